@@ -1,0 +1,1 @@
+//! Lakegate: a self-hosted Athena.
