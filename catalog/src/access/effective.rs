@@ -1,0 +1,279 @@
+//! Grants → what one user may see and do.
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::{
+    ADMINISTRATORS, ColumnSelection, ControlSnapshot, PRIMARY_WORKGROUP, Privilege, PrivilegeSet,
+    Resource, TableAccess,
+};
+
+/// The effective rights of one user: the union of all grants to the user and the user's roles. Immutable; a change of grants makes a
+/// new [`ControlSnapshot`], which makes a new `Access`. All names are lower case.
+#[derive(Debug, Clone)]
+pub struct Access {
+    user: String,
+    administrator: bool,
+    roles: BTreeSet<String>,
+    catalog: Rights,
+    databases: HashMap<String, DatabaseRights>,
+    workgroups: HashMap<String, Rights>,
+}
+
+/// What is granted on one resource, and what of it may be granted on.
+#[derive(Debug, Clone, Copy, Default)]
+struct Rights {
+    held: PrivilegeSet,
+    grantable: PrivilegeSet,
+}
+
+#[derive(Debug, Clone, Default)]
+struct DatabaseRights {
+    own: Rights,
+    tables: HashMap<String, TableRights>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct TableRights {
+    own: Rights,
+    /// Columns with SELECT, and whether it may be granted on.
+    columns: HashMap<String, bool>,
+}
+
+impl Rights {
+    fn add(&mut self, privileges: &[Privilege], grantable: bool) {
+        let set: PrivilegeSet = privileges.iter().copied().collect();
+        self.held = self.held.union(set);
+        if grantable {
+            self.grantable = self.grantable.union(set);
+        }
+    }
+}
+
+impl Access {
+    /// The rights of a user as of a snapshot. An unknown user has none.
+    pub(super) fn compute(snapshot: &ControlSnapshot, user: &str) -> Access {
+        let roles = snapshot.roles_of(user);
+        let mut access = Access {
+            user: user.to_owned(),
+            administrator: roles.contains(ADMINISTRATORS),
+            roles,
+            catalog: Rights::default(),
+            databases: HashMap::new(),
+            workgroups: HashMap::new(),
+        };
+        for grant in &snapshot.grants {
+            if grant.grantee != user && !access.roles.contains(&grant.grantee) {
+                continue;
+            }
+            // A stored grant is valid; one that is not gives nothing.
+            let Ok(privileges) = grant.resource.expand(grant.privilege) else {
+                continue;
+            };
+            let grantable = grant.with_grant_option;
+            match &grant.resource {
+                Resource::Catalog => access.catalog.add(&privileges, grantable),
+                Resource::Database(name) => {
+                    access.database_mut(name).own.add(&privileges, grantable)
+                }
+                Resource::Table { database, table } => access
+                    .table_mut(database, table)
+                    .own
+                    .add(&privileges, grantable),
+                Resource::Columns {
+                    database,
+                    table,
+                    columns,
+                } => {
+                    let rights = access.table_mut(database, table);
+                    for column in columns {
+                        *rights.columns.entry(column.clone()).or_default() |= grantable;
+                    }
+                }
+                Resource::Workgroup(name) => access
+                    .workgroups
+                    .entry(name.clone())
+                    .or_default()
+                    .add(&privileges, grantable),
+            }
+        }
+        access
+    }
+
+    fn database_mut(&mut self, name: &str) -> &mut DatabaseRights {
+        self.databases.entry(name.to_owned()).or_default()
+    }
+
+    fn table_mut(&mut self, database: &str, table: &str) -> &mut TableRights {
+        self.database_mut(database)
+            .tables
+            .entry(table.to_owned())
+            .or_default()
+    }
+
+    /// The user's name.
+    pub fn user(&self) -> &str {
+        &self.user
+    }
+
+    /// Whether the user is in [`ADMINISTRATORS`] and so may do everything.
+    pub fn is_administrator(&self) -> bool {
+        self.administrator
+    }
+
+    /// All roles that the user is in, directly or through roles.
+    pub fn roles(&self) -> &BTreeSet<String> {
+        &self.roles
+    }
+
+    /// Whether the user may know that a database exists: any right on it or on something in it.
+    pub fn database_visible(&self, database: &str) -> bool {
+        let catalog_shows = !self.catalog.held.is_empty()
+            && self.catalog.held != PrivilegeSet::from_iter([Privilege::CreateDatabase]);
+        // An entry is only made for a grant.
+        self.administrator || catalog_shows || self.databases.contains_key(database)
+    }
+
+    /// Whether the user holds a privilege on a database itself (or on the catalog): ALTER DATABASE, DROP DATABASE.
+    pub fn on_database(&self, database: &str, privilege: Privilege) -> bool {
+        self.administrator || self.database_rights(database).contains(privilege)
+    }
+
+    /// Whether the user may create databases.
+    pub fn can_create_database(&self) -> bool {
+        self.administrator || self.catalog.held.contains(Privilege::CreateDatabase)
+    }
+
+    /// Whether the user may create tables in a database.
+    pub fn can_create_table(&self, database: &str) -> bool {
+        self.on_database(database, Privilege::CreateTable)
+    }
+
+    /// Whether the user may run queries in a workgroup. Everybody may in [`PRIMARY_WORKGROUP`].
+    pub fn can_use_workgroup(&self, workgroup: &str) -> bool {
+        self.administrator
+            || workgroup == PRIMARY_WORKGROUP
+            || self
+                .workgroups
+                .get(workgroup)
+                .is_some_and(|rights| rights.held.contains(Privilege::Usage))
+    }
+
+    /// What the user may see and do with a table whose columns (partition keys included, in order) are `all_columns`.
+    /// `None`: for this user the table does not exist.
+    ///
+    /// If SELECT is granted on some columns only, those are all that exists, whatever else is granted; a granted column that the table does
+    /// not have (any more) gives nothing, also not the rest of the table. Without SELECT any other right lists all columns.
+    pub fn table(&self, database: &str, table: &str, all_columns: &[&str]) -> Option<TableAccess> {
+        let rights = self
+            .databases
+            .get(database)
+            .and_then(|rights| rights.tables.get(table));
+        let held = if self.administrator {
+            PrivilegeSet::EVERYTHING
+        } else {
+            let on_table = rights.map(|rights| rights.own.held).unwrap_or_default();
+            on_table.union(self.database_rights(database))
+        };
+        let restricted = rights.filter(|rights| !rights.columns.is_empty());
+        let select = match restricted {
+            _ if held.contains(Privilege::Select) => ColumnSelection::All,
+            None => ColumnSelection::None,
+            Some(rights) => {
+                let existing: BTreeSet<String> = all_columns
+                    .iter()
+                    .filter(|column| rights.columns.contains_key(**column))
+                    .map(|column| (*column).to_owned())
+                    .collect();
+                ColumnSelection::Some(existing)
+            }
+        };
+        let visible: Vec<String> = match &select {
+            ColumnSelection::Some(columns) => all_columns
+                .iter()
+                .filter(|column| columns.contains(**column))
+                .map(|column| (*column).to_owned())
+                .collect(),
+            _ => all_columns
+                .iter()
+                .map(|column| (*column).to_owned())
+                .collect(),
+        };
+        let access = TableAccess {
+            select,
+            describe: held.contains(Privilege::Describe),
+            insert: held.contains(Privilege::Insert),
+            delete: held.contains(Privilege::Delete),
+            alter: held.contains(Privilege::Alter),
+            drop: held.contains(Privilege::Drop),
+            visible,
+        };
+        let acts = access.describe || access.insert || access.delete || access.alter || access.drop;
+        let selects = match &access.select {
+            ColumnSelection::All => true,
+            ColumnSelection::Some(columns) => !columns.is_empty(),
+            ColumnSelection::None => false,
+        };
+        (acts || selects).then_some(access)
+    }
+
+    /// Whether the user may grant a privilege on (and revoke it): an administrator, or who holds it there, or on what contains the resource,
+    /// with grant option. For columns, SELECT with grant option on each of them.
+    pub fn can_grant(&self, privilege: Privilege, resource: &Resource) -> bool {
+        if self.administrator {
+            return true;
+        }
+        let Ok(privileges) = resource.expand(privilege) else {
+            return false;
+        };
+        privileges
+            .into_iter()
+            .all(|privilege| self.can_grant_one(privilege, resource))
+    }
+
+    fn can_grant_one(&self, privilege: Privilege, resource: &Resource) -> bool {
+        if let Resource::Workgroup(name) = resource {
+            return self
+                .workgroups
+                .get(name)
+                .is_some_and(|rights| rights.grantable.contains(privilege));
+        }
+        if self.catalog.grantable.contains(privilege) {
+            return true;
+        }
+        let (database, table, columns) = match resource {
+            Resource::Database(database) => (database, None, None),
+            Resource::Table { database, table } => (database, Some(table), None),
+            Resource::Columns {
+                database,
+                table,
+                columns,
+            } => (database, Some(table), Some(columns)),
+            Resource::Catalog | Resource::Workgroup(_) => return false,
+        };
+        let Some(in_database) = self.databases.get(database) else {
+            return false;
+        };
+        if in_database.own.grantable.contains(privilege) {
+            return true;
+        }
+        let Some(on_table) = table.and_then(|table| in_database.tables.get(table)) else {
+            return false;
+        };
+        on_table.own.grantable.contains(privilege)
+            || columns.is_some_and(|columns| {
+                columns
+                    .iter()
+                    .all(|column| on_table.columns.get(column) == Some(&true))
+            })
+    }
+
+    /// What is granted on a database and on the catalog that holds it.
+    fn database_rights(&self, database: &str) -> PrivilegeSet {
+        let own = self
+            .databases
+            .get(database)
+            .map(|rights| rights.own.held)
+            .unwrap_or_default();
+        own.union(self.catalog.held)
+    }
+}

@@ -1,0 +1,304 @@
+//! What can be granted on what.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::str::FromStr;
+
+use crate::error::{CatalogError, Kind, Result};
+use crate::model::names::normalize;
+
+/// A right. Which of them a resource knows: [`Resource::privileges`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Privilege {
+    Select,
+    Describe,
+    Insert,
+    Delete,
+    Alter,
+    Drop,
+    CreateTable,
+    CreateDatabase,
+    /// Of a workgroup: to run queries in it.
+    Usage,
+    /// Every privilege that the resource knows. The store keeps it as those privileges, so that revoking one of them works.
+    All,
+}
+
+impl Privilege {
+    const ALL: [Privilege; 10] = [
+        Privilege::Select,
+        Privilege::Describe,
+        Privilege::Insert,
+        Privilege::Delete,
+        Privilege::Alter,
+        Privilege::Drop,
+        Privilege::CreateTable,
+        Privilege::CreateDatabase,
+        Privilege::Usage,
+        Privilege::All,
+    ];
+
+    /// The name in SQL with an underscore for the space, as Lake Formation has it: `SELECT`, `CREATE_TABLE`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Privilege::Select => "SELECT",
+            Privilege::Describe => "DESCRIBE",
+            Privilege::Insert => "INSERT",
+            Privilege::Delete => "DELETE",
+            Privilege::Alter => "ALTER",
+            Privilege::Drop => "DROP",
+            Privilege::CreateTable => "CREATE_TABLE",
+            Privilege::CreateDatabase => "CREATE_DATABASE",
+            Privilege::Usage => "USAGE",
+            Privilege::All => "ALL",
+        }
+    }
+}
+
+impl fmt::Display for Privilege {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Privilege {
+    type Err = CatalogError;
+
+    /// Any case; a space or an underscore between two words.
+    fn from_str(text: &str) -> Result<Self> {
+        let name = text.trim().to_ascii_uppercase().replace(' ', "_");
+        Privilege::ALL
+            .into_iter()
+            .find(|privilege| privilege.name() == name)
+            .ok_or_else(|| {
+                let known: Vec<&str> = Privilege::ALL
+                    .iter()
+                    .map(|privilege| privilege.name())
+                    .collect();
+                CatalogError::invalid(format!(
+                    "privilege {text:?} is not known; use one of {}",
+                    known.join(", ")
+                ))
+            })
+    }
+}
+
+/// A set of privileges.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+pub struct PrivilegeSet(u16);
+
+impl PrivilegeSet {
+    /// Nothing.
+    pub const EMPTY: PrivilegeSet = PrivilegeSet(0);
+
+    /// Every privilege there is.
+    pub const EVERYTHING: PrivilegeSet = PrivilegeSet(u16::MAX);
+
+    /// Adds one.
+    pub fn insert(&mut self, privilege: Privilege) {
+        self.0 |= 1 << privilege as u16;
+    }
+
+    /// Whether it is in.
+    pub fn contains(self, privilege: Privilege) -> bool {
+        self.0 & (1 << privilege as u16) != 0
+    }
+
+    /// What is in either.
+    #[must_use]
+    pub fn union(self, other: PrivilegeSet) -> PrivilegeSet {
+        PrivilegeSet(self.0 | other.0)
+    }
+
+    /// Whether nothing is in.
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+}
+
+impl FromIterator<Privilege> for PrivilegeSet {
+    fn from_iter<I: IntoIterator<Item = Privilege>>(privileges: I) -> Self {
+        let mut set = PrivilegeSet::EMPTY;
+        privileges
+            .into_iter()
+            .for_each(|privilege| set.insert(privilege));
+        set
+    }
+}
+
+impl fmt::Debug for PrivilegeSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set()
+            .entries(
+                Privilege::ALL
+                    .into_iter()
+                    .filter(|privilege| self.contains(*privilege)),
+            )
+            .finish()
+    }
+}
+
+/// What a privilege is granted on. Names are lower case.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Resource {
+    /// All databases with all their tables, present and future.
+    Catalog,
+    /// A database with all its tables, present and future.
+    Database(String),
+    Table {
+        database: String,
+        table: String,
+    },
+    /// Some columns of a table; only SELECT.
+    Columns {
+        database: String,
+        table: String,
+        columns: BTreeSet<String>,
+    },
+    Workgroup(String),
+}
+
+impl Resource {
+    /// A table.
+    pub fn table(database: impl Into<String>, table: impl Into<String>) -> Resource {
+        Resource::Table {
+            database: database.into(),
+            table: table.into(),
+        }
+    }
+
+    /// Some columns of a table.
+    pub fn columns<S: Into<String>>(
+        database: impl Into<String>,
+        table: impl Into<String>,
+        columns: impl IntoIterator<Item = S>,
+    ) -> Resource {
+        Resource::Columns {
+            database: database.into(),
+            table: table.into(),
+            columns: columns.into_iter().map(Into::into).collect(),
+        }
+    }
+
+    /// The privileges that mean something here, [`Privilege::All`] not among them.
+    pub fn privileges(&self) -> &'static [Privilege] {
+        use Privilege::{
+            Alter, CreateDatabase, CreateTable, Delete, Describe, Drop, Insert, Select, Usage,
+        };
+        match self {
+            Resource::Catalog => &[
+                Select,
+                Describe,
+                Insert,
+                Delete,
+                Alter,
+                Drop,
+                CreateTable,
+                CreateDatabase,
+            ],
+            Resource::Database(_) => &[Select, Describe, Insert, Delete, Alter, Drop, CreateTable],
+            Resource::Table { .. } => &[Select, Describe, Insert, Delete, Alter, Drop],
+            Resource::Columns { .. } => &[Select],
+            Resource::Workgroup(_) => &[Usage],
+        }
+    }
+
+    /// What `privilege` stands for here: itself, or all that the resource knows for [`Privilege::All`].
+    ///
+    /// # Errors
+    /// [`CatalogError::InvalidInput`] if the resource does not know the privilege.
+    pub fn expand(&self, privilege: Privilege) -> Result<Vec<Privilege>> {
+        let known = self.privileges();
+        match privilege {
+            // ALL (a, b) would read as more than SELECT; Lake Formation refuses it too.
+            Privilege::All if !matches!(self, Resource::Columns { .. }) => Ok(known.to_vec()),
+            privilege if known.contains(&privilege) => Ok(vec![privilege]),
+            _ => {
+                let names: Vec<&str> = known.iter().map(|privilege| privilege.name()).collect();
+                Err(CatalogError::invalid(format!(
+                    "{privilege} cannot be granted on {self}; use {}",
+                    names.join(", ")
+                )))
+            }
+        }
+    }
+
+    /// Checks the names and lower-cases them; a column list must not be empty.
+    pub fn normalized(&self) -> Result<Resource> {
+        Ok(match self {
+            Resource::Catalog => Resource::Catalog,
+            Resource::Database(name) => Resource::Database(normalize(Kind::Database, name)?),
+            Resource::Table { database, table } => Resource::Table {
+                database: normalize(Kind::Database, database)?,
+                table: normalize(Kind::Table, table)?,
+            },
+            Resource::Columns {
+                database,
+                table,
+                columns,
+            } => {
+                if columns.is_empty() {
+                    return Err(CatalogError::invalid(format!(
+                        "the column list of a grant on {database}.{table} is empty"
+                    )));
+                }
+                Resource::Columns {
+                    database: normalize(Kind::Database, database)?,
+                    table: normalize(Kind::Table, table)?,
+                    columns: columns
+                        .iter()
+                        .map(|column| normalize(Kind::Column, column))
+                        .collect::<Result<_>>()?,
+                }
+            }
+            Resource::Workgroup(name) => Resource::Workgroup(normalize(Kind::Workgroup, name)?),
+        })
+    }
+}
+
+impl fmt::Display for Resource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Resource::Catalog => f.write_str("the catalog"),
+            Resource::Database(name) => write!(f, "database {name}"),
+            Resource::Table { database, table } => write!(f, "table {database}.{table}"),
+            Resource::Columns {
+                database,
+                table,
+                columns,
+            } => {
+                let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
+                write!(
+                    f,
+                    "columns ({}) of table {database}.{table}",
+                    columns.join(", ")
+                )
+            }
+            Resource::Workgroup(name) => write!(f, "workgroup {name}"),
+        }
+    }
+}
+
+/// That a user or a role has a privilege.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Grant {
+    /// A user's or a role's name, lower case.
+    pub grantee: String,
+    pub resource: Resource,
+    pub privilege: Privilege,
+    /// Whether the grantee may grant it on.
+    pub with_grant_option: bool,
+}
+
+impl Grant {
+    /// A grant without grant option.
+    pub fn new(grantee: impl Into<String>, privilege: Privilege, resource: Resource) -> Grant {
+        Grant {
+            grantee: grantee.into(),
+            resource,
+            privilege,
+            with_grant_option: false,
+        }
+    }
+}

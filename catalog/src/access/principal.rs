@@ -1,0 +1,38 @@
+//! Users and roles. Both share one space of names, so that `GRANT … TO x` means one principal.
+
+use chrono::{DateTime, Utc};
+
+use super::ScramVerifier;
+
+/// The built-in role whose members may do everything. It cannot be dropped, and it always keeps a member once it has one.
+pub const ADMINISTRATORS: &str = "administrators";
+
+/// Somebody who can log in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct User {
+    /// Never reused, and not shared with a role. The source of OIDs.
+    pub id: i64,
+    /// Lower case.
+    pub name: String,
+    pub verifier: ScramVerifier,
+    /// The workgroup of a new session; `None` is [`super::PRIMARY_WORKGROUP`].
+    pub default_workgroup: Option<String>,
+    pub created: DateTime<Utc>,
+}
+
+/// A named set of grants that users and other roles can be members of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Role {
+    /// Never reused, and not shared with a user. The source of OIDs.
+    pub id: i64,
+    /// Lower case.
+    pub name: String,
+    pub created: DateTime<Utc>,
+}
+
+/// That `member` (a user or a role) has everything that `role` has.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Membership {
+    pub role: String,
+    pub member: String,
+}

@@ -1,0 +1,102 @@
+//! All of users, roles, grants, workgroups and settings at one moment.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use super::{ADMINISTRATORS, Access, Grant, Membership, Role, ScramVerifier, User, Workgroup};
+
+/// Name of the setting that holds the server's secret, in base64.
+pub(crate) const SERVER_SECRET: &str = "server_secret";
+
+/// Users, roles, memberships, grants, workgroups and settings at one moment. Immutable and shared; every change makes a new one.
+#[derive(Default)]
+pub struct ControlSnapshot {
+    /// One more with every change, across restarts.
+    pub version: u64,
+    pub users: BTreeMap<String, Arc<User>>,
+    pub roles: BTreeMap<String, Arc<Role>>,
+    pub memberships: BTreeSet<Membership>,
+    /// In order of grantee, resource, privilege. SELECT on columns is one grant per grantee, table and grant option.
+    pub grants: Vec<Grant>,
+    pub workgroups: BTreeMap<String, Arc<Workgroup>>,
+    /// Not printed by `Debug`: some are secrets.
+    pub settings: BTreeMap<String, String>,
+    /// Computed on first use, dropped with the snapshot.
+    pub(crate) computed: Mutex<HashMap<String, Arc<Access>>>,
+}
+
+impl ControlSnapshot {
+    /// The rights of a user; `None` if there is no such user (any more).
+    pub fn access(&self, user: &str) -> Option<Arc<Access>> {
+        if !self.users.contains_key(user) {
+            return None;
+        }
+        let mut computed = self.computed.lock();
+        if let Some(access) = computed.get(user) {
+            return Some(Arc::clone(access));
+        }
+        let access = Arc::new(Access::compute(self, user));
+        computed.insert(user.to_owned(), Arc::clone(&access));
+        Some(access)
+    }
+
+    /// All roles that a user or role is in, directly or through roles; without itself.
+    pub fn roles_of(&self, principal: &str) -> BTreeSet<String> {
+        let mut found = BTreeSet::new();
+        let mut open = vec![principal];
+        while let Some(member) = open.pop() {
+            for membership in self
+                .memberships
+                .iter()
+                .filter(|membership| membership.member == member)
+            {
+                if found.insert(membership.role.clone()) {
+                    open.push(&membership.role);
+                }
+            }
+        }
+        found
+    }
+
+    /// The users that are administrators, directly or through roles.
+    pub fn administrators(&self) -> Vec<&str> {
+        self.users
+            .keys()
+            .map(String::as_str)
+            .filter(|user| self.roles_of(user).contains(ADMINISTRATORS))
+            .collect()
+    }
+
+    /// What to run SCRAM against for a login name: the user's verifier, or for an unknown name one that no password opens and that is
+    /// the same at every attempt.
+    pub fn scram_verifier(&self, user: &str) -> ScramVerifier {
+        match self.users.get(user) {
+            Some(user) => user.verifier.clone(),
+            None => ScramVerifier::mock(user, self.server_secret()),
+        }
+    }
+
+    /// A secret of this store that never changes: random text, made with the store.
+    pub fn server_secret(&self) -> &[u8] {
+        self.settings
+            .get(SERVER_SECRET)
+            .map(String::as_bytes)
+            .unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for ControlSnapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ControlSnapshot")
+            .field("version", &self.version)
+            .field("users", &self.users.keys())
+            .field("roles", &self.roles.keys())
+            .field("memberships", &self.memberships)
+            .field("grants", &self.grants)
+            .field("workgroups", &self.workgroups.keys())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,50 @@
+//! A Glue database: a schema of SQL.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::{Parameters, epoch_seconds};
+
+/// What a caller gives to create or change a database.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct DatabaseInput {
+    pub name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// Where tables without a LOCATION would go.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub location_uri: Option<String>,
+    #[serde(skip_serializing_if = "Parameters::is_empty")]
+    pub parameters: Parameters,
+}
+
+/// A database as the store holds it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Database {
+    /// Ours, not Glue's: never reused, also not after a drop. The source of OIDs. Not serialised.
+    #[serde(skip)]
+    pub id: i64,
+    pub name: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location_uri: Option<String>,
+    #[serde(default, skip_serializing_if = "Parameters::is_empty")]
+    pub parameters: Parameters,
+    #[serde(with = "epoch_seconds")]
+    pub create_time: DateTime<Utc>,
+}
+
+impl Database {
+    /// The input that would make this database again: start from it to change one property.
+    pub fn to_input(&self) -> DatabaseInput {
+        DatabaseInput {
+            name: self.name.clone(),
+            description: self.description.clone(),
+            location_uri: self.location_uri.clone(),
+            parameters: self.parameters.clone(),
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! Glue's shapes: plain data with public fields, named and serialised as Glue does (PascalCase, epoch seconds).
+//!
+//! `*Input` is what a caller asks for; the shape without the suffix is what the store holds, with an id, times and a version.
+//! Names are checked and lower-cased by the store on the way in ([`names`]), so a stored name needs no folding.
+
+mod database;
+pub mod names;
+mod storage;
+mod table;
+mod time;
+
+pub use database::{Database, DatabaseInput};
+pub use storage::{Column, SerDeInfo, SortColumn, StorageDescriptor};
+pub use table::{EXTERNAL_TABLE, Table, TableInput, VIRTUAL_VIEW};
+pub use time::{epoch_seconds, now};
+
+/// String properties of a database, table, partition, column or SerDe, in key order.
+pub type Parameters = std::collections::BTreeMap<String, String>;

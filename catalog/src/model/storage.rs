@@ -1,0 +1,81 @@
+//! Where and how the data of a table or a partition lies.
+
+use serde::{Deserialize, Serialize};
+
+use super::Parameters;
+
+/// A column or a partition key.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Column {
+    /// Lower case, 1 to 255 characters.
+    pub name: String,
+    /// A Hive type, for example `decimal(10,2)`; see [`crate::hive_type::HiveType`].
+    #[serde(rename = "Type")]
+    pub data_type: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub comment: Option<String>,
+    #[serde(skip_serializing_if = "Parameters::is_empty")]
+    pub parameters: Parameters,
+}
+
+impl Column {
+    /// A column without comment or parameters.
+    pub fn new(name: impl Into<String>, data_type: impl Into<String>) -> Self {
+        Column {
+            name: name.into(),
+            data_type: data_type.into(),
+            ..Column::default()
+        }
+    }
+}
+
+/// The class that reads and writes rows, and its properties.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct SerDeInfo {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// For example `org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub serialization_library: Option<String>,
+    /// SERDEPROPERTIES, for example `field.delim`.
+    #[serde(skip_serializing_if = "Parameters::is_empty")]
+    pub parameters: Parameters,
+}
+
+/// A column of a bucketed table's sort order.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct SortColumn {
+    pub column: String,
+    /// 1 is ascending, 0 descending.
+    pub sort_order: i32,
+}
+
+/// Columns, place and format of a table's or a partition's data.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct StorageDescriptor {
+    /// The columns that files hold; partition keys are not among them.
+    pub columns: Vec<Column>,
+    /// A URL such as `s3://bucket/prefix/`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub location: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub input_format: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output_format: Option<String>,
+    pub compressed: bool,
+    /// 0 or negative means not bucketed.
+    pub number_of_buckets: i32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub serde_info: Option<SerDeInfo>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub bucket_columns: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sort_columns: Vec<SortColumn>,
+    #[serde(skip_serializing_if = "Parameters::is_empty")]
+    pub parameters: Parameters,
+    pub stored_as_sub_directories: bool,
+}

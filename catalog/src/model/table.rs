@@ -1,0 +1,136 @@
+//! A Glue table: an external table or a view.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::{Column, Parameters, StorageDescriptor, epoch_seconds};
+
+/// `TableType` of a table whose data lies under a location.
+pub const EXTERNAL_TABLE: &str = "EXTERNAL_TABLE";
+/// `TableType` of a view.
+pub const VIRTUAL_VIEW: &str = "VIRTUAL_VIEW";
+
+/// What a caller gives to create or change a table.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct TableInput {
+    pub name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+    pub retention: i32,
+    pub storage_descriptor: StorageDescriptor,
+    pub partition_keys: Vec<Column>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub view_original_text: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub view_expanded_text: Option<String>,
+    /// [`EXTERNAL_TABLE`] or [`VIRTUAL_VIEW`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub table_type: Option<String>,
+    #[serde(skip_serializing_if = "Parameters::is_empty")]
+    pub parameters: Parameters,
+}
+
+/// A table as the store holds it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Table {
+    /// Ours, not Glue's: never reused, also not after a drop. The source of OIDs. Not serialised.
+    #[serde(skip)]
+    pub id: i64,
+    pub database_name: String,
+    pub name: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+    #[serde(with = "epoch_seconds")]
+    pub create_time: DateTime<Utc>,
+    #[serde(with = "epoch_seconds")]
+    pub update_time: DateTime<Utc>,
+    #[serde(default)]
+    pub retention: i32,
+    pub storage_descriptor: StorageDescriptor,
+    /// In order; not among `storage_descriptor.columns`. Never null in Glue's JSON.
+    #[serde(default)]
+    pub partition_keys: Vec<Column>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub view_original_text: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub view_expanded_text: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub table_type: Option<String>,
+    #[serde(default, skip_serializing_if = "Parameters::is_empty")]
+    pub parameters: Parameters,
+    /// 0 at creation, one more with each update of the table itself (partitions have a version of their own).
+    /// A string in Glue's JSON.
+    #[serde(with = "version_text")]
+    pub version_id: u64,
+}
+
+impl Table {
+    /// Whether this is a view. Its columns are in the storage descriptor all the same.
+    pub fn is_view(&self) -> bool {
+        self.table_type
+            .as_deref()
+            .is_some_and(|t| t.eq_ignore_ascii_case(VIRTUAL_VIEW))
+    }
+
+    /// `database.table`.
+    pub fn full_name(&self) -> String {
+        format!("{}.{}", self.database_name, self.name)
+    }
+
+    /// All columns in the order of `SELECT *`: those of the files, then the partition keys.
+    pub fn columns(&self) -> impl Iterator<Item = &Column> {
+        self.storage_descriptor
+            .columns
+            .iter()
+            .chain(&self.partition_keys)
+    }
+
+    /// The names of [`Table::columns`], as [`crate::access::Access::table`] wants them.
+    pub fn column_names(&self) -> Vec<&str> {
+        self.columns().map(|column| column.name.as_str()).collect()
+    }
+
+    /// The input that would make this table again: start from it to change one property.
+    pub fn to_input(&self) -> TableInput {
+        TableInput {
+            name: self.name.clone(),
+            description: self.description.clone(),
+            owner: self.owner.clone(),
+            retention: self.retention,
+            storage_descriptor: self.storage_descriptor.clone(),
+            partition_keys: self.partition_keys.clone(),
+            view_original_text: self.view_original_text.clone(),
+            view_expanded_text: self.view_expanded_text.clone(),
+            table_type: self.table_type.clone(),
+            parameters: self.parameters.clone(),
+        }
+    }
+
+    /// The storage descriptor that a new partition of this table gets when it brings none of its own.
+    pub fn partition_template(&self) -> Arc<StorageDescriptor> {
+        Arc::new(self.storage_descriptor.clone())
+    }
+}
+
+/// Glue's `VersionId` is an integer in a string.
+mod version_text {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub fn serialize<S: Serializer>(version: &u64, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(version)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse()
+            .map_err(|_| D::Error::custom(format!("version id \"{text}\" is not a whole number")))
+    }
+}

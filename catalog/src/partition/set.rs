@@ -1,0 +1,372 @@
+//! A partition, and all partitions of a table.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+use super::path::{escape_path_name, partition_path};
+use super::spec::PartitionSpec;
+use super::value::{PartitionKey, canonical_value};
+use crate::error::{CatalogError, Result};
+use crate::model::{Parameters, StorageDescriptor};
+
+/// What a caller gives to add or change a partition.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct PartitionInput {
+    /// One per key, in the keys' order.
+    pub values: Vec<String>,
+    /// Where the files are; `None` is the storage descriptor's own location if one is given, else `<table location>/k=v/…/`.
+    pub location: Option<String>,
+    /// Columns and format; `None` is the table's as of now. Its location counts only if `location` is `None`.
+    pub storage_descriptor: Option<Arc<StorageDescriptor>>,
+    pub parameters: Parameters,
+}
+
+impl PartitionInput {
+    /// A partition like its table, in the folder that Hive would give it.
+    pub fn new<S: Into<String>>(values: impl IntoIterator<Item = S>) -> PartitionInput {
+        PartitionInput {
+            values: values.into_iter().map(Into::into).collect(),
+            ..PartitionInput::default()
+        }
+    }
+
+    /// A partition like its table, somewhere else.
+    pub fn at<S: Into<String>>(
+        values: impl IntoIterator<Item = S>,
+        location: impl Into<String>,
+    ) -> PartitionInput {
+        PartitionInput {
+            location: Some(location.into()),
+            ..PartitionInput::new(values)
+        }
+    }
+}
+
+/// A partition as it is held in memory: lean, because a table may have a million. Partitions whose descriptors differ by nothing but the
+/// location share one, and a location that follows from the values is not kept.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Partition {
+    /// One per key, in the keys' order, as they were given; [`super::HIVE_DEFAULT_PARTITION`] is NULL.
+    pub values: Box<[Box<str>]>,
+    /// Columns and format. Its `location` is not the partition's: ask [`Partition::location`].
+    pub storage_descriptor: Arc<StorageDescriptor>,
+    /// `None` is no parameters.
+    pub parameters: Option<Arc<Parameters>>,
+    pub creation_time: DateTime<Utc>,
+    /// `None`: the folder that follows from the values, below `storage_descriptor.location`.
+    pub(crate) own_location: Option<Box<str>>,
+}
+
+impl Partition {
+    /// Where the partition's files are.
+    pub fn location(&self, keys: &[PartitionKey]) -> String {
+        match &self.own_location {
+            Some(location) => location.to_string(),
+            None => default_location(
+                self.storage_descriptor
+                    .location
+                    .as_deref()
+                    .unwrap_or_default(),
+                keys,
+                &self.values,
+            ),
+        }
+    }
+
+    /// The descriptor with the partition's own location in it, as Glue shows it.
+    pub fn full_storage_descriptor(&self, keys: &[PartitionKey]) -> StorageDescriptor {
+        StorageDescriptor {
+            location: Some(self.location(keys)),
+            ..(*self.storage_descriptor).clone()
+        }
+    }
+
+    /// `k=v/k2=v2`, as SHOW PARTITIONS writes it.
+    pub fn name(&self, keys: &[PartitionKey]) -> String {
+        partition_path(keys, &self.values)
+    }
+}
+
+/// `<base>/k=v/k2=v2/`.
+pub(crate) fn default_location<S: AsRef<str>>(
+    base: &str,
+    keys: &[PartitionKey],
+    values: &[S],
+) -> String {
+    format!(
+        "{}/{}/",
+        base.trim_end_matches('/'),
+        partition_path(keys, values)
+    )
+}
+
+/// The text by which the values of one partition are told from those of another: the canonical values, escaped, with `/` between.
+///
+/// # Errors
+/// `InvalidInput` if there is not one value per key, or one is not of its key's type.
+pub(crate) fn canonical_key<S: AsRef<str>>(keys: &[PartitionKey], values: &[S]) -> Result<String> {
+    if keys.len() != values.len() {
+        return Err(CatalogError::invalid(format!(
+            "a partition has {} value(s) where the table has {} partition key(s); give one for each key",
+            values.len(),
+            keys.len()
+        )));
+    }
+    let mut text = String::new();
+    for (position, (key, value)) in keys.iter().zip(values).enumerate() {
+        if position > 0 {
+            text.push('/');
+        }
+        text.push_str(&escape_path_name(&canonical_value(key, value.as_ref())?));
+    }
+    Ok(text)
+}
+
+/// All partitions of a table at one moment. Immutable and shared; every change makes a new one.
+#[derive(Debug, Clone)]
+pub struct Partitions {
+    /// One more with every change to the table's partitions, across restarts.
+    pub version: u64,
+    /// The table's partition keys.
+    pub keys: Arc<[PartitionKey]>,
+    /// In order of canonical key, text by text; use [`Partitions::get`] to find one.
+    pub items: Vec<Arc<Partition>>,
+}
+
+impl Partitions {
+    /// How many.
+    pub fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    /// The partition with these values, one per key; `07` finds `7` if the key is a number.
+    ///
+    /// # Errors
+    /// `InvalidInput` if the values do not fit the keys.
+    pub fn get<S: AsRef<str>>(&self, values: &[S]) -> Result<Option<&Arc<Partition>>> {
+        let key = canonical_key(&self.keys, values)?;
+        Ok(self.search(&key).ok().and_then(|at| self.items.get(at)))
+    }
+
+    /// The partitions that a spec of some or all keys names.
+    pub fn matching<'a>(
+        &'a self,
+        spec: &'a PartitionSpec,
+    ) -> impl Iterator<Item = &'a Arc<Partition>> {
+        self.items
+            .iter()
+            .filter(|partition| spec.matches(partition))
+    }
+
+    /// Where a canonical key is, or would be.
+    pub(crate) fn search(&self, key: &str) -> Result<usize, usize> {
+        // Stored values always have a canonical key; one that had none would sort first and match nothing.
+        self.items.binary_search_by(|partition| {
+            canonical_key(&self.keys, &partition.values)
+                .unwrap_or_default()
+                .as_str()
+                .cmp(key)
+        })
+    }
+
+    /// These partitions with others replaced or added, given in any order by canonical key.
+    pub(crate) fn with(
+        &self,
+        version: u64,
+        mut changed: Vec<(String, Arc<Partition>)>,
+    ) -> Partitions {
+        changed.sort_by(|(left, _), (right, _)| left.cmp(right));
+        let mut items = Vec::with_capacity(self.items.len() + changed.len());
+        let mut taken = 0;
+        for (key, partition) in changed {
+            let (at, resume) = match self.search(&key) {
+                Ok(at) => (at, at + 1),
+                Err(at) => (at, at),
+            };
+            items.extend_from_slice(self.items.get(taken..at).unwrap_or_default());
+            items.push(partition);
+            taken = resume;
+        }
+        items.extend_from_slice(self.items.get(taken..).unwrap_or_default());
+        Partitions {
+            version,
+            keys: Arc::clone(&self.keys),
+            items,
+        }
+    }
+
+    /// These partitions without the ones at some canonical keys.
+    pub(crate) fn without(&self, version: u64, keys: &[String]) -> Partitions {
+        let mut gone: Vec<usize> = keys
+            .iter()
+            .filter_map(|key| self.search(key).ok())
+            .collect();
+        gone.sort_unstable();
+        let kept = self
+            .items
+            .iter()
+            .enumerate()
+            .filter(|(at, _)| gone.binary_search(at).is_err());
+        Partitions {
+            version,
+            keys: Arc::clone(&self.keys),
+            items: kept.map(|(_, partition)| Arc::clone(partition)).collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use super::*;
+    use crate::hive_type::HiveType;
+
+    fn keys() -> Arc<[PartitionKey]> {
+        Arc::from(vec![
+            PartitionKey::new("year", HiveType::Int),
+            PartitionKey::new("city", HiveType::String),
+        ])
+    }
+
+    fn partition(values: [&str; 2]) -> (String, Arc<Partition>) {
+        let storage = StorageDescriptor {
+            location: Some("s3://lake/t".into()),
+            ..StorageDescriptor::default()
+        };
+        let partition = Partition {
+            values: values.map(Box::from).into(),
+            storage_descriptor: Arc::new(storage),
+            parameters: None,
+            creation_time: crate::model::now(),
+            own_location: None,
+        };
+        (
+            canonical_key(&keys(), &values).unwrap(),
+            Arc::new(partition),
+        )
+    }
+
+    fn names(partitions: &Partitions) -> Vec<String> {
+        partitions
+            .items
+            .iter()
+            .map(|p| p.name(&partitions.keys))
+            .collect()
+    }
+
+    #[test]
+    fn partitions_are_added_replaced_and_dropped_in_order() {
+        let none = Partitions {
+            version: 0,
+            keys: keys(),
+            items: vec![],
+        };
+        let some = none.with(
+            1,
+            vec![
+                partition(["2024", "b"]),
+                partition(["2023", "a"]),
+                partition(["2025", "c"]),
+            ],
+        );
+        assert_eq!(
+            names(&some),
+            ["year=2023/city=a", "year=2024/city=b", "year=2025/city=c"]
+        );
+        let more = some.with(
+            2,
+            vec![
+                partition(["02024", "b"]),
+                partition(["2024", "a"]),
+                partition(["2026", "a"]),
+            ],
+        );
+        assert_eq!(
+            names(&more),
+            [
+                "year=2023/city=a",
+                "year=2024/city=a",
+                "year=02024/city=b",
+                "year=2025/city=c",
+                "year=2026/city=a"
+            ]
+        );
+        let less = more.without(
+            3,
+            &[
+                "2024/a".to_owned(),
+                "2026/a".to_owned(),
+                "1999/z".to_owned(),
+            ],
+        );
+        assert_eq!(
+            names(&less),
+            ["year=2023/city=a", "year=02024/city=b", "year=2025/city=c"]
+        );
+        assert_eq!((none.version, less.version, less.len()), (0, 3, 3));
+    }
+
+    #[test]
+    fn a_partition_is_found_by_the_value_not_its_spelling() {
+        let all = Partitions {
+            version: 0,
+            keys: keys(),
+            items: vec![],
+        }
+        .with(1, vec![partition(["07", "x"])]);
+        assert!(all.get(&["7", "x"]).unwrap().is_some());
+        assert!(all.get(&["7", "X"]).unwrap().is_none());
+        assert!(
+            all.get(&["7"])
+                .unwrap_err()
+                .to_string()
+                .contains("2 partition key(s)")
+        );
+        let spec = PartitionSpec::new(&keys(), &[("YEAR", "007")]).unwrap();
+        assert_eq!(all.matching(&spec).count(), 1);
+        assert!(!spec.is_complete());
+        assert!(
+            spec.complete_values()
+                .unwrap_err()
+                .to_string()
+                .contains("\"city\"")
+        );
+    }
+
+    #[test]
+    fn a_spec_refuses_what_is_no_key() {
+        assert!(
+            PartitionSpec::new(&keys(), &[("month", "1")])
+                .unwrap_err()
+                .to_string()
+                .contains("the keys are year, city")
+        );
+        assert!(
+            PartitionSpec::new(&keys(), &[("year", "1"), ("Year", "2")])
+                .unwrap_err()
+                .to_string()
+                .contains("given twice")
+        );
+        assert!(PartitionSpec::new(&keys(), &[("year", "x")]).is_err());
+    }
+
+    #[test]
+    fn the_folder_follows_from_the_values_unless_there_is_an_own_location() {
+        let (_, plain) = partition(["07", "a/b"]);
+        assert_eq!(plain.location(&keys()), "s3://lake/t/year=07/city=a%2Fb/");
+        let elsewhere = Partition {
+            own_location: Some("s3://lake/else/".into()),
+            ..(*plain).clone()
+        };
+        assert_eq!(
+            elsewhere.full_storage_descriptor(&keys()).location.unwrap(),
+            "s3://lake/else/"
+        );
+    }
+}

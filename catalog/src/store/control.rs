@@ -1,0 +1,94 @@
+//! The trait of who may do what.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::Created;
+use crate::access::{ControlSnapshot, Grant, Role, ScramVerifier, User, Workgroup, WorkgroupInput};
+use crate::error::Result;
+
+/// Users, roles, grants, workgroups and settings. Names are checked and lower-cased on the way in. A change is durable before it returns.
+///
+/// Nothing here asks whether the caller may: that is the statements' part.
+#[async_trait]
+pub trait Control: Debug + Send + Sync {
+    /// Everything as of now, from memory.
+    fn snapshot(&self) -> Arc<ControlSnapshot>;
+
+    /// # Errors
+    /// `AlreadyExists` if a user or role has the name, unless it is a user and `if_not_exists` (that user stays as it is).
+    async fn create_user(
+        &self,
+        name: &str,
+        verifier: ScramVerifier,
+        if_not_exists: bool,
+    ) -> Result<Created<Arc<User>>>;
+
+    /// Replaces a user's password.
+    async fn set_password(&self, name: &str, verifier: ScramVerifier) -> Result<()>;
+
+    /// Sets the workgroup of a user's new sessions; `None` is back to `primary`.
+    async fn set_user_workgroup(&self, name: &str, workgroup: Option<&str>) -> Result<()>;
+
+    /// Drops a user with its memberships and grants. `false` if there was none and `if_exists`.
+    ///
+    /// # Errors
+    /// `InvalidInput` for the last administrator.
+    async fn drop_user(&self, name: &str, if_exists: bool) -> Result<bool>;
+
+    /// # Errors
+    /// `AlreadyExists` if a user or role has the name, unless it is a role and `if_not_exists`.
+    async fn create_role(&self, name: &str, if_not_exists: bool) -> Result<Created<Arc<Role>>>;
+
+    /// Drops a role with its memberships, members and grants. `false` if there was none and `if_exists`.
+    ///
+    /// # Errors
+    /// `InvalidInput` for `administrators`, and for a role through which the last administrator is one.
+    async fn drop_role(&self, name: &str, if_exists: bool) -> Result<bool>;
+
+    /// Makes `member`, a user or a role, a member of `role`. `false` if it is one already.
+    ///
+    /// # Errors
+    /// `InvalidInput` if `role` is, through roles, a member of `member`.
+    async fn grant_role(&self, role: &str, member: &str) -> Result<bool>;
+
+    /// Ends a membership. `false` if there was none.
+    ///
+    /// # Errors
+    /// `InvalidInput` if no administrator would be left.
+    async fn revoke_role(&self, role: &str, member: &str) -> Result<bool>;
+
+    /// Makes all these grants or none. `ALL` is kept as the privileges that it stands for. Granting without grant option what is held
+    /// with it changes nothing. Returns how many (privileges, or columns of SELECT) are new or have become grantable.
+    ///
+    /// # Errors
+    /// `InvalidInput` if a resource does not know a privilege; `NotFound` for a grantee, database, table, column or workgroup.
+    async fn grant(&self, grants: &[Grant]) -> Result<usize>;
+
+    /// Takes back all these grants or none (`with_grant_option` is not looked at). Revoking SELECT (or ALL) on a table also takes back SELECT on
+    /// its columns. Returns how many were taken back: 0 means that nothing such had been granted, for example because the
+    /// right comes from a grant on the whole table, the database, or to a role.
+    async fn revoke(&self, grants: &[Grant]) -> Result<usize>;
+
+    /// # Errors
+    /// `AlreadyExists` unless `if_not_exists` (the workgroup then stays as it is); `InvalidInput` for a cutoff of 0 or over `i64::MAX`.
+    async fn create_workgroup(
+        &self,
+        input: WorkgroupInput,
+        if_not_exists: bool,
+    ) -> Result<Created<Arc<Workgroup>>>;
+
+    /// Replaces everything but the name. `primary` may be changed too.
+    async fn update_workgroup(&self, input: WorkgroupInput) -> Result<Arc<Workgroup>>;
+
+    /// Drops a workgroup with its grants; users who had it as default go back to `primary`. `false` if there was none and `if_exists`.
+    ///
+    /// # Errors
+    /// `InvalidInput` for `primary`.
+    async fn drop_workgroup(&self, name: &str, if_exists: bool) -> Result<bool>;
+
+    /// Keeps a text under a key; `None` removes it. Keys are 1 to 255 characters; the server's secret cannot be changed.
+    async fn set_setting(&self, key: &str, value: Option<&str>) -> Result<()>;
+}

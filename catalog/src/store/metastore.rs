@@ -1,0 +1,146 @@
+//! The trait of what is in the lake.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::error::Result;
+use crate::model::{Database, DatabaseInput, Table, TableInput};
+use crate::partition::{PartitionInput, Partitions};
+
+/// What `IF NOT EXISTS` did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Created<T> {
+    /// The new thing, or the one that was there.
+    pub value: T,
+    /// `false`: it was there already and stays as it was.
+    pub created: bool,
+}
+
+/// What adding partitions did.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AddedPartitions {
+    pub added: usize,
+    /// Positions in the input of partitions that were there already (or earlier in the same input).
+    pub existing: Vec<usize>,
+}
+
+/// Databases, tables and partitions. Names are checked and lower-cased on the way in. A change is durable before it returns, and
+/// a failed one changed nothing.
+///
+/// Nothing here asks whether the caller may: that is the view's and the statements' part.
+#[async_trait]
+pub trait Metastore: Debug + Send + Sync {
+    /// One more with every change of anything here, across restarts.
+    fn catalog_version(&self) -> u64;
+
+    /// All databases in order of name.
+    async fn databases(&self) -> Result<Vec<Arc<Database>>>;
+
+    /// A database, or `None`.
+    async fn database(&self, name: &str) -> Result<Option<Arc<Database>>>;
+
+    /// # Errors
+    /// `AlreadyExists` unless `if_not_exists`; `InvalidInput` for a bad or reserved name.
+    async fn create_database(
+        &self,
+        input: DatabaseInput,
+        if_not_exists: bool,
+    ) -> Result<Created<Arc<Database>>>;
+
+    /// Replaces everything but the name.
+    async fn update_database(&self, input: DatabaseInput) -> Result<Arc<Database>>;
+
+    /// Drops a database with its grants, and with `cascade` its tables. `false` if there was none and `if_exists`.
+    ///
+    /// # Errors
+    /// `NotEmpty` if it has tables and not `cascade`.
+    async fn drop_database(&self, name: &str, if_exists: bool, cascade: bool) -> Result<bool>;
+
+    /// All tables and views of a database in order of name.
+    ///
+    /// # Errors
+    /// `NotFound` for the database.
+    async fn tables(&self, database: &str) -> Result<Vec<Arc<Table>>>;
+
+    /// A table or view, or `None` (also if the database does not exist).
+    async fn table(&self, database: &str, name: &str) -> Result<Option<Arc<Table>>>;
+
+    /// # Errors
+    /// `NotFound` for the database; `AlreadyExists` unless `if_not_exists`; `InvalidInput` for bad names, types or columns.
+    async fn create_table(
+        &self,
+        database: &str,
+        input: TableInput,
+        if_not_exists: bool,
+    ) -> Result<Created<Arc<Table>>>;
+
+    /// Replaces everything but name, id and creation time; the former version is archived. Partitions keep what they have.
+    ///
+    /// # Errors
+    /// `Conflict` if `expected_version` is given and is not the current one; `InvalidInput` if names or types of partition keys
+    /// change while there are partitions.
+    async fn update_table(
+        &self,
+        database: &str,
+        input: TableInput,
+        expected_version: Option<u64>,
+    ) -> Result<Arc<Table>>;
+
+    /// Drops a table with its partitions, versions and grants. `false` if there was none and `if_exists`.
+    async fn drop_table(&self, database: &str, name: &str, if_exists: bool) -> Result<bool>;
+
+    /// The current and the archived versions of a table, newest first (the last 100).
+    async fn table_versions(&self, database: &str, name: &str) -> Result<Vec<Arc<Table>>>;
+
+    /// All partitions of a table, in order. From memory after the first use.
+    async fn partitions(&self, database: &str, table: &str) -> Result<Arc<Partitions>>;
+
+    /// Adds all these partitions in one transaction, or none.
+    ///
+    /// # Errors
+    /// `InvalidInput` if values do not fit the keys (the message names key, value and type); `AlreadyExists` unless `if_not_exists`.
+    async fn add_partitions(
+        &self,
+        database: &str,
+        table: &str,
+        partitions: Vec<PartitionInput>,
+        if_not_exists: bool,
+    ) -> Result<AddedPartitions>;
+
+    /// Drops the partitions with these values (one per key; typed comparison) in one transaction, or none. Returns how many.
+    ///
+    /// # Errors
+    /// `NotFound` unless `if_exists`.
+    async fn drop_partitions(
+        &self,
+        database: &str,
+        table: &str,
+        values: &[Vec<String>],
+        if_exists: bool,
+    ) -> Result<usize>;
+
+    /// Gives a partition other values; its location stays.
+    ///
+    /// # Errors
+    /// `NotFound` for `from`, `AlreadyExists` for `to`.
+    async fn rename_partition(
+        &self,
+        database: &str,
+        table: &str,
+        from: &[String],
+        to: &[String],
+    ) -> Result<()>;
+
+    /// Replaces storage descriptor, location and parameters of the partitions with these values, in one transaction, or of none.
+    ///
+    /// # Errors
+    /// `NotFound` if one does not exist.
+    async fn update_partitions(
+        &self,
+        database: &str,
+        table: &str,
+        partitions: Vec<PartitionInput>,
+    ) -> Result<()>;
+}
