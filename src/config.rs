@@ -1,0 +1,348 @@
+//! One typed configuration: a file, then the environment, then flags, in that order.
+//!
+//! Every setting is also an environment variable: `LAKEGATE_` and its path in capitals with `__` between
+//! the parts, such as `LAKEGATE_ENGINE__MEMORY_LIMIT=8GiB`. Lists are written as in TOML.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use figment::Figment;
+use figment::providers::{Env, Format, Serialized, Toml};
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    pub server: ServerConfig,
+    pub postgres: PostgresConfig,
+    pub http: HttpConfig,
+    pub tls: TlsConfig,
+    pub lake: LakeConfig,
+    pub engine: EngineConfig,
+    pub queries: QueriesConfig,
+    pub results: ResultsConfig,
+    pub history: HistoryConfig,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ServerConfig {
+    /// Catalog, grants, history, certificates and spill files; created with mode 0700.
+    pub state_dir: PathBuf,
+    /// How long running queries may go on after SIGTERM.
+    #[serde(with = "humantime_serde")]
+    pub grace_period: Duration,
+    /// Connections on all doors together.
+    pub max_connections: usize,
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        Self {
+            state_dir: PathBuf::from("lakegate-state"),
+            grace_period: Duration::from_secs(30),
+            max_connections: 500,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PostgresConfig {
+    /// `none` closes the door.
+    pub listen: Listen,
+    /// Refuse connections without TLS.
+    pub require_tls: bool,
+}
+
+impl Default for PostgresConfig {
+    fn default() -> Self {
+        Self {
+            listen: Listen::on(15432),
+            require_tls: true,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct HttpConfig {
+    /// Health answers here; `none` closes the door.
+    pub listen: Listen,
+}
+
+impl Default for HttpConfig {
+    fn default() -> Self {
+        Self {
+            listen: Listen::on(8080),
+        }
+    }
+}
+
+/// An address and port to listen on, or `none`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Listen(pub Option<SocketAddr>);
+
+impl Listen {
+    fn on(port: u16) -> Self {
+        Self(Some(SocketAddr::from(([127, 0, 0, 1], port))))
+    }
+}
+
+impl TryFrom<String> for Listen {
+    type Error = String;
+
+    fn try_from(text: String) -> std::result::Result<Self, String> {
+        if text == "none" {
+            return Ok(Self(None));
+        }
+        text.parse()
+            .map(|address| Self(Some(address)))
+            .map_err(|_| {
+                format!(
+                    "'{text}' is no address to listen on; write one like 127.0.0.1:15432, or none"
+                )
+            })
+    }
+}
+
+impl From<Listen> for String {
+    fn from(listen: Listen) -> Self {
+        listen
+            .0
+            .map_or_else(|| "none".to_owned(), |address| address.to_string())
+    }
+}
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TlsConfig {
+    /// PEM chain; with `key_file`, replaces the generated certificate and is reloaded when it changes.
+    pub cert_file: Option<PathBuf>,
+    pub key_file: Option<PathBuf>,
+    /// Names and addresses in the generated certificate, beside localhost, 127.0.0.1 and ::1.
+    pub host_names: Vec<String>,
+}
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LakeConfig {
+    /// The only places a LOCATION may name.
+    pub roots: Vec<RootConfig>,
+    /// Longest row of a JSON or CSV file.
+    pub max_row_size: Option<ByteSize>,
+}
+
+/// One lake root. With `path` it is a directory; else an S3 bucket, by default the one that `url` names.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RootConfig {
+    /// `s3://bucket/prefix/` or `file:///folder/`.
+    pub url: String,
+    pub path: Option<PathBuf>,
+    /// Any S3-compatible endpoint, such as `https://minio.example:9000`.
+    pub endpoint: Option<String>,
+    pub region: Option<String>,
+    /// `https://endpoint/bucket/key` (the default with an endpoint) rather than `https://bucket.endpoint/key`.
+    pub path_style: Option<bool>,
+    /// Credentials; else the usual AWS variables, files and instance roles.
+    pub access_key_id: Option<String>,
+    #[serde(skip_serializing)]
+    pub secret_access_key: Option<String>,
+    #[serde(skip_serializing)]
+    pub session_token: Option<String>,
+    /// A profile of the AWS configuration files.
+    pub profile: Option<String>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EngineConfig {
+    /// Memory of all running queries together; default 60 % of the machine's.
+    pub memory_limit: Option<ByteSize>,
+    /// Disk that spilling queries may use together; default 32 GiB.
+    pub spill_limit: ByteSize,
+    /// Default `<state_dir>/spill`.
+    pub spill_dir: Option<PathBuf>,
+    /// Threads that run queries; default the machine's cores.
+    pub threads: Option<usize>,
+    /// Rows a batch.
+    pub batch_size: usize,
+    /// Decoded Parquet footers kept in memory.
+    pub footer_cache: ByteSize,
+    /// While a query is planned, footers are read of tables with at most this many matching files.
+    pub max_statistics_files: usize,
+}
+
+impl Default for EngineConfig {
+    fn default() -> Self {
+        Self {
+            memory_limit: None,
+            spill_limit: ByteSize::gib(32),
+            spill_dir: None,
+            threads: None,
+            batch_size: 8192,
+            footer_cache: ByteSize::mib(256),
+            max_statistics_files: 4096,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct QueriesConfig {
+    /// Queries that run at once; default four for each thread of the engine.
+    pub max_concurrent: Option<usize>,
+    /// Queries that may wait for a place; more are refused.
+    pub max_queued: usize,
+}
+
+impl Default for QueriesConfig {
+    fn default() -> Self {
+        Self {
+            max_concurrent: None,
+            max_queued: 1000,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ResultsConfig {
+    /// Memory for cached results; 0 turns the cache off.
+    pub cache_size: ByteSize,
+    /// The largest result that is cached.
+    pub max_entry_size: ByteSize,
+}
+
+impl Default for ResultsConfig {
+    fn default() -> Self {
+        Self {
+            cache_size: ByteSize::mib(512),
+            max_entry_size: ByteSize::mib(32),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct HistoryConfig {
+    /// How long `system.queries` keeps a query.
+    #[serde(with = "humantime_serde")]
+    pub retention: Duration,
+}
+
+impl Default for HistoryConfig {
+    fn default() -> Self {
+        Self {
+            retention: Duration::from_secs(45 * 24 * 3600),
+        }
+    }
+}
+
+impl Config {
+    /// Errors: a file that is missing or no TOML, an unknown setting, a value of the wrong kind; each by name.
+    pub fn load(
+        file: Option<&Path>,
+        flags: BTreeMap<String, figment::value::Value>,
+    ) -> Result<Self> {
+        let mut figment = Figment::from(Serialized::defaults(Config::default()));
+        if let Some(file) = file {
+            if !file.is_file() {
+                return Err(Error::invalid(format!(
+                    "configuration file {} does not exist",
+                    file.display()
+                )));
+            }
+            figment = figment.merge(Toml::file_exact(file));
+        }
+        // `LAKEGATE_LOG` and the like belong to the command line, not to the configuration.
+        figment = figment.merge(
+            Env::prefixed("LAKEGATE_")
+                .filter(|key| key.as_str().contains("__"))
+                .split("__"),
+        );
+        for (key, value) in flags {
+            figment = figment.merge((key, value));
+        }
+        let config: Config = figment
+            .extract()
+            .map_err(|e| Error::invalid(format!("configuration: {e}")))?;
+        config.validate()?;
+        Ok(config)
+    }
+
+    fn validate(&self) -> Result<()> {
+        if self.tls.cert_file.is_some() != self.tls.key_file.is_some() {
+            return Err(Error::invalid(
+                "tls.cert_file and tls.key_file belong together; set both or neither",
+            ));
+        }
+        if self.engine.batch_size == 0
+            || self.engine.threads == Some(0)
+            || self.queries.max_concurrent == Some(0)
+        {
+            return Err(Error::invalid(
+                "engine.batch_size, engine.threads and queries.max_concurrent must be at least 1",
+            ));
+        }
+        for root in &self.lake.roots {
+            if root.path.is_some() && (root.endpoint.is_some() || root.access_key_id.is_some()) {
+                return Err(Error::invalid(format!(
+                    "lake root {}: path makes it a directory, so endpoint and credentials cannot be set",
+                    root.url
+                )));
+            }
+            if root.access_key_id.is_some() != root.secret_access_key.is_some() {
+                return Err(Error::invalid(format!(
+                    "lake root {}: access_key_id and secret_access_key belong together",
+                    root.url
+                )));
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::result_large_err)]
+    use super::*;
+
+    #[test]
+    fn environment_overrides_file_and_flags_override_both() {
+        figment::Jail::expect_with(|jail| {
+            jail.create_file(
+                "c.toml",
+                "[engine]\nbatch_size = 1\nmemory_limit = \"2GiB\"\n[postgres]\nlisten = \"none\"",
+            )?;
+            jail.set_env("LAKEGATE_ENGINE__BATCH_SIZE", "2");
+            jail.set_env("LAKEGATE_SERVER__MAX_CONNECTIONS", "3");
+            let flags = BTreeMap::from([("server.max_connections".to_owned(), 4u64.into())]);
+            let config = Config::load(Some(Path::new("c.toml")), flags).unwrap();
+            assert_eq!(
+                (config.engine.batch_size, config.server.max_connections),
+                (2, 4)
+            );
+            assert_eq!(config.engine.memory_limit, Some(ByteSize::gib(2)));
+            assert_eq!(config.postgres.listen, Listen(None));
+            Ok(())
+        });
+    }
+
+    #[test]
+    fn unknown_setting_is_an_error_that_names_it() {
+        figment::Jail::expect_with(|jail| {
+            jail.create_file("c.toml", "[engine]\nbatchsize = 1\n")?;
+            let error = Config::load(Some(Path::new("c.toml")), BTreeMap::new()).unwrap_err();
+            assert!(error.message().contains("batchsize"), "{error}");
+            Ok(())
+        });
+    }
+}

@@ -1,0 +1,435 @@
+//! One error for every room; each has a stable [`Code`] that every endpoint maps to its own.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use arrow::error::ArrowError;
+use datafusion::common::SchemaError;
+use datafusion::error::DataFusionError;
+use lakegate_catalog::error::{CatalogError, Kind};
+
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What kind of failure it is. The names are stable: `system.queries` and every protocol show them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Code {
+    SyntaxError,
+    TableNotFound,
+    ColumnNotFound,
+    SchemaNotFound,
+    CatalogNotFound,
+    FunctionNotFound,
+    AmbiguousColumn,
+    UndefinedObject,
+    DuplicateDatabase,
+    DuplicateTable,
+    DuplicateColumn,
+    DuplicateObject,
+    ObjectInUse,
+    InvalidQuery,
+    DataException,
+    TypeMismatch,
+    DivisionByZero,
+    InvalidCast,
+    NumericOutOfRange,
+    InvalidParameter,
+    InvalidName,
+    InvalidTable,
+    NotSupported,
+    PermissionDenied,
+    InvalidPassword,
+    BytesScannedCutoff,
+    TooManyQueries,
+    TooManyConnections,
+    OutOfMemory,
+    OutOfSpillSpace,
+    QueryCancelled,
+    StatementTimeout,
+    FailedTransaction,
+    ActiveTransaction,
+    NoActiveTransaction,
+    InvalidCursor,
+    InvalidPreparedStatement,
+    DuplicatePreparedStatement,
+    DuplicateCursor,
+    FileChanged,
+    BadData,
+    LocationRefused,
+    Storage,
+    ShuttingDown,
+    StartingUp,
+    ProtocolViolation,
+    Internal,
+}
+
+impl Code {
+    /// The five characters of the SQLSTATE, from PostgreSQL's appendix A where it has one.
+    pub fn sqlstate(self) -> &'static str {
+        match self {
+            Code::SyntaxError => "42601",
+            Code::TableNotFound => "42P01",
+            Code::ColumnNotFound => "42703",
+            Code::SchemaNotFound => "3F000",
+            Code::CatalogNotFound => "3D000",
+            Code::FunctionNotFound => "42883",
+            Code::AmbiguousColumn => "42702",
+            Code::UndefinedObject => "42704",
+            Code::DuplicateDatabase => "42P06",
+            Code::DuplicateTable => "42P07",
+            Code::DuplicateColumn => "42701",
+            Code::DuplicateObject => "42710",
+            Code::ObjectInUse => "2BP01",
+            Code::InvalidQuery => "42000",
+            Code::DataException => "22000",
+            Code::TypeMismatch => "42804",
+            Code::DivisionByZero => "22012",
+            Code::InvalidCast => "22P02",
+            Code::NumericOutOfRange => "22003",
+            Code::InvalidParameter => "22023",
+            Code::InvalidName => "42602",
+            Code::InvalidTable => "42P16",
+            Code::NotSupported => "0A000",
+            Code::PermissionDenied => "42501",
+            Code::InvalidPassword => "28P01",
+            Code::BytesScannedCutoff => "54000",
+            Code::TooManyQueries => "53400",
+            Code::TooManyConnections => "53300",
+            Code::OutOfMemory => "53200",
+            Code::OutOfSpillSpace => "53100",
+            Code::QueryCancelled | Code::StatementTimeout => "57014",
+            Code::FailedTransaction => "25P02",
+            Code::ActiveTransaction => "25001",
+            Code::NoActiveTransaction => "25P01",
+            Code::InvalidCursor => "34000",
+            Code::InvalidPreparedStatement => "26000",
+            Code::DuplicatePreparedStatement => "42P05",
+            Code::DuplicateCursor => "42P03",
+            Code::FileChanged => "40001",
+            Code::BadData => "22P04",
+            Code::LocationRefused => "42501",
+            Code::Storage => "58030",
+            Code::ShuttingDown => "57P01",
+            Code::StartingUp => "57P03",
+            Code::ProtocolViolation => "08P01",
+            Code::Internal => "XX000",
+        }
+    }
+
+    /// The stable name that `system.queries.error_code` shows, in the spelling of Trino's and Athena's error names.
+    pub fn name(self) -> &'static str {
+        match self {
+            Code::SyntaxError => "SYNTAX_ERROR",
+            Code::TableNotFound => "TABLE_NOT_FOUND",
+            Code::ColumnNotFound => "COLUMN_NOT_FOUND",
+            Code::SchemaNotFound => "SCHEMA_NOT_FOUND",
+            Code::CatalogNotFound => "CATALOG_NOT_FOUND",
+            Code::FunctionNotFound => "FUNCTION_NOT_FOUND",
+            Code::AmbiguousColumn => "AMBIGUOUS_NAME",
+            Code::UndefinedObject => "NOT_FOUND",
+            Code::DuplicateDatabase => "SCHEMA_ALREADY_EXISTS",
+            Code::DuplicateTable => "TABLE_ALREADY_EXISTS",
+            Code::DuplicateColumn => "COLUMN_ALREADY_EXISTS",
+            Code::DuplicateObject => "ALREADY_EXISTS",
+            Code::ObjectInUse => "OBJECT_IN_USE",
+            Code::InvalidQuery => "INVALID_QUERY",
+            Code::DataException => "GENERIC_USER_ERROR",
+            Code::TypeMismatch => "TYPE_MISMATCH",
+            Code::DivisionByZero => "DIVISION_BY_ZERO",
+            Code::InvalidCast => "INVALID_CAST_ARGUMENT",
+            Code::NumericOutOfRange => "NUMERIC_VALUE_OUT_OF_RANGE",
+            Code::InvalidParameter => "INVALID_PARAMETER_USAGE",
+            Code::InvalidName => "INVALID_NAME",
+            Code::InvalidTable => "INVALID_TABLE_PROPERTY",
+            Code::NotSupported => "NOT_SUPPORTED",
+            Code::PermissionDenied => "PERMISSION_DENIED",
+            Code::InvalidPassword => "INVALID_PASSWORD",
+            Code::BytesScannedCutoff => "EXCEEDED_BYTES_SCANNED_CUTOFF",
+            Code::TooManyQueries => "QUERY_QUEUE_FULL",
+            Code::TooManyConnections => "TOO_MANY_CONNECTIONS",
+            Code::OutOfMemory => "EXCEEDED_MEMORY_LIMIT",
+            Code::OutOfSpillSpace => "EXCEEDED_SPILL_LIMIT",
+            Code::QueryCancelled => "USER_CANCELED",
+            Code::StatementTimeout => "EXCEEDED_TIME_LIMIT",
+            Code::FailedTransaction => "TRANSACTION_FAILED",
+            Code::ActiveTransaction => "ACTIVE_TRANSACTION",
+            Code::NoActiveTransaction => "NO_ACTIVE_TRANSACTION",
+            Code::InvalidCursor => "INVALID_CURSOR",
+            Code::InvalidPreparedStatement => "INVALID_PREPARED_STATEMENT",
+            Code::DuplicatePreparedStatement => "DUPLICATE_PREPARED_STATEMENT",
+            Code::DuplicateCursor => "DUPLICATE_CURSOR",
+            Code::FileChanged => "HIVE_FILE_CHANGED",
+            Code::BadData => "HIVE_BAD_DATA",
+            Code::LocationRefused => "LOCATION_REFUSED",
+            Code::Storage => "HIVE_FILESYSTEM_ERROR",
+            Code::ShuttingDown => "SERVER_SHUTTING_DOWN",
+            Code::StartingUp => "SERVER_STARTING_UP",
+            Code::ProtocolViolation => "PROTOCOL_VIOLATION",
+            Code::Internal => "GENERIC_INTERNAL_ERROR",
+        }
+    }
+}
+
+/// An error that a user may read: what was wrong, where, and what would be right.
+#[derive(Debug, Clone)]
+pub struct Error(Box<Inner>);
+
+#[derive(Debug, Clone)]
+struct Inner {
+    code: Code,
+    message: Cow<'static, str>,
+    position: Option<usize>,
+    hint: Option<Cow<'static, str>>,
+    detail: Option<Cow<'static, str>>,
+}
+
+impl Error {
+    pub fn new(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
+        Self(Box::new(Inner {
+            code,
+            message: message.into(),
+            position: None,
+            hint: None,
+            detail: None,
+        }))
+    }
+
+    pub fn internal(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(Code::Internal, message)
+    }
+
+    pub fn not_supported(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(Code::NotSupported, message)
+    }
+
+    pub fn invalid(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(Code::InvalidParameter, message)
+    }
+
+    #[must_use]
+    pub fn with_hint(mut self, hint: impl Into<Cow<'static, str>>) -> Self {
+        self.0.hint = Some(hint.into());
+        self
+    }
+
+    #[must_use]
+    pub fn with_detail(mut self, detail: impl Into<Cow<'static, str>>) -> Self {
+        self.0.detail = Some(detail.into());
+        self
+    }
+
+    /// `position`: characters from the start of what the client sent, the first is 1.
+    #[must_use]
+    pub fn with_position(mut self, position: usize) -> Self {
+        self.0.position = Some(position);
+        self
+    }
+
+    pub fn code(&self) -> Code {
+        self.0.code
+    }
+
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    pub fn position(&self) -> Option<usize> {
+        self.0.position
+    }
+
+    pub fn hint(&self) -> Option<&str> {
+        self.0.hint.as_deref()
+    }
+
+    pub fn detail(&self) -> Option<&str> {
+        self.0.detail.as_deref()
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.message)
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<CatalogError> for Error {
+    fn from(error: CatalogError) -> Self {
+        let code = match &error {
+            CatalogError::NotFound {
+                kind: Kind::Database,
+                ..
+            } => Code::SchemaNotFound,
+            CatalogError::NotFound {
+                kind: Kind::Table, ..
+            } => Code::TableNotFound,
+            CatalogError::NotFound {
+                kind: Kind::Column, ..
+            } => Code::ColumnNotFound,
+            CatalogError::NotFound { .. } => Code::UndefinedObject,
+            CatalogError::AlreadyExists {
+                kind: Kind::Database,
+                ..
+            } => Code::DuplicateDatabase,
+            CatalogError::AlreadyExists {
+                kind: Kind::Table, ..
+            } => Code::DuplicateTable,
+            CatalogError::AlreadyExists {
+                kind: Kind::Column, ..
+            } => Code::DuplicateColumn,
+            CatalogError::AlreadyExists { .. } => Code::DuplicateObject,
+            CatalogError::InvalidInput(_) => Code::InvalidParameter,
+            CatalogError::NotEmpty { .. } => Code::ObjectInUse,
+            CatalogError::Conflict { .. } => Code::FileChanged,
+            CatalogError::Locked { .. }
+            | CatalogError::NewerSchema { .. }
+            | CatalogError::Storage(_) => Code::Storage,
+        };
+        Error::new(code, error.to_string())
+    }
+}
+
+/// Carries an [`Error`] through the engine and back, code and all.
+impl From<Error> for DataFusionError {
+    fn from(error: Error) -> Self {
+        DataFusionError::External(Box::new(error))
+    }
+}
+
+/// The [`Error`] of ours that some library carried as the source of its own.
+pub fn find(error: &(dyn std::error::Error + 'static)) -> Option<Error> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(ours) = error.downcast_ref::<Error>() {
+            return Some(ours.clone());
+        }
+        // What comes through the engine twice is shared, and hides its source.
+        if let Some(DataFusionError::Shared(shared)) = error.downcast_ref::<DataFusionError>() {
+            return find(shared.as_ref());
+        }
+        next = error.source();
+    }
+    None
+}
+
+/// What the engine says, in our codes and without its internals.
+pub fn from_engine(error: DataFusionError) -> Error {
+    if let Some(error) = find(&error) {
+        return error;
+    }
+    let root = error.find_root();
+    match root {
+        DataFusionError::SchemaError(schema, _) => from_schema(schema),
+        DataFusionError::ArrowError(arrow, _) => from_arrow(arrow),
+        DataFusionError::ParquetError(parquet) => Error::new(
+            Code::BadData,
+            format!("a Parquet file is damaged: {parquet}"),
+        ),
+        DataFusionError::ObjectStore(store) => from_store(store),
+        DataFusionError::IoError(io) => Error::new(Code::Storage, io.to_string()),
+        DataFusionError::SQL(parser, _) => Error::new(Code::SyntaxError, parser.to_string()),
+        DataFusionError::NotImplemented(what) => Error::not_supported(lower(what)),
+        DataFusionError::ResourcesExhausted(what) => exhausted(what),
+        DataFusionError::Plan(what) => from_plan(what),
+        DataFusionError::Execution(what) => Error::new(Code::DataException, lower(what)),
+        DataFusionError::Configuration(what) => Error::invalid(lower(what)),
+        other => Error::internal(other.strip_backtrace()),
+    }
+}
+
+fn from_schema(error: &SchemaError) -> Error {
+    match error {
+        SchemaError::FieldNotFound { field, .. } => column_not_found(&field.flat_name()),
+        SchemaError::AmbiguousReference { field } => Error::new(
+            Code::AmbiguousColumn,
+            format!("column reference \"{}\" is ambiguous", field.name),
+        )
+        .with_hint("write the table's name or alias before it"),
+        SchemaError::DuplicateQualifiedField { name, .. }
+        | SchemaError::DuplicateUnqualifiedField { name } => Error::new(
+            Code::DuplicateColumn,
+            format!("column \"{name}\" is named twice; give one an alias"),
+        ),
+    }
+}
+
+/// The same words for a column that is not there and one that is not granted.
+pub fn column_not_found(name: &str) -> Error {
+    Error::new(
+        Code::ColumnNotFound,
+        format!("column \"{}\" does not exist", name.replace('"', "")),
+    )
+}
+
+fn from_arrow(error: &ArrowError) -> Error {
+    match error {
+        ArrowError::DivideByZero => Error::new(Code::DivisionByZero, "division by zero"),
+        ArrowError::ArithmeticOverflow(what) => Error::new(Code::NumericOutOfRange, lower(what)),
+        ArrowError::CastError(what) => Error::new(Code::InvalidCast, lower(what)),
+        ArrowError::ParseError(what) => Error::new(Code::InvalidCast, lower(what)),
+        ArrowError::ParquetError(what) => {
+            Error::new(Code::BadData, format!("a Parquet file is damaged: {what}"))
+        }
+        ArrowError::ExternalError(source) => match source.downcast_ref::<object_store::Error>() {
+            Some(store) => from_store(store),
+            None => Error::internal(source.to_string()),
+        },
+        other => Error::new(Code::DataException, other.to_string()),
+    }
+}
+
+fn from_store(error: &object_store::Error) -> Error {
+    use object_store::Error as E;
+    let changed = |path: &str| {
+        Error::new(
+            Code::FileChanged,
+            format!("file '{path}' changed while the query was reading it"),
+        )
+        .with_hint("run the query again")
+    };
+    match error {
+        E::Precondition { path, .. } | E::NotFound { path, .. } => changed(path),
+        E::PermissionDenied { path, .. } | E::Unauthenticated { path, .. } => Error::new(
+            Code::Storage,
+            format!("the store refuses access to '{path}'; check the credentials of its lake root"),
+        ),
+        other => Error::new(Code::Storage, other.to_string()),
+    }
+}
+
+fn exhausted(what: &str) -> Error {
+    if what.contains("disk") || what.contains("spill") {
+        return Error::new(Code::OutOfSpillSpace, lower(what))
+            .with_hint("the query needs more spill space than engine.spill_limit allows");
+    }
+    Error::new(Code::OutOfMemory, lower(what))
+        .with_hint("filter earlier, select fewer columns, or raise engine.memory_limit")
+}
+
+fn from_plan(what: &str) -> Error {
+    if let Some(rest) = what.strip_prefix("Invalid function '") {
+        let name = rest.split('\'').next().unwrap_or_default();
+        return Error::new(
+            Code::FunctionNotFound,
+            format!("function {name} does not exist"),
+        )
+        .with_hint(
+            rest.split_once(".\n")
+                .map(|(_, hint)| hint.to_owned())
+                .unwrap_or_default(),
+        );
+    }
+    Error::new(Code::InvalidQuery, lower(what))
+}
+
+/// House style: messages begin in lower case and end without a full stop.
+fn lower(message: &str) -> String {
+    let message = message.trim().trim_end_matches('.');
+    let mut chars = message.chars();
+    match (chars.next(), chars.clone().next()) {
+        (Some(first), Some(second)) if !second.is_uppercase() => {
+            first.to_lowercase().chain(chars).collect()
+        }
+        _ => message.to_owned(),
+    }
+}

@@ -1,0 +1,169 @@
+//! Listing: the files of the partitions that a query wants, in as few requests as the store allows.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use futures::{StreamExt, TryStreamExt};
+use object_store::path::Path;
+use object_store::{ObjectMeta, ObjectStore};
+
+use super::roots::Location;
+use crate::error::{Code, Error, Result};
+
+/// LIST requests in flight for one table.
+const PARALLEL_LISTS: usize = 32;
+
+/// The files of one listed folder, in the order of their names.
+pub type Files = Vec<ObjectMeta>;
+
+/// What a listing found.
+#[derive(Debug)]
+pub struct Listing {
+    /// For each wanted folder, in the order asked.
+    pub files: Vec<Files>,
+    /// LIST calls made, a page not counted.
+    pub requests: usize,
+    /// Before the first request: what changes later is not in the listing.
+    pub listed_at: SystemTime,
+}
+
+/// Lists folders of a table.
+///
+/// `wanted` are the folders to list; `of` is how many the table has below `table`. Where at least half of
+/// them are wanted, one recursive LIST of the table's folder serves all that lie in it.
+///
+/// Files whose path below the folder has a part that begins with `_` or `.` are hidden; empty files hold no rows.
+pub async fn list(table: Option<&Location>, wanted: &[Location], of: usize) -> Result<Listing> {
+    let listed_at = SystemTime::now();
+    let mut files: Vec<Files> = vec![Vec::new(); wanted.len()];
+    let mut requests = 0;
+    let mut single: Vec<usize> = Vec::new();
+    let mut below: HashMap<Path, usize> = HashMap::new();
+
+    let recursive = table.filter(|_| wanted.len() > 1 && wanted.len() * 2 >= of);
+    for (index, folder) in wanted.iter().enumerate() {
+        let inside = recursive.is_some_and(|table| {
+            Arc::ptr_eq(&table.root, &folder.root)
+                && folder.path.prefix_matches(&table.path)
+                && folder.path != table.path
+        });
+        // Two partitions may share a folder: only the first can ride on the recursive LIST.
+        if inside && !below.contains_key(&folder.path) {
+            below.insert(folder.path.clone(), index);
+        } else {
+            single.push(index);
+        }
+    }
+    if let Some(table) = recursive
+        && !below.is_empty()
+    {
+        requests += 1;
+        let store = table.root.store();
+        let mut objects = store.list(Some(&table.path));
+        while let Some(object) = objects.try_next().await.map_err(|e| failed(table, &e))? {
+            if let Some(index) = owner(&object.location, &below)
+                && visible(&object, &wanted[index].path)
+            {
+                files[index].push(object);
+            }
+        }
+    }
+    requests += single.len();
+    let mut lists = futures::stream::iter(single.into_iter().map(|index| {
+        let folder = wanted[index].clone();
+        async move { folder_files(&folder).await.map(|files| (index, files)) }
+    }))
+    .buffer_unordered(PARALLEL_LISTS);
+    while let Some((index, found)) = lists.try_next().await? {
+        files[index] = found;
+    }
+    for found in &mut files {
+        found.sort_by(|a, b| a.location.cmp(&b.location));
+    }
+    Ok(Listing {
+        files,
+        requests,
+        listed_at,
+    })
+}
+
+/// The nearest wanted folder above an object.
+fn owner(object: &Path, folders: &HashMap<Path, usize>) -> Option<usize> {
+    let text = object.as_ref();
+    let mut end = text.rfind('/')?;
+    loop {
+        let folder = Path::parse(text.get(..end)?).ok()?;
+        if let Some(index) = folders.get(&folder) {
+            return Some(*index);
+        }
+        end = text.get(..end)?.rfind('/')?;
+    }
+}
+
+async fn folder_files(folder: &Location) -> Result<Files> {
+    let store = folder.root.store();
+    let prefix = (!folder.path.as_ref().is_empty()).then_some(&folder.path);
+    let mut files = Files::new();
+    let mut objects = store.list(prefix);
+    loop {
+        match objects.try_next().await {
+            Ok(Some(object)) if visible(&object, &folder.path) => files.push(object),
+            Ok(Some(_)) => {}
+            Ok(None) => return Ok(files),
+            // A folder that is not there holds no rows.
+            Err(object_store::Error::NotFound { .. }) => return Ok(files),
+            Err(error) => return Err(failed(folder, &error)),
+        }
+    }
+}
+
+fn visible(object: &ObjectMeta, folder: &Path) -> bool {
+    object.size > 0
+        && object
+            .location
+            .prefix_match(folder)
+            .is_some_and(|mut parts| !parts.any(|part| part.as_ref().starts_with(['_', '.'])))
+}
+
+fn failed(folder: &Location, error: &object_store::Error) -> Error {
+    if let Some(error) = crate::error::find(error) {
+        return error;
+    }
+    Error::new(
+        Code::Storage,
+        format!(
+            "cannot list {}: {error}",
+            folder.root.display_path(&folder.path)
+        ),
+    )
+}
+
+/// The folders below `folder`, down to `depth` levels, relative to it: what MSCK REPAIR TABLE looks through.
+pub async fn folders(folder: &Location, depth: usize) -> Result<Vec<Path>> {
+    let mut level = vec![folder.path.clone()];
+    for _ in 0..depth {
+        let store = folder.root.store();
+        let lists = level.iter().map(|path| {
+            let store: Arc<dyn ObjectStore> = Arc::clone(&store);
+            async move {
+                let prefix = (!path.as_ref().is_empty()).then_some(path);
+                store.list_with_delimiter(prefix).await
+            }
+        });
+        let mut found: Vec<Path> = futures::stream::iter(lists)
+            .buffered(PARALLEL_LISTS)
+            .map_ok(|result| futures::stream::iter(result.common_prefixes.into_iter().map(Ok)))
+            .try_flatten()
+            .try_collect()
+            .await
+            .map_err(|e| failed(folder, &e))?;
+        found.retain(|path| {
+            path.filename()
+                .is_some_and(|name| !name.starts_with(['_', '.']))
+        });
+        level = found;
+    }
+    level.sort();
+    Ok(level)
+}

@@ -1,0 +1,196 @@
+//! A table as one query reads it: exactly these partitions and files, of these sizes and ETags.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use chrono::{DateTime, Utc};
+use datafusion::common::ScalarValue;
+use datafusion::logical_expr::Expr;
+use lakegate_catalog::model::{StorageDescriptor, Table};
+use object_store::ObjectMeta;
+use sha2::{Digest, Sha256};
+
+use super::format::TableFormat;
+use super::listing::{self, Files};
+use super::parquet::version_of;
+use super::prune;
+use super::roots::{Location, Roots};
+use crate::error::{Error, Result};
+
+/// A file's clock cannot tell two writes apart that lie closer than this.
+const CLOCK_RESOLUTION: Duration = Duration::from_secs(2);
+
+/// A catalog table, with its columns as the engine types them.
+#[derive(Debug)]
+pub struct LakeTable {
+    pub table: Arc<Table>,
+    /// The data columns, all of them, in the catalog's order.
+    pub file_schema: SchemaRef,
+    /// The partition keys.
+    pub keys: SchemaRef,
+    /// The data columns and then the keys.
+    pub schema: SchemaRef,
+    pub partitions: PartitionSource,
+}
+
+/// Where a table's partitions come from.
+#[derive(Debug)]
+pub enum PartitionSource {
+    /// The table's folder is its one partition.
+    Unpartitioned,
+    /// Registered partitions, and their values as a batch of the same order.
+    Registered {
+        partitions: Arc<lakegate_catalog::partition::Partitions>,
+        values: RecordBatch,
+    },
+}
+
+/// One partition that can hold matching rows.
+#[derive(Debug)]
+pub struct SnapshotPartition {
+    /// A value for each key.
+    pub values: Vec<ScalarValue>,
+    /// `key=value/key=value`, for messages.
+    pub name: Arc<str>,
+    pub location: Location,
+    pub format: TableFormat,
+    pub files: Files,
+}
+
+#[derive(Debug)]
+pub struct TableSnapshot {
+    pub partitions_total: usize,
+    pub partitions: Vec<SnapshotPartition>,
+    pub list_requests: usize,
+    listed_at: SystemTime,
+}
+
+impl LakeTable {
+    /// `database.table`.
+    pub fn name(&self) -> String {
+        format!("{}.{}", self.table.database_name, self.table.name)
+    }
+
+    /// Prunes the partitions by the query's filters and lists the rest.
+    ///
+    /// Errors: a LOCATION outside the lake roots, an unknown SerDe, the store.
+    pub async fn snapshot(&self, roots: &Roots, filters: &[Expr]) -> Result<TableSnapshot> {
+        let table_location = self.table.storage_descriptor.location.as_deref();
+        let root_folder = table_location
+            .map(|location| roots.locate(location))
+            .transpose();
+        let mut partitions = Vec::new();
+        let total;
+        match &self.partitions {
+            PartitionSource::Unpartitioned => {
+                total = 1;
+                let location = root_folder.clone()?.ok_or_else(|| {
+                    Error::invalid(format!(
+                        "table {} has no location; ALTER TABLE … SET LOCATION gives it one",
+                        self.name()
+                    ))
+                })?;
+                partitions.push(SnapshotPartition {
+                    values: Vec::new(),
+                    name: Arc::from(""),
+                    location,
+                    format: self.format(&self.table.storage_descriptor)?,
+                    files: Files::new(),
+                });
+            }
+            PartitionSource::Registered {
+                partitions: registered,
+                values,
+            } => {
+                total = values.num_rows();
+                for row in prune::matching(filters, values)? {
+                    partitions.push(self.partition(roots, registered, values, row)?);
+                }
+            }
+        }
+        let wanted: Vec<Location> = partitions
+            .iter()
+            .map(|partition| partition.location.clone())
+            .collect();
+        let listing = listing::list(root_folder.ok().flatten().as_ref(), &wanted, total).await?;
+        for (partition, files) in partitions.iter_mut().zip(listing.files) {
+            partition.files = files;
+        }
+        Ok(TableSnapshot {
+            partitions_total: total,
+            partitions,
+            list_requests: listing.requests,
+            listed_at: listing.listed_at,
+        })
+    }
+
+    fn partition(
+        &self,
+        roots: &Roots,
+        registered: &lakegate_catalog::partition::Partitions,
+        values: &RecordBatch,
+        row: usize,
+    ) -> Result<SnapshotPartition> {
+        let partition = registered.items.get(row).ok_or_else(|| {
+            Error::internal(format!("partition {row} of {} is gone", self.name()))
+        })?;
+        Ok(SnapshotPartition {
+            values: (0..values.num_columns())
+                .map(|key| prune::partition_value(values, row, key))
+                .collect::<Result<_>>()?,
+            name: partition.name(&registered.keys).into(),
+            location: roots.locate(&partition.location(&registered.keys))?,
+            format: self.format(&partition.storage_descriptor)?,
+            files: Files::new(),
+        })
+    }
+
+    fn format(&self, descriptor: &StorageDescriptor) -> Result<TableFormat> {
+        TableFormat::detect(descriptor, &self.table.parameters)
+            .map_err(|e| Error::new(e.code(), format!("table {}: {}", self.name(), e.message())))
+    }
+}
+
+impl TableSnapshot {
+    pub fn files(&self) -> impl Iterator<Item = &ObjectMeta> {
+        self.partitions
+            .iter()
+            .flat_map(|partition| &partition.files)
+    }
+
+    /// Bytes of all files.
+    pub fn bytes(&self) -> u64 {
+        self.files().map(|file| file.size).sum()
+    }
+
+    /// Whether an unchanged listing proves unchanged files: none was written just before it was listed.
+    pub fn is_stable(&self) -> bool {
+        let listed: DateTime<Utc> = self.listed_at.into();
+        self.files().all(|file| {
+            listed
+                .signed_duration_since(file.last_modified)
+                .to_std()
+                .is_ok_and(|age| age >= CLOCK_RESOLUTION)
+        })
+    }
+
+    /// What two queries must have in common to have read the same table.
+    pub fn digest(&self, digest: &mut Sha256) {
+        for partition in &self.partitions {
+            digest.update(partition.location.root.url());
+            digest.update([0]);
+            digest.update(partition.name.as_bytes());
+            digest.update(format!(
+                "\0{:?}\0{}\0",
+                partition.format,
+                partition.files.len()
+            ));
+            for file in &partition.files {
+                digest.update(file.location.as_ref());
+                digest.update(format!("\0{}\0{}\0", file.size, version_of(file)));
+            }
+        }
+    }
+}

@@ -1,0 +1,365 @@
+//! One execution and those who read it.
+//!
+//! While the result is small, batches gather in a spool: the leader reads it as it grows, followers wait
+//! until it is whole. A result that outgrows the entry limit is the leader's alone from then on, handed
+//! over batch by batch, so that a slow client slows the scan; its followers run for themselves.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use futures::{Stream, StreamExt};
+use parking_lot::Mutex;
+use tokio::sync::{mpsc, watch};
+
+use super::{CachedResult, ResultCache, ResultKey};
+use crate::error::{Error, Result};
+
+/// Batches between an execution and its reader, once they are not spooled.
+const IN_FLIGHT: usize = 2;
+
+/// Where a run's result goes when it is whole.
+#[derive(Debug)]
+pub struct Attach {
+    pub cache: Arc<ResultCache>,
+    pub key: Arc<ResultKey>,
+}
+
+#[derive(Debug)]
+pub struct Run {
+    schema: SchemaRef,
+    /// Bytes.
+    max_spool: usize,
+    spool: Mutex<Spool>,
+    /// Bumped whenever the spool changes.
+    progress: watch::Sender<u64>,
+    readers: watch::Sender<usize>,
+    overflow: mpsc::Sender<RecordBatch>,
+    overflow_reader: Mutex<Option<mpsc::Receiver<RecordBatch>>>,
+    attach: Option<Attach>,
+}
+
+#[derive(Debug, Default)]
+struct Spool {
+    batches: Vec<RecordBatch>,
+    bytes: usize,
+    phase: Phase,
+}
+
+#[derive(Debug, Default, Clone)]
+enum Phase {
+    #[default]
+    Spooling,
+    /// Too large to keep: what comes now goes to the leader only.
+    Overflowed,
+    Finished,
+    Failed(Error),
+}
+
+impl Run {
+    pub(super) fn new(schema: SchemaRef, max_spool: usize, attach: Option<Attach>) -> Arc<Self> {
+        let (overflow, overflow_reader) = mpsc::channel(IN_FLIGHT);
+        Arc::new(Self {
+            schema,
+            max_spool,
+            spool: Mutex::default(),
+            progress: watch::Sender::new(0),
+            readers: watch::Sender::new(0),
+            overflow,
+            overflow_reader: Mutex::new(Some(overflow_reader)),
+            attach,
+        })
+    }
+
+    /// The leader's reader. There is one.
+    pub fn reader(self: &Arc<Self>) -> Result<RunReader> {
+        let overflow = self
+            .overflow_reader
+            .lock()
+            .take()
+            .ok_or_else(|| Error::internal("a run has one leader only"))?;
+        Ok(RunReader {
+            interest: Interest::register(self),
+            next: 0,
+            taken: VecDeque::new(),
+            overflow,
+            state: ReaderState::Spool,
+        })
+    }
+
+    /// Executes: reads `stream` to its end, or until nobody waits for it.
+    ///
+    /// `keep`: whether the whole result may be cached.
+    pub async fn drive<S>(self: Arc<Self>, mut stream: S, keep: bool)
+    where
+        S: Stream<Item = Result<RecordBatch>> + Unpin,
+    {
+        let mut readers = self.readers.subscribe();
+        loop {
+            let next = tokio::select! {
+                biased;
+                _ = readers.wait_for(|readers| *readers == 0) => return self.end(Phase::Failed(abandoned())),
+                next = stream.next() => next,
+            };
+            match next {
+                Some(Ok(batch)) if batch.num_rows() == 0 => {}
+                Some(Ok(batch)) => {
+                    let Some(batch) = self.spool(batch) else {
+                        continue;
+                    };
+                    tokio::select! {
+                        biased;
+                        _ = readers.wait_for(|readers| *readers == 0) => return,
+                        sent = self.overflow.send(batch) => if sent.is_err() { return },
+                    }
+                }
+                Some(Err(error)) => return self.end(Phase::Failed(error)),
+                None => {
+                    if keep {
+                        self.keep();
+                    }
+                    return self.end(Phase::Finished);
+                }
+            }
+        }
+    }
+
+    /// Ends a run that could not be started.
+    pub fn fail(&self, error: Error) {
+        self.end(Phase::Failed(error));
+    }
+
+    /// Adds a batch to the spool, or gives it back when there is no room.
+    fn spool(&self, batch: RecordBatch) -> Option<RecordBatch> {
+        let mut spool = self.spool.lock();
+        if matches!(spool.phase, Phase::Overflowed) {
+            return Some(batch);
+        }
+        let bytes = batch.get_array_memory_size();
+        if spool.bytes.saturating_add(bytes) <= self.max_spool {
+            spool.bytes += bytes;
+            spool.batches.push(batch);
+            drop(spool);
+            self.progress.send_modify(|changes| *changes += 1);
+            return None;
+        }
+        spool.phase = Phase::Overflowed;
+        drop(spool);
+        self.detach();
+        self.progress.send_modify(|changes| *changes += 1);
+        Some(batch)
+    }
+
+    fn keep(&self) {
+        let spool = self.spool.lock();
+        if let (Some(attach), Phase::Spooling) = (&self.attach, &spool.phase) {
+            let result = CachedResult {
+                schema: Arc::clone(&self.schema),
+                batches: spool.batches.clone(),
+                bytes: spool.bytes,
+            };
+            attach.cache.keep(&attach.key, result);
+        }
+    }
+
+    fn end(&self, phase: Phase) {
+        self.detach();
+        self.spool.lock().phase = phase;
+        self.progress.send_modify(|changes| *changes += 1);
+    }
+
+    fn detach(&self) {
+        if let Some(attach) = &self.attach {
+            attach.cache.detach(&attach.key, self);
+        }
+    }
+}
+
+fn abandoned() -> Error {
+    Error::new(
+        crate::error::Code::QueryCancelled,
+        "canceling statement: nobody waits for its result",
+    )
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        self.detach();
+    }
+}
+
+/// Keeps a run alive.
+#[derive(Debug)]
+struct Interest(Arc<Run>);
+
+impl Interest {
+    fn register(run: &Arc<Run>) -> Self {
+        run.readers.send_modify(|readers| *readers += 1);
+        Self(Arc::clone(run))
+    }
+}
+
+impl Drop for Interest {
+    fn drop(&mut self) {
+        self.0.readers.send_modify(|readers| *readers -= 1);
+    }
+}
+
+/// The leader's stream of batches.
+#[derive(Debug)]
+pub struct RunReader {
+    interest: Interest,
+    /// The next batch of the spool.
+    next: usize,
+    /// What was left of the spool when it overflowed.
+    taken: VecDeque<RecordBatch>,
+    overflow: mpsc::Receiver<RecordBatch>,
+    state: ReaderState,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum ReaderState {
+    Spool,
+    Overflow,
+    Done,
+}
+
+impl RunReader {
+    pub fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.interest.0.schema)
+    }
+
+    /// Turns the reader into a stream.
+    pub fn into_stream(self) -> Pin<Box<dyn Stream<Item = Result<RecordBatch>> + Send>> {
+        let progress = self.interest.0.progress.subscribe();
+        futures::stream::unfold((self, progress), |(mut reader, mut progress)| async move {
+            loop {
+                progress.borrow_and_update();
+                match reader.step() {
+                    Step::Batch(batch) => return Some((Ok(batch), (reader, progress))),
+                    Step::Error(error) => return Some((Err(error), (reader, progress))),
+                    Step::End => return None,
+                    // The run notifies whenever the spool changes, and the channel hands over what outgrew it.
+                    Step::Wait if reader.state == ReaderState::Overflow => {
+                        let received = tokio::select! {
+                            biased;
+                            received = reader.overflow.recv() => received,
+                            _ = progress.changed() => continue,
+                        };
+                        if let Some(batch) = received {
+                            return Some((Ok(batch), (reader, progress)));
+                        }
+                    }
+                    Step::Wait => {
+                        if progress.changed().await.is_err() {
+                            return None;
+                        }
+                    }
+                }
+            }
+        })
+        .boxed()
+    }
+
+    fn step(&mut self) -> Step {
+        if let Some(batch) = self.taken.pop_front() {
+            return Step::Batch(batch);
+        }
+        if self.state == ReaderState::Done {
+            return Step::End;
+        }
+        let mut spool = self.interest.0.spool.lock();
+        if self.state == ReaderState::Spool
+            && let Some(batch) = spool.batches.get(self.next)
+        {
+            let batch = batch.clone();
+            self.next += 1;
+            return Step::Batch(batch);
+        }
+        match (&spool.phase, self.state) {
+            (Phase::Spooling, _) => Step::Wait,
+            (Phase::Overflowed, ReaderState::Spool) => {
+                spool.batches = Vec::new();
+                self.state = ReaderState::Overflow;
+                Step::Wait
+            }
+            (Phase::Overflowed, _) => Step::Wait,
+            (ended, _) => {
+                // What was sent before the end is still in the channel.
+                if let Ok(batch) = self.overflow.try_recv() {
+                    return Step::Batch(batch);
+                }
+                self.state = ReaderState::Done;
+                match ended {
+                    Phase::Failed(error) => Step::Error(error.clone()),
+                    _ => Step::End,
+                }
+            }
+        }
+    }
+}
+
+enum Step {
+    Batch(RecordBatch),
+    Error(Error),
+    Wait,
+    End,
+}
+
+/// One who waits for an identical query's result.
+#[derive(Debug)]
+pub struct Follower(Interest);
+
+impl Follower {
+    /// `None` when the run can no longer be joined.
+    pub(super) fn of(run: &Arc<Run>) -> Option<Self> {
+        // Registered first: a run that has no reader ends.
+        let interest = Interest::register(run);
+        let joinable = matches!(run.spool.lock().phase, Phase::Spooling);
+        joinable.then_some(Self(interest))
+    }
+
+    /// The whole result, or `None` when one must run for oneself: the run failed, for reasons that may be its
+    /// leader's own, or its result is too large to share.
+    pub async fn wait(self) -> Option<CachedResult> {
+        let run = &self.0.0;
+        let mut progress = run.progress.subscribe();
+        loop {
+            progress.borrow_and_update();
+            {
+                let spool = run.spool.lock();
+                match spool.phase {
+                    Phase::Spooling => {}
+                    Phase::Overflowed | Phase::Failed(_) => return None,
+                    Phase::Finished => {
+                        return Some(CachedResult {
+                            schema: Arc::clone(&run.schema),
+                            batches: spool.batches.clone(),
+                            bytes: spool.bytes,
+                        });
+                    }
+                }
+            }
+            progress.changed().await.ok()?;
+        }
+    }
+}
+
+/// A cached result as a stream.
+pub fn replay(
+    result: Arc<CachedResult>,
+) -> Pin<Box<dyn Stream<Item = Result<RecordBatch>> + Send>> {
+    struct Replay(Arc<CachedResult>, usize);
+    impl Stream for Replay {
+        type Item = Result<RecordBatch>;
+        fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+            let batch = self.0.batches.get(self.1).cloned();
+            self.1 += 1;
+            Poll::Ready(batch.map(Ok))
+        }
+    }
+    Box::pin(Replay(result, 0))
+}

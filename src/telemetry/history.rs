@@ -1,0 +1,218 @@
+//! The history of queries: every one from its submission on, kept for as long as the retention says.
+//!
+//! Running queries are in memory; finished ones are written in groups, off the query path, to a store of
+//! their own. A crash loses at most the group that was being gathered.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use parking_lot::Mutex;
+use uuid::Uuid;
+
+use super::history_store::{HistoryStore, Writer};
+use crate::error::{Error, Result};
+
+/// A query's state, in Athena's names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum QueryState {
+    Queued,
+    Running,
+    Succeeded,
+    Failed,
+    Cancelled,
+}
+
+impl QueryState {
+    pub fn name(self) -> &'static str {
+        match self {
+            QueryState::Queued => "QUEUED",
+            QueryState::Running => "RUNNING",
+            QueryState::Succeeded => "SUCCEEDED",
+            QueryState::Failed => "FAILED",
+            QueryState::Cancelled => "CANCELLED",
+        }
+    }
+
+    pub fn is_final(self) -> bool {
+        !matches!(self, QueryState::Queued | QueryState::Running)
+    }
+}
+
+/// One row of `system.queries`.
+#[derive(Debug, Clone)]
+pub struct QueryRecord {
+    pub query_id: Uuid,
+    pub user_name: String,
+    pub workgroup: String,
+    pub database: String,
+    pub state: QueryState,
+    /// The statement's text, with passwords taken out.
+    pub query: String,
+    pub submitted_at: DateTime<Utc>,
+    pub completed_at: Option<DateTime<Utc>>,
+    /// Parsing, resolving and planning, with the listing of files.
+    pub planning: Duration,
+    /// Waiting for a place to run, or for an identical query.
+    pub queued: Duration,
+    pub execution: Duration,
+    pub total: Duration,
+    pub bytes_scanned: u64,
+    pub bytes_fetched: u64,
+    pub rows: u64,
+    pub cache_hit: bool,
+    pub error_code: Option<String>,
+    pub error_message: Option<String>,
+    pub protocol: String,
+    pub application_name: Option<String>,
+}
+
+/// All queries, running and past.
+#[derive(Debug)]
+pub struct History {
+    running: Mutex<HashMap<Uuid, QueryRecord>>,
+    writer: Writer,
+    store: Arc<HistoryStore>,
+}
+
+impl History {
+    /// Errors: the store cannot be opened, is in use, or is newer than this program.
+    pub fn open(file: &Path, retention: Duration) -> Result<Arc<Self>> {
+        let store = Arc::new(HistoryStore::open(file, retention)?);
+        let writer = Writer::start(Arc::clone(&store))?;
+        Ok(Arc::new(Self {
+            running: Mutex::default(),
+            writer,
+            store,
+        }))
+    }
+
+    /// A query begins, or goes on to its next state; a final state ends it.
+    pub fn record(&self, record: QueryRecord) {
+        if record.state.is_final() {
+            // Written before it leaves memory, so that a reader never misses it.
+            self.writer.push(record.clone());
+            self.running.lock().remove(&record.query_id);
+        } else {
+            self.running.lock().insert(record.query_id, record);
+        }
+    }
+
+    pub fn running(&self, query_id: Uuid) -> Option<QueryRecord> {
+        self.running.lock().get(&query_id).cloned()
+    }
+
+    /// Queries of one user, or of all, newest first; `limit` at most.
+    pub async fn queries(
+        self: &Arc<Self>,
+        user: Option<String>,
+        limit: usize,
+    ) -> Result<Vec<QueryRecord>> {
+        let history = Arc::clone(self);
+        let mut records = tokio::task::spawn_blocking(move || {
+            let wanted =
+                |record: &QueryRecord| user.as_ref().is_none_or(|user| *user == record.user_name);
+            let mut records: Vec<QueryRecord> = history
+                .running
+                .lock()
+                .values()
+                .filter(|r| wanted(r))
+                .cloned()
+                .collect();
+            history.writer.flush();
+            let running: std::collections::HashSet<Uuid> =
+                records.iter().map(|record| record.query_id).collect();
+            let mut past = history.store.read(user.as_deref(), limit)?;
+            // One that ended between the two looks is in both.
+            past.retain(|record| !running.contains(&record.query_id));
+            records.append(&mut past);
+            Ok::<_, Error>(records)
+        })
+        .await
+        .map_err(|e| Error::internal(format!("the history cannot be read: {e}")))??;
+        records.sort_by_key(|record| std::cmp::Reverse(record.submitted_at));
+        records.truncate(limit);
+        Ok(records)
+    }
+
+    /// Waits until all that ended is on disk.
+    pub fn flush(&self) {
+        self.writer.flush();
+    }
+}
+
+#[cfg(test)]
+pub(crate) fn sample(user: &str, state: QueryState) -> QueryRecord {
+    QueryRecord {
+        query_id: Uuid::new_v4(),
+        user_name: user.to_owned(),
+        workgroup: "primary".to_owned(),
+        database: "default".to_owned(),
+        state,
+        query: "SELECT 1".to_owned(),
+        submitted_at: Utc::now(),
+        completed_at: state.is_final().then(Utc::now),
+        planning: Duration::from_millis(1),
+        queued: Duration::ZERO,
+        execution: Duration::from_millis(2),
+        total: Duration::from_millis(3),
+        bytes_scanned: 4,
+        bytes_fetched: 5,
+        rows: 6,
+        cache_hit: false,
+        error_code: (state == QueryState::Failed).then(|| "DIVISION_BY_ZERO".to_owned()),
+        error_message: None,
+        protocol: "postgres".to_owned(),
+        application_name: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[tokio::test]
+    async fn finished_queries_survive_a_restart_and_running_ones_are_seen() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("history.db");
+        let day = Duration::from_secs(86_400);
+        let history = History::open(&file, day).unwrap();
+        let mut query = sample("ann", QueryState::Running);
+        history.record(query.clone());
+        assert_eq!(
+            history.queries(None, 10).await.unwrap()[0].state,
+            QueryState::Running
+        );
+        query.state = QueryState::Failed;
+        query.error_code = Some("DIVISION_BY_ZERO".to_owned());
+        history.record(query.clone());
+        history.record(sample("bob", QueryState::Succeeded));
+        assert_eq!(history.queries(None, 10).await.unwrap().len(), 2);
+        drop(history);
+        let history = History::open(&file, day).unwrap();
+        let anns = history.queries(Some("ann".into()), 10).await.unwrap();
+        assert_eq!(anns.len(), 1);
+        assert_eq!(
+            (anns[0].query_id, anns[0].error_code.as_deref()),
+            (query.query_id, Some("DIVISION_BY_ZERO"))
+        );
+    }
+
+    #[tokio::test]
+    async fn queries_older_than_the_retention_are_forgotten() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("history.db");
+        let history = History::open(&file, Duration::from_secs(3600)).unwrap();
+        let mut old = sample("ann", QueryState::Succeeded);
+        old.submitted_at = Utc::now() - chrono::TimeDelta::hours(2);
+        history.record(old);
+        history.record(sample("ann", QueryState::Succeeded));
+        history.flush();
+        drop(history);
+        let history = History::open(&file, Duration::from_secs(3600)).unwrap();
+        assert_eq!(history.queries(None, 10).await.unwrap().len(), 1);
+    }
+}

@@ -1,0 +1,4 @@
+//! What happened: the history of queries.
+
+pub mod history;
+mod history_store;

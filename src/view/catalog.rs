@@ -1,0 +1,111 @@
+//! The view as the engine's catalog: names resolve through it, asynchronously, and only through it.
+
+use std::collections::HashMap;
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use datafusion::catalog::{CatalogProvider, CatalogProviderList, SchemaProvider, TableProvider};
+use datafusion::error::{DataFusionError, Result as EngineResult};
+
+use super::{View, ViewTable};
+use crate::engine::CATALOG;
+
+/// A schema of built-in tables, such as `system`, made for one session.
+pub type SystemTables = HashMap<String, Arc<dyn SchemaProvider>>;
+
+/// The one catalog with the principal's databases and the built-in schemas.
+#[derive(Debug)]
+pub struct ViewCatalogs {
+    catalog: Arc<ViewCatalog>,
+}
+
+impl ViewCatalogs {
+    pub fn new(view: View, built_in: SystemTables) -> Self {
+        Self {
+            catalog: Arc::new(ViewCatalog { view, built_in }),
+        }
+    }
+}
+
+impl CatalogProviderList for ViewCatalogs {
+    fn register_catalog(
+        &self,
+        _: String,
+        _: Arc<dyn CatalogProvider>,
+    ) -> Option<Arc<dyn CatalogProvider>> {
+        None
+    }
+
+    fn catalog_names(&self) -> Vec<String> {
+        vec![CATALOG.to_owned()]
+    }
+
+    fn catalog(&self, name: &str) -> Option<Arc<dyn CatalogProvider>> {
+        name.eq_ignore_ascii_case(CATALOG)
+            .then(|| Arc::clone(&self.catalog) as _)
+    }
+}
+
+#[derive(Debug)]
+struct ViewCatalog {
+    view: View,
+    built_in: SystemTables,
+}
+
+impl CatalogProvider for ViewCatalog {
+    /// Built-in schemas only: the databases are listed by the view, which has to be waited for.
+    fn schema_names(&self) -> Vec<String> {
+        self.built_in.keys().cloned().collect()
+    }
+
+    fn schema(&self, name: &str) -> Option<Arc<dyn SchemaProvider>> {
+        let name = name.to_lowercase();
+        if let Some(built_in) = self.built_in.get(&name) {
+            return Some(Arc::clone(built_in));
+        }
+        Some(Arc::new(ViewSchema {
+            view: self.view.clone(),
+            database: name,
+        }))
+    }
+}
+
+#[derive(Debug)]
+struct ViewSchema {
+    view: View,
+    database: String,
+}
+
+#[async_trait]
+impl SchemaProvider for ViewSchema {
+    fn table_names(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    async fn table(&self, name: &str) -> EngineResult<Option<Arc<dyn TableProvider>>> {
+        let visible = match self
+            .view
+            .table(&self.database, &name.to_lowercase())
+            .await?
+        {
+            Some(visible) => visible,
+            None => {
+                return Err(DataFusionError::from(super::table_not_found(
+                    &self.database,
+                    name,
+                )));
+            }
+        };
+        let loaded = self
+            .view
+            .tables
+            .load(self.view.metastore.as_ref(), &visible.table)
+            .await?;
+        Ok(Some(Arc::new(ViewTable::new(loaded, &visible.access)?)))
+    }
+
+    fn table_exist(&self, _: &str) -> bool {
+        true
+    }
+}
