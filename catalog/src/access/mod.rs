@@ -21,5 +21,6 @@ pub use grant::{Grant, Privilege, PrivilegeSet, Resource};
 pub use principal::{ADMINISTRATORS, Membership, Role, User};
 pub use scram::{DEFAULT_ITERATIONS, MAX_ITERATIONS, MAX_PASSWORD_BYTES, ScramVerifier};
 pub use snapshot::ControlSnapshot;
+pub(crate) use snapshot::SERVER_SECRET;
 pub use table::{ColumnSelection, TableAccess};
 pub use workgroup::{PRIMARY_WORKGROUP, Workgroup, WorkgroupInput, WorkgroupState};

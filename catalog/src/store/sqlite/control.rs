@@ -1,0 +1,498 @@
+//! [`Control`]: users, roles, grants, workgroups and settings.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use rusqlite::{OptionalExtension, params};
+
+use super::SqliteStore;
+use super::metastore::signed;
+use super::write::Write;
+use crate::access::{
+    ADMINISTRATORS, ControlSnapshot, Grant, PRIMARY_WORKGROUP, Privilege, Resource, Role,
+    SERVER_SECRET, ScramVerifier, User, Workgroup, WorkgroupInput,
+};
+use crate::error::{CatalogError, Kind, Result};
+use crate::model::names::normalize;
+use crate::model::now;
+use crate::store::{Control, Created};
+
+/// Words that SQL has a meaning for where a user or role may stand.
+const RESERVED_PRINCIPALS: [&str; 5] = [
+    "public",
+    "none",
+    "current_user",
+    "current_role",
+    "session_user",
+];
+
+#[async_trait]
+impl Control for SqliteStore {
+    fn snapshot(&self) -> Arc<ControlSnapshot> {
+        Arc::clone(&self.inner.control.read())
+    }
+
+    async fn create_user(
+        &self,
+        name: &str,
+        verifier: ScramVerifier,
+        if_not_exists: bool,
+    ) -> Result<Created<Arc<User>>> {
+        let name = principal_name(Kind::User, name)?;
+        self.write(move |write| {
+            let created = match write.principal(&name)? {
+                Some((_, Kind::User)) if if_not_exists => false,
+                Some((_, kind)) => return Err(CatalogError::already_exists(kind, name)),
+                None => {
+                    let sql = "INSERT INTO principals (name, kind, verifier, created) VALUES (?1, 'user', ?2, ?3)";
+                    write.tx.execute(sql, params![name, verifier.to_string(), now().timestamp_millis()])?;
+                    write.control_changed();
+                    true
+                }
+            };
+            Ok((name, created))
+        })
+        .await
+        .and_then(|(name, created)| {
+            let user = self.snapshot().users.get(&name).cloned();
+            user.map(|value| Created { value, created }).ok_or_else(|| CatalogError::not_found(Kind::User, name))
+        })
+    }
+
+    async fn set_password(&self, name: &str, verifier: ScramVerifier) -> Result<()> {
+        let name = name.to_lowercase();
+        self.write(move |write| {
+            let id = write.user(&name)?;
+            let sql = "UPDATE principals SET verifier = ?2 WHERE id = ?1";
+            write.tx.execute(sql, params![id, verifier.to_string()])?;
+            write.control_changed();
+            Ok(())
+        })
+        .await
+    }
+
+    async fn set_user_workgroup(&self, name: &str, workgroup: Option<&str>) -> Result<()> {
+        let (name, workgroup) = (name.to_lowercase(), workgroup.map(str::to_lowercase));
+        self.write(move |write| {
+            let id = write.user(&name)?;
+            if let Some(workgroup) = &workgroup {
+                write.workgroup(workgroup)?;
+            }
+            write.tx.execute(
+                "UPDATE principals SET default_workgroup = ?2 WHERE id = ?1",
+                params![id, workgroup],
+            )?;
+            write.control_changed();
+            Ok(())
+        })
+        .await
+    }
+
+    async fn drop_user(&self, name: &str, if_exists: bool) -> Result<bool> {
+        let name = name.to_lowercase();
+        self.write(move |write| write.drop_principal(Kind::User, &name, if_exists))
+            .await
+    }
+
+    async fn create_role(&self, name: &str, if_not_exists: bool) -> Result<Created<Arc<Role>>> {
+        let name = principal_name(Kind::Role, name)?;
+        self.write(move |write| {
+            let created = match write.principal(&name)? {
+                Some((_, Kind::Role)) if if_not_exists => false,
+                Some((_, kind)) => return Err(CatalogError::already_exists(kind, name)),
+                None => {
+                    let sql =
+                        "INSERT INTO principals (name, kind, created) VALUES (?1, 'role', ?2)";
+                    write
+                        .tx
+                        .execute(sql, params![name, now().timestamp_millis()])?;
+                    write.control_changed();
+                    true
+                }
+            };
+            Ok((name, created))
+        })
+        .await
+        .and_then(|(name, created)| {
+            let role = self.snapshot().roles.get(&name).cloned();
+            role.map(|value| Created { value, created })
+                .ok_or_else(|| CatalogError::not_found(Kind::Role, name))
+        })
+    }
+
+    async fn drop_role(&self, name: &str, if_exists: bool) -> Result<bool> {
+        let name = name.to_lowercase();
+        if name == ADMINISTRATORS {
+            return Err(CatalogError::invalid(format!(
+                "the role \"{ADMINISTRATORS}\" is built in and cannot be dropped"
+            )));
+        }
+        self.write(move |write| write.drop_principal(Kind::Role, &name, if_exists))
+            .await
+    }
+
+    async fn grant_role(&self, role: &str, member: &str) -> Result<bool> {
+        let (role, member) = (role.to_lowercase(), member.to_lowercase());
+        self.write(move |write| {
+            let (role_id, member_id) = (write.role(&role)?, write.any_principal(&member)?);
+            if write.is_member(role_id, member_id)? {
+                return Err(CatalogError::invalid(format!(
+                    "role \"{role}\" cannot be granted to \"{member}\": \"{role}\" is itself a member of \"{member}\""
+                )));
+            }
+            let sql = "INSERT INTO memberships (role_id, member_id) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+            write.changed_any(sql, params![role_id, member_id])
+        })
+        .await
+    }
+
+    async fn revoke_role(&self, role: &str, member: &str) -> Result<bool> {
+        let (role, member) = (role.to_lowercase(), member.to_lowercase());
+        self.write(move |write| {
+            let (role_id, member_id) = (write.role(&role)?, write.any_principal(&member)?);
+            write.changed_any(
+                "DELETE FROM memberships WHERE role_id = ?1 AND member_id = ?2",
+                params![role_id, member_id],
+            )
+        })
+        .await
+    }
+
+    async fn grant(&self, grants: &[Grant]) -> Result<usize> {
+        let grants = normalized(grants)?;
+        self.write(move |write| {
+            let mut changed = 0;
+            for grant in &grants {
+                changed += write.grant(grant)?;
+            }
+            Ok(changed)
+        })
+        .await
+    }
+
+    async fn revoke(&self, grants: &[Grant]) -> Result<usize> {
+        let grants = normalized(grants)?;
+        self.write(move |write| {
+            let mut changed = 0;
+            for grant in &grants {
+                changed += write.revoke(grant)?;
+            }
+            Ok(changed)
+        })
+        .await
+    }
+
+    async fn create_workgroup(
+        &self,
+        input: WorkgroupInput,
+        if_not_exists: bool,
+    ) -> Result<Created<Arc<Workgroup>>> {
+        let input = checked_workgroup(input)?;
+        let (name, created) = self.write(move |write| {
+            let cutoff = input.bytes_scanned_cutoff_per_query.map(signed);
+            let sql = "INSERT INTO workgroups (name, description, state, bytes_scanned_cutoff_per_query, created)
+                       VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING";
+            let (state, time) = (input.state.to_string(), now().timestamp_millis());
+            let created = write.changed_any(sql, params![input.name, input.description, state, cutoff, time])?;
+            if !created && !if_not_exists {
+                return Err(CatalogError::already_exists(Kind::Workgroup, input.name));
+            }
+            Ok((input.name, created))
+        }).await?;
+        Ok(Created {
+            value: self.stored_workgroup(name)?,
+            created,
+        })
+    }
+
+    async fn update_workgroup(&self, input: WorkgroupInput) -> Result<Arc<Workgroup>> {
+        let input = checked_workgroup(input)?;
+        let name = self.write(move |write| {
+            write.workgroup(&input.name)?;
+            let cutoff = input.bytes_scanned_cutoff_per_query.map(signed);
+            let sql = "UPDATE workgroups SET description = ?2, state = ?3, bytes_scanned_cutoff_per_query = ?4 WHERE name = ?1";
+            write.changed_any(sql, params![input.name, input.description, input.state.to_string(), cutoff])?;
+            Ok(input.name)
+        }).await?;
+        self.stored_workgroup(name)
+    }
+
+    async fn drop_workgroup(&self, name: &str, if_exists: bool) -> Result<bool> {
+        let name = name.to_lowercase();
+        if name == PRIMARY_WORKGROUP {
+            return Err(CatalogError::invalid(format!(
+                "the workgroup \"{PRIMARY_WORKGROUP}\" is built in and cannot be dropped"
+            )));
+        }
+        self.write(move |write| {
+            if !write.changed_any("DELETE FROM workgroups WHERE name = ?1", params![name])? {
+                return if if_exists {
+                    Ok(false)
+                } else {
+                    Err(CatalogError::not_found(Kind::Workgroup, name))
+                };
+            }
+            write.tx.execute(
+                "DELETE FROM grants WHERE kind = 'workgroup' AND workgroup_name = ?1",
+                params![name],
+            )?;
+            write.tx.execute(
+                "UPDATE principals SET default_workgroup = NULL WHERE default_workgroup = ?1",
+                params![name],
+            )?;
+            Ok(true)
+        })
+        .await
+    }
+
+    async fn set_setting(&self, key: &str, value: Option<&str>) -> Result<()> {
+        let key = normalize(Kind::Setting, key)?;
+        if key == SERVER_SECRET {
+            return Err(CatalogError::invalid(
+                "the server's secret cannot be changed; logins in progress depend on it",
+            ));
+        }
+        let value = value.map(str::to_owned);
+        self.write(move |write| {
+            match value {
+                Some(value) => {
+                    let sql = "INSERT INTO settings (key, value) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = excluded.value";
+                    write.changed_any(sql, params![key, value])?;
+                }
+                None => {
+                    write.changed_any("DELETE FROM settings WHERE key = ?1", params![key])?;
+                }
+            }
+            Ok(())
+        })
+        .await
+    }
+}
+
+impl SqliteStore {
+    fn stored_workgroup(&self, name: String) -> Result<Arc<Workgroup>> {
+        let workgroup = self.snapshot().workgroups.get(&name).cloned();
+        workgroup.ok_or_else(|| CatalogError::not_found(Kind::Workgroup, name))
+    }
+}
+
+impl Write<'_> {
+    /// Runs a statement; if it changed rows, control data changed.
+    fn changed_any(&mut self, sql: &str, values: impl rusqlite::Params) -> Result<bool> {
+        let changed = self.tx.execute(sql, values)? > 0;
+        if changed {
+            self.control_changed();
+        }
+        Ok(changed)
+    }
+
+    fn principal(&self, name: &str) -> Result<Option<(i64, Kind)>> {
+        let sql = "SELECT id, kind FROM principals WHERE name = ?1";
+        let found = self.tx.query_row(sql, [name], |row| {
+            let kind = if row.get::<_, String>(1)? == "role" {
+                Kind::Role
+            } else {
+                Kind::User
+            };
+            Ok((row.get(0)?, kind))
+        });
+        Ok(found.optional()?)
+    }
+
+    fn any_principal(&self, name: &str) -> Result<i64> {
+        self.principal(name)?
+            .map(|(id, _)| id)
+            .ok_or_else(|| CatalogError::not_found(Kind::Principal, name))
+    }
+
+    fn user(&self, name: &str) -> Result<i64> {
+        let found = self
+            .principal(name)?
+            .filter(|(_, kind)| *kind == Kind::User);
+        found
+            .map(|(id, _)| id)
+            .ok_or_else(|| CatalogError::not_found(Kind::User, name))
+    }
+
+    fn role(&self, name: &str) -> Result<i64> {
+        let found = self
+            .principal(name)?
+            .filter(|(_, kind)| *kind == Kind::Role);
+        found
+            .map(|(id, _)| id)
+            .ok_or_else(|| CatalogError::not_found(Kind::Role, name))
+    }
+
+    fn workgroup(&self, name: &str) -> Result<i64> {
+        let found = self
+            .tx
+            .query_row("SELECT id FROM workgroups WHERE name = ?1", [name], |row| {
+                row.get(0)
+            })
+            .optional()?;
+        found.ok_or_else(|| CatalogError::not_found(Kind::Workgroup, name))
+    }
+
+    /// Whether `member` is `role`, or in it directly or through roles.
+    fn is_member(&self, member: i64, role: i64) -> Result<bool> {
+        let sql = "WITH RECURSIVE roles (id) AS (
+                       SELECT ?1 UNION SELECT m.role_id FROM memberships m JOIN roles r ON m.member_id = r.id)
+                   SELECT EXISTS (SELECT 1 FROM roles WHERE id = ?2)";
+        Ok(self.tx.query_row(sql, [member, role], |row| row.get(0))?)
+    }
+
+    fn drop_principal(&mut self, kind: Kind, name: &str, if_exists: bool) -> Result<bool> {
+        let Some((id, _)) = self.principal(name)?.filter(|(_, found)| *found == kind) else {
+            return if if_exists {
+                Ok(false)
+            } else {
+                Err(CatalogError::not_found(kind, name))
+            };
+        };
+        // Memberships and grants go with it.
+        self.changed_any("DELETE FROM principals WHERE id = ?1", [id])
+    }
+
+    fn grant(&mut self, grant: &Grant) -> Result<usize> {
+        self.check_exists(&grant.resource)?;
+        let grantee = self.any_principal(&grant.grantee)?;
+        let sql = "INSERT INTO grants VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+                   ON CONFLICT DO UPDATE SET grantable = 1 WHERE excluded.grantable = 1 AND grants.grantable = 0";
+        let mut changed = 0;
+        for privilege in grant.resource.expand(grant.privilege)? {
+            for row in rows_of(&grant.resource) {
+                let [kind, database, table, column, workgroup] = row;
+                let values = params![
+                    grantee,
+                    kind,
+                    database,
+                    table,
+                    column,
+                    workgroup,
+                    privilege.name(),
+                    grant.with_grant_option
+                ];
+                changed += usize::from(self.changed_any(sql, values)?);
+            }
+        }
+        Ok(changed)
+    }
+
+    fn revoke(&mut self, grant: &Grant) -> Result<usize> {
+        let grantee = self.any_principal(&grant.grantee)?;
+        let mut changed = 0;
+        for privilege in grant.resource.expand(grant.privilege)? {
+            for row in rows_of(&grant.resource) {
+                let [kind, database, table, column, workgroup] = row;
+                let sql = "DELETE FROM grants WHERE grantee_id = ?1 AND kind = ?2 AND database_name = ?3 AND table_name = ?4
+                           AND column_name = ?5 AND workgroup_name = ?6 AND privilege = ?7";
+                let values = params![
+                    grantee,
+                    kind,
+                    database,
+                    table,
+                    column,
+                    workgroup,
+                    privilege.name()
+                ];
+                changed += usize::from(self.changed_any(sql, values)?);
+            }
+            if let (Resource::Table { database, table }, Privilege::Select) =
+                (&grant.resource, privilege)
+            {
+                let sql = "DELETE FROM grants WHERE grantee_id = ?1 AND kind = 'column' AND database_name = ?2 AND table_name = ?3";
+                let columns = self.tx.execute(sql, params![grantee, database, table])?;
+                if columns > 0 {
+                    self.control_changed();
+                }
+                changed += columns;
+            }
+        }
+        Ok(changed)
+    }
+
+    /// Refuses to grant on what is not there: the grant would wait for whatever gets the name later.
+    fn check_exists(&self, resource: &Resource) -> Result<()> {
+        match resource {
+            Resource::Catalog => Ok(()),
+            Resource::Database(database) => self.database(database).map(|_| ()),
+            Resource::Table { database, table } => self.table(database, table).map(|_| ()),
+            Resource::Columns {
+                database,
+                table,
+                columns,
+            } => {
+                let table = self.table(database, table)?;
+                let missing = columns
+                    .iter()
+                    .find(|wanted| !table.columns().any(|column| column.name == **wanted));
+                match missing {
+                    Some(column) => Err(CatalogError::not_found(
+                        Kind::Column,
+                        format!("{}.{column}", table.full_name()),
+                    )),
+                    None => Ok(()),
+                }
+            }
+            Resource::Workgroup(name) => self.workgroup(name).map(|_| ()),
+        }
+    }
+}
+
+/// Kind, database, table, column and workgroup of a resource's rows: one, or one per column.
+fn rows_of(resource: &Resource) -> Vec<[&str; 5]> {
+    match resource {
+        Resource::Catalog => vec![["catalog", "", "", "", ""]],
+        Resource::Database(database) => vec![["database", database, "", "", ""]],
+        Resource::Table { database, table } => vec![["table", database, table, "", ""]],
+        Resource::Columns {
+            database,
+            table,
+            columns,
+        } => columns
+            .iter()
+            .map(|column| ["column", database, table, column.as_str(), ""])
+            .collect(),
+        Resource::Workgroup(name) => vec![["workgroup", "", "", "", name]],
+    }
+}
+
+fn normalized(grants: &[Grant]) -> Result<Vec<Grant>> {
+    grants
+        .iter()
+        .map(|grant| {
+            let resource = grant.resource.normalized()?;
+            // Refused before anything is written.
+            resource.expand(grant.privilege)?;
+            Ok(Grant {
+                grantee: grant.grantee.to_lowercase(),
+                resource,
+                ..grant.clone()
+            })
+        })
+        .collect()
+}
+
+fn principal_name(kind: Kind, name: &str) -> Result<String> {
+    let name = normalize(kind, name)?;
+    if RESERVED_PRINCIPALS.contains(&name.as_str()) {
+        return Err(CatalogError::invalid(format!(
+            "\"{name}\" has a meaning in SQL; choose another name for the {kind}"
+        )));
+    }
+    Ok(name)
+}
+
+fn checked_workgroup(mut input: WorkgroupInput) -> Result<WorkgroupInput> {
+    input.name = normalize(Kind::Workgroup, &input.name)?;
+    match input.bytes_scanned_cutoff_per_query {
+        Some(0) => Err(CatalogError::invalid(
+            "a cutoff of 0 bytes would stop every query; leave it out for no limit, or disable the workgroup",
+        )),
+        Some(bytes) if i64::try_from(bytes).is_err() => Err(CatalogError::invalid(format!(
+            "the cutoff of {bytes} bytes is too large; the most is {}",
+            i64::MAX
+        ))),
+        _ => Ok(input),
+    }
+}

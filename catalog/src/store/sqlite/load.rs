@@ -1,0 +1,266 @@
+//! The file → memory.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use rusqlite::{Connection, Row};
+
+use super::{CachedPartitions, Catalog, DatabaseEntry};
+use crate::access::{
+    ControlSnapshot, Grant, Membership, Privilege, Resource, Role, User, Workgroup,
+};
+use crate::error::{CatalogError, Result};
+use crate::model::{Database, Parameters, StorageDescriptor, Table};
+use crate::partition::{Partition, PartitionKey, Partitions};
+
+/// All databases and tables.
+pub(super) fn catalog(connection: &Connection) -> Result<Catalog> {
+    let mut databases = BTreeMap::new();
+    let mut names = HashMap::new();
+    let mut statement = connection.prepare("SELECT id, json FROM databases")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let id: i64 = row.get(0)?;
+        let database = Database {
+            id,
+            ..serde_json::from_str(&row.get::<_, String>(1)?)?
+        };
+        names.insert(id, database.name.clone());
+        databases.insert(
+            database.name.clone(),
+            DatabaseEntry {
+                database: Arc::new(database),
+                tables: BTreeMap::new(),
+            },
+        );
+    }
+    let mut statement = connection.prepare("SELECT id, database_id, json FROM tables")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let table = table(row.get(0)?, &row.get::<_, String>(2)?)?;
+        let entry = names
+            .get(&row.get(1)?)
+            .and_then(|name| databases.get_mut(name));
+        let entry = entry.ok_or_else(|| {
+            CatalogError::Storage(format!("table \"{}\" has no database", table.full_name()))
+        })?;
+        entry.tables.insert(table.name.clone(), Arc::new(table));
+    }
+    let databases = databases
+        .into_iter()
+        .map(|(name, entry)| (name, Arc::new(entry)))
+        .collect();
+    Ok(Catalog {
+        version: counter(connection, "catalog")?,
+        databases,
+    })
+}
+
+/// A table from its row.
+pub(super) fn table(id: i64, json: &str) -> Result<Table> {
+    Ok(Table {
+        id,
+        ..serde_json::from_str(json)?
+    })
+}
+
+/// All partitions of a table; `None` if it has been dropped meanwhile.
+pub(super) fn partitions(
+    connection: &Connection,
+    table: &Table,
+) -> Result<Option<CachedPartitions>> {
+    let sql = "SELECT partitions_version FROM tables WHERE id = ?1";
+    let version: i64 = match connection.query_row(sql, [table.id], |row| row.get(0)) {
+        Err(rusqlite::Error::QueryReturnedNoRows) => return Ok(None),
+        other => other?,
+    };
+    let mut descriptors: HashMap<i64, Arc<StorageDescriptor>> = HashMap::new();
+    let mut statement =
+        connection.prepare("SELECT id, json FROM descriptors WHERE table_id = ?1")?;
+    let mut rows = statement.query([table.id])?;
+    while let Some(row) = rows.next()? {
+        descriptors.insert(
+            row.get(0)?,
+            Arc::new(serde_json::from_str(&row.get::<_, String>(1)?)?),
+        );
+    }
+    let sql = "SELECT vals, location, descriptor_id, parameters, created FROM partitions WHERE table_id = ?1 ORDER BY key";
+    let mut statement = connection.prepare(sql)?;
+    let mut rows = statement.query([table.id])?;
+    let mut items = Vec::new();
+    // Equal parameters are kept once.
+    let mut shared: HashMap<String, Arc<Parameters>> = HashMap::new();
+    while let Some(row) = rows.next()? {
+        let descriptor = descriptors.get(&row.get(2)?);
+        let storage_descriptor = descriptor.cloned().ok_or_else(|| {
+            CatalogError::Storage(format!(
+                "a partition of \"{}\" has no storage descriptor",
+                table.full_name()
+            ))
+        })?;
+        let location: Option<String> = row.get(1)?;
+        let parameters = match row.get::<_, Option<String>>(3)? {
+            None => None,
+            Some(json) => Some(match shared.get(&json) {
+                Some(parameters) => Arc::clone(parameters),
+                None => {
+                    let parameters: Arc<Parameters> = Arc::new(serde_json::from_str(&json)?);
+                    shared.insert(json, Arc::clone(&parameters));
+                    parameters
+                }
+            }),
+        };
+        items.push(Arc::new(Partition {
+            values: values(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?)?,
+            storage_descriptor,
+            parameters,
+            creation_time: time(row.get(4)?),
+            own_location: location.map(Into::into),
+        }));
+    }
+    let keys = PartitionKey::of_table(table)?;
+    let set = Arc::new(Partitions {
+        version: unsigned(version),
+        keys,
+        items,
+    });
+    Ok(Some(CachedPartitions { set, descriptors }))
+}
+
+/// A partition's values from their column.
+pub(super) fn values(json: &str) -> Result<Box<[Box<str>]>> {
+    Ok(serde_json::from_str(json)?)
+}
+
+/// Users, roles, memberships, grants, workgroups and settings.
+pub(super) fn control(connection: &Connection) -> Result<ControlSnapshot> {
+    let mut snapshot = ControlSnapshot {
+        version: counter(connection, "control")?,
+        ..ControlSnapshot::default()
+    };
+    let mut statement = connection
+        .prepare("SELECT id, name, kind, verifier, default_workgroup, created FROM principals")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let (id, name, created) = (row.get(0)?, row.get::<_, String>(1)?, time(row.get(5)?));
+        if row.get::<_, String>(2)? == "role" {
+            snapshot
+                .roles
+                .insert(name.clone(), Arc::new(Role { id, name, created }));
+        } else {
+            let verifier = row.get::<_, String>(3)?.parse()?;
+            let user = User {
+                id,
+                name: name.clone(),
+                verifier,
+                default_workgroup: row.get(4)?,
+                created,
+            };
+            snapshot.users.insert(name, Arc::new(user));
+        }
+    }
+    let sql = "SELECT r.name, m.name FROM memberships s JOIN principals r ON r.id = s.role_id JOIN principals m ON m.id = s.member_id";
+    let mut statement = connection.prepare(sql)?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        snapshot.memberships.insert(Membership {
+            role: row.get(0)?,
+            member: row.get(1)?,
+        });
+    }
+    snapshot.grants = grants(connection)?;
+    let sql = "SELECT id, name, description, state, bytes_scanned_cutoff_per_query, created FROM workgroups";
+    let mut statement = connection.prepare(sql)?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let workgroup = Workgroup {
+            id: row.get(0)?,
+            name: row.get(1)?,
+            description: row.get(2)?,
+            state: row.get::<_, String>(3)?.parse()?,
+            bytes_scanned_cutoff_per_query: row.get::<_, Option<i64>>(4)?.map(unsigned),
+            created: time(row.get(5)?),
+        };
+        snapshot
+            .workgroups
+            .insert(workgroup.name.clone(), Arc::new(workgroup));
+    }
+    let mut statement = connection.prepare("SELECT key, value FROM settings")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        snapshot.settings.insert(row.get(0)?, row.get(1)?);
+    }
+    Ok(snapshot)
+}
+
+fn grants(connection: &Connection) -> Result<Vec<Grant>> {
+    let sql = "SELECT p.name, g.kind, g.database_name, g.table_name, g.column_name, g.workgroup_name, g.privilege, g.grantable
+               FROM grants g JOIN principals p ON p.id = g.grantee_id";
+    let mut statement = connection.prepare(sql)?;
+    let mut rows = statement.query([])?;
+    let mut grants = BTreeSet::new();
+    let mut columns: BTreeMap<(String, String, String, bool), BTreeSet<String>> = BTreeMap::new();
+    while let Some(row) = rows.next()? {
+        let (grantee, with_grant_option): (String, bool) = (row.get(0)?, row.get(7)?);
+        let Some(resource) = resource(row)? else {
+            let table = (grantee, row.get(2)?, row.get(3)?, with_grant_option);
+            columns.entry(table).or_default().insert(row.get(4)?);
+            continue;
+        };
+        let privilege = row.get::<_, String>(6)?.parse()?;
+        grants.insert(Grant {
+            grantee,
+            resource,
+            privilege,
+            with_grant_option,
+        });
+    }
+    for ((grantee, database, table, with_grant_option), columns) in columns {
+        let resource = Resource::Columns {
+            database,
+            table,
+            columns,
+        };
+        grants.insert(Grant {
+            grantee,
+            resource,
+            privilege: Privilege::Select,
+            with_grant_option,
+        });
+    }
+    Ok(grants.into_iter().collect())
+}
+
+/// What a row of `grants` is about; `None` for a column, of which several rows make one grant.
+fn resource(row: &Row<'_>) -> Result<Option<Resource>> {
+    Ok(Some(match row.get::<_, String>(1)?.as_str() {
+        "catalog" => Resource::Catalog,
+        "database" => Resource::Database(row.get(2)?),
+        "table" => Resource::Table {
+            database: row.get(2)?,
+            table: row.get(3)?,
+        },
+        "workgroup" => Resource::Workgroup(row.get(5)?),
+        _ => return Ok(None),
+    }))
+}
+
+fn counter(connection: &Connection, name: &str) -> Result<u64> {
+    let value = connection.query_row(
+        "SELECT value FROM counters WHERE name = ?1",
+        [name],
+        |row| row.get(0),
+    )?;
+    Ok(unsigned(value))
+}
+
+/// A number that is never negative in the file.
+pub(super) fn unsigned(value: i64) -> u64 {
+    u64::try_from(value).unwrap_or(0)
+}
+
+/// Milliseconds since 1970.
+pub(super) fn time(milliseconds: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp_millis(milliseconds).unwrap_or_default()
+}

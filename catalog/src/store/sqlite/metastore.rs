@@ -1,0 +1,430 @@
+//! [`Metastore`]: databases and tables. Partitions are in the file beside this one.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use rusqlite::params;
+
+use super::write::Write;
+use super::{DatabaseEntry, SqliteStore, load};
+use crate::error::{CatalogError, Kind, Result};
+use crate::model::names::{normalize_database, normalize_table};
+use crate::model::{Column, Database, DatabaseInput, Table, TableInput, now};
+use crate::partition::{PartitionInput, Partitions};
+use crate::store::{AddedPartitions, Created, Metastore};
+
+/// How many former versions of a table are kept.
+const KEPT_VERSIONS: u64 = 100;
+
+#[async_trait]
+impl Metastore for SqliteStore {
+    fn catalog_version(&self) -> u64 {
+        self.catalog().version
+    }
+
+    async fn databases(&self) -> Result<Vec<Arc<Database>>> {
+        Ok(self
+            .catalog()
+            .databases
+            .values()
+            .map(|entry| Arc::clone(&entry.database))
+            .collect())
+    }
+
+    async fn database(&self, name: &str) -> Result<Option<Arc<Database>>> {
+        Ok(self
+            .catalog()
+            .databases
+            .get(&name.to_lowercase())
+            .map(|entry| Arc::clone(&entry.database)))
+    }
+
+    async fn create_database(
+        &self,
+        mut input: DatabaseInput,
+        if_not_exists: bool,
+    ) -> Result<Created<Arc<Database>>> {
+        normalize_database(&mut input)?;
+        self.write(move |write| create_database(write, input, if_not_exists))
+            .await
+    }
+
+    async fn update_database(&self, mut input: DatabaseInput) -> Result<Arc<Database>> {
+        normalize_database(&mut input)?;
+        self.write(move |write| {
+            let old = Arc::clone(&write.database(&input.name)?.database);
+            let database = database_of(input, old.id, old.create_time);
+            let json = serde_json::to_string(&database)?;
+            write.tx.execute(
+                "UPDATE databases SET json = ?1 WHERE id = ?2",
+                params![json, database.id],
+            )?;
+            let database = Arc::new(database);
+            write.database_mut(&database.name)?.database = Arc::clone(&database);
+            Ok(database)
+        })
+        .await
+    }
+
+    async fn drop_database(&self, name: &str, if_exists: bool, cascade: bool) -> Result<bool> {
+        let name = name.to_lowercase();
+        self.write(move |write| drop_database(write, &name, if_exists, cascade))
+            .await
+    }
+
+    async fn tables(&self, database: &str) -> Result<Vec<Arc<Table>>> {
+        let database = database.to_lowercase();
+        let catalog = self.catalog();
+        let entry = catalog
+            .databases
+            .get(&database)
+            .ok_or_else(|| CatalogError::not_found(Kind::Database, database))?;
+        Ok(entry.tables.values().cloned().collect())
+    }
+
+    async fn table(&self, database: &str, name: &str) -> Result<Option<Arc<Table>>> {
+        Ok(self
+            .catalog()
+            .table(&database.to_lowercase(), &name.to_lowercase())
+            .cloned())
+    }
+
+    async fn create_table(
+        &self,
+        database: &str,
+        mut input: TableInput,
+        if_not_exists: bool,
+    ) -> Result<Created<Arc<Table>>> {
+        normalize_table(&mut input)?;
+        let database = database.to_lowercase();
+        self.write(move |write| create_table(write, &database, input, if_not_exists))
+            .await
+    }
+
+    async fn update_table(
+        &self,
+        database: &str,
+        mut input: TableInput,
+        expected_version: Option<u64>,
+    ) -> Result<Arc<Table>> {
+        normalize_table(&mut input)?;
+        let database = database.to_lowercase();
+        self.write(move |write| update_table(write, &database, input, expected_version))
+            .await
+    }
+
+    async fn drop_table(&self, database: &str, name: &str, if_exists: bool) -> Result<bool> {
+        let (database, name) = (database.to_lowercase(), name.to_lowercase());
+        self.write(move |write| drop_table(write, &database, &name, if_exists))
+            .await
+    }
+
+    async fn table_versions(&self, database: &str, name: &str) -> Result<Vec<Arc<Table>>> {
+        let (database, name) = (database.to_lowercase(), name.to_lowercase());
+        self.write(move |write| {
+            let table = write.table(&database, &name)?;
+            let sql = "SELECT json FROM table_versions WHERE table_id = ?1 ORDER BY version DESC";
+            let mut statement = write.tx.prepare(sql)?;
+            let mut rows = statement.query([table.id])?;
+            let mut versions = vec![Arc::clone(&table)];
+            while let Some(row) = rows.next()? {
+                versions.push(Arc::new(load::table(table.id, &row.get::<_, String>(0)?)?));
+            }
+            Ok(versions)
+        })
+        .await
+    }
+
+    async fn partitions(&self, database: &str, table: &str) -> Result<Arc<Partitions>> {
+        self.read_partitions(database.to_lowercase(), table.to_lowercase())
+            .await
+    }
+
+    async fn add_partitions(
+        &self,
+        database: &str,
+        table: &str,
+        partitions: Vec<PartitionInput>,
+        if_not_exists: bool,
+    ) -> Result<AddedPartitions> {
+        let (database, table) = (database.to_lowercase(), table.to_lowercase());
+        self.write(move |write| write.add_partitions(&database, &table, partitions, if_not_exists))
+            .await
+    }
+
+    async fn drop_partitions(
+        &self,
+        database: &str,
+        table: &str,
+        values: &[Vec<String>],
+        if_exists: bool,
+    ) -> Result<usize> {
+        let (database, table, values) = (
+            database.to_lowercase(),
+            table.to_lowercase(),
+            values.to_vec(),
+        );
+        self.write(move |write| write.drop_partitions(&database, &table, &values, if_exists))
+            .await
+    }
+
+    async fn rename_partition(
+        &self,
+        database: &str,
+        table: &str,
+        from: &[String],
+        to: &[String],
+    ) -> Result<()> {
+        let (database, table) = (database.to_lowercase(), table.to_lowercase());
+        let (from, to) = (from.to_vec(), to.to_vec());
+        self.write(move |write| write.rename_partition(&database, &table, &from, to))
+            .await
+    }
+
+    async fn update_partitions(
+        &self,
+        database: &str,
+        table: &str,
+        partitions: Vec<PartitionInput>,
+    ) -> Result<()> {
+        let (database, table) = (database.to_lowercase(), table.to_lowercase());
+        self.write(move |write| write.update_partitions(&database, &table, partitions))
+            .await
+    }
+}
+
+fn database_of(
+    input: DatabaseInput,
+    id: i64,
+    create_time: chrono::DateTime<chrono::Utc>,
+) -> Database {
+    Database {
+        id,
+        name: input.name,
+        description: input.description,
+        location_uri: input.location_uri,
+        parameters: input.parameters,
+        create_time,
+    }
+}
+
+fn create_database(
+    write: &mut Write<'_>,
+    input: DatabaseInput,
+    if_not_exists: bool,
+) -> Result<Created<Arc<Database>>> {
+    if let Some(entry) = write.catalog().databases.get(&input.name) {
+        return match if_not_exists {
+            true => Ok(Created {
+                value: Arc::clone(&entry.database),
+                created: false,
+            }),
+            false => Err(CatalogError::already_exists(Kind::Database, input.name)),
+        };
+    }
+    let mut database = database_of(input, 0, now());
+    let json = serde_json::to_string(&database)?;
+    write.tx.execute(
+        "INSERT INTO databases (name, json) VALUES (?1, ?2)",
+        params![database.name, json],
+    )?;
+    database.id = write.tx.last_insert_rowid();
+    let name = database.name.clone();
+    let database = Arc::new(database);
+    let entry = DatabaseEntry {
+        database: Arc::clone(&database),
+        tables: BTreeMap::new(),
+    };
+    write.catalog_mut().databases.insert(name, Arc::new(entry));
+    Ok(Created {
+        value: database,
+        created: true,
+    })
+}
+
+fn drop_database(
+    write: &mut Write<'_>,
+    name: &str,
+    if_exists: bool,
+    cascade: bool,
+) -> Result<bool> {
+    let Some(entry) = write.catalog().databases.get(name).cloned() else {
+        return if if_exists {
+            Ok(false)
+        } else {
+            Err(CatalogError::not_found(Kind::Database, name))
+        };
+    };
+    if !entry.tables.is_empty() && !cascade {
+        return Err(CatalogError::NotEmpty {
+            database: name.to_owned(),
+            tables: entry.tables.len(),
+        });
+    }
+    write
+        .tx
+        .execute("DELETE FROM databases WHERE id = ?1", [entry.database.id])?;
+    if write
+        .tx
+        .execute("DELETE FROM grants WHERE database_name = ?1", [name])?
+        > 0
+    {
+        write.control_changed();
+    }
+    for table in entry.tables.values() {
+        write.set_partitions(table.id, None);
+    }
+    write.catalog_mut().databases.remove(name);
+    Ok(true)
+}
+
+fn create_table(
+    write: &mut Write<'_>,
+    database: &str,
+    input: TableInput,
+    if_not_exists: bool,
+) -> Result<Created<Arc<Table>>> {
+    let entry = write.database(database)?;
+    if let Some(table) = entry.tables.get(&input.name) {
+        return match if_not_exists {
+            true => Ok(Created {
+                value: Arc::clone(table),
+                created: false,
+            }),
+            false => Err(CatalogError::already_exists(Kind::Table, table.full_name())),
+        };
+    }
+    let database_id = entry.database.id;
+    let created = now();
+    let mut table = table_of(input, database, created);
+    let json = serde_json::to_string(&table)?;
+    let sql = "INSERT INTO tables (database_id, name, json) VALUES (?1, ?2, ?3)";
+    write
+        .tx
+        .execute(sql, params![database_id, table.name, json])?;
+    table.id = write.tx.last_insert_rowid();
+    let table = Arc::new(table);
+    write
+        .database_mut(database)?
+        .tables
+        .insert(table.name.clone(), Arc::clone(&table));
+    Ok(Created {
+        value: table,
+        created: true,
+    })
+}
+
+/// A new table of an input.
+fn table_of(input: TableInput, database: &str, created: chrono::DateTime<chrono::Utc>) -> Table {
+    Table {
+        id: 0,
+        database_name: database.to_owned(),
+        name: input.name,
+        description: input.description,
+        owner: input.owner,
+        create_time: created,
+        update_time: created,
+        retention: input.retention,
+        storage_descriptor: input.storage_descriptor,
+        partition_keys: input.partition_keys,
+        view_original_text: input.view_original_text,
+        view_expanded_text: input.view_expanded_text,
+        table_type: input.table_type,
+        parameters: input.parameters,
+        version_id: 0,
+    }
+}
+
+fn update_table(
+    write: &mut Write<'_>,
+    database: &str,
+    input: TableInput,
+    expected: Option<u64>,
+) -> Result<Arc<Table>> {
+    let old = write.table(database, &input.name)?;
+    if let Some(expected) = expected.filter(|expected| *expected != old.version_id) {
+        return Err(CatalogError::Conflict {
+            table: old.full_name(),
+            expected,
+            found: old.version_id,
+        });
+    }
+    let new = Table {
+        id: old.id,
+        create_time: old.create_time,
+        // A clock that was set back does not make an update older than the table.
+        update_time: now().max(old.update_time),
+        version_id: old.version_id + 1,
+        ..table_of(input, database, old.create_time)
+    };
+    if !same_keys(&old.partition_keys, &new.partition_keys) {
+        let sql = "SELECT EXISTS (SELECT 1 FROM partitions WHERE table_id = ?1)";
+        if write
+            .tx
+            .query_row(sql, [old.id], |row| row.get::<_, bool>(0))?
+        {
+            return Err(CatalogError::invalid(format!(
+                "the partition keys of table \"{}\" cannot change while it has partitions; drop the partitions or make a new table",
+                old.full_name()
+            )));
+        }
+        write.set_partitions(old.id, None);
+    }
+    let archive = "INSERT INTO table_versions (table_id, version, json) SELECT id, ?2, json FROM tables WHERE id = ?1";
+    write
+        .tx
+        .execute(archive, params![old.id, signed(old.version_id)])?;
+    let oldest = signed(new.version_id.saturating_sub(KEPT_VERSIONS));
+    write.tx.execute(
+        "DELETE FROM table_versions WHERE table_id = ?1 AND version < ?2",
+        params![old.id, oldest],
+    )?;
+    let json = serde_json::to_string(&new)?;
+    write.tx.execute(
+        "UPDATE tables SET json = ?1 WHERE id = ?2",
+        params![json, new.id],
+    )?;
+    let new = Arc::new(new);
+    write
+        .database_mut(database)?
+        .tables
+        .insert(new.name.clone(), Arc::clone(&new));
+    Ok(new)
+}
+
+fn drop_table(write: &mut Write<'_>, database: &str, name: &str, if_exists: bool) -> Result<bool> {
+    let Some(table) = write.catalog().table(database, name).cloned() else {
+        return match if_exists {
+            true => Ok(false),
+            false => Err(CatalogError::not_found(
+                Kind::Table,
+                format!("{database}.{name}"),
+            )),
+        };
+    };
+    write
+        .tx
+        .execute("DELETE FROM tables WHERE id = ?1", [table.id])?;
+    let sql = "DELETE FROM grants WHERE database_name = ?1 AND table_name = ?2";
+    if write.tx.execute(sql, [database, name])? > 0 {
+        write.control_changed();
+    }
+    write.set_partitions(table.id, None);
+    write.database_mut(database)?.tables.remove(name);
+    Ok(true)
+}
+
+/// Whether names and types are the same, which is what stored partitions depend on.
+fn same_keys(left: &[Column], right: &[Column]) -> bool {
+    left.len() == right.len()
+        && left
+            .iter()
+            .zip(right)
+            .all(|(left, right)| left.name == right.name && left.data_type == right.data_type)
+}
+
+/// For SQLite, whose integers are signed.
+pub(super) fn signed(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}

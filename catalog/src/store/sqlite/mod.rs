@@ -1,0 +1,225 @@
+//! [`SqliteStore`]: the catalog and its control data in one SQLite file.
+//!
+//! ```text
+//!   reads   ── from memory: an immutable snapshot that is swapped after each commit
+//!              (a table's partitions are read from the file on first use, then kept)
+//!   writes  ── one at a time: transaction ▸ commit (fsync) ▸ swap the snapshot ▸ acknowledge
+//! ```
+//!
+//! What never happens: memory shows what is not committed; an acknowledged change is lost to `kill -9` or a power cut; two
+//! processes write one file.
+
+mod backup;
+mod control;
+mod load;
+mod lock;
+mod metastore;
+mod partitions;
+mod schema;
+mod write;
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::fs::OpenOptions;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use parking_lot::{Mutex, RwLock};
+use rusqlite::{Connection, OpenFlags};
+
+use self::lock::StoreLock;
+use crate::access::ControlSnapshot;
+use crate::error::{CatalogError, Result};
+use crate::model::{Database, StorageDescriptor, Table};
+use crate::partition::Partitions;
+
+/// [`Metastore`](super::Metastore) and [`Control`](super::Control) on one SQLite file. A clone is the same store.
+#[derive(Clone)]
+pub struct SqliteStore {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    /// `None`: in memory, for tests.
+    path: Option<PathBuf>,
+    writer: Mutex<Connection>,
+    catalog: RwLock<Arc<Catalog>>,
+    control: RwLock<Arc<ControlSnapshot>>,
+    /// By table id; only tables whose partitions have been used. Changed under `writer` only.
+    partitions: Mutex<HashMap<i64, CachedPartitions>>,
+    /// Last, so that the file is closed when the lock goes.
+    _lock: Option<StoreLock>,
+}
+
+/// All databases and tables at one moment.
+#[derive(Debug, Clone, Default)]
+struct Catalog {
+    version: u64,
+    databases: BTreeMap<String, Arc<DatabaseEntry>>,
+}
+
+#[derive(Debug, Clone)]
+struct DatabaseEntry {
+    database: Arc<Database>,
+    tables: BTreeMap<String, Arc<Table>>,
+}
+
+#[derive(Debug, Clone)]
+struct CachedPartitions {
+    set: Arc<Partitions>,
+    /// By row id, so that partitions added later share them too.
+    descriptors: HashMap<i64, Arc<StorageDescriptor>>,
+}
+
+impl SqliteStore {
+    /// Opens the store at a path, making it if there is none, and holds it for as long as a clone of it lives. Its folder must exist.
+    /// Blocks on the disk.
+    ///
+    /// # Errors
+    /// `Locked` if a process has it open, `NewerSchema` if a newer program made it, `InvalidInput` if the file is not a catalog, `Storage` if it
+    /// cannot be read or written.
+    pub fn open(path: impl AsRef<Path>) -> Result<SqliteStore> {
+        SqliteStore::open_file(path.as_ref(), true)
+    }
+
+    /// Opens a store that must be there, for commands that repair or inspect one offline.
+    ///
+    /// # Errors
+    /// As [`SqliteStore::open`]; `InvalidInput` if there is no file.
+    pub fn open_existing(path: impl AsRef<Path>) -> Result<SqliteStore> {
+        SqliteStore::open_file(path.as_ref(), false)
+    }
+
+    /// A store that goes with the process, for tests.
+    pub fn in_memory() -> Result<SqliteStore> {
+        let connection = Connection::open_in_memory()?;
+        SqliteStore::start(connection, None, None)
+    }
+
+    /// Where the file is, links resolved; `None` for a store in memory.
+    pub fn path(&self) -> Option<&Path> {
+        self.inner.path.as_deref()
+    }
+
+    fn open_file(path: &Path, create: bool) -> Result<SqliteStore> {
+        let path = resolve(path)?;
+        if !create && !path.exists() {
+            return Err(CatalogError::invalid(format!(
+                "there is no catalog at {}; check the path",
+                path.display()
+            )));
+        }
+        let lock = StoreLock::acquire(&path)?;
+        create_private(&path)?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(&path, flags)?;
+        SqliteStore::start(connection, Some(path), Some(lock))
+    }
+
+    fn start(
+        mut connection: Connection,
+        path: Option<PathBuf>,
+        lock: Option<StoreLock>,
+    ) -> Result<SqliteStore> {
+        let shown = path
+            .as_deref()
+            .unwrap_or(Path::new(":memory:"))
+            .display()
+            .to_string();
+        schema::check(&connection, &shown)?;
+        configure(&connection)?;
+        schema::migrate(&mut connection)?;
+        let catalog = load::catalog(&connection)?;
+        let control = load::control(&connection)?;
+        let inner = Inner {
+            path,
+            writer: Mutex::new(connection),
+            catalog: RwLock::new(Arc::new(catalog)),
+            control: RwLock::new(Arc::new(control)),
+            partitions: Mutex::default(),
+            _lock: lock,
+        };
+        Ok(SqliteStore {
+            inner: Arc::new(inner),
+        })
+    }
+
+    fn catalog(&self) -> Arc<Catalog> {
+        Arc::clone(&self.inner.catalog.read())
+    }
+
+    /// Runs on a thread that may block.
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Inner) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let inner = Arc::clone(&self.inner);
+        let task = tokio::task::spawn_blocking(move || work(&inner));
+        task.await
+            .map_err(|error| CatalogError::Storage(format!("the catalog's task died: {error}")))?
+    }
+}
+
+impl fmt::Debug for SqliteStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqliteStore")
+            .field("path", &self.inner.path)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Catalog {
+    fn table(&self, database: &str, name: &str) -> Option<&Arc<Table>> {
+        self.databases.get(database)?.tables.get(name)
+    }
+}
+
+/// What makes a commit durable and the file's rules hold.
+fn configure(connection: &Connection) -> Result<()> {
+    connection.busy_timeout(std::time::Duration::from_secs(5))?;
+    // In memory the answer is "memory".
+    let _mode: String =
+        connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "trusted_schema", false)?;
+    connection.pragma_update(None, "cell_size_check", true)?;
+    Ok(())
+}
+
+/// The path without links, so that one file has one lock. The folder must exist, the file need not.
+fn resolve(path: &Path) -> Result<PathBuf> {
+    if let Ok(found) = path.canonicalize() {
+        return Ok(found);
+    }
+    let name = path.file_name().ok_or_else(|| {
+        CatalogError::invalid(format!("{} is not the path of a file", path.display()))
+    })?;
+    let parent = match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    };
+    let parent = parent.canonicalize().map_err(|error| {
+        CatalogError::invalid(format!(
+            "the folder {} cannot be used for the catalog: {error}",
+            parent.display()
+        ))
+    })?;
+    Ok(parent.join(name))
+}
+
+/// Makes an empty file that only its owner can read (it will hold password verifiers), if there is none.
+fn create_private(path: &Path) -> Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(CatalogError::Storage(format!(
+            "the file {} cannot be made: {error}",
+            path.display()
+        ))),
+    }
+}

@@ -1,0 +1,150 @@
+//! The one way to change the file: a transaction, and what memory becomes when it is committed.
+
+use std::sync::Arc;
+
+use rusqlite::{Transaction, TransactionBehavior};
+
+use super::{CachedPartitions, Catalog, DatabaseEntry, Inner, SqliteStore, load};
+use crate::error::{CatalogError, Kind, Result};
+use crate::model::Table;
+
+/// A change in the making. Dropped without commit, it has changed nothing.
+pub(super) struct Write<'a> {
+    pub(super) tx: Transaction<'a>,
+    inner: &'a Inner,
+    /// As it will be; a copy is made of what changes only.
+    catalog: Arc<Catalog>,
+    catalog_changed: bool,
+    control_changed: bool,
+    partitions: Vec<(i64, Option<CachedPartitions>)>,
+}
+
+impl SqliteStore {
+    /// Makes a change durable and visible, or none at all. Also when the caller stops waiting, the change is made whole.
+    pub(super) async fn write<T: Send + 'static>(
+        &self,
+        change: impl FnOnce(&mut Write<'_>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.blocking(move |inner| inner.write(change)).await
+    }
+}
+
+impl Inner {
+    fn write<T>(&self, change: impl FnOnce(&mut Write<'_>) -> Result<T>) -> Result<T> {
+        let mut connection = self.writer.lock();
+        let mut write = Write {
+            tx: connection.transaction_with_behavior(TransactionBehavior::Immediate)?,
+            inner: self,
+            catalog: Arc::clone(&self.catalog.read()),
+            catalog_changed: false,
+            control_changed: false,
+            partitions: Vec::new(),
+        };
+        let value = change(&mut write)?;
+        write.commit()?;
+        // The lock on the connection is held until here, so that memory changes in the order of the commits.
+        drop(connection);
+        Ok(value)
+    }
+}
+
+impl Write<'_> {
+    /// The catalog as this change has it so far.
+    pub(super) fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
+    /// To change the catalog in memory along with the file.
+    pub(super) fn catalog_mut(&mut self) -> &mut Catalog {
+        self.catalog_changed = true;
+        Arc::make_mut(&mut self.catalog)
+    }
+
+    /// A database of the catalog.
+    pub(super) fn database(&self, name: &str) -> Result<&Arc<DatabaseEntry>> {
+        self.catalog
+            .databases
+            .get(name)
+            .ok_or_else(|| CatalogError::not_found(Kind::Database, name))
+    }
+
+    /// A database of the catalog, to change it.
+    pub(super) fn database_mut(&mut self, name: &str) -> Result<&mut DatabaseEntry> {
+        let entry = self.catalog_mut().databases.get_mut(name);
+        entry
+            .map(Arc::make_mut)
+            .ok_or_else(|| CatalogError::not_found(Kind::Database, name))
+    }
+
+    /// A table of the catalog.
+    pub(super) fn table(&self, database: &str, name: &str) -> Result<Arc<Table>> {
+        let table = self.database(database)?.tables.get(name);
+        table
+            .cloned()
+            .ok_or_else(|| CatalogError::not_found(Kind::Table, format!("{database}.{name}")))
+    }
+
+    /// That users, roles, grants, workgroups or settings changed in the file.
+    pub(super) fn control_changed(&mut self) {
+        self.control_changed = true;
+    }
+
+    /// A table's partitions in memory, if they have been used.
+    pub(super) fn cached_partitions(&self, table_id: i64) -> Option<CachedPartitions> {
+        self.inner.partitions.lock().get(&table_id).cloned()
+    }
+
+    /// What a table's partitions in memory become; `None` forgets them. Counts as a change of the catalog.
+    pub(super) fn set_partitions(&mut self, table_id: i64, partitions: Option<CachedPartitions>) {
+        self.catalog_changed = true;
+        self.partitions.push((table_id, partitions));
+    }
+
+    fn commit(mut self) -> Result<()> {
+        if self.catalog_changed {
+            let version = self.bump("catalog")?;
+            Arc::make_mut(&mut self.catalog).version = version;
+        }
+        let control = if self.control_changed {
+            Some(self.next_control()?)
+        } else {
+            None
+        };
+        self.tx.commit()?;
+        let mut cached = self.inner.partitions.lock();
+        for (table_id, partitions) in self.partitions {
+            match partitions {
+                Some(partitions) => drop(cached.insert(table_id, partitions)),
+                None => drop(cached.remove(&table_id)),
+            }
+        }
+        drop(cached);
+        // The catalog before the grants: a dropped table is gone before its grants are.
+        if self.catalog_changed {
+            *self.inner.catalog.write() = self.catalog;
+        }
+        if let Some(control) = control {
+            *self.inner.control.write() = Arc::new(control);
+        }
+        Ok(())
+    }
+
+    /// The control data as this change has it, unless it takes the last administrator away.
+    fn next_control(&self) -> Result<crate::access::ControlSnapshot> {
+        self.bump("control")?;
+        let next = load::control(&self.tx)?;
+        let had_administrator = !self.inner.control.read().administrators().is_empty();
+        if had_administrator && next.administrators().is_empty() {
+            return Err(CatalogError::invalid(
+                "this would leave no administrator; make another user a member of administrators first",
+            ));
+        }
+        Ok(next)
+    }
+
+    fn bump(&self, counter: &str) -> Result<u64> {
+        let sql = "UPDATE counters SET value = value + 1 WHERE name = ?1 RETURNING value";
+        let value: i64 = self.tx.query_row(sql, [counter], |row| row.get(0))?;
+        Ok(load::unsigned(value))
+    }
+}
