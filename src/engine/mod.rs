@@ -4,6 +4,7 @@
 //! Catalogs and stores are parameters: the engine knows nothing of principals and lake roots.
 
 mod cpu;
+pub mod pg;
 
 use std::path::PathBuf;
 use std::sync::Arc;

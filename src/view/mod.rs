@@ -7,6 +7,7 @@
 mod catalog;
 pub mod snapshots;
 mod table;
+pub mod visible;
 
 use std::sync::Arc;
 

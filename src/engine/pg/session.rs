@@ -1,0 +1,25 @@
+//! What the functions of a query may know of the session that runs it.
+
+use std::collections::BTreeMap;
+
+/// A session as its queries see it, captured when a query is planned.
+#[derive(Debug, Clone, Default)]
+pub struct SessionInfo {
+    /// The principal.
+    pub user: String,
+    /// The Postgres database: the catalog's name.
+    pub database: String,
+    /// The databases of unqualified names, in order, without the implicit `pg_catalog`.
+    pub search_path: Vec<String>,
+    pub backend_pid: i32,
+    /// Settings by lower-case name, as `SHOW` gives them.
+    pub settings: BTreeMap<String, String>,
+    /// What `version()` answers, such as `PostgreSQL 16.4 (Lakegate 0.1.0)`.
+    pub version: String,
+    /// When the server started, in microseconds since 1970, UTC.
+    pub server_start: i64,
+    pub server_addr: Option<String>,
+    pub server_port: Option<i32>,
+    pub client_addr: Option<String>,
+    pub client_port: Option<i32>,
+}

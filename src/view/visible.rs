@@ -1,0 +1,197 @@
+//! What a principal may see of the catalog, as plain data: the one input of `pg_catalog` and `information_schema`.
+//!
+//! What never happens: a database, table, column, role or query in it that was not granted. Whoever fills it decides
+//! that; the tables made from it show all of it.
+
+use std::collections::BTreeSet;
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use arrow::datatypes::DataType;
+use async_trait::async_trait;
+use datafusion::error::Result;
+
+/// Where a [`VisibleCatalog`] comes from, asked anew for each query.
+#[async_trait]
+pub trait CatalogSource: Debug + Send + Sync {
+    /// What the principal may see. Databases, tables and roles are always complete, by name; what is dearer is
+    /// there if `needs` names it.
+    async fn visible(&self, needs: &Needs) -> Result<Arc<VisibleCatalog>>;
+}
+
+/// What of a catalog a query wants beyond names.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// The tables whose columns (and view texts) are wanted.
+    pub columns: Columns,
+    /// The running queries.
+    pub activity: bool,
+}
+
+/// Tables whose columns are wanted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Columns {
+    #[default]
+    None,
+    /// Only of the tables that the query's filters leave over.
+    Of(Pins),
+    All,
+}
+
+impl Columns {
+    /// Whether the columns of this table are wanted.
+    pub fn wants(&self, database: &str, table: &str, table_id: i64) -> bool {
+        match self {
+            Columns::None => false,
+            Columns::Of(pins) => pins.admit(database, table, table_id),
+            Columns::All => true,
+        }
+    }
+}
+
+/// Equalities that a query's filters hold tables to; `None` is no condition.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Pins {
+    pub table_ids: Option<BTreeSet<i64>>,
+    pub tables: Option<BTreeSet<String>>,
+    pub databases: Option<BTreeSet<String>>,
+}
+
+impl Pins {
+    pub fn is_empty(&self) -> bool {
+        self.table_ids.is_none() && self.tables.is_none() && self.databases.is_none()
+    }
+
+    /// Whether a row of this table can pass the filters.
+    pub fn admit(&self, database: &str, table: &str, table_id: i64) -> bool {
+        self.table_ids.as_ref().is_none_or(|ids| ids.contains(&table_id))
+            && self.tables.as_ref().is_none_or(|names| names.contains(table))
+            && self.databases.as_ref().is_none_or(|names| names.contains(database))
+    }
+}
+
+/// The catalog as one principal sees it.
+#[derive(Debug, Clone, Default)]
+pub struct VisibleCatalog {
+    /// The catalog's name, which is the Postgres database.
+    pub catalog: String,
+    /// Who asks.
+    pub principal: String,
+    pub is_admin: bool,
+    pub roles: Vec<VisibleRole>,
+    pub databases: Vec<VisibleDatabase>,
+    pub settings: Vec<Setting>,
+    pub activity: Vec<Backend>,
+}
+
+/// A user or a role.
+#[derive(Debug, Clone, Default)]
+pub struct VisibleRole {
+    /// Stable, unique among roles, in 10 ..= 2^32 - 1; 10 is the role that owns the catalog.
+    pub oid: i64,
+    pub name: String,
+    pub is_user: bool,
+    pub is_admin: bool,
+    pub can_login: bool,
+    /// The OIDs of the roles it holds.
+    pub member_of: Vec<i64>,
+}
+
+/// A Glue database, or a built-in schema such as `system`.
+#[derive(Debug, Clone, Default)]
+pub struct VisibleDatabase {
+    /// Stable; its OID derives from it. A built-in one is negative.
+    pub id: i64,
+    pub name: String,
+    pub comment: Option<String>,
+    /// Whether the principal may create tables in it.
+    pub can_create: bool,
+    pub tables: Vec<VisibleTable>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum TableKind {
+    #[default]
+    Table,
+    View,
+}
+
+#[derive(Debug, Clone, Default)]
+pub struct VisibleTable {
+    /// Stable; its OID derives from it. A built-in one is negative.
+    pub id: i64,
+    pub name: String,
+    pub kind: TableKind,
+    pub comment: Option<String>,
+    /// The text of a view, if [`Needs::columns`] wants the table.
+    pub definition: Option<String>,
+    /// The columns that the principal may know of, partition keys last; empty unless [`Needs::columns`] wants the table.
+    pub columns: Vec<VisibleColumn>,
+    pub privileges: TablePrivileges,
+}
+
+/// What the principal may do with a table.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct TablePrivileges {
+    /// On the table, or on at least one column of it.
+    pub select: bool,
+    pub insert: bool,
+    pub update: bool,
+    pub delete: bool,
+}
+
+#[derive(Debug, Clone)]
+pub struct VisibleColumn {
+    pub name: String,
+    pub data_type: DataType,
+    /// The type in the words of a table definition, such as `array<int>`.
+    pub hive_type: String,
+    pub comment: Option<String>,
+    pub partition_key: bool,
+    /// Whether the principal may select it.
+    pub selectable: bool,
+}
+
+/// A session setting with its current value.
+#[derive(Debug, Clone, Default)]
+pub struct Setting {
+    pub name: String,
+    pub value: String,
+    pub description: String,
+}
+
+/// A connection that the principal may know of.
+#[derive(Debug, Clone, Default)]
+pub struct Backend {
+    pub pid: i32,
+    pub user: String,
+    pub application: String,
+    pub client_addr: Option<String>,
+    pub client_port: Option<i32>,
+    /// `active`, `idle`, `idle in transaction` …
+    pub state: String,
+    pub query: String,
+    /// Microseconds since 1970, UTC.
+    pub backend_start: Option<i64>,
+    /// Microseconds since 1970, UTC.
+    pub query_start: Option<i64>,
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use super::*;
+
+    #[test]
+    fn pins_admit_only_what_every_condition_admits() {
+        let pins = Pins {
+            tables: Some(["orders".to_owned()].into()),
+            databases: Some(["curated".to_owned()].into()),
+            ..Pins::default()
+        };
+        assert!(Columns::Of(pins.clone()).wants("curated", "orders", 7));
+        assert!(!pins.admit("raw", "orders", 7));
+        assert!(!pins.admit("curated", "users", 7));
+        assert!(!Pins { table_ids: Some([8].into()), ..pins }.admit("curated", "orders", 7));
+    }
+}
