@@ -72,7 +72,6 @@ pub enum Error {
 
 impl Error {
     /// For `map_err` on file system calls.
-    #[allow(dead_code)]
     pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_path_buf();
         move |source| Self::Io {

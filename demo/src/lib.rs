@@ -17,12 +17,20 @@
 //! engine.
 
 mod error;
+mod files;
 mod options;
+mod parallel;
+mod random;
 mod setup;
+mod shop;
+mod state;
+mod tpc;
+mod zones;
 
 pub use error::{Error, Result};
 pub use options::{DEFAULT_UNTIL, DemoOptions};
 pub use setup::{DemoUser, demo_users, setup_sql};
+pub use tpc::{TpcTable, tpcds_tables, tpch_tables};
 
 /// The bucket whose root is the demo's directory: `s3://datalake/` is mapped to `<dir>`.
 pub const BUCKET: &str = "datalake";
@@ -31,7 +39,7 @@ pub const BUCKET: &str = "datalake";
 /// files), and `done` ends at `total`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
-    /// `"orders"`, `"dimensions"`, `"tpch"` or `"tpcds"`.
+    /// In this order: `"dimensions"`, `"orders"`, `"aggregates"`, `"tpch"`, `"tpcds"`.
     pub phase: &'static str,
     pub done: u64,
     pub total: u64,
@@ -56,10 +64,11 @@ pub enum Outcome {
 /// else; another process generating into the same directory; and what the file system refuses.
 pub fn generate(options: &DemoOptions, progress: &mut dyn FnMut(Progress)) -> Result<Outcome> {
     options.validate()?;
-    progress(Progress {
-        phase: "orders",
-        done: 0,
-        total: 366,
-    });
+    let Some(generation) = state::begin(options)? else {
+        return Ok(Outcome::Reused);
+    };
+    zones::write(options, progress)?;
+    tpc::write(options, progress)?;
+    generation.finish()?;
     Ok(Outcome::Created)
 }

@@ -1,0 +1,12 @@
+//! The shop whose orders fill the zones: who its customers are, what it sells, what was ordered
+//! when. Everything here is a function of the options and an index; nothing touches a file.
+
+mod names;
+mod orders;
+mod people;
+mod products;
+
+pub(crate) use names::COLOURS;
+pub(crate) use orders::{Order, Shop};
+pub(crate) use people::{Customer, Home, User, customer_id, user_id};
+pub(crate) use products::{Product, product_id};
