@@ -1,0 +1,43 @@
+//! COPY .. TO STDOUT, the one COPY that a lake answers.
+
+use sqlparser::ast;
+
+/// `COPY {(q) | t [(c, ..)]} TO STDOUT [[WITH] (..)]`, old options (`WITH BINARY`, `CSV HEADER`) too.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Copy {
+    /// `COPY t (a, b)` is here as `SELECT a, b FROM t`.
+    pub query: Box<ast::Query>,
+    pub format: CopyFormat,
+    pub options: CopyOptions,
+}
+
+/// Formats of COPY.
+#[derive(Debug, Clone, std::marker::Copy, Default, PartialEq, Eq)]
+pub enum CopyFormat {
+    #[default]
+    Text,
+    Csv,
+    Binary,
+}
+
+/// What COPY was told besides the format; `None` is the format's default.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CopyOptions {
+    pub header: bool,
+    pub delimiter: Option<String>,
+    pub null: Option<String>,
+    pub quote: Option<String>,
+    pub escape: Option<String>,
+    pub encoding: Option<String>,
+    pub force_quote: ForceQuote,
+}
+
+/// FORCE_QUOTE of CSV.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum ForceQuote {
+    #[default]
+    None,
+    All,
+    /// Lower case.
+    Columns(Vec<String>),
+}

@@ -1,0 +1,180 @@
+//! Databases and tables.
+
+use super::{DatabaseName, PartitionSpec, Properties, TableName};
+
+/// `USE db`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Use {
+    pub database: DatabaseName,
+}
+
+/// `CREATE {DATABASE|SCHEMA} [IF NOT EXISTS] n [COMMENT 'c'] [LOCATION 'l'] [WITH DBPROPERTIES (..)]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CreateDatabase {
+    pub if_not_exists: bool,
+    pub name: DatabaseName,
+    pub comment: Option<String>,
+    pub location: Option<String>,
+    pub properties: Properties,
+}
+
+/// `DROP {DATABASE|SCHEMA} [IF EXISTS] n [RESTRICT|CASCADE]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DropDatabase {
+    pub if_exists: bool,
+    pub name: DatabaseName,
+    pub cascade: bool,
+}
+
+/// `ALTER {DATABASE|SCHEMA} n SET DBPROPERTIES (..)`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AlterDatabaseSetProperties {
+    pub name: DatabaseName,
+    pub properties: Properties,
+}
+
+/// A column of a table's definition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ColumnDef {
+    /// Lower case.
+    pub name: String,
+    /// Hive type text, lower case and without spaces: `array<struct<a:int,b:decimal(10,2)>>`. Not validated here.
+    pub data_type: String,
+    pub comment: Option<String>,
+}
+
+/// `CREATE [EXTERNAL] TABLE`, in Hive's grammar.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CreateTable {
+    pub external: bool,
+    pub if_not_exists: bool,
+    pub name: TableName,
+    pub columns: Vec<ColumnDef>,
+    pub comment: Option<String>,
+    pub partitioned_by: Vec<ColumnDef>,
+    pub clustered_by: Option<ClusteredBy>,
+    pub row_format: Option<RowFormat>,
+    pub stored_as: Option<StoredAs>,
+    pub location: Option<String>,
+    pub properties: Properties,
+}
+
+/// `CLUSTERED BY (c, ..) [SORTED BY (c [ASC|DESC], ..)] INTO n BUCKETS`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClusteredBy {
+    pub columns: Vec<String>,
+    pub sorted_by: Vec<SortColumn>,
+    pub buckets: u32,
+}
+
+/// A column of SORTED BY.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SortColumn {
+    pub name: String,
+    pub ascending: bool,
+}
+
+/// `ROW FORMAT`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RowFormat {
+    Delimited(Delimited),
+    SerDe {
+        /// The class name, its case kept.
+        class: String,
+        properties: Properties,
+    },
+}
+
+/// `ROW FORMAT DELIMITED`; backslash escapes are already resolved (`'\t'` is one tab character).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Delimited {
+    pub fields: Option<String>,
+    pub escaped: Option<String>,
+    pub collection_items: Option<String>,
+    pub map_keys: Option<String>,
+    pub lines: Option<String>,
+    pub null_defined_as: Option<String>,
+}
+
+/// `STORED AS`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoredAs {
+    Format(StorageFormat),
+    InputOutput { input: String, output: String },
+}
+
+/// The formats that STORED AS names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StorageFormat {
+    SequenceFile,
+    TextFile,
+    JsonFile,
+    RcFile,
+    Orc,
+    Parquet,
+    Avro,
+    Ion,
+}
+
+/// `DROP TABLE [IF EXISTS] t`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DropTable {
+    pub if_exists: bool,
+    pub name: TableName,
+}
+
+/// `ALTER TABLE t [PARTITION (..)] ADD COLUMNS (..)`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AlterTableAddColumns {
+    pub table: TableName,
+    pub partition: Option<PartitionSpec>,
+    pub columns: Vec<ColumnDef>,
+}
+
+/// `ALTER TABLE t [PARTITION (..)] REPLACE COLUMNS (..)`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AlterTableReplaceColumns {
+    pub table: TableName,
+    pub partition: Option<PartitionSpec>,
+    pub columns: Vec<ColumnDef>,
+}
+
+/// `ALTER TABLE t SET TBLPROPERTIES (..)`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AlterTableSetProperties {
+    pub table: TableName,
+    pub properties: Properties,
+}
+
+/// `ALTER TABLE t UNSET TBLPROPERTIES [IF EXISTS] ('k', ..)`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AlterTableUnsetProperties {
+    pub table: TableName,
+    pub if_exists: bool,
+    pub keys: Vec<String>,
+}
+
+/// `ALTER TABLE t [PARTITION (..)] SET LOCATION 'l'`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AlterTableSetLocation {
+    pub table: TableName,
+    pub partition: Option<PartitionSpec>,
+    pub location: String,
+}
+
+/// `ALTER TABLE t [PARTITION (..)] SET SERDE 'class' [WITH SERDEPROPERTIES (..)]` or `SET SERDEPROPERTIES (..)`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AlterTableSetSerdeProperties {
+    pub table: TableName,
+    pub partition: Option<PartitionSpec>,
+    /// A new SerDe class, if one is named.
+    pub class: Option<String>,
+    pub properties: Properties,
+}
+
+/// `ALTER TABLE t RENAME TO u`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AlterTableRename {
+    pub table: TableName,
+    pub new_name: TableName,
+}

@@ -1,0 +1,16 @@
+//! EXPLAIN. A plain query is `Statement::Query`.
+
+use super::Statement;
+
+/// `EXPLAIN [ANALYZE] [VERBOSE] s`, `EXPLAIN (FORMAT TEXT, TYPE LOGICAL, ANALYZE) s`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Explain {
+    pub analyze: bool,
+    pub verbose: bool,
+    /// Upper case: `TEXT`, `JSON`, `GRAPHVIZ`, `TREE` …
+    pub format: Option<String>,
+    /// Athena's TYPE, upper case: `LOGICAL`, `DISTRIBUTED`, `VALIDATE`, `IO`.
+    pub plan_type: Option<String>,
+    /// A query, or a cursor or EXECUTE of one, or `Unsupported`.
+    pub statement: Box<Statement>,
+}
