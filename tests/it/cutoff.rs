@@ -1,0 +1,146 @@
+//! A workgroup's cutoff stops a scan while it scans, whatever the format and the store.
+
+use std::fs;
+use std::io::Write;
+
+use crate::harness::files::{big_batch, parquet};
+use crate::harness::s3::S3;
+use crate::harness::{Client, Server, lake, server};
+
+const CUTOFF: u64 = 1 << 20;
+const ROWS: u64 = 200_000;
+
+/// The same eight megabytes and more as Parquet (many row groups), JSON lines and CSV, and gzipped JSON.
+fn files() -> Vec<(&'static str, Vec<u8>)> {
+    let rows = big_batch(ROWS);
+    let ids = rows.column(0).as_any().downcast_ref::<arrow::array::Int64Array>().unwrap();
+    let notes = rows.column(1).as_any().downcast_ref::<arrow::array::StringArray>().unwrap();
+    let (mut json, mut csv) = (Vec::new(), Vec::new());
+    for i in 0..rows.num_rows() {
+        writeln!(json, "{{\"id\":{},\"note\":\"{}\"}}", ids.value(i), notes.value(i)).unwrap();
+        writeln!(csv, "{},{}", ids.value(i), notes.value(i)).unwrap();
+    }
+    vec![("parquet/f.parquet", parquet(&rows, 5_000)), ("json/f.json", json), ("csv/f.csv", csv)]
+}
+
+const TABLES: [(&str, &str); 3] = [
+    ("parquet", "STORED AS PARQUET"),
+    ("json", "ROW FORMAT SERDE 'org.openx.data.jsonserde.JsonSerDe'"),
+    ("csv", "ROW FORMAT DELIMITED FIELDS TERMINATED BY ','"),
+];
+
+async fn tables(admin: &Client) {
+    admin.run("CREATE DATABASE big").await;
+    for (name, format) in TABLES {
+        admin
+            .run(&format!(
+                "CREATE EXTERNAL TABLE big.{name} (id BIGINT, note STRING) {format} LOCATION 's3://datalake/tests/big/{name}/'"
+            ))
+            .await;
+    }
+    admin.run(&format!("CREATE WORKGROUP small WITH (bytes_scanned_cutoff_per_query = {CUTOFF})")).await;
+    admin.run("SET result_reuse = off").await;
+}
+
+/// Every format stops soon after the cutoff, and says both numbers; without the workgroup it does not.
+async fn every_format_stops(admin: &Client, sizes: &[(&str, u64)]) {
+    for (name, _) in TABLES {
+        let sql = format!("SELECT sum(length(note)) FROM big.{name}");
+        assert_eq!(admin.number(&sql).await, i64::try_from(ROWS * 32).unwrap());
+        let all = last_scanned(admin, &sql).await;
+        let size = sizes.iter().find(|(format, _)| *format == name).unwrap().1;
+        assert!(all > size / 2 && all <= size + (1 << 20), "{name}: {all} bytes scanned of a file of {size}");
+
+        admin.run("SET workgroup = 'small'").await;
+        let failure = admin.fails(&sql).await;
+        assert_eq!(failure.code, "54000", "{failure:?}");
+        failure.names(&[&CUTOFF.to_string()]);
+        let stopped = last_scanned(admin, &sql).await;
+        assert!(stopped >= CUTOFF / 2 && stopped < all, "{name}: stopped after {stopped} of {all} bytes");
+        failure.names(&[&stopped.to_string()]);
+        assert_eq!(admin.value(&format!("SELECT id FROM big.{name} LIMIT 1")).await, "0");
+        admin.run("RESET workgroup").await;
+    }
+}
+
+async fn last_scanned(admin: &Client, sql: &str) -> u64 {
+    let scanned = admin
+        .number(&format!(
+            "SELECT bytes_scanned FROM system.queries WHERE query = '{sql}' ORDER BY submitted_at DESC LIMIT 1"
+        ))
+        .await;
+    u64::try_from(scanned).unwrap()
+}
+
+#[tokio::test]
+async fn cutoff_stops_every_format_on_local_files() {
+    let server = Server::private(&[]);
+    let mut sizes = Vec::new();
+    for (name, bytes) in files() {
+        let path = server.dir.join("tests/big").join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, &bytes).unwrap();
+        sizes.push((name.split('/').next().unwrap(), u64::try_from(bytes.len()).unwrap()));
+    }
+    let admin = server.connect("admin").await;
+    tables(&admin).await;
+    every_format_stops(&admin, &sizes).await;
+}
+
+#[tokio::test]
+async fn cutoff_stops_every_format_on_s3() {
+    let s3 = S3::start().await;
+    let mut sizes = Vec::new();
+    for (name, bytes) in files() {
+        sizes.push((name.split('/').next().unwrap(), u64::try_from(bytes.len()).unwrap()));
+        s3.put(&format!("tests/big/{name}"), bytes).await;
+    }
+    let temp = tempfile::tempdir_in(lake::scratch()).unwrap();
+    let (server, admin) = server::serving(temp.path(), &s3.root()).await;
+    tables(&admin).await;
+    every_format_stops(&admin, &sizes).await;
+    drop(server);
+}
+
+#[tokio::test]
+async fn workgroup_must_be_granted_and_is_set_for_a_user_or_a_session() {
+    let server = Server::private(&[]);
+    let admin = server.connect("admin").await;
+    admin.run("CREATE WORKGROUP tiny WITH (bytes_scanned_cutoff_per_query = 10); CREATE WORKGROUP roomy").await;
+    let analyst = server.connect("analyst").await;
+    analyst.run("SET result_reuse = off").await;
+    let sql = "SELECT sum(total) FROM curated.orders";
+    let refused = analyst.fails("SET workgroup = 'tiny'").await;
+    assert_eq!(refused.message.replace("tiny", "x"), analyst.fails("SET workgroup = 'nosuch'").await.message.replace("nosuch", "x"));
+    admin.run("GRANT USAGE ON WORKGROUP tiny TO analyst").await;
+    analyst.run("SET workgroup = 'tiny'").await;
+    assert_eq!(analyst.fails(sql).await.code, "54000");
+    analyst.run("RESET workgroup").await;
+    analyst.run(sql).await;
+
+    admin.run("ALTER USER analyst SET WORKGROUP tiny").await;
+    let next = server.connect("analyst").await;
+    next.run("SET result_reuse = off").await;
+    assert_eq!(next.value("SHOW workgroup").await, "tiny");
+    assert_eq!(next.fails(sql).await.code, "54000");
+    admin.run("ALTER WORKGROUP tiny SET (bytes_scanned_cutoff_per_query = 1000000000)").await;
+    next.run(sql).await;
+    assert!(admin.text("SHOW WORKGROUPS").await.contains("tiny"));
+    admin.run("DROP WORKGROUP roomy").await;
+    assert!(!admin.text("SHOW WORKGROUPS").await.contains("roomy"));
+}
+
+#[tokio::test]
+async fn cached_result_passes_any_cutoff() {
+    let server = Server::private(&[]);
+    let admin = server.connect("admin").await;
+    admin.run("CREATE WORKGROUP tiny WITH (bytes_scanned_cutoff_per_query = 10)").await;
+    // The demo's files must be older than the two seconds of which a file's clock tells nothing.
+    tokio::time::sleep(std::time::Duration::from_millis(2_100)).await;
+    let sql = "SELECT sum(total) FROM curated.orders";
+    let first = admin.value(sql).await;
+    admin.run("SET workgroup = 'tiny'").await;
+    assert_eq!(admin.value(sql).await, first);
+    admin.run("SET result_reuse = off").await;
+    assert_eq!(admin.fails(sql).await.code, "54000");
+}

@@ -1,0 +1,153 @@
+//! The golden files of `tests/sql`, through the Postgres door, on a lake of local files and on one on S3.
+//!
+//! A statement runs as `admin` on the catalog's database unless its first line says otherwise:
+//! `-- as scientist` or `-- as analyst in curated`.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use sqllogictest::{AsyncDB, DBOutput, DefaultColumnType, Runner};
+
+use crate::harness::s3::S3;
+use crate::harness::{Client, Failure, Options, Server, lake, server};
+
+/// Every connection that a golden file uses, by user and database.
+struct Doors<'a> {
+    server: &'a Server,
+    open: HashMap<(String, String), Client>,
+}
+
+#[derive(Debug)]
+struct Refused(Failure);
+
+impl std::error::Error for Refused {}
+
+impl std::fmt::Display for Refused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.0.code, self.0.text())
+    }
+}
+
+fn who(sql: &str) -> (String, String) {
+    let words: Vec<&str> = sql.lines().next().unwrap_or_default().split_whitespace().collect();
+    match words[..] {
+        ["--", "as", user] => (user.to_owned(), "awsdatacatalog".to_owned()),
+        ["--", "as", user, "in", database] => (user.to_owned(), database.to_owned()),
+        _ => ("admin".to_owned(), "awsdatacatalog".to_owned()),
+    }
+}
+
+#[async_trait::async_trait]
+impl AsyncDB for Doors<'_> {
+    type Error = Refused;
+    type ColumnType = DefaultColumnType;
+
+    async fn run(&mut self, sql: &str) -> Result<DBOutput<DefaultColumnType>, Refused> {
+        let key = who(sql);
+        if !self.open.contains_key(&key) {
+            let password = match key.0.as_str() {
+                "admin" | "engineer" | "analyst" | "scientist" => self.server.password(&key.0),
+                _ => "a long enough secret",
+            };
+            let client = self.server.try_connect(&key.0, password, &key.1).await.map_err(Refused)?;
+            self.open.insert(key.clone(), client);
+        }
+        let rows = self.open[&key].try_rows(sql).await.map_err(Refused)?;
+        let types = vec![DefaultColumnType::Text; rows.first().map_or(1, Vec::len)];
+        let cell = |cell: Option<String>| match cell {
+            None => "NULL".to_owned(),
+            Some(text) if text.is_empty() => "(empty)".to_owned(),
+            // A result of many lines, as of EXPLAIN, is one cell a line all the same.
+            Some(text) => text.replace('\n', "\\n"),
+        };
+        let rows = rows.into_iter().map(|row| row.into_iter().map(cell).collect()).collect();
+        Ok(DBOutput::Rows { types, rows })
+    }
+
+    async fn shutdown(&mut self) {
+        self.open.clear();
+    }
+
+    fn engine_name(&self) -> &str {
+        "lakegate"
+    }
+
+    fn error_sql_state(error: &Refused) -> Option<String> {
+        Some(error.0.code.clone())
+    }
+}
+
+fn files() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sql");
+    let mut files: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.retain(|file| file.extension().is_some_and(|extension| extension == "slt"));
+    files.sort();
+    assert!(!files.is_empty());
+    files
+}
+
+/// All files, and then one report of everything that differs.
+async fn every_file_passes(server: &Server, label: &str) {
+    let mut failures = Vec::new();
+    for file in files() {
+        let mut runner = Runner::new(|| async { Ok(Doors { server, open: HashMap::new() }) });
+        runner.add_label(label);
+        let result = if std::env::var_os("LAKEGATE_UPDATE_GOLDEN").is_some() && label == "files" {
+            runner
+                .update_test_file(
+                    &file,
+                    " ",
+                    sqllogictest::default_validator,
+                    sqllogictest::default_normalizer,
+                    sqllogictest::default_column_validator,
+                )
+                .await
+                .map_err(|error| error.to_string())
+        } else {
+            runner.run_file_async(&file).await.map_err(|error| error.to_string())
+        };
+        if let Err(error) = result {
+            failures.push(error);
+        }
+        runner.shutdown_async().await;
+    }
+    assert!(failures.is_empty(), "{} of the golden files differ:\n{}", failures.len(), failures.join("\n"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn golden_files_pass_on_local_files() {
+    let server = Server::private(&[]);
+    every_file_passes(&server, "files").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn golden_files_pass_on_s3() {
+    let s3 = S3::start().await;
+    let lake = lake::copy(&Options::default());
+    let dir = lake.path().join("lake");
+    // Of the eight thousand hours of raw orders one day is enough: the golden files ask for no more.
+    let uploaded = s3
+        .upload(&dir, |key| {
+            let zone = ["curated/", "analytics/", "raw/users/", "raw/products/"].iter().any(|zone| key.starts_with(zone));
+            zone || key.starts_with("raw/orders/year=2024/month=12/day=31/")
+        })
+        .await;
+    assert!(uploaded > 700, "{uploaded}");
+    let temp = tempfile::tempdir_in(lake::scratch()).unwrap();
+    let (mut server, admin) = server::serving(temp.path(), &s3.root()).await;
+    let mut options = lakegate_demo::DemoOptions::new(&dir);
+    options.scale = 0.01;
+    for statement in lakegate_demo::setup_sql(&options) {
+        admin.run(&statement).await;
+    }
+    for user in lakegate_demo::demo_users() {
+        if user.name != "admin" {
+            admin.run(&format!("CREATE USER {} WITH PASSWORD 'a long enough secret'", user.name)).await;
+            for role in user.roles {
+                admin.run(&format!("GRANT {role} TO {}", user.name)).await;
+            }
+            server.knows(user.name, "a long enough secret");
+        }
+    }
+    every_file_passes(&server, "s3").await;
+}

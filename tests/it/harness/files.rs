@@ -1,0 +1,104 @@
+//! Data files that a test needs and the demo lake does not have.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, SystemTime};
+
+use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
+use arrow::datatypes::{DataType, Field, Schema};
+use parquet::arrow::ArrowWriter;
+use parquet::basic::Compression;
+use parquet::file::properties::WriterProperties;
+
+use super::Server;
+
+/// A folder of the test's own in a server's lake: where it is, and what a LOCATION says.
+pub struct Folder {
+    pub path: PathBuf,
+    pub location: String,
+}
+
+impl Folder {
+    pub fn new(server: &Server, name: &str) -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let unique = format!("{name}-{}", NEXT.fetch_add(1, Ordering::Relaxed));
+        let path = server.dir.join("tests").join(&unique);
+        fs::create_dir_all(&path).unwrap();
+        Self { path, location: format!("s3://datalake/tests/{unique}/") }
+    }
+
+    /// Writes whole files only, as object stores do, with a clock old enough for the result cache.
+    pub fn put(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
+        put(&self.path.join(name), bytes.as_ref())
+    }
+
+    pub fn remove(&self, name: &str) {
+        fs::remove_file(self.path.join(name)).unwrap();
+    }
+}
+
+/// The cache leaves alone files younger than two seconds; these look older, by a different age each.
+pub fn put(path: &Path, bytes: &[u8]) -> PathBuf {
+    static AGE: AtomicU32 = AtomicU32::new(0);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let partial = path.with_file_name(format!(".partial-{}", AGE.load(Ordering::Relaxed)));
+    fs::write(&partial, bytes).unwrap();
+    let at = SystemTime::now() - Duration::from_secs(100_000) + Duration::from_secs(AGE.fetch_add(1, Ordering::Relaxed).into());
+    fs::File::options().write(true).open(&partial).unwrap().set_modified(at).unwrap();
+    fs::rename(&partial, path).unwrap();
+    path.to_owned()
+}
+
+/// A column of a Parquet file.
+pub enum Values<'a> {
+    Int(&'a [i64]),
+    Text(&'a [&'a str]),
+    Array(ArrayRef),
+}
+
+pub fn batch(columns: &[(&str, Values<'_>)]) -> RecordBatch {
+    let arrays: Vec<(String, ArrayRef)> = columns
+        .iter()
+        .map(|(name, values)| {
+            let array: ArrayRef = match values {
+                Values::Int(values) => Arc::new(Int64Array::from(values.to_vec())),
+                Values::Text(values) => Arc::new(StringArray::from(values.to_vec())),
+                Values::Array(array) => array.clone(),
+            };
+            ((*name).to_owned(), array)
+        })
+        .collect();
+    let fields: Vec<Field> = arrays.iter().map(|(name, a)| Field::new(name, a.data_type().clone(), true)).collect();
+    RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays.into_iter().map(|(_, a)| a).collect()).unwrap()
+}
+
+/// Snappy Parquet in memory, `rows_a_group` rows to the row group.
+pub fn parquet(batch: &RecordBatch, rows_a_group: usize) -> Vec<u8> {
+    let properties = WriterProperties::builder()
+        .set_compression(Compression::SNAPPY)
+        .set_max_row_group_row_count(Some(rows_a_group))
+        .build();
+    let mut bytes = Vec::new();
+    let mut writer = ArrowWriter::try_new(&mut bytes, batch.schema(), Some(properties)).unwrap();
+    writer.write(batch).unwrap();
+    writer.close().unwrap();
+    bytes
+}
+
+/// `rows` rows of `id` 0.. and a `note` that does not compress, some 40 bytes a row.
+pub fn big_batch(rows: u64) -> RecordBatch {
+    let ids: Vec<i64> = (0..rows).map(|i| i64::try_from(i).unwrap()).collect();
+    let notes: Vec<String> = (0..rows).map(|i| format!("{:016x}{:016x}", mix(i), mix(!i))).collect();
+    let schema = Schema::new(vec![Field::new("id", DataType::Int64, true), Field::new("note", DataType::Utf8, true)]);
+    let columns: Vec<ArrayRef> = vec![Arc::new(Int64Array::from(ids)), Arc::new(StringArray::from(notes))];
+    RecordBatch::try_new(Arc::new(schema), columns).unwrap()
+}
+
+/// Spreads bits (the finaliser of splitmix64).
+fn mix(value: u64) -> u64 {
+    let value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    value ^ (value >> 31)
+}

@@ -1,0 +1,37 @@
+//! Starts the real binary, talks to it as clients do, and cleans up whatever happens.
+//!
+//! [`server`] runs `lakegate`, [`lake`] makes and copies demo lakes, [`client`] speaks Postgres over
+//! verified TLS, [`files`] writes data files, [`s3`] is an S3 server, [`python`] the pinned venv.
+
+pub mod client;
+pub mod files;
+pub mod lake;
+pub mod python;
+pub mod s3;
+pub mod server;
+pub mod tls;
+
+pub use client::{Client, Failure};
+pub use lake::Options;
+pub use server::Server;
+
+use std::future::Future;
+use std::time::{Duration, Instant};
+
+/// Longest wait for anything that must happen; a test that waits this long has failed.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Asks again until `check` gives a value. Panics after [`PATIENCE`].
+pub async fn eventually<T, F>(what: &str, mut check: impl FnMut() -> F) -> T
+where
+    F: Future<Output = Option<T>>,
+{
+    let start = Instant::now();
+    loop {
+        if let Some(value) = check().await {
+            return value;
+        }
+        assert!(start.elapsed() < PATIENCE, "waited {PATIENCE:?} for: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}

@@ -1,0 +1,40 @@
+//! The venv with the pinned clients; `./test` makes it.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// `$LAKEGATE_VENV`, else `~/.cache/lakegate-venv`.
+pub fn venv() -> PathBuf {
+    let venv = match std::env::var_os("LAKEGATE_VENV") {
+        Some(path) => PathBuf::from(path),
+        None => PathBuf::from(std::env::var_os("HOME").unwrap()).join(".cache/lakegate-venv"),
+    };
+    assert!(venv.join("bin/python").exists(), "{} is missing: run the tests with ./test, which makes it", venv.display());
+    venv
+}
+
+pub fn program(name: &str) -> PathBuf {
+    venv().join("bin").join(name)
+}
+
+pub fn clients() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients")
+}
+
+/// Runs a script of `tests/clients` and gives what it printed; a failure fails the test with all of it.
+pub fn run(script: &str, arguments: &[&str], environment: &[(&str, &str)]) -> String {
+    let output = Command::new(program("python"))
+        .arg(clients().join(script))
+        .args(arguments)
+        .envs(environment.iter().copied())
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .output()
+        .unwrap();
+    printed(script, &output)
+}
+
+pub fn printed(what: &str, output: &Output) -> String {
+    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{what} ended with {}\n{text}", output.status);
+    text
+}

@@ -1,0 +1,269 @@
+//! One `lakegate` process under test.
+
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::client::{self, Client, Failure};
+use super::lake::{self, Options};
+use super::tls::Tls;
+use super::PATIENCE;
+
+pub const BINARY: &str = env!("CARGO_BIN_EXE_lakegate");
+
+/// Runs "$@" until the test process ends, however it ends: then its end of the pipe closes.
+const WATCHED: &str = r#"
+exec 3<&0
+"$@" 3<&- </dev/null & server=$!
+{ read -r _ <&3; kill -9 $server; } 2>/dev/null & watcher=$!
+wait $server; status=$?
+kill $watcher 2>/dev/null
+exit $status
+"#;
+
+pub struct Server {
+    shell: Child,
+    connection: Value,
+    tls: Tls,
+    /// The lake's folder, mapped to `s3://datalake/`; for `serve`, the folder of the configuration.
+    pub dir: PathBuf,
+    files: PathBuf,
+    _temp: Option<TempDir>,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // The watcher kills the server as the pipe closes.
+        drop(self.shell.stdin.take());
+        let _ = self.shell.wait();
+    }
+}
+
+impl Server {
+    /// The server of the whole test binary: the demo at scale 0.01. Change only what is your own in it.
+    pub fn shared() -> &'static Server {
+        static SHARED: OnceLock<Server> = OnceLock::new();
+        SHARED.get_or_init(|| Server::private(&[]))
+    }
+
+    /// A demo server of the test's own, on a copy of the demo lake at scale 0.01.
+    pub fn private(environment: &[(&str, &str)]) -> Server {
+        let temp = lake::copy(&Options::default());
+        let dir = temp.path().join("lake");
+        let mut server = Server::demo(&dir, &Options::default(), environment);
+        server._temp = Some(temp);
+        server
+    }
+
+    /// `lakegate demo` on a folder that outlives the server.
+    pub fn demo(dir: &Path, options: &Options, environment: &[(&str, &str)]) -> Server {
+        Self::try_demo(dir, options, environment).unwrap_or_else(|error| panic!("lakegate demo did not start: {error}"))
+    }
+
+    pub fn try_demo(dir: &Path, options: &Options, environment: &[(&str, &str)]) -> Result<Server, String> {
+        let mut arguments = vec!["demo".to_owned(), "--dir".to_owned(), dir.to_str().unwrap().to_owned()];
+        arguments.extend(options.arguments());
+        for door in ["--postgres-port", "--flight-port", "--http-port"] {
+            arguments.extend([door.to_owned(), "0".to_owned()]);
+        }
+        Self::start(dir, &arguments, environment)
+    }
+
+    /// `lakegate serve` with a configuration file; its listeners should be on port 0.
+    pub fn serve(dir: &Path, configuration: &Path, environment: &[(&str, &str)]) -> Server {
+        let arguments = ["serve", "--config", configuration.to_str().unwrap()].map(str::to_owned);
+        Self::start(dir, &arguments, environment).unwrap_or_else(|error| panic!("lakegate serve did not start: {error}"))
+    }
+
+    fn start(dir: &Path, arguments: &[String], environment: &[(&str, &str)]) -> Result<Server, String> {
+        let files = tempfile::Builder::new().prefix("run").tempdir_in(lake::scratch()).unwrap().keep();
+        let connection_file = files.join("connection.json");
+        let mut shell = Command::new("sh");
+        shell.args(["-c", WATCHED, "sh", BINARY]).args(arguments).arg("--connection-file").arg(&connection_file);
+        let shell = shell
+            .envs(environment.iter().copied())
+            .stdin(Stdio::piped())
+            .stdout(File::create(files.join("stdout")).unwrap())
+            .stderr(File::create(files.join("stderr")).unwrap())
+            .spawn()
+            .unwrap();
+        let mut server = Server {
+            shell,
+            connection: Value::Null,
+            tls: Tls::none(),
+            dir: dir.to_owned(),
+            files,
+            _temp: None,
+        };
+        let start = Instant::now();
+        while !connection_file.exists() {
+            if let Some(status) = server.shell.try_wait().unwrap() {
+                return Err(format!("exited with {status}\n{}", server.log()));
+            }
+            if start.elapsed() > PATIENCE * 5 {
+                return Err(format!("no connection file after {:?}\n{}", PATIENCE * 5, server.log()));
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        server.connection = serde_json::from_str(&fs::read_to_string(&connection_file).unwrap()).unwrap();
+        server.tls = Tls::trusting(Path::new(server.connection["tls"]["ca_file"].as_str().unwrap()));
+        Ok(server)
+    }
+
+    /// Runs a command of the binary to its end.
+    pub fn command(arguments: &[&str], stdin: &str) -> (ExitStatus, String, String) {
+        let mut child = Command::new(BINARY)
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // A command that needs no input may be gone before it could read any.
+        let _ = child.stdin.take().unwrap().write_all(stdin.as_bytes());
+        let output = child.wait_with_output().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (output.status, text(&output.stdout), text(&output.stderr))
+    }
+
+    pub fn connection(&self) -> &Value {
+        &self.connection
+    }
+
+    pub fn stdout(&self) -> String {
+        fs::read_to_string(self.files.join("stdout")).unwrap()
+    }
+
+    /// Everything that the server has printed.
+    pub fn log(&self) -> String {
+        format!("{}{}", self.stdout(), fs::read_to_string(self.files.join("stderr")).unwrap())
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.connection["pid"].as_u64().unwrap().try_into().unwrap()
+    }
+
+    pub fn host(&self) -> &str {
+        self.connection["postgres"]["host"].as_str().unwrap()
+    }
+
+    pub fn port(&self) -> u16 {
+        self.connection["postgres"]["port"].as_u64().unwrap().try_into().unwrap()
+    }
+
+    pub fn ca_file(&self) -> &str {
+        self.connection["tls"]["ca_file"].as_str().unwrap()
+    }
+
+    pub fn tls(&self) -> Tls {
+        self.tls.clone()
+    }
+
+    pub fn password(&self, user: &str) -> &str {
+        let users = self.connection["users"].as_array().unwrap();
+        let user = users.iter().find(|u| u["name"] == user).unwrap_or_else(|| panic!("no user {user} in {users:?}"));
+        user["password"].as_str().unwrap()
+    }
+
+    /// Remembers a user that the test has made.
+    pub fn knows(&mut self, user: &str, password: &str) {
+        let user = serde_json::json!({"name": user, "password": password});
+        self.connection["users"].as_array_mut().unwrap().push(user);
+    }
+
+    /// A libpq connection string for one of the users.
+    pub fn dsn(&self, user: &str, database: &str) -> String {
+        format!(
+            "host={} port={} user={user} password={} dbname={database} sslmode=verify-full sslrootcert={}",
+            self.host(),
+            self.port(),
+            self.password(user),
+            self.ca_file()
+        )
+    }
+
+    pub fn config(&self, user: &str, password: &str, database: &str) -> tokio_postgres::Config {
+        client::config(self.host(), self.port(), user, password, database)
+    }
+
+    /// One of the demo's users on the catalog's database.
+    #[track_caller]
+    pub fn connect(&self, user: &str) -> impl Future<Output = Client> {
+        let password = self.password(user).to_owned();
+        async move { self.connect_as(user, &password, "awsdatacatalog").await }
+    }
+
+    /// One of the demo's users on a Glue database.
+    pub async fn connect_to(&self, user: &str, database: &str) -> Client {
+        self.connect_as(user, self.password(user), database).await
+    }
+
+    pub async fn connect_as(&self, user: &str, password: &str, database: &str) -> Client {
+        match self.try_connect(user, password, database).await {
+            Ok(client) => client,
+            Err(error) => panic!("{user} cannot connect to {database}: {error:?}\n{}", self.log()),
+        }
+    }
+
+    pub async fn try_connect(&self, user: &str, password: &str, database: &str) -> Result<Client, Failure> {
+        Client::connect(&self.config(user, password, database), self.tls.clone()).await
+    }
+
+    /// GET on the HTTP door: status and body.
+    pub fn http_get(&self, path: &str) -> (u16, String) {
+        let url = self.connection["http"]["url"].as_str().unwrap();
+        let address = url.trim_start_matches("http://").trim_end_matches('/');
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
+        let body = answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default();
+        (status, body)
+    }
+
+    /// `signal` as kill(1) spells it: `TERM`, `KILL`.
+    pub fn signal(&self, signal: &str) {
+        let status = Command::new("kill").args([format!("-{signal}"), self.pid().to_string()]).status().unwrap();
+        assert!(status.success());
+    }
+
+    /// Waits for the process to end by itself.
+    pub fn wait(&mut self) -> ExitStatus {
+        let start = Instant::now();
+        loop {
+            if let Some(status) = self.shell.try_wait().unwrap() {
+                return status;
+            }
+            assert!(start.elapsed() < PATIENCE, "the server still runs\n{}", self.log());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// SIGKILL, and gone.
+    pub fn kill(&mut self) {
+        self.signal("KILL");
+        self.wait();
+    }
+}
+
+/// `lakegate serve` with a state folder under `dir`, the given `[[lake.roots]]`, and its administrator's client.
+pub async fn serving(dir: &Path, roots: &str) -> (Server, Client) {
+    let configuration = dir.join("lakegate.toml");
+    let state = dir.join("state");
+    let text = format!(
+        "[server]\nstate_dir = {state:?}\n[postgres]\nlisten = \"127.0.0.1:0\"\n[http]\nlisten = \"127.0.0.1:0\"\n{roots}"
+    );
+    fs::write(&configuration, text).unwrap();
+    let server = Server::serve(dir, &configuration, &[]);
+    let admin = server.connect("admin").await;
+    (server, admin)
+}

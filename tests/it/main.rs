@@ -1,0 +1,27 @@
+//! End to end: the real binary, through its doors, as users and clients meet it.
+//!
+//! `./test` runs this with everything else and makes the Python venv that some of it needs.
+//! To write golden files anew from what the server answers: `LAKEGATE_UPDATE_GOLDEN=1`, then read the diff.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::large_futures)]
+
+mod harness;
+
+mod cancel;
+mod clients;
+mod crashes;
+mod cutoff;
+mod floors;
+mod formats;
+mod freshness;
+mod golden;
+mod governance;
+mod lifecycle;
+mod locations;
+mod newcomer;
+mod passwords;
+mod pruning;
+mod queries;
+mod tpc;
+mod transactions;
+mod verbatim;
+mod wire;

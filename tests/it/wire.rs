@@ -1,0 +1,252 @@
+//! The Postgres protocol as drivers use it: types, parameters, portals, cursors, settings, errors.
+
+use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
+use futures::{StreamExt, TryStreamExt, pin_mut};
+
+use crate::harness::{Failure, Server};
+
+#[tokio::test]
+async fn typed_parameters_go_in_and_typed_values_come_out_in_binary() {
+    let admin = Server::shared().connect("admin").await;
+    let client = admin.raw();
+    let date = NaiveDate::from_ymd_opt(2024, 2, 29).unwrap();
+    let at: NaiveDateTime = date.and_hms_micro_opt(12, 34, 56, 789_012).unwrap();
+    let row = client
+        .query_one(
+            "SELECT $1::bigint + 1, $2::int, $3::smallint, $4::text || '!', $5::double precision, $6::real, $7::boolean, $8::date, $9::timestamp",
+            &[&41_i64, &7_i32, &3_i16, &"text", &1.5_f64, &2.5_f32, &true, &date, &at],
+        )
+        .await
+        .map_err(|e| Failure::of(&e))
+        .unwrap();
+    assert_eq!(row.get::<_, i64>(0), 42);
+    assert_eq!(row.get::<_, i32>(1), 7);
+    assert_eq!(row.get::<_, i16>(2), 3);
+    assert_eq!(row.get::<_, &str>(3), "text!");
+    assert!((row.get::<_, f64>(4) - 1.5).abs() < f64::EPSILON);
+    assert!((row.get::<_, f32>(5) - 2.5).abs() < f32::EPSILON);
+    assert!(row.get::<_, bool>(6));
+    assert_eq!(row.get::<_, NaiveDate>(7), date);
+    assert_eq!(row.get::<_, NaiveDateTime>(8), at);
+}
+
+#[tokio::test]
+async fn parameter_types_are_inferred_from_columns() {
+    let admin = Server::shared().connect("admin").await;
+    let client = admin.raw();
+    let statement = client
+        .prepare("SELECT count(*) FROM curated.orders WHERE order_date = $1 AND quantity >= $2 AND order_id <> $3 AND created_at > $4")
+        .await
+        .map_err(|e| Failure::of(&e))
+        .unwrap();
+    let names: Vec<&str> = statement.params().iter().map(|t| t.name()).collect();
+    assert_eq!(names, ["date", "int4", "text", "timestamp"]);
+    assert_eq!(statement.columns()[0].type_().name(), "int8");
+    let date = NaiveDate::from_ymd_opt(2024, 5, 5).unwrap();
+    let before = date.and_hms_opt(0, 0, 0).unwrap() - chrono::Duration::days(2);
+    let count: i64 = client.query_one(&statement, &[&date, &1_i32, &"none", &before]).await.unwrap().get(0);
+    assert_eq!(count, admin.number("SELECT count(*) FROM curated.orders WHERE order_date = DATE '2024-05-05'").await);
+    let none: Option<NaiveDate> = None;
+    let count: i64 = client.query_one(&statement, &[&none, &1_i32, &"none", &before]).await.unwrap().get(0);
+    assert_eq!(count, 0);
+}
+
+#[tokio::test]
+async fn nulls_arrays_timestamps_with_zone_and_bytes_in_binary() {
+    let admin = Server::shared().connect("admin").await;
+    let client = admin.raw();
+    let row = client
+        .query_one(
+            "SELECT NULL::bigint, ARRAY['a', NULL, 'c'], ARRAY[1, 2]::bigint[], TIMESTAMP '2024-01-02 03:04:05' AT TIME ZONE 'UTC', '\\x01ff'::bytea, ''::text",
+            &[],
+        )
+        .await
+        .map_err(|e| Failure::of(&e))
+        .unwrap();
+    assert_eq!(row.get::<_, Option<i64>>(0), None);
+    assert_eq!(row.get::<_, Vec<Option<String>>>(1), [Some("a".to_owned()), None, Some("c".to_owned())]);
+    assert_eq!(row.get::<_, Vec<i64>>(2), [1, 2]);
+    assert_eq!(row.get::<_, DateTime<Utc>>(3).to_rfc3339(), "2024-01-02T03:04:05+00:00");
+    assert_eq!(row.get::<_, Vec<u8>>(4), [1, 255]);
+    assert_eq!(row.get::<_, &str>(5), "");
+}
+
+#[tokio::test]
+async fn text_and_binary_results_say_the_same() {
+    let admin = Server::shared().connect("admin").await;
+    let sql = "SELECT order_id, quantity, order_date, created_at FROM curated.orders ORDER BY order_id LIMIT 50";
+    let text = admin.rows(sql).await;
+    let binary = admin.raw().query(sql, &[]).await.unwrap();
+    assert_eq!(text.len(), binary.len());
+    for (text, binary) in text.iter().zip(&binary) {
+        assert_eq!(text[0].as_deref(), Some(binary.get::<_, &str>(0)));
+        assert_eq!(text[1].as_deref(), Some(binary.get::<_, i32>(1).to_string().as_str()));
+        assert_eq!(text[2].as_deref(), Some(binary.get::<_, NaiveDate>(2).to_string().as_str()));
+        let at: NaiveDateTime = binary.get(3);
+        assert_eq!(text[3].as_deref().map(|t| t.parse::<NaiveDateTime>().ok().or_else(|| NaiveDateTime::parse_from_str(t, "%Y-%m-%d %H:%M:%S%.f").ok())), Some(Some(at)));
+    }
+}
+
+#[tokio::test]
+async fn portal_is_read_in_pages() {
+    let mut admin = Server::shared().connect("admin").await;
+    let total = admin.number("SELECT count(*) FROM curated.orders").await;
+    let transaction = admin.raw_mut().transaction().await.unwrap();
+    let statement = transaction.prepare("SELECT order_id FROM curated.orders ORDER BY order_id").await.unwrap();
+    let portal = transaction.bind(&statement, &[]).await.unwrap();
+    let mut seen = Vec::new();
+    loop {
+        let page = transaction.query_portal(&portal, 999).await.unwrap();
+        assert!(page.len() <= 999);
+        seen.extend(page.iter().map(|row| row.get::<_, String>(0)));
+        if page.len() < 999 {
+            break;
+        }
+    }
+    assert_eq!(i64::try_from(seen.len()).unwrap(), total);
+    assert!(seen.is_sorted());
+    // Another statement on the same connection while a portal is half read.
+    let portal = transaction.bind(&statement, &[]).await.unwrap();
+    let first = transaction.query_portal(&portal, 1).await.unwrap();
+    assert_eq!(transaction.query_one("SELECT 1::int", &[]).await.unwrap().get::<_, i32>(0), 1);
+    let second = transaction.query_portal(&portal, 1).await.unwrap();
+    assert_eq!([first[0].get::<_, &str>(0), second[0].get::<_, &str>(0)], [seen[0].as_str(), seen[1].as_str()]);
+    transaction.commit().await.unwrap();
+}
+
+#[tokio::test]
+async fn cursor_in_sql_is_fetched_and_closed() {
+    let admin = Server::shared().connect("admin").await;
+    admin.run("BEGIN; DECLARE c CURSOR FOR SELECT order_id FROM curated.orders ORDER BY order_id").await;
+    assert_eq!(admin.rows("FETCH FORWARD 3 FROM c").await.len(), 3);
+    assert_eq!(admin.rows("FETCH 2 FROM c").await.len(), 2);
+    assert_eq!(admin.rows("FETCH NEXT FROM c").await.len(), 1);
+    let rest = admin.rows("FETCH ALL FROM c").await.len();
+    assert_eq!(admin.rows("FETCH ALL FROM c").await.len(), 0);
+    admin.run("CLOSE c").await;
+    assert_eq!(admin.fails("FETCH 1 FROM c").await.code, "34000");
+    admin.run("ROLLBACK").await;
+    assert_eq!(i64::try_from(rest + 6).unwrap(), admin.number("SELECT count(*) FROM curated.orders").await);
+}
+
+#[tokio::test]
+async fn rows_stream_while_they_are_made() {
+    let admin = Server::shared().connect("admin").await;
+    // Far more than any buffer: the first rows must arrive though the end would take for ever.
+    let rows = admin.raw().query_raw("SELECT a.x FROM generate_series(1, 4000000) a(x), generate_series(1, 4000000) b(y)", Vec::<i64>::new()).await.unwrap();
+    pin_mut!(rows);
+    let mut seen = 0;
+    while let Some(row) = rows.next().await {
+        row.unwrap();
+        seen += 1;
+        if seen == 100_000 {
+            break;
+        }
+    }
+    assert_eq!(seen, 100_000);
+    admin.cancel().await;
+}
+
+#[tokio::test]
+async fn multi_statement_query_gives_each_result_in_turn() {
+    use tokio_postgres::SimpleQueryMessage::{CommandComplete, Row, RowDescription};
+    let admin = Server::shared().connect("admin").await;
+    let messages = admin.raw().simple_query("SELECT 1; SET application_name = 'x'; ; SELECT 2, 3").await.unwrap();
+    let shape: String = messages
+        .iter()
+        .map(|message| match message {
+            RowDescription(columns) => format!("d{}", columns.len()),
+            Row(_) => "r".to_owned(),
+            CommandComplete(rows) => format!("c{rows}"),
+            _ => "?".to_owned(),
+        })
+        .collect();
+    assert_eq!(shape, "d1rc1c0d2rc1");
+}
+
+#[tokio::test]
+async fn errors_carry_sqlstate_and_position() {
+    let admin = Server::shared().connect("admin").await;
+    for (sql, code, position) in [
+        ("SELEC 1", "42601", Some(1)),
+        ("SELECT * FRM t", "42601", None),
+        ("SELECT no_such FROM curated.orders", "42703", Some(8)),
+        ("SELECT order_id,\n  no_such FROM curated.orders", "42703", Some(20)),
+        ("SELECT 'ä', no_such FROM curated.orders", "42703", Some(13)),
+        ("SELECT * FROM curated.no_such", "42P01", Some(15)),
+        ("SELECT * FROM no_schema.no_such", "42P01", Some(15)),
+        ("SELECT no_function(1)", "42883", Some(8)),
+        ("SELECT 1; SELECT no_such FROM curated.orders", "42703", Some(18)),
+        ("SELECT CAST('x' AS INT)", "22P02", None),
+        ("SELECT 1/0", "22012", None),
+        ("SELECT 9223372036854775807 + 1", "22003", None),
+        ("SELECT 'open", "42601", None),
+        ("SELECT $1", "42P02", None),
+    ] {
+        let failure = admin.fails(sql).await;
+        // A parameter without a type is refused by several codes.
+        if code != "42P02" {
+            assert_eq!(failure.code, code, "{sql}: {failure:?}");
+        }
+        if position.is_some() {
+            assert_eq!(failure.position, position, "{sql}: {failure:?}");
+        }
+        assert_eq!(failure.severity, "ERROR");
+        let first = failure.message.chars().next().unwrap();
+        assert!(!first.is_uppercase() && !failure.message.ends_with('.'), "{sql}: {}", failure.message);
+    }
+}
+
+#[tokio::test]
+async fn settings_are_of_the_connection_and_can_be_reset() {
+    let server = Server::shared();
+    let one = server.connect("admin").await;
+    let two = server.connect("admin").await;
+    assert_eq!(one.value("SHOW TimeZone").await, "UTC");
+    one.run("SET TimeZone = 'Europe/Berlin'; SET search_path = curated; SET application_name TO 'named'").await;
+    assert_eq!(one.value("SHOW timezone").await, "Europe/Berlin");
+    assert_eq!(one.value("SELECT current_setting('TimeZone')").await, "Europe/Berlin");
+    assert_eq!(two.value("SHOW TimeZone").await, "UTC");
+    assert!(one.number("SELECT count(*) FROM products").await > 0);
+    one.run("RESET TimeZone").await;
+    assert_eq!(one.value("SHOW TimeZone").await, "UTC");
+    one.run("RESET ALL").await;
+    assert!(one.try_rows("SELECT count(*) FROM products").await.is_err());
+    one.run("SET extra_float_digits = 3; SET client_min_messages TO warning; SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED; DISCARD ALL").await;
+    assert_eq!(one.fails("SET no_such_setting = 1").await.code, "42704");
+    assert_eq!(one.fails("SET TimeZone = 'Mars/Olympus'").await.code, "22023");
+    assert!(one.value("SHOW server_version").await.chars().next().unwrap().is_ascii_digit());
+}
+
+#[tokio::test]
+async fn prepared_statements_in_sql_and_in_the_protocol() {
+    let admin = Server::shared().connect("admin").await;
+    admin.run("PREPARE p (int) AS SELECT $1 * 2").await;
+    assert_eq!(admin.value("EXECUTE p (21)").await, "42");
+    assert_eq!(admin.fails("PREPARE p AS SELECT 1").await.code, "42P05");
+    admin.run("DEALLOCATE p").await;
+    assert_eq!(admin.fails("EXECUTE p (1)").await.code, "26000");
+    let client = admin.raw();
+    let statement = client.prepare("SELECT region, count(*) FROM curated.customers WHERE segment = $1 GROUP BY region").await.unwrap();
+    for segment in admin.column("SELECT DISTINCT segment FROM curated.customers").await {
+        let rows = client.query(&statement, &[&segment]).await.unwrap();
+        assert!(!rows.is_empty(), "{segment}");
+    }
+    let many: Vec<i64> = futures::stream::iter(0..50)
+        .map(|i: i64| async move { client.query_one("SELECT $1::bigint", &[&i]).await.map(|row| row.get::<_, i64>(0)) })
+        .buffered(10)
+        .try_collect()
+        .await
+        .unwrap();
+    assert_eq!(many, (0..50).collect::<Vec<i64>>(), "pipelined");
+}
+
+#[tokio::test]
+async fn wrong_number_and_wrong_type_of_parameters_are_errors_and_the_connection_goes_on() {
+    let admin = Server::shared().connect("admin").await;
+    let error = admin.raw().query("SELECT $1::int", &[&"text"]).await.unwrap_err();
+    assert!(error.to_string().contains("serializing"), "{error}");
+    let statement = admin.raw().prepare("SELECT * FROM curated.orders WHERE order_date = $1").await.unwrap();
+    assert_eq!(statement.params().len(), 1);
+    assert_eq!(admin.value("SELECT 1").await, "1");
+}
