@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio_postgres::config::SslMode;
 use tokio_postgres::error::{DbError, ErrorPosition};
-use tokio_postgres::{CancelToken, NoTls, SimpleQueryMessage};
+use tokio_postgres::{NoTls, SimpleQueryMessage};
 
 use super::tls::Tls;
 
@@ -111,10 +111,6 @@ impl Client {
 
     pub fn raw_mut(&mut self) -> &mut tokio_postgres::Client {
         &mut self.inner
-    }
-
-    pub fn cancel_token(&self) -> CancelToken {
-        self.inner.cancel_token()
     }
 
     pub async fn cancel(&self) {

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use futures::{StreamExt, TryStreamExt, stream};
 use object_store::aws::{AmazonS3, AmazonS3Builder};
-use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
+use object_store::{ObjectStoreExt, PutPayload};
 
 use super::{PATIENCE, lake, python};
 
@@ -83,10 +83,6 @@ impl S3 {
 
     pub async fn put(&self, key: &str, bytes: impl Into<PutPayload>) {
         self.store().put(&key.into(), bytes.into()).await.unwrap();
-    }
-
-    pub async fn delete(&self, key: &str) {
-        self.store().delete(&key.into()).await.unwrap();
     }
 
     /// Uploads the files under `dir` for which `wanted` holds of the key.

@@ -162,10 +162,6 @@ impl Server {
         self.connection["tls"]["ca_file"].as_str().unwrap()
     }
 
-    pub fn tls(&self) -> Tls {
-        self.tls.clone()
-    }
-
     pub fn password(&self, user: &str) -> &str {
         let users = self.connection["users"].as_array().unwrap();
         let user = users.iter().find(|u| u["name"] == user).unwrap_or_else(|| panic!("no user {user} in {users:?}"));

@@ -42,10 +42,6 @@ impl Tls {
     pub fn none() -> Self {
         Self::with(RootCertStore::empty())
     }
-
-    pub fn config(&self) -> Arc<ClientConfig> {
-        self.0.clone()
-    }
 }
 
 impl<S> MakeTlsConnect<S> for Tls
