@@ -64,7 +64,7 @@ impl Inner {
 
 fn copy(source: &Connection, target: &mut Connection) -> Result<()> {
     // All pages in one step: in pieces, a change in between would start the copy again.
-    Backup::new(source, target)?.run_to_completion(-1, Duration::from_millis(20), None)?;
+    Backup::new(source, target)?.run_to_completion(i32::MAX, Duration::from_millis(20), None)?;
     Ok(())
 }
 

@@ -12,7 +12,7 @@ use crate::error::{CatalogError, Result};
 /// Holds the lock until dropped.
 #[derive(Debug)]
 pub(super) struct StoreLock {
-    _file: File,
+    file: File,
 }
 
 impl StoreLock {
@@ -52,7 +52,15 @@ impl StoreLock {
         file.set_len(0)?;
         file.rewind()?;
         writeln!(file, "{}", std::process::id())?;
-        Ok(StoreLock { _file: file })
+        Ok(StoreLock { file })
+    }
+}
+
+impl Drop for StoreLock {
+    fn drop(&mut self) {
+        // Closing alone would not do: a child process that is just being started has a copy of the open file.
+        // Should it fail, the lock goes with the last copy.
+        let _ = self.file.unlock();
     }
 }
 

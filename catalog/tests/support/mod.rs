@@ -1,0 +1,54 @@
+//! What several tests need.
+#![allow(dead_code)]
+
+use lakegate_catalog::access::ScramVerifier;
+use lakegate_catalog::model::{Column, DatabaseInput, StorageDescriptor, TableInput};
+use lakegate_catalog::store::{Control, Metastore, SqliteStore};
+
+/// A verifier that is cheap to make; tests of SCRAM itself are elsewhere.
+pub fn verifier() -> ScramVerifier {
+    ScramVerifier::with_iterations("secret", 1).unwrap()
+}
+
+pub fn database(name: &str) -> DatabaseInput {
+    DatabaseInput {
+        name: name.into(),
+        ..DatabaseInput::default()
+    }
+}
+
+/// A table under `s3://lake/<name>/`.
+pub fn table(name: &str, columns: &[(&str, &str)], keys: &[(&str, &str)]) -> TableInput {
+    let column = |(name, data_type): &(&str, &str)| Column::new(*name, *data_type);
+    TableInput {
+        name: name.into(),
+        storage_descriptor: StorageDescriptor {
+            columns: columns.iter().map(column).collect(),
+            location: Some(format!("s3://lake/{name}/")),
+            ..StorageDescriptor::default()
+        },
+        partition_keys: keys.iter().map(column).collect(),
+        table_type: Some("EXTERNAL_TABLE".into()),
+        ..TableInput::default()
+    }
+}
+
+/// `sales.orders (id, price) partitioned by (year int, city string)`.
+pub async fn with_orders(store: &SqliteStore) {
+    store
+        .create_database(database("sales"), false)
+        .await
+        .unwrap();
+    let orders = table(
+        "orders",
+        &[("id", "string"), ("price", "decimal(10,2)")],
+        &[("year", "int"), ("city", "string")],
+    );
+    store.create_table("sales", orders, false).await.unwrap();
+}
+
+pub async fn with_users(store: &SqliteStore, names: &[&str]) {
+    for name in names {
+        store.create_user(name, verifier(), false).await.unwrap();
+    }
+}
