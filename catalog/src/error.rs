@@ -5,16 +5,23 @@ use std::fmt;
 /// What a [`CatalogError`] is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
+    /// A Glue database, which is a schema of SQL.
     Database,
+    /// A table or a view.
     Table,
+    /// A column or a partition key.
     Column,
+    /// A partition, named `database.table/k=v`.
     Partition,
+    /// Somebody who can log in.
     User,
+    /// A named set of grants.
     Role,
     /// A name that may be a user's or a role's.
     Principal,
+    /// Limits under which queries run.
     Workgroup,
-    Grant,
+    /// A key of the store's settings.
     Setting,
 }
 
@@ -29,7 +36,6 @@ impl fmt::Display for Kind {
             Kind::Role => "role",
             Kind::Principal => "user or role",
             Kind::Workgroup => "workgroup",
-            Kind::Grant => "grant",
             Kind::Setting => "setting",
         })
     }

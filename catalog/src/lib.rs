@@ -9,8 +9,9 @@
 //!   model      Database, Table, StorageDescriptor, Column: plain data, in Glue's shape
 //! ```
 //!
-//! What never happens here: no query is planned, no object store is touched, nothing is shown to anybody. This crate
-//! says what a principal may see; the server's `view` room is where it is applied.
+//! What never happens here: no query is planned, no object store is touched, nothing is shown to
+//! anybody. This crate says what a principal may see; the server's `view` room is where it is
+//! applied.
 
 pub mod access;
 pub mod error;

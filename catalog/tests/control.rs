@@ -124,7 +124,8 @@ async fn revoking_select_on_the_table_takes_the_columns_too() {
     assert_eq!(on_orders(&store).unwrap().visible_columns(), ["city"]);
     assert_eq!(revoke(&store, "ann", Privilege::Select, orders()).await, 1);
     assert!(on_orders(&store).is_none());
-    // A column cannot be taken out of a grant on the whole table: the caller learns it from the count.
+    // A column cannot be taken out of a grant on the whole table: the caller learns it from the
+    // count.
     grant(&store, "ann", Privilege::Select, orders()).await;
     assert_eq!(
         revoke(

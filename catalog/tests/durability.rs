@@ -37,7 +37,8 @@ fn say(line: &str) {
     out.flush().unwrap();
 }
 
-/// Not a test of its own: what the other process does, which says what it wants and ends at once in a normal run.
+/// Not a test of its own: what the other process does, which says what it wants and ends at once in
+/// a normal run.
 #[tokio::test]
 async fn as_another_process() {
     let (Ok(role), Ok(path)) = (std::env::var(ROLE), std::env::var(STORE)) else {
@@ -145,7 +146,8 @@ async fn what_was_acknowledged_survives_kill_9() {
         for step in 0..=*acknowledged.last().unwrap() {
             check_step(&store, step).await;
         }
-        // What was under way is there whole or not at all, and the next round goes on from a complete step.
+        // What was under way is there whole or not at all, and the next round goes on from a
+        // complete step.
         let step = acknowledged.last().unwrap() + 1;
         if let Ok(partitions) = store.partitions("sales", &format!("t{step}")).await {
             assert!([0, PARTITIONS_PER_STEP].contains(&partitions.len()));

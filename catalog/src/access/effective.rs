@@ -7,8 +7,9 @@ use super::{
     Resource, TableAccess,
 };
 
-/// The effective rights of one user: the union of all grants to the user and the user's roles. Immutable; a change of grants makes a
-/// new [`ControlSnapshot`], which makes a new `Access`. All names are lower case.
+/// The effective rights of one user: the union of all grants to the user and the user's roles.
+/// Immutable; a change of grants makes a new [`ControlSnapshot`], which makes a new `Access`. All
+/// names are lower case.
 #[derive(Debug, Clone)]
 pub struct Access {
     user: String,
@@ -133,7 +134,8 @@ impl Access {
         self.administrator || catalog_shows || self.databases.contains_key(database)
     }
 
-    /// Whether the user holds a privilege on a database itself (or on the catalog): ALTER DATABASE, DROP DATABASE.
+    /// Whether the user holds a privilege on a database itself (or on the catalog): ALTER DATABASE,
+    /// DROP DATABASE.
     pub fn on_database(&self, database: &str, privilege: Privilege) -> bool {
         self.administrator || self.database_rights(database).contains(privilege)
     }
@@ -158,11 +160,12 @@ impl Access {
                 .is_some_and(|rights| rights.held.contains(Privilege::Usage))
     }
 
-    /// What the user may see and do with a table whose columns (partition keys included, in order) are `all_columns`.
-    /// `None`: for this user the table does not exist.
+    /// What the user may see and do with a table whose columns (partition keys included, in order)
+    /// are `all_columns`. `None`: for this user the table does not exist.
     ///
-    /// If SELECT is granted on some columns only, those are all that exists, whatever else is granted; a granted column that the table does
-    /// not have (any more) gives nothing, also not the rest of the table. Without SELECT any other right lists all columns.
+    /// If SELECT is granted on some columns only, those are all that exists, whatever else is
+    /// granted; a granted column that the table does not have (any more) gives nothing, also not
+    /// the rest of the table. Without SELECT any other right lists all columns.
     pub fn table(&self, database: &str, table: &str, all_columns: &[&str]) -> Option<TableAccess> {
         let rights = self
             .databases
@@ -216,8 +219,9 @@ impl Access {
         (acts || selects).then_some(access)
     }
 
-    /// Whether the user may grant a privilege on (and revoke it): an administrator, or who holds it there, or on what contains the resource,
-    /// with grant option. For columns, SELECT with grant option on each of them.
+    /// Whether the user may grant a privilege on (and revoke it): an administrator, or who holds it
+    /// there, or on what contains the resource, with grant option. For columns, SELECT with grant
+    /// option on each of them.
     pub fn can_grant(&self, privilege: Privilege, resource: &Resource) -> bool {
         if self.administrator {
             return true;

@@ -11,17 +11,26 @@ use crate::model::names::normalize;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Privilege {
+    /// To read rows, of all columns or of some.
     Select,
+    /// To see that a table is there and what its columns are, without reading it.
     Describe,
+    /// To add rows.
     Insert,
+    /// To remove rows.
     Delete,
+    /// To change columns, properties, location and partitions; of a database, its properties.
     Alter,
+    /// To drop it.
     Drop,
+    /// To create tables and views in a database.
     CreateTable,
+    /// To create databases.
     CreateDatabase,
     /// Of a workgroup: to run queries in it.
     Usage,
-    /// Every privilege that the resource knows. The store keeps it as those privileges, so that revoking one of them works.
+    /// Every privilege that the resource knows. The store keeps it as those privileges, so that
+    /// revoking one of them works.
     All,
 }
 
@@ -39,7 +48,8 @@ impl Privilege {
         Privilege::All,
     ];
 
-    /// The name in SQL with an underscore for the space, as Lake Formation has it: `SELECT`, `CREATE_TABLE`.
+    /// The name in SQL with an underscore for the space, as Lake Formation has it: `SELECT`,
+    /// `CREATE_TABLE`.
     pub fn name(self) -> &'static str {
         match self {
             Privilege::Select => "SELECT",
@@ -156,6 +166,7 @@ pub enum Resource {
         table: String,
         columns: BTreeSet<String>,
     },
+    /// A workgroup; only USAGE.
     Workgroup(String),
 }
 
@@ -204,7 +215,8 @@ impl Resource {
         }
     }
 
-    /// What `privilege` stands for here: itself, or all that the resource knows for [`Privilege::All`].
+    /// What `privilege` stands for here: itself, or all that the resource knows for
+    /// [`Privilege::All`].
     ///
     /// # Errors
     /// [`CatalogError::InvalidInput`] if the resource does not know the privilege.

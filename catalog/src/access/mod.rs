@@ -4,9 +4,9 @@
 //!   Control (store) ──▶ ControlSnapshot ──access("ann")──▶ Access ──table(db, t, columns)──▶ TableAccess
 //! ```
 //!
-//! Rights are the union of what is granted to a user and to all roles that the user is in, directly or through other
-//! roles. There is no deny, and without a grant nothing is visible. Members of the built-in role
-//! [`ADMINISTRATORS`] may do everything.
+//! Rights are the union of what is granted to a user and to all roles that the user is in, directly
+//! or through other roles. There is no deny, and without a grant nothing is visible. Members of the
+//! built-in role [`ADMINISTRATORS`] may do everything.
 
 mod effective;
 mod grant;

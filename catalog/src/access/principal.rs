@@ -4,7 +4,8 @@ use chrono::{DateTime, Utc};
 
 use super::ScramVerifier;
 
-/// The built-in role whose members may do everything. It cannot be dropped, and it always keeps a member once it has one.
+/// The built-in role whose members may do everything. It cannot be dropped, and it always keeps a
+/// member once it has one.
 pub const ADMINISTRATORS: &str = "administrators";
 
 /// Somebody who can log in.

@@ -29,8 +29,9 @@ pub const MAX_PASSWORD_BYTES: usize = 1024;
 const SALT_BYTES: usize = 16;
 const MAX_SALT_BYTES: usize = 64;
 
-/// What a server needs to check a password without knowing it. `Display` and `FromStr` use Postgres's text form,
-/// `SCRAM-SHA-256$<iterations>:<salt>$<stored key>:<server key>`; `Debug` shows nothing of it.
+/// What a server needs to check a password without knowing it. `Display` and `FromStr` use
+/// Postgres's text form, `SCRAM-SHA-256$<iterations>:<salt>$<stored key>:<server key>`; `Debug`
+/// shows nothing of it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ScramVerifier {
     /// 1 to [`MAX_ITERATIONS`].
@@ -50,10 +51,12 @@ impl ScramVerifier {
         ScramVerifier::with_iterations(password, DEFAULT_ITERATIONS)
     }
 
-    /// A verifier with a random salt. Takes some milliseconds of CPU per 4096 iterations: not for an IO thread.
+    /// A verifier with a random salt. Takes some milliseconds of CPU per 4096 iterations: not for
+    /// an IO thread.
     ///
     /// # Errors
-    /// If the password is empty or longer than [`MAX_PASSWORD_BYTES`], or the iterations are not 1 to [`MAX_ITERATIONS`].
+    /// If the password is empty or longer than [`MAX_PASSWORD_BYTES`], or the iterations are not 1
+    /// to [`MAX_ITERATIONS`].
     pub fn with_iterations(password: &str, iterations: u32) -> Result<ScramVerifier> {
         check_password(password)?;
         check_iterations(iterations)?;
@@ -63,7 +66,8 @@ impl ScramVerifier {
 
     /// Whether this is the verifier's password. Takes as long whether it is or not.
     pub fn verify_password(&self, password: &str) -> bool {
-        // A password that cannot have been set is still hashed, bounded in length, so that time does not tell.
+        // A password that cannot have been set is still hashed, bounded in length, so that time
+        // does not tell.
         let possible = check_password(password).is_ok();
         let candidate = ScramVerifier::derive(
             if possible { password } else { "" },
@@ -75,8 +79,9 @@ impl ScramVerifier {
         bool::from(same) & possible
     }
 
-    /// The verifier to show for a name that is nobody's: derived from a secret, so that its salt is the same at every attempt
-    /// and cannot be told from a real one; no password is known to open it.
+    /// The verifier to show for a name that is nobody's: derived from a secret, so that its salt is
+    /// the same at every attempt and cannot be told from a real one; no password is known to open
+    /// it.
     pub fn mock(name: &str, secret: &[u8]) -> ScramVerifier {
         let part = |purpose: &str| {
             let message = [purpose.as_bytes(), b"\0", name.as_bytes()].concat();
@@ -106,7 +111,8 @@ impl ScramVerifier {
 }
 
 fn hmac_sha256(key: &[u8], message: &[u8]) -> [u8; 32] {
-    // HMAC takes keys of any length; were it not so, the result is one that nothing matches by knowing the key.
+    // HMAC takes keys of any length; were it not so, the result is one that nothing matches by
+    // knowing the key.
     match <Hmac<Sha256> as Mac>::new_from_slice(key) {
         Ok(mac) => mac.chain_update(message).finalize().into_bytes().into(),
         Err(_) => rand::random(),
@@ -123,6 +129,12 @@ fn check_password(password: &str) -> Result<()> {
         return Err(CatalogError::invalid(format!(
             "the password is longer than {MAX_PASSWORD_BYTES} bytes"
         )));
+    }
+    // Clients prepare the password too: one that vanishes in it would let an empty one in.
+    if stringprep::saslprep(password).is_ok_and(|prepared| prepared.is_empty()) {
+        return Err(CatalogError::invalid(
+            "the password has no visible characters; give one that has",
+        ));
     }
     Ok(())
 }
@@ -243,6 +255,10 @@ mod tests {
     #[test]
     fn passwords_are_bounded() {
         assert!(ScramVerifier::from_password("").is_err());
+        assert!(
+            ScramVerifier::from_password("\u{ad}").is_err(),
+            "a soft hyphen is nothing after SASLprep"
+        );
         assert!(ScramVerifier::with_iterations(&"x".repeat(MAX_PASSWORD_BYTES), 1).is_ok());
         assert!(ScramVerifier::with_iterations(&"x".repeat(MAX_PASSWORD_BYTES + 1), 1).is_err());
         assert!(ScramVerifier::with_iterations("x", 0).is_err());

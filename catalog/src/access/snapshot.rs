@@ -11,7 +11,8 @@ use super::{ADMINISTRATORS, Access, Grant, Membership, Role, ScramVerifier, User
 /// Name of the setting that holds the server's secret, in base64.
 pub(crate) const SERVER_SECRET: &str = "server_secret";
 
-/// Users, roles, memberships, grants, workgroups and settings at one moment. Immutable and shared; every change makes a new one.
+/// Users, roles, memberships, grants, workgroups and settings at one moment. Immutable and shared;
+/// every change makes a new one.
 #[derive(Default)]
 pub struct ControlSnapshot {
     /// One more with every change, across restarts.
@@ -19,7 +20,8 @@ pub struct ControlSnapshot {
     pub users: BTreeMap<String, Arc<User>>,
     pub roles: BTreeMap<String, Arc<Role>>,
     pub memberships: BTreeSet<Membership>,
-    /// In order of grantee, resource, privilege. SELECT on columns is one grant per grantee, table and grant option.
+    /// In order of grantee, resource, privilege. SELECT on columns is one grant per grantee, table
+    /// and grant option.
     pub grants: Vec<Grant>,
     pub workgroups: BTreeMap<String, Arc<Workgroup>>,
     /// Not printed by `Debug`: some are secrets.
@@ -70,8 +72,8 @@ impl ControlSnapshot {
             .collect()
     }
 
-    /// What to run SCRAM against for a login name: the user's verifier, or for an unknown name one that no password opens and that is
-    /// the same at every attempt.
+    /// What to run SCRAM against for a login name: the user's verifier, or for an unknown name one
+    /// that no password opens and that is the same at every attempt.
     pub fn scram_verifier(&self, user: &str) -> ScramVerifier {
         match self.users.get(user) {
             Some(user) => user.verifier.clone(),

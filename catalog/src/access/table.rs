@@ -26,10 +26,11 @@ impl ColumnSelection {
     }
 }
 
-/// What of one table one user may see and do. A user who may do nothing with it has no `TableAccess`: for that user the
-/// table does not exist.
+/// What of one table one user may see and do. A user who may do nothing with it has no
+/// `TableAccess`: for that user the table does not exist.
 ///
-/// Every listing shows [`TableAccess::visible_columns`] and nothing else; a query sees those of them that are in `select`.
+/// Every listing shows [`TableAccess::visible_columns`] and nothing else; a query sees those of
+/// them that are in `select`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TableAccess {
     /// The columns that may be queried.
@@ -44,8 +45,8 @@ pub struct TableAccess {
 }
 
 impl TableAccess {
-    /// The columns that exist for the user, in the table's order: the selectable ones if SELECT is granted on some columns only,
-    /// else all of them.
+    /// The columns that exist for the user, in the table's order: the selectable ones if SELECT is
+    /// granted on some columns only, else all of them.
     pub fn visible_columns(&self) -> &[String] {
         &self.visible
     }
@@ -69,8 +70,9 @@ impl TableAccess {
         self.select == ColumnSelection::All
     }
 
-    /// SHA-256 of everything above: two principals with the same digest see and may do the same with the same table.
-    /// The same in every process and version of this crate that has the same fields.
+    /// SHA-256 of everything above: two principals with the same digest see and may do the same
+    /// with the same table. The same in every process and version of this crate that has the same
+    /// fields.
     pub fn digest(&self) -> [u8; 32] {
         let mut hash = Sha256::new();
         hash.update(b"lakegate table access 1\0");

@@ -13,8 +13,10 @@ pub const PRIMARY_WORKGROUP: &str = "primary";
 /// Whether a workgroup takes queries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum WorkgroupState {
+    /// Takes queries.
     #[default]
     Enabled,
+    /// Refuses new queries.
     Disabled,
 }
 

@@ -10,8 +10,9 @@ use super::{HiveType, MAX_DEPTH, StructField, TypeError};
 impl HiveType {
     /// The Arrow type in which values of this type are computed.
     ///
-    /// Text is `Utf8`, a timestamp `Timestamp(Microsecond, None)`, a decimal `Decimal128`. A list's item is named `item`; a map's entries
-    /// are named `entries`, with `key` (never null) and `value`. Everything else may be null.
+    /// Text is `Utf8`, a timestamp `Timestamp(Microsecond, None)`, a decimal `Decimal128`. A list's
+    /// item is named `item`; a map's entries are named `entries`, with `key` (never null) and
+    /// `value`. Everything else may be null.
     pub fn to_arrow(&self) -> DataType {
         match self {
             HiveType::Boolean => DataType::Boolean,
@@ -46,11 +47,13 @@ impl HiveType {
         }
     }
 
-    /// The narrowest Hive type that holds every value of an Arrow type: views and large types are their plain ones, dictionaries and runs
-    /// their values, unsigned integers the next wider signed ones (`UInt64` is `decimal(20,0)`), a timestamp's unit and zone are dropped.
+    /// The narrowest Hive type that holds every value of an Arrow type: views and large types are
+    /// their plain ones, dictionaries and runs their values, unsigned integers the next wider
+    /// signed ones (`UInt64` is `decimal(20,0)`), a timestamp's unit and zone are dropped.
     ///
     /// # Errors
-    /// Names the Arrow types that Hive has nothing for: null, times of day, durations, intervals, unions, and decimals wider than 38 digits.
+    /// Names the Arrow types that Hive has nothing for: null, times of day, durations, intervals,
+    /// unions, and decimals wider than 38 digits.
     pub fn from_arrow(data_type: &DataType) -> Result<HiveType, TypeError> {
         convert(data_type, 1)
     }

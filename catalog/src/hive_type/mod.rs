@@ -20,8 +20,9 @@ pub const MAX_DEPTH: usize = 32;
 /// The longest type text, in bytes (Glue's bound).
 pub const MAX_TEXT_BYTES: usize = 131_072;
 
-/// A Hive type. [`Display`](fmt::Display) writes it as Hive does, [`FromStr`](std::str::FromStr) reads that and the
-/// usual other spellings (`integer`, `long`, `real`, `dec`, `numeric`, `double precision`).
+/// A Hive type. [`Display`](fmt::Display) writes it as Hive does, [`FromStr`](std::str::FromStr)
+/// reads that and the usual other spellings (`integer`, `long`, `real`, `dec`, `numeric`, `double
+/// precision`).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum HiveType {
     Boolean,
@@ -103,7 +104,8 @@ impl HiveType {
         )
     }
 
-    /// The type as Trino and Athena's DML write it: `varchar`, `integer`, `array(bigint)`, `row(a integer)`.
+    /// The type as Trino and Athena's DML write it: `varchar`, `integer`, `array(bigint)`, `row(a
+    /// integer)`.
     pub fn to_trino(&self) -> String {
         let mut text = String::new();
         // Writing to a String cannot fail.
@@ -193,7 +195,8 @@ fn is_plain(name: &str) -> bool {
     !name.is_empty() && name.chars().all(is_name_char)
 }
 
-/// A character of an unquoted field name. Hive takes nearly all; those with a meaning in a type are left out.
+/// A character of an unquoted field name. Hive takes nearly all; those with a meaning in a type are
+/// left out.
 fn is_name_char(c: char) -> bool {
     c.is_alphanumeric() || matches!(c, '_' | '$' | '-' | '.' | '@' | '#')
 }

@@ -1,7 +1,9 @@
-//! Glue's shapes: plain data with public fields, named and serialised as Glue does (PascalCase, epoch seconds).
+//! Glue's shapes: plain data with public fields, named and serialised as Glue does (PascalCase,
+//! epoch seconds).
 //!
-//! `*Input` is what a caller asks for; the shape without the suffix is what the store holds, with an id, times and a version.
-//! Names are checked and lower-cased by the store on the way in ([`names`]), so a stored name needs no folding.
+//! `*Input` is what a caller asks for; the shape without the suffix is what the store holds, with
+//! an id, times and a version. Names are checked and lower-cased by the store on the way in
+//! ([`names`]), so a stored name needs no folding.
 
 mod database;
 pub mod names;

@@ -57,8 +57,8 @@ pub fn normalize_database(input: &mut DatabaseInput) -> Result<()> {
     Ok(())
 }
 
-/// Checks a table and folds its names: at least one column, no column twice, no partition key that is also a column,
-/// every type a Hive type, every partition key of a primitive type.
+/// Checks a table and folds its names: at least one column, no column twice, no partition key that
+/// is also a column, every type a Hive type, every partition key of a primitive type.
 pub fn normalize_table(input: &mut TableInput) -> Result<()> {
     input.name = normalize(Kind::Table, &input.name)?;
     normalize_storage(&mut input.storage_descriptor, &input.name)?;

@@ -21,6 +21,7 @@ pub struct TableInput {
     pub description: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
+    /// Days, kept for Glue's clients; nothing is deleted because of it.
     pub retention: i32,
     pub storage_descriptor: StorageDescriptor,
     pub partition_keys: Vec<Column>,
@@ -54,6 +55,7 @@ pub struct Table {
     pub update_time: DateTime<Utc>,
     #[serde(default)]
     pub retention: i32,
+    /// Location, format and columns; of a view, its columns.
     pub storage_descriptor: StorageDescriptor,
     /// In order; not among `storage_descriptor.columns`. Never null in Glue's JSON.
     #[serde(default)]
@@ -66,8 +68,8 @@ pub struct Table {
     pub table_type: Option<String>,
     #[serde(default, skip_serializing_if = "Parameters::is_empty")]
     pub parameters: Parameters,
-    /// 0 at creation, one more with each update of the table itself (partitions have a version of their own).
-    /// A string in Glue's JSON.
+    /// 0 at creation, one more with each update of the table itself (partitions have a version of
+    /// their own). A string in Glue's JSON.
     #[serde(with = "version_text")]
     pub version_id: u64,
 }
@@ -114,7 +116,8 @@ impl Table {
         }
     }
 
-    /// The storage descriptor that a new partition of this table gets when it brings none of its own.
+    /// The storage descriptor that a new partition of this table gets when it brings none of its
+    /// own.
     pub fn partition_template(&self) -> Arc<StorageDescriptor> {
         Arc::new(self.storage_descriptor.clone())
     }

@@ -2,14 +2,16 @@
 
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 
-/// The current time in whole milliseconds, which is what is stored: a value read back equals the one that was returned.
+/// The current time in whole milliseconds, which is what is stored: a value read back equals the
+/// one that was returned.
 pub fn now() -> DateTime<Utc> {
     let now = Utc::now();
     now.duration_trunc(TimeDelta::milliseconds(1))
         .unwrap_or(now)
 }
 
-/// Serde for times as AWS JSON has them: seconds since 1970 as a number, milliseconds after the point.
+/// Serde for times as AWS JSON has them: seconds since 1970 as a number, milliseconds after the
+/// point.
 pub mod epoch_seconds {
     use chrono::{DateTime, Utc};
     use serde::{Deserialize, Deserializer, Serializer, de::Error};

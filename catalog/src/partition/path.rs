@@ -1,4 +1,5 @@
-//! `year=2024/month=07`: partition values as folders, escaped as Hive's `FileUtils.escapePathName` does.
+//! `year=2024/month=07`: partition values as folders, escaped as Hive's `FileUtils.escapePathName`
+//! does.
 
 use super::value::{HIVE_DEFAULT_PARTITION, PartitionKey, canonical_value};
 
@@ -40,8 +41,8 @@ pub fn escape_path_name(name: &str) -> String {
     escaped
 }
 
-/// The inverse of [`escape_path_name`]. As in Hive, `%XX` is the character with that number (not a byte of UTF-8), and a `%` without two
-/// hexadecimal digits after it stands for itself.
+/// The inverse of [`escape_path_name`]. As in Hive, `%XX` is the character with that number (not a
+/// byte of UTF-8), and a `%` without two hexadecimal digits after it stands for itself.
 pub fn unescape_path_name(name: &str) -> String {
     let mut plain = String::with_capacity(name.len());
     let mut rest = name;
@@ -66,7 +67,8 @@ pub fn unescape_path_name(name: &str) -> String {
     plain
 }
 
-/// The folder of a partition below its table's location: `k=v/k2=v2`, no slash at the ends. Values are written as they are, `07` as `07`.
+/// The folder of a partition below its table's location: `k=v/k2=v2`, no slash at the ends. Values
+/// are written as they are, `07` as `07`.
 pub fn partition_path<S: AsRef<str>>(keys: &[PartitionKey], values: &[S]) -> String {
     let parts: Vec<String> = keys
         .iter()
@@ -109,8 +111,8 @@ pub enum PathMismatch {
     Unparsable(String),
 }
 
-/// The values in a folder below a table's location; slashes at the ends do not matter, nor does the case of keys. Every value is one of its
-/// key's type.
+/// The values in a folder below a table's location; slashes at the ends do not matter, nor does the
+/// case of keys. Every value is one of its key's type.
 ///
 /// # Errors
 /// Says what in the folder's name does not fit.

@@ -15,9 +15,11 @@ use crate::model::{Parameters, StorageDescriptor};
 pub struct PartitionInput {
     /// One per key, in the keys' order.
     pub values: Vec<String>,
-    /// Where the files are; `None` is the storage descriptor's own location if one is given, else `<table location>/k=v/…/`.
+    /// Where the files are; `None` is the storage descriptor's own location if one is given, else
+    /// `<table location>/k=v/…/`.
     pub location: Option<String>,
-    /// Columns and format; `None` is the table's as of now. Its location counts only if `location` is `None`.
+    /// Columns and format; `None` is the table's as of now. Its location counts only if `location`
+    /// is `None`.
     pub storage_descriptor: Option<Arc<StorageDescriptor>>,
     pub parameters: Parameters,
 }
@@ -43,11 +45,13 @@ impl PartitionInput {
     }
 }
 
-/// A partition as it is held in memory: lean, because a table may have a million. Partitions whose descriptors differ by nothing but the
-/// location share one, and a location that follows from the values is not kept.
+/// A partition as it is held in memory: lean, because a table may have a million. Partitions whose
+/// descriptors differ by nothing but the location share one, and a location that follows from the
+/// values is not kept.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Partition {
-    /// One per key, in the keys' order, as they were given; [`super::HIVE_DEFAULT_PARTITION`] is NULL.
+    /// One per key, in the keys' order, as they were given; [`super::HIVE_DEFAULT_PARTITION`] is
+    /// NULL.
     pub values: Box<[Box<str>]>,
     /// Columns and format. Its `location` is not the partition's: ask [`Partition::location`].
     pub storage_descriptor: Arc<StorageDescriptor>,
@@ -101,7 +105,8 @@ pub(crate) fn default_location<S: AsRef<str>>(
     )
 }
 
-/// The text by which the values of one partition are told from those of another: the canonical values, escaped, with `/` between.
+/// The text by which the values of one partition are told from those of another: the canonical
+/// values, escaped, with `/` between.
 ///
 /// # Errors
 /// `InvalidInput` if there is not one value per key, or one is not of its key's type.
@@ -166,7 +171,8 @@ impl Partitions {
 
     /// Where a canonical key is, or would be.
     pub(crate) fn search(&self, key: &str) -> Result<usize, usize> {
-        // Stored values always have a canonical key; one that had none would sort first and match nothing.
+        // Stored values always have a canonical key; one that had none would sort first and match
+        // nothing.
         self.items.binary_search_by(|partition| {
             canonical_key(&self.keys, &partition.values)
                 .unwrap_or_default()

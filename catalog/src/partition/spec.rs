@@ -16,7 +16,8 @@ impl PartitionSpec {
     /// A spec from `key = value` pairs in any order; names in any case.
     ///
     /// # Errors
-    /// `NotFound` for a key that the table does not have; `InvalidInput` for one given twice or a value of another type.
+    /// `InvalidInput` for a key that the table does not have or that is given twice, and for a
+    /// value of another type.
     pub fn new<K: AsRef<str>, V: AsRef<str>>(
         keys: &[PartitionKey],
         pairs: &[(K, V)],

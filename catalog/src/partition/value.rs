@@ -50,11 +50,13 @@ impl PartitionKey {
     }
 }
 
-/// The canonical text of a value: the same for two texts exactly if they are the same value of the key's type (`07` and `7` of an `int`,
-/// `1.50` and `1.5` of a `decimal(3,2)`). NULL stays [`HIVE_DEFAULT_PARTITION`].
+/// The canonical text of a value: the same for two texts exactly if they are the same value of the
+/// key's type (`07` and `7` of an `int`, `1.50` and `1.5` of a `decimal(3,2)`). NULL stays
+/// [`HIVE_DEFAULT_PARTITION`].
 ///
-/// Accepted: `YYYY-MM-DD` for a date, `YYYY-MM-DD HH:MM:SS[.f]` with at most microseconds for a timestamp, digits with a sign and leading
-/// zeros for whole numbers, no more digits than the type has for a decimal, `true` and `false` in any case.
+/// Accepted: `YYYY-MM-DD` for a date, `YYYY-MM-DD HH:MM:SS[.f]` with at most microseconds for a
+/// timestamp, digits with a sign and leading zeros for whole numbers, no more digits than the type
+/// has for a decimal, `true` and `false` in any case.
 ///
 /// # Errors
 /// `InvalidInput` that names key, value and type.
@@ -170,7 +172,8 @@ fn decimal(value: &str, precision: u8, scale: u8) -> Result<Cow<'_, str>, String
     Ok(Cow::Owned(text))
 }
 
-/// Whether text has digits where the pattern has `0`, and else the pattern's characters. Chrono alone takes `2024-1-1` and more.
+/// Whether text has digits where the pattern has `0`, and else the pattern's characters. Chrono
+/// alone takes `2024-1-1` and more.
 fn has_shape(text: &str, pattern: &str) -> bool {
     text.len() == pattern.len()
         && text.bytes().zip(pattern.bytes()).all(|(byte, shape)| {

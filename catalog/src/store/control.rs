@@ -9,7 +9,8 @@ use super::Created;
 use crate::access::{ControlSnapshot, Grant, Role, ScramVerifier, User, Workgroup, WorkgroupInput};
 use crate::error::Result;
 
-/// Users, roles, grants, workgroups and settings. Names are checked and lower-cased on the way in. A change is durable before it returns.
+/// Users, roles, grants, workgroups and settings. Names are checked and lower-cased on the way in.
+/// A change is durable before it returns.
 ///
 /// Nothing here asks whether the caller may: that is the statements' part.
 #[async_trait]
@@ -18,7 +19,8 @@ pub trait Control: Debug + Send + Sync {
     fn snapshot(&self) -> Arc<ControlSnapshot>;
 
     /// # Errors
-    /// `AlreadyExists` if a user or role has the name, unless it is a user and `if_not_exists` (that user stays as it is).
+    /// `AlreadyExists` if a user or role has the name, unless it is a user and `if_not_exists`
+    /// (that user stays as it is).
     async fn create_user(
         &self,
         name: &str,
@@ -42,10 +44,12 @@ pub trait Control: Debug + Send + Sync {
     /// `AlreadyExists` if a user or role has the name, unless it is a role and `if_not_exists`.
     async fn create_role(&self, name: &str, if_not_exists: bool) -> Result<Created<Arc<Role>>>;
 
-    /// Drops a role with its memberships, members and grants. `false` if there was none and `if_exists`.
+    /// Drops a role with its memberships, members and grants. `false` if there was none and
+    /// `if_exists`.
     ///
     /// # Errors
-    /// `InvalidInput` for `administrators`, and for a role through which the last administrator is one.
+    /// `InvalidInput` for `administrators`, and for a role through which the last administrator is
+    /// one.
     async fn drop_role(&self, name: &str, if_exists: bool) -> Result<bool>;
 
     /// Makes `member`, a user or a role, a member of `role`. `false` if it is one already.
@@ -60,20 +64,27 @@ pub trait Control: Debug + Send + Sync {
     /// `InvalidInput` if no administrator would be left.
     async fn revoke_role(&self, role: &str, member: &str) -> Result<bool>;
 
-    /// Makes all these grants or none. `ALL` is kept as the privileges that it stands for. Granting without grant option what is held
-    /// with it changes nothing. Returns how many (privileges, or columns of SELECT) are new or have become grantable.
+    /// Makes all these grants or none. `ALL` is kept as the privileges that it stands for. Granting
+    /// without grant option what is held with it changes nothing. Returns how many (privileges, or
+    /// columns of SELECT) are new or have become grantable.
     ///
     /// # Errors
-    /// `InvalidInput` if a resource does not know a privilege; `NotFound` for a grantee, database, table, column or workgroup.
+    /// `InvalidInput` if a resource does not know a privilege; `NotFound` for a grantee, database,
+    /// table, column or workgroup.
     async fn grant(&self, grants: &[Grant]) -> Result<usize>;
 
-    /// Takes back all these grants or none (`with_grant_option` is not looked at). Revoking SELECT (or ALL) on a table also takes back SELECT on
-    /// its columns. Returns how many were taken back: 0 means that nothing such had been granted, for example because the
-    /// right comes from a grant on the whole table, the database, or to a role.
+    /// Takes back all these grants or none (`with_grant_option` is not looked at). Revoking SELECT
+    /// (or ALL) on a table also takes back SELECT on its columns. Returns how many were taken back:
+    /// 0 means that nothing such had been granted, for example because the right comes from a grant
+    /// on the whole table, the database, or to a role.
+    ///
+    /// # Errors
+    /// `NotFound` for a grantee; `InvalidInput` if a resource does not know a privilege.
     async fn revoke(&self, grants: &[Grant]) -> Result<usize>;
 
     /// # Errors
-    /// `AlreadyExists` unless `if_not_exists` (the workgroup then stays as it is); `InvalidInput` for a cutoff of 0 or over `i64::MAX`.
+    /// `AlreadyExists` unless `if_not_exists` (the workgroup then stays as it is); `InvalidInput`
+    /// for a cutoff of 0 or over `i64::MAX`.
     async fn create_workgroup(
         &self,
         input: WorkgroupInput,
@@ -83,12 +94,14 @@ pub trait Control: Debug + Send + Sync {
     /// Replaces everything but the name. `primary` may be changed too.
     async fn update_workgroup(&self, input: WorkgroupInput) -> Result<Arc<Workgroup>>;
 
-    /// Drops a workgroup with its grants; users who had it as default go back to `primary`. `false` if there was none and `if_exists`.
+    /// Drops a workgroup with its grants; users who had it as default go back to `primary`. `false`
+    /// if there was none and `if_exists`.
     ///
     /// # Errors
     /// `InvalidInput` for `primary`.
     async fn drop_workgroup(&self, name: &str, if_exists: bool) -> Result<bool>;
 
-    /// Keeps a text under a key; `None` removes it. Keys are 1 to 255 characters; the server's secret cannot be changed.
+    /// Keeps a text under a key; `None` removes it. Keys are 1 to 255 characters; the server's
+    /// secret cannot be changed.
     async fn set_setting(&self, key: &str, value: Option<&str>) -> Result<()>;
 }

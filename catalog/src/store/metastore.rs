@@ -26,8 +26,8 @@ pub struct AddedPartitions {
     pub existing: Vec<usize>,
 }
 
-/// Databases, tables and partitions. Names are checked and lower-cased on the way in. A change is durable before it returns, and
-/// a failed one changed nothing.
+/// Databases, tables and partitions. Names are checked and lower-cased on the way in. A change is
+/// durable before it returns, and a failed one changed nothing.
 ///
 /// Nothing here asks whether the caller may: that is the view's and the statements' part.
 #[async_trait]
@@ -52,7 +52,8 @@ pub trait Metastore: Debug + Send + Sync {
     /// Replaces everything but the name.
     async fn update_database(&self, input: DatabaseInput) -> Result<Arc<Database>>;
 
-    /// Drops a database with its grants, and with `cascade` its tables. `false` if there was none and `if_exists`.
+    /// Drops a database with its grants, and with `cascade` its tables. `false` if there was none
+    /// and `if_exists`.
     ///
     /// # Errors
     /// `NotEmpty` if it has tables and not `cascade`.
@@ -68,7 +69,8 @@ pub trait Metastore: Debug + Send + Sync {
     async fn table(&self, database: &str, name: &str) -> Result<Option<Arc<Table>>>;
 
     /// # Errors
-    /// `NotFound` for the database; `AlreadyExists` unless `if_not_exists`; `InvalidInput` for bad names, types or columns.
+    /// `NotFound` for the database; `AlreadyExists` unless `if_not_exists`; `InvalidInput` for bad
+    /// names, types or columns.
     async fn create_table(
         &self,
         database: &str,
@@ -76,11 +78,12 @@ pub trait Metastore: Debug + Send + Sync {
         if_not_exists: bool,
     ) -> Result<Created<Arc<Table>>>;
 
-    /// Replaces everything but name, id and creation time; the former version is archived. Partitions keep what they have.
+    /// Replaces everything but name, id and creation time; the former version is archived.
+    /// Partitions keep what they have.
     ///
     /// # Errors
-    /// `Conflict` if `expected_version` is given and is not the current one; `InvalidInput` if names or types of partition keys
-    /// change while there are partitions.
+    /// `Conflict` if `expected_version` is given and is not the current one; `InvalidInput` if
+    /// names or types of partition keys change while there are partitions.
     async fn update_table(
         &self,
         database: &str,
@@ -88,7 +91,8 @@ pub trait Metastore: Debug + Send + Sync {
         expected_version: Option<u64>,
     ) -> Result<Arc<Table>>;
 
-    /// Drops a table with its partitions, versions and grants. `false` if there was none and `if_exists`.
+    /// Drops a table with its partitions, versions and grants. `false` if there was none and
+    /// `if_exists`.
     async fn drop_table(&self, database: &str, name: &str, if_exists: bool) -> Result<bool>;
 
     /// The current and the archived versions of a table, newest first (the last 100).
@@ -100,7 +104,8 @@ pub trait Metastore: Debug + Send + Sync {
     /// Adds all these partitions in one transaction, or none.
     ///
     /// # Errors
-    /// `InvalidInput` if values do not fit the keys (the message names key, value and type); `AlreadyExists` unless `if_not_exists`.
+    /// `InvalidInput` if values do not fit the keys (the message names key, value and type);
+    /// `AlreadyExists` unless `if_not_exists`.
     async fn add_partitions(
         &self,
         database: &str,
@@ -109,7 +114,8 @@ pub trait Metastore: Debug + Send + Sync {
         if_not_exists: bool,
     ) -> Result<AddedPartitions>;
 
-    /// Drops the partitions with these values (one per key; typed comparison) in one transaction, or none. Returns how many.
+    /// Drops the partitions with these values (one per key; typed comparison) in one transaction,
+    /// or none. Returns how many.
     ///
     /// # Errors
     /// `NotFound` unless `if_exists`.
@@ -133,7 +139,8 @@ pub trait Metastore: Debug + Send + Sync {
         to: &[String],
     ) -> Result<()>;
 
-    /// Replaces storage descriptor, location and parameters of the partitions with these values, in one transaction, or of none.
+    /// Replaces storage descriptor, location and parameters of the partitions with these values, in
+    /// one transaction, or of none.
     ///
     /// # Errors
     /// `NotFound` if one does not exist.

@@ -1,8 +1,9 @@
 //! Where the catalog lives: two traits, and SQLite under both.
 //!
-//! [`Metastore`] is what is in the lake (databases, tables, partitions); [`Control`] is who may do what (users, roles, grants,
-//! workgroups, settings). [`SqliteStore`] is both on one file. What a method changed is on disk before it returns, and
-//! visible to the next read; a failed method changed nothing.
+//! [`Metastore`] is what is in the lake (databases, tables, partitions); [`Control`] is who may do
+//! what (users, roles, grants, workgroups, settings). [`SqliteStore`] is both on one file. What a
+//! method changed is on disk before it returns, and visible to the next read; a failed method
+//! changed nothing.
 
 mod control;
 mod metastore;

@@ -10,11 +10,13 @@ use super::{Inner, SqliteStore, create_private, resolve};
 use crate::error::{CatalogError, Result};
 
 impl SqliteStore {
-    /// Copies the store, as of one moment, to a file that only its owner can read. Queries and changes go on meanwhile. The file has its name only
-    /// when it is complete and on disk; one that had the name before is replaced.
+    /// Copies the store, as of one moment, to a file that only its owner can read. Queries and
+    /// changes go on meanwhile. The file has its name only when it is complete and on disk; one
+    /// that had the name before is replaced.
     ///
     /// # Errors
-    /// `InvalidInput` if the folder does not exist or the path is the store itself; `Storage` if it cannot be written.
+    /// `InvalidInput` if the folder does not exist or the path is the store itself; `Storage` if it
+    /// cannot be written.
     pub async fn backup_to(&self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref().to_owned();
         self.blocking(move |inner| inner.backup_to(&path)).await
@@ -36,7 +38,8 @@ impl Inner {
             sync_folder(&path)
         });
         if written.is_err() {
-            // The copy is of no use; that it could not be removed either changes nothing for the caller.
+            // The copy is of no use; that it could not be removed either changes nothing for the
+            // caller.
             let _ = std::fs::remove_file(&temporary);
         }
         written

@@ -1,7 +1,8 @@
 //! One process at a time: an operating-system lock on a file beside the store.
 //!
-//! The lock goes with the process, however that ends. The file stays, because removing it would let two processes lock two files of one name;
-//! its text is the holder's process id, for the message only.
+//! The lock goes with the process, however that ends. The file stays, because removing it would let
+//! two processes lock two files of one name; its text is the holder's process id, for the message
+//! only.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
@@ -58,8 +59,8 @@ impl StoreLock {
 
 impl Drop for StoreLock {
     fn drop(&mut self) {
-        // Closing alone would not do: a child process that is just being started has a copy of the open file.
-        // Should it fail, the lock goes with the last copy.
+        // Closing alone would not do: a child process that is just being started has a copy of the
+        // open file. Should it fail, the lock goes with the last copy.
         let _ = self.file.unlock();
     }
 }

@@ -6,11 +6,12 @@
 //!   writes  ── one at a time: transaction ▸ commit (fsync) ▸ swap the snapshot ▸ acknowledge
 //! ```
 //!
-//! What never happens: memory shows what is not committed; an acknowledged change is lost to `kill -9` or a power cut; two
-//! processes write one file.
+//! What never happens: memory shows what is not committed; an acknowledged change is lost to `kill
+//! -9` or a power cut; two processes write one file.
 
 mod backup;
 mod control;
+mod grants;
 mod load;
 mod lock;
 mod metastore;
@@ -33,7 +34,8 @@ use crate::error::{CatalogError, Result};
 use crate::model::{Database, StorageDescriptor, Table};
 use crate::partition::Partitions;
 
-/// [`Metastore`](super::Metastore) and [`Control`](super::Control) on one SQLite file. A clone is the same store.
+/// [`Metastore`](super::Metastore) and [`Control`](super::Control) on one SQLite file. A clone is
+/// the same store.
 #[derive(Clone)]
 pub struct SqliteStore {
     inner: Arc<Inner>,
@@ -72,12 +74,12 @@ struct CachedPartitions {
 }
 
 impl SqliteStore {
-    /// Opens the store at a path, making it if there is none, and holds it for as long as a clone of it lives. Its folder must exist.
-    /// Blocks on the disk.
+    /// Opens the store at a path, making it if there is none, and holds it for as long as a clone
+    /// of it lives. Its folder must exist. Blocks on the disk.
     ///
     /// # Errors
-    /// `Locked` if a process has it open, `NewerSchema` if a newer program made it, `InvalidInput` if the file is not a catalog, `Storage` if it
-    /// cannot be read or written.
+    /// `Locked` if a process has it open, `NewerSchema` if a newer program made it, `InvalidInput`
+    /// if the file is not a catalog, `Storage` if it cannot be read or written.
     pub fn open(path: impl AsRef<Path>) -> Result<SqliteStore> {
         SqliteStore::open_file(path.as_ref(), true)
     }
@@ -208,7 +210,8 @@ fn resolve(path: &Path) -> Result<PathBuf> {
     Ok(parent.join(name))
 }
 
-/// Makes an empty file that only its owner can read (it will hold password verifiers), if there is none.
+/// Makes an empty file that only its owner can read (it will hold password verifiers), if there is
+/// none.
 fn create_private(path: &Path) -> Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);

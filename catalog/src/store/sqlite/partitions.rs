@@ -37,12 +37,14 @@ impl SqliteStore {
         let table_id = table.id;
         let loaded = self
             .blocking(move |inner| {
-                // Memory changes under the writer's lock only, so what is loaded here cannot be older than a commit.
+                // Memory changes under the writer's lock only, so what is loaded here cannot be
+                // older than a commit.
                 let connection = inner.writer.lock();
                 if let Some(cached) = inner.partitions.lock().get(&table_id) {
                     return Ok(Some(Arc::clone(&cached.set)));
                 }
-                // The table may have been changed since it was looked up; its keys must be those of the partitions.
+                // The table may have been changed since it was looked up; its keys must be those of
+                // the partitions.
                 let current = inner
                     .catalog
                     .read()
@@ -188,7 +190,8 @@ impl Write<'_> {
             );
             return Err(CatalogError::already_exists(Kind::Partition, name));
         }
-        // Only the metadata moves: a location that followed from the old values is kept as one of its own.
+        // Only the metadata moves: a location that followed from the old values is kept as one of
+        // its own.
         let old = row.partition(self, &target)?;
         let location = own_location(
             &old.storage_descriptor,
@@ -325,7 +328,8 @@ impl Write<'_> {
         })
     }
 
-    /// The row of a descriptor, made if there is none, and the one object that stands for it in memory.
+    /// The row of a descriptor, made if there is none, and the one object that stands for it in
+    /// memory.
     fn descriptor(
         &self,
         target: &Target,
@@ -440,7 +444,8 @@ impl Prepared {
     }
 }
 
-/// The location if it is not the one that follows from the values anyway (a slash at the end does not matter).
+/// The location if it is not the one that follows from the values anyway (a slash at the end does
+/// not matter).
 fn own_location(
     descriptor: &StorageDescriptor,
     keys: &[PartitionKey],

@@ -1,7 +1,8 @@
 //! The tables of the file, and how an older file becomes a current one.
 //!
-//! `user_version` is how many of [`MIGRATIONS`] a file has had. A migration that has been released is never edited: a change is one more. Each
-//! runs in a transaction together with its `user_version`.
+//! `user_version` is how many of [`MIGRATIONS`] a file has had. A migration that has been released
+//! is never edited: a change is one more. Each runs in a transaction together with its
+//! `user_version`.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -127,7 +128,8 @@ pub(super) fn check(connection: &Connection, path: &str) -> Result<()> {
     Ok(())
 }
 
-/// Brings a checked file to the current schema; a new one also gets the built-in role, workgroup and secret.
+/// Brings a checked file to the current schema; a new one also gets the built-in role, workgroup
+/// and secret.
 pub(super) fn migrate(connection: &mut Connection) -> Result<()> {
     migrate_to(connection, MIGRATIONS.len())
 }

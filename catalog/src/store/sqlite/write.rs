@@ -20,7 +20,8 @@ pub(super) struct Write<'a> {
 }
 
 impl SqliteStore {
-    /// Makes a change durable and visible, or none at all. Also when the caller stops waiting, the change is made whole.
+    /// Makes a change durable and visible, or none at all. Also when the caller stops waiting, the
+    /// change is made whole.
     pub(super) async fn write<T: Send + 'static>(
         &self,
         change: impl FnOnce(&mut Write<'_>) -> Result<T> + Send + 'static,
@@ -42,7 +43,8 @@ impl Inner {
         };
         let value = change(&mut write)?;
         write.commit()?;
-        // The lock on the connection is held until here, so that memory changes in the order of the commits.
+        // The lock on the connection is held until here, so that memory changes in the order of the
+        // commits.
         drop(connection);
         Ok(value)
     }
@@ -94,7 +96,8 @@ impl Write<'_> {
         self.inner.partitions.lock().get(&table_id).cloned()
     }
 
-    /// What a table's partitions in memory become; `None` forgets them. Counts as a change of the catalog.
+    /// What a table's partitions in memory become; `None` forgets them. Counts as a change of the
+    /// catalog.
     pub(super) fn set_partitions(&mut self, table_id: i64, partitions: Option<CachedPartitions>) {
         self.catalog_changed = true;
         self.partitions.push((table_id, partitions));
