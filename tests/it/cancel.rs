@@ -4,6 +4,11 @@ use std::time::{Duration, Instant};
 
 use crate::harness::{Client, Server, eventually};
 
+/// `/* name */` tells one from another in the history: comments inside a statement are part of its text.
+fn forever(name: &str) -> String {
+    FOREVER.replace("SELECT", &format!("SELECT /* {name} */"))
+}
+
 /// Runs until it is stopped, for all that a test waits.
 const FOREVER: &str = "SELECT count(*) FROM generate_series(1, 4000000) a(x), generate_series(1, 4000000) b(y) WHERE x % 7 = y % 11";
 
@@ -23,7 +28,7 @@ async fn cancel_request_stops_a_running_query_and_the_connection_goes_on() {
     let server = Server::shared();
     let admin = server.connect("admin").await;
     let victim = server.connect("admin").await;
-    let sql = format!("{FOREVER} /* cancelled */");
+    let sql = forever("cancelled");
     let (failure, ()) = tokio::join!(victim.fails(&sql), async {
         running(&admin, "cancelled").await;
         victim.cancel().await;
@@ -39,7 +44,7 @@ async fn cancel_key_of_one_connection_does_not_touch_another() {
     let admin = server.connect("admin").await;
     let victim = server.connect("admin").await;
     let other = server.connect("admin").await;
-    let sql = format!("{FOREVER} /* untouched */");
+    let sql = forever("untouched");
     let (failure, ()) = tokio::join!(victim.fails(&sql), async {
         running(&admin, "untouched").await;
         other.cancel().await;
@@ -70,7 +75,7 @@ async fn client_that_vanishes_takes_its_query_with_it_within_a_second() {
     let script = format!(
         "import os, psycopg\nc = psycopg.connect({:?}, autocommit=True)\nprint('connected', flush=True)\nc.execute({:?})",
         server.dsn("admin", "awsdatacatalog"),
-        format!("{FOREVER} /* vanished */")
+        forever("vanished")
     );
     let mut client = tokio::process::Command::new(crate::harness::python::program("python"))
         .args(["-c", &script])
@@ -94,7 +99,7 @@ async fn kill_query_is_for_its_owner_and_for_administrators() {
     let admin = server.connect("admin").await;
     let analyst = server.connect("analyst").await;
     let scientist = server.connect("scientist").await;
-    let sql = format!("{FOREVER} /* killed */");
+    let sql = forever("killed");
     let (failure, ()) = tokio::join!(analyst.fails(&sql), async {
         running(&admin, "killed").await;
         let id = admin
@@ -115,8 +120,8 @@ async fn queries_beyond_the_concurrency_limit_wait_and_those_beyond_the_queue_ar
     let server = Server::private(&[("LAKEGATE_QUERIES__MAX_CONCURRENT", "1"), ("LAKEGATE_QUERIES__MAX_QUEUED", "1")]);
     let admin = server.connect("admin").await;
     let (first, second, third) = (server.connect("admin").await, server.connect("admin").await, server.connect("admin").await);
-    let long = format!("{FOREVER} /* first */");
-    let waiting = "SELECT sum(total) FROM curated.orders /* second */";
+    let long = forever("first");
+    let waiting = "SELECT /* second */ sum(total) FROM curated.orders";
     let (failure, answer, ()) = tokio::join!(first.fails(&long), second.rows(waiting), async {
         running(&admin, "first").await;
         eventually("the second query to be queued", async || {

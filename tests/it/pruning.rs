@@ -171,12 +171,12 @@ async fn hours_of_raw_orders_are_pruned_over_four_columns() {
     let table = "raw.orders";
     let all = admin.rows(&format!("SHOW PARTITIONS {table}")).await.len();
     let first = admin.rows(&format!("SHOW PARTITIONS {table}")).await[0][0].clone().unwrap();
-    // year=2024/month=01/day=01/hour=00, whatever types the columns have.
+    // year=2024/month=01/day=01/hour=00: integers, however they are written in the path.
     let predicate: Vec<String> = first
         .split('/')
         .map(|pair| {
             let (name, value) = pair.split_once('=').unwrap();
-            format!("{name} = '{value}'")
+            format!("{name} = {}", value.parse::<i32>().unwrap())
         })
         .collect();
     let sql = format!("SELECT count(*) FROM {table} WHERE {}", predicate.join(" AND "));

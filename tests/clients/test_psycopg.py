@@ -1,0 +1,161 @@
+"""psycopg 3 as people use it: transactions by default, parameters, cursors of every kind, pipelines, COPY."""
+
+import datetime
+import threading
+import time
+from decimal import Decimal
+
+import psycopg
+import pytest
+
+
+def test_channel_is_encrypted_and_bound(connect):
+    connection = connect(channel_binding="prefer")
+    assert connection.pgconn.ssl_in_use
+    assert connection.info.parameter_status("server_version")
+    assert connection.info.encoding == "utf-8"
+
+
+def test_default_transaction_commits_and_rolls_back(connect):
+    connection = connect()
+    assert connection.execute("SELECT count(*) FROM curated.orders").fetchone()[0] > 0
+    assert connection.info.transaction_status == psycopg.pq.TransactionStatus.INTRANS
+    connection.commit()
+    assert connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
+    with pytest.raises(psycopg.errors.UndefinedTable):
+        connection.execute("SELECT * FROM curated.absent")
+    assert connection.info.transaction_status == psycopg.pq.TransactionStatus.INERROR
+    with pytest.raises(psycopg.errors.InFailedSqlTransaction):
+        connection.execute("SELECT 1")
+    connection.rollback()
+    assert connection.execute("SELECT 1").fetchone() == (1,)
+
+
+def test_ddl_in_the_default_transaction_names_autocommit(connect):
+    connection = connect()
+    connection.execute("SELECT 1")
+    with pytest.raises(psycopg.errors.ActiveSqlTransaction, match="autocommit"):
+        connection.execute("CREATE DATABASE python_in_block")
+    connection.rollback()
+    connection = connect(autocommit=True)
+    connection.execute("CREATE DATABASE python_autocommit")
+    connection.execute("DROP DATABASE python_autocommit")
+
+
+def test_nested_transactions_are_savepoints(connect):
+    connection = connect()
+    with connection.transaction():
+        with pytest.raises(psycopg.errors.DivisionByZero), connection.transaction():
+            connection.execute("SELECT 1/0")
+        assert connection.execute("SELECT 2").fetchone() == (2,)
+
+
+@pytest.mark.parametrize("binary", [False, True])
+def test_values_of_every_type_come_back(connect, binary):
+    connection = connect(autocommit=True)
+    row = connection.execute(
+        "SELECT 1::smallint, 2::int, 3::bigint, 1.5::real, 2.5::double precision, 'x'::text, true, NULL::int,"
+        " DATE '2024-02-29', TIMESTAMP '2024-02-29 12:34:56.789', CAST('12.50' AS DECIMAL(10,2)),"
+        " ARRAY[1, 2, NULL], ARRAY['a', 'b'], TIMESTAMP '2024-02-29 12:00:00' AT TIME ZONE 'UTC'",
+        binary=binary,
+    ).fetchone()
+    assert row[:10] == (
+        1, 2, 3, 1.5, 2.5, "x", True, None,
+        datetime.date(2024, 2, 29), datetime.datetime(2024, 2, 29, 12, 34, 56, 789000),
+    )
+    assert row[10] == Decimal("12.50") and str(row[10]) == "12.50"
+    assert row[11:13] == ([1, 2, None], ["a", "b"])
+    assert row[13] == datetime.datetime(2024, 2, 29, 12, tzinfo=datetime.timezone.utc)
+
+
+@pytest.mark.parametrize("binary", [False, True])
+def test_map_struct_and_list_of_structs_are_json(connect, binary):
+    connection = connect(database="raw", autocommit=True)
+    shipping, items, attributes = connection.execute(
+        "SELECT shipping, items, attributes FROM orders WHERE year = 2024 AND month = 12 AND day = 31"
+        " AND items IS NOT NULL AND attributes IS NOT NULL LIMIT 1",
+        binary=binary,
+    ).fetchone()
+    assert isinstance(shipping, dict) and "city" in shipping["address"]
+    assert isinstance(items, list) and items
+    assert isinstance(attributes, dict)
+
+
+@pytest.mark.parametrize("placeholder", ["%s", "%b", "%t"])
+def test_parameters_in_text_and_binary(connect, placeholder):
+    connection = connect(database="curated", autocommit=True)
+    sql = f"SELECT count(*) FROM orders WHERE order_date = {placeholder} AND quantity >= {placeholder} AND total < {placeholder}"
+    day, least, most = datetime.date(2024, 5, 5), 1, Decimal("1000000.00")
+    count = connection.execute(sql, (day, least, most)).fetchone()[0]
+    assert count == connection.execute("SELECT count(*) FROM orders WHERE order_date = DATE '2024-05-05'").fetchone()[0] > 0
+
+
+def test_list_parameter_with_any(connect):
+    connection = connect(database="curated", autocommit=True)
+    days = [datetime.date(2024, 1, 1), datetime.date(2024, 7, 1)]
+    some = connection.execute("SELECT count(*) FROM orders WHERE order_date = ANY(%s)", (days,)).fetchone()[0]
+    same = connection.execute("SELECT count(*) FROM orders WHERE order_date IN (DATE '2024-01-01', DATE '2024-07-01')").fetchone()[0]
+    assert some == same > 0
+
+
+def test_statement_is_prepared_after_five_uses_and_stays_right(connect):
+    connection = connect(autocommit=True)
+    for i in range(12):
+        assert connection.execute("SELECT %s::int * 2", (i,)).fetchone() == (2 * i,)
+
+
+def test_server_side_cursor_reads_in_pieces(connect):
+    connection = connect(database="curated")
+    with connection.cursor(name="pieces") as cursor:
+        cursor.itersize = 500
+        cursor.execute("SELECT order_id FROM orders ORDER BY order_id")
+        seen = [row[0] for row in cursor]
+    assert seen == sorted(seen)
+    assert len(seen) == connection.execute("SELECT count(*) FROM orders").fetchone()[0]
+
+
+def test_stream_gives_the_first_rows_of_an_endless_result(connect):
+    connection = connect(autocommit=True)
+    with connection.cursor() as cursor:
+        rows = cursor.stream("SELECT a.x FROM generate_series(1, 4000000) a(x), generate_series(1, 4000000) b(y)")
+        for _ in range(1000):
+            next(rows)
+        rows.close()
+    assert connection.execute("SELECT 1").fetchone() == (1,)
+
+
+def test_pipeline(connect):
+    connection = connect(autocommit=True)
+    with connection.pipeline():
+        cursors = [connection.execute("SELECT %s::int", (i,)) for i in range(20)]
+        assert [cursor.fetchone()[0] for cursor in cursors] == list(range(20))
+
+
+def test_cancel_from_another_thread(connect):
+    connection = connect(autocommit=True)
+    timer = threading.Timer(0.5, connection.cancel_safe)
+    timer.start()
+    started = time.monotonic()
+    with pytest.raises(psycopg.errors.QueryCanceled):
+        connection.execute("SELECT count(*) FROM generate_series(1, 4000000) a(x), generate_series(1, 4000000) b(y) WHERE x % 7 = y % 11")
+    timer.join()
+    assert time.monotonic() - started < 60
+    assert connection.execute("SELECT 1").fetchone() == (1,)
+
+
+def test_error_has_sqlstate_and_position(connect):
+    connection = connect(autocommit=True)
+    with pytest.raises(psycopg.errors.UndefinedColumn) as raised:
+        connection.execute("SELECT order_id, no_such FROM curated.orders")
+    assert raised.value.diag.statement_position == "18"
+    assert raised.value.diag.severity_nonlocalized == "ERROR"
+
+
+def test_many_connections_at_once(connect):
+    connections = [connect(user, autocommit=True) for user in ("admin", "analyst", "engineer") for _ in range(8)]
+    assert {c.execute("SELECT current_user").fetchone()[0] for c in connections} == {"admin", "analyst", "engineer"}
+
+
+def test_scientist_sees_three_columns(connect):
+    cursor = connect("scientist", autocommit=True).execute("SELECT * FROM curated.customers LIMIT 1")
+    assert [column.name for column in cursor.description] == ["customer_id", "segment", "region"]
