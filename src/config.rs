@@ -146,6 +146,8 @@ pub struct RootConfig {
     /// `s3://bucket/prefix/` or `file:///folder/`.
     pub url: String,
     pub path: Option<PathBuf>,
+    /// Files and folders of the directory that are never served. The state directory never is.
+    pub exclude: Vec<PathBuf>,
     /// Any S3-compatible endpoint, such as `https://minio.example:9000`.
     pub endpoint: Option<String>,
     pub region: Option<String>,

@@ -5,8 +5,10 @@
 pub mod config;
 pub mod engine;
 pub mod error;
+pub mod gateway;
 pub mod lake;
 pub mod results;
+pub mod statement;
 pub mod telemetry;
 pub mod view;
 pub mod workgroup;

@@ -294,6 +294,20 @@ impl Settings {
         Ok(())
     }
 
+    /// What SET has given this parameter, if anything.
+    pub fn explicit(&self, name: &str) -> Option<String> {
+        self.values.get(&name.to_lowercase()).cloned()
+    }
+
+    /// Back to what [`Settings::explicit`] gave.
+    pub fn restore(&mut self, name: &str, value: Option<String>) {
+        let key = name.to_lowercase();
+        match value {
+            Some(value) => self.values.insert(key, value),
+            None => self.values.remove(&key),
+        };
+    }
+
     pub fn reset_all(&mut self) {
         self.values.clear();
     }

@@ -10,6 +10,7 @@ pub mod meter;
 pub mod parquet;
 pub mod prune;
 pub mod roots;
+pub mod s3;
 pub mod scan;
 pub mod snapshot;
 pub mod tables;

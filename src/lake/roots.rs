@@ -28,7 +28,11 @@ use crate::error::{Code, Error, Result};
 #[derive(Debug, Clone)]
 pub enum Backing {
     /// A directory of this machine. The URL's path below the prefix is the path below the directory.
-    Directory(PathBuf),
+    /// What lies at or below an excluded path is never served.
+    Directory {
+        path: PathBuf,
+        excluded: Vec<PathBuf>,
+    },
     /// A store whose keys are the URL's path, restricted to `prefix`.
     Remote {
         store: Arc<dyn ObjectStore>,
@@ -253,6 +257,7 @@ pub struct RootStore {
     prefix: Path,
     /// For a directory: its real path, which no link may leave.
     directory: Option<PathBuf>,
+    excluded: Vec<PathBuf>,
 }
 
 impl RootStore {
@@ -262,8 +267,12 @@ impl RootStore {
                 inner: store,
                 prefix,
                 directory: None,
+                excluded: Vec::new(),
             }),
-            Backing::Directory(directory) => {
+            Backing::Directory {
+                path: directory,
+                excluded,
+            } => {
                 let real = directory.canonicalize().map_err(|e| {
                     Error::new(
                         Code::Storage,
@@ -276,6 +285,11 @@ impl RootStore {
                     inner: Arc::new(inner),
                     prefix: Path::default(),
                     directory: Some(real),
+                    // What does not exist yet is compared by name.
+                    excluded: excluded
+                        .into_iter()
+                        .map(|path| path.canonicalize().unwrap_or(path))
+                        .collect(),
                 })
             }
         }
@@ -318,7 +332,16 @@ impl RootStore {
                 Err(e) => return Err(Error::new(Code::Storage, format!("object '{path}': {e}"))),
             }
         };
-        if real.starts_with(directory) {
+        if self
+            .excluded
+            .iter()
+            .any(|excluded| real.starts_with(excluded))
+        {
+            Err(Error::new(
+                Code::LocationRefused,
+                format!("object '{path}' is refused: it belongs to the server, not to the lake"),
+            ))
+        } else if real.starts_with(directory) {
             Ok(())
         } else {
             Err(Error::new(
@@ -446,7 +469,10 @@ mod tests {
         std::fs::write(dir.path().join("secret/s.txt"), "s").unwrap();
         let roots = Roots::open(vec![(
             "s3://datalake/".into(),
-            Backing::Directory(dir.path().join("lake")),
+            Backing::Directory {
+                path: dir.path().join("lake"),
+                excluded: vec![dir.path().join("lake/state")],
+            },
         )])
         .unwrap();
         (dir, roots)
@@ -483,6 +509,20 @@ mod tests {
             assert_eq!(error.code(), Code::LocationRefused, "{bad}");
             assert!(error.message().contains(bad), "{bad}: {error}");
         }
+    }
+
+    #[test]
+    fn excluded_paths_are_refused() {
+        let (dir, roots) = lake();
+        std::fs::create_dir_all(dir.path().join("lake/state/tls")).unwrap();
+        for bad in ["s3://datalake/state", "s3://datalake/state/tls/"] {
+            assert_eq!(
+                roots.locate(bad).unwrap_err().code(),
+                Code::LocationRefused,
+                "{bad}"
+            );
+        }
+        assert!(roots.locate("s3://datalake/statement").is_ok());
     }
 
     #[tokio::test]

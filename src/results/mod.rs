@@ -116,20 +116,24 @@ impl ResultCache {
     }
 
     /// `fresh`: do not take an old answer; a run that is in flight is none.
-    pub fn lookup(self: &Arc<Self>, key: ResultKey, schema: &SchemaRef, fresh: bool) -> Lookup {
-        let key = Arc::new(key);
-        if !fresh && let Some(result) = self.results.get(&key) {
+    pub fn lookup(
+        self: &Arc<Self>,
+        key: &Arc<ResultKey>,
+        schema: &SchemaRef,
+        fresh: bool,
+    ) -> Lookup {
+        if !fresh && let Some(result) = self.results.get(key) {
             return Lookup::Hit(result);
         }
         // Declared before the lock, so dropped after it: a run that ends here takes the lock itself.
         let candidate;
         let mut running = self.running.lock();
-        candidate = running.get(&key).and_then(Weak::upgrade);
+        candidate = running.get(key).and_then(Weak::upgrade);
         if !fresh && let Some(follower) = candidate.as_ref().and_then(Follower::of) {
             return Lookup::Follow(follower);
         }
         // Between the look into the cache and the lock a run may have ended: look again, now that none can.
-        if !fresh && let Some(result) = self.results.get(&key) {
+        if !fresh && let Some(result) = self.results.get(key) {
             return Lookup::Hit(result);
         }
         let run = Run::new(
@@ -137,10 +141,10 @@ impl ResultCache {
             self.max_entry,
             Some(Attach {
                 cache: Arc::clone(self),
-                key: Arc::clone(&key),
+                key: Arc::clone(key),
             }),
         );
-        running.insert(key, Arc::downgrade(&run));
+        running.insert(Arc::clone(key), Arc::downgrade(&run));
         Lookup::Lead(run)
     }
 

@@ -90,46 +90,57 @@ impl Run {
         })
     }
 
-    /// Executes: reads `stream` to its end, or until nobody waits for it.
+    /// Executes: starts the query and reads it to its end, or until nobody waits for it. Ends also when it
+    /// is dropped or panics, so that nobody waits in vain.
     ///
     /// `keep`: whether the whole result may be cached.
-    pub async fn drive<S>(self: Arc<Self>, mut stream: S, keep: bool)
+    pub async fn execute<F, S>(self: Arc<Self>, start: F, keep: bool)
     where
-        S: Stream<Item = Result<RecordBatch>> + Unpin,
+        F: Future<Output = Result<S>>,
+        S: Stream<Item = Result<RecordBatch>>,
     {
+        let mut ending = Ending {
+            run: &self,
+            outcome: Some(Phase::Failed(Error::internal(
+                "the query's task ended before the query",
+            ))),
+        };
         let mut readers = self.readers.subscribe();
-        loop {
-            let next = tokio::select! {
-                biased;
-                _ = readers.wait_for(|readers| *readers == 0) => return self.end(Phase::Failed(abandoned())),
-                next = stream.next() => next,
-            };
-            match next {
-                Some(Ok(batch)) if batch.num_rows() == 0 => {}
-                Some(Ok(batch)) => {
-                    let Some(batch) = self.spool(batch) else {
-                        continue;
-                    };
-                    tokio::select! {
-                        biased;
-                        _ = readers.wait_for(|readers| *readers == 0) => return,
-                        sent = self.overflow.send(batch) => if sent.is_err() { return },
-                    }
-                }
-                Some(Err(error)) => return self.end(Phase::Failed(error)),
-                None => {
-                    if keep {
-                        self.keep();
-                    }
-                    return self.end(Phase::Finished);
-                }
-            }
+        let outcome = tokio::select! {
+            biased;
+            _ = readers.wait_for(|readers| *readers == 0) => Phase::Failed(abandoned()),
+            outcome = self.drive(start) => outcome,
+        };
+        if keep && matches!(outcome, Phase::Finished) {
+            self.keep();
         }
+        ending.outcome = Some(outcome);
     }
 
-    /// Ends a run that could not be started.
-    pub fn fail(&self, error: Error) {
-        self.end(Phase::Failed(error));
+    async fn drive<F, S>(&self, start: F) -> Phase
+    where
+        F: Future<Output = Result<S>>,
+        S: Stream<Item = Result<RecordBatch>>,
+    {
+        let stream = match start.await {
+            Ok(stream) => stream,
+            Err(error) => return Phase::Failed(error),
+        };
+        let mut stream = std::pin::pin!(stream);
+        while let Some(next) = stream.next().await {
+            match next {
+                Ok(batch) if batch.num_rows() == 0 => {}
+                Ok(batch) => {
+                    if let Some(batch) = self.spool(batch)
+                        && self.overflow.send(batch).await.is_err()
+                    {
+                        return Phase::Failed(abandoned());
+                    }
+                }
+                Err(error) => return Phase::Failed(error),
+            }
+        }
+        Phase::Finished
     }
 
     /// Adds a batch to the spool, or gives it back when there is no room.
@@ -174,6 +185,20 @@ impl Run {
     fn detach(&self) {
         if let Some(attach) = &self.attach {
             attach.cache.detach(&attach.key, self);
+        }
+    }
+}
+
+/// Tells all who wait how the run ended, however it ends.
+struct Ending<'a> {
+    run: &'a Run,
+    outcome: Option<Phase>,
+}
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        if let Some(outcome) = self.outcome.take() {
+            self.run.end(outcome);
         }
     }
 }

@@ -2,3 +2,4 @@
 
 pub mod history;
 mod history_store;
+pub mod system;

@@ -9,6 +9,7 @@ use datafusion::error::{DataFusionError, Result as EngineResult};
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use lakegate_catalog::access::TableAccess;
+use sha2::{Digest, Sha256};
 
 use crate::error::{Code, Error, Result};
 use crate::lake::prune;
@@ -47,11 +48,18 @@ impl ViewTable {
             )
             .with_hint("SELECT has to be granted on the table or on columns of it"));
         }
+        let schema = Arc::new(Schema::new(fields));
+        let mut digest = Sha256::new();
+        for field in schema.fields() {
+            digest.update((field.name().len() as u64).to_be_bytes());
+            digest.update(field.name());
+        }
+        let policy = digest.finalize().into();
         Ok(Self {
             lake_table,
-            schema: Arc::new(Schema::new(fields)),
+            schema,
             columns,
-            policy: access.digest(),
+            policy,
             pinned: None,
         })
     }
@@ -60,7 +68,7 @@ impl ViewTable {
         &self.lake_table
     }
 
-    /// What of the table the principal may see.
+    /// Digest of what the principal may read of the table: equal for two who may read the same.
     pub fn policy(&self) -> &[u8; 32] {
         &self.policy
     }

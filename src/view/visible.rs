@@ -64,9 +64,17 @@ impl Pins {
 
     /// Whether a row of this table can pass the filters.
     pub fn admit(&self, database: &str, table: &str, table_id: i64) -> bool {
-        self.table_ids.as_ref().is_none_or(|ids| ids.contains(&table_id))
-            && self.tables.as_ref().is_none_or(|names| names.contains(table))
-            && self.databases.as_ref().is_none_or(|names| names.contains(database))
+        self.table_ids
+            .as_ref()
+            .is_none_or(|ids| ids.contains(&table_id))
+            && self
+                .tables
+                .as_ref()
+                .is_none_or(|names| names.contains(table))
+            && self
+                .databases
+                .as_ref()
+                .is_none_or(|names| names.contains(database))
     }
 }
 
@@ -192,6 +200,12 @@ mod tests {
         assert!(Columns::Of(pins.clone()).wants("curated", "orders", 7));
         assert!(!pins.admit("raw", "orders", 7));
         assert!(!pins.admit("curated", "users", 7));
-        assert!(!Pins { table_ids: Some([8].into()), ..pins }.admit("curated", "orders", 7));
+        assert!(
+            !Pins {
+                table_ids: Some([8].into()),
+                ..pins
+            }
+            .admit("curated", "orders", 7)
+        );
     }
 }

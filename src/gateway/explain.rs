@@ -1,0 +1,129 @@
+//! EXPLAIN: the plan, and for each table how much of it is read.
+
+use std::sync::Arc;
+
+use arrow::array::{RecordBatch, StringArray};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::common::ScalarValue;
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::display::DisplayableExecutionPlan;
+use futures::TryStreamExt;
+use sqlparser::ast;
+
+use super::query::Phase;
+use super::run::{QueryContext, execute};
+use crate::error::{Error, Result};
+use crate::view::snapshots::{Pinned, PinnedTable};
+
+/// One column of text, a row a line.
+pub fn explain_schema() -> SchemaRef {
+    Arc::new(Schema::new(vec![Field::new(
+        "QUERY PLAN",
+        DataType::Utf8,
+        false,
+    )]))
+}
+
+/// Plans a query, with `analyze` runs it, and tells how.
+pub async fn explain(
+    context: &QueryContext,
+    statement: ast::Statement,
+    parameters: Vec<ScalarValue>,
+    analyze: bool,
+    verbose: bool,
+) -> Result<RecordBatch> {
+    let planning = async {
+        let plan = context.plan(statement, parameters).await?;
+        let pinned = context.pin(&plan).await?;
+        let physical = context.physical(&pinned.plan).await?;
+        Ok((pinned, physical))
+    };
+    let (pinned, physical) = context.query.step(Phase::Planning, planning).await?;
+    let mut lines = Vec::new();
+    let rows = if analyze {
+        Some(analyze_plan(context, &physical).await?)
+    } else {
+        None
+    };
+    let display = if analyze {
+        DisplayableExecutionPlan::with_metrics(physical.as_ref())
+    } else {
+        DisplayableExecutionPlan::new(physical.as_ref())
+    };
+    lines.extend(
+        display
+            .indent(verbose)
+            .to_string()
+            .lines()
+            .map(ToOwned::to_owned),
+    );
+    if verbose {
+        lines.push("Logical plan:".to_owned());
+        lines.extend(
+            pinned
+                .plan
+                .display_indent()
+                .to_string()
+                .lines()
+                .map(|line| format!("  {line}")),
+        );
+    }
+    lines.extend(scans(&pinned));
+    if let Some(rows) = rows {
+        lines.push(format!("Rows: {rows}"));
+        lines.push(format!("Bytes scanned: {}", context.query.meter.scanned()));
+    }
+    let column = StringArray::from_iter_values(lines);
+    RecordBatch::try_new(explain_schema(), vec![Arc::new(column)])
+        .map_err(|e| Error::internal(format!("the plan cannot be shown: {e}")))
+}
+
+/// Runs the plan to its end on the query threads and counts its rows.
+async fn analyze_plan(context: &QueryContext, physical: &Arc<dyn ExecutionPlan>) -> Result<u64> {
+    let place = context
+        .query
+        .step(Phase::Queued, context.gateway.admission().admit())
+        .await?;
+    context.query.runs();
+    let stream = execute(physical, &context.state)?;
+    let counting = context.gateway.engine().cpu().spawn(async move {
+        let _place = place;
+        stream
+            .try_fold(0, |rows, batch| async move {
+                Ok(rows + batch.num_rows() as u64)
+            })
+            .await
+    });
+    let counting = counting.ok_or_else(|| Error::internal("the query threads have ended"))?;
+    // Aborted when the statement is cancelled: the handle is dropped with the step.
+    let counting = tokio_util::task::AbortOnDropHandle::new(counting);
+    context
+        .query
+        .step(Phase::Execution, async {
+            counting.await.map_err(|e| Error::internal(e.to_string()))?
+        })
+        .await
+}
+
+/// `curated.orders: partitions: 31 of 366, files: 31, bytes: 1234567`, a line a scan.
+fn scans(pinned: &Pinned) -> Vec<String> {
+    if pinned.tables.is_empty() {
+        return Vec::new();
+    }
+    let mut lines = vec!["Scans:".to_owned()];
+    lines.extend(pinned.tables.iter().map(scan));
+    lines
+}
+
+fn scan(pinned: &PinnedTable) -> String {
+    let snapshot = &pinned.snapshot;
+    format!(
+        "  {}: partitions: {} of {}, files: {}, bytes: {}, list requests: {}",
+        pinned.table.lake_table().name(),
+        snapshot.partitions.len(),
+        snapshot.partitions_total,
+        snapshot.files().count(),
+        snapshot.bytes(),
+        snapshot.list_requests,
+    )
+}

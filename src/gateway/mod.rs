@@ -1,0 +1,289 @@
+//! The one way in. An endpoint translates its protocol to calls of [`Gateway`] and [`Session`], and record
+//! batches back to its protocol; whatever holds here therefore holds on every door.
+
+mod cursors;
+mod explain;
+mod prepared;
+mod query;
+mod run;
+mod session;
+mod settings;
+mod transaction;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use arrow::datatypes::SchemaRef;
+use lakegate_catalog::access::ScramVerifier;
+use lakegate_catalog::store::{Control, Metastore};
+use parking_lot::Mutex;
+use rand::Rng;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+pub use prepared::Prepared;
+pub use query::{BatchStream, RunningQueries};
+pub use session::Session;
+pub use transaction::TransactionStatus;
+
+use crate::engine::Engine;
+use crate::error::{Code, Error, Result};
+use crate::lake::parquet::FooterCache;
+use crate::lake::roots::Roots;
+use crate::lake::tables::LakeTables;
+use crate::results::ResultCache;
+use crate::telemetry::history::History;
+use crate::workgroup::Admission;
+
+/// Bytes of the key with which a client cancels its query from another connection.
+const CANCEL_SECRET_BYTES: usize = 4;
+
+/// The door that a session came through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    Postgres,
+}
+
+impl Protocol {
+    pub fn name(self) -> &'static str {
+        match self {
+            Protocol::Postgres => "postgres",
+        }
+    }
+}
+
+/// Who connects, once authenticated.
+#[derive(Debug, Clone)]
+pub struct Login<'a> {
+    pub user: &'a str,
+    /// The catalog, or a database that becomes the search path.
+    pub database: Option<&'a str>,
+    pub application_name: Option<&'a str>,
+    pub client_addr: SocketAddr,
+    pub protocol: Protocol,
+}
+
+/// What a statement gave.
+#[derive(Debug)]
+pub enum Execution {
+    Rows(Rows),
+    Command {
+        /// Without the count, such as `CREATE TABLE`.
+        tag: String,
+        rows: Option<u64>,
+    },
+}
+
+/// Rows on their way. Dropping them cancels the query.
+pub struct Rows {
+    pub schema: SchemaRef,
+    /// `SELECT`, `FETCH`, `SHOW`, `EXPLAIN` …
+    pub tag: &'static str,
+    pub stream: BatchStream,
+    pub query_id: Option<Uuid>,
+}
+
+impl fmt::Debug for Rows {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rows")
+            .field("schema", &self.schema)
+            .field("tag", &self.tag)
+            .field("query_id", &self.query_id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What the gateway is built of.
+#[derive(Debug)]
+pub struct GatewayParts {
+    pub engine: Engine,
+    pub roots: Arc<Roots>,
+    pub footers: FooterCache,
+    pub metastore: Arc<dyn Metastore>,
+    pub control: Arc<dyn Control>,
+    pub results: Arc<ResultCache>,
+    pub admission: Admission,
+    pub history: Arc<History>,
+    pub max_connections: usize,
+    pub max_statistics_files: usize,
+}
+
+#[derive(Debug)]
+pub struct Gateway {
+    engine: Engine,
+    roots: Arc<Roots>,
+    footers: FooterCache,
+    tables: LakeTables,
+    metastore: Arc<dyn Metastore>,
+    control: Arc<dyn Control>,
+    results: Arc<ResultCache>,
+    admission: Admission,
+    history: Arc<History>,
+    max_statistics_files: usize,
+    max_connections: usize,
+    connections: Arc<AtomicUsize>,
+    sessions: Mutex<HashMap<i32, std::sync::Weak<Session>>>,
+    running: Arc<RunningQueries>,
+    closing: CancellationToken,
+}
+
+/// A counted connection; dropping it makes room for another.
+#[derive(Debug)]
+pub struct ConnectionSlot(Arc<AtomicUsize>);
+
+impl Drop for ConnectionSlot {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Gateway {
+    pub fn new(parts: GatewayParts) -> Arc<Self> {
+        Arc::new(Self {
+            engine: parts.engine,
+            roots: parts.roots,
+            footers: parts.footers,
+            tables: LakeTables::default(),
+            metastore: parts.metastore,
+            control: parts.control,
+            results: parts.results,
+            admission: parts.admission,
+            history: parts.history,
+            max_statistics_files: parts.max_statistics_files,
+            max_connections: parts.max_connections,
+            connections: Arc::default(),
+            sessions: Mutex::default(),
+            running: Arc::default(),
+            closing: CancellationToken::new(),
+        })
+    }
+
+    /// Counts a connection before anything else is done for it.
+    ///
+    /// Errors: as many are open as may be, or the server is shutting down.
+    pub fn connection_slot(&self) -> Result<ConnectionSlot> {
+        if self.closing.is_cancelled() {
+            return Err(Error::new(
+                Code::StartingUp,
+                "the database system is shutting down",
+            ));
+        }
+        let taken = self
+            .connections
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |open| {
+                (open < self.max_connections).then_some(open + 1)
+            });
+        match taken {
+            Ok(_) => Ok(ConnectionSlot(Arc::clone(&self.connections))),
+            Err(_) => Err(Error::new(
+                Code::TooManyConnections,
+                format!(
+                    "sorry, too many clients already: {} are connected",
+                    self.max_connections
+                ),
+            )
+            .with_hint("close idle connections, or raise server.max_connections")),
+        }
+    }
+
+    /// The SCRAM verifier of a user; for an unknown user one that no password fits, the same each time.
+    pub fn scram_verifier(&self, user: &str) -> ScramVerifier {
+        self.control.snapshot().scram_verifier(user)
+    }
+
+    /// Opens a session for an authenticated user.
+    ///
+    /// Errors: the database does not exist or not for this user; the server is shutting down.
+    pub async fn connect(self: &Arc<Self>, login: Login<'_>) -> Result<Arc<Session>> {
+        if self.closing.is_cancelled() {
+            return Err(Error::new(
+                Code::StartingUp,
+                "the database system is shutting down",
+            ));
+        }
+        let session = {
+            let mut sessions = self.sessions.lock();
+            let mut random = rand::rng();
+            let mut pid: i32 = random.random_range(1..i32::MAX);
+            while sessions
+                .get(&pid)
+                .is_some_and(|known| known.strong_count() > 0)
+            {
+                pid = random.random_range(1..i32::MAX);
+            }
+            let secret: [u8; CANCEL_SECRET_BYTES] = random.random();
+            let session = Session::open(Arc::clone(self), &login, pid, secret.to_vec());
+            sessions.insert(pid, Arc::downgrade(&session));
+            session
+        };
+        session.use_database_of_login(login.database).await?;
+        Ok(session)
+    }
+
+    /// Cancels what the session with this key runs. A wrong key does nothing, and takes as long.
+    pub fn cancel(&self, pid: i32, secret: &[u8]) {
+        let session = self
+            .sessions
+            .lock()
+            .get(&pid)
+            .and_then(std::sync::Weak::upgrade);
+        if let Some(session) = session
+            && session.has_secret(secret)
+        {
+            session.cancel();
+        }
+    }
+
+    fn forget(&self, pid: i32) {
+        self.sessions.lock().remove(&pid);
+    }
+
+    /// The sessions that are open.
+    pub fn sessions(&self) -> Vec<Arc<Session>> {
+        self.sessions
+            .lock()
+            .values()
+            .filter_map(std::sync::Weak::upgrade)
+            .collect()
+    }
+
+    /// From now on nobody connects and no query begins.
+    pub fn begin_shutdown(&self) {
+        self.closing.cancel();
+    }
+
+    /// Resolves when [`Gateway::begin_shutdown`] was called.
+    pub fn shutdown_token(&self) -> CancellationToken {
+        self.closing.clone()
+    }
+
+    pub fn is_shutting_down(&self) -> bool {
+        self.closing.is_cancelled()
+    }
+
+    pub fn running(&self) -> &Arc<RunningQueries> {
+        &self.running
+    }
+
+    pub fn history(&self) -> &Arc<History> {
+        &self.history
+    }
+
+    pub fn connections(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
+    }
+}
+
+/// What the rooms of this floor share.
+impl Gateway {
+    fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    fn admission(&self) -> &Admission {
+        &self.admission
+    }
+}

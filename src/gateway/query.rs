@@ -1,0 +1,334 @@
+//! One query's life: submitted, planned, queued, run, recorded; and cancelled at any moment of it.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use arrow::array::RecordBatch;
+use chrono::Utc;
+use futures::Stream;
+use parking_lot::Mutex;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::error::{Code, Error, Result};
+use crate::lake::meter::QueryMeter;
+use crate::telemetry::history::{History, QueryRecord, QueryState};
+
+/// A stream of a query's batches.
+pub type BatchStream = Pin<Box<dyn Stream<Item = Result<RecordBatch>> + Send>>;
+
+/// What a query is known by from its first moment.
+#[derive(Debug)]
+pub struct Submission {
+    pub user_name: String,
+    pub workgroup: String,
+    pub database: String,
+    /// Without passwords.
+    pub text: String,
+    pub protocol: String,
+    pub application_name: Option<String>,
+    pub timeout: Option<Duration>,
+}
+
+#[derive(Debug)]
+pub struct Query {
+    pub id: Uuid,
+    pub meter: Arc<QueryMeter>,
+    user: String,
+    started: Instant,
+    deadline: Option<Instant>,
+    timeout: Option<Duration>,
+    cancelled: CancellationToken,
+    reason: Mutex<Option<Error>>,
+    record: Mutex<QueryRecord>,
+    history: Arc<History>,
+    running: Arc<RunningQueries>,
+}
+
+/// The queries that have not ended, for KILL and for the drain at shutdown.
+#[derive(Debug, Default)]
+pub struct RunningQueries {
+    queries: Mutex<std::collections::HashMap<Uuid, Arc<Query>>>,
+    changed: tokio::sync::Notify,
+}
+
+impl RunningQueries {
+    pub fn get(&self, id: Uuid) -> Option<Arc<Query>> {
+        self.queries.lock().get(&id).cloned()
+    }
+
+    pub fn len(&self) -> usize {
+        self.queries.lock().len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.queries.lock().is_empty()
+    }
+
+    /// Waits until no query runs.
+    pub async fn drained(&self) {
+        loop {
+            let changed = self.changed.notified();
+            if self.is_empty() {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    pub fn cancel_all(&self, reason: &Error) {
+        let queries: Vec<Arc<Query>> = self.queries.lock().values().cloned().collect();
+        for query in queries {
+            query.cancel(reason.clone());
+        }
+    }
+}
+
+/// Where a query's time went.
+#[derive(Debug, Clone, Copy)]
+pub enum Phase {
+    Planning,
+    Queued,
+    Execution,
+}
+
+impl Query {
+    pub fn submit(
+        submission: Submission,
+        meter: Arc<QueryMeter>,
+        history: Arc<History>,
+        running: Arc<RunningQueries>,
+    ) -> Arc<Self> {
+        let id = Uuid::new_v4();
+        let started = Instant::now();
+        let record = QueryRecord {
+            query_id: id,
+            user_name: submission.user_name.clone(),
+            workgroup: submission.workgroup,
+            database: submission.database,
+            state: QueryState::Queued,
+            query: submission.text,
+            submitted_at: Utc::now(),
+            completed_at: None,
+            planning: Duration::ZERO,
+            queued: Duration::ZERO,
+            execution: Duration::ZERO,
+            total: Duration::ZERO,
+            bytes_scanned: 0,
+            bytes_fetched: 0,
+            rows: 0,
+            cache_hit: false,
+            error_code: None,
+            error_message: None,
+            protocol: submission.protocol,
+            application_name: submission.application_name,
+        };
+        history.record(record.clone());
+        let query = Arc::new(Self {
+            id,
+            meter,
+            user: submission.user_name,
+            started,
+            deadline: submission.timeout.map(|timeout| started + timeout),
+            timeout: submission.timeout,
+            cancelled: CancellationToken::new(),
+            reason: Mutex::default(),
+            record: Mutex::new(record),
+            history,
+            running,
+        });
+        query.running.queries.lock().insert(id, Arc::clone(&query));
+        query
+    }
+
+    pub fn user(&self) -> &str {
+        &self.user
+    }
+
+    /// Stops the query wherever it is; it fails with `reason`.
+    pub fn cancel(&self, reason: Error) {
+        self.reason.lock().get_or_insert(reason);
+        self.cancelled.cancel();
+    }
+
+    fn cancellation(&self) -> Error {
+        let reason = self.reason.lock().clone();
+        reason.unwrap_or_else(|| {
+            Error::new(
+                Code::QueryCancelled,
+                "canceling statement due to user request",
+            )
+        })
+    }
+
+    fn timed_out(&self) -> Error {
+        let timeout = self.timeout.unwrap_or_default();
+        Error::new(
+            Code::StatementTimeout,
+            format!(
+                "canceling statement due to statement timeout of {} ms",
+                timeout.as_millis()
+            ),
+        )
+    }
+
+    /// Resolves when the query must stop, with the reason.
+    async fn stopped(&self) -> Error {
+        match self.deadline {
+            Some(deadline) => tokio::select! {
+                () = self.cancelled.cancelled() => self.cancellation(),
+                () = tokio::time::sleep_until(deadline.into()) => self.timed_out(),
+            },
+            None => {
+                self.cancelled.cancelled().await;
+                self.cancellation()
+            }
+        }
+    }
+
+    /// Runs one step of the query, unless it must stop first; `phase` is charged with the time.
+    pub async fn step<T>(&self, phase: Phase, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let before = Instant::now();
+        let result = tokio::select! {
+            biased;
+            error = self.stopped() => Err(error),
+            result = work => result,
+        };
+        self.spent(phase, before.elapsed());
+        result
+    }
+
+    pub fn spent(&self, phase: Phase, time: Duration) {
+        let mut record = self.record.lock();
+        match phase {
+            Phase::Planning => record.planning += time,
+            Phase::Queued => record.queued += time,
+            Phase::Execution => record.execution += time,
+        }
+    }
+
+    /// The query has found its place and runs.
+    pub fn runs(&self) {
+        let record = {
+            let mut record = self.record.lock();
+            if record.state.is_final() {
+                return;
+            }
+            record.state = QueryState::Running;
+            record.clone()
+        };
+        self.history.record(record);
+    }
+
+    pub fn served_from_cache(&self) {
+        self.record.lock().cache_hit = true;
+    }
+
+    /// Ends the query; only the first end counts.
+    pub fn finish(&self, rows: u64, outcome: std::result::Result<(), &Error>) {
+        let record = {
+            let mut record = self.record.lock();
+            if record.state.is_final() {
+                return;
+            }
+            record.state = match outcome {
+                Ok(()) => QueryState::Succeeded,
+                Err(error) => match error.code() {
+                    // Athena cancels a query that passes its workgroup's limit.
+                    Code::QueryCancelled | Code::StatementTimeout | Code::BytesScannedCutoff => {
+                        QueryState::Cancelled
+                    }
+                    _ => QueryState::Failed,
+                },
+            };
+            if let Err(error) = outcome {
+                record.error_code = Some(error.code().name().to_owned());
+                record.error_message = Some(error.message().to_owned());
+            }
+            record.completed_at = Some(Utc::now());
+            record.total = self.started.elapsed();
+            record.rows = rows;
+            if !record.cache_hit {
+                record.bytes_scanned = self.meter.scanned();
+                record.bytes_fetched = self.meter.fetched();
+            }
+            record.clone()
+        };
+        self.history.record(record);
+        self.running.queries.lock().remove(&self.id);
+        self.running.changed.notify_waiters();
+    }
+}
+
+/// A query's stream to its client: it can be cancelled, counts rows, and ends the query however it ends.
+pub struct QueryStream {
+    query: Arc<Query>,
+    inner: BatchStream,
+    stopped: Pin<Box<dyn Future<Output = Error> + Send>>,
+    since: Instant,
+    rows: u64,
+    done: bool,
+}
+
+impl QueryStream {
+    pub fn new(query: Arc<Query>, inner: BatchStream) -> Self {
+        let stopping = Arc::clone(&query);
+        Self {
+            query,
+            inner,
+            stopped: Box::pin(async move { stopping.stopped().await }),
+            since: Instant::now(),
+            rows: 0,
+            done: false,
+        }
+    }
+
+    fn end(&mut self, outcome: std::result::Result<(), &Error>) {
+        if !self.done {
+            self.done = true;
+            self.query.spent(Phase::Execution, self.since.elapsed());
+            self.query.finish(self.rows, outcome);
+        }
+    }
+}
+
+impl Stream for QueryStream {
+    type Item = Result<RecordBatch>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if self.done {
+            return Poll::Ready(None);
+        }
+        if let Poll::Ready(error) = self.stopped.as_mut().poll(context) {
+            self.end(Err(&error));
+            return Poll::Ready(Some(Err(error)));
+        }
+        match self.inner.as_mut().poll_next(context) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Some(Ok(batch))) => {
+                self.rows += batch.num_rows() as u64;
+                Poll::Ready(Some(Ok(batch)))
+            }
+            Poll::Ready(Some(Err(error))) => {
+                self.end(Err(&error));
+                Poll::Ready(Some(Err(error)))
+            }
+            Poll::Ready(None) => {
+                self.end(Ok(()));
+                Poll::Ready(None)
+            }
+        }
+    }
+}
+
+impl Drop for QueryStream {
+    fn drop(&mut self) {
+        let gone = Error::new(
+            Code::QueryCancelled,
+            "the client closed the result before its end",
+        );
+        self.end(Err(&gone));
+    }
+}

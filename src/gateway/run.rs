@@ -1,0 +1,245 @@
+//! The way of a query: resolve, plan, snapshot, reuse, admit, run.
+
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use datafusion::common::ScalarValue;
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::execution::SessionState;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
+use futures::{Stream, StreamExt};
+use sqlparser::ast;
+
+use super::query::{BatchStream, Phase, Query, QueryStream};
+use super::settings::ResultReuse;
+use super::{Gateway, Rows};
+use crate::engine::PlanSettings;
+use crate::error::{Error, Result, from_engine};
+use crate::lake::scan::QueryLake;
+use crate::results::{Lookup, ResultCache, ResultKey, Run, replay};
+use crate::view::snapshots::{self, Pinned};
+
+/// What a query runs with.
+#[derive(Debug, Clone)]
+pub struct QueryContext {
+    pub gateway: Arc<Gateway>,
+    pub query: Arc<Query>,
+    pub state: Arc<SessionState>,
+    pub lake: Arc<QueryLake>,
+    pub settings: PlanSettings,
+    pub reuse: ResultReuse,
+}
+
+/// Ends a query that did not come as far as a stream, whatever kept it from it.
+struct Unfinished(Option<Arc<Query>>);
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        if let Some(query) = self.0.take() {
+            let gone = Error::new(
+                crate::error::Code::QueryCancelled,
+                "the client went away before the query ran",
+            );
+            query.finish(0, Err(&gone));
+        }
+    }
+}
+
+impl QueryContext {
+    /// Plans a query in the principal's view, its parameters bound.
+    ///
+    /// Errors: names that do not resolve, types that do not fit, syntax the engine does not plan.
+    pub async fn plan(
+        &self,
+        statement: ast::Statement,
+        parameters: Vec<ScalarValue>,
+    ) -> Result<LogicalPlan> {
+        let plan = plan_statement(&self.state, statement).await?;
+        if parameters.is_empty() {
+            return Ok(plan);
+        }
+        plan.with_param_values(parameters).map_err(from_engine)
+    }
+
+    /// Optimises a plan and binds it to the files that it will read.
+    pub async fn pin(&self, plan: &LogicalPlan) -> Result<Pinned> {
+        let optimized = self.state.optimize(plan).map_err(from_engine)?;
+        snapshots::pin(optimized, &self.lake).await
+    }
+
+    pub async fn physical(&self, pinned: &LogicalPlan) -> Result<Arc<dyn ExecutionPlan>> {
+        self.state
+            .query_planner()
+            .create_physical_plan(pinned, self.state.as_ref())
+            .await
+            .map_err(from_engine)
+    }
+
+    /// Runs a query to a stream of rows. The query is recorded as ended when the stream is.
+    pub async fn run(
+        self,
+        statement: ast::Statement,
+        parameters: Vec<ScalarValue>,
+        expected: Option<&SchemaRef>,
+    ) -> Result<Rows> {
+        let mut unfinished = Unfinished(Some(Arc::clone(&self.query)));
+        let outcome = self.start(statement, parameters, expected).await;
+        match outcome {
+            Ok((schema, stream)) => {
+                unfinished.0 = None;
+                Ok(Rows {
+                    schema,
+                    tag: "SELECT",
+                    stream: Box::pin(QueryStream::new(Arc::clone(&self.query), stream)),
+                    query_id: Some(self.query.id),
+                })
+            }
+            Err(error) => {
+                self.query.finish(0, Err(&error));
+                Err(error)
+            }
+        }
+    }
+
+    async fn start(
+        &self,
+        statement: ast::Statement,
+        parameters: Vec<ScalarValue>,
+        expected: Option<&SchemaRef>,
+    ) -> Result<(SchemaRef, BatchStream)> {
+        let planning = async {
+            let plan = self.plan(statement, parameters).await?;
+            self.pin(&plan).await
+        };
+        let pinned = self.query.step(Phase::Planning, planning).await?;
+        let schema: SchemaRef = Arc::clone(pinned.plan.schema().inner());
+        if expected.is_some_and(|expected| !same_columns(expected, &schema)) {
+            return Err(
+                Error::not_supported("cached plan must not change result type")
+                    .with_hint("prepare the statement again"),
+            );
+        }
+
+        let cacheable =
+            self.reuse != ResultReuse::Off && pinned.closed && is_repeatable(&pinned.plan);
+        if !cacheable {
+            let run = ResultCache::private_run(&schema);
+            return self.lead(run, pinned, false).map(|stream| (schema, stream));
+        }
+        let keep = pinned.is_stable();
+        let key = Arc::new(ResultKey::new(
+            pinned.plan.clone(),
+            self.settings.clone(),
+            pinned.digest(),
+        ));
+        let fresh = self.reuse == ResultReuse::Fresh;
+        loop {
+            match self.gateway.results.lookup(&key, &schema, fresh) {
+                Lookup::Hit(result) => {
+                    self.query.served_from_cache();
+                    self.query.runs();
+                    return Ok((schema, replay(result)));
+                }
+                Lookup::Follow(follower) => {
+                    let waited = async { Ok(follower.wait().await) };
+                    if let Some(result) = self.query.step(Phase::Queued, waited).await? {
+                        self.query.served_from_cache();
+                        self.query.runs();
+                        return Ok((schema, replay(Arc::new(result))));
+                    }
+                }
+                Lookup::Lead(run) => {
+                    return self.lead(run, pinned, keep).map(|stream| (schema, stream));
+                }
+            }
+        }
+    }
+
+    /// Starts a run on the query threads and reads it. The run goes on while anyone reads it.
+    fn lead(&self, run: Arc<Run>, pinned: Pinned, keep: bool) -> Result<BatchStream> {
+        let reader = run.reader()?;
+        let context = self.clone();
+        let start = async move {
+            let before = std::time::Instant::now();
+            let place = context.gateway.admission.admit().await?;
+            context.query.spent(Phase::Queued, before.elapsed());
+            context.query.runs();
+            let before = std::time::Instant::now();
+            let plan = context.physical(&pinned.plan).await?;
+            context.query.spent(Phase::Planning, before.elapsed());
+            let stream = execute(&plan, &context.state)?;
+            // The place is given back when the stream has ended.
+            Ok(stream.map(move |batch| {
+                let _place = &place;
+                batch
+            }))
+        };
+        self.gateway
+            .engine
+            .cpu()
+            .spawn(run.execute(start, keep))
+            .ok_or_else(|| {
+                Error::new(
+                    crate::error::Code::ShuttingDown,
+                    "the server is shutting down",
+                )
+            })?;
+        Ok(reader.into_stream())
+    }
+}
+
+/// Plans a statement that only reads.
+pub async fn plan_statement(
+    state: &SessionState,
+    statement: ast::Statement,
+) -> Result<LogicalPlan> {
+    let statement = datafusion::sql::parser::Statement::Statement(Box::new(statement));
+    let plan = state
+        .statement_to_plan(statement)
+        .await
+        .map_err(from_engine)?;
+    let only_reads = datafusion::execution::context::SQLOptions::new()
+        .with_allow_ddl(false)
+        .with_allow_dml(false)
+        .with_allow_statements(false);
+    only_reads.verify_plan(&plan).map_err(from_engine)?;
+    Ok(plan)
+}
+
+/// Executes a plan on the runtime of the caller.
+pub fn execute(
+    plan: &Arc<dyn ExecutionPlan>,
+    state: &SessionState,
+) -> Result<impl Stream<Item = Result<RecordBatch>> + Send + use<>> {
+    let stream = execute_stream(Arc::clone(plan), state.task_ctx()).map_err(from_engine)?;
+    Ok(stream.map(|batch| batch.map_err(from_engine)))
+}
+
+fn same_columns(a: &SchemaRef, b: &SchemaRef) -> bool {
+    a.fields().len() == b.fields().len()
+        && a.fields()
+            .iter()
+            .zip(b.fields())
+            .all(|(a, b)| a.name() == b.name() && a.data_type() == b.data_type())
+}
+
+/// Whether running the plan again over the same files gives the same rows.
+fn is_repeatable(plan: &LogicalPlan) -> bool {
+    let mut repeatable = true;
+    let walked = plan.apply_with_subqueries(|node| {
+        node.apply_expressions(|expr| {
+            if expr.is_volatile() {
+                repeatable = false;
+            }
+            Ok(TreeNodeRecursion::Continue)
+        })?;
+        Ok(if repeatable {
+            TreeNodeRecursion::Continue
+        } else {
+            TreeNodeRecursion::Stop
+        })
+    });
+    walked.is_ok() && repeatable
+}

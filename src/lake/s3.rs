@@ -1,0 +1,208 @@
+//! S3 and what speaks its protocol: stores of lake roots, with credentials that are refreshed when they expire.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use async_trait::async_trait;
+use aws_config::default_provider::credentials::DefaultCredentialsChain;
+use aws_config::default_provider::region::DefaultRegionChain;
+use aws_config::provider_config::ProviderConfig;
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::ProvideCredentials;
+use aws_smithy_http_client::tls;
+use object_store::aws::{AmazonS3Builder, AwsCredential};
+use object_store::client::SpawnedReqwestConnector;
+use object_store::path::Path;
+use object_store::{ClientOptions, CredentialProvider, RetryConfig};
+use tokio::runtime::Handle;
+use tokio::sync::Mutex;
+
+use super::roots::Backing;
+use crate::error::{Code, Error, Result};
+
+/// Credentials are renewed this long before they expire.
+const RENEW_BEFORE: Duration = Duration::from_secs(120);
+
+/// Used where neither the configuration nor AWS's own files name a region; most S3-compatible servers ignore it.
+const DEFAULT_REGION: &str = "us-east-1";
+
+/// How one S3 root is reached. What is `None` comes from the usual AWS variables and files.
+#[derive(Clone, Default)]
+pub struct S3Options {
+    pub endpoint: Option<String>,
+    pub region: Option<String>,
+    /// `endpoint/bucket/key` rather than `bucket.endpoint/key`; default with an endpoint.
+    pub path_style: Option<bool>,
+    pub access_key_id: Option<String>,
+    pub secret_access_key: Option<String>,
+    pub session_token: Option<String>,
+    pub profile: Option<String>,
+}
+
+impl fmt::Debug for S3Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("S3Options")
+            .field("endpoint", &self.endpoint)
+            .field("region", &self.region)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Opens the bucket and prefix that `url` names. Requests are made on `io`, whatever runtime polls them.
+///
+/// Errors: a URL without a bucket, options that do not fit together.
+pub async fn open(url: &str, options: &S3Options, io: &Handle) -> Result<Backing> {
+    let invalid = |why: String| Error::invalid(format!("lake root {url}: {why}"));
+    let rest = url.strip_prefix("s3://").ok_or_else(|| {
+        invalid("an S3 root begins with s3://; a directory needs a path".to_owned())
+    })?;
+    let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+    let prefix = Path::parse(prefix.trim_end_matches('/')).map_err(|e| invalid(e.to_string()))?;
+    let endpoint = options.endpoint.clone().or_else(endpoint_from_environment);
+    let region = match &options.region {
+        Some(region) => region.clone(),
+        None => match DefaultRegionChain::builder().build().region().await {
+            Some(region) => region.to_string(),
+            None => DEFAULT_REGION.to_owned(),
+        },
+    };
+    let path_style = options.path_style.unwrap_or(endpoint.is_some());
+    let allow_http = endpoint
+        .as_ref()
+        .is_some_and(|endpoint| endpoint.starts_with("http://"));
+    let mut builder = AmazonS3Builder::new()
+        .with_bucket_name(bucket)
+        .with_region(region)
+        .with_virtual_hosted_style_request(!path_style)
+        .with_client_options(
+            ClientOptions::new()
+                .with_allow_http(allow_http)
+                .with_connect_timeout(Duration::from_secs(5))
+                .with_timeout(Duration::from_secs(60)),
+        )
+        .with_retry(RetryConfig {
+            max_retries: 5,
+            retry_timeout: Duration::from_secs(60),
+            ..RetryConfig::default()
+        })
+        .with_http_connector(SpawnedReqwestConnector::new(io.clone()));
+    if let Some(endpoint) = endpoint {
+        let endpoint = if path_style {
+            endpoint
+        } else {
+            with_bucket(&endpoint, bucket)
+        };
+        builder = builder.with_endpoint(endpoint);
+    }
+    builder = match (&options.access_key_id, &options.secret_access_key) {
+        (Some(key), Some(secret)) => {
+            let mut builder = builder
+                .with_access_key_id(key)
+                .with_secret_access_key(secret);
+            if let Some(token) = &options.session_token {
+                builder = builder.with_token(token);
+            }
+            builder
+        }
+        _ => builder.with_credentials(Arc::new(
+            AwsChain::new(options.profile.as_deref(), io).await,
+        )),
+    };
+    let store = builder.build().map_err(|e| invalid(e.to_string()))?;
+    Ok(Backing::Remote {
+        store: Arc::new(store),
+        prefix,
+    })
+}
+
+fn endpoint_from_environment() -> Option<String> {
+    ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"]
+        .iter()
+        .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
+}
+
+/// The virtual-hosted form of an endpoint.
+fn with_bucket(endpoint: &str, bucket: &str) -> String {
+    match endpoint.split_once("://") {
+        Some((scheme, host)) => format!("{scheme}://{bucket}.{host}"),
+        None => endpoint.to_owned(),
+    }
+}
+
+/// AWS's own order: environment, files and profiles, web identity, container and instance roles.
+struct AwsChain {
+    chain: Arc<DefaultCredentialsChain>,
+    io: Handle,
+    current: Mutex<Option<(Arc<AwsCredential>, Option<SystemTime>)>>,
+}
+
+impl fmt::Debug for AwsChain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AwsChain").finish_non_exhaustive()
+    }
+}
+
+impl AwsChain {
+    async fn new(profile: Option<&str>, io: &Handle) -> Self {
+        let http = aws_smithy_http_client::Builder::new()
+            .tls_provider(tls::Provider::Rustls(
+                tls::rustls_provider::CryptoMode::Ring,
+            ))
+            .build_https();
+        let provider = ProviderConfig::with_default_region()
+            .await
+            .with_http_client(http);
+        let mut chain = DefaultCredentialsChain::builder().configure(provider);
+        if let Some(profile) = profile {
+            chain = chain.profile_name(profile);
+        }
+        Self {
+            chain: Arc::new(chain.build().await),
+            io: io.clone(),
+            current: Mutex::default(),
+        }
+    }
+
+    async fn load(&self) -> Result<Credentials> {
+        let chain = Arc::clone(&self.chain);
+        let loaded = self
+            .io
+            .spawn(async move { chain.provide_credentials().await })
+            .await;
+        let loaded = loaded.map_err(|e| Error::internal(format!("AWS credentials: {e}")))?;
+        loaded.map_err(|e| {
+            Error::new(
+                Code::Storage,
+                format!("no AWS credentials: {}", aws_smithy_types::error::display::DisplayErrorContext(&e)),
+            )
+            .with_hint("set access_key_id and secret_access_key of the lake root, or AWS's usual variables and files")
+        })
+    }
+}
+
+#[async_trait]
+impl CredentialProvider for AwsChain {
+    type Credential = AwsCredential;
+
+    async fn get_credential(&self) -> object_store::Result<Arc<AwsCredential>> {
+        let mut current = self.current.lock().await;
+        if let Some((credential, expiry)) = &*current
+            && expiry.is_none_or(|expiry| expiry > SystemTime::now() + RENEW_BEFORE)
+        {
+            return Ok(Arc::clone(credential));
+        }
+        let loaded = self.load().await.map_err(super::meter::store_error)?;
+        let credential = Arc::new(AwsCredential {
+            key_id: loaded.access_key_id().to_owned(),
+            secret_key: loaded.secret_access_key().to_owned(),
+            token: loaded.session_token().map(ToOwned::to_owned),
+        });
+        // Files that are edited have no expiry: look again now and then.
+        let expiry = loaded
+            .expiry()
+            .or_else(|| SystemTime::now().checked_add(Duration::from_secs(900)));
+        *current = Some((Arc::clone(&credential), expiry));
+        Ok(credential)
+    }
+}
