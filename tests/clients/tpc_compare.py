@@ -266,6 +266,7 @@ def postgres(connection_file):
             cursor.execute(sql)
             return [column.name for column in cursor.description], cursor.fetchall()
 
+    run.connection = connections.get
     return run
 
 

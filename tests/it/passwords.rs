@@ -73,8 +73,8 @@ async fn administrators_lost_password_is_reset_offline() {
     let dir = temp.path().join("lake");
     let mut server = Server::demo(&dir, &Options::default(), &[]);
     let old = server.password("admin").to_owned();
-    let arguments = server_reset_arguments(&dir);
-    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let state = dir.join(".lakegate");
+    let arguments = ["reset-password", "admin", "--state-dir", state.to_str().unwrap(), "--password-file", "-"];
     let (status, stdout, stderr) = Server::command(&arguments, "a new secret phrase\n");
     assert!(!status.success(), "a reset while the server runs must be refused: {stdout}{stderr}");
     server.signal("TERM");
@@ -85,9 +85,6 @@ async fn administrators_lost_password_is_reset_offline() {
     let server = Server::demo(&dir, &Options::default(), &[]);
     server.connect_as("admin", "a new secret phrase", "awsdatacatalog").await;
     assert!(server.try_connect("admin", &old, "awsdatacatalog").await.is_err());
-}
-
-/// The command of `lakegate --help` that resets a password; it reads the new one from its input.
-fn server_reset_arguments(dir: &std::path::Path) -> Vec<String> {
-    ["reset-password", "admin", "--dir", dir.to_str().unwrap()].map(str::to_owned).to_vec()
+    let (status, _, stderr) = Server::command(&["reset-password", "nobody", "--state-dir", "/no/such/state"], "");
+    assert!(!status.success() && stderr.contains("/no/such/state"), "{stderr}");
 }

@@ -259,7 +259,9 @@ pub async fn serving(dir: &Path, roots: &str) -> (Server, Client) {
         "[server]\nstate_dir = {state:?}\n[postgres]\nlisten = \"127.0.0.1:0\"\n[http]\nlisten = \"127.0.0.1:0\"\n{roots}"
     );
     fs::write(&configuration, text).unwrap();
-    let server = Server::serve(dir, &configuration, &[]);
+    let mut server = Server::serve(dir, &configuration, &[]);
+    let password = fs::read_to_string(state.join("initial-admin-password")).unwrap();
+    server.knows("admin", password.trim());
     let admin = server.connect("admin").await;
     (server, admin)
 }

@@ -1,0 +1,182 @@
+//! What the Gateway costs: TPC-H through it, result reuse off, against bare DataFusion in the same process on the
+//! same files with the same settings. Interleaved pairs; the figure is the median of the pairs' ratios.
+//!
+//! ```text
+//! cargo bench --bench gateway_overhead                  # SF 1, 7 pairs a query
+//! LAKEGATE_BENCH_SF=0.1 LAKEGATE_BENCH_PAIRS=3 cargo bench --bench gateway_overhead
+//! ```
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use datafusion::prelude::{ParquetReadOptions, SessionConfig, SessionContext};
+use futures::StreamExt;
+use lakegate::engine::{Engine, EngineOptions};
+use lakegate::gateway::{Execution, Gateway, GatewayParts, Login, Protocol, Session};
+use lakegate::lake::parquet::FooterCache;
+use lakegate::lake::roots::{Backing, Roots};
+use lakegate::results::ResultCache;
+use lakegate::telemetry::history::History;
+use lakegate::workgroup::Admission;
+use lakegate_catalog::access::{ADMINISTRATORS, ScramVerifier};
+use lakegate_catalog::store::{Control, Metastore, SqliteStore};
+use lakegate_demo::DemoOptions;
+
+const BATCH_SIZE: usize = 8192;
+const MEMORY: usize = 12 << 30;
+
+fn setting<T: std::str::FromStr>(name: &str, default: T) -> T {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
+}
+
+fn main() {
+    let scale: f64 = setting("LAKEGATE_BENCH_SF", 1.0);
+    let pairs: usize = setting("LAKEGATE_BENCH_PAIRS", 7);
+    let lake = lake(scale);
+    let threads = std::thread::available_parallelism().map_or(2, Into::into);
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build().unwrap();
+    runtime.block_on(async {
+        let state = tempfile::tempdir().unwrap();
+        let session = session(&lake, state.path(), threads).await;
+        let bare = bare(&lake, threads).await;
+        println!("TPC-H SF {scale}, {pairs} pairs a query, {threads} threads, medians in milliseconds");
+        println!("query   gateway      bare   ratio");
+        let mut ratios = Vec::new();
+        for number in 1..=22 {
+            let sql = query(number);
+            let rows = (through_gateway(&session, &sql).await, through_bare(&bare, &sql).await);
+            assert_eq!(rows.0, rows.1, "q{number:02}: rows of the gateway and of bare DataFusion");
+            let mut times: Vec<(Duration, Duration)> = Vec::with_capacity(pairs);
+            for pair in 0..pairs {
+                // Who goes first changes, so that what the first leaves in the machine's caches helps both.
+                times.push(if pair % 2 == 0 {
+                    let gateway = timed(through_gateway(&session, &sql)).await;
+                    (gateway, timed(through_bare(&bare, &sql)).await)
+                } else {
+                    let bare = timed(through_bare(&bare, &sql)).await;
+                    (timed(through_gateway(&session, &sql)).await, bare)
+                });
+            }
+            let ratio = median(times.iter().map(|(gateway, bare)| gateway.as_secs_f64() / bare.as_secs_f64()).collect());
+            let gateway = median(times.iter().map(|(gateway, _)| gateway.as_secs_f64() * 1e3).collect());
+            let bare = median(times.iter().map(|(_, bare)| bare.as_secs_f64() * 1e3).collect());
+            println!("q{number:02}   {gateway:9.2} {bare:9.2}   {ratio:.3}");
+            ratios.push(ratio);
+        }
+        println!("median ratio {:.3}", median(ratios));
+    });
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    if values.len() % 2 == 1 { values[middle] } else { (values[middle - 1] + values[middle]) / 2.0 }
+}
+
+async fn timed(run: impl Future<Output = usize>) -> Duration {
+    let start = Instant::now();
+    run.await;
+    start.elapsed()
+}
+
+/// Made once for each scale factor, and kept.
+fn lake(scale: f64) -> PathBuf {
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("bench-sf{scale}"));
+    let mut options = DemoOptions::new(&dir);
+    options.scale = 0.0001;
+    options.tpch = Some(scale);
+    lakegate_demo::generate(&options, &mut |_| ()).unwrap();
+    dir
+}
+
+fn query(number: usize) -> String {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/tpc/tpch/q{number:02}.sql"));
+    let text = std::fs::read_to_string(file).unwrap();
+    text.lines().filter(|line| !line.starts_with("--")).collect::<Vec<_>>().join("\n").trim_end_matches(';').to_owned()
+}
+
+/// The Gateway as the server builds it, and an administrator's session on the database `tpch`.
+async fn session(lake: &Path, state: &Path, threads: usize) -> Arc<Session> {
+    let store = Arc::new(SqliteStore::open(state.join("catalog.db")).unwrap());
+    let control: Arc<dyn Control> = Arc::clone(&store) as _;
+    let metastore: Arc<dyn Metastore> = store;
+    control.create_user("admin", ScramVerifier::from_password("only for this bench").unwrap(), true).await.unwrap();
+    control.grant_role(ADMINISTRATORS, "admin").await.unwrap();
+    let directory = Backing::Directory { path: lake.to_owned(), excluded: Vec::new() };
+    let gateway = Gateway::new(GatewayParts {
+        engine: Engine::open(&EngineOptions {
+            memory_limit: MEMORY,
+            spill_dir: state.join("spill"),
+            spill_limit: 1 << 30,
+            threads,
+            batch_size: BATCH_SIZE,
+        })
+        .unwrap(),
+        roots: Arc::new(Roots::open(vec![(format!("s3://{}/", lakegate_demo::BUCKET), directory)]).unwrap()),
+        footers: FooterCache::new(256 << 20),
+        metastore,
+        control,
+        results: ResultCache::new(0, 0),
+        admission: Admission::new(threads * 4, 1000),
+        history: History::open(&state.join("history.db"), Duration::from_secs(3600)).unwrap(),
+        max_connections: 10,
+        max_statistics_files: 4096,
+    });
+    let login = Login {
+        user: "admin",
+        database: None,
+        application_name: Some("gateway_overhead"),
+        client_addr: SocketAddr::from(([127, 0, 0, 1], 0)),
+        protocol: Protocol::Postgres,
+    };
+    let session = gateway.connect(login).await.unwrap();
+    let mut options = DemoOptions::new(lake);
+    options.tpch = Some(1.0);
+    for statement in lakegate_demo::setup_sql(&options) {
+        if statement.contains(" tpch") {
+            session.run_to_end(&statement).await.unwrap_or_else(|error| panic!("{statement}: {error}"));
+        }
+    }
+    for statement in ["SET result_reuse = off", "USE tpch"] {
+        session.run_to_end(statement).await.unwrap();
+    }
+    session
+}
+
+/// DataFusion with the engine's settings and its own listing tables.
+async fn bare(lake: &Path, threads: usize) -> SessionContext {
+    let mut config = SessionConfig::new().with_target_partitions(threads).with_batch_size(BATCH_SIZE);
+    config.options_mut().sql_parser.default_null_ordering = "nulls_last".to_owned();
+    let context = SessionContext::new_with_config(config);
+    for entry in std::fs::read_dir(lake.join("tpch")).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        context.register_parquet(name, path.to_str().unwrap(), ParquetReadOptions::default()).await.unwrap();
+    }
+    context
+}
+
+async fn through_gateway(session: &Session, sql: &str) -> usize {
+    let parsed = session.parse(sql).unwrap().remove(0);
+    let prepared = session.prepare(parsed, &[]).await.unwrap();
+    let Execution::Rows(mut rows) = session.execute(&prepared, Vec::new()).await.unwrap() else {
+        panic!("a query gives rows");
+    };
+    let mut count = 0;
+    while let Some(batch) = rows.stream.next().await {
+        count += batch.unwrap().num_rows();
+    }
+    count
+}
+
+async fn through_bare(context: &SessionContext, sql: &str) -> usize {
+    let mut stream = context.sql(sql).await.unwrap().execute_stream().await.unwrap();
+    let mut count = 0;
+    while let Some(batch) = stream.next().await {
+        count += batch.unwrap().num_rows();
+    }
+    count
+}
