@@ -5,7 +5,12 @@
 //! cargo bench --bench gateway_overhead                  # SF 1, 7 pairs a query
 //! LAKEGATE_BENCH_SF=0.1 LAKEGATE_BENCH_PAIRS=3 cargo bench --bench gateway_overhead
 //! ```
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::large_futures
+)]
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -29,7 +34,10 @@ const BATCH_SIZE: usize = 8192;
 const MEMORY: usize = 12 << 30;
 
 fn setting<T: std::str::FromStr>(name: &str, default: T) -> T {
-    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
+    std::env::var(name)
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(default)
 }
 
 fn main() {
@@ -37,18 +45,30 @@ fn main() {
     let pairs: usize = setting("LAKEGATE_BENCH_PAIRS", 7);
     let lake = lake(scale);
     let threads = std::thread::available_parallelism().map_or(2, Into::into);
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(threads)
+        .enable_all()
+        .build()
+        .unwrap();
     runtime.block_on(async {
         let state = tempfile::tempdir().unwrap();
         let session = session(&lake, state.path(), threads).await;
         let bare = bare(&lake, threads).await;
-        println!("TPC-H SF {scale}, {pairs} pairs a query, {threads} threads, medians in milliseconds");
+        println!(
+            "TPC-H SF {scale}, {pairs} pairs a query, {threads} threads, medians in milliseconds"
+        );
         println!("query   gateway      bare   ratio");
         let mut ratios = Vec::new();
         for number in 1..=22 {
             let sql = query(number);
-            let rows = (through_gateway(&session, &sql).await, through_bare(&bare, &sql).await);
-            assert_eq!(rows.0, rows.1, "q{number:02}: rows of the gateway and of bare DataFusion");
+            let rows = (
+                through_gateway(&session, &sql).await,
+                through_bare(&bare, &sql).await,
+            );
+            assert_eq!(
+                rows.0, rows.1,
+                "q{number:02}: rows of the gateway and of bare DataFusion"
+            );
             let mut times: Vec<(Duration, Duration)> = Vec::with_capacity(pairs);
             for pair in 0..pairs {
                 // Who goes first changes, so that what the first leaves in the machine's caches helps both.
@@ -60,9 +80,24 @@ fn main() {
                     (timed(through_gateway(&session, &sql)).await, bare)
                 });
             }
-            let ratio = median(times.iter().map(|(gateway, bare)| gateway.as_secs_f64() / bare.as_secs_f64()).collect());
-            let gateway = median(times.iter().map(|(gateway, _)| gateway.as_secs_f64() * 1e3).collect());
-            let bare = median(times.iter().map(|(_, bare)| bare.as_secs_f64() * 1e3).collect());
+            let ratio = median(
+                times
+                    .iter()
+                    .map(|(gateway, bare)| gateway.as_secs_f64() / bare.as_secs_f64())
+                    .collect(),
+            );
+            let gateway = median(
+                times
+                    .iter()
+                    .map(|(gateway, _)| gateway.as_secs_f64() * 1e3)
+                    .collect(),
+            );
+            let bare = median(
+                times
+                    .iter()
+                    .map(|(_, bare)| bare.as_secs_f64() * 1e3)
+                    .collect(),
+            );
             println!("q{number:02}   {gateway:9.2} {bare:9.2}   {ratio:.3}");
             ratios.push(ratio);
         }
@@ -73,7 +108,11 @@ fn main() {
 fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     let middle = values.len() / 2;
-    if values.len() % 2 == 1 { values[middle] } else { (values[middle - 1] + values[middle]) / 2.0 }
+    if values.len() % 2 == 1 {
+        values[middle]
+    } else {
+        (values[middle - 1] + values[middle]) / 2.0
+    }
 }
 
 async fn timed(run: impl Future<Output = usize>) -> Duration {
@@ -93,9 +132,15 @@ fn lake(scale: f64) -> PathBuf {
 }
 
 fn query(number: usize) -> String {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/tpc/tpch/q{number:02}.sql"));
+    let file =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/tpc/tpch/q{number:02}.sql"));
     let text = std::fs::read_to_string(file).unwrap();
-    text.lines().filter(|line| !line.starts_with("--")).collect::<Vec<_>>().join("\n").trim_end_matches(';').to_owned()
+    text.lines()
+        .filter(|line| !line.starts_with("--"))
+        .collect::<Vec<_>>()
+        .join("\n")
+        .trim_end_matches(';')
+        .to_owned()
 }
 
 /// The Gateway as the server builds it, and an administrator's session on the database `tpch`.
@@ -103,9 +148,19 @@ async fn session(lake: &Path, state: &Path, threads: usize) -> Arc<Session> {
     let store = Arc::new(SqliteStore::open(state.join("catalog.db")).unwrap());
     let control: Arc<dyn Control> = Arc::clone(&store) as _;
     let metastore: Arc<dyn Metastore> = store;
-    control.create_user("admin", ScramVerifier::from_password("only for this bench").unwrap(), true).await.unwrap();
+    control
+        .create_user(
+            "admin",
+            ScramVerifier::from_password("only for this bench").unwrap(),
+            true,
+        )
+        .await
+        .unwrap();
     control.grant_role(ADMINISTRATORS, "admin").await.unwrap();
-    let directory = Backing::Directory { path: lake.to_owned(), excluded: Vec::new() };
+    let directory = Backing::Directory {
+        path: lake.to_owned(),
+        excluded: Vec::new(),
+    };
     let gateway = Gateway::new(GatewayParts {
         engine: Engine::open(&EngineOptions {
             memory_limit: MEMORY,
@@ -115,7 +170,13 @@ async fn session(lake: &Path, state: &Path, threads: usize) -> Arc<Session> {
             batch_size: BATCH_SIZE,
         })
         .unwrap(),
-        roots: Arc::new(Roots::open(vec![(format!("s3://{}/", lakegate_demo::BUCKET), directory)]).unwrap()),
+        roots: Arc::new(
+            Roots::open(vec![(
+                format!("s3://{}/", lakegate_demo::BUCKET),
+                directory,
+            )])
+            .unwrap(),
+        ),
         footers: FooterCache::new(256 << 20),
         metastore,
         control,
@@ -137,7 +198,10 @@ async fn session(lake: &Path, state: &Path, threads: usize) -> Arc<Session> {
     options.tpch = Some(1.0);
     for statement in lakegate_demo::setup_sql(&options) {
         if statement.contains(" tpch") {
-            session.run_to_end(&statement).await.unwrap_or_else(|error| panic!("{statement}: {error}"));
+            session
+                .run_to_end(&statement)
+                .await
+                .unwrap_or_else(|error| panic!("{statement}: {error}"));
         }
     }
     for statement in ["SET result_reuse = off", "USE tpch"] {
@@ -148,13 +212,18 @@ async fn session(lake: &Path, state: &Path, threads: usize) -> Arc<Session> {
 
 /// DataFusion with the engine's settings and its own listing tables.
 async fn bare(lake: &Path, threads: usize) -> SessionContext {
-    let mut config = SessionConfig::new().with_target_partitions(threads).with_batch_size(BATCH_SIZE);
+    let mut config = SessionConfig::new()
+        .with_target_partitions(threads)
+        .with_batch_size(BATCH_SIZE);
     config.options_mut().sql_parser.default_null_ordering = "nulls_last".to_owned();
     let context = SessionContext::new_with_config(config);
     for entry in std::fs::read_dir(lake.join("tpch")).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_str().unwrap();
-        context.register_parquet(name, path.to_str().unwrap(), ParquetReadOptions::default()).await.unwrap();
+        context
+            .register_parquet(name, path.to_str().unwrap(), ParquetReadOptions::default())
+            .await
+            .unwrap();
     }
     context
 }
@@ -173,7 +242,13 @@ async fn through_gateway(session: &Session, sql: &str) -> usize {
 }
 
 async fn through_bare(context: &SessionContext, sql: &str) -> usize {
-    let mut stream = context.sql(sql).await.unwrap().execute_stream().await.unwrap();
+    let mut stream = context
+        .sql(sql)
+        .await
+        .unwrap()
+        .execute_stream()
+        .await
+        .unwrap();
     let mut count = 0;
     while let Some(batch) = stream.next().await {
         count += batch.unwrap().num_rows();

@@ -20,7 +20,10 @@ async fn state_of(client: &Client, marker: &str) -> Option<String> {
 }
 
 async fn running(client: &Client, marker: &str) {
-    eventually("the query to run", async || (state_of(client, marker).await.as_deref() == Some("RUNNING")).then_some(())).await;
+    eventually("the query to run", async || {
+        (state_of(client, marker).await.as_deref() == Some("RUNNING")).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -35,7 +38,10 @@ async fn cancel_request_stops_a_running_query_and_the_connection_goes_on() {
     });
     assert_eq!(failure.code, "57014");
     assert_eq!(victim.value("SELECT 1").await, "1");
-    assert_eq!(state_of(&admin, "cancelled").await.as_deref(), Some("CANCELLED"));
+    assert_eq!(
+        state_of(&admin, "cancelled").await.as_deref(),
+        Some("CANCELLED")
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -49,7 +55,10 @@ async fn cancel_key_of_one_connection_does_not_touch_another() {
         running(&admin, "untouched").await;
         other.cancel().await;
         tokio::time::sleep(Duration::from_millis(300)).await;
-        assert_eq!(state_of(&admin, "untouched").await.as_deref(), Some("RUNNING"));
+        assert_eq!(
+            state_of(&admin, "untouched").await.as_deref(),
+            Some("RUNNING")
+        );
         victim.cancel().await;
     });
     assert_eq!(failure.code, "57014");
@@ -86,11 +95,16 @@ async fn client_that_vanishes_takes_its_query_with_it_within_a_second() {
     client.kill().await.unwrap();
     let gone = Instant::now();
     eventually("the query of a dead client to end", async || {
-        state_of(&admin, "vanished").await.filter(|state| state != "RUNNING")
+        state_of(&admin, "vanished")
+            .await
+            .filter(|state| state != "RUNNING")
     })
     .await;
     let took = gone.elapsed();
-    assert!(took < Duration::from_secs(10), "noticed after {took:?} only");
+    assert!(
+        took < Duration::from_secs(10),
+        "noticed after {took:?} only"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -106,8 +120,13 @@ async fn kill_query_is_for_its_owner_and_for_administrators() {
             .value("SELECT query_id FROM system.queries WHERE query LIKE '%/* killed */%' AND state = 'RUNNING' AND query NOT LIKE '%system.queries%'")
             .await;
         let refused = scientist.fails(&format!("KILL QUERY '{id}'")).await;
-        let missing = scientist.fails("KILL QUERY '00000000-0000-0000-0000-000000000000'").await;
-        assert_eq!(refused.code, missing.code, "what is another's looks as if it were not there");
+        let missing = scientist
+            .fails("KILL QUERY '00000000-0000-0000-0000-000000000000'")
+            .await;
+        assert_eq!(
+            refused.code, missing.code,
+            "what is another's looks as if it were not there"
+        );
         assert_eq!(state_of(&admin, "killed").await.as_deref(), Some("RUNNING"));
         admin.run(&format!("KILL QUERY '{id}'")).await;
     });
@@ -117,9 +136,16 @@ async fn kill_query_is_for_its_owner_and_for_administrators() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn queries_beyond_the_concurrency_limit_wait_and_those_beyond_the_queue_are_refused() {
-    let server = Server::private(&[("LAKEGATE_QUERIES__MAX_CONCURRENT", "1"), ("LAKEGATE_QUERIES__MAX_QUEUED", "1")]);
+    let server = Server::private(&[
+        ("LAKEGATE_QUERIES__MAX_CONCURRENT", "1"),
+        ("LAKEGATE_QUERIES__MAX_QUEUED", "1"),
+    ]);
     let admin = server.connect("admin").await;
-    let (first, second, third) = (server.connect("admin").await, server.connect("admin").await, server.connect("admin").await);
+    let (first, second, third) = (
+        server.connect("admin").await,
+        server.connect("admin").await,
+        server.connect("admin").await,
+    );
     let long = forever("first");
     let waiting = "SELECT /* second */ sum(total) FROM curated.orders";
     let (failure, answer, ()) = tokio::join!(first.fails(&long), second.rows(waiting), async {
@@ -128,7 +154,9 @@ async fn queries_beyond_the_concurrency_limit_wait_and_those_beyond_the_queue_ar
             (state_of(&admin, "second").await.as_deref() == Some("QUEUED")).then_some(())
         })
         .await;
-        let refused = third.fails("SELECT sum(quantity) FROM curated.orders").await;
+        let refused = third
+            .fails("SELECT sum(quantity) FROM curated.orders")
+            .await;
         assert_eq!(refused.code, "53400", "{refused:?}");
         first.cancel().await;
     });

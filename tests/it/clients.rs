@@ -37,25 +37,41 @@ fn psql_lists_all_tables_of_all_schemas_that_are_granted() {
         assert!(shown.contains(table), "{shown}");
     }
     let shown = command("scientist", "awsdatacatalog", "\\dt *.*");
-    assert!(shown.contains("customers") && !shown.contains("sales_fact") && !shown.contains("raw"), "{shown}");
+    assert!(
+        shown.contains("customers") && !shown.contains("sales_fact") && !shown.contains("raw"),
+        "{shown}"
+    );
 }
 
 #[test]
 fn psql_describes_a_table_with_its_types() {
     let shown = command("admin", "awsdatacatalog", "\\d curated.orders");
     for line in [
-        "order_id | text", "quantity | integer", "price | numeric(10,2)", "total | numeric(10,2)",
-        "created_at | timestamp without time zone", "order_date | date",
+        "order_id | text",
+        "quantity | integer",
+        "price | numeric(10,2)",
+        "total | numeric(10,2)",
+        "created_at | timestamp without time zone",
+        "order_date | date",
     ] {
-        let flat: Vec<String> = shown.lines().map(|l| l.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
-        assert!(flat.iter().any(|shown| shown.starts_with(line)), "{line} is not in\n{shown}");
+        let flat: Vec<String> = shown
+            .lines()
+            .map(|l| l.split_whitespace().collect::<Vec<_>>().join(" "))
+            .collect();
+        assert!(
+            flat.iter().any(|shown| shown.starts_with(line)),
+            "{line} is not in\n{shown}"
+        );
     }
 }
 
 #[test]
 fn psql_describes_only_granted_columns() {
     let shown = command("scientist", "awsdatacatalog", "\\d curated.customers");
-    assert!(shown.contains("segment") && !shown.contains("email") && !shown.contains("phone"), "{shown}");
+    assert!(
+        shown.contains("segment") && !shown.contains("email") && !shown.contains("phone"),
+        "{shown}"
+    );
 }
 
 #[test]
@@ -67,12 +83,27 @@ fn psql_lists_databases_and_schemas() {
         assert!(shown.contains(schema), "{shown}");
     }
     let shown = command("scientist", "awsdatacatalog", "\\dn");
-    assert!(shown.contains("curated") && !shown.contains("raw"), "{shown}");
+    assert!(
+        shown.contains("curated") && !shown.contains("raw"),
+        "{shown}"
+    );
 }
 
 #[test]
 fn psql_runs_its_other_lists_without_error() {
-    for list in ["\\du", "\\df", "\\dv", "\\di", "\\dx", "\\dp", "\\d+ curated.orders", "\\dt+ curated.*", "\\dT", "\\conninfo", "\\encoding"] {
+    for list in [
+        "\\du",
+        "\\df",
+        "\\dv",
+        "\\di",
+        "\\dx",
+        "\\dp",
+        "\\d+ curated.orders",
+        "\\dt+ curated.*",
+        "\\dT",
+        "\\conninfo",
+        "\\encoding",
+    ] {
         command("admin", "awsdatacatalog", list);
     }
 }
@@ -82,18 +113,50 @@ fn psql_prints_errors_with_the_place_and_goes_on_in_scripts() {
     let server = Server::shared();
     let output = Command::new("psql")
         .arg(server.dsn("admin", "curated"))
-        .args(["-X", "-At", "-v", "VERBOSITY=verbose", "-c", "SELECT no_such FROM orders", "-c", "SELECT 'still here'"])
+        .args([
+            "-X",
+            "-At",
+            "-v",
+            "VERBOSITY=verbose",
+            "-c",
+            "SELECT no_such FROM orders",
+            "-c",
+            "SELECT 'still here'",
+        ])
         .output()
         .unwrap();
     let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(errors.contains("42703") && errors.contains("LINE 1: SELECT no_such FROM orders") && errors.contains("^"), "{errors}");
+    assert!(
+        errors.contains("42703")
+            && errors.contains("LINE 1: SELECT no_such FROM orders")
+            && errors.contains("^"),
+        "{errors}"
+    );
     assert!(String::from_utf8_lossy(&output.stdout).contains("still here"));
 }
 
 #[test]
 fn psql_pages_a_large_result_by_fetch_count() {
-    let shown = psql("admin", "curated", &["-At", "-v", "FETCH_COUNT=100", "-c", "SELECT order_id FROM orders WHERE order_date < DATE '2024-02-01'"]);
-    let counted = psql("admin", "curated", &["-At", "-c", "SELECT count(*) FROM orders WHERE order_date < DATE '2024-02-01'"]);
+    let shown = psql(
+        "admin",
+        "curated",
+        &[
+            "-At",
+            "-v",
+            "FETCH_COUNT=100",
+            "-c",
+            "SELECT order_id FROM orders WHERE order_date < DATE '2024-02-01'",
+        ],
+    );
+    let counted = psql(
+        "admin",
+        "curated",
+        &[
+            "-At",
+            "-c",
+            "SELECT count(*) FROM orders WHERE order_date < DATE '2024-02-01'",
+        ],
+    );
     assert_eq!(shown.lines().count().to_string(), counted.trim());
 }
 
@@ -109,5 +172,8 @@ fn python_clients_pass_their_tests() {
         .output()
         .unwrap();
     let printed = python::printed("pytest", &output);
-    assert!(printed.contains(" passed") && !printed.contains(" skipped"), "{printed}");
+    assert!(
+        printed.contains(" passed") && !printed.contains(" skipped"),
+        "{printed}"
+    );
 }

@@ -37,13 +37,25 @@ async fn acknowledged_ddl_survives_a_kill_and_the_rest_is_whole_or_absent() {
     let admin = server.connect("admin").await;
     let databases = admin.column("SHOW DATABASES").await;
     for name in &acknowledged {
-        assert!(databases.contains(name), "{name} was acknowledged and is gone");
-        assert_eq!(admin.text(&format!("SHOW PARTITIONS {name}.t")).await, "p=1\np=2");
+        assert!(
+            databases.contains(name),
+            "{name} was acknowledged and is gone"
+        );
+        assert_eq!(
+            admin.text(&format!("SHOW PARTITIONS {name}.t")).await,
+            "p=1\np=2"
+        );
     }
-    for name in databases.iter().filter(|name| name.starts_with("d_") && !acknowledged.contains(name)) {
+    for name in databases
+        .iter()
+        .filter(|name| name.starts_with("d_") && !acknowledged.contains(name))
+    {
         for table in admin.column(&format!("SHOW TABLES IN {name}")).await {
             let partitions = admin.text(&format!("SHOW PARTITIONS {name}.{table}")).await;
-            assert!(partitions.is_empty() || partitions == "p=1\np=2", "half an ADD PARTITION in {name}: {partitions}");
+            assert!(
+                partitions.is_empty() || partitions == "p=1\np=2",
+                "half an ADD PARTITION in {name}: {partitions}"
+            );
         }
     }
 }
@@ -70,18 +82,33 @@ async fn msck_that_is_killed_adds_all_partitions_or_none_and_runs_again() {
     drop(admin);
     for wait in [5, 20, 60, 120] {
         let admin = server.connect("admin").await;
-        let repairing = tokio::spawn(async move { admin.try_rows("MSCK REPAIR TABLE many.t").await });
+        let repairing =
+            tokio::spawn(async move { admin.try_rows("MSCK REPAIR TABLE many.t").await });
         tokio::time::sleep(Duration::from_millis(wait)).await;
         server.kill();
         let acknowledged = repairing.await.unwrap().is_ok();
         server = Server::demo(&dir, &Options::default(), &[]);
-        let found = server.connect("admin").await.rows("SHOW PARTITIONS many.t").await.len();
-        assert!(found == 0 || found == PARTITIONS, "killed after {wait} ms: {found} partitions");
-        assert!(!acknowledged || found == PARTITIONS, "acknowledged and gone");
+        let found = server
+            .connect("admin")
+            .await
+            .rows("SHOW PARTITIONS many.t")
+            .await
+            .len();
+        assert!(
+            found == 0 || found == PARTITIONS,
+            "killed after {wait} ms: {found} partitions"
+        );
+        assert!(
+            !acknowledged || found == PARTITIONS,
+            "acknowledged and gone"
+        );
     }
     let admin = server.connect("admin").await;
     admin.run("MSCK REPAIR TABLE many.t").await;
-    assert_eq!(admin.number("SELECT count(*) FROM many.t").await, i64::try_from(PARTITIONS).unwrap());
+    assert_eq!(
+        admin.number("SELECT count(*) FROM many.t").await,
+        i64::try_from(PARTITIONS).unwrap()
+    );
 }
 
 #[tokio::test]
@@ -93,6 +120,8 @@ async fn users_grants_and_history_survive_a_kill() {
     admin.run("CREATE USER late WITH PASSWORD 'a long enough secret'; GRANT SELECT ON TABLE curated.products TO late").await;
     server.kill();
     let server = Server::demo(&dir, &Options::default(), &[]);
-    let late = server.connect_as("late", "a long enough secret", "awsdatacatalog").await;
+    let late = server
+        .connect_as("late", "a long enough secret", "awsdatacatalog")
+        .await;
     assert!(late.number("SELECT count(*) FROM curated.products").await > 0);
 }

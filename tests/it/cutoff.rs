@@ -13,19 +13,40 @@ const ROWS: u64 = 200_000;
 /// The same eight megabytes and more as Parquet (many row groups), JSON lines and CSV, and gzipped JSON.
 fn files() -> Vec<(&'static str, Vec<u8>)> {
     let rows = big_batch(ROWS);
-    let ids = rows.column(0).as_any().downcast_ref::<arrow::array::Int64Array>().unwrap();
-    let notes = rows.column(1).as_any().downcast_ref::<arrow::array::StringArray>().unwrap();
+    let ids = rows
+        .column(0)
+        .as_any()
+        .downcast_ref::<arrow::array::Int64Array>()
+        .unwrap();
+    let notes = rows
+        .column(1)
+        .as_any()
+        .downcast_ref::<arrow::array::StringArray>()
+        .unwrap();
     let (mut json, mut csv) = (Vec::new(), Vec::new());
     for i in 0..rows.num_rows() {
-        writeln!(json, "{{\"id\":{},\"note\":\"{}\"}}", ids.value(i), notes.value(i)).unwrap();
+        writeln!(
+            json,
+            "{{\"id\":{},\"note\":\"{}\"}}",
+            ids.value(i),
+            notes.value(i)
+        )
+        .unwrap();
         writeln!(csv, "{},{}", ids.value(i), notes.value(i)).unwrap();
     }
-    vec![("parquet/f.parquet", parquet(&rows, 5_000)), ("json/f.json", json), ("csv/f.csv", csv)]
+    vec![
+        ("parquet/f.parquet", parquet(&rows, 5_000)),
+        ("json/f.json", json),
+        ("csv/f.csv", csv),
+    ]
 }
 
 const TABLES: [(&str, &str); 3] = [
     ("parquet", "STORED AS PARQUET"),
-    ("json", "ROW FORMAT SERDE 'org.openx.data.jsonserde.JsonSerDe'"),
+    (
+        "json",
+        "ROW FORMAT SERDE 'org.openx.data.jsonserde.JsonSerDe'",
+    ),
     ("csv", "ROW FORMAT DELIMITED FIELDS TERMINATED BY ','"),
 ];
 
@@ -38,7 +59,11 @@ async fn tables(admin: &Client) {
             ))
             .await;
     }
-    admin.run(&format!("CREATE WORKGROUP small WITH (bytes_scanned_cutoff_per_query = {CUTOFF})")).await;
+    admin
+        .run(&format!(
+            "CREATE WORKGROUP small WITH (bytes_scanned_cutoff_per_query = {CUTOFF})"
+        ))
+        .await;
     admin.run("SET result_reuse = off").await;
 }
 
@@ -49,16 +74,27 @@ async fn every_format_stops(admin: &Client, sizes: &[(&str, u64)]) {
         assert_eq!(admin.number(&sql).await, i64::try_from(ROWS * 32).unwrap());
         let all = last_scanned(admin, &sql).await;
         let size = sizes.iter().find(|(format, _)| *format == name).unwrap().1;
-        assert!(all > size / 2 && all <= size + (1 << 20), "{name}: {all} bytes scanned of a file of {size}");
+        assert!(
+            all > size / 2 && all <= size + (1 << 20),
+            "{name}: {all} bytes scanned of a file of {size}"
+        );
 
         admin.run("SET workgroup = 'small'").await;
         let failure = admin.fails(&sql).await;
         assert_eq!(failure.code, "54000", "{failure:?}");
         failure.names(&[&CUTOFF.to_string()]);
         let stopped = last_scanned(admin, &sql).await;
-        assert!(stopped >= CUTOFF / 2 && stopped < all, "{name}: stopped after {stopped} of {all} bytes");
+        assert!(
+            stopped >= CUTOFF / 2 && stopped < all,
+            "{name}: stopped after {stopped} of {all} bytes"
+        );
         failure.names(&[&stopped.to_string()]);
-        assert_eq!(admin.value(&format!("SELECT id FROM big.{name} LIMIT 1")).await, "0");
+        assert_eq!(
+            admin
+                .value(&format!("SELECT id FROM big.{name} LIMIT 1"))
+                .await,
+            "0"
+        );
         admin.run("RESET workgroup").await;
     }
 }
@@ -80,7 +116,10 @@ async fn cutoff_stops_every_format_on_local_files() {
         let path = server.dir.join("tests/big").join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, &bytes).unwrap();
-        sizes.push((name.split('/').next().unwrap(), u64::try_from(bytes.len()).unwrap()));
+        sizes.push((
+            name.split('/').next().unwrap(),
+            u64::try_from(bytes.len()).unwrap(),
+        ));
     }
     let admin = server.connect("admin").await;
     tables(&admin).await;
@@ -92,7 +131,10 @@ async fn cutoff_stops_every_format_on_s3() {
     let s3 = S3::start().await;
     let mut sizes = Vec::new();
     for (name, bytes) in files() {
-        sizes.push((name.split('/').next().unwrap(), u64::try_from(bytes.len()).unwrap()));
+        sizes.push((
+            name.split('/').next().unwrap(),
+            u64::try_from(bytes.len()).unwrap(),
+        ));
         s3.put(&format!("tests/big/{name}"), bytes).await;
     }
     let temp = tempfile::tempdir_in(lake::scratch()).unwrap();
@@ -111,7 +153,14 @@ async fn workgroup_must_be_granted_and_is_set_for_a_user_or_a_session() {
     analyst.run("SET result_reuse = off").await;
     let sql = "SELECT sum(total) FROM curated.orders";
     let refused = analyst.fails("SET workgroup = 'tiny'").await;
-    assert_eq!(refused.message.replace("tiny", "x"), analyst.fails("SET workgroup = 'nosuch'").await.message.replace("nosuch", "x"));
+    assert_eq!(
+        refused.message.replace("tiny", "x"),
+        analyst
+            .fails("SET workgroup = 'nosuch'")
+            .await
+            .message
+            .replace("nosuch", "x")
+    );
     admin.run("GRANT USAGE ON WORKGROUP tiny TO analyst").await;
     analyst.run("SET workgroup = 'tiny'").await;
     assert_eq!(analyst.fails(sql).await.code, "54000");
@@ -123,7 +172,9 @@ async fn workgroup_must_be_granted_and_is_set_for_a_user_or_a_session() {
     next.run("SET result_reuse = off").await;
     assert_eq!(next.value("SHOW workgroup").await, "tiny");
     assert_eq!(next.fails(sql).await.code, "54000");
-    admin.run("ALTER WORKGROUP tiny SET (bytes_scanned_cutoff_per_query = 1000000000)").await;
+    admin
+        .run("ALTER WORKGROUP tiny SET (bytes_scanned_cutoff_per_query = 1000000000)")
+        .await;
     next.run(sql).await;
     assert!(admin.text("SHOW WORKGROUPS").await.contains("tiny"));
     admin.run("DROP WORKGROUP roomy").await;
@@ -134,7 +185,9 @@ async fn workgroup_must_be_granted_and_is_set_for_a_user_or_a_session() {
 async fn cached_result_passes_any_cutoff() {
     let server = Server::private(&[]);
     let admin = server.connect("admin").await;
-    admin.run("CREATE WORKGROUP tiny WITH (bytes_scanned_cutoff_per_query = 10)").await;
+    admin
+        .run("CREATE WORKGROUP tiny WITH (bytes_scanned_cutoff_per_query = 10)")
+        .await;
     // The demo's files must be older than the two seconds of which a file's clock tells nothing.
     tokio::time::sleep(std::time::Duration::from_millis(2_100)).await;
     let sql = "SELECT sum(total) FROM curated.orders";

@@ -20,17 +20,64 @@ const FLOORS: [&[&str]; 9] = [
 
 /// Words that stay below a floor: the lowest room that is too high for them, and why.
 const TOOLS: [(&str, &str, &str); 4] = [
-    ("ObjectStore", "engine", "bytes are counted and locations checked in lake"),
-    ("object_store", "engine", "bytes are counted and locations checked in lake"),
-    ("SessionContext", "endpoints", "an endpoint translates its protocol, the gateway plans"),
-    ("TableProvider", "workgroup", "tables come from a principal's view, with its policy inside"),
+    (
+        "ObjectStore",
+        "engine",
+        "bytes are counted and locations checked in lake",
+    ),
+    (
+        "object_store",
+        "engine",
+        "bytes are counted and locations checked in lake",
+    ),
+    (
+        "SessionContext",
+        "endpoints",
+        "an endpoint translates its protocol, the gateway plans",
+    ),
+    (
+        "TableProvider",
+        "workgroup",
+        "tables come from a principal's view, with its policy inside",
+    ),
 ];
 
 /// The crates below, and what each must not depend on.
 const CRATES: [(&str, &[&str]); 3] = [
-    ("catalog", &["lakegate", "lakegate-sql", "lakegate-demo", "datafusion", "object_store", "pgwire"]),
-    ("sql", &["lakegate", "lakegate-catalog", "lakegate-demo", "datafusion", "object_store", "pgwire", "rusqlite"]),
-    ("demo", &["lakegate", "lakegate-catalog", "lakegate-sql", "datafusion", "object_store", "pgwire"]),
+    (
+        "catalog",
+        &[
+            "lakegate",
+            "lakegate-sql",
+            "lakegate-demo",
+            "datafusion",
+            "object_store",
+            "pgwire",
+        ],
+    ),
+    (
+        "sql",
+        &[
+            "lakegate",
+            "lakegate-catalog",
+            "lakegate-demo",
+            "datafusion",
+            "object_store",
+            "pgwire",
+            "rusqlite",
+        ],
+    ),
+    (
+        "demo",
+        &[
+            "lakegate",
+            "lakegate-catalog",
+            "lakegate-sql",
+            "datafusion",
+            "object_store",
+            "pgwire",
+        ],
+    ),
 ];
 
 fn floor(room: &str) -> Option<usize> {
@@ -55,7 +102,14 @@ fn sources() -> Vec<Source> {
                 folders.push(path);
             } else if path.extension().is_some_and(|extension| extension == "rs") {
                 let place = path.strip_prefix(&root).unwrap();
-                let room = place.iter().next().unwrap().to_str().unwrap().trim_end_matches(".rs").to_owned();
+                let room = place
+                    .iter()
+                    .next()
+                    .unwrap()
+                    .to_str()
+                    .unwrap()
+                    .trim_end_matches(".rs")
+                    .to_owned();
                 let code = without_comments(&fs::read_to_string(&path).unwrap());
                 found.push(Source { room, path, code });
             }
@@ -73,7 +127,10 @@ fn without_comments(text: &str) -> String {
 /// Rooms that a file names: `crate::room`, `lakegate::room`, and each head of `crate::{room::…, other::…}`.
 fn named_rooms(code: &str) -> Vec<String> {
     let single = Regex::new(r"\b(?:crate|lakegate)::([a-z_]+)").unwrap();
-    let mut rooms: Vec<String> = single.captures_iter(code).map(|found| found[1].to_owned()).collect();
+    let mut rooms: Vec<String> = single
+        .captures_iter(code)
+        .map(|found| found[1].to_owned())
+        .collect();
     for (start, opening) in code.match_indices("crate::{") {
         let (mut depth, mut word) = (0, String::new());
         for character in code[start + opening.len()..].chars() {
@@ -88,15 +145,33 @@ fn named_rooms(code: &str) -> Vec<String> {
         }
         rooms.push(word);
     }
-    let head = |room: String| room.trim().split("::").next().unwrap_or_default().trim().to_owned();
-    rooms.into_iter().map(head).filter(|room| !room.is_empty()).collect()
+    let head = |room: String| {
+        room.trim()
+            .split("::")
+            .next()
+            .unwrap_or_default()
+            .trim()
+            .to_owned()
+    };
+    rooms
+        .into_iter()
+        .map(head)
+        .filter(|room| !room.is_empty())
+        .collect()
 }
 
 /// What is wrong with one file, in a line each.
 fn wrongs(source: &Source) -> Vec<String> {
     let path = source.path.display();
     let Some(own) = floor(&source.room) else {
-        return if source.room == "lib" { Vec::new() } else { vec![format!("{path}: room '{}' has no floor in tests/it/floors.rs", source.room)] };
+        return if source.room == "lib" {
+            Vec::new()
+        } else {
+            vec![format!(
+                "{path}: room '{}' has no floor in tests/it/floors.rs",
+                source.room
+            )]
+        };
     };
     let mut wrongs = Vec::new();
     for room in named_rooms(&source.code) {
@@ -104,9 +179,15 @@ fn wrongs(source: &Source) -> Vec<String> {
             continue;
         }
         match floor(&room) {
-            Some(other) if other > own => wrongs.push(format!("{path}: '{}' imports '{room}' from above", source.room)),
+            Some(other) if other > own => wrongs.push(format!(
+                "{path}: '{}' imports '{room}' from above",
+                source.room
+            )),
             Some(other) if other == own && room != "config" => {
-                wrongs.push(format!("{path}: '{}' imports its neighbour '{room}'", source.room));
+                wrongs.push(format!(
+                    "{path}: '{}' imports its neighbour '{room}'",
+                    source.room
+                ));
             }
             Some(_) => {}
             None => wrongs.push(format!("{path}: 'crate::{room}' is no room")),
@@ -130,9 +211,17 @@ fn no_room_imports_from_above_or_uses_a_tool_past_its_room() {
 #[test]
 fn crates_below_do_not_depend_on_what_is_above() {
     for (name, forbidden) in CRATES {
-        let manifest = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name).join("Cargo.toml")).unwrap();
-        let names: Vec<&str> =
-            manifest.lines().filter_map(|line| line.split(['=', '.']).next()).map(str::trim).collect();
+        let manifest = fs::read_to_string(
+            Path::new(env!("CARGO_MANIFEST_DIR"))
+                .join(name)
+                .join("Cargo.toml"),
+        )
+        .unwrap();
+        let names: Vec<&str> = manifest
+            .lines()
+            .filter_map(|line| line.split(['=', '.']).next())
+            .map(str::trim)
+            .collect();
         for other in forbidden {
             assert!(!names.contains(other), "{name} depends on {other}");
         }
@@ -141,7 +230,11 @@ fn crates_below_do_not_depend_on_what_is_above() {
 
 #[test]
 fn a_wrong_import_and_a_misplaced_tool_are_found() {
-    let source = |room: &str, code: &str| Source { room: room.to_owned(), path: PathBuf::from(room), code: without_comments(code) };
+    let source = |room: &str, code: &str| Source {
+        room: room.to_owned(),
+        path: PathBuf::from(room),
+        code: without_comments(code),
+    };
     for (room, code) in [
         ("lake", "use crate::engine::Engine;"),
         ("engine", "use crate::{error::Result, view::{View, Other}};"),
@@ -155,11 +248,21 @@ fn a_wrong_import_and_a_misplaced_tool_are_found() {
         assert_eq!(wrongs(&source(room, code)).len(), 1, "{room}: {code}");
     }
     for (room, code) in [
-        ("gateway", "use crate::{error::Result, view::{View, gateway}};"),
-        ("lake", "// use crate::engine::Engine;\nuse object_store::ObjectStore; use crate::lake::X; use crate::config::Y;"),
+        (
+            "gateway",
+            "use crate::{error::Result, view::{View, gateway}};",
+        ),
+        (
+            "lake",
+            "// use crate::engine::Engine;\nuse object_store::ObjectStore; use crate::lake::X; use crate::config::Y;",
+        ),
         ("engine", "SessionContext::new()"),
     ] {
-        assert_eq!(wrongs(&source(room, code)), Vec::<String>::new(), "{room}: {code}");
+        assert_eq!(
+            wrongs(&source(room, code)),
+            Vec::<String>::new(),
+            "{room}: {code}"
+        );
     }
 }
 
@@ -176,7 +279,11 @@ fn no_test_is_ignored() {
                 if path.is_dir() {
                     folders.push(path);
                 } else if path.extension().is_some_and(|extension| extension == "rs") {
-                    assert!(!fs::read_to_string(&path).unwrap().contains(&marker), "{} ignores a test", path.display());
+                    assert!(
+                        !fs::read_to_string(&path).unwrap().contains(&marker),
+                        "{} ignores a test",
+                        path.display()
+                    );
                 }
             }
         }

@@ -23,19 +23,38 @@ async fn table(name: &str, columns: &str, rest: &str) -> Lake {
     let folder = Folder::new(server, name);
     admin.run("CREATE DATABASE IF NOT EXISTS formats").await;
     let table = format!("formats.{name}");
-    admin.run(&format!("CREATE EXTERNAL TABLE {table} ({columns}) {rest} LOCATION '{}'", folder.location)).await;
-    Lake { admin, folder, table }
+    admin
+        .run(&format!(
+            "CREATE EXTERNAL TABLE {table} ({columns}) {rest} LOCATION '{}'",
+            folder.location
+        ))
+        .await;
+    Lake {
+        admin,
+        folder,
+        table,
+    }
 }
 
 impl Lake {
     async fn all(&self) -> String {
-        self.admin.text(&format!("SELECT * FROM {} ORDER BY 1 NULLS LAST", self.table)).await
+        self.admin
+            .text(&format!(
+                "SELECT * FROM {} ORDER BY 1 NULLS LAST",
+                self.table
+            ))
+            .await
     }
 }
 
 /// Bytes through a compressor of the machine: not our own code on both sides.
 fn through(program: &str, bytes: &[u8]) -> Vec<u8> {
-    let mut child = Command::new(program).arg("-c").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut child = Command::new(program)
+        .arg("-c")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
     child.stdin.take().unwrap().write_all(bytes).unwrap();
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success());
@@ -64,21 +83,48 @@ async fn hidden_files_are_not_data() {
 #[tokio::test]
 async fn column_that_a_file_lacks_reads_as_null_and_extra_ones_are_ignored() {
     let lake = table("missing", "id BIGINT, added STRING", "STORED AS PARQUET").await;
-    lake.folder.put("old.parquet", parquet(&batch(&[("id", Values::Int(&[1]))]), 10));
+    lake.folder.put(
+        "old.parquet",
+        parquet(&batch(&[("id", Values::Int(&[1]))]), 10),
+    );
     lake.folder.put(
         "new.parquet",
-        parquet(&batch(&[("other", Values::Int(&[9])), ("added", Values::Text(&["x"])), ("ID", Values::Int(&[2]))]), 10),
+        parquet(
+            &batch(&[
+                ("other", Values::Int(&[9])),
+                ("added", Values::Text(&["x"])),
+                ("ID", Values::Int(&[2])),
+            ]),
+            10,
+        ),
     );
     assert_eq!(lake.all().await, "1|NULL\n2|x");
-    assert_eq!(lake.admin.value(&format!("SELECT count(*) FROM {} WHERE added IS NULL", lake.table)).await, "1");
+    assert_eq!(
+        lake.admin
+            .value(&format!(
+                "SELECT count(*) FROM {} WHERE added IS NULL",
+                lake.table
+            ))
+            .await,
+        "1"
+    );
 }
 
 #[tokio::test]
 async fn column_of_a_narrower_type_is_widened_by_name() {
-    let lake = table("widened", "id BIGINT, price DOUBLE, name STRING", "STORED AS PARQUET").await;
+    let lake = table(
+        "widened",
+        "id BIGINT, price DOUBLE, name STRING",
+        "STORED AS PARQUET",
+    )
+    .await;
     let ids = Arc::new(Int32Array::from(vec![7]));
     let prices = Arc::new(arrow::array::Float32Array::from(vec![1.5]));
-    let file = batch(&[("name", Values::Int(&[42])), ("price", Values::Array(prices)), ("id", Values::Array(ids))]);
+    let file = batch(&[
+        ("name", Values::Int(&[42])),
+        ("price", Values::Array(prices)),
+        ("id", Values::Array(ids)),
+    ]);
     lake.folder.put("f.parquet", parquet(&file, 10));
     assert_eq!(lake.all().await, "7|1.5|42");
 }
@@ -90,8 +136,14 @@ async fn type_that_cannot_be_cast_is_an_error_that_names_table_partition_file_an
     let folder = Folder::new(server, "mismatch");
     let field = Arc::new(Field::new("x", DataType::Int64, true));
     let nested = StructArray::from(vec![(field, Arc::new(Int64Array::from(vec![1])) as _)]);
-    folder.put("day=1/good.parquet", parquet(&batch(&[("id", Values::Int(&[1]))]), 10));
-    folder.put("day=2/wrong.parquet", parquet(&batch(&[("id", Values::Array(Arc::new(nested)))]), 10));
+    folder.put(
+        "day=1/good.parquet",
+        parquet(&batch(&[("id", Values::Int(&[1]))]), 10),
+    );
+    folder.put(
+        "day=2/wrong.parquet",
+        parquet(&batch(&[("id", Values::Array(Arc::new(nested)))]), 10),
+    );
     admin
         .run(&format!(
             "CREATE DATABASE IF NOT EXISTS formats;
@@ -100,16 +152,29 @@ async fn type_that_cannot_be_cast_is_an_error_that_names_table_partition_file_an
             folder.location
         ))
         .await;
-    let failure = admin.fails("SELECT id FROM formats.mismatch ORDER BY id").await;
+    let failure = admin
+        .fails("SELECT id FROM formats.mismatch ORDER BY id")
+        .await;
     failure.names(&["mismatch", "day=2", "wrong.parquet", "bigint", "struct"]);
-    assert_eq!(admin.value("SELECT id FROM formats.mismatch WHERE day = 1").await, "1");
+    assert_eq!(
+        admin
+            .value("SELECT id FROM formats.mismatch WHERE day = 1")
+            .await,
+        "1"
+    );
 }
 
 #[tokio::test]
 async fn text_that_is_no_number_in_a_parquet_file_fails_and_names_the_column() {
     let lake = table("no_number", "id BIGINT", "STORED AS PARQUET").await;
-    lake.folder.put("text.parquet", parquet(&batch(&[("id", Values::Text(&["12", "twelve"]))]), 10));
-    lake.admin.fails(&format!("SELECT sum(id) FROM {}", lake.table)).await.names(&["no_number", "text.parquet"]);
+    lake.folder.put(
+        "text.parquet",
+        parquet(&batch(&[("id", Values::Text(&["12", "twelve"]))]), 10),
+    );
+    lake.admin
+        .fails(&format!("SELECT sum(id) FROM {}", lake.table))
+        .await
+        .names(&["no_number", "text.parquet"]);
 }
 
 #[tokio::test]
@@ -117,12 +182,20 @@ async fn damaged_parquet_is_an_error_that_names_the_file() {
     let lake = table("damaged", "id BIGINT", "STORED AS PARQUET").await;
     let good = parquet(&batch(&[("id", Values::Int(&[1, 2, 3]))]), 10);
     lake.folder.put("cut.parquet", &good[..good.len() - 3]);
-    lake.admin.fails(&format!("SELECT * FROM {}", lake.table)).await.names(&["cut.parquet"]);
+    lake.admin
+        .fails(&format!("SELECT * FROM {}", lake.table))
+        .await
+        .names(&["cut.parquet"]);
 }
 
 #[tokio::test]
 async fn json_lines_with_missing_extra_duplicate_and_upper_case_keys() {
-    let lake = table("json_keys", "id BIGINT, name STRING, tags ARRAY<STRING>, at STRUCT<x:INT,y:INT>", OPENX).await;
+    let lake = table(
+        "json_keys",
+        "id BIGINT, name STRING, tags ARRAY<STRING>, at STRUCT<x:INT,y:INT>",
+        OPENX,
+    )
+    .await;
     lake.folder.put(
         "f.json",
         br#"{"id": 1, "name": "one", "tags": ["a", "b"], "at": {"x": 1, "y": 2}}
@@ -134,11 +207,23 @@ async fn json_lines_with_missing_extra_duplicate_and_upper_case_keys() {
 "#,
     );
     assert_eq!(
-        lake.admin.text(&format!("SELECT id, name FROM {} ORDER BY id", lake.table)).await,
+        lake.admin
+            .text(&format!("SELECT id, name FROM {} ORDER BY id", lake.table))
+            .await,
         "1|one\n2|NULL\n3|upper\n4|NULL\n5|last"
     );
-    assert_eq!(lake.admin.value(&format!("SELECT at.y FROM {} WHERE id = 1", lake.table)).await, "2");
-    assert_eq!(lake.admin.value(&format!("SELECT tags[2] FROM {} WHERE id = 1", lake.table)).await, "b");
+    assert_eq!(
+        lake.admin
+            .value(&format!("SELECT at.y FROM {} WHERE id = 1", lake.table))
+            .await,
+        "2"
+    );
+    assert_eq!(
+        lake.admin
+            .value(&format!("SELECT tags[2] FROM {} WHERE id = 1", lake.table))
+            .await,
+        "b"
+    );
 }
 
 #[tokio::test]
@@ -147,7 +232,10 @@ async fn malformed_json_fails_and_names_the_file_unless_the_serde_ignores_it() {
     for (name, serde) in [("malformed_openx", OPENX), ("malformed_hcatalog", HCATALOG)] {
         let lake = table(name, "id BIGINT", serde).await;
         lake.folder.put("rows.json", text);
-        lake.admin.fails(&format!("SELECT * FROM {}", lake.table)).await.names(&["rows.json"]);
+        lake.admin
+            .fails(&format!("SELECT * FROM {}", lake.table))
+            .await
+            .names(&["rows.json"]);
     }
     let ignoring = format!("{OPENX} WITH SERDEPROPERTIES ('ignore.malformed.json'='true')");
     let lake = table("malformed_ignored", "id BIGINT", &ignoring).await;
@@ -158,14 +246,19 @@ async fn malformed_json_fails_and_names_the_file_unless_the_serde_ignores_it() {
 
 #[tokio::test]
 async fn csv_with_header_quotes_and_delimiters() {
-    let quoted = format!("{OPEN_CSV} WITH SERDEPROPERTIES ('separatorChar'=';','quoteChar'='\\'') STORED AS TEXTFILE");
+    let quoted = format!(
+        "{OPEN_CSV} WITH SERDEPROPERTIES ('separatorChar'=';','quoteChar'='\\'') STORED AS TEXTFILE"
+    );
     let lake = table("csv_quoted", "id STRING, name STRING", &quoted).await;
     lake.folder.put("f.csv", b"1;'a;b'\n2;plain\n");
     assert_eq!(lake.all().await, "1|a;b\n2|plain");
 
     let server = Server::shared();
     let folder = Folder::new(server, "csv_header");
-    folder.put("f.csv", b"id,name\n1,\"Smith, John\"\n2,\"say \"\"hi\"\"\"\n");
+    folder.put(
+        "f.csv",
+        b"id,name\n1,\"Smith, John\"\n2,\"say \"\"hi\"\"\"\n",
+    );
     lake.admin
         .run(&format!(
             "CREATE EXTERNAL TABLE formats.csv_header (id INT, name STRING) {OPEN_CSV} STORED AS TEXTFILE LOCATION '{}'
@@ -174,7 +267,9 @@ async fn csv_with_header_quotes_and_delimiters() {
         ))
         .await;
     assert_eq!(
-        lake.admin.text("SELECT id + 1, name FROM formats.csv_header ORDER BY id").await,
+        lake.admin
+            .text("SELECT id + 1, name FROM formats.csv_header ORDER BY id")
+            .await,
         "2|Smith, John\n3|say \"hi\""
     );
 }
@@ -187,14 +282,24 @@ async fn tab_separated_text_with_its_own_null() {
         "ROW FORMAT DELIMITED FIELDS TERMINATED BY '\\t' NULL DEFINED AS 'nil' STORED AS TEXTFILE",
     )
     .await;
-    lake.folder.put("f.tsv", b"1\tone\t1.50\t2024-02-29\ttrue\n2\tnil\tnil\tnil\tnil\n3\t\t2\t2024-01-01\tfalse\n");
-    assert_eq!(lake.all().await, "1|one|1.50|2024-02-29|t\n2|NULL|NULL|NULL|NULL\n3||2.00|2024-01-01|f");
+    lake.folder.put(
+        "f.tsv",
+        b"1\tone\t1.50\t2024-02-29\ttrue\n2\tnil\tnil\tnil\tnil\n3\t\t2\t2024-01-01\tfalse\n",
+    );
+    assert_eq!(
+        lake.all().await,
+        "1|one|1.50|2024-02-29|t\n2|NULL|NULL|NULL|NULL\n3||2.00|2024-01-01|f"
+    );
 }
 
 #[tokio::test]
 async fn lazy_simple_text_that_does_not_parse_is_null() {
-    let lake =
-        table("lazy", "id INT, price DOUBLE", "ROW FORMAT DELIMITED FIELDS TERMINATED BY ',' STORED AS TEXTFILE").await;
+    let lake = table(
+        "lazy",
+        "id INT, price DOUBLE",
+        "ROW FORMAT DELIMITED FIELDS TERMINATED BY ',' STORED AS TEXTFILE",
+    )
+    .await;
     lake.folder.put("f.csv", b"1,1.5\n2,many\n3\n4,2.5,extra\n");
     assert_eq!(lake.all().await, "1|1.5\n2|NULL\n3|NULL\n4|2.5");
 }
@@ -202,10 +307,24 @@ async fn lazy_simple_text_that_does_not_parse_is_null() {
 #[tokio::test]
 async fn json_and_csv_are_read_through_gzip_bzip2_and_zstd() {
     let json = table("packed_json", "id BIGINT", OPENX).await;
-    let csv = table("packed_csv", "id BIGINT", "ROW FORMAT DELIMITED FIELDS TERMINATED BY ',' STORED AS TEXTFILE").await;
-    for (i, (program, suffix)) in [("gzip", "gz"), ("bzip2", "bz2"), ("zstd", "zst")].into_iter().enumerate() {
-        json.folder.put(&format!("f{i}.json.{suffix}"), through(program, format!("{{\"id\": {i}}}\n").as_bytes()));
-        csv.folder.put(&format!("f{i}.csv.{suffix}"), through(program, format!("{i}\n").as_bytes()));
+    let csv = table(
+        "packed_csv",
+        "id BIGINT",
+        "ROW FORMAT DELIMITED FIELDS TERMINATED BY ',' STORED AS TEXTFILE",
+    )
+    .await;
+    for (i, (program, suffix)) in [("gzip", "gz"), ("bzip2", "bz2"), ("zstd", "zst")]
+        .into_iter()
+        .enumerate()
+    {
+        json.folder.put(
+            &format!("f{i}.json.{suffix}"),
+            through(program, format!("{{\"id\": {i}}}\n").as_bytes()),
+        );
+        csv.folder.put(
+            &format!("f{i}.csv.{suffix}"),
+            through(program, format!("{i}\n").as_bytes()),
+        );
     }
     json.folder.put("plain.json", b"{\"id\": 9}");
     assert_eq!(json.all().await, "0\n1\n2\n9");
@@ -218,7 +337,10 @@ async fn damaged_gzip_is_an_error_that_names_the_file() {
     let lines: String = (0..10_000).map(|i| format!("{{\"id\": {i}}}\n")).collect();
     let packed = through("gzip", lines.as_bytes());
     lake.folder.put("cut.json.gz", &packed[..packed.len() / 2]);
-    lake.admin.fails(&format!("SELECT count(id) FROM {}", lake.table)).await.names(&["cut.json.gz"]);
+    lake.admin
+        .fails(&format!("SELECT count(id) FROM {}", lake.table))
+        .await
+        .names(&["cut.json.gz"]);
 }
 
 #[tokio::test]
@@ -226,10 +348,21 @@ async fn row_longer_than_the_bound_is_an_error_and_not_memory() {
     let server = Server::private(&[("LAKEGATE_LAKE__MAX_ROW_SIZE", "64KiB")]);
     let admin = server.connect("admin").await;
     let folder = Folder::new(&server, "long_row");
-    folder.put("f.json", format!("{{\"id\": 1, \"note\": \"{}\"}}\n", "x".repeat(100_000)));
+    folder.put(
+        "f.json",
+        format!("{{\"id\": 1, \"note\": \"{}\"}}\n", "x".repeat(100_000)),
+    );
     admin.run("CREATE DATABASE formats").await;
-    admin.run(&format!("CREATE EXTERNAL TABLE formats.long_row (id INT, note STRING) {OPENX} LOCATION '{}'", folder.location)).await;
-    admin.fails("SELECT * FROM formats.long_row").await.names(&["row", "f.json"]);
+    admin
+        .run(&format!(
+            "CREATE EXTERNAL TABLE formats.long_row (id INT, note STRING) {OPENX} LOCATION '{}'",
+            folder.location
+        ))
+        .await;
+    admin
+        .fails("SELECT * FROM formats.long_row")
+        .await
+        .names(&["row", "f.json"]);
 }
 
 #[tokio::test]
@@ -250,7 +383,12 @@ async fn partition_with_its_own_location_and_null_partition_values_are_read() {
              ALTER TABLE formats.elsewhere ADD PARTITION (p = 'far') LOCATION '{location}far/away/'"
         ))
         .await;
-    assert_eq!(admin.text("SELECT id, p FROM formats.elsewhere ORDER BY id").await, "1|a\n2|NULL\n3|far");
+    assert_eq!(
+        admin
+            .text("SELECT id, p FROM formats.elsewhere ORDER BY id")
+            .await,
+        "1|a\n2|NULL\n3|far"
+    );
 }
 
 #[tokio::test]
@@ -270,8 +408,14 @@ async fn partition_values_that_are_no_values_of_their_type_are_reported_and_refu
         .await;
     let report = admin.text("MSCK REPAIR TABLE formats.bad_values").await;
     assert!(report.contains("yesterday"), "{report}");
-    assert_eq!(admin.text("SHOW PARTITIONS formats.bad_values").await, "day=2024-01-01");
-    admin.fails("ALTER TABLE formats.bad_values ADD PARTITION (day = 'tomorrow')").await.names(&["tomorrow", "date"]);
+    assert_eq!(
+        admin.text("SHOW PARTITIONS formats.bad_values").await,
+        "day=2024-01-01"
+    );
+    admin
+        .fails("ALTER TABLE formats.bad_values ADD PARTITION (day = 'tomorrow')")
+        .await
+        .names(&["tomorrow", "date"]);
 }
 
 #[tokio::test]
@@ -285,8 +429,14 @@ async fn nested_types_of_parquet_come_out_as_json() {
     let mut lists = arrow::array::ListBuilder::new(Float64Array::builder(2));
     lists.append_value([Some(1.5), None]);
     let pair = StructArray::from(vec![
-        (Arc::new(Field::new("a", DataType::Int64, true)), Arc::new(Int64Array::from(vec![1])) as _),
-        (Arc::new(Field::new("b", DataType::Utf8, true)), Arc::new(StringArray::from(vec!["x"])) as _),
+        (
+            Arc::new(Field::new("a", DataType::Int64, true)),
+            Arc::new(Int64Array::from(vec![1])) as _,
+        ),
+        (
+            Arc::new(Field::new("b", DataType::Utf8, true)),
+            Arc::new(StringArray::from(vec!["x"])) as _,
+        ),
     ]);
     let file = batch(&[
         ("id", Values::Int(&[1])),
@@ -294,8 +444,16 @@ async fn nested_types_of_parquet_come_out_as_json() {
         ("pair", Values::Array(Arc::new(pair))),
     ]);
     lake.folder.put("f.parquet", parquet(&file, 10));
-    let row = lake.admin.rows(&format!("SELECT list, pair FROM {}", lake.table)).await.remove(0);
-    assert_eq!(row[0].as_deref(), Some("{1.5,NULL}"), "an array as PostgreSQL writes it");
+    let row = lake
+        .admin
+        .rows(&format!("SELECT list, pair FROM {}", lake.table))
+        .await
+        .remove(0);
+    assert_eq!(
+        row[0].as_deref(),
+        Some("{1.5,NULL}"),
+        "an array as PostgreSQL writes it"
+    );
     let pair: serde_json::Value = serde_json::from_str(row[1].as_deref().unwrap()).unwrap();
     assert_eq!(pair, serde_json::json!({"a": 1, "b": "x"}));
 }

@@ -58,15 +58,23 @@ async fn changed_added_and_removed_files_are_seen_at_once() {
     assert_eq!(admin.value(sql).await, "1");
     assert_eq!(admin.value(sql).await, "1");
     folder.put("p=1/a.parquet", rows(&[2]));
-    assert_eq!(admin.value(sql).await, "2", "a file of the same size and name was replaced");
+    assert_eq!(
+        admin.value(sql).await,
+        "2",
+        "a file of the same size and name was replaced"
+    );
     folder.put("p=1/b.parquet", rows(&[10]));
     assert_eq!(admin.value(sql).await, "12", "a file was added");
     folder.remove("p=1/a.parquet");
     assert_eq!(admin.value(sql).await, "10", "a file was removed");
     folder.put("p=2/c.parquet", rows(&[100]));
-    admin.run("ALTER TABLE fresh.files ADD PARTITION (p = 2)").await;
+    admin
+        .run("ALTER TABLE fresh.files ADD PARTITION (p = 2)")
+        .await;
     assert_eq!(admin.value(sql).await, "110", "a partition was added");
-    admin.run("ALTER TABLE fresh.files DROP PARTITION (p = 1)").await;
+    admin
+        .run("ALTER TABLE fresh.files DROP PARTITION (p = 1)")
+        .await;
     assert_eq!(admin.value(sql).await, "100", "a partition was dropped");
 }
 
@@ -105,20 +113,33 @@ async fn redefined_table_gives_its_own_answer() {
 async fn revoked_and_other_users_never_get_another_ones_result() {
     let (server, admin, _) = cached("grants").await;
     admin.run("CREATE USER fresh_a WITH PASSWORD 'a long enough secret'; CREATE USER fresh_b WITH PASSWORD 'a long enough secret'").await;
-    admin.run("GRANT SELECT ON TABLE fresh.grants TO fresh_a").await;
-    let a = server.connect_as("fresh_a", "a long enough secret", "awsdatacatalog").await;
-    let b = server.connect_as("fresh_b", "a long enough secret", "awsdatacatalog").await;
+    admin
+        .run("GRANT SELECT ON TABLE fresh.grants TO fresh_a")
+        .await;
+    let a = server
+        .connect_as("fresh_a", "a long enough secret", "awsdatacatalog")
+        .await;
+    let b = server
+        .connect_as("fresh_b", "a long enough secret", "awsdatacatalog")
+        .await;
     let sql = "SELECT sum(id) FROM fresh.grants";
     for _ in 0..2 {
         assert_eq!(a.value(sql).await, "1");
         assert_eq!(b.fails(sql).await.code, "42P01");
     }
-    admin.run("REVOKE SELECT ON TABLE fresh.grants FROM fresh_a").await;
+    admin
+        .run("REVOKE SELECT ON TABLE fresh.grants FROM fresh_a")
+        .await;
     assert_eq!(a.fails(sql).await.code, "42P01");
     // One column fewer: SELECT * is another query now.
-    admin.run("GRANT SELECT (p) ON TABLE fresh.grants TO fresh_a").await;
+    admin
+        .run("GRANT SELECT (p) ON TABLE fresh.grants TO fresh_a")
+        .await;
     assert_eq!(a.columns("SELECT * FROM fresh.grants").await, ["p"]);
-    assert_eq!(admin.columns("SELECT * FROM fresh.grants").await, ["id", "p"]);
+    assert_eq!(
+        admin.columns("SELECT * FROM fresh.grants").await,
+        ["id", "p"]
+    );
 }
 
 #[tokio::test]
@@ -146,9 +167,29 @@ async fn identical_queries_in_flight_run_once() {
         clients.push(server.connect("admin").await);
     }
     let answers = futures::future::join_all(clients.iter().map(|client| client.value(sql))).await;
-    assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
-    let ran = admin.number(&format!("SELECT count(*) FROM system.queries WHERE query = '{sql}' AND bytes_scanned > 0")).await;
-    assert_eq!(ran, 1, "{}", admin.text(&format!("SELECT cache_hit, bytes_scanned FROM system.queries WHERE query = '{sql}'")).await);
-    let hits = admin.number(&format!("SELECT count(*) FROM system.queries WHERE query = '{sql}' AND cache_hit")).await;
+    assert!(
+        answers.iter().all(|answer| *answer == answers[0]),
+        "{answers:?}"
+    );
+    let ran = admin
+        .number(&format!(
+            "SELECT count(*) FROM system.queries WHERE query = '{sql}' AND bytes_scanned > 0"
+        ))
+        .await;
+    assert_eq!(
+        ran,
+        1,
+        "{}",
+        admin
+            .text(&format!(
+                "SELECT cache_hit, bytes_scanned FROM system.queries WHERE query = '{sql}'"
+            ))
+            .await
+    );
+    let hits = admin
+        .number(&format!(
+            "SELECT count(*) FROM system.queries WHERE query = '{sql}' AND cache_hit"
+        ))
+        .await;
     assert_eq!(hits, 5);
 }

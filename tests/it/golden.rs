@@ -29,7 +29,12 @@ impl std::fmt::Display for Refused {
 }
 
 fn who(sql: &str) -> (String, String) {
-    let words: Vec<&str> = sql.lines().next().unwrap_or_default().split_whitespace().collect();
+    let words: Vec<&str> = sql
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .split_whitespace()
+        .collect();
     match words[..] {
         ["--", "as", user] => (user.to_owned(), "awsdatacatalog".to_owned()),
         ["--", "as", user, "in", database] => (user.to_owned(), database.to_owned()),
@@ -49,7 +54,11 @@ impl AsyncDB for Doors<'_> {
                 "admin" | "engineer" | "analyst" | "scientist" => self.server.password(&key.0),
                 _ => "a long enough secret",
             };
-            let client = self.server.try_connect(&key.0, password, &key.1).await.map_err(Refused)?;
+            let client = self
+                .server
+                .try_connect(&key.0, password, &key.1)
+                .await
+                .map_err(Refused)?;
             self.open.insert(key.clone(), client);
         }
         let rows = self.open[&key].try_rows(sql).await.map_err(Refused)?;
@@ -60,7 +69,10 @@ impl AsyncDB for Doors<'_> {
             // A result of many lines, as of EXPLAIN, is one cell a line all the same.
             Some(text) => text.replace('\n', "\\n"),
         };
-        let rows = rows.into_iter().map(|row| row.into_iter().map(cell).collect()).collect();
+        let rows = rows
+            .into_iter()
+            .map(|row| row.into_iter().map(cell).collect())
+            .collect();
         Ok(DBOutput::Rows { types, rows })
     }
 
@@ -79,7 +91,10 @@ impl AsyncDB for Doors<'_> {
 
 fn files() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sql");
-    let mut files: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
     files.retain(|file| file.extension().is_some_and(|extension| extension == "slt"));
     files.sort();
     assert!(!files.is_empty());
@@ -90,7 +105,12 @@ fn files() -> Vec<PathBuf> {
 async fn every_file_passes(server: &Server, label: &str) {
     let mut failures = Vec::new();
     for file in files() {
-        let mut runner = Runner::new(|| async { Ok(Doors { server, open: HashMap::new() }) });
+        let mut runner = Runner::new(|| async {
+            Ok(Doors {
+                server,
+                open: HashMap::new(),
+            })
+        });
         runner.add_label(label);
         let result = if std::env::var_os("LAKEGATE_UPDATE_GOLDEN").is_some() && label == "files" {
             runner
@@ -104,14 +124,22 @@ async fn every_file_passes(server: &Server, label: &str) {
                 .await
                 .map_err(|error| error.to_string())
         } else {
-            runner.run_file_async(&file).await.map_err(|error| error.to_string())
+            runner
+                .run_file_async(&file)
+                .await
+                .map_err(|error| error.to_string())
         };
         if let Err(error) = result {
             failures.push(error);
         }
         runner.shutdown_async().await;
     }
-    assert!(failures.is_empty(), "{} of the golden files differ:\n{}", failures.len(), failures.join("\n"));
+    assert!(
+        failures.is_empty(),
+        "{} of the golden files differ:\n{}",
+        failures.len(),
+        failures.join("\n")
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -128,7 +156,9 @@ async fn golden_files_pass_on_s3() {
     // Of the eight thousand hours of raw orders one day is enough: the golden files ask for no more.
     let uploaded = s3
         .upload(&dir, |key| {
-            let zone = ["curated/", "analytics/", "raw/users/", "raw/products/"].iter().any(|zone| key.starts_with(zone));
+            let zone = ["curated/", "analytics/", "raw/users/", "raw/products/"]
+                .iter()
+                .any(|zone| key.starts_with(zone));
             zone || key.starts_with("raw/orders/year=2024/month=12/day=31/")
         })
         .await;
@@ -142,7 +172,12 @@ async fn golden_files_pass_on_s3() {
     }
     for user in lakegate_demo::demo_users() {
         if user.name != "admin" {
-            admin.run(&format!("CREATE USER {} WITH PASSWORD 'a long enough secret'", user.name)).await;
+            admin
+                .run(&format!(
+                    "CREATE USER {} WITH PASSWORD 'a long enough secret'",
+                    user.name
+                ))
+                .await;
             for role in user.roles {
                 admin.run(&format!("GRANT {role} TO {}", user.name)).await;
             }

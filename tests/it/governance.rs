@@ -18,20 +18,34 @@ impl People {
         let server = Server::shared();
         let admin = server.connect("admin").await;
         let user = format!("person_{}", NEXT.fetch_add(1, Ordering::Relaxed));
-        admin.run(&format!("CREATE USER {user} WITH PASSWORD 'a long enough secret'")).await;
-        Self { server, admin, user }
+        admin
+            .run(&format!(
+                "CREATE USER {user} WITH PASSWORD 'a long enough secret'"
+            ))
+            .await;
+        Self {
+            server,
+            admin,
+            user,
+        }
     }
 
     async fn connect(&self) -> Client {
-        self.server.connect_as(&self.user, "a long enough secret", "awsdatacatalog").await
+        self.server
+            .connect_as(&self.user, "a long enough secret", "awsdatacatalog")
+            .await
     }
 
     async fn grant(&self, what: &str) {
-        self.admin.run(&format!("GRANT {what} TO {}", self.user)).await;
+        self.admin
+            .run(&format!("GRANT {what} TO {}", self.user))
+            .await;
     }
 
     async fn revoke(&self, what: &str) {
-        self.admin.run(&format!("REVOKE {what} FROM {}", self.user)).await;
+        self.admin
+            .run(&format!("REVOKE {what} FROM {}", self.user))
+            .await;
     }
 }
 
@@ -65,7 +79,10 @@ async fn nothing_is_visible_without_a_grant() {
     let refused = user.fails("SELECT * FROM curated.orders").await;
     assert_eq!(
         refused.message.replace("orders", "x"),
-        user.fails("SELECT * FROM curated.no_such").await.message.replace("no_such", "x"),
+        user.fails("SELECT * FROM curated.no_such")
+            .await
+            .message
+            .replace("no_such", "x"),
         "a table that is not granted and one that is not there give the same error"
     );
     assert_eq!(refused.code, "42P01");
@@ -75,13 +92,19 @@ async fn nothing_is_visible_without_a_grant() {
 async fn grant_on_a_database_covers_present_and_future_tables() {
     let people = People::new().await;
     let folder = Folder::new(people.server, "future");
-    folder.put("f.parquet", parquet(&batch(&[("id", Values::Int(&[5]))]), 10));
+    folder.put(
+        "f.parquet",
+        parquet(&batch(&[("id", Values::Int(&[5]))]), 10),
+    );
     people.admin.run("CREATE DATABASE future_db").await;
     people.grant("SELECT ON DATABASE future_db").await;
     let user = people.connect().await;
     people
         .admin
-        .run(&format!("CREATE EXTERNAL TABLE future_db.t (id BIGINT) STORED AS PARQUET LOCATION '{}'", folder.location))
+        .run(&format!(
+            "CREATE EXTERNAL TABLE future_db.t (id BIGINT) STORED AS PARQUET LOCATION '{}'",
+            folder.location
+        ))
         .await;
     assert_eq!(user.value("SELECT id FROM future_db.t").await, "5");
     people.revoke("SELECT ON DATABASE future_db").await;
@@ -91,7 +114,12 @@ async fn grant_on_a_database_covers_present_and_future_tables() {
 #[tokio::test]
 async fn ungranted_column_is_absent_from_every_listing_and_gives_the_error_of_a_missing_one() {
     let scientist = Server::shared().connect("scientist").await;
-    assert_eq!(scientist.columns("SELECT * FROM curated.customers LIMIT 1").await, ["customer_id", "segment", "region"]);
+    assert_eq!(
+        scientist
+            .columns("SELECT * FROM curated.customers LIMIT 1")
+            .await,
+        ["customer_id", "segment", "region"]
+    );
     assert_eq!(
         scientist.text("SELECT column_name FROM information_schema.columns WHERE table_schema = 'curated' AND table_name = 'customers' ORDER BY ordinal_position").await,
         "customer_id\nsegment\nregion"
@@ -103,9 +131,13 @@ async fn ungranted_column_is_absent_from_every_listing_and_gives_the_error_of_a_
             .await,
         "customer_id\nsegment\nregion"
     );
-    for listing in ["DESCRIBE curated.customers", "SHOW COLUMNS IN curated.customers", "SHOW CREATE TABLE curated.customers",
-        "EXPLAIN SELECT * FROM curated.customers", "EXPLAIN ANALYZE SELECT * FROM curated.customers"]
-    {
+    for listing in [
+        "DESCRIBE curated.customers",
+        "SHOW COLUMNS IN curated.customers",
+        "SHOW CREATE TABLE curated.customers",
+        "EXPLAIN SELECT * FROM curated.customers",
+        "EXPLAIN ANALYZE SELECT * FROM curated.customers",
+    ] {
         match scientist.try_rows(listing).await {
             Ok(rows) => {
                 let text = format!("{rows:?}");
@@ -133,7 +165,11 @@ async fn ungranted_column_is_absent_from_every_listing_and_gives_the_error_of_a_
         let missing = scientist.fails(&sql.replace("{}", "e_ail")).await;
         assert_eq!(hidden.code, "42703", "{sql}: {hidden:?}");
         assert_eq!(hidden.code, missing.code);
-        assert_eq!(hidden.text().replace("email", "x"), missing.text().replace("e_ail", "x"), "{sql}");
+        assert_eq!(
+            hidden.text().replace("email", "x"),
+            missing.text().replace("e_ail", "x"),
+            "{sql}"
+        );
         assert_eq!(hidden.position, missing.position, "{sql}");
     }
 }
@@ -147,17 +183,44 @@ async fn scientist_reads_what_is_granted_and_nothing_else() {
     assert_eq!(scientist.text(sql).await, admin.text(sql).await);
     let shown = scientist.text("SELECT table_schema || '.' || table_name FROM information_schema.tables WHERE table_schema IN ('raw', 'curated', 'analytics') ORDER BY 1").await;
     assert_eq!(shown, "curated.customers\ncurated.orders");
-    assert_eq!(scientist.fails("SELECT * FROM curated.products").await.code, "42P01");
-    assert_eq!(scientist.fails("SELECT * FROM analytics.sales_fact").await.code, "42P01");
+    assert_eq!(
+        scientist.fails("SELECT * FROM curated.products").await.code,
+        "42P01"
+    );
+    assert_eq!(
+        scientist
+            .fails("SELECT * FROM analytics.sales_fact")
+            .await
+            .code,
+        "42P01"
+    );
 }
 
 #[tokio::test]
 async fn analyst_selects_but_does_not_define() {
     let analyst = Server::shared().connect("analyst").await;
-    assert!(analyst.number("SELECT count(*) FROM curated.customers WHERE email IS NOT NULL").await > 0);
-    assert!(analyst.number("SELECT count(*) FROM analytics.daily_sales").await > 0);
-    assert!(analyst.text("DESCRIBE curated.customers").await.contains("email"));
-    assert_eq!(analyst.fails("SELECT * FROM raw.orders").await.code, "42P01");
+    assert!(
+        analyst
+            .number("SELECT count(*) FROM curated.customers WHERE email IS NOT NULL")
+            .await
+            > 0
+    );
+    assert!(
+        analyst
+            .number("SELECT count(*) FROM analytics.daily_sales")
+            .await
+            > 0
+    );
+    assert!(
+        analyst
+            .text("DESCRIBE curated.customers")
+            .await
+            .contains("email")
+    );
+    assert_eq!(
+        analyst.fails("SELECT * FROM raw.orders").await.code,
+        "42P01"
+    );
     for sql in [
         "DROP TABLE curated.orders",
         "ALTER TABLE curated.orders ADD COLUMNS (x INT)",
@@ -184,38 +247,78 @@ async fn column_grant_through_a_role_comes_and_goes_with_membership() {
     let people = People::new().await;
     let user = people.connect().await;
     people.admin.run("CREATE ROLE readers_of_two; GRANT SELECT (order_id, total) ON TABLE curated.orders TO readers_of_two").await;
-    assert_eq!(user.fails("SELECT * FROM curated.orders").await.code, "42P01");
+    assert_eq!(
+        user.fails("SELECT * FROM curated.orders").await.code,
+        "42P01"
+    );
     people.grant("readers_of_two").await;
-    assert_eq!(user.columns("SELECT * FROM curated.orders LIMIT 1").await, ["order_id", "total"]);
+    assert_eq!(
+        user.columns("SELECT * FROM curated.orders LIMIT 1").await,
+        ["order_id", "total"]
+    );
     // A second grant adds to the first.
-    people.grant("SELECT (quantity) ON TABLE curated.orders").await;
-    assert_eq!(user.columns("SELECT * FROM curated.orders LIMIT 1").await, ["order_id", "quantity", "total"]);
-    people.revoke("SELECT (quantity) ON TABLE curated.orders").await;
-    people.admin.run("REVOKE SELECT (total) ON TABLE curated.orders FROM readers_of_two").await;
-    assert_eq!(user.columns("SELECT * FROM curated.orders LIMIT 1").await, ["order_id"]);
+    people
+        .grant("SELECT (quantity) ON TABLE curated.orders")
+        .await;
+    assert_eq!(
+        user.columns("SELECT * FROM curated.orders LIMIT 1").await,
+        ["order_id", "quantity", "total"]
+    );
+    people
+        .revoke("SELECT (quantity) ON TABLE curated.orders")
+        .await;
+    people
+        .admin
+        .run("REVOKE SELECT (total) ON TABLE curated.orders FROM readers_of_two")
+        .await;
+    assert_eq!(
+        user.columns("SELECT * FROM curated.orders LIMIT 1").await,
+        ["order_id"]
+    );
     people.revoke("readers_of_two").await;
-    assert_eq!(user.fails("SELECT * FROM curated.orders").await.code, "42P01");
+    assert_eq!(
+        user.fails("SELECT * FROM curated.orders").await.code,
+        "42P01"
+    );
 }
 
 #[tokio::test]
 async fn partition_column_that_is_not_granted_cannot_be_named_but_the_rest_reads() {
     let people = People::new().await;
-    people.grant("SELECT (order_id, total) ON TABLE curated.orders").await;
+    people
+        .grant("SELECT (order_id, total) ON TABLE curated.orders")
+        .await;
     let user = people.connect().await;
     assert_eq!(
         user.value("SELECT sum(total) FROM curated.orders").await,
-        people.admin.value("SELECT sum(total) FROM curated.orders").await
+        people
+            .admin
+            .value("SELECT sum(total) FROM curated.orders")
+            .await
     );
-    assert_eq!(user.fails("SELECT count(*) FROM curated.orders WHERE order_date = DATE '2024-01-01'").await.code, "42703");
+    assert_eq!(
+        user.fails("SELECT count(*) FROM curated.orders WHERE order_date = DATE '2024-01-01'")
+            .await
+            .code,
+        "42703"
+    );
 }
 
 #[tokio::test]
 async fn revoked_column_disappears_from_a_prepared_statement_too() {
     let people = People::new().await;
-    people.grant("SELECT (order_id, total) ON TABLE curated.orders").await;
+    people
+        .grant("SELECT (order_id, total) ON TABLE curated.orders")
+        .await;
     let user = people.connect().await;
-    let statement = user.raw().prepare("SELECT total FROM curated.orders WHERE order_id = $1").await.unwrap();
-    people.revoke("SELECT (total) ON TABLE curated.orders").await;
+    let statement = user
+        .raw()
+        .prepare("SELECT total FROM curated.orders WHERE order_id = $1")
+        .await
+        .unwrap();
+    people
+        .revoke("SELECT (total) ON TABLE curated.orders")
+        .await;
     let error = user.raw().query(&statement, &[&"x"]).await.unwrap_err();
     assert_eq!(crate::harness::Failure::of(&error).code, "42703");
 }
@@ -225,9 +328,21 @@ async fn describe_without_select_shows_names_and_no_rows() {
     let people = People::new().await;
     people.grant("DESCRIBE ON TABLE curated.products").await;
     let user = people.connect().await;
-    assert!(user.text("DESCRIBE curated.products").await.contains("product_id"));
-    assert_eq!(user.fails("SELECT * FROM curated.products").await.code, "42501");
-    assert_eq!(user.fails("SELECT count(*) FROM curated.products").await.code, "42501");
+    assert!(
+        user.text("DESCRIBE curated.products")
+            .await
+            .contains("product_id")
+    );
+    assert_eq!(
+        user.fails("SELECT * FROM curated.products").await.code,
+        "42501"
+    );
+    assert_eq!(
+        user.fails("SELECT count(*) FROM curated.products")
+            .await
+            .code,
+        "42501"
+    );
 }
 
 #[tokio::test]
@@ -235,15 +350,22 @@ async fn alter_and_drop_are_granted_each_on_its_own() {
     let people = People::new().await;
     let folder = Folder::new(people.server, "ddl_grants");
     people.admin.run("CREATE DATABASE ddl_grants").await;
-    let create = format!("CREATE EXTERNAL TABLE ddl_grants.t (id INT) STORED AS PARQUET LOCATION '{}'", folder.location);
+    let create = format!(
+        "CREATE EXTERNAL TABLE ddl_grants.t (id INT) STORED AS PARQUET LOCATION '{}'",
+        folder.location
+    );
     people.admin.run(&create).await;
     let user = people.connect().await;
     people.grant("DESCRIBE, ALTER ON TABLE ddl_grants.t").await;
-    user.run("ALTER TABLE ddl_grants.t ADD COLUMNS (more STRING)").await;
+    user.run("ALTER TABLE ddl_grants.t ADD COLUMNS (more STRING)")
+        .await;
     assert_eq!(user.fails("DROP TABLE ddl_grants.t").await.code, "42501");
     people.grant("DROP ON TABLE ddl_grants.t").await;
     user.run("DROP TABLE ddl_grants.t").await;
-    assert_eq!(people.admin.fails("SELECT * FROM ddl_grants.t").await.code, "42P01");
+    assert_eq!(
+        people.admin.fails("SELECT * FROM ddl_grants.t").await.code,
+        "42P01"
+    );
     // A table of the same name later is another table: the old grants are gone with the old one.
     people.admin.run(&create).await;
     assert_eq!(user.fails("DROP TABLE ddl_grants.t").await.code, "42P01");
@@ -252,11 +374,25 @@ async fn alter_and_drop_are_granted_each_on_its_own() {
 #[tokio::test]
 async fn show_grants_tells_who_may_do_what() {
     let people = People::new().await;
-    people.grant("SELECT (order_id) ON TABLE curated.orders").await;
+    people
+        .grant("SELECT (order_id) ON TABLE curated.orders")
+        .await;
     people.grant("ALL ON DATABASE analytics").await;
-    let shown = people.admin.text(&format!("SHOW GRANTS FOR {}", people.user)).await.to_lowercase();
-    assert!(shown.contains("orders") && shown.contains("order_id") && shown.contains("analytics"), "{shown}");
-    let mine = people.connect().await.text("SHOW GRANTS").await.to_lowercase();
+    let shown = people
+        .admin
+        .text(&format!("SHOW GRANTS FOR {}", people.user))
+        .await
+        .to_lowercase();
+    assert!(
+        shown.contains("orders") && shown.contains("order_id") && shown.contains("analytics"),
+        "{shown}"
+    );
+    let mine = people
+        .connect()
+        .await
+        .text("SHOW GRANTS")
+        .await
+        .to_lowercase();
     assert!(mine.contains("order_id"), "{mine}");
 }
 
@@ -266,10 +402,31 @@ async fn dropped_user_is_out_at_once_and_does_not_come_back_with_old_grants() {
     people.grant("SELECT ON DATABASE curated").await;
     let user = people.connect().await;
     user.run("SELECT 1").await;
-    people.admin.run(&format!("DROP USER {}", people.user)).await;
-    assert!(user.try_rows("SELECT count(*) FROM curated.orders").await.is_err());
-    people.admin.run(&format!("CREATE USER {} WITH PASSWORD 'a long enough secret'", people.user)).await;
-    assert_eq!(people.connect().await.fails("SELECT * FROM curated.orders").await.code, "42P01");
+    people
+        .admin
+        .run(&format!("DROP USER {}", people.user))
+        .await;
+    assert!(
+        user.try_rows("SELECT count(*) FROM curated.orders")
+            .await
+            .is_err()
+    );
+    people
+        .admin
+        .run(&format!(
+            "CREATE USER {} WITH PASSWORD 'a long enough secret'",
+            people.user
+        ))
+        .await;
+    assert_eq!(
+        people
+            .connect()
+            .await
+            .fails("SELECT * FROM curated.orders")
+            .await
+            .code,
+        "42P01"
+    );
 }
 
 #[tokio::test]
@@ -278,10 +435,17 @@ async fn privileges_that_postgres_functions_tell_are_the_true_ones() {
     for (sql, expected) in [
         ("has_table_privilege('curated.orders', 'SELECT')", "t"),
         ("has_table_privilege('curated.orders', 'INSERT')", "f"),
-        ("has_column_privilege('curated.customers', 'segment', 'SELECT')", "t"),
+        (
+            "has_column_privilege('curated.customers', 'segment', 'SELECT')",
+            "t",
+        ),
         ("has_schema_privilege('curated', 'USAGE')", "t"),
         ("has_schema_privilege('curated', 'CREATE')", "f"),
     ] {
-        assert_eq!(scientist.value(&format!("SELECT {sql}")).await, expected, "{sql}");
+        assert_eq!(
+            scientist.value(&format!("SELECT {sql}")).await,
+            expected,
+            "{sql}"
+        );
     }
 }

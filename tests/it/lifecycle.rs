@@ -26,9 +26,17 @@ async fn sigterm_lets_running_queries_end_and_refuses_new_ones_clearly() {
     let (answer, ()) = tokio::join!(busy.rows(&sql), async {
         is_running(&idle, "drained").await;
         server.signal("TERM");
-        let refused = eventually("new queries to be refused", async || idle.try_rows("SELECT 1").await.err()).await;
-        assert!(refused.code == "57P01" || refused.code == "none", "{refused:?}");
-        let new = server.try_connect("admin", server.password("admin"), "awsdatacatalog").await;
+        let refused = eventually("new queries to be refused", async || {
+            idle.try_rows("SELECT 1").await.err()
+        })
+        .await;
+        assert!(
+            refused.code == "57P01" || refused.code == "none",
+            "{refused:?}"
+        );
+        let new = server
+            .try_connect("admin", server.password("admin"), "awsdatacatalog")
+            .await;
         assert!(new.is_err(), "a draining server takes no new connections");
     });
     assert_eq!(answer.len(), 1, "the running query got its answer");
@@ -45,7 +53,10 @@ async fn grace_period_ends_for_a_query_that_does_not() {
         is_running(&watcher, "too long").await;
         server.signal("TERM");
     });
-    assert!(["57P01", "57014", "none"].contains(&failure.code.as_str()), "{failure:?}");
+    assert!(
+        ["57P01", "57014", "none"].contains(&failure.code.as_str()),
+        "{failure:?}"
+    );
     assert!(server.wait().success(), "{}", server.log());
 }
 
@@ -62,7 +73,10 @@ async fn connections_beyond_the_limit_get_a_clear_error() {
     let server = Server::private(&[("LAKEGATE_SERVER__MAX_CONNECTIONS", "3")]);
     let mut open = Vec::new();
     let refused = loop {
-        match server.try_connect("admin", server.password("admin"), "awsdatacatalog").await {
+        match server
+            .try_connect("admin", server.password("admin"), "awsdatacatalog")
+            .await
+        {
             Ok(client) => open.push(client),
             Err(failure) => break failure,
         }
@@ -72,7 +86,13 @@ async fn connections_beyond_the_limit_get_a_clear_error() {
     assert_eq!(open.len(), 3);
     open.pop();
     // A place is free as soon as the server has seen the client go.
-    eventually("a place", async || server.try_connect("admin", server.password("admin"), "awsdatacatalog").await.ok()).await;
+    eventually("a place", async || {
+        server
+            .try_connect("admin", server.password("admin"), "awsdatacatalog")
+            .await
+            .ok()
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -80,7 +100,11 @@ async fn history_persists_over_a_restart() {
     let temp = crate::harness::lake::copy(&crate::harness::Options::default());
     let dir = temp.path().join("lake");
     let mut first = Server::demo(&dir, &crate::harness::Options::default(), &[]);
-    first.connect("admin").await.run("SELECT 'remember me'").await;
+    first
+        .connect("admin")
+        .await
+        .run("SELECT 'remember me'")
+        .await;
     first.signal("TERM");
     first.wait();
     let second = Server::demo(&dir, &crate::harness::Options::default(), &[]);
@@ -95,24 +119,41 @@ async fn unknown_setting_and_missing_configuration_are_errors_that_name_them() {
     let file = temp.path().join("lakegate.toml");
     std::fs::write(&file, "[engine]\nbatchsize = 3\n").unwrap();
     let (status, _, stderr) = Server::command(&["serve", "--config", file.to_str().unwrap()], "");
-    assert!(!status.success() && stderr.contains("batchsize"), "{stderr}");
+    assert!(
+        !status.success() && stderr.contains("batchsize"),
+        "{stderr}"
+    );
     let (status, _, stderr) = Server::command(&["serve", "--config", "/no/such/file.toml"], "");
-    assert!(!status.success() && stderr.contains("/no/such/file.toml"), "{stderr}");
+    assert!(
+        !status.success() && stderr.contains("/no/such/file.toml"),
+        "{stderr}"
+    );
 }
 
 #[tokio::test]
 async fn memory_limit_is_a_clear_error_or_a_spill_and_never_the_end_of_the_server() {
-    let server = Server::private(&[("LAKEGATE_ENGINE__MEMORY_LIMIT", "24MiB"), ("LAKEGATE_ENGINE__SPILL_LIMIT", "64MiB")]);
+    let server = Server::private(&[
+        ("LAKEGATE_ENGINE__MEMORY_LIMIT", "24MiB"),
+        ("LAKEGATE_ENGINE__SPILL_LIMIT", "64MiB"),
+    ]);
     let admin = server.connect("admin").await;
     // Sorts spill; a hash join's build side cannot.
     let sorted = "SELECT sum(rn) FROM (SELECT row_number() OVER (ORDER BY md5(CAST(x AS VARCHAR))) rn FROM generate_series(1, 300000) t(x)) s";
     match admin.try_rows(sorted).await {
         Ok(rows) => assert_eq!(rows[0][0].as_deref(), Some("45000150000")),
-        Err(failure) => assert!(failure.code == "53200" || failure.code == "53100", "{failure:?}"),
+        Err(failure) => assert!(
+            failure.code == "53200" || failure.code == "53100",
+            "{failure:?}"
+        ),
     }
     let joined = "SELECT count(*) FROM (SELECT x, repeat(md5(CAST(x AS VARCHAR)), 20) p FROM generate_series(1, 300000) t(x)) a
                   JOIN (SELECT x, repeat(md5(CAST(x AS VARCHAR)), 20) p FROM generate_series(1, 300000) t(x)) b ON a.x = b.x AND a.p <> b.p || 'z'";
-    let failure = tokio::time::timeout(Duration::from_secs(60), admin.fails(joined)).await.unwrap();
-    assert!(failure.code == "53200" || failure.code == "53100", "{failure:?}");
+    let failure = tokio::time::timeout(Duration::from_secs(60), admin.fails(joined))
+        .await
+        .unwrap();
+    assert!(
+        failure.code == "53200" || failure.code == "53100",
+        "{failure:?}"
+    );
     assert_eq!(admin.value("SELECT 1").await, "1");
 }

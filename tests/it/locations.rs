@@ -3,8 +3,8 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 
-use crate::harness::files::{Folder, Values, batch, parquet};
 use crate::harness::Server;
+use crate::harness::files::{Folder, Values, batch, parquet};
 
 #[tokio::test]
 async fn locations_outside_the_lake_are_refused_by_name() {
@@ -31,9 +31,14 @@ async fn locations_outside_the_lake_are_refused_by_name() {
         "nonsense",
         "",
     ] {
-        let sql = format!("CREATE EXTERNAL TABLE refused.t (id INT) STORED AS PARQUET LOCATION '{location}'");
+        let sql = format!(
+            "CREATE EXTERNAL TABLE refused.t (id INT) STORED AS PARQUET LOCATION '{location}'"
+        );
         let failure = admin.fails(&sql).await;
-        assert!(["42501", "22023", "42P16"].contains(&failure.code.as_str()), "{location}: {failure:?}");
+        assert!(
+            ["42501", "22023", "42P16"].contains(&failure.code.as_str()),
+            "{location}: {failure:?}"
+        );
         failure.names(&[location]);
     }
     assert_eq!(admin.text("SHOW TABLES IN refused").await, "");
@@ -77,21 +82,39 @@ async fn links_that_lead_out_of_the_lake_are_not_followed() {
     fs::write(outside.path().join("deep/secret.parquet"), &secret).unwrap();
 
     let folder = Folder::new(server, "links");
-    folder.put("file/honest.parquet", parquet(&batch(&[("id", Values::Int(&[1]))]), 10));
-    symlink(outside.path().join("secret.parquet"), folder.path.join("file/link.parquet")).unwrap();
-    folder.put("folder/honest.parquet", parquet(&batch(&[("id", Values::Int(&[1]))]), 10));
+    folder.put(
+        "file/honest.parquet",
+        parquet(&batch(&[("id", Values::Int(&[1]))]), 10),
+    );
+    symlink(
+        outside.path().join("secret.parquet"),
+        folder.path.join("file/link.parquet"),
+    )
+    .unwrap();
+    folder.put(
+        "folder/honest.parquet",
+        parquet(&batch(&[("id", Values::Int(&[1]))]), 10),
+    );
     symlink(outside.path(), folder.path.join("folder/link")).unwrap();
     symlink(outside.path(), folder.path.join("itself")).unwrap();
 
     admin.run("CREATE DATABASE links").await;
     for name in ["file", "folder", "itself", "itself/deep"] {
         let table = name.replace('/', "_");
-        let create = format!("CREATE EXTERNAL TABLE links.{table} (id BIGINT) STORED AS PARQUET LOCATION '{}{name}/'", folder.location);
+        let create = format!(
+            "CREATE EXTERNAL TABLE links.{table} (id BIGINT) STORED AS PARQUET LOCATION '{}{name}/'",
+            folder.location
+        );
         // Refused at once, or when it is read; never answered with what lies outside.
-        if admin.try_rows(&create).await.is_ok() {
-            if let Ok(rows) = admin.try_rows(&format!("SELECT id FROM links.{table}")).await {
-                assert!(!format!("{rows:?}").contains("666"), "{name} leads out: {rows:?}");
-            }
+        if admin.try_rows(&create).await.is_ok()
+            && let Ok(rows) = admin
+                .try_rows(&format!("SELECT id FROM links.{table}"))
+                .await
+        {
+            assert!(
+                !format!("{rows:?}").contains("666"),
+                "{name} leads out: {rows:?}"
+            );
         }
     }
 }

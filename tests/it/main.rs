@@ -2,7 +2,12 @@
 //!
 //! `./test` runs this with everything else and makes the Python venv that some of it needs.
 //! To write golden files anew from what the server answers: `LAKEGATE_UPDATE_GOLDEN=1`, then read the diff.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::large_futures)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::large_futures
+)]
 
 mod harness;
 

@@ -8,13 +8,38 @@ use crate::harness::{Options, Server, lake};
 async fn users_change_their_own_password_and_nobody_elses() {
     let server = Server::shared();
     let admin = server.connect("admin").await;
-    admin.run("CREATE USER changer WITH PASSWORD 'first secret phrase'").await;
-    let user = server.connect_as("changer", "first secret phrase", "awsdatacatalog").await;
-    user.run("ALTER USER changer WITH PASSWORD 'second secret phrase'").await;
-    assert_eq!(server.try_connect("changer", "first secret phrase", "awsdatacatalog").await.err().unwrap().code, "28P01");
-    server.connect_as("changer", "second secret phrase", "awsdatacatalog").await;
-    assert_eq!(user.fails("ALTER USER analyst WITH PASSWORD 'third secret phrase'").await.code, "42501");
-    assert_eq!(user.fails("ALTER USER changer SET WORKGROUP primary").await.code, "42501");
+    admin
+        .run("CREATE USER changer WITH PASSWORD 'first secret phrase'")
+        .await;
+    let user = server
+        .connect_as("changer", "first secret phrase", "awsdatacatalog")
+        .await;
+    user.run("ALTER USER changer WITH PASSWORD 'second secret phrase'")
+        .await;
+    assert_eq!(
+        server
+            .try_connect("changer", "first secret phrase", "awsdatacatalog")
+            .await
+            .err()
+            .unwrap()
+            .code,
+        "28P01"
+    );
+    server
+        .connect_as("changer", "second secret phrase", "awsdatacatalog")
+        .await;
+    assert_eq!(
+        user.fails("ALTER USER analyst WITH PASSWORD 'third secret phrase'")
+            .await
+            .code,
+        "42501"
+    );
+    assert_eq!(
+        user.fails("ALTER USER changer SET WORKGROUP primary")
+            .await
+            .code,
+        "42501"
+    );
 }
 
 #[tokio::test]
@@ -22,9 +47,15 @@ async fn no_password_shows_in_history_logs_errors_or_state() {
     let server = Server::private(&[("LAKEGATE_LOG", "trace")]);
     let admin = server.connect("admin").await;
     let secret = "S3cr3t-Phrase-Of-This-Test";
-    admin.run(&format!("CREATE USER quiet WITH PASSWORD '{secret}'")).await;
-    admin.run(&format!("ALTER USER quiet WITH PASSWORD '{secret}'")).await;
-    admin.run(&format!("  /* c */ alter user quiet password '{secret}';")).await;
+    admin
+        .run(&format!("CREATE USER quiet WITH PASSWORD '{secret}'"))
+        .await;
+    admin
+        .run(&format!("ALTER USER quiet WITH PASSWORD '{secret}'"))
+        .await;
+    admin
+        .run(&format!("  /* c */ alter user quiet password '{secret}';"))
+        .await;
     for sql in [
         "CREATE USER quiet WITH PASSWORD '{}'",
         "CREATE USER quiet2 WITH PASWORD '{}'",
@@ -37,7 +68,9 @@ async fn no_password_shows_in_history_logs_errors_or_state() {
         let failure = admin.fails(&sql.replace("{}", secret)).await;
         assert!(!failure.text().contains(secret), "{failure:?}");
     }
-    let _ = server.try_connect("quiet", &format!("{secret}-wrong"), "awsdatacatalog").await;
+    let _ = server
+        .try_connect("quiet", &format!("{secret}-wrong"), "awsdatacatalog")
+        .await;
     let history = admin.text("SELECT * FROM system.queries").await;
     assert!(history.to_lowercase().contains("create user"), "{history}");
     assert!(!history.contains(secret), "{history}");
@@ -60,7 +93,11 @@ fn files_with(dir: &std::path::Path, needle: &[u8]) -> Vec<String> {
             if name != "raw" && name != "curated" && name != "analytics" {
                 found.extend(files_with(&entry.path(), needle));
             }
-        } else if fs::read(entry.path()).unwrap().windows(needle.len()).any(|window| window == needle) {
+        } else if fs::read(entry.path())
+            .unwrap()
+            .windows(needle.len())
+            .any(|window| window == needle)
+        {
             found.push(entry.path().display().to_string());
         }
     }
@@ -74,17 +111,40 @@ async fn administrators_lost_password_is_reset_offline() {
     let mut server = Server::demo(&dir, &Options::default(), &[]);
     let old = server.password("admin").to_owned();
     let state = dir.join(".lakegate");
-    let arguments = ["reset-password", "admin", "--state-dir", state.to_str().unwrap(), "--password-file", "-"];
+    let arguments = [
+        "reset-password",
+        "admin",
+        "--state-dir",
+        state.to_str().unwrap(),
+        "--password-file",
+        "-",
+    ];
     let (status, stdout, stderr) = Server::command(&arguments, "a new secret phrase\n");
-    assert!(!status.success(), "a reset while the server runs must be refused: {stdout}{stderr}");
+    assert!(
+        !status.success(),
+        "a reset while the server runs must be refused: {stdout}{stderr}"
+    );
     server.signal("TERM");
     server.wait();
 
     let (status, stdout, stderr) = Server::command(&arguments, "a new secret phrase\n");
     assert!(status.success(), "{stdout}{stderr}");
     let server = Server::demo(&dir, &Options::default(), &[]);
-    server.connect_as("admin", "a new secret phrase", "awsdatacatalog").await;
-    assert!(server.try_connect("admin", &old, "awsdatacatalog").await.is_err());
-    let (status, _, stderr) = Server::command(&["reset-password", "nobody", "--state-dir", "/no/such/state"], "");
-    assert!(!status.success() && stderr.contains("/no/such/state"), "{stderr}");
+    server
+        .connect_as("admin", "a new secret phrase", "awsdatacatalog")
+        .await;
+    assert!(
+        server
+            .try_connect("admin", &old, "awsdatacatalog")
+            .await
+            .is_err()
+    );
+    let (status, _, stderr) = Server::command(
+        &["reset-password", "nobody", "--state-dir", "/no/such/state"],
+        "",
+    );
+    assert!(
+        !status.success() && stderr.contains("/no/such/state"),
+        "{stderr}"
+    );
 }

@@ -8,12 +8,15 @@ use crate::harness::{Client, Server};
 /// `partitions: 31 of 366` of an EXPLAIN, as (31, 366).
 async fn partitions(client: &Client, sql: &str) -> (u64, u64) {
     let plan = client.text(&format!("EXPLAIN {sql}")).await;
-    counts(&plan, "partitions: ").unwrap_or_else(|| panic!("no 'partitions: n of m' for {sql} in\n{plan}"))
+    counts(&plan, "partitions: ")
+        .unwrap_or_else(|| panic!("no 'partitions: n of m' for {sql} in\n{plan}"))
 }
 
 fn counts(plan: &str, label: &str) -> Option<(u64, u64)> {
     let (_, rest) = plan.split_once(label)?;
-    let mut words = rest.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    let mut words = rest
+        .split(|c: char| !c.is_ascii_alphanumeric())
+        .filter(|word| !word.is_empty());
     let some = words.next()?.parse().ok()?;
     (words.next()? == "of").then_some(())?;
     Some((some, words.next()?.parse().ok()?))
@@ -23,49 +26,85 @@ fn counts(plan: &str, label: &str) -> Option<(u64, u64)> {
 async fn explain_shows_the_partitions_that_a_predicate_on_a_date_leaves() {
     let admin = Server::shared().connect("admin").await;
     for (predicate, expected) in [
-        ("order_date BETWEEN DATE '2024-01-01' AND DATE '2024-01-31'", 31),
+        (
+            "order_date BETWEEN DATE '2024-01-01' AND DATE '2024-01-31'",
+            31,
+        ),
         ("order_date = DATE '2024-02-29'", 1),
         ("order_date = '2024-02-29'", 1),
         ("order_date <> DATE '2024-02-29'", 365),
         ("order_date >= DATE '2024-12-30'", 2),
         ("order_date < DATE '2024-01-03'", 2),
         ("DATE '2024-01-03' > order_date", 2),
-        ("order_date IN (DATE '2024-01-01', DATE '2024-07-01', DATE '2031-01-01')", 2),
-        ("order_date NOT IN (DATE '2024-01-01', DATE '2024-07-01')", 364),
-        ("order_date NOT BETWEEN DATE '2024-01-02' AND DATE '2024-12-31'", 1),
+        (
+            "order_date IN (DATE '2024-01-01', DATE '2024-07-01', DATE '2031-01-01')",
+            2,
+        ),
+        (
+            "order_date NOT IN (DATE '2024-01-01', DATE '2024-07-01')",
+            364,
+        ),
+        (
+            "order_date NOT BETWEEN DATE '2024-01-02' AND DATE '2024-12-31'",
+            1,
+        ),
         ("order_date IS NULL", 0),
         ("order_date IS NOT NULL", 366),
-        ("order_date = DATE '2024-01-01' OR order_date = DATE '2024-06-01'", 2),
+        (
+            "order_date = DATE '2024-01-01' OR order_date = DATE '2024-06-01'",
+            2,
+        ),
         ("NOT (order_date > DATE '2024-01-01')", 1),
         ("order_date = DATE '2024-01-01' AND quantity > 2", 1),
         ("order_date = DATE '2024-01-01' OR quantity > 2", 366),
-        ("(order_date = DATE '2024-01-01' AND quantity > 2) OR (order_date = DATE '2024-01-05' AND total > 1)", 2),
+        (
+            "(order_date = DATE '2024-01-01' AND quantity > 2) OR (order_date = DATE '2024-01-05' AND total > 1)",
+            2,
+        ),
         ("order_date >= DATE '2024-12-31' - INTERVAL '7' DAY", 8),
         ("order_date >= CAST('2024-12-31' AS DATE)", 1),
         ("extract(month FROM order_date) = 2", 29),
         ("date_trunc('month', order_date) = DATE '2024-03-01'", 31),
         ("order_date > CURRENT_DATE + INTERVAL '1' DAY", 0),
-        ("order_date = DATE '2024-01-01' AND order_date = DATE '2024-01-02'", 0),
+        (
+            "order_date = DATE '2024-01-01' AND order_date = DATE '2024-01-02'",
+            0,
+        ),
         ("false", 0),
     ] {
         let sql = format!("SELECT count(*), max(total) FROM curated.orders WHERE {predicate}");
         // A plan that can be seen to be empty need not name the table at all.
-        if expected == 0 && !admin.text(&format!("EXPLAIN {sql}")).await.contains("partitions:") {
+        if expected == 0
+            && !admin
+                .text(&format!("EXPLAIN {sql}"))
+                .await
+                .contains("partitions:")
+        {
             assert_eq!(admin.text(&sql).await, "0|NULL", "{predicate}");
             continue;
         }
-        assert_eq!(partitions(&admin, &sql).await, (expected, 366), "{predicate}");
+        assert_eq!(
+            partitions(&admin, &sql).await,
+            (expected, 366),
+            "{predicate}"
+        );
     }
 }
 
 #[tokio::test]
 async fn explain_shows_files_and_bytes_beside_the_partitions() {
     let admin = Server::shared().connect("admin").await;
-    let plan = admin.text("EXPLAIN SELECT * FROM curated.orders WHERE order_date = DATE '2024-02-29'").await;
-    let bytes = std::fs::read_dir(Server::shared().dir.join("curated/orders/order_date=2024-02-29"))
-        .unwrap()
-        .map(|file| file.unwrap().metadata().unwrap().len())
-        .sum::<u64>();
+    let plan = admin
+        .text("EXPLAIN SELECT * FROM curated.orders WHERE order_date = DATE '2024-02-29'")
+        .await;
+    let bytes = std::fs::read_dir(
+        Server::shared()
+            .dir
+            .join("curated/orders/order_date=2024-02-29"),
+    )
+    .unwrap()
+    .map(|file| file.unwrap().metadata().unwrap().len())
+    .sum::<u64>();
     assert!(plan.contains("files: 1"), "{plan}");
     assert!(plan.contains(&format!("bytes: {bytes}")), "{plan}");
 }
@@ -74,11 +113,21 @@ async fn explain_shows_files_and_bytes_beside_the_partitions() {
 async fn filters_that_cannot_be_decided_early_still_filter() {
     let admin = Server::shared().connect("admin").await;
     for (early, late) in [
-        ("order_date = DATE '2024-01-01'", "CAST(order_date AS VARCHAR) || order_id LIKE '2024-01-01%'"),
-        ("order_date < DATE '2024-01-03'", "order_date < DATE '2024-01-02' + quantity * INTERVAL '0' DAY + INTERVAL '1' DAY"),
+        (
+            "order_date = DATE '2024-01-01'",
+            "CAST(order_date AS VARCHAR) || order_id LIKE '2024-01-01%'",
+        ),
+        (
+            "order_date < DATE '2024-01-03'",
+            "order_date < DATE '2024-01-02' + quantity * INTERVAL '0' DAY + INTERVAL '1' DAY",
+        ),
     ] {
-        let count = |predicate: &str| format!("SELECT count(*) FROM curated.orders WHERE {predicate}");
-        assert_eq!(admin.value(&count(early)).await, admin.value(&count(late)).await);
+        let count =
+            |predicate: &str| format!("SELECT count(*) FROM curated.orders WHERE {predicate}");
+        assert_eq!(
+            admin.value(&count(early)).await,
+            admin.value(&count(late)).await
+        );
     }
 }
 
@@ -123,7 +172,11 @@ async fn every_type_of_partition_column_is_compared_as_its_type() {
     ] {
         let sql = format!("SELECT id FROM pruning_types.t WHERE {predicate}");
         assert_eq!(partitions(&admin, &sql).await, (expected, 9), "{predicate}");
-        assert_eq!(admin.rows(&sql).await.len(), usize::try_from(expected).unwrap(), "{predicate}");
+        assert_eq!(
+            admin.rows(&sql).await.len(),
+            usize::try_from(expected).unwrap(),
+            "{predicate}"
+        );
     }
 }
 
@@ -132,7 +185,10 @@ async fn partition_that_cannot_match_is_neither_listed_nor_opened() {
     let server = Server::shared();
     let admin = server.connect("admin").await;
     let folder = Folder::new(server, "pruned");
-    folder.put("p=1/good.parquet", parquet(&batch(&[("id", Values::Int(&[7]))]), 10));
+    folder.put(
+        "p=1/good.parquet",
+        parquet(&batch(&[("id", Values::Int(&[7]))]), 10),
+    );
     folder.put("p=2/broken.parquet", b"PAR1 this is no Parquet file PAR1");
     folder.put("p=3/later_gone.parquet", b"");
     admin
@@ -147,9 +203,19 @@ async fn partition_that_cannot_match_is_neither_listed_nor_opened() {
     fs::remove_dir_all(folder.path.join("p=3")).unwrap();
     std::os::unix::fs::symlink("/etc", folder.path.join("p=3")).unwrap();
 
-    assert_eq!(admin.value("SELECT id FROM pruning_lazy.t WHERE p = 1").await, "7");
-    admin.fails("SELECT id FROM pruning_lazy.t WHERE p = 2").await.names(&["broken.parquet"]);
-    admin.fails("SELECT id FROM pruning_lazy.t WHERE p = 3").await;
+    assert_eq!(
+        admin
+            .value("SELECT id FROM pruning_lazy.t WHERE p = 1")
+            .await,
+        "7"
+    );
+    admin
+        .fails("SELECT id FROM pruning_lazy.t WHERE p = 2")
+        .await
+        .names(&["broken.parquet"]);
+    admin
+        .fails("SELECT id FROM pruning_lazy.t WHERE p = 3")
+        .await;
 }
 
 #[tokio::test]
@@ -158,14 +224,21 @@ async fn pruning_shows_in_the_bytes_that_a_query_scans() {
     admin.run("SET result_reuse = off").await;
     let scanned = async |predicate: &str| {
         let marker = uuid::Uuid::new_v4().simple().to_string();
-        admin.run(&format!("SELECT sum(total) AS x{marker} FROM curated.orders WHERE {predicate}")).await;
+        admin
+            .run(&format!(
+                "SELECT sum(total) AS x{marker} FROM curated.orders WHERE {predicate}"
+            ))
+            .await;
         admin.number(&format!(
             "SELECT max(bytes_scanned) FROM system.queries WHERE query LIKE '%x{marker}%' AND query NOT LIKE '%system.queries%'"
         )).await
     };
     let day = scanned("order_date = DATE '2024-05-05'").await;
     let year = scanned("order_date > DATE '2023-01-01'").await;
-    assert!(day > 0 && year > 100 * day, "a day: {day} bytes, the year: {year}");
+    assert!(
+        day > 0 && year > 100 * day,
+        "a day: {day} bytes, the year: {year}"
+    );
 }
 
 #[tokio::test]
@@ -173,7 +246,9 @@ async fn hours_of_raw_orders_are_pruned_over_four_columns() {
     let admin = Server::shared().connect("admin").await;
     let table = "raw.orders";
     let all = admin.rows(&format!("SHOW PARTITIONS {table}")).await.len();
-    let first = admin.rows(&format!("SHOW PARTITIONS {table}")).await[0][0].clone().unwrap();
+    let first = admin.rows(&format!("SHOW PARTITIONS {table}")).await[0][0]
+        .clone()
+        .unwrap();
     // year=2024/month=01/day=01/hour=00: integers, however they are written in the path.
     let predicate: Vec<String> = first
         .split('/')
@@ -182,7 +257,13 @@ async fn hours_of_raw_orders_are_pruned_over_four_columns() {
             format!("{name} = {}", value.parse::<i32>().unwrap())
         })
         .collect();
-    let sql = format!("SELECT count(*) FROM {table} WHERE {}", predicate.join(" AND "));
-    assert_eq!(partitions(&admin, &sql).await, (1, u64::try_from(all).unwrap()));
+    let sql = format!(
+        "SELECT count(*) FROM {table} WHERE {}",
+        predicate.join(" AND ")
+    );
+    assert_eq!(
+        partitions(&admin, &sql).await,
+        (1, u64::try_from(all).unwrap())
+    );
     assert!(admin.number(&sql).await > 0);
 }

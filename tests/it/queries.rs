@@ -19,13 +19,21 @@ async fn every_query_is_recorded_with_its_figures() {
     let failing = "SELECT no_such_column_here FROM curated.customers";
     admin.fails(failing).await;
     assert_eq!(
-        admin.text(&format!("SELECT state, error_code FROM system.queries WHERE query = '{failing}'")).await,
+        admin
+            .text(&format!(
+                "SELECT state, error_code FROM system.queries WHERE query = '{failing}'"
+            ))
+            .await,
         "FAILED|COLUMN_NOT_FOUND"
     );
     let syntax = "SELECT FROM WHERE no_syntax";
     admin.fails(syntax).await;
     assert_eq!(
-        admin.text(&format!("SELECT state, error_code FROM system.queries WHERE query = '{syntax}'")).await,
+        admin
+            .text(&format!(
+                "SELECT state, error_code FROM system.queries WHERE query = '{syntax}'"
+            ))
+            .await,
         "FAILED|SYNTAX_ERROR"
     );
 }
@@ -33,24 +41,68 @@ async fn every_query_is_recorded_with_its_figures() {
 #[tokio::test]
 async fn users_see_their_own_queries_and_administrators_all() {
     let server = Server::shared();
-    let (admin, analyst, scientist) = (server.connect("admin").await, server.connect("analyst").await, server.connect("scientist").await);
+    let (admin, analyst, scientist) = (
+        server.connect("admin").await,
+        server.connect("analyst").await,
+        server.connect("scientist").await,
+    );
     analyst.run("SELECT 'of the analyst'").await;
     scientist.run("SELECT 'of the scientist'").await;
-    assert_eq!(analyst.column("SELECT DISTINCT user_name FROM system.queries").await, ["analyst"]);
+    assert_eq!(
+        analyst
+            .column("SELECT DISTINCT user_name FROM system.queries")
+            .await,
+        ["analyst"]
+    );
     assert_eq!(scientist.number("SELECT count(*) FROM system.queries WHERE query LIKE '%of the analyst%' AND query NOT LIKE '%LIKE%'").await, 0);
-    let users = admin.column("SELECT DISTINCT user_name FROM system.queries ORDER BY 1").await;
-    assert!(users.contains(&"analyst".to_owned()) && users.contains(&"scientist".to_owned()), "{users:?}");
+    let users = admin
+        .column("SELECT DISTINCT user_name FROM system.queries ORDER BY 1")
+        .await;
+    assert!(
+        users.contains(&"analyst".to_owned()) && users.contains(&"scientist".to_owned()),
+        "{users:?}"
+    );
 }
 
 #[tokio::test]
 async fn phases_have_their_times_and_ddl_is_recorded_too() {
     let admin = Server::shared().connect("admin").await;
     let columns = admin.columns("SELECT * FROM system.queries LIMIT 1").await;
-    for column in ["query_id", "user_name", "workgroup", "state", "query", "submitted_at", "bytes_scanned", "rows", "cache_hit", "error_code"] {
-        assert!(columns.contains(&column.to_owned()), "{column} is missing of {columns:?}");
+    for column in [
+        "query_id",
+        "user_name",
+        "workgroup",
+        "state",
+        "query",
+        "submitted_at",
+        "bytes_scanned",
+        "rows",
+        "cache_hit",
+        "error_code",
+    ] {
+        assert!(
+            columns.contains(&column.to_owned()),
+            "{column} is missing of {columns:?}"
+        );
     }
-    assert!(columns.iter().filter(|name| name.ends_with("_ms") || name.ends_with("_us") || name.ends_with("_millis")).count() >= 3, "{columns:?}");
+    assert!(
+        columns
+            .iter()
+            .filter(|name| name.ends_with("_ms")
+                || name.ends_with("_us")
+                || name.ends_with("_millis"))
+            .count()
+            >= 3,
+        "{columns:?}"
+    );
     let ddl = "CREATE DATABASE IF NOT EXISTS recorded";
     admin.run(ddl).await;
-    assert_eq!(admin.value(&format!("SELECT state FROM system.queries WHERE query = '{ddl}'")).await, "SUCCEEDED");
+    assert_eq!(
+        admin
+            .value(&format!(
+                "SELECT state FROM system.queries WHERE query = '{ddl}'"
+            ))
+            .await,
+        "SUCCEEDED"
+    );
 }

@@ -19,7 +19,12 @@ fn tpc_queries_give_the_rows_that_duckdb_gives() {
     fs::write(&connection_file, server.connection().to_string()).unwrap();
     let report = python::run(
         "tpc_compare.py",
-        &["--connection-file", connection_file.to_str().unwrap(), "--lake", dir.to_str().unwrap()],
+        &[
+            "--connection-file",
+            connection_file.to_str().unwrap(),
+            "--lake",
+            dir.to_str().unwrap(),
+        ],
         &[],
     );
     // Shown with --nocapture, and by ./test.

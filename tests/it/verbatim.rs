@@ -18,14 +18,24 @@ async fn orders_are_registered_repaired_and_asked() {
     for statement in [CREATE, CREATE_TABLE, REPAIR] {
         admin.run(statement).await;
     }
-    assert_eq!(admin.rows("SHOW PARTITIONS analytics.orders").await.len(), 366);
+    assert_eq!(
+        admin.rows("SHOW PARTITIONS analytics.orders").await.len(),
+        366
+    );
     let rows = admin.rows(TOP_CUSTOMERS).await;
     assert_eq!(rows.len(), 100);
-    let spent: Vec<f64> = rows.iter().map(|row| row[1].as_ref().unwrap().parse().unwrap()).collect();
+    let spent: Vec<f64> = rows
+        .iter()
+        .map(|row| row[1].as_ref().unwrap().parse().unwrap())
+        .collect();
     assert!(spent.is_sorted_by(|a, b| a >= b), "{spent:?}");
     assert_eq!(
         admin.text(TOP_CUSTOMERS).await.lines().next(),
-        admin.text(&TOP_CUSTOMERS.replace("analytics.orders", "curated.orders")).await.lines().next()
+        admin
+            .text(&TOP_CUSTOMERS.replace("analytics.orders", "curated.orders"))
+            .await
+            .lines()
+            .next()
     );
 }
 
@@ -33,7 +43,11 @@ async fn orders_are_registered_repaired_and_asked() {
 async fn sales_of_the_last_thirty_days_are_there_on_a_demo_until_today() {
     let temp = tempfile::tempdir_in(lake::scratch()).unwrap();
     let today = chrono::Utc::now().date_naive();
-    let options = Options { scale: "0.002".to_owned(), until: Some(today.to_string()), ..Options::default() };
+    let options = Options {
+        scale: "0.002".to_owned(),
+        until: Some(today.to_string()),
+        ..Options::default()
+    };
     let server = Server::demo(&temp.path().join("lake"), &options, &[]);
     let admin = server.connect_to("admin", "analytics").await;
     for statement in [CREATE, CREATE_TABLE, REPAIR, TOP_CUSTOMERS] {

@@ -44,10 +44,23 @@ async fn parameter_types_are_inferred_from_columns() {
     assert_eq!(statement.columns()[0].type_().name(), "int8");
     let date = NaiveDate::from_ymd_opt(2024, 5, 5).unwrap();
     let before = date.and_hms_opt(0, 0, 0).unwrap() - chrono::Duration::days(2);
-    let count: i64 = client.query_one(&statement, &[&date, &1_i32, &"none", &before]).await.unwrap().get(0);
-    assert_eq!(count, admin.number("SELECT count(*) FROM curated.orders WHERE order_date = DATE '2024-05-05'").await);
+    let count: i64 = client
+        .query_one(&statement, &[&date, &1_i32, &"none", &before])
+        .await
+        .unwrap()
+        .get(0);
+    assert_eq!(
+        count,
+        admin
+            .number("SELECT count(*) FROM curated.orders WHERE order_date = DATE '2024-05-05'")
+            .await
+    );
     let none: Option<NaiveDate> = None;
-    let count: i64 = client.query_one(&statement, &[&none, &1_i32, &"none", &before]).await.unwrap().get(0);
+    let count: i64 = client
+        .query_one(&statement, &[&none, &1_i32, &"none", &before])
+        .await
+        .unwrap()
+        .get(0);
     assert_eq!(count, 0);
 }
 
@@ -64,9 +77,15 @@ async fn nulls_arrays_timestamps_with_zone_and_bytes_in_binary() {
         .map_err(|e| Failure::of(&e))
         .unwrap();
     assert_eq!(row.get::<_, Option<i64>>(0), None);
-    assert_eq!(row.get::<_, Vec<Option<String>>>(1), [Some("a".to_owned()), None, Some("c".to_owned())]);
+    assert_eq!(
+        row.get::<_, Vec<Option<String>>>(1),
+        [Some("a".to_owned()), None, Some("c".to_owned())]
+    );
     assert_eq!(row.get::<_, Vec<i64>>(2), [1, 2]);
-    assert_eq!(row.get::<_, DateTime<Utc>>(3).to_rfc3339(), "2024-01-02T03:04:05+00:00");
+    assert_eq!(
+        row.get::<_, DateTime<Utc>>(3).to_rfc3339(),
+        "2024-01-02T03:04:05+00:00"
+    );
     assert_eq!(row.get::<_, Vec<u8>>(4), [1, 255]);
     assert_eq!(row.get::<_, &str>(5), "");
 }
@@ -80,10 +99,22 @@ async fn text_and_binary_results_say_the_same() {
     assert_eq!(text.len(), binary.len());
     for (text, binary) in text.iter().zip(&binary) {
         assert_eq!(text[0].as_deref(), Some(binary.get::<_, &str>(0)));
-        assert_eq!(text[1].as_deref(), Some(binary.get::<_, i32>(1).to_string().as_str()));
-        assert_eq!(text[2].as_deref(), Some(binary.get::<_, NaiveDate>(2).to_string().as_str()));
+        assert_eq!(
+            text[1].as_deref(),
+            Some(binary.get::<_, i32>(1).to_string().as_str())
+        );
+        assert_eq!(
+            text[2].as_deref(),
+            Some(binary.get::<_, NaiveDate>(2).to_string().as_str())
+        );
         let at: NaiveDateTime = binary.get(3);
-        assert_eq!(text[3].as_deref().map(|t| t.parse::<NaiveDateTime>().ok().or_else(|| NaiveDateTime::parse_from_str(t, "%Y-%m-%d %H:%M:%S%.f").ok())), Some(Some(at)));
+        assert_eq!(
+            text[3].as_deref().map(|t| t
+                .parse::<NaiveDateTime>()
+                .ok()
+                .or_else(|| NaiveDateTime::parse_from_str(t, "%Y-%m-%d %H:%M:%S%.f").ok())),
+            Some(Some(at))
+        );
     }
 }
 
@@ -92,7 +123,10 @@ async fn portal_is_read_in_pages() {
     let mut admin = Server::shared().connect("admin").await;
     let total = admin.number("SELECT count(*) FROM curated.orders").await;
     let transaction = admin.raw_mut().transaction().await.unwrap();
-    let statement = transaction.prepare("SELECT order_id FROM curated.orders ORDER BY order_id").await.unwrap();
+    let statement = transaction
+        .prepare("SELECT order_id FROM curated.orders ORDER BY order_id")
+        .await
+        .unwrap();
     let portal = transaction.bind(&statement, &[]).await.unwrap();
     let mut seen = Vec::new();
     loop {
@@ -108,16 +142,28 @@ async fn portal_is_read_in_pages() {
     // Another statement on the same connection while a portal is half read.
     let portal = transaction.bind(&statement, &[]).await.unwrap();
     let first = transaction.query_portal(&portal, 1).await.unwrap();
-    assert_eq!(transaction.query_one("SELECT 1::int", &[]).await.unwrap().get::<_, i32>(0), 1);
+    assert_eq!(
+        transaction
+            .query_one("SELECT 1::int", &[])
+            .await
+            .unwrap()
+            .get::<_, i32>(0),
+        1
+    );
     let second = transaction.query_portal(&portal, 1).await.unwrap();
-    assert_eq!([first[0].get::<_, &str>(0), second[0].get::<_, &str>(0)], [seen[0].as_str(), seen[1].as_str()]);
+    assert_eq!(
+        [first[0].get::<_, &str>(0), second[0].get::<_, &str>(0)],
+        [seen[0].as_str(), seen[1].as_str()]
+    );
     transaction.commit().await.unwrap();
 }
 
 #[tokio::test]
 async fn cursor_in_sql_is_fetched_and_closed() {
     let admin = Server::shared().connect("admin").await;
-    admin.run("BEGIN; DECLARE c CURSOR FOR SELECT order_id FROM curated.orders ORDER BY order_id").await;
+    admin
+        .run("BEGIN; DECLARE c CURSOR FOR SELECT order_id FROM curated.orders ORDER BY order_id")
+        .await;
     assert_eq!(admin.rows("FETCH FORWARD 3 FROM c").await.len(), 3);
     assert_eq!(admin.rows("FETCH 2 FROM c").await.len(), 2);
     assert_eq!(admin.rows("FETCH NEXT FROM c").await.len(), 1);
@@ -126,14 +172,24 @@ async fn cursor_in_sql_is_fetched_and_closed() {
     admin.run("CLOSE c").await;
     assert_eq!(admin.fails("FETCH 1 FROM c").await.code, "34000");
     admin.run("ROLLBACK").await;
-    assert_eq!(i64::try_from(rest + 6).unwrap(), admin.number("SELECT count(*) FROM curated.orders").await);
+    assert_eq!(
+        i64::try_from(rest + 6).unwrap(),
+        admin.number("SELECT count(*) FROM curated.orders").await
+    );
 }
 
 #[tokio::test]
 async fn rows_stream_while_they_are_made() {
     let admin = Server::shared().connect("admin").await;
     // Far more than any buffer: the first rows must arrive though the end would take for ever.
-    let rows = admin.raw().query_raw("SELECT a.x FROM generate_series(1, 4000000) a(x), generate_series(1, 4000000) b(y)", Vec::<i64>::new()).await.unwrap();
+    let rows = admin
+        .raw()
+        .query_raw(
+            "SELECT a.x FROM generate_series(1, 4000000) a(x), generate_series(1, 4000000) b(y)",
+            Vec::<i64>::new(),
+        )
+        .await
+        .unwrap();
     pin_mut!(rows);
     let mut seen = 0;
     while let Some(row) = rows.next().await {
@@ -151,7 +207,11 @@ async fn rows_stream_while_they_are_made() {
 async fn multi_statement_query_gives_each_result_in_turn() {
     use tokio_postgres::SimpleQueryMessage::{CommandComplete, Row, RowDescription};
     let admin = Server::shared().connect("admin").await;
-    let messages = admin.raw().simple_query("SELECT 1; SET application_name = 'x'; ; SELECT 2, 3").await.unwrap();
+    let messages = admin
+        .raw()
+        .simple_query("SELECT 1; SET application_name = 'x'; ; SELECT 2, 3")
+        .await
+        .unwrap();
     let shape: String = messages
         .iter()
         .map(|message| match message {
@@ -171,12 +231,20 @@ async fn errors_carry_sqlstate_and_position() {
         ("SELEC 1", "42601", Some(1)),
         ("SELECT * FRM t", "42601", None),
         ("SELECT no_such FROM curated.orders", "42703", Some(8)),
-        ("SELECT order_id,\n  no_such FROM curated.orders", "42703", Some(20)),
+        (
+            "SELECT order_id,\n  no_such FROM curated.orders",
+            "42703",
+            Some(20),
+        ),
         ("SELECT 'ä', no_such FROM curated.orders", "42703", Some(13)),
         ("SELECT * FROM curated.no_such", "42P01", Some(15)),
         ("SELECT * FROM no_schema.no_such", "42P01", Some(15)),
         ("SELECT no_function(1)", "42883", Some(8)),
-        ("SELECT 1; SELECT no_such FROM curated.orders", "42703", Some(18)),
+        (
+            "SELECT 1; SELECT no_such FROM curated.orders",
+            "42703",
+            Some(18),
+        ),
         ("SELECT CAST('x' AS INT)", "22P02", None),
         ("SELECT 1/0", "22012", None),
         ("SELECT 9223372036854775807 + 1", "22003", None),
@@ -193,7 +261,11 @@ async fn errors_carry_sqlstate_and_position() {
         }
         assert_eq!(failure.severity, "ERROR");
         let first = failure.message.chars().next().unwrap();
-        assert!(!first.is_uppercase() && !failure.message.ends_with('.'), "{sql}: {}", failure.message);
+        assert!(
+            !first.is_uppercase() && !failure.message.ends_with('.'),
+            "{sql}: {}",
+            failure.message
+        );
     }
 }
 
@@ -205,7 +277,10 @@ async fn settings_are_of_the_connection_and_can_be_reset() {
     assert_eq!(one.value("SHOW TimeZone").await, "UTC");
     one.run("SET TimeZone = 'Europe/Berlin'; SET search_path = curated; SET application_name TO 'named'").await;
     assert_eq!(one.value("SHOW timezone").await, "Europe/Berlin");
-    assert_eq!(one.value("SELECT current_setting('TimeZone')").await, "Europe/Berlin");
+    assert_eq!(
+        one.value("SELECT current_setting('TimeZone')").await,
+        "Europe/Berlin"
+    );
     assert_eq!(two.value("SHOW TimeZone").await, "UTC");
     assert!(one.number("SELECT count(*) FROM products").await > 0);
     one.run("RESET TimeZone").await;
@@ -214,8 +289,18 @@ async fn settings_are_of_the_connection_and_can_be_reset() {
     assert!(one.try_rows("SELECT count(*) FROM products").await.is_err());
     one.run("SET extra_float_digits = 3; SET client_min_messages TO warning; SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED; DISCARD ALL").await;
     assert_eq!(one.fails("SET no_such_setting = 1").await.code, "42704");
-    assert_eq!(one.fails("SET TimeZone = 'Mars/Olympus'").await.code, "22023");
-    assert!(one.value("SHOW server_version").await.chars().next().unwrap().is_ascii_digit());
+    assert_eq!(
+        one.fails("SET TimeZone = 'Mars/Olympus'").await.code,
+        "22023"
+    );
+    assert!(
+        one.value("SHOW server_version")
+            .await
+            .chars()
+            .next()
+            .unwrap()
+            .is_ascii_digit()
+    );
 }
 
 #[tokio::test]
@@ -227,13 +312,26 @@ async fn prepared_statements_in_sql_and_in_the_protocol() {
     admin.run("DEALLOCATE p").await;
     assert_eq!(admin.fails("EXECUTE p (1)").await.code, "26000");
     let client = admin.raw();
-    let statement = client.prepare("SELECT region, count(*) FROM curated.customers WHERE segment = $1 GROUP BY region").await.unwrap();
-    for segment in admin.column("SELECT DISTINCT segment FROM curated.customers").await {
+    let statement = client
+        .prepare(
+            "SELECT region, count(*) FROM curated.customers WHERE segment = $1 GROUP BY region",
+        )
+        .await
+        .unwrap();
+    for segment in admin
+        .column("SELECT DISTINCT segment FROM curated.customers")
+        .await
+    {
         let rows = client.query(&statement, &[&segment]).await.unwrap();
         assert!(!rows.is_empty(), "{segment}");
     }
     let many: Vec<i64> = futures::stream::iter(0..50)
-        .map(|i: i64| async move { client.query_one("SELECT $1::bigint", &[&i]).await.map(|row| row.get::<_, i64>(0)) })
+        .map(|i: i64| async move {
+            client
+                .query_one("SELECT $1::bigint", &[&i])
+                .await
+                .map(|row| row.get::<_, i64>(0))
+        })
         .buffered(10)
         .try_collect()
         .await
@@ -244,9 +342,17 @@ async fn prepared_statements_in_sql_and_in_the_protocol() {
 #[tokio::test]
 async fn wrong_number_and_wrong_type_of_parameters_are_errors_and_the_connection_goes_on() {
     let admin = Server::shared().connect("admin").await;
-    let error = admin.raw().query("SELECT $1::int", &[&"text"]).await.unwrap_err();
+    let error = admin
+        .raw()
+        .query("SELECT $1::int", &[&"text"])
+        .await
+        .unwrap_err();
     assert!(error.to_string().contains("serializing"), "{error}");
-    let statement = admin.raw().prepare("SELECT * FROM curated.orders WHERE order_date = $1").await.unwrap();
+    let statement = admin
+        .raw()
+        .prepare("SELECT * FROM curated.orders WHERE order_date = $1")
+        .await
+        .unwrap();
     assert_eq!(statement.params().len(), 1);
     assert_eq!(admin.value("SELECT 1").await, "1");
 }

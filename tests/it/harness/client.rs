@@ -59,7 +59,11 @@ impl Failure {
 
     /// Message, detail and hint: all that a person reads.
     pub fn text(&self) -> String {
-        let parts = [Some(self.message.clone()), self.detail.clone(), self.hint.clone()];
+        let parts = [
+            Some(self.message.clone()),
+            self.detail.clone(),
+            self.hint.clone(),
+        ];
         parts.into_iter().flatten().collect::<Vec<_>>().join(" | ")
     }
 
@@ -67,13 +71,22 @@ impl Failure {
     pub fn names(&self, parts: &[&str]) -> &Self {
         let text = self.text().to_lowercase();
         for part in parts {
-            assert!(text.contains(&part.to_lowercase()), "the error does not name {part:?}: {self:?}");
+            assert!(
+                text.contains(&part.to_lowercase()),
+                "the error does not name {part:?}: {self:?}"
+            );
         }
         self
     }
 }
 
-pub fn config(host: &str, port: u16, user: &str, password: &str, database: &str) -> tokio_postgres::Config {
+pub fn config(
+    host: &str,
+    port: u16,
+    user: &str,
+    password: &str,
+    database: &str,
+) -> tokio_postgres::Config {
     let mut config = tokio_postgres::Config::new();
     config
         .host(host)
@@ -89,7 +102,10 @@ pub fn config(host: &str, port: u16, user: &str, password: &str, database: &str)
 
 impl Client {
     pub async fn connect(config: &tokio_postgres::Config, tls: Tls) -> Result<Self, Failure> {
-        let (inner, connection) = config.connect(tls.clone()).await.map_err(|e| Failure::of(&e))?;
+        let (inner, connection) = config
+            .connect(tls.clone())
+            .await
+            .map_err(|e| Failure::of(&e))?;
         tokio::spawn(async move {
             // An error here is the server's end; the statements of the test see it as well.
             let _ = connection.await;
@@ -101,7 +117,11 @@ impl Client {
     pub async fn connect_in_clear(config: &tokio_postgres::Config) -> Result<(), Failure> {
         let mut config = config.clone();
         config.ssl_mode(SslMode::Disable);
-        config.connect(NoTls).await.map(|_| ()).map_err(|e| Failure::of(&e))
+        config
+            .connect(NoTls)
+            .await
+            .map(|_| ())
+            .map_err(|e| Failure::of(&e))
     }
 
     /// tokio-postgres itself, for the extended protocol.
@@ -114,18 +134,30 @@ impl Client {
     }
 
     pub async fn cancel(&self) {
-        self.inner.cancel_token().cancel_query(self.tls.clone()).await.unwrap();
+        self.inner
+            .cancel_token()
+            .cancel_query(self.tls.clone())
+            .await
+            .unwrap();
     }
 
     /// The rows of the last statement that has any, as text, by the simple protocol.
     pub async fn try_rows(&self, sql: &str) -> Result<Vec<Row>, Failure> {
-        let messages = self.inner.simple_query(sql).await.map_err(|e| Failure::of(&e))?;
+        let messages = self
+            .inner
+            .simple_query(sql)
+            .await
+            .map_err(|e| Failure::of(&e))?;
         let mut rows = Vec::new();
         for message in messages {
             match message {
                 SimpleQueryMessage::RowDescription(_) => rows.clear(),
                 SimpleQueryMessage::Row(row) => {
-                    rows.push((0..row.len()).map(|i| row.get(i).map(str::to_owned)).collect());
+                    rows.push(
+                        (0..row.len())
+                            .map(|i| row.get(i).map(str::to_owned))
+                            .collect(),
+                    );
                 }
                 _ => {}
             }
@@ -139,7 +171,12 @@ impl Client {
         async move {
             match self.try_rows(sql).await {
                 Ok(rows) => rows,
-                Err(e) => panic!("{caller}: {sql}\n  failed: {} {} at {:?}", e.code, e.text(), e.position),
+                Err(e) => panic!(
+                    "{caller}: {sql}\n  failed: {} {} at {:?}",
+                    e.code,
+                    e.text(),
+                    e.position
+                ),
             }
         }
     }
@@ -159,7 +196,10 @@ impl Client {
         let rows = self.rows(sql);
         async move {
             let lines = rows.await.into_iter().map(|row| {
-                let cells: Vec<String> = row.into_iter().map(|cell| cell.unwrap_or_else(|| "NULL".to_owned())).collect();
+                let cells: Vec<String> = row
+                    .into_iter()
+                    .map(|cell| cell.unwrap_or_else(|| "NULL".to_owned()))
+                    .collect();
                 cells.join("|")
             });
             lines.collect::<Vec<_>>().join("\n")
@@ -171,7 +211,10 @@ impl Client {
     pub fn column(&self, sql: &str) -> impl Future<Output = Vec<String>> {
         let rows = self.rows(sql);
         async move {
-            rows.await.into_iter().map(|row| row[0].clone().unwrap_or_else(|| "NULL".to_owned())).collect()
+            rows.await
+                .into_iter()
+                .map(|row| row[0].clone().unwrap_or_else(|| "NULL".to_owned()))
+                .collect()
         }
     }
 
@@ -182,7 +225,10 @@ impl Client {
         let rows = self.rows(sql);
         async move {
             let rows = rows.await;
-            assert!(rows.len() == 1 && rows[0].len() == 1, "{caller}: one value expected of {sql}, got {rows:?}");
+            assert!(
+                rows.len() == 1 && rows[0].len() == 1,
+                "{caller}: one value expected of {sql}, got {rows:?}"
+            );
             rows[0][0].clone().unwrap_or_else(|| "NULL".to_owned())
         }
     }
@@ -195,11 +241,19 @@ impl Client {
 
     /// The names of the columns that a query gives.
     pub async fn columns(&self, sql: &str) -> Vec<String> {
-        let messages = self.inner.simple_query(sql).await.map_err(|e| Failure::of(&e)).unwrap();
+        let messages = self
+            .inner
+            .simple_query(sql)
+            .await
+            .map_err(|e| Failure::of(&e))
+            .unwrap();
         let names = messages.iter().find_map(|message| match message {
-            SimpleQueryMessage::RowDescription(columns) => {
-                Some(columns.iter().map(|column| column.name().to_owned()).collect())
-            }
+            SimpleQueryMessage::RowDescription(columns) => Some(
+                columns
+                    .iter()
+                    .map(|column| column.name().to_owned())
+                    .collect(),
+            ),
             _ => None,
         });
         names.unwrap_or_else(|| panic!("{sql} gave no columns"))
@@ -211,7 +265,10 @@ impl Client {
         let caller = std::panic::Location::caller();
         async move {
             match self.try_rows(sql).await {
-                Ok(rows) => panic!("{caller}: {sql}\n  should fail, but gave {} rows: {rows:?}", rows.len()),
+                Ok(rows) => panic!(
+                    "{caller}: {sql}\n  should fail, but gave {} rows: {rows:?}",
+                    rows.len()
+                ),
                 Err(failure) => failure,
             }
         }

@@ -26,7 +26,10 @@ impl Folder {
         let unique = format!("{name}-{}", NEXT.fetch_add(1, Ordering::Relaxed));
         let path = server.dir.join("tests").join(&unique);
         fs::create_dir_all(&path).unwrap();
-        Self { path, location: format!("s3://datalake/tests/{unique}/") }
+        Self {
+            path,
+            location: format!("s3://datalake/tests/{unique}/"),
+        }
     }
 
     /// Writes whole files only, as object stores do, with a clock old enough for the result cache.
@@ -45,8 +48,14 @@ pub fn put(path: &Path, bytes: &[u8]) -> PathBuf {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     let partial = path.with_file_name(format!(".partial-{}", AGE.load(Ordering::Relaxed)));
     fs::write(&partial, bytes).unwrap();
-    let at = SystemTime::now() - Duration::from_secs(100_000) + Duration::from_secs(AGE.fetch_add(1, Ordering::Relaxed).into());
-    fs::File::options().write(true).open(&partial).unwrap().set_modified(at).unwrap();
+    let at = SystemTime::now() - Duration::from_secs(100_000)
+        + Duration::from_secs(AGE.fetch_add(1, Ordering::Relaxed).into());
+    fs::File::options()
+        .write(true)
+        .open(&partial)
+        .unwrap()
+        .set_modified(at)
+        .unwrap();
     fs::rename(&partial, path).unwrap();
     path.to_owned()
 }
@@ -70,8 +79,15 @@ pub fn batch(columns: &[(&str, Values<'_>)]) -> RecordBatch {
             ((*name).to_owned(), array)
         })
         .collect();
-    let fields: Vec<Field> = arrays.iter().map(|(name, a)| Field::new(name, a.data_type().clone(), true)).collect();
-    RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays.into_iter().map(|(_, a)| a).collect()).unwrap()
+    let fields: Vec<Field> = arrays
+        .iter()
+        .map(|(name, a)| Field::new(name, a.data_type().clone(), true))
+        .collect();
+    RecordBatch::try_new(
+        Arc::new(Schema::new(fields)),
+        arrays.into_iter().map(|(_, a)| a).collect(),
+    )
+    .unwrap()
 }
 
 /// Snappy Parquet in memory, `rows_a_group` rows to the row group.
@@ -90,9 +106,17 @@ pub fn parquet(batch: &RecordBatch, rows_a_group: usize) -> Vec<u8> {
 /// `rows` rows of `id` 0.. and a `note` that does not compress, some 40 bytes a row.
 pub fn big_batch(rows: u64) -> RecordBatch {
     let ids: Vec<i64> = (0..rows).map(|i| i64::try_from(i).unwrap()).collect();
-    let notes: Vec<String> = (0..rows).map(|i| format!("{:016x}{:016x}", mix(i), mix(!i))).collect();
-    let schema = Schema::new(vec![Field::new("id", DataType::Int64, true), Field::new("note", DataType::Utf8, true)]);
-    let columns: Vec<ArrayRef> = vec![Arc::new(Int64Array::from(ids)), Arc::new(StringArray::from(notes))];
+    let notes: Vec<String> = (0..rows)
+        .map(|i| format!("{:016x}{:016x}", mix(i), mix(!i)))
+        .collect();
+    let schema = Schema::new(vec![
+        Field::new("id", DataType::Int64, true),
+        Field::new("note", DataType::Utf8, true),
+    ]);
+    let columns: Vec<ArrayRef> = vec![
+        Arc::new(Int64Array::from(ids)),
+        Arc::new(StringArray::from(notes)),
+    ];
     RecordBatch::try_new(Arc::new(schema), columns).unwrap()
 }
 

@@ -20,14 +20,23 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { scale: "0.01".to_owned(), until: None, tpch: None, tpcds: None }
+        Self {
+            scale: "0.01".to_owned(),
+            until: None,
+            tpch: None,
+            tpcds: None,
+        }
     }
 }
 
 impl Options {
     pub fn arguments(&self) -> Vec<String> {
         let mut arguments = vec!["--scale".to_owned(), self.scale.clone()];
-        for (name, value) in [("--until", &self.until), ("--tpch", &self.tpch), ("--tpcds", &self.tpcds)] {
+        for (name, value) in [
+            ("--until", &self.until),
+            ("--tpch", &self.tpch),
+            ("--tpcds", &self.tpcds),
+        ] {
             if let Some(value) = value {
                 arguments.extend([name.to_owned(), value.clone()]);
             }
@@ -61,7 +70,10 @@ pub fn scratch() -> &'static Path {
 /// Data files are hard links: replace a file, never write into it.
 pub fn copy(options: &Options) -> TempDir {
     let template = template(options);
-    let temp = tempfile::Builder::new().prefix("lake").tempdir_in(scratch()).unwrap();
+    let temp = tempfile::Builder::new()
+        .prefix("lake")
+        .tempdir_in(scratch())
+        .unwrap();
     link_tree(&template.path().join("lake"), &temp.path().join("lake"), 0);
     temp
 }
@@ -74,11 +86,18 @@ fn template(options: &Options) -> Arc<TempDir> {
     if let Some(template) = templates.get(options) {
         return template.clone();
     }
-    let temp = tempfile::Builder::new().prefix("template").tempdir_in(scratch()).unwrap();
+    let temp = tempfile::Builder::new()
+        .prefix("template")
+        .tempdir_in(scratch())
+        .unwrap();
     let mut server = Server::demo(&temp.path().join("lake"), options, &[]);
     server.signal("TERM");
     let status = server.wait();
-    assert!(status.success(), "SIGTERM ends with {status}\n{}", server.log());
+    assert!(
+        status.success(),
+        "SIGTERM ends with {status}\n{}",
+        server.log()
+    );
     let temp = Arc::new(temp);
     templates.insert(options.clone(), temp.clone());
     temp
@@ -103,6 +122,11 @@ fn link_tree(from: &Path, to: &Path, depth: usize) {
 }
 
 fn in_zone(path: &Path, depth: usize, zones: &[&str]) -> bool {
-    let zone: PathBuf = path.ancestors().nth(depth).map(Path::to_owned).unwrap_or_default();
-    zone.file_name().is_some_and(|name| zones.iter().any(|zone| name == *zone))
+    let zone: PathBuf = path
+        .ancestors()
+        .nth(depth)
+        .map(Path::to_owned)
+        .unwrap_or_default();
+    zone.file_name()
+        .is_some_and(|name| zones.iter().any(|zone| name == *zone))
 }

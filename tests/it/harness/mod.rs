@@ -31,7 +31,10 @@ where
         if let Some(value) = check().await {
             return value;
         }
-        assert!(start.elapsed() < PATIENCE, "waited {PATIENCE:?} for: {what}");
+        assert!(
+            start.elapsed() < PATIENCE,
+            "waited {PATIENCE:?} for: {what}"
+        );
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

@@ -9,7 +9,11 @@ pub fn venv() -> PathBuf {
         Some(path) => PathBuf::from(path),
         None => PathBuf::from(std::env::var_os("HOME").unwrap()).join(".cache/lakegate-venv"),
     };
-    assert!(venv.join("bin/python").exists(), "{} is missing: run the tests with ./test, which makes it", venv.display());
+    assert!(
+        venv.join("bin/python").exists(),
+        "{} is missing: run the tests with ./test, which makes it",
+        venv.display()
+    );
     venv
 }
 
@@ -34,7 +38,15 @@ pub fn run(script: &str, arguments: &[&str], environment: &[(&str, &str)]) -> St
 }
 
 pub fn printed(what: &str, output: &Output) -> String {
-    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{what} ended with {}\n{text}", output.status);
+    let text = format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert!(
+        output.status.success(),
+        "{what} ended with {}\n{text}",
+        output.status
+    );
     text
 }

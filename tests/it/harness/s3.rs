@@ -33,10 +33,18 @@ impl Drop for S3 {
 impl S3 {
     /// With an empty bucket, [`BUCKET`].
     pub async fn start() -> S3 {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap()
+            .port();
         let log = lake::scratch().join(format!("moto-{port}.log"));
         let shell = Command::new("sh")
-            .args(["-c", r#"exec 3<&0; "$@" 3<&- </dev/null & s=$!; read -r _ <&3; kill -9 $s"#, "sh"])
+            .args([
+                "-c",
+                r#"exec 3<&0; "$@" 3<&- </dev/null & s=$!; read -r _ <&3; kill -9 $s"#,
+                "sh",
+            ])
             .arg(python::program("moto_server"))
             .args(["-H", "127.0.0.1", "-p", &port.to_string()])
             .stdin(Stdio::piped())
@@ -44,10 +52,18 @@ impl S3 {
             .stderr(fs::OpenOptions::new().append(true).open(&log).unwrap())
             .spawn()
             .unwrap();
-        let s3 = S3 { shell, endpoint: format!("http://127.0.0.1:{port}"), log };
+        let s3 = S3 {
+            shell,
+            endpoint: format!("http://127.0.0.1:{port}"),
+            log,
+        };
         let start = Instant::now();
         while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(start.elapsed() < PATIENCE, "moto does not start: {}", s3.requests());
+            assert!(
+                start.elapsed() < PATIENCE,
+                "moto does not start: {}",
+                s3.requests()
+            );
             tokio::time::sleep(std::time::Duration::from_millis(50)).await;
         }
         s3.create_bucket(port, BUCKET);
@@ -99,10 +115,17 @@ impl S3 {
             async move {
                 // `parse` keeps the percent signs of a partition's folder as they are.
                 let key = object_store::path::Path::parse(&key).unwrap();
-                store.put(&key, fs::read(file).unwrap().into()).await.map(|_| ())
+                store
+                    .put(&key, fs::read(file).unwrap().into())
+                    .await
+                    .map(|_| ())
             }
         });
-        stream::iter(puts).buffer_unordered(8).try_fold(0, |done, ()| async move { Ok(done + 1) }).await.unwrap()
+        stream::iter(puts)
+            .buffer_unordered(8)
+            .try_fold(0, |done, ()| async move { Ok(done + 1) })
+            .await
+            .unwrap()
     }
 
     /// The server's log of requests.

@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use super::PATIENCE;
 use super::client::{self, Client, Failure};
 use super::lake::{self, Options};
 use super::tls::Tls;
-use super::PATIENCE;
 
 pub const BINARY: &str = env!("CARGO_BIN_EXE_lakegate");
 
@@ -64,11 +64,20 @@ impl Server {
 
     /// `lakegate demo` on a folder that outlives the server.
     pub fn demo(dir: &Path, options: &Options, environment: &[(&str, &str)]) -> Server {
-        Self::try_demo(dir, options, environment).unwrap_or_else(|error| panic!("lakegate demo did not start: {error}"))
+        Self::try_demo(dir, options, environment)
+            .unwrap_or_else(|error| panic!("lakegate demo did not start: {error}"))
     }
 
-    pub fn try_demo(dir: &Path, options: &Options, environment: &[(&str, &str)]) -> Result<Server, String> {
-        let mut arguments = vec!["demo".to_owned(), "--dir".to_owned(), dir.to_str().unwrap().to_owned()];
+    pub fn try_demo(
+        dir: &Path,
+        options: &Options,
+        environment: &[(&str, &str)],
+    ) -> Result<Server, String> {
+        let mut arguments = vec![
+            "demo".to_owned(),
+            "--dir".to_owned(),
+            dir.to_str().unwrap().to_owned(),
+        ];
         arguments.extend(options.arguments());
         for door in ["--postgres-port", "--flight-port", "--http-port"] {
             arguments.extend([door.to_owned(), "0".to_owned()]);
@@ -79,14 +88,27 @@ impl Server {
     /// `lakegate serve` with a configuration file; its listeners should be on port 0.
     pub fn serve(dir: &Path, configuration: &Path, environment: &[(&str, &str)]) -> Server {
         let arguments = ["serve", "--config", configuration.to_str().unwrap()].map(str::to_owned);
-        Self::start(dir, &arguments, environment).unwrap_or_else(|error| panic!("lakegate serve did not start: {error}"))
+        Self::start(dir, &arguments, environment)
+            .unwrap_or_else(|error| panic!("lakegate serve did not start: {error}"))
     }
 
-    fn start(dir: &Path, arguments: &[String], environment: &[(&str, &str)]) -> Result<Server, String> {
-        let files = tempfile::Builder::new().prefix("run").tempdir_in(lake::scratch()).unwrap().keep();
+    fn start(
+        dir: &Path,
+        arguments: &[String],
+        environment: &[(&str, &str)],
+    ) -> Result<Server, String> {
+        let files = tempfile::Builder::new()
+            .prefix("run")
+            .tempdir_in(lake::scratch())
+            .unwrap()
+            .keep();
         let connection_file = files.join("connection.json");
         let mut shell = Command::new("sh");
-        shell.args(["-c", WATCHED, "sh", BINARY]).args(arguments).arg("--connection-file").arg(&connection_file);
+        shell
+            .args(["-c", WATCHED, "sh", BINARY])
+            .args(arguments)
+            .arg("--connection-file")
+            .arg(&connection_file);
         let shell = shell
             .envs(environment.iter().copied())
             .stdin(Stdio::piped())
@@ -108,12 +130,19 @@ impl Server {
                 return Err(format!("exited with {status}\n{}", server.log()));
             }
             if start.elapsed() > PATIENCE * 5 {
-                return Err(format!("no connection file after {:?}\n{}", PATIENCE * 5, server.log()));
+                return Err(format!(
+                    "no connection file after {:?}\n{}",
+                    PATIENCE * 5,
+                    server.log()
+                ));
             }
             std::thread::sleep(Duration::from_millis(5));
         }
-        server.connection = serde_json::from_str(&fs::read_to_string(&connection_file).unwrap()).unwrap();
-        server.tls = Tls::trusting(Path::new(server.connection["tls"]["ca_file"].as_str().unwrap()));
+        server.connection =
+            serde_json::from_str(&fs::read_to_string(&connection_file).unwrap()).unwrap();
+        server.tls = Tls::trusting(Path::new(
+            server.connection["tls"]["ca_file"].as_str().unwrap(),
+        ));
         Ok(server)
     }
 
@@ -143,7 +172,11 @@ impl Server {
 
     /// Everything that the server has printed.
     pub fn log(&self) -> String {
-        format!("{}{}", self.stdout(), fs::read_to_string(self.files.join("stderr")).unwrap())
+        format!(
+            "{}{}",
+            self.stdout(),
+            fs::read_to_string(self.files.join("stderr")).unwrap()
+        )
     }
 
     pub fn pid(&self) -> u32 {
@@ -155,7 +188,11 @@ impl Server {
     }
 
     pub fn port(&self) -> u16 {
-        self.connection["postgres"]["port"].as_u64().unwrap().try_into().unwrap()
+        self.connection["postgres"]["port"]
+            .as_u64()
+            .unwrap()
+            .try_into()
+            .unwrap()
     }
 
     pub fn ca_file(&self) -> &str {
@@ -164,7 +201,10 @@ impl Server {
 
     pub fn password(&self, user: &str) -> &str {
         let users = self.connection["users"].as_array().unwrap();
-        let user = users.iter().find(|u| u["name"] == user).unwrap_or_else(|| panic!("no user {user} in {users:?}"));
+        let user = users
+            .iter()
+            .find(|u| u["name"] == user)
+            .unwrap_or_else(|| panic!("no user {user} in {users:?}"));
         user["password"].as_str().unwrap()
     }
 
@@ -204,11 +244,19 @@ impl Server {
     pub async fn connect_as(&self, user: &str, password: &str, database: &str) -> Client {
         match self.try_connect(user, password, database).await {
             Ok(client) => client,
-            Err(error) => panic!("{user} cannot connect to {database}: {error:?}\n{}", self.log()),
+            Err(error) => panic!(
+                "{user} cannot connect to {database}: {error:?}\n{}",
+                self.log()
+            ),
         }
     }
 
-    pub async fn try_connect(&self, user: &str, password: &str, database: &str) -> Result<Client, Failure> {
+    pub async fn try_connect(
+        &self,
+        user: &str,
+        password: &str,
+        database: &str,
+    ) -> Result<Client, Failure> {
         Client::connect(&self.config(user, password, database), self.tls.clone()).await
     }
 
@@ -218,17 +266,27 @@ impl Server {
         let address = url.trim_start_matches("http://").trim_end_matches('/');
         let mut stream = TcpStream::connect(address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
+        write!(
+            stream,
+            "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
+        )
+        .unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
-        let body = answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default();
+        let body = answer
+            .split_once("\r\n\r\n")
+            .map(|(_, body)| body.to_owned())
+            .unwrap_or_default();
         (status, body)
     }
 
     /// `signal` as kill(1) spells it: `TERM`, `KILL`.
     pub fn signal(&self, signal: &str) {
-        let status = Command::new("kill").args([format!("-{signal}"), self.pid().to_string()]).status().unwrap();
+        let status = Command::new("kill")
+            .args([format!("-{signal}"), self.pid().to_string()])
+            .status()
+            .unwrap();
         assert!(status.success());
     }
 
@@ -239,7 +297,11 @@ impl Server {
             if let Some(status) = self.shell.try_wait().unwrap() {
                 return status;
             }
-            assert!(start.elapsed() < PATIENCE, "the server still runs\n{}", self.log());
+            assert!(
+                start.elapsed() < PATIENCE,
+                "the server still runs\n{}",
+                self.log()
+            );
             std::thread::sleep(Duration::from_millis(10));
         }
     }

@@ -25,16 +25,21 @@ impl Tls {
         for certificate in CertificateDer::pem_file_iter(ca_file).unwrap() {
             roots.add(certificate.unwrap()).unwrap();
         }
-        assert!(!roots.is_empty(), "{} holds no certificate", ca_file.display());
+        assert!(
+            !roots.is_empty(),
+            "{} holds no certificate",
+            ca_file.display()
+        );
         Self::with(roots)
     }
 
     fn with(roots: RootCertStore) -> Self {
-        let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+        let config =
+            ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+                .with_safe_default_protocol_versions()
+                .unwrap()
+                .with_root_certificates(roots)
+                .with_no_client_auth();
         Self(Arc::new(config))
     }
 
@@ -53,7 +58,10 @@ where
     type Error = InvalidDnsNameError;
 
     fn make_tls_connect(&mut self, host: &str) -> Result<Connect, InvalidDnsNameError> {
-        Ok(Connect { config: self.0.clone(), name: ServerName::try_from(host.to_owned())? })
+        Ok(Connect {
+            config: self.0.clone(),
+            name: ServerName::try_from(host.to_owned())?,
+        })
     }
 }
 
@@ -71,7 +79,12 @@ where
     type Future = Pin<Box<dyn Future<Output = io::Result<Stream<S>>> + Send>>;
 
     fn connect(self, stream: S) -> Self::Future {
-        Box::pin(async move { TlsConnector::from(self.config).connect(self.name, stream).await.map(Stream) })
+        Box::pin(async move {
+            TlsConnector::from(self.config)
+                .connect(self.name, stream)
+                .await
+                .map(Stream)
+        })
     }
 }
 
@@ -80,20 +93,30 @@ pub struct Stream<S>(RustlsStream<S>);
 impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream for Stream<S> {
     fn channel_binding(&self) -> ChannelBinding {
         match self.0.get_ref().1.peer_certificates() {
-            Some([first, ..]) => ChannelBinding::tls_server_end_point(Sha256::digest(first).to_vec()),
+            Some([first, ..]) => {
+                ChannelBinding::tls_server_end_point(Sha256::digest(first).to_vec())
+            }
             _ => ChannelBinding::none(),
         }
     }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Stream<S> {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         Pin::new(&mut self.0).poll_read(cx, buf)
     }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Stream<S> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.0).poll_write(cx, buf)
     }
 
