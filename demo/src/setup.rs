@@ -40,8 +40,8 @@ pub fn demo_users() -> &'static [DemoUser] {
     ]
 }
 
-/// One statement each, without a semicolon, to be run in order by an administrator. Databases and
-/// tables are created `IF NOT EXISTS`; `CREATE ROLE` is not, so run it once.
+/// One statement each, without a semicolon, to be run in order by an administrator. They may be run
+/// again, as after a start that was interrupted: what exists is created `IF NOT EXISTS`.
 #[must_use]
 pub fn setup_sql(options: &DemoOptions) -> Vec<String> {
     let mut statements = zones();
@@ -183,7 +183,7 @@ fn hive_type(data_type: &DataType) -> String {
 /// Engineers get everything, analysts what is fit for reports, scientists what names nobody.
 fn grants(databases: &[&str]) -> Vec<String> {
     let mut statements: Vec<String> = ["data_engineers", "data_analysts", "data_scientists"]
-        .map(|role| format!("CREATE ROLE {role}"))
+        .map(|role| format!("CREATE ROLE IF NOT EXISTS {role}"))
         .into();
     statements.push("GRANT ALL ON CATALOG TO data_engineers".to_owned());
     for database in databases {
