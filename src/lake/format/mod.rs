@@ -1,25 +1,39 @@
-//! stub
-use super::roots::Root;
-use crate::error::{Error, Result};
-use datafusion::datasource::physical_plan::FileSource;
-use datafusion::datasource::table_schema::TableSchema;
-use lakegate_catalog::model::StorageDescriptor;
-use std::collections::BTreeMap;
-use std::sync::Arc;
-#[derive(Debug, Clone, PartialEq)]
+//! Formats of a table's files: which one a storage descriptor names, and the readers of the text formats.
+//!
+//! ```text
+//!  StorageDescriptor ─ detect ─▶ TableFormat::Text(TextFormat) ─ source ─▶ TextSource, the engine's file source
+//!
+//!  object store ─▶ input ─▶ framing ─▶ RowDecoder (json, open_csv, lazy_simple) ─▶ columns ─▶ RecordBatch
+//!                  decompress  lines     projected columns only
+//! ```
+//!
+//! What never happens: a row longer than [`MAX_ROW_BYTES`] is held in memory, a file's bytes are read past
+//! the store that the engine gave, two queries on one file differ because they select different columns.
+
+mod columns;
+mod detect;
+mod framing;
+mod input;
+mod json;
+mod lazy_simple;
+mod open_csv;
+mod patterns;
+mod properties;
+mod reader;
+mod rows;
+mod scalars;
+mod source;
+mod times;
+
+pub use properties::{JsonOptions, LazySimpleOptions, OpenCsvOptions, TextFormat, TextSerDe};
+pub use source::TextSource;
+
+/// The longest row of a text file, in bytes after decompression: Athena's bound.
+pub const MAX_ROW_BYTES: usize = 32 * 1024 * 1024;
+
+/// How the files of a table or a partition are read. Its `Debug` form is stable: what reads alike prints alike.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TableFormat {
     Parquet,
     Text(TextFormat),
-}
-#[derive(Debug, Clone, PartialEq)]
-pub struct TextFormat;
-impl TableFormat {
-    pub fn detect(_: &StorageDescriptor, _: &BTreeMap<String, String>) -> Result<Self> {
-        Ok(Self::Parquet)
-    }
-}
-impl TextFormat {
-    pub fn source(&self, _: TableSchema, _: &str, _: &Arc<Root>) -> Arc<dyn FileSource> {
-        unreachable!("{}", Error::internal("x"))
-    }
 }

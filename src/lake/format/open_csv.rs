@@ -1,0 +1,227 @@
+//! OpenCSVSerde: quoted fields, one row a line.
+//!
+//! The fields of a line are those that opencsv 2.3 finds, which is what Hive and Athena read: two quotes within a
+//! quoted field are one, a backslash escapes a quote or itself within quotes and is dropped elsewhere, a quoted
+//! field does not go on in the next line (it and what follows it are NULL). Missing columns are NULL, further
+//! fields are ignored, an empty line is a row of NULLs.
+//!
+//! A string is the field as it is. Dates are days since the Unix epoch and timestamps milliseconds, as Athena has
+//! it; both may also be text. An empty field is an error in a column that is no string, as in Athena, but for
+//! `serialization.null.format`: a field of exactly that text is NULL.
+
+use arrow::datatypes::DataType;
+
+use super::OpenCsvOptions;
+use super::columns::Data;
+use super::rows::{BadRow, RowDecoder, Rows};
+use super::scalars::{BinaryText, Epoch, Fractions, ScalarRules};
+use crate::error::{Error, Result};
+use crate::lake::type_name;
+
+#[derive(Debug)]
+pub(super) struct OpenCsvDecoder {
+    rows: Rows,
+    options: OpenCsvOptions,
+    rules: ScalarRules,
+    /// The field of each projected column, ascending.
+    positions: Vec<usize>,
+    fields: Fields,
+}
+
+/// The fields of one line, one after the other.
+#[derive(Debug, Default)]
+struct Fields {
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl Fields {
+    fn get(&self, position: usize) -> Option<&[u8]> {
+        let end = *self.ends.get(position)?;
+        let start = position.checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or(0);
+        self.bytes.get(start..end)
+    }
+
+    fn current(&self) -> &[u8] {
+        self.bytes.get(self.ends.last().copied().unwrap_or(0)..).unwrap_or_default()
+    }
+
+    fn end_field(&mut self) {
+        self.ends.push(self.bytes.len());
+    }
+
+    /// Finds the first `wanted` fields.
+    fn split(&mut self, line: &[u8], wanted: usize, options: &OpenCsvOptions) {
+        self.bytes.clear();
+        self.ends.clear();
+        let OpenCsvOptions { separator, quote, escape, .. } = *options;
+        if wanted == 0 || line.is_empty() {
+            return;
+        }
+        if memchr::memchr2(quote, escape, line).is_none() {
+            for field in line.split(|byte| *byte == separator).take(wanted) {
+                self.bytes.extend_from_slice(field);
+                self.end_field();
+            }
+            return;
+        }
+        let mut quoted = false;
+        let mut bytes = line.iter().copied().enumerate().peekable();
+        while let Some((index, byte)) = bytes.next() {
+            let next = bytes.peek().map(|(_, next)| *next);
+            if byte == escape {
+                if let Some(next) = next.filter(|next| quoted && (*next == quote || *next == escape)) {
+                    self.bytes.push(next);
+                    bytes.next();
+                }
+            } else if byte == quote {
+                if quoted && next == Some(quote) {
+                    self.bytes.push(quote);
+                    bytes.next();
+                    continue;
+                }
+                // A quote in the middle of a field belongs to it.
+                let after_separator = index.checked_sub(1).and_then(|before| line.get(before)) == Some(&separator);
+                if index > 2 && !after_separator && next.is_some_and(|next| next != separator) {
+                    let current = self.current();
+                    if !current.is_empty() && current.trim_ascii().is_empty() {
+                        self.bytes.truncate(self.ends.last().copied().unwrap_or(0));
+                    } else {
+                        self.bytes.push(quote);
+                    }
+                }
+                quoted = !quoted;
+            } else if byte == separator && !quoted {
+                self.end_field();
+                if self.ends.len() == wanted {
+                    return;
+                }
+            } else {
+                self.bytes.push(byte);
+            }
+        }
+        if !quoted {
+            self.end_field();
+        }
+    }
+}
+
+impl OpenCsvDecoder {
+    /// `projection`: the field of each column of `rows`, ascending.
+    ///
+    /// Errors: a nested column, which this SerDe cannot hold.
+    pub fn new(rows: Rows, options: &OpenCsvOptions, projection: &[usize]) -> Result<Self> {
+        for (index, column) in rows.columns.iter().enumerate() {
+            if matches!(column.data, Data::List(_) | Data::Map(_) | Data::Struct(..)) {
+                return Err(Error::not_supported(format!(
+                    "column '{}' is {}, which OpenCSVSerde cannot read; declare it as string",
+                    rows.name(index),
+                    type_name(&column.data_type)
+                )));
+            }
+        }
+        Ok(Self {
+            rows,
+            options: options.clone(),
+            rules: ScalarRules {
+                fractions: Fractions::Refuse,
+                epoch: Epoch::Millis,
+                binary: BinaryText::Raw,
+                patterns: Vec::new(),
+            },
+            positions: projection.to_vec(),
+            fields: Fields::default(),
+        })
+    }
+
+    fn row(&mut self) -> Result<(), BadRow> {
+        for index in 0..self.positions.len() {
+            let Some(column) = self.rows.columns.get_mut(index) else { continue };
+            let field = self.positions.get(index).and_then(|position| self.fields.get(*position));
+            let Some(field) = field else {
+                column.append_null();
+                continue;
+            };
+            let text = String::from_utf8_lossy(field);
+            if self.options.null_format.as_deref() == Some(text.as_ref()) {
+                column.append_null();
+                continue;
+            }
+            if let Err(misfit) = column.append_text(&text, &self.rules) {
+                let wanted: DataType = column.data_type.clone();
+                let mut error = BadRow::value(self.rows.name(index), &text, &wanted, misfit);
+                if text.is_empty() {
+                    error.0.push_str("; declare it as string, or set 'serialization.null.format' = ''");
+                }
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl RowDecoder for OpenCsvDecoder {
+    fn decode(&mut self, line: &[u8]) -> Result<(), BadRow> {
+        let wanted = self.positions.last().map_or(0, |last| last + 1);
+        self.fields.split(line, wanted, &self.options);
+        let read = self.row();
+        match read {
+            Ok(()) => self.rows.commit(),
+            Err(_) => self.rows.roll_back(),
+        }
+        read
+    }
+
+    fn rows(&mut self) -> &mut Rows {
+        &mut self.rows
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use super::*;
+
+    fn options() -> OpenCsvOptions {
+        OpenCsvOptions { separator: b',', quote: b'"', escape: b'\\', null_format: None }
+    }
+
+    fn split(line: &str) -> Vec<String> {
+        let mut fields = Fields::default();
+        fields.split(line.as_bytes(), 10, &options());
+        (0..10).map_while(|position| fields.get(position).map(|field| String::from_utf8_lossy(field).into_owned())).collect()
+    }
+
+    #[test]
+    fn fields_are_those_of_opencsv() {
+        for (line, expected) in [
+            ("a,b,c", vec!["a", "b", "c"]),
+            ("a,,", vec!["a", "", ""]),
+            ("", vec![]),
+            (r#""a,b",c"#, vec!["a,b", "c"]),
+            (r#""say ""hi""",c"#, vec![r#"say "hi""#, "c"]),
+            (r#""a\"b\\c",d"#, vec![r#"a"b\c"#, "d"]),
+            (r#""a\nb""#, vec!["anb"]),
+            (r"a\b,c", vec!["ab", "c"]),
+            (r#"a,bc"d"ef,g"#, vec!["a", r#"bc"d"ef"#, "g"]),
+            (r#"a, "b,c",d"#, vec!["a", "b,c", "d"]),
+            (r#""","""#, vec![",\""]),
+            (r#""",x"#, vec!["", "x"]),
+            (r#"a,"open,b"#, vec!["a"]),
+            (r#"é,"ü""#, vec!["é", "ü"]),
+        ] {
+            assert_eq!(split(line), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn only_the_wanted_fields_are_split() {
+        let mut fields = Fields::default();
+        for line in ["a,b,c,d", r#""a",b,"c",d"#] {
+            fields.split(line.as_bytes(), 2, &options());
+            assert_eq!((fields.ends.len(), fields.get(1)), (2, Some(&b"b"[..])), "{line}");
+            fields.split(line.as_bytes(), 0, &options());
+            assert!(fields.ends.is_empty());
+        }
+    }
+}

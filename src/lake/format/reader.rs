@@ -1,0 +1,184 @@
+//! Reads one file, or one byte range of it, into record batches.
+
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use datafusion::error::DataFusionError;
+use datafusion::physical_plan::metrics::Count;
+use futures::StreamExt;
+use futures::stream::BoxStream;
+use object_store::ObjectStore;
+use object_store::path::Path;
+
+use super::MAX_ROW_BYTES;
+use super::framing::Lines;
+use super::input::{self, Compression, Input};
+use super::rows::{MAX_CELLS, RowDecoder};
+use crate::error::{Code, Error};
+
+/// A batch ends after this many bytes of lines, however few rows they are.
+const BATCH_BYTES: usize = 16 * 1024 * 1024;
+
+/// How a file is to be read.
+pub(super) struct FileRead {
+    pub store: Arc<dyn ObjectStore>,
+    pub path: Path,
+    /// Bytes of the whole file.
+    pub size: u64,
+    /// Of the lines that start in these bytes. None: all.
+    pub range: Option<std::ops::Range<u64>>,
+    /// The file as a user knows it, for errors.
+    pub url: String,
+    pub header_lines: u64,
+    pub batch_size: usize,
+    pub decoder: Box<dyn RowDecoder>,
+    pub malformed: Count,
+}
+
+impl FileRead {
+    /// Errors: the store; a compression that is not supported.
+    pub async fn open(self) -> Result<BoxStream<'static, Result<RecordBatch, DataFusionError>>, DataFusionError> {
+        let input = input::open(self.store, &self.path, self.size, self.range).await?;
+        if let Compression::Other(name) = input.compression {
+            return Err(Error::not_supported(format!(
+                "file {} is compressed with {name}, which is not supported for text; use gzip, zstd or bzip2",
+                self.url
+            ))
+            .into());
+        }
+        let Input { pieces, compression, range } = input;
+        let start = range.as_ref().map_or(0, |range| range.start);
+        let mut lines = Lines::new(start.saturating_sub(1), MAX_ROW_BYTES);
+        if start > 0 {
+            lines.drop_first();
+        }
+        let batches = Batches {
+            pieces,
+            lines,
+            decoder: self.decoder,
+            end: range.map_or(u64::MAX, |range| range.end),
+            headers: if start > 0 { 0 } else { self.header_lines },
+            batch_size: self.batch_size,
+            place: Place { url: self.url, compression, numbered: start == 0 },
+            malformed: self.malformed,
+            done: false,
+        };
+        Ok(futures::stream::try_unfold(batches, |mut batches| async move {
+            Ok(batches.next().await?.map(|batch| (batch, batches)))
+        })
+        .boxed())
+    }
+}
+
+struct Batches {
+    pieces: BoxStream<'static, std::io::Result<bytes::Bytes>>,
+    lines: Lines,
+    decoder: Box<dyn RowDecoder>,
+    /// Lines that start here or later belong to the next range.
+    end: u64,
+    headers: u64,
+    batch_size: usize,
+    place: Place,
+    malformed: Count,
+    done: bool,
+}
+
+impl Batches {
+    async fn next(&mut self) -> Result<Option<RecordBatch>, DataFusionError> {
+        let mut bytes = 0;
+        while !self.done {
+            if self.decode_lines(&mut bytes)? {
+                break;
+            }
+            if self.lines.is_ended() || self.lines.offset() >= self.end {
+                self.done = true;
+                break;
+            }
+            match self.pieces.next().await {
+                Some(Ok(piece)) => self.lines.push(piece),
+                Some(Err(error)) => return Err(self.place.read_error(error)),
+                None => self.lines.end(),
+            }
+            // A store in memory is always ready: others must have their turn.
+            tokio::task::consume_budget().await;
+        }
+        let rows = self.decoder.rows();
+        self.malformed.add(std::mem::take(&mut rows.malformed));
+        if rows.count == 0 {
+            return Ok(None);
+        }
+        Ok(Some(rows.flush()?))
+    }
+
+    /// Decodes what lines are at hand; true when the batch is full or the range is done.
+    fn decode_lines(&mut self, bytes: &mut usize) -> Result<bool, DataFusionError> {
+        loop {
+            let rows = self.decoder.rows();
+            if rows.count >= self.batch_size || *bytes >= BATCH_BYTES || rows.cells >= MAX_CELLS {
+                return Ok(true);
+            }
+            let number = self.lines.number() + 1;
+            let next_offset = self.lines.offset();
+            let line = match self.lines.next() {
+                Ok(Some(line)) => line,
+                Ok(None) => return Ok(false),
+                Err(_) => {
+                    let at = self.place.at(number, next_offset);
+                    return Err(bad_data(format!("{at}: a row has at most {MAX_ROW_BYTES} bytes, this one has more")));
+                }
+            };
+            if line.offset >= self.end {
+                self.done = true;
+                return Ok(true);
+            }
+            if self.headers > 0 {
+                self.headers -= 1;
+                continue;
+            }
+            *bytes += line.bytes.len();
+            if let Err(bad) = self.decoder.decode(line.bytes) {
+                return Err(bad_data(format!("{}: {bad}", self.place.at(number, line.offset))));
+            }
+        }
+    }
+}
+
+fn bad_data(message: String) -> DataFusionError {
+    Error::new(Code::BadData, message).into()
+}
+
+/// Where in which file an error is.
+struct Place {
+    url: String,
+    compression: Compression,
+    /// Lines are counted from the file's start.
+    numbered: bool,
+}
+
+impl Place {
+    fn at(&self, number: u64, offset: u64) -> String {
+        if self.numbered {
+            format!("file {} line {number}", self.url)
+        } else {
+            format!("file {} line at byte {offset}", self.url)
+        }
+    }
+
+    /// An error of the store comes back as what it was; others are the decompressor's.
+    fn read_error(&self, error: std::io::Error) -> DataFusionError {
+        match error.downcast::<object_store::Error>() {
+            Ok(store) => DataFusionError::ObjectStore(Box::new(store)),
+            Err(error) => bad_data(format!(
+                "file {} cannot be decompressed as {}: {error}; it is damaged or cut short",
+                self.url,
+                match self.compression {
+                    Compression::Gzip => "gzip",
+                    Compression::Zstd => "zstd",
+                    Compression::Bzip2 => "bzip2",
+                    Compression::Plain => "plain text",
+                    Compression::Other(name) => name,
+                }
+            )),
+        }
+    }
+}
