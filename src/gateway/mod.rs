@@ -1,6 +1,7 @@
 //! The one way in. An endpoint translates its protocol to calls of [`Gateway`] and [`Session`], and record
 //! batches back to its protocol; whatever holds here therefore holds on every door.
 
+mod catalog_source;
 mod cursors;
 mod explain;
 mod prepared;

@@ -143,6 +143,11 @@ impl Query {
         query
     }
 
+    /// The query as of now.
+    pub fn record(&self) -> QueryRecord {
+        self.record.lock().clone()
+    }
+
     pub fn user(&self) -> &str {
         &self.user
     }

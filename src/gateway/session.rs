@@ -215,6 +215,19 @@ impl Session {
         }
     }
 
+    /// Whether a query runs, the text of the one that runs or ran last, and since when.
+    pub(super) fn activity(&self) -> (bool, String, Option<DateTime<Utc>>) {
+        let active = self.state.lock().active.clone();
+        active.map_or((false, String::new(), None), |query| {
+            let record = query.record();
+            (
+                !record.state.is_final(),
+                record.query,
+                Some(record.submitted_at),
+            )
+        })
+    }
+
     /// Ends what the session still holds.
     pub async fn close(&self) {
         let mut state = self.state.lock();

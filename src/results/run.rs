@@ -388,3 +388,185 @@ pub fn replay(
     }
     Box::pin(Replay(result, 0))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use super::super::Lookup;
+    use super::*;
+    use crate::engine::PlanSettings;
+    use arrow::array::Int64Array;
+    use arrow::datatypes::{DataType, Field, Schema};
+    use datafusion::logical_expr::LogicalPlanBuilder;
+    use futures::TryStreamExt;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    fn schema() -> SchemaRef {
+        Arc::new(Schema::new(vec![Field::new("a", DataType::Int64, false)]))
+    }
+
+    fn batch(rows: i64) -> RecordBatch {
+        RecordBatch::try_new(
+            schema(),
+            vec![Arc::new(Int64Array::from_iter_values(0..rows))],
+        )
+        .unwrap()
+    }
+
+    fn key(snapshot: u8) -> Arc<ResultKey> {
+        let plan = LogicalPlanBuilder::empty(true).build().unwrap();
+        let settings = PlanSettings {
+            time_zone: "UTC".into(),
+            database: "d".into(),
+        };
+        Arc::new(ResultKey::new(plan, settings, [snapshot; 32]))
+    }
+
+    fn lead(lookup: Lookup) -> Arc<Run> {
+        match lookup {
+            Lookup::Lead(run) => run,
+            other => panic!("expected to lead, got {other:?}"),
+        }
+    }
+
+    async fn rows(reader: RunReader) -> Result<usize> {
+        reader
+            .into_stream()
+            .try_fold(0, |rows, batch| async move { Ok(rows + batch.num_rows()) })
+            .await
+    }
+
+    #[tokio::test]
+    async fn identical_queries_in_flight_run_once_and_the_next_one_hits() {
+        let cache = ResultCache::new(1 << 20, 1 << 20);
+        let run = lead(cache.lookup(&key(1), &schema(), false));
+        let reader = run.reader().unwrap();
+        let followers: Vec<Follower> = (0..3)
+            .map(|_| match cache.lookup(&key(1), &schema(), false) {
+                Lookup::Follow(follower) => follower,
+                other => panic!("expected to follow, got {other:?}"),
+            })
+            .collect();
+        let started = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&started);
+        tokio::spawn(run.execute(
+            async move {
+                count.fetch_add(1, Ordering::Relaxed);
+                Ok(futures::stream::iter([Ok(batch(3)), Ok(batch(4))]))
+            },
+            true,
+        ));
+        assert_eq!(rows(reader).await.unwrap(), 7);
+        for follower in followers {
+            let result = follower.wait().await.unwrap();
+            assert_eq!(
+                result
+                    .batches
+                    .iter()
+                    .map(RecordBatch::num_rows)
+                    .sum::<usize>(),
+                7
+            );
+        }
+        assert_eq!(started.load(Ordering::Relaxed), 1);
+        assert!(matches!(
+            cache.lookup(&key(1), &schema(), false),
+            Lookup::Hit(_)
+        ));
+        assert!(matches!(
+            cache.lookup(&key(1), &schema(), true),
+            Lookup::Lead(_)
+        ));
+        assert!(matches!(
+            cache.lookup(&key(2), &schema(), false),
+            Lookup::Lead(_)
+        ));
+    }
+
+    #[tokio::test]
+    async fn failed_run_fails_its_leader_only() {
+        let cache = ResultCache::new(1 << 20, 1 << 20);
+        let run = lead(cache.lookup(&key(1), &schema(), false));
+        let reader = run.reader().unwrap();
+        let Lookup::Follow(follower) = cache.lookup(&key(1), &schema(), false) else {
+            panic!()
+        };
+        let failing = async { Ok(futures::stream::iter([Err(Error::internal("cutoff"))])) };
+        tokio::spawn(run.execute(failing, true));
+        assert!(rows(reader).await.is_err());
+        assert!(follower.wait().await.is_none());
+        assert!(matches!(
+            cache.lookup(&key(1), &schema(), false),
+            Lookup::Lead(_)
+        ));
+    }
+
+    #[tokio::test]
+    async fn run_goes_on_for_a_follower_when_its_leader_leaves() {
+        let cache = ResultCache::new(1 << 20, 1 << 20);
+        let run = lead(cache.lookup(&key(1), &schema(), false));
+        let reader = run.reader().unwrap();
+        let Lookup::Follow(follower) = cache.lookup(&key(1), &schema(), false) else {
+            panic!()
+        };
+        let (go, wait) = tokio::sync::oneshot::channel::<()>();
+        let slow = async {
+            wait.await.unwrap();
+            Ok(futures::stream::iter([Ok(batch(5))]))
+        };
+        let task = tokio::spawn(run.execute(slow, true));
+        drop(reader);
+        tokio::task::yield_now().await;
+        go.send(()).unwrap();
+        assert_eq!(follower.wait().await.unwrap().batches[0].num_rows(), 5);
+        task.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn run_that_nobody_waits_for_is_stopped() {
+        let cache = ResultCache::new(1 << 20, 1 << 20);
+        let run = lead(cache.lookup(&key(1), &schema(), false));
+        let reader = run.reader().unwrap();
+        let endless = async { Ok(futures::stream::pending::<Result<RecordBatch>>()) };
+        let task = tokio::spawn(run.execute(endless, true));
+        drop(reader);
+        task.await.unwrap();
+        assert!(matches!(
+            cache.lookup(&key(1), &schema(), false),
+            Lookup::Lead(_)
+        ));
+    }
+
+    #[tokio::test]
+    async fn panic_of_a_run_reaches_those_who_wait() {
+        let cache = ResultCache::new(1 << 20, 1 << 20);
+        let run = lead(cache.lookup(&key(1), &schema(), false));
+        let reader = run.reader().unwrap();
+        let panicking = async {
+            if true {
+                panic!("a bug in an operator");
+            }
+            Ok(futures::stream::pending::<Result<RecordBatch>>())
+        };
+        assert!(tokio::spawn(run.execute(panicking, true)).await.is_err());
+        assert!(rows(reader).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn result_beyond_the_limit_streams_to_its_leader_and_is_not_kept() {
+        let cache = ResultCache::new(1 << 20, 4096);
+        let run = lead(cache.lookup(&key(1), &schema(), false));
+        let reader = run.reader().unwrap();
+        let Lookup::Follow(follower) = cache.lookup(&key(1), &schema(), false) else {
+            panic!()
+        };
+        let many = async { Ok(futures::stream::iter((0..50).map(|_| Ok(batch(100))))) };
+        tokio::spawn(run.execute(many, true));
+        assert!(follower.wait().await.is_none());
+        assert_eq!(rows(reader).await.unwrap(), 5000);
+        assert!(matches!(
+            cache.lookup(&key(1), &schema(), false),
+            Lookup::Lead(_)
+        ));
+    }
+}
