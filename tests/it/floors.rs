@@ -289,3 +289,43 @@ fn no_test_is_ignored() {
         }
     }
 }
+
+/// Else `cargo test` after `cargo build` compiles the engine a second time, for many minutes.
+#[test]
+fn server_and_tests_share_one_build_of_their_dependencies() {
+    let tree = |edges: &str, selection: &[&str]| -> Vec<String> {
+        let output = std::process::Command::new(env!("CARGO"))
+            .args([
+                "tree",
+                "--offline",
+                "--prefix",
+                "none",
+                "--format",
+                "{p} {f}",
+                "--edges",
+                edges,
+            ])
+            .args(selection)
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        let text = String::from_utf8(output.stdout).unwrap();
+        text.lines()
+            .map(|line| line.trim_end_matches(" (*)").to_owned())
+            .collect()
+    };
+    let tests = tree("normal,build,dev", &["--workspace"]);
+    let differing: Vec<String> = tree("normal,build", &["--package", "lakegate"])
+        .into_iter()
+        .filter(|line| !tests.contains(line))
+        .collect();
+    assert!(
+        differing.is_empty(),
+        "tests ask for other features of: {differing:?}"
+    );
+}
