@@ -1,15 +1,18 @@
 //! Athena's two dialects in one parser: text to statements.
 //!
 //! [`parse`] splits a text and gives one [`Parsed`] a statement. DDL, access control, session and cursor statements are read
-//! by a recursive descent of our own; queries are read by `sqlparser` with a dialect of our own and handed on unchanged in
+//! by a recursive descent of our own; queries are read by `sqlparser` with [`AthenaDialect`] and handed on unchanged in
 //! form. Nothing here knows a catalog, a session or an engine.
 
 pub mod ast;
+mod dialect;
 mod error;
+mod lexer;
 mod parser;
 mod redact;
 
 pub use ast::{Statement, StatementKind};
+pub use dialect::AthenaDialect;
 pub use error::ParseError;
 pub use sqlparser;
 

@@ -1,0 +1,136 @@
+//! Users and roles. No error of this file shows what may be a password.
+
+use super::cursor::{Cursor, Result};
+use crate::ParseError;
+use crate::ast::{
+    AlterUser, CreateRole, CreateUser, DropRole, DropUser, Secret, Statement, Unsupported,
+    UserChange, UserRef,
+};
+
+pub(super) fn create_user(cursor: &mut Cursor<'_>) -> Result<Statement> {
+    hiding(cursor, |cursor| {
+        let if_not_exists = cursor.if_not_exists()?;
+        let name = cursor.name_or_string("a user's name")?;
+        cursor.eat("WITH");
+        let password = password(cursor)?;
+        Ok(Statement::CreateUser(CreateUser {
+            if_not_exists,
+            name,
+            password,
+        }))
+    })
+}
+
+/// `[ENCRYPTED] PASSWORD 'p'`
+fn password(cursor: &mut Cursor<'_>) -> Result<Secret> {
+    cursor.eat("ENCRYPTED");
+    cursor.expect("PASSWORD")?;
+    cursor.eat_sign('=');
+    cursor.string("the password as a string").map(Secret::new)
+}
+
+pub(super) fn alter_user(cursor: &mut Cursor<'_>) -> Result<Statement> {
+    hiding(cursor, |cursor| {
+        let user = if cursor.is_word("CURRENT_USER") || cursor.is_word("SESSION_USER") {
+            cursor.advance();
+            UserRef::CurrentUser
+        } else {
+            UserRef::Named(cursor.name_or_string("a user's name")?)
+        };
+        if cursor.eat_all("SET WORKGROUP") {
+            let change = UserChange::SetWorkgroup(workgroup(cursor)?);
+            return Ok(Statement::AlterUser(AlterUser { user, change }));
+        }
+        if cursor.eat_all("RESET WORKGROUP") {
+            let change = UserChange::SetWorkgroup(None);
+            return Ok(Statement::AlterUser(AlterUser { user, change }));
+        }
+        if cursor.eat("RENAME") || cursor.is_word("SET") && !cursor.is_word_at(1, "PASSWORD") {
+            return Ok(Statement::Unsupported(Unsupported {
+                what: "ALTER USER of other than a password or a workgroup".to_owned(),
+                nearest: Some("ALTER USER .. PASSWORD or ALTER USER .. SET WORKGROUP".to_owned()),
+            }));
+        }
+        cursor.eat("SET");
+        cursor.eat("WITH");
+        if !cursor.is_one_of(&["PASSWORD", "ENCRYPTED"]) {
+            return Err(cursor.expected("PASSWORD or SET WORKGROUP"));
+        }
+        let change = UserChange::SetPassword(password(cursor)?);
+        Ok(Statement::AlterUser(AlterUser { user, change }))
+    })
+}
+
+/// `[=|TO] {w|DEFAULT|NULL}`
+fn workgroup(cursor: &mut Cursor<'_>) -> Result<Option<String>> {
+    if !cursor.eat_sign('=') {
+        cursor.eat("TO");
+    }
+    if cursor.eat_any(&["DEFAULT", "NULL"]) {
+        return Ok(None);
+    }
+    cursor.name_or_string("a workgroup's name").map(Some)
+}
+
+/// Runs a parser whose statement must end where it stops, and takes what may be a password out of its error.
+fn hiding(
+    cursor: &mut Cursor<'_>,
+    parse: impl FnOnce(&mut Cursor<'_>) -> Result<Statement>,
+) -> Result<Statement> {
+    let parsed = parse(cursor).and_then(|statement| {
+        if !matches!(statement, Statement::Unsupported(_)) {
+            cursor.expect_end()?;
+        }
+        Ok(statement)
+    });
+    parsed.map_err(|error| hidden(cursor, error))
+}
+
+fn hidden(cursor: &Cursor<'_>, error: ParseError) -> ParseError {
+    let Some(token) = cursor.token() else {
+        return error;
+    };
+    let shown = format!("\"{}\"", super::cursor::shown(cursor.text_of(token)));
+    let harmless = cursor
+        .word_at(0)
+        .is_some_and(|word| !cursor.follows_password() && word.len() < 20);
+    if harmless {
+        return error;
+    }
+    ParseError {
+        message: error.message.replacen(&shown, "\"***\"", 1),
+        ..error
+    }
+}
+
+pub(super) fn drop_user(cursor: &mut Cursor<'_>) -> Result<Statement> {
+    let if_exists = cursor.if_exists()?;
+    let name = cursor.name_or_string("a user's name")?;
+    Ok(Statement::DropUser(DropUser { if_exists, name }))
+}
+
+pub(super) fn create_role(cursor: &mut Cursor<'_>) -> Result<Statement> {
+    hiding(cursor, |cursor| {
+        let if_not_exists = cursor.if_not_exists()?;
+        let name = cursor.name_or_string("a role's name")?;
+        if cursor.is_one_of(&["WITH", "LOGIN", "PASSWORD", "ENCRYPTED"]) {
+            return Ok(Statement::Unsupported(Unsupported {
+                what: "CREATE ROLE with options".to_owned(),
+                nearest: Some(
+                    "CREATE USER .. PASSWORD for who logs in, CREATE ROLE for what is granted"
+                        .to_owned(),
+                ),
+            }));
+        }
+        Ok(Statement::CreateRole(CreateRole {
+            if_not_exists,
+            name,
+        }))
+    })
+}
+
+pub(super) fn drop_role(cursor: &mut Cursor<'_>) -> Result<Statement> {
+    let if_exists = cursor.if_exists()?;
+    let name = cursor.name_or_string("a role's name")?;
+    Ok(Statement::DropRole(DropRole { if_exists, name }))
+}

@@ -1,0 +1,279 @@
+//! ALTER TABLE.
+
+use super::cursor::{Cursor, Result};
+use super::{names, partitions, types};
+use crate::ast::{
+    AlterTableAddColumns, AlterTableRename, AlterTableReplaceColumns, AlterTableSetLocation,
+    AlterTableSetProperties, AlterTableSetSerdeProperties, AlterTableUnsetProperties,
+    PartitionSpec, Statement, TableName, Unsupported,
+};
+
+pub(super) fn table(cursor: &mut Cursor<'_>) -> Result<Statement> {
+    cursor.if_exists()?;
+    let table = names::table(cursor)?;
+    if cursor.is_word("PARTITION") && cursor.is_sign_at(1, '(') {
+        cursor.advance();
+        let partition = partitions::spec(cursor)?;
+        return of_partition(cursor, table, partition);
+    }
+    if cursor.eat("ADD") {
+        return add(cursor, table);
+    }
+    if cursor.eat("DROP") {
+        return drop(cursor, table);
+    }
+    if cursor.eat_all("REPLACE COLUMNS") {
+        return replace_columns(cursor, table, None);
+    }
+    if cursor.eat_all("RENAME TO") {
+        let new_name = names::table(cursor)?;
+        return Ok(Statement::AlterTableRename(AlterTableRename {
+            table,
+            new_name,
+        }));
+    }
+    if cursor.eat("UNSET") {
+        return unset(cursor, table);
+    }
+    if cursor.eat_all("SET TBLPROPERTIES") {
+        let properties = cursor.properties()?;
+        return Ok(Statement::AlterTableSetProperties(
+            AlterTableSetProperties { table, properties },
+        ));
+    }
+    if let Some(statement) = set_location_or_serde(cursor, &table, None)? {
+        return Ok(statement);
+    }
+    other(cursor)
+}
+
+/// What can be done to one partition.
+fn of_partition(
+    cursor: &mut Cursor<'_>,
+    table: TableName,
+    partition: PartitionSpec,
+) -> Result<Statement> {
+    if cursor.eat_all("RENAME TO PARTITION") {
+        return partitions::rename(cursor, table, partition);
+    }
+    if cursor.eat_all("ADD COLUMNS") {
+        return columns_of_add(cursor, table, Some(partition));
+    }
+    if cursor.eat_all("REPLACE COLUMNS") {
+        return replace_columns(cursor, table, Some(partition));
+    }
+    match set_location_or_serde(cursor, &table, Some(partition))? {
+        Some(statement) => Ok(statement),
+        None => other(cursor),
+    }
+}
+
+fn add(cursor: &mut Cursor<'_>, table: TableName) -> Result<Statement> {
+    if cursor.eat("COLUMNS") {
+        return columns_of_add(cursor, table, None);
+    }
+    if cursor.is_one_of(&["IF", "PARTITION"]) {
+        return partitions::add(cursor, table);
+    }
+    if cursor.is_word("COLUMN") {
+        return Ok(refuse(
+            "ALTER TABLE .. ADD COLUMN",
+            "ALTER TABLE .. ADD COLUMNS (name type)",
+        ));
+    }
+    if cursor.is_one_of(&["CONSTRAINT", "PRIMARY", "FOREIGN", "UNIQUE"]) {
+        return Ok(Statement::Unsupported(Unsupported {
+            what: "ALTER TABLE .. ADD CONSTRAINT".to_owned(),
+            nearest: None,
+        }));
+    }
+    Err(cursor.expected("COLUMNS or PARTITION after ADD"))
+}
+
+fn columns_of_add(
+    cursor: &mut Cursor<'_>,
+    table: TableName,
+    partition: Option<PartitionSpec>,
+) -> Result<Statement> {
+    let columns = types::columns(cursor)?;
+    cursor.eat_any(&["CASCADE", "RESTRICT"]);
+    Ok(Statement::AlterTableAddColumns(AlterTableAddColumns {
+        table,
+        partition,
+        columns,
+    }))
+}
+
+fn replace_columns(
+    cursor: &mut Cursor<'_>,
+    table: TableName,
+    partition: Option<PartitionSpec>,
+) -> Result<Statement> {
+    let columns = types::columns(cursor)?;
+    cursor.eat_any(&["CASCADE", "RESTRICT"]);
+    Ok(Statement::AlterTableReplaceColumns(
+        AlterTableReplaceColumns {
+            table,
+            partition,
+            columns,
+        },
+    ))
+}
+
+fn drop(cursor: &mut Cursor<'_>, table: TableName) -> Result<Statement> {
+    if cursor.is_one_of(&["IF", "PARTITION"]) {
+        return partitions::drop(cursor, table);
+    }
+    if cursor.is_one_of(&["COLUMN", "COLUMNS"]) {
+        return Ok(refuse(
+            "ALTER TABLE .. DROP COLUMN",
+            "ALTER TABLE .. REPLACE COLUMNS with the columns to keep",
+        ));
+    }
+    Err(cursor.expected("PARTITION after DROP"))
+}
+
+fn unset(cursor: &mut Cursor<'_>, table: TableName) -> Result<Statement> {
+    cursor.expect("TBLPROPERTIES")?;
+    let if_exists = cursor.if_exists()?;
+    cursor.expect_sign('(')?;
+    let keys = cursor.list(|cursor| cursor.string("a property's name as a string"))?;
+    cursor.expect_sign(')')?;
+    Ok(Statement::AlterTableUnsetProperties(
+        AlterTableUnsetProperties {
+            table,
+            if_exists,
+            keys,
+        },
+    ))
+}
+
+fn set_location_or_serde(
+    cursor: &mut Cursor<'_>,
+    table: &TableName,
+    partition: Option<PartitionSpec>,
+) -> Result<Option<Statement>> {
+    let table = table.clone();
+    if let Some(location) = cursor.string_after("SET LOCATION")? {
+        return Ok(Some(Statement::AlterTableSetLocation(
+            AlterTableSetLocation {
+                table,
+                partition,
+                location,
+            },
+        )));
+    }
+    let (class, properties) = if let Some(class) = cursor.string_after("SET SERDE")? {
+        let properties = if cursor.eat_all("WITH SERDEPROPERTIES") {
+            cursor.properties()?
+        } else {
+            Vec::new()
+        };
+        (Some(class), properties)
+    } else if cursor.eat_all("SET SERDEPROPERTIES") {
+        (None, cursor.properties()?)
+    } else {
+        return Ok(None);
+    };
+    Ok(Some(Statement::AlterTableSetSerdeProperties(
+        AlterTableSetSerdeProperties {
+            table,
+            partition,
+            class,
+            properties,
+        },
+    )))
+}
+
+/// What Hive, Athena or Postgres would take and Lakegate does not.
+fn other(cursor: &Cursor<'_>) -> Result<Statement> {
+    let refused = [
+        (
+            "EXCHANGE",
+            "ALTER TABLE .. EXCHANGE PARTITION",
+            "ALTER TABLE .. DROP PARTITION and ADD PARTITION",
+        ),
+        (
+            "CHANGE",
+            "ALTER TABLE .. CHANGE COLUMN",
+            "ALTER TABLE .. REPLACE COLUMNS",
+        ),
+        (
+            "ARCHIVE",
+            "ALTER TABLE .. ARCHIVE PARTITION",
+            "ALTER TABLE .. SET LOCATION",
+        ),
+        (
+            "UNARCHIVE",
+            "ALTER TABLE .. UNARCHIVE PARTITION",
+            "ALTER TABLE .. SET LOCATION",
+        ),
+        (
+            "TOUCH",
+            "ALTER TABLE .. TOUCH",
+            "ALTER TABLE .. SET TBLPROPERTIES",
+        ),
+        ("COMPACT", "ALTER TABLE .. COMPACT", "MSCK REPAIR TABLE"),
+        (
+            "CONCATENATE",
+            "ALTER TABLE .. CONCATENATE",
+            "MSCK REPAIR TABLE",
+        ),
+        (
+            "RECOVER",
+            "ALTER TABLE .. RECOVER PARTITIONS",
+            "MSCK REPAIR TABLE",
+        ),
+        (
+            "CLUSTERED",
+            "ALTER TABLE .. CLUSTERED BY",
+            "DROP TABLE and CREATE EXTERNAL TABLE",
+        ),
+        (
+            "NOT",
+            "ALTER TABLE .. NOT",
+            "DROP TABLE and CREATE EXTERNAL TABLE",
+        ),
+        (
+            "SKEWED",
+            "ALTER TABLE .. SKEWED BY",
+            "PARTITIONED BY in CREATE EXTERNAL TABLE",
+        ),
+        ("ENABLE", "ALTER TABLE .. ENABLE", "GRANT and REVOKE"),
+        ("DISABLE", "ALTER TABLE .. DISABLE", "GRANT and REVOKE"),
+        ("OWNER", "ALTER TABLE .. OWNER TO", "GRANT ALL ON TABLE"),
+        (
+            "ALTER",
+            "ALTER TABLE .. ALTER COLUMN",
+            "ALTER TABLE .. REPLACE COLUMNS",
+        ),
+        (
+            "RENAME",
+            "ALTER TABLE .. RENAME COLUMN",
+            "ALTER TABLE .. REPLACE COLUMNS",
+        ),
+        ("EXECUTE", "ALTER TABLE .. EXECUTE", "MSCK REPAIR TABLE"),
+    ];
+    if cursor.is_word("SET") && cursor.is_word_at(1, "FILEFORMAT") {
+        return Ok(refuse(
+            "ALTER TABLE .. SET FILEFORMAT",
+            "ALTER TABLE .. SET SERDE, or DROP TABLE and CREATE EXTERNAL TABLE .. STORED AS",
+        ));
+    }
+    refused
+        .iter()
+        .find(|(word, _, _)| cursor.is_word(word))
+        .map(|(_, what, nearest)| refuse(what, nearest))
+        .ok_or_else(|| {
+            cursor.expected(
+                "ADD, DROP, PARTITION, RENAME TO, REPLACE COLUMNS, SET LOCATION, SET SERDEPROPERTIES, SET TBLPROPERTIES or UNSET TBLPROPERTIES",
+            )
+        })
+}
+
+fn refuse(what: &str, nearest: &str) -> Statement {
+    Statement::Unsupported(Unsupported {
+        what: what.to_owned(),
+        nearest: Some(nearest.to_owned()),
+    })
+}

@@ -1,0 +1,159 @@
+//! Bounds on a query before it is parsed.
+//!
+//! A chain such as `1+1+1+..` becomes a tree as deep as the chain is long, and dropping or walking it takes stack in
+//! proportion. sqlparser bounds the nesting that it recurses over, but neither such chains nor nested types, so they are
+//! counted here, on the tokens.
+
+use super::cursor::{Cursor, Result};
+use crate::lexer::{Token, TokenKind};
+
+/// Parentheses and brackets in one another.
+const MAX_PARENTHESES: usize = 100;
+/// Operators in one chain.
+const MAX_OPERATORS: usize = 2_000;
+/// Set operations, and tables joined, in one query.
+const MAX_RELATIONS: usize = 500;
+/// `array<array<..`, and the same prefix keyword over and over.
+const MAX_PREFIXES: usize = 32;
+
+/// Words that end one expression and begin another.
+const CLAUSES: [&str; 16] = [
+    "SELECT", "FROM", "WHERE", "GROUP", "HAVING", "ORDER", "LIMIT", "OFFSET", "ON", "WHEN", "THEN",
+    "ELSE", "VALUES", "WITH", "QUALIFY", "WINDOW",
+];
+const OPERATORS: [&str; 23] = [
+    "AND", "OR", "NOT", "XOR", "IS", "IN", "LIKE", "ILIKE", "RLIKE", "REGEXP", "SIMILAR",
+    "BETWEEN", "DIV", "COLLATE", "AT", "OPERATOR", "OVERLAPS", "NOTNULL", "ISNULL", "ESCAPE",
+    "MEMBER", "MATCH", "PRIOR",
+];
+const RELATIONS: [&str; 13] = [
+    "UNION",
+    "EXCEPT",
+    "INTERSECT",
+    "MINUS",
+    "JOIN",
+    "PIVOT",
+    "UNPIVOT",
+    "MATCH_RECOGNIZE",
+    "APPLY",
+    "LATERAL",
+    "TABLESAMPLE",
+    "NATURAL",
+    "UNNEST",
+];
+const NESTING_TYPES: [&str; 7] = ["ARRAY", "MAP", "STRUCT", "ROW", "NESTED", "TUPLE", "UNION"];
+
+#[derive(Default)]
+struct Level {
+    operators: usize,
+    relations: usize,
+    is_case: bool,
+}
+
+pub(super) fn check(cursor: &Cursor<'_>) -> Result<()> {
+    let mut place = *cursor;
+    let mut levels = vec![Level::default()];
+    let mut parentheses = 0usize;
+    let mut prefixes = 0usize;
+    let mut before: Option<Token> = None;
+    while let Some(token) = place.token() {
+        let Some(level) = levels.last_mut() else {
+            break;
+        };
+        let text = place.text_of(token);
+        match token.kind {
+            TokenKind::Sign('(' | '[' | '{') => {
+                level.operators += 1;
+                parentheses += 1;
+                levels.push(Level::default());
+            }
+            TokenKind::Sign(')' | ']' | '}') => {
+                while levels.len() > 1 && levels.pop().is_some_and(|level| level.is_case) {}
+                parentheses = parentheses.saturating_sub(1);
+            }
+            TokenKind::Sign(',') => level.operators = 0,
+            TokenKind::Sign('.') => {}
+            TokenKind::Sign(_) => level.operators += 1,
+            TokenKind::Word if is(text, &["CASE"]) => levels.push(Level {
+                is_case: true,
+                ..Level::default()
+            }),
+            TokenKind::Word if level.is_case && is(text, &["END"]) => {
+                levels.pop();
+            }
+            TokenKind::Word if is(text, &CLAUSES) => level.operators = 0,
+            TokenKind::Word if is(text, &OPERATORS) => level.operators += 1,
+            TokenKind::Word if is(text, &RELATIONS) => level.relations += 1,
+            _ => {}
+        }
+        prefixes = match before {
+            Some(last) if nests(&place, last, token) => prefixes + 1,
+            _ if token.kind == TokenKind::Sign('>') => prefixes.saturating_sub(1),
+            _ => prefixes,
+        };
+        too_complex(
+            &place,
+            levels.last(),
+            levels.len().max(parentheses),
+            prefixes,
+        )?;
+        before = Some(token);
+        place.advance();
+    }
+    Ok(())
+}
+
+/// Whether two tokens in a row open a nested type, or repeat a keyword that takes what follows as its operand.
+fn nests(place: &Cursor<'_>, last: Token, token: Token) -> bool {
+    if last.kind != TokenKind::Word {
+        return false;
+    }
+    let word = place.text_of(last);
+    if token.kind == TokenKind::Sign('<') {
+        return is(word, &NESTING_TYPES);
+    }
+    token.kind == TokenKind::Word && word.eq_ignore_ascii_case(place.text_of(token))
+}
+
+fn is(word: &str, words: &[&str]) -> bool {
+    words.iter().any(|w| w.eq_ignore_ascii_case(word))
+}
+
+fn too_complex(
+    place: &Cursor<'_>,
+    level: Option<&Level>,
+    depth: usize,
+    prefixes: usize,
+) -> Result<()> {
+    let (operators, relations) = level.map_or((0, 0), |level| (level.operators, level.relations));
+    let (message, hint) = if depth > MAX_PARENTHESES {
+        (
+            format!(
+                "the statement is nested too deeply: at most {MAX_PARENTHESES} parentheses in one another"
+            ),
+            "split it with WITH",
+        )
+    } else if operators > MAX_OPERATORS {
+        (
+            format!("an expression has more than {MAX_OPERATORS} operators in a row"),
+            "write a list of values with IN (..), or join with a table",
+        )
+    } else if relations > MAX_RELATIONS {
+        (
+            format!("a query has more than {MAX_RELATIONS} joins or set operations"),
+            "split it with WITH",
+        )
+    } else if prefixes > MAX_PREFIXES {
+        (
+            format!(
+                "the statement is nested too deeply: at most {MAX_PREFIXES} types in one another"
+            ),
+            "use fewer",
+        )
+    } else {
+        return Ok(());
+    };
+    let mut error = place.error(message);
+    error.hint = Some(hint.to_owned());
+    Err(error)
+}

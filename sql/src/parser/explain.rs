@@ -1,0 +1,107 @@
+//! EXPLAIN, with Athena's and Postgres' options.
+
+use super::cursor::{Cursor, Result};
+use crate::ast::{Explain, Statement, Unsupported};
+
+pub(super) fn explain(cursor: &mut Cursor<'_>, depth: usize) -> Result<Statement> {
+    cursor.expect("EXPLAIN")?;
+    let mut explain = Explain {
+        analyze: false,
+        verbose: false,
+        format: None,
+        plan_type: None,
+        statement: Box::new(Statement::Unlisten),
+    };
+    loop {
+        if cursor.eat_any(&["ANALYZE", "ANALYSE"]) {
+            explain.analyze = true;
+        } else if cursor.eat("VERBOSE") {
+            explain.verbose = true;
+        } else if cursor.eat("FORMAT") {
+            explain.format = Some(cursor.name_or_string("a format")?.to_uppercase());
+        } else if cursor.is_sign('(') && holds_options(cursor) {
+            cursor.advance();
+            cursor.list(|cursor| option(cursor, &mut explain))?;
+            cursor.expect_sign(')')?;
+        } else {
+            break;
+        }
+    }
+    let inner = super::statement(*cursor, depth + 1)?;
+    cursor.to_end();
+    match inner {
+        Statement::Query(_) | Statement::Execute(_) => {
+            explain.statement = Box::new(inner);
+            Ok(Statement::Explain(explain))
+        }
+        Statement::DeclareCursor(declared) => {
+            explain.statement = Box::new(Statement::Query(declared.query));
+            Ok(Statement::Explain(explain))
+        }
+        Statement::Unsupported(refused) => Ok(Statement::Unsupported(Unsupported {
+            what: format!("EXPLAIN {}", refused.what),
+            nearest: Some("EXPLAIN of a query".to_owned()),
+        })),
+        other => Ok(Statement::Unsupported(Unsupported {
+            what: format!("EXPLAIN {}", other.tag()),
+            nearest: Some("EXPLAIN of a query".to_owned()),
+        })),
+    }
+}
+
+/// Whether a parenthesis opens options rather than a query.
+fn holds_options(cursor: &Cursor<'_>) -> bool {
+    cursor.word_at(1).is_some_and(|word| {
+        OPTIONS
+            .iter()
+            .any(|option| option.eq_ignore_ascii_case(word))
+    })
+}
+
+const OPTIONS: [&str; 14] = [
+    "FORMAT",
+    "TYPE",
+    "ANALYZE",
+    "ANALYSE",
+    "VERBOSE",
+    "COSTS",
+    "SETTINGS",
+    "GENERIC_PLAN",
+    "BUFFERS",
+    "SERIALIZE",
+    "WAL",
+    "TIMING",
+    "SUMMARY",
+    "MEMORY",
+];
+
+fn option(cursor: &mut Cursor<'_>, explain: &mut Explain) -> Result<()> {
+    if cursor.eat("FORMAT") {
+        explain.format = Some(cursor.name_or_string("a format")?.to_uppercase());
+    } else if cursor.eat("TYPE") {
+        explain.plan_type = Some(cursor.name_or_string("a type of plan")?.to_uppercase());
+    } else if cursor.eat_any(&["ANALYZE", "ANALYSE"]) {
+        explain.analyze = boolean(cursor)?;
+    } else if cursor.eat("VERBOSE") {
+        explain.verbose = boolean(cursor)?;
+    } else if OPTIONS.iter().any(|option| cursor.is_word(option)) {
+        // What Postgres would add to the plan; the plan has its own.
+        cursor.advance();
+        boolean(cursor)?;
+    } else {
+        return Err(cursor.expected("FORMAT, TYPE, ANALYZE or VERBOSE"));
+    }
+    Ok(())
+}
+
+/// `[true|false|on|off|1|0|none|text|binary]`; nothing is true.
+fn boolean(cursor: &mut Cursor<'_>) -> Result<bool> {
+    if cursor.is_sign(',') || cursor.is_sign(')') {
+        return Ok(true);
+    }
+    if let Some(number) = cursor.number() {
+        return Ok(number != "0");
+    }
+    let value = cursor.name_or_string("TRUE or FALSE")?;
+    Ok(!matches!(value.as_str(), "false" | "off" | "none"))
+}

@@ -1,0 +1,161 @@
+//! Queries: sqlparser's tokens and grammar, with the names then folded as Athena folds them.
+
+use super::cursor::{Cursor, Result};
+use super::query_error::{self, Source};
+use super::{complexity, normalize};
+use crate::ParseError;
+use crate::ast::{Statement, Unsupported};
+use crate::dialect::AthenaDialect;
+use sqlparser::ast;
+use sqlparser::parser::{Parser, ParserError, ParserOptions};
+use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer, Whitespace};
+
+/// How deep expressions and subqueries may nest in one another, in steps of sqlparser's.
+const MAX_DEPTH: usize = 128;
+
+const DIALECT: AthenaDialect = AthenaDialect;
+
+/// The query that the cursor holds to its end, or why it is refused.
+pub(super) fn statement(cursor: &Cursor<'_>) -> Result<Statement> {
+    let mut query = parse(cursor, |parser| parser.parse_query())?;
+    Ok(match normalize::query(&mut query) {
+        Ok(()) => Statement::Query(query),
+        Err(refused) => Statement::Unsupported(refused),
+    })
+}
+
+/// A query of our own making.
+pub(super) fn of_text(sql: &str) -> Result<Box<ast::Query>> {
+    let statements = crate::lexer::split(sql);
+    let tokens = statements
+        .first()
+        .map(|raw| raw.tokens.as_slice())
+        .unwrap_or_default();
+    match statement(&Cursor::new(sql, tokens))? {
+        Statement::Query(query) => Ok(query),
+        _ => Err(ParseError {
+            message: "syntax error: expected a query".to_owned(),
+            position: None,
+            hint: None,
+        }),
+    }
+}
+
+/// Expressions separated by commas, to the cursor's end.
+pub(super) fn expressions(cursor: &Cursor<'_>) -> Result<Vec<ast::Expr>> {
+    let mut expressions = parse(cursor, |parser| {
+        parser.parse_comma_separated(Parser::parse_expr)
+    })?;
+    normalize::expressions(&mut expressions);
+    Ok(expressions)
+}
+
+/// Types separated by commas, to the cursor's end.
+pub(super) fn data_types(cursor: &Cursor<'_>) -> Result<Vec<ast::DataType>> {
+    parse(cursor, |parser| {
+        parser.parse_comma_separated(Parser::parse_data_type)
+    })
+}
+
+fn parse<T>(
+    cursor: &Cursor<'_>,
+    grammar: impl FnOnce(&mut Parser<'_>) -> std::result::Result<T, ParserError>,
+) -> Result<T> {
+    complexity::check(cursor)?;
+    let source = Source::of(cursor);
+    let mut tokens = Tokenizer::new(&DIALECT, source.text())
+        .tokenize_with_location()
+        .map_err(|error| query_error::of_tokenizer(&source, &error))?;
+    number_placeholders(&source, &mut tokens)?;
+    let tokens = spell_out_table_commands(tokens);
+    let mut parser = Parser::new(&DIALECT)
+        .with_recursion_limit(MAX_DEPTH)
+        .with_options(ParserOptions::new())
+        .with_tokens_with_locations(tokens);
+    let parsed = grammar(&mut parser).map_err(|error| query_error::of_parser(&source, &error))?;
+    let next = parser.peek_token();
+    if next.token != Token::EOF {
+        return Err(query_error::unexpected(&source, next.span.start));
+    }
+    Ok(parsed)
+}
+
+/// Athena's `?` become `$1`, `$2` … in the order they are written, as DataFusion names parameters.
+fn number_placeholders(source: &Source<'_>, tokens: &mut [TokenWithSpan]) -> Result<()> {
+    let mut questions = 0usize;
+    let mut has_numbered = false;
+    for token in tokens.iter_mut() {
+        let Token::Placeholder(name) = &mut token.token else {
+            continue;
+        };
+        if name.starts_with('?') {
+            questions += 1;
+            *name = format!("${questions}");
+        } else {
+            has_numbered = true;
+        }
+        if questions > 0 && has_numbered {
+            return Err(query_error::at(
+                source,
+                token.span.start,
+                "parameters are written either as ? or as $1, $2 .., not both in one statement",
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// `TABLE t` becomes `SELECT * FROM t`, which is what it says and what DataFusion plans.
+fn spell_out_table_commands(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    if !tokens.iter().any(|token| is_word(&token.token, "TABLE")) {
+        return tokens;
+    }
+    let mut out: Vec<TokenWithSpan> = Vec::with_capacity(tokens.len() + 3);
+    let mut before: Option<Token> = None;
+    let mut tokens = tokens.into_iter().peekable();
+    while let Some(token) = tokens.next() {
+        let opens_query = match &before {
+            None | Some(Token::LParen | Token::RParen) => true,
+            Some(word) => ["UNION", "ALL", "DISTINCT", "EXCEPT", "INTERSECT"]
+                .iter()
+                .any(|w| is_word(word, w)),
+        };
+        let blank_follows = tokens
+            .peek()
+            .is_some_and(|next| matches!(next.token, Token::Whitespace(_)));
+        if opens_query && blank_follows && is_word(&token.token, "TABLE") {
+            let blank = Token::Whitespace(Whitespace::Space);
+            let words = [
+                Token::make_keyword("SELECT"),
+                blank.clone(),
+                Token::Mul,
+                blank,
+                Token::make_keyword("FROM"),
+            ];
+            out.extend(
+                words
+                    .into_iter()
+                    .map(|word| TokenWithSpan::new(word, token.span)),
+            );
+            before = Some(Token::Mul);
+            continue;
+        }
+        if !matches!(token.token, Token::Whitespace(_)) {
+            before = Some(token.token.clone());
+        }
+        out.push(token);
+    }
+    out
+}
+
+fn is_word(token: &Token, word: &str) -> bool {
+    matches!(token, Token::Word(w) if w.quote_style.is_none() && w.value.eq_ignore_ascii_case(word))
+}
+
+/// A statement that writes, found inside of a query.
+pub(super) fn refused_write(what: &str) -> Unsupported {
+    Unsupported {
+        what: what.to_owned(),
+        nearest: Some("a query that only reads".to_owned()),
+    }
+}

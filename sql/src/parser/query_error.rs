@@ -1,0 +1,149 @@
+//! sqlparser's errors, as Postgres would say them and with the place in the whole text.
+
+use super::cursor::{Cursor, char_position, shown};
+use crate::ParseError;
+use crate::lexer::Token;
+use sqlparser::parser::ParserError;
+use sqlparser::tokenizer::{Location, TokenizerError};
+
+/// The part of the text that sqlparser reads.
+pub(super) struct Source<'a> {
+    sql: &'a str,
+    tokens: &'a [Token],
+    start: usize,
+    end: usize,
+}
+
+impl<'a> Source<'a> {
+    pub fn of(cursor: &Cursor<'a>) -> Self {
+        let tokens = cursor.rest();
+        Source {
+            sql: cursor.sql,
+            tokens,
+            start: tokens.first().map_or(cursor.sql.len(), |token| token.start),
+            end: tokens.last().map_or(cursor.sql.len(), |token| token.end),
+        }
+    }
+
+    pub fn text(&self) -> &'a str {
+        self.sql.get(self.start..self.end).unwrap_or_default()
+    }
+
+    /// Byte offset in the whole text of a line and column, both from 1, counted in characters.
+    fn offset(&self, location: Location) -> usize {
+        let mut line = 1;
+        let mut column = 1;
+        for (index, character) in self.text().char_indices() {
+            if (line, column) >= (location.line, location.column) {
+                return self.start + index;
+            }
+            if character == '\n' {
+                line += 1;
+                column = 1;
+            } else {
+                column += 1;
+            }
+        }
+        self.end
+    }
+
+    fn error(&self, offset: usize, message: String) -> ParseError {
+        ParseError {
+            message,
+            position: Some(char_position(self.sql, offset)),
+            hint: None,
+        }
+    }
+
+    /// What stands at a byte offset, as errors show it.
+    fn near(&self, offset: usize) -> Option<&'a str> {
+        let token = self
+            .tokens
+            .iter()
+            .find(|token| (token.start..token.end).contains(&offset))?;
+        self.sql.get(token.start..token.end)
+    }
+}
+
+pub(super) fn of_tokenizer(source: &Source<'_>, error: &TokenizerError) -> ParseError {
+    let offset = source.offset(error.location);
+    let detail = lower_first(&error.message);
+    syntax_error(source, offset, &detail)
+}
+
+pub(super) fn of_parser(source: &Source<'_>, error: &ParserError) -> ParseError {
+    let text = match error {
+        ParserError::RecursionLimitExceeded => {
+            return source.error(
+                source.start,
+                "the statement is nested too deeply: split it with WITH or use fewer parentheses"
+                    .to_owned(),
+            );
+        }
+        ParserError::TokenizerError(text) | ParserError::ParserError(text) => text,
+    };
+    let (text, location) = split_location(text);
+    let offset = location.map_or(source.end, |location| source.offset(location));
+    let detail = match text
+        .strip_prefix("Expected: ")
+        .and_then(|rest| rest.rsplit_once(", found: "))
+    {
+        Some((expected, _)) => format!("expected {}", expected.trim_start_matches("expected ")),
+        None => lower_first(text),
+    };
+    syntax_error(source, offset, &detail)
+}
+
+/// Something stands where the statement should end.
+pub(super) fn unexpected(source: &Source<'_>, location: Location) -> ParseError {
+    syntax_error(
+        source,
+        source.offset(location),
+        "expected the end of the statement",
+    )
+}
+
+pub(super) fn at(source: &Source<'_>, location: Location, message: &str) -> ParseError {
+    source.error(source.offset(location), message.to_owned())
+}
+
+fn syntax_error(source: &Source<'_>, offset: usize, detail: &str) -> ParseError {
+    let detail = shown_detail(detail);
+    let message = match source.near(offset) {
+        Some(near) => format!("syntax error at or near \"{}\": {detail}", shown(near)),
+        None => format!("syntax error at end of input: {detail}"),
+    };
+    source.error(offset, message)
+}
+
+/// sqlparser quotes source at length in some messages.
+fn shown_detail(detail: &str) -> String {
+    const LONGEST: usize = 200;
+    match detail.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}...", detail.get(..end).unwrap_or_default()),
+        None => detail.to_owned(),
+    }
+}
+
+/// `.. at Line: 1, Column: 8` in its two parts.
+fn split_location(text: &str) -> (&str, Option<Location>) {
+    let parse = |place: &str| -> Option<Location> {
+        let (line, column) = place.split_once(", Column: ")?;
+        Some(Location::new(
+            line.trim().parse().ok()?,
+            column.trim().parse().ok()?,
+        ))
+    };
+    match text.rsplit_once(" at Line: ") {
+        Some((message, place)) => (message, parse(place)),
+        None => (text, None),
+    }
+}
+
+fn lower_first(text: &str) -> String {
+    let mut chars = text.chars();
+    match chars.next() {
+        Some(first) => first.to_lowercase().chain(chars).collect(),
+        None => String::new(),
+    }
+}

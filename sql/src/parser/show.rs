@@ -1,0 +1,238 @@
+//! SHOW and DESCRIBE.
+
+use super::cursor::{Cursor, Result};
+use super::{grants, names, partitions, session};
+use crate::ast::{
+    DatabaseName, Describe, DescribeDetail, ShowColumns, ShowCreateTable, ShowDatabases,
+    ShowPartitions, ShowTables, ShowTblProperties, ShowViews, ShowWorkgroup, Statement,
+    Unsupported,
+};
+
+pub(super) fn show(cursor: &mut Cursor<'_>) -> Result<Statement> {
+    cursor.expect("SHOW")?;
+    let Some(word) = cursor.word_at(0).map(str::to_ascii_uppercase) else {
+        return session::show(cursor);
+    };
+    let alone = cursor.rest().len() == 1;
+    match word.as_str() {
+        "DATABASES" | "SCHEMAS" => {
+            cursor.advance();
+            if cursor.eat_any(&["IN", "FROM"]) {
+                cursor.name("a catalog's name")?;
+            }
+            let like = pattern(cursor)?;
+            Ok(Statement::ShowDatabases(ShowDatabases { like }))
+        }
+        "TABLES" => {
+            cursor.advance();
+            let database = in_database(cursor)?;
+            let pattern = pattern(cursor)?;
+            Ok(Statement::ShowTables(ShowTables { database, pattern }))
+        }
+        "VIEWS" => {
+            cursor.advance();
+            let database = in_database(cursor)?;
+            let pattern = pattern(cursor)?;
+            Ok(Statement::ShowViews(ShowViews { database, pattern }))
+        }
+        "COLUMNS" => {
+            cursor.advance();
+            columns(cursor)
+        }
+        "PARTITIONS" => {
+            cursor.advance();
+            let table = names::table(cursor)?;
+            let filter = if cursor.eat("PARTITION") {
+                Some(partitions::filter(cursor)?)
+            } else {
+                None
+            };
+            Ok(Statement::ShowPartitions(ShowPartitions { table, filter }))
+        }
+        "CREATE" => {
+            cursor.advance();
+            show_create(cursor)
+        }
+        "TBLPROPERTIES" => {
+            cursor.advance();
+            tblproperties(cursor)
+        }
+        "FUNCTIONS" => {
+            cursor.advance();
+            pattern(cursor)?;
+            Ok(Statement::ShowFunctions)
+        }
+        "GRANTS" | "GRANT" => {
+            cursor.advance();
+            grants::show_grants(cursor)
+        }
+        "ROLES" => {
+            cursor.advance();
+            grants::show_roles(cursor)
+        }
+        "USERS" => {
+            cursor.advance();
+            Ok(Statement::ShowUsers)
+        }
+        "WORKGROUPS" => {
+            cursor.advance();
+            Ok(Statement::ShowWorkgroups)
+        }
+        "WORKGROUP" if !alone => {
+            cursor.advance();
+            let name = cursor.name_or_string("a workgroup's name")?;
+            Ok(Statement::ShowWorkgroup(ShowWorkgroup {
+                name,
+                create: false,
+            }))
+        }
+        _ => match refused(cursor, &word) {
+            Some(refused) => Ok(Statement::Unsupported(refused)),
+            None => session::show(cursor),
+        },
+    }
+}
+
+/// The SHOWs of other engines.
+fn refused(cursor: &Cursor<'_>, word: &str) -> Option<Unsupported> {
+    let nearest = match word {
+        "STATS" => "SHOW TBLPROPERTIES",
+        "INDEX" | "INDEXES" | "INDICES" | "LOCKS" | "COMPACTIONS" | "TRANSACTIONS" | "CONF" => {
+            "SHOW ALL"
+        }
+        "CATALOGS" => "SHOW DATABASES",
+        "TABLE" => "SHOW TABLES",
+        "CURRENT" | "ROLE" | "PRINCIPALS" => "SHOW ROLES",
+        "PROCESSLIST" | "QUERIES" => "SELECT .. FROM system.queries",
+        _ => return None,
+    };
+    // `SHOW role` is Postgres' setting.
+    if word == "ROLE" && cursor.rest().len() == 1 {
+        return None;
+    }
+    Some(Unsupported {
+        what: format!("SHOW {word}"),
+        nearest: Some(nearest.to_owned()),
+    })
+}
+
+fn in_database(cursor: &mut Cursor<'_>) -> Result<Option<DatabaseName>> {
+    if cursor.eat_any(&["IN", "FROM"]) {
+        names::database(cursor).map(Some)
+    } else {
+        Ok(None)
+    }
+}
+
+/// `[LIKE] 'pattern'`
+fn pattern(cursor: &mut Cursor<'_>) -> Result<Option<String>> {
+    if cursor.eat("LIKE") || cursor.is_string() {
+        cursor.string("a pattern as a string").map(Some)
+    } else {
+        Ok(None)
+    }
+}
+
+fn columns(cursor: &mut Cursor<'_>) -> Result<Statement> {
+    if !cursor.eat_any(&["IN", "FROM"]) {
+        return Err(cursor.expected("IN or FROM and a table's name"));
+    }
+    let mut table = names::table(cursor)?;
+    let before = *cursor;
+    if let Some(database) = in_database(cursor)? {
+        if table
+            .database
+            .as_ref()
+            .is_some_and(|named| *named != database.database)
+        {
+            return Err(before.error(format!(
+                "two databases are named: {table} is not in {database}"
+            )));
+        }
+        table.catalog = database.catalog.or(table.catalog);
+        table.database = Some(database.database);
+    }
+    Ok(Statement::ShowColumns(ShowColumns { table }))
+}
+
+fn show_create(cursor: &mut Cursor<'_>) -> Result<Statement> {
+    if cursor.eat("TABLE") {
+        let table = names::table(cursor)?;
+        return Ok(Statement::ShowCreateTable(ShowCreateTable { table }));
+    }
+    if cursor.eat("WORKGROUP") {
+        let name = cursor.name_or_string("a workgroup's name")?;
+        return Ok(Statement::ShowWorkgroup(ShowWorkgroup {
+            name,
+            create: true,
+        }));
+    }
+    let (what, nearest) = if cursor.is_word("VIEW") {
+        ("SHOW CREATE VIEW", "SHOW CREATE TABLE")
+    } else if cursor.is_one_of(&["DATABASE", "SCHEMA"]) {
+        ("SHOW CREATE DATABASE", "SHOW DATABASES")
+    } else if cursor.is_one_of(&["FUNCTION", "MATERIALIZED"]) {
+        ("SHOW CREATE of this kind", "SHOW CREATE TABLE")
+    } else {
+        return Err(cursor.expected("TABLE or WORKGROUP after SHOW CREATE"));
+    };
+    Ok(Statement::Unsupported(Unsupported {
+        what: what.to_owned(),
+        nearest: Some(nearest.to_owned()),
+    }))
+}
+
+fn tblproperties(cursor: &mut Cursor<'_>) -> Result<Statement> {
+    let table = names::table(cursor)?;
+    let mut key = None;
+    if cursor.eat_sign('(') {
+        key = Some(cursor.string("a property's name as a string")?);
+        cursor.expect_sign(')')?;
+    }
+    Ok(Statement::ShowTblProperties(ShowTblProperties {
+        table,
+        key,
+    }))
+}
+
+pub(super) fn describe(cursor: &mut Cursor<'_>) -> Result<Statement> {
+    cursor.advance();
+    let named = |cursor: &Cursor<'_>| cursor.rest().len() > 1 && !cursor.is_sign_at(1, '.');
+    if named(cursor) && cursor.is_one_of(&["DATABASE", "SCHEMA", "FUNCTION", "INPUT", "OUTPUT"]) {
+        let what = cursor.word_at(0).unwrap_or_default().to_ascii_uppercase();
+        return Ok(Statement::Unsupported(Unsupported {
+            what: format!("DESCRIBE {what}"),
+            nearest: Some("DESCRIBE table".to_owned()),
+        }));
+    }
+    let detail = if named(cursor) && cursor.eat("EXTENDED") {
+        DescribeDetail::Extended
+    } else if named(cursor) && cursor.eat("FORMATTED") {
+        DescribeDetail::Formatted
+    } else {
+        DescribeDetail::Plain
+    };
+    // Not Athena's, but what users of other engines write.
+    if named(cursor) {
+        cursor.eat("TABLE");
+    }
+    let table = names::table(cursor)?;
+    let partition = if cursor.eat("PARTITION") {
+        Some(partitions::spec(cursor)?)
+    } else {
+        None
+    };
+    let mut column = Vec::new();
+    if cursor.is_name() {
+        column.push(cursor.name("a column's name")?);
+        while cursor.eat_sign('.') {
+            column.push(cursor.name_or_string("a field's name")?);
+        }
+    }
+    Ok(Statement::Describe(Describe {
+        detail,
+        table,
+        partition,
+        column,
+    }))
+}

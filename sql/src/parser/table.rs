@@ -1,0 +1,215 @@
+//! CREATE TABLE in Hive's grammar, and DROP TABLE.
+
+use super::cursor::{Cursor, Result};
+use super::{names, types};
+use crate::ast::{
+    ClusteredBy, CreateTable, Delimited, DropTable, RowFormat, SortColumn, Statement,
+    StorageFormat, StoredAs, Unsupported,
+};
+
+pub(super) fn create(cursor: &mut Cursor<'_>) -> Result<Statement> {
+    let external = cursor.eat("EXTERNAL");
+    cursor.expect("TABLE")?;
+    let if_not_exists = cursor.if_not_exists()?;
+    let name = names::table(cursor)?;
+    let mut table = CreateTable {
+        external,
+        if_not_exists,
+        name,
+        columns: Vec::new(),
+        comment: None,
+        partitioned_by: Vec::new(),
+        clustered_by: None,
+        row_format: None,
+        stored_as: None,
+        location: None,
+        properties: Vec::new(),
+    };
+    if let Some(refused) = refused(cursor) {
+        return Ok(refused);
+    }
+    if cursor.is_sign('(') {
+        table.columns = types::columns(cursor)?;
+    }
+    let mut seen = Vec::new();
+    while !cursor.at_end() {
+        if let Some(refused) = refused(cursor) {
+            return Ok(refused);
+        }
+        let before = *cursor;
+        let clause = clause(cursor, &mut table)?;
+        if seen.contains(&clause) {
+            return Err(before.error(format!("{clause} is given twice")));
+        }
+        seen.push(clause);
+    }
+    Ok(Statement::CreateTable(Box::new(table)))
+}
+
+/// The forms of CREATE TABLE that make a table of something else.
+fn refused(cursor: &Cursor<'_>) -> Option<Statement> {
+    let what = if cursor.is_word("AS") || cursor.is_word("SELECT") {
+        "CREATE TABLE .. AS SELECT"
+    } else if cursor.is_word("WITH") && cursor.is_sign_at(1, '(') {
+        "CREATE TABLE .. WITH (..) AS SELECT"
+    } else if cursor.is_word("LIKE") {
+        "CREATE TABLE .. LIKE"
+    } else {
+        return None;
+    };
+    Some(Statement::Unsupported(Unsupported {
+        what: what.to_owned(),
+        nearest: Some("CREATE EXTERNAL TABLE .. (columns) .. LOCATION".to_owned()),
+    }))
+}
+
+/// One clause after the columns; gives its name.
+fn clause(cursor: &mut Cursor<'_>, table: &mut CreateTable) -> Result<&'static str> {
+    if let Some(comment) = cursor.string_after("COMMENT")? {
+        table.comment = Some(comment);
+        Ok("COMMENT")
+    } else if cursor.eat_all("PARTITIONED BY") {
+        partitioned_by(cursor, table)?;
+        Ok("PARTITIONED BY")
+    } else if cursor.eat_all("CLUSTERED BY") {
+        table.clustered_by = Some(clustered_by(cursor)?);
+        Ok("CLUSTERED BY")
+    } else if cursor.eat_all("ROW FORMAT") {
+        table.row_format = Some(row_format(cursor)?);
+        Ok("ROW FORMAT")
+    } else if cursor.eat_all("STORED AS") {
+        table.stored_as = Some(stored_as(cursor)?);
+        Ok("STORED AS")
+    } else if let Some(location) = cursor.string_after("LOCATION")? {
+        table.location = Some(location);
+        Ok("LOCATION")
+    } else if cursor.eat("TBLPROPERTIES") {
+        table.properties = cursor.properties()?;
+        Ok("TBLPROPERTIES")
+    } else {
+        Err(cursor.expected(
+            "COMMENT, PARTITIONED BY, CLUSTERED BY, ROW FORMAT, STORED AS, LOCATION or TBLPROPERTIES",
+        ))
+    }
+}
+
+fn partitioned_by(cursor: &mut Cursor<'_>, table: &mut CreateTable) -> Result<()> {
+    // Iceberg's form names columns or transforms without a type.
+    let untyped = cursor.is_sign('(')
+        && (cursor.is_sign_at(2, ',') || cursor.is_sign_at(2, ')') || cursor.is_sign_at(2, '('));
+    if untyped {
+        cursor.advance();
+        let mut error = cursor
+            .error("a partition column needs a type, as in PARTITIONED BY (dt date)".to_owned());
+        error.hint = Some(
+            "columns without a type and transforms are Iceberg's, which is not supported yet"
+                .to_owned(),
+        );
+        return Err(error);
+    }
+    table.partitioned_by = types::columns(cursor)?;
+    Ok(())
+}
+
+fn clustered_by(cursor: &mut Cursor<'_>) -> Result<ClusteredBy> {
+    let columns = cursor.names_in_parentheses("a column's name")?;
+    let mut sorted_by = Vec::new();
+    if cursor.eat_all("SORTED BY") {
+        cursor.expect_sign('(')?;
+        sorted_by = cursor.list(|cursor| {
+            let name = cursor.name("a column's name")?;
+            let ascending = !cursor.eat("DESC");
+            if ascending {
+                cursor.eat("ASC");
+            }
+            Ok(SortColumn { name, ascending })
+        })?;
+        cursor.expect_sign(')')?;
+    }
+    cursor.expect("INTO")?;
+    let before = *cursor;
+    let buckets = cursor
+        .number()
+        .and_then(|number| number.parse().ok())
+        .filter(|buckets| *buckets > 0)
+        .ok_or_else(|| before.expected("a number of buckets"))?;
+    cursor.expect("BUCKETS")?;
+    Ok(ClusteredBy {
+        columns,
+        sorted_by,
+        buckets,
+    })
+}
+
+fn row_format(cursor: &mut Cursor<'_>) -> Result<RowFormat> {
+    if cursor.eat("SERDE") {
+        let class = cursor.string("a SerDe's class as a string")?;
+        let properties = if cursor.eat_all("WITH SERDEPROPERTIES") {
+            cursor.properties()?
+        } else {
+            Vec::new()
+        };
+        return Ok(RowFormat::SerDe { class, properties });
+    }
+    if !cursor.eat("DELIMITED") {
+        return Err(cursor.expected("DELIMITED or SERDE after ROW FORMAT"));
+    }
+    let mut format = Delimited::default();
+    loop {
+        let (slot, words) = if cursor.is_word("FIELDS") {
+            (&mut format.fields, "FIELDS TERMINATED BY")
+        } else if cursor.is_word("ESCAPED") {
+            (&mut format.escaped, "ESCAPED BY")
+        } else if cursor.is_word("COLLECTION") {
+            (
+                &mut format.collection_items,
+                "COLLECTION ITEMS TERMINATED BY",
+            )
+        } else if cursor.is_word("MAP") {
+            (&mut format.map_keys, "MAP KEYS TERMINATED BY")
+        } else if cursor.is_word("LINES") {
+            (&mut format.lines, "LINES TERMINATED BY")
+        } else if cursor.is_word("NULL") {
+            (&mut format.null_defined_as, "NULL DEFINED AS")
+        } else {
+            return Ok(RowFormat::Delimited(format));
+        };
+        cursor.expect_all(words)?;
+        *slot = Some(cursor.string(&format!("a string after {words}"))?);
+    }
+}
+
+fn stored_as(cursor: &mut Cursor<'_>) -> Result<StoredAs> {
+    if cursor.eat("INPUTFORMAT") {
+        let input = cursor.string("an input format's class as a string")?;
+        cursor.expect("OUTPUTFORMAT")?;
+        let output = cursor.string("an output format's class as a string")?;
+        return Ok(StoredAs::InputOutput { input, output });
+    }
+    let format = match cursor.word_at(0).map(str::to_ascii_uppercase).as_deref() {
+        Some("SEQUENCEFILE") => StorageFormat::SequenceFile,
+        Some("TEXTFILE") => StorageFormat::TextFile,
+        Some("JSONFILE") => StorageFormat::JsonFile,
+        Some("RCFILE") => StorageFormat::RcFile,
+        Some("ORC") => StorageFormat::Orc,
+        Some("PARQUET") => StorageFormat::Parquet,
+        Some("AVRO") => StorageFormat::Avro,
+        Some("ION") => StorageFormat::Ion,
+        _ => {
+            return Err(cursor.expected(
+                "SEQUENCEFILE, TEXTFILE, JSONFILE, RCFILE, ORC, PARQUET, AVRO, ION or INPUTFORMAT after STORED AS",
+            ));
+        }
+    };
+    cursor.advance();
+    Ok(StoredAs::Format(format))
+}
+
+pub(super) fn drop(cursor: &mut Cursor<'_>) -> Result<Statement> {
+    let if_exists = cursor.if_exists()?;
+    let name = names::table(cursor)?;
+    if !cursor.eat("PURGE") {
+        cursor.eat_any(&["RESTRICT", "CASCADE"]);
+    }
+    Ok(Statement::DropTable(DropTable { if_exists, name }))
+}

@@ -1,0 +1,201 @@
+//! Errors say what was wrong, where, and what would be right.
+
+use super::*;
+
+#[test]
+fn an_error_names_the_word_and_its_place_in_the_whole_text() {
+    let sql = "select 'é';\n selec 1";
+    let found = error(sql);
+    assert_eq!(
+        found.message,
+        "syntax error at or near \"selec\": expected a statement"
+    );
+    assert_eq!(found.position, Some(14));
+}
+
+#[test]
+fn an_error_inside_of_a_query_has_its_place_in_the_whole_text() {
+    let sql = "/* é */ show tables;\nselect a,\n  b frm t where";
+    let found = error(sql);
+    assert!(
+        found
+            .message
+            .starts_with("syntax error at or near \"t\": expected"),
+        "{}",
+        found.message
+    );
+    let place = sql
+        .chars()
+        .take(found.position.unwrap() - 1)
+        .collect::<String>();
+    assert!(place.ends_with("b frm "), "{place}");
+}
+
+#[test]
+fn an_early_end_is_an_error_at_the_end_of_input() {
+    for sql in [
+        "select * from",
+        "select (1",
+        "create table",
+        "alter table t add",
+        "grant select on",
+        "select 1 +",
+    ] {
+        let found = error(sql);
+        assert!(
+            found.message.starts_with("syntax error at end of input"),
+            "{sql}: {}",
+            found.message
+        );
+        assert_eq!(found.position, Some(sql.chars().count() + 1), "{sql}");
+    }
+}
+
+#[test]
+fn what_follows_a_whole_statement_is_an_error() {
+    assert_eq!(
+        error("drop table t u").message,
+        "syntax error at or near \"u\": expected the end of the statement"
+    );
+    assert!(
+        error("select 1 2")
+            .message
+            .starts_with("syntax error at or near \"2\"")
+    );
+    assert!(
+        error("show tables in db 'a' 'b'")
+            .message
+            .contains("\"'b'\"")
+    );
+}
+
+#[test]
+fn an_open_quote_is_named_and_not_quoted() {
+    let found = error("select 1; select 'abc");
+    assert_eq!(
+        found.message,
+        "syntax error at end of input: unterminated quoted string"
+    );
+    assert_eq!(found.position, Some(18));
+    assert!(
+        error("select \"abc")
+            .message
+            .contains("unterminated quoted identifier")
+    );
+    assert!(
+        error("select /* abc")
+            .message
+            .contains("unterminated /* comment")
+    );
+    assert!(
+        error("select $$abc")
+            .message
+            .contains("unterminated dollar-quoted string")
+    );
+}
+
+#[test]
+fn an_error_shows_a_bounded_part_of_a_long_word() {
+    let long = "x".repeat(10_000);
+    assert!(error(&format!("drop table t {long}")).message.len() < 200);
+    assert!(
+        error(&format!("select 1 from t where '{long}' '{long}' from"))
+            .message
+            .len()
+            < 600
+    );
+}
+
+#[test]
+fn refused_statements_name_the_nearest_that_works() {
+    for (sql, message) in [
+        (
+            "ALTER TABLE t EXCHANGE PARTITION (dt='a') WITH TABLE u",
+            "ALTER TABLE .. EXCHANGE PARTITION is not supported; use ALTER TABLE .. DROP PARTITION and ADD PARTITION",
+        ),
+        (
+            "ALTER TABLE t DROP COLUMN a",
+            "ALTER TABLE .. DROP COLUMN is not supported; use ALTER TABLE .. REPLACE COLUMNS with the columns to keep",
+        ),
+        ("LISTEN c", "LISTEN is not supported"),
+        ("NOTIFY c, 'x'", "NOTIFY is not supported"),
+        (
+            "SHOW STATS FOR t",
+            "SHOW STATS is not supported; use SHOW TBLPROPERTIES",
+        ),
+    ] {
+        assert_eq!(refused(sql), message);
+    }
+    for sql in [
+        "INSERT INTO t VALUES (1)",
+        "INSERT INTO t SELECT * FROM u",
+        "UPDATE t SET a = 1",
+        "DELETE FROM t",
+        "MERGE INTO t USING u ON t.a = u.a WHEN MATCHED THEN DELETE",
+        "CREATE TABLE t AS SELECT 1",
+        "CREATE TABLE t WITH (format = 'PARQUET') AS SELECT 1",
+        "CREATE TABLE t LIKE u",
+        "CREATE TABLE t LOCATION 's3://b/' AS SELECT 1",
+        "CREATE VIEW v AS SELECT 1",
+        "CREATE OR REPLACE VIEW v AS SELECT 1",
+        "CREATE PROTECTED MULTI DIALECT VIEW v SECURITY DEFINER AS SELECT 1",
+        "ALTER VIEW v ADD DIALECT AS SELECT 1",
+        "DROP VIEW IF EXISTS v",
+        "UNLOAD (SELECT 1) TO 's3://b/' WITH (format = 'PARQUET')",
+        "VACUUM t",
+        "OPTIMIZE t REWRITE DATA USING BIN_PACK",
+        "TRUNCATE TABLE t",
+        "ALTER TABLE t CHANGE COLUMN a b int",
+        "ALTER TABLE t ARCHIVE PARTITION (dt='a')",
+        "ALTER TABLE t SET FILEFORMAT ORC",
+        "ALTER TABLE t TOUCH",
+        "SHOW CREATE VIEW v",
+        "DESCRIBE DATABASE d",
+        "DESCRIBE INPUT p",
+        "EXPORT TABLE t TO 's3://b/'",
+        "CREATE INDEX i ON t (a)",
+        "CREATE FUNCTION f() RETURNS int AS 'x'",
+        "USING EXTERNAL FUNCTION f(x int) RETURNS int LAMBDA 'l' SELECT f(1)",
+        "PREPARE p FROM INSERT INTO t VALUES (1)",
+        "COMMENT ON TABLE t IS 'x'",
+    ] {
+        assert!(
+            refused(sql).contains(" is not supported; use "),
+            "{sql}: {}",
+            refused(sql)
+        );
+    }
+}
+
+#[test]
+fn a_text_that_is_too_long_is_refused_before_it_is_read() {
+    let sql = format!("select '{}'", "é".repeat(crate::MAX_TEXT_CHARS));
+    assert!(error(&sql).message.contains("262144"));
+    let fits = format!("select '{}'", "é".repeat(crate::MAX_TEXT_CHARS - 9));
+    assert_eq!(one(&fits).tag(), "SELECT");
+}
+
+#[test]
+fn errors_about_passwords_do_not_show_them() {
+    for sql in [
+        "CREATE USER u PASSWORD hunter2",
+        "CREATE USER u 'hunter2'",
+        "CREATE USER u PASSWORD 'a' 'hunter2'",
+        "CREATE USER u WITH 'hunter2'",
+        "ALTER USER u PASSWORD 'hunter2' x 'hunter2'",
+        "ALTER USER u PASSWORD hunter2 x",
+        "ALTER USER u IDENTIFIED BY 'hunter2'",
+        "CREATE USER u PASSWORD 'hunter2",
+        "CREATE USER u PASSWORD $$hunter2",
+        "CREATE USER u PASSWORD $$a$$ hunter2",
+        "CREATE USER u PASSWORD 'it'hunter2'",
+        "CREATE USER u PASSWORD B'hunter2'",
+        "CREATE USER u PASSWORD 1hunter2",
+    ] {
+        let found = error(sql);
+        assert!(
+            !format!("{found:?}").contains("hunter2"),
+            "{sql}: {found:?}"
+        );
+    }
+}

@@ -1,0 +1,45 @@
+//! What users write, and what it is read as.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod access;
+mod ddl;
+mod errors;
+mod issue;
+mod queries;
+mod robustness;
+mod session;
+mod show;
+
+use crate::ast::Statement;
+use crate::{ParseError, parse};
+
+/// The one statement of a text.
+fn one(sql: &str) -> Statement {
+    let mut parsed = parse(sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
+    assert_eq!(parsed.len(), 1, "{sql}");
+    parsed.remove(0).statement
+}
+
+/// A text's error.
+fn error(sql: &str) -> ParseError {
+    match parse(sql) {
+        Err(error) => error,
+        Ok(parsed) => panic!("{sql}: parsed as {parsed:?}"),
+    }
+}
+
+/// What a refused statement says.
+fn refused(sql: &str) -> String {
+    match one(sql) {
+        Statement::Unsupported(refused) => refused.message(),
+        other => panic!("{sql}: parsed as {other:?}"),
+    }
+}
+
+/// A query's text as sqlparser prints it.
+fn query(sql: &str) -> String {
+    match one(sql) {
+        Statement::Query(query) => query.to_string(),
+        other => panic!("{sql}: parsed as {other:?}"),
+    }
+}

@@ -1,0 +1,223 @@
+//! Queries of clients and of Athena's users.
+
+use super::*;
+use crate::ast::*;
+
+#[test]
+fn what_postgres_clients_send_parses() {
+    for sql in [
+        "SELECT n.nspname, c.relname FROM pg_catalog.pg_class c LEFT JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relname OPERATOR(pg_catalog.~) '^(orders)$' COLLATE pg_catalog.default AND pg_catalog.pg_table_is_visible(c.oid) ORDER BY 2, 3",
+        "SELECT (current_schemas(true))[1]",
+        "SELECT (information_schema._pg_expandarray(i.indkey)).n FROM pg_index i",
+        "SELECT ARRAY(SELECT oid FROM pg_type)",
+        "SELECT 'pg_class'::regclass::oid, x::pg_catalog.regtype, y::\"char\", z::text[], '{1}'::int2[]",
+        "SELECT n.oid, n.*, d.description FROM pg_catalog.pg_namespace n LEFT OUTER JOIN pg_catalog.pg_description d ON d.objoid = n.oid",
+        "SELECT 1 WHERE 1 = ANY(ARRAY[1, 2])",
+        "SELECT a ~ 'x', a !~ 'x', a ~* 'x', a !~* 'x' FROM t",
+        "SELECT E'a\\nb', U&'d\\0061t', $1, $2::int",
+        "SELECT * FROM (SELECT 1) AS CXTMPTAB_PART WHERE 1 < 2",
+        "WITH RECURSIVE typeinfo_tree(oid, depth) AS (SELECT 1, 0 UNION ALL SELECT oid, depth + 1 FROM typeinfo_tree) SELECT * FROM typeinfo_tree",
+        "SELECT * FROM a, LATERAL (SELECT * FROM b WHERE b.x = a.x) s",
+        "SELECT CASE WHEN a THEN 1 ELSE 2 END, a IS NOT DISTINCT FROM b, NOT a IS NULL FROM t",
+        "SELECT array_agg(a ORDER BY b) FILTER (WHERE c), count(DISTINCT a) FROM t",
+        "SELECT pg_catalog.version(), current_user, session_user, current_catalog, current_schema()",
+        "SELECT x.* FROM generate_series(1, 10) AS x(n)",
+        "SELECT a.attname AS \"Column\", pg_catalog.format_type(a.atttypid, a.atttypmod) as \"Type\" FROM pg_catalog.pg_attribute a",
+        "WITH x AS MATERIALIZED (SELECT 1) SELECT * FROM x",
+        "SELECT CAST('{}' AS text), 'a' COLLATE \"C\" FROM t WHERE a NOT IN (1, 2) AND b BETWEEN SYMMETRIC 1 AND 2",
+        "SELECT interval '1 day', timestamp '2024-01-01 00:00:00', timestamptz '2024-01-01', extract(epoch from now())",
+        "SELECT substring('abc' from 1 for 2), position('a' in 'abc'), trim(both ' ' from a), overlay('a' placing 'b' from 1) FROM t",
+        "SELECT a<-1, a>-1, a=-1, a<>-1, a||-1, a*-1 FROM t",
+    ] {
+        // BETWEEN SYMMETRIC is the one clause here that sqlparser may lack.
+        let sql = sql.replace(" SYMMETRIC", "");
+        assert_eq!(one(&sql).tag(), "SELECT", "{sql}");
+    }
+}
+
+#[test]
+fn what_athena_users_write_parses() {
+    for sql in [
+        "SELECT x FROM t CROSS JOIN UNNEST(items) AS u(x)",
+        "SELECT x, n FROM t CROSS JOIN UNNEST(items) WITH ORDINALITY AS u(x, n)",
+        "SELECT transform(items, x -> x + 1), reduce(items, 0, (s, x) -> s + x, s -> s) FROM t",
+        "SELECT * FROM t TABLESAMPLE BERNOULLI (10)",
+        "SELECT a, b, sum(c) FROM t GROUP BY GROUPING SETS ((a), (b), ())",
+        "SELECT a, sum(c) FROM t GROUP BY ROLLUP (a), CUBE (b)",
+        "SELECT a, count(*) FROM t GROUP BY ALL",
+        "SELECT \"$path\", \"$partition\" FROM t",
+        "SELECT * FROM \"db\".\"t$partitions\"",
+        "SELECT date_add('day', -30, current_date), date '2024-01-01' + interval '1' month",
+        "SELECT `a`, \"b\" FROM `db`.`t`",
+        "SELECT ROW(1, 2), MAP(ARRAY['a'], ARRAY[1]), ARRAY[1, 2][1], m['a'] FROM t",
+        "SELECT CAST(a AS double), CAST(a AS varchar(10)), CAST(a AS decimal(10, 2)), TRY_CAST(a AS bigint), CAST(a AS timestamp(3)) FROM t",
+        "SELECT sum(a) OVER (PARTITION BY b ORDER BY c ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) FROM t",
+        "SELECT a FROM t WHERE dt >= CURRENT_DATE - INTERVAL '30' DAY AND a LIKE 'x%' ESCAPE '!'",
+        "SELECT listagg(a, ',') WITHIN GROUP (ORDER BY a) FROM t",
+        "SELECT a AT TIME ZONE 'UTC' FROM t",
+        "SELECT 1 UNION ALL SELECT 2 INTERSECT SELECT 3 EXCEPT SELECT 4",
+        "VALUES (1, 'a'), (2, 'b')",
+        "(SELECT 1) UNION (SELECT 2)",
+        "((SELECT 1))",
+        "SELECT * FROM (VALUES (1, 'a')) AS v(x, y)",
+        "SELECT a.b.c FROM t ORDER BY a NULLS LAST OFFSET 5 LIMIT 10",
+        "SELECT approx_percentile(a, 0.5), first_value(a) IGNORE NULLS OVER (ORDER BY b) FROM t",
+        "SELECT a FROM t WHERE (a, b) IN (SELECT 1, 2) AND EXISTS (SELECT 1)",
+        "SELECT * FROM a NATURAL JOIN b LEFT JOIN c USING (x)",
+        "SELECT count(*) FILTER (WHERE a > 1) FROM t HAVING count(*) > 1",
+    ] {
+        assert_eq!(one(sql).tag(), "SELECT", "{sql}");
+    }
+}
+
+#[test]
+fn limit_and_offset_may_come_in_either_order() {
+    let first = query("SELECT 1 OFFSET 2 LIMIT 1");
+    assert_eq!(first, query("SELECT 1 LIMIT 1 OFFSET 2"));
+    assert_eq!(query("SELECT 1 LIMIT ALL"), "SELECT 1");
+}
+
+#[test]
+fn fetch_first_is_a_limit() {
+    assert_eq!(
+        query("SELECT 1 FETCH FIRST 5 ROWS ONLY"),
+        "SELECT 1 LIMIT 5"
+    );
+    assert_eq!(
+        query("SELECT 1 OFFSET 2 ROWS FETCH NEXT ROW ONLY"),
+        "SELECT 1 LIMIT 1 OFFSET 2 ROWS"
+    );
+}
+
+#[test]
+fn table_is_short_for_select_star() {
+    assert_eq!(query("TABLE db.t"), "SELECT * FROM db.t");
+    assert_eq!(query("table t order by 1"), "SELECT * FROM t ORDER BY 1");
+    assert_eq!(
+        query("SELECT 1 UNION ALL TABLE t"),
+        "SELECT 1 UNION ALL SELECT * FROM t"
+    );
+    assert_eq!(
+        query("SELECT * FROM (TABLE t) x"),
+        "SELECT * FROM (SELECT * FROM t) x"
+    );
+}
+
+#[test]
+fn question_marks_become_numbered_parameters() {
+    assert_eq!(
+        query("SELECT ? WHERE a = ? OFFSET ? LIMIT ?"),
+        "SELECT $1 WHERE a = $2 LIMIT $4 OFFSET $3"
+    );
+    assert_eq!(query("SELECT '?' WHERE a=?"), "SELECT '?' WHERE a = $1");
+    assert!(error("SELECT ?, $1").message.contains("not both"));
+}
+
+#[test]
+fn quoted_names_of_tables_fold_and_aliases_keep_their_spelling() {
+    assert_eq!(
+        query("SELECT * FROM \"Db\".\"Orders\""),
+        "SELECT * FROM \"db\".\"orders\""
+    );
+    assert_eq!(query("SELECT * FROM `Orders`"), "SELECT * FROM `orders`");
+    assert_eq!(
+        query("SELECT \"Order_ID\" AS \"Order\" FROM t ORDER BY \"Order\""),
+        "SELECT \"order_id\" AS \"Order\" FROM t ORDER BY \"Order\""
+    );
+    assert_eq!(
+        query("SELECT \"X\".\"Y\" FROM (SELECT a AS \"Y\" FROM t) AS \"X\""),
+        "SELECT \"X\".\"Y\" FROM (SELECT a AS \"Y\" FROM t) AS \"X\""
+    );
+    assert_eq!(
+        query("WITH \"Totals\" AS (SELECT 1) SELECT * FROM \"Totals\""),
+        "WITH \"totals\" AS (SELECT 1) SELECT * FROM \"totals\""
+    );
+    assert_eq!(
+        query("SELECT \"T\".* FROM \"T\" JOIN u USING (\"Id\")"),
+        "SELECT \"t\".* FROM \"t\" JOIN u USING(\"id\")"
+    );
+}
+
+#[test]
+fn an_alias_does_not_hide_the_column_of_the_same_spelling_in_its_own_select_list() {
+    assert_eq!(
+        query("SELECT sum(\"Total\") AS \"Total\" FROM t WHERE \"Total\" > 0 ORDER BY \"Total\""),
+        "SELECT sum(\"total\") AS \"Total\" FROM t WHERE \"total\" > 0 ORDER BY \"Total\""
+    );
+}
+
+#[test]
+fn a_query_that_writes_is_refused() {
+    assert!(
+        refused("WITH x AS (SELECT 1) INSERT INTO t SELECT * FROM x")
+            .starts_with("INSERT is not supported; use ")
+    );
+    assert!(refused("SELECT * INTO t FROM u").starts_with("SELECT INTO is not supported"));
+}
+
+#[test]
+fn explain_takes_the_options_of_athena_and_postgres() {
+    let explain = |sql: &str| match one(sql) {
+        Statement::Explain(explain) => explain,
+        other => panic!("{other:?}"),
+    };
+    let plain = explain("EXPLAIN SELECT 1");
+    assert!(!plain.analyze && !plain.verbose && plain.format.is_none());
+    assert!(matches!(*plain.statement, Statement::Query(_)));
+    let athena = explain("EXPLAIN (FORMAT json, TYPE LOGICAL) SELECT 1");
+    assert_eq!(athena.format.as_deref(), Some("JSON"));
+    assert_eq!(athena.plan_type.as_deref(), Some("LOGICAL"));
+    assert!(explain("EXPLAIN ANALYZE (FORMAT TEXT) SELECT 1").analyze);
+    assert!(explain("EXPLAIN (FORMAT TEXT, ANALYZE, COSTS OFF, BUFFERS) SELECT 1").analyze);
+    assert!(!explain("EXPLAIN (ANALYZE false) SELECT 1").analyze);
+    assert!(explain("EXPLAIN ANALYZE VERBOSE SELECT 1").verbose);
+    assert_eq!(
+        explain("EXPLAIN FORMAT TREE SELECT 1").format.as_deref(),
+        Some("TREE")
+    );
+    assert!(!explain("EXPLAIN (SELECT 1)").analyze);
+    assert!(matches!(
+        *explain("EXPLAIN EXECUTE p (1)").statement,
+        Statement::Execute(_)
+    ));
+    assert!(
+        refused("EXPLAIN INSERT INTO t VALUES (1)").starts_with("EXPLAIN INSERT is not supported")
+    );
+    assert!(refused("EXPLAIN DROP TABLE t").starts_with("EXPLAIN DROP TABLE is not supported"));
+}
+
+#[test]
+fn copy_to_stdout_takes_old_and_new_options() {
+    let copy = |sql: &str| match one(sql) {
+        Statement::Copy(copy) => copy,
+        other => panic!("{other:?}"),
+    };
+    let adbc = copy(
+        "COPY (SELECT 1; ) TO STDOUT (FORMAT binary)"
+            .replace("; ", "")
+            .as_str(),
+    );
+    assert_eq!(
+        (adbc.format, adbc.query.to_string().as_str()),
+        (CopyFormat::Binary, "SELECT 1")
+    );
+    assert_eq!(
+        copy("COPY (SELECT (1)) TO STDOUT WITH BINARY").format,
+        CopyFormat::Binary
+    );
+    let csv = copy(
+        "COPY db.t (a, B) TO STDOUT WITH (FORMAT CSV, HEADER, DELIMITER ';', NULL 'x', FORCE_QUOTE *)",
+    );
+    assert_eq!(
+        csv.query.to_string(),
+        "SELECT \"a\", \"b\" FROM \"db\".\"t\""
+    );
+    assert_eq!(csv.format, CopyFormat::Csv);
+    assert!(csv.options.header);
+    assert_eq!(csv.options.delimiter.as_deref(), Some(";"));
+    assert_eq!(csv.options.force_quote, ForceQuote::All);
+    let old = copy("COPY t TO STDOUT DELIMITER AS ',' CSV HEADER");
+    assert!(old.options.header && old.format == CopyFormat::Csv);
+    assert!(refused("COPY t FROM STDIN").contains("CREATE EXTERNAL TABLE"));
+    assert!(refused("COPY t TO '/tmp/x'").contains("COPY .. TO STDOUT"));
+}

@@ -1,0 +1,151 @@
+//! Columns and their Hive types, as text.
+
+use super::cursor::{Cursor, Result};
+use crate::ast::ColumnDef;
+use crate::lexer::TokenKind;
+
+/// How deep a type may nest.
+const MAX_NESTING: usize = 64;
+
+/// `(c type [COMMENT 'c'], ..)`
+pub(super) fn columns(cursor: &mut Cursor<'_>) -> Result<Vec<ColumnDef>> {
+    cursor.expect_sign('(')?;
+    let columns = cursor.list(column)?;
+    cursor.expect_sign(')')?;
+    Ok(columns)
+}
+
+fn column(cursor: &mut Cursor<'_>) -> Result<ColumnDef> {
+    let name = cursor.name("a column's name")?;
+    let data_type = data_type(cursor)?;
+    let comment = cursor.string_after("COMMENT")?;
+    Ok(ColumnDef {
+        name,
+        data_type,
+        comment,
+    })
+}
+
+/// A Hive type's text, lower case, without blanks and without comments of fields.
+pub(super) fn data_type(cursor: &mut Cursor<'_>) -> Result<String> {
+    let first = cursor.word_at(0).ok_or_else(|| cursor.expected("a type"))?;
+    let mut text = canonical(first);
+    cursor.advance();
+    multi_word(cursor, &mut text);
+    if cursor.is_sign('<') {
+        nested(cursor, &mut text)?;
+    } else {
+        arguments(cursor, &mut text)?;
+    }
+    Ok(text)
+}
+
+fn canonical(word: &str) -> String {
+    let word = word.to_lowercase();
+    if word == "integer" {
+        "int".to_owned()
+    } else {
+        word
+    }
+}
+
+/// The words that some types have after their first.
+fn multi_word(cursor: &mut Cursor<'_>, text: &mut String) {
+    if text == "double" {
+        cursor.eat("PRECISION");
+    } else if text == "timestamp" {
+        for zone in [
+            "WITH TIME ZONE",
+            "WITHOUT TIME ZONE",
+            "WITH LOCAL TIME ZONE",
+        ] {
+            if cursor.eat_all(zone) {
+                text.push(' ');
+                text.push_str(&zone.to_lowercase());
+            }
+        }
+    }
+}
+
+/// `(10, 2)`
+fn arguments(cursor: &mut Cursor<'_>, text: &mut String) -> Result<()> {
+    if !cursor.eat_sign('(') {
+        return Ok(());
+    }
+    let numbers =
+        cursor.list(|cursor| cursor.number().ok_or_else(|| cursor.expected("a number")))?;
+    cursor.expect_sign(')')?;
+    text.push('(');
+    text.push_str(&numbers.join(","));
+    text.push(')');
+    Ok(())
+}
+
+/// `<..>` to its end, however deep, without recursion.
+fn nested(cursor: &mut Cursor<'_>, text: &mut String) -> Result<()> {
+    let mut depth = 0usize;
+    loop {
+        if cursor.eat_sign('<') {
+            depth += 1;
+            if depth > MAX_NESTING {
+                return Err(cursor.error(format!("a type nests at most {MAX_NESTING} deep")));
+            }
+            text.push('<');
+        } else if cursor.eat_sign('>') {
+            depth -= 1;
+            text.push('>');
+            if depth == 0 {
+                return Ok(());
+            }
+        } else if cursor.eat_sign(',') {
+            text.push(',');
+        } else if cursor.eat_sign(':') {
+            text.push(':');
+        } else if cursor.is_sign('(') {
+            arguments(cursor, text)?;
+        } else if cursor.is_word("COMMENT") && after_a_type(text) {
+            cursor.advance();
+            cursor.string("a comment")?;
+        } else if cursor.is_name() {
+            if after_a_type(text) {
+                return Err(cursor.expected("\",\", \":\" or \">\" in a type"));
+            }
+            field_or_type(cursor, text)?;
+        } else {
+            return Err(cursor.expected("\">\" to close a type"));
+        }
+    }
+}
+
+/// Whether a word or a closing sign was last, so that another word cannot follow.
+fn after_a_type(text: &str) -> bool {
+    !text.ends_with(['<', ',', ':'])
+}
+
+fn field_or_type(cursor: &mut Cursor<'_>, text: &mut String) -> Result<()> {
+    let quoted = cursor
+        .token()
+        .is_some_and(|token| token.kind != TokenKind::Word);
+    let is_type = text.ends_with(':') || !cursor.is_sign_at(1, ':');
+    let name = cursor.name("a type or a field's name")?;
+    let plain = !name.is_empty()
+        && name
+            .chars()
+            .all(|c| c.is_alphanumeric() || c == '_' || c == '$');
+    if quoted && !plain {
+        text.push('`');
+        text.push_str(&name.replace('`', "``"));
+        text.push('`');
+        return Ok(());
+    }
+    let mut word = if is_type && !quoted {
+        canonical(&name)
+    } else {
+        name
+    };
+    if is_type && !quoted {
+        multi_word(cursor, &mut word);
+    }
+    text.push_str(&word);
+    Ok(())
+}

@@ -1,0 +1,174 @@
+//! Statements that are known by their first words and refused as a whole.
+
+use super::cursor::Cursor;
+use crate::ast::Unsupported;
+
+const NO_WRITES: &str = "CREATE EXTERNAL TABLE over files that another engine writes";
+const QUERY: &str = "a WITH clause in the query";
+
+/// First words, what they are, and what to use.
+const REFUSED: &[(&str, &str, Option<&str>)] = &[
+    ("INSERT", "INSERT", Some(NO_WRITES)),
+    ("UPDATE", "UPDATE", Some(NO_WRITES)),
+    ("DELETE", "DELETE", Some("ALTER TABLE .. DROP PARTITION")),
+    ("MERGE", "MERGE", Some(NO_WRITES)),
+    ("REPLACE", "REPLACE", Some(NO_WRITES)),
+    ("UPSERT", "UPSERT", Some(NO_WRITES)),
+    (
+        "TRUNCATE",
+        "TRUNCATE",
+        Some("ALTER TABLE .. DROP PARTITION"),
+    ),
+    ("UNLOAD", "UNLOAD", Some("COPY (query) TO STDOUT")),
+    (
+        "LOAD",
+        "LOAD",
+        Some("ALTER TABLE .. ADD PARTITION .. LOCATION"),
+    ),
+    ("EXPORT", "EXPORT", Some("COPY (query) TO STDOUT")),
+    (
+        "IMPORT",
+        "IMPORT",
+        Some("CREATE EXTERNAL TABLE .. LOCATION"),
+    ),
+    ("VACUUM", "VACUUM", Some("MSCK REPAIR TABLE")),
+    ("OPTIMIZE", "OPTIMIZE", Some("MSCK REPAIR TABLE")),
+    ("ANALYZE", "ANALYZE", Some("EXPLAIN ANALYZE")),
+    ("REFRESH", "REFRESH", Some("MSCK REPAIR TABLE")),
+    ("CALL", "CALL", Some("SELECT of a function")),
+    ("DO", "DO", None),
+    ("LISTEN", "LISTEN", None),
+    ("NOTIFY", "NOTIFY", None),
+    ("LOCK", "LOCK", None),
+    ("UNLOCK", "UNLOCK", None),
+    (
+        "COMMENT",
+        "COMMENT ON",
+        Some("ALTER TABLE .. SET TBLPROPERTIES ('comment' = '..')"),
+    ),
+    ("CLUSTER", "CLUSTER", None),
+    ("REINDEX", "REINDEX", None),
+    ("CHECKPOINT", "CHECKPOINT", None),
+    ("REASSIGN", "REASSIGN OWNED", Some("GRANT and REVOKE")),
+    ("DENY", "DENY", Some("REVOKE")),
+    ("ATTACH", "ATTACH", Some("CREATE DATABASE")),
+    ("DETACH", "DETACH", Some("DROP DATABASE")),
+    ("PRAGMA", "PRAGMA", Some("SET")),
+    ("FROM", "FROM .. SELECT", Some("SELECT .. FROM")),
+    (
+        "USING EXTERNAL",
+        "USING EXTERNAL FUNCTION",
+        Some("built-in functions"),
+    ),
+    ("CREATE VIEW", "CREATE VIEW", Some(QUERY)),
+    (
+        "CREATE OR",
+        "CREATE OR REPLACE",
+        Some("DROP and CREATE of what is supported"),
+    ),
+    (
+        "CREATE PROTECTED",
+        "CREATE PROTECTED MULTI DIALECT VIEW",
+        Some(QUERY),
+    ),
+    (
+        "CREATE MATERIALIZED",
+        "CREATE MATERIALIZED VIEW",
+        Some(QUERY),
+    ),
+    ("CREATE RECURSIVE", "CREATE RECURSIVE VIEW", Some(QUERY)),
+    ("CREATE TEMP", "CREATE TEMP TABLE", Some(QUERY)),
+    ("CREATE TEMPORARY", "CREATE TEMPORARY TABLE", Some(QUERY)),
+    (
+        "CREATE GLOBAL",
+        "CREATE GLOBAL TEMPORARY TABLE",
+        Some(QUERY),
+    ),
+    ("CREATE LOCAL", "CREATE LOCAL TEMPORARY TABLE", Some(QUERY)),
+    (
+        "CREATE UNLOGGED",
+        "CREATE UNLOGGED TABLE",
+        Some("CREATE EXTERNAL TABLE"),
+    ),
+    (
+        "CREATE FOREIGN",
+        "CREATE FOREIGN TABLE",
+        Some("CREATE EXTERNAL TABLE"),
+    ),
+    (
+        "CREATE INDEX",
+        "CREATE INDEX",
+        Some("PARTITIONED BY in CREATE EXTERNAL TABLE"),
+    ),
+    (
+        "CREATE UNIQUE",
+        "CREATE UNIQUE INDEX",
+        Some("PARTITIONED BY in CREATE EXTERNAL TABLE"),
+    ),
+    (
+        "CREATE FUNCTION",
+        "CREATE FUNCTION",
+        Some("built-in functions"),
+    ),
+    ("CREATE MACRO", "CREATE MACRO", Some("built-in functions")),
+    ("CREATE PROCEDURE", "CREATE PROCEDURE", None),
+    ("CREATE TRIGGER", "CREATE TRIGGER", None),
+    (
+        "CREATE SEQUENCE",
+        "CREATE SEQUENCE",
+        Some("row_number() over ()"),
+    ),
+    ("CREATE TYPE", "CREATE TYPE", Some("struct<..> columns")),
+    ("CREATE EXTENSION", "CREATE EXTENSION", None),
+    (
+        "CREATE POLICY",
+        "CREATE POLICY",
+        Some("GRANT SELECT (columns) ON TABLE"),
+    ),
+    ("CREATE CATALOG", "CREATE CATALOG", Some("CREATE DATABASE")),
+    ("CREATE GROUP", "CREATE GROUP", Some("CREATE ROLE")),
+    ("ALTER VIEW", "ALTER VIEW", Some(QUERY)),
+    ("ALTER MATERIALIZED", "ALTER MATERIALIZED VIEW", Some(QUERY)),
+    ("ALTER SYSTEM", "ALTER SYSTEM", Some("SET")),
+    ("ALTER GROUP", "ALTER GROUP", Some("GRANT role TO user")),
+    ("ALTER FUNCTION", "ALTER FUNCTION", None),
+    ("ALTER SEQUENCE", "ALTER SEQUENCE", None),
+    ("ALTER INDEX", "ALTER INDEX", None),
+    (
+        "ALTER DEFAULT",
+        "ALTER DEFAULT PRIVILEGES",
+        Some("GRANT .. ON DATABASE, which covers future tables"),
+    ),
+    ("DROP VIEW", "DROP VIEW", Some("DROP TABLE")),
+    (
+        "DROP MATERIALIZED",
+        "DROP MATERIALIZED VIEW",
+        Some("DROP TABLE"),
+    ),
+    ("DROP INDEX", "DROP INDEX", None),
+    ("DROP FUNCTION", "DROP FUNCTION", None),
+    ("DROP SEQUENCE", "DROP SEQUENCE", None),
+    ("DROP EXTERNAL", "DROP EXTERNAL TABLE", Some("DROP TABLE")),
+    ("DROP OWNED", "DROP OWNED", Some("REVOKE")),
+    ("DROP GROUP", "DROP GROUP", Some("DROP ROLE")),
+];
+
+/// What the statement at the cursor is, if it is refused.
+pub(super) fn recognise(cursor: &Cursor<'_>) -> Option<Unsupported> {
+    // A word alone is more likely a mistake than one of these statements.
+    if cursor.rest().len() < 2 && !cursor.is_one_of(&["VACUUM", "CHECKPOINT", "ANALYZE"]) {
+        return None;
+    }
+    REFUSED
+        .iter()
+        .find(|(words, _, _)| {
+            words
+                .split(' ')
+                .enumerate()
+                .all(|(ahead, word)| cursor.is_word_at(ahead, word))
+        })
+        .map(|(_, what, nearest)| Unsupported {
+            what: (*what).to_owned(),
+            nearest: nearest.map(str::to_owned),
+        })
+}
