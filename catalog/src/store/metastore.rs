@@ -91,6 +91,12 @@ pub trait Metastore: Debug + Send + Sync {
         expected_version: Option<u64>,
     ) -> Result<Arc<Table>>;
 
+    /// Gives a table another name in its database. Its id, partitions and grants stay; the former version is archived.
+    ///
+    /// # Errors
+    /// `NotFound` for the table; `AlreadyExists` for the new name; `InvalidInput` for a bad one.
+    async fn rename_table(&self, database: &str, name: &str, new_name: &str) -> Result<Arc<Table>>;
+
     /// Drops a table with its partitions, versions and grants. `false` if there was none and
     /// `if_exists`.
     async fn drop_table(&self, database: &str, name: &str, if_exists: bool) -> Result<bool>;

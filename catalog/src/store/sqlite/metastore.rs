@@ -9,7 +9,7 @@ use rusqlite::params;
 use super::write::Write;
 use super::{DatabaseEntry, SqliteStore, load};
 use crate::error::{CatalogError, Kind, Result};
-use crate::model::names::{normalize_database, normalize_table};
+use crate::model::names::{normalize, normalize_database, normalize_table};
 use crate::model::{Column, Database, DatabaseInput, Table, TableInput, now};
 use crate::partition::{PartitionInput, Partitions};
 use crate::store::{AddedPartitions, Created, Metastore};
@@ -111,6 +111,13 @@ impl Metastore for SqliteStore {
         normalize_table(&mut input)?;
         let database = database.to_lowercase();
         self.write(move |write| update_table(write, &database, input, expected_version))
+            .await
+    }
+
+    async fn rename_table(&self, database: &str, name: &str, new_name: &str) -> Result<Arc<Table>> {
+        let (database, name) = (database.to_lowercase(), name.to_lowercase());
+        let new_name = normalize(Kind::Table, new_name)?;
+        self.write(move |write| rename_table(write, &database, &name, new_name))
             .await
     }
 
@@ -371,6 +378,17 @@ fn update_table(
         }
         write.set_partitions(old.id, None);
     }
+    replace(write, &old, &new)?;
+    let new = Arc::new(new);
+    write
+        .database_mut(database)?
+        .tables
+        .insert(new.name.clone(), Arc::clone(&new));
+    Ok(new)
+}
+
+/// Writes a table's next version and archives the one before.
+fn replace(write: &Write<'_>, old: &Table, new: &Table) -> Result<()> {
     let archive = "INSERT INTO table_versions (table_id, version, json) SELECT id, ?2, json FROM tables WHERE id = ?1";
     write
         .tx
@@ -382,14 +400,36 @@ fn update_table(
     )?;
     let json = serde_json::to_string(&new)?;
     write.tx.execute(
-        "UPDATE tables SET json = ?1 WHERE id = ?2",
-        params![json, new.id],
+        "UPDATE tables SET name = ?1, json = ?2 WHERE id = ?3",
+        params![new.name, json, new.id],
     )?;
-    let new = Arc::new(new);
-    write
-        .database_mut(database)?
-        .tables
-        .insert(new.name.clone(), Arc::clone(&new));
+    Ok(())
+}
+
+fn rename_table(
+    write: &mut Write<'_>,
+    database: &str,
+    name: &str,
+    new_name: String,
+) -> Result<Arc<Table>> {
+    let old = write.table(database, name)?;
+    let new = Arc::new(Table {
+        name: new_name,
+        update_time: now().max(old.update_time),
+        version_id: old.version_id + 1,
+        ..(*old).clone()
+    });
+    if write.catalog().table(database, &new.name).is_some() {
+        return Err(CatalogError::already_exists(Kind::Table, new.full_name()));
+    }
+    replace(write, &old, &new)?;
+    let sql = "UPDATE grants SET table_name = ?3 WHERE database_name = ?1 AND table_name = ?2";
+    if write.tx.execute(sql, [database, name, &new.name])? > 0 {
+        write.control_changed();
+    }
+    let tables = &mut write.database_mut(database)?.tables;
+    tables.remove(name);
+    tables.insert(new.name.clone(), Arc::clone(&new));
     Ok(new)
 }
 

@@ -1,0 +1,256 @@
+//! GRANT and REVOKE of privileges, and SHOW GRANTS.
+
+use std::sync::Arc;
+
+use arrow::array::BooleanArray;
+use lakegate_catalog::access::{ControlSnapshot, Grant, Privilege, Resource};
+use lakegate_sql::Statement;
+use lakegate_sql::ast::{self, GrantResource, PrivilegeSpec, ShowGrants};
+
+use super::principals::{is_own, principal, shown_principal};
+use super::{Output, StatementContext, rows, workgroups};
+use crate::error::{Code, Error, Result};
+
+pub(super) async fn grant(context: &StatementContext, grant: &ast::Grant) -> Result<Output> {
+    let mut grants =
+        grants_of(context, &grant.privileges, &grant.resource, &grant.grantees).await?;
+    for each in &mut grants {
+        each.with_grant_option = grant.with_grant_option;
+    }
+    context.control.grant(&grants).await?;
+    Ok(Output::Command)
+}
+
+/// Errors if nothing of it was granted: what comes from elsewhere would stay, unnoticed.
+pub(super) async fn revoke(context: &StatementContext, revoke: &ast::Revoke) -> Result<Output> {
+    if revoke.grant_option_only {
+        return Err(Error::not_supported(
+            "REVOKE GRANT OPTION FOR is not supported; REVOKE the privilege and GRANT it again without the option",
+        ));
+    }
+    let grants = grants_of(
+        context,
+        &revoke.privileges,
+        &revoke.resource,
+        &revoke.grantees,
+    )
+    .await?;
+    if context.control.revoke(&grants).await? == 0
+        && let Some(first) = grants.first()
+    {
+        return Err(Error::new(
+            Code::UndefinedObject,
+            format!(
+                "nothing was revoked: {} on {} is not granted to \"{}\" itself",
+                first.privilege, first.resource, first.grantee
+            ),
+        )
+        .with_hint(format!(
+            "it may come from a grant on what contains it, or to a role: SHOW GRANTS FOR {} tells",
+            first.grantee
+        )));
+    }
+    Ok(Output::Command)
+}
+
+/// Whoever makes a database or a table may do everything with it, and grant it on, as in Lake Formation.
+pub(super) async fn to_creator(context: &StatementContext, resource: Resource) -> Result<()> {
+    if context.access().is_administrator() {
+        return Ok(());
+    }
+    let grant = Grant {
+        with_grant_option: true,
+        ..Grant::new(context.access().user(), Privilege::All, resource)
+    };
+    context.control.grant(&[grant]).await?;
+    Ok(())
+}
+
+/// Every privilege for every grantee. Errors: a resource that does not exist for the caller, a privilege that the caller may not
+/// grant, a grantee that does not exist.
+async fn grants_of(
+    context: &StatementContext,
+    privileges: &[PrivilegeSpec],
+    on: &GrantResource,
+    grantees: &[ast::Grantee],
+) -> Result<Vec<Grant>> {
+    let whole = resource(context, on).await?;
+    let mut wanted = Vec::with_capacity(privileges.len());
+    for spec in privileges {
+        let privilege: Privilege = spec.privilege.name().parse()?;
+        let resource = match (&whole, spec.columns.is_empty()) {
+            (_, true) => whole.clone(),
+            (Resource::Table { database, table }, false) => {
+                Resource::columns(database, table, spec.columns.iter().cloned())
+            }
+            (other, false) => {
+                return Err(Error::invalid(format!(
+                    "{privilege} with a column list is for a table, not for {other}; leave the list out or name a table"
+                )));
+            }
+        };
+        resource.expand(privilege)?;
+        if !context.access().can_grant(privilege, &resource) {
+            return Err(may_not_grant(privilege, &resource));
+        }
+        wanted.push((privilege, resource));
+    }
+    let snapshot = context.control.snapshot();
+    let mut grants = Vec::new();
+    for grantee in grantees {
+        let grantee = principal(context, &snapshot, grantee)?;
+        let each = wanted
+            .iter()
+            .map(|(privilege, resource)| Grant::new(&grantee, *privilege, resource.clone()));
+        grants.extend(each);
+    }
+    Ok(grants)
+}
+
+fn may_not_grant(privilege: Privilege, resource: &Resource) -> Error {
+    Error::new(
+        Code::PermissionDenied,
+        format!("permission denied: you may not grant or revoke {privilege} on {resource}"),
+    )
+    .with_hint("administrators may, and who was granted it WITH GRANT OPTION")
+}
+
+/// What is granted on. Errors: it does not exist, or not for the caller.
+async fn resource(context: &StatementContext, on: &GrantResource) -> Result<Resource> {
+    match on {
+        GrantResource::Catalog(catalog) => match catalog.as_deref() {
+            None | Some(crate::engine::CATALOG) => Ok(Resource::Catalog),
+            Some(other) => Err(Error::new(
+                Code::CatalogNotFound,
+                format!(
+                    "catalog \"{other}\" does not exist; the only catalog is {}",
+                    crate::engine::CATALOG
+                ),
+            )),
+        },
+        GrantResource::Database(name) => {
+            let database = context.database(name).await?;
+            Ok(Resource::Database(database.name.clone()))
+        }
+        GrantResource::Table(name) => {
+            let visible = context.table(name).await?;
+            Ok(super::rights::resource(&visible.table))
+        }
+        GrantResource::Workgroup(name) => {
+            workgroups::require_usable(context, name)?;
+            Ok(Resource::Workgroup(name.clone()))
+        }
+    }
+}
+
+/// Everybody sees the grants to themselves and to their roles; administrators see all.
+///
+/// FOR a principal: also those that it has through roles. ON a resource: also those on what contains it.
+pub(super) async fn show(
+    context: &StatementContext,
+    statement: &Statement,
+    show: &ShowGrants,
+) -> Result<Output> {
+    let on = match &show.resource {
+        None => None,
+        Some(on) => Some(resource(context, on).await?),
+    };
+    let snapshot = context.control.snapshot();
+    let of = match &show.principal {
+        None => None,
+        Some(grantee) => {
+            let principal =
+                shown_principal(context, &snapshot, grantee, "see the grants of others")?;
+            let mut names = snapshot.roles_of(&principal);
+            names.insert(principal);
+            Some(names)
+        }
+    };
+    let all = context.access().is_administrator();
+    let grants: Vec<&Grant> = snapshot
+        .grants
+        .iter()
+        .filter(|grant| all || is_own(context, &grant.grantee))
+        .filter(|grant| {
+            of.as_ref()
+                .is_none_or(|names| names.contains(&grant.grantee))
+        })
+        .filter(|grant| on.as_ref().is_none_or(|on| concerns(&grant.resource, on)))
+        .collect();
+    let arrays = vec![
+        rows::strings(grants.iter().map(|grant| Some(&grant.grantee)))?,
+        rows::strings(
+            grants
+                .iter()
+                .map(|grant| Some(kind_of(&snapshot, &grant.grantee))),
+        )?,
+        rows::strings(grants.iter().map(|grant| Some(grant.privilege.name())))?,
+        rows::strings(grants.iter().map(|grant| Some(type_of(&grant.resource))))?,
+        rows::strings(grants.iter().map(|grant| Some(name_of(&grant.resource))))?,
+        rows::strings(grants.iter().map(|grant| columns_of(&grant.resource)))?,
+        Arc::new(BooleanArray::from_iter(
+            grants.iter().map(|grant| Some(grant.with_grant_option)),
+        )),
+    ];
+    rows::answer(statement, arrays)
+}
+
+/// Whether a grant says something of a resource: it is on it, on columns of it, or on what contains it.
+fn concerns(granted: &Resource, on: &Resource) -> bool {
+    match (granted, on) {
+        (Resource::Catalog, Resource::Catalog | Resource::Database(_) | Resource::Table { .. }) => {
+            true
+        }
+        (Resource::Database(granted), Resource::Database(on)) => granted == on,
+        (Resource::Database(granted), Resource::Table { database, .. }) => granted == database,
+        (
+            Resource::Table { database, table }
+            | Resource::Columns {
+                database, table, ..
+            },
+            Resource::Table {
+                database: on_database,
+                table: on_table,
+            },
+        ) => database == on_database && table == on_table,
+        (granted, on) => granted == on,
+    }
+}
+
+fn kind_of(snapshot: &ControlSnapshot, grantee: &str) -> &'static str {
+    if snapshot.users.contains_key(grantee) {
+        "USER"
+    } else {
+        "ROLE"
+    }
+}
+
+fn type_of(resource: &Resource) -> &'static str {
+    match resource {
+        Resource::Catalog => "CATALOG",
+        Resource::Database(_) => "DATABASE",
+        Resource::Table { .. } | Resource::Columns { .. } => "TABLE",
+        Resource::Workgroup(_) => "WORKGROUP",
+    }
+}
+
+fn name_of(resource: &Resource) -> String {
+    match resource {
+        Resource::Catalog => crate::engine::CATALOG.to_owned(),
+        Resource::Database(name) | Resource::Workgroup(name) => name.clone(),
+        Resource::Table { database, table }
+        | Resource::Columns {
+            database, table, ..
+        } => {
+            format!("{database}.{table}")
+        }
+    }
+}
+
+fn columns_of(resource: &Resource) -> Option<String> {
+    let Resource::Columns { columns, .. } = resource else {
+        return None;
+    };
+    let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
+    Some(columns.join(", "))
+}

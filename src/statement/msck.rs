@@ -1,0 +1,286 @@
+//! MSCK REPAIR TABLE: makes a table's partitions what its `key=value` folders are.
+//!
+//! ```text
+//!  year=2024/ ─┬─ month=07/   a partition, added if it is missing
+//!              └─ tmp/        no key=value folder: reported and not looked into
+//!  Year=2024/                 a key in another case: a partition at that folder
+//!  year=none/                 not a value of the key's type: reported
+//!  .staging/                  hidden: not looked at
+//! ```
+//!
+//! All partitions are added (and dropped) each in one transaction: a repair that dies has done nothing or all of it, and
+//! can be run again.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use futures::StreamExt;
+use lakegate_catalog::model::Table;
+use lakegate_catalog::partition::{
+    Partition, PartitionInput, PartitionKey, Partitions, PathMismatch, parse_partition_path,
+    partition_path,
+};
+use lakegate_sql::Statement;
+use lakegate_sql::ast::{MsckMode, MsckRepair};
+
+use super::partitions::below;
+use super::{Output, StatementContext, rows};
+use crate::error::{Code, Result};
+use crate::lake::listing;
+use crate::lake::roots::Location;
+
+/// Folders that are listed at the same time.
+const PARALLEL_LISTS: usize = 32;
+
+/// Lines of one kind in the answer; of the rest there is a count.
+const MAX_LINES: usize = 1_000;
+
+/// A folder of a partition.
+struct Found {
+    values: Vec<String>,
+    /// Below the table's folder, without slashes at the ends.
+    path: String,
+}
+
+/// What a repair has to say.
+#[derive(Default)]
+struct Report {
+    lines: Vec<String>,
+    skipped: usize,
+}
+
+impl Report {
+    fn skip(&mut self, path: &str, why: &dyn std::fmt::Display) {
+        self.skipped += 1;
+        if self.skipped <= MAX_LINES {
+            self.lines.push(format!("Skipped folder {path}: {why}"));
+        }
+    }
+
+    /// In Hive's words.
+    fn changed(&mut self, what: &str, table: &str, names: &[String]) {
+        for name in names.iter().take(MAX_LINES) {
+            self.lines
+                .push(format!("Repair: {what} metastore {table}:{name}"));
+        }
+        if names.len() > MAX_LINES {
+            self.lines.push(format!(
+                "Repair: {what} metastore: {} more",
+                names.len() - MAX_LINES
+            ));
+        }
+    }
+}
+
+pub(super) async fn repair(
+    context: &StatementContext,
+    statement: &Statement,
+    repair: &MsckRepair,
+) -> Result<Output> {
+    let visible = context.table_to_alter(&repair.table).await?;
+    let table = &visible.table;
+    if table.partition_keys.is_empty() {
+        let message = format!(
+            "Table {} is not partitioned: there is nothing to repair",
+            table.full_name()
+        );
+        return rows::answer_lines(statement, vec![message]);
+    }
+    let keys = PartitionKey::of_table(table)?;
+    let location = context.roots.locate(&below(table, "")?)?;
+    let mut report = Report::default();
+    let found = walk(&location, &keys, &mut report).await?;
+    let metastore = &context.view.metastore;
+    let known = metastore
+        .partitions(&table.database_name, &table.name)
+        .await?;
+    let (added, dropped) = match repair.mode {
+        MsckMode::Add => (add(context, table, &known, &found, &mut report).await?, 0),
+        MsckMode::Drop => (0, drop(context, table, &known, &found, &mut report).await?),
+        MsckMode::Sync => {
+            let dropped = drop(context, table, &known, &found, &mut report).await?;
+            let known = metastore
+                .partitions(&table.database_name, &table.name)
+                .await?;
+            (
+                add(context, table, &known, &found, &mut report).await?,
+                dropped,
+            )
+        }
+    };
+    report.lines.push(format!(
+        "Repaired {}: {added} partitions added, {dropped} dropped, {} folders skipped",
+        table.full_name(),
+        report.skipped
+    ));
+    rows::answer_lines(statement, report.lines)
+}
+
+/// The folders of partitions, level by level, in order of path. What cannot be one is reported and not looked into.
+async fn walk(table: &Location, keys: &[PartitionKey], report: &mut Report) -> Result<Vec<Found>> {
+    let mut level: Vec<(Location, String)> = vec![(table.clone(), String::new())];
+    let mut found = Vec::new();
+    for _ in keys {
+        let lists = level.into_iter().map(|(folder, path)| async move {
+            let children = listing::folders(&folder, 1).await;
+            (folder, path, children)
+        });
+        let mut lists = futures::stream::iter(lists).buffered(PARALLEL_LISTS);
+        let mut next = Vec::new();
+        while let Some((folder, parent, children)) = lists.next().await {
+            let children = match children {
+                Ok(children) => children,
+                // A symbolic link that leaves the lake.
+                Err(refused) if refused.code() == Code::LocationRefused && !parent.is_empty() => {
+                    report.skip(&parent, &refused);
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            for child in children {
+                let Some(name) = child.filename() else {
+                    continue;
+                };
+                let path = if parent.is_empty() {
+                    name.to_owned()
+                } else {
+                    format!("{parent}/{name}")
+                };
+                match parse_partition_path(keys, &path) {
+                    Ok(values) => found.push(Found { values, path }),
+                    // So far it fits.
+                    Err(PathMismatch::MissingKey { .. }) => {
+                        let root = Arc::clone(&folder.root);
+                        next.push((Location { root, path: child }, path));
+                    }
+                    Err(why) => report.skip(&path, &why),
+                }
+            }
+        }
+        level = next;
+    }
+    Ok(found)
+}
+
+/// Adds what is missing. Returns how many.
+async fn add(
+    context: &StatementContext,
+    table: &Table,
+    known: &Partitions,
+    found: &[Found],
+    report: &mut Report,
+) -> Result<usize> {
+    let root = context.roots.locate(&below(table, "")?)?.root;
+    let mut inputs = Vec::new();
+    let mut paths = Vec::new();
+    for folder in found {
+        let location = below(table, &folder.path)?;
+        if let Some(partition) = known.get(&folder.values)? {
+            let registered = partition.location(&known.keys);
+            if !same_folder(&registered, &location) {
+                let why = format!(
+                    "partition {} has another location, {registered}",
+                    partition.name(&known.keys)
+                );
+                report.skip(&folder.path, &why);
+            }
+            continue;
+        }
+        // A folder that a query could not read: its name holds what a LOCATION cannot have, or it is a link out of the lake.
+        let usual = partition_path(&known.keys, &folder.values) == folder.path;
+        if (!usual || root.is_local() || folder.path.contains('%'))
+            && let Err(refused) = context.roots.locate(&location)
+        {
+            report.skip(&folder.path, &refused);
+            continue;
+        }
+        inputs.push(match usual {
+            true => PartitionInput::new(folder.values.iter().cloned()),
+            false => PartitionInput::at(folder.values.iter().cloned(), location),
+        });
+        paths.push(folder.path.clone());
+    }
+    if inputs.is_empty() {
+        return Ok(0);
+    }
+    let metastore = &context.view.metastore;
+    let added = metastore
+        .add_partitions(&table.database_name, &table.name, inputs, true)
+        .await?;
+    let existing: HashSet<usize> = added.existing.into_iter().collect();
+    let mut names = Vec::with_capacity(added.added);
+    for (position, path) in paths.into_iter().enumerate() {
+        if existing.contains(&position) {
+            report.skip(&path, &"another folder is the same partition");
+        } else {
+            names.push(path);
+        }
+    }
+    report.changed("Added partition to", &table.name, &names);
+    Ok(added.added)
+}
+
+/// Drops the partitions that have no folder, or at another location no file. Returns how many.
+async fn drop(
+    context: &StatementContext,
+    table: &Table,
+    known: &Partitions,
+    found: &[Found],
+    report: &mut Report,
+) -> Result<usize> {
+    let folders: HashSet<String> = found
+        .iter()
+        .map(|folder| {
+            below(table, &folder.path).map(|location| location.trim_end_matches('/').to_owned())
+        })
+        .collect::<Result<_>>()?;
+    let mut doubtful: Vec<&Arc<Partition>> = Vec::new();
+    let mut locations = Vec::new();
+    for partition in &known.items {
+        let location = partition.location(&known.keys);
+        if folders.contains(location.trim_end_matches('/')) {
+            continue;
+        }
+        match context.roots.locate(&location) {
+            Ok(location) => {
+                doubtful.push(partition);
+                locations.push(location);
+            }
+            Err(refused) => report.skip(&partition.name(&known.keys), &refused),
+        }
+    }
+    let listing = listing::list(None, &locations, locations.len()).await?;
+    let gone: Vec<&Arc<Partition>> = doubtful
+        .into_iter()
+        .zip(&listing.files)
+        .filter(|(_, files)| files.is_empty())
+        .map(|(partition, _)| partition)
+        .collect();
+    if gone.is_empty() {
+        return Ok(0);
+    }
+    let values: Vec<Vec<String>> = gone
+        .iter()
+        .map(|partition| {
+            partition
+                .values
+                .iter()
+                .map(|value| value.to_string())
+                .collect()
+        })
+        .collect();
+    let metastore = &context.view.metastore;
+    let dropped = metastore
+        .drop_partitions(&table.database_name, &table.name, &values, true)
+        .await?;
+    let names: Vec<String> = gone
+        .iter()
+        .map(|partition| partition.name(&known.keys))
+        .collect();
+    report.changed("Dropped partition from", &table.name, &names);
+    Ok(dropped)
+}
+
+fn same_folder(one: &str, other: &str) -> bool {
+    one.trim_end_matches('/') == other.trim_end_matches('/')
+}

@@ -1,0 +1,270 @@
+//! Users, roles and memberships.
+
+use std::sync::Arc;
+
+use arrow::array::BooleanArray;
+use lakegate_catalog::access::{ADMINISTRATORS, ControlSnapshot, PRIMARY_WORKGROUP, ScramVerifier};
+use lakegate_sql::Statement;
+use lakegate_sql::ast::{
+    AlterUser, CreateRole, CreateUser, DropRole, DropUser, GrantRole, Grantee, RevokeRole, Secret,
+    ShowRoles, UserChange, UserRef,
+};
+
+use super::{Output, StatementContext, rows};
+use crate::error::{Code, Error, Result};
+
+pub(super) async fn create_user(context: &StatementContext, create: &CreateUser) -> Result<Output> {
+    context.require_administrator("create users")?;
+    let verifier = verifier(&create.password).await?;
+    context
+        .control
+        .create_user(&create.name, verifier, create.if_not_exists)
+        .await?;
+    Ok(Output::Command)
+}
+
+/// Users change their own password and choose among their workgroups; the rest is for administrators.
+pub(super) async fn alter_user(context: &StatementContext, alter: &AlterUser) -> Result<Output> {
+    let me = context.access().user();
+    let name = match &alter.user {
+        UserRef::CurrentUser => me,
+        UserRef::Named(name) => name,
+    };
+    if name != me {
+        context.require_administrator("change other users")?;
+    }
+    match &alter.change {
+        UserChange::SetPassword(password) => {
+            let verifier = verifier(password).await?;
+            context.control.set_password(name, verifier).await?;
+        }
+        UserChange::SetWorkgroup(workgroup) => {
+            if let Some(workgroup) = workgroup {
+                super::workgroups::require_usable(context, workgroup)?;
+            }
+            context
+                .control
+                .set_user_workgroup(name, workgroup.as_deref())
+                .await?;
+        }
+    }
+    Ok(Output::Command)
+}
+
+pub(super) async fn drop_user(context: &StatementContext, drop: &DropUser) -> Result<Output> {
+    context.require_administrator("drop users")?;
+    if drop.name == context.access().user() {
+        return Err(Error::new(
+            Code::ObjectInUse,
+            format!(
+                "user \"{}\" is you; another administrator can drop you",
+                drop.name
+            ),
+        ));
+    }
+    context
+        .control
+        .drop_user(&drop.name, drop.if_exists)
+        .await?;
+    Ok(Output::Command)
+}
+
+pub(super) async fn create_role(context: &StatementContext, create: &CreateRole) -> Result<Output> {
+    context.require_administrator("create roles")?;
+    context
+        .control
+        .create_role(&create.name, create.if_not_exists)
+        .await?;
+    Ok(Output::Command)
+}
+
+pub(super) async fn drop_role(context: &StatementContext, drop: &DropRole) -> Result<Output> {
+    context.require_administrator("drop roles")?;
+    context
+        .control
+        .drop_role(&drop.name, drop.if_exists)
+        .await?;
+    Ok(Output::Command)
+}
+
+/// Names are checked before the first membership is made; each is then a change of its own.
+pub(super) async fn grant_role(context: &StatementContext, grant: &GrantRole) -> Result<Output> {
+    context.require_administrator("grant roles")?;
+    if grant.with_admin_option {
+        return Err(Error::not_supported(
+            "GRANT … WITH ADMIN OPTION is not supported; administrators manage memberships",
+        ));
+    }
+    for (role, member) in memberships(context, &grant.roles, &grant.grantees)? {
+        context.control.grant_role(&role, &member).await?;
+    }
+    Ok(Output::Command)
+}
+
+pub(super) async fn revoke_role(context: &StatementContext, revoke: &RevokeRole) -> Result<Output> {
+    context.require_administrator("revoke roles")?;
+    if revoke.admin_option_only {
+        return Err(Error::not_supported(
+            "REVOKE ADMIN OPTION FOR is not supported: there is no admin option; REVOKE the role itself",
+        ));
+    }
+    let mut revoked = 0;
+    let memberships = memberships(context, &revoke.roles, &revoke.grantees)?;
+    for (role, member) in &memberships {
+        revoked += usize::from(context.control.revoke_role(role, member).await?);
+    }
+    match memberships.first() {
+        Some((role, member)) if revoked == 0 => Err(Error::new(
+            Code::UndefinedObject,
+            format!("nothing was revoked: \"{member}\" is not a direct member of role \"{role}\""),
+        )
+        .with_hint(format!(
+            "SHOW ROLES FOR {member} tells the roles, also those that come through roles"
+        ))),
+        _ => Ok(Output::Command),
+    }
+}
+
+/// Every role with every grantee. Errors: a role or grantee that does not exist.
+fn memberships(
+    context: &StatementContext,
+    roles: &[String],
+    grantees: &[Grantee],
+) -> Result<Vec<(String, String)>> {
+    let snapshot = context.control.snapshot();
+    let members: Vec<String> = grantees
+        .iter()
+        .map(|grantee| principal(context, &snapshot, grantee))
+        .collect::<Result<_>>()?;
+    let mut pairs = Vec::new();
+    for role in roles {
+        if !snapshot.roles.contains_key(role) {
+            return Err(missing("role", role));
+        }
+        pairs.extend(members.iter().map(|member| (role.clone(), member.clone())));
+    }
+    Ok(pairs)
+}
+
+/// The name of a user or role that exists.
+pub(super) fn principal(
+    context: &StatementContext,
+    snapshot: &ControlSnapshot,
+    grantee: &Grantee,
+) -> Result<String> {
+    let is_user = |name: &str| snapshot.users.contains_key(name);
+    let is_role = |name: &str| snapshot.roles.contains_key(name);
+    match grantee {
+        Grantee::CurrentUser => Ok(context.access().user().to_owned()),
+        Grantee::User(name) if is_user(name) => Ok(name.clone()),
+        Grantee::User(name) => Err(missing("user", name)),
+        Grantee::Role(name) if is_role(name) => Ok(name.clone()),
+        Grantee::Role(name) => Err(missing("role", name)),
+        Grantee::Named(name) if is_user(name) || is_role(name) => Ok(name.clone()),
+        Grantee::Named(name) => Err(missing("user or role", name)),
+    }
+}
+
+/// Whether a principal is the caller or one of the caller's roles: what everybody may ask about.
+pub(super) fn is_own(context: &StatementContext, principal: &str) -> bool {
+    principal == context.access().user() || context.access().roles().contains(principal)
+}
+
+/// The principal that a SHOW … FOR asks about. Errors: it is not the caller's own, and the caller no administrator (whether it exists is not told).
+pub(super) fn shown_principal(
+    context: &StatementContext,
+    snapshot: &ControlSnapshot,
+    grantee: &Grantee,
+    to: &str,
+) -> Result<String> {
+    let own = matches!(grantee, Grantee::CurrentUser) || is_own(context, grantee.name());
+    if !own {
+        context.require_administrator(to)?;
+    }
+    principal(context, snapshot, grantee)
+}
+
+fn missing(kind: &str, name: &str) -> Error {
+    Error::new(
+        Code::UndefinedObject,
+        format!("{kind} \"{name}\" does not exist"),
+    )
+    .with_hint("SHOW USERS and SHOW ROLES list those that do")
+}
+
+/// Administrators see all users, others themselves.
+pub(super) fn show_users(context: &StatementContext, statement: &Statement) -> Result<Output> {
+    let snapshot = context.control.snapshot();
+    let me = context.access().user();
+    let all = context.access().is_administrator();
+    let users: Vec<_> = snapshot
+        .users
+        .values()
+        .filter(|user| all || user.name == me)
+        .collect();
+    let roles: Vec<String> = users
+        .iter()
+        .map(|user| listed(snapshot.roles_of(&user.name)))
+        .collect();
+    let workgroups = users.iter().map(|user| {
+        Some(
+            user.default_workgroup
+                .as_deref()
+                .unwrap_or(PRIMARY_WORKGROUP),
+        )
+    });
+    let administrators = users
+        .iter()
+        .map(|user| Some(snapshot.roles_of(&user.name).contains(ADMINISTRATORS)));
+    let arrays = vec![
+        rows::strings(users.iter().map(|user| Some(&user.name)))?,
+        rows::strings(roles.iter().map(Some))?,
+        rows::strings(workgroups)?,
+        Arc::new(BooleanArray::from_iter(administrators)),
+    ];
+    rows::answer(statement, arrays)
+}
+
+/// Administrators see all roles and who is in them; others the roles that they are in.
+pub(super) fn show_roles(
+    context: &StatementContext,
+    statement: &Statement,
+    show: &ShowRoles,
+) -> Result<Output> {
+    let snapshot = context.control.snapshot();
+    let all = context.access().is_administrator();
+    let roles: Vec<String> = match &show.principal {
+        Some(grantee) => {
+            let principal =
+                shown_principal(context, &snapshot, grantee, "see the roles of others")?;
+            snapshot.roles_of(&principal).into_iter().collect()
+        }
+        None if all => snapshot.roles.keys().cloned().collect(),
+        None => context.access().roles().iter().cloned().collect(),
+    };
+    let members = roles.iter().map(|role| {
+        let memberships = snapshot.memberships.iter();
+        let members = memberships.filter(|membership| membership.role == *role);
+        all.then(|| listed(members.map(|membership| membership.member.clone())))
+    });
+    let arrays = vec![
+        rows::strings(roles.iter().map(Some))?,
+        rows::strings(members)?,
+    ];
+    rows::answer(statement, arrays)
+}
+
+fn listed(names: impl IntoIterator<Item = String>) -> String {
+    names.into_iter().collect::<Vec<_>>().join(", ")
+}
+
+/// Derived where it keeps nothing else waiting: it takes milliseconds of CPU on purpose.
+async fn verifier(password: &Secret) -> Result<ScramVerifier> {
+    let password = password.clone();
+    let derived =
+        tokio::task::spawn_blocking(move || ScramVerifier::from_password(password.expose()));
+    let verifier = derived
+        .await
+        .map_err(|_| Error::internal("the password could not be hashed"))?;
+    Ok(verifier?)
+}

@@ -1,0 +1,171 @@
+//! Every check in one place: which names exist for the principal, and which privilege a statement needs.
+
+use std::sync::Arc;
+
+use lakegate_catalog::access::{ADMINISTRATORS, Access, Privilege, Resource, TableAccess};
+use lakegate_catalog::model::{Database, Table};
+use lakegate_sql::ast::{DatabaseName, TableName};
+
+use super::StatementContext;
+use crate::engine::CATALOG;
+use crate::error::{Code, Error, Result};
+use crate::view::Visible;
+
+impl StatementContext {
+    pub(super) fn access(&self) -> &Access {
+        &self.view.access
+    }
+
+    /// Errors: a catalog that is not the lake's, a built-in schema.
+    pub(super) fn database_name<'a>(&'a self, name: Option<&'a DatabaseName>) -> Result<&'a str> {
+        let Some(name) = name else {
+            return not_built_in(&self.database);
+        };
+        check_catalog(name.catalog.as_deref())?;
+        not_built_in(&name.database)
+    }
+
+    /// Database and table of a name. Errors: as [`Self::database_name`].
+    pub(super) fn table_name<'a>(&'a self, name: &'a TableName) -> Result<(&'a str, &'a str)> {
+        check_catalog(name.catalog.as_deref())?;
+        let database = not_built_in(name.database.as_deref().unwrap_or(&self.database))?;
+        Ok((database, &name.table))
+    }
+
+    /// Errors: the database does not exist, or not for this principal.
+    pub(super) async fn database(&self, name: &DatabaseName) -> Result<Arc<Database>> {
+        let name = self.database_name(Some(name))?;
+        self.view.require_database(name).await
+    }
+
+    /// Errors: the table or view does not exist, or not for this principal.
+    pub(super) async fn table(&self, name: &TableName) -> Result<Visible> {
+        let (database, table) = self.table_name(name)?;
+        self.view.require_table(database, table).await
+    }
+
+    /// A table whose definition or partitions the principal may change.
+    ///
+    /// A principal for whom some of the columns do not exist may not: repairing or redefining the table would tell of them.
+    pub(super) async fn table_to_alter(&self, name: &TableName) -> Result<Visible> {
+        let visible = self.table(name).await?;
+        let table = &visible.table;
+        if !visible.access.alter {
+            return Err(self.denied(Privilege::Alter, &resource(table)));
+        }
+        if !sees_all_columns(&visible) {
+            return Err(Error::new(
+                Code::PermissionDenied,
+                format!("permission denied for {}: SELECT is granted on some of its columns only, and changing a table needs all of them", resource(table)),
+            )
+            .with_hint(self.who_can_grant(Privilege::Select, &resource(table))));
+        }
+        if table.is_view() {
+            return Err(Error::not_supported(format!(
+                "{} is a view; this statement changes tables only",
+                table.full_name()
+            )));
+        }
+        Ok(visible)
+    }
+
+    /// Errors unless the principal holds a privilege on a database (or on the catalog).
+    pub(super) fn require_on_database(&self, database: &str, privilege: Privilege) -> Result<()> {
+        if self.access().on_database(database, privilege) {
+            return Ok(());
+        }
+        Err(self.denied(privilege, &Resource::Database(database.to_owned())))
+    }
+
+    /// Errors unless the principal is an administrator. `to`: what for, such as `create users`.
+    pub(super) fn require_administrator(&self, to: &str) -> Result<()> {
+        if self.access().is_administrator() {
+            return Ok(());
+        }
+        Err(Error::new(
+            Code::PermissionDenied,
+            format!("permission denied: you must be an administrator to {to}"),
+        )
+        .with_hint(format!(
+            "administrators are the members of the role {ADMINISTRATORS}"
+        )))
+    }
+
+    /// The error of a missing privilege: which one, on what, and who can give it.
+    pub(super) fn denied(&self, privilege: Privilege, resource: &Resource) -> Error {
+        Error::new(
+            Code::PermissionDenied,
+            format!("permission denied for {resource}: {privilege} is needed"),
+        )
+        .with_hint(self.who_can_grant(privilege, resource))
+    }
+
+    fn who_can_grant(&self, privilege: Privilege, resource: &Resource) -> String {
+        let on = match resource {
+            Resource::Catalog => "CATALOG".to_owned(),
+            Resource::Database(name) => format!("DATABASE {name}"),
+            Resource::Workgroup(name) => format!("WORKGROUP {name}"),
+            Resource::Table { database, table }
+            | Resource::Columns {
+                database, table, ..
+            } => format!("TABLE {database}.{table}"),
+        };
+        format!(
+            "an administrator, or who holds it with grant option, can run: GRANT {privilege} ON {on} TO {}",
+            self.access().user()
+        )
+    }
+}
+
+/// The resource of a table or view.
+pub(super) fn resource(table: &Table) -> Resource {
+    Resource::table(&table.database_name, &table.name)
+}
+
+/// Whether no column of the table is hidden from the principal.
+pub(super) fn sees_all_columns(visible: &Visible) -> bool {
+    sees_columns(&visible.access, &visible.table)
+}
+
+fn sees_columns(access: &TableAccess, table: &Table) -> bool {
+    table
+        .columns()
+        .all(|column| access.is_visible(&column.name))
+}
+
+/// Errors: a partition key is hidden from the principal, whose values would show in the partitions' names.
+pub(super) fn require_partition_keys(visible: &Visible) -> Result<()> {
+    let mut keys = visible.table.partition_keys.iter();
+    if keys.all(|key| visible.access.is_visible(&key.name)) {
+        return Ok(());
+    }
+    Err(Error::new(
+        Code::PermissionDenied,
+        format!(
+            "permission denied for the partitions of {}: SELECT is needed on every partition key",
+            resource(&visible.table)
+        ),
+    ))
+}
+
+fn check_catalog(catalog: Option<&str>) -> Result<()> {
+    match catalog {
+        None | Some(CATALOG) => Ok(()),
+        Some(other) => Err(Error::new(
+            Code::CatalogNotFound,
+            format!("catalog \"{other}\" does not exist; the only catalog is {CATALOG}"),
+        )),
+    }
+}
+
+fn not_built_in(database: &str) -> Result<&str> {
+    if lakegate_catalog::model::names::RESERVED_DATABASES.contains(&database) {
+        return Err(Error::not_supported(format!(
+            "\"{database}\" is a built-in schema, on which this statement does not work"
+        ))
+        .with_hint(format!(
+            "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = '{database}' tells what is in it"
+        )));
+    }
+    Ok(database)
+}

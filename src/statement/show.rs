@@ -1,0 +1,99 @@
+//! SHOW DATABASES, TABLES, VIEWS, COLUMNS and TBLPROPERTIES: only what exists for the principal.
+
+use lakegate_sql::Statement;
+use lakegate_sql::ast::{
+    DatabaseName, ShowColumns, ShowDatabases, ShowTables, ShowTblProperties, ShowViews,
+};
+
+use super::pattern::NamePattern;
+use super::rights::sees_all_columns;
+use super::{Output, StatementContext, properties, rows};
+use crate::error::Result;
+
+pub(super) async fn databases(
+    context: &StatementContext,
+    statement: &Statement,
+    show: &ShowDatabases,
+) -> Result<Output> {
+    let pattern = show.like.as_deref().map(NamePattern::new);
+    let databases = context.view.databases().await?;
+    let names = databases.iter().map(|database| database.name.clone());
+    let names = names.filter(|name| NamePattern::fits(pattern.as_ref(), name));
+    rows::answer_lines(statement, names.collect())
+}
+
+pub(super) async fn tables(
+    context: &StatementContext,
+    statement: &Statement,
+    show: &ShowTables,
+) -> Result<Output> {
+    let names = names(
+        context,
+        show.database.as_ref(),
+        show.pattern.as_deref(),
+        false,
+    )
+    .await?;
+    rows::answer_lines(statement, names)
+}
+
+pub(super) async fn views(
+    context: &StatementContext,
+    statement: &Statement,
+    show: &ShowViews,
+) -> Result<Output> {
+    let names = names(
+        context,
+        show.database.as_ref(),
+        show.pattern.as_deref(),
+        true,
+    )
+    .await?;
+    rows::answer_lines(statement, names)
+}
+
+/// Tables and views of a database, or views only.
+async fn names(
+    context: &StatementContext,
+    database: Option<&DatabaseName>,
+    pattern: Option<&str>,
+    views_only: bool,
+) -> Result<Vec<String>> {
+    let database = context.database_name(database)?;
+    let pattern = pattern.map(NamePattern::new);
+    let tables = context.view.tables(database).await?;
+    Ok(tables
+        .iter()
+        .map(|visible| &visible.table)
+        .filter(|table| !views_only || table.is_view())
+        .filter(|table| NamePattern::fits(pattern.as_ref(), &table.name))
+        .map(|table| table.name.clone())
+        .collect())
+}
+
+pub(super) async fn columns(
+    context: &StatementContext,
+    statement: &Statement,
+    show: &ShowColumns,
+) -> Result<Output> {
+    let visible = context.table(&show.table).await?;
+    rows::answer_lines(statement, visible.access.visible_columns().to_vec())
+}
+
+/// With a key: that property, or no row if there is none.
+pub(super) async fn table_properties(
+    context: &StatementContext,
+    statement: &Statement,
+    show: &ShowTblProperties,
+) -> Result<Output> {
+    let visible = context.table(&show.table).await?;
+    let all = sees_all_columns(&visible);
+    let shown: Vec<(&String, &String)> = properties::of_table(&visible.table, all)
+        .filter(|(key, _)| show.key.as_ref().is_none_or(|wanted| wanted == *key))
+        .collect();
+    let arrays = vec![
+        rows::strings(shown.iter().map(|(key, _)| Some(key)))?,
+        rows::strings(shown.iter().map(|(_, value)| Some(value)))?,
+    ];
+    rows::answer(statement, arrays)
+}
