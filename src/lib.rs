@@ -3,6 +3,7 @@
 //! `ARCHITECTURE.md` has the map; the rooms below are its floors, lowest first.
 
 pub mod config;
+pub mod endpoints;
 pub mod engine;
 pub mod error;
 pub mod gateway;

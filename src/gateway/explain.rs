@@ -7,7 +7,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::ScalarValue;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::display::DisplayableExecutionPlan;
-use futures::TryStreamExt;
+use futures::{FutureExt, TryStreamExt};
 use sqlparser::ast;
 
 use super::query::Phase;
@@ -38,10 +38,13 @@ pub async fn explain(
         let physical = context.physical(&pinned.plan).await?;
         Ok((pinned, physical))
     };
-    let (pinned, physical) = context.query.step(Phase::Planning, planning).await?;
+    let (pinned, physical) = context
+        .query
+        .step(Phase::Planning, planning.boxed())
+        .await?;
     let mut lines = Vec::new();
     let rows = if analyze {
-        Some(analyze_plan(context, &physical).await?)
+        Some(analyze_plan(context, &physical).boxed().await?)
     } else {
         None
     };

@@ -84,7 +84,9 @@ pub async fn pin(plan: LogicalPlan, lake: &Arc<QueryLake>) -> Result<Pinned> {
             distinct.push((table.clone(), filters.clone()));
         }
     }
-    let snapshots: Vec<Arc<TableSnapshot>> = futures::stream::iter(&distinct)
+    // Collected before they are awaited: a closure over references that lives across an await keeps the future from being `Send`.
+    let listings: Vec<_> = distinct
+        .iter()
         .map(|(table, filters)| async move {
             table
                 .lake_table()
@@ -92,6 +94,8 @@ pub async fn pin(plan: LogicalPlan, lake: &Arc<QueryLake>) -> Result<Pinned> {
                 .await
                 .map(Arc::new)
         })
+        .collect();
+    let snapshots: Vec<Arc<TableSnapshot>> = futures::stream::iter(listings)
         .buffered(PARALLEL_TABLES)
         .try_collect()
         .await?;

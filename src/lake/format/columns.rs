@@ -4,13 +4,13 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BinaryArray, BooleanArray, BooleanBufferBuilder, Decimal128Array, ListArray, MapArray,
-    NullBufferBuilder, PrimitiveArray, StringArray, StructArray,
+    ArrayRef, BinaryArray, BooleanArray, BooleanBufferBuilder, Decimal128Array, ListArray,
+    MapArray, NullBufferBuilder, PrimitiveArray, StringArray, StructArray,
 };
 use arrow::buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow::datatypes::{
-    ArrowPrimitiveType, DataType, Date32Type, FieldRef, Fields, Float32Type, Float64Type, Int8Type, Int16Type,
-    Int32Type, Int64Type, TimeUnit, TimestampMicrosecondType,
+    ArrowPrimitiveType, DataType, Date32Type, FieldRef, Fields, Float32Type, Float64Type, Int8Type,
+    Int16Type, Int32Type, Int64Type, TimeUnit, TimestampMicrosecondType,
 };
 use arrow::error::ArrowError;
 use base64::Engine;
@@ -89,12 +89,17 @@ impl Bytes {
     }
 
     fn finish(&mut self) -> Result<(OffsetBuffer<i32>, Buffer), ArrowError> {
-        Ok((offsets(std::mem::take(&mut self.ends))?, Buffer::from_vec(std::mem::take(&mut self.bytes))))
+        Ok((
+            offsets(std::mem::take(&mut self.ends))?,
+            Buffer::from_vec(std::mem::take(&mut self.bytes)),
+        ))
     }
 }
 
 fn last(ends: &[i32]) -> usize {
-    ends.last().and_then(|end| usize::try_from(*end).ok()).unwrap_or(0)
+    ends.last()
+        .and_then(|end| usize::try_from(*end).ok())
+        .unwrap_or(0)
 }
 
 fn offsets(ends: Vec<i32>) -> Result<OffsetBuffer<i32>, ArrowError> {
@@ -102,7 +107,9 @@ fn offsets(ends: Vec<i32>) -> Result<OffsetBuffer<i32>, ArrowError> {
     all.push(0);
     all.extend(ends);
     if !all.is_sorted() {
-        return Err(ArrowError::InvalidArgumentError("the ends of a column's values are not in order".to_owned()));
+        return Err(ArrowError::InvalidArgumentError(
+            "the ends of a column's values are not in order".to_owned(),
+        ));
     }
     Ok(OffsetBuffer::new(ScalarBuffer::from(all)))
 }
@@ -133,8 +140,12 @@ impl Column {
                 item: Column::new(field.data_type())?,
             })),
             DataType::Map(entries, _) => {
-                let DataType::Struct(fields) = entries.data_type() else { return Err(no_text_type(data_type)) };
-                let [key, value] = fields.as_ref() else { return Err(no_text_type(data_type)) };
+                let DataType::Struct(fields) = entries.data_type() else {
+                    return Err(no_text_type(data_type));
+                };
+                let [key, value] = fields.as_ref() else {
+                    return Err(no_text_type(data_type));
+                };
                 Data::Map(Box::new(Map {
                     ends: Vec::new(),
                     entries: Arc::clone(entries),
@@ -144,16 +155,28 @@ impl Column {
                 }))
             }
             DataType::Struct(fields) => {
-                let children = fields.iter().map(|field| Column::new(field.data_type())).collect::<Result<_>>()?;
+                let children = fields
+                    .iter()
+                    .map(|field| Column::new(field.data_type()))
+                    .collect::<Result<_>>()?;
                 Data::Struct(fields.clone(), children)
             }
             other => return Err(no_text_type(other)),
         };
         let leaves = match &data {
-            Data::Struct(_, children) => children.iter().map(|child| child.leaves).sum::<usize>().max(1),
+            Data::Struct(_, children) => children
+                .iter()
+                .map(|child| child.leaves)
+                .sum::<usize>()
+                .max(1),
             _ => 1,
         };
-        Ok(Self { data_type: data_type.clone(), nulls: NullBufferBuilder::new(1024), data, leaves })
+        Ok(Self {
+            data_type: data_type.clone(),
+            nulls: NullBufferBuilder::new(1024),
+            data,
+            leaves,
+        })
     }
 
     pub fn len(&self) -> usize {
@@ -233,7 +256,9 @@ impl Column {
             Data::Int64(values) => values.push(integer()?),
             Data::Float32(values) => values.push(scalars::float(text)?),
             Data::Float64(values) => values.push(scalars::float(text)?),
-            Data::Decimal(values, precision, scale) => values.push(scalars::decimal(text, *precision, *scale)?),
+            Data::Decimal(values, precision, scale) => {
+                values.push(scalars::decimal(text, *precision, *scale)?)
+            }
             Data::Date(values) => values.push(rules.date(text)?),
             Data::Timestamp(values) => values.push(rules.timestamp(text)?),
             Data::Binary(values) => {
@@ -268,7 +293,8 @@ impl Column {
             Data::Date(values) => primitive::<Date32Type>(values, nulls)?,
             Data::Timestamp(values) => primitive::<TimestampMicrosecondType>(values, nulls)?,
             Data::Decimal(values, precision, scale) => Arc::new(
-                Decimal128Array::try_new(take(values), nulls)?.with_precision_and_scale(*precision, *scale)?,
+                Decimal128Array::try_new(take(values), nulls)?
+                    .with_precision_and_scale(*precision, *scale)?,
             ),
             Data::Text(values) => {
                 let (offsets, bytes) = values.finish()?;
@@ -280,24 +306,49 @@ impl Column {
             }
             Data::List(list) => {
                 let offsets = offsets(std::mem::take(&mut list.ends))?;
-                Arc::new(ListArray::try_new(Arc::clone(&list.field), offsets, list.item.finish()?, nulls)?)
+                Arc::new(ListArray::try_new(
+                    Arc::clone(&list.field),
+                    offsets,
+                    list.item.finish()?,
+                    nulls,
+                )?)
             }
             Data::Map(map) => {
                 let offsets = offsets(std::mem::take(&mut map.ends))?;
-                let pairs =
-                    StructArray::try_new(map.fields.clone(), vec![map.key.finish()?, map.value.finish()?], None)?;
-                Arc::new(MapArray::try_new(Arc::clone(&map.entries), offsets, pairs, nulls, false)?)
+                let pairs = StructArray::try_new(
+                    map.fields.clone(),
+                    vec![map.key.finish()?, map.value.finish()?],
+                    None,
+                )?;
+                Arc::new(MapArray::try_new(
+                    Arc::clone(&map.entries),
+                    offsets,
+                    pairs,
+                    nulls,
+                    false,
+                )?)
             }
             Data::Struct(fields, children) => {
-                let arrays = children.iter_mut().map(Column::finish).collect::<Result<_, _>>()?;
-                Arc::new(StructArray::try_new_with_length(fields.clone(), arrays, nulls, len)?)
+                let arrays = children
+                    .iter_mut()
+                    .map(Column::finish)
+                    .collect::<Result<_, _>>()?;
+                Arc::new(StructArray::try_new_with_length(
+                    fields.clone(),
+                    arrays,
+                    nulls,
+                    len,
+                )?)
             }
         })
     }
 }
 
 fn no_text_type(data_type: &DataType) -> Error {
-    Error::not_supported(format!("a text file cannot hold a column of type {}", type_name(data_type)))
+    Error::not_supported(format!(
+        "a text file cannot hold a column of type {}",
+        type_name(data_type)
+    ))
 }
 
 fn narrow<T: TryFrom<i64>>(value: i64) -> Result<T, Misfit> {
@@ -321,8 +372,8 @@ fn primitive<T: ArrowPrimitiveType>(
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
     use super::*;
-    use arrow::array::Array;
     use crate::lake::format::scalars::{Epoch, Fractions};
+    use arrow::array::Array;
     use lakegate_catalog::hive_type::HiveType;
 
     fn column(hive: &str) -> Column {
@@ -330,15 +381,30 @@ mod tests {
     }
 
     fn rules() -> ScalarRules {
-        ScalarRules { fractions: Fractions::Refuse, epoch: Epoch::Refuse, binary: BinaryText::Base64, patterns: Vec::new() }
+        ScalarRules {
+            fractions: Fractions::Refuse,
+            epoch: Epoch::Refuse,
+            binary: BinaryText::Base64,
+            patterns: Vec::new(),
+        }
     }
 
     #[test]
     fn every_primitive_type_takes_text_and_null() {
         for (hive, text) in [
-            ("boolean", "TRUE"), ("tinyint", "-128"), ("smallint", "7"), ("int", "7"), ("bigint", "7"), ("float", "1.5"),
-            ("double", "NaN"), ("decimal(5,2)", "123.45"), ("date", "2024-01-02"), ("timestamp", "2024-01-02 03:04:05"),
-            ("string", "é"), ("binary", "aGk="), ("varchar(3)", "abc"),
+            ("boolean", "TRUE"),
+            ("tinyint", "-128"),
+            ("smallint", "7"),
+            ("int", "7"),
+            ("bigint", "7"),
+            ("float", "1.5"),
+            ("double", "NaN"),
+            ("decimal(5,2)", "123.45"),
+            ("date", "2024-01-02"),
+            ("timestamp", "2024-01-02 03:04:05"),
+            ("string", "é"),
+            ("binary", "aGk="),
+            ("varchar(3)", "abc"),
         ] {
             let mut column = column(hive);
             column.append_text(text, &rules()).unwrap();
@@ -353,9 +419,14 @@ mod tests {
     #[test]
     fn value_that_does_not_fit_appends_nothing() {
         for (hive, text, why) in [
-            ("tinyint", "128", Misfit::OutOfRange), ("int", "x", Misfit::NotA), ("int", "2147483648", Misfit::OutOfRange),
-            ("decimal(3,2)", "10", Misfit::OutOfRange), ("boolean", "yes", Misfit::NotA), ("date", "soon", Misfit::NotA),
-            ("binary", "!", Misfit::NotA), ("array<int>", "1", Misfit::NotA),
+            ("tinyint", "128", Misfit::OutOfRange),
+            ("int", "x", Misfit::NotA),
+            ("int", "2147483648", Misfit::OutOfRange),
+            ("decimal(3,2)", "10", Misfit::OutOfRange),
+            ("boolean", "yes", Misfit::NotA),
+            ("date", "soon", Misfit::NotA),
+            ("binary", "!", Misfit::NotA),
+            ("array<int>", "1", Misfit::NotA),
         ] {
             let mut column = column(hive);
             assert_eq!(column.append_text(text, &rules()), Err(why), "{hive}");
@@ -367,12 +438,20 @@ mod tests {
     #[test]
     fn unfinished_nested_value_is_cut_back() {
         let mut column = column("array<struct<a:int,b:map<string,string>>>");
-        let Data::List(list) = &mut column.data else { panic!("a list") };
+        let Data::List(list) = &mut column.data else {
+            panic!("a list")
+        };
         list.item.append_null();
         column.close().unwrap();
-        let Data::List(list) = &mut column.data else { panic!("a list") };
-        let Data::Struct(_, children) = &mut list.item.data else { panic!("a struct") };
-        let Data::Map(map) = &mut children[1].data else { panic!("a map") };
+        let Data::List(list) = &mut column.data else {
+            panic!("a list")
+        };
+        let Data::Struct(_, children) = &mut list.item.data else {
+            panic!("a struct")
+        };
+        let Data::Map(map) = &mut children[1].data else {
+            panic!("a map")
+        };
         map.key.append_text("k", &rules()).unwrap();
         column.truncate(1);
         column.append_null();
@@ -384,7 +463,9 @@ mod tests {
     #[test]
     fn struct_child_without_a_value_is_null() {
         let mut column = column("struct<a:int,b:int>");
-        let Data::Struct(_, children) = &mut column.data else { panic!("a struct") };
+        let Data::Struct(_, children) = &mut column.data else {
+            panic!("a struct")
+        };
         children[1].append_text("1", &rules()).unwrap();
         column.close().unwrap();
         let array = column.finish().unwrap();

@@ -20,14 +20,21 @@ impl TableFormat {
     pub fn detect(descriptor: &StorageDescriptor, table_parameters: &Parameters) -> Result<Self> {
         let none = Parameters::new();
         let serde = descriptor.serde_info.as_ref();
-        let class = serde.and_then(|serde| serde.serialization_library.as_deref()).unwrap_or("").trim();
+        let class = serde
+            .and_then(|serde| serde.serialization_library.as_deref())
+            .unwrap_or("")
+            .trim();
         let properties = Properties {
             serde: serde.map_or(&none, |serde| &serde.parameters),
             descriptor: &descriptor.parameters,
             table: table_parameters,
         };
         let input_format = descriptor.input_format.as_deref().unwrap_or("").trim();
-        let class = if class.is_empty() { default_class(input_format, &properties)? } else { class };
+        let class = if class.is_empty() {
+            default_class(input_format, &properties)?
+        } else {
+            class
+        };
         let format = Self::from_class(class, &properties)?;
         check_input_format(&format, class, input_format)?;
         Ok(format)
@@ -44,33 +51,46 @@ impl TableFormat {
                 return Ok(TableFormat::Parquet);
             }
             "org.openx.data.jsonserde.JsonSerDe" => TextSerDe::OpenxJson(properties.json()?),
-            "org.apache.hive.hcatalog.data.JsonSerDe" | "org.apache.hadoop.hive.serde2.JsonSerDe" => {
-                TextSerDe::HiveJson(properties.json()?)
+            "org.apache.hive.hcatalog.data.JsonSerDe"
+            | "org.apache.hadoop.hive.serde2.JsonSerDe" => TextSerDe::HiveJson(properties.json()?),
+            "org.apache.hadoop.hive.serde2.OpenCSVSerde" => {
+                TextSerDe::OpenCsv(properties.open_csv()?)
             }
-            "org.apache.hadoop.hive.serde2.OpenCSVSerde" => TextSerDe::OpenCsv(properties.open_csv()?),
             "org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe" => {
                 TextSerDe::LazySimple(properties.lazy_simple()?)
             }
             other => return Err(unsupported(other)),
         };
-        Ok(TableFormat::Text(TextFormat { serde, header_lines: properties.header_lines()? }))
+        Ok(TableFormat::Text(TextFormat {
+            serde,
+            header_lines: properties.header_lines()?,
+        }))
     }
 }
 
 /// The SerDe of a descriptor that names none, as Hive and Glue's crawlers mean it.
 fn default_class(input_format: &str, properties: &Properties<'_>) -> Result<&'static str> {
-    let classification = properties.get("classification").unwrap_or("").to_ascii_lowercase();
+    let classification = properties
+        .get("classification")
+        .unwrap_or("")
+        .to_ascii_lowercase();
     let lower = input_format.to_ascii_lowercase();
     match classification.as_str() {
         "parquet" => Ok("org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"),
         "json" => Ok("org.openx.data.jsonserde.JsonSerDe"),
-        _ if lower.contains("parquet") => Ok("org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"),
+        _ if lower.contains("parquet") => {
+            Ok("org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe")
+        }
         "csv" => Ok("org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe"),
         "" if lower.is_empty() || lower.ends_with("textinputformat") => {
             Ok("org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe")
         }
         other => {
-            let named = if other.is_empty() { input_format } else { other };
+            let named = if other.is_empty() {
+                input_format
+            } else {
+                other
+            };
             Err(Error::not_supported(format!(
                 "files of format '{named}' without a SerDe cannot be read; name one of the supported: {SUPPORTED}"
             )))
@@ -82,21 +102,28 @@ fn unsupported(class: &str) -> Error {
     let kind = match class {
         "org.apache.hadoop.hive.ql.io.orc.OrcSerde" => "ORC",
         "org.apache.hadoop.hive.serde2.avro.AvroSerDe" => "Avro",
-        "org.apache.hadoop.hive.serde2.RegexSerDe" | "org.apache.hadoop.hive.contrib.serde2.RegexSerDe" => {
-            "regular expression"
-        }
+        "org.apache.hadoop.hive.serde2.RegexSerDe"
+        | "org.apache.hadoop.hive.contrib.serde2.RegexSerDe" => "regular expression",
         "com.amazonaws.glue.serde.GrokSerDe" => "Grok",
         "com.amazon.ionhiveserde.IonHiveSerDe" => "Ion",
         _ => {
-            return Error::not_supported(format!("SerDe '{class}' is not known; supported are {SUPPORTED}"));
+            return Error::not_supported(format!(
+                "SerDe '{class}' is not known; supported are {SUPPORTED}"
+            ));
         }
     };
-    Error::not_supported(format!("{kind} files (SerDe '{class}') are not supported yet; supported are {SUPPORTED}"))
+    Error::not_supported(format!(
+        "{kind} files (SerDe '{class}') are not supported yet; supported are {SUPPORTED}"
+    ))
 }
 
 /// Refuses a descriptor whose input format contradicts its SerDe: its files are not what the SerDe says.
 fn check_input_format(format: &TableFormat, class: &str, input_format: &str) -> Result<()> {
-    let name = input_format.rsplit('.').next().unwrap_or("").to_ascii_lowercase();
+    let name = input_format
+        .rsplit('.')
+        .next()
+        .unwrap_or("")
+        .to_ascii_lowercase();
     if name == "symlinktextinputformat" {
         return Err(Error::not_supported(
             "SymlinkTextInputFormat is not supported; register the files' own folders as the location or as partitions",
@@ -114,7 +141,8 @@ fn check_input_format(format: &TableFormat, class: &str, input_format: &str) -> 
         format!(
             "input format '{input_format}' does not go with SerDe '{class}'; use {}",
             match format {
-                TableFormat::Parquet => "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
+                TableFormat::Parquet =>
+                    "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
                 TableFormat::Text(_) => "org.apache.hadoop.mapred.TextInputFormat",
             }
         ),
@@ -128,10 +156,17 @@ mod tests {
     use lakegate_catalog::model::SerDeInfo;
 
     fn parameters(pairs: &[(&str, &str)]) -> Parameters {
-        pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+        pairs
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+            .collect()
     }
 
-    fn descriptor(class: &str, input_format: &str, properties: &[(&str, &str)]) -> StorageDescriptor {
+    fn descriptor(
+        class: &str,
+        input_format: &str,
+        properties: &[(&str, &str)],
+    ) -> StorageDescriptor {
         StorageDescriptor {
             input_format: (!input_format.is_empty()).then(|| input_format.to_owned()),
             serde_info: Some(SerDeInfo {
@@ -143,7 +178,12 @@ mod tests {
         }
     }
 
-    fn detect(class: &str, input_format: &str, serde: &[(&str, &str)], table: &[(&str, &str)]) -> Result<TableFormat> {
+    fn detect(
+        class: &str,
+        input_format: &str,
+        serde: &[(&str, &str)],
+        table: &[(&str, &str)],
+    ) -> Result<TableFormat> {
         TableFormat::detect(&descriptor(class, input_format, serde), &parameters(table))
     }
 
@@ -151,14 +191,23 @@ mod tests {
 
     #[test]
     fn each_supported_class_is_recognised() {
-        let parquet = detect("org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe", "", &[], &[]).unwrap();
+        let parquet = detect(
+            "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe",
+            "",
+            &[],
+            &[],
+        )
+        .unwrap();
         assert_eq!(parquet, TableFormat::Parquet);
         for (class, expected) in [
             ("org.openx.data.jsonserde.JsonSerDe", "OpenxJson"),
             ("org.apache.hive.hcatalog.data.JsonSerDe", "HiveJson"),
             ("org.apache.hadoop.hive.serde2.JsonSerDe", "HiveJson"),
             ("org.apache.hadoop.hive.serde2.OpenCSVSerde", "OpenCsv"),
-            ("org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe", "LazySimple"),
+            (
+                "org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe",
+                "LazySimple",
+            ),
         ] {
             let format = format!("{:?}", detect(class, TEXT, &[], &[]).unwrap());
             assert!(format.contains(expected), "{class}: {format}");
@@ -167,10 +216,19 @@ mod tests {
 
     #[test]
     fn descriptor_without_serde_goes_by_classification_and_input_format() {
-        assert_eq!(detect("", "", &[], &[("classification", "parquet")]).unwrap(), TableFormat::Parquet);
+        assert_eq!(
+            detect("", "", &[], &[("classification", "parquet")]).unwrap(),
+            TableFormat::Parquet
+        );
         let parquet = "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat";
         assert_eq!(detect("", parquet, &[], &[]).unwrap(), TableFormat::Parquet);
-        assert!(format!("{:?}", detect("", TEXT, &[], &[("classification", "json")]).unwrap()).contains("OpenxJson"));
+        assert!(
+            format!(
+                "{:?}",
+                detect("", TEXT, &[], &[("classification", "json")]).unwrap()
+            )
+            .contains("OpenxJson")
+        );
         assert!(format!("{:?}", detect("", TEXT, &[], &[]).unwrap()).contains("LazySimple"));
         let error = detect("", "", &[], &[("classification", "avro")]).unwrap_err();
         assert!(error.message().contains("avro"), "{error}");
@@ -181,7 +239,10 @@ mod tests {
         for (class, kind) in [
             ("org.apache.hadoop.hive.ql.io.orc.OrcSerde", "ORC"),
             ("org.apache.hadoop.hive.serde2.avro.AvroSerDe", "Avro"),
-            ("org.apache.hadoop.hive.serde2.RegexSerDe", "regular expression"),
+            (
+                "org.apache.hadoop.hive.serde2.RegexSerDe",
+                "regular expression",
+            ),
             ("com.amazonaws.glue.serde.GrokSerDe", "Grok"),
             ("com.amazon.ionhiveserde.IonHiveSerDe", "Ion"),
             ("com.example.OtherSerDe", "not known"),
@@ -189,7 +250,10 @@ mod tests {
             let error = detect(class, "", &[], &[]).unwrap_err();
             assert_eq!(error.code(), Code::NotSupported);
             for part in [class, kind, "OpenCSVSerde"] {
-                assert!(error.message().contains(part), "{part} is missing in: {error}");
+                assert!(
+                    error.message().contains(part),
+                    "{part} is missing in: {error}"
+                );
             }
         }
     }
@@ -206,7 +270,9 @@ mod tests {
     #[test]
     fn header_lines_come_from_the_table_and_footers_are_refused() {
         let class = "org.apache.hadoop.hive.serde2.OpenCSVSerde";
-        let TableFormat::Text(format) = detect(class, TEXT, &[], &[("skip.header.line.count", "2")]).unwrap() else {
+        let TableFormat::Text(format) =
+            detect(class, TEXT, &[], &[("skip.header.line.count", "2")]).unwrap()
+        else {
             panic!("a text format")
         };
         assert_eq!(format.header_lines, 2);

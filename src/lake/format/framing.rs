@@ -122,7 +122,8 @@ impl Lines {
                     break Place::Piece(start..start + length);
                 }
                 Some(_) => {
-                    self.carry.extend_from_slice(rest.get(..length).unwrap_or_default());
+                    self.carry
+                        .extend_from_slice(rest.get(..length).unwrap_or_default());
                     self.at += length + 1;
                     break Place::Carry;
                 }
@@ -147,7 +148,11 @@ impl Lines {
         self.offset += bytes.len() as u64 + 1;
         self.number += 1;
         let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
-        let bytes = if offset == 0 { bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes) } else { bytes };
+        let bytes = if offset == 0 {
+            bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes)
+        } else {
+            bytes
+        };
         Ok(Some(Line { bytes, offset }))
     }
 }
@@ -166,7 +171,11 @@ mod tests {
                 all.push((line.offset, line.bytes.to_vec()));
             }
             if lines.ended {
-                assert_eq!(lines.number(), all.len() as u64 + u64::from(all.first().is_some_and(|(offset, _)| *offset > 0)));
+                assert_eq!(
+                    lines.number(),
+                    all.len() as u64
+                        + u64::from(all.first().is_some_and(|(offset, _)| *offset > 0))
+                );
                 return Ok(all);
             }
             match pieces.next() {
@@ -179,34 +188,60 @@ mod tests {
     #[test]
     fn lines_do_not_depend_on_how_the_bytes_arrive() {
         let text = b"one\r\n\ntwo\nthree and more\nlast";
-        let expected: Vec<(u64, Vec<u8>)> = [(0, "one"), (5, ""), (6, "two"), (10, "three and more"), (25, "last")]
-            .map(|(offset, line)| (offset, line.as_bytes().to_vec()))
-            .to_vec();
+        let expected: Vec<(u64, Vec<u8>)> = [
+            (0, "one"),
+            (5, ""),
+            (6, "two"),
+            (10, "three and more"),
+            (25, "last"),
+        ]
+        .map(|(offset, line)| (offset, line.as_bytes().to_vec()))
+        .to_vec();
         for size in 1..=text.len() {
-            assert_eq!(lines(text, size, Lines::new(0, 100)).unwrap(), expected, "{size}");
+            assert_eq!(
+                lines(text, size, Lines::new(0, 100)).unwrap(),
+                expected,
+                "{size}"
+            );
         }
     }
 
     #[test]
     fn line_break_at_the_end_starts_no_line() {
         for size in 1..4 {
-            assert_eq!(lines(b"a\n", size, Lines::new(0, 9)).unwrap(), [(0, b"a".to_vec())]);
-            assert_eq!(lines(b"\n", size, Lines::new(0, 9)).unwrap(), [(0, Vec::new())]);
+            assert_eq!(
+                lines(b"a\n", size, Lines::new(0, 9)).unwrap(),
+                [(0, b"a".to_vec())]
+            );
+            assert_eq!(
+                lines(b"\n", size, Lines::new(0, 9)).unwrap(),
+                [(0, Vec::new())]
+            );
             assert!(lines(b"", size, Lines::new(0, 9)).unwrap().is_empty());
         }
     }
 
     #[test]
     fn byte_order_mark_is_no_part_of_the_first_line() {
-        assert_eq!(lines(b"\xEF\xBB\xBFa\n\xEF\xBB\xBFb", 2, Lines::new(0, 9)).unwrap()[0].1, b"a");
-        assert_eq!(lines(b"\xEF\xBB\xBFa\n\xEF\xBB\xBFb", 2, Lines::new(0, 9)).unwrap()[1].1, b"\xEF\xBB\xBFb");
+        assert_eq!(
+            lines(b"\xEF\xBB\xBFa\n\xEF\xBB\xBFb", 2, Lines::new(0, 9)).unwrap()[0].1,
+            b"a"
+        );
+        assert_eq!(
+            lines(b"\xEF\xBB\xBFa\n\xEF\xBB\xBFb", 2, Lines::new(0, 9)).unwrap()[1].1,
+            b"\xEF\xBB\xBFb"
+        );
     }
 
     #[test]
     fn line_beyond_the_limit_is_refused_and_not_kept() {
         for size in [1, 3, 100] {
             assert!(lines(b"abcd\nefgh", size, Lines::new(0, 4)).is_ok());
-            assert_eq!(lines(b"abcd\nefghi\n", size, Lines::new(0, 4)), Err(TooLong), "{size}");
+            assert_eq!(
+                lines(b"abcd\nefghi\n", size, Lines::new(0, 4)),
+                Err(TooLong),
+                "{size}"
+            );
         }
         let mut endless = Lines::new(0, 1000);
         for _ in 0..100 {
@@ -225,7 +260,10 @@ mod tests {
             let mut from_middle = Lines::new(7, 3);
             from_middle.drop_first();
             let expected = vec![(15, b"a".to_vec()), (17, b"b".to_vec())];
-            assert_eq!(lines(b"xxxxxxx\na\nb", size, from_middle).unwrap(), expected);
+            assert_eq!(
+                lines(b"xxxxxxx\na\nb", size, from_middle).unwrap(),
+                expected
+            );
         }
         let mut nothing = Lines::new(7, 3);
         nothing.drop_first();

@@ -51,13 +51,39 @@ impl Compression {
         match head {
             [0x1f, 0x8b, 8, ..] => return Compression::Gzip,
             // A frame, or a frame to skip.
-            [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => return Compression::Zstd,
+            [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => {
+                return Compression::Zstd;
+            }
             // Then the digits of pi start a block, those of its root end the file.
-            [b'B', b'Z', b'h', b'1'..=b'9', 0x31, 0x41, 0x59, 0x26, 0x53, 0x59]
-            | [b'B', b'Z', b'h', b'1'..=b'9', 0x17, 0x72, 0x45, 0x38, 0x50, 0x90] => return Compression::Bzip2,
+            [
+                b'B',
+                b'Z',
+                b'h',
+                b'1'..=b'9',
+                0x31,
+                0x41,
+                0x59,
+                0x26,
+                0x53,
+                0x59,
+            ]
+            | [
+                b'B',
+                b'Z',
+                b'h',
+                b'1'..=b'9',
+                0x17,
+                0x72,
+                0x45,
+                0x38,
+                0x50,
+                0x90,
+            ] => return Compression::Bzip2,
             [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => return Compression::Other("xz"),
             [0x04, 0x22, 0x4d, 0x18, ..] => return Compression::Other("lz4"),
-            [0xff, 0x06, 0, 0, b's', b'N', b'a', b'P', b'p', b'Y'] => return Compression::Other("snappy"),
+            [0xff, 0x06, 0, 0, b's', b'N', b'a', b'P', b'p', b'Y'] => {
+                return Compression::Other("snappy");
+            }
             [b'P', b'K', 3, 4, ..] => return Compression::Other("zip"),
             _ => {}
         }
@@ -73,14 +99,26 @@ impl Compression {
 }
 
 fn extension(path: &Path) -> String {
-    path.extension().map(str::to_ascii_lowercase).unwrap_or_default()
+    path.extension()
+        .map(str::to_ascii_lowercase)
+        .unwrap_or_default()
 }
 
 /// Whether a file's name says that it cannot be cut into byte ranges.
 pub(super) fn looks_compressed(path: &Path) -> bool {
     matches!(
         extension(path).as_str(),
-        "gz" | "gzip" | "zst" | "zstd" | "bz2" | "bzip2" | "snappy" | "lz4" | "lzo" | "deflate" | "xz" | "zip"
+        "gz" | "gzip"
+            | "zst"
+            | "zstd"
+            | "bz2"
+            | "bzip2"
+            | "snappy"
+            | "lz4"
+            | "lzo"
+            | "deflate"
+            | "xz"
+            | "zip"
     )
 }
 
@@ -96,7 +134,11 @@ pub(super) async fn open(
     };
     let nothing = futures::stream::empty().boxed();
     if range.start >= range.end.min(size) {
-        return Ok(Input { pieces: nothing, compression: Compression::Plain, range: Some(range) });
+        return Ok(Input {
+            pieces: nothing,
+            compression: Compression::Plain,
+            range: Some(range),
+        });
     }
     let head = store.get_range(path, 0..HEAD.min(size)).await?;
     let compression = Compression::of(&head, path);
@@ -104,21 +146,44 @@ pub(super) async fn open(
         Compression::Plain => {
             let next = range.start.saturating_sub(1);
             let first_end = range.end.saturating_add(LOOKAHEAD);
-            let ranged = Ranged { store, path: path.clone(), size, next, end: first_end, ahead: LOOKAHEAD, current: None };
-            let pieces = futures::stream::try_unfold(ranged, Ranged::step).map(|piece| piece.map_err(Into::into)).boxed();
-            Ok(Input { pieces, compression, range: Some(range) })
+            let ranged = Ranged {
+                store,
+                path: path.clone(),
+                size,
+                next,
+                end: first_end,
+                ahead: LOOKAHEAD,
+                current: None,
+            };
+            let pieces = futures::stream::try_unfold(ranged, Ranged::step)
+                .map(|piece| piece.map_err(Into::into))
+                .boxed();
+            Ok(Input {
+                pieces,
+                compression,
+                range: Some(range),
+            })
         }
-        _ if range.start > 0 => Ok(Input { pieces: nothing, compression, range: Some(range) }),
+        _ if range.start > 0 => Ok(Input {
+            pieces: nothing,
+            compression,
+            range: Some(range),
+        }),
         _ => open_whole(&store, path).await,
     }
 }
 
 async fn open_whole(store: &Arc<dyn ObjectStore>, path: &Path) -> object_store::Result<Input> {
-    let mut stream = store.get_opts(path, GetOptions::default()).await?.into_stream();
+    let mut stream = store
+        .get_opts(path, GetOptions::default())
+        .await?
+        .into_stream();
     let mut head = Vec::new();
     let mut first = Vec::new();
     while (head.len() as u64) < HEAD {
-        let Some(piece) = stream.next().await.transpose()? else { break };
+        let Some(piece) = stream.next().await.transpose()? else {
+            break;
+        };
         let missing = usize::try_from(HEAD).unwrap_or(usize::MAX) - head.len();
         head.extend(piece.iter().take(missing));
         first.push(Ok(piece));
@@ -141,9 +206,15 @@ async fn open_whole(store: &Arc<dyn ObjectStore>, path: &Path) -> object_store::
             decoder.multiple_members(true);
             ReaderStream::with_capacity(decoder, PIECE).boxed()
         }
-        Compression::Plain | Compression::Other(_) => stream.map(|piece| piece.map_err(Into::into)).boxed(),
+        Compression::Plain | Compression::Other(_) => {
+            stream.map(|piece| piece.map_err(Into::into)).boxed()
+        }
     };
-    Ok(Input { pieces, compression, range: None })
+    Ok(Input {
+        pieces,
+        compression,
+        range: None,
+    })
 }
 
 /// Pieces from `next` on: first one request up to `end`, then more as long as somebody reads.
@@ -173,8 +244,16 @@ impl Ranged {
                 return Ok(None);
             }
             let range = GetRange::Bounded(self.next..self.end.min(self.size));
-            let options = GetOptions { range: Some(range), ..GetOptions::default() };
-            self.current = Some(self.store.get_opts(&self.path, options).await?.into_stream());
+            let options = GetOptions {
+                range: Some(range),
+                ..GetOptions::default()
+            };
+            self.current = Some(
+                self.store
+                    .get_opts(&self.path, options)
+                    .await?
+                    .into_stream(),
+            );
         }
     }
 }
@@ -187,14 +266,26 @@ mod tests {
     #[test]
     fn compression_is_seen_in_the_first_bytes() {
         let of = |head: &[u8], name: &str| Compression::of(head, &Path::from(name));
-        assert_eq!(of(&[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0], "a.json"), Compression::Gzip);
-        assert_eq!(of(&[0x28, 0xb5, 0x2f, 0xfd, 0, 0, 0, 0, 0, 0], "a.json"), Compression::Zstd);
+        assert_eq!(
+            of(&[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0], "a.json"),
+            Compression::Gzip
+        );
+        assert_eq!(
+            of(&[0x28, 0xb5, 0x2f, 0xfd, 0, 0, 0, 0, 0, 0], "a.json"),
+            Compression::Zstd
+        );
         assert_eq!(of(b"BZh91AY&SY", "a"), Compression::Bzip2);
         assert_eq!(of(b"BZh9,a,b,c", "a.csv"), Compression::Plain);
         assert_eq!(of(b"a,b,c", "a.csv.gz"), Compression::Plain);
         assert_eq!(of(b"", "a.gz"), Compression::Plain);
-        assert_eq!(of(b"\0\0\0\x10data", "a.snappy"), Compression::Other("snappy"));
+        assert_eq!(
+            of(b"\0\0\0\x10data", "a.snappy"),
+            Compression::Other("snappy")
+        );
         assert_eq!(of(b"PK\x03\x04xxxxxx", "a.csv"), Compression::Other("zip"));
-        assert!(looks_compressed(&Path::from("x/a.json.GZ")) && !looks_compressed(&Path::from("x.gz/a.json")));
+        assert!(
+            looks_compressed(&Path::from("x/a.json.GZ"))
+                && !looks_compressed(&Path::from("x.gz/a.json"))
+        );
     }
 }

@@ -53,8 +53,14 @@ impl LazySimpleDecoder {
 
     fn row(&mut self, line: &[u8]) -> Result<(), BadRow> {
         self.values.cells = 0;
-        let Some(delimiter) = self.values.delimiter(0) else { return Ok(()) };
-        let mut fields = Split { rest: Some(line), delimiter, escape: self.values.options.escape };
+        let Some(delimiter) = self.values.delimiter(0) else {
+            return Ok(());
+        };
+        let mut fields = Split {
+            rest: Some(line),
+            delimiter,
+            escape: self.values.options.escape,
+        };
         let mut position = 0;
         let mut columns = self.rows.columns.iter_mut();
         for wanted in &self.positions {
@@ -62,12 +68,20 @@ impl LazySimpleDecoder {
                 fields.next();
                 position += 1;
             }
-            let field = if self.rest_at == Some(*wanted) { fields.rest.take() } else { fields.next() };
+            let field = if self.rest_at == Some(*wanted) {
+                fields.rest.take()
+            } else {
+                fields.next()
+            };
             position += 1;
-            let (Some(field), Some(column)) = (field, columns.next()) else { break };
+            let (Some(field), Some(column)) = (field, columns.next()) else {
+                break;
+            };
             self.values.append(column, field, 1);
             if self.values.cells > MAX_CELLS {
-                return Err(BadRow(format!("more than {MAX_CELLS} values in one row cannot be read")));
+                return Err(BadRow(format!(
+                    "more than {MAX_CELLS} values in one row cannot be read"
+                )));
             }
         }
         Ok(())
@@ -98,16 +112,27 @@ impl Values {
     /// Appends exactly one value; `level` is the delimiter of what nests in it.
     fn append(&mut self, column: &mut Column, field: &[u8], level: usize) {
         let len = column.len();
-        if field != self.options.null_format.as_bytes() && self.append_value(column, field, level).is_ok() {
+        if field != self.options.null_format.as_bytes()
+            && self.append_value(column, field, level).is_ok()
+        {
             return;
         }
         column.truncate(len);
         column.append_null();
     }
 
-    fn append_value(&mut self, column: &mut Column, field: &[u8], level: usize) -> Result<(), Misfit> {
+    fn append_value(
+        &mut self,
+        column: &mut Column,
+        field: &[u8],
+        level: usize,
+    ) -> Result<(), Misfit> {
         let escape = self.options.escape;
-        let parts = |delimiter| Split { rest: Some(field), delimiter, escape };
+        let parts = |delimiter| Split {
+            rest: Some(field),
+            delimiter,
+            escape,
+        };
         match &mut column.data {
             Data::List(list) => {
                 let delimiter = self.delimiter(level).ok_or(Misfit::NotA)?;
@@ -121,12 +146,19 @@ impl Values {
                 let between = self.delimiter(level + 1).ok_or(Misfit::NotA)?;
                 let mut seen = HashSet::new();
                 for entry in parts(delimiter).filter(|_| !field.is_empty()) {
-                    let mut pair = Split { rest: Some(entry), delimiter: between, escape };
+                    let mut pair = Split {
+                        rest: Some(entry),
+                        delimiter: between,
+                        escape,
+                    };
                     let Some(key) = pair.next() else { continue };
                     self.count(map.key.leaves + map.value.leaves)?;
                     let is_null = key == self.options.null_format.as_bytes();
                     // A key that is no value of its type is left out, as a map has no NULL for a key.
-                    if is_null || !seen.insert(key) || map.key.append_text(&self.text(key), &self.rules).is_err() {
+                    if is_null
+                        || !seen.insert(key)
+                        || map.key.append_text(&self.text(key), &self.rules).is_err()
+                    {
                         continue;
                     }
                     match pair.rest {
@@ -150,7 +182,11 @@ impl Values {
 
     fn count(&mut self, cells: usize) -> Result<(), Misfit> {
         self.cells += cells;
-        if self.cells > MAX_CELLS { Err(Misfit::OutOfRange) } else { Ok(()) }
+        if self.cells > MAX_CELLS {
+            Err(Misfit::OutOfRange)
+        } else {
+            Ok(())
+        }
     }
 
     fn text<'a>(&self, field: &'a [u8]) -> Cow<'a, str> {
@@ -194,7 +230,9 @@ impl<'a> Iterator for Split<'a> {
             Some(escape) => {
                 let mut at = 0;
                 loop {
-                    let Some(ahead) = rest.get(at..) else { break None };
+                    let Some(ahead) = rest.get(at..) else {
+                        break None;
+                    };
                     match memchr::memchr2(self.delimiter, escape, ahead) {
                         None => break None,
                         Some(found) if ahead.get(found) == Some(&escape) => at += found + 2,
@@ -215,8 +253,14 @@ mod tests {
     use super::*;
 
     fn split(text: &str, escape: Option<u8>) -> Vec<String> {
-        let parts = Split { rest: Some(text.as_bytes()), delimiter: b',', escape };
-        parts.map(|part| String::from_utf8_lossy(part).into_owned()).collect()
+        let parts = Split {
+            rest: Some(text.as_bytes()),
+            delimiter: b',',
+            escape,
+        };
+        parts
+            .map(|part| String::from_utf8_lossy(part).into_owned())
+            .collect()
     }
 
     #[test]

@@ -38,12 +38,18 @@ struct Fields {
 impl Fields {
     fn get(&self, position: usize) -> Option<&[u8]> {
         let end = *self.ends.get(position)?;
-        let start = position.checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or(0);
+        let start = position
+            .checked_sub(1)
+            .and_then(|before| self.ends.get(before))
+            .copied()
+            .unwrap_or(0);
         self.bytes.get(start..end)
     }
 
     fn current(&self) -> &[u8] {
-        self.bytes.get(self.ends.last().copied().unwrap_or(0)..).unwrap_or_default()
+        self.bytes
+            .get(self.ends.last().copied().unwrap_or(0)..)
+            .unwrap_or_default()
     }
 
     fn end_field(&mut self) {
@@ -54,7 +60,12 @@ impl Fields {
     fn split(&mut self, line: &[u8], wanted: usize, options: &OpenCsvOptions) {
         self.bytes.clear();
         self.ends.clear();
-        let OpenCsvOptions { separator, quote, escape, .. } = *options;
+        let OpenCsvOptions {
+            separator,
+            quote,
+            escape,
+            ..
+        } = *options;
         if wanted == 0 || line.is_empty() {
             return;
         }
@@ -70,7 +81,9 @@ impl Fields {
         while let Some((index, byte)) = bytes.next() {
             let next = bytes.peek().map(|(_, next)| *next);
             if byte == escape {
-                if let Some(next) = next.filter(|next| quoted && (*next == quote || *next == escape)) {
+                if let Some(next) =
+                    next.filter(|next| quoted && (*next == quote || *next == escape))
+                {
                     self.bytes.push(next);
                     bytes.next();
                 }
@@ -81,7 +94,8 @@ impl Fields {
                     continue;
                 }
                 // A quote in the middle of a field belongs to it.
-                let after_separator = index.checked_sub(1).and_then(|before| line.get(before)) == Some(&separator);
+                let after_separator =
+                    index.checked_sub(1).and_then(|before| line.get(before)) == Some(&separator);
                 if index > 2 && !after_separator && next.is_some_and(|next| next != separator) {
                     let current = self.current();
                     if !current.is_empty() && current.trim_ascii().is_empty() {
@@ -136,8 +150,13 @@ impl OpenCsvDecoder {
 
     fn row(&mut self) -> Result<(), BadRow> {
         for index in 0..self.positions.len() {
-            let Some(column) = self.rows.columns.get_mut(index) else { continue };
-            let field = self.positions.get(index).and_then(|position| self.fields.get(*position));
+            let Some(column) = self.rows.columns.get_mut(index) else {
+                continue;
+            };
+            let field = self
+                .positions
+                .get(index)
+                .and_then(|position| self.fields.get(*position));
             let Some(field) = field else {
                 column.append_null();
                 continue;
@@ -151,7 +170,9 @@ impl OpenCsvDecoder {
                 let wanted: DataType = column.data_type.clone();
                 let mut error = BadRow::value(self.rows.name(index), &text, &wanted, misfit);
                 if text.is_empty() {
-                    error.0.push_str("; declare it as string, or set 'serialization.null.format' = ''");
+                    error.0.push_str(
+                        "; declare it as string, or set 'serialization.null.format' = ''",
+                    );
                 }
                 return Err(error);
             }
@@ -183,13 +204,24 @@ mod tests {
     use super::*;
 
     fn options() -> OpenCsvOptions {
-        OpenCsvOptions { separator: b',', quote: b'"', escape: b'\\', null_format: None }
+        OpenCsvOptions {
+            separator: b',',
+            quote: b'"',
+            escape: b'\\',
+            null_format: None,
+        }
     }
 
     fn split(line: &str) -> Vec<String> {
         let mut fields = Fields::default();
         fields.split(line.as_bytes(), 10, &options());
-        (0..10).map_while(|position| fields.get(position).map(|field| String::from_utf8_lossy(field).into_owned())).collect()
+        (0..10)
+            .map_while(|position| {
+                fields
+                    .get(position)
+                    .map(|field| String::from_utf8_lossy(field).into_owned())
+            })
+            .collect()
     }
 
     #[test]
@@ -219,7 +251,11 @@ mod tests {
         let mut fields = Fields::default();
         for line in ["a,b,c,d", r#""a",b,"c",d"#] {
             fields.split(line.as_bytes(), 2, &options());
-            assert_eq!((fields.ends.len(), fields.get(1)), (2, Some(&b"b"[..])), "{line}");
+            assert_eq!(
+                (fields.ends.len(), fields.get(1)),
+                (2, Some(&b"b"[..])),
+                "{line}"
+            );
             fields.split(line.as_bytes(), 0, &options());
             assert!(fields.ends.is_empty());
         }

@@ -7,7 +7,17 @@ use super::times::{Cursor, Moment};
 const MAX_PATTERN: usize = 128;
 
 const MONTHS: [&str; 12] = [
-    "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
     "december",
 ];
 
@@ -29,7 +39,9 @@ impl Pattern {
     /// Errors: what is wrong, as the end of a sentence.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         if text.eq_ignore_ascii_case("millis") {
-            return Ok(Self { parts: vec![Part::Millis] });
+            return Ok(Self {
+                parts: vec![Part::Millis],
+            });
         }
         if text.chars().count() > MAX_PATTERN {
             return Err(format!("a pattern has at most {MAX_PATTERN} characters"));
@@ -49,9 +61,14 @@ impl Pattern {
                         }
                     }
                     // Two quotes in a row are one quote.
-                    parts.push(Part::Literal(if literal.is_empty() { "'".to_owned() } else { literal }));
+                    parts.push(Part::Literal(if literal.is_empty() {
+                        "'".to_owned()
+                    } else {
+                        literal
+                    }));
                 }
-                'y' | 'Y' | 'u' | 'M' | 'd' | 'H' | 'h' | 'K' | 'k' | 'm' | 's' | 'S' | 'a' | 'E' | 'Z' | 'X' | 'z' => {
+                'y' | 'Y' | 'u' | 'M' | 'd' | 'H' | 'h' | 'K' | 'k' | 'm' | 's' | 'S' | 'a'
+                | 'E' | 'Z' | 'X' | 'z' => {
                     let mut count = 1;
                     while letters.next_if_eq(&letter).is_some() {
                         count += 1;
@@ -59,7 +76,9 @@ impl Pattern {
                     parts.push(Part::Field(letter, count));
                 }
                 letter if letter.is_ascii_alphabetic() => {
-                    return Err(format!("letter '{letter}' is not supported; quote text that stands for itself"));
+                    return Err(format!(
+                        "letter '{letter}' is not supported; quote text that stands for itself"
+                    ));
                 }
                 other => parts.push(Part::Literal(other.to_string())),
             }
@@ -70,9 +89,13 @@ impl Pattern {
     /// Microseconds since the Unix epoch; `None` where the text does not match.
     pub(super) fn read(&self, text: &str) -> Option<i64> {
         if self.parts == [Part::Millis] {
-            return scalars::integer(text, scalars::Fractions::Refuse).ok()?.checked_mul(1000);
+            return scalars::integer(text, scalars::Fractions::Refuse)
+                .ok()?
+                .checked_mul(1000);
         }
-        let mut at = Cursor { rest: text.trim().as_bytes() };
+        let mut at = Cursor {
+            rest: text.trim().as_bytes(),
+        };
         let mut moment = Moment::EPOCH;
         let mut afternoon = None;
         for (index, part) in self.parts.iter().enumerate() {
@@ -85,9 +108,14 @@ impl Pattern {
                 Part::Field(letter, count) => (*letter, *count),
             };
             // Where digits follow digits, the count alone says where one field ends.
-            let fixed = matches!(self.parts.get(index + 1), Some(Part::Field(next, _)) if is_number(*next));
+            let fixed =
+                matches!(self.parts.get(index + 1), Some(Part::Field(next, _)) if is_number(*next));
             let mut number = |usual: usize| {
-                if fixed { at.number(count, count) } else { at.number(1, count.max(usual)) }
+                if fixed {
+                    at.number(count, count)
+                } else {
+                    at.number(1, count.max(usual))
+                }
             };
             match letter {
                 'y' | 'Y' | 'u' => {
@@ -109,10 +137,18 @@ impl Pattern {
                 's' => moment.second = number(2)?,
                 'S' => moment.micros = at.fraction()?,
                 'a' => {
-                    afternoon = Some(at.word("pm").map(|()| true).or_else(|| at.word("am").map(|()| false))?);
+                    afternoon = Some(
+                        at.word("pm")
+                            .map(|()| true)
+                            .or_else(|| at.word("am").map(|()| false))?,
+                    );
                 }
                 'E' => {
-                    let letters = at.rest.iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
+                    let letters = at
+                        .rest
+                        .iter()
+                        .take_while(|byte| byte.is_ascii_alphabetic())
+                        .count();
                     at.rest = at.rest.get(letters..).filter(|_| letters > 0)?;
                 }
                 _ => moment.offset = at.zone()?,
@@ -166,15 +202,25 @@ mod tests {
         ] {
             assert_eq!(read(pattern, text), noon, "{pattern}");
         }
-        assert_eq!(read("yyyy-MM-dd HH:mm:ss.SSS", "1970-01-01 00:00:00.25"), Some(250_000));
+        assert_eq!(
+            read("yyyy-MM-dd HH:mm:ss.SSS", "1970-01-01 00:00:00.25"),
+            Some(250_000)
+        );
         assert_eq!(read("h a", "12 AM"), Some(0));
     }
 
     #[test]
     fn text_that_does_not_match_is_none() {
         for (pattern, text) in [
-            ("yyyy-MM-dd", "2024-01-02 12:00:00"), ("yyyy-MM-dd", "2024/01/02"), ("yyyy-MM-dd", ""), ("HH:mm", "25:00"), ("h", "13"),
-            ("MMM", "Foo"), ("millis", "soon"), ("EEE", "1"), ("yyyyMMdd", "2024012"),
+            ("yyyy-MM-dd", "2024-01-02 12:00:00"),
+            ("yyyy-MM-dd", "2024/01/02"),
+            ("yyyy-MM-dd", ""),
+            ("HH:mm", "25:00"),
+            ("h", "13"),
+            ("MMM", "Foo"),
+            ("millis", "soon"),
+            ("EEE", "1"),
+            ("yyyyMMdd", "2024012"),
         ] {
             assert_eq!(read(pattern, text), None, "{pattern} {text}");
         }

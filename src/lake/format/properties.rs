@@ -72,7 +72,10 @@ pub(super) struct Properties<'a> {
 
 impl<'a> Properties<'a> {
     pub fn get(&self, key: &str) -> Option<&'a str> {
-        [self.serde, self.descriptor, self.table].into_iter().find_map(|place| place.get(key)).map(String::as_str)
+        [self.serde, self.descriptor, self.table]
+            .into_iter()
+            .find_map(|place| place.get(key))
+            .map(String::as_str)
     }
 
     pub fn flag(&self, key: &str, default: bool) -> Result<bool> {
@@ -96,8 +99,18 @@ impl<'a> Properties<'a> {
 
     /// These belong to the table first: a crawler writes them on the descriptor as well.
     fn lines(&self, key: &str) -> Result<u64> {
-        let Some(value) = self.table.get(key).map(String::as_str).or_else(|| self.get(key)) else { return Ok(0) };
-        value.trim().parse().map_err(|_| invalid(key, value, "a whole number of lines, 0 or more"))
+        let Some(value) = self
+            .table
+            .get(key)
+            .map(String::as_str)
+            .or_else(|| self.get(key))
+        else {
+            return Ok(0);
+        };
+        value
+            .trim()
+            .parse()
+            .map_err(|_| invalid(key, value, "a whole number of lines, 0 or more"))
     }
 
     pub fn json(&self) -> Result<JsonOptions> {
@@ -120,10 +133,12 @@ impl<'a> Properties<'a> {
 
     pub fn open_csv(&self) -> Result<OpenCsvOptions> {
         self.check_encoding()?;
-        let character = |key: &str, default| match self.serde.get(key).filter(|value| !value.is_empty()) {
-            None => Ok(default),
-            Some(value) => single_byte(value).ok_or_else(|| invalid(key, value, "a single ASCII character")),
-        };
+        let character =
+            |key: &str, default| match self.serde.get(key).filter(|value| !value.is_empty()) {
+                None => Ok(default),
+                Some(value) => single_byte(value)
+                    .ok_or_else(|| invalid(key, value, "a single ASCII character")),
+            };
         let separator = character("separatorChar", b',')?;
         let quote = character("quoteChar", b'"')?;
         // The SerDe's class takes a quote for "no escape given" and falls back to the backslash.
@@ -138,50 +153,77 @@ impl<'a> Properties<'a> {
             ));
         }
         let null_format = self.get("serialization.null.format").map(str::to_owned);
-        Ok(OpenCsvOptions { separator, quote, escape, null_format })
+        Ok(OpenCsvOptions {
+            separator,
+            quote,
+            escape,
+            null_format,
+        })
     }
 
     pub fn lazy_simple(&self) -> Result<LazySimpleOptions> {
         self.check_encoding()?;
-        if let Some(line) = self.get("line.delim").filter(|line| !matches!(*line, "\n" | "\\n" | "10")) {
+        if let Some(line) = self
+            .get("line.delim")
+            .filter(|line| !matches!(*line, "\n" | "\\n" | "10"))
+        {
             return Err(invalid("line.delim", line, "a newline"));
         }
         let mut delimiters = [1, 2, 3, 4, 5, 6, 7, 8];
         // `colelction` is Hive's own spelling, the other what people write.
-        let named: [&[&str]; 3] =
-            [&["field.delim", "serialization.format"], &["colelction.delim", "collection.delim"], &["mapkey.delim"]];
+        let named: [&[&str]; 3] = [
+            &["field.delim", "serialization.format"],
+            &["colelction.delim", "collection.delim"],
+            &["mapkey.delim"],
+        ];
         for (delimiter, keys) in delimiters.iter_mut().zip(named) {
-            if let Some((key, value)) =
-                keys.iter().find_map(|key| self.get(key).filter(|value| !value.is_empty()).map(|value| (key, value)))
-            {
-                *delimiter = delimiter_byte(value)
-                    .ok_or_else(|| invalid(key, value, "a single ASCII character or a number from -128 to 127"))?;
+            if let Some((key, value)) = keys.iter().find_map(|key| {
+                self.get(key)
+                    .filter(|value| !value.is_empty())
+                    .map(|value| (key, value))
+            }) {
+                *delimiter = delimiter_byte(value).ok_or_else(|| {
+                    invalid(
+                        key,
+                        value,
+                        "a single ASCII character or a number from -128 to 127",
+                    )
+                })?;
             }
         }
         let escape = match self.get("escape.delim").filter(|value| !value.is_empty()) {
             None => None,
             Some(value) => Some(
-                delimiter_byte(value).ok_or_else(|| invalid("escape.delim", value, "a single ASCII character"))?,
+                delimiter_byte(value)
+                    .ok_or_else(|| invalid("escape.delim", value, "a single ASCII character"))?,
             ),
         };
         Ok(LazySimpleOptions {
             delimiters,
             escape,
-            null_format: self.get("serialization.null.format").unwrap_or("\\N").to_owned(),
+            null_format: self
+                .get("serialization.null.format")
+                .unwrap_or("\\N")
+                .to_owned(),
             last_takes_rest: self.flag("serialization.last.column.takes.rest", false)?,
             timestamp_formats: self.timestamp_formats()?,
         })
     }
 
     fn timestamp_formats(&self) -> Result<Vec<Pattern>> {
-        let Some(formats) = self.get("timestamp.formats") else { return Ok(Vec::new()) };
+        let Some(formats) = self.get("timestamp.formats") else {
+            return Ok(Vec::new());
+        };
         formats
             .split(',')
             .map(str::trim)
             .filter(|format| !format.is_empty())
             .map(|format| {
                 Pattern::parse(format).map_err(|why| {
-                    Error::new(Code::InvalidTable, format!("'timestamp.formats' holds '{format}': {why}"))
+                    Error::new(
+                        Code::InvalidTable,
+                        format!("'timestamp.formats' holds '{format}': {why}"),
+                    )
                 })
             })
             .collect()
@@ -190,7 +232,11 @@ impl<'a> Properties<'a> {
     fn check_encoding(&self) -> Result<()> {
         match self.get("serialization.encoding") {
             None => Ok(()),
-            Some(name) if name.eq_ignore_ascii_case("utf-8") || name.eq_ignore_ascii_case("utf8") => Ok(()),
+            Some(name)
+                if name.eq_ignore_ascii_case("utf-8") || name.eq_ignore_ascii_case("utf8") =>
+            {
+                Ok(())
+            }
             Some(name) => Err(Error::not_supported(format!(
                 "'serialization.encoding' = '{name}' is not supported; convert the files to UTF-8"
             ))),
@@ -199,7 +245,13 @@ impl<'a> Properties<'a> {
 }
 
 fn invalid(key: &str, value: &str, right: &str) -> Error {
-    Error::new(Code::InvalidTable, format!("property '{key}' is '{}'; it must be {right}", value.escape_default()))
+    Error::new(
+        Code::InvalidTable,
+        format!(
+            "property '{key}' is '{}'; it must be {right}",
+            value.escape_default()
+        ),
+    )
 }
 
 /// A delimiter as Hive reads one: a number is a character's code, else the first character counts.
@@ -223,7 +275,9 @@ fn single_byte(text: &str) -> Option<u8> {
         "\\" | "'" | "\"" => escape.bytes().next(),
         _ => match escape.strip_prefix('u') {
             Some(hex) if hex.len() == 4 => u8::from_str_radix(hex, 16).ok(),
-            None if escape.len() <= 3 && escape.bytes().all(|b| b.is_ascii_digit()) => u8::from_str_radix(escape, 8).ok(),
+            None if escape.len() <= 3 && escape.bytes().all(|b| b.is_ascii_digit()) => {
+                u8::from_str_radix(escape, 8).ok()
+            }
             _ => None,
         }
         .filter(u8::is_ascii),
@@ -236,16 +290,31 @@ mod tests {
     use super::*;
 
     fn with<T>(serde: &[(&str, &str)], read: impl FnOnce(&Properties<'_>) -> T) -> T {
-        let serde = serde.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        let serde = serde
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+            .collect();
         let none = Parameters::new();
-        read(&Properties { serde: &serde, descriptor: &none, table: &none })
+        read(&Properties {
+            serde: &serde,
+            descriptor: &none,
+            table: &none,
+        })
     }
 
     #[test]
     fn delimiters_are_characters_codes_or_escapes() {
-        for (text, byte) in
-            [(",", 44), ("9", 9), ("1", 1), ("\t", 9), ("\\t", 9), ("\\001", 1), ("\\u0001", 1), ("-2", 254), ("|", 124)]
-        {
+        for (text, byte) in [
+            (",", 44),
+            ("9", 9),
+            ("1", 1),
+            ("\t", 9),
+            ("\\t", 9),
+            ("\\001", 1),
+            ("\\u0001", 1),
+            ("-2", 254),
+            ("|", 124),
+        ] {
             assert_eq!(delimiter_byte(text), Some(byte), "{text:?}");
         }
         for text in ["ab", "é", "\\q", "300", "\\777", "\\u00e9"] {
@@ -256,22 +325,43 @@ mod tests {
     #[test]
     fn lazy_simple_has_hives_defaults_and_both_spellings() {
         let default = with(&[], Properties::lazy_simple).unwrap();
-        assert_eq!((default.delimiters, default.escape), ([1, 2, 3, 4, 5, 6, 7, 8], None));
+        assert_eq!(
+            (default.delimiters, default.escape),
+            ([1, 2, 3, 4, 5, 6, 7, 8], None)
+        );
         assert_eq!(default.null_format, "\\N");
         let set = with(
-            &[("serialization.format", ","), ("collection.delim", "|"), ("mapkey.delim", ":"), ("escape.delim", "\\")],
+            &[
+                ("serialization.format", ","),
+                ("collection.delim", "|"),
+                ("mapkey.delim", ":"),
+                ("escape.delim", "\\"),
+            ],
             Properties::lazy_simple,
         )
         .unwrap();
-        assert_eq!((&set.delimiters[..3], set.escape), (&b",|:"[..], Some(b'\\')));
+        assert_eq!(
+            (&set.delimiters[..3], set.escape),
+            (&b",|:"[..], Some(b'\\'))
+        );
         let both = [("serialization.format", "1"), ("field.delim", "\t")];
-        assert_eq!(with(&both, Properties::lazy_simple).unwrap().delimiters[0], b'\t');
+        assert_eq!(
+            with(&both, Properties::lazy_simple).unwrap().delimiters[0],
+            b'\t'
+        );
     }
 
     #[test]
     fn open_csv_characters_must_differ() {
-        let options = with(&[("separatorChar", "\t"), ("escapeChar", "\"")], Properties::open_csv).unwrap();
-        assert_eq!((options.separator, options.quote, options.escape), (b'\t', b'"', b'\\'));
+        let options = with(
+            &[("separatorChar", "\t"), ("escapeChar", "\"")],
+            Properties::open_csv,
+        )
+        .unwrap();
+        assert_eq!(
+            (options.separator, options.quote, options.escape),
+            (b'\t', b'"', b'\\')
+        );
         assert!(with(&[("quoteChar", ",")], Properties::open_csv).is_err());
         let error = with(&[("separatorChar", "||")], Properties::open_csv).unwrap_err();
         assert!(error.message().contains("separatorChar"), "{error}");
@@ -280,16 +370,30 @@ mod tests {
     #[test]
     fn wrong_property_values_are_named() {
         let error = with(&[("ignore.malformed.json", "yes")], Properties::json).unwrap_err();
-        assert!(error.message().contains("ignore.malformed.json") && error.message().contains("yes"), "{error}");
+        assert!(
+            error.message().contains("ignore.malformed.json") && error.message().contains("yes"),
+            "{error}"
+        );
         assert!(with(&[("timestamp.formats", "yyyy-QQ")], Properties::json).is_err());
         assert!(with(&[("line.delim", "|")], Properties::lazy_simple).is_err());
-        assert!(with(&[("serialization.encoding", "latin1")], Properties::lazy_simple).is_err());
+        assert!(
+            with(
+                &[("serialization.encoding", "latin1")],
+                Properties::lazy_simple
+            )
+            .is_err()
+        );
     }
 
     #[test]
     fn mappings_are_read_from_the_serde() {
-        let options = with(&[("mapping.Ts", "timeStamp"), ("mapping.id", "@id")], Properties::json).unwrap();
-        let expected = [("id", "@id"), ("ts", "timeStamp")].map(|(a, b)| (a.to_owned(), b.to_owned()));
+        let options = with(
+            &[("mapping.Ts", "timeStamp"), ("mapping.id", "@id")],
+            Properties::json,
+        )
+        .unwrap();
+        let expected =
+            [("id", "@id"), ("ts", "timeStamp")].map(|(a, b)| (a.to_owned(), b.to_owned()));
         let mapping = options.mapping;
         assert_eq!(mapping, expected);
     }

@@ -37,7 +37,9 @@ pub(super) struct FileRead {
 
 impl FileRead {
     /// Errors: the store; a compression that is not supported.
-    pub async fn open(self) -> Result<BoxStream<'static, Result<RecordBatch, DataFusionError>>, DataFusionError> {
+    pub async fn open(
+        self,
+    ) -> Result<BoxStream<'static, Result<RecordBatch, DataFusionError>>, DataFusionError> {
         let input = input::open(self.store, &self.path, self.size, self.range).await?;
         if let Compression::Other(name) = input.compression {
             return Err(Error::not_supported(format!(
@@ -46,7 +48,11 @@ impl FileRead {
             ))
             .into());
         }
-        let Input { pieces, compression, range } = input;
+        let Input {
+            pieces,
+            compression,
+            range,
+        } = input;
         let start = range.as_ref().map_or(0, |range| range.start);
         let mut lines = Lines::new(start.saturating_sub(1), MAX_ROW_BYTES);
         if start > 0 {
@@ -59,14 +65,20 @@ impl FileRead {
             end: range.map_or(u64::MAX, |range| range.end),
             headers: if start > 0 { 0 } else { self.header_lines },
             batch_size: self.batch_size,
-            place: Place { url: self.url, compression, numbered: start == 0 },
+            place: Place {
+                url: self.url,
+                compression,
+                numbered: start == 0,
+            },
             malformed: self.malformed,
             done: false,
         };
-        Ok(futures::stream::try_unfold(batches, |mut batches| async move {
-            Ok(batches.next().await?.map(|batch| (batch, batches)))
-        })
-        .boxed())
+        Ok(
+            futures::stream::try_unfold(batches, |mut batches| async move {
+                Ok(batches.next().await?.map(|batch| (batch, batches)))
+            })
+            .boxed(),
+        )
     }
 }
 
@@ -124,7 +136,9 @@ impl Batches {
                 Ok(None) => return Ok(false),
                 Err(_) => {
                     let at = self.place.at(number, next_offset);
-                    return Err(bad_data(format!("{at}: a row has at most {MAX_ROW_BYTES} bytes, this one has more")));
+                    return Err(bad_data(format!(
+                        "{at}: a row has at most {MAX_ROW_BYTES} bytes, this one has more"
+                    )));
                 }
             };
             if line.offset >= self.end {
@@ -137,7 +151,10 @@ impl Batches {
             }
             *bytes += line.bytes.len();
             if let Err(bad) = self.decoder.decode(line.bytes) {
-                return Err(bad_data(format!("{}: {bad}", self.place.at(number, line.offset))));
+                return Err(bad_data(format!(
+                    "{}: {bad}",
+                    self.place.at(number, line.offset)
+                )));
             }
         }
     }

@@ -40,15 +40,21 @@ impl BadRow {
             Misfit::NotA => "is not a valid",
             Misfit::OutOfRange => "is out of the range of",
         };
-        Self(format!("column '{column}': '{}' {why} {wanted}", shown(text)))
+        Self(format!(
+            "column '{column}': '{}' {why} {wanted}",
+            shown(text)
+        ))
     }
 }
 
 /// The beginning of a text, on one line.
 pub(super) fn shown(text: &str) -> String {
     let mut letters = text.chars();
-    let mut shown: String =
-        letters.by_ref().take(SHOWN_CHARS).map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
+    let mut shown: String = letters
+        .by_ref()
+        .take(SHOWN_CHARS)
+        .map(|letter| if letter.is_control() { ' ' } else { letter })
+        .collect();
     if letters.next().is_some() {
         shown.push('…');
     }
@@ -69,17 +75,34 @@ pub(super) struct Rows {
 
 impl Rows {
     pub fn new(schema: &SchemaRef) -> Result<Self> {
-        let columns = schema.fields().iter().map(|field| Column::new(field.data_type())).collect::<Result<_>>()?;
-        Ok(Self { schema: Arc::clone(schema), columns, count: 0, cells: 0, malformed: 0 })
+        let columns = schema
+            .fields()
+            .iter()
+            .map(|field| Column::new(field.data_type()))
+            .collect::<Result<_>>()?;
+        Ok(Self {
+            schema: Arc::clone(schema),
+            columns,
+            count: 0,
+            cells: 0,
+            malformed: 0,
+        })
     }
 
     pub fn name(&self, column: usize) -> &str {
-        self.schema.fields().get(column).map_or("", |field| field.name())
+        self.schema
+            .fields()
+            .get(column)
+            .map_or("", |field| field.name())
     }
 
     /// Ends a row: columns without a value in it are NULL.
     pub fn commit(&mut self) {
-        for column in self.columns.iter_mut().filter(|column| column.len() == self.count) {
+        for column in self
+            .columns
+            .iter_mut()
+            .filter(|column| column.len() == self.count)
+        {
             column.append_null();
         }
         self.count += 1;
@@ -93,7 +116,11 @@ impl Rows {
     }
 
     pub fn flush(&mut self) -> Result<RecordBatch, ArrowError> {
-        let arrays = self.columns.iter_mut().map(Column::finish).collect::<Result<_, _>>()?;
+        let arrays = self
+            .columns
+            .iter_mut()
+            .map(Column::finish)
+            .collect::<Result<_, _>>()?;
         let options = RecordBatchOptions::new().with_row_count(Some(self.count));
         self.count = 0;
         self.cells = 0;
@@ -105,22 +132,34 @@ impl TextFormat {
     /// A decoder of the columns `projection` (indices into `file_schema`, ascending).
     ///
     /// Errors: a column type that the SerDe cannot read, named.
-    pub(super) fn decoder(&self, file_schema: &SchemaRef, projection: &[usize]) -> Result<Box<dyn RowDecoder>> {
-        let projected = file_schema.project(projection).map_err(|e| crate::error::from_engine(e.into()))?;
+    pub(super) fn decoder(
+        &self,
+        file_schema: &SchemaRef,
+        projection: &[usize],
+    ) -> Result<Box<dyn RowDecoder>> {
+        let projected = file_schema
+            .project(projection)
+            .map_err(|e| crate::error::from_engine(e.into()))?;
         let rows = Rows::new(&Arc::new(projected))?;
         Ok(match &self.serde {
-            TextSerDe::OpenxJson(options) => {
-                Box::new(super::json::JsonDecoder::new(rows, options, super::json::Dialect::Openx))
-            }
-            TextSerDe::HiveJson(options) => {
-                Box::new(super::json::JsonDecoder::new(rows, options, super::json::Dialect::Hive))
-            }
-            TextSerDe::OpenCsv(options) => {
-                Box::new(super::open_csv::OpenCsvDecoder::new(rows, options, projection)?)
-            }
+            TextSerDe::OpenxJson(options) => Box::new(super::json::JsonDecoder::new(
+                rows,
+                options,
+                super::json::Dialect::Openx,
+            )),
+            TextSerDe::HiveJson(options) => Box::new(super::json::JsonDecoder::new(
+                rows,
+                options,
+                super::json::Dialect::Hive,
+            )),
+            TextSerDe::OpenCsv(options) => Box::new(super::open_csv::OpenCsvDecoder::new(
+                rows, options, projection,
+            )?),
             TextSerDe::LazySimple(options) => {
                 let last = file_schema.fields().len().saturating_sub(1);
-                Box::new(super::lazy_simple::LazySimpleDecoder::new(rows, options, projection, last))
+                Box::new(super::lazy_simple::LazySimpleDecoder::new(
+                    rows, options, projection, last,
+                ))
             }
         })
     }
@@ -144,12 +183,18 @@ mod tests {
     #[test]
     fn errors_show_a_bounded_part_of_the_text_on_one_line() {
         let error = BadRow::value("a", &"x\n".repeat(10_000), &DataType::Int32, Misfit::NotA);
-        assert!(error.to_string().chars().count() < 150 && !error.to_string().contains('\n'), "{error}");
+        assert!(
+            error.to_string().chars().count() < 150 && !error.to_string().contains('\n'),
+            "{error}"
+        );
     }
 
     #[test]
     fn rolled_back_row_leaves_no_values() {
-        let schema = Schema::new(vec![Field::new("a", DataType::Utf8, true), Field::new("b", DataType::Utf8, true)]);
+        let schema = Schema::new(vec![
+            Field::new("a", DataType::Utf8, true),
+            Field::new("b", DataType::Utf8, true),
+        ]);
         let mut rows = Rows::new(&Arc::new(schema)).unwrap();
         rows.columns[0].append_null();
         rows.roll_back();

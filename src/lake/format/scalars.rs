@@ -57,7 +57,9 @@ impl ScalarRules {
         }
         match self.epoch {
             Epoch::Refuse => Err(Misfit::NotA),
-            Epoch::Millis => integer(text, Fractions::Refuse)?.checked_mul(1000).ok_or(Misfit::OutOfRange),
+            Epoch::Millis => integer(text, Fractions::Refuse)?
+                .checked_mul(1000)
+                .ok_or(Misfit::OutOfRange),
             Epoch::ByMagnitude => epoch_micros(text),
         }
     }
@@ -109,8 +111,14 @@ pub(super) fn float<F: std::str::FromStr>(text: &str) -> Result<F, Misfit> {
 pub(super) fn decimal(text: &str, precision: u8, scale: i8) -> Result<i128, Misfit> {
     let mut scaled = scaled(text.trim(), i32::from(scale))?;
     scaled.magnitude += u128::from(scaled.round_up);
-    let bound = 10_u128.checked_pow(u32::from(precision)).ok_or(Misfit::OutOfRange)?;
-    if scaled.magnitude >= bound { Err(Misfit::OutOfRange) } else { Ok(scaled.value()) }
+    let bound = 10_u128
+        .checked_pow(u32::from(precision))
+        .ok_or(Misfit::OutOfRange)?;
+    if scaled.magnitude >= bound {
+        Err(Misfit::OutOfRange)
+    } else {
+        Ok(scaled.value())
+    }
 }
 
 /// A number since the Unix epoch in microseconds. Its size says its unit: below 10^11 seconds (with a fraction),
@@ -187,21 +195,47 @@ fn scaled(text: &str, scale: i32) -> Result<Scaled, Misfit> {
         shift += exponent_value(exponent)?;
     }
     if magnitude == 0 {
-        return Ok(Scaled { negative, magnitude, dropped: false, round_up: false });
+        return Ok(Scaled {
+            negative,
+            magnitude,
+            dropped: false,
+            round_up: false,
+        });
     }
     if shift >= 0 {
-        let factor = u32::try_from(shift).ok().and_then(|shift| 10_u128.checked_pow(shift)).ok_or(Misfit::OutOfRange)?;
-        let magnitude = magnitude.checked_mul(factor).filter(|value| *value < LIMIT).ok_or(Misfit::OutOfRange)?;
-        return Ok(Scaled { negative, magnitude, dropped: cut, round_up: next.is_some_and(|digit| digit >= 5) });
+        let factor = u32::try_from(shift)
+            .ok()
+            .and_then(|shift| 10_u128.checked_pow(shift))
+            .ok_or(Misfit::OutOfRange)?;
+        let magnitude = magnitude
+            .checked_mul(factor)
+            .filter(|value| *value < LIMIT)
+            .ok_or(Misfit::OutOfRange)?;
+        return Ok(Scaled {
+            negative,
+            magnitude,
+            dropped: cut,
+            round_up: next.is_some_and(|digit| digit >= 5),
+        });
     }
     match u32::try_from(-shift) {
         Ok(places @ ..=38) => {
             let divisor = 10_u128.pow(places);
             let rest = magnitude % divisor;
             let round_up = rest >= divisor - rest;
-            Ok(Scaled { negative, magnitude: magnitude / divisor, dropped: cut || rest != 0, round_up })
+            Ok(Scaled {
+                negative,
+                magnitude: magnitude / divisor,
+                dropped: cut || rest != 0,
+                round_up,
+            })
         }
-        _ => Ok(Scaled { negative, magnitude: 0, dropped: true, round_up: false }),
+        _ => Ok(Scaled {
+            negative,
+            magnitude: 0,
+            dropped: true,
+            round_up: false,
+        }),
     }
 }
 
@@ -215,7 +249,9 @@ fn exponent_value(text: &[u8]) -> Result<i64, Misfit> {
         return Err(Misfit::NotA);
     }
     // Beyond a row's length in digits nothing changes any more.
-    let value = digits.iter().fold(0_i64, |value, digit| (value * 10 + i64::from(digit - b'0')).min(1 << 40));
+    let value = digits.iter().fold(0_i64, |value, digit| {
+        (value * 10 + i64::from(digit - b'0')).min(1 << 40)
+    });
     Ok(if negative { -value } else { value })
 }
 
@@ -240,32 +276,60 @@ mod tests {
             ("+3", 0, 3),
             ("0e999999999999", 2, 0),
             ("1e-999999999999", 2, 0),
-            ("12345678901234567890123456789012345678", 0, 12_345_678_901_234_567_890_123_456_789_012_345_678),
-            ("0.00000000000000000000000000000000000000000000000000001e53", 0, 1),
+            (
+                "12345678901234567890123456789012345678",
+                0,
+                12_345_678_901_234_567_890_123_456_789_012_345_678,
+            ),
+            (
+                "0.00000000000000000000000000000000000000000000000000001e53",
+                0,
+                1,
+            ),
         ] {
             assert_eq!(decimal(text, 38, scale), Ok(unscaled), "{text}");
         }
-        assert_eq!(decimal("0.1234567890123456789012345678901234567895", 38, 38), Ok(12_345_678_901_234_567_890_123_456_789_012_345_679));
+        assert_eq!(
+            decimal("0.1234567890123456789012345678901234567895", 38, 38),
+            Ok(12_345_678_901_234_567_890_123_456_789_012_345_679)
+        );
     }
 
     #[test]
     fn decimals_that_do_not_fit_are_out_of_range() {
-        for text in ["100", "99.995", "1e3", "1e99999999999999999999", "123456789012345678901234567890123456789012345"] {
+        for text in [
+            "100",
+            "99.995",
+            "1e3",
+            "1e99999999999999999999",
+            "123456789012345678901234567890123456789012345",
+        ] {
             assert_eq!(decimal(text, 4, 2), Err(Misfit::OutOfRange), "{text}");
         }
-        for text in ["", ".", "-", "1.2.3", "1e", "1e+", "abc", "1 2", "0x10", "NaN", "１"] {
+        for text in [
+            "", ".", "-", "1.2.3", "1e", "1e+", "abc", "1 2", "0x10", "NaN", "１",
+        ] {
             assert_eq!(decimal(text, 4, 2), Err(Misfit::NotA), "{text}");
         }
     }
 
     #[test]
     fn integers_are_whole() {
-        for (text, value) in [("12", 12), (" -7 ", -7), ("1.0", 1), ("2e3", 2000), ("9223372036854775807", i64::MAX)] {
+        for (text, value) in [
+            ("12", 12),
+            (" -7 ", -7),
+            ("1.0", 1),
+            ("2e3", 2000),
+            ("9223372036854775807", i64::MAX),
+        ] {
             assert_eq!(integer(text, Fractions::Refuse), Ok(value), "{text}");
         }
         assert_eq!(integer("1.5", Fractions::Refuse), Err(Misfit::NotA));
         assert_eq!(integer("-1.9", Fractions::Truncate), Ok(-1));
-        assert_eq!(integer("9223372036854775808", Fractions::Refuse), Err(Misfit::OutOfRange));
+        assert_eq!(
+            integer("9223372036854775808", Fractions::Refuse),
+            Err(Misfit::OutOfRange)
+        );
         assert_eq!(integer("", Fractions::Refuse), Err(Misfit::NotA));
     }
 

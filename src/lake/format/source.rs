@@ -44,15 +44,28 @@ pub struct TextSource {
 
 impl fmt::Debug for TextSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TextSource").field("table", &self.table).field("format", &self.format).finish_non_exhaustive()
+        f.debug_struct("TextSource")
+            .field("table", &self.table)
+            .field("format", &self.format)
+            .finish_non_exhaustive()
     }
 }
 
 impl TextFormat {
     /// The source of a scan of this format. `table` and `root` are for errors: they name the table and the files.
-    pub fn source(&self, table_schema: TableSchema, table: &str, root: &Arc<Root>) -> Arc<dyn FileSource> {
+    pub fn source(
+        &self,
+        table_schema: TableSchema,
+        table: &str,
+        root: &Arc<Root>,
+    ) -> Arc<dyn FileSource> {
         let root = Arc::clone(root);
-        Arc::new(TextSource::new(self, table_schema, table, Arc::new(move |path| root.display_path(path))))
+        Arc::new(TextSource::new(
+            self,
+            table_schema,
+            table,
+            Arc::new(move |path| root.display_path(path)),
+        ))
     }
 }
 
@@ -83,7 +96,11 @@ impl FileSource for TextSource {
             malformed: MetricBuilder::new(&self.metrics).counter("malformed_values", partition),
         };
         // Puts partition values and computed expressions around the columns that are read.
-        ProjectionOpener::try_new(self.projection.clone(), Arc::new(opener), self.table_schema.file_schema())
+        ProjectionOpener::try_new(
+            self.projection.clone(),
+            Arc::new(opener),
+            self.table_schema.file_schema(),
+        )
     }
 
     fn table_schema(&self) -> &TableSchema {
@@ -91,13 +108,22 @@ impl FileSource for TextSource {
     }
 
     fn with_batch_size(&self, batch_size: usize) -> Arc<dyn FileSource> {
-        Arc::new(Self { batch_size: batch_size.max(1), ..self.clone() })
+        Arc::new(Self {
+            batch_size: batch_size.max(1),
+            ..self.clone()
+        })
     }
 
-    fn try_pushdown_projection(&self, projection: &ProjectionExprs) -> Result<Option<Arc<dyn FileSource>>> {
+    fn try_pushdown_projection(
+        &self,
+        projection: &ProjectionExprs,
+    ) -> Result<Option<Arc<dyn FileSource>>> {
         let merged = self.projection.source.try_merge(projection)?;
         let projection = SplitProjection::new(self.table_schema.file_schema(), &merged);
-        Ok(Some(Arc::new(Self { projection, ..self.clone() })))
+        Ok(Some(Arc::new(Self {
+            projection,
+            ..self.clone()
+        })))
     }
 
     fn projection(&self) -> Option<&ProjectionExprs> {
@@ -136,7 +162,9 @@ impl FileSource for TextSource {
         config: &FileScanConfig,
     ) -> Result<Option<FileScanConfig>> {
         let mut files = config.file_groups.iter().flat_map(|group| group.iter());
-        if !self.supports_repartitioning() || files.any(|file| looks_compressed(&file.object_meta.location)) {
+        if !self.supports_repartitioning()
+            || files.any(|file| looks_compressed(&file.object_meta.location))
+        {
             return Ok(None);
         }
         let groups = FileGroupPartitioner::new()
@@ -171,9 +199,20 @@ impl FileOpener for TextOpener {
         let source = &self.source;
         let decoder = source
             .format
-            .decoder(source.table_schema.file_schema(), &source.projection.file_indices)
-            .map_err(|e| crate::error::Error::new(e.code(), format!("table {}: {}", source.table, e.message())))?;
-        let range = file.range.as_ref().map(|range| unsigned(range.start)..unsigned(range.end));
+            .decoder(
+                source.table_schema.file_schema(),
+                &source.projection.file_indices,
+            )
+            .map_err(|e| {
+                crate::error::Error::new(
+                    e.code(),
+                    format!("table {}: {}", source.table, e.message()),
+                )
+            })?;
+        let range = file
+            .range
+            .as_ref()
+            .map(|range| unsigned(range.start)..unsigned(range.end));
         let read = FileRead {
             store: Arc::clone(&self.store),
             url: (source.urls)(&file.object_meta.location),

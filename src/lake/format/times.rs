@@ -22,8 +22,16 @@ pub(super) struct Moment {
 }
 
 impl Moment {
-    pub const EPOCH: Moment =
-        Moment { year: 1970, month: 1, day: 1, hour: 0, minute: 0, second: 0, micros: 0, offset: 0 };
+    pub const EPOCH: Moment = Moment {
+        year: 1970,
+        month: 1,
+        day: 1,
+        hour: 0,
+        minute: 0,
+        second: 0,
+        micros: 0,
+        offset: 0,
+    };
 
     /// Microseconds since the Unix epoch in UTC; `None` where a part is out of its range.
     pub fn to_micros(self) -> Option<i64> {
@@ -59,14 +67,23 @@ pub(super) fn timestamp(text: &str) -> Option<i64> {
 }
 
 fn moment(text: &str) -> Option<Moment> {
-    let mut at = Cursor { rest: text.trim().as_bytes() };
+    let mut at = Cursor {
+        rest: text.trim().as_bytes(),
+    };
     let year = i32::try_from(at.number(4, 4)?).ok()?;
     at.literal(b"-")?;
     let month = at.number(1, 2)?;
     at.literal(b"-")?;
-    let mut moment = Moment { year, month, day: at.number(1, 2)?, ..Moment::EPOCH };
+    let mut moment = Moment {
+        year,
+        month,
+        day: at.number(1, 2)?,
+        ..Moment::EPOCH
+    };
     if !at.rest.is_empty() {
-        at.literal(b" ").or_else(|| at.literal(b"T")).or_else(|| at.literal(b"t"))?;
+        at.literal(b" ")
+            .or_else(|| at.literal(b"T"))
+            .or_else(|| at.literal(b"t"))?;
         moment.hour = at.number(1, 2)?;
         at.literal(b":")?;
         moment.minute = at.number(1, 2)?;
@@ -92,13 +109,22 @@ pub(super) struct Cursor<'a> {
 impl Cursor<'_> {
     /// A number of `least` to `most` digits, at most 9.
     pub fn number(&mut self, least: usize, most: usize) -> Option<u32> {
-        let digits = self.rest.iter().take(most.min(9)).take_while(|byte| byte.is_ascii_digit()).count();
+        let digits = self
+            .rest
+            .iter()
+            .take(most.min(9))
+            .take_while(|byte| byte.is_ascii_digit())
+            .count();
         if digits < least {
             return None;
         }
         let (number, rest) = self.rest.split_at_checked(digits)?;
         self.rest = rest;
-        Some(number.iter().fold(0, |value, digit| value * 10 + u32::from(digit - b'0')))
+        Some(
+            number
+                .iter()
+                .fold(0, |value, digit| value * 10 + u32::from(digit - b'0')),
+        )
     }
 
     pub fn literal(&mut self, literal: &[u8]) -> Option<()> {
@@ -118,7 +144,11 @@ impl Cursor<'_> {
 
     /// The digits after a decimal point, in microseconds.
     pub fn fraction(&mut self) -> Option<u32> {
-        let digits = self.rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let digits = self
+            .rest
+            .iter()
+            .take_while(|byte| byte.is_ascii_digit())
+            .count();
         let (fraction, rest) = self.rest.split_at_checked(digits).filter(|_| digits > 0)?;
         self.rest = rest;
         let shown = fraction.iter().chain(b"000000").take(6);
@@ -127,7 +157,10 @@ impl Cursor<'_> {
 
     /// `Z`, `UTC`, `GMT` or an offset; seconds east of UTC.
     pub fn zone(&mut self) -> Option<i32> {
-        if ["utc", "gmt", "z"].iter().any(|name| self.word(name).is_some()) {
+        if ["utc", "gmt", "z"]
+            .iter()
+            .any(|name| self.word(name).is_some())
+        {
             return Some(0);
         }
         let sign = match self.rest.first()? {
@@ -181,9 +214,23 @@ mod tests {
     #[test]
     fn what_is_no_timestamp_is_none() {
         for text in [
-            "", "2024", "24-01-02", "2024-13-01", "2024-02-30", "2024-01-02 24:00:00", "2024-01-02 12:60:00", "2024-01-02 12:00:00.",
-            "2024-01-02 12:00:00+", "2024-01-02 12:00:00+25:00", "2024-01-02 12:00:00+01:", "2024-01-02x", "2024-01-02 12:00:00 Mars",
-            "0000-01-01", "20240-01-01", "２０２４-01-01", "2024-01-02 12",
+            "",
+            "2024",
+            "24-01-02",
+            "2024-13-01",
+            "2024-02-30",
+            "2024-01-02 24:00:00",
+            "2024-01-02 12:60:00",
+            "2024-01-02 12:00:00.",
+            "2024-01-02 12:00:00+",
+            "2024-01-02 12:00:00+25:00",
+            "2024-01-02 12:00:00+01:",
+            "2024-01-02x",
+            "2024-01-02 12:00:00 Mars",
+            "0000-01-01",
+            "20240-01-01",
+            "２０２４-01-01",
+            "2024-01-02 12",
         ] {
             assert_eq!(timestamp(text), None, "{text}");
         }

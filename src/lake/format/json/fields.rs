@@ -34,9 +34,20 @@ impl Fields {
         let by_key = names
             .enumerate()
             .map(|(index, name)| {
-                let mapped = options.mapping.iter().find(|(column, _)| column == name).map(|(_, key)| key.as_str());
+                let mapped = options
+                    .mapping
+                    .iter()
+                    .find(|(column, _)| column == name)
+                    .map(|(_, key)| key.as_str());
                 let key = mapped.unwrap_or(name);
-                (if options.case_insensitive { key.to_lowercase() } else { key.to_owned() }, index)
+                (
+                    if options.case_insensitive {
+                        key.to_lowercase()
+                    } else {
+                        key.to_owned()
+                    },
+                    index,
+                )
             })
             .collect();
         Self {
@@ -59,7 +70,9 @@ impl Fields {
             let known = self.hints.len();
             match self.hints.get_mut(position) {
                 Some(hint) => *hint = (key.to_owned(), field),
-                None if position == known && position < MAX_HINTS => self.hints.push((key.to_owned(), field)),
+                None if position == known && position < MAX_HINTS => {
+                    self.hints.push((key.to_owned(), field))
+                }
                 None => {}
             }
         }
@@ -89,14 +102,19 @@ impl Shape {
             DataType::List(item) => Shape::List(Box::new(Shape::new(item.data_type(), options))),
             DataType::Map(entries, _) => {
                 let value = match entries.data_type() {
-                    DataType::Struct(pair) => pair.get(1).map(|value| Shape::new(value.data_type(), options)),
+                    DataType::Struct(pair) => pair
+                        .get(1)
+                        .map(|value| Shape::new(value.data_type(), options)),
                     _ => None,
                 };
                 Shape::Map(Box::new(value.unwrap_or(Shape::Scalar)))
             }
             DataType::Struct(fields) => Shape::Struct(
                 Fields::new(fields.iter().map(|field| field.name().as_str()), options),
-                fields.iter().map(|field| Shape::new(field.data_type(), options)).collect(),
+                fields
+                    .iter()
+                    .map(|field| Shape::new(field.data_type(), options))
+                    .collect(),
             ),
             _ => Shape::Scalar,
         }
@@ -121,11 +139,30 @@ mod tests {
     fn keys_are_found_by_name_case_mapping_and_dots() {
         let names = || ["id", "ts", "a_b"].into_iter();
         let mut fields = Fields::new(names(), &options());
-        for (key, found) in [("ID", Some(0)), ("TimeStamp", Some(1)), ("ts", None), ("a.b", None), ("a_b", Some(2))] {
+        for (key, found) in [
+            ("ID", Some(0)),
+            ("TimeStamp", Some(1)),
+            ("ts", None),
+            ("a.b", None),
+            ("a_b", Some(2)),
+        ] {
             assert_eq!(fields.find(0, key), found, "{key}");
         }
-        let mut exact = Fields::new(names(), &JsonOptions { case_insensitive: false, dots_in_keys: true, ..options() });
-        for (key, found) in [("ID", None), ("id", Some(0)), ("timestamp", None), ("timeStamp", Some(1)), ("a.b", Some(2))] {
+        let mut exact = Fields::new(
+            names(),
+            &JsonOptions {
+                case_insensitive: false,
+                dots_in_keys: true,
+                ..options()
+            },
+        );
+        for (key, found) in [
+            ("ID", None),
+            ("id", Some(0)),
+            ("timestamp", None),
+            ("timeStamp", Some(1)),
+            ("a.b", Some(2)),
+        ] {
             assert_eq!(exact.find(0, key), found, "{key}");
         }
     }

@@ -55,7 +55,12 @@ struct Values {
 #[derive(Debug)]
 enum Failure {
     Syntax(SyntaxError),
-    Value { start: usize, end: usize, wanted: DataType, misfit: Misfit },
+    Value {
+        start: usize,
+        end: usize,
+        wanted: DataType,
+        misfit: Misfit,
+    },
     Duplicate(String),
     TooManyValues,
 }
@@ -68,10 +73,16 @@ impl From<SyntaxError> for Failure {
 
 impl JsonDecoder {
     pub fn new(rows: Rows, options: &JsonOptions, dialect: Dialect) -> Self {
-        let names: Vec<&str> = (0..rows.columns.len()).map(|column| rows.name(column)).collect();
+        let names: Vec<&str> = (0..rows.columns.len())
+            .map(|column| rows.name(column))
+            .collect();
         Self {
             fields: Fields::new(names.into_iter(), options),
-            shapes: rows.columns.iter().map(|column| Shape::new(&column.data_type, options)).collect(),
+            shapes: rows
+                .columns
+                .iter()
+                .map(|column| Shape::new(&column.data_type, options))
+                .collect(),
             values: Values {
                 dialect,
                 rules: ScalarRules {
@@ -103,17 +114,34 @@ impl JsonDecoder {
                 }
             }
             _ => {
-                return Err(BadRow(format!("malformed JSON: a row is an object in braces: '{}'", shown(text))));
+                return Err(BadRow(format!(
+                    "malformed JSON: a row is an object in braces: '{}'",
+                    shown(text)
+                )));
             }
         }
         reader.end().map_err(syntax)
     }
 
     /// Reads the value at the reader into a column; without one it is checked and skipped.
-    fn column(&mut self, reader: &mut Reader<'_>, text: &str, index: Option<usize>) -> Result<(), BadRow> {
-        let target = index.and_then(|index| Some((index, self.shapes.get_mut(index)?, self.rows.columns.get_mut(index)?)));
+    fn column(
+        &mut self,
+        reader: &mut Reader<'_>,
+        text: &str,
+        index: Option<usize>,
+    ) -> Result<(), BadRow> {
+        let target = index.and_then(|index| {
+            Some((
+                index,
+                self.shapes.get_mut(index)?,
+                self.rows.columns.get_mut(index)?,
+            ))
+        });
         let Some((index, shape, column)) = target else {
-            return reader.skip().map(|_| ()).map_err(|error| malformed(text, error));
+            return reader
+                .skip()
+                .map(|_| ())
+                .map_err(|error| malformed(text, error));
         };
         let rows = self.rows.count;
         let start = reader.position();
@@ -147,13 +175,24 @@ impl JsonDecoder {
         let name = self.rows.name(column);
         match failure {
             Failure::Syntax(error) => malformed(text, error),
-            Failure::Value { start, end, wanted, misfit } => {
-                BadRow::value(name, text.get(start..end).unwrap_or_default().trim(), &wanted, misfit)
-            }
-            Failure::Duplicate(key) => BadRow(format!("column '{name}': key '{}' is there twice", shown(&key))),
-            Failure::TooManyValues => {
-                BadRow(format!("column '{name}': more than {MAX_CELLS} values in one row cannot be read"))
-            }
+            Failure::Value {
+                start,
+                end,
+                wanted,
+                misfit,
+            } => BadRow::value(
+                name,
+                text.get(start..end).unwrap_or_default().trim(),
+                &wanted,
+                misfit,
+            ),
+            Failure::Duplicate(key) => BadRow(format!(
+                "column '{name}': key '{}' is there twice",
+                shown(&key)
+            )),
+            Failure::TooManyValues => BadRow(format!(
+                "column '{name}': more than {MAX_CELLS} values in one row cannot be read"
+            )),
         }
     }
 }
@@ -197,7 +236,12 @@ impl RowDecoder for JsonDecoder {
 
 impl Values {
     /// Appends exactly one value. After an error the column must be cut back.
-    fn read(&mut self, reader: &mut Reader<'_>, column: &mut Column, shape: &mut Shape) -> Result<(), Failure> {
+    fn read(
+        &mut self,
+        reader: &mut Reader<'_>,
+        column: &mut Column,
+        shape: &mut Shape,
+    ) -> Result<(), Failure> {
         let openx = self.dialect == Dialect::Openx;
         let kind = reader.kind()?;
         let start = reader.position();
@@ -216,8 +260,12 @@ impl Values {
                     more = reader.next_element()?;
                 }
             }
-            (_, Data::List(list), Shape::List(shape)) if openx => self.read(reader, &mut list.item, shape)?,
-            (Kind::Object, Data::Map(map), Shape::Map(shape)) => self.read_map(reader, map, shape)?,
+            (_, Data::List(list), Shape::List(shape)) if openx => {
+                self.read(reader, &mut list.item, shape)?
+            }
+            (Kind::Object, Data::Map(map), Shape::Map(shape)) => {
+                self.read_map(reader, map, shape)?
+            }
             (Kind::Object, Data::Struct(_, children), Shape::Struct(fields, shapes)) => {
                 self.read_struct(reader, parents, children, fields, shapes)?;
             }
@@ -235,12 +283,23 @@ impl Values {
             _ => return self.read_scalar(reader, column, kind),
         }
         let end = reader.position();
-        column.close().map_err(|misfit| Failure::Value { start, end, wanted: column.data_type.clone(), misfit })
+        column.close().map_err(|misfit| Failure::Value {
+            start,
+            end,
+            wanted: column.data_type.clone(),
+            misfit,
+        })
     }
 
-    fn read_scalar(&self, reader: &mut Reader<'_>, column: &mut Column, kind: Kind) -> Result<(), Failure> {
+    fn read_scalar(
+        &self,
+        reader: &mut Reader<'_>,
+        column: &mut Column,
+        kind: Kind,
+    ) -> Result<(), Failure> {
         let start = reader.position();
-        let stands_for_itself = self.dialect == Dialect::Openx && matches!(column.data, Data::Text(_));
+        let stands_for_itself =
+            self.dialect == Dialect::Openx && matches!(column.data, Data::Text(_));
         let text: Option<Cow<'_, str>> = match kind {
             Kind::String => Some(reader.string()?),
             Kind::Number => Some(reader.number()?.into()),
@@ -252,7 +311,10 @@ impl Values {
                 stands_for_itself.then_some(text.into())
             }
         };
-        text.map_or(Err(Misfit::NotA), |text| column.append_text(&text, &self.rules)).map_err(|misfit| Failure::Value {
+        text.map_or(Err(Misfit::NotA), |text| {
+            column.append_text(&text, &self.rules)
+        })
+        .map_err(|misfit| Failure::Value {
             start,
             end: reader.position(),
             wanted: column.data_type.clone(),
@@ -273,7 +335,8 @@ impl Values {
         while more {
             let key = reader.key()?;
             let field = fields.find(position, &key);
-            let target = field.and_then(|field| Some((children.get_mut(field)?, shapes.get_mut(field)?)));
+            let target =
+                field.and_then(|field| Some((children.get_mut(field)?, shapes.get_mut(field)?)));
             match target {
                 None => {
                     reader.skip()?;
@@ -295,7 +358,12 @@ impl Values {
     }
 
     /// Of a key that is there twice the last value counts, so the values are read when all keys are known.
-    fn read_map(&mut self, reader: &mut Reader<'_>, map: &mut Map, shape: &mut Shape) -> Result<(), Failure> {
+    fn read_map(
+        &mut self,
+        reader: &mut Reader<'_>,
+        map: &mut Map,
+        shape: &mut Shape,
+    ) -> Result<(), Failure> {
         let cells = map.key.leaves + map.value.leaves;
         let mut entries: Vec<(Cow<'_, str>, usize)> = Vec::new();
         let mut more = reader.enter_object()?;
@@ -307,7 +375,10 @@ impl Values {
             more = reader.next_member()?;
         }
         let end = reader.position();
-        let last: HashMap<&str, usize> = entries.iter().map(|(key, at)| (key.as_ref(), *at)).collect();
+        let last: HashMap<&str, usize> = entries
+            .iter()
+            .map(|(key, at)| (key.as_ref(), *at))
+            .collect();
         let twice = last.len() < entries.len();
         for (key, at) in &entries {
             if twice && last.get(key.as_ref()) != Some(at) {
@@ -316,12 +387,14 @@ impl Values {
                 }
                 continue;
             }
-            map.key.append_text(key, &self.rules).map_err(|misfit| Failure::Value {
-                start: at.saturating_sub(key.len() + 3),
-                end: *at,
-                wanted: map.key.data_type.clone(),
-                misfit,
-            })?;
+            map.key
+                .append_text(key, &self.rules)
+                .map_err(|misfit| Failure::Value {
+                    start: at.saturating_sub(key.len() + 3),
+                    end: *at,
+                    wanted: map.key.data_type.clone(),
+                    misfit,
+                })?;
             reader.rewind(*at);
             self.read(reader, &mut map.value, shape)?;
         }
@@ -331,6 +404,10 @@ impl Values {
 
     fn count(&mut self, cells: usize) -> Result<(), Failure> {
         self.cells += cells;
-        if self.cells > MAX_CELLS { Err(Failure::TooManyValues) } else { Ok(()) }
+        if self.cells > MAX_CELLS {
+            Err(Failure::TooManyValues)
+        } else {
+            Ok(())
+        }
     }
 }

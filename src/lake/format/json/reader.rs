@@ -125,7 +125,11 @@ impl<'a> Reader<'a> {
     }
 
     fn digits(&mut self) -> Result<usize> {
-        let count = self.rest().iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let count = self
+            .rest()
+            .iter()
+            .take_while(|byte| byte.is_ascii_digit())
+            .count();
         if count == 0 {
             return self.error("a digit was expected");
         }
@@ -170,7 +174,11 @@ impl<'a> Reader<'a> {
         let start = self.at;
         let escapes = self.string_body()?;
         let body = self.text(start, self.at - 1);
-        Ok(if escapes { Cow::Owned(unescape(body)) } else { Cow::Borrowed(body) })
+        Ok(if escapes {
+            Cow::Owned(unescape(body))
+        } else {
+            Cow::Borrowed(body)
+        })
     }
 
     fn skip_string(&mut self) -> Result<()> {
@@ -296,7 +304,9 @@ fn unescape(body: &str) -> String {
     let mut rest = body;
     while let Some((plain, escape)) = rest.split_once('\\') {
         out.push_str(plain);
-        let Some(letter) = escape.chars().next() else { break };
+        let Some(letter) = escape.chars().next() else {
+            break;
+        };
         rest = escape.get(letter.len_utf8()..).unwrap_or_default();
         out.push(match letter {
             'b' => '\u{8}',
@@ -324,7 +334,9 @@ fn unescape(body: &str) -> String {
 }
 
 fn hex(text: &str) -> u32 {
-    text.get(..4).and_then(|digits| u32::from_str_radix(digits, 16).ok()).unwrap_or(0)
+    text.get(..4)
+        .and_then(|digits| u32::from_str_radix(digits, 16).ok())
+        .unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -342,10 +354,56 @@ mod tests {
     #[test]
     fn grammar_is_that_of_serde_json() {
         for text in [
-            "null", " true ", "false", "0", "-0", "-0.5e+10", "1E3", "\"\"", "\"a\\n\\u00e9\\\"\"", "[]", "[ ]", "{}", "{ }", "[1,2]",
-            "[[],{}]", "{\"a\":[1,{\"b\":null}]}", "{\"a\":1,\"a\":2}", "", " ", "nul", "tru", "01", "-", "1.", ".5", "1e", "+1", "\"",
-            "\"\\x\"", "\"\\u12g4\"", "[1,]", "[,1]", "[1 2]", "{\"a\"}", "{\"a\":}", "{\"a\":1,}", "{a:1}", "{\"a\":1]", "[1}", "1 2", "{}}",
-            "[", "{", "{\"a\":1", "'a'", "NaN", "/**/1", "\u{feff}1", "\"é\"", "[\"\\u12\"]",
+            "null",
+            " true ",
+            "false",
+            "0",
+            "-0",
+            "-0.5e+10",
+            "1E3",
+            "\"\"",
+            "\"a\\n\\u00e9\\\"\"",
+            "[]",
+            "[ ]",
+            "{}",
+            "{ }",
+            "[1,2]",
+            "[[],{}]",
+            "{\"a\":[1,{\"b\":null}]}",
+            "{\"a\":1,\"a\":2}",
+            "",
+            " ",
+            "nul",
+            "tru",
+            "01",
+            "-",
+            "1.",
+            ".5",
+            "1e",
+            "+1",
+            "\"",
+            "\"\\x\"",
+            "\"\\u12g4\"",
+            "[1,]",
+            "[,1]",
+            "[1 2]",
+            "{\"a\"}",
+            "{\"a\":}",
+            "{\"a\":1,}",
+            "{a:1}",
+            "{\"a\":1]",
+            "[1}",
+            "1 2",
+            "{}}",
+            "[",
+            "{",
+            "{\"a\":1",
+            "'a'",
+            "NaN",
+            "/**/1",
+            "\u{feff}1",
+            "\"é\"",
+            "[\"\\u12\"]",
         ] {
             let theirs = serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok();
             assert_eq!(skipped(text).is_ok(), theirs, "{text:?}");
@@ -357,7 +415,9 @@ mod tests {
         let seed = r#"{"a":[1,-2.5e3,"x\u00e9\\",true,null],"b":{"c":{},"d":[]}}"#;
         let mut state = 7_u64;
         let mut random = move |bound: usize| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
             usize::try_from(state >> 33).unwrap() % bound
         };
         for _ in 0..20_000 {
@@ -373,12 +433,16 @@ mod tests {
                     }
                 }
             }
-            let Ok(text) = String::from_utf8(bytes) else { continue };
+            let Ok(text) = String::from_utf8(bytes) else {
+                continue;
+            };
             let theirs: std::result::Result<serde_json::Value, _> = serde_json::from_str(&text);
             // Numbers too large for a float and lone surrogates are the known differences.
             match theirs {
                 Ok(_) => assert!(skipped(&text).is_ok(), "{text}"),
-                Err(e) if e.to_string().contains("out of range") || e.to_string().contains("surrogate") => {}
+                Err(e)
+                    if e.to_string().contains("out of range")
+                        || e.to_string().contains("surrogate") => {}
                 Err(e) => assert!(skipped(&text).is_err(), "{text}: {e}"),
             }
         }
@@ -402,7 +466,10 @@ mod tests {
     fn nesting_is_bounded() {
         let deep = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
         assert!(skipped(&deep(MAX_DEPTH)).is_ok());
-        assert_eq!(skipped(&deep(MAX_DEPTH + 2)).unwrap_err().what, "it nests too deep");
+        assert_eq!(
+            skipped(&deep(MAX_DEPTH + 2)).unwrap_err().what,
+            "it nests too deep"
+        );
         assert!(skipped(&"[".repeat(1_000_000)).is_err());
     }
 

@@ -1,0 +1,5 @@
+//! The doors. An endpoint translates its protocol to `Gateway` calls and record batches back to its protocol; it holds no SQL, no
+//! grants, no limits and no caching.
+
+pub mod postgres;
+pub mod tls;

@@ -1,0 +1,247 @@
+//! The Postgres door: protocol 3 for psql, drivers and BI tools.
+//!
+//! ```text
+//!  accept ─ startup ─ auth ─▶ connection ─┬─ simple ───┬─▶ Session (gateway)
+//!           TLS, limits               ▲   └─ extended ─┤     │
+//!                                     │     params     │     ▼ batches
+//!                                   link ◀── rows, copy ◀── encode
+//! ```
+//!
+//! The connection's loop, the parser of messages ([`frontend`]) and the encoders ([`encode`]) are our own, because a result has to stream at
+//! the client's pace while the client is watched; SCRAM is pgwire's. No SQL, no grants and no limits of queries here.
+
+mod auth;
+mod backend;
+mod connection;
+mod copy;
+mod encode;
+mod extended;
+mod frontend;
+mod link;
+mod params;
+mod rows;
+mod startup;
+mod throttle;
+mod types;
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use futures::FutureExt;
+use parking_lot::Mutex;
+use socket2::{SockRef, TcpKeepalive};
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{error, info, warn};
+
+use self::backend::Severity;
+use self::throttle::Throttle;
+use crate::endpoints::tls::Tls;
+use crate::error::{Code, Error};
+use crate::gateway::Gateway;
+
+/// How the door is run.
+#[derive(Debug, Clone)]
+pub struct PostgresOptions {
+    /// Refuse connections without TLS. CancelRequests are taken without it: libpq before 17 sends no others.
+    pub tls_required: bool,
+    /// From accept to the end of authentication.
+    pub startup_timeout: Duration,
+    /// How long busy connections may go on after the shutdown began.
+    pub grace: Duration,
+    /// Longest message that an authenticated client may send.
+    pub max_message_bytes: usize,
+    /// Prepared statements a connection.
+    pub max_statements: usize,
+    /// Portals a connection.
+    pub max_portals: usize,
+    /// Connections that are still opening, all together.
+    pub max_opening: usize,
+    /// Connections that are still opening, from one address.
+    pub max_opening_per_address: usize,
+}
+
+impl Default for PostgresOptions {
+    fn default() -> Self {
+        Self {
+            tls_required: true,
+            startup_timeout: Duration::from_secs(10),
+            grace: Duration::from_secs(30),
+            max_message_bytes: 64 * 1024 * 1024,
+            max_statements: 10_000,
+            max_portals: 1_000,
+            max_opening: 512,
+            max_opening_per_address: 256,
+        }
+    }
+}
+
+/// What the connections of one listener share.
+struct Door {
+    gateway: Arc<Gateway>,
+    tls: Option<Arc<Tls>>,
+    options: PostgresOptions,
+    throttle: Throttle,
+    opening: Mutex<Opening>,
+    /// Ends idle connections.
+    stop: CancellationToken,
+    /// Ends all.
+    kill: CancellationToken,
+}
+
+/// The connections that are still opening, by address.
+#[derive(Default)]
+struct Opening {
+    total: usize,
+    by_address: HashMap<IpAddr, usize>,
+}
+
+/// Counts an opening connection until it is dropped.
+struct OpeningSlot {
+    door: Arc<Door>,
+    address: IpAddr,
+}
+
+impl OpeningSlot {
+    fn take(door: &Arc<Door>, address: IpAddr) -> Option<Self> {
+        let mut opening = door.opening.lock();
+        let here = opening.by_address.get(&address).copied().unwrap_or(0);
+        if opening.total >= door.options.max_opening || here >= door.options.max_opening_per_address
+        {
+            return None;
+        }
+        opening.total += 1;
+        opening.by_address.insert(address, here + 1);
+        Some(Self {
+            door: Arc::clone(door),
+            address,
+        })
+    }
+}
+
+impl Drop for OpeningSlot {
+    fn drop(&mut self) {
+        let mut opening = self.door.opening.lock();
+        opening.total = opening.total.saturating_sub(1);
+        match opening.by_address.get_mut(&self.address) {
+            Some(count) if *count > 1 => *count -= 1,
+            _ => {
+                opening.by_address.remove(&self.address);
+            }
+        }
+    }
+}
+
+fn shutting_down() -> Error {
+    Error::new(
+        Code::ShuttingDown,
+        "terminating connection due to administrator command",
+    )
+}
+
+/// Serves connections until `shutdown`. Then no more are accepted, idle ones are told and closed, busy ones may finish their statement
+/// within the grace period, and the rest is cut off. Returns when no connection is left.
+///
+/// Without `tls` and with `tls_required` every connection is refused.
+pub async fn serve(
+    listener: TcpListener,
+    gateway: Arc<Gateway>,
+    tls: Option<Arc<Tls>>,
+    options: PostgresOptions,
+    shutdown: CancellationToken,
+) {
+    if tls.is_none() && options.tls_required {
+        error!("TLS is required and there is no certificate: every connection will be refused");
+    }
+    let kill = CancellationToken::new();
+    let door = Arc::new(Door {
+        gateway,
+        tls,
+        options,
+        throttle: Throttle::default(),
+        opening: Mutex::default(),
+        stop: shutdown.clone(),
+        kill: kill.clone(),
+    });
+    let connections = TaskTracker::new();
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = shutdown.cancelled() => break,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((tcp, peer)) => accept(&door, tcp, peer, &connections),
+            Err(error) => {
+                // Out of file descriptors, most likely: others close in the meantime.
+                warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+    drop(listener);
+    connections.close();
+    if tokio::time::timeout(door.options.grace, connections.wait())
+        .await
+        .is_err()
+    {
+        info!(
+            connections = connections.len(),
+            "the grace period is over: connections are cut off"
+        );
+        kill.cancel();
+        let _ = tokio::time::timeout(Duration::from_secs(5), connections.wait()).await;
+    }
+}
+
+fn accept(door: &Arc<Door>, tcp: TcpStream, peer: SocketAddr, connections: &TaskTracker) {
+    // Small answers go out at once; a peer that vanished without a word is noticed after a minute and a half.
+    let _ = tcp.set_nodelay(true);
+    let keepalive = TcpKeepalive::new()
+        .with_time(Duration::from_secs(60))
+        .with_interval(Duration::from_secs(10));
+    let _ = SockRef::from(&tcp).set_tcp_keepalive(&keepalive);
+    let Some(slot) = OpeningSlot::take(door, peer.ip()) else {
+        connections.spawn(turn_away(tcp));
+        return;
+    };
+    let door = Arc::clone(door);
+    connections.spawn(async move {
+        // A defect must not leave a client without an end of its connection, nor the log without a line.
+        let served = std::panic::AssertUnwindSafe(connection(door, slot, tcp, peer))
+            .catch_unwind()
+            .await;
+        if served.is_err() {
+            error!(%peer, "a connection ended by a panic");
+        }
+    });
+}
+
+async fn connection(door: Arc<Door>, slot: OpeningSlot, tcp: TcpStream, peer: SocketAddr) {
+    let opened = startup::open(&door, tcp, peer).await;
+    drop(slot);
+    if let Some(opened) = opened {
+        connection::serve(&door, opened).await;
+    }
+}
+
+/// An error before anything else, which libpq shows as it is.
+async fn turn_away(mut tcp: TcpStream) {
+    let error = Error::new(
+        Code::TooManyConnections,
+        "sorry, too many connections are being opened",
+    )
+    .with_hint("connect again in a moment");
+    let mut out = BytesMut::new();
+    backend::error(&mut out, Severity::Fatal, &error);
+    let _ = tokio::time::timeout(Duration::from_secs(1), async {
+        tcp.write_all(&out).await?;
+        tcp.shutdown().await
+    })
+    .await;
+}
