@@ -49,7 +49,7 @@ use crate::gateway::Gateway;
 #[derive(Debug, Clone)]
 pub struct PostgresOptions {
     /// Refuse connections without TLS. CancelRequests are taken without it: libpq before 17 sends no others.
-    pub tls_required: bool,
+    pub require_tls: bool,
     /// From accept to the end of authentication.
     pub startup_timeout: Duration,
     /// How long busy connections may go on after the shutdown began.
@@ -69,7 +69,7 @@ pub struct PostgresOptions {
 impl Default for PostgresOptions {
     fn default() -> Self {
         Self {
-            tls_required: true,
+            require_tls: true,
             startup_timeout: Duration::from_secs(10),
             grace: Duration::from_secs(30),
             max_message_bytes: 64 * 1024 * 1024,
@@ -147,7 +147,7 @@ fn shutting_down() -> Error {
 /// Serves connections until `shutdown`. Then no more are accepted, idle ones are told and closed, busy ones may finish their statement
 /// within the grace period, and the rest is cut off. Returns when no connection is left.
 ///
-/// Without `tls` and with `tls_required` every connection is refused.
+/// Without `tls` and with `require_tls` every connection is refused.
 pub async fn serve(
     listener: TcpListener,
     gateway: Arc<Gateway>,
@@ -155,7 +155,7 @@ pub async fn serve(
     options: PostgresOptions,
     shutdown: CancellationToken,
 ) {
-    if tls.is_none() && options.tls_required {
+    if tls.is_none() && options.require_tls {
         error!("TLS is required and there is no certificate: every connection will be refused");
     }
     let kill = CancellationToken::new();
