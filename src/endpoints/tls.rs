@@ -13,7 +13,7 @@ use std::time::{Duration, Instant, SystemTime};
 use parking_lot::RwLock;
 use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
-use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
@@ -45,8 +45,12 @@ impl Identity {
     }
 
     /// A configuration that shows exactly this certificate. `alpn`: protocols by preference, empty for none.
-    pub fn server_config(self: &Arc<Self>, alpn: &[&[u8]]) -> Result<Arc<ServerConfig>> {
-        server_config(Arc::new(Fixed(self.certified.clone())), alpn)
+    /// It is for one connection, and so offers no resumption.
+    pub fn server_config(&self, alpn: &[&[u8]]) -> Result<Arc<ServerConfig>> {
+        let mut config = server_config(Arc::new(Fixed(self.certified.clone())), alpn)?;
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        config.send_tls13_tickets = 0;
+        Ok(Arc::new(config))
     }
 
     fn read(certificate: &Path, key: &Path) -> Result<Self> {
@@ -98,17 +102,14 @@ fn provider() -> CryptoProvider {
     rustls::crypto::ring::default_provider()
 }
 
-fn server_config(
-    resolver: Arc<dyn ResolvesServerCert>,
-    alpn: &[&[u8]],
-) -> Result<Arc<ServerConfig>> {
+fn server_config(resolver: Arc<dyn ResolvesServerCert>, alpn: &[&[u8]]) -> Result<ServerConfig> {
     let mut config = ServerConfig::builder_with_provider(Arc::new(provider()))
         .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
         .map_err(|e| Error::internal(format!("TLS cannot be set up: {e}")))?
         .with_no_client_auth()
         .with_cert_resolver(resolver);
     config.alpn_protocols = alpn.iter().map(|protocol| protocol.to_vec()).collect();
-    Ok(Arc::new(config))
+    Ok(config)
 }
 
 #[derive(Debug)]
@@ -178,7 +179,7 @@ impl Tls {
         Self::open(certificate.into(), key.into(), None)
     }
 
-    /// A certificate under `<state_dir>/tls` for `hosts` (names and IP addresses), made at the first start, and again when it nears its
+    /// A certificate under `<state_dir>/tls` for this machine's own names and `hosts` (names and IP addresses), made at the first start, and again when it nears its
     /// end or `hosts` change. It is signed by a CA that stays the same, [`Tls::ca_file`], for clients to trust.
     pub fn generated(state_dir: &Path, hosts: &[String]) -> Result<Arc<Self>> {
         let dir = state_dir.join("tls");
@@ -255,7 +256,10 @@ impl Tls {
 
     /// A configuration for doors that keep one: each handshake shows the certificate of that moment.
     pub fn server_config(self: &Arc<Self>, alpn: &[&[u8]]) -> Result<Arc<ServerConfig>> {
-        server_config(Arc::new(Latest(self.clone())), alpn)
+        Ok(Arc::new(server_config(
+            Arc::new(Latest(self.clone())),
+            alpn,
+        )?))
     }
 }
 

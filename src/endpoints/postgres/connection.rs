@@ -113,6 +113,7 @@ impl Connection {
         let message = match Message::parse(tag, body) {
             Ok(message) => message,
             Err(error) if matches!(tag, b'Q' | b'F' | b'S') => {
+                self.skipping = false;
                 self.statement_failed(&error);
                 self.ready();
                 return Ok(());

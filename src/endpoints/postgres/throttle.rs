@@ -31,6 +31,11 @@ struct Failures {
     next: Instant,
 }
 
+/// Longer names are not kept: whoever is not yet known must not fill the memory.
+fn key(user: &str, address: IpAddr) -> (String, IpAddr) {
+    (user.chars().take(64).collect(), address)
+}
+
 fn delay(count: u32) -> Duration {
     FIRST_DELAY
         .saturating_mul(1 << count.saturating_sub(1).min(16))
@@ -41,7 +46,7 @@ impl Throttle {
     /// How long a try has to wait; `Err`: too long, the seconds until one may be made.
     pub fn wait(&self, user: &str, address: IpAddr, now: Instant) -> Result<Duration, u64> {
         let mut failures = self.failures.lock();
-        let key = (user.to_owned(), address);
+        let key = key(user, address);
         let Some(entry) = failures.get_mut(&key) else {
             return Ok(Duration::ZERO);
         };
@@ -70,20 +75,18 @@ impl Throttle {
                 failures.remove(&key);
             }
         }
-        let entry = failures
-            .entry((user.to_owned(), address))
-            .or_insert(Failures {
-                count: 0,
-                last: now,
-                next: now,
-            });
+        let entry = failures.entry(key(user, address)).or_insert(Failures {
+            count: 0,
+            last: now,
+            next: now,
+        });
         entry.count = entry.count.saturating_add(1);
         entry.last = now;
         entry.next = entry.next.max(now + delay(entry.count));
     }
 
     pub fn succeeded(&self, user: &str, address: IpAddr) {
-        self.failures.lock().remove(&(user.to_owned(), address));
+        self.failures.lock().remove(&key(user, address));
     }
 }
 

@@ -16,6 +16,8 @@ use rcgen::{
 
 use crate::error::{Code, Error, Result};
 
+/// How clients on the same machine call it.
+const ALWAYS: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 const DAY: Duration = Duration::from_secs(86_400);
 const CA_DAYS: u32 = 3650;
 /// What browsers and Apple's clients accept at most.
@@ -25,11 +27,13 @@ const RENEW_DAYS: u32 = 30;
 
 /// Makes what is missing, near its end or for other hosts. Two processes may do so at once: files are replaced as a whole.
 pub(super) fn ensure(dir: &Path, hosts: &[String]) -> Result<()> {
-    let hosts = if hosts.is_empty() {
-        vec!["localhost".to_owned()]
-    } else {
-        hosts.to_vec()
-    };
+    let mut names: Vec<String> = ALWAYS.iter().map(|name| (*name).to_owned()).collect();
+    for host in hosts {
+        if !names.contains(host) {
+            names.push(host.clone());
+        }
+    }
+    let hosts = names;
     let purpose = hosts.join(",");
     let ca_is_good =
         is_good(&dir.join("ca.pem"), "ca", SERVER_DAYS + RENEW_DAYS) && dir.join("ca.key").exists();
@@ -67,7 +71,7 @@ pub(super) fn ensure(dir: &Path, hosts: &[String]) -> Result<()> {
             "the TLS host names {purpose} make no certificate: {e}; give DNS names and IP addresses"
         ))
     })?;
-    params.distinguished_name = named(&hosts[0]);
+    params.distinguished_name = named("Lakegate");
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     params.use_authority_key_identifier_extension = true;

@@ -2,7 +2,8 @@
 
 use bytes::{BufMut, BytesMut};
 
-use super::column::{Column, Data, IntWidth, List};
+use super::arrays::{IntWidth, List};
+use super::column::{Column, Data};
 use super::number::{Digits, put_numeric_binary};
 use super::text::{days, with_decimal};
 use super::time::{self, pg_date, pg_time, pg_timestamp};

@@ -3,6 +3,7 @@
 //! A batch's columns are downcast once ([`column`]); then each row is appended to the connection's buffer as a `DataRow` (or a line of
 //! `COPY`), in text or binary format by column. Nothing is allocated per cell.
 
+mod arrays;
 mod binary;
 mod column;
 mod json;

@@ -2,7 +2,8 @@
 
 use bytes::{BufMut, BytesMut};
 
-use super::column::{Column, Data, DateUnit, Decimals, IntWidth, Ints, List};
+use super::arrays::{DateUnit, Decimals, IntWidth, Ints, List};
+use super::column::{Column, Data};
 use super::number::{Digits, put_decimal, put_f32, put_f64, put_int, put_uint};
 use super::time::{self, put_date, put_time, put_timestamp};
 use super::{Style, json};
