@@ -2,6 +2,7 @@
 //!
 //! `ARCHITECTURE.md` has the map; the rooms below are its floors, lowest first.
 
+pub mod cli;
 pub mod config;
 pub mod endpoints;
 pub mod engine;

@@ -11,7 +11,8 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use chrono::{DateTime, Utc};
 use datafusion::common::ScalarValue;
 use datafusion::execution::SessionState;
-use futures::{StreamExt, TryStreamExt};
+use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt, TryStreamExt};
 use lakegate_catalog::access::{Access, PRIMARY_WORKGROUP, WorkgroupState};
 use lakegate_sql::ast::{self as sql, Statement};
 use lakegate_sql::{Parsed, redact};
@@ -313,7 +314,7 @@ impl Session {
         prepared: &Prepared,
         parameters: Vec<ScalarValue>,
     ) -> Result<Execution> {
-        let result = self.dispatch(prepared, parameters).await;
+        let result = self.dispatch(prepared.clone(), parameters).await;
         match result {
             Err(error) => {
                 self.fail_transaction();
@@ -346,7 +347,16 @@ impl Session {
         Ok(())
     }
 
-    async fn dispatch(
+    /// A boxed future: EXECUTE comes back here.
+    fn dispatch(
+        &self,
+        prepared: Prepared,
+        parameters: Vec<ScalarValue>,
+    ) -> BoxFuture<'_, Result<Execution>> {
+        async move { self.dispatch_one(&prepared, parameters).await }.boxed()
+    }
+
+    async fn dispatch_one(
         &self,
         prepared: &Prepared,
         parameters: Vec<ScalarValue>,
@@ -621,7 +631,7 @@ impl Session {
             .zip(&prepared.parameters)
             .map(|(value, data_type)| value.cast_to(data_type).map_err(from_engine))
             .collect::<Result<Vec<_>>>()?;
-        Box::pin(self.dispatch(&prepared, values)).await
+        self.dispatch(prepared, values).await
     }
 
     fn cursor(&self, name: &str) -> Result<Arc<Cursor>> {
@@ -812,7 +822,7 @@ impl Session {
         declare_types(&mut statement, &types);
         let context = self.query_context(&prepared.parsed.text)?;
         let expected = prepared.columns.as_ref();
-        let mut rows = Box::pin(context.run(statement, parameters, expected)).await?;
+        let mut rows = context.run(statement, parameters, expected).boxed().await?;
         rows.tag = tag;
         Ok(Execution::Rows(rows))
     }
@@ -839,13 +849,14 @@ impl Session {
         let mut context = self.query_context(&prepared.parsed.text)?;
         context.reuse = ResultReuse::Off;
         let statement = ast::Statement::Query(query.clone());
-        let result = Box::pin(explain(
+        let result = explain(
             &context,
             statement,
             parameters,
             explained.analyze,
             explained.verbose,
-        ))
+        )
+        .boxed()
         .await;
         match result {
             Ok(batch) => {
@@ -868,7 +879,7 @@ impl Session {
             roots: Arc::clone(&self.gateway.roots),
             database: self.database(),
         };
-        match Box::pin(statement::execute(&context, statement)).await {
+        match statement::execute(&context, statement).boxed().await {
             Ok(Output::Command) => {
                 query.finish(0, Ok(()));
                 Ok(command(statement.tag()))

@@ -144,13 +144,18 @@ pub async fn folders(folder: &Location, depth: usize) -> Result<Vec<Path>> {
     let mut level = vec![folder.path.clone()];
     for _ in 0..depth {
         let store = folder.root.store();
-        let lists = level.iter().map(|path| {
-            let store: Arc<dyn ObjectStore> = Arc::clone(&store);
-            async move {
-                let prefix = (!path.as_ref().is_empty()).then_some(path);
-                store.list_with_delimiter(prefix).await
-            }
-        });
+        // Collected before they are awaited: a closure over references that lives across an await keeps
+        // the future from being `Send`.
+        let lists: Vec<_> = level
+            .into_iter()
+            .map(|path| {
+                let store = Arc::clone(&store);
+                async move {
+                    let prefix = (!path.as_ref().is_empty()).then_some(&path);
+                    store.list_with_delimiter(prefix).await
+                }
+            })
+            .collect();
         let mut found: Vec<Path> = futures::stream::iter(lists)
             .buffered(PARALLEL_LISTS)
             .map_ok(|result| futures::stream::iter(result.common_prefixes.into_iter().map(Ok)))

@@ -1,0 +1,65 @@
+//! The file that tells programs how to connect: written once all doors accept connections.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::password::write_file;
+use crate::engine::CATALOG;
+use crate::error::{Error, Result};
+
+#[derive(Debug, Serialize)]
+pub struct ConnectionFile {
+    pub postgres: Option<HostPort>,
+    pub flight: Option<HostPort>,
+    pub http: Option<HttpDoor>,
+    pub tls: TlsFiles,
+    pub catalog: &'static str,
+    pub users: Vec<UserEntry>,
+    pub pid: u32,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct HostPort {
+    pub host: String,
+    pub port: u16,
+}
+
+#[derive(Debug, Serialize)]
+pub struct HttpDoor {
+    pub url: String,
+}
+
+#[derive(Debug, Serialize)]
+pub struct TlsFiles {
+    /// `None`: the certificate is the user's own.
+    pub ca_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Serialize, serde::Deserialize)]
+pub struct UserEntry {
+    pub name: String,
+    pub password: String,
+    pub roles: Vec<String>,
+}
+
+impl ConnectionFile {
+    pub fn new() -> Self {
+        Self {
+            postgres: None,
+            flight: None,
+            http: None,
+            tls: TlsFiles { ca_file: None },
+            catalog: CATALOG,
+            users: Vec::new(),
+            pid: std::process::id(),
+        }
+    }
+
+    /// Readable by its owner only: it may hold passwords.
+    pub fn write(&self, file: &Path) -> Result<()> {
+        let text = serde_json::to_string_pretty(self)
+            .map_err(|e| Error::internal(format!("the connection file: {e}")))?;
+        write_file(file, &format!("{text}\n"), 0o600)
+    }
+}

@@ -1,0 +1,217 @@
+//! `lakegate demo`: makes the demo lake, registers it through the gateway as its administrator, and serves it.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use chrono::NaiveDate;
+use lakegate_demo::{DEFAULT_UNTIL, DemoOptions, Outcome, demo_users};
+
+use super::connection_file::{ConnectionFile, UserEntry};
+use super::password::{private_dir, random_password, write_secret_file};
+use super::serve::runtime;
+use super::server::{Server, create_administrator, verifier};
+use crate::config::{Config, RootConfig};
+use crate::error::{Error, Result};
+use crate::gateway::{Login, Protocol};
+
+#[derive(Debug, clap::Args)]
+pub struct DemoArgs {
+    /// Where the lake lies; kept and reused on the next start.
+    #[arg(long, default_value = "lakegate-demo")]
+    dir: PathBuf,
+    /// 1 is about a million orders.
+    #[arg(long, default_value_t = 1.0)]
+    scale: f64,
+    /// The last of the 366 days that have orders.
+    #[arg(long, default_value_t = DEFAULT_UNTIL)]
+    until: NaiveDate,
+    /// Add a database `tpch` of this scale factor.
+    #[arg(long)]
+    tpch: Option<f64>,
+    /// Add a database `tpcds` of this scale factor.
+    #[arg(long)]
+    tpcds: Option<f64>,
+    /// 0 is any free port.
+    #[arg(long, default_value_t = 15432)]
+    postgres_port: u16,
+    /// Kept for the Flight SQL door, which is not built yet.
+    #[arg(long, default_value_t = 32010)]
+    flight_port: u16,
+    #[arg(long, default_value_t = 8080)]
+    http_port: u16,
+    /// Write how to connect into this file, once all doors accept connections.
+    #[arg(long)]
+    connection_file: Option<PathBuf>,
+}
+
+/// In the lake's folder, where no query reads.
+const STATE: &str = ".lakegate";
+const CREDENTIALS: &str = "credentials.json";
+/// In the state directory: the lake is registered and its users are made.
+const READY: &str = "demo-ready";
+
+pub fn run(args: DemoArgs) -> Result<()> {
+    let options = DemoOptions {
+        dir: args.dir.clone(),
+        scale: args.scale,
+        until: args.until,
+        tpch: args.tpch,
+        tpcds: args.tpcds,
+    };
+    if generate(&options)? == Outcome::Created {
+        // Whatever was registered before belonged to other files.
+        let state = args.dir.join(STATE);
+        if state.exists() {
+            std::fs::remove_dir_all(&state)
+                .map_err(|e| Error::invalid(format!("cannot clear {}: {e}", state.display())))?;
+        }
+    }
+    let config = configuration(&args)?;
+    runtime()?.block_on(async move {
+        let server = Server::open(config).await?;
+        let users = register(&server, &options).await?;
+        server
+            .serve(|mut connection| {
+                connection.users = users;
+                if let Some(file) = &args.connection_file {
+                    connection.write(file)?;
+                }
+                greet(&connection, &args.dir);
+                Ok(())
+            })
+            .await
+    })
+}
+
+fn generate(options: &DemoOptions) -> Result<Outcome> {
+    let mut last = ("", 0);
+    let outcome = lakegate_demo::generate(options, &mut |progress| {
+        let percent = (progress.done * 100)
+            .checked_div(progress.total)
+            .unwrap_or(100);
+        if (progress.phase, percent) != last {
+            last = (progress.phase, percent);
+            eprint!("\rmaking {:<12} {percent:>3} %", progress.phase);
+            if percent == 100 {
+                eprintln!();
+            }
+        }
+    });
+    outcome.map_err(|e| Error::invalid(e.to_string()))
+}
+
+fn configuration(args: &DemoArgs) -> Result<Config> {
+    let mut config = Config::load(None, BTreeMap::new())?;
+    config.server.state_dir = args.dir.join(STATE);
+    let on = |port| crate::config::Listen(Some(SocketAddr::from(([127, 0, 0, 1], port))));
+    config.postgres.listen = on(args.postgres_port);
+    config.http.listen = on(args.http_port);
+    config.lake.roots.insert(
+        0,
+        RootConfig {
+            url: format!("s3://{}/", lakegate_demo::BUCKET),
+            path: Some(args.dir.clone()),
+            exclude: [CREDENTIALS, "demo.json", "demo.partial", STATE]
+                .map(PathBuf::from)
+                .into(),
+            ..RootConfig::default()
+        },
+    );
+    Ok(config)
+}
+
+/// Makes the users and runs the demo's statements, once; a start that was interrupted does it again.
+async fn register(server: &Server, options: &DemoOptions) -> Result<Vec<UserEntry>> {
+    let credentials = options.dir.join(CREDENTIALS);
+    let ready = options.dir.join(STATE).join(READY);
+    if ready.exists() {
+        let text = std::fs::read_to_string(&credentials).map_err(|e| {
+            Error::invalid(format!(
+                "{}: {e}; reset a password with lakegate reset-password",
+                credentials.display()
+            ))
+        })?;
+        return serde_json::from_str(&text)
+            .map_err(|e| Error::invalid(format!("{}: {e}", credentials.display())));
+    }
+    eprintln!("registering the lake");
+    let users: Vec<UserEntry> = demo_users()
+        .iter()
+        .map(|user| UserEntry {
+            name: user.name.to_owned(),
+            password: random_password(),
+            roles: user.roles.iter().map(ToString::to_string).collect(),
+        })
+        .collect();
+    let control = server.control.as_ref();
+    let admin = users
+        .first()
+        .ok_or_else(|| Error::internal("the demo has no users"))?;
+    for user in &users {
+        // From a start that was interrupted a user may be there with a password that nobody knows.
+        control
+            .create_user(&user.name, verifier(&user.password).await?, true)
+            .await?;
+        control
+            .set_password(&user.name, verifier(&user.password).await?)
+            .await?;
+    }
+    create_administrator(control, &admin.name, &admin.password).await?;
+    let login = Login {
+        user: &admin.name,
+        database: None,
+        application_name: Some("lakegate demo"),
+        client_addr: SocketAddr::from(([127, 0, 0, 1], 0)),
+        protocol: Protocol::Postgres,
+    };
+    let session = server.gateway.connect(login).await?;
+    for sql in lakegate_demo::setup_sql(options) {
+        // The roles are there when an earlier start was interrupted.
+        if let Some(role) = sql.strip_prefix("CREATE ROLE ")
+            && control.snapshot().roles.contains_key(role.trim())
+        {
+            continue;
+        }
+        session.run_to_end(&sql).await?;
+    }
+    for user in users.iter().skip(1) {
+        for role in &user.roles {
+            control.grant_role(role, &user.name).await?;
+        }
+    }
+    session.close().await;
+    let text = serde_json::to_string_pretty(&users).map_err(|e| Error::internal(e.to_string()))?;
+    write_secret_file(&credentials, &format!("{text}\n"))?;
+    private_dir(&options.dir.join(STATE))?;
+    write_secret_file(&ready, "")?;
+    Ok(users)
+}
+
+fn greet(connection: &ConnectionFile, dir: &Path) {
+    let Some(at) = &connection.postgres else {
+        return;
+    };
+    println!(
+        "the demo lake is ready; its users and passwords are in {}",
+        dir.join(CREDENTIALS).display()
+    );
+    for user in &connection.users {
+        println!("  {:<10} {}", user.name, user.roles.join(", "));
+    }
+    if let Some(analyst) = connection.users.iter().find(|user| user.name == "analyst") {
+        let tls = match &connection.tls.ca_file {
+            Some(ca) => format!("sslmode=verify-full sslrootcert={}", ca.display()),
+            None => "sslmode=require".to_owned(),
+        };
+        println!("connect as the analyst:");
+        println!(
+            "  psql \"host={} port={} dbname=curated user={} password={} {tls}\"",
+            at.host, at.port, analyst.name, analyst.password
+        );
+    }
+    if let Some(http) = &connection.http {
+        println!("health: {}/health/ready", http.url);
+    }
+    println!("stop with Ctrl-C");
+}

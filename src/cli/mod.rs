@@ -1,0 +1,75 @@
+//! The command line: `serve`, `demo`, and what an administrator does offline.
+
+mod admin;
+mod connection_file;
+mod demo;
+mod password;
+mod serve;
+mod server;
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+use crate::error::Result;
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "lakegate",
+    version,
+    about = "A self-hosted Athena: governed, metered SQL over a data lake"
+)]
+pub struct Cli {
+    /// What is logged, such as `info` or `lakegate=debug,warn`.
+    #[arg(long, env = "LAKEGATE_LOG", default_value = "info", global = true)]
+    log: String,
+    /// Log lines as JSON.
+    #[arg(long, env = "LAKEGATE_LOG_JSON", global = true)]
+    log_json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve your own lake.
+    Serve(serve::ServeArgs),
+    /// Make a demo lake, or take the one that is there, and serve it.
+    Demo(demo::DemoArgs),
+    /// Give a user a new password while the server is stopped; made up and printed unless given.
+    ResetPassword(admin::ResetPasswordArgs),
+    /// Copy the catalog to a file, while the server is stopped. A running server is asked with `BACKUP`.
+    Backup(admin::BackupArgs),
+}
+
+#[derive(Debug, clap::Args)]
+struct ConfigArgs {
+    /// The configuration file.
+    #[arg(long, env = "LAKEGATE_CONFIG")]
+    config: Option<PathBuf>,
+}
+
+/// Runs the command; the process ends with what it returns.
+pub fn run() -> Result<()> {
+    let cli = Cli::parse();
+    start_log(&cli);
+    match cli.command {
+        Command::Serve(args) => serve::run(args),
+        Command::Demo(args) => demo::run(args),
+        Command::ResetPassword(args) => admin::reset_password(args),
+        Command::Backup(args) => admin::backup(args),
+    }
+}
+
+fn start_log(cli: &Cli) {
+    let filter = tracing_subscriber::EnvFilter::try_new(&cli.log)
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    if cli.log_json {
+        log.json().init()
+    } else {
+        log.init()
+    }
+}

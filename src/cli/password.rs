@@ -1,0 +1,53 @@
+//! Passwords that are made up here, and the files that hold them.
+
+use std::io::Write;
+use std::path::Path;
+
+use rand::Rng;
+
+use crate::error::{Error, Result};
+
+/// Without characters that are mistaken for others, or that a shell or a URL would change.
+const ALPHABET: &[u8] = b"abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789";
+
+/// 24 characters of 55: 138 bits.
+pub fn random_password() -> String {
+    let mut random = rand::rng();
+    (0..24)
+        .filter_map(|_| ALPHABET.get(random.random_range(0..ALPHABET.len())))
+        .map(|b| char::from(*b))
+        .collect()
+}
+
+/// Writes a file that only its owner can read, whole or not at all.
+pub fn write_secret_file(file: &Path, content: &str) -> Result<()> {
+    write_file(file, content, 0o600)
+}
+
+/// Writes a file under another name and renames it, so that no reader sees a part of it.
+pub fn write_file(file: &Path, content: &str, mode: u32) -> Result<()> {
+    let failed =
+        |e: std::io::Error| Error::invalid(format!("cannot write {}: {e}", file.display()));
+    let folder = file
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    let mut temporary = tempfile::Builder::new()
+        .permissions(std::os::unix::fs::PermissionsExt::from_mode(mode))
+        .tempfile_in(folder)
+        .map_err(failed)?;
+    temporary.write_all(content.as_bytes()).map_err(failed)?;
+    temporary.as_file().sync_all().map_err(failed)?;
+    temporary.persist(file).map_err(|e| failed(e.error))?;
+    Ok(())
+}
+
+/// Creates a folder that only its owner can enter.
+pub fn private_dir(dir: &Path) -> Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)
+        .map_err(|e| Error::invalid(format!("cannot create {}: {e}", dir.display())))
+}

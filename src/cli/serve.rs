@@ -1,0 +1,52 @@
+//! `lakegate serve`: the user's own lake.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use super::ConfigArgs;
+use super::server::Server;
+use crate::config::Config;
+use crate::error::{Error, Result};
+
+#[derive(Debug, clap::Args)]
+pub struct ServeArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// Write how to connect into this file, once all doors accept connections.
+    #[arg(long)]
+    connection_file: Option<PathBuf>,
+}
+
+pub fn run(args: ServeArgs) -> Result<()> {
+    let config = Config::load(args.config.config.as_deref(), BTreeMap::new())?;
+    if config.lake.roots.is_empty() {
+        return Err(Error::invalid(
+            "no lake root is configured; [[lake.roots]] names the places that tables may lie in",
+        ));
+    }
+    runtime()?.block_on(async move {
+        let server = Server::open(config).await?;
+        server.first_start().await?;
+        server
+            .serve(|connection| {
+                if let Some(at) = &connection.postgres {
+                    tracing::info!(host = %at.host, port = at.port, "postgres door is open");
+                }
+                if let Some(at) = &connection.http {
+                    tracing::info!(url = %at.url, "http door is open");
+                }
+                args.connection_file
+                    .map_or(Ok(()), |file| connection.write(&file))
+            })
+            .await
+    })
+}
+
+/// The server's own threads: endpoints, metadata, object store IO.
+pub fn runtime() -> Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_name("lakegate-io")
+        .build()
+        .map_err(|e| Error::internal(format!("the server's threads cannot start: {e}")))
+}

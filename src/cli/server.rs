@@ -1,0 +1,284 @@
+//! Opens everything that a configuration names, serves on all doors, and drains when told to stop.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use lakegate_catalog::access::{ADMINISTRATORS, ScramVerifier};
+use lakegate_catalog::store::{Control, Metastore, SqliteStore};
+use tokio::net::TcpListener;
+use tokio::runtime::Handle;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::connection_file::{ConnectionFile, HostPort, HttpDoor};
+use super::password::{private_dir, random_password, write_secret_file};
+use crate::config::Config;
+use crate::endpoints::postgres::PostgresOptions;
+use crate::endpoints::tls::Tls;
+use crate::endpoints::{http, postgres};
+use crate::engine::{Engine, EngineOptions};
+use crate::error::{Code, Error, Result};
+use crate::gateway::{Gateway, GatewayParts};
+use crate::lake::parquet::FooterCache;
+use crate::lake::roots::{Backing, Roots};
+use crate::lake::s3::{self, S3Options};
+use crate::results::ResultCache;
+use crate::telemetry::history::History;
+use crate::workgroup::Admission;
+
+/// Everything that serves, opened and not yet listening.
+#[derive(Debug)]
+pub struct Server {
+    pub gateway: Arc<Gateway>,
+    pub control: Arc<dyn Control>,
+    tls: Arc<Tls>,
+    config: Config,
+}
+
+/// The catalog's file in the state directory.
+pub fn catalog_file(state_dir: &Path) -> PathBuf {
+    state_dir.join("catalog.db")
+}
+
+fn machine_memory() -> u64 {
+    let info = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let total = info.lines().find_map(|line| line.strip_prefix("MemTotal:"));
+    let kib = total
+        .and_then(|rest| rest.split_whitespace().next())
+        .and_then(|number| number.parse::<u64>().ok());
+    kib.map_or(4 << 30, |kib| kib * 1024)
+}
+
+impl Server {
+    pub async fn open(config: Config) -> Result<Self> {
+        let state = &config.server.state_dir;
+        private_dir(state)?;
+        let store = Arc::new(SqliteStore::open(catalog_file(state))?);
+        let control: Arc<dyn Control> = Arc::clone(&store) as _;
+        let metastore: Arc<dyn Metastore> = store;
+        let threads = config
+            .engine
+            .threads
+            .unwrap_or_else(|| std::thread::available_parallelism().map_or(2, Into::into));
+        let memory = config
+            .engine
+            .memory_limit
+            .map_or_else(|| machine_memory() / 5 * 3, |size| size.as_u64());
+        let spill_dir = config
+            .engine
+            .spill_dir
+            .clone()
+            .unwrap_or_else(|| state.join("spill"));
+        clear_spill(&spill_dir)?;
+        let engine = Engine::open(&EngineOptions {
+            memory_limit: usize::try_from(memory).unwrap_or(usize::MAX),
+            spill_dir,
+            spill_limit: config.engine.spill_limit.as_u64(),
+            threads,
+            batch_size: config.engine.batch_size,
+        })?;
+        let gateway = Gateway::new(GatewayParts {
+            engine,
+            roots: Arc::new(open_roots(&config).await?),
+            footers: FooterCache::new(config.engine.footer_cache.as_u64()),
+            metastore,
+            control: Arc::clone(&control),
+            results: ResultCache::new(
+                config.results.cache_size.as_u64(),
+                usize::try_from(config.results.max_entry_size.as_u64()).unwrap_or(usize::MAX),
+            ),
+            admission: Admission::new(
+                config.queries.max_concurrent.unwrap_or(threads * 4),
+                config.queries.max_queued,
+            ),
+            history: History::open(&state.join("history.db"), config.history.retention)?,
+            max_connections: config.server.max_connections,
+            max_statistics_files: config.engine.max_statistics_files,
+        });
+        let tls = match (&config.tls.cert_file, &config.tls.key_file) {
+            (Some(certificate), Some(key)) => Tls::from_files(certificate, key)?,
+            _ => Tls::generated(state, &config.tls.host_names)?,
+        };
+        Ok(Self {
+            gateway,
+            control,
+            tls,
+            config,
+        })
+    }
+
+    /// At the first start of a lake, makes its administrator and leaves the password in a file of the state directory.
+    pub async fn first_start(&self) -> Result<()> {
+        if !self.control.snapshot().users.is_empty() {
+            return Ok(());
+        }
+        let password = random_password();
+        let file = self.config.server.state_dir.join("initial-admin-password");
+        write_secret_file(&file, &format!("{password}\n"))?;
+        create_administrator(self.control.as_ref(), "admin", &password).await?;
+        tracing::info!(file = %file.display(), "first start: user 'admin' was created; its password is in the file, change it with ALTER USER");
+        Ok(())
+    }
+
+    /// Serves until SIGTERM or SIGINT, then lets running queries end within the grace period.
+    ///
+    /// `ready` is told how to connect, once all doors accept connections.
+    pub async fn serve(self, ready: impl FnOnce(ConnectionFile) -> Result<()>) -> Result<()> {
+        let mut connection = ConnectionFile::new();
+        let stop = CancellationToken::new();
+        let mut doors: JoinSet<Result<()>> = JoinSet::new();
+        connection.tls.ca_file = self
+            .tls
+            .ca_file()
+            .map(|file| file.canonicalize().unwrap_or(file));
+        if let Some(address) = self.config.postgres.listen.0 {
+            let listener = listen("postgres", address).await?;
+            connection.postgres = Some(host_port(&listener)?);
+            let options = PostgresOptions {
+                require_tls: self.config.postgres.require_tls,
+                ..PostgresOptions::default()
+            };
+            let (gateway, tls, stop) = (
+                Arc::clone(&self.gateway),
+                Arc::clone(&self.tls),
+                stop.clone(),
+            );
+            doors.spawn(async move {
+                postgres::serve(listener, gateway, Some(tls), options, stop).await;
+                Ok(())
+            });
+        }
+        if let Some(address) = self.config.http.listen.0 {
+            let listener = listen("http", address).await?;
+            let at = host_port(&listener)?;
+            connection.http = Some(HttpDoor {
+                url: format!("http://{}:{}", at.host, at.port),
+            });
+            let (gateway, stop) = (Arc::clone(&self.gateway), stop.clone());
+            doors.spawn(async move {
+                http::serve(listener, gateway, stop)
+                    .await
+                    .map_err(|e| Error::internal(format!("the http door: {e}")))
+            });
+        }
+        let mut terminate = signal(SignalKind::terminate()).map_err(signal_failed)?;
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(signal_failed)?;
+        ready(connection)?;
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+            Some(ended) = doors.join_next() => {
+                ended.map_err(|e| Error::internal(format!("a door failed: {e}")))??;
+            }
+        }
+        tracing::info!(running = self.gateway.running().len(), "shutting down");
+        self.gateway.begin_shutdown();
+        // Told to stop a second time, it does not wait.
+        let drained = tokio::select! {
+            drained = tokio::time::timeout(self.config.server.grace_period, self.gateway.running().drained()) => drained.is_ok(),
+            _ = terminate.recv() => false,
+            _ = interrupt.recv() => false,
+        };
+        if !drained {
+            self.gateway.running().cancel_all(&Error::new(
+                Code::ShuttingDown,
+                "terminating connection due to administrator command",
+            ));
+        }
+        stop.cancel();
+        let all = async { while doors.join_next().await.is_some() {} };
+        if tokio::time::timeout(std::time::Duration::from_secs(5), all)
+            .await
+            .is_err()
+        {
+            tracing::warn!("some connections did not close in time");
+        }
+        self.gateway.history().flush();
+        Ok(())
+    }
+}
+
+fn signal_failed(error: std::io::Error) -> Error {
+    Error::internal(format!("signals cannot be received: {error}"))
+}
+
+async fn listen(door: &str, address: std::net::SocketAddr) -> Result<TcpListener> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|e| Error::invalid(format!("the {door} door cannot listen on {address}: {e}")))
+}
+
+fn host_port(listener: &TcpListener) -> Result<HostPort> {
+    let address = listener
+        .local_addr()
+        .map_err(|e| Error::internal(e.to_string()))?;
+    Ok(HostPort {
+        host: address.ip().to_string(),
+        port: address.port(),
+    })
+}
+
+/// What a server that was killed had spilled is of no use to anybody.
+fn clear_spill(dir: &Path) -> Result<()> {
+    private_dir(dir)?;
+    let entries = std::fs::read_dir(dir)
+        .map_err(|e| Error::invalid(format!("spill directory {}: {e}", dir.display())))?;
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        // Only what the engine makes there: its folders are called datafusion-….
+        if name.to_string_lossy().starts_with("datafusion-")
+            && let Err(error) = std::fs::remove_dir_all(entry.path())
+        {
+            tracing::warn!(%error, path = %entry.path().display(), "an old spill folder stays");
+        }
+    }
+    Ok(())
+}
+
+async fn open_roots(config: &Config) -> Result<Roots> {
+    let mut opened = Vec::with_capacity(config.lake.roots.len());
+    for root in &config.lake.roots {
+        let directory = |path: PathBuf| {
+            let mut excluded: Vec<PathBuf> =
+                root.exclude.iter().map(|name| path.join(name)).collect();
+            excluded.push(config.server.state_dir.clone());
+            Backing::Directory { path, excluded }
+        };
+        let backing = match (&root.path, root.url.strip_prefix("file://")) {
+            (Some(path), _) => directory(path.clone()),
+            (None, Some(path)) => directory(PathBuf::from(path)),
+            (None, None) => {
+                let options = S3Options {
+                    endpoint: root.endpoint.clone(),
+                    region: root.region.clone(),
+                    path_style: root.path_style,
+                    access_key_id: root.access_key_id.clone(),
+                    secret_access_key: root.secret_access_key.clone(),
+                    session_token: root.session_token.clone(),
+                    profile: root.profile.clone(),
+                };
+                s3::open(&root.url, &options, &Handle::current()).await?
+            }
+        };
+        opened.push((root.url.clone(), backing));
+    }
+    Roots::open(opened)
+}
+
+/// Makes a user who may do everything, unless there is one of this name.
+pub async fn create_administrator(control: &dyn Control, name: &str, password: &str) -> Result<()> {
+    control
+        .create_user(name, verifier(password).await?, true)
+        .await?;
+    control.grant_role(ADMINISTRATORS, name).await?;
+    Ok(())
+}
+
+/// Deriving a verifier takes the time that it is meant to take: not on the server's own threads.
+pub async fn verifier(password: &str) -> Result<ScramVerifier> {
+    let password = password.to_owned();
+    let derived =
+        tokio::task::spawn_blocking(move || ScramVerifier::from_password(&password)).await;
+    Ok(derived.map_err(|e| Error::internal(e.to_string()))??)
+}
