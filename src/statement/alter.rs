@@ -238,3 +238,186 @@ fn check_storage(descriptor: &StorageDescriptor, table: &TableInput) -> Result<(
     TableFormat::detect(descriptor, &table.parameters)?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use super::super::testing::Lake;
+    use crate::error::Code;
+
+    #[tokio::test]
+    async fn columns_are_added_and_replaced_but_keys_stay() {
+        let lake = Lake::with_orders().await;
+        lake.ok(
+            "ALTER TABLE orders ADD COLUMNS (total DECIMAL(10,2) COMMENT 'gross', note STRING)",
+        )
+        .await;
+        assert_eq!(
+            lake.text("admin", "SHOW COLUMNS IN orders").await,
+            "id\nemail\ntotal\nnote\nday"
+        );
+        lake.ok("ALTER TABLE orders REPLACE COLUMNS (id BIGINT, note STRING)")
+            .await;
+        assert_eq!(
+            lake.text("admin", "DESCRIBE orders id").await,
+            "id|bigint|NULL"
+        );
+        assert_eq!(
+            lake.text("admin", "SHOW COLUMNS IN orders").await,
+            "id\nnote\nday"
+        );
+        for sql in [
+            "ALTER TABLE orders ADD COLUMNS (note INT)",
+            "ALTER TABLE orders ADD COLUMNS (day INT)",
+            "ALTER TABLE orders REPLACE COLUMNS (a INT, day DATE)",
+        ] {
+            assert_eq!(
+                lake.fails("admin", sql).await.code(),
+                Code::DuplicateColumn,
+                "{sql}"
+            );
+        }
+        assert_eq!(lake.table("orders").await.version_id, 2);
+    }
+
+    #[tokio::test]
+    async fn properties_are_set_and_unset() {
+        let lake = Lake::with_orders().await;
+        lake.ok(
+            "ALTER TABLE orders SET TBLPROPERTIES ('comment'='ours', 'skip.header.line.count'='1')",
+        )
+        .await;
+        assert_eq!(
+            lake.table("orders").await.description.as_deref(),
+            Some("ours")
+        );
+        assert_eq!(
+            lake.text(
+                "admin",
+                "SHOW TBLPROPERTIES orders('skip.header.line.count')"
+            )
+            .await,
+            "skip.header.line.count|1"
+        );
+        lake.ok("ALTER TABLE orders UNSET TBLPROPERTIES ('skip.header.line.count')")
+            .await;
+        lake.ok("ALTER TABLE orders UNSET TBLPROPERTIES IF EXISTS ('skip.header.line.count')")
+            .await;
+        assert_eq!(
+            lake.text("admin", "SHOW TBLPROPERTIES orders").await,
+            "EXTERNAL|TRUE\nclassification|parquet\ncomment|ours"
+        );
+        for (sql, code) in [
+            (
+                "ALTER TABLE orders UNSET TBLPROPERTIES ('nothing')",
+                Code::UndefinedObject,
+            ),
+            (
+                "ALTER TABLE orders SET TBLPROPERTIES ('EXTERNAL'='FALSE')",
+                Code::InvalidTable,
+            ),
+            (
+                "ALTER TABLE orders SET TBLPROPERTIES ('table_type'='iceberg')",
+                Code::NotSupported,
+            ),
+            (
+                "ALTER TABLE orders UNSET TBLPROPERTIES ('EXTERNAL')",
+                Code::InvalidTable,
+            ),
+        ] {
+            assert_eq!(lake.fails("admin", sql).await.code(), code, "{sql}");
+        }
+    }
+
+    #[tokio::test]
+    async fn format_and_location_change_for_the_table_or_one_partition() {
+        let lake = Lake::new().await;
+        lake.ok("CREATE EXTERNAL TABLE t (a STRING) PARTITIONED BY (p INT) ROW FORMAT DELIMITED FIELDS TERMINATED BY ',' LOCATION 's3://lake/t/';
+                 ALTER TABLE t ADD PARTITION (p = 1) PARTITION (p = 2);
+                 ALTER TABLE t SET SERDEPROPERTIES ('field.delim'=';');
+                 ALTER TABLE t PARTITION (p = 1) SET SERDEPROPERTIES ('field.delim'='|');
+                 ALTER TABLE t PARTITION (p = 01) SET LOCATION 's3://lake/elsewhere/';
+                 ALTER TABLE t SET LOCATION 's3://lake/t2/'")
+            .await;
+        let detail = |text: &str, name: &str| {
+            text.lines()
+                .find(|line| line.contains(name))
+                .unwrap_or_default()
+                .to_owned()
+        };
+        let table = lake.text("admin", "DESCRIBE FORMATTED t").await;
+        assert_eq!(detail(&table, "field.delim"), "NULL|field.delim|;");
+        assert_eq!(detail(&table, "Location"), "Location:|s3://lake/t2/|NULL");
+        let one = lake
+            .text("admin", "DESCRIBE FORMATTED t PARTITION (p = 1)")
+            .await;
+        assert_eq!(detail(&one, "field.delim"), "NULL|field.delim||");
+        assert!(one.contains("Location:|s3://lake/elsewhere/"), "{one}");
+        let two = lake
+            .text("admin", "DESCRIBE FORMATTED t PARTITION (p = 2)")
+            .await;
+        assert_eq!(detail(&two, "field.delim"), "NULL|field.delim|,");
+        assert!(two.contains("Location:|s3://lake/t/p=2/"), "{two}");
+        for sql in [
+            "ALTER TABLE t SET SERDE 'com.example.Unknown'",
+            "ALTER TABLE t PARTITION (p = 1) SET SERDE 'com.example.Unknown'",
+        ] {
+            let error = lake.fails("admin", sql).await;
+            assert!(
+                error.message().contains("com.example.Unknown"),
+                "{sql}: {error}"
+            );
+        }
+        assert_eq!(
+            lake.fails(
+                "admin",
+                "ALTER TABLE t PARTITION (p = 3) SET LOCATION 's3://lake/x/'"
+            )
+            .await
+            .code(),
+            Code::UndefinedObject
+        );
+    }
+
+    #[tokio::test]
+    async fn changing_a_table_needs_alter_and_all_of_its_columns() {
+        let lake = Lake::with_orders().await;
+        let statements = [
+            "ALTER TABLE sales.orders ADD COLUMNS (x INT)",
+            "ALTER TABLE sales.orders REPLACE COLUMNS (x INT)",
+            "ALTER TABLE sales.orders SET TBLPROPERTIES ('a'='b')",
+            "ALTER TABLE sales.orders UNSET TBLPROPERTIES IF EXISTS ('a')",
+            "ALTER TABLE sales.orders SET LOCATION 's3://lake/x/'",
+            "ALTER TABLE sales.orders SET SERDEPROPERTIES ('a'='b')",
+            "ALTER TABLE sales.orders RENAME TO x",
+            "ALTER TABLE sales.orders ADD PARTITION (day = '2024-01-01')",
+            "ALTER TABLE sales.orders DROP IF EXISTS PARTITION (day = '2024-01-01')",
+            "ALTER TABLE sales.orders PARTITION (day = '2024-01-01') RENAME TO PARTITION (day = '2024-01-02')",
+            "MSCK REPAIR TABLE sales.orders",
+        ];
+        for sql in statements {
+            let hidden = lake.fails("ann", sql).await;
+            assert_eq!(hidden.code(), Code::TableNotFound, "{sql}");
+        }
+        lake.ok("GRANT SELECT (id) ON TABLE orders TO ann").await;
+        for sql in statements {
+            let error = lake.fails("ann", sql).await;
+            assert_eq!(error.code(), Code::PermissionDenied, "{sql}");
+            assert!(
+                error.message().contains("ALTER is needed"),
+                "{sql}: {error}"
+            );
+        }
+        // ALTER does not open the columns that SELECT leaves out.
+        lake.ok("GRANT ALTER ON TABLE orders TO ann").await;
+        for sql in statements {
+            let error = lake.fails("ann", sql).await;
+            assert_eq!(error.code(), Code::PermissionDenied, "{sql}");
+            assert!(!error.to_string().contains("email"), "{sql}: {error}");
+        }
+        lake.ok("REVOKE SELECT (id) ON TABLE orders FROM ann").await;
+        lake.ok_as("ann", "ALTER TABLE sales.orders ADD COLUMNS (x INT)")
+            .await;
+        assert_eq!(lake.table("orders").await.version_id, 1);
+    }
+}

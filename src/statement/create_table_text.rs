@@ -172,3 +172,73 @@ fn quoted_text(text: &str) -> String {
     quoted.push('\'');
     quoted
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use super::super::testing::Lake;
+    use crate::error::Code;
+    use lakegate_catalog::store::Metastore;
+
+    #[tokio::test]
+    async fn shown_statement_makes_the_same_table_again() {
+        let lake = Lake::new().await;
+        for sql in [
+            "CREATE EXTERNAL TABLE t (id INT COMMENT 'it''s \"the\" key', `odd name` STRING, n STRUCT<a:INT,b:ARRAY<DECIMAL(3,1)>>)
+             COMMENT 'two\\nlines; and \\\\ one' PARTITIONED BY (d DATE COMMENT 'day', h INT)
+             CLUSTERED BY (id) SORTED BY (id DESC) INTO 4 BUCKETS STORED AS PARQUET LOCATION 's3://lake/it/' TBLPROPERTIES ('a'='1', 'b\\'c'='\\\\N')",
+            "CREATE EXTERNAL TABLE t (a STRING, m MAP<STRING,INT>) ROW FORMAT DELIMITED FIELDS TERMINATED BY '\\001' ESCAPED BY '\\\\'
+             COLLECTION ITEMS TERMINATED BY '\\t' NULL DEFINED AS '\\\\N' LOCATION 's3://lake/t/'",
+            "CREATE EXTERNAL TABLE t (a STRING) ROW FORMAT SERDE 'org.openx.data.jsonserde.JsonSerDe' WITH SERDEPROPERTIES ('mapping.a'='A', 'ignore.malformed.json'='true') LOCATION 's3://lake/j'",
+            "CREATE EXTERNAL TABLE t (a INT, b STRING) ROW FORMAT SERDE 'org.apache.hadoop.hive.serde2.OpenCSVSerde' WITH SERDEPROPERTIES ('separatorChar'='\\t', 'quoteChar'='\\'') LOCATION 's3://lake/c/' TBLPROPERTIES ('skip.header.line.count'='1')",
+        ] {
+            lake.ok(sql).await;
+            let made = lake.table("t").await;
+            let shown = lake.text("admin", "SHOW CREATE TABLE t").await;
+            lake.ok(&format!("DROP TABLE t; {shown}")).await;
+            let again = lake.table("t").await;
+            assert_eq!(made.to_input(), again.to_input(), "{shown}");
+            lake.ok("DROP TABLE t").await;
+        }
+    }
+
+    #[tokio::test]
+    async fn statement_is_laid_out_a_line_a_row() {
+        let lake = Lake::with_orders().await;
+        let shown = lake.text("admin", "SHOW CREATE TABLE orders").await;
+        assert!(shown.starts_with("CREATE EXTERNAL TABLE `sales`.`orders` (\n  `id` int,\n  `email` string COMMENT 'of the customer')\nPARTITIONED BY (\n  `day` date)\nROW FORMAT SERDE\n"), "{shown}");
+        assert!(
+            shown.ends_with(
+                "LOCATION\n  's3://lake/orders/'\nTBLPROPERTIES (\n  'classification'='parquet')"
+            ),
+            "{shown}"
+        );
+    }
+
+    #[tokio::test]
+    async fn view_is_refused() {
+        let lake = Lake::new().await;
+        let view = lakegate_catalog::model::TableInput {
+            name: "v".to_owned(),
+            table_type: Some(lakegate_catalog::model::VIRTUAL_VIEW.to_owned()),
+            storage_descriptor: lakegate_catalog::model::StorageDescriptor {
+                columns: vec![lakegate_catalog::model::Column::new("a", "int")],
+                ..Default::default()
+            },
+            ..Default::default()
+        };
+        lake.store.create_table("sales", view, false).await.unwrap();
+        assert_eq!(lake.text("admin", "SHOW VIEWS").await, "v");
+        for sql in [
+            "SHOW CREATE TABLE v",
+            "ALTER TABLE v SET TBLPROPERTIES ('a'='b')",
+        ] {
+            assert_eq!(
+                lake.fails("admin", sql).await.code(),
+                Code::NotSupported,
+                "{sql}"
+            );
+        }
+        lake.ok("DROP TABLE v").await;
+    }
+}

@@ -61,3 +61,126 @@ pub(super) async fn drop(context: &StatementContext, drop: &DropDatabase) -> Res
         .await?;
     Ok(Output::Command)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use super::super::testing::Lake;
+    use crate::error::Code;
+    use lakegate_catalog::store::Metastore;
+
+    #[tokio::test]
+    async fn database_is_made_changed_and_dropped() {
+        let lake = Lake::new().await;
+        lake.ok("CREATE DATABASE Raw COMMENT 'as it came' LOCATION 's3://lake/raw/' WITH DBPROPERTIES ('owner'='ann');
+                 CREATE DATABASE IF NOT EXISTS raw COMMENT 'another';
+                 ALTER DATABASE raw SET DBPROPERTIES ('tier'='1')")
+            .await;
+        let raw = lake.store.database("raw").await.unwrap().unwrap();
+        assert_eq!(raw.description.as_deref(), Some("as it came"));
+        assert_eq!(raw.location_uri.as_deref(), Some("s3://lake/raw/"));
+        let keys: Vec<&str> = raw.parameters.keys().map(String::as_str).collect();
+        assert_eq!(keys, ["owner", "tier"]);
+        assert_eq!(
+            lake.fails("admin", "CREATE DATABASE raw").await.code(),
+            Code::DuplicateDatabase
+        );
+        lake.ok("DROP DATABASE raw; DROP DATABASE IF EXISTS raw")
+            .await;
+        assert_eq!(
+            lake.fails("admin", "DROP DATABASE raw").await.code(),
+            Code::SchemaNotFound
+        );
+    }
+
+    #[tokio::test]
+    async fn database_with_tables_is_dropped_only_with_cascade() {
+        let lake = Lake::with_orders().await;
+        let error = lake.fails("admin", "DROP DATABASE sales").await;
+        assert_eq!(error.code(), Code::ObjectInUse);
+        lake.ok("DROP DATABASE sales CASCADE").await;
+        assert_eq!(lake.text("admin", "SHOW DATABASES").await, "");
+    }
+
+    #[tokio::test]
+    async fn each_right_on_databases_is_asked_for_by_name() {
+        let lake = Lake::with_orders().await;
+        let error = lake.fails("ann", "CREATE DATABASE mine").await;
+        assert_eq!(error.code(), Code::PermissionDenied);
+        assert!(error.message().contains("CREATE_DATABASE"), "{error}");
+        // The hint is a statement that works.
+        let hint = error
+            .hint()
+            .unwrap()
+            .split_once("run: ")
+            .unwrap()
+            .1
+            .to_owned();
+        lake.ok(&hint).await;
+        lake.ok_as("ann", "CREATE DATABASE mine").await;
+
+        // Not visible: as if it were not there.
+        let hidden = lake.fails("ben", "DROP DATABASE sales").await;
+        assert_eq!(hidden.code(), Code::SchemaNotFound);
+        let missing = lake.fails("ben", "DROP DATABASE salad").await;
+        assert_eq!(
+            hidden.message().replace("sales", "salad"),
+            missing.message()
+        );
+        lake.ok_as("ben", "DROP DATABASE IF EXISTS sales").await;
+
+        lake.ok("GRANT DESCRIBE ON DATABASE sales TO ben").await;
+        for (sql, privilege) in [
+            ("DROP DATABASE sales CASCADE", "DROP"),
+            ("ALTER DATABASE sales SET DBPROPERTIES ('a'='b')", "ALTER"),
+        ] {
+            let error = lake.fails("ben", sql).await;
+            assert_eq!(error.code(), Code::PermissionDenied);
+            assert!(error.message().contains(privilege), "{error}");
+        }
+        assert_eq!(lake.text("admin", "SHOW TABLES IN sales").await, "orders");
+    }
+
+    #[tokio::test]
+    async fn creator_owns_the_database_and_nobody_else_sees_it() {
+        let lake = Lake::new().await;
+        lake.ok("GRANT CREATE_DATABASE ON CATALOG TO ann").await;
+        lake.ok_as(
+            "ann",
+            "CREATE DATABASE mine; CREATE DATABASE IF NOT EXISTS sales",
+        )
+        .await;
+        // What IF NOT EXISTS found is not the creator's.
+        assert_eq!(lake.text("ann", "SHOW DATABASES").await, "mine");
+        assert_eq!(lake.text("ben", "SHOW DATABASES").await, "");
+        lake.ok_as("ann", "GRANT DESCRIBE ON DATABASE mine TO ben")
+            .await;
+        assert_eq!(lake.text("ben", "SHOW DATABASES").await, "mine");
+        lake.ok_as("ann", "DROP DATABASE mine").await;
+    }
+
+    #[tokio::test]
+    async fn names_of_other_catalogs_and_built_in_schemas_are_refused() {
+        let lake = Lake::with_orders().await;
+        assert_eq!(
+            lake.text("admin", "SHOW TABLES IN awsdatacatalog.sales")
+                .await,
+            "orders"
+        );
+        assert_eq!(
+            lake.fails("admin", "SHOW TABLES IN hive.sales")
+                .await
+                .code(),
+            Code::CatalogNotFound
+        );
+        for sql in [
+            "CREATE DATABASE system",
+            "DROP DATABASE pg_catalog",
+            "DESCRIBE system.queries",
+            "DROP TABLE information_schema.tables",
+        ] {
+            let error = lake.fails("admin", sql).await;
+            assert!(error.message().contains("built-in"), "{sql}: {error}");
+        }
+    }
+}

@@ -196,3 +196,66 @@ fn storage_details(descriptor: &StorageDescriptor, all: bool, rows: &mut Vec<Row
     rows.push([Some("Storage Desc Params:".to_owned()), None, None]);
     properties::of_serde(descriptor, all).for_each(|(key, value)| property(key, value, rows));
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use super::super::testing::Lake;
+    use crate::error::Code;
+
+    #[tokio::test]
+    async fn describe_tells_columns_and_partition_keys_in_athenas_layout() {
+        let lake = Lake::with_orders().await;
+        assert_eq!(
+            lake.text("admin", "DESCRIBE orders").await,
+            "id|int|NULL\nemail|string|of the customer\nday|date|NULL\n|NULL|NULL\n# Partition Information|NULL|NULL\n# col_name|data_type|comment\nday|date|NULL"
+        );
+        let formatted = lake.text("admin", "DESCRIBE FORMATTED sales.orders").await;
+        for part in [
+            "# Detailed Table Information",
+            "Owner:|admin",
+            "Table Type:|EXTERNAL_TABLE",
+            "NULL|EXTERNAL|TRUE",
+            "# Storage Information",
+            "ParquetHiveSerDe",
+            "Bucket Columns:|[]",
+        ] {
+            assert!(
+                formatted.contains(part),
+                "{part} is missing in\n{formatted}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn describe_goes_into_nested_columns() {
+        let lake = Lake::new().await;
+        lake.ok("CREATE EXTERNAL TABLE t (items ARRAY<STRUCT<sku:STRING,sizes:MAP<STRING,INT>>>) STORED AS PARQUET LOCATION 's3://lake/t/'").await;
+        assert_eq!(
+            lake.text("admin", "DESCRIBE t items").await,
+            "items|array<struct<sku:string,sizes:map<string,int>>>|NULL"
+        );
+        assert_eq!(
+            lake.text("admin", "DESCRIBE t items.$elem$.sizes.$value$")
+                .await,
+            "$value$|int|NULL"
+        );
+        assert_eq!(
+            lake.fails("admin", "DESCRIBE t items.sku").await.code(),
+            Code::ColumnNotFound
+        );
+    }
+
+    #[tokio::test]
+    async fn hidden_column_gives_the_error_of_a_missing_one() {
+        let lake = Lake::with_orders().await;
+        lake.ok("GRANT SELECT (id) ON TABLE orders TO ann").await;
+        let hidden = lake.fails("ann", "DESCRIBE orders email").await;
+        let missing = lake.fails("ann", "DESCRIBE orders e_ail").await;
+        assert_eq!(hidden.code(), Code::ColumnNotFound);
+        assert_eq!(
+            hidden.message().replace("email", "e_ail"),
+            missing.message()
+        );
+    }
+}

@@ -27,6 +27,8 @@ mod rows;
 mod show;
 mod storage;
 mod tables;
+#[cfg(test)]
+mod testing;
 mod workgroups;
 
 use std::sync::Arc;

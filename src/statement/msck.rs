@@ -284,3 +284,132 @@ async fn drop(
 fn same_folder(one: &str, other: &str) -> bool {
     one.trim_end_matches('/') == other.trim_end_matches('/')
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use super::super::testing::Lake;
+
+    #[tokio::test]
+    async fn folders_become_partitions_and_the_rest_is_reported() {
+        let lake = Lake::new().await;
+        lake.ok("CREATE EXTERNAL TABLE t (a INT) PARTITIONED BY (year INT, city STRING) STORED AS PARQUET LOCATION 's3://lake/t/'").await;
+        lake.folders(&[
+            "t/year=2023/city=Ulm",
+            "t/year=2024/city=a%3Ab",
+            "t/Year=2025/CITY=Bonn",
+            "t/year=__HIVE_DEFAULT_PARTITION__/city=x",
+            "t/year=2024/_tmp",
+            "t/.hidden/city=no",
+            "t/year=soon/city=Ulm",
+            "t/other/city=Ulm",
+            "t/city=Ulm/year=2023",
+            "t/year=2024/nothing",
+            "t/year=2026",
+            "t/year=02023/city=Ulm",
+        ]);
+        let report = lake.text("admin", "MSCK REPAIR TABLE t").await;
+        assert_eq!(
+            lake.text("admin", "SHOW PARTITIONS t").await,
+            "year=02023/city=Ulm\nyear=2024/city=a%3Ab\nyear=2025/city=Bonn\nyear=__HIVE_DEFAULT_PARTITION__/city=x"
+        );
+        assert!(
+            report.contains("Repair: Added partition to metastore t:year=2024/city=a%3Ab"),
+            "{report}"
+        );
+        for skipped in [
+            "year=soon: ",
+            "other: ",
+            "city=Ulm: ",
+            "year=2024/nothing: ",
+            "year=2023/city=Ulm: another folder is the same partition",
+        ] {
+            assert!(
+                report.contains(&format!("Skipped folder {skipped}")),
+                "{skipped} is missing in\n{report}"
+            );
+        }
+        assert!(
+            !report.contains("hidden") && !report.contains("_tmp"),
+            "{report}"
+        );
+        assert!(
+            report.ends_with("Repaired sales.t: 4 partitions added, 0 dropped, 5 folders skipped"),
+            "{report}"
+        );
+        // A key in another case keeps its folder.
+        let bonn = lake
+            .text(
+                "admin",
+                "DESCRIBE FORMATTED t PARTITION (year = 2025, city = 'Bonn')",
+            )
+            .await;
+        assert!(bonn.contains("s3://lake/t/Year=2025/CITY=Bonn/"), "{bonn}");
+        let again = lake.text("admin", "MSCK REPAIR TABLE t").await;
+        assert!(again.contains("0 partitions added"), "{again}");
+        assert!(
+            again.contains("partition year=02023/city=Ulm has another location"),
+            "{again}"
+        );
+    }
+
+    #[tokio::test]
+    async fn partitions_without_folder_go_only_when_asked() {
+        let lake = Lake::with_orders().await;
+        lake.folders(&[
+            "orders/day=2024-01-01",
+            "orders/day=2024-01-03",
+            "elsewhere",
+        ]);
+        lake.ok("ALTER TABLE orders ADD PARTITION (day = '2024-01-01') PARTITION (day = '2024-01-02') PARTITION (day = '2024-01-04') LOCATION 's3://lake/elsewhere/'").await;
+        lake.ok("MSCK REPAIR TABLE orders").await;
+        let all = "day=2024-01-01\nday=2024-01-02\nday=2024-01-03\nday=2024-01-04";
+        assert_eq!(lake.text("admin", "SHOW PARTITIONS orders").await, all);
+        lake.ok("ALTER TABLE orders DROP PARTITION (day = '2024-01-03')")
+            .await;
+        let report = lake
+            .text("admin", "MSCK REPAIR TABLE orders SYNC PARTITIONS")
+            .await;
+        assert!(
+            report.contains("Repair: Dropped partition from metastore orders:day=2024-01-02"),
+            "{report}"
+        );
+        assert_eq!(
+            lake.text("admin", "SHOW PARTITIONS orders").await,
+            "day=2024-01-01\nday=2024-01-03\nday=2024-01-04"
+        );
+    }
+
+    #[tokio::test]
+    async fn folder_that_links_out_of_the_lake_is_skipped() {
+        let lake = Lake::with_orders().await;
+        let outside = tempfile::tempdir().unwrap();
+        std::fs::write(outside.path().join("f"), "x").unwrap();
+        lake.folders(&["orders/day=2024-01-01"]);
+        std::os::unix::fs::symlink(outside.path(), lake.path().join("orders/day=2024-01-02"))
+            .unwrap();
+        let report = lake.text("admin", "MSCK REPAIR TABLE orders").await;
+        assert_eq!(
+            lake.text("admin", "SHOW PARTITIONS orders").await,
+            "day=2024-01-01",
+            "{report}"
+        );
+    }
+
+    #[tokio::test]
+    async fn table_without_keys_or_folder_has_nothing_to_repair() {
+        let lake = Lake::with_orders().await;
+        lake.ok("CREATE EXTERNAL TABLE plain (a INT) STORED AS PARQUET LOCATION 's3://lake/p/'")
+            .await;
+        assert!(
+            lake.text("admin", "MSCK REPAIR TABLE plain")
+                .await
+                .contains("not partitioned")
+        );
+        assert!(
+            lake.text("admin", "MSCK REPAIR TABLE orders")
+                .await
+                .contains("0 partitions added")
+        );
+    }
+}

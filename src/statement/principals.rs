@@ -268,3 +268,128 @@ async fn verifier(password: &Secret) -> Result<ScramVerifier> {
         .map_err(|_| Error::internal("the password could not be hashed"))?;
     Ok(verifier?)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use super::super::testing::Lake;
+    use crate::error::Code;
+    use lakegate_catalog::store::Control;
+
+    fn opens(lake: &Lake, user: &str, password: &str) -> bool {
+        lake.store.snapshot().users[user]
+            .verifier
+            .verify_password(password)
+    }
+
+    #[tokio::test]
+    async fn users_change_their_own_password_only() {
+        let lake = Lake::new().await;
+        lake.ok_as("ann", "ALTER USER ann WITH PASSWORD 'first new one'")
+            .await;
+        assert!(opens(&lake, "ann", "first new one") && !opens(&lake, "ann", "old secret"));
+        lake.ok_as("ann", "ALTER USER CURRENT_USER PASSWORD 'second new one'")
+            .await;
+        assert!(opens(&lake, "ann", "second new one"));
+        let error = lake
+            .fails("ann", "ALTER USER ben WITH PASSWORD 'stolen'")
+            .await;
+        assert_eq!(error.code(), Code::PermissionDenied);
+        assert!(!error.to_string().contains("stolen"), "{error}");
+        // Whether the user exists is not told.
+        assert_eq!(
+            lake.fails("ann", "ALTER USER nobody WITH PASSWORD 'x'")
+                .await
+                .message(),
+            error.message()
+        );
+        assert!(opens(&lake, "ben", "old secret"));
+        lake.ok("ALTER USER ben WITH PASSWORD 'from the administrator'")
+            .await;
+        assert!(opens(&lake, "ben", "from the administrator"));
+    }
+
+    #[tokio::test]
+    async fn only_administrators_manage_users_and_roles() {
+        let lake = Lake::new().await;
+        lake.ok("CREATE ROLE readers").await;
+        for sql in [
+            "CREATE USER eve WITH PASSWORD 'a long secret'",
+            "DROP USER ben",
+            "CREATE ROLE r",
+            "DROP ROLE readers",
+            "GRANT readers TO ann",
+            "GRANT administrators TO ann",
+            "REVOKE administrators FROM admin",
+            "ALTER USER ben SET WORKGROUP primary",
+        ] {
+            let error = lake.fails("ann", sql).await;
+            assert_eq!(error.code(), Code::PermissionDenied, "{sql}");
+            assert!(
+                error.message().contains("must be an administrator"),
+                "{sql}: {error}"
+            );
+        }
+        lake.ok("CREATE USER eve WITH PASSWORD 'a long secret'; CREATE USER IF NOT EXISTS eve WITH PASSWORD 'another'; DROP USER eve; DROP USER IF EXISTS eve").await;
+        assert_eq!(
+            lake.fails("admin", "DROP USER admin").await.code(),
+            Code::ObjectInUse
+        );
+        assert_eq!(
+            lake.fails("admin", "CREATE USER ann WITH PASSWORD 'x'")
+                .await
+                .code(),
+            Code::DuplicateObject
+        );
+    }
+
+    #[tokio::test]
+    async fn roles_come_and_go_with_membership() {
+        let lake = Lake::new().await;
+        lake.ok(
+            "CREATE ROLE readers; CREATE ROLE staff; GRANT readers TO staff; GRANT staff TO ann",
+        )
+        .await;
+        assert_eq!(
+            lake.text("ann", "SHOW ROLES").await,
+            "readers|NULL\nstaff|NULL"
+        );
+        assert_eq!(lake.text("ben", "SHOW ROLES").await, "");
+        assert_eq!(
+            lake.text("admin", "SHOW ROLES").await,
+            "administrators|admin\nreaders|staff\nstaff|ann"
+        );
+        assert_eq!(
+            lake.text("admin", "SHOW ROLES FOR ann").await,
+            "readers|staff\nstaff|ann"
+        );
+        assert_eq!(
+            lake.fails("ben", "SHOW ROLES FOR ann").await.code(),
+            Code::PermissionDenied
+        );
+        assert_eq!(
+            lake.fails("admin", "REVOKE readers FROM ann").await.code(),
+            Code::UndefinedObject
+        );
+        assert_eq!(
+            lake.fails("admin", "GRANT nothing TO ann").await.code(),
+            Code::UndefinedObject
+        );
+        assert_eq!(
+            lake.fails("admin", "GRANT readers TO nobody").await.code(),
+            Code::UndefinedObject
+        );
+        lake.ok("REVOKE staff FROM ann").await;
+        assert_eq!(lake.text("ann", "SHOW ROLES").await, "");
+    }
+
+    #[tokio::test]
+    async fn users_see_themselves_and_administrators_see_all() {
+        let lake = Lake::new().await;
+        assert_eq!(lake.text("ann", "SHOW USERS").await, "ann||primary|false");
+        assert_eq!(
+            lake.text("admin", "SHOW USERS").await,
+            "admin|administrators|primary|true\nann||primary|false\nben||primary|false"
+        );
+    }
+}

@@ -97,3 +97,72 @@ pub(super) async fn table_properties(
     ];
     rows::answer(statement, arrays)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use super::super::testing::Lake;
+    use crate::error::Code;
+
+    #[tokio::test]
+    async fn listings_show_what_is_granted_and_fits_the_pattern() {
+        let lake = Lake::with_orders().await;
+        lake.ok("CREATE DATABASE stock; CREATE EXTERNAL TABLE stock.items (a INT) STORED AS PARQUET LOCATION 's3://lake/i/';
+                 CREATE EXTERNAL TABLE customers (a INT) STORED AS PARQUET LOCATION 's3://lake/c/'").await;
+        assert_eq!(lake.text("admin", "SHOW DATABASES").await, "sales\nstock");
+        assert_eq!(lake.text("admin", "SHOW SCHEMAS LIKE 'st*'").await, "stock");
+        assert_eq!(
+            lake.text("admin", "SHOW TABLES IN sales 'ord.*|x*'").await,
+            "orders"
+        );
+        assert_eq!(lake.text("ann", "SHOW DATABASES").await, "");
+        assert_eq!(
+            lake.fails("ann", "SHOW TABLES IN sales").await.code(),
+            Code::SchemaNotFound
+        );
+        lake.ok("GRANT SELECT (id) ON TABLE orders TO ann").await;
+        assert_eq!(lake.text("ann", "SHOW DATABASES").await, "sales");
+        assert_eq!(lake.text("ann", "SHOW TABLES").await, "orders");
+        assert_eq!(lake.text("ann", "SHOW VIEWS IN sales").await, "");
+        assert_eq!(lake.text("ann", "SHOW COLUMNS IN orders").await, "id");
+        assert_eq!(
+            lake.fails("ann", "SHOW COLUMNS IN customers").await.code(),
+            Code::TableNotFound
+        );
+    }
+
+    #[tokio::test]
+    async fn properties_that_may_name_columns_show_only_with_all_columns() {
+        let lake = Lake::with_orders().await;
+        lake.ok("ALTER TABLE orders SET TBLPROPERTIES ('avro.schema.literal'='{email}', 'skip.header.line.count'='0');
+                 ALTER TABLE orders SET SERDEPROPERTIES ('mapping.email'='mail');
+                 GRANT SELECT (id) ON TABLE orders TO ann; GRANT SELECT ON TABLE orders TO ben").await;
+        assert_eq!(
+            lake.text("ann", "SHOW TBLPROPERTIES orders").await,
+            "EXTERNAL|TRUE\nclassification|parquet\nskip.header.line.count|0"
+        );
+        assert_eq!(
+            lake.text("ann", "SHOW TBLPROPERTIES orders('avro.schema.literal')")
+                .await,
+            ""
+        );
+        assert!(
+            lake.text("ben", "SHOW TBLPROPERTIES orders")
+                .await
+                .contains("avro.schema.literal")
+        );
+        for sql in [
+            "SHOW CREATE TABLE orders",
+            "DESCRIBE FORMATTED orders",
+            "DESCRIBE EXTENDED orders",
+            "DESCRIBE orders",
+        ] {
+            let shown = lake.text("ann", sql).await;
+            assert!(
+                shown.contains("id") && !shown.contains("email") && !shown.contains("day"),
+                "{sql}:\n{shown}"
+            );
+            assert!(lake.text("ben", sql).await.contains("email"), "{sql}");
+        }
+    }
+}

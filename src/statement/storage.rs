@@ -232,3 +232,91 @@ pub(super) fn classification(descriptor: &StorageDescriptor) -> Option<&'static 
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use super::super::testing::Lake;
+
+    async fn serde(sql: &str) -> (String, Vec<String>) {
+        let lake = Lake::new().await;
+        lake.ok(&format!(
+            "CREATE EXTERNAL TABLE t (a STRING, b INT) {sql} LOCATION 's3://lake/t/'"
+        ))
+        .await;
+        let table = lake.table("t").await;
+        let serde = table.storage_descriptor.serde_info.clone().unwrap();
+        let mut found: Vec<String> = serde
+            .parameters
+            .iter()
+            .map(|(key, value)| format!("{key}={value}"))
+            .collect();
+        found.push(table.storage_descriptor.input_format.clone().unwrap());
+        found.push(
+            table
+                .parameters
+                .get("classification")
+                .cloned()
+                .unwrap_or_default(),
+        );
+        (serde.serialization_library.unwrap(), found)
+    }
+
+    #[tokio::test]
+    async fn clauses_become_the_serde_that_hive_means() {
+        let text = super::TEXT.0;
+        let (class, found) = serde("").await;
+        assert_eq!(
+            (class.as_str(), found),
+            (
+                super::LAZY_SIMPLE_SERDE,
+                vec![
+                    "serialization.format=1".to_owned(),
+                    text.to_owned(),
+                    "csv".to_owned()
+                ]
+            )
+        );
+        let (class, found) = serde(r"ROW FORMAT DELIMITED FIELDS TERMINATED BY '\t' ESCAPED BY '\\' COLLECTION ITEMS TERMINATED BY '|' MAP KEYS TERMINATED BY ':' LINES TERMINATED BY '\n' NULL DEFINED AS 'none'").await;
+        assert_eq!(class, super::LAZY_SIMPLE_SERDE);
+        assert_eq!(
+            found,
+            [
+                "colelction.delim=|",
+                "escape.delim=\\",
+                "field.delim=\t",
+                "line.delim=\n",
+                "mapkey.delim=:",
+                "serialization.format=\t",
+                "serialization.null.format=none",
+                text,
+                "csv",
+            ]
+        );
+        let (class, found) = serde("STORED AS JSONFILE").await;
+        assert_eq!(
+            (class.as_str(), found[1].as_str(), found[2].as_str()),
+            (super::HIVE_JSON_SERDE, text, "json")
+        );
+        let (class, found) = serde("ROW FORMAT SERDE 'org.openx.data.jsonserde.JsonSerDe' WITH SERDEPROPERTIES ('ignore.malformed.json'='true')").await;
+        assert_eq!(class, super::OPENX_JSON_SERDE);
+        assert_eq!(
+            found,
+            [
+                "ignore.malformed.json=true",
+                "serialization.format=1",
+                text,
+                "json"
+            ]
+        );
+        let (_, found) = serde(&format!("ROW FORMAT SERDE '{}'", super::PARQUET_SERDE)).await;
+        assert_eq!(found[1], super::PARQUET.0);
+        let (class, _) = serde(&format!(
+            "STORED AS INPUTFORMAT '{}' OUTPUTFORMAT '{}'",
+            super::PARQUET.0,
+            super::PARQUET.1
+        ))
+        .await;
+        assert_eq!(class, super::PARQUET_SERDE);
+    }
+}

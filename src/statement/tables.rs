@@ -199,3 +199,290 @@ pub(super) async fn rename(
         .await?;
     Ok(Output::Command)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use super::super::testing::Lake;
+    use super::*;
+    use crate::error::Code;
+
+    const PARQUET: &str = "STORED AS PARQUET LOCATION 's3://lake/t/'";
+
+    #[tokio::test]
+    async fn table_is_stored_as_athena_stores_it() {
+        let lake = Lake::new().await;
+        lake.ok("CREATE EXTERNAL TABLE Orders (Id STRING COMMENT 'key', total DECIMAL(10, 2), tags ARRAY<STRUCT<a:INT>>)
+                 COMMENT 'all orders' PARTITIONED BY (day DATE)
+                 CLUSTERED BY (id) SORTED BY (total DESC) INTO 8 BUCKETS
+                 STORED AS PARQUET LOCATION 's3://lake/orders/' TBLPROPERTIES ('parquet.compression'='SNAPPY')")
+            .await;
+        let table = lake.table("orders").await;
+        assert_eq!(table.table_type.as_deref(), Some(EXTERNAL_TABLE));
+        assert_eq!(table.owner.as_deref(), Some("admin"));
+        assert_eq!(table.description.as_deref(), Some("all orders"));
+        let parameters: Vec<String> = table
+            .parameters
+            .iter()
+            .map(|(key, value)| format!("{key}={value}"))
+            .collect();
+        assert_eq!(
+            parameters,
+            [
+                "EXTERNAL=TRUE",
+                "classification=parquet",
+                "comment=all orders",
+                "parquet.compression=SNAPPY"
+            ]
+        );
+        let descriptor = &table.storage_descriptor;
+        assert_eq!(descriptor.location.as_deref(), Some("s3://lake/orders/"));
+        let types: Vec<&str> = table
+            .columns()
+            .map(|column| column.data_type.as_str())
+            .collect();
+        assert_eq!(
+            types,
+            ["string", "decimal(10,2)", "array<struct<a:int>>", "date"]
+        );
+        assert_eq!(descriptor.number_of_buckets, 8);
+        assert_eq!(descriptor.bucket_columns, ["id"]);
+        assert_eq!(
+            (
+                descriptor.sort_columns[0].column.as_str(),
+                descriptor.sort_columns[0].sort_order
+            ),
+            ("total", 0)
+        );
+        assert_eq!(
+            TableFormat::detect(descriptor, &table.parameters).unwrap(),
+            TableFormat::Parquet
+        );
+        assert_eq!(
+            lake.fails(
+                "admin",
+                &format!("CREATE EXTERNAL TABLE orders (a INT) {PARQUET}")
+            )
+            .await
+            .code(),
+            Code::DuplicateTable
+        );
+        lake.ok(&format!(
+            "CREATE EXTERNAL TABLE IF NOT EXISTS orders (a INT) {PARQUET}"
+        ))
+        .await;
+        assert_eq!(lake.table("orders").await.version_id, 0);
+    }
+
+    #[tokio::test]
+    async fn location_outside_the_lake_is_refused_wherever_one_is_given() {
+        let lake = Lake::with_orders().await;
+        for bad in [
+            "file:///etc/",
+            "s3://other/x/",
+            "s3://lake/../x/",
+            "http://lake/x/",
+            "/etc",
+        ] {
+            for sql in [
+                format!("CREATE DATABASE d LOCATION '{bad}'"),
+                format!("CREATE EXTERNAL TABLE t (a INT) STORED AS PARQUET LOCATION '{bad}'"),
+                format!("ALTER TABLE orders SET LOCATION '{bad}'"),
+                format!("ALTER TABLE orders ADD PARTITION (day = '2024-01-01') LOCATION '{bad}'"),
+            ] {
+                let error = lake.fails("admin", &sql).await;
+                assert_eq!(error.code(), Code::LocationRefused, "{sql}");
+                assert!(error.message().contains(bad), "{sql}: {error}");
+            }
+        }
+        assert_eq!(lake.text("admin", "SHOW TABLES").await, "orders");
+        assert_eq!(lake.text("admin", "SHOW PARTITIONS orders").await, "");
+    }
+
+    #[tokio::test]
+    async fn what_is_no_external_table_is_refused_with_the_remedy() {
+        let lake = Lake::new().await;
+        for (sql, part) in [
+            (
+                "CREATE EXTERNAL TABLE t (a INT) STORED AS PARQUET",
+                "LOCATION",
+            ),
+            (
+                "CREATE TABLE t (a INT) LOCATION 's3://lake/t/'",
+                "CREATE EXTERNAL TABLE",
+            ),
+            (
+                "CREATE TABLE t (a INT) LOCATION 's3://lake/t/' TBLPROPERTIES ('table_type'='ICEBERG')",
+                "Iceberg",
+            ),
+            (
+                "CREATE EXTERNAL TABLE t (a INT) STORED AS ORC LOCATION 's3://lake/t/'",
+                "PARQUET, TEXTFILE or JSONFILE",
+            ),
+            (
+                "CREATE EXTERNAL TABLE t (a INT) ROW FORMAT SERDE 'org.apache.hadoop.hive.serde2.RegexSerDe' LOCATION 's3://lake/t/'",
+                "OpenCSVSerde",
+            ),
+            (
+                "CREATE EXTERNAL TABLE t (a INT) ROW FORMAT SERDE 'org.apache.hadoop.hive.serde2.avro.AvroSerDe' LOCATION 's3://lake/t/'",
+                "supported",
+            ),
+            (
+                "CREATE EXTERNAL TABLE t (a INT) ROW FORMAT DELIMITED FIELDS TERMINATED BY ',' STORED AS PARQUET LOCATION 's3://lake/t/'",
+                "does not go with",
+            ),
+            (
+                "CREATE EXTERNAL TABLE t (a INT) PARTITIONED BY (d DATE) STORED AS PARQUET LOCATION 's3://lake/t/' TBLPROPERTIES ('projection.enabled'='true')",
+                "MSCK REPAIR TABLE",
+            ),
+            (
+                "CREATE EXTERNAL TABLE t (a INT, a STRING) STORED AS PARQUET LOCATION 's3://lake/t/'",
+                "named twice",
+            ),
+            (
+                "CREATE EXTERNAL TABLE t (a INT) PARTITIONED BY (a INT) STORED AS PARQUET LOCATION 's3://lake/t/'",
+                "partition key",
+            ),
+            (
+                "CREATE EXTERNAL TABLE t (a INT) PARTITIONED BY (b ARRAY<INT>) STORED AS PARQUET LOCATION 's3://lake/t/'",
+                "primitive",
+            ),
+            (
+                "CREATE EXTERNAL TABLE t (a NUMBER) STORED AS PARQUET LOCATION 's3://lake/t/'",
+                "number",
+            ),
+            (
+                "CREATE EXTERNAL TABLE t (a ARRAY<INT>) ROW FORMAT SERDE 'org.apache.hadoop.hive.serde2.OpenCSVSerde' LOCATION 's3://lake/t/'",
+                "OpenCSVSerde",
+            ),
+            (
+                "CREATE EXTERNAL TABLE t (a INT) CLUSTERED BY (b) INTO 4 BUCKETS STORED AS PARQUET LOCATION 's3://lake/t/'",
+                "CLUSTERED BY",
+            ),
+        ] {
+            let error = lake.fails("admin", sql).await;
+            assert!(error.message().contains(part), "{sql}: {error}");
+            assert_ne!(error.code(), Code::Internal, "{sql}");
+        }
+        assert_eq!(lake.text("admin", "SHOW TABLES").await, "");
+    }
+
+    #[tokio::test]
+    async fn creating_needs_create_table_and_makes_the_table_the_creators() {
+        let lake = Lake::new().await;
+        let create = format!("CREATE EXTERNAL TABLE sales.t (a INT) {PARQUET}");
+        assert_eq!(
+            lake.fails("ann", &create).await.code(),
+            Code::SchemaNotFound
+        );
+        lake.ok("GRANT SELECT ON DATABASE sales TO ann").await;
+        let error = lake.fails("ann", &create).await;
+        assert_eq!(error.code(), Code::PermissionDenied);
+        assert!(error.message().contains("CREATE_TABLE"), "{error}");
+        lake.ok(error.hint().unwrap().split_once("run: ").unwrap().1)
+            .await;
+        lake.ok_as("ann", &create).await;
+        lake.ok_as(
+            "ann",
+            "GRANT SELECT (a) ON TABLE sales.t TO ben; DROP TABLE sales.t",
+        )
+        .await;
+        assert_eq!(lake.text("ben", "SHOW DATABASES").await, "");
+    }
+
+    #[tokio::test]
+    async fn table_over_the_data_of_another_is_no_way_around_its_grants() {
+        let lake = Lake::with_orders().await;
+        lake.ok("CREATE DATABASE lab; GRANT CREATE_TABLE, ALTER, SELECT ON DATABASE lab TO ann; GRANT SELECT (id) ON TABLE sales.orders TO ann").await;
+        for location in [
+            "s3://lake/orders/",
+            "s3://lake/orders/day=2024-01-01/",
+            "s3://lake/",
+            "S3A://lake//orders",
+        ] {
+            let error = lake.fails("ann", &format!("CREATE EXTERNAL TABLE lab.spy (email STRING) STORED AS PARQUET LOCATION '{location}'")).await;
+            assert_eq!(error.code(), Code::PermissionDenied, "{location}");
+            assert!(!error.to_string().contains("sales.orders"), "{error}");
+        }
+        lake.ok_as("ann", "CREATE EXTERNAL TABLE lab.own (email STRING) PARTITIONED BY (d INT) STORED AS PARQUET LOCATION 's3://lake/orders2/'").await;
+        for sql in [
+            "ALTER TABLE lab.own SET LOCATION 's3://lake/orders/'",
+            "ALTER TABLE lab.own ADD PARTITION (d = 1) LOCATION 's3://lake/orders/day=2024-01-01/'",
+        ] {
+            assert_eq!(
+                lake.fails("ann", sql).await.code(),
+                Code::PermissionDenied,
+                "{sql}"
+            );
+        }
+        lake.ok("GRANT SELECT ON TABLE sales.orders TO ann").await;
+        lake.ok_as(
+            "ann",
+            "ALTER TABLE lab.own SET LOCATION 's3://lake/orders/'",
+        )
+        .await;
+    }
+
+    #[tokio::test]
+    async fn renamed_table_keeps_its_grants_and_partitions() {
+        let lake = Lake::with_orders().await;
+        lake.ok("ALTER TABLE orders ADD PARTITION (day = '2024-01-01'); GRANT SELECT (id) ON TABLE orders TO ann").await;
+        let id = lake.table("orders").await.id;
+        lake.ok("ALTER TABLE orders RENAME TO purchases").await;
+        assert_eq!(lake.table("purchases").await.id, id);
+        assert_eq!(
+            lake.text("ann", "SHOW COLUMNS IN sales.purchases").await,
+            "id"
+        );
+        assert_eq!(
+            lake.text("admin", "SHOW PARTITIONS purchases").await,
+            "day=2024-01-01"
+        );
+        assert_eq!(
+            lake.fails("ann", "SHOW COLUMNS IN sales.orders")
+                .await
+                .code(),
+            Code::TableNotFound
+        );
+        assert_eq!(
+            lake.fails("admin", "ALTER TABLE purchases RENAME TO purchases")
+                .await
+                .code(),
+            Code::DuplicateTable
+        );
+        lake.ok("CREATE DATABASE other").await;
+        assert_eq!(
+            lake.fails("admin", "ALTER TABLE purchases RENAME TO other.purchases")
+                .await
+                .code(),
+            Code::NotSupported
+        );
+        lake.ok("GRANT ALTER, SELECT ON TABLE purchases TO ben")
+            .await;
+        let error = lake
+            .fails("ben", "ALTER TABLE purchases RENAME TO mine")
+            .await;
+        assert!(error.message().contains("CREATE_TABLE"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn dropping_needs_drop_and_hidden_tables_look_missing() {
+        let lake = Lake::with_orders().await;
+        let hidden = lake.fails("ann", "DROP TABLE sales.orders").await;
+        let missing = lake.fails("ann", "DROP TABLE sales.orchid").await;
+        assert_eq!(hidden.code(), Code::TableNotFound);
+        assert_eq!(
+            hidden.message().replace("orders", "orchid"),
+            missing.message()
+        );
+        lake.ok_as("ann", "DROP TABLE IF EXISTS sales.orders").await;
+        lake.ok("GRANT SELECT ON TABLE orders TO ann").await;
+        assert_eq!(
+            lake.fails("ann", "DROP TABLE sales.orders").await.code(),
+            Code::PermissionDenied
+        );
+        lake.ok("GRANT DROP ON TABLE orders TO ann").await;
+        lake.ok_as("ann", "DROP TABLE sales.orders").await;
+        assert_eq!(lake.text("admin", "SHOW TABLES").await, "");
+    }
+}

@@ -197,3 +197,119 @@ fn create_text(workgroup: &Workgroup) -> String {
     let name = workgroup.name.replace('"', "\"\"");
     format!("CREATE WORKGROUP \"{name}\" WITH ({})", options.join(", "))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use super::super::testing::Lake;
+    use crate::error::Code;
+
+    #[tokio::test]
+    async fn workgroup_is_made_changed_and_dropped() {
+        let lake = Lake::new().await;
+        lake.ok("CREATE WORKGROUP small WITH (bytes_scanned_cutoff_per_query = 1048576, description = 'it''s small');
+                 CREATE WORKGROUP IF NOT EXISTS small").await;
+        assert_eq!(
+            lake.text("admin", "SHOW WORKGROUP small").await,
+            "small|ENABLED|1048576|it's small"
+        );
+        lake.ok("ALTER WORKGROUP small SET (bytes_scanned_cutoff_per_query = '2MB'); ALTER WORKGROUP small DISABLE").await;
+        assert_eq!(
+            lake.text("admin", "SHOW WORKGROUPS").await,
+            "primary|ENABLED|NULL|NULL\nsmall|DISABLED|2000000|it's small"
+        );
+        let create = lake.text("admin", "SHOW CREATE WORKGROUP small").await;
+        lake.ok(&format!("DROP WORKGROUP small; {create}")).await;
+        assert_eq!(
+            lake.text("admin", "SHOW WORKGROUP small").await,
+            "small|DISABLED|2000000|it's small"
+        );
+        lake.ok("ALTER WORKGROUP small SET (bytes_scanned_cutoff_per_query = NULL); ALTER WORKGROUP small ENABLE").await;
+        assert_eq!(
+            lake.text("admin", "SHOW WORKGROUP small").await,
+            "small|ENABLED|NULL|it's small"
+        );
+        lake.ok("DROP WORKGROUP small; DROP WORKGROUP IF EXISTS small")
+            .await;
+        assert_eq!(
+            lake.fails("admin", "SHOW WORKGROUP small").await.code(),
+            Code::UndefinedObject
+        );
+        assert_eq!(
+            lake.fails("admin", "ALTER WORKGROUP small ENABLE")
+                .await
+                .code(),
+            Code::UndefinedObject
+        );
+        lake.fails("admin", "DROP WORKGROUP primary").await;
+    }
+
+    #[tokio::test]
+    async fn bad_options_are_refused_with_what_would_be_right() {
+        let lake = Lake::new().await;
+        for (options, part) in [
+            (
+                "cutoff = 1",
+                "bytes_scanned_cutoff_per_query, description, state",
+            ),
+            ("bytes_scanned_cutoff_per_query = 0", "at least 1"),
+            ("bytes_scanned_cutoff_per_query = -5", "-5"),
+            ("bytes_scanned_cutoff_per_query = 1.5", "1.5"),
+            ("bytes_scanned_cutoff_per_query = 'much'", "much"),
+            ("bytes_scanned_cutoff_per_query = true", "true"),
+            (
+                "bytes_scanned_cutoff_per_query = 99999999999999999999",
+                "99999999999999999999",
+            ),
+            ("state = 'ASLEEP'", "ASLEEP"),
+        ] {
+            let error = lake
+                .fails("admin", &format!("CREATE WORKGROUP w WITH ({options})"))
+                .await;
+            assert!(error.message().contains(part), "{options}: {error}");
+        }
+        assert!(!lake.text("admin", "SHOW WORKGROUPS").await.contains('w'));
+    }
+
+    #[tokio::test]
+    async fn users_see_and_choose_only_workgroups_that_they_may_use() {
+        let lake = Lake::new().await;
+        lake.ok(
+            "CREATE WORKGROUP big; CREATE WORKGROUP small; GRANT USAGE ON WORKGROUP small TO ann",
+        )
+        .await;
+        assert_eq!(
+            lake.text("ann", "SHOW WORKGROUPS").await,
+            "primary|ENABLED|NULL|NULL\nsmall|ENABLED|NULL|NULL"
+        );
+        let hidden = lake.fails("ann", "SHOW WORKGROUP big").await;
+        assert_eq!(
+            hidden.message().replace("big", "bag"),
+            lake.fails("ann", "SHOW WORKGROUP bag").await.message()
+        );
+        lake.ok_as("ann", "ALTER USER CURRENT_USER SET WORKGROUP small")
+            .await;
+        assert_eq!(lake.text("ann", "SHOW USERS").await, "ann||small|false");
+        let hidden = lake.fails("ann", "ALTER USER ann SET WORKGROUP big").await;
+        assert_eq!(hidden.code(), Code::PermissionDenied);
+        assert_eq!(
+            hidden.message().replace("big", "bag"),
+            lake.fails("ann", "ALTER USER ann SET WORKGROUP bag")
+                .await
+                .message()
+        );
+        lake.ok("ALTER USER ann SET WORKGROUP big").await;
+        lake.ok_as("ann", "ALTER USER ann RESET WORKGROUP").await;
+        for sql in [
+            "CREATE WORKGROUP mine",
+            "ALTER WORKGROUP small DISABLE",
+            "DROP WORKGROUP small",
+        ] {
+            assert_eq!(
+                lake.fails("ann", sql).await.code(),
+                Code::PermissionDenied,
+                "{sql}"
+            );
+        }
+    }
+}
