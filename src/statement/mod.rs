@@ -171,3 +171,29 @@ pub async fn execute(context: &StatementContext, statement: &Statement) -> Resul
         ))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use super::testing::Lake;
+    use super::*;
+
+    fn sendable<T: Send>(future: T) -> T {
+        future
+    }
+
+    #[tokio::test]
+    async fn statements_run_on_any_thread_and_others_are_not_taken() {
+        let lake = Lake::new().await;
+        let context = lake.context("admin");
+        let parsed = lakegate_sql::parse("SHOW DATABASES; SELECT 1; BEGIN").unwrap();
+        let handled: Vec<bool> = parsed.iter().map(|one| handles(&one.statement)).collect();
+        assert_eq!(handled, [true, false, false]);
+        assert!(
+            sendable(execute(&context, &parsed[0].statement))
+                .await
+                .is_ok()
+        );
+        assert!(execute(&context, &parsed[1].statement).await.is_err());
+    }
+}

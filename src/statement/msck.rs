@@ -118,16 +118,13 @@ pub(super) async fn repair(
 
 /// The folders of partitions, level by level, in order of path. What cannot be one is reported and not looked into.
 async fn walk(table: &Location, keys: &[PartitionKey], report: &mut Report) -> Result<Vec<Found>> {
-    let mut level: Vec<(Location, String)> = vec![(table.clone(), String::new())];
+    let mut level: Vec<Folder> = vec![(table.clone(), String::new())];
     let mut found = Vec::new();
     for _ in keys {
-        let lists = level.into_iter().map(|(folder, path)| async move {
-            let children = listing::folders(&folder, 1).await;
-            (folder, path, children)
-        });
+        let lists = level.into_iter().map(children);
         let mut lists = futures::stream::iter(lists).buffered(PARALLEL_LISTS);
         let mut next = Vec::new();
-        while let Some((folder, parent, children)) = lists.next().await {
+        while let Some((parent, children)) = lists.next().await {
             let children = match children {
                 Ok(children) => children,
                 // A symbolic link that leaves the lake.
@@ -137,22 +134,11 @@ async fn walk(table: &Location, keys: &[PartitionKey], report: &mut Report) -> R
                 }
                 Err(error) => return Err(error),
             };
-            for child in children {
-                let Some(name) = child.filename() else {
-                    continue;
-                };
-                let path = if parent.is_empty() {
-                    name.to_owned()
-                } else {
-                    format!("{parent}/{name}")
-                };
+            for (child, path) in children {
                 match parse_partition_path(keys, &path) {
                     Ok(values) => found.push(Found { values, path }),
                     // So far it fits.
-                    Err(PathMismatch::MissingKey { .. }) => {
-                        let root = Arc::clone(&folder.root);
-                        next.push((Location { root, path: child }, path));
-                    }
+                    Err(PathMismatch::MissingKey { .. }) => next.push((child, path)),
                     Err(why) => report.skip(&path, &why),
                 }
             }
@@ -160,6 +146,29 @@ async fn walk(table: &Location, keys: &[PartitionKey], report: &mut Report) -> R
         level = next;
     }
     Ok(found)
+}
+
+/// A folder and its path below the table's folder, without slashes at the ends.
+type Folder = (Location, String);
+
+/// The folders in a folder, with the path of the latter.
+async fn children((folder, parent): Folder) -> (String, Result<Vec<Folder>>) {
+    let children = listing::folders(&folder, 1).await.map(|paths| {
+        let mut children = Vec::with_capacity(paths.len());
+        for path in paths {
+            let Some(name) = path.filename() else {
+                continue;
+            };
+            let below = match parent.is_empty() {
+                true => name.to_owned(),
+                false => format!("{parent}/{name}"),
+            };
+            let root = Arc::clone(&folder.root);
+            children.push((Location { root, path }, below));
+        }
+        children
+    });
+    (parent, children)
 }
 
 /// Adds what is missing. Returns how many.
