@@ -5,6 +5,8 @@
 //! select, or a table that its policy has not passed.
 
 mod catalog;
+pub mod information_schema;
+pub mod pg_catalog;
 pub mod snapshots;
 mod table;
 pub mod visible;

@@ -23,3 +23,27 @@ pub struct SessionInfo {
     pub client_addr: Option<String>,
     pub client_port: Option<i32>,
 }
+
+/// Settings that every PostgreSQL has and that do not change here; a session's own come before them.
+pub const BUILT_IN_SETTINGS: &[(&str, &str)] = &[
+    ("block_size", "8192"),
+    ("bytea_output", "hex"),
+    ("data_checksums", "off"),
+    ("default_table_access_method", "heap"),
+    ("default_tablespace", ""),
+    ("default_transaction_isolation", "read committed"),
+    ("default_transaction_read_only", "off"),
+    ("in_hot_standby", "off"),
+    ("integer_datetimes", "on"),
+    ("jit", "off"),
+    ("lc_collate", "C"),
+    ("lc_ctype", "C"),
+    ("max_identifier_length", "63"),
+    ("max_index_keys", "32"),
+    ("server_encoding", "UTF8"),
+    ("server_version", "16.4"),
+    ("server_version_num", "160004"),
+    ("standard_conforming_strings", "on"),
+    ("transaction_isolation", "read committed"),
+    ("transaction_read_only", "off"),
+];

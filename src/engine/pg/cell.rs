@@ -1,0 +1,296 @@
+//! One value of a catalog table or function, between Arrow's columns and plain Rust.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanBuilder, Float32Builder, Float64Builder, Int16Builder, Int32Builder, Int64Builder,
+    ListArray, NullArray, StringBuilder, TimestampMicrosecondBuilder,
+};
+use arrow::buffer::{NullBuffer, OffsetBuffer};
+use arrow::compute::cast;
+use arrow::datatypes::{
+    DataType, Field, FieldRef, Float64Type, Int64Type, TimeUnit,
+};
+use datafusion::error::{DataFusionError, Result};
+
+/// Field metadata key that names the Postgres type of a column where Arrow has none of its kind: `oid`, `name`, `char` …
+pub const PG_TYPE: &str = "pg.type";
+
+/// A field that is shown as the Postgres type `pg_type`.
+pub fn hinted_field(name: &str, data_type: DataType, pg_type: &str) -> Field {
+    Field::new(name, data_type, true).with_metadata([(PG_TYPE.to_owned(), pg_type.to_owned())].into())
+}
+
+/// One value.
+#[derive(Debug, Clone, PartialEq, PartialOrd)]
+pub enum Cell<'a> {
+    Null,
+    Bool(bool),
+    Int(i64),
+    Float(f64),
+    Text(Cow<'a, str>),
+    /// Microseconds since 1970, UTC.
+    Timestamp(i64),
+    List(Vec<Cell<'a>>),
+}
+
+impl<'a> Cell<'a> {
+    pub fn text(value: impl Into<Cow<'a, str>>) -> Self {
+        Cell::Text(value.into())
+    }
+
+    /// NULL for `None`.
+    pub fn optional_text(value: Option<&'a str>) -> Self {
+        value.map_or(Cell::Null, Cell::text)
+    }
+
+    pub fn texts<S: Into<Cow<'a, str>>>(values: impl IntoIterator<Item = S>) -> Self {
+        Cell::List(values.into_iter().map(Cell::text).collect())
+    }
+
+    pub fn is_null(&self) -> bool {
+        matches!(self, Cell::Null)
+    }
+
+    pub fn as_str(&self) -> Option<&str> {
+        match self {
+            Cell::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// An integer, or text that is one.
+    pub fn as_int(&self) -> Option<i64> {
+        match self {
+            Cell::Int(value) => Some(*value),
+            Cell::Text(text) => text.trim().parse().ok(),
+            Cell::Float(value) if value.fract() == 0.0 && value.abs() < 9e15 => Some(*value as i64),
+            _ => None,
+        }
+    }
+
+    pub fn as_bool(&self) -> Option<bool> {
+        match self {
+            Cell::Bool(value) => Some(*value),
+            Cell::Text(text) => match text.as_ref() {
+                "t" | "true" | "on" | "1" => Some(true),
+                "f" | "false" | "off" | "0" => Some(false),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// The value as Postgres writes it; `None` for NULL.
+    pub fn to_text(&self) -> Option<String> {
+        match self {
+            Cell::Null => None,
+            Cell::Bool(value) => Some(if *value { "t" } else { "f" }.to_owned()),
+            Cell::Int(value) => Some(value.to_string()),
+            Cell::Timestamp(value) => chrono::DateTime::from_timestamp_micros(*value)
+                .map(|time| time.format("%Y-%m-%d %H:%M:%S%.f+00").to_string()),
+            Cell::Float(value) => Some(value.to_string()),
+            Cell::Text(text) => Some(text.to_string()),
+            Cell::List(cells) => {
+                let items = cells.iter().map(|cell| cell.to_text().unwrap_or_else(|| "NULL".to_owned()));
+                Some(format!("{{{}}}", items.collect::<Vec<_>>().join(",")))
+            }
+        }
+    }
+}
+
+fn mismatch(data_type: &DataType, cell: &Cell<'_>) -> DataFusionError {
+    DataFusionError::Internal(format!("catalog value {cell:?} in a column of {data_type}"))
+}
+
+macro_rules! build {
+    ($builder:expr, $cells:expr, $data_type:expr, $($pattern:pat => $value:expr),+) => {{
+        let mut builder = $builder;
+        for cell in $cells {
+            match cell {
+                Cell::Null => builder.append_null(),
+                $($pattern => builder.append_value($value),)+
+                other => return Err(mismatch($data_type, &other)),
+            }
+        }
+        Arc::new(builder.finish()) as ArrayRef
+    }};
+}
+
+fn narrow<T: TryFrom<i64>>(value: i64, data_type: &DataType) -> Result<T> {
+    T::try_from(value).map_err(|_| DataFusionError::Internal(format!("catalog value {value} in a column of {data_type}")))
+}
+
+/// A column of `data_type` with these values. Errors: a value is not of the type.
+pub fn build_array<'a>(data_type: &DataType, cells: impl Iterator<Item = Cell<'a>>) -> Result<ArrayRef> {
+    Ok(match data_type {
+        DataType::Boolean => build!(BooleanBuilder::new(), cells, data_type, Cell::Bool(value) => value),
+        DataType::Int16 => {
+            build!(Int16Builder::new(), cells, data_type, Cell::Int(value) => narrow(value, data_type)?)
+        }
+        DataType::Int32 => {
+            build!(Int32Builder::new(), cells, data_type, Cell::Int(value) => narrow(value, data_type)?)
+        }
+        DataType::Int64 => build!(Int64Builder::new(), cells, data_type, Cell::Int(value) => value),
+        DataType::Float32 => {
+            build!(Float32Builder::new(), cells, data_type, Cell::Float(value) => value as f32, Cell::Int(value) => value as f32)
+        }
+        DataType::Float64 => {
+            build!(Float64Builder::new(), cells, data_type, Cell::Float(value) => value, Cell::Int(value) => value as f64)
+        }
+        DataType::Utf8 => build!(StringBuilder::new(), cells, data_type, Cell::Text(value) => value.as_ref()),
+        DataType::Timestamp(TimeUnit::Microsecond, zone) => {
+            let builder = TimestampMicrosecondBuilder::new().with_timezone_opt(zone.clone());
+            build!(builder, cells, data_type, Cell::Timestamp(value) => value)
+        }
+        DataType::Null => Arc::new(NullArray::new(cells.count())),
+        DataType::List(item) => build_list(item, cells)?,
+        other => return Err(DataFusionError::Internal(format!("no catalog column has the type {other}"))),
+    })
+}
+
+fn build_list<'a>(item: &FieldRef, cells: impl Iterator<Item = Cell<'a>>) -> Result<ArrayRef> {
+    let mut values = Vec::new();
+    let mut lengths = Vec::new();
+    let mut valid = Vec::new();
+    for cell in cells {
+        match cell {
+            Cell::Null => {
+                lengths.push(0);
+                valid.push(false);
+            }
+            Cell::List(items) => {
+                lengths.push(items.len());
+                valid.push(true);
+                values.extend(items);
+            }
+            other => return Err(mismatch(&DataType::List(Arc::clone(item)), &other)),
+        }
+    }
+    let values = build_array(item.data_type(), values.into_iter())?;
+    let list = ListArray::try_new(
+        Arc::clone(item),
+        OffsetBuffer::from_lengths(lengths),
+        values,
+        Some(NullBuffer::from(valid)),
+    )?;
+    Ok(Arc::new(list))
+}
+
+/// The values of a column. Errors: its type has no values that a catalog function takes.
+pub fn cells_of(array: &ArrayRef) -> Result<Vec<Cell<'static>>> {
+    let rows = array.len();
+    let with_nulls = |value: &dyn Fn(usize) -> Cell<'static>| {
+        (0..rows).map(|row| if array.is_null(row) { Cell::Null } else { value(row) }).collect::<Vec<_>>()
+    };
+    Ok(match array.data_type() {
+        DataType::Null => vec![Cell::Null; rows],
+        DataType::Boolean => {
+            let values = array.as_boolean();
+            with_nulls(&|row| Cell::Bool(values.value(row)))
+        }
+        DataType::Utf8 => {
+            let values = array.as_string::<i32>();
+            with_nulls(&|row| Cell::text(values.value(row).to_owned()))
+        }
+        DataType::LargeUtf8 | DataType::Utf8View | DataType::Dictionary(..) => cells_of(&cast(array, &DataType::Utf8)?)?,
+        data_type if data_type.is_integer() => {
+            let values = cast(array, &DataType::Int64)?;
+            let values = values.as_primitive::<Int64Type>();
+            with_nulls(&|row| if values.is_null(row) { Cell::Null } else { Cell::Int(values.value(row)) })
+        }
+        data_type if data_type.is_numeric() => {
+            let values = cast(array, &DataType::Float64)?;
+            let values = values.as_primitive::<Float64Type>();
+            with_nulls(&|row| Cell::Float(values.value(row)))
+        }
+        DataType::List(_) => {
+            let lists = array.as_list::<i32>();
+            let items = cells_of(lists.values())?;
+            let offsets = lists.value_offsets();
+            with_nulls(&|row| {
+                let range = usize::try_from(offsets[row]).unwrap_or(0)..usize::try_from(offsets[row + 1]).unwrap_or(0);
+                Cell::List(items[range].to_vec())
+            })
+        }
+        DataType::LargeList(item) | DataType::ListView(item) | DataType::FixedSizeList(item, _) => {
+            cells_of(&cast(array, &DataType::List(Arc::clone(item)))?)?
+        }
+        _ => {
+            let values = cast(array, &DataType::Utf8)?;
+            cells_of(&values)?
+        }
+    })
+}
+
+/// The items of an array as Postgres writes it, such as `{a,"b c",NULL}`; `None` if it is not one of one dimension.
+pub fn parse_array_text(text: &str) -> Option<Vec<Option<String>>> {
+    let inner = text.trim().strip_prefix('{')?.strip_suffix('}')?;
+    if inner.trim().is_empty() {
+        return Some(Vec::new());
+    }
+    let mut items = Vec::new();
+    let mut chars = inner.chars().peekable();
+    loop {
+        while chars.peek().is_some_and(|c| c.is_whitespace()) {
+            chars.next();
+        }
+        let mut item = String::new();
+        let quoted = chars.next_if_eq(&'"').is_some();
+        let mut closed = !quoted;
+        while let Some(c) = chars.next_if(|c| quoted || *c != ',') {
+            match c {
+                '\\' => item.push(chars.next()?),
+                '"' if quoted => {
+                    closed = true;
+                    break;
+                }
+                '{' | '}' | '"' if !quoted => return None,
+                _ => item.push(c),
+            }
+        }
+        if !closed {
+            return None;
+        }
+        if quoted {
+            while chars.peek().is_some_and(|c| c.is_whitespace()) {
+                chars.next();
+            }
+            items.push(Some(item));
+        } else {
+            let item = item.trim_end();
+            items.push((!item.eq_ignore_ascii_case("null")).then(|| item.to_owned()));
+        }
+        match chars.next() {
+            None => return Some(items),
+            Some(',') => {}
+            Some(_) => return None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use super::*;
+
+    #[test]
+    fn cells_survive_a_column() {
+        let data_type = DataType::List(Arc::new(Field::new_list_field(DataType::Utf8, true)));
+        let cells = vec![Cell::texts(["a", "b"]), Cell::Null, Cell::List(vec![]), Cell::List(vec![Cell::Null])];
+        let array = build_array(&data_type, cells.clone().into_iter()).unwrap();
+        assert_eq!(cells_of(&array).unwrap(), cells);
+    }
+
+    #[test]
+    fn array_text_has_quotes_escapes_and_nulls() {
+        let some = |text: &str| Some(text.to_owned());
+        assert_eq!(parse_array_text("{}"), Some(vec![]));
+        assert_eq!(parse_array_text("{a, NULL ,\"NULL\"}"), Some(vec![some("a"), None, some("NULL")]));
+        assert_eq!(parse_array_text(r#"{"a,\"b\\",c}"#), Some(vec![some(r#"a,"b\"#), some("c")]));
+        for bad in ["", "a", "{a", "{\"a}", "{{a}}", "{\"a\"b}"] {
+            assert_eq!(parse_array_text(bad), None, "{bad}");
+        }
+    }
+}

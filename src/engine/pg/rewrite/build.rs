@@ -1,0 +1,70 @@
+//! Pieces of syntax.
+
+use datafusion::sql::sqlparser::ast::{
+    Array, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident, ObjectName, Query,
+    SelectItem, SetExpr, Statement, Value,
+};
+use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
+use datafusion::sql::sqlparser::parser::Parser;
+
+use crate::error::Error;
+
+pub fn text(value: impl Into<String>) -> Expr {
+    Expr::Value(Value::SingleQuotedString(value.into()).into())
+}
+
+pub fn integer(value: i64) -> Expr {
+    Expr::Value(Value::Number(value.to_string(), false).into())
+}
+
+pub fn array(elem: Vec<Expr>) -> Expr {
+    Expr::Array(Array { elem, named: true })
+}
+
+pub fn call(name: &str, args: Vec<Expr>) -> Expr {
+    let args = args.into_iter().map(|arg| FunctionArg::Unnamed(FunctionArgExpr::Expr(arg))).collect();
+    Expr::Function(Function {
+        name: ObjectName::from(vec![Ident::new(name)]),
+        uses_odbc_syntax: false,
+        parameters: FunctionArguments::None,
+        args: FunctionArguments::List(FunctionArgumentList { duplicate_treatment: None, args, clauses: vec![] }),
+        filter: None,
+        null_treatment: None,
+        over: None,
+        within_group: vec![],
+    })
+}
+
+/// The arguments of a call, if all are plain expressions.
+pub fn arguments(args: &FunctionArguments) -> Option<Vec<Expr>> {
+    match args {
+        FunctionArguments::None => Some(vec![]),
+        FunctionArguments::List(list) if list.duplicate_treatment.is_none() && list.clauses.is_empty() => {
+            list.args.iter().map(argument).collect()
+        }
+        _ => None,
+    }
+}
+
+pub fn argument(arg: &FunctionArg) -> Option<Expr> {
+    match arg {
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Some(expr.clone()),
+        _ => None,
+    }
+}
+
+/// `SELECT` with these items and nothing else.
+pub fn select(projection: Vec<SelectItem>) -> Result<Query, Error> {
+    let parsed = Parser::parse_sql(&PostgreSqlDialect {}, "SELECT 1").map_err(|e| Error::internal(e.to_string()))?;
+    let Some(Statement::Query(mut query)) = parsed.into_iter().next() else {
+        return Err(Error::internal("a SELECT is no query"));
+    };
+    if let SetExpr::Select(select) = query.body.as_mut() {
+        select.projection = projection;
+    }
+    Ok(*query)
+}
+
+pub fn aliased(expr: Expr, alias: Ident) -> SelectItem {
+    SelectItem::ExprWithAlias { expr, alias }
+}

@@ -1,0 +1,123 @@
+//! Casts to types that the engine does not have.
+
+use datafusion::sql::sqlparser::ast::{ArrayElemTypeDef, CastKind, DataType, Expr, ObjectName, Value};
+
+use super::{build, folded};
+use crate::engine::pg::parse_array_text;
+use crate::error::Error;
+
+/// What a cast to a type of Postgres becomes.
+enum Target {
+    /// A type of the engine.
+    Engine(DataType),
+    /// A call of a function that reads the type.
+    Function(&'static str),
+    /// An array of an engine's type.
+    Array(DataType),
+    /// As it is.
+    Unchanged,
+}
+
+/// The last part of a type's name, if its schema is `pg_catalog` or none.
+fn type_name(name: &ObjectName) -> Option<(String, bool)> {
+    let idents: Vec<_> = name.0.iter().map(|part| part.as_ident()).collect::<Option<_>>()?;
+    match idents.as_slice() {
+        [name] => Some((folded(name), name.quote_style.is_some())),
+        [schema, name] if folded(schema) == "pg_catalog" => Some((folded(name), name.quote_style.is_some())),
+        _ => None,
+    }
+}
+
+fn target(data_type: &DataType) -> Target {
+    match data_type {
+        DataType::Regclass => Target::Function("regclass_in"),
+        DataType::JSON | DataType::JSONB | DataType::Uuid => Target::Engine(DataType::Text),
+        DataType::Array(ArrayElemTypeDef::SquareBracket(element, _)) => match target(element) {
+            Target::Engine(element) => Target::Array(element),
+            Target::Unchanged => Target::Array(element.as_ref().clone()),
+            Target::Function("regclass_in" | "regtype_in" | "regnamespace_in" | "regproc_in" | "regrole_in") => {
+                Target::Array(DataType::BigInt(None))
+            }
+            Target::Function(_) | Target::Array(_) => Target::Unchanged,
+        },
+        DataType::Custom(name, modifiers) => match type_name(name) {
+            Some((name, quoted)) => custom(&name, quoted, modifiers),
+            None => Target::Unchanged,
+        },
+        _ => Target::Unchanged,
+    }
+}
+
+fn custom(name: &str, quoted: bool, modifiers: &[String]) -> Target {
+    let length = || modifiers.first().and_then(|length| length.parse::<u64>().ok());
+    Target::Engine(match name {
+        "regclass" => return Target::Function("regclass_in"),
+        "regtype" => return Target::Function("regtype_in"),
+        "regnamespace" => return Target::Function("regnamespace_in"),
+        "regrole" => return Target::Function("regrole_in"),
+        "regproc" | "regprocedure" => return Target::Function("regproc_in"),
+        "oid" | "xid" | "cid" | "xid8" | "int8" => DataType::BigInt(None),
+        "int2" => DataType::SmallInt(None),
+        "int4" => DataType::Int(None),
+        "float4" => DataType::Real,
+        "float8" => DataType::DoublePrecision,
+        "bool" => DataType::Boolean,
+        "bytea" => DataType::Bytea,
+        "date" => DataType::Date,
+        "numeric" if length().is_none() => DataType::Numeric(datafusion::sql::sqlparser::ast::ExactNumberInfo::None),
+        "timestamp" => DataType::Timestamp(None, datafusion::sql::sqlparser::ast::TimezoneInfo::None),
+        "timestamptz" => DataType::Timestamp(None, datafusion::sql::sqlparser::ast::TimezoneInfo::Tz),
+        "char" if !quoted => return Target::Unchanged,
+        "text" | "varchar" | "bpchar" | "name" | "char" | "cstring" | "unknown" | "json" | "jsonb" | "xml" | "uuid" | "inet"
+        | "cidr" | "aclitem" | "pg_node_tree" | "citext" | "pg_lsn" | "sql_identifier" | "character_data" | "yes_or_no" => {
+            DataType::Text
+        }
+        "cardinal_number" => DataType::Int(None),
+        _ => return Target::Unchanged,
+    })
+}
+
+/// The items of a literal array, such as `'{a,b}'`.
+pub fn literal_array(expr: &Expr) -> Result<Option<Vec<Expr>>, Error> {
+    let Expr::Value(value) = expr else { return Ok(None) };
+    let text = match &value.value {
+        Value::SingleQuotedString(text) | Value::EscapedStringLiteral(text) => text,
+        _ => return Ok(None),
+    };
+    let items =
+        parse_array_text(text).ok_or_else(|| Error::invalid(format!("malformed array literal: \"{text}\"")))?;
+    let null = || Expr::Value(Value::Null.into());
+    Ok(Some(items.into_iter().map(|item| item.map_or_else(null, build::text)).collect()))
+}
+
+pub fn rewrite(expr: &mut Expr) -> Result<(), Error> {
+    let Expr::Cast { kind, expr: inner, data_type, .. } = expr else { return Ok(()) };
+    match target(data_type) {
+        Target::Unchanged => {}
+        Target::Engine(engine) => *data_type = engine,
+        Target::Function(function) => {
+            let argument = std::mem::replace(inner.as_mut(), Expr::Value(Value::Null.into()));
+            *expr = build::call(function, vec![argument]);
+        }
+        Target::Array(element) => {
+            if let Some(items) = literal_array(inner)? {
+                let cast = |item| Expr::Cast {
+                    kind: CastKind::DoubleColon,
+                    expr: Box::new(item),
+                    data_type: element.clone(),
+                    array: false,
+                    format: None,
+                };
+                let items: Vec<Expr> = items.into_iter().map(cast).collect();
+                if !items.is_empty() {
+                    *expr = build::array(items);
+                    return Ok(());
+                }
+                **inner = build::array(vec![]);
+            }
+            let _ = kind;
+            *data_type = DataType::Array(ArrayElemTypeDef::SquareBracket(Box::new(element), None));
+        }
+    }
+    Ok(())
+}

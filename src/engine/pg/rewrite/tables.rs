@@ -1,0 +1,110 @@
+//! Functions in FROM.
+
+use datafusion::sql::sqlparser::ast::{Expr, Ident, SelectItem, TableAlias, TableFactor};
+
+use super::expressions::strip_schema;
+use super::build;
+use crate::error::Error;
+
+/// Functions that are the engine's table functions.
+const TABLE_FUNCTIONS: &[&str] = &["pg_get_keywords"];
+
+/// Rewrites a table that is a call. Gives the functions that it calls.
+pub fn rewrite(factor: &mut TableFactor) -> Result<Vec<String>, Error> {
+    let (name, args, ordinality, alias) = match factor {
+        TableFactor::Table { name, args: Some(args), with_ordinality, alias, .. } => {
+            let Some(name) = strip_schema(name) else { return Ok(vec![]) };
+            let args: Option<Vec<Expr>> = args.args.iter().map(build::argument).collect();
+            (name, args, *with_ordinality, alias.clone())
+        }
+        TableFactor::Function { name, args, with_ordinality, alias, .. } => {
+            let Some(name) = strip_schema(name) else { return Ok(vec![]) };
+            let args: Option<Vec<Expr>> = args.iter().map(build::argument).collect();
+            (name, args, *with_ordinality, alias.clone())
+        }
+        TableFactor::UNNEST { alias, array_exprs, with_ordinality, with_offset: false, .. } => {
+            let constant = array_exprs.iter().all(is_constant);
+            if constant && !*with_ordinality {
+                return Ok(vec![]);
+            }
+            ("unnest".to_owned(), Some(array_exprs.clone()), *with_ordinality, alias.clone())
+        }
+        _ => return Ok(vec![]),
+    };
+    let Some(args) = args else { return Ok(vec![]) };
+    if TABLE_FUNCTIONS.contains(&name.as_str()) {
+        return Ok(vec![name]);
+    }
+    let lists: Vec<Expr> = match (name.as_str(), args.as_slice()) {
+        ("unnest", _) => args,
+        ("generate_series", [_, _] | [_, _, _]) => vec![build::call("generate_series", args)],
+        ("generate_subscripts", [array, dimension, ..]) => {
+            let length = build::call("array_length", vec![array.clone(), dimension.clone()]);
+            vec![build::call("generate_series", vec![build::integer(1), length])]
+        }
+        // Any other function of the session is a table of one row, as in Postgres.
+        _ => {
+            let call = build::call(&name, args);
+            let names = column_names(alias.as_ref(), &name, 1);
+            *factor = derived(vec![build::aliased(call, names[0].clone())], alias, &name, &names)?;
+            return Ok(vec![name]);
+        }
+    };
+    let counts = ordinality.then(|| {
+        let length = build::call("cardinality", vec![lists[0].clone()]);
+        build::call("generate_series", vec![build::integer(1), length])
+    });
+    let columns = lists.len() + usize::from(ordinality);
+    let names = column_names(alias.as_ref(), &name, columns);
+    let unnested = lists.into_iter().chain(counts).map(|list| build::call("unnest", vec![list]));
+    let items = unnested.zip(&names).map(|(expr, name)| build::aliased(expr, name.clone())).collect();
+    *factor = derived(items, alias, &name, &names)?;
+    Ok(vec![name])
+}
+
+/// The names of the columns: those of the alias, then, for one column, the alias itself.
+fn column_names(alias: Option<&TableAlias>, function: &str, count: usize) -> Vec<Ident> {
+    let given: Vec<Ident> =
+        alias.map(|alias| alias.columns.iter().map(|column| column.name.clone()).collect()).unwrap_or_default();
+    let first = alias.map_or_else(|| Ident::new(function), |alias| alias.name.clone());
+    (0..count)
+        .map(|index| match given.get(index) {
+            Some(name) => name.clone(),
+            None if index == 0 => first.clone(),
+            None if index + 1 == count => Ident::new("ordinality"),
+            None => Ident::new(format!("{function}{}", index + 1)),
+        })
+        .collect()
+}
+
+fn derived(items: Vec<SelectItem>, alias: Option<TableAlias>, function: &str, _: &[Ident]) -> Result<TableFactor, Error> {
+    let name = alias.map_or_else(|| Ident::new(function), |alias| alias.name);
+    let lateral = items.iter().any(|item| match item {
+        SelectItem::ExprWithAlias { expr, .. } => !is_constant(expr),
+        _ => true,
+    });
+    Ok(TableFactor::Derived {
+        // A function in FROM sees the tables before it.
+        lateral,
+        subquery: Box::new(build::select(items)?),
+        alias: Some(TableAlias { explicit: true, name, columns: vec![], at: None }),
+        sample: None,
+    })
+}
+
+/// Whether an expression reads no column.
+fn is_constant(expr: &Expr) -> bool {
+    use datafusion::sql::sqlparser::ast::{Visit, Visitor};
+    use std::ops::ControlFlow;
+    struct Found;
+    impl Visitor for Found {
+        type Break = ();
+        fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+            match expr {
+                Expr::Identifier(_) | Expr::CompoundIdentifier(_) => ControlFlow::Break(()),
+                _ => ControlFlow::Continue(()),
+            }
+        }
+    }
+    expr.visit(&mut Found).is_continue()
+}

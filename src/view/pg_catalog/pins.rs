@@ -1,0 +1,185 @@
+//! What a query's filters say of the relations that it wants, so that one table's columns do not cost a lake's.
+
+use std::collections::BTreeSet;
+
+use datafusion::common::ScalarValue;
+use datafusion::logical_expr::expr::InList;
+use datafusion::logical_expr::{BinaryExpr, Expr, Operator};
+
+use super::oids;
+use crate::view::visible::{Columns, Pins};
+
+/// How a column of a relation identifies the relations it speaks of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Identifies {
+    Oid,
+    Name,
+    Namespace,
+}
+
+fn identifies(relation: &str, column: &str) -> Option<Identifies> {
+    match (relation, column) {
+        ("pg_class", "oid") | ("pg_attribute", "attrelid") | ("pg_description", "objoid") => Some(Identifies::Oid),
+        ("pg_class", "relname") => Some(Identifies::Name),
+        (_, "table_name" | "tablename" | "viewname") => Some(Identifies::Name),
+        (_, "table_schema" | "schemaname") => Some(Identifies::Namespace),
+        _ => None,
+    }
+}
+
+/// Conditions on relations; `None` is no condition.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RelationPins {
+    oids: Option<BTreeSet<i64>>,
+    names: Option<BTreeSet<String>>,
+    namespaces: Option<BTreeSet<String>>,
+    /// Only comments on whole relations are wanted, not on their columns.
+    pub whole_relations: bool,
+}
+
+/// Whether a filter can pin anything; it is evaluated again in any case.
+pub fn is_useful(relation: &str, filter: &Expr) -> bool {
+    RelationPins::of(relation, std::slice::from_ref(filter)) != RelationPins::default()
+}
+
+impl RelationPins {
+    /// From filters that all hold.
+    pub fn of(relation: &str, filters: &[Expr]) -> Self {
+        let mut pins = Self::default();
+        for filter in filters {
+            let Some((column, values)) = equalities(filter, 0) else { continue };
+            if relation == "pg_description" && column == "objsubid" && values.iter().all(|value| integer(value) == Some(0)) {
+                pins.whole_relations = true;
+            }
+            match identifies(relation, &column) {
+                Some(Identifies::Oid) => {
+                    // A value that is no number equals no OID.
+                    intersect(&mut pins.oids, values.iter().filter_map(integer).collect());
+                }
+                Some(Identifies::Name) => intersect(&mut pins.names, texts(&values)),
+                Some(Identifies::Namespace) => intersect(&mut pins.namespaces, texts(&values)),
+                None => {}
+            }
+        }
+        pins
+    }
+
+    pub fn admit(&self, namespace: &str, name: &str, oid: i64) -> bool {
+        self.oids.as_ref().is_none_or(|oids| oids.contains(&oid))
+            && self.names.as_ref().is_none_or(|names| names.contains(name))
+            && self.namespaces.as_ref().is_none_or(|names| names.contains(namespace))
+    }
+
+    /// The columns to ask the catalog for.
+    pub fn columns(&self) -> Columns {
+        let pins = Pins {
+            table_ids: self.oids.as_ref().map(|oids| oids.iter().filter_map(|oid| oids::table_id(*oid)).collect()),
+            tables: self.names.clone(),
+            databases: self.namespaces.clone(),
+        };
+        match pins.is_empty() {
+            true => Columns::All,
+            false => Columns::Of(pins),
+        }
+    }
+}
+
+fn intersect<T: Ord + Clone>(known: &mut Option<BTreeSet<T>>, more: BTreeSet<T>) {
+    *known = Some(match known.take() {
+        Some(known) => known.intersection(&more).cloned().collect(),
+        None => more,
+    });
+}
+
+fn integer(value: &ScalarValue) -> Option<i64> {
+    match value {
+        ScalarValue::Int8(Some(v)) => Some(i64::from(*v)),
+        ScalarValue::Int16(Some(v)) => Some(i64::from(*v)),
+        ScalarValue::Int32(Some(v)) => Some(i64::from(*v)),
+        ScalarValue::Int64(Some(v)) => Some(*v),
+        ScalarValue::UInt32(Some(v)) => Some(i64::from(*v)),
+        ScalarValue::UInt64(Some(v)) => i64::try_from(*v).ok(),
+        other => text(other)?.trim().parse().ok(),
+    }
+}
+
+fn text(value: &ScalarValue) -> Option<&str> {
+    value.try_as_str().flatten()
+}
+
+fn texts(values: &[ScalarValue]) -> BTreeSet<String> {
+    values.iter().filter_map(text).map(str::to_owned).collect()
+}
+
+fn without_casts(expr: &Expr) -> &Expr {
+    match expr {
+        Expr::Cast(cast) => without_casts(&cast.expr),
+        Expr::TryCast(cast) => without_casts(&cast.expr),
+        other => other,
+    }
+}
+
+fn column_and_literal(left: &Expr, right: &Expr) -> Option<(String, ScalarValue)> {
+    match (without_casts(left), without_casts(right)) {
+        (Expr::Column(column), Expr::Literal(value, _)) | (Expr::Literal(value, _), Expr::Column(column)) => {
+            Some((column.name.clone(), value.clone()))
+        }
+        _ => None,
+    }
+}
+
+/// The column that a filter holds to a set of values: `c = 1`, `c IN (1, 2)`, `c = 1 OR c = 2`.
+fn equalities(filter: &Expr, depth: usize) -> Option<(String, Vec<ScalarValue>)> {
+    match filter {
+        Expr::BinaryExpr(BinaryExpr { left, op: Operator::Eq, right }) => {
+            column_and_literal(left, right).map(|(column, value)| (column, vec![value]))
+        }
+        Expr::BinaryExpr(BinaryExpr { left, op: Operator::Or, right }) if depth < 64 => {
+            let (column, mut values) = equalities(left, depth + 1)?;
+            let (other, more) = equalities(right, depth + 1)?;
+            values.extend(more);
+            (column == other).then_some((column, values))
+        }
+        Expr::InList(InList { expr, list, negated: false }) => {
+            let Expr::Column(column) = without_casts(expr) else { return None };
+            let values = list.iter().map(|item| match without_casts(item) {
+                Expr::Literal(value, _) => Some(value.clone()),
+                _ => None,
+            });
+            Some((column.name.clone(), values.collect::<Option<Vec<_>>>()?))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use super::*;
+    use datafusion::logical_expr::{col, lit};
+
+    #[test]
+    fn equality_with_an_oid_pins_its_table() {
+        let pins = RelationPins::of("pg_attribute", &[col("attrelid").eq(lit(100_003_i64)), col("attnum").gt(lit(0))]);
+        let Columns::Of(store) = pins.columns() else { panic!("{pins:?}") };
+        assert_eq!(store.table_ids, Some([1].into()));
+        assert!(pins.admit("curated", "orders", 100_003));
+        assert!(!pins.admit("curated", "users", 100_005));
+    }
+
+    #[test]
+    fn a_literal_that_is_text_pins_as_a_number() {
+        let pins = RelationPins::of("pg_class", &[col("oid").eq(lit("100003"))]);
+        assert!(pins.admit("curated", "orders", 100_003) && !pins.admit("curated", "users", 100_005));
+    }
+
+    #[test]
+    fn alternatives_pin_to_all_of_them_and_other_columns_to_none() {
+        let either = col("table_name").eq(lit("a")).or(col("table_name").eq(lit("b")));
+        let pins = RelationPins::of("columns", &[either, col("table_schema").in_list(vec![lit("x")], false)]);
+        assert!(pins.admit("x", "b", 1) && !pins.admit("x", "c", 1) && !pins.admit("y", "a", 1));
+        let mixed = col("table_name").eq(lit("a")).or(col("column_name").eq(lit("b")));
+        assert!(!is_useful("columns", &mixed));
+        assert!(!is_useful("columns", &col("table_name").in_list(vec![lit("x")], true)));
+    }
+}
