@@ -1,15 +1,49 @@
 //! The dialect that queries are read with: Postgres' grammar, which most clients speak, with Athena's quotes and lambdas.
 
+use sqlparser::ast::Expr;
 use sqlparser::dialect::{Dialect, PostgreSqlDialect, Precedence};
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
 use std::any::TypeId;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 const POSTGRES: PostgreSqlDialect = PostgreSqlDialect {};
 
 /// Postgres, with what Athena's users write and without what would get in its way.
-#[derive(Debug, Default, Clone, Copy)]
-pub struct AthenaDialect;
+///
+/// It also meters the parser, which calls its dialect at each operand and operator: where sqlparser does not know what a
+/// text is, it tries one reading after the other, and such places inside of one another double the work each time. A
+/// parser that has used up its steps fails with `RecursionLimitExceeded`, the one error that no other reading is tried
+/// after.
+#[derive(Debug)]
+pub struct AthenaDialect {
+    steps_left: AtomicUsize,
+}
+
+impl AthenaDialect {
+    /// For one text that is to be read in so many steps.
+    pub fn with_steps(steps: usize) -> AthenaDialect {
+        AthenaDialect {
+            steps_left: AtomicUsize::new(steps),
+        }
+    }
+
+    fn step(&self) -> Result<(), ParserError> {
+        let left = self.steps_left.load(Ordering::Relaxed);
+        if left == 0 {
+            return Err(ParserError::RecursionLimitExceeded);
+        }
+        self.steps_left.store(left - 1, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+impl Default for AthenaDialect {
+    /// Without a bound on the steps.
+    fn default() -> Self {
+        AthenaDialect::with_steps(usize::MAX)
+    }
+}
 
 impl Dialect for AthenaDialect {
     /// The gates on a dialect's type take the side of Postgres.
@@ -42,7 +76,14 @@ impl Dialect for AthenaDialect {
         POSTGRES.is_reserved_for_identifier(keyword)
     }
 
+    fn parse_prefix(&self, _parser: &mut Parser<'_>) -> Option<Result<Expr, ParserError>> {
+        self.step().err().map(Err)
+    }
+
     fn get_next_precedence(&self, parser: &Parser<'_>) -> Option<Result<u8, ParserError>> {
+        if let Err(error) = self.step() {
+            return Some(Err(error));
+        }
         POSTGRES.get_next_precedence(parser)
     }
 

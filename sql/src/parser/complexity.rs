@@ -11,6 +11,8 @@ use crate::lexer::{Token, TokenKind};
 const MAX_PARENTHESES: usize = 100;
 /// Operators in one chain.
 const MAX_OPERATORS: usize = 2_000;
+/// Dots in a name, as sqlparser takes quadratic time over them.
+const MAX_DOTS: usize = 500;
 /// Set operations, and tables joined, in one query.
 const MAX_RELATIONS: usize = 500;
 /// `array<array<..`, and the same prefix keyword over and over.
@@ -55,6 +57,7 @@ pub(super) fn check(cursor: &Cursor<'_>) -> Result<()> {
     let mut levels = vec![Level::default()];
     let mut parentheses = 0usize;
     let mut prefixes = 0usize;
+    let mut dots = 0usize;
     let mut before: Option<Token> = None;
     while let Some(token) = place.token() {
         let Some(level) = levels.last_mut() else {
@@ -85,6 +88,14 @@ pub(super) fn check(cursor: &Cursor<'_>) -> Result<()> {
             TokenKind::Word if is(text, &OPERATORS) => level.operators += 1,
             TokenKind::Word if is(text, &RELATIONS) => level.relations += 1,
             _ => {}
+        }
+        dots = match token.kind {
+            TokenKind::Sign('.') => dots + 1,
+            TokenKind::Word | TokenKind::Double { .. } | TokenKind::Backtick => dots,
+            _ => 0,
+        };
+        if dots > MAX_DOTS {
+            return Err(place.error(format!("a name has more than {MAX_DOTS} parts")));
         }
         prefixes = match before {
             Some(last) if nests(&place, last, token) => prefixes + 1,

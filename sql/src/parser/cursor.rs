@@ -47,7 +47,7 @@ impl<'a> Cursor<'a> {
         self.index = (self.index + 1).min(self.tokens.len());
     }
 
-    pub fn to_end(&mut self) {
+    pub fn skip_rest(&mut self) {
         self.index = self.tokens.len();
     }
 

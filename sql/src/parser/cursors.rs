@@ -38,7 +38,7 @@ pub(super) fn declare(cursor: &mut Cursor<'_>) -> Result<Statement> {
         },
         refused => return Ok(refused),
     };
-    cursor.to_end();
+    cursor.skip_rest();
     Ok(Statement::DeclareCursor(declared))
 }
 

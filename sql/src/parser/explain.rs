@@ -28,7 +28,7 @@ pub(super) fn explain(cursor: &mut Cursor<'_>, depth: usize) -> Result<Statement
         }
     }
     let inner = super::statement(*cursor, depth + 1)?;
-    cursor.to_end();
+    cursor.skip_rest();
     match inner {
         Statement::Query(_) | Statement::Execute(_) => {
             explain.statement = Box::new(inner);

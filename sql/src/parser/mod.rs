@@ -213,6 +213,6 @@ fn parenthesized<'a>(cursor: &mut Cursor<'a>) -> Result<Cursor<'a>> {
         }
     }
     let mut end = *cursor;
-    end.to_end();
+    end.skip_rest();
     Err(end.expected("\")\""))
 }

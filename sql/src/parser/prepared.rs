@@ -23,7 +23,7 @@ pub(super) fn prepare(cursor: &mut Cursor<'_>, depth: usize) -> Result<Statement
     }
     let text = cursor.rest_text().to_owned();
     let statement = super::statement(*cursor, depth + 1)?;
-    cursor.to_end();
+    cursor.skip_rest();
     if let Statement::Unsupported(refused) = statement {
         return Ok(Statement::Unsupported(refused));
     }
@@ -53,7 +53,7 @@ pub(super) fn execute(cursor: &mut Cursor<'_>) -> Result<Statement> {
         }
     } else if cursor.eat("USING") {
         let parameters = query::expressions(cursor)?;
-        cursor.to_end();
+        cursor.skip_rest();
         parameters
     } else {
         Vec::new()

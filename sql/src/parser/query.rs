@@ -13,7 +13,10 @@ use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer, Whitespace};
 /// How deep expressions and subqueries may nest in one another, in steps of sqlparser's.
 const MAX_DEPTH: usize = 128;
 
-const DIALECT: AthenaDialect = AthenaDialect;
+/// Steps of the parser for each token; a plain query takes about one.
+const STEPS_PER_TOKEN: usize = 20;
+/// Steps that any text has.
+const STEPS: usize = 20_000;
 
 /// The query that the cursor holds to its end, or why it is refused.
 pub(super) fn statement(cursor: &Cursor<'_>) -> Result<Statement> {
@@ -63,12 +66,14 @@ fn parse<T>(
 ) -> Result<T> {
     complexity::check(cursor)?;
     let source = Source::of(cursor);
-    let mut tokens = Tokenizer::new(&DIALECT, source.text())
+    let steps = STEPS + STEPS_PER_TOKEN * cursor.rest().len();
+    let dialect = AthenaDialect::with_steps(steps);
+    let mut tokens = Tokenizer::new(&dialect, source.text())
         .tokenize_with_location()
         .map_err(|error| query_error::of_tokenizer(&source, &error))?;
     number_placeholders(&source, &mut tokens)?;
     let tokens = spell_out_table_commands(tokens);
-    let mut parser = Parser::new(&DIALECT)
+    let mut parser = Parser::new(&dialect)
         .with_recursion_limit(MAX_DEPTH)
         .with_options(ParserOptions::new())
         .with_tokens_with_locations(tokens);

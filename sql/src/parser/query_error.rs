@@ -76,7 +76,7 @@ pub(super) fn of_parser(source: &Source<'_>, error: &ParserError) -> ParseError 
         ParserError::RecursionLimitExceeded => {
             return source.error(
                 source.start,
-                "the statement is nested too deeply: split it with WITH or use fewer parentheses"
+                "the statement is nested too deeply: split it with WITH, or use fewer parentheses and brackets"
                     .to_owned(),
             );
         }

@@ -1,1 +1,361 @@
+//! Every clause of Athena's DDL grammar.
+
 use super::*;
+use crate::ast::*;
+
+fn table(sql: &str) -> CreateTable {
+    match one(sql) {
+        Statement::CreateTable(table) => *table,
+        other => panic!("{sql}: {other:?}"),
+    }
+}
+
+fn properties(list: &[(&str, &str)]) -> Properties {
+    list.iter()
+        .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+        .collect()
+}
+
+#[test]
+fn create_database_takes_all_its_clauses() {
+    let created = |sql: &str| match one(sql) {
+        Statement::CreateDatabase(created) => created,
+        other => panic!("{other:?}"),
+    };
+    let full = created(
+        "CREATE SCHEMA IF NOT EXISTS `My_DB` COMMENT 'c' LOCATION \"s3://b/\" WITH DBPROPERTIES ('k'='v', \"l\"=\"w\")",
+    );
+    assert!(full.if_not_exists);
+    assert_eq!(full.name, DatabaseName::bare("my_db"));
+    assert_eq!(full.comment.as_deref(), Some("c"));
+    assert_eq!(full.location.as_deref(), Some("s3://b/"));
+    assert_eq!(full.properties, properties(&[("k", "v"), ("l", "w")]));
+    assert_eq!(
+        created("create database awsdatacatalog.d")
+            .name
+            .catalog
+            .as_deref(),
+        Some("awsdatacatalog")
+    );
+}
+
+#[test]
+fn databases_are_dropped_altered_and_used() {
+    let Statement::DropDatabase(dropped) = one("DROP SCHEMA IF EXISTS d CASCADE") else {
+        panic!()
+    };
+    assert!(dropped.if_exists && dropped.cascade);
+    let Statement::DropDatabase(dropped) = one("DROP DATABASE d RESTRICT") else {
+        panic!()
+    };
+    assert!(!dropped.if_exists && !dropped.cascade);
+    let Statement::AlterDatabaseSetProperties(altered) =
+        one("ALTER SCHEMA d SET DBPROPERTIES ('K'='V')")
+    else {
+        panic!()
+    };
+    assert_eq!(altered.properties, properties(&[("K", "V")]));
+    let Statement::Use(used) = one("USE \"Curated\"") else {
+        panic!()
+    };
+    assert_eq!(used.database, DatabaseName::bare("curated"));
+    assert!(refused("ALTER DATABASE d SET LOCATION 's3://b/'").contains("SET DBPROPERTIES"));
+}
+
+#[test]
+fn create_table_takes_the_full_grammar() {
+    let full = table(
+        "CREATE EXTERNAL TABLE IF NOT EXISTS `Db`.`T` (`A` INT COMMENT 'the a', b string)
+         COMMENT 'c' PARTITIONED BY (y INT COMMENT 'year', `m` string) CLUSTERED BY (a, b) SORTED BY (a DESC, b ASC) INTO 8 BUCKETS
+         ROW FORMAT DELIMITED FIELDS TERMINATED BY '\\t' ESCAPED BY '\\\\' COLLECTION ITEMS TERMINATED BY '\\002'
+           MAP KEYS TERMINATED BY '\\u0003' LINES TERMINATED BY '\\n' NULL DEFINED AS '\\N'
+         STORED AS TEXTFILE LOCATION 's3://b/f/' TBLPROPERTIES ('skip.header.line.count'='1', 'has_encrypted_data'=false, 'n'=5)",
+    );
+    assert!(full.external && full.if_not_exists);
+    assert_eq!(full.name, TableName::in_database("db", "t"));
+    assert_eq!(full.columns[0].name, "a");
+    assert_eq!(full.columns[0].comment.as_deref(), Some("the a"));
+    assert_eq!(full.comment.as_deref(), Some("c"));
+    assert_eq!(full.partitioned_by[0].comment.as_deref(), Some("year"));
+    assert_eq!(full.partitioned_by[1].name, "m");
+    let clustered = full.clustered_by.unwrap();
+    assert_eq!(
+        (clustered.columns, clustered.buckets),
+        (vec!["a".to_owned(), "b".to_owned()], 8)
+    );
+    assert_eq!(
+        clustered
+            .sorted_by
+            .iter()
+            .map(|c| c.ascending)
+            .collect::<Vec<_>>(),
+        [false, true]
+    );
+    assert_eq!(
+        full.row_format,
+        Some(RowFormat::Delimited(Delimited {
+            fields: Some("\t".to_owned()),
+            escaped: Some("\\".to_owned()),
+            collection_items: Some("\u{2}".to_owned()),
+            map_keys: Some("\u{3}".to_owned()),
+            lines: Some("\n".to_owned()),
+            null_defined_as: Some("\\N".to_owned()),
+        }))
+    );
+    assert_eq!(
+        full.properties,
+        properties(&[
+            ("skip.header.line.count", "1"),
+            ("has_encrypted_data", "false"),
+            ("n", "5")
+        ])
+    );
+}
+
+#[test]
+fn create_table_takes_serdes_formats_and_any_order() {
+    let serde = table(
+        "CREATE EXTERNAL TABLE t (a int) LOCATION 's3://b/' TBLPROPERTIES (\"a\"=\"b\") STORED AS INPUTFORMAT 'i' OUTPUTFORMAT \"o\"
+         ROW FORMAT SERDE 'org.openx.data.jsonserde.JsonSerDe' WITH SERDEPROPERTIES ('ignore.malformed.json'='true', \"q\"=\"\\\"\")",
+    );
+    assert_eq!(
+        serde.row_format,
+        Some(RowFormat::SerDe {
+            class: "org.openx.data.jsonserde.JsonSerDe".to_owned(),
+            properties: properties(&[("ignore.malformed.json", "true"), ("q", "\"")]),
+        })
+    );
+    assert_eq!(
+        serde.stored_as,
+        Some(StoredAs::InputOutput {
+            input: "i".to_owned(),
+            output: "o".to_owned()
+        })
+    );
+    for (word, format) in [
+        ("SEQUENCEFILE", StorageFormat::SequenceFile),
+        ("textfile", StorageFormat::TextFile),
+        ("JSONFILE", StorageFormat::JsonFile),
+        ("RCFILE", StorageFormat::RcFile),
+        ("ORC", StorageFormat::Orc),
+        ("PARQUET", StorageFormat::Parquet),
+        ("AVRO", StorageFormat::Avro),
+        ("ION", StorageFormat::Ion),
+    ] {
+        let table = table(&format!("CREATE TABLE t (a int) STORED AS {word}"));
+        assert_eq!(table.stored_as, Some(StoredAs::Format(format)));
+        assert!(!table.external);
+    }
+    assert!(
+        error("CREATE TABLE t (a int) STORED AS CSV")
+            .message
+            .contains("PARQUET")
+    );
+    assert!(
+        error("CREATE TABLE t (a int) LOCATION 'a' LOCATION 'b'")
+            .message
+            .contains("LOCATION is given twice")
+    );
+    assert!(
+        error("CREATE TABLE t (a int) PARTITIONED BY (a)")
+            .hint
+            .unwrap()
+            .contains("Iceberg")
+    );
+    assert!(
+        error("CREATE TABLE t (a int) PARTITIONED BY (bucket(16, a))")
+            .hint
+            .unwrap()
+            .contains("Iceberg")
+    );
+}
+
+#[test]
+fn types_are_kept_as_canonical_text() {
+    for (written, kept) in [
+        ("INT", "int"),
+        ("INTEGER", "int"),
+        ("DECIMAL ( 10 , 2 )", "decimal(10,2)"),
+        ("varchar(20)", "varchar(20)"),
+        ("DOUBLE PRECISION", "double"),
+        ("ARRAY<STRING>", "array<string>"),
+        ("map<string, array<int>>", "map<string,array<int>>"),
+        (
+            "STRUCT<A:INT COMMENT 'x, y', `b`:Array<Map<String,Decimal(10, 2)>>, `c d`: struct<e:integer>>",
+            "struct<a:int,b:array<map<string,decimal(10,2)>>,`c d`:struct<e:int>>",
+        ),
+        (
+            "struct<date:date,comment:string>",
+            "struct<date:date,comment:string>",
+        ),
+        ("timestamp with time zone", "timestamp with time zone"),
+    ] {
+        let sql = format!("CREATE TABLE t (a {written} COMMENT 'c', b int)");
+        let table = table(&sql);
+        assert_eq!(table.columns[0].data_type, kept);
+        assert_eq!(table.columns[0].comment.as_deref(), Some("c"));
+        assert_eq!(table.columns[1].data_type, "int");
+    }
+    for broken in [
+        "array<int",
+        "array<int>>",
+        "struct<a int>",
+        "struct<a:int b>",
+        "decimal(x)",
+        "'int'",
+        "",
+    ] {
+        error(&format!("CREATE TABLE t (a {broken})"));
+    }
+}
+
+#[test]
+fn hive_strings_take_backslash_escapes_and_doubled_quotes() {
+    let table = table(
+        "CREATE TABLE t (a int COMMENT 'it\\'s; fine') COMMENT 'it''s' LOCATION 's3://b/\\u0041\\101'",
+    );
+    assert_eq!(table.columns[0].comment.as_deref(), Some("it's; fine"));
+    assert_eq!(table.comment.as_deref(), Some("it's"));
+    assert_eq!(table.location.as_deref(), Some("s3://b/AA"));
+}
+
+#[test]
+fn drop_table_and_msck_take_qualified_names() {
+    let Statement::DropTable(dropped) = one("DROP TABLE IF EXISTS awsdatacatalog.`D`.\"T\"") else {
+        panic!()
+    };
+    assert!(dropped.if_exists);
+    assert_eq!(dropped.name.to_string(), "awsdatacatalog.d.t");
+    assert!(
+        error("DROP TABLE a.b.c.d")
+            .message
+            .contains("too many dotted names")
+    );
+    for (sql, mode) in [
+        ("MSCK REPAIR TABLE d.t", MsckMode::Add),
+        ("MSCK TABLE d.t", MsckMode::Add),
+        ("MSCK REPAIR TABLE d.t ADD PARTITIONS", MsckMode::Add),
+        ("MSCK REPAIR TABLE d.t DROP PARTITIONS", MsckMode::Drop),
+        ("MSCK REPAIR TABLE d.t SYNC PARTITIONS", MsckMode::Sync),
+    ] {
+        let table = TableName::in_database("d", "t");
+        assert_eq!(one(sql), Statement::MsckRepair(MsckRepair { table, mode }));
+    }
+}
+
+#[test]
+fn partitions_are_added_with_values_of_every_kind() {
+    let Statement::AlterTableAddPartitions(added) = one(
+        "ALTER TABLE d.t ADD IF NOT EXISTS PARTITION (a='x', B = 5, c = DATE '2024-01-01') LOCATION 's3://b/1/'
+         PARTITION (a=\"y\", b=-1, c=NULL), PARTITION (a=us, b=true, c=TIMESTAMP '2024-01-01 00:00:00')",
+    ) else {
+        panic!()
+    };
+    assert!(added.if_not_exists);
+    let values: Vec<Vec<_>> = added
+        .partitions
+        .iter()
+        .map(|p| {
+            p.spec
+                .values
+                .iter()
+                .map(|v| (v.key.as_str(), v.value.as_deref()))
+                .collect()
+        })
+        .collect();
+    assert_eq!(
+        values[0],
+        [
+            ("a", Some("x")),
+            ("b", Some("5")),
+            ("c", Some("2024-01-01"))
+        ]
+    );
+    assert_eq!(
+        values[1],
+        [("a", Some("y")), ("b", Some("-1")), ("c", None)]
+    );
+    assert_eq!(
+        values[2],
+        [
+            ("a", Some("us")),
+            ("b", Some("true")),
+            ("c", Some("2024-01-01 00:00:00"))
+        ]
+    );
+    assert_eq!(added.partitions[0].location.as_deref(), Some("s3://b/1/"));
+    assert_eq!(added.partitions[1].location, None);
+}
+
+#[test]
+fn partitions_are_dropped_by_value_and_by_comparison() {
+    let Statement::AlterTableDropPartitions(dropped) = one(
+        "ALTER TABLE t DROP IF EXISTS PARTITION (dt < '2024-01-01', r != 'x'), PARTITION (dt >= '2025-01-01'), PARTITION (a=1)",
+    ) else {
+        panic!()
+    };
+    assert!(dropped.if_exists);
+    let first: Vec<_> = dropped.filters[0]
+        .conditions
+        .iter()
+        .map(|c| (c.key.as_str(), c.op))
+        .collect();
+    assert_eq!(first, [("dt", CompareOp::Lt), ("r", CompareOp::NotEq)]);
+    assert_eq!(dropped.filters[1].conditions[0].op, CompareOp::GtEq);
+    assert_eq!(dropped.filters[2].conditions[0].op, CompareOp::Eq);
+    assert!(
+        error("ALTER TABLE t DROP PARTITION (a < NULL)")
+            .message
+            .contains("NULL")
+    );
+    assert!(
+        error("ALTER TABLE t ADD PARTITION (a < 1)")
+            .message
+            .contains("expected \"=\"")
+    );
+}
+
+#[test]
+fn alter_table_takes_its_other_forms() {
+    let t = TableName::bare("t");
+    let Statement::AlterTableRenamePartition(renamed) =
+        one("ALTER TABLE t PARTITION (a='x') RENAME TO PARTITION (a='y')")
+    else {
+        panic!()
+    };
+    assert_eq!(renamed.from.values[0].value.as_deref(), Some("x"));
+    assert_eq!(renamed.to.values[0].value.as_deref(), Some("y"));
+    let Statement::AlterTableAddColumns(added) =
+        one("ALTER TABLE t PARTITION (a='x') ADD COLUMNS (b array<int> COMMENT 'c', d date)")
+    else {
+        panic!()
+    };
+    assert!(added.partition.is_some() && added.columns.len() == 2);
+    assert!(
+        matches!(one("ALTER TABLE t REPLACE COLUMNS (b int)"), Statement::AlterTableReplaceColumns(r) if r.table == t)
+    );
+    assert!(matches!(
+        one("ALTER TABLE t SET TBLPROPERTIES ('a'='b')"),
+        Statement::AlterTableSetProperties(_)
+    ));
+    assert!(matches!(
+        one("ALTER TABLE t UNSET TBLPROPERTIES IF EXISTS ('a', \"b\")"),
+        Statement::AlterTableUnsetProperties(u) if u.if_exists && u.keys == ["a", "b"]
+    ));
+    assert!(matches!(
+        one("ALTER TABLE t PARTITION (a=1) SET LOCATION 's3://b/'"),
+        Statement::AlterTableSetLocation(s) if s.partition.is_some() && s.location == "s3://b/"
+    ));
+    assert!(matches!(
+        one("ALTER TABLE t SET SERDEPROPERTIES ('field.delim' = '\\t')"),
+        Statement::AlterTableSetSerdeProperties(s) if s.class.is_none() && s.properties[0].1 == "\t"
+    ));
+    assert!(matches!(
+        one("ALTER TABLE t SET SERDE 'c' WITH SERDEPROPERTIES ('a'='b')"),
+        Statement::AlterTableSetSerdeProperties(s) if s.class.as_deref() == Some("c")
+    ));
+    assert!(matches!(
+        one("ALTER TABLE a.t RENAME TO a.u"),
+        Statement::AlterTableRename(r) if r.new_name.table == "u"
+    ));
+}

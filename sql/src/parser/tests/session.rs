@@ -1,1 +1,352 @@
+//! Settings, transactions, prepared statements and cursors, as drivers send them.
+
 use super::*;
+use crate::ast::*;
+
+fn set(sql: &str) -> (SetScope, String, SetValue) {
+    match one(sql) {
+        Statement::Set(set) => (set.scope, set.name, set.value),
+        other => panic!("{sql}: {other:?}"),
+    }
+}
+
+fn values(list: &[&str]) -> SetValue {
+    SetValue::Values(list.iter().map(|value| (*value).to_owned()).collect())
+}
+
+#[test]
+fn set_takes_the_forms_that_clients_send() {
+    use SetScope::{Local, Session};
+    for (sql, scope, name, value) in [
+        (
+            "SET extra_float_digits = 3",
+            Session,
+            "extra_float_digits",
+            values(&["3"]),
+        ),
+        (
+            "SET application_name TO 'DBeaver 1'",
+            Session,
+            "application_name",
+            values(&["DBeaver 1"]),
+        ),
+        (
+            "SET DateStyle = ISO, MDY",
+            Session,
+            "datestyle",
+            values(&["iso", "mdy"]),
+        ),
+        (
+            "SET search_path = \"$user\", Public",
+            Session,
+            "search_path",
+            values(&["$user", "public"]),
+        ),
+        (
+            "SET SESSION statement_timeout = -1",
+            Session,
+            "statement_timeout",
+            values(&["-1"]),
+        ),
+        (
+            "SET LOCAL statement_timeout = 5min",
+            Local,
+            "statement_timeout",
+            values(&["5min"]),
+        ),
+        (
+            "SET TIME ZONE 'Europe/Berlin'",
+            Session,
+            "timezone",
+            values(&["Europe/Berlin"]),
+        ),
+        (
+            "SET LOCAL TIME ZONE UTC",
+            Local,
+            "timezone",
+            values(&["utc"]),
+        ),
+        ("SET TIME ZONE -7", Session, "timezone", values(&["-7"])),
+        (
+            "SET TIME ZONE LOCAL",
+            Session,
+            "timezone",
+            SetValue::Default,
+        ),
+        (
+            "SET TIME ZONE INTERVAL '-08:00' HOUR TO MINUTE",
+            Session,
+            "timezone",
+            values(&["-08:00"]),
+        ),
+        (
+            "SET NAMES 'utf8'",
+            Session,
+            "client_encoding",
+            values(&["utf8"]),
+        ),
+        ("SET ROLE r", Session, "role", values(&["r"])),
+        (
+            "SET SESSION AUTHORIZATION DEFAULT",
+            Session,
+            "session_authorization",
+            SetValue::Default,
+        ),
+        ("SET SCHEMA 'x'", Session, "search_path", values(&["x"])),
+        ("SET workgroup = 'w'", Session, "workgroup", values(&["w"])),
+        (
+            "SET result_reuse = off",
+            Session,
+            "result_reuse",
+            values(&["off"]),
+        ),
+        ("SET x TO DEFAULT", Session, "x", SetValue::Default),
+        (
+            "SET datafusion.execution.batch_size = 1024",
+            Session,
+            "datafusion.execution.batch_size",
+            values(&["1024"]),
+        ),
+        (
+            "SET SESSION query_max_run_time = '1h'",
+            Session,
+            "query_max_run_time",
+            values(&["1h"]),
+        ),
+        (
+            "SET standard_conforming_strings = ON",
+            Session,
+            "standard_conforming_strings",
+            values(&["on"]),
+        ),
+    ] {
+        assert_eq!(set(sql), (scope, name.to_owned(), value), "{sql}");
+    }
+    assert!(error("SET x 1").message.contains("expected = or TO"));
+}
+
+#[test]
+fn transaction_modes_are_read() {
+    assert_eq!(
+        one("SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ UNCOMMITTED"),
+        Statement::SetTransaction(SetTransaction {
+            session: true,
+            modes: TransactionModes {
+                isolation: Some(Isolation::ReadUncommitted),
+                ..TransactionModes::default()
+            }
+        })
+    );
+    let Statement::SetTransaction(set) =
+        one("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ WRITE NOT DEFERRABLE")
+    else {
+        panic!()
+    };
+    assert_eq!(set.modes.read_only, Some(false));
+    assert_eq!(set.modes.deferrable, Some(false));
+    let Statement::Begin(begin) = one("START TRANSACTION READ ONLY") else {
+        panic!()
+    };
+    assert!(begin.start);
+    assert_eq!(begin.modes.read_only, Some(true));
+    for (sql, tag) in [
+        ("BEGIN", "BEGIN"),
+        ("begin work", "BEGIN"),
+        ("BEGIN TRANSACTION READ ONLY", "BEGIN"),
+        ("BEGIN READ ONLY", "BEGIN"),
+        ("START TRANSACTION", "START TRANSACTION"),
+        ("COMMIT WORK", "COMMIT"),
+        ("END", "COMMIT"),
+        ("COMMIT AND NO CHAIN", "COMMIT"),
+        ("ROLLBACK", "ROLLBACK"),
+        ("ABORT TRANSACTION", "ROLLBACK"),
+        ("SAVEPOINT _EXEC_SVP_1", "SAVEPOINT"),
+        ("RELEASE SAVEPOINT s", "RELEASE"),
+        ("RELEASE s", "RELEASE"),
+        ("ROLLBACK TO SAVEPOINT s", "ROLLBACK"),
+        ("ROLLBACK WORK TO s", "ROLLBACK"),
+    ] {
+        assert_eq!(one(sql).tag(), tag, "{sql}");
+        assert_eq!(one(sql).kind(), StatementKind::Transaction, "{sql}");
+    }
+    assert!(matches!(one("ROLLBACK TO \"Sp\""), Statement::RollbackTo(s) if s.name == "Sp"));
+    assert!(matches!(
+        one("COMMIT AND CHAIN"),
+        Statement::Commit(EndTransaction { chain: true })
+    ));
+}
+
+#[test]
+fn show_and_reset_know_settings_of_several_words() {
+    for (sql, name) in [
+        ("SHOW TRANSACTION ISOLATION LEVEL", "transaction_isolation"),
+        ("show transaction_isolation", "transaction_isolation"),
+        ("show time zone", "timezone"),
+        ("show timezone;", "timezone"),
+        ("SHOW server_version_num", "server_version_num"),
+        ("show max_identifier_length", "max_identifier_length"),
+        ("SHOW \"DateStyle\"", "datestyle"),
+        (
+            "SHOW datafusion.execution.batch_size",
+            "datafusion.execution.batch_size",
+        ),
+    ] {
+        assert_eq!(
+            one(sql),
+            Statement::Show(Show::Setting(name.to_owned())),
+            "{sql}"
+        );
+    }
+    assert_eq!(one("SHOW ALL"), Statement::Show(Show::All));
+    assert_eq!(one("RESET ALL"), Statement::Reset(Reset::All));
+    assert_eq!(
+        one("RESET TIME ZONE"),
+        Statement::Reset(Reset::Setting("timezone".to_owned()))
+    );
+}
+
+#[test]
+fn a_pool_s_reset_and_a_driver_s_batch_parse() {
+    let sql = "SELECT pg_advisory_unlock_all(); CLOSE ALL; UNLISTEN *; RESET ALL;";
+    let tags: Vec<_> = parse(sql)
+        .unwrap()
+        .iter()
+        .map(|p| p.statement.tag())
+        .collect();
+    assert_eq!(tags, ["SELECT", "CLOSE CURSOR ALL", "UNLISTEN", "RESET"]);
+    let sql = "SET DateStyle = 'ISO';SET extra_float_digits = 2;show transaction_isolation";
+    assert_eq!(parse(sql).unwrap().len(), 3);
+    assert_eq!(one("DISCARD ALL").tag(), "DISCARD ALL");
+    assert_eq!(one("DISCARD PLANS").tag(), "DISCARD PLANS");
+    assert_eq!(one("DISCARD TEMPORARY").tag(), "DISCARD TEMP");
+    assert_eq!(one("DISCARD SEQUENCES").tag(), "DISCARD SEQUENCES");
+}
+
+#[test]
+fn prepared_statements_of_postgres_and_athena() {
+    let Statement::Prepare(prepared) = one("PREPARE p (int, pg_catalog.text) AS SELECT $1 + 1")
+    else {
+        panic!()
+    };
+    assert_eq!(
+        (
+            prepared.name.as_str(),
+            prepared.types.len(),
+            prepared.text.as_str()
+        ),
+        ("p", 2, "SELECT $1 + 1")
+    );
+    let Statement::Prepare(prepared) = one("PREPARE p FROM SELECT * FROM t WHERE a = ? AND b = ?")
+    else {
+        panic!()
+    };
+    let Statement::Query(query) = *prepared.statement else {
+        panic!()
+    };
+    assert_eq!(query.to_string(), "SELECT * FROM t WHERE a = $1 AND b = $2");
+    for (sql, count) in [
+        ("EXECUTE p", 0),
+        ("EXECUTE p ()", 0),
+        ("EXECUTE p (1, 'a', NULL)", 3),
+        ("EXECUTE p USING 1, DATE '2024-01-01'", 2),
+        ("EXECUTE p (f(1, 2), (3))", 2),
+    ] {
+        assert!(
+            matches!(one(sql), Statement::Execute(e) if e.parameters.len() == count),
+            "{sql}"
+        );
+    }
+    assert_eq!(
+        one("DEALLOCATE PREPARE p"),
+        Statement::Deallocate(Deallocate {
+            name: Some("p".to_owned())
+        })
+    );
+    assert_eq!(one("DEALLOCATE ALL").tag(), "DEALLOCATE ALL");
+    assert!(
+        error(
+            "PREPARE p AS PREPARE p AS PREPARE p AS PREPARE p AS PREPARE p AS PREPARE p AS SELECT 1"
+        )
+        .message
+        .contains("nest")
+    );
+}
+
+#[test]
+fn cursors_of_every_driver() {
+    let Statement::DeclareCursor(declared) =
+        one("declare \"SQL_CUR0x1\" cursor with hold for select 1")
+    else {
+        panic!()
+    };
+    assert_eq!(
+        (
+            declared.name.as_str(),
+            declared.hold,
+            declared.text.as_str()
+        ),
+        ("SQL_CUR0x1", true, "select 1")
+    );
+    let Statement::DeclareCursor(declared) =
+        one("DECLARE c BINARY NO SCROLL CURSOR WITHOUT HOLD FOR VALUES (1)")
+    else {
+        panic!()
+    };
+    assert_eq!(
+        (declared.binary, declared.scroll, declared.hold),
+        (true, Some(false), false)
+    );
+    for (sql, direction) in [
+        ("FETCH c", FetchDirection::Next),
+        ("FETCH FROM c", FetchDirection::Next),
+        ("FETCH NEXT FROM c", FetchDirection::Next),
+        ("FETCH 100 IN c", FetchDirection::Forward(100)),
+        ("FETCH 100 c", FetchDirection::Forward(100)),
+        ("FETCH FORWARD 100 FROM c", FetchDirection::Forward(100)),
+        ("FETCH FORWARD FROM c", FetchDirection::Forward(1)),
+        ("FETCH ALL FROM c", FetchDirection::ForwardAll),
+        ("FETCH FORWARD ALL FROM c", FetchDirection::ForwardAll),
+        ("FETCH BACKWARD ALL FROM c", FetchDirection::BackwardAll),
+        ("FETCH BACKWARD 2 FROM c", FetchDirection::Backward(2)),
+        ("FETCH ABSOLUTE -1 FROM c", FetchDirection::Absolute(-1)),
+        ("FETCH RELATIVE 0 FROM c", FetchDirection::Relative(0)),
+        ("FETCH LAST FROM c", FetchDirection::Last),
+        ("FETCH PRIOR c", FetchDirection::Prior),
+    ] {
+        assert_eq!(
+            one(sql),
+            Statement::Fetch(Fetch {
+                name: "c".to_owned(),
+                direction
+            }),
+            "{sql}"
+        );
+    }
+    assert_eq!(one("MOVE 5 IN c").tag(), "MOVE");
+    assert!(
+        matches!(one("CLOSE \"C\""), Statement::CloseCursor(c) if c.name.as_deref() == Some("C"))
+    );
+    assert!(
+        error("FETCH 99999999999999999999 FROM c")
+            .message
+            .contains("64 bits")
+    );
+}
+
+#[test]
+fn kinds_tell_what_a_transaction_block_refuses() {
+    for (sql, kind) in [
+        ("CREATE DATABASE d", StatementKind::Ddl),
+        ("GRANT r TO u", StatementKind::Access),
+        ("SELECT 1", StatementKind::Dml),
+        ("SHOW TABLES", StatementKind::Utility),
+        ("SET a = b", StatementKind::Session),
+        ("INSERT INTO t VALUES (1)", StatementKind::Utility),
+    ] {
+        assert_eq!(one(sql).kind(), kind, "{sql}");
+    }
+    assert!(StatementKind::Ddl.is_refused_in_transaction());
+    assert!(!StatementKind::Dml.is_refused_in_transaction());
+    assert!(one("SHOW TABLES").is_query_like() && one("FETCH c").is_query_like());
+    assert!(!one("COMMIT").is_query_like());
+}

@@ -208,3 +208,6 @@ fn raw_mark(text: &str) -> Option<usize> {
         .filter_map(|mark| lower.find(mark).map(|place| place + mark.len()))
         .min()
 }
+
+#[cfg(test)]
+mod tests;
