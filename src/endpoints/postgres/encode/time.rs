@@ -71,7 +71,9 @@ impl Zone {
                     | chrono::MappedLocalTime::Ambiguous(offset, _) => {
                         offset.fix().local_minus_utc()
                     }
-                    chrono::MappedLocalTime::None => self.offset_at(micros - DAY_MICROS),
+                    chrono::MappedLocalTime::None => {
+                        self.offset_at(micros.saturating_sub(DAY_MICROS))
+                    }
                 }
             }),
         }
@@ -227,7 +229,9 @@ pub(super) fn put_timestamp(
 ) -> Result<()> {
     pg_timestamp(micros)?;
     let offset = zone.map(|zone| zone.offset_at(micros));
-    let local = micros + i64::from(offset.unwrap_or(0)) * 1_000_000;
+    let local = micros
+        .checked_add(i64::from(offset.unwrap_or(0)) * 1_000_000)
+        .ok_or_else(|| out_of_range("timestamp"))?;
     let before_christ = put_day(out, local.div_euclid(DAY_MICROS));
     out.put_u8(separator);
     put_clock(out, local.rem_euclid(DAY_MICROS));
@@ -380,7 +384,17 @@ mod tests {
         assert_eq!(timestamp(-1, None), "1969-12-31 23:59:59.999999");
         assert_eq!(timestamp(10_000, None), "1970-01-01 00:00:00.01");
         assert!(put_timestamp(&mut BytesMut::new(), i64::MIN, None, b' ').is_err());
-        assert!(put_timestamp(&mut BytesMut::new(), i64::MAX, None, b' ').is_err());
+        // The latest that 64 bits since 1970 hold is within Postgres' range, which counts from 2000.
+        assert_eq!(timestamp(i64::MAX, None), "294247-01-10 04:00:54.775807");
+        assert!(
+            put_timestamp(
+                &mut BytesMut::new(),
+                i64::MAX,
+                Some(Zone::Fixed(3600)),
+                b' '
+            )
+            .is_err()
+        );
     }
 
     #[test]
@@ -406,9 +420,9 @@ mod tests {
         assert_eq!(
             timestamp(
                 -3_000_000_000_000_000,
-                Some(Zone::parse("Europe/Amsterdam"))
+                Some(Zone::parse("America/New_York"))
             ),
-            "1874-12-07 22:58:23+00:18:23"
+            "1874-12-07 13:43:58-04:56:02"
         );
     }
 

@@ -42,7 +42,8 @@ pub(super) fn read(type_oid: u32, text: &str, zone: Zone) -> Result<Value> {
         oid::TIMESTAMPTZ => {
             let (local, offset) = timestamp(trimmed).ok_or_else(bad)?;
             let offset = offset.unwrap_or_else(|| zone.offset_at_local(local));
-            Value::Instant(local - i64::from(offset) * 1_000_000)
+            let utc = local.checked_sub(i64::from(offset) * 1_000_000);
+            Value::Instant(utc.ok_or_else(|| super::out_of_range("timestamp"))?)
         }
         oid::INTERVAL => interval(trimmed).ok_or_else(bad)?,
         other if oid_like(other) => {

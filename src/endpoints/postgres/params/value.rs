@@ -197,6 +197,12 @@ fn timestamp(
     })
 }
 
+fn shifted(micros: i64, seconds: i32) -> Result<i64> {
+    micros
+        .checked_add(i64::from(seconds) * 1_000_000)
+        .ok_or_else(|| out_of_range("timestamp"))
+}
+
 impl Value {
     /// As a scalar of `target` where that holds the value exactly, else of the value's own type. Text is read as what is asked for.
     pub fn fit(self, target: &DataType, zone: Zone) -> Result<ScalarValue> {
@@ -237,7 +243,12 @@ impl Value {
                 ScalarValue::Date64(Some(i64::from(days) * 86_400_000))
             }
             (Value::Date(days), DataType::Timestamp(unit, None)) => {
-                timestamp(i64::from(days).saturating_mul(DAY_MICROS), *unit, None)?
+                let micros = i64::from(days).checked_mul(DAY_MICROS);
+                timestamp(
+                    micros.ok_or_else(|| out_of_range("timestamp"))?,
+                    *unit,
+                    None,
+                )?
             }
             (Value::Date(days), _) => ScalarValue::Date32(Some(days)),
             (Value::Time(micros), DataType::Time64(TimeUnit::Nanosecond)) => {
@@ -245,7 +256,7 @@ impl Value {
             }
             (Value::Time(micros), _) => ScalarValue::Time64Microsecond(Some(micros)),
             (Value::Timestamp(micros), DataType::Timestamp(unit, Some(of))) => {
-                let utc = micros - i64::from(zone.offset_at_local(micros)) * 1_000_000;
+                let utc = shifted(micros, -zone.offset_at_local(micros))?;
                 timestamp(utc, *unit, Some(of.clone()))?
             }
             (Value::Timestamp(micros), DataType::Timestamp(unit, None)) => {
@@ -255,11 +266,9 @@ impl Value {
             (Value::Instant(micros), DataType::Timestamp(unit, Some(of))) => {
                 timestamp(micros, *unit, Some(of.clone()))?
             }
-            (Value::Instant(micros), DataType::Timestamp(unit, None)) => timestamp(
-                micros + i64::from(zone.offset_at(micros)) * 1_000_000,
-                *unit,
-                None,
-            )?,
+            (Value::Instant(micros), DataType::Timestamp(unit, None)) => {
+                timestamp(shifted(micros, zone.offset_at(micros))?, *unit, None)?
+            }
             (Value::Instant(micros), _) => {
                 ScalarValue::TimestampMicrosecond(Some(micros), Some("UTC".into()))
             }
