@@ -23,7 +23,7 @@ pub const MAX_TEXT_CHARS: usize = 262_144;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Parsed {
     pub statement: Statement,
-    /// The statement's source, without the semicolon and the blanks and comments around it. May hold a password: see [`redact`].
+    /// The statement's source, without the semicolon and the blanks and comments around it. May hold a password: see [`redact()`].
     pub text: String,
     /// Where the statement begins in the whole text, in characters, from 1.
     pub position: usize,

@@ -9,7 +9,7 @@ use crate::ast::Unsupported;
 use sqlparser::ast::{
     Expr, Fetch, Ident, JoinConstraint, JoinOperator, LimitClause, ObjectName, ObjectNamePart,
     Query, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, TableAlias, TableFactor,
-    VisitMut, VisitorMut,
+    Value, ValueWithSpan, VisitMut, VisitorMut,
 };
 use std::collections::HashMap;
 use std::ops::ControlFlow;
@@ -100,8 +100,42 @@ impl VisitorMut for Aliases {
             self.declare(&alias.name);
             self.declare_columns(alias);
         }
-        ControlFlow::Continue(())
+        match ignored_by_datafusion(factor) {
+            Some(refused) => ControlFlow::Break(refused),
+            None => ControlFlow::Continue(()),
+        }
     }
+}
+
+/// Clauses of a table that DataFusion would leave out without a word, so that the answer would be to another question.
+fn ignored_by_datafusion(factor: &TableFactor) -> Option<Unsupported> {
+    let (what, nearest) = match factor {
+        TableFactor::Table {
+            sample: Some(_), ..
+        }
+        | TableFactor::Derived {
+            sample: Some(_), ..
+        } => ("TABLESAMPLE", "WHERE random() < 0.1"),
+        TableFactor::Table {
+            version: Some(_), ..
+        } => (
+            "FOR SYSTEM_TIME AS OF",
+            "a table of its own for each version",
+        ),
+        TableFactor::Table {
+            with_ordinality: true,
+            ..
+        }
+        | TableFactor::UNNEST {
+            with_ordinality: true,
+            ..
+        } => ("WITH ORDINALITY", "row_number() over ()"),
+        _ => return None,
+    };
+    Some(Unsupported {
+        what: what.to_owned(),
+        nearest: Some(nearest.to_owned()),
+    })
 }
 
 fn own_aliases(select: &Select) -> impl Iterator<Item = &Ident> {
@@ -159,9 +193,9 @@ fn limit_of_fetch(query: &mut Query) {
     let Some(fetch) = query.fetch.take() else {
         return;
     };
-    let count = fetch.quantity.unwrap_or_else(|| {
-        Expr::Value(sqlparser::ast::Value::Number("1".to_owned(), false).with_empty_span())
-    });
+    let count = fetch
+        .quantity
+        .unwrap_or_else(|| Expr::Value(Value::Number("1".to_owned(), false).with_empty_span()));
     match &mut query.limit_clause {
         Some(LimitClause::LimitOffset { limit, .. }) => *limit = Some(count),
         clause => {
@@ -221,6 +255,16 @@ impl VisitorMut for Fold {
                     .flat_map(idents)
                     .for_each(|ident| self.column(ident));
             }
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Kinds of strings that DataFusion does not know are plain once their escapes are resolved.
+    fn pre_visit_value(&mut self, value: &mut ValueWithSpan) -> ControlFlow<()> {
+        if let Value::UnicodeStringLiteral(text) | Value::NationalStringLiteral(text) =
+            &mut value.value
+        {
+            value.value = Value::SingleQuotedString(std::mem::take(text));
         }
         ControlFlow::Continue(())
     }

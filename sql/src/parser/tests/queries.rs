@@ -39,9 +39,7 @@ fn what_postgres_clients_send_parses() {
 fn what_athena_users_write_parses() {
     for sql in [
         "SELECT x FROM t CROSS JOIN UNNEST(items) AS u(x)",
-        "SELECT x, n FROM t CROSS JOIN UNNEST(items) WITH ORDINALITY AS u(x, n)",
         "SELECT transform(items, x -> x + 1), reduce(items, 0, (s, x) -> s + x, s -> s) FROM t",
-        "SELECT * FROM t TABLESAMPLE BERNOULLI (10)",
         "SELECT a, b, sum(c) FROM t GROUP BY GROUPING SETS ((a), (b), ())",
         "SELECT a, sum(c) FROM t GROUP BY ROLLUP (a), CUBE (b)",
         "SELECT a, count(*) FROM t GROUP BY ALL",
@@ -220,4 +218,21 @@ fn copy_to_stdout_takes_old_and_new_options() {
     assert!(old.options.header && old.format == CopyFormat::Csv);
     assert!(refused("COPY t FROM STDIN").contains("CREATE EXTERNAL TABLE"));
     assert!(refused("COPY t TO '/tmp/x'").contains("COPY .. TO STDOUT"));
+}
+
+#[test]
+fn what_datafusion_would_leave_out_in_silence_is_refused() {
+    for sql in [
+        "SELECT * FROM t TABLESAMPLE BERNOULLI (10)",
+        "SELECT * FROM t AS x TABLESAMPLE SYSTEM (10)",
+        "SELECT 1 WHERE EXISTS (SELECT * FROM t TABLESAMPLE SYSTEM (10))",
+        "SELECT x, n FROM t CROSS JOIN UNNEST(items) WITH ORDINALITY AS u(x, n)",
+    ] {
+        assert!(refused(sql).contains(" is not supported; use "), "{sql}");
+    }
+}
+
+#[test]
+fn strings_of_every_kind_become_ones_that_datafusion_knows() {
+    assert_eq!(query("SELECT U&'d\\0061ta', N'x'"), "SELECT 'data', 'x'");
 }
