@@ -122,14 +122,6 @@ fn ignored_by_datafusion(factor: &TableFactor) -> Option<Unsupported> {
             "FOR SYSTEM_TIME AS OF",
             "a table of its own for each version",
         ),
-        TableFactor::Table {
-            with_ordinality: true,
-            ..
-        }
-        | TableFactor::UNNEST {
-            with_ordinality: true,
-            ..
-        } => ("WITH ORDINALITY", "row_number() over ()"),
         _ => return None,
     };
     Some(Unsupported {
