@@ -16,7 +16,7 @@ use super::rows::{Failed, Running, describe, style};
 use super::startup::Opened;
 use super::{Door, PostgresOptions, startup};
 use crate::error::{Code, Error};
-use crate::gateway::{Execution, Session, TransactionStatus};
+use crate::gateway::{Execution, Prepared, Session, TransactionStatus};
 
 /// What is told at the start, and again when it changes: as PostgreSQL's, for drivers decide by it.
 const REPORTED: &[&str] = &[
@@ -229,16 +229,12 @@ impl Connection {
                 continue;
             }
             let session = Arc::clone(&self.session);
-            let prepared = self
-                .link
-                .run(session.prepare(parsed, &[]).boxed())
-                .await??;
-            if !prepared.parameters.is_empty() {
-                let why = "there is no parameter $1: a simple query has none";
-                return Err(Error::new(Code::UndefinedObject, why)
-                    .with_hint("prepare the statement, or write the value")
-                    .into());
-            }
+            // Planned once, when it runs: a simple query is not described beforehand.
+            let prepared = Prepared {
+                parsed,
+                parameters: Vec::new(),
+                columns: None,
+            };
             let execution = self
                 .link
                 .run(session.execute(&prepared, Vec::new()).boxed())
