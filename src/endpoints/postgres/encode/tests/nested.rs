@@ -1,0 +1,212 @@
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+//! Lists, maps, structs, unions, and the catalog's own types.
+
+use super::*;
+
+fn ints(rows: Vec<Option<Vec<Option<i32>>>>) -> ListArray {
+    ListArray::from_iter_primitive::<Int32Type, _, _>(rows)
+}
+
+#[test]
+fn lists_are_arrays() {
+    let list = ints(vec![Some(vec![Some(1), None, Some(3)]), None, Some(vec![])]);
+    assert_eq!(texts(list.clone()), ["{1,NULL,3}", "<null>", "{}"]);
+    assert_eq!(texts(list.slice(2, 1)), ["{}"]);
+    let bytes = binaries(list.clone());
+    assert_eq!(
+        bytes[0].as_deref(),
+        Some(&b"\0\0\0\x01\0\0\0\x01\0\0\0\x17\0\0\0\x03\0\0\0\x01\0\0\0\x04\0\0\0\x01\xff\xff\xff\xff\0\0\0\x04\0\0\0\x03"[..])
+    );
+    assert_eq!(
+        bytes[2].as_deref(),
+        Some(&b"\0\0\0\0\0\0\0\0\0\0\0\x17"[..])
+    );
+    assert_eq!(
+        decoded::<Vec<Option<i32>>>(list, &Type::INT4_ARRAY),
+        [Some(1), None, Some(3)]
+    );
+    let view = ListViewArray::new(
+        Arc::new(Field::new_list_field(DataType::Int32, true)),
+        ScalarBuffer::from(vec![1, 0]),
+        ScalarBuffer::from(vec![2, 1]),
+        Arc::new(Int32Array::from(vec![7, 8, 9])),
+        None,
+    );
+    assert_eq!(texts(view), ["{8,9}", "{7}"]);
+    let fixed = FixedSizeListArray::from_iter_primitive::<Int32Type, _, _>(
+        vec![Some(vec![Some(1), Some(2)]), Some(vec![Some(3), Some(4)])],
+        2,
+    );
+    assert_eq!(texts(fixed.slice(1, 1)), ["{3,4}"]);
+}
+
+#[test]
+fn array_elements_are_quoted_as_array_out_does() {
+    let mut builder = ListBuilder::new(StringBuilder::new());
+    for value in [
+        Some("a"),
+        Some("b c"),
+        None,
+        Some("null"),
+        Some(""),
+        Some("x\"y\\z"),
+        Some("{}"),
+    ] {
+        builder.values().append_option(value);
+    }
+    builder.append(true);
+    assert_eq!(
+        texts(builder.finish()),
+        [r#"{a,"b c",NULL,"null","","x\"y\\z","{}"}"#]
+    );
+    let mut builder = ListBuilder::new(BinaryBuilder::new());
+    builder.values().append_value(b"ab");
+    builder.append(true);
+    assert_eq!(texts(builder.finish()), [r#"{"\\x6162"}"#]);
+    let mut builder = ListBuilder::new(TimestampMicrosecondBuilder::new());
+    builder.values().append_value(0);
+    builder.append(true);
+    assert_eq!(texts(builder.finish()), [r#"{"1970-01-01 00:00:00"}"#]);
+}
+
+#[test]
+fn nested_values_are_json() {
+    let nested = ListArray::new(
+        Arc::new(Field::new_list_field(
+            DataType::new_list(DataType::Int32, true),
+            true,
+        )),
+        OffsetBuffer::new(vec![0, 3].into()),
+        Arc::new(ints(vec![Some(vec![Some(1)]), None, Some(vec![])])),
+        None,
+    );
+    assert_eq!(texts(nested), ["[[1],null,[]]"]);
+
+    let fields = vec![
+        Field::new("f1", DataType::Int64, true),
+        Field::new("f2", DataType::Utf8, true),
+        Field::new("f3", DataType::Decimal128(3, 1), true),
+        Field::new("f4", DataType::Float64, true),
+        Field::new("f5", DataType::Date32, true),
+        Field::new("f6", DataType::Timestamp(TimeUnit::Microsecond, None), true),
+        Field::new("f7", DataType::Binary, true),
+        Field::new("f8", DataType::Int32, true),
+        Field::new("f9", DataType::Boolean, true),
+        Field::new(
+            "f10",
+            DataType::Timestamp(TimeUnit::Second, Some("UTC".into())),
+            true,
+        ),
+    ];
+    let columns: Vec<ArrayRef> = vec![
+        Arc::new(Int64Array::from(vec![1])),
+        Arc::new(StringArray::from(vec!["a\"\\\n\u{1}ü"])),
+        Arc::new(
+            Decimal128Array::from(vec![15])
+                .with_precision_and_scale(3, 1)
+                .unwrap(),
+        ),
+        Arc::new(Float64Array::from(vec![f64::NAN])),
+        Arc::new(Date32Array::from(vec![19_723])),
+        Arc::new(TimestampMicrosecondArray::from(vec![1_704_067_200_500_000])),
+        Arc::new(BinaryArray::from(vec![&b"ab"[..]])),
+        Arc::new(Int32Array::from(vec![None])),
+        Arc::new(BooleanArray::from(vec![true])),
+        Arc::new(TimestampSecondArray::from(vec![0]).with_timezone("UTC")),
+    ];
+    let expected = r#"{"f1":1,"f2":"a\"\\\n\u0001ü","f3":1.5,"f4":"NaN","f5":"2024-01-01","f6":"2024-01-01T00:00:00.5","f7":"\\x6162","f8":null,"f9":true,"f10":"1970-01-01T00:00:00+00:00"}"#;
+    assert!(serde_json::from_str::<serde_json::Value>(expected).is_ok());
+    let row = StructArray::new(fields.into(), columns, None);
+    assert_eq!(texts(row.clone()), [expected]);
+    assert_eq!(binaries(row)[0].as_deref(), Some(expected.as_bytes()));
+}
+
+#[test]
+fn map_keys_become_strings() {
+    let mut builder = MapBuilder::new(None, Int32Builder::new(), StringBuilder::new());
+    builder.keys().append_value(1);
+    builder.values().append_value("one");
+    builder.keys().append_value(2);
+    builder.values().append_null();
+    builder.append(true).unwrap();
+    builder.append(false).unwrap();
+    builder.append(true).unwrap();
+    assert_eq!(
+        texts(builder.finish()),
+        [r#"{"1":"one","2":null}"#, "<null>", "{}"]
+    );
+}
+
+#[test]
+fn null_struct_is_null_and_union_shows_its_child() {
+    let fields = vec![Field::new("a", DataType::Int32, true)];
+    let row = StructArray::new(
+        fields.into(),
+        vec![Arc::new(Int32Array::from(vec![1]))],
+        Some(NullBuffer::new_null(1)),
+    );
+    assert_eq!(texts(row), ["<null>"]);
+    let union = UnionArray::try_new(
+        UnionFields::try_new(
+            vec![0, 5],
+            vec![
+                Field::new("i", DataType::Int32, true),
+                Field::new("s", DataType::Utf8, true),
+            ],
+        )
+        .unwrap(),
+        vec![0i8, 5, 5].into(),
+        Some(vec![0, 0, 1].into()),
+        vec![
+            Arc::new(Int32Array::from(vec![9])),
+            Arc::new(StringArray::from(vec![Some("x"), None])),
+        ],
+    )
+    .unwrap();
+    assert_eq!(texts(union), ["9", "\"x\"", "<null>"]);
+}
+
+#[test]
+fn catalog_types_have_their_own_forms() {
+    let hinted = |data_type: DataType, name: &str| {
+        Field::new("c", data_type, true)
+            .with_metadata([(PG_TYPE.to_owned(), name.to_owned())].into())
+    };
+    let oid = Int64Array::from(vec![4_294_967_295]);
+    let column = batch(hinted(DataType::Int64, "oid"), Arc::new(oid));
+    assert_eq!(
+        values_styled(&column, Format::Text, Style::default())[0].as_deref(),
+        Some(&b"4294967295"[..])
+    );
+    assert_eq!(
+        values_styled(&column, Format::Binary, Style::default())[0].as_deref(),
+        Some(&[255u8; 4][..])
+    );
+    let vector = ints(vec![Some(vec![Some(1), Some(2)])]);
+    let column = batch(
+        hinted(vector.data_type().clone(), "int2vector"),
+        Arc::new(vector),
+    );
+    assert_eq!(
+        values_styled(&column, Format::Text, Style::default())[0].as_deref(),
+        Some(&b"1 2"[..])
+    );
+    assert_eq!(
+        values_styled(&column, Format::Binary, Style::default())[0].as_deref(),
+        Some(
+            &b"\0\0\0\x01\0\0\0\0\0\0\0\x15\0\0\0\x02\0\0\0\0\0\0\0\x02\0\x01\0\0\0\x02\0\x02"[..]
+        )
+    );
+}
+
+#[test]
+fn types_that_nest_without_end_are_refused() {
+    let mut array: ArrayRef = Arc::new(Int32Array::from(vec![1]));
+    for _ in 0..100 {
+        let field = Field::new("f", array.data_type().clone(), true);
+        array = Arc::new(StructArray::new(vec![field].into(), vec![array], None));
+    }
+    let batch = batch(Field::new("c", array.data_type().clone(), true), array);
+    let encoder = RowEncoder::new(&batch.schema(), &[], Style::default());
+    assert!(encoder.batch(&batch).is_err());
+}
