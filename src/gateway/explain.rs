@@ -25,7 +25,7 @@ pub fn explain_schema() -> SchemaRef {
 }
 
 /// Plans a query, with `analyze` runs it, and tells how.
-pub async fn explain(
+pub(super) async fn explain(
     context: &QueryContext,
     statement: ast::Statement,
     parameters: Vec<ScalarValue>,
@@ -88,7 +88,7 @@ async fn analyze_plan(context: &QueryContext, physical: &Arc<dyn ExecutionPlan>)
         .step(Phase::Queued, context.gateway.admission().admit())
         .await?;
     context.query.runs();
-    let stream = execute(physical, &context.state)?;
+    let stream = execute(physical, &context.planning.state)?;
     let counting = context.gateway.engine().cpu().spawn(async move {
         let _place = place;
         stream

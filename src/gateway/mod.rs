@@ -3,7 +3,9 @@
 
 mod catalog_source;
 mod cursors;
+mod dispatch;
 mod explain;
+mod planning;
 mod prepared;
 mod query;
 mod run;
@@ -18,6 +20,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arrow::datatypes::SchemaRef;
+use chrono::{DateTime, Utc};
 use lakegate_catalog::access::ScramVerifier;
 use lakegate_catalog::store::{Control, Metastore};
 use parking_lot::Mutex;
@@ -129,6 +132,7 @@ pub struct Gateway {
     sessions: Mutex<HashMap<i32, std::sync::Weak<Session>>>,
     running: Arc<RunningQueries>,
     closing: CancellationToken,
+    started_at: DateTime<Utc>,
 }
 
 /// A counted connection; dropping it makes room for another.
@@ -159,6 +163,7 @@ impl Gateway {
             sessions: Mutex::default(),
             running: Arc::default(),
             closing: CancellationToken::new(),
+            started_at: Utc::now(),
         })
     }
 

@@ -12,23 +12,20 @@ use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use futures::{Stream, StreamExt};
 use sqlparser::ast;
 
+use super::planning::Planning;
 use super::query::{BatchStream, Phase, Query, QueryStream};
 use super::settings::ResultReuse;
 use super::{Gateway, Rows};
-use crate::engine::PlanSettings;
 use crate::error::{Error, Result, from_engine};
-use crate::lake::scan::QueryLake;
 use crate::results::{Lookup, ResultCache, ResultKey, Run, replay};
 use crate::view::snapshots::{self, Pinned};
 
 /// What a query runs with.
 #[derive(Debug, Clone)]
-pub struct QueryContext {
+pub(super) struct QueryContext {
     pub gateway: Arc<Gateway>,
     pub query: Arc<Query>,
-    pub state: Arc<SessionState>,
-    pub lake: Arc<QueryLake>,
-    pub settings: PlanSettings,
+    pub planning: Arc<Planning>,
     pub reuse: ResultReuse,
 }
 
@@ -56,7 +53,7 @@ impl QueryContext {
         statement: ast::Statement,
         parameters: Vec<ScalarValue>,
     ) -> Result<LogicalPlan> {
-        let plan = plan_statement(&self.state, statement).await?;
+        let plan = self.planning.plan(statement).await?;
         if parameters.is_empty() {
             return Ok(plan);
         }
@@ -65,14 +62,15 @@ impl QueryContext {
 
     /// Optimises a plan and binds it to the files that it will read.
     pub async fn pin(&self, plan: &LogicalPlan) -> Result<Pinned> {
-        let optimized = self.state.optimize(plan).map_err(from_engine)?;
-        snapshots::pin(optimized, &self.lake).await
+        let optimized = self.planning.state.optimize(plan).map_err(from_engine)?;
+        snapshots::pin(optimized, &self.planning.lake).await
     }
 
     pub async fn physical(&self, pinned: &LogicalPlan) -> Result<Arc<dyn ExecutionPlan>> {
-        self.state
+        self.planning
+            .state
             .query_planner()
-            .create_physical_plan(pinned, self.state.as_ref())
+            .create_physical_plan(pinned, &self.planning.state)
             .await
             .map_err(from_engine)
     }
@@ -131,7 +129,7 @@ impl QueryContext {
         let keep = pinned.is_stable();
         let key = Arc::new(ResultKey::new(
             pinned.plan.clone(),
-            self.settings.clone(),
+            self.planning.settings.clone(),
             pinned.digest(),
         ));
         let fresh = self.reuse == ResultReuse::Fresh;
@@ -169,7 +167,7 @@ impl QueryContext {
             let before = std::time::Instant::now();
             let plan = context.physical(&pinned.plan).await?;
             context.query.spent(Phase::Planning, before.elapsed());
-            let stream = execute(&plan, &context.state)?;
+            let stream = execute(&plan, &context.planning.state)?;
             // The place is given back when the stream has ended.
             Ok(stream.map(move |batch| {
                 let _place = &place;

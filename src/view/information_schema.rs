@@ -8,7 +8,8 @@ use datafusion::error::Result;
 
 use super::pg_catalog::privileges::OWNER_NAME;
 use super::pg_catalog::relations::{
-    Input, Namespace, NumberedAttribute, Projected, Relation, attributes, namespaces, relations, roles,
+    Input, Namespace, NumberedAttribute, Projected, Relation, attributes, namespaces, relations,
+    roles,
 };
 use super::pg_catalog::types;
 use super::visible::{TableKind, VisibleColumn, VisibleTable};
@@ -22,22 +23,31 @@ fn yes_no(value: bool) -> Cell<'static> {
 
 pub(super) fn fill(table: &Projected<'_>, input: &Input) -> Result<RecordBatch> {
     match table.shape.name {
-        "information_schema_catalog_name" => {
-            table.build(vec![()], |(), _| Some(Cell::text(input.session.database.as_str())))
-        }
-        "schemata" => table.build(namespaces(input), |row, column| schemata(input, row, column)),
+        "information_schema_catalog_name" => table.build(vec![()], |(), _| {
+            Some(Cell::text(input.session.database.as_str()))
+        }),
+        "schemata" => table.build(namespaces(input), |row, column| {
+            schemata(input, row, column)
+        }),
         "tables" => table.build(relations(input), |row, column| tables(input, row, column)),
         "views" => {
-            let rows = relations(input).into_iter().filter(Relation::is_view).collect();
+            let rows = relations(input)
+                .into_iter()
+                .filter(Relation::is_view)
+                .collect();
             table.build(rows, |row, column| views(input, row, column))
         }
-        "columns" => table.build(columns(input), |row, column| column_value(input, row, column)),
-        "table_privileges" | "role_table_grants" => {
-            table.build(table_privileges(input), |row, column| table_privilege(input, row, column))
-        }
-        "column_privileges" | "role_column_grants" => {
-            table.build(column_privileges(input), |row, column| column_privilege(input, row, column))
-        }
+        "columns" => table.build(columns(input), |row, column| {
+            column_value(input, row, column)
+        }),
+        "table_privileges" | "role_table_grants" => table
+            .build(table_privileges(input), |row, column| {
+                table_privilege(input, row, column)
+            }),
+        "column_privileges" | "role_column_grants" => table
+            .build(column_privileges(input), |row, column| {
+                column_privilege(input, row, column)
+            }),
         "applicable_roles" => table.build(held_roles(input), |role, column| {
             Some(match column {
                 "grantee" => Cell::text(input.catalog.principal.as_str()),
@@ -63,7 +73,9 @@ pub(super) fn fill(table: &Projected<'_>, input: &Input) -> Result<RecordBatch> 
         }),
         "routines" => table.build(input.functions.iter().collect(), |(name, _), column| {
             Some(match column {
-                "specific_catalog" | "routine_catalog" => Cell::text(input.session.database.as_str()),
+                "specific_catalog" | "routine_catalog" => {
+                    Cell::text(input.session.database.as_str())
+                }
                 "specific_schema" | "routine_schema" => Cell::text("pg_catalog"),
                 "specific_name" | "routine_name" => Cell::text(name.as_str()),
                 "routine_type" => Cell::text("FUNCTION"),
@@ -123,7 +135,13 @@ struct ColumnRow<'a> {
 }
 
 fn columns(input: &Input) -> Vec<ColumnRow<'_>> {
-    attributes(input).into_iter().map(|(relation, attribute)| ColumnRow { relation, attribute }).collect()
+    attributes(input)
+        .into_iter()
+        .map(|(relation, attribute)| ColumnRow {
+            relation,
+            attribute,
+        })
+        .collect()
 }
 
 fn column_value<'a>(input: &'a Input, row: &ColumnRow<'a>, column: &str) -> Value<'a> {
@@ -171,7 +189,9 @@ fn column_value<'a>(input: &'a Input, row: &ColumnRow<'a>, column: &str) -> Valu
         "dtd_identifier" => Cell::text(row.attribute.number.to_string()),
         "is_self_referencing" | "is_identity" | "identity_cycle" => yes_no(false),
         "is_generated" => Cell::text("NEVER"),
-        "is_updatable" => yes_no(matches!(row.relation, Relation::Lake(_, table) if table.privileges.update)),
+        "is_updatable" => {
+            yes_no(matches!(row.relation, Relation::Lake(_, table) if table.privileges.update))
+        }
         "comment" => Cell::optional_text(lake.and_then(|column| column.comment.as_deref())),
         "extra_info" => match lake {
             Some(column) if column.partition_key => Cell::text("partition key"),
@@ -184,23 +204,34 @@ fn column_value<'a>(input: &'a Input, row: &ColumnRow<'a>, column: &str) -> Valu
 /// What the principal holds on a table.
 fn held(table: &VisibleTable) -> impl Iterator<Item = &'static str> {
     let granted = table.privileges;
-    [(granted.select, "SELECT"), (granted.insert, "INSERT"), (granted.update, "UPDATE"), (granted.delete, "DELETE")]
-        .into_iter()
-        .filter_map(|(held, name)| held.then_some(name))
+    [
+        (granted.select, "SELECT"),
+        (granted.insert, "INSERT"),
+        (granted.update, "UPDATE"),
+        (granted.delete, "DELETE"),
+    ]
+    .into_iter()
+    .filter_map(|(held, name)| held.then_some(name))
 }
 
 fn table_privileges(input: &Input) -> Vec<(Relation<'_>, &'static str)> {
     relations(input)
         .into_iter()
         .filter_map(|relation| match relation {
-            Relation::Lake(_, table) => Some(held(table).map(move |privilege| (relation, privilege))),
+            Relation::Lake(_, table) => {
+                Some(held(table).map(move |privilege| (relation, privilege)))
+            }
             Relation::System(..) => None,
         })
         .flatten()
         .collect()
 }
 
-fn table_privilege<'a>(input: &'a Input, (row, privilege): &(Relation<'a>, &'static str), column: &str) -> Value<'a> {
+fn table_privilege<'a>(
+    input: &'a Input,
+    (row, privilege): &(Relation<'a>, &'static str),
+    column: &str,
+) -> Value<'a> {
     Some(match column {
         "grantor" => Cell::text(OWNER_NAME),
         "grantee" => Cell::text(input.catalog.principal.as_str()),
@@ -217,11 +248,15 @@ fn table_privilege<'a>(input: &'a Input, (row, privilege): &(Relation<'a>, &'sta
 fn column_privileges(input: &Input) -> Vec<(Relation<'_>, &VisibleColumn, &'static str)> {
     let mut rows = Vec::new();
     for relation in relations(input) {
-        let Relation::Lake(_, table) = relation else { continue };
+        let Relation::Lake(_, table) = relation else {
+            continue;
+        };
         for column in &table.columns {
             rows.extend(
                 held(table)
-                    .filter(|privilege| *privilege != "DELETE" && (*privilege != "SELECT" || column.selectable))
+                    .filter(|privilege| {
+                        *privilege != "DELETE" && (*privilege != "SELECT" || column.selectable)
+                    })
                     .map(|privilege| (relation, column, privilege)),
             );
         }
@@ -242,7 +277,10 @@ fn column_privilege<'a>(
 
 /// The roles that the principal holds, directly or through others.
 fn held_roles(input: &Input) -> Vec<String> {
-    roles::held_by(&input.catalog, &input.catalog.principal).into_iter().map(|role| role.name.clone()).collect()
+    roles::held_by(&input.catalog, &input.catalog.principal)
+        .into_iter()
+        .map(|role| role.name.clone())
+        .collect()
 }
 
 #[cfg(test)]

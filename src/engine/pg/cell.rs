@@ -4,14 +4,12 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanBuilder, Float32Builder, Float64Builder, Int16Builder, Int32Builder, Int64Builder,
-    ListArray, NullArray, StringBuilder, TimestampMicrosecondBuilder,
+    Array, ArrayRef, AsArray, BooleanBuilder, Float32Builder, Float64Builder, Int16Builder,
+    Int32Builder, Int64Builder, ListArray, NullArray, StringBuilder, TimestampMicrosecondBuilder,
 };
 use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::compute::cast;
-use arrow::datatypes::{
-    DataType, Field, FieldRef, Float64Type, Int64Type, TimeUnit,
-};
+use arrow::datatypes::{DataType, Field, FieldRef, Float64Type, Int64Type, TimeUnit};
 use datafusion::error::{DataFusionError, Result};
 
 /// Field metadata key that names the Postgres type of a column where Arrow has none of its kind: `oid`, `name`, `char` …
@@ -19,7 +17,8 @@ pub const PG_TYPE: &str = "pg.type";
 
 /// A field that is shown as the Postgres type `pg_type`.
 pub fn hinted_field(name: &str, data_type: DataType, pg_type: &str) -> Field {
-    Field::new(name, data_type, true).with_metadata([(PG_TYPE.to_owned(), pg_type.to_owned())].into())
+    Field::new(name, data_type, true)
+        .with_metadata([(PG_TYPE.to_owned(), pg_type.to_owned())].into())
 }
 
 /// One value.
@@ -93,7 +92,9 @@ impl<'a> Cell<'a> {
             Cell::Float(value) => Some(value.to_string()),
             Cell::Text(text) => Some(text.to_string()),
             Cell::List(cells) => {
-                let items = cells.iter().map(|cell| cell.to_text().unwrap_or_else(|| "NULL".to_owned()));
+                let items = cells
+                    .iter()
+                    .map(|cell| cell.to_text().unwrap_or_else(|| "NULL".to_owned()));
                 Some(format!("{{{}}}", items.collect::<Vec<_>>().join(",")))
             }
         }
@@ -119,13 +120,20 @@ macro_rules! build {
 }
 
 fn narrow<T: TryFrom<i64>>(value: i64, data_type: &DataType) -> Result<T> {
-    T::try_from(value).map_err(|_| DataFusionError::Internal(format!("catalog value {value} in a column of {data_type}")))
+    T::try_from(value).map_err(|_| {
+        DataFusionError::Internal(format!("catalog value {value} in a column of {data_type}"))
+    })
 }
 
 /// A column of `data_type` with these values. Errors: a value is not of the type.
-pub fn build_array<'a>(data_type: &DataType, cells: impl Iterator<Item = Cell<'a>>) -> Result<ArrayRef> {
+pub fn build_array<'a>(
+    data_type: &DataType,
+    cells: impl Iterator<Item = Cell<'a>>,
+) -> Result<ArrayRef> {
     Ok(match data_type {
-        DataType::Boolean => build!(BooleanBuilder::new(), cells, data_type, Cell::Bool(value) => value),
+        DataType::Boolean => {
+            build!(BooleanBuilder::new(), cells, data_type, Cell::Bool(value) => value)
+        }
         DataType::Int16 => {
             build!(Int16Builder::new(), cells, data_type, Cell::Int(value) => narrow(value, data_type)?)
         }
@@ -139,14 +147,20 @@ pub fn build_array<'a>(data_type: &DataType, cells: impl Iterator<Item = Cell<'a
         DataType::Float64 => {
             build!(Float64Builder::new(), cells, data_type, Cell::Float(value) => value, Cell::Int(value) => value as f64)
         }
-        DataType::Utf8 => build!(StringBuilder::new(), cells, data_type, Cell::Text(value) => value.as_ref()),
+        DataType::Utf8 => {
+            build!(StringBuilder::new(), cells, data_type, Cell::Text(value) => value.as_ref())
+        }
         DataType::Timestamp(TimeUnit::Microsecond, zone) => {
             let builder = TimestampMicrosecondBuilder::new().with_timezone_opt(zone.clone());
             build!(builder, cells, data_type, Cell::Timestamp(value) => value)
         }
         DataType::Null => Arc::new(NullArray::new(cells.count())),
         DataType::List(item) => build_list(item, cells)?,
-        other => return Err(DataFusionError::Internal(format!("no catalog column has the type {other}"))),
+        other => {
+            return Err(DataFusionError::Internal(format!(
+                "no catalog column has the type {other}"
+            )));
+        }
     })
 }
 
@@ -182,7 +196,15 @@ fn build_list<'a>(item: &FieldRef, cells: impl Iterator<Item = Cell<'a>>) -> Res
 pub fn cells_of(array: &ArrayRef) -> Result<Vec<Cell<'static>>> {
     let rows = array.len();
     let with_nulls = |value: &dyn Fn(usize) -> Cell<'static>| {
-        (0..rows).map(|row| if array.is_null(row) { Cell::Null } else { value(row) }).collect::<Vec<_>>()
+        (0..rows)
+            .map(|row| {
+                if array.is_null(row) {
+                    Cell::Null
+                } else {
+                    value(row)
+                }
+            })
+            .collect::<Vec<_>>()
     };
     Ok(match array.data_type() {
         DataType::Null => vec![Cell::Null; rows],
@@ -194,11 +216,19 @@ pub fn cells_of(array: &ArrayRef) -> Result<Vec<Cell<'static>>> {
             let values = array.as_string::<i32>();
             with_nulls(&|row| Cell::text(values.value(row).to_owned()))
         }
-        DataType::LargeUtf8 | DataType::Utf8View | DataType::Dictionary(..) => cells_of(&cast(array, &DataType::Utf8)?)?,
+        DataType::LargeUtf8 | DataType::Utf8View | DataType::Dictionary(..) => {
+            cells_of(&cast(array, &DataType::Utf8)?)?
+        }
         data_type if data_type.is_integer() => {
             let values = cast(array, &DataType::Int64)?;
             let values = values.as_primitive::<Int64Type>();
-            with_nulls(&|row| if values.is_null(row) { Cell::Null } else { Cell::Int(values.value(row)) })
+            with_nulls(&|row| {
+                if values.is_null(row) {
+                    Cell::Null
+                } else {
+                    Cell::Int(values.value(row))
+                }
+            })
         }
         data_type if data_type.is_numeric() => {
             let values = cast(array, &DataType::Float64)?;
@@ -210,7 +240,8 @@ pub fn cells_of(array: &ArrayRef) -> Result<Vec<Cell<'static>>> {
             let items = cells_of(lists.values())?;
             let offsets = lists.value_offsets();
             with_nulls(&|row| {
-                let range = usize::try_from(offsets[row]).unwrap_or(0)..usize::try_from(offsets[row + 1]).unwrap_or(0);
+                let range = usize::try_from(offsets[row]).unwrap_or(0)
+                    ..usize::try_from(offsets[row + 1]).unwrap_or(0);
                 Cell::List(items[range].to_vec())
             })
         }
@@ -278,7 +309,12 @@ mod tests {
     #[test]
     fn cells_survive_a_column() {
         let data_type = DataType::List(Arc::new(Field::new_list_field(DataType::Utf8, true)));
-        let cells = vec![Cell::texts(["a", "b"]), Cell::Null, Cell::List(vec![]), Cell::List(vec![Cell::Null])];
+        let cells = vec![
+            Cell::texts(["a", "b"]),
+            Cell::Null,
+            Cell::List(vec![]),
+            Cell::List(vec![Cell::Null]),
+        ];
         let array = build_array(&data_type, cells.clone().into_iter()).unwrap();
         assert_eq!(cells_of(&array).unwrap(), cells);
     }
@@ -287,8 +323,14 @@ mod tests {
     fn array_text_has_quotes_escapes_and_nulls() {
         let some = |text: &str| Some(text.to_owned());
         assert_eq!(parse_array_text("{}"), Some(vec![]));
-        assert_eq!(parse_array_text("{a, NULL ,\"NULL\"}"), Some(vec![some("a"), None, some("NULL")]));
-        assert_eq!(parse_array_text(r#"{"a,\"b\\",c}"#), Some(vec![some(r#"a,"b\"#), some("c")]));
+        assert_eq!(
+            parse_array_text("{a, NULL ,\"NULL\"}"),
+            Some(vec![some("a"), None, some("NULL")])
+        );
+        assert_eq!(
+            parse_array_text(r#"{"a,\"b\\",c}"#),
+            Some(vec![some(r#"a,"b\"#), some("c")])
+        );
         for bad in ["", "a", "{a", "{\"a}", "{{a}}", "{\"a\"b}"] {
             assert_eq!(parse_array_text(bad), None, "{bad}");
         }

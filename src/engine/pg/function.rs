@@ -9,7 +9,8 @@ use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::ScalarValue;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::{
-    ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, TypeSignature, Volatility,
+    ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
+    TypeSignature, Volatility,
 };
 
 use super::cell::{Cell, PG_TYPE, build_array, cells_of};
@@ -39,8 +40,15 @@ impl PgFunction {
         returns: DataType,
         body: impl Fn(&[Cell<'static>]) -> Result<Cell<'static>> + Send + Sync + 'static,
     ) -> Self {
-        let signatures =
-            arity.map(|count| if count == 0 { TypeSignature::Nullary } else { TypeSignature::Any(count) }).collect();
+        let signatures = arity
+            .map(|count| {
+                if count == 0 {
+                    TypeSignature::Nullary
+                } else {
+                    TypeSignature::Any(count)
+                }
+            })
+            .collect();
         Self {
             name: name.to_owned(),
             signature: Signature::one_of(signatures, Volatility::Stable),
@@ -75,7 +83,10 @@ impl PgFunction {
 
     /// The same function by another name.
     pub fn renamed(&self, name: &str) -> Self {
-        Self { name: name.to_owned(), ..self.clone() }
+        Self {
+            name: name.to_owned(),
+            ..self.clone()
+        }
     }
 
     pub fn into_udf(self) -> Arc<ScalarUDF> {
@@ -85,7 +96,9 @@ impl PgFunction {
 
 impl fmt::Debug for PgFunction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PgFunction").field("name", &self.name).finish_non_exhaustive()
+        f.debug_struct("PgFunction")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
     }
 }
 
@@ -126,7 +139,10 @@ impl ScalarUDFImpl for PgFunction {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let constant = args.args.iter().all(|arg| matches!(arg, ColumnarValue::Scalar(_)))
+        let constant = args
+            .args
+            .iter()
+            .all(|arg| matches!(arg, ColumnarValue::Scalar(_)))
             && self.signature.volatility != Volatility::Volatile;
         let rows = if constant { 1 } else { args.number_rows };
         let columns: Vec<Vec<Cell<'static>>> = args
@@ -142,7 +158,8 @@ impl ScalarUDFImpl for PgFunction {
             .collect::<Result<_>>()?;
         let mut results = Vec::with_capacity(rows);
         for row in 0..rows {
-            let arguments: Vec<Cell<'static>> = columns.iter().map(|column| column[row].clone()).collect();
+            let arguments: Vec<Cell<'static>> =
+                columns.iter().map(|column| column[row].clone()).collect();
             results.push(match self.strict && arguments.iter().any(Cell::is_null) {
                 true => Cell::Null,
                 false => (self.body)(&arguments)?,
@@ -160,4 +177,3 @@ impl ScalarUDFImpl for PgFunction {
 pub fn invalid(message: impl Into<String>) -> DataFusionError {
     crate::error::Error::invalid(message.into()).into()
 }
-

@@ -7,8 +7,8 @@ use arrow::datatypes::{DataType, Field};
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::common::{Column, DFSchema, Result};
 use datafusion::config::ConfigOptions;
-use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
+use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, ScalarUDF};
 use datafusion::optimizer::AnalyzerRule;
 
@@ -27,12 +27,21 @@ impl ShownAsNames {
 
     fn function(&self, field: &Field) -> Option<&Arc<ScalarUDF>> {
         let pg_type = field.metadata().get(PG_TYPE)?;
-        field.data_type().is_integer().then(|| self.functions.get(pg_type.as_str())).flatten()
+        field
+            .data_type()
+            .is_integer()
+            .then(|| self.functions.get(pg_type.as_str()))
+            .flatten()
     }
 
     /// The plan of a whole query with names where a client would see them.
     pub fn finish(&self, plan: LogicalPlan) -> Result<LogicalPlan> {
-        if !plan.schema().fields().iter().any(|field| self.function(field).is_some()) {
+        if !plan
+            .schema()
+            .fields()
+            .iter()
+            .any(|field| self.function(field).is_some())
+        {
             return Ok(plan);
         }
         let exprs: Vec<Expr> = plan
@@ -50,12 +59,21 @@ impl ShownAsNames {
     }
 
     fn expr(&self, expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
-        let Expr::Cast(cast) = &expr else { return Ok(Transformed::no(expr)) };
-        if !matches!(cast.field.data_type(), DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View) {
+        let Expr::Cast(cast) = &expr else {
+            return Ok(Transformed::no(expr));
+        };
+        if !matches!(
+            cast.field.data_type(),
+            DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View
+        ) {
             return Ok(Transformed::no(expr));
         }
-        let Ok((_, field)) = cast.expr.to_field(schema) else { return Ok(Transformed::no(expr)) };
-        let Some(function) = self.function(&field) else { return Ok(Transformed::no(expr)) };
+        let Ok((_, field)) = cast.expr.to_field(schema) else {
+            return Ok(Transformed::no(expr));
+        };
+        let Some(function) = self.function(&field) else {
+            return Ok(Transformed::no(expr));
+        };
         let mut cast = cast.clone();
         cast.expr = Box::new(function.call(vec![*cast.expr]));
         Ok(Transformed::yes(Expr::Cast(cast)))
@@ -70,7 +88,9 @@ impl AnalyzerRule for ShownAsNames {
             let names = NamePreserver::new(&node);
             node.map_expressions(|expr| {
                 let name = names.save(&expr);
-                Ok(expr.transform_up(|expr| self.expr(expr, &schema))?.update_data(|expr| name.restore(expr)))
+                Ok(expr
+                    .transform_up(|expr| self.expr(expr, &schema))?
+                    .update_data(|expr| name.restore(expr)))
             })
         })
         .data()

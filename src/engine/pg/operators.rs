@@ -33,7 +33,12 @@ fn untyped(expr: &Expr) -> Option<&str> {
 }
 
 fn typed(text: &str, data_type: &DataType) -> Result<Option<Expr>> {
-    let wrong = |name: &str| Error::new(Code::InvalidCast, format!("invalid input syntax for type {name}: \"{text}\""));
+    let wrong = |name: &str| {
+        Error::new(
+            Code::InvalidCast,
+            format!("invalid input syntax for type {name}: \"{text}\""),
+        )
+    };
     let value = match data_type {
         data_type if data_type.is_integer() => {
             ScalarValue::Int64(Some(text.trim().parse().map_err(|_| wrong("integer"))?))
@@ -43,11 +48,19 @@ fn typed(text: &str, data_type: &DataType) -> Result<Option<Expr>> {
             None => return Err(wrong("boolean").into()),
         },
         DataType::List(item) => {
-            let items = parse_array_text(text)
-                .ok_or_else(|| Error::new(Code::InvalidCast, format!("malformed array literal: \"{text}\"")))?;
-            let items = items.into_iter().map(|item| item.map_or(Cell::Null, Cell::text));
+            let items = parse_array_text(text).ok_or_else(|| {
+                Error::new(
+                    Code::InvalidCast,
+                    format!("malformed array literal: \"{text}\""),
+                )
+            })?;
+            let items = items
+                .into_iter()
+                .map(|item| item.map_or(Cell::Null, Cell::text));
             let items = cast(&build_array(&DataType::Utf8, items)?, item.data_type())?;
-            let scalars = (0..items.len()).map(|row| ScalarValue::try_from_array(&items, row)).collect::<Result<Vec<_>>>()?;
+            let scalars = (0..items.len())
+                .map(|row| ScalarValue::try_from_array(&items, row))
+                .collect::<Result<Vec<_>>>()?;
             ScalarValue::List(ScalarValue::new_list_nullable(&scalars, item.data_type()))
         }
         _ => return Ok(None),
@@ -56,8 +69,16 @@ fn typed(text: &str, data_type: &DataType) -> Result<Option<Expr>> {
 }
 
 impl ExprPlanner for UntypedLiterals {
-    fn plan_binary_op(&self, expr: RawBinaryExpr, schema: &DFSchema) -> Result<PlannerResult<RawBinaryExpr>> {
-        let RawBinaryExpr { op, mut left, mut right } = expr;
+    fn plan_binary_op(
+        &self,
+        expr: RawBinaryExpr,
+        schema: &DFSchema,
+    ) -> Result<PlannerResult<RawBinaryExpr>> {
+        let RawBinaryExpr {
+            op,
+            mut left,
+            mut right,
+        } = expr;
         if compares(&op) {
             if let Some(text) = untyped(&right)
                 && let Ok(data_type) = left.get_type(schema)

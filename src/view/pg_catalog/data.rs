@@ -19,8 +19,15 @@ impl StaticTable {
     fn parse(text: &'static str) -> Self {
         let mut lines = text.lines();
         let header = lines.next().unwrap_or_default();
-        let columns = header.split('\t').enumerate().map(|(index, name)| (name, index)).collect();
-        Self { columns, rows: lines.map(|line| line.split('\t').collect()).collect() }
+        let columns = header
+            .split('\t')
+            .enumerate()
+            .map(|(index, name)| (name, index))
+            .collect();
+        Self {
+            columns,
+            rows: lines.map(|line| line.split('\t').collect()).collect(),
+        }
     }
 
     fn field<'a>(&self, row: &'a StaticRow, column: &str) -> Option<&'a &'static str> {
@@ -43,10 +50,15 @@ impl StaticTable {
         }
         Some(match pg_type {
             "bool" => Cell::Bool(text == "t"),
-            "int2" | "int4" | "int8" | "oid" | "regproc" | "xid" => Cell::Int(text.parse().unwrap_or(0)),
-            "oidvector" | "int2vector" => {
-                Cell::List(text.split_whitespace().filter_map(|item| item.parse().ok()).map(Cell::Int).collect())
+            "int2" | "int4" | "int8" | "oid" | "regproc" | "xid" => {
+                Cell::Int(text.parse().unwrap_or(0))
             }
+            "oidvector" | "int2vector" => Cell::List(
+                text.split_whitespace()
+                    .filter_map(|item| item.parse().ok())
+                    .map(Cell::Int)
+                    .collect(),
+            ),
             _ => Cell::text(text),
         })
     }

@@ -34,11 +34,18 @@ use self::functions::{ABOUT_COLUMNS, ABOUT_NAMES, Keywords, Lookup};
 use self::provider::SystemSchema;
 use self::shape::{INFORMATION_SCHEMA, PG_CATALOG, Shapes};
 use super::visible::{CatalogSource, Columns, Needs, Pins, VisibleCatalog};
-use crate::engine::pg::{self, DecorrelateSubqueries, Mentions, SessionInfo, ShownAsNames, SystemRelations};
+use crate::engine::pg::{
+    self, DecorrelateSubqueries, Mentions, SessionInfo, ShownAsNames, SystemRelations,
+};
 use crate::error::Error;
 
-static SYSTEM_RELATIONS: LazyLock<SystemRelations> =
-    LazyLock::new(|| PG_CATALOG.relations.iter().map(|shape| (shape.name, shape.oid)).collect());
+static SYSTEM_RELATIONS: LazyLock<SystemRelations> = LazyLock::new(|| {
+    PG_CATALOG
+        .relations
+        .iter()
+        .map(|shape| (shape.name, shape.oid))
+        .collect()
+});
 
 /// Rewrites Postgres' syntax in place, and tells what the statement asks of the catalog.
 ///
@@ -58,31 +65,64 @@ pub struct PgCatalog {
 
 impl PgCatalog {
     /// Asks the source only for what functions of the query look up; relations ask when they are scanned.
-    pub async fn open(session: Arc<SessionInfo>, source: Arc<dyn CatalogSource>, mentions: &Mentions) -> Result<Self> {
-        let catalog = match mentions.functions.iter().any(|name| ABOUT_NAMES.contains(&name.as_str())) {
+    pub async fn open(
+        session: Arc<SessionInfo>,
+        source: Arc<dyn CatalogSource>,
+        mentions: &Mentions,
+    ) -> Result<Self> {
+        let catalog = match mentions
+            .functions
+            .iter()
+            .any(|name| ABOUT_NAMES.contains(&name.as_str()))
+        {
             true => source.visible(&lookup_needs(mentions)).await?,
             false => Arc::new(VisibleCatalog::default()),
         };
         let lookup = Arc::new(Lookup::new(catalog, Arc::clone(&session)));
         let names = ShownAsNames::new(functions::names_by_type(&lookup));
-        Ok(Self { session, source, lookup, names })
+        Ok(Self {
+            session,
+            source,
+            lookup,
+            names,
+        })
     }
 
     /// The schemas `pg_catalog` and `information_schema`.
     pub fn schemas(&self) -> [(String, Arc<dyn SchemaProvider>); 2] {
         let schema = |shapes: &'static Shapes| {
-            let schema = SystemSchema { shapes, source: Arc::clone(&self.source), session: Arc::clone(&self.session) };
-            (shapes.namespace.to_owned(), Arc::new(schema) as Arc<dyn SchemaProvider>)
+            let schema = SystemSchema {
+                shapes,
+                source: Arc::clone(&self.source),
+                session: Arc::clone(&self.session),
+            };
+            (
+                shapes.namespace.to_owned(),
+                Arc::new(schema) as Arc<dyn SchemaProvider>,
+            )
         };
         [schema(&PG_CATALOG), schema(&INFORMATION_SCHEMA)]
     }
 
     /// Registers the functions, the operators on untyped literals, and the rules for subqueries and names.
-    pub fn install(&self, state: &mut SessionState) -> Result<()> {
-        for function in pg::functions(&self.session).into_iter().chain(functions::functions(&self.lookup)) {
+    ///
+    /// The rules are only for statements that ask the catalog: a query of the lake is planned as it is.
+    pub fn install(&self, state: &mut SessionState, mentions: &Mentions) -> Result<()> {
+        for function in pg::functions(&self.session)
+            .into_iter()
+            .chain(functions::functions(&self.lookup))
+        {
             state.register_udf(function)?;
         }
         state.register_udtf("pg_get_keywords", Arc::new(Keywords));
+        let asks_the_catalog = mentions.system_relations
+            || mentions
+                .functions
+                .iter()
+                .any(|name| ABOUT_NAMES.contains(&name.as_str()));
+        if !asks_the_catalog {
+            return Ok(());
+        }
         state.register_expr_planner(pg::planner())?;
         state.add_analyzer_rule(Arc::new(self.names.clone()));
         state.add_analyzer_rule(Arc::new(DecorrelateSubqueries));
@@ -97,14 +137,29 @@ impl PgCatalog {
 
 fn lookup_needs(mentions: &Mentions) -> Needs {
     let columns = match &mentions.objects {
-        _ if !mentions.functions.iter().any(|name| ABOUT_COLUMNS.contains(&name.as_str())) => Columns::None,
+        _ if !mentions
+            .functions
+            .iter()
+            .any(|name| ABOUT_COLUMNS.contains(&name.as_str())) =>
+        {
+            Columns::None
+        }
         Some(objects) => {
-            let table_ids = objects.iter().filter_map(|oid| oids::table_id(*oid)).collect();
-            Columns::Of(Pins { table_ids: Some(table_ids), ..Pins::default() })
+            let table_ids = objects
+                .iter()
+                .filter_map(|oid| oids::table_id(*oid))
+                .collect();
+            Columns::Of(Pins {
+                table_ids: Some(table_ids),
+                ..Pins::default()
+            })
         }
         None => Columns::All,
     };
-    Needs { columns, activity: false }
+    Needs {
+        columns,
+        activity: false,
+    }
 }
 
 #[cfg(test)]

@@ -19,7 +19,9 @@ enum Identifies {
 
 fn identifies(relation: &str, column: &str) -> Option<Identifies> {
     match (relation, column) {
-        ("pg_class", "oid") | ("pg_attribute", "attrelid") | ("pg_description", "objoid") => Some(Identifies::Oid),
+        ("pg_class", "oid") | ("pg_attribute", "attrelid") | ("pg_description", "objoid") => {
+            Some(Identifies::Oid)
+        }
         ("pg_class", "relname") => Some(Identifies::Name),
         (_, "table_name" | "tablename" | "viewname") => Some(Identifies::Name),
         (_, "table_schema" | "schemaname") => Some(Identifies::Namespace),
@@ -47,8 +49,13 @@ impl RelationPins {
     pub fn of(relation: &str, filters: &[Expr]) -> Self {
         let mut pins = Self::default();
         for filter in filters {
-            let Some((column, values)) = equalities(filter, 0) else { continue };
-            if relation == "pg_description" && column == "objsubid" && values.iter().all(|value| integer(value) == Some(0)) {
+            let Some((column, values)) = equalities(filter, 0) else {
+                continue;
+            };
+            if relation == "pg_description"
+                && column == "objsubid"
+                && values.iter().all(|value| integer(value) == Some(0))
+            {
                 pins.whole_relations = true;
             }
             match identifies(relation, &column) {
@@ -67,13 +74,19 @@ impl RelationPins {
     pub fn admit(&self, namespace: &str, name: &str, oid: i64) -> bool {
         self.oids.as_ref().is_none_or(|oids| oids.contains(&oid))
             && self.names.as_ref().is_none_or(|names| names.contains(name))
-            && self.namespaces.as_ref().is_none_or(|names| names.contains(namespace))
+            && self
+                .namespaces
+                .as_ref()
+                .is_none_or(|names| names.contains(namespace))
     }
 
     /// The columns to ask the catalog for.
     pub fn columns(&self) -> Columns {
         let pins = Pins {
-            table_ids: self.oids.as_ref().map(|oids| oids.iter().filter_map(|oid| oids::table_id(*oid)).collect()),
+            table_ids: self
+                .oids
+                .as_ref()
+                .map(|oids| oids.iter().filter_map(|oid| oids::table_id(*oid)).collect()),
             tables: self.names.clone(),
             databases: self.namespaces.clone(),
         };
@@ -121,7 +134,8 @@ fn without_casts(expr: &Expr) -> &Expr {
 
 fn column_and_literal(left: &Expr, right: &Expr) -> Option<(String, ScalarValue)> {
     match (without_casts(left), without_casts(right)) {
-        (Expr::Column(column), Expr::Literal(value, _)) | (Expr::Literal(value, _), Expr::Column(column)) => {
+        (Expr::Column(column), Expr::Literal(value, _))
+        | (Expr::Literal(value, _), Expr::Column(column)) => {
             Some((column.name.clone(), value.clone()))
         }
         _ => None,
@@ -131,17 +145,29 @@ fn column_and_literal(left: &Expr, right: &Expr) -> Option<(String, ScalarValue)
 /// The column that a filter holds to a set of values: `c = 1`, `c IN (1, 2)`, `c = 1 OR c = 2`.
 fn equalities(filter: &Expr, depth: usize) -> Option<(String, Vec<ScalarValue>)> {
     match filter {
-        Expr::BinaryExpr(BinaryExpr { left, op: Operator::Eq, right }) => {
-            column_and_literal(left, right).map(|(column, value)| (column, vec![value]))
-        }
-        Expr::BinaryExpr(BinaryExpr { left, op: Operator::Or, right }) if depth < 64 => {
+        Expr::BinaryExpr(BinaryExpr {
+            left,
+            op: Operator::Eq,
+            right,
+        }) => column_and_literal(left, right).map(|(column, value)| (column, vec![value])),
+        Expr::BinaryExpr(BinaryExpr {
+            left,
+            op: Operator::Or,
+            right,
+        }) if depth < 64 => {
             let (column, mut values) = equalities(left, depth + 1)?;
             let (other, more) = equalities(right, depth + 1)?;
             values.extend(more);
             (column == other).then_some((column, values))
         }
-        Expr::InList(InList { expr, list, negated: false }) => {
-            let Expr::Column(column) = without_casts(expr) else { return None };
+        Expr::InList(InList {
+            expr,
+            list,
+            negated: false,
+        }) => {
+            let Expr::Column(column) = without_casts(expr) else {
+                return None;
+            };
             let values = list.iter().map(|item| match without_casts(item) {
                 Expr::Literal(value, _) => Some(value.clone()),
                 _ => None,
@@ -160,8 +186,16 @@ mod tests {
 
     #[test]
     fn equality_with_an_oid_pins_its_table() {
-        let pins = RelationPins::of("pg_attribute", &[col("attrelid").eq(lit(100_003_i64)), col("attnum").gt(lit(0))]);
-        let Columns::Of(store) = pins.columns() else { panic!("{pins:?}") };
+        let pins = RelationPins::of(
+            "pg_attribute",
+            &[
+                col("attrelid").eq(lit(100_003_i64)),
+                col("attnum").gt(lit(0)),
+            ],
+        );
+        let Columns::Of(store) = pins.columns() else {
+            panic!("{pins:?}")
+        };
         assert_eq!(store.table_ids, Some([1].into()));
         assert!(pins.admit("curated", "orders", 100_003));
         assert!(!pins.admit("curated", "users", 100_005));
@@ -170,16 +204,28 @@ mod tests {
     #[test]
     fn a_literal_that_is_text_pins_as_a_number() {
         let pins = RelationPins::of("pg_class", &[col("oid").eq(lit("100003"))]);
-        assert!(pins.admit("curated", "orders", 100_003) && !pins.admit("curated", "users", 100_005));
+        assert!(
+            pins.admit("curated", "orders", 100_003) && !pins.admit("curated", "users", 100_005)
+        );
     }
 
     #[test]
     fn alternatives_pin_to_all_of_them_and_other_columns_to_none() {
-        let either = col("table_name").eq(lit("a")).or(col("table_name").eq(lit("b")));
-        let pins = RelationPins::of("columns", &[either, col("table_schema").in_list(vec![lit("x")], false)]);
+        let either = col("table_name")
+            .eq(lit("a"))
+            .or(col("table_name").eq(lit("b")));
+        let pins = RelationPins::of(
+            "columns",
+            &[either, col("table_schema").in_list(vec![lit("x")], false)],
+        );
         assert!(pins.admit("x", "b", 1) && !pins.admit("x", "c", 1) && !pins.admit("y", "a", 1));
-        let mixed = col("table_name").eq(lit("a")).or(col("column_name").eq(lit("b")));
+        let mixed = col("table_name")
+            .eq(lit("a"))
+            .or(col("column_name").eq(lit("b")));
         assert!(!is_useful("columns", &mixed));
-        assert!(!is_useful("columns", &col("table_name").in_list(vec![lit("x")], true)));
+        assert!(!is_useful(
+            "columns",
+            &col("table_name").in_list(vec![lit("x")], true)
+        ));
     }
 }

@@ -1,7 +1,9 @@
 //! Privileges as Postgres writes and asks for them, over what the principal was granted.
 
 use crate::engine::pg::Cell;
-use crate::view::visible::{TableKind, VisibleCatalog, VisibleColumn, VisibleDatabase, VisibleTable};
+use crate::view::visible::{
+    TableKind, VisibleCatalog, VisibleColumn, VisibleDatabase, VisibleTable,
+};
 
 /// The role that owns the catalog, where no role of the lake does.
 pub const OWNER_NAME: &str = "lakegate";
@@ -61,8 +63,14 @@ pub fn any_of(privileges: &str, held: impl Fn(&str) -> Option<bool>) -> Option<b
 }
 
 fn item(principal: &str, letters: &str) -> String {
-    let plain = principal.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-    let principal = if plain { principal.to_owned() } else { format!("\"{}\"", principal.replace('"', "\"\"")) };
+    let plain = principal
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || c == '_');
+    let principal = if plain {
+        principal.to_owned()
+    } else {
+        format!("\"{}\"", principal.replace('"', "\"\""))
+    };
     format!("{principal}={letters}/{OWNER_NAME}")
 }
 
@@ -75,7 +83,11 @@ pub fn table_acl(catalog: &VisibleCatalog, table: &VisibleTable) -> Cell<'static
         (granted.update, 'w'),
         (granted.delete, 'd'),
     ];
-    let letters: String = held.iter().filter(|(held, _)| *held).map(|(_, letter)| letter).collect();
+    let letters: String = held
+        .iter()
+        .filter(|(held, _)| *held)
+        .map(|(_, letter)| letter)
+        .collect();
     match letters.is_empty() {
         true => Cell::List(vec![]),
         false => Cell::texts([item(&catalog.principal, &letters)]),
@@ -89,7 +101,10 @@ pub fn column_acl(_: &VisibleCatalog, _: &VisibleColumn) -> Cell<'static> {
 
 /// `nspacl`.
 pub fn namespace_acl(catalog: &VisibleCatalog, database: &VisibleDatabase) -> Cell<'static> {
-    Cell::texts([item(&catalog.principal, if database.can_create { "UC" } else { "U" })])
+    Cell::texts([item(
+        &catalog.principal,
+        if database.can_create { "UC" } else { "U" },
+    )])
 }
 
 #[cfg(test)]
@@ -101,7 +116,10 @@ mod tests {
     #[test]
     fn a_list_of_privileges_holds_if_one_does() {
         let table = VisibleTable {
-            privileges: TablePrivileges { select: true, ..TablePrivileges::default() },
+            privileges: TablePrivileges {
+                select: true,
+                ..TablePrivileges::default()
+            },
             ..VisibleTable::default()
         };
         assert_eq!(on_table(&table, "select"), Some(true));

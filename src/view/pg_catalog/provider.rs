@@ -30,14 +30,20 @@ pub struct SystemSchema {
 
 impl fmt::Debug for SystemSchema {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SystemSchema").field("namespace", &self.shapes.namespace).finish_non_exhaustive()
+        f.debug_struct("SystemSchema")
+            .field("namespace", &self.shapes.namespace)
+            .finish_non_exhaustive()
     }
 }
 
 #[async_trait]
 impl SchemaProvider for SystemSchema {
     fn table_names(&self) -> Vec<String> {
-        self.shapes.relations.iter().map(|shape| shape.name.to_owned()).collect()
+        self.shapes
+            .relations
+            .iter()
+            .map(|shape| shape.name.to_owned())
+            .collect()
     }
 
     async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
@@ -65,7 +71,9 @@ struct SystemTable {
 
 impl fmt::Debug for SystemTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SystemTable").field("name", &self.shape.name).finish_non_exhaustive()
+        f.debug_struct("SystemTable")
+            .field("name", &self.shape.name)
+            .finish_non_exhaustive()
     }
 }
 
@@ -76,10 +84,17 @@ impl TableProvider for SystemTable {
     }
 
     fn table_type(&self) -> TableType {
-        if self.shape.kind == "v" { TableType::View } else { TableType::Base }
+        if self.shape.kind == "v" {
+            TableType::View
+        } else {
+            TableType::Base
+        }
     }
 
-    fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
+    fn supports_filters_pushdown(
+        &self,
+        filters: &[&Expr],
+    ) -> Result<Vec<TableProviderFilterPushDown>> {
         let support = |filter: &&Expr| match pins::is_useful(self.shape.name, filter) {
             true => TableProviderFilterPushDown::Inexact,
             false => TableProviderFilterPushDown::Unsupported,
@@ -94,8 +109,13 @@ impl TableProvider for SystemTable {
         filters: &[Expr],
         _: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let projection = projection.cloned().unwrap_or_else(|| (0..self.shape.columns.len()).collect());
-        let columns: Vec<&str> = projection.iter().map(|index| self.shape.columns[*index].name).collect();
+        let projection = projection
+            .cloned()
+            .unwrap_or_else(|| (0..self.shape.columns.len()).collect());
+        let columns: Vec<&str> = projection
+            .iter()
+            .map(|index| self.shape.columns[*index].name)
+            .collect();
         let pins = RelationPins::of(self.shape.name, filters);
         let needs = relations::needs(self.shapes, self.shape.name, &columns, &pins);
         let catalog = self.source.visible(&needs).await?;
@@ -103,23 +123,44 @@ impl TableProvider for SystemTable {
             "pg_proc" | "routines" => functions(state),
             _ => Vec::new(),
         };
-        let input = Input { catalog, session: Arc::clone(&self.session), pins, functions };
+        let input = Input {
+            catalog,
+            session: Arc::clone(&self.session),
+            pins,
+            functions,
+        };
         let batch = relations::fill(self.shapes, self.shape, &projection, &input)?;
         let schema = batch.schema();
-        Ok(MemorySourceConfig::try_new_exec(&[sliced(&batch)], schema, None)?)
+        Ok(MemorySourceConfig::try_new_exec(
+            &[sliced(&batch)],
+            schema,
+            None,
+        )?)
     }
 }
 
 fn sliced(batch: &RecordBatch) -> Vec<RecordBatch> {
     let rows = batch.num_rows();
-    (0..rows).step_by(BATCH).map(|offset| batch.slice(offset, BATCH.min(rows - offset))).collect()
+    (0..rows)
+        .step_by(BATCH)
+        .map(|offset| batch.slice(offset, BATCH.min(rows - offset)))
+        .collect()
 }
 
 /// The engine's functions by name, with `pg_proc`'s letter for their kind.
 fn functions(state: &dyn Session) -> Vec<(String, &'static str)> {
-    let scalar = state.scalar_functions().keys().map(|name| (name.clone(), "f"));
-    let aggregate = state.aggregate_functions().keys().map(|name| (name.clone(), "a"));
-    let window = state.window_functions().keys().map(|name| (name.clone(), "w"));
+    let scalar = state
+        .scalar_functions()
+        .keys()
+        .map(|name| (name.clone(), "f"));
+    let aggregate = state
+        .aggregate_functions()
+        .keys()
+        .map(|name| (name.clone(), "a"));
+    let window = state
+        .window_functions()
+        .keys()
+        .map(|name| (name.clone(), "w"));
     let mut all: Vec<_> = scalar.chain(aggregate).chain(window).collect();
     all.sort_unstable();
     all.dedup_by(|a, b| a.0 == b.0);

@@ -38,14 +38,25 @@ pub struct Shapes {
 
 impl Shapes {
     pub fn get(&self, name: &str) -> Option<&Shape> {
-        self.index.get(name).and_then(|index| self.relations.get(*index))
+        self.index
+            .get(name)
+            .and_then(|index| self.relations.get(*index))
     }
 
     /// Lines of `name kind oid column:type …`.
     fn parse(namespace: &'static str, namespace_oid: i64, text: &'static str) -> Self {
         let relations: Vec<Shape> = text.lines().filter_map(Shape::parse).collect();
-        let index = relations.iter().enumerate().map(|(index, shape)| (shape.name, index)).collect();
-        Self { namespace, namespace_oid, relations, index }
+        let index = relations
+            .iter()
+            .enumerate()
+            .map(|(index, shape)| (shape.name, index))
+            .collect();
+        Self {
+            namespace,
+            namespace_oid,
+            relations,
+            index,
+        }
     }
 }
 
@@ -55,10 +66,22 @@ impl Shape {
         let (name, kind, oid) = (words.next()?, words.next()?, words.next()?.parse().ok()?);
         let columns: Vec<ShapeColumn> = words
             .filter_map(|word| word.split_once(':'))
-            .map(|(name, pg_type)| ShapeColumn { name, pg_type: base_type(pg_type) })
+            .map(|(name, pg_type)| ShapeColumn {
+                name,
+                pg_type: base_type(pg_type),
+            })
             .collect();
-        let fields: Vec<Field> = columns.iter().map(|column| field(column.name, column.pg_type)).collect();
-        Some(Self { name, kind, oid, columns, schema: Arc::new(Schema::new(fields)) })
+        let fields: Vec<Field> = columns
+            .iter()
+            .map(|column| field(column.name, column.pg_type))
+            .collect();
+        Some(Self {
+            name,
+            kind,
+            oid,
+            columns,
+            schema: Arc::new(Schema::new(fields)),
+        })
     }
 }
 
@@ -69,7 +92,9 @@ fn base_type(pg_type: &'static str) -> &'static str {
         "cardinal_number" => "int4",
         "character_data" | "yes_or_no" => "varchar",
         "time_stamp" => "timestamptz",
-        "anyarray" | "pg_ndistinct" | "pg_dependencies" | "pg_mcv_list" | "pg_lsn" | "inet" => "text",
+        "anyarray" | "pg_ndistinct" | "pg_dependencies" | "pg_mcv_list" | "pg_lsn" | "inet" => {
+            "text"
+        }
         other => other,
     }
 }
@@ -77,16 +102,17 @@ fn base_type(pg_type: &'static str) -> &'static str {
 fn field(name: &str, pg_type: &str) -> Field {
     let data_type = arrow_type(pg_type);
     match pg_type {
-        "bool" | "int2" | "int4" | "int8" | "float4" | "float8" | "text" | "timestamptz" | "text[]" => {
-            Field::new(name, data_type, true)
-        }
+        "bool" | "int2" | "int4" | "int8" | "float4" | "float8" | "text" | "timestamptz"
+        | "text[]" => Field::new(name, data_type, true),
         _ => hinted_field(name, data_type, pg_type),
     }
 }
 
 fn list_of(element: &str) -> DataType {
     let item = match element {
-        "text" | "int2" | "float4" | "float8" | "bool" => Field::new_list_field(arrow_type(element), true),
+        "text" | "int2" | "float4" | "float8" | "bool" => {
+            Field::new_list_field(arrow_type(element), true)
+        }
         _ => Field::new_list_field(arrow_type(element), true)
             .with_metadata([(PG_TYPE.to_owned(), element.to_owned())].into()),
     };
@@ -113,12 +139,21 @@ fn arrow_type(pg_type: &str) -> DataType {
 }
 
 /// `pg_catalog`.
-pub static PG_CATALOG: LazyLock<Shapes> =
-    LazyLock::new(|| Shapes::parse("pg_catalog", oids::PG_CATALOG, include_str!("data/pg_catalog.txt")));
+pub static PG_CATALOG: LazyLock<Shapes> = LazyLock::new(|| {
+    Shapes::parse(
+        "pg_catalog",
+        oids::PG_CATALOG,
+        include_str!("data/pg_catalog.txt"),
+    )
+});
 
 /// `information_schema`, with the two columns that Athena adds to `columns`.
 pub static INFORMATION_SCHEMA: LazyLock<Shapes> = LazyLock::new(|| {
-    Shapes::parse("information_schema", oids::INFORMATION_SCHEMA, include_str!("data/information_schema.txt"))
+    Shapes::parse(
+        "information_schema",
+        oids::INFORMATION_SCHEMA,
+        include_str!("data/information_schema.txt"),
+    )
 });
 
 #[cfg(test)]
@@ -130,13 +165,31 @@ mod tests {
     fn every_line_is_a_relation_with_columns() {
         for (shapes, text) in [
             (&PG_CATALOG, include_str!("data/pg_catalog.txt")),
-            (&INFORMATION_SCHEMA, include_str!("data/information_schema.txt")),
+            (
+                &INFORMATION_SCHEMA,
+                include_str!("data/information_schema.txt"),
+            ),
         ] {
             assert_eq!(shapes.relations.len(), text.lines().count());
-            assert!(shapes.relations.iter().all(|shape| !shape.columns.is_empty()));
+            assert!(
+                shapes
+                    .relations
+                    .iter()
+                    .all(|shape| !shape.columns.is_empty())
+            );
         }
         let class = PG_CATALOG.get("pg_class").unwrap();
-        assert_eq!((class.oid, class.kind, class.columns.len()), (1259, "r", 33));
-        assert!(INFORMATION_SCHEMA.get("columns").unwrap().columns.iter().any(|column| column.name == "extra_info"));
+        assert_eq!(
+            (class.oid, class.kind, class.columns.len()),
+            (1259, "r", 33)
+        );
+        assert!(
+            INFORMATION_SCHEMA
+                .get("columns")
+                .unwrap()
+                .columns
+                .iter()
+                .any(|column| column.name == "extra_info")
+        );
     }
 }

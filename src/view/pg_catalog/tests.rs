@@ -35,7 +35,10 @@ fn table(id: i64, name: &str, columns: Vec<VisibleColumn>) -> VisibleTable {
         id,
         name: name.to_owned(),
         columns,
-        privileges: TablePrivileges { select: true, ..TablePrivileges::default() },
+        privileges: TablePrivileges {
+            select: true,
+            ..TablePrivileges::default()
+        },
         ..VisibleTable::default()
     }
 }
@@ -51,9 +54,17 @@ fn sample() -> VisibleCatalog {
                 column("order_id", DataType::Utf8, Some("the key")),
                 column("quantity", DataType::Int32, None),
                 column("price", decimal.clone(), None),
-                column("created_at", DataType::Timestamp(TimeUnit::Microsecond, None), None),
+                column(
+                    "created_at",
+                    DataType::Timestamp(TimeUnit::Microsecond, None),
+                    None,
+                ),
                 column("tags", DataType::new_list(DataType::Utf8, true), None),
-                column("extra", DataType::Struct(vec![Field::new("a", DataType::Int8, true)].into()), None),
+                column(
+                    "extra",
+                    DataType::Struct(vec![Field::new("a", DataType::Int8, true)].into()),
+                    None,
+                ),
                 column("order_date", DataType::Date32, None),
             ],
         )
@@ -63,14 +74,32 @@ fn sample() -> VisibleCatalog {
         definition: Some("SELECT sale_date FROM analytics.daily_sales".to_owned()),
         ..table(3, "v", vec![column("sale_date", DataType::Date32, None)])
     };
-    let sales = table(4, "daily_sales", vec![column("sale_date", DataType::Date32, None), column("total", decimal, None)]);
+    let sales = table(
+        4,
+        "daily_sales",
+        vec![
+            column("sale_date", DataType::Date32, None),
+            column("total", decimal, None),
+        ],
+    );
     VisibleCatalog {
         catalog: "awsdatacatalog".to_owned(),
         principal: "analyst".to_owned(),
         is_admin: false,
         roles: vec![
-            VisibleRole { oid: 16_400, name: "analyst".to_owned(), is_user: true, can_login: true, member_of: vec![16_401], ..VisibleRole::default() },
-            VisibleRole { oid: 16_401, name: "data_analysts".to_owned(), ..VisibleRole::default() },
+            VisibleRole {
+                oid: 16_400,
+                name: "analyst".to_owned(),
+                is_user: true,
+                can_login: true,
+                member_of: vec![16_401],
+                ..VisibleRole::default()
+            },
+            VisibleRole {
+                oid: 16_401,
+                name: "data_analysts".to_owned(),
+                ..VisibleRole::default()
+            },
         ],
         databases: vec![
             VisibleDatabase {
@@ -78,12 +107,29 @@ fn sample() -> VisibleCatalog {
                 name: "curated".to_owned(),
                 comment: Some("Curated zone".to_owned()),
                 can_create: false,
-                tables: vec![orders, table(2, "users", vec![column("user_id", DataType::Utf8, None)])],
+                tables: vec![
+                    orders,
+                    table(2, "users", vec![column("user_id", DataType::Utf8, None)]),
+                ],
             },
-            VisibleDatabase { id: 2, name: "analytics".to_owned(), tables: vec![view, sales], ..VisibleDatabase::default() },
+            VisibleDatabase {
+                id: 2,
+                name: "analytics".to_owned(),
+                tables: vec![view, sales],
+                ..VisibleDatabase::default()
+            },
         ],
-        settings: vec![Setting { name: "workgroup".to_owned(), value: "primary".to_owned(), ..Setting::default() }],
-        activity: vec![Backend { pid: 7, user: "analyst".to_owned(), state: "active".to_owned(), ..Backend::default() }],
+        settings: vec![Setting {
+            name: "workgroup".to_owned(),
+            value: "primary".to_owned(),
+            ..Setting::default()
+        }],
+        activity: vec![Backend {
+            pid: 7,
+            user: "analyst".to_owned(),
+            state: "active".to_owned(),
+            ..Backend::default()
+        }],
     }
 }
 
@@ -127,8 +173,14 @@ fn session() -> SessionInfo {
 /// Rows as text; NULL is `NULL`.
 type Rows = Vec<Vec<String>>;
 
-async fn run_with(source: &Arc<Sample>, sql: &str, parameters: &[&str]) -> Result<(Vec<String>, Rows)> {
-    let mut statement = Parser::parse_sql(&PostgreSqlDialect {}, sql).unwrap_or_else(|e| panic!("{e}: {sql}")).remove(0);
+async fn run_with(
+    source: &Arc<Sample>,
+    sql: &str,
+    parameters: &[&str],
+) -> Result<(Vec<String>, Rows)> {
+    let mut statement = Parser::parse_sql(&PostgreSqlDialect {}, sql)
+        .unwrap_or_else(|e| panic!("{e}: {sql}"))
+        .remove(0);
     let mentions = rewrite(&mut statement)?;
     let system = PgCatalog::open(Arc::new(session()), Arc::clone(source) as _, &mentions).await?;
     let catalog = MemoryCatalogProvider::new();
@@ -139,10 +191,17 @@ async fn run_with(source: &Arc<Sample>, sql: &str, parameters: &[&str]) -> Resul
         .with_target_partitions(2)
         .with_create_default_catalog_and_schema(false)
         .with_default_catalog_and_schema("awsdatacatalog", "curated");
-    let mut state = SessionStateBuilder::new().with_config(config).with_default_features().build();
-    state.catalog_list().register_catalog("awsdatacatalog".to_owned(), Arc::new(catalog));
+    let mut state = SessionStateBuilder::new()
+        .with_config(config)
+        .with_default_features()
+        .build();
+    state
+        .catalog_list()
+        .register_catalog("awsdatacatalog".to_owned(), Arc::new(catalog));
     system.install(&mut state)?;
-    let plan = state.statement_to_plan(EngineStatement::Statement(Box::new(statement))).await?;
+    let plan = state
+        .statement_to_plan(EngineStatement::Statement(Box::new(statement)))
+        .await?;
     let mut plan = system.finish(plan)?;
     if !parameters.is_empty() {
         let types: HashMap<String, Option<DataType>> = plan.get_parameter_types()?;
@@ -152,7 +211,9 @@ async fn run_with(source: &Arc<Sample>, sql: &str, parameters: &[&str]) -> Resul
             .map(|(index, text)| {
                 let text = ScalarValue::from(*text);
                 match types.get(&format!("${}", index + 1)).cloned().flatten() {
-                    Some(data_type) if data_type != DataType::Null => text.cast_to(&data_type).unwrap(),
+                    Some(data_type) if data_type != DataType::Null => {
+                        text.cast_to(&data_type).unwrap()
+                    }
                     _ => text,
                 }
             })
@@ -160,14 +221,31 @@ async fn run_with(source: &Arc<Sample>, sql: &str, parameters: &[&str]) -> Resul
         plan = plan.with_param_values(ParamValues::from(values))?;
     }
     let names = plan.schema().field_names();
-    let batches = SessionContext::new_with_state(state).execute_logical_plan(plan).await?.collect().await?;
+    let batches = SessionContext::new_with_state(state)
+        .execute_logical_plan(plan)
+        .await?
+        .collect()
+        .await?;
     Ok((names, batches.iter().flat_map(rows_of).collect()))
 }
 
 fn rows_of(batch: &RecordBatch) -> Rows {
     let options = FormatOptions::default().with_null("NULL");
-    let cell = |array: &ArrayRef, row| ArrayFormatter::try_new(array, &options).unwrap().value(row).to_string();
-    (0..batch.num_rows()).map(|row| batch.columns().iter().map(|array| cell(array, row)).collect()).collect()
+    let cell = |array: &ArrayRef, row| {
+        ArrayFormatter::try_new(array, &options)
+            .unwrap()
+            .value(row)
+            .to_string()
+    };
+    (0..batch.num_rows())
+        .map(|row| {
+            batch
+                .columns()
+                .iter()
+                .map(|array| cell(array, row))
+                .collect()
+        })
+        .collect()
 }
 
 async fn run(sql: &str) -> Rows {
@@ -195,7 +273,11 @@ fn captured(text: &str) -> Vec<Captured> {
                 }
                 None => (vec![], rest),
             };
-            Captured { title: title.to_owned(), sql: sql.trim().to_owned(), parameters }
+            Captured {
+                title: title.to_owned(),
+                sql: sql.trim().to_owned(),
+                parameters,
+            }
         })
         .collect()
 }
@@ -209,14 +291,26 @@ async fn all_of(text: &str, unsupported: &[&str]) -> HashMap<String, Vec<Rows>> 
         let expected_failure = unsupported.contains(&captured.title.as_str());
         match run_with(&Arc::default(), &captured.sql, &parameters).await {
             Ok((_, rows)) => {
-                assert!(!expected_failure, "{} is supported now: take it off the list", captured.title);
+                assert!(
+                    !expected_failure,
+                    "{} is supported now: take it off the list",
+                    captured.title
+                );
                 answers.entry(captured.title).or_default().push(rows);
             }
             Err(_) if expected_failure => {}
-            Err(error) => failures.push(format!("## {}\n{}\n-> {error}", captured.title, captured.sql)),
+            Err(error) => failures.push(format!(
+                "## {}\n{}\n-> {error}",
+                captured.title, captured.sql
+            )),
         }
     }
-    assert!(failures.is_empty(), "{} failed\n{}", failures.len(), failures.join("\n\n"));
+    assert!(
+        failures.is_empty(),
+        "{} failed\n{}",
+        failures.len(),
+        failures.join("\n\n")
+    );
     answers
 }
 
@@ -225,7 +319,10 @@ async fn psql_gets_an_answer_to_all_that_it_sends() {
     let answers = all_of(include_str!("fixtures/psql.sql"), &[]).await;
     assert_eq!(
         answers["\\d"][0],
-        [["curated", "orders", "table", "lakegate"], ["curated", "users", "table", "lakegate"]]
+        [
+            ["curated", "orders", "table", "lakegate"],
+            ["curated", "users", "table", "lakegate"]
+        ]
     );
 }
 

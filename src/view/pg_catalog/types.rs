@@ -51,9 +51,21 @@ static TYPES: LazyLock<Types> = LazyLock::new(|| {
             row,
         })
         .collect();
-    let by_oid = all.iter().enumerate().map(|(index, t)| (t.oid, index)).collect();
-    let by_name = all.iter().enumerate().map(|(index, t)| (t.name, index)).collect();
-    Types { all, by_oid, by_name }
+    let by_oid = all
+        .iter()
+        .enumerate()
+        .map(|(index, t)| (t.oid, index))
+        .collect();
+    let by_name = all
+        .iter()
+        .enumerate()
+        .map(|(index, t)| (t.name, index))
+        .collect();
+    Types {
+        all,
+        by_oid,
+        by_name,
+    }
 });
 
 pub fn all() -> &'static [PgType] {
@@ -104,13 +116,19 @@ pub fn of_arrow(data_type: &DataType) -> WireType {
         Float64 => 701,
         Decimal32(p, s) | Decimal64(p, s) | Decimal128(p, s) | Decimal256(p, s) => {
             let typmod = ((i64::from(*p) << 16) | (i64::from(*s) & 0x7ff)) + 4;
-            return WireType { oid: NUMERIC, typmod };
+            return WireType {
+                oid: NUMERIC,
+                typmod,
+            };
         }
         Null | Utf8 | LargeUtf8 | Utf8View => TEXT,
         Binary | LargeBinary | BinaryView | FixedSizeBinary(_) => 17,
         Date32 | Date64 => 1082,
         Time32(_) | Time64(_) => 1083,
-        Timestamp(TimeUnit::Second | TimeUnit::Millisecond | TimeUnit::Microsecond | TimeUnit::Nanosecond, None) => 1114,
+        Timestamp(
+            TimeUnit::Second | TimeUnit::Millisecond | TimeUnit::Microsecond | TimeUnit::Nanosecond,
+            None,
+        ) => 1114,
         Timestamp(_, Some(_)) => 1184,
         Interval(_) | Duration(_) => 1186,
         Dictionary(_, values) => return of_arrow(values),
@@ -119,9 +137,10 @@ pub fn of_arrow(data_type: &DataType) -> WireType {
             let element = of_arrow(f.data_type());
             return match by_oid(element.oid) {
                 // Postgres' arrays are not lists of lists.
-                Some(t) if t.oid != JSON && t.array != 0 && t.category != "A" => {
-                    WireType { oid: t.array, typmod: element.typmod }
-                }
+                Some(t) if t.oid != JSON && t.array != 0 && t.category != "A" => WireType {
+                    oid: t.array,
+                    typmod: element.typmod,
+                },
                 _ => WireType::plain(JSON),
             };
         }
@@ -134,7 +153,9 @@ pub fn format_type(oid: i64, typmod: Option<i64>) -> String {
     if oid == 0 {
         return "-".to_owned();
     }
-    let Some(pg_type) = by_oid(oid) else { return "???".to_owned() };
+    let Some(pg_type) = by_oid(oid) else {
+        return "???".to_owned();
+    };
     if pg_type.category == "A" && pg_type.name.starts_with('_') {
         return format!("{}[]", format_type(pg_type.element, typmod));
     }
@@ -187,15 +208,25 @@ pub fn parse_name(name: &str) -> Option<&'static PgType> {
     if let Some(element) = name.strip_suffix("[]") {
         return by_oid(parse_name(element)?.array);
     }
-    if let Some(quoted) = name.strip_prefix('"').and_then(|name| name.strip_suffix('"')) {
+    if let Some(quoted) = name
+        .strip_prefix('"')
+        .and_then(|name| name.strip_suffix('"'))
+    {
         return by_name(quoted);
     }
     let lower = name.to_ascii_lowercase();
     let (head, tail) = match lower.split_once('(') {
-        Some((head, rest)) => (head.trim(), rest.split_once(')').map_or("", |(_, tail)| tail.trim())),
+        Some((head, rest)) => (
+            head.trim(),
+            rest.split_once(')').map_or("", |(_, tail)| tail.trim()),
+        ),
         None => (lower.as_str(), ""),
     };
-    let words = if tail.is_empty() { head.to_owned() } else { format!("{head} {tail}") };
+    let words = if tail.is_empty() {
+        head.to_owned()
+    } else {
+        format!("{head} {tail}")
+    };
     by_name(match words.as_str() {
         "boolean" => "bool",
         "smallint" => "int2",
@@ -246,18 +277,36 @@ mod tests {
     #[test]
     fn lake_types_have_the_types_of_the_wire() {
         let list = |t: DataType| DataType::List(Arc::new(Field::new_list_field(t, true)));
-        assert_eq!(of_arrow(&DataType::Decimal128(10, 2)), WireType { oid: 1700, typmod: 655_366 });
+        assert_eq!(
+            of_arrow(&DataType::Decimal128(10, 2)),
+            WireType {
+                oid: 1700,
+                typmod: 655_366
+            }
+        );
         assert_eq!(of_arrow(&list(DataType::Utf8)).oid, 1009);
         assert_eq!(of_arrow(&list(list(DataType::Utf8))).oid, JSON);
-        assert_eq!(of_arrow(&DataType::Struct(vec![Field::new("a", DataType::Int8, true)].into())).oid, JSON);
+        assert_eq!(
+            of_arrow(&DataType::Struct(
+                vec![Field::new("a", DataType::Int8, true)].into()
+            ))
+            .oid,
+            JSON
+        );
     }
 
     #[test]
     fn names_of_types_are_read_as_sql_writes_them() {
-        for (name, oid) in
-            [("int", 23), ("INTEGER[]", 1007), ("pg_catalog.oid", 26), ("\"char\"", 18), ("char", 1042), ("numeric(10,2)", 1700),
-             ("timestamp(3) with time zone", 1184), ("_text", 1009)]
-        {
+        for (name, oid) in [
+            ("int", 23),
+            ("INTEGER[]", 1007),
+            ("pg_catalog.oid", 26),
+            ("\"char\"", 18),
+            ("char", 1042),
+            ("numeric(10,2)", 1700),
+            ("timestamp(3) with time zone", 1184),
+            ("_text", 1009),
+        ] {
             assert_eq!(parse_name(name).unwrap().oid, oid, "{name}");
         }
         assert!(parse_name("nosuch").is_none());

@@ -7,8 +7,8 @@ use datafusion::common::{Column, DFSchemaRef, NullEquality, Result, ScalarValue,
 use datafusion::functions_window::row_number::row_number_udwf;
 use datafusion::logical_expr::expr::WindowFunction;
 use datafusion::logical_expr::{
-    Aggregate, Distinct, Expr, ExprFunctionExt, FetchType, Join, JoinType, Limit, LogicalPlan, LogicalPlanBuilder, SkipType,
-    Union, Unnest, WindowFunctionDefinition, lit,
+    Aggregate, Distinct, Expr, ExprFunctionExt, FetchType, Join, JoinType, Limit, LogicalPlan,
+    LogicalPlanBuilder, SkipType, Union, Unnest, WindowFunctionDefinition, lit,
 };
 
 /// The distinct values of the outer columns that a subquery reads.
@@ -32,13 +32,22 @@ impl Domain {
                 outer.push((column, name));
             }
         }
-        let columns: Vec<Expr> =
-            outer.iter().map(|(column, name)| Expr::Column(column.clone()).alias(name.clone())).collect();
+        let columns: Vec<Expr> = outer
+            .iter()
+            .map(|(column, name)| Expr::Column(column.clone()).alias(name.clone()))
+            .collect();
         let plan = match outer.is_empty() {
             true => input.clone(),
-            false => LogicalPlanBuilder::from(input.clone()).project(columns)?.distinct()?.build()?,
+            false => LogicalPlanBuilder::from(input.clone())
+                .project(columns)?
+                .distinct()?
+                .build()?,
         };
-        Ok(Self { outer, plan, alias: format!("__domain_{number}") })
+        Ok(Self {
+            outer,
+            plan,
+            alias: format!("__domain_{number}"),
+        })
     }
 
     pub fn is_empty(&self) -> bool {
@@ -69,14 +78,23 @@ impl<'a> Binder<'a> {
     fn copy(&mut self) -> Result<(LogicalPlan, Vec<Column>)> {
         self.copies += 1;
         let alias = format!("{}_{}", self.domain.alias, self.copies);
-        let plan = LogicalPlanBuilder::from(self.domain.plan.clone()).alias(alias.as_str())?.build()?;
-        let columns = self.domain.outer.iter().map(|(_, name)| Column::new(Some(alias.as_str()), name)).collect();
+        let plan = LogicalPlanBuilder::from(self.domain.plan.clone())
+            .alias(alias.as_str())?
+            .build()?;
+        let columns = self
+            .domain
+            .outer
+            .iter()
+            .map(|(_, name)| Column::new(Some(alias.as_str()), name))
+            .collect();
         Ok((plan, columns))
     }
 
     fn reads_domain(&self, plan: &LogicalPlan) -> bool {
         plan.all_out_ref_exprs().iter().any(|expr| match expr {
-            Expr::OuterReferenceColumn(_, column) => self.domain.outer.iter().any(|(known, _)| known == column),
+            Expr::OuterReferenceColumn(_, column) => {
+                self.domain.outer.iter().any(|(known, _)| known == column)
+            }
             _ => false,
         })
     }
@@ -88,13 +106,21 @@ impl<'a> Binder<'a> {
         }
         let name = expr.schema_name().to_string();
         let bound = self.unnamed(expr, columns)?;
-        Ok(if bound.schema_name().to_string() == name { bound } else { bound.alias(name) })
+        Ok(if bound.schema_name().to_string() == name {
+            bound
+        } else {
+            bound.alias(name)
+        })
     }
 
     fn unnamed(&self, expr: Expr, columns: &[Column]) -> Result<Expr> {
         expr.transform_up(|expr| {
             let place = match &expr {
-                Expr::OuterReferenceColumn(_, column) => self.domain.outer.iter().position(|(known, _)| known == column),
+                Expr::OuterReferenceColumn(_, column) => self
+                    .domain
+                    .outer
+                    .iter()
+                    .position(|(known, _)| known == column),
                 _ => None,
             };
             Ok(match place.and_then(|place| columns.get(place)) {
@@ -118,13 +144,19 @@ pub fn bind(binder: &mut Binder<'_>, plan: LogicalPlan) -> Result<Bound> {
         let (domain, columns) = binder.copy()?;
         let first = columns.len();
         let plan = LogicalPlanBuilder::from(domain).cross_join(plan)?.build()?;
-        return Ok(Bound { plan, columns, first });
+        return Ok(Bound {
+            plan,
+            columns,
+            first,
+        });
     }
     match plan {
         LogicalPlan::Filter(filter) => {
             let input = bind(binder, Arc::unwrap_or_clone(filter.input))?;
             let predicate = binder.unnamed(filter.predicate, &input.columns)?;
-            let plan = LogicalPlanBuilder::from(input.plan).filter(predicate)?.build()?;
+            let plan = LogicalPlanBuilder::from(input.plan)
+                .filter(predicate)?
+                .build()?;
             Ok(Bound { plan, ..input })
         }
         LogicalPlan::Projection(projection) => {
@@ -134,14 +166,30 @@ pub fn bind(binder: &mut Binder<'_>, plan: LogicalPlan) -> Result<Bound> {
                 exprs.push(binder.expr(expr, &input.columns)?);
             }
             let first = input.columns.len();
-            let plan = LogicalPlanBuilder::from(input.plan).project(exprs)?.build()?;
-            Ok(Bound { plan, columns: input.columns, first })
+            let plan = LogicalPlanBuilder::from(input.plan)
+                .project(exprs)?
+                .build()?;
+            Ok(Bound {
+                plan,
+                columns: input.columns,
+                first,
+            })
         }
         LogicalPlan::SubqueryAlias(alias) => {
             let input = bind(binder, Arc::unwrap_or_clone(alias.input))?;
-            let columns = input.columns.iter().map(|column| Column::new(Some(alias.alias.clone()), &column.name)).collect();
-            let plan = LogicalPlanBuilder::from(input.plan).alias(alias.alias)?.build()?;
-            Ok(Bound { plan, columns, first: input.first })
+            let columns = input
+                .columns
+                .iter()
+                .map(|column| Column::new(Some(alias.alias.clone()), &column.name))
+                .collect();
+            let plan = LogicalPlanBuilder::from(input.plan)
+                .alias(alias.alias)?
+                .build()?;
+            Ok(Bound {
+                plan,
+                columns,
+                first: input.first,
+            })
         }
         LogicalPlan::Aggregate(aggregate) => bind_aggregate(binder, aggregate),
         LogicalPlan::Sort(sort) if sort.fetch.is_none() => {
@@ -162,7 +210,10 @@ pub fn bind(binder: &mut Binder<'_>, plan: LogicalPlan) -> Result<Bound> {
         LogicalPlan::Join(join) => bind_join(binder, join),
         LogicalPlan::Union(union) => bind_union(binder, union),
         LogicalPlan::Unnest(unnest) => bind_unnest(binder, unnest),
-        other => not_impl_err!("a correlated subquery is not supported here: {}", other.display()),
+        other => not_impl_err!(
+            "a correlated subquery is not supported here: {}",
+            other.display()
+        ),
     }
 }
 
@@ -175,12 +226,21 @@ fn bind_aggregate(binder: &mut Binder<'_>, aggregate: Aggregate) -> Result<Bound
     for expr in aggregate.group_expr {
         groups.push(binder.expr(expr, &input.columns)?);
     }
-    let aggregates: Vec<Expr> =
-        aggregate.aggr_expr.into_iter().map(|expr| binder.expr(expr, &input.columns)).collect::<Result<_>>()?;
-    let grouped = LogicalPlanBuilder::from(input.plan).aggregate(groups, aggregates)?.build()?;
+    let aggregates: Vec<Expr> = aggregate
+        .aggr_expr
+        .into_iter()
+        .map(|expr| binder.expr(expr, &input.columns))
+        .collect::<Result<_>>()?;
+    let grouped = LogicalPlanBuilder::from(input.plan)
+        .aggregate(groups, aggregates)?
+        .build()?;
     if !whole {
         let first = input.columns.len();
-        return Ok(Bound { plan: grouped, columns: input.columns, first });
+        return Ok(Bound {
+            plan: grouped,
+            columns: input.columns,
+            first,
+        });
     }
     // An aggregate without groups has a row for a value of the domain that has no rows: NULL, or a count of 0.
     let (domain, columns) = binder.copy()?;
@@ -192,19 +252,26 @@ fn bind_aggregate(binder: &mut Binder<'_>, aggregate: Aggregate) -> Result<Bound
         None,
         NullEquality::NullEqualsNull,
     )?;
-    let values = own.into_iter().zip(counts).map(|(column, count)| match count {
-        true => {
-            let name = column.name.clone();
-            let value = Expr::Column(column);
-            let zero = lit(ScalarValue::Int64(Some(0)));
-            datafusion::functions::core::expr_fn::coalesce(vec![value, zero]).alias(name)
-        }
-        false => Expr::Column(column),
-    });
+    let values = own
+        .into_iter()
+        .zip(counts)
+        .map(|(column, count)| match count {
+            true => {
+                let name = column.name.clone();
+                let value = Expr::Column(column);
+                let zero = lit(ScalarValue::Int64(Some(0)));
+                datafusion::functions::core::expr_fn::coalesce(vec![value, zero]).alias(name)
+            }
+            false => Expr::Column(column),
+        });
     let first = columns.len();
     let exprs: Vec<Expr> = refs(&columns).chain(values).collect();
     let plan = joined.project(exprs)?.build()?;
-    Ok(Bound { plan, columns, first })
+    Ok(Bound {
+        plan,
+        columns,
+        first,
+    })
 }
 
 fn is_count(expr: &Expr) -> bool {
@@ -217,7 +284,9 @@ fn is_count(expr: &Expr) -> bool {
 
 /// A limit holds for each value of the domain: rows are numbered within it.
 fn bind_limit(binder: &mut Binder<'_>, limit: Limit) -> Result<Bound> {
-    let (SkipType::Literal(skip), FetchType::Literal(fetch)) = (limit.get_skip_type()?, limit.get_fetch_type()?) else {
+    let (SkipType::Literal(skip), FetchType::Literal(fetch)) =
+        (limit.get_skip_type()?, limit.get_fetch_type()?)
+    else {
         return not_impl_err!("a correlated subquery with a computed LIMIT is not supported");
     };
     let keys = match limit.input.as_ref() {
@@ -230,13 +299,20 @@ fn bind_limit(binder: &mut Binder<'_>, limit: Limit) -> Result<Bound> {
         key.expr = binder.unnamed(key.expr.clone(), &input.columns)?;
     }
     let function = WindowFunctionDefinition::WindowUDF(row_number_udwf());
-    let mut number = Expr::from(WindowFunction::new(function, vec![])).partition_by(refs(&input.columns).collect());
+    let mut number = Expr::from(WindowFunction::new(function, vec![]))
+        .partition_by(refs(&input.columns).collect());
     if !order.is_empty() {
         number = number.order_by(order);
     }
     let number = number.build()?;
     let name = number.schema_name().to_string();
-    let all: Vec<Expr> = input.plan.schema().columns().into_iter().map(Expr::Column).collect();
+    let all: Vec<Expr> = input
+        .plan
+        .schema()
+        .columns()
+        .into_iter()
+        .map(Expr::Column)
+        .collect();
     let place = Expr::Column(Column::from_name(name));
     let from = i64::try_from(skip).unwrap_or(i64::MAX);
     let mut kept = place.clone().gt(lit(from));
@@ -244,13 +320,24 @@ fn bind_limit(binder: &mut Binder<'_>, limit: Limit) -> Result<Bound> {
         let to = from.saturating_add(i64::try_from(fetch).unwrap_or(i64::MAX));
         kept = kept.and(place.lt_eq(lit(to)));
     }
-    let plan = LogicalPlanBuilder::from(input.plan).window([number])?.filter(kept)?.project(all)?.build()?;
-    Ok(Bound { plan, columns: input.columns, first: input.first })
+    let plan = LogicalPlanBuilder::from(input.plan)
+        .window([number])?
+        .filter(kept)?
+        .project(all)?
+        .build()?;
+    Ok(Bound {
+        plan,
+        columns: input.columns,
+        first: input.first,
+    })
 }
 
 fn bind_join(binder: &mut Binder<'_>, join: Join) -> Result<Bound> {
     if !matches!(join.join_type, JoinType::Inner | JoinType::Left) {
-        return not_impl_err!("a correlated subquery over a {} join is not supported", join.join_type);
+        return not_impl_err!(
+            "a correlated subquery over a {} join is not supported",
+            join.join_type
+        );
     }
     let left = bind(binder, Arc::unwrap_or_clone(join.left))?;
     let right_bound = binder.reads_domain(&join.right);
@@ -274,29 +361,56 @@ fn bind_join(binder: &mut Binder<'_>, join: Join) -> Result<Bound> {
     let builder = LogicalPlanBuilder::from(left.plan);
     let plan = match (keys.0.is_empty(), filter) {
         (true, None) if join.join_type == JoinType::Inner => builder.cross_join(right)?,
-        (true, filter) => builder.join_on(right, join.join_type, [filter.unwrap_or_else(|| lit(true))])?,
-        (false, filter) => builder.join_detailed(right, join.join_type, keys, filter, NullEquality::NullEqualsNull)?,
+        (true, filter) => {
+            builder.join_on(right, join.join_type, [filter.unwrap_or_else(|| lit(true))])?
+        }
+        (false, filter) => builder.join_detailed(
+            right,
+            join.join_type,
+            keys,
+            filter,
+            NullEquality::NullEqualsNull,
+        )?,
     };
-    Ok(Bound { plan: plan.build()?, columns: left.columns, first: left.first })
+    Ok(Bound {
+        plan: plan.build()?,
+        columns: left.columns,
+        first: left.first,
+    })
 }
 
 fn bind_union(binder: &mut Binder<'_>, union: Union) -> Result<Bound> {
-    let names: Vec<String> = binder.domain.outer.iter().map(|(_, name)| name.clone()).collect();
+    let names: Vec<String> = binder
+        .domain
+        .outer
+        .iter()
+        .map(|(_, name)| name.clone())
+        .collect();
     let mut all: Option<LogicalPlanBuilder> = None;
     for input in union.inputs {
         let own = own_columns(input.schema());
         let bound = bind(binder, Arc::unwrap_or_clone(input))?;
-        let keys = refs(&bound.columns).zip(&names).map(|(column, name)| column.alias(name.clone()));
-        let plan = LogicalPlanBuilder::from(bound.plan).project(keys.chain(own).collect::<Vec<Expr>>())?.build()?;
+        let keys = refs(&bound.columns)
+            .zip(&names)
+            .map(|(column, name)| column.alias(name.clone()));
+        let plan = LogicalPlanBuilder::from(bound.plan)
+            .project(keys.chain(own).collect::<Vec<Expr>>())?
+            .build()?;
         all = Some(match all {
             Some(all) => all.union(plan)?,
             None => LogicalPlanBuilder::from(plan),
         });
     }
-    let Some(all) = all else { return not_impl_err!("a union of nothing") };
+    let Some(all) = all else {
+        return not_impl_err!("a union of nothing");
+    };
     let columns: Vec<Column> = names.into_iter().map(Column::from_name).collect();
     let first = columns.len();
-    Ok(Bound { plan: all.build()?, columns, first })
+    Ok(Bound {
+        plan: all.build()?,
+        columns,
+        first,
+    })
 }
 
 fn own_columns(schema: &DFSchemaRef) -> Vec<Expr> {

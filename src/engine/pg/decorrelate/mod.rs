@@ -27,7 +27,8 @@ use datafusion::common::{Column, DFSchemaRef, ExprSchema, NullEquality, Result};
 use datafusion::config::ConfigOptions;
 use datafusion::logical_expr::expr::{Exists, InSubquery};
 use datafusion::logical_expr::{
-    Aggregate, Expr, Filter, Join, JoinType, LogicalPlan, LogicalPlanBuilder, Projection, Sort, Subquery, SubqueryAlias, lit,
+    Aggregate, Expr, Filter, Join, JoinType, LogicalPlan, LogicalPlanBuilder, Projection, Sort,
+    Subquery, SubqueryAlias, lit,
 };
 use datafusion::optimizer::AnalyzerRule;
 
@@ -72,18 +73,36 @@ impl Rewriter {
         let node = node.map_expressions(|expr| expr.transform_up(|expr| self.inside(expr)))?;
         let (node, changed) = (node.data, node.transformed);
         let rewritten = match node {
-            LogicalPlan::Projection(projection) if wants(&projection.expr, Place::Projection) => self.projection(projection)?,
-            LogicalPlan::Filter(filter) if wants(std::slice::from_ref(&filter.predicate), Place::Filter) => self.filter(filter)?,
+            LogicalPlan::Projection(projection) if wants(&projection.expr, Place::Projection) => {
+                self.projection(projection)?
+            }
+            LogicalPlan::Filter(filter)
+                if wants(std::slice::from_ref(&filter.predicate), Place::Filter) =>
+            {
+                self.filter(filter)?
+            }
             LogicalPlan::Aggregate(aggregate)
-                if wants(&aggregate.group_expr, Place::Projection) || wants(&aggregate.aggr_expr, Place::Projection) =>
+                if wants(&aggregate.group_expr, Place::Projection)
+                    || wants(&aggregate.aggr_expr, Place::Projection) =>
             {
                 self.aggregate(aggregate)?
             }
-            LogicalPlan::Sort(sort) if sort.expr.iter().any(|key| wants(std::slice::from_ref(&key.expr), Place::Projection)) => {
+            LogicalPlan::Sort(sort)
+                if sort
+                    .expr
+                    .iter()
+                    .any(|key| wants(std::slice::from_ref(&key.expr), Place::Projection)) =>
+            {
                 self.sort(sort)?
             }
             LogicalPlan::Join(join) if lateral(&join.right).is_some() => self.lateral_join(join)?,
-            other => return Ok(Transformed::new(other, changed, TreeNodeRecursion::Continue)),
+            other => {
+                return Ok(Transformed::new(
+                    other,
+                    changed,
+                    TreeNodeRecursion::Continue,
+                ));
+            }
         };
         Ok(Transformed::yes(rewritten))
     }
@@ -92,13 +111,20 @@ impl Rewriter {
         let mut inner = |subquery: Subquery| -> Result<Subquery> {
             let plan = self.plan(Arc::unwrap_or_clone(subquery.subquery))?;
             let outer_ref_columns = plan.all_out_ref_exprs();
-            Ok(Subquery { subquery: Arc::new(plan), outer_ref_columns, spans: subquery.spans })
+            Ok(Subquery {
+                subquery: Arc::new(plan),
+                outer_ref_columns,
+                spans: subquery.spans,
+            })
         };
         Ok(match expr {
-            Expr::ScalarSubquery(subquery) => Transformed::yes(Expr::ScalarSubquery(inner(subquery)?)),
-            Expr::Exists(exists) => {
-                Transformed::yes(Expr::Exists(Exists { subquery: inner(exists.subquery)?, negated: exists.negated }))
+            Expr::ScalarSubquery(subquery) => {
+                Transformed::yes(Expr::ScalarSubquery(inner(subquery)?))
             }
+            Expr::Exists(exists) => Transformed::yes(Expr::Exists(Exists {
+                subquery: inner(exists.subquery)?,
+                negated: exists.negated,
+            })),
             Expr::InSubquery(within) => Transformed::yes(Expr::InSubquery(InSubquery {
                 subquery: inner(within.subquery)?,
                 expr: within.expr,
@@ -121,17 +147,25 @@ impl Rewriter {
         let mut input = Arc::unwrap_or_clone(filter.input);
         let schema = Arc::clone(input.schema());
         let predicate = self.replace(filter.predicate, &mut input, Place::Filter)?;
-        LogicalPlanBuilder::from(input).filter(predicate)?.project(columns_of(&schema))?.build()
+        LogicalPlanBuilder::from(input)
+            .filter(predicate)?
+            .project(columns_of(&schema))?
+            .build()
     }
 
     fn aggregate(&mut self, aggregate: Aggregate) -> Result<LogicalPlan> {
         let mut input = Arc::unwrap_or_clone(aggregate.input);
         let mut all = |exprs: Vec<Expr>, rewriter: &mut Self| -> Result<Vec<Expr>> {
-            exprs.into_iter().map(|expr| rewriter.replace(expr, &mut input, Place::Projection)).collect()
+            exprs
+                .into_iter()
+                .map(|expr| rewriter.replace(expr, &mut input, Place::Projection))
+                .collect()
         };
         let group = all(aggregate.group_expr, self)?;
         let aggregates = all(aggregate.aggr_expr, self)?;
-        LogicalPlanBuilder::from(input).aggregate(group, aggregates)?.build()
+        LogicalPlanBuilder::from(input)
+            .aggregate(group, aggregates)?
+            .build()
     }
 
     fn sort(&mut self, sort: Sort) -> Result<LogicalPlan> {
@@ -142,7 +176,10 @@ impl Rewriter {
             key.expr = self.replace(key.expr, &mut input, Place::Projection)?;
             keys.push(key);
         }
-        LogicalPlanBuilder::from(input).sort_with_limit(keys, sort.fetch)?.project(columns_of(&schema))?.build()
+        LogicalPlanBuilder::from(input)
+            .sort_with_limit(keys, sort.fetch)?
+            .project(columns_of(&schema))?
+            .build()
     }
 
     /// An expression with its subqueries replaced by columns of `input`, which is joined with them; its name stays.
@@ -159,8 +196,14 @@ impl Rewriter {
                 }
                 let value = match expr {
                     Expr::ScalarSubquery(subquery) => self.scalar(subquery, input)?,
-                    Expr::Exists(Exists { subquery, negated }) => self.exists(subquery, negated, input)?,
-                    Expr::InSubquery(InSubquery { expr, subquery, negated }) => {
+                    Expr::Exists(Exists { subquery, negated }) => {
+                        self.exists(subquery, negated, input)?
+                    }
+                    Expr::InSubquery(InSubquery {
+                        expr,
+                        subquery,
+                        negated,
+                    }) => {
                         let subquery = with_item_filter(*expr, subquery, input)?;
                         self.exists(subquery, negated, input)?
                     }
@@ -170,27 +213,39 @@ impl Rewriter {
             })
             .data()?;
         let unchanged = place == Place::Filter || replaced.schema_name().to_string() == name;
-        Ok(if unchanged { replaced } else { replaced.alias(name) })
+        Ok(if unchanged {
+            replaced
+        } else {
+            replaced.alias(name)
+        })
     }
 
     fn scalar(&mut self, subquery: Subquery, input: &mut LogicalPlan) -> Result<Expr> {
         let at_most_one = is_scalar_aggregate(&subquery.subquery);
         let (bound, domain) = self.bound(subquery, input)?;
-        let value = Expr::Column(Column::from(bound.plan.schema().qualified_field(bound.first)));
+        let value = Expr::Column(Column::from(
+            bound.plan.schema().qualified_field(bound.first),
+        ));
         let plan = LogicalPlanBuilder::from(bound.plan);
         let plan = match at_most_one {
             true => plan.project(named(&bound.columns, &domain).chain([value.alias(VALUE)]))?,
             false => {
                 let groups: Vec<Expr> = bound.columns.iter().cloned().map(Expr::Column).collect();
                 let aggregate = single_value(value).alias(VALUE);
-                let columns = named(&bound.columns, &domain).chain([Expr::Column(Column::from_name(VALUE))]);
+                let columns =
+                    named(&bound.columns, &domain).chain([Expr::Column(Column::from_name(VALUE))]);
                 plan.aggregate(groups, vec![aggregate])?.project(columns)?
             }
         };
         self.join(input, plan.build()?, &domain)
     }
 
-    fn exists(&mut self, subquery: Subquery, negated: bool, input: &mut LogicalPlan) -> Result<Expr> {
+    fn exists(
+        &mut self,
+        subquery: Subquery,
+        negated: bool,
+        input: &mut LogicalPlan,
+    ) -> Result<Expr> {
         let (bound, domain) = self.bound(subquery, input)?;
         let groups: Vec<Expr> = bound.columns.iter().cloned().map(Expr::Column).collect();
         let plan = LogicalPlanBuilder::from(bound.plan);
@@ -203,7 +258,11 @@ impl Rewriter {
                 .project(columns.chain([lit(true).alias(VALUE)]))?,
         };
         let found = self.join(input, plan.build()?, &domain)?;
-        Ok(if negated { found.is_null() } else { found.is_not_null() })
+        Ok(if negated {
+            found.is_null()
+        } else {
+            found.is_not_null()
+        })
     }
 
     /// The subquery over its domain in `input`.
@@ -212,24 +271,48 @@ impl Rewriter {
         let mut binder = Binder::new(&domain);
         let plan = Arc::unwrap_or_clone(subquery.subquery);
         let bound = match domain.is_empty() {
-            true => bind::Bound { plan, columns: vec![], first: 0 },
+            true => bind::Bound {
+                plan,
+                columns: vec![],
+                first: 0,
+            },
             false => bind(&mut binder, plan)?,
         };
         Ok((bound, domain))
     }
 
     /// Joins `input` with a plan of the domain's columns and a value; gives the value.
-    fn join(&mut self, input: &mut LogicalPlan, plan: LogicalPlan, domain: &Domain) -> Result<Expr> {
+    fn join(
+        &mut self,
+        input: &mut LogicalPlan,
+        plan: LogicalPlan,
+        domain: &Domain,
+    ) -> Result<Expr> {
         let alias = format!("__subquery_{}", self.next());
-        let right = LogicalPlanBuilder::from(plan).alias(alias.as_str())?.build()?;
+        let right = LogicalPlanBuilder::from(plan)
+            .alias(alias.as_str())?
+            .build()?;
         let left = LogicalPlanBuilder::from(input.clone());
         let joined = match domain.is_empty() {
             true => left.join_on(right, JoinType::Left, [lit(true)])?,
             false => {
-                let keys = domain.outer.iter().map(|(outer, _)| outer.clone()).collect::<Vec<Column>>();
-                let inner = domain.outer.iter().map(|(_, name)| Column::new(Some(alias.as_str()), name));
+                let keys = domain
+                    .outer
+                    .iter()
+                    .map(|(outer, _)| outer.clone())
+                    .collect::<Vec<Column>>();
+                let inner = domain
+                    .outer
+                    .iter()
+                    .map(|(_, name)| Column::new(Some(alias.as_str()), name));
                 let keys = (keys, inner.collect::<Vec<Column>>());
-                left.join_detailed(right, JoinType::Left, keys, None, NullEquality::NullEqualsNull)?
+                left.join_detailed(
+                    right,
+                    JoinType::Left,
+                    keys,
+                    None,
+                    NullEquality::NullEqualsNull,
+                )?
             }
         };
         *input = joined.build()?;
@@ -237,15 +320,22 @@ impl Rewriter {
     }
 
     fn lateral_join(&mut self, join: Join) -> Result<LogicalPlan> {
-        let Some((subquery, alias)) = lateral(&join.right) else { return Ok(LogicalPlan::Join(join)) };
+        let Some((subquery, alias)) = lateral(&join.right) else {
+            return Ok(LogicalPlan::Join(join));
+        };
         let domain = Domain::of(&subquery.subquery, &join.left, self.next())?;
         if domain.is_empty() || !matches!(join.join_type, JoinType::Inner | JoinType::Left) {
             return Ok(LogicalPlan::Join(join));
         }
         let schema = Arc::clone(&join.schema);
         let own: Vec<Column> = subquery.subquery.schema().columns();
-        let bound = bind(&mut Binder::new(&domain), subquery.subquery.as_ref().clone())?;
-        let columns: Vec<Expr> = named(&bound.columns, &domain).chain(own.into_iter().map(Expr::Column)).collect();
+        let bound = bind(
+            &mut Binder::new(&domain),
+            subquery.subquery.as_ref().clone(),
+        )?;
+        let columns: Vec<Expr> = named(&bound.columns, &domain)
+            .chain(own.into_iter().map(Expr::Column))
+            .collect();
         let mut right = LogicalPlanBuilder::from(bound.plan).project(columns)?;
         if let Some(alias) = &alias {
             right = right.alias(alias.clone())?;
@@ -255,19 +345,35 @@ impl Rewriter {
             Some(alias) => Column::new(Some(alias.clone()), name),
             None => Column::from_name(name),
         });
-        let keys = (domain.outer.iter().map(|(outer, _)| outer.clone()).collect::<Vec<_>>(), inner.collect::<Vec<_>>());
+        let keys = (
+            domain
+                .outer
+                .iter()
+                .map(|(outer, _)| outer.clone())
+                .collect::<Vec<_>>(),
+            inner.collect::<Vec<_>>(),
+        );
         let on = join.on.into_iter().map(|(left, right)| left.eq(right));
         let filter = on.chain(join.filter).reduce(Expr::and);
         let left = LogicalPlanBuilder::from(Arc::unwrap_or_clone(join.left));
-        left.join_detailed(right, join.join_type, keys, filter, NullEquality::NullEqualsNull)?
-            .project(columns_of(&schema))?
-            .build()
+        left.join_detailed(
+            right,
+            join.join_type,
+            keys,
+            filter,
+            NullEquality::NullEqualsNull,
+        )?
+        .project(columns_of(&schema))?
+        .build()
     }
 }
 
 /// The domain's columns by the names that they are joined by.
 fn named<'a>(columns: &'a [Column], domain: &'a Domain) -> impl Iterator<Item = Expr> + 'a {
-    columns.iter().zip(&domain.outer).map(|(column, (_, name))| Expr::Column(column.clone()).alias(name.clone()))
+    columns
+        .iter()
+        .zip(&domain.outer)
+        .map(|(column, (_, name))| Expr::Column(column.clone()).alias(name.clone()))
 }
 
 fn columns_of(schema: &DFSchemaRef) -> Vec<Expr> {
@@ -303,7 +409,10 @@ fn is_wanted(expr: &Expr, place: Place) -> bool {
 }
 
 fn wants(exprs: &[Expr], place: Place) -> bool {
-    exprs.iter().any(|expr| expr.exists(|expr| Ok(is_wanted(expr, place))).unwrap_or(false))
+    exprs.iter().any(|expr| {
+        expr.exists(|expr| Ok(is_wanted(expr, place)))
+            .unwrap_or(false)
+    })
 }
 
 /// Whether a plan gives exactly one row for each value of its domain.
@@ -332,7 +441,13 @@ fn with_item_filter(item: Expr, subquery: Subquery, input: &LogicalPlan) -> Resu
         .data()?;
     let plan = Arc::unwrap_or_clone(subquery.subquery);
     let first = Expr::Column(Column::from(plan.schema().qualified_field(0)));
-    let plan = LogicalPlanBuilder::from(plan).filter(first.eq(item))?.build()?;
+    let plan = LogicalPlanBuilder::from(plan)
+        .filter(first.eq(item))?
+        .build()?;
     let outer_ref_columns = plan.all_out_ref_exprs();
-    Ok(Subquery { subquery: Arc::new(plan), outer_ref_columns, spans: subquery.spans })
+    Ok(Subquery {
+        subquery: Arc::new(plan),
+        outer_ref_columns,
+        spans: subquery.spans,
+    })
 }

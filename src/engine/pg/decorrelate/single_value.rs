@@ -7,12 +7,17 @@ use arrow::datatypes::{DataType, Field, FieldRef, Int64Type};
 use datafusion::common::ScalarValue;
 use datafusion::error::Result;
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
-use datafusion::logical_expr::{Accumulator, AggregateUDF, AggregateUDFImpl, Expr, Signature, Volatility};
+use datafusion::logical_expr::{
+    Accumulator, AggregateUDF, AggregateUDFImpl, Expr, Signature, Volatility,
+};
 
 use crate::error::{Code, Error};
 
-static FUNCTION: LazyLock<Arc<AggregateUDF>> =
-    LazyLock::new(|| Arc::new(AggregateUDF::new_from_impl(SingleValue { signature: Signature::any(1, Volatility::Immutable) })));
+static FUNCTION: LazyLock<Arc<AggregateUDF>> = LazyLock::new(|| {
+    Arc::new(AggregateUDF::new_from_impl(SingleValue {
+        signature: Signature::any(1, Volatility::Immutable),
+    }))
+});
 
 pub fn single_value(expr: Expr) -> Expr {
     FUNCTION.call(vec![expr])
@@ -43,7 +48,11 @@ impl AggregateUDFImpl for SingleValue {
 
     fn state_fields(&self, args: StateFieldsArgs<'_>) -> Result<Vec<FieldRef>> {
         Ok(vec![
-            Arc::new(Field::new("value", args.return_field.data_type().clone(), true)),
+            Arc::new(Field::new(
+                "value",
+                args.return_field.data_type().clone(),
+                true,
+            )),
             Arc::new(Field::new("rows", DataType::Int64, false)),
         ])
     }
@@ -63,7 +72,9 @@ impl One {
         }
         if self.rows > 1 {
             let message = "more than one row returned by a subquery used as an expression";
-            return Err(Error::new(Code::DataException, message).with_hint("aggregate it, or add LIMIT 1").into());
+            return Err(Error::new(Code::DataException, message)
+                .with_hint("aggregate it, or add LIMIT 1")
+                .into());
         }
         Ok(())
     }
@@ -71,7 +82,9 @@ impl One {
 
 impl Accumulator for One {
     fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
-        let Some(column) = values.first().filter(|column| !column.is_empty()) else { return Ok(()) };
+        let Some(column) = values.first().filter(|column| !column.is_empty()) else {
+            return Ok(());
+        };
         let rows = i64::try_from(column.len()).unwrap_or(i64::MAX);
         self.add(ScalarValue::try_from_array(column, 0)?, rows)
     }
@@ -85,14 +98,22 @@ impl Accumulator for One {
     }
 
     fn state(&mut self) -> Result<Vec<ScalarValue>> {
-        Ok(vec![self.value.clone(), ScalarValue::Int64(Some(self.rows))])
+        Ok(vec![
+            self.value.clone(),
+            ScalarValue::Int64(Some(self.rows)),
+        ])
     }
 
     fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
-        let [values, rows] = states else { return Ok(()) };
+        let [values, rows] = states else {
+            return Ok(());
+        };
         let rows = rows.as_primitive::<Int64Type>();
         for index in 0..values.len() {
-            self.add(ScalarValue::try_from_array(values, index)?, rows.value(index))?;
+            self.add(
+                ScalarValue::try_from_array(values, index)?,
+                rows.value(index),
+            )?;
         }
         Ok(())
     }

@@ -6,7 +6,9 @@ use crate::engine::pg::{Cell, PgFunction};
 
 pub fn functions() -> Vec<PgFunction> {
     let text = || DataType::Utf8;
-    let null = |name: &str, arity, returns| PgFunction::new(name, arity, returns, |_| Ok(Cell::Null)).called_on_null();
+    let null = |name: &str, arity, returns| {
+        PgFunction::new(name, arity, returns, |_| Ok(Cell::Null)).called_on_null()
+    };
     vec![
         // There are no defaults, indexes, constraints, rules, triggers, extended statistics, sequences, partitioned tables.
         PgFunction::new("pg_get_expr", 2..=3, text(), |args| Ok(args[0].clone())),
@@ -26,17 +28,40 @@ pub fn functions() -> Vec<PgFunction> {
         null("pg_last_wal_receive_lsn", 0..=0, text()),
         null("pg_tablespace_location", 1..=1, text()),
         // Nothing lies in files of the server's own.
-        PgFunction::new("pg_relation_size", 1..=2, DataType::Int64, |_| Ok(Cell::Int(0))),
-        PgFunction::new("pg_table_size", 1..=1, DataType::Int64, |_| Ok(Cell::Int(0))),
-        PgFunction::new("pg_indexes_size", 1..=1, DataType::Int64, |_| Ok(Cell::Int(0))),
-        PgFunction::new("pg_total_relation_size", 1..=1, DataType::Int64, |_| Ok(Cell::Int(0))),
-        PgFunction::new("pg_database_size", 1..=1, DataType::Int64, |_| Ok(Cell::Int(0))),
-        PgFunction::new("pg_tablespace_size", 1..=1, DataType::Int64, |_| Ok(Cell::Int(0))),
-        PgFunction::new("pg_relation_filenode", 1..=1, DataType::Int64, |_| Ok(Cell::Null)),
-        PgFunction::new("pg_is_other_temp_schema", 1..=1, DataType::Boolean, |_| Ok(Cell::Bool(false))),
+        PgFunction::new("pg_relation_size", 1..=2, DataType::Int64, |_| {
+            Ok(Cell::Int(0))
+        }),
+        PgFunction::new("pg_table_size", 1..=1, DataType::Int64, |_| {
+            Ok(Cell::Int(0))
+        }),
+        PgFunction::new("pg_indexes_size", 1..=1, DataType::Int64, |_| {
+            Ok(Cell::Int(0))
+        }),
+        PgFunction::new("pg_total_relation_size", 1..=1, DataType::Int64, |_| {
+            Ok(Cell::Int(0))
+        }),
+        PgFunction::new("pg_database_size", 1..=1, DataType::Int64, |_| {
+            Ok(Cell::Int(0))
+        }),
+        PgFunction::new("pg_tablespace_size", 1..=1, DataType::Int64, |_| {
+            Ok(Cell::Int(0))
+        }),
+        PgFunction::new("pg_relation_filenode", 1..=1, DataType::Int64, |_| {
+            Ok(Cell::Null)
+        }),
+        PgFunction::new("pg_is_other_temp_schema", 1..=1, DataType::Boolean, |_| {
+            Ok(Cell::Bool(false))
+        }),
         // No changes are captured from the lake's tables.
-        PgFunction::new("pg_relation_is_publishable", 1..=1, DataType::Boolean, |_| Ok(Cell::Bool(false))),
-        PgFunction::new("pg_relation_is_updatable", 2..=2, DataType::Int32, |_| Ok(Cell::Int(0))),
+        PgFunction::new(
+            "pg_relation_is_publishable",
+            1..=1,
+            DataType::Boolean,
+            |_| Ok(Cell::Bool(false)),
+        ),
+        PgFunction::new("pg_relation_is_updatable", 2..=2, DataType::Int32, |_| {
+            Ok(Cell::Int(0))
+        }),
         PgFunction::new("age", 1..=1, DataType::Int32, |_| Ok(Cell::Int(0))),
     ]
 }

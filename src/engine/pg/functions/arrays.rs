@@ -8,7 +8,8 @@ use arrow::compute::take;
 use arrow::datatypes::{DataType, Field, FieldRef, Fields};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::{
-    ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+    ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
+    Volatility,
 };
 
 use crate::engine::pg::{Cell, PgFunction, invalid};
@@ -44,7 +45,11 @@ fn item_field(data_type: &DataType) -> Result<FieldRef> {
 }
 
 fn expanded_fields(item: &Field) -> Fields {
-    vec![Field::new("x", item.data_type().clone(), true), Field::new("n", DataType::Int64, true)].into()
+    vec![
+        Field::new("x", item.data_type().clone(), true),
+        Field::new("n", DataType::Int64, true),
+    ]
+    .into()
 }
 
 impl ScalarUDFImpl for ArrayFunction {
@@ -63,37 +68,59 @@ impl ScalarUDFImpl for ArrayFunction {
         let item = item_field(types.first().unwrap_or(&DataType::Null))?;
         Ok(DataType::List(match self.kind {
             Kind::OrEmpty => item,
-            Kind::Expand => Arc::new(Field::new_list_field(DataType::Struct(expanded_fields(&item)), true)),
+            Kind::Expand => Arc::new(Field::new_list_field(
+                DataType::Struct(expanded_fields(&item)),
+                true,
+            )),
         }))
     }
 
     fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
-        let types: Vec<DataType> = args.arg_fields.iter().map(|field| field.data_type().clone()).collect();
-        Ok(Arc::new(Field::new(self.name(), self.return_type(&types)?, true)))
+        let types: Vec<DataType> = args
+            .arg_fields
+            .iter()
+            .map(|field| field.data_type().clone())
+            .collect();
+        Ok(Arc::new(Field::new(
+            self.name(),
+            self.return_type(&types)?,
+            true,
+        )))
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let rows = args.number_rows;
         let Some(list) = args.args.into_iter().next() else {
-            return Err(DataFusionError::Internal(format!("{} without an argument", self.name())));
+            return Err(DataFusionError::Internal(format!(
+                "{} without an argument",
+                self.name()
+            )));
         };
         let list = list.into_array(rows)?;
         if list.data_type() == &DataType::Null {
             let DataType::List(item) = args.return_field.data_type() else {
                 return Err(invalid("an array is wanted here"));
             };
-            return Ok(ColumnarValue::Array(Arc::new(ListArray::new_null(Arc::clone(item), rows))));
+            return Ok(ColumnarValue::Array(Arc::new(ListArray::new_null(
+                Arc::clone(item),
+                rows,
+            ))));
         }
         let (values, lengths) = compact(list.as_list::<i32>())?;
         let item = item_field(list.data_type())?;
         let (item, values): (FieldRef, ArrayRef) = match self.kind {
             Kind::OrEmpty => (item, values),
             Kind::Expand => {
-                let numbers = lengths.iter().flat_map(|length| (1..=*length).map(|n| i64::try_from(n).unwrap_or(i64::MAX)));
+                let numbers = lengths
+                    .iter()
+                    .flat_map(|length| (1..=*length).map(|n| i64::try_from(n).unwrap_or(i64::MAX)));
                 let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(numbers));
                 let fields = expanded_fields(&item);
                 let items = StructArray::try_new(fields.clone(), vec![values, numbers], None)?;
-                (Arc::new(Field::new_list_field(DataType::Struct(fields), true)), Arc::new(items))
+                (
+                    Arc::new(Field::new_list_field(DataType::Struct(fields), true)),
+                    Arc::new(items),
+                )
             }
         };
         let list = ListArray::try_new(item, OffsetBuffer::from_lengths(lengths), values, None)?;
@@ -107,11 +134,18 @@ fn compact(list: &ListArray) -> Result<(ArrayRef, Vec<usize>)> {
     let mut lengths = Vec::with_capacity(list.len());
     for row in 0..list.len() {
         let start = u32::try_from(list.value_offsets()[row]).unwrap_or(0);
-        let length = if list.is_null(row) { 0 } else { u32::try_from(list.value_length(row)).unwrap_or(0) };
+        let length = if list.is_null(row) {
+            0
+        } else {
+            u32::try_from(list.value_length(row)).unwrap_or(0)
+        };
         indices.extend(start..start + length);
         lengths.push(length as usize);
     }
-    Ok((take(list.values(), &UInt32Array::from(indices), None)?, lengths))
+    Ok((
+        take(list.values(), &UInt32Array::from(indices), None)?,
+        lengths,
+    ))
 }
 
 fn bound(name: &str, bound: fn(usize) -> i64) -> PgFunction {
@@ -128,15 +162,25 @@ pub fn functions() -> Vec<Arc<ScalarUDF>> {
     vec![
         ArrayFunction::udf(Kind::OrEmpty),
         ArrayFunction::udf(Kind::Expand),
-        bound("array_upper", |length| i64::try_from(length).unwrap_or(i64::MAX)).into_udf(),
+        bound("array_upper", |length| {
+            i64::try_from(length).unwrap_or(i64::MAX)
+        })
+        .into_udf(),
         bound("array_lower", |_| 1).into_udf(),
         // A LIKE pattern with another escape character, for the engine knows the backslash only.
         PgFunction::new("like_escape", 2..=2, DataType::Utf8, |args| {
-            let (pattern, escape) = (args[0].to_text().unwrap_or_default(), args[1].to_text().unwrap_or_default());
+            let (pattern, escape) = (
+                args[0].to_text().unwrap_or_default(),
+                args[1].to_text().unwrap_or_default(),
+            );
             let mut letters = escape.chars();
             let escape = match (letters.next(), letters.next()) {
                 (escape, None) => escape,
-                _ => return Err(invalid("invalid escape string: it must be empty or one character")),
+                _ => {
+                    return Err(invalid(
+                        "invalid escape string: it must be empty or one character",
+                    ));
+                }
             };
             Ok(Cell::text(with_backslash(&pattern, escape)))
         })

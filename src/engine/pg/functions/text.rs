@@ -10,29 +10,58 @@ const UTF8: i64 = 6;
 /// An identifier as SQL has to write it.
 pub fn quote_ident(name: &str) -> String {
     let plain = name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
-        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+        && name
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
         && !is_reserved(name);
-    if plain { name.to_owned() } else { format!("\"{}\"", name.replace('"', "\"\"")) }
+    if plain {
+        name.to_owned()
+    } else {
+        format!("\"{}\"", name.replace('"', "\"\""))
+    }
 }
 
 fn is_reserved(name: &str) -> bool {
-    use datafusion::sql::sqlparser::keywords::{ALL_KEYWORDS, ALL_KEYWORDS_INDEX, RESERVED_FOR_COLUMN_ALIAS, RESERVED_FOR_TABLE_ALIAS};
+    use datafusion::sql::sqlparser::keywords::{
+        ALL_KEYWORDS, ALL_KEYWORDS_INDEX, RESERVED_FOR_COLUMN_ALIAS, RESERVED_FOR_TABLE_ALIAS,
+    };
     let upper = name.to_uppercase();
-    ALL_KEYWORDS.binary_search(&upper.as_str()).is_ok_and(|index| {
-        let keyword = &ALL_KEYWORDS_INDEX[index];
-        RESERVED_FOR_COLUMN_ALIAS.contains(keyword) || RESERVED_FOR_TABLE_ALIAS.contains(keyword)
-    }) || matches!(upper.as_str(), "USER" | "TABLE" | "CURRENT_USER" | "SESSION_USER" | "NULL" | "TRUE" | "FALSE" | "CASE" | "COLUMN")
+    ALL_KEYWORDS
+        .binary_search(&upper.as_str())
+        .is_ok_and(|index| {
+            let keyword = &ALL_KEYWORDS_INDEX[index];
+            RESERVED_FOR_COLUMN_ALIAS.contains(keyword)
+                || RESERVED_FOR_TABLE_ALIAS.contains(keyword)
+        })
+        || matches!(
+            upper.as_str(),
+            "USER"
+                | "TABLE"
+                | "CURRENT_USER"
+                | "SESSION_USER"
+                | "NULL"
+                | "TRUE"
+                | "FALSE"
+                | "CASE"
+                | "COLUMN"
+        )
 }
 
 /// A string as SQL has to write it.
 pub fn quote_literal(text: &str) -> String {
     let quoted = format!("'{}'", text.replace('\'', "''"));
-    if text.contains('\\') { format!(" E{}", quoted.replace('\\', "\\\\")) } else { quoted }
+    if text.contains('\\') {
+        format!(" E{}", quoted.replace('\\', "\\\\"))
+    } else {
+        quoted
+    }
 }
 
 /// `format('%I.%I', …)`: `%s`, `%I`, `%L` and `%%`, with `n$` positions.
 fn format(args: &[Cell<'static>]) -> Result<Cell<'static>> {
-    let Some(template) = args[0].as_str() else { return Ok(Cell::Null) };
+    let Some(template) = args[0].as_str() else {
+        return Ok(Cell::Null);
+    };
     let mut out = String::new();
     let mut next = 1;
     let mut chars = template.chars().peekable();
@@ -51,21 +80,34 @@ fn format(args: &[Cell<'static>]) -> Result<Cell<'static>> {
         }
         if !digits.is_empty() {
             if chars.next_if_eq(&'$').is_none() {
-                return Err(invalid("format() has no widths here: write %s, %I, %L or %n$s"));
+                return Err(invalid(
+                    "format() has no widths here: write %s, %I, %L or %n$s",
+                ));
             }
-            next = digits.parse().map_err(|_| invalid("format() has no argument of that position"))?;
+            next = digits
+                .parse()
+                .map_err(|_| invalid("format() has no argument of that position"))?;
         }
-        let value = args.get(next).filter(|_| next > 0).ok_or_else(|| invalid("too few arguments for format()"))?;
+        let value = args
+            .get(next)
+            .filter(|_| next > 0)
+            .ok_or_else(|| invalid("too few arguments for format()"))?;
         next += 1;
         match (chars.next(), value.to_text()) {
             (Some('s'), text) => out.push_str(&text.unwrap_or_default()),
             (Some('I'), Some(text)) => out.push_str(&quote_ident(&text)),
-            (Some('I'), None) => return Err(invalid("null values cannot be formatted as an SQL identifier")),
+            (Some('I'), None) => {
+                return Err(invalid(
+                    "null values cannot be formatted as an SQL identifier",
+                ));
+            }
             (Some('L'), Some(text)) => out.push_str(&quote_literal(&text)),
             (Some('L'), None) => out.push_str("NULL"),
             (other, _) => {
                 let other = other.map_or_else(|| "its end".to_owned(), |c| format!("\"{c}\""));
-                return Err(invalid(format!("format() knows %s, %I, %L and %%, not % before {other}")));
+                return Err(invalid(format!(
+                    "format() knows %s, %I, %L and %%, not % before {other}"
+                )));
             }
         }
     }
@@ -121,18 +163,29 @@ pub fn functions() -> Vec<PgFunction> {
     let text = || DataType::Utf8;
     let list = || DataType::new_list(DataType::Utf8, true);
     vec![
-        PgFunction::new("quote_ident", 1..=1, text(), |args| Ok(Cell::text(quote_ident(&args[0].to_text().unwrap_or_default()))))
-            .immutable(),
+        PgFunction::new("quote_ident", 1..=1, text(), |args| {
+            Ok(Cell::text(quote_ident(
+                &args[0].to_text().unwrap_or_default(),
+            )))
+        })
+        .immutable(),
         PgFunction::new("quote_literal", 1..=1, text(), |args| {
-            Ok(Cell::text(quote_literal(&args[0].to_text().unwrap_or_default())))
+            Ok(Cell::text(quote_literal(
+                &args[0].to_text().unwrap_or_default(),
+            )))
         })
         .immutable(),
         PgFunction::new("quote_nullable", 1..=1, text(), |args| {
-            Ok(Cell::text(args[0].to_text().map_or_else(|| "NULL".to_owned(), |text| quote_literal(&text))))
+            Ok(Cell::text(args[0].to_text().map_or_else(
+                || "NULL".to_owned(),
+                |text| quote_literal(&text),
+            )))
         })
         .called_on_null()
         .immutable(),
-        PgFunction::new("format", 1..=16, text(), format).called_on_null().immutable(),
+        PgFunction::new("format", 1..=16, text(), format)
+            .called_on_null()
+            .immutable(),
         PgFunction::new("parse_ident", 1..=2, list(), |args| {
             let name = args[0].to_text().unwrap_or_default();
             split_name(&name)
@@ -150,7 +203,11 @@ pub fn functions() -> Vec<PgFunction> {
         .immutable()
         .shown_as("name"),
         PgFunction::new("pg_char_to_encoding", 1..=1, DataType::Int32, |args| {
-            let name = args[0].to_text().unwrap_or_default().to_uppercase().replace(['-', '_'], "");
+            let name = args[0]
+                .to_text()
+                .unwrap_or_default()
+                .to_uppercase()
+                .replace(['-', '_'], "");
             Ok(Cell::Int(match name.as_str() {
                 "UTF8" | "UNICODE" => UTF8,
                 "SQLASCII" => 0,
@@ -159,17 +216,29 @@ pub fn functions() -> Vec<PgFunction> {
         })
         .immutable(),
         PgFunction::new("pg_size_pretty", 1..=1, text(), |args| {
-            Ok(args[0].as_int().map_or(Cell::Null, |bytes| Cell::text(size_pretty(bytes))))
+            Ok(args[0]
+                .as_int()
+                .map_or(Cell::Null, |bytes| Cell::text(size_pretty(bytes))))
         })
         .immutable(),
         // The cast of array text, such as '{a,b}'::text[].
         PgFunction::new("pg_array_in", 1..=1, list(), |args| match &args[0] {
-            Cell::List(items) => Ok(Cell::List(items.iter().map(|i| i.to_text().map_or(Cell::Null, Cell::text)).collect())),
+            Cell::List(items) => Ok(Cell::List(
+                items
+                    .iter()
+                    .map(|i| i.to_text().map_or(Cell::Null, Cell::text))
+                    .collect(),
+            )),
             other => {
                 let text = other.to_text().unwrap_or_default();
                 let items = parse_array_text(&text)
                     .ok_or_else(|| invalid(format!("malformed array literal: \"{text}\"")))?;
-                Ok(Cell::List(items.into_iter().map(|item| item.map_or(Cell::Null, Cell::text)).collect()))
+                Ok(Cell::List(
+                    items
+                        .into_iter()
+                        .map(|item| item.map_or(Cell::Null, Cell::text))
+                        .collect(),
+                ))
             }
         })
         .immutable(),
@@ -180,8 +249,14 @@ pub fn functions() -> Vec<PgFunction> {
             }
             let mut pairs = Vec::new();
             for pair in args.chunks(2) {
-                let key = pair[0].to_text().ok_or_else(|| invalid("a key of json_build_object must not be null"))?;
-                pairs.push(format!("{} : {}", serde_json::Value::String(key), json(&pair[1])));
+                let key = pair[0]
+                    .to_text()
+                    .ok_or_else(|| invalid("a key of json_build_object must not be null"))?;
+                pairs.push(format!(
+                    "{} : {}",
+                    serde_json::Value::String(key),
+                    json(&pair[1])
+                ));
             }
             Ok(Cell::text(format!("{{{}}}", pairs.join(", "))))
         })
@@ -218,8 +293,16 @@ mod tests {
 
     #[test]
     fn format_quotes_identifiers_and_literals() {
-        let args = [Cell::text("%I.%s = %L%% %1$s"), Cell::text("My t"), Cell::text("c"), Cell::text("x'y")];
-        assert_eq!(format(&args).unwrap(), Cell::text("\"My t\".c = 'x''y'% My t"));
+        let args = [
+            Cell::text("%I.%s = %L%% %1$s"),
+            Cell::text("My t"),
+            Cell::text("c"),
+            Cell::text("x'y"),
+        ];
+        assert_eq!(
+            format(&args).unwrap(),
+            Cell::text("\"My t\".c = 'x''y'% My t")
+        );
         assert!(format(&[Cell::text("%I")]).is_err());
         assert!(format(&[Cell::text("%0$s"), Cell::text("a")]).is_err());
     }
@@ -234,6 +317,8 @@ mod tests {
     #[test]
     fn names_split_at_dots_outside_quotes() {
         assert_eq!(split_name("Curated.\"My.T\"").unwrap(), ["curated", "My.T"]);
-        assert!(split_name("a.").is_none() && split_name("").is_none() && split_name("\"a").is_none());
+        assert!(
+            split_name("a.").is_none() && split_name("").is_none() && split_name("\"a").is_none()
+        );
     }
 }

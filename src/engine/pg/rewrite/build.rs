@@ -1,8 +1,8 @@
 //! Pieces of syntax.
 
 use datafusion::sql::sqlparser::ast::{
-    Array, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident, ObjectName, Query,
-    SelectItem, SetExpr, Statement, Value,
+    Array, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments,
+    Ident, ObjectName, Query, SelectItem, SetExpr, Statement, Value,
 };
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
@@ -22,12 +22,19 @@ pub fn array(elem: Vec<Expr>) -> Expr {
 }
 
 pub fn call(name: &str, args: Vec<Expr>) -> Expr {
-    let args = args.into_iter().map(|arg| FunctionArg::Unnamed(FunctionArgExpr::Expr(arg))).collect();
+    let args = args
+        .into_iter()
+        .map(|arg| FunctionArg::Unnamed(FunctionArgExpr::Expr(arg)))
+        .collect();
     Expr::Function(Function {
         name: ObjectName::from(vec![Ident::new(name)]),
         uses_odbc_syntax: false,
         parameters: FunctionArguments::None,
-        args: FunctionArguments::List(FunctionArgumentList { duplicate_treatment: None, args, clauses: vec![] }),
+        args: FunctionArguments::List(FunctionArgumentList {
+            duplicate_treatment: None,
+            args,
+            clauses: vec![],
+        }),
         filter: None,
         null_treatment: None,
         over: None,
@@ -39,7 +46,9 @@ pub fn call(name: &str, args: Vec<Expr>) -> Expr {
 pub fn arguments(args: &FunctionArguments) -> Option<Vec<Expr>> {
     match args {
         FunctionArguments::None => Some(vec![]),
-        FunctionArguments::List(list) if list.duplicate_treatment.is_none() && list.clauses.is_empty() => {
+        FunctionArguments::List(list)
+            if list.duplicate_treatment.is_none() && list.clauses.is_empty() =>
+        {
             list.args.iter().map(argument).collect()
         }
         _ => None,
@@ -55,7 +64,8 @@ pub fn argument(arg: &FunctionArg) -> Option<Expr> {
 
 /// `SELECT` with these items and nothing else.
 pub fn select(projection: Vec<SelectItem>) -> Result<Query, Error> {
-    let parsed = Parser::parse_sql(&PostgreSqlDialect {}, "SELECT 1").map_err(|e| Error::internal(e.to_string()))?;
+    let parsed = Parser::parse_sql(&PostgreSqlDialect {}, "SELECT 1")
+        .map_err(|e| Error::internal(e.to_string()))?;
     let Some(Statement::Query(mut query)) = parsed.into_iter().next() else {
         return Err(Error::internal("a SELECT is no query"));
     };

@@ -1,6 +1,8 @@
 //! Casts to types that the engine does not have.
 
-use datafusion::sql::sqlparser::ast::{ArrayElemTypeDef, CastKind, DataType, Expr, ObjectName, Value};
+use datafusion::sql::sqlparser::ast::{
+    ArrayElemTypeDef, CastKind, DataType, Expr, ObjectName, Value,
+};
 
 use super::{build, folded};
 use crate::engine::pg::parse_array_text;
@@ -20,10 +22,16 @@ enum Target {
 
 /// The last part of a type's name, if its schema is `pg_catalog` or none.
 fn type_name(name: &ObjectName) -> Option<(String, bool)> {
-    let idents: Vec<_> = name.0.iter().map(|part| part.as_ident()).collect::<Option<_>>()?;
+    let idents: Vec<_> = name
+        .0
+        .iter()
+        .map(|part| part.as_ident())
+        .collect::<Option<_>>()?;
     match idents.as_slice() {
         [name] => Some((folded(name), name.quote_style.is_some())),
-        [schema, name] if folded(schema) == "pg_catalog" => Some((folded(name), name.quote_style.is_some())),
+        [schema, name] if folded(schema) == "pg_catalog" => {
+            Some((folded(name), name.quote_style.is_some()))
+        }
         _ => None,
     }
 }
@@ -35,9 +43,9 @@ fn target(data_type: &DataType) -> Target {
         DataType::Array(ArrayElemTypeDef::SquareBracket(element, _)) => match target(element) {
             Target::Engine(element) => Target::Array(element),
             Target::Unchanged => Target::Array(element.as_ref().clone()),
-            Target::Function("regclass_in" | "regtype_in" | "regnamespace_in" | "regproc_in" | "regrole_in") => {
-                Target::Array(DataType::BigInt(None))
-            }
+            Target::Function(
+                "regclass_in" | "regtype_in" | "regnamespace_in" | "regproc_in" | "regrole_in",
+            ) => Target::Array(DataType::BigInt(None)),
             Target::Function(_) | Target::Array(_) => Target::Unchanged,
         },
         DataType::Custom(name, modifiers) => match type_name(name) {
@@ -49,7 +57,11 @@ fn target(data_type: &DataType) -> Target {
 }
 
 fn custom(name: &str, quoted: bool, modifiers: &[String]) -> Target {
-    let length = || modifiers.first().and_then(|length| length.parse::<u64>().ok());
+    let length = || {
+        modifiers
+            .first()
+            .and_then(|length| length.parse::<u64>().ok())
+    };
     Target::Engine(match name {
         "regclass" => return Target::Function("regclass_in"),
         "regtype" => return Target::Function("regtype_in"),
@@ -64,14 +76,19 @@ fn custom(name: &str, quoted: bool, modifiers: &[String]) -> Target {
         "bool" => DataType::Boolean,
         "bytea" => DataType::Bytea,
         "date" => DataType::Date,
-        "numeric" if length().is_none() => DataType::Numeric(datafusion::sql::sqlparser::ast::ExactNumberInfo::None),
-        "timestamp" => DataType::Timestamp(None, datafusion::sql::sqlparser::ast::TimezoneInfo::None),
-        "timestamptz" => DataType::Timestamp(None, datafusion::sql::sqlparser::ast::TimezoneInfo::Tz),
-        "char" if !quoted => return Target::Unchanged,
-        "text" | "varchar" | "bpchar" | "name" | "char" | "cstring" | "unknown" | "json" | "jsonb" | "xml" | "uuid" | "inet"
-        | "cidr" | "aclitem" | "pg_node_tree" | "citext" | "pg_lsn" | "sql_identifier" | "character_data" | "yes_or_no" => {
-            DataType::Text
+        "numeric" if length().is_none() => {
+            DataType::Numeric(datafusion::sql::sqlparser::ast::ExactNumberInfo::None)
         }
+        "timestamp" => {
+            DataType::Timestamp(None, datafusion::sql::sqlparser::ast::TimezoneInfo::None)
+        }
+        "timestamptz" => {
+            DataType::Timestamp(None, datafusion::sql::sqlparser::ast::TimezoneInfo::Tz)
+        }
+        "char" if !quoted => return Target::Unchanged,
+        "text" | "varchar" | "bpchar" | "name" | "char" | "cstring" | "unknown" | "json"
+        | "jsonb" | "xml" | "uuid" | "inet" | "cidr" | "aclitem" | "pg_node_tree" | "citext"
+        | "pg_lsn" | "sql_identifier" | "character_data" | "yes_or_no" => DataType::Text,
         "cardinal_number" => DataType::Int(None),
         _ => return Target::Unchanged,
     })
@@ -79,19 +96,34 @@ fn custom(name: &str, quoted: bool, modifiers: &[String]) -> Target {
 
 /// The items of a literal array, such as `'{a,b}'`.
 pub fn literal_array(expr: &Expr) -> Result<Option<Vec<Expr>>, Error> {
-    let Expr::Value(value) = expr else { return Ok(None) };
+    let Expr::Value(value) = expr else {
+        return Ok(None);
+    };
     let text = match &value.value {
         Value::SingleQuotedString(text) | Value::EscapedStringLiteral(text) => text,
         _ => return Ok(None),
     };
-    let items =
-        parse_array_text(text).ok_or_else(|| Error::invalid(format!("malformed array literal: \"{text}\"")))?;
+    let items = parse_array_text(text)
+        .ok_or_else(|| Error::invalid(format!("malformed array literal: \"{text}\"")))?;
     let null = || Expr::Value(Value::Null.into());
-    Ok(Some(items.into_iter().map(|item| item.map_or_else(null, build::text)).collect()))
+    Ok(Some(
+        items
+            .into_iter()
+            .map(|item| item.map_or_else(null, build::text))
+            .collect(),
+    ))
 }
 
 pub fn rewrite(expr: &mut Expr) -> Result<(), Error> {
-    let Expr::Cast { kind, expr: inner, data_type, .. } = expr else { return Ok(()) };
+    let Expr::Cast {
+        kind,
+        expr: inner,
+        data_type,
+        ..
+    } = expr
+    else {
+        return Ok(());
+    };
     match target(data_type) {
         Target::Unchanged => {}
         Target::Engine(engine) => *data_type = engine,

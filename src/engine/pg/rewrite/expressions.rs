@@ -1,9 +1,10 @@
 //! Expressions.
 
 use datafusion::sql::sqlparser::ast::{
-    AccessExpr, BinaryOperator, CastKind, DataType, DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr,
-    FunctionArgumentClause, FunctionArgumentList, FunctionArguments, GroupByExpr, Ident, ObjectName, ObjectNamePart, OrderByExpr,
-    OrderByKind, Query, SelectItem, SetExpr, TableAlias, TableAliasColumnDef, TableFactor, TableWithJoins, Value,
+    AccessExpr, BinaryOperator, CastKind, DataType, DuplicateTreatment, Expr, Function,
+    FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArgumentList, FunctionArguments,
+    GroupByExpr, Ident, ObjectName, ObjectNamePart, OrderByExpr, OrderByKind, Query, SelectItem,
+    SetExpr, TableAlias, TableAliasColumnDef, TableFactor, TableWithJoins, Value,
 };
 
 use super::{Rewriter, build, casts, folded, parts};
@@ -33,7 +34,12 @@ impl Rewriter<'_> {
                 *expr = inner;
             }
             Expr::BinaryOp { op, .. } => native_operator(op),
-            Expr::AnyOp { compare_op, right, .. } | Expr::AllOp { compare_op, right, .. } => {
+            Expr::AnyOp {
+                compare_op, right, ..
+            }
+            | Expr::AllOp {
+                compare_op, right, ..
+            } => {
                 native_operator(compare_op);
                 if let Some(items) = casts::literal_array(right)? {
                     **right = build::array(items);
@@ -47,13 +53,24 @@ impl Rewriter<'_> {
                     self.mentions.functions.extend(names);
                 }
             }
-            Expr::Like { pattern, escape_char, .. } | Expr::ILike { pattern, escape_char, .. } => {
+            Expr::Like {
+                pattern,
+                escape_char,
+                ..
+            }
+            | Expr::ILike {
+                pattern,
+                escape_char,
+                ..
+            } => {
                 if let Some(escape) = escape_char.take()
                     && let Value::SingleQuotedString(escape) = &escape.value
                     && escape != "\\"
                 {
-                    let written = std::mem::replace(pattern.as_mut(), Expr::Value(Value::Null.into()));
-                    **pattern = build::call("like_escape", vec![written, build::text(escape.clone())]);
+                    let written =
+                        std::mem::replace(pattern.as_mut(), Expr::Value(Value::Null.into()));
+                    **pattern =
+                        build::call("like_escape", vec![written, build::text(escape.clone())]);
                 }
             }
             Expr::CompoundFieldAccess { root, access_chain } => {
@@ -71,12 +88,16 @@ impl Rewriter<'_> {
             Expr::Identifier(ident) if ident.quote_style.is_none() => {
                 let name = ident.value.to_lowercase();
                 match name.as_str() {
-                    "current_schema" | "current_catalog" | "current_user" | "session_user" | "current_role" => {
+                    "current_schema" | "current_catalog" | "current_user" | "session_user"
+                    | "current_role" => {
                         *expr = build::call(&name, vec![]);
                     }
                     "tableoid" => {
-                        let relations: Vec<i64> =
-                            self.scopes.last().map(|scope| scope.relations.values().copied().collect()).unwrap_or_default();
+                        let relations: Vec<i64> = self
+                            .scopes
+                            .last()
+                            .map(|scope| scope.relations.values().copied().collect())
+                            .unwrap_or_default();
                         if let [oid] = relations.as_slice() {
                             *expr = oid_literal(*oid);
                         }
@@ -100,22 +121,32 @@ impl Rewriter<'_> {
             return None;
         }
         let alias = folded(qualifier.last()?);
-        self.scopes.iter().rev().find_map(|scope| scope.relations.get(&alias).copied())
+        self.scopes
+            .iter()
+            .rev()
+            .find_map(|scope| scope.relations.get(&alias).copied())
     }
 
     fn rewrite_function(&mut self, function: &mut Function) -> Result<Option<Expr>, Error> {
-        let Some(name) = strip_schema(&mut function.name) else { return Ok(None) };
+        let Some(name) = strip_schema(&mut function.name) else {
+            return Ok(None);
+        };
         if let FunctionArguments::Subquery(_) = &function.args
             && name == "array"
         {
             let args = std::mem::replace(&mut function.args, FunctionArguments::None);
-            let FunctionArguments::Subquery(query) = args else { return Ok(None) };
+            let FunctionArguments::Subquery(query) = args else {
+                return Ok(None);
+            };
             return array_of(*query).map(Some);
         }
         self.mentions.functions.insert(name.clone());
         let args = build::arguments(&function.args);
         if self.by_object.contains(&name.as_str()) {
-            let held = args.as_deref().and_then(<[Expr]>::first).and_then(|object| self.held_to(object));
+            let held = args
+                .as_deref()
+                .and_then(<[Expr]>::first)
+                .and_then(|object| self.held_to(object));
             self.mentions.objects = match (self.mentions.objects.take(), held) {
                 (Some(mut objects), Some(object)) => {
                     objects.insert(object);
@@ -128,13 +159,23 @@ impl Rewriter<'_> {
         Ok(match (name.as_str(), args.as_slice()) {
             ("generate_subscripts", [array, dimension, ..]) => {
                 let length = build::call("array_length", vec![array.clone(), dimension.clone()]);
-                Some(build::call("unnest", vec![build::call("generate_series", vec![build::integer(1), length])]))
+                Some(build::call(
+                    "unnest",
+                    vec![build::call(
+                        "generate_series",
+                        vec![build::integer(1), length],
+                    )],
+                ))
             }
-            (set, _) if SET_RETURNING.contains(&set) => Some(build::call("unnest", vec![build::call(set, args)])),
+            (set, _) if SET_RETURNING.contains(&set) => {
+                Some(build::call("unnest", vec![build::call(set, args)]))
+            }
             // A keyword that is called without parentheses.
-            ("current_schema" | "current_user" | "session_user" | "user" | "current_catalog" | "current_role", [])
-                if matches!(function.args, FunctionArguments::None) =>
-            {
+            (
+                "current_schema" | "current_user" | "session_user" | "user" | "current_catalog"
+                | "current_role",
+                [],
+            ) if matches!(function.args, FunctionArguments::None) => {
                 Some(build::call(&name, vec![]))
             }
             _ => None,
@@ -145,7 +186,11 @@ impl Rewriter<'_> {
     fn held_to(&self, expr: &Expr) -> Option<i64> {
         number(expr).or_else(|| {
             let scope = self.scopes.last()?;
-            scope.equalities.iter().find(|(known, _)| known == expr).map(|(_, number)| *number)
+            scope
+                .equalities
+                .iter()
+                .find(|(known, _)| known == expr)
+                .map(|(_, number)| *number)
         })
     }
 }
@@ -162,7 +207,9 @@ fn oid_literal(oid: i64) -> Expr {
 
 /// `OPERATOR(pg_catalog.~)` as `~`.
 fn native_operator(op: &mut BinaryOperator) {
-    let BinaryOperator::PGCustomBinaryOperator(path) = op else { return };
+    let BinaryOperator::PGCustomBinaryOperator(path) = op else {
+        return;
+    };
     let Some(symbol) = path.last() else { return };
     *op = match symbol.as_str() {
         "=" => BinaryOperator::Eq,
@@ -222,7 +269,11 @@ fn array_of(mut query: Query) -> Result<Expr, Error> {
                 && matches!(&select.group_by, GroupByExpr::Expressions(keys, _) if keys.is_empty()) =>
         {
             match select.projection.as_mut_slice() {
-                [SelectItem::UnnamedExpr(item) | SelectItem::ExprWithAlias { expr: item, .. }] if !calls(item) => Some(item),
+                [SelectItem::UnnamedExpr(item) | SelectItem::ExprWithAlias { expr: item, .. }]
+                    if !calls(item) =>
+                {
+                    Some(item)
+                }
                 _ => None,
             }
         }
@@ -236,7 +287,10 @@ fn array_of(mut query: Query) -> Result<Expr, Error> {
         }
         None => wrapped(query, order)?,
     };
-    Ok(build::call("array_or_empty", vec![Expr::Subquery(Box::new(query))]))
+    Ok(build::call(
+        "array_or_empty",
+        vec![Expr::Subquery(Box::new(query))],
+    ))
 }
 
 /// Whether an expression calls what may not stand in an aggregate: another aggregate, or a set-returning function.
@@ -250,8 +304,14 @@ fn calls(expr: &Expr) -> bool {
             match expr {
                 Expr::Function(function) => {
                     let name = function.name.to_string().to_lowercase();
-                    let scalar = name.starts_with("pg_") || name.starts_with("array_to_string") || name.ends_with("_in");
-                    if scalar { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+                    let scalar = name.starts_with("pg_")
+                        || name.starts_with("array_to_string")
+                        || name.ends_with("_in");
+                    if scalar {
+                        ControlFlow::Continue(())
+                    } else {
+                        ControlFlow::Break(())
+                    }
                 }
                 _ => ControlFlow::Continue(()),
             }
@@ -267,12 +327,19 @@ fn array_agg(item: Expr, mut order: Vec<OrderByExpr>, first: &Expr) -> Expr {
             key.expr = first.clone();
         }
     }
-    let clauses = if order.is_empty() { vec![] } else { vec![FunctionArgumentClause::OrderBy(order)] };
+    let clauses = if order.is_empty() {
+        vec![]
+    } else {
+        vec![FunctionArgumentClause::OrderBy(order)]
+    };
     let args = vec![FunctionArg::Unnamed(FunctionArgExpr::Expr(item))];
     let mut aggregate = build::call("array_agg", vec![]);
     if let Expr::Function(function) = &mut aggregate {
-        function.args =
-            FunctionArguments::List(FunctionArgumentList { duplicate_treatment: None::<DuplicateTreatment>, args, clauses });
+        function.args = FunctionArguments::List(FunctionArgumentList {
+            duplicate_treatment: None::<DuplicateTreatment>,
+            args,
+            clauses,
+        });
     }
     aggregate
 }
@@ -285,7 +352,11 @@ fn wrapped(mut query: Query, mut order: Vec<OrderByExpr>) -> Result<Query, Error
         query.order_by = None;
     }
     let item = Expr::Identifier(Ident::new("item"));
-    let mut outer = build::select(vec![SelectItem::UnnamedExpr(array_agg(item.clone(), order, &item))])?;
+    let mut outer = build::select(vec![SelectItem::UnnamedExpr(array_agg(
+        item.clone(),
+        order,
+        &item,
+    ))])?;
     if let SetExpr::Select(select) = outer.body.as_mut() {
         let alias = TableAlias {
             explicit: true,
@@ -293,8 +364,16 @@ fn wrapped(mut query: Query, mut order: Vec<OrderByExpr>) -> Result<Query, Error
             columns: vec![TableAliasColumnDef::from_name("item")],
             at: None,
         };
-        let relation = TableFactor::Derived { lateral: false, subquery: Box::new(query), alias: Some(alias), sample: None };
-        select.from = vec![TableWithJoins { relation, joins: vec![] }];
+        let relation = TableFactor::Derived {
+            lateral: false,
+            subquery: Box::new(query),
+            alias: Some(alias),
+            sample: None,
+        };
+        select.from = vec![TableWithJoins {
+            relation,
+            joins: vec![],
+        }];
     }
     Ok(outer)
 }

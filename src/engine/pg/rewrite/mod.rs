@@ -20,7 +20,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, Expr, Ident, ObjectName, ObjectNamePart, Query, Select, Statement, TableFactor, VisitMut, VisitorMut,
+    BinaryOperator, Expr, Ident, ObjectName, ObjectNamePart, Query, Select, Statement, TableFactor,
+    VisitMut, VisitorMut,
 };
 
 use crate::error::Error;
@@ -41,14 +42,21 @@ pub struct Mentions {
 }
 
 /// Rewrites a statement in place. Errors: it uses something that has no equivalent here.
-pub fn rewrite(statement: &mut Statement, relations: &SystemRelations, by_object: &[&str]) -> Result<Mentions, Error> {
+pub fn rewrite(
+    statement: &mut Statement,
+    relations: &SystemRelations,
+    by_object: &[&str],
+) -> Result<Mentions, Error> {
     let mut names = CommonTables::default();
     let _ = VisitMut::visit(statement, &mut names);
     let mut rewriter = Rewriter {
         relations,
         by_object,
         common_tables: names.names,
-        mentions: Mentions { objects: Some(BTreeSet::new()), ..Mentions::default() },
+        mentions: Mentions {
+            objects: Some(BTreeSet::new()),
+            ..Mentions::default()
+        },
         scopes: Vec::new(),
     };
     match VisitMut::visit(statement, &mut rewriter) {
@@ -68,7 +76,8 @@ impl VisitorMut for CommonTables {
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
         if let Some(with) = &query.with {
-            self.names.extend(with.cte_tables.iter().map(|cte| folded(&cte.alias.name)));
+            self.names
+                .extend(with.cte_tables.iter().map(|cte| folded(&cte.alias.name)));
         }
         ControlFlow::Continue(())
     }
@@ -93,12 +102,19 @@ struct Scope {
 
 /// An identifier as names are compared.
 fn folded(ident: &Ident) -> String {
-    if ident.quote_style.is_some() { ident.value.clone() } else { ident.value.to_lowercase() }
+    if ident.quote_style.is_some() {
+        ident.value.clone()
+    } else {
+        ident.value.to_lowercase()
+    }
 }
 
 /// The parts of a name; `None` if one is computed.
 fn parts(name: &ObjectName) -> Option<Vec<String>> {
-    name.0.iter().map(|part| part.as_ident().map(folded)).collect()
+    name.0
+        .iter()
+        .map(|part| part.as_ident().map(folded))
+        .collect()
 }
 
 impl Rewriter<'_> {
@@ -110,7 +126,9 @@ impl Rewriter<'_> {
             [schema, name] | [_, schema, name] if schema == "pg_catalog" => name,
             _ => return None,
         };
-        self.relations.get(name.as_str()).map(|oid| (name.clone(), *oid))
+        self.relations
+            .get(name.as_str())
+            .map(|oid| (name.clone(), *oid))
     }
 
     fn scope_of(&self, select: &Select) -> Scope {
@@ -119,7 +137,12 @@ impl Rewriter<'_> {
             std::iter::once(&table.relation).chain(table.joins.iter().map(|join| &join.relation))
         });
         for factor in joined {
-            if let TableFactor::Table { name, alias, args: None, .. } = factor
+            if let TableFactor::Table {
+                name,
+                alias,
+                args: None,
+                ..
+            } = factor
                 && let Some((relation, oid)) = self.system_relation(name)
             {
                 let alias = alias.as_ref().map_or(relation, |alias| folded(&alias.name));
@@ -141,11 +164,19 @@ impl Rewriter<'_> {
 fn conjuncts(expr: &Expr, found: &mut impl FnMut(&Expr, &Expr)) {
     match expr {
         Expr::Nested(inner) => conjuncts(inner, found),
-        Expr::BinaryOp { left, op: BinaryOperator::And, right } => {
+        Expr::BinaryOp {
+            left,
+            op: BinaryOperator::And,
+            right,
+        } => {
             conjuncts(left, found);
             conjuncts(right, found);
         }
-        Expr::BinaryOp { left, op: BinaryOperator::Eq, right } => {
+        Expr::BinaryOp {
+            left,
+            op: BinaryOperator::Eq,
+            right,
+        } => {
             found(left, right);
             found(right, left);
         }
@@ -169,10 +200,15 @@ impl VisitorMut for Rewriter<'_> {
 
     fn pre_visit_relation(&mut self, name: &mut ObjectName) -> ControlFlow<Error> {
         if self.system_relation(name).is_some() && name.0.len() == 1 {
-            name.0.insert(0, ObjectNamePart::Identifier(Ident::new("pg_catalog")));
+            name.0
+                .insert(0, ObjectNamePart::Identifier(Ident::new("pg_catalog")));
         }
         let system = parts(name).is_some_and(|parts| {
-            parts.iter().rev().nth(1).is_some_and(|schema| schema == "pg_catalog" || schema == "information_schema")
+            parts
+                .iter()
+                .rev()
+                .nth(1)
+                .is_some_and(|schema| schema == "pg_catalog" || schema == "information_schema")
         });
         self.mentions.system_relations |= system;
         ControlFlow::Continue(())

@@ -2,8 +2,8 @@
 
 use datafusion::sql::sqlparser::ast::{Expr, Ident, SelectItem, TableAlias, TableFactor};
 
-use super::expressions::strip_schema;
 use super::build;
+use super::expressions::strip_schema;
 use crate::error::Error;
 
 /// Functions that are the engine's table functions.
@@ -12,22 +12,49 @@ const TABLE_FUNCTIONS: &[&str] = &["pg_get_keywords"];
 /// Rewrites a table that is a call. Gives the functions that it calls.
 pub fn rewrite(factor: &mut TableFactor) -> Result<Vec<String>, Error> {
     let (name, args, ordinality, alias) = match factor {
-        TableFactor::Table { name, args: Some(args), with_ordinality, alias, .. } => {
-            let Some(name) = strip_schema(name) else { return Ok(vec![]) };
+        TableFactor::Table {
+            name,
+            args: Some(args),
+            with_ordinality,
+            alias,
+            ..
+        } => {
+            let Some(name) = strip_schema(name) else {
+                return Ok(vec![]);
+            };
             let args: Option<Vec<Expr>> = args.args.iter().map(build::argument).collect();
             (name, args, *with_ordinality, alias.clone())
         }
-        TableFactor::Function { name, args, with_ordinality, alias, .. } => {
-            let Some(name) = strip_schema(name) else { return Ok(vec![]) };
+        TableFactor::Function {
+            name,
+            args,
+            with_ordinality,
+            alias,
+            ..
+        } => {
+            let Some(name) = strip_schema(name) else {
+                return Ok(vec![]);
+            };
             let args: Option<Vec<Expr>> = args.iter().map(build::argument).collect();
             (name, args, *with_ordinality, alias.clone())
         }
-        TableFactor::UNNEST { alias, array_exprs, with_ordinality, with_offset: false, .. } => {
+        TableFactor::UNNEST {
+            alias,
+            array_exprs,
+            with_ordinality,
+            with_offset: false,
+            ..
+        } => {
             let constant = array_exprs.iter().all(is_constant);
             if constant && !*with_ordinality {
                 return Ok(vec![]);
             }
-            ("unnest".to_owned(), Some(array_exprs.clone()), *with_ordinality, alias.clone())
+            (
+                "unnest".to_owned(),
+                Some(array_exprs.clone()),
+                *with_ordinality,
+                alias.clone(),
+            )
         }
         _ => return Ok(vec![]),
     };
@@ -40,13 +67,21 @@ pub fn rewrite(factor: &mut TableFactor) -> Result<Vec<String>, Error> {
         ("generate_series", [_, _] | [_, _, _]) => vec![build::call("generate_series", args)],
         ("generate_subscripts", [array, dimension, ..]) => {
             let length = build::call("array_length", vec![array.clone(), dimension.clone()]);
-            vec![build::call("generate_series", vec![build::integer(1), length])]
+            vec![build::call(
+                "generate_series",
+                vec![build::integer(1), length],
+            )]
         }
         // Any other function of the session is a table of one row, as in Postgres.
         _ => {
             let call = build::call(&name, args);
             let names = column_names(alias.as_ref(), &name, 1);
-            *factor = derived(vec![build::aliased(call, names[0].clone())], alias, &name, &names)?;
+            *factor = derived(
+                vec![build::aliased(call, names[0].clone())],
+                alias,
+                &name,
+                &names,
+            )?;
             return Ok(vec![name]);
         }
     };
@@ -56,16 +91,29 @@ pub fn rewrite(factor: &mut TableFactor) -> Result<Vec<String>, Error> {
     });
     let columns = lists.len() + usize::from(ordinality);
     let names = column_names(alias.as_ref(), &name, columns);
-    let unnested = lists.into_iter().chain(counts).map(|list| build::call("unnest", vec![list]));
-    let items = unnested.zip(&names).map(|(expr, name)| build::aliased(expr, name.clone())).collect();
+    let unnested = lists
+        .into_iter()
+        .chain(counts)
+        .map(|list| build::call("unnest", vec![list]));
+    let items = unnested
+        .zip(&names)
+        .map(|(expr, name)| build::aliased(expr, name.clone()))
+        .collect();
     *factor = derived(items, alias, &name, &names)?;
     Ok(vec![name])
 }
 
 /// The names of the columns: those of the alias, then, for one column, the alias itself.
 fn column_names(alias: Option<&TableAlias>, function: &str, count: usize) -> Vec<Ident> {
-    let given: Vec<Ident> =
-        alias.map(|alias| alias.columns.iter().map(|column| column.name.clone()).collect()).unwrap_or_default();
+    let given: Vec<Ident> = alias
+        .map(|alias| {
+            alias
+                .columns
+                .iter()
+                .map(|column| column.name.clone())
+                .collect()
+        })
+        .unwrap_or_default();
     let first = alias.map_or_else(|| Ident::new(function), |alias| alias.name.clone());
     (0..count)
         .map(|index| match given.get(index) {
@@ -77,7 +125,12 @@ fn column_names(alias: Option<&TableAlias>, function: &str, count: usize) -> Vec
         .collect()
 }
 
-fn derived(items: Vec<SelectItem>, alias: Option<TableAlias>, function: &str, _: &[Ident]) -> Result<TableFactor, Error> {
+fn derived(
+    items: Vec<SelectItem>,
+    alias: Option<TableAlias>,
+    function: &str,
+    _: &[Ident],
+) -> Result<TableFactor, Error> {
     let name = alias.map_or_else(|| Ident::new(function), |alias| alias.name);
     let lateral = items.iter().any(|item| match item {
         SelectItem::ExprWithAlias { expr, .. } => !is_constant(expr),
@@ -87,7 +140,12 @@ fn derived(items: Vec<SelectItem>, alias: Option<TableAlias>, function: &str, _:
         // A function in FROM sees the tables before it.
         lateral,
         subquery: Box::new(build::select(items)?),
-        alias: Some(TableAlias { explicit: true, name, columns: vec![], at: None }),
+        alias: Some(TableAlias {
+            explicit: true,
+            name,
+            columns: vec![],
+            at: None,
+        }),
         sample: None,
     })
 }

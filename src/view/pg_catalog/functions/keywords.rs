@@ -16,13 +16,24 @@ pub struct Keywords;
 
 impl TableFunctionImpl for Keywords {
     fn call(&self, _: &[Expr]) -> Result<Arc<dyn TableProvider>> {
-        let columns =
-            [("word", "text"), ("catcode", "char"), ("barelabel", "bool"), ("catdesc", "text")];
+        let columns = [
+            ("word", "text"),
+            ("catcode", "char"),
+            ("barelabel", "bool"),
+            ("catdesc", "text"),
+        ];
         let mut fields = Vec::new();
         let mut arrays = Vec::new();
         for (name, pg_type) in columns {
-            let data_type = if pg_type == "bool" { DataType::Boolean } else { DataType::Utf8 };
-            let cells = KEYWORDS.rows.iter().map(|row| KEYWORDS.cell(row, name, pg_type).unwrap_or(Cell::Null));
+            let data_type = if pg_type == "bool" {
+                DataType::Boolean
+            } else {
+                DataType::Utf8
+            };
+            let cells = KEYWORDS
+                .rows
+                .iter()
+                .map(|row| KEYWORDS.cell(row, name, pg_type).unwrap_or(Cell::Null));
             arrays.push(build_array(&data_type, cells)?);
             fields.push(Field::new(name, data_type, true));
         }

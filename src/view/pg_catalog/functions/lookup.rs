@@ -24,10 +24,18 @@ impl Lookup {
         let databases = catalog.databases.iter().enumerate();
         let tables = databases
             .flat_map(|(d, database)| {
-                database.tables.iter().enumerate().map(move |(t, table)| (oids::table(table.id), (d, t)))
+                database
+                    .tables
+                    .iter()
+                    .enumerate()
+                    .map(move |(t, table)| (oids::table(table.id), (d, t)))
             })
             .collect();
-        Self { catalog, session, tables }
+        Self {
+            catalog,
+            session,
+            tables,
+        }
     }
 
     pub fn table(&self, oid: i64) -> Option<(&VisibleDatabase, &VisibleTable)> {
@@ -41,18 +49,30 @@ impl Lookup {
             return Some(Relation::Lake(database, table));
         }
         let of = |shapes: &'static Shapes| {
-            shapes.relations.iter().find(|shape| shape.oid == oid).map(|shape| Relation::System(shapes, shape))
+            shapes
+                .relations
+                .iter()
+                .find(|shape| shape.oid == oid)
+                .map(|shape| Relation::System(shapes, shape))
         };
         of(&PG_CATALOG).or_else(|| of(&INFORMATION_SCHEMA))
     }
 
     fn in_schema(&self, schema: &str, name: &str) -> Option<Relation<'_>> {
-        let system = |shapes: &'static Shapes| shapes.get(name).map(|shape| Relation::System(shapes, shape));
+        let system = |shapes: &'static Shapes| {
+            shapes
+                .get(name)
+                .map(|shape| Relation::System(shapes, shape))
+        };
         match schema {
             "pg_catalog" => system(&PG_CATALOG),
             "information_schema" => system(&INFORMATION_SCHEMA),
             _ => {
-                let database = self.catalog.databases.iter().find(|database| database.name == schema)?;
+                let database = self
+                    .catalog
+                    .databases
+                    .iter()
+                    .find(|database| database.name == schema)?;
                 let table = database.tables.iter().find(|table| table.name == name)?;
                 Some(Relation::Lake(database, table))
             }
@@ -68,7 +88,8 @@ impl Lookup {
 
     /// The relation that an unqualified name means.
     fn visible(&self, name: &str) -> Option<Relation<'_>> {
-        self.search_path().find_map(|schema| self.in_schema(schema, name))
+        self.search_path()
+            .find_map(|schema| self.in_schema(schema, name))
     }
 
     /// The relation of a name as SQL writes it, or of a number.
@@ -79,7 +100,9 @@ impl Lookup {
         match split_name(name)?.as_slice() {
             [name] => self.visible(name),
             [schema, name] => self.in_schema(schema, name),
-            [catalog, schema, name] if *catalog == self.session.database => self.in_schema(schema, name),
+            [catalog, schema, name] if *catalog == self.session.database => {
+                self.in_schema(schema, name)
+            }
             _ => None,
         }
     }
@@ -87,7 +110,10 @@ impl Lookup {
     /// Whether its unqualified name means this relation; `None` if there is no such relation.
     pub fn is_visible(&self, oid: i64) -> Option<bool> {
         let relation = self.relation(oid)?;
-        Some(self.visible(relation.name()).is_some_and(|found| found.oid() == oid))
+        Some(
+            self.visible(relation.name())
+                .is_some_and(|found| found.oid() == oid),
+        )
     }
 
     /// A relation's name as SQL has to write it here.
@@ -104,7 +130,9 @@ impl Lookup {
         match name {
             "pg_catalog" => Some(oids::PG_CATALOG),
             "information_schema" => Some(oids::INFORMATION_SCHEMA),
-            _ => self.database(name).map(|database| oids::namespace(database.id)),
+            _ => self
+                .database(name)
+                .map(|database| oids::namespace(database.id)),
         }
     }
 
@@ -117,20 +145,28 @@ impl Lookup {
     }
 
     pub fn database(&self, name: &str) -> Option<&VisibleDatabase> {
-        self.catalog.databases.iter().find(|database| database.name == name)
+        self.catalog
+            .databases
+            .iter()
+            .find(|database| database.name == name)
     }
 
     pub fn database_of(&self, namespace: i64) -> Option<&VisibleDatabase> {
-        self.catalog.databases.iter().find(|database| oids::namespace(database.id) == namespace)
+        self.catalog
+            .databases
+            .iter()
+            .find(|database| oids::namespace(database.id) == namespace)
     }
 
     pub fn role_name(&self, oid: i64) -> Option<&str> {
         let role = self.catalog.roles.iter().find(|role| role.oid == oid);
-        role.map(|role| role.name.as_str()).or_else(|| (oid == oids::OWNER).then_some(OWNER_NAME))
+        role.map(|role| role.name.as_str())
+            .or_else(|| (oid == oids::OWNER).then_some(OWNER_NAME))
     }
 
     pub fn role_oid(&self, name: &str) -> Option<i64> {
         let role = self.catalog.roles.iter().find(|role| role.name == name);
-        role.map(|role| role.oid).or_else(|| (name == OWNER_NAME).then_some(oids::OWNER))
+        role.map(|role| role.oid)
+            .or_else(|| (name == OWNER_NAME).then_some(oids::OWNER))
     }
 }

@@ -52,5 +52,8 @@ pub fn functions(lookup: &Arc<Lookup>) -> Vec<Arc<ScalarUDF>> {
 
 /// The functions that give a name for a number, by its type.
 pub fn names_by_type(lookup: &Arc<Lookup>) -> HashMap<&'static str, Arc<ScalarUDF>> {
-    names::output(lookup).into_iter().map(|(pg_type, function)| (pg_type, function.into_udf())).collect()
+    names::output(lookup)
+        .into_iter()
+        .map(|(pg_type, function)| (pg_type, function.into_udf()))
+        .collect()
 }

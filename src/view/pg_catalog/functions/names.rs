@@ -26,37 +26,59 @@ fn last_part(name: &str) -> Option<String> {
 
 fn procedure_oid(_: &Lookup, name: &str) -> Option<i64> {
     let name = last_part(name.split('(').next().unwrap_or(name))?;
-    let fixed = PG_PROC.rows.iter().find(|row| PG_PROC.text(row, "proname") == name);
+    let fixed = PG_PROC
+        .rows
+        .iter()
+        .find(|row| PG_PROC.text(row, "proname") == name);
     Some(fixed.map_or_else(|| oids::function(&name), |row| PG_PROC.int(row, "oid")))
 }
 
 fn procedure_name(_: &Lookup, oid: i64) -> Option<String> {
-    let row = PG_PROC.rows.iter().find(|row| PG_PROC.int(row, "oid") == oid)?;
+    let row = PG_PROC
+        .rows
+        .iter()
+        .find(|row| PG_PROC.int(row, "oid") == oid)?;
     Some(PG_PROC.text(row, "proname").to_owned())
 }
 
-fn input(lookup: &Arc<Lookup>, pg_type: &'static str, find: Find, missing: fn(&str) -> Error) -> [PgFunction; 2] {
-    let read = |lookup: &Lookup, argument: &Cell<'_>, find: Find| -> std::result::Result<i64, String> {
-        match argument {
-            Cell::Int(oid) => Ok(*oid),
-            other => {
-                let name = other.to_text().unwrap_or_default();
-                match name.trim() {
-                    "-" => Ok(0),
-                    text => text.parse().ok().or_else(|| find(lookup, text)).ok_or(name),
+fn input(
+    lookup: &Arc<Lookup>,
+    pg_type: &'static str,
+    find: Find,
+    missing: fn(&str) -> Error,
+) -> [PgFunction; 2] {
+    let read =
+        |lookup: &Lookup, argument: &Cell<'_>, find: Find| -> std::result::Result<i64, String> {
+            match argument {
+                Cell::Int(oid) => Ok(*oid),
+                other => {
+                    let name = other.to_text().unwrap_or_default();
+                    match name.trim() {
+                        "-" => Ok(0),
+                        text => text.parse().ok().or_else(|| find(lookup, text)).ok_or(name),
+                    }
                 }
             }
-        }
-    };
+        };
     let of = Arc::clone(lookup);
-    let strict = PgFunction::new(&format!("{pg_type}_in"), 1..=1, DataType::Int64, move |args| {
-        read(&of, &args[0], find).map(Cell::Int).map_err(|name| missing(&name).into())
-    })
+    let strict = PgFunction::new(
+        &format!("{pg_type}_in"),
+        1..=1,
+        DataType::Int64,
+        move |args| {
+            read(&of, &args[0], find)
+                .map(Cell::Int)
+                .map_err(|name| missing(&name).into())
+        },
+    )
     .shown_as(pg_type);
     let of = Arc::clone(lookup);
-    let lenient = PgFunction::new(&format!("to_{pg_type}"), 1..=1, DataType::Int64, move |args| {
-        Ok(read(&of, &args[0], find).map_or(Cell::Null, Cell::Int))
-    })
+    let lenient = PgFunction::new(
+        &format!("to_{pg_type}"),
+        1..=1,
+        DataType::Int64,
+        move |args| Ok(read(&of, &args[0], find).map_or(Cell::Null, Cell::Int)),
+    )
     .shown_as(pg_type);
     [strict, lenient]
 }
@@ -65,41 +87,84 @@ fn input(lookup: &Arc<Lookup>, pg_type: &'static str, find: Find, missing: fn(&s
 pub fn output(lookup: &Arc<Lookup>) -> Vec<(&'static str, PgFunction)> {
     let show = |pg_type: &'static str, name: Name| {
         let of = Arc::clone(lookup);
-        let function = PgFunction::new(&format!("{pg_type}_out"), 1..=1, DataType::Utf8, move |args| {
-            let oid = args[0].as_int().unwrap_or(0);
-            // An unknown number is shown as it is, zero as nothing.
-            Ok(Cell::text(match oid {
-                0 => "-".to_owned(),
-                _ => name(&of, oid).unwrap_or_else(|| oid.to_string()),
-            }))
-        });
+        let function = PgFunction::new(
+            &format!("{pg_type}_out"),
+            1..=1,
+            DataType::Utf8,
+            move |args| {
+                let oid = args[0].as_int().unwrap_or(0);
+                // An unknown number is shown as it is, zero as nothing.
+                Ok(Cell::text(match oid {
+                    0 => "-".to_owned(),
+                    _ => name(&of, oid).unwrap_or_else(|| oid.to_string()),
+                }))
+            },
+        );
         (pg_type, function)
     };
     vec![
         show("regclass", |lookup, oid| lookup.relation_name(oid)),
-        show("regtype", |_, oid| types::by_oid(oid).map(|found| types::format_type(found.oid, None))),
-        show("regnamespace", |lookup, oid| lookup.namespace_name(oid).map(quote_ident)),
-        show("regrole", |lookup, oid| lookup.role_name(oid).map(quote_ident)),
+        show("regtype", |_, oid| {
+            types::by_oid(oid).map(|found| types::format_type(found.oid, None))
+        }),
+        show("regnamespace", |lookup, oid| {
+            lookup.namespace_name(oid).map(quote_ident)
+        }),
+        show("regrole", |lookup, oid| {
+            lookup.role_name(oid).map(quote_ident)
+        }),
         show("regproc", procedure_name),
     ]
 }
 
 fn undefined(what: &str, name: &str) -> Error {
-    Error::new(Code::UndefinedObject, format!("{what} \"{name}\" does not exist"))
+    Error::new(
+        Code::UndefinedObject,
+        format!("{what} \"{name}\" does not exist"),
+    )
 }
 
 pub fn functions(lookup: &Arc<Lookup>) -> Vec<PgFunction> {
-    let mut all: Vec<PgFunction> = output(lookup).into_iter().map(|(_, function)| function).collect();
-    all.extend(input(lookup, "regclass", |l, name| l.relation_named(name).map(|r| r.oid()), |name| {
-        Error::new(Code::TableNotFound, format!("relation \"{name}\" does not exist"))
+    let mut all: Vec<PgFunction> = output(lookup)
+        .into_iter()
+        .map(|(_, function)| function)
+        .collect();
+    all.extend(input(
+        lookup,
+        "regclass",
+        |l, name| l.relation_named(name).map(|r| r.oid()),
+        |name| {
+            Error::new(
+                Code::TableNotFound,
+                format!("relation \"{name}\" does not exist"),
+            )
+        },
+    ));
+    all.extend(input(lookup, "regtype", type_oid, |name| {
+        undefined("type", name)
     }));
-    all.extend(input(lookup, "regtype", type_oid, |name| undefined("type", name)));
-    all.extend(input(lookup, "regnamespace", |l, name| l.namespace_oid(&last_part(name)?), |name| {
-        Error::new(Code::SchemaNotFound, format!("schema \"{name}\" does not exist"))
-    }));
-    all.extend(input(lookup, "regrole", |l, name| l.role_oid(&last_part(name)?), |name| undefined("role", name)));
+    all.extend(input(
+        lookup,
+        "regnamespace",
+        |l, name| l.namespace_oid(&last_part(name)?),
+        |name| {
+            Error::new(
+                Code::SchemaNotFound,
+                format!("schema \"{name}\" does not exist"),
+            )
+        },
+    ));
+    all.extend(input(
+        lookup,
+        "regrole",
+        |l, name| l.role_oid(&last_part(name)?),
+        |name| undefined("role", name),
+    ));
     all.extend(input(lookup, "regproc", procedure_oid, |name| {
-        Error::new(Code::FunctionNotFound, format!("function \"{name}\" does not exist"))
+        Error::new(
+            Code::FunctionNotFound,
+            format!("function \"{name}\" does not exist"),
+        )
     }));
     all.push(
         PgFunction::new("format_type", 2..=2, DataType::Utf8, |args| {
@@ -115,14 +180,25 @@ pub fn functions(lookup: &Arc<Lookup>) -> Vec<PgFunction> {
     all.push(
         PgFunction::new("pg_get_userbyid", 1..=1, DataType::Utf8, move |args| {
             let oid = args[0].as_int().unwrap_or(0);
-            Ok(Cell::text(of.role_name(oid).map_or_else(|| format!("unknown (OID={oid})"), str::to_owned)))
+            Ok(Cell::text(of.role_name(oid).map_or_else(
+                || format!("unknown (OID={oid})"),
+                str::to_owned,
+            )))
         })
         .shown_as("name"),
     );
     let of = Arc::clone(lookup);
-    all.push(PgFunction::new("pg_table_is_visible", 1..=1, DataType::Boolean, move |args| {
-        Ok(args[0].as_int().and_then(|oid| of.is_visible(oid)).map_or(Cell::Null, Cell::Bool))
-    }));
+    all.push(PgFunction::new(
+        "pg_table_is_visible",
+        1..=1,
+        DataType::Boolean,
+        move |args| {
+            Ok(args[0]
+                .as_int()
+                .and_then(|oid| of.is_visible(oid))
+                .map_or(Cell::Null, Cell::Bool))
+        },
+    ));
     // All of these live in `pg_catalog`, which is always searched first.
     all.extend(
         [
@@ -139,7 +215,14 @@ pub fn functions(lookup: &Arc<Lookup>) -> Vec<PgFunction> {
             "pg_ts_parser_is_visible",
             "pg_ts_template_is_visible",
         ]
-        .map(|name| PgFunction::new(name, 1..=1, DataType::Boolean, |_| -> Result<Cell<'static>> { Ok(Cell::Bool(true)) })),
+        .map(|name| {
+            PgFunction::new(
+                name,
+                1..=1,
+                DataType::Boolean,
+                |_| -> Result<Cell<'static>> { Ok(Cell::Bool(true)) },
+            )
+        }),
     );
     all
 }

@@ -97,15 +97,25 @@ impl<'a> Relation<'a> {
 
 /// All relations that the query's filters leave over.
 pub fn relations(input: &Input) -> Vec<Relation<'_>> {
-    let system = SYSTEM.iter().flat_map(|shapes| shapes.relations.iter().map(|shape| Relation::System(shapes, shape)));
-    let lake = input
-        .catalog
-        .databases
-        .iter()
-        .flat_map(|database| database.tables.iter().map(move |table| Relation::Lake(database, table)));
+    let system = SYSTEM.iter().flat_map(|shapes| {
+        shapes
+            .relations
+            .iter()
+            .map(|shape| Relation::System(shapes, shape))
+    });
+    let lake = input.catalog.databases.iter().flat_map(|database| {
+        database
+            .tables
+            .iter()
+            .map(move |table| Relation::Lake(database, table))
+    });
     system
         .chain(lake)
-        .filter(|relation| input.pins.admit(relation.namespace(), relation.name(), relation.oid()))
+        .filter(|relation| {
+            input
+                .pins
+                .admit(relation.namespace(), relation.name(), relation.oid())
+        })
         .collect()
 }
 
@@ -122,7 +132,11 @@ pub fn pg_class<'a>(input: &'a Input, row: &Relation<'a>, column: &str) -> Value
         "reltuples" => Cell::Float(-1.0),
         "relpersistence" => Cell::text("p"),
         "relkind" => Cell::text(if view { "v" } else { "r" }),
-        "relnatts" => Cell::Int(i64::try_from(row.column_count()).unwrap_or(i64::from(i16::MAX)).min(i64::from(i16::MAX))),
+        "relnatts" => Cell::Int(
+            i64::try_from(row.column_count())
+                .unwrap_or(i64::from(i16::MAX))
+                .min(i64::from(i16::MAX)),
+        ),
         "relispopulated" => Cell::Bool(true),
         "relreplident" => match row {
             Relation::Lake(..) if !view => Cell::text("d"),
@@ -170,14 +184,35 @@ pub fn attributes(input: &Input) -> Vec<(Relation<'_>, NumberedAttribute<'_>)> {
     let mut rows = Vec::new();
     for relation in relations(input) {
         match relation {
-            Relation::System(_, shape) => rows.extend(shape.columns.iter().enumerate().map(|(index, column)| {
-                let wire = WireType { oid: types::of_shape(column.pg_type), typmod: -1 };
-                (relation, NumberedAttribute { number: number(index), attribute: Attribute::System(column), wire })
-            })),
-            Relation::Lake(_, table) => rows.extend(table.columns.iter().enumerate().map(|(index, column)| {
-                let wire = types::of_arrow(&column.data_type);
-                (relation, NumberedAttribute { number: number(index), attribute: Attribute::Lake(column), wire })
-            })),
+            Relation::System(_, shape) => {
+                rows.extend(shape.columns.iter().enumerate().map(|(index, column)| {
+                    let wire = WireType {
+                        oid: types::of_shape(column.pg_type),
+                        typmod: -1,
+                    };
+                    (
+                        relation,
+                        NumberedAttribute {
+                            number: number(index),
+                            attribute: Attribute::System(column),
+                            wire,
+                        },
+                    )
+                }))
+            }
+            Relation::Lake(_, table) => {
+                rows.extend(table.columns.iter().enumerate().map(|(index, column)| {
+                    let wire = types::of_arrow(&column.data_type);
+                    (
+                        relation,
+                        NumberedAttribute {
+                            number: number(index),
+                            attribute: Attribute::Lake(column),
+                            wire,
+                        },
+                    )
+                }))
+            }
         }
     }
     rows
@@ -185,7 +220,9 @@ pub fn attributes(input: &Input) -> Vec<(Relation<'_>, NumberedAttribute<'_>)> {
 
 /// `attnum` of the column at an index.
 pub fn number(index: usize) -> i64 {
-    i64::try_from(index + 1).unwrap_or(i64::from(i16::MAX)).min(i64::from(i16::MAX))
+    i64::try_from(index + 1)
+        .unwrap_or(i64::from(i16::MAX))
+        .min(i64::from(i16::MAX))
 }
 
 pub fn pg_attribute<'a>(
@@ -230,18 +267,35 @@ pub fn descriptions(input: &Input) -> Vec<Description<'_>> {
     for database in &input.catalog.databases {
         let object = oids::namespace(database.id);
         if let Some(comment) = &database.comment {
-            rows.push(Description { object, class: oids::CLASS_PG_NAMESPACE, column: 0, text: Cell::text(comment.as_str()) });
+            rows.push(Description {
+                object,
+                class: oids::CLASS_PG_NAMESPACE,
+                column: 0,
+                text: Cell::text(comment.as_str()),
+            });
         }
     }
     for relation in relations(input) {
-        let Relation::Lake(_, table) = relation else { continue };
+        let Relation::Lake(_, table) = relation else {
+            continue;
+        };
         let (object, class) = (relation.oid(), oids::CLASS_PG_CLASS);
         if let Some(comment) = &table.comment {
-            rows.push(Description { object, class, column: 0, text: Cell::text(comment.as_str()) });
+            rows.push(Description {
+                object,
+                class,
+                column: 0,
+                text: Cell::text(comment.as_str()),
+            });
         }
         for (index, column) in table.columns.iter().enumerate() {
             if let Some(text) = column_comment(column) {
-                rows.push(Description { object, class, column: number(index), text: Cell::text(text) });
+                rows.push(Description {
+                    object,
+                    class,
+                    column: number(index),
+                    text: Cell::text(text),
+                });
             }
         }
     }
@@ -250,7 +304,10 @@ pub fn descriptions(input: &Input) -> Vec<Description<'_>> {
 
 /// A column's comment, which is also where psql's `\d+` can show that it is a partition key.
 pub fn column_comment(column: &VisibleColumn) -> Option<String> {
-    let comment = column.comment.as_deref().filter(|comment| !comment.is_empty());
+    let comment = column
+        .comment
+        .as_deref()
+        .filter(|comment| !comment.is_empty());
     match (comment, column.partition_key) {
         (Some(comment), true) => Some(format!("{comment} (partition key)")),
         (None, true) => Some("partition key".to_owned()),
@@ -269,11 +326,17 @@ pub fn pg_description<'a>(row: &Description<'a>, column: &str) -> Value<'a> {
 }
 
 pub fn tables(input: &Input) -> Vec<Relation<'_>> {
-    relations(input).into_iter().filter(|relation| !relation.is_view()).collect()
+    relations(input)
+        .into_iter()
+        .filter(|relation| !relation.is_view())
+        .collect()
 }
 
 pub fn views(input: &Input) -> Vec<Relation<'_>> {
-    relations(input).into_iter().filter(Relation::is_view).collect()
+    relations(input)
+        .into_iter()
+        .filter(Relation::is_view)
+        .collect()
 }
 
 pub fn pg_tables<'a>(_: &'a Input, row: &Relation<'a>, column: &str) -> Value<'a> {

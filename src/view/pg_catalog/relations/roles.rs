@@ -15,7 +15,11 @@ pub fn roles(input: &Input) -> Vec<std::borrow::Cow<'_, VisibleRole>> {
     let known = &input.catalog.roles;
     let mut rows: Vec<Cow<'_, VisibleRole>> = known.iter().map(Cow::Borrowed).collect();
     if !known.iter().any(|role| role.oid == oids::OWNER) {
-        rows.push(Cow::Owned(VisibleRole { oid: oids::OWNER, name: OWNER_NAME.to_owned(), ..VisibleRole::default() }));
+        rows.push(Cow::Owned(VisibleRole {
+            oid: oids::OWNER,
+            name: OWNER_NAME.to_owned(),
+            ..VisibleRole::default()
+        }));
     }
     rows
 }
@@ -34,7 +38,12 @@ pub fn pg_roles<'a>(row: &std::borrow::Cow<'a, VisibleRole>, column: &str) -> Va
 }
 
 pub fn users(input: &Input) -> Vec<&VisibleRole> {
-    input.catalog.roles.iter().filter(|role| role.can_login).collect()
+    input
+        .catalog
+        .roles
+        .iter()
+        .filter(|role| role.can_login)
+        .collect()
 }
 
 pub fn pg_user<'a>(row: &&'a VisibleRole, column: &str) -> Value<'a> {
@@ -51,7 +60,11 @@ pub fn pg_user<'a>(row: &&'a VisibleRole, column: &str) -> Value<'a> {
 pub fn held_by<'a>(catalog: &'a VisibleCatalog, name: &str) -> Vec<&'a VisibleRole> {
     let find = |oid: i64| catalog.roles.iter().find(|role| role.oid == oid);
     let mut held: Vec<&VisibleRole> = Vec::new();
-    let mut open: Vec<&VisibleRole> = catalog.roles.iter().filter(|role| role.name == name).collect();
+    let mut open: Vec<&VisibleRole> = catalog
+        .roles
+        .iter()
+        .filter(|role| role.name == name)
+        .collect();
     while let Some(role) = open.pop() {
         for next in role.member_of.iter().filter_map(|oid| find(*oid)) {
             if next.name != name && !held.iter().any(|known| known.oid == next.oid) {
@@ -66,7 +79,10 @@ pub fn held_by<'a>(catalog: &'a VisibleCatalog, name: &str) -> Vec<&'a VisibleRo
 /// Pairs of a member and a role that it holds.
 pub fn members(input: &Input) -> Vec<(i64, i64)> {
     let roles = &input.catalog.roles;
-    roles.iter().flat_map(|role| role.member_of.iter().map(|held| (role.oid, *held))).collect()
+    roles
+        .iter()
+        .flat_map(|role| role.member_of.iter().map(|held| (role.oid, *held)))
+        .collect()
 }
 
 pub fn pg_auth_members<'a>((member, role): &(i64, i64), column: &str) -> Value<'a> {

@@ -50,7 +50,15 @@ pub struct SettingRow<'a> {
 pub fn settings(input: &Input) -> Vec<SettingRow<'_>> {
     let mut rows: BTreeMap<String, SettingRow<'_>> = BTreeMap::new();
     for (name, value) in BUILT_IN_SETTINGS {
-        rows.insert(name.to_lowercase(), SettingRow { name, value, description: "", built_in: true });
+        rows.insert(
+            name.to_lowercase(),
+            SettingRow {
+                name,
+                value,
+                description: "",
+                built_in: true,
+            },
+        );
     }
     for setting in &input.catalog.settings {
         let row = SettingRow {
@@ -62,7 +70,12 @@ pub fn settings(input: &Input) -> Vec<SettingRow<'_>> {
         rows.insert(setting.name.to_lowercase(), row);
     }
     for (name, value) in &input.session.settings {
-        let row = rows.entry(name.to_lowercase()).or_insert(SettingRow { name, value, description: "", built_in: false });
+        let row = rows.entry(name.to_lowercase()).or_insert(SettingRow {
+            name,
+            value,
+            description: "",
+            built_in: false,
+        });
         row.value = value;
     }
     rows.into_values().collect()
@@ -87,7 +100,13 @@ pub fn pg_settings<'a>(row: &SettingRow<'a>, column: &str) -> Value<'a> {
 
 pub fn pg_stat_activity<'a>(input: &'a Input, row: &&'a Backend, column: &str) -> Value<'a> {
     let time = |micros: Option<i64>| micros.map_or(Cell::Null, Cell::Timestamp);
-    let role = || input.catalog.roles.iter().find(|role| role.name == row.user);
+    let role = || {
+        input
+            .catalog
+            .roles
+            .iter()
+            .find(|role| role.name == row.user)
+    };
     Some(match column {
         "datid" => Cell::Int(oids::DATABASE),
         "datname" => Cell::text(input.session.database.as_str()),
@@ -97,7 +116,9 @@ pub fn pg_stat_activity<'a>(input: &'a Input, row: &&'a Backend, column: &str) -
         "usename" => Cell::text(row.user.as_str()),
         "application_name" => Cell::text(row.application.as_str()),
         "client_addr" => Cell::optional_text(row.client_addr.as_deref()),
-        "client_port" => row.client_port.map_or(Cell::Null, |port| Cell::Int(i64::from(port))),
+        "client_port" => row
+            .client_port
+            .map_or(Cell::Null, |port| Cell::Int(i64::from(port))),
         "backend_start" => time(row.backend_start),
         "xact_start" | "query_start" | "state_change" => time(row.query_start),
         "state" => Cell::text(row.state.as_str()),
@@ -114,14 +135,22 @@ pub enum Function<'a> {
 }
 
 pub fn functions(input: &Input) -> Vec<Function<'_>> {
-    let fixed: std::collections::HashSet<&str> =
-        PG_PROC.rows.iter().map(|row| PG_PROC.text(row, "proname")).collect();
+    let fixed: std::collections::HashSet<&str> = PG_PROC
+        .rows
+        .iter()
+        .map(|row| PG_PROC.text(row, "proname"))
+        .collect();
     let engine = input
         .functions
         .iter()
         .filter(|(name, _)| !fixed.contains(name.as_str()))
         .map(|(name, kind)| Function::Engine(name, kind));
-    PG_PROC.rows.iter().map(Function::Fixed).chain(engine).collect()
+    PG_PROC
+        .rows
+        .iter()
+        .map(Function::Fixed)
+        .chain(engine)
+        .collect()
 }
 
 /// The type `any`: what a function takes and gives is decided where it is called.

@@ -1,0 +1,328 @@
+//! From a session to a query that can be planned and run: its view, its limits, its system tables.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow::datatypes::DataType;
+use datafusion::common::ScalarValue;
+use datafusion::execution::SessionState;
+use datafusion::logical_expr::LogicalPlan;
+use futures::FutureExt;
+use lakegate_catalog::access::{Access, PRIMARY_WORKGROUP, WorkgroupState};
+use lakegate_sql::ast::{self as sql, Statement};
+use lakegate_sql::redact;
+use sqlparser::ast;
+
+use super::Execution;
+use super::catalog_source::SessionCatalog;
+use super::dispatch::{command, rows};
+use super::explain::{explain, explain_schema};
+use super::prepared::{Prepared, declare_types};
+use super::query::{Query, Submission};
+use super::run::{QueryContext, plan_statement};
+use super::session::Session;
+use super::settings::ResultReuse;
+use crate::engine::pg::SessionInfo;
+use crate::engine::{CATALOG, PlanSettings};
+use crate::error::{Code, Error, Result, from_engine};
+use crate::lake::meter::{Cutoff, QueryMeter, QueryStores};
+use crate::lake::scan::QueryLake;
+use crate::statement::{self, Output, StatementContext};
+use crate::telemetry::system::SystemSchema;
+use crate::view::pg_catalog::{self, PgCatalog};
+use crate::view::{View, ViewCatalogs};
+
+/// What planning needs, and running on.
+#[derive(Debug)]
+pub(super) struct Planning {
+    pub(super) state: SessionState,
+    pub(super) lake: Arc<QueryLake>,
+    pub(super) settings: PlanSettings,
+    system: PgCatalog,
+}
+
+impl Planning {
+    pub(super) async fn plan(&self, statement: ast::Statement) -> Result<LogicalPlan> {
+        let plan = plan_statement(&self.state, statement).await?;
+        self.system.finish(plan).map_err(from_engine)
+    }
+}
+
+impl Session {
+    pub(super) fn access(&self) -> Result<Arc<Access>> {
+        self.gateway
+            .control
+            .snapshot()
+            .access(&self.user)
+            .ok_or_else(|| {
+                Error::new(
+                    Code::PermissionDenied,
+                    format!("user \"{}\" was dropped", self.user),
+                )
+            })
+    }
+
+    pub(super) fn view(&self) -> Result<View> {
+        Ok(View {
+            access: self.access()?,
+            metastore: Arc::clone(&self.gateway.metastore),
+            tables: self.gateway.tables.clone(),
+        })
+    }
+
+    /// The database of unqualified names.
+    pub(super) fn database(&self) -> String {
+        let path = self.state.lock().settings.search_path();
+        path.into_iter()
+            .find(|name| !name.starts_with('$'))
+            .unwrap_or_else(|| "default".to_owned())
+    }
+
+    fn session_info(&self) -> SessionInfo {
+        let (settings, search_path) = {
+            let state = self.state.lock();
+            (state.settings.all(), state.settings.search_path())
+        };
+        SessionInfo {
+            user: self.user.clone(),
+            database: CATALOG.to_owned(),
+            search_path,
+            backend_pid: self.backend_pid(),
+            settings: settings
+                .into_iter()
+                .map(|(name, value, _)| (name.to_lowercase(), value))
+                .collect(),
+            version: format!("PostgreSQL 16.6 (Lakegate {})", env!("CARGO_PKG_VERSION")),
+            server_start: self.gateway.started_at.timestamp_micros(),
+            server_addr: None,
+            server_port: None,
+            client_addr: Some(self.client_addr().ip().to_string()),
+            client_port: Some(i32::from(self.client_addr().port())),
+        }
+    }
+
+    /// Makes an engine session in which this statement, rewritten in place, can be planned for the principal.
+    ///
+    /// Errors: the workgroup is gone, disabled, or no longer granted; what the rewrite refuses.
+    pub(super) async fn planning(&self, statement: &mut ast::Statement) -> Result<Planning> {
+        let view = self.view()?;
+        let (workgroup, time_zone, settings) = {
+            let state = self.state.lock();
+            (
+                state.settings.workgroup(),
+                state.settings.time_zone(),
+                state.settings.all(),
+            )
+        };
+        let plan_settings = PlanSettings {
+            time_zone,
+            database: self.database(),
+        };
+        let meter = Arc::new(QueryMeter::new(self.cutoff(&workgroup)?));
+        let lake = Arc::new(QueryLake {
+            roots: Arc::clone(&self.gateway.roots),
+            meter: Arc::clone(&meter),
+            footers: self.gateway.footers.clone(),
+            max_statistics_files: self.gateway.max_statistics_files,
+        });
+
+        let mentions = pg_catalog::rewrite(statement)?;
+        let source = SessionCatalog {
+            session: self.me.clone(),
+            gateway: Arc::clone(&self.gateway),
+            view: view.clone(),
+            settings,
+        };
+        let info = Arc::new(self.session_info());
+        let system = PgCatalog::open(info, Arc::new(source), &mentions)
+            .await
+            .map_err(from_engine)?;
+        let shown = (!view.access.is_administrator()).then(|| self.user.clone());
+        let own = SystemSchema::new(Arc::clone(&self.gateway.history), shown);
+        let mut built_in = HashMap::from([("system".to_owned(), Arc::new(own) as _)]);
+        built_in.extend(system.schemas());
+
+        let stores = QueryStores::new(Arc::clone(&self.gateway.roots), meter);
+        let catalogs = Arc::new(ViewCatalogs::new(view, built_in));
+        let mut state = self
+            .gateway
+            .engine
+            .session(&plan_settings, catalogs, Arc::new(stores))?;
+        system.install(&mut state, &mentions).map_err(from_engine)?;
+        Ok(Planning {
+            state,
+            lake,
+            settings: plan_settings,
+            system,
+        })
+    }
+
+    /// What the workgroup allows one query to scan.
+    ///
+    /// Errors: the workgroup is gone, disabled, or no longer granted.
+    fn cutoff(&self, name: &str) -> Result<Option<Cutoff>> {
+        self.check_workgroup(name)?;
+        let control = self.gateway.control.snapshot();
+        let workgroup = control.workgroups.get(name).ok_or_else(|| {
+            Error::new(
+                Code::UndefinedObject,
+                format!("workgroup \"{name}\" does not exist"),
+            )
+        })?;
+        if workgroup.state == WorkgroupState::Disabled {
+            return Err(Error::new(
+                Code::PermissionDenied,
+                format!("workgroup \"{name}\" is disabled"),
+            )
+            .with_hint(format!(
+                "SET workgroup = '{PRIMARY_WORKGROUP}', or ask an administrator to enable it"
+            )));
+        }
+        let limit = workgroup.bytes_scanned_cutoff_per_query;
+        Ok(limit.map(|limit| Cutoff {
+            workgroup: name.to_owned(),
+            limit,
+        }))
+    }
+
+    /// Puts a statement into the history; from here on it can be cancelled.
+    fn submit(&self, text: &str, meter: Arc<QueryMeter>) -> Result<Arc<Query>> {
+        if self.gateway.is_shutting_down() {
+            return Err(Error::new(
+                Code::ShuttingDown,
+                "the server is shutting down and takes no new queries",
+            ));
+        }
+        let database = self.database();
+        let submission = {
+            let state = self.state.lock();
+            let settings = &state.settings;
+            Submission {
+                user_name: self.user.clone(),
+                workgroup: settings.workgroup(),
+                database,
+                text: redact(text),
+                protocol: self.protocol.name().to_owned(),
+                application_name: Some(settings.application_name()).filter(|name| !name.is_empty()),
+                timeout: settings.statement_timeout(),
+            }
+        };
+        let (history, running) = (
+            Arc::clone(&self.gateway.history),
+            Arc::clone(&self.gateway.running),
+        );
+        let query = Query::submit(submission, meter, history, running);
+        self.state.lock().active = Some(Arc::clone(&query));
+        Ok(query)
+    }
+
+    /// Everything that a query runs with; the query is in the history from here on.
+    async fn query_context(
+        &self,
+        text: &str,
+        statement: &mut ast::Statement,
+    ) -> Result<QueryContext> {
+        let planning = self.planning(statement).await?;
+        let reuse = self.state.lock().settings.result_reuse();
+        let query = self.submit(text, Arc::clone(&planning.lake.meter))?;
+        Ok(QueryContext {
+            gateway: Arc::clone(&self.gateway),
+            query,
+            planning: Arc::new(planning),
+            reuse,
+        })
+    }
+
+    pub(super) async fn query(
+        &self,
+        query: &ast::Query,
+        prepared: &Prepared,
+        parameters: Vec<ScalarValue>,
+        tag: &'static str,
+    ) -> Result<Execution> {
+        let mut statement = ast::Statement::Query(Box::new(query.clone()));
+        let types: Vec<Option<DataType>> = prepared.parameters.iter().cloned().map(Some).collect();
+        declare_types(&mut statement, &types);
+        let context = self
+            .query_context(&prepared.parsed.text, &mut statement)
+            .await?;
+        let expected = prepared.columns.as_ref();
+        let mut rows = context.run(statement, parameters, expected).boxed().await?;
+        rows.tag = tag;
+        Ok(Execution::Rows(rows))
+    }
+
+    pub(super) async fn explain(
+        &self,
+        explained: &sql::Explain,
+        prepared: &Prepared,
+        parameters: Vec<ScalarValue>,
+    ) -> Result<Execution> {
+        let query = match explained.statement.as_ref() {
+            Statement::Query(query) => query,
+            Statement::DeclareCursor(declare) => &declare.query,
+            Statement::Unsupported(unsupported) => {
+                return Err(Error::not_supported(unsupported.message()));
+            }
+            other => {
+                return Err(Error::not_supported(format!(
+                    "EXPLAIN of {} is not supported; use it on a query",
+                    other.tag()
+                )));
+            }
+        };
+        let mut statement = ast::Statement::Query(query.clone());
+        let mut context = self
+            .query_context(&prepared.parsed.text, &mut statement)
+            .await?;
+        context.reuse = ResultReuse::Off;
+        let result = explain(
+            &context,
+            statement,
+            parameters,
+            explained.analyze,
+            explained.verbose,
+        )
+        .boxed()
+        .await;
+        match result {
+            Ok(batch) => {
+                context.query.finish(batch.num_rows() as u64, Ok(()));
+                Ok(rows("EXPLAIN", explain_schema(), vec![batch]))
+            }
+            Err(error) => {
+                context.query.finish(0, Err(&error));
+                Err(error)
+            }
+        }
+    }
+
+    pub(super) async fn run_statement(
+        &self,
+        statement: &Statement,
+        prepared: &Prepared,
+    ) -> Result<Execution> {
+        let query = self.submit(&prepared.parsed.text, Arc::new(QueryMeter::new(None)))?;
+        query.runs();
+        let context = StatementContext {
+            view: self.view()?,
+            control: Arc::clone(&self.gateway.control),
+            roots: Arc::clone(&self.gateway.roots),
+            database: self.database(),
+        };
+        match statement::execute(&context, statement).boxed().await {
+            Ok(Output::Command) => {
+                query.finish(0, Ok(()));
+                Ok(command(statement.tag()))
+            }
+            Ok(Output::Rows { batch }) => {
+                query.finish(batch.num_rows() as u64, Ok(()));
+                Ok(rows(statement.tag(), batch.schema(), vec![batch]))
+            }
+            Err(error) => {
+                query.finish(0, Err(&error));
+                Err(error)
+            }
+        }
+    }
+}
