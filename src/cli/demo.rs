@@ -1,6 +1,7 @@
 //! `lakegate demo`: makes the demo lake, registers it through the gateway as its administrator, and serves it.
 
 use std::collections::BTreeMap;
+use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -85,17 +86,22 @@ pub fn run(args: DemoArgs) -> Result<()> {
 }
 
 fn generate(options: &DemoOptions) -> Result<Outcome> {
+    // A line that is drawn over on a terminal, a line a phase in a log.
+    let terminal = std::io::stderr().is_terminal();
     let mut last = ("", 0);
     let outcome = lakegate_demo::generate(options, &mut |progress| {
         let percent = (progress.done * 100)
             .checked_div(progress.total)
             .unwrap_or(100);
-        if (progress.phase, percent) != last {
-            last = (progress.phase, percent);
-            eprint!("\rmaking {:<12} {percent:>3} %", progress.phase);
-            if percent == 100 {
-                eprintln!();
-            }
+        if (progress.phase, percent) == last {
+            return;
+        }
+        last = (progress.phase, percent);
+        match (terminal, percent) {
+            (true, 100) => eprintln!("\rmaking {:<12} 100 %", progress.phase),
+            (true, _) => eprint!("\rmaking {:<12} {percent:>3} %", progress.phase),
+            (false, 100) => eprintln!("made {}", progress.phase),
+            (false, _) => {}
         }
     });
     outcome.map_err(|e| Error::invalid(e.to_string()))

@@ -128,7 +128,12 @@ pub fn matching(filters: &[Expr], partitions: &RecordBatch) -> Result<Vec<usize>
         let exact = decided_by_partitions(filter, &keys);
         match evaluate(part, &schema, partitions) {
             Ok(matches) => {
-                keep = arrow::compute::and(&keep, &arrow::compute::prep_null_mask_filter(&matches))
+                // NULL is no match.
+                let matches = match matches.nulls() {
+                    Some(_) => arrow::compute::prep_null_mask_filter(&matches),
+                    None => matches,
+                };
+                keep = arrow::compute::and(&keep, &matches)
                     .map_err(|e| Error::internal(e.to_string()))?;
             }
             // A relaxed condition only saves work: the engine still applies the whole filter.
