@@ -149,7 +149,7 @@ impl Connection {
             Message::Copy => return Ok(()),
             Message::Parse { name, query, types } => self.parse(name, &query, &types).boxed().await,
             Message::Bind(bind) => self.bind(bind),
-            Message::Describe(target) => self.describe(&target),
+            Message::Describe(target) => self.describe(&target).boxed().await,
             Message::Execute { portal, max_rows } => self.execute(&portal, max_rows).boxed().await,
             Message::Close(target) => {
                 self.close(&target);

@@ -5,10 +5,13 @@ use lakegate_sql::ast::{self, CopyFormat, ForceQuote};
 
 use super::backend::{self, tag};
 use super::connection::Connection;
-use super::encode::Format;
+use super::encode::{BatchEncoder, Format};
 use super::rows::{Failed, Running, style};
 use crate::error::{Error, Result};
 use crate::gateway::{Prepared, Rows};
+
+/// Signature, no flags, no extension.
+const BINARY_HEAD: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 
 /// The COPY that a statement is.
 pub(super) fn of(prepared: &Prepared) -> Option<&ast::Copy> {
@@ -165,16 +168,16 @@ impl Connection {
         let mut running = Running::new(rows, &vec![format; names.len()], style(&self.session));
         backend::copy_out_response(&mut self.link.out, format, names.len());
         let sent = if format == Format::Binary {
-            // Signature, no flags, no extension; the end is a row of -1 columns.
+            // As Postgres, the head comes with the first row, which psycopg relies on; the end is a row of -1 columns.
+            let mut head = BINARY_HEAD;
+            let put = |out: &mut BytesMut, batch: &BatchEncoder<'_>, row: usize| {
+                batch.put_copy_binary(out, row, std::mem::take(&mut head))
+            };
+            let sent = running.send(&mut self.link, None, put).await?;
             backend::message(&mut self.link.out, b'd', |out| {
-                out.put_slice(b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0")
+                out.put_slice(if sent == 0 { BINARY_HEAD } else { &[] });
+                out.put_i16(-1);
             });
-            let sent = running
-                .send(&mut self.link, None, |out, batch, row| {
-                    batch.put_copy_binary(out, row)
-                })
-                .await?;
-            backend::message(&mut self.link.out, b'd', |out| out.put_i16(-1));
             sent
         } else {
             if copy.options.header {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::ScalarValue;
 use futures::FutureExt;
-use lakegate_sql::ast;
+use lakegate_sql::{Parsed, ast};
 
 use super::backend::{self, tag};
 use super::connection::Connection;
@@ -171,7 +171,7 @@ impl Connection {
         Ok(())
     }
 
-    pub(super) fn describe(&mut self, target: &Target) -> Result<(), Failed> {
+    pub(super) async fn describe(&mut self, target: &Target) -> Result<(), Failed> {
         let (statement, formats) = match target {
             Target::Statement(name) => {
                 let statement = self.statement(name)?;
@@ -181,16 +181,35 @@ impl Connection {
                 );
                 (statement, &[][..])
             }
-            Target::Portal(name) => {
-                let portal = self.portals.get(name).ok_or_else(|| unknown_portal(name))?;
-                (Arc::clone(&portal.statement), &portal.formats[..])
-            }
+            Target::Portal(name) => match self.portals.get(name) {
+                Some(portal) => (Arc::clone(&portal.statement), &portal.formats[..]),
+                None => return self.describe_cursor(name).boxed().await,
+            },
         };
         match statement.columns() {
             Some(columns) => describe(&mut self.link, columns, formats)?,
             None => backend::empty(&mut self.link.out, tag::NO_DATA),
         }
         Ok(())
+    }
+
+    /// A cursor that was declared in SQL is a portal to Postgres, and drivers ask for its columns so.
+    async fn describe_cursor(&mut self, name: &str) -> Result<(), Failed> {
+        let fetch = ast::Fetch {
+            name: name.to_owned(),
+            direction: ast::FetchDirection::Next,
+        };
+        let parsed = Parsed {
+            statement: ast::Statement::Fetch(fetch),
+            text: String::new(),
+            position: 1,
+        };
+        let session = Arc::clone(&self.session);
+        let prepared = self.link.run(session.prepare(parsed, &[]).boxed()).await?;
+        match prepared.ok().and_then(|prepared| prepared.columns) {
+            Some(columns) => Ok(describe(&mut self.link, &columns, &[])?),
+            None => Err(unknown_portal(name).into()),
+        }
     }
 
     pub(super) async fn execute(&mut self, name: &str, max_rows: i32) -> Result<(), Failed> {

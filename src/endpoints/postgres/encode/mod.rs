@@ -115,9 +115,12 @@ impl BatchEncoder<'_> {
         self.message(out, b'D', |out| self.put_fields(out, row))
     }
 
-    /// Appends a `CopyData` with a row in COPY's binary format, whose body is that of a `DataRow`.
-    pub fn put_copy_binary(&self, out: &mut BytesMut, row: usize) -> Result<()> {
-        self.message(out, b'd', |out| self.put_fields(out, row))
+    /// Appends a `CopyData` with a row in COPY's binary format, whose body is that of a `DataRow`; `before` it what begins the data.
+    pub fn put_copy_binary(&self, out: &mut BytesMut, row: usize, before: &[u8]) -> Result<()> {
+        self.message(out, b'd', |out| {
+            out.put_slice(before);
+            self.put_fields(out, row)
+        })
     }
 
     /// Appends a `CopyData` with a line; `field` writes what surrounds and escapes the text of each value (`None`: NULL).
