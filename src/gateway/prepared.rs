@@ -1,14 +1,16 @@
 //! Prepared statements: what a statement will ask for and answer with, known before it runs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::ControlFlow;
 
 use arrow::datatypes::{DataType, SchemaRef, TimeUnit};
 use datafusion::common::ScalarValue;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::logical_expr::{Expr as PlanExpr, LogicalPlan};
 use lakegate_sql::Parsed;
 use sqlparser::ast::{self, Expr, Value, VisitMut, VisitorMut};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, from_engine};
 
 /// The highest parameter number, as Postgres has it.
 const MAX_PARAMETERS: usize = 65_535;
@@ -81,8 +83,38 @@ fn sql_type(data_type: &DataType) -> Option<ast::DataType> {
         DataType::Timestamp(TimeUnit::Microsecond, Some(_)) => {
             T::Timestamp(Some(6), ast::TimezoneInfo::WithTimeZone)
         }
+        DataType::Time64(TimeUnit::Microsecond) => T::Time(None, ast::TimezoneInfo::None),
+        DataType::Interval(_) => T::Interval {
+            fields: None,
+            precision: None,
+        },
+        DataType::Decimal128(precision, scale) => T::Decimal(
+            ast::ExactNumberInfo::PrecisionAndScale(u64::from(*precision), i64::from(*scale)),
+        ),
         _ => return None,
     })
+}
+
+/// What the plan says of its parameters: what DataFusion infers, and else the type that a parameter is cast to (`$1::int`).
+pub fn inferred_types(plan: &LogicalPlan) -> Result<HashMap<String, Option<DataType>>> {
+    let mut types = plan.get_parameter_types().map_err(from_engine)?;
+    let walked = plan.apply_with_subqueries(|node| {
+        node.apply_expressions(|expr| {
+            expr.apply(|expr| {
+                if let PlanExpr::Cast(cast) = expr
+                    && let PlanExpr::Placeholder(placeholder) = cast.expr.as_ref()
+                {
+                    let known = types.entry(placeholder.id.clone()).or_default();
+                    if known.is_none() {
+                        *known = Some(cast.field.data_type().clone());
+                    }
+                }
+                Ok(TreeNodeRecursion::Continue)
+            })
+        })
+    });
+    walked.map_err(from_engine)?;
+    Ok(types)
 }
 
 /// The types of all parameters: declared, else inferred, else text.

@@ -17,7 +17,7 @@ use sqlparser::ast;
 use super::cursors::Cursors;
 use super::dispatch::text_schema;
 use super::explain::explain_schema;
-use super::prepared::{Prepared, declare_types, parameter_types};
+use super::prepared::{Prepared, declare_types, inferred_types, parameter_types};
 use super::query::Query;
 use super::settings::Settings;
 use super::transaction::{Transaction, TransactionStatus};
@@ -281,7 +281,16 @@ impl Session {
         declare_types(&mut statement, declared);
         let planning = self.planning(&mut statement).await?;
         let plan = planning.plan(statement).await?;
-        let types = parameter_types(plan.get_parameter_types().map_err(from_engine)?, declared)?;
+        let types = parameter_types(inferred_types(&plan)?, declared)?;
+        let settled: Vec<Option<DataType>> = types.iter().cloned().map(Some).collect();
+        if settled == declared {
+            return Ok((types, Some(Arc::clone(plan.schema().inner()))));
+        }
+        // The columns are those of the statement as it will run, with the type of every parameter settled.
+        let mut statement = ast::Statement::Query(Box::new(query.clone()));
+        declare_types(&mut statement, &settled);
+        let planning = self.planning(&mut statement).await?;
+        let plan = planning.plan(statement).await?;
         Ok((types, Some(Arc::clone(plan.schema().inner()))))
     }
 
