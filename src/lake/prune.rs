@@ -17,11 +17,14 @@ use lakegate_catalog::partition::HIVE_DEFAULT_PARTITION;
 use crate::error::{Code, Error, Result};
 
 /// Whether a filter can be decided from the partition keys alone, so that nothing is left of it after pruning.
+///
+/// One without any column is not: the optimizer pushes `'s' = 'w'` into a branch of a UNION, and a table
+/// without partitions has nothing that could decide it.
 pub fn decided_by_partitions(filter: &Expr, keys: &Schema) -> bool {
     if filter.is_volatile() {
         return false;
     }
-    let mut decided = true;
+    let mut decided = !filter.column_refs().is_empty();
     let walked = filter.apply(|expr| {
         match expr {
             Expr::Column(column) if keys.field_with_name(&column.name).is_err() => decided = false,
@@ -198,6 +201,15 @@ mod tests {
 
     fn day(text: &str) -> Expr {
         lit(ScalarValue::try_from_string(text.into(), &DataType::Date32).unwrap())
+    }
+
+    #[test]
+    fn filter_without_columns_is_left_to_the_engine() {
+        let keys = days().schema();
+        assert!(decided_by_partitions(&col("day").eq(day("2024-01-02")), &keys));
+        assert!(!decided_by_partitions(&lit("w").eq(lit("s")), &keys));
+        assert!(!decided_by_partitions(&lit(false), &keys));
+        assert!(!decided_by_partitions(&lit(false), &Schema::empty()));
     }
 
     #[test]
