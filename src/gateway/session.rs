@@ -8,6 +8,7 @@ use std::sync::{Arc, Weak};
 use arrow::datatypes::{DataType, SchemaRef};
 use chrono::{DateTime, Utc};
 use datafusion::common::ScalarValue;
+use datafusion::logical_expr::LogicalPlan;
 use futures::{StreamExt, TryStreamExt};
 use lakegate_sql::ast::{self as sql, Statement};
 use lakegate_sql::{Parsed, redact};
@@ -23,7 +24,7 @@ use super::settings::Settings;
 use super::transaction::{Transaction, TransactionStatus};
 use super::{Execution, Gateway, Login, Protocol};
 use crate::engine::CATALOG;
-use crate::error::{Code, Error, Result, from_engine};
+use crate::error::{Code, Error, Result};
 use crate::statement;
 
 pub struct Session {
@@ -277,21 +278,27 @@ impl Session {
         declared: &[Option<DataType>],
     ) -> Result<(Vec<DataType>, Option<SchemaRef>)> {
         self.state.lock().transaction.check()?;
-        let mut statement = ast::Statement::Query(Box::new(query.clone()));
-        declare_types(&mut statement, declared);
-        let planning = self.planning(&mut statement).await?;
-        let plan = planning.plan(statement).await?;
+        let plan = Box::pin(self.plan_query(query, declared)).await?;
         let types = parameter_types(inferred_types(&plan)?, declared)?;
         let settled: Vec<Option<DataType>> = types.iter().cloned().map(Some).collect();
         if settled == declared {
             return Ok((types, Some(Arc::clone(plan.schema().inner()))));
         }
         // The columns are those of the statement as it will run, with the type of every parameter settled.
-        let mut statement = ast::Statement::Query(Box::new(query.clone()));
-        declare_types(&mut statement, &settled);
-        let planning = self.planning(&mut statement).await?;
-        let plan = planning.plan(statement).await?;
+        let plan = Box::pin(self.plan_query(query, &settled)).await?;
         Ok((types, Some(Arc::clone(plan.schema().inner()))))
+    }
+
+    /// Plans a query whose parameters have the types that are known of them.
+    async fn plan_query(
+        &self,
+        query: &ast::Query,
+        types: &[Option<DataType>],
+    ) -> Result<LogicalPlan> {
+        let mut statement = ast::Statement::Query(Box::new(query.clone()));
+        declare_types(&mut statement, types);
+        let planning = self.planning(&mut statement).await?;
+        planning.plan(statement).await
     }
 
     /// Runs a prepared statement. A statement that fails also fails the transaction block it is in.
