@@ -7,6 +7,7 @@
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -108,6 +109,21 @@ pub(super) enum Ended {
 pub(super) struct Frame {
     pub tag: u8,
     pub body: Bytes,
+}
+
+/// A statement that panics, here or in the engine, ends its connection only, and the client is told.
+fn poll_caught<F: Future>(
+    future: Pin<&mut F>,
+    cx: &mut Context<'_>,
+) -> Poll<Result<F::Output, Ended>> {
+    std::panic::catch_unwind(AssertUnwindSafe(|| future.poll(cx))).map_or_else(
+        |_| {
+            let error =
+                Error::internal("the statement met a defect of the server, which is in its log");
+            Poll::Ready(Err(Ended::Lost(error)))
+        },
+        |polled| polled.map(Ok),
+    )
 }
 
 pub(super) struct Link {
@@ -223,8 +239,8 @@ impl Link {
     /// Runs `future` while watching the client; it is dropped, which cancels it, when the client goes.
     pub async fn run<F: Future>(&mut self, future: F) -> Result<F::Output, Ended> {
         let mut future = pin!(future);
-        std::future::poll_fn(|cx| match future.as_mut().poll(cx) {
-            Poll::Ready(output) => Poll::Ready(Ok(output)),
+        std::future::poll_fn(|cx| match poll_caught(future.as_mut(), cx) {
+            Poll::Ready(output) => Poll::Ready(output),
             Poll::Pending => self.poll_watch(cx).map(Err),
         })
         .await
@@ -233,8 +249,8 @@ impl Link {
     /// As [`Link::run`], but writes what is there while `future` takes its time.
     pub async fn run_and_write<F: Future>(&mut self, future: F) -> Result<F::Output, Ended> {
         let mut future = pin!(future);
-        std::future::poll_fn(|cx| match future.as_mut().poll(cx) {
-            Poll::Ready(output) => Poll::Ready(Ok(output)),
+        std::future::poll_fn(|cx| match poll_caught(future.as_mut(), cx) {
+            Poll::Ready(output) => Poll::Ready(output),
             Poll::Pending => match self.poll_write_out(cx) {
                 Poll::Ready(Err(ended)) => Poll::Ready(Err(ended)),
                 _ => self.poll_watch(cx).map(Err),
