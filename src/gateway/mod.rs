@@ -2,6 +2,7 @@
 //! batches back to its protocol; whatever holds here therefore holds on every door.
 
 mod catalog_source;
+mod column_names;
 mod cursors;
 mod dispatch;
 mod explain;

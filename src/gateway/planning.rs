@@ -15,11 +15,12 @@ use sqlparser::ast;
 
 use super::Execution;
 use super::catalog_source::SessionCatalog;
+use super::column_names::ColumnNames;
 use super::dispatch::{command, rows};
 use super::explain::{explain, explain_schema};
 use super::prepared::{Prepared, declare_types};
 use super::query::{Query, Submission};
-use super::run::{QueryContext, plan_statement};
+use super::run::{QueryContext, Unfinished, plan_statement};
 use super::session::Session;
 use super::settings::ResultReuse;
 use crate::engine::pg::SessionInfo;
@@ -39,6 +40,7 @@ pub(super) struct Planning {
     pub(super) lake: Arc<QueryLake>,
     pub(super) settings: PlanSettings,
     system: PgCatalog,
+    pub(super) names: ColumnNames,
 }
 
 impl Planning {
@@ -126,6 +128,7 @@ impl Session {
             max_statistics_files: self.gateway.max_statistics_files,
         });
 
+        let names = ColumnNames::take(statement);
         let mentions = pg_catalog::rewrite(statement)?;
         let source = SessionCatalog {
             session: self.me.clone(),
@@ -154,6 +157,7 @@ impl Session {
             lake,
             settings: plan_settings,
             system,
+            names,
         })
     }
 
@@ -276,6 +280,7 @@ impl Session {
             .query_context(&prepared.parsed.text, &mut statement)
             .await?;
         context.reuse = ResultReuse::Off;
+        let _unfinished = Unfinished::guard(&context.query);
         let result = explain(
             &context,
             statement,
@@ -303,6 +308,7 @@ impl Session {
         prepared: &Prepared,
     ) -> Result<Execution> {
         let query = self.submit(&prepared.parsed.text, Arc::new(QueryMeter::new(None)))?;
+        let _unfinished = Unfinished::guard(&query);
         query.runs();
         let context = StatementContext {
             view: self.view()?,

@@ -12,6 +12,7 @@ use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use futures::{Stream, StreamExt};
 use sqlparser::ast;
 
+use super::column_names::renamed;
 use super::planning::Planning;
 use super::query::{BatchStream, Phase, Query, QueryStream};
 use super::settings::ResultReuse;
@@ -30,7 +31,18 @@ pub(super) struct QueryContext {
 }
 
 /// Ends a query that did not come as far as a stream, whatever kept it from it.
-struct Unfinished(Option<Arc<Query>>);
+pub(super) struct Unfinished(Option<Arc<Query>>);
+
+impl Unfinished {
+    pub(super) fn guard(query: &Arc<Query>) -> Self {
+        Self(Some(Arc::clone(query)))
+    }
+
+    /// The query has a stream now, which ends it.
+    fn streams(mut self) {
+        self.0 = None;
+    }
+}
 
 impl Drop for Unfinished {
     fn drop(&mut self) {
@@ -82,11 +94,13 @@ impl QueryContext {
         parameters: Vec<ScalarValue>,
         expected: Option<&SchemaRef>,
     ) -> Result<Rows> {
-        let mut unfinished = Unfinished(Some(Arc::clone(&self.query)));
-        let outcome = self.start(statement, parameters, expected).await;
+        let unfinished = Unfinished::guard(&self.query);
+        let outcome = Box::pin(self.start(statement, parameters, expected)).await;
         match outcome {
             Ok((schema, stream)) => {
-                unfinished.0 = None;
+                let shown = Arc::clone(&schema);
+                let stream = stream.map(move |batch| renamed(batch?, &shown)).boxed();
+                unfinished.streams();
                 Ok(Rows {
                     schema,
                     tag: "SELECT",
@@ -111,8 +125,9 @@ impl QueryContext {
             let plan = self.plan(statement, parameters).await?;
             self.pin(&plan).await
         };
-        let pinned = self.query.step(Phase::Planning, planning).await?;
-        let schema: SchemaRef = Arc::clone(pinned.plan.schema().inner());
+        let pinned = self.query.step(Phase::Planning, Box::pin(planning)).await?;
+        let planned: SchemaRef = Arc::clone(pinned.plan.schema().inner());
+        let schema = self.planning.names.schema(&planned);
         if expected.is_some_and(|expected| !same_columns(expected, &schema)) {
             return Err(
                 Error::not_supported("cached plan must not change result type")
@@ -123,7 +138,7 @@ impl QueryContext {
         let cacheable =
             self.reuse != ResultReuse::Off && pinned.closed && is_repeatable(&pinned.plan);
         if !cacheable {
-            let run = ResultCache::private_run(&schema);
+            let run = ResultCache::private_run(&planned);
             return self.lead(run, pinned, false).map(|stream| (schema, stream));
         }
         let keep = pinned.is_stable();
@@ -134,7 +149,7 @@ impl QueryContext {
         ));
         let fresh = self.reuse == ResultReuse::Fresh;
         loop {
-            match self.gateway.results.lookup(&key, &schema, fresh) {
+            match self.gateway.results.lookup(&key, &planned, fresh) {
                 Lookup::Hit(result) => {
                     self.query.served_from_cache();
                     self.query.runs();

@@ -206,7 +206,10 @@ mod tests {
     #[test]
     fn filter_without_columns_is_left_to_the_engine() {
         let keys = days().schema();
-        assert!(decided_by_partitions(&col("day").eq(day("2024-01-02")), &keys));
+        assert!(decided_by_partitions(
+            &col("day").eq(day("2024-01-02")),
+            &keys
+        ));
         assert!(!decided_by_partitions(&lit("w").eq(lit("s")), &keys));
         assert!(!decided_by_partitions(&lit(false), &keys));
         assert!(!decided_by_partitions(&lit(false), &Schema::empty()));

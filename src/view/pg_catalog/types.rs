@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use arrow::datatypes::{DataType, TimeUnit};
 
-use super::data::{PG_TYPES, StaticRow};
+use super::data::PG_TYPES;
 
 pub const TEXT: i64 = 25;
 const JSON: i64 = 114;
@@ -24,7 +24,6 @@ pub struct PgType {
     pub align: &'static str,
     pub storage: &'static str,
     pub collation: i64,
-    pub row: &'static StaticRow,
 }
 
 struct Types {
@@ -48,7 +47,6 @@ static TYPES: LazyLock<Types> = LazyLock::new(|| {
             align: PG_TYPES.text(row, "typalign"),
             storage: PG_TYPES.text(row, "typstorage"),
             collation: PG_TYPES.int(row, "typcollation"),
-            row,
         })
         .collect();
     let by_oid = all
@@ -67,10 +65,6 @@ static TYPES: LazyLock<Types> = LazyLock::new(|| {
         by_name,
     }
 });
-
-pub fn all() -> &'static [PgType] {
-    &TYPES.all
-}
 
 pub fn by_oid(oid: i64) -> Option<&'static PgType> {
     TYPES.by_oid.get(&oid).map(|index| &TYPES.all[*index])

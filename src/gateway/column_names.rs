@@ -1,0 +1,227 @@
+//! The names of a query's columns: PostgreSQL's where the query gives none, and as many alike as it asks for.
+//!
+//! The engine wants the names of a SELECT list to differ and shows expressions as their own text. So
+//! columns that are alike are told apart while a query is planned, and shown as PostgreSQL would name them.
+
+use std::collections::HashSet;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::{Schema, SchemaRef};
+use sqlparser::ast::{self, Expr, Ident, SelectItem, SetExpr, VisitMut, VisitorMut};
+
+use crate::error::{Error, Result};
+
+/// What an expression is called that has no name.
+const UNNAMED: &str = "?column?";
+
+/// The names to show, one a column; `None` where the engine's own are right, as with `*`.
+#[derive(Debug, Clone, Default)]
+pub struct ColumnNames(Option<Vec<String>>);
+
+impl ColumnNames {
+    /// Finds the names of a query, and tells apart what is alike in its SELECT lists.
+    pub fn take(statement: &mut ast::Statement) -> Self {
+        let names = match statement {
+            ast::Statement::Query(query) => names_of(&query.body),
+            _ => None,
+        };
+        // Nothing breaks the walk.
+        let _ = statement.visit(&mut TellApart);
+        Self(names)
+    }
+
+    pub fn schema(&self, schema: &SchemaRef) -> SchemaRef {
+        match &self.0 {
+            Some(names) if names.len() == schema.fields().len() => {
+                let fields: Vec<_> = schema
+                    .fields()
+                    .iter()
+                    .zip(names)
+                    .map(|(field, name)| field.as_ref().clone().with_name(name))
+                    .collect();
+                Arc::new(Schema::new_with_metadata(fields, schema.metadata().clone()))
+            }
+            _ => Arc::clone(schema),
+        }
+    }
+}
+
+/// The same columns under other names.
+pub fn renamed(batch: RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
+    if batch.schema_ref() == schema {
+        return Ok(batch);
+    }
+    let rows = arrow::array::RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    let (_, columns, _) = batch.into_parts();
+    RecordBatch::try_new_with_options(Arc::clone(schema), columns, &rows).map_err(|e| {
+        Error::internal(format!(
+            "a batch does not have the columns that its query was planned with: {e}"
+        ))
+    })
+}
+
+/// The names of the first SELECT, which are those of a UNION too.
+fn names_of(body: &SetExpr) -> Option<Vec<String>> {
+    match body {
+        SetExpr::Select(select) => select
+            .projection
+            .iter()
+            .map(|item| match item {
+                SelectItem::UnnamedExpr(expr) => Some(name_of(expr)),
+                SelectItem::ExprWithAlias { alias, .. } => Some(spelled(alias)),
+                _ => None,
+            })
+            .collect(),
+        SetExpr::SetOperation { left, .. } => names_of(left),
+        SetExpr::Query(query) => names_of(&query.body),
+        _ => None,
+    }
+}
+
+/// An identifier as the engine normalises it.
+fn spelled(ident: &Ident) -> String {
+    if ident.quote_style.is_some() {
+        ident.value.clone()
+    } else {
+        ident.value.to_lowercase()
+    }
+}
+
+/// PostgreSQL's name of an expression (FigureColname of its parse_target.c).
+fn name_of(expr: &Expr) -> String {
+    match expr {
+        Expr::Identifier(ident) => spelled(ident),
+        Expr::CompoundIdentifier(parts) => parts.last().map_or_else(|| UNNAMED.to_owned(), spelled),
+        Expr::Function(function) => function
+            .name
+            .0
+            .last()
+            .and_then(|part| part.as_ident())
+            .map_or_else(|| UNNAMED.to_owned(), |ident| ident.value.to_lowercase()),
+        Expr::Nested(inner) | Expr::Collate { expr: inner, .. } => name_of(inner),
+        Expr::Cast {
+            expr, data_type, ..
+        } => match name_of(expr) {
+            unnamed if unnamed == UNNAMED => type_name(data_type),
+            name => name,
+        },
+        Expr::TypedString(typed) => type_name(&typed.data_type),
+        Expr::Case { .. } => "case".to_owned(),
+        Expr::Exists { .. } => "exists".to_owned(),
+        Expr::Subquery(query) => names_of(&query.body)
+            .and_then(|names| names.into_iter().next())
+            .unwrap_or_else(|| UNNAMED.to_owned()),
+        Expr::Array(_) => "array".to_owned(),
+        Expr::Interval(_) => "interval".to_owned(),
+        Expr::Extract { .. } => "extract".to_owned(),
+        Expr::Substring { .. } => "substring".to_owned(),
+        Expr::Position { .. } => "position".to_owned(),
+        Expr::Trim { .. } => "btrim".to_owned(),
+        Expr::Floor { .. } => "floor".to_owned(),
+        Expr::Ceil { .. } => "ceil".to_owned(),
+        Expr::Value(value) => match &value.value {
+            ast::Value::Boolean(_) => "bool".to_owned(),
+            _ => UNNAMED.to_owned(),
+        },
+        _ => UNNAMED.to_owned(),
+    }
+}
+
+fn type_name(data_type: &ast::DataType) -> String {
+    use ast::DataType as T;
+    match data_type {
+        T::Int(_) | T::Integer(_) | T::Int4(_) => "int4".to_owned(),
+        T::BigInt(_) | T::Int8(_) => "int8".to_owned(),
+        T::SmallInt(_) | T::Int2(_) => "int2".to_owned(),
+        T::Double(_) | T::DoublePrecision | T::Float8 | T::Float(_) => "float8".to_owned(),
+        T::Real | T::Float4 => "float4".to_owned(),
+        T::Boolean | T::Bool => "bool".to_owned(),
+        T::Decimal(_) | T::Numeric(_) => "numeric".to_owned(),
+        T::Timestamp(..) => "timestamp".to_owned(),
+        other => other
+            .to_string()
+            .split(['(', ' '])
+            .next()
+            .unwrap_or(UNNAMED)
+            .to_lowercase(),
+    }
+}
+
+/// Gives every column of a SELECT list that is like an earlier one a name of its own.
+struct TellApart;
+
+impl VisitorMut for TellApart {
+    type Break = ();
+
+    fn pre_visit_select(&mut self, select: &mut ast::Select) -> ControlFlow<()> {
+        let mut seen: HashSet<String> = HashSet::new();
+        for (position, item) in select.projection.iter_mut().enumerate() {
+            let name = match item {
+                SelectItem::UnnamedExpr(expr) => expr.to_string(),
+                SelectItem::ExprWithAlias { alias, .. } => spelled(alias),
+                _ => continue,
+            };
+            if seen.insert(name.clone()) {
+                continue;
+            }
+            let own = Ident::with_quote('"', format!("{name}:{position}"));
+            match item {
+                SelectItem::UnnamedExpr(expr) => {
+                    *item = SelectItem::ExprWithAlias {
+                        expr: expr.clone(),
+                        alias: own,
+                    };
+                }
+                SelectItem::ExprWithAlias { alias, .. } => *alias = own,
+                _ => {}
+            }
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+    use super::*;
+
+    fn names(sql: &str) -> (Option<Vec<String>>, String) {
+        let parsed = lakegate_sql::parse(sql).unwrap().remove(0);
+        let lakegate_sql::Statement::Query(query) = parsed.statement else {
+            panic!("no query: {sql}")
+        };
+        let mut statement = ast::Statement::Query(query);
+        let names = ColumnNames::take(&mut statement).0;
+        (names, statement.to_string())
+    }
+
+    #[test]
+    fn columns_are_named_as_postgres_names_them() {
+        let (names, _) = names(
+            "SELECT count(*), SUM(x) + 1, a.b, 1::int, DATE '2024-01-01', x AS \"Y\", NULL FROM t a",
+        );
+        let names = names.unwrap();
+        assert_eq!(
+            names,
+            ["count", "?column?", "b", "int4", "date", "Y", "?column?"]
+        );
+    }
+
+    #[test]
+    fn columns_that_are_alike_are_planned_apart_and_shown_alike() {
+        let (names, planned) =
+            names("SELECT NULL, NULL, a AS x, b AS x FROM t UNION SELECT 1, 1, 2, 2");
+        assert_eq!(names.unwrap(), ["?column?", "?column?", "x", "x"]);
+        assert_eq!(
+            planned,
+            "SELECT NULL, NULL AS \"NULL:1\", a AS x, b AS \"x:3\" FROM t UNION SELECT 1, 1 AS \"1:1\", 2, 2 AS \"2:3\""
+        );
+    }
+
+    #[test]
+    fn star_keeps_the_names_of_the_table() {
+        assert!(names("SELECT *, 1 FROM t").0.is_none());
+    }
+}
