@@ -236,7 +236,7 @@ mod tests {
             "items|array<struct<sku:string,sizes:map<string,int>>>|NULL"
         );
         assert_eq!(
-            lake.text("admin", "DESCRIBE t items.$elem$.sizes.$value$")
+            lake.text("admin", "DESCRIBE t items.'$elem$'.sizes.'$value$'")
                 .await,
             "$value$|int|NULL"
         );

@@ -175,7 +175,7 @@ pub(super) async fn show(
             of.as_ref()
                 .is_none_or(|names| names.contains(&grant.grantee))
         })
-        .filter(|grant| on.as_ref().is_none_or(|on| concerns(&grant.resource, on)))
+        .filter(|grant| on.as_ref().is_none_or(|on| concerns(grant, on)))
         .collect();
     let arrays = vec![
         rows::strings(grants.iter().map(|grant| Some(&grant.grantee)))?,
@@ -195,17 +195,13 @@ pub(super) async fn show(
     rows::answer(statement, arrays)
 }
 
-/// Whether a grant says something of a resource: it is on it, on columns of it, or on what contains it.
-fn concerns(granted: &Resource, on: &Resource) -> bool {
-    match (granted, on) {
-        (Resource::Catalog, Resource::Catalog | Resource::Database(_) | Resource::Table { .. }) => {
-            true
-        }
-        (Resource::Database(granted), Resource::Database(on)) => granted == on,
+/// Whether a grant says something of a resource: it is on it, on columns of it, or of a privilege that it knows on what contains it.
+fn concerns(grant: &Grant, on: &Resource) -> bool {
+    let contains = match (&grant.resource, on) {
+        (Resource::Catalog, Resource::Database(_) | Resource::Table { .. }) => true,
         (Resource::Database(granted), Resource::Table { database, .. }) => granted == database,
         (
-            Resource::Table { database, table }
-            | Resource::Columns {
+            Resource::Columns {
                 database, table, ..
             },
             Resource::Table {
@@ -213,8 +209,9 @@ fn concerns(granted: &Resource, on: &Resource) -> bool {
                 table: on_table,
             },
         ) => database == on_database && table == on_table,
-        (granted, on) => granted == on,
-    }
+        _ => false,
+    };
+    grant.resource == *on || (contains && on.privileges().contains(&grant.privilege))
 }
 
 fn kind_of(snapshot: &ControlSnapshot, grantee: &str) -> &'static str {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch, Scalar};
 use arrow::compute::kernels::cmp;
-use arrow::compute::{and, is_not_null, is_null, prep_null_mask_filter};
+use arrow::compute::{is_not_null, is_null};
 use arrow::datatypes::{Schema, SchemaRef};
 use arrow::error::ArrowError;
 use lakegate_catalog::error::CatalogError;
@@ -32,13 +32,15 @@ pub(super) fn matching(
             .iter()
             .map(|partition| partition.values.as_ref()),
     )?;
-    let mut keep = BooleanArray::from(vec![true; partitions.len()]);
+    let mut keep = vec![true; partitions.len()];
     for condition in &filter.conditions {
         let fulfilled = evaluate(partitions, &schema, &values, condition)?;
-        let fulfilled = prep_null_mask_filter(&fulfilled);
-        keep = and(&keep, &fulfilled).map_err(failed)?;
+        for (keep, fulfilled) in keep.iter_mut().zip(&fulfilled) {
+            *keep &= fulfilled == Some(true);
+        }
     }
-    Ok(keep.values().set_indices().collect())
+    let rows = keep.iter().enumerate().filter(|(_, keep)| **keep);
+    Ok(rows.map(|(row, _)| row).collect())
 }
 
 fn evaluate(
