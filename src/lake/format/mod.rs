@@ -25,6 +25,9 @@ mod scalars;
 mod source;
 mod times;
 
+#[cfg(test)]
+mod tests;
+
 pub use properties::{JsonOptions, LazySimpleOptions, OpenCsvOptions, TextFormat, TextSerDe};
 pub use source::TextSource;
 

@@ -220,7 +220,7 @@ mod tests {
             ("MMM", "Foo"),
             ("millis", "soon"),
             ("EEE", "1"),
-            ("yyyyMMdd", "2024012"),
+            ("yyyyMMdd", "202401"),
         ] {
             assert_eq!(read(pattern, text), None, "{pattern} {text}");
         }

@@ -324,7 +324,7 @@ mod tests {
 
     #[test]
     fn lazy_simple_has_hives_defaults_and_both_spellings() {
-        let default = with(&[], Properties::lazy_simple).unwrap();
+        let default = with(&[], |p| p.lazy_simple()).unwrap();
         assert_eq!(
             (default.delimiters, default.escape),
             ([1, 2, 3, 4, 5, 6, 7, 8], None)
@@ -337,7 +337,7 @@ mod tests {
                 ("mapkey.delim", ":"),
                 ("escape.delim", "\\"),
             ],
-            Properties::lazy_simple,
+            |p| p.lazy_simple(),
         )
         .unwrap();
         assert_eq!(
@@ -346,51 +346,43 @@ mod tests {
         );
         let both = [("serialization.format", "1"), ("field.delim", "\t")];
         assert_eq!(
-            with(&both, Properties::lazy_simple).unwrap().delimiters[0],
+            with(&both, |p| p.lazy_simple()).unwrap().delimiters[0],
             b'\t'
         );
     }
 
     #[test]
     fn open_csv_characters_must_differ() {
-        let options = with(
-            &[("separatorChar", "\t"), ("escapeChar", "\"")],
-            Properties::open_csv,
-        )
+        let options = with(&[("separatorChar", "\t"), ("escapeChar", "\"")], |p| {
+            p.open_csv()
+        })
         .unwrap();
         assert_eq!(
             (options.separator, options.quote, options.escape),
             (b'\t', b'"', b'\\')
         );
-        assert!(with(&[("quoteChar", ",")], Properties::open_csv).is_err());
-        let error = with(&[("separatorChar", "||")], Properties::open_csv).unwrap_err();
+        assert!(with(&[("quoteChar", ",")], |p| p.open_csv()).is_err());
+        let error = with(&[("separatorChar", "||")], |p| p.open_csv()).unwrap_err();
         assert!(error.message().contains("separatorChar"), "{error}");
     }
 
     #[test]
     fn wrong_property_values_are_named() {
-        let error = with(&[("ignore.malformed.json", "yes")], Properties::json).unwrap_err();
+        let error = with(&[("ignore.malformed.json", "yes")], |p| p.json()).unwrap_err();
         assert!(
             error.message().contains("ignore.malformed.json") && error.message().contains("yes"),
             "{error}"
         );
-        assert!(with(&[("timestamp.formats", "yyyy-QQ")], Properties::json).is_err());
-        assert!(with(&[("line.delim", "|")], Properties::lazy_simple).is_err());
-        assert!(
-            with(
-                &[("serialization.encoding", "latin1")],
-                Properties::lazy_simple
-            )
-            .is_err()
-        );
+        assert!(with(&[("timestamp.formats", "yyyy-QQ")], |p| p.json()).is_err());
+        assert!(with(&[("line.delim", "|")], |p| p.lazy_simple()).is_err());
+        assert!(with(&[("serialization.encoding", "latin1")], |p| p.lazy_simple()).is_err());
     }
 
     #[test]
     fn mappings_are_read_from_the_serde() {
-        let options = with(
-            &[("mapping.Ts", "timeStamp"), ("mapping.id", "@id")],
-            Properties::json,
-        )
+        let options = with(&[("mapping.Ts", "timeStamp"), ("mapping.id", "@id")], |p| {
+            p.json()
+        })
         .unwrap();
         let expected =
             [("id", "@id"), ("ts", "timeStamp")].map(|(a, b)| (a.to_owned(), b.to_owned()));

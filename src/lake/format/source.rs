@@ -24,7 +24,7 @@ use super::{TextFormat, TextSerDe};
 use crate::lake::roots::Root;
 
 /// Says how a user knows a file.
-type Urls = Arc<dyn Fn(&Path) -> String + Send + Sync>;
+pub(super) type Urls = Arc<dyn Fn(&Path) -> String + Send + Sync>;
 
 /// Reads JSON, CSV and delimited text into the columns that a query needs.
 ///
@@ -70,7 +70,12 @@ impl TextFormat {
 }
 
 impl TextSource {
-    fn new(format: &TextFormat, table_schema: TableSchema, table: &str, urls: Urls) -> Self {
+    pub(super) fn new(
+        format: &TextFormat,
+        table_schema: TableSchema,
+        table: &str,
+        urls: Urls,
+    ) -> Self {
         Self {
             format: Arc::new(format.clone()),
             table: table.into(),
