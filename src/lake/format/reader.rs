@@ -126,7 +126,9 @@ impl Batches {
     fn decode_lines(&mut self, bytes: &mut usize) -> Result<bool, DataFusionError> {
         loop {
             let rows = self.decoder.rows();
-            if rows.count >= self.batch_size || *bytes >= BATCH_BYTES || rows.cells >= MAX_CELLS {
+            // Blank lines alone, however many, are no batch: an empty one would end the file.
+            let large = *bytes >= BATCH_BYTES || rows.cells >= MAX_CELLS;
+            if rows.count >= self.batch_size || (large && rows.count > 0) {
                 return Ok(true);
             }
             let number = self.lines.number() + 1;

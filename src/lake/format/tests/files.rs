@@ -261,6 +261,14 @@ async fn batches_have_the_configured_size() {
 }
 
 #[tokio::test]
+async fn rows_behind_many_blank_lines_are_read() {
+    let mut text = format!("{}\n", " ".repeat(1 << 20)).repeat(20);
+    text.push_str("{\"a\":1,\"b\":\"x\"}");
+    let lake = table(&[]).file("f", text).await;
+    assert_eq!(lake.rows().await.unwrap(), [["1", "x"]]);
+}
+
+#[tokio::test]
 async fn row_longer_than_the_bound_is_refused_also_when_it_was_small() {
     let mut text = b"{\"a\":1}\n{\"a\":1,\"b\":\"".to_vec();
     text.resize(super::super::MAX_ROW_BYTES + 100, b'x');
