@@ -198,7 +198,7 @@ async fn run_with(
     state
         .catalog_list()
         .register_catalog("awsdatacatalog".to_owned(), Arc::new(catalog));
-    system.install(&mut state)?;
+    system.install(&mut state, &mentions)?;
     let plan = state
         .statement_to_plan(EngineStatement::Statement(Box::new(statement)))
         .await?;
