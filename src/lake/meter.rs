@@ -464,13 +464,13 @@ mod tests {
             );
             assert!(
                 metered
-                    .get_ranges(&Path::from("f"), &[0..600])
+                    .get_ranges(&Path::from("f"), std::slice::from_ref(&(0..600)))
                     .await
                     .is_ok()
             );
             assert!(
                 metered
-                    .get_ranges(&Path::from("f"), &[0..600])
+                    .get_ranges(&Path::from("f"), std::slice::from_ref(&(0..600)))
                     .await
                     .is_err()
             );

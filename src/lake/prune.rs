@@ -248,7 +248,12 @@ mod tests {
     fn undecided_parts_are_taken_to_be_true() {
         let batch = days();
         let other = col("quantity").gt(lit(1));
-        assert_eq!(matching(&[other.clone()], &batch).unwrap().len(), 4);
+        assert_eq!(
+            matching(std::slice::from_ref(&other), &batch)
+                .unwrap()
+                .len(),
+            4
+        );
         assert_eq!(
             matching(&[col("region").eq(lit("us")).and(other.clone())], &batch).unwrap(),
             [1]

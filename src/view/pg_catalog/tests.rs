@@ -248,13 +248,6 @@ fn rows_of(batch: &RecordBatch) -> Rows {
         .collect()
 }
 
-async fn run(sql: &str) -> Rows {
-    match run_with(&Arc::default(), sql, &[]).await {
-        Ok((_, rows)) => rows,
-        Err(error) => panic!("{error}\n{sql}"),
-    }
-}
-
 struct Captured {
     title: String,
     sql: String,

@@ -53,10 +53,17 @@ fn mutated(seed: &str, random: &mut Random) -> Vec<u8> {
     bytes
 }
 
+/// A SerDe, its properties, and a text to damage.
+type Format = (
+    &'static str,
+    &'static [(&'static str, &'static str)],
+    &'static str,
+);
+
 #[tokio::test]
 async fn no_bytes_make_a_reader_panic_or_build_a_damaged_batch() {
     let mut random = Random(42);
-    let formats: [(&str, &[(&str, &str)], &str); 6] = [
+    let formats: [Format; 6] = [
         (OPENX, &[], JSON),
         (
             OPENX,
