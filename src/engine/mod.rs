@@ -3,6 +3,7 @@
 //!
 //! Catalogs and stores are parameters: the engine knows nothing of principals and lake roots.
 
+mod bounded;
 mod cpu;
 pub mod pg;
 
@@ -84,11 +85,12 @@ impl Engine {
         let settings = config.options_mut();
         // Athena sorts NULLs last whichever way it sorts.
         settings.sql_parser.default_null_ordering = "nulls_last".to_owned();
-        let base = SessionStateBuilder::new()
+        let mut base = SessionStateBuilder::new()
             .with_config(config)
             .with_runtime_env(Arc::clone(&runtime))
             .with_default_features()
             .build();
+        bounded::bound(&mut base).map_err(from_engine)?;
         Ok(Self {
             base,
             runtime,

@@ -1,0 +1,197 @@
+//! Functions of the engine that make a list as long as they are told, held to a bound: a list is built whole
+//! before anything counts it.
+
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::compute::cast;
+use arrow::datatypes::{
+    DataType, Int64Type, IntervalMonthDayNanoType, IntervalUnit, TimeUnit, TimestampNanosecondType,
+};
+use datafusion::error::Result;
+use datafusion::execution::FunctionRegistry;
+use datafusion::execution::SessionState;
+use datafusion::logical_expr::{
+    ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
+};
+
+use crate::error::{Code, Error};
+
+/// Elements that one call makes for all rows of a batch together.
+const MAX_ELEMENTS: i128 = 10_000_000;
+
+/// Nanoseconds of a day; a month is taken to have 28, so that the estimate is not too low.
+const DAY: i128 = 86_400_000_000_000;
+
+/// Puts bounds on the list makers of a session.
+pub fn bound(state: &mut SessionState) -> Result<()> {
+    for name in ["generate_series", "range"] {
+        if let Some(inner) = state.scalar_functions().get(name).cloned() {
+            state.register_udf(Arc::new(ScalarUDF::new_from_impl(BoundedSeries { inner })))?;
+        }
+    }
+    Ok(())
+}
+
+/// `generate_series(start, end[, step])` and `range`, of integers and of times.
+#[derive(Debug)]
+struct BoundedSeries {
+    inner: Arc<ScalarUDF>,
+}
+
+impl PartialEq for BoundedSeries {
+    fn eq(&self, other: &Self) -> bool {
+        self.inner == other.inner
+    }
+}
+
+impl Eq for BoundedSeries {}
+
+impl Hash for BoundedSeries {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.inner.hash(state);
+    }
+}
+
+impl ScalarUDFImpl for BoundedSeries {
+    fn name(&self) -> &str {
+        self.inner.name()
+    }
+
+    fn aliases(&self) -> &[String] {
+        self.inner.aliases()
+    }
+
+    fn signature(&self) -> &Signature {
+        self.inner.signature()
+    }
+
+    fn return_type(&self, arguments: &[DataType]) -> Result<DataType> {
+        self.inner.return_type(arguments)
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let elements = elements(&args)?;
+        if elements > MAX_ELEMENTS {
+            return Err(Error::new(
+                Code::InvalidParameter,
+                format!(
+                    "{} would make {elements} elements; {MAX_ELEMENTS} are the most",
+                    self.name()
+                ),
+            )
+            .with_hint(
+                "write it in FROM, where it makes rows: SELECT … FROM generate_series(start, end)",
+            )
+            .into());
+        }
+        self.inner.invoke_with_args(args)
+    }
+}
+
+/// How many elements a call makes at most.
+fn elements(args: &ScalarFunctionArgs) -> Result<i128> {
+    let arrays = ColumnarValue::values_to_arrays(&args.args)?;
+    let (start, end, step) = match arrays.as_slice() {
+        [end] => (None, end, None),
+        [start, end] => (Some(start), end, None),
+        [start, end, step, ..] => (Some(start), end, Some(step)),
+        [] => return Ok(0),
+    };
+    let mut total = 0i128;
+    for row in 0..end.len() {
+        let Some(last) = position(end, row)? else {
+            continue;
+        };
+        let first = match start {
+            None => 0,
+            Some(start) => match position(start, row)? {
+                Some(first) => first,
+                None => continue,
+            },
+        };
+        let step = match step {
+            Some(step) => length(step, row)?.unwrap_or(1),
+            None if end.data_type().is_integer() => 1,
+            None => DAY,
+        };
+        total = total.saturating_add((last - first).abs() / step.abs().max(1) + 1);
+    }
+    Ok(total)
+}
+
+/// A start or an end: an integer, or a time in nanoseconds.
+fn position(array: &ArrayRef, row: usize) -> Result<Option<i128>> {
+    if array.is_null(row) {
+        return Ok(None);
+    }
+    let single = array.slice(row, 1);
+    if array.data_type().is_integer() {
+        return Ok(Some(i128::from(
+            cast(&single, &DataType::Int64)?
+                .as_primitive::<Int64Type>()
+                .value(0),
+        )));
+    }
+    if array.data_type().is_temporal() {
+        let nanoseconds = DataType::Timestamp(TimeUnit::Nanosecond, None);
+        let time = cast(&single, &nanoseconds)?;
+        return Ok((!time.is_null(0))
+            .then(|| i128::from(time.as_primitive::<TimestampNanosecondType>().value(0))));
+    }
+    Ok(None)
+}
+
+/// A step: an integer, or an interval in nanoseconds.
+fn length(array: &ArrayRef, row: usize) -> Result<Option<i128>> {
+    if matches!(array.data_type(), DataType::Interval(_)) && !array.is_null(row) {
+        let interval = cast(
+            &array.slice(row, 1),
+            &DataType::Interval(IntervalUnit::MonthDayNano),
+        )?;
+        let value = interval.as_primitive::<IntervalMonthDayNanoType>().value(0);
+        let days = i128::from(value.months) * 28 + i128::from(value.days);
+        return Ok(Some(days * DAY + i128::from(value.nanoseconds)));
+    }
+    position(array, row)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use datafusion::prelude::SessionContext;
+
+    async fn run(sql: &str) -> Result<usize> {
+        let mut state = SessionContext::new().state();
+        bound(&mut state)?;
+        let context = SessionContext::new_with_state(state);
+        let batches = context.sql(sql).await?.collect().await?;
+        Ok(batches.iter().map(|batch| batch.num_rows()).sum())
+    }
+
+    #[tokio::test]
+    async fn lists_of_claimed_lengths_are_not_built() {
+        for sql in [
+            "SELECT generate_series(1, 100000000000)",
+            "SELECT range(0, 9223372036854775807)",
+            "SELECT range(9223372036854775807)",
+            "SELECT generate_series(TIMESTAMP '2000-01-01', TIMESTAMP '2020-01-01', INTERVAL '1' MICROSECOND)",
+        ] {
+            let error = run(sql).await.unwrap_err();
+            assert!(error.to_string().contains("are the most"), "{sql}: {error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn lists_within_the_bound_are_built_as_before() {
+        assert_eq!(
+            run("SELECT unnest(generate_series(1, 5))").await.unwrap(),
+            5
+        );
+        assert_eq!(run("SELECT unnest(range(0, 10, 2))").await.unwrap(), 5);
+        let days = "SELECT unnest(generate_series(DATE '2024-01-01', DATE '2024-01-31', INTERVAL '1' DAY))";
+        assert_eq!(run(days).await.unwrap(), 31);
+    }
+}
