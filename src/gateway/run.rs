@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
-use datafusion::common::ScalarValue;
 use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::{Column, ScalarValue};
+use datafusion::error::Result as EngineResult;
 use datafusion::execution::SessionState;
-use datafusion::logical_expr::LogicalPlan;
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast};
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use futures::{Stream, StreamExt};
 use sqlparser::ast;
@@ -75,6 +76,7 @@ impl QueryContext {
     /// Optimises a plan and binds it to the files that it will read.
     pub async fn pin(&self, plan: &LogicalPlan) -> Result<Pinned> {
         let optimized = self.planning.state.optimize(plan).map_err(from_engine)?;
+        let optimized = with_types_of(plan, optimized).map_err(from_engine)?;
         snapshots::pin(optimized, &self.planning.lake).await
     }
 
@@ -228,6 +230,24 @@ pub fn execute(
 ) -> Result<impl Stream<Item = Result<RecordBatch>> + Send + use<>> {
     let stream = execute_stream(Arc::clone(plan), state.task_ctx()).map_err(from_engine)?;
     Ok(stream.map(|batch| batch.map_err(from_engine)))
+}
+
+/// The optimizer may change a type: beside one distinct aggregate, a sum of decimals becomes a wider sum of sums.
+/// The columns stay as the client was told they are.
+fn with_types_of(planned: &LogicalPlan, optimized: LogicalPlan) -> EngineResult<LogicalPlan> {
+    let fields = || planned.schema().iter().zip(optimized.schema().iter());
+    if fields().all(|((_, told), (_, made))| told.data_type() == made.data_type()) {
+        return Ok(optimized);
+    }
+    let columns: Vec<Expr> = fields()
+        .map(|((qualifier, told), made)| {
+            let column = Expr::Column(Column::from(made));
+            cast(column, told.data_type().clone()).alias_qualified(qualifier.cloned(), told.name())
+        })
+        .collect();
+    LogicalPlanBuilder::from(optimized)
+        .project(columns)?
+        .build()
 }
 
 fn same_columns(a: &SchemaRef, b: &SchemaRef) -> bool {
