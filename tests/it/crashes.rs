@@ -7,11 +7,11 @@ use crate::harness::{Options, Server, lake};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn acknowledged_ddl_survives_a_kill_and_the_rest_is_whole_or_absent() {
-    let temp = lake::copy(&Options::default());
+    let temp = lake::copy(&Options::small());
     let dir = temp.path().join("lake");
     let mut acknowledged = Vec::new();
     for round in 0..4_u64 {
-        let mut server = Server::demo(&dir, &Options::default(), &[]);
+        let mut server = Server::demo(&dir, &Options::small(), &[]);
         let admin = server.connect("admin").await;
         let writing = tokio::spawn(async move {
             let mut done = Vec::new();
@@ -33,7 +33,7 @@ async fn acknowledged_ddl_survives_a_kill_and_the_rest_is_whole_or_absent() {
         assert!(!done.is_empty());
         acknowledged.extend(done);
     }
-    let server = Server::demo(&dir, &Options::default(), &[]);
+    let server = Server::demo(&dir, &Options::small(), &[]);
     let admin = server.connect("admin").await;
     let databases = admin.column("SHOW DATABASES").await;
     for name in &acknowledged {
@@ -63,7 +63,7 @@ async fn acknowledged_ddl_survives_a_kill_and_the_rest_is_whole_or_absent() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn msck_that_is_killed_adds_all_partitions_or_none_and_runs_again() {
     const PARTITIONS: usize = 3_000;
-    let temp = lake::copy(&Options::default());
+    let temp = lake::copy(&Options::small());
     let dir = temp.path().join("lake");
     let row = parquet(&batch(&[("id", Values::Int(&[1]))]), 10);
     let first = dir.join("tests/many/p=0/f.parquet");
@@ -74,7 +74,7 @@ async fn msck_that_is_killed_adds_all_partitions_or_none_and_runs_again() {
         std::fs::create_dir(&folder).unwrap();
         std::fs::hard_link(&first, folder.join("f.parquet")).unwrap();
     }
-    let mut server = Server::demo(&dir, &Options::default(), &[]);
+    let mut server = Server::demo(&dir, &Options::small(), &[]);
     let admin = server.connect("admin").await;
     admin
         .run("CREATE DATABASE many; CREATE EXTERNAL TABLE many.t (id BIGINT) PARTITIONED BY (p INT) STORED AS PARQUET LOCATION 's3://datalake/tests/many/'")
@@ -87,7 +87,7 @@ async fn msck_that_is_killed_adds_all_partitions_or_none_and_runs_again() {
         tokio::time::sleep(Duration::from_millis(wait)).await;
         server.kill();
         let acknowledged = repairing.await.unwrap().is_ok();
-        server = Server::demo(&dir, &Options::default(), &[]);
+        server = Server::demo(&dir, &Options::small(), &[]);
         let found = server
             .connect("admin")
             .await
@@ -113,13 +113,13 @@ async fn msck_that_is_killed_adds_all_partitions_or_none_and_runs_again() {
 
 #[tokio::test]
 async fn users_grants_and_history_survive_a_kill() {
-    let temp = lake::copy(&Options::default());
+    let temp = lake::copy(&Options::small());
     let dir = temp.path().join("lake");
-    let mut server = Server::demo(&dir, &Options::default(), &[]);
+    let mut server = Server::demo(&dir, &Options::small(), &[]);
     let admin = server.connect("admin").await;
     admin.run("CREATE USER late WITH PASSWORD 'a long enough secret'; GRANT SELECT ON TABLE curated.products TO late").await;
     server.kill();
-    let server = Server::demo(&dir, &Options::default(), &[]);
+    let server = Server::demo(&dir, &Options::small(), &[]);
     let late = server
         .connect_as("late", "a long enough secret", "awsdatacatalog")
         .await;

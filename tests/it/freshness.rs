@@ -161,7 +161,7 @@ async fn identical_queries_in_flight_run_once() {
     let server = Server::private(&[]);
     let admin = server.connect("admin").await;
     tokio::time::sleep(Duration::from_millis(2_100)).await;
-    let sql = "SELECT count(*) FROM curated.orders a JOIN curated.orders b ON a.quantity = b.quantity WHERE a.total + b.total > 1";
+    let sql = "SELECT count(*) FROM curated.orders a JOIN curated.orders b ON a.quantity <= b.quantity JOIN curated.products p ON a.total + b.total > p.price";
     let mut clients = Vec::new();
     for _ in 0..6 {
         clients.push(server.connect("admin").await);

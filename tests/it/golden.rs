@@ -144,7 +144,7 @@ async fn every_file_passes(server: &Server, label: &str) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn golden_files_pass_on_local_files() {
-    let server = Server::private(&[]);
+    let server = Server::copied(&Options::default(), &[]);
     every_file_passes(&server, "files").await;
 }
 

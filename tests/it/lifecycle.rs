@@ -97,9 +97,9 @@ async fn connections_beyond_the_limit_get_a_clear_error() {
 
 #[tokio::test]
 async fn history_persists_over_a_restart() {
-    let temp = crate::harness::lake::copy(&crate::harness::Options::default());
+    let temp = crate::harness::lake::copy(&crate::harness::Options::small());
     let dir = temp.path().join("lake");
-    let mut first = Server::demo(&dir, &crate::harness::Options::default(), &[]);
+    let mut first = Server::demo(&dir, &crate::harness::Options::small(), &[]);
     first
         .connect("admin")
         .await
@@ -107,7 +107,7 @@ async fn history_persists_over_a_restart() {
         .await;
     first.signal("TERM");
     first.wait();
-    let second = Server::demo(&dir, &crate::harness::Options::default(), &[]);
+    let second = Server::demo(&dir, &crate::harness::Options::small(), &[]);
     let admin = second.connect("admin").await;
     let sql = "SELECT state FROM system.queries WHERE query = 'SELECT ''remember me'''";
     assert_eq!(admin.value(sql).await, "SUCCEEDED");

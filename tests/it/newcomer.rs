@@ -127,11 +127,11 @@ fn data_files(dir: &Path) -> Vec<(String, u64, i64)> {
 
 #[tokio::test]
 async fn next_start_reuses_the_lake_its_catalog_and_its_passwords() {
-    let temp = lake::copy(&Options::default());
+    let temp = lake::copy(&Options::small());
     let dir = temp.path().join("lake");
     let before = data_files(&dir);
     assert!(before.len() > 1000, "only {} files", before.len());
-    let mut first = Server::demo(&dir, &Options::default(), &[]);
+    let mut first = Server::demo(&dir, &Options::small(), &[]);
     let password = first.password("analyst").to_owned();
     first
         .connect("admin")
@@ -141,7 +141,7 @@ async fn next_start_reuses_the_lake_its_catalog_and_its_passwords() {
     first.signal("TERM");
     assert!(first.wait().success());
 
-    let second = Server::demo(&dir, &Options::default(), &[]);
+    let second = Server::demo(&dir, &Options::small(), &[]);
     assert_eq!(data_files(&dir), before);
     assert_eq!(second.password("analyst"), password);
     assert!(
@@ -156,15 +156,15 @@ async fn next_start_reuses_the_lake_its_catalog_and_its_passwords() {
 
 #[tokio::test]
 async fn what_was_revoked_and_dropped_on_a_demo_stays_so_after_the_next_start() {
-    let temp = lake::copy(&Options::default());
+    let temp = lake::copy(&Options::small());
     let dir = temp.path().join("lake");
-    let mut first = Server::demo(&dir, &Options::default(), &[]);
+    let mut first = Server::demo(&dir, &Options::small(), &[]);
     let admin = first.connect("admin").await;
     admin.run("REVOKE SELECT ON TABLE curated.orders FROM data_scientists; DROP TABLE analytics.customer_360").await;
     first.signal("TERM");
     assert!(first.wait().success());
 
-    let second = Server::demo(&dir, &Options::default(), &[]);
+    let second = Server::demo(&dir, &Options::small(), &[]);
     second
         .connect("scientist")
         .await
@@ -183,7 +183,7 @@ async fn what_was_revoked_and_dropped_on_a_demo_stays_so_after_the_next_start() 
 
 #[test]
 fn other_arguments_on_an_existing_lake_are_an_error_that_names_both() {
-    let temp = lake::copy(&Options::default());
+    let temp = lake::copy(&Options::small());
     let dir = temp.path().join("lake");
     let other = Options {
         scale: "0.02".to_owned(),
@@ -192,10 +192,10 @@ fn other_arguments_on_an_existing_lake_are_an_error_that_names_both() {
     let error = Server::try_demo(&dir, &other, &[])
         .err()
         .expect("another scale must be refused");
-    assert!(error.contains("0.01") && error.contains("0.02"), "{error}");
+    assert!(error.contains("0.001") && error.contains("0.02"), "{error}");
     let other = Options {
         until: Some("2023-06-30".to_owned()),
-        ..Options::default()
+        ..Options::small()
     };
     let error = Server::try_demo(&dir, &other, &[])
         .err()
@@ -209,7 +209,7 @@ fn other_arguments_on_an_existing_lake_are_an_error_that_names_both() {
 #[test]
 fn two_servers_cannot_serve_one_lake() {
     let server = Server::private(&[]);
-    let error = Server::try_demo(&server.dir, &Options::default(), &[])
+    let error = Server::try_demo(&server.dir, &Options::small(), &[])
         .err()
         .expect("the second must be refused");
     assert!(

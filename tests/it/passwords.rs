@@ -106,9 +106,9 @@ fn files_with(dir: &std::path::Path, needle: &[u8]) -> Vec<String> {
 
 #[tokio::test]
 async fn administrators_lost_password_is_reset_offline() {
-    let temp = lake::copy(&Options::default());
+    let temp = lake::copy(&Options::small());
     let dir = temp.path().join("lake");
-    let mut server = Server::demo(&dir, &Options::default(), &[]);
+    let mut server = Server::demo(&dir, &Options::small(), &[]);
     let old = server.password("admin").to_owned();
     let state = dir.join(".lakegate");
     let arguments = [
@@ -129,7 +129,7 @@ async fn administrators_lost_password_is_reset_offline() {
 
     let (status, stdout, stderr) = Server::command(&arguments, "a new secret phrase\n");
     assert!(status.success(), "{stdout}{stderr}");
-    let server = Server::demo(&dir, &Options::default(), &[]);
+    let server = Server::demo(&dir, &Options::small(), &[]);
     server
         .connect_as("admin", "a new secret phrase", "awsdatacatalog")
         .await;

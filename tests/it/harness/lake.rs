@@ -30,6 +30,14 @@ impl Default for Options {
 }
 
 impl Options {
+    /// A tenth of the default: few files, so that a copy is quick.
+    pub fn small() -> Self {
+        Self {
+            scale: "0.001".to_owned(),
+            ..Self::default()
+        }
+    }
+
     pub fn arguments(&self) -> Vec<String> {
         let mut arguments = vec!["--scale".to_owned(), self.scale.clone()];
         for (name, value) in [

@@ -50,14 +50,18 @@ impl Server {
     /// The server of the whole test binary: the demo at scale 0.01. Change only what is your own in it.
     pub fn shared() -> &'static Server {
         static SHARED: OnceLock<Server> = OnceLock::new();
-        SHARED.get_or_init(|| Server::private(&[]))
+        SHARED.get_or_init(|| Server::copied(&Options::default(), &[]))
     }
 
-    /// A demo server of the test's own, on a copy of the demo lake at scale 0.01.
+    /// A demo server of the test's own, on a copy of the demo lake at scale 0.001.
     pub fn private(environment: &[(&str, &str)]) -> Server {
-        let temp = lake::copy(&Options::default());
+        Server::copied(&Options::small(), environment)
+    }
+
+    pub fn copied(options: &Options, environment: &[(&str, &str)]) -> Server {
+        let temp = lake::copy(options);
         let dir = temp.path().join("lake");
-        let mut server = Server::demo(&dir, &Options::default(), environment);
+        let mut server = Server::demo(&dir, options, environment);
         server._temp = Some(temp);
         server
     }
