@@ -41,7 +41,7 @@ pub(super) struct Opened {
 enum First {
     Startup(Stream, Startup, Option<Arc<Identity>>),
     /// It only came to cancel another's query.
-    Cancelled,
+    Cancelled(Stream),
     Refused(Stream, Error),
 }
 
@@ -67,7 +67,11 @@ async fn open_within(door: &Door, tcp: TcpStream, peer: SocketAddr) -> Option<Op
     };
     let (stream, startup, identity) = match first {
         First::Startup(stream, startup, identity) => (stream, startup, identity),
-        First::Cancelled => return None,
+        First::Cancelled(mut stream) => {
+            // A connection over TLS ends with a close_notify, which libpq 18 waits for.
+            let _ = tokio::time::timeout_at(deadline, stream.shutdown()).await;
+            return None;
+        }
         First::Refused(stream, error) => {
             refuse(
                 Link::new(stream, peer, door.stop.clone(), door.kill.clone()),
@@ -190,7 +194,7 @@ fn opened(
         Ok(Opening::Startup(startup)) => First::Startup(stream, startup, identity),
         Ok(Opening::Cancel { pid, secret }) => {
             door.gateway.cancel(pid, &secret);
-            First::Cancelled
+            First::Cancelled(stream)
         }
         Ok(Opening::Ssl | Opening::GssEnc) => First::Refused(
             stream,
