@@ -6,11 +6,9 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field};
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::common::{Column, DFSchema, Result};
-use datafusion::config::ConfigOptions;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, ScalarUDF};
-use datafusion::optimizer::AnalyzerRule;
 
 use super::cell::PG_TYPE;
 
@@ -34,8 +32,17 @@ impl ShownAsNames {
             .flatten()
     }
 
-    /// The plan of a whole query with names where a client would see them.
+    /// The plan of a whole query, with names where a client would see them: in a cast to text, and in the result.
     pub fn finish(&self, plan: LogicalPlan) -> Result<LogicalPlan> {
+        let mapped = plan.transform_up_with_subqueries(|node| self.casts(node))?;
+        let plan = match mapped.transformed {
+            // What a node gives may be shown otherwise now, there and above.
+            true => mapped
+                .data
+                .transform_up_with_subqueries(recomputed)
+                .data()?,
+            false => mapped.data,
+        };
         if !plan
             .schema()
             .fields()
@@ -58,45 +65,49 @@ impl ShownAsNames {
         LogicalPlanBuilder::from(plan).project(exprs)?.build()
     }
 
-    fn expr(&self, expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
-        let Expr::Cast(cast) = &expr else {
+    fn casts(&self, node: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
+        let schema = merge_schema(&node.inputs());
+        let names = NamePreserver::new(&node);
+        node.map_expressions(|expr| {
+            let name = names.save(&expr);
+            Ok(expr
+                .transform_up(|expr| self.cast(expr, &schema))?
+                .update_data(|expr| name.restore(expr)))
+        })
+    }
+
+    /// A cast to text of such a number is one of its name; any cast leaves behind how its operand is shown.
+    fn cast(&self, expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
+        let Expr::Cast(mut cast) = expr else {
             return Ok(Transformed::no(expr));
         };
-        if !matches!(
+        let Ok((_, field)) = cast.expr.to_field(schema) else {
+            return Ok(Transformed::no(Expr::Cast(cast)));
+        };
+        if !field.metadata().contains_key(PG_TYPE) {
+            return Ok(Transformed::no(Expr::Cast(cast)));
+        }
+        let to_text = matches!(
             cast.field.data_type(),
             DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View
-        ) {
-            return Ok(Transformed::no(expr));
+        );
+        match self.function(&field) {
+            Some(function) if to_text => cast.expr = Box::new(function.call(vec![*cast.expr])),
+            _ if cast.field.name().is_empty() => {
+                // A target without a name is a mere type, which takes over the operand's metadata.
+                cast.field = Arc::new(cast.field.as_ref().clone().with_name("cast"));
+            }
+            _ => return Ok(Transformed::no(Expr::Cast(cast))),
         }
-        let Ok((_, field)) = cast.expr.to_field(schema) else {
-            return Ok(Transformed::no(expr));
-        };
-        let Some(function) = self.function(&field) else {
-            return Ok(Transformed::no(expr));
-        };
-        let mut cast = cast.clone();
-        cast.expr = Box::new(function.call(vec![*cast.expr]));
         Ok(Transformed::yes(Expr::Cast(cast)))
     }
 }
 
-/// A cast of such a number to text is a cast of its name.
-impl AnalyzerRule for ShownAsNames {
-    fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
-        plan.transform_up_with_subqueries(|node| {
-            let schema = merge_schema(&node.inputs());
-            let names = NamePreserver::new(&node);
-            node.map_expressions(|expr| {
-                let name = names.save(&expr);
-                Ok(expr
-                    .transform_up(|expr| self.expr(expr, &schema))?
-                    .update_data(|expr| name.restore(expr)))
-            })
-        })
-        .data()
-    }
-
-    fn name(&self) -> &str {
-        "shown_as_names"
-    }
+fn recomputed(node: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
+    Ok(match node {
+        LogicalPlan::RecursiveQuery(_) | LogicalPlan::Explain(_) | LogicalPlan::Analyze(_) => {
+            Transformed::no(node)
+        }
+        node => Transformed::yes(node.recompute_schema()?),
+    })
 }

@@ -30,7 +30,7 @@ use datafusion::execution::SessionState;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::sqlparser::ast::Statement;
 
-use self::functions::{ABOUT_COLUMNS, ABOUT_NAMES, Keywords, Lookup};
+use self::functions::{ABOUT_COLUMNS, ABOUT_NAMES, Lookup};
 use self::provider::SystemSchema;
 use self::shape::{INFORMATION_SCHEMA, PG_CATALOG, Shapes};
 use super::visible::{CatalogSource, Columns, Needs, Pins, VisibleCatalog};
@@ -61,6 +61,7 @@ pub struct PgCatalog {
     source: Arc<dyn CatalogSource>,
     lookup: Arc<Lookup>,
     names: ShownAsNames,
+    asks_the_catalog: bool,
 }
 
 impl PgCatalog {
@@ -70,11 +71,8 @@ impl PgCatalog {
         source: Arc<dyn CatalogSource>,
         mentions: &Mentions,
     ) -> Result<Self> {
-        let catalog = match mentions
-            .functions
-            .iter()
-            .any(|name| ABOUT_NAMES.contains(&name.as_str()))
-        {
+        let about_names = |name: &String| ABOUT_NAMES.contains(&name.as_str());
+        let catalog = match mentions.functions.iter().any(about_names) {
             true => source.visible(&lookup_needs(mentions)).await?,
             false => Arc::new(VisibleCatalog::default()),
         };
@@ -85,6 +83,7 @@ impl PgCatalog {
             source,
             lookup,
             names,
+            asks_the_catalog: asks_the_catalog(mentions),
         })
     }
 
@@ -104,7 +103,7 @@ impl PgCatalog {
         [schema(&PG_CATALOG), schema(&INFORMATION_SCHEMA)]
     }
 
-    /// Registers the functions, the operators on untyped literals, and the rules for subqueries and names.
+    /// Registers the functions, the operators on untyped literals, and the rule for subqueries.
     ///
     /// The rules are only for statements that ask the catalog: a query of the lake is planned as it is.
     pub fn install(&self, state: &mut SessionState, mentions: &Mentions) -> Result<()> {
@@ -114,25 +113,30 @@ impl PgCatalog {
         {
             state.register_udf(function)?;
         }
-        state.register_udtf("pg_get_keywords", Arc::new(Keywords));
-        let asks_the_catalog = mentions.system_relations
-            || mentions
-                .functions
-                .iter()
-                .any(|name| ABOUT_NAMES.contains(&name.as_str()));
-        if !asks_the_catalog {
+        if !asks_the_catalog(mentions) {
             return Ok(());
         }
         state.register_expr_planner(pg::planner())?;
-        state.add_analyzer_rule(Arc::new(self.names.clone()));
         state.add_analyzer_rule(Arc::new(DecorrelateSubqueries));
         Ok(())
     }
 
     /// The plan of a whole query, with the names that a client sees for `regclass` and its like.
     pub fn finish(&self, plan: LogicalPlan) -> Result<LogicalPlan> {
-        self.names.finish(plan)
+        match self.asks_the_catalog {
+            true => self.names.finish(plan),
+            false => Ok(plan),
+        }
     }
+}
+
+/// Whether a statement reads system relations or calls functions about objects.
+fn asks_the_catalog(mentions: &Mentions) -> bool {
+    mentions.system_relations
+        || mentions
+            .functions
+            .iter()
+            .any(|name| ABOUT_NAMES.contains(&name.as_str()))
 }
 
 fn lookup_needs(mentions: &Mentions) -> Needs {

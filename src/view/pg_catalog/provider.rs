@@ -12,6 +12,7 @@ use datafusion::error::Result;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 
+use super::functions::{KEYWORDS_TABLE, keywords};
 use super::pins::{self, RelationPins};
 use super::relations::{self, Input};
 use super::shape::{Shape, Shapes};
@@ -47,6 +48,9 @@ impl SchemaProvider for SystemSchema {
     }
 
     async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
+        if self.shapes.namespace == "pg_catalog" && name == KEYWORDS_TABLE {
+            return keywords().map(Some);
+        }
         Ok(self.shapes.get(&name.to_lowercase()).map(|shape| {
             Arc::new(SystemTable {
                 shapes: self.shapes,

@@ -191,6 +191,8 @@ pub fn bind(binder: &mut Binder<'_>, plan: LogicalPlan) -> Result<Bound> {
                 first: input.first,
             })
         }
+        // A LATERAL item that reads no table beside it.
+        LogicalPlan::Subquery(subquery) => bind(binder, Arc::unwrap_or_clone(subquery.subquery)),
         LogicalPlan::Aggregate(aggregate) => bind_aggregate(binder, aggregate),
         LogicalPlan::Sort(sort) if sort.fetch.is_none() => {
             let mut input = bind(binder, Arc::unwrap_or_clone(sort.input))?;

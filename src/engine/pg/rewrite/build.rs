@@ -2,7 +2,7 @@
 
 use datafusion::sql::sqlparser::ast::{
     Array, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments,
-    Ident, ObjectName, Query, SelectItem, SetExpr, Statement, Value,
+    Ident, ObjectName, Query, SelectItem, SetExpr, Statement, TableAlias, TableFactor, Value,
 };
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
@@ -77,4 +77,46 @@ pub fn select(projection: Vec<SelectItem>) -> Result<Query, Error> {
 
 pub fn aliased(expr: Expr, alias: Ident) -> SelectItem {
     SelectItem::ExprWithAlias { expr, alias }
+}
+
+/// A table in FROM.
+pub fn table(schema: &str, name: &str, alias: Option<TableAlias>) -> Result<TableFactor, Error> {
+    let parsed = Parser::parse_sql(&PostgreSqlDialect {}, "SELECT 1 FROM t")
+        .map_err(|e| Error::internal(e.to_string()))?;
+    let factor = parsed
+        .into_iter()
+        .next()
+        .and_then(|statement| match statement {
+            Statement::Query(query) => match *query.body {
+                SetExpr::Select(select) => {
+                    select.from.into_iter().next().map(|table| table.relation)
+                }
+                _ => None,
+            },
+            _ => None,
+        });
+    match factor {
+        Some(TableFactor::Table {
+            with_hints,
+            version,
+            with_ordinality,
+            partitions,
+            json_path,
+            sample,
+            index_hints,
+            ..
+        }) => Ok(TableFactor::Table {
+            name: ObjectName::from(vec![Ident::new(schema), Ident::new(name)]),
+            alias,
+            args: None,
+            with_hints,
+            version,
+            with_ordinality,
+            partitions,
+            json_path,
+            sample,
+            index_hints,
+        }),
+        _ => Err(Error::internal("a table is no table")),
+    }
 }

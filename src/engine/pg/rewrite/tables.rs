@@ -1,14 +1,12 @@
 //! Functions in FROM.
 
-use datafusion::sql::sqlparser::ast::{
-    Expr, Ident, SelectItem, TableAlias, TableAliasColumnDef, TableFactor, Value,
-};
+use datafusion::sql::sqlparser::ast::{Expr, Ident, SelectItem, TableAlias, TableFactor};
 
 use super::build;
 use super::expressions::strip_schema;
 use crate::error::Error;
 
-/// Functions that are the engine's table functions.
+/// Functions that are tables of `pg_catalog` here, by the same name.
 const TABLE_FUNCTIONS: &[&str] = &["pg_get_keywords"];
 
 /// Rewrites a table that is a call. Gives the functions that it calls.
@@ -62,32 +60,11 @@ pub fn rewrite(factor: &mut TableFactor) -> Result<Vec<String>, Error> {
     };
     let Some(args) = args else { return Ok(vec![]) };
     if TABLE_FUNCTIONS.contains(&name.as_str()) {
+        *factor = build::table("pg_catalog", &name, alias)?;
         return Ok(vec![name]);
     }
     let lists: Vec<Expr> = match (name.as_str(), args.as_slice()) {
         ("unnest", _) => args,
-        // The engine's own table function makes rows without a list of them.
-        ("generate_series", [_, _] | [_, _, _]) if !ordinality && args.iter().all(is_number) => {
-            if let TableFactor::Table { alias, .. } = factor {
-                let columns = column_names(alias.as_ref(), &name, 1);
-                *alias = Some(TableAlias {
-                    explicit: true,
-                    name: alias
-                        .as_ref()
-                        .map_or_else(|| Ident::new(&name), |alias| alias.name.clone()),
-                    columns: columns
-                        .into_iter()
-                        .map(|name| TableAliasColumnDef {
-                            name,
-                            data_type: None,
-                        })
-                        .collect(),
-                    at: None,
-                });
-                return Ok(vec![name]);
-            }
-            vec![build::call("generate_series", args)]
-        }
         ("generate_series", [_, _] | [_, _, _]) => vec![build::call("generate_series", args)],
         ("generate_subscripts", [array, dimension, ..]) => {
             let length = build::call("array_length", vec![array.clone(), dimension.clone()]);
@@ -175,15 +152,6 @@ fn derived(
 }
 
 /// Whether an expression reads no column.
-/// A number as it is written, maybe negative.
-fn is_number(expr: &Expr) -> bool {
-    match expr {
-        Expr::Value(value) => matches!(value.value, Value::Number(..)),
-        Expr::UnaryOp { expr, .. } | Expr::Nested(expr) => is_number(expr),
-        _ => false,
-    }
-}
-
 fn is_constant(expr: &Expr) -> bool {
     use datafusion::sql::sqlparser::ast::{Visit, Visitor};
     use std::ops::ControlFlow;

@@ -4,41 +4,38 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field, Schema};
-use datafusion::catalog::{MemTable, TableFunctionImpl, TableProvider};
+use datafusion::catalog::{MemTable, TableProvider};
 use datafusion::error::Result;
-use datafusion::logical_expr::Expr;
 
 use crate::engine::pg::{Cell, build_array};
 use crate::view::pg_catalog::data::KEYWORDS;
 
-#[derive(Debug, Default)]
-pub struct Keywords;
+/// The name of the table that stands for the call.
+pub const KEYWORDS_TABLE: &str = "pg_get_keywords";
 
-impl TableFunctionImpl for Keywords {
-    fn call(&self, _: &[Expr]) -> Result<Arc<dyn TableProvider>> {
-        let columns = [
-            ("word", "text"),
-            ("catcode", "char"),
-            ("barelabel", "bool"),
-            ("catdesc", "text"),
-        ];
-        let mut fields = Vec::new();
-        let mut arrays = Vec::new();
-        for (name, pg_type) in columns {
-            let data_type = if pg_type == "bool" {
-                DataType::Boolean
-            } else {
-                DataType::Utf8
-            };
-            let cells = KEYWORDS
-                .rows
-                .iter()
-                .map(|row| KEYWORDS.cell(row, name, pg_type).unwrap_or(Cell::Null));
-            arrays.push(build_array(&data_type, cells)?);
-            fields.push(Field::new(name, data_type, true));
-        }
-        let schema = Arc::new(Schema::new(fields));
-        let batch = RecordBatch::try_new(Arc::clone(&schema), arrays)?;
-        Ok(Arc::new(MemTable::try_new(schema, vec![vec![batch]])?))
+pub fn keywords() -> Result<Arc<dyn TableProvider>> {
+    let columns = [
+        ("word", "text"),
+        ("catcode", "char"),
+        ("barelabel", "bool"),
+        ("catdesc", "text"),
+    ];
+    let mut fields = Vec::new();
+    let mut arrays = Vec::new();
+    for (name, pg_type) in columns {
+        let data_type = if pg_type == "bool" {
+            DataType::Boolean
+        } else {
+            DataType::Utf8
+        };
+        let cells = KEYWORDS
+            .rows
+            .iter()
+            .map(|row| KEYWORDS.cell(row, name, pg_type).unwrap_or(Cell::Null));
+        arrays.push(build_array(&data_type, cells)?);
+        fields.push(Field::new(name, data_type, true));
     }
+    let schema = Arc::new(Schema::new(fields));
+    let batch = RecordBatch::try_new(Arc::clone(&schema), arrays)?;
+    Ok(Arc::new(MemTable::try_new(schema, vec![vec![batch]])?))
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use datafusion::logical_expr::ScalarUDF;
 
-pub use keywords::Keywords;
+pub use keywords::{KEYWORDS_TABLE, keywords};
 pub use lookup::Lookup;
 
 use crate::engine::pg::PgFunction;
@@ -19,6 +19,10 @@ use crate::engine::pg::PgFunction;
 /// Functions whose answer is about names and grants of the lake.
 pub const ABOUT_NAMES: &[&str] = &[
     "regclass_in",
+    "regtype_in",
+    "to_regtype",
+    "regproc_in",
+    "to_regproc",
     "to_regclass",
     "regclass_out",
     "regnamespace_in",
