@@ -1,6 +1,8 @@
 //! Functions in FROM.
 
-use datafusion::sql::sqlparser::ast::{Expr, Ident, SelectItem, TableAlias, TableFactor};
+use datafusion::sql::sqlparser::ast::{
+    Expr, Ident, SelectItem, TableAlias, TableAliasColumnDef, TableFactor, Value,
+};
 
 use super::build;
 use super::expressions::strip_schema;
@@ -65,6 +67,28 @@ pub fn rewrite(factor: &mut TableFactor) -> Result<Vec<String>, Error> {
     }
     let lists: Vec<Expr> = match (name.as_str(), args.as_slice()) {
         ("unnest", _) => args,
+        // The engine's own table function makes rows without a list of them.
+        ("generate_series", [_, _] | [_, _, _]) if !ordinality && args.iter().all(is_number) => {
+            if let TableFactor::Table { alias, .. } = factor {
+                let columns = column_names(alias.as_ref(), &name, 1);
+                *alias = Some(TableAlias {
+                    explicit: true,
+                    name: alias
+                        .as_ref()
+                        .map_or_else(|| Ident::new(&name), |alias| alias.name.clone()),
+                    columns: columns
+                        .into_iter()
+                        .map(|name| TableAliasColumnDef {
+                            name,
+                            data_type: None,
+                        })
+                        .collect(),
+                    at: None,
+                });
+                return Ok(vec![name]);
+            }
+            vec![build::call("generate_series", args)]
+        }
         ("generate_series", [_, _] | [_, _, _]) => vec![build::call("generate_series", args)],
         ("generate_subscripts", [array, dimension, ..]) => {
             let length = build::call("array_length", vec![array.clone(), dimension.clone()]);
@@ -149,6 +173,15 @@ fn derived(
         }),
         sample: None,
     })
+}
+
+/// A number as it is written, maybe negative.
+fn is_number(expr: &Expr) -> bool {
+    match expr {
+        Expr::Value(value) => matches!(value.value, Value::Number(..)),
+        Expr::UnaryOp { expr, .. } | Expr::Nested(expr) => is_number(expr),
+        _ => false,
+    }
 }
 
 /// Whether an expression reads no column.
