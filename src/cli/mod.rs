@@ -38,7 +38,7 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Give a user a new password while the server is stopped; made up and printed unless given.
     ResetPassword(admin::ResetPasswordArgs),
-    /// Copy the catalog to a file, while the server is stopped. A running server is asked with `BACKUP`.
+    /// Copy the catalog to a file, while the server is stopped.
     Backup(admin::BackupArgs),
 }
 

@@ -62,10 +62,7 @@ pub async fn open(url: &str, options: &S3Options, io: &Handle) -> Result<Backing
     let endpoint = options.endpoint.clone().or_else(endpoint_from_environment);
     let region = match &options.region {
         Some(region) => region.clone(),
-        None => match DefaultRegionChain::builder().build().region().await {
-            Some(region) => region.to_string(),
-            None => DEFAULT_REGION.to_owned(),
-        },
+        None => default_region().await,
     };
     let path_style = options.path_style.unwrap_or(endpoint.is_some());
     let allow_http = endpoint
@@ -130,6 +127,24 @@ fn with_bucket(endpoint: &str, bucket: &str) -> String {
     }
 }
 
+/// How AWS's own lookups reach the instance and container services.
+fn aws_provider() -> ProviderConfig {
+    let http = aws_smithy_http_client::Builder::new()
+        .tls_provider(tls::Provider::Rustls(
+            tls::rustls_provider::CryptoMode::Ring,
+        ))
+        .build_https();
+    ProviderConfig::without_region().with_http_client(http)
+}
+
+/// The region of AWS's variables or files. The instance is not asked: the chain takes no HTTP client from us.
+async fn default_region() -> String {
+    match DefaultRegionChain::builder().build().region().await {
+        Some(region) => region.to_string(),
+        None => DEFAULT_REGION.to_owned(),
+    }
+}
+
 /// AWS's own order: environment, files and profiles, web identity, container and instance roles.
 struct AwsChain {
     chain: Arc<DefaultCredentialsChain>,
@@ -145,15 +160,7 @@ impl fmt::Debug for AwsChain {
 
 impl AwsChain {
     async fn new(profile: Option<&str>, io: &Handle) -> Self {
-        let http = aws_smithy_http_client::Builder::new()
-            .tls_provider(tls::Provider::Rustls(
-                tls::rustls_provider::CryptoMode::Ring,
-            ))
-            .build_https();
-        let provider = ProviderConfig::with_default_region()
-            .await
-            .with_http_client(http);
-        let mut chain = DefaultCredentialsChain::builder().configure(provider);
+        let mut chain = DefaultCredentialsChain::builder().configure(aws_provider());
         if let Some(profile) = profile {
             chain = chain.profile_name(profile);
         }
