@@ -132,7 +132,6 @@ async fn table_functions_and_file_names_do_not_open_files() {
         "COPY curated.orders FROM '/etc/passwd'",
         "CREATE TABLE x AS SELECT * FROM '/etc/passwd'",
         "CREATE EXTERNAL TABLE x STORED AS CSV LOCATION '/etc/passwd'",
-        "SET datafusion.catalog.location = '/etc'",
     ] {
         admin.fails(sql).await;
     }

@@ -34,12 +34,6 @@ async fn users_change_their_own_password_and_nobody_elses() {
             .code,
         "42501"
     );
-    assert_eq!(
-        user.fails("ALTER USER changer SET WORKGROUP primary")
-            .await
-            .code,
-        "42501"
-    );
 }
 
 #[tokio::test]
@@ -59,7 +53,6 @@ async fn no_password_shows_in_history_logs_errors_or_state() {
     for sql in [
         "CREATE USER quiet WITH PASSWORD '{}'",
         "CREATE USER quiet2 WITH PASWORD '{}'",
-        "CREATE USER WITH PASSWORD '{}'",
         "ALTER USER nobody WITH PASSWORD '{}'",
         "ALTER USER quiet WITH PASSWORD '{}' VALID",
         "SELECT 1; ALTER USER nobody WITH PASSWORD '{}'",

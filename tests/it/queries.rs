@@ -26,7 +26,7 @@ async fn every_query_is_recorded_with_its_figures() {
             .await,
         "FAILED|COLUMN_NOT_FOUND"
     );
-    let syntax = "SELECT FROM WHERE no_syntax";
+    let syntax = "SELEC no_syntax";
     admin.fails(syntax).await;
     assert_eq!(
         admin

@@ -70,7 +70,7 @@ async fn nulls_arrays_timestamps_with_zone_and_bytes_in_binary() {
     let client = admin.raw();
     let row = client
         .query_one(
-            "SELECT NULL::bigint, ARRAY['a', NULL, 'c'], ARRAY[1, 2]::bigint[], TIMESTAMP '2024-01-02 03:04:05' AT TIME ZONE 'UTC', '\\x01ff'::bytea, ''::text",
+            "SELECT NULL::bigint, ARRAY['a', NULL, 'c'], ARRAY[1, 2]::bigint[], TIMESTAMP '2024-01-02 03:04:05' AT TIME ZONE 'UTC', X'01ff', ''::text",
             &[],
         )
         .await
@@ -185,7 +185,7 @@ async fn rows_stream_while_they_are_made() {
     let rows = admin
         .raw()
         .query_raw(
-            "SELECT a.x FROM generate_series(1, 4000000) a(x), generate_series(1, 4000000) b(y)",
+            "SELECT a.x FROM generate_series(1, 100000) a(x), generate_series(1, 100000) b(y), generate_series(1, 100000) c(z)",
             Vec::<i64>::new(),
         )
         .await
