@@ -401,7 +401,7 @@ fn from_store(error: &object_store::Error) -> Error {
 }
 
 fn exhausted(what: &str) -> Error {
-    if what.contains("disk") || what.contains("spill") {
+    if what.contains("disk space") || what.contains("temp_directory") {
         return Error::new(Code::OutOfSpillSpace, lower(what))
             .with_hint("the query needs more spill space than engine.spill_limit allows");
     }

@@ -5,6 +5,7 @@ mod catalog_source;
 mod column_names;
 mod cursors;
 mod dispatch;
+mod error_position;
 mod explain;
 mod planning;
 mod prepared;

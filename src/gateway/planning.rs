@@ -190,7 +190,7 @@ impl Session {
     }
 
     /// Puts a statement into the history; from here on it can be cancelled.
-    fn submit(&self, text: &str, meter: Arc<QueryMeter>) -> Result<Arc<Query>> {
+    pub(super) fn submit(&self, text: &str, meter: Arc<QueryMeter>) -> Result<Arc<Query>> {
         if self.gateway.is_shutting_down() {
             return Err(Error::new(
                 Code::ShuttingDown,

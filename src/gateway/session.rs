@@ -18,6 +18,7 @@ use sqlparser::ast;
 use super::column_names::ColumnNames;
 use super::cursors::Cursors;
 use super::dispatch::text_schema;
+use super::error_position::locate;
 use super::explain::explain_schema;
 use super::prepared::{Prepared, declare_types, inferred_types, parameter_types};
 use super::query::Query;
@@ -227,6 +228,9 @@ impl Session {
             if let Some(hint) = e.hint {
                 error = error.with_hint(hint);
             }
+            if let Ok(query) = self.submit(text, Arc::default()) {
+                query.finish(0, Err(&error));
+            }
             error
         })
     }
@@ -236,7 +240,10 @@ impl Session {
     /// `declared`: types that the client gives for `$1`, `$2` …; the rest is inferred.
     pub async fn prepare(&self, parsed: Parsed, declared: &[Option<DataType>]) -> Result<Prepared> {
         let (parameters, columns) = match &parsed.statement {
-            Statement::Query(query) => self.describe(query, declared).await?,
+            Statement::Query(query) => {
+                let described = self.describe(query, declared).await;
+                described.map_err(|error| locate(error, &parsed.text, parsed.position))?
+            }
             Statement::Copy(copy) => (self.describe(&copy.query, declared).await?.0, None),
             Statement::Explain(explain) => {
                 let parameters = match explain.statement.as_ref() {
@@ -313,7 +320,8 @@ impl Session {
         match result {
             Err(error) => {
                 self.fail_transaction();
-                Err(error)
+                let parsed = &prepared.parsed;
+                Err(locate(error, &parsed.text, parsed.position))
             }
             Ok(Execution::Rows(mut rows)) => {
                 let session = self.me.clone();

@@ -282,8 +282,8 @@ impl Settings {
             return Ok(());
         };
         let Some(known) = known(&key) else {
-            // Names with a dot belong to extensions: kept, as Postgres keeps them.
-            if !key.contains('.') {
+            // Names with a dot belong to extensions: kept, as Postgres keeps them. The engine's own are not for users.
+            if !key.contains('.') || key.starts_with("datafusion.") {
                 return Err(unrecognized(name));
             }
             self.values.insert(key, value.to_owned());
