@@ -316,11 +316,11 @@ fn bind_limit(binder: &mut Binder<'_>, limit: Limit) -> Result<Bound> {
         .map(Expr::Column)
         .collect();
     let place = Expr::Column(Column::from_name(name));
-    let from = i64::try_from(skip).unwrap_or(i64::MAX);
-    let mut kept = place.clone().gt(lit(from));
+    // The rows' numbers are unsigned, and types are settled by now.
+    let number_of = |rows: usize| lit(u64::try_from(rows).unwrap_or(u64::MAX));
+    let mut kept = place.clone().gt(number_of(skip));
     if let Some(fetch) = fetch {
-        let to = from.saturating_add(i64::try_from(fetch).unwrap_or(i64::MAX));
-        kept = kept.and(place.lt_eq(lit(to)));
+        kept = kept.and(place.lt_eq(number_of(skip.saturating_add(fetch))));
     }
     let plan = LogicalPlanBuilder::from(input.plan)
         .window([number])?
