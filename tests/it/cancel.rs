@@ -134,30 +134,36 @@ async fn kill_query_is_for_its_owner_and_for_administrators() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn queries_beyond_the_concurrency_limit_wait_and_those_beyond_the_queue_are_refused() {
-    let server = Server::private(&[
+    let limits = [
         ("LAKEGATE_QUERIES__MAX_CONCURRENT", "1"),
         ("LAKEGATE_QUERIES__MAX_QUEUED", "1"),
-    ]);
-    let admin = server.connect("admin").await;
-    let (first, second, third) = (
-        server.connect("admin").await,
-        server.connect("admin").await,
-        server.connect("admin").await,
-    );
-    let long = forever("first");
-    let waiting = "SELECT /* second */ sum(total) FROM curated.orders";
-    let (failure, answer, ()) = tokio::join!(first.fails(&long), second.rows(waiting), async {
-        running(&admin, "first").await;
-        eventually("the second query to be queued", async || {
-            (state_of(&admin, "second").await.as_deref() == Some("QUEUED")).then_some(())
+    ];
+    let server = Server::private(&limits);
+    let first = server.connect("admin").await;
+    let second = server.connect("admin").await;
+    let third = server.connect("admin").await;
+    let sql = "SELECT sum(quantity) > 0 FROM curated.orders";
+
+    // One of the two runs, the other waits, and then there is no place to wait in.
+    third.run("SET statement_timeout = '300ms'").await;
+    let (one, other) = (forever("one"), forever("other"));
+    let (one, other, ()) = tokio::join!(first.fails(&one), second.fails(&other), async {
+        eventually("a query to be refused", async || {
+            let failure = third.try_rows(sql).await.err()?;
+            (failure.code == "53400").then_some(())
         })
         .await;
-        let refused = third
-            .fails("SELECT sum(quantity) FROM curated.orders")
-            .await;
-        assert_eq!(refused.code, "53400", "{refused:?}");
+        first.cancel().await;
+        second.cancel().await;
+    });
+    assert_eq!((one.code.as_str(), other.code.as_str()), ("57014", "57014"));
+
+    // Who waits gets an answer as soon as there is a place.
+    third.run("RESET statement_timeout").await;
+    let busy = forever("busy");
+    let (stopped, answer, ()) = tokio::join!(first.fails(&busy), third.value(sql), async {
+        tokio::time::sleep(Duration::from_millis(500)).await;
         first.cancel().await;
     });
-    assert_eq!(failure.code, "57014");
-    assert_eq!(answer.len(), 1);
+    assert_eq!((stopped.code.as_str(), answer.as_str()), ("57014", "t"));
 }
