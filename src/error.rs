@@ -356,6 +356,20 @@ fn from_schema(error: &SchemaError) -> Error {
     }
 }
 
+/// The same words for a table that is not there and one that is not granted.
+pub fn table_not_found(name: &str) -> Error {
+    let shown = name.replace('"', "");
+    let hint = match shown.split_once('.') {
+        Some((database, _)) => format!("SHOW TABLES IN {database} lists those you may see"),
+        None => "SHOW TABLES lists those you may see".to_owned(),
+    };
+    Error::new(
+        Code::TableNotFound,
+        format!("relation \"{shown}\" does not exist"),
+    )
+    .with_hint(hint)
+}
+
 /// The same words for a column that is not there and one that is not granted.
 pub fn column_not_found(name: &str) -> Error {
     Error::new(
@@ -410,6 +424,17 @@ fn exhausted(what: &str) -> Error {
 }
 
 fn from_plan(what: &str) -> Error {
+    if let Some(name) = what
+        .strip_prefix("table '")
+        .and_then(|rest| rest.strip_suffix("' not found"))
+    {
+        // The catalog's name is the same for all: what a user wrote begins after it.
+        let name = match name.splitn(3, '.').collect::<Vec<_>>().as_slice() {
+            [_, database, table] => format!("{database}.{table}"),
+            _ => name.to_owned(),
+        };
+        return table_not_found(&name);
+    }
     if let Some(rest) = what.strip_prefix("Invalid function '") {
         let name = rest.split('\'').next().unwrap_or_default();
         return Error::new(

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use datafusion::catalog::{CatalogProvider, CatalogProviderList, SchemaProvider, TableProvider};
-use datafusion::error::{DataFusionError, Result as EngineResult};
+use datafusion::error::Result as EngineResult;
 
 use super::{View, ViewTable};
 use crate::engine::CATALOG;
@@ -84,18 +84,13 @@ impl SchemaProvider for ViewSchema {
     }
 
     async fn table(&self, name: &str) -> EngineResult<Option<Arc<dyn TableProvider>>> {
-        let visible = match self
+        // Not an error: the engine asks for the names of table functions too.
+        let Some(visible) = self
             .view
             .table(&self.database, &name.to_lowercase())
             .await?
-        {
-            Some(visible) => visible,
-            None => {
-                return Err(DataFusionError::from(super::table_not_found(
-                    &self.database,
-                    name,
-                )));
-            }
+        else {
+            return Ok(None);
         };
         let loaded = self
             .view

@@ -104,9 +104,5 @@ pub fn database_not_found(name: &str) -> Error {
 
 /// The same words for a table that is not there and one that is not granted.
 pub fn table_not_found(database: &str, name: &str) -> Error {
-    Error::new(
-        Code::TableNotFound,
-        format!("relation \"{database}.{name}\" does not exist"),
-    )
-    .with_hint(format!("SHOW TABLES IN {database} lists those you may see"))
+    crate::error::table_not_found(&format!("{database}.{name}"))
 }

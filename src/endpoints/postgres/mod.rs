@@ -7,7 +7,7 @@
 //!                                   link ◀── rows, copy ◀── encode
 //! ```
 //!
-//! The connection's loop, the parser of messages ([`frontend`]) and the encoders ([`encode`]) are our own, because a result has to stream at
+//! The connection's loop, the parser of messages (`frontend`) and the encoders (`encode`) are our own, because a result has to stream at
 //! the client's pace while the client is watched; SCRAM is pgwire's. No SQL, no grants and no limits of queries here.
 
 mod auth;

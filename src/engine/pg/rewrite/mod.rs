@@ -34,7 +34,7 @@ pub type SystemRelations = BTreeMap<&'static str, i64>;
 pub struct Mentions {
     /// Functions that it calls, by name.
     pub functions: BTreeSet<String>,
-    /// For calls `f(x, …)` of those in [`Rewriter::by_object`]: the numbers that `x` is held to by the calling SELECT;
+    /// For calls `f(x, …)` of those in `Rewriter::by_object`: the numbers that `x` is held to by the calling SELECT;
     /// `None` if some call may be about any object.
     pub objects: Option<BTreeSet<i64>>,
     /// Whether it reads a relation of `pg_catalog` or `information_schema`.
