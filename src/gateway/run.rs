@@ -76,7 +76,18 @@ impl QueryContext {
     /// Optimises a plan and binds it to the files that it will read.
     pub async fn pin(&self, plan: &LogicalPlan) -> Result<Pinned> {
         let optimized = self.planning.state.optimize(plan).map_err(from_engine)?;
-        let optimized = with_types_of(plan, optimized).map_err(from_engine)?;
+        let optimized = match same_types(plan, &optimized) {
+            true => optimized,
+            // Only analysis settles the types of a UNION, whose first SELECT may be NULL or narrower.
+            false => {
+                let state = &self.planning.state;
+                let analyzed = state
+                    .analyzer()
+                    .execute_and_check(plan.clone(), state.config_options(), |_, _| {})
+                    .map_err(from_engine)?;
+                with_types_of(&analyzed, optimized).map_err(from_engine)?
+            }
+        };
         snapshots::pin(optimized, &self.planning.lake).await
     }
 
@@ -235,11 +246,11 @@ pub fn execute(
 /// The optimizer may change a type: beside one distinct aggregate, a sum of decimals becomes a wider sum of sums.
 /// The columns stay as the client was told they are.
 fn with_types_of(planned: &LogicalPlan, optimized: LogicalPlan) -> EngineResult<LogicalPlan> {
-    let fields = || planned.schema().iter().zip(optimized.schema().iter());
-    if fields().all(|((_, told), (_, made))| told.data_type() == made.data_type()) {
+    if same_types(planned, &optimized) {
         return Ok(optimized);
     }
-    let columns: Vec<Expr> = fields()
+    let fields = planned.schema().iter().zip(optimized.schema().iter());
+    let columns: Vec<Expr> = fields
         .map(|((qualifier, told), made)| {
             let column = Expr::Column(Column::from(made));
             cast(column, told.data_type().clone()).alias_qualified(qualifier.cloned(), told.name())
@@ -248,6 +259,11 @@ fn with_types_of(planned: &LogicalPlan, optimized: LogicalPlan) -> EngineResult<
     LogicalPlanBuilder::from(optimized)
         .project(columns)?
         .build()
+}
+
+fn same_types(a: &LogicalPlan, b: &LogicalPlan) -> bool {
+    let mut types = a.schema().fields().iter().zip(b.schema().fields());
+    types.all(|(a, b)| a.data_type() == b.data_type())
 }
 
 fn same_columns(a: &SchemaRef, b: &SchemaRef) -> bool {
