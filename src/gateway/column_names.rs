@@ -50,16 +50,21 @@ impl ColumnNames {
 
 /// The same columns under other names.
 pub fn renamed(batch: RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
-    if batch.schema_ref() == schema {
+    if batch.schema_ref() == schema || batch.num_columns() != schema.fields().len() {
         return Ok(batch);
     }
+    // The types stay the batch's own.
+    let fields: Vec<_> = batch
+        .schema_ref()
+        .fields()
+        .iter()
+        .zip(schema.fields())
+        .map(|(own, named)| own.as_ref().clone().with_name(named.name()))
+        .collect();
     let rows = arrow::array::RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
     let (_, columns, _) = batch.into_parts();
-    RecordBatch::try_new_with_options(Arc::clone(schema), columns, &rows).map_err(|e| {
-        Error::internal(format!(
-            "a batch does not have the columns that its query was planned with: {e}"
-        ))
-    })
+    RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), columns, &rows)
+        .map_err(|e| Error::internal(format!("the columns of a batch cannot be named: {e}")))
 }
 
 /// The names of the first SELECT, which are those of a UNION too.
@@ -149,6 +154,14 @@ fn type_name(data_type: &ast::DataType) -> String {
     }
 }
 
+/// The engine names a cast as what it casts.
+fn uncast(expr: &Expr) -> &Expr {
+    match expr {
+        Expr::Cast { expr, .. } | Expr::Nested(expr) => uncast(expr),
+        expr => expr,
+    }
+}
+
 /// Gives every column of a SELECT list that is like an earlier one a name of its own.
 struct TellApart;
 
@@ -159,7 +172,7 @@ impl VisitorMut for TellApart {
         let mut seen: HashSet<String> = HashSet::new();
         for (position, item) in select.projection.iter_mut().enumerate() {
             let name = match item {
-                SelectItem::UnnamedExpr(expr) => expr.to_string(),
+                SelectItem::UnnamedExpr(expr) => uncast(expr).to_string(),
                 SelectItem::ExprWithAlias { alias, .. } => spelled(alias),
                 _ => continue,
             };

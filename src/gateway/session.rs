@@ -228,7 +228,8 @@ impl Session {
             if let Some(hint) = e.hint {
                 error = error.with_hint(hint);
             }
-            if let Ok(query) = self.submit(text, Arc::default()) {
+            // What does not parse may hold a password in any place.
+            if let Ok(query) = self.submit(&without_strings(text), Arc::default()) {
                 query.finish(0, Err(&error));
             }
             error
@@ -353,4 +354,17 @@ impl Session {
 
 pub(super) fn is_built_in(database: &str) -> bool {
     matches!(database, "system" | "information_schema" | "pg_catalog")
+}
+
+/// The text with the content of everything in single quotes taken out.
+fn without_strings(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for (index, part) in text.split('\'').enumerate() {
+        match index {
+            0 => shown.push_str(part),
+            n if n % 2 == 1 => shown.push_str("'***'"),
+            _ => shown.push_str(part),
+        }
+    }
+    shown
 }
