@@ -43,7 +43,6 @@ fn psql_lists_all_tables_of_all_schemas_that_are_granted() {
     );
 }
 
-#[ignore = "psql's publications query does not plan yet"]
 #[test]
 fn psql_describes_a_table_with_its_types() {
     let shown = command("admin", "awsdatacatalog", "\\d curated.orders");
@@ -66,7 +65,6 @@ fn psql_describes_a_table_with_its_types() {
     }
 }
 
-#[ignore = "psql's publications query does not plan yet"]
 #[test]
 fn psql_describes_only_granted_columns() {
     let shown = command("scientist", "awsdatacatalog", "\\d curated.customers");
@@ -91,7 +89,6 @@ fn psql_lists_databases_and_schemas() {
     );
 }
 
-#[ignore = "psql's publications query does not plan yet"]
 #[test]
 fn psql_runs_its_other_lists_without_error() {
     for list in [

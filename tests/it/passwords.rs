@@ -36,7 +36,6 @@ async fn users_change_their_own_password_and_nobody_elses() {
     );
 }
 
-#[ignore = "texts that do not parse were kept with their strings"]
 #[tokio::test]
 async fn no_password_shows_in_history_logs_errors_or_state() {
     let server = Server::private(&[("LAKEGATE_LOG", "trace")]);

@@ -351,7 +351,6 @@ async fn all_of(text: &str, unsupported: &[&str]) -> HashMap<String, Vec<Rows>> 
     answers
 }
 
-#[ignore = "some of what it sends does not plan yet: lists named twice, correlated subqueries, coalesce of arrays"]
 #[tokio::test]
 async fn psql_gets_an_answer_to_all_that_it_sends() {
     let answers = all_of(include_str!("fixtures/psql.sql"), &[]).await;
@@ -369,13 +368,11 @@ async fn sqlalchemy_gets_an_answer_to_all_that_it_sends() {
     all_of(include_str!("fixtures/sqlalchemy.sql"), &[]).await;
 }
 
-#[ignore = "some of what it sends does not plan yet: lists named twice, correlated subqueries, coalesce of arrays"]
 #[tokio::test]
 async fn pgjdbc_gets_an_answer_to_all_that_it_sends() {
     all_of(include_str!("fixtures/pgjdbc.sql"), &[]).await;
 }
 
-#[ignore = "some of what it sends does not plan yet: lists named twice, correlated subqueries, coalesce of arrays"]
 #[tokio::test]
 async fn psycopg_gets_an_answer_to_all_that_it_sends() {
     // 2: `coalesce` of an array with a literal in quotes (CompositeInfo).
