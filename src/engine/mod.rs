@@ -129,9 +129,4 @@ impl Engine {
     pub fn cpu(&self) -> &CpuRuntime {
         &self.cpu
     }
-
-    /// Bytes that running queries hold.
-    pub fn memory_used(&self) -> usize {
-        self.runtime.memory_pool.reserved()
-    }
 }

@@ -263,11 +263,6 @@ impl Gateway {
         self.closing.cancel();
     }
 
-    /// Resolves when [`Gateway::begin_shutdown`] was called.
-    pub fn shutdown_token(&self) -> CancellationToken {
-        self.closing.clone()
-    }
-
     pub fn is_shutting_down(&self) -> bool {
         self.closing.is_cancelled()
     }

@@ -139,36 +139,15 @@ fn failed(folder: &Location, error: &object_store::Error) -> Error {
     )
 }
 
-/// The folders below `folder`, down to `depth` levels, relative to it: what MSCK REPAIR TABLE looks through.
-pub async fn folders(folder: &Location, depth: usize) -> Result<Vec<Path>> {
-    let mut level = vec![folder.path.clone()];
-    for _ in 0..depth {
-        let store = folder.root.store();
-        // Collected before they are awaited: a closure over references that lives across an await keeps
-        // the future from being `Send`.
-        let lists: Vec<_> = level
-            .into_iter()
-            .map(|path| {
-                let store = Arc::clone(&store);
-                async move {
-                    let prefix = (!path.as_ref().is_empty()).then_some(&path);
-                    store.list_with_delimiter(prefix).await
-                }
-            })
-            .collect();
-        let mut found: Vec<Path> = futures::stream::iter(lists)
-            .buffered(PARALLEL_LISTS)
-            .map_ok(|result| futures::stream::iter(result.common_prefixes.into_iter().map(Ok)))
-            .try_flatten()
-            .try_collect()
-            .await
-            .map_err(|e| failed(folder, &e))?;
-        found.retain(|path| {
-            path.filename()
-                .is_some_and(|name| !name.starts_with(['_', '.']))
-        });
-        level = found;
-    }
-    level.sort();
-    Ok(level)
+/// The folders in `folder`, in order of path: what MSCK REPAIR TABLE looks through. Hidden ones are left out.
+pub async fn folders(folder: &Location) -> Result<Vec<Path>> {
+    let prefix = (!folder.path.as_ref().is_empty()).then_some(&folder.path);
+    let listed = folder.root.store().list_with_delimiter(prefix).await;
+    let mut found = listed.map_err(|e| failed(folder, &e))?.common_prefixes;
+    found.retain(|path| {
+        path.filename()
+            .is_some_and(|name| !name.starts_with(['_', '.']))
+    });
+    found.sort();
+    Ok(found)
 }

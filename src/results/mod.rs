@@ -167,10 +167,4 @@ impl ResultCache {
             running.remove(key);
         }
     }
-
-    /// Results held, and their bytes.
-    pub fn usage(&self) -> (u64, u64) {
-        self.results.run_pending_tasks();
-        (self.results.entry_count(), self.results.weighted_size())
-    }
 }

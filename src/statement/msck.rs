@@ -153,7 +153,7 @@ type Folder = (Location, String);
 
 /// The folders in a folder, with the path of the latter.
 async fn children((folder, parent): Folder) -> (String, Result<Vec<Folder>>) {
-    let children = listing::folders(&folder, 1).await.map(|paths| {
+    let children = listing::folders(&folder).await.map(|paths| {
         let mut children = Vec::with_capacity(paths.len());
         for path in paths {
             let Some(name) = path.filename() else {
