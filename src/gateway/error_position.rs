@@ -1,7 +1,7 @@
 //! Where in a statement an error is about: the first place where the name stands that the error names.
 
 use sqlparser::dialect::GenericDialect;
-use sqlparser::tokenizer::{Token, Tokenizer};
+use sqlparser::tokenizer::{Location, Token, Tokenizer};
 
 use crate::error::{Code, Error};
 
@@ -22,25 +22,21 @@ pub fn locate(error: Error, text: &str, begins: usize) -> Error {
     }
 }
 
-/// The last part of the name in the message: `x` of `column "t.x" does not exist`.
-fn named(error: &Error) -> Option<String> {
+/// The name in the message, by its parts: `t` and `x` of `column "t.x" does not exist`.
+fn named(error: &Error) -> Option<Vec<String>> {
     let message = error.message();
     let name = match message.split('"').nth(1) {
         Some(quoted) => quoted,
         None => message.strip_prefix("function ")?.split(' ').next()?,
     };
-    name.rsplit('.').next().map(str::to_lowercase)
+    Some(name.split('.').map(str::to_lowercase).collect())
 }
 
-/// Characters before the first word of this name outside of strings and comments.
-fn position_of(name: &str, text: &str) -> Option<usize> {
-    let tokens = Tokenizer::new(&GenericDialect {}, text)
-        .tokenize_with_location()
-        .ok()?;
-    let location = tokens.into_iter().find_map(|token| match &token.token {
-        Token::Word(word) if word.value.to_lowercase() == name => Some(token.span.start),
-        _ => None,
-    })?;
+/// Characters before the first name like this one outside of strings and comments. Either may be qualified further than the other.
+fn position_of(name: &[String], text: &str) -> Option<usize> {
+    let (_, location) = names_in(text)?
+        .into_iter()
+        .find(|(found, _)| found.ends_with(name) || name.ends_with(found))?;
     let line = usize::try_from(location.line).ok()?.checked_sub(1)?;
     let column = usize::try_from(location.column).ok()?.checked_sub(1)?;
     let before: usize = text
@@ -49,6 +45,31 @@ fn position_of(name: &str, text: &str) -> Option<usize> {
         .map(|line| line.chars().count())
         .sum();
     Some(before + column)
+}
+
+/// All names of a text by their parts, and where each begins; keywords are taken for names.
+fn names_in(text: &str) -> Option<Vec<(Vec<String>, Location)>> {
+    let tokens = Tokenizer::new(&GenericDialect {}, text)
+        .tokenize_with_location()
+        .ok()?;
+    let mut names: Vec<(Vec<String>, Location)> = Vec::new();
+    let mut after_period = false;
+    for token in tokens {
+        match token.token {
+            Token::Word(word) => {
+                let part = word.value.to_lowercase();
+                match names.last_mut() {
+                    Some((parts, _)) if after_period => parts.push(part),
+                    _ => names.push((vec![part], token.span.start)),
+                }
+                after_period = false;
+            }
+            Token::Period => after_period = true,
+            Token::Whitespace(_) => {}
+            _ => after_period = false,
+        }
+    }
+    Some(names)
 }
 
 #[cfg(test)]
@@ -60,6 +81,10 @@ mod tests {
     fn position_is_that_of_the_name_and_not_of_a_string() {
         let error = locate(column_not_found("t.b"), "SELECT 'b',\n  a, B FROM t", 11);
         assert_eq!(error.position(), Some(11 + 17));
+        let qualified = locate(column_not_found("t.b"), "SELECT x.b, t . b FROM t", 1);
+        assert_eq!(qualified.position(), Some(1 + 12));
+        let shorter = locate(column_not_found("b"), "SELECT t.b FROM t", 1);
+        assert_eq!(shorter.position(), Some(1 + 7));
         assert_eq!(
             locate(column_not_found("c"), "SELECT 1", 1).position(),
             None

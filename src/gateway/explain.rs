@@ -44,7 +44,7 @@ pub(super) async fn explain(
         .await?;
     let mut lines = Vec::new();
     let rows = if analyze {
-        Some(analyze_plan(context, &physical).boxed().await?)
+        Some(analyze_plan(context, &pinned, &physical).boxed().await?)
     } else {
         None
     };
@@ -82,10 +82,14 @@ pub(super) async fn explain(
 }
 
 /// Runs the plan to its end on the query threads and counts its rows.
-async fn analyze_plan(context: &QueryContext, physical: &Arc<dyn ExecutionPlan>) -> Result<u64> {
+async fn analyze_plan(
+    context: &QueryContext,
+    pinned: &Pinned,
+    physical: &Arc<dyn ExecutionPlan>,
+) -> Result<u64> {
     let place = context
         .query
-        .step(Phase::Queued, context.gateway.admission().admit())
+        .step(Phase::Queued, context.gateway.admission(pinned).admit())
         .await?;
     context.query.runs();
     let stream = execute(physical, &context.planning.state)?;

@@ -42,6 +42,7 @@ use crate::lake::roots::Roots;
 use crate::lake::tables::LakeTables;
 use crate::results::ResultCache;
 use crate::telemetry::history::History;
+use crate::view::snapshots::Pinned;
 use crate::workgroup::Admission;
 
 /// Bytes of the key with which a client cancels its query from another connection.
@@ -102,6 +103,12 @@ impl fmt::Debug for Rows {
     }
 }
 
+/// Queries over built-in tables alone that run at once. They have places of their own, so that on a server that is full somebody can
+/// look into `system.queries` for the reason.
+const BUILT_IN_PLACES: usize = 4;
+/// How many of them may wait.
+const BUILT_IN_WAITING: usize = 1000;
+
 /// What the gateway is built of.
 #[derive(Debug)]
 pub struct GatewayParts {
@@ -111,6 +118,7 @@ pub struct GatewayParts {
     pub metastore: Arc<dyn Metastore>,
     pub control: Arc<dyn Control>,
     pub results: Arc<ResultCache>,
+    /// For queries over the lake.
     pub admission: Admission,
     pub history: Arc<History>,
     pub max_connections: usize,
@@ -127,6 +135,7 @@ pub struct Gateway {
     control: Arc<dyn Control>,
     results: Arc<ResultCache>,
     admission: Admission,
+    built_in_admission: Admission,
     history: Arc<History>,
     max_statistics_files: usize,
     max_connections: usize,
@@ -158,6 +167,7 @@ impl Gateway {
             control: parts.control,
             results: parts.results,
             admission: parts.admission,
+            built_in_admission: Admission::new(BUILT_IN_PLACES, BUILT_IN_WAITING),
             history: parts.history,
             max_statistics_files: parts.max_statistics_files,
             max_connections: parts.max_connections,
@@ -286,7 +296,12 @@ impl Gateway {
         &self.engine
     }
 
-    fn admission(&self) -> &Admission {
-        &self.admission
+    /// Where a query waits for its place.
+    fn admission(&self, query: &Pinned) -> &Admission {
+        if query.of_built_ins {
+            &self.built_in_admission
+        } else {
+            &self.admission
+        }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::ScalarValue;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::LogicalPlan;
@@ -47,6 +47,22 @@ impl Planning {
     pub(super) async fn plan(&self, statement: ast::Statement) -> Result<LogicalPlan> {
         let plan = plan_statement(&self.state, statement).await?;
         self.system.finish(plan).map_err(from_engine)
+    }
+
+    /// The columns that a client is told of.
+    pub(super) fn columns(&self, plan: &LogicalPlan) -> SchemaRef {
+        // A parameter without a type keeps a plan from being analysed: then the planner's types are the best there are.
+        let analyzed = self.analyzed(plan);
+        let plan = analyzed.as_ref().unwrap_or(plan);
+        self.names.schema(plan.schema().inner())
+    }
+
+    /// The plan with the types that its columns will have: of a UNION, the planner knows only those of its first SELECT.
+    pub(super) fn analyzed(&self, plan: &LogicalPlan) -> Result<LogicalPlan> {
+        self.state
+            .analyzer()
+            .execute_and_check(plan.clone(), self.state.config_options(), |_, _| {})
+            .map_err(from_engine)
     }
 }
 

@@ -75,19 +75,14 @@ impl QueryContext {
 
     /// Optimises a plan and binds it to the files that it will read.
     pub async fn pin(&self, plan: &LogicalPlan) -> Result<Pinned> {
-        let optimized = self.planning.state.optimize(plan).map_err(from_engine)?;
-        let optimized = match same_types(plan, &optimized) {
-            true => optimized,
-            // Only analysis settles the types of a UNION, whose first SELECT may be NULL or narrower.
-            false => {
-                let state = &self.planning.state;
-                let analyzed = state
-                    .analyzer()
-                    .execute_and_check(plan.clone(), state.config_options(), |_, _| {})
-                    .map_err(from_engine)?;
-                with_types_of(&analyzed, optimized).map_err(from_engine)?
-            }
-        };
+        let state = &self.planning.state;
+        // Only analysis settles the types of a UNION, whose first SELECT may be NULL or narrower.
+        let analyzed = self.planning.analyzed(plan)?;
+        let optimized = state
+            .optimizer()
+            .optimize(analyzed.clone(), state, |_, _| {})
+            .and_then(|optimized| with_types_of(&analyzed, optimized))
+            .map_err(from_engine)?;
         snapshots::pin(optimized, &self.planning.lake).await
     }
 
@@ -189,7 +184,7 @@ impl QueryContext {
         let context = self.clone();
         let start = async move {
             let before = std::time::Instant::now();
-            let place = context.gateway.admission.admit().await?;
+            let place = context.gateway.admission(&pinned).admit().await?;
             context.query.spent(Phase::Queued, before.elapsed());
             context.query.runs();
             let before = std::time::Instant::now();

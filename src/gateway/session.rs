@@ -15,11 +15,11 @@ use lakegate_sql::{Parsed, redact};
 use parking_lot::Mutex;
 use sqlparser::ast;
 
-use super::column_names::ColumnNames;
 use super::cursors::Cursors;
 use super::dispatch::text_schema;
 use super::error_position::locate;
 use super::explain::explain_schema;
+use super::planning::Planning;
 use super::prepared::{Prepared, declare_types, inferred_types, parameter_types};
 use super::query::Query;
 use super::settings::Settings;
@@ -287,15 +287,15 @@ impl Session {
         declared: &[Option<DataType>],
     ) -> Result<(Vec<DataType>, Option<SchemaRef>)> {
         self.state.lock().transaction.check()?;
-        let (plan, names) = Box::pin(self.plan_query(query, declared)).await?;
+        let (plan, planning) = Box::pin(self.plan_query(query, declared)).await?;
         let types = parameter_types(inferred_types(&plan)?, declared)?;
         let settled: Vec<Option<DataType>> = types.iter().cloned().map(Some).collect();
         if settled == declared {
-            return Ok((types, Some(names.schema(plan.schema().inner()))));
+            return Ok((types, Some(planning.columns(&plan))));
         }
         // The columns are those of the statement as it will run, with the type of every parameter settled.
-        let (plan, names) = Box::pin(self.plan_query(query, &settled)).await?;
-        Ok((types, Some(names.schema(plan.schema().inner()))))
+        let (plan, planning) = Box::pin(self.plan_query(query, &settled)).await?;
+        Ok((types, Some(planning.columns(&plan))))
     }
 
     /// Plans a query whose parameters have the types that are known of them.
@@ -303,12 +303,12 @@ impl Session {
         &self,
         query: &ast::Query,
         types: &[Option<DataType>],
-    ) -> Result<(LogicalPlan, ColumnNames)> {
+    ) -> Result<(LogicalPlan, Planning)> {
         let mut statement = ast::Statement::Query(Box::new(query.clone()));
         declare_types(&mut statement, types);
         let planning = self.planning(&mut statement).await?;
         let plan = planning.plan(statement).await?;
-        Ok((plan, planning.names))
+        Ok((plan, planning))
     }
 
     /// Runs a prepared statement. A statement that fails also fails the transaction block it is in.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use datafusion::common::tree_node::{Transformed, TreeNodeRecursion};
 use datafusion::datasource::{provider_as_source, source_as_provider};
+use datafusion::functions_table::generate_series::GenerateSeriesTable;
 use datafusion::logical_expr::{Expr, LogicalPlan, TableScan};
 use futures::{StreamExt, TryStreamExt};
 use sha2::{Digest, Sha256};
@@ -24,6 +25,8 @@ pub struct Pinned {
     pub tables: Vec<PinnedTable>,
     /// Every leaf has a snapshot: the plan and the snapshots decide the answer.
     pub closed: bool,
+    /// No leaf reads the lake or makes rows: there are built-in tables and literals only.
+    pub of_built_ins: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -59,15 +62,23 @@ impl Pinned {
 pub async fn pin(plan: LogicalPlan, lake: &Arc<QueryLake>) -> Result<Pinned> {
     let mut scans: Vec<(ViewTable, Vec<Expr>)> = Vec::new();
     let mut closed = true;
+    let mut of_built_ins = true;
     plan.apply_with_subqueries(|node| {
         match node {
             LogicalPlan::TableScan(scan) => match view_table(scan) {
-                Some(table) => scans.push((table, scan.filters.clone())),
-                None => closed = false,
+                Some(table) => {
+                    scans.push((table, scan.filters.clone()));
+                    of_built_ins = false;
+                }
+                None => {
+                    closed = false;
+                    of_built_ins &= !makes_rows(scan);
+                }
             },
             LogicalPlan::Extension(_) | LogicalPlan::Explain(_) | LogicalPlan::Analyze(_) => {
                 closed = false
             }
+            LogicalPlan::RecursiveQuery(_) => of_built_ins = false,
             _ => {}
         }
         Ok(TreeNodeRecursion::Continue)
@@ -135,11 +146,18 @@ pub async fn pin(plan: LogicalPlan, lake: &Arc<QueryLake>) -> Result<Pinned> {
         plan,
         tables,
         closed,
+        of_built_ins,
     })
 }
 
 fn same_scan(a: &ViewTable, a_filters: &[Expr], b: &ViewTable, b_filters: &[Expr]) -> bool {
     Arc::ptr_eq(a.lake_table(), b.lake_table()) && a_filters == b_filters
+}
+
+/// Whether the scan is of generate_series or range.
+fn makes_rows(scan: &TableScan) -> bool {
+    source_as_provider(&scan.source)
+        .is_ok_and(|provider| provider.downcast_ref::<GenerateSeriesTable>().is_some())
 }
 
 fn view_table(scan: &TableScan) -> Option<ViewTable> {

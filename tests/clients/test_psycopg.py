@@ -117,7 +117,7 @@ def test_server_side_cursor_reads_in_pieces(connect):
 def test_stream_gives_the_first_rows_of_an_endless_result(connect):
     connection = connect(autocommit=True)
     with connection.cursor() as cursor:
-        rows = cursor.stream("SELECT a.x FROM generate_series(1, 100000) a(x), generate_series(1, 100000) b(y), generate_series(1, 100000) c(z)")
+        rows = cursor.stream("SELECT a.x FROM generate_series(1, 1000000) a(x), generate_series(1, 1000000) b(y)")
         for _ in range(1000):
             next(rows)
         rows.close()

@@ -153,6 +153,9 @@ async fn queries_beyond_the_concurrency_limit_wait_and_those_beyond_the_queue_ar
             (failure.code == "53400").then_some(())
         })
         .await;
+        // Who looks for the reason does not queue behind it.
+        let queries = "SELECT count(*) FROM system.queries WHERE state = 'RUNNING' AND query LIKE '%/* o%' AND query NOT LIKE '%system.queries%'";
+        assert_eq!(third.number(queries).await, 1);
         first.cancel().await;
         second.cancel().await;
     });

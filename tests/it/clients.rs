@@ -160,7 +160,6 @@ fn psql_pages_a_large_result_by_fetch_count() {
     assert_eq!(shown.lines().count().to_string(), counted.trim());
 }
 
-#[ignore = "a cross join of three does not spill"]
 #[test]
 fn python_clients_pass_their_tests() {
     let server = Server::shared();

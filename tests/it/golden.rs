@@ -142,14 +142,12 @@ async fn every_file_passes(server: &Server, label: &str) {
     );
 }
 
-#[ignore = "two files differ: types and pg_catalog"]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn golden_files_pass_on_local_files() {
     let server = Server::copied(&Options::default(), &[]);
     every_file_passes(&server, "files").await;
 }
 
-#[ignore = "two files differ: types and pg_catalog"]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn golden_files_pass_on_s3() {
     let s3 = S3::start().await;

@@ -12,6 +12,7 @@
 mod harness;
 
 mod cancel;
+mod certificates;
 mod clients;
 mod crashes;
 mod cutoff;

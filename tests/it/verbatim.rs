@@ -11,7 +11,6 @@ const TOP_CUSTOMERS: &str =
       WHERE order_date BETWEEN DATE '2024-01-01' AND DATE '2024-01-31' GROUP BY customer_id ORDER BY total_spent DESC LIMIT 100;";
 const LAST_DAYS: &str = "SELECT sale_date, COUNT(*) AS total_orders, SUM(total_amount) AS total_sales FROM sales_fact WHERE sale_date >= CURRENT_DATE - INTERVAL '30' DAY GROUP BY sale_date ORDER BY sale_date DESC;";
 
-#[ignore = "the small lake has fewer customers than the query's limit"]
 #[tokio::test]
 async fn orders_are_registered_repaired_and_asked() {
     let server = Server::private(&[]);
@@ -24,7 +23,12 @@ async fn orders_are_registered_repaired_and_asked() {
         366
     );
     let rows = admin.rows(TOP_CUSTOMERS).await;
-    assert_eq!(rows.len(), 100);
+    // A small lake may have fewer customers than the query's limit.
+    let customers = admin
+        .value("SELECT count(DISTINCT customer_id) FROM curated.orders WHERE order_date BETWEEN DATE '2024-01-01' AND DATE '2024-01-31'")
+        .await;
+    assert_eq!(rows.len(), customers.parse::<usize>().unwrap().min(100));
+    assert!(!rows.is_empty());
     let spent: Vec<f64> = rows
         .iter()
         .map(|row| row[1].as_ref().unwrap().parse().unwrap())

@@ -4,13 +4,11 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, TimeUnit};
 
-use crate::engine::pg::{BUILT_IN_SETTINGS, Cell, PG_TYPE, PgFunction, SessionInfo, invalid};
+use crate::engine::pg::{BUILT_IN_SETTINGS, Cell, PgFunction, SessionInfo, invalid};
 use crate::error::{Code, Error};
 
-fn names() -> DataType {
-    let item = Field::new_list_field(DataType::Utf8, true)
-        .with_metadata([(PG_TYPE.to_owned(), "name".to_owned())].into());
-    DataType::List(Arc::new(item))
+fn texts() -> DataType {
+    DataType::List(Arc::new(Field::new_list_field(DataType::Utf8, true)))
 }
 
 fn timestamp() -> DataType {
@@ -119,19 +117,15 @@ pub fn functions(session: &Arc<SessionInfo>) -> Vec<PgFunction> {
         .shown_as("name"),
     ];
     let of = Arc::clone(session);
-    all.push(PgFunction::new(
-        "current_schemas",
-        1..=1,
-        names(),
-        move |args| {
-            let implicit = args[0].as_bool().unwrap_or(false)
-                && !of.search_path.iter().any(|name| name == "pg_catalog");
-            let first = implicit.then_some("pg_catalog".to_owned());
-            Ok(Cell::texts(
-                first.into_iter().chain(of.search_path.iter().cloned()),
-            ))
-        },
-    ));
+    let current_schemas = PgFunction::new("current_schemas", 1..=1, texts(), move |args| {
+        let implicit = args[0].as_bool().unwrap_or(false)
+            && !of.search_path.iter().any(|name| name == "pg_catalog");
+        let first = implicit.then_some("pg_catalog".to_owned());
+        Ok(Cell::texts(
+            first.into_iter().chain(of.search_path.iter().cloned()),
+        ))
+    });
+    all.push(current_schemas.shown_as("name[]"));
     let of = Arc::clone(session);
     all.push(PgFunction::new(
         "current_setting",
