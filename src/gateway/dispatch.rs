@@ -328,11 +328,7 @@ impl Session {
             )
             .with_hint("BEGIN first, or declare the cursor WITH HOLD"));
         }
-        let query = Prepared {
-            columns: None,
-            parameters: Vec::new(),
-            parsed: prepared.parsed.clone(),
-        };
+        let query = Prepared::undescribed(prepared.parsed.clone());
         let Execution::Rows(rows) = self
             .query(&declare.query, &query, Vec::new(), "FETCH")
             .await?

@@ -25,6 +25,17 @@ pub struct Prepared {
     pub columns: Option<SchemaRef>,
 }
 
+impl Prepared {
+    /// A statement without parameters that nobody asks about before it runs: it is planned once.
+    pub fn undescribed(parsed: Parsed) -> Self {
+        Self {
+            parsed,
+            parameters: Vec::new(),
+            columns: None,
+        }
+    }
+}
+
 /// The number of a placeholder: `$1` is 1.
 fn number(placeholder: &str) -> Option<usize> {
     placeholder.strip_prefix('$')?.parse().ok()

@@ -343,7 +343,7 @@ impl Session {
     /// Runs one text to its end and drops its rows.
     pub async fn run_to_end(&self, text: &str) -> Result<()> {
         for parsed in self.parse(text)? {
-            let prepared = self.prepare(parsed, &[]).await?;
+            let prepared = Prepared::undescribed(parsed);
             if let Execution::Rows(rows) = self.execute(&prepared, Vec::new()).await? {
                 rows.stream.try_for_each(|_| async { Ok(()) }).await?;
             }

@@ -229,12 +229,7 @@ impl Connection {
                 continue;
             }
             let session = Arc::clone(&self.session);
-            // Planned once, when it runs: a simple query is not described beforehand.
-            let prepared = Prepared {
-                parsed,
-                parameters: Vec::new(),
-                columns: None,
-            };
+            let prepared = Prepared::undescribed(parsed);
             let execution = self
                 .link
                 .run(session.execute(&prepared, Vec::new()).boxed())
