@@ -7,8 +7,10 @@
 pub mod format;
 pub mod listing;
 pub mod meter;
+pub mod metered_store;
 pub mod parquet;
 pub mod prune;
+pub mod root_store;
 pub mod roots;
 pub mod s3;
 pub mod scan;

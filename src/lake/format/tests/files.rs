@@ -8,7 +8,8 @@ use tokio::io::AsyncWriteExt;
 
 use super::*;
 use crate::error::Code;
-use crate::lake::meter::{Cutoff, MeteredStore, QueryMeter};
+use crate::lake::meter::{Cutoff, QueryMeter};
+use crate::lake::metered_store::MeteredStore;
 
 const ROWS: usize = 500;
 
