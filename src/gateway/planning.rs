@@ -127,6 +127,7 @@ impl Session {
             meter: Arc::clone(&meter),
             footers: self.gateway.footers.clone(),
             max_statistics_files: self.gateway.max_statistics_files,
+            max_row_bytes: self.gateway.max_row_bytes,
         });
 
         let names = ColumnNames::take(statement);

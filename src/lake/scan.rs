@@ -39,6 +39,8 @@ pub struct QueryLake {
     pub footers: FooterCache,
     /// Statistics come from footers; of a table with more files than this none is read while planning.
     pub max_statistics_files: usize,
+    /// The longest row of a text file, in bytes after decompression.
+    pub max_row_bytes: usize,
 }
 
 /// Plans the scan of a snapshot.
@@ -160,7 +162,9 @@ impl Scan {
                         })),
                 )
             }
-            TableFormat::Text(format) => format.source(table_schema, &table.name(), &self.root),
+            TableFormat::Text(format) => {
+                format.source(table_schema, &table.name(), &self.root, lake.max_row_bytes)
+            }
         };
         let groups = FileGroup::new(files).split_files(session.config().target_partitions());
         let config = FileScanConfigBuilder::new(self.root.engine_url().clone(), source)

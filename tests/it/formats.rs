@@ -344,7 +344,6 @@ async fn damaged_gzip_is_an_error_that_names_the_file() {
         .names(&["cut.json.gz"]);
 }
 
-#[ignore = "the bound on a row is not configurable yet"]
 #[tokio::test]
 async fn row_longer_than_the_bound_is_an_error_and_not_memory() {
     let server = Server::private(&[("LAKEGATE_LAKE__MAX_ROW_SIZE", "64KiB")]);
