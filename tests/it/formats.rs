@@ -1,13 +1,11 @@
 //! Files as they are found: other types, missing columns, damaged rows, hidden names, compression.
 
-use std::io::Write;
-use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use arrow::array::{Float64Array, Int32Array, Int64Array, StringArray, StructArray};
 use arrow::datatypes::{DataType, Field};
 
-use crate::harness::files::{Folder, Values, batch, parquet};
+use crate::harness::files::{Folder, Values, batch, parquet, through};
 use crate::harness::{Client, Server};
 
 struct Lake {
@@ -45,20 +43,6 @@ impl Lake {
             ))
             .await
     }
-}
-
-/// Bytes through a compressor of the machine: not our own code on both sides.
-fn through(program: &str, bytes: &[u8]) -> Vec<u8> {
-    let mut child = Command::new(program)
-        .arg("-c")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    child.stdin.take().unwrap().write_all(bytes).unwrap();
-    let output = child.wait_with_output().unwrap();
-    assert!(output.status.success());
-    output.stdout
 }
 
 const OPENX: &str = "ROW FORMAT SERDE 'org.openx.data.jsonserde.JsonSerDe'";
