@@ -4,6 +4,7 @@
 //! What never happens: a request outside a configured root, a read that the query's meter does not see,
 //! a scan that lists.
 
+pub mod bounds;
 pub mod format;
 pub mod listing;
 pub mod meter;
