@@ -17,16 +17,7 @@ use super::prune;
 ///
 /// Filters of which nothing can be said keep every file.
 pub fn matching(filters: &[Expr], schema: &SchemaRef, statistics: &[Arc<Statistics>]) -> Vec<bool> {
-    let usable = || {
-        let columns = DFSchema::try_from(Arc::clone(schema)).ok()?;
-        let filters: Vec<Arc<dyn PhysicalExpr>> = filters
-            .iter()
-            .filter(|filter| !filter.is_volatile())
-            .filter_map(|filter| prune::physical(filter.clone(), &columns).ok())
-            .collect();
-        (!filters.is_empty()).then(|| conjunction(filters))
-    };
-    let decided = usable().and_then(|predicate| {
+    let decided = predicate(filters, schema).and_then(|predicate| {
         PruningPredicateBuilder::new()
             .with_file_schema(Arc::clone(schema))
             .build(predicate)?
@@ -34,6 +25,17 @@ pub fn matching(filters: &[Expr], schema: &SchemaRef, statistics: &[Arc<Statisti
             .ok()
     });
     decided.unwrap_or_else(|| vec![true; statistics.len()])
+}
+
+/// All of the filters that can be evaluated and mean the same each time; none if there is no such filter.
+fn predicate(filters: &[Expr], schema: &SchemaRef) -> Option<Arc<dyn PhysicalExpr>> {
+    let columns = DFSchema::try_from(Arc::clone(schema)).ok()?;
+    let usable: Vec<Arc<dyn PhysicalExpr>> = filters
+        .iter()
+        .filter(|filter| !filter.is_volatile())
+        .filter_map(|filter| prune::physical(filter.clone(), &columns).ok())
+        .collect();
+    (!usable.is_empty()).then(|| conjunction(usable))
 }
 
 /// What is known of each file for certain; the rest is NULL.

@@ -110,7 +110,7 @@ impl Thrift {
     }
 
     fn header(mut self, skipped: u8, code: u8) -> Self {
-        self.0.push(skipped << 4 | code);
+        self.0.push((skipped << 4) | code);
         self
     }
 

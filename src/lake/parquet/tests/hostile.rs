@@ -112,7 +112,7 @@ async fn encrypted_footer_is_said_to_be_one() {
 async fn garbage_is_no_footer() {
     let whole = honest();
     for byte in [0x00, 0x15, 0x19, 0x1c, 0x2b, 0x48, 0x7f, 0x80, 0xff] {
-        failure(&with_footer(&whole, &vec![byte; 5000]), "SELECT * FROM t").await;
+        failure(&with_footer(&whole, &[byte; 5000]), "SELECT * FROM t").await;
     }
 }
 

@@ -1,5 +1,10 @@
 //! Parquet files in a memory store, read as queries read them: planned, pruned, decoded, metered.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::large_futures
+)]
 
 mod forged;
 mod hostile;
