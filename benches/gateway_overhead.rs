@@ -193,6 +193,7 @@ async fn session(lake: &Path, state: &Path, threads: usize) -> Arc<Session> {
         history: History::open(&state.join("history.db"), Duration::from_secs(3600)).unwrap(),
         max_connections: 10,
         max_statistics_files: 4096,
+        max_row_bytes: lakegate::lake::format::MAX_ROW_BYTES,
     });
     let login = Login {
         user: "admin",

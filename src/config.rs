@@ -130,13 +130,22 @@ pub struct TlsConfig {
     pub host_names: Vec<String>,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LakeConfig {
     /// The only places a LOCATION may name.
     pub roots: Vec<RootConfig>,
-    /// Longest row of a JSON or CSV file.
-    pub max_row_size: Option<ByteSize>,
+    /// The longest row of a JSON, CSV or delimited file, after decompression; 1 KiB to 1 GiB.
+    pub max_row_size: ByteSize,
+}
+
+impl Default for LakeConfig {
+    fn default() -> Self {
+        Self {
+            roots: Vec::new(),
+            max_row_size: ByteSize::mib(32),
+        }
+    }
 }
 
 /// One lake root. With `path` it is a directory; else an S3 bucket, by default the one that `url` names.
@@ -294,6 +303,13 @@ impl Config {
                 "engine.batch_size, engine.threads and queries.max_concurrent must be at least 1",
             ));
         }
+        let row = self.lake.max_row_size;
+        if !(ByteSize::kib(1)..=ByteSize::gib(1)).contains(&row) {
+            return Err(Error::invalid(format!(
+                "lake.max_row_size is {} bytes; it must be at least 1KiB and at most 1GiB",
+                row.as_u64()
+            )));
+        }
         for root in &self.lake.roots {
             if root.path.is_some() && (root.endpoint.is_some() || root.access_key_id.is_some()) {
                 return Err(Error::invalid(format!(
@@ -334,6 +350,24 @@ mod tests {
             );
             assert_eq!(config.engine.memory_limit, Some(ByteSize::gib(2)));
             assert_eq!(config.postgres.listen, Listen(None));
+            Ok(())
+        });
+    }
+
+    #[test]
+    fn longest_row_has_bounds_that_the_error_names() {
+        figment::Jail::expect_with(|jail| {
+            let load = || Config::load(None, BTreeMap::new());
+            assert_eq!(load().unwrap().lake.max_row_size, ByteSize::mib(32));
+            for (text, bytes) in [("1KiB", 1 << 10), ("64KiB", 64 << 10), ("1GiB", 1 << 30)] {
+                jail.set_env("LAKEGATE_LAKE__MAX_ROW_SIZE", text);
+                assert_eq!(load().unwrap().lake.max_row_size.as_u64(), bytes);
+            }
+            for text in ["0", "1023", "1025MiB"] {
+                jail.set_env("LAKEGATE_LAKE__MAX_ROW_SIZE", text);
+                let error = load().unwrap_err();
+                assert!(error.message().contains("lake.max_row_size"), "{error}");
+            }
             Ok(())
         });
     }

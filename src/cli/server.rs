@@ -95,6 +95,7 @@ impl Server {
             history: History::open(&state.join("history.db"), config.history.retention)?,
             max_connections: config.server.max_connections,
             max_statistics_files: config.engine.max_statistics_files,
+            max_row_bytes: usize::try_from(config.lake.max_row_size.as_u64()).unwrap_or(usize::MAX),
         });
         let tls = match (&config.tls.cert_file, &config.tls.key_file) {
             (Some(certificate), Some(key)) => Tls::from_files(certificate, key)?,

@@ -112,7 +112,7 @@ async fn analyze_plan(
         .await
 }
 
-/// `curated.orders: partitions: 31 of 366, files: 31, bytes: 1234567`, a line a scan.
+/// `curated.orders: partitions: 31 of 366, files: 31 of 31, bytes: 1234567`, a line a scan.
 fn scans(pinned: &Pinned) -> Vec<String> {
     if pinned.tables.is_empty() {
         return Vec::new();
@@ -124,13 +124,15 @@ fn scans(pinned: &Pinned) -> Vec<String> {
 
 fn scan(pinned: &PinnedTable) -> String {
     let snapshot = &pinned.snapshot;
+    let opened = snapshot.opened();
     format!(
-        "  {}: partitions: {} of {}, files: {}, bytes: {}, list requests: {}",
+        "  {}: partitions: {} of {}, files: {} of {}, bytes: {}, list requests: {}",
         pinned.table.lake_table().name(),
         snapshot.partitions.len(),
         snapshot.partitions_total,
+        opened.files,
         snapshot.files().count(),
-        snapshot.bytes(),
+        opened.bytes,
         snapshot.list_requests,
     )
 }

@@ -123,6 +123,8 @@ pub struct GatewayParts {
     pub history: Arc<History>,
     pub max_connections: usize,
     pub max_statistics_files: usize,
+    /// The longest row of a text file, in bytes after decompression.
+    pub max_row_bytes: usize,
 }
 
 #[derive(Debug)]
@@ -138,6 +140,7 @@ pub struct Gateway {
     built_in_admission: Admission,
     history: Arc<History>,
     max_statistics_files: usize,
+    max_row_bytes: usize,
     max_connections: usize,
     connections: Arc<AtomicUsize>,
     sessions: Mutex<HashMap<i32, std::sync::Weak<Session>>>,
@@ -170,6 +173,7 @@ impl Gateway {
             built_in_admission: Admission::new(BUILT_IN_PLACES, BUILT_IN_WAITING),
             history: parts.history,
             max_statistics_files: parts.max_statistics_files,
+            max_row_bytes: parts.max_row_bytes,
             max_connections: parts.max_connections,
             connections: Arc::default(),
             sessions: Mutex::default(),

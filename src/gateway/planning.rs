@@ -26,7 +26,8 @@ use super::settings::ResultReuse;
 use crate::engine::pg::SessionInfo;
 use crate::engine::{CATALOG, PlanSettings};
 use crate::error::{Code, Error, Result, from_engine};
-use crate::lake::meter::{Cutoff, QueryMeter, QueryStores};
+use crate::lake::meter::{Cutoff, QueryMeter};
+use crate::lake::metered_store::QueryStores;
 use crate::lake::scan::QueryLake;
 use crate::statement::{self, Output, StatementContext};
 use crate::telemetry::system::SystemSchema;
@@ -142,6 +143,7 @@ impl Session {
             meter: Arc::clone(&meter),
             footers: self.gateway.footers.clone(),
             max_statistics_files: self.gateway.max_statistics_files,
+            max_row_bytes: self.gateway.max_row_bytes,
         });
 
         let names = ColumnNames::take(statement);

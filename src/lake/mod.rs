@@ -4,11 +4,14 @@
 //! What never happens: a request outside a configured root, a read that the query's meter does not see,
 //! a scan that lists.
 
+pub mod bounds;
 pub mod format;
 pub mod listing;
 pub mod meter;
+pub mod metered_store;
 pub mod parquet;
 pub mod prune;
+pub mod root_store;
 pub mod roots;
 pub mod s3;
 pub mod scan;

@@ -11,7 +11,7 @@ use datafusion::common::{Column, DFSchema, ScalarValue};
 use datafusion::logical_expr::execution_props::ExecutionProps;
 use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion::logical_expr::{BinaryExpr, Expr, Operator};
-use datafusion::physical_expr::create_physical_expr;
+use datafusion::physical_expr::{PhysicalExpr, create_physical_expr};
 use lakegate_catalog::partition::HIVE_DEFAULT_PARTITION;
 
 use crate::error::{Code, Error, Result};
@@ -157,6 +157,16 @@ fn evaluate(
     schema: &DFSchema,
     batch: &RecordBatch,
 ) -> datafusion::error::Result<BooleanArray> {
+    let physical = physical(filter, schema)?;
+    let result = physical.evaluate(batch)?.into_array(batch.num_rows())?;
+    Ok(datafusion::common::cast::as_boolean_array(&result)?.clone())
+}
+
+/// A filter as the engine evaluates it, over columns that are not qualified.
+pub(super) fn physical(
+    filter: Expr,
+    schema: &DFSchema,
+) -> datafusion::error::Result<Arc<dyn PhysicalExpr>> {
     let unqualified = filter.transform(|expr| {
         Ok(match expr {
             Expr::Column(column) => {
@@ -165,14 +175,12 @@ fn evaluate(
             other => Transformed::no(other),
         })
     })?;
-    let physical = create_physical_expr(
+    create_physical_expr(
         &unqualified.data,
         schema,
         &ExecutionProps::new(),
         &PhysicalPlanningContext::default(),
-    )?;
-    let result = physical.evaluate(batch)?.into_array(batch.num_rows())?;
-    Ok(datafusion::common::cast::as_boolean_array(&result)?.clone())
+    )
 }
 
 #[cfg(test)]

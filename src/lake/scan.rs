@@ -14,18 +14,20 @@ use datafusion::datasource::physical_plan::{
 };
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::datasource::table_schema::TableSchema;
+use datafusion::logical_expr::Expr;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::union::UnionExec;
 use futures::{StreamExt, TryStreamExt};
 
+use super::bounds;
 use super::format::TableFormat;
 use super::meter::QueryMeter;
 use super::parquet::{
-    ColumnChecks, FooterCache, LakeReaderFactory, PartitionName, file_statistics,
+    ColumnChecks, FooterCache, LakeReaderFactory, ParquetFiles, PartitionName, file_statistics,
 };
 use super::roots::{Root, Roots};
-use super::snapshot::{LakeTable, TableSnapshot};
+use super::snapshot::{LakeTable, Opened, TableSnapshot};
 use crate::error::{Result, from_engine};
 
 /// Footers that are read at once while a query is planned.
@@ -39,11 +41,22 @@ pub struct QueryLake {
     pub footers: FooterCache,
     /// Statistics come from footers; of a table with more files than this none is read while planning.
     pub max_statistics_files: usize,
+    /// The longest row of a text file, in bytes after decompression.
+    pub max_row_bytes: usize,
+}
+
+/// What a query wants of a table.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Wanted<'a> {
+    /// Indices into the table's columns. None: all.
+    pub projection: Option<&'a Vec<usize>>,
+    /// Conditions of all rows that are wanted. The engine applies them again.
+    pub filters: &'a [Expr],
+    /// Rows, only where no filter is left above the scan.
+    pub limit: Option<usize>,
 }
 
 /// Plans the scan of a snapshot.
-///
-/// `projection`: indices into `table.schema`. `limit`: rows, only where no filter is left above the scan.
 ///
 /// Errors: a damaged footer, a column type that cannot be read as the table's, the cutoff, the store.
 pub async fn plan(
@@ -51,8 +64,7 @@ pub async fn plan(
     lake: &QueryLake,
     table: &LakeTable,
     snapshot: &TableSnapshot,
-    projection: Option<&Vec<usize>>,
-    limit: Option<usize>,
+    wanted: Wanted<'_>,
 ) -> Result<Arc<dyn ExecutionPlan>> {
     lake.meter
         .pin(snapshot.partitions.iter().flat_map(|partition| {
@@ -83,17 +95,22 @@ pub async fn plan(
             );
         }
     }
-    let columns = projected_columns(table, projection);
+    let columns = projected_columns(table, wanted.projection);
     let mut plans: Vec<Arc<dyn ExecutionPlan>> = Vec::new();
-    for scan in scans.into_values().filter(|scan| !scan.files.is_empty()) {
-        plans.push(
-            scan.plan(session, lake, table, &columns, projection, limit)
-                .await?,
-        );
+    let mut opened = Opened::default();
+    for scan in scans.into_values() {
+        let (scan, statistics) = scan.matching(lake, table, &columns, wanted).await?;
+        if scan.files.is_empty() {
+            continue;
+        }
+        opened.files += scan.files.len();
+        opened.bytes += scan.files.iter().map(|f| f.object_meta.size).sum::<u64>();
+        plans.push(scan.plan(session, lake, table, &columns, statistics, wanted)?);
     }
+    snapshot.will_open(opened);
     match plans.len() {
         0 => {
-            let schema = datafusion::common::project_schema(&table.schema, projection)
+            let schema = datafusion::common::project_schema(&table.schema, wanted.projection)
                 .map_err(from_engine)?;
             Ok(Arc::new(EmptyExec::new(schema)))
         }
@@ -124,58 +141,76 @@ struct Scan {
 }
 
 impl Scan {
-    async fn plan(
+    /// Leaves out the files that need not be opened, and gives statistics of the rest.
+    async fn matching(
+        mut self,
+        lake: &QueryLake,
+        table: &LakeTable,
+        columns: &SchemaRef,
+        wanted: Wanted<'_>,
+    ) -> Result<(Self, Statistics)> {
+        let mut statistics = Statistics::new_unknown(&table.schema);
+        if matches!(self.format, TableFormat::Parquet)
+            && self.files.len() <= lake.max_statistics_files
+        {
+            (self.files, statistics) =
+                with_statistics(lake, &self.root, table, columns, self.files, wanted).await?;
+        }
+        Ok((self, statistics))
+    }
+
+    fn plan(
         self,
         session: &dyn Session,
         lake: &QueryLake,
         table: &LakeTable,
         columns: &SchemaRef,
-        projection: Option<&Vec<usize>>,
-        limit: Option<usize>,
+        statistics: Statistics,
+        wanted: Wanted<'_>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let keys: Vec<FieldRef> = table.keys.fields().iter().cloned().collect();
         let table_schema = TableSchema::builder(Arc::clone(&table.file_schema))
             .with_table_partition_cols(keys)
             .build();
-        let mut files = self.files;
-        let mut statistics = Statistics::new_unknown(&table.schema);
         let source: Arc<dyn FileSource> = match &self.format {
             TableFormat::Parquet => {
-                let checks = Arc::new(ColumnChecks {
-                    table: table.name(),
-                    columns: Arc::clone(columns),
-                });
-                (files, statistics) =
-                    with_statistics(lake, &self.root, table, &checks, files, limit).await?;
                 let mut options = TableParquetOptions::new();
                 options.global = session.config_options().execution.parquet.clone();
-                Arc::new(
-                    ParquetSource::new(table_schema)
-                        .with_table_parquet_options(options)
-                        .with_parquet_file_reader_factory(Arc::new(LakeReaderFactory {
-                            root: Arc::clone(&self.root),
-                            footers: lake.footers.clone(),
-                            meter: Arc::clone(&lake.meter),
-                            checks,
-                        })),
-                )
+                let source = ParquetSource::new(table_schema)
+                    .with_table_parquet_options(options)
+                    .with_parquet_file_reader_factory(Arc::new(LakeReaderFactory {
+                        root: Arc::clone(&self.root),
+                        footers: lake.footers.clone(),
+                        meter: Arc::clone(&lake.meter),
+                        checks: Arc::new(checks(table, columns)),
+                    }));
+                Arc::new(ParquetFiles::new(source, &self.root))
             }
-            TableFormat::Text(format) => format.source(table_schema, &table.name(), &self.root),
+            TableFormat::Text(format) => {
+                format.source(table_schema, &table.name(), &self.root, lake.max_row_bytes)
+            }
         };
-        let groups = FileGroup::new(files).split_files(session.config().target_partitions());
+        let groups = FileGroup::new(self.files).split_files(session.config().target_partitions());
         let config = FileScanConfigBuilder::new(self.root.engine_url().clone(), source)
             .with_file_groups(groups)
             .with_statistics(statistics)
-            .with_projection_indices(projection.cloned())
+            .with_projection_indices(wanted.projection.cloned())
             .map_err(from_engine)?
-            .with_limit(limit)
+            .with_limit(wanted.limit)
             .build();
         Ok(DataSourceExec::from_data_source(config))
     }
 }
 
+fn checks(table: &LakeTable, columns: &SchemaRef) -> ColumnChecks {
+    ColumnChecks {
+        table: table.name(),
+        columns: Arc::clone(columns),
+    }
+}
+
 /// Adds what is known of the partition keys to a file's statistics.
-fn described(mut file: PartitionedFile, mut statistics: Statistics) -> PartitionedFile {
+fn described(file: &PartitionedFile, mut statistics: Statistics) -> Statistics {
     for value in &file.partition_values {
         let bound = || {
             if value.is_null() {
@@ -196,24 +231,21 @@ fn described(mut file: PartitionedFile, mut statistics: Statistics) -> Partition
             ..ColumnStatistics::new_unknown()
         });
     }
-    file.statistics = Some(Arc::new(statistics));
-    file
+    statistics
 }
 
-/// Reads footers for row counts and bounds, as many as planning may.
+/// Reads the files' footers for row counts and bounds.
 ///
-/// With a limit, files after those that surely hold enough rows are left out.
+/// Files that cannot hold a matching row are left out; with a limit, those after the ones that surely hold enough rows.
 async fn with_statistics(
     lake: &QueryLake,
     root: &Arc<Root>,
     table: &LakeTable,
-    checks: &ColumnChecks,
+    columns: &SchemaRef,
     files: Vec<PartitionedFile>,
-    limit: Option<usize>,
+    wanted: Wanted<'_>,
 ) -> Result<(Vec<PartitionedFile>, Statistics)> {
-    if files.len() > lake.max_statistics_files {
-        return Ok((files, Statistics::new_unknown(&table.schema)));
-    }
+    let checks = &checks(table, columns);
     let mut loaded = futures::stream::iter(files.into_iter().map(|file| async move {
         let footer = lake
             .footers
@@ -222,42 +254,39 @@ async fn with_statistics(
         let partition = file
             .extension::<PartitionName>()
             .map_or_else(|| Arc::from(""), |name| Arc::clone(&name.0));
-        checks.check(
-            &footer,
-            &partition,
-            &root.display_path(&file.object_meta.location),
-        )?;
-        Ok::<_, crate::error::Error>(described(
-            file,
-            file_statistics(&footer, &table.file_schema),
-        ))
+        let url = root.display_path(&file.object_meta.location);
+        checks.check(&footer, &partition, &url)?;
+        let statistics = described(&file, file_statistics(&footer, &table.file_schema));
+        Ok::<_, crate::error::Error>((file, Arc::new(statistics)))
     }))
     .buffered(PARALLEL_FOOTERS);
     let mut kept = Vec::new();
-    let mut rows = 0;
+    let mut rows: usize = 0;
     let mut complete = true;
-    while let Some(file) = loaded.try_next().await? {
-        if limit.is_some_and(|limit| rows >= limit) {
+    while let Some((file, statistics)) = loaded.try_next().await? {
+        if wanted.limit.is_some_and(|limit| rows >= limit) {
             complete = false;
             break;
         }
-        if let Some(Precision::Exact(count)) = file
-            .statistics
-            .as_ref()
-            .map(|statistics| statistics.num_rows)
-        {
-            rows += count;
+        if let Precision::Exact(count) = statistics.num_rows {
+            rows = rows.saturating_add(count);
         }
-        kept.push(file);
+        kept.push((file, statistics));
     }
-    let summaries = kept.iter().filter_map(|file| file.statistics.as_deref());
+    let summaries: Vec<_> = kept.iter().map(|(_, known)| Arc::clone(known)).collect();
+    let mut matching = bounds::matching(wanted.filters, &table.schema, &summaries).into_iter();
+    kept.retain(|_| matching.next().unwrap_or(true));
+
+    let summaries = kept.iter().map(|(_, statistics)| statistics.as_ref());
     let merged = Statistics::try_merge_iter(summaries, &table.schema).map_err(from_engine)?;
-    Ok((
-        kept,
-        if complete {
-            merged
-        } else {
-            merged.to_inexact()
-        },
-    ))
+    let merged = if complete {
+        merged
+    } else {
+        merged.to_inexact()
+    };
+    let kept = kept.into_iter().map(|(mut file, statistics)| {
+        file.statistics = Some(statistics);
+        file
+    });
+    Ok((kept.collect(), merged))
 }

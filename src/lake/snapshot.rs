@@ -1,6 +1,6 @@
 //! A table as one query reads it: exactly these partitions and files, of these sizes and ETags.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use arrow::array::RecordBatch;
@@ -65,6 +65,16 @@ pub struct TableSnapshot {
     pub partitions: Vec<SnapshotPartition>,
     pub list_requests: usize,
     listed_at: SystemTime,
+    /// What is left of the files once a scan of them is planned. Not set: nobody has planned one.
+    opened: OnceLock<Opened>,
+}
+
+/// Files that a scan opens: those that neither their footers nor a limit ruled out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Opened {
+    pub files: usize,
+    /// Their sizes, in bytes.
+    pub bytes: u64,
 }
 
 impl LakeTable {
@@ -123,6 +133,7 @@ impl LakeTable {
             partitions,
             list_requests: listing.requests,
             listed_at: listing.listed_at,
+            opened: OnceLock::new(),
         })
     }
 
@@ -160,9 +171,17 @@ impl TableSnapshot {
             .flat_map(|partition| &partition.files)
     }
 
-    /// Bytes of all files.
-    pub fn bytes(&self) -> u64 {
-        self.files().map(|file| file.size).sum()
+    /// The files that the scan opens; all of them as long as none is planned.
+    pub fn opened(&self) -> Opened {
+        self.opened.get().copied().unwrap_or_else(|| Opened {
+            files: self.files().count(),
+            bytes: self.files().map(|file| file.size).sum(),
+        })
+    }
+
+    /// A scan of the snapshot is planned. Of two of the same snapshot, the first counts.
+    pub(super) fn will_open(&self, opened: Opened) {
+        self.opened.get_or_init(|| opened);
     }
 
     /// Whether an unchanged listing proves unchanged files: none was written just before it was listed.

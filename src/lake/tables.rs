@@ -79,7 +79,8 @@ impl LakeTables {
     }
 }
 
-fn typed(table: &Arc<Table>, partitions: Option<Arc<Partitions>>) -> Result<LakeTable> {
+/// A table with its columns and partition values in the engine's types.
+pub(super) fn typed(table: &Arc<Table>, partitions: Option<Arc<Partitions>>) -> Result<LakeTable> {
     let views = matches!(
         TableFormat::detect(&table.storage_descriptor, &table.parameters),
         Ok(TableFormat::Parquet)

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use crate::error::{Code, Error, Result};
 use crate::lake::prune;
-use crate::lake::scan::{self, QueryLake};
+use crate::lake::scan::{self, QueryLake, Wanted};
 use crate::lake::snapshot::{LakeTable, TableSnapshot};
 
 /// A table as its principal may query it.
@@ -112,7 +112,7 @@ impl TableProvider for ViewTable {
         &self,
         state: &dyn Session,
         projection: Option<&Vec<usize>>,
-        _filters: &[Expr],
+        filters: &[Expr],
         limit: Option<usize>,
     ) -> EngineResult<Arc<dyn ExecutionPlan>> {
         let Some((lake, snapshot)) = &self.pinned else {
@@ -133,6 +133,11 @@ impl TableProvider for ViewTable {
                     ))
                 })?,
         };
-        Ok(scan::plan(state, lake, &self.lake_table, snapshot, Some(&whole), limit).await?)
+        let wanted = Wanted {
+            projection: Some(&whole),
+            filters,
+            limit,
+        };
+        Ok(scan::plan(state, lake, &self.lake_table, snapshot, wanted).await?)
     }
 }

@@ -105,8 +105,48 @@ async fn explain_shows_files_and_bytes_beside_the_partitions() {
     .unwrap()
     .map(|file| file.unwrap().metadata().unwrap().len())
     .sum::<u64>();
-    assert!(plan.contains("files: 1"), "{plan}");
+    assert_eq!(counts(&plan, "files: "), Some((1, 1)), "{plan}");
     assert!(plan.contains(&format!("bytes: {bytes}")), "{plan}");
+}
+
+#[tokio::test]
+async fn files_whose_footers_exclude_a_match_are_not_opened() {
+    let server = Server::shared();
+    let admin = server.connect("admin").await;
+    let folder = Folder::new(server, "bounds");
+    let mut sizes = Vec::new();
+    for first in [0, 10, 20] {
+        let ids: Vec<i64> = (first..first + 10).collect();
+        let file = parquet(&batch(&[("ID", Values::Int(&ids))]), 5);
+        sizes.push(file.len());
+        folder.put(&format!("from{first}.parquet"), file);
+    }
+    admin
+        .run(&format!(
+            "CREATE DATABASE pruning_bounds;
+             CREATE EXTERNAL TABLE pruning_bounds.t (id BIGINT) STORED AS PARQUET LOCATION '{}'",
+            folder.location
+        ))
+        .await;
+    for (predicate, files, rows) in [
+        ("id >= 20", 1, 10),
+        ("id > 15", 2, 14),
+        ("id = 7 OR id = 27", 2, 2),
+        ("id IN (3, 4)", 1, 2),
+        ("id BETWEEN 5 AND 25", 3, 21),
+        ("id > 1000", 0, 0),
+        ("id IS NOT NULL", 3, 30),
+        ("id % 10 = 3", 3, 3),
+    ] {
+        let sql = format!("SELECT id FROM pruning_bounds.t WHERE {predicate}");
+        let plan = admin.text(&format!("EXPLAIN {sql}")).await;
+        assert_eq!(counts(&plan, "files: "), Some((files, 3)), "{plan}");
+        assert_eq!(admin.rows(&sql).await.len(), rows, "{predicate}");
+    }
+    let plan = admin
+        .text("EXPLAIN SELECT id FROM pruning_bounds.t WHERE id >= 20")
+        .await;
+    assert!(plan.contains(&format!("bytes: {}", sizes[2])), "{plan}");
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@
 //!                  decompress  lines     projected columns only
 //! ```
 //!
-//! What never happens: a row longer than [`MAX_ROW_BYTES`] is held in memory, a file's bytes are read past
+//! What never happens: a row longer than the configured bound is held in memory, a file's bytes are read past
 //! the store that the engine gave, two queries on one file differ because they select different columns.
 
 mod columns;
@@ -31,7 +31,7 @@ mod tests;
 pub use properties::{JsonOptions, LazySimpleOptions, OpenCsvOptions, TextFormat, TextSerDe};
 pub use source::TextSource;
 
-/// The longest row of a text file, in bytes after decompression: Athena's bound.
+/// The longest row of a text file, in bytes after decompression, where nothing else is configured: Athena's bound.
 pub const MAX_ROW_BYTES: usize = 32 * 1024 * 1024;
 
 /// How the files of a table or a partition are read. Its `Debug` form is stable: what reads alike prints alike.

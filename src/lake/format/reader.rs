@@ -10,7 +10,6 @@ use futures::stream::BoxStream;
 use object_store::ObjectStore;
 use object_store::path::Path;
 
-use super::MAX_ROW_BYTES;
 use super::framing::Lines;
 use super::input::{self, Compression, Input};
 use super::rows::{MAX_CELLS, RowDecoder};
@@ -31,6 +30,8 @@ pub(super) struct FileRead {
     pub url: String,
     pub header_lines: u64,
     pub batch_size: usize,
+    /// The longest row, in bytes after decompression.
+    pub max_row_bytes: usize,
     pub decoder: Box<dyn RowDecoder>,
     pub malformed: Count,
 }
@@ -54,7 +55,7 @@ impl FileRead {
             range,
         } = input;
         let start = range.as_ref().map_or(0, |range| range.start);
-        let mut lines = Lines::new(start.saturating_sub(1), MAX_ROW_BYTES);
+        let mut lines = Lines::new(start.saturating_sub(1), self.max_row_bytes);
         if start > 0 {
             lines.drop_first();
         }
@@ -65,6 +66,7 @@ impl FileRead {
             end: range.map_or(u64::MAX, |range| range.end),
             headers: if start > 0 { 0 } else { self.header_lines },
             batch_size: self.batch_size,
+            max_row_bytes: self.max_row_bytes,
             place: Place {
                 url: self.url,
                 compression,
@@ -90,6 +92,7 @@ struct Batches {
     end: u64,
     headers: u64,
     batch_size: usize,
+    max_row_bytes: usize,
     place: Place,
     malformed: Count,
     done: bool,
@@ -139,7 +142,8 @@ impl Batches {
                 Err(_) => {
                     let at = self.place.at(number, next_offset);
                     return Err(bad_data(format!(
-                        "{at}: a row has at most {MAX_ROW_BYTES} bytes, this one has more"
+                        "{at}: a row has at most {} bytes, this one has more (lake.max_row_size)",
+                        self.max_row_bytes
                     )));
                 }
             };

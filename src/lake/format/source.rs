@@ -20,7 +20,7 @@ use object_store::path::Path;
 
 use super::input::looks_compressed;
 use super::reader::FileRead;
-use super::{TextFormat, TextSerDe};
+use super::{MAX_ROW_BYTES, TextFormat, TextSerDe};
 use crate::lake::roots::Root;
 
 /// Says how a user knows a file.
@@ -39,6 +39,7 @@ pub struct TextSource {
     table_schema: TableSchema,
     projection: SplitProjection,
     batch_size: usize,
+    max_row_bytes: usize,
     metrics: ExecutionPlanMetricsSet,
 }
 
@@ -53,19 +54,18 @@ impl fmt::Debug for TextSource {
 
 impl TextFormat {
     /// The source of a scan of this format. `table` and `root` are for errors: they name the table and the files.
+    /// A row longer than `max_row_bytes`, after decompression, is an error.
     pub fn source(
         &self,
         table_schema: TableSchema,
         table: &str,
         root: &Arc<Root>,
+        max_row_bytes: usize,
     ) -> Arc<dyn FileSource> {
         let root = Arc::clone(root);
-        Arc::new(TextSource::new(
-            self,
-            table_schema,
-            table,
-            Arc::new(move |path| root.display_path(path)),
-        ))
+        let urls = Arc::new(move |path: &Path| root.display_path(path));
+        let source = TextSource::new(self, table_schema, table, urls);
+        Arc::new(source.with_max_row_bytes(max_row_bytes))
     }
 }
 
@@ -83,7 +83,15 @@ impl TextSource {
             projection: SplitProjection::unprojected(&table_schema),
             table_schema,
             batch_size: 8192,
+            max_row_bytes: MAX_ROW_BYTES,
             metrics: ExecutionPlanMetricsSet::new(),
+        }
+    }
+
+    pub(super) fn with_max_row_bytes(self, max_row_bytes: usize) -> Self {
+        Self {
+            max_row_bytes,
+            ..self
         }
     }
 }
@@ -226,6 +234,7 @@ impl FileOpener for TextOpener {
             range,
             header_lines: source.format.header_lines,
             batch_size: source.batch_size,
+            max_row_bytes: source.max_row_bytes,
             decoder,
             malformed: self.malformed.clone(),
         };

@@ -8,7 +8,8 @@ use tokio::io::AsyncWriteExt;
 
 use super::*;
 use crate::error::Code;
-use crate::lake::meter::{Cutoff, MeteredStore, QueryMeter};
+use crate::lake::meter::{Cutoff, QueryMeter};
+use crate::lake::metered_store::MeteredStore;
 
 const ROWS: usize = 500;
 
@@ -271,7 +272,7 @@ async fn rows_behind_many_blank_lines_are_read() {
 #[tokio::test]
 async fn row_longer_than_the_bound_is_refused_also_when_it_was_small() {
     let mut text = b"{\"a\":1}\n{\"a\":1,\"b\":\"".to_vec();
-    text.resize(super::super::MAX_ROW_BYTES + 100, b'x');
+    text.resize(MAX_ROW_BYTES + 100, b'x');
     let gzip = compress!(GzipEncoder, &text);
     assert!(gzip.len() < 100_000);
     for (name, bytes) in [("f", text), ("f.gz", gzip)] {
@@ -282,6 +283,32 @@ async fn row_longer_than_the_bound_is_refused_also_when_it_was_small() {
                 .contains("line 2: a row has at most 33554432 bytes"),
             "{error}"
         );
+    }
+}
+
+#[tokio::test]
+async fn bound_of_a_row_is_the_configured_one() {
+    let default = crate::config::LakeConfig::default().max_row_size;
+    assert_eq!(default.as_u64(), MAX_ROW_BYTES as u64);
+    let row = |length: usize| format!("{{\"a\":1,\"b\":\"{}\"}}\n", "x".repeat(length - 14));
+    for (length, fits) in [(1024, true), (1025, false)] {
+        let text = format!("{{\"a\":0}}\n{}", row(length));
+        for (name, bytes) in [
+            ("f", text.clone().into_bytes()),
+            ("f.gz", compress!(GzipEncoder, text.as_bytes())),
+        ] {
+            let mut lake = table(&[]).file(name, bytes).await;
+            lake.max_row_bytes = 1024;
+            match lake.rows().await {
+                Ok(rows) => assert!(fits && rows.len() == 2, "{name} {length}"),
+                Err(error) => {
+                    assert!(!fits, "{name}: {error}");
+                    assert_eq!(error.code(), Code::BadData);
+                    let named = format!("s3://lake/{name} line 2: a row has at most 1024 bytes");
+                    assert!(error.message().contains(&named), "{error}");
+                }
+            }
+        }
     }
 }
 
@@ -319,6 +346,7 @@ async fn limit_stops_reading_and_the_cutoff_comes_through_as_itself() {
             projection: None,
             limit,
             batch_size: 64,
+            max_row_bytes: MAX_ROW_BYTES,
         };
 
         let (store, meter) = metered(None);

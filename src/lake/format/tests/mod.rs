@@ -27,7 +27,7 @@ use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 
-use super::{TableFormat, TextFormat, TextSource};
+use super::{MAX_ROW_BYTES, TableFormat, TextFormat, TextSource};
 use crate::error::{Error, from_engine};
 
 const OPENX: &str = "org.openx.data.jsonserde.JsonSerDe";
@@ -45,6 +45,7 @@ struct Lake {
     projection: Option<Vec<usize>>,
     limit: Option<usize>,
     batch_size: usize,
+    max_row_bytes: usize,
 }
 
 impl Lake {
@@ -81,6 +82,7 @@ impl Lake {
             projection: None,
             limit: None,
             batch_size: 8192,
+            max_row_bytes: MAX_ROW_BYTES,
         }
     }
 
@@ -106,7 +108,8 @@ impl Lake {
             .with_table_partition_cols(keys)
             .build();
         let urls = Arc::new(|path: &Path| format!("s3://lake/{path}"));
-        let source = TextSource::new(&self.format, table_schema, "raw.t", urls);
+        let source = TextSource::new(&self.format, table_schema, "raw.t", urls)
+            .with_max_row_bytes(self.max_row_bytes);
         FileScanConfigBuilder::new(
             ObjectStoreUrl::parse("lake://test/").unwrap(),
             Arc::new(source),

@@ -1,0 +1,402 @@
+//! A root's store as one query sees it: each read is counted, stopped at the cutoff, and bound to the state of
+//! the file that the query was planned against.
+
+use std::fmt;
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use datafusion::error::DataFusionError;
+use datafusion::execution::object_store::ObjectStoreRegistry;
+use futures::StreamExt;
+use futures::stream::BoxStream;
+use object_store::path::Path;
+use object_store::{
+    CopyOptions, GetOptions, GetRange, GetResult, GetResultPayload, ListResult, MultipartUpload,
+    ObjectMeta, ObjectStore, PutMultipartOptions, PutOptions, PutPayload, PutResult,
+    coalesce_ranges,
+};
+use url::Url;
+
+use super::meter::QueryMeter;
+use super::roots::Roots;
+use crate::error::{Code, Error};
+
+/// Reads of a local file travel in pieces of this many bytes: large enough to be cheap, small enough for a cutoff.
+const FILE_CHUNK: u64 = 512 * 1024;
+
+/// Ranges of a remote object that lie closer than this many bytes are fetched as one.
+const COALESCE: u64 = 1024 * 1024;
+
+/// A root's store as one query sees it.
+#[derive(Debug)]
+pub struct MeteredStore {
+    inner: Arc<dyn ObjectStore>,
+    meter: Arc<QueryMeter>,
+    root: Arc<str>,
+    /// Reads come back as open files.
+    local: bool,
+}
+
+impl MeteredStore {
+    pub fn new(
+        inner: Arc<dyn ObjectStore>,
+        root: Arc<str>,
+        local: bool,
+        meter: Arc<QueryMeter>,
+    ) -> Self {
+        Self {
+            inner,
+            meter,
+            root,
+            local,
+        }
+    }
+
+    fn pinned(&self, location: &Path, mut options: GetOptions) -> GetOptions {
+        if options.if_match.is_none() {
+            options.if_match = self
+                .meter
+                .pinned(&(Arc::clone(&self.root), location.clone()));
+        }
+        options
+    }
+}
+
+impl fmt::Display for MeteredStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "metered {}", self.inner)
+    }
+}
+
+/// Pieces of an open local file, each reserved before it is read.
+fn file_stream(
+    file: std::fs::File,
+    range: Range<u64>,
+    meter: Arc<QueryMeter>,
+) -> BoxStream<'static, object_store::Result<Bytes>> {
+    let state = (Arc::new(file), range.start);
+    futures::stream::try_unfold(state, move |(file, offset)| {
+        let meter = Arc::clone(&meter);
+        let end = range.end;
+        async move {
+            if offset >= end {
+                return Ok(None);
+            }
+            let length = FILE_CHUNK.min(end - offset);
+            meter.reserve_store(length)?;
+            let handle = Arc::clone(&file);
+            let bytes = blocking(move || read_at(&handle, offset..offset + length)).await?;
+            meter.add_fetched(length);
+            Ok(Some((bytes, (file, offset + length))))
+        }
+    })
+    .boxed()
+}
+
+fn read_at(file: &std::fs::File, range: Range<u64>) -> object_store::Result<Bytes> {
+    let length = usize::try_from(range.end - range.start).map_err(io_error)?;
+    let mut buffer = vec![0; length];
+    file.read_exact_at(&mut buffer, range.start)
+        .map_err(io_error)?;
+    Ok(buffer.into())
+}
+
+fn io_error(error: impl std::error::Error + Send + Sync + 'static) -> object_store::Error {
+    object_store::Error::Generic {
+        store: "lake",
+        source: Box::new(error),
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> object_store::Result<T> + Send + 'static,
+) -> object_store::Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(io_error)?
+}
+
+#[async_trait]
+impl ObjectStore for MeteredStore {
+    async fn put_opts(
+        &self,
+        location: &Path,
+        payload: PutPayload,
+        opts: PutOptions,
+    ) -> object_store::Result<PutResult> {
+        self.inner.put_opts(location, payload, opts).await
+    }
+
+    async fn put_multipart_opts(
+        &self,
+        location: &Path,
+        opts: PutMultipartOptions,
+    ) -> object_store::Result<Box<dyn MultipartUpload>> {
+        self.inner.put_multipart_opts(location, opts).await
+    }
+
+    async fn get_opts(
+        &self,
+        location: &Path,
+        options: GetOptions,
+    ) -> object_store::Result<GetResult> {
+        let head = options.head;
+        let mut result = self
+            .inner
+            .get_opts(location, self.pinned(location, options))
+            .await?;
+        if head {
+            return Ok(result);
+        }
+        let meter = Arc::clone(&self.meter);
+        result.payload = GetResultPayload::Stream(match result.payload {
+            GetResultPayload::File(file, _) => file_stream(file, result.range.clone(), meter),
+            GetResultPayload::Stream(stream) => stream
+                .map(move |piece| {
+                    let piece = piece?;
+                    meter.add_fetched(piece.len() as u64);
+                    meter.reserve_store(piece.len() as u64)?;
+                    Ok(piece)
+                })
+                .boxed(),
+        });
+        Ok(result)
+    }
+
+    async fn get_ranges(
+        &self,
+        location: &Path,
+        ranges: &[Range<u64>],
+    ) -> object_store::Result<Vec<Bytes>> {
+        let asked = ranges
+            .iter()
+            .map(|range| range.end.saturating_sub(range.start))
+            .sum();
+        self.meter.reserve_store(asked)?;
+        if self.local {
+            // One open file, checked against its ETag, serves all ranges.
+            let opened = self
+                .inner
+                .get_opts(location, self.pinned(location, GetOptions::default()))
+                .await?;
+            if let GetResultPayload::File(file, _) = opened.payload {
+                let (ranges, size) = (ranges.to_vec(), opened.meta.size);
+                let pieces = blocking(move || {
+                    // A footer may claim any range: what the file does not hold is never allocated.
+                    ranges
+                        .into_iter()
+                        .map(|range| read_at(&file, range.start.min(size)..range.end.min(size)))
+                        .collect()
+                })
+                .await?;
+                self.meter.add_fetched(asked);
+                return Ok(pieces);
+            }
+        }
+        coalesce_ranges(
+            ranges,
+            |range| async move {
+                let options = GetOptions {
+                    range: Some(GetRange::Bounded(range)),
+                    ..GetOptions::default()
+                };
+                let bytes = self
+                    .inner
+                    .get_opts(location, self.pinned(location, options))
+                    .await?
+                    .bytes()
+                    .await?;
+                self.meter.add_fetched(bytes.len() as u64);
+                Ok::<_, object_store::Error>(bytes)
+            },
+            COALESCE,
+        )
+        .await
+    }
+
+    fn delete_stream(
+        &self,
+        locations: BoxStream<'static, object_store::Result<Path>>,
+    ) -> BoxStream<'static, object_store::Result<Path>> {
+        self.inner.delete_stream(locations)
+    }
+
+    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, object_store::Result<ObjectMeta>> {
+        self.inner.list(prefix)
+    }
+
+    fn list_with_offset(
+        &self,
+        prefix: Option<&Path>,
+        offset: &Path,
+    ) -> BoxStream<'static, object_store::Result<ObjectMeta>> {
+        self.inner.list_with_offset(prefix, offset)
+    }
+
+    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> object_store::Result<ListResult> {
+        self.inner.list_with_delimiter(prefix).await
+    }
+
+    async fn copy_opts(
+        &self,
+        from: &Path,
+        to: &Path,
+        options: CopyOptions,
+    ) -> object_store::Result<()> {
+        self.inner.copy_opts(from, to, options).await
+    }
+}
+
+/// The engine's registry of one query: knows the lake's roots and nothing else.
+#[derive(Debug)]
+pub struct QueryStores {
+    roots: Arc<Roots>,
+    meter: Arc<QueryMeter>,
+}
+
+impl QueryStores {
+    pub fn new(roots: Arc<Roots>, meter: Arc<QueryMeter>) -> Self {
+        Self { roots, meter }
+    }
+}
+
+impl ObjectStoreRegistry for QueryStores {
+    /// Nothing can be added: a store that is not a root has no way in.
+    fn register_store(
+        &self,
+        _url: &Url,
+        _store: Arc<dyn ObjectStore>,
+    ) -> Option<Arc<dyn ObjectStore>> {
+        None
+    }
+
+    fn get_store(&self, url: &Url) -> datafusion::error::Result<Arc<dyn ObjectStore>> {
+        let root = self.roots.by_engine_url(url.as_str()).ok_or_else(|| {
+            DataFusionError::from(Error::new(
+                Code::LocationRefused,
+                format!("'{url}' is not a configured lake root"),
+            ))
+        })?;
+        Ok(root.metered(&self.meter))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::lake::meter::Cutoff;
+    use object_store::memory::InMemory;
+    use object_store::{ObjectStoreExt, local::LocalFileSystem};
+
+    fn cutoff(limit: u64) -> Option<Cutoff> {
+        Some(Cutoff {
+            workgroup: "w".into(),
+            limit,
+        })
+    }
+
+    async fn both_kinds() -> Vec<(Arc<dyn ObjectStore>, bool, tempfile::TempDir)> {
+        let dir = tempfile::tempdir().unwrap();
+        let local: Arc<dyn ObjectStore> =
+            Arc::new(LocalFileSystem::new_with_prefix(dir.path()).unwrap());
+        let remote: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
+        for store in [&local, &remote] {
+            store
+                .put(&Path::from("f"), vec![7u8; 2_000_000].into())
+                .await
+                .unwrap();
+        }
+        vec![
+            (local, true, dir),
+            (remote, false, tempfile::tempdir().unwrap()),
+        ]
+    }
+
+    #[tokio::test]
+    async fn whole_reads_and_ranges_are_counted_alike_on_files_and_streams() {
+        for (store, local, _dir) in both_kinds().await {
+            let meter = Arc::new(QueryMeter::new(None));
+            let metered = MeteredStore::new(store, "s3://b/".into(), local, Arc::clone(&meter));
+            let all = metered
+                .get(&Path::from("f"))
+                .await
+                .unwrap()
+                .bytes()
+                .await
+                .unwrap();
+            assert_eq!((all.len() as u64, meter.scanned()), (2_000_000, 2_000_000));
+            let pieces = metered
+                .get_ranges(&Path::from("f"), &[0..10, 1_000_000..1_000_020])
+                .await
+                .unwrap();
+            assert_eq!(pieces.iter().map(Bytes::len).collect::<Vec<_>>(), [10, 20]);
+            assert_eq!(meter.scanned(), 2_000_030);
+        }
+    }
+
+    #[tokio::test]
+    async fn cutoff_stops_before_a_range_and_within_a_stream() {
+        for (store, local, _dir) in both_kinds().await {
+            let meter = Arc::new(QueryMeter::new(cutoff(1000)));
+            let metered = MeteredStore::new(
+                Arc::clone(&store),
+                "s3://b/".into(),
+                local,
+                Arc::clone(&meter),
+            );
+            assert!(
+                metered
+                    .get_ranges(&Path::from("f"), std::slice::from_ref(&(0..600)))
+                    .await
+                    .is_ok()
+            );
+            assert!(
+                metered
+                    .get_ranges(&Path::from("f"), std::slice::from_ref(&(0..600)))
+                    .await
+                    .is_err()
+            );
+            assert_eq!(meter.scanned(), 600);
+            assert!(
+                metered
+                    .get(&Path::from("f"))
+                    .await
+                    .unwrap()
+                    .bytes()
+                    .await
+                    .is_err()
+            );
+            assert!(meter.cutoff_exceeded());
+        }
+    }
+
+    #[tokio::test]
+    async fn replaced_file_is_not_read() {
+        for (store, local, _dir) in both_kinds().await {
+            let meter = Arc::new(QueryMeter::new(None));
+            let etag = store.head(&Path::from("f")).await.unwrap().e_tag.unwrap();
+            meter.pin([(("s3://b/".into(), Path::from("f")), etag)]);
+            let metered = MeteredStore::new(Arc::clone(&store), "s3://b/".into(), local, meter);
+            assert!(
+                metered
+                    .get_ranges(&Path::from("f"), std::slice::from_ref(&(0..5)))
+                    .await
+                    .is_ok()
+            );
+            store
+                .put(&Path::from("f"), vec![8u8; 3].into())
+                .await
+                .unwrap();
+            let error = metered
+                .get_ranges(&Path::from("f"), std::slice::from_ref(&(0..2)))
+                .await
+                .unwrap_err();
+            assert!(
+                matches!(error, object_store::Error::Precondition { .. }),
+                "{error}"
+            );
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! Footers: read once for all queries, charged to each.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use datafusion::error::DataFusionError;
+use object_store::path::Path;
+use object_store::{ObjectMeta, ObjectStore};
+use parquet::file::metadata::FooterTail;
+
+use super::damaged;
+use super::decode::{Footer, decode};
+use crate::error::{Error, Result, from_engine};
+use crate::lake::meter::{ObjectId, QueryMeter};
+use crate::lake::roots::Root;
+
+/// The last bytes of a file that are fetched in one request, in the hope that they hold the whole footer.
+const FOOTER_HINT: u64 = 64 * 1024;
+
+/// A footer larger than this is refused: a file can claim any length.
+const MAX_FOOTER: u64 = 256 * 1024 * 1024;
+
+/// A file begins with its magic bytes.
+const HEAD: u64 = 4;
+
+/// It ends with the length of its footer and the magic bytes.
+const TAIL: usize = 8;
+
+/// Footers by store, path and ETag, bounded in bytes. Shared by all queries.
+#[derive(Clone)]
+pub struct FooterCache {
+    footers: moka::future::Cache<FooterKey, Arc<Footer>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct FooterKey {
+    object: ObjectId,
+    /// ETag, or size and modification time where a store gives none.
+    version: String,
+}
+
+impl fmt::Debug for FooterCache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FooterCache")
+            .field("entries", &self.footers.entry_count())
+            .finish()
+    }
+}
+
+impl FooterCache {
+    /// `capacity`: bytes of decoded footers.
+    pub fn new(capacity: u64) -> Self {
+        let footers = moka::future::Cache::builder()
+            .max_capacity(capacity)
+            .weigher(|key: &FooterKey, footer: &Arc<Footer>| {
+                let decoded = footer.metadata.memory_size() + footer.schema.fields().size();
+                u32::try_from(decoded + key.object.1.as_ref().len() + 128).unwrap_or(u32::MAX)
+            })
+            .build();
+        Self { footers }
+    }
+
+    /// The footer of one file, from the cache or the store, charged to the query once either way.
+    ///
+    /// Errors: the file is no Parquet file or its footer is damaged; the cutoff; the store.
+    pub async fn footer(
+        &self,
+        root: &Root,
+        file: &ObjectMeta,
+        meter: &Arc<QueryMeter>,
+    ) -> Result<Arc<Footer>> {
+        let object = root.object_id(&file.location);
+        let key = FooterKey {
+            object: object.clone(),
+            version: version_of(file),
+        };
+        if let Some(footer) = self.footers.get(&key).await {
+            meter.charge_footer(object, footer.bytes)?;
+            return Ok(footer);
+        }
+        // Fetched past the meter's account of scanned bytes: the charge below is the same with a cold cache.
+        let unmetered = Arc::new(QueryMeter::new(None));
+        if let Some(e_tag) = &file.e_tag {
+            unmetered.pin([(object.clone(), e_tag.clone())]);
+        }
+        let loaded = load(root, file, root.metered(&unmetered).as_ref()).await;
+        meter.add_fetched(unmetered.fetched());
+        let footer = Arc::new(loaded?);
+        meter.charge_footer(object, footer.bytes)?;
+        self.footers.insert(key, Arc::clone(&footer)).await;
+        Ok(footer)
+    }
+}
+
+/// What identifies one state of an object.
+pub fn version_of(file: &ObjectMeta) -> String {
+    match &file.e_tag {
+        Some(e_tag) => e_tag.clone(),
+        None => format!("{}-{}", file.size, file.last_modified.timestamp_micros()),
+    }
+}
+
+async fn load(root: &Root, file: &ObjectMeta, store: &dyn ObjectStore) -> Result<Footer> {
+    let url = root.display_path(&file.location);
+    let bad = |what: String| damaged(&url, what);
+    let read = async |range: Range<u64>| ranges(store, &file.location, &url, &[range]).await;
+    let size = file.size;
+    let tail_start = size.saturating_sub(FOOTER_HINT);
+    let tail = read(tail_start..size).await?.remove(0);
+    let length = match tail.last_chunk::<TAIL>().map(FooterTail::try_new) {
+        Some(Ok(end)) if end.is_encrypted_footer() => {
+            return Err(Error::not_supported(format!(
+                "file {url} is encrypted, which is not supported"
+            )));
+        }
+        Some(Ok(end)) => end.metadata_length() as u64,
+        _ => return Err(bad("it does not end as such files do".to_owned())),
+    };
+    if length > MAX_FOOTER {
+        return Err(bad(format!(
+            "its footer claims {length} bytes, of at most {MAX_FOOTER}"
+        )));
+    }
+    let end = size - TAIL as u64;
+    let Some(start) = end.checked_sub(length).filter(|start| *start >= HEAD) else {
+        return Err(bad(format!(
+            "its footer claims {length} bytes, the file has {size}"
+        )));
+    };
+    let bytes = match start.checked_sub(tail_start).map(usize::try_from) {
+        Some(Ok(within)) => tail.slice(within..tail.len() - TAIL),
+        _ => read(start..end).await?.remove(0),
+    };
+    decode(&bytes, size).map_err(|e| damaged(&url, e))
+}
+
+/// Reads ranges that lie in a file, and gives as many bytes as were asked for.
+///
+/// Errors: the store; the file was replaced; it is shorter than the ranges.
+pub(super) async fn ranges(
+    store: &dyn ObjectStore,
+    path: &Path,
+    url: &str,
+    ranges: &[Range<u64>],
+) -> Result<Vec<Bytes>> {
+    let pieces = store
+        .get_ranges(path, ranges)
+        .await
+        .map_err(|e| from_engine(DataFusionError::ObjectStore(Box::new(e))))?;
+    let whole = pieces.len() == ranges.len()
+        && pieces
+            .iter()
+            .zip(ranges)
+            .all(|(piece, range)| piece.len() as u64 == range.end.saturating_sub(range.start));
+    if !whole {
+        return Err(damaged(url, "it is shorter than it should be"));
+    }
+    Ok(pieces)
+}
