@@ -80,7 +80,7 @@ pub(super) fn show(cursor: &mut Cursor<'_>) -> Result<Statement> {
         }
         "WORKGROUP" if !alone => {
             cursor.advance();
-            let name = cursor.name_or_string("a workgroup's name")?;
+            let name = cursor.principal_name("a workgroup's name")?;
             Ok(Statement::ShowWorkgroup(ShowWorkgroup {
                 name,
                 create: false,
@@ -161,7 +161,7 @@ fn show_create(cursor: &mut Cursor<'_>) -> Result<Statement> {
         return Ok(Statement::ShowCreateTable(ShowCreateTable { table }));
     }
     if cursor.eat("WORKGROUP") {
-        let name = cursor.name_or_string("a workgroup's name")?;
+        let name = cursor.principal_name("a workgroup's name")?;
         return Ok(Statement::ShowWorkgroup(ShowWorkgroup {
             name,
             create: true,

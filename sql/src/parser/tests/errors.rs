@@ -176,6 +176,64 @@ fn a_text_that_is_too_long_is_refused_before_it_is_read() {
 }
 
 #[test]
+fn a_principals_name_that_is_left_out_is_said_to_be_missing() {
+    for (sql, near, what) in [
+        ("CREATE USER WITH PASSWORD 'x'", "WITH", "a user's name"),
+        ("CREATE USER PASSWORD 'x'", "PASSWORD", "a user's name"),
+        (
+            "CREATE USER IF NOT EXISTS PASSWORD 'x'",
+            "PASSWORD",
+            "a user's name",
+        ),
+        ("CREATE USER IF PASSWORD 'x'", "PASSWORD", "NOT"),
+        ("ALTER USER PASSWORD 'x'", "PASSWORD", "a user's name"),
+        ("ALTER USER SET WORKGROUP w", "SET", "a user's name"),
+        (
+            "ALTER USER u SET WORKGROUP TO SET",
+            "SET",
+            "a workgroup's name",
+        ),
+        ("DROP USER IF", "IF", "a user's name"),
+        ("CREATE ROLE IF EXISTS r", "EXISTS", "NOT"),
+        ("CREATE ROLE WITH LOGIN", "WITH", "a role's name"),
+        ("DROP ROLE IF", "IF", "a role's name"),
+        (
+            "CREATE WORKGROUP WITH (a = 1)",
+            "WITH",
+            "a workgroup's name",
+        ),
+        ("ALTER WORKGROUP SET (a = 1)", "SET", "a workgroup's name"),
+        ("ALTER WORKGROUP ENABLE", "ENABLE", "a workgroup's name"),
+        (
+            "GRANT r TO WITH ADMIN OPTION",
+            "WITH",
+            "a user's or role's name",
+        ),
+        (
+            "GRANT SELECT ON t TO WITH GRANT OPTION",
+            "WITH",
+            "a user's or role's name",
+        ),
+    ] {
+        assert_eq!(
+            error(sql).message,
+            format!("syntax error at or near \"{near}\": expected {what}"),
+            "{sql}"
+        );
+    }
+    assert!(
+        error("CREATE USER WITH PASSWORD 'x'")
+            .hint
+            .unwrap()
+            .contains("double quotes")
+    );
+    assert!(
+        matches!(one("CREATE USER \"with\" PASSWORD 'x'"), Statement::CreateUser(u) if u.name == "with")
+    );
+    assert!(matches!(one("DROP USER 'if'"), Statement::DropUser(u) if u.name == "if"));
+}
+
+#[test]
 fn errors_about_passwords_do_not_show_them() {
     for sql in [
         "CREATE USER u PASSWORD hunter2",
