@@ -82,6 +82,7 @@ pub fn handles(statement: &Statement) -> bool {
         | Statement::AlterTableSetLocation(_)
         | Statement::AlterTableSetSerdeProperties(_)
         | Statement::AlterTableRename(_)
+        | Statement::AlterTableIfExists(_)
         | Statement::ShowDatabases(_)
         | Statement::ShowTables(_)
         | Statement::ShowViews(_)
@@ -138,6 +139,7 @@ pub async fn execute(context: &StatementContext, statement: &Statement) -> Resul
         }
         Statement::AlterTableSetLocation(alter) => alter::set_location(context, alter).await,
         Statement::AlterTableSetSerdeProperties(alter) => alter::set_serde(context, alter).await,
+        Statement::AlterTableIfExists(alter) => alter::if_exists(context, alter).await,
         Statement::ShowDatabases(show) => show::databases(context, statement, show).await,
         Statement::ShowTables(show) => show::tables(context, statement, show).await,
         Statement::ShowViews(show) => show::views(context, statement, show).await,

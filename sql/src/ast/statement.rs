@@ -28,6 +28,7 @@ pub enum Statement {
     AlterTableSetLocation(AlterTableSetLocation),
     AlterTableSetSerdeProperties(AlterTableSetSerdeProperties),
     AlterTableRename(AlterTableRename),
+    AlterTableIfExists(AlterTableIfExists),
     ShowDatabases(ShowDatabases),
     ShowTables(ShowTables),
     ShowViews(ShowViews),
@@ -147,7 +148,8 @@ impl Statement {
             | Statement::AlterTableUnsetProperties(_)
             | Statement::AlterTableSetLocation(_)
             | Statement::AlterTableSetSerdeProperties(_)
-            | Statement::AlterTableRename(_) => "ALTER TABLE",
+            | Statement::AlterTableRename(_)
+            | Statement::AlterTableIfExists(_) => "ALTER TABLE",
             Statement::ShowDatabases(_)
             | Statement::ShowTables(_)
             | Statement::ShowViews(_)
@@ -222,6 +224,7 @@ impl Statement {
             | Statement::AlterTableSetLocation(_)
             | Statement::AlterTableSetSerdeProperties(_)
             | Statement::AlterTableRename(_)
+            | Statement::AlterTableIfExists(_)
             | Statement::CreateWorkgroup(_)
             | Statement::AlterWorkgroup(_)
             | Statement::DropWorkgroup(_) => StatementKind::Ddl,
