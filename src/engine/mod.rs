@@ -5,6 +5,7 @@
 
 mod bounded;
 mod cpu;
+mod functions;
 pub mod pg;
 
 use std::path::PathBuf;
@@ -19,6 +20,7 @@ use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::prelude::SessionConfig;
 
 pub use cpu::CpuRuntime;
+pub use functions::FunctionInfo;
 
 use crate::error::{Error, Result, from_engine};
 
@@ -123,6 +125,12 @@ impl Engine {
             .build();
         state.mark_start_execution();
         Ok(state)
+    }
+
+    /// The functions that every query may call, by name. Those of PostgreSQL's catalog are not among them:
+    /// `pg_catalog.pg_proc` lists these.
+    pub fn functions(&self) -> Vec<FunctionInfo> {
+        functions::functions(&self.base)
     }
 
     /// Where plans run, so that they do not starve handshakes and catalog statements.

@@ -316,7 +316,13 @@ impl Session {
             roots: Arc::clone(&self.gateway.roots),
             database: self.database(),
         };
-        match statement::execute(&context, statement).boxed().await {
+        let outcome = match statement {
+            Statement::ShowFunctions(show) => {
+                statement::show_functions(statement, show, self.gateway.engine.functions())
+            }
+            _ => statement::execute(&context, statement).boxed().await,
+        };
+        match outcome {
             Ok(Output::Command) => {
                 query.finish(0, Ok(()));
                 Ok(command(statement.tag()))

@@ -14,6 +14,7 @@ mod alter;
 mod create_table_text;
 mod databases;
 mod describe;
+mod functions;
 mod grants;
 mod locations;
 mod msck;
@@ -41,6 +42,7 @@ use crate::error::{Error, Result};
 use crate::lake::roots::Roots;
 use crate::view::View;
 
+pub use functions::show_functions;
 pub use rows::columns;
 
 /// On whose behalf and on what a statement runs.
@@ -108,7 +110,7 @@ pub fn handles(statement: &Statement) -> bool {
         | Statement::DropWorkgroup(_)
         | Statement::ShowWorkgroups
         | Statement::ShowWorkgroup(_) => true,
-        // What the engine's functions are, and everything of a session or a query, is above this room.
+        // SHOW FUNCTIONS is of the engine, and everything of a session or a query is above this room.
         _ => false,
     }
 }

@@ -148,7 +148,7 @@ pub(super) fn require_partition_keys(visible: &Visible) -> Result<()> {
     ))
 }
 
-fn check_catalog(catalog: Option<&str>) -> Result<()> {
+pub(super) fn check_catalog(catalog: Option<&str>) -> Result<()> {
     match catalog {
         None | Some(CATALOG) => Ok(()),
         Some(other) => Err(Error::new(

@@ -36,7 +36,7 @@ pub enum Statement {
     ShowPartitions(ShowPartitions),
     ShowCreateTable(ShowCreateTable),
     ShowTblProperties(ShowTblProperties),
-    ShowFunctions,
+    ShowFunctions(ShowFunctions),
     Describe(Describe),
     // Access
     CreateUser(CreateUser),
@@ -157,7 +157,7 @@ impl Statement {
             | Statement::ShowPartitions(_)
             | Statement::ShowCreateTable(_)
             | Statement::ShowTblProperties(_)
-            | Statement::ShowFunctions
+            | Statement::ShowFunctions(_)
             | Statement::ShowGrants(_)
             | Statement::ShowRoles(_)
             | Statement::ShowUsers
@@ -235,7 +235,7 @@ impl Statement {
             | Statement::ShowPartitions(_)
             | Statement::ShowCreateTable(_)
             | Statement::ShowTblProperties(_)
-            | Statement::ShowFunctions
+            | Statement::ShowFunctions(_)
             | Statement::ShowGrants(_)
             | Statement::ShowRoles(_)
             | Statement::ShowUsers
