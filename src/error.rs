@@ -356,6 +356,9 @@ fn from_schema(error: &SchemaError) -> Error {
     }
 }
 
+/// The engine's schema for names without a database. No database can be called so: names have no `/`.
+pub const UNQUALIFIED: &str = "/";
+
 /// The same words for a table that is not there and one that is not granted.
 pub fn table_not_found(name: &str) -> Error {
     let shown = name.replace('"', "");
@@ -430,6 +433,7 @@ fn from_plan(what: &str) -> Error {
     {
         // The catalog's name is the same for all: what a user wrote begins after it.
         let name = match name.splitn(3, '.').collect::<Vec<_>>().as_slice() {
+            [_, UNQUALIFIED, table] => (*table).to_owned(),
             [_, database, table] => format!("{database}.{table}"),
             _ => name.to_owned(),
         };

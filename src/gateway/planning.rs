@@ -39,6 +39,8 @@ pub(super) struct Planning {
     pub(super) state: SessionState,
     pub(super) lake: Arc<QueryLake>,
     pub(super) settings: PlanSettings,
+    /// The current database, for the record.
+    database: String,
     system: PgCatalog,
     pub(super) names: ColumnNames,
 }
@@ -72,19 +74,19 @@ impl Session {
         })
     }
 
-    /// The database of unqualified names.
-    pub(super) fn database(&self) -> String {
+    /// The databases of unqualified names as the session names them; `$user` is that of the user.
+    pub(super) fn named_path(&self) -> Vec<String> {
         let path = self.state.lock().settings.search_path();
         path.into_iter()
-            .find(|name| !name.starts_with('$'))
-            .unwrap_or_else(|| "default".to_owned())
+            .map(|name| match name.as_str() {
+                "$user" => self.user.clone(),
+                _ => name,
+            })
+            .collect()
     }
 
-    fn session_info(&self) -> SessionInfo {
-        let (settings, search_path) = {
-            let state = self.state.lock();
-            (state.settings.all(), state.settings.search_path())
-        };
+    fn session_info(&self, search_path: Vec<String>) -> SessionInfo {
+        let settings = self.state.lock().settings.all();
         SessionInfo {
             user: self.user.clone(),
             database: CATALOG.to_owned(),
@@ -108,6 +110,7 @@ impl Session {
     /// Errors: the workgroup is gone, disabled, or no longer granted; what the rewrite refuses.
     pub(super) async fn planning(&self, statement: &mut ast::Statement) -> Result<Planning> {
         let view = self.view()?;
+        let path = view.search_path(&self.named_path()).await?;
         let (workgroup, time_zone, settings) = {
             let state = self.state.lock();
             (
@@ -118,7 +121,7 @@ impl Session {
         };
         let plan_settings = PlanSettings {
             time_zone,
-            database: self.database(),
+            search_path: path.visible.clone(),
         };
         let meter = Arc::new(QueryMeter::new(self.cutoff(&workgroup)?));
         let lake = Arc::new(QueryLake {
@@ -136,7 +139,7 @@ impl Session {
             view: view.clone(),
             settings,
         };
-        let info = Arc::new(self.session_info());
+        let info = Arc::new(self.session_info(path.visible.clone()));
         let system = PgCatalog::open(info, Arc::new(source), &mentions)
             .await
             .map_err(from_engine)?;
@@ -146,7 +149,8 @@ impl Session {
         built_in.extend(system.schemas());
 
         let stores = QueryStores::new(Arc::clone(&self.gateway.roots), meter);
-        let catalogs = Arc::new(ViewCatalogs::new(view, built_in));
+        let database = path.shown();
+        let catalogs = Arc::new(ViewCatalogs::new(view, built_in, path));
         let mut state = self
             .gateway
             .engine
@@ -156,6 +160,7 @@ impl Session {
             state,
             lake,
             settings: plan_settings,
+            database,
             system,
             names,
         })
@@ -190,14 +195,18 @@ impl Session {
     }
 
     /// Puts a statement into the history; from here on it can be cancelled.
-    pub(super) fn submit(&self, text: &str, meter: Arc<QueryMeter>) -> Result<Arc<Query>> {
+    pub(super) fn submit(
+        &self,
+        text: &str,
+        database: String,
+        meter: Arc<QueryMeter>,
+    ) -> Result<Arc<Query>> {
         if self.gateway.is_shutting_down() {
             return Err(Error::new(
                 Code::ShuttingDown,
                 "the server is shutting down and takes no new queries",
             ));
         }
-        let database = self.database();
         let submission = {
             let state = self.state.lock();
             let settings = &state.settings;
@@ -228,7 +237,8 @@ impl Session {
     ) -> Result<QueryContext> {
         let planning = self.planning(statement).await?;
         let reuse = self.state.lock().settings.result_reuse();
-        let query = self.submit(text, Arc::clone(&planning.lake.meter))?;
+        let meter = Arc::clone(&planning.lake.meter);
+        let query = self.submit(text, planning.database.clone(), meter)?;
         Ok(QueryContext {
             gateway: Arc::clone(&self.gateway),
             query,
@@ -307,14 +317,17 @@ impl Session {
         statement: &Statement,
         prepared: &Prepared,
     ) -> Result<Execution> {
-        let query = self.submit(&prepared.parsed.text, Arc::new(QueryMeter::new(None)))?;
+        let view = self.view()?;
+        let path = view.search_path(&self.named_path()).await?;
+        let meter = Arc::new(QueryMeter::new(None));
+        let query = self.submit(&prepared.parsed.text, path.shown(), meter)?;
         let _unfinished = Unfinished::guard(&query);
         query.runs();
         let context = StatementContext {
-            view: self.view()?,
+            view,
             control: Arc::clone(&self.gateway.control),
             roots: Arc::clone(&self.gateway.roots),
-            database: self.database(),
+            path,
         };
         let outcome = match statement {
             Statement::ShowFunctions(show) => {

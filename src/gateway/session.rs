@@ -229,7 +229,8 @@ impl Session {
                 error = error.with_hint(hint);
             }
             // What does not parse may hold a password in any place.
-            if let Ok(query) = self.submit(&without_strings(text), Arc::default()) {
+            let database = self.named_path().into_iter().next().unwrap_or_default();
+            if let Ok(query) = self.submit(&without_strings(text), database, Arc::default()) {
                 query.finish(0, Err(&error));
             }
             error

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::engine::pg::quote_ident;
 use crate::error::{Code, Error, Result};
 
 /// How a query uses stored results.
@@ -158,7 +159,7 @@ const KNOWN: &[Known] = &[
         name: "search_path",
         default: "default",
         kind: Kind::SearchPath,
-        description: "Database of unqualified names",
+        description: "Databases of unqualified names, in order",
     },
     Known {
         name: "server_encoding",
@@ -353,13 +354,9 @@ impl Settings {
         self.value("application_name")
     }
 
-    /// The databases in which unqualified names are looked up, in order.
+    /// The databases in which unqualified names are looked up, in order; `$user` stands for the one of the user's name.
     pub fn search_path(&self) -> Vec<String> {
-        self.value("search_path")
-            .split(',')
-            .map(|name| name.trim().trim_matches('"').to_lowercase())
-            .filter(|name| !name.is_empty())
-            .collect()
+        databases(&self.value("search_path")).collect()
     }
 }
 
@@ -394,7 +391,11 @@ impl Known {
             Kind::TimeZone => time_zone(value).ok_or_else(|| {
                 invalid("a name such as 'Europe/Berlin' or an offset such as '+02:00'")
             }),
-            Kind::SearchPath => Ok(value.to_owned()),
+            // As Postgres shows it: names in quotes only where they have to be.
+            Kind::SearchPath => {
+                let names: Vec<String> = databases(value).map(|name| quote_ident(&name)).collect();
+                Ok(names.join(", "))
+            }
             Kind::OneOf(allowed) => {
                 let lower = value.to_lowercase();
                 let plain = lower.trim_matches('\'');
@@ -409,6 +410,13 @@ impl Known {
             }
         }
     }
+}
+
+/// The names of a search path, in quotes or not.
+fn databases(path: &str) -> impl Iterator<Item = String> {
+    path.split(',')
+        .map(|name| name.trim().trim_matches('"').to_lowercase())
+        .filter(|name| !name.is_empty())
 }
 
 fn milliseconds(value: &str) -> Option<u64> {
@@ -475,6 +483,22 @@ mod tests {
         assert!(settings.set("client_encoding", Some("latin1")).is_err());
         assert!(settings.set("result_reuse", Some("sometimes")).is_err());
         assert!(settings.set("statement_timeout", Some("-1")).is_err());
+    }
+
+    #[test]
+    fn search_path_is_shown_with_the_quotes_it_needs() {
+        let mut settings = Settings::default();
+        assert_eq!(settings.search_path(), ["default"]);
+        settings
+            .set("search_path", Some("\"$user\",Curated , two words"))
+            .unwrap();
+        assert_eq!(
+            settings.get("search_path").unwrap(),
+            "\"$user\", curated, \"two words\""
+        );
+        assert_eq!(settings.search_path(), ["$user", "curated", "two words"]);
+        settings.set("search_path", Some("")).unwrap();
+        assert!(settings.search_path().is_empty());
     }
 
     #[test]

@@ -25,8 +25,7 @@ pub(super) async fn if_exists(
     context: &StatementContext,
     alter: &AlterTableIfExists,
 ) -> Result<Output> {
-    let (database, table) = context.table_name(&alter.table)?;
-    if context.view.table(database, table).await?.is_none() {
+    if context.find_table(&alter.table).await?.is_none() {
         return Ok(Output::Command);
     }
     // Boxed: the way goes once more through the dispatch that led here.

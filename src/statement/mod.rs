@@ -40,7 +40,7 @@ use lakegate_sql::Statement;
 
 use crate::error::{Error, Result};
 use crate::lake::roots::Roots;
-use crate::view::View;
+use crate::view::{SearchPath, View};
 
 pub use functions::show_functions;
 pub use rows::columns;
@@ -52,8 +52,8 @@ pub struct StatementContext {
     pub view: View,
     pub control: Arc<dyn Control>,
     pub roots: Arc<Roots>,
-    /// The database of unqualified names.
-    pub database: String,
+    /// The databases of unqualified names.
+    pub path: SearchPath,
 }
 
 /// What a statement answers with.
@@ -189,7 +189,7 @@ mod tests {
     #[tokio::test]
     async fn statements_run_on_any_thread_and_others_are_not_taken() {
         let lake = Lake::new().await;
-        let context = lake.context("admin");
+        let context = lake.context("admin").await;
         let parsed = lakegate_sql::parse("SHOW DATABASES; SELECT 1; BEGIN").unwrap();
         let handled: Vec<bool> = parsed.iter().map(|one| handles(&one.statement)).collect();
         assert_eq!(handled, [true, false, false]);

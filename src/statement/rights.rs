@@ -16,20 +16,35 @@ impl StatementContext {
         &self.view.access
     }
 
-    /// Errors: a catalog that is not the lake's, a built-in schema.
+    /// The database of this name, or the current one. Errors: a catalog that is not the lake's, a built-in schema, no
+    /// current database.
     pub(super) fn database_name<'a>(&'a self, name: Option<&'a DatabaseName>) -> Result<&'a str> {
         let Some(name) = name else {
-            return not_built_in(&self.database);
+            return not_built_in(self.path.current()?);
         };
         check_catalog(name.catalog.as_deref())?;
         not_built_in(&name.database)
     }
 
-    /// Database and table of a name. Errors: as [`Self::database_name`].
-    pub(super) fn table_name<'a>(&'a self, name: &'a TableName) -> Result<(&'a str, &'a str)> {
+    /// Database and table of a name for a new table. Errors: as [`Self::database_name`].
+    pub(super) fn new_table_name<'a>(&'a self, name: &'a TableName) -> Result<(&'a str, &'a str)> {
         check_catalog(name.catalog.as_deref())?;
-        let database = not_built_in(name.database.as_deref().unwrap_or(&self.database))?;
-        Ok((database, &name.table))
+        let database = match &name.database {
+            Some(database) => database,
+            None => self.path.current()?,
+        };
+        Ok((not_built_in(database)?, &name.table))
+    }
+
+    /// The table or view that a name means; without a database, the first on the search path.
+    ///
+    /// `None`: it does not exist, or not for this principal. Errors: a catalog that is not the lake's, a built-in schema.
+    pub(super) async fn find_table(&self, name: &TableName) -> Result<Option<Visible>> {
+        check_catalog(name.catalog.as_deref())?;
+        match &name.database {
+            Some(database) => self.view.table(not_built_in(database)?, &name.table).await,
+            None => self.view.on_path(&self.path, &name.table).await,
+        }
     }
 
     /// Errors: the database does not exist, or not for this principal.
@@ -40,8 +55,8 @@ impl StatementContext {
 
     /// Errors: the table or view does not exist, or not for this principal.
     pub(super) async fn table(&self, name: &TableName) -> Result<Visible> {
-        let (database, table) = self.table_name(name)?;
-        self.view.require_table(database, table).await
+        let found = self.find_table(name).await?;
+        found.ok_or_else(|| table_not_found(name))
     }
 
     /// A table whose definition or partitions the principal may change.
@@ -115,6 +130,15 @@ impl StatementContext {
             self.access().user()
         )
     }
+}
+
+/// The same words for a table that is not there and one that is not granted.
+pub(super) fn table_not_found(name: &TableName) -> Error {
+    let name = TableName {
+        catalog: None,
+        ..name.clone()
+    };
+    crate::error::table_not_found(&name.to_string())
 }
 
 /// The resource of a table or view.
