@@ -7,6 +7,7 @@ use arrow::error::ArrowError;
 use datafusion::common::SchemaError;
 use datafusion::error::DataFusionError;
 use lakegate_catalog::error::{CatalogError, Kind};
+use lakegate_catalog::model::names::RESERVED_DATABASES;
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -363,7 +364,10 @@ pub const UNQUALIFIED: &str = "/";
 pub fn table_not_found(name: &str) -> Error {
     let shown = name.replace('"', "");
     let hint = match shown.split_once('.') {
+        Some((schema, _)) if RESERVED_DATABASES.contains(&schema) => built_in_hint(schema),
         Some((database, _)) => format!("SHOW TABLES IN {database} lists those you may see"),
+        // Bare names of that form are looked for in pg_catalog.
+        None if shown.starts_with("pg_") => built_in_hint("pg_catalog"),
         None => "SHOW TABLES lists those you may see".to_owned(),
     };
     Error::new(
@@ -371,6 +375,13 @@ pub fn table_not_found(name: &str) -> Error {
         format!("relation \"{shown}\" does not exist"),
     )
     .with_hint(hint)
+}
+
+/// What tells of a built-in schema, of which SHOW TABLES does not.
+pub fn built_in_hint(schema: &str) -> String {
+    format!(
+        "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = '{schema}' tells what is in it"
+    )
 }
 
 /// The same words for a column that is not there and one that is not granted.
@@ -463,5 +474,45 @@ fn lower(message: &str) -> String {
             first.to_lowercase().chain(chars).collect()
         }
         _ => message.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hint_about_a_missing_table_is_a_statement_that_works() {
+        for (name, hint) in [
+            ("curated.x", "SHOW TABLES IN curated"),
+            ("x", "SHOW TABLES lists"),
+            ("pg_catalog.pg_x", "table_schema = 'pg_catalog'"),
+            ("pg_x", "table_schema = 'pg_catalog'"),
+            (
+                "information_schema.x",
+                "table_schema = 'information_schema'",
+            ),
+            ("system.x", "table_schema = 'system'"),
+        ] {
+            let error = table_not_found(name);
+            assert!(
+                error.hint().is_some_and(|shown| shown.contains(hint)),
+                "{name}: {error:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn missing_table_is_named_as_it_was_written() {
+        for (found, shown) in [
+            ("awsdatacatalog.curated.x", "curated.x"),
+            ("awsdatacatalog./.x", "x"),
+        ] {
+            let error = from_engine(DataFusionError::Plan(format!("table '{found}' not found")));
+            assert_eq!(
+                error.message(),
+                format!("relation \"{shown}\" does not exist")
+            );
+        }
     }
 }

@@ -187,9 +187,7 @@ fn not_built_in(database: &str) -> Result<&str> {
         return Err(Error::not_supported(format!(
             "\"{database}\" is a built-in schema, on which this statement does not work"
         ))
-        .with_hint(format!(
-            "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = '{database}' tells what is in it"
-        )));
+        .with_hint(crate::error::built_in_hint(database)));
     }
     Ok(database)
 }
