@@ -3,6 +3,7 @@
 //!
 //! Nothing here looks for the text of a known query: each rewrite holds for any query of its form.
 
+mod bytea;
 mod cell;
 mod decorrelate;
 mod function;
@@ -12,6 +13,7 @@ mod operators;
 mod rewrite;
 mod session;
 
+pub use bytea::decode_bytea;
 pub use cell::{Cell, PG_TYPE, build_array, hinted_field, parse_array_text};
 pub use decorrelate::DecorrelateSubqueries;
 pub use function::{PgFunction, invalid};
