@@ -1,13 +1,15 @@
 //! One error for every room; each has a stable [`Code`] that every endpoint maps to its own.
 
+mod engine;
+
 use std::borrow::Cow;
 use std::fmt;
 
-use arrow::error::ArrowError;
-use datafusion::common::SchemaError;
 use datafusion::error::DataFusionError;
 use lakegate_catalog::error::{CatalogError, Kind};
 use lakegate_catalog::model::names::RESERVED_DATABASES;
+
+pub use engine::from_engine;
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -316,47 +318,6 @@ pub fn find(error: &(dyn std::error::Error + 'static)) -> Option<Error> {
     None
 }
 
-/// What the engine says, in our codes and without its internals.
-pub fn from_engine(error: DataFusionError) -> Error {
-    if let Some(error) = find(&error) {
-        return error;
-    }
-    let root = error.find_root();
-    match root {
-        DataFusionError::SchemaError(schema, _) => from_schema(schema),
-        DataFusionError::ArrowError(arrow, _) => from_arrow(arrow),
-        DataFusionError::ParquetError(parquet) => Error::new(
-            Code::BadData,
-            format!("a Parquet file is damaged: {parquet}"),
-        ),
-        DataFusionError::ObjectStore(store) => from_store(store),
-        DataFusionError::IoError(io) => Error::new(Code::Storage, io.to_string()),
-        DataFusionError::SQL(parser, _) => Error::new(Code::SyntaxError, parser.to_string()),
-        DataFusionError::NotImplemented(what) => Error::not_supported(lower(what)),
-        DataFusionError::ResourcesExhausted(what) => exhausted(what),
-        DataFusionError::Plan(what) => from_plan(what),
-        DataFusionError::Execution(what) => Error::new(Code::DataException, lower(what)),
-        DataFusionError::Configuration(what) => Error::invalid(lower(what)),
-        other => Error::internal(other.strip_backtrace()),
-    }
-}
-
-fn from_schema(error: &SchemaError) -> Error {
-    match error {
-        SchemaError::FieldNotFound { field, .. } => column_not_found(&field.flat_name()),
-        SchemaError::AmbiguousReference { field } => Error::new(
-            Code::AmbiguousColumn,
-            format!("column reference \"{}\" is ambiguous", field.name),
-        )
-        .with_hint("write the table's name or alias before it"),
-        SchemaError::DuplicateQualifiedField { name, .. }
-        | SchemaError::DuplicateUnqualifiedField { name } => Error::new(
-            Code::DuplicateColumn,
-            format!("column \"{name}\" is named twice; give one an alias"),
-        ),
-    }
-}
-
 /// The engine's schema for names without a database. No database can be called so: names have no `/`.
 pub const UNQUALIFIED: &str = "/";
 
@@ -392,91 +353,6 @@ pub fn column_not_found(name: &str) -> Error {
     )
 }
 
-fn from_arrow(error: &ArrowError) -> Error {
-    match error {
-        ArrowError::DivideByZero => Error::new(Code::DivisionByZero, "division by zero"),
-        ArrowError::ArithmeticOverflow(what) => Error::new(Code::NumericOutOfRange, lower(what)),
-        ArrowError::CastError(what) => Error::new(Code::InvalidCast, lower(what)),
-        ArrowError::ParseError(what) => Error::new(Code::InvalidCast, lower(what)),
-        ArrowError::ParquetError(what) => {
-            Error::new(Code::BadData, format!("a Parquet file is damaged: {what}"))
-        }
-        ArrowError::ExternalError(source) => match source.downcast_ref::<object_store::Error>() {
-            Some(store) => from_store(store),
-            None => Error::internal(source.to_string()),
-        },
-        other => Error::new(Code::DataException, other.to_string()),
-    }
-}
-
-fn from_store(error: &object_store::Error) -> Error {
-    use object_store::Error as E;
-    let changed = |path: &str| {
-        Error::new(
-            Code::FileChanged,
-            format!("file '{path}' changed while the query was reading it"),
-        )
-        .with_hint("run the query again")
-    };
-    match error {
-        E::Precondition { path, .. } | E::NotFound { path, .. } => changed(path),
-        E::PermissionDenied { path, .. } | E::Unauthenticated { path, .. } => Error::new(
-            Code::Storage,
-            format!("the store refuses access to '{path}'; check the credentials of its lake root"),
-        ),
-        other => Error::new(Code::Storage, other.to_string()),
-    }
-}
-
-fn exhausted(what: &str) -> Error {
-    if what.contains("disk space") || what.contains("temp_directory") {
-        return Error::new(Code::OutOfSpillSpace, lower(what))
-            .with_hint("the query needs more spill space than engine.spill_limit allows");
-    }
-    Error::new(Code::OutOfMemory, lower(what))
-        .with_hint("filter earlier, select fewer columns, or raise engine.memory_limit")
-}
-
-fn from_plan(what: &str) -> Error {
-    if let Some(name) = what
-        .strip_prefix("table '")
-        .and_then(|rest| rest.strip_suffix("' not found"))
-    {
-        // The catalog's name is the same for all: what a user wrote begins after it.
-        let name = match name.splitn(3, '.').collect::<Vec<_>>().as_slice() {
-            [_, UNQUALIFIED, table] => (*table).to_owned(),
-            [_, database, table] => format!("{database}.{table}"),
-            _ => name.to_owned(),
-        };
-        return table_not_found(&name);
-    }
-    if let Some(rest) = what.strip_prefix("Invalid function '") {
-        let name = rest.split('\'').next().unwrap_or_default();
-        return Error::new(
-            Code::FunctionNotFound,
-            format!("function {name} does not exist"),
-        )
-        .with_hint(
-            rest.split_once(".\n")
-                .map(|(_, hint)| hint.to_owned())
-                .unwrap_or_default(),
-        );
-    }
-    Error::new(Code::InvalidQuery, lower(what))
-}
-
-/// House style: messages begin in lower case and end without a full stop.
-fn lower(message: &str) -> String {
-    let message = message.trim().trim_end_matches('.');
-    let mut chars = message.chars();
-    match (chars.next(), chars.clone().next()) {
-        (Some(first), Some(second)) if !second.is_uppercase() => {
-            first.to_lowercase().chain(chars).collect()
-        }
-        _ => message.to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -498,20 +374,6 @@ mod tests {
             assert!(
                 error.hint().is_some_and(|shown| shown.contains(hint)),
                 "{name}: {error:?}"
-            );
-        }
-    }
-
-    #[test]
-    fn missing_table_is_named_as_it_was_written() {
-        for (found, shown) in [
-            ("awsdatacatalog.curated.x", "curated.x"),
-            ("awsdatacatalog./.x", "x"),
-        ] {
-            let error = from_engine(DataFusionError::Plan(format!("table '{found}' not found")));
-            assert_eq!(
-                error.message(),
-                format!("relation \"{shown}\" does not exist")
             );
         }
     }

@@ -4,6 +4,7 @@
 //! Catalogs and stores are parameters: the engine knows nothing of principals and lake roots.
 
 mod bounded;
+mod checked;
 mod cpu;
 mod functions;
 pub mod pg;
@@ -91,6 +92,7 @@ impl Engine {
             .with_config(config)
             .with_runtime_env(Arc::clone(&runtime))
             .with_default_features()
+            .with_analyzer_rule(Arc::new(checked::CheckedIntegers))
             .build();
         bounded::bound(&mut base).map_err(from_engine)?;
         Ok(Self {

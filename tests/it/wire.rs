@@ -249,6 +249,7 @@ async fn errors_carry_sqlstate_and_position() {
         ),
         ("SELECT CAST('x' AS INT)", "22P02", None),
         ("SELECT 1/0", "22012", None),
+        ("SELECT 9223372036854775807 + 1", "22003", None),
         ("SELECT 'open", "42601", None),
         ("SELECT $1", "42P02", None),
     ] {
