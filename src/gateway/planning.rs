@@ -18,7 +18,7 @@ use super::catalog_source::SessionCatalog;
 use super::column_names::ColumnNames;
 use super::dispatch::{command, rows};
 use super::explain::{explain, explain_schema};
-use super::prepared::{Prepared, declare_types};
+use super::prepared::{Prepared, check_parameters, declare_types};
 use super::query::{Query, Submission};
 use super::run::{QueryContext, Unfinished, plan_statement};
 use super::session::Session;
@@ -255,6 +255,7 @@ impl Session {
         tag: &'static str,
     ) -> Result<Execution> {
         let mut statement = ast::Statement::Query(Box::new(query.clone()));
+        check_parameters(&statement, parameters.len())?;
         let types: Vec<Option<DataType>> = prepared.parameters.iter().cloned().map(Some).collect();
         declare_types(&mut statement, &types);
         let context = self
@@ -286,6 +287,7 @@ impl Session {
             }
         };
         let mut statement = ast::Statement::Query(query.clone());
+        check_parameters(&statement, parameters.len())?;
         let mut context = self
             .query_context(&prepared.parsed.text, &mut statement)
             .await?;

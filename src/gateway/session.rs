@@ -20,7 +20,9 @@ use super::cursors::Cursors;
 use super::dispatch::text_schema;
 use super::error_position::locate;
 use super::explain::explain_schema;
-use super::prepared::{Prepared, declare_types, inferred_types, parameter_types};
+use super::prepared::{
+    Prepared, declare_types, inferred_types, list_of, lists_as_items, parameter_types,
+};
 use super::query::Query;
 use super::settings::Settings;
 use super::transaction::{Transaction, TransactionStatus};
@@ -288,8 +290,15 @@ impl Session {
         declared: &[Option<DataType>],
     ) -> Result<(Vec<DataType>, Option<SchemaRef>)> {
         self.state.lock().transaction.check()?;
-        let (plan, names) = Box::pin(self.plan_query(query, declared)).await?;
-        let types = parameter_types(inferred_types(&plan)?, declared)?;
+        let mut asked = query.clone();
+        let lists = lists_as_items(&mut asked, declared);
+        let (plan, names) = Box::pin(self.plan_query(&asked, declared)).await?;
+        let mut types = parameter_types(inferred_types(&plan)?, declared)?;
+        for (index, data_type) in types.iter_mut().enumerate() {
+            if lists.contains(&(index + 1)) {
+                *data_type = list_of(data_type);
+            }
+        }
         let settled: Vec<Option<DataType>> = types.iter().cloned().map(Some).collect();
         if settled == declared {
             return Ok((types, Some(names.schema(plan.schema().inner()))));

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::engine::pg::quote_ident;
+use crate::engine::pg::{milliseconds, quote_ident, shown_time};
 use crate::error::{Code, Error, Result};
 
 /// How a query uses stored results.
@@ -330,7 +330,7 @@ impl Settings {
 
     /// `None`: no limit.
     pub fn statement_timeout(&self) -> Option<Duration> {
-        let milliseconds = self.value("statement_timeout").parse().unwrap_or(0);
+        let milliseconds = milliseconds(&self.value("statement_timeout")).unwrap_or(0);
         (milliseconds > 0).then(|| Duration::from_millis(milliseconds))
     }
 
@@ -386,7 +386,7 @@ impl Known {
                 .map(|n| n.to_string())
                 .map_err(|_| invalid("a whole number")),
             Kind::Milliseconds => milliseconds(value)
-                .map(|n| n.to_string())
+                .map(shown_time)
                 .ok_or_else(|| invalid("a time such as 500, '500ms', '30s' or '5min'")),
             Kind::TimeZone => time_zone(value).ok_or_else(|| {
                 invalid("a name such as 'Europe/Berlin' or an offset such as '+02:00'")
@@ -417,29 +417,6 @@ fn databases(path: &str) -> impl Iterator<Item = String> {
     path.split(',')
         .map(|name| name.trim().trim_matches('"').to_lowercase())
         .filter(|name| !name.is_empty())
-}
-
-fn milliseconds(value: &str) -> Option<u64> {
-    let value = value.trim();
-    let split = value
-        .find(|c: char| !c.is_ascii_digit() && c != '.')
-        .unwrap_or(value.len());
-    let (number, unit) = value.split_at_checked(split)?;
-    let number: f64 = number.parse().ok()?;
-    let factor = match unit.trim() {
-        "" | "ms" => 1.0,
-        "us" => 0.001,
-        "s" => 1000.0,
-        "min" => 60_000.0,
-        "h" => 3_600_000.0,
-        "d" => 86_400_000.0,
-        _ => return None,
-    };
-    let result = number * factor;
-    // Postgres's own bound.
-    (0.0..=f64::from(i32::MAX))
-        .contains(&result)
-        .then_some(result.ceil() as u64)
 }
 
 /// An IANA name in its own spelling, or an offset as `+hh:mm`.
@@ -474,6 +451,9 @@ mod tests {
         let mut settings = Settings::default();
         settings.set("statement_timeout", Some("2s")).unwrap();
         assert_eq!(settings.statement_timeout(), Some(Duration::from_secs(2)));
+        settings.set("statement_timeout", Some("60000")).unwrap();
+        assert_eq!(settings.get("statement_timeout").unwrap(), "1min");
+        assert_eq!(settings.statement_timeout(), Some(Duration::from_secs(60)));
         settings.set("TIMEZONE", Some("europe/berlin")).unwrap();
         assert_eq!(settings.get("TimeZone").unwrap(), "Europe/Berlin");
         settings.set("timezone", Some("-3:30")).unwrap();

@@ -12,6 +12,7 @@ mod names;
 mod operators;
 mod rewrite;
 mod session;
+mod time_setting;
 
 pub use bytea::decode_bytea;
 pub use cell::{Cell, PG_TYPE, build_array, hinted_field, parse_array_text};
@@ -22,3 +23,4 @@ pub use names::ShownAsNames;
 pub use operators::planner;
 pub use rewrite::{Mentions, SystemRelations, rewrite};
 pub use session::{BUILT_IN_SETTINGS, SessionInfo};
+pub use time_setting::{milliseconds, shown_time};
