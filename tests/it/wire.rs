@@ -277,7 +277,7 @@ async fn errors_carry_sqlstate_and_position() {
     let admin = Server::shared().connect("admin").await;
     for (sql, code, position) in [
         ("SELEC 1", "42601", Some(1)),
-        ("SELECT * FRM t", "42601", None),
+        ("SELECT * FRM t", "42601", Some(10)),
         ("SELECT no_such FROM curated.orders", "42703", Some(8)),
         (
             "SELECT order_id,\n  no_such FROM curated.orders",

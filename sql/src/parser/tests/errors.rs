@@ -32,6 +32,68 @@ fn an_error_inside_of_a_query_has_its_place_in_the_whole_text() {
 }
 
 #[test]
+fn an_error_inside_of_a_query_is_at_the_word_that_is_wrong() {
+    // `^` stands before what the error is about.
+    for (marked, message) in [
+        (
+            "SELECT * ^FRM t",
+            "\"FRM\": expected the end of the statement",
+        ),
+        (
+            "SELECT t.* ^x FROM t",
+            "\"x\": expected the end of the statement",
+        ),
+        ("SELECT a, ^FROM t", "\"FROM\": expected an expression"),
+        (
+            "SELECT * FROM ^WHERE a = 1",
+            "\"WHERE\": expected a table or a subquery",
+        ),
+        (
+            "SELECT * FROM t JOIN ^ON a = b",
+            "\"ON\": expected a table or a subquery",
+        ),
+        ("SELECT * FROM t GROUP ^a", "\"a\": expected BY"),
+        (
+            "SELECT CASE WHEN a THEN 1 ^FROM t",
+            "\"FROM\": expected END",
+        ),
+        (
+            "SELECT CAST(a AS^) FROM t",
+            "\")\": expected a data type name",
+        ),
+        (
+            "SELECT a FROM t WHERE a = ^= 1",
+            "\"=\": expected an expression",
+        ),
+        (
+            "SELECT a FROM t^)",
+            "\")\": expected the end of the statement",
+        ),
+        (
+            "SELECT a FROM t ORDER BY a ^DSC",
+            "\"DSC\": expected the end of the statement",
+        ),
+    ] {
+        let (before, after) = marked.split_once('^').unwrap();
+        let found = error(&format!("{before}{after}"));
+        assert_eq!(
+            found.message,
+            format!("syntax error at or near {message}"),
+            "{marked}"
+        );
+        assert_eq!(found.position, Some(before.chars().count() + 1), "{marked}");
+    }
+    for open in ["SELECT a FROM (SELECT 1", "SELECT (a + (1", "VALUES (1, 2"] {
+        let found = error(open);
+        assert_eq!(
+            found.message,
+            "syntax error at end of input: expected \")\""
+        );
+        assert_eq!(found.position, Some(open.len() + 1), "{open}");
+    }
+}
+
+#[test]
 fn an_early_end_is_an_error_at_the_end_of_input() {
     for sql in [
         "select * from",
