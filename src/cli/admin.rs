@@ -1,4 +1,4 @@
-//! What is done while the server is stopped.
+//! What is done beside the server: a backup, and, while it is stopped, a new password.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -34,23 +34,26 @@ pub struct BackupArgs {
     #[arg(long)]
     state_dir: Option<PathBuf>,
     /// The file to write.
+    #[arg(long)]
     to: PathBuf,
+    /// Replace the file if it is there.
+    #[arg(long)]
+    overwrite: bool,
 }
 
-fn open_store(config: &ConfigArgs, state_dir: Option<PathBuf>) -> Result<SqliteStore> {
-    let state_dir = match state_dir {
-        Some(state_dir) => state_dir,
+fn state_dir(config: &ConfigArgs, state_dir: Option<PathBuf>) -> Result<PathBuf> {
+    match state_dir {
+        Some(state_dir) => Ok(state_dir),
         None => {
-            Config::load(config.config.as_deref(), BTreeMap::new())?
-                .server
-                .state_dir
+            let config = Config::load(config.config.as_deref(), BTreeMap::new())?;
+            Ok(config.server.state_dir)
         }
-    };
-    Ok(SqliteStore::open_existing(catalog_file(&state_dir))?)
+    }
 }
 
 pub fn reset_password(args: ResetPasswordArgs) -> Result<()> {
-    let store = open_store(&args.config, args.state_dir)?;
+    let state_dir = state_dir(&args.config, args.state_dir)?;
+    let store = SqliteStore::open_existing(catalog_file(&state_dir))?;
     let user = args.user.to_lowercase();
     if !store.snapshot().users.contains_key(&user) {
         return Err(Error::new(
@@ -85,6 +88,11 @@ pub fn reset_password(args: ResetPasswordArgs) -> Result<()> {
 }
 
 pub fn backup(args: BackupArgs) -> Result<()> {
-    let store = open_store(&args.config, args.state_dir)?;
-    runtime()?.block_on(async { Ok(store.backup_to(&args.to).await?) })
+    let state_dir = state_dir(&args.config, args.state_dir)?;
+    let (store, to) = (catalog_file(&state_dir), &args.to);
+    if !args.overwrite && to.exists() {
+        return Err(Error::invalid(format!("{} exists already", to.display()))
+            .with_hint("name another file, or say --overwrite"));
+    }
+    Ok(SqliteStore::backup(store, to, args.overwrite)?)
 }
