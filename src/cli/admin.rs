@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use lakegate_catalog::store::{Control, SqliteStore};
 
 use super::ConfigArgs;
+use super::credentials::{self, CREDENTIALS};
 use super::password::random_password;
 use super::serve::runtime;
 use super::server::{catalog_file, verifier};
@@ -83,8 +84,18 @@ pub fn reset_password(args: ResetPasswordArgs) -> Result<()> {
         if given.is_none() {
             println!("{password}");
         }
-        Ok(())
-    })
+        Ok::<(), Error>(())
+    })?;
+    let remembered = credentials::remember(&state_dir, &user, &password).map_err(|error| {
+        Error::new(
+            error.code(),
+            format!("the password is set, but {CREDENTIALS} still has the old one: {error}"),
+        )
+    })?;
+    if remembered {
+        eprintln!("the new password is also in the demo's {CREDENTIALS}");
+    }
+    Ok(())
 }
 
 pub fn backup(args: BackupArgs) -> Result<()> {

@@ -2,6 +2,7 @@
 
 mod admin;
 mod connection_file;
+mod credentials;
 mod demo;
 mod password;
 mod serve;
