@@ -131,7 +131,7 @@ impl Session {
             max_statistics_files: self.gateway.max_statistics_files,
         });
 
-        let names = ColumnNames::take(statement);
+        let names = ColumnNames::of(statement);
         let mentions = pg_catalog::rewrite(statement)?;
         let source = SessionCatalog {
             session: self.me.clone(),

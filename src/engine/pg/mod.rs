@@ -21,6 +21,6 @@ pub use function::{PgFunction, invalid};
 pub use functions::{functions, quote_ident, split_name};
 pub use names::ShownAsNames;
 pub use operators::planner;
-pub use rewrite::{Mentions, SystemRelations, rewrite};
+pub use rewrite::{Mentions, SystemRelations, folded, rewrite};
 pub use session::{BUILT_IN_SETTINGS, SessionInfo};
 pub use time_setting::{milliseconds, shown_time};
