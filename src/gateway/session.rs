@@ -10,6 +10,7 @@ use chrono::{DateTime, Utc};
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::LogicalPlan;
 use futures::{StreamExt, TryStreamExt};
+use lakegate_catalog::model::names::RESERVED_DATABASES;
 use lakegate_sql::ast::{self as sql, Statement};
 use lakegate_sql::{Parsed, redact};
 use parking_lot::Mutex;
@@ -363,7 +364,7 @@ impl Session {
 }
 
 pub(super) fn is_built_in(database: &str) -> bool {
-    matches!(database, "system" | "information_schema" | "pg_catalog")
+    RESERVED_DATABASES.contains(&database)
 }
 
 /// The text with the content of everything in single quotes taken out.

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use lakegate_catalog::access::{ADMINISTRATORS, Access, Privilege, Resource, TableAccess};
+use lakegate_catalog::model::names::RESERVED_DATABASES;
 use lakegate_catalog::model::{Database, Table};
 use lakegate_sql::ast::{DatabaseName, TableName};
 
 use super::StatementContext;
 use crate::engine::CATALOG;
 use crate::error::{Code, Error, Result};
-use crate::view::Visible;
+use crate::view::{Visible, pg_catalog};
 
 impl StatementContext {
     pub(super) fn access(&self) -> &Access {
@@ -43,8 +44,34 @@ impl StatementContext {
         check_catalog(name.catalog.as_deref())?;
         match &name.database {
             Some(database) => self.view.table(not_built_in(database)?, &name.table).await,
-            None => self.view.on_path(&self.path, &name.table).await,
+            None => {
+                let found = self.view.on_path(&self.path, &name.table).await?;
+                // A query would find a table of that name.
+                match self.path.visible.first() {
+                    Some(first) if found.is_none() => not_built_in(first).map(|_| ())?,
+                    _ => {}
+                }
+                if found.is_none() && pg_catalog::has_relation(&name.table) {
+                    not_built_in(pg_catalog::SCHEMA)?;
+                }
+                Ok(found)
+            }
         }
+    }
+
+    /// The name of a new database. Errors: a catalog that is not the lake's, the name of a built-in schema.
+    pub(super) fn new_database_name<'a>(&'a self, name: &'a DatabaseName) -> Result<&'a str> {
+        check_catalog(name.catalog.as_deref())?;
+        if RESERVED_DATABASES.contains(&name.database.as_str()) {
+            return Err(Error::new(
+                Code::InvalidName,
+                format!(
+                    "\"{}\" is the name of a built-in schema; choose another one for the database",
+                    name.database
+                ),
+            ));
+        }
+        Ok(&name.database)
     }
 
     /// Errors: the database does not exist, or not for this principal.
@@ -183,9 +210,9 @@ pub(super) fn check_catalog(catalog: Option<&str>) -> Result<()> {
 }
 
 fn not_built_in(database: &str) -> Result<&str> {
-    if lakegate_catalog::model::names::RESERVED_DATABASES.contains(&database) {
+    if RESERVED_DATABASES.contains(&database) {
         return Err(Error::not_supported(format!(
-            "\"{database}\" is a built-in schema, on which this statement does not work"
+            "\"{database}\" is a built-in schema: what is in it can be queried, and not changed, described or granted"
         ))
         .with_hint(crate::error::built_in_hint(database)));
     }
