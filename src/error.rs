@@ -1,12 +1,15 @@
 //! One error for every room; each has a stable [`Code`] that every endpoint maps to its own.
 
+mod engine;
+
 use std::borrow::Cow;
 use std::fmt;
 
-use arrow::error::ArrowError;
-use datafusion::common::SchemaError;
 use datafusion::error::DataFusionError;
 use lakegate_catalog::error::{CatalogError, Kind};
+use lakegate_catalog::model::names::RESERVED_DATABASES;
+
+pub use engine::from_engine;
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -21,6 +24,7 @@ pub enum Code {
     FunctionNotFound,
     AmbiguousColumn,
     UndefinedObject,
+    UndefinedParameter,
     DuplicateDatabase,
     DuplicateTable,
     DuplicateColumn,
@@ -75,6 +79,7 @@ impl Code {
             Code::FunctionNotFound => "42883",
             Code::AmbiguousColumn => "42702",
             Code::UndefinedObject => "42704",
+            Code::UndefinedParameter => "42P02",
             Code::DuplicateDatabase => "42P06",
             Code::DuplicateTable => "42P07",
             Code::DuplicateColumn => "42701",
@@ -128,6 +133,7 @@ impl Code {
             Code::FunctionNotFound => "FUNCTION_NOT_FOUND",
             Code::AmbiguousColumn => "AMBIGUOUS_NAME",
             Code::UndefinedObject => "NOT_FOUND",
+            Code::UndefinedParameter => "INVALID_PARAMETER_USAGE",
             Code::DuplicateDatabase => "SCHEMA_ALREADY_EXISTS",
             Code::DuplicateTable => "TABLE_ALREADY_EXISTS",
             Code::DuplicateColumn => "COLUMN_ALREADY_EXISTS",
@@ -315,52 +321,17 @@ pub fn find(error: &(dyn std::error::Error + 'static)) -> Option<Error> {
     None
 }
 
-/// What the engine says, in our codes and without its internals.
-pub fn from_engine(error: DataFusionError) -> Error {
-    if let Some(error) = find(&error) {
-        return error;
-    }
-    let root = error.find_root();
-    match root {
-        DataFusionError::SchemaError(schema, _) => from_schema(schema),
-        DataFusionError::ArrowError(arrow, _) => from_arrow(arrow),
-        DataFusionError::ParquetError(parquet) => Error::new(
-            Code::BadData,
-            format!("a Parquet file is damaged: {parquet}"),
-        ),
-        DataFusionError::ObjectStore(store) => from_store(store),
-        DataFusionError::IoError(io) => Error::new(Code::Storage, io.to_string()),
-        DataFusionError::SQL(parser, _) => Error::new(Code::SyntaxError, parser.to_string()),
-        DataFusionError::NotImplemented(what) => Error::not_supported(lower(what)),
-        DataFusionError::ResourcesExhausted(what) => exhausted(what),
-        DataFusionError::Plan(what) => from_plan(what),
-        DataFusionError::Execution(what) => Error::new(Code::DataException, lower(what)),
-        DataFusionError::Configuration(what) => Error::invalid(lower(what)),
-        other => Error::internal(other.strip_backtrace()),
-    }
-}
-
-fn from_schema(error: &SchemaError) -> Error {
-    match error {
-        SchemaError::FieldNotFound { field, .. } => column_not_found(&field.flat_name()),
-        SchemaError::AmbiguousReference { field } => Error::new(
-            Code::AmbiguousColumn,
-            format!("column reference \"{}\" is ambiguous", field.name),
-        )
-        .with_hint("write the table's name or alias before it"),
-        SchemaError::DuplicateQualifiedField { name, .. }
-        | SchemaError::DuplicateUnqualifiedField { name } => Error::new(
-            Code::DuplicateColumn,
-            format!("column \"{name}\" is named twice; give one an alias"),
-        ),
-    }
-}
+/// The engine's schema for names without a database. No database can be called so: names have no `/`.
+pub const UNQUALIFIED: &str = "/";
 
 /// The same words for a table that is not there and one that is not granted.
 pub fn table_not_found(name: &str) -> Error {
     let shown = name.replace('"', "");
     let hint = match shown.split_once('.') {
+        Some((schema, _)) if RESERVED_DATABASES.contains(&schema) => built_in_hint(schema),
         Some((database, _)) => format!("SHOW TABLES IN {database} lists those you may see"),
+        // Bare names of that form are looked for in pg_catalog.
+        None if shown.starts_with("pg_") => built_in_hint("pg_catalog"),
         None => "SHOW TABLES lists those you may see".to_owned(),
     };
     Error::new(
@@ -368,6 +339,13 @@ pub fn table_not_found(name: &str) -> Error {
         format!("relation \"{shown}\" does not exist"),
     )
     .with_hint(hint)
+}
+
+/// What tells of a built-in schema, of which SHOW TABLES does not.
+pub fn built_in_hint(schema: &str) -> String {
+    format!(
+        "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = '{schema}' tells what is in it"
+    )
 }
 
 /// The same words for a column that is not there and one that is not granted.
@@ -378,86 +356,28 @@ pub fn column_not_found(name: &str) -> Error {
     )
 }
 
-fn from_arrow(error: &ArrowError) -> Error {
-    match error {
-        ArrowError::DivideByZero => Error::new(Code::DivisionByZero, "division by zero"),
-        ArrowError::ArithmeticOverflow(what) => Error::new(Code::NumericOutOfRange, lower(what)),
-        ArrowError::CastError(what) => Error::new(Code::InvalidCast, lower(what)),
-        ArrowError::ParseError(what) => Error::new(Code::InvalidCast, lower(what)),
-        ArrowError::ParquetError(what) => {
-            Error::new(Code::BadData, format!("a Parquet file is damaged: {what}"))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hint_about_a_missing_table_is_a_statement_that_works() {
+        for (name, hint) in [
+            ("curated.x", "SHOW TABLES IN curated"),
+            ("x", "SHOW TABLES lists"),
+            ("pg_catalog.pg_x", "table_schema = 'pg_catalog'"),
+            ("pg_x", "table_schema = 'pg_catalog'"),
+            (
+                "information_schema.x",
+                "table_schema = 'information_schema'",
+            ),
+            ("system.x", "table_schema = 'system'"),
+        ] {
+            let error = table_not_found(name);
+            assert!(
+                error.hint().is_some_and(|shown| shown.contains(hint)),
+                "{name}: {error:?}"
+            );
         }
-        ArrowError::ExternalError(source) => match source.downcast_ref::<object_store::Error>() {
-            Some(store) => from_store(store),
-            None => Error::internal(source.to_string()),
-        },
-        other => Error::new(Code::DataException, other.to_string()),
-    }
-}
-
-fn from_store(error: &object_store::Error) -> Error {
-    use object_store::Error as E;
-    let changed = |path: &str| {
-        Error::new(
-            Code::FileChanged,
-            format!("file '{path}' changed while the query was reading it"),
-        )
-        .with_hint("run the query again")
-    };
-    match error {
-        E::Precondition { path, .. } | E::NotFound { path, .. } => changed(path),
-        E::PermissionDenied { path, .. } | E::Unauthenticated { path, .. } => Error::new(
-            Code::Storage,
-            format!("the store refuses access to '{path}'; check the credentials of its lake root"),
-        ),
-        other => Error::new(Code::Storage, other.to_string()),
-    }
-}
-
-fn exhausted(what: &str) -> Error {
-    if what.contains("disk space") || what.contains("temp_directory") {
-        return Error::new(Code::OutOfSpillSpace, lower(what))
-            .with_hint("the query needs more spill space than engine.spill_limit allows");
-    }
-    Error::new(Code::OutOfMemory, lower(what))
-        .with_hint("filter earlier, select fewer columns, or raise engine.memory_limit")
-}
-
-fn from_plan(what: &str) -> Error {
-    if let Some(name) = what
-        .strip_prefix("table '")
-        .and_then(|rest| rest.strip_suffix("' not found"))
-    {
-        // The catalog's name is the same for all: what a user wrote begins after it.
-        let name = match name.splitn(3, '.').collect::<Vec<_>>().as_slice() {
-            [_, database, table] => format!("{database}.{table}"),
-            _ => name.to_owned(),
-        };
-        return table_not_found(&name);
-    }
-    if let Some(rest) = what.strip_prefix("Invalid function '") {
-        let name = rest.split('\'').next().unwrap_or_default();
-        return Error::new(
-            Code::FunctionNotFound,
-            format!("function {name} does not exist"),
-        )
-        .with_hint(
-            rest.split_once(".\n")
-                .map(|(_, hint)| hint.to_owned())
-                .unwrap_or_default(),
-        );
-    }
-    Error::new(Code::InvalidQuery, lower(what))
-}
-
-/// House style: messages begin in lower case and end without a full stop.
-fn lower(message: &str) -> String {
-    let message = message.trim().trim_end_matches('.');
-    let mut chars = message.chars();
-    match (chars.next(), chars.clone().next()) {
-        (Some(first), Some(second)) if !second.is_uppercase() => {
-            first.to_lowercase().chain(chars).collect()
-        }
-        _ => message.to_owned(),
     }
 }

@@ -223,7 +223,8 @@ async fn a_backup_is_a_whole_store_of_its_own() {
         )
         .await
         .unwrap();
-    store.backup_to(&copy).await.unwrap();
+    // The store is in use, and stays so.
+    SqliteStore::backup(&path, &copy, false).unwrap();
     store.drop_database("sales", false, true).await.unwrap();
     let restored = SqliteStore::open_existing(&copy).unwrap();
     assert_eq!(
@@ -236,8 +237,10 @@ async fn a_backup_is_a_whole_store_of_its_own() {
         store.snapshot().server_secret()
     );
     drop(restored);
-    // Again over the first one; and no working files stay behind.
-    store.backup_to(&copy).await.unwrap();
+    // Again over the first one, if that is wanted; and no working files stay behind.
+    let exists = SqliteStore::backup(&path, &copy, false).unwrap_err();
+    assert!(exists.to_string().contains("exists already"), "{exists}");
+    SqliteStore::backup(&path, &copy, true).unwrap();
     assert!(
         SqliteStore::open(&copy)
             .unwrap()
@@ -246,20 +249,21 @@ async fn a_backup_is_a_whole_store_of_its_own() {
             .unwrap()
             .is_empty()
     );
-    assert!(
-        store
-            .backup_to(&path)
-            .await
-            .unwrap_err()
-            .to_string()
-            .contains("the catalog itself")
-    );
-    assert!(
-        store
-            .backup_to(folder.path().join("no/such/folder.db"))
-            .await
-            .is_err()
-    );
+    let itself = SqliteStore::backup(&path, &path, true).unwrap_err();
+    assert!(itself.to_string().contains("the catalog itself"));
+    assert!(SqliteStore::backup(&path, folder.path().join("no/such/folder.db"), false).is_err());
+    let other = folder.path().join("other.db");
+    assert!(SqliteStore::backup(&other, &copy, true).is_err());
+    std::fs::write(&other, "not a catalog").unwrap();
+    assert!(SqliteStore::backup(&other, &copy, true).is_err());
+    // What was there is still there, and the store can still be written.
+    assert!(SqliteStore::open_existing(&copy).is_ok());
+    with_orders(&store).await;
+    // Of a store that nobody has open, too.
+    drop(store);
+    SqliteStore::backup(&path, &copy, true).unwrap();
+    let restored = SqliteStore::open(&copy).unwrap();
+    assert_eq!(restored.databases().await.unwrap().len(), 1);
     let left = std::fs::read_dir(folder.path()).unwrap().filter(|f| {
         f.as_ref()
             .unwrap()
@@ -281,7 +285,7 @@ async fn only_the_owner_can_read_the_store_and_its_backup() {
     );
     let store = SqliteStore::open(&path).unwrap();
     with_users(&store, &["ann"]).await;
-    store.backup_to(&copy).await.unwrap();
+    SqliteStore::backup(&path, &copy, false).unwrap();
     for file in [path, folder.path().join("catalog.db-wal"), copy] {
         let mode = std::fs::metadata(&file).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "{}", file.display());

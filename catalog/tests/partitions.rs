@@ -253,6 +253,60 @@ async fn partitions_are_dropped_renamed_and_changed_in_memory_as_in_the_file() {
 }
 
 #[tokio::test]
+async fn a_renamed_partition_keeps_its_files_and_all_else_of_it() {
+    let store = SqliteStore::in_memory().unwrap();
+    with_orders(&store).await;
+    let text = |values: [&str; 2]| values.map(str::to_owned);
+    let mut elsewhere = PartitionInput::at(["2025", "thun"], "s3://other/place/");
+    elsewhere.parameters.insert("a".into(), "b".into());
+    let input = vec![PartitionInput::new(["2024", "bern"]), elsewhere];
+    store
+        .add_partitions("sales", "orders", input, false)
+        .await
+        .unwrap();
+    let rename = async |from: [&str; 2], to: [&str; 2]| {
+        store
+            .rename_partition("sales", "orders", &text(from), &text(to))
+            .await
+    };
+    rename(["2024", "bern"], ["1999", "chur"]).await.unwrap();
+    rename(["02025", "thun"], ["2026", "biel"]).await.unwrap();
+    let all = store.partitions("sales", "orders").await.unwrap();
+    assert_eq!(names(&all), ["year=1999/city=chur", "year=2026/city=biel"]);
+    assert_eq!(
+        locations(&all),
+        ["s3://lake/orders/year=2024/city=bern/", "s3://other/place/"]
+    );
+    let parameters = all.items[1].parameters.as_deref().unwrap();
+    assert_eq!(parameters.get("a").map(String::as_str), Some("b"));
+    // Back again it has the place that follows from its values, and another spelling is no other partition.
+    rename(["1999", "chur"], ["2024", "bern"]).await.unwrap();
+    rename(["2024", "bern"], ["02024", "bern"]).await.unwrap();
+    let all = store.partitions("sales", "orders").await.unwrap();
+    assert_eq!(names(&all)[0], "year=02024/city=bern");
+    assert_eq!(
+        locations(&all)[0],
+        "s3://lake/orders/year=2024/city=bern/",
+        "the files did not move"
+    );
+    for (from, to) in [
+        (["2000", "bern"], ["2001", "bern"]),
+        (["2024", "bern"], ["2026", "biel"]),
+        (["2024", "bern"], ["soon", "bern"]),
+    ] {
+        assert!(rename(from, to).await.is_err(), "{from:?} to {to:?}");
+    }
+    let after = store.partitions("sales", "orders").await.unwrap();
+    assert_eq!(after.version, all.version, "what failed changed nothing");
+    assert!(
+        store
+            .rename_partition("sales", "absent", &text(["1", "a"]), &text(["2", "a"]))
+            .await
+            .is_err()
+    );
+}
+
+#[tokio::test]
 async fn a_new_table_location_leaves_partitions_where_they_are() {
     let store = SqliteStore::in_memory().unwrap();
     with_orders(&store).await;

@@ -73,7 +73,9 @@ impl Dialect for AthenaDialect {
     }
 
     fn is_reserved_for_identifier(&self, keyword: Keyword) -> bool {
+        // Without the last two, a CASE or CAST with a mistake in it would be read as a column of that name.
         POSTGRES.is_reserved_for_identifier(keyword)
+            || matches!(keyword, Keyword::CASE | Keyword::CAST)
     }
 
     fn parse_prefix(&self, _parser: &mut Parser<'_>) -> Option<Result<Expr, ParserError>> {
@@ -211,7 +213,8 @@ impl Dialect for AthenaDialect {
         true
     }
 
+    /// `* x` is neither Postgres' nor Athena's, and `SELECT * FRM t` would be one.
     fn supports_select_wildcard_with_alias(&self) -> bool {
-        true
+        false
     }
 }

@@ -1,4 +1,4 @@
-//! What is done while the server is stopped.
+//! What is done beside the server: a backup, and, while it is stopped, a new password.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use lakegate_catalog::store::{Control, SqliteStore};
 
 use super::ConfigArgs;
+use super::credentials::{self, CREDENTIALS};
 use super::password::random_password;
 use super::serve::runtime;
 use super::server::{catalog_file, verifier};
@@ -34,23 +35,26 @@ pub struct BackupArgs {
     #[arg(long)]
     state_dir: Option<PathBuf>,
     /// The file to write.
+    #[arg(long)]
     to: PathBuf,
+    /// Replace the file if it is there.
+    #[arg(long)]
+    overwrite: bool,
 }
 
-fn open_store(config: &ConfigArgs, state_dir: Option<PathBuf>) -> Result<SqliteStore> {
-    let state_dir = match state_dir {
-        Some(state_dir) => state_dir,
+fn state_dir(config: &ConfigArgs, state_dir: Option<PathBuf>) -> Result<PathBuf> {
+    match state_dir {
+        Some(state_dir) => Ok(state_dir),
         None => {
-            Config::load(config.config.as_deref(), BTreeMap::new())?
-                .server
-                .state_dir
+            let config = Config::load(config.config.as_deref(), BTreeMap::new())?;
+            Ok(config.server.state_dir)
         }
-    };
-    Ok(SqliteStore::open_existing(catalog_file(&state_dir))?)
+    }
 }
 
 pub fn reset_password(args: ResetPasswordArgs) -> Result<()> {
-    let store = open_store(&args.config, args.state_dir)?;
+    let state_dir = state_dir(&args.config, args.state_dir)?;
+    let store = SqliteStore::open_existing(catalog_file(&state_dir))?;
     let user = args.user.to_lowercase();
     if !store.snapshot().users.contains_key(&user) {
         return Err(Error::new(
@@ -80,11 +84,26 @@ pub fn reset_password(args: ResetPasswordArgs) -> Result<()> {
         if given.is_none() {
             println!("{password}");
         }
-        Ok(())
-    })
+        Ok::<(), Error>(())
+    })?;
+    let remembered = credentials::remember(&state_dir, &user, &password).map_err(|error| {
+        Error::new(
+            error.code(),
+            format!("the password is set, but {CREDENTIALS} still has the old one: {error}"),
+        )
+    })?;
+    if remembered {
+        eprintln!("the new password is also in the demo's {CREDENTIALS}");
+    }
+    Ok(())
 }
 
 pub fn backup(args: BackupArgs) -> Result<()> {
-    let store = open_store(&args.config, args.state_dir)?;
-    runtime()?.block_on(async { Ok(store.backup_to(&args.to).await?) })
+    let state_dir = state_dir(&args.config, args.state_dir)?;
+    let (store, to) = (catalog_file(&state_dir), &args.to);
+    if !args.overwrite && to.exists() {
+        return Err(Error::invalid(format!("{} exists already", to.display()))
+            .with_hint("name another file, or say --overwrite"));
+    }
+    Ok(SqliteStore::backup(store, to, args.overwrite)?)
 }

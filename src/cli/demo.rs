@@ -9,6 +9,7 @@ use chrono::NaiveDate;
 use lakegate_demo::{DEFAULT_UNTIL, DemoOptions, Outcome, demo_users};
 
 use super::connection_file::{ConnectionFile, UserEntry};
+use super::credentials::{self, CREDENTIALS, READY, STATE};
 use super::password::{private_dir, random_password, write_secret_file};
 use super::serve::runtime;
 use super::server::{Server, create_administrator, verifier};
@@ -45,12 +46,6 @@ pub struct DemoArgs {
     #[arg(long)]
     connection_file: Option<PathBuf>,
 }
-
-/// In the lake's folder, where no query reads.
-const STATE: &str = ".lakegate";
-const CREDENTIALS: &str = "credentials.json";
-/// In the state directory: the lake is registered and its users are made.
-const READY: &str = "demo-ready";
 
 pub fn run(args: DemoArgs) -> Result<()> {
     let options = DemoOptions {
@@ -129,17 +124,9 @@ fn configuration(args: &DemoArgs) -> Result<Config> {
 
 /// Makes the users and runs the demo's statements, once; a start that was interrupted does it again.
 async fn register(server: &Server, options: &DemoOptions) -> Result<Vec<UserEntry>> {
-    let credentials = options.dir.join(CREDENTIALS);
     let ready = options.dir.join(STATE).join(READY);
     if ready.exists() {
-        let text = std::fs::read_to_string(&credentials).map_err(|e| {
-            Error::invalid(format!(
-                "{}: {e}; reset a password with lakegate reset-password",
-                credentials.display()
-            ))
-        })?;
-        return serde_json::from_str(&text)
-            .map_err(|e| Error::invalid(format!("{}: {e}", credentials.display())));
+        return credentials::read(&options.dir);
     }
     eprintln!("registering the lake");
     let users: Vec<UserEntry> = demo_users()
@@ -187,8 +174,7 @@ async fn register(server: &Server, options: &DemoOptions) -> Result<Vec<UserEntr
         }
     }
     session.close().await;
-    let text = serde_json::to_string_pretty(&users).map_err(|e| Error::internal(e.to_string()))?;
-    write_secret_file(&credentials, &format!("{text}\n"))?;
+    credentials::write(&options.dir, &users)?;
     private_dir(&options.dir.join(STATE))?;
     write_secret_file(&ready, "")?;
     Ok(users)

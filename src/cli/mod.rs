@@ -1,7 +1,8 @@
-//! The command line: `serve`, `demo`, and what an administrator does offline.
+//! The command line: `serve`, `demo`, and what an administrator does beside the server.
 
 mod admin;
 mod connection_file;
+mod credentials;
 mod demo;
 mod password;
 mod serve;
@@ -38,7 +39,7 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Give a user a new password while the server is stopped; made up and printed unless given.
     ResetPassword(admin::ResetPasswordArgs),
-    /// Copy the catalog to a file, while the server is stopped.
+    /// Copy the catalog to a file; the server may run meanwhile.
     Backup(admin::BackupArgs),
 }
 

@@ -4,7 +4,9 @@
 //! Catalogs and stores are parameters: the engine knows nothing of principals and lake roots.
 
 mod bounded;
+mod checked;
 mod cpu;
+mod functions;
 pub mod pg;
 
 use std::path::PathBuf;
@@ -19,8 +21,9 @@ use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::prelude::SessionConfig;
 
 pub use cpu::CpuRuntime;
+pub use functions::FunctionInfo;
 
-use crate::error::{Error, Result, from_engine};
+use crate::error::{Error, Result, UNQUALIFIED, from_engine};
 
 /// The name of the one catalog, as Athena has it.
 pub const CATALOG: &str = "awsdatacatalog";
@@ -42,8 +45,8 @@ pub struct EngineOptions {
 pub struct PlanSettings {
     /// An IANA name, or an offset such as `+02:00`.
     pub time_zone: String,
-    /// The database of unqualified names.
-    pub database: String,
+    /// The databases of unqualified names, in order.
+    pub search_path: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -81,7 +84,7 @@ impl Engine {
             .with_batch_size(options.batch_size)
             .with_information_schema(false)
             .with_create_default_catalog_and_schema(false)
-            .with_default_catalog_and_schema(CATALOG, "default");
+            .with_default_catalog_and_schema(CATALOG, UNQUALIFIED);
         let settings = config.options_mut();
         // Athena sorts NULLs last whichever way it sorts.
         settings.sql_parser.default_null_ordering = "nulls_last".to_owned();
@@ -89,6 +92,7 @@ impl Engine {
             .with_config(config)
             .with_runtime_env(Arc::clone(&runtime))
             .with_default_features()
+            .with_analyzer_rule(Arc::new(checked::CheckedIntegers))
             .build();
         bounded::bound(&mut base).map_err(from_engine)?;
         Ok(Self {
@@ -98,7 +102,8 @@ impl Engine {
         })
     }
 
-    /// A session for one query: it sees these catalogs and these stores and no others.
+    /// A session for one query: it sees these catalogs and these stores and no others. Unqualified names are looked up
+    /// in the schema [`UNQUALIFIED`] of the catalog.
     pub fn session(
         &self,
         settings: &PlanSettings,
@@ -109,11 +114,7 @@ impl Engine {
             .with_object_store_registry(stores)
             .build_arc()
             .map_err(from_engine)?;
-        let mut config = self
-            .base
-            .config()
-            .clone()
-            .with_default_catalog_and_schema(CATALOG, settings.database.as_str());
+        let mut config = self.base.config().clone();
         config.options_mut().execution.time_zone = Some(settings.time_zone.clone());
         let mut state = SessionStateBuilder::new_from_existing(self.base.clone())
             .with_session_id(uuid::Uuid::new_v4().to_string())
@@ -123,6 +124,12 @@ impl Engine {
             .build();
         state.mark_start_execution();
         Ok(state)
+    }
+
+    /// The functions that every query may call, by name. Those of PostgreSQL's catalog are not among them:
+    /// `pg_catalog.pg_proc` lists these.
+    pub fn functions(&self) -> Vec<FunctionInfo> {
+        functions::functions(&self.base)
     }
 
     /// Where plans run, so that they do not starve handshakes and catalog statements.

@@ -1,16 +1,15 @@
 //! The names of a query's columns: PostgreSQL's where the query gives none, and as many alike as it asks for.
 //!
 //! The engine wants the names of a SELECT list to differ and shows expressions as their own text. So
-//! columns that are alike are told apart while a query is planned, and shown as PostgreSQL would name them.
+//! columns that are alike are told apart while a query is planned (`engine/pg`), and shown as PostgreSQL would name them.
 
-use std::collections::HashSet;
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Schema, SchemaRef};
-use sqlparser::ast::{self, Expr, Ident, SelectItem, SetExpr, VisitMut, VisitorMut};
+use sqlparser::ast::{self, Expr, SelectItem, SetExpr};
 
+use crate::engine::pg::folded;
 use crate::error::{Error, Result};
 
 /// What an expression is called that has no name.
@@ -21,15 +20,12 @@ const UNNAMED: &str = "?column?";
 pub struct ColumnNames(Option<Vec<String>>);
 
 impl ColumnNames {
-    /// Finds the names of a query, and tells apart what is alike in its SELECT lists.
-    pub fn take(statement: &mut ast::Statement) -> Self {
-        let names = match statement {
+    /// Finds the names of a query, as it is written: the rewrite for the planner comes after.
+    pub fn of(statement: &ast::Statement) -> Self {
+        Self(match statement {
             ast::Statement::Query(query) => names_of(&query.body),
             _ => None,
-        };
-        // Nothing breaks the walk.
-        let _ = statement.visit(&mut TellApart);
-        Self(names)
+        })
     }
 
     pub fn schema(&self, schema: &SchemaRef) -> SchemaRef {
@@ -75,7 +71,7 @@ fn names_of(body: &SetExpr) -> Option<Vec<String>> {
             .iter()
             .map(|item| match item {
                 SelectItem::UnnamedExpr(expr) => Some(name_of(expr)),
-                SelectItem::ExprWithAlias { alias, .. } => Some(spelled(alias)),
+                SelectItem::ExprWithAlias { alias, .. } => Some(folded(alias)),
                 _ => None,
             })
             .collect(),
@@ -85,20 +81,11 @@ fn names_of(body: &SetExpr) -> Option<Vec<String>> {
     }
 }
 
-/// An identifier as the engine normalises it.
-fn spelled(ident: &Ident) -> String {
-    if ident.quote_style.is_some() {
-        ident.value.clone()
-    } else {
-        ident.value.to_lowercase()
-    }
-}
-
 /// PostgreSQL's name of an expression (FigureColname of its parse_target.c).
 fn name_of(expr: &Expr) -> String {
     match expr {
-        Expr::Identifier(ident) => spelled(ident),
-        Expr::CompoundIdentifier(parts) => parts.last().map_or_else(|| UNNAMED.to_owned(), spelled),
+        Expr::Identifier(ident) => folded(ident),
+        Expr::CompoundIdentifier(parts) => parts.last().map_or_else(|| UNNAMED.to_owned(), folded),
         Expr::Function(function) => function
             .name
             .0
@@ -154,87 +141,38 @@ fn type_name(data_type: &ast::DataType) -> String {
     }
 }
 
-/// The engine names a cast as what it casts.
-fn uncast(expr: &Expr) -> &Expr {
-    match expr {
-        Expr::Cast { expr, .. } | Expr::Nested(expr) => uncast(expr),
-        expr => expr,
-    }
-}
-
-/// Gives every column of a SELECT list that is like an earlier one a name of its own.
-struct TellApart;
-
-impl VisitorMut for TellApart {
-    type Break = ();
-
-    fn pre_visit_select(&mut self, select: &mut ast::Select) -> ControlFlow<()> {
-        let mut seen: HashSet<String> = HashSet::new();
-        for (position, item) in select.projection.iter_mut().enumerate() {
-            let name = match item {
-                SelectItem::UnnamedExpr(expr) => uncast(expr).to_string(),
-                SelectItem::ExprWithAlias { alias, .. } => spelled(alias),
-                _ => continue,
-            };
-            if seen.insert(name.clone()) {
-                continue;
-            }
-            let own = Ident::with_quote('"', format!("{name}:{position}"));
-            match item {
-                SelectItem::UnnamedExpr(expr) => {
-                    *item = SelectItem::ExprWithAlias {
-                        expr: expr.clone(),
-                        alias: own,
-                    };
-                }
-                SelectItem::ExprWithAlias { alias, .. } => *alias = own,
-                _ => {}
-            }
-        }
-        ControlFlow::Continue(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::panic)]
     use super::*;
 
-    fn names(sql: &str) -> (Option<Vec<String>>, String) {
+    fn names(sql: &str) -> Option<Vec<String>> {
         let parsed = lakegate_sql::parse(sql).unwrap().remove(0);
         let lakegate_sql::Statement::Query(query) = parsed.statement else {
             panic!("no query: {sql}")
         };
-        let mut statement = ast::Statement::Query(query);
-        let names = ColumnNames::take(&mut statement).0;
-        (names, statement.to_string())
+        ColumnNames::of(&ast::Statement::Query(query)).0
     }
 
     #[test]
     fn columns_are_named_as_postgres_names_them() {
-        let (names, _) = names(
+        let names = names(
             "SELECT count(*), SUM(x) + 1, a.b, 1::int, DATE '2024-01-01', x AS \"Y\", NULL FROM t a",
         );
-        let names = names.unwrap();
         assert_eq!(
-            names,
+            names.unwrap(),
             ["count", "?column?", "b", "int4", "date", "Y", "?column?"]
         );
     }
 
     #[test]
-    fn columns_that_are_alike_are_planned_apart_and_shown_alike() {
-        let (names, planned) =
-            names("SELECT NULL, NULL, a AS x, b AS x FROM t UNION SELECT 1, 1, 2, 2");
+    fn columns_that_are_alike_are_shown_alike() {
+        let names = names("SELECT NULL, NULL, a AS x, b AS x FROM t UNION SELECT 1, 1, 2, 2");
         assert_eq!(names.unwrap(), ["?column?", "?column?", "x", "x"]);
-        assert_eq!(
-            planned,
-            "SELECT NULL, NULL AS \"NULL:1\", a AS x, b AS \"x:3\" FROM t UNION SELECT 1, 1 AS \"1:1\", 2, 2 AS \"2:3\""
-        );
     }
 
     #[test]
     fn star_keeps_the_names_of_the_table() {
-        assert!(names("SELECT *, 1 FROM t").0.is_none());
+        assert!(names("SELECT *, 1 FROM t").is_none());
     }
 }

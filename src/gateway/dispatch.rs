@@ -77,6 +77,7 @@ impl Session {
             Statement::Kill(kill) => self.kill(&kill.query_id),
             Statement::Use(used) => self.use_database(&used.database.database).await,
             Statement::Unsupported(unsupported) => Err(Error::not_supported(unsupported.message())),
+            Statement::ShowFunctions(_) => self.run_statement(statement, prepared).await,
             statement if statement::handles(statement) => {
                 self.run_statement(statement, prepared).await
             }

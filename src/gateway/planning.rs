@@ -18,7 +18,7 @@ use super::catalog_source::SessionCatalog;
 use super::column_names::ColumnNames;
 use super::dispatch::{command, rows};
 use super::explain::{explain, explain_schema};
-use super::prepared::{Prepared, declare_types};
+use super::prepared::{Prepared, check_parameters, declare_types};
 use super::query::{Query, Submission};
 use super::run::{QueryContext, Unfinished, plan_statement};
 use super::session::Session;
@@ -40,6 +40,8 @@ pub(super) struct Planning {
     pub(super) state: SessionState,
     pub(super) lake: Arc<QueryLake>,
     pub(super) settings: PlanSettings,
+    /// The current database, for the record.
+    database: String,
     system: PgCatalog,
     pub(super) names: ColumnNames,
 }
@@ -89,19 +91,19 @@ impl Session {
         })
     }
 
-    /// The database of unqualified names.
-    pub(super) fn database(&self) -> String {
+    /// The databases of unqualified names as the session names them; `$user` is that of the user.
+    pub(super) fn named_path(&self) -> Vec<String> {
         let path = self.state.lock().settings.search_path();
         path.into_iter()
-            .find(|name| !name.starts_with('$'))
-            .unwrap_or_else(|| "default".to_owned())
+            .map(|name| match name.as_str() {
+                "$user" => self.user.clone(),
+                _ => name,
+            })
+            .collect()
     }
 
-    fn session_info(&self) -> SessionInfo {
-        let (settings, search_path) = {
-            let state = self.state.lock();
-            (state.settings.all(), state.settings.search_path())
-        };
+    fn session_info(&self, search_path: Vec<String>) -> SessionInfo {
+        let settings = self.state.lock().settings.all();
         SessionInfo {
             user: self.user.clone(),
             database: CATALOG.to_owned(),
@@ -125,6 +127,7 @@ impl Session {
     /// Errors: the workgroup is gone, disabled, or no longer granted; what the rewrite refuses.
     pub(super) async fn planning(&self, statement: &mut ast::Statement) -> Result<Planning> {
         let view = self.view()?;
+        let path = view.search_path(&self.named_path()).await?;
         let (workgroup, time_zone, settings) = {
             let state = self.state.lock();
             (
@@ -135,7 +138,7 @@ impl Session {
         };
         let plan_settings = PlanSettings {
             time_zone,
-            database: self.database(),
+            search_path: path.visible.clone(),
         };
         let meter = Arc::new(QueryMeter::new(self.cutoff(&workgroup)?));
         let lake = Arc::new(QueryLake {
@@ -146,7 +149,7 @@ impl Session {
             max_row_bytes: self.gateway.max_row_bytes,
         });
 
-        let names = ColumnNames::take(statement);
+        let names = ColumnNames::of(statement);
         let mentions = pg_catalog::rewrite(statement)?;
         let source = SessionCatalog {
             session: self.me.clone(),
@@ -154,7 +157,7 @@ impl Session {
             view: view.clone(),
             settings,
         };
-        let info = Arc::new(self.session_info());
+        let info = Arc::new(self.session_info(path.visible.clone()));
         let system = PgCatalog::open(info, Arc::new(source), &mentions)
             .await
             .map_err(from_engine)?;
@@ -164,7 +167,8 @@ impl Session {
         built_in.extend(system.schemas());
 
         let stores = QueryStores::new(Arc::clone(&self.gateway.roots), meter);
-        let catalogs = Arc::new(ViewCatalogs::new(view, built_in));
+        let database = path.shown();
+        let catalogs = Arc::new(ViewCatalogs::new(view, built_in, path));
         let mut state = self
             .gateway
             .engine
@@ -174,6 +178,7 @@ impl Session {
             state,
             lake,
             settings: plan_settings,
+            database,
             system,
             names,
         })
@@ -208,14 +213,18 @@ impl Session {
     }
 
     /// Puts a statement into the history; from here on it can be cancelled.
-    pub(super) fn submit(&self, text: &str, meter: Arc<QueryMeter>) -> Result<Arc<Query>> {
+    pub(super) fn submit(
+        &self,
+        text: &str,
+        database: String,
+        meter: Arc<QueryMeter>,
+    ) -> Result<Arc<Query>> {
         if self.gateway.is_shutting_down() {
             return Err(Error::new(
                 Code::ShuttingDown,
                 "the server is shutting down and takes no new queries",
             ));
         }
-        let database = self.database();
         let submission = {
             let state = self.state.lock();
             let settings = &state.settings;
@@ -246,7 +255,8 @@ impl Session {
     ) -> Result<QueryContext> {
         let planning = self.planning(statement).await?;
         let reuse = self.state.lock().settings.result_reuse();
-        let query = self.submit(text, Arc::clone(&planning.lake.meter))?;
+        let meter = Arc::clone(&planning.lake.meter);
+        let query = self.submit(text, planning.database.clone(), meter)?;
         Ok(QueryContext {
             gateway: Arc::clone(&self.gateway),
             query,
@@ -263,6 +273,7 @@ impl Session {
         tag: &'static str,
     ) -> Result<Execution> {
         let mut statement = ast::Statement::Query(Box::new(query.clone()));
+        check_parameters(&statement, parameters.len())?;
         let types: Vec<Option<DataType>> = prepared.parameters.iter().cloned().map(Some).collect();
         declare_types(&mut statement, &types);
         let context = self
@@ -294,6 +305,7 @@ impl Session {
             }
         };
         let mut statement = ast::Statement::Query(query.clone());
+        check_parameters(&statement, parameters.len())?;
         let mut context = self
             .query_context(&prepared.parsed.text, &mut statement)
             .await?;
@@ -325,16 +337,25 @@ impl Session {
         statement: &Statement,
         prepared: &Prepared,
     ) -> Result<Execution> {
-        let query = self.submit(&prepared.parsed.text, Arc::new(QueryMeter::new(None)))?;
+        let view = self.view()?;
+        let path = view.search_path(&self.named_path()).await?;
+        let meter = Arc::new(QueryMeter::new(None));
+        let query = self.submit(&prepared.parsed.text, path.shown(), meter)?;
         let _unfinished = Unfinished::guard(&query);
         query.runs();
         let context = StatementContext {
-            view: self.view()?,
+            view,
             control: Arc::clone(&self.gateway.control),
             roots: Arc::clone(&self.gateway.roots),
-            database: self.database(),
+            path,
         };
-        match statement::execute(&context, statement).boxed().await {
+        let outcome = match statement {
+            Statement::ShowFunctions(show) => {
+                statement::show_functions(statement, show, self.gateway.engine.functions())
+            }
+            _ => statement::execute(&context, statement).boxed().await,
+        };
+        match outcome {
             Ok(Output::Command) => {
                 query.finish(0, Ok(()));
                 Ok(command(statement.tag()))

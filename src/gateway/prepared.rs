@@ -1,6 +1,6 @@
 //! Prepared statements: what a statement will ask for and answer with, known before it runs.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::ControlFlow;
 
 use arrow::datatypes::{DataType, SchemaRef, TimeUnit};
@@ -10,7 +10,7 @@ use datafusion::logical_expr::{Expr as PlanExpr, LogicalPlan};
 use lakegate_sql::Parsed;
 use sqlparser::ast::{self, Expr, Value, VisitMut, VisitorMut};
 
-use crate::error::{Error, Result, from_engine};
+use crate::error::{Code, Error, Result, from_engine};
 
 /// The highest parameter number, as Postgres has it.
 const MAX_PARAMETERS: usize = 65_535;
@@ -52,7 +52,7 @@ pub fn declare_types(statement: &mut ast::Statement, declared: &[Option<DataType
             if let Expr::Value(value) = expr
                 && let Value::Placeholder(name) = &value.value
                 && let Some(declared) = number(name)
-                    .and_then(|n| self.0.get(n - 1))
+                    .and_then(|n| self.0.get(n.checked_sub(1)?))
                     .and_then(Option::as_ref)
                 && let Some(data_type) = sql_type(declared)
             {
@@ -72,6 +72,102 @@ pub fn declare_types(statement: &mut ast::Statement, declared: &[Option<DataType
         // Nothing breaks the walk.
         let _ = statement.visit(&mut Declare(declared));
     }
+}
+
+/// Puts `x = $1` in the place of `x = ANY($1)` where `$1` has no declared type: from that the engine infers what the
+/// items are. Gives the numbers of these parameters, which are lists.
+pub fn lists_as_items(query: &mut ast::Query, declared: &[Option<DataType>]) -> BTreeSet<usize> {
+    struct Lists<'a> {
+        declared: &'a [Option<DataType>],
+        found: BTreeSet<usize>,
+    }
+    impl VisitorMut for Lists<'_> {
+        type Break = ();
+        fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+            let (Expr::AnyOp { right, .. } | Expr::AllOp { right, .. }) = &*expr else {
+                return ControlFlow::Continue(());
+            };
+            let open = placeholder(right)
+                .and_then(number)
+                .filter(|n| *n > 0 && self.declared.get(n - 1).is_none_or(Option::is_none));
+            let Some(number) = open else {
+                return ControlFlow::Continue(());
+            };
+            self.found.insert(number);
+            let null = Expr::Value(Value::Null.into());
+            if let Expr::AnyOp {
+                left,
+                compare_op,
+                right,
+                ..
+            }
+            | Expr::AllOp {
+                left,
+                compare_op,
+                right,
+            } = std::mem::replace(expr, null)
+            {
+                *expr = Expr::BinaryOp {
+                    left,
+                    op: compare_op,
+                    right,
+                };
+            }
+            ControlFlow::Continue(())
+        }
+    }
+    let mut lists = Lists {
+        declared,
+        found: BTreeSet::new(),
+    };
+    // Nothing breaks the walk.
+    let _ = query.visit(&mut lists);
+    lists.found
+}
+
+/// The name of a parameter, such as `$1`, maybe in parentheses.
+fn placeholder(expr: &Expr) -> Option<&str> {
+    match expr {
+        Expr::Nested(inner) => placeholder(inner),
+        Expr::Value(value) => match &value.value {
+            Value::Placeholder(name) => Some(name),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// The type of a list of these items.
+pub fn list_of(item: &DataType) -> DataType {
+    let item = match item {
+        DataType::LargeUtf8 | DataType::Utf8View => DataType::Utf8,
+        item => item.clone(),
+    };
+    DataType::new_list(item, true)
+}
+
+/// Errors: the statement asks for a parameter that is not among the first `given`.
+pub fn check_parameters(statement: &ast::Statement, given: usize) -> Result<()> {
+    let found = ast::visit_expressions(statement, |expr| match placeholder(expr) {
+        Some(name) if number(name).is_none_or(|n| n == 0 || n > given) => {
+            ControlFlow::Break(no_parameter(name))
+        }
+        _ => ControlFlow::Continue(()),
+    });
+    match found {
+        ControlFlow::Break(error) => Err(error),
+        ControlFlow::Continue(()) => Ok(()),
+    }
+}
+
+fn no_parameter(name: &str) -> Error {
+    Error::new(
+        Code::UndefinedParameter,
+        format!("there is no parameter {name}"),
+    )
+    .with_hint(format!(
+        "parameters are $1 to ${MAX_PARAMETERS}; their values come with the driver's protocol, or with EXECUTE"
+    ))
 }
 
 /// The SQL type by which a parameter of this type is cast; `None` leaves it to inference.
@@ -99,6 +195,9 @@ fn sql_type(data_type: &DataType) -> Option<ast::DataType> {
             fields: None,
             precision: None,
         },
+        DataType::List(item) | DataType::LargeList(item) => T::Array(
+            ast::ArrayElemTypeDef::SquareBracket(Box::new(sql_type(item.data_type())?), None),
+        ),
         DataType::Decimal128(precision, scale) => T::Decimal(
             ast::ExactNumberInfo::PrecisionAndScale(u64::from(*precision), i64::from(*scale)),
         ),
@@ -139,11 +238,7 @@ pub fn parameter_types(
     for (name, data_type) in inferred {
         let number = number(&name)
             .filter(|n| (1..=MAX_PARAMETERS).contains(n))
-            .ok_or_else(|| {
-                Error::invalid(format!(
-                    "there is no parameter {name}; parameters are $1 to ${MAX_PARAMETERS}"
-                ))
-            })?;
+            .ok_or_else(|| no_parameter(&name))?;
         types.insert(number, data_type);
     }
     let count = types
@@ -157,6 +252,7 @@ pub fn parameter_types(
             let declared = declared.get(number - 1).cloned().flatten();
             declared
                 .or_else(|| types.get(&number).cloned().flatten())
+                .filter(|data_type| *data_type != DataType::Null)
                 .unwrap_or(DataType::Utf8)
         })
         .collect())
@@ -204,4 +300,65 @@ fn numeric(text: &str) -> Option<ScalarValue> {
     text.parse::<f64>()
         .ok()
         .map(|number| ScalarValue::Float64(Some(number)))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+    use super::*;
+    use lakegate_sql::Statement;
+
+    fn query(sql: &str) -> ast::Query {
+        match lakegate_sql::parse(sql).unwrap().remove(0).statement {
+            Statement::Query(query) => *query,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn parameters_of_any_are_lists_of_what_they_are_compared_with() {
+        let mut any =
+            query("SELECT a = ANY($2), b > ALL(($3)), c = ANY($4), d = ANY(e) FROM t WHERE f = $1");
+        let declared = [None, None, None, Some(DataType::Utf8)];
+        assert_eq!(lists_as_items(&mut any, &declared), [2, 3].into());
+        assert_eq!(
+            any.to_string(),
+            "SELECT a = $2, b > ($3), c = ANY($4), d = ANY(e) FROM t WHERE f = $1"
+        );
+        assert_eq!(
+            list_of(&DataType::Utf8View),
+            DataType::new_list(DataType::Utf8, true)
+        );
+    }
+
+    #[test]
+    fn parameters_without_a_value_are_named() {
+        for (sql, given, missing) in [
+            ("SELECT $1", 0, "$1"),
+            ("SELECT a FROM t WHERE b = $1 LIMIT $2", 1, "$2"),
+            ("SELECT (SELECT $3 + $1)", 2, "$3"),
+            ("SELECT $0", 5, "$0"),
+        ] {
+            let statement = ast::Statement::Query(Box::new(query(sql)));
+            let error = check_parameters(&statement, given).unwrap_err();
+            assert_eq!(error.code(), Code::UndefinedParameter);
+            assert_eq!(error.message(), format!("there is no parameter {missing}"));
+            assert_eq!(check_parameters(&statement, 5).is_ok(), missing != "$0");
+        }
+    }
+
+    #[test]
+    fn types_that_nothing_settles_are_text() {
+        let types = parameter_types(
+            [
+                ("$1".to_owned(), Some(DataType::Null)),
+                ("$3".to_owned(), Some(DataType::Int64)),
+            ],
+            &[],
+        );
+        assert_eq!(
+            types.unwrap(),
+            [DataType::Utf8, DataType::Utf8, DataType::Int64]
+        );
+    }
 }

@@ -10,6 +10,7 @@ use chrono::{DateTime, Utc};
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::LogicalPlan;
 use futures::{StreamExt, TryStreamExt};
+use lakegate_catalog::model::names::RESERVED_DATABASES;
 use lakegate_sql::ast::{self as sql, Statement};
 use lakegate_sql::{Parsed, redact};
 use parking_lot::Mutex;
@@ -20,7 +21,9 @@ use super::dispatch::text_schema;
 use super::error_position::locate;
 use super::explain::explain_schema;
 use super::planning::Planning;
-use super::prepared::{Prepared, declare_types, inferred_types, parameter_types};
+use super::prepared::{
+    Prepared, declare_types, inferred_types, list_of, lists_as_items, parameter_types,
+};
 use super::query::Query;
 use super::settings::Settings;
 use super::transaction::{Transaction, TransactionStatus};
@@ -229,7 +232,8 @@ impl Session {
                 error = error.with_hint(hint);
             }
             // What does not parse may hold a password in any place.
-            if let Ok(query) = self.submit(&without_strings(text), Arc::default()) {
+            let database = self.named_path().into_iter().next().unwrap_or_default();
+            if let Ok(query) = self.submit(&without_strings(text), database, Arc::default()) {
                 query.finish(0, Err(&error));
             }
             error
@@ -287,8 +291,15 @@ impl Session {
         declared: &[Option<DataType>],
     ) -> Result<(Vec<DataType>, Option<SchemaRef>)> {
         self.state.lock().transaction.check()?;
-        let (plan, planning) = Box::pin(self.plan_query(query, declared)).await?;
-        let types = parameter_types(inferred_types(&plan)?, declared)?;
+        let mut asked = query.clone();
+        let lists = lists_as_items(&mut asked, declared);
+        let (plan, planning) = Box::pin(self.plan_query(&asked, declared)).await?;
+        let mut types = parameter_types(inferred_types(&plan)?, declared)?;
+        for (index, data_type) in types.iter_mut().enumerate() {
+            if lists.contains(&(index + 1)) {
+                *data_type = list_of(data_type);
+            }
+        }
         let settled: Vec<Option<DataType>> = types.iter().cloned().map(Some).collect();
         if settled == declared {
             return Ok((types, Some(planning.columns(&plan))));
@@ -353,7 +364,7 @@ impl Session {
 }
 
 pub(super) fn is_built_in(database: &str) -> bool {
-    matches!(database, "system" | "information_schema" | "pg_catalog")
+    RESERVED_DATABASES.contains(&database)
 }
 
 /// The text with the content of everything in single quotes taken out.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::engine::pg::{milliseconds, quote_ident, shown_time};
 use crate::error::{Code, Error, Result};
 
 /// How a query uses stored results.
@@ -158,7 +159,7 @@ const KNOWN: &[Known] = &[
         name: "search_path",
         default: "default",
         kind: Kind::SearchPath,
-        description: "Database of unqualified names",
+        description: "Databases of unqualified names, in order",
     },
     Known {
         name: "server_encoding",
@@ -329,7 +330,7 @@ impl Settings {
 
     /// `None`: no limit.
     pub fn statement_timeout(&self) -> Option<Duration> {
-        let milliseconds = self.value("statement_timeout").parse().unwrap_or(0);
+        let milliseconds = milliseconds(&self.value("statement_timeout")).unwrap_or(0);
         (milliseconds > 0).then(|| Duration::from_millis(milliseconds))
     }
 
@@ -353,13 +354,9 @@ impl Settings {
         self.value("application_name")
     }
 
-    /// The databases in which unqualified names are looked up, in order.
+    /// The databases in which unqualified names are looked up, in order; `$user` stands for the one of the user's name.
     pub fn search_path(&self) -> Vec<String> {
-        self.value("search_path")
-            .split(',')
-            .map(|name| name.trim().trim_matches('"').to_lowercase())
-            .filter(|name| !name.is_empty())
-            .collect()
+        databases(&self.value("search_path")).collect()
     }
 }
 
@@ -389,12 +386,16 @@ impl Known {
                 .map(|n| n.to_string())
                 .map_err(|_| invalid("a whole number")),
             Kind::Milliseconds => milliseconds(value)
-                .map(|n| n.to_string())
+                .map(shown_time)
                 .ok_or_else(|| invalid("a time such as 500, '500ms', '30s' or '5min'")),
             Kind::TimeZone => time_zone(value).ok_or_else(|| {
                 invalid("a name such as 'Europe/Berlin' or an offset such as '+02:00'")
             }),
-            Kind::SearchPath => Ok(value.to_owned()),
+            // As Postgres shows it: names in quotes only where they have to be.
+            Kind::SearchPath => {
+                let names: Vec<String> = databases(value).map(|name| quote_ident(&name)).collect();
+                Ok(names.join(", "))
+            }
             Kind::OneOf(allowed) => {
                 let lower = value.to_lowercase();
                 let plain = lower.trim_matches('\'');
@@ -411,27 +412,11 @@ impl Known {
     }
 }
 
-fn milliseconds(value: &str) -> Option<u64> {
-    let value = value.trim();
-    let split = value
-        .find(|c: char| !c.is_ascii_digit() && c != '.')
-        .unwrap_or(value.len());
-    let (number, unit) = value.split_at_checked(split)?;
-    let number: f64 = number.parse().ok()?;
-    let factor = match unit.trim() {
-        "" | "ms" => 1.0,
-        "us" => 0.001,
-        "s" => 1000.0,
-        "min" => 60_000.0,
-        "h" => 3_600_000.0,
-        "d" => 86_400_000.0,
-        _ => return None,
-    };
-    let result = number * factor;
-    // Postgres's own bound.
-    (0.0..=f64::from(i32::MAX))
-        .contains(&result)
-        .then_some(result.ceil() as u64)
+/// The names of a search path, in quotes or not.
+fn databases(path: &str) -> impl Iterator<Item = String> {
+    path.split(',')
+        .map(|name| name.trim().trim_matches('"').to_lowercase())
+        .filter(|name| !name.is_empty())
 }
 
 /// An IANA name in its own spelling, or an offset as `+hh:mm`.
@@ -466,6 +451,9 @@ mod tests {
         let mut settings = Settings::default();
         settings.set("statement_timeout", Some("2s")).unwrap();
         assert_eq!(settings.statement_timeout(), Some(Duration::from_secs(2)));
+        settings.set("statement_timeout", Some("60000")).unwrap();
+        assert_eq!(settings.get("statement_timeout").unwrap(), "1min");
+        assert_eq!(settings.statement_timeout(), Some(Duration::from_secs(60)));
         settings.set("TIMEZONE", Some("europe/berlin")).unwrap();
         assert_eq!(settings.get("TimeZone").unwrap(), "Europe/Berlin");
         settings.set("timezone", Some("-3:30")).unwrap();
@@ -475,6 +463,22 @@ mod tests {
         assert!(settings.set("client_encoding", Some("latin1")).is_err());
         assert!(settings.set("result_reuse", Some("sometimes")).is_err());
         assert!(settings.set("statement_timeout", Some("-1")).is_err());
+    }
+
+    #[test]
+    fn search_path_is_shown_with_the_quotes_it_needs() {
+        let mut settings = Settings::default();
+        assert_eq!(settings.search_path(), ["default"]);
+        settings
+            .set("search_path", Some("\"$user\",Curated , two words"))
+            .unwrap();
+        assert_eq!(
+            settings.get("search_path").unwrap(),
+            "\"$user\", curated, \"two words\""
+        );
+        assert_eq!(settings.search_path(), ["$user", "curated", "two words"]);
+        settings.set("search_path", Some("")).unwrap();
+        assert!(settings.search_path().is_empty());
     }
 
     #[test]

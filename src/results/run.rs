@@ -417,7 +417,7 @@ mod tests {
         let plan = LogicalPlanBuilder::empty(true).build().unwrap();
         let settings = PlanSettings {
             time_zone: "UTC".into(),
-            database: "d".into(),
+            search_path: vec!["d".into()],
         };
         Arc::new(ResultKey::new(plan, settings, [snapshot; 32]))
     }

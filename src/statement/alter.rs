@@ -6,8 +6,9 @@ use lakegate_catalog::error::CatalogError;
 use lakegate_catalog::model::{SerDeInfo, StorageDescriptor, Table, TableInput};
 use lakegate_catalog::partition::PartitionInput;
 use lakegate_sql::ast::{
-    AlterTableAddColumns, AlterTableReplaceColumns, AlterTableSetLocation, AlterTableSetProperties,
-    AlterTableSetSerdeProperties, AlterTableUnsetProperties, PartitionSpec, TableName,
+    AlterTableAddColumns, AlterTableIfExists, AlterTableReplaceColumns, AlterTableSetLocation,
+    AlterTableSetProperties, AlterTableSetSerdeProperties, AlterTableUnsetProperties,
+    PartitionSpec, TableName,
 };
 
 use super::partitions::one_partition;
@@ -18,6 +19,18 @@ use crate::lake::format::TableFormat;
 
 /// How often a change is made anew because somebody else changed the table meanwhile.
 const ATTEMPTS: usize = 8;
+
+/// Nothing is done for a table that does not exist, or not for the principal.
+pub(super) async fn if_exists(
+    context: &StatementContext,
+    alter: &AlterTableIfExists,
+) -> Result<Output> {
+    if context.find_table(&alter.table).await?.is_none() {
+        return Ok(Output::Command);
+    }
+    // Boxed: the way goes once more through the dispatch that led here.
+    Box::pin(super::execute(context, &alter.change)).await
+}
 
 pub(super) async fn add_columns(
     context: &StatementContext,
@@ -244,6 +257,50 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
     use super::super::testing::Lake;
     use crate::error::Code;
+
+    #[tokio::test]
+    async fn if_exists_passes_over_a_table_that_is_not_there() {
+        let lake = Lake::with_orders().await;
+        for change in [
+            "ADD COLUMNS (note STRING)",
+            "REPLACE COLUMNS (id INT)",
+            "SET TBLPROPERTIES ('a' = 'b')",
+            "UNSET TBLPROPERTIES ('a')",
+            "SET LOCATION 's3://lake/elsewhere/'",
+            "SET SERDEPROPERTIES ('a' = 'b')",
+            "ADD PARTITION (day = '2024-01-01')",
+            "PARTITION (day = '2024-01-01') SET LOCATION 's3://lake/elsewhere/day/'",
+            "PARTITION (day = '2024-01-01') RENAME TO PARTITION (day = '2024-01-02')",
+            "DROP PARTITION (day = '2024-01-02')",
+            "RENAME TO purchases",
+        ] {
+            for absent in ["absent", "absent.orders"] {
+                lake.ok(&format!("ALTER TABLE IF EXISTS {absent} {change}"))
+                    .await;
+                let missing = lake
+                    .fails("admin", &format!("ALTER TABLE {absent} {change}"))
+                    .await;
+                assert_eq!(missing.code(), Code::TableNotFound, "{absent} {change}");
+            }
+            // Hidden is as if not there.
+            lake.ok_as("ann", &format!("ALTER TABLE IF EXISTS orders {change}"))
+                .await;
+            lake.ok(&format!("ALTER TABLE IF EXISTS orders {change}"))
+                .await;
+        }
+        assert_eq!(
+            lake.text("admin", "SHOW COLUMNS IN purchases").await,
+            "id\nday"
+        );
+        // What is wrong with a table that is there is an error all the same.
+        let error = lake
+            .fails(
+                "admin",
+                "ALTER TABLE IF EXISTS purchases ADD COLUMNS (id INT)",
+            )
+            .await;
+        assert_eq!(error.code(), Code::DuplicateColumn);
+    }
 
     #[tokio::test]
     async fn columns_are_added_and_replaced_but_keys_stay() {

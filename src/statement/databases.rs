@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::view::database_not_found;
 
 pub(super) async fn create(context: &StatementContext, create: &CreateDatabase) -> Result<Output> {
-    let name = context.database_name(Some(&create.name))?;
+    let name = context.new_database_name(&create.name)?;
     if !context.access().can_create_database() {
         return Err(context.denied(Privilege::CreateDatabase, &Resource::Catalog));
     }
@@ -91,6 +91,55 @@ mod tests {
             lake.fails("admin", "DROP DATABASE raw").await.code(),
             Code::SchemaNotFound
         );
+    }
+
+    #[tokio::test]
+    async fn built_in_schemas_are_neither_made_nor_changed() {
+        let lake = Lake::with_orders().await;
+        for schema in ["pg_catalog", "INFORMATION_SCHEMA", "system"] {
+            for sql in [
+                format!("CREATE DATABASE {schema}"),
+                format!("CREATE SCHEMA IF NOT EXISTS {schema}"),
+            ] {
+                let error = lake.fails("admin", &sql).await;
+                assert_eq!(error.code(), Code::InvalidName, "{sql}");
+                assert!(
+                    error.message().contains(&schema.to_lowercase()),
+                    "{sql}: {error}"
+                );
+            }
+            for sql in [
+                format!("DROP DATABASE {schema} CASCADE"),
+                format!("DROP DATABASE IF EXISTS {schema}"),
+                format!("ALTER DATABASE {schema} SET DBPROPERTIES ('a' = 'b')"),
+                format!("DROP TABLE {schema}.queries"),
+                format!("DROP TABLE IF EXISTS {schema}.queries"),
+                format!("ALTER TABLE {schema}.queries ADD COLUMNS (a INT)"),
+                format!("ALTER TABLE IF EXISTS {schema}.queries RENAME TO q"),
+                format!("ALTER TABLE orders RENAME TO {schema}.orders"),
+                format!(
+                    "CREATE EXTERNAL TABLE {schema}.t (a INT) STORED AS PARQUET LOCATION 's3://lake/t/'"
+                ),
+                format!("MSCK REPAIR TABLE {schema}.queries"),
+                format!("GRANT SELECT ON TABLE {schema}.queries TO ann"),
+                format!("GRANT SELECT ON DATABASE {schema} TO ann"),
+                format!("DESCRIBE {schema}.queries"),
+                format!("SHOW TABLES IN {schema}"),
+            ] {
+                let error = lake.fails("admin", &sql).await;
+                assert_eq!(error.code(), Code::NotSupported, "{sql}: {error}");
+                assert!(
+                    error.message().contains("built-in schema"),
+                    "{sql}: {error}"
+                );
+            }
+        }
+        // Names that a query finds without their schema.
+        for sql in ["DROP TABLE pg_class", "DROP TABLE IF EXISTS pg_class"] {
+            let error = lake.fails("admin", sql).await;
+            assert!(error.message().contains("\"pg_catalog\""), "{sql}: {error}");
+        }
+        lake.ok("DROP TABLE IF EXISTS pg_nothing").await;
     }
 
     #[tokio::test]

@@ -14,6 +14,7 @@ mod alter;
 mod create_table_text;
 mod databases;
 mod describe;
+mod functions;
 mod grants;
 mod locations;
 mod msck;
@@ -39,8 +40,9 @@ use lakegate_sql::Statement;
 
 use crate::error::{Error, Result};
 use crate::lake::roots::Roots;
-use crate::view::View;
+use crate::view::{SearchPath, View};
 
+pub use functions::show_functions;
 pub use rows::columns;
 
 /// On whose behalf and on what a statement runs.
@@ -50,8 +52,8 @@ pub struct StatementContext {
     pub view: View,
     pub control: Arc<dyn Control>,
     pub roots: Arc<Roots>,
-    /// The database of unqualified names.
-    pub database: String,
+    /// The databases of unqualified names.
+    pub path: SearchPath,
 }
 
 /// What a statement answers with.
@@ -82,6 +84,7 @@ pub fn handles(statement: &Statement) -> bool {
         | Statement::AlterTableSetLocation(_)
         | Statement::AlterTableSetSerdeProperties(_)
         | Statement::AlterTableRename(_)
+        | Statement::AlterTableIfExists(_)
         | Statement::ShowDatabases(_)
         | Statement::ShowTables(_)
         | Statement::ShowViews(_)
@@ -107,7 +110,7 @@ pub fn handles(statement: &Statement) -> bool {
         | Statement::DropWorkgroup(_)
         | Statement::ShowWorkgroups
         | Statement::ShowWorkgroup(_) => true,
-        // What the engine's functions are, and everything of a session or a query, is above this room.
+        // SHOW FUNCTIONS is of the engine, and everything of a session or a query is above this room.
         _ => false,
     }
 }
@@ -138,6 +141,7 @@ pub async fn execute(context: &StatementContext, statement: &Statement) -> Resul
         }
         Statement::AlterTableSetLocation(alter) => alter::set_location(context, alter).await,
         Statement::AlterTableSetSerdeProperties(alter) => alter::set_serde(context, alter).await,
+        Statement::AlterTableIfExists(alter) => alter::if_exists(context, alter).await,
         Statement::ShowDatabases(show) => show::databases(context, statement, show).await,
         Statement::ShowTables(show) => show::tables(context, statement, show).await,
         Statement::ShowViews(show) => show::views(context, statement, show).await,
@@ -185,7 +189,7 @@ mod tests {
     #[tokio::test]
     async fn statements_run_on_any_thread_and_others_are_not_taken() {
         let lake = Lake::new().await;
-        let context = lake.context("admin");
+        let context = lake.context("admin").await;
         let parsed = lakegate_sql::parse("SHOW DATABASES; SELECT 1; BEGIN").unwrap();
         let handled: Vec<bool> = parsed.iter().map(|one| handles(&one.statement)).collect();
         assert_eq!(handled, [true, false, false]);

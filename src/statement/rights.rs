@@ -3,33 +3,75 @@
 use std::sync::Arc;
 
 use lakegate_catalog::access::{ADMINISTRATORS, Access, Privilege, Resource, TableAccess};
+use lakegate_catalog::model::names::RESERVED_DATABASES;
 use lakegate_catalog::model::{Database, Table};
 use lakegate_sql::ast::{DatabaseName, TableName};
 
 use super::StatementContext;
 use crate::engine::CATALOG;
 use crate::error::{Code, Error, Result};
-use crate::view::Visible;
+use crate::view::{Visible, pg_catalog};
 
 impl StatementContext {
     pub(super) fn access(&self) -> &Access {
         &self.view.access
     }
 
-    /// Errors: a catalog that is not the lake's, a built-in schema.
+    /// The database of this name, or the current one. Errors: a catalog that is not the lake's, a built-in schema, no
+    /// current database.
     pub(super) fn database_name<'a>(&'a self, name: Option<&'a DatabaseName>) -> Result<&'a str> {
         let Some(name) = name else {
-            return not_built_in(&self.database);
+            return not_built_in(self.path.current()?);
         };
         check_catalog(name.catalog.as_deref())?;
         not_built_in(&name.database)
     }
 
-    /// Database and table of a name. Errors: as [`Self::database_name`].
-    pub(super) fn table_name<'a>(&'a self, name: &'a TableName) -> Result<(&'a str, &'a str)> {
+    /// Database and table of a name for a new table. Errors: as [`Self::database_name`].
+    pub(super) fn new_table_name<'a>(&'a self, name: &'a TableName) -> Result<(&'a str, &'a str)> {
         check_catalog(name.catalog.as_deref())?;
-        let database = not_built_in(name.database.as_deref().unwrap_or(&self.database))?;
-        Ok((database, &name.table))
+        let database = match &name.database {
+            Some(database) => database,
+            None => self.path.current()?,
+        };
+        Ok((not_built_in(database)?, &name.table))
+    }
+
+    /// The table or view that a name means; without a database, the first on the search path.
+    ///
+    /// `None`: it does not exist, or not for this principal. Errors: a catalog that is not the lake's, a built-in schema.
+    pub(super) async fn find_table(&self, name: &TableName) -> Result<Option<Visible>> {
+        check_catalog(name.catalog.as_deref())?;
+        match &name.database {
+            Some(database) => self.view.table(not_built_in(database)?, &name.table).await,
+            None => {
+                let found = self.view.on_path(&self.path, &name.table).await?;
+                // A query would find a table of that name.
+                match self.path.visible.first() {
+                    Some(first) if found.is_none() => not_built_in(first).map(|_| ())?,
+                    _ => {}
+                }
+                if found.is_none() && pg_catalog::has_relation(&name.table) {
+                    not_built_in(pg_catalog::SCHEMA)?;
+                }
+                Ok(found)
+            }
+        }
+    }
+
+    /// The name of a new database. Errors: a catalog that is not the lake's, the name of a built-in schema.
+    pub(super) fn new_database_name<'a>(&'a self, name: &'a DatabaseName) -> Result<&'a str> {
+        check_catalog(name.catalog.as_deref())?;
+        if RESERVED_DATABASES.contains(&name.database.as_str()) {
+            return Err(Error::new(
+                Code::InvalidName,
+                format!(
+                    "\"{}\" is the name of a built-in schema; choose another one for the database",
+                    name.database
+                ),
+            ));
+        }
+        Ok(&name.database)
     }
 
     /// Errors: the database does not exist, or not for this principal.
@@ -40,8 +82,8 @@ impl StatementContext {
 
     /// Errors: the table or view does not exist, or not for this principal.
     pub(super) async fn table(&self, name: &TableName) -> Result<Visible> {
-        let (database, table) = self.table_name(name)?;
-        self.view.require_table(database, table).await
+        let found = self.find_table(name).await?;
+        found.ok_or_else(|| table_not_found(name))
     }
 
     /// A table whose definition or partitions the principal may change.
@@ -117,6 +159,15 @@ impl StatementContext {
     }
 }
 
+/// The same words for a table that is not there and one that is not granted.
+pub(super) fn table_not_found(name: &TableName) -> Error {
+    let name = TableName {
+        catalog: None,
+        ..name.clone()
+    };
+    crate::error::table_not_found(&name.to_string())
+}
+
 /// The resource of a table or view.
 pub(super) fn resource(table: &Table) -> Resource {
     Resource::table(&table.database_name, &table.name)
@@ -148,7 +199,7 @@ pub(super) fn require_partition_keys(visible: &Visible) -> Result<()> {
     ))
 }
 
-fn check_catalog(catalog: Option<&str>) -> Result<()> {
+pub(super) fn check_catalog(catalog: Option<&str>) -> Result<()> {
     match catalog {
         None | Some(CATALOG) => Ok(()),
         Some(other) => Err(Error::new(
@@ -159,13 +210,11 @@ fn check_catalog(catalog: Option<&str>) -> Result<()> {
 }
 
 fn not_built_in(database: &str) -> Result<&str> {
-    if lakegate_catalog::model::names::RESERVED_DATABASES.contains(&database) {
+    if RESERVED_DATABASES.contains(&database) {
         return Err(Error::not_supported(format!(
-            "\"{database}\" is a built-in schema, on which this statement does not work"
+            "\"{database}\" is a built-in schema: what is in it can be queried, and not changed, described or granted"
         ))
-        .with_hint(format!(
-            "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = '{database}' tells what is in it"
-        )));
+        .with_hint(crate::error::built_in_hint(database)));
     }
     Ok(database)
 }

@@ -21,6 +21,7 @@ pub fn columns(statement: &Statement) -> Option<SchemaRef> {
         Statement::ShowPartitions(_) => text(&["partition"]),
         Statement::ShowCreateTable(_) => text(&["createtab_stmt"]),
         Statement::ShowTblProperties(_) => text(&["prpt_name", "prpt_value"]),
+        Statement::ShowFunctions(_) => functions(),
         Statement::Describe(_) => text(&["col_name", "data_type", "comment"]),
         Statement::MsckRepair(_) => text(&["message"]),
         Statement::ShowGrants(_) => grants(),
@@ -46,6 +47,18 @@ fn grants() -> SchemaRef {
         ("resource", DataType::Utf8),
         ("columns", DataType::Utf8),
         ("with_grant_option", DataType::Boolean),
+    ])
+}
+
+/// Trino's columns.
+fn functions() -> SchemaRef {
+    schema([
+        ("Function", DataType::Utf8),
+        ("Return Type", DataType::Utf8),
+        ("Argument Types", DataType::Utf8),
+        ("Function Type", DataType::Utf8),
+        ("Deterministic", DataType::Boolean),
+        ("Description", DataType::Utf8),
     ])
 }
 

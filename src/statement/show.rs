@@ -6,7 +6,7 @@ use lakegate_sql::ast::{
 };
 
 use super::pattern::NamePattern;
-use super::rights::sees_all_columns;
+use super::rights::{check_catalog, sees_all_columns};
 use super::{Output, StatementContext, properties, rows};
 use crate::error::Result;
 
@@ -15,6 +15,7 @@ pub(super) async fn databases(
     statement: &Statement,
     show: &ShowDatabases,
 ) -> Result<Output> {
+    check_catalog(show.catalog.as_deref())?;
     let pattern = show.like.as_deref().map(NamePattern::new);
     let databases = context.view.databases().await?;
     let names = databases.iter().map(|database| database.name.clone());
@@ -111,6 +112,32 @@ mod tests {
                  CREATE EXTERNAL TABLE customers (a INT) STORED AS PARQUET LOCATION 's3://lake/c/'").await;
         assert_eq!(lake.text("admin", "SHOW DATABASES").await, "sales\nstock");
         assert_eq!(lake.text("admin", "SHOW SCHEMAS LIKE 'st*'").await, "stock");
+        for databases in [
+            "SHOW DATABASES 'SALES'",
+            "SHOW SCHEMAS LIKE 'x|sal.*'",
+            "SHOW DATABASES FROM awsdatacatalog LIKE '*ale*'",
+        ] {
+            assert_eq!(lake.text("admin", databases).await, "sales", "{databases}");
+        }
+        assert_eq!(
+            lake.fails("admin", "SHOW DATABASES IN other").await.code(),
+            Code::CatalogNotFound
+        );
+        for tables in [
+            "SHOW TABLES",
+            "SHOW TABLES IN sales",
+            "SHOW TABLES FROM `sales`",
+            "SHOW TABLES '*'",
+            "SHOW TABLES LIKE '*r*'",
+            "SHOW TABLES IN awsdatacatalog.sales 'customers|orders'",
+        ] {
+            assert_eq!(
+                lake.text("admin", tables).await,
+                "customers\norders",
+                "{tables}"
+            );
+        }
+        assert_eq!(lake.text("admin", "SHOW TABLES 'ord'").await, "");
         assert_eq!(
             lake.text("admin", "SHOW TABLES IN sales 'ord.*|x*'").await,
             "orders"

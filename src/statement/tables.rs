@@ -7,14 +7,13 @@ use lakegate_catalog::hive_type::HiveType;
 use lakegate_catalog::model::{Column, EXTERNAL_TABLE, Parameters, TableInput};
 use lakegate_sql::ast::{AlterTableRename, CreateTable, DropTable};
 
-use super::rights::resource;
+use super::rights::{resource, table_not_found};
 use super::{Output, StatementContext, storage};
 use crate::error::{Code, Error, Result};
 use crate::lake::format::TableFormat;
-use crate::view::table_not_found;
 
 pub(super) async fn create(context: &StatementContext, create: &CreateTable) -> Result<Output> {
-    let (database, name) = context.table_name(&create.name)?;
+    let (database, name) = context.new_table_name(&create.name)?;
     let database = context.view.require_database(database).await?;
     context.require_on_database(&database.name, Privilege::CreateTable)?;
     let location = external_location(create)?;
@@ -159,18 +158,20 @@ fn check_key_types(keys: &[Column]) -> Result<()> {
 
 /// Drops what is in the catalog; files stay, as the tables are external.
 pub(super) async fn drop(context: &StatementContext, drop: &DropTable) -> Result<Output> {
-    let (database, name) = context.table_name(&drop.name)?;
-    let Some(visible) = context.view.table(database, name).await? else {
+    let Some(visible) = context.find_table(&drop.name).await? else {
         return match drop.if_exists {
             true => Ok(Output::Command),
-            false => Err(table_not_found(database, name)),
+            false => Err(table_not_found(&drop.name)),
         };
     };
     if !visible.access.drop {
         return Err(context.denied(Privilege::Drop, &resource(&visible.table)));
     }
     let metastore = &context.view.metastore;
-    metastore.drop_table(database, name, drop.if_exists).await?;
+    let table = &visible.table;
+    metastore
+        .drop_table(&table.database_name, &table.name, drop.if_exists)
+        .await?;
     Ok(Output::Command)
 }
 
@@ -184,7 +185,7 @@ pub(super) async fn rename(
     target
         .database
         .get_or_insert_with(|| table.database_name.clone());
-    let (database, new_name) = context.table_name(&target)?;
+    let (database, new_name) = context.new_table_name(&target)?;
     if database != table.database_name {
         // Whoever holds more on the other database would win rights on the table by moving it there.
         return Err(Error::not_supported(format!(
@@ -463,6 +464,37 @@ mod tests {
             .fails("ben", "ALTER TABLE purchases RENAME TO mine")
             .await;
         assert!(error.message().contains("CREATE_TABLE"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn unqualified_names_mean_the_first_database_of_the_path_that_has_the_table() {
+        let lake = Lake::with_orders().await;
+        lake.ok("CREATE DATABASE stock;
+                 CREATE EXTERNAL TABLE stock.orders (a INT) STORED AS PARQUET LOCATION 's3://lake/a/';
+                 CREATE EXTERNAL TABLE stock.items (a INT) STORED AS PARQUET LOCATION 's3://lake/b/'")
+            .await;
+        assert_eq!(lake.text("admin", "SHOW COLUMNS IN items").await, "a");
+        assert_eq!(
+            lake.text("admin", "SHOW COLUMNS IN orders").await,
+            "id\nemail\nday"
+        );
+        // A new table goes to the first.
+        lake.ok(&format!("CREATE EXTERNAL TABLE items (b INT) {PARQUET}"))
+            .await;
+        assert_eq!(lake.text("admin", "SHOW COLUMNS IN items").await, "b");
+        assert_eq!(lake.text("admin", "SHOW TABLES").await, "items\norders");
+        lake.ok("DROP TABLE items; DROP TABLE items").await;
+        assert_eq!(lake.text("admin", "SHOW TABLES IN stock").await, "orders");
+        // For who sees nothing of the first database, it is the second.
+        lake.ok("GRANT SELECT ON DATABASE stock TO ann").await;
+        assert_eq!(lake.text("ann", "SHOW TABLES").await, "orders");
+        assert_eq!(lake.text("ann", "SHOW COLUMNS IN orders").await, "a");
+        assert_eq!(
+            lake.fails("ben", "SHOW TABLES").await.code(),
+            Code::SchemaNotFound
+        );
+        let missing = lake.fails("ben", "DESCRIBE orders").await;
+        assert_eq!(missing.message(), "relation \"orders\" does not exist");
     }
 
     #[tokio::test]

@@ -56,16 +56,19 @@ impl Lake {
         lake
     }
 
-    pub fn context(&self, user: &str) -> StatementContext {
+    /// A session with the search path `sales, stock`.
+    pub async fn context(&self, user: &str) -> StatementContext {
+        let view = View {
+            access: self.store.snapshot().access(user).unwrap(),
+            metastore: Arc::clone(&self.store) as _,
+            tables: LakeTables::default(),
+        };
+        let names = ["sales", "stock"].map(str::to_owned);
         StatementContext {
-            view: View {
-                access: self.store.snapshot().access(user).unwrap(),
-                metastore: Arc::clone(&self.store) as _,
-                tables: LakeTables::default(),
-            },
+            path: view.search_path(&names).await.unwrap(),
+            view,
             control: Arc::clone(&self.store) as _,
             roots: Arc::clone(&self.roots),
-            database: "sales".to_owned(),
         }
     }
 
@@ -74,7 +77,7 @@ impl Lake {
         let mut last = Output::Command;
         for parsed in lakegate_sql::parse(sql).unwrap_or_else(|error| panic!("{sql}: {error}")) {
             assert!(handles(&parsed.statement), "{sql}");
-            last = execute(&self.context(user), &parsed.statement).await?;
+            last = execute(&self.context(user).await, &parsed.statement).await?;
             match &last {
                 Output::Rows { batch } => {
                     assert_eq!(Some(batch.schema()), columns(&parsed.statement))

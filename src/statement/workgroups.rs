@@ -300,6 +300,24 @@ mod tests {
         );
         lake.ok("ALTER USER ann SET WORKGROUP big").await;
         lake.ok_as("ann", "ALTER USER ann RESET WORKGROUP").await;
+        // A grant to a role counts, as long as the user is in it.
+        lake.ok("CREATE ROLE heavy; GRANT heavy TO ann; GRANT USAGE ON WORKGROUP big TO heavy")
+            .await;
+        lake.ok_as("ann", "ALTER USER ann SET WORKGROUP big").await;
+        lake.ok("REVOKE heavy FROM ann").await;
+        assert_eq!(
+            lake.fails("ann", "ALTER USER ann SET WORKGROUP big")
+                .await
+                .code(),
+            Code::PermissionDenied
+        );
+        // The workgroup of others is not theirs to choose, granted or not.
+        assert_eq!(
+            lake.fails("ann", "ALTER USER ben SET WORKGROUP small")
+                .await
+                .code(),
+            Code::PermissionDenied
+        );
         for sql in [
             "CREATE WORKGROUP mine",
             "ALTER WORKGROUP small DISABLE",

@@ -8,8 +8,9 @@ use async_trait::async_trait;
 use datafusion::catalog::{CatalogProvider, CatalogProviderList, SchemaProvider, TableProvider};
 use datafusion::error::Result as EngineResult;
 
-use super::{View, ViewTable};
+use super::{SearchPath, View, ViewTable};
 use crate::engine::CATALOG;
+use crate::error::UNQUALIFIED;
 
 /// A schema of built-in tables, such as `system`, made for one session.
 pub type SystemTables = HashMap<String, Arc<dyn SchemaProvider>>;
@@ -21,9 +22,14 @@ pub struct ViewCatalogs {
 }
 
 impl ViewCatalogs {
-    pub fn new(view: View, built_in: SystemTables) -> Self {
+    /// `path`: where unqualified names are looked up.
+    pub fn new(view: View, built_in: SystemTables, path: SearchPath) -> Self {
         Self {
-            catalog: Arc::new(ViewCatalog { view, built_in }),
+            catalog: Arc::new(ViewCatalog {
+                view,
+                built_in,
+                path,
+            }),
         }
     }
 }
@@ -51,6 +57,7 @@ impl CatalogProviderList for ViewCatalogs {
 struct ViewCatalog {
     view: View,
     built_in: SystemTables,
+    path: SearchPath,
 }
 
 impl CatalogProvider for ViewCatalog {
@@ -61,13 +68,52 @@ impl CatalogProvider for ViewCatalog {
 
     fn schema(&self, name: &str) -> Option<Arc<dyn SchemaProvider>> {
         let name = name.to_lowercase();
-        if let Some(built_in) = self.built_in.get(&name) {
-            return Some(Arc::clone(built_in));
+        if name == UNQUALIFIED {
+            let schemas = self.path.visible.iter();
+            return Some(Arc::new(PathSchema {
+                schemas: schemas.map(|name| self.one_schema(name)).collect(),
+            }));
         }
-        Some(Arc::new(ViewSchema {
+        Some(self.one_schema(&name))
+    }
+}
+
+impl ViewCatalog {
+    /// `name`: lower case.
+    fn one_schema(&self, name: &str) -> Arc<dyn SchemaProvider> {
+        if let Some(built_in) = self.built_in.get(name) {
+            return Arc::clone(built_in);
+        }
+        Arc::new(ViewSchema {
             view: self.view.clone(),
-            database: name,
-        }))
+            database: name.to_owned(),
+        })
+    }
+}
+
+/// The schemas of the search path as one: a name means the first table that has it.
+#[derive(Debug)]
+struct PathSchema {
+    schemas: Vec<Arc<dyn SchemaProvider>>,
+}
+
+#[async_trait]
+impl SchemaProvider for PathSchema {
+    fn table_names(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    async fn table(&self, name: &str) -> EngineResult<Option<Arc<dyn TableProvider>>> {
+        for schema in &self.schemas {
+            if let Some(table) = schema.table(name).await? {
+                return Ok(Some(table));
+            }
+        }
+        Ok(None)
+    }
+
+    fn table_exist(&self, _: &str) -> bool {
+        true
     }
 }
 

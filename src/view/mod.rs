@@ -6,6 +6,7 @@
 
 mod catalog;
 pub mod information_schema;
+mod path;
 pub mod pg_catalog;
 pub mod snapshots;
 mod table;
@@ -18,6 +19,7 @@ use lakegate_catalog::model::{Database, Table};
 use lakegate_catalog::store::Metastore;
 
 pub use catalog::{SystemTables, ViewCatalogs};
+pub use path::SearchPath;
 pub use table::ViewTable;
 
 use crate::error::{Code, Error, Result};
@@ -78,13 +80,6 @@ impl View {
             .and_then(|table| self.visible(table)))
     }
 
-    /// Errors: the table does not exist, or not for this principal.
-    pub async fn require_table(&self, database: &str, name: &str) -> Result<Visible> {
-        self.table(database, name)
-            .await?
-            .ok_or_else(|| table_not_found(database, name))
-    }
-
     fn visible(&self, table: Arc<Table>) -> Option<Visible> {
         let access = self
             .access
@@ -100,9 +95,4 @@ pub fn database_not_found(name: &str) -> Error {
         format!("schema \"{name}\" does not exist"),
     )
     .with_hint("SHOW DATABASES lists those you may see")
-}
-
-/// The same words for a table that is not there and one that is not granted.
-pub fn table_not_found(database: &str, name: &str) -> Error {
-    crate::error::table_not_found(&format!("{database}.{name}"))
 }

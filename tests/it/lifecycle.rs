@@ -1,8 +1,9 @@
 //! Start, drain, limits.
 
+use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
-use crate::harness::{Server, eventually};
+use crate::harness::{Server, eventually, server};
 
 const SLOW: &str = "SELECT count(*) FROM generate_series(1, 30000) a(x), generate_series(1, 30000) b(y) WHERE x + y > 100";
 const FOREVER: &str = "SELECT count(*) FROM generate_series(1, 100000) a(x), generate_series(1, 100000) b(y), generate_series(1, 100000) c(z) WHERE x + y > z";
@@ -111,6 +112,67 @@ async fn history_persists_over_a_restart() {
     let admin = second.connect("admin").await;
     let sql = "SELECT state FROM system.queries WHERE query = 'SELECT ''remember me'''";
     assert_eq!(admin.value(sql).await, "SUCCEEDED");
+}
+
+#[tokio::test]
+async fn backup_of_a_running_server_is_a_catalog_to_serve_from() {
+    let temp = tempfile::tempdir().unwrap();
+    let lake = temp.path().join("lake");
+    std::fs::create_dir(&lake).unwrap();
+    let roots = format!("[[lake.roots]]\nurl = \"s3://datalake/\"\npath = {lake:?}\n");
+    let (mut server, admin) = server::serving(temp.path(), &roots).await;
+    admin
+        .run("CREATE DATABASE kept; CREATE EXTERNAL TABLE kept.t (a INT) PARTITIONED BY (b INT) STORED AS PARQUET LOCATION 's3://datalake/t/'; ALTER TABLE kept.t ADD PARTITION (b = 1)")
+        .await;
+    let configuration = temp.path().join("lakegate.toml");
+    let copy = temp.path().join("copy.db");
+    let backup = |more: &[&str]| {
+        let mut arguments = vec!["backup", "--config", configuration.to_str().unwrap()];
+        arguments.extend(["--to", copy.to_str().unwrap()]);
+        arguments.extend(more);
+        let (status, _, stderr) = Server::command(&arguments, "");
+        (status.success(), stderr)
+    };
+    let (done, why) = backup(&[]);
+    assert!(done, "{why}");
+    let mode = std::fs::metadata(&copy).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    // The server goes on, and a file that is there is replaced only if that is wanted.
+    admin.run("CREATE DATABASE also_kept").await;
+    let (done, why) = backup(&[]);
+    assert!(!done && why.contains("--overwrite"), "{why}");
+    let (done, why) = backup(&["--overwrite"]);
+    assert!(done, "{why}");
+    admin.run("CREATE DATABASE later").await;
+    let password = server.password("admin").to_owned();
+    drop(admin);
+    server.signal("TERM");
+    assert!(server.wait().success());
+
+    let second = temp.path().join("second");
+    std::fs::create_dir_all(second.join("state")).unwrap();
+    std::fs::rename(&copy, second.join("state/catalog.db")).unwrap();
+    let text = std::fs::read_to_string(&configuration).unwrap();
+    let text = text.replace(
+        &format!("{:?}", temp.path().join("state")),
+        &format!("{:?}", second.join("state")),
+    );
+    let configuration = second.join("lakegate.toml");
+    std::fs::write(&configuration, text).unwrap();
+    let restored = Server::serve(&second, &configuration, &[]);
+    let admin = restored
+        .connect_as("admin", &password, "awsdatacatalog")
+        .await;
+    assert_eq!(
+        admin
+            .text("SHOW DATABASES")
+            .await
+            .split_whitespace()
+            .collect::<Vec<_>>(),
+        ["also_kept", "kept"]
+    );
+    assert_eq!(admin.value("SHOW PARTITIONS kept.t").await, "b=1");
+    assert_eq!(admin.value("SELECT count(*) FROM kept.t").await, "0");
 }
 
 #[tokio::test]

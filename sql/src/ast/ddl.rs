@@ -1,6 +1,6 @@
 //! Databases and tables.
 
-use super::{DatabaseName, PartitionSpec, Properties, TableName};
+use super::{DatabaseName, PartitionSpec, Properties, Statement, TableName};
 
 /// `USE db`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -121,6 +121,14 @@ pub enum StorageFormat {
 pub struct DropTable {
     pub if_exists: bool,
     pub name: TableName,
+}
+
+/// `ALTER TABLE IF EXISTS t ..`: nothing, if the table is not there.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AlterTableIfExists {
+    pub table: TableName,
+    /// The statement without IF EXISTS, on that same table.
+    pub change: Box<Statement>,
 }
 
 /// `ALTER TABLE t [PARTITION (..)] ADD COLUMNS (..)`.

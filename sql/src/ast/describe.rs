@@ -2,9 +2,10 @@
 
 use super::{DatabaseName, PartitionFilter, PartitionSpec, TableName};
 
-/// `SHOW {DATABASES|SCHEMAS} [LIKE 'pattern']`.
+/// `SHOW {DATABASES|SCHEMAS} [{IN|FROM} catalog] [[LIKE] 'pattern']`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ShowDatabases {
+    pub catalog: Option<String>,
     /// Hive's pattern: `*` for any characters, `|` for alternatives.
     pub like: Option<String>,
 }
@@ -59,6 +60,13 @@ pub struct Describe {
     pub partition: Option<PartitionSpec>,
     /// The column and the fields in it, lower case; `$elem$`, `$key$` and `$value$` are Hive's. Empty: the whole table.
     pub column: Vec<String>,
+}
+
+/// `SHOW FUNCTIONS [[LIKE] 'pattern']`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShowFunctions {
+    /// Hive's pattern: `*` for any characters, `|` for alternatives.
+    pub like: Option<String>,
 }
 
 /// How much DESCRIBE tells.

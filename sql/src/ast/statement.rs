@@ -28,6 +28,7 @@ pub enum Statement {
     AlterTableSetLocation(AlterTableSetLocation),
     AlterTableSetSerdeProperties(AlterTableSetSerdeProperties),
     AlterTableRename(AlterTableRename),
+    AlterTableIfExists(AlterTableIfExists),
     ShowDatabases(ShowDatabases),
     ShowTables(ShowTables),
     ShowViews(ShowViews),
@@ -35,7 +36,7 @@ pub enum Statement {
     ShowPartitions(ShowPartitions),
     ShowCreateTable(ShowCreateTable),
     ShowTblProperties(ShowTblProperties),
-    ShowFunctions,
+    ShowFunctions(ShowFunctions),
     Describe(Describe),
     // Access
     CreateUser(CreateUser),
@@ -147,7 +148,8 @@ impl Statement {
             | Statement::AlterTableUnsetProperties(_)
             | Statement::AlterTableSetLocation(_)
             | Statement::AlterTableSetSerdeProperties(_)
-            | Statement::AlterTableRename(_) => "ALTER TABLE",
+            | Statement::AlterTableRename(_)
+            | Statement::AlterTableIfExists(_) => "ALTER TABLE",
             Statement::ShowDatabases(_)
             | Statement::ShowTables(_)
             | Statement::ShowViews(_)
@@ -155,7 +157,7 @@ impl Statement {
             | Statement::ShowPartitions(_)
             | Statement::ShowCreateTable(_)
             | Statement::ShowTblProperties(_)
-            | Statement::ShowFunctions
+            | Statement::ShowFunctions(_)
             | Statement::ShowGrants(_)
             | Statement::ShowRoles(_)
             | Statement::ShowUsers
@@ -222,6 +224,7 @@ impl Statement {
             | Statement::AlterTableSetLocation(_)
             | Statement::AlterTableSetSerdeProperties(_)
             | Statement::AlterTableRename(_)
+            | Statement::AlterTableIfExists(_)
             | Statement::CreateWorkgroup(_)
             | Statement::AlterWorkgroup(_)
             | Statement::DropWorkgroup(_) => StatementKind::Ddl,
@@ -232,7 +235,7 @@ impl Statement {
             | Statement::ShowPartitions(_)
             | Statement::ShowCreateTable(_)
             | Statement::ShowTblProperties(_)
-            | Statement::ShowFunctions
+            | Statement::ShowFunctions(_)
             | Statement::ShowGrants(_)
             | Statement::ShowRoles(_)
             | Statement::ShowUsers

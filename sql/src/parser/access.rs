@@ -10,7 +10,7 @@ use crate::ast::{
 pub(super) fn create_user(cursor: &mut Cursor<'_>) -> Result<Statement> {
     hiding(cursor, |cursor| {
         let if_not_exists = cursor.if_not_exists()?;
-        let name = cursor.name_or_string("a user's name")?;
+        let name = cursor.principal_name("a user's name")?;
         cursor.eat("WITH");
         let password = password(cursor)?;
         Ok(Statement::CreateUser(CreateUser {
@@ -35,7 +35,7 @@ pub(super) fn alter_user(cursor: &mut Cursor<'_>) -> Result<Statement> {
             cursor.advance();
             UserRef::CurrentUser
         } else {
-            UserRef::Named(cursor.name_or_string("a user's name")?)
+            UserRef::Named(cursor.principal_name("a user's name")?)
         };
         if cursor.eat_all("SET WORKGROUP") {
             let change = UserChange::SetWorkgroup(workgroup(cursor)?);
@@ -69,7 +69,7 @@ fn workgroup(cursor: &mut Cursor<'_>) -> Result<Option<String>> {
     if cursor.eat_any(&["DEFAULT", "NULL"]) {
         return Ok(None);
     }
-    cursor.name_or_string("a workgroup's name").map(Some)
+    cursor.principal_name("a workgroup's name").map(Some)
 }
 
 /// Runs a parser whose statement must end where it stops, and takes what may be a password out of its error.
@@ -105,14 +105,14 @@ fn hidden(cursor: &Cursor<'_>, error: ParseError) -> ParseError {
 
 pub(super) fn drop_user(cursor: &mut Cursor<'_>) -> Result<Statement> {
     let if_exists = cursor.if_exists()?;
-    let name = cursor.name_or_string("a user's name")?;
+    let name = cursor.principal_name("a user's name")?;
     Ok(Statement::DropUser(DropUser { if_exists, name }))
 }
 
 pub(super) fn create_role(cursor: &mut Cursor<'_>) -> Result<Statement> {
     hiding(cursor, |cursor| {
         let if_not_exists = cursor.if_not_exists()?;
-        let name = cursor.name_or_string("a role's name")?;
+        let name = cursor.principal_name("a role's name")?;
         if cursor.is_one_of(&["WITH", "LOGIN", "PASSWORD", "ENCRYPTED"]) {
             return Ok(Statement::Unsupported(Unsupported {
                 what: "CREATE ROLE with options".to_owned(),
@@ -131,6 +131,6 @@ pub(super) fn create_role(cursor: &mut Cursor<'_>) -> Result<Statement> {
 
 pub(super) fn drop_role(cursor: &mut Cursor<'_>) -> Result<Statement> {
     let if_exists = cursor.if_exists()?;
-    let name = cursor.name_or_string("a role's name")?;
+    let name = cursor.principal_name("a role's name")?;
     Ok(Statement::DropRole(DropRole { if_exists, name }))
 }

@@ -3,14 +3,26 @@
 use super::cursor::{Cursor, Result};
 use super::{names, partitions, types};
 use crate::ast::{
-    AlterTableAddColumns, AlterTableRename, AlterTableReplaceColumns, AlterTableSetLocation,
-    AlterTableSetProperties, AlterTableSetSerdeProperties, AlterTableUnsetProperties,
-    PartitionSpec, Statement, TableName, Unsupported,
+    AlterTableAddColumns, AlterTableIfExists, AlterTableRename, AlterTableReplaceColumns,
+    AlterTableSetLocation, AlterTableSetProperties, AlterTableSetSerdeProperties,
+    AlterTableUnsetProperties, PartitionSpec, Statement, TableName, Unsupported,
 };
 
 pub(super) fn table(cursor: &mut Cursor<'_>) -> Result<Statement> {
-    cursor.if_exists()?;
+    let if_exists = cursor.if_exists()?;
     let table = names::table(cursor)?;
+    let change = change(cursor, table.clone())?;
+    if !if_exists || matches!(change, Statement::Unsupported(_)) {
+        return Ok(change);
+    }
+    Ok(Statement::AlterTableIfExists(AlterTableIfExists {
+        table,
+        change: Box::new(change),
+    }))
+}
+
+/// After the table's name.
+fn change(cursor: &mut Cursor<'_>, table: TableName) -> Result<Statement> {
     if cursor.is_word("PARTITION") && cursor.is_sign_at(1, '(') {
         cursor.advance();
         let partition = partitions::spec(cursor)?;

@@ -7,6 +7,25 @@ use crate::lexer::{Token, TokenKind};
 
 pub(super) type Result<T> = std::result::Result<T, ParseError>;
 
+/// Words of the statements on users, roles and workgroups that come before or after a name.
+const AROUND_PRINCIPALS: &[&str] = &[
+    "WITH",
+    "PASSWORD",
+    "ENCRYPTED",
+    "IF",
+    "NOT",
+    "EXISTS",
+    "SET",
+    "RESET",
+    "RENAME",
+    "ENABLE",
+    "DISABLE",
+    "TO",
+    "FROM",
+    "FOR",
+    "ON",
+];
+
 /// A place in the tokens of one statement.
 #[derive(Clone, Copy)]
 pub(super) struct Cursor<'a> {
@@ -227,6 +246,17 @@ impl<'a> Cursor<'a> {
         } else {
             Ok(self.string(what)?.to_lowercase())
         }
+    }
+
+    /// A principal's or workgroup's name: as [`Self::name_or_string`], but no word that may come right after it, so that
+    /// a name left out is said to be missing. In quotes every word is a name.
+    pub fn principal_name(&mut self, what: &str) -> Result<String> {
+        if !self.is_one_of(AROUND_PRINCIPALS) {
+            return self.name_or_string(what);
+        }
+        let mut error = self.expected(what);
+        error.hint = Some("a name that is also a keyword is written in double quotes".to_owned());
+        Err(error)
     }
 
     pub fn names_in_parentheses(&mut self, what: &str) -> Result<Vec<String>> {

@@ -89,7 +89,7 @@ fn roles(cursor: &mut Cursor<'_>) -> Result<Vec<String>> {
     if cursor.is_word("ROLE") && !cursor.is_one_of_at(1, &["TO", "FROM"]) {
         cursor.advance();
     }
-    cursor.list(|cursor| cursor.name_or_string("a role's name"))
+    cursor.list(|cursor| cursor.principal_name("a role's name"))
 }
 
 fn kind(word: &str) -> Option<PrivilegeKind> {
@@ -173,7 +173,7 @@ fn resource(cursor: &mut Cursor<'_>) -> Result<GrantResource> {
     }
     if named && cursor.eat("WORKGROUP") {
         return cursor
-            .name_or_string("a workgroup's name")
+            .principal_name("a workgroup's name")
             .map(GrantResource::Workgroup);
     }
     if named && cursor.eat("CATALOG") {
@@ -205,13 +205,13 @@ fn grantee(cursor: &mut Cursor<'_>) -> Result<Grantee> {
         && !ahead.is_one_of(&["WITH", "ON", "CASCADE", "RESTRICT"]);
     if names_one && cursor.is_one_of(&["ROLE", "GROUP"]) {
         cursor.advance();
-        return cursor.name_or_string("a role's name").map(Grantee::Role);
+        return cursor.principal_name("a role's name").map(Grantee::Role);
     }
     if names_one && cursor.eat("USER") {
-        return cursor.name_or_string("a user's name").map(Grantee::User);
+        return cursor.principal_name("a user's name").map(Grantee::User);
     }
     cursor
-        .name_or_string("a user's or role's name")
+        .principal_name("a user's or role's name")
         .map(Grantee::Named)
 }
 

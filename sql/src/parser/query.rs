@@ -6,6 +6,7 @@ use super::{complexity, normalize};
 use crate::ParseError;
 use crate::ast::{Statement, Unsupported};
 use crate::dialect::AthenaDialect;
+use crate::lexer::TokenKind;
 use sqlparser::ast;
 use sqlparser::parser::{Parser, ParserError, ParserOptions};
 use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer, Whitespace};
@@ -15,6 +16,8 @@ const MAX_DEPTH: usize = 128;
 
 /// Steps of the parser for each token; a plain query takes about one.
 const STEPS_PER_TOKEN: usize = 20;
+/// So many forgotten parentheses are thought of when an error is placed; who leaves more open has other troubles.
+const MAX_UNCLOSED: usize = 10;
 /// Steps that any text has.
 const STEPS: usize = 20_000;
 
@@ -62,27 +65,60 @@ pub(super) fn data_types(cursor: &Cursor<'_>) -> Result<Vec<ast::DataType>> {
 
 fn parse<T>(
     cursor: &Cursor<'_>,
-    grammar: impl FnOnce(&mut Parser<'_>) -> std::result::Result<T, ParserError>,
+    grammar: impl Fn(&mut Parser<'_>) -> std::result::Result<T, ParserError>,
 ) -> Result<T> {
     complexity::check(cursor)?;
     let source = Source::of(cursor);
-    let steps = STEPS + STEPS_PER_TOKEN * cursor.rest().len();
-    let dialect = AthenaDialect::with_steps(steps);
+    let dialect = AthenaDialect::default();
     let mut tokens = Tokenizer::new(&dialect, source.text())
         .tokenize_with_location()
         .map_err(|error| query_error::of_tokenizer(&source, &error))?;
     number_placeholders(&source, &mut tokens)?;
     let tokens = spell_out_table_commands(tokens);
+    let unclosed = unclosed_parentheses(cursor);
+    if !(1..=MAX_UNCLOSED).contains(&unclosed) {
+        return parse_tokens(&source, tokens, &grammar);
+    }
+    // What was meant by an open parenthesis is guessed by sqlparser, and its error is that of the last guess.
+    let mut closed = tokens.clone();
+    closed.extend(std::iter::repeat_n(
+        TokenWithSpan::wrap(Token::RParen),
+        unclosed,
+    ));
+    if parse_tokens(&source, closed, &grammar).is_ok() {
+        let mut end = *cursor;
+        end.skip_rest();
+        return Err(end.expected("\")\""));
+    }
+    parse_tokens(&source, tokens, &grammar)
+}
+
+fn parse_tokens<T>(
+    source: &Source<'_>,
+    tokens: Vec<TokenWithSpan>,
+    grammar: &impl Fn(&mut Parser<'_>) -> std::result::Result<T, ParserError>,
+) -> Result<T> {
+    let dialect = AthenaDialect::with_steps(STEPS + STEPS_PER_TOKEN * source.token_count());
     let mut parser = Parser::new(&dialect)
         .with_recursion_limit(MAX_DEPTH)
         .with_options(ParserOptions::new())
         .with_tokens_with_locations(tokens);
-    let parsed = grammar(&mut parser).map_err(|error| query_error::of_parser(&source, &error))?;
+    let parsed = grammar(&mut parser).map_err(|error| query_error::of_parser(source, &error))?;
     let next = parser.peek_token();
     if next.token != Token::EOF {
-        return Err(query_error::unexpected(&source, next.span.start));
+        return Err(query_error::unexpected(source, next.span.start));
     }
     Ok(parsed)
+}
+
+/// Parentheses that are open where the statement ends.
+fn unclosed_parentheses(cursor: &Cursor<'_>) -> usize {
+    let tokens = cursor.rest().iter();
+    tokens.fold(0usize, |open, token| match token.kind {
+        TokenKind::Sign('(') => open + 1,
+        TokenKind::Sign(')') => open.saturating_sub(1),
+        _ => open,
+    })
 }
 
 /// Athena's `?` become `$1`, `$2` … in the order they are written, as DataFusion names parameters.

@@ -2,7 +2,7 @@
 
 use super::cursor::{Cursor, char_position, shown};
 use crate::ParseError;
-use crate::lexer::Token;
+use crate::lexer::{Token, TokenKind};
 use sqlparser::parser::ParserError;
 use sqlparser::tokenizer::{Location, TokenizerError};
 
@@ -47,6 +47,33 @@ impl<'a> Source<'a> {
         self.end
     }
 
+    /// Tokens without blanks.
+    pub fn token_count(&self) -> usize {
+        self.tokens.len()
+    }
+
+    /// The text of a bare word.
+    fn word(&self, token: Token) -> Option<&'a str> {
+        match token.kind {
+            TokenKind::Word => self.sql.get(token.start..token.end),
+            _ => None,
+        }
+    }
+
+    /// Where the token stands that a message says was found: some name it and give the place of the next.
+    fn place_of(&self, found: &str, offset: usize) -> usize {
+        let before = self.tokens.iter().take_while(|token| token.end <= offset);
+        let said = |token: &&Token| {
+            self.word(**token)
+                .is_some_and(|word| word.eq_ignore_ascii_case(found))
+        };
+        match (self.near(offset), before.last().filter(said)) {
+            (Some(near), _) if near.eq_ignore_ascii_case(found) => offset,
+            (_, Some(token)) => token.start,
+            _ => offset,
+        }
+    }
+
     fn error(&self, offset: usize, message: String) -> ParseError {
         ParseError {
             message,
@@ -84,23 +111,70 @@ pub(super) fn of_parser(source: &Source<'_>, error: &ParserError) -> ParseError 
     };
     let (text, location) = split_location(text);
     let offset = location.map_or(source.end, |location| source.offset(location));
-    let detail = match text
+    if let Some((offset, detail)) = without_a_table(source) {
+        return syntax_error(source, offset, detail);
+    }
+    let expected = text
         .strip_prefix("Expected: ")
-        .and_then(|rest| rest.rsplit_once(", found: "))
-    {
-        Some((expected, _)) => format!("expected {}", expected.trim_start_matches("expected ")),
-        None => lower_first(text),
-    };
-    syntax_error(source, offset, &detail)
+        .or_else(|| text.strip_prefix("Expected "))
+        .and_then(|rest| rest.rsplit_once(", found: "));
+    match expected {
+        Some((expected, found)) => {
+            let detail = format!("expected {}", expected.trim_start_matches("expected "));
+            syntax_error(source, source.place_of(found, offset), &detail)
+        }
+        None => syntax_error(source, offset, &lower_first(text)),
+    }
+}
+
+/// Words that cannot name a table, of which sqlparser does not know it.
+const NO_TABLES: [&str; 10] = [
+    "WHERE",
+    "GROUP",
+    "ORDER",
+    "HAVING",
+    "UNION",
+    "EXCEPT",
+    "INTERSECT",
+    "FROM",
+    "JOIN",
+    "ON",
+];
+
+/// FROM or JOIN with no table after it: where the table should be.
+fn without_a_table(source: &Source<'_>) -> Option<(usize, &'static str)> {
+    source.tokens.windows(2).find_map(|pair| {
+        let [before, after] = pair else { return None };
+        let (before, word) = (source.word(*before)?, source.word(*after)?);
+        let found = is_one_of(before, &["FROM", "JOIN"]) && is_one_of(word, &NO_TABLES);
+        found.then_some((after.start, "expected a table or a subquery"))
+    })
+}
+
+fn is_one_of(word: &str, words: &[&str]) -> bool {
+    words.iter().any(|one| word.eq_ignore_ascii_case(one))
 }
 
 /// Something stands where the statement should end.
 pub(super) fn unexpected(source: &Source<'_>, location: Location) -> ParseError {
-    syntax_error(
-        source,
-        source.offset(location),
-        "expected the end of the statement",
-    )
+    let offset = source.offset(location);
+    if let Some((offset, detail)) = without_a_table(source) {
+        return syntax_error(source, offset, detail);
+    }
+    // GROUP and ORDER are no names: what is wrong is that BY does not follow.
+    let mut rest = source
+        .tokens
+        .iter()
+        .skip_while(|token| token.start < offset);
+    let is_clause = rest
+        .next()
+        .and_then(|token| source.word(*token))
+        .is_some_and(|word| is_one_of(word, &["GROUP", "ORDER"]));
+    if is_clause {
+        let next = rest.next().map_or(source.end, |token| token.start);
+        return syntax_error(source, next, "expected BY");
+    }
+    syntax_error(source, offset, "expected the end of the statement")
 }
 
 pub(super) fn at(source: &Source<'_>, location: Location, message: &str) -> ParseError {

@@ -4,8 +4,8 @@ use super::cursor::{Cursor, Result};
 use super::{grants, names, partitions, session};
 use crate::ast::{
     DatabaseName, Describe, DescribeDetail, ShowColumns, ShowCreateTable, ShowDatabases,
-    ShowPartitions, ShowTables, ShowTblProperties, ShowViews, ShowWorkgroup, Statement,
-    Unsupported,
+    ShowFunctions, ShowPartitions, ShowTables, ShowTblProperties, ShowViews, ShowWorkgroup,
+    Statement, Unsupported,
 };
 
 pub(super) fn show(cursor: &mut Cursor<'_>) -> Result<Statement> {
@@ -17,11 +17,12 @@ pub(super) fn show(cursor: &mut Cursor<'_>) -> Result<Statement> {
     match word.as_str() {
         "DATABASES" | "SCHEMAS" => {
             cursor.advance();
-            if cursor.eat_any(&["IN", "FROM"]) {
-                cursor.name("a catalog's name")?;
-            }
+            let catalog = match cursor.eat_any(&["IN", "FROM"]) {
+                true => Some(cursor.name("a catalog's name")?),
+                false => None,
+            };
             let like = pattern(cursor)?;
-            Ok(Statement::ShowDatabases(ShowDatabases { like }))
+            Ok(Statement::ShowDatabases(ShowDatabases { catalog, like }))
         }
         "TABLES" => {
             cursor.advance();
@@ -59,8 +60,8 @@ pub(super) fn show(cursor: &mut Cursor<'_>) -> Result<Statement> {
         }
         "FUNCTIONS" => {
             cursor.advance();
-            pattern(cursor)?;
-            Ok(Statement::ShowFunctions)
+            let like = pattern(cursor)?;
+            Ok(Statement::ShowFunctions(ShowFunctions { like }))
         }
         "GRANTS" | "GRANT" => {
             cursor.advance();
@@ -80,7 +81,7 @@ pub(super) fn show(cursor: &mut Cursor<'_>) -> Result<Statement> {
         }
         "WORKGROUP" if !alone => {
             cursor.advance();
-            let name = cursor.name_or_string("a workgroup's name")?;
+            let name = cursor.principal_name("a workgroup's name")?;
             Ok(Statement::ShowWorkgroup(ShowWorkgroup {
                 name,
                 create: false,
@@ -161,7 +162,7 @@ fn show_create(cursor: &mut Cursor<'_>) -> Result<Statement> {
         return Ok(Statement::ShowCreateTable(ShowCreateTable { table }));
     }
     if cursor.eat("WORKGROUP") {
-        let name = cursor.name_or_string("a workgroup's name")?;
+        let name = cursor.principal_name("a workgroup's name")?;
         return Ok(Statement::ShowWorkgroup(ShowWorkgroup {
             name,
             create: true,

@@ -7,7 +7,7 @@ use crate::ast::{
 
 pub(super) fn create(cursor: &mut Cursor<'_>) -> Result<Statement> {
     let if_not_exists = cursor.if_not_exists()?;
-    let name = cursor.name_or_string("a workgroup's name")?;
+    let name = cursor.principal_name("a workgroup's name")?;
     let options = if cursor.eat("WITH") {
         options(cursor)?
     } else {
@@ -21,7 +21,7 @@ pub(super) fn create(cursor: &mut Cursor<'_>) -> Result<Statement> {
 }
 
 pub(super) fn alter(cursor: &mut Cursor<'_>) -> Result<Statement> {
-    let name = cursor.name_or_string("a workgroup's name")?;
+    let name = cursor.principal_name("a workgroup's name")?;
     let change = if cursor.eat_any(&["SET", "WITH"]) {
         WorkgroupChange::Set(options(cursor)?)
     } else if cursor.eat("RESET") {
@@ -48,7 +48,7 @@ pub(super) fn alter(cursor: &mut Cursor<'_>) -> Result<Statement> {
 
 pub(super) fn drop(cursor: &mut Cursor<'_>) -> Result<Statement> {
     let if_exists = cursor.if_exists()?;
-    let name = cursor.name_or_string("a workgroup's name")?;
+    let name = cursor.principal_name("a workgroup's name")?;
     Ok(Statement::DropWorkgroup(DropWorkgroup { if_exists, name }))
 }
 

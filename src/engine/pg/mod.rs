@@ -3,6 +3,7 @@
 //!
 //! Nothing here looks for the text of a known query: each rewrite holds for any query of its form.
 
+mod bytea;
 mod cell;
 mod decorrelate;
 mod function;
@@ -11,12 +12,15 @@ mod names;
 mod operators;
 mod rewrite;
 mod session;
+mod time_setting;
 
+pub use bytea::decode_bytea;
 pub use cell::{Cell, PG_TYPE, build_array, hinted_field, parse_array_text};
 pub use decorrelate::DecorrelateSubqueries;
 pub use function::{PgFunction, invalid};
 pub use functions::{functions, quote_ident, split_name};
 pub use names::ShownAsNames;
 pub use operators::planner;
-pub use rewrite::{Mentions, SystemRelations, rewrite};
+pub use rewrite::{Mentions, SystemRelations, folded, rewrite};
 pub use session::{BUILT_IN_SETTINGS, SessionInfo};
+pub use time_setting::{milliseconds, shown_time};

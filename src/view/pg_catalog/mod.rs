@@ -47,6 +47,14 @@ static SYSTEM_RELATIONS: LazyLock<SystemRelations> = LazyLock::new(|| {
         .collect()
 });
 
+/// The schema's name.
+pub const SCHEMA: &str = "pg_catalog";
+
+/// Whether an unqualified name means a relation of `pg_catalog`, where no table of the lake has it.
+pub fn has_relation(name: &str) -> bool {
+    SYSTEM_RELATIONS.contains_key(name)
+}
+
 /// Rewrites Postgres' syntax in place, and tells what the statement asks of the catalog.
 ///
 /// Errors: a literal that its type does not take.

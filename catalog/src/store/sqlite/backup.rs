@@ -1,4 +1,7 @@
-//! A copy of the store while it is in use.
+//! A copy of a store, whether a process uses it meanwhile or not.
+//!
+//! The copy is read through a connection of its own that cannot write, so it takes no lock of the process that has the
+//! store: in a write-ahead log readers see one moment, and writers go on.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -6,36 +9,40 @@ use std::time::Duration;
 use rusqlite::backup::Backup;
 use rusqlite::{Connection, OpenFlags};
 
-use super::{Inner, SqliteStore, create_private, resolve};
+use super::{SqliteStore, create_private, resolve, schema};
 use crate::error::{CatalogError, Result};
 
 impl SqliteStore {
-    /// Copies the store, as of one moment, to a file that only its owner can read. Queries and
-    /// changes go on meanwhile. The file has its name only when it is complete and on disk; one
-    /// that had the name before is replaced.
+    /// Copies the store at a path, as of one moment, to a file that only its owner can read. The file has its name only
+    /// when it is complete and on disk. Blocks on the disk.
+    ///
+    /// `overwrite`: a file that has the name is replaced.
     ///
     /// # Errors
-    /// `InvalidInput` if the folder does not exist or the path is the store itself; `Storage` if it
-    /// cannot be written.
-    pub async fn backup_to(&self, path: impl AsRef<Path>) -> Result<()> {
-        let path = path.as_ref().to_owned();
-        self.blocking(move |inner| inner.backup_to(&path)).await
-    }
-}
-
-impl Inner {
-    fn backup_to(&self, path: &Path) -> Result<()> {
-        let path = resolve(path)?;
-        if self.path.as_ref() == Some(&path) {
+    /// `InvalidInput` if there is no catalog at `store`, if `to` is the store itself or in a folder that does not exist,
+    /// or, without `overwrite`, if there is a file already; `NewerSchema` if a newer program made the store; `Storage` if
+    /// it cannot be read or the copy not written.
+    pub fn backup(store: impl AsRef<Path>, to: impl AsRef<Path>, overwrite: bool) -> Result<()> {
+        let (store, to) = (resolve(store.as_ref())?, resolve(to.as_ref())?);
+        if !store.exists() {
             return Err(CatalogError::invalid(format!(
-                "{} is the catalog itself; name another file for the backup",
-                path.display()
+                "there is no catalog at {}; check the path",
+                store.display()
             )));
         }
-        let temporary = temporary_beside(&path);
-        let written = self.copy_to(&temporary).and_then(|()| {
-            std::fs::rename(&temporary, &path)?;
-            sync_folder(&path)
+        if store == to {
+            return Err(CatalogError::invalid(format!(
+                "{} is the catalog itself; name another file for the backup",
+                to.display()
+            )));
+        }
+        refuse_existing(&to, overwrite)?;
+        let temporary = temporary_beside(&to);
+        let written = copy_to(&store, &temporary).and_then(|()| {
+            // Once more: copying may have taken long enough for somebody else's backup.
+            refuse_existing(&to, overwrite)?;
+            std::fs::rename(&temporary, &to)?;
+            sync_folder(&to)
         });
         if written.is_err() {
             // The copy is of no use; that it could not be removed either changes nothing for the
@@ -44,30 +51,36 @@ impl Inner {
         }
         written
     }
-
-    fn copy_to(&self, temporary: &Path) -> Result<()> {
-        create_private(temporary)?;
-        let mut target = Connection::open_with_flags(temporary, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-        match &self.path {
-            // A connection of its own reads one moment's state, and writers go on.
-            Some(path) => copy(
-                &Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?,
-                &mut target,
-            )?,
-            None => copy(&self.writer.lock(), &mut target)?,
-        }
-        // One file, without a write-ahead log beside it.
-        let _mode: String =
-            target.pragma_update_and_check(None, "journal_mode", "DELETE", |row| row.get(0))?;
-        target.close().map_err(|(_, error)| error)?;
-        std::fs::File::open(temporary)?.sync_all()?;
-        Ok(())
-    }
 }
 
-fn copy(source: &Connection, target: &mut Connection) -> Result<()> {
+fn refuse_existing(to: &Path, overwrite: bool) -> Result<()> {
+    // A link that leads nowhere is in the way, too.
+    if overwrite || to.symlink_metadata().is_err() {
+        return Ok(());
+    }
+    Err(CatalogError::invalid(format!(
+        "{} exists already; name another file, or allow that it is overwritten",
+        to.display()
+    )))
+}
+
+fn copy_to(store: &Path, temporary: &Path) -> Result<()> {
+    let source = Connection::open_with_flags(store, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    source.busy_timeout(Duration::from_secs(5))?;
+    schema::check(&source, &store.display().to_string())?;
+    create_private(temporary)?;
+    let mut target = Connection::open_with_flags(temporary, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     // All pages in one step: in pieces, a change in between would start the copy again.
-    Backup::new(source, target)?.run_to_completion(i32::MAX, Duration::from_millis(20), None)?;
+    Backup::new(&source, &mut target)?.run_to_completion(
+        i32::MAX,
+        Duration::from_millis(20),
+        None,
+    )?;
+    // One file, without a write-ahead log beside it.
+    let _mode: String =
+        target.pragma_update_and_check(None, "journal_mode", "DELETE", |row| row.get(0))?;
+    target.close().map_err(|(_, error)| error)?;
+    std::fs::File::open(temporary)?.sync_all()?;
     Ok(())
 }
 

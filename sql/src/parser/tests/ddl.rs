@@ -358,4 +358,19 @@ fn alter_table_takes_its_other_forms() {
         one("ALTER TABLE a.t RENAME TO a.u"),
         Statement::AlterTableRename(r) if r.new_name.table == "u"
     ));
+    for change in [
+        "RENAME TO u",
+        "ADD COLUMNS (b int)",
+        "DROP PARTITION (a = 1)",
+        "PARTITION (a = 1) SET LOCATION 's3://b/'",
+    ] {
+        let Statement::AlterTableIfExists(altered) =
+            one(&format!("ALTER TABLE IF EXISTS t {change}"))
+        else {
+            panic!("{change}")
+        };
+        assert_eq!(altered.table, t);
+        assert_eq!(*altered.change, one(&format!("ALTER TABLE t {change}")));
+    }
+    assert!(refused("ALTER TABLE IF EXISTS t DROP COLUMN a").contains("REPLACE COLUMNS"));
 }

@@ -32,6 +32,68 @@ fn an_error_inside_of_a_query_has_its_place_in_the_whole_text() {
 }
 
 #[test]
+fn an_error_inside_of_a_query_is_at_the_word_that_is_wrong() {
+    // `^` stands before what the error is about.
+    for (marked, message) in [
+        (
+            "SELECT * ^FRM t",
+            "\"FRM\": expected the end of the statement",
+        ),
+        (
+            "SELECT t.* ^x FROM t",
+            "\"x\": expected the end of the statement",
+        ),
+        ("SELECT a, ^FROM t", "\"FROM\": expected an expression"),
+        (
+            "SELECT * FROM ^WHERE a = 1",
+            "\"WHERE\": expected a table or a subquery",
+        ),
+        (
+            "SELECT * FROM t JOIN ^ON a = b",
+            "\"ON\": expected a table or a subquery",
+        ),
+        ("SELECT * FROM t GROUP ^a", "\"a\": expected BY"),
+        (
+            "SELECT CASE WHEN a THEN 1 ^FROM t",
+            "\"FROM\": expected END",
+        ),
+        (
+            "SELECT CAST(a AS^) FROM t",
+            "\")\": expected a data type name",
+        ),
+        (
+            "SELECT a FROM t WHERE a = ^= 1",
+            "\"=\": expected an expression",
+        ),
+        (
+            "SELECT a FROM t^)",
+            "\")\": expected the end of the statement",
+        ),
+        (
+            "SELECT a FROM t ORDER BY a ^DSC",
+            "\"DSC\": expected the end of the statement",
+        ),
+    ] {
+        let (before, after) = marked.split_once('^').unwrap();
+        let found = error(&format!("{before}{after}"));
+        assert_eq!(
+            found.message,
+            format!("syntax error at or near {message}"),
+            "{marked}"
+        );
+        assert_eq!(found.position, Some(before.chars().count() + 1), "{marked}");
+    }
+    for open in ["SELECT a FROM (SELECT 1", "SELECT (a + (1", "VALUES (1, 2"] {
+        let found = error(open);
+        assert_eq!(
+            found.message,
+            "syntax error at end of input: expected \")\""
+        );
+        assert_eq!(found.position, Some(open.len() + 1), "{open}");
+    }
+}
+
+#[test]
 fn an_early_end_is_an_error_at_the_end_of_input() {
     for sql in [
         "select * from",
@@ -173,6 +235,64 @@ fn a_text_that_is_too_long_is_refused_before_it_is_read() {
     assert!(error(&sql).message.contains("262144"));
     let fits = format!("select '{}'", "é".repeat(crate::MAX_TEXT_CHARS - 9));
     assert_eq!(one(&fits).tag(), "SELECT");
+}
+
+#[test]
+fn a_principals_name_that_is_left_out_is_said_to_be_missing() {
+    for (sql, near, what) in [
+        ("CREATE USER WITH PASSWORD 'x'", "WITH", "a user's name"),
+        ("CREATE USER PASSWORD 'x'", "PASSWORD", "a user's name"),
+        (
+            "CREATE USER IF NOT EXISTS PASSWORD 'x'",
+            "PASSWORD",
+            "a user's name",
+        ),
+        ("CREATE USER IF PASSWORD 'x'", "PASSWORD", "NOT"),
+        ("ALTER USER PASSWORD 'x'", "PASSWORD", "a user's name"),
+        ("ALTER USER SET WORKGROUP w", "SET", "a user's name"),
+        (
+            "ALTER USER u SET WORKGROUP TO SET",
+            "SET",
+            "a workgroup's name",
+        ),
+        ("DROP USER IF", "IF", "a user's name"),
+        ("CREATE ROLE IF EXISTS r", "EXISTS", "NOT"),
+        ("CREATE ROLE WITH LOGIN", "WITH", "a role's name"),
+        ("DROP ROLE IF", "IF", "a role's name"),
+        (
+            "CREATE WORKGROUP WITH (a = 1)",
+            "WITH",
+            "a workgroup's name",
+        ),
+        ("ALTER WORKGROUP SET (a = 1)", "SET", "a workgroup's name"),
+        ("ALTER WORKGROUP ENABLE", "ENABLE", "a workgroup's name"),
+        (
+            "GRANT r TO WITH ADMIN OPTION",
+            "WITH",
+            "a user's or role's name",
+        ),
+        (
+            "GRANT SELECT ON t TO WITH GRANT OPTION",
+            "WITH",
+            "a user's or role's name",
+        ),
+    ] {
+        assert_eq!(
+            error(sql).message,
+            format!("syntax error at or near \"{near}\": expected {what}"),
+            "{sql}"
+        );
+    }
+    assert!(
+        error("CREATE USER WITH PASSWORD 'x'")
+            .hint
+            .unwrap()
+            .contains("double quotes")
+    );
+    assert!(
+        matches!(one("CREATE USER \"with\" PASSWORD 'x'"), Statement::CreateUser(u) if u.name == "with")
+    );
+    assert!(matches!(one("DROP USER 'if'"), Statement::DropUser(u) if u.name == "if"));
 }
 
 #[test]

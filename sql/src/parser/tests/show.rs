@@ -9,11 +9,15 @@ fn shows_of_the_catalog_take_patterns_and_databases() {
     for (sql, expected) in [
         (
             "SHOW DATABASES",
-            Statement::ShowDatabases(ShowDatabases { like: None }),
+            Statement::ShowDatabases(ShowDatabases {
+                catalog: None,
+                like: None,
+            }),
         ),
         (
             "SHOW SCHEMAS LIKE 'a*|b*'",
             Statement::ShowDatabases(ShowDatabases {
+                catalog: None,
                 like: like("a*|b*"),
             }),
         ),
@@ -70,7 +74,23 @@ fn shows_of_the_catalog_take_patterns_and_databases() {
                 key: like("a.B"),
             }),
         ),
-        ("SHOW FUNCTIONS", Statement::ShowFunctions),
+        (
+            "SHOW DATABASES IN AwsDataCatalog 'x'",
+            Statement::ShowDatabases(ShowDatabases {
+                catalog: like("awsdatacatalog"),
+                like: like("x"),
+            }),
+        ),
+        (
+            "SHOW FUNCTIONS",
+            Statement::ShowFunctions(ShowFunctions { like: None }),
+        ),
+        (
+            "SHOW FUNCTIONS LIKE 'array*'",
+            Statement::ShowFunctions(ShowFunctions {
+                like: like("array*"),
+            }),
+        ),
     ] {
         assert_eq!(one(sql), expected, "{sql}");
     }

@@ -8,6 +8,7 @@ use super::super::encode::time::days_from_civil;
 use super::super::types::{element_oid, oid, oid_like};
 use super::invalid;
 use super::value::{Numeric, Value};
+use crate::engine::pg::decode_bytea;
 use crate::error::Result;
 
 /// Reads a value of the type `type_oid`; a type without a reader of its own is text.
@@ -20,7 +21,7 @@ pub(super) fn read(type_oid: u32, text: &str, zone: Zone) -> Result<Value> {
         oid::FLOAT4 => Value::Float32(float(trimmed).ok_or_else(bad)?),
         oid::FLOAT8 => Value::Float64(float(trimmed).ok_or_else(bad)?),
         oid::NUMERIC => Value::Numeric(numeric(trimmed).ok_or_else(bad)??),
-        oid::BYTEA => Value::Bytes(bytea(text).ok_or_else(bad)?),
+        oid::BYTEA => Value::Bytes(decode_bytea(text).ok_or_else(bad)?),
         oid::UUID => Value::Text(
             uuid::Uuid::parse_str(trimmed)
                 .map_err(|_| bad())?
@@ -118,46 +119,6 @@ fn numeric(text: &str) -> Option<Result<Numeric>> {
         digits = format!("{digits:0>scale$}");
     }
     Some(Numeric::new(negative, &digits, scale))
-}
-
-/// `\x6869`, or the older escape format (`\\` and `\ooo`).
-fn bytea(text: &str) -> Option<Vec<u8>> {
-    if let Some(hex) = text.strip_prefix("\\x") {
-        let digits: Vec<u8> = hex.bytes().filter(|b| !b.is_ascii_whitespace()).collect();
-        let nibble = |b: u8| (b as char).to_digit(16).map(|d| d as u8);
-        return digits
-            .chunks(2)
-            .map(|pair| Some(nibble(pair[0])? << 4 | nibble(*pair.get(1)?)?))
-            .collect();
-    }
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((first, after)) = rest.split_first() {
-        rest = match (first, after) {
-            (b'\\', [b'\\', after @ ..]) => {
-                bytes.push(b'\\');
-                after
-            }
-            (
-                b'\\',
-                [
-                    a @ b'0'..=b'3',
-                    b @ b'0'..=b'7',
-                    c @ b'0'..=b'7',
-                    after @ ..,
-                ],
-            ) => {
-                bytes.push((a - b'0') << 6 | (b - b'0') << 3 | (c - b'0'));
-                after
-            }
-            (b'\\', _) => return None,
-            (byte, after) => {
-                bytes.push(*byte);
-                after
-            }
-        };
-    }
-    Some(bytes)
 }
 
 /// Up to `most` digits from the front; at least one.

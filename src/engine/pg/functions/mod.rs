@@ -20,5 +20,6 @@ pub fn functions(session: &Arc<SessionInfo>) -> Vec<Arc<ScalarUDF>> {
     all.extend(absent::functions());
     let mut udfs: Vec<Arc<ScalarUDF>> = all.into_iter().map(super::PgFunction::into_udf).collect();
     udfs.extend(arrays::functions());
+    udfs.push(super::bytea::ByteaIn::udf());
     udfs
 }

@@ -5,6 +5,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use super::{build, folded};
+use crate::engine::pg::bytea::bytea_of;
 use crate::engine::pg::parse_array_text;
 use crate::error::Error;
 
@@ -114,6 +115,34 @@ pub fn literal_array(expr: &Expr) -> Result<Option<Vec<Expr>>, Error> {
     ))
 }
 
+/// What a cast of an expression to `bytea` becomes, which decodes text; `None` if it stays a cast.
+fn bytea(kind: &CastKind, inner: &mut Expr) -> Result<Option<Expr>, Error> {
+    let strict = matches!(kind, CastKind::Cast | CastKind::DoubleColon);
+    if let Expr::Value(value) = inner {
+        let text = match &value.value {
+            Value::SingleQuotedString(text) | Value::EscapedStringLiteral(text) => text,
+            Value::DollarQuotedString(text) => &text.value,
+            // A parameter has the type that it is cast to, and its value is bytes already.
+            _ => return Ok(None),
+        };
+        let literal = match bytea_of(text) {
+            Ok(bytes) => {
+                let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+                Value::HexStringLiteral(hex)
+            }
+            Err(_) if !strict => Value::Null,
+            Err(error) => return Err(error),
+        };
+        *inner = Expr::Value(literal.into());
+        return Ok(None);
+    }
+    if !strict {
+        return Ok(None);
+    }
+    let argument = std::mem::replace(inner, Expr::Value(Value::Null.into()));
+    Ok(Some(build::call("bytea_in", vec![argument])))
+}
+
 pub fn rewrite(expr: &mut Expr) -> Result<(), Error> {
     let Expr::Cast {
         kind,
@@ -124,7 +153,20 @@ pub fn rewrite(expr: &mut Expr) -> Result<(), Error> {
     else {
         return Ok(());
     };
-    match target(data_type) {
+    let target = match target(data_type) {
+        Target::Engine(DataType::Bytea) => {
+            *data_type = DataType::Bytea;
+            Target::Unchanged
+        }
+        target => target,
+    };
+    if *data_type == DataType::Bytea {
+        if let Some(read) = bytea(kind, inner)? {
+            *expr = read;
+        }
+        return Ok(());
+    }
+    match target {
         Target::Unchanged => {}
         Target::Engine(engine) => *data_type = engine,
         Target::Function(function) => {

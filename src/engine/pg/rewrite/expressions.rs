@@ -45,6 +45,16 @@ impl Rewriter<'_> {
                     **right = build::array(items);
                 }
             }
+            Expr::TypedString(typed) if typed.data_type == DataType::Bytea => {
+                *expr = Expr::Cast {
+                    kind: CastKind::Cast,
+                    expr: Box::new(Expr::Value(typed.value.clone())),
+                    data_type: DataType::Bytea,
+                    array: false,
+                    format: None,
+                };
+                casts::rewrite(expr)?;
+            }
             Expr::Cast { .. } => {
                 casts::rewrite(expr)?;
                 if let Expr::Function(function) = expr

@@ -5,12 +5,15 @@
 //! pg_catalog.f(x)                          f(x)
 //! a OPERATOR(pg_catalog.~) b COLLATE "c"   a ~ b
 //! x::regclass, x::"char", '{a,b}'::text[]  regclass_in(x), x::text, ARRAY['a', 'b']::text[]
+//! '\x01ff'::bytea, x::bytea               X'01ff'::bytea, bytea_in(x)
 //! ARRAY(SELECT x FROM t ORDER BY y)        array_or_empty((SELECT array_agg(x ORDER BY y) FROM t))
 //! FROM generate_series(1, 3) AS s(n)       FROM (SELECT unnest(generate_series(1, 3)) AS n) AS s
+//! SELECT NULL, NULL                        SELECT NULL, NULL AS "NULL:1"
 //! (f(x)).n                                 get_field(f(x), 'n')
 //! t.tableoid                               1259, where t is pg_class
 //! ```
 
+mod alike;
 mod build;
 mod casts;
 mod expressions;
@@ -47,6 +50,7 @@ pub fn rewrite(
     relations: &SystemRelations,
     by_object: &[&str],
 ) -> Result<Mentions, Error> {
+    alike::tell_apart(statement);
     let mut names = CommonTables::default();
     let _ = VisitMut::visit(statement, &mut names);
     let mut rewriter = Rewriter {
@@ -101,7 +105,7 @@ struct Scope {
 }
 
 /// An identifier as names are compared.
-fn folded(ident: &Ident) -> String {
+pub fn folded(ident: &Ident) -> String {
     if ident.quote_style.is_some() {
         ident.value.clone()
     } else {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::engine::pg::{BUILT_IN_SETTINGS, Cell};
+use crate::engine::pg::{BUILT_IN_SETTINGS, Cell, milliseconds};
 use crate::view::pg_catalog::data::{PG_PROC, StaticRow};
 use crate::view::pg_catalog::oids;
 use crate::view::visible::Backend;
@@ -81,10 +81,21 @@ pub fn settings(input: &Input) -> Vec<SettingRow<'_>> {
     rows.into_values().collect()
 }
 
+fn is_time(row: &SettingRow<'_>) -> bool {
+    row.name.ends_with("_timeout")
+}
+
 pub fn pg_settings<'a>(row: &SettingRow<'a>, column: &str) -> Value<'a> {
     Some(match column {
         "name" => Cell::text(row.name),
+        // Times are numbers here, in their base unit.
+        "setting" | "boot_val" | "reset_val" if is_time(row) => {
+            let time = milliseconds(row.value).unwrap_or(0);
+            Cell::text(time.to_string())
+        }
         "setting" | "boot_val" | "reset_val" => Cell::text(row.value),
+        "unit" if is_time(row) => Cell::text("ms"),
+        "vartype" if is_time(row) => Cell::text("integer"),
         "category" => Cell::text("Lakegate"),
         "short_desc" => Cell::text(row.description),
         "context" => Cell::text(if row.built_in { "internal" } else { "user" }),

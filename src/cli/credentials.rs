@@ -1,0 +1,92 @@
+//! The demo's `credentials.json`: its users and their passwords, for whoever starts it.
+
+use std::path::Path;
+
+use super::connection_file::UserEntry;
+use super::password::write_secret_file;
+use crate::error::{Error, Result};
+
+/// In the lake's folder.
+pub const CREDENTIALS: &str = "credentials.json";
+/// In the lake's folder, where no query reads.
+pub const STATE: &str = ".lakegate";
+/// In the state directory: the lake is registered and its users are made.
+pub const READY: &str = "demo-ready";
+
+/// `dir`: the lake's folder. Errors: the file is not there or not as it was written.
+pub fn read(dir: &Path) -> Result<Vec<UserEntry>> {
+    let file = dir.join(CREDENTIALS);
+    let text = std::fs::read_to_string(&file)
+        .map_err(|e| Error::invalid(format!("{}: {e}", file.display())))?;
+    serde_json::from_str(&text).map_err(|e| Error::invalid(format!("{}: {e}", file.display())))
+}
+
+/// `dir`: the lake's folder.
+pub fn write(dir: &Path, users: &[UserEntry]) -> Result<()> {
+    let text = serde_json::to_string_pretty(users).map_err(|e| Error::internal(e.to_string()))?;
+    write_secret_file(&dir.join(CREDENTIALS), &format!("{text}\n"))
+}
+
+/// Puts a new password into the file, if the state directory is that of a demo and the user one of its own. Says whether
+/// it is.
+pub fn remember(state_dir: &Path, user: &str, password: &str) -> Result<bool> {
+    if !state_dir.join(READY).exists() {
+        return Ok(false);
+    }
+    let state_dir = state_dir
+        .canonicalize()
+        .map_err(|e| Error::invalid(format!("{}: {e}", state_dir.display())))?;
+    let Some(dir) = state_dir
+        .parent()
+        .filter(|dir| dir.join(CREDENTIALS).exists())
+    else {
+        return Ok(false);
+    };
+    let mut users = read(dir)?;
+    let Some(entry) = users.iter_mut().find(|entry| entry.name == user) else {
+        return Ok(false);
+    };
+    entry.password = password.to_owned();
+    write(dir, &users)?;
+    Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    fn user(name: &str) -> UserEntry {
+        UserEntry {
+            name: name.to_owned(),
+            password: "old".to_owned(),
+            roles: vec!["analysts".to_owned()],
+        }
+    }
+
+    #[test]
+    fn new_password_of_a_demos_user_is_remembered_and_nothing_else_changes() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = dir.path().join(STATE);
+        std::fs::create_dir(&state).unwrap();
+        write(dir.path(), &[user("ann"), user("ben")]).unwrap();
+        // Not a demo, or not one that is ready.
+        assert!(!remember(&state, "ann", "new").unwrap());
+        std::fs::write(state.join(READY), "").unwrap();
+        assert!(remember(&state, "ann", "new").unwrap());
+        assert!(!remember(&state, "eve", "new").unwrap());
+        let users = read(dir.path()).unwrap();
+        let passwords: Vec<&str> = users.iter().map(|user| user.password.as_str()).collect();
+        assert_eq!(passwords, ["new", "old"]);
+        let mode = std::fs::metadata(dir.path().join(CREDENTIALS))
+            .unwrap()
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o777, 0o600);
+        std::fs::write(dir.path().join(CREDENTIALS), "{").unwrap();
+        assert!(remember(&state, "ann", "new").is_err());
+        std::fs::remove_file(dir.path().join(CREDENTIALS)).unwrap();
+        assert!(!remember(&state, "ann", "new").unwrap());
+    }
+}

@@ -1,0 +1,275 @@
+//! Integers that overflow are an error, as in Athena and Postgres; the engine's own operators wrap silently.
+//!
+//! An analyzer rule, after types are settled: what is wrong with a constant is then found where it is folded, too.
+//!
+//! ```text
+//! a + b - 1      +-(a, b, 1)        one function for a whole chain, so that long chains do not nest
+//! ```
+
+use std::sync::Arc;
+
+use arrow::compute::kernels::numeric::{add, mul, sub};
+use arrow::datatypes::{DataType, Field, FieldRef};
+use arrow::error::ArrowError;
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
+use datafusion::common::{DFSchema, ExprSchema};
+use datafusion::config::ConfigOptions;
+use datafusion::error::{DataFusionError, Result};
+use datafusion::logical_expr::expr::ScalarFunction;
+use datafusion::logical_expr::utils::merge_schema;
+use datafusion::logical_expr::{
+    BinaryExpr, ColumnarValue, Expr, ExprSchemable, LogicalPlan, Operator, ReturnFieldArgs,
+    ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+};
+use datafusion::optimizer::AnalyzerRule;
+use datafusion::physical_expr_common::datum::apply;
+
+use crate::error::{Code, Error};
+
+/// Puts [`Chain`]s in the place of `+`, `-` and `*` of integers.
+#[derive(Debug)]
+pub struct CheckedIntegers;
+
+impl AnalyzerRule for CheckedIntegers {
+    fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
+        plan.transform_up_with_subqueries(|node| {
+            let schema = merge_schema(&node.inputs());
+            node.map_expressions(|expr| expr.transform_up(|expr| Ok(checked(expr, &schema))))
+        })
+        .data()
+    }
+
+    fn name(&self) -> &str {
+        "checked_integers"
+    }
+}
+
+fn checked(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
+    let Expr::BinaryExpr(BinaryExpr { left, op, right }) = expr else {
+        return Transformed::no(expr);
+    };
+    let types = match op {
+        Operator::Plus | Operator::Minus | Operator::Multiply => {
+            integer(&left, schema).zip(integer(&right, schema))
+        }
+        _ => None,
+    };
+    let data_type = match types {
+        Some((left, right)) if left == right => left,
+        _ => return Transformed::no(Expr::BinaryExpr(BinaryExpr { left, op, right })),
+    };
+    let (mut ops, mut args) = match *left {
+        Expr::ScalarFunction(ScalarFunction { func, args }) => match chain(&func) {
+            Some(chain) => (chain.ops.clone(), args),
+            None => (
+                Vec::new(),
+                vec![Expr::ScalarFunction(ScalarFunction { func, args })],
+            ),
+        },
+        left => (Vec::new(), vec![left]),
+    };
+    ops.push(op);
+    args.push(*right);
+    let func = Arc::new(ScalarUDF::new_from_impl(Chain::new(ops, data_type)));
+    Transformed::yes(Expr::ScalarFunction(ScalarFunction { func, args }))
+}
+
+/// The type of an expression, if it is an integer.
+fn integer(expr: &Expr, schema: &dyn ExprSchema) -> Option<DataType> {
+    let data_type = match expr {
+        // Asking the function would walk the whole chain again.
+        Expr::ScalarFunction(call) if chain(&call.func).is_some() => {
+            chain(&call.func)?.data_type.clone()
+        }
+        expr => expr.get_type(schema).ok()?,
+    };
+    data_type.is_integer().then_some(data_type)
+}
+
+fn chain(func: &ScalarUDF) -> Option<&Chain> {
+    func.inner().downcast_ref::<Chain>()
+}
+
+/// `a op b op c …` from left to right, all of one type of integer.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Chain {
+    /// As EXPLAIN shows it: the operators.
+    name: String,
+    ops: Vec<Operator>,
+    data_type: DataType,
+    signature: Signature,
+}
+
+impl Chain {
+    fn new(ops: Vec<Operator>, data_type: DataType) -> Self {
+        Self {
+            name: ops.iter().map(ToString::to_string).collect(),
+            signature: Signature::any(ops.len() + 1, Volatility::Immutable),
+            ops,
+            data_type,
+        }
+    }
+
+    fn out_of_range(&self, error: DataFusionError) -> DataFusionError {
+        let DataFusionError::ArrowError(arrow, _) = &error else {
+            return error;
+        };
+        if !matches!(arrow.as_ref(), ArrowError::ArithmeticOverflow(_)) {
+            return error;
+        }
+        let name = match self.data_type {
+            DataType::Int8 => "tinyint",
+            DataType::Int16 => "smallint",
+            DataType::Int32 => "integer",
+            _ => "bigint",
+        };
+        Error::new(Code::NumericOutOfRange, format!("{name} out of range")).into()
+    }
+}
+
+impl ScalarUDFImpl for Chain {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// That of the operators which it stands for: columns keep their names.
+    fn schema_name(&self, args: &[Expr]) -> Result<String> {
+        let mut args = args.iter();
+        let mut name = args
+            .next()
+            .map(|first| first.schema_name().to_string())
+            .unwrap_or_default();
+        for (op, arg) in self.ops.iter().zip(args) {
+            name.push_str(&format!(" {op} {}", arg.schema_name()));
+        }
+        Ok(name)
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(self.data_type.clone())
+    }
+
+    fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
+        let nullable = args.arg_fields.iter().any(|field| field.is_nullable());
+        Ok(Arc::new(Field::new(
+            &self.name,
+            self.data_type.clone(),
+            nullable,
+        )))
+    }
+
+    fn is_strict(&self) -> bool {
+        true
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let mut args = args.args.into_iter();
+        let mut value = args.next().ok_or_else(|| {
+            DataFusionError::Internal(format!("operators {} without an operand", self.name))
+        })?;
+        for (op, arg) in self.ops.iter().zip(args) {
+            let kernel = match op {
+                Operator::Plus => add,
+                Operator::Minus => sub,
+                _ => mul,
+            };
+            value = apply(&value, &arg, kernel).map_err(|error| self.out_of_range(error))?;
+        }
+        Ok(value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use arrow::util::pretty::pretty_format_batches;
+    use datafusion::execution::SessionStateBuilder;
+    use datafusion::prelude::SessionContext;
+
+    async fn run(sql: &str) -> Result<String> {
+        let state = SessionStateBuilder::new()
+            .with_default_features()
+            .with_analyzer_rule(Arc::new(CheckedIntegers))
+            .build();
+        let batches = SessionContext::new_with_state(state)
+            .sql(sql)
+            .await?
+            .collect()
+            .await?;
+        Ok(pretty_format_batches(&batches)?.to_string())
+    }
+
+    #[tokio::test]
+    async fn integers_out_of_range_are_an_error() {
+        for (sql, data_type) in [
+            ("SELECT 9223372036854775807 + 1", "bigint"),
+            ("SELECT -9223372036854775807 - 2", "bigint"),
+            ("SELECT 4611686018427387904 * 2", "bigint"),
+            (
+                "SELECT 1 + 9223372036854775807 - 9223372036854775807",
+                "bigint",
+            ),
+            (
+                "SELECT x + CAST(1 AS INT) FROM (VALUES (CAST(1 AS INT)), (CAST(2147483647 AS INT))) t(x)",
+                "integer",
+            ),
+            (
+                "SELECT CAST(100 AS TINYINT) + CAST(100 AS TINYINT)",
+                "tinyint",
+            ),
+            (
+                "SELECT count(*) FROM (VALUES (9223372036854775807)) t(x) WHERE x * 2 > 0",
+                "bigint",
+            ),
+            (
+                "SELECT sum(x * x) FROM (VALUES (9223372036854775807)) t(x) GROUP BY x - 1",
+                "bigint",
+            ),
+        ] {
+            let error = crate::error::from_engine(run(sql).await.unwrap_err());
+            assert_eq!(error.code(), Code::NumericOutOfRange, "{sql}: {error}");
+            assert_eq!(
+                error.message(),
+                format!("{data_type} out of range"),
+                "{sql}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn everything_else_is_as_before() {
+        let shown = run(
+            "SELECT x + 1, x - 2 * x + 3 AS y, 2.5 + x, x + NULL, CAST(1 AS INT) + x
+             FROM (VALUES (1), (CAST(NULL AS BIGINT))) t(x) ORDER BY x + 1",
+        )
+        .await
+        .unwrap();
+        assert!(shown.contains("t.x + Int64(1)"), "{shown}");
+        assert!(shown.contains("| 2 "), "{shown}");
+        let day = run("SELECT DATE '2024-01-01' + INTERVAL '1' DAY")
+            .await
+            .unwrap();
+        assert!(day.contains("2024-01-02"), "{day}");
+        let grouped =
+            run("SELECT x % 2 + 1, count(*) FROM (VALUES (1), (2), (3)) t(x) GROUP BY x % 2 + 1 HAVING count(*) + 1 > 2")
+                .await
+                .unwrap();
+        assert!(grouped.contains("| 2 "), "{grouped}");
+    }
+
+    #[tokio::test]
+    async fn a_chain_is_one_function() {
+        let chain = vec!["x"; 200].join(" + ");
+        let sql = format!("SELECT {chain} AS y FROM (VALUES (1)) t(x)");
+        assert!(run(&sql).await.unwrap().contains("200"));
+        let shown = run("EXPLAIN SELECT x + 1 - x * 2 AS y FROM (VALUES (1)) t(x)")
+            .await
+            .unwrap();
+        assert!(shown.contains("+-("), "{shown}");
+    }
+}

@@ -1,0 +1,79 @@
+//! Columns of a SELECT list that are named alike, which Postgres takes and the engine does not.
+
+use std::collections::HashSet;
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{
+    Expr, Ident, Select, SelectItem, Statement, VisitMut, VisitorMut,
+};
+
+use super::folded;
+
+/// Gives every column of a SELECT list that is like an earlier one a name of its own.
+pub fn tell_apart(statement: &mut Statement) {
+    // Nothing breaks the walk.
+    let _ = VisitMut::visit(statement, &mut TellApart);
+}
+
+struct TellApart;
+
+impl VisitorMut for TellApart {
+    type Break = ();
+
+    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
+        let mut seen: HashSet<String> = HashSet::new();
+        for (position, item) in select.projection.iter_mut().enumerate() {
+            let name = match item {
+                SelectItem::UnnamedExpr(expr) => uncast(expr).to_string(),
+                SelectItem::ExprWithAlias { alias, .. } => folded(alias),
+                _ => continue,
+            };
+            if seen.insert(name.clone()) {
+                continue;
+            }
+            let own = Ident::with_quote('"', format!("{name}:{position}"));
+            match item {
+                SelectItem::UnnamedExpr(expr) => {
+                    *item = SelectItem::ExprWithAlias {
+                        expr: expr.clone(),
+                        alias: own,
+                    };
+                }
+                SelectItem::ExprWithAlias { alias, .. } => *alias = own,
+                _ => {}
+            }
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// The engine names a cast as what it casts.
+fn uncast(expr: &Expr) -> &Expr {
+    match expr {
+        Expr::Cast { expr, .. } | Expr::Nested(expr) => uncast(expr),
+        expr => expr,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
+    use datafusion::sql::sqlparser::parser::Parser;
+
+    #[test]
+    fn columns_that_are_alike_are_told_apart() {
+        let sql =
+            "SELECT NULL, NULL, a AS x, b AS x, c, c::int FROM t UNION SELECT 1, 1, 2, 2, 3, 4";
+        let mut statement = Parser::parse_sql(&PostgreSqlDialect {}, sql)
+            .unwrap()
+            .remove(0);
+        tell_apart(&mut statement);
+        assert_eq!(
+            statement.to_string(),
+            "SELECT NULL, NULL AS \"NULL:1\", a AS x, b AS \"x:3\", c, c::INT AS \"c:5\" FROM t \
+             UNION SELECT 1, 1 AS \"1:1\", 2, 2 AS \"2:3\", 3, 4"
+        );
+    }
+}

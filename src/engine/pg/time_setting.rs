@@ -1,0 +1,69 @@
+//! Settings that are times, as Postgres reads and shows them.
+
+/// Units by their length in milliseconds, the longest first.
+const UNITS: [(&str, u64); 5] = [
+    ("d", 86_400_000),
+    ("h", 3_600_000),
+    ("min", 60_000),
+    ("s", 1_000),
+    ("ms", 1),
+];
+
+/// The milliseconds of `500`, `500ms`, `2.5s`, `5min`; fractions are rounded up. `None`: no time, or more than Postgres takes.
+pub fn milliseconds(value: &str) -> Option<u64> {
+    let value = value.trim();
+    let split = value
+        .find(|c: char| !c.is_ascii_digit() && c != '.')
+        .unwrap_or(value.len());
+    let (number, unit) = value.split_at_checked(split)?;
+    let number: f64 = number.parse().ok()?;
+    let factor = match unit.trim() {
+        "" => 1.0,
+        "us" => 0.001,
+        unit => UNITS.iter().find(|(name, _)| *name == unit)?.1 as f64,
+    };
+    let result = number * factor;
+    // Postgres's own bound.
+    (0.0..=f64::from(i32::MAX))
+        .contains(&result)
+        .then_some(result.ceil() as u64)
+}
+
+/// A time in the longest unit of which it is a whole number: `30s`, `1min`; `0` has none.
+pub fn shown_time(milliseconds: u64) -> String {
+    let fits = |(_, length): &&(&str, u64)| milliseconds.is_multiple_of(*length);
+    match UNITS.iter().find(fits) {
+        Some((unit, length)) if milliseconds > 0 => format!("{}{unit}", milliseconds / length),
+        _ => milliseconds.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_shown_in_the_longest_unit_that_fits() {
+        for (text, shown) in [
+            ("0", "0"),
+            ("500", "500ms"),
+            ("1500", "1500ms"),
+            ("2500us", "3ms"),
+            ("30s", "30s"),
+            ("60000", "1min"),
+            ("90s", "90s"),
+            ("2.5min", "150s"),
+            ("3600s", "1h"),
+            ("48h", "2d"),
+        ] {
+            assert_eq!(
+                milliseconds(text).map(shown_time).as_deref(),
+                Some(shown),
+                "{text}"
+            );
+        }
+        for text in ["", "x", "-1", "1 week", "30d 1h", "25d"] {
+            assert_eq!(milliseconds(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! What the engine and Arrow say, in our codes.
+
+use arrow::error::ArrowError;
+use datafusion::common::SchemaError;
+use datafusion::error::DataFusionError;
+
+use super::{Code, Error, UNQUALIFIED, column_not_found, find, table_not_found};
+
+/// What the engine says, in our codes and without its internals.
+pub fn from_engine(error: DataFusionError) -> Error {
+    if let Some(error) = find(&error) {
+        return error;
+    }
+    let root = error.find_root();
+    match root {
+        DataFusionError::SchemaError(schema, _) => from_schema(schema),
+        DataFusionError::ArrowError(arrow, _) => from_arrow(arrow),
+        DataFusionError::ParquetError(parquet) => Error::new(
+            Code::BadData,
+            format!("a Parquet file is damaged: {parquet}"),
+        ),
+        DataFusionError::ObjectStore(store) => from_store(store),
+        DataFusionError::IoError(io) => Error::new(Code::Storage, io.to_string()),
+        DataFusionError::SQL(parser, _) => Error::new(Code::SyntaxError, parser.to_string()),
+        DataFusionError::NotImplemented(what) => Error::not_supported(lower(what)),
+        DataFusionError::ResourcesExhausted(what) => exhausted(what),
+        DataFusionError::Plan(what) => from_plan(what),
+        DataFusionError::Execution(what) => Error::new(Code::DataException, lower(what)),
+        DataFusionError::Configuration(what) => Error::invalid(lower(what)),
+        other => Error::internal(other.strip_backtrace()),
+    }
+}
+
+fn from_schema(error: &SchemaError) -> Error {
+    match error {
+        SchemaError::FieldNotFound { field, .. } => column_not_found(&field.flat_name()),
+        SchemaError::AmbiguousReference { field } => Error::new(
+            Code::AmbiguousColumn,
+            format!("column reference \"{}\" is ambiguous", field.name),
+        )
+        .with_hint("write the table's name or alias before it"),
+        SchemaError::DuplicateQualifiedField { name, .. }
+        | SchemaError::DuplicateUnqualifiedField { name } => Error::new(
+            Code::DuplicateColumn,
+            format!("column \"{name}\" is named twice; give one an alias"),
+        ),
+    }
+}
+
+fn from_arrow(error: &ArrowError) -> Error {
+    match error {
+        ArrowError::DivideByZero => Error::new(Code::DivisionByZero, "division by zero"),
+        ArrowError::ArithmeticOverflow(what) => Error::new(Code::NumericOutOfRange, lower(what)),
+        ArrowError::CastError(what) => from_cast(what),
+        ArrowError::ParseError(what) => Error::new(Code::InvalidCast, lower(what)),
+        // How a decimal that its precision does not hold is told.
+        ArrowError::InvalidArgumentError(what) if what.contains(" to store in a Decimal") => {
+            Error::new(Code::NumericOutOfRange, lower(what))
+        }
+        ArrowError::ParquetError(what) => {
+            Error::new(Code::BadData, format!("a Parquet file is damaged: {what}"))
+        }
+        ArrowError::ExternalError(source) => match source.downcast_ref::<object_store::Error>() {
+            Some(store) => from_store(store),
+            None => Error::internal(source.to_string()),
+        },
+        other => Error::new(Code::DataException, other.to_string()),
+    }
+}
+
+/// A number that the type does not hold is told apart from what is no number.
+fn from_cast(what: &str) -> Error {
+    let number = what
+        .strip_prefix("Can't cast value ")
+        .and_then(|rest| rest.split_once(" to type "));
+    if let Some((value, data_type)) = number {
+        return out_of_range(value, data_type);
+    }
+    let text = what
+        .strip_prefix("Cannot cast string '")
+        .and_then(|rest| rest.strip_suffix(" type"))
+        .and_then(|rest| rest.rsplit_once("' to value of "));
+    if let Some((text, data_type)) = text
+        && data_type.contains("Int")
+        && is_whole(text.trim())
+    {
+        return out_of_range(&format!("\"{text}\""), data_type);
+    }
+    match what.contains(". Overflowing on ") {
+        true => Error::new(Code::NumericOutOfRange, lower(what)),
+        false => Error::new(Code::InvalidCast, lower(what)),
+    }
+}
+
+fn out_of_range(value: &str, data_type: &str) -> Error {
+    let data_type = match data_type {
+        "Int8" => "tinyint",
+        "Int16" => "smallint",
+        "Int32" => "integer",
+        "Int64" => "bigint",
+        "Float32" => "real",
+        other => other,
+    };
+    Error::new(
+        Code::NumericOutOfRange,
+        format!("value {value} is out of range for type {data_type}"),
+    )
+}
+
+fn is_whole(text: &str) -> bool {
+    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
+    !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn from_store(error: &object_store::Error) -> Error {
+    use object_store::Error as E;
+    let changed = |path: &str| {
+        Error::new(
+            Code::FileChanged,
+            format!("file '{path}' changed while the query was reading it"),
+        )
+        .with_hint("run the query again")
+    };
+    match error {
+        E::Precondition { path, .. } | E::NotFound { path, .. } => changed(path),
+        E::PermissionDenied { path, .. } | E::Unauthenticated { path, .. } => Error::new(
+            Code::Storage,
+            format!("the store refuses access to '{path}'; check the credentials of its lake root"),
+        ),
+        other => Error::new(Code::Storage, other.to_string()),
+    }
+}
+
+fn exhausted(what: &str) -> Error {
+    if what.contains("disk space") || what.contains("temp_directory") {
+        return Error::new(Code::OutOfSpillSpace, lower(what))
+            .with_hint("the query needs more spill space than engine.spill_limit allows");
+    }
+    Error::new(Code::OutOfMemory, lower(what))
+        .with_hint("filter earlier, select fewer columns, or raise engine.memory_limit")
+}
+
+fn from_plan(what: &str) -> Error {
+    if let Some(name) = what
+        .strip_prefix("table '")
+        .and_then(|rest| rest.strip_suffix("' not found"))
+    {
+        // The catalog's name is the same for all: what a user wrote begins after it.
+        let name = match name.splitn(3, '.').collect::<Vec<_>>().as_slice() {
+            [_, UNQUALIFIED, table] => (*table).to_owned(),
+            [_, database, table] => format!("{database}.{table}"),
+            _ => name.to_owned(),
+        };
+        return table_not_found(&name);
+    }
+    if let Some(rest) = what.strip_prefix("Invalid function '") {
+        let name = rest.split('\'').next().unwrap_or_default();
+        return Error::new(
+            Code::FunctionNotFound,
+            format!("function {name} does not exist"),
+        )
+        .with_hint(
+            rest.split_once(".\n")
+                .map(|(_, hint)| hint.to_owned())
+                .unwrap_or_default(),
+        );
+    }
+    Error::new(Code::InvalidQuery, lower(what))
+}
+
+/// House style: messages begin in lower case and end without a full stop.
+fn lower(message: &str) -> String {
+    let message = message.trim().trim_end_matches('.');
+    let mut chars = message.chars();
+    match (chars.next(), chars.clone().next()) {
+        (Some(first), Some(second)) if !second.is_uppercase() => {
+            first.to_lowercase().chain(chars).collect()
+        }
+        _ => message.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn missing_table_is_named_as_it_was_written() {
+        for (found, shown) in [
+            ("awsdatacatalog.curated.x", "curated.x"),
+            ("awsdatacatalog./.x", "x"),
+        ] {
+            let error = from_engine(DataFusionError::Plan(format!("table '{found}' not found")));
+            assert_eq!(
+                error.message(),
+                format!("relation \"{shown}\" does not exist")
+            );
+        }
+    }
+
+    #[test]
+    fn numbers_that_a_type_does_not_hold_are_told_from_what_is_no_number() {
+        for (said, code, message) in [
+            (
+                "Can't cast value 300 to type Int8",
+                Code::NumericOutOfRange,
+                "value 300 is out of range for type tinyint",
+            ),
+            (
+                "Cannot cast string '-99999999999' to value of Int32 type",
+                Code::NumericOutOfRange,
+                "value \"-99999999999\" is out of range for type integer",
+            ),
+            (
+                "Cannot cast string '1x' to value of Int32 type",
+                Code::InvalidCast,
+                "cannot cast string '1x' to value of Int32 type",
+            ),
+            (
+                "Cannot cast string '10999' to value of Date32 type",
+                Code::InvalidCast,
+                "cannot cast string '10999' to value of Date32 type",
+            ),
+            (
+                "Cannot cast to Decimal128(3, 2). Overflowing on 1234",
+                Code::NumericOutOfRange,
+                "cannot cast to Decimal128(3, 2). Overflowing on 1234",
+            ),
+        ] {
+            let error = from_arrow(&ArrowError::CastError(said.to_owned()));
+            assert_eq!((error.code(), error.message()), (code, message), "{said}");
+        }
+        let decimal = ArrowError::InvalidArgumentError(
+            "10.00 is too large to store in a Decimal128 of precision 3. Max is 9.99".to_owned(),
+        );
+        assert_eq!(from_arrow(&decimal).code(), Code::NumericOutOfRange);
+    }
+}
