@@ -11,7 +11,11 @@ use crate::error::{Code, Error};
 pub fn locate(error: Error, text: &str, begins: usize) -> Error {
     let about_a_name = matches!(
         error.code(),
-        Code::ColumnNotFound | Code::TableNotFound | Code::AmbiguousColumn | Code::FunctionNotFound
+        Code::ColumnNotFound
+            | Code::TableNotFound
+            | Code::AmbiguousColumn
+            | Code::FunctionNotFound
+            | Code::UndefinedParameter
     );
     if error.position().is_some() || !about_a_name {
         return error;
@@ -27,7 +31,11 @@ fn named(error: &Error) -> Option<Vec<String>> {
     let message = error.message();
     let name = match message.split('"').nth(1) {
         Some(quoted) => quoted,
-        None => message.strip_prefix("function ")?.split(' ').next()?,
+        None => ["function ", "there is no parameter "]
+            .iter()
+            .find_map(|before| message.strip_prefix(before))?
+            .split(' ')
+            .next()?,
     };
     Some(name.split('.').map(str::to_lowercase).collect())
 }
@@ -64,6 +72,7 @@ fn names_in(text: &str) -> Option<Vec<(Vec<String>, Location)>> {
                 }
                 after_period = false;
             }
+            Token::Placeholder(name) => names.push((vec![name], token.span.start)),
             Token::Period => after_period = true,
             Token::Whitespace(_) => {}
             _ => after_period = false,

@@ -8,10 +8,9 @@ use datafusion::common::ScalarValue;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::display::DisplayableExecutionPlan;
 use futures::{FutureExt, TryStreamExt};
-use sqlparser::ast;
 
 use super::query::Phase;
-use super::run::{QueryContext, execute};
+use super::run::{QueryContext, Source, execute};
 use crate::error::{Error, Result};
 use crate::view::snapshots::{Pinned, PinnedTable};
 
@@ -27,13 +26,13 @@ pub fn explain_schema() -> SchemaRef {
 /// Plans a query, with `analyze` runs it, and tells how.
 pub(super) async fn explain(
     context: &QueryContext,
-    statement: ast::Statement,
+    source: Source,
     parameters: Vec<ScalarValue>,
     analyze: bool,
     verbose: bool,
 ) -> Result<RecordBatch> {
     let planning = async {
-        let plan = context.plan(statement, parameters).await?;
+        let plan = context.plan(source, parameters).await?;
         let pinned = context.pin(&plan).await?;
         let physical = context.physical(&pinned.plan).await?;
         Ok((pinned, physical))

@@ -4,6 +4,7 @@
 mod catalog_source;
 mod column_names;
 mod cursors;
+mod described;
 mod dispatch;
 mod error_position;
 mod explain;

@@ -20,7 +20,7 @@ use super::dispatch::{command, rows};
 use super::explain::{explain, explain_schema};
 use super::prepared::{Prepared, check_parameters, declare_types};
 use super::query::{Query, Submission};
-use super::run::{QueryContext, Unfinished, plan_statement};
+use super::run::{QueryContext, Source, Unfinished, plan_statement};
 use super::session::Session;
 use super::settings::ResultReuse;
 use crate::engine::pg::SessionInfo;
@@ -248,12 +248,7 @@ impl Session {
     }
 
     /// Everything that a query runs with; the query is in the history from here on.
-    async fn query_context(
-        &self,
-        text: &str,
-        statement: &mut ast::Statement,
-    ) -> Result<QueryContext> {
-        let planning = self.planning(statement).await?;
+    fn query_context(&self, text: &str, planning: Planning) -> Result<QueryContext> {
         let reuse = self.state.lock().settings.result_reuse();
         let meter = Arc::clone(&planning.lake.meter);
         let query = self.submit(text, planning.database.clone(), meter)?;
@@ -272,15 +267,21 @@ impl Session {
         parameters: Vec<ScalarValue>,
         tag: &'static str,
     ) -> Result<Execution> {
-        let mut statement = ast::Statement::Query(Box::new(query.clone()));
-        check_parameters(&statement, parameters.len())?;
-        let types: Vec<Option<DataType>> = prepared.parameters.iter().cloned().map(Some).collect();
-        declare_types(&mut statement, &types);
-        let context = self
-            .query_context(&prepared.parsed.text, &mut statement)
-            .await?;
+        let (source, planning) = match self.take_plan(prepared) {
+            Some((plan, planning)) => (Source::Plan(plan), planning),
+            None => {
+                let mut statement = ast::Statement::Query(Box::new(query.clone()));
+                check_parameters(&statement, parameters.len())?;
+                let types: Vec<Option<DataType>> =
+                    prepared.parameters.iter().cloned().map(Some).collect();
+                declare_types(&mut statement, &types);
+                let planning = self.planning(&mut statement).await?;
+                (Source::Statement(statement), planning)
+            }
+        };
+        let context = self.query_context(&prepared.parsed.text, planning)?;
         let expected = prepared.columns.as_ref();
-        let mut rows = context.run(statement, parameters, expected).boxed().await?;
+        let mut rows = context.run(source, parameters, expected).boxed().await?;
         rows.tag = tag;
         Ok(Execution::Rows(rows))
     }
@@ -306,14 +307,13 @@ impl Session {
         };
         let mut statement = ast::Statement::Query(query.clone());
         check_parameters(&statement, parameters.len())?;
-        let mut context = self
-            .query_context(&prepared.parsed.text, &mut statement)
-            .await?;
+        let planning = self.planning(&mut statement).await?;
+        let mut context = self.query_context(&prepared.parsed.text, planning)?;
         context.reuse = ResultReuse::Off;
         let _unfinished = Unfinished::guard(&context.query);
         let result = explain(
             &context,
-            statement,
+            Source::Statement(statement),
             parameters,
             explained.analyze,
             explained.verbose,

@@ -23,6 +23,8 @@ pub struct Prepared {
     pub parameters: Vec<DataType>,
     /// The columns of its rows; `None` for a command.
     pub columns: Option<SchemaRef>,
+    /// The number of its plan, which the session may still have.
+    pub(super) plan: Option<u64>,
 }
 
 impl Prepared {
@@ -32,6 +34,7 @@ impl Prepared {
             parsed,
             parameters: Vec::new(),
             columns: None,
+            plan: None,
         }
     }
 }

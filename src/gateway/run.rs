@@ -31,6 +31,14 @@ pub(super) struct QueryContext {
     pub reuse: ResultReuse,
 }
 
+/// What a query is planned from.
+#[derive(Debug)]
+pub(super) enum Source {
+    Statement(ast::Statement),
+    /// It was planned to be described.
+    Plan(LogicalPlan),
+}
+
 /// Ends a query that did not come as far as a stream, whatever kept it from it.
 pub(super) struct Unfinished(Option<Arc<Query>>);
 
@@ -61,12 +69,11 @@ impl QueryContext {
     /// Plans a query in the principal's view, its parameters bound.
     ///
     /// Errors: names that do not resolve, types that do not fit, syntax the engine does not plan.
-    pub async fn plan(
-        &self,
-        statement: ast::Statement,
-        parameters: Vec<ScalarValue>,
-    ) -> Result<LogicalPlan> {
-        let plan = self.planning.plan(statement).await?;
+    pub async fn plan(&self, source: Source, parameters: Vec<ScalarValue>) -> Result<LogicalPlan> {
+        let plan = match source {
+            Source::Statement(statement) => self.planning.plan(statement).await?,
+            Source::Plan(plan) => plan,
+        };
         if parameters.is_empty() {
             return Ok(plan);
         }
@@ -98,12 +105,12 @@ impl QueryContext {
     /// Runs a query to a stream of rows. The query is recorded as ended when the stream is.
     pub async fn run(
         self,
-        statement: ast::Statement,
+        source: Source,
         parameters: Vec<ScalarValue>,
         expected: Option<&SchemaRef>,
     ) -> Result<Rows> {
         let unfinished = Unfinished::guard(&self.query);
-        let outcome = Box::pin(self.start(statement, parameters, expected)).await;
+        let outcome = Box::pin(self.start(source, parameters, expected)).await;
         match outcome {
             Ok((schema, stream)) => {
                 let shown = Arc::clone(&schema);
@@ -125,12 +132,12 @@ impl QueryContext {
 
     async fn start(
         &self,
-        statement: ast::Statement,
+        source: Source,
         parameters: Vec<ScalarValue>,
         expected: Option<&SchemaRef>,
     ) -> Result<(SchemaRef, BatchStream)> {
         let planning = async {
-            let plan = self.plan(statement, parameters).await?;
+            let plan = self.plan(source, parameters).await?;
             self.pin(&plan).await
         };
         let pinned = self.query.step(Phase::Planning, Box::pin(planning)).await?;

@@ -5,7 +5,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::{Arc, Weak};
 
-use arrow::datatypes::{DataType, SchemaRef};
+use arrow::datatypes::DataType;
 use chrono::{DateTime, Utc};
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::LogicalPlan;
@@ -17,6 +17,7 @@ use parking_lot::Mutex;
 use sqlparser::ast;
 
 use super::cursors::Cursors;
+use super::described::Described;
 use super::dispatch::text_schema;
 use super::error_position::locate;
 use super::explain::explain_schema;
@@ -50,6 +51,8 @@ pub(super) struct State {
     pub(super) transaction: Transaction,
     pub(super) prepared: HashMap<String, Prepared>,
     pub(super) cursors: Cursors,
+    pub(super) described: Option<Described>,
+    pub(super) plans_kept: u64,
     /// What runs, or ran last.
     pub(super) active: Option<Arc<Query>>,
 }
@@ -244,10 +247,16 @@ impl Session {
     ///
     /// `declared`: types that the client gives for `$1`, `$2` …; the rest is inferred.
     pub async fn prepare(&self, parsed: Parsed, declared: &[Option<DataType>]) -> Result<Prepared> {
+        let mut kept = None;
         let (parameters, columns) = match &parsed.statement {
             Statement::Query(query) => {
+                let basis = self.basis();
                 let described = self.describe(query, declared).await;
-                described.map_err(|error| locate(error, &parsed.text, parsed.position))?
+                let (parameters, plan, planning) =
+                    described.map_err(|error| locate(error, &parsed.text, parsed.position))?;
+                let columns = planning.columns(&plan);
+                kept = Some(self.keep_plan(basis, plan, planning));
+                (parameters, Some(columns))
             }
             Statement::Copy(copy) => (self.describe(&copy.query, declared).await?.0, None),
             Statement::Explain(explain) => {
@@ -282,14 +291,16 @@ impl Session {
             parsed,
             parameters,
             columns,
+            plan: kept,
         })
     }
 
+    /// The types of the parameters, and the plan with these types settled, which has the columns.
     async fn describe(
         &self,
         query: &ast::Query,
         declared: &[Option<DataType>],
-    ) -> Result<(Vec<DataType>, Option<SchemaRef>)> {
+    ) -> Result<(Vec<DataType>, LogicalPlan, Planning)> {
         self.state.lock().transaction.check()?;
         let mut asked = query.clone();
         let lists = lists_as_items(&mut asked, declared);
@@ -302,11 +313,11 @@ impl Session {
         }
         let settled: Vec<Option<DataType>> = types.iter().cloned().map(Some).collect();
         if settled == declared {
-            return Ok((types, Some(planning.columns(&plan))));
+            return Ok((types, plan, planning));
         }
-        // The columns are those of the statement as it will run, with the type of every parameter settled.
+        // As it will run.
         let (plan, planning) = Box::pin(self.plan_query(query, &settled)).await?;
-        Ok((types, Some(planning.columns(&plan))))
+        Ok((types, plan, planning))
     }
 
     /// Plans a query whose parameters have the types that are known of them.

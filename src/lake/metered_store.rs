@@ -2,9 +2,11 @@
 //! the file that the query was planned against.
 
 use std::fmt;
+use std::fs::File;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -18,6 +20,7 @@ use object_store::{
     ObjectMeta, ObjectStore, PutMultipartOptions, PutOptions, PutPayload, PutResult,
     coalesce_ranges,
 };
+use parking_lot::Mutex;
 use url::Url;
 
 use super::meter::QueryMeter;
@@ -38,6 +41,38 @@ pub struct MeteredStore {
     root: Arc<str>,
     /// Reads come back as open files.
     local: bool,
+    /// The local file that was read last: a reader asks for one row group of a file after the other.
+    opened: Mutex<Option<Opened>>,
+}
+
+/// A local file, and its state when it was opened.
+#[derive(Debug, Clone)]
+struct Opened {
+    location: Path,
+    file: Arc<File>,
+    size: u64,
+    modified: SystemTime,
+}
+
+impl Opened {
+    /// The ranges of the file; `None` if it is not as it was any more.
+    fn read(&self, ranges: &[Range<u64>]) -> object_store::Result<Option<Vec<Bytes>>> {
+        let now = self.file.metadata().map_err(io_error)?;
+        if now.len() != self.size || now.modified().map_err(io_error)? != self.modified {
+            return Ok(None);
+        }
+        // A footer may claim any range: what the file does not hold is never allocated.
+        ranges
+            .iter()
+            .map(|range| {
+                read_at(
+                    &self.file,
+                    range.start.min(self.size)..range.end.min(self.size),
+                )
+            })
+            .collect::<object_store::Result<_>>()
+            .map(Some)
+    }
 }
 
 impl MeteredStore {
@@ -52,7 +87,47 @@ impl MeteredStore {
             meter,
             root,
             local,
+            opened: Mutex::default(),
         }
+    }
+
+    /// Opens a local file, checked against its ETag; `None` if the store does not give files.
+    async fn open_local(&self, location: &Path) -> object_store::Result<Option<Opened>> {
+        let options = self.pinned(location, GetOptions::default());
+        let result = self.inner.get_opts(location, options).await?;
+        let GetResultPayload::File(file, _) = result.payload else {
+            return Ok(None);
+        };
+        let metadata = file.metadata().map_err(io_error)?;
+        let opened = Opened {
+            location: location.clone(),
+            file: Arc::new(file),
+            size: metadata.len(),
+            modified: metadata.modified().map_err(io_error)?,
+        };
+        *self.opened.lock() = Some(opened.clone());
+        Ok(Some(opened))
+    }
+
+    /// Ranges of a local file; `None` if the store does not give files.
+    async fn local_ranges(
+        &self,
+        location: &Path,
+        ranges: &[Range<u64>],
+    ) -> object_store::Result<Option<Vec<Bytes>>> {
+        let known = self.opened.lock().clone();
+        if let Some(opened) = known.filter(|opened| opened.location == *location) {
+            let ranges = ranges.to_vec();
+            if let Some(pieces) = blocking(move || opened.read(&ranges)).await? {
+                return Ok(Some(pieces));
+            }
+        }
+        // Not open, or changed since: what was pinned decides whether it may be read.
+        let Some(opened) = self.open_local(location).await? else {
+            return Ok(None);
+        };
+        let ranges = ranges.to_vec();
+        blocking(move || opened.read(&ranges)).await
     }
 
     fn pinned(&self, location: &Path, mut options: GetOptions) -> GetOptions {
@@ -73,7 +148,7 @@ impl fmt::Display for MeteredStore {
 
 /// Pieces of an open local file, each reserved before it is read.
 fn file_stream(
-    file: std::fs::File,
+    file: File,
     range: Range<u64>,
     meter: Arc<QueryMeter>,
 ) -> BoxStream<'static, object_store::Result<Bytes>> {
@@ -96,7 +171,7 @@ fn file_stream(
     .boxed()
 }
 
-fn read_at(file: &std::fs::File, range: Range<u64>) -> object_store::Result<Bytes> {
+fn read_at(file: &File, range: Range<u64>) -> object_store::Result<Bytes> {
     let length = usize::try_from(range.end - range.start).map_err(io_error)?;
     let mut buffer = vec![0; length];
     file.read_exact_at(&mut buffer, range.start)
@@ -175,21 +250,7 @@ impl ObjectStore for MeteredStore {
             .sum();
         self.meter.reserve_store(asked)?;
         if self.local {
-            // One open file, checked against its ETag, serves all ranges.
-            let opened = self
-                .inner
-                .get_opts(location, self.pinned(location, GetOptions::default()))
-                .await?;
-            if let GetResultPayload::File(file, _) = opened.payload {
-                let (ranges, size) = (ranges.to_vec(), opened.meta.size);
-                let pieces = blocking(move || {
-                    // A footer may claim any range: what the file does not hold is never allocated.
-                    ranges
-                        .into_iter()
-                        .map(|range| read_at(&file, range.start.min(size)..range.end.min(size)))
-                        .collect()
-                })
-                .await?;
+            if let Some(pieces) = self.local_ranges(location, ranges).await? {
                 self.meter.add_fetched(asked);
                 return Ok(pieces);
             }

@@ -13,6 +13,21 @@ use crate::error::Error;
 /// Functions that give a row for each item of a list.
 const SET_RETURNING: &[&str] = &["generate_series", "pg_expandarray"];
 
+/// Functions whose result the engine has as an unsigned integer, which neither Athena nor Postgres knows: the difference
+/// of two row numbers may be negative.
+const UNSIGNED: &[&str] = &[
+    "approx_distinct",
+    "array_length",
+    "array_ndims",
+    "array_position",
+    "cardinality",
+    "dense_rank",
+    "ntile",
+    "rank",
+    "regr_count",
+    "row_number",
+];
+
 /// An integer, or a string that is one.
 pub fn number(expr: &Expr) -> Option<i64> {
     match expr {
@@ -118,6 +133,9 @@ impl Rewriter<'_> {
             Expr::Function(function) => {
                 if let Some(rewritten) = self.rewrite_function(function)? {
                     *expr = rewritten;
+                } else if is_unsigned(function) {
+                    let call = std::mem::replace(expr, Expr::Value(Value::Null.into()));
+                    *expr = bigint(call);
                 }
             }
             _ => {}
@@ -205,10 +223,19 @@ impl Rewriter<'_> {
     }
 }
 
+fn is_unsigned(function: &Function) -> bool {
+    parts(&function.name)
+        .is_some_and(|name| matches!(name.as_slice(), [name] if UNSIGNED.contains(&name.as_str())))
+}
+
 fn oid_literal(oid: i64) -> Expr {
+    bigint(build::integer(oid))
+}
+
+fn bigint(expr: Expr) -> Expr {
     Expr::Cast {
         kind: CastKind::DoubleColon,
-        expr: Box::new(build::integer(oid)),
+        expr: Box::new(expr),
         data_type: DataType::BigInt(None),
         array: false,
         format: None,

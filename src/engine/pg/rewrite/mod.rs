@@ -9,6 +9,7 @@
 //! ARRAY(SELECT x FROM t ORDER BY y)        array_or_empty((SELECT array_agg(x ORDER BY y) FROM t))
 //! FROM generate_series(1, 3) AS s(n)       FROM (SELECT unnest(generate_series(1, 3)) AS n) AS s
 //! SELECT NULL, NULL                        SELECT NULL, NULL AS "NULL:1"
+//! row_number() OVER w                      row_number() OVER w::bigint
 //! (f(x)).n                                 get_field(f(x), 'n')
 //! t.tableoid                               1259, where t is pg_class
 //! ```
