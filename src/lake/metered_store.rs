@@ -345,7 +345,7 @@ impl ObjectStoreRegistry for QueryStores {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::panic)]
     use super::*;
     use crate::lake::meter::Cutoff;
     use object_store::memory::InMemory;
@@ -437,27 +437,44 @@ mod tests {
     async fn replaced_file_is_not_read() {
         for (store, local, _dir) in both_kinds().await {
             let meter = Arc::new(QueryMeter::new(None));
-            let etag = store.head(&Path::from("f")).await.unwrap().e_tag.unwrap();
-            meter.pin([(("s3://b/".into(), Path::from("f")), etag)]);
-            let metered = MeteredStore::new(Arc::clone(&store), "s3://b/".into(), local, meter);
-            assert!(
-                metered
-                    .get_ranges(&Path::from("f"), std::slice::from_ref(&(0..5)))
-                    .await
-                    .is_ok()
-            );
-            store
-                .put(&Path::from("f"), vec![8u8; 3].into())
-                .await
-                .unwrap();
-            let error = metered
-                .get_ranges(&Path::from("f"), std::slice::from_ref(&(0..2)))
-                .await
-                .unwrap_err();
+            let (path, range) = (Path::from("f"), 0..2);
+            let etag = store.head(&path).await.unwrap().e_tag.unwrap();
+            meter.pin([(("s3://b/".into(), path.clone()), etag)]);
+            let reader =
+                || MeteredStore::new(Arc::clone(&store), "s3://b/".into(), local, meter.clone());
+            let first = reader();
+            let ranges = std::slice::from_ref(&range);
+            let before = first.get_ranges(&path, ranges).await.unwrap();
+            store.put(&path, vec![8u8; 3].into()).await.unwrap();
+            let error = reader().get_ranges(&path, ranges).await.unwrap_err();
             assert!(
                 matches!(error, object_store::Error::Precondition { .. }),
                 "{error}"
             );
+            // An open local file is still the one that was planned for; of a remote one there is nothing open.
+            match first.get_ranges(&path, ranges).await {
+                Ok(after) => assert!(local && after == before),
+                Err(object_store::Error::Precondition { .. }) => assert!(!local),
+                Err(error) => panic!("{error}"),
+            }
         }
+    }
+
+    #[tokio::test]
+    async fn file_that_is_written_over_in_place_is_not_read() {
+        let (store, local, dir) = both_kinds().await.into_iter().find(|kind| kind.1).unwrap();
+        let meter = Arc::new(QueryMeter::new(None));
+        let (path, range) = (Path::from("f"), 0..2);
+        let etag = store.head(&path).await.unwrap().e_tag.unwrap();
+        meter.pin([(("s3://b/".into(), path.clone()), etag)]);
+        let metered = MeteredStore::new(store, "s3://b/".into(), local, meter);
+        let ranges = std::slice::from_ref(&range);
+        assert!(metered.get_ranges(&path, ranges).await.is_ok());
+        std::fs::write(dir.path().join("f"), "other").unwrap();
+        let error = metered.get_ranges(&path, ranges).await.unwrap_err();
+        assert!(
+            matches!(error, object_store::Error::Precondition { .. }),
+            "{error}"
+        );
     }
 }

@@ -51,7 +51,6 @@ pub fn rewrite(
     relations: &SystemRelations,
     by_object: &[&str],
 ) -> Result<Mentions, Error> {
-    alike::tell_apart(statement);
     let mut names = CommonTables::default();
     let _ = VisitMut::visit(statement, &mut names);
     let mut rewriter = Rewriter {
@@ -64,10 +63,12 @@ pub fn rewrite(
         },
         scopes: Vec::new(),
     };
-    match VisitMut::visit(statement, &mut rewriter) {
-        ControlFlow::Continue(()) => Ok(rewriter.mentions),
-        ControlFlow::Break(error) => Err(error),
+    if let ControlFlow::Break(error) = VisitMut::visit(statement, &mut rewriter) {
+        return Err(error);
     }
+    // At last: what is written differently may be alike once it is rewritten.
+    alike::tell_apart(statement);
+    Ok(rewriter.mentions)
 }
 
 /// The names of a statement's common table expressions.
