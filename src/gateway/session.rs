@@ -382,11 +382,7 @@ pub(super) fn is_built_in(database: &str) -> bool {
 fn without_strings(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for (index, part) in text.split('\'').enumerate() {
-        match index {
-            0 => shown.push_str(part),
-            n if n % 2 == 1 => shown.push_str("'***'"),
-            _ => shown.push_str(part),
-        }
+        shown.push_str(if index % 2 == 1 { "'***'" } else { part });
     }
     shown
 }

@@ -6,10 +6,10 @@ use std::fs::File;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use datafusion::error::DataFusionError;
 use datafusion::execution::object_store::ObjectStoreRegistry;
 use futures::StreamExt;
@@ -45,31 +45,26 @@ pub struct MeteredStore {
     opened: Mutex<Option<Opened>>,
 }
 
-/// A local file, and its state when it was opened.
+/// A local file, and its state when it was opened, which is the one that its ETag was compared in.
 #[derive(Debug, Clone)]
 struct Opened {
-    location: Path,
     file: Arc<File>,
-    size: u64,
-    modified: SystemTime,
+    state: ObjectMeta,
 }
 
 impl Opened {
     /// The ranges of the file; `None` if it is not as it was any more.
     fn read(&self, ranges: &[Range<u64>]) -> object_store::Result<Option<Vec<Bytes>>> {
+        let size = self.state.size;
         let now = self.file.metadata().map_err(io_error)?;
-        if now.len() != self.size || now.modified().map_err(io_error)? != self.modified {
+        let modified: DateTime<Utc> = now.modified().map_err(io_error)?.into();
+        if now.len() != size || modified != self.state.last_modified {
             return Ok(None);
         }
         // A footer may claim any range: what the file does not hold is never allocated.
         ranges
             .iter()
-            .map(|range| {
-                read_at(
-                    &self.file,
-                    range.start.min(self.size)..range.end.min(self.size),
-                )
-            })
+            .map(|range| read_at(&self.file, range.start.min(size)..range.end.min(size)))
             .collect::<object_store::Result<_>>()
             .map(Some)
     }
@@ -98,12 +93,9 @@ impl MeteredStore {
         let GetResultPayload::File(file, _) = result.payload else {
             return Ok(None);
         };
-        let metadata = file.metadata().map_err(io_error)?;
         let opened = Opened {
-            location: location.clone(),
             file: Arc::new(file),
-            size: metadata.len(),
-            modified: metadata.modified().map_err(io_error)?,
+            state: result.meta,
         };
         *self.opened.lock() = Some(opened.clone());
         Ok(Some(opened))
@@ -116,7 +108,7 @@ impl MeteredStore {
         ranges: &[Range<u64>],
     ) -> object_store::Result<Option<Vec<Bytes>>> {
         let known = self.opened.lock().clone();
-        if let Some(opened) = known.filter(|opened| opened.location == *location) {
+        if let Some(opened) = known.filter(|opened| opened.state.location == *location) {
             let ranges = ranges.to_vec();
             if let Some(pieces) = blocking(move || opened.read(&ranges)).await? {
                 return Ok(Some(pieces));
