@@ -2,5 +2,6 @@
 //! grants, no limits and no caching.
 
 pub mod http;
+mod opening;
 pub mod postgres;
 pub mod tls;

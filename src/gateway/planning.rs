@@ -13,7 +13,6 @@ use lakegate_sql::ast::{self as sql, Statement};
 use lakegate_sql::redact;
 use sqlparser::ast;
 
-use super::Execution;
 use super::catalog_source::SessionCatalog;
 use super::column_names::ColumnNames;
 use super::dispatch::{command, rows};
@@ -23,6 +22,7 @@ use super::query::{Query, Submission};
 use super::run::{QueryContext, Unfinished, plan_statement};
 use super::session::Session;
 use super::settings::ResultReuse;
+use super::{Execution, Rows};
 use crate::engine::pg::SessionInfo;
 use crate::engine::{CATALOG, PlanSettings};
 use crate::error::{Code, Error, Result, from_engine};
@@ -263,13 +263,25 @@ impl Session {
         let mut statement = ast::Statement::Query(Box::new(query.clone()));
         let types: Vec<Option<DataType>> = prepared.parameters.iter().cloned().map(Some).collect();
         declare_types(&mut statement, &types);
-        let context = self
-            .query_context(&prepared.parsed.text, &mut statement)
-            .await?;
-        let expected = prepared.columns.as_ref();
-        let mut rows = context.run(statement, parameters, expected).boxed().await?;
+        let mut rows = self.rows_of(statement, prepared, parameters, None).await?;
         rows.tag = tag;
         Ok(Execution::Rows(rows))
+    }
+
+    /// Runs a query whose parameters are declared. `reuse`: in the place of the session's own.
+    pub(super) async fn rows_of(
+        &self,
+        mut statement: ast::Statement,
+        prepared: &Prepared,
+        parameters: Vec<ScalarValue>,
+        reuse: Option<ResultReuse>,
+    ) -> Result<Rows> {
+        let mut context = self
+            .query_context(&prepared.parsed.text, &mut statement)
+            .await?;
+        context.reuse = reuse.unwrap_or(context.reuse);
+        let expected = prepared.columns.as_ref();
+        context.run(statement, parameters, expected).boxed().await
     }
 
     pub(super) async fn explain(

@@ -20,7 +20,7 @@ use super::dispatch::text_schema;
 use super::error_position::locate;
 use super::explain::explain_schema;
 use super::planning::Planning;
-use super::prepared::{Prepared, declare_types, inferred_types, parameter_types};
+use super::prepared::{Prepared, declare_types, inferred_types, open_parameters, parameter_types};
 use super::query::Query;
 use super::settings::Settings;
 use super::transaction::{Transaction, TransactionStatus};
@@ -36,6 +36,7 @@ pub struct Session {
     secret: Vec<u8>,
     pub(super) user: String,
     pub(super) protocol: Protocol,
+    pub(super) lasting: bool,
     client_addr: SocketAddr,
     opened_at: DateTime<Utc>,
     pub(super) state: Mutex<State>,
@@ -99,6 +100,7 @@ impl Session {
             secret,
             user: login.user.to_owned(),
             protocol: login.protocol,
+            lasting: login.lasting,
             client_addr: login.client_addr,
             opened_at: Utc::now(),
             state: Mutex::new(State {
@@ -211,6 +213,11 @@ impl Session {
 
     /// Ends what the session still holds.
     pub async fn close(&self) {
+        self.forget_all();
+    }
+
+    /// Forgets what was prepared and declared by name.
+    pub fn forget_all(&self) {
         let mut state = self.state.lock();
         state.prepared.clear();
         state.cursors = Cursors::default();
@@ -240,44 +247,40 @@ impl Session {
     ///
     /// `declared`: types that the client gives for `$1`, `$2` …; the rest is inferred.
     pub async fn prepare(&self, parsed: Parsed, declared: &[Option<DataType>]) -> Result<Prepared> {
-        let (parameters, columns) = match &parsed.statement {
+        let described = match &parsed.statement {
             Statement::Query(query) => {
                 let described = self.describe(query, declared).await;
                 described.map_err(|error| locate(error, &parsed.text, parsed.position))?
             }
-            Statement::Copy(copy) => (self.describe(&copy.query, declared).await?.0, None),
+            Statement::Copy(copy) => self.describe(&copy.query, declared).await?.giving(None),
             Statement::Explain(explain) => {
-                let parameters = match explain.statement.as_ref() {
-                    Statement::Query(query) => self.describe(query, declared).await?.0,
-                    _ => Vec::new(),
+                let described = match explain.statement.as_ref() {
+                    Statement::Query(query) => self.describe(query, declared).await?,
+                    _ => Described::default(),
                 };
-                (parameters, Some(explain_schema()))
+                described.giving(Some(explain_schema()))
             }
             Statement::Execute(execute) => {
                 let state = self.state.lock();
-                (
-                    Vec::new(),
-                    state
-                        .prepared
-                        .get(&execute.name)
-                        .and_then(|prepared| prepared.columns.clone()),
-                )
+                let named = state.prepared.get(&execute.name);
+                Described::default().giving(named.and_then(|prepared| prepared.columns.clone()))
             }
-            Statement::Fetch(fetch) => (
-                Vec::new(),
-                Some(Arc::clone(&self.cursor(&fetch.name)?.schema)),
-            ),
-            Statement::Show(sql::Show::Setting(name)) => (Vec::new(), Some(text_schema(&[name]))),
-            Statement::Show(sql::Show::All) => (
-                Vec::new(),
-                Some(text_schema(&["name", "setting", "description"])),
-            ),
-            other => (Vec::new(), statement::columns(other)),
+            Statement::Fetch(fetch) => {
+                Described::default().giving(Some(Arc::clone(&self.cursor(&fetch.name)?.schema)))
+            }
+            Statement::Show(sql::Show::Setting(name)) => {
+                Described::default().giving(Some(text_schema(&[name])))
+            }
+            Statement::Show(sql::Show::All) => {
+                Described::default().giving(Some(text_schema(&["name", "setting", "description"])))
+            }
+            other => Described::default().giving(statement::columns(other)),
         };
         Ok(Prepared {
             parsed,
-            parameters,
-            columns,
+            parameters: described.parameters,
+            open: described.open,
+            columns: described.columns,
         })
     }
 
@@ -285,17 +288,22 @@ impl Session {
         &self,
         query: &ast::Query,
         declared: &[Option<DataType>],
-    ) -> Result<(Vec<DataType>, Option<SchemaRef>)> {
+    ) -> Result<Described> {
         self.state.lock().transaction.check()?;
-        let (plan, planning) = Box::pin(self.plan_query(query, declared)).await?;
-        let types = parameter_types(inferred_types(&plan)?, declared)?;
-        let settled: Vec<Option<DataType>> = types.iter().cloned().map(Some).collect();
-        if settled == declared {
-            return Ok((types, Some(planning.columns(&plan))));
+        let (mut plan, mut planning) = Box::pin(self.plan_query(query, declared)).await?;
+        let inferred = inferred_types(&plan)?;
+        let parameters = parameter_types(inferred.clone(), declared)?;
+        let open = open_parameters(&inferred, declared, parameters.len());
+        let settled: Vec<Option<DataType>> = parameters.iter().cloned().map(Some).collect();
+        if settled != declared {
+            // The columns are those of the statement as it will run, with the type of every parameter settled.
+            (plan, planning) = Box::pin(self.plan_query(query, &settled)).await?;
         }
-        // The columns are those of the statement as it will run, with the type of every parameter settled.
-        let (plan, planning) = Box::pin(self.plan_query(query, &settled)).await?;
-        Ok((types, Some(planning.columns(&plan))))
+        Ok(Described {
+            parameters,
+            open,
+            columns: Some(planning.columns(&plan)),
+        })
     }
 
     /// Plans a query whose parameters have the types that are known of them.
@@ -349,6 +357,20 @@ impl Session {
             }
         }
         Ok(())
+    }
+}
+
+/// What a statement asks for and answers with.
+#[derive(Default)]
+struct Described {
+    parameters: Vec<DataType>,
+    open: Vec<usize>,
+    columns: Option<SchemaRef>,
+}
+
+impl Described {
+    fn giving(self, columns: Option<SchemaRef>) -> Self {
+        Self { columns, ..self }
     }
 }
 

@@ -233,6 +233,7 @@ impl Connection {
             let prepared = Prepared {
                 parsed,
                 parameters: Vec::new(),
+                open: Vec::new(),
                 columns: None,
             };
             let execution = self
