@@ -28,6 +28,16 @@ pub struct Principal {
     id: i64,
 }
 
+#[cfg(test)]
+impl Principal {
+    pub(crate) fn sample(user: &str, id: i64) -> Self {
+        Self {
+            user: user.to_owned(),
+            id,
+        }
+    }
+}
+
 /// What checking passwords needs.
 #[derive(Debug)]
 pub(super) struct Passwords {

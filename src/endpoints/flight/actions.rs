@@ -212,7 +212,7 @@ impl Door {
         let descriptor = info.flight_descriptor.iter().map(|known| &known.cmd);
         let mut known = false;
         let mut cancelled = false;
-        for part in tickets.chain(descriptor).filter_map(|bytes| part(bytes)) {
+        for part in tickets.chain(descriptor).filter_map(part_of) {
             let owner = &caller.session.principal;
             if let Some(found) = self.tickets.get(part.handle, owner, false) {
                 known = true;
@@ -236,7 +236,7 @@ impl Door {
     /// Errors: it is unknown, or of a kind that does not expire.
     fn renew(&self, caller: &Caller, endpoint: FlightEndpoint) -> Result<FlightEndpoint> {
         let ticket = endpoint.ticket.as_ref().map(|ticket| &ticket.ticket);
-        let part = ticket.and_then(|bytes| part(bytes));
+        let part = ticket.and_then(part_of);
         let part = part.ok_or_else(|| unknown_handle("ticket"))?;
         let owner = &caller.session.principal;
         let expires = self
@@ -256,7 +256,7 @@ impl Door {
 }
 
 /// The part of a statement that a ticket or a descriptor names, if it names one.
-fn part(bytes: &Bytes) -> Option<Part> {
+fn part_of(bytes: &Bytes) -> Option<Part> {
     match info::command(bytes).ok()? {
         Command::TicketStatementQuery(ticket) => Part::read(&ticket.statement_handle),
         _ => None,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::common::ScalarValue;
 use futures::{FutureExt, StreamExt, TryStreamExt};
+use lakegate_sql::Statement;
 use parking_lot::Mutex;
 use serde::Serialize;
 
@@ -186,7 +187,8 @@ fn concatenated(first: Rows, bound: Bound, tally: Arc<Tally>) -> Started {
 ///
 /// Errors: the statement gives rows; what an execution fails with, after which none follows.
 pub(super) async fn update(bound: &Bound) -> Result<i64> {
-    if bound.prepared.columns.is_some() {
+    let statement = &bound.prepared.parsed.statement;
+    if matches!(statement, Statement::Query(_) | Statement::Explain(_)) {
         return Err(Error::invalid("the statement gives rows and changes none")
             .with_hint("run it as a query"));
     }
@@ -200,7 +202,7 @@ pub(super) async fn update(bound: &Bound) -> Result<i64> {
         {
             Execution::Command { rows, .. } => changed += rows.unwrap_or(0),
             Execution::Rows(rows) => {
-                // Of statements that only tell their columns when they run.
+                // What it did is told in rows, which nobody asked for.
                 rows.stream.try_for_each(|_| async { Ok(()) }).await?;
             }
         }

@@ -125,13 +125,16 @@ impl Door {
 }
 
 /// A result of unknown size, in order over its endpoints.
+///
+/// `schema`: `None` of a command, whose result has no columns. Clients that are told of no schema wait for the first message of DoGet, and
+/// so until the command is done.
 pub(super) fn flight_info(
-    schema: &Schema,
+    schema: Option<&Schema>,
     endpoints: Vec<FlightEndpoint>,
     descriptor: FlightDescriptor,
 ) -> Result<FlightInfo> {
     Ok(FlightInfo {
-        schema: schema_bytes(schema)?,
+        schema: schema.map(schema_bytes).transpose()?.unwrap_or_default(),
         flight_descriptor: Some(descriptor),
         endpoint: endpoints,
         total_records: -1,

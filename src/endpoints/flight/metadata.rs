@@ -97,7 +97,7 @@ impl Door {
         };
         let ticket = command.into_any().encode_to_vec();
         let endpoint = self.endpoint(ticket.into(), None);
-        flight_info(&schema, vec![endpoint], descriptor).map(Some)
+        flight_info(Some(&schema), vec![endpoint], descriptor).map(Some)
     }
 
     /// The answer of a command of the catalog; `None`: it is none.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{Schema, SchemaRef};
 use arrow_flight::sql::Command;
 use arrow_flight::{FlightDescriptor, FlightInfo, PollInfo};
 use futures::{FutureExt, StreamExt};
@@ -21,10 +21,11 @@ use super::auth::Caller;
 use super::delivery::Delivery;
 use super::execution::{self, Bound, Started, Tally};
 use super::info::{Part, flight_info, timestamp};
-use super::registry::{Found, Overflow};
+use super::registry::{Found, New, Overflow};
 use super::sessions::{FlightSession, InUse};
 use super::statements::{announced, cancelled, unknown_handle};
 use super::stream::{Outgoing, Parcel};
+use super::types;
 use crate::error::{Code, Error, Result};
 use crate::gateway::BatchStream;
 
@@ -41,7 +42,8 @@ const LONG_POLL: Duration = Duration::from_secs(5);
 pub(super) struct Polled {
     session: Arc<FlightSession>,
     delivery: Delivery,
-    schema: SchemaRef,
+    /// As the client was told; `None` of a command.
+    schema: Option<SchemaRef>,
     /// What the client asks for next.
     retry: Mutex<FlightDescriptor>,
     state: watch::Sender<State>,
@@ -165,10 +167,8 @@ impl Polled {
     fn read(&self, index: Option<u16>) -> Result<Started> {
         let state = self.state.borrow().clone();
         let schema_of = |stored: &Stored| {
-            stored
-                .schema
-                .clone()
-                .unwrap_or_else(|| Arc::clone(&self.schema))
+            let schema = stored.schema.clone();
+            schema.unwrap_or_else(|| Arc::new(Schema::empty()))
         };
         let no_part = || unknown_handle("ticket");
         match state {
@@ -284,11 +284,14 @@ impl Door {
             stored: Mutex::default(),
         });
         let found = self.polled.insert(
-            session,
             polled,
-            0,
-            self.options.ticket_lifetime,
-            Overflow::Refuse,
+            New {
+                owner: &session.principal,
+                session: session.id,
+                weight: 0,
+                lifetime: self.options.ticket_lifetime,
+                overflow: Overflow::Refuse,
+            },
             "polled queries",
         )?;
         let whole = Part {
@@ -340,7 +343,8 @@ impl Door {
             })
             .collect();
         // By the descriptor the query is found again, to cancel it, before there is any endpoint.
-        let mut info = flight_info(&polled.schema, endpoints, polled.retry.lock().clone())?;
+        let retry = polled.retry.lock().clone();
+        let mut info = flight_info(polled.schema.as_deref(), endpoints, retry)?;
         if matches!(state, State::Whole) {
             (info.total_records, info.total_bytes) = polled.size();
         }
@@ -355,9 +359,14 @@ impl Door {
 
     /// Reads a part of a polled query's result.
     pub fn read_polled(&self, polled: &Polled, index: Option<u16>) -> Result<Outgoing> {
+        let started = polled.read(index)?;
+        let schema = match &polled.schema {
+            Some(told) => Arc::clone(told),
+            None => types::result_schema(&started.schema, polled.delivery.types),
+        };
         let parcel = Parcel {
-            schema: Arc::clone(&polled.schema),
-            started: polled.read(index)?,
+            schema,
+            started,
             delivery: polled.delivery,
             in_use: polled.session.enter(),
         };

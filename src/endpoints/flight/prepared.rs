@@ -18,7 +18,7 @@ use super::execution::{Bound, Values};
 use super::info::schema_bytes;
 use super::parameters::{self, Received};
 use super::put::Incoming;
-use super::registry::{Found, Handle, Overflow};
+use super::registry::{Found, Handle, New, Overflow};
 use super::sessions::FlightSession;
 use super::statements::{announced, check_transaction, unknown_handle, weight};
 use crate::error::{Error, Result};
@@ -84,13 +84,14 @@ impl Door {
         check_transaction(request.transaction_id.as_ref())?;
         let session = &caller.session;
         let prepared = Box::pin(session.session.prepare_one(&request.query)).await?;
-        let dataset_schema = match &prepared.columns {
-            Some(_) => schema_bytes(&announced(&prepared, session.delivery()))?,
+        let dataset_schema = match announced(&prepared, session.delivery()) {
+            Some(schema) => schema_bytes(&schema)?,
             None => Bytes::new(),
         };
-        let parameter_schema = match prepared.parameters.is_empty() {
-            true => Bytes::new(),
-            false => schema_bytes(&parameters::schema_of(&prepared.parameters))?,
+        let parameter_schema = if prepared.parameters.is_empty() {
+            Bytes::new()
+        } else {
+            schema_bytes(&parameters::schema_of(&prepared.parameters))?
         };
         let weight = weight(&prepared);
         let prepared = Arc::new(prepared);
@@ -103,11 +104,14 @@ impl Door {
             }),
         });
         let found = self.statements.insert(
-            session,
             statement,
-            weight,
-            self.options.token_lifetime,
-            Overflow::Refuse,
+            New {
+                owner: &session.principal,
+                session: session.id,
+                weight,
+                lifetime: self.options.token_lifetime,
+                overflow: Overflow::Refuse,
+            },
             WHAT,
         )?;
         Ok(ActionCreatePreparedStatementResult {

@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-use super::sessions::FlightSession;
 use crate::error::{Code, Error, Result};
 use crate::gateway::Principal;
 
@@ -87,6 +86,17 @@ pub(super) struct Registry<T> {
     entries: Mutex<Entries<T>>,
 }
 
+/// How a value is kept.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct New<'a> {
+    pub owner: &'a Principal,
+    /// The session that made it, with which it ends.
+    pub session: u64,
+    pub weight: usize,
+    pub lifetime: Duration,
+    pub overflow: Overflow,
+}
+
 /// One entry as its owner finds it.
 #[derive(Debug)]
 pub(super) struct Found<T> {
@@ -107,20 +117,18 @@ impl<T> Registry<T> {
         }
     }
 
-    /// Keeps a value for the session's principal.
+    /// Keeps a value. `what` names its like in errors.
     ///
-    /// Errors: there are as many as may be, or they weigh as much, and `overflow` does not let old ones go; `what` names them.
-    pub fn insert(
-        &self,
-        session: &FlightSession,
-        value: Arc<T>,
-        weight: usize,
-        lifetime: Duration,
-        overflow: Overflow,
-        what: &str,
-    ) -> Result<Found<T>> {
+    /// Errors: there are as many as may be, or they weigh as much, and old ones are not to make room.
+    pub fn insert(&self, value: Arc<T>, new: New<'_>, what: &str) -> Result<Found<T>> {
         let now = Instant::now();
-        let owner = &session.principal;
+        let New {
+            owner,
+            session,
+            weight,
+            lifetime,
+            overflow,
+        } = new;
         let mut gone = Vec::new();
         let mut entries = self.entries.lock();
         let mut swept = false;
@@ -145,7 +153,7 @@ impl<T> Registry<T> {
             found.handle,
             Entry {
                 owner: owner.clone(),
-                session: session.id,
+                session,
                 weight,
                 order: 0,
                 expires: found.expires,
@@ -303,4 +311,115 @@ fn too_many(what: &str, count: usize) -> Error {
         format!("too many {what}: {count} are open"),
     )
     .with_hint("close those that are not needed any more")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    fn registry() -> Registry<u32> {
+        Registry::new(Limits {
+            per_owner: 3,
+            total: 4,
+            weight_per_owner: 100,
+        })
+    }
+
+    fn keep(
+        registry: &Registry<u32>,
+        owner: &Principal,
+        value: u32,
+        weight: usize,
+        overflow: Overflow,
+    ) -> Result<Handle> {
+        let new = New {
+            owner,
+            session: u64::from(value),
+            weight,
+            lifetime: HOUR,
+            overflow,
+        };
+        Ok(registry.insert(Arc::new(value), new, "things")?.handle)
+    }
+
+    #[test]
+    fn handles_are_their_owners_only() {
+        let (ada, bob) = (Principal::sample("ada", 1), Principal::sample("bob", 2));
+        let (registry, again) = (registry(), Principal::sample("ada", 3));
+        let handle = keep(&registry, &ada, 7, 1, Overflow::Refuse).unwrap();
+        assert_eq!(*registry.get(handle, &ada, false).unwrap().value, 7);
+        assert!(registry.get(handle, &bob, false).is_none());
+        assert!(registry.get(handle, &again, false).is_none(), "made anew");
+        assert!(registry.get(Handle::random(), &ada, false).is_none());
+        assert!(registry.remove(handle, &bob).is_none());
+        assert!(registry.remove(handle, &ada).is_some());
+        assert!(registry.get(handle, &ada, false).is_none());
+    }
+
+    #[test]
+    fn owners_are_bounded_in_number_and_weight() {
+        let (ada, bob) = (Principal::sample("ada", 1), Principal::sample("bob", 2));
+        let registry = registry();
+        let first = keep(&registry, &ada, 1, 10, Overflow::Refuse).unwrap();
+        assert!(keep(&registry, &ada, 2, 95, Overflow::Refuse).is_err());
+        assert!(registry.reweigh(first, 101, "things").is_err());
+        registry.reweigh(first, 90, "things").unwrap();
+        assert!(keep(&registry, &ada, 2, 11, Overflow::Refuse).is_err());
+        registry.reweigh(first, 1, "things").unwrap();
+        for value in 2..=3 {
+            keep(&registry, &ada, value, 1, Overflow::Refuse).unwrap();
+        }
+        let error = keep(&registry, &ada, 4, 1, Overflow::Refuse).unwrap_err();
+        assert!(error.message().contains("3 are open"), "{error}");
+        keep(&registry, &bob, 5, 1, Overflow::Refuse).unwrap();
+        assert!(
+            keep(&registry, &bob, 6, 1, Overflow::Refuse).is_err(),
+            "the total"
+        );
+    }
+
+    #[test]
+    fn oldest_makes_room_where_it_may() {
+        let ada = Principal::sample("ada", 1);
+        let registry = registry();
+        let first = keep(&registry, &ada, 1, 1, Overflow::Evict).unwrap();
+        for value in 2..=6 {
+            keep(&registry, &ada, value, 1, Overflow::Evict).unwrap();
+        }
+        assert!(registry.get(first, &ada, false).is_none());
+        let left: Vec<u32> = registry
+            .of_owner(&ada)
+            .iter()
+            .map(|found| *found.value)
+            .collect();
+        assert_eq!(left, [4, 5, 6]);
+        assert!(
+            keep(&registry, &ada, 7, 101, Overflow::Evict).is_err(),
+            "too heavy by itself"
+        );
+    }
+
+    #[test]
+    fn what_ends_is_given_back() {
+        let ada = Principal::sample("ada", 1);
+        let registry = registry();
+        keep(&registry, &ada, 1, 1, Overflow::Refuse).unwrap();
+        keep(&registry, &ada, 2, 1, Overflow::Refuse).unwrap();
+        let ended = registry.end_session(1);
+        assert_eq!(ended.iter().map(|value| **value).collect::<Vec<_>>(), [1]);
+        let short = New {
+            owner: &ada,
+            session: 3,
+            weight: 1,
+            lifetime: Duration::ZERO,
+            overflow: Overflow::Refuse,
+        };
+        let expired = registry.insert(Arc::new(3), short, "things").unwrap();
+        assert!(registry.get(expired.handle, &ada, false).is_none());
+        assert_eq!(registry.sweep().len(), 1);
+        assert_eq!(registry.of_owner(&ada).len(), 1);
+    }
 }

@@ -3,6 +3,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
+use arrow::datatypes::{Schema, SchemaRef};
 use arrow_flight::flight_service_server::FlightService;
 use arrow_flight::sql::Command;
 use arrow_flight::{
@@ -223,6 +224,11 @@ fn no_query(command: &Command) -> Error {
     )
 }
 
+/// The schema of what has no columns.
+fn nothing() -> SchemaRef {
+    Arc::new(Schema::empty())
+}
+
 fn no_substrait() -> Error {
     Error::not_supported("Substrait plans are not supported; send SQL")
 }
@@ -265,11 +271,12 @@ impl Door {
             Command::CommandStatementQuery(query) => {
                 let session = &caller.session.session;
                 let prepared = Box::pin(session.prepare_one(&query.query)).await?;
-                announced(&prepared, delivery)
+                announced(&prepared, delivery).unwrap_or_else(nothing)
             }
             Command::CommandPreparedStatementQuery(query) => {
                 let handle = &query.prepared_statement_handle;
-                announced(&*self.planned(caller, handle)?, delivery)
+                let planned = self.planned(caller, handle)?;
+                announced(&planned, delivery).unwrap_or_else(nothing)
             }
             Command::CommandStatementSubstraitPlan(_) => return Err(no_substrait()),
             other => metadata::schema(other).ok_or_else(|| no_query(other))?,

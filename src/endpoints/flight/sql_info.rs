@@ -379,7 +379,10 @@ mod tests {
         let specified = (0..=5).chain(8..=11).chain(100..=101).chain(500..=576);
         let missing: Vec<u32> = specified.filter(|name| !answered.contains(name)).collect();
         assert!(missing.is_empty(), "{missing:?}");
-        assert_eq!(batch.schema(), schema());
+        assert!(super::super::types::same_columns(
+            &batch.schema(),
+            &schema()
+        ));
     }
 
     #[test]

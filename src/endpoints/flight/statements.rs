@@ -7,7 +7,7 @@
 
 use std::sync::{Arc, Weak};
 
-use arrow::datatypes::{Schema, SchemaRef};
+use arrow::datatypes::SchemaRef;
 use arrow_flight::sql::CommandStatementQuery;
 use arrow_flight::{FlightDescriptor, FlightInfo};
 use bytes::Bytes;
@@ -19,7 +19,7 @@ use super::auth::Caller;
 use super::delivery::Delivery;
 use super::execution::{self, Bound, Started};
 use super::info::{Part, flight_info};
-use super::registry::Overflow;
+use super::registry::{New, Overflow};
 use super::sessions::FlightSession;
 use super::stream::{Lane, Outgoing, Parcel};
 use super::types;
@@ -36,8 +36,8 @@ const TEXT_WEIGHT: usize = 16;
 pub(super) struct Ticket {
     bound: Bound,
     delivery: Delivery,
-    /// As the client was told.
-    schema: SchemaRef,
+    /// As the client was told; `None` of a command.
+    schema: Option<SchemaRef>,
     descriptor: FlightDescriptor,
     state: Mutex<State>,
 }
@@ -88,17 +88,20 @@ impl Ticket {
         matches!(*self.state.lock(), State::Fresh)
     }
 
-    /// Errors: the result is not what its client was told.
-    fn check(&self, started: &Started) -> Result<()> {
+    /// The schema of what is sent.
+    ///
+    /// Errors: it is not what the client was told.
+    fn checked(&self, started: &Started) -> Result<SchemaRef> {
         let actual = types::result_schema(&started.schema, self.delivery.types);
-        if types::same_columns(&self.schema, &actual) {
-            return Ok(());
+        match &self.schema {
+            Some(told) if !types::same_columns(told, &actual) => Err(Error::new(
+                Code::ResultTypeChanged,
+                "the columns of the result have changed since the statement was planned",
+            )
+            .with_hint("ask for a new FlightInfo")),
+            Some(told) => Ok(Arc::clone(told)),
+            None => Ok(actual),
         }
-        Err(Error::new(
-            Code::ResultTypeChanged,
-            "the columns of the result have changed since the statement was planned",
-        )
-        .with_hint("ask for a new FlightInfo"))
     }
 }
 
@@ -123,12 +126,10 @@ pub(super) fn no_transactions() -> Error {
         .with_hint("every statement commits by itself: use autocommit")
 }
 
-/// The columns of a statement as clients are told of them; none of a command.
-pub(super) fn announced(prepared: &Prepared, delivery: Delivery) -> SchemaRef {
-    match &prepared.columns {
-        Some(columns) => types::result_schema(columns, delivery.types),
-        None => Arc::new(Schema::empty()),
-    }
+/// The columns of a statement as clients are told of them; `None` of a command.
+pub(super) fn announced(prepared: &Prepared, delivery: Delivery) -> Option<SchemaRef> {
+    let columns = prepared.columns.as_ref()?;
+    Some(types::result_schema(columns, delivery.types))
 }
 
 /// What a statement is taken to hold of memory, in bytes.
@@ -185,16 +186,19 @@ impl Door {
         let ticket = Arc::new(Ticket {
             bound,
             delivery,
-            schema: Arc::clone(&schema),
+            schema: schema.clone(),
             descriptor: descriptor.clone(),
             state: Mutex::new(State::Fresh),
         });
         let found = self.tickets.insert(
-            session,
             ticket,
-            weight,
-            self.options.ticket_lifetime,
-            Overflow::Evict,
+            New {
+                owner: &session.principal,
+                session: session.id,
+                weight,
+                lifetime: self.options.ticket_lifetime,
+                overflow: Overflow::Evict,
+            },
             "tickets",
         )?;
         let part = Part {
@@ -202,7 +206,7 @@ impl Door {
             index: None,
         };
         let endpoint = self.endpoint(part.message(), Some(found.expires));
-        flight_info(&schema, vec![endpoint], descriptor)
+        flight_info(schema.as_deref(), vec![endpoint], descriptor)
     }
 
     /// The tickets of a principal that were not redeemed yet.
@@ -218,7 +222,8 @@ impl Door {
                 };
                 let endpoint = self.endpoint(part.message(), Some(found.expires));
                 let ticket = &found.value;
-                flight_info(&ticket.schema, vec![endpoint], ticket.descriptor.clone())
+                let schema = ticket.schema.as_deref();
+                flight_info(schema, vec![endpoint], ticket.descriptor.clone())
             })
             .collect()
     }
@@ -245,7 +250,6 @@ impl Door {
                 Code::ResultNotStored => used_up(),
                 _ => error,
             })?;
-            ticket.check(&started)?;
             return self.send(ticket, started);
         }
         // Whatever keeps it from starting leaves it as it was.
@@ -255,7 +259,6 @@ impl Door {
             () = token.cancelled() => return Err(cancelled()),
             started = Box::pin(execution::run(&ticket.bound)) => started?,
         };
-        ticket.check(&started)?;
         let query = started.tally.query();
         let outgoing = self.send(ticket, started)?;
         let started = State::Started {
@@ -281,9 +284,10 @@ impl Door {
         Outgoing::new(parcel, &self.lanes)
     }
 
+    /// Errors: the result is not what the client was told.
     fn send(&self, ticket: &Ticket, started: Started) -> Result<Outgoing> {
         let parcel = Parcel {
-            schema: Arc::clone(&ticket.schema),
+            schema: ticket.checked(&started)?,
             started,
             delivery: ticket.delivery,
             in_use: ticket.bound.session.enter(),

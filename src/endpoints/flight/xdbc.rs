@@ -1,7 +1,5 @@
 //! GetXdbcTypeInfo: the types of columns, as JDBC and ODBC number them.
 
-use std::sync::Arc;
-
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use arrow_flight::sql::metadata::{XdbcTypeInfo, XdbcTypeInfoData, XdbcTypeInfoDataBuilder};
@@ -137,7 +135,7 @@ fn all() -> Result<XdbcTypeInfoData> {
 }
 
 pub(super) fn schema() -> SchemaRef {
-    Arc::clone(&XdbcTypeInfoDataBuilder::new().schema())
+    XdbcTypeInfoDataBuilder::new().schema()
 }
 
 pub(super) fn batch(asked: CommandGetXdbcTypeInfo) -> Result<RecordBatch> {

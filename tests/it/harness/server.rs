@@ -201,6 +201,10 @@ impl Server {
             .unwrap()
     }
 
+    pub fn tls(&self) -> &Tls {
+        &self.tls
+    }
+
     pub fn ca_file(&self) -> &str {
         self.connection["tls"]["ca_file"].as_str().unwrap()
     }
