@@ -5,7 +5,6 @@ use std::sync::Arc;
 use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::common::ScalarValue;
 use futures::{FutureExt, StreamExt, TryStreamExt};
-use lakegate_sql::Statement;
 use parking_lot::Mutex;
 use serde::Serialize;
 
@@ -183,16 +182,13 @@ fn concatenated(first: Rows, bound: Bound, tally: Arc<Tally>) -> Started {
     }
 }
 
-/// Runs a statement that gives no rows; the number of rows that all its executions changed.
+/// Runs a statement for what it changes; the number of rows that all its executions changed, -1 where it gave rows instead, which are not
+/// kept: drivers run queries so when they are given many rows of parameters.
 ///
-/// Errors: the statement gives rows; what an execution fails with, after which none follows.
+/// Errors: what an execution fails with, after which none follows.
 pub(super) async fn update(bound: &Bound) -> Result<i64> {
-    let statement = &bound.prepared.parsed.statement;
-    if matches!(statement, Statement::Query(_) | Statement::Explain(_)) {
-        return Err(Error::invalid("the statement gives rows and changes none")
-            .with_hint("run it as a query"));
-    }
     let mut changed: u64 = 0;
+    let mut counted = true;
     for values in bound.rows.iter() {
         let session = &bound.session.session;
         match session
@@ -202,10 +198,14 @@ pub(super) async fn update(bound: &Bound) -> Result<i64> {
         {
             Execution::Command { rows, .. } => changed += rows.unwrap_or(0),
             Execution::Rows(rows) => {
-                // What it did is told in rows, which nobody asked for.
+                counted = false;
                 rows.stream.try_for_each(|_| async { Ok(()) }).await?;
             }
         }
     }
-    Ok(i64::try_from(changed).unwrap_or(i64::MAX))
+    if counted {
+        Ok(i64::try_from(changed).unwrap_or(i64::MAX))
+    } else {
+        Ok(-1)
+    }
 }
