@@ -289,7 +289,7 @@ impl Session {
                     prepared.parameters.iter().cloned().map(Some).collect();
                 declare_types(&mut statement, &types);
                 let planning = self.planning(&mut statement).await?;
-                (Source::Statement(statement), planning)
+                (Source::Statement(Box::new(statement)), planning)
             }
         };
         let mut context = self.query_context(&prepared.parsed.text, planning)?;
@@ -325,7 +325,7 @@ impl Session {
         let _unfinished = Unfinished::guard(&context.query);
         let result = explain(
             &context,
-            Source::Statement(statement),
+            Source::Statement(Box::new(statement)),
             parameters,
             explained.analyze,
             explained.verbose,

@@ -34,7 +34,7 @@ pub(super) struct QueryContext {
 /// What a query is planned from.
 #[derive(Debug)]
 pub(super) enum Source {
-    Statement(ast::Statement),
+    Statement(Box<ast::Statement>),
     /// It was planned to be described.
     Plan(LogicalPlan),
 }
@@ -71,7 +71,7 @@ impl QueryContext {
     /// Errors: names that do not resolve, types that do not fit, syntax the engine does not plan.
     pub async fn plan(&self, source: Source, parameters: Vec<ScalarValue>) -> Result<LogicalPlan> {
         let plan = match source {
-            Source::Statement(statement) => self.planning.plan(statement).await?,
+            Source::Statement(statement) => self.planning.plan(*statement).await?,
             Source::Plan(plan) => plan,
         };
         if parameters.is_empty() {

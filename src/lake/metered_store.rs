@@ -249,11 +249,11 @@ impl ObjectStore for MeteredStore {
             .map(|range| range.end.saturating_sub(range.start))
             .sum();
         self.meter.reserve_store(asked)?;
-        if self.local {
-            if let Some(pieces) = self.local_ranges(location, ranges).await? {
-                self.meter.add_fetched(asked);
-                return Ok(pieces);
-            }
+        if self.local
+            && let Some(pieces) = self.local_ranges(location, ranges).await?
+        {
+            self.meter.add_fetched(asked);
+            return Ok(pieces);
         }
         coalesce_ranges(
             ranges,
