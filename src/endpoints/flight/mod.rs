@@ -1,11 +1,11 @@
 //! The Arrow Flight SQL door: results leave as the Arrow batches that the engine made.
 //!
 //! ```text
-//!  accept ─ connection ─▶ service ─┬─ statements ─┬─▶ execution ─▶ Session (gateway)
-//!           TLS, limits     │      ├─ prepared ───┤     │ batches
-//!                         auth     ├─ poll ───────┘     ▼
-//!                       sessions   ├─ metadata        stream ─ types ─▶ FlightData
-//!                                  └─ actions
+//!  accept ─ connection ─▶ gate ─▶ service ─┬─ statements ─┬─▶ execution ─▶ Session (gateway)
+//!           TLS, limits    │               ├─ prepared ───┤     │ batches
+//!                        auth              ├─ poll ───────┘     ▼
+//!                      sessions            ├─ metadata        stream ─ types ─▶ FlightData
+//!                                          └─ actions
 //! ```
 //!
 //! A call stands alone, or belongs to a session: that of the bearer token which the handshake gave, or of a cookie. What a client may come
@@ -17,6 +17,7 @@ mod auth;
 mod connection;
 mod delivery;
 mod execution;
+mod gate;
 mod info;
 mod ingest;
 mod janitor;
@@ -46,6 +47,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
 use tracing::{error, info};
 
+use self::gate::Gate;
 use self::poll::Polled;
 use self::prepared::Statement;
 use self::registry::{Limits, Registry};
@@ -189,9 +191,12 @@ pub async fn serve(
     };
     let incoming = connection::incoming(listener, acceptor, shutdown.clone());
     let janitor = tokio::spawn(janitor::run(Arc::clone(&door), shutdown.clone()));
-    let service = FlightServiceServer::new(Service(Arc::clone(&door)))
-        .max_decoding_message_size(door.options.max_message_bytes)
-        .max_encoding_message_size(usize::MAX);
+    let service = Gate {
+        inner: FlightServiceServer::new(Service(Arc::clone(&door)))
+            .max_decoding_message_size(door.options.max_message_bytes)
+            .max_encoding_message_size(usize::MAX),
+        door: Arc::clone(&door),
+    };
     let serving = Server::builder()
         .http2_max_header_list_size(door.options.max_header_bytes)
         .max_concurrent_streams(door.options.max_streams)
@@ -223,8 +228,8 @@ pub async fn serve(
 }
 
 /// What a client may send on a stream, and on a connection, before the server has taken it.
-const STREAM_WINDOW: u32 = 4 * 1024 * 1024;
-const CONNECTION_WINDOW: u32 = 8 * 1024 * 1024;
+const STREAM_WINDOW: u32 = 1024 * 1024;
+const CONNECTION_WINDOW: u32 = 2 * 1024 * 1024;
 
 async fn grace_is_over(shutdown: &CancellationToken, grace: Duration) {
     shutdown.cancelled().await;
