@@ -9,7 +9,7 @@
 //! ```
 //!
 //! A call stands alone, or belongs to a session: that of the bearer token which the handshake gave, or of a cookie. What a client may come
-//! back to (tickets, prepared statements, polled queries) is in a [`registry`], bounded, unguessable, and of its principal. No SQL, no
+//! back to (tickets, prepared statements, polled queries) is in a `registry`, bounded, unguessable, and of its principal. No SQL, no
 //! grants and no limits of queries here.
 
 mod actions;
@@ -43,6 +43,7 @@ use std::time::Duration;
 
 use arrow_flight::flight_service_server::FlightServiceServer;
 use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
 use tracing::{error, info};
@@ -172,6 +173,14 @@ pub async fn serve(
     options: FlightOptions,
     shutdown: CancellationToken,
 ) {
+    // Kept for all connections: each handshake shows the certificate of its moment.
+    let tls = tls.and_then(|tls| match tls.server_config(&[connection::ALPN]) {
+        Ok(config) => Some(TlsAcceptor::from(config)),
+        Err(error) => {
+            error!(%error, "the flight door has no TLS");
+            None
+        }
+    });
     if tls.is_none() && options.require_tls {
         error!("TLS is required and there is no certificate: every call will be refused");
     }
