@@ -335,6 +335,13 @@ impl Config {
                 "tls.cert_file and tls.key_file belong together; set both or neither",
             ));
         }
+        if let Some(location) = &self.flight.location
+            && !location.starts_with("grpc")
+        {
+            return Err(Error::invalid(format!(
+                "flight.location '{location}' is no location; write one like grpc+tls://lake.example:32010"
+            )));
+        }
         if self.engine.batch_size == 0
             || self.engine.threads == Some(0)
             || self.queries.max_concurrent == Some(0)

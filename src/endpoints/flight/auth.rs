@@ -95,9 +95,13 @@ impl Door {
     /// Authenticates a call, and finds the session that it belongs to.
     ///
     /// Errors: the connection is refused, the server is shutting down, no or wrong credentials, a token or cookie that has expired.
-    pub async fn caller<T>(&self, request: &Request<T>) -> Result<Caller, Status> {
-        let peer = self.peer(request)?;
-        match credentials(request.metadata())? {
+    pub async fn caller(
+        &self,
+        metadata: &MetadataMap,
+        peer: Option<&Peer>,
+    ) -> Result<Caller, Status> {
+        let peer = self.admitted(peer)?;
+        match credentials(metadata)? {
             None => Err(unauthenticated(
                 "this call has no credentials: send Basic or Bearer in the authorization header",
             )),
@@ -116,13 +120,13 @@ impl Door {
                 let address = peer.address().ip();
                 let principal = self.gateway.log_in(&user, &password, address).await?;
                 peer.authenticated();
-                if let Some(cookie) = cookie(request.metadata(), COOKIE) {
+                if let Some(cookie) = cookie(metadata, COOKIE) {
                     let session = self.sessions.get(Kind::Cookie, &cookie);
                     let session = session.filter(|known| known.principal == principal);
                     let session = session.ok_or_else(session_is_over)?;
                     return Ok(Caller::new(session, Some(Kind::Cookie)));
                 }
-                let session = self.open(principal, request, false).await?;
+                let session = self.open(principal, metadata, peer, false).await?;
                 Ok(Caller::new(session, None))
             }
         }
@@ -132,20 +136,21 @@ impl Door {
     ///
     /// The result is what goes into the `authorization` header.
     pub async fn handshake<T>(&self, request: &Request<T>) -> Result<String, Status> {
-        let peer = self.peer(request)?;
-        match credentials(request.metadata())? {
+        let (metadata, peer) = (request.metadata(), request.extensions().get());
+        let peer = self.admitted(peer)?;
+        match credentials(metadata)? {
             None => Err(unauthenticated(
                 "the handshake has no credentials: send Basic in the authorization header",
             )),
             Some(Credentials::Bearer(token)) => {
-                self.caller(request).await?;
+                self.caller(metadata, Some(peer)).await?;
                 Ok(format!("Bearer {token}"))
             }
             Some(Credentials::Basic { user, password }) => {
                 let address = peer.address().ip();
                 let principal = self.gateway.log_in(&user, &password, address).await?;
                 peer.authenticated();
-                let session = self.open(principal, request, true).await?;
+                let session = self.open(principal, metadata, peer, true).await?;
                 let token = self.keep(Kind::Bearer, &session);
                 Ok(format!("Bearer {token}"))
             }
@@ -159,7 +164,10 @@ impl Door {
         request: &Request<T>,
     ) -> Result<(Arc<FlightSession>, MetadataValue<Ascii>), Status> {
         let principal = caller.session.principal.clone();
-        let session = self.open(principal, request, true).await?;
+        let (metadata, peer) = (request.metadata(), request.extensions().get());
+        let session = self
+            .open(principal, metadata, self.admitted(peer)?, true)
+            .await?;
         let cookie = self.keep(Kind::Cookie, &session);
         let header = format!("{COOKIE}={cookie}; Path=/; HttpOnly; Secure; SameSite=Strict");
         let header = header
@@ -189,15 +197,14 @@ impl Door {
         session.session.forget_all();
     }
 
-    async fn open<T>(
+    async fn open(
         &self,
         principal: Principal,
-        request: &Request<T>,
+        metadata: &MetadataMap,
+        peer: &Peer,
         lasting: bool,
     ) -> Result<Arc<FlightSession>, Status> {
-        let peer = self.peer(request)?;
-        let application_name: Option<String> = request
-            .metadata()
+        let application_name: Option<String> = metadata
             .get("user-agent")
             .and_then(|agent| agent.to_str().ok())
             .map(|agent| agent.chars().take(MAX_APPLICATION_NAME).collect());
@@ -216,8 +223,7 @@ impl Door {
     }
 
     /// The connection that a call came over, if its calls are answered at all.
-    fn peer<T>(&self, request: &Request<T>) -> Result<Peer, Status> {
-        let peer = request.extensions().get::<Peer>().cloned();
+    fn admitted<'a>(&self, peer: Option<&'a Peer>) -> Result<&'a Peer, Status> {
         let peer = peer.ok_or_else(|| {
             status::status(&Error::internal("a call came over no known connection"))
         })?;

@@ -23,18 +23,18 @@ use tonic::transport::server::Connected;
 use tracing::{debug, warn};
 
 use crate::endpoints::opening::{self, Opening, OpeningSlot};
-use crate::endpoints::tls::Tls;
 use crate::error::{Code, Error, Result};
 use crate::gateway::{ConnectionSlot, Gateway};
 
-const ALPN: &[u8] = b"h2";
+/// What a client must ask for in its TLS handshake, if it asks for anything.
+pub(super) const ALPN: &[u8] = b"h2";
 /// Connections between their handshake and the server that takes them.
 const HANDED_OVER: usize = 64;
 
 /// What accepting needs.
 pub(super) struct Acceptor {
     pub gateway: Arc<Gateway>,
-    pub tls: Option<Arc<Tls>>,
+    pub tls: Option<TlsAcceptor>,
     pub require_tls: bool,
     pub startup_timeout: Duration,
     pub opening: Arc<Opening>,
@@ -152,10 +152,7 @@ async fn open(
     }
     // A TLS handshake record, where HTTP/2 without TLS begins with a word.
     let io = match &acceptor.tls {
-        Some(tls) if first[0] == 0x16 => {
-            let config = tls.server_config(&[ALPN]).map_err(io::Error::other)?;
-            Io::Tls(Box::new(TlsAcceptor::from(config).accept(tcp).await?))
-        }
+        Some(tls) if first[0] == 0x16 => Io::Tls(Box::new(tls.accept(tcp).await?)),
         _ => Io::Plain(tcp),
     };
     let admitted = admit(acceptor, &io);

@@ -1,15 +1,15 @@
 //! The Arrow Flight SQL door: results leave as the Arrow batches that the engine made.
 //!
 //! ```text
-//!  accept ─ connection ─▶ service ─┬─ statements ─┬─▶ execution ─▶ Session (gateway)
-//!           TLS, limits     │      ├─ prepared ───┤     │ batches
-//!                         auth     ├─ poll ───────┘     ▼
-//!                       sessions   ├─ metadata        stream ─ types ─▶ FlightData
-//!                                  └─ actions
+//!  accept ─ connection ─▶ gate ─▶ service ─┬─ statements ─┬─▶ execution ─▶ Session (gateway)
+//!           TLS, limits    │               ├─ prepared ───┤     │ batches
+//!                        auth              ├─ poll ───────┘     ▼
+//!                      sessions            ├─ metadata        stream ─ types ─▶ FlightData
+//!                                          └─ actions
 //! ```
 //!
 //! A call stands alone, or belongs to a session: that of the bearer token which the handshake gave, or of a cookie. What a client may come
-//! back to (tickets, prepared statements, polled queries) is in a [`registry`], bounded, unguessable, and of its principal. No SQL, no
+//! back to (tickets, prepared statements, polled queries) is in a `registry`, bounded, unguessable, and of its principal. No SQL, no
 //! grants and no limits of queries here.
 
 mod actions;
@@ -17,6 +17,7 @@ mod auth;
 mod connection;
 mod delivery;
 mod execution;
+mod gate;
 mod info;
 mod ingest;
 mod janitor;
@@ -42,10 +43,12 @@ use std::time::Duration;
 
 use arrow_flight::flight_service_server::FlightServiceServer;
 use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
 use tracing::{error, info};
 
+use self::gate::Gate;
 use self::poll::Polled;
 use self::prepared::Statement;
 use self::registry::{Limits, Registry};
@@ -170,6 +173,14 @@ pub async fn serve(
     options: FlightOptions,
     shutdown: CancellationToken,
 ) {
+    // Kept for all connections: each handshake shows the certificate of its moment.
+    let tls = tls.and_then(|tls| match tls.server_config(&[connection::ALPN]) {
+        Ok(config) => Some(TlsAcceptor::from(config)),
+        Err(error) => {
+            error!(%error, "the flight door has no TLS");
+            None
+        }
+    });
     if tls.is_none() && options.require_tls {
         error!("TLS is required and there is no certificate: every call will be refused");
     }
@@ -189,9 +200,12 @@ pub async fn serve(
     };
     let incoming = connection::incoming(listener, acceptor, shutdown.clone());
     let janitor = tokio::spawn(janitor::run(Arc::clone(&door), shutdown.clone()));
-    let service = FlightServiceServer::new(Service(Arc::clone(&door)))
-        .max_decoding_message_size(door.options.max_message_bytes)
-        .max_encoding_message_size(usize::MAX);
+    let service = Gate {
+        inner: FlightServiceServer::new(Service(Arc::clone(&door)))
+            .max_decoding_message_size(door.options.max_message_bytes)
+            .max_encoding_message_size(usize::MAX),
+        door: Arc::clone(&door),
+    };
     let serving = Server::builder()
         .http2_max_header_list_size(door.options.max_header_bytes)
         .max_concurrent_streams(door.options.max_streams)
@@ -223,8 +237,8 @@ pub async fn serve(
 }
 
 /// What a client may send on a stream, and on a connection, before the server has taken it.
-const STREAM_WINDOW: u32 = 4 * 1024 * 1024;
-const CONNECTION_WINDOW: u32 = 8 * 1024 * 1024;
+const STREAM_WINDOW: u32 = 1024 * 1024;
+const CONNECTION_WINDOW: u32 = 2 * 1024 * 1024;
 
 async fn grace_is_over(shutdown: &CancellationToken, grace: Duration) {
     shutdown.cancelled().await;

@@ -1,4 +1,4 @@
-//! The calls of Flight: each is authenticated, done by its room, and answered; a panic in one is its error and nobody else's.
+//! The calls of Flight: each is done by its room and answered, once the gate has let it in; a panic in one is its error and nobody else's.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -15,6 +15,7 @@ use tonic::{Request, Response, Status, Streaming};
 use tracing::error;
 
 use super::auth::Caller;
+use super::gate::caller_of;
 use super::info::{self, Part, schema_bytes};
 use super::statements::{announced, unknown_handle};
 use super::status::status;
@@ -29,7 +30,7 @@ type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 pub(super) struct Service(pub Arc<Door>);
 
 /// Runs a call. Boxed, so that the compiler sees of each call by itself that it may move between threads.
-async fn guarded<T: Send>(
+pub(super) async fn guarded<T: Send>(
     name: &'static str,
     call: impl Future<Output = Result<T, Status>> + Send,
 ) -> Result<T, Status> {
@@ -98,7 +99,7 @@ impl FlightService for Service {
         request: Request<Criteria>,
     ) -> Result<Response<Self::ListFlightsStream>, Status> {
         guarded("ListFlights", async move {
-            let caller = self.0.caller(&request).await?;
+            let caller = caller_of(&request)?;
             if !request.get_ref().expression.is_empty() {
                 return Err(Error::not_supported("ListFlights knows no criteria").into());
             }
@@ -114,7 +115,7 @@ impl FlightService for Service {
         request: Request<FlightDescriptor>,
     ) -> Result<Response<FlightInfo>, Status> {
         guarded("GetFlightInfo", async move {
-            let caller = self.0.caller(&request).await?;
+            let caller = caller_of(&request)?;
             let descriptor = request.into_inner();
             let command = info::described(&descriptor)?;
             let info = self.0.info(&caller, descriptor, command).await?;
@@ -128,7 +129,7 @@ impl FlightService for Service {
         request: Request<FlightDescriptor>,
     ) -> Result<Response<PollInfo>, Status> {
         guarded("PollFlightInfo", async move {
-            let caller = self.0.caller(&request).await?;
+            let caller = caller_of(&request)?;
             let descriptor = request.into_inner();
             let command = info::described(&descriptor)?;
             let info = self.0.poll(&caller, descriptor, command).await?;
@@ -142,7 +143,7 @@ impl FlightService for Service {
         request: Request<FlightDescriptor>,
     ) -> Result<Response<SchemaResult>, Status> {
         guarded("GetSchema", async move {
-            let caller = self.0.caller(&request).await?;
+            let caller = caller_of(&request)?;
             let command = info::described(request.get_ref())?;
             let schema = self.0.schema(&caller, command).await?;
             Ok(Response::new(SchemaResult { schema }))
@@ -155,7 +156,7 @@ impl FlightService for Service {
         request: Request<Ticket>,
     ) -> Result<Response<Self::DoGetStream>, Status> {
         guarded("DoGet", async move {
-            let caller = self.0.caller(&request).await?;
+            let caller = caller_of(&request)?;
             let command = info::command(&request.get_ref().ticket)?;
             let rows = self.0.rows(&caller, command).await?;
             Ok(Response::new(guarded_stream(rows)))
@@ -168,7 +169,7 @@ impl FlightService for Service {
         request: Request<Streaming<FlightData>>,
     ) -> Result<Response<Self::DoPutStream>, Status> {
         guarded("DoPut", async move {
-            let caller = self.0.caller(&request).await?;
+            let caller = caller_of(&request)?;
             let incoming = put::incoming(request.into_inner());
             let result = self.0.put(&caller, incoming).await?;
             Ok(Response::new(answers(vec![result])))
@@ -181,7 +182,7 @@ impl FlightService for Service {
         request: Request<Action>,
     ) -> Result<Response<Self::DoActionStream>, Status> {
         guarded("DoAction", async move {
-            let caller = self.0.caller(&request).await?;
+            let caller = caller_of(&request)?;
             let answer = self.0.act(&caller, &request).await?;
             let bodies = answer.bodies.into_iter();
             let results = bodies.map(|body| arrow_flight::Result { body }).collect();
@@ -199,7 +200,7 @@ impl FlightService for Service {
         request: Request<Empty>,
     ) -> Result<Response<Self::ListActionsStream>, Status> {
         guarded("ListActions", async move {
-            self.0.caller(&request).await?;
+            caller_of(&request)?;
             Ok(Response::new(answers(actions::list())))
         })
         .await
@@ -210,7 +211,7 @@ impl FlightService for Service {
         request: Request<Streaming<FlightData>>,
     ) -> Result<Response<Self::DoExchangeStream>, Status> {
         guarded("DoExchange", async move {
-            self.0.caller(&request).await?;
+            caller_of(&request)?;
             Err(Error::not_supported("Flight SQL has no DoExchange").into())
         })
         .await
