@@ -20,7 +20,10 @@ impl Session {
         let parameters = self.state.lock().settings.all();
         let own = [
             ("catalog".to_owned(), CATALOG.to_owned()),
-            ("schema".to_owned(), self.database()),
+            (
+                "schema".to_owned(),
+                self.named_path().into_iter().next().unwrap_or_default(),
+            ),
         ];
         own.into_iter()
             .chain(parameters.into_iter().map(|(name, value, _)| (name, value)))

@@ -54,7 +54,7 @@ impl Pinned {
     pub fn bytes(&self) -> u64 {
         self.tables
             .iter()
-            .map(|pinned| pinned.snapshot.bytes())
+            .map(|pinned| pinned.snapshot.opened().bytes)
             .sum()
     }
 

@@ -43,6 +43,7 @@ pub(super) fn code_of(code: Code) -> Grpc {
         | Code::InvalidCast
         | Code::NumericOutOfRange
         | Code::InvalidParameter
+        | Code::UndefinedParameter
         | Code::InvalidName
         | Code::InvalidTable
         | Code::ProtocolViolation => Grpc::InvalidArgument,
