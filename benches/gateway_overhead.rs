@@ -201,6 +201,7 @@ async fn session(lake: &Path, state: &Path, threads: usize) -> Arc<Session> {
         application_name: Some("gateway_overhead"),
         client_addr: SocketAddr::from(([127, 0, 0, 1], 0)),
         protocol: Protocol::Postgres,
+        lasting: true,
     };
     let session = gateway.connect(login).await.unwrap();
     let mut options = DemoOptions::new(lake);

@@ -20,6 +20,7 @@ use crate::error::{Error, Result};
 pub struct Config {
     pub server: ServerConfig,
     pub postgres: PostgresConfig,
+    pub flight: FlightConfig,
     pub http: HttpConfig,
     pub tls: TlsConfig,
     pub lake: LakeConfig,
@@ -65,6 +66,45 @@ impl Default for PostgresConfig {
         Self {
             listen: Listen::on(15432),
             require_tls: true,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct FlightConfig {
+    /// `none` closes the door.
+    pub listen: Listen,
+    /// Refuse calls without TLS.
+    pub require_tls: bool,
+    /// Where clients are told to fetch results, such as `grpc+tls://lake.example:32010`; by default where they asked.
+    pub location: Option<String>,
+    /// Longest message of a client.
+    pub max_message_size: ByteSize,
+    /// Headers of one call, together.
+    pub max_header_size: ByteSize,
+    /// A bearer token, a session cookie or a prepared statement that was not used for so long is forgotten.
+    #[serde(with = "humantime_serde")]
+    pub token_lifetime: Duration,
+    /// How long a ticket can be redeemed, and a polled result be read.
+    #[serde(with = "humantime_serde")]
+    pub ticket_lifetime: Duration,
+    /// A result that its client does not read for so long is cancelled.
+    #[serde(with = "humantime_serde")]
+    pub stall_timeout: Duration,
+}
+
+impl Default for FlightConfig {
+    fn default() -> Self {
+        Self {
+            listen: Listen::on(32010),
+            require_tls: true,
+            location: None,
+            max_message_size: ByteSize::mib(64),
+            max_header_size: ByteSize::kib(64),
+            token_lifetime: Duration::from_secs(12 * 3600),
+            ticket_lifetime: Duration::from_secs(600),
+            stall_timeout: Duration::from_secs(600),
         }
     }
 }
@@ -294,6 +334,13 @@ impl Config {
             return Err(Error::invalid(
                 "tls.cert_file and tls.key_file belong together; set both or neither",
             ));
+        }
+        if let Some(location) = &self.flight.location
+            && !location.starts_with("grpc")
+        {
+            return Err(Error::invalid(format!(
+                "flight.location '{location}' is no location; write one like grpc+tls://lake.example:32010"
+            )));
         }
         if self.engine.batch_size == 0
             || self.engine.threads == Some(0)

@@ -58,6 +58,9 @@ pub enum Code {
     DuplicatePreparedStatement,
     DuplicateCursor,
     FileChanged,
+    ResultTypeChanged,
+    ResultNotStored,
+    SessionRequired,
     BadData,
     LocationRefused,
     Storage,
@@ -112,6 +115,8 @@ impl Code {
             Code::DuplicatePreparedStatement => "42P05",
             Code::DuplicateCursor => "42P03",
             Code::FileChanged => "40001",
+            Code::ResultTypeChanged => "0A000",
+            Code::ResultNotStored | Code::SessionRequired => "55000",
             Code::BadData => "22P04",
             Code::LocationRefused => "42501",
             Code::Storage => "58030",
@@ -167,6 +172,9 @@ impl Code {
             Code::DuplicatePreparedStatement => "DUPLICATE_PREPARED_STATEMENT",
             Code::DuplicateCursor => "DUPLICATE_CURSOR",
             Code::FileChanged => "HIVE_FILE_CHANGED",
+            Code::ResultTypeChanged => "RESULT_TYPE_CHANGED",
+            Code::ResultNotStored => "RESULT_NOT_STORED",
+            Code::SessionRequired => "SESSION_REQUIRED",
             Code::BadData => "HIVE_BAD_DATA",
             Code::LocationRefused => "LOCATION_REFUSED",
             Code::Storage => "HIVE_FILESYSTEM_ERROR",
@@ -189,6 +197,7 @@ struct Inner {
     position: Option<usize>,
     hint: Option<Cow<'static, str>>,
     detail: Option<Cow<'static, str>>,
+    query_id: Option<uuid::Uuid>,
 }
 
 impl Error {
@@ -199,6 +208,7 @@ impl Error {
             position: None,
             hint: None,
             detail: None,
+            query_id: None,
         }))
     }
 
@@ -233,6 +243,13 @@ impl Error {
         self
     }
 
+    /// The query that failed, if it came into the history.
+    #[must_use]
+    pub fn with_query(mut self, id: uuid::Uuid) -> Self {
+        self.0.query_id = Some(id);
+        self
+    }
+
     pub fn code(&self) -> Code {
         self.0.code
     }
@@ -251,6 +268,10 @@ impl Error {
 
     pub fn detail(&self) -> Option<&str> {
         self.0.detail.as_deref()
+    }
+
+    pub fn query_id(&self) -> Option<uuid::Uuid> {
+        self.0.query_id
     }
 }
 

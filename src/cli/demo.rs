@@ -37,7 +37,6 @@ pub struct DemoArgs {
     /// 0 is any free port.
     #[arg(long, default_value_t = 15432)]
     postgres_port: u16,
-    /// Kept for the Flight SQL door, which is not built yet.
     #[arg(long, default_value_t = 32010)]
     flight_port: u16,
     #[arg(long, default_value_t = 8080)]
@@ -107,6 +106,7 @@ fn configuration(args: &DemoArgs) -> Result<Config> {
     config.server.state_dir = args.dir.join(STATE);
     let on = |port| crate::config::Listen(Some(SocketAddr::from(([127, 0, 0, 1], port))));
     config.postgres.listen = on(args.postgres_port);
+    config.flight.listen = on(args.flight_port);
     config.http.listen = on(args.http_port);
     config.lake.roots.insert(
         0,
@@ -157,6 +157,7 @@ async fn register(server: &Server, options: &DemoOptions) -> Result<Vec<UserEntr
         application_name: Some("lakegate demo"),
         client_addr: SocketAddr::from(([127, 0, 0, 1], 0)),
         protocol: Protocol::Postgres,
+        lasting: true,
     };
     let session = server.gateway.connect(login).await?;
     for sql in lakegate_demo::setup_sql(options) {
@@ -201,6 +202,9 @@ fn greet(connection: &ConnectionFile, dir: &Path) {
             "  psql \"host={} port={} dbname=curated user={} password={} {tls}\"",
             at.host, at.port, analyst.name, analyst.password
         );
+    }
+    if let Some(at) = &connection.flight {
+        println!("Arrow Flight SQL: grpc+tls://{}:{}", at.host, at.port);
     }
     if let Some(http) = &connection.http {
         println!("health: {}/health/ready", http.url);

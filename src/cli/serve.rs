@@ -32,6 +32,9 @@ pub fn run(args: ServeArgs) -> Result<()> {
                 if let Some(at) = &connection.postgres {
                     tracing::info!(host = %at.host, port = at.port, "postgres door is open");
                 }
+                if let Some(at) = &connection.flight {
+                    tracing::info!(host = %at.host, port = at.port, "flight door is open");
+                }
                 if let Some(at) = &connection.http {
                     tracing::info!(url = %at.url, "http door is open");
                 }

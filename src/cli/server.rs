@@ -13,10 +13,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::connection_file::{ConnectionFile, HostPort, HttpDoor};
 use super::password::{private_dir, random_password, write_secret_file};
-use crate::config::Config;
+use crate::config::{Config, FlightConfig};
+use crate::endpoints::flight::FlightOptions;
 use crate::endpoints::postgres::PostgresOptions;
 use crate::endpoints::tls::Tls;
-use crate::endpoints::{http, postgres};
+use crate::endpoints::{flight, http, postgres};
 use crate::engine::{Engine, EngineOptions};
 use crate::error::{Code, Error, Result};
 use crate::gateway::{Gateway, GatewayParts};
@@ -150,6 +151,20 @@ impl Server {
                 Ok(())
             });
         }
+        if let Some(address) = self.config.flight.listen.0 {
+            let listener = listen("flight", address).await?;
+            connection.flight = Some(host_port(&listener)?);
+            let options = flight_options(&self.config.flight);
+            let (gateway, tls, stop) = (
+                Arc::clone(&self.gateway),
+                Arc::clone(&self.tls),
+                stop.clone(),
+            );
+            doors.spawn(async move {
+                flight::serve(listener, gateway, Some(tls), options, stop).await;
+                Ok(())
+            });
+        }
         if let Some(address) = self.config.http.listen.0 {
             let listener = listen("http", address).await?;
             let at = host_port(&listener)?;
@@ -197,6 +212,19 @@ impl Server {
         }
         self.gateway.history().flush();
         Ok(())
+    }
+}
+
+fn flight_options(config: &FlightConfig) -> FlightOptions {
+    FlightOptions {
+        require_tls: config.require_tls,
+        location: config.location.clone(),
+        max_message_bytes: usize::try_from(config.max_message_size.as_u64()).unwrap_or(usize::MAX),
+        max_header_bytes: u32::try_from(config.max_header_size.as_u64()).unwrap_or(u32::MAX),
+        token_lifetime: config.token_lifetime,
+        ticket_lifetime: config.ticket_lifetime,
+        stall_timeout: config.stall_timeout,
+        ..FlightOptions::default()
     }
 }
 

@@ -53,7 +53,7 @@ impl CatalogSource for SessionCatalog {
 }
 
 impl SessionCatalog {
-    async fn collect(&self, needs: &Needs) -> Result<VisibleCatalog> {
+    pub(super) async fn collect(&self, needs: &Needs) -> Result<VisibleCatalog> {
         let access = &self.view.access;
         let mut databases = Vec::new();
         for database in self.view.databases().await? {

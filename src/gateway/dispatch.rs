@@ -8,7 +8,7 @@ use datafusion::common::ScalarValue;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use lakegate_sql::Parsed;
-use lakegate_sql::ast::{self as sql, Statement};
+use lakegate_sql::ast::{self as sql, Statement, StatementKind};
 use uuid::Uuid;
 
 use super::cursors::{Cursor, forward};
@@ -40,6 +40,7 @@ impl Session {
         parameters: Vec<ScalarValue>,
     ) -> Result<Execution> {
         let statement = &prepared.parsed.statement;
+        self.check_lasting(statement)?;
         if let Some(execution) = self.end_of_block(statement)? {
             return Ok(execution);
         }
@@ -178,7 +179,7 @@ impl Session {
         Ok(command(statement.tag()))
     }
 
-    fn set(&self, set: &sql::Set) -> Result<()> {
+    pub(super) fn set(&self, set: &sql::Set) -> Result<()> {
         let value = match &set.value {
             sql::SetValue::Default => None,
             sql::SetValue::Values(values) => Some(values.join(", ")),
@@ -313,6 +314,30 @@ impl Session {
         self.dispatch(prepared, values).await
     }
 
+    /// Errors: the statement changes the session, to which nobody will come back.
+    pub(super) fn check_lasting(&self, statement: &Statement) -> Result<()> {
+        let changes_session = match statement {
+            Statement::Show(_) | Statement::Unlisten => false,
+            other => matches!(
+                other.kind(),
+                StatementKind::Session | StatementKind::Transaction
+            ),
+        };
+        if self.lasting || !changes_session {
+            return Ok(());
+        }
+        Err(Error::new(
+            Code::SessionRequired,
+            format!(
+                "{} needs a session, and this call stands alone",
+                statement.tag()
+            ),
+        )
+        .with_hint(
+            "log in by Handshake and send its bearer token, or keep cookies and begin with SetSessionOptions",
+        ))
+    }
+
     pub(super) fn cursor(&self, name: &str) -> Result<Arc<Cursor>> {
         self.state.lock().cursors.get(name)
     }
@@ -370,6 +395,7 @@ pub(super) fn rows(tag: &'static str, schema: SchemaRef, batches: Vec<RecordBatc
         tag,
         stream,
         query_id: None,
+        query: None,
     })
 }
 

@@ -8,12 +8,17 @@ mod described;
 mod dispatch;
 mod error_position;
 mod explain;
+mod logins;
+mod metadata;
+mod one;
+mod options;
 mod planning;
 mod prepared;
 mod query;
 mod run;
 mod session;
 mod settings;
+mod throttle;
 mod transaction;
 
 use std::collections::HashMap;
@@ -31,9 +36,13 @@ use rand::Rng;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+pub use logins::{Principal, too_many_failures, wrong_password};
+pub use metadata::{Relation, RelationFilter, RelationKind};
+pub use options::OptionError;
 pub use prepared::Prepared;
-pub use query::{BatchStream, RunningQueries};
+pub use query::{BatchStream, QueryWatch, RunningQueries};
 pub use session::Session;
+pub use throttle::Throttle;
 pub use transaction::TransactionStatus;
 
 use crate::engine::Engine;
@@ -45,6 +54,7 @@ use crate::results::ResultCache;
 use crate::telemetry::history::History;
 use crate::view::snapshots::Pinned;
 use crate::workgroup::Admission;
+use logins::Passwords;
 
 /// Bytes of the key with which a client cancels its query from another connection.
 const CANCEL_SECRET_BYTES: usize = 4;
@@ -53,12 +63,14 @@ const CANCEL_SECRET_BYTES: usize = 4;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Protocol {
     Postgres,
+    FlightSql,
 }
 
 impl Protocol {
     pub fn name(self) -> &'static str {
         match self {
             Protocol::Postgres => "postgres",
+            Protocol::FlightSql => "flight_sql",
         }
     }
 }
@@ -72,6 +84,8 @@ pub struct Login<'a> {
     pub application_name: Option<&'a str>,
     pub client_addr: SocketAddr,
     pub protocol: Protocol,
+    /// Whether the client can come back to the session. In one that he cannot come back to, statements that change it are errors.
+    pub lasting: bool,
 }
 
 /// What a statement gave.
@@ -92,6 +106,8 @@ pub struct Rows {
     pub tag: &'static str,
     pub stream: BatchStream,
     pub query_id: Option<Uuid>,
+    /// The query that they are of; rows of SHOW, FETCH and the like are of none.
+    pub query: Option<QueryWatch>,
 }
 
 impl fmt::Debug for Rows {
@@ -146,6 +162,8 @@ pub struct Gateway {
     connections: Arc<AtomicUsize>,
     sessions: Mutex<HashMap<i32, std::sync::Weak<Session>>>,
     running: Arc<RunningQueries>,
+    throttle: Throttle,
+    passwords: Passwords,
     closing: CancellationToken,
     started_at: DateTime<Utc>,
 }
@@ -179,6 +197,8 @@ impl Gateway {
             connections: Arc::default(),
             sessions: Mutex::default(),
             running: Arc::default(),
+            throttle: Throttle::default(),
+            passwords: Passwords::new(),
             closing: CancellationToken::new(),
             started_at: Utc::now(),
         })
@@ -288,6 +308,11 @@ impl Gateway {
 
     pub fn history(&self) -> &Arc<History> {
         &self.history
+    }
+
+    /// Connections that may be open on all doors together.
+    pub fn max_connections(&self) -> usize {
+        self.max_connections
     }
 
     pub fn connections(&self) -> usize {

@@ -13,7 +13,6 @@ use lakegate_sql::ast::{self as sql, Statement};
 use lakegate_sql::redact;
 use sqlparser::ast;
 
-use super::Execution;
 use super::catalog_source::SessionCatalog;
 use super::column_names::ColumnNames;
 use super::dispatch::{command, rows};
@@ -23,6 +22,7 @@ use super::query::{Query, Submission};
 use super::run::{QueryContext, Source, Unfinished, plan_statement};
 use super::session::Session;
 use super::settings::ResultReuse;
+use super::{Execution, Rows};
 use crate::engine::pg::SessionInfo;
 use crate::engine::{CATALOG, PlanSettings};
 use crate::error::{Code, Error, Result, from_engine};
@@ -267,6 +267,19 @@ impl Session {
         parameters: Vec<ScalarValue>,
         tag: &'static str,
     ) -> Result<Execution> {
+        let mut rows = self.rows_of(query, prepared, parameters, None).await?;
+        rows.tag = tag;
+        Ok(Execution::Rows(rows))
+    }
+
+    /// Runs a query. `reuse`: in the place of the session's own.
+    pub(super) async fn rows_of(
+        &self,
+        query: &ast::Query,
+        prepared: &Prepared,
+        parameters: Vec<ScalarValue>,
+        reuse: Option<ResultReuse>,
+    ) -> Result<Rows> {
         let (source, planning) = match self.take_plan(prepared) {
             Some((plan, planning)) => (Source::Plan(plan), planning),
             None => {
@@ -279,11 +292,10 @@ impl Session {
                 (Source::Statement(Box::new(statement)), planning)
             }
         };
-        let context = self.query_context(&prepared.parsed.text, planning)?;
+        let mut context = self.query_context(&prepared.parsed.text, planning)?;
+        context.reuse = reuse.unwrap_or(context.reuse);
         let expected = prepared.columns.as_ref();
-        let mut rows = context.run(source, parameters, expected).boxed().await?;
-        rows.tag = tag;
-        Ok(Execution::Rows(rows))
+        context.run(source, parameters, expected).boxed().await
     }
 
     pub(super) async fn explain(

@@ -21,6 +21,8 @@ pub struct Prepared {
     pub parsed: Parsed,
     /// The types of `$1`, `$2` …
     pub parameters: Vec<DataType>,
+    /// Indices of the parameters whose type nobody told and nothing tells, which are taken for text.
+    pub open: Vec<usize>,
     /// The columns of its rows; `None` for a command.
     pub columns: Option<SchemaRef>,
     /// The number of its plan, which the session may still have.
@@ -33,6 +35,7 @@ impl Prepared {
         Self {
             parsed,
             parameters: Vec::new(),
+            open: Vec::new(),
             columns: None,
             plan: None,
         }
@@ -259,6 +262,21 @@ pub fn parameter_types(
                 .unwrap_or(DataType::Utf8)
         })
         .collect())
+}
+
+/// Indices of the parameters, of `count`, that are neither inferred nor declared.
+pub fn open_parameters(
+    inferred: &HashMap<String, Option<DataType>>,
+    declared: &[Option<DataType>],
+    count: usize,
+) -> Vec<usize> {
+    let known = |index: usize| {
+        declared.get(index).is_some_and(Option::is_some)
+            || inferred
+                .get(&format!("${}", index + 1))
+                .is_some_and(Option::is_some)
+    };
+    (0..count).filter(|index| !known(*index)).collect()
 }
 
 /// The value of a parameter expression of EXECUTE: a literal, maybe negative, maybe typed or cast.

@@ -2,6 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -43,6 +44,8 @@ pub struct Query {
     cancelled: CancellationToken,
     reason: Mutex<Option<Error>>,
     record: Mutex<QueryRecord>,
+    /// Bytes of the files that the plan reads, known once it is planned.
+    planned_bytes: AtomicU64,
     history: Arc<History>,
     running: Arc<RunningQueries>,
 }
@@ -136,6 +139,7 @@ impl Query {
             cancelled: CancellationToken::new(),
             reason: Mutex::default(),
             record: Mutex::new(record),
+            planned_bytes: AtomicU64::new(0),
             history,
             running,
         });
@@ -227,6 +231,11 @@ impl Query {
         self.history.record(record);
     }
 
+    /// How much there is to read, at most: of a column format, queries read less.
+    pub fn will_read(&self, bytes: u64) {
+        self.planned_bytes.store(bytes, Ordering::Relaxed);
+    }
+
     pub fn served_from_cache(&self) {
         self.record.lock().cache_hit = true;
     }
@@ -264,6 +273,49 @@ impl Query {
         self.history.record(record);
         self.running.queries.lock().remove(&self.id);
         self.running.changed.notify_waiters();
+    }
+}
+
+/// One who looks on while a query runs, and may stop it.
+#[derive(Debug, Clone)]
+pub struct QueryWatch(Arc<Query>);
+
+impl QueryWatch {
+    pub(super) fn of(query: &Arc<Query>) -> Self {
+        Self(Arc::clone(query))
+    }
+
+    pub fn id(&self) -> Uuid {
+        self.0.id
+    }
+
+    /// The query as of now, with the bytes that it has scanned so far.
+    pub fn record(&self) -> QueryRecord {
+        let mut record = self.0.record();
+        if !record.state.is_final() && !record.cache_hit {
+            record.bytes_scanned = self.0.meter.scanned();
+            record.bytes_fetched = self.0.meter.fetched();
+        }
+        record
+    }
+
+    /// The part of its files that the query has read, 0 to 1, or `None` while it is not known. It need not come to 1: a query reads
+    /// only the columns and row groups that it needs.
+    pub fn progress(&self) -> Option<f64> {
+        let record = self.record();
+        if record.state.is_final() {
+            return Some(1.0);
+        }
+        let planned = self.0.planned_bytes.load(Ordering::Relaxed);
+        (planned > 0).then(|| (record.bytes_scanned as f64 / planned as f64).min(0.99))
+    }
+
+    /// Stops the query as its user's request.
+    pub fn cancel(&self) {
+        self.0.cancel(Error::new(
+            Code::QueryCancelled,
+            "canceling statement due to user request",
+        ));
     }
 }
 
@@ -330,10 +382,14 @@ impl Stream for QueryStream {
 
 impl Drop for QueryStream {
     fn drop(&mut self) {
-        let gone = Error::new(
-            Code::QueryCancelled,
-            "the client closed the result before its end",
-        );
+        // Whoever stopped it has said why; else nobody wants the rest.
+        let reason = self.query.reason.lock().clone();
+        let gone = reason.unwrap_or_else(|| {
+            Error::new(
+                Code::QueryCancelled,
+                "the client closed the result before its end",
+            )
+        });
         self.end(Err(&gone));
     }
 }

@@ -15,10 +15,10 @@ use sqlparser::ast;
 
 use super::column_names::renamed;
 use super::planning::Planning;
-use super::query::{BatchStream, Phase, Query, QueryStream};
+use super::query::{BatchStream, Phase, Query, QueryStream, QueryWatch};
 use super::settings::ResultReuse;
 use super::{Gateway, Rows};
-use crate::error::{Error, Result, from_engine};
+use crate::error::{Code, Error, Result, from_engine};
 use crate::results::{Lookup, ResultCache, ResultKey, Run, replay};
 use crate::view::snapshots::{self, Pinned};
 
@@ -57,7 +57,7 @@ impl Drop for Unfinished {
     fn drop(&mut self) {
         if let Some(query) = self.0.take() {
             let gone = Error::new(
-                crate::error::Code::QueryCancelled,
+                Code::QueryCancelled,
                 "the client went away before the query ran",
             );
             query.finish(0, Err(&gone));
@@ -121,11 +121,12 @@ impl QueryContext {
                     tag: "SELECT",
                     stream: Box::pin(QueryStream::new(Arc::clone(&self.query), stream)),
                     query_id: Some(self.query.id),
+                    query: Some(QueryWatch::of(&self.query)),
                 })
             }
             Err(error) => {
                 self.query.finish(0, Err(&error));
-                Err(error)
+                Err(error.with_query(self.query.id))
             }
         }
     }
@@ -142,16 +143,21 @@ impl QueryContext {
         };
         let pinned = self.query.step(Phase::Planning, Box::pin(planning)).await?;
         let planned: SchemaRef = Arc::clone(pinned.plan.schema().inner());
+        self.query.will_read(pinned.bytes());
         let schema = self.planning.names.schema(&planned);
         if expected.is_some_and(|expected| !same_columns(expected, &schema)) {
-            return Err(
-                Error::not_supported("cached plan must not change result type")
-                    .with_hint("prepare the statement again"),
-            );
+            return Err(Error::new(
+                Code::ResultTypeChanged,
+                "cached plan must not change result type",
+            )
+            .with_hint("prepare the statement again"));
         }
 
         let cacheable =
             self.reuse != ResultReuse::Off && pinned.closed && is_repeatable(&pinned.plan);
+        if !cacheable && self.reuse == ResultReuse::Only {
+            return Err(not_stored());
+        }
         if !cacheable {
             let run = ResultCache::private_run(&planned);
             return self.lead(run, pinned, false).map(|stream| (schema, stream));
@@ -162,6 +168,12 @@ impl QueryContext {
             self.planning.settings.clone(),
             pinned.digest(),
         ));
+        if self.reuse == ResultReuse::Only {
+            let result = self.gateway.results.stored(&key).ok_or_else(not_stored)?;
+            self.query.served_from_cache();
+            self.query.runs();
+            return Ok((schema, replay(result)));
+        }
         let fresh = self.reuse == ResultReuse::Fresh;
         loop {
             match self.gateway.results.lookup(&key, &planned, fresh) {
@@ -208,14 +220,16 @@ impl QueryContext {
             .engine
             .cpu()
             .spawn(run.execute(start, keep))
-            .ok_or_else(|| {
-                Error::new(
-                    crate::error::Code::ShuttingDown,
-                    "the server is shutting down",
-                )
-            })?;
+            .ok_or_else(|| Error::new(Code::ShuttingDown, "the server is shutting down"))?;
         Ok(reader.into_stream())
     }
+}
+
+fn not_stored() -> Error {
+    Error::new(
+        Code::ResultNotStored,
+        "no stored result of this query is as good as running it",
+    )
 }
 
 /// Plans a statement that only reads.

@@ -23,7 +23,8 @@ use super::error_position::locate;
 use super::explain::explain_schema;
 use super::planning::Planning;
 use super::prepared::{
-    Prepared, declare_types, inferred_types, list_of, lists_as_items, parameter_types,
+    Prepared, declare_types, inferred_types, list_of, lists_as_items, open_parameters,
+    parameter_types,
 };
 use super::query::Query;
 use super::settings::Settings;
@@ -40,6 +41,7 @@ pub struct Session {
     secret: Vec<u8>,
     pub(super) user: String,
     pub(super) protocol: Protocol,
+    pub(super) lasting: bool,
     client_addr: SocketAddr,
     opened_at: DateTime<Utc>,
     pub(super) state: Mutex<State>,
@@ -105,6 +107,7 @@ impl Session {
             secret,
             user: login.user.to_owned(),
             protocol: login.protocol,
+            lasting: login.lasting,
             client_addr: login.client_addr,
             opened_at: Utc::now(),
             state: Mutex::new(State {
@@ -217,6 +220,11 @@ impl Session {
 
     /// Ends what the session still holds.
     pub async fn close(&self) {
+        self.forget_all();
+    }
+
+    /// Forgets what was prepared and declared by name.
+    pub fn forget_all(&self) {
         let mut state = self.state.lock();
         state.prepared.clear();
         state.cursors = Cursors::default();
@@ -247,77 +255,79 @@ impl Session {
     ///
     /// `declared`: types that the client gives for `$1`, `$2` …; the rest is inferred.
     pub async fn prepare(&self, parsed: Parsed, declared: &[Option<DataType>]) -> Result<Prepared> {
-        let mut kept = None;
-        let (parameters, columns) = match &parsed.statement {
+        let mut prepared = Prepared::undescribed(parsed);
+        let parsed = &prepared.parsed;
+        match &parsed.statement {
             Statement::Query(query) => {
                 let basis = self.basis();
                 let described = self.describe(query, declared).await;
-                let (parameters, plan, planning) =
+                let described =
                     described.map_err(|error| locate(error, &parsed.text, parsed.position))?;
-                let columns = planning.columns(&plan);
-                kept = Some(self.keep_plan(basis, plan, planning));
-                (parameters, Some(columns))
+                prepared.columns = Some(described.planning.columns(&described.plan));
+                prepared.parameters = described.parameters;
+                prepared.open = described.open;
+                prepared.plan = Some(self.keep_plan(basis, described.plan, described.planning));
             }
-            Statement::Copy(copy) => (self.describe(&copy.query, declared).await?.0, None),
+            Statement::Copy(copy) => {
+                let described = self.describe(&copy.query, declared).await?;
+                prepared.parameters = described.parameters;
+                prepared.open = described.open;
+            }
             Statement::Explain(explain) => {
-                let parameters = match explain.statement.as_ref() {
-                    Statement::Query(query) => self.describe(query, declared).await?.0,
-                    _ => Vec::new(),
-                };
-                (parameters, Some(explain_schema()))
+                if let Statement::Query(query) = explain.statement.as_ref() {
+                    let described = self.describe(query, declared).await?;
+                    prepared.parameters = described.parameters;
+                    prepared.open = described.open;
+                }
+                prepared.columns = Some(explain_schema());
             }
             Statement::Execute(execute) => {
                 let state = self.state.lock();
-                (
-                    Vec::new(),
-                    state
-                        .prepared
-                        .get(&execute.name)
-                        .and_then(|prepared| prepared.columns.clone()),
-                )
+                let executed = state.prepared.get(&execute.name);
+                prepared.columns = executed.and_then(|executed| executed.columns.clone());
             }
-            Statement::Fetch(fetch) => (
-                Vec::new(),
-                Some(Arc::clone(&self.cursor(&fetch.name)?.schema)),
-            ),
-            Statement::Show(sql::Show::Setting(name)) => (Vec::new(), Some(text_schema(&[name]))),
-            Statement::Show(sql::Show::All) => (
-                Vec::new(),
-                Some(text_schema(&["name", "setting", "description"])),
-            ),
-            other => (Vec::new(), statement::columns(other)),
-        };
-        Ok(Prepared {
-            parsed,
-            parameters,
-            columns,
-            plan: kept,
-        })
+            Statement::Fetch(fetch) => {
+                prepared.columns = Some(Arc::clone(&self.cursor(&fetch.name)?.schema));
+            }
+            Statement::Show(sql::Show::Setting(name)) => {
+                prepared.columns = Some(text_schema(&[name]));
+            }
+            Statement::Show(sql::Show::All) => {
+                prepared.columns = Some(text_schema(&["name", "setting", "description"]));
+            }
+            other => prepared.columns = statement::columns(other),
+        }
+        Ok(prepared)
     }
 
-    /// The types of the parameters, and the plan with these types settled, which has the columns.
     async fn describe(
         &self,
         query: &ast::Query,
         declared: &[Option<DataType>],
-    ) -> Result<(Vec<DataType>, LogicalPlan, Planning)> {
+    ) -> Result<Description> {
         self.state.lock().transaction.check()?;
         let mut asked = query.clone();
         let lists = lists_as_items(&mut asked, declared);
-        let (plan, planning) = Box::pin(self.plan_query(&asked, declared)).await?;
-        let mut types = parameter_types(inferred_types(&plan)?, declared)?;
-        for (index, data_type) in types.iter_mut().enumerate() {
+        let (mut plan, mut planning) = Box::pin(self.plan_query(&asked, declared)).await?;
+        let inferred = inferred_types(&plan)?;
+        let mut parameters = parameter_types(inferred.clone(), declared)?;
+        let open = open_parameters(&inferred, declared, parameters.len());
+        for (index, data_type) in parameters.iter_mut().enumerate() {
             if lists.contains(&(index + 1)) {
                 *data_type = list_of(data_type);
             }
         }
-        let settled: Vec<Option<DataType>> = types.iter().cloned().map(Some).collect();
-        if settled == declared {
-            return Ok((types, plan, planning));
+        let settled: Vec<Option<DataType>> = parameters.iter().cloned().map(Some).collect();
+        if settled != declared {
+            // As it will run.
+            (plan, planning) = Box::pin(self.plan_query(query, &settled)).await?;
         }
-        // As it will run.
-        let (plan, planning) = Box::pin(self.plan_query(query, &settled)).await?;
-        Ok((types, plan, planning))
+        Ok(Description {
+            parameters,
+            open,
+            plan,
+            planning,
+        })
     }
 
     /// Plans a query whose parameters have the types that are known of them.
@@ -372,6 +382,14 @@ impl Session {
         }
         Ok(())
     }
+}
+
+/// What a query asks for, and its plan with the types of all parameters settled.
+struct Description {
+    parameters: Vec<DataType>,
+    open: Vec<usize>,
+    plan: LogicalPlan,
+    planning: Planning,
 }
 
 pub(super) fn is_built_in(database: &str) -> bool {

@@ -15,6 +15,8 @@ pub enum ResultReuse {
     Off,
     /// Run, and keep the result for others.
     Fresh,
+    /// Take a stored result and else fail; no session can set this.
+    Only,
 }
 
 /// One setting that exists.

@@ -50,6 +50,14 @@ impl Pinned {
         digest.finalize().into()
     }
 
+    /// Bytes of all files that the plan may read.
+    pub fn bytes(&self) -> u64 {
+        self.tables
+            .iter()
+            .map(|pinned| pinned.snapshot.opened().bytes)
+            .sum()
+    }
+
     /// Whether the same digest later means the same bytes.
     pub fn is_stable(&self) -> bool {
         self.tables.iter().all(|pinned| pinned.snapshot.is_stable())

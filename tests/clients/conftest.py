@@ -2,10 +2,14 @@
 
 import json
 import os
+from pathlib import Path
 from urllib.parse import quote
 
+import adbc_driver_flightsql.dbapi as flightsql
 import psycopg
 import pytest
+from adbc_driver_flightsql import DatabaseOptions
+from pyarrow import flight
 
 
 @pytest.fixture(scope="session")
@@ -53,3 +57,43 @@ def url(demo):
         )
 
     return url
+
+
+def password_of(demo, user):
+    return next(u["password"] for u in demo["users"] if u["name"] == user)
+
+
+def flight_uri(demo):
+    return f"grpc+tls://{demo['flight']['host']}:{demo['flight']['port']}"
+
+
+@pytest.fixture
+def adbc(demo):
+    """Connections of ADBC's Flight SQL driver, over verified TLS."""
+    opened = []
+
+    def connect(user="admin", password=None, **options):
+        connection = flightsql.connect(
+            flight_uri(demo),
+            db_kwargs={
+                "username": user,
+                "password": password or password_of(demo, user),
+                DatabaseOptions.TLS_ROOT_CERTS.value: Path(demo["tls"]["ca_file"]).read_text(),
+                **options,
+            },
+            autocommit=True,
+        )
+        opened.append(connection)
+        return connection
+
+    yield connect
+    for connection in opened:
+        connection.close()
+
+
+@pytest.fixture
+def flight_client(demo):
+    """pyarrow.flight, without credentials."""
+    client = flight.FlightClient(flight_uri(demo), tls_root_certs=Path(demo["tls"]["ca_file"]).read_bytes())
+    yield client
+    client.close()

@@ -16,6 +16,7 @@ mod certificates;
 mod clients;
 mod crashes;
 mod cutoff;
+mod flight;
 mod floors;
 mod formats;
 mod freshness;

@@ -12,10 +12,9 @@ use tracing::{info, warn};
 use super::backend::{self, Authentication};
 use super::frontend;
 use super::link::{Ended, Link};
-use super::throttle::Throttle;
 use crate::endpoints::tls::Identity;
 use crate::error::{Code, Error, Result};
-use crate::gateway::Gateway;
+use crate::gateway::{Gateway, too_many_failures, wrong_password};
 
 const PLAIN: &str = "SCRAM-SHA-256";
 const BOUND: &str = "SCRAM-SHA-256-PLUS";
@@ -38,19 +37,15 @@ fn server(identity: Option<&Identity>) -> (ScramServerAuth, &'static [&'static s
 pub(super) async fn authenticate(
     link: &mut Link,
     gateway: &Gateway,
-    throttle: &Throttle,
     identity: Option<&Identity>,
     user: &str,
 ) -> Result<Result<String>, Ended> {
     let address = link.peer().ip();
+    let throttle = gateway.throttle();
     match throttle.wait(user, address, Instant::now()) {
         Ok(wait) if wait.is_zero() => {}
         Ok(wait) => link.run(tokio::time::sleep(wait)).await?,
-        Err(seconds) => {
-            let message = format!("too many failed logins of user \"{user}\" from {address}");
-            return Ok(Err(Error::new(Code::InvalidPassword, message)
-                .with_hint(format!("wait {seconds} seconds"))));
-        }
+        Err(seconds) => return Ok(Err(too_many_failures(user, address, seconds))),
     }
     let outcome = exchange(link, gateway, identity, user).await?;
     match &outcome {
@@ -131,10 +126,7 @@ fn malformed(why: &str) -> Error {
 
 fn failed(user: &str, error: &PgWireError) -> Error {
     match error {
-        PgWireError::InvalidPassword(_) => Error::new(
-            Code::InvalidPassword,
-            format!("password authentication failed for user \"{user}\""),
-        ),
+        PgWireError::InvalidPassword(_) => wrong_password(user),
         PgWireError::InvalidScramMessage(why) => malformed(why),
         other => malformed(&other.to_string()),
     }

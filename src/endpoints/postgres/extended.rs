@@ -304,10 +304,12 @@ impl Connection {
         if let Some(described) = &prepared.columns
             && !same_types(described, &rows.schema)
         {
-            let why = "cached plan must not change result type";
-            return Err(Error::not_supported(why)
-                .with_hint("a table of the statement has changed: prepare it again")
-                .into());
+            return Err(Error::new(
+                Code::ResultTypeChanged,
+                "cached plan must not change result type",
+            )
+            .with_hint("a table of the statement has changed: prepare it again")
+            .into());
         }
         Ok(State::Running(Box::new(Running::new(
             rows,

@@ -21,18 +21,14 @@ mod link;
 mod params;
 mod rows;
 mod startup;
-mod throttle;
 mod types;
 
-use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
 use futures::FutureExt;
-use parking_lot::Mutex;
-use socket2::{SockRef, TcpKeepalive};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
@@ -40,7 +36,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
 
 use self::backend::Severity;
-use self::throttle::Throttle;
+use crate::endpoints::opening::{self, Opening, OpeningSlot};
 use crate::endpoints::tls::Tls;
 use crate::error::{Code, Error};
 use crate::gateway::Gateway;
@@ -86,55 +82,11 @@ struct Door {
     gateway: Arc<Gateway>,
     tls: Option<Arc<Tls>>,
     options: PostgresOptions,
-    throttle: Throttle,
-    opening: Mutex<Opening>,
+    opening: Arc<Opening>,
     /// Ends idle connections.
     stop: CancellationToken,
     /// Ends all.
     kill: CancellationToken,
-}
-
-/// The connections that are still opening, by address.
-#[derive(Default)]
-struct Opening {
-    total: usize,
-    by_address: HashMap<IpAddr, usize>,
-}
-
-/// Counts an opening connection until it is dropped.
-struct OpeningSlot {
-    door: Arc<Door>,
-    address: IpAddr,
-}
-
-impl OpeningSlot {
-    fn take(door: &Arc<Door>, address: IpAddr) -> Option<Self> {
-        let mut opening = door.opening.lock();
-        let here = opening.by_address.get(&address).copied().unwrap_or(0);
-        if opening.total >= door.options.max_opening || here >= door.options.max_opening_per_address
-        {
-            return None;
-        }
-        opening.total += 1;
-        opening.by_address.insert(address, here + 1);
-        Some(Self {
-            door: Arc::clone(door),
-            address,
-        })
-    }
-}
-
-impl Drop for OpeningSlot {
-    fn drop(&mut self) {
-        let mut opening = self.door.opening.lock();
-        opening.total = opening.total.saturating_sub(1);
-        match opening.by_address.get_mut(&self.address) {
-            Some(count) if *count > 1 => *count -= 1,
-            _ => {
-                opening.by_address.remove(&self.address);
-            }
-        }
-    }
 }
 
 fn shutting_down() -> Error {
@@ -159,12 +111,12 @@ pub async fn serve(
         error!("TLS is required and there is no certificate: every connection will be refused");
     }
     let kill = CancellationToken::new();
+    let opening = Opening::new(options.max_opening, options.max_opening_per_address);
     let door = Arc::new(Door {
         gateway,
         tls,
         options,
-        throttle: Throttle::default(),
-        opening: Mutex::default(),
+        opening,
         stop: shutdown.clone(),
         kill: kill.clone(),
     });
@@ -200,13 +152,8 @@ pub async fn serve(
 }
 
 fn accept(door: &Arc<Door>, tcp: TcpStream, peer: SocketAddr, connections: &TaskTracker) {
-    // Small answers go out at once; a peer that vanished without a word is noticed after a minute and a half.
-    let _ = tcp.set_nodelay(true);
-    let keepalive = TcpKeepalive::new()
-        .with_time(Duration::from_secs(60))
-        .with_interval(Duration::from_secs(10));
-    let _ = SockRef::from(&tcp).set_tcp_keepalive(&keepalive);
-    let Some(slot) = OpeningSlot::take(door, peer.ip()) else {
+    opening::prepare(&tcp);
+    let Some(slot) = door.opening.take(peer.ip()) else {
         connections.spawn(turn_away(tcp));
         return;
     };

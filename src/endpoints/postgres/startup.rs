@@ -261,17 +261,17 @@ async fn log_in(
     if minor != startup.minor || !startup.protocol_options.is_empty() {
         backend::negotiate_protocol_version(&mut link.out, minor, &startup.protocol_options);
     }
-    let server_final =
-        match auth::authenticate(link, &door.gateway, &door.throttle, identity, user).await? {
-            Ok(server_final) => server_final,
-            Err(error) => return Ok(Err(error)),
-        };
+    let server_final = match auth::authenticate(link, &door.gateway, identity, user).await? {
+        Ok(server_final) => server_final,
+        Err(error) => return Ok(Err(error)),
+    };
     let login = Login {
         user,
         database: startup.get("database"),
         application_name: startup.get("application_name"),
         client_addr: link.peer(),
         protocol: Protocol::Postgres,
+        lasting: true,
     };
     backend::authentication(
         &mut link.out,

@@ -1,10 +1,11 @@
 //! Starts the real binary, talks to it as clients do, and cleans up whatever happens.
 //!
-//! [`server`] runs `lakegate`, [`lake`] makes and copies demo lakes, [`client`] speaks Postgres over
-//! verified TLS, [`files`] writes data files, [`s3`] is an S3 server, [`python`] the pinned venv.
+//! [`server`] runs `lakegate`, [`lake`] makes and copies demo lakes, [`client`] speaks Postgres and [`flight`]
+//! Flight SQL over verified TLS, [`files`] writes data files, [`s3`] is an S3 server, [`python`] the pinned venv.
 
 pub mod client;
 pub mod files;
+pub mod flight;
 pub mod lake;
 pub mod python;
 pub mod s3;
@@ -12,6 +13,7 @@ pub mod server;
 pub mod tls;
 
 pub use client::{Client, Failure};
+pub use flight::Flight;
 pub use lake::Options;
 pub use server::Server;
 

@@ -201,6 +201,10 @@ impl Server {
             .unwrap()
     }
 
+    pub fn tls(&self) -> &Tls {
+        &self.tls
+    }
+
     pub fn ca_file(&self) -> &str {
         self.connection["tls"]["ca_file"].as_str().unwrap()
     }
@@ -324,7 +328,7 @@ pub async fn serving(dir: &Path, roots: &str) -> (Server, Client) {
     let configuration = dir.join("lakegate.toml");
     let state = dir.join("state");
     let text = format!(
-        "[server]\nstate_dir = {state:?}\n[postgres]\nlisten = \"127.0.0.1:0\"\n[http]\nlisten = \"127.0.0.1:0\"\n{roots}"
+        "[server]\nstate_dir = {state:?}\n[postgres]\nlisten = \"127.0.0.1:0\"\n[flight]\nlisten = \"127.0.0.1:0\"\n[http]\nlisten = \"127.0.0.1:0\"\n{roots}"
     );
     fs::write(&configuration, text).unwrap();
     let mut server = Server::serve(dir, &configuration, &[]);

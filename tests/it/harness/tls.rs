@@ -1,4 +1,4 @@
-//! TLS for tokio-postgres on rustls, trusting one CA file and nothing else.
+//! TLS for clients on rustls, trusting one CA file and nothing else.
 
 use std::future::Future;
 use std::io;
@@ -41,6 +41,13 @@ impl Tls {
                 .with_root_certificates(roots)
                 .with_no_client_auth();
         Self(Arc::new(config))
+    }
+
+    /// For HTTP/2, as gRPC speaks it.
+    pub fn http2(&self) -> Arc<ClientConfig> {
+        let mut config = ClientConfig::clone(&self.0);
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        Arc::new(config)
     }
 
     /// Trusts nobody.

@@ -1,4 +1,4 @@
-//! Slows down the guessing of passwords, by user and address.
+//! Slows down the guessing of passwords, by user and address, on all doors together.
 //!
 //! Each failure doubles the time until the next try of that pair is looked at, and tries queue one behind the other: a thousand parallel
 //! connections guess no faster than one. Waiting is a timer, not a thread.
@@ -19,7 +19,7 @@ const FORGET: Duration = Duration::from_secs(900);
 const MAX_ENTRIES: usize = 10_000;
 
 #[derive(Debug, Default)]
-pub(super) struct Throttle {
+pub struct Throttle {
     failures: Mutex<HashMap<(String, IpAddr), Failures>>,
 }
 
@@ -62,6 +62,7 @@ impl Throttle {
         Ok(wait)
     }
 
+    /// Remembers a wrong password.
     pub fn failed(&self, user: &str, address: IpAddr, now: Instant) {
         let mut failures = self.failures.lock();
         if failures.len() >= MAX_ENTRIES {
@@ -85,6 +86,7 @@ impl Throttle {
         entry.next = entry.next.max(now + delay(entry.count));
     }
 
+    /// Forgets what failed before.
     pub fn succeeded(&self, user: &str, address: IpAddr) {
         self.failures.lock().remove(&key(user, address));
     }

@@ -1,0 +1,89 @@
+//! DoPut: statements that change something, and the parameters of prepared ones.
+
+use std::pin::Pin;
+
+use arrow_flight::sql::{
+    Command, CommandStatementQuery, DoPutPreparedStatementResult, DoPutUpdateResult,
+};
+use arrow_flight::{FlightData, PutResult};
+use futures::StreamExt;
+use futures::stream::Peekable;
+use prost::Message;
+use tonic::{Status, Streaming};
+
+use super::auth::Caller;
+use super::{Door, execution, info, ingest};
+use crate::error::{Code, Error, Result};
+
+/// What a client sends: a descriptor with the first message, then batches.
+pub(super) type Incoming = Peekable<Streaming<FlightData>>;
+
+impl Door {
+    /// The one answer to a DoPut.
+    ///
+    /// Errors: no command, one that is no DoPut; what running it fails with.
+    pub async fn put(&self, caller: &Caller, mut incoming: Incoming) -> Result<PutResult, Status> {
+        let first = match Pin::new(&mut incoming).peek().await {
+            Some(Ok(first)) => first,
+            Some(Err(status)) => return Err(status.clone()),
+            None => return Err(no_command().into()),
+        };
+        let descriptor = first.flight_descriptor.as_ref();
+        let command = info::described(descriptor.ok_or_else(no_command)?)?;
+        let app_metadata = match command {
+            Command::CommandStatementUpdate(update) => {
+                let query = CommandStatementQuery {
+                    query: update.query,
+                    transaction_id: update.transaction_id,
+                };
+                let bound = self.bind_text(&caller.session, &query).await?;
+                updated(Box::pin(execution::update(&bound)).await?)
+            }
+            Command::CommandPreparedStatementUpdate(update) => {
+                let handle = &update.prepared_statement_handle;
+                let bound = self.bind_for_update(caller, handle, incoming).await?;
+                updated(Box::pin(execution::update(&bound)).await?)
+            }
+            Command::CommandPreparedStatementQuery(query) => {
+                let handle = query.prepared_statement_handle;
+                self.bind(caller, &handle, incoming).await?;
+                DoPutPreparedStatementResult {
+                    prepared_statement_handle: Some(handle),
+                }
+                .encode_to_vec()
+            }
+            Command::CommandStatementIngest(_) => updated(ingest::ingest()?),
+            Command::CommandStatementSubstraitPlan(_) => {
+                return Err(
+                    Error::not_supported("Substrait plans are not supported; send SQL").into(),
+                );
+            }
+            other => {
+                return Err(Error::new(
+                    Code::ProtocolViolation,
+                    format!("{} is no command of DoPut", other.type_url()),
+                )
+                .into());
+            }
+        };
+        Ok(PutResult {
+            app_metadata: app_metadata.into(),
+        })
+    }
+}
+
+fn updated(record_count: i64) -> Vec<u8> {
+    DoPutUpdateResult { record_count }.encode_to_vec()
+}
+
+fn no_command() -> Error {
+    Error::new(
+        Code::ProtocolViolation,
+        "the first message of a DoPut must hold a descriptor with a command",
+    )
+}
+
+/// The stream of a DoPut, to be looked into.
+pub(super) fn incoming(stream: Streaming<FlightData>) -> Incoming {
+    stream.peekable()
+}

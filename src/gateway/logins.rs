@@ -1,0 +1,146 @@
+//! Logins with a password in the clear, from doors whose protocol hands it over inside TLS; and who is logged in.
+//!
+//! A password is checked against the SCRAM verifier, which costs milliseconds by design. Doors that send it with every call would pay
+//! them each time: a password that was right is known again for some minutes, by a keyed hash that dies with the process.
+
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+use hmac::{Hmac, Mac};
+use lakegate_catalog::access::ScramVerifier;
+use sha2::Sha256;
+use tokio::sync::Semaphore;
+use tracing::info;
+
+use super::{Gateway, Throttle};
+use crate::error::{Code, Error, Result};
+
+/// How long a password that was right is known again.
+const REMEMBER: Duration = Duration::from_secs(300);
+/// Passwords that are known again, at most.
+const MAX_REMEMBERED: u64 = 10_000;
+
+/// A user who has logged in.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Principal {
+    pub user: String,
+    /// Of the catalog; a user of the same name that is made later has another.
+    id: i64,
+}
+
+#[cfg(test)]
+impl Principal {
+    pub(crate) fn sample(user: &str, id: i64) -> Self {
+        Self {
+            user: user.to_owned(),
+            id,
+        }
+    }
+}
+
+/// What checking passwords needs.
+#[derive(Debug)]
+pub(super) struct Passwords {
+    key: [u8; 32],
+    known: moka::sync::Cache<[u8; 32], ()>,
+    /// Checks at once: each takes a thread to itself.
+    places: Semaphore,
+}
+
+impl Passwords {
+    pub(super) fn new() -> Self {
+        let threads = std::thread::available_parallelism().map_or(2, Into::into);
+        Self {
+            key: rand::random(),
+            known: moka::sync::Cache::builder()
+                .max_capacity(MAX_REMEMBERED)
+                .time_to_live(REMEMBER)
+                .build(),
+            places: Semaphore::new(threads),
+        }
+    }
+
+    /// A changed password has another verifier, and so is another entry.
+    fn digest(&self, user: &str, verifier: &ScramVerifier, password: &str) -> Option<[u8; 32]> {
+        let mut mac = <Hmac<Sha256> as Mac>::new_from_slice(&self.key).ok()?;
+        mac.update(&(user.len() as u64).to_be_bytes());
+        mac.update(user.as_bytes());
+        mac.update(&verifier.stored_key);
+        mac.update(password.as_bytes());
+        Some(mac.finalize().into_bytes().into())
+    }
+}
+
+impl Gateway {
+    /// What slows down guessing; every door asks it before it looks at a password.
+    pub fn throttle(&self) -> &Throttle {
+        &self.throttle
+    }
+
+    /// Checks a password. Takes as long for a user who does not exist, and says the same.
+    ///
+    /// Errors: user or password is wrong; too many were, from this address.
+    pub async fn log_in(&self, user: &str, password: &str, address: IpAddr) -> Result<Principal> {
+        let verifier = self.scram_verifier(user);
+        let digest = self.passwords.digest(user, &verifier, password);
+        if let Some(digest) = &digest
+            && self.passwords.known.contains_key(digest)
+        {
+            return self.principal(user).ok_or_else(|| wrong_password(user));
+        }
+        match self.throttle.wait(user, address, Instant::now()) {
+            Ok(wait) => tokio::time::sleep(wait).await,
+            Err(seconds) => return Err(too_many_failures(user, address, seconds)),
+        }
+        let right = {
+            let _place = self.passwords.places.acquire().await;
+            let password = password.to_owned();
+            tokio::task::spawn_blocking(move || verifier.verify_password(&password))
+                .await
+                .map_err(|e| Error::internal(format!("a password cannot be checked: {e}")))?
+        };
+        let principal = self.principal(user).filter(|_| right);
+        let Some(principal) = principal else {
+            self.throttle.failed(user, address, Instant::now());
+            let error = wrong_password(user);
+            info!(user, %address, %error, "login failed");
+            return Err(error);
+        };
+        self.throttle.succeeded(user, address);
+        if let Some(digest) = digest {
+            self.passwords.known.insert(digest, ());
+        }
+        Ok(principal)
+    }
+
+    fn principal(&self, user: &str) -> Option<Principal> {
+        let control = self.control.snapshot();
+        let known = control.users.get(user)?;
+        Some(Principal {
+            user: known.name.clone(),
+            id: known.id,
+        })
+    }
+
+    /// Whether the user still exists who logged in.
+    pub fn is_current(&self, principal: &Principal) -> bool {
+        self.principal(&principal.user).as_ref() == Some(principal)
+    }
+}
+
+/// The same words for a user who does not exist and a password that is wrong.
+pub fn wrong_password(user: &str) -> Error {
+    Error::new(
+        Code::InvalidPassword,
+        format!("password authentication failed for user \"{user}\""),
+    )
+}
+
+/// `seconds`: until a try is looked at again.
+pub fn too_many_failures(user: &str, address: IpAddr, seconds: u64) -> Error {
+    Error::new(
+        Code::InvalidPassword,
+        format!("too many failed logins of user \"{user}\" from {address}"),
+    )
+    .with_hint(format!("wait {seconds} seconds"))
+}

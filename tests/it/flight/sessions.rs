@@ -1,0 +1,198 @@
+//! Sessions by bearer token and by cookie, and their options.
+
+use super::*;
+
+#[tokio::test]
+async fn set_without_a_session_is_an_error_that_says_so() {
+    let server = Server::shared();
+    let mut alone = server.flight_basic("admin").await;
+    let refused = alone.fails("SET search_path = curated").await;
+    assert_eq!(refused.code(), Code::FailedPrecondition);
+    assert!(refused.message().contains("session"), "{refused:?}");
+    alone.run("SELECT count(*) FROM curated.orders").await;
+    let mut session = server.flight("admin").await;
+    session.run("SET search_path = curated").await;
+    session.run("SELECT count(*) FROM orders").await;
+    session.run("USE raw").await;
+    assert_eq!(session.run("SHOW search_path").await.value(), "raw");
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct OptionValue {
+    #[prost(string, optional, tag = "1")]
+    text: Option<String>,
+    #[prost(sfixed64, optional, tag = "3")]
+    number: Option<i64>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Options {
+    #[prost(btree_map = "string, message", tag = "1")]
+    values: std::collections::BTreeMap<String, OptionValue>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct OptionErrors {
+    #[prost(btree_map = "string, message", tag = "1")]
+    errors: std::collections::BTreeMap<String, OptionError>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct OptionError {
+    /// 1: the name, 2: the value.
+    #[prost(int32, tag = "1")]
+    value: i32,
+}
+
+fn options(values: &[(&str, &str)]) -> Vec<u8> {
+    let values = values.iter().map(|(name, value)| {
+        let value = OptionValue {
+            text: Some((*value).to_owned()),
+            number: None,
+        };
+        ((*name).to_owned(), value)
+    });
+    Options {
+        values: values.collect(),
+    }
+    .encode_to_vec()
+}
+
+#[tokio::test]
+async fn session_options_are_set_told_and_refused_one_by_one() {
+    let mut flight = Server::shared().flight("admin").await;
+    let body = options(&[
+        ("schema", "curated"),
+        ("statement_timeout", "5min"),
+        ("no_such_option", "1"),
+        ("workgroup", "no_such_workgroup"),
+        ("batch_size", "100"),
+        ("compression", "rot13"),
+    ]);
+    let answer = flight.act("SetSessionOptions", body).await.unwrap();
+    let refused = OptionErrors::decode(answer[0].clone()).unwrap().errors;
+    let refused: Vec<(&str, i32)> = refused.iter().map(|(n, e)| (n.as_str(), e.value)).collect();
+    assert_eq!(
+        refused,
+        [("compression", 2), ("no_such_option", 1), ("workgroup", 2)]
+    );
+    let answer = flight.act("GetSessionOptions", Vec::new()).await.unwrap();
+    let told = Options::decode(answer[0].clone()).unwrap().values;
+    let of = |name: &str| told[name].text.clone().unwrap();
+    assert_eq!(of("catalog"), "awsdatacatalog");
+    assert_eq!(
+        (of("schema"), of("batch_size")),
+        ("curated".into(), "100".into())
+    );
+    assert_eq!(of("statement_timeout"), "5min");
+    let fetched = flight.run("SELECT order_id FROM orders").await;
+    let (last, others) = fetched.batches.split_last().unwrap();
+    assert!(others.len() > 1 && last.num_rows() <= 100);
+    assert!(others.iter().all(|batch| batch.num_rows() == 100));
+}
+
+#[tokio::test]
+async fn compressed_and_native_results_are_the_same_rows() {
+    let server = Server::shared();
+    let sql = "SELECT * FROM curated.products ORDER BY 1";
+    let mut flight = server.flight("admin").await;
+    let plain = flight.run(sql).await;
+    for values in [
+        [("compression", "lz4"), ("arrow_types", "plain")],
+        [("compression", "zstd"), ("arrow_types", "native")],
+    ] {
+        flight
+            .act("SetSessionOptions", options(&values))
+            .await
+            .unwrap();
+        assert_eq!(flight.run(sql).await.rows(), plain.rows());
+    }
+    let native = flight
+        .run("SELECT order_id FROM curated.orders LIMIT 1")
+        .await;
+    assert_eq!(
+        native.batches[0].schema().field(0).data_type(),
+        &DataType::Utf8View
+    );
+}
+
+#[tokio::test]
+async fn cookie_is_a_session_for_clients_that_keep_it() {
+    let server = Server::shared();
+    let mut flight = server.flight_basic("admin").await;
+    let none = flight
+        .act("GetSessionOptions", Vec::new())
+        .await
+        .unwrap_err();
+    assert_eq!(none.code(), Code::FailedPrecondition);
+    let mut request = tonic::Request::new(arrow_flight::Action::new(
+        "SetSessionOptions",
+        options(&[("schema", "curated")]),
+    ));
+    let basic = {
+        use base64::Engine;
+        let plain = format!("admin:{}", server.password("admin"));
+        base64::engine::general_purpose::STANDARD.encode(plain)
+    };
+    request
+        .metadata_mut()
+        .insert("authorization", format!("Basic {basic}").parse().unwrap());
+    let answer = flight.sql.inner_mut().do_action(request).await.unwrap();
+    let set = answer
+        .metadata()
+        .get("set-cookie")
+        .unwrap()
+        .to_str()
+        .unwrap();
+    let (cookie, attributes) = set.split_once(';').unwrap();
+    assert!(cookie.starts_with("lakegate_session=") && attributes.contains("HttpOnly"));
+    flight.sql.set_header("cookie", cookie);
+    flight.run("SELECT count(*) FROM orders").await;
+    flight.run("SET search_path = raw").await;
+    assert_eq!(flight.run("SHOW search_path").await.value(), "raw");
+    let mut other = server.flight_basic("analyst").await;
+    other.sql.set_header("cookie", cookie);
+    assert_eq!(
+        other.fails("SELECT 1").await.code(),
+        Code::Unauthenticated,
+        "a cookie is its principal's"
+    );
+    flight.act("CloseSession", Vec::new()).await.unwrap();
+    assert_eq!(flight.fails("SELECT 1").await.code(), Code::Unauthenticated);
+}
+
+#[tokio::test]
+async fn closed_session_takes_its_token_and_its_statements_with_it() {
+    let server = Server::shared();
+    let mut flight = server.flight("admin").await;
+    let mut other = server.flight("admin").await;
+    let ticket = flight.ticket("SELECT 1").await.unwrap();
+    flight.act("CloseSession", Vec::new()).await.unwrap();
+    assert_eq!(flight.fails("SELECT 1").await.code(), Code::Unauthenticated);
+    assert_eq!(
+        other.fetch(ticket).await.unwrap_err().code(),
+        Code::NotFound
+    );
+}
+
+#[tokio::test]
+async fn transactions_are_answered_honestly() {
+    let mut flight = Server::shared().flight("admin").await;
+    let refused = flight.sql.begin_transaction().await.map_err(status);
+    let refused = refused.unwrap_err();
+    assert_eq!(refused.code(), Code::Unimplemented);
+    assert!(
+        refused.message().contains("commits by itself"),
+        "{refused:?}"
+    );
+    let info = flight
+        .sql
+        .get_sql_info(vec![SqlInfo::FlightSqlServerTransaction])
+        .await
+        .unwrap();
+    let fetched = flight
+        .fetch(info.endpoint[0].ticket.clone().unwrap())
+        .await
+        .unwrap();
+    assert_eq!(fetched.rows().len(), 1);
+}

@@ -1,0 +1,223 @@
+//! A Flight SQL client that reads like a transcript: run this, these are the rows, this fails so.
+
+use arrow::array::RecordBatch;
+use arrow::util::display::array_value_to_string;
+use arrow_flight::decode::DecodedPayload;
+use arrow_flight::error::FlightError;
+use arrow_flight::flight_service_client::FlightServiceClient;
+use arrow_flight::sql::client::FlightSqlServiceClient;
+use arrow_flight::{Action, FlightInfo, HandshakeRequest, HandshakeResponse, Ticket};
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
+use futures::{StreamExt, TryStreamExt};
+use hyper_util::rt::TokioIo;
+use rustls_pki_types::ServerName;
+use serde_json::Value;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tonic::Status;
+use tonic::transport::{Channel, Endpoint, Uri};
+
+use super::Server;
+
+/// A connection with the credentials that its calls carry.
+#[derive(Clone)]
+pub struct Flight {
+    pub sql: FlightSqlServiceClient<Channel>,
+}
+
+/// What a DoGet gave.
+#[derive(Debug)]
+pub struct Fetched {
+    pub batches: Vec<RecordBatch>,
+    /// The JSON of the last message.
+    pub usage: Value,
+}
+
+impl Fetched {
+    pub fn rows(&self) -> Vec<Vec<String>> {
+        let rows = self.batches.iter().flat_map(|batch| {
+            (0..batch.num_rows()).map(|row| {
+                let cells = batch.columns().iter();
+                cells
+                    .map(|column| array_value_to_string(column, row).unwrap())
+                    .collect()
+            })
+        });
+        rows.collect()
+    }
+
+    pub fn value(&self) -> String {
+        let rows = self.rows();
+        assert_eq!((rows.len(), rows[0].len()), (1, 1), "{rows:?}");
+        rows[0][0].clone()
+    }
+}
+
+/// The gRPC status of an error, which everything that the server says has.
+pub fn status(error: FlightError) -> Status {
+    match error {
+        FlightError::Tonic(status) => *status,
+        other => Status::unknown(other.to_string()),
+    }
+}
+
+impl Server {
+    /// A connection over verified TLS, without credentials.
+    pub async fn flight_channel(&self) -> Channel {
+        let door = &self.connection()["flight"];
+        let host = door["host"].as_str().unwrap().to_owned();
+        let port = u16::try_from(door["port"].as_u64().unwrap()).unwrap();
+        let config = self.tls().http2();
+        let connector = tower::service_fn(move |_: Uri| {
+            let (host, config) = (host.clone(), config.clone());
+            async move {
+                let tcp = TcpStream::connect((host.as_str(), port)).await?;
+                tcp.set_nodelay(true)?;
+                let name = ServerName::try_from(host).map_err(std::io::Error::other)?;
+                let tls = TlsConnector::from(config).connect(name, tcp).await?;
+                Ok::<_, std::io::Error>(TokioIo::new(tls))
+            }
+        });
+        Endpoint::from_static("http://lakegate")
+            .connect_with_connector(connector)
+            .await
+            .unwrap()
+    }
+
+    pub async fn flight_anonymous(&self) -> Flight {
+        let inner = FlightServiceClient::new(self.flight_channel().await)
+            .max_decoding_message_size(usize::MAX);
+        Flight {
+            sql: FlightSqlServiceClient::new_from_inner(inner),
+        }
+    }
+
+    /// Logged in by Handshake: its calls are one session.
+    pub async fn flight(&self, user: &str) -> Flight {
+        let mut flight = self.flight_anonymous().await;
+        let password = self.password(user).to_owned();
+        flight.sql.handshake(user, &password).await.unwrap();
+        assert!(
+            flight.sql.token().is_some(),
+            "the handshake gave a bearer token"
+        );
+        flight
+    }
+
+    /// Basic credentials on each call: every call stands alone.
+    pub async fn flight_basic(&self, user: &str) -> Flight {
+        let mut flight = self.flight_anonymous().await;
+        flight.with_basic(user, self.password(user), true);
+        flight
+    }
+}
+
+impl Flight {
+    /// Logs in by Handshake; the header that the answer has.
+    pub async fn handshake(&mut self, user: &str, password: &str) -> Result<String, Status> {
+        let mut request = tonic::Request::new(futures::stream::iter([HandshakeRequest::default()]));
+        let basic = format!("Basic {}", STANDARD.encode(format!("{user}:{password}")));
+        request
+            .metadata_mut()
+            .insert("authorization", basic.parse().unwrap());
+        let answer = self.sql.inner_mut().handshake(request).await?;
+        let header = answer.metadata().get("authorization").unwrap();
+        let header = header.to_str().unwrap().to_owned();
+        let responses: Vec<HandshakeResponse> = answer.into_inner().try_collect().await?;
+        assert_eq!(responses.len(), 1);
+        assert_eq!(responses[0].payload, header.as_bytes());
+        Ok(header)
+    }
+
+    /// A request that carries the session's token, for calls that the client has no method for.
+    pub fn request<T>(&self, message: T) -> tonic::Request<T> {
+        let mut request = tonic::Request::new(message);
+        let token = format!("Bearer {}", self.sql.token().unwrap());
+        request
+            .metadata_mut()
+            .insert("authorization", token.parse().unwrap());
+        request
+    }
+
+    pub fn with_basic(&mut self, user: &str, password: &str, padded: bool) {
+        let plain = format!("{user}:{password}");
+        let encoded = if padded {
+            STANDARD.encode(plain)
+        } else {
+            STANDARD_NO_PAD.encode(plain)
+        };
+        self.sql
+            .set_header("authorization", format!("Basic {encoded}"));
+    }
+
+    pub async fn info(&mut self, sql: &str) -> Result<FlightInfo, Status> {
+        self.sql.execute(sql.to_owned(), None).await.map_err(status)
+    }
+
+    /// The one ticket of a statement.
+    pub async fn ticket(&mut self, sql: &str) -> Result<Ticket, Status> {
+        let info = self.info(sql).await?;
+        assert_eq!(info.endpoint.len(), 1);
+        assert!(
+            info.endpoint[0].location.is_empty(),
+            "fetched where it was asked for"
+        );
+        Ok(info.endpoint[0].ticket.clone().unwrap())
+    }
+
+    pub async fn fetch(&mut self, ticket: Ticket) -> Result<Fetched, Status> {
+        let stream = self.sql.do_get(ticket).await.map_err(status)?;
+        let mut decoded = stream.into_inner();
+        let mut fetched = Fetched {
+            batches: Vec::new(),
+            usage: Value::Null,
+        };
+        while let Some(message) = decoded.next().await {
+            let message = message.map_err(status)?;
+            fetched.usage = serde_json::from_slice(&message.app_metadata()).unwrap_or(Value::Null);
+            if let DecodedPayload::RecordBatch(batch) = message.payload {
+                fetched.batches.push(batch);
+            }
+        }
+        Ok(fetched)
+    }
+
+    pub async fn try_run(&mut self, sql: &str) -> Result<Fetched, Status> {
+        let ticket = self.ticket(sql).await?;
+        self.fetch(ticket).await
+    }
+
+    #[track_caller]
+    pub fn run(&mut self, sql: &str) -> impl Future<Output = Fetched> {
+        let caller = std::panic::Location::caller();
+        async move {
+            self.try_run(sql)
+                .await
+                .unwrap_or_else(|status| panic!("{caller}: {sql}\n  {status:?}"))
+        }
+    }
+
+    /// The error of a statement that must fail.
+    #[track_caller]
+    pub fn fails(&mut self, sql: &str) -> impl Future<Output = Status> {
+        let caller = std::panic::Location::caller();
+        async move {
+            match self.try_run(sql).await {
+                Ok(fetched) => panic!("{caller}: {sql}\n  should fail, but gave {fetched:?}"),
+                Err(status) => status,
+            }
+        }
+    }
+
+    /// The bodies that an action answers with.
+    pub async fn act(&mut self, name: &str, body: Vec<u8>) -> Result<Vec<bytes::Bytes>, Status> {
+        let answer = self
+            .sql
+            .do_action(Action::new(name, body))
+            .await
+            .map_err(status)?;
+        let results: Vec<arrow_flight::Result> = answer.try_collect().await?;
+        Ok(results.into_iter().map(|result| result.body).collect())
+    }
+}
