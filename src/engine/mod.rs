@@ -8,6 +8,8 @@ mod checked;
 mod cpu;
 mod functions;
 pub mod pg;
+#[cfg(feature = "substrait")]
+pub mod substrait;
 
 use std::path::PathBuf;
 use std::sync::Arc;

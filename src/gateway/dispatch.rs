@@ -12,6 +12,7 @@ use lakegate_sql::ast::{self as sql, Statement, StatementKind};
 use uuid::Uuid;
 
 use super::cursors::{Cursor, forward};
+use super::planning::Asked;
 use super::prepared::{Prepared, literal};
 use super::query::BatchStream;
 use super::session::{Session, is_built_in};
@@ -57,6 +58,11 @@ impl Session {
                 prepared.parameters.len(),
                 parameters.len()
             )));
+        }
+        if let Some(plan) = &prepared.substrait {
+            let asked = Asked::Substrait(plan);
+            let rows = self.rows_of(asked, prepared, parameters, None).await?;
+            return Ok(Execution::Rows(rows));
         }
         match statement {
             Statement::Query(query) => self.query(query, prepared, parameters, "SELECT").await,

@@ -18,6 +18,7 @@ mod query;
 mod run;
 mod session;
 mod settings;
+mod substrait;
 mod throttle;
 mod transaction;
 
@@ -42,6 +43,7 @@ pub use options::OptionError;
 pub use prepared::Prepared;
 pub use query::{BatchStream, QueryWatch, RunningQueries};
 pub use session::Session;
+pub use substrait::substrait_versions;
 pub use throttle::Throttle;
 pub use transaction::TransactionStatus;
 

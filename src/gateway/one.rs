@@ -7,6 +7,7 @@ use futures::FutureExt;
 use lakegate_sql::Statement;
 
 use super::Rows;
+use super::planning::Asked;
 use super::prepared::Prepared;
 use super::session::Session;
 use super::settings::ResultReuse;
@@ -66,13 +67,17 @@ impl Session {
     ///
     /// Errors: [`Code::ResultNotStored`], also for what is no query; what planning refuses.
     pub async fn stored(&self, prepared: &Prepared, parameters: Vec<ScalarValue>) -> Result<Rows> {
-        let Statement::Query(query) = &prepared.parsed.statement else {
-            return Err(Error::new(
-                Code::ResultNotStored,
-                "only results of queries are stored",
-            ));
+        let asked = match (&prepared.substrait, &prepared.parsed.statement) {
+            (Some(plan), _) => Asked::Substrait(plan),
+            (None, Statement::Query(query)) => Asked::Sql(query),
+            _ => {
+                return Err(Error::new(
+                    Code::ResultNotStored,
+                    "only results of queries are stored",
+                ));
+            }
         };
-        self.rows_of(query, prepared, parameters, Some(ResultReuse::Only))
+        self.rows_of(asked, prepared, parameters, Some(ResultReuse::Only))
             .boxed()
             .await
     }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, SchemaRef};
+use bytes::Bytes;
 use datafusion::common::ScalarValue;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::LogicalPlan;
@@ -23,7 +24,7 @@ use super::run::{QueryContext, Source, Unfinished, plan_statement};
 use super::session::Session;
 use super::settings::ResultReuse;
 use super::{Execution, Rows};
-use crate::engine::pg::SessionInfo;
+use crate::engine::pg::{Mentions, SessionInfo};
 use crate::engine::{CATALOG, PlanSettings};
 use crate::error::{Code, Error, Result, from_engine};
 use crate::lake::meter::{Cutoff, QueryMeter};
@@ -44,6 +45,13 @@ pub(super) struct Planning {
     database: String,
     system: PgCatalog,
     pub(super) names: ColumnNames,
+}
+
+/// How a query is asked.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Asked<'a> {
+    Sql(&'a ast::Query),
+    Substrait(&'a Bytes),
 }
 
 impl Planning {
@@ -126,6 +134,19 @@ impl Session {
     ///
     /// Errors: the workgroup is gone, disabled, or no longer granted; what the rewrite refuses.
     pub(super) async fn planning(&self, statement: &mut ast::Statement) -> Result<Planning> {
+        let names = ColumnNames::of(statement);
+        let mentions = pg_catalog::rewrite(statement)?;
+        self.planning_for(names, &mentions).await
+    }
+
+    /// The same for what is no SQL.
+    ///
+    /// `names`: of its columns. `mentions`: what it asks of the system catalogs by Postgres' own syntax.
+    pub(super) async fn planning_for(
+        &self,
+        names: ColumnNames,
+        mentions: &Mentions,
+    ) -> Result<Planning> {
         let view = self.view()?;
         let path = view.search_path(&self.named_path()).await?;
         let (workgroup, time_zone, settings) = {
@@ -149,8 +170,6 @@ impl Session {
             max_row_bytes: self.gateway.max_row_bytes,
         });
 
-        let names = ColumnNames::of(statement);
-        let mentions = pg_catalog::rewrite(statement)?;
         let source = SessionCatalog {
             session: self.me.clone(),
             gateway: Arc::clone(&self.gateway),
@@ -158,7 +177,7 @@ impl Session {
             settings,
         };
         let info = Arc::new(self.session_info(path.visible.clone()));
-        let system = PgCatalog::open(info, Arc::new(source), &mentions)
+        let system = PgCatalog::open(info, Arc::new(source), mentions)
             .await
             .map_err(from_engine)?;
         let shown = (!view.access.is_administrator()).then(|| self.user.clone());
@@ -173,7 +192,7 @@ impl Session {
             .gateway
             .engine
             .session(&plan_settings, catalogs, Arc::new(stores))?;
-        system.install(&mut state, &mentions).map_err(from_engine)?;
+        system.install(&mut state, mentions).map_err(from_engine)?;
         Ok(Planning {
             state,
             lake,
@@ -267,7 +286,8 @@ impl Session {
         parameters: Vec<ScalarValue>,
         tag: &'static str,
     ) -> Result<Execution> {
-        let mut rows = self.rows_of(query, prepared, parameters, None).await?;
+        let asked = Asked::Sql(query);
+        let mut rows = self.rows_of(asked, prepared, parameters, None).await?;
         rows.tag = tag;
         Ok(Execution::Rows(rows))
     }
@@ -275,14 +295,18 @@ impl Session {
     /// Runs a query. `reuse`: in the place of the session's own.
     pub(super) async fn rows_of(
         &self,
-        query: &ast::Query,
+        asked: Asked<'_>,
         prepared: &Prepared,
         parameters: Vec<ScalarValue>,
         reuse: Option<ResultReuse>,
     ) -> Result<Rows> {
-        let (source, planning) = match self.take_plan(prepared) {
-            Some((plan, planning)) => (Source::Plan(plan), planning),
-            None => {
+        let (source, planning) = match (self.take_plan(prepared), asked) {
+            (Some((plan, planning)), _) => (Source::Plan(plan), planning),
+            (None, Asked::Substrait(plan)) => (
+                Source::Substrait(plan.clone()),
+                self.planning_of_plan().await?,
+            ),
+            (None, Asked::Sql(query)) => {
                 let mut statement = ast::Statement::Query(Box::new(query.clone()));
                 check_parameters(&statement, parameters.len())?;
                 let types: Vec<Option<DataType>> =

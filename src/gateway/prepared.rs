@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::ControlFlow;
 
 use arrow::datatypes::{DataType, SchemaRef, TimeUnit};
+use bytes::Bytes;
 use datafusion::common::ScalarValue;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::{Expr as PlanExpr, LogicalPlan};
@@ -27,6 +28,8 @@ pub struct Prepared {
     pub columns: Option<SchemaRef>,
     /// The number of its plan, which the session may still have.
     pub(super) plan: Option<u64>,
+    /// The Substrait plan that is run in the place of the statement.
+    pub(super) substrait: Option<Bytes>,
 }
 
 impl Prepared {
@@ -38,7 +41,14 @@ impl Prepared {
             open: Vec::new(),
             columns: None,
             plan: None,
+            substrait: None,
         }
+    }
+
+    /// Bytes of what it was made of: the text of the statement, or the Substrait plan.
+    pub fn source_bytes(&self) -> usize {
+        let plan = self.substrait.as_ref().map_or(0, Bytes::len);
+        self.parsed.text.len() + plan
     }
 }
 

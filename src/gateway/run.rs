@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
+use bytes::Bytes;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{Column, ScalarValue};
 use datafusion::error::Result as EngineResult;
@@ -37,6 +38,7 @@ pub(super) enum Source {
     Statement(Box<ast::Statement>),
     /// It was planned to be described.
     Plan(LogicalPlan),
+    Substrait(Bytes),
 }
 
 /// Ends a query that did not come as far as a stream, whatever kept it from it.
@@ -73,6 +75,7 @@ impl QueryContext {
         let plan = match source {
             Source::Statement(statement) => self.planning.plan(*statement).await?,
             Source::Plan(plan) => plan,
+            Source::Substrait(bytes) => self.planning.plan_substrait(&bytes).await?,
         };
         if parameters.is_empty() {
             return Ok(plan);

@@ -354,7 +354,10 @@ impl Session {
             Err(error) => {
                 self.fail_transaction();
                 let parsed = &prepared.parsed;
-                Err(locate(error, &parsed.text, parsed.position))
+                Err(match &prepared.substrait {
+                    Some(_) => error,
+                    None => locate(error, &parsed.text, parsed.position),
+                })
             }
             Ok(Execution::Rows(mut rows)) => {
                 let session = self.me.clone();

@@ -2,7 +2,8 @@
 
 use arrow_flight::sql::{
     ActionCancelQueryRequest, ActionCancelQueryResult, ActionClosePreparedStatementRequest,
-    ActionCreatePreparedStatementRequest, Any, Command, ProstMessageExt,
+    ActionCreatePreparedStatementRequest, ActionCreatePreparedSubstraitPlanRequest, Any, Command,
+    ProstMessageExt,
 };
 use arrow_flight::{
     Action, ActionType, CancelFlightInfoRequest, CancelFlightInfoResult, CancelStatus,
@@ -23,11 +24,16 @@ use super::sessions::Kind;
 use super::statements::{no_transactions, unknown_handle};
 use super::{Door, session_options};
 use crate::error::{Code, Error, Result};
+use crate::gateway::substrait_versions;
 
-const ACTIONS: [(&str, &str); 8] = [
+const ACTIONS: [(&str, &str); 9] = [
     (
         "CreatePreparedStatement",
         "Prepares a statement. Takes ActionCreatePreparedStatementRequest, gives ActionCreatePreparedStatementResult.",
+    ),
+    (
+        "CreatePreparedSubstraitPlan",
+        "Prepares a Substrait plan. Takes ActionCreatePreparedSubstraitPlanRequest, gives ActionCreatePreparedStatementResult.",
     ),
     (
         "ClosePreparedStatement",
@@ -61,8 +67,10 @@ const ACTIONS: [(&str, &str); 8] = [
 
 /// The actions that there are.
 pub(super) fn list() -> Vec<ActionType> {
+    let substrait = substrait_versions().is_some();
     ACTIONS
         .iter()
+        .filter(|(name, _)| substrait || *name != "CreatePreparedSubstraitPlan")
         .map(|(name, description)| ActionType {
             r#type: (*name).to_owned(),
             description: (*description).to_owned(),
@@ -118,6 +126,10 @@ impl Door {
                 let asked: ActionCreatePreparedStatementRequest = packed(action)?;
                 Ok(Answer::packed(&self.prepare(caller, &asked).await?))
             }
+            "CreatePreparedSubstraitPlan" => {
+                let asked: ActionCreatePreparedSubstraitPlanRequest = packed(action)?;
+                Ok(Answer::packed(&self.prepare_plan(caller, &asked).await?))
+            }
             "ClosePreparedStatement" => {
                 let asked: ActionClosePreparedStatementRequest = packed(action)?;
                 self.close_prepared(caller, &asked);
@@ -167,9 +179,6 @@ impl Door {
             }
             "BeginTransaction" | "EndTransaction" | "BeginSavepoint" | "EndSavepoint" => {
                 Err(no_transactions().into())
-            }
-            "CreatePreparedSubstraitPlan" => {
-                Err(Error::not_supported("Substrait plans are not supported; send SQL").into())
             }
             other => Err(Error::not_supported(format!(
                 "there is no action '{other}'; ListActions lists those that there are"

@@ -239,6 +239,9 @@ impl Door {
             Command::CommandStatementQuery(query) => {
                 self.bind_text(&caller.session, &query).await?
             }
+            Command::CommandStatementSubstraitPlan(plan) => {
+                self.bind_plan(&caller.session, &plan).await?
+            }
             Command::CommandPreparedStatementQuery(query) => {
                 self.bound(caller, &query.prepared_statement_handle)?
             }

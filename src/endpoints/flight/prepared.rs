@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::datatypes::DataType;
 use arrow_flight::sql::{
     ActionClosePreparedStatementRequest, ActionCreatePreparedStatementRequest,
-    ActionCreatePreparedStatementResult,
+    ActionCreatePreparedStatementResult, ActionCreatePreparedSubstraitPlanRequest,
 };
 use arrow_flight::{FlightDescriptor, FlightInfo};
 use bytes::Bytes;
@@ -20,7 +20,7 @@ use super::parameters::{self, Received};
 use super::put::Incoming;
 use super::registry::{Found, Handle, New, Overflow};
 use super::sessions::FlightSession;
-use super::statements::{announced, check_transaction, unknown_handle, weight};
+use super::statements::{announced, check_transaction, plan_bytes, unknown_handle, weight};
 use crate::error::{Error, Result};
 use crate::gateway::Prepared;
 
@@ -82,8 +82,30 @@ impl Door {
         request: &ActionCreatePreparedStatementRequest,
     ) -> Result<ActionCreatePreparedStatementResult> {
         check_transaction(request.transaction_id.as_ref())?;
+        let session = &caller.session.session;
+        let prepared = Box::pin(session.prepare_one(&request.query)).await?;
+        self.keep_prepared(caller, prepared)
+    }
+
+    /// Errors: a plan that is refused; too many are open.
+    pub async fn prepare_plan(
+        &self,
+        caller: &Caller,
+        request: &ActionCreatePreparedSubstraitPlanRequest,
+    ) -> Result<ActionCreatePreparedStatementResult> {
+        check_transaction(request.transaction_id.as_ref())?;
+        let plan = plan_bytes(request.plan.as_ref())?;
+        let session = &caller.session.session;
+        let prepared = Box::pin(session.prepare_substrait(plan)).await?;
+        self.keep_prepared(caller, prepared)
+    }
+
+    fn keep_prepared(
+        &self,
+        caller: &Caller,
+        prepared: Prepared,
+    ) -> Result<ActionCreatePreparedStatementResult> {
         let session = &caller.session;
-        let prepared = Box::pin(session.session.prepare_one(&request.query)).await?;
         let dataset_schema = match announced(&prepared, session.delivery()) {
             Some(schema) => schema_bytes(&schema)?,
             None => Bytes::new(),

@@ -53,10 +53,9 @@ impl Door {
                 .encode_to_vec()
             }
             Command::CommandStatementIngest(_) => updated(ingest::ingest()?),
-            Command::CommandStatementSubstraitPlan(_) => {
-                return Err(
-                    Error::not_supported("Substrait plans are not supported; send SQL").into(),
-                );
+            Command::CommandStatementSubstraitPlan(plan) => {
+                let bound = self.bind_plan(&caller.session, &plan).await?;
+                updated(Box::pin(execution::update(&bound)).await?)
             }
             other => {
                 return Err(Error::new(

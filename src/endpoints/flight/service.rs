@@ -230,10 +230,6 @@ fn nothing() -> SchemaRef {
     Arc::new(Schema::empty())
 }
 
-fn no_substrait() -> Error {
-    Error::not_supported("Substrait plans are not supported; send SQL")
-}
-
 impl Door {
     /// Answers GetFlightInfo.
     ///
@@ -257,7 +253,10 @@ impl Door {
                     .ok_or_else(|| unknown_handle("polled query"))?;
                 self.polled_info(&found)
             }
-            Command::CommandStatementSubstraitPlan(_) => Err(no_substrait()),
+            Command::CommandStatementSubstraitPlan(plan) => {
+                let bound = self.bind_plan(&caller.session, &plan).await?;
+                self.ticket_info(&caller.session, bound, descriptor)
+            }
             other => {
                 let refused = no_query(&other);
                 self.catalog_info(other, descriptor)?.ok_or(refused)
@@ -279,7 +278,10 @@ impl Door {
                 let planned = self.planned(caller, handle)?;
                 announced(&planned, delivery).unwrap_or_else(nothing)
             }
-            Command::CommandStatementSubstraitPlan(_) => return Err(no_substrait()),
+            Command::CommandStatementSubstraitPlan(plan) => {
+                let bound = self.bind_plan(&caller.session, plan).await?;
+                announced(&bound.prepared, delivery).unwrap_or_else(nothing)
+            }
             other => metadata::schema(other).ok_or_else(|| no_query(other))?,
         };
         schema_bytes(&schema)

@@ -1,7 +1,7 @@
 //! GetSqlInfo: what this server is and does, as FlightSql.proto asks for it.
 //!
-//! Each number of the specification has an answer, but for the versions of Substrait, which is not supported. Numbers that it does not have
-//! are left out of an answer.
+//! Each number of the specification has an answer, but for the versions of Substrait where the server was built without. Numbers that the
+//! specification does not have are left out of an answer.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -18,6 +18,7 @@ use arrow_flight::sql::{
 };
 
 use crate::error::{Error, Result};
+use crate::gateway::substrait_versions;
 
 /// What differs between servers.
 #[derive(Debug, Clone, Copy)]
@@ -181,7 +182,12 @@ fn all(facts: &Facts) -> Result<SqlInfoData> {
     info.append(I::FlightSqlServerArrowVersion, arrow::ARROW_VERSION);
     info.append(I::FlightSqlServerReadOnly, false);
     info.append(I::FlightSqlServerSql, true);
-    info.append(I::FlightSqlServerSubstrait, false);
+    let substrait = substrait_versions();
+    info.append(I::FlightSqlServerSubstrait, substrait.is_some());
+    if let Some((oldest, newest)) = &substrait {
+        info.append(I::FlightSqlServerSubstraitMinVersion, oldest.as_str());
+        info.append(I::FlightSqlServerSubstraitMaxVersion, newest.as_str());
+    }
     info.append(
         I::FlightSqlServerTransaction,
         SqlSupportedTransaction::None as i32,
@@ -375,7 +381,9 @@ mod tests {
         let batch = batch(&[], &FACTS).unwrap();
         let names = batch.column(0).as_any().downcast_ref::<UInt32Array>();
         let answered: BTreeSet<u32> = names.unwrap().values().iter().copied().collect();
-        // 6 and 7 are the versions of Substrait.
+        // 6 and 7 are the versions of Substrait, which not every server has.
+        let versions = [6, 7].map(|name| answered.contains(&name));
+        assert_eq!(versions, [substrait_versions().is_some(); 2]);
         let specified = (0..=5).chain(8..=11).chain(100..=101).chain(500..=576);
         let missing: Vec<u32> = specified.filter(|name| !answered.contains(name)).collect();
         assert!(missing.is_empty(), "{missing:?}");

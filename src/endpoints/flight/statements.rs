@@ -8,7 +8,7 @@
 use std::sync::{Arc, Weak};
 
 use arrow::datatypes::SchemaRef;
-use arrow_flight::sql::CommandStatementQuery;
+use arrow_flight::sql::{CommandStatementQuery, CommandStatementSubstraitPlan, SubstraitPlan};
 use arrow_flight::{FlightDescriptor, FlightInfo};
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -28,7 +28,7 @@ use crate::gateway::{Prepared, QueryWatch};
 
 /// What the memory of a statement is taken to be, beside its text: its tree, its columns.
 const STATEMENT_WEIGHT: usize = 4 * 1024;
-/// What a byte of text is taken to be in memory, with its tree.
+/// What a byte of text, or of a Substrait plan, is taken to be in memory, with its tree.
 const TEXT_WEIGHT: usize = 16;
 
 /// Something to be run once.
@@ -134,7 +134,34 @@ pub(super) fn announced(prepared: &Prepared, delivery: Delivery) -> Option<Schem
 
 /// What a statement is taken to hold of memory, in bytes.
 pub(super) fn weight(prepared: &Prepared) -> usize {
-    STATEMENT_WEIGHT + prepared.parsed.text.len() * TEXT_WEIGHT
+    STATEMENT_WEIGHT + prepared.source_bytes() * TEXT_WEIGHT
+}
+
+/// Errors: the client sent no plan.
+pub(super) fn plan_bytes(plan: Option<&SubstraitPlan>) -> Result<Bytes> {
+    let plan = plan.map(|plan| plan.plan.clone());
+    plan.ok_or_else(|| {
+        Error::new(
+            Code::ProtocolViolation,
+            "the command holds no Substrait plan",
+        )
+    })
+}
+
+/// Errors: the statement needs parameters.
+fn without_parameters(session: &Arc<FlightSession>, prepared: Prepared) -> Result<Bound> {
+    if !prepared.parameters.is_empty() {
+        return Err(Error::invalid(format!(
+            "the statement needs {} parameters",
+            prepared.parameters.len()
+        ))
+        .with_hint("prepare it and bind them"));
+    }
+    Ok(Bound {
+        session: Arc::clone(session),
+        prepared: Arc::new(prepared),
+        rows: Arc::new(vec![Vec::new()]),
+    })
 }
 
 impl Door {
@@ -159,18 +186,19 @@ impl Door {
     ) -> Result<Bound> {
         check_transaction(command.transaction_id.as_ref())?;
         let prepared = Box::pin(session.session.prepare_one(&command.query)).await?;
-        if !prepared.parameters.is_empty() {
-            return Err(Error::invalid(format!(
-                "the statement needs {} parameters",
-                prepared.parameters.len()
-            ))
-            .with_hint("prepare it and bind them"));
-        }
-        Ok(Bound {
-            session: Arc::clone(session),
-            prepared: Arc::new(prepared),
-            rows: Arc::new(vec![Vec::new()]),
-        })
+        without_parameters(session, prepared)
+    }
+
+    /// A Substrait plan without parameters, ready to run.
+    pub async fn bind_plan(
+        &self,
+        session: &Arc<FlightSession>,
+        command: &CommandStatementSubstraitPlan,
+    ) -> Result<Bound> {
+        check_transaction(command.transaction_id.as_ref())?;
+        let plan = plan_bytes(command.plan.as_ref())?;
+        let prepared = Box::pin(session.session.prepare_substrait(plan)).await?;
+        without_parameters(session, prepared)
     }
 
     /// Makes the one ticket of a statement that is ready to run.
