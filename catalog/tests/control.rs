@@ -4,6 +4,7 @@
 mod support;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use lakegate_catalog::access::{
     ADMINISTRATORS, Access, Grant, Privilege, Resource, TableAccess, WorkgroupInput,
@@ -355,9 +356,11 @@ async fn workgroups_are_used_where_granted() {
     let input = WorkgroupInput {
         name: "Etl".into(),
         bytes_scanned_cutoff_per_query: Some(1 << 20),
+        max_staleness: Duration::from_secs(60),
         ..WorkgroupInput::default()
     };
     let made = store.create_workgroup(input.clone(), false).await.unwrap();
+    assert_eq!(made.value.max_staleness, Duration::from_secs(60));
     assert_eq!(
         (
             made.value.name.as_str(),

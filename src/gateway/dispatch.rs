@@ -1,6 +1,7 @@
 //! The dispatch of a session's statements: what belongs to the session is done here, the rest goes on.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow::array::{RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
@@ -19,6 +20,7 @@ use super::session::{Session, is_built_in};
 use super::settings::Settings;
 use super::transaction::TransactionStatus;
 use super::{Execution, Rows};
+use crate::engine::pg::{milliseconds, shown_time};
 use crate::error::{Code, Error, Result, from_engine};
 use crate::statement;
 
@@ -205,6 +207,11 @@ impl Session {
         {
             self.check_workgroup(&workgroup.to_lowercase())?;
         }
+        if set.name == "staleness"
+            && let Some(value) = &value
+        {
+            self.check_staleness(value)?;
+        }
         let value = if set.name == "workgroup" {
             value.map(|value| value.to_lowercase())
         } else {
@@ -219,6 +226,26 @@ impl Session {
             return Ok(());
         }
         state.settings.set(&set.name, value.as_deref())
+    }
+
+    /// Errors: it is longer than the workgroup of the session allows. What is no time is not looked at here.
+    fn check_staleness(&self, value: &str) -> Result<()> {
+        let asked = Duration::from_millis(milliseconds(value).unwrap_or(0));
+        let workgroup = self.state.lock().settings.workgroup();
+        let allowed = self.max_staleness(&workgroup);
+        if asked <= allowed {
+            return Ok(());
+        }
+        let shown =
+            |time: Duration| shown_time(u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
+        Err(Error::invalid(format!(
+            "a staleness of {} is more than workgroup \"{workgroup}\" allows, which is {}",
+            shown(asked),
+            shown(allowed)
+        ))
+        .with_hint(
+            "an administrator may raise it: ALTER WORKGROUP … SET (max_staleness = '1min'), or SET workgroup to another",
+        ))
     }
 
     pub(super) fn check_workgroup(&self, workgroup: &str) -> Result<()> {

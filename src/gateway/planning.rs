@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow::datatypes::{DataType, SchemaRef};
 use bytes::Bytes;
@@ -268,7 +269,15 @@ impl Session {
 
     /// Everything that a query runs with; the query is in the history from here on.
     fn query_context(&self, text: &str, planning: Planning) -> Result<QueryContext> {
-        let reuse = self.state.lock().settings.result_reuse();
+        let (reuse, asked, workgroup) = {
+            let settings = &self.state.lock().settings;
+            (
+                settings.result_reuse(),
+                settings.staleness(),
+                settings.workgroup(),
+            )
+        };
+        let staleness = asked.min(self.max_staleness(&workgroup));
         let meter = Arc::clone(&planning.lake.meter);
         let query = self.submit(text, planning.database.clone(), meter)?;
         Ok(QueryContext {
@@ -276,7 +285,15 @@ impl Session {
             query,
             planning: Arc::new(planning),
             reuse,
+            staleness,
         })
+    }
+
+    /// How old a workgroup lets results be that are reused although files have changed.
+    pub(super) fn max_staleness(&self, workgroup: &str) -> Duration {
+        let control = self.gateway.control.snapshot();
+        let workgroup = control.workgroups.get(workgroup);
+        workgroup.map_or(Duration::ZERO, |workgroup| workgroup.max_staleness)
     }
 
     pub(super) async fn query(

@@ -1,6 +1,7 @@
 //! The way of a query: resolve, plan, snapshot, reuse, admit, run.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
@@ -20,8 +21,8 @@ use super::query::{BatchStream, Phase, Query, QueryStream, QueryWatch};
 use super::settings::ResultReuse;
 use super::{Gateway, Rows};
 use crate::error::{Code, Error, Result, from_engine};
-use crate::results::{Lookup, ResultCache, ResultKey, Run, replay};
-use crate::view::snapshots::{self, Pinned};
+use crate::results::{CachedResult, Lookup, QueryKey, ResultCache, ResultKey, Run, replay};
+use crate::view::snapshots::{self, Pinned, Unlisted};
 
 /// What a query runs with.
 #[derive(Debug, Clone)]
@@ -30,6 +31,8 @@ pub(super) struct QueryContext {
     pub query: Arc<Query>,
     pub planning: Arc<Planning>,
     pub reuse: ResultReuse,
+    /// How old a result may be that is reused although files have changed.
+    pub staleness: Duration,
 }
 
 /// What a query is planned from.
@@ -85,6 +88,11 @@ impl QueryContext {
 
     /// Optimises a plan and binds it to the files that it will read.
     pub async fn pin(&self, plan: &LogicalPlan) -> Result<Pinned> {
+        self.prune(plan)?.list(&self.planning.lake).await
+    }
+
+    /// Optimises a plan and finds the partitions that it will read.
+    fn prune(&self, plan: &LogicalPlan) -> Result<Unlisted> {
         let state = &self.planning.state;
         // Only analysis settles the types of a UNION, whose first SELECT may be NULL or narrower.
         let analyzed = self.planning.analyzed(plan)?;
@@ -93,7 +101,7 @@ impl QueryContext {
             .optimize(analyzed.clone(), state, |_, _| {})
             .and_then(|optimized| with_types_of(&analyzed, optimized))
             .map_err(from_engine)?;
-        snapshots::pin(optimized, &self.planning.lake).await
+        snapshots::prune(optimized, &self.planning.lake)
     }
 
     pub async fn physical(&self, pinned: &LogicalPlan) -> Result<Arc<dyn ExecutionPlan>> {
@@ -142,11 +150,10 @@ impl QueryContext {
     ) -> Result<(SchemaRef, BatchStream)> {
         let planning = async {
             let plan = self.plan(source, parameters).await?;
-            self.pin(&plan).await
+            self.prune(&plan)
         };
-        let pinned = self.query.step(Phase::Planning, Box::pin(planning)).await?;
-        let planned: SchemaRef = Arc::clone(pinned.plan.schema().inner());
-        self.query.will_read(pinned.bytes());
+        let unlisted = self.query.step(Phase::Planning, Box::pin(planning)).await?;
+        let planned: SchemaRef = Arc::clone(unlisted.plan.schema().inner());
         let schema = self.planning.names.schema(&planned);
         if expected.is_some_and(|expected| !same_columns(expected, &schema)) {
             return Err(Error::new(
@@ -157,40 +164,43 @@ impl QueryContext {
         }
 
         let cacheable =
-            self.reuse != ResultReuse::Off && pinned.closed && is_repeatable(&pinned.plan);
+            self.reuse != ResultReuse::Off && unlisted.closed && is_repeatable(&unlisted.plan);
         if !cacheable && self.reuse == ResultReuse::Only {
             return Err(not_stored());
         }
         if !cacheable {
+            let pinned = self.list(unlisted).await?;
             let run = ResultCache::private_run(&planned);
             return self.lead(run, pinned, false).map(|stream| (schema, stream));
         }
-        let keep = pinned.is_stable();
-        let key = Arc::new(ResultKey::new(
-            pinned.plan.clone(),
+        let asked = Arc::new(QueryKey::new(
+            unlisted.plan.clone(),
             self.planning.settings.clone(),
-            pinned.digest(),
+            unlisted.digest(),
         ));
-        if self.reuse == ResultReuse::Only {
-            let result = self.gateway.results.stored(&key).ok_or_else(not_stored)?;
-            self.query.served_from_cache();
-            self.query.runs();
-            return Ok((schema, replay(result)));
-        }
+        let results = &self.gateway.results;
         let fresh = self.reuse == ResultReuse::Fresh;
+        if !fresh
+            && !self.staleness.is_zero()
+            && let Some(result) = results.recent(&asked, self.staleness)
+        {
+            return Ok((schema, self.reused(result)));
+        }
+        let as_of = Instant::now();
+        let pinned = self.list(unlisted).await?;
+        let keep = pinned.is_stable();
+        let key = Arc::new(ResultKey::new(asked, pinned.digest()));
+        if self.reuse == ResultReuse::Only {
+            let result = results.stored(&key, as_of).ok_or_else(not_stored)?;
+            return Ok((schema, self.reused(result)));
+        }
         loop {
-            match self.gateway.results.lookup(&key, &planned, fresh) {
-                Lookup::Hit(result) => {
-                    self.query.served_from_cache();
-                    self.query.runs();
-                    return Ok((schema, replay(result)));
-                }
+            match results.lookup(&key, &planned, fresh, as_of) {
+                Lookup::Hit(result) => return Ok((schema, self.reused(result))),
                 Lookup::Follow(follower) => {
                     let waited = async { Ok(follower.wait().await) };
                     if let Some(result) = self.query.step(Phase::Queued, waited).await? {
-                        self.query.served_from_cache();
-                        self.query.runs();
-                        return Ok((schema, replay(Arc::new(result))));
+                        return Ok((schema, self.reused(Arc::new(result))));
                     }
                 }
                 Lookup::Lead(run) => {
@@ -198,6 +208,20 @@ impl QueryContext {
                 }
             }
         }
+    }
+
+    async fn list(&self, unlisted: Unlisted) -> Result<Pinned> {
+        let listing = unlisted.list(&self.planning.lake);
+        let pinned = self.query.step(Phase::Planning, Box::pin(listing)).await?;
+        self.query.will_read(pinned.bytes());
+        Ok(pinned)
+    }
+
+    /// The query is answered from a result that is there.
+    fn reused(&self, result: Arc<CachedResult>) -> BatchStream {
+        self.query.served_from_cache();
+        self.query.runs();
+        replay(result)
     }
 
     /// Starts a run on the query threads and reads it. The run goes on while anyone reads it.

@@ -188,6 +188,12 @@ const KNOWN: &[Known] = &[
         description: "The user",
     },
     Known {
+        name: "staleness",
+        default: "0",
+        kind: Kind::Milliseconds,
+        description: "How old a stored result may be that is used although files have changed",
+    },
+    Known {
         name: "standard_conforming_strings",
         default: "on",
         kind: Kind::OneOf(&["on"]),
@@ -344,6 +350,10 @@ impl Settings {
         }
     }
 
+    pub fn staleness(&self) -> Duration {
+        Duration::from_millis(milliseconds(&self.value("staleness")).unwrap_or(0))
+    }
+
     pub fn time_zone(&self) -> String {
         self.value("timezone")
     }
@@ -465,6 +475,9 @@ mod tests {
         assert!(settings.set("client_encoding", Some("latin1")).is_err());
         assert!(settings.set("result_reuse", Some("sometimes")).is_err());
         assert!(settings.set("statement_timeout", Some("-1")).is_err());
+        assert_eq!(settings.staleness(), Duration::ZERO);
+        settings.set("staleness", Some("90s")).unwrap();
+        assert_eq!(settings.staleness(), Duration::from_secs(90));
     }
 
     #[test]

@@ -77,16 +77,60 @@ pub struct Opened {
     pub bytes: u64,
 }
 
+/// The partitions that can hold rows of a query, none listed yet.
+#[derive(Debug)]
+pub struct Pruned {
+    total: usize,
+    partitions: Vec<SnapshotPartition>,
+    root_folder: Option<Location>,
+}
+
+impl Pruned {
+    /// What two queries must have in common to read the same partitions, whatever files are in them.
+    pub fn digest(&self, digest: &mut Sha256) {
+        for partition in &self.partitions {
+            digest.update(partition.location.root.url());
+            digest.update([0]);
+            digest.update(partition.location.path.as_ref());
+            digest.update([0]);
+            digest.update(partition.name.as_bytes());
+            digest.update(format!("\0{:?}\0", partition.format));
+        }
+    }
+
+    /// Lists the partitions.
+    ///
+    /// Errors: the store.
+    pub async fn list(mut self) -> Result<TableSnapshot> {
+        let wanted: Vec<Location> = self
+            .partitions
+            .iter()
+            .map(|partition| partition.location.clone())
+            .collect();
+        let listing = listing::list(self.root_folder.as_ref(), &wanted, self.total).await?;
+        for (partition, files) in self.partitions.iter_mut().zip(listing.files) {
+            partition.files = files;
+        }
+        Ok(TableSnapshot {
+            partitions_total: self.total,
+            partitions: self.partitions,
+            list_requests: listing.requests,
+            listed_at: listing.listed_at,
+            opened: OnceLock::new(),
+        })
+    }
+}
+
 impl LakeTable {
     /// `database.table`.
     pub fn name(&self) -> String {
         format!("{}.{}", self.table.database_name, self.table.name)
     }
 
-    /// Prunes the partitions by the query's filters and lists the rest.
+    /// Prunes the partitions by the query's filters.
     ///
-    /// Errors: a LOCATION outside the lake roots, an unknown SerDe, the store.
-    pub async fn snapshot(&self, roots: &Roots, filters: &[Expr]) -> Result<TableSnapshot> {
+    /// Errors: a LOCATION outside the lake roots, an unknown SerDe.
+    pub fn pruned(&self, roots: &Roots, filters: &[Expr]) -> Result<Pruned> {
         let table_location = self.table.storage_descriptor.location.as_deref();
         let root_folder = table_location
             .map(|location| roots.locate(location))
@@ -120,20 +164,10 @@ impl LakeTable {
                 }
             }
         }
-        let wanted: Vec<Location> = partitions
-            .iter()
-            .map(|partition| partition.location.clone())
-            .collect();
-        let listing = listing::list(root_folder.ok().flatten().as_ref(), &wanted, total).await?;
-        for (partition, files) in partitions.iter_mut().zip(listing.files) {
-            partition.files = files;
-        }
-        Ok(TableSnapshot {
-            partitions_total: total,
+        Ok(Pruned {
+            total,
             partitions,
-            list_requests: listing.requests,
-            listed_at: listing.listed_at,
-            opened: OnceLock::new(),
+            root_folder: root_folder.ok().flatten(),
         })
     }
 

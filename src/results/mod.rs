@@ -1,14 +1,18 @@
 //! The result cache: never stale, never leaking, and one run for identical queries in flight.
 //!
-//! The key is the optimised plan itself, the settings that change results, and a digest of the snapshots
-//! that the query would read (which hold the principal's policy). Two queries with equal keys read the same
-//! bytes under the same policy, so they have the same answer; nothing is ever invalidated.
+//! The key is the optimised plan itself, the settings that change results, a digest of what the catalog says of its tables (which holds
+//! the principal's policy), and one of the files that the query would read. Two queries with equal keys read the same bytes under the
+//! same policy, so they have the same answer; nothing is ever invalidated.
+//!
+//! Who accepts a staleness looks by all of it but the files, and is given the newest result if it is new enough.
 
 mod run;
 
+use std::collections::HashMap;
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
@@ -19,51 +23,80 @@ pub use run::{Attach, Follower, Run, RunReader, replay};
 
 use crate::engine::PlanSettings;
 
-/// What decides a query's answer.
-pub struct ResultKey {
+/// What is asked: it decides the answer, but for the files.
+pub struct QueryKey {
     plan: LogicalPlan,
     settings: PlanSettings,
-    /// Digest over the snapshots of all tables of the plan, in its order.
-    snapshots: [u8; 32],
+    /// Digest of what the catalog says of the tables of the plan, and of what the principal may read of them.
+    catalog: [u8; 32],
     hash: u64,
 }
 
-impl ResultKey {
-    pub fn new(plan: LogicalPlan, settings: PlanSettings, snapshots: [u8; 32]) -> Self {
+impl QueryKey {
+    pub fn new(plan: LogicalPlan, settings: PlanSettings, catalog: [u8; 32]) -> Self {
         let mut hasher = DefaultHasher::new();
         plan.hash(&mut hasher);
         settings.hash(&mut hasher);
-        snapshots.hash(&mut hasher);
+        catalog.hash(&mut hasher);
         Self {
             plan,
             settings,
-            snapshots,
+            catalog,
             hash: hasher.finish(),
         }
     }
 }
 
-impl PartialEq for ResultKey {
+impl PartialEq for QueryKey {
     fn eq(&self, other: &Self) -> bool {
         self.hash == other.hash
-            && self.snapshots == other.snapshots
+            && self.catalog == other.catalog
             && self.settings == other.settings
             && self.plan == other.plan
     }
 }
 
-impl Eq for ResultKey {}
+impl Eq for QueryKey {}
+
+impl Hash for QueryKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.hash);
+    }
+}
+
+/// What decides a query's answer.
+#[derive(PartialEq, Eq)]
+pub struct ResultKey {
+    /// Digest of the files of all tables of the plan, in its order. Compared first: it differs most.
+    snapshots: [u8; 32],
+    query: Arc<QueryKey>,
+}
+
+impl ResultKey {
+    pub fn new(query: Arc<QueryKey>, snapshots: [u8; 32]) -> Self {
+        Self { snapshots, query }
+    }
+}
 
 impl Hash for ResultKey {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write_u64(self.hash);
+        self.query.hash(state);
+        self.snapshots.hash(state);
+    }
+}
+
+impl fmt::Debug for QueryKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("QueryKey")
+            .field("hash", &self.hash)
+            .finish_non_exhaustive()
     }
 }
 
 impl fmt::Debug for ResultKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ResultKey")
-            .field("hash", &self.hash)
+            .field("query", &self.query)
             .finish_non_exhaustive()
     }
 }
@@ -81,8 +114,17 @@ pub struct CachedResult {
 #[derive(Debug)]
 pub struct ResultCache {
     results: moka::sync::Cache<Arc<ResultKey>, Arc<CachedResult>>,
-    running: Mutex<std::collections::HashMap<Arc<ResultKey>, Weak<Run>>>,
+    /// The newest of the results of each query, as long as it is kept.
+    newest: Arc<Mutex<HashMap<Arc<QueryKey>, Newest>>>,
+    running: Mutex<HashMap<Arc<ResultKey>, Weak<Run>>>,
     max_entry: usize,
+}
+
+#[derive(Debug)]
+struct Newest {
+    key: Arc<ResultKey>,
+    /// No later than the files were listed for which this was the answer.
+    as_of: Instant,
 }
 
 /// What the cache has for a query.
@@ -99,8 +141,17 @@ pub enum Lookup {
 impl ResultCache {
     /// `capacity`: bytes of all results, 0 for none; `max_entry`: bytes of one.
     pub fn new(capacity: u64, max_entry: usize) -> Arc<Self> {
+        let newest: Arc<Mutex<HashMap<Arc<QueryKey>, Newest>>> = Arc::default();
+        let known = Arc::clone(&newest);
         let results = moka::sync::Cache::builder()
             .max_capacity(capacity)
+            .eviction_listener(move |key: Arc<Arc<ResultKey>>, _, cause| {
+                let mut known = known.lock();
+                let newest = known.get(&key.query);
+                if cause.was_evicted() && newest.is_some_and(|newest| newest.key == *key) {
+                    known.remove(&key.query);
+                }
+            })
             .weigher(|_, result: &Arc<CachedResult>| {
                 u32::try_from(result.bytes.max(1024)).unwrap_or(u32::MAX)
             })
@@ -110,19 +161,34 @@ impl ResultCache {
             .min(u32::MAX as usize);
         Arc::new(Self {
             results,
+            newest,
             running: Mutex::default(),
             max_entry,
         })
     }
 
+    /// The newest result of a query over whatever files, if it is no older than this.
+    pub fn recent(&self, query: &Arc<QueryKey>, staleness: Duration) -> Option<Arc<CachedResult>> {
+        let key = {
+            let newest = self.newest.lock();
+            let newest = newest.get(query)?;
+            (newest.as_of.elapsed() <= staleness).then(|| Arc::clone(&newest.key))?
+        };
+        // Not under the lock, which the cache takes when it throws something out.
+        self.results.get(&key)
+    }
+
+    /// The answer for files that were listed after `as_of`.
+    ///
     /// `fresh`: do not take an old answer; a run that is in flight is none.
     pub fn lookup(
         self: &Arc<Self>,
         key: &Arc<ResultKey>,
         schema: &SchemaRef,
         fresh: bool,
+        as_of: Instant,
     ) -> Lookup {
-        if !fresh && let Some(result) = self.results.get(key) {
+        if !fresh && let Some(result) = self.stored(key, as_of) {
             return Lookup::Hit(result);
         }
         // Declared before the lock, so dropped after it: a run that ends here takes the lock itself.
@@ -133,7 +199,7 @@ impl ResultCache {
             return Lookup::Follow(follower);
         }
         // Between the look into the cache and the lock a run may have ended: look again, now that none can.
-        if !fresh && let Some(result) = self.results.get(key) {
+        if !fresh && let Some(result) = self.stored(key, as_of) {
             return Lookup::Hit(result);
         }
         let run = Run::new(
@@ -142,15 +208,26 @@ impl ResultCache {
             Some(Attach {
                 cache: Arc::clone(self),
                 key: Arc::clone(key),
+                as_of,
             }),
         );
         running.insert(Arc::clone(key), Arc::downgrade(&run));
         Lookup::Lead(run)
     }
 
-    /// The answer, if it is kept already; nobody waits and nothing runs.
-    pub fn stored(&self, key: &Arc<ResultKey>) -> Option<Arc<CachedResult>> {
-        self.results.get(key)
+    /// The answer for files that were listed after `as_of`, if it is kept already; nobody waits and nothing runs.
+    pub fn stored(&self, key: &Arc<ResultKey>, as_of: Instant) -> Option<Arc<CachedResult>> {
+        let result = self.results.get(key)?;
+        // It was as good as new then.
+        if let Some(newest) = self.newest.lock().get_mut(&key.query)
+            && newest.as_of < as_of
+        {
+            *newest = Newest {
+                key: Arc::clone(key),
+                as_of,
+            };
+        }
+        Some(result)
     }
 
     /// A run that nobody can join and whose result nobody keeps.
@@ -158,7 +235,16 @@ impl ResultCache {
         Run::new(Arc::clone(schema), 0, None)
     }
 
-    fn keep(&self, key: &Arc<ResultKey>, result: CachedResult) {
+    fn keep(&self, key: &Arc<ResultKey>, result: CachedResult, as_of: Instant) {
+        {
+            let mut newest = self.newest.lock();
+            let known = newest.get(&key.query);
+            if known.is_none_or(|known| known.as_of < as_of) {
+                let key = Arc::clone(key);
+                newest.insert(Arc::clone(&key.query), Newest { key, as_of });
+            }
+        }
+        // After it, so that whatever throws the result out finds it there.
         self.results.insert(Arc::clone(key), Arc::new(result));
     }
 

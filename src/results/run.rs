@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
@@ -26,6 +27,8 @@ const IN_FLIGHT: usize = 2;
 pub struct Attach {
     pub cache: Arc<ResultCache>,
     pub key: Arc<ResultKey>,
+    /// No later than the files were listed that are read.
+    pub as_of: Instant,
 }
 
 #[derive(Debug)]
@@ -172,7 +175,7 @@ impl Run {
                 batches: spool.batches.clone(),
                 bytes: spool.bytes,
             };
-            attach.cache.keep(&attach.key, result);
+            attach.cache.keep(&attach.key, result, attach.as_of);
         }
     }
 
@@ -392,7 +395,7 @@ pub fn replay(
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-    use super::super::Lookup;
+    use super::super::{Lookup, QueryKey};
     use super::*;
     use crate::engine::PlanSettings;
     use arrow::array::Int64Array;
@@ -419,7 +422,8 @@ mod tests {
             time_zone: "UTC".into(),
             search_path: vec!["d".into()],
         };
-        Arc::new(ResultKey::new(plan, settings, [snapshot; 32]))
+        let query = QueryKey::new(plan, settings, [0; 32]);
+        Arc::new(ResultKey::new(Arc::new(query), [snapshot; 32]))
     }
 
     fn lead(lookup: Lookup) -> Arc<Run> {
@@ -439,13 +443,15 @@ mod tests {
     #[tokio::test]
     async fn identical_queries_in_flight_run_once_and_the_next_one_hits() {
         let cache = ResultCache::new(1 << 20, 1 << 20);
-        let run = lead(cache.lookup(&key(1), &schema(), false));
+        let run = lead(cache.lookup(&key(1), &schema(), false, Instant::now()));
         let reader = run.reader().unwrap();
         let followers: Vec<Follower> = (0..3)
-            .map(|_| match cache.lookup(&key(1), &schema(), false) {
-                Lookup::Follow(follower) => follower,
-                other => panic!("expected to follow, got {other:?}"),
-            })
+            .map(
+                |_| match cache.lookup(&key(1), &schema(), false, Instant::now()) {
+                    Lookup::Follow(follower) => follower,
+                    other => panic!("expected to follow, got {other:?}"),
+                },
+            )
             .collect();
         let started = Arc::new(AtomicUsize::new(0));
         let count = Arc::clone(&started);
@@ -470,15 +476,15 @@ mod tests {
         }
         assert_eq!(started.load(Ordering::Relaxed), 1);
         assert!(matches!(
-            cache.lookup(&key(1), &schema(), false),
+            cache.lookup(&key(1), &schema(), false, Instant::now()),
             Lookup::Hit(_)
         ));
         assert!(matches!(
-            cache.lookup(&key(1), &schema(), true),
+            cache.lookup(&key(1), &schema(), true, Instant::now()),
             Lookup::Lead(_)
         ));
         assert!(matches!(
-            cache.lookup(&key(2), &schema(), false),
+            cache.lookup(&key(2), &schema(), false, Instant::now()),
             Lookup::Lead(_)
         ));
     }
@@ -486,9 +492,10 @@ mod tests {
     #[tokio::test]
     async fn failed_run_fails_its_leader_only() {
         let cache = ResultCache::new(1 << 20, 1 << 20);
-        let run = lead(cache.lookup(&key(1), &schema(), false));
+        let run = lead(cache.lookup(&key(1), &schema(), false, Instant::now()));
         let reader = run.reader().unwrap();
-        let Lookup::Follow(follower) = cache.lookup(&key(1), &schema(), false) else {
+        let Lookup::Follow(follower) = cache.lookup(&key(1), &schema(), false, Instant::now())
+        else {
             panic!()
         };
         let failing = async { Ok(futures::stream::iter([Err(Error::internal("cutoff"))])) };
@@ -496,7 +503,7 @@ mod tests {
         assert!(rows(reader).await.is_err());
         assert!(follower.wait().await.is_none());
         assert!(matches!(
-            cache.lookup(&key(1), &schema(), false),
+            cache.lookup(&key(1), &schema(), false, Instant::now()),
             Lookup::Lead(_)
         ));
     }
@@ -504,9 +511,10 @@ mod tests {
     #[tokio::test]
     async fn run_goes_on_for_a_follower_when_its_leader_leaves() {
         let cache = ResultCache::new(1 << 20, 1 << 20);
-        let run = lead(cache.lookup(&key(1), &schema(), false));
+        let run = lead(cache.lookup(&key(1), &schema(), false, Instant::now()));
         let reader = run.reader().unwrap();
-        let Lookup::Follow(follower) = cache.lookup(&key(1), &schema(), false) else {
+        let Lookup::Follow(follower) = cache.lookup(&key(1), &schema(), false, Instant::now())
+        else {
             panic!()
         };
         let (go, wait) = tokio::sync::oneshot::channel::<()>();
@@ -525,14 +533,14 @@ mod tests {
     #[tokio::test]
     async fn run_that_nobody_waits_for_is_stopped() {
         let cache = ResultCache::new(1 << 20, 1 << 20);
-        let run = lead(cache.lookup(&key(1), &schema(), false));
+        let run = lead(cache.lookup(&key(1), &schema(), false, Instant::now()));
         let reader = run.reader().unwrap();
         let endless = async { Ok(futures::stream::pending::<Result<RecordBatch>>()) };
         let task = tokio::spawn(run.execute(endless, true));
         drop(reader);
         task.await.unwrap();
         assert!(matches!(
-            cache.lookup(&key(1), &schema(), false),
+            cache.lookup(&key(1), &schema(), false, Instant::now()),
             Lookup::Lead(_)
         ));
     }
@@ -540,7 +548,7 @@ mod tests {
     #[tokio::test]
     async fn panic_of_a_run_reaches_those_who_wait() {
         let cache = ResultCache::new(1 << 20, 1 << 20);
-        let run = lead(cache.lookup(&key(1), &schema(), false));
+        let run = lead(cache.lookup(&key(1), &schema(), false, Instant::now()));
         let reader = run.reader().unwrap();
         let panicking = async {
             if true {
@@ -555,9 +563,10 @@ mod tests {
     #[tokio::test]
     async fn result_beyond_the_limit_streams_to_its_leader_and_is_not_kept() {
         let cache = ResultCache::new(1 << 20, 4096);
-        let run = lead(cache.lookup(&key(1), &schema(), false));
+        let run = lead(cache.lookup(&key(1), &schema(), false, Instant::now()));
         let reader = run.reader().unwrap();
-        let Lookup::Follow(follower) = cache.lookup(&key(1), &schema(), false) else {
+        let Lookup::Follow(follower) = cache.lookup(&key(1), &schema(), false, Instant::now())
+        else {
             panic!()
         };
         let many = async { Ok(futures::stream::iter((0..50).map(|_| Ok(batch(100))))) };
@@ -565,7 +574,7 @@ mod tests {
         assert!(follower.wait().await.is_none());
         assert_eq!(rows(reader).await.unwrap(), 5000);
         assert!(matches!(
-            cache.lookup(&key(1), &schema(), false),
+            cache.lookup(&key(1), &schema(), false, Instant::now()),
             Lookup::Lead(_)
         ));
     }

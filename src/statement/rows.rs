@@ -77,6 +77,7 @@ fn workgroups() -> SchemaRef {
         ("state", DataType::Utf8),
         ("bytes_scanned_cutoff_per_query", DataType::Int64),
         ("description", DataType::Utf8),
+        ("max_staleness", DataType::Utf8),
     ])
 }
 

@@ -1,6 +1,7 @@
 //! CREATE, ALTER, DROP and SHOW WORKGROUP.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow::array::Int64Array;
 use bytesize::ByteSize;
@@ -11,10 +12,12 @@ use lakegate_sql::ast::{
 };
 
 use super::{Output, StatementContext, rows};
+use crate::engine::pg::{milliseconds, shown_time};
 use crate::error::{Code, Error, Result};
 
 const CUTOFF: &str = "bytes_scanned_cutoff_per_query";
 const DESCRIPTION: &str = "description";
+const STALENESS: &str = "max_staleness";
 const STATE: &str = "state";
 
 pub(super) async fn create(context: &StatementContext, create: &CreateWorkgroup) -> Result<Output> {
@@ -68,6 +71,7 @@ fn set_options(input: &mut WorkgroupInput, options: &[(String, OptionValue)]) ->
                     _ => return Err(wrong(name, value, "a string")),
                 };
             }
+            STALENESS => input.max_staleness = time(name, value)?,
             STATE => {
                 input.state = match value {
                     OptionValue::String(text) => text.parse()?,
@@ -77,7 +81,7 @@ fn set_options(input: &mut WorkgroupInput, options: &[(String, OptionValue)]) ->
             }
             other => {
                 return Err(Error::invalid(format!(
-                    "a workgroup has no option \"{other}\"; the options are {CUTOFF}, {DESCRIPTION}, {STATE}"
+                    "a workgroup has no option \"{other}\"; the options are {CUTOFF}, {DESCRIPTION}, {STALENESS}, {STATE}"
                 )));
             }
         }
@@ -100,6 +104,29 @@ fn bytes(name: &str, value: &OptionValue) -> Result<Option<u64>> {
     };
     let valid = bytes.filter(|bytes| (1..=i64::MAX.unsigned_abs()).contains(bytes));
     valid.map(Some).ok_or_else(|| wrong(name, value, right))
+}
+
+/// A time with its unit, such as `60s` or `10min`, or 0.
+fn time(name: &str, value: &OptionValue) -> Result<Duration> {
+    let text = match value {
+        OptionValue::Default => return Ok(Duration::ZERO),
+        OptionValue::Number(text) | OptionValue::String(text) => text,
+        OptionValue::Bool(_) => "",
+    };
+    // A number by itself is read in other units by some.
+    let with_unit = text.ends_with(|last: char| last.is_ascii_alphabetic());
+    let time = milliseconds(text).filter(|time| with_unit || *time == 0);
+    time.map(Duration::from_millis).ok_or_else(|| {
+        wrong(
+            name,
+            value,
+            "a time with its unit, such as '60s' or '10min', or 0",
+        )
+    })
+}
+
+fn shown(time: Duration) -> String {
+    shown_time(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
 }
 
 fn wrong(name: &str, value: &OptionValue, right: &str) -> Error {
@@ -178,6 +205,11 @@ fn table(statement: &Statement, workgroups: &[&Arc<Workgroup>]) -> Result<Output
                 .iter()
                 .map(|workgroup| workgroup.description.as_ref()),
         )?,
+        rows::strings(
+            workgroups
+                .iter()
+                .map(|workgroup| Some(shown(workgroup.max_staleness))),
+        )?,
     ];
     rows::answer(statement, arrays)
 }
@@ -187,6 +219,12 @@ fn create_text(workgroup: &Workgroup) -> String {
     let mut options = vec![format!("{STATE} = '{}'", workgroup.state)];
     if let Some(cutoff) = workgroup.bytes_scanned_cutoff_per_query {
         options.push(format!("{CUTOFF} = {cutoff}"));
+    }
+    if !workgroup.max_staleness.is_zero() {
+        options.push(format!(
+            "{STALENESS} = '{}'",
+            shown(workgroup.max_staleness)
+        ));
     }
     if let Some(description) = &workgroup.description {
         options.push(format!(
@@ -211,23 +249,23 @@ mod tests {
                  CREATE WORKGROUP IF NOT EXISTS small").await;
         assert_eq!(
             lake.text("admin", "SHOW WORKGROUP small").await,
-            "small|ENABLED|1048576|it's small"
+            "small|ENABLED|1048576|it's small|0"
         );
-        lake.ok("ALTER WORKGROUP small SET (bytes_scanned_cutoff_per_query = '2MB'); ALTER WORKGROUP small DISABLE").await;
+        lake.ok("ALTER WORKGROUP small SET (bytes_scanned_cutoff_per_query = '2MB', max_staleness = '90s'); ALTER WORKGROUP small DISABLE").await;
         assert_eq!(
             lake.text("admin", "SHOW WORKGROUPS").await,
-            "primary|ENABLED|NULL|NULL\nsmall|DISABLED|2000000|it's small"
+            "primary|ENABLED|NULL|NULL|0\nsmall|DISABLED|2000000|it's small|90s"
         );
         let create = lake.text("admin", "SHOW CREATE WORKGROUP small").await;
         lake.ok(&format!("DROP WORKGROUP small; {create}")).await;
         assert_eq!(
             lake.text("admin", "SHOW WORKGROUP small").await,
-            "small|DISABLED|2000000|it's small"
+            "small|DISABLED|2000000|it's small|90s"
         );
-        lake.ok("ALTER WORKGROUP small SET (bytes_scanned_cutoff_per_query = NULL); ALTER WORKGROUP small ENABLE").await;
+        lake.ok("ALTER WORKGROUP small SET (bytes_scanned_cutoff_per_query = NULL, max_staleness = DEFAULT); ALTER WORKGROUP small ENABLE").await;
         assert_eq!(
             lake.text("admin", "SHOW WORKGROUP small").await,
-            "small|ENABLED|NULL|it's small"
+            "small|ENABLED|NULL|it's small|0"
         );
         lake.ok("DROP WORKGROUP small; DROP WORKGROUP IF EXISTS small")
             .await;
@@ -250,7 +288,7 @@ mod tests {
         for (options, part) in [
             (
                 "cutoff = 1",
-                "bytes_scanned_cutoff_per_query, description, state",
+                "bytes_scanned_cutoff_per_query, description, max_staleness, state",
             ),
             ("bytes_scanned_cutoff_per_query = 0", "at least 1"),
             ("bytes_scanned_cutoff_per_query = -5", "-5"),
@@ -261,6 +299,10 @@ mod tests {
                 "bytes_scanned_cutoff_per_query = 99999999999999999999",
                 "99999999999999999999",
             ),
+            ("max_staleness = 60", "with its unit"),
+            ("max_staleness = '-1s'", "-1s"),
+            ("max_staleness = '100d'", "100d"),
+            ("max_staleness = true", "true"),
             ("state = 'ASLEEP'", "ASLEEP"),
         ] {
             let error = lake
@@ -280,7 +322,7 @@ mod tests {
         .await;
         assert_eq!(
             lake.text("ann", "SHOW WORKGROUPS").await,
-            "primary|ENABLED|NULL|NULL\nsmall|ENABLED|NULL|NULL"
+            "primary|ENABLED|NULL|NULL|0\nsmall|ENABLED|NULL|NULL|0"
         );
         let hidden = lake.fails("ann", "SHOW WORKGROUP big").await;
         assert_eq!(

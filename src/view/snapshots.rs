@@ -12,10 +12,23 @@ use sha2::{Digest, Sha256};
 use super::ViewTable;
 use crate::error::{Result, from_engine};
 use crate::lake::scan::QueryLake;
-use crate::lake::snapshot::TableSnapshot;
+use crate::lake::snapshot::{Pruned, TableSnapshot};
 
 /// Tables of one plan that are listed at once.
 const PARALLEL_TABLES: usize = 8;
+
+/// An optimised plan whose tables are pruned and not listed yet.
+#[derive(Debug)]
+pub struct Unlisted {
+    pub plan: LogicalPlan,
+    /// In the plan's order, a table as often as it is scanned, with the index of what it reads.
+    scans: Vec<(ViewTable, Vec<Expr>, usize)>,
+    /// What the scans read. A table that is scanned twice with the same filters is listed once, and so is the same in both scans.
+    reads: Vec<Pruned>,
+    /// Every leaf has a snapshot: the plan and the snapshots decide the answer.
+    pub closed: bool,
+    of_built_ins: bool,
+}
 
 /// A plan bound to the files it reads.
 #[derive(Debug)]
@@ -23,8 +36,6 @@ pub struct Pinned {
     pub plan: LogicalPlan,
     /// In the plan's order, a table as often as it is scanned.
     pub tables: Vec<PinnedTable>,
-    /// Every leaf has a snapshot: the plan and the snapshots decide the answer.
-    pub closed: bool,
     /// No leaf reads the lake or makes rows: there are built-in tables and literals only.
     pub of_built_ins: bool,
 }
@@ -36,14 +47,10 @@ pub struct PinnedTable {
 }
 
 impl Pinned {
-    /// What two plans must have in common to read the same bytes under the same policy.
+    /// What two plans with the same [`Unlisted::digest`] must have in common to read the same bytes.
     pub fn digest(&self) -> [u8; 32] {
         let mut digest = Sha256::new();
         for pinned in &self.tables {
-            let table = &pinned.table.lake_table().table;
-            digest.update(table.id.to_be_bytes());
-            digest.update(table.version_id.to_be_bytes());
-            digest.update(pinned.table.policy());
             pinned.snapshot.digest(&mut digest);
             digest.update([0xff]);
         }
@@ -64,18 +71,18 @@ impl Pinned {
     }
 }
 
-/// Prunes and lists the tables of an optimised plan, and puts the snapshots into it.
+/// Finds the tables of an optimised plan, and prunes them.
 ///
-/// Errors: a LOCATION outside the lake roots, an unknown SerDe, the store.
-pub async fn pin(plan: LogicalPlan, lake: &Arc<QueryLake>) -> Result<Pinned> {
-    let mut scans: Vec<(ViewTable, Vec<Expr>)> = Vec::new();
+/// Errors: a LOCATION outside the lake roots, an unknown SerDe.
+pub fn prune(plan: LogicalPlan, lake: &QueryLake) -> Result<Unlisted> {
+    let mut found: Vec<(ViewTable, Vec<Expr>)> = Vec::new();
     let mut closed = true;
     let mut of_built_ins = true;
     plan.apply_with_subqueries(|node| {
         match node {
             LogicalPlan::TableScan(scan) => match view_table(scan) {
                 Some(table) => {
-                    scans.push((table, scan.filters.clone()));
+                    found.push((table, scan.filters.clone()));
                     of_built_ins = false;
                 }
                 None => {
@@ -93,73 +100,107 @@ pub async fn pin(plan: LogicalPlan, lake: &Arc<QueryLake>) -> Result<Pinned> {
     })
     .map_err(from_engine)?;
 
-    // A table that is scanned twice with the same filters is listed once, and so is the same in both scans.
-    let mut distinct: Vec<(ViewTable, Vec<Expr>)> = Vec::new();
-    for (table, filters) in &scans {
-        if !distinct
-            .iter()
-            .any(|(other, of)| same_scan(other, of, table, filters))
-        {
-            distinct.push((table.clone(), filters.clone()));
-        }
-    }
-    // Collected before they are awaited: a closure over references that lives across an await keeps the future from being `Send`.
-    let listings: Vec<_> = distinct
-        .iter()
-        .map(|(table, filters)| async move {
-            table
-                .lake_table()
-                .snapshot(&lake.roots, filters)
-                .await
-                .map(Arc::new)
-        })
-        .collect();
-    let snapshots: Vec<Arc<TableSnapshot>> = futures::stream::iter(listings)
-        .buffered(PARALLEL_TABLES)
-        .try_collect()
-        .await?;
-    let snapshot_of = |table: &ViewTable, filters: &[Expr]| {
-        let index = distinct
-            .iter()
-            .position(|(other, of)| same_scan(other, of, table, filters))?;
-        snapshots.get(index).map(Arc::clone)
-    };
-    let tables: Vec<PinnedTable> = scans
-        .iter()
-        .filter_map(|(table, filters)| {
-            Some(PinnedTable {
-                table: table.clone(),
-                snapshot: snapshot_of(table, filters)?,
-            })
-        })
-        .collect();
-
-    let plan = plan
-        .transform_down_with_subqueries(|node| {
-            let LogicalPlan::TableScan(mut scan) = node else {
-                return Ok(Transformed::no(node));
-            };
-            if let Some(table) = view_table(&scan)
-                && let Some(snapshot) = snapshot_of(&table, &scan.filters)
-            {
-                scan.source =
-                    provider_as_source(Arc::new(table.pinned(Arc::clone(lake), snapshot)));
-                return Ok(Transformed::yes(LogicalPlan::TableScan(scan)));
+    let mut scans: Vec<(ViewTable, Vec<Expr>, usize)> = Vec::new();
+    let mut reads: Vec<Pruned> = Vec::new();
+    for (table, filters) in found {
+        let read = match read_of(&scans, &table, &filters) {
+            Some(read) => read,
+            None => {
+                reads.push(table.lake_table().pruned(&lake.roots, &filters)?);
+                reads.len() - 1
             }
-            Ok(Transformed::no(LogicalPlan::TableScan(scan)))
-        })
-        .map_err(from_engine)?
-        .data;
-    Ok(Pinned {
+        };
+        scans.push((table, filters, read));
+    }
+    Ok(Unlisted {
         plan,
-        tables,
+        scans,
+        reads,
         closed,
         of_built_ins,
     })
 }
 
-fn same_scan(a: &ViewTable, a_filters: &[Expr], b: &ViewTable, b_filters: &[Expr]) -> bool {
-    Arc::ptr_eq(a.lake_table(), b.lake_table()) && a_filters == b_filters
+impl Unlisted {
+    /// What two plans must have in common to read the same partitions of the same tables under the same policy.
+    pub fn digest(&self) -> [u8; 32] {
+        let mut digest = Sha256::new();
+        for (table, _, read) in &self.scans {
+            let catalog = &table.lake_table().table;
+            digest.update(catalog.id.to_be_bytes());
+            digest.update(catalog.version_id.to_be_bytes());
+            digest.update(table.policy());
+            if let Some(pruned) = self.reads.get(*read) {
+                pruned.digest(&mut digest);
+            }
+            digest.update([0xff]);
+        }
+        digest.finalize().into()
+    }
+
+    /// Lists the tables, and puts their snapshots into the plan.
+    ///
+    /// Errors: the store.
+    pub async fn list(self, lake: &Arc<QueryLake>) -> Result<Pinned> {
+        // Collected before they are awaited: a closure over references that lives across an await keeps the future from being `Send`.
+        let listings: Vec<_> = self
+            .reads
+            .into_iter()
+            .map(|pruned| async move { pruned.list().await.map(Arc::new) })
+            .collect();
+        let snapshots: Vec<Arc<TableSnapshot>> = futures::stream::iter(listings)
+            .buffered(PARALLEL_TABLES)
+            .try_collect()
+            .await?;
+        let scans = self.scans;
+        let snapshot_of = |table: &ViewTable, filters: &[Expr]| {
+            let read = read_of(&scans, table, filters)?;
+            snapshots.get(read).map(Arc::clone)
+        };
+        let tables: Vec<PinnedTable> = scans
+            .iter()
+            .filter_map(|(table, _, read)| {
+                Some(PinnedTable {
+                    table: table.clone(),
+                    snapshot: snapshots.get(*read).map(Arc::clone)?,
+                })
+            })
+            .collect();
+        let plan = self
+            .plan
+            .transform_down_with_subqueries(|node| {
+                let LogicalPlan::TableScan(mut scan) = node else {
+                    return Ok(Transformed::no(node));
+                };
+                if let Some(table) = view_table(&scan)
+                    && let Some(snapshot) = snapshot_of(&table, &scan.filters)
+                {
+                    scan.source =
+                        provider_as_source(Arc::new(table.pinned(Arc::clone(lake), snapshot)));
+                    return Ok(Transformed::yes(LogicalPlan::TableScan(scan)));
+                }
+                Ok(Transformed::no(LogicalPlan::TableScan(scan)))
+            })
+            .map_err(from_engine)?
+            .data;
+        Ok(Pinned {
+            plan,
+            tables,
+            of_built_ins: self.of_built_ins,
+        })
+    }
+}
+
+/// The read of a scan that is known already.
+fn read_of(
+    scans: &[(ViewTable, Vec<Expr>, usize)],
+    table: &ViewTable,
+    filters: &[Expr],
+) -> Option<usize> {
+    let same = |(other, of, _): &&(ViewTable, Vec<Expr>, usize)| {
+        Arc::ptr_eq(other.lake_table(), table.lake_table()) && of == filters
+    };
+    scans.iter().find(same).map(|(_, _, read)| *read)
 }
 
 /// Whether the scan is of generate_series or range.

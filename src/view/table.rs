@@ -18,7 +18,7 @@ use crate::lake::snapshot::{LakeTable, TableSnapshot};
 
 /// A table as its principal may query it.
 ///
-/// Without a snapshot it can be planned, not scanned: [`super::snapshots::pin`] gives it one.
+/// Without a snapshot it can be planned, not scanned: [`super::snapshots::Unlisted::list`] gives it one.
 #[derive(Debug, Clone)]
 pub struct ViewTable {
     lake_table: Arc<LakeTable>,

@@ -28,6 +28,7 @@ mod newcomer;
 mod passwords;
 mod pruning;
 mod queries;
+mod staleness;
 mod tpc;
 mod transactions;
 mod verbatim;

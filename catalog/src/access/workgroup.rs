@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
@@ -51,6 +52,8 @@ pub struct WorkgroupInput {
     pub state: WorkgroupState,
     /// The most bytes that one query may scan; `None` is no limit. At most `i64::MAX`, not 0.
     pub bytes_scanned_cutoff_per_query: Option<u64>,
+    /// How old a stored result may be that a query is answered from although files have changed. In whole milliseconds.
+    pub max_staleness: Duration,
 }
 
 /// A workgroup as the store holds it.
@@ -64,6 +67,8 @@ pub struct Workgroup {
     pub state: WorkgroupState,
     /// The most bytes that one query may scan; `None` is no limit.
     pub bytes_scanned_cutoff_per_query: Option<u64>,
+    /// How old a stored result may be that a query is answered from although files have changed.
+    pub max_staleness: Duration,
     pub created: DateTime<Utc>,
 }
 
@@ -75,6 +80,7 @@ impl Workgroup {
             description: self.description.clone(),
             state: self.state,
             bytes_scanned_cutoff_per_query: self.bytes_scanned_cutoff_per_query,
+            max_staleness: self.max_staleness,
         }
     }
 }

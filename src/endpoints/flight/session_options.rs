@@ -26,13 +26,14 @@ fn text(value: &SessionOptionValue) -> Option<String> {
     })
 }
 
-/// Sets each option by itself, in the order of their names; those that could not be set are in the result.
+/// Sets each option by itself, `workgroup` first and then in the order of their names; those that could not be set are in the result.
 pub(super) async fn set(
     session: &Arc<FlightSession>,
     request: &SetSessionOptionsRequest,
 ) -> SetSessionOptionsResult {
     let mut options: Vec<(&String, &SessionOptionValue)> = request.session_options.iter().collect();
-    options.sort_by_key(|(name, _)| *name);
+    // The workgroup first: it says what others may be set to.
+    options.sort_by_key(|(name, _)| (!name.eq_ignore_ascii_case("workgroup"), *name));
     let mut errors = HashMap::new();
     for (index, (name, value)) in options.into_iter().enumerate() {
         let value = text(value);

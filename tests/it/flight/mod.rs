@@ -7,6 +7,7 @@ mod prepared;
 mod running;
 mod sessions;
 mod statements;
+mod substrait;
 
 use std::sync::Arc;
 

@@ -1,6 +1,7 @@
 //! Sessions by bearer token and by cookie, and their options.
 
 use super::*;
+use crate::staleness::{one_row, stale};
 
 #[tokio::test]
 async fn set_without_a_session_is_an_error_that_says_so() {
@@ -89,6 +90,28 @@ async fn session_options_are_set_told_and_refused_one_by_one() {
     let (last, others) = fetched.batches.split_last().unwrap();
     assert!(others.len() > 1 && last.num_rows() <= 100);
     assert!(others.iter().all(|batch| batch.num_rows() == 100));
+}
+
+#[tokio::test]
+async fn staleness_is_an_option_that_the_workgroup_bounds() {
+    let (server, admin, folder) = stale("stale_flight", "10min").await;
+    let sql = "SELECT sum(id) FROM stale.stale_flight";
+    assert_eq!(admin.value(sql).await, "1");
+    folder.put("p=1/a.parquet", one_row(2));
+    let mut flight = server.flight("admin").await;
+    for (values, refused) in [
+        (&[("staleness", "1d"), ("workgroup", "stale_flight")][..], 1),
+        (&[("staleness", "10min")], 0),
+    ] {
+        let answer = flight.act("SetSessionOptions", options(values)).await;
+        let answer = OptionErrors::decode(answer.unwrap()[0].clone()).unwrap();
+        assert_eq!(answer.errors.len(), refused, "{answer:?}");
+    }
+    let fetched = flight.run(sql).await;
+    assert_eq!(fetched.value(), "1");
+    assert_eq!(fetched.usage["cache_hit"], true);
+    flight.run("SET staleness = 0").await;
+    assert_eq!(flight.run(sql).await.value(), "2");
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! [`Control`]: users, roles, workgroups and settings. Grants are in the file beside this one.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use rusqlite::{OptionalExtension, params};
@@ -191,10 +192,11 @@ impl Control for SqliteStore {
         let input = checked_workgroup(input)?;
         let (name, created) = self.write(move |write| {
             let cutoff = input.bytes_scanned_cutoff_per_query.map(signed);
-            let sql = "INSERT INTO workgroups (name, description, state, bytes_scanned_cutoff_per_query, created)
-                       VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING";
+            let staleness = milliseconds(input.max_staleness);
+            let sql = "INSERT INTO workgroups (name, description, state, bytes_scanned_cutoff_per_query, created, max_staleness_ms)
+                       VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING";
             let (state, time) = (input.state.to_string(), now().timestamp_millis());
-            let created = write.changed_any(sql, params![input.name, input.description, state, cutoff, time])?;
+            let created = write.changed_any(sql, params![input.name, input.description, state, cutoff, time, staleness])?;
             if !created && !if_not_exists {
                 return Err(CatalogError::already_exists(Kind::Workgroup, input.name));
             }
@@ -211,8 +213,10 @@ impl Control for SqliteStore {
         let name = self.write(move |write| {
             write.workgroup(&input.name)?;
             let cutoff = input.bytes_scanned_cutoff_per_query.map(signed);
-            let sql = "UPDATE workgroups SET description = ?2, state = ?3, bytes_scanned_cutoff_per_query = ?4 WHERE name = ?1";
-            write.changed_any(sql, params![input.name, input.description, input.state.to_string(), cutoff])?;
+            let staleness = milliseconds(input.max_staleness);
+            let sql = "UPDATE workgroups SET description = ?2, state = ?3, bytes_scanned_cutoff_per_query = ?4, max_staleness_ms = ?5
+                       WHERE name = ?1";
+            write.changed_any(sql, params![input.name, input.description, input.state.to_string(), cutoff, staleness])?;
             Ok(input.name)
         }).await?;
         self.stored_workgroup(name)
@@ -363,6 +367,10 @@ fn principal_name(kind: Kind, name: &str) -> Result<String> {
         )));
     }
     Ok(name)
+}
+
+fn milliseconds(time: Duration) -> i64 {
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
 }
 
 fn checked_workgroup(mut input: WorkgroupInput) -> Result<WorkgroupInput> {

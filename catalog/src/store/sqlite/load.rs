@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, Row};
@@ -170,7 +171,7 @@ pub(super) fn control(connection: &Connection) -> Result<ControlSnapshot> {
         });
     }
     snapshot.grants = grants(connection)?;
-    let sql = "SELECT id, name, description, state, bytes_scanned_cutoff_per_query, created FROM workgroups";
+    let sql = "SELECT id, name, description, state, bytes_scanned_cutoff_per_query, created, max_staleness_ms FROM workgroups";
     let mut statement = connection.prepare(sql)?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
@@ -181,6 +182,7 @@ pub(super) fn control(connection: &Connection) -> Result<ControlSnapshot> {
             state: row.get::<_, String>(3)?.parse()?,
             bytes_scanned_cutoff_per_query: row.get::<_, Option<i64>>(4)?.map(unsigned),
             created: time(row.get(5)?),
+            max_staleness: Duration::from_millis(unsigned(row.get(6)?)),
         };
         snapshot
             .workgroups

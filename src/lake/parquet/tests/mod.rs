@@ -125,7 +125,7 @@ impl Lake {
             max_statistics_files: self.max_statistics_files,
             max_row_bytes: 1024,
         };
-        let snapshot = Arc::new(self.table.snapshot(&self.roots, &[]).await?);
+        let snapshot = Arc::new(self.table.pruned(&self.roots, &[])?.list().await?);
         let provider = Provider {
             lake,
             table: Arc::clone(&self.table),
