@@ -35,6 +35,7 @@ use lakegate_catalog::store::{Control, Metastore};
 use parking_lot::Mutex;
 use rand::Rng;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
 
 pub use logins::{Principal, too_many_failures, wrong_password};
@@ -127,6 +128,9 @@ impl fmt::Debug for Rows {
 const BUILT_IN_PLACES: usize = 4;
 /// How many of them may wait.
 const BUILT_IN_WAITING: usize = 1000;
+
+/// Work on the query threads, which ends when this is dropped.
+pub type Work = AbortOnDropHandle<()>;
 
 /// What the gateway is built of.
 #[derive(Debug)]
@@ -298,6 +302,12 @@ impl Gateway {
     /// From now on nobody connects and no query begins.
     pub fn begin_shutdown(&self) {
         self.closing.cancel();
+    }
+
+    /// Does work that takes much of a processor on the query threads, until it is done or what this gives is dropped. `None`: they take no
+    /// more work, and have dropped it.
+    pub fn spawn_work(&self, work: impl Future<Output = ()> + Send + 'static) -> Option<Work> {
+        self.engine.cpu().spawn(work).map(AbortOnDropHandle::new)
     }
 
     pub fn is_shutting_down(&self) -> bool {

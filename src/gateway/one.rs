@@ -63,7 +63,8 @@ impl Session {
             .await
     }
 
-    /// The stored result of a query, under today's grants and over today's files. Nothing runs.
+    /// The stored result of a query, under today's grants and over today's files, or files as old as the session's staleness allows. Nothing
+    /// runs.
     ///
     /// Errors: [`Code::ResultNotStored`], also for what is no query; what planning refuses.
     pub async fn stored(&self, prepared: &Prepared, parameters: Vec<ScalarValue>) -> Result<Rows> {

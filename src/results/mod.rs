@@ -259,3 +259,71 @@ impl ResultCache {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use arrow::datatypes::Schema;
+    use datafusion::logical_expr::LogicalPlanBuilder;
+
+    fn query(catalog: u8) -> Arc<QueryKey> {
+        let settings = PlanSettings {
+            time_zone: "UTC".into(),
+            search_path: Vec::new(),
+        };
+        let plan = LogicalPlanBuilder::empty(true).build().unwrap();
+        Arc::new(QueryKey::new(plan, settings, [catalog; 32]))
+    }
+
+    fn over(files: u8, query: Arc<QueryKey>) -> Arc<ResultKey> {
+        Arc::new(ResultKey::new(query, [files; 32]))
+    }
+
+    /// Told from others by its size.
+    fn result(bytes: usize) -> CachedResult {
+        CachedResult {
+            schema: Arc::new(Schema::empty()),
+            batches: Vec::new(),
+            bytes,
+        }
+    }
+
+    fn ago(seconds: u64) -> Instant {
+        Instant::now()
+            .checked_sub(Duration::from_secs(seconds))
+            .unwrap()
+    }
+
+    #[test]
+    fn newest_result_is_found_without_its_files() {
+        let cache = ResultCache::new(1 << 20, 1 << 20);
+        let recent = |catalog, seconds| {
+            let found = cache.recent(&query(catalog), Duration::from_secs(seconds));
+            found.map(|result| result.bytes)
+        };
+        cache.keep(&over(1, query(1)), result(1), ago(10));
+        assert_eq!(recent(1, 60), Some(1));
+        assert_eq!(recent(1, 5), None, "it is too old");
+        assert_eq!(recent(2, 60), None, "another policy, or another table");
+        cache.keep(&over(2, query(1)), result(2), ago(1));
+        assert_eq!(recent(1, 5), Some(2));
+        cache.keep(&over(3, query(1)), result(3), ago(20));
+        assert_eq!(recent(1, 60), Some(2), "one that took long is not newer");
+        // The files are again those of the first result.
+        assert!(cache.stored(&over(1, query(1)), ago(0)).is_some());
+        assert_eq!(recent(1, 60), Some(1));
+    }
+
+    #[test]
+    fn results_that_are_thrown_out_leave_nothing_behind() {
+        let cache = ResultCache::new(4096, 4096);
+        for catalog in 0..100 {
+            cache.keep(&over(1, query(catalog)), result(1000), ago(0));
+        }
+        cache.results.run_pending_tasks();
+        let kept = cache.results.entry_count();
+        assert!(kept <= 4);
+        assert_eq!(cache.newest.lock().len() as u64, kept);
+    }
+}

@@ -4,7 +4,7 @@
 //!  accept ─ connection ─▶ gate ─▶ service ─┬─ statements ─┬─▶ execution ─▶ Session (gateway)
 //!           TLS, limits    │               ├─ prepared ───┤     │ batches
 //!                        auth              ├─ poll ───────┘     ▼
-//!                      sessions            ├─ metadata        stream ─ types ─▶ FlightData
+//!                      sessions            ├─ metadata        stream ─ encoding ─ types ─▶ FlightData
 //!                                          └─ actions
 //! ```
 //!
@@ -16,6 +16,7 @@ mod actions;
 mod auth;
 mod connection;
 mod delivery;
+mod encoding;
 mod execution;
 mod gate;
 mod info;
@@ -151,12 +152,12 @@ impl Door {
             weight_per_owner: usize::MAX,
         };
         Arc::new(Self {
-            gateway,
             sessions: Sessions::new(&options),
             tickets: Registry::new(of_statements),
             statements: Registry::new(of_statements),
             polled: Registry::new(of_polled),
-            lanes: Lanes::default(),
+            lanes: Lanes::new(Arc::clone(&gateway)),
+            gateway,
             options,
         })
     }

@@ -1,8 +1,8 @@
 //! Batches on their way out, as fast as the client takes them: the source is asked for more only when there is room in the client's window.
 //!
 //! ```text
-//!  batches ─ conform ─ batch_size ─▶ FlightDataEncoder ─▶ one message held back ─▶ client
-//!                                     schema first          the last gets the usage
+//!  batches ─▶ encoding ─▶ one message held back ─▶ client
+//!             schema first  the last gets the usage
 //! ```
 //!
 //! While there is nothing to send an empty batch goes out from time to time, so that nobody on the way takes the call for dead. What is
@@ -15,25 +15,23 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use arrow::array::RecordBatch;
-use arrow::compute::BatchCoalescer;
 use arrow::datatypes::SchemaRef;
 use arrow_flight::FlightData;
-use arrow_flight::encode::{DictionaryHandling, FlightDataEncoder, FlightDataEncoderBuilder};
 use arrow_flight::error::FlightError;
 use arrow_flight::utils::batches_to_flight_data;
 use bytes::Bytes;
-use futures::{Stream, StreamExt};
+use futures::Stream;
 use parking_lot::Mutex;
 use tokio::time::Sleep;
 use tonic::Status;
 
-use super::delivery::{ArrowTypes, Delivery};
+use super::delivery::Delivery;
+use super::encoding::Encoding;
 use super::execution::{Started, Tally};
 use super::sessions::InUse;
 use super::status::status;
-use super::types;
 use crate::error::{Code, Error, Result};
-use crate::gateway::BatchStream;
+use crate::gateway::Gateway;
 
 /// Without anything to send for so long, an empty batch is sent.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -84,12 +82,21 @@ impl Lane {
 }
 
 /// The streams of one door.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Lanes {
+    /// On whose threads large results are encoded.
+    gateway: Arc<Gateway>,
     open: Mutex<(u64, HashMap<u64, Weak<Lane>>)>,
 }
 
 impl Lanes {
+    pub fn new(gateway: Arc<Gateway>) -> Self {
+        Self {
+            gateway,
+            open: Mutex::default(),
+        }
+    }
+
     fn add(&self, lane: &Arc<Lane>) {
         let mut open = self.open.lock();
         open.0 += 1;
@@ -121,7 +128,7 @@ impl Lanes {
 
 /// What is sent, and how.
 pub(super) struct Parcel {
-    /// Of every batch, as [`types::conform`] takes it.
+    /// Of every batch, as [`super::types::conform`] takes it.
     pub schema: SchemaRef,
     pub started: Started,
     pub delivery: Delivery,
@@ -129,7 +136,7 @@ pub(super) struct Parcel {
 }
 
 struct Source {
-    encoder: FlightDataEncoder,
+    encoding: Encoding,
     schema: SchemaRef,
     tally: Arc<Tally>,
     /// The message that goes out next, and whether it is a batch.
@@ -156,28 +163,11 @@ impl Outgoing {
             delivery,
             in_use,
         } = parcel;
-        let conformed = conformed(started.batches, Arc::clone(&schema));
-        let sized = match delivery.batch_size {
-            Some(rows) if !schema.fields().is_empty() => {
-                resized(conformed, Arc::clone(&schema), rows)
-            }
-            _ => conformed,
-        };
-        let dictionaries = match delivery.types {
-            ArrowTypes::Plain => DictionaryHandling::Hydrate,
-            ArrowTypes::Native => DictionaryHandling::Resend,
-        };
-        let encoder =
-            FlightDataEncoderBuilder::new()
-                .with_schema(Arc::clone(&schema))
-                .with_options(delivery.ipc()?)
-                .with_dictionary_handling(dictionaries)
-                .build(sized.map(|batch| {
-                    batch.map_err(|error| FlightError::ExternalError(Box::new(error)))
-                }));
+        let gateway = Arc::clone(&lanes.gateway);
+        let encoding = Encoding::new(started.batches, &schema, delivery, gateway)?;
         let lane = Arc::new(Lane::default());
         lane.state.lock().source = Some(Source {
-            encoder,
+            encoding,
             schema,
             tally: started.tally,
             held: None,
@@ -198,43 +188,6 @@ impl Outgoing {
     }
 }
 
-fn conformed(batches: BatchStream, schema: SchemaRef) -> BatchStream {
-    batches
-        .map(move |batch| types::conform(batch?, &schema))
-        .boxed()
-}
-
-/// Batches of exactly so many rows, but for the last.
-fn resized(batches: BatchStream, schema: SchemaRef, rows: usize) -> BatchStream {
-    let state = (batches, BatchCoalescer::new(schema, rows), false);
-    futures::stream::unfold(
-        state,
-        |(mut batches, mut coalescer, mut ended)| async move {
-            loop {
-                if let Some(batch) = coalescer.next_completed_batch() {
-                    return Some((Ok(batch), (batches, coalescer, ended)));
-                }
-                if ended {
-                    return None;
-                }
-                let pushed = match batches.next().await {
-                    Some(Ok(batch)) => coalescer.push_batch(batch),
-                    Some(Err(error)) => return Some((Err(error), (batches, coalescer, true))),
-                    None => {
-                        ended = true;
-                        coalescer.finish_buffered_batch()
-                    }
-                };
-                if let Err(error) = pushed {
-                    let error = Error::internal(format!("batches cannot be resized: {error}"));
-                    return Some((Err(error), (batches, coalescer, true)));
-                }
-            }
-        },
-    )
-    .boxed()
-}
-
 impl Source {
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<FlightData>>> {
         loop {
@@ -244,7 +197,7 @@ impl Source {
             if self.ended {
                 return Poll::Ready(None);
             }
-            match self.encoder.poll_next_unpin(context) {
+            match self.encoding.poll(context) {
                 Poll::Ready(Some(Ok(data))) => {
                     let before = self.held.replace((data, self.seen_schema));
                     self.seen_schema = true;

@@ -182,10 +182,13 @@ impl Consumer<'_> {
         Ok(())
     }
 
-    /// References to what is there already copy it: the cost is at most as many nodes as there are so far.
-    fn spend_on_copies(&self, copies: usize) -> EngineResult<()> {
-        let so_far = self.nodes.load(Ordering::Relaxed);
-        self.spend(copies.saturating_mul(so_far))
+    /// References to expressions copy them: each copy has at most as many nodes as the longest of them has bytes.
+    fn spend_on_copies(&self, copies: usize, of: &[Expression]) -> EngineResult<()> {
+        if copies == 0 {
+            return Ok(());
+        }
+        let longest = of.iter().map(Message::encoded_len).max();
+        self.spend(copies.saturating_mul(longest.unwrap_or(1)))
     }
 
     fn enter(&self, rel: &Rel) -> EngineResult<()> {
@@ -207,7 +210,8 @@ impl Consumer<'_> {
                 let references = rel.groupings.iter();
                 let references = references.map(|grouping| grouping.expression_references.len());
                 let copies = references.sum::<usize>();
-                self.spend_on_copies(copies.saturating_sub(rel.grouping_expressions.len()))?;
+                let of = &rel.grouping_expressions;
+                self.spend_on_copies(copies.saturating_sub(of.len()), of)?;
                 (&rel.common, &rel.advanced_extension)
             }
             RelType::Sort(rel) => (&rel.common, &rel.advanced_extension),
@@ -219,17 +223,20 @@ impl Consumer<'_> {
                 check_there(rel.left.is_some() && rel.right.is_some())?;
                 (&rel.common, &rel.advanced_extension)
             }
-            RelType::Project(rel) => (&rel.common, &rel.advanced_extension),
+            RelType::Project(rel) => {
+                self.check_emit(rel.common.as_ref(), &rel.expressions)?;
+                (&rel.common, &rel.advanced_extension)
+            }
             RelType::Set(rel) => (&rel.common, &rel.advanced_extension),
             other => return Err(refused(kind(other)).into()),
         };
         if has_enhancement(extension.as_ref()) {
             return Err(refused("an enhancement").into());
         }
-        self.check_emit(common.as_ref())
+        self.check_emit(common.as_ref(), &[])
     }
 
-    fn check_emit(&self, common: Option<&RelCommon>) -> EngineResult<()> {
+    fn check_emit(&self, common: Option<&RelCommon>, of: &[Expression]) -> EngineResult<()> {
         let Some(common) = common else {
             return Ok(());
         };
@@ -240,7 +247,7 @@ impl Consumer<'_> {
             let fields = &emit.output_mapping;
             let distinct: HashSet<i32> = fields.iter().copied().collect();
             self.spend(fields.len())?;
-            self.spend_on_copies(fields.len() - distinct.len())?;
+            self.spend_on_copies(fields.len() - distinct.len(), of)?;
         }
         Ok(())
     }

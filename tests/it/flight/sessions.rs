@@ -1,5 +1,7 @@
 //! Sessions by bearer token and by cookie, and their options.
 
+use arrow::array::Array;
+
 use super::*;
 use crate::staleness::{one_row, stale};
 
@@ -137,6 +139,37 @@ async fn compressed_and_native_results_are_the_same_rows() {
         native.batches[0].schema().field(0).data_type(),
         &DataType::Utf8View
     );
+}
+
+/// Large results are encoded elsewhere than small ones.
+#[tokio::test]
+async fn large_results_arrive_whole_and_in_order() {
+    let mut flight = Server::shared().flight("admin").await;
+    for values in [
+        [("compression", "none"), ("batch_size", "0")],
+        [("compression", "zstd"), ("batch_size", "50000")],
+        [("compression", "lz4"), ("batch_size", "1000000")],
+    ] {
+        let set = flight.act("SetSessionOptions", options(&values)).await;
+        set.unwrap();
+        let fetched = flight
+            .run("SELECT x, 'row ' || x AS t FROM generate_series(1, 1000000) a(x) ORDER BY x")
+            .await;
+        assert_eq!(fetched.usage["rows"], 1_000_000, "{values:?}");
+        let mut next = 1;
+        for batch in &fetched.batches {
+            let numbers = batch.column(0).as_any().downcast_ref::<Int64Array>();
+            for number in numbers.unwrap().values() {
+                assert_eq!(*number, next);
+                next += 1;
+            }
+            // No message is longer than clients take.
+            let columns = batch.columns().iter();
+            let bytes = columns.map(|column| column.to_data().get_slice_memory_size().unwrap());
+            assert!(bytes.sum::<usize>() <= 3 << 20, "{values:?}");
+        }
+        assert_eq!(next, 1_000_001);
+    }
 }
 
 #[tokio::test]
