@@ -296,7 +296,7 @@ impl Session {
                 let types: Vec<Option<DataType>> =
                     prepared.parameters.iter().cloned().map(Some).collect();
                 declare_types(&mut statement, &types);
-                (None, self.planning(statement).await?)
+                (None, Box::pin(self.planning(statement)).await?)
             }
         };
         let mut context = self.query_context(&prepared.parsed.text, planning)?;
@@ -326,7 +326,7 @@ impl Session {
         };
         let statement = ast::Statement::Query(query.clone());
         check_parameters(&statement, parameters.len())?;
-        let planning = self.planning(statement).await?;
+        let planning = Box::pin(self.planning(statement)).await?;
         let mut context = self.query_context(&prepared.parsed.text, planning)?;
         context.reuse = ResultReuse::Off;
         let _unfinished = Unfinished::guard(&context.query);
