@@ -17,6 +17,10 @@ mod auth;
 mod connection;
 mod delivery;
 mod execution;
+mod expansion;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod gate;
 mod info;
 mod ingest;

@@ -2,6 +2,7 @@
 //!
 //! Batches of a client are bounded before they are decoded: the lengths that its messages declare decide what is allocated for them.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, RecordBatch};
@@ -12,10 +13,11 @@ use arrow_flight::FlightData;
 use arrow_flight::decode::FlightRecordBatchStream;
 use arrow_flight::error::FlightError;
 use datafusion::common::ScalarValue;
-use futures::{Stream, StreamExt, TryStreamExt};
+use futures::{FutureExt, Stream, StreamExt, TryStreamExt};
 use tonic::Status;
 
 use super::execution::Values;
+use super::expansion;
 use crate::error::{Code, Error, Result};
 use crate::lake::type_name;
 
@@ -48,9 +50,17 @@ where
         let has_header = !data.data_header.is_empty();
         async move { has_header }
     });
-    let checked = checked.map(|data| {
+    // Dictionaries are kept beside the batches: all messages of a call are bounded together.
+    let mut declared = 0;
+    let checked = checked.map(move |data| {
         let data = data?;
-        check(&data).map_err(|error| FlightError::ExternalError(Box::new(error)))?;
+        check(&data)
+            .and_then(|bytes| {
+                declared += bytes;
+                let fits = declared <= MAX_BYTES as u64;
+                fits.then_some(()).ok_or_else(too_large)
+            })
+            .map_err(|error| FlightError::ExternalError(Box::new(error)))?;
         Ok(data)
     });
     let mut decoded = FlightRecordBatchStream::new_from_flight_data(checked);
@@ -60,14 +70,21 @@ where
         bytes: 0,
     };
     let mut rows = 0;
-    while let Some(batch) = decoded.next().await {
+    let mut budget = MAX_BYTES;
+    loop {
+        // The reader panics at types that it does not know, and at buffers that are not where its message says.
+        let next = AssertUnwindSafe(decoded.next()).catch_unwind().await;
+        let Some(batch) = next.map_err(|_| unreadable())? else {
+            break;
+        };
         let batch = batch.map_err(malformed)?;
         rows += batch.num_rows();
-        // As batches, and as values one by one.
+        // As batches, written out, and as values one by one.
+        let written_out = expansion::bytes(&batch, &mut budget).ok_or_else(too_large)?;
         let values = batch.num_rows().saturating_mul(batch.num_columns());
         received.bytes = received
             .bytes
-            .saturating_add(batch.get_array_memory_size())
+            .saturating_add(batch.get_array_memory_size().max(written_out))
             .saturating_add(values.saturating_mul(size_of::<ScalarValue>()));
         if rows > MAX_ROWS || received.bytes > MAX_BYTES {
             return Err(too_large().into());
@@ -104,21 +121,24 @@ fn too_large() -> Error {
     )
 }
 
-/// Errors: what the message declares is more than may be decoded.
-fn check(data: &FlightData) -> Result<()> {
-    let unreadable = || {
-        Error::new(
-            Code::ProtocolViolation,
-            "the parameters cannot be read: a message is malformed",
-        )
-    };
+fn unreadable() -> Error {
+    Error::new(
+        Code::ProtocolViolation,
+        "the parameters cannot be read: a message is malformed",
+    )
+}
+
+/// The bytes that a message takes once it is unpacked.
+///
+/// Errors: what it declares is more than may be decoded.
+fn check(data: &FlightData) -> Result<u64> {
     let message = ipc::root_as_message(&data.data_header).map_err(|_| unreadable())?;
     let batch = match message.header_type() {
         MessageHeader::RecordBatch => message.header_as_record_batch(),
         MessageHeader::DictionaryBatch => message
             .header_as_dictionary_batch()
             .and_then(|dictionary| dictionary.data()),
-        _ => return Ok(()),
+        _ => return Ok(data.data_header.len() as u64),
     };
     let batch = batch.ok_or_else(unreadable)?;
     let within = |length: i64| (0..=MAX_ELEMENTS).contains(&length);
@@ -128,7 +148,7 @@ fn check(data: &FlightData) -> Result<()> {
         return Err(too_large());
     }
     if batch.compression().is_none() {
-        return Ok(());
+        return Ok(data.data_body.len() as u64);
     }
     // Each compressed buffer begins with its length when it is not.
     let mut unpacked: u64 = 0;
@@ -148,7 +168,7 @@ fn check(data: &FlightData) -> Result<()> {
     if unpacked > MAX_BYTES as u64 {
         return Err(too_large());
     }
-    Ok(())
+    Ok(unpacked.max(data.data_body.len() as u64))
 }
 
 /// The schema of a statement's parameters, as a client is told of it.
@@ -278,12 +298,13 @@ mod tests {
             ),
         ])
         .unwrap();
-        let rows = values(&[row.clone()], &[DataType::Int32, DataType::Date32]).unwrap();
+        let row = [row];
+        let rows = values(&row, &[DataType::Int32, DataType::Date32]).unwrap();
         assert_eq!(rows.len(), 2);
         assert_eq!(rows[0][0], ScalarValue::Int32(Some(7)));
         assert_eq!(rows[1][0], ScalarValue::Int32(None));
         assert_eq!(rows[0][1].data_type(), DataType::Date32);
-        let error = values(&[row], &[DataType::Int32]).unwrap_err();
+        let error = values(&row, &[DataType::Int32]).unwrap_err();
         assert!(error.message().contains("takes 1 parameters, 2 were sent"));
     }
 

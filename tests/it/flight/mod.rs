@@ -1,8 +1,10 @@
 //! The Flight SQL door, through Rust's own client.
 
 mod catalog;
+mod greedy;
 mod hostile;
 mod logins;
+mod malformed;
 mod prepared;
 mod running;
 mod sessions;
