@@ -83,7 +83,7 @@ async fn client_that_vanishes_takes_its_query_with_it_within_a_second(door: Door
         Door::Flight => format!(
             "import adbc_driver_flightsql.dbapi as f\nfrom adbc_driver_flightsql import DatabaseOptions as O\n\
              c = f.connect({:?}, db_kwargs={{'username': 'admin', 'password': {:?}, O.TLS_ROOT_CERTS.value: open({:?}).read()}}, autocommit=True)\n\
-             c.cursor().execute({sql:?})",
+             r = c.cursor()\nr.execute({sql:?})\nr.fetchall()",
             server.flight_uri(),
             server.password("admin"),
             server.ca_file(),

@@ -69,6 +69,7 @@ fn gives_rows(sql: &str) -> bool {
     let word = words.find(|word| !word.is_empty()).unwrap_or_default();
     [
         "SELECT", "WITH", "VALUES", "SHOW", "DESCRIBE", "DESC", "EXPLAIN", "EXECUTE", "FETCH",
+        "MSCK",
     ]
     .contains(&word.to_uppercase().as_str())
 }
