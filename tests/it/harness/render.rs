@@ -3,6 +3,7 @@
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::{
     ArrowPrimitiveType, DataType, Date32Type, Date64Type, Decimal128Type, Decimal256Type,
+    DurationMicrosecondType, DurationMillisecondType, DurationNanosecondType, DurationSecondType,
     Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, IntervalMonthDayNanoType,
     IntervalUnit, Time32MillisecondType, Time32SecondType, Time64MicrosecondType,
     Time64NanosecondType, TimeUnit, TimestampMicrosecondType, TimestampMillisecondType,
@@ -77,6 +78,18 @@ fn scalar(column: &ArrayRef, row: usize) -> String {
         T::Interval(IntervalUnit::MonthDayNano) => {
             let value = column.as_primitive::<IntervalMonthDayNanoType>().value(row);
             interval(value.months, value.days, value.nanoseconds / 1_000)
+        }
+        T::Duration(unit) => {
+            let value = match unit {
+                TimeUnit::Second => number::<DurationSecondType>(column, row) + "000000",
+                TimeUnit::Millisecond => number::<DurationMillisecondType>(column, row) + "000",
+                TimeUnit::Microsecond => number::<DurationMicrosecondType>(column, row),
+                TimeUnit::Nanosecond => {
+                    let value = column.as_primitive::<DurationNanosecondType>().value(row);
+                    (value / 1_000).to_string()
+                }
+            };
+            interval(0, 0, value.parse().unwrap())
         }
         other => panic!("no text is known of a value of type {other}"),
     }
