@@ -52,7 +52,7 @@ impl Session {
         let parsed = &prepared.parsed;
         let mut error = no_parameter("$1");
         if let Statement::Query(query) = &parsed.statement {
-            let statement = ast::Statement::Query(Box::new(query.as_ref().clone()));
+            let statement = ast::Statement::Query(query.clone());
             error = check_parameters(&statement, 0).err().unwrap_or(error);
         }
         Err(locate(error, &parsed.text, parsed.position))
