@@ -46,13 +46,13 @@ impl Caller {
     }
 }
 
-enum Credentials {
+pub(super) enum Credentials {
     Basic { user: String, password: String },
     Bearer(String),
 }
 
 /// The credentials of a call; `None`: it has none.
-fn credentials(metadata: &MetadataMap) -> Result<Option<Credentials>, Status> {
+pub(super) fn credentials(metadata: &MetadataMap) -> Result<Option<Credentials>, Status> {
     let Some(header) = metadata.get("authorization") else {
         return Ok(None);
     };
@@ -80,7 +80,7 @@ fn credentials(metadata: &MetadataMap) -> Result<Option<Credentials>, Status> {
 }
 
 /// The value of a cookie. Several headers may hold several cookies each.
-fn cookie(metadata: &MetadataMap, name: &str) -> Option<String> {
+pub(super) fn cookie(metadata: &MetadataMap, name: &str) -> Option<String> {
     metadata
         .get_all("cookie")
         .iter()

@@ -1,16 +1,21 @@
 //! Bulk ingestion: `CommandStatementIngest`, and a DoPut whose descriptor is the path of a table.
 
+use arrow::array::RecordBatch;
 use arrow_flight::sql::{CommandStatementIngest, TableExistsOption, TableNotExistOption};
 use futures::{StreamExt, TryStreamExt, future};
 use lakegate_sql::ast::TableName;
 use tonic::Status;
 
 use super::auth::Caller;
-use super::parameters::{broken, decoded, malformed};
+use super::expansion;
+use super::incoming::{Batches, batch_too_large, broken, malformed};
 use super::put::Incoming;
 use super::statements::check_transaction;
 use crate::error::{Code, Error, Result};
 use crate::gateway::{IfExists, IfMissing, WriteRequest};
+
+/// Bytes of one batch whose values are written out: dictionaries, views and runs say them many times over.
+const MAX_WRITTEN_OUT: usize = 512 * 1024 * 1024;
 
 /// Writes what a client sends, and gives the number of rows once they are visible.
 ///
@@ -20,22 +25,38 @@ pub(super) async fn ingest(
     request: &WriteRequest,
     incoming: Incoming,
 ) -> Result<i64, Status> {
-    let mut batches = decoded(incoming);
+    let mut batches = Batches::new(incoming);
     // The schema comes before the first batch, of which there may be none.
-    let first = batches.next().await.transpose().map_err(malformed)?;
+    let first = batches.next().await.map_err(malformed)?;
     let schema = batches.schema().cloned().ok_or_else(|| {
         Error::new(
             Code::ProtocolViolation,
             "no schema was sent; send one before the batches, also where there are none",
         )
     })?;
-    let rest = batches.map_err(broken);
+    let mut types = schema.fields().iter().map(|field| field.data_type());
+    let repeats = types.any(expansion::repeats);
+    let rest = futures::stream::try_unfold(batches, |mut batches| async move {
+        let next = batches.next().await.map_err(broken)?;
+        Ok(next.map(|batch| (batch, batches)))
+    });
     let all = futures::stream::iter(first.map(Ok)).chain(rest);
-    // Bounded here, so that what is queued between the client and the files is too.
-    let all = all.try_filter(|batch| future::ready(batch.num_rows() > 0));
+    let all = all.and_then(move |batch| future::ready(written_out(batch, repeats)));
     let session = &caller.session.session;
     let written = Box::pin(session.ingest(request, &schema, all.boxed())).await?;
     Ok(i64::try_from(written.rows).unwrap_or(i64::MAX))
+}
+
+/// Errors: the batch is larger than may be, once every value is written out.
+fn written_out(batch: RecordBatch, repeats: bool) -> Result<RecordBatch> {
+    if repeats {
+        let mut budget = MAX_WRITTEN_OUT;
+        let bytes = expansion::bytes(&batch, &mut budget);
+        bytes
+            .filter(|bytes| *bytes <= MAX_WRITTEN_OUT)
+            .ok_or_else(batch_too_large)?;
+    }
+    Ok(batch)
 }
 
 /// What a command asks for.

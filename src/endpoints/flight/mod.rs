@@ -17,7 +17,12 @@ mod auth;
 mod connection;
 mod delivery;
 mod execution;
+mod expansion;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod gate;
+mod incoming;
 mod info;
 mod ingest;
 mod janitor;

@@ -1,21 +1,18 @@
 //! Parameters: from the batches that a client sends to values of the types that its statement takes.
-//!
-//! Batches of a client are bounded before they are decoded: the lengths that its messages declare decide what is allocated for them.
 
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, RecordBatch};
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, Schema, SchemaRef};
-use arrow::ipc::{self, MessageHeader};
 use arrow_flight::FlightData;
-use arrow_flight::decode::FlightRecordBatchStream;
-use arrow_flight::error::FlightError;
 use datafusion::common::ScalarValue;
-use futures::{Stream, StreamExt, TryStreamExt};
+use futures::Stream;
 use tonic::Status;
 
 use super::execution::Values;
+use super::expansion;
+use super::incoming::{Batches, malformed};
 use crate::error::{Code, Error, Result};
 use crate::lake::type_name;
 
@@ -23,8 +20,6 @@ use crate::lake::type_name;
 const MAX_ROWS: usize = 100_000;
 /// Bytes of the parameters of one call, as they are in memory.
 pub(super) const MAX_BYTES: usize = 64 * 1024 * 1024;
-/// Elements of one column, nested ones together.
-const MAX_ELEMENTS: i64 = 16 * 1024 * 1024;
 
 /// The rows of parameters that a client has sent.
 #[derive(Debug)]
@@ -36,24 +31,6 @@ pub(super) struct Received {
     pub bytes: usize,
 }
 
-/// The batches of what a client sends, each bounded before it is decoded.
-pub(super) fn decoded<S>(incoming: S) -> FlightRecordBatchStream
-where
-    S: Stream<Item = Result<FlightData, Status>> + Send + 'static,
-{
-    // A message that only carries the descriptor is no batch.
-    let checked = incoming.try_filter(|data| {
-        let has_header = !data.data_header.is_empty();
-        async move { has_header }
-    });
-    let checked = checked.map(|data| {
-        let data = data?;
-        check(&data).map_err(|error| FlightError::ExternalError(Box::new(error)))?;
-        Ok(data)
-    });
-    FlightRecordBatchStream::new_from_flight_data(checked)
-}
-
 /// Reads all that a client sends.
 ///
 /// Errors: more than the bounds; messages that are no batches.
@@ -61,21 +38,22 @@ pub(super) async fn receive<S>(incoming: S) -> Result<Received, Status>
 where
     S: Stream<Item = Result<FlightData, Status>> + Send + 'static,
 {
-    let mut decoded = decoded(incoming);
+    let mut decoded = Batches::new(incoming);
     let mut received = Received {
         schema: None,
         batches: Vec::new(),
         bytes: 0,
     };
     let mut rows = 0;
-    while let Some(batch) = decoded.next().await {
-        let batch = batch.map_err(malformed)?;
+    let mut budget = MAX_BYTES;
+    while let Some(batch) = decoded.next().await.map_err(malformed)? {
         rows += batch.num_rows();
-        // As batches, and as values one by one.
+        // As batches, written out, and as values one by one.
+        let written_out = expansion::bytes(&batch, &mut budget).ok_or_else(too_large)?;
         let values = batch.num_rows().saturating_mul(batch.num_columns());
         received.bytes = received
             .bytes
-            .saturating_add(batch.get_array_memory_size())
+            .saturating_add(batch.get_array_memory_size().max(written_out))
             .saturating_add(values.saturating_mul(size_of::<ScalarValue>()));
         if rows > MAX_ROWS || received.bytes > MAX_BYTES {
             return Err(too_large().into());
@@ -88,31 +66,6 @@ where
     Ok(received)
 }
 
-pub(super) fn malformed(error: FlightError) -> Status {
-    match error {
-        FlightError::Tonic(status) => *status,
-        other => broken(other).into(),
-    }
-}
-
-/// Why a stream of batches went no further.
-pub(super) fn broken(error: FlightError) -> Error {
-    match error {
-        FlightError::Tonic(status) => Error::new(
-            Code::ProtocolViolation,
-            format!("the client's stream broke off: {}", status.message()),
-        ),
-        FlightError::ExternalError(source) => match source.downcast::<Error>() {
-            Ok(error) => *error,
-            Err(other) => Error::internal(other.to_string()),
-        },
-        other => Error::new(
-            Code::ProtocolViolation,
-            format!("the batches cannot be read: {other}"),
-        ),
-    }
-}
-
 fn too_large() -> Error {
     Error::new(
         Code::TooManyQueries,
@@ -121,64 +74,6 @@ fn too_large() -> Error {
             MAX_BYTES / 1024 / 1024
         ),
     )
-}
-
-fn batch_too_large() -> Error {
-    Error::new(
-        Code::TooManyQueries,
-        format!(
-            "a batch is too large: {MAX_ELEMENTS} elements of a column and {} MiB are the most",
-            MAX_BYTES / 1024 / 1024
-        ),
-    )
-    .with_hint("send smaller batches")
-}
-
-/// Errors: what the message declares is more than may be decoded.
-fn check(data: &FlightData) -> Result<()> {
-    let unreadable = || {
-        Error::new(
-            Code::ProtocolViolation,
-            "the batches cannot be read: a message is malformed",
-        )
-    };
-    let message = ipc::root_as_message(&data.data_header).map_err(|_| unreadable())?;
-    let batch = match message.header_type() {
-        MessageHeader::RecordBatch => message.header_as_record_batch(),
-        MessageHeader::DictionaryBatch => message
-            .header_as_dictionary_batch()
-            .and_then(|dictionary| dictionary.data()),
-        _ => return Ok(()),
-    };
-    let batch = batch.ok_or_else(unreadable)?;
-    let within = |length: i64| (0..=MAX_ELEMENTS).contains(&length);
-    let nodes = batch.nodes().into_iter().flatten();
-    let mut lengths = nodes.map(|node| node.length());
-    if !within(batch.length()) || !lengths.all(within) {
-        return Err(batch_too_large());
-    }
-    if batch.compression().is_none() {
-        return Ok(());
-    }
-    // Each compressed buffer begins with its length when it is not.
-    let mut unpacked: u64 = 0;
-    for buffer in batch.buffers().into_iter().flatten() {
-        if buffer.length() <= 0 {
-            continue;
-        }
-        let start = usize::try_from(buffer.offset()).map_err(|_| unreadable())?;
-        let prefix = data
-            .data_body
-            .get(start..)
-            .and_then(|body| body.first_chunk());
-        let length = i64::from_le_bytes(*prefix.ok_or_else(unreadable)?);
-        // -1: it is not compressed after all.
-        unpacked = unpacked.saturating_add(u64::try_from(length).unwrap_or(0));
-    }
-    if unpacked > MAX_BYTES as u64 {
-        return Err(batch_too_large());
-    }
-    Ok(())
 }
 
 /// The schema of a statement's parameters, as a client is told of it.
@@ -308,16 +203,13 @@ mod tests {
             ),
         ])
         .unwrap();
-        let rows = values(
-            std::slice::from_ref(&row),
-            &[DataType::Int32, DataType::Date32],
-        )
-        .unwrap();
+        let row = [row];
+        let rows = values(&row, &[DataType::Int32, DataType::Date32]).unwrap();
         assert_eq!(rows.len(), 2);
         assert_eq!(rows[0][0], ScalarValue::Int32(Some(7)));
         assert_eq!(rows[1][0], ScalarValue::Int32(None));
         assert_eq!(rows[0][1].data_type(), DataType::Date32);
-        let error = values(&[row], &[DataType::Int32]).unwrap_err();
+        let error = values(&row, &[DataType::Int32]).unwrap_err();
         assert!(error.message().contains("takes 1 parameters, 2 were sent"));
     }
 
@@ -372,6 +264,7 @@ mod tests {
 
     #[tokio::test]
     async fn messages_that_declare_too_much_are_refused_before_they_are_decoded() {
+        use super::super::incoming::check_alone;
         use arrow_flight::utils::batches_to_flight_data;
         let rows = MAX_ROWS + 1;
         let nulls: ArrayRef = Arc::new(NullArray::new(rows));
@@ -386,13 +279,15 @@ mod tests {
         let huge: ArrayRef = Arc::new(NullArray::new(1 << 40));
         let batch = RecordBatch::try_from_iter([("n", huge)]).unwrap();
         let data = batches_to_flight_data(&batch.schema(), vec![batch]).unwrap();
-        assert!(check(&data[1]).is_err());
-        assert!(check(&FlightData::new().with_data_header("nonsense")).is_err());
+        assert!(check_alone(&data[1]).is_err());
+        assert!(check_alone(&FlightData::new().with_data_header("nonsense")).is_err());
     }
 
     #[tokio::test]
     async fn compressed_parameters_are_read_and_bombs_are_not() {
+        use super::super::incoming::check_alone;
         use arrow_flight::encode::FlightDataEncoderBuilder;
+        use futures::TryStreamExt;
         let zeros: ArrayRef = Arc::new(Int64Array::from(vec![0; 50_000]));
         let batch = RecordBatch::try_from_iter([("n", zeros)]).unwrap();
         let options = arrow::ipc::writer::IpcWriteOptions::default()
@@ -407,7 +302,7 @@ mod tests {
         assert_eq!(received.batches[0].num_rows(), 50_000);
         let message = data.last_mut().unwrap();
         let header = message.data_header.clone();
-        let values = ipc::root_as_message(&header)
+        let values = arrow::ipc::root_as_message(&header)
             .unwrap()
             .header_as_record_batch()
             .unwrap()
@@ -420,6 +315,6 @@ mod tests {
         let mut body = message.data_body.to_vec();
         body[values..values + 8].copy_from_slice(&i64::MAX.to_le_bytes());
         message.data_body = body.into();
-        assert!(check(message).is_err());
+        assert!(check_alone(message).is_err());
     }
 }

@@ -158,14 +158,7 @@ impl Door {
         command: &CommandStatementQuery,
     ) -> Result<Bound> {
         check_transaction(command.transaction_id.as_ref())?;
-        let prepared = Box::pin(session.session.prepare_one(&command.query)).await?;
-        if !prepared.parameters.is_empty() {
-            return Err(Error::invalid(format!(
-                "the statement needs {} parameters",
-                prepared.parameters.len()
-            ))
-            .with_hint("prepare it and bind them"));
-        }
+        let prepared = Box::pin(session.session.prepare_closed(&command.query)).await?;
         Ok(Bound {
             session: Arc::clone(session),
             prepared: Arc::new(prepared),

@@ -1,9 +1,11 @@
 //! The Flight SQL door, through Rust's own client.
 
 mod catalog;
+mod greedy;
 mod hostile;
 mod ingest;
 mod logins;
+mod malformed;
 mod prepared;
 mod running;
 mod sessions;

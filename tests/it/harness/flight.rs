@@ -85,6 +85,16 @@ impl Server {
             .unwrap()
     }
 
+    /// As drivers are given it.
+    pub fn flight_uri(&self) -> String {
+        let door = &self.connection()["flight"];
+        format!(
+            "grpc+tls://{}:{}",
+            door["host"].as_str().unwrap(),
+            door["port"]
+        )
+    }
+
     pub async fn flight_anonymous(&self) -> Flight {
         let inner = FlightServiceClient::new(self.flight_channel().await)
             .max_decoding_message_size(usize::MAX);
