@@ -21,6 +21,7 @@ use super::proto::{
 };
 use super::sessions::Kind;
 use super::statements::{no_transactions, unknown_handle};
+use super::status::not_prepared;
 use super::{Door, session_options};
 use crate::error::{Code, Error, Result};
 
@@ -116,7 +117,9 @@ impl Door {
         match action.r#type.as_str() {
             "CreatePreparedStatement" => {
                 let asked: ActionCreatePreparedStatementRequest = packed(action)?;
-                Ok(Answer::packed(&self.prepare(caller, &asked).await?))
+                let prepared = self.prepare(caller, &asked).await;
+                let prepared = prepared.map_err(|error| not_prepared(&error))?;
+                Ok(Answer::packed(&prepared))
             }
             "ClosePreparedStatement" => {
                 let asked: ActionClosePreparedStatementRequest = packed(action)?;
