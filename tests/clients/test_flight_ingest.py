@@ -1,6 +1,7 @@
 """Bulk ingestion: ADBC's adbc_ingest, and DoPut of a stream by pyarrow.flight."""
 
 import datetime
+import os
 
 import adbc_driver_flightsql.dbapi as flightsql
 import pyarrow as pa
@@ -9,7 +10,8 @@ from pyarrow import flight
 from test_pyarrow_flight import command, field, log_in, varint
 
 shows = pytest.mark.shows
-DATABASE = "flight_ingest"
+# Runs of the two classes beside each other do not meet.
+DATABASE = f"flight_ingest_{os.getpid()}"
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -180,7 +182,8 @@ class TestIngest:
             yield from numbers(2, 3).to_batches()
             raise ValueError("the source broke")
 
-        with pytest.raises(Exception, match="the source broke"):
+        # The driver words it in its own way.
+        with pytest.raises(flightsql.Error):
             ingest("whole", pa.RecordBatchReader.from_batches(schema, batches()), "append")
         assert rows("whole") == [(1, "w1")]
 
@@ -193,10 +196,13 @@ FAIL_IF_THERE, APPEND, REPLACE = 1, 2, 3
 @pytest.mark.client("pyarrow.flight", "pyarrow")
 class TestDoPut:
     def put(self, client, options, table, batches, if_absent, if_there):
-        """Sends the batches; gives the number of rows that the server has counted."""
         definition = varint(1 << 3) + varint(if_absent) + varint(2 << 3) + varint(if_there)
         content = field(1, definition) + field(2, table.encode()) + field(3, DATABASE.encode())
         descriptor = flight.FlightDescriptor.for_command(command("CommandStatementIngest", content))
+        return self.send(client, options, descriptor, batches)
+
+    def send(self, client, options, descriptor, batches):
+        """Gives the number of rows that the server has counted."""
         writer, reader = client.do_put(descriptor, batches[0].schema, options)
         with writer:
             for batch in batches:
@@ -218,6 +224,9 @@ class TestDoPut:
         assert self.put(flight_client, options, "put", batches[:1], FAIL_IF_ABSENT, APPEND) == 100
         count = f"SELECT count(*), max(n) FROM {DATABASE}.put"
         assert adbc("engineer").execute(count).fetchone() == (300, 199)
+        path = flight.FlightDescriptor.for_path(DATABASE, "put")
+        assert self.send(flight_client, options, path, batches[1:]) == 100
+        assert adbc("engineer").execute(count).fetchone() == (400, 199)
         assert self.put(flight_client, options, "put", batches[:1], CREATE, REPLACE) == 100
         assert adbc("engineer").execute(count).fetchone() == (100, 99)
 

@@ -65,6 +65,7 @@ func main() {
 	works("current catalog and database", current)
 	works("settings of the session", settings)
 	works("transactions are refused, with a word on it", transactions)
+	works("bulk ingestion", ingest)
 	if failed > 0 {
 		fmt.Println(failed, "failed")
 		os.Exit(1)
@@ -312,6 +313,28 @@ func settings(c adbc.Connection) {
 func transactions(c adbc.Connection) {
 	err := c.(adbc.PostInitOptions).SetOption(adbc.OptionKeyAutoCommit, adbc.OptionValueDisabled)
 	fails(err, "transaction")
+}
+
+func ingest(c adbc.Connection) {
+	statement, err := c.NewStatement()
+	must(err)
+	defer statement.Close()
+	for option, value := range map[string]string{
+		adbc.OptionKeyIngestTargetTable:      "go_rows",
+		adbc.OptionValueIngestTargetDBSchema: "analytics",
+		adbc.OptionKeyIngestMode:             adbc.OptionValueIngestModeReplace,
+	} {
+		must(statement.SetOption(option, value))
+	}
+	must(statement.Bind(ctx, row(`[{"a": 1, "b": "x"}, {"a": 2, "b": null}]`, arrow.PrimitiveTypes.Int64, arrow.BinaryTypes.String)))
+	count, err := statement.ExecuteUpdate(ctx)
+	must(err)
+	same(count, int64(2))
+	same(query(c, "SELECT * FROM analytics.go_rows ORDER BY a"), []string{"1|x", "2|(null)"})
+	drop := text(c, "DROP TABLE analytics.go_rows")
+	defer drop.Close()
+	_, err = drop.ExecuteUpdate(ctx)
+	must(err)
 }
 
 // How it is checked
