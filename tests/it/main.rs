@@ -17,6 +17,7 @@ mod clients;
 mod crashes;
 mod cutoff;
 mod flight;
+mod flight_clients;
 mod floors;
 mod formats;
 mod freshness;

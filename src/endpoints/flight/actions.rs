@@ -21,6 +21,7 @@ use super::proto::{
 };
 use super::sessions::Kind;
 use super::statements::{no_transactions, unknown_handle};
+use super::status::not_prepared;
 use super::{Door, session_options};
 use crate::error::{Code, Error, Result};
 
@@ -173,7 +174,11 @@ impl Door {
     /// Errors: an action that is not there; what it fails with.
     pub async fn act(&self, caller: &Caller, request: &Request<Action>) -> Result<Answer, Status> {
         match Asked::read(request.get_ref())? {
-            Asked::Prepare(asked) => Ok(Answer::packed(&self.prepare(caller, &asked).await?)),
+            Asked::Prepare(asked) => {
+                let prepared = self.prepare(caller, &asked).await;
+                let prepared = prepared.map_err(|error| not_prepared(&error))?;
+                Ok(Answer::packed(&prepared))
+            }
             Asked::ClosePrepared(asked) => {
                 self.close_prepared(caller, &asked);
                 Ok(Answer::default())

@@ -41,6 +41,7 @@ mod statements;
 mod status;
 mod stream;
 mod types;
+mod unions;
 mod xdbc;
 
 use std::sync::Arc;

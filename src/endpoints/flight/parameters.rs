@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, RecordBatch};
 use arrow::compute::{CastOptions, cast_with_options};
-use arrow::datatypes::{DataType, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use arrow_flight::FlightData;
 use datafusion::common::ScalarValue;
 use futures::Stream;
@@ -13,6 +13,7 @@ use tonic::Status;
 use super::execution::Values;
 use super::expansion;
 use super::incoming::{Batches, malformed};
+use super::unions;
 use crate::error::{Code, Error, Result};
 use crate::lake::type_name;
 
@@ -63,6 +64,7 @@ where
         }
     }
     received.schema = decoded.schema().cloned();
+    unions::flatten(&mut received)?;
     Ok(received)
 }
 
@@ -76,18 +78,26 @@ fn too_large() -> Error {
     )
 }
 
-/// The schema of a statement's parameters, as a client is told of it.
+/// The schema of a statement's parameters, as a client is told of it. Values may come in any type that converts.
 pub(super) fn schema_of(parameters: &[DataType]) -> Schema {
-    let fields: Vec<arrow::datatypes::Field> = parameters
+    let fields: Vec<Field> = parameters
         .iter()
         .enumerate()
-        .map(|(index, data_type)| {
-            arrow::datatypes::Field::new(format!("${}", index + 1), data_type.clone(), true)
-        })
+        .map(|(index, data_type)| Field::new(format!("${}", index + 1), told(data_type), true))
         .collect();
     super::types::result_schema(&Schema::new(fields), super::delivery::ArrowTypes::Plain)
         .as_ref()
         .clone()
+}
+
+/// Times are told of in milliseconds: the JDBC driver (18.3) sends these whatever the unit is, so that in any other they would mean
+/// another time. Other clients send what they have.
+fn told(data_type: &DataType) -> DataType {
+    match data_type {
+        DataType::Timestamp(_, zone) => DataType::Timestamp(TimeUnit::Millisecond, zone.clone()),
+        DataType::Time64(_) => DataType::Time32(TimeUnit::Millisecond),
+        other => other.clone(),
+    }
 }
 
 /// The values of every row, in the types that the statement takes.
@@ -184,7 +194,6 @@ mod tests {
         Date32Array, Decimal128Array, Float64Array, Int32Array, Int64Array, NullArray, StringArray,
         TimestampMicrosecondArray,
     };
-    use arrow::datatypes::TimeUnit;
 
     fn convert_to(column: impl Array + 'static, to: DataType) -> Result<ArrayRef> {
         convert(&(Arc::new(column) as ArrayRef), &to, 2)
