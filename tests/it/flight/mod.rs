@@ -7,6 +7,7 @@ mod prepared;
 mod running;
 mod sessions;
 mod statements;
+mod tokens;
 
 use std::sync::Arc;
 

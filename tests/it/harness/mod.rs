@@ -1,11 +1,13 @@
 //! Starts the real binary, talks to it as clients do, and cleans up whatever happens.
 //!
 //! [`server`] runs `lakegate`, [`lake`] makes and copies demo lakes, [`client`] speaks Postgres and [`flight`]
-//! Flight SQL over verified TLS, [`files`] writes data files, [`s3`] is an S3 server, [`python`] the pinned venv.
+//! Flight SQL over verified TLS, [`files`] writes data files, [`s3`] is an S3 server, [`python`] the pinned venv,
+//! [`identity`] an identity provider and an authority for client certificates.
 
 pub mod client;
 pub mod files;
 pub mod flight;
+pub mod identity;
 pub mod lake;
 pub mod python;
 pub mod s3;
