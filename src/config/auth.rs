@@ -132,8 +132,6 @@ pub enum CertificateUser {
     /// The common name of its subject.
     #[default]
     Cn,
-    /// The email address among its subject alternative names.
-    SanEmail,
     /// The DNS name among its subject alternative names.
     SanDns,
     /// The URI among its subject alternative names.

@@ -17,9 +17,8 @@ use rustls::{
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, CertificateRevocationListDer, UnixTime};
 use tracing::{info, warn};
-use x509_parser::certificate::X509Certificate;
-use x509_parser::extensions::GeneralName;
-use x509_parser::prelude::FromDer;
+use webpki::EndEntityCert;
+use x509_certificate::X509Certificate;
 
 use super::{CHECK_EVERY, Stamp, provider, unreadable};
 use crate::config::CertificateUser;
@@ -125,9 +124,7 @@ impl ClientTrust {
                 format!("the client certificate {why}"),
             )
         };
-        let (_, certificate) =
-            X509Certificate::from_der(certificate).map_err(|_| refused("cannot be read"))?;
-        let names = names(&certificate, self.user).ok_or_else(|| refused("cannot be read"))?;
+        let names = names(certificate, self.user).ok_or_else(|| refused("cannot be read"))?;
         match names.as_slice() {
             [name] if !name.is_empty() => Ok(name.clone()),
             [] | [_] => Err(refused(&format!("has no {}", what(self.user)))),
@@ -139,31 +136,24 @@ impl ClientTrust {
 fn what(user: CertificateUser) -> &'static str {
     match user {
         CertificateUser::Cn => "common name in its subject",
-        CertificateUser::SanEmail => "email address among its subject alternative names",
         CertificateUser::SanDns => "DNS name among its subject alternative names",
         CertificateUser::SanUri => "URI among its subject alternative names",
     }
 }
 
-/// `None`: a part that is needed cannot be read.
-fn names(certificate: &X509Certificate<'_>, user: CertificateUser) -> Option<Vec<String>> {
+/// `None`: it cannot be read.
+fn names(certificate: &CertificateDer<'_>, user: CertificateUser) -> Option<Vec<String>> {
     if user == CertificateUser::Cn {
-        let names = certificate.subject().iter_common_name();
-        return names
-            .map(|name| name.as_str().ok().map(str::to_owned))
-            .collect();
+        let parsed = X509Certificate::from_der(certificate).ok()?;
+        let names = parsed.subject_name().iter_common_name();
+        return names.map(|name| name.to_string().ok()).collect();
     }
-    let Some(extension) = certificate.subject_alternative_name().ok()? else {
-        return Some(Vec::new());
-    };
-    let names = extension.value.general_names.iter();
-    let wanted = names.filter_map(|name| match (user, name) {
-        (CertificateUser::SanEmail, GeneralName::RFC822Name(name))
-        | (CertificateUser::SanDns, GeneralName::DNSName(name))
-        | (CertificateUser::SanUri, GeneralName::URI(name)) => Some((*name).to_owned()),
-        _ => None,
-    });
-    Some(wanted.collect())
+    let parsed = EndEntityCert::try_from(certificate).ok()?;
+    Some(if user == CertificateUser::SanDns {
+        parsed.valid_dns_names().map(str::to_owned).collect()
+    } else {
+        parsed.valid_uri_names().map(str::to_owned).collect()
+    })
 }
 
 fn stamps(ca_file: &Path, crl_file: Option<&Path>) -> [Option<Stamp>; 2] {
@@ -352,14 +342,12 @@ mod tests {
         let ada = client(&ours, |params| {
             params.distinguished_name.push(DnType::CommonName, "other");
             params.subject_alt_names = vec![
-                SanType::Rfc822Name("ada@lake.example".try_into().unwrap()),
                 SanType::URI("spiffe://lake.example/ada".try_into().unwrap()),
                 SanType::DnsName("a.example".try_into().unwrap()),
                 SanType::DnsName("b.example".try_into().unwrap()),
             ];
         });
         let user = |user| trust(dir.path(), false, user).user_of(&ada);
-        assert_eq!(user(CertificateUser::SanEmail).unwrap(), "ada@lake.example");
         assert_eq!(
             user(CertificateUser::SanUri).unwrap(),
             "spiffe://lake.example/ada"
@@ -370,8 +358,8 @@ mod tests {
             "{error}"
         );
         let bare = client(&ours, named("ada"));
-        let email = trust(dir.path(), false, CertificateUser::SanEmail);
-        assert!(email.user_of(&bare).is_err());
+        let uri = trust(dir.path(), false, CertificateUser::SanUri);
+        assert!(uri.user_of(&bare).is_err());
     }
 
     #[test]
