@@ -105,6 +105,7 @@ impl Server {
             max_statistics_files: config.engine.max_statistics_files,
             max_row_bytes: usize::try_from(config.lake.max_row_size.as_u64()).unwrap_or(usize::MAX),
         });
+        gateway.recover_writes().await?;
         let tls = match (&config.tls.cert_file, &config.tls.key_file) {
             (Some(certificate), Some(key)) => Tls::from_files(certificate, key)?,
             _ => Tls::generated(state, &config.tls.host_names)?,

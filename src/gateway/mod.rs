@@ -8,6 +8,7 @@ mod described;
 mod dispatch;
 mod error_position;
 mod explain;
+mod ingest;
 mod jwt;
 mod logins;
 mod metadata;
@@ -37,6 +38,8 @@ use rand::Rng;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+pub use crate::statement::{IfExists, IfMissing, WriteRequest};
+pub use ingest::Ingest;
 pub use jwt::{Jwt, JwtKeys, JwtOptions};
 pub use logins::{Principal, too_many_failures, wrong_certificate, wrong_password};
 pub use metadata::{Relation, RelationFilter, RelationKind};
@@ -128,6 +131,11 @@ const BUILT_IN_PLACES: usize = 4;
 /// How many of them may wait.
 const BUILT_IN_WAITING: usize = 1000;
 
+/// Writes of rows that run at once. They have places of their own too: how long one takes is up to the client that sends the rows.
+const WRITE_PLACES: usize = 4;
+/// How many of them may wait.
+const WRITES_WAITING: usize = 100;
+
 /// What the gateway is built of.
 #[derive(Debug)]
 pub struct GatewayParts {
@@ -159,6 +167,7 @@ pub struct Gateway {
     results: Arc<ResultCache>,
     admission: Admission,
     built_in_admission: Admission,
+    write_admission: Admission,
     history: Arc<History>,
     max_statistics_files: usize,
     max_row_bytes: usize,
@@ -195,6 +204,7 @@ impl Gateway {
             results: parts.results,
             admission: parts.admission,
             built_in_admission: Admission::new(BUILT_IN_PLACES, BUILT_IN_WAITING),
+            write_admission: Admission::new(WRITE_PLACES, WRITES_WAITING),
             history: parts.history,
             max_statistics_files: parts.max_statistics_files,
             max_row_bytes: parts.max_row_bytes,

@@ -19,7 +19,7 @@ use super::dispatch::{command, rows};
 use super::explain::{explain, explain_schema};
 use super::prepared::{Prepared, check_parameters, declare_types};
 use super::query::{Query, Submission};
-use super::run::{QueryContext, Source, Unfinished, plan_statement};
+use super::run::{QueryContext, Unfinished, plan_statement};
 use super::session::Session;
 use super::settings::ResultReuse;
 use super::{Execution, Rows};
@@ -37,6 +37,10 @@ use crate::view::{View, ViewCatalogs};
 /// What planning needs, and running on.
 #[derive(Debug)]
 pub(super) struct Planning {
+    /// What is planned, as it was rewritten.
+    statement: ast::Statement,
+    /// Of [`OpenWrites`](lakegate_catalog::store::OpenWrites), before the first name was resolved.
+    pub(super) commits: u64,
     pub(super) state: SessionState,
     pub(super) lake: Arc<QueryLake>,
     pub(super) settings: PlanSettings,
@@ -47,8 +51,9 @@ pub(super) struct Planning {
 }
 
 impl Planning {
-    pub(super) async fn plan(&self, statement: ast::Statement) -> Result<LogicalPlan> {
-        let plan = plan_statement(&self.state, statement).await?;
+    /// Errors: names that do not resolve, types that do not fit, syntax the engine does not plan.
+    pub(super) async fn plan(&self) -> Result<LogicalPlan> {
+        let plan = plan_statement(&self.state, self.statement.clone()).await?;
         self.system.finish(plan).map_err(from_engine)
     }
 
@@ -122,10 +127,11 @@ impl Session {
         }
     }
 
-    /// Makes an engine session in which this statement, rewritten in place, can be planned for the principal.
+    /// Makes an engine session in which this statement can be planned for the principal.
     ///
     /// Errors: the workgroup is gone, disabled, or no longer granted; what the rewrite refuses.
-    pub(super) async fn planning(&self, statement: &mut ast::Statement) -> Result<Planning> {
+    pub(super) async fn planning(&self, mut statement: ast::Statement) -> Result<Planning> {
+        let commits = self.gateway.metastore.open_writes().commits();
         let view = self.view()?;
         let path = view.search_path(&self.named_path()).await?;
         let (workgroup, time_zone, settings) = {
@@ -149,8 +155,8 @@ impl Session {
             max_row_bytes: self.gateway.max_row_bytes,
         });
 
-        let names = ColumnNames::of(statement);
-        let mentions = pg_catalog::rewrite(statement)?;
+        let names = ColumnNames::of(&statement);
+        let mentions = pg_catalog::rewrite(&mut statement)?;
         let source = SessionCatalog {
             session: self.me.clone(),
             gateway: Arc::clone(&self.gateway),
@@ -175,6 +181,8 @@ impl Session {
             .session(&plan_settings, catalogs, Arc::new(stores))?;
         system.install(&mut state, &mentions).map_err(from_engine)?;
         Ok(Planning {
+            statement,
+            commits,
             state,
             lake,
             settings: plan_settings,
@@ -280,22 +288,21 @@ impl Session {
         parameters: Vec<ScalarValue>,
         reuse: Option<ResultReuse>,
     ) -> Result<Rows> {
-        let (source, planning) = match self.take_plan(prepared) {
-            Some((plan, planning)) => (Source::Plan(plan), planning),
+        let (planned, planning) = match self.take_plan(prepared) {
+            Some((plan, planning)) => (Some(plan), planning),
             None => {
                 let mut statement = ast::Statement::Query(Box::new(query.clone()));
                 check_parameters(&statement, parameters.len())?;
                 let types: Vec<Option<DataType>> =
                     prepared.parameters.iter().cloned().map(Some).collect();
                 declare_types(&mut statement, &types);
-                let planning = self.planning(&mut statement).await?;
-                (Source::Statement(Box::new(statement)), planning)
+                (None, self.planning(statement).await?)
             }
         };
         let mut context = self.query_context(&prepared.parsed.text, planning)?;
         context.reuse = reuse.unwrap_or(context.reuse);
         let expected = prepared.columns.as_ref();
-        context.run(source, parameters, expected).boxed().await
+        context.run(planned, &parameters, expected).boxed().await
     }
 
     pub(super) async fn explain(
@@ -317,21 +324,15 @@ impl Session {
                 )));
             }
         };
-        let mut statement = ast::Statement::Query(query.clone());
+        let statement = ast::Statement::Query(query.clone());
         check_parameters(&statement, parameters.len())?;
-        let planning = self.planning(&mut statement).await?;
+        let planning = self.planning(statement).await?;
         let mut context = self.query_context(&prepared.parsed.text, planning)?;
         context.reuse = ResultReuse::Off;
         let _unfinished = Unfinished::guard(&context.query);
-        let result = explain(
-            &context,
-            Source::Statement(Box::new(statement)),
-            parameters,
-            explained.analyze,
-            explained.verbose,
-        )
-        .boxed()
-        .await;
+        let result = explain(&context, &parameters, explained.analyze, explained.verbose)
+            .boxed()
+            .await;
         match result {
             Ok(batch) => {
                 context.query.finish(batch.num_rows() as u64, Ok(()));

@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::Expr;
 use lakegate_catalog::model::{StorageDescriptor, Table};
+use lakegate_catalog::store::OpenWrites;
 use object_store::ObjectMeta;
 use sha2::{Digest, Sha256};
 
@@ -83,10 +84,15 @@ impl LakeTable {
         format!("{}.{}", self.table.database_name, self.table.name)
     }
 
-    /// Prunes the partitions by the query's filters and lists the rest.
+    /// Prunes the partitions by the query's filters and lists the rest, but for files of `writes`, which was taken before.
     ///
     /// Errors: a LOCATION outside the lake roots, an unknown SerDe, the store.
-    pub async fn snapshot(&self, roots: &Roots, filters: &[Expr]) -> Result<TableSnapshot> {
+    pub async fn snapshot(
+        &self,
+        roots: &Roots,
+        writes: &OpenWrites,
+        filters: &[Expr],
+    ) -> Result<TableSnapshot> {
         let table_location = self.table.storage_descriptor.location.as_deref();
         let root_folder = table_location
             .map(|location| roots.locate(location))
@@ -125,7 +131,13 @@ impl LakeTable {
             .map(|partition| partition.location.clone())
             .collect();
         let listing = listing::list(root_folder.ok().flatten().as_ref(), &wanted, total).await?;
-        for (partition, files) in partitions.iter_mut().zip(listing.files) {
+        for (partition, mut files) in partitions.iter_mut().zip(listing.files) {
+            files.retain(|file| {
+                !file
+                    .location
+                    .filename()
+                    .is_some_and(|name| writes.hides(name))
+            });
             partition.files = files;
         }
         Ok(TableSnapshot {

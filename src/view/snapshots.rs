@@ -7,6 +7,7 @@ use datafusion::datasource::{provider_as_source, source_as_provider};
 use datafusion::functions_table::generate_series::GenerateSeriesTable;
 use datafusion::logical_expr::{Expr, LogicalPlan, TableScan};
 use futures::{StreamExt, TryStreamExt};
+use lakegate_catalog::store::OpenWrites;
 use sha2::{Digest, Sha256};
 
 use super::ViewTable;
@@ -66,8 +67,10 @@ impl Pinned {
 
 /// Prunes and lists the tables of an optimised plan, and puts the snapshots into it.
 ///
+/// `writes`: those that are open in the state of the catalog that the plan's names were resolved in.
+///
 /// Errors: a LOCATION outside the lake roots, an unknown SerDe, the store.
-pub async fn pin(plan: LogicalPlan, lake: &Arc<QueryLake>) -> Result<Pinned> {
+pub async fn pin(plan: LogicalPlan, lake: &Arc<QueryLake>, writes: &OpenWrites) -> Result<Pinned> {
     let mut scans: Vec<(ViewTable, Vec<Expr>)> = Vec::new();
     let mut closed = true;
     let mut of_built_ins = true;
@@ -109,7 +112,7 @@ pub async fn pin(plan: LogicalPlan, lake: &Arc<QueryLake>) -> Result<Pinned> {
         .map(|(table, filters)| async move {
             table
                 .lake_table()
-                .snapshot(&lake.roots, filters)
+                .snapshot(&lake.roots, writes, filters)
                 .await
                 .map(Arc::new)
         })

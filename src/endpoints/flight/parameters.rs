@@ -36,10 +36,8 @@ pub(super) struct Received {
     pub bytes: usize,
 }
 
-/// Reads all that a client sends.
-///
-/// Errors: more than the bounds; messages that are no batches.
-pub(super) async fn receive<S>(incoming: S) -> Result<Received, Status>
+/// The batches of what a client sends, each bounded before it is decoded.
+pub(super) fn decoded<S>(incoming: S) -> FlightRecordBatchStream
 where
     S: Stream<Item = Result<FlightData, Status>> + Send + 'static,
 {
@@ -53,7 +51,17 @@ where
         check(&data).map_err(|error| FlightError::ExternalError(Box::new(error)))?;
         Ok(data)
     });
-    let mut decoded = FlightRecordBatchStream::new_from_flight_data(checked);
+    FlightRecordBatchStream::new_from_flight_data(checked)
+}
+
+/// Reads all that a client sends.
+///
+/// Errors: more than the bounds; messages that are no batches.
+pub(super) async fn receive<S>(incoming: S) -> Result<Received, Status>
+where
+    S: Stream<Item = Result<FlightData, Status>> + Send + 'static,
+{
+    let mut decoded = decoded(incoming);
     let mut received = Received {
         schema: None,
         batches: Vec::new(),
@@ -80,17 +88,28 @@ where
     Ok(received)
 }
 
-fn malformed(error: FlightError) -> Status {
+pub(super) fn malformed(error: FlightError) -> Status {
     match error {
         FlightError::Tonic(status) => *status,
-        FlightError::ExternalError(source) => match source.downcast::<Error>() {
-            Ok(error) => Status::from(*error),
-            Err(other) => Status::from(Error::internal(other.to_string())),
-        },
-        other => Status::from(Error::new(
+        other => broken(other).into(),
+    }
+}
+
+/// Why a stream of batches went no further.
+pub(super) fn broken(error: FlightError) -> Error {
+    match error {
+        FlightError::Tonic(status) => Error::new(
             Code::ProtocolViolation,
-            format!("the parameters cannot be read: {other}"),
-        )),
+            format!("the client's stream broke off: {}", status.message()),
+        ),
+        FlightError::ExternalError(source) => match source.downcast::<Error>() {
+            Ok(error) => *error,
+            Err(other) => Error::internal(other.to_string()),
+        },
+        other => Error::new(
+            Code::ProtocolViolation,
+            format!("the batches cannot be read: {other}"),
+        ),
     }
 }
 
@@ -104,12 +123,23 @@ fn too_large() -> Error {
     )
 }
 
+fn batch_too_large() -> Error {
+    Error::new(
+        Code::TooManyQueries,
+        format!(
+            "a batch is too large: {MAX_ELEMENTS} elements of a column and {} MiB are the most",
+            MAX_BYTES / 1024 / 1024
+        ),
+    )
+    .with_hint("send smaller batches")
+}
+
 /// Errors: what the message declares is more than may be decoded.
 fn check(data: &FlightData) -> Result<()> {
     let unreadable = || {
         Error::new(
             Code::ProtocolViolation,
-            "the parameters cannot be read: a message is malformed",
+            "the batches cannot be read: a message is malformed",
         )
     };
     let message = ipc::root_as_message(&data.data_header).map_err(|_| unreadable())?;
@@ -125,7 +155,7 @@ fn check(data: &FlightData) -> Result<()> {
     let nodes = batch.nodes().into_iter().flatten();
     let mut lengths = nodes.map(|node| node.length());
     if !within(batch.length()) || !lengths.all(within) {
-        return Err(too_large());
+        return Err(batch_too_large());
     }
     if batch.compression().is_none() {
         return Ok(());
@@ -146,7 +176,7 @@ fn check(data: &FlightData) -> Result<()> {
         unpacked = unpacked.saturating_add(u64::try_from(length).unwrap_or(0));
     }
     if unpacked > MAX_BYTES as u64 {
-        return Err(too_large());
+        return Err(batch_too_large());
     }
     Ok(())
 }

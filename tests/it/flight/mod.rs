@@ -2,6 +2,7 @@
 
 mod catalog;
 mod hostile;
+mod ingest;
 mod logins;
 mod prepared;
 mod running;
