@@ -9,6 +9,7 @@ mod dispatch;
 mod error_position;
 mod explain;
 mod ingest;
+mod jwt;
 mod logins;
 mod metadata;
 mod one;
@@ -39,7 +40,8 @@ use uuid::Uuid;
 
 pub use crate::statement::{IfExists, IfMissing, WriteRequest};
 pub use ingest::Ingest;
-pub use logins::{Principal, too_many_failures, wrong_password};
+pub use jwt::{Jwt, JwtKeys, JwtOptions};
+pub use logins::{Principal, too_many_failures, wrong_certificate, wrong_password};
 pub use metadata::{Relation, RelationFilter, RelationKind};
 pub use options::OptionError;
 pub use prepared::Prepared;
@@ -146,6 +148,8 @@ pub struct GatewayParts {
     /// For queries over the lake.
     pub admission: Admission,
     pub history: Arc<History>,
+    /// Checks the tokens of an identity provider, where one is configured.
+    pub jwt: Option<Jwt>,
     pub max_connections: usize,
     pub max_statistics_files: usize,
     /// The longest row of a text file, in bytes after decompression.
@@ -173,6 +177,7 @@ pub struct Gateway {
     running: Arc<RunningQueries>,
     throttle: Throttle,
     passwords: Passwords,
+    jwt: Option<Jwt>,
     closing: CancellationToken,
     started_at: DateTime<Utc>,
 }
@@ -209,6 +214,7 @@ impl Gateway {
             running: Arc::default(),
             throttle: Throttle::default(),
             passwords: Passwords::new(),
+            jwt: parts.jwt,
             closing: CancellationToken::new(),
             started_at: Utc::now(),
         })

@@ -13,6 +13,7 @@ mod harness;
 
 mod cancel;
 mod certificates;
+mod client_certificates;
 mod clients;
 mod crashes;
 mod cutoff;

@@ -212,8 +212,11 @@ mod tests {
             ),
         ])
         .unwrap();
-        let row = [row];
-        let rows = values(&row, &[DataType::Int32, DataType::Date32]).unwrap();
+        let rows = values(
+            std::slice::from_ref(&row),
+            &[DataType::Int32, DataType::Date32],
+        )
+        .unwrap();
         assert_eq!(rows.len(), 2);
         assert_eq!(rows[0][0], ScalarValue::Int32(Some(7)));
         assert_eq!(rows[1][0], ScalarValue::Int32(None));

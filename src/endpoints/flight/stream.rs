@@ -84,12 +84,21 @@ impl Lane {
 }
 
 /// The streams of one door.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Lanes {
+    /// What a message with rows weighs, about.
+    message_bytes: usize,
     open: Mutex<(u64, HashMap<u64, Weak<Lane>>)>,
 }
 
 impl Lanes {
+    pub fn new(message_bytes: usize) -> Self {
+        Self {
+            message_bytes,
+            open: Mutex::default(),
+        }
+    }
+
     fn add(&self, lane: &Arc<Lane>) {
         let mut open = self.open.lock();
         open.0 += 1;
@@ -171,6 +180,7 @@ impl Outgoing {
             FlightDataEncoderBuilder::new()
                 .with_schema(Arc::clone(&schema))
                 .with_options(delivery.ipc()?)
+                .with_max_flight_data_size(lanes.message_bytes)
                 .with_dictionary_handling(dictionaries)
                 .build(sized.map(|batch| {
                     batch.map_err(|error| FlightError::ExternalError(Box::new(error)))

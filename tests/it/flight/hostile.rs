@@ -179,6 +179,43 @@ async fn messages_that_are_too_long_are_refused() {
     flight.run("SELECT 1").await;
 }
 
+#[tokio::test]
+async fn headers_have_a_limit_that_is_configured() {
+    for (size, fits) in [("16KiB", false), ("128KiB", true)] {
+        let server = Server::private(&[("LAKEGATE_FLIGHT__MAX_HEADER_SIZE", size)]);
+        let mut long = server.flight("admin").await;
+        for n in 0..10 {
+            long.sql
+                .set_header(format!("x-property-{n}"), "x".repeat(5_000));
+        }
+        match long.try_run("SELECT 1").await {
+            Ok(fetched) => assert!(fits && fetched.value() == "1", "{size}"),
+            Err(refused) => assert!(!fits && refused.code() == Code::Unknown, "{refused:?}"),
+        }
+        server.flight("admin").await.run("SELECT 1").await;
+    }
+}
+
+#[tokio::test]
+async fn messages_of_results_have_the_size_that_is_configured() {
+    const SIZE: usize = 64 * 1024;
+    let server = Server::private(&[("LAKEGATE_FLIGHT__RESULT_MESSAGE_SIZE", "64KiB")]);
+    let mut flight = server.flight("admin").await;
+    let text = "x".repeat(100);
+    let sql = format!("SELECT x, '{text}' FROM generate_series(1, 20000) a(x)");
+    let ticket = flight.ticket(&sql).await.unwrap();
+    let request = flight.request(ticket);
+    let answer = flight.sql.inner_mut().do_get(request).await.unwrap();
+    let mut sizes: Vec<usize> = answer
+        .into_inner()
+        .map(|message| message.unwrap().data_body.len())
+        .collect()
+        .await;
+    sizes.sort_unstable();
+    assert!(*sizes.last().unwrap() < 2 * SIZE, "{sizes:?}");
+    assert!(sizes.iter().sum::<usize>() > 30 * SIZE, "{sizes:?}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sigterm_lets_streams_end_and_refuses_new_calls_clearly() {
     let mut server = Server::private(&[("LAKEGATE_SERVER__GRACE_PERIOD", "50s")]);

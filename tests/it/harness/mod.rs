@@ -2,13 +2,14 @@
 //!
 //! [`server`] runs `lakegate`, [`lake`] makes and copies demo lakes, [`client`] speaks Postgres and [`flight`]
 //! Flight SQL over verified TLS, [`door`] is for tests of both, [`files`] writes data files, [`s3`] is an S3 server,
-//! [`python`] the pinned venv.
+//! [`python`] the pinned venv, [`identity`] an identity provider and an authority for client certificates.
 
 pub mod client;
 pub mod door;
 pub mod files;
 pub mod flight;
 pub mod flight_link;
+pub mod identity;
 pub mod lake;
 pub mod python;
 pub mod render;
