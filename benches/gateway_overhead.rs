@@ -191,6 +191,7 @@ async fn session(lake: &Path, state: &Path, threads: usize) -> Arc<Session> {
         results: ResultCache::new(0, 0),
         admission: Admission::new(threads * 4, 1000),
         history: History::open(&state.join("history.db"), Duration::from_secs(3600)).unwrap(),
+        jwt: None,
         max_connections: 10,
         max_statistics_files: 4096,
         max_row_bytes: lakegate::lake::format::MAX_ROW_BYTES,

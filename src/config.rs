@@ -3,8 +3,10 @@
 //! Every setting is also an environment variable: `LAKEGATE_` and its path in capitals with `__` between
 //! the parts, such as `LAKEGATE_ENGINE__MEMORY_LIMIT=8GiB`. Lists are written as in TOML.
 
+mod auth;
+mod doors;
+
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -13,6 +15,8 @@ use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use serde::{Deserialize, Serialize};
 
+pub use self::auth::{Audience, AuthConfig, CertificateUser, ClientCertificates, JwtConfig};
+pub use self::doors::{FlightConfig, HttpConfig, Listen, PostgresConfig};
 use crate::error::{Error, Result};
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -23,6 +27,7 @@ pub struct Config {
     pub flight: FlightConfig,
     pub http: HttpConfig,
     pub tls: TlsConfig,
+    pub auth: AuthConfig,
     pub lake: LakeConfig,
     pub engine: EngineConfig,
     pub queries: QueriesConfig,
@@ -52,114 +57,6 @@ impl Default for ServerConfig {
     }
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct PostgresConfig {
-    /// `none` closes the door.
-    pub listen: Listen,
-    /// Refuse connections without TLS.
-    pub require_tls: bool,
-}
-
-impl Default for PostgresConfig {
-    fn default() -> Self {
-        Self {
-            listen: Listen::on(15432),
-            require_tls: true,
-        }
-    }
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct FlightConfig {
-    /// `none` closes the door.
-    pub listen: Listen,
-    /// Refuse calls without TLS.
-    pub require_tls: bool,
-    /// Where clients are told to fetch results, such as `grpc+tls://lake.example:32010`; by default where they asked.
-    pub location: Option<String>,
-    /// Longest message of a client.
-    pub max_message_size: ByteSize,
-    /// Headers of one call, together.
-    pub max_header_size: ByteSize,
-    /// A bearer token, a session cookie or a prepared statement that was not used for so long is forgotten.
-    #[serde(with = "humantime_serde")]
-    pub token_lifetime: Duration,
-    /// How long a ticket can be redeemed, and a polled result be read.
-    #[serde(with = "humantime_serde")]
-    pub ticket_lifetime: Duration,
-    /// A result that its client does not read for so long is cancelled.
-    #[serde(with = "humantime_serde")]
-    pub stall_timeout: Duration,
-}
-
-impl Default for FlightConfig {
-    fn default() -> Self {
-        Self {
-            listen: Listen::on(32010),
-            require_tls: true,
-            location: None,
-            max_message_size: ByteSize::mib(64),
-            max_header_size: ByteSize::kib(64),
-            token_lifetime: Duration::from_secs(12 * 3600),
-            ticket_lifetime: Duration::from_secs(600),
-            stall_timeout: Duration::from_secs(600),
-        }
-    }
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct HttpConfig {
-    /// Health answers here; `none` closes the door.
-    pub listen: Listen,
-}
-
-impl Default for HttpConfig {
-    fn default() -> Self {
-        Self {
-            listen: Listen::on(8080),
-        }
-    }
-}
-
-/// An address and port to listen on, or `none`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Listen(pub Option<SocketAddr>);
-
-impl Listen {
-    fn on(port: u16) -> Self {
-        Self(Some(SocketAddr::from(([127, 0, 0, 1], port))))
-    }
-}
-
-impl TryFrom<String> for Listen {
-    type Error = String;
-
-    fn try_from(text: String) -> std::result::Result<Self, String> {
-        if text == "none" {
-            return Ok(Self(None));
-        }
-        text.parse()
-            .map(|address| Self(Some(address)))
-            .map_err(|_| {
-                format!(
-                    "'{text}' is no address to listen on; write one like 127.0.0.1:15432, or none"
-                )
-            })
-    }
-}
-
-impl From<Listen> for String {
-    fn from(listen: Listen) -> Self {
-        listen
-            .0
-            .map_or_else(|| "none".to_owned(), |address| address.to_string())
-    }
-}
-
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TlsConfig {
@@ -168,6 +65,12 @@ pub struct TlsConfig {
     pub key_file: Option<PathBuf>,
     /// Names and addresses in the generated certificate, beside localhost, 127.0.0.1 and ::1.
     pub host_names: Vec<String>,
+    /// PEM certificates of the authorities that sign clients' certificates; read again when the file changes.
+    pub client_ca_file: Option<PathBuf>,
+    /// PEM revocation lists of these authorities, one of each that signs clients' certificates; read again when the file changes.
+    pub client_crl_file: Option<PathBuf>,
+    /// What in a client's certificate is the user's name.
+    pub client_user: CertificateUser,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -335,6 +238,40 @@ impl Config {
                 "tls.cert_file and tls.key_file belong together; set both or neither",
             ));
         }
+        if let Some(jwt) = &self.auth.jwt {
+            jwt.validate()?;
+        }
+        self.validate_client_certificates()?;
+        let Self { flight, lake, .. } = self;
+        let (kib, mib, gib) = (ByteSize::kib, ByteSize::mib, ByteSize::gib);
+        for (name, size, least, most) in [
+            (
+                "flight.max_message_size",
+                flight.max_message_size,
+                kib(64),
+                gib(2),
+            ),
+            (
+                "flight.result_message_size",
+                flight.result_message_size,
+                kib(64),
+                gib(1),
+            ),
+            (
+                "flight.max_header_size",
+                flight.max_header_size,
+                kib(4),
+                mib(16),
+            ),
+            ("lake.max_row_size", lake.max_row_size, kib(1), gib(1)),
+        ] {
+            if !(least..=most).contains(&size) {
+                return Err(Error::invalid(format!(
+                    "{name} is {} bytes; it must be at least {least} and at most {most}",
+                    size.as_u64()
+                )));
+            }
+        }
         if let Some(location) = &self.flight.location
             && !location.starts_with("grpc")
         {
@@ -350,13 +287,6 @@ impl Config {
                 "engine.batch_size, engine.threads and queries.max_concurrent must be at least 1",
             ));
         }
-        let row = self.lake.max_row_size;
-        if !(ByteSize::kib(1)..=ByteSize::gib(1)).contains(&row) {
-            return Err(Error::invalid(format!(
-                "lake.max_row_size is {} bytes; it must be at least 1KiB and at most 1GiB",
-                row.as_u64()
-            )));
-        }
         for root in &self.lake.roots {
             if root.path.is_some() && (root.endpoint.is_some() || root.access_key_id.is_some()) {
                 return Err(Error::invalid(format!(
@@ -368,6 +298,43 @@ impl Config {
                 return Err(Error::invalid(format!(
                     "lake root {}: access_key_id and secret_access_key belong together",
                     root.url
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    fn validate_client_certificates(&self) -> Result<()> {
+        let TlsConfig {
+            client_ca_file: ca,
+            client_crl_file: crl,
+            ..
+        } = &self.tls;
+        if ca.is_none() && crl.is_some() {
+            return Err(Error::invalid(
+                "tls.client_crl_file belongs to tls.client_ca_file; set that too",
+            ));
+        }
+        for (door, wanted, require_tls) in [
+            (
+                "postgres",
+                self.postgres.client_certificates,
+                self.postgres.require_tls,
+            ),
+            (
+                "flight",
+                self.flight.client_certificates,
+                self.flight.require_tls,
+            ),
+        ] {
+            if wanted != ClientCertificates::Off && ca.is_none() {
+                return Err(Error::invalid(format!(
+                    "{door}.client_certificates needs tls.client_ca_file: the authorities that sign them"
+                )));
+            }
+            if wanted == ClientCertificates::Required && !require_tls {
+                return Err(Error::invalid(format!(
+                    "{door}.client_certificates is required, so {door}.require_tls cannot be off"
                 )));
             }
         }

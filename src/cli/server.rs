@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use bytesize::ByteSize;
 use lakegate_catalog::access::{ADMINISTRATORS, ScramVerifier};
 use lakegate_catalog::store::{Control, Metastore, SqliteStore};
 use tokio::net::TcpListener;
@@ -13,14 +14,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::connection_file::{ConnectionFile, HostPort, HttpDoor};
 use super::password::{private_dir, random_password, write_secret_file};
-use crate::config::{Config, FlightConfig};
+use crate::config::{Audience, ClientCertificates, Config, JwtConfig};
 use crate::endpoints::flight::FlightOptions;
 use crate::endpoints::postgres::PostgresOptions;
-use crate::endpoints::tls::Tls;
+use crate::endpoints::tls::{ClientAuth, ClientTrust, Tls};
 use crate::endpoints::{flight, http, postgres};
 use crate::engine::{Engine, EngineOptions};
 use crate::error::{Code, Error, Result};
-use crate::gateway::{Gateway, GatewayParts};
+use crate::gateway::{Gateway, GatewayParts, Jwt, JwtKeys, JwtOptions};
 use crate::lake::parquet::FooterCache;
 use crate::lake::roots::{Backing, Roots};
 use crate::lake::s3::{self, S3Options};
@@ -34,6 +35,8 @@ pub struct Server {
     pub gateway: Arc<Gateway>,
     pub control: Arc<dyn Control>,
     tls: Arc<Tls>,
+    /// Who signs clients' certificates.
+    clients: Option<Arc<ClientTrust>>,
     config: Config,
 }
 
@@ -94,18 +97,32 @@ impl Server {
                 config.queries.max_queued,
             ),
             history: History::open(&state.join("history.db"), config.history.retention)?,
+            jwt: match &config.auth.jwt {
+                Some(jwt) => Some(Jwt::open(jwt_options(jwt)?).await?),
+                None => None,
+            },
             max_connections: config.server.max_connections,
             max_statistics_files: config.engine.max_statistics_files,
             max_row_bytes: usize::try_from(config.lake.max_row_size.as_u64()).unwrap_or(usize::MAX),
         });
+        gateway.recover_writes().await?;
         let tls = match (&config.tls.cert_file, &config.tls.key_file) {
             (Some(certificate), Some(key)) => Tls::from_files(certificate, key)?,
             _ => Tls::generated(state, &config.tls.host_names)?,
+        };
+        let clients = match &config.tls.client_ca_file {
+            Some(ca_file) => Some(ClientTrust::open(
+                ca_file.clone(),
+                config.tls.client_crl_file.clone(),
+                config.tls.client_user,
+            )?),
+            None => None,
         };
         Ok(Self {
             gateway,
             control,
             tls,
+            clients,
             config,
         })
     }
@@ -121,6 +138,33 @@ impl Server {
         create_administrator(self.control.as_ref(), "admin", &password).await?;
         tracing::info!(file = %file.display(), "first start: user 'admin' was created; its password is in the file, change it with ALTER USER");
         Ok(())
+    }
+
+    fn clients_of(&self, wanted: ClientCertificates) -> Option<ClientAuth> {
+        let trust = Arc::clone(self.clients.as_ref()?);
+        let required = match wanted {
+            ClientCertificates::Off => return None,
+            ClientCertificates::Optional => false,
+            ClientCertificates::Required => true,
+        };
+        Some(ClientAuth { trust, required })
+    }
+
+    fn flight_options(&self) -> FlightOptions {
+        let config = &self.config.flight;
+        let bytes = |size: ByteSize| usize::try_from(size.as_u64()).unwrap_or(usize::MAX);
+        FlightOptions {
+            require_tls: config.require_tls,
+            clients: self.clients_of(config.client_certificates),
+            location: config.location.clone(),
+            max_message_bytes: bytes(config.max_message_size),
+            result_message_bytes: bytes(config.result_message_size),
+            max_header_bytes: u32::try_from(config.max_header_size.as_u64()).unwrap_or(u32::MAX),
+            token_lifetime: config.token_lifetime,
+            ticket_lifetime: config.ticket_lifetime,
+            stall_timeout: config.stall_timeout,
+            ..FlightOptions::default()
+        }
     }
 
     /// Serves until SIGTERM or SIGINT, then lets running queries end within the grace period.
@@ -139,6 +183,7 @@ impl Server {
             connection.postgres = Some(host_port(&listener)?);
             let options = PostgresOptions {
                 require_tls: self.config.postgres.require_tls,
+                clients: self.clients_of(self.config.postgres.client_certificates),
                 ..PostgresOptions::default()
             };
             let (gateway, tls, stop) = (
@@ -154,7 +199,7 @@ impl Server {
         if let Some(address) = self.config.flight.listen.0 {
             let listener = listen("flight", address).await?;
             connection.flight = Some(host_port(&listener)?);
-            let options = flight_options(&self.config.flight);
+            let options = self.flight_options();
             let (gateway, tls, stop) = (
                 Arc::clone(&self.gateway),
                 Arc::clone(&self.tls),
@@ -215,17 +260,25 @@ impl Server {
     }
 }
 
-fn flight_options(config: &FlightConfig) -> FlightOptions {
-    FlightOptions {
-        require_tls: config.require_tls,
-        location: config.location.clone(),
-        max_message_bytes: usize::try_from(config.max_message_size.as_u64()).unwrap_or(usize::MAX),
-        max_header_bytes: u32::try_from(config.max_header_size.as_u64()).unwrap_or(u32::MAX),
-        token_lifetime: config.token_lifetime,
-        ticket_lifetime: config.ticket_lifetime,
-        stall_timeout: config.stall_timeout,
-        ..FlightOptions::default()
-    }
+fn jwt_options(config: &JwtConfig) -> Result<JwtOptions> {
+    let Audience(audience) = &config.audience;
+    let keys = match (&config.jwks_file, &config.jwks_url) {
+        (Some(file), None) => JwtKeys::File(file.clone()),
+        (None, Some(url)) => JwtKeys::Url(url.clone()),
+        _ => {
+            return Err(Error::invalid(
+                "set either auth.jwt.jwks_file or auth.jwt.jwks_url",
+            ));
+        }
+    };
+    Ok(JwtOptions {
+        issuer: config.issuer.clone(),
+        audience: audience.clone(),
+        keys,
+        user_claim: config.user_claim.clone(),
+        algorithms: config.algorithms.clone(),
+        leeway: config.leeway,
+    })
 }
 
 fn signal_failed(error: std::io::Error) -> Error {

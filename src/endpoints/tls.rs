@@ -1,8 +1,10 @@
-//! The certificate that every door shows: the user's own, read again when its files change, or a generated one.
+//! The certificate that every door shows: the user's own, read again when its files change, or a generated one. And whose certificates
+//! of clients are believed (`clients`).
 //!
 //! rustls with ring, TLS 1.2 and later. A certificate that cannot be read any more (half written, key of another) leaves the last good one
 //! in place, with a warning.
 
+mod clients;
 mod generated;
 
 use std::fs;
@@ -19,6 +21,7 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tracing::{info, warn};
 
+pub use self::clients::{ClientAuth, ClientTrust};
 use crate::error::{Code, Error, Result};
 
 /// How long a certificate is used without a look at its files.
@@ -44,12 +47,17 @@ impl Identity {
         &self.leaf_pem
     }
 
-    /// A configuration that shows exactly this certificate. `alpn`: protocols by preference, empty for none.
+    /// A configuration that shows exactly this certificate. `alpn`: protocols by preference, empty for none. `clients`: whose certificates
+    /// are asked for, if any are.
     /// It is for one connection, and so offers no resumption.
-    pub fn server_config(&self, alpn: &[&[u8]]) -> Result<Arc<ServerConfig>> {
-        let mut config = server_config(Arc::new(Fixed(self.certified.clone())), alpn)?;
-        config.session_storage = Arc::new(NoServerSessionStorage {});
-        config.send_tls13_tickets = 0;
+    pub fn server_config(
+        &self,
+        alpn: &[&[u8]],
+        clients: Option<&ClientAuth>,
+    ) -> Result<Arc<ServerConfig>> {
+        let resolver = Arc::new(Fixed(self.certified.clone()));
+        let mut config = server_config(resolver, alpn, clients)?;
+        without_resumption(&mut config);
         Ok(Arc::new(config))
     }
 
@@ -102,14 +110,30 @@ fn provider() -> CryptoProvider {
     rustls::crypto::ring::default_provider()
 }
 
-fn server_config(resolver: Arc<dyn ResolvesServerCert>, alpn: &[&[u8]]) -> Result<ServerConfig> {
-    let mut config = ServerConfig::builder_with_provider(Arc::new(provider()))
+fn server_config(
+    resolver: Arc<dyn ResolvesServerCert>,
+    alpn: &[&[u8]],
+    clients: Option<&ClientAuth>,
+) -> Result<ServerConfig> {
+    let builder = ServerConfig::builder_with_provider(Arc::new(provider()))
         .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
-        .map_err(|e| Error::internal(format!("TLS cannot be set up: {e}")))?
-        .with_no_client_auth()
-        .with_cert_resolver(resolver);
+        .map_err(|e| Error::internal(format!("TLS cannot be set up: {e}")))?;
+    let mut config = match clients {
+        Some(clients) => builder.with_client_cert_verifier(clients.verifier()),
+        None => builder.with_no_client_auth(),
+    }
+    .with_cert_resolver(resolver);
+    if clients.is_some() {
+        // A resumed session would bring back a certificate that has ended or was revoked meanwhile.
+        without_resumption(&mut config);
+    }
     config.alpn_protocols = alpn.iter().map(|protocol| protocol.to_vec()).collect();
     Ok(config)
+}
+
+fn without_resumption(config: &mut ServerConfig) {
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    config.send_tls13_tickets = 0;
 }
 
 #[derive(Debug)]
@@ -255,11 +279,13 @@ impl Tls {
     }
 
     /// A configuration for doors that keep one: each handshake shows the certificate of that moment.
-    pub fn server_config(self: &Arc<Self>, alpn: &[&[u8]]) -> Result<Arc<ServerConfig>> {
-        Ok(Arc::new(server_config(
-            Arc::new(Latest(self.clone())),
-            alpn,
-        )?))
+    pub fn server_config(
+        self: &Arc<Self>,
+        alpn: &[&[u8]],
+        clients: Option<&ClientAuth>,
+    ) -> Result<Arc<ServerConfig>> {
+        let resolver = Arc::new(Latest(self.clone()));
+        Ok(Arc::new(server_config(resolver, alpn, clients)?))
     }
 }
 
@@ -358,11 +384,16 @@ mod tests {
         let tls = Tls::generated(dir.path(), &hosts(&["localhost"])).unwrap();
         assert_eq!(
             tls.current()
-                .server_config(&[b"postgresql"])
+                .server_config(&[b"postgresql"], None)
                 .unwrap()
                 .alpn_protocols,
             [b"postgresql".to_vec()]
         );
-        assert!(tls.server_config(&[]).unwrap().alpn_protocols.is_empty());
+        assert!(
+            tls.server_config(&[], None)
+                .unwrap()
+                .alpn_protocols
+                .is_empty()
+        );
     }
 }

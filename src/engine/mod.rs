@@ -16,7 +16,9 @@ use std::sync::Arc;
 
 use datafusion::catalog::CatalogProviderList;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
-use datafusion::execution::memory_pool::{FairSpillPool, MemoryPool, TrackConsumersPool};
+use datafusion::execution::memory_pool::{
+    FairSpillPool, MemoryConsumer, MemoryPool, MemoryReservation, TrackConsumersPool,
+};
 use datafusion::execution::object_store::ObjectStoreRegistry;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::{SessionState, SessionStateBuilder};
@@ -132,6 +134,11 @@ impl Engine {
     /// `pg_catalog.pg_proc` lists these.
     pub fn functions(&self) -> Vec<FunctionInfo> {
         functions::functions(&self.base)
+    }
+
+    /// Memory of the pool that queries share, none yet, for what is not a plan.
+    pub fn reservation(&self, name: &str) -> MemoryReservation {
+        MemoryConsumer::new(name).register(&self.runtime.memory_pool)
     }
 
     /// Where plans run, so that they do not starve handshakes and catalog statements.

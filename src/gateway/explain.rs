@@ -10,7 +10,7 @@ use datafusion::physical_plan::display::DisplayableExecutionPlan;
 use futures::{FutureExt, TryStreamExt};
 
 use super::query::Phase;
-use super::run::{QueryContext, Source, execute};
+use super::run::{QueryContext, execute};
 use crate::error::{Error, Result};
 use crate::view::snapshots::{Pinned, PinnedTable};
 
@@ -26,14 +26,12 @@ pub fn explain_schema() -> SchemaRef {
 /// Plans a query, with `analyze` runs it, and tells how.
 pub(super) async fn explain(
     context: &QueryContext,
-    source: Source,
-    parameters: Vec<ScalarValue>,
+    parameters: &[ScalarValue],
     analyze: bool,
     verbose: bool,
 ) -> Result<RecordBatch> {
     let planning = async {
-        let plan = context.plan(source, parameters).await?;
-        let pinned = context.pin(&plan).await?;
+        let pinned = context.pinned(parameters).await?;
         let physical = context.physical(&pinned.plan).await?;
         Ok((pinned, physical))
     };

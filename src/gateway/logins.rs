@@ -1,4 +1,5 @@
-//! Logins with a password in the clear, from doors whose protocol hands it over inside TLS; and who is logged in.
+//! Logins with a password in the clear, from doors whose protocol hands it over inside TLS, with an identity provider's token, or by a client
+//! certificate; and who is logged in.
 //!
 //! A password is checked against the SCRAM verifier, which costs milliseconds by design. Doors that send it with every call would pay
 //! them each time: a password that was right is known again for some minutes, by a keyed hash that dies with the process.
@@ -12,6 +13,7 @@ use sha2::Sha256;
 use tokio::sync::Semaphore;
 use tracing::info;
 
+use super::jwt::shown;
 use super::{Gateway, Throttle};
 use crate::error::{Code, Error, Result};
 
@@ -113,6 +115,38 @@ impl Gateway {
         Ok(principal)
     }
 
+    /// Checks a token of the identity provider.
+    ///
+    /// Errors: it is not accepted, or its user does not exist. The words are the same for every reason, and for a server without an identity
+    /// provider: why, only the log says.
+    pub async fn log_in_with_jwt(&self, token: &str, address: IpAddr) -> Result<Principal> {
+        let refused = |why: &dyn std::fmt::Display| {
+            info!(%address, %why, "a bearer token was refused");
+            Error::new(
+                Code::InvalidPassword,
+                "the bearer token is not accepted: log in again, or ask the administrator, whose log says why",
+            )
+        };
+        let Some(jwt) = &self.jwt else {
+            return Err(refused(
+                &"it looks like a JWT, and auth.jwt is not configured",
+            ));
+        };
+        let user = jwt.user(token).await.map_err(|why| refused(&why))?;
+        self.principal(&user)
+            .ok_or_else(|| refused(&format!("there is no user \"{}\"", shown(&user))))
+    }
+
+    /// Takes the user of a client certificate that TLS has verified.
+    ///
+    /// Errors: he does not exist.
+    pub fn log_in_with_certificate(&self, user: &str, address: IpAddr) -> Result<Principal> {
+        self.principal(user).ok_or_else(|| {
+            info!(%address, user = %shown(user), "the user of a client certificate does not exist");
+            wrong_certificate(user)
+        })
+    }
+
     fn principal(&self, user: &str) -> Option<Principal> {
         let control = self.control.snapshot();
         let known = control.users.get(user)?;
@@ -133,6 +167,17 @@ pub fn wrong_password(user: &str) -> Error {
     Error::new(
         Code::InvalidPassword,
         format!("password authentication failed for user \"{user}\""),
+    )
+}
+
+/// As PostgreSQL says it: the certificate is of another user than who logs in, or of none.
+pub fn wrong_certificate(user: &str) -> Error {
+    Error::new(
+        Code::InvalidPassword,
+        format!(
+            "certificate authentication failed for user \"{}\"",
+            shown(user)
+        ),
     )
 }
 

@@ -8,6 +8,8 @@ mod described;
 mod dispatch;
 mod error_position;
 mod explain;
+mod ingest;
+mod jwt;
 mod logins;
 mod metadata;
 mod one;
@@ -38,7 +40,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
 
-pub use logins::{Principal, too_many_failures, wrong_password};
+pub use crate::statement::{IfExists, IfMissing, WriteRequest};
+pub use ingest::Ingest;
+pub use jwt::{Jwt, JwtKeys, JwtOptions};
+pub use logins::{Principal, too_many_failures, wrong_certificate, wrong_password};
 pub use metadata::{Relation, RelationFilter, RelationKind};
 pub use options::OptionError;
 pub use prepared::Prepared;
@@ -129,6 +134,11 @@ const BUILT_IN_PLACES: usize = 4;
 /// How many of them may wait.
 const BUILT_IN_WAITING: usize = 1000;
 
+/// Writes of rows that run at once. They have places of their own too: how long one takes is up to the client that sends the rows.
+const WRITE_PLACES: usize = 4;
+/// How many of them may wait.
+const WRITES_WAITING: usize = 100;
+
 /// Work on the query threads, which ends when this is dropped.
 pub type Work = AbortOnDropHandle<()>;
 
@@ -144,6 +154,8 @@ pub struct GatewayParts {
     /// For queries over the lake.
     pub admission: Admission,
     pub history: Arc<History>,
+    /// Checks the tokens of an identity provider, where one is configured.
+    pub jwt: Option<Jwt>,
     pub max_connections: usize,
     pub max_statistics_files: usize,
     /// The longest row of a text file, in bytes after decompression.
@@ -161,6 +173,7 @@ pub struct Gateway {
     results: Arc<ResultCache>,
     admission: Admission,
     built_in_admission: Admission,
+    write_admission: Admission,
     history: Arc<History>,
     max_statistics_files: usize,
     max_row_bytes: usize,
@@ -170,6 +183,7 @@ pub struct Gateway {
     running: Arc<RunningQueries>,
     throttle: Throttle,
     passwords: Passwords,
+    jwt: Option<Jwt>,
     closing: CancellationToken,
     started_at: DateTime<Utc>,
 }
@@ -196,6 +210,7 @@ impl Gateway {
             results: parts.results,
             admission: parts.admission,
             built_in_admission: Admission::new(BUILT_IN_PLACES, BUILT_IN_WAITING),
+            write_admission: Admission::new(WRITE_PLACES, WRITES_WAITING),
             history: parts.history,
             max_statistics_files: parts.max_statistics_files,
             max_row_bytes: parts.max_row_bytes,
@@ -205,6 +220,7 @@ impl Gateway {
             running: Arc::default(),
             throttle: Throttle::default(),
             passwords: Passwords::new(),
+            jwt: parts.jwt,
             closing: CancellationToken::new(),
             started_at: Utc::now(),
         })

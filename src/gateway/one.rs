@@ -5,10 +5,12 @@ use arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
 use futures::FutureExt;
 use lakegate_sql::Statement;
+use sqlparser::ast;
 
 use super::Rows;
+use super::error_position::locate;
 use super::planning::Asked;
-use super::prepared::Prepared;
+use super::prepared::{Prepared, check_parameters, no_parameter};
 use super::session::Session;
 use super::settings::ResultReuse;
 use crate::error::{Code, Error, Result};
@@ -38,6 +40,23 @@ impl Session {
         }
         self.check_lasting(&parsed.statement)?;
         self.prepare(parsed, &[]).boxed().await
+    }
+
+    /// Prepares the one statement of a text that runs without values.
+    ///
+    /// Errors: also that it has parameters.
+    pub async fn prepare_closed(&self, text: &str) -> Result<Prepared> {
+        let prepared = self.prepare_one(text).await?;
+        if prepared.parameters.is_empty() {
+            return Ok(prepared);
+        }
+        let parsed = &prepared.parsed;
+        let mut error = no_parameter("$1");
+        if let Statement::Query(query) = &parsed.statement {
+            let statement = ast::Statement::Query(query.clone());
+            error = check_parameters(&statement, 0).err().unwrap_or(error);
+        }
+        Err(locate(error, &parsed.text, parsed.position))
     }
 
     /// The same statement for values of these types: a parameter whose type nothing told takes that of its value. Without such a

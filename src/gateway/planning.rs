@@ -21,7 +21,7 @@ use super::dispatch::{command, rows};
 use super::explain::{explain, explain_schema};
 use super::prepared::{Prepared, check_parameters, declare_types};
 use super::query::{Query, Submission};
-use super::run::{QueryContext, Source, Unfinished, plan_statement};
+use super::run::{QueryContext, Unfinished, plan_statement};
 use super::session::Session;
 use super::settings::ResultReuse;
 use super::{Execution, Rows};
@@ -39,6 +39,9 @@ use crate::view::{View, ViewCatalogs};
 /// What planning needs, and running on.
 #[derive(Debug)]
 pub(super) struct Planning {
+    source: Source,
+    /// Of [`OpenWrites`](lakegate_catalog::store::OpenWrites), before the first name was resolved.
+    pub(super) commits: u64,
     pub(super) state: SessionState,
     pub(super) lake: Arc<QueryLake>,
     pub(super) settings: PlanSettings,
@@ -46,6 +49,14 @@ pub(super) struct Planning {
     database: String,
     system: PgCatalog,
     pub(super) names: ColumnNames,
+}
+
+/// What a query is planned from.
+#[derive(Debug)]
+pub(super) enum Source {
+    /// As it was rewritten.
+    Statement(Box<ast::Statement>),
+    Substrait(Bytes),
 }
 
 /// How a query is asked.
@@ -56,9 +67,15 @@ pub(super) enum Asked<'a> {
 }
 
 impl Planning {
-    pub(super) async fn plan(&self, statement: ast::Statement) -> Result<LogicalPlan> {
-        let plan = plan_statement(&self.state, statement).await?;
-        self.system.finish(plan).map_err(from_engine)
+    /// Errors: names that do not resolve, types that do not fit, syntax the engine does not plan.
+    pub(super) async fn plan(&self) -> Result<LogicalPlan> {
+        match &self.source {
+            Source::Statement(statement) => {
+                let plan = plan_statement(&self.state, statement.as_ref().clone()).await?;
+                self.system.finish(plan).map_err(from_engine)
+            }
+            Source::Substrait(plan) => self.plan_substrait(plan).await,
+        }
     }
 
     /// The columns that a client is told of.
@@ -131,23 +148,26 @@ impl Session {
         }
     }
 
-    /// Makes an engine session in which this statement, rewritten in place, can be planned for the principal.
+    /// Makes an engine session in which this statement can be planned for the principal.
     ///
     /// Errors: the workgroup is gone, disabled, or no longer granted; what the rewrite refuses.
-    pub(super) async fn planning(&self, statement: &mut ast::Statement) -> Result<Planning> {
-        let names = ColumnNames::of(statement);
-        let mentions = pg_catalog::rewrite(statement)?;
-        self.planning_for(names, &mentions).await
+    pub(super) async fn planning(&self, mut statement: ast::Statement) -> Result<Planning> {
+        let names = ColumnNames::of(&statement);
+        let mentions = pg_catalog::rewrite(&mut statement)?;
+        let source = Source::Statement(Box::new(statement));
+        self.planning_for(source, names, &mentions).await
     }
 
-    /// The same for what is no SQL.
+    /// The same for what may be no SQL.
     ///
     /// `names`: of its columns. `mentions`: what it asks of the system catalogs by Postgres' own syntax.
     pub(super) async fn planning_for(
         &self,
+        source: Source,
         names: ColumnNames,
         mentions: &Mentions,
     ) -> Result<Planning> {
+        let commits = self.gateway.metastore.open_writes().commits();
         let view = self.view()?;
         let path = view.search_path(&self.named_path()).await?;
         let (workgroup, time_zone, settings) = {
@@ -171,14 +191,14 @@ impl Session {
             max_row_bytes: self.gateway.max_row_bytes,
         });
 
-        let source = SessionCatalog {
+        let catalog = SessionCatalog {
             session: self.me.clone(),
             gateway: Arc::clone(&self.gateway),
             view: view.clone(),
             settings,
         };
         let info = Arc::new(self.session_info(path.visible.clone()));
-        let system = PgCatalog::open(info, Arc::new(source), mentions)
+        let system = PgCatalog::open(info, Arc::new(catalog), mentions)
             .await
             .map_err(from_engine)?;
         let shown = (!view.access.is_administrator()).then(|| self.user.clone());
@@ -195,6 +215,8 @@ impl Session {
             .session(&plan_settings, catalogs, Arc::new(stores))?;
         system.install(&mut state, mentions).map_err(from_engine)?;
         Ok(Planning {
+            source,
+            commits,
             state,
             lake,
             settings: plan_settings,
@@ -317,26 +339,24 @@ impl Session {
         parameters: Vec<ScalarValue>,
         reuse: Option<ResultReuse>,
     ) -> Result<Rows> {
-        let (source, planning) = match (self.take_plan(prepared), asked) {
-            (Some((plan, planning)), _) => (Source::Plan(plan), planning),
-            (None, Asked::Substrait(plan)) => (
-                Source::Substrait(plan.clone()),
-                self.planning_of_plan().await?,
-            ),
+        let (planned, planning) = match (self.take_plan(prepared), asked) {
+            (Some((plan, planning)), _) => (Some(plan), planning),
+            (None, Asked::Substrait(plan)) => {
+                (None, Box::pin(self.planning_of_plan(plan.clone())).await?)
+            }
             (None, Asked::Sql(query)) => {
                 let mut statement = ast::Statement::Query(Box::new(query.clone()));
                 check_parameters(&statement, parameters.len())?;
                 let types: Vec<Option<DataType>> =
                     prepared.parameters.iter().cloned().map(Some).collect();
                 declare_types(&mut statement, &types);
-                let planning = self.planning(&mut statement).await?;
-                (Source::Statement(Box::new(statement)), planning)
+                (None, Box::pin(self.planning(statement)).await?)
             }
         };
         let mut context = self.query_context(&prepared.parsed.text, planning)?;
         context.reuse = reuse.unwrap_or(context.reuse);
         let expected = prepared.columns.as_ref();
-        context.run(source, parameters, expected).boxed().await
+        context.run(planned, &parameters, expected).boxed().await
     }
 
     pub(super) async fn explain(
@@ -358,21 +378,15 @@ impl Session {
                 )));
             }
         };
-        let mut statement = ast::Statement::Query(query.clone());
+        let statement = ast::Statement::Query(query.clone());
         check_parameters(&statement, parameters.len())?;
-        let planning = self.planning(&mut statement).await?;
+        let planning = Box::pin(self.planning(statement)).await?;
         let mut context = self.query_context(&prepared.parsed.text, planning)?;
         context.reuse = ResultReuse::Off;
         let _unfinished = Unfinished::guard(&context.query);
-        let result = explain(
-            &context,
-            Source::Statement(Box::new(statement)),
-            parameters,
-            explained.analyze,
-            explained.verbose,
-        )
-        .boxed()
-        .await;
+        let result = explain(&context, &parameters, explained.analyze, explained.verbose)
+            .boxed()
+            .await;
         match result {
             Ok(batch) => {
                 context.query.finish(batch.num_rows() as u64, Ok(()));

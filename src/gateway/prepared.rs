@@ -176,7 +176,7 @@ pub fn check_parameters(statement: &ast::Statement, given: usize) -> Result<()> 
     }
 }
 
-fn no_parameter(name: &str) -> Error {
+pub fn no_parameter(name: &str) -> Error {
     Error::new(
         Code::UndefinedParameter,
         format!("there is no parameter {name}"),

@@ -62,6 +62,10 @@ impl RunningQueries {
         self.queries.lock().get(&id).cloned()
     }
 
+    pub fn ids(&self) -> Vec<Uuid> {
+        self.queries.lock().keys().copied().collect()
+    }
+
     pub fn len(&self) -> usize {
         self.queries.lock().len()
     }
@@ -184,7 +188,7 @@ impl Query {
     }
 
     /// Resolves when the query must stop, with the reason.
-    async fn stopped(&self) -> Error {
+    pub(super) async fn stopped(&self) -> Error {
         match self.deadline {
             Some(deadline) => tokio::select! {
                 () = self.cancelled.cancelled() => self.cancellation(),

@@ -24,6 +24,9 @@ use crate::error::{Code, Error, Result, from_engine};
 use crate::results::{CachedResult, Lookup, QueryKey, ResultCache, ResultKey, Run, replay};
 use crate::view::snapshots::{self, Pinned, Unlisted};
 
+/// How often a query is planned whose plan is out of date before it is bound to files: only commits of writes make it so.
+const MAX_PLANNINGS: usize = 10;
+
 /// What a query runs with.
 #[derive(Debug, Clone)]
 pub(super) struct QueryContext {
@@ -35,15 +38,6 @@ pub(super) struct QueryContext {
     pub staleness: Duration,
 }
 
-/// What a query is planned from.
-#[derive(Debug)]
-pub(super) enum Source {
-    Statement(Box<ast::Statement>),
-    /// It was planned to be described.
-    Plan(LogicalPlan),
-    Substrait(Bytes),
-}
-
 /// Ends a query that did not come as far as a stream, whatever kept it from it.
 pub(super) struct Unfinished(Option<Arc<Query>>);
 
@@ -52,8 +46,8 @@ impl Unfinished {
         Self(Some(Arc::clone(query)))
     }
 
-    /// The query has a stream now, which ends it.
-    fn streams(mut self) {
+    /// Something else ends the query now, such as its stream.
+    pub(super) fn streams(mut self) {
         self.0 = None;
     }
 }
@@ -71,37 +65,59 @@ impl Drop for Unfinished {
 }
 
 impl QueryContext {
-    /// Plans a query in the principal's view, its parameters bound.
+    /// Plans a query in the principal's view, optimises the plan and finds the partitions that it will read, of which nothing is listed
+    /// yet. What listings will show is of the state of the catalog that names were resolved in, before a write was committed or after it.
     ///
-    /// Errors: names that do not resolve, types that do not fit, syntax the engine does not plan.
-    pub async fn plan(&self, source: Source, parameters: Vec<ScalarValue>) -> Result<LogicalPlan> {
-        let plan = match source {
-            Source::Statement(statement) => self.planning.plan(*statement).await?,
-            Source::Plan(plan) => plan,
-            Source::Substrait(bytes) => self.planning.plan_substrait(&bytes).await?,
-        };
-        if parameters.is_empty() {
-            return Ok(plan);
+    /// `planned`: the plan, where the query was planned to be described.
+    ///
+    /// Errors: names that do not resolve, types that do not fit, syntax the engine does not plan; what [`snapshots::prune`] refuses.
+    async fn pruned(
+        &self,
+        mut planned: Option<LogicalPlan>,
+        parameters: &[ScalarValue],
+    ) -> Result<Unlisted> {
+        let mut commits = self.planning.commits;
+        for _ in 0..MAX_PLANNINGS {
+            let mut plan = match planned.take() {
+                Some(plan) => plan,
+                None => self.planning.plan().await?,
+            };
+            if !parameters.is_empty() {
+                plan = plan
+                    .with_param_values(parameters.to_vec())
+                    .map_err(from_engine)?;
+            }
+            let optimized = self.optimized(&plan)?;
+            let writes = self.gateway.metastore.open_writes();
+            if writes.commits() == commits {
+                return snapshots::prune(optimized, &self.planning.lake, writes);
+            }
+            commits = writes.commits();
         }
-        plan.with_param_values(parameters).map_err(from_engine)
+        Err(Error::new(
+            Code::FileChanged,
+            format!(
+                "writes were committed each of the {MAX_PLANNINGS} times that the query was planned"
+            ),
+        )
+        .with_hint("run it again"))
     }
 
-    /// Optimises a plan and binds it to the files that it will read.
-    pub async fn pin(&self, plan: &LogicalPlan) -> Result<Pinned> {
-        self.prune(plan)?.list(&self.planning.lake).await
+    /// Plans a query and binds it to the files that it will read.
+    pub async fn pinned(&self, parameters: &[ScalarValue]) -> Result<Pinned> {
+        let unlisted = self.pruned(None, parameters).await?;
+        unlisted.list(&self.planning.lake).await
     }
 
-    /// Optimises a plan and finds the partitions that it will read.
-    fn prune(&self, plan: &LogicalPlan) -> Result<Unlisted> {
+    fn optimized(&self, plan: &LogicalPlan) -> Result<LogicalPlan> {
         let state = &self.planning.state;
         // Only analysis settles the types of a UNION, whose first SELECT may be NULL or narrower.
         let analyzed = self.planning.analyzed(plan)?;
-        let optimized = state
+        state
             .optimizer()
             .optimize(analyzed.clone(), state, |_, _| {})
             .and_then(|optimized| with_types_of(&analyzed, optimized))
-            .map_err(from_engine)?;
-        snapshots::prune(optimized, &self.planning.lake)
+            .map_err(from_engine)
     }
 
     pub async fn physical(&self, pinned: &LogicalPlan) -> Result<Arc<dyn ExecutionPlan>> {
@@ -116,12 +132,12 @@ impl QueryContext {
     /// Runs a query to a stream of rows. The query is recorded as ended when the stream is.
     pub async fn run(
         self,
-        source: Source,
-        parameters: Vec<ScalarValue>,
+        planned: Option<LogicalPlan>,
+        parameters: &[ScalarValue],
         expected: Option<&SchemaRef>,
     ) -> Result<Rows> {
         let unfinished = Unfinished::guard(&self.query);
-        let outcome = Box::pin(self.start(source, parameters, expected)).await;
+        let outcome = Box::pin(self.start(planned, parameters, expected)).await;
         match outcome {
             Ok((schema, stream)) => {
                 let shown = Arc::clone(&schema);
@@ -144,14 +160,11 @@ impl QueryContext {
 
     async fn start(
         &self,
-        source: Source,
-        parameters: Vec<ScalarValue>,
+        planned: Option<LogicalPlan>,
+        parameters: &[ScalarValue],
         expected: Option<&SchemaRef>,
     ) -> Result<(SchemaRef, BatchStream)> {
-        let planning = async {
-            let plan = self.plan(source, parameters).await?;
-            self.prune(&plan)
-        };
+        let planning = self.pruned(planned, parameters);
         let unlisted = self.query.step(Phase::Planning, Box::pin(planning)).await?;
         let planned: SchemaRef = Arc::clone(unlisted.plan.schema().inner());
         let schema = self.planning.names.schema(&planned);

@@ -338,8 +338,8 @@ impl Session {
     ) -> Result<(LogicalPlan, Planning)> {
         let mut statement = ast::Statement::Query(Box::new(query.clone()));
         declare_types(&mut statement, types);
-        let planning = self.planning(&mut statement).await?;
-        let plan = planning.plan(statement).await?;
+        let planning = Box::pin(self.planning(statement)).await?;
+        let plan = planning.plan().await?;
         Ok((plan, planning))
     }
 

@@ -7,7 +7,7 @@ use lakegate_sql::Parsed;
 use lakegate_sql::ast::{Statement, Unsupported};
 
 use super::column_names::ColumnNames;
-use super::planning::Planning;
+use super::planning::{Planning, Source};
 use super::prepared::{Prepared, inferred_types, parameter_types};
 use super::session::Session;
 use crate::engine::pg::Mentions;
@@ -27,8 +27,8 @@ impl Session {
     /// Errors: the server was built without Substrait; bytes that are no plan, or one that does more than read; names that do not resolve.
     pub async fn prepare_substrait(&self, plan: Bytes) -> Result<Prepared> {
         let basis = self.basis();
-        let planning = self.planning_of_plan().await?;
-        let planned = planning.plan_substrait(&plan).await?;
+        let planning = Box::pin(self.planning_of_plan(plan.clone())).await?;
+        let planned = planning.plan().await?;
         let statement = Statement::Unsupported(Unsupported {
             what: "a Substrait plan in the place of SQL".to_owned(),
             nearest: None,
@@ -46,8 +46,9 @@ impl Session {
     }
 
     /// As [`Session::planning`], for a plan that came as one.
-    pub(super) async fn planning_of_plan(&self) -> Result<Planning> {
-        self.planning_for(ColumnNames::default(), &Mentions::default())
+    pub(super) async fn planning_of_plan(&self, plan: Bytes) -> Result<Planning> {
+        let source = Source::Substrait(plan);
+        self.planning_for(source, ColumnNames::default(), &Mentions::default())
             .await
     }
 }

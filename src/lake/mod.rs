@@ -17,6 +17,7 @@ pub mod s3;
 pub mod scan;
 pub mod snapshot;
 pub mod tables;
+pub mod write;
 
 use arrow::datatypes::DataType;
 use lakegate_catalog::hive_type::HiveType;

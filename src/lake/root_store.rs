@@ -1,6 +1,7 @@
 //! The store of one root: every request passes it, and what leaves the root is refused.
 
 use std::fmt;
+use std::fs::File;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -23,6 +24,12 @@ use crate::error::{Code, Error, Result};
 #[derive(Debug)]
 pub struct RootStore {
     inner: Arc<dyn ObjectStore>,
+    boundary: Arc<Boundary>,
+}
+
+/// What lies in a root.
+#[derive(Debug)]
+struct Boundary {
     /// Keys must start with this; empty for a directory, which is its own boundary.
     prefix: Path,
     /// For a directory: its real path, which no link may leave.
@@ -35,9 +42,11 @@ impl RootStore {
         match backing {
             Backing::Remote { store, prefix } => Ok(Self {
                 inner: store,
-                prefix,
-                directory: None,
-                excluded: Vec::new(),
+                boundary: Arc::new(Boundary {
+                    prefix,
+                    directory: None,
+                    excluded: Vec::new(),
+                }),
             }),
             Backing::Directory {
                 path: directory,
@@ -52,14 +61,17 @@ impl RootStore {
                 let inner = LocalFileSystem::new_with_prefix(&real)
                     .map_err(|e| Error::new(Code::Storage, format!("lake root {url}: {e}")))?;
                 Ok(Self {
-                    inner: Arc::new(inner),
-                    prefix: Path::default(),
-                    directory: Some(real),
-                    // What does not exist yet is compared by name.
-                    excluded: excluded
-                        .into_iter()
-                        .map(|path| path.canonicalize().unwrap_or(path))
-                        .collect(),
+                    // A partition's folder goes with its last file.
+                    inner: Arc::new(inner.with_automatic_cleanup(true)),
+                    boundary: Arc::new(Boundary {
+                        prefix: Path::default(),
+                        directory: Some(real),
+                        // What does not exist yet is compared by name.
+                        excluded: excluded
+                            .into_iter()
+                            .map(|path| path.canonicalize().unwrap_or(path))
+                            .collect(),
+                    }),
                 })
             }
         }
@@ -67,23 +79,99 @@ impl RootStore {
 
     /// The key in the store of a path below the root.
     pub(super) fn absolute(&self, within: &Path) -> Path {
-        self.prefix.parts().chain(within.parts()).collect()
+        self.boundary.prefix.parts().chain(within.parts()).collect()
     }
 
     /// A key as the path below the root.
     pub(super) fn relative(&self, path: &Path) -> String {
-        path.prefix_match(&self.prefix)
+        path.prefix_match(&self.boundary.prefix)
             .map(|parts| parts.collect::<Path>().to_string())
             .unwrap_or_default()
     }
 
     /// Files of this machine, not objects of a remote store.
     pub(super) fn is_local(&self) -> bool {
-        self.directory.is_some()
+        self.boundary.directory.is_some()
     }
 
-    /// Cheap enough for each request: a prefix comparison, and for a directory one `realpath`.
+    /// Errors: the object is not in the root.
     pub(super) fn check(&self, path: &Path) -> Result<()> {
+        self.boundary.check(path)
+    }
+
+    fn guard(&self, path: &Path) -> object_store::Result<()> {
+        self.boundary.guard(path)
+    }
+
+    fn guard_prefix(&self, prefix: Option<&Path>) -> object_store::Result<()> {
+        self.guard(prefix.unwrap_or(&Path::default()))
+    }
+
+    /// The file of an object; `None` in a remote store. Errors: it is not in the root.
+    fn file(&self, path: &Path) -> Result<Option<PathBuf>> {
+        self.check(path)?;
+        Ok(self.boundary.directory.as_ref().map(|directory| {
+            let parts = path.parts();
+            parts.fold(directory.clone(), |folder, part| folder.join(part.as_ref()))
+        }))
+    }
+
+    /// Waits until an object is on disk, with its name. What a remote store has taken is kept.
+    pub(super) fn persist(&self, path: &Path) -> Result<()> {
+        let Some(file) = self.file(path)? else {
+            return Ok(());
+        };
+        let synced = File::open(&file).and_then(|open| open.sync_all());
+        let synced = synced.and_then(|()| match file.parent() {
+            Some(folder) => File::open(folder)?.sync_all(),
+            None => Ok(()),
+        });
+        synced.map_err(|error| {
+            Error::new(
+                Code::Storage,
+                format!("object '{path}' is not on disk: {error}"),
+            )
+        })
+    }
+
+    /// Removes what uploads that died have left below a folder, of files whose names begin so: `<name>#<n>`, which listings do not
+    /// show. Of a remote store, the bucket's rules clear what uploads leave.
+    pub(super) fn remove_staged(&self, folder: &Path, prefix: &str) -> Result<()> {
+        let Some(folder) = self.file(folder)? else {
+            return Ok(());
+        };
+        let staged = |name: &str| name.starts_with(prefix) && name.contains('#');
+        remove_files(&folder, &staged).map_err(|error| {
+            Error::new(
+                Code::Storage,
+                format!("folder {} cannot be cleared: {error}", folder.display()),
+            )
+        })
+    }
+}
+
+/// Removes files below a folder by their names; links are not followed.
+fn remove_files(folder: &std::path::Path, wanted: &dyn Fn(&str) -> bool) -> std::io::Result<()> {
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    for entry in entries {
+        let entry = entry?;
+        let kind = entry.file_type()?;
+        if kind.is_dir() {
+            remove_files(&entry.path(), wanted)?;
+        } else if kind.is_file() && entry.file_name().to_str().is_some_and(wanted) {
+            std::fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+impl Boundary {
+    /// Cheap enough for each request: a prefix comparison, and for a directory one `realpath`.
+    fn check(&self, path: &Path) -> Result<()> {
         if !path.prefix_matches(&self.prefix) {
             return Err(Error::new(
                 Code::LocationRefused,
@@ -133,10 +221,6 @@ impl RootStore {
             store: "lake root",
             source: Box::new(e),
         })
-    }
-
-    fn guard_prefix(&self, prefix: Option<&Path>) -> object_store::Result<()> {
-        self.guard(prefix.unwrap_or(&Path::default()))
     }
 }
 
@@ -189,14 +273,13 @@ impl ObjectStore for RootStore {
         &self,
         locations: BoxStream<'static, object_store::Result<Path>>,
     ) -> BoxStream<'static, object_store::Result<Path>> {
-        // No room deletes from the lake yet, and a stream's paths cannot be checked without owning the guard.
-        drop(locations);
-        futures::stream::once(async {
-            Err(object_store::Error::NotSupported {
-                source: "lake roots are read only".into(),
-            })
-        })
-        .boxed()
+        let boundary = Arc::clone(&self.boundary);
+        let checked = locations.map(move |location| {
+            let location = location?;
+            boundary.guard(&location)?;
+            Ok(location)
+        });
+        self.inner.delete_stream(checked.boxed())
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, object_store::Result<ObjectMeta>> {

@@ -65,6 +65,18 @@ impl Root {
         self.store.is_local()
     }
 
+    /// Waits until an object is on disk, with its name.
+    pub async fn persist(&self, path: Path) -> Result<()> {
+        let store = Arc::clone(&self.store);
+        blocking(move || store.persist(&path)).await
+    }
+
+    /// Removes what uploads that died have left below a folder, of files whose names begin so.
+    pub async fn remove_staged(&self, folder: &Path, prefix: &str) -> Result<()> {
+        let (store, folder, prefix) = (Arc::clone(&self.store), folder.clone(), prefix.to_owned());
+        blocking(move || store.remove_staged(&folder, &prefix)).await
+    }
+
     /// What identifies an object across roots.
     pub fn object_id(&self, path: &Path) -> ObjectId {
         (Arc::clone(&self.url), path.clone())
@@ -80,6 +92,11 @@ impl Root {
         let within = self.store.relative(path);
         format!("{}{within}", self.url)
     }
+}
+
+async fn blocking(work: impl FnOnce() -> Result<()> + Send + 'static) -> Result<()> {
+    let task = tokio::task::spawn_blocking(work).await;
+    task.map_err(|error| Error::internal(format!("a file task died: {error}")))?
 }
 
 /// A LOCATION that lies under a root.

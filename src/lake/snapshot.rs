@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::Expr;
 use lakegate_catalog::model::{StorageDescriptor, Table};
+use lakegate_catalog::store::OpenWrites;
 use object_store::ObjectMeta;
 use sha2::{Digest, Sha256};
 
@@ -98,17 +99,21 @@ impl Pruned {
         }
     }
 
-    /// Lists the partitions.
+    /// Lists the partitions, but for files of `writes`, which was taken before.
     ///
     /// Errors: the store.
-    pub async fn list(mut self) -> Result<TableSnapshot> {
+    pub async fn list(mut self, writes: &OpenWrites) -> Result<TableSnapshot> {
         let wanted: Vec<Location> = self
             .partitions
             .iter()
             .map(|partition| partition.location.clone())
             .collect();
         let listing = listing::list(self.root_folder.as_ref(), &wanted, self.total).await?;
-        for (partition, files) in self.partitions.iter_mut().zip(listing.files) {
+        for (partition, mut files) in self.partitions.iter_mut().zip(listing.files) {
+            files.retain(|file| {
+                let name = file.location.filename();
+                !name.is_some_and(|name| writes.hides(name))
+            });
             partition.files = files;
         }
         Ok(TableSnapshot {

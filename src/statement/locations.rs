@@ -1,11 +1,14 @@
 //! Which LOCATION a principal may register.
 
+use std::sync::Arc;
+
 use lakegate_catalog::error::CatalogError;
 use lakegate_catalog::model::Table;
+use lakegate_catalog::store::Metastore;
 
 use super::StatementContext;
 use crate::error::{Code, Error, Result};
-use crate::lake::roots::Location;
+use crate::lake::roots::{Location, Roots};
 
 impl StatementContext {
     /// Finds a LOCATION under the lake roots, and sees to it that registering it is no way around a grant: data of a table belongs to
@@ -20,64 +23,25 @@ impl StatementContext {
         if self.access().is_administrator() {
             return Ok(wanted);
         }
-        let folder = folder(&wanted);
-        for database in self.view.metastore.databases().await? {
-            for table in self.view.metastore.tables(&database.name).await? {
-                if Some(table.id) == own || self.reads_all(&table) {
-                    continue;
-                }
-                if self.overlaps_table(&folder, &table)
-                    || self.overlaps_partition(&folder, &table).await?
-                {
-                    // The table is not named: it may be one that does not exist for the principal.
-                    return Err(Error::new(
-                        Code::PermissionDenied,
-                        format!("permission denied for location '{location}': data of a table lies there that you may not read in full"),
-                    )
-                    .with_hint("an administrator can register it, or grant SELECT on the table whose data it is"));
-                }
-            }
+        let unreadable = |table: &Table| Some(table.id) != own && !self.reads_all(table);
+        let folder = [folder(&wanted)];
+        if owner(
+            self.view.metastore.as_ref(),
+            &self.roots,
+            &folder,
+            unreadable,
+        )
+        .await?
+        .is_some()
+        {
+            // The table is not named: it may be one that does not exist for the principal.
+            return Err(Error::new(
+                Code::PermissionDenied,
+                format!("permission denied for location '{location}': data of a table lies there that you may not read in full"),
+            )
+            .with_hint("an administrator can register it, or grant SELECT on the table whose data it is"));
         }
         Ok(wanted)
-    }
-
-    fn overlaps_table(&self, wanted: &str, table: &Table) -> bool {
-        let location = table.storage_descriptor.location.as_deref();
-        location.is_some_and(|location| self.overlaps(wanted, location))
-    }
-
-    /// Whether a partition that lies outside of its table's folder overlaps: those inside are the folder's.
-    async fn overlaps_partition(&self, wanted: &str, table: &Table) -> Result<bool> {
-        if table.partition_keys.is_empty() {
-            return Ok(false);
-        }
-        let metastore = &self.view.metastore;
-        let partitions = match metastore
-            .partitions(&table.database_name, &table.name)
-            .await
-        {
-            Ok(partitions) => partitions,
-            // Dropped meanwhile.
-            Err(CatalogError::NotFound { .. }) => return Ok(false),
-            Err(error) => return Err(error.into()),
-        };
-        let home = table.storage_descriptor.location.as_deref();
-        let home = home.map(|home| format!("{}/", home.trim_end_matches('/')));
-        Ok(partitions.items.iter().any(|partition| {
-            let location = partition.location(&partitions.keys);
-            let inside = home.as_ref().is_some_and(|home| location.starts_with(home));
-            !inside && self.overlaps(wanted, &location)
-        }))
-    }
-
-    /// Whether one of the two folders holds the other.
-    fn overlaps(&self, wanted: &str, location: &str) -> bool {
-        // What lies under no root (any more) cannot be read through the new table either.
-        let Ok(other) = self.roots.locate(location) else {
-            return false;
-        };
-        let other = folder(&other);
-        wanted.starts_with(&other) || other.starts_with(wanted)
     }
 
     fn reads_all(&self, table: &Table) -> bool {
@@ -87,8 +51,77 @@ impl StatementContext {
     }
 }
 
-/// The URL of a folder, the same for every way to write it.
-fn folder(location: &Location) -> String {
+/// The first table, among those that are asked about, whose data lies in one of these folders or around it.
+pub(super) async fn owner(
+    metastore: &dyn Metastore,
+    roots: &Roots,
+    folders: &[String],
+    asked: impl Fn(&Table) -> bool,
+) -> Result<Option<Arc<Table>>> {
+    for database in metastore.databases().await? {
+        let tables = match metastore.tables(&database.name).await {
+            Ok(tables) => tables,
+            // Dropped meanwhile.
+            Err(CatalogError::NotFound { .. }) => continue,
+            Err(error) => return Err(error.into()),
+        };
+        for table in tables.into_iter().filter(|table| asked(table)) {
+            let home = table.storage_descriptor.location.as_deref();
+            if home.is_some_and(|home| overlap(roots, folders, home))
+                || outer_partitions(metastore, &table)
+                    .await?
+                    .iter()
+                    .any(|location| overlap(roots, folders, location))
+            {
+                return Ok(Some(table));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// The locations of partitions that lie outside of their table's folder: those inside are the folder's.
+pub(super) async fn outer_partitions(
+    metastore: &dyn Metastore,
+    table: &Table,
+) -> Result<Vec<String>> {
+    if table.partition_keys.is_empty() {
+        return Ok(Vec::new());
+    }
+    let partitions = match metastore
+        .partitions(&table.database_name, &table.name)
+        .await
+    {
+        Ok(partitions) => partitions,
+        // Dropped meanwhile.
+        Err(CatalogError::NotFound { .. }) => return Ok(Vec::new()),
+        Err(error) => return Err(error.into()),
+    };
+    let home = table.storage_descriptor.location.as_deref();
+    let home = home.map(|home| format!("{}/", home.trim_end_matches('/')));
+    let mut locations: Vec<String> = partitions
+        .items
+        .iter()
+        .map(|partition| partition.location(&partitions.keys))
+        .collect();
+    locations.retain(|location| !home.as_ref().is_some_and(|home| location.starts_with(home)));
+    Ok(locations)
+}
+
+/// Whether a location is one of these folders, lies in one of them, or holds one.
+fn overlap(roots: &Roots, folders: &[String], location: &str) -> bool {
+    // What lies under no root (any more) cannot be read through another table either.
+    let Ok(other) = roots.locate(location) else {
+        return false;
+    };
+    let other = folder(&other);
+    folders
+        .iter()
+        .any(|wanted| wanted.starts_with(&other) || other.starts_with(wanted))
+}
+
+/// The URL of a folder, the same for every way to write it; ends in `/`.
+pub(super) fn folder(location: &Location) -> String {
     let url = location.root.display_path(&location.path);
     format!("{}/", url.trim_end_matches('/'))
 }

@@ -31,6 +31,7 @@ mod tables;
 #[cfg(test)]
 mod testing;
 mod workgroups;
+mod write;
 
 use std::sync::Arc;
 
@@ -44,6 +45,7 @@ use crate::view::{SearchPath, View};
 
 pub use functions::show_functions;
 pub use rows::columns;
+pub use write::{IfExists, IfMissing, WritePlan, WriteRequest, clear_discarded};
 
 /// On whose behalf and on what a statement runs.
 #[derive(Debug, Clone)]

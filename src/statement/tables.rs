@@ -13,13 +13,31 @@ use crate::error::{Code, Error, Result};
 use crate::lake::format::TableFormat;
 
 pub(super) async fn create(context: &StatementContext, create: &CreateTable) -> Result<Output> {
-    let (database, name) = context.new_table_name(&create.name)?;
+    let (database, _) = context.new_table_name(&create.name)?;
     let database = context.view.require_database(database).await?;
     context.require_on_database(&database.name, Privilege::CreateTable)?;
     let location = external_location(create)?;
     check_properties(&create.properties)?;
     context.locate(location, None).await?;
+    let input = definition(context, create, location)?;
+    let metastore = &context.view.metastore;
+    let created = metastore
+        .create_table(&database.name, input, create.if_not_exists)
+        .await?;
+    if created.created {
+        super::grants::to_creator(context, resource(&created.value)).await?;
+    }
+    Ok(Output::Command)
+}
 
+/// What the catalog keeps of a new table.
+///
+/// Errors: a format that is not supported, columns that are named twice, keys that no folder can be named after.
+pub(super) fn definition(
+    context: &StatementContext,
+    create: &CreateTable,
+    location: &str,
+) -> Result<TableInput> {
     let descriptor = storage::descriptor(create, location)?;
     let partition_keys: Vec<Column> = create.partitioned_by.iter().map(storage::column).collect();
     check_names(&descriptor.columns, &partition_keys)?;
@@ -36,8 +54,8 @@ pub(super) async fn create(context: &StatementContext, create: &CreateTable) -> 
     }
     TableFormat::detect(&descriptor, &parameters)?;
 
-    let input = TableInput {
-        name: name.to_owned(),
+    Ok(TableInput {
+        name: create.name.table.clone(),
         description: parameters.get("comment").cloned(),
         owner: Some(context.access().user().to_owned()),
         storage_descriptor: descriptor,
@@ -45,15 +63,7 @@ pub(super) async fn create(context: &StatementContext, create: &CreateTable) -> 
         table_type: Some(EXTERNAL_TABLE.to_owned()),
         parameters,
         ..TableInput::default()
-    };
-    let metastore = &context.view.metastore;
-    let created = metastore
-        .create_table(&database.name, input, create.if_not_exists)
-        .await?;
-    if created.created {
-        super::grants::to_creator(context, resource(&created.value)).await?;
-    }
-    Ok(Output::Command)
+    })
 }
 
 /// The LOCATION of an external table. Errors: what is asked for is no external table, or it has none.

@@ -7,6 +7,7 @@ use datafusion::datasource::{provider_as_source, source_as_provider};
 use datafusion::functions_table::generate_series::GenerateSeriesTable;
 use datafusion::logical_expr::{Expr, LogicalPlan, TableScan};
 use futures::{StreamExt, TryStreamExt};
+use lakegate_catalog::store::OpenWrites;
 use sha2::{Digest, Sha256};
 
 use super::ViewTable;
@@ -25,6 +26,8 @@ pub struct Unlisted {
     scans: Vec<(ViewTable, Vec<Expr>, usize)>,
     /// What the scans read. A table that is scanned twice with the same filters is listed once, and so is the same in both scans.
     reads: Vec<Pruned>,
+    /// Whose files are not listed.
+    writes: OpenWrites,
     /// Every leaf has a snapshot: the plan and the snapshots decide the answer.
     pub closed: bool,
     of_built_ins: bool,
@@ -73,8 +76,10 @@ impl Pinned {
 
 /// Finds the tables of an optimised plan, and prunes them.
 ///
+/// `writes`: those that are open in the state of the catalog that the plan's names were resolved in.
+///
 /// Errors: a LOCATION outside the lake roots, an unknown SerDe.
-pub fn prune(plan: LogicalPlan, lake: &QueryLake) -> Result<Unlisted> {
+pub fn prune(plan: LogicalPlan, lake: &QueryLake, writes: OpenWrites) -> Result<Unlisted> {
     let mut found: Vec<(ViewTable, Vec<Expr>)> = Vec::new();
     let mut closed = true;
     let mut of_built_ins = true;
@@ -116,6 +121,7 @@ pub fn prune(plan: LogicalPlan, lake: &QueryLake) -> Result<Unlisted> {
         plan,
         scans,
         reads,
+        writes,
         closed,
         of_built_ins,
     })
@@ -143,10 +149,11 @@ impl Unlisted {
     /// Errors: the store.
     pub async fn list(self, lake: &Arc<QueryLake>) -> Result<Pinned> {
         // Collected before they are awaited: a closure over references that lives across an await keeps the future from being `Send`.
+        let writes = &self.writes;
         let listings: Vec<_> = self
             .reads
             .into_iter()
-            .map(|pruned| async move { pruned.list().await.map(Arc::new) })
+            .map(|pruned| async move { pruned.list(writes).await.map(Arc::new) })
             .collect();
         let snapshots: Vec<Arc<TableSnapshot>> = futures::stream::iter(listings)
             .buffered(PARALLEL_TABLES)

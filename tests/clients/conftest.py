@@ -2,14 +2,44 @@
 
 import json
 import os
+from importlib.metadata import version
 from pathlib import Path
 from urllib.parse import quote
 
-import adbc_driver_flightsql.dbapi as flightsql
-import psycopg
 import pytest
-from adbc_driver_flightsql import DatabaseOptions
-from pyarrow import flight
+
+# Clients are imported where they are used: not every venv has all of them.
+
+
+# What works with which client, for docs/flight-clients.md: a test says what it shows by
+# `@pytest.mark.shows("capability")` and whose client it is by `@pytest.mark.client("name", "distribution")`.
+# What cannot work is `xfail(strict=True)` with its reason.
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "client(name, distribution): whose client the test is of")
+    config.addinivalue_line("markers", "shows(capability): what a client can do, if the test passes")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = yield
+    client = item.get_closest_marker("client")
+    if client is None or "LAKEGATE_SHOWN" not in os.environ or report.when != "call":
+        return report
+    name, distribution = client.args
+    expected_failure = report.skipped and hasattr(report, "wasxfail")
+    if report.passed or expected_failure:
+        with open(os.environ["LAKEGATE_SHOWN"], "a") as file:
+            for mark in item.iter_markers("shows"):
+                line = {
+                    "client": name,
+                    "version": version(distribution),
+                    "capability": mark.args[0],
+                    "fails_because": report.wasxfail if expected_failure else None,
+                }
+                file.write(json.dumps(line) + "\n")
+    return report
 
 
 @pytest.fixture(scope="session")
@@ -35,6 +65,8 @@ def parameters(demo, user, database="awsdatacatalog"):
 
 @pytest.fixture
 def connect(demo):
+    import psycopg
+
     opened = []
 
     def connect(user="admin", database="awsdatacatalog", **more):
@@ -70,6 +102,9 @@ def flight_uri(demo):
 @pytest.fixture
 def adbc(demo):
     """Connections of ADBC's Flight SQL driver, over verified TLS."""
+    import adbc_driver_flightsql.dbapi as flightsql
+    from adbc_driver_flightsql import DatabaseOptions
+
     opened = []
 
     def connect(user="admin", password=None, **options):
@@ -94,6 +129,8 @@ def adbc(demo):
 @pytest.fixture
 def flight_client(demo):
     """pyarrow.flight, without credentials."""
+    from pyarrow import flight
+
     client = flight.FlightClient(flight_uri(demo), tls_root_certs=Path(demo["tls"]["ca_file"]).read_bytes())
     yield client
     client.close()

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::harness::{Client, Server, eventually};
+use crate::harness::{Client, Door, Server, eventually, through_each_door};
 
 /// `/* name */` tells one from another in the history: comments inside a statement are part of its text.
 fn forever(name: &str) -> String {
@@ -26,47 +26,42 @@ async fn running(client: &Client, marker: &str) {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn cancel_request_stops_a_running_query_and_the_connection_goes_on() {
+async fn cancel_request_stops_a_running_query_and_the_connection_goes_on(door: Door) {
     let server = Server::shared();
-    let admin = server.connect("admin").await;
-    let victim = server.connect("admin").await;
-    let sql = forever("cancelled");
+    let admin = door.connect(server, "admin").await;
+    let victim = door.connect(server, "admin").await;
+    let marker = &format!("cancelled {door}");
+    let sql = forever(marker);
     let (failure, ()) = tokio::join!(victim.fails(&sql), async {
-        running(&admin, "cancelled").await;
+        running(&admin, marker).await;
         victim.cancel().await;
     });
     assert_eq!(failure.code, "57014");
     assert_eq!(victim.value("SELECT 1").await, "1");
-    assert_eq!(
-        state_of(&admin, "cancelled").await.as_deref(),
-        Some("CANCELLED")
-    );
+    assert_eq!(state_of(&admin, marker).await.as_deref(), Some("CANCELLED"));
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn cancel_key_of_one_connection_does_not_touch_another() {
+async fn cancel_key_of_one_connection_does_not_touch_another(door: Door) {
     let server = Server::shared();
-    let admin = server.connect("admin").await;
-    let victim = server.connect("admin").await;
-    let other = server.connect("admin").await;
-    let sql = forever("untouched");
+    let admin = door.connect(server, "admin").await;
+    let victim = door.connect(server, "admin").await;
+    let other = door.connect(server, "admin").await;
+    // What it cancels is its own, which has ended.
+    other.run("SELECT 1").await;
+    let marker = &format!("untouched {door}");
+    let sql = forever(marker);
     let (failure, ()) = tokio::join!(victim.fails(&sql), async {
-        running(&admin, "untouched").await;
+        running(&admin, marker).await;
         other.cancel().await;
         tokio::time::sleep(Duration::from_millis(300)).await;
-        assert_eq!(
-            state_of(&admin, "untouched").await.as_deref(),
-            Some("RUNNING")
-        );
+        assert_eq!(state_of(&admin, marker).await.as_deref(), Some("RUNNING"));
         victim.cancel().await;
     });
     assert_eq!(failure.code, "57014");
 }
 
-#[tokio::test]
-async fn statement_timeout_ends_a_query_and_is_not_a_cancel_by_the_user() {
-    let admin = Server::shared().connect("admin").await;
+async fn statement_timeout_ends_a_query_and_is_not_a_cancel_by_the_user(door: Door) {
+    let admin = door.connect(Server::shared(), "admin").await;
     admin.run("SET statement_timeout = '200ms'").await;
     let failure = admin.fails(FOREVER).await;
     assert_eq!(failure.code, "57014");
@@ -75,25 +70,35 @@ async fn statement_timeout_ends_a_query_and_is_not_a_cancel_by_the_user() {
     assert_eq!(admin.value("SELECT 1").await, "1");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn client_that_vanishes_takes_its_query_with_it_within_a_second() {
+async fn client_that_vanishes_takes_its_query_with_it_within_a_second(door: Door) {
     let server = Server::shared();
-    let admin = server.connect("admin").await;
-    let script = format!(
-        "import os, psycopg\nc = psycopg.connect({:?}, autocommit=True)\nprint('connected', flush=True)\nc.execute({:?})",
-        server.dsn("admin", "awsdatacatalog"),
-        forever("vanished")
-    );
+    let admin = door.connect(server, "admin").await;
+    let marker = &format!("vanished {door}");
+    let sql = forever(marker);
+    let script = match door {
+        Door::Postgres => format!(
+            "import psycopg\nc = psycopg.connect({:?}, autocommit=True)\nc.execute({sql:?})",
+            server.dsn("admin", "awsdatacatalog"),
+        ),
+        Door::Flight => format!(
+            "import adbc_driver_flightsql.dbapi as f\nfrom adbc_driver_flightsql import DatabaseOptions as O\n\
+             c = f.connect({:?}, db_kwargs={{'username': 'admin', 'password': {:?}, O.TLS_ROOT_CERTS.value: open({:?}).read()}}, autocommit=True)\n\
+             r = c.cursor()\nr.execute({sql:?})\nr.fetchall()",
+            server.flight_uri(),
+            server.password("admin"),
+            server.ca_file(),
+        ),
+    };
     let mut client = tokio::process::Command::new(crate::harness::python::program("python"))
         .args(["-c", &script])
         .kill_on_drop(true)
         .spawn()
         .unwrap();
-    running(&admin, "vanished").await;
+    running(&admin, marker).await;
     client.kill().await.unwrap();
     let gone = Instant::now();
     eventually("the query of a dead client to end", async || {
-        state_of(&admin, "vanished")
+        state_of(&admin, marker)
             .await
             .filter(|state| state != "RUNNING")
     })
@@ -105,17 +110,17 @@ async fn client_that_vanishes_takes_its_query_with_it_within_a_second() {
     );
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn kill_query_is_for_its_owner_and_for_administrators() {
+async fn kill_query_is_for_its_owner_and_for_administrators(door: Door) {
     let server = Server::shared();
-    let admin = server.connect("admin").await;
-    let analyst = server.connect("analyst").await;
-    let scientist = server.connect("scientist").await;
-    let sql = forever("killed");
+    let admin = door.connect(server, "admin").await;
+    let analyst = door.connect(server, "analyst").await;
+    let scientist = door.connect(server, "scientist").await;
+    let marker = &format!("killed {door}");
+    let sql = forever(marker);
     let (failure, ()) = tokio::join!(analyst.fails(&sql), async {
-        running(&admin, "killed").await;
+        running(&admin, marker).await;
         let id = admin
-            .value("SELECT query_id FROM system.queries WHERE query LIKE '%/* killed */%' AND state = 'RUNNING' AND query NOT LIKE '%system.queries%'")
+            .value(&format!("SELECT query_id FROM system.queries WHERE query LIKE '%/* {marker} */%' AND state = 'RUNNING' AND query NOT LIKE '%system.queries%'"))
             .await;
         let refused = scientist.fails(&format!("KILL QUERY '{id}'")).await;
         let missing = scientist
@@ -125,23 +130,24 @@ async fn kill_query_is_for_its_owner_and_for_administrators() {
             refused.code, missing.code,
             "what is another's looks as if it were not there"
         );
-        assert_eq!(state_of(&admin, "killed").await.as_deref(), Some("RUNNING"));
+        assert_eq!(state_of(&admin, marker).await.as_deref(), Some("RUNNING"));
         admin.run(&format!("KILL QUERY '{id}'")).await;
     });
     assert_eq!(failure.code, "57014");
     assert_eq!(analyst.value("SELECT 1").await, "1");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn queries_beyond_the_concurrency_limit_wait_and_those_beyond_the_queue_are_refused() {
+async fn queries_beyond_the_concurrency_limit_wait_and_those_beyond_the_queue_are_refused(
+    door: Door,
+) {
     let limits = [
         ("LAKEGATE_QUERIES__MAX_CONCURRENT", "1"),
         ("LAKEGATE_QUERIES__MAX_QUEUED", "1"),
     ];
     let server = Server::private(&limits);
-    let first = server.connect("admin").await;
-    let second = server.connect("admin").await;
-    let third = server.connect("admin").await;
+    let first = door.connect(&server, "admin").await;
+    let second = door.connect(&server, "admin").await;
+    let third = door.connect(&server, "admin").await;
     let sql = "SELECT sum(quantity) > 0 FROM curated.orders";
 
     // One of the two runs, the other waits, and then there is no place to wait in.
@@ -170,3 +176,12 @@ async fn queries_beyond_the_concurrency_limit_wait_and_those_beyond_the_queue_ar
     });
     assert_eq!((stopped.code.as_str(), answer.as_str()), ("57014", "t"));
 }
+
+through_each_door!(
+    cancel_request_stops_a_running_query_and_the_connection_goes_on,
+    cancel_key_of_one_connection_does_not_touch_another,
+    statement_timeout_ends_a_query_and_is_not_a_cancel_by_the_user,
+    client_that_vanishes_takes_its_query_with_it_within_a_second,
+    kill_query_is_for_its_owner_and_for_administrators,
+    queries_beyond_the_concurrency_limit_wait_and_those_beyond_the_queue_are_refused,
+);

@@ -1,7 +1,8 @@
-//! Real clients: psql and the Python ones of `tests/clients`.
+//! Real clients of the Postgres door: psql and the Python ones of `tests/clients`.
 
 use std::process::Command;
 
+use crate::harness::identity::{Authority, Provider};
 use crate::harness::{Server, python};
 
 /// psql on the shared server; gives what it printed.
@@ -166,7 +167,14 @@ fn python_clients_pass_their_tests() {
     let connection = serde_json::to_string(server.connection()).unwrap();
     let output = Command::new(python::program("python"))
         .args(["-m", "pytest", "-q", "-p", "no:cacheprovider", "--color=no"])
-        .arg(python::clients())
+        .args(
+            [
+                "test_psycopg.py",
+                "test_sqlalchemy.py",
+                "test_tpc_compare.py",
+            ]
+            .map(|file| python::clients().join(file)),
+        )
         .env("LAKEGATE_CONNECTION", connection)
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .output()
@@ -176,4 +184,42 @@ fn python_clients_pass_their_tests() {
         printed.contains(" passed") && !printed.contains(" skipped"),
         "{printed}"
     );
+}
+
+#[test]
+fn python_clients_log_in_by_token_and_by_certificate() {
+    let dir = tempfile::tempdir().unwrap();
+    let provider = Provider::new(dir.path(), "first");
+    let authority = Authority::new(dir.path());
+    let analyst = authority.sign("analyst", 1);
+    let ca_file = authority.ca_file();
+    let mut environment = provider.environment();
+    environment.extend([
+        (
+            "LAKEGATE_TLS__CLIENT_CA_FILE",
+            ca_file.to_str().unwrap().to_owned(),
+        ),
+        (
+            "LAKEGATE_FLIGHT__CLIENT_CERTIFICATES",
+            "optional".to_owned(),
+        ),
+        (
+            "LAKEGATE_POSTGRES__CLIENT_CERTIFICATES",
+            "optional".to_owned(),
+        ),
+    ]);
+    let environment: Vec<_> = environment.iter().map(|(n, v)| (*n, v.as_str())).collect();
+    let server = Server::private(&environment);
+    let printed = python::run(
+        "logins.py",
+        &[],
+        &[
+            ("LAKEGATE_CONNECTION", &server.connection().to_string()),
+            ("ANALYST_TOKEN", &provider.token("analyst", 600)),
+            ("EXPIRED_TOKEN", &provider.token("analyst", -600)),
+            ("CERTIFICATE", analyst.certificate.to_str().unwrap()),
+            ("KEY", analyst.key.to_str().unwrap()),
+        ],
+    );
+    assert!(printed.contains("all logged in"), "{printed}");
 }

@@ -5,7 +5,7 @@ use std::io::Write;
 
 use crate::harness::files::{big_batch, parquet, through};
 use crate::harness::s3::S3;
-use crate::harness::{Client, Server, lake, server};
+use crate::harness::{Client, Door, Server, lake, server, through_each_door};
 
 const CUTOFF: u64 = 1 << 20;
 const ROWS: u64 = 200_000;
@@ -105,8 +105,7 @@ async fn last_scanned(admin: &Client, sql: &str) -> u64 {
     u64::try_from(scanned).unwrap()
 }
 
-#[tokio::test]
-async fn cutoff_stops_every_format_on_local_files() {
+async fn cutoff_stops_every_format_on_local_files(door: Door) {
     let server = Server::private(&[]);
     let mut sizes = Vec::new();
     for (name, bytes) in files() {
@@ -118,13 +117,12 @@ async fn cutoff_stops_every_format_on_local_files() {
             u64::try_from(bytes.len()).unwrap(),
         ));
     }
-    let admin = server.connect("admin").await;
+    let admin = door.connect(&server, "admin").await;
     tables(&admin).await;
     every_format_stops(&admin, &sizes).await;
 }
 
-#[tokio::test]
-async fn cutoff_stops_every_format_on_s3() {
+async fn cutoff_stops_every_format_on_s3(door: Door) {
     let s3 = S3::start().await;
     let mut sizes = Vec::new();
     for (name, bytes) in files() {
@@ -135,18 +133,23 @@ async fn cutoff_stops_every_format_on_s3() {
         s3.put(&format!("tests/big/{name}"), bytes).await;
     }
     let temp = tempfile::tempdir_in(lake::scratch()).unwrap();
-    let (server, admin) = server::serving(temp.path(), &s3.root()).await;
+    let (server, _) = server::serving(temp.path(), &s3.root()).await;
+    let admin = door.connect(&server, "admin").await;
     tables(&admin).await;
     every_format_stops(&admin, &sizes).await;
     drop(server);
 }
 
-#[tokio::test]
-async fn workgroup_must_be_granted_and_is_set_for_a_user_or_a_session() {
+async fn workgroup_must_be_granted_and_is_set_for_a_user_or_a_session(door: Door) {
     let server = Server::private(&[]);
-    let admin = server.connect("admin").await;
-    admin.run("CREATE WORKGROUP tiny WITH (bytes_scanned_cutoff_per_query = 10); CREATE WORKGROUP roomy").await;
-    let analyst = server.connect("analyst").await;
+    let admin = door.connect(&server, "admin").await;
+    admin
+        .run_each(&[
+            "CREATE WORKGROUP tiny WITH (bytes_scanned_cutoff_per_query = 10)",
+            "CREATE WORKGROUP roomy",
+        ])
+        .await;
+    let analyst = door.connect(&server, "analyst").await;
     analyst.run("SET result_reuse = off").await;
     let sql = "SELECT sum(total) FROM curated.orders";
     let refused = analyst.fails("SET workgroup = 'tiny'").await;
@@ -165,7 +168,7 @@ async fn workgroup_must_be_granted_and_is_set_for_a_user_or_a_session() {
     analyst.run(sql).await;
 
     admin.run("ALTER USER analyst SET WORKGROUP tiny").await;
-    let next = server.connect("analyst").await;
+    let next = door.connect(&server, "analyst").await;
     next.run("SET result_reuse = off").await;
     assert_eq!(next.value("SHOW workgroup").await, "tiny");
     assert_eq!(next.fails(sql).await.code, "54000");
@@ -178,10 +181,9 @@ async fn workgroup_must_be_granted_and_is_set_for_a_user_or_a_session() {
     assert!(!admin.text("SHOW WORKGROUPS").await.contains("roomy"));
 }
 
-#[tokio::test]
-async fn cached_result_passes_any_cutoff() {
+async fn cached_result_passes_any_cutoff(door: Door) {
     let server = Server::private(&[]);
-    let admin = server.connect("admin").await;
+    let admin = door.connect(&server, "admin").await;
     admin
         .run("CREATE WORKGROUP tiny WITH (bytes_scanned_cutoff_per_query = 10)")
         .await;
@@ -194,3 +196,10 @@ async fn cached_result_passes_any_cutoff() {
     admin.run("SET result_reuse = off").await;
     assert_eq!(admin.fails(sql).await.code, "54000");
 }
+
+through_each_door!(
+    cutoff_stops_every_format_on_local_files,
+    cutoff_stops_every_format_on_s3,
+    workgroup_must_be_granted_and_is_set_for_a_user_or_a_session,
+    cached_result_passes_any_cutoff,
+);

@@ -3,26 +3,35 @@
 use std::time::Duration;
 
 use crate::harness::files::{Folder, Values, batch, parquet};
-use crate::harness::{Client, Server};
+use crate::harness::{Client, Door, Server, through_each_door};
 
 fn rows(ids: &[i64]) -> Vec<u8> {
     parquet(&batch(&[("id", Values::Int(ids))]), 100)
 }
 
-async fn cached(name: &str) -> (&'static Server, Client, Folder) {
+/// A table of the test's own, `fresh_{door}.{name}`, with one file.
+async fn cached(door: Door, name: &str) -> (&'static Server, Client, Folder) {
     let server = Server::shared();
-    let admin = server.connect("admin").await;
+    let admin = door.connect(server, "admin").await;
     let folder = Folder::new(server, name);
     folder.put("p=1/a.parquet", rows(&[1]));
     admin
-        .run(&format!(
-            "CREATE DATABASE IF NOT EXISTS fresh;
-             CREATE EXTERNAL TABLE fresh.{name} (id BIGINT) PARTITIONED BY (p INT) STORED AS PARQUET LOCATION '{}';
-             MSCK REPAIR TABLE fresh.{name}",
-            folder.location
-        ))
+        .run(&format!("CREATE DATABASE IF NOT EXISTS fresh_{door}"))
         .await;
+    create(&admin, &format!("fresh_{door}.{name}"), &folder).await;
     (server, admin, folder)
+}
+
+async fn create(admin: &Client, table: &str, folder: &Folder) {
+    admin
+        .run_each(&[
+            &format!(
+                "CREATE EXTERNAL TABLE {table} (id BIGINT) PARTITIONED BY (p INT) STORED AS PARQUET LOCATION '{}'",
+                folder.location
+            ),
+            &format!("MSCK REPAIR TABLE {table}"),
+        ])
+        .await;
 }
 
 /// The newest record of this very text.
@@ -34,27 +43,25 @@ async fn record(client: &Client, sql: &str) -> String {
         .await
 }
 
-#[tokio::test]
-async fn second_time_is_a_hit_that_scans_nothing() {
-    let (_, admin, _) = cached("hit").await;
-    let sql = "SELECT sum(id) AS hit_sum FROM fresh.hit";
-    assert_eq!(admin.value(sql).await, "1");
-    assert_eq!(record(&admin, sql).await, "f|t|SUCCEEDED");
-    assert_eq!(admin.value(sql).await, "1");
-    assert_eq!(record(&admin, sql).await, "t|f|SUCCEEDED");
+async fn second_time_is_a_hit_that_scans_nothing(door: Door) {
+    let (_, admin, _) = cached(door, "hit").await;
+    let sql = format!("SELECT sum(id) AS hit_sum FROM fresh_{door}.hit");
+    assert_eq!(admin.value(&sql).await, "1");
+    assert_eq!(record(&admin, &sql).await, "f|t|SUCCEEDED");
+    assert_eq!(admin.value(&sql).await, "1");
+    assert_eq!(record(&admin, &sql).await, "t|f|SUCCEEDED");
     // Written otherwise, the plan is the same.
-    let otherwise = "select   sum( id ) as hit_sum from fresh.hit";
-    assert_eq!(admin.value(otherwise).await, "1");
-    assert_eq!(record(&admin, otherwise).await, "t|f|SUCCEEDED");
+    let otherwise = format!("select   sum( id ) as hit_sum from fresh_{door}.hit");
+    assert_eq!(admin.value(&otherwise).await, "1");
+    assert_eq!(record(&admin, &otherwise).await, "t|f|SUCCEEDED");
     admin.run("SET result_reuse = off").await;
-    assert_eq!(admin.value(sql).await, "1");
-    assert_eq!(record(&admin, sql).await, "f|t|SUCCEEDED");
+    assert_eq!(admin.value(&sql).await, "1");
+    assert_eq!(record(&admin, &sql).await, "f|t|SUCCEEDED");
 }
 
-#[tokio::test]
-async fn changed_added_and_removed_files_are_seen_at_once() {
-    let (_, admin, folder) = cached("files").await;
-    let sql = "SELECT sum(id) FROM fresh.files";
+async fn changed_added_and_removed_files_are_seen_at_once(door: Door) {
+    let (_, admin, folder) = cached(door, "files").await;
+    let sql = &format!("SELECT sum(id) FROM fresh_{door}.files");
     assert_eq!(admin.value(sql).await, "1");
     assert_eq!(admin.value(sql).await, "1");
     folder.put("p=1/a.parquet", rows(&[2]));
@@ -69,19 +76,22 @@ async fn changed_added_and_removed_files_are_seen_at_once() {
     assert_eq!(admin.value(sql).await, "10", "a file was removed");
     folder.put("p=2/c.parquet", rows(&[100]));
     admin
-        .run("ALTER TABLE fresh.files ADD PARTITION (p = 2)")
+        .run(&format!(
+            "ALTER TABLE fresh_{door}.files ADD PARTITION (p = 2)"
+        ))
         .await;
     assert_eq!(admin.value(sql).await, "110", "a partition was added");
     admin
-        .run("ALTER TABLE fresh.files DROP PARTITION (p = 1)")
+        .run(&format!(
+            "ALTER TABLE fresh_{door}.files DROP PARTITION (p = 1)"
+        ))
         .await;
     assert_eq!(admin.value(sql).await, "100", "a partition was dropped");
 }
 
-#[tokio::test]
-async fn file_replaced_within_the_tick_of_its_clock_is_seen() {
-    let (_, admin, folder) = cached("tick").await;
-    let sql = "SELECT sum(id) FROM fresh.tick";
+async fn file_replaced_within_the_tick_of_its_clock_is_seen(door: Door) {
+    let (_, admin, folder) = cached(door, "tick").await;
+    let sql = &format!("SELECT sum(id) FROM fresh_{door}.tick");
     let path = folder.path.join("p=1/a.parquet");
     for id in [3, 4, 5, 6] {
         // Written just now, in place: same name, same size, maybe the same modification time.
@@ -90,64 +100,56 @@ async fn file_replaced_within_the_tick_of_its_clock_is_seen() {
     }
 }
 
-#[tokio::test]
-async fn redefined_table_gives_its_own_answer() {
-    let (server, admin, folder) = cached("again").await;
-    let sql = "SELECT sum(id) FROM fresh.again";
+async fn redefined_table_gives_its_own_answer(door: Door) {
+    let (server, admin, folder) = cached(door, "again").await;
+    let sql = &format!("SELECT sum(id) FROM fresh_{door}.again");
     assert_eq!(admin.value(sql).await, "1");
     let other = Folder::new(server, "again_other");
     other.put("p=1/a.parquet", rows(&[50]));
-    admin
-        .run(&format!(
-            "DROP TABLE fresh.again;
-             CREATE EXTERNAL TABLE fresh.again (id BIGINT) PARTITIONED BY (p INT) STORED AS PARQUET LOCATION '{}';
-             MSCK REPAIR TABLE fresh.again",
-            other.location
-        ))
-        .await;
+    let table = format!("fresh_{door}.again");
+    admin.run(&format!("DROP TABLE {table}")).await;
+    create(&admin, &table, &other).await;
     assert_eq!(admin.value(sql).await, "50");
     drop(folder);
 }
 
-#[tokio::test]
-async fn revoked_and_other_users_never_get_another_ones_result() {
-    let (server, admin, _) = cached("grants").await;
-    admin.run("CREATE USER fresh_a WITH PASSWORD 'a long enough secret'; CREATE USER fresh_b WITH PASSWORD 'a long enough secret'").await;
+async fn revoked_and_other_users_never_get_another_ones_result(door: Door) {
+    let (server, admin, _) = cached(door, "grants").await;
+    let secret = "a long enough secret";
+    let (a, b) = (format!("fresh_a_{door}"), format!("fresh_b_{door}"));
+    let table = format!("TABLE fresh_{door}.grants");
     admin
-        .run("GRANT SELECT ON TABLE fresh.grants TO fresh_a")
+        .run_each(&[
+            &format!("CREATE USER {a} WITH PASSWORD '{secret}'"),
+            &format!("CREATE USER {b} WITH PASSWORD '{secret}'"),
+            &format!("GRANT SELECT ON {table} TO {a}"),
+        ])
         .await;
-    let a = server
-        .connect_as("fresh_a", "a long enough secret", "awsdatacatalog")
-        .await;
-    let b = server
-        .connect_as("fresh_b", "a long enough secret", "awsdatacatalog")
-        .await;
-    let sql = "SELECT sum(id) FROM fresh.grants";
+    let revoke = format!("REVOKE SELECT ON {table} FROM {a}");
+    let grant_one = format!("GRANT SELECT (p) ON {table} TO {a}");
+    let a = door.connect_as(server, &a, secret, "awsdatacatalog").await;
+    let b = door.connect_as(server, &b, secret, "awsdatacatalog").await;
+    let sql = &format!("SELECT sum(id) FROM fresh_{door}.grants");
     for _ in 0..2 {
         assert_eq!(a.value(sql).await, "1");
         assert_eq!(b.fails(sql).await.code, "42P01");
     }
-    admin
-        .run("REVOKE SELECT ON TABLE fresh.grants FROM fresh_a")
-        .await;
+    admin.run(&revoke).await;
     assert_eq!(a.fails(sql).await.code, "42P01");
     // One column fewer: SELECT * is another query now.
-    admin
-        .run("GRANT SELECT (p) ON TABLE fresh.grants TO fresh_a")
-        .await;
-    assert_eq!(a.columns("SELECT * FROM fresh.grants").await, ["p"]);
-    assert_eq!(
-        admin.columns("SELECT * FROM fresh.grants").await,
-        ["id", "p"]
-    );
+    admin.run(&grant_one).await;
+    let all = &format!("SELECT * FROM fresh_{door}.grants");
+    assert_eq!(a.columns(all).await, ["p"]);
+    assert_eq!(admin.columns(all).await, ["id", "p"]);
 }
 
-#[tokio::test]
-async fn volatile_queries_and_session_settings_are_not_mixed_up() {
-    let (_, admin, _) = cached("volatile").await;
-    let random = "SELECT random() FROM fresh.volatile";
+async fn volatile_queries_and_session_settings_are_not_mixed_up(door: Door) {
+    let (_, admin, _) = cached(door, "volatile").await;
+    let random = &format!("SELECT random() FROM fresh_{door}.volatile");
     assert_ne!(admin.value(random).await, admin.value(random).await);
-    let zone = "SELECT CAST(TIMESTAMP '2024-06-01 00:00:00' AT TIME ZONE 'UTC' AS VARCHAR), id FROM fresh.volatile";
+    let zone = &format!(
+        "SELECT CAST(TIMESTAMP '2024-06-01 00:00:00' AT TIME ZONE 'UTC' AS VARCHAR), id FROM fresh_{door}.volatile"
+    );
     let utc = admin.text(zone).await;
     admin.run("SET TimeZone = 'Asia/Tokyo'").await;
     let tokyo = admin.text(zone).await;
@@ -156,15 +158,14 @@ async fn volatile_queries_and_session_settings_are_not_mixed_up() {
     drop(tokyo);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn identical_queries_in_flight_run_once() {
+async fn identical_queries_in_flight_run_once(door: Door) {
     let server = Server::private(&[]);
-    let admin = server.connect("admin").await;
+    let admin = door.connect(&server, "admin").await;
     tokio::time::sleep(Duration::from_millis(2_100)).await;
     let sql = "SELECT count(*) FROM curated.orders a JOIN curated.orders b ON a.quantity <= b.quantity JOIN curated.products p ON a.total + b.total > p.price";
     let mut clients = Vec::new();
     for _ in 0..6 {
-        clients.push(server.connect("admin").await);
+        clients.push(door.connect(&server, "admin").await);
     }
     let answers = futures::future::join_all(clients.iter().map(|client| client.value(sql))).await;
     assert!(
@@ -193,3 +194,13 @@ async fn identical_queries_in_flight_run_once() {
         .await;
     assert_eq!(hits, 5);
 }
+
+through_each_door!(
+    second_time_is_a_hit_that_scans_nothing,
+    changed_added_and_removed_files_are_seen_at_once,
+    file_replaced_within_the_tick_of_its_clock_is_seen,
+    redefined_table_gives_its_own_answer,
+    revoked_and_other_users_never_get_another_ones_result,
+    volatile_queries_and_session_settings_are_not_mixed_up,
+    identical_queries_in_flight_run_once,
+);

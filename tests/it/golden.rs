@@ -1,7 +1,7 @@
-//! The golden files of `tests/sql`, through the Postgres door, on a lake of local files and on one on S3.
+//! The golden files of `tests/sql`, through each door, on a lake of local files and on one on S3.
 //!
 //! A statement runs as `admin` on the catalog's database unless its first line says otherwise:
-//! `-- as scientist` or `-- as analyst in curated`.
+//! `-- as scientist` or `-- as analyst in curated`. What only one protocol has is `onlyif postgres` or `onlyif flight`.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -9,10 +9,11 @@ use std::path::{Path, PathBuf};
 use sqllogictest::{AsyncDB, DBOutput, DefaultColumnType, Runner};
 
 use crate::harness::s3::S3;
-use crate::harness::{Client, Failure, Options, Server, lake, server};
+use crate::harness::{Client, Door, Failure, Options, Server, lake, server, through_each_door};
 
 /// Every connection that a golden file uses, by user and database.
-struct Doors<'a> {
+struct Connections<'a> {
+    door: Door,
     server: &'a Server,
     open: HashMap<(String, String), Client>,
 }
@@ -43,7 +44,7 @@ fn who(sql: &str) -> (String, String) {
 }
 
 #[async_trait::async_trait]
-impl AsyncDB for Doors<'_> {
+impl AsyncDB for Connections<'_> {
     type Error = Refused;
     type ColumnType = DefaultColumnType;
 
@@ -55,8 +56,8 @@ impl AsyncDB for Doors<'_> {
                 _ => "a long enough secret",
             };
             let client = self
-                .server
-                .try_connect(&key.0, password, &key.1)
+                .door
+                .try_connect(self.server, &key.0, password, &key.1)
                 .await
                 .map_err(Refused)?;
             self.open.insert(key.clone(), client);
@@ -81,7 +82,10 @@ impl AsyncDB for Doors<'_> {
     }
 
     fn engine_name(&self) -> &str {
-        "lakegate"
+        match self.door {
+            Door::Postgres => "postgres",
+            Door::Flight => "flight",
+        }
     }
 
     fn error_sql_state(error: &Refused) -> Option<String> {
@@ -102,17 +106,20 @@ fn files() -> Vec<PathBuf> {
 }
 
 /// All files, and then one report of everything that differs.
-async fn every_file_passes(server: &Server, label: &str) {
+async fn every_file_passes(door: Door, server: &Server, label: &str) {
+    let update = std::env::var_os("LAKEGATE_UPDATE_GOLDEN").is_some()
+        && (door, label) == (Door::Postgres, "files");
     let mut failures = Vec::new();
     for file in files() {
         let mut runner = Runner::new(|| async {
-            Ok(Doors {
+            Ok(Connections {
+                door,
                 server,
                 open: HashMap::new(),
             })
         });
         runner.add_label(label);
-        let result = if std::env::var_os("LAKEGATE_UPDATE_GOLDEN").is_some() && label == "files" {
+        let result = if update {
             runner
                 .update_test_file(
                     &file,
@@ -136,20 +143,18 @@ async fn every_file_passes(server: &Server, label: &str) {
     }
     assert!(
         failures.is_empty(),
-        "{} of the golden files differ:\n{}",
+        "{} of the golden files differ by {door}:\n{}",
         failures.len(),
         failures.join("\n")
     );
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn golden_files_pass_on_local_files() {
+async fn golden_files_pass_on_local_files(door: Door) {
     let server = Server::copied(&Options::default(), &[]);
-    every_file_passes(&server, "files").await;
+    every_file_passes(door, &server, "files").await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn golden_files_pass_on_s3() {
+async fn golden_files_pass_on_s3(door: Door) {
     let s3 = S3::start().await;
     let lake = lake::copy(&Options::default());
     let dir = lake.path().join("lake");
@@ -184,5 +189,7 @@ async fn golden_files_pass_on_s3() {
             server.knows(user.name, "a long enough secret");
         }
     }
-    every_file_passes(&server, "s3").await;
+    every_file_passes(door, &server, "s3").await;
 }
+
+through_each_door!(golden_files_pass_on_local_files, golden_files_pass_on_s3);

@@ -13,10 +13,12 @@ mod harness;
 
 mod cancel;
 mod certificates;
+mod client_certificates;
 mod clients;
 mod crashes;
 mod cutoff;
 mod flight;
+mod flight_clients;
 mod floors;
 mod formats;
 mod freshness;

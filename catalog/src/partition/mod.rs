@@ -13,6 +13,6 @@ pub use path::{
     PathMismatch, escape_path_name, parse_partition_path, partition_path, unescape_path_name,
 };
 pub use set::{Partition, PartitionInput, Partitions};
-pub(crate) use set::{canonical_key, default_location};
+pub use set::{canonical_key, default_location};
 pub use spec::PartitionSpec;
 pub use value::{HIVE_DEFAULT_PARTITION, MAX_VALUE_CHARS, PartitionKey, canonical_value, is_null};

@@ -93,11 +93,7 @@ impl Partition {
 }
 
 /// `<base>/k=v/k2=v2/`.
-pub(crate) fn default_location<S: AsRef<str>>(
-    base: &str,
-    keys: &[PartitionKey],
-    values: &[S],
-) -> String {
+pub fn default_location<S: AsRef<str>>(base: &str, keys: &[PartitionKey], values: &[S]) -> String {
     format!(
         "{}/{}/",
         base.trim_end_matches('/'),
@@ -110,7 +106,7 @@ pub(crate) fn default_location<S: AsRef<str>>(
 ///
 /// # Errors
 /// `InvalidInput` if there is not one value per key, or one is not of its key's type.
-pub(crate) fn canonical_key<S: AsRef<str>>(keys: &[PartitionKey], values: &[S]) -> Result<String> {
+pub fn canonical_key<S: AsRef<str>>(keys: &[PartitionKey], values: &[S]) -> Result<String> {
     if keys.len() != values.len() {
         return Err(CatalogError::invalid(format!(
             "a partition has {} value(s) where the table has {} partition key(s); give one for each key",

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use crate::error::Result;
 use crate::model::{Database, DatabaseInput, Table, TableInput};
 use crate::partition::{PartitionInput, Partitions};
+use crate::store::{CommitWrite, Committed, Discarded, OpenWrites, UnfinishedWrite, WriteId};
 
 /// What `IF NOT EXISTS` did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -156,4 +157,39 @@ pub trait Metastore: Debug + Send + Sync {
         table: &str,
         partitions: Vec<PartitionInput>,
     ) -> Result<()>;
+
+    /// The writes that are not committed now.
+    fn open_writes(&self) -> OpenWrites;
+
+    /// Begins a write to a table that is there or will be. Until it is committed or ended, files of its names are in no listing.
+    ///
+    /// `locations`: the folders that its files will lie in, which are looked through should the process die.
+    async fn begin_write(
+        &self,
+        database: &str,
+        table: &str,
+        locations: Vec<String>,
+    ) -> Result<WriteId>;
+
+    /// More folders for the files of a write, before the first file is in them.
+    async fn extend_write(&self, id: WriteId, locations: Vec<String>) -> Result<()>;
+
+    /// Makes all files of a write visible at once, with its table and partitions. Afterwards the write is no more.
+    ///
+    /// # Errors
+    /// `Conflict` or `NotFound` if the table is not the expected one any more, `AlreadyExists` for one that is to be made,
+    /// `InvalidInput` if a partition has another location meanwhile, or if the write is not open. The write stays open then.
+    async fn commit_write(&self, id: WriteId, commit: CommitWrite) -> Result<Committed>;
+
+    /// Forgets a write that was not committed, once its files are deleted.
+    async fn end_write(&self, id: WriteId) -> Result<()>;
+
+    /// The writes that are open, those of a process that died among them.
+    async fn unfinished_writes(&self) -> Result<Vec<UnfinishedWrite>>;
+
+    /// What commits have discarded and nobody has deleted yet.
+    async fn discarded(&self) -> Result<Vec<Discarded>>;
+
+    /// Forgets what was discarded, once it is deleted.
+    async fn forget_discarded(&self, id: i64) -> Result<()>;
 }

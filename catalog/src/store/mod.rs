@@ -8,7 +8,11 @@
 mod control;
 mod metastore;
 mod sqlite;
+mod writes;
 
 pub use control::Control;
 pub use metastore::{AddedPartitions, Created, Metastore};
 pub use sqlite::SqliteStore;
+pub use writes::{
+    CommitWrite, Committed, Discarded, ExpectedTable, OpenWrites, UnfinishedWrite, WriteId,
+};

@@ -22,6 +22,7 @@ use super::proto::{
 };
 use super::sessions::Kind;
 use super::statements::{no_transactions, unknown_handle};
+use super::status::not_prepared;
 use super::{Door, session_options};
 use crate::error::{Code, Error, Result};
 use crate::gateway::substrait_versions;
@@ -117,73 +118,103 @@ fn packed<M: ProstMessageExt>(action: &Action) -> Result<M> {
         .ok_or_else(|| unreadable(&action.r#type, &format!("its type is '{}'", any.type_url)))
 }
 
-impl Door {
-    /// Errors: an action that is not there; what it fails with.
-    pub async fn act(&self, caller: &Caller, request: &Request<Action>) -> Result<Answer, Status> {
-        let action = request.get_ref();
-        match action.r#type.as_str() {
-            "CreatePreparedStatement" => {
-                let asked: ActionCreatePreparedStatementRequest = packed(action)?;
-                Ok(Answer::packed(&self.prepare(caller, &asked).await?))
-            }
-            "CreatePreparedSubstraitPlan" => {
-                let asked: ActionCreatePreparedSubstraitPlanRequest = packed(action)?;
-                Ok(Answer::packed(&self.prepare_plan(caller, &asked).await?))
-            }
-            "ClosePreparedStatement" => {
-                let asked: ActionClosePreparedStatementRequest = packed(action)?;
-                self.close_prepared(caller, &asked);
-                Ok(Answer::default())
-            }
+/// What an action asks for, as its body says.
+#[derive(Debug)]
+pub(super) enum Asked {
+    Prepare(ActionCreatePreparedStatementRequest),
+    PreparePlan(ActionCreatePreparedSubstraitPlanRequest),
+    ClosePrepared(ActionClosePreparedStatementRequest),
+    CancelQuery(FlightInfo),
+    CancelFlightInfo(FlightInfo),
+    Renew(FlightEndpoint),
+    SetOptions(SetSessionOptionsRequest),
+    GetOptions,
+    CloseSession,
+}
+
+impl Asked {
+    /// Errors: an action that is not there; a body that is not what it takes.
+    pub fn read(action: &Action) -> Result<Self> {
+        let lacks = |what: &str| unreadable(&action.r#type, &format!("it has no {what}"));
+        Ok(match action.r#type.as_str() {
+            "CreatePreparedStatement" => Self::Prepare(packed(action)?),
+            "CreatePreparedSubstraitPlan" => Self::PreparePlan(packed(action)?),
+            "ClosePreparedStatement" => Self::ClosePrepared(packed(action)?),
             "CancelQuery" => {
                 let asked: ActionCancelQueryRequest = packed(action)?;
                 let info = FlightInfo::decode(asked.info)
                     .map_err(|e| unreadable(&action.r#type, &e.to_string()))?;
+                Self::CancelQuery(info)
+            }
+            "CancelFlightInfo" => {
+                let asked: CancelFlightInfoRequest = message(action)?;
+                Self::CancelFlightInfo(asked.info.ok_or_else(|| lacks("FlightInfo"))?)
+            }
+            "RenewFlightEndpoint" => {
+                let asked: RenewFlightEndpointRequest = message(action)?;
+                Self::Renew(asked.endpoint.ok_or_else(|| lacks("endpoint"))?)
+            }
+            "SetSessionOptions" => Self::SetOptions(message(action)?),
+            "GetSessionOptions" => {
+                let _: GetSessionOptionsRequest = message(action)?;
+                Self::GetOptions
+            }
+            "CloseSession" => {
+                let _: CloseSessionRequest = message(action)?;
+                Self::CloseSession
+            }
+            "BeginTransaction" | "EndTransaction" | "BeginSavepoint" | "EndSavepoint" => {
+                return Err(no_transactions());
+            }
+            other => {
+                return Err(Error::not_supported(format!(
+                    "there is no action '{other}'; ListActions lists those that there are"
+                )));
+            }
+        })
+    }
+}
+
+impl Door {
+    /// Errors: an action that is not there; what it fails with.
+    pub async fn act(&self, caller: &Caller, request: &Request<Action>) -> Result<Answer, Status> {
+        match Asked::read(request.get_ref())? {
+            Asked::Prepare(asked) => {
+                let prepared = self.prepare(caller, &asked).await;
+                let prepared = prepared.map_err(|error| not_prepared(&error))?;
+                Ok(Answer::packed(&prepared))
+            }
+            Asked::PreparePlan(asked) => {
+                let prepared = self.prepare_plan(caller, &asked).await;
+                let prepared = prepared.map_err(|error| not_prepared(&error))?;
+                Ok(Answer::packed(&prepared))
+            }
+            Asked::ClosePrepared(asked) => {
+                self.close_prepared(caller, &asked);
+                Ok(Answer::default())
+            }
+            Asked::CancelQuery(info) => {
                 let result = ActionCancelQueryResult {
                     result: self.cancel(caller, &info)?.into(),
                 };
                 Ok(Answer::packed(&result))
             }
-            "CancelFlightInfo" => {
-                let asked: CancelFlightInfoRequest = message(action)?;
-                let info = asked
-                    .info
-                    .ok_or_else(|| unreadable(&action.r#type, "it has no FlightInfo"))?;
+            Asked::CancelFlightInfo(info) => {
                 let status = self.cancel(caller, &info)?;
                 Ok(Answer::of(&CancelFlightInfoResult::new(status)))
             }
-            "RenewFlightEndpoint" => {
-                let asked: RenewFlightEndpointRequest = message(action)?;
-                let endpoint = asked
-                    .endpoint
-                    .ok_or_else(|| unreadable(&action.r#type, "it has no endpoint"))?;
-                Ok(Answer::of(&self.renew(caller, endpoint)?))
-            }
-            "SetSessionOptions" => self.set_options(caller, request).await,
-            "GetSessionOptions" => {
-                let _: GetSessionOptionsRequest = message(action)?;
-                if caller.by.is_none() {
-                    return Err(no_session().into());
-                }
+            Asked::Renew(endpoint) => Ok(Answer::of(&self.renew(caller, endpoint)?)),
+            Asked::SetOptions(asked) => self.set_options(caller, request, &asked).await,
+            Asked::GetOptions if caller.by.is_some() => {
                 Ok(Answer::of(&session_options::get(&caller.session)))
             }
-            "CloseSession" => {
-                let _: CloseSessionRequest = message(action)?;
-                if caller.by.is_none() {
-                    return Err(no_session().into());
-                }
+            Asked::CloseSession if caller.by.is_some() => {
                 self.end_session(&caller.session);
                 Ok(Answer::of(&CloseSessionResult {
                     status: CloseStatus::Closed.into(),
                 }))
             }
-            "BeginTransaction" | "EndTransaction" | "BeginSavepoint" | "EndSavepoint" => {
-                Err(no_transactions().into())
-            }
-            other => Err(Error::not_supported(format!(
-                "there is no action '{other}'; ListActions lists those that there are"
-            ))
-            .into()),
+            Asked::GetOptions | Asked::CloseSession => Err(no_session().into()),
         }
     }
 
@@ -192,16 +223,16 @@ impl Door {
         &self,
         caller: &Caller,
         request: &Request<Action>,
+        asked: &SetSessionOptionsRequest,
     ) -> Result<Answer, Status> {
-        let asked: SetSessionOptionsRequest = message(request.get_ref())?;
         match caller.by {
             Some(Kind::Bearer | Kind::Cookie) => {
-                let result = session_options::set(&caller.session, &asked).await;
+                let result = session_options::set(&caller.session, asked).await;
                 Ok(Answer::of(&result))
             }
             None => {
                 let (session, cookie) = self.open_with_cookie(caller, request).await?;
-                let result = session_options::set(&session, &asked).await;
+                let result = session_options::set(&session, asked).await;
                 Ok(Answer {
                     set_cookie: Some(cookie),
                     ..Answer::of(&result)
@@ -265,7 +296,7 @@ impl Door {
 }
 
 /// The part of a statement that a ticket or a descriptor names, if it names one.
-fn part_of(bytes: &Bytes) -> Option<Part> {
+pub(super) fn part_of(bytes: &Bytes) -> Option<Part> {
     match info::command(bytes).ok()? {
         Command::TicketStatementQuery(ticket) => Part::read(&ticket.statement_handle),
         _ => None,

@@ -1,4 +1,5 @@
-//! Who calls: Basic credentials on each call, the bearer token that the handshake gave, and the session cookie.
+//! Who calls: Basic credentials or an identity provider's token on each call, the bearer token that the handshake gave, a client
+//! certificate; and the session cookie.
 
 use std::sync::Arc;
 
@@ -46,13 +47,19 @@ impl Caller {
     }
 }
 
-enum Credentials {
+/// Who calls, and the session that his token is.
+struct Known {
+    principal: Principal,
+    session: Option<Arc<FlightSession>>,
+}
+
+pub(super) enum Credentials {
     Basic { user: String, password: String },
     Bearer(String),
 }
 
 /// The credentials of a call; `None`: it has none.
-fn credentials(metadata: &MetadataMap) -> Result<Option<Credentials>, Status> {
+pub(super) fn credentials(metadata: &MetadataMap) -> Result<Option<Credentials>, Status> {
     let Some(header) = metadata.get("authorization") else {
         return Ok(None);
     };
@@ -80,7 +87,7 @@ fn credentials(metadata: &MetadataMap) -> Result<Option<Credentials>, Status> {
 }
 
 /// The value of a cookie. Several headers may hold several cookies each.
-fn cookie(metadata: &MetadataMap, name: &str) -> Option<String> {
+pub(super) fn cookie(metadata: &MetadataMap, name: &str) -> Option<String> {
     metadata
         .get_all("cookie")
         .iter()
@@ -101,60 +108,81 @@ impl Door {
         peer: Option<&Peer>,
     ) -> Result<Caller, Status> {
         let peer = self.admitted(peer)?;
-        match credentials(metadata)? {
-            None => Err(unauthenticated(
-                "this call has no credentials: send Basic or Bearer in the authorization header",
-            )),
-            Some(Credentials::Bearer(token)) => {
-                let session = self.sessions.get(Kind::Bearer, &token);
-                let session = session.filter(|known| self.gateway.is_current(&known.principal));
-                let session = session.ok_or_else(|| {
-                    unauthenticated(
-                        "the bearer token is unknown, has expired or was closed: log in again",
-                    )
-                })?;
-                peer.authenticated();
-                Ok(Caller::new(session, Some(Kind::Bearer)))
-            }
-            Some(Credentials::Basic { user, password }) => {
-                let address = peer.address().ip();
-                let principal = self.gateway.log_in(&user, &password, address).await?;
-                peer.authenticated();
-                if let Some(cookie) = cookie(metadata, COOKIE) {
-                    let session = self.sessions.get(Kind::Cookie, &cookie);
-                    let session = session.filter(|known| known.principal == principal);
-                    let session = session.ok_or_else(session_is_over)?;
-                    return Ok(Caller::new(session, Some(Kind::Cookie)));
-                }
-                let session = self.open(principal, metadata, peer, false).await?;
-                Ok(Caller::new(session, None))
-            }
+        let Known { principal, session } = self.known(credentials(metadata)?, peer).await?;
+        if let Some(session) = session {
+            return Ok(Caller::new(session, Some(Kind::Bearer)));
         }
+        if let Some(cookie) = cookie(metadata, COOKIE) {
+            let session = self.sessions.get(Kind::Cookie, &cookie);
+            let session = session.filter(|known| known.principal == principal);
+            let session = session.ok_or_else(session_is_over)?;
+            return Ok(Caller::new(session, Some(Kind::Cookie)));
+        }
+        let session = self.open(principal, metadata, peer, false).await?;
+        Ok(Caller::new(session, None))
     }
 
-    /// Checks Basic credentials and begins a session with a bearer token. A valid token is given back as it is.
+    /// Checks Basic credentials or a client certificate, and begins a session with a bearer token. A valid token is given back as it is: an
+    /// identity provider's ends when it says, and no session of ours outlives it.
     ///
     /// The result is what goes into the `authorization` header.
     pub async fn handshake<T>(&self, request: &Request<T>) -> Result<String, Status> {
         let (metadata, peer) = (request.metadata(), request.extensions().get());
         let peer = self.admitted(peer)?;
-        match credentials(metadata)? {
-            None => Err(unauthenticated(
-                "the handshake has no credentials: send Basic in the authorization header",
-            )),
-            Some(Credentials::Bearer(token)) => {
-                self.caller(metadata, Some(peer)).await?;
-                Ok(format!("Bearer {token}"))
-            }
-            Some(Credentials::Basic { user, password }) => {
-                let address = peer.address().ip();
-                let principal = self.gateway.log_in(&user, &password, address).await?;
-                peer.authenticated();
-                let session = self.open(principal, metadata, peer, true).await?;
-                let token = self.keep(Kind::Bearer, &session);
-                Ok(format!("Bearer {token}"))
-            }
+        let credentials = credentials(metadata)?;
+        let given = match &credentials {
+            Some(Credentials::Bearer(token)) => Some(format!("Bearer {token}")),
+            Some(Credentials::Basic { .. }) | None => None,
+        };
+        let known = self.known(credentials, peer).await?;
+        if let Some(given) = given {
+            return Ok(given);
         }
+        let session = self.open(known.principal, metadata, peer, true).await?;
+        let token = self.keep(Kind::Bearer, &session);
+        Ok(format!("Bearer {token}"))
+    }
+
+    /// Checks what a call shows. A connection with a client certificate serves the certificate's user only, whatever else it shows.
+    async fn known(&self, credentials: Option<Credentials>, peer: &Peer) -> Result<Known, Status> {
+        let address = peer.address().ip();
+        let certified = peer.certified();
+        let is_other = |user: &str| certified.is_some_and(|certified| certified != user);
+        let mut session = None;
+        let principal = match (credentials, certified) {
+            (None, Some(user)) => self.gateway.log_in_with_certificate(user, address)?,
+            (None, None) => {
+                return Err(unauthenticated(
+                    "this call has no credentials: send Basic or Bearer in the authorization header",
+                ));
+            }
+            (Some(Credentials::Basic { user, password }), _) => {
+                // Before the password is looked at, which it then cannot be guessed by.
+                if is_other(&user) {
+                    return Err(of_another());
+                }
+                self.gateway.log_in(&user, &password, address).await?
+            }
+            // Our own tokens have no dots.
+            (Some(Credentials::Bearer(token)), _) if token.contains('.') => {
+                self.gateway.log_in_with_jwt(&token, address).await?
+            }
+            (Some(Credentials::Bearer(token)), _) => {
+                let known = self.sessions.get(Kind::Bearer, &token);
+                let known = known.filter(|known| self.gateway.is_current(&known.principal));
+                let known = known.ok_or_else(|| {
+                    unauthenticated(
+                        "the bearer token is unknown, has expired or was closed: log in again",
+                    )
+                })?;
+                session.insert(known).principal.clone()
+            }
+        };
+        if is_other(&principal.user) {
+            return Err(of_another());
+        }
+        peer.authenticated();
+        Ok(Known { principal, session })
     }
 
     /// A session that lasts, for a caller who has none, and the header that sets its cookie.
@@ -238,6 +266,10 @@ impl Door {
         }
         Ok(peer)
     }
+}
+
+fn of_another() -> Status {
+    unauthenticated("the authorization header is of another user than the client certificate")
 }
 
 /// Tells a client that keeps cookies to forget this one.

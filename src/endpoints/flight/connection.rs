@@ -23,6 +23,7 @@ use tonic::transport::server::Connected;
 use tracing::{debug, warn};
 
 use crate::endpoints::opening::{self, Opening, OpeningSlot};
+use crate::endpoints::tls::ClientAuth;
 use crate::error::{Code, Error, Result};
 use crate::gateway::{ConnectionSlot, Gateway};
 
@@ -36,6 +37,8 @@ pub(super) struct Acceptor {
     pub gateway: Arc<Gateway>,
     pub tls: Option<TlsAcceptor>,
     pub require_tls: bool,
+    /// Whose certificates clients log in by.
+    pub clients: Option<ClientAuth>,
     pub startup_timeout: Duration,
     pub opening: Arc<Opening>,
     /// Ends all connections.
@@ -48,6 +51,8 @@ pub(super) struct Peer(Arc<Inner>);
 
 struct Inner {
     address: SocketAddr,
+    /// The user of the client's certificate, if it has shown one.
+    certified: Option<String>,
     refused: Option<Error>,
     authenticated: AtomicBool,
     opening: Mutex<Option<OpeningSlot>>,
@@ -57,6 +62,11 @@ struct Inner {
 impl Peer {
     pub fn address(&self) -> SocketAddr {
         self.0.address
+    }
+
+    /// The user whom the client's certificate names. Nobody else calls on this connection.
+    pub fn certified(&self) -> Option<&str> {
+        self.0.certified.as_deref()
     }
 
     /// Why no call on this connection is answered, if none is.
@@ -156,12 +166,13 @@ async fn open(
         _ => Io::Plain(tcp),
     };
     let admitted = admit(acceptor, &io);
-    let (slot, refused) = match admitted {
-        Ok(slot) => (Some(slot), None),
-        Err(error) => (None, Some(error)),
+    let (slot, certified, refused) = match admitted {
+        Ok((slot, certified)) => (Some(slot), certified, None),
+        Err(error) => (None, None, Some(error)),
     };
     let peer = Peer(Arc::new(Inner {
         address,
+        certified,
         refused,
         authenticated: AtomicBool::new(false),
         opening: Mutex::new(Some(opening)),
@@ -194,7 +205,8 @@ async fn open(
     })
 }
 
-fn admit(acceptor: &Acceptor, io: &Io) -> Result<ConnectionSlot> {
+/// With the user of the client's certificate.
+fn admit(acceptor: &Acceptor, io: &Io) -> Result<(ConnectionSlot, Option<String>)> {
     if acceptor.require_tls && matches!(io, Io::Plain(_)) {
         return Err(Error::new(
             Code::PermissionDenied,
@@ -202,7 +214,11 @@ fn admit(acceptor: &Acceptor, io: &Io) -> Result<ConnectionSlot> {
         )
         .with_hint("use grpc+tls:// with the server's CA certificate"));
     }
-    acceptor.gateway.connection_slot()
+    let certified = match (&acceptor.clients, io) {
+        (Some(clients), Io::Tls(tls)) => clients.user(tls.get_ref().1)?,
+        _ => None,
+    };
+    Ok((acceptor.gateway.connection_slot()?, certified))
 }
 
 impl Connected for Connection {

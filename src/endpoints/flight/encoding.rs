@@ -31,8 +31,6 @@ use crate::gateway::{BatchStream, Gateway, Work};
 const LARGE: usize = 128 * 1024;
 /// Messages between the task that encodes and the stream that sends.
 const AHEAD: usize = 1;
-/// Bytes of a message, about. Clients of some languages take no more than 4 MiB unless they are told to.
-const MAX_MESSAGE: usize = 2 * 1024 * 1024;
 
 /// A result as messages, the schema first.
 pub(super) struct Encoding {
@@ -66,7 +64,7 @@ struct Handover {
 }
 
 impl Encoding {
-    /// `schema`: of every batch, as [`types::conform`] takes it.
+    /// `schema`: of every batch, as [`types::conform`] takes it. `message_bytes`: of a message with rows, about.
     ///
     /// Errors: the delivery cannot be encoded.
     pub fn new(
@@ -74,6 +72,7 @@ impl Encoding {
         schema: &SchemaRef,
         delivery: Delivery,
         gateway: Arc<Gateway>,
+        message_bytes: usize,
     ) -> Result<Self> {
         let handover = Arc::new(Handover::default());
         let feed = Feed {
@@ -90,8 +89,10 @@ impl Encoding {
             }
             _ => conformed.boxed(),
         };
-        let cut = sized.flat_map(|batch| match batch {
-            Ok(batch) => futures::stream::iter(cut(batch)).map(Ok).boxed(),
+        let cut = sized.flat_map(move |batch| match batch {
+            Ok(batch) => futures::stream::iter(cut(batch, message_bytes))
+                .map(Ok)
+                .boxed(),
             Err(error) => {
                 let error = FlightError::ExternalError(Box::new(error));
                 futures::stream::iter([Err(error)]).boxed()
@@ -251,12 +252,14 @@ fn resized(batches: BatchStream, schema: SchemaRef, rows: usize) -> BatchStream 
     .boxed()
 }
 
-/// Slices of a batch of about [`MAX_MESSAGE`] each; an empty batch is one.
+/// Slices of a batch of about `message_bytes` each; an empty batch is one.
 ///
 /// arrow-flight would cut by the memory behind a batch, which of a slice is all that it is a slice of, and so make many small messages.
-fn cut(batch: RecordBatch) -> Vec<RecordBatch> {
+fn cut(batch: RecordBatch, message_bytes: usize) -> Vec<RecordBatch> {
     let rows = batch.num_rows();
-    let parts = bytes_in(&batch).div_ceil(MAX_MESSAGE).clamp(1, rows.max(1));
+    let parts = bytes_in(&batch)
+        .div_ceil(message_bytes.max(1))
+        .clamp(1, rows.max(1));
     if parts == 1 {
         return vec![batch];
     }
@@ -293,6 +296,8 @@ fn bytes_in(batch: &RecordBatch) -> usize {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    const MESSAGE: usize = 2 * 1024 * 1024;
     use arrow::array::{Int64Array, StringArray, StringViewArray};
 
     #[test]
@@ -302,19 +307,19 @@ mod tests {
             Arc::new(Int64Array::from_iter_values(0..1_000_000)) as Arc<dyn Array>,
         )])
         .unwrap();
-        let parts = cut(million.clone());
+        let parts = cut(million.clone(), MESSAGE);
         assert_eq!(parts.len(), 4);
         assert_eq!(
             parts.iter().map(RecordBatch::num_rows).sum::<usize>(),
             1_000_000
         );
-        assert!(parts.iter().all(|part| part.num_rows() * 8 <= MAX_MESSAGE));
+        assert!(parts.iter().all(|part| part.num_rows() * 8 <= MESSAGE));
         // A small part of something large is small.
-        assert_eq!(cut(million.slice(500_000, 8192)).len(), 1);
-        assert_eq!(cut(million.slice(0, 0)).len(), 1);
+        assert_eq!(cut(million.slice(500_000, 8192), MESSAGE).len(), 1);
+        assert_eq!(cut(million.slice(0, 0), MESSAGE).len(), 1);
         let text = Arc::new(StringArray::from(vec!["x".repeat(5 << 20)])) as Arc<dyn Array>;
         let wide = RecordBatch::try_from_iter([("a", text)]).unwrap();
-        assert_eq!(cut(wide).len(), 1, "a row is never cut");
+        assert_eq!(cut(wide, MESSAGE).len(), 1, "a row is never cut");
         let views = StringViewArray::from_iter_values((0..1000).map(|_| "x".repeat(10_000)));
         let views = Arc::new(views) as Arc<dyn Array>;
         assert_eq!(bytes_of(&views), 1000 * (10_000 + 16));

@@ -4,10 +4,11 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use http_body_util::BodyExt;
 use tonic::body::Body;
 use tonic::codegen::{BoxFuture, Service, http};
 use tonic::metadata::MetadataMap;
-use tonic::{Request, Status};
+use tonic::{Code, Request, Status};
 
 use super::Door;
 use super::auth::Caller;
@@ -58,9 +59,18 @@ where
                     Err(refused) => return Ok(refused.into_http()),
                 };
             }
-            inner.call(request).await
+            inner.call(request.map(whole)).await
         })
     }
+}
+
+/// The body of a call, whose end is its end: tonic takes a call that the client gave up for one that has sent all it had, so that half
+/// of an ingestion would be committed.
+fn whole(body: Body) -> Body {
+    Body::new(body.map_err(|status| match status.code() {
+        Code::Cancelled => Status::aborted("the client gave the call up"),
+        _ => status,
+    }))
 }
 
 /// Who calls, as the gate has found out.

@@ -18,7 +18,12 @@ mod connection;
 mod delivery;
 mod encoding;
 mod execution;
+mod expansion;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod gate;
+mod incoming;
 mod info;
 mod ingest;
 mod janitor;
@@ -37,6 +42,7 @@ mod statements;
 mod status;
 mod stream;
 mod types;
+mod unions;
 mod xdbc;
 
 use std::sync::Arc;
@@ -58,7 +64,7 @@ use self::sessions::Sessions;
 use self::statements::Ticket;
 use self::stream::Lanes;
 use crate::endpoints::opening::Opening;
-use crate::endpoints::tls::Tls;
+use crate::endpoints::tls::{ClientAuth, Tls};
 use crate::gateway::Gateway;
 
 /// How the door is run.
@@ -66,12 +72,16 @@ use crate::gateway::Gateway;
 pub struct FlightOptions {
     /// Refuse calls without TLS.
     pub require_tls: bool,
+    /// Whose certificates clients may, or must, log in by.
+    pub clients: Option<ClientAuth>,
     /// From accept to the first call with right credentials.
     pub startup_timeout: Duration,
     /// How long running streams may go on after the shutdown began.
     pub grace: Duration,
     /// Longest message that a client may send.
     pub max_message_bytes: usize,
+    /// What a message with rows of a result weighs, about; one row that weighs more goes as it is.
+    pub result_message_bytes: usize,
     /// Headers of one call, together.
     pub max_header_bytes: u32,
     /// Calls at once on one connection.
@@ -104,9 +114,11 @@ impl Default for FlightOptions {
     fn default() -> Self {
         Self {
             require_tls: true,
+            clients: None,
             startup_timeout: Duration::from_secs(10),
             grace: Duration::from_secs(30),
             max_message_bytes: 64 * 1024 * 1024,
+            result_message_bytes: 2 * 1024 * 1024,
             max_header_bytes: 64 * 1024,
             max_streams: 256,
             keep_alive: Duration::from_secs(30),
@@ -156,7 +168,7 @@ impl Door {
             tickets: Registry::new(of_statements),
             statements: Registry::new(of_statements),
             polled: Registry::new(of_polled),
-            lanes: Lanes::new(Arc::clone(&gateway)),
+            lanes: Lanes::new(Arc::clone(&gateway), options.result_message_bytes),
             gateway,
             options,
         })
@@ -175,13 +187,16 @@ pub async fn serve(
     shutdown: CancellationToken,
 ) {
     // Kept for all connections: each handshake shows the certificate of its moment.
-    let tls = tls.and_then(|tls| match tls.server_config(&[connection::ALPN]) {
-        Ok(config) => Some(TlsAcceptor::from(config)),
-        Err(error) => {
-            error!(%error, "the flight door has no TLS");
-            None
-        }
-    });
+    let clients = options.clients.clone();
+    let tls = tls.and_then(
+        |tls| match tls.server_config(&[connection::ALPN], clients.as_ref()) {
+            Ok(config) => Some(TlsAcceptor::from(config)),
+            Err(error) => {
+                error!(%error, "the flight door has no TLS");
+                None
+            }
+        },
+    );
     if tls.is_none() && options.require_tls {
         error!("TLS is required and there is no certificate: every call will be refused");
     }
@@ -195,6 +210,7 @@ pub async fn serve(
         gateway,
         tls,
         require_tls: door.options.require_tls,
+        clients,
         startup_timeout: door.options.startup_timeout,
         opening,
         kill: kill.clone(),

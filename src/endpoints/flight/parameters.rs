@@ -1,21 +1,19 @@
 //! Parameters: from the batches that a client sends to values of the types that its statement takes.
-//!
-//! Batches of a client are bounded before they are decoded: the lengths that its messages declare decide what is allocated for them.
 
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, RecordBatch};
 use arrow::compute::{CastOptions, cast_with_options};
-use arrow::datatypes::{DataType, Schema, SchemaRef};
-use arrow::ipc::{self, MessageHeader};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use arrow_flight::FlightData;
-use arrow_flight::decode::FlightRecordBatchStream;
-use arrow_flight::error::FlightError;
 use datafusion::common::ScalarValue;
-use futures::{Stream, StreamExt, TryStreamExt};
+use futures::Stream;
 use tonic::Status;
 
 use super::execution::Values;
+use super::expansion;
+use super::incoming::{Batches, malformed};
+use super::unions;
 use crate::error::{Code, Error, Result};
 use crate::lake::type_name;
 
@@ -23,8 +21,6 @@ use crate::lake::type_name;
 const MAX_ROWS: usize = 100_000;
 /// Bytes of the parameters of one call, as they are in memory.
 pub(super) const MAX_BYTES: usize = 64 * 1024 * 1024;
-/// Elements of one column, nested ones together.
-const MAX_ELEMENTS: i64 = 16 * 1024 * 1024;
 
 /// The rows of parameters that a client has sent.
 #[derive(Debug)]
@@ -43,31 +39,22 @@ pub(super) async fn receive<S>(incoming: S) -> Result<Received, Status>
 where
     S: Stream<Item = Result<FlightData, Status>> + Send + 'static,
 {
-    // A message that only carries the descriptor is no batch.
-    let checked = incoming.try_filter(|data| {
-        let has_header = !data.data_header.is_empty();
-        async move { has_header }
-    });
-    let checked = checked.map(|data| {
-        let data = data?;
-        check(&data).map_err(|error| FlightError::ExternalError(Box::new(error)))?;
-        Ok(data)
-    });
-    let mut decoded = FlightRecordBatchStream::new_from_flight_data(checked);
+    let mut decoded = Batches::new(incoming);
     let mut received = Received {
         schema: None,
         batches: Vec::new(),
         bytes: 0,
     };
     let mut rows = 0;
-    while let Some(batch) = decoded.next().await {
-        let batch = batch.map_err(malformed)?;
+    let mut budget = MAX_BYTES;
+    while let Some(batch) = decoded.next().await.map_err(malformed)? {
         rows += batch.num_rows();
-        // As batches, and as values one by one.
+        // As batches, written out, and as values one by one.
+        let written_out = expansion::bytes(&batch, &mut budget).ok_or_else(too_large)?;
         let values = batch.num_rows().saturating_mul(batch.num_columns());
         received.bytes = received
             .bytes
-            .saturating_add(batch.get_array_memory_size())
+            .saturating_add(batch.get_array_memory_size().max(written_out))
             .saturating_add(values.saturating_mul(size_of::<ScalarValue>()));
         if rows > MAX_ROWS || received.bytes > MAX_BYTES {
             return Err(too_large().into());
@@ -77,21 +64,8 @@ where
         }
     }
     received.schema = decoded.schema().cloned();
+    unions::flatten(&mut received)?;
     Ok(received)
-}
-
-fn malformed(error: FlightError) -> Status {
-    match error {
-        FlightError::Tonic(status) => *status,
-        FlightError::ExternalError(source) => match source.downcast::<Error>() {
-            Ok(error) => Status::from(*error),
-            Err(other) => Status::from(Error::internal(other.to_string())),
-        },
-        other => Status::from(Error::new(
-            Code::ProtocolViolation,
-            format!("the parameters cannot be read: {other}"),
-        )),
-    }
 }
 
 fn too_large() -> Error {
@@ -104,65 +78,26 @@ fn too_large() -> Error {
     )
 }
 
-/// Errors: what the message declares is more than may be decoded.
-fn check(data: &FlightData) -> Result<()> {
-    let unreadable = || {
-        Error::new(
-            Code::ProtocolViolation,
-            "the parameters cannot be read: a message is malformed",
-        )
-    };
-    let message = ipc::root_as_message(&data.data_header).map_err(|_| unreadable())?;
-    let batch = match message.header_type() {
-        MessageHeader::RecordBatch => message.header_as_record_batch(),
-        MessageHeader::DictionaryBatch => message
-            .header_as_dictionary_batch()
-            .and_then(|dictionary| dictionary.data()),
-        _ => return Ok(()),
-    };
-    let batch = batch.ok_or_else(unreadable)?;
-    let within = |length: i64| (0..=MAX_ELEMENTS).contains(&length);
-    let nodes = batch.nodes().into_iter().flatten();
-    let mut lengths = nodes.map(|node| node.length());
-    if !within(batch.length()) || !lengths.all(within) {
-        return Err(too_large());
-    }
-    if batch.compression().is_none() {
-        return Ok(());
-    }
-    // Each compressed buffer begins with its length when it is not.
-    let mut unpacked: u64 = 0;
-    for buffer in batch.buffers().into_iter().flatten() {
-        if buffer.length() <= 0 {
-            continue;
-        }
-        let start = usize::try_from(buffer.offset()).map_err(|_| unreadable())?;
-        let prefix = data
-            .data_body
-            .get(start..)
-            .and_then(|body| body.first_chunk());
-        let length = i64::from_le_bytes(*prefix.ok_or_else(unreadable)?);
-        // -1: it is not compressed after all.
-        unpacked = unpacked.saturating_add(u64::try_from(length).unwrap_or(0));
-    }
-    if unpacked > MAX_BYTES as u64 {
-        return Err(too_large());
-    }
-    Ok(())
-}
-
-/// The schema of a statement's parameters, as a client is told of it.
+/// The schema of a statement's parameters, as a client is told of it. Values may come in any type that converts.
 pub(super) fn schema_of(parameters: &[DataType]) -> Schema {
-    let fields: Vec<arrow::datatypes::Field> = parameters
+    let fields: Vec<Field> = parameters
         .iter()
         .enumerate()
-        .map(|(index, data_type)| {
-            arrow::datatypes::Field::new(format!("${}", index + 1), data_type.clone(), true)
-        })
+        .map(|(index, data_type)| Field::new(format!("${}", index + 1), told(data_type), true))
         .collect();
     super::types::result_schema(&Schema::new(fields), super::delivery::ArrowTypes::Plain)
         .as_ref()
         .clone()
+}
+
+/// Times are told of in milliseconds: the JDBC driver (18.3) sends these whatever the unit is, so that in any other they would mean
+/// another time. Other clients send what they have.
+fn told(data_type: &DataType) -> DataType {
+    match data_type {
+        DataType::Timestamp(_, zone) => DataType::Timestamp(TimeUnit::Millisecond, zone.clone()),
+        DataType::Time64(_) => DataType::Time32(TimeUnit::Millisecond),
+        other => other.clone(),
+    }
 }
 
 /// The values of every row, in the types that the statement takes.
@@ -259,7 +194,6 @@ mod tests {
         Date32Array, Decimal128Array, Float64Array, Int32Array, Int64Array, NullArray, StringArray,
         TimestampMicrosecondArray,
     };
-    use arrow::datatypes::TimeUnit;
 
     fn convert_to(column: impl Array + 'static, to: DataType) -> Result<ArrayRef> {
         convert(&(Arc::new(column) as ArrayRef), &to, 2)
@@ -287,7 +221,7 @@ mod tests {
         assert_eq!(rows[0][0], ScalarValue::Int32(Some(7)));
         assert_eq!(rows[1][0], ScalarValue::Int32(None));
         assert_eq!(rows[0][1].data_type(), DataType::Date32);
-        let error = values(&[row], &[DataType::Int32]).unwrap_err();
+        let error = values(&row, &[DataType::Int32]).unwrap_err();
         assert!(error.message().contains("takes 1 parameters, 2 were sent"));
     }
 
@@ -342,6 +276,7 @@ mod tests {
 
     #[tokio::test]
     async fn messages_that_declare_too_much_are_refused_before_they_are_decoded() {
+        use super::super::incoming::check_alone;
         use arrow_flight::utils::batches_to_flight_data;
         let rows = MAX_ROWS + 1;
         let nulls: ArrayRef = Arc::new(NullArray::new(rows));
@@ -356,13 +291,15 @@ mod tests {
         let huge: ArrayRef = Arc::new(NullArray::new(1 << 40));
         let batch = RecordBatch::try_from_iter([("n", huge)]).unwrap();
         let data = batches_to_flight_data(&batch.schema(), vec![batch]).unwrap();
-        assert!(check(&data[1]).is_err());
-        assert!(check(&FlightData::new().with_data_header("nonsense")).is_err());
+        assert!(check_alone(&data[1]).is_err());
+        assert!(check_alone(&FlightData::new().with_data_header("nonsense")).is_err());
     }
 
     #[tokio::test]
     async fn compressed_parameters_are_read_and_bombs_are_not() {
+        use super::super::incoming::check_alone;
         use arrow_flight::encode::FlightDataEncoderBuilder;
+        use futures::TryStreamExt;
         let zeros: ArrayRef = Arc::new(Int64Array::from(vec![0; 50_000]));
         let batch = RecordBatch::try_from_iter([("n", zeros)]).unwrap();
         let options = arrow::ipc::writer::IpcWriteOptions::default()
@@ -377,7 +314,7 @@ mod tests {
         assert_eq!(received.batches[0].num_rows(), 50_000);
         let message = data.last_mut().unwrap();
         let header = message.data_header.clone();
-        let values = ipc::root_as_message(&header)
+        let values = arrow::ipc::root_as_message(&header)
             .unwrap()
             .header_as_record_batch()
             .unwrap()
@@ -390,6 +327,6 @@ mod tests {
         let mut body = message.data_body.to_vec();
         body[values..values + 8].copy_from_slice(&i64::MAX.to_le_bytes());
         message.data_body = body.into();
-        assert!(check(message).is_err());
+        assert!(check_alone(message).is_err());
     }
 }

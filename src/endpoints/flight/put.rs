@@ -28,8 +28,15 @@ impl Door {
             Some(Err(status)) => return Err(status.clone()),
             None => return Err(no_command().into()),
         };
-        let descriptor = first.flight_descriptor.as_ref();
-        let command = info::described(descriptor.ok_or_else(no_command)?)?;
+        let descriptor = first.flight_descriptor.as_ref().ok_or_else(no_command)?;
+        if descriptor.cmd.is_empty() && !descriptor.path.is_empty() {
+            let request = ingest::appended(&descriptor.path)?;
+            let rows = ingest::ingest(caller, &request, incoming).await?;
+            return Ok(PutResult {
+                app_metadata: updated(rows).into(),
+            });
+        }
+        let command = info::described(descriptor)?;
         let app_metadata = match command {
             Command::CommandStatementUpdate(update) => {
                 let query = CommandStatementQuery {
@@ -52,7 +59,10 @@ impl Door {
                 }
                 .encode_to_vec()
             }
-            Command::CommandStatementIngest(_) => updated(ingest::ingest()?),
+            Command::CommandStatementIngest(command) => {
+                let request = ingest::requested(&command)?;
+                updated(ingest::ingest(caller, &request, incoming).await?)
+            }
             Command::CommandStatementSubstraitPlan(plan) => {
                 let bound = self.bind_plan(&caller.session, &plan).await?;
                 updated(Box::pin(execution::update(&bound)).await?)

@@ -15,7 +15,7 @@ use crate::gateway::OptionError;
 const MAX_OPTIONS: usize = 1_000;
 
 /// An option's value as text; `None`: the option is to be unset.
-fn text(value: &SessionOptionValue) -> Option<String> {
+pub(super) fn text(value: &SessionOptionValue) -> Option<String> {
     Some(match value.value.as_ref()? {
         OptionValue::Text(text) => text.clone(),
         OptionValue::Bool(true) => "on".to_owned(),

@@ -185,7 +185,7 @@ impl Door {
         command: &CommandStatementQuery,
     ) -> Result<Bound> {
         check_transaction(command.transaction_id.as_ref())?;
-        let prepared = Box::pin(session.session.prepare_one(&command.query)).await?;
+        let prepared = Box::pin(session.session.prepare_closed(&command.query)).await?;
         without_parameters(session, prepared)
     }
 

@@ -98,6 +98,15 @@ pub(super) fn status(error: &Error) -> Status {
     with_code(code_of(error.code()), error)
 }
 
+/// Why a statement cannot be prepared. ADBC takes UNIMPLEMENTED for a server that prepares nothing, drops the message, and goes on.
+pub(super) fn not_prepared(error: &Error) -> Status {
+    let code = match code_of(error.code()) {
+        Grpc::Unimplemented => Grpc::InvalidArgument,
+        other => other,
+    };
+    with_code(code, error)
+}
+
 /// Whoever calls is not, or no longer, known.
 pub(super) fn unauthenticated(message: &'static str) -> Status {
     status(&Error::new(Code::InvalidPassword, message))

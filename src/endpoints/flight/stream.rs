@@ -86,13 +86,16 @@ impl Lane {
 pub(super) struct Lanes {
     /// On whose threads large results are encoded.
     gateway: Arc<Gateway>,
+    /// What a message with rows weighs, about.
+    message_bytes: usize,
     open: Mutex<(u64, HashMap<u64, Weak<Lane>>)>,
 }
 
 impl Lanes {
-    pub fn new(gateway: Arc<Gateway>) -> Self {
+    pub fn new(gateway: Arc<Gateway>, message_bytes: usize) -> Self {
         Self {
             gateway,
+            message_bytes,
             open: Mutex::default(),
         }
     }
@@ -164,7 +167,13 @@ impl Outgoing {
             in_use,
         } = parcel;
         let gateway = Arc::clone(&lanes.gateway);
-        let encoding = Encoding::new(started.batches, &schema, delivery, gateway)?;
+        let encoding = Encoding::new(
+            started.batches,
+            &schema,
+            delivery,
+            gateway,
+            lanes.message_bytes,
+        )?;
         let lane = Arc::new(Lane::default());
         lane.state.lock().source = Some(Source {
             encoding,

@@ -1,4 +1,4 @@
-//! SCRAM-SHA-256 and, over TLS, SCRAM-SHA-256-PLUS. The exchange itself is pgwire's; verifiers come from the gateway.
+//! SCRAM-SHA-256 and, over TLS, SCRAM-SHA-256-PLUS; or the certificate that the client has shown. The exchange itself is pgwire's; verifiers come from the gateway.
 //!
 //! An unknown user goes through the same exchange with a stable mock verifier, so that neither the salt, nor the time, nor the message
 //! tells that he does not exist.
@@ -14,7 +14,7 @@ use super::frontend;
 use super::link::{Ended, Link};
 use crate::endpoints::tls::Identity;
 use crate::error::{Code, Error, Result};
-use crate::gateway::{Gateway, too_many_failures, wrong_password};
+use crate::gateway::{Gateway, too_many_failures, wrong_certificate, wrong_password};
 
 const PLAIN: &str = "SCRAM-SHA-256";
 const BOUND: &str = "SCRAM-SHA-256-PLUS";
@@ -56,6 +56,24 @@ pub(super) async fn authenticate(
         }
     }
     Ok(outcome)
+}
+
+/// A client that has shown a certificate is that user and no other, without a password, as PostgreSQL's `cert` has it.
+pub(super) fn by_certificate(
+    link: &Link,
+    gateway: &Gateway,
+    certified: &str,
+    user: &str,
+) -> Result<Option<String>> {
+    if certified != user {
+        info!(
+            user,
+            certified, "login failed: the certificate is another user's"
+        );
+        return Err(wrong_certificate(user));
+    }
+    gateway.log_in_with_certificate(user, link.peer().ip())?;
+    Ok(None)
 }
 
 async fn exchange(

@@ -37,7 +37,7 @@ use tracing::{error, info, warn};
 
 use self::backend::Severity;
 use crate::endpoints::opening::{self, Opening, OpeningSlot};
-use crate::endpoints::tls::Tls;
+use crate::endpoints::tls::{ClientAuth, Tls};
 use crate::error::{Code, Error};
 use crate::gateway::Gateway;
 
@@ -46,6 +46,8 @@ use crate::gateway::Gateway;
 pub struct PostgresOptions {
     /// Refuse connections without TLS. CancelRequests are taken without it: libpq before 17 sends no others.
     pub require_tls: bool,
+    /// Whose certificates clients may, or must, log in by.
+    pub clients: Option<ClientAuth>,
     /// From accept to the end of authentication.
     pub startup_timeout: Duration,
     /// How long busy connections may go on after the shutdown began.
@@ -66,6 +68,7 @@ impl Default for PostgresOptions {
     fn default() -> Self {
         Self {
             require_tls: true,
+            clients: None,
             startup_timeout: Duration::from_secs(10),
             grace: Duration::from_secs(30),
             max_message_bytes: 64 * 1024 * 1024,

@@ -213,7 +213,7 @@ async fn accept_tls(door: &Door, tcp: TcpStream) -> std::io::Result<(Stream, Arc
     };
     let identity = tls.current();
     let config = identity
-        .server_config(&[ALPN])
+        .server_config(&[ALPN], door.options.clients.as_ref())
         .map_err(std::io::Error::other)?;
     let stream = TlsAcceptor::from(config).accept(tcp).await?;
     Ok((Stream::Tls(Box::new(stream)), identity))
@@ -261,7 +261,18 @@ async fn log_in(
     if minor != startup.minor || !startup.protocol_options.is_empty() {
         backend::negotiate_protocol_version(&mut link.out, minor, &startup.protocol_options);
     }
-    let server_final = match auth::authenticate(link, &door.gateway, identity, user).await? {
+    let certified = match (&door.options.clients, link.stream()) {
+        (Some(clients), Stream::Tls(tls)) => clients.user(tls.get_ref().1),
+        _ => Ok(None),
+    };
+    let authenticated = match certified {
+        Ok(Some(certified)) => auth::by_certificate(link, &door.gateway, &certified, user),
+        Ok(None) => auth::authenticate(link, &door.gateway, identity, user)
+            .await?
+            .map(Some),
+        Err(error) => Err(error),
+    };
+    let server_final = match authenticated {
         Ok(server_final) => server_final,
         Err(error) => return Ok(Err(error)),
     };
@@ -273,10 +284,12 @@ async fn log_in(
         protocol: Protocol::Postgres,
         lasting: true,
     };
-    backend::authentication(
-        &mut link.out,
-        &backend::Authentication::SaslFinal(&server_final),
-    );
+    if let Some(server_final) = &server_final {
+        backend::authentication(
+            &mut link.out,
+            &backend::Authentication::SaslFinal(server_final),
+        );
+    }
     backend::authentication(&mut link.out, &backend::Authentication::Ok);
     // The client reads that its password was right before it reads that its database does not exist.
     link.flush().await?;

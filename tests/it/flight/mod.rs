@@ -1,13 +1,17 @@
 //! The Flight SQL door, through Rust's own client.
 
 mod catalog;
+mod greedy;
 mod hostile;
+mod ingest;
 mod logins;
+mod malformed;
 mod prepared;
 mod running;
 mod sessions;
 mod statements;
 mod substrait;
+mod tokens;
 
 use std::sync::Arc;
 

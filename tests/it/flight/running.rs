@@ -66,30 +66,6 @@ async fn stream_that_is_dropped_ends_its_query() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn client_that_does_not_read_holds_the_scan_back_and_is_cut_off() {
-    let server = Server::private(&[("LAKEGATE_FLIGHT__STALL_TIMEOUT", "3s")]);
-    let admin = server.connect("admin").await;
-    let mut flight = server.flight("admin").await;
-    let ticket = flight
-        .ticket(&marked(ENDLESS, "flight unread"))
-        .await
-        .unwrap();
-    let mut stream = flight.sql.do_get(ticket).await.unwrap();
-    stream.next().await.unwrap().unwrap();
-    eventually("the unread stream to end", async || {
-        (state_of(&admin, "flight unread").await.as_deref() == Some("CANCELLED")).then_some(())
-    })
-    .await;
-    let mut ended = None;
-    while let Some(next) = stream.next().await {
-        if let Err(error) = next {
-            ended = Some(status(error));
-        }
-    }
-    assert!(ended.unwrap().message().contains("did not read"));
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn polled_query_runs_by_itself_and_is_read_at_its_endpoints_again_and_again() {
     let mut flight = Server::shared().flight("admin").await;
     let sql = "SELECT x, md5(CAST(x AS VARCHAR)) FROM generate_series(1, 100000) t(x)";

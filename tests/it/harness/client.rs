@@ -1,18 +1,36 @@
-//! A Postgres client that reads like a transcript: run this, these are the rows, this fails so.
+//! A client that reads like a transcript, whichever door it came through: run this, these are the rows, this fails so.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use arrow::array::{ArrayRef, RecordBatch, StringArray};
+use arrow_flight::sql::client::PreparedStatement;
 use tokio_postgres::config::SslMode;
 use tokio_postgres::error::{DbError, ErrorPosition};
 use tokio_postgres::{NoTls, SimpleQueryMessage};
+use tonic::transport::Channel;
 
+use super::flight_link::FlightLink;
 use super::tls::Tls;
 
 pub type Row = Vec<Option<String>>;
 
 pub struct Client {
-    inner: tokio_postgres::Client,
-    tls: Tls,
+    link: Link,
+}
+
+enum Link {
+    Postgres {
+        inner: tokio_postgres::Client,
+        tls: Tls,
+    },
+    Flight(Box<FlightLink>),
+}
+
+/// A statement that its own client has prepared.
+pub enum Prepared {
+    Postgres(tokio_postgres::Statement),
+    Flight(Box<PreparedStatement<Channel>>),
 }
 
 /// What the server said was wrong.
@@ -110,7 +128,15 @@ impl Client {
             // An error here is the server's end; the statements of the test see it as well.
             let _ = connection.await;
         });
-        Ok(Self { inner, tls })
+        Ok(Self {
+            link: Link::Postgres { inner, tls },
+        })
+    }
+
+    pub fn flying(link: FlightLink) -> Self {
+        Self {
+            link: Link::Flight(Box::new(link)),
+        }
     }
 
     /// Without TLS at all; whether the server takes that is what the test asks.
@@ -126,43 +152,84 @@ impl Client {
 
     /// tokio-postgres itself, for the extended protocol.
     pub fn raw(&self) -> &tokio_postgres::Client {
-        &self.inner
+        match &self.link {
+            Link::Postgres { inner, .. } => inner,
+            Link::Flight(_) => panic!("this client came through the Flight SQL door"),
+        }
     }
 
     pub fn raw_mut(&mut self) -> &mut tokio_postgres::Client {
-        &mut self.inner
+        match &mut self.link {
+            Link::Postgres { inner, .. } => inner,
+            Link::Flight(_) => panic!("this client came through the Flight SQL door"),
+        }
     }
 
+    /// Stops what the client runs, as its protocol does while the statement's own call waits for its rows.
     pub async fn cancel(&self) {
-        self.inner
-            .cancel_token()
-            .cancel_query(self.tls.clone())
-            .await
-            .unwrap();
+        match &self.link {
+            Link::Postgres { inner, tls } => {
+                let token = inner.cancel_token();
+                token.cancel_query(tls.clone()).await.unwrap();
+            }
+            Link::Flight(link) => link.cancel().await,
+        }
     }
 
-    /// The rows of the last statement that has any, as text, by the simple protocol.
+    pub async fn prepare(&self, sql: &str) -> Prepared {
+        match &self.link {
+            Link::Postgres { inner, .. } => Prepared::Postgres(inner.prepare(sql).await.unwrap()),
+            Link::Flight(link) => Prepared::Flight(Box::new(link.prepare(sql).await.unwrap())),
+        }
+    }
+
+    /// Runs a prepared statement with one text parameter; how many rows it gives.
+    pub async fn try_execute(
+        &self,
+        statement: &Prepared,
+        parameter: &str,
+    ) -> Result<usize, Failure> {
+        match (&self.link, statement) {
+            (Link::Postgres { inner, .. }, Prepared::Postgres(statement)) => {
+                let rows = inner.query(statement, &[&parameter]).await;
+                Ok(rows.map_err(|e| Failure::of(&e))?.len())
+            }
+            (Link::Flight(link), Prepared::Flight(statement)) => {
+                let values: ArrayRef = Arc::new(StringArray::from(vec![parameter]));
+                let row = RecordBatch::try_from_iter([("1", values)]).unwrap();
+                Ok(link.execute(statement, row).await?.len())
+            }
+            _ => panic!("the statement was prepared at the other door"),
+        }
+    }
+
+    /// The rows of the last statement that has any, as text; at the Postgres door by the simple protocol.
     pub async fn try_rows(&self, sql: &str) -> Result<Vec<Row>, Failure> {
-        let messages = self
-            .inner
-            .simple_query(sql)
-            .await
-            .map_err(|e| Failure::of(&e))?;
-        let mut rows = Vec::new();
-        for message in messages {
+        Ok(self.try_table(sql).await?.1)
+    }
+
+    /// The same with the names of the columns, of which a command has none.
+    async fn try_table(&self, sql: &str) -> Result<(Vec<String>, Vec<Row>), Failure> {
+        let inner = match &self.link {
+            Link::Postgres { inner, .. } => inner,
+            Link::Flight(link) => return link.rows(sql).await,
+        };
+        let messages = inner.simple_query(sql).await;
+        let (mut names, mut rows) = (Vec::new(), Vec::new());
+        for message in messages.map_err(|e| Failure::of(&e))? {
             match message {
-                SimpleQueryMessage::RowDescription(_) => rows.clear(),
+                SimpleQueryMessage::RowDescription(columns) => {
+                    names = columns.iter().map(|c| c.name().to_owned()).collect();
+                    rows.clear();
+                }
                 SimpleQueryMessage::Row(row) => {
-                    rows.push(
-                        (0..row.len())
-                            .map(|i| row.get(i).map(str::to_owned))
-                            .collect(),
-                    );
+                    let cells = (0..row.len()).map(|i| row.get(i).map(str::to_owned));
+                    rows.push(cells.collect());
                 }
                 _ => {}
             }
         }
-        Ok(rows)
+        Ok((names, rows))
     }
 
     #[track_caller]
@@ -239,24 +306,22 @@ impl Client {
         async move { value.await.parse().unwrap() }
     }
 
+    /// Runs statements one after the other, as a protocol that has no scripts needs them.
+    #[track_caller]
+    pub fn run_each<'a>(&'a self, statements: &'a [&'a str]) -> impl Future<Output = ()> + 'a {
+        let runs: Vec<_> = statements.iter().map(|sql| self.run(sql)).collect();
+        async move {
+            for run in runs {
+                run.await;
+            }
+        }
+    }
+
     /// The names of the columns that a query gives.
     pub async fn columns(&self, sql: &str) -> Vec<String> {
-        let messages = self
-            .inner
-            .simple_query(sql)
-            .await
-            .map_err(|e| Failure::of(&e))
-            .unwrap();
-        let names = messages.iter().find_map(|message| match message {
-            SimpleQueryMessage::RowDescription(columns) => Some(
-                columns
-                    .iter()
-                    .map(|column| column.name().to_owned())
-                    .collect(),
-            ),
-            _ => None,
-        });
-        names.unwrap_or_else(|| panic!("{sql} gave no columns"))
+        let (names, _) = self.try_table(sql).await.unwrap();
+        assert!(!names.is_empty(), "{sql} gave no columns");
+        names
     }
 
     /// The error of a statement that must fail.

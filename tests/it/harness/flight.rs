@@ -19,6 +19,7 @@ use tonic::Status;
 use tonic::transport::{Channel, Endpoint, Uri};
 
 use super::Server;
+use super::tls::Tls;
 
 /// A connection with the credentials that its calls carry.
 #[derive(Clone)]
@@ -65,10 +66,14 @@ pub fn status(error: FlightError) -> Status {
 impl Server {
     /// A connection over verified TLS, without credentials.
     pub async fn flight_channel(&self) -> Channel {
+        self.flight_over(self.tls()).await.unwrap()
+    }
+
+    pub async fn flight_over(&self, tls: &Tls) -> Result<Channel, tonic::transport::Error> {
         let door = &self.connection()["flight"];
         let host = door["host"].as_str().unwrap().to_owned();
         let port = u16::try_from(door["port"].as_u64().unwrap()).unwrap();
-        let config = self.tls().http2();
+        let config = tls.http2();
         let connector = tower::service_fn(move |_: Uri| {
             let (host, config) = (host.clone(), config.clone());
             async move {
@@ -82,15 +87,20 @@ impl Server {
         Endpoint::from_static("http://lakegate")
             .connect_with_connector(connector)
             .await
-            .unwrap()
+    }
+
+    /// As drivers are given it.
+    pub fn flight_uri(&self) -> String {
+        let door = &self.connection()["flight"];
+        format!(
+            "grpc+tls://{}:{}",
+            door["host"].as_str().unwrap(),
+            door["port"]
+        )
     }
 
     pub async fn flight_anonymous(&self) -> Flight {
-        let inner = FlightServiceClient::new(self.flight_channel().await)
-            .max_decoding_message_size(usize::MAX);
-        Flight {
-            sql: FlightSqlServiceClient::new_from_inner(inner),
-        }
+        Flight::over(self.flight_channel().await)
     }
 
     /// Logged in by Handshake: its calls are one session.
@@ -114,6 +124,19 @@ impl Server {
 }
 
 impl Flight {
+    /// Without credentials.
+    pub fn over(channel: Channel) -> Self {
+        let inner = FlightServiceClient::new(channel).max_decoding_message_size(usize::MAX);
+        Self {
+            sql: FlightSqlServiceClient::new_from_inner(inner),
+        }
+    }
+
+    pub fn with_bearer(&mut self, token: &str) {
+        self.sql
+            .set_header("authorization", format!("Bearer {token}"));
+    }
+
     /// Logs in by Handshake; the header that the answer has.
     pub async fn handshake(&mut self, user: &str, password: &str) -> Result<String, Status> {
         let mut request = tonic::Request::new(futures::stream::iter([HandshakeRequest::default()]));

@@ -1,18 +1,25 @@
 //! Starts the real binary, talks to it as clients do, and cleans up whatever happens.
 //!
 //! [`server`] runs `lakegate`, [`lake`] makes and copies demo lakes, [`client`] speaks Postgres and [`flight`]
-//! Flight SQL over verified TLS, [`files`] writes data files, [`s3`] is an S3 server, [`python`] the pinned venv.
+//! Flight SQL over verified TLS, [`door`] is for tests of both, [`files`] writes data files, [`s3`] is an S3 server,
+//! [`python`] the pinned venv, [`identity`] an identity provider and an authority for client certificates.
 
 pub mod client;
+pub mod door;
 pub mod files;
 pub mod flight;
+pub mod flight_link;
+pub mod identity;
 pub mod lake;
 pub mod python;
+pub mod render;
 pub mod s3;
 pub mod server;
 pub mod tls;
 
 pub use client::{Client, Failure};
+pub use door::Door;
+pub(crate) use door::through_each_door;
 pub use flight::Flight;
 pub use lake::Options;
 pub use server::Server;

@@ -3,12 +3,19 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+/// Where `./test` put something: what the variable says, else this folder in `~/.cache`.
+pub fn cached(variable: &str, folder: &str) -> PathBuf {
+    match std::env::var_os(variable) {
+        Some(path) => PathBuf::from(path),
+        None => PathBuf::from(std::env::var_os("HOME").unwrap())
+            .join(".cache")
+            .join(folder),
+    }
+}
+
 /// `$LAKEGATE_VENV`, else `~/.cache/lakegate-venv`.
 pub fn venv() -> PathBuf {
-    let venv = match std::env::var_os("LAKEGATE_VENV") {
-        Some(path) => PathBuf::from(path),
-        None => PathBuf::from(std::env::var_os("HOME").unwrap()).join(".cache/lakegate-venv"),
-    };
+    let venv = cached("LAKEGATE_VENV", "lakegate-venv");
     assert!(
         venv.join("bin/python").exists(),
         "{} is missing: run the tests with ./test, which makes it",

@@ -189,6 +189,14 @@ impl Server {
         self.connection["pid"].as_u64().unwrap().try_into().unwrap()
     }
 
+    /// The memory that the process has in use, in bytes, as Linux tells.
+    pub fn resident(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmRSS:"));
+        let kib = line.and_then(|line| line.split_whitespace().nth(1));
+        kib.unwrap().parse::<u64>().unwrap() * 1024
+    }
+
     pub fn host(&self) -> &str {
         self.connection["postgres"]["host"].as_str().unwrap()
     }

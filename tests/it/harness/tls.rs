@@ -7,9 +7,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{CertificateDer, InvalidDnsNameError, ServerName};
+use rustls_pki_types::{CertificateDer, InvalidDnsNameError, PrivateKeyDer, ServerName};
 use sha2::{Digest, Sha256};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_postgres::tls::{ChannelBinding, MakeTlsConnect, TlsConnect, TlsStream};
@@ -48,6 +49,20 @@ impl Tls {
         let mut config = ClientConfig::clone(&self.0);
         config.alpn_protocols = vec![b"h2".to_vec()];
         Arc::new(config)
+    }
+
+    /// With a certificate to show to servers that ask for one.
+    pub fn showing(&self, certificate: &Path, key: &Path) -> Self {
+        let chain = CertificateDer::pem_file_iter(certificate).unwrap();
+        let key = PrivateKeyDer::from_pem_file(key).unwrap();
+        let certified = CertifiedKey::from_der(
+            chain.collect::<Result<_, _>>().unwrap(),
+            key,
+            &rustls::crypto::ring::default_provider(),
+        );
+        let mut config = ClientConfig::clone(&self.0);
+        config.client_auth_cert_resolver = Arc::new(SingleCertAndKey::from(certified.unwrap()));
+        Self(Arc::new(config))
     }
 
     /// Trusts nobody.

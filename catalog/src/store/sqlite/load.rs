@@ -55,6 +55,7 @@ pub(super) fn catalog(connection: &Connection) -> Result<Catalog> {
     Ok(Catalog {
         version: counter(connection, "catalog")?,
         databases,
+        writes: super::writes::load(connection)?,
     })
 }
 
@@ -249,17 +250,22 @@ fn resource(row: &Row<'_>) -> Result<Option<Resource>> {
 }
 
 fn counter(connection: &Connection, name: &str) -> Result<u64> {
-    let value = connection.query_row(
-        "SELECT value FROM counters WHERE name = ?1",
-        [name],
-        |row| row.get(0),
-    )?;
-    Ok(unsigned(value))
+    Ok(unsigned(signed_counter(connection, name)?))
 }
 
 /// A number that is never negative in the file.
 pub(super) fn unsigned(value: i64) -> u64 {
     u64::try_from(value).unwrap_or(0)
+}
+
+/// A row of `counters`.
+pub(super) fn signed_counter(connection: &Connection, name: &str) -> Result<i64> {
+    let value = connection.query_row(
+        "SELECT value FROM counters WHERE name = ?1",
+        [name],
+        |row| row.get(0),
+    )?;
+    Ok(value)
 }
 
 /// Milliseconds since 1970.

@@ -12,7 +12,10 @@ use crate::error::{CatalogError, Kind, Result};
 use crate::model::names::{normalize, normalize_database, normalize_table};
 use crate::model::{Column, Database, DatabaseInput, Table, TableInput, now};
 use crate::partition::{PartitionInput, Partitions};
-use crate::store::{AddedPartitions, Created, Metastore};
+use crate::store::{
+    AddedPartitions, CommitWrite, Committed, Created, Discarded, Metastore, OpenWrites,
+    UnfinishedWrite, WriteId,
+};
 
 /// How many former versions of a table are kept.
 const KEPT_VERSIONS: u64 = 100;
@@ -199,6 +202,49 @@ impl Metastore for SqliteStore {
         self.write(move |write| write.update_partitions(&database, &table, partitions))
             .await
     }
+
+    fn open_writes(&self) -> OpenWrites {
+        self.catalog().writes.clone()
+    }
+
+    async fn begin_write(
+        &self,
+        database: &str,
+        table: &str,
+        locations: Vec<String>,
+    ) -> Result<WriteId> {
+        let table = format!("{}.{}", database.to_lowercase(), table.to_lowercase());
+        self.begin_write_to(table, locations).await
+    }
+
+    async fn extend_write(&self, id: WriteId, locations: Vec<String>) -> Result<()> {
+        self.extend_write_by(id, locations).await
+    }
+
+    async fn commit_write(&self, id: WriteId, mut commit: CommitWrite) -> Result<Committed> {
+        commit.database = commit.database.to_lowercase();
+        commit.table = commit.table.to_lowercase();
+        if let Some(definition) = &mut commit.definition {
+            normalize_table(definition)?;
+        }
+        self.commit(id, commit).await
+    }
+
+    async fn end_write(&self, id: WriteId) -> Result<()> {
+        self.end(id).await
+    }
+
+    async fn unfinished_writes(&self) -> Result<Vec<UnfinishedWrite>> {
+        self.read_unfinished().await
+    }
+
+    async fn discarded(&self) -> Result<Vec<Discarded>> {
+        self.read_discarded().await
+    }
+
+    async fn forget_discarded(&self, id: i64) -> Result<()> {
+        self.forget(id).await
+    }
 }
 
 fn database_of(
@@ -286,7 +332,7 @@ fn drop_database(
     Ok(true)
 }
 
-fn create_table(
+pub(super) fn create_table(
     write: &mut Write<'_>,
     database: &str,
     input: TableInput,
@@ -343,7 +389,7 @@ fn table_of(input: TableInput, database: &str, created: chrono::DateTime<chrono:
     }
 }
 
-fn update_table(
+pub(super) fn update_table(
     write: &mut Write<'_>,
     database: &str,
     input: TableInput,

@@ -18,6 +18,7 @@ mod metastore;
 mod partitions;
 mod schema;
 mod write;
+mod writes;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -33,6 +34,7 @@ use crate::access::ControlSnapshot;
 use crate::error::{CatalogError, Result};
 use crate::model::{Database, StorageDescriptor, Table};
 use crate::partition::Partitions;
+use crate::store::OpenWrites;
 
 /// [`Metastore`](super::Metastore) and [`Control`](super::Control) on one SQLite file. A clone is
 /// the same store.
@@ -58,6 +60,7 @@ struct Inner {
 struct Catalog {
     version: u64,
     databases: BTreeMap<String, Arc<DatabaseEntry>>,
+    writes: OpenWrites,
 }
 
 #[derive(Debug, Clone)]

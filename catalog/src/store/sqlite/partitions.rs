@@ -257,6 +257,22 @@ impl Write<'_> {
         }
     }
 
+    /// Where a partition's files are; `None`: it is not registered.
+    pub(super) fn partition_location(
+        &self,
+        database: &str,
+        table: &str,
+        values: &[String],
+    ) -> Result<Option<String>> {
+        let target = self.target(database, table)?;
+        let key = canonical_key(&target.keys, values)?;
+        let Some(row) = self.partition_row(&target, &key)? else {
+            return Ok(None);
+        };
+        let partition = row.partition(self, &target)?;
+        Ok(Some(partition.location(&target.keys)))
+    }
+
     fn target(&self, database: &str, table: &str) -> Result<Target> {
         let table = self.table(database, table)?;
         if table.partition_keys.is_empty() {

@@ -19,7 +19,7 @@ const APPLICATION_ID: i64 = 0x4C41_4B45;
 /// The schema that this program knows.
 pub(super) const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
 
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     // 1: everything but the archive of table versions.
     "
     CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
@@ -100,7 +100,13 @@ const MIGRATIONS: [&str; 3] = [
         PRIMARY KEY (table_id, version)
     ) STRICT, WITHOUT ROWID;
     ",
-    // 3: how old results may be that a workgroup reuses.
+    // 3: writes that are not committed, and what commits have discarded. `locations` is a JSON array of folders.
+    "
+    CREATE TABLE writes (number INTEGER PRIMARY KEY, table_name TEXT NOT NULL, locations TEXT NOT NULL, created INTEGER NOT NULL) STRICT;
+    CREATE TABLE discarded (id INTEGER PRIMARY KEY AUTOINCREMENT, locations TEXT NOT NULL, created INTEGER NOT NULL) STRICT;
+    INSERT INTO counters VALUES ('write', 0), ('write_tag', abs(random() % 4294967296));
+    ",
+    // 4: how old results may be that a workgroup reuses.
     "ALTER TABLE workgroups ADD COLUMN max_staleness_ms INTEGER NOT NULL DEFAULT 0;",
 ];
 

@@ -7,6 +7,7 @@ use rusqlite::{Transaction, TransactionBehavior};
 use super::{CachedPartitions, Catalog, DatabaseEntry, Inner, SqliteStore, load};
 use crate::error::{CatalogError, Kind, Result};
 use crate::model::Table;
+use crate::store::OpenWrites;
 
 /// A change in the making. Dropped without commit, it has changed nothing.
 pub(super) struct Write<'a> {
@@ -15,8 +16,12 @@ pub(super) struct Write<'a> {
     /// As it will be; a copy is made of what changes only.
     catalog: Arc<Catalog>,
     catalog_changed: bool,
+    /// In memory the catalog has other open writes, and nothing else of it has changed.
+    writes_changed: bool,
     control_changed: bool,
     partitions: Vec<(i64, Option<CachedPartitions>)>,
+    /// Tables whose partitions are forgotten in memory whatever else becomes of them here.
+    reread: Vec<i64>,
 }
 
 impl SqliteStore {
@@ -38,8 +43,10 @@ impl Inner {
             inner: self,
             catalog: Arc::clone(&self.catalog.read()),
             catalog_changed: false,
+            writes_changed: false,
             control_changed: false,
             partitions: Vec::new(),
+            reread: Vec::new(),
         };
         let value = change(&mut write)?;
         write.commit()?;
@@ -60,6 +67,17 @@ impl Write<'_> {
     pub(super) fn catalog_mut(&mut self) -> &mut Catalog {
         self.catalog_changed = true;
         Arc::make_mut(&mut self.catalog)
+    }
+
+    /// The writes that are open as this change has it so far.
+    pub(super) fn writes(&self) -> &OpenWrites {
+        &self.catalog.writes
+    }
+
+    /// To change in memory which writes are open.
+    pub(super) fn writes_mut(&mut self) -> &mut OpenWrites {
+        self.writes_changed = true;
+        &mut Arc::make_mut(&mut self.catalog).writes
     }
 
     /// A database of the catalog.
@@ -103,6 +121,12 @@ impl Write<'_> {
         self.partitions.push((table_id, partitions));
     }
 
+    /// Forgets a table's partitions in memory, also those that are added later in this change.
+    pub(super) fn reread_partitions(&mut self, table_id: i64) {
+        self.catalog_changed = true;
+        self.reread.push(table_id);
+    }
+
     fn commit(mut self) -> Result<()> {
         if self.catalog_changed {
             let version = self.bump("catalog")?;
@@ -121,11 +145,15 @@ impl Write<'_> {
                 None => drop(cached.remove(&table_id)),
             }
         }
-        drop(cached);
-        // The catalog before the grants: a dropped table is gone before its grants are.
-        if self.catalog_changed {
+        for table_id in self.reread {
+            drop(cached.remove(&table_id));
+        }
+        // Who reads the new partitions finds the new catalog afterwards. The catalog before the grants: a dropped table is gone
+        // before its grants are.
+        if self.catalog_changed || self.writes_changed {
             *self.inner.catalog.write() = self.catalog;
         }
+        drop(cached);
         if let Some(control) = control {
             *self.inner.control.write() = Arc::new(control);
         }
@@ -145,7 +173,7 @@ impl Write<'_> {
         Ok(next)
     }
 
-    fn bump(&self, counter: &str) -> Result<u64> {
+    pub(super) fn bump(&self, counter: &str) -> Result<u64> {
         let sql = "UPDATE counters SET value = value + 1 WHERE name = ?1 RETURNING value";
         let value: i64 = self.tx.query_row(sql, [counter], |row| row.get(0))?;
         Ok(load::unsigned(value))

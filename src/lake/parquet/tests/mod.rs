@@ -23,6 +23,7 @@ use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use lakegate_catalog::model::{Column, Parameters, SerDeInfo, StorageDescriptor, Table};
+use lakegate_catalog::store::OpenWrites;
 use object_store::ObjectStoreExt;
 use object_store::memory::InMemory;
 use object_store::path::Path;
@@ -125,7 +126,12 @@ impl Lake {
             max_statistics_files: self.max_statistics_files,
             max_row_bytes: 1024,
         };
-        let snapshot = Arc::new(self.table.pruned(&self.roots, &[])?.list().await?);
+        let snapshot = Arc::new(
+            self.table
+                .pruned(&self.roots, &[])?
+                .list(&OpenWrites::default())
+                .await?,
+        );
         let provider = Provider {
             lake,
             table: Arc::clone(&self.table),

@@ -1,18 +1,20 @@
-"""Arrow Flight SQL as notebooks use it: ADBC's driver with its DB-API, and pyarrow.flight by itself."""
+"""Arrow Flight SQL as notebooks use it: ADBC's driver with its DB-API."""
 
-import base64
 import datetime
-import json
 import threading
 import time
 from decimal import Decimal
+from pathlib import Path
 
 import adbc_driver_flightsql.dbapi as flightsql
 import pyarrow as pa
 import pytest
 from adbc_driver_flightsql import DatabaseOptions
-from conftest import password_of
-from pyarrow import flight
+from adbc_driver_manager import AdbcStatusCode
+from conftest import flight_uri, password_of
+
+pytestmark = pytest.mark.client("ADBC (Python)", "adbc-driver-flightsql")
+shows = pytest.mark.shows
 
 FOREVER = (
     "SELECT count(*) FROM generate_series(1, 100000) a(x), generate_series(1, 100000) b(y),"
@@ -20,16 +22,19 @@ FOREVER = (
 )
 
 
-# ADBC
-
-
+@shows("wrong password is an error")
 def test_wrong_password_fails_when_connecting(adbc, connect):
-    connect(autocommit=True).execute("CREATE USER pyflier WITH PASSWORD 'a secret phrase'")
+    admin = connect(autocommit=True)
+    admin.execute("CREATE USER pyflier WITH PASSWORD 'a secret phrase'")
     with pytest.raises(flightsql.Error, match="password authentication failed"):
         adbc("pyflier", password="wrong")
     assert adbc("pyflier", password="a secret phrase").execute("SELECT current_user").fetchone() == ("pyflier",)
+    admin.execute("DROP USER pyflier")
 
 
+@shows("connection over verified TLS")
+@shows("user and password")
+@shows("query")
 def test_rows_come_as_python_values(adbc):
     row = adbc().execute(
         "SELECT 1::smallint, 2::int, 3::bigint, 2.5::double precision, 'x', true, NULL::int, DATE '2024-02-29',"
@@ -40,12 +45,14 @@ def test_rows_come_as_python_values(adbc):
     assert row[9:] == (Decimal("12.50"), [1, 2, None])
 
 
+@shows("result as Arrow")
 def test_result_is_an_arrow_table(adbc, connect):
     table = adbc().execute("SELECT order_id, total, order_date FROM curated.orders").fetch_arrow_table()
     assert table.num_rows == connect(autocommit=True).execute("SELECT count(*) FROM curated.orders").fetchone()[0]
     assert table.schema.types == [pa.string(), pa.decimal128(10, 2), pa.date32()]
 
 
+@shows("nested types")
 def test_nested_types_arrive_as_they_are(adbc):
     table = adbc().execute(
         "SELECT shipping, items, attributes FROM raw.orders WHERE year = 2024 AND month = 12 AND day = 31 LIMIT 5"
@@ -55,6 +62,7 @@ def test_nested_types_arrive_as_they_are(adbc):
     assert "city" in table.column("shipping").to_pylist()[0]["address"]
 
 
+@shows("result in pieces")
 def test_result_streams(adbc):
     cursor = adbc().execute(
         "SELECT a.x FROM generate_series(1, 1000000) a(x), generate_series(1, 1000000) b(y)"
@@ -65,6 +73,7 @@ def test_result_streams(adbc):
     cursor.close()
 
 
+@shows("prepared statement")
 def test_parameters_are_typed(adbc):
     connection = adbc()
     sql = "SELECT count(*) FROM curated.orders WHERE order_date = ? AND quantity >= ? AND total < ?"
@@ -76,6 +85,7 @@ def test_parameters_are_typed(adbc):
         connection.execute(sql, (datetime.date(2024, 5, 5), "many", Decimal("1.00"))).fetchone()
 
 
+@shows("many rows of parameters")
 def test_rows_of_parameters_give_results_one_after_the_other(adbc):
     given = pa.record_batch([pa.array([1, 2, 3], pa.int64())], names=["0"])
     table = adbc().execute("SELECT ? * 10 AS tens", given).fetch_arrow_table()
@@ -89,6 +99,7 @@ def test_executemany_runs_each_row(adbc):
     assert cursor.fetchone() == (1,)
 
 
+@shows("statement without rows")
 def test_commands_are_done_when_execute_returns(adbc):
     cursor = adbc().cursor()
     cursor.execute("CREATE DATABASE flight_python")
@@ -99,6 +110,7 @@ def test_commands_are_done_when_execute_returns(adbc):
     cursor.execute("DROP DATABASE flight_python")
 
 
+@shows("catalogs, databases, tables")
 @pytest.mark.parametrize("depth", ["catalogs", "db_schemas", "tables", "all"])
 def test_get_objects_at_every_depth(adbc, depth):
     catalogs = adbc().adbc_get_objects(depth=depth).read_all().to_pylist()
@@ -118,6 +130,8 @@ def test_get_objects_at_every_depth(adbc, depth):
         assert total["xdbc_type_name"] == "decimal(10,2)"
 
 
+@shows("columns")
+@shows("columns that are not granted are hidden")
 def test_scientist_sees_three_columns(adbc):
     connection = adbc("scientist")
     objects = connection.adbc_get_objects(depth="all", db_schema_filter="curated", table_name_filter="customers")
@@ -130,6 +144,9 @@ def test_scientist_sees_three_columns(adbc):
         connection.execute("SELECT email FROM curated.customers").fetchone()
 
 
+@shows("schema of a table")
+@shows("table types")
+@shows("facts of the server")
 def test_table_schema_and_types_and_info(adbc):
     connection = adbc()
     schema = connection.adbc_get_table_schema("orders", db_schema_filter="curated")
@@ -142,6 +159,7 @@ def test_table_schema_and_types_and_info(adbc):
     assert info["vendor_name"] == "Lakegate" and info["vendor_version"]
 
 
+@shows("current catalog and database")
 def test_current_schema_is_a_session_option(adbc):
     connection = adbc()
     assert connection.adbc_current_catalog == "awsdatacatalog"
@@ -152,6 +170,7 @@ def test_current_schema_is_a_session_option(adbc):
         connection.adbc_current_db_schema = "no_such_database"
 
 
+@shows("errors say what and where")
 def test_bad_sql_says_what_and_where(adbc):
     connection = adbc()
     for sql, message in [
@@ -177,6 +196,7 @@ def test_cutoff_stops_the_query(adbc, connect):
     admin.execute("DROP WORKGROUP flight_small")
 
 
+@shows("cancel")
 def test_cancel_from_another_thread(adbc):
     connection = adbc()
     cursor = connection.execute(FOREVER)
@@ -195,97 +215,142 @@ def test_cookie_middleware_is_taken(adbc):
     assert connection.execute("SELECT 1").fetchone() == (1,)
 
 
-# pyarrow.flight
+def test_rows_are_fetched_in_every_way(adbc):
+    cursor = adbc().cursor()
+    sql = "SELECT x, 'row ' || x AS name FROM generate_series(1, 5) a(x) ORDER BY x"
+    cursor.execute(sql)
+    assert [column[0] for column in cursor.description] == ["x", "name"]
+    assert cursor.fetchone() == (1, "row 1")
+    assert cursor.fetchmany(2) == [(2, "row 2"), (3, "row 3")]
+    assert cursor.fetchall() == [(4, "row 4"), (5, "row 5")]
+    assert cursor.fetchone() is None
+    assert [row[0] for row in cursor.execute(sql)] == [1, 2, 3, 4, 5]
+    assert cursor.execute(sql).fetch_record_batch().read_all().num_rows == 5
+    assert cursor.execute(sql).fetchallarrow().column("x").to_pylist() == [1, 2, 3, 4, 5]
 
 
-def varint(number):
-    encoded = bytearray()
-    while number > 0x7F:
-        encoded.append(number & 0x7F | 0x80)
-        number >>= 7
-    encoded.append(number)
-    return bytes(encoded)
+@shows("parameters of every type")
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        ("smallint", 7),
+        ("bigint", 2**40),
+        ("double precision", 2.5),
+        ("decimal(10,2)", Decimal("12.50")),
+        ("boolean", True),
+        ("string", "dß 'quoted'"),
+        ("bytea", b"\x00\xff"),
+        ("date", datetime.date(2024, 2, 29)),
+        ("timestamp", datetime.datetime(2024, 2, 29, 12, 34, 56, 789012)),
+        ("int", None),
+    ],
+)
+def test_parameter_of_each_type_comes_back(adbc, kind, value):
+    connection = adbc()
+    assert connection.execute(f"SELECT CAST(? AS {kind})", (value,)).fetchone() == (value,)
+    if value is not None:
+        assert connection.execute("SELECT ?", (value,)).fetchone() == (value,)
 
 
-def field(number, content):
-    """A length-delimited field of protobuf."""
-    return varint(number << 3 | 2) + varint(len(content)) + content
+def test_prepared_statement_tells_its_parameters(adbc):
+    cursor = adbc().cursor()
+    sql = "SELECT order_id FROM curated.orders WHERE order_date = ? AND quantity > ? LIMIT 1"
+    assert cursor.adbc_prepare(sql).types == [pa.date32(), pa.int32()]
+    cursor.execute(sql, (datetime.date(2024, 5, 5), 0))
+    assert len(cursor.fetchall()) == 1
+    with pytest.raises(flightsql.Error, match="2 parameters"):
+        cursor.execute("SELECT ?, ?", (1,))
 
 
-def command(name, content=b""):
-    """A message of Flight SQL in its Any."""
-    url = f"type.googleapis.com/arrow.flight.protocol.sql.{name}"
-    return field(1, url.encode()) + field(2, content)
+def test_statement_that_is_not_supported_says_so_when_it_is_prepared(adbc):
+    with pytest.raises(flightsql.Error, match="(?i)tsvector"):
+        adbc().execute("SELECT CAST(? AS tsvector)", ("x",))
 
 
-def statement(sql):
-    return flight.FlightDescriptor.for_command(command("CommandStatementQuery", field(1, sql.encode())))
+@shows("schema of a result without running it")
+def test_schema_of_a_result_is_told_without_running(adbc):
+    cursor = adbc().cursor()
+    assert cursor.adbc_execute_schema(FOREVER).types == [pa.int64()]
 
 
-def log_in(client, demo, user="admin"):
-    return flight.FlightCallOptions(headers=[client.authenticate_basic_token(user, password_of(demo, user))])
+def test_executemany_runs_an_update_for_each_row(adbc, connect):
+    cursor = adbc().cursor()
+    cursor.executemany("SELECT * FROM curated.orders WHERE order_id = ?", [("a",), ("b",)])
+    cursor.execute("CREATE DATABASE flight_many")
+    cursor.execute("CREATE EXTERNAL TABLE flight_many.t (a INT) PARTITIONED BY (p INT) STORED AS PARQUET"
+                   " LOCATION 's3://datalake/flight_many/'")
+    for number in (1, 2):
+        cursor.execute(f"ALTER TABLE flight_many.t ADD PARTITION (p = {number})")
+    assert connect(autocommit=True).execute("SHOW PARTITIONS flight_many.t").fetchall() == [("p=1",), ("p=2",)]
+    cursor.execute("DROP TABLE flight_many.t")
+    cursor.execute("DROP DATABASE flight_many")
 
 
-def basic(demo, user, strip=False):
-    token = base64.b64encode(f"{user}:{password_of(demo, user)}".encode())
-    token = token.rstrip(b"=") if strip else token
-    return flight.FlightCallOptions(headers=[(b"authorization", b"Basic " + token)])
+def test_get_objects_is_filtered(adbc):
+    connection = adbc()
+
+    def names(**filters):
+        found = connection.adbc_get_objects(depth="all", **filters).read_all().to_pylist()
+        return {
+            (schema["db_schema_name"], table["table_name"], column["column_name"])
+            for catalog in found
+            for schema in catalog["catalog_db_schemas"] or []
+            for table in schema["db_schema_tables"] or []
+            for column in table["table_columns"] or []
+        }
+
+    by_column = names(db_schema_filter="cur%", column_name_filter="%_date")
+    assert ("curated", "orders", "order_date") in by_column
+    assert all(schema == "curated" and column.endswith("_date") for schema, _, column in by_column)
+    assert names(catalog_filter="elsewhere") == set()
+    assert names(table_name_filter="orders", table_types_filter=["VIEW"]) == set()
+    system = names(table_types_filter=["SYSTEM TABLE"], db_schema_filter="system")
+    assert {table for _, table, _ in system} >= {"queries"}
 
 
-def fetch(client, options, sql):
-    """The table, and what the last message tells."""
-    info = client.get_flight_info(statement(sql), options)
-    reader = client.do_get(info.endpoints[0].ticket, options)
-    batches, usage = [], None
-    for chunk in reader:
-        if chunk.data is not None:
-            batches.append(chunk.data)
-        usage = json.loads(chunk.app_metadata.to_pybytes()) if chunk.app_metadata else None
-    return pa.Table.from_batches(batches), usage
+@shows("parts of a result, read elsewhere")
+def test_partitions_are_read_by_another_connection_of_the_user(adbc):
+    cursor = adbc().cursor()
+    partitions, schema = cursor.adbc_execute_partitions("SELECT count(*) AS n FROM curated.products")
+    assert schema.names == ["n"] and len(partitions) == 1
+    other = adbc().cursor()
+    other.adbc_read_partition(partitions[0])
+    assert other.fetchone()[0] > 0
 
 
-def test_handshake_gives_a_bearer_token(flight_client, demo):
-    header, token = flight_client.authenticate_basic_token("analyst", password_of(demo, "analyst"))
-    assert header == b"authorization" and token.startswith(b"Bearer ")
-    options = flight.FlightCallOptions(headers=[(header, token)])
-    assert fetch(flight_client, options, "SELECT current_user")[0].column(0).to_pylist() == ["analyst"]
-    with pytest.raises(flight.FlightUnauthenticatedError):
-        flight_client.authenticate_basic_token("nobody_at_all", "wrong")
-    with pytest.raises(flight.FlightUnauthenticatedError):
-        flight_client.get_flight_info(statement("SELECT 1"))
+@shows("settings of the session")
+def test_settings_are_session_options(adbc):
+    connection = adbc()
+    options = connection.adbc_connection
+    prefix = "adbc.flight.sql.session.option."
+    options.set_options(**{prefix + "statement_timeout": "30s", prefix + "result_reuse": "off"})
+    assert options.get_option(prefix + "statement_timeout") == "30s"
+    assert connection.execute("SHOW result_reuse").fetchone() == ("off",)
+    assert '"catalog"' in options.get_option("adbc.flight.sql.session.options")
+    with pytest.raises(flightsql.Error, match="invalid (name|value)"):
+        options.set_options(**{prefix + "no_such_setting": "1"})
+    options.set_options(**{prefix + "arrow_types": "native"})
+    native = connection.execute("SELECT customer_id FROM curated.orders LIMIT 1").fetch_arrow_table()
+    assert native.num_rows == 1
 
 
-@pytest.mark.parametrize("strip", [False, True])
-def test_basic_on_each_call_with_padding_and_without(flight_client, demo, strip):
-    options = basic(demo, "analyst", strip)
-    assert fetch(flight_client, options, "SELECT 1")[0].num_rows == 1
+@shows("transactions are refused, with a word on it")
+def test_autocommit_cannot_be_switched_off(adbc, demo):
+    ca = Path(demo["tls"]["ca_file"]).read_text()
+    options = {
+        "username": "analyst",
+        "password": password_of(demo, "analyst"),
+        DatabaseOptions.TLS_ROOT_CERTS.value: ca,
+    }
+    with pytest.warns(Warning, match="Cannot disable autocommit"):
+        connection = flightsql.connect(flight_uri(demo), db_kwargs=options)
+    assert connection.execute("SELECT 1").fetchone() == (1,)
+    connection.close()
 
 
-def test_set_without_a_session_says_so(flight_client, demo):
-    with pytest.raises(Exception, match="session"):
-        fetch(flight_client, basic(demo, "admin"), "SET search_path = curated")
-
-
-def test_cost_is_told_with_the_last_message(flight_client, demo):
-    options = log_in(flight_client, demo)
-    sql = "SELECT count(*), max(total) FROM curated.orders"
-    fetch(flight_client, options, sql)
-    table, usage = fetch(flight_client, options, sql)
-    assert table.num_rows == 1
-    assert usage["cache_hit"] is True and usage["bytes_scanned"] == 0 and usage["rows"] == 1
-    assert usage["query_id"]
-
-
-def test_used_up_and_foreign_tickets(flight_client, demo):
-    admin, analyst = log_in(flight_client, demo), log_in(flight_client, demo, "analyst")
-    ticket = flight_client.get_flight_info(statement("SELECT random()"), admin).endpoints[0].ticket
-    with pytest.raises(Exception, match="unknown, has expired, or is another user's"):
-        flight_client.do_get(ticket, analyst).read_all()
-    assert flight_client.do_get(ticket, admin).read_all().num_rows == 1
-    with pytest.raises(Exception, match="used up"):
-        flight_client.do_get(ticket, admin).read_all()
-
-
-def test_actions_are_listed(flight_client, demo):
-    names = {action.type for action in flight_client.list_actions(log_in(flight_client, demo))}
-    assert {"CreatePreparedStatement", "CancelFlightInfo", "SetSessionOptions", "CloseSession"} <= names
+@shows("SQLSTATE of an error can be read")
+def test_errors_have_details_for_programs(adbc):
+    with pytest.raises(flightsql.Error) as failed:
+        adbc().execute("SELECT * FROM curated.absent").fetchone()
+    assert failed.value.status_code == AdbcStatusCode.NOT_FOUND
+    assert any(b"42P01" in value for _, value in failed.value.details), failed.value.details

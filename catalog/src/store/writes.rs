@@ -1,0 +1,198 @@
+//! Writes to tables: which files belong to one, and which of them are not to be seen yet.
+//!
+//! ```text
+//!  begin_write ─▶ files named lakegate-<tag>-<write>-… ─▶ commit_write   one transaction: table, partitions,
+//!      │           in no listing as long as it is open        │           and the files are in listings from here on
+//!      └─ the process dies: unfinished_writes ─▶ its files are deleted ─▶ end_write
+//! ```
+//!
+//! A reader takes [`OpenWrites`] before it lists. What never happens: a listing shows a part of a write.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use crate::model::{Table, TableInput};
+use crate::partition::PartitionInput;
+
+/// What the names of all files that are written for a catalog begin with.
+const FILE_PREFIX: &str = "lakegate-";
+/// Hexadecimal digits of the catalog's tag and of a write's number in the name of a file.
+const TAG_DIGITS: usize = 8;
+const NUMBER_DIGITS: usize = 16;
+
+/// A write to one table, of one catalog. Numbers only grow, and are never used again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WriteId {
+    /// Tells the catalogs apart that write into one folder.
+    pub(crate) tag: u32,
+    pub(crate) number: i64,
+}
+
+impl WriteId {
+    /// What the names of the write's files begin with: `lakegate-<8 hex>-<16 hex>-`.
+    pub fn file_prefix(self) -> String {
+        format!("{FILE_PREFIX}{self}-")
+    }
+
+    /// The write that a file is of, by the file's name; `None`: it was not written for a catalog.
+    pub fn of_file(name: &str) -> Option<WriteId> {
+        let rest = name.strip_prefix(FILE_PREFIX)?;
+        let (tag, rest) = rest.split_once('-')?;
+        let (number, _) = rest.split_once('-')?;
+        Some(WriteId {
+            tag: u32::try_from(hexadecimal(tag, TAG_DIGITS)?).ok()?,
+            number: i64::try_from(hexadecimal(number, NUMBER_DIGITS)?).ok()?,
+        })
+    }
+}
+
+/// `<tag>-<number>`, in hexadecimal.
+impl fmt::Display for WriteId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{:0tag$x}-{:0number$x}",
+            self.tag,
+            self.number,
+            tag = TAG_DIGITS,
+            number = NUMBER_DIGITS
+        )
+    }
+}
+
+fn hexadecimal(text: &str, digits: usize) -> Option<u64> {
+    let lower = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+    (text.len() == digits && text.bytes().all(lower))
+        .then(|| u64::from_str_radix(text, 16).ok())
+        .flatten()
+}
+
+/// The writes that were not committed at one moment.
+#[derive(Debug, Clone, Default)]
+pub struct OpenWrites {
+    pub(crate) tag: u32,
+    pub(crate) open: Arc<BTreeSet<i64>>,
+    /// The last number that was given out.
+    pub(crate) last: i64,
+    /// The last number that has been given out by now.
+    pub(crate) issued: Arc<AtomicI64>,
+    pub(crate) commits: u64,
+}
+
+impl OpenWrites {
+    /// Whether a file is of a write that was open, or had not begun.
+    pub fn hides(&self, file_name: &str) -> bool {
+        WriteId::of_file(file_name).is_some_and(|write| {
+            // What is beyond the last that was given out is another's, who has a copy of this catalog.
+            let began_later =
+                || write.number > self.last && write.number <= self.issued.load(Ordering::Acquire);
+            write.tag == self.tag && (self.open.contains(&write.number) || began_later())
+        })
+    }
+
+    /// How many writes were committed since the process began: names that were resolved at one count and files that are listed at
+    /// the same count are of one state of the catalog.
+    pub fn commits(&self) -> u64 {
+        self.commits
+    }
+}
+
+/// What a commit makes of its table.
+#[derive(Debug, Clone)]
+pub struct CommitWrite {
+    pub database: String,
+    pub table: String,
+    /// The table as it was when the write began; `None`: there was none, and there must be none now.
+    pub expected: Option<ExpectedTable>,
+    /// The table as it becomes; `None`: it stays as it is. Takes the partitions that the table had with it.
+    pub definition: Option<TableInput>,
+    /// All partitions that were written to, with their locations: those that are not registered become so.
+    pub partitions: Vec<PartitionInput>,
+    /// Folders whose files belong to nobody any more once this is committed.
+    pub discard: Vec<String>,
+}
+
+/// A table at one version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ExpectedTable {
+    pub id: i64,
+    pub version: u64,
+}
+
+/// What a commit did.
+#[derive(Debug, Clone)]
+pub struct Committed {
+    pub table: Arc<Table>,
+    pub partitions_added: usize,
+    /// The number of what it discards; `None`: nothing.
+    pub discarded: Option<i64>,
+}
+
+/// A write that is not committed, as its catalog holds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnfinishedWrite {
+    pub id: WriteId,
+    /// `database.table`, for messages.
+    pub table: String,
+    /// The folders that hold its files.
+    pub locations: Vec<String>,
+}
+
+/// Folders whose files are to be deleted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Discarded {
+    pub id: i64,
+    pub locations: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use super::*;
+
+    #[test]
+    fn a_file_tells_its_write() {
+        let id = WriteId {
+            tag: 0xab,
+            number: 0x1234,
+        };
+        assert_eq!(id.file_prefix(), "lakegate-000000ab-0000000000001234-");
+        let name = format!("{}00001.parquet", id.file_prefix());
+        assert_eq!(WriteId::of_file(&name), Some(id));
+        for other in [
+            "part-0.parquet",
+            "lakegate-",
+            "lakegate-ab-1234-0.parquet",
+            "lakegate-000000AB-0000000000001234-0.parquet",
+            "lakegate-000000ab-0000000000001234.parquet",
+            "lakegate-000000ab-ffffffffffffffff-0.parquet",
+            "lakegate-+00000ab-0000000000001234-0.parquet",
+        ] {
+            assert_eq!(WriteId::of_file(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn files_of_open_and_later_writes_are_hidden() {
+        let issued = Arc::new(AtomicI64::new(12));
+        let writes = OpenWrites {
+            tag: 7,
+            open: Arc::new(BTreeSet::from([5])),
+            last: 10,
+            issued: Arc::clone(&issued),
+            commits: 0,
+        };
+        let hides = |tag, number| {
+            let id = WriteId { tag, number };
+            writes.hides(&format!("{}0.parquet", id.file_prefix()))
+        };
+        assert!(hides(7, 5) && hides(7, 11) && hides(7, 12));
+        // Committed, of another catalog, of a copy of this one.
+        assert!(!hides(7, 4) && !hides(7, 10) && !hides(8, 5) && !hides(7, 13));
+        issued.store(13, Ordering::Release);
+        assert!(hides(7, 13));
+        assert!(!writes.hides("part-0.parquet"));
+    }
+}

@@ -1,0 +1,218 @@
+//! Writes of rows: hidden as long as they are open, whole in one transaction, remembered across restarts.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod support;
+
+use lakegate_catalog::CatalogError;
+use lakegate_catalog::model::Table;
+use lakegate_catalog::partition::PartitionInput;
+use lakegate_catalog::store::{CommitWrite, ExpectedTable, Metastore, SqliteStore, WriteId};
+use support::{database, table, with_orders};
+
+fn file(id: WriteId) -> String {
+    format!("{}00000.parquet", id.file_prefix())
+}
+
+fn append(table: &Table, partitions: Vec<PartitionInput>) -> CommitWrite {
+    CommitWrite {
+        database: table.database_name.clone(),
+        table: table.name.clone(),
+        expected: Some(ExpectedTable {
+            id: table.id,
+            version: table.version_id,
+        }),
+        definition: None,
+        partitions,
+        discard: Vec::new(),
+    }
+}
+
+async fn orders(store: &SqliteStore) -> std::sync::Arc<Table> {
+    store.table("sales", "orders").await.unwrap().unwrap()
+}
+
+async fn begin(store: &SqliteStore) -> WriteId {
+    store
+        .begin_write("sales", "orders", vec!["s3://lake/orders/".into()])
+        .await
+        .unwrap()
+}
+
+fn at(year: &str, city: &str) -> PartitionInput {
+    PartitionInput::at(
+        [year, city],
+        format!("s3://lake/orders/year={year}/city={city}/"),
+    )
+}
+
+#[tokio::test]
+async fn files_are_hidden_until_the_commit_and_from_who_listed_before_it_began() {
+    let store = SqliteStore::in_memory().unwrap();
+    with_orders(&store).await;
+    let before = store.open_writes();
+    let version = store.catalog_version();
+    let id = begin(&store).await;
+    let other = begin(&store).await;
+    assert!(other > id);
+    assert_eq!(
+        store.catalog_version(),
+        version,
+        "a write that has begun has changed nothing"
+    );
+    let during = store.open_writes();
+    assert!(before.hides(&file(id)) && during.hides(&file(id)) && during.hides(&file(other)));
+    let commit = append(orders(&store).await.as_ref(), vec![at("2024", "Ulm")]);
+    let committed = store.commit_write(id, commit).await.unwrap();
+    assert_eq!((committed.partitions_added, committed.discarded), (1, None));
+    assert!(store.catalog_version() > version);
+    let after = store.open_writes();
+    assert!(!after.hides(&file(id)) && after.hides(&file(other)));
+    assert_eq!(after.commits(), before.commits() + 1);
+    assert!(before.hides(&file(id)) && during.hides(&file(id)));
+    let partitions = store.partitions("sales", "orders").await.unwrap();
+    assert_eq!(partitions.len(), 1);
+    // Once.
+    let again = append(orders(&store).await.as_ref(), Vec::new());
+    let error = store.commit_write(id, again).await.unwrap_err();
+    assert!(error.to_string().contains("is not open"), "{error}");
+    store.end_write(other).await.unwrap();
+    assert!(!store.open_writes().hides(&file(other)));
+    assert!(store.unfinished_writes().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn commit_to_another_table_than_expected_changes_nothing() {
+    let store = SqliteStore::in_memory().unwrap();
+    with_orders(&store).await;
+    let old = orders(&store).await;
+    let id = begin(&store).await;
+    let mut input = old.to_input();
+    input.description = Some("changed".into());
+    store.update_table("sales", input, None).await.unwrap();
+    let error = store
+        .commit_write(id, append(&old, vec![at("2024", "Ulm")]))
+        .await
+        .unwrap_err();
+    assert!(matches!(error, CatalogError::Conflict { .. }), "{error}");
+    // A partition that lies elsewhere by now would not hold the files.
+    let elsewhere = PartitionInput::at(["2024", "Ulm"], "s3://lake/elsewhere/");
+    store
+        .add_partitions("sales", "orders", vec![elsewhere], false)
+        .await
+        .unwrap();
+    let current = orders(&store).await;
+    let commit = append(&current, vec![at("2023", "Ulm"), at("2024", "Ulm")]);
+    let error = store.commit_write(id, commit).await.unwrap_err();
+    assert!(error.to_string().contains("another location"), "{error}");
+    assert_eq!(store.partitions("sales", "orders").await.unwrap().len(), 1);
+    store.drop_table("sales", "orders", false).await.unwrap();
+    let error = store
+        .commit_write(id, append(&current, Vec::new()))
+        .await
+        .unwrap_err();
+    assert!(matches!(error, CatalogError::NotFound { .. }), "{error}");
+    assert!(
+        store.open_writes().hides(&file(id)),
+        "what was not committed is open"
+    );
+}
+
+#[tokio::test]
+async fn table_is_made_and_replaced_with_its_partitions() {
+    let store = SqliteStore::in_memory().unwrap();
+    with_orders(&store).await;
+    let old = orders(&store).await;
+    let known = vec![at("2023", "Ulm"), at("2024", "Ulm")];
+    store
+        .add_partitions("sales", "orders", known, false)
+        .await
+        .unwrap();
+    store.partitions("sales", "orders").await.unwrap();
+
+    let mut definition = table("orders", &[("n", "bigint")], &[("kind", "string")]);
+    definition.storage_descriptor.location = Some("s3://lake/orders-2/".into());
+    let replace = CommitWrite {
+        definition: Some(definition.clone()),
+        partitions: vec![PartitionInput::at(["a"], "s3://lake/orders-2/kind=a/")],
+        discard: vec!["s3://lake/orders/".into()],
+        ..append(&old, Vec::new())
+    };
+    let committed = store
+        .commit_write(begin(&store).await, replace)
+        .await
+        .unwrap();
+    assert_eq!(
+        (committed.table.id, committed.table.version_id),
+        (old.id, old.version_id + 1)
+    );
+    let partitions = store.partitions("sales", "orders").await.unwrap();
+    assert_eq!(partitions.len(), 1);
+    assert_eq!(
+        partitions.items[0].location(&partitions.keys),
+        "s3://lake/orders-2/kind=a/"
+    );
+    let discarded = store.discarded().await.unwrap();
+    assert_eq!(discarded[0].locations, ["s3://lake/orders/"]);
+    assert_eq!(committed.discarded, Some(discarded[0].id));
+    store.forget_discarded(discarded[0].id).await.unwrap();
+    assert!(store.discarded().await.unwrap().is_empty());
+
+    definition.name = "fresh".into();
+    let create = |definition| CommitWrite {
+        database: "Sales".into(),
+        table: "Fresh".into(),
+        expected: None,
+        definition: Some(definition),
+        partitions: Vec::new(),
+        discard: Vec::new(),
+    };
+    let id = begin(&store).await;
+    store
+        .commit_write(id, create(definition.clone()))
+        .await
+        .unwrap();
+    assert!(store.table("sales", "fresh").await.unwrap().is_some());
+    let error = store
+        .commit_write(begin(&store).await, create(definition))
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(error, CatalogError::AlreadyExists { .. }),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn open_writes_are_open_after_a_restart_with_their_folders() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("catalog.db");
+    let (id, committed) = {
+        let store = SqliteStore::open(&path).unwrap();
+        with_orders(&store).await;
+        let committed = begin(&store).await;
+        let commit = append(orders(&store).await.as_ref(), Vec::new());
+        store.commit_write(committed, commit).await.unwrap();
+        let id = begin(&store).await;
+        store
+            .extend_write(id, vec!["s3://lake/other/".into()])
+            .await
+            .unwrap();
+        (id, committed)
+    };
+    let store = SqliteStore::open(&path).unwrap();
+    assert!(store.open_writes().hides(&file(id)));
+    assert!(!store.open_writes().hides(&file(committed)));
+    let unfinished = store.unfinished_writes().await.unwrap();
+    assert_eq!(unfinished.len(), 1);
+    assert_eq!(unfinished[0].id, id);
+    assert_eq!(unfinished[0].table, "sales.orders");
+    assert_eq!(
+        unfinished[0].locations,
+        ["s3://lake/orders/", "s3://lake/other/"]
+    );
+    assert!(begin(&store).await > id, "numbers are not used again");
+    // Another catalog's files are its own affair.
+    let other = SqliteStore::in_memory().unwrap();
+    other.create_database(database("d"), false).await.unwrap();
+    assert!(!other.open_writes().hides(&file(id)));
+}

@@ -1,0 +1,8 @@
+#![no_main]
+
+use lakegate::endpoints::flight::fuzzing::Target;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| {
+    Target::Headers.takes(bytes);
+});

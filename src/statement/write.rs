@@ -1,0 +1,422 @@
+//! Writes of rows: the table that they are added to, that they make or that they replace, and whether the principal may.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{Schema, SchemaRef};
+use lakegate_catalog::access::{Access, Privilege};
+use lakegate_catalog::hive_type::HiveType;
+use lakegate_catalog::model::{Table, TableInput};
+use lakegate_catalog::partition::PartitionInput;
+use lakegate_catalog::store::{CommitWrite, Discarded, ExpectedTable, Metastore};
+use lakegate_sql::ast::{ColumnDef, CreateTable, StorageFormat, StoredAs, TableName};
+
+use super::StatementContext;
+use super::locations::{self, folder};
+use super::rights::{require_partition_keys, resource, sees_all_columns, table_not_found};
+use super::tables::definition;
+use crate::error::{Code, Error, Result};
+use crate::lake::roots::Roots;
+use crate::lake::tables::table_schema;
+use crate::lake::write::columns::Mapping;
+use crate::lake::write::{Target, check_format, sweep};
+
+/// What to do where the table is not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IfMissing {
+    Fail,
+    Create,
+}
+
+/// What to do where it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IfExists {
+    Fail,
+    Append,
+    /// The table becomes one of the rows that are written, in a folder of its own; its old files go after the commit.
+    Replace,
+}
+
+/// Where rows are to be written.
+#[derive(Debug, Clone)]
+pub struct WriteRequest {
+    pub table: TableName,
+    pub if_missing: IfMissing,
+    pub if_exists: IfExists,
+    /// Columns that a new table is partitioned by, in order.
+    pub partitioned_by: Vec<String>,
+    /// The folder of a new table; `None`: one in its database's.
+    pub location: Option<String>,
+}
+
+/// A write that the principal may do.
+#[derive(Debug, Clone)]
+pub struct WritePlan {
+    pub target: Target,
+    pub mapping: Mapping,
+    expected: Option<ExpectedTable>,
+    definition: Option<TableInput>,
+    discard: Vec<String>,
+}
+
+impl WritePlan {
+    /// What makes the written rows visible, with the partitions that they were written to.
+    pub fn commit(&self, partitions: Vec<PartitionInput>) -> CommitWrite {
+        let table = &self.target.table;
+        CommitWrite {
+            database: table.database_name.clone(),
+            table: table.name.clone(),
+            expected: self.expected,
+            definition: self.definition.clone(),
+            partitions,
+            discard: self.discard.clone(),
+        }
+    }
+
+    /// Whether the principal may still do what he might when it began.
+    pub fn may(&self, access: &Access) -> bool {
+        let table = &self.target.table;
+        let (database, name) = (&table.database_name, &table.name);
+        match self.expected {
+            None => access.can_create_table(database),
+            Some(_) => access
+                .table(database, name, &table.column_names())
+                .is_some_and(|access| {
+                    access.insert && (self.definition.is_none() || may_replace(&access))
+                }),
+        }
+    }
+}
+
+fn may_replace(access: &lakegate_catalog::access::TableAccess) -> bool {
+    access.insert && access.delete && access.alter
+}
+
+impl StatementContext {
+    /// Finds the table of a write, or defines it by the columns of the rows.
+    ///
+    /// Errors: the table is there or is not, against the request; it is a view, or not of Parquet; a missing privilege; columns that it
+    /// does not have, or of other types; no folder for a new table.
+    pub async fn plan_write(&self, request: &WriteRequest, rows: &Schema) -> Result<WritePlan> {
+        match self.find_table(&request.table).await? {
+            None if request.if_missing == IfMissing::Fail => Err(table_not_found(&request.table)),
+            None => self.plan_create(request, rows).await,
+            Some(found) => {
+                let table = &found.table;
+                let missing = |privilege| self.denied(privilege, &resource(table));
+                if request.if_exists == IfExists::Fail {
+                    return Err(Error::new(
+                        Code::DuplicateTable,
+                        format!("table \"{}\" already exists", table.full_name()),
+                    )
+                    .with_hint("append to it, replace it, or choose another name"));
+                }
+                if table.is_view() {
+                    return Err(Error::not_supported(format!(
+                        "{} is a view; rows are written to tables only",
+                        table.full_name()
+                    )));
+                }
+                if !found.access.insert {
+                    return Err(missing(Privilege::Insert));
+                }
+                if request.if_exists == IfExists::Append {
+                    require_partition_keys(&found)?;
+                    check_format(table)?;
+                    let schema = table_schema(table)?;
+                    let name = table.full_name();
+                    let mapping = Mapping::new(&name, &schema, rows, |column| {
+                        found.access.is_visible(column)
+                    })?;
+                    return self.plan_append(Arc::clone(table), mapping).await;
+                }
+                if !found.access.delete {
+                    return Err(missing(Privilege::Delete));
+                }
+                if !found.access.alter || !sees_all_columns(&found) {
+                    return Err(missing(Privilege::Alter));
+                }
+                self.plan_replace(request, Arc::clone(table), rows).await
+            }
+        }
+    }
+
+    async fn plan_append(&self, table: Arc<Table>, mapping: Mapping) -> Result<WritePlan> {
+        let partitions = if table.partition_keys.is_empty() {
+            None
+        } else {
+            let metastore = &self.view.metastore;
+            let known = metastore.partitions(&table.database_name, &table.name);
+            Some(known.await?)
+        };
+        Ok(WritePlan {
+            expected: Some(version_of(&table)),
+            definition: None,
+            discard: Vec::new(),
+            mapping,
+            target: Target {
+                table,
+                partitions,
+                roots: Arc::clone(&self.roots),
+                metastore: Arc::clone(&self.view.metastore),
+            },
+        })
+    }
+
+    async fn plan_create(&self, request: &WriteRequest, rows: &Schema) -> Result<WritePlan> {
+        let (database, name) = self.new_table_name(&request.table)?;
+        let database = self.view.require_database(database).await?;
+        self.require_on_database(&database.name, Privilege::CreateTable)?;
+        let location = match &request.location {
+            Some(location) => {
+                let found = self.locate(location, None).await?;
+                if !sweep::is_empty(&found).await? {
+                    return Err(Error::new(
+                        Code::InvalidTable,
+                        format!("location '{location}' holds files already"),
+                    )
+                    .with_hint(
+                        "name an empty folder, or CREATE EXTERNAL TABLE over it and append",
+                    ));
+                }
+                location.clone()
+            }
+            None => {
+                let base = self.base(&database.name, database.location_uri.as_deref())?;
+                let plain = format!("{base}{name}/");
+                let found = self.locate(&plain, None).await?;
+                if sweep::is_empty(&found).await? {
+                    plain
+                } else {
+                    // Left by a table that was dropped, or somebody else's.
+                    fresh(&base, name)
+                }
+            }
+        };
+        let input = self.define(request, name, rows, &location)?;
+        self.new_table(&database.name, input, rows, None, Vec::new())
+    }
+
+    async fn plan_replace(
+        &self,
+        request: &WriteRequest,
+        old: Arc<Table>,
+        rows: &Schema,
+    ) -> Result<WritePlan> {
+        let metastore = self.view.metastore.as_ref();
+        let mut discard = locations::outer_partitions(metastore, &old).await?;
+        discard.extend(old.storage_descriptor.location.clone());
+        let folders = discard
+            .iter()
+            .map(|location| Ok(folder(&self.roots.locate(location)?)))
+            .collect::<Result<Vec<String>>>()?;
+        let other = locations::owner(metastore, &self.roots, &folders, |table| table.id != old.id);
+        if other.await?.is_some() {
+            return Err(Error::new(
+                Code::InvalidTable,
+                format!("table {} cannot be replaced: files of another table lie in its folder or around it", old.full_name()),
+            )
+            .with_hint("drop it, which leaves all files where they are, and create it anew"));
+        }
+        let location = match &request.location {
+            Some(location) => {
+                self.locate(location, Some(old.id)).await?;
+                return Err(Error::not_supported(format!(
+                    "a table that is replaced gets a folder of its own, and location '{location}' is asked for; leave it out"
+                )));
+            }
+            None => {
+                let database = self.view.require_database(&old.database_name).await?;
+                let base = self.base(&database.name, database.location_uri.as_deref())?;
+                fresh(&base, &old.name)
+            }
+        };
+        let mut input = self.define(request, &old.name, rows, &location)?;
+        input.description = old.description.clone();
+        input.owner = old.owner.clone();
+        self.new_table(
+            &old.database_name,
+            input,
+            rows,
+            Some(version_of(&old)),
+            folders,
+        )
+    }
+
+    fn new_table(
+        &self,
+        database: &str,
+        input: TableInput,
+        rows: &Schema,
+        expected: Option<ExpectedTable>,
+        discard: Vec<String>,
+    ) -> Result<WritePlan> {
+        let table = Arc::new(Table {
+            database_name: database.to_owned(),
+            name: input.name.clone(),
+            storage_descriptor: input.storage_descriptor.clone(),
+            partition_keys: input.partition_keys.clone(),
+            parameters: input.parameters.clone(),
+            ..empty_table()
+        });
+        let schema: SchemaRef = table_schema(&table)?;
+        let mapping = Mapping::new(&table.full_name(), &schema, rows, |_| true)?;
+        Ok(WritePlan {
+            target: Target {
+                table,
+                partitions: None,
+                roots: Arc::clone(&self.roots),
+                metastore: Arc::clone(&self.view.metastore),
+            },
+            mapping,
+            expected,
+            definition: Some(input),
+            discard,
+        })
+    }
+
+    /// The folder that new tables of a database get theirs in; ends in `/`.
+    fn base(&self, database: &str, location: Option<&str>) -> Result<String> {
+        if let Some(location) = location.filter(|location| !location.is_empty()) {
+            return Ok(format!("{}/", location.trim_end_matches('/')));
+        }
+        let mut roots = self.roots.iter();
+        match (roots.next(), roots.next()) {
+            (Some(only), None) => Ok(format!("{}{database}/", only.url())),
+            _ => Err(Error::new(
+                Code::InvalidTable,
+                format!("database \"{database}\" has no location, so there is no folder for a new table"),
+            )
+            .with_hint("name a location for the table, or make the database with CREATE DATABASE … LOCATION 's3://bucket/folder/'")),
+        }
+    }
+
+    /// The definition of a Parquet table with the columns of the rows.
+    ///
+    /// Errors: a column whose type no table can have, a partition key that is no column.
+    fn define(
+        &self,
+        request: &WriteRequest,
+        name: &str,
+        rows: &Schema,
+        location: &str,
+    ) -> Result<TableInput> {
+        let mut columns = Vec::with_capacity(rows.fields().len());
+        for field in rows.fields() {
+            let data_type = HiveType::from_arrow(field.data_type()).map_err(|error| {
+                Error::new(
+                    Code::InvalidTable,
+                    format!("column \"{}\" cannot be stored: {error}", field.name()),
+                )
+                .with_hint("cast the column before it is sent, or leave it out")
+            })?;
+            columns.push(ColumnDef {
+                name: field.name().to_lowercase(),
+                data_type: data_type.to_string(),
+                comment: None,
+            });
+        }
+        let mut partitioned_by = Vec::with_capacity(request.partitioned_by.len());
+        for key in &request.partitioned_by {
+            let at = columns
+                .iter()
+                .position(|column| column.name == key.to_lowercase());
+            let at = at.ok_or_else(|| {
+                Error::new(
+                    Code::ColumnNotFound,
+                    format!("partition key \"{key}\" is not among the columns that are sent"),
+                )
+            })?;
+            partitioned_by.push(columns.remove(at));
+        }
+        if columns.is_empty() {
+            return Err(Error::new(
+                Code::InvalidTable,
+                format!(
+                    "table \"{name}\" would have no columns beside its partition keys; send at least one"
+                ),
+            ));
+        }
+        let create = CreateTable {
+            external: true,
+            if_not_exists: false,
+            name: TableName::bare(name),
+            columns,
+            comment: None,
+            partitioned_by,
+            clustered_by: None,
+            row_format: None,
+            stored_as: Some(StoredAs::Format(StorageFormat::Parquet)),
+            location: Some(location.to_owned()),
+            properties: Vec::new(),
+        };
+        definition(self, &create, location)
+    }
+
+    /// What follows the commit of a write: its creator may do everything with a new table.
+    pub async fn written(&self, plan: &WritePlan, table: &Table) -> Result<()> {
+        if plan.expected.is_none() {
+            super::grants::to_creator(self, resource(table)).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Deletes the files that a replaced table had, but for folders that have come into use again.
+///
+/// Errors: the store, or the catalog; it can be tried again.
+pub async fn clear_discarded(
+    metastore: &dyn Metastore,
+    roots: &Roots,
+    discarded: &Discarded,
+) -> Result<()> {
+    for location in &discarded.locations {
+        let folders = [folder(&roots.locate(location)?)];
+        match locations::owner(metastore, roots, &folders, |_| true).await? {
+            Some(table) => tracing::warn!(
+                location,
+                table = table.full_name(),
+                "the files of a replaced table stay: another table is in their folder"
+            ),
+            None => {
+                let files = sweep::remove_data(roots, &folders).await?;
+                tracing::info!(location, files, "the files of a replaced table are deleted");
+            }
+        }
+    }
+    metastore.forget_discarded(discarded.id).await?;
+    Ok(())
+}
+
+fn version_of(table: &Table) -> ExpectedTable {
+    ExpectedTable {
+        id: table.id,
+        version: table.version_id,
+    }
+}
+
+/// A folder that no table has had.
+fn fresh(base: &str, name: &str) -> String {
+    let unique = uuid::Uuid::new_v4().simple().to_string();
+    format!("{base}{name}-{unique}/")
+}
+
+fn empty_table() -> Table {
+    let now = chrono::Utc::now();
+    Table {
+        id: 0,
+        database_name: String::new(),
+        name: String::new(),
+        description: None,
+        owner: None,
+        create_time: now,
+        update_time: now,
+        retention: 0,
+        storage_descriptor: Default::default(),
+        partition_keys: Vec::new(),
+        view_original_text: None,
+        view_expanded_text: None,
+        table_type: None,
+        parameters: Default::default(),
+        version_id: 0,
+    }
+}

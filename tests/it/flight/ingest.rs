@@ -1,0 +1,676 @@
+//! Bulk ingestion: rows become files of a table, all visible at once or none, and nothing is left of what failed.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use arrow::array::{Date32Array, Decimal128Array, Int32Array};
+use arrow_flight::FlightData;
+use arrow_flight::encode::FlightDataEncoderBuilder;
+use arrow_flight::error::FlightError;
+use arrow_flight::sql::{
+    CommandStatementIngest, DoPutUpdateResult, TableDefinitionOptions, TableExistsOption,
+    TableNotExistOption,
+};
+use futures::channel::mpsc;
+use futures::{SinkExt, TryStreamExt};
+use tonic::Status;
+
+use super::*;
+use crate::harness::files::{Folder, Values, batch};
+use crate::harness::s3::S3;
+use crate::harness::{Options, lake, server};
+
+/// What ADBC's modes are on the wire.
+#[derive(Clone, Copy)]
+enum Mode {
+    Create,
+    Append,
+    Replace,
+    CreateAppend,
+}
+
+fn into(table: &str, mode: Mode) -> CommandStatementIngest {
+    let (missing, exists) = match mode {
+        Mode::Create => (TableNotExistOption::Create, TableExistsOption::Fail),
+        Mode::Append => (TableNotExistOption::Fail, TableExistsOption::Append),
+        Mode::Replace => (TableNotExistOption::Create, TableExistsOption::Replace),
+        Mode::CreateAppend => (TableNotExistOption::Create, TableExistsOption::Append),
+    };
+    let (schema, table) = table.split_once('.').unwrap();
+    CommandStatementIngest {
+        table_definition_options: Some(TableDefinitionOptions {
+            if_not_exist: missing.into(),
+            if_exists: exists.into(),
+        }),
+        table: table.to_owned(),
+        schema: Some(schema.to_owned()),
+        ..CommandStatementIngest::default()
+    }
+}
+
+/// The rows that the server says it has written.
+async fn ingest(
+    flight: &mut Flight,
+    command: CommandStatementIngest,
+    batches: Vec<RecordBatch>,
+) -> Result<i64, Status> {
+    let batches = futures::stream::iter(batches.into_iter().map(Ok));
+    flight
+        .sql
+        .execute_ingest(command, batches)
+        .await
+        .map_err(status)
+}
+
+type Rows = mpsc::Sender<Result<RecordBatch, FlightError>>;
+
+/// Rows that come when they are sent, and what becomes of them.
+fn slowly(
+    mut flight: Flight,
+    command: CommandStatementIngest,
+) -> (Rows, tokio::task::JoinHandle<Result<i64, Status>>) {
+    let (sender, receiver) = mpsc::channel(0);
+    let call = tokio::spawn(async move {
+        let written = flight.sql.execute_ingest(command, receiver).await;
+        written.map_err(status)
+    });
+    (sender, call)
+}
+
+fn sales(days: &[i32], amounts: &[i64]) -> RecordBatch {
+    batch(&[
+        ("amount", Values::Int(amounts)),
+        (
+            "day",
+            Values::Array(Arc::new(Date32Array::from(days.to_vec()))),
+        ),
+    ])
+}
+
+/// A partitioned table with one row, on 2024-01-01, and the folder that it is in.
+async fn sales_table(server: &Server, admin: &Client, database: &str) -> Folder {
+    let folder = Folder::new(server, database);
+    admin
+        .run(&format!(
+            "CREATE DATABASE {database} LOCATION '{location}new/';
+             CREATE EXTERNAL TABLE {database}.sales (amount BIGINT, note STRING) PARTITIONED BY (day DATE)
+             STORED AS PARQUET LOCATION '{location}sales/'",
+            location = folder.location
+        ))
+        .await;
+    let mut flight = server.flight("admin").await;
+    let first = sales(&[19_723], &[1]);
+    let written = ingest(
+        &mut flight,
+        into(&format!("{database}.sales"), Mode::Append),
+        vec![first],
+    );
+    assert_eq!(written.await.unwrap(), 1);
+    folder
+}
+
+/// All files below a folder, hidden ones and those of uploads under way among them.
+fn files(folder: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    let Ok(entries) = fs::read_dir(folder) else {
+        return found;
+    };
+    for entry in entries {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files(&path));
+        } else {
+            found.push(path.to_str().unwrap().to_owned());
+        }
+    }
+    found.sort();
+    found
+}
+
+#[tokio::test]
+async fn rows_are_added_to_the_partitions_of_their_keys() {
+    let server = Server::shared();
+    let admin = server.connect("admin").await;
+    let folder = sales_table(server, &admin, "ing_append").await;
+    let total = "SELECT count(*), sum(amount) FROM ing_append.sales";
+    assert_eq!(admin.text(total).await, "1|1");
+    let mut flight = server.flight("admin").await;
+    // Columns in another order and case, of narrower types; a column less, in two batches.
+    let rows = |n: i32| {
+        batch(&[
+            (
+                "DAY",
+                Values::Array(Arc::new(Date32Array::from(vec![
+                    Some(19_723),
+                    Some(19_724),
+                    None,
+                ]))),
+            ),
+            (
+                "Amount",
+                Values::Array(Arc::new(Int32Array::from(vec![n, n * 10, n * 100]))),
+            ),
+        ])
+    };
+    let command = into("ing_append.sales", Mode::Append);
+    let written = ingest(&mut flight, command, vec![rows(2), rows(3)]).await;
+    assert_eq!(written.unwrap(), 6);
+    assert_eq!(admin.text(total).await, "7|556");
+    assert_eq!(
+        admin
+            .text("SELECT day, sum(amount), count(note) FROM ing_append.sales GROUP BY day ORDER BY day")
+            .await,
+        "2024-01-01|6|0\n2024-01-02|50|0\nNULL|500|0"
+    );
+    assert_eq!(
+        admin.text("SHOW PARTITIONS ing_append.sales").await,
+        "day=2024-01-01\nday=2024-01-02\nday=__HIVE_DEFAULT_PARTITION__"
+    );
+    let explained = admin
+        .text("EXPLAIN SELECT * FROM ing_append.sales WHERE day = DATE '2024-01-02'")
+        .await;
+    assert!(explained.contains("partitions: 1 of 3"), "{explained}");
+    let found = files(&folder.path);
+    assert_eq!(found.len(), 4, "{found:?}");
+    assert!(
+        found
+            .iter()
+            .all(|file| file.contains("/sales/day=") && file.ends_with(".parquet")),
+        "{found:?}"
+    );
+    let recorded = admin
+        .rows("SELECT state, rows, protocol FROM system.queries WHERE query LIKE 'INSERT INTO ing_append.sales%' ORDER BY submitted_at DESC LIMIT 1")
+        .await;
+    let shown: Vec<&str> = recorded[0].iter().flatten().map(String::as_str).collect();
+    assert_eq!(shown, ["SUCCEEDED", "6", "flight_sql"]);
+}
+
+#[tokio::test]
+async fn tables_are_made_replaced_and_found_there() {
+    let server = Server::shared();
+    let admin = server.connect("admin").await;
+    let folder = sales_table(server, &admin, "ing_modes").await;
+    let mut flight = server.flight("admin").await;
+    let price = Decimal128Array::from(vec![1_250, 99])
+        .with_precision_and_scale(10, 2)
+        .unwrap();
+    let rows = batch(&[
+        ("Item", Values::Text(&["pen", "ink"])),
+        ("price", Values::Array(Arc::new(price))),
+    ]);
+    let missing = ingest(
+        &mut flight,
+        into("ing_modes.items", Mode::Append),
+        vec![rows.clone()],
+    );
+    let missing = missing.await.unwrap_err();
+    assert_eq!(missing.metadata().get("sqlstate").unwrap(), "42P01");
+    assert!(missing.message().contains("items"), "{missing}");
+
+    let create = into("ing_modes.items", Mode::Create);
+    let made = ingest(&mut flight, create.clone(), vec![rows.clone()]).await;
+    assert_eq!(made.unwrap(), 2);
+    let items = "SELECT item, price FROM ing_modes.items ORDER BY item";
+    assert_eq!(admin.text(items).await, "ink|0.99\npen|12.50");
+    let text = admin.text("SHOW CREATE TABLE ing_modes.items").await;
+    assert!(text.contains("`price` decimal(10,2)"), "{text}");
+    let again = ingest(&mut flight, create, vec![rows.clone()])
+        .await
+        .unwrap_err();
+    assert_eq!(again.metadata().get("sqlstate").unwrap(), "42P07");
+
+    let both = into("ing_modes.items", Mode::CreateAppend);
+    let added = ingest(&mut flight, both.clone(), vec![rows.clone()]).await;
+    assert_eq!(added.unwrap(), 2);
+    assert_eq!(
+        admin.text("SELECT count(*) FROM ing_modes.items").await,
+        "4"
+    );
+
+    let old = files(&folder.path.join("new/items"));
+    assert_eq!(old.len(), 2, "{old:?}");
+    let other = batch(&[
+        ("name", Values::Text(&["nib"])),
+        ("kind", Values::Text(&["steel"])),
+    ]);
+    let mut replace = into("ing_modes.items", Mode::Replace);
+    replace.options = [("partition_by".to_owned(), "kind".to_owned())].into();
+    assert_eq!(ingest(&mut flight, replace, vec![other]).await.unwrap(), 1);
+    assert_eq!(
+        admin.text("SELECT * FROM ing_modes.items").await,
+        "nib|steel"
+    );
+    assert_eq!(
+        admin.text("SHOW PARTITIONS ing_modes.items").await,
+        "kind=steel"
+    );
+    eventually("the old files are gone", async || {
+        files(&folder.path.join("new/items"))
+            .is_empty()
+            .then_some(())
+    })
+    .await;
+    // A table without rows has its columns all the same.
+    let empty = RecordBatch::new_empty(rows.schema());
+    let command = into("ing_modes.nothing", Mode::Create);
+    assert_eq!(ingest(&mut flight, command, vec![empty]).await.unwrap(), 0);
+    assert_eq!(
+        admin
+            .text("SELECT count(price) FROM ing_modes.nothing")
+            .await,
+        "0"
+    );
+    // The folder of a dropped table keeps its files, and the next table of the name gets another.
+    admin.run("DROP TABLE ing_modes.items").await;
+    let left = files(&folder.path.join("new")).len();
+    let command = into("ing_modes.items", Mode::Create);
+    assert_eq!(ingest(&mut flight, command, vec![rows]).await.unwrap(), 2);
+    assert_eq!(admin.text(items).await, "ink|0.99\npen|12.50");
+    assert_eq!(files(&folder.path.join("new")).len(), left + 1);
+}
+
+#[tokio::test]
+async fn what_does_not_fit_is_refused_and_leaves_nothing() {
+    let server = Server::shared();
+    let admin = server.connect("admin").await;
+    let folder = sales_table(server, &admin, "ing_errors").await;
+    admin
+        .run(&format!(
+            "CREATE EXTERNAL TABLE ing_errors.lines (a STRING) STORED AS TEXTFILE LOCATION '{}lines/'",
+            folder.location
+        ))
+        .await;
+    let before = files(&folder.path);
+    let mut flight = server.flight("admin").await;
+    let days = Values::Array(Arc::new(Date32Array::from(vec![19_800])));
+    let good = sales(&[19_801], &[5]);
+    for (table, batches, code, parts) in [
+        (
+            "ing_errors.sales",
+            vec![batch(&[("amount", Values::Text(&["x"])), ("day", days)])],
+            "42804",
+            vec!["\"amount\"", "bigint", "string"],
+        ),
+        (
+            "ing_errors.sales",
+            vec![batch(&[("amuont", Values::Int(&[1]))])],
+            "42703",
+            vec!["\"amuont\"", "amount, note, day"],
+        ),
+        (
+            "ing_errors.lines",
+            vec![batch(&[("a", Values::Text(&["x"]))])],
+            "0A000",
+            vec!["ing_errors.lines", "Parquet"],
+        ),
+        (
+            "ing_errors.none",
+            vec![good.clone()],
+            "42P01",
+            vec!["ing_errors.none"],
+        ),
+        ("system.queries", vec![good], "0A000", vec!["built-in"]),
+    ] {
+        let refused = ingest(&mut flight, into(table, Mode::Append), batches)
+            .await
+            .unwrap_err();
+        assert_eq!(
+            refused.metadata().get("sqlstate").unwrap(),
+            code,
+            "{refused:?}"
+        );
+        for part in parts {
+            assert!(refused.message().contains(part), "{refused:?}");
+        }
+    }
+    // A key that a folder's name cannot have, after rows that were fine.
+    let mut cities = into("ing_errors.cities", Mode::Create);
+    cities.options = [("partition_by".to_owned(), "city".to_owned())].into();
+    let named = |city: &str| batch(&[("n", Values::Int(&[1])), ("city", Values::Text(&[city]))]);
+    let refused = ingest(&mut flight, cities, vec![named("Ulm"), named("")])
+        .await
+        .unwrap_err();
+    assert!(refused.message().contains("\"city\""), "{refused:?}");
+    assert_eq!(
+        admin.text("SHOW TABLES IN ing_errors").await,
+        "lines\nsales"
+    );
+    assert_eq!(files(&folder.path), before);
+    assert!(!folder.path.join("new/cities").exists());
+}
+
+#[tokio::test]
+async fn only_who_may_insert_writes() {
+    let server = Server::shared();
+    let admin = server.connect("admin").await;
+    sales_table(server, &admin, "ing_rights").await;
+    let mut scientist = server.flight("scientist").await;
+    let append = || into("ing_rights.sales", Mode::Append);
+    let rows = || vec![sales(&[19_723], &[7])];
+    let hidden = ingest(&mut scientist, append(), rows()).await.unwrap_err();
+    assert_eq!(hidden.metadata().get("sqlstate").unwrap(), "42P01");
+    admin
+        .run("GRANT SELECT ON TABLE ing_rights.sales TO scientist")
+        .await;
+    let refused = ingest(&mut scientist, append(), rows()).await.unwrap_err();
+    assert_eq!(refused.code(), Code::PermissionDenied);
+    assert!(refused.message().contains("INSERT"), "{refused:?}");
+    admin
+        .run("GRANT INSERT ON TABLE ing_rights.sales TO scientist")
+        .await;
+    assert_eq!(ingest(&mut scientist, append(), rows()).await.unwrap(), 1);
+    // To replace is to delete and to alter too.
+    let replace = into("ing_rights.sales", Mode::Replace);
+    let refused = ingest(&mut scientist, replace, rows()).await.unwrap_err();
+    assert_eq!(refused.code(), Code::PermissionDenied);
+    let create = into("ing_rights.mine", Mode::Create);
+    let refused = ingest(&mut scientist, create.clone(), rows())
+        .await
+        .unwrap_err();
+    assert!(refused.message().contains("CREATE_TABLE"), "{refused:?}");
+    admin
+        .run("GRANT CREATE TABLE ON DATABASE ing_rights TO scientist")
+        .await;
+    assert_eq!(ingest(&mut scientist, create, rows()).await.unwrap(), 1);
+    // What one has made is one's own.
+    let fetched = scientist.run("SELECT amount FROM ing_rights.mine").await;
+    assert_eq!(fetched.value(), "7");
+    // A right that is taken away while rows come is gone when they are to become visible.
+    let (mut sender, call) = slowly(scientist, append());
+    sender.send(Ok(sales(&[19_723], &[9]))).await.unwrap();
+    admin
+        .run("REVOKE INSERT ON TABLE ing_rights.sales FROM scientist")
+        .await;
+    drop(sender);
+    let refused = call.await.unwrap().unwrap_err();
+    assert_eq!(refused.code(), Code::PermissionDenied);
+    assert_eq!(
+        admin.text("SELECT sum(amount) FROM ing_rights.sales").await,
+        "8"
+    );
+}
+
+#[tokio::test]
+async fn rows_are_seen_together_when_they_are_committed() {
+    let server = Server::shared();
+    let admin = server.connect("admin").await;
+    let folder = sales_table(server, &admin, "ing_atomic").await;
+    let count = "SELECT count(*) FROM ing_atomic.sales";
+    let command = into("ing_atomic.sales", Mode::Append);
+    let (mut sender, call) = slowly(server.flight("admin").await, command);
+    // More partitions than files may be open: the first files are ended while others are written.
+    let days: Vec<i32> = (0..1_500).collect();
+    let amounts = vec![2; days.len()];
+    sender.send(Ok(sales(&days, &amounts))).await.unwrap();
+    eventually("files are written", async || {
+        let found = files(&folder.path);
+        let ended = |file: &&String| file.ends_with(".parquet");
+        (found.iter().filter(ended).count() > 100).then_some(())
+    })
+    .await;
+    assert_eq!(admin.text(count).await, "1");
+    // Who finds the folders finds no rows in them.
+    admin.run("MSCK REPAIR TABLE ing_atomic.sales").await;
+    assert_eq!(admin.text(count).await, "1");
+    drop(sender);
+    assert_eq!(call.await.unwrap().unwrap(), 1_500);
+    assert_eq!(admin.text(count).await, "1501");
+    assert_eq!(files(&folder.path).len(), 1_501);
+}
+
+#[tokio::test]
+async fn broken_and_cancelled_streams_leave_nothing() {
+    let server = Server::shared();
+    let admin = server.connect("admin").await;
+    let folder = sales_table(server, &admin, "ing_broken").await;
+    let before = files(&folder.path);
+    let days: Vec<i32> = (0..1_100).collect();
+    let rows = || Ok::<_, FlightError>(sales(&days, &vec![2; days.len()]));
+    let written = || {
+        let folder = folder.path.clone();
+        async move { (files(&folder).len() > 200).then_some(()) }
+    };
+    let append = || into("ing_broken.sales", Mode::Append);
+
+    // The client goes away.
+    let (mut sender, call) = slowly(server.flight("admin").await, append());
+    sender.send(rows()).await.unwrap();
+    eventually("files are written", written).await;
+    call.abort();
+    drop(sender);
+    eventually("the files are gone", async || {
+        (files(&folder.path) == before).then_some(())
+    })
+    .await;
+
+    // It is killed.
+    let (mut sender, call) = slowly(server.flight("admin").await, append());
+    sender.send(rows()).await.unwrap();
+    eventually("files are written", written).await;
+    let id = admin
+        .text("SELECT query_id FROM system.queries WHERE query LIKE 'INSERT INTO ing_broken.sales%' AND state = 'RUNNING'")
+        .await;
+    admin.run(&format!("KILL '{id}'")).await;
+    let stopped = call.await.unwrap().unwrap_err();
+    assert_eq!(stopped.code(), Code::Cancelled, "{stopped:?}");
+    drop(sender);
+    assert_eq!(files(&folder.path), before);
+
+    // What comes after good rows is no batch.
+    let mut flight = server.flight("admin").await;
+    let descriptor = FlightDescriptor::new_cmd(append().as_any().encode_to_vec());
+    let mut data: Vec<FlightData> = FlightDataEncoderBuilder::new()
+        .with_flight_descriptor(Some(descriptor))
+        .build(futures::stream::iter([rows()]))
+        .try_collect()
+        .await
+        .unwrap();
+    data.push(FlightData::new().with_data_header("garbage"));
+    let request = flight.request(futures::stream::iter(data));
+    let refused = flight.sql.inner_mut().do_put(request).await.unwrap_err();
+    assert!(refused.message().contains("malformed"), "{refused:?}");
+    assert_eq!(files(&folder.path), before);
+    assert_eq!(
+        admin.text("SELECT count(*) FROM ing_broken.sales").await,
+        "1"
+    );
+    let folders = fs::read_dir(folder.path.join("sales")).unwrap().count();
+    assert_eq!(folders, 1, "empty folders are left");
+    let open = admin
+        .number("SELECT count(*) FROM system.queries WHERE query LIKE 'INSERT INTO ing_broken.sales%' AND state = 'RUNNING'")
+        .await;
+    assert_eq!(open, 0);
+}
+
+#[tokio::test]
+async fn table_that_changes_while_rows_come_is_not_written_to() {
+    let server = Server::shared();
+    let admin = server.connect("admin").await;
+    let folder = sales_table(server, &admin, "ing_changed").await;
+    let before = files(&folder.path);
+    let command = into("ing_changed.sales", Mode::Append);
+    let (mut sender, call) = slowly(server.flight("admin").await, command);
+    sender.send(Ok(sales(&[19_800], &[2]))).await.unwrap();
+    eventually("the write has begun", async || {
+        let running = admin.number("SELECT count(*) FROM system.queries WHERE query LIKE 'INSERT INTO ing_changed.sales%' AND state = 'RUNNING'");
+        (running.await == 1).then_some(())
+    })
+    .await;
+    admin
+        .run("ALTER TABLE ing_changed.sales ADD COLUMNS (extra INT)")
+        .await;
+    drop(sender);
+    let refused = call.await.unwrap().unwrap_err();
+    assert_eq!(refused.metadata().get("sqlstate").unwrap(), "40001");
+    assert!(
+        refused.message().contains("ing_changed.sales"),
+        "{refused:?}"
+    );
+    assert_eq!(files(&folder.path), before);
+}
+
+#[tokio::test]
+async fn query_that_reads_a_replaced_table_reads_it_to_its_end() {
+    let server = Server::shared();
+    let admin = server.connect("admin").await;
+    let folder = Folder::new(server, "ing_reader");
+    admin
+        .run(&format!(
+            "CREATE DATABASE ing_reader LOCATION '{}'",
+            folder.location
+        ))
+        .await;
+    let mut flight = server.flight("admin").await;
+    let rows = |from: i64| {
+        let numbers: Vec<i64> = (from..from + 200_000).collect();
+        batch(&[("n", Values::Int(&numbers))])
+    };
+    let many = (0..10).map(|n| rows(n * 200_000)).collect();
+    let command = into("ing_reader.t", Mode::Create);
+    assert_eq!(ingest(&mut flight, command, many).await.unwrap(), 2_000_000);
+    flight.run("SET result_reuse = off").await;
+    let ticket = flight
+        .ticket("SELECT n, n + 1, n + 2, n + 3 FROM ing_reader.t")
+        .await
+        .unwrap();
+    let mut reading = flight.sql.do_get(ticket).await.unwrap();
+    let mut seen = reading.next().await.unwrap().unwrap().num_rows();
+    let mut other = server.flight("admin").await;
+    let command = into("ing_reader.t", Mode::Replace);
+    assert_eq!(
+        ingest(&mut other, command, vec![rows(0)]).await.unwrap(),
+        200_000
+    );
+    assert_eq!(
+        admin.text("SELECT count(*) FROM ing_reader.t").await,
+        "200000"
+    );
+    while let Some(batch) = reading.next().await {
+        seen += batch.unwrap().num_rows();
+    }
+    assert_eq!(seen, 2_000_000);
+    drop(reading);
+    eventually("the old files are gone", async || {
+        (files(&folder.path).len() == 1).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn stream_whose_descriptor_is_a_path_is_added_to_the_table() {
+    let server = Server::shared();
+    let admin = server.connect("admin").await;
+    sales_table(server, &admin, "ing_path").await;
+    let mut flight = server.flight("admin").await;
+    let put = |path: &[&str]| {
+        let path = path.iter().map(|part| (*part).to_owned()).collect();
+        let rows = futures::stream::iter([Ok(sales(&[19_723], &[41]))]);
+        FlightDataEncoderBuilder::new()
+            .with_flight_descriptor(Some(FlightDescriptor::new_path(path)))
+            .build(rows)
+            .map(|data| data.unwrap())
+    };
+    let request = flight.request(put(&["ing_path", "sales"]));
+    let answer = flight.sql.inner_mut().do_put(request).await.unwrap();
+    let results: Vec<_> = answer.into_inner().try_collect().await.unwrap();
+    let written = DoPutUpdateResult::decode(results[0].app_metadata.clone()).unwrap();
+    assert_eq!(written.record_count, 1);
+    assert_eq!(
+        admin.text("SELECT sum(amount) FROM ing_path.sales").await,
+        "42"
+    );
+    let request = flight.request(put(&["a", "b", "c", "d"]));
+    let refused = flight.sql.inner_mut().do_put(request).await.unwrap_err();
+    assert!(
+        refused.message().contains("[database, table]"),
+        "{refused:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn write_that_a_kill_interrupts_is_cleared_at_the_next_start() {
+    let temp = lake::copy(&Options::small());
+    let dir = temp.path().join("lake");
+    let mut server = Server::demo(&dir, &Options::small(), &[]);
+    let admin = server.connect("admin").await;
+    let folder = sales_table(&server, &admin, "ing_killed").await;
+    // A partition that is elsewhere is written to as well.
+    let elsewhere = Folder::new(&server, "elsewhere");
+    admin
+        .run(&format!(
+            "ALTER TABLE ing_killed.sales ADD PARTITION (day = '1970-01-02') LOCATION '{}'",
+            elsewhere.location
+        ))
+        .await;
+    let before = files(&folder.path);
+    let command = into("ing_killed.sales", Mode::Append);
+    let (mut sender, call) = slowly(server.flight("admin").await, command);
+    let days: Vec<i32> = (0..1_500).collect();
+    sender
+        .send(Ok(sales(&days, &vec![2; days.len()])))
+        .await
+        .unwrap();
+    eventually("files are written", async || {
+        let elsewhere = files(&elsewhere.path).len();
+        (files(&folder.path).len() > 200 && elsewhere > 0).then_some(())
+    })
+    .await;
+    server.kill();
+    assert!(call.await.unwrap().is_err());
+    assert!(files(&folder.path).len() > before.len());
+    let server = Server::demo(&dir, &Options::small(), &[]);
+    let admin = server.connect("admin").await;
+    assert_eq!(
+        admin.text("SELECT count(*) FROM ing_killed.sales").await,
+        "1"
+    );
+    eventually("the files are gone", async || {
+        (files(&folder.path) == before && files(&elsewhere.path).is_empty()).then_some(())
+    })
+    .await;
+    // The partition that lies elsewhere takes rows to where it is.
+    let mut flight = server.flight("admin").await;
+    let command = into("ing_killed.sales", Mode::Append);
+    let written = ingest(&mut flight, command, vec![sales(&[1], &[3])]).await;
+    assert_eq!(written.unwrap(), 1);
+    assert_eq!(files(&elsewhere.path).len(), 1);
+    assert_eq!(
+        admin.text("SELECT sum(amount) FROM ing_killed.sales").await,
+        "4"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rows_go_to_s3_in_parts() {
+    let s3 = S3::start().await;
+    let temp = tempfile::tempdir().unwrap();
+    let (server, admin) = server::serving(temp.path(), &s3.root()).await;
+    admin.run("CREATE DATABASE d").await;
+    let mut flight = server.flight("admin").await;
+    // Some 20 MB that do not compress: more than one part.
+    let rows = crate::harness::files::big_batch(500_000);
+    let slices = (0..50).map(|n| rows.slice(n * 10_000, 10_000)).collect();
+    let command = into("d.t", Mode::Create);
+    assert_eq!(ingest(&mut flight, command, slices).await.unwrap(), 500_000);
+    assert_eq!(
+        admin.text("SELECT count(*), max(id) FROM d.t").await,
+        "500000|499999"
+    );
+    let command = into("d.t", Mode::Append);
+    let (mut sender, call) = slowly(server.flight("admin").await, command);
+    sender.send(Ok(rows.slice(0, 10_000))).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    call.abort();
+    drop(sender);
+    eventually("the write has ended", async || {
+        let running = admin.number("SELECT count(*) FROM system.queries WHERE query LIKE 'INSERT INTO d.t%' AND state IN ('RUNNING', 'QUEUED')");
+        (running.await == 0).then_some(())
+    })
+    .await;
+    assert_eq!(admin.text("SELECT count(*) FROM d.t").await, "500000");
+    let command = into("d.t", Mode::Replace);
+    let written = ingest(&mut flight, command, vec![rows.slice(0, 10)]).await;
+    assert_eq!(written.unwrap(), 10);
+    assert_eq!(admin.text("SELECT count(*) FROM d.t").await, "10");
+}

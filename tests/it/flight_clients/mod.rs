@@ -1,0 +1,165 @@
+//! Clients of Flight SQL, live: each runs by itself against the shared server, and what it showed is held against the page of what works
+//! with whom (`page`). `./test` installs what they need.
+
+mod page;
+mod rust;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use page::Shown;
+
+use crate::harness::{Server, lake, python};
+
+/// Where `./test` puts the JDBC driver that `tests/clients/jdbc/driver.txt` names.
+fn jdbc_driver() -> PathBuf {
+    let pin = fs::read_to_string(python::clients().join("jdbc/driver.txt")).unwrap();
+    let (_, artifact) = pin.trim().split_once(':').unwrap();
+    let folder = python::cached("LAKEGATE_JDBC", "lakegate-jdbc");
+    let jar = folder.join(format!("{}.jar", artifact.replace(':', "-")));
+    assert!(
+        jar.exists(),
+        "{} is missing: run the tests with ./test, which fetches it",
+        jar.display()
+    );
+    jar
+}
+
+/// A command that is ended if it hangs.
+fn patient(program: impl AsRef<Path>) -> Command {
+    let mut command = Command::new("timeout");
+    command
+        .args(["--kill-after=10", "300"])
+        .arg(program.as_ref());
+    command
+}
+
+/// Runs the client's tests, checks that nothing was left out, and compares what they showed with the page.
+fn run(name: &str, clients: &[&str], mut command: Command) {
+    let shown = lake::scratch().join(format!("shown-{}.jsonl", name.replace(' ', "-")));
+    let connection = serde_json::to_string(Server::shared().connection()).unwrap();
+    let output = command
+        .env("LAKEGATE_CONNECTION", connection)
+        .env("LAKEGATE_SHOWN", &shown)
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .output()
+        .unwrap();
+    let printed = python::printed(name, &output);
+    assert!(
+        printed.contains(" passed") && !printed.contains(" skipped"),
+        "{printed}"
+    );
+    let lines = fs::read_to_string(&shown).unwrap();
+    let shown: Vec<Shown> = lines
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    for client in clients {
+        page::check(client, &shown);
+    }
+}
+
+/// These tests, with the Python of this venv.
+fn pytest(venv: &Path, tests: &[&str], clients: &[&str]) {
+    let mut command = patient(venv.join("bin/python"));
+    command
+        .args(["-m", "pytest", "-q", "-p", "no:cacheprovider", "--color=no"])
+        .args(tests)
+        .current_dir(python::clients());
+    run(clients[0], clients, command);
+}
+
+#[test]
+fn pyarrow_flight_works_as_the_page_says() {
+    let tests = ["test_pyarrow_flight.py", "test_flight_ingest.py::TestDoPut"];
+    pytest(&python::venv(), &tests, &["pyarrow.flight"]);
+}
+
+#[test]
+fn adbc_works_as_the_page_says() {
+    let tests = ["test_adbc.py", "test_flight_ingest.py::TestIngest"];
+    pytest(&python::venv(), &tests, &["ADBC (Python)"]);
+}
+
+#[test]
+fn flightsql_dbapi_works_as_the_page_says() {
+    let venv = python::cached("LAKEGATE_DBAPI_VENV", "lakegate-dbapi-venv");
+    pytest(&venv, &["test_flightsql_dbapi.py"], &["flightsql-dbapi"]);
+}
+
+#[test]
+fn data_frames_work_as_the_page_says() {
+    let clients = ["polars", "pandas", "DuckDB", "ibis"];
+    pytest(&python::venv(), &["test_frames.py"], &clients);
+}
+
+#[test]
+fn jdbc_works_as_the_page_says() {
+    let server = Server::shared();
+    let door = &server.connection()["flight"];
+    let host = door["host"].as_str().unwrap();
+    let mut command = patient("java");
+    let driver = jdbc_driver();
+    let classes = lake::scratch().join("jdbc-client");
+    let compiled = Command::new("javac")
+        .arg("-d")
+        .arg(&classes)
+        .args(["Runner.java", "JdbcClient.java"])
+        .current_dir(python::clients().join("jdbc"))
+        .output()
+        .expect("javac is missing: run the tests with ./test, which installs it");
+    python::printed("javac", &compiled);
+    let mut path = driver.into_os_string();
+    path.push(":");
+    path.push(&classes);
+    // It runs for seconds: the better compiler would cost more than it gives.
+    command
+        .args(["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp"])
+        .arg(path)
+        .arg("--add-opens=java.base/java.nio=ALL-UNNAMED")
+        // It takes times without a zone for those of the machine's.
+        .arg("-Duser.timezone=UTC")
+        .arg("JdbcClient")
+        .arg(format!("jdbc:arrow-flight-sql://{host}:{}", door["port"]))
+        .args([
+            server.ca_file(),
+            server.password("admin"),
+            server.password("scientist"),
+        ]);
+    run("JdbcClient", &["JDBC"], command);
+}
+
+#[test]
+fn go_adbc_works_as_the_page_says() {
+    let go = std::env::var_os("LAKEGATE_GO").unwrap_or_else(|| "go".into());
+    let program = lake::scratch().join("flight-client");
+    let built = Command::new(&go)
+        .args(["build", "-mod=readonly", "-o"])
+        .arg(&program)
+        .arg(".")
+        .current_dir(python::clients().join("go"))
+        .output()
+        .expect("go is missing: run the tests with ./test, which finds or installs it");
+    python::printed("go build", &built);
+    run("Go", &["ADBC (Go)"], patient(program));
+}
+
+#[tokio::test]
+async fn rust_client_works_as_the_page_says() {
+    page::check("Rust", &rust::shown().await);
+}
+
+#[test]
+fn quickstart_notebook_runs() {
+    let notebook = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/notebooks/quickstart.ipynb");
+    let connection = serde_json::to_string(Server::shared().connection()).unwrap();
+    let output = patient(python::program("python"))
+        .arg(python::clients().join("run_notebook.py"))
+        .arg(notebook)
+        .env("LAKEGATE_CONNECTION", connection)
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .output()
+        .unwrap();
+    python::printed("the notebook", &output);
+}

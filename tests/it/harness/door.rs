@@ -1,0 +1,86 @@
+//! The doors, for tests of what holds at each of them.
+
+use std::fmt;
+
+use super::client::{Client, Failure};
+use super::{Server, flight_link::FlightLink};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Door {
+    Postgres,
+    Flight,
+}
+
+/// In names of what a test makes for itself on a server that it shares.
+impl fmt::Display for Door {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Door::Postgres => "postgres",
+            Door::Flight => "flight",
+        })
+    }
+}
+
+impl Door {
+    /// One of the demo's users on the catalog's database.
+    pub async fn connect(self, server: &Server, user: &str) -> Client {
+        let password = server.password(user);
+        self.connect_as(server, user, password, "awsdatacatalog")
+            .await
+    }
+
+    pub async fn connect_as(
+        self,
+        server: &Server,
+        user: &str,
+        password: &str,
+        database: &str,
+    ) -> Client {
+        match self.try_connect(server, user, password, database).await {
+            Ok(client) => client,
+            Err(error) => panic!(
+                "{user} cannot connect to {database} by {self}: {error:?}\n{}",
+                server.log()
+            ),
+        }
+    }
+
+    pub async fn try_connect(
+        self,
+        server: &Server,
+        user: &str,
+        password: &str,
+        database: &str,
+    ) -> Result<Client, Failure> {
+        match self {
+            Door::Postgres => server.try_connect(user, password, database).await,
+            Door::Flight => Ok(Client::flying(
+                FlightLink::open(server, user, password, database).await?,
+            )),
+        }
+    }
+}
+
+/// Makes of each `async fn(Door)` one test for each door. One that is not listed is code that nobody uses.
+macro_rules! through_each_door {
+    ($($test:ident),+ $(,)?) => {
+        mod postgres {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $test() {
+                    super::$test(crate::harness::Door::Postgres).await;
+                }
+            )+
+        }
+        mod flight {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $test() {
+                    super::$test(crate::harness::Door::Flight).await;
+                }
+            )+
+        }
+    };
+}
+
+pub(crate) use through_each_door;

@@ -1,0 +1,173 @@
+//! An identity provider that signs JWTs, and an authority that signs clients' certificates, made for one test.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use rcgen::{
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, DistinguishedName,
+    DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose,
+    RevokedCertParams, SerialNumber,
+};
+use ring::rand::SystemRandom;
+use ring::signature::{Ed25519KeyPair, KeyPair as _};
+use serde_json::{Value, json};
+
+use super::tls::Tls;
+
+pub const ISSUER: &str = "https://id.example/";
+pub const AUDIENCE: &str = "lakegate";
+
+/// Signs with one Ed25519 key, and publishes it in a file.
+pub struct Provider {
+    key: Ed25519KeyPair,
+    kid: String,
+    file: PathBuf,
+}
+
+impl Provider {
+    pub fn new(dir: &Path, kid: &str) -> Self {
+        let written = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).unwrap();
+        let provider = Self {
+            key: Ed25519KeyPair::from_pkcs8(written.as_ref()).unwrap(),
+            kid: kid.to_owned(),
+            file: dir.join("keys.json"),
+        };
+        let x = URL_SAFE_NO_PAD.encode(provider.key.public_key());
+        let set = json!({"keys": [{"kty": "OKP", "crv": "Ed25519", "kid": kid, "x": x}]});
+        let new = dir.join("keys.json.new");
+        fs::write(&new, set.to_string()).unwrap();
+        fs::rename(&new, &provider.file).unwrap();
+        provider
+    }
+
+    /// The variables of a server that believes it.
+    pub fn environment(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("LAKEGATE_AUTH__JWT__ISSUER", ISSUER.to_owned()),
+            ("LAKEGATE_AUTH__JWT__AUDIENCE", AUDIENCE.to_owned()),
+            (
+                "LAKEGATE_AUTH__JWT__JWKS_FILE",
+                self.file.to_str().unwrap().to_owned(),
+            ),
+            ("LAKEGATE_AUTH__JWT__LEEWAY", "0s".to_owned()),
+        ]
+    }
+
+    /// For so many seconds from now; fewer than none have passed.
+    pub fn token(&self, user: &str, seconds: i64) -> String {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        let now = i64::try_from(since.as_secs()).unwrap();
+        self.signed(&json!({"iss": ISSUER, "aud": AUDIENCE, "sub": user, "exp": now + seconds}))
+    }
+
+    pub fn signed(&self, claims: &Value) -> String {
+        let header = json!({"alg": "EdDSA", "typ": "JWT", "kid": self.kid});
+        let encode = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+        let message = format!("{}.{}", encode(&header), encode(claims));
+        let signature = URL_SAFE_NO_PAD.encode(self.key.sign(message.as_bytes()));
+        format!("{message}.{signature}")
+    }
+}
+
+/// Signs clients' certificates.
+pub struct Authority {
+    issuer: Issuer<'static, KeyPair>,
+    dir: PathBuf,
+}
+
+/// A client's certificate with its key, as files too.
+pub struct Certified {
+    pub certificate: PathBuf,
+    pub key: PathBuf,
+}
+
+impl Certified {
+    /// `tls`, with this certificate shown to servers that ask.
+    pub fn over(&self, tls: &Tls) -> Tls {
+        tls.showing(&self.certificate, &self.key)
+    }
+}
+
+impl Authority {
+    /// Writes `client-ca.pem`, and an empty `client-crl.pem`.
+    pub fn new(dir: &Path) -> Self {
+        let mut params = CertificateParams::default();
+        params.distinguished_name = named("clients of the test");
+        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        let key = KeyPair::generate().unwrap();
+        let pem = params.self_signed(&key).unwrap().pem();
+        replace(&dir.join("client-ca.pem"), &pem);
+        let authority = Self {
+            issuer: Issuer::new(params, key),
+            dir: dir.to_owned(),
+        };
+        authority.revoke(&[]);
+        authority
+    }
+
+    pub fn ca_file(&self) -> PathBuf {
+        self.dir.join("client-ca.pem")
+    }
+
+    pub fn crl_file(&self) -> PathBuf {
+        self.dir.join("client-crl.pem")
+    }
+
+    pub fn sign(&self, user: &str, serial: u64) -> Certified {
+        let mut params = CertificateParams::default();
+        params.distinguished_name = named(user);
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        params.serial_number = Some(SerialNumber::from(serial));
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.signed_by(&key, &self.issuer).unwrap();
+        let file = |end: &str| self.dir.join(format!("client-{serial}.{end}"));
+        let certified = Certified {
+            certificate: file("pem"),
+            key: file("key"),
+        };
+        fs::write(&certified.certificate, certificate.pem()).unwrap();
+        fs::write(&certified.key, key.serialize_pem()).unwrap();
+        // libpq takes no key that others can read.
+        let mut permissions = fs::metadata(&certified.key).unwrap().permissions();
+        std::os::unix::fs::PermissionsExt::set_mode(&mut permissions, 0o600);
+        fs::set_permissions(&certified.key, permissions).unwrap();
+        certified
+    }
+
+    /// From now on these serial numbers, and no others, are revoked.
+    pub fn revoke(&self, serials: &[u64]) {
+        let now = SystemTime::now();
+        let revoked = serials.iter().map(|serial| RevokedCertParams {
+            serial_number: SerialNumber::from(*serial),
+            revocation_time: now.into(),
+            reason_code: None,
+            invalidity_date: None,
+        });
+        let list = CertificateRevocationListParams {
+            this_update: now.into(),
+            next_update: (now + std::time::Duration::from_secs(86_400)).into(),
+            crl_number: SerialNumber::from(serials.len() as u64 + 1),
+            issuing_distribution_point: None,
+            revoked_certs: revoked.collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        let pem = list.signed_by(&self.issuer).unwrap().pem().unwrap();
+        replace(&self.crl_file(), &pem);
+    }
+}
+
+fn named(name: &str) -> DistinguishedName {
+    let mut distinguished = DistinguishedName::new();
+    distinguished.push(DnType::CommonName, name);
+    distinguished
+}
+
+fn replace(path: &Path, text: &str) {
+    let new = path.with_extension("new");
+    fs::write(&new, text).unwrap();
+    fs::rename(&new, path).unwrap();
+}
