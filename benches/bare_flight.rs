@@ -89,9 +89,9 @@ async fn serve(batches: Batches, acceptor: TlsAcceptor) {
         let accepted = acceptor.accept(tcp).await.map(Connection);
         Some((accepted, (listener, acceptor)))
     });
+    let service = FlightServiceServer::new(batches).max_encoding_message_size(usize::MAX);
     Server::builder()
-        .add_service(FlightServiceServer::new(batches).max_encoding_message_size(usize::MAX))
-        .serve_with_incoming(incoming)
+        .serve_with_incoming(service, incoming)
         .await
         .unwrap();
 }

@@ -137,6 +137,12 @@ class Postgres:
     def psycopg(self):
         return psycopg.connect(**self.parameters, autocommit=True)
 
+    def described(self):
+        with self.psycopg() as connection:
+            query = "SELECT current_setting('server_version'), version, cipher FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
+            version, tls, cipher = connection.execute(query).fetchone()
+        return f"PostgreSQL {version}, {tls} with {cipher}"
+
 
 @contextlib.contextmanager
 def postgres(server):
