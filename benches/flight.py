@@ -7,12 +7,13 @@ It starts the server, a Flight server that sends the same batches from memory (`
 unless --bare says where it is; and pyarrow's), and PostgreSQL if that is installed; all with the same certificate. As
 root it runs PostgreSQL as the user postgres. Ways take turns in each run, and who begins changes; times are medians,
 ratios are medians of the runs' ratios. MB are 10^6 bytes of Arrow, the same for all Flight servers. `CPU` is the server's
-own. Client and servers share the machine.
+own, or that of pyarrow where it writes by itself. Client and servers share the machine.
 """
 
 import argparse
 import contextlib
 import json
+import os
 import shutil
 import statistics
 import subprocess
@@ -297,8 +298,8 @@ def ingest(server, runs):
 
         ways = Ways(runs)
         ways.add(names[0], run(names[0], to.ingest), server.pid, to.clear)
-        ways.add(names[1], run(names[1], lambda: to.write(durable=True)), before=to.clear)
-        ways.add(names[2], run(names[2], lambda: to.write(durable=False)), before=to.clear)
+        ways.add(names[1], run(names[1], lambda: to.write(durable=True)), os.getpid(), to.clear)
+        ways.add(names[2], run(names[2], lambda: to.write(durable=False)), os.getpid(), to.clear)
         ways.measure()
         print(f"\ningestion: {received.rows} rows, {table.nbytes / 1e6:.0f} MB of Arrow, Snappy, {runs} runs")
         ways.table(received.rows, {None: table.nbytes})

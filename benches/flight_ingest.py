@@ -24,22 +24,23 @@ class Ingestion:
     """Each way writes the table anew; `clear`, which is not timed, takes it away."""
 
     def __init__(self, server, table):
-        self.table, self.folder = table, server.lake / "bench"
+        self.table, self.folder = table, server.lake / "flight_bench"
         self.connection = connect(server)
         self.cursor = self.connection.cursor()
         # Of a bench that was interrupted.
         self.clear()
-        self.cursor.execute("DROP DATABASE IF EXISTS bench CASCADE")
-        self.cursor.execute("CREATE DATABASE bench LOCATION 's3://datalake/bench/'")
+        self.cursor.execute("DROP DATABASE IF EXISTS flight_bench CASCADE")
+        self.cursor.execute("CREATE DATABASE flight_bench LOCATION 's3://datalake/flight_bench/'")
 
     def close(self):
         self.clear()
-        self.cursor.execute("DROP DATABASE bench")
+        self.cursor.execute("DROP DATABASE flight_bench")
+        self.folder.rmdir()
         self.cursor.close()
         self.connection.close()
 
     def clear(self):
-        self.cursor.execute("DROP TABLE IF EXISTS bench.lineitem")
+        self.cursor.execute("DROP TABLE IF EXISTS flight_bench.lineitem")
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir()
         # What the way before has left to be written is not the next one's.
@@ -49,7 +50,7 @@ class Ingestion:
         return sum(path.stat().st_size for path in self.folder.rglob("*.parquet"))
 
     def ingest(self):
-        rows = self.cursor.adbc_ingest("lineitem", self.table.to_reader(), mode="create", db_schema_name="bench")
+        rows = self.cursor.adbc_ingest("lineitem", self.table.to_reader(), mode="create", db_schema_name="flight_bench")
         if rows != self.table.num_rows:
             raise SystemExit(f"{rows} of {self.table.num_rows} rows were ingested")
 
