@@ -134,12 +134,15 @@ class Ways:
             of = size.get(name, size[None])
             own = "-" if None in cpu else f"{statistics.median(cpu) * 1e3:.0f}"
             print(f"{name:34}{median * 1e3:10.1f}{rows / median:13.0f}{of / median / 1e6:9.1f}{own:>9}")
+        print(f"  {'as fast as':60}{'times':>8}{'by CPU':>9}")
 
     def ratio(self, name, beside, goal=None):
-        """Prints how many times as fast as `beside` a way is, and whether that is enough."""
+        """Prints how many times as fast as `beside` a way is, by the CPU too, and whether that is enough."""
         ratio = statistics.median(b / a for a, b in zip(self.times[name], self.times[beside]))
         met = "" if goal is None else f"   goal {goal:.2f}, {'met' if ratio >= goal else 'NOT met'}"
-        print(f"  {f'{name} : {beside}':62}{ratio:8.2f}{met}", flush=True)
+        used = [self.cpu[name], self.cpu[beside]]
+        by_cpu = "" if None in sum(used, []) else f"{statistics.median(used[1]) / max(statistics.median(used[0]), 0.01):.2f}"
+        print(f"  {f'{name} : {beside}':60}{ratio:8.2f}{by_cpu:>9}{met}", flush=True)
 
 
 def aggregate(schema):
@@ -303,11 +306,11 @@ def ingest(server, runs):
         ways.measure()
         print(f"\ningestion: {received.rows} rows, {table.nbytes / 1e6:.0f} MB of Arrow, Snappy, {runs} runs")
         ways.table(received.rows, {None: table.nbytes})
+        ways.ratio(names[0], names[1], 0.7)
+        ways.ratio(names[0], names[2])
         for name, size in files.items():
             print(f"  {name}: {size / 1e6:.1f} MB of Parquet, {size / ways.median(name) / 1e6:.1f} MB/s of them")
         print("  Lakegate's files are on disk when it answers, so that pyarrow's with fsync is the fair one")
-        ways.ratio(names[0], names[1], 0.7)
-        ways.ratio(names[0], names[2])
 
 
 def select(server, runs):
