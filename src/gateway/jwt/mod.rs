@@ -137,7 +137,7 @@ impl Jwt {
                 Ok(decoded) => return self.named(&decoded.claims),
                 // Another key may have the same id.
                 Err(error) if *error.kind() == ErrorKind::InvalidSignature => {}
-                Err(error) => return Err(refused(error.kind())),
+                Err(error) => return Err(refused(&error)),
             }
         }
         Err(Refused::Signature)
@@ -197,8 +197,8 @@ impl Jwt {
     }
 }
 
-fn refused(kind: &ErrorKind) -> Refused {
-    match kind {
+fn refused(error: &jsonwebtoken::errors::Error) -> Refused {
+    match error.kind() {
         ErrorKind::InvalidSignature => Refused::Signature,
         ErrorKind::ExpiredSignature => Refused::Expired,
         ErrorKind::ImmatureSignature => Refused::NotYet,
@@ -207,7 +207,7 @@ fn refused(kind: &ErrorKind) -> Refused {
         ErrorKind::MissingRequiredClaim(claim) | ErrorKind::InvalidClaimFormat(claim) => {
             Refused::Claim(claim.clone())
         }
-        other => Refused::Malformed(shown(&format!("{other:?}"))),
+        _ => Refused::Malformed(shown(&error.to_string())),
     }
 }
 
