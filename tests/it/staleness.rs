@@ -173,5 +173,4 @@ async fn workgroup_says_how_much() {
         .run("ALTER WORKGROUP stale_limit RESET (max_staleness)")
         .await;
     assert_eq!(admin.value(sql).await, "3");
-    drop(server);
 }

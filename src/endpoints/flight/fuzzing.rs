@@ -131,7 +131,7 @@ fn action(bytes: &[u8]) -> bool {
         Asked::ClosePrepared(close) => {
             let _ = Handle::read(&close.prepared_statement_handle);
         }
-        Asked::Prepare(_) | Asked::GetOptions | Asked::CloseSession => {}
+        Asked::Prepare(_) | Asked::PreparePlan(_) | Asked::GetOptions | Asked::CloseSession => {}
     }
     true
 }

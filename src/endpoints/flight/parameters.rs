@@ -221,7 +221,7 @@ mod tests {
         assert_eq!(rows[0][0], ScalarValue::Int32(Some(7)));
         assert_eq!(rows[1][0], ScalarValue::Int32(None));
         assert_eq!(rows[0][1].data_type(), DataType::Date32);
-        let error = values(&row, &[DataType::Int32]).unwrap_err();
+        let error = values(std::slice::from_ref(&row), &[DataType::Int32]).unwrap_err();
         assert!(error.message().contains("takes 1 parameters, 2 were sent"));
     }
 

@@ -142,20 +142,3 @@ async fn prepared_statement_is_its_principals_and_gone_when_closed() {
         Code::NotFound
     );
 }
-
-#[tokio::test]
-async fn ingestion_says_that_it_is_not_there() {
-    let mut flight = Server::shared().flight("admin").await;
-    let command = arrow_flight::sql::CommandStatementIngest {
-        table: "t".to_owned(),
-        ..Default::default()
-    };
-    let batch = parameters(vec![("a", Arc::new(Int64Array::from(vec![1])) as ArrayRef)]);
-    let refused = flight
-        .sql
-        .execute_ingest(command, futures::stream::iter([Ok(batch)]))
-        .await
-        .map_err(status)
-        .unwrap_err();
-    assert_eq!(refused.code(), Code::Unimplemented);
-}
