@@ -120,29 +120,39 @@ impl Session {
             let _ = done.send(job.run(receiver).await);
         });
         let mut batches = std::pin::pin!(batches);
+        let mut outcome = outcome;
         let mut broken = None;
-        while let Some(batch) = batches.next().await {
-            match batch {
-                // Closed: the write has failed, and says why below.
-                Ok(batch) => {
+        // A write that has failed, or was stopped, does not wait for the client to send more.
+        let ended = loop {
+            let next = tokio::select! {
+                biased;
+                ended = &mut outcome => break Some(ended),
+                next = batches.next() => next,
+            };
+            match next {
+                Some(Ok(batch)) => {
+                    // Closed: the write has ended, and says why below.
                     if sender.send(Message::Batch(batch)).await.is_err() {
-                        break;
+                        break None;
                     }
                 }
-                Err(error) => {
+                Some(Err(error)) => {
                     broken = Some(error);
-                    break;
+                    break None;
+                }
+                None => {
+                    // As above.
+                    let _ = sender.send(Message::End).await;
+                    break None;
                 }
             }
-        }
-        if broken.is_none() {
-            // As above.
-            let _ = sender.send(Message::End).await;
-        }
+        };
         drop(sender);
-        let outcome = outcome
-            .await
-            .map_err(|_| Error::internal("the task of a write died"))?;
+        let outcome = match ended {
+            Some(ended) => ended,
+            None => outcome.await,
+        };
+        let outcome = outcome.map_err(|_| Error::internal("the task of a write died"))?;
         match (broken, outcome) {
             (Some(error), Err(_)) => Err(error.with_query(query.id)),
             (_, outcome) => Ok(Ingest {

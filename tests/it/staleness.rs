@@ -152,7 +152,7 @@ async fn grants_are_always_those_of_now() {
 
 #[tokio::test]
 async fn workgroup_says_how_much() {
-    let (server, admin, folder) = stale("stale_limit", "1min").await;
+    let (_server, admin, folder) = stale("stale_limit", "1min").await;
     let refused = admin.fails("SET staleness = '2min'").await;
     refused.names(&["2min", "stale_limit", "1min", "max_staleness"]);
     assert_eq!(refused.code, "22023");

@@ -1,6 +1,8 @@
 //! How large a client's arrays are when every value is written out, found before anything is: a dictionary, a view or a run says one
 //! value many times over in a few bytes, and so may ask for more memory than there is.
 
+use std::collections::HashMap;
+
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::DataType;
@@ -126,6 +128,20 @@ fn sizes(array: &ArrayRef, budget: &mut usize) -> Option<Vec<usize>> {
                 .map(|(start, count)| within(&items, size(*start), size(*count)))
                 .collect()
         }
+        T::Union(fields, _) => {
+            let union = array.as_union();
+            let mut children = HashMap::with_capacity(fields.len());
+            for (id, _) in fields.iter() {
+                children.insert(id, sizes(union.child(id), budget)?);
+            }
+            let size_of = |row| {
+                let child: Option<&Vec<usize>> = children.get(&union.type_id(row));
+                child.and_then(|sizes| sizes.get(union.value_offset(row)).copied())
+            };
+            (0..length)
+                .map(|row| size_of(row).unwrap_or(LEAST))
+                .collect()
+        }
         T::Struct(_) => {
             let mut members = vec![LEAST; length];
             for column in array.as_struct().columns() {
@@ -196,9 +212,10 @@ mod tests {
     use super::*;
     use arrow::array::{
         DictionaryArray, Int32Array, Int64Array, ListArray, NullArray, RunArray, StringArray,
-        StringViewArray, StructArray,
+        StringViewArray, StructArray, UnionArray,
     };
-    use arrow::datatypes::{Field, Int32Type, Int64Type};
+    use arrow::buffer::ScalarBuffer;
+    use arrow::datatypes::{Field, Int32Type, Int64Type, UnionFields};
     use std::sync::Arc;
 
     fn of(column: impl Array + 'static) -> Option<usize> {
@@ -220,6 +237,15 @@ mod tests {
         assert_eq!(of(dictionary), Some(500_000));
         let runs = RunArray::try_new(&Int32Array::from(vec![500]), &once).unwrap();
         assert_eq!(of(runs), Some(500_000));
+        let word = Arc::new(Field::new("word", DataType::Utf8, true));
+        let union = UnionArray::try_new(
+            UnionFields::from_iter([(0, word)]),
+            ScalarBuffer::from(vec![0i8; 500]),
+            Some(ScalarBuffer::from(vec![0i32; 500])),
+            vec![Arc::clone(&once)],
+        )
+        .unwrap();
+        assert_eq!(of(union), Some(500_000));
         let views = StringViewArray::from(vec![long().as_str(); 500]);
         assert_eq!(of(views), Some(500_000));
     }
