@@ -185,9 +185,7 @@ impl Door {
                 Ok(Answer::packed(&prepared))
             }
             Asked::PreparePlan(asked) => {
-                let prepared = self.prepare_plan(caller, &asked).await;
-                let prepared = prepared.map_err(|error| not_prepared(&error))?;
-                Ok(Answer::packed(&prepared))
+                Ok(Answer::packed(&self.prepare_plan(caller, &asked).await?))
             }
             Asked::ClosePrepared(asked) => {
                 self.close_prepared(caller, &asked);

@@ -149,8 +149,6 @@ fn sizes(array: &ArrayRef, budget: &mut usize) -> Option<Vec<usize>> {
             }
             members
         }
-        // No parameter is of such a type.
-        T::Union(..) => return None,
         other => vec![other.primitive_width().unwrap_or(LEAST).max(LEAST); length],
     })
 }

@@ -154,7 +154,6 @@ async fn messages_that_lie_are_refused_each_with_its_code() {
             "a dictionary that says one long word many times",
             messages(repeated(), None).await,
         ),
-        ("dictionaries without end", dictionaries().await),
     ]
     .into();
     for (what, data) in too_large {
@@ -188,17 +187,4 @@ fn repeated() -> ArrayRef {
     let long: ArrayRef = Arc::new(StringArray::from(vec!["x".repeat(1 << 20)]));
     let keys = Int32Array::from(vec![0; 50_000]);
     Arc::new(DictionaryArray::<Int32Type>::try_new(keys, long).unwrap())
-}
-
-/// One dictionary after the other, which a few compressed bytes unpack to, and never a batch.
-async fn dictionaries() -> Vec<FlightData> {
-    let long: ArrayRef = Arc::new(StringArray::from(vec!["x".repeat(16 << 20)]));
-    let keys = Int32Array::from(vec![0; 2]);
-    let column = Arc::new(DictionaryArray::<Int32Type>::try_new(keys, long).unwrap());
-    let mut data = messages(column, Some(CompressionType::ZSTD)).await;
-    let dictionary = data[1].clone();
-    assert!(dictionary.data_body.len() < 1 << 20);
-    data.truncate(1);
-    data.extend(vec![dictionary; 100]);
-    data
 }
