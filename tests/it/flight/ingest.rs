@@ -2,9 +2,8 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
 
-use arrow::array::{Date32Array, Decimal128Array, Int32Array};
+use arrow::array::{Date32Array, Decimal128Array, Int32Array, UInt64Array};
 use arrow_flight::FlightData;
 use arrow_flight::encode::FlightDataEncoderBuilder;
 use arrow_flight::error::FlightError;
@@ -433,16 +432,26 @@ async fn broken_and_cancelled_streams_leave_nothing() {
     };
     let append = || into("ing_broken.sales", Mode::Append);
 
-    // The client goes away.
-    let (mut sender, call) = slowly(server.flight("admin").await, append());
+    // The client goes away, with its connection.
+    let elsewhere = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .unwrap();
+    let command = append();
+    let (mut sender, call) = elsewhere
+        .spawn(async move { slowly(server.flight("admin").await, command) })
+        .await
+        .unwrap();
     sender.send(rows()).await.unwrap();
     eventually("files are written", written).await;
-    call.abort();
-    drop(sender);
+    elsewhere.shutdown_background();
+    assert!(call.await.unwrap_err().is_cancelled());
     eventually("the files are gone", async || {
         (files(&folder.path) == before).then_some(())
     })
     .await;
+    drop(sender);
 
     // It is killed.
     let (mut sender, call) = slowly(server.flight("admin").await, append());
@@ -657,17 +666,12 @@ async fn rows_go_to_s3_in_parts() {
         admin.text("SELECT count(*), max(id) FROM d.t").await,
         "500000|499999"
     );
+    // What fails leaves nothing there either.
+    let large = UInt64Array::from(vec![u64::MAX]);
+    let large = batch(&[("id", Values::Array(Arc::new(large)))]);
     let command = into("d.t", Mode::Append);
-    let (mut sender, call) = slowly(server.flight("admin").await, command);
-    sender.send(Ok(rows.slice(0, 10_000))).await.unwrap();
-    tokio::time::sleep(Duration::from_millis(50)).await;
-    call.abort();
-    drop(sender);
-    eventually("the write has ended", async || {
-        let running = admin.number("SELECT count(*) FROM system.queries WHERE query LIKE 'INSERT INTO d.t%' AND state IN ('RUNNING', 'QUEUED')");
-        (running.await == 0).then_some(())
-    })
-    .await;
+    let refused = ingest(&mut flight, command, vec![large]).await.unwrap_err();
+    assert_eq!(refused.metadata().get("sqlstate").unwrap(), "22003");
     assert_eq!(admin.text("SELECT count(*) FROM d.t").await, "500000");
     let command = into("d.t", Mode::Replace);
     let written = ingest(&mut flight, command, vec![rows.slice(0, 10)]).await;
