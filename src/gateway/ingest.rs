@@ -19,10 +19,10 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use super::Gateway;
 use super::query::{Phase, Query};
 use super::run::Unfinished;
 use super::session::Session;
-use super::{Gateway, QueryWatch};
 use crate::error::{Code, Error, Result};
 use crate::lake::meter::QueryMeter;
 use crate::lake::write::{TableWriter, Written, location, sweep};
@@ -34,13 +34,6 @@ const QUEUED_BATCHES: usize = 4;
 const RETRY: Duration = Duration::from_secs(60);
 /// How long the files of a replaced table wait for the queries that read them.
 const MAX_WAIT_FOR_READERS: Duration = Duration::from_secs(3600);
-
-/// What an ingestion did.
-#[derive(Debug, Clone)]
-pub struct Ingest {
-    pub rows: u64,
-    pub query: QueryWatch,
-}
 
 /// From the client to the encoder.
 enum Message {
@@ -59,7 +52,8 @@ struct WriteJob {
 }
 
 impl Session {
-    /// Writes rows to a table. When it returns, they are visible to every query that begins; where it fails, nothing of them is.
+    /// Writes rows to a table, and gives their number. When it returns, they are visible to every query that begins; where it fails, nothing
+    /// of them is.
     ///
     /// Errors: what [`StatementContext::plan_write`] refuses; a batch that does not fit the table; too many writes; what the client's
     /// stream ends with; the table was changed meanwhile.
@@ -68,24 +62,17 @@ impl Session {
         request: &WriteRequest,
         rows: &Schema,
         batches: impl Stream<Item = Result<RecordBatch>> + Send,
-    ) -> Result<Ingest> {
+    ) -> Result<u64> {
         {
             let state = self.state.lock();
             state.transaction.check()?;
             state.transaction.check_outside("bulk ingestion")?;
             self.check_workgroup(&state.settings.workgroup())?;
         }
-        let view = self.view()?;
-        let path = view.search_path(&self.named_path()).await?;
-        let text = described(request);
-        let query = self.submit(&text, path.shown(), Arc::new(QueryMeter::new(None)))?;
+        let context = self.statement_context().await?;
+        let meter = Arc::new(QueryMeter::new(None));
+        let query = self.submit(&described(request), context.path.shown(), meter)?;
         let unfinished = Unfinished::guard(&query);
-        let context = StatementContext {
-            view,
-            control: Arc::clone(&self.gateway.control),
-            roots: Arc::clone(&self.gateway.roots),
-            path,
-        };
         let begun = async {
             let planning = context.plan_write(request, rows);
             let plan = query.step(Phase::Planning, planning).await?;
@@ -114,13 +101,12 @@ impl Session {
         };
         unfinished.streams();
         let (sender, receiver) = mpsc::channel(QUEUED_BATCHES);
-        let (done, outcome) = oneshot::channel();
+        let (done, mut outcome) = oneshot::channel();
         tokio::spawn(async move {
             // Nobody may be there any more to hear of it.
             let _ = done.send(job.run(receiver).await);
         });
         let mut batches = std::pin::pin!(batches);
-        let mut outcome = outcome;
         let mut broken = None;
         // A write that has failed, or was stopped, does not wait for the client to send more.
         let ended = loop {
@@ -153,13 +139,8 @@ impl Session {
             None => outcome.await,
         };
         let outcome = outcome.map_err(|_| Error::internal("the task of a write died"))?;
-        match (broken, outcome) {
-            (Some(error), Err(_)) => Err(error.with_query(query.id)),
-            (_, outcome) => Ok(Ingest {
-                rows: outcome.map_err(|error| error.with_query(query.id))?,
-                query: QueryWatch::of(&query),
-            }),
-        }
+        // Of a stream that broke, the write knows only that not all came.
+        outcome.map_err(|error| broken.unwrap_or(error).with_query(query.id))
     }
 }
 
@@ -202,13 +183,12 @@ impl WriteJob {
             memory,
         )?;
         let stop = CancellationToken::new();
-        let encoding = self
+        let mut encoding = self
             .gateway
             .engine
             .cpu()
             .spawn(encode(writer, receiver, stop.clone()))
             .ok_or_else(|| Error::new(Code::ShuttingDown, "the server is shutting down"))?;
-        let mut encoding = encoding;
         let before = Instant::now();
         let ended = tokio::select! {
             biased;
@@ -245,7 +225,7 @@ impl WriteJob {
         let commit = self.plan.commit(written.partitions);
         let locations = commit.discard.clone();
         let committed = self.gateway.metastore.commit_write(self.id, commit).await?;
-        self.context.written(&self.plan, &committed.table).await?;
+        // From here on the rows are visible: what is left is done, whatever fails.
         if let Some(id) = committed.discarded {
             let discarded = Discarded { id, locations };
             // Whoever comes from here on is planned with the new table.
@@ -253,6 +233,18 @@ impl WriteJob {
             readers.retain(|id| *id != self.query.id);
             tokio::spawn(discard(Arc::clone(&self.gateway), discarded, readers));
         }
+        let granted = self.context.written(&self.plan, &committed.table).await;
+        granted.map_err(|error| {
+            Error::new(
+                error.code(),
+                format!(
+                    "all rows of {} are written, but its creator could not be granted the table: {}",
+                    self.plan.target.table.full_name(),
+                    error.message()
+                ),
+            )
+            .with_hint("an administrator can GRANT it; do not send the rows again")
+        })?;
         self.query.spent(Phase::Execution, before.elapsed());
         Ok(written.rows)
     }

@@ -41,7 +41,6 @@ use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
 
 pub use crate::statement::{IfExists, IfMissing, WriteRequest};
-pub use ingest::Ingest;
 pub use jwt::{Jwt, JwtKeys, JwtOptions};
 pub use logins::{Principal, too_many_failures, wrong_certificate, wrong_password};
 pub use metadata::{Relation, RelationFilter, RelationKind};

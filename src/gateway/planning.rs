@@ -399,23 +399,28 @@ impl Session {
         }
     }
 
+    /// What a statement of the catalog runs with, for the session's principal as of now.
+    pub(super) async fn statement_context(&self) -> Result<StatementContext> {
+        let view = self.view()?;
+        let path = view.search_path(&self.named_path()).await?;
+        Ok(StatementContext {
+            view,
+            control: Arc::clone(&self.gateway.control),
+            roots: Arc::clone(&self.gateway.roots),
+            path,
+        })
+    }
+
     pub(super) async fn run_statement(
         &self,
         statement: &Statement,
         prepared: &Prepared,
     ) -> Result<Execution> {
-        let view = self.view()?;
-        let path = view.search_path(&self.named_path()).await?;
+        let context = self.statement_context().await?;
         let meter = Arc::new(QueryMeter::new(None));
-        let query = self.submit(&prepared.parsed.text, path.shown(), meter)?;
+        let query = self.submit(&prepared.parsed.text, context.path.shown(), meter)?;
         let _unfinished = Unfinished::guard(&query);
         query.runs();
-        let context = StatementContext {
-            view,
-            control: Arc::clone(&self.gateway.control),
-            roots: Arc::clone(&self.gateway.roots),
-            path,
-        };
         let outcome = match statement {
             Statement::ShowFunctions(show) => {
                 statement::show_functions(statement, show, self.gateway.engine.functions())

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use futures::{StreamExt, TryStreamExt};
+use futures::stream::BoxStream;
+use futures::{StreamExt, TryStreamExt, future};
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore};
 
@@ -61,7 +62,11 @@ pub async fn list(table: Option<&Location>, wanted: &[Location], of: usize) -> R
         requests += 1;
         let store = table.root.store();
         let mut objects = store.list(Some(&table.path));
-        while let Some(object) = objects.try_next().await.map_err(|e| failed(table, &e))? {
+        while let Some(object) = objects
+            .try_next()
+            .await
+            .map_err(|e| failed("list", table, &e))?
+        {
             if let Some(index) = owner(&object.location, &below)
                 && visible(&object, &wanted[index].path)
             {
@@ -102,38 +107,46 @@ fn owner(object: &Path, folders: &HashMap<Path, usize>) -> Option<usize> {
 }
 
 async fn folder_files(folder: &Location) -> Result<Files> {
-    let store = folder.root.store();
+    objects(folder)
+        .try_filter(|object| future::ready(visible(object, &folder.path)))
+        .try_collect()
+        .await
+}
+
+/// Everything below a folder, hidden and empty files too. A folder that is not there holds nothing.
+pub(super) fn objects(folder: &Location) -> BoxStream<'static, Result<ObjectMeta>> {
     let prefix = (!folder.path.as_ref().is_empty()).then_some(&folder.path);
-    let mut files = Files::new();
-    let mut objects = store.list(prefix);
-    loop {
-        match objects.try_next().await {
-            Ok(Some(object)) if visible(&object, &folder.path) => files.push(object),
-            Ok(Some(_)) => {}
-            Ok(None) => return Ok(files),
-            // A folder that is not there holds no rows.
-            Err(object_store::Error::NotFound { .. }) => return Ok(files),
-            Err(error) => return Err(failed(folder, &error)),
-        }
-    }
+    let folder = folder.clone();
+    let listed = folder.root.store().list(prefix);
+    listed
+        .take_while(|object| {
+            let is_gone = matches!(object, Err(object_store::Error::NotFound { .. }));
+            future::ready(!is_gone)
+        })
+        .map_err(move |error| failed("list", &folder, &error))
+        .boxed()
 }
 
 fn visible(object: &ObjectMeta, folder: &Path) -> bool {
-    object.size > 0
-        && object
-            .location
-            .prefix_match(folder)
-            .is_some_and(|mut parts| !parts.any(|part| part.as_ref().starts_with(['_', '.'])))
+    object.size > 0 && !is_hidden(&object.location, folder)
 }
 
-fn failed(folder: &Location, error: &object_store::Error) -> Error {
+/// Whether the path below the folder has a part that begins with `_` or `.`, or is not below it.
+pub(super) fn is_hidden(object: &Path, folder: &Path) -> bool {
+    object
+        .prefix_match(folder)
+        .is_none_or(|mut parts| parts.any(|part| part.as_ref().starts_with(['_', '.'])))
+}
+
+/// `to`: what the store was asked for, in a word.
+pub(super) fn failed(to: &str, folder: &Location, error: &object_store::Error) -> Error {
     if let Some(error) = crate::error::find(error) {
         return error;
     }
     Error::new(
         Code::Storage,
         format!(
-            "cannot list {}: {error}",
+            "cannot {to} {}: {error}",
             folder.root.display_path(&folder.path)
         ),
     )
@@ -143,7 +156,9 @@ fn failed(folder: &Location, error: &object_store::Error) -> Error {
 pub async fn folders(folder: &Location) -> Result<Vec<Path>> {
     let prefix = (!folder.path.as_ref().is_empty()).then_some(&folder.path);
     let listed = folder.root.store().list_with_delimiter(prefix).await;
-    let mut found = listed.map_err(|e| failed(folder, &e))?.common_prefixes;
+    let mut found = listed
+        .map_err(|e| failed("list", folder, &e))?
+        .common_prefixes;
     found.retain(|path| {
         path.filename()
             .is_some_and(|name| !name.starts_with(['_', '.']))

@@ -19,8 +19,31 @@ pub mod snapshot;
 pub mod tables;
 pub mod write;
 
+use arrow::array::{Array, ArrayRef, new_null_array};
+use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::DataType;
+use arrow::error::ArrowError;
+use arrow::util::display::FormatOptions;
 use lakegate_catalog::hive_type::HiveType;
+
+/// A cast to which a value that does not fit is an error, not NULL.
+pub const STRICT: CastOptions<'static> = CastOptions {
+    safe: false,
+    format_options: FormatOptions::new(),
+};
+
+/// The values in another type. NULLs are of every type.
+///
+/// Errors: a value that does not fit; types of which none becomes the other.
+pub(crate) fn cast_strictly(
+    array: &ArrayRef,
+    data_type: &DataType,
+) -> std::result::Result<ArrayRef, ArrowError> {
+    if array.null_count() == array.len() {
+        return Ok(new_null_array(data_type, array.len()));
+    }
+    cast_with_options(array, data_type, &STRICT)
+}
 
 /// An Arrow type in the words of a table definition; Arrow's own where Hive has none.
 pub fn type_name(data_type: &DataType) -> String {

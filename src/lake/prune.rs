@@ -2,10 +2,8 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, new_null_array};
-use arrow::compute::CastOptions;
-use arrow::compute::cast_with_options;
-use arrow::datatypes::{DataType, Schema, SchemaRef};
+use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch};
+use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema, ScalarValue};
 use datafusion::logical_expr::execution_props::ExecutionProps;
@@ -80,7 +78,7 @@ pub fn partition_batch<'a, S: AsRef<str> + 'a>(
                 .filter(|value| *value != HIVE_DEFAULT_PARTITION)
         });
         let text: ArrayRef = Arc::new(arrow::array::StringArray::from_iter(text));
-        columns.push(typed(&text, key.data_type()).map_err(|e| {
+        columns.push(super::cast_strictly(&text, key.data_type()).map_err(|e| {
             Error::new(
                 Code::BadData,
                 format!(
@@ -94,20 +92,6 @@ pub fn partition_batch<'a, S: AsRef<str> + 'a>(
     let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(rows));
     RecordBatch::try_new_with_options(Arc::clone(keys), columns, &options)
         .map_err(|e| Error::internal(format!("partition values do not form a batch: {e}")))
-}
-
-fn typed(
-    text: &ArrayRef,
-    data_type: &DataType,
-) -> std::result::Result<ArrayRef, arrow::error::ArrowError> {
-    if text.null_count() == text.len() {
-        return Ok(new_null_array(data_type, text.len()));
-    }
-    let strict = CastOptions {
-        safe: false,
-        ..CastOptions::default()
-    };
-    cast_with_options(text, data_type, &strict)
 }
 
 /// The value of one partition key as the engine's scalar.
@@ -187,6 +171,7 @@ pub(super) fn physical(
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use arrow::datatypes::DataType;
     use arrow::datatypes::Field;
     use datafusion::logical_expr::{Case, col, lit, not};
 

@@ -217,19 +217,14 @@ impl StatementContext {
             )
             .with_hint("drop it, which leaves all files where they are, and create it anew"));
         }
-        let location = match &request.location {
-            Some(location) => {
-                self.locate(location, Some(old.id)).await?;
-                return Err(Error::not_supported(format!(
-                    "a table that is replaced gets a folder of its own, and location '{location}' is asked for; leave it out"
-                )));
-            }
-            None => {
-                let database = self.view.require_database(&old.database_name).await?;
-                let base = self.base(&database.name, database.location_uri.as_deref())?;
-                fresh(&base, &old.name)
-            }
-        };
+        if let Some(location) = &request.location {
+            return Err(Error::not_supported(format!(
+                "a table that is replaced gets a folder of its own, and location '{location}' is asked for; leave it out"
+            )));
+        }
+        let database = self.view.require_database(&old.database_name).await?;
+        let base = self.base(&database.name, database.location_uri.as_deref())?;
+        let location = fresh(&base, &old.name);
         let mut input = self.define(request, &old.name, rows, &location)?;
         input.description = old.description.clone();
         input.owner = old.owner.clone();
@@ -250,14 +245,8 @@ impl StatementContext {
         expected: Option<ExpectedTable>,
         discard: Vec<String>,
     ) -> Result<WritePlan> {
-        let table = Arc::new(Table {
-            database_name: database.to_owned(),
-            name: input.name.clone(),
-            storage_descriptor: input.storage_descriptor.clone(),
-            partition_keys: input.partition_keys.clone(),
-            parameters: input.parameters.clone(),
-            ..empty_table()
-        });
+        let created = chrono::Utc::now();
+        let table = Arc::new(Table::of_input(input.clone(), database, created));
         let schema: SchemaRef = table_schema(&table)?;
         let mapping = Mapping::new(&table.full_name(), &schema, rows, |_| true)?;
         Ok(WritePlan {
@@ -398,25 +387,4 @@ fn version_of(table: &Table) -> ExpectedTable {
 fn fresh(base: &str, name: &str) -> String {
     let unique = uuid::Uuid::new_v4().simple().to_string();
     format!("{base}{name}-{unique}/")
-}
-
-fn empty_table() -> Table {
-    let now = chrono::Utc::now();
-    Table {
-        id: 0,
-        database_name: String::new(),
-        name: String::new(),
-        description: None,
-        owner: None,
-        create_time: now,
-        update_time: now,
-        retention: 0,
-        storage_descriptor: Default::default(),
-        partition_keys: Vec::new(),
-        view_original_text: None,
-        view_expanded_text: None,
-        table_type: None,
-        parameters: Default::default(),
-        version_id: 0,
-    }
 }

@@ -19,11 +19,19 @@ async fn state_of(client: &Client, marker: &str) -> Option<String> {
     states.into_iter().next()
 }
 
-async fn running(client: &Client, marker: &str) {
-    eventually("the query to run", async || {
-        (state_of(client, marker).await.as_deref() == Some("RUNNING")).then_some(())
+async fn reached(client: &Client, marker: &str, state: &str) {
+    eventually(&format!("the query to be {state}"), async || {
+        (state_of(client, marker).await.as_deref() == Some(state)).then_some(())
     })
     .await;
+}
+
+async fn running(client: &Client, marker: &str) {
+    reached(client, marker, "RUNNING").await;
+}
+
+async fn queued(client: &Client, marker: &str) {
+    reached(client, marker, "QUEUED").await;
 }
 
 async fn cancel_request_stops_a_running_query_and_the_connection_goes_on(door: Door) {
@@ -150,28 +158,40 @@ async fn queries_beyond_the_concurrency_limit_wait_and_those_beyond_the_queue_ar
     let third = door.connect(&server, "admin").await;
     let sql = "SELECT sum(quantity) > 0 FROM curated.orders";
 
-    // One of the two runs, the other waits, and then there is no place to wait in.
-    third.run("SET statement_timeout = '300ms'").await;
+    // One runs, the other waits, and then there is no place to wait in.
     let (one, other) = (forever("one"), forever("other"));
-    let (one, other, ()) = tokio::join!(first.fails(&one), second.fails(&other), async {
-        eventually("a query to be refused", async || {
-            let failure = third.try_rows(sql).await.err()?;
-            (failure.code == "53400").then_some(())
-        })
-        .await;
+    let second_in_turn = async {
+        running(&third, "one").await;
+        second.fails(&other).await
+    };
+    let (one, other, ()) = tokio::join!(first.fails(&one), second_in_turn, async {
         // Who looks for the reason does not queue behind it.
-        let queries = "SELECT count(*) FROM system.queries WHERE state = 'RUNNING' AND query LIKE '%/* o%' AND query NOT LIKE '%system.queries%'";
-        assert_eq!(third.number(queries).await, 1);
-        first.cancel().await;
+        queued(&third, "other").await;
+        assert_eq!(third.fails(sql).await.code, "53400");
+        assert_eq!(state_of(&third, "one").await.as_deref(), Some("RUNNING"));
+        assert_eq!(state_of(&third, "other").await.as_deref(), Some("QUEUED"));
         second.cancel().await;
+        first.cancel().await;
     });
     assert_eq!((one.code.as_str(), other.code.as_str()), ("57014", "57014"));
+    eventually("both places to be free again", async || {
+        third
+            .try_rows("SELECT count(*) FROM curated.orders")
+            .await
+            .ok()
+    })
+    .await;
 
     // Who waits gets an answer as soon as there is a place.
-    third.run("RESET statement_timeout").await;
     let busy = forever("busy");
-    let (stopped, answer, ()) = tokio::join!(first.fails(&busy), third.value(sql), async {
-        tokio::time::sleep(Duration::from_millis(500)).await;
+    let third_in_turn = async {
+        running(&second, "busy").await;
+        third
+            .value(&sql.replace("SELECT", "SELECT /* patient */"))
+            .await
+    };
+    let (stopped, answer, ()) = tokio::join!(first.fails(&busy), third_in_turn, async {
+        queued(&second, "patient").await;
         first.cancel().await;
     });
     assert_eq!((stopped.code.as_str(), answer.as_str()), ("57014", "t"));

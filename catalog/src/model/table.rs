@@ -75,6 +75,27 @@ pub struct Table {
 }
 
 impl Table {
+    /// A new table of an input, without an id yet.
+    pub fn of_input(input: TableInput, database: &str, created: DateTime<Utc>) -> Table {
+        Table {
+            id: 0,
+            database_name: database.to_owned(),
+            name: input.name,
+            description: input.description,
+            owner: input.owner,
+            create_time: created,
+            update_time: created,
+            retention: input.retention,
+            storage_descriptor: input.storage_descriptor,
+            partition_keys: input.partition_keys,
+            view_original_text: input.view_original_text,
+            view_expanded_text: input.view_expanded_text,
+            table_type: input.table_type,
+            parameters: input.parameters,
+            version_id: 0,
+        }
+    }
+
     /// Whether this is a view. Its columns are in the storage descriptor all the same.
     pub fn is_view(&self) -> bool {
         self.table_type

@@ -43,8 +43,8 @@ pub(super) async fn ingest(
     let all = futures::stream::iter(first.map(Ok)).chain(rest);
     let all = all.and_then(move |batch| future::ready(written_out(batch, repeats)));
     let session = &caller.session.session;
-    let written = Box::pin(session.ingest(request, &schema, all.boxed())).await?;
-    Ok(i64::try_from(written.rows).unwrap_or(i64::MAX))
+    let rows = Box::pin(session.ingest(request, &schema, all.boxed())).await?;
+    Ok(i64::try_from(rows).unwrap_or(i64::MAX))
 }
 
 /// Errors: the batch is larger than may be, once every value is written out.

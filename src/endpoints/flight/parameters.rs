@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, RecordBatch};
-use arrow::compute::{CastOptions, cast_with_options};
+use arrow::compute::cast_with_options;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use arrow_flight::FlightData;
 use datafusion::common::ScalarValue;
@@ -15,7 +15,7 @@ use super::expansion;
 use super::incoming::{Batches, malformed};
 use super::unions;
 use crate::error::{Code, Error, Result};
-use crate::lake::type_name;
+use crate::lake::{STRICT, type_name};
 
 /// Rows of parameters of one call: each is an execution.
 const MAX_ROWS: usize = 100_000;
@@ -150,15 +150,11 @@ fn convert(column: &ArrayRef, data_type: &DataType, number: usize) -> Result<Arr
             type_name(data_type)
         ))
     };
-    let options = CastOptions {
-        safe: false,
-        ..CastOptions::default()
-    };
     let converted =
-        cast_with_options(column, data_type, &options).map_err(|e| wrong(e.to_string()))?;
+        cast_with_options(column, data_type, &STRICT).map_err(|e| wrong(e.to_string()))?;
     if loses(column.data_type(), data_type) {
         // What comes back as something else was cut off on the way.
-        let back = cast_with_options(&converted, column.data_type(), &options)
+        let back = cast_with_options(&converted, column.data_type(), &STRICT)
             .map_err(|e| wrong(e.to_string()))?;
         if back.to_data() != column.to_data() && !same_values(&back, column) {
             return Err(wrong("a value would lose a part of itself".to_owned()));

@@ -4,12 +4,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
-use arrow::compute::{CastOptions, cast_with_options};
+use arrow::compute::cast_with_options;
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 
 use super::delivery::ArrowTypes;
 use crate::error::{Error, Result};
-use crate::lake::type_name;
+use crate::lake::{STRICT, type_name};
 
 /// The type that travels in the place of this one.
 ///
@@ -127,10 +127,6 @@ pub(super) fn conform(batch: RecordBatch, schema: &SchemaRef) -> Result<RecordBa
         return Err(Error::internal("a batch has other columns than its schema"));
     }
     let rows = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-    let options = CastOptions {
-        safe: false,
-        ..CastOptions::default()
-    };
     let columns: Vec<ArrayRef> = batch
         .columns()
         .iter()
@@ -139,7 +135,7 @@ pub(super) fn conform(batch: RecordBatch, schema: &SchemaRef) -> Result<RecordBa
             if column.data_type() == field.data_type() {
                 return Ok(Arc::clone(column));
             }
-            cast_with_options(column, field.data_type(), &options)
+            cast_with_options(column, field.data_type(), &STRICT)
         })
         .collect::<Result<_, _>>()
         .map_err(|e| Error::internal(format!("a result cannot be sent: {e}")))?;

@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, RecordBatch, RecordBatchOptions, new_null_array};
-use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef};
 
 use crate::error::{Code, Error, Result};
-use crate::lake::type_name;
+use crate::lake::{cast_strictly, type_name};
 
 /// How batches of one schema become rows of a table.
 #[derive(Debug, Clone)]
@@ -112,14 +111,7 @@ fn converted(column: &ArrayRef, field: &FieldRef) -> Result<ArrayRef> {
     if column.data_type() == field.data_type() {
         return Ok(Arc::clone(column));
     }
-    if column.null_count() == column.len() {
-        return Ok(new_null_array(field.data_type(), column.len()));
-    }
-    let strict = CastOptions {
-        safe: false,
-        ..CastOptions::default()
-    };
-    cast_with_options(column, field.data_type(), &strict).map_err(|error| {
+    cast_strictly(column, field.data_type()).map_err(|error| {
         Error::new(
             Code::NumericOutOfRange,
             format!(

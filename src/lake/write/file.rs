@@ -1,22 +1,28 @@
 //! One Parquet file on its way to the store.
+//!
+//! ```text
+//!  batches ─▶ RowGroup ─ when it is large enough ─▶ SerializedFileWriter ─▶ Parts ─ a part when it is full ─▶ BufWriter ─▶ store
+//! ```
 
 use std::fmt;
+use std::io::Write;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use bytes::Bytes;
-use futures::future::BoxFuture;
 use object_store::ObjectStore;
 use object_store::buffered::BufWriter;
 use object_store::path::Path;
-use parquet::arrow::arrow_writer::ArrowWriterOptions;
-use parquet::arrow::async_writer::{AsyncArrowWriter, AsyncFileWriter};
+use parking_lot::Mutex;
+use parquet::arrow::ArrowSchemaConverter;
+use parquet::arrow::arrow_writer::ArrowRowGroupWriterFactory;
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
+use parquet::file::writer::SerializedFileWriter;
 use tokio::io::AsyncWriteExt;
-use tokio::sync::Mutex;
 
+use super::row_group::RowGroup;
 use crate::error::{Code, Error, Result};
 use crate::lake::roots::Location;
 
@@ -26,8 +32,14 @@ const PART_BYTES: usize = 8 * 1024 * 1024;
 const PARALLEL_PARTS: usize = 4;
 
 pub(super) struct OpenFile {
-    writer: AsyncArrowWriter<Upload>,
-    upload: Arc<Mutex<BufWriter>>,
+    /// Writes what is encoded into `parts`.
+    writer: SerializedFileWriter<Parts>,
+    parts: Parts,
+    schema: SchemaRef,
+    row_groups: ArrowRowGroupWriterFactory,
+    /// Which is not in the file yet.
+    row_group: Option<RowGroup>,
+    upload: BufWriter,
     /// The file's own.
     location: Location,
     /// For messages.
@@ -42,29 +54,48 @@ impl fmt::Debug for OpenFile {
     }
 }
 
-/// The encoder's way to the store, which is stopped from outside.
-#[derive(Debug)]
-struct Upload(Arc<Mutex<BufWriter>>);
+/// Bytes of a file that are not sent yet, in parts.
+#[derive(Debug, Clone, Default)]
+struct Parts(Arc<Mutex<Unsent>>);
 
-impl AsyncFileWriter for Upload {
-    fn write(&mut self, bytes: Bytes) -> BoxFuture<'_, parquet::errors::Result<()>> {
-        Box::pin(async {
-            let mut upload = self.0.lock().await;
-            upload
-                .put(bytes)
-                .await
-                .map_err(|error| ParquetError::External(Box::new(error)))
-        })
+#[derive(Debug, Default)]
+struct Unsent {
+    /// Of [`PART_BYTES`] each.
+    full: Vec<Bytes>,
+    last: Vec<u8>,
+}
+
+impl Write for Parts {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let mut unsent = self.0.lock();
+        let taken = bytes.len().min(PART_BYTES - unsent.last.len());
+        unsent.last.extend_from_slice(&bytes[..taken]);
+        if unsent.last.len() == PART_BYTES {
+            let part = std::mem::take(&mut unsent.last);
+            unsent.full.push(part.into());
+            // Most files have more than one part, and the buffer of a part does not grow step by step then.
+            unsent.last.reserve_exact(PART_BYTES);
+        }
+        Ok(taken)
     }
 
-    fn complete(&mut self) -> BoxFuture<'_, parquet::errors::Result<()>> {
-        Box::pin(async {
-            let mut upload = self.0.lock().await;
-            upload
-                .shutdown()
-                .await
-                .map_err(|error| ParquetError::External(Box::new(error)))
-        })
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Parts {
+    fn take_full(&self) -> Vec<Bytes> {
+        std::mem::take(&mut self.0.lock().full)
+    }
+
+    fn take_last(&self) -> Bytes {
+        std::mem::take(&mut self.0.lock().last).into()
+    }
+
+    fn bytes(&self) -> usize {
+        let unsent = self.0.lock();
+        unsent.full.len() * PART_BYTES + unsent.last.capacity()
     }
 }
 
@@ -81,16 +112,22 @@ impl OpenFile {
         let store: Arc<dyn ObjectStore> = folder.root.store();
         let upload = BufWriter::with_capacity(store, path.clone(), PART_BYTES)
             .with_max_concurrency(PARALLEL_PARTS);
-        let upload = Arc::new(Mutex::new(upload));
-        // Parquet's own types say what the columns are, to every reader alike.
-        let options = ArrowWriterOptions::new()
-            .with_properties(properties)
-            .with_skip_arrow_metadata(true);
-        let writer =
-            AsyncArrowWriter::try_new_with_options(Upload(Arc::clone(&upload)), schema, options)
-                .map_err(|error| failed(&url, error))?;
+        let parts = Parts::default();
+        // Parquet's own types say what the columns are, to every reader alike: there is no Arrow schema beside them.
+        let writer = ArrowSchemaConverter::new()
+            .with_coerce_types(properties.coerce_types())
+            .convert(&schema)
+            .and_then(|columns| {
+                let columns = columns.root_schema_ptr();
+                SerializedFileWriter::new(parts.clone(), columns, Arc::new(properties))
+            })
+            .map_err(|error| failed(&url, error))?;
         Ok(Self {
+            row_groups: ArrowRowGroupWriterFactory::new(&writer, Arc::clone(&schema)),
             writer,
+            parts,
+            schema,
+            row_group: None,
             upload,
             location: Location {
                 root: Arc::clone(&folder.root),
@@ -100,39 +137,95 @@ impl OpenFile {
         })
     }
 
-    /// Ends the row group where it has become as large as `row_group` bytes.
-    pub async fn write(&mut self, rows: &RecordBatch, row_group: usize) -> Result<()> {
-        let written = async {
-            self.writer.write(rows).await?;
-            if self.writer.in_progress_size() >= row_group {
-                self.writer.flush().await?;
+    /// Ends the row group where it has become as large as `row_group` bytes, or has `max_rows`.
+    ///
+    /// Errors: the store; values that have no Parquet form. The file can only be given up then, as when this is dropped before its end.
+    pub async fn write(
+        &mut self,
+        rows: &RecordBatch,
+        row_group: usize,
+        max_rows: usize,
+    ) -> Result<()> {
+        let written = self.append(rows, row_group, max_rows).await;
+        written.map_err(|error| failed(&self.url, error))
+    }
+
+    async fn append(
+        &mut self,
+        rows: &RecordBatch,
+        max_bytes: usize,
+        max_rows: usize,
+    ) -> Result<(), ParquetError> {
+        let mut from = 0;
+        while from < rows.num_rows() {
+            let open = match &mut self.row_group {
+                Some(open) => open,
+                None => {
+                    let index = self.writer.flushed_row_groups().len();
+                    let begun = RowGroup::begin(&self.row_groups, index)?;
+                    self.row_group.insert(begun)
+                }
+            };
+            let room = max_rows.saturating_sub(open.rows()).max(1);
+            let some = room.min(rows.num_rows() - from);
+            open.write(&self.schema, &rows.slice(from, some)).await?;
+            from += some;
+            if open.rows() >= max_rows || open.bytes() >= max_bytes {
+                self.end_row_group().await?;
             }
-            Ok(())
+        }
+        Ok(())
+    }
+
+    async fn end_row_group(&mut self) -> Result<(), ParquetError> {
+        let Some(row_group) = self.row_group.take() else {
+            return Ok(());
         };
-        written.await.map_err(|error| failed(&self.url, error))
+        let columns = row_group.end()?;
+        let mut writer = self.writer.next_row_group()?;
+        for column in columns {
+            column.append_to_row_group(&mut writer)?;
+            for part in self.parts.take_full() {
+                self.upload.put(part).await?;
+            }
+        }
+        writer.close()?;
+        Ok(())
+    }
+
+    async fn end(&mut self) -> Result<(), ParquetError> {
+        self.end_row_group().await?;
+        self.writer.finish()?;
+        for part in self.parts.take_full() {
+            self.upload.put(part).await?;
+        }
+        self.upload.put(self.parts.take_last()).await?;
+        self.upload.shutdown().await?;
+        Ok(())
     }
 
     /// Of the file so far, with what is not encoded to its end yet.
     pub fn bytes(&self) -> usize {
-        self.writer.bytes_written() + self.writer.in_progress_size()
+        self.writer.bytes_written() + self.row_group.as_ref().map_or(0, RowGroup::bytes)
     }
 
     /// Bytes that are held in memory: those being encoded, and those that wait for the next part to be full.
     pub fn memory(&self) -> usize {
-        self.writer.memory_size() + self.writer.bytes_written().min(PART_BYTES)
+        let waiting = self.writer.bytes_written().min(PART_BYTES);
+        let encoding = self.row_group.as_ref().map_or(0, RowGroup::memory);
+        encoding + waiting.max(self.parts.bytes())
     }
 
-    /// Where the file is then, and its bytes. It need not be on disk yet.
-    pub async fn close(mut self) -> Result<(Location, u64)> {
-        let closed = self.writer.finish().await;
-        closed.map_err(|error| failed(&self.url, error))?;
-        Ok((self.location, self.writer.bytes_written() as u64))
+    /// Where the file is then. It need not be on disk yet.
+    pub async fn close(mut self) -> Result<Location> {
+        let ended = self.end().await;
+        ended.map_err(|error| failed(&self.url, error))?;
+        Ok(self.location)
     }
 
     /// Stops sending. What was sent whole already stays.
-    pub async fn abort(self) {
-        let mut upload = self.upload.lock().await;
-        if let Err(error) = upload.abort().await {
+    pub async fn abort(mut self) {
+        if let Err(error) = self.upload.abort().await {
             tracing::debug!(file = self.url, %error, "an upload that is given up was not stopped");
         }
     }

@@ -13,6 +13,7 @@
 pub mod columns;
 mod file;
 mod partitions;
+mod row_group;
 pub mod sweep;
 
 use std::collections::HashMap;
@@ -60,12 +61,9 @@ pub struct Target {
 }
 
 /// What was written.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Written {
     pub rows: u64,
-    pub files: usize,
-    /// Of the files.
-    pub bytes: u64,
     /// Every partition that has new files, with its location.
     pub partitions: Vec<PartitionInput>,
 }
@@ -94,15 +92,18 @@ pub struct TableWriter {
     folders: HashMap<Box<[String]>, Folder>,
     memory: MemoryReservation,
     batches: u64,
-    written: Written,
+    /// Files that were begun, and so the number of the next one.
+    files: usize,
+    /// Rows that were taken.
+    rows: u64,
     /// Files that are ended and on their way to the disk.
     persisting: JoinSet<Result<()>>,
 }
 
 impl TableWriter {
-    /// `incoming`: the columns of the batches. `memory`: what the files hold until they are sent on.
+    /// `mapping`: of the batches to the table's columns. `memory`: what the files hold until they are sent on.
     ///
-    /// Errors: the table has no location or is not of Parquet; what [`Mapping::new`] refuses.
+    /// Errors: a partition key of no known type, a compression that there is not.
     pub fn new(
         target: Target,
         write: WriteId,
@@ -120,7 +121,6 @@ impl TableWriter {
             .collect();
         let properties = WriterProperties::builder()
             .set_compression(compression(table)?)
-            .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
             .set_coerce_types(true)
             .set_created_by(format!("lakegate version {}", env!("CARGO_PKG_VERSION")))
             .build();
@@ -134,12 +134,13 @@ impl TableWriter {
             folders: HashMap::new(),
             memory,
             batches: 0,
-            written: Written::default(),
+            files: 0,
+            rows: 0,
             persisting: JoinSet::new(),
         })
     }
 
-    /// Errors: a value that does not fit its column, which is named; too many partitions; the store; too little memory.
+    /// Errors: a value that does not fit its column, which is named; too many partitions; the store.
     pub async fn write(&mut self, batch: &RecordBatch) -> Result<()> {
         if batch.num_rows() == 0 {
             return Ok(());
@@ -169,12 +170,8 @@ impl TableWriter {
         let open = match &mut folder.open {
             Some(open) => open,
             None => {
-                let name = format!(
-                    "{}{:05}.parquet",
-                    self.write.file_prefix(),
-                    self.written.files
-                );
-                self.written.files += 1;
+                let name = format!("{}{:05}.parquet", self.write.file_prefix(), self.files);
+                self.files += 1;
                 folder.open.insert(OpenFile::create(
                     &folder.location,
                     &name,
@@ -183,8 +180,8 @@ impl TableWriter {
                 )?)
             }
         };
-        open.write(rows, ROW_GROUP_BYTES).await?;
-        self.written.rows += rows.num_rows() as u64;
+        open.write(rows, ROW_GROUP_BYTES, ROW_GROUP_ROWS).await?;
+        self.rows += rows.num_rows() as u64;
         if open.bytes() >= TARGET_FILE_BYTES {
             self.end(&values).await?;
         }
@@ -251,7 +248,7 @@ impl TableWriter {
 
     /// Sends on what is more than the write may hold in memory.
     ///
-    /// Errors: the store; the pool has no memory for what cannot be sent on.
+    /// Errors: the store.
     async fn bound(&mut self) -> Result<()> {
         let open = self.folders.values().filter(|f| f.open.is_some()).count();
         if open > MAX_OPEN {
@@ -289,8 +286,7 @@ impl TableWriter {
         if let Some(folder) = self.folders.get_mut(values)
             && let Some(open) = folder.open.take()
         {
-            let (file, bytes) = open.close().await?;
-            self.written.bytes += bytes;
+            let file = open.close().await?;
             self.persisting
                 .spawn(async move { file.root.persist(file.path).await });
         }
@@ -306,15 +302,14 @@ impl TableWriter {
         while let Some(persisted) = self.persisting.join_next().await {
             persisted.map_err(|error| Error::internal(format!("a file task died: {error}")))??;
         }
-        self.written.partitions = self
-            .folders
-            .into_values()
-            .filter_map(|folder| folder.partition)
-            .collect();
-        self.written
-            .partitions
-            .sort_unstable_by(|one, other| one.values.cmp(&other.values));
-        Ok(self.written)
+        let folders = self.folders.into_values();
+        let mut partitions: Vec<PartitionInput> =
+            folders.filter_map(|folder| folder.partition).collect();
+        partitions.sort_unstable_by(|one, other| one.values.cmp(&other.values));
+        Ok(Written {
+            rows: self.rows,
+            partitions,
+        })
     }
 
     /// Stops what is under way to the store. Files that are there stay for [`sweep::remove_write`].

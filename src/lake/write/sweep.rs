@@ -1,11 +1,12 @@
 //! Removing files: what an unfinished write left behind, and what a replaced table had.
 
-use futures::{StreamExt, TryStreamExt};
+use futures::{StreamExt, TryStreamExt, future};
 use lakegate_catalog::store::WriteId;
+use object_store::ObjectStore;
 use object_store::path::Path;
-use object_store::{ObjectMeta, ObjectStore};
 
-use crate::error::{Code, Error, Result};
+use crate::error::Result;
+use crate::lake::listing::{failed, is_hidden, objects};
 use crate::lake::roots::{Location, Roots};
 
 /// Deletes all files of a write that was not committed, below these folders. Gives how many.
@@ -38,31 +39,21 @@ pub async fn remove_data(roots: &Roots, folders: &[String]) -> Result<usize> {
 ///
 /// Errors: the store.
 pub async fn is_empty(folder: &Location) -> Result<bool> {
-    let mut objects = objects(folder);
-    loop {
-        match objects.try_next().await {
-            Ok(Some(object)) if !is_hidden(&object, folder) => return Ok(false),
-            Ok(Some(_)) => {}
-            Ok(None) | Err(object_store::Error::NotFound { .. }) => return Ok(true),
-            Err(error) => return Err(failed(folder, &error)),
-        }
-    }
+    let shown = objects(folder)
+        .try_filter(|object| future::ready(!is_hidden(&object.location, &folder.path)));
+    Ok(std::pin::pin!(shown).try_next().await?.is_none())
 }
 
 /// `wanted` is asked with the file's name, and whether the file is hidden.
 async fn remove(folder: &Location, wanted: impl Fn(&str, bool) -> bool) -> Result<usize> {
-    let found: Vec<Path> = match objects(folder).try_collect::<Vec<_>>().await {
-        Ok(found) => found
-            .into_iter()
-            .filter(|object| {
-                let name = object.location.filename().unwrap_or_default();
-                wanted(name, is_hidden(object, folder))
-            })
-            .map(|object| object.location)
-            .collect(),
-        Err(object_store::Error::NotFound { .. }) => return Ok(0),
-        Err(error) => return Err(failed(folder, &error)),
-    };
+    let mut found: Vec<Path> = objects(folder)
+        .map_ok(|object| object.location)
+        .try_collect()
+        .await?;
+    found.retain(|path| {
+        let name = path.filename().unwrap_or_default();
+        wanted(name, is_hidden(path, &folder.path))
+    });
     let count = found.len();
     let store = folder.root.store();
     let mut deleted = store.delete_stream(futures::stream::iter(found).map(Ok).boxed());
@@ -72,34 +63,7 @@ async fn remove(folder: &Location, wanted: impl Fn(&str, bool) -> bool) -> Resul
             Ok(None) => return Ok(count),
             // Somebody else was faster.
             Err(object_store::Error::NotFound { .. }) => {}
-            Err(error) => return Err(failed(folder, &error)),
+            Err(error) => return Err(failed("clear", folder, &error)),
         }
     }
-}
-
-fn objects(
-    folder: &Location,
-) -> futures::stream::BoxStream<'static, object_store::Result<ObjectMeta>> {
-    let prefix = (!folder.path.as_ref().is_empty()).then_some(&folder.path);
-    folder.root.store().list(prefix)
-}
-
-fn is_hidden(object: &ObjectMeta, folder: &Location) -> bool {
-    object
-        .location
-        .prefix_match(&folder.path)
-        .is_none_or(|mut parts| parts.any(|part| part.as_ref().starts_with(['_', '.'])))
-}
-
-fn failed(folder: &Location, error: &object_store::Error) -> Error {
-    if let Some(error) = crate::error::find(error) {
-        return error;
-    }
-    Error::new(
-        Code::Storage,
-        format!(
-            "cannot clear {}: {error}",
-            folder.root.display_path(&folder.path)
-        ),
-    )
 }

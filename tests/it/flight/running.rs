@@ -1,5 +1,7 @@
 //! Queries that are cancelled, polled, abandoned.
 
+use arrow_flight::PollInfo;
+
 use super::*;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -65,28 +67,32 @@ async fn stream_that_is_dropped_ends_its_query() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn polled_query_runs_by_itself_and_is_read_at_its_endpoints_again_and_again() {
-    let mut flight = Server::shared().flight("admin").await;
-    let sql = "SELECT x, md5(CAST(x AS VARCHAR)) FROM generate_series(1, 100000) t(x)";
+/// The last answer of PollFlightInfo; each has a FlightInfo.
+async fn polled_to_its_end(flight: &mut Flight, sql: &str) -> PollInfo {
     let command = CommandStatementQuery {
         query: sql.to_owned(),
         transaction_id: None,
     };
     let mut descriptor = FlightDescriptor::new_cmd(command.as_any().encode_to_vec());
-    let info = loop {
+    loop {
         let request = flight.request(descriptor);
         let answer = flight.sql.inner_mut().poll_flight_info(request).await;
         let polled = answer.unwrap().into_inner();
-        let info = polled.info.unwrap();
-        match polled.flight_descriptor {
-            Some(next) => descriptor = next,
-            None => {
-                assert_eq!(polled.progress, Some(1.0));
-                break info;
-            }
+        assert!(polled.info.is_some());
+        match &polled.flight_descriptor {
+            Some(next) => descriptor = next.clone(),
+            None => return polled,
         }
-    };
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn polled_query_runs_by_itself_and_is_read_at_its_endpoints_again_and_again() {
+    let mut flight = Server::shared().flight("admin").await;
+    let sql = "SELECT x, md5(CAST(x AS VARCHAR)) FROM generate_series(1, 100000) t(x)";
+    let polled = polled_to_its_end(&mut flight, sql).await;
+    assert_eq!(polled.progress, Some(1.0));
+    let info = polled.info.unwrap();
     assert_eq!(info.total_records, 100_000);
     assert!(info.endpoint.len() > 1, "{} endpoints", info.endpoint.len());
     for _ in 0..2 {
@@ -112,20 +118,7 @@ async fn polled_query_runs_by_itself_and_is_read_at_its_endpoints_again_and_agai
 async fn polled_result_that_outgrows_the_store_is_read_once_as_it_runs_on() {
     let mut flight = Server::shared().flight("admin").await;
     let sql = "SELECT x, repeat(md5(CAST(x AS VARCHAR)), 10) FROM generate_series(1, 200000) t(x)";
-    let command = CommandStatementQuery {
-        query: sql.to_owned(),
-        transaction_id: None,
-    };
-    let mut descriptor = FlightDescriptor::new_cmd(command.as_any().encode_to_vec());
-    let info = loop {
-        let request = flight.request(descriptor);
-        let answer = flight.sql.inner_mut().poll_flight_info(request).await;
-        let polled = answer.unwrap().into_inner();
-        match polled.flight_descriptor {
-            Some(next) => descriptor = next,
-            None => break polled.info.unwrap(),
-        }
-    };
+    let info = polled_to_its_end(&mut flight, sql).await.info.unwrap();
     assert_eq!((info.endpoint.len(), info.total_records), (1, -1));
     let ticket = info.endpoint[0].ticket.clone().unwrap();
     let fetched = flight.fetch(ticket.clone()).await.unwrap();

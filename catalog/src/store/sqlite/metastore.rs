@@ -350,7 +350,7 @@ pub(super) fn create_table(
     }
     let database_id = entry.database.id;
     let created = now();
-    let mut table = table_of(input, database, created);
+    let mut table = Table::of_input(input, database, created);
     let json = serde_json::to_string(&table)?;
     let sql = "INSERT INTO tables (database_id, name, json) VALUES (?1, ?2, ?3)";
     write
@@ -366,27 +366,6 @@ pub(super) fn create_table(
         value: table,
         created: true,
     })
-}
-
-/// A new table of an input.
-fn table_of(input: TableInput, database: &str, created: chrono::DateTime<chrono::Utc>) -> Table {
-    Table {
-        id: 0,
-        database_name: database.to_owned(),
-        name: input.name,
-        description: input.description,
-        owner: input.owner,
-        create_time: created,
-        update_time: created,
-        retention: input.retention,
-        storage_descriptor: input.storage_descriptor,
-        partition_keys: input.partition_keys,
-        view_original_text: input.view_original_text,
-        view_expanded_text: input.view_expanded_text,
-        table_type: input.table_type,
-        parameters: input.parameters,
-        version_id: 0,
-    }
 }
 
 pub(super) fn update_table(
@@ -409,7 +388,7 @@ pub(super) fn update_table(
         // A clock that was set back does not make an update older than the table.
         update_time: now().max(old.update_time),
         version_id: old.version_id + 1,
-        ..table_of(input, database, old.create_time)
+        ..Table::of_input(input, database, old.create_time)
     };
     if !same_keys(&old.partition_keys, &new.partition_keys) {
         let sql = "SELECT EXISTS (SELECT 1 FROM partitions WHERE table_id = ?1)";
