@@ -165,8 +165,7 @@ impl QueryContext {
     ) -> Result<(SchemaRef, BatchStream)> {
         let planning = self.pruned(planned, parameters);
         let unlisted = self.query.step(Phase::Planning, Box::pin(planning)).await?;
-        let planned: SchemaRef = Arc::clone(unlisted.plan.schema().inner());
-        let schema = self.planning.names.schema(&planned);
+        let schema = self.planning.names.schema(unlisted.plan.schema().inner());
         if expected.is_some_and(|expected| !same_columns(expected, &schema)) {
             return Err(Error::new(
                 Code::ResultTypeChanged,
@@ -182,7 +181,7 @@ impl QueryContext {
         }
         if !cacheable {
             let pinned = self.list(unlisted).await?;
-            let run = ResultCache::private_run(&planned);
+            let run = ResultCache::private_run();
             return self.lead(run, pinned, false).map(|stream| (schema, stream));
         }
         let asked = Arc::new(QueryKey::new(
@@ -207,7 +206,7 @@ impl QueryContext {
             return Ok((schema, self.reused(result)));
         }
         loop {
-            match results.lookup(&key, &planned, fresh, as_of) {
+            match results.lookup(&key, fresh, as_of) {
                 Lookup::Hit(result) => return Ok((schema, self.reused(result))),
                 Lookup::Follow(follower) => {
                     let waited = async { Ok(follower.wait().await) };

@@ -6,6 +6,7 @@
 //!
 //! Who accepts a staleness looks by all of it but the files, and is given the newest result if it is new enough.
 
+mod plain;
 mod run;
 
 use std::collections::HashMap;
@@ -15,7 +16,6 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
 use datafusion::logical_expr::LogicalPlan;
 use parking_lot::Mutex;
 
@@ -104,7 +104,7 @@ impl fmt::Debug for ResultKey {
 /// A whole result.
 #[derive(Debug)]
 pub struct CachedResult {
-    pub schema: SchemaRef,
+    /// Texts and bytes are written out in them where the plan has views.
     pub batches: Vec<RecordBatch>,
     /// Memory of the batches, in bytes.
     pub bytes: usize,
@@ -181,13 +181,7 @@ impl ResultCache {
     /// The answer for files that were listed after `as_of`.
     ///
     /// `fresh`: do not take an old answer; a run that is in flight is none.
-    pub fn lookup(
-        self: &Arc<Self>,
-        key: &Arc<ResultKey>,
-        schema: &SchemaRef,
-        fresh: bool,
-        as_of: Instant,
-    ) -> Lookup {
+    pub fn lookup(self: &Arc<Self>, key: &Arc<ResultKey>, fresh: bool, as_of: Instant) -> Lookup {
         if !fresh && let Some(result) = self.stored(key, as_of) {
             return Lookup::Hit(result);
         }
@@ -203,7 +197,6 @@ impl ResultCache {
             return Lookup::Hit(result);
         }
         let run = Run::new(
-            Arc::clone(schema),
             self.max_entry,
             Some(Attach {
                 cache: Arc::clone(self),
@@ -231,8 +224,8 @@ impl ResultCache {
     }
 
     /// A run that nobody can join and whose result nobody keeps.
-    pub fn private_run(schema: &SchemaRef) -> Arc<Run> {
-        Run::new(Arc::clone(schema), 0, None)
+    pub fn private_run() -> Arc<Run> {
+        Run::new(0, None)
     }
 
     fn keep(&self, key: &Arc<ResultKey>, result: CachedResult, as_of: Instant) {
@@ -264,7 +257,6 @@ impl ResultCache {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use arrow::datatypes::Schema;
     use datafusion::logical_expr::LogicalPlanBuilder;
 
     fn query(catalog: u8) -> Arc<QueryKey> {
@@ -283,7 +275,6 @@ mod tests {
     /// Told from others by its size.
     fn result(bytes: usize) -> CachedResult {
         CachedResult {
-            schema: Arc::new(Schema::empty()),
             batches: Vec::new(),
             bytes,
         }

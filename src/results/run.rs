@@ -11,11 +11,11 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
 use futures::{Stream, StreamExt};
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, watch};
 
+use super::plain::plain;
 use super::{CachedResult, ResultCache, ResultKey};
 use crate::error::{Error, Result};
 
@@ -33,7 +33,6 @@ pub struct Attach {
 
 #[derive(Debug)]
 pub struct Run {
-    schema: SchemaRef,
     /// Bytes.
     max_spool: usize,
     spool: Mutex<Spool>,
@@ -63,10 +62,9 @@ enum Phase {
 }
 
 impl Run {
-    pub(super) fn new(schema: SchemaRef, max_spool: usize, attach: Option<Attach>) -> Arc<Self> {
+    pub(super) fn new(max_spool: usize, attach: Option<Attach>) -> Arc<Self> {
         let (overflow, overflow_reader) = mpsc::channel(IN_FLIGHT);
         Arc::new(Self {
-            schema,
             max_spool,
             spool: Mutex::default(),
             progress: watch::Sender::new(0),
@@ -146,12 +144,13 @@ impl Run {
         Phase::Finished
     }
 
-    /// Adds a batch to the spool, or gives it back when there is no room.
+    /// Adds a batch to the spool, or gives it back when there is no room. Only the run itself calls it.
     fn spool(&self, batch: RecordBatch) -> Option<RecordBatch> {
-        let mut spool = self.spool.lock();
-        if matches!(spool.phase, Phase::Overflowed) {
+        if matches!(self.spool.lock().phase, Phase::Overflowed) {
             return Some(batch);
         }
+        let batch = plain(batch);
+        let mut spool = self.spool.lock();
         let bytes = batch.get_array_memory_size();
         if spool.bytes.saturating_add(bytes) <= self.max_spool {
             spool.bytes += bytes;
@@ -171,7 +170,6 @@ impl Run {
         let spool = self.spool.lock();
         if let (Some(attach), Phase::Spooling) = (&self.attach, &spool.phase) {
             let result = CachedResult {
-                schema: Arc::clone(&self.schema),
                 batches: spool.batches.clone(),
                 bytes: spool.bytes,
             };
@@ -256,10 +254,6 @@ enum ReaderState {
 }
 
 impl RunReader {
-    pub fn schema(&self) -> SchemaRef {
-        Arc::clone(&self.interest.0.schema)
-    }
-
     /// Turns the reader into a stream.
     pub fn into_stream(self) -> Pin<Box<dyn Stream<Item = Result<RecordBatch>> + Send>> {
         let progress = self.interest.0.progress.subscribe();
@@ -364,7 +358,6 @@ impl Follower {
                     Phase::Overflowed | Phase::Failed(_) => return None,
                     Phase::Finished => {
                         return Some(CachedResult {
-                            schema: Arc::clone(&run.schema),
                             batches: spool.batches.clone(),
                             bytes: spool.bytes,
                         });
@@ -398,22 +391,14 @@ mod tests {
     use super::super::{Lookup, QueryKey};
     use super::*;
     use crate::engine::PlanSettings;
-    use arrow::array::Int64Array;
-    use arrow::datatypes::{DataType, Field, Schema};
+    use arrow::array::{ArrayRef, Int64Array};
     use datafusion::logical_expr::LogicalPlanBuilder;
     use futures::TryStreamExt;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    fn schema() -> SchemaRef {
-        Arc::new(Schema::new(vec![Field::new("a", DataType::Int64, false)]))
-    }
-
     fn batch(rows: i64) -> RecordBatch {
-        RecordBatch::try_new(
-            schema(),
-            vec![Arc::new(Int64Array::from_iter_values(0..rows))],
-        )
-        .unwrap()
+        let column: ArrayRef = Arc::new(Int64Array::from_iter_values(0..rows));
+        RecordBatch::try_from_iter([("a", column)]).unwrap()
     }
 
     fn key(snapshot: u8) -> Arc<ResultKey> {
@@ -443,15 +428,13 @@ mod tests {
     #[tokio::test]
     async fn identical_queries_in_flight_run_once_and_the_next_one_hits() {
         let cache = ResultCache::new(1 << 20, 1 << 20);
-        let run = lead(cache.lookup(&key(1), &schema(), false, Instant::now()));
+        let run = lead(cache.lookup(&key(1), false, Instant::now()));
         let reader = run.reader().unwrap();
         let followers: Vec<Follower> = (0..3)
-            .map(
-                |_| match cache.lookup(&key(1), &schema(), false, Instant::now()) {
-                    Lookup::Follow(follower) => follower,
-                    other => panic!("expected to follow, got {other:?}"),
-                },
-            )
+            .map(|_| match cache.lookup(&key(1), false, Instant::now()) {
+                Lookup::Follow(follower) => follower,
+                other => panic!("expected to follow, got {other:?}"),
+            })
             .collect();
         let started = Arc::new(AtomicUsize::new(0));
         let count = Arc::clone(&started);
@@ -476,15 +459,15 @@ mod tests {
         }
         assert_eq!(started.load(Ordering::Relaxed), 1);
         assert!(matches!(
-            cache.lookup(&key(1), &schema(), false, Instant::now()),
+            cache.lookup(&key(1), false, Instant::now()),
             Lookup::Hit(_)
         ));
         assert!(matches!(
-            cache.lookup(&key(1), &schema(), true, Instant::now()),
+            cache.lookup(&key(1), true, Instant::now()),
             Lookup::Lead(_)
         ));
         assert!(matches!(
-            cache.lookup(&key(2), &schema(), false, Instant::now()),
+            cache.lookup(&key(2), false, Instant::now()),
             Lookup::Lead(_)
         ));
     }
@@ -492,10 +475,9 @@ mod tests {
     #[tokio::test]
     async fn failed_run_fails_its_leader_only() {
         let cache = ResultCache::new(1 << 20, 1 << 20);
-        let run = lead(cache.lookup(&key(1), &schema(), false, Instant::now()));
+        let run = lead(cache.lookup(&key(1), false, Instant::now()));
         let reader = run.reader().unwrap();
-        let Lookup::Follow(follower) = cache.lookup(&key(1), &schema(), false, Instant::now())
-        else {
+        let Lookup::Follow(follower) = cache.lookup(&key(1), false, Instant::now()) else {
             panic!()
         };
         let failing = async { Ok(futures::stream::iter([Err(Error::internal("cutoff"))])) };
@@ -503,7 +485,7 @@ mod tests {
         assert!(rows(reader).await.is_err());
         assert!(follower.wait().await.is_none());
         assert!(matches!(
-            cache.lookup(&key(1), &schema(), false, Instant::now()),
+            cache.lookup(&key(1), false, Instant::now()),
             Lookup::Lead(_)
         ));
     }
@@ -511,10 +493,9 @@ mod tests {
     #[tokio::test]
     async fn run_goes_on_for_a_follower_when_its_leader_leaves() {
         let cache = ResultCache::new(1 << 20, 1 << 20);
-        let run = lead(cache.lookup(&key(1), &schema(), false, Instant::now()));
+        let run = lead(cache.lookup(&key(1), false, Instant::now()));
         let reader = run.reader().unwrap();
-        let Lookup::Follow(follower) = cache.lookup(&key(1), &schema(), false, Instant::now())
-        else {
+        let Lookup::Follow(follower) = cache.lookup(&key(1), false, Instant::now()) else {
             panic!()
         };
         let (go, wait) = tokio::sync::oneshot::channel::<()>();
@@ -533,14 +514,14 @@ mod tests {
     #[tokio::test]
     async fn run_that_nobody_waits_for_is_stopped() {
         let cache = ResultCache::new(1 << 20, 1 << 20);
-        let run = lead(cache.lookup(&key(1), &schema(), false, Instant::now()));
+        let run = lead(cache.lookup(&key(1), false, Instant::now()));
         let reader = run.reader().unwrap();
         let endless = async { Ok(futures::stream::pending::<Result<RecordBatch>>()) };
         let task = tokio::spawn(run.execute(endless, true));
         drop(reader);
         task.await.unwrap();
         assert!(matches!(
-            cache.lookup(&key(1), &schema(), false, Instant::now()),
+            cache.lookup(&key(1), false, Instant::now()),
             Lookup::Lead(_)
         ));
     }
@@ -548,7 +529,7 @@ mod tests {
     #[tokio::test]
     async fn panic_of_a_run_reaches_those_who_wait() {
         let cache = ResultCache::new(1 << 20, 1 << 20);
-        let run = lead(cache.lookup(&key(1), &schema(), false, Instant::now()));
+        let run = lead(cache.lookup(&key(1), false, Instant::now()));
         let reader = run.reader().unwrap();
         let panicking = async {
             if true {
@@ -563,10 +544,9 @@ mod tests {
     #[tokio::test]
     async fn result_beyond_the_limit_streams_to_its_leader_and_is_not_kept() {
         let cache = ResultCache::new(1 << 20, 4096);
-        let run = lead(cache.lookup(&key(1), &schema(), false, Instant::now()));
+        let run = lead(cache.lookup(&key(1), false, Instant::now()));
         let reader = run.reader().unwrap();
-        let Lookup::Follow(follower) = cache.lookup(&key(1), &schema(), false, Instant::now())
-        else {
+        let Lookup::Follow(follower) = cache.lookup(&key(1), false, Instant::now()) else {
             panic!()
         };
         let many = async { Ok(futures::stream::iter((0..50).map(|_| Ok(batch(100))))) };
@@ -574,7 +554,7 @@ mod tests {
         assert!(follower.wait().await.is_none());
         assert_eq!(rows(reader).await.unwrap(), 5000);
         assert!(matches!(
-            cache.lookup(&key(1), &schema(), false, Instant::now()),
+            cache.lookup(&key(1), false, Instant::now()),
             Lookup::Lead(_)
         ));
     }

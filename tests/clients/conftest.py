@@ -99,6 +99,16 @@ def flight_uri(demo):
     return f"grpc+tls://{demo['flight']['host']}:{demo['flight']['port']}"
 
 
+@pytest.fixture(scope="session")
+def identity():
+    """How the demo's analyst logs in without a password: a provider's token, and the files of a certificate and its key."""
+    return json.loads(os.environ["LAKEGATE_IDENTITY"])
+
+
+def ca_of(demo):
+    return Path(demo["tls"]["ca_file"]).read_bytes()
+
+
 @pytest.fixture
 def adbc(demo):
     """Connections of ADBC's Flight SQL driver, over verified TLS."""
@@ -113,7 +123,7 @@ def adbc(demo):
             db_kwargs={
                 "username": user,
                 "password": password or password_of(demo, user),
-                DatabaseOptions.TLS_ROOT_CERTS.value: Path(demo["tls"]["ca_file"]).read_text(),
+                DatabaseOptions.TLS_ROOT_CERTS.value: ca_of(demo).decode(),
                 **options,
             },
             autocommit=True,
@@ -131,6 +141,6 @@ def flight_client(demo):
     """pyarrow.flight, without credentials."""
     from pyarrow import flight
 
-    client = flight.FlightClient(flight_uri(demo), tls_root_certs=Path(demo["tls"]["ca_file"]).read_bytes())
+    client = flight.FlightClient(flight_uri(demo), tls_root_certs=ca_of(demo))
     yield client
     client.close()

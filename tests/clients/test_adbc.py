@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 from adbc_driver_flightsql import DatabaseOptions
 from adbc_driver_manager import AdbcStatusCode
-from conftest import flight_uri, password_of
+from conftest import ca_of, flight_uri, password_of
 
 pytestmark = pytest.mark.client("ADBC (Python)", "adbc-driver-flightsql")
 shows = pytest.mark.shows
@@ -43,6 +43,31 @@ def test_rows_come_as_python_values(adbc):
     assert row[:8] == (1, 2, 3, 2.5, "x", True, None, datetime.date(2024, 2, 29))
     assert row[8].replace(tzinfo=None) == datetime.datetime(2024, 2, 29, 12, 34, 56, 789000)
     assert row[9:] == (Decimal("12.50"), [1, 2, None])
+
+
+def who(demo, **options):
+    """The user of a connection that has no password."""
+    options[DatabaseOptions.TLS_ROOT_CERTS.value] = ca_of(demo).decode()
+    with flightsql.connect(flight_uri(demo), db_kwargs=options, autocommit=True) as connection:
+        with connection.cursor() as cursor:
+            return cursor.execute("SELECT current_user").fetchone()
+
+
+@shows("token of an identity provider")
+def test_token_logs_in(demo, identity):
+    bearer = {DatabaseOptions.AUTHORIZATION_HEADER.value: f"Bearer {identity['token']}"}
+    assert who(demo, **bearer) == ("analyst",)
+    with pytest.raises(flightsql.Error, match="not accepted"):
+        who(demo, **{DatabaseOptions.AUTHORIZATION_HEADER.value: f"Bearer {identity['token']}x"})
+
+
+@shows("client certificate")
+def test_certificate_logs_in(demo, identity):
+    certificate = {
+        DatabaseOptions.MTLS_CERT_CHAIN.value: Path(identity["certificate"]).read_text(),
+        DatabaseOptions.MTLS_PRIVATE_KEY.value: Path(identity["key"]).read_text(),
+    }
+    assert who(demo, **certificate) == ("analyst",)
 
 
 @shows("result as Arrow")

@@ -4,10 +4,11 @@ import base64
 import json
 import threading
 import time
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from conftest import password_of
+from conftest import ca_of, flight_uri, password_of
 from pyarrow import flight
 
 pytestmark = pytest.mark.client("pyarrow.flight", "pyarrow")
@@ -58,6 +59,26 @@ def fetch(client, options, sql):
             batches.append(chunk.data)
         usage = json.loads(chunk.app_metadata.to_pybytes()) if chunk.app_metadata else None
     return pa.Table.from_batches(batches), usage
+
+
+@shows("token of an identity provider")
+def test_token_logs_in(flight_client, identity):
+    bearer = (b"authorization", b"Bearer " + identity["token"].encode())
+    table, _ = fetch(flight_client, flight.FlightCallOptions(headers=[bearer]), "SELECT current_user")
+    assert table.to_pylist() == [{"current_user": "analyst"}]
+
+
+@shows("client certificate")
+def test_certificate_logs_in(demo, identity):
+    client = flight.FlightClient(
+        flight_uri(demo),
+        tls_root_certs=ca_of(demo),
+        cert_chain=Path(identity["certificate"]).read_bytes(),
+        private_key=Path(identity["key"]).read_bytes(),
+    )
+    with client:
+        table, _ = fetch(client, flight.FlightCallOptions(), "SELECT current_user")
+    assert table.to_pylist() == [{"current_user": "analyst"}]
 
 
 @shows("connection over verified TLS")

@@ -168,7 +168,7 @@ impl OpenFile {
             };
             let room = max_rows.saturating_sub(open.rows()).max(1);
             let some = room.min(rows.num_rows() - from);
-            open.write(&self.schema, &rows.slice(from, some)).await?;
+            open.write(&self.schema, rows.slice(from, some)).await?;
             from += some;
             if open.rows() >= max_rows || open.bytes() >= max_bytes {
                 self.end_row_group().await?;
@@ -177,11 +177,22 @@ impl OpenFile {
         Ok(())
     }
 
+    /// Encodes what has come so far.
+    ///
+    /// Errors: as of [`OpenFile::write`].
+    pub async fn encode(&mut self) -> Result<()> {
+        let Some(row_group) = &mut self.row_group else {
+            return Ok(());
+        };
+        let encoded = row_group.encode(&self.schema).await;
+        encoded.map_err(|error| failed(&self.url, error))
+    }
+
     async fn end_row_group(&mut self) -> Result<(), ParquetError> {
         let Some(row_group) = self.row_group.take() else {
             return Ok(());
         };
-        let columns = row_group.end()?;
+        let columns = row_group.end(&self.schema).await?;
         let mut writer = self.writer.next_row_group()?;
         for column in columns {
             column.append_to_row_group(&mut writer)?;

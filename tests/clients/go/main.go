@@ -1,5 +1,6 @@
 // The Flight SQL driver of ADBC for Go against a running demo, whose connection file's JSON is in $LAKEGATE_CONNECTION.
 //
+// How the demo's analyst logs in without a password is in $LAKEGATE_IDENTITY: a provider's token, a certificate and its key.
 // What was seen to work, and what fails as expected, is written to $LAKEGATE_SHOWN, a line of JSON each.
 package main
 
@@ -35,15 +36,19 @@ type connectionFile struct {
 }
 
 var (
-	demo connectionFile
-	ctx  = context.Background()
+	demo     connectionFile
+	identity struct{ Token, Certificate, Key string }
+	ctx      = context.Background()
 )
 
 func main() {
 	must(json.Unmarshal([]byte(os.Getenv("LAKEGATE_CONNECTION")), &demo))
+	must(json.Unmarshal([]byte(os.Getenv("LAKEGATE_IDENTITY")), &identity))
 	works("connection over verified TLS", func(c adbc.Connection) { same(query(c, "SELECT 1"), []string{"1"}) })
 	works("user and password", func(c adbc.Connection) { same(query(c, "SELECT current_user"), []string{"admin"}) })
 	works("wrong password is an error", wrongPassword)
+	works("token of an identity provider", providerToken)
+	works("client certificate", clientCertificate)
 	works("query", rows)
 	works("result as Arrow", arrowTypes)
 	works("nested types", nestedTypes)
@@ -78,6 +83,27 @@ func main() {
 func wrongPassword(adbc.Connection) {
 	_, err := connect("nobody_go", "wrong")
 	fails(err, "password authentication failed")
+}
+
+func providerToken(adbc.Connection) {
+	c, err := connectBy(map[string]string{flightsql.OptionAuthorizationHeader: "Bearer " + identity.Token})
+	must(err)
+	defer c.Close()
+	same(query(c, "SELECT current_user"), []string{"analyst"})
+}
+
+func clientCertificate(adbc.Connection) {
+	certificate, err := os.ReadFile(identity.Certificate)
+	must(err)
+	key, err := os.ReadFile(identity.Key)
+	must(err)
+	c, err := connectBy(map[string]string{
+		flightsql.OptionMTLSCertChain:  string(certificate),
+		flightsql.OptionMTLSPrivateKey: string(key),
+	})
+	must(err)
+	defer c.Close()
+	same(query(c, "SELECT current_user"), []string{"analyst"})
 }
 
 func rows(c adbc.Connection) {
@@ -340,14 +366,15 @@ func ingest(c adbc.Connection) {
 // How it is checked
 
 func connect(user, password string) (adbc.Connection, error) {
+	return connectBy(map[string]string{adbc.OptionKeyUsername: user, adbc.OptionKeyPassword: password})
+}
+
+func connectBy(options map[string]string) (adbc.Connection, error) {
 	ca, err := os.ReadFile(demo.TLS.CAFile)
 	must(err)
-	database, err := flightsql.NewDriver(memory.DefaultAllocator).NewDatabase(map[string]string{
-		adbc.OptionKeyURI:            fmt.Sprintf("grpc+tls://%s:%d", demo.Flight.Host, demo.Flight.Port),
-		adbc.OptionKeyUsername:       user,
-		adbc.OptionKeyPassword:       password,
-		flightsql.OptionSSLRootCerts: string(ca),
-	})
+	options[adbc.OptionKeyURI] = fmt.Sprintf("grpc+tls://%s:%d", demo.Flight.Host, demo.Flight.Port)
+	options[flightsql.OptionSSLRootCerts] = string(ca)
+	database, err := flightsql.NewDriver(memory.DefaultAllocator).NewDatabase(options)
 	must(err)
 	return database.Open(ctx)
 }

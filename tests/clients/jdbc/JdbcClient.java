@@ -17,7 +17,8 @@ import java.util.List;
 import java.util.Set;
 
 /**
- * The Flight SQL JDBC driver against a running demo. Arguments: the URL, the CA's file, then the passwords of admin and scientist.
+ * The Flight SQL JDBC driver against a running demo. Arguments: the URL, the CA's file, the passwords of admin and
+ * scientist, then the analyst's token, certificate and key.
  *
  * <p>What was seen to work, and what fails as expected, is written to $LAKEGATE_SHOWN, a line of JSON each.
  */
@@ -32,6 +33,17 @@ public final class JdbcClient extends Runner {
         works("user and password", connection -> same("admin", value(connection, "SELECT current_user")));
         works("wrong password is an error", connection ->
                 fails("password authentication failed", () -> connect("nobody_jdbc", "wrong").close()));
+        works("token of an identity provider", connection -> {
+            try (Connection analyst = connectBy("token", token)) {
+                same("analyst", value(analyst, "SELECT current_user"));
+            }
+            fails("not accepted", () -> value(connectBy("token", token + "x"), "SELECT 1"));
+        });
+        works("client certificate", connection -> {
+            try (Connection analyst = connectBy("clientCertificate", certificate, "clientKey", key)) {
+                same("analyst", value(analyst, "SELECT current_user"));
+            }
+        });
         works("query", JdbcClient::rowsComeAsJavaValues);
         works("nested types", JdbcClient::nestedTypes);
         works("result in pieces", JdbcClient::resultInPieces);

@@ -18,6 +18,10 @@ import java.util.TreeSet;
 class Runner {
     static String adminPassword;
     static String scientistPassword;
+    /** How the demo's analyst logs in without a password: a provider's token, and the files of a certificate and its key. */
+    static String token;
+    static String certificate;
+    static String key;
     private static String url;
     private static String ca;
     private static String version;
@@ -32,6 +36,9 @@ class Runner {
         ca = arguments[1];
         adminPassword = arguments[2];
         scientistPassword = arguments[3];
+        token = arguments[4];
+        certificate = arguments[5];
+        key = arguments[6];
         try (Connection connection = connect("admin", adminPassword)) {
             version = connection.getMetaData().getDriverVersion();
         }
@@ -45,9 +52,15 @@ class Runner {
     }
 
     static Connection connect(String user, String password) throws SQLException {
+        return connectBy("user", user, "password", password);
+    }
+
+    /** Names and values in turns. */
+    static Connection connectBy(String... credentials) throws SQLException {
         Properties properties = new Properties();
-        properties.put("user", user);
-        properties.put("password", password);
+        for (int i = 0; i < credentials.length; i += 2) {
+            properties.put(credentials[i], credentials[i + 1]);
+        }
         properties.put("tlsRootCerts", ca);
         return DriverManager.getConnection(url, properties);
     }

@@ -7,10 +7,41 @@ mod rust;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
 use page::Shown;
+use serde_json::json;
 
-use crate::harness::{Server, lake, python};
+use crate::harness::identity::{Authority, Certified, Provider};
+use crate::harness::{Options, Server, lake, python};
+
+/// A demo whose analyst can log in without a password.
+struct Analyst {
+    server: Server,
+    /// Of an identity provider that the server believes.
+    token: String,
+    certified: Certified,
+}
+
+fn analyst() -> &'static Analyst {
+    static ANALYST: OnceLock<Analyst> = OnceLock::new();
+    ANALYST.get_or_init(|| {
+        let dir = lake::scratch().join("identity");
+        fs::create_dir_all(&dir).unwrap();
+        let (provider, authority) = (Provider::new(&dir, "first"), Authority::new(&dir));
+        let mut environment = provider.environment();
+        let ca = authority.ca_file().to_str().unwrap().to_owned();
+        environment.push(("LAKEGATE_TLS__CLIENT_CA_FILE", ca));
+        let wanted = "optional".to_owned();
+        environment.push(("LAKEGATE_FLIGHT__CLIENT_CERTIFICATES", wanted));
+        let environment: Vec<_> = environment.iter().map(|(n, v)| (*n, v.as_str())).collect();
+        Analyst {
+            server: Server::copied(&Options::default(), &environment),
+            token: provider.token("analyst", 3600),
+            certified: authority.sign("analyst", 1),
+        }
+    })
+}
 
 /// Where `./test` puts the JDBC driver that `tests/clients/jdbc/driver.txt` names.
 fn jdbc_driver() -> PathBuf {
@@ -38,8 +69,15 @@ fn patient(program: impl AsRef<Path>) -> Command {
 /// Runs the client's tests, checks that nothing was left out, and compares what they showed with the page.
 fn run(name: &str, clients: &[&str], mut command: Command) {
     let shown = lake::scratch().join(format!("shown-{}.jsonl", name.replace(' ', "-")));
-    let connection = serde_json::to_string(Server::shared().connection()).unwrap();
+    let analyst = analyst();
+    let connection = serde_json::to_string(analyst.server.connection()).unwrap();
+    let identity = json!({
+        "token": analyst.token,
+        "certificate": analyst.certified.certificate,
+        "key": analyst.certified.key,
+    });
     let output = command
+        .env("LAKEGATE_IDENTITY", identity.to_string())
         .env("LAKEGATE_CONNECTION", connection)
         .env("LAKEGATE_SHOWN", &shown)
         .env("PYTHONDONTWRITEBYTECODE", "1")
@@ -96,7 +134,11 @@ fn data_frames_work_as_the_page_says() {
 
 #[test]
 fn jdbc_works_as_the_page_says() {
-    let server = Server::shared();
+    let Analyst {
+        server,
+        token,
+        certified,
+    } = analyst();
     let door = &server.connection()["flight"];
     let host = door["host"].as_str().unwrap();
     let mut command = patient("java");
@@ -126,7 +168,9 @@ fn jdbc_works_as_the_page_says() {
             server.ca_file(),
             server.password("admin"),
             server.password("scientist"),
-        ]);
+            token,
+        ])
+        .args([&certified.certificate, &certified.key]);
     run("JdbcClient", &["JDBC"], command);
 }
 

@@ -23,10 +23,12 @@ const CLIENTS: [&str; 10] = [
 ];
 
 /// The rows, in their order.
-const CAPABILITIES: [&str; 34] = [
+const CAPABILITIES: [&str; 36] = [
     "connection over verified TLS",
     "user and password",
     "wrong password is an error",
+    "token of an identity provider",
+    "client certificate",
     "query",
     "result as Arrow",
     "nested types",

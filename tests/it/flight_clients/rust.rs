@@ -6,7 +6,9 @@ use std::time::Duration;
 use arrow::array::{ArrayRef, Date32Array, Decimal128Array, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::DataType;
 use arrow_flight::sql::{
-    CommandGetDbSchemas, CommandGetPrimaryKeys, CommandGetTables, CommandGetXdbcTypeInfo, SqlInfo,
+    CommandGetDbSchemas, CommandGetPrimaryKeys, CommandGetTables, CommandGetXdbcTypeInfo,
+    CommandStatementIngest, SqlInfo, TableDefinitionOptions, TableExistsOption,
+    TableNotExistOption,
 };
 use arrow_flight::{
     CancelFlightInfoRequest, CancelFlightInfoResult, CancelStatus, FlightInfo, IpcMessage,
@@ -15,9 +17,10 @@ use futures::StreamExt;
 use prost::Message;
 use tonic::Code;
 
+use super::Analyst;
 use super::page::Shown;
+use crate::harness::Flight;
 use crate::harness::flight::Fetched;
-use crate::harness::{Flight, Server};
 
 const FOREVER: &str = "SELECT count(*) FROM generate_series(1, 100000) a(x), generate_series(1, 100000) b(y), generate_series(1, 100000) c(z) WHERE x + y > z";
 
@@ -32,7 +35,11 @@ pub async fn shown() -> Vec<Shown> {
             fails_because: None,
         }));
     };
-    let server = Server::shared();
+    let Analyst {
+        server,
+        token,
+        certified,
+    } = super::analyst();
     let mut flight = server.flight("admin").await;
 
     assert_eq!(flight.run("SELECT current_user").await.value(), "admin");
@@ -41,6 +48,16 @@ pub async fn shown() -> Vec<Shown> {
     let refused = anonymous.handshake("nobody_at_all", "wrong").await;
     assert_eq!(refused.unwrap_err().code(), Code::Unauthenticated);
     works(&["wrong password is an error"]);
+    anonymous.with_bearer(token);
+    assert_eq!(
+        anonymous.run("SELECT current_user").await.value(),
+        "analyst"
+    );
+    works(&["token of an identity provider"]);
+    let channel = server.flight_over(&certified.over(server.tls())).await;
+    let mut flying = Flight::over(channel.unwrap());
+    assert_eq!(flying.run("SELECT current_user").await.value(), "analyst");
+    works(&["client certificate"]);
     results(&mut flight).await;
     works(&[
         "result as Arrow",
@@ -77,6 +94,8 @@ pub async fn shown() -> Vec<Shown> {
         "settings of the session",
         "transactions are refused, with a word on it",
     ]);
+    ingest(&mut flight).await;
+    works(&["bulk ingestion"]);
     let mut scientist = server.flight("scientist").await;
     let customers = scientist
         .run("SELECT * FROM curated.customers LIMIT 1")
@@ -225,6 +244,29 @@ async fn session(flight: &mut Flight) {
     assert_eq!(schema.field(0).data_type(), &DataType::Int64);
     let refused = flight.sql.begin_transaction().await.unwrap_err();
     assert!(refused.to_string().contains("transaction"), "{refused}");
+}
+
+async fn ingest(flight: &mut Flight) {
+    let numbers: ArrayRef = Arc::new(Int64Array::from(vec![1, 2, 3]));
+    let batch = RecordBatch::try_from_iter([("a", numbers)]).unwrap();
+    let command = CommandStatementIngest {
+        table_definition_options: Some(TableDefinitionOptions {
+            if_not_exist: TableNotExistOption::Create.into(),
+            if_exists: TableExistsOption::Fail.into(),
+        }),
+        table: "rust_rows".to_owned(),
+        schema: Some("analytics".to_owned()),
+        ..CommandStatementIngest::default()
+    };
+    let batches = futures::stream::iter([Ok(batch.clone()), Ok(batch)]);
+    let written = flight.sql.execute_ingest(command, batches).await;
+    assert_eq!(written.unwrap(), 6);
+    let sum = flight.run("SELECT sum(a) FROM analytics.rust_rows").await;
+    assert_eq!(sum.value(), "12");
+    let dropped = flight
+        .sql
+        .execute_update("DROP TABLE analytics.rust_rows".to_owned(), None);
+    dropped.await.unwrap();
 }
 
 async fn read(flight: &mut Flight, info: FlightInfo) -> Fetched {
