@@ -1,7 +1,7 @@
 //! A row group on its way to a file: each column has an encoder, and columns are encoded side by side.
 //!
 //! Batches are gathered first, as they are: clients send small ones, and what it takes to give every column a task is then paid once
-//! for many.
+//! for many. While they are encoded, the next are gathered.
 
 use arrow::array::{Array, RecordBatch};
 use arrow::datatypes::Schema;
@@ -19,13 +19,24 @@ const WORTH_TASKS: usize = 256 * 1024;
 
 #[derive(Debug)]
 pub(super) struct RowGroup {
-    /// One for each leaf of the schema, in its order.
+    /// One for each leaf of the schema, in its order; none while they encode.
     columns: Vec<ArrowColumnWriter>,
+    encoding: Vec<Encoding>,
     gathered: Vec<RecordBatch>,
-    /// Bytes.
-    gathered_size: usize,
-    /// The gathered ones too.
+    size: Size,
+    /// Of all that was written to it.
     rows: usize,
+}
+
+/// Bytes.
+#[derive(Debug, Default)]
+struct Size {
+    gathered: usize,
+    /// Of the batches that are being encoded, as they came.
+    encoding: usize,
+    /// In the file, about, and in memory, of what was encoded before.
+    encoded: usize,
+    encoders: usize,
 }
 
 impl RowGroup {
@@ -33,8 +44,9 @@ impl RowGroup {
     pub fn begin(factory: &ArrowRowGroupWriterFactory, index: usize) -> Result<Self> {
         Ok(Self {
             columns: factory.create_column_writers(index)?,
+            encoding: Vec::new(),
             gathered: Vec::new(),
-            gathered_size: 0,
+            size: Size::default(),
             rows: 0,
         })
     }
@@ -44,21 +56,26 @@ impl RowGroup {
     /// Errors: values that have no Parquet form; a row group that was to be given up.
     pub async fn write(&mut self, schema: &Schema, rows: RecordBatch) -> Result<()> {
         self.rows += rows.num_rows();
-        self.gathered_size += size(&rows);
+        self.size.gathered += size(&rows);
         self.gathered.push(rows);
-        if self.gathered_size >= GATHERED {
-            self.encode(schema).await?;
+        if self.size.gathered >= GATHERED {
+            self.begin_encoding(schema).await?;
         }
         Ok(())
     }
 
-    /// Encodes what is gathered. Errors: as of [`RowGroup::write`].
+    /// Encodes what is gathered, to its end. Errors: as of [`RowGroup::write`].
     pub async fn encode(&mut self, schema: &Schema) -> Result<()> {
-        let batches = std::mem::take(&mut self.gathered);
-        let bytes = std::mem::take(&mut self.gathered_size);
+        self.begin_encoding(schema).await?;
+        self.encoded().await
+    }
+
+    /// Has encoded what was gathered before, and begins with what is now.
+    async fn begin_encoding(&mut self, schema: &Schema) -> Result<()> {
+        self.encoded().await?;
         let mut leaves: Vec<Vec<ArrowLeafColumn>> = Vec::new();
         leaves.resize_with(self.columns.len(), Vec::new);
-        for batch in &batches {
+        for batch in std::mem::take(&mut self.gathered) {
             let mut of_columns = leaves.iter_mut();
             for (field, column) in schema.fields().iter().zip(batch.columns()) {
                 for leaf in compute_leaves(field, column)? {
@@ -70,35 +87,50 @@ impl RowGroup {
                 return Err(other_columns());
             }
         }
-        if bytes < WORTH_TASKS {
-            let mut columns = self.columns.iter_mut().zip(&leaves);
-            return columns.try_for_each(|(column, leaves)| encode(column, leaves));
+        self.size.encoding = std::mem::take(&mut self.size.gathered);
+        if self.size.encoding >= WORTH_TASKS {
+            let columns = std::mem::take(&mut self.columns);
+            self.encoding = columns.into_iter().zip(leaves).map(spawned).collect();
+            return Ok(());
         }
-        let columns = std::mem::take(&mut self.columns);
-        let tasks: Vec<_> = columns.into_iter().zip(leaves).map(spawned).collect();
-        for task in tasks {
+        let mut columns = self.columns.iter_mut().zip(&leaves);
+        columns.try_for_each(|(column, leaves)| encode(column, leaves))?;
+        self.measure();
+        Ok(())
+    }
+
+    /// Waits for what is being encoded.
+    async fn encoded(&mut self) -> Result<()> {
+        if self.encoding.is_empty() {
+            return Ok(());
+        }
+        for task in std::mem::take(&mut self.encoding) {
             self.columns.push(joined(task.await)?);
         }
+        self.measure();
         Ok(())
+    }
+
+    fn measure(&mut self) {
+        let columns = || self.columns.iter();
+        let bytes = columns().map(ArrowColumnWriter::get_estimated_total_bytes);
+        self.size.encoded = bytes.sum();
+        self.size.encoders = columns().map(ArrowColumnWriter::memory_size).sum();
+        self.size.encoding = 0;
     }
 
     pub fn rows(&self) -> usize {
         self.rows
     }
 
-    /// Bytes that it will have in the file, about; the gathered ones as they are.
+    /// Bytes that it will have in the file, about; of what is not encoded yet, as it came.
     pub fn bytes(&self) -> usize {
-        let columns = self.columns.iter();
-        let encoded: usize = columns
-            .map(ArrowColumnWriter::get_estimated_total_bytes)
-            .sum();
-        encoded + self.gathered_size
+        self.size.encoded + self.size.encoding + self.size.gathered
     }
 
     /// Bytes that it holds in memory.
     pub fn memory(&self) -> usize {
-        let columns = self.columns.iter().map(ArrowColumnWriter::memory_size);
-        columns.sum::<usize>() + self.gathered_size
+        self.size.encoders + self.size.encoding + self.size.gathered
     }
 
     /// What the file takes, column by column.
