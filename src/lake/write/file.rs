@@ -248,3 +248,140 @@ fn failed(url: &str, error: ParquetError) -> Error {
     }
     Error::new(Code::Storage, format!("cannot write {url}: {error}"))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use arrow::array::{Array, ArrayRef, AsArray, Int64Array, ListArray, StringArray};
+    use arrow::compute::concat_batches;
+    use arrow::datatypes::Int32Type;
+    use object_store::ObjectStoreExt;
+    use object_store::memory::InMemory;
+    use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+    use std::ops::Range;
+
+    use crate::lake::roots::{Backing, Roots};
+
+    struct Lake(Arc<InMemory>, Location);
+
+    fn lake() -> Lake {
+        let store = Arc::new(InMemory::new());
+        let backing = Backing::Remote {
+            store: Arc::clone(&store) as Arc<dyn ObjectStore>,
+            prefix: Path::default(),
+        };
+        let roots = Roots::open(vec![("s3://lake/".to_owned(), backing)]).unwrap();
+        let folder = roots.locate("s3://lake/t/").unwrap();
+        Lake(store, folder)
+    }
+
+    /// Texts that do not compress, lists of one to three numbers, and NULLs among both.
+    fn rows(numbers: Range<i64>) -> RecordBatch {
+        let texts = numbers.clone().map(|n| {
+            let mixed = (n as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            let long: String = (1..=12u64)
+                .map(|i| format!("{:016x}", mixed.wrapping_mul(2 * i + 1)))
+                .collect();
+            (n % 7 != 0).then_some(long)
+        });
+        let lists = numbers.clone().map(|n| {
+            let n = i32::try_from(n).unwrap();
+            (n % 5 != 0).then(|| (0..n % 3 + 1).map(move |i| (i != 1).then_some(n)))
+        });
+        let columns: [(&str, ArrayRef); 3] = [
+            ("n", Arc::new(Int64Array::from_iter_values(numbers.clone()))),
+            ("text", Arc::new(StringArray::from_iter(texts))),
+            (
+                "list",
+                Arc::new(ListArray::from_iter_primitive::<Int32Type, _, _>(lists)),
+            ),
+        ];
+        RecordBatch::try_from_iter_with_nullable(columns.map(|(name, column)| (name, column, true)))
+            .unwrap()
+    }
+
+    fn create(lake: &Lake) -> OpenFile {
+        let properties = WriterProperties::builder().set_coerce_types(true).build();
+        OpenFile::create(&lake.1, "f.parquet", rows(0..1).schema(), properties).unwrap()
+    }
+
+    /// The rows of each row group.
+    async fn read(lake: &Lake) -> (Vec<i64>, RecordBatch) {
+        let got = lake.0.get(&"t/f.parquet".into()).await.unwrap();
+        let bytes = got.bytes().await.unwrap();
+        let reader = ParquetRecordBatchReaderBuilder::try_new(bytes).unwrap();
+        let row_groups = reader.metadata().row_groups();
+        let groups = row_groups.iter().map(|group| group.num_rows()).collect();
+        let schema = Arc::clone(reader.schema());
+        let batches: Vec<_> = reader.build().unwrap().map(Result::unwrap).collect();
+        (groups, concat_batches(&schema, &batches).unwrap())
+    }
+
+    #[tokio::test]
+    async fn row_groups_end_at_their_rows_and_large_files_go_in_parts() {
+        let lake = lake();
+        let mut file = create(&lake);
+        let all = 150_000;
+        let mut from = 0;
+        // Batches of many sizes: gathered, larger than what is gathered, and over the end of row groups.
+        for step in [1, 10, 99_000, 500, 20_000].into_iter().cycle() {
+            let until = all.min(from + step);
+            file.write(&rows(from..until), usize::MAX, 40_000)
+                .await
+                .unwrap();
+            assert!(file.memory() > 0);
+            from = until;
+            if from == all {
+                break;
+            }
+        }
+        assert!(file.bytes() > 2 * PART_BYTES, "{}", file.bytes());
+        file.close().await.unwrap();
+        let (groups, written) = read(&lake).await;
+        assert_eq!(groups, [40_000, 40_000, 40_000, 30_000]);
+        let expected = rows(0..all);
+        for column in 0..3 {
+            // A list's field has a name of its own in files.
+            assert_eq!(written.num_rows(), expected.num_rows());
+            if column < 2 {
+                assert_eq!(written.column(column), expected.column(column));
+            } else {
+                let (written, expected) = (written.column(2).as_list::<i32>(), expected.column(2));
+                let expected = expected.as_list::<i32>();
+                assert_eq!(written.values(), expected.values());
+                assert_eq!(written.offsets(), expected.offsets());
+                assert_eq!(written.nulls(), expected.nulls());
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn row_groups_end_at_their_bytes_and_what_is_encoded_early_is_not_lost() {
+        let lake = lake();
+        let mut file = create(&lake);
+        for from in (0..40_000).step_by(1_000) {
+            file.write(&rows(from..from + 1_000), 2 << 20, usize::MAX)
+                .await
+                .unwrap();
+            if from % 3_000 == 0 {
+                file.encode().await.unwrap();
+            }
+        }
+        file.close().await.unwrap();
+        let (groups, written) = read(&lake).await;
+        assert!((2..10).contains(&groups.len()), "{groups:?}");
+        assert_eq!(written.column(0), rows(0..40_000).column(0));
+    }
+
+    #[tokio::test]
+    async fn file_that_is_given_up_is_not_there() {
+        let lake = lake();
+        let mut file = create(&lake);
+        file.write(&rows(0..100_000), usize::MAX, 30_000)
+            .await
+            .unwrap();
+        file.abort().await;
+        assert!(lake.0.get(&"t/f.parquet".into()).await.is_err());
+    }
+}

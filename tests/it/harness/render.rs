@@ -89,7 +89,9 @@ fn scalar(column: &ArrayRef, row: usize) -> String {
                     (value / 1_000).to_string()
                 }
             };
-            interval(0, 0, value.parse().unwrap())
+            let micros: i64 = value.parse().unwrap();
+            let days = i32::try_from(micros / 86_400_000_000).unwrap();
+            interval(0, days, micros % 86_400_000_000)
         }
         other => panic!("no text is known of a value of type {other}"),
     }

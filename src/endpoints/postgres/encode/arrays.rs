@@ -144,17 +144,22 @@ impl Intervals<'_> {
                     micros: value.nanoseconds / 1000,
                 }
             }
-            Intervals::Duration(values, TimeUnit::Nanosecond) => Interval {
-                months: 0,
-                days: 0,
-                micros: values[row] / 1000,
-            },
-            Intervals::Duration(values, unit) => Interval {
-                months: 0,
-                days: 0,
-                micros: super::time::micros(values[row], *unit, "interval")?,
-            },
+            Intervals::Duration(values, TimeUnit::Nanosecond) => between(values[row] / 1000),
+            Intervals::Duration(values, unit) => {
+                between(super::time::micros(values[row], *unit, "interval")?)
+            }
         })
+    }
+}
+
+/// What lies between two timestamps: in days and the rest, as PostgreSQL has it.
+fn between(micros: i64) -> Interval {
+    const DAY: i64 = 86_400_000_000;
+    Interval {
+        months: 0,
+        // All of them fit: there are 2^63 microseconds.
+        days: i32::try_from(micros / DAY).unwrap_or(i32::MAX),
+        micros: micros % DAY,
     }
 }
 

@@ -327,8 +327,12 @@ fn intervals_of_every_unit() {
     let nanos = IntervalMonthDayNanoArray::from(vec![IntervalMonthDayNano::new(1, -2, 3_000_000)]);
     assert_eq!(texts(nanos.clone()), ["1 mon -2 days +00:00:00.003"]);
     assert_eq!(
-        texts(DurationMillisecondArray::from(vec![-1500])),
-        ["-00:00:01.5"]
+        texts(DurationMillisecondArray::from(vec![
+            -1500,
+            129_600_000,
+            -129_600_000
+        ])),
+        ["-00:00:01.5", "1 day 12:00:00", "-1 days -12:00:00"]
     );
     assert_eq!(
         binaries(nanos)[0].as_deref(),
