@@ -11,6 +11,7 @@ pub mod pg;
 #[cfg(feature = "substrait")]
 pub mod substrait;
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -21,16 +22,20 @@ use datafusion::execution::memory_pool::{
 };
 use datafusion::execution::object_store::ObjectStoreRegistry;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
-use datafusion::execution::{SessionState, SessionStateBuilder};
+use datafusion::execution::{SessionState, SessionStateBuilder, TaskContext};
 use datafusion::prelude::SessionConfig;
 
 pub use cpu::CpuRuntime;
 pub use functions::FunctionInfo;
 
 use crate::error::{Error, Result, UNQUALIFIED, from_engine};
+use crate::lake::metered_store::NoStores;
 
 /// The name of the one catalog, as Athena has it.
 pub const CATALOG: &str = "awsdatacatalog";
+
+/// States that are kept for time zones.
+const MAX_STATES: u64 = 64;
 
 #[derive(Debug, Clone)]
 pub struct EngineOptions {
@@ -56,6 +61,8 @@ pub struct PlanSettings {
 #[derive(Debug)]
 pub struct Engine {
     base: SessionState,
+    /// By time zone, which some functions are made for: to make a state is to register hundreds of functions, to copy one is not.
+    states: moka::sync::Cache<String, Arc<SessionState>>,
     runtime: Arc<RuntimeEnv>,
     cpu: CpuRuntime,
 }
@@ -80,6 +87,7 @@ impl Engine {
         let runtime = RuntimeEnvBuilder::new()
             .with_memory_pool(pool)
             .with_disk_manager_builder(disk)
+            .with_object_store_registry(Arc::new(NoStores))
             .build_arc()
             .map_err(from_engine)?;
 
@@ -101,33 +109,52 @@ impl Engine {
         bounded::bound(&mut base).map_err(from_engine)?;
         Ok(Self {
             base,
+            states: moka::sync::Cache::new(MAX_STATES),
             runtime,
             cpu: CpuRuntime::start(options.threads)?,
         })
     }
 
-    /// A session for one query: it sees these catalogs and these stores and no others. Unqualified names are looked up
-    /// in the schema [`UNQUALIFIED`] of the catalog.
+    /// What one query is planned with: it sees these catalogs and no others, and no store. Unqualified names are looked up in the
+    /// schema [`UNQUALIFIED`] of the catalog.
     pub fn session(
         &self,
         settings: &PlanSettings,
         catalogs: Arc<dyn CatalogProviderList>,
-        stores: Arc<dyn ObjectStoreRegistry>,
-    ) -> Result<SessionState> {
-        let runtime = RuntimeEnvBuilder::from_runtime_env(&self.runtime)
-            .with_object_store_registry(stores)
-            .build_arc()
-            .map_err(from_engine)?;
-        let mut config = self.base.config().clone();
-        config.options_mut().execution.time_zone = Some(settings.time_zone.clone());
-        let mut state = SessionStateBuilder::new_from_existing(self.base.clone())
-            .with_session_id(uuid::Uuid::new_v4().to_string())
-            .with_config(config)
-            .with_runtime_env(runtime)
-            .with_catalog_list(catalogs)
-            .build();
+    ) -> SessionState {
+        let state = self.states.get_with_by_ref(&settings.time_zone, || {
+            let mut config = self.base.config().clone();
+            config.options_mut().execution.time_zone = Some(settings.time_zone.clone());
+            let state = SessionStateBuilder::new_from_existing(self.base.clone());
+            Arc::new(state.with_config(config).build())
+        });
+        let mut state = SessionState::clone(&state);
+        state.register_catalog_list(catalogs);
         state.mark_start_execution();
-        Ok(state)
+        state
+    }
+
+    /// What a plan that was made with `state` runs with: these stores and no others.
+    pub fn task(
+        &self,
+        state: &SessionState,
+        stores: Arc<dyn ObjectStoreRegistry>,
+    ) -> Arc<TaskContext> {
+        let runtime = RuntimeEnv {
+            object_store_registry: stores,
+            ..RuntimeEnv::clone(&self.runtime)
+        };
+        // A plan holds the functions that it calls.
+        Arc::new(TaskContext::new(
+            None,
+            uuid::Uuid::new_v4().to_string(),
+            state.config().clone(),
+            HashMap::new(),
+            HashMap::new(),
+            HashMap::new(),
+            HashMap::new(),
+            Arc::new(runtime),
+        ))
     }
 
     /// The functions that every query may call, by name. Those of PostgreSQL's catalog are not among them:
@@ -144,5 +171,51 @@ impl Engine {
     /// Where plans run, so that they do not starve handshakes and catalog statements.
     pub fn cpu(&self) -> &CpuRuntime {
         &self.cpu
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::lake::meter::QueryMeter;
+    use crate::lake::metered_store::QueryStores;
+    use crate::lake::roots::{Backing, Roots};
+    use datafusion::catalog::MemoryCatalogProviderList;
+
+    #[test]
+    fn planning_reads_nothing_and_a_task_reads_its_own_stores() {
+        let directory = tempfile::tempdir().unwrap();
+        let engine = Engine::open(&EngineOptions {
+            memory_limit: 1 << 20,
+            spill_dir: directory.path().to_owned(),
+            spill_limit: 1 << 20,
+            threads: 1,
+            batch_size: 8192,
+        })
+        .unwrap();
+        let state = |zone: &str| {
+            let settings = PlanSettings {
+                time_zone: zone.to_owned(),
+                search_path: Vec::new(),
+            };
+            engine.session(&settings, Arc::new(MemoryCatalogProviderList::new()))
+        };
+        let backing = Backing::Directory {
+            path: directory.path().to_owned(),
+            excluded: Vec::new(),
+        };
+        let roots = Arc::new(Roots::open(vec![("s3://lake/".to_owned(), backing)]).unwrap());
+        let lake = roots.iter().next().unwrap().engine_url().clone();
+        for zone in ["UTC", "+02:00", "UTC"] {
+            let state = state(zone);
+            let known = &state.config_options().execution.time_zone;
+            assert_eq!(known.as_deref(), Some(zone));
+            assert!(state.runtime_env().object_store(&lake).is_err());
+            let meter = Arc::new(QueryMeter::new(None));
+            let stores = QueryStores::new(Arc::clone(&roots), meter);
+            let task = engine.task(&state, Arc::new(stores));
+            assert!(task.runtime_env().object_store(&lake).is_ok());
+        }
     }
 }

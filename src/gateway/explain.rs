@@ -10,7 +10,7 @@ use datafusion::physical_plan::display::DisplayableExecutionPlan;
 use futures::{FutureExt, TryStreamExt};
 
 use super::query::Phase;
-use super::run::{QueryContext, execute};
+use super::run::QueryContext;
 use crate::error::{Error, Result};
 use crate::view::snapshots::{Pinned, PinnedTable};
 
@@ -89,7 +89,7 @@ async fn analyze_plan(
         .step(Phase::Queued, context.gateway.admission(pinned).admit())
         .await?;
     context.query.runs();
-    let stream = execute(physical, &context.planning.state)?;
+    let stream = context.execute(physical)?;
     let counting = context.gateway.engine().cpu().spawn(async move {
         let _place = place;
         stream

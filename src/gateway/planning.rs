@@ -43,6 +43,8 @@ pub(super) struct Planning {
     /// Of [`OpenWrites`](lakegate_catalog::store::OpenWrites), before the first name was resolved.
     pub(super) commits: u64,
     pub(super) state: SessionState,
+    /// Those that the plan may read.
+    pub(super) stores: Arc<QueryStores>,
     pub(super) lake: Arc<QueryLake>,
     pub(super) settings: PlanSettings,
     /// The current database, for the record.
@@ -209,15 +211,13 @@ impl Session {
         let stores = QueryStores::new(Arc::clone(&self.gateway.roots), meter);
         let database = path.shown();
         let catalogs = Arc::new(ViewCatalogs::new(view, built_in, path));
-        let mut state = self
-            .gateway
-            .engine
-            .session(&plan_settings, catalogs, Arc::new(stores))?;
+        let mut state = self.gateway.engine.session(&plan_settings, catalogs);
         system.install(&mut state, mentions).map_err(from_engine)?;
         Ok(Planning {
             source,
             commits,
             state,
+            stores: Arc::new(stores),
             lake,
             settings: plan_settings,
             database,

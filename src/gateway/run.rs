@@ -247,7 +247,7 @@ impl QueryContext {
             let before = std::time::Instant::now();
             let plan = context.physical(&pinned.plan).await?;
             context.query.spent(Phase::Planning, before.elapsed());
-            let stream = execute(&plan, &context.planning.state)?;
+            let stream = context.execute(&plan)?;
             // The place is given back when the stream has ended.
             Ok(stream.map(move |batch| {
                 let _place = &place;
@@ -260,6 +260,18 @@ impl QueryContext {
             .spawn(run.execute(start, keep))
             .ok_or_else(|| Error::new(Code::ShuttingDown, "the server is shutting down"))?;
         Ok(reader.into_stream())
+    }
+
+    /// Executes a plan on the runtime of the caller.
+    pub fn execute(
+        &self,
+        plan: &Arc<dyn ExecutionPlan>,
+    ) -> Result<impl Stream<Item = Result<RecordBatch>> + Send + use<>> {
+        let planning = &self.planning;
+        let stores = Arc::clone(&planning.stores);
+        let task = self.gateway.engine.task(&planning.state, stores as _);
+        let stream = execute_stream(Arc::clone(plan), task).map_err(from_engine)?;
+        Ok(stream.map(|batch| batch.map_err(from_engine)))
     }
 }
 
@@ -286,15 +298,6 @@ pub async fn plan_statement(
         .with_allow_statements(false);
     only_reads.verify_plan(&plan).map_err(from_engine)?;
     Ok(plan)
-}
-
-/// Executes a plan on the runtime of the caller.
-pub fn execute(
-    plan: &Arc<dyn ExecutionPlan>,
-    state: &SessionState,
-) -> Result<impl Stream<Item = Result<RecordBatch>> + Send + use<>> {
-    let stream = execute_stream(Arc::clone(plan), state.task_ctx()).map_err(from_engine)?;
-    Ok(stream.map(|batch| batch.map_err(from_engine)))
 }
 
 /// The optimizer may change a type: beside one distinct aggregate, a sum of decimals becomes a wider sum of sums.

@@ -335,6 +335,24 @@ impl ObjectStoreRegistry for QueryStores {
     }
 }
 
+/// The engine's registry where nothing is to be read yet: knows no store.
+#[derive(Debug)]
+pub struct NoStores;
+
+impl ObjectStoreRegistry for NoStores {
+    fn register_store(
+        &self,
+        _url: &Url,
+        _store: Arc<dyn ObjectStore>,
+    ) -> Option<Arc<dyn ObjectStore>> {
+        None
+    }
+
+    fn get_store(&self, url: &Url) -> datafusion::error::Result<Arc<dyn ObjectStore>> {
+        Err(Error::internal(format!("the store of '{url}' was asked for while planning")).into())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::panic)]
