@@ -211,11 +211,22 @@ mod tests {
             let state = state(zone);
             let known = &state.config_options().execution.time_zone;
             assert_eq!(known.as_deref(), Some(zone));
-            assert!(state.runtime_env().object_store(&lake).is_err());
+            assert!(
+                state
+                    .runtime_env()
+                    .object_store_registry
+                    .get_store(lake.as_ref())
+                    .is_err()
+            );
             let meter = Arc::new(QueryMeter::new(None));
             let stores = QueryStores::new(Arc::clone(&roots), meter);
             let task = engine.task(&state, Arc::new(stores));
-            assert!(task.runtime_env().object_store(&lake).is_ok());
+            assert!(
+                task.runtime_env()
+                    .object_store_registry
+                    .get_store(lake.as_ref())
+                    .is_ok()
+            );
         }
     }
 }
