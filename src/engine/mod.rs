@@ -29,7 +29,7 @@ pub use cpu::CpuRuntime;
 pub use functions::FunctionInfo;
 
 use crate::error::{Error, Result, UNQUALIFIED, from_engine};
-use crate::lake::metered_store::NoStores;
+use crate::lake::metered_store::QueryStores;
 
 /// The name of the one catalog, as Athena has it.
 pub const CATALOG: &str = "awsdatacatalog";
@@ -87,7 +87,7 @@ impl Engine {
         let runtime = RuntimeEnvBuilder::new()
             .with_memory_pool(pool)
             .with_disk_manager_builder(disk)
-            .with_object_store_registry(Arc::new(NoStores))
+            .with_object_store_registry(Arc::new(QueryStores::none()))
             .build_arc()
             .map_err(from_engine)?;
 
@@ -179,7 +179,6 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::lake::meter::QueryMeter;
-    use crate::lake::metered_store::QueryStores;
     use crate::lake::roots::{Backing, Roots};
     use datafusion::catalog::MemoryCatalogProviderList;
 

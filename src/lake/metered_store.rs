@@ -312,6 +312,11 @@ impl QueryStores {
     pub fn new(roots: Arc<Roots>, meter: Arc<QueryMeter>) -> Self {
         Self { roots, meter }
     }
+
+    /// Knows no store, for where nothing is to be read yet.
+    pub fn none() -> Self {
+        Self::new(Arc::default(), Arc::new(QueryMeter::new(None)))
+    }
 }
 
 impl ObjectStoreRegistry for QueryStores {
@@ -332,24 +337,6 @@ impl ObjectStoreRegistry for QueryStores {
             ))
         })?;
         Ok(root.metered(&self.meter))
-    }
-}
-
-/// The engine's registry where nothing is to be read yet: knows no store.
-#[derive(Debug)]
-pub struct NoStores;
-
-impl ObjectStoreRegistry for NoStores {
-    fn register_store(
-        &self,
-        _url: &Url,
-        _store: Arc<dyn ObjectStore>,
-    ) -> Option<Arc<dyn ObjectStore>> {
-        None
-    }
-
-    fn get_store(&self, url: &Url) -> datafusion::error::Result<Arc<dyn ObjectStore>> {
-        Err(Error::internal(format!("the store of '{url}' was asked for while planning")).into())
     }
 }
 

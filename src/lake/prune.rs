@@ -171,8 +171,7 @@ pub(super) fn physical(
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use arrow::datatypes::DataType;
-    use arrow::datatypes::Field;
+    use arrow::datatypes::{DataType, Field};
     use datafusion::logical_expr::{Case, col, lit, not};
 
     fn days() -> RecordBatch {

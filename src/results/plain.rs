@@ -9,27 +9,27 @@ use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Schema};
 
-/// The batch with its columns of views written out. One of more than 2 GiB, which is no array then, stays as it is.
-pub(super) fn plain(batch: RecordBatch) -> RecordBatch {
+use crate::lake::sizes::{viewed, views};
+
+/// The batch with its columns of views written out. A column of more than `most` bytes stays as it is, and so does one of more than
+/// 2 GiB, which would be no array.
+pub(super) fn plain(batch: RecordBatch, most: usize) -> RecordBatch {
     let schema = batch.schema();
-    if !schema.fields().iter().any(|f| target(f).is_some()) {
+    if !batch.columns().iter().any(|c| views(c).is_some()) {
         return batch;
     }
+    let most = most.min(i32::MAX as usize);
     let (fields, columns): (Vec<Arc<Field>>, Vec<ArrayRef>) = schema
         .fields()
         .iter()
         .zip(batch.columns())
-        .map(|(field, column)| {
-            let target = target(field);
-            let written = target.and_then(|target| cast(column, &target).ok());
-            match written {
-                Some(written) => {
-                    let field = field.as_ref().clone();
-                    let field = field.with_data_type(written.data_type().clone());
-                    (Arc::new(field), written)
-                }
-                None => (Arc::clone(field), Arc::clone(column)),
+        .map(|(field, column)| match written_out(column, most) {
+            Some(written) => {
+                let field = field.as_ref().clone();
+                let field = field.with_data_type(written.data_type().clone());
+                (Arc::new(field), written)
             }
+            None => (Arc::clone(field), Arc::clone(column)),
         })
         .unzip();
     let schema = Schema::new_with_metadata(fields, schema.metadata().clone());
@@ -37,19 +37,22 @@ pub(super) fn plain(batch: RecordBatch) -> RecordBatch {
     RecordBatch::try_new_with_options(Arc::new(schema), columns, &rows).unwrap_or(batch)
 }
 
-fn target(field: &Field) -> Option<DataType> {
-    match field.data_type() {
-        DataType::Utf8View => Some(DataType::Utf8),
-        DataType::BinaryView => Some(DataType::Binary),
-        _ => None,
-    }
+fn written_out(column: &ArrayRef, most: usize) -> Option<ArrayRef> {
+    let target = match column.data_type() {
+        DataType::Utf8View => DataType::Utf8,
+        DataType::BinaryView => DataType::Binary,
+        _ => return None,
+    };
+    // The cast of more does not fail, it panics.
+    views(column).filter(|views| viewed(views) <= most)?;
+    cast(column, &target).ok()
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use arrow::array::{Array, AsArray, BinaryViewArray, Int64Array, StringViewArray};
+    use arrow::array::{Array as _, AsArray, BinaryViewArray, Int64Array, StringViewArray};
 
     #[test]
     fn views_are_written_out_and_let_go_of_what_they_were_taken_from() {
@@ -63,7 +66,7 @@ mod tests {
         let all = RecordBatch::try_from_iter([("t", texts), ("n", numbers), ("b", bytes)]).unwrap();
         let few = all.slice(500, 2);
         assert!(few.get_array_memory_size() > 1_000_000);
-        let plain = plain(few);
+        let plain = plain(few, usize::MAX);
         assert!(plain.column(0).get_array_memory_size() < 10_000);
         assert_eq!(plain.schema().field(0).data_type(), &DataType::Utf8);
         assert!(
@@ -82,10 +85,20 @@ mod tests {
     }
 
     #[test]
+    fn column_of_more_than_may_be_kept_stays_a_view() {
+        let column = |text: &str| Arc::new(StringViewArray::from(vec![text; 3])) as ArrayRef;
+        let columns = [("short", column("1234")), ("long", column("12345"))];
+        let plain = plain(RecordBatch::try_from_iter(columns).unwrap(), 12);
+        assert_eq!(plain.column(0).data_type(), &DataType::Utf8);
+        assert_eq!(plain.column(1).data_type(), &DataType::Utf8View);
+        assert_eq!(plain.schema().field(1).data_type(), &DataType::Utf8View);
+    }
+
+    #[test]
     fn what_holds_no_views_is_the_same() {
         let numbers: ArrayRef = Arc::new(Int64Array::from(vec![1, 2]));
         let batch = RecordBatch::try_from_iter([("n", numbers)]).unwrap();
         let schema = batch.schema();
-        assert!(Arc::ptr_eq(&plain(batch).schema(), &schema));
+        assert!(Arc::ptr_eq(&plain(batch, usize::MAX).schema(), &schema));
     }
 }

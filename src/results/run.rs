@@ -149,7 +149,7 @@ impl Run {
         if matches!(self.spool.lock().phase, Phase::Overflowed) {
             return Some(batch);
         }
-        let batch = plain(batch);
+        let batch = plain(batch, self.max_spool);
         let mut spool = self.spool.lock();
         let bytes = batch.get_array_memory_size();
         if spool.bytes.saturating_add(bytes) <= self.max_spool {

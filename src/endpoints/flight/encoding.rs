@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
-use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::array::RecordBatch;
 use arrow::compute::BatchCoalescer;
 use arrow::datatypes::SchemaRef;
 use arrow_flight::FlightData;
@@ -26,6 +26,7 @@ use super::delivery::{ArrowTypes, Delivery};
 use super::types;
 use crate::error::{Code, Error, Result};
 use crate::gateway::{BatchStream, Gateway, Work};
+use crate::lake::sizes::bytes_in;
 
 /// Bytes of batches from which on a result is large.
 const LARGE: usize = 128 * 1024;
@@ -270,35 +271,14 @@ fn cut(batch: RecordBatch, message_bytes: usize) -> Vec<RecordBatch> {
         .collect()
 }
 
-/// Bytes of a column that travel, before they are compressed. Of a slice, its own.
-fn bytes_of(column: &Arc<dyn Array>) -> usize {
-    // The low half of a view is the length of its value.
-    let viewed = |views: &[u128]| {
-        let lengths = views.iter().map(|view| *view as u32 as usize);
-        lengths.sum::<usize>() + std::mem::size_of_val(views)
-    };
-    if let Some(text) = column.as_string_view_opt() {
-        return viewed(text.views());
-    }
-    if let Some(binary) = column.as_binary_view_opt() {
-        return viewed(binary.views());
-    }
-    // Of views inside of others, no part of the buffers belongs to some rows alone.
-    let sliced = column.to_data().get_slice_memory_size();
-    sliced.unwrap_or_else(|_| column.get_buffer_memory_size())
-}
-
-fn bytes_in(batch: &RecordBatch) -> usize {
-    batch.columns().iter().map(bytes_of).sum()
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
     const MESSAGE: usize = 2 * 1024 * 1024;
-    use arrow::array::{Int64Array, StringArray, StringViewArray};
+    use crate::lake::sizes::bytes_of;
+    use arrow::array::{Array, Int64Array, StringArray, StringViewArray};
 
     #[test]
     fn batches_are_cut_by_what_is_in_them() {

@@ -85,8 +85,12 @@ impl Write for Parts {
 }
 
 impl Parts {
-    fn take_full(&self) -> Vec<Bytes> {
-        std::mem::take(&mut self.0.lock().full)
+    async fn send_full(&self, upload: &mut BufWriter) -> Result<(), ParquetError> {
+        let full = std::mem::take(&mut self.0.lock().full);
+        for part in full {
+            upload.put(part).await?;
+        }
+        Ok(())
     }
 
     fn take_last(&self) -> Bytes {
@@ -196,9 +200,7 @@ impl OpenFile {
         let mut writer = self.writer.next_row_group()?;
         for column in columns {
             column.append_to_row_group(&mut writer)?;
-            for part in self.parts.take_full() {
-                self.upload.put(part).await?;
-            }
+            self.parts.send_full(&mut self.upload).await?;
         }
         writer.close()?;
         Ok(())
@@ -207,9 +209,7 @@ impl OpenFile {
     async fn end(&mut self) -> Result<(), ParquetError> {
         self.end_row_group().await?;
         self.writer.finish()?;
-        for part in self.parts.take_full() {
-            self.upload.put(part).await?;
-        }
+        self.parts.send_full(&mut self.upload).await?;
         self.upload.put(self.parts.take_last()).await?;
         self.upload.shutdown().await?;
         Ok(())

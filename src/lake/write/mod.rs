@@ -263,21 +263,14 @@ impl TableWriter {
                 self.end(&values).await?;
             }
         }
-        let mut encoded = false;
-        loop {
-            let held: usize = self.folders.values().map(Folder::memory).sum();
-            if held <= MEMORY && self.memory.try_resize(held).is_ok() {
-                return Ok(());
-            }
-            // Encoded rows are a fraction of what was sent: files need not become small for them.
-            if !encoded {
-                let files = self.folders.values_mut().filter_map(|f| f.open.as_mut());
-                for file in files {
-                    file.encode().await?;
-                }
-                encoded = true;
-                continue;
-            }
+        if self.fits() {
+            return Ok(());
+        }
+        // Encoded rows are a fraction of what was sent: files need not become small for them.
+        for file in self.folders.values_mut().filter_map(|f| f.open.as_mut()) {
+            file.encode().await?;
+        }
+        while !self.fits() {
             let largest = self
                 .folders
                 .iter()
@@ -289,6 +282,13 @@ impl TableWriter {
             };
             self.end(&values).await?;
         }
+        Ok(())
+    }
+
+    /// Whether the pool gives the write what its files hold, and that is not too much.
+    fn fits(&mut self) -> bool {
+        let held: usize = self.folders.values().map(Folder::memory).sum();
+        held <= MEMORY && self.memory.try_resize(held).is_ok()
     }
 
     /// Ends the file of a folder: the next rows go to another.

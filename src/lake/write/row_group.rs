@@ -3,7 +3,7 @@
 //! Batches are gathered first, as they are: clients send small ones, and what it takes to give every column a task is then paid once
 //! for many. While they are encoded, the next are gathered.
 
-use arrow::array::{Array, RecordBatch};
+use arrow::array::RecordBatch;
 use arrow::datatypes::Schema;
 use parquet::arrow::arrow_writer::{
     ArrowColumnChunk, ArrowColumnWriter, ArrowLeafColumn, ArrowRowGroupWriterFactory,
@@ -11,6 +11,8 @@ use parquet::arrow::arrow_writer::{
 };
 use parquet::errors::{ParquetError, Result};
 use tokio::task::{JoinError, JoinHandle};
+
+use crate::lake::sizes::bytes_in;
 
 /// Bytes of batches that are gathered.
 const GATHERED: usize = 8 * 1024 * 1024;
@@ -56,7 +58,7 @@ impl RowGroup {
     /// Errors: values that have no Parquet form; a row group that was to be given up.
     pub async fn write(&mut self, schema: &Schema, rows: RecordBatch) -> Result<()> {
         self.rows += rows.num_rows();
-        self.size.gathered += size(&rows);
+        self.size.gathered += bytes_in(&rows);
         self.gathered.push(rows);
         if self.size.gathered >= GATHERED {
             self.begin_encoding(schema).await?;
@@ -159,13 +161,4 @@ fn joined(
 
 fn other_columns() -> ParquetError {
     ParquetError::General("a batch has other columns than its file".to_owned())
-}
-
-/// Bytes of the values themselves: what a batch is a slice of may be shared by many.
-fn size(rows: &RecordBatch) -> usize {
-    let sizes = rows.columns().iter().map(|column| {
-        let sliced = column.to_data().get_slice_memory_size();
-        sliced.unwrap_or_else(|_| column.get_buffer_memory_size())
-    });
-    sizes.sum()
 }
