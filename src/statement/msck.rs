@@ -182,7 +182,10 @@ async fn add(
     let root = context.roots.locate(&below(table, "")?)?.root;
     let mut inputs = Vec::new();
     let mut paths = Vec::new();
-    for folder in found {
+    // Of several folders of one partition, the one that Hive would give it comes first.
+    let is_usual = |folder: &&Found| partition_path(&known.keys, &folder.values) == folder.path;
+    let (usual, unusual): (Vec<&Found>, Vec<&Found>) = found.iter().partition(is_usual);
+    for folder in usual.into_iter().chain(unusual) {
         let location = below(table, &folder.path)?;
         if let Some(partition) = known.get(&folder.values)? {
             let registered = partition.location(&known.keys);
@@ -196,7 +199,7 @@ async fn add(
             continue;
         }
         // A folder that a query could not read: its name holds what a LOCATION cannot have, or it is a link out of the lake.
-        let usual = partition_path(&known.keys, &folder.values) == folder.path;
+        let usual = is_usual(&folder);
         if (!usual || root.is_local() || folder.path.contains('%'))
             && let Err(refused) = context.roots.locate(&location)
         {
@@ -316,11 +319,12 @@ mod tests {
             "t/year=2024/nothing",
             "t/year=2026",
             "t/year=02023/city=Ulm",
+            "t/YEAR=2024/city=a%3Ab",
         ]);
         let report = lake.text("admin", "MSCK REPAIR TABLE t").await;
         assert_eq!(
             lake.text("admin", "SHOW PARTITIONS t").await,
-            "year=02023/city=Ulm\nyear=2024/city=a%3Ab\nyear=2025/city=Bonn\nyear=__HIVE_DEFAULT_PARTITION__/city=x"
+            "year=2023/city=Ulm\nyear=02023/city=Ulm\nyear=2024/city=a%3Ab\nyear=2025/city=Bonn\nyear=__HIVE_DEFAULT_PARTITION__/city=x"
         );
         assert!(
             report.contains("Repair: Added partition to metastore t:year=2024/city=a%3Ab"),
@@ -331,7 +335,7 @@ mod tests {
             "other: ",
             "city=Ulm: ",
             "year=2024/nothing: ",
-            "year=2023/city=Ulm: another folder is the same partition",
+            "YEAR=2024/city=a%3Ab: another folder is the same partition",
         ] {
             assert!(
                 report.contains(&format!("Skipped folder {skipped}")),
@@ -343,7 +347,7 @@ mod tests {
             "{report}"
         );
         assert!(
-            report.ends_with("Repaired sales.t: 4 partitions added, 0 dropped, 5 folders skipped"),
+            report.ends_with("Repaired sales.t: 5 partitions added, 0 dropped, 5 folders skipped"),
             "{report}"
         );
         // A key in another case keeps its folder.
@@ -357,7 +361,7 @@ mod tests {
         let again = lake.text("admin", "MSCK REPAIR TABLE t").await;
         assert!(again.contains("0 partitions added"), "{again}");
         assert!(
-            again.contains("partition year=02023/city=Ulm has another location"),
+            again.contains("partition year=2024/city=a%3Ab has another location"),
             "{again}"
         );
     }

@@ -152,7 +152,7 @@ pub(super) async fn one_partition(
     let spec = values_of(&partitions.keys, spec)?;
     let values = spec.complete_values()?;
     let partition = partitions
-        .get(&values)?
+        .find(&values)?
         .cloned()
         .ok_or_else(|| spec.not_found())?;
     Ok(FoundPartition {
@@ -241,7 +241,7 @@ mod tests {
             "year=2023/city=Ulm\nyear=2024/city=Bonn"
         );
         let again =
-            "ADD PARTITION (year = 2025, city = 'Kiel') PARTITION (year = '02023', city = 'Ulm')";
+            "ADD PARTITION (year = 2025, city = 'Kiel') PARTITION (year = 2023, city = 'Ulm')";
         assert_eq!(
             lake.fails("admin", &format!("ALTER TABLE t {again}"))
                 .await
@@ -352,6 +352,39 @@ mod tests {
             .fails("admin", "ALTER TABLE t DROP PARTITION (month = 1)")
             .await;
         assert!(error.message().contains("year, city"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn spellings_of_one_value_are_partitions_of_their_own_and_are_named_together() {
+        let lake = lake().await;
+        lake.ok("ALTER TABLE t ADD PARTITION (year = '07', city = 'a') PARTITION (year = '7', city = 'a') PARTITION (year = '007', city = 'b')").await;
+        let all = "year=7/city=a\nyear=07/city=a\nyear=007/city=b";
+        assert_eq!(lake.text("admin", "SHOW PARTITIONS t").await, all);
+        assert_eq!(
+            lake.text("admin", "SHOW PARTITIONS t PARTITION (year = 7)")
+                .await,
+            all
+        );
+        for (spelled, folder) in [("07", "07"), ("7", "7"), ("0007", "7")] {
+            let described = lake
+                .text(
+                    "admin",
+                    &format!("DESCRIBE FORMATTED t PARTITION (year = '{spelled}', city = 'a')"),
+                )
+                .await;
+            let location = format!("s3://lake/t/year={folder}/city=a/");
+            assert!(described.contains(&location), "{spelled}: {described}");
+        }
+        lake.ok("ALTER TABLE t PARTITION (year = '07', city = 'a') RENAME TO PARTITION (year = 8, city = 'a')").await;
+        assert_eq!(
+            lake.text("admin", "SHOW PARTITIONS t").await,
+            "year=7/city=a\nyear=007/city=b\nyear=8/city=a"
+        );
+        lake.ok("ALTER TABLE t DROP PARTITION (year = 7)").await;
+        assert_eq!(
+            lake.text("admin", "SHOW PARTITIONS t").await,
+            "year=8/city=a"
+        );
     }
 
     #[tokio::test]

@@ -27,6 +27,7 @@ mod governance;
 mod lifecycle;
 mod locations;
 mod newcomer;
+mod partition_folders;
 mod passwords;
 mod pruning;
 mod queries;

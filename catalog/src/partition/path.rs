@@ -41,30 +41,43 @@ pub fn escape_path_name(name: &str) -> String {
     escaped
 }
 
-/// The inverse of [`escape_path_name`]. As in Hive, `%XX` is the character with that number (not a
-/// byte of UTF-8), and a `%` without two hexadecimal digits after it stands for itself.
+/// The inverse of [`escape_path_name`]. As in Hive, `%XX` is the character with that number, and a `%` without two hexadecimal
+/// digits after it stands for itself. Hive writes ASCII characters so and no others; other writers (DuckDB, pyarrow) write
+/// each byte of UTF-8 so, and where such bytes are text it is that text.
 pub fn unescape_path_name(name: &str) -> String {
     let mut plain = String::with_capacity(name.len());
+    // Coded bytes that are no ASCII and follow one another.
+    let mut coded: Vec<u8> = Vec::new();
     let mut rest = name;
-    while let Some(at) = rest.find('%') {
-        plain.push_str(rest.get(..at).unwrap_or_default());
+    while let Some(first) = rest.chars().next() {
         let digits = rest
-            .get(at + 1..at + 3)
+            .strip_prefix('%')
+            .and_then(|after| after.get(..2))
             .filter(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()));
-        let length = match digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
-            Some(code) => {
-                plain.push(char::from(code));
-                3
+        let code = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        let (character, length) = match code {
+            Some(code) if !code.is_ascii() => {
+                coded.push(code);
+                rest = rest.get(3..).unwrap_or_default();
+                continue;
             }
-            None => {
-                plain.push('%');
-                1
-            }
+            Some(code) => (char::from(code), 3),
+            None => (first, first.len_utf8()),
         };
-        rest = rest.get(at + length..).unwrap_or_default();
+        push_coded(&mut plain, &mut coded);
+        plain.push(character);
+        rest = rest.get(length..).unwrap_or_default();
     }
-    plain.push_str(rest);
+    push_coded(&mut plain, &mut coded);
     plain
+}
+
+fn push_coded(plain: &mut String, coded: &mut Vec<u8>) {
+    match std::str::from_utf8(coded) {
+        Ok(text) => plain.push_str(text),
+        Err(_) => plain.extend(coded.iter().copied().map(char::from)),
+    }
+    coded.clear();
 }
 
 /// The folder of a partition below its table's location: `k=v/k2=v2`, no slash at the ends. Values
@@ -193,6 +206,16 @@ mod tests {
         assert_eq!(unescape_path_name("%zz%2"), "%zz%2");
         assert_eq!(unescape_path_name("%+1%ä1"), "%+1%ä1");
         assert_eq!(unescape_path_name("%3a%3A"), "::");
+    }
+
+    #[test]
+    fn coded_bytes_of_utf8_are_text() {
+        assert_eq!(
+            unescape_path_name("Z%C3%BCrich%20%F0%9F%98%80!"),
+            "Zürich 😀!"
+        );
+        assert_eq!(unescape_path_name("%E9t%E9"), "été");
+        assert_eq!(unescape_path_name("%C3x%BC"), "Ãx¼");
     }
 
     #[test]

@@ -101,6 +101,34 @@ pub fn default_location<S: AsRef<str>>(base: &str, keys: &[PartitionKey], values
     )
 }
 
+/// Between the canonical values and their spelling in an [`identity_key`]: sorts before everything that an escaped value holds,
+/// so that all spellings of the same values are neighbours.
+const SPELLED: char = '\u{1}';
+
+/// The text by which one partition is told from another: [`canonical_key`], and where a value is spelled in another way, the
+/// spelling. As in Glue, `month=01` and `month=1` are two partitions, with a folder each.
+///
+/// # Errors
+/// As of [`canonical_key`].
+pub fn identity_key<S: AsRef<str>>(keys: &[PartitionKey], values: &[S]) -> Result<String> {
+    let mut key = canonical_key(keys, values)?;
+    let spelled: Vec<String> = values
+        .iter()
+        .map(|value| escape_path_name(value.as_ref()))
+        .collect();
+    let spelled = spelled.join("/");
+    if spelled != key {
+        key.push(SPELLED);
+        key.push_str(&spelled);
+    }
+    Ok(key)
+}
+
+/// The keys from the first of a pair and below the second are those of all spellings of the values of a [`canonical_key`].
+pub(crate) fn spellings(canonical: &str) -> (String, String) {
+    (canonical.to_owned(), format!("{canonical}\u{2}"))
+}
+
 /// The text by which the values of one partition are told from those of another: the canonical
 /// values, escaped, with `/` between.
 ///
@@ -131,7 +159,7 @@ pub struct Partitions {
     pub version: u64,
     /// The table's partition keys.
     pub keys: Arc<[PartitionKey]>,
-    /// In order of canonical key, text by text; use [`Partitions::get`] to find one.
+    /// In order of [`identity_key`], text by text; use [`Partitions::get`] or [`Partitions::find`] to find one.
     pub items: Vec<Arc<Partition>>,
 }
 
@@ -146,13 +174,32 @@ impl Partitions {
         self.items.is_empty()
     }
 
-    /// The partition with these values, one per key; `07` finds `7` if the key is a number.
+    /// The partition with these values, one per key, spelled as they are.
     ///
     /// # Errors
     /// `InvalidInput` if the values do not fit the keys.
     pub fn get<S: AsRef<str>>(&self, values: &[S]) -> Result<Option<&Arc<Partition>>> {
-        let key = canonical_key(&self.keys, values)?;
+        let key = identity_key(&self.keys, values)?;
         Ok(self.search(&key).ok().and_then(|at| self.items.get(at)))
+    }
+
+    /// A partition with these values, one per key: the one that spells them so, or else the first; `7` finds `07` if the key is a
+    /// number.
+    ///
+    /// # Errors
+    /// `InvalidInput` if the values do not fit the keys.
+    pub fn find<S: AsRef<str>>(&self, values: &[S]) -> Result<Option<&Arc<Partition>>> {
+        if let Some(exact) = self.get(values)? {
+            return Ok(Some(exact));
+        }
+        let canonical = canonical_key(&self.keys, values)?;
+        let first = match self.search(&canonical) {
+            Ok(at) | Err(at) => self.items.get(at),
+        };
+        let same = |partition: &&Arc<Partition>| {
+            canonical_key(&self.keys, &partition.values).is_ok_and(|key| key == canonical)
+        };
+        Ok(first.filter(same))
     }
 
     /// The partitions that a spec of some or all keys names.
@@ -165,19 +212,18 @@ impl Partitions {
             .filter(|partition| spec.matches(partition))
     }
 
-    /// Where a canonical key is, or would be.
+    /// Where an identity key is, or would be.
     pub(crate) fn search(&self, key: &str) -> Result<usize, usize> {
-        // Stored values always have a canonical key; one that had none would sort first and match
-        // nothing.
+        // Stored values always have a key; one that had none would sort first and match nothing.
         self.items.binary_search_by(|partition| {
-            canonical_key(&self.keys, &partition.values)
+            identity_key(&self.keys, &partition.values)
                 .unwrap_or_default()
                 .as_str()
                 .cmp(key)
         })
     }
 
-    /// These partitions with others replaced or added, given in any order by canonical key.
+    /// These partitions with others replaced or added, given in any order by identity key.
     pub(crate) fn with(
         &self,
         version: u64,
@@ -203,7 +249,7 @@ impl Partitions {
         }
     }
 
-    /// These partitions without the ones at some canonical keys.
+    /// These partitions without the ones at some identity keys.
     pub(crate) fn without(&self, version: u64, keys: &[String]) -> Partitions {
         let mut gone: Vec<usize> = keys
             .iter()
@@ -248,10 +294,7 @@ mod tests {
             creation_time: crate::model::now(),
             own_location: None,
         };
-        (
-            canonical_key(&keys(), &values).unwrap(),
-            Arc::new(partition),
-        )
+        (identity_key(&keys(), &values).unwrap(), Arc::new(partition))
     }
 
     fn names(partitions: &Partitions) -> Vec<String> {
@@ -294,6 +337,7 @@ mod tests {
             [
                 "year=2023/city=a",
                 "year=2024/city=a",
+                "year=2024/city=b",
                 "year=02024/city=b",
                 "year=2025/city=c",
                 "year=2026/city=a"
@@ -303,6 +347,7 @@ mod tests {
             3,
             &[
                 "2024/a".to_owned(),
+                "2024/b".to_owned(),
                 "2026/a".to_owned(),
                 "1999/z".to_owned(),
             ],
@@ -315,23 +360,43 @@ mod tests {
     }
 
     #[test]
-    fn a_partition_is_found_by_the_value_not_its_spelling() {
+    fn a_partition_is_found_by_its_spelling_or_by_the_value() {
+        let spelled = [
+            ["07", "x"],
+            ["7", "x0"],
+            ["007", "x"],
+            ["7", "x "],
+            ["70", "x"],
+        ];
         let all = Partitions {
             version: 0,
             keys: keys(),
             items: vec![],
         }
-        .with(1, vec![partition(["07", "x"])]);
-        assert!(all.get(&["7", "x"]).unwrap().is_some());
-        assert!(all.get(&["7", "X"]).unwrap().is_none());
+        .with(1, spelled.map(partition).to_vec());
+        let found = |values: [&str; 2]| {
+            let partition = all.find(&values).unwrap();
+            partition.map(|partition| partition.name(&all.keys))
+        };
+        for values in spelled {
+            assert_eq!(
+                &*all.get(&values).unwrap().unwrap().values,
+                values.map(Box::from)
+            );
+            assert_eq!(found(values), Some(partition(values).1.name(&all.keys)));
+        }
+        assert!(all.get(&["7", "x"]).unwrap().is_none());
+        assert_eq!(found(["7", "x"]).as_deref(), Some("year=007/city=x"));
+        assert_eq!(found(["0070", "x"]).as_deref(), Some("year=70/city=x"));
+        assert_eq!(found(["7", "X"]), None);
         assert!(
             all.get(&["7"])
                 .unwrap_err()
                 .to_string()
                 .contains("2 partition key(s)")
         );
-        let spec = PartitionSpec::new(&keys(), &[("YEAR", "007")]).unwrap();
-        assert_eq!(all.matching(&spec).count(), 1);
+        let spec = PartitionSpec::new(&keys(), &[("YEAR", "0007")]).unwrap();
+        assert_eq!(all.matching(&spec).count(), 4);
         assert!(!spec.is_complete());
         assert!(
             spec.complete_values()

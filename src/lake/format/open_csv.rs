@@ -1,9 +1,9 @@
 //! OpenCSVSerde: quoted fields, one row a line.
 //!
-//! The fields of a line are those that opencsv 2.3 finds, which is what Hive and Athena read: two quotes within a
-//! quoted field are one, a backslash escapes a quote or itself within quotes and is dropped elsewhere, a quoted
-//! field does not go on in the next line (it and what follows it are NULL). Missing columns are NULL, further
-//! fields are ignored, an empty line is a row of NULLs.
+//! The fields of a line are those that opencsv 2.3 finds (`CSVParser.parseLine`), which is what Hive and Athena read: once
+//! a field has begun, quoted or not, two quotes are one and a backslash escapes a quote or itself; elsewhere a backslash
+//! is dropped. A quoted field does not go on in the next line (it and what follows it are NULL). Missing columns are
+//! NULL, further fields are ignored, an empty line is a row of NULLs.
 //!
 //! A string is the field as it is. Dates are days since the Unix epoch and timestamps milliseconds, as Athena has
 //! it; both may also be text. An empty field is an error in a column that is no string, as in Athena, but for
@@ -77,47 +77,75 @@ impl Fields {
             return;
         }
         let mut quoted = false;
+        // Whether the field has begun; as in opencsv, each quote turns it over.
+        let mut begun = false;
+        // Java's characters before this byte.
+        let mut characters = 0;
         let mut bytes = line.iter().copied().enumerate().peekable();
         while let Some((index, byte)) = bytes.next() {
             let next = bytes.peek().map(|(_, next)| *next);
+            let at = characters;
+            characters += utf16_units(byte);
             if byte == escape {
-                if let Some(next) =
-                    next.filter(|next| quoted && (*next == quote || *next == escape))
-                {
-                    self.bytes.push(next);
+                let escaped = next.filter(|next| *next == quote || *next == escape);
+                if let Some(escaped) = escaped.filter(|_| quoted || begun) {
+                    self.bytes.push(escaped);
                     bytes.next();
+                    characters += 1;
                 }
             } else if byte == quote {
-                if quoted && next == Some(quote) {
+                if (quoted || begun) && next == Some(quote) {
                     self.bytes.push(quote);
                     bytes.next();
-                    continue;
-                }
-                // A quote in the middle of a field belongs to it.
-                let after_separator =
-                    index.checked_sub(1).and_then(|before| line.get(before)) == Some(&separator);
-                if index > 2 && !after_separator && next.is_some_and(|next| next != separator) {
-                    let current = self.current();
-                    if !current.is_empty() && current.trim_ascii().is_empty() {
-                        self.bytes.truncate(self.ends.last().copied().unwrap_or(0));
-                    } else {
-                        self.bytes.push(quote);
+                    characters += 1;
+                } else {
+                    // A quote in the middle of a field belongs to it.
+                    let after_separator = index.checked_sub(1).and_then(|before| line.get(before))
+                        == Some(&separator);
+                    if at > 2 && !after_separator && next.is_some_and(|next| next != separator) {
+                        if is_blank(self.current()) {
+                            self.bytes.truncate(self.ends.last().copied().unwrap_or(0));
+                        } else {
+                            self.bytes.push(quote);
+                        }
                     }
+                    quoted = !quoted;
                 }
-                quoted = !quoted;
+                begun = !begun;
             } else if byte == separator && !quoted {
                 self.end_field();
+                begun = false;
                 if self.ends.len() == wanted {
                     return;
                 }
             } else {
                 self.bytes.push(byte);
+                begun = true;
             }
         }
         if !quoted {
             self.end_field();
         }
     }
+}
+
+/// How many of Java's characters begin with a byte of UTF-8.
+fn utf16_units(byte: u8) -> usize {
+    match byte {
+        0x80..0xC0 => 0,
+        0xF0.. => 2,
+        _ => 1,
+    }
+}
+
+/// Whether there is text, all of it white space for `java.lang.Character.isWhitespace`.
+fn is_blank(text: &[u8]) -> bool {
+    let blank = |c: char| match c {
+        '\u{85}' | '\u{a0}' | '\u{2007}' | '\u{202f}' => false,
+        '\u{1c}'..='\u{1f}' => true,
+        other => other.is_whitespace(),
+    };
+    !text.is_empty() && std::str::from_utf8(text).is_ok_and(|text| text.chars().all(blank))
 }
 
 impl OpenCsvDecoder {
@@ -214,8 +242,8 @@ mod tests {
 
     fn split(line: &str) -> Vec<String> {
         let mut fields = Fields::default();
-        fields.split(line.as_bytes(), 10, &options());
-        (0..10)
+        fields.split(line.as_bytes(), 20, &options());
+        (0..20)
             .map_while(|position| {
                 fields
                     .get(position)
@@ -235,6 +263,10 @@ mod tests {
             (r#""a\"b\\c",d"#, vec![r#"a"b\c"#, "d"]),
             (r#""a\nb""#, vec!["anb"]),
             (r"a\b,c", vec!["ab", "c"]),
+            (r#"1,5\" pipe,steel"#, vec!["1", r#"5" pipe"#, "steel"]),
+            (r"x,C:\\dir\\,y", vec!["x", r"C:\dir\", "y"]),
+            (r#"1,5"" pipe,steel"#, vec!["1", r#"5" pipe"#, "steel"]),
+            (r#"\\a,\"b"#, vec!["a"]),
             (r#"a,bc"d"ef,g"#, vec!["a", r#"bc"d"ef"#, "g"]),
             (r#"a, "b,c",d"#, vec!["a", "b,c", "d"]),
             (r#""","""#, vec!["", ""]),
@@ -244,6 +276,24 @@ mod tests {
         ] {
             assert_eq!(split(line), expected, "{line}");
         }
+    }
+
+    /// Made by `tests/clients/opencsv/Fields.java`: `>` and a line, then `=` and a field each.
+    #[test]
+    fn random_lines_are_split_as_opencsv_splits_them() {
+        let mut known = include_str!("tests/opencsv-2.3.txt").lines().peekable();
+        let mut lines = 0;
+        while let Some(line) = known.next() {
+            let line = line.strip_prefix('>').unwrap();
+            let mut expected = Vec::new();
+            while let Some(field) = known.peek().and_then(|next| next.strip_prefix('=')) {
+                expected.push(field);
+                known.next();
+            }
+            assert_eq!(split(line), expected, "{line}");
+            lines += 1;
+        }
+        assert_eq!(lines, 600);
     }
 
     #[test]

@@ -211,10 +211,11 @@ impl TableWriter {
             ));
         }
         let registered = match &self.target.partitions {
-            Some(partitions) => partitions.get(values)?.map(|found| (partitions, found)),
+            Some(partitions) => partitions.find(values)?.map(|found| (partitions, found)),
             None => None,
         };
-        let url = match registered {
+        // A partition that is there keeps the spelling of its values.
+        let (values, url) = match registered {
             Some((partitions, partition)) => {
                 let format = TableFormat::detect(&partition.storage_descriptor, &table.parameters)?;
                 if format != TableFormat::Parquet {
@@ -224,13 +225,17 @@ impl TableWriter {
                         table.full_name()
                     )));
                 }
-                partition.location(&partitions.keys)
+                let spelled = partition.values.iter().map(ToString::to_string).collect();
+                (spelled, partition.location(&partitions.keys))
             }
-            None => default_location(location(table)?, self.splitter.keys(), values),
+            None => {
+                let url = default_location(location(table)?, self.splitter.keys(), values);
+                (values.to_vec(), url)
+            }
         };
         Ok(Folder {
             location: self.target.roots.locate(&url)?,
-            partition: Some(PartitionInput::at(values.iter().cloned(), url)),
+            partition: Some(PartitionInput::at(values, url)),
             open: None,
             used: 0,
         })

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{OptionalExtension, Transaction, params};
 use sha2::{Digest, Sha256};
 
 use super::write::Write;
@@ -14,7 +14,7 @@ use crate::model::names::normalize_storage;
 use crate::model::{Parameters, StorageDescriptor, Table, now};
 use crate::partition::{
     Partition, PartitionInput, PartitionKey, Partitions, canonical_key, default_location,
-    partition_path,
+    identity_key, partition_path, spellings,
 };
 use crate::store::AddedPartitions;
 
@@ -99,7 +99,7 @@ impl Write<'_> {
         let mut outcome = AddedPartitions::default();
         let mut added = Vec::new();
         for (position, input) in partitions.into_iter().enumerate() {
-            let key = canonical_key(&target.keys, &input.values)?;
+            let key = identity_key(&target.keys, &input.values)?;
             let prepared = self.prepare(&mut target, key, input)?;
             let sql = "INSERT INTO partitions (table_id, key, vals, location, descriptor_id, parameters, created)
                        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING";
@@ -147,7 +147,10 @@ impl Write<'_> {
         let target = self.target(database, table)?;
         let mut dropped = Vec::new();
         for values in values {
-            let key = canonical_key(&target.keys, values)?;
+            let key = match self.partition_row(&target, values)? {
+                Some(row) => row.key,
+                None => identity_key(&target.keys, values)?,
+            };
             let sql = "DELETE FROM partitions WHERE table_id = ?1 AND key = ?2";
             if self
                 .tx
@@ -175,14 +178,12 @@ impl Write<'_> {
         to: Vec<String>,
     ) -> Result<()> {
         let target = self.target(database, table)?;
-        let (old_key, new_key) = (
-            canonical_key(&target.keys, from)?,
-            canonical_key(&target.keys, &to)?,
-        );
+        let new_key = identity_key(&target.keys, &to)?;
         let row = self
-            .partition_row(&target, &old_key)?
+            .partition_row(&target, from)?
             .ok_or_else(|| not_found(&target, from))?;
-        if old_key != new_key && self.partition_row(&target, &new_key)?.is_some() {
+        let old_key = row.key.clone();
+        if old_key != new_key && self.row_at(&target, &new_key)?.is_some() {
             let name = format!(
                 "{}/{}",
                 target.table.full_name(),
@@ -225,16 +226,16 @@ impl Write<'_> {
         let mut target = self.target(database, table)?;
         let mut changed = Vec::new();
         for input in partitions {
-            let key = canonical_key(&target.keys, &input.values)?;
             let row = self
-                .partition_row(&target, &key)?
+                .partition_row(&target, &input.values)?
                 .ok_or_else(|| not_found(&target, &input.values))?;
             // The values stay as they were given when the partition was added.
             let values = load::values(&row.values)?
                 .iter()
                 .map(|value| value.to_string())
                 .collect();
-            let prepared = self.prepare(&mut target, key, PartitionInput { values, ..input })?;
+            let input = PartitionInput { values, ..input };
+            let prepared = self.prepare(&mut target, row.key, input)?;
             let sql = "UPDATE partitions SET location = ?3, descriptor_id = ?4, parameters = ?5 WHERE table_id = ?1 AND key = ?2";
             self.tx.prepare_cached(sql)?.execute(params![
                 target.table.id,
@@ -265,8 +266,7 @@ impl Write<'_> {
         values: &[String],
     ) -> Result<Option<String>> {
         let target = self.target(database, table)?;
-        let key = canonical_key(&target.keys, values)?;
-        let Some(row) = self.partition_row(&target, &key)? else {
+        let Some(row) = self.partition_row(&target, values)? else {
             return Ok(None);
         };
         let partition = row.partition(self, &target)?;
@@ -393,16 +393,32 @@ impl Write<'_> {
         Ok(())
     }
 
-    fn partition_row(&self, target: &Target, key: &str) -> Result<Option<PartitionRow>> {
-        let sql = "SELECT vals, location, descriptor_id, parameters, created FROM partitions WHERE table_id = ?1 AND key = ?2";
+    /// The row with these values: spelled so, or else the first that means the same.
+    fn partition_row(&self, target: &Target, values: &[String]) -> Result<Option<PartitionRow>> {
+        if let Some(exact) = self.row_at(target, &identity_key(&target.keys, values)?)? {
+            return Ok(Some(exact));
+        }
+        let (first, end) = spellings(&canonical_key(&target.keys, values)?);
+        self.first_row(target, &first, &end)
+    }
+
+    fn row_at(&self, target: &Target, key: &str) -> Result<Option<PartitionRow>> {
+        self.first_row(target, key, &format!("{key}\0"))
+    }
+
+    /// The first row with a key from `first` and below `end`.
+    fn first_row(&self, target: &Target, first: &str, end: &str) -> Result<Option<PartitionRow>> {
+        let sql = "SELECT key, vals, location, descriptor_id, parameters, created FROM partitions
+                   WHERE table_id = ?1 AND key >= ?2 AND key < ?3 ORDER BY key LIMIT 1";
         let mut statement = self.tx.prepare_cached(sql)?;
-        let row = statement.query_row(params![target.table.id, key], |row| {
+        let row = statement.query_row(params![target.table.id, first, end], |row| {
             Ok(PartitionRow {
-                values: row.get(0)?,
-                location: row.get(1)?,
-                descriptor_id: row.get(2)?,
-                parameters: row.get(3)?,
-                created: row.get(4)?,
+                key: row.get(0)?,
+                values: row.get(1)?,
+                location: row.get(2)?,
+                descriptor_id: row.get(3)?,
+                parameters: row.get(4)?,
+                created: row.get(5)?,
             })
         });
         Ok(row.optional()?)
@@ -410,6 +426,7 @@ impl Write<'_> {
 }
 
 struct PartitionRow {
+    key: String,
     values: String,
     location: Option<String>,
     descriptor_id: i64,
@@ -458,6 +475,34 @@ impl Prepared {
             own_location: self.own_location.map(Into::into),
         }
     }
+}
+
+/// Gives the partitions of files of old, whose keys were the canonical values alone, their identity keys.
+pub(super) fn respell(transaction: &Transaction<'_>) -> Result<()> {
+    let mut tables = transaction.prepare("SELECT id, json FROM tables")?;
+    let tables = tables
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<rusqlite::Result<Vec<(i64, String)>>>()?;
+    for (id, json) in tables {
+        let keys = PartitionKey::of_table(&load::table(id, &json)?)?;
+        let mut rows =
+            transaction.prepare("SELECT key, vals FROM partitions WHERE table_id = ?1")?;
+        let mut rows = rows.query([id])?;
+        let mut changed: Vec<(String, String)> = Vec::new();
+        while let Some(row) = rows.next()? {
+            let (old, values): (String, String) = (row.get(0)?, row.get(1)?);
+            let new = identity_key(&keys, &load::values(&values)?)?;
+            if new != old {
+                changed.push((old, new));
+            }
+        }
+        let sql = "UPDATE partitions SET key = ?3 WHERE table_id = ?1 AND key = ?2";
+        let mut update = transaction.prepare(sql)?;
+        for (old, new) in changed {
+            update.execute(params![id, old, new])?;
+        }
+    }
+    Ok(())
 }
 
 /// The location if it is not the one that follows from the values anyway (a slash at the end does

@@ -8,6 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
+use super::partitions::respell;
 use crate::access::SERVER_SECRET;
 use crate::access::{ADMINISTRATORS, PRIMARY_WORKGROUP};
 use crate::error::{CatalogError, Result};
@@ -19,7 +20,7 @@ const APPLICATION_ID: i64 = 0x4C41_4B45;
 /// The schema that this program knows.
 pub(super) const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
 
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     // 1: everything but the archive of table versions.
     "
     CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
@@ -44,7 +45,7 @@ const MIGRATIONS: [&str; 4] = [
     ) STRICT;
     CREATE TABLE partitions (
         table_id INTEGER NOT NULL REFERENCES tables ON DELETE CASCADE,
-        key TEXT NOT NULL,            -- canonical values
+        key TEXT NOT NULL,            -- canonical values, and since 5 their spelling
         vals TEXT NOT NULL,           -- JSON array of the values as given
         location TEXT,                -- NULL: follows from the values
         descriptor_id INTEGER NOT NULL,
@@ -108,7 +109,12 @@ const MIGRATIONS: [&str; 4] = [
     ",
     // 4: how old results may be that a workgroup reuses.
     "ALTER TABLE workgroups ADD COLUMN max_staleness_ms INTEGER NOT NULL DEFAULT 0;",
+    // 5: partitions that spell the same values in different ways; see `partitions::respell`.
+    "",
 ];
+
+/// The migration that gives partitions the keys of their spelling.
+const RESPELLED: usize = 5;
 
 /// Refuses a file that is not ours or is newer than this program, without writing to it.
 pub(super) fn check(connection: &Connection, path: &str) -> Result<()> {
@@ -150,6 +156,9 @@ fn migrate_to(connection: &mut Connection, target: usize) -> Result<()> {
         if index == 0 {
             seed(&transaction)?;
             transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+        }
+        if index + 1 == RESPELLED {
+            respell(&transaction)?;
         }
         transaction.pragma_update(None, "user_version", index as i64 + 1)?;
         transaction.commit()?;
@@ -237,6 +246,40 @@ mod tests {
                 .id
                 > 9
         );
+    }
+
+    #[tokio::test]
+    async fn partitions_of_old_are_told_by_their_spelling_after_migration() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("catalog.db");
+        version_1(&path);
+        let connection = Connection::open(&path).unwrap();
+        connection
+            .execute_batch(
+                r#"INSERT INTO tables VALUES (10, 7, 'p', 3, '{"DatabaseName":"old","Name":"p","CreateTime":1,"UpdateTime":1,
+                    "StorageDescriptor":{"Columns":[{"Name":"a","Type":"int"}],"Location":"s3://lake/p"},
+                    "PartitionKeys":[{"Name":"month","Type":"int"}],"VersionId":"1"}');
+                INSERT INTO descriptors VALUES (1, 10, x'00', '{"Columns":[{"Name":"a","Type":"int"}],"Location":"s3://lake/p"}');
+                INSERT INTO partitions VALUES (10, '7', '["07"]', NULL, 1, NULL, 1), (10, '8', '["8"]', NULL, 1, NULL, 1);"#,
+            )
+            .unwrap();
+        drop(connection);
+        let store = SqliteStore::open(&path).unwrap();
+        let added = store
+            .add_partitions(
+                "old",
+                "p",
+                ["07", "7", "8"]
+                    .map(|month| crate::partition::PartitionInput::new([month]))
+                    .to_vec(),
+                true,
+            )
+            .await
+            .unwrap();
+        assert_eq!((added.added, added.existing), (1, vec![0, 2]));
+        let all = store.partitions("old", "p").await.unwrap();
+        let names: Vec<String> = all.items.iter().map(|p| p.name(&all.keys)).collect();
+        assert_eq!(names, ["month=7", "month=07", "month=8"]);
     }
 
     #[tokio::test]

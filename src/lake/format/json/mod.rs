@@ -11,7 +11,8 @@
 //! rows. Numbers are read from strings and strings from numbers and booleans. A decimal is read exactly from its
 //! digits, a float may be `"NaN"` or `"Infinity"`. A timestamp is text (see [`times`](super::times)) or a number
 //! since the Unix epoch whose size says its unit (see [`epoch_micros`](super::scalars::epoch_micros)); a date may
-//! be a number of days. Binary is Base64. What does not fit is an error, or with `ignore.malformed.json` NULL.
+//! be a number of days. Binary is Base64. What does not fit is an error, or with `ignore.malformed.json` NULL: the value
+//! alone, however deep it is, and of a map the entry whose key does not fit is left out.
 
 mod fields;
 mod reader;
@@ -41,7 +42,6 @@ pub(super) struct JsonDecoder {
     fields: Fields,
     shapes: Vec<Shape>,
     values: Values,
-    ignore_malformed: bool,
 }
 
 /// How values are read, and how many of them the row has so far.
@@ -50,6 +50,9 @@ struct Values {
     dialect: Dialect,
     rules: ScalarRules,
     cells: usize,
+    ignore_malformed: bool,
+    /// Values of the row that were read as NULL for not fitting.
+    malformed: usize,
 }
 
 #[derive(Debug)]
@@ -92,8 +95,9 @@ impl JsonDecoder {
                     patterns: options.timestamp_formats.clone(),
                 },
                 cells: 0,
+                ignore_malformed: options.ignore_malformed,
+                malformed: 0,
             },
-            ignore_malformed: options.ignore_malformed,
             rows,
         }
     }
@@ -157,7 +161,7 @@ impl JsonDecoder {
         if let Failure::Syntax(error) = failure {
             return Err(malformed(text, error));
         }
-        if !self.ignore_malformed {
+        if !self.values.ignore_malformed {
             return Err(self.explain(index, text, failure));
         }
         // The value is NULL, but what follows it must still be JSON.
@@ -216,11 +220,13 @@ impl RowDecoder for JsonDecoder {
             return Ok(());
         }
         self.values.cells = 0;
+        self.values.malformed = 0;
         let read = self.row(&text);
         self.rows.cells += self.values.cells;
+        self.rows.malformed += self.values.malformed;
         if let Err(error) = read {
             self.rows.roll_back();
-            if !self.ignore_malformed {
+            if !self.values.ignore_malformed {
                 return Err(error);
             }
             self.rows.malformed += 1;
@@ -237,6 +243,26 @@ impl RowDecoder for JsonDecoder {
 impl Values {
     /// Appends exactly one value. After an error the column must be cut back.
     fn read(
+        &mut self,
+        reader: &mut Reader<'_>,
+        column: &mut Column,
+        shape: &mut Shape,
+    ) -> Result<(), Failure> {
+        let (start, len) = (reader.position(), column.len());
+        match self.read_value(reader, column, shape) {
+            Err(Failure::Value { .. } | Failure::Duplicate(_)) if self.ignore_malformed => {
+                reader.rewind(start);
+                reader.skip()?;
+                column.truncate(len);
+                column.append_null();
+                self.malformed += 1;
+                Ok(())
+            }
+            read => read,
+        }
+    }
+
+    fn read_value(
         &mut self,
         reader: &mut Reader<'_>,
         column: &mut Column,
@@ -387,14 +413,21 @@ impl Values {
                 }
                 continue;
             }
-            map.key
-                .append_text(key, &self.rules)
-                .map_err(|misfit| Failure::Value {
-                    start: at.saturating_sub(key.len() + 3),
-                    end: *at,
-                    wanted: map.key.data_type.clone(),
-                    misfit,
-                })?;
+            match map.key.append_text(key, &self.rules) {
+                Ok(()) => {}
+                Err(_) if self.ignore_malformed => {
+                    self.malformed += 1;
+                    continue;
+                }
+                Err(misfit) => {
+                    return Err(Failure::Value {
+                        start: at.saturating_sub(key.len() + 3),
+                        end: *at,
+                        wanted: map.key.data_type.clone(),
+                        misfit,
+                    });
+                }
+            }
             reader.rewind(*at);
             self.read(reader, &mut map.value, shape)?;
         }

@@ -164,7 +164,10 @@ async fn ignored_bad_value_is_null_and_its_neighbours_stay() {
 {"a":1,"b":"y","c":[{"x":2}]}"#;
     let properties = [("ignore.malformed.json", "true")];
     let rows = read(OPENX, &properties, &columns, text).await.unwrap();
-    assert_eq!(rows, [["NULL", "x", "NULL"], ["1", "y", "[{x: 2}]"]]);
+    assert_eq!(
+        rows,
+        [["NULL", "x", "[{x: 1}, {x: NULL}]"], ["1", "y", "[{x: 2}]"]]
+    );
     let projected = Lake::new(OPENX, &properties, &columns)
         .file("f", text)
         .await
@@ -173,6 +176,35 @@ async fn ignored_bad_value_is_null_and_its_neighbours_stay() {
         .await
         .unwrap();
     assert_eq!(projected, [["x"], ["y"]]);
+}
+
+#[tokio::test]
+async fn ignored_bad_value_within_others_is_null_alone() {
+    let columns = [
+        ("a", "struct<x:int,y:array<int>,z:string>"),
+        ("m", "map<int,date>"),
+        ("n", "array<map<string,struct<d:decimal(4,2)>>>"),
+    ];
+    let text = r#"{"a":{"x":"oops","y":[1,true,3],"z":"ok"},"m":{"1":"2024-01-02","two":"2024-01-02","3":"soon"},"n":[{"k":{"d":"1.25"},"l":{"d":100}},7]}
+{"a":7,"m":[1],"n":{"k":{"d":"x"}}}
+"#;
+    for (class, last) in [(OPENX, "[{k: {d: NULL}}]"), (HIVE_JSON, "NULL")] {
+        let rows = read(class, &[("ignore.malformed.json", "true")], &columns, text)
+            .await
+            .unwrap();
+        assert_eq!(
+            rows,
+            [
+                [
+                    "{x: NULL, y: [1, NULL, 3], z: ok}",
+                    "{1: 2024-01-02, 3: NULL}",
+                    "[{k: {d: 1.25}, l: {d: NULL}}, NULL]"
+                ],
+                ["NULL", "NULL", last],
+            ],
+            "{class}"
+        );
+    }
 }
 
 #[tokio::test]
