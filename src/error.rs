@@ -186,6 +186,31 @@ impl Code {
     }
 }
 
+impl Code {
+    /// Whether such an error is about what a query asks and what it may use, never about how a file lies in the lake.
+    fn is_about_the_query(self) -> bool {
+        matches!(
+            self,
+            Code::DataException
+                | Code::TypeMismatch
+                | Code::DivisionByZero
+                | Code::InvalidCast
+                | Code::NumericOutOfRange
+                | Code::InvalidParameter
+                | Code::InvalidQuery
+                | Code::NotSupported
+                | Code::FunctionNotFound
+                | Code::BytesScannedCutoff
+                | Code::TooManyQueries
+                | Code::OutOfMemory
+                | Code::OutOfSpillSpace
+                | Code::QueryCancelled
+                | Code::StatementTimeout
+                | Code::ShuttingDown
+        )
+    }
+}
+
 /// An error that a user may read: what was wrong, where, and what would be right.
 #[derive(Debug, Clone)]
 pub struct Error(Box<Inner>);
@@ -198,6 +223,10 @@ struct Inner {
     hint: Option<Cow<'static, str>>,
     detail: Option<Cow<'static, str>>,
     query_id: Option<uuid::Uuid>,
+    /// What follows `a file of curated.orders` for a principal that may not know which file, and what is in it.
+    of_a_file: Option<Cow<'static, str>>,
+    /// The error as it was before [`Error::withheld`], for the server's log alone.
+    full: Option<String>,
 }
 
 impl Error {
@@ -209,6 +238,8 @@ impl Error {
             hint: None,
             detail: None,
             query_id: None,
+            of_a_file: None,
+            full: None,
         }))
     }
 
@@ -248,6 +279,54 @@ impl Error {
     pub fn with_query(mut self, id: uuid::Uuid) -> Self {
         self.0.query_id = Some(id);
         self
+    }
+
+    /// The error is about a file. `rest` is what a principal is told who may not see all of the file's table, after the words
+    /// `a file of` and the table: nothing of the file's path or content, such as ` cannot be read as Parquet`.
+    #[must_use]
+    pub fn of_a_file(mut self, rest: impl Into<Cow<'static, str>>) -> Self {
+        self.0.of_a_file = Some(rest.into());
+        self
+    }
+
+    /// The error without what may tell of hidden columns or partitions: paths of files, values of partition keys, pieces of lines. It
+    /// came up in `place`, such as `a file of curated.orders`.
+    ///
+    /// What is about the query and not about the place keeps its words: it came of columns that the principal may select.
+    #[must_use]
+    pub fn withheld(mut self, place: &str) -> Self {
+        if self.0.full.is_some() {
+            return self;
+        }
+        let rest = match (self.0.of_a_file.take(), self.0.code) {
+            (Some(rest), _) => rest,
+            (None, Code::FileChanged) => " changed while the query was reading it".into(),
+            (None, Code::Storage) => " cannot be fetched from its store".into(),
+            (None, code) if code.is_about_the_query() => {
+                self.0.full = self
+                    .0
+                    .detail
+                    .take()
+                    .map(|detail| format!("{self}; {detail}"));
+                return self;
+            }
+            (None, _) => " cannot be read".into(),
+        };
+        self.0.full = Some(match self.0.detail.take() {
+            Some(detail) => format!("{self}; {detail}"),
+            None => self.0.message.to_string(),
+        });
+        self.0.message = format!("{place}{rest}").into();
+        self.0.hint = Some(match self.0.code {
+            Code::FileChanged => "run the query again".into(),
+            _ => "an administrator finds more in the server's log, by the query's id".into(),
+        });
+        self
+    }
+
+    /// What was withheld from the principal; for the server's log alone.
+    pub fn full(&self) -> Option<&str> {
+        self.0.full.as_deref()
     }
 
     pub fn code(&self) -> Code {
@@ -380,6 +459,37 @@ pub fn column_not_found(name: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn withheld_error_tells_neither_file_nor_content_but_the_log_has_both() {
+        let place = "a file of curated.orders";
+        let damaged = Error::new(Code::BadData, "file s3://l/day=2/x line 3: 'secret' is bad")
+            .with_hint("remove s3://l/day=2/x")
+            .of_a_file(" line 3: malformed JSON")
+            .withheld(place);
+        assert_eq!(
+            damaged.message(),
+            "a file of curated.orders line 3: malformed JSON"
+        );
+        assert!(!damaged.hint().unwrap_or_default().contains("s3://"));
+        assert!(damaged.full().is_some_and(|full| full.contains("secret")));
+        // What is marked by nobody is withheld too.
+        for code in [
+            Code::Storage,
+            Code::Internal,
+            Code::LocationRefused,
+            Code::FileChanged,
+        ] {
+            let error = Error::new(code, "s3://l/day=2/x").with_detail("day=2");
+            let error = error.withheld(place).withheld("twice");
+            assert!(error.message().starts_with(place), "{error}");
+            assert!(error.detail().is_none());
+            assert_eq!(error.full(), Some("s3://l/day=2/x; day=2"));
+        }
+        let cast = Error::new(Code::InvalidCast, "'X' is no integer").with_detail("in day=2/x");
+        let cast = cast.withheld(place);
+        assert_eq!((cast.message(), cast.detail()), ("'X' is no integer", None));
+    }
 
     #[test]
     fn hint_about_a_missing_table_is_a_statement_that_works() {

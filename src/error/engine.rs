@@ -60,6 +60,7 @@ fn from_arrow(error: &ArrowError) -> Error {
         ArrowError::ParquetError(what) => {
             Error::new(Code::BadData, format!("a Parquet file is damaged: {what}"))
         }
+        ArrowError::IoError(what, _) => Error::new(Code::Storage, lower(what)),
         ArrowError::ExternalError(source) => match source.downcast_ref::<object_store::Error>() {
             Some(store) => from_store(store),
             None => Error::internal(source.to_string()),

@@ -6,9 +6,9 @@ use arrow::array::{RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::ScalarValue;
 use datafusion::physical_plan::ExecutionPlan;
-use datafusion::physical_plan::display::DisplayableExecutionPlan;
 use futures::{FutureExt, TryStreamExt};
 
+use super::plan_text::PlanText;
 use super::query::Phase;
 use super::run::QueryContext;
 use crate::error::{Error, Result};
@@ -45,18 +45,11 @@ pub(super) async fn explain(
     } else {
         None
     };
-    let display = if analyze {
-        DisplayableExecutionPlan::with_metrics(physical.as_ref())
-    } else {
-        DisplayableExecutionPlan::new(physical.as_ref())
+    let text = PlanText {
+        verbose,
+        metrics: analyze,
     };
-    lines.extend(
-        display
-            .indent(verbose)
-            .to_string()
-            .lines()
-            .map(ToOwned::to_owned),
-    );
+    lines.extend(text.lines(&physical));
     if verbose {
         lines.push("Logical plan:".to_owned());
         lines.extend(
@@ -124,7 +117,7 @@ fn scan(pinned: &PinnedTable) -> String {
     let opened = snapshot.opened();
     format!(
         "  {}: partitions: {} of {}, files: {} of {}, bytes: {}, list requests: {}",
-        pinned.table.lake_table().name(),
+        pinned.table.granted().name(),
         snapshot.partitions.len(),
         snapshot.partitions_total,
         opened.files,

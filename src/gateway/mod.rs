@@ -14,6 +14,7 @@ mod logins;
 mod metadata;
 mod one;
 mod options;
+mod plan_text;
 mod planning;
 mod prepared;
 mod query;

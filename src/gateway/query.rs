@@ -264,6 +264,10 @@ impl Query {
             if let Err(error) = outcome {
                 record.error_code = Some(error.code().name().to_owned());
                 record.error_message = Some(error.message().to_owned());
+                // What the principal is not told the operator finds here, by the query's id.
+                if let Some(error) = error.full() {
+                    tracing::warn!(query_id = %self.id, user = record.user_name, error, "a query failed");
+                }
             }
             record.completed_at = Some(Utc::now());
             record.total = self.started.elapsed();

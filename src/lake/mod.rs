@@ -15,6 +15,7 @@ pub mod root_store;
 pub mod roots;
 pub mod s3;
 pub mod scan;
+pub mod sight;
 pub mod sizes;
 pub mod snapshot;
 pub mod tables;

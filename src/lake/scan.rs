@@ -66,6 +66,17 @@ pub async fn plan(
     snapshot: &TableSnapshot,
     wanted: Wanted<'_>,
 ) -> Result<Arc<dyn ExecutionPlan>> {
+    let planned = planned(session, lake, table, snapshot, wanted).await;
+    planned.map_err(|error| table.sight.of_file(error))
+}
+
+async fn planned(
+    session: &dyn Session,
+    lake: &QueryLake,
+    table: &LakeTable,
+    snapshot: &TableSnapshot,
+    wanted: Wanted<'_>,
+) -> Result<Arc<dyn ExecutionPlan>> {
     lake.meter
         .pin(snapshot.partitions.iter().flat_map(|partition| {
             let root = &partition.location.root;
@@ -184,10 +195,10 @@ impl Scan {
                         meter: Arc::clone(&lake.meter),
                         checks: Arc::new(checks(table, columns)),
                     }));
-                Arc::new(ParquetFiles::new(source, &self.root))
+                Arc::new(ParquetFiles::new(source, &self.root, &table.sight))
             }
             TableFormat::Text(format) => {
-                format.source(table_schema, &table.name(), &self.root, lake.max_row_bytes)
+                format.source(table_schema, table, &self.root, lake.max_row_bytes)
             }
         };
         let groups = FileGroup::new(self.files).split_files(session.config().target_partitions());

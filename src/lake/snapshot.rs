@@ -13,27 +13,32 @@ use lakegate_catalog::store::OpenWrites;
 use object_store::ObjectMeta;
 use sha2::{Digest, Sha256};
 
-use super::format::TableFormat;
+use super::format::{Places, TableFormat};
 use super::listing::{self, Files};
 use super::parquet::version_of;
 use super::prune;
 use super::roots::{Location, Roots};
-use crate::error::{Error, Result};
+use super::sight::Sight;
+use crate::error::{Error, Result, from_engine};
 
 /// A file's clock cannot tell two writes apart that lie closer than this.
 const CLOCK_RESOLUTION: Duration = Duration::from_secs(2);
 
-/// A catalog table, with its columns as the engine types them.
+/// A catalog table, with its columns as the engine types them: all of them, or those that a principal may select.
 #[derive(Debug)]
 pub struct LakeTable {
     pub table: Arc<Table>,
-    /// The data columns, all of them, in the catalog's order.
+    /// The data columns, in the catalog's order.
     pub file_schema: SchemaRef,
     /// The partition keys.
     pub keys: SchemaRef,
     /// The data columns and then the keys.
     pub schema: SchemaRef,
     pub partitions: PartitionSource,
+    /// Where in a line of text the data columns are.
+    pub places: Places,
+    /// What of the files may be told.
+    pub sight: Sight,
 }
 
 /// Where a table's partitions come from.
@@ -84,6 +89,7 @@ pub struct Pruned {
     total: usize,
     partitions: Vec<SnapshotPartition>,
     root_folder: Option<Location>,
+    sight: Sight,
 }
 
 impl Pruned {
@@ -102,7 +108,13 @@ impl Pruned {
     /// Lists the partitions, but for files of `writes`, which was taken before.
     ///
     /// Errors: the store.
-    pub async fn list(mut self, writes: &OpenWrites) -> Result<TableSnapshot> {
+    pub async fn list(self, writes: &OpenWrites) -> Result<TableSnapshot> {
+        let sight = self.sight.clone();
+        let listed = self.listed(writes).await;
+        listed.map_err(|error| sight.of_table(error))
+    }
+
+    async fn listed(mut self, writes: &OpenWrites) -> Result<TableSnapshot> {
         let wanted: Vec<Location> = self
             .partitions
             .iter()
@@ -132,10 +144,46 @@ impl LakeTable {
         format!("{}.{}", self.table.database_name, self.table.name)
     }
 
+    /// The table of some of the columns alone, as a principal meets it that may select no others. What is hidden is neither read nor
+    /// told of, in plans, statistics or errors.
+    ///
+    /// `columns`: indices into [`Self::schema`], ascending.
+    pub fn granted(&self, columns: &[usize]) -> Result<Self> {
+        let width = self.file_schema.fields().len();
+        let (data, keys): (Vec<usize>, Vec<usize>) =
+            columns.iter().partition(|column| **column < width);
+        let keys: Vec<usize> = keys.into_iter().map(|key| key - width).collect();
+        let projected = |schema: &SchemaRef, columns: &[usize]| {
+            let projected = schema.project(columns);
+            projected.map(Arc::new).map_err(|e| from_engine(e.into()))
+        };
+        let partitions = match &self.partitions {
+            PartitionSource::Unpartitioned => PartitionSource::Unpartitioned,
+            PartitionSource::Registered { partitions, values } => PartitionSource::Registered {
+                partitions: Arc::clone(partitions),
+                values: values.project(&keys).map_err(|e| from_engine(e.into()))?,
+            },
+        };
+        Ok(Self {
+            table: Arc::clone(&self.table),
+            file_schema: projected(&self.file_schema, &data)?,
+            keys: projected(&self.keys, &keys)?,
+            schema: projected(&self.schema, columns)?,
+            partitions,
+            places: Places::some(data, width),
+            sight: Sight::part(self.name()),
+        })
+    }
+
     /// Prunes the partitions by the query's filters.
     ///
     /// Errors: a LOCATION outside the lake roots, an unknown SerDe.
     pub fn pruned(&self, roots: &Roots, filters: &[Expr]) -> Result<Pruned> {
+        let pruned = self.matching(roots, filters);
+        pruned.map_err(|error| self.sight.of_table(error))
+    }
+
+    fn matching(&self, roots: &Roots, filters: &[Expr]) -> Result<Pruned> {
         let table_location = self.table.storage_descriptor.location.as_deref();
         let root_folder = table_location
             .map(|location| roots.locate(location))
@@ -173,6 +221,7 @@ impl LakeTable {
             total,
             partitions,
             root_folder: root_folder.ok().flatten(),
+            sight: self.sight.clone(),
         })
     }
 

@@ -9,8 +9,9 @@ use lakegate_catalog::model::{Column, Table};
 use lakegate_catalog::partition::Partitions;
 use lakegate_catalog::store::Metastore;
 
-use super::format::TableFormat;
+use super::format::{Places, TableFormat};
 use super::prune;
+use super::sight::Sight;
 use super::snapshot::{LakeTable, PartitionSource};
 use crate::error::{Code, Error, Result};
 
@@ -114,6 +115,8 @@ pub(super) fn typed(table: &Arc<Table>, partitions: Option<Arc<Partitions>>) -> 
         keys,
         schema,
         partitions,
+        places: Places::default(),
+        sight: Sight::whole(name),
     })
 }
 

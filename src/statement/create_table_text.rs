@@ -57,7 +57,11 @@ fn lines(visible: &Visible) -> Vec<String> {
         "PARTITIONED BY",
         keys.iter().map(|key| definition(key)),
     );
-    if all {
+    let mut named = descriptor
+        .bucket_columns
+        .iter()
+        .chain(descriptor.sort_columns.iter().map(|sorted| &sorted.column));
+    if named.all(|column| visible.access.is_visible(column)) {
         lines.extend(buckets(descriptor));
     }
     if let Some(class) = storage::serde_class(descriptor) {

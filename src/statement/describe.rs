@@ -6,10 +6,13 @@ use lakegate_sql::Statement;
 use lakegate_sql::ast::{Describe, DescribeDetail};
 
 use super::partitions::one_partition;
-use super::rights::{require_partition_keys, sees_all_columns};
+use super::rights::{require_all_columns, sees_all_columns};
 use super::{Output, StatementContext, properties, rows};
 use crate::error::{Error, Result, column_not_found};
 use crate::view::Visible;
+
+/// Hive's number of buckets of a table that has none.
+const NOT_BUCKETED: i32 = -1;
 
 /// `col_name`, `data_type`, `comment`.
 type Row = [Option<String>; 3];
@@ -24,7 +27,7 @@ pub(super) async fn describe(
     let partition = match &describe.partition {
         None => None,
         Some(spec) => {
-            require_partition_keys(&visible)?;
+            require_all_columns(&visible)?;
             let found = one_partition(context, table, spec).await?;
             Some((
                 found.partition.full_storage_descriptor(&found.keys),
@@ -48,7 +51,7 @@ pub(super) async fn describe(
                 heading("# Detailed Partition Information", &mut described);
                 detail("Partition", name, &mut described);
             }
-            storage_details(descriptor, all, &mut described);
+            storage_details(&visible, descriptor, all, &mut described);
         }
     }
     let column = |at: usize| {
@@ -155,7 +158,33 @@ fn table_details(table: &Table, all: bool, rows: &mut Vec<Row>) {
     properties::of_table(table, all).for_each(|(key, value)| property(key, value, rows));
 }
 
-fn storage_details(descriptor: &StorageDescriptor, all: bool, rows: &mut Vec<Row>) {
+/// The lines are the same whatever is hidden: of bucketing and sorting by a hidden column they tell as much as of none.
+fn storage_details(
+    visible: &Visible,
+    descriptor: &StorageDescriptor,
+    all: bool,
+    rows: &mut Vec<Row>,
+) {
+    let is_seen = |column: &str| visible.access.is_visible(column);
+    let buckets: &[String] = &descriptor.bucket_columns;
+    let (buckets, count) = if buckets.iter().all(|column| is_seen(column)) {
+        (buckets, descriptor.number_of_buckets)
+    } else {
+        (&[][..], NOT_BUCKETED)
+    };
+    // What follows a hidden column sorts within its values alone.
+    let sorted = descriptor.sort_columns.iter();
+    let sorted: Vec<String> = sorted
+        .take_while(|sorted| is_seen(&sorted.column))
+        .map(|sorted| {
+            let order = if sorted.sort_order == 0 {
+                "DESC"
+            } else {
+                "ASC"
+            };
+            format!("{} {order}", sorted.column)
+        })
+        .collect();
     heading("# Storage Information", rows);
     if let Some(class) = super::storage::serde_class(descriptor) {
         detail("SerDe Library", class, rows);
@@ -169,30 +198,9 @@ fn storage_details(descriptor: &StorageDescriptor, all: bool, rows: &mut Vec<Row
     if let Some(format) = &descriptor.output_format {
         detail("OutputFormat", format, rows);
     }
-    detail("Num Buckets", descriptor.number_of_buckets, rows);
-    if all {
-        let sorted: Vec<String> = descriptor
-            .sort_columns
-            .iter()
-            .map(|sorted| {
-                format!(
-                    "{} {}",
-                    sorted.column,
-                    if sorted.sort_order == 0 {
-                        "DESC"
-                    } else {
-                        "ASC"
-                    }
-                )
-            })
-            .collect();
-        detail(
-            "Bucket Columns",
-            format!("[{}]", descriptor.bucket_columns.join(", ")),
-            rows,
-        );
-        detail("Sort Columns", format!("[{}]", sorted.join(", ")), rows);
-    }
+    detail("Num Buckets", count, rows);
+    detail("Bucket Columns", format!("[{}]", buckets.join(", ")), rows);
+    detail("Sort Columns", format!("[{}]", sorted.join(", ")), rows);
     rows.push([Some("Storage Desc Params:".to_owned()), None, None]);
     properties::of_serde(descriptor, all).for_each(|(key, value)| property(key, value, rows));
 }

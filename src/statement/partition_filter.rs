@@ -43,6 +43,15 @@ pub(super) fn matching(
     Ok(rows.map(|(row, _)| row).collect())
 }
 
+/// `known`: the keys that exist for the principal.
+pub(super) fn unknown_key(key: &str, known: &[&str]) -> Error {
+    CatalogError::invalid(format!(
+        "\"{key}\" is no partition key; the keys are {}",
+        known.join(", ")
+    ))
+    .into()
+}
+
 fn evaluate(
     partitions: &Partitions,
     schema: &SchemaRef,
@@ -52,12 +61,7 @@ fn evaluate(
     let keys = &partitions.keys;
     let Some(at) = keys.iter().position(|key| key.name == condition.key) else {
         let known: Vec<&str> = keys.iter().map(|key| key.name.as_str()).collect();
-        return Err(CatalogError::invalid(format!(
-            "\"{}\" is no partition key; the keys are {}",
-            condition.key,
-            known.join(", ")
-        ))
-        .into());
+        return Err(unknown_key(&condition.key, &known));
     };
     let column = values.column(at);
     let wanted = condition

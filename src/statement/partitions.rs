@@ -1,5 +1,6 @@
 //! ADD, DROP, RENAME PARTITION and SHOW PARTITIONS.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use lakegate_catalog::error::{CatalogError, Kind};
@@ -14,8 +15,7 @@ use lakegate_sql::ast::{
     PartitionSpec, ShowPartitions,
 };
 
-use super::partition_filter::matching;
-use super::rights::require_partition_keys;
+use super::partition_filter::{matching, unknown_key};
 use super::{Output, StatementContext, rows};
 use crate::error::{Code, Error, Result};
 
@@ -124,22 +124,51 @@ pub(super) async fn show(
     show: &ShowPartitions,
 ) -> Result<Output> {
     let visible = context.table(&show.table).await?;
-    require_partition_keys(&visible)?;
     let table = &visible.table;
+    let is_seen = |name: &str| visible.access.is_visible(name);
+    // Keys that are hidden do not exist: neither in names, nor in conditions, nor as what makes two partitions of one name.
+    let keys = table.partition_keys.iter().map(|key| key.name.as_str());
+    let seen: Vec<&str> = keys.filter(|key| is_seen(key)).collect();
+    if seen.is_empty() {
+        return Err(not_partitioned(table));
+    }
+    let conditions = show.filter.iter().flat_map(|filter| &filter.conditions);
+    for condition in conditions {
+        if !seen.contains(&condition.key.as_str()) {
+            return Err(unknown_key(&condition.key, &seen));
+        }
+    }
     let partitions = partitions_of(context, table).await?;
-    let names = match &show.filter {
-        None => partitions
-            .items
-            .iter()
+    let rows: Vec<usize> = match &show.filter {
+        None => (0..partitions.len()).collect(),
+        Some(filter) => matching(table, &partitions, filter)?,
+    };
+    let shown = rows.into_iter().filter_map(|row| partitions.items.get(row));
+    let names = if seen.len() == table.partition_keys.len() {
+        shown
             .map(|partition| partition.name(&partitions.keys))
-            .collect(),
-        Some(filter) => matching(table, &partitions, filter)?
-            .into_iter()
-            .filter_map(|row| partitions.items.get(row))
-            .map(|partition| partition.name(&partitions.keys))
-            .collect(),
+            .collect()
+    } else {
+        let names: BTreeSet<String> = shown
+            .map(|partition| {
+                let pairs = partitions.keys.iter().zip(partition.values.iter());
+                let (keys, values): (Vec<PartitionKey>, Vec<&str>) = pairs
+                    .filter(|(key, _)| is_seen(&key.name))
+                    .map(|(key, value)| (key.clone(), value.as_ref()))
+                    .unzip();
+                partition_path(&keys, &values)
+            })
+            .collect();
+        names.into_iter().collect()
     };
     rows::answer_lines(statement, names)
+}
+
+fn not_partitioned(table: &Table) -> Error {
+    Error::new(
+        Code::InvalidTable,
+        format!("table {} is not partitioned", table.full_name()),
+    )
 }
 
 /// The one partition that a complete spec names. Errors: a key without a value, no such partition.
@@ -164,10 +193,7 @@ pub(super) async fn one_partition(
 /// Errors: the table is not partitioned.
 async fn partitions_of(context: &StatementContext, table: &Table) -> Result<Arc<Partitions>> {
     if table.partition_keys.is_empty() {
-        return Err(Error::new(
-            Code::InvalidTable,
-            format!("table {} is not partitioned", table.full_name()),
-        ));
+        return Err(not_partitioned(table));
     }
     let metastore = &context.view.metastore;
     Ok(metastore
@@ -418,15 +444,47 @@ mod tests {
     async fn values_of_a_hidden_key_do_not_show() {
         let lake = lake().await;
         lake.ok("ALTER TABLE t ADD PARTITION (year = 2024, city = 'secret'); GRANT SELECT (a, year) ON TABLE t TO ann").await;
+        lake.ok("ALTER TABLE t ADD PARTITION (year = 2024, city = 'other') PARTITION (year = 2023, city = 'zz')").await;
+        assert_eq!(
+            lake.text("ann", "SHOW PARTITIONS sales.t").await,
+            "year=2023\nyear=2024"
+        );
+        let hidden = "SHOW PARTITIONS sales.t PARTITION (city = 'secret')";
+        let missing = hidden.replace("city", "town");
+        assert_eq!(
+            lake.fails("ann", hidden).await.message(),
+            lake.fails("ann", &missing)
+                .await
+                .message()
+                .replace("town", "city")
+        );
+        let error = lake
+            .fails(
+                "ann",
+                "DESCRIBE sales.t PARTITION (year = 2024, city = 'secret')",
+            )
+            .await;
+        assert_eq!(error.code(), Code::PermissionDenied);
+        assert!(!error.to_string().contains("city"), "{error}");
+        // Without any key, it is a table without partitions.
+        lake.ok("GRANT SELECT (a) ON TABLE t TO ben").await;
+        lake.ok("CREATE EXTERNAL TABLE plain (a INT, b INT) STORED AS PARQUET LOCATION 's3://lake/p/'; GRANT SELECT (a) ON TABLE plain TO ben").await;
         for sql in [
             "SHOW PARTITIONS sales.t",
-            "SHOW PARTITIONS sales.t PARTITION (city = 'secret')",
-            "DESCRIBE sales.t PARTITION (year = 2024, city = 'secret')",
+            "DESCRIBE sales.t PARTITION (year = 2024)",
+            "DESCRIBE FORMATTED sales.t PARTITION (year = 2024)",
         ] {
-            let error = lake.fails("ann", sql).await;
-            assert_eq!(error.code(), Code::PermissionDenied, "{sql}");
-            assert!(!error.to_string().contains("city"), "{sql}: {error}");
+            assert_eq!(
+                lake.fails("ben", sql).await.to_string(),
+                lake.fails("ben", &sql.replace(".t", ".plain"))
+                    .await
+                    .to_string()
+                    .replace("sales.plain", "sales.t"),
+                "{sql}"
+            );
         }
+        lake.ok("ALTER TABLE t DROP PARTITION (city = 'other'), PARTITION (city = 'zz')")
+            .await;
         lake.ok("GRANT SELECT (city) ON TABLE t TO ann").await;
         assert_eq!(
             lake.text("ann", "SHOW PARTITIONS sales.t").await,

@@ -184,6 +184,21 @@ fn sees_columns(access: &TableAccess, table: &Table) -> bool {
         .all(|column| access.is_visible(&column.name))
 }
 
+/// Errors: some column of the table is hidden from the principal. The words are the same whether that is a partition key, or the table
+/// has none.
+pub(super) fn require_all_columns(visible: &Visible) -> Result<()> {
+    if sees_all_columns(visible) {
+        return Ok(());
+    }
+    Err(Error::new(
+        Code::PermissionDenied,
+        format!(
+            "permission denied for a partition of {}: SELECT on the whole table is needed",
+            resource(&visible.table)
+        ),
+    ))
+}
+
 /// Errors: a partition key is hidden from the principal, whose values would show in the partitions' names.
 pub(super) fn require_partition_keys(visible: &Visible) -> Result<()> {
     let mut keys = visible.table.partition_keys.iter();

@@ -138,11 +138,13 @@ impl SchemaProvider for ViewSchema {
         else {
             return Ok(None);
         };
-        let loaded = self
+        let load = self
             .view
             .tables
-            .load(self.view.metastore.as_ref(), &visible.table)
-            .await?;
+            .load(self.view.metastore.as_ref(), &visible.table);
+        let loaded = load
+            .await
+            .map_err(|error| visible.sight().of_table(error))?;
         Ok(Some(Arc::new(ViewTable::new(loaded, &visible.access)?)))
     }
 

@@ -23,6 +23,7 @@ pub use path::SearchPath;
 pub use table::ViewTable;
 
 use crate::error::{Code, Error, Result};
+use crate::lake::sight::Sight;
 use crate::lake::tables::LakeTables;
 
 /// The catalog as one principal sees it at one moment.
@@ -38,6 +39,19 @@ pub struct View {
 pub struct Visible {
     pub table: Arc<Table>,
     pub access: TableAccess,
+}
+
+impl Visible {
+    /// What of the table's files and partitions the principal may be told: all of it where every column and partition key may be selected.
+    pub fn sight(&self) -> Sight {
+        let name = self.table.full_name();
+        let mut columns = self.table.columns();
+        if columns.all(|column| self.access.can_select(&column.name)) {
+            Sight::whole(name)
+        } else {
+            Sight::part(name)
+        }
+    }
 }
 
 impl View {

@@ -111,7 +111,7 @@ pub fn prune(plan: LogicalPlan, lake: &QueryLake, writes: OpenWrites) -> Result<
         let read = match read_of(&scans, &table, &filters) {
             Some(read) => read,
             None => {
-                reads.push(table.lake_table().pruned(&lake.roots, &filters)?);
+                reads.push(table.granted().pruned(&lake.roots, &filters)?);
                 reads.len() - 1
             }
         };

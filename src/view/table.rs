@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::{Schema, SchemaRef};
+use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::error::{DataFusionError, Result as EngineResult};
@@ -21,11 +21,10 @@ use crate::lake::snapshot::{LakeTable, TableSnapshot};
 /// Without a snapshot it can be planned, not scanned: [`super::snapshots::Unlisted::list`] gives it one.
 #[derive(Debug, Clone)]
 pub struct ViewTable {
+    /// The whole table.
     lake_table: Arc<LakeTable>,
-    /// The granted columns, in the table's order.
-    schema: SchemaRef,
-    /// For each of them its index in the whole table.
-    columns: Vec<usize>,
+    /// The table of the granted columns, which is what is pruned, planned and read.
+    granted: Arc<LakeTable>,
     policy: [u8; 32],
     pinned: Option<(Arc<QueryLake>, Arc<TableSnapshot>)>,
 }
@@ -33,14 +32,11 @@ pub struct ViewTable {
 impl ViewTable {
     /// Errors: the principal may see the table but select nothing of it.
     pub fn new(lake_table: Arc<LakeTable>, access: &TableAccess) -> Result<Self> {
-        let (columns, fields): (Vec<usize>, Vec<_>) = lake_table
-            .schema
-            .fields()
-            .iter()
-            .enumerate()
+        let fields = lake_table.schema.fields().iter().enumerate();
+        let columns: Vec<usize> = fields
             .filter(|(_, field)| access.can_select(field.name()))
-            .map(|(index, field)| (index, Arc::clone(field)))
-            .unzip();
+            .map(|(index, _)| index)
+            .collect();
         if columns.is_empty() {
             return Err(Error::new(
                 Code::PermissionDenied,
@@ -48,17 +44,20 @@ impl ViewTable {
             )
             .with_hint("SELECT has to be granted on the table or on columns of it"));
         }
-        let schema = Arc::new(Schema::new(fields));
+        let granted = if columns.len() == lake_table.schema.fields().len() {
+            Arc::clone(&lake_table)
+        } else {
+            Arc::new(lake_table.granted(&columns)?)
+        };
         let mut digest = Sha256::new();
-        for field in schema.fields() {
+        for field in granted.schema.fields() {
             digest.update((field.name().len() as u64).to_be_bytes());
             digest.update(field.name());
         }
         let policy = digest.finalize().into();
         Ok(Self {
             lake_table,
-            schema,
-            columns,
+            granted,
             policy,
             pinned: None,
         })
@@ -66,6 +65,11 @@ impl ViewTable {
 
     pub fn lake_table(&self) -> &Arc<LakeTable> {
         &self.lake_table
+    }
+
+    /// The table of the columns that the principal may select: its errors and plans tell of no others.
+    pub fn granted(&self) -> &Arc<LakeTable> {
+        &self.granted
     }
 
     /// Digest of what the principal may read of the table: equal for two who may read the same.
@@ -85,7 +89,7 @@ impl ViewTable {
 #[async_trait]
 impl TableProvider for ViewTable {
     fn schema(&self) -> SchemaRef {
-        Arc::clone(&self.schema)
+        Arc::clone(&self.granted.schema)
     }
 
     fn table_type(&self) -> TableType {
@@ -99,7 +103,7 @@ impl TableProvider for ViewTable {
         Ok(filters
             .iter()
             .map(|filter| {
-                if prune::decided_by_partitions(filter, &self.lake_table.keys) {
+                if prune::decided_by_partitions(filter, &self.granted.keys) {
                     TableProviderFilterPushDown::Exact
                 } else {
                     TableProviderFilterPushDown::Inexact
@@ -121,23 +125,11 @@ impl TableProvider for ViewTable {
                 self.lake_table.name()
             ))));
         };
-        let whole: Vec<usize> = match projection {
-            None => self.columns.clone(),
-            Some(projection) => projection
-                .iter()
-                .map(|index| self.columns.get(*index).copied())
-                .collect::<Option<_>>()
-                .ok_or_else(|| {
-                    DataFusionError::from(Error::internal(
-                        "a projection names a column that is not there",
-                    ))
-                })?,
-        };
         let wanted = Wanted {
-            projection: Some(&whole),
+            projection,
             filters,
             limit,
         };
-        Ok(scan::plan(state, lake, &self.lake_table, snapshot, wanted).await?)
+        Ok(scan::plan(state, lake, &self.granted, snapshot, wanted).await?)
     }
 }

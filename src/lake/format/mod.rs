@@ -29,6 +29,7 @@ mod times;
 mod tests;
 
 pub use properties::{JsonOptions, LazySimpleOptions, OpenCsvOptions, TextFormat, TextSerDe};
+pub use rows::Places;
 pub use source::TextSource;
 
 /// The longest row of a text file, in bytes after decompression, where nothing else is configured: Athena's bound.

@@ -5,15 +5,16 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use datafusion::error::DataFusionError;
 use datafusion::physical_plan::metrics::Count;
-use futures::StreamExt;
 use futures::stream::BoxStream;
+use futures::{StreamExt, TryStreamExt};
 use object_store::ObjectStore;
 use object_store::path::Path;
 
 use super::framing::Lines;
 use super::input::{self, Compression, Input};
 use super::rows::{MAX_CELLS, RowDecoder};
-use crate::error::{Code, Error};
+use crate::error::{Code, Error, from_engine};
+use crate::lake::sight::Sight;
 
 /// A batch ends after this many bytes of lines, however few rows they are.
 const BATCH_BYTES: usize = 16 * 1024 * 1024;
@@ -34,6 +35,7 @@ pub(super) struct FileRead {
     pub max_row_bytes: usize,
     pub decoder: Box<dyn RowDecoder>,
     pub malformed: Count,
+    pub sight: Sight,
 }
 
 impl FileRead {
@@ -41,11 +43,21 @@ impl FileRead {
     pub async fn open(
         self,
     ) -> Result<BoxStream<'static, Result<RecordBatch, DataFusionError>>, DataFusionError> {
+        let sight = self.sight.clone();
+        self.opened().await.map_err(|error| told(&sight, error))
+    }
+
+    async fn opened(
+        self,
+    ) -> Result<BoxStream<'static, Result<RecordBatch, DataFusionError>>, DataFusionError> {
         let input = input::open(self.store, &self.path, self.size, self.range).await?;
         if let Compression::Other(name) = input.compression {
             return Err(Error::not_supported(format!(
                 "file {} is compressed with {name}, which is not supported for text; use gzip, zstd or bzip2",
                 self.url
+            ))
+            .of_a_file(format!(
+                " is compressed with {name}, which is not supported for text; use gzip, zstd or bzip2"
             ))
             .into());
         }
@@ -75,10 +87,12 @@ impl FileRead {
             malformed: self.malformed,
             done: false,
         };
+        let sight = self.sight;
         Ok(
             futures::stream::try_unfold(batches, |mut batches| async move {
                 Ok(batches.next().await?.map(|batch| (batch, batches)))
             })
+            .map_err(move |error| told(&sight, error))
             .boxed(),
         )
     }
@@ -140,11 +154,13 @@ impl Batches {
                 Ok(Some(line)) => line,
                 Ok(None) => return Ok(false),
                 Err(_) => {
-                    let at = self.place.at(number, next_offset);
-                    return Err(bad_data(format!(
-                        "{at}: a row has at most {} bytes, this one has more (lake.max_row_size)",
+                    let what = format!(
+                        "a row has at most {} bytes, this one has more (lake.max_row_size)",
                         self.max_row_bytes
-                    )));
+                    );
+                    let at = self.place.at(number, next_offset);
+                    let told = format!("{}: {what}", self.place.told(number));
+                    return Err(bad_data(format!("{at}: {what}"), told));
                 }
             };
             if line.offset >= self.end {
@@ -157,17 +173,26 @@ impl Batches {
             }
             *bytes += line.bytes.len();
             if let Err(bad) = self.decoder.decode(line.bytes) {
-                return Err(bad_data(format!(
-                    "{}: {bad}",
-                    self.place.at(number, line.offset)
-                )));
+                let what = bad.of_a_column().unwrap_or("it is malformed");
+                let told = format!("{}: {what}", self.place.told(number));
+                let at = self.place.at(number, line.offset);
+                return Err(bad_data(format!("{at}: {bad}"), told));
             }
         }
     }
 }
 
-fn bad_data(message: String) -> DataFusionError {
-    Error::new(Code::BadData, message).into()
+/// `told`: what may be told without the file's name and content.
+fn bad_data(message: String, told: String) -> DataFusionError {
+    Error::new(Code::BadData, message).of_a_file(told).into()
+}
+
+/// An error as a principal with this sight is told it.
+fn told(sight: &Sight, error: DataFusionError) -> DataFusionError {
+    if sight.is_whole() {
+        return error;
+    }
+    sight.of_file(from_engine(error)).into()
 }
 
 /// Where in which file an error is.
@@ -187,21 +212,35 @@ impl Place {
         }
     }
 
+    /// Without the file's name. How far into the file a line begins is not told: it sums up the sizes of hidden columns.
+    fn told(&self, number: u64) -> String {
+        if self.numbered {
+            format!(" line {number}")
+        } else {
+            String::new()
+        }
+    }
+
     /// An error of the store comes back as what it was; others are the decompressor's.
     fn read_error(&self, error: std::io::Error) -> DataFusionError {
         match error.downcast::<object_store::Error>() {
             Ok(store) => DataFusionError::ObjectStore(Box::new(store)),
-            Err(error) => bad_data(format!(
-                "file {} cannot be decompressed as {}: {error}; it is damaged or cut short",
-                self.url,
-                match self.compression {
+            Err(error) => {
+                let kind = match self.compression {
                     Compression::Gzip => "gzip",
                     Compression::Zstd => "zstd",
                     Compression::Bzip2 => "bzip2",
                     Compression::Plain => "plain text",
                     Compression::Other(name) => name,
-                }
-            )),
+                };
+                bad_data(
+                    format!(
+                        "file {} cannot be decompressed as {kind}: {error}; it is damaged or cut short",
+                        self.url
+                    ),
+                    format!(" cannot be decompressed as {kind}; it is damaged or cut short"),
+                )
+            }
         }
     }
 }

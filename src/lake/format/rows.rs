@@ -28,12 +28,47 @@ pub(super) trait RowDecoder: Send {
     fn rows(&mut self) -> &mut Rows;
 }
 
+/// Where in a line the columns are that a principal may select, among all that the table has.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Places {
+    /// Of each column; `None`: all columns of the table are there.
+    fields: Option<Arc<[usize]>>,
+    /// The columns of the table.
+    width: usize,
+}
+
+impl Places {
+    /// `fields`: the places of some of a table's `width` columns, ascending.
+    pub fn some(fields: impl Into<Arc<[usize]>>, width: usize) -> Self {
+        Self {
+            fields: Some(fields.into()),
+            width,
+        }
+    }
+
+    fn of(&self, column: usize) -> usize {
+        let fields = self.fields.as_ref();
+        fields.map_or(column, |fields| {
+            fields.get(column).copied().unwrap_or(column)
+        })
+    }
+
+    fn width(&self, columns: usize) -> usize {
+        self.fields.as_ref().map_or(columns, |_| self.width)
+    }
+}
+
 /// Why a line is no row. Its text is what an error says after the file and the line.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub(super) struct BadRow(pub String);
 
 impl BadRow {
+    /// The text if it is about one column, which then is one that is read: it quotes no other. What is about the line may quote all of it.
+    pub fn of_a_column(&self) -> Option<&str> {
+        self.0.starts_with("column '").then_some(self.0.as_str())
+    }
+
     pub fn value(column: &str, text: &str, wanted: &DataType, misfit: Misfit) -> Self {
         let wanted = type_name(wanted);
         let why = match misfit {
@@ -129,14 +164,17 @@ impl Rows {
 }
 
 impl TextFormat {
-    /// A decoder of the columns `projection` (indices into `file_schema`, ascending).
+    /// A decoder of the columns `projection` (indices into `file_schema`, ascending). `places`: where in a line the columns of `file_schema`
+    /// are, for formats that know them by position.
     ///
     /// Errors: a column type that the SerDe cannot read, named.
     pub(super) fn decoder(
         &self,
         file_schema: &SchemaRef,
         projection: &[usize],
+        places: &Places,
     ) -> Result<Box<dyn RowDecoder>> {
+        let fields: Vec<usize> = projection.iter().map(|column| places.of(*column)).collect();
         let projected = file_schema
             .project(projection)
             .map_err(|e| crate::error::from_engine(e.into()))?;
@@ -153,12 +191,12 @@ impl TextFormat {
                 super::json::Dialect::Hive,
             )),
             TextSerDe::OpenCsv(options) => Box::new(super::open_csv::OpenCsvDecoder::new(
-                rows, options, projection,
+                rows, options, &fields,
             )?),
             TextSerDe::LazySimple(options) => {
-                let last = file_schema.fields().len().saturating_sub(1);
+                let last = places.width(file_schema.fields().len()).saturating_sub(1);
                 Box::new(super::lazy_simple::LazySimpleDecoder::new(
-                    rows, options, projection, last,
+                    rows, options, &fields, last,
                 ))
             }
         })

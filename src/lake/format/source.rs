@@ -20,8 +20,11 @@ use object_store::path::Path;
 
 use super::input::looks_compressed;
 use super::reader::FileRead;
+use super::rows::Places;
 use super::{MAX_ROW_BYTES, TextFormat, TextSerDe};
 use crate::lake::roots::Root;
+use crate::lake::sight::Sight;
+use crate::lake::snapshot::LakeTable;
 
 /// Says how a user knows a file.
 pub(super) type Urls = Arc<dyn Fn(&Path) -> String + Send + Sync>;
@@ -40,6 +43,8 @@ pub struct TextSource {
     projection: SplitProjection,
     batch_size: usize,
     max_row_bytes: usize,
+    places: Places,
+    sight: Sight,
     metrics: ExecutionPlanMetricsSet,
 }
 
@@ -53,19 +58,22 @@ impl fmt::Debug for TextSource {
 }
 
 impl TextFormat {
-    /// The source of a scan of this format. `table` and `root` are for errors: they name the table and the files.
+    /// The source of a scan of this format over a table's columns. `root` is for errors, which name the files.
     /// A row longer than `max_row_bytes`, after decompression, is an error.
     pub fn source(
         &self,
         table_schema: TableSchema,
-        table: &str,
+        table: &LakeTable,
         root: &Arc<Root>,
         max_row_bytes: usize,
     ) -> Arc<dyn FileSource> {
         let root = Arc::clone(root);
         let urls = Arc::new(move |path: &Path| root.display_path(path));
-        let source = TextSource::new(self, table_schema, table, urls);
-        Arc::new(source.with_max_row_bytes(max_row_bytes))
+        let source = TextSource::new(self, table_schema, &table.name(), urls);
+        let mut source = source.with_max_row_bytes(max_row_bytes);
+        source.places = table.places.clone();
+        source.sight = table.sight.clone();
+        Arc::new(source)
     }
 }
 
@@ -84,8 +92,15 @@ impl TextSource {
             table_schema,
             batch_size: 8192,
             max_row_bytes: MAX_ROW_BYTES,
+            places: Places::default(),
+            sight: Sight::whole(table),
             metrics: ExecutionPlanMetricsSet::new(),
         }
+    }
+
+    /// What of the files a principal may be told.
+    pub fn sight(&self) -> &Sight {
+        &self.sight
     }
 
     pub(super) fn with_max_row_bytes(self, max_row_bytes: usize) -> Self {
@@ -215,6 +230,7 @@ impl FileOpener for TextOpener {
             .decoder(
                 source.table_schema.file_schema(),
                 &source.projection.file_indices,
+                &source.places,
             )
             .map_err(|e| {
                 crate::error::Error::new(
@@ -237,6 +253,7 @@ impl FileOpener for TextOpener {
             max_row_bytes: source.max_row_bytes,
             decoder,
             malformed: self.malformed.clone(),
+            sight: source.sight.clone(),
         };
         Ok(Box::pin(read.open()))
     }

@@ -32,16 +32,19 @@ impl ColumnChecks {
                 } else {
                     format!(" of partition {partition}")
                 };
+                let declared = crate::lake::type_name(column.data_type());
+                let held = crate::lake::type_name(found.data_type());
+                let name = column.name();
                 return Err(Error::new(
                     Code::TypeMismatch,
                     format!(
-                        "column '{}' of table {} is declared as {} but file {file}{partition} holds {}",
-                        column.name(),
+                        "column '{name}' of table {} is declared as {declared} but file {file}{partition} holds {held}",
                         self.table,
-                        crate::lake::type_name(column.data_type()),
-                        crate::lake::type_name(found.data_type()),
                     ),
                 )
+                .of_a_file(format!(
+                    " holds {held} in column '{name}', which is declared as {declared}"
+                ))
                 .with_hint("declare the column with the file's type, or rewrite the file"));
             }
         }

@@ -42,6 +42,7 @@ fn damaged(file: &str, what: impl Display) -> Error {
         Code::BadData,
         format!("file {file} cannot be read as Parquet: {what}"),
     )
+    .of_a_file(" cannot be read as Parquet")
     .with_hint(
         "remove the file or rewrite it; a name that starts with '_' or '.' hides it from queries",
     )

@@ -21,19 +21,21 @@ use datafusion::physical_plan::filter_pushdown::FilterPushdownPropagation;
 use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
 use datafusion::physical_plan::{DisplayFormatType, PhysicalExpr, SortOrderPushdownResult};
 use futures::stream::BoxStream;
-use futures::{FutureExt, StreamExt};
+use futures::{FutureExt, StreamExt, TryStreamExt};
 use object_store::ObjectStore;
 
 use super::decode::panic_message;
 use super::{damaged, from_parquet};
 use crate::error::from_engine;
 use crate::lake::roots::Root;
+use crate::lake::sight::Sight;
 
 /// A [`ParquetSource`] over files of one root.
 #[derive(Clone)]
 pub struct ParquetFiles {
     inner: Arc<dyn FileSource>,
     root: Arc<Root>,
+    sight: Sight,
 }
 
 impl fmt::Debug for ParquetFiles {
@@ -45,17 +47,24 @@ impl fmt::Debug for ParquetFiles {
 }
 
 impl ParquetFiles {
-    pub fn new(source: ParquetSource, root: &Arc<Root>) -> Self {
+    pub fn new(source: ParquetSource, root: &Arc<Root>, sight: &Sight) -> Self {
         Self {
             inner: Arc::new(source),
             root: Arc::clone(root),
+            sight: sight.clone(),
         }
+    }
+
+    /// What of the files a principal may be told.
+    pub fn sight(&self) -> &Sight {
+        &self.sight
     }
 
     fn over(&self, inner: Arc<dyn FileSource>) -> Arc<dyn FileSource> {
         Arc::new(Self {
             inner,
             root: Arc::clone(&self.root),
+            sight: self.sight.clone(),
         })
     }
 }
@@ -95,6 +104,7 @@ impl FileSource for ParquetFiles {
         Ok(Arc::new(NamingOpener {
             open: Box::new(open),
             root: Arc::clone(&self.root),
+            sight: self.sight.clone(),
         }))
     }
 
@@ -174,6 +184,7 @@ impl FileSource for ParquetFiles {
 struct NamingOpener {
     open: Box<dyn Fn(PartitionedFile) -> FileOpenFuture + Send + Sync>,
     root: Arc<Root>,
+    sight: Sight,
 }
 
 impl FileOpener for NamingOpener {
@@ -181,15 +192,26 @@ impl FileOpener for NamingOpener {
         let url: Arc<str> = self.root.display_path(&file.object_meta.location).into();
         // What panics is not used again: neither the opening nor the stream.
         let opening = AssertUnwindSafe((self.open)(file)).catch_unwind();
+        let sight = self.sight.clone();
         Ok(async move {
-            let stream = match opening.await {
-                Ok(opened) => opened.map_err(|e| named_at_opening(e, &url))?,
-                Err(panic) => return Err(damaged(&url, panic_message(panic.as_ref())).into()),
+            let opened = match opening.await {
+                Ok(opened) => opened.map_err(|e| named_at_opening(e, &url)),
+                Err(panic) => Err(damaged(&url, panic_message(panic.as_ref())).into()),
             };
-            Ok(named_stream(stream, url))
+            let stream = opened.map_err(|error| told(&sight, error))?;
+            let stream = named_stream(stream, url);
+            Ok(stream.map_err(move |error| told(&sight, error)).boxed())
         }
         .boxed())
     }
+}
+
+/// An error as a principal with this sight is told it.
+fn told(sight: &Sight, error: DataFusionError) -> DataFusionError {
+    if sight.is_whole() {
+        return error;
+    }
+    sight.of_file(from_engine(error)).into()
 }
 
 fn named_stream(
