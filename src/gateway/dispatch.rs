@@ -326,6 +326,10 @@ impl Session {
     async fn execute_named(&self, execute: &sql::Execute) -> Result<Execution> {
         let prepared = self.state.lock().prepared.get(&execute.name).cloned();
         let prepared = prepared.ok_or_else(|| unknown_prepared(&execute.name))?;
+        if matches!(prepared.parsed.statement, Statement::Execute(_)) {
+            // The parser prepares queries alone; this keeps a change there from recursing here.
+            return Err(Error::internal("a prepared statement executes another"));
+        }
         let values = execute
             .parameters
             .iter()

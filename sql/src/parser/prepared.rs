@@ -22,10 +22,14 @@ pub(super) fn prepare(cursor: &mut Cursor<'_>, depth: usize) -> Result<Statement
         return Err(cursor.expected("AS or FROM and a statement"));
     }
     let text = cursor.rest_text().to_owned();
-    let statement = super::statement(*cursor, depth + 1)?;
+    let start = *cursor;
+    let statement = super::statement(start, depth + 1)?;
     cursor.skip_rest();
-    if let Statement::Unsupported(refused) = statement {
-        return Ok(Statement::Unsupported(refused));
+    match &statement {
+        Statement::Query(_) => {}
+        Statement::Unsupported(_) => return Ok(statement),
+        // As Postgres, which prepares nothing else: an EXECUTE that is prepared could execute itself.
+        _ => return Err(start.expected("a query")),
     }
     Ok(Statement::Prepare(Prepare {
         name,

@@ -68,6 +68,8 @@ pub(super) fn code_of(code: Code) -> Grpc {
         | Code::TooManyQueries
         | Code::TooManyConnections
         | Code::OutOfMemory
+        | Code::ResultTooLarge
+        | Code::TooComplex
         | Code::OutOfSpillSpace => Grpc::ResourceExhausted,
         Code::QueryCancelled => Grpc::Cancelled,
         Code::StatementTimeout => Grpc::DeadlineExceeded,

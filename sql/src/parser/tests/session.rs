@@ -263,6 +263,21 @@ fn prepared_statements_of_postgres_and_athena() {
         })
     );
     assert_eq!(one("DEALLOCATE ALL").tag(), "DEALLOCATE ALL");
+    for refused in [
+        "PREPARE a AS EXECUTE a",
+        "PREPARE a FROM EXECUTE b USING 1",
+        "PREPARE a AS EXPLAIN EXECUTE a",
+        "PREPARE a AS PREPARE b AS SELECT 1",
+        "PREPARE a AS FETCH ALL FROM c",
+        "PREPARE a AS DECLARE c CURSOR FOR SELECT 1",
+        "PREPARE a AS DEALLOCATE ALL",
+        "PREPARE a AS SET x.y = 1",
+        "PREPARE a AS COMMIT",
+        "DECLARE c CURSOR FOR EXECUTE a",
+        "COPY (EXECUTE a) TO STDOUT",
+    ] {
+        assert!(error(refused).message.contains("syntax error"), "{refused}");
+    }
     assert!(
         error(
             "PREPARE p AS PREPARE p AS PREPARE p AS PREPARE p AS PREPARE p AS PREPARE p AS SELECT 1"

@@ -1,8 +1,4 @@
-//! Functions of the engine that make a list as long as they are told, held to a bound: a list is built whole
-//! before anything counts it.
-
-use std::hash::{Hash, Hasher};
-use std::sync::Arc;
+//! `generate_series(start, end[, step])` and `range`, of integers and of times: how long their lists would be.
 
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::compute::cast;
@@ -10,12 +6,9 @@ use arrow::datatypes::{
     DataType, Int64Type, IntervalMonthDayNanoType, IntervalUnit, TimeUnit, TimestampNanosecondType,
 };
 use datafusion::error::Result;
-use datafusion::execution::FunctionRegistry;
-use datafusion::execution::SessionState;
-use datafusion::logical_expr::{
-    ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
-};
+use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs};
 
+use super::Estimate;
 use crate::error::{Code, Error};
 
 /// Elements that one call makes for all rows of a batch together.
@@ -24,70 +17,23 @@ const MAX_ELEMENTS: i128 = 10_000_000;
 /// Nanoseconds of a day; a month is taken to have 28, so that the estimate is not too low.
 const DAY: i128 = 86_400_000_000_000;
 
-/// Puts bounds on the list makers of a session.
-pub fn bound(state: &mut SessionState) -> Result<()> {
-    for name in ["generate_series", "range"] {
-        if let Some(inner) = state.scalar_functions().get(name).cloned() {
-            state.register_udf(Arc::new(ScalarUDF::new_from_impl(BoundedSeries { inner })))?;
-        }
+/// Errors: more elements than a list may have.
+pub(super) fn measure(args: &ScalarFunctionArgs) -> Result<Estimate> {
+    let elements = elements(args)?;
+    if elements > MAX_ELEMENTS {
+        return Err(Error::new(
+            Code::ResultTooLarge,
+            format!("a list of {elements} elements would be made; {MAX_ELEMENTS} are the most"),
+        )
+        .with_hint(
+            "write it in FROM, where it makes rows: SELECT … FROM generate_series(start, end)",
+        )
+        .into());
     }
-    Ok(())
-}
-
-/// `generate_series(start, end[, step])` and `range`, of integers and of times.
-#[derive(Debug)]
-struct BoundedSeries {
-    inner: Arc<ScalarUDF>,
-}
-
-impl PartialEq for BoundedSeries {
-    fn eq(&self, other: &Self) -> bool {
-        self.inner == other.inner
-    }
-}
-
-impl Eq for BoundedSeries {}
-
-impl Hash for BoundedSeries {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.inner.hash(state);
-    }
-}
-
-impl ScalarUDFImpl for BoundedSeries {
-    fn name(&self) -> &str {
-        self.inner.name()
-    }
-
-    fn aliases(&self) -> &[String] {
-        self.inner.aliases()
-    }
-
-    fn signature(&self) -> &Signature {
-        self.inner.signature()
-    }
-
-    fn return_type(&self, arguments: &[DataType]) -> Result<DataType> {
-        self.inner.return_type(arguments)
-    }
-
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let elements = elements(&args)?;
-        if elements > MAX_ELEMENTS {
-            return Err(Error::new(
-                Code::InvalidParameter,
-                format!(
-                    "{} would make {elements} elements; {MAX_ELEMENTS} are the most",
-                    self.name()
-                ),
-            )
-            .with_hint(
-                "write it in FROM, where it makes rows: SELECT … FROM generate_series(start, end)",
-            )
-            .into());
-        }
-        self.inner.invoke_with_args(args)
-    }
+    Ok(Estimate {
+        bytes: u64::try_from(elements).unwrap_or(0).saturating_mul(8),
+        one_value: false,
+    })
 }
 
 /// How many elements a call makes at most.
@@ -165,7 +111,7 @@ mod tests {
 
     async fn run(sql: &str) -> Result<usize> {
         let mut state = SessionContext::new().state();
-        bound(&mut state)?;
+        crate::engine::bounded::bound(&mut state)?;
         let context = SessionContext::new_with_state(state);
         let batches = context.sql(sql).await?.collect().await?;
         Ok(batches.iter().map(|batch| batch.num_rows()).sum())

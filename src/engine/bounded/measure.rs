@@ -1,0 +1,178 @@
+//! Sizes of arguments: how long they are row by row, and as a whole.
+
+use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Int64Type};
+use datafusion::error::Result;
+use datafusion::logical_expr::ColumnarValue;
+
+/// An argument of a call, looked at row by row.
+pub(super) struct Argument {
+    /// One row of a constant, else a row each.
+    array: ArrayRef,
+    constant: bool,
+    /// Whole numbers, where it has some.
+    numbers: Option<ArrayRef>,
+}
+
+impl Argument {
+    pub fn of(value: &ColumnarValue) -> Result<Self> {
+        Ok(match value {
+            ColumnarValue::Array(array) => Self::new(ArrayRef::clone(array), false),
+            ColumnarValue::Scalar(scalar) => Self::new(scalar.to_array_of_size(1)?, true),
+        })
+    }
+
+    fn new(array: ArrayRef, constant: bool) -> Self {
+        let whole = array.data_type().is_integer();
+        let numbers = whole.then(|| cast(&array, &DataType::Int64).ok()).flatten();
+        Self {
+            array,
+            constant,
+            numbers,
+        }
+    }
+
+    fn row(&self, row: usize) -> usize {
+        if self.constant { 0 } else { row }
+    }
+
+    pub fn is_null(&self, row: usize) -> bool {
+        let row = self.row(row);
+        row >= self.array.len() || self.array.is_null(row)
+    }
+
+    /// A count, 0 for NULL and what is below.
+    pub fn count(&self, row: usize) -> u64 {
+        let row = self.row(row);
+        match &self.numbers {
+            Some(numbers) if row < numbers.len() && numbers.is_valid(row) => {
+                u64::try_from(numbers.as_primitive::<Int64Type>().value(row)).unwrap_or(0)
+            }
+            _ => 0,
+        }
+    }
+
+    /// The text of a row, if it is a text.
+    pub fn text(&self, row: usize) -> Option<&str> {
+        if self.is_null(row) {
+            return None;
+        }
+        let row = self.row(row);
+        match self.array.data_type() {
+            DataType::Utf8 => Some(self.array.as_string::<i32>().value(row)),
+            DataType::LargeUtf8 => Some(self.array.as_string::<i64>().value(row)),
+            DataType::Utf8View => Some(self.array.as_string_view().value(row)),
+            _ => None,
+        }
+    }
+
+    /// Bytes of a row's value, 0 for NULL.
+    pub fn bytes(&self, row: usize) -> u64 {
+        if self.is_null(row) {
+            return 0;
+        }
+        value_bytes(&self.array, self.row(row))
+    }
+
+    /// Items of a row's list, 0 for what is none.
+    pub fn items(&self, row: usize) -> u64 {
+        if self.is_null(row) {
+            return 0;
+        }
+        items(&self.array, self.row(row))
+    }
+
+    /// Whether items of the list are lists themselves.
+    pub fn is_list_of_lists(&self) -> bool {
+        match self.array.data_type() {
+            DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) => {
+                item.data_type().is_nested()
+            }
+            _ => false,
+        }
+    }
+
+    /// Bytes of the values of `rows` rows.
+    pub fn total(&self, rows: usize) -> u64 {
+        match self.constant {
+            true => self.bytes(0).saturating_mul(rows as u64),
+            false => array_bytes(&self.array),
+        }
+    }
+}
+
+fn items(array: &dyn Array, row: usize) -> u64 {
+    let items = match array.data_type() {
+        DataType::List(_) => i64::from(array.as_list::<i32>().value_length(row)),
+        DataType::LargeList(_) => array.as_list::<i64>().value_length(row),
+        DataType::FixedSizeList(_, length) => i64::from(*length),
+        DataType::Map(..) => i64::from(array.as_map().value_length(row)),
+        _ => 0,
+    };
+    u64::try_from(items).unwrap_or(0)
+}
+
+/// Bytes of one value, with what it nests.
+fn value_bytes(array: &dyn Array, row: usize) -> u64 {
+    let bytes = match array.data_type() {
+        DataType::Utf8 => array.as_string::<i32>().value(row).len(),
+        DataType::LargeUtf8 => array.as_string::<i64>().value(row).len(),
+        DataType::Utf8View => array.as_string_view().value(row).len(),
+        DataType::Binary => array.as_binary::<i32>().value(row).len(),
+        DataType::LargeBinary => array.as_binary::<i64>().value(row).len(),
+        DataType::BinaryView => array.as_binary_view().value(row).len(),
+        other => match other.primitive_width() {
+            Some(width) => width,
+            None => return array_bytes(&array.slice(row, 1)),
+        },
+    };
+    bytes as u64
+}
+
+/// Bytes of an array's values, of the part of its buffers that it uses. Views count as what they show: a copy would have it all.
+pub(super) fn array_bytes(array: &dyn Array) -> u64 {
+    match array.data_type() {
+        DataType::Utf8View => {
+            let lengths = array.as_string_view().views().iter();
+            lengths.map(|view| u64::from(*view as u32)).sum()
+        }
+        DataType::BinaryView => {
+            let lengths = array.as_binary_view().views().iter();
+            lengths.map(|view| u64::from(*view as u32)).sum()
+        }
+        DataType::Struct(_) => {
+            let columns = array.as_struct().columns().iter();
+            columns.map(|column| array_bytes(column)).sum()
+        }
+        DataType::List(_) => {
+            let list = array.as_list::<i32>();
+            let ends = list.value_offsets();
+            let (first, last) = (ends.first(), ends.last());
+            match (first, last) {
+                (Some(first), Some(last)) => {
+                    let (start, end) = (*first as usize, *last as usize);
+                    array_bytes(&list.values().slice(start, end.saturating_sub(start)))
+                        + 4 * array.len() as u64
+                }
+                _ => 0,
+            }
+        }
+        DataType::Map(..) => {
+            let map = array.as_map();
+            let ends = map.value_offsets();
+            match (ends.first(), ends.last()) {
+                (Some(first), Some(last)) => {
+                    let (start, end) = (*first as usize, *last as usize);
+                    array_bytes(&map.entries().slice(start, end.saturating_sub(start)))
+                        + 4 * array.len() as u64
+                }
+                _ => 0,
+            }
+        }
+        _ => {
+            let bytes = array.to_data().get_slice_memory_size();
+            bytes.unwrap_or_else(|_| array.get_array_memory_size()) as u64
+        }
+    }
+}
