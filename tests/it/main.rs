@@ -17,6 +17,7 @@ mod client_certificates;
 mod clients;
 mod crashes;
 mod cutoff;
+mod differential;
 mod flight;
 mod flight_clients;
 mod floors;
