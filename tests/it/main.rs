@@ -25,6 +25,7 @@ mod freshness;
 mod golden;
 mod governance;
 mod lifecycle;
+mod limits;
 mod locations;
 mod newcomer;
 mod passwords;
