@@ -22,12 +22,14 @@ use arrow::datatypes::{Field, Schema};
 use datafusion::prelude::{ParquetReadOptions, SessionConfig, SessionContext};
 use futures::StreamExt;
 use lakegate::engine::{Engine, EngineOptions};
-use lakegate::gateway::{Execution, Gateway, GatewayParts, Login, Prepared, Protocol, Session};
+use lakegate::gateway::{
+    ConnectionLimits, Execution, Gateway, GatewayParts, Login, Prepared, Protocol, Session,
+};
 use lakegate::lake::parquet::FooterCache;
 use lakegate::lake::roots::{Backing, Roots};
 use lakegate::results::ResultCache;
 use lakegate::telemetry::history::History;
-use lakegate::workgroup::Admission;
+use lakegate::workgroup::{Admission, Places};
 use lakegate_catalog::access::{ADMINISTRATORS, ScramVerifier};
 use lakegate_catalog::store::{Control, Metastore, SqliteStore};
 use lakegate_demo::DemoOptions;
@@ -189,10 +191,15 @@ async fn session(lake: &Path, state: &Path, threads: usize) -> Arc<Session> {
         metastore,
         control,
         results: ResultCache::new(0, 0),
-        admission: Admission::new(threads * 4, 1000),
+        admission: Admission::new(Places::shared(threads * 4, 1000)),
         history: History::open(&state.join("history.db"), Duration::from_secs(3600)).unwrap(),
         jwt: None,
-        max_connections: 10,
+        connections: ConnectionLimits {
+            all: 10,
+            reserved: 0,
+            per_user: 10,
+        },
+        max_stall: Duration::from_secs(600),
         max_statistics_files: 4096,
         max_row_bytes: lakegate::lake::format::MAX_ROW_BYTES,
     });

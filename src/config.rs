@@ -45,6 +45,25 @@ pub struct ServerConfig {
     pub grace_period: Duration,
     /// Connections on all doors together.
     pub max_connections: usize,
+    /// Of these, kept for administrators when the others are taken; default three, and of few connections no more than a quarter.
+    pub reserved_connections: Option<usize>,
+    /// Connections of one user; default nine tenths of those that are not reserved.
+    pub max_connections_per_user: Option<usize>,
+}
+
+impl ServerConfig {
+    pub fn reserved_connections(&self) -> usize {
+        self.reserved_connections
+            .unwrap_or_else(|| (self.max_connections / 4).min(3))
+    }
+
+    pub fn max_connections_per_user(&self) -> usize {
+        let ordinary = self
+            .max_connections
+            .saturating_sub(self.reserved_connections());
+        self.max_connections_per_user
+            .unwrap_or(ordinary - ordinary / 10)
+    }
 }
 
 impl Default for ServerConfig {
@@ -53,6 +72,8 @@ impl Default for ServerConfig {
             state_dir: PathBuf::from("lakegate-state"),
             grace_period: Duration::from_secs(30),
             max_connections: 500,
+            reserved_connections: None,
+            max_connections_per_user: None,
         }
     }
 }
@@ -153,15 +174,22 @@ impl Default for EngineConfig {
 pub struct QueriesConfig {
     /// Queries that run at once; default four for each thread of the engine.
     pub max_concurrent: Option<usize>,
+    /// Of these, queries of one user; default three quarters, so that others find a place.
+    pub max_concurrent_per_user: Option<usize>,
     /// Queries that may wait for a place; more are refused.
     pub max_queued: usize,
+    /// A query whose client does not read its rows, or does not send those it ingests, for so long is ended if it holds a place.
+    #[serde(with = "humantime_serde")]
+    pub max_stall: Duration,
 }
 
 impl Default for QueriesConfig {
     fn default() -> Self {
         Self {
             max_concurrent: None,
+            max_concurrent_per_user: None,
             max_queued: 1000,
+            max_stall: Duration::from_secs(600),
         }
     }
 }
@@ -282,9 +310,24 @@ impl Config {
         if self.engine.batch_size == 0
             || self.engine.threads == Some(0)
             || self.queries.max_concurrent == Some(0)
+            || self.queries.max_concurrent_per_user == Some(0)
+            || self.server.max_connections_per_user == Some(0)
         {
             return Err(Error::invalid(
-                "engine.batch_size, engine.threads and queries.max_concurrent must be at least 1",
+                "engine.batch_size, engine.threads, queries.max_concurrent, queries.max_concurrent_per_user and \
+                 server.max_connections_per_user must be at least 1",
+            ));
+        }
+        if self.server.reserved_connections() >= self.server.max_connections {
+            return Err(Error::invalid(format!(
+                "server.reserved_connections is {}; it must be less than server.max_connections, which is {}",
+                self.server.reserved_connections(),
+                self.server.max_connections
+            )));
+        }
+        if self.queries.max_stall.is_zero() {
+            return Err(Error::invalid(
+                "queries.max_stall is 0; it must be at least some seconds, such as 10min",
             ));
         }
         for root in &self.lake.roots {
@@ -382,6 +425,28 @@ mod tests {
                 let error = load().unwrap_err();
                 assert!(error.message().contains("lake.max_row_size"), "{error}");
             }
+            Ok(())
+        });
+    }
+
+    #[test]
+    fn connections_are_kept_for_administrators_and_for_other_users() {
+        figment::Jail::expect_with(|jail| {
+            let load = || Config::load(None, BTreeMap::new());
+            for (all, reserved, of_one) in [(500, 3, 448), (12, 3, 9), (4, 1, 3), (1, 0, 1)] {
+                jail.set_env("LAKEGATE_SERVER__MAX_CONNECTIONS", all);
+                let server = load().unwrap().server;
+                assert_eq!(
+                    (
+                        server.reserved_connections(),
+                        server.max_connections_per_user()
+                    ),
+                    (reserved, of_one)
+                );
+            }
+            jail.set_env("LAKEGATE_SERVER__RESERVED_CONNECTIONS", 1);
+            let error = load().unwrap_err();
+            assert!(error.message().contains("reserved_connections"), "{error}");
             Ok(())
         });
     }

@@ -21,13 +21,13 @@ use crate::endpoints::tls::{ClientAuth, ClientTrust, Tls};
 use crate::endpoints::{flight, http, postgres};
 use crate::engine::{Engine, EngineOptions};
 use crate::error::{Code, Error, Result};
-use crate::gateway::{Gateway, GatewayParts, Jwt, JwtKeys, JwtOptions};
+use crate::gateway::{ConnectionLimits, Gateway, GatewayParts, Jwt, JwtKeys, JwtOptions};
 use crate::lake::parquet::FooterCache;
 use crate::lake::roots::{Backing, Roots};
 use crate::lake::s3::{self, S3Options};
 use crate::results::ResultCache;
 use crate::telemetry::history::History;
-use crate::workgroup::Admission;
+use crate::workgroup::{Admission, Places};
 
 /// Everything that serves, opened and not yet listening.
 #[derive(Debug)]
@@ -92,20 +92,23 @@ impl Server {
                 config.results.cache_size.as_u64(),
                 usize::try_from(config.results.max_entry_size.as_u64()).unwrap_or(usize::MAX),
             ),
-            admission: Admission::new(
-                config.queries.max_concurrent.unwrap_or(threads * 4),
-                config.queries.max_queued,
-            ),
+            admission: Admission::new(places(&config, threads)),
             history: History::open(&state.join("history.db"), config.history.retention)?,
             jwt: match &config.auth.jwt {
                 Some(jwt) => Some(Jwt::open(jwt_options(jwt)?).await?),
                 None => None,
             },
-            max_connections: config.server.max_connections,
+            connections: ConnectionLimits {
+                all: config.server.max_connections,
+                reserved: config.server.reserved_connections(),
+                per_user: config.server.max_connections_per_user(),
+            },
+            max_stall: config.queries.max_stall,
             max_statistics_files: config.engine.max_statistics_files,
             max_row_bytes: usize::try_from(config.lake.max_row_size.as_u64()).unwrap_or(usize::MAX),
         });
         gateway.recover_writes().await?;
+        gateway.enforce_limits()?;
         let tls = match (&config.tls.cert_file, &config.tls.key_file) {
             (Some(certificate), Some(key)) => Tls::from_files(certificate, key)?,
             _ => Tls::generated(state, &config.tls.host_names)?,
@@ -162,7 +165,7 @@ impl Server {
             max_header_bytes: u32::try_from(config.max_header_size.as_u64()).unwrap_or(u32::MAX),
             token_lifetime: config.token_lifetime,
             ticket_lifetime: config.ticket_lifetime,
-            stall_timeout: config.stall_timeout,
+            stall_timeout: self.config.queries.max_stall,
             ..FlightOptions::default()
         }
     }
@@ -257,6 +260,18 @@ impl Server {
         }
         self.gateway.history().flush();
         Ok(())
+    }
+}
+
+fn places(config: &Config, threads: usize) -> Places {
+    let queries = &config.queries;
+    let running = queries.max_concurrent.unwrap_or(threads * 4);
+    let shared = Places::shared(running, queries.max_queued);
+    Places {
+        running_per_user: queries
+            .max_concurrent_per_user
+            .unwrap_or(shared.running_per_user),
+        ..shared
     }
 }
 

@@ -52,9 +52,6 @@ pub struct FlightConfig {
     /// How long a ticket can be redeemed, and a polled result be read.
     #[serde(with = "humantime_serde")]
     pub ticket_lifetime: Duration,
-    /// A result that its client does not read for so long is cancelled.
-    #[serde(with = "humantime_serde")]
-    pub stall_timeout: Duration,
 }
 
 impl Default for FlightConfig {
@@ -69,7 +66,6 @@ impl Default for FlightConfig {
             max_header_size: ByteSize::kib(64),
             token_lifetime: Duration::from_secs(12 * 3600),
             ticket_lifetime: Duration::from_secs(600),
-            stall_timeout: Duration::from_secs(600),
         }
     }
 }

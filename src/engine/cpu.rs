@@ -5,6 +5,7 @@ use std::future::Future;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
 
+use super::cpu_time::{current, meter_what_the_engine_spawns, metered};
 use crate::error::{Error, Result};
 
 /// How far below the server's own threads the scheduler ranks query threads (`nice`, 0 to 19).
@@ -18,6 +19,7 @@ pub struct CpuRuntime {
 
 impl CpuRuntime {
     pub fn start(threads: usize) -> Result<Self> {
+        meter_what_the_engine_spawns();
         let runtime = Builder::new_multi_thread()
             .worker_threads(threads)
             .thread_name("lakegate-query")
@@ -35,13 +37,18 @@ impl CpuRuntime {
         })
     }
 
-    /// Runs a future on the query threads. Dropping the handle does not stop it; aborting does.
+    /// Runs a future on the query threads, for the query that the caller works for, if it does. Dropping the handle does not stop it;
+    /// aborting does.
     pub fn spawn<F>(&self, future: F) -> Option<JoinHandle<F::Output>>
     where
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        self.runtime.as_ref().map(|runtime| runtime.spawn(future))
+        let runtime = self.runtime.as_ref()?;
+        Some(match current() {
+            Some(meter) => runtime.spawn(metered(meter, future)),
+            None => runtime.spawn(future),
+        })
     }
 }
 

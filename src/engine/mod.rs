@@ -6,6 +6,7 @@
 mod bounded;
 mod checked;
 mod cpu;
+mod cpu_time;
 mod functions;
 pub mod pg;
 #[cfg(feature = "substrait")]
@@ -26,6 +27,7 @@ use datafusion::execution::{SessionState, SessionStateBuilder, TaskContext};
 use datafusion::prelude::SessionConfig;
 
 pub use cpu::CpuRuntime;
+pub use cpu_time::{CpuMeter, current, metered};
 pub use functions::FunctionInfo;
 
 use crate::error::{Error, Result, UNQUALIFIED, from_engine};

@@ -11,6 +11,7 @@ use futures::{FutureExt, TryStreamExt};
 use super::plan_text::PlanText;
 use super::query::Phase;
 use super::run::QueryContext;
+use crate::engine::metered;
 use crate::error::{Error, Result};
 use crate::view::snapshots::{Pinned, PinnedTable};
 
@@ -65,6 +66,8 @@ pub(super) async fn explain(
     if let Some(rows) = rows {
         lines.push(format!("Rows: {rows}"));
         lines.push(format!("Bytes scanned: {}", context.query.meter.scanned()));
+        let cpu = context.query.cpu.total();
+        lines.push(format!("CPU time: {:.1} ms", cpu.as_secs_f64() * 1000.0));
     }
     let column = StringArray::from_iter_values(lines);
     RecordBatch::try_new(explain_schema(), vec![Arc::new(column)])
@@ -79,18 +82,26 @@ async fn analyze_plan(
 ) -> Result<u64> {
     let place = context
         .query
-        .step(Phase::Queued, context.gateway.admission(pinned).admit())
+        .step(
+            Phase::Queued,
+            context
+                .gateway
+                .admission(pinned)
+                .admit(context.query.user()),
+        )
         .await?;
     context.query.runs();
     let stream = context.execute(physical)?;
-    let counting = context.gateway.engine().cpu().spawn(async move {
+    let counting = async move {
         let _place = place;
         stream
             .try_fold(0, |rows, batch| async move {
                 Ok(rows + batch.num_rows() as u64)
             })
             .await
-    });
+    };
+    let counting = metered(Arc::clone(&context.query.cpu), counting);
+    let counting = context.gateway.engine().cpu().spawn(counting);
     let counting = counting.ok_or_else(|| Error::internal("the query threads have ended"))?;
     // Aborted when the statement is cancelled: the handle is dropped with the step.
     let counting = tokio_util::task::AbortOnDropHandle::new(counting);

@@ -20,9 +20,11 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::Gateway;
+use super::limits::Stalled;
 use super::query::{Phase, Query};
 use super::run::Unfinished;
 use super::session::Session;
+use crate::engine::metered;
 use crate::error::{Code, Error, Result};
 use crate::lake::meter::QueryMeter;
 use crate::lake::write::{TableWriter, Written, location, sweep};
@@ -110,11 +112,13 @@ impl Session {
         let mut broken = None;
         // A write that has failed, or was stopped, does not wait for the client to send more.
         let ended = loop {
+            query.waits_for_client(Stalled::Sending);
             let next = tokio::select! {
                 biased;
                 ended = &mut outcome => break Some(ended),
                 next = batches.next() => next,
             };
+            query.client_waits();
             match next {
                 Some(Ok(batch)) => {
                     // Closed: the write has ended, and says why below.
@@ -172,8 +176,9 @@ impl WriteJob {
     }
 
     async fn write(&self, receiver: mpsc::Receiver<Message>) -> Result<u64> {
-        let admitted = async { self.gateway.write_admission.admit().await };
+        let admitted = self.gateway.write_admission.admit(self.query.user());
         let place = self.query.step(Phase::Queued, admitted).await?;
+        let place = (place, self.query.has_place());
         self.query.runs();
         let memory = self.gateway.engine.reservation("ingestion");
         let writer = TableWriter::new(
@@ -187,7 +192,10 @@ impl WriteJob {
             .gateway
             .engine
             .cpu()
-            .spawn(encode(writer, receiver, stop.clone()))
+            .spawn(metered(
+                Arc::clone(&self.query.cpu),
+                encode(writer, receiver, stop.clone()),
+            ))
             .ok_or_else(|| Error::new(Code::ShuttingDown, "the server is shutting down"))?;
         let before = Instant::now();
         let ended = tokio::select! {

@@ -3,6 +3,7 @@
 
 mod catalog_source;
 mod column_names;
+mod connections;
 mod cursors;
 mod described;
 mod dispatch;
@@ -10,6 +11,7 @@ mod error_position;
 mod explain;
 mod ingest;
 mod jwt;
+mod limits;
 mod logins;
 mod metadata;
 mod one;
@@ -18,6 +20,7 @@ mod plan_text;
 mod planning;
 mod prepared;
 mod query;
+mod query_stream;
 mod run;
 mod session;
 mod settings;
@@ -29,7 +32,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use arrow::datatypes::SchemaRef;
 use chrono::{DateTime, Utc};
@@ -42,7 +45,9 @@ use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
 
 pub use crate::statement::{IfExists, IfMissing, WriteRequest};
+pub use connections::{ConnectionLimits, ConnectionSlot};
 pub use jwt::{Jwt, JwtKeys, JwtOptions};
+pub use limits::client_stalled;
 pub use logins::{Principal, too_many_failures, wrong_certificate, wrong_password};
 pub use metadata::{Relation, RelationFilter, RelationKind};
 pub use options::OptionError;
@@ -61,7 +66,8 @@ use crate::lake::tables::LakeTables;
 use crate::results::ResultCache;
 use crate::telemetry::history::History;
 use crate::view::snapshots::Pinned;
-use crate::workgroup::Admission;
+use crate::workgroup::{Admission, Places};
+use connections::Connections;
 use logins::Passwords;
 
 /// Bytes of the key with which a client cancels its query from another connection.
@@ -156,7 +162,9 @@ pub struct GatewayParts {
     pub history: Arc<History>,
     /// Checks the tokens of an identity provider, where one is configured.
     pub jwt: Option<Jwt>,
-    pub max_connections: usize,
+    pub connections: ConnectionLimits,
+    /// How long a query with a place waits for a client that does not read, or does not send.
+    pub max_stall: Duration,
     pub max_statistics_files: usize,
     /// The longest row of a text file, in bytes after decompression.
     pub max_row_bytes: usize,
@@ -177,8 +185,8 @@ pub struct Gateway {
     history: Arc<History>,
     max_statistics_files: usize,
     max_row_bytes: usize,
-    max_connections: usize,
-    connections: Arc<AtomicUsize>,
+    max_stall: Duration,
+    connections: Arc<Connections>,
     sessions: Mutex<HashMap<i32, std::sync::Weak<Session>>>,
     running: Arc<RunningQueries>,
     throttle: Throttle,
@@ -186,16 +194,6 @@ pub struct Gateway {
     jwt: Option<Jwt>,
     closing: CancellationToken,
     started_at: DateTime<Utc>,
-}
-
-/// A counted connection; dropping it makes room for another.
-#[derive(Debug)]
-pub struct ConnectionSlot(Arc<AtomicUsize>);
-
-impl Drop for ConnectionSlot {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
 }
 
 impl Gateway {
@@ -209,13 +207,13 @@ impl Gateway {
             control: parts.control,
             results: parts.results,
             admission: parts.admission,
-            built_in_admission: Admission::new(BUILT_IN_PLACES, BUILT_IN_WAITING),
-            write_admission: Admission::new(WRITE_PLACES, WRITES_WAITING),
+            built_in_admission: Admission::new(Places::shared(BUILT_IN_PLACES, BUILT_IN_WAITING)),
+            write_admission: Admission::new(Places::shared(WRITE_PLACES, WRITES_WAITING)),
             history: parts.history,
             max_statistics_files: parts.max_statistics_files,
             max_row_bytes: parts.max_row_bytes,
-            max_connections: parts.max_connections,
-            connections: Arc::default(),
+            max_stall: parts.max_stall,
+            connections: Connections::new(parts.connections),
             sessions: Mutex::default(),
             running: Arc::default(),
             throttle: Throttle::default(),
@@ -226,32 +224,11 @@ impl Gateway {
         })
     }
 
-    /// Counts a connection before anything else is done for it.
+    /// Holds queries to the limits of their workgroups, and clients to taking what they asked for, from now on.
     ///
-    /// Errors: as many are open as may be, or the server is shutting down.
-    pub fn connection_slot(&self) -> Result<ConnectionSlot> {
-        if self.closing.is_cancelled() {
-            return Err(Error::new(
-                Code::StartingUp,
-                "the database system is shutting down",
-            ));
-        }
-        let taken = self
-            .connections
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |open| {
-                (open < self.max_connections).then_some(open + 1)
-            });
-        match taken {
-            Ok(_) => Ok(ConnectionSlot(Arc::clone(&self.connections))),
-            Err(_) => Err(Error::new(
-                Code::TooManyConnections,
-                format!(
-                    "sorry, too many clients already: {} are connected",
-                    self.max_connections
-                ),
-            )
-            .with_hint("close idle connections, or raise server.max_connections")),
-        }
+    /// Errors: there are no more threads.
+    pub fn enforce_limits(&self) -> Result<()> {
+        limits::watch(&self.running, self.max_stall)
     }
 
     /// The SCRAM verifier of a user; for an unknown user one that no password fits, the same each time.
@@ -336,15 +313,6 @@ impl Gateway {
 
     pub fn history(&self) -> &Arc<History> {
         &self.history
-    }
-
-    /// Connections that may be open on all doors together.
-    pub fn max_connections(&self) -> usize {
-        self.max_connections
-    }
-
-    pub fn connections(&self) -> usize {
-        self.connections.load(Ordering::Relaxed)
     }
 }
 

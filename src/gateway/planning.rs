@@ -19,6 +19,7 @@ use super::catalog_source::SessionCatalog;
 use super::column_names::ColumnNames;
 use super::dispatch::{command, rows};
 use super::explain::{explain, explain_schema};
+use super::limits::Limits;
 use super::prepared::{Prepared, check_parameters, declare_types};
 use super::query::{Query, Submission};
 use super::run::{QueryContext, Unfinished, plan_statement};
@@ -270,9 +271,16 @@ impl Session {
         let submission = {
             let state = self.state.lock();
             let settings = &state.settings;
+            let workgroup = settings.workgroup();
+            let control = self.gateway.control.snapshot();
+            let known = control.workgroups.get(&workgroup);
             Submission {
                 user_name: self.user.clone(),
-                workgroup: settings.workgroup(),
+                limits: Limits {
+                    most: known.map(|known| known.limits).unwrap_or_default(),
+                    workgroup: workgroup.clone(),
+                },
+                workgroup,
                 database,
                 text: redact(text),
                 protocol: self.protocol.name().to_owned(),

@@ -1,9 +1,8 @@
 //! One query's life: submitted, planned, queued, run, recorded; and cancelled at any moment of it.
 
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use arrow::array::RecordBatch;
@@ -13,8 +12,12 @@ use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use super::limits::{Limits, Stalled};
+use super::query_stream::Delivery;
+use crate::engine::{CpuMeter, metered};
 use crate::error::{Code, Error, Result};
 use crate::lake::meter::QueryMeter;
+use crate::results::Payer;
 use crate::telemetry::history::{History, QueryRecord, QueryState};
 
 /// A stream of a query's batches.
@@ -31,18 +34,27 @@ pub struct Submission {
     pub protocol: String,
     pub application_name: Option<String>,
     pub timeout: Option<Duration>,
+    pub limits: Limits,
 }
 
 #[derive(Debug)]
 pub struct Query {
     pub id: Uuid,
     pub meter: Arc<QueryMeter>,
+    pub cpu: Arc<CpuMeter>,
     user: String,
     started: Instant,
     deadline: Option<Instant>,
     timeout: Option<Duration>,
-    cancelled: CancellationToken,
+    pub(super) limits: Limits,
+    /// It reads nothing but built-in tables, whose rows nobody counts: tools would not find their way without them.
+    of_built_ins: AtomicBool,
+    /// A run that another query began has become its own.
+    paid: AtomicBool,
+    pub(super) cancelled: CancellationToken,
     reason: Mutex<Option<Error>>,
+    waits: Mutex<Waits>,
+    delivery: Mutex<Weak<Delivery>>,
     record: Mutex<QueryRecord>,
     /// Bytes of the files that the plan reads, known once it is planned.
     planned_bytes: AtomicU64,
@@ -50,7 +62,18 @@ pub struct Query {
     running: Arc<RunningQueries>,
 }
 
-/// The queries that have not ended, for KILL and for the drain at shutdown.
+/// Whom or what a query waits for.
+#[derive(Debug, Default)]
+struct Waits {
+    /// For a place, or for an identical query.
+    queued_since: Option<Instant>,
+    /// For its client, which has a part of the result and has not asked for the next, or has not sent what it announced.
+    client_since: Option<(Stalled, Instant)>,
+    /// It has a place, which others may wait for.
+    has_place: bool,
+}
+
+/// The queries that have not ended, for KILL, for their limits, and for the drain at shutdown.
 #[derive(Debug, Default)]
 pub struct RunningQueries {
     queries: Mutex<std::collections::HashMap<Uuid, Arc<Query>>>,
@@ -74,6 +97,10 @@ impl RunningQueries {
         self.queries.lock().is_empty()
     }
 
+    pub(super) fn all(&self) -> Vec<Arc<Query>> {
+        self.queries.lock().values().cloned().collect()
+    }
+
     /// Waits until no query runs.
     pub async fn drained(&self) {
         loop {
@@ -86,8 +113,7 @@ impl RunningQueries {
     }
 
     pub fn cancel_all(&self, reason: &Error) {
-        let queries: Vec<Arc<Query>> = self.queries.lock().values().cloned().collect();
-        for query in queries {
+        for query in self.all() {
             query.cancel(reason.clone());
         }
     }
@@ -123,6 +149,7 @@ impl Query {
             queued: Duration::ZERO,
             execution: Duration::ZERO,
             total: Duration::ZERO,
+            cpu: Duration::ZERO,
             bytes_scanned: 0,
             bytes_fetched: 0,
             rows: 0,
@@ -136,12 +163,18 @@ impl Query {
         let query = Arc::new(Self {
             id,
             meter,
+            cpu: Arc::default(),
             user: submission.user_name,
             started,
             deadline: submission.timeout.map(|timeout| started + timeout),
             timeout: submission.timeout,
+            limits: submission.limits,
+            of_built_ins: AtomicBool::new(false),
+            paid: AtomicBool::new(false),
             cancelled: CancellationToken::new(),
             reason: Mutex::default(),
+            waits: Mutex::default(),
+            delivery: Mutex::default(),
             record: Mutex::new(record),
             planned_bytes: AtomicU64::new(0),
             history,
@@ -160,15 +193,24 @@ impl Query {
         &self.user
     }
 
-    /// Stops the query wherever it is; it fails with `reason`.
+    /// Stops the query wherever it is; it fails with `reason`. Where nobody polls its stream, what it holds is freed at once, and its client
+    /// reads the reason when it comes for more.
     pub fn cancel(&self, reason: Error) {
         self.reason.lock().get_or_insert(reason);
         self.cancelled.cancel();
+        let delivery = self.delivery.lock().upgrade();
+        if let Some(delivery) = delivery {
+            delivery.stop(self, &self.cancellation());
+        }
     }
 
-    fn cancellation(&self) -> Error {
-        let reason = self.reason.lock().clone();
-        reason.unwrap_or_else(|| {
+    /// Why it was stopped, if it was.
+    pub(super) fn reason(&self) -> Option<Error> {
+        self.reason.lock().clone()
+    }
+
+    pub(super) fn cancellation(&self) -> Error {
+        self.reason().unwrap_or_else(|| {
             Error::new(
                 Code::QueryCancelled,
                 "canceling statement due to user request",
@@ -201,16 +243,117 @@ impl Query {
         }
     }
 
-    /// Runs one step of the query, unless it must stop first; `phase` is charged with the time.
+    /// Runs one step of the query, unless it must stop first; `phase` is charged with the time, and the query with that of processors.
     pub async fn step<T>(&self, phase: Phase, work: impl Future<Output = Result<T>>) -> Result<T> {
+        if let Phase::Queued = phase {
+            return self.queued(self.unless_stopped(work)).await;
+        }
         let before = Instant::now();
-        let result = tokio::select! {
+        let result = self
+            .unless_stopped(metered(Arc::clone(&self.cpu), work))
+            .await;
+        self.spent(phase, before.elapsed());
+        result
+    }
+
+    async fn unless_stopped<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        tokio::select! {
             biased;
             error = self.stopped() => Err(error),
             result = work => result,
+        }
+    }
+
+    /// Waits in a queue, which is no part of the query's run.
+    pub(super) async fn queued<T>(&self, waiting: impl Future<Output = T>) -> T {
+        self.waits.lock().queued_since = Some(Instant::now());
+        let _queued = Queued(self);
+        waiting.await
+    }
+
+    fn leaves_queue(&self) {
+        if let Some(since) = self.waits.lock().queued_since.take() {
+            self.spent(Phase::Queued, since.elapsed());
+        }
+    }
+
+    /// Time since it was asked, less what it waited in queues.
+    fn run_time(&self) -> Duration {
+        let waits = self
+            .waits
+            .lock()
+            .queued_since
+            .map_or(Duration::ZERO, |since| since.elapsed());
+        let queued = self.record.lock().queued + waits;
+        self.started.elapsed().saturating_sub(queued)
+    }
+
+    /// The query has a place as long as what this gives is not dropped.
+    pub(super) fn has_place(self: &Arc<Self>) -> Place {
+        self.waits.lock().has_place = true;
+        Place(Arc::clone(self))
+    }
+
+    /// The client has something to do: read what it was given, or send.
+    pub(super) fn waits_for_client(&self, stalled: Stalled) {
+        self.waits.lock().client_since = Some((stalled, Instant::now()));
+    }
+
+    /// The client waits for the query.
+    pub(super) fn client_waits(&self) {
+        self.waits.lock().client_since = None;
+    }
+
+    /// The client has taken a part of what it was given.
+    fn client_takes(&self) {
+        if let Some((_, since)) = &mut self.waits.lock().client_since {
+            *since = Instant::now();
+        }
+    }
+
+    /// The limit that the query has passed by now.
+    pub(super) fn exceeded(&self, max_stall: Duration) -> Option<Error> {
+        if self.cancelled.is_cancelled() {
+            return None;
+        }
+        // Also where nobody polls the query.
+        if self
+            .deadline
+            .is_some_and(|deadline| deadline <= Instant::now())
+        {
+            return Some(self.timed_out());
+        }
+        let stalled = {
+            let waits = self.waits.lock();
+            let since = waits.client_since.filter(|_| waits.has_place);
+            since.filter(|(_, since)| since.elapsed() > max_stall)
         };
-        self.spent(phase, before.elapsed());
-        result
+        if let Some((stalled, since)) = stalled {
+            return Some(stalled.error(Duration::from_secs(since.elapsed().as_secs())));
+        }
+        let Limits { most, .. } = &self.limits;
+        let by_cpu = most
+            .cpu_time
+            .and_then(|_| self.limits.cpu_time(self.cpu.total()));
+        by_cpu.or_else(|| {
+            most.run_time
+                .and_then(|_| self.limits.run_time(self.run_time()))
+        })
+    }
+
+    /// The most rows that its client is given.
+    pub(super) fn max_rows(&self) -> Option<u64> {
+        let counted = !self.of_built_ins.load(Ordering::Relaxed);
+        self.limits.most.rows_returned.filter(|_| counted)
+    }
+
+    pub(super) fn reads_only_built_ins(&self) {
+        self.of_built_ins.store(true, Ordering::Relaxed);
+    }
+
+    /// Where its rows go.
+    pub(super) fn delivers(&self, delivery: &Arc<Delivery>) {
+        *self.delivery.lock() = Arc::downgrade(delivery);
     }
 
     pub fn spent(&self, phase: Phase, time: Duration) {
@@ -240,8 +383,9 @@ impl Query {
         self.planned_bytes.store(bytes, Ordering::Relaxed);
     }
 
+    /// The query is answered by a result that is there, unless it has paid for it.
     pub fn served_from_cache(&self) {
-        self.record.lock().cache_hit = true;
+        self.record.lock().cache_hit = !self.paid.load(Ordering::Relaxed);
     }
 
     /// Ends the query; only the first end counts.
@@ -255,9 +399,13 @@ impl Query {
                 Ok(()) => QueryState::Succeeded,
                 Err(error) => match error.code() {
                     // Athena cancels a query that passes its workgroup's limit.
-                    Code::QueryCancelled | Code::StatementTimeout | Code::BytesScannedCutoff => {
-                        QueryState::Cancelled
-                    }
+                    Code::QueryCancelled
+                    | Code::StatementTimeout
+                    | Code::ClientStalled
+                    | Code::BytesScannedCutoff
+                    | Code::CpuTimeLimit
+                    | Code::RunTimeLimit
+                    | Code::RowsReturnedLimit => QueryState::Cancelled,
                     _ => QueryState::Failed,
                 },
             };
@@ -271,6 +419,7 @@ impl Query {
             }
             record.completed_at = Some(Utc::now());
             record.total = self.started.elapsed();
+            record.cpu = self.cpu.total();
             record.rows = rows;
             if !record.cache_hit {
                 record.bytes_scanned = self.meter.scanned();
@@ -281,6 +430,41 @@ impl Query {
         self.history.record(record);
         self.running.queries.lock().remove(&self.id);
         self.running.changed.notify_waiters();
+    }
+}
+
+impl Payer for Query {
+    fn bytes(&self) -> &Arc<QueryMeter> {
+        &self.meter
+    }
+
+    fn cpu(&self) -> &Arc<CpuMeter> {
+        &self.cpu
+    }
+
+    fn takes_over(&self) {
+        self.leaves_queue();
+        self.paid.store(true, Ordering::Relaxed);
+        self.runs();
+    }
+}
+
+/// A query in a queue, also when it gives up.
+struct Queued<'a>(&'a Query);
+
+impl Drop for Queued<'_> {
+    fn drop(&mut self) {
+        self.0.leaves_queue();
+    }
+}
+
+/// A query's place.
+#[derive(Debug)]
+pub(super) struct Place(Arc<Query>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.waits.lock().has_place = false;
     }
 }
 
@@ -304,7 +488,20 @@ impl QueryWatch {
             record.bytes_scanned = self.0.meter.scanned();
             record.bytes_fetched = self.0.meter.fetched();
         }
+        if !record.state.is_final() {
+            record.cpu = self.0.cpu.total();
+        }
         record
+    }
+
+    /// The client has taken a part of the rows that were given out last, and so has not come to a stop.
+    pub fn client_takes(&self) {
+        self.0.client_takes();
+    }
+
+    /// Work for the query, such as putting its rows into a protocol's form, whose processor time is the query's.
+    pub fn metered<F: Future>(&self, work: F) -> impl Future<Output = F::Output> + use<F> {
+        metered(Arc::clone(&self.0.cpu), work)
     }
 
     /// The part of its files that the query has read, 0 to 1, or `None` while it is not known. It need not come to 1: a query reads
@@ -324,80 +521,5 @@ impl QueryWatch {
             Code::QueryCancelled,
             "canceling statement due to user request",
         ));
-    }
-}
-
-/// A query's stream to its client: it can be cancelled, counts rows, and ends the query however it ends.
-pub struct QueryStream {
-    query: Arc<Query>,
-    inner: BatchStream,
-    stopped: Pin<Box<dyn Future<Output = Error> + Send>>,
-    since: Instant,
-    rows: u64,
-    done: bool,
-}
-
-impl QueryStream {
-    pub fn new(query: Arc<Query>, inner: BatchStream) -> Self {
-        let stopping = Arc::clone(&query);
-        Self {
-            query,
-            inner,
-            stopped: Box::pin(async move { stopping.stopped().await }),
-            since: Instant::now(),
-            rows: 0,
-            done: false,
-        }
-    }
-
-    fn end(&mut self, outcome: std::result::Result<(), &Error>) {
-        if !self.done {
-            self.done = true;
-            self.query.spent(Phase::Execution, self.since.elapsed());
-            self.query.finish(self.rows, outcome);
-        }
-    }
-}
-
-impl Stream for QueryStream {
-    type Item = Result<RecordBatch>;
-
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if self.done {
-            return Poll::Ready(None);
-        }
-        if let Poll::Ready(error) = self.stopped.as_mut().poll(context) {
-            self.end(Err(&error));
-            return Poll::Ready(Some(Err(error)));
-        }
-        match self.inner.as_mut().poll_next(context) {
-            Poll::Pending => Poll::Pending,
-            Poll::Ready(Some(Ok(batch))) => {
-                self.rows += batch.num_rows() as u64;
-                Poll::Ready(Some(Ok(batch)))
-            }
-            Poll::Ready(Some(Err(error))) => {
-                self.end(Err(&error));
-                Poll::Ready(Some(Err(error)))
-            }
-            Poll::Ready(None) => {
-                self.end(Ok(()));
-                Poll::Ready(None)
-            }
-        }
-    }
-}
-
-impl Drop for QueryStream {
-    fn drop(&mut self) {
-        // Whoever stopped it has said why; else nobody wants the rest.
-        let reason = self.query.reason.lock().clone();
-        let gone = reason.unwrap_or_else(|| {
-            Error::new(
-                Code::QueryCancelled,
-                "the client closed the result before its end",
-            )
-        });
-        self.end(Err(&gone));
     }
 }

@@ -16,9 +16,11 @@ use sqlparser::ast;
 
 use super::column_names::renamed;
 use super::planning::Planning;
-use super::query::{BatchStream, Phase, Query, QueryStream, QueryWatch};
+use super::query::{BatchStream, Phase, Query, QueryWatch};
+use super::query_stream::QueryStream;
 use super::settings::ResultReuse;
 use super::{Gateway, Rows};
+use crate::engine::metered;
 use crate::error::{Code, Error, Result, from_engine};
 use crate::results::{CachedResult, Lookup, QueryKey, ResultCache, ResultKey, Run, replay};
 use crate::view::snapshots::{self, Pinned, Unlisted};
@@ -209,7 +211,7 @@ impl QueryContext {
             match results.lookup(&key, fresh, as_of) {
                 Lookup::Hit(result) => return Ok((schema, self.reused(result))),
                 Lookup::Follow(follower) => {
-                    let waited = async { Ok(follower.wait().await) };
+                    let waited = follower.wait(Arc::clone(&self.query) as _);
                     if let Some(result) = self.query.step(Phase::Queued, waited).await? {
                         return Ok((schema, self.reused(Arc::new(result))));
                     }
@@ -237,12 +239,16 @@ impl QueryContext {
 
     /// Starts a run on the query threads and reads it. The run goes on while anyone reads it.
     fn lead(&self, run: Arc<Run>, pinned: Pinned, keep: bool) -> Result<BatchStream> {
-        let reader = run.reader()?;
+        let reader = run.reader(Arc::clone(&self.query) as _)?;
+        if pinned.of_built_ins {
+            self.query.reads_only_built_ins();
+        }
         let context = self.clone();
         let start = async move {
-            let before = std::time::Instant::now();
-            let place = context.gateway.admission(&pinned).admit().await?;
-            context.query.spent(Phase::Queued, before.elapsed());
+            let query = &context.query;
+            let admission = context.gateway.admission(&pinned);
+            let place = query.queued(admission.admit(query.user())).await?;
+            let place = (place, query.has_place());
             context.query.runs();
             let before = std::time::Instant::now();
             let plan = context.physical(&pinned.plan).await?;
@@ -257,7 +263,10 @@ impl QueryContext {
         self.gateway
             .engine
             .cpu()
-            .spawn(run.execute(start, keep))
+            .spawn(metered(
+                Arc::clone(&self.query.cpu),
+                run.execute(start, keep),
+            ))
             .ok_or_else(|| Error::new(Code::ShuttingDown, "the server is shutting down"))?;
         Ok(reader.into_stream())
     }

@@ -22,6 +22,8 @@ pub struct QueryMeter {
     fetched: AtomicU64,
     cutoff: Option<Cutoff>,
     exceeded: AtomicBool,
+    /// Charged in the place of this one, from some moment on.
+    successor: RwLock<Option<Arc<QueryMeter>>>,
     pins: RwLock<HashMap<ObjectId, String>>,
     footers: Mutex<HashSet<ObjectId>>,
 }
@@ -61,10 +63,24 @@ impl QueryMeter {
         self.pins.write().extend(files);
     }
 
+    /// From now on what is read with this meter is charged to another, whose cutoff holds; what was scanned so far stays.
+    pub fn pass_to(&self, other: &Arc<QueryMeter>) {
+        if !std::ptr::eq(self, Arc::as_ptr(other)) {
+            *self.successor.write() = Some(Arc::clone(other));
+        }
+    }
+
     /// Charges bytes that a cache serves, or that are about to be read.
     ///
     /// Errors: the query's cutoff would be passed; nothing is charged then.
     pub fn reserve(&self, bytes: u64) -> Result<()> {
+        match self.successor.read().as_deref() {
+            Some(successor) => successor.reserve_here(bytes),
+            None => self.reserve_here(bytes),
+        }
+    }
+
+    fn reserve_here(&self, bytes: u64) -> Result<()> {
         let limit = self.cutoff.as_ref().map_or(u64::MAX, |cutoff| cutoff.limit);
         let charged = self
             .scanned
@@ -101,7 +117,9 @@ impl QueryMeter {
     }
 
     pub fn add_fetched(&self, bytes: u64) {
-        self.fetched.fetch_add(bytes, Ordering::Relaxed);
+        let successor = self.successor.read();
+        let charged = successor.as_deref().unwrap_or(self);
+        charged.fetched.fetch_add(bytes, Ordering::Relaxed);
     }
 
     pub(super) fn reserve_store(&self, bytes: u64) -> object_store::Result<()> {

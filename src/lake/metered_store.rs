@@ -10,6 +10,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
+use datafusion::common::runtime::SpawnedTask;
 use datafusion::error::DataFusionError;
 use datafusion::execution::object_store::ObjectStoreRegistry;
 use futures::StreamExt;
@@ -181,7 +182,8 @@ fn io_error(error: impl std::error::Error + Send + Sync + 'static) -> object_sto
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> object_store::Result<T> + Send + 'static,
 ) -> object_store::Result<T> {
-    tokio::task::spawn_blocking(work).await.map_err(io_error)?
+    // As the engine spawns, so that it is charged to the query.
+    SpawnedTask::spawn_blocking(work).await.map_err(io_error)?
 }
 
 #[async_trait]

@@ -6,6 +6,7 @@
 //!
 //! Who accepts a staleness looks by all of it but the files, and is given the newest result if it is new enough.
 
+mod bill;
 mod plain;
 mod run;
 
@@ -19,6 +20,7 @@ use arrow::array::RecordBatch;
 use datafusion::logical_expr::LogicalPlan;
 use parking_lot::Mutex;
 
+pub use bill::Payer;
 pub use run::{Attach, Follower, Run, RunReader, replay};
 
 use crate::engine::PlanSettings;

@@ -3,6 +3,9 @@
 //! While the result is small, batches gather in a spool: the leader reads it as it grows, followers wait
 //! until it is whole. A result that outgrows the entry limit is the leader's alone from then on, handed
 //! over batch by batch, so that a slow client slows the scan; its followers run for themselves.
+//!
+//! One query at a time pays for a run: the leader, and once that has left before the end, the follower that has waited longest. What
+//! the run costs from then on is the follower's, whose limits hold.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -15,6 +18,7 @@ use futures::{Stream, StreamExt};
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, watch};
 
+use super::bill::{Bill, Payer};
 use super::plain::plain;
 use super::{CachedResult, ResultCache, ResultKey};
 use crate::error::{Error, Result};
@@ -42,6 +46,7 @@ pub struct Run {
     overflow: mpsc::Sender<RecordBatch>,
     overflow_reader: Mutex<Option<mpsc::Receiver<RecordBatch>>>,
     attach: Option<Attach>,
+    bill: Mutex<Bill>,
 }
 
 #[derive(Debug, Default)]
@@ -72,18 +77,21 @@ impl Run {
             overflow,
             overflow_reader: Mutex::new(Some(overflow_reader)),
             attach,
+            bill: Mutex::default(),
         })
     }
 
     /// The leader's reader. There is one.
-    pub fn reader(self: &Arc<Self>) -> Result<RunReader> {
+    pub fn reader(self: &Arc<Self>, leader: Arc<dyn Payer>) -> Result<RunReader> {
         let overflow = self
             .overflow_reader
             .lock()
             .take()
             .ok_or_else(|| Error::internal("a run has one leader only"))?;
+        let interest = Interest::register(self);
+        self.bill.lock().leads(interest.reader, leader);
         Ok(RunReader {
-            interest: Interest::register(self),
+            interest,
             next: 0,
             taken: VecDeque::new(),
             overflow,
@@ -219,18 +227,37 @@ impl Drop for Run {
 
 /// Keeps a run alive.
 #[derive(Debug)]
-struct Interest(Arc<Run>);
+struct Interest {
+    run: Arc<Run>,
+    /// Which of its readers this is.
+    reader: u64,
+}
 
 impl Interest {
     fn register(run: &Arc<Run>) -> Self {
         run.readers.send_modify(|readers| *readers += 1);
-        Self(Arc::clone(run))
+        Self {
+            run: Arc::clone(run),
+            reader: run.bill.lock().comes(),
+        }
+    }
+
+    /// It may be this reader that pays from some moment on.
+    fn waits(&self, payer: Arc<dyn Payer>) {
+        self.run.bill.lock().waits(self.reader, payer);
+    }
+
+    fn pays(&self) -> bool {
+        self.run.bill.lock().pays(self.reader)
     }
 }
 
 impl Drop for Interest {
     fn drop(&mut self) {
-        self.0.readers.send_modify(|readers| *readers -= 1);
+        // Once it has ended, nobody has anything more to pay.
+        let goes_on = matches!(self.run.spool.lock().phase, Phase::Spooling);
+        self.run.bill.lock().leaves(self.reader, goes_on);
+        self.run.readers.send_modify(|readers| *readers -= 1);
     }
 }
 
@@ -256,7 +283,7 @@ enum ReaderState {
 impl RunReader {
     /// Turns the reader into a stream.
     pub fn into_stream(self) -> Pin<Box<dyn Stream<Item = Result<RecordBatch>> + Send>> {
-        let progress = self.interest.0.progress.subscribe();
+        let progress = self.interest.run.progress.subscribe();
         futures::stream::unfold((self, progress), |(mut reader, mut progress)| async move {
             loop {
                 progress.borrow_and_update();
@@ -293,7 +320,7 @@ impl RunReader {
         if self.state == ReaderState::Done {
             return Step::End;
         }
-        let mut spool = self.interest.0.spool.lock();
+        let mut spool = self.interest.run.spool.lock();
         if self.state == ReaderState::Spool
             && let Some(batch) = spool.batches.get(self.next)
         {
@@ -344,27 +371,37 @@ impl Follower {
         joinable.then_some(Self(interest))
     }
 
-    /// The whole result, or `None` when one must run for oneself: the run failed, for reasons that may be its
-    /// leader's own, or its result is too large to share.
-    pub async fn wait(self) -> Option<CachedResult> {
-        let run = &self.0.0;
+    /// The whole result, or `None` when one must run for oneself: the run failed, for reasons that may be its payer's own, or its result
+    /// is too large to share.
+    ///
+    /// Errors: what the run failed with while this query paid for it.
+    pub async fn wait(self, payer: Arc<dyn Payer>) -> Result<Option<CachedResult>> {
+        self.0.waits(payer);
+        let run = &self.0.run;
         let mut progress = run.progress.subscribe();
         loop {
             progress.borrow_and_update();
             {
                 let spool = run.spool.lock();
-                match spool.phase {
+                match &spool.phase {
                     Phase::Spooling => {}
-                    Phase::Overflowed | Phase::Failed(_) => return None,
+                    Phase::Failed(error) => {
+                        let error = error.clone();
+                        drop(spool);
+                        return if self.0.pays() { Err(error) } else { Ok(None) };
+                    }
+                    Phase::Overflowed => return Ok(None),
                     Phase::Finished => {
-                        return Some(CachedResult {
+                        return Ok(Some(CachedResult {
                             batches: spool.batches.clone(),
                             bytes: spool.bytes,
-                        });
+                        }));
                     }
                 }
             }
-            progress.changed().await.ok()?;
+            if progress.changed().await.is_err() {
+                return Ok(None);
+            }
         }
     }
 }
@@ -386,176 +423,4 @@ pub fn replay(
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-    use super::super::{Lookup, QueryKey};
-    use super::*;
-    use crate::engine::PlanSettings;
-    use arrow::array::{ArrayRef, Int64Array};
-    use datafusion::logical_expr::LogicalPlanBuilder;
-    use futures::TryStreamExt;
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
-    fn batch(rows: i64) -> RecordBatch {
-        let column: ArrayRef = Arc::new(Int64Array::from_iter_values(0..rows));
-        RecordBatch::try_from_iter([("a", column)]).unwrap()
-    }
-
-    fn key(snapshot: u8) -> Arc<ResultKey> {
-        let plan = LogicalPlanBuilder::empty(true).build().unwrap();
-        let settings = PlanSettings {
-            time_zone: "UTC".into(),
-            search_path: vec!["d".into()],
-        };
-        let query = QueryKey::new(plan, settings, [0; 32]);
-        Arc::new(ResultKey::new(Arc::new(query), [snapshot; 32]))
-    }
-
-    fn lead(lookup: Lookup) -> Arc<Run> {
-        match lookup {
-            Lookup::Lead(run) => run,
-            other => panic!("expected to lead, got {other:?}"),
-        }
-    }
-
-    async fn rows(reader: RunReader) -> Result<usize> {
-        reader
-            .into_stream()
-            .try_fold(0, |rows, batch| async move { Ok(rows + batch.num_rows()) })
-            .await
-    }
-
-    #[tokio::test]
-    async fn identical_queries_in_flight_run_once_and_the_next_one_hits() {
-        let cache = ResultCache::new(1 << 20, 1 << 20);
-        let run = lead(cache.lookup(&key(1), false, Instant::now()));
-        let reader = run.reader().unwrap();
-        let followers: Vec<Follower> = (0..3)
-            .map(|_| match cache.lookup(&key(1), false, Instant::now()) {
-                Lookup::Follow(follower) => follower,
-                other => panic!("expected to follow, got {other:?}"),
-            })
-            .collect();
-        let started = Arc::new(AtomicUsize::new(0));
-        let count = Arc::clone(&started);
-        tokio::spawn(run.execute(
-            async move {
-                count.fetch_add(1, Ordering::Relaxed);
-                Ok(futures::stream::iter([Ok(batch(3)), Ok(batch(4))]))
-            },
-            true,
-        ));
-        assert_eq!(rows(reader).await.unwrap(), 7);
-        for follower in followers {
-            let result = follower.wait().await.unwrap();
-            assert_eq!(
-                result
-                    .batches
-                    .iter()
-                    .map(RecordBatch::num_rows)
-                    .sum::<usize>(),
-                7
-            );
-        }
-        assert_eq!(started.load(Ordering::Relaxed), 1);
-        assert!(matches!(
-            cache.lookup(&key(1), false, Instant::now()),
-            Lookup::Hit(_)
-        ));
-        assert!(matches!(
-            cache.lookup(&key(1), true, Instant::now()),
-            Lookup::Lead(_)
-        ));
-        assert!(matches!(
-            cache.lookup(&key(2), false, Instant::now()),
-            Lookup::Lead(_)
-        ));
-    }
-
-    #[tokio::test]
-    async fn failed_run_fails_its_leader_only() {
-        let cache = ResultCache::new(1 << 20, 1 << 20);
-        let run = lead(cache.lookup(&key(1), false, Instant::now()));
-        let reader = run.reader().unwrap();
-        let Lookup::Follow(follower) = cache.lookup(&key(1), false, Instant::now()) else {
-            panic!()
-        };
-        let failing = async { Ok(futures::stream::iter([Err(Error::internal("cutoff"))])) };
-        tokio::spawn(run.execute(failing, true));
-        assert!(rows(reader).await.is_err());
-        assert!(follower.wait().await.is_none());
-        assert!(matches!(
-            cache.lookup(&key(1), false, Instant::now()),
-            Lookup::Lead(_)
-        ));
-    }
-
-    #[tokio::test]
-    async fn run_goes_on_for_a_follower_when_its_leader_leaves() {
-        let cache = ResultCache::new(1 << 20, 1 << 20);
-        let run = lead(cache.lookup(&key(1), false, Instant::now()));
-        let reader = run.reader().unwrap();
-        let Lookup::Follow(follower) = cache.lookup(&key(1), false, Instant::now()) else {
-            panic!()
-        };
-        let (go, wait) = tokio::sync::oneshot::channel::<()>();
-        let slow = async {
-            wait.await.unwrap();
-            Ok(futures::stream::iter([Ok(batch(5))]))
-        };
-        let task = tokio::spawn(run.execute(slow, true));
-        drop(reader);
-        tokio::task::yield_now().await;
-        go.send(()).unwrap();
-        assert_eq!(follower.wait().await.unwrap().batches[0].num_rows(), 5);
-        task.await.unwrap();
-    }
-
-    #[tokio::test]
-    async fn run_that_nobody_waits_for_is_stopped() {
-        let cache = ResultCache::new(1 << 20, 1 << 20);
-        let run = lead(cache.lookup(&key(1), false, Instant::now()));
-        let reader = run.reader().unwrap();
-        let endless = async { Ok(futures::stream::pending::<Result<RecordBatch>>()) };
-        let task = tokio::spawn(run.execute(endless, true));
-        drop(reader);
-        task.await.unwrap();
-        assert!(matches!(
-            cache.lookup(&key(1), false, Instant::now()),
-            Lookup::Lead(_)
-        ));
-    }
-
-    #[tokio::test]
-    async fn panic_of_a_run_reaches_those_who_wait() {
-        let cache = ResultCache::new(1 << 20, 1 << 20);
-        let run = lead(cache.lookup(&key(1), false, Instant::now()));
-        let reader = run.reader().unwrap();
-        let panicking = async {
-            if true {
-                panic!("a bug in an operator");
-            }
-            Ok(futures::stream::pending::<Result<RecordBatch>>())
-        };
-        assert!(tokio::spawn(run.execute(panicking, true)).await.is_err());
-        assert!(rows(reader).await.is_err());
-    }
-
-    #[tokio::test]
-    async fn result_beyond_the_limit_streams_to_its_leader_and_is_not_kept() {
-        let cache = ResultCache::new(1 << 20, 4096);
-        let run = lead(cache.lookup(&key(1), false, Instant::now()));
-        let reader = run.reader().unwrap();
-        let Lookup::Follow(follower) = cache.lookup(&key(1), false, Instant::now()) else {
-            panic!()
-        };
-        let many = async { Ok(futures::stream::iter((0..50).map(|_| Ok(batch(100))))) };
-        tokio::spawn(run.execute(many, true));
-        assert!(follower.wait().await.is_none());
-        assert_eq!(rows(reader).await.unwrap(), 5000);
-        assert!(matches!(
-            cache.lookup(&key(1), false, Instant::now()),
-            Lookup::Lead(_)
-        ));
-    }
-}
+mod tests;

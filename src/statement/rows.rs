@@ -78,6 +78,9 @@ fn workgroups() -> SchemaRef {
         ("bytes_scanned_cutoff_per_query", DataType::Int64),
         ("description", DataType::Utf8),
         ("max_staleness", DataType::Utf8),
+        ("cpu_time_limit_per_query", DataType::Utf8),
+        ("run_time_limit_per_query", DataType::Utf8),
+        ("rows_returned_limit_per_query", DataType::Int64),
     ])
 }
 

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use arrow::array::Int64Array;
 use bytesize::ByteSize;
-use lakegate_catalog::access::{Privilege, Resource, Workgroup, WorkgroupInput, WorkgroupState};
+use lakegate_catalog::access::{
+    Privilege, QueryLimits, Resource, Workgroup, WorkgroupInput, WorkgroupState,
+};
 use lakegate_sql::Statement;
 use lakegate_sql::ast::{
     AlterWorkgroup, CreateWorkgroup, DropWorkgroup, OptionValue, ShowWorkgroup, WorkgroupChange,
@@ -19,6 +21,9 @@ const CUTOFF: &str = "bytes_scanned_cutoff_per_query";
 const DESCRIPTION: &str = "description";
 const STALENESS: &str = "max_staleness";
 const STATE: &str = "state";
+const CPU_TIME: &str = "cpu_time_limit_per_query";
+const RUN_TIME: &str = "run_time_limit_per_query";
+const ROWS: &str = "rows_returned_limit_per_query";
 
 pub(super) async fn create(context: &StatementContext, create: &CreateWorkgroup) -> Result<Output> {
     context.require_administrator("create workgroups")?;
@@ -72,6 +77,9 @@ fn set_options(input: &mut WorkgroupInput, options: &[(String, OptionValue)]) ->
                 };
             }
             STALENESS => input.max_staleness = time(name, value)?,
+            CPU_TIME => input.limits.cpu_time = time_limit(name, value)?,
+            RUN_TIME => input.limits.run_time = time_limit(name, value)?,
+            ROWS => input.limits.rows_returned = row_limit(name, value)?,
             STATE => {
                 input.state = match value {
                     OptionValue::String(text) => text.parse()?,
@@ -81,7 +89,7 @@ fn set_options(input: &mut WorkgroupInput, options: &[(String, OptionValue)]) ->
             }
             other => {
                 return Err(Error::invalid(format!(
-                    "a workgroup has no option \"{other}\"; the options are {CUTOFF}, {DESCRIPTION}, {STALENESS}, {STATE}"
+                    "a workgroup has no option \"{other}\"; the options are {CUTOFF}, {CPU_TIME}, {RUN_TIME}, {ROWS}, {DESCRIPTION}, {STALENESS}, {STATE}"
                 )));
             }
         }
@@ -121,6 +129,38 @@ fn time(name: &str, value: &OptionValue) -> Result<Duration> {
             name,
             value,
             "a time with its unit, such as '60s' or '10min', or 0",
+        )
+    })
+}
+
+/// A time with its unit of at least a millisecond, or no limit.
+fn time_limit(name: &str, value: &OptionValue) -> Result<Option<Duration>> {
+    if matches!(value, OptionValue::Default) {
+        return Ok(None);
+    }
+    let limit = time(name, value).ok().filter(|limit| !limit.is_zero());
+    limit.map(Some).ok_or_else(|| {
+        wrong(
+            name,
+            value,
+            "a time with its unit of at least 1ms, such as '60s' or '10min', or NULL for no limit",
+        )
+    })
+}
+
+/// 1 to 2^63 - 1, or no limit.
+fn row_limit(name: &str, value: &OptionValue) -> Result<Option<u64>> {
+    let rows = match value {
+        OptionValue::Default => return Ok(None),
+        OptionValue::Number(text) | OptionValue::String(text) => text.trim().parse::<u64>().ok(),
+        OptionValue::Bool(_) => None,
+    };
+    let valid = rows.filter(|rows| (1..=i64::MAX.unsigned_abs()).contains(rows));
+    valid.map(Some).ok_or_else(|| {
+        wrong(
+            name,
+            value,
+            "a number of rows of at least 1, or NULL for no limit",
         )
     })
 }
@@ -192,6 +232,16 @@ fn table(statement: &Statement, workgroups: &[&Arc<Workgroup>]) -> Result<Output
         let cutoff = workgroup.bytes_scanned_cutoff_per_query?;
         i64::try_from(cutoff).ok()
     });
+    let shown_limit = |pick: fn(&QueryLimits) -> Option<Duration>| {
+        rows::strings(
+            workgroups
+                .iter()
+                .map(|workgroup| pick(&workgroup.limits).map(shown)),
+        )
+    };
+    let row_limits = workgroups
+        .iter()
+        .map(|workgroup| i64::try_from(workgroup.limits.rows_returned?).ok());
     let arrays = vec![
         rows::strings(workgroups.iter().map(|workgroup| Some(&workgroup.name)))?,
         rows::strings(
@@ -210,6 +260,9 @@ fn table(statement: &Statement, workgroups: &[&Arc<Workgroup>]) -> Result<Output
                 .iter()
                 .map(|workgroup| Some(shown(workgroup.max_staleness))),
         )?,
+        shown_limit(|limits| limits.cpu_time)?,
+        shown_limit(|limits| limits.run_time)?,
+        Arc::new(Int64Array::from_iter(row_limits)),
     ];
     rows::answer(statement, arrays)
 }
@@ -219,6 +272,15 @@ fn create_text(workgroup: &Workgroup) -> String {
     let mut options = vec![format!("{STATE} = '{}'", workgroup.state)];
     if let Some(cutoff) = workgroup.bytes_scanned_cutoff_per_query {
         options.push(format!("{CUTOFF} = {cutoff}"));
+    }
+    let limits = &workgroup.limits;
+    for (name, limit) in [(CPU_TIME, limits.cpu_time), (RUN_TIME, limits.run_time)] {
+        if let Some(limit) = limit {
+            options.push(format!("{name} = '{}'", shown(limit)));
+        }
+    }
+    if let Some(rows) = limits.rows_returned {
+        options.push(format!("{ROWS} = {rows}"));
     }
     if !workgroup.max_staleness.is_zero() {
         options.push(format!(
@@ -249,23 +311,28 @@ mod tests {
                  CREATE WORKGROUP IF NOT EXISTS small").await;
         assert_eq!(
             lake.text("admin", "SHOW WORKGROUP small").await,
-            "small|ENABLED|1048576|it's small|0"
+            "small|ENABLED|1048576|it's small|0|NULL|NULL|NULL"
         );
-        lake.ok("ALTER WORKGROUP small SET (bytes_scanned_cutoff_per_query = '2MB', max_staleness = '90s'); ALTER WORKGROUP small DISABLE").await;
+        lake.ok("ALTER WORKGROUP small SET (bytes_scanned_cutoff_per_query = '2MB', max_staleness = '90s',
+                     cpu_time_limit_per_query = '60s', run_time_limit_per_query = '1500ms', rows_returned_limit_per_query = 1000);
+                 ALTER WORKGROUP small DISABLE").await;
         assert_eq!(
             lake.text("admin", "SHOW WORKGROUPS").await,
-            "primary|ENABLED|NULL|NULL|0\nsmall|DISABLED|2000000|it's small|90s"
+            "primary|ENABLED|NULL|NULL|0|4h|30min|NULL\nsmall|DISABLED|2000000|it's small|90s|1min|1500ms|1000"
         );
         let create = lake.text("admin", "SHOW CREATE WORKGROUP small").await;
         lake.ok(&format!("DROP WORKGROUP small; {create}")).await;
         assert_eq!(
             lake.text("admin", "SHOW WORKGROUP small").await,
-            "small|DISABLED|2000000|it's small|90s"
+            "small|DISABLED|2000000|it's small|90s|1min|1500ms|1000"
         );
-        lake.ok("ALTER WORKGROUP small SET (bytes_scanned_cutoff_per_query = NULL, max_staleness = DEFAULT); ALTER WORKGROUP small ENABLE").await;
+        lake.ok("ALTER WORKGROUP small SET (bytes_scanned_cutoff_per_query = NULL, max_staleness = DEFAULT, cpu_time_limit_per_query = NULL,
+                     rows_returned_limit_per_query = NULL);
+                 ALTER WORKGROUP small RESET run_time_limit_per_query;
+                 ALTER WORKGROUP small ENABLE").await;
         assert_eq!(
             lake.text("admin", "SHOW WORKGROUP small").await,
-            "small|ENABLED|NULL|it's small|0"
+            "small|ENABLED|NULL|it's small|0|NULL|NULL|NULL"
         );
         lake.ok("DROP WORKGROUP small; DROP WORKGROUP IF EXISTS small")
             .await;
@@ -288,7 +355,7 @@ mod tests {
         for (options, part) in [
             (
                 "cutoff = 1",
-                "bytes_scanned_cutoff_per_query, description, max_staleness, state",
+                "bytes_scanned_cutoff_per_query, cpu_time_limit_per_query, run_time_limit_per_query, rows_returned_limit_per_query, description",
             ),
             ("bytes_scanned_cutoff_per_query = 0", "at least 1"),
             ("bytes_scanned_cutoff_per_query = -5", "-5"),
@@ -303,6 +370,16 @@ mod tests {
             ("max_staleness = '-1s'", "-1s"),
             ("max_staleness = '100d'", "100d"),
             ("max_staleness = true", "true"),
+            ("cpu_time_limit_per_query = 60", "with its unit"),
+            ("cpu_time_limit_per_query = '0s'", "at least 1ms"),
+            ("run_time_limit_per_query = '-1s'", "-1s"),
+            ("run_time_limit_per_query = 'long'", "long"),
+            ("rows_returned_limit_per_query = 0", "at least 1"),
+            ("rows_returned_limit_per_query = 1.5", "1.5"),
+            (
+                "rows_returned_limit_per_query = 99999999999999999999",
+                "at least 1",
+            ),
             ("state = 'ASLEEP'", "ASLEEP"),
         ] {
             let error = lake
@@ -322,7 +399,7 @@ mod tests {
         .await;
         assert_eq!(
             lake.text("ann", "SHOW WORKGROUPS").await,
-            "primary|ENABLED|NULL|NULL|0\nsmall|ENABLED|NULL|NULL|0"
+            "primary|ENABLED|NULL|NULL|0|4h|30min|NULL\nsmall|ENABLED|NULL|NULL|0|NULL|NULL|NULL"
         );
         let hidden = lake.fails("ann", "SHOW WORKGROUP big").await;
         assert_eq!(

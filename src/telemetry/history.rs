@@ -59,6 +59,8 @@ pub struct QueryRecord {
     pub queued: Duration,
     pub execution: Duration,
     pub total: Duration,
+    /// Processor time of all its threads together.
+    pub cpu: Duration,
     pub bytes_scanned: u64,
     pub bytes_fetched: u64,
     pub rows: u64,
@@ -158,6 +160,7 @@ pub(crate) fn sample(user: &str, state: QueryState) -> QueryRecord {
         queued: Duration::ZERO,
         execution: Duration::from_millis(2),
         total: Duration::from_millis(3),
+        cpu: Duration::from_millis(2),
         bytes_scanned: 4,
         bytes_fetched: 5,
         rows: 6,
@@ -198,6 +201,30 @@ mod tests {
         assert_eq!(
             (anns[0].query_id, anns[0].error_code.as_deref()),
             (query.query_id, Some("DIVISION_BY_ZERO"))
+        );
+    }
+
+    #[tokio::test]
+    async fn history_without_processor_times_is_brought_up_to_date() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("history.db");
+        let day = Duration::from_secs(86_400);
+        let history = History::open(&file, day).unwrap();
+        history.record(sample("ann", QueryState::Succeeded));
+        drop(history);
+        rusqlite::Connection::open(&file)
+            .unwrap()
+            .execute_batch("ALTER TABLE queries DROP COLUMN cpu_us; PRAGMA user_version = 1;")
+            .unwrap();
+        let history = History::open(&file, day).unwrap();
+        history.record(sample("ben", QueryState::Succeeded));
+        let queries = history.queries(None, 10).await.unwrap();
+        let times = queries
+            .iter()
+            .map(|query| (query.user_name.as_str(), query.cpu));
+        assert_eq!(
+            times.collect::<Vec<_>>(),
+            [("ben", Duration::from_millis(2)), ("ann", Duration::ZERO)]
         );
     }
 

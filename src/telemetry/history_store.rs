@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::history::{QueryRecord, QueryState};
 use crate::error::{Code, Error, Result};
 
-const SCHEMA_VERSION: i64 = 1;
+const SCHEMA_VERSION: i64 = 2;
 
 /// Queries that end within this time are written together.
 const GROUP: Duration = Duration::from_millis(100);
@@ -63,9 +63,19 @@ impl HistoryStore {
                          planning_us INTEGER NOT NULL, queued_us INTEGER NOT NULL, execution_us INTEGER NOT NULL,
                          total_us INTEGER NOT NULL, bytes_scanned INTEGER NOT NULL, bytes_fetched INTEGER NOT NULL,
                          row_count INTEGER NOT NULL, cache_hit INTEGER NOT NULL, error_code TEXT, error_message TEXT,
-                         protocol TEXT NOT NULL, application_name TEXT) STRICT;
+                         protocol TEXT NOT NULL, application_name TEXT, cpu_us INTEGER NOT NULL) STRICT;
                      CREATE INDEX queries_by_time ON queries (submitted_at);
                      CREATE INDEX queries_by_user ON queries (user_name, submitted_at);
+                     PRAGMA user_version = {SCHEMA_VERSION};
+                     COMMIT;"
+                ))
+                .map_err(storage)?;
+        }
+        if found == 1 {
+            connection
+                .execute_batch(&format!(
+                    "BEGIN;
+                     ALTER TABLE queries ADD COLUMN cpu_us INTEGER NOT NULL DEFAULT 0;
                      PRAGMA user_version = {SCHEMA_VERSION};
                      COMMIT;"
                 ))
@@ -85,7 +95,7 @@ impl HistoryStore {
         {
             let mut insert = transaction
                 .prepare_cached(
-                    "INSERT OR REPLACE INTO queries VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20)",
+                    "INSERT OR REPLACE INTO queries VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21)",
                 )
                 .map_err(storage)?;
             for record in records {
@@ -111,6 +121,7 @@ impl HistoryStore {
                         record.error_message,
                         record.protocol,
                         record.application_name,
+                        micros(record.cpu),
                     ])
                     .map_err(storage)?;
             }
@@ -184,6 +195,7 @@ fn read_record(row: &rusqlite::Row<'_>) -> rusqlite::Result<QueryRecord> {
         error_message: row.get(17)?,
         protocol: row.get(18)?,
         application_name: row.get(19)?,
+        cpu: duration(20)?,
     })
 }
 

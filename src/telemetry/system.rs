@@ -95,6 +95,7 @@ pub fn queries_schema() -> SchemaRef {
         field("error_message", DataType::Utf8),
         field("protocol", DataType::Utf8),
         field("application_name", DataType::Utf8),
+        field("cpu_time_ms", DataType::Float64),
     ]))
 }
 
@@ -143,6 +144,7 @@ fn queries_batch(schema: &SchemaRef, records: &[QueryRecord]) -> EngineResult<Re
         text(&|r| r.error_message.clone()),
         text(&|r| Some(r.protocol.clone())),
         text(&|r| r.application_name.clone()),
+        millis(&|r| r.cpu),
     ];
     RecordBatch::try_new(Arc::clone(schema), columns).map_err(DataFusionError::from)
 }

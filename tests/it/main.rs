@@ -27,6 +27,7 @@ mod golden;
 mod governance;
 mod hidden;
 mod lifecycle;
+mod limits;
 mod locations;
 mod newcomer;
 mod partition_folders;

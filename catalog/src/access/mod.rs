@@ -23,4 +23,4 @@ pub use scram::{DEFAULT_ITERATIONS, MAX_ITERATIONS, MAX_PASSWORD_BYTES, ScramVer
 pub use snapshot::ControlSnapshot;
 pub(crate) use snapshot::SERVER_SECRET;
 pub use table::{ColumnSelection, TableAccess};
-pub use workgroup::{PRIMARY_WORKGROUP, Workgroup, WorkgroupInput, WorkgroupState};
+pub use workgroup::{PRIMARY_WORKGROUP, QueryLimits, Workgroup, WorkgroupInput, WorkgroupState};

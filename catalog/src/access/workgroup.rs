@@ -54,6 +54,18 @@ pub struct WorkgroupInput {
     pub bytes_scanned_cutoff_per_query: Option<u64>,
     /// How old a stored result may be that a query is answered from although files have changed. In whole milliseconds.
     pub max_staleness: Duration,
+    pub limits: QueryLimits,
+}
+
+/// What one query may take beside bytes; `None` is no limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct QueryLimits {
+    /// Processor time of all threads together. In whole milliseconds, not 0.
+    pub cpu_time: Option<Duration>,
+    /// Time since it was asked, less what it waits for a place. In whole milliseconds, not 0.
+    pub run_time: Option<Duration>,
+    /// Rows that its client is given. At most `i64::MAX`, not 0.
+    pub rows_returned: Option<u64>,
 }
 
 /// A workgroup as the store holds it.
@@ -69,6 +81,7 @@ pub struct Workgroup {
     pub bytes_scanned_cutoff_per_query: Option<u64>,
     /// How old a stored result may be that a query is answered from although files have changed.
     pub max_staleness: Duration,
+    pub limits: QueryLimits,
     pub created: DateTime<Utc>,
 }
 
@@ -81,6 +94,7 @@ impl Workgroup {
             state: self.state,
             bytes_scanned_cutoff_per_query: self.bytes_scanned_cutoff_per_query,
             max_staleness: self.max_staleness,
+            limits: self.limits,
         }
     }
 }

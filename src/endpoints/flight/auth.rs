@@ -181,7 +181,7 @@ impl Door {
         if is_other(&principal.user) {
             return Err(of_another());
         }
-        peer.authenticated();
+        peer.authenticated(&self.gateway, &principal.user)?;
         Ok(Known { principal, session })
     }
 

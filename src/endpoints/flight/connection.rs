@@ -56,7 +56,8 @@ struct Inner {
     refused: Option<Error>,
     authenticated: AtomicBool,
     opening: Mutex<Option<OpeningSlot>>,
-    _slot: Option<ConnectionSlot>,
+    /// From the first right credentials on.
+    slot: Mutex<Option<ConnectionSlot>>,
 }
 
 impl Peer {
@@ -74,11 +75,17 @@ impl Peer {
         self.0.refused.as_ref()
     }
 
-    /// Somebody has shown right credentials: the connection may stay.
-    pub fn authenticated(&self) {
-        if !self.0.authenticated.swap(true, Ordering::Relaxed) {
+    /// Somebody has shown right credentials: the connection is counted as this user's, and may stay.
+    ///
+    /// Errors: there are too many connections.
+    pub fn authenticated(&self, gateway: &Gateway, user: &str) -> Result<()> {
+        let mut slot = self.0.slot.lock();
+        if slot.is_none() {
+            *slot = Some(gateway.connection_slot(user)?);
+            self.0.authenticated.store(true, Ordering::Relaxed);
             self.0.opening.lock().take();
         }
+        Ok(())
     }
 }
 
@@ -166,9 +173,9 @@ async fn open(
         _ => Io::Plain(tcp),
     };
     let admitted = admit(acceptor, &io);
-    let (slot, certified, refused) = match admitted {
-        Ok((slot, certified)) => (Some(slot), certified, None),
-        Err(error) => (None, None, Some(error)),
+    let (certified, refused) = match admitted {
+        Ok(certified) => (certified, None),
+        Err(error) => (None, Some(error)),
     };
     let peer = Peer(Arc::new(Inner {
         address,
@@ -176,7 +183,7 @@ async fn open(
         refused,
         authenticated: AtomicBool::new(false),
         opening: Mutex::new(Some(opening)),
-        _slot: slot,
+        slot: Mutex::default(),
     }));
     let (kill, timeout, inner) = (
         acceptor.kill.clone(),
@@ -205,8 +212,8 @@ async fn open(
     })
 }
 
-/// With the user of the client's certificate.
-fn admit(acceptor: &Acceptor, io: &Io) -> Result<(ConnectionSlot, Option<String>)> {
+/// The user of the client's certificate, if it has shown one.
+fn admit(acceptor: &Acceptor, io: &Io) -> Result<Option<String>> {
     if acceptor.require_tls && matches!(io, Io::Plain(_)) {
         return Err(Error::new(
             Code::PermissionDenied,
@@ -218,7 +225,8 @@ fn admit(acceptor: &Acceptor, io: &Io) -> Result<(ConnectionSlot, Option<String>
         (Some(clients), Io::Tls(tls)) => clients.user(tls.get_ref().1)?,
         _ => None,
     };
-    Ok((acceptor.gateway.connection_slot()?, certified))
+    acceptor.gateway.room_for_connection()?;
+    Ok(certified)
 }
 
 impl Connected for Connection {

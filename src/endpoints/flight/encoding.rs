@@ -25,7 +25,7 @@ use tokio::sync::mpsc;
 use super::delivery::{ArrowTypes, Delivery};
 use super::types;
 use crate::error::{Code, Error, Result};
-use crate::gateway::{BatchStream, Gateway, Work};
+use crate::gateway::{BatchStream, Gateway, QueryWatch, Work};
 use crate::lake::sizes::bytes_in;
 
 /// Bytes of batches from which on a result is large.
@@ -38,6 +38,8 @@ pub(super) struct Encoding {
     state: State,
     handover: Arc<Handover>,
     gateway: Arc<Gateway>,
+    /// Charged with the encoding.
+    query: Option<QueryWatch>,
 }
 
 enum State {
@@ -74,6 +76,7 @@ impl Encoding {
         delivery: Delivery,
         gateway: Arc<Gateway>,
         message_bytes: usize,
+        query: Option<QueryWatch>,
     ) -> Result<Self> {
         let handover = Arc::new(Handover::default());
         let feed = Feed {
@@ -114,6 +117,7 @@ impl Encoding {
             state: State::Here(Box::new(encoder)),
             handover,
             gateway,
+            query,
         })
     }
 
@@ -176,9 +180,13 @@ impl Encoding {
             let _ = sender.send(Sent::End).await;
         };
         // Threads that take nothing any more drop the task, and so the sender: the next message is the error that says so.
+        let work = match &self.query {
+            Some(query) => self.gateway.spawn_work(query.metered(work)),
+            None => self.gateway.spawn_work(work),
+        };
         self.state = State::Away {
             messages,
-            _work: self.gateway.spawn_work(work),
+            _work: work,
         };
     }
 }

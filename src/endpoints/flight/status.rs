@@ -65,14 +65,16 @@ pub(super) fn code_of(code: Code) -> Grpc {
         Code::PermissionDenied | Code::LocationRefused => Grpc::PermissionDenied,
         Code::InvalidPassword => Grpc::Unauthenticated,
         Code::BytesScannedCutoff
+        | Code::CpuTimeLimit
+        | Code::RowsReturnedLimit
         | Code::TooManyQueries
         | Code::TooManyConnections
         | Code::OutOfMemory
         | Code::ResultTooLarge
         | Code::TooComplex
         | Code::OutOfSpillSpace => Grpc::ResourceExhausted,
-        Code::QueryCancelled => Grpc::Cancelled,
-        Code::StatementTimeout => Grpc::DeadlineExceeded,
+        Code::QueryCancelled | Code::ClientStalled => Grpc::Cancelled,
+        Code::StatementTimeout | Code::RunTimeLimit => Grpc::DeadlineExceeded,
         Code::ObjectInUse
         | Code::FailedTransaction
         | Code::ActiveTransaction

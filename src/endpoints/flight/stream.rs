@@ -30,8 +30,8 @@ use super::encoding::Encoding;
 use super::execution::{Started, Tally};
 use super::sessions::InUse;
 use super::status::status;
-use crate::error::{Code, Error, Result};
-use crate::gateway::Gateway;
+use crate::error::{Error, Result};
+use crate::gateway::{Gateway, client_stalled};
 
 /// Without anything to send for so long, an empty batch is sent.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -117,13 +117,7 @@ impl Lanes {
         for lane in lanes {
             let unread = lane.state.lock().unread_since;
             if unread.is_some_and(|since| since.elapsed() > timeout) {
-                lane.stop(Error::new(
-                    Code::QueryCancelled,
-                    format!(
-                        "canceling statement: its client did not read for {} seconds",
-                        timeout.as_secs()
-                    ),
-                ));
+                lane.stop(client_stalled(timeout));
             }
         }
     }
@@ -173,6 +167,7 @@ impl Outgoing {
             delivery,
             gateway,
             lanes.message_bytes,
+            started.tally.query(),
         )?;
         let lane = Arc::new(Lane::default());
         lane.state.lock().source = Some(Source {
@@ -316,6 +311,13 @@ impl Stream for Outgoing {
         match next {
             Some(Ok(data)) => {
                 state.unread_since = Some(Instant::now());
+                if let Some(query) = state
+                    .source
+                    .as_ref()
+                    .and_then(|source| source.tally.query())
+                {
+                    query.client_takes();
+                }
                 Poll::Ready(Some(Ok(data)))
             }
             ended => {

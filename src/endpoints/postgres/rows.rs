@@ -9,7 +9,7 @@ use super::encode::{BatchEncoder, Format, RowEncoder, Style};
 use super::link::{Ended, Link, WRITE_AT};
 use super::types;
 use crate::error::{Error, Result};
-use crate::gateway::{BatchStream, Rows, Session};
+use crate::gateway::{BatchStream, QueryWatch, Rows, Session};
 
 /// Why a statement ends early: it failed, or the connection is over.
 #[derive(Debug)]
@@ -72,6 +72,8 @@ pub(super) fn describe(link: &mut Link, schema: &SchemaRef, formats: &[Format]) 
 pub(super) struct Running {
     pub tag: &'static str,
     stream: BatchStream,
+    /// Told what the client has taken, and charged with the encoding.
+    query: Option<QueryWatch>,
     /// The batch that is being sent, and its next row.
     batch: Option<(RecordBatch, usize)>,
     encoder: RowEncoder,
@@ -93,6 +95,7 @@ impl Running {
         Self {
             tag: rows.tag,
             stream: rows.stream,
+            query: rows.query,
             batch: None,
             encoder,
             done: false,
@@ -105,6 +108,18 @@ impl Running {
 
     /// Sends rows until the end or until `limit` are sent; the count. Dropping the future drops the stream's batch, which cancels.
     pub async fn send(
+        &mut self,
+        link: &mut Link,
+        limit: Option<u64>,
+        put: impl FnMut(&mut bytes::BytesMut, &BatchEncoder<'_>, usize) -> Result<()>,
+    ) -> Result<u64, Failed> {
+        match self.query.clone() {
+            Some(query) => query.metered(self.send_rows(link, limit, put)).await,
+            None => self.send_rows(link, limit, put).await,
+        }
+    }
+
+    async fn send_rows(
         &mut self,
         link: &mut Link,
         limit: Option<u64>,
@@ -130,6 +145,9 @@ impl Running {
                     put(&mut link.out, &rows, row)?;
                     if link.out.len() >= WRITE_AT {
                         link.flush().await?;
+                        if let Some(query) = &self.query {
+                            query.client_takes();
+                        }
                     }
                 }
             }

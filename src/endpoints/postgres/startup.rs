@@ -249,10 +249,9 @@ async fn log_in(
         )));
     };
     // Before authentication, which costs more than the refusal.
-    let slot = match door.gateway.connection_slot() {
-        Ok(slot) => slot,
-        Err(error) => return Ok(Err(error)),
-    };
+    if let Err(error) = door.gateway.room_for_connection() {
+        return Ok(Err(error));
+    }
     // 3.1 never existed.
     let minor = match startup.minor {
         0 | 1 => 0,
@@ -293,6 +292,10 @@ async fn log_in(
     backend::authentication(&mut link.out, &backend::Authentication::Ok);
     // The client reads that its password was right before it reads that its database does not exist.
     link.flush().await?;
+    let slot = match door.gateway.connection_slot(user) {
+        Ok(slot) => slot,
+        Err(error) => return Ok(Err(error)),
+    };
     let session = match link.run(door.gateway.connect(login).boxed()).await? {
         Ok(session) => session,
         Err(error) => return Ok(Err(error)),

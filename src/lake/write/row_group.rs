@@ -5,12 +5,13 @@
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::Schema;
+use datafusion::common::runtime::SpawnedTask;
 use parquet::arrow::arrow_writer::{
     ArrowColumnChunk, ArrowColumnWriter, ArrowLeafColumn, ArrowRowGroupWriterFactory,
     compute_leaves,
 };
 use parquet::errors::{ParquetError, Result};
-use tokio::task::{JoinError, JoinHandle};
+use tokio::task::JoinError;
 
 use crate::lake::sizes::bytes_in;
 
@@ -147,10 +148,11 @@ fn encode(column: &mut ArrowColumnWriter, leaves: &[ArrowLeafColumn]) -> Result<
     leaves.iter().try_for_each(|leaf| column.write(leaf))
 }
 
-type Encoding = JoinHandle<Result<ArrowColumnWriter>>;
+type Encoding = SpawnedTask<Result<ArrowColumnWriter>>;
 
 fn spawned((mut column, leaves): (ArrowColumnWriter, Vec<ArrowLeafColumn>)) -> Encoding {
-    tokio::spawn(async move { encode(&mut column, &leaves).map(|()| column) })
+    // As the engine spawns, so that it is charged to the write.
+    SpawnedTask::spawn(async move { encode(&mut column, &leaves).map(|()| column) })
 }
 
 fn joined(

@@ -22,7 +22,7 @@ async fn in_time<T>(what: &str, doing: impl Future<Output = T>) -> T {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn clients_that_never_read_hold_their_scans_back_and_are_cut_off() {
-    let server = Server::private(&[("LAKEGATE_FLIGHT__STALL_TIMEOUT", "3s")]);
+    let server = Server::private(&[("LAKEGATE_QUERIES__MAX_STALL", "3s")]);
     let admin = server.connect("admin").await;
     let mut analyst = server.flight("analyst").await;
     let before = server.resident();

@@ -11,8 +11,8 @@ use super::grants::normalized;
 use super::metastore::signed;
 use super::write::Write;
 use crate::access::{
-    ADMINISTRATORS, ControlSnapshot, Grant, PRIMARY_WORKGROUP, Role, SERVER_SECRET, ScramVerifier,
-    User, Workgroup, WorkgroupInput,
+    ADMINISTRATORS, ControlSnapshot, Grant, PRIMARY_WORKGROUP, QueryLimits, Role, SERVER_SECRET,
+    ScramVerifier, User, Workgroup, WorkgroupInput,
 };
 use crate::error::{CatalogError, Kind, Result};
 use crate::model::names::normalize;
@@ -193,10 +193,15 @@ impl Control for SqliteStore {
         let (name, created) = self.write(move |write| {
             let cutoff = input.bytes_scanned_cutoff_per_query.map(signed);
             let staleness = milliseconds(input.max_staleness);
-            let sql = "INSERT INTO workgroups (name, description, state, bytes_scanned_cutoff_per_query, created, max_staleness_ms)
-                       VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING";
+            let (cpu, run, rows) = limits(&input.limits);
+            let sql = "INSERT INTO workgroups (name, description, state, bytes_scanned_cutoff_per_query, created, max_staleness_ms,
+                                               cpu_time_limit_ms, run_time_limit_ms, rows_returned_limit)
+                       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO NOTHING";
             let (state, time) = (input.state.to_string(), now().timestamp_millis());
-            let created = write.changed_any(sql, params![input.name, input.description, state, cutoff, time, staleness])?;
+            let created = write.changed_any(
+                sql,
+                params![input.name, input.description, state, cutoff, time, staleness, cpu, run, rows],
+            )?;
             if !created && !if_not_exists {
                 return Err(CatalogError::already_exists(Kind::Workgroup, input.name));
             }
@@ -214,9 +219,15 @@ impl Control for SqliteStore {
             write.workgroup(&input.name)?;
             let cutoff = input.bytes_scanned_cutoff_per_query.map(signed);
             let staleness = milliseconds(input.max_staleness);
-            let sql = "UPDATE workgroups SET description = ?2, state = ?3, bytes_scanned_cutoff_per_query = ?4, max_staleness_ms = ?5
+            let (cpu, run, rows) = limits(&input.limits);
+            let sql = "UPDATE workgroups SET description = ?2, state = ?3, bytes_scanned_cutoff_per_query = ?4, max_staleness_ms = ?5,
+                                             cpu_time_limit_ms = ?6, run_time_limit_ms = ?7, rows_returned_limit = ?8
                        WHERE name = ?1";
-            write.changed_any(sql, params![input.name, input.description, input.state.to_string(), cutoff, staleness])?;
+            let state = input.state.to_string();
+            write.changed_any(
+                sql,
+                params![input.name, input.description, state, cutoff, staleness, cpu, run, rows],
+            )?;
             Ok(input.name)
         }).await?;
         self.stored_workgroup(name)
@@ -373,8 +384,34 @@ fn milliseconds(time: Duration) -> i64 {
     i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
 }
 
+/// As the file has them.
+fn limits(limits: &QueryLimits) -> (Option<i64>, Option<i64>, Option<i64>) {
+    (
+        limits.cpu_time.map(milliseconds),
+        limits.run_time.map(milliseconds),
+        limits.rows_returned.map(signed),
+    )
+}
+
 fn checked_workgroup(mut input: WorkgroupInput) -> Result<WorkgroupInput> {
     input.name = normalize(Kind::Workgroup, &input.name)?;
+    let QueryLimits {
+        cpu_time,
+        run_time,
+        rows_returned,
+    } = input.limits;
+    let stops_all = |limit: Option<Duration>| limit.is_some_and(|limit| milliseconds(limit) == 0);
+    if stops_all(cpu_time) || stops_all(run_time) || rows_returned == Some(0) {
+        return Err(CatalogError::invalid(
+            "a limit of 0 would stop every query; leave it out for no limit, or disable the workgroup",
+        ));
+    }
+    if rows_returned.is_some_and(|rows| i64::try_from(rows).is_err()) {
+        return Err(CatalogError::invalid(format!(
+            "a limit of rows is at most {}",
+            i64::MAX
+        )));
+    }
     match input.bytes_scanned_cutoff_per_query {
         Some(0) => Err(CatalogError::invalid(
             "a cutoff of 0 bytes would stop every query; leave it out for no limit, or disable the workgroup",

@@ -9,7 +9,7 @@ use rusqlite::{Connection, Row};
 
 use super::{CachedPartitions, Catalog, DatabaseEntry};
 use crate::access::{
-    ControlSnapshot, Grant, Membership, Privilege, Resource, Role, User, Workgroup,
+    ControlSnapshot, Grant, Membership, Privilege, QueryLimits, Resource, Role, User, Workgroup,
 };
 use crate::error::{CatalogError, Result};
 use crate::model::{Database, Parameters, StorageDescriptor, Table};
@@ -172,7 +172,8 @@ pub(super) fn control(connection: &Connection) -> Result<ControlSnapshot> {
         });
     }
     snapshot.grants = grants(connection)?;
-    let sql = "SELECT id, name, description, state, bytes_scanned_cutoff_per_query, created, max_staleness_ms FROM workgroups";
+    let sql = "SELECT id, name, description, state, bytes_scanned_cutoff_per_query, created, max_staleness_ms,
+                      cpu_time_limit_ms, run_time_limit_ms, rows_returned_limit FROM workgroups";
     let mut statement = connection.prepare(sql)?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
@@ -184,6 +185,11 @@ pub(super) fn control(connection: &Connection) -> Result<ControlSnapshot> {
             bytes_scanned_cutoff_per_query: row.get::<_, Option<i64>>(4)?.map(unsigned),
             created: time(row.get(5)?),
             max_staleness: Duration::from_millis(unsigned(row.get(6)?)),
+            limits: QueryLimits {
+                cpu_time: optional(row, 7)?.map(Duration::from_millis),
+                run_time: optional(row, 8)?.map(Duration::from_millis),
+                rows_returned: optional(row, 9)?,
+            },
         };
         snapshot
             .workgroups
@@ -251,6 +257,11 @@ fn resource(row: &Row<'_>) -> Result<Option<Resource>> {
 
 fn counter(connection: &Connection, name: &str) -> Result<u64> {
     Ok(unsigned(signed_counter(connection, name)?))
+}
+
+/// A number that may be missing.
+fn optional(row: &Row<'_>, index: usize) -> Result<Option<u64>> {
+    Ok(row.get::<_, Option<i64>>(index)?.map(unsigned))
 }
 
 /// A number that is never negative in the file.

@@ -20,7 +20,7 @@ const APPLICATION_ID: i64 = 0x4C41_4B45;
 /// The schema that this program knows.
 pub(super) const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
 
-const MIGRATIONS: [&str; 5] = [
+const MIGRATIONS: [&str; 6] = [
     // 1: everything but the archive of table versions.
     "
     CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
@@ -111,6 +111,15 @@ const MIGRATIONS: [&str; 5] = [
     "ALTER TABLE workgroups ADD COLUMN max_staleness_ms INTEGER NOT NULL DEFAULT 0;",
     // 5: partitions that spell the same values in different ways; see `partitions::respell`.
     "",
+    // 6: what a query may take beside bytes; NULL is no limit. Only a catalog that nobody uses yet begins with limits: four hours of
+    // processor time, and half an hour as Athena has it.
+    "
+    ALTER TABLE workgroups ADD COLUMN cpu_time_limit_ms INTEGER;
+    ALTER TABLE workgroups ADD COLUMN run_time_limit_ms INTEGER;
+    ALTER TABLE workgroups ADD COLUMN rows_returned_limit INTEGER;
+    UPDATE workgroups SET cpu_time_limit_ms = 14400000, run_time_limit_ms = 1800000
+        WHERE NOT EXISTS (SELECT 1 FROM principals WHERE kind = 'user');
+    ",
 ];
 
 /// The migration that gives partitions the keys of their spelling.
@@ -193,8 +202,10 @@ fn pragma(connection: &Connection, name: &str) -> rusqlite::Result<i64> {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
     use super::*;
+    use crate::access::QueryLimits;
     use crate::model::{Column, DatabaseInput, TableInput};
-    use crate::store::{Metastore, SqliteStore};
+    use crate::store::{Control, Metastore, SqliteStore};
+    use std::time::Duration;
 
     /// What a v1 program left behind: a database and a table.
     fn version_1(path: &std::path::Path) {
@@ -280,6 +291,34 @@ mod tests {
         let all = store.partitions("old", "p").await.unwrap();
         let names: Vec<String> = all.items.iter().map(|p| p.name(&all.keys)).collect();
         assert_eq!(names, ["month=7", "month=07", "month=8"]);
+    }
+
+    #[tokio::test]
+    async fn a_new_catalog_limits_queries_and_one_in_use_goes_on_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let limits = |path: &std::path::Path| {
+            let store = SqliteStore::open(path).unwrap();
+            store.snapshot().workgroups[PRIMARY_WORKGROUP].limits
+        };
+        let new = limits(&folder.path().join("new.db"));
+        assert_eq!(
+            (new.cpu_time, new.run_time, new.rows_returned),
+            (
+                Some(Duration::from_secs(4 * 3600)),
+                Some(Duration::from_secs(1800)),
+                None
+            )
+        );
+        let used = folder.path().join("used.db");
+        version_1(&used);
+        Connection::open(&used)
+            .unwrap()
+            .execute(
+                "INSERT INTO principals (name, kind, verifier, created) VALUES ('ann', 'user', ?1, 0)",
+                [crate::access::ScramVerifier::with_iterations("a password", 1).unwrap().to_string()],
+            )
+            .unwrap();
+        assert_eq!(limits(&used), QueryLimits::default());
     }
 
     #[tokio::test]
