@@ -54,6 +54,7 @@ pub use transaction::TransactionStatus;
 
 use crate::engine::Engine;
 use crate::error::{Code, Error, Result};
+use crate::lake::folders::Folders;
 use crate::lake::parquet::FooterCache;
 use crate::lake::roots::Roots;
 use crate::lake::tables::LakeTables;
@@ -167,6 +168,7 @@ pub struct Gateway {
     roots: Arc<Roots>,
     footers: FooterCache,
     tables: LakeTables,
+    folders: Folders,
     metastore: Arc<dyn Metastore>,
     control: Arc<dyn Control>,
     results: Arc<ResultCache>,
@@ -199,11 +201,13 @@ impl Drop for ConnectionSlot {
 
 impl Gateway {
     pub fn new(parts: GatewayParts) -> Arc<Self> {
+        let folders = Folders::new(Arc::clone(&parts.roots));
         Arc::new(Self {
             engine: parts.engine,
             roots: parts.roots,
             footers: parts.footers,
             tables: LakeTables::default(),
+            folders,
             metastore: parts.metastore,
             control: parts.control,
             results: parts.results,

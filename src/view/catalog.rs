@@ -143,7 +143,7 @@ impl SchemaProvider for ViewSchema {
             .tables
             .load(self.view.metastore.as_ref(), &visible.table)
             .await?;
-        Ok(Some(Arc::new(ViewTable::new(loaded, &visible.access)?)))
+        Ok(Some(Arc::new(ViewTable::new(loaded, &visible)?)))
     }
 
     fn table_exist(&self, _: &str) -> bool {
