@@ -4,6 +4,7 @@
 mod support;
 
 use lakegate_catalog::CatalogError;
+use lakegate_catalog::access::By;
 use lakegate_catalog::model::Table;
 use lakegate_catalog::partition::PartitionInput;
 use lakegate_catalog::store::{CommitWrite, ExpectedTable, Metastore, SqliteStore, WriteId};
@@ -23,7 +24,9 @@ fn append(table: &Table, partitions: Vec<PartitionInput>) -> CommitWrite {
         }),
         definition: None,
         partitions,
+        files: 1,
         discard: Vec::new(),
+        by: By::Administrator,
     }
 }
 
@@ -153,7 +156,7 @@ async fn table_is_made_and_replaced_with_its_partitions() {
     );
     let discarded = store.discarded().await.unwrap();
     assert_eq!(discarded[0].locations, ["s3://lake/orders/"]);
-    assert_eq!(committed.discarded, Some(discarded[0].id));
+    assert_eq!(committed.discarded.as_ref(), discarded.first());
     store.forget_discarded(discarded[0].id).await.unwrap();
     assert!(store.discarded().await.unwrap().is_empty());
 
@@ -164,7 +167,9 @@ async fn table_is_made_and_replaced_with_its_partitions() {
         expected: None,
         definition: Some(definition),
         partitions: Vec::new(),
+        files: 1,
         discard: Vec::new(),
+        by: By::Administrator,
     };
     let id = begin(&store).await;
     store

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytesize::ByteSize;
-use lakegate_catalog::access::{ADMINISTRATORS, ScramVerifier};
+use lakegate_catalog::access::ScramVerifier;
 use lakegate_catalog::store::{Control, Metastore, SqliteStore};
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
@@ -365,11 +365,8 @@ async fn open_roots(config: &Config) -> Result<Roots> {
 
 /// Makes a user who may do everything, unless there is one of this name.
 pub async fn create_administrator(control: &dyn Control, name: &str, password: &str) -> Result<()> {
-    control
-        .create_user(name, verifier(password).await?, true)
-        .await?;
-    control.grant_role(ADMINISTRATORS, name).await?;
-    Ok(())
+    let verifier = verifier(password).await?;
+    Ok(control.create_administrator(name, verifier).await?)
 }
 
 /// Deriving a verifier takes the time that it is meant to take: not on the server's own threads.

@@ -29,6 +29,7 @@ use crate::error::{Code, Error, Result};
 use crate::lake::meter::QueryMeter;
 use crate::lake::write::{TableWriter, Written, location, sweep};
 use crate::statement::{IfExists, StatementContext, WritePlan, WriteRequest, clear_discarded};
+use crate::view::View;
 
 /// Batches between the client and the encoder.
 const QUEUED_BATCHES: usize = 4;
@@ -221,7 +222,20 @@ impl WriteJob {
         let before = Instant::now();
         let control = self.gateway.control.snapshot();
         let access = control.access(self.query.user());
-        if !access.is_some_and(|access| self.plan.may(&access)) {
+        // The same user, and not another of the name.
+        let access = access.filter(|access| access.user_id() == self.context.view.access.user_id());
+        let by = match access {
+            Some(access) => {
+                let by = access.by();
+                let view = View {
+                    access,
+                    ..self.context.view.clone()
+                };
+                self.plan.may(&view).await?.then_some(by)
+            }
+            None => None,
+        };
+        let Some(by) = by else {
             return Err(Error::new(
                 Code::PermissionDenied,
                 format!(
@@ -229,32 +243,19 @@ impl WriteJob {
                     self.plan.target.table.full_name()
                 ),
             ));
-        }
-        let commit = self.plan.commit(written.partitions);
-        let locations = commit.discard.clone();
+        };
+        let rows = written.rows;
+        let commit = self.plan.commit(written, by);
         let committed = self.gateway.metastore.commit_write(self.id, commit).await?;
         // From here on the rows are visible: what is left is done, whatever fails.
-        if let Some(id) = committed.discarded {
-            let discarded = Discarded { id, locations };
+        if let Some(discarded) = committed.discarded {
             // Whoever comes from here on is planned with the new table.
             let mut readers = self.gateway.running.ids();
             readers.retain(|id| *id != self.query.id);
             tokio::spawn(discard(Arc::clone(&self.gateway), discarded, readers));
         }
-        let granted = self.context.written(&self.plan, &committed.table).await;
-        granted.map_err(|error| {
-            Error::new(
-                error.code(),
-                format!(
-                    "all rows of {} are written, but its creator could not be granted the table: {}",
-                    self.plan.target.table.full_name(),
-                    error.message()
-                ),
-            )
-            .with_hint("an administrator can GRANT it; do not send the rows again")
-        })?;
         self.query.spent(Phase::Execution, before.elapsed());
-        Ok(written.rows)
+        Ok(rows)
     }
 }
 
@@ -344,8 +345,13 @@ async fn discard(gateway: Arc<Gateway>, discarded: Discarded, readers: Vec<Uuid>
             "the files of a replaced table are deleted although a query may still read them"
         );
     }
-    while let Err(error) =
-        clear_discarded(gateway.metastore.as_ref(), &gateway.roots, &discarded).await
+    while let Err(error) = clear_discarded(
+        gateway.metastore.as_ref(),
+        &gateway.folders,
+        &gateway.roots,
+        &discarded,
+    )
+    .await
     {
         tracing::warn!(%error, "the files of a replaced table cannot be deleted yet");
         tokio::time::sleep(RETRY).await;

@@ -60,6 +60,7 @@ pub use transaction::TransactionStatus;
 
 use crate::engine::Engine;
 use crate::error::{Code, Error, Result};
+use crate::lake::folders::Folders;
 use crate::lake::parquet::FooterCache;
 use crate::lake::roots::Roots;
 use crate::lake::tables::LakeTables;
@@ -176,6 +177,7 @@ pub struct Gateway {
     roots: Arc<Roots>,
     footers: FooterCache,
     tables: LakeTables,
+    folders: Folders,
     metastore: Arc<dyn Metastore>,
     control: Arc<dyn Control>,
     results: Arc<ResultCache>,
@@ -198,11 +200,13 @@ pub struct Gateway {
 
 impl Gateway {
     pub fn new(parts: GatewayParts) -> Arc<Self> {
+        let folders = Folders::new(Arc::clone(&parts.roots));
         Arc::new(Self {
             engine: parts.engine,
             roots: parts.roots,
             footers: parts.footers,
             tables: LakeTables::default(),
+            folders,
             metastore: parts.metastore,
             control: parts.control,
             results: parts.results,

@@ -117,6 +117,7 @@ impl Session {
             access: self.access()?,
             metastore: Arc::clone(&self.gateway.metastore),
             tables: self.gateway.tables.clone(),
+            folders: self.gateway.folders.clone(),
         })
     }
 

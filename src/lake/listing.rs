@@ -83,7 +83,8 @@ pub async fn list(table: Option<&Location>, wanted: &[Location], of: usize) -> R
     while let Some((index, found)) = lists.try_next().await? {
         files[index] = found;
     }
-    for found in &mut files {
+    for (folder, found) in wanted.iter().zip(&mut files) {
+        folder.check_below(found.iter().map(|object| &object.location))?;
         found.sort_by(|a, b| a.location.cmp(&b.location));
     }
     Ok(Listing {

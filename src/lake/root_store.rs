@@ -1,5 +1,6 @@
 //! The store of one root: every request passes it, and what leaves the root is refused.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::fs::File;
 use std::ops::Range;
@@ -35,17 +36,24 @@ struct Boundary {
     /// For a directory: its real path, which no link may leave.
     directory: Option<PathBuf>,
     excluded: Vec<PathBuf>,
+    /// Of a remote store, its endpoint and bucket.
+    place: Option<String>,
 }
 
 impl RootStore {
     pub(super) fn open(url: &str, backing: Backing) -> Result<Self> {
         match backing {
-            Backing::Remote { store, prefix } => Ok(Self {
+            Backing::Remote {
+                store,
+                place,
+                prefix,
+            } => Ok(Self {
                 inner: store,
                 boundary: Arc::new(Boundary {
                     prefix,
                     directory: None,
                     excluded: Vec::new(),
+                    place: Some(place),
                 }),
             }),
             Backing::Directory {
@@ -71,6 +79,7 @@ impl RootStore {
                             .into_iter()
                             .map(|path| path.canonicalize().unwrap_or(path))
                             .collect(),
+                        place: None,
                     }),
                 })
             }
@@ -87,6 +96,79 @@ impl RootStore {
         path.prefix_match(&self.boundary.prefix)
             .map(|parts| parts.collect::<Path>().to_string())
             .unwrap_or_default()
+    }
+
+    /// The key of an object, or of one that is yet to be, without links of the file system; in a remote store, the key itself.
+    ///
+    /// Errors: it is not in the root, a name is not UTF-8.
+    pub(super) fn real(&self, path: &Path) -> Result<Path> {
+        let Some(directory) = &self.boundary.directory else {
+            return Ok(path.clone());
+        };
+        let (real, rest) = self.boundary.resolved(path)?;
+        self.boundary.check_real(path, &real)?;
+        let below = real.strip_prefix(directory).unwrap_or(&real).join(rest);
+        let below = below.to_str().ok_or_else(|| {
+            Error::new(
+                Code::LocationRefused,
+                format!("object '{path}' is refused: its name is not UTF-8"),
+            )
+        })?;
+        Path::parse(below)
+            .map_err(|e| Error::new(Code::LocationRefused, format!("object '{path}': {e}")))
+    }
+
+    /// Errors: one of these, whose keys are below a folder's, lies elsewhere, as a link leads there.
+    pub(super) fn check_below<'a>(
+        &self,
+        folder: &Path,
+        objects: impl Iterator<Item = &'a Path>,
+    ) -> Result<()> {
+        let Some(directory) = &self.boundary.directory else {
+            return Ok(());
+        };
+        let base = self.real(folder)?;
+        let check = |path: &Path| match self.real(path)?.prefix_matches(&base) {
+            true => Ok(()),
+            false => Err(Error::new(
+                Code::LocationRefused,
+                format!(
+                    "object '{path}' is refused: a symbolic link leads out of its table's location"
+                ),
+            )
+            .with_hint("give the folder that it leads to as a LOCATION")),
+        };
+        let mut known = HashSet::new();
+        for object in objects {
+            let parent = object
+                .as_ref()
+                .rsplit_once('/')
+                .map_or("", |(parent, _)| parent);
+            if known.insert(parent) {
+                check(&Path::parse(parent).map_err(|e| Error::internal(e.to_string()))?)?;
+            }
+            let file = object
+                .parts()
+                .fold(directory.clone(), |file, part| file.join(part.as_ref()));
+            if file.is_symlink() {
+                check(object)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a place in the storage is in both, under whatever URLs.
+    pub(super) fn overlaps(&self, other: &RootStore) -> bool {
+        let (one, other) = (&self.boundary, &other.boundary);
+        match (&one.directory, &other.directory) {
+            (Some(one), Some(other)) => holds(one, other) || holds(other, one),
+            (None, None) => {
+                let nested = one.prefix.prefix_matches(&other.prefix)
+                    || other.prefix.prefix_matches(&one.prefix);
+                one.place == other.place && nested
+            }
+            _ => false,
+        }
     }
 
     /// Files of this machine, not objects of a remote store.
@@ -169,6 +251,28 @@ fn remove_files(folder: &std::path::Path, wanted: &dyn Fn(&str) -> bool) -> std:
     Ok(())
 }
 
+/// Whether a directory is another, or holds it; also where one is mounted in two places. Both are real paths.
+fn holds(outer: &std::path::Path, inner: &std::path::Path) -> bool {
+    inner
+        .ancestors()
+        .any(|above| above == outer || same_directory(above, outer))
+}
+
+#[cfg(unix)]
+fn same_directory(one: &std::path::Path, other: &std::path::Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let identity = |path: &std::path::Path| {
+        let metadata = std::fs::metadata(path).ok()?;
+        Some((metadata.dev(), metadata.ino()))
+    };
+    identity(one).is_some_and(|one| identity(other) == Some(one))
+}
+
+#[cfg(not(unix))]
+fn same_directory(_: &std::path::Path, _: &std::path::Path) -> bool {
+    false
+}
+
 impl Boundary {
     /// Cheap enough for each request: a prefix comparison, and for a directory one `realpath`.
     fn check(&self, path: &Path) -> Result<()> {
@@ -178,25 +282,44 @@ impl Boundary {
                 format!("object '{path}' is outside its lake root"),
             ));
         }
-        let Some(directory) = &self.directory else {
+        if self.directory.is_none() {
             return Ok(());
-        };
+        }
+        let (real, _) = self.resolved(path)?;
+        self.check_real(path, &real)
+    }
+
+    /// The real path of the nearest ancestor of an object that is there, and what follows. What does not exist cannot lead anywhere.
+    fn resolved(&self, path: &Path) -> Result<(PathBuf, PathBuf)> {
+        let directory = self.directory.clone().unwrap_or_default();
         let mut target = directory.clone();
         for part in path.parts() {
             target.push(part.as_ref());
         }
-        // What does not exist cannot lead anywhere: the nearest existing ancestor decides.
         let mut existing = target.as_path();
-        let real = loop {
+        loop {
             match existing.canonicalize() {
-                Ok(real) => break real,
+                Ok(real) => {
+                    let rest = target.strip_prefix(existing).unwrap_or(existing);
+                    return Ok((real, rest.to_owned()));
+                }
+                Err(e) if e.kind() == std::io::ErrorKind::NotFound && existing.is_symlink() => {
+                    return Err(Error::new(
+                        Code::LocationRefused,
+                        format!("object '{path}' is refused: a symbolic link leads nowhere"),
+                    ));
+                }
                 Err(e) if e.kind() == std::io::ErrorKind::NotFound => match existing.parent() {
                     Some(parent) => existing = parent,
-                    None => break directory.clone(),
+                    None => return Ok((directory, PathBuf::new())),
                 },
                 Err(e) => return Err(Error::new(Code::Storage, format!("object '{path}': {e}"))),
             }
-        };
+        }
+    }
+
+    /// Errors: the real path of an object is not one of the root.
+    fn check_real(&self, path: &Path, real: &std::path::Path) -> Result<()> {
         if self
             .excluded
             .iter()
@@ -206,7 +329,11 @@ impl Boundary {
                 Code::LocationRefused,
                 format!("object '{path}' is refused: it belongs to the server, not to the lake"),
             ))
-        } else if real.starts_with(directory) {
+        } else if self
+            .directory
+            .as_ref()
+            .is_some_and(|directory| real.starts_with(directory))
+        {
             Ok(())
         } else {
             Err(Error::new(

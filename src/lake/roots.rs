@@ -28,6 +28,8 @@ pub enum Backing {
     /// A store whose keys are the URL's path, restricted to `prefix`.
     Remote {
         store: Arc<dyn ObjectStore>,
+        /// The endpoint and the bucket: the same for two stores that hold the same objects.
+        place: String,
         prefix: Path,
     },
 }
@@ -107,14 +109,32 @@ pub struct Location {
     pub path: Path,
 }
 
-/// All configured roots, longest prefix first.
+impl Location {
+    /// The URL of the folder as the storage has it: links of a directory are resolved, so that two folders are the same if and only if
+    /// their texts are, and one lies in another if its text begins with the other's. Ends in `/`.
+    ///
+    /// Errors: a link that leads out of the root, a name that is not UTF-8.
+    pub fn folder(&self) -> Result<String> {
+        let real = self.root.store.real(&self.path)?;
+        let url = self.root.display_path(&real);
+        Ok(format!("{}/", url.trim_end_matches('/')))
+    }
+
+    /// Errors: one of these objects or folders, whose paths are below this folder's, lies elsewhere, as a link leads there.
+    pub fn check_below<'a>(&self, paths: impl Iterator<Item = &'a Path>) -> Result<()> {
+        self.root.store.check_below(&self.path, paths)
+    }
+}
+
+/// All configured roots; none holds another.
 #[derive(Debug, Default)]
 pub struct Roots {
     roots: Vec<Arc<Root>>,
 }
 
 impl Roots {
-    /// Errors: a URL that is not `s3://bucket/…` or `file:///…`, a missing directory, two roots with one URL.
+    /// Errors: a URL that is not `s3://bucket/…` or `file:///…`, a missing directory, two roots of which one holds the other, by their
+    /// URLs or in the storage.
     pub fn open(configured: Vec<(String, Backing)>) -> Result<Self> {
         let mut roots: Vec<Arc<Root>> = Vec::with_capacity(configured.len());
         for (index, (url, backing)) in configured.into_iter().enumerate() {
@@ -130,6 +150,16 @@ impl Roots {
                 )));
             }
             let store = Arc::new(RootStore::open(&url, backing)?);
+            for root in &roots {
+                let nested = root.url.starts_with(&url) || url.starts_with(&*root.url);
+                if nested || root.store.overlaps(&store) {
+                    return Err(Error::invalid(format!(
+                        "lake roots {} and {url} overlap: what lies in both would have two names, and grants hold for one of them",
+                        root.url
+                    ))
+                    .with_hint("configure the one that holds the other, or give each a folder of its own"));
+                }
+            }
             let engine_url = ObjectStoreUrl::parse(format!("lake://root{index}/"))
                 .map_err(|e| Error::internal(format!("lake root {url} has no engine url: {e}")))?;
             roots.push(Arc::new(Root {
@@ -138,7 +168,6 @@ impl Roots {
                 engine_url,
             }));
         }
-        roots.sort_by_key(|root| std::cmp::Reverse(root.url.len()));
         Ok(Self { roots })
     }
 

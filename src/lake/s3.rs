@@ -60,6 +60,7 @@ pub async fn open(url: &str, options: &S3Options, io: &Handle) -> Result<Backing
     let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
     let prefix = Path::parse(prefix.trim_end_matches('/')).map_err(|e| invalid(e.to_string()))?;
     let endpoint = options.endpoint.clone().or_else(endpoint_from_environment);
+    let place = place(endpoint.as_deref(), bucket);
     let region = match &options.region {
         Some(region) => region.clone(),
         None => default_region().await,
@@ -109,6 +110,7 @@ pub async fn open(url: &str, options: &S3Options, io: &Handle) -> Result<Backing
     let store = builder.build().map_err(|e| invalid(e.to_string()))?;
     Ok(Backing::Remote {
         store: Arc::new(store),
+        place,
         prefix,
     })
 }
@@ -117,6 +119,31 @@ fn endpoint_from_environment() -> Option<String> {
     ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"]
         .iter()
         .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
+}
+
+/// The endpoint and the bucket, the same for the usual ways to write them.
+fn place(endpoint: Option<&str>, bucket: &str) -> String {
+    let endpoint = endpoint.unwrap_or("https://s3.amazonaws.com");
+    let lower = endpoint.to_ascii_lowercase();
+    let (scheme, rest) = lower.split_once("://").unwrap_or(("https", &lower));
+    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let port = if scheme == "http" { ":80" } else { ":443" };
+    let authority = authority.strip_suffix(port).unwrap_or(authority);
+    let host = authority
+        .strip_prefix(&format!("{bucket}."))
+        .unwrap_or(authority);
+    // Bucket names are of all regions together.
+    let host = match host {
+        aws if aws.ends_with(".amazonaws.com") => "s3.amazonaws.com",
+        aws if aws.ends_with(".amazonaws.com.cn") => "s3.amazonaws.com.cn",
+        other => other,
+    };
+    let loopback = ["localhost", "127.0.0.1", "[::1]"];
+    let host = match loopback.iter().find_map(|name| host.strip_prefix(name)) {
+        Some(port) if port.is_empty() || port.starts_with(':') => format!("localhost{port}"),
+        _ => host.to_owned(),
+    };
+    format!("{host}/{}/{bucket}", path.trim_matches('/'))
 }
 
 /// The virtual-hosted form of an endpoint.
@@ -211,5 +238,37 @@ impl CredentialProvider for AwsChain {
             .or_else(|| SystemTime::now().checked_add(Duration::from_secs(900)));
         *current = Some((Arc::clone(&credential), expiry));
         Ok(credential)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::place;
+
+    #[test]
+    fn one_bucket_has_one_place() {
+        let minio = place(Some("https://minio.example"), "lake");
+        for same in ["https://MINIO.example:443/", "https://lake.minio.example"] {
+            assert_eq!(place(Some(same), "lake"), minio, "{same}");
+        }
+        for other in [
+            "https://minio.example:9000",
+            "http://minio.example:443",
+            "https://minio.example.org",
+        ] {
+            assert_ne!(place(Some(other), "lake"), minio, "{other}");
+        }
+        assert_ne!(place(Some("https://minio.example"), "lake2"), minio);
+        let aws = place(None, "lake");
+        for same in [
+            "https://s3.amazonaws.com",
+            "https://s3.eu-central-1.amazonaws.com",
+            "https://lake.s3.us-west-2.amazonaws.com/",
+        ] {
+            assert_eq!(place(Some(same), "lake"), aws, "{same}");
+        }
+        let local = place(Some("http://127.0.0.1:9000"), "lake");
+        assert_eq!(place(Some("http://localhost:9000"), "lake"), local);
+        assert_ne!(place(Some("http://localhost:9001"), "lake"), local);
     }
 }

@@ -213,7 +213,14 @@ impl LakeTable {
             } => {
                 total = values.num_rows();
                 for row in prune::matching(filters, values)? {
-                    partitions.push(self.partition(roots, registered, values, row)?);
+                    let partition = self.partition(roots, registered, values, row)?;
+                    if let Ok(Some(home)) = &root_folder
+                        && home.path != partition.location.path
+                        && partition.location.path.prefix_matches(&home.path)
+                    {
+                        home.check_below(std::iter::once(&partition.location.path))?;
+                    }
+                    partitions.push(partition);
                 }
             }
         }

@@ -11,6 +11,7 @@ use lakegate_sql::ast::{
     PartitionSpec, TableName,
 };
 
+use super::locations::For;
 use super::partitions::one_partition;
 use super::tables::{check_names, check_properties};
 use super::{Output, StatementContext, storage};
@@ -113,8 +114,24 @@ pub(super) async fn set_location(
     alter: &AlterTableSetLocation,
 ) -> Result<Output> {
     let visible = context.table_to_alter(&alter.table).await?;
+    let table = &visible.table;
+    let left = match &alter.partition {
+        None => {
+            let database = context.view.require_database(&table.database_name).await?;
+            let target = For::Table(table, &database);
+            context.register(&alter.location, target).await?;
+            table.storage_descriptor.location.clone()
+        }
+        Some(spec) => {
+            context
+                .register(&alter.location, For::Partition(table))
+                .await?;
+            let found = one_partition(context, table, spec).await?;
+            Some(found.partition.location(&found.keys))
+        }
+    };
     context
-        .locate(&alter.location, Some(visible.table.id))
+        .leave(table, Some(left.into_iter().collect()))
         .await?;
     change_storage(
         context,
@@ -216,7 +233,12 @@ async fn change_storage(
     };
     let metastore = &context.view.metastore;
     metastore
-        .update_partitions(&table.database_name, &table.name, vec![input])
+        .update_partitions_by(
+            &table.database_name,
+            &table.name,
+            vec![input],
+            context.access().by(),
+        )
         .await?;
     Ok(Output::Command)
 }
@@ -236,7 +258,12 @@ async fn change_table(
         check_storage(&input.storage_descriptor, &input)?;
         let metastore = &context.view.metastore;
         let updated = metastore
-            .update_table(&table.database_name, input, Some(table.version_id))
+            .update_table_by(
+                &table.database_name,
+                input,
+                Some(table.version_id),
+                context.access().by(),
+            )
             .await;
         match updated {
             Ok(_) => return Ok(Output::Command),

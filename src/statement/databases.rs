@@ -4,6 +4,7 @@ use lakegate_catalog::access::{Privilege, Resource};
 use lakegate_catalog::model::DatabaseInput;
 use lakegate_sql::ast::{AlterDatabaseSetProperties, CreateDatabase, DropDatabase};
 
+use super::locations::For;
 use super::{Output, StatementContext};
 use crate::error::Result;
 use crate::view::database_not_found;
@@ -13,8 +14,15 @@ pub(super) async fn create(context: &StatementContext, create: &CreateDatabase) 
     if !context.access().can_create_database() {
         return Err(context.denied(Privilege::CreateDatabase, &Resource::Catalog));
     }
-    if let Some(location) = &create.location {
-        context.locate(location, None).await?;
+    let folder = match &create.location {
+        Some(location) => Some(context.register(location, For::Database).await?.folder()?),
+        None => None,
+    };
+    let metastore = &context.view.metastore;
+    let hidden =
+        context.view.database(name).await?.is_none() && metastore.database(name).await?.is_some();
+    if hidden && !create.if_not_exists {
+        return Err(context.name_taken("database", name));
     }
     let input = DatabaseInput {
         name: name.to_owned(),
@@ -22,14 +30,10 @@ pub(super) async fn create(context: &StatementContext, create: &CreateDatabase) 
         location_uri: create.location.clone(),
         parameters: create.properties.iter().cloned().collect(),
     };
-    let metastore = &context.view.metastore;
-    let created = metastore
-        .create_database(input, create.if_not_exists)
+    let by = context.access().by();
+    metastore
+        .create_database_by(input, create.if_not_exists, by, folder)
         .await?;
-    if created.created {
-        let database = Resource::Database(created.value.name.clone());
-        super::grants::to_creator(context, database).await?;
-    }
     Ok(Output::Command)
 }
 
@@ -56,6 +60,11 @@ pub(super) async fn drop(context: &StatementContext, drop: &DropDatabase) -> Res
     // The right to drop a database is one on all of its tables.
     context.require_on_database(&database.name, Privilege::Drop)?;
     let metastore = &context.view.metastore;
+    if drop.cascade && !context.access().is_administrator() {
+        for table in metastore.tables(&database.name).await? {
+            context.leave(&table, None).await?;
+        }
+    }
     metastore
         .drop_database(&database.name, drop.if_exists, drop.cascade)
         .await?;

@@ -3,77 +3,78 @@
 use std::sync::Arc;
 
 use arrow::array::BooleanArray;
-use lakegate_catalog::access::{ControlSnapshot, Grant, Privilege, Resource};
+use lakegate_catalog::access::{By, ControlSnapshot, Grant, Privilege, Resource};
+use lakegate_catalog::model::Table;
 use lakegate_sql::Statement;
-use lakegate_sql::ast::{self, GrantResource, PrivilegeSpec, ShowGrants};
+use lakegate_sql::ast::{self, GrantResource, Grantee, PrivilegeSpec, ShowGrants};
 
 use super::principals::{is_own, principal, shown_principal};
 use super::{Output, StatementContext, rows, workgroups};
 use crate::error::{Code, Error, Result};
 
 pub(super) async fn grant(context: &StatementContext, grant: &ast::Grant) -> Result<Output> {
-    let mut grants =
-        grants_of(context, &grant.privileges, &grant.resource, &grant.grantees).await?;
+    let wanted = wanted(context, &grant.privileges, &grant.resource).await?;
+    for (privilege, resource) in &wanted {
+        check_owners(context, *privilege, resource).await?;
+    }
+    let mut grants = for_each(context, &wanted, &grant.grantees)?;
     for each in &mut grants {
         each.with_grant_option = grant.with_grant_option;
     }
-    context.control.grant(&grants).await?;
+    context
+        .control
+        .grant_by(&grants, context.access().by())
+        .await?;
     Ok(Output::Command)
 }
 
-/// Errors if nothing of it was granted: what comes from elsewhere would stay, unnoticed.
+/// Others than administrators take back what they granted themselves. Errors if nothing of it was granted: what comes from elsewhere would stay, unnoticed.
 pub(super) async fn revoke(context: &StatementContext, revoke: &ast::Revoke) -> Result<Output> {
     if revoke.grant_option_only {
         return Err(Error::not_supported(
             "REVOKE GRANT OPTION FOR is not supported; REVOKE the privilege and GRANT it again without the option",
         ));
     }
-    let grants = grants_of(
-        context,
-        &revoke.privileges,
-        &revoke.resource,
-        &revoke.grantees,
-    )
-    .await?;
-    if context.control.revoke(&grants).await? == 0
-        && let Some(first) = grants.first()
-    {
+    let wanted = wanted(context, &revoke.privileges, &revoke.resource).await?;
+    let grants = for_each(context, &wanted, &revoke.grantees)?;
+    let by = context.access().by();
+    if context.control.revoke_by(&grants, by).await? > 0 {
+        return Ok(Output::Command);
+    }
+    let Some(((privilege, resource), grantee)) = wanted.first().zip(revoke.grantees.first()) else {
+        return Ok(Output::Command);
+    };
+    let grantee = match grantee {
+        Grantee::CurrentUser => context.access().user(),
+        named => named.name(),
+    };
+    if by != By::Administrator {
+        // Whether there is such a user or role is not told either.
         return Err(Error::new(
             Code::UndefinedObject,
             format!(
-                "nothing was revoked: {} on {} is not granted to \"{}\" itself",
-                first.privilege, first.resource, first.grantee
+                "nothing was revoked: you have not granted {privilege} on {resource} to \"{grantee}\""
             ),
         )
-        .with_hint(format!(
-            "it may come from a grant on what contains it, or to a role: SHOW GRANTS FOR {} tells",
-            first.grantee
-        )));
+        .with_hint("an administrator can revoke what others have granted"));
     }
-    Ok(Output::Command)
+    Err(Error::new(
+        Code::UndefinedObject,
+        format!(
+            "nothing was revoked: {privilege} on {resource} is not granted to \"{grantee}\" itself"
+        ),
+    )
+    .with_hint(format!(
+        "it may come from a grant on what contains it, or to a role: SHOW GRANTS FOR {grantee} tells"
+    )))
 }
 
-/// Whoever makes a database or a table may do everything with it, and grant it on, as in Lake Formation.
-pub(super) async fn to_creator(context: &StatementContext, resource: Resource) -> Result<()> {
-    if context.access().is_administrator() {
-        return Ok(());
-    }
-    let grant = Grant {
-        with_grant_option: true,
-        ..Grant::new(context.access().user(), Privilege::All, resource)
-    };
-    context.control.grant(&[grant]).await?;
-    Ok(())
-}
-
-/// Every privilege for every grantee. Errors: a resource that does not exist for the caller, a privilege that the caller may not
-/// grant, a grantee that does not exist.
-async fn grants_of(
+/// Privileges, each with what it is on. Errors: a resource that does not exist for the caller, a privilege that it does not know.
+async fn wanted(
     context: &StatementContext,
     privileges: &[PrivilegeSpec],
     on: &GrantResource,
-    grantees: &[ast::Grantee],
-) -> Result<Vec<Grant>> {
+) -> Result<Vec<(Privilege, Resource)>> {
     let whole = resource(context, on).await?;
     let mut wanted = Vec::with_capacity(privileges.len());
     for spec in privileges {
@@ -95,10 +96,62 @@ async fn grants_of(
         }
         wanted.push((privilege, resource));
     }
+    Ok(wanted)
+}
+
+/// Errors: files of a table belong to another one, and the caller may not grant the like on that.
+async fn check_owners(
+    context: &StatementContext,
+    privilege: Privilege,
+    on: &Resource,
+) -> Result<()> {
+    let (Resource::Table { database, table }
+    | Resource::Columns {
+        database, table, ..
+    }) = on
+    else {
+        return Ok(());
+    };
+    let Some(granted) = context.view.metastore.table(database, table).await? else {
+        return Ok(());
+    };
+    if context.access().is_administrator() {
+        return Ok(());
+    }
+    let owners = context.view.owners(&granted).await?;
+    for privilege in on.expand(privilege)? {
+        let of_files = [Privilege::Select, Privilege::Insert, Privilege::Delete];
+        let may = |owner: &Arc<Table>| {
+            let owner = super::rights::resource(owner);
+            context.access().can_grant(privilege, &owner)
+        };
+        if of_files.contains(&privilege) && !owners.iter().all(may) {
+            return Err(Error::new(
+                Code::PermissionDenied,
+                format!("permission denied: you may not grant {privilege} on {on}: its files belong to another table, on which you may not grant it"),
+            )
+            .with_hint("an administrator can grant it"));
+        }
+    }
+    Ok(())
+}
+
+/// Every privilege for every grantee.
+///
+/// Errors: a grantee that does not exist. Others than administrators are not told which names do: a grant to nobody is none.
+fn for_each(
+    context: &StatementContext,
+    wanted: &[(Privilege, Resource)],
+    grantees: &[Grantee],
+) -> Result<Vec<Grant>> {
     let snapshot = context.control.snapshot();
     let mut grants = Vec::new();
     for grantee in grantees {
-        let grantee = principal(context, &snapshot, grantee)?;
+        let grantee = match principal(context, &snapshot, grantee) {
+            Ok(grantee) => grantee,
+            Err(error) if context.access().is_administrator() => return Err(error),
+            Err(_) => continue,
+        };
         let each = wanted
             .iter()
             .map(|(privilege, resource)| Grant::new(&grantee, *privilege, resource.clone()));
@@ -139,6 +192,17 @@ async fn resource(context: &StatementContext, on: &GrantResource) -> Result<Reso
         GrantResource::Workgroup(name) => {
             workgroups::require_usable(context, name)?;
             Ok(Resource::Workgroup(name.clone()))
+        }
+        GrantResource::Location(location) => {
+            // What was granted under a root that is gone can still be shown and taken back.
+            let granted = context.control.snapshot();
+            let folder = format!("{}/", location.trim_end_matches('/'));
+            let known = Resource::Location(folder);
+            if granted.grants.iter().any(|grant| grant.resource == known) {
+                return Ok(known);
+            }
+            let folder = context.roots.locate(location)?.folder()?;
+            Ok(Resource::Location(folder))
         }
     }
 }
@@ -209,6 +273,7 @@ fn concerns(grant: &Grant, on: &Resource) -> bool {
                 table: on_table,
             },
         ) => database == on_database && table == on_table,
+        (Resource::Location(granted), Resource::Location(on)) => on.starts_with(granted.as_str()),
         _ => false,
     };
     grant.resource == *on || (contains && on.privileges().contains(&grant.privilege))
@@ -228,13 +293,16 @@ fn type_of(resource: &Resource) -> &'static str {
         Resource::Database(_) => "DATABASE",
         Resource::Table { .. } | Resource::Columns { .. } => "TABLE",
         Resource::Workgroup(_) => "WORKGROUP",
+        Resource::Location(_) => "DATA_LOCATION",
     }
 }
 
 fn name_of(resource: &Resource) -> String {
     match resource {
         Resource::Catalog => crate::engine::CATALOG.to_owned(),
-        Resource::Database(name) | Resource::Workgroup(name) => name.clone(),
+        Resource::Database(name) | Resource::Workgroup(name) | Resource::Location(name) => {
+            name.clone()
+        }
         Resource::Table { database, table }
         | Resource::Columns {
             database, table, ..
@@ -248,7 +316,10 @@ fn columns_of(resource: &Resource) -> Option<String> {
     let Resource::Columns { columns, .. } = resource else {
         return None;
     };
-    let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
+    let columns: Vec<String> = columns
+        .iter()
+        .map(|column| column.replace("/dropped", " (dropped)"))
+        .collect();
     Some(columns.join(", "))
 }
 
@@ -362,6 +433,157 @@ mod tests {
         lake.ok_as("ann", "REVOKE SELECT (id) ON TABLE sales.orders FROM ben")
             .await;
         assert_eq!(lake.text("ben", "SHOW GRANTS").await, "");
+    }
+
+    #[tokio::test]
+    async fn folders_are_granted_shown_and_taken_back() {
+        let lake = Lake::new().await;
+        lake.ok("GRANT DATA_LOCATION ON 's3://lake//raw' TO ann WITH GRANT OPTION")
+            .await;
+        let of_ann = "ann|USER|DATA_LOCATION|DATA_LOCATION|s3://lake/raw/|NULL|true";
+        assert_eq!(lake.text("ann", "SHOW GRANTS").await, of_ann);
+        // What lies in the folder may be granted on; the folder that holds it may not.
+        lake.ok_as(
+            "ann",
+            "GRANT DATA_LOCATION ON LOCATION 's3://lake/raw/deep/' TO ben",
+        )
+        .await;
+        for sql in [
+            "GRANT DATA_LOCATION ON 's3://lake/' TO ben",
+            "GRANT DATA_LOCATION ON 's3://lake/rawer/' TO ben",
+        ] {
+            assert_eq!(
+                lake.fails("ann", sql).await.code(),
+                Code::PermissionDenied,
+                "{sql}"
+            );
+        }
+        assert_eq!(
+            lake.fails("ben", "GRANT DATA_LOCATION ON 's3://lake/raw/deep/' TO ben")
+                .await
+                .code(),
+            Code::PermissionDenied
+        );
+        assert_eq!(
+            lake.text("admin", "SHOW GRANTS ON 's3://lake/raw/deep/er/'")
+                .await,
+            format!(
+                "{of_ann}\nben|USER|DATA_LOCATION|DATA_LOCATION|s3://lake/raw/deep/|NULL|false"
+            )
+        );
+        for (sql, code) in [
+            (
+                "GRANT DATA_LOCATION ON 's3://elsewhere/' TO ann",
+                Code::LocationRefused,
+            ),
+            (
+                "GRANT SELECT ON 's3://lake/raw/' TO ann",
+                Code::InvalidParameter,
+            ),
+            (
+                "GRANT DATA_LOCATION ON DATABASE sales TO ann",
+                Code::InvalidParameter,
+            ),
+        ] {
+            assert_eq!(lake.fails("admin", sql).await.code(), code, "{sql}");
+        }
+        lake.ok("REVOKE ALL ON 's3a://lake/raw/' FROM ann; REVOKE DATA_LOCATION ON 's3://lake/raw/deep/' FROM ben").await;
+        assert_eq!(lake.text("admin", "SHOW GRANTS").await, "");
+    }
+
+    #[tokio::test]
+    async fn others_than_administrators_take_back_what_they_gave() {
+        let lake = Lake::with_orders().await;
+        lake.ok("GRANT SELECT ON TABLE orders TO ann WITH GRANT OPTION; GRANT SELECT ON TABLE orders TO ben").await;
+        let error = lake
+            .fails("ann", "REVOKE SELECT ON TABLE orders FROM ben")
+            .await;
+        assert_eq!(error.code(), Code::UndefinedObject);
+        // Whether there is such a user is not told.
+        let nobody = lake
+            .fails("ann", "REVOKE SELECT ON TABLE orders FROM bob")
+            .await;
+        assert_eq!(nobody.message(), error.message().replace("ben", "bob"));
+        assert_eq!(
+            lake.text("ben", "SHOW COLUMNS IN orders").await,
+            "id\nemail\nday"
+        );
+        // Granted twice, it goes when both are taken back.
+        lake.ok_as(
+            "ann",
+            "GRANT SELECT ON TABLE orders TO ben; REVOKE SELECT ON TABLE orders FROM ben",
+        )
+        .await;
+        assert_eq!(
+            lake.text("ben", "SHOW COLUMNS IN orders").await,
+            "id\nemail\nday"
+        );
+        lake.ok_as("ann", "GRANT SELECT ON TABLE orders TO ben")
+            .await;
+        lake.ok("REVOKE SELECT ON TABLE orders FROM ben").await;
+        assert_eq!(lake.text("ben", "SHOW GRANTS").await, "");
+        // An administrator's grant of columns, too.
+        lake.ok("GRANT SELECT (id) ON TABLE orders TO ben").await;
+        for sql in [
+            "REVOKE SELECT ON TABLE orders FROM ben",
+            "REVOKE SELECT (id) ON TABLE orders FROM ben",
+        ] {
+            assert_eq!(
+                lake.fails("ann", sql).await.code(),
+                Code::UndefinedObject,
+                "{sql}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn grant_to_nobody_tells_nothing() {
+        let lake = Lake::with_orders().await;
+        lake.ok("GRANT SELECT ON TABLE orders TO ann WITH GRANT OPTION")
+            .await;
+        lake.ok_as("ann", "GRANT SELECT ON TABLE orders TO bob, ben; GRANT SELECT ON TABLE orders TO ROLE readers").await;
+        lake.ok("CREATE USER bob WITH PASSWORD 'a long secret'; CREATE ROLE readers")
+            .await;
+        assert_eq!(lake.text("bob", "SHOW GRANTS").await, "");
+        assert_eq!(lake.text("admin", "SHOW GRANTS FOR readers").await, "");
+        assert_eq!(
+            lake.text("ben", "SHOW COLUMNS IN orders").await,
+            "id\nemail\nday"
+        );
+        assert_eq!(
+            lake.fails("admin", "GRANT SELECT ON TABLE orders TO bill")
+                .await
+                .code(),
+            Code::UndefinedObject
+        );
+    }
+
+    #[tokio::test]
+    async fn grant_on_a_column_ends_with_the_column() {
+        let lake = Lake::with_orders().await;
+        lake.ok("GRANT SELECT (email), DESCRIBE ON TABLE orders TO ann; ALTER TABLE orders REPLACE COLUMNS (id INT)").await;
+        // What the grant left out stays hidden.
+        assert_eq!(lake.text("ann", "SHOW COLUMNS IN orders").await, "");
+        assert_eq!(
+            lake.text("ann", "SHOW GRANTS").await.lines().next(),
+            Some("ann|USER|DESCRIBE|TABLE|sales.orders|NULL|false")
+        );
+        lake.ok("ALTER TABLE orders ADD COLUMNS (email STRING)")
+            .await;
+        assert_eq!(lake.text("ann", "SHOW COLUMNS IN orders").await, "");
+        assert!(
+            lake.text("ann", "SHOW GRANTS")
+                .await
+                .contains("email (dropped)")
+        );
+        lake.ok("GRANT SELECT (email) ON TABLE orders TO ann").await;
+        assert_eq!(lake.text("ann", "SHOW COLUMNS IN orders").await, "email");
+        lake.ok("REVOKE SELECT (email) ON TABLE orders FROM ann")
+            .await;
+        assert_eq!(
+            lake.text("ann", "SHOW COLUMNS IN orders").await,
+            "id\nemail\nday"
+        );
     }
 
     #[tokio::test]

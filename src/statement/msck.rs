@@ -94,20 +94,17 @@ pub(super) async fn repair(
     let known = metastore
         .partitions(&table.database_name, &table.name)
         .await?;
-    let (added, dropped) = match repair.mode {
-        MsckMode::Add => (add(context, table, &known, &found, &mut report).await?, 0),
-        MsckMode::Drop => (0, drop(context, table, &known, &found, &mut report).await?),
-        MsckMode::Sync => {
-            let dropped = drop(context, table, &known, &found, &mut report).await?;
-            let known = metastore
-                .partitions(&table.database_name, &table.name)
-                .await?;
-            (
-                add(context, table, &known, &found, &mut report).await?,
-                dropped,
-            )
+    let gone = match repair.mode {
+        MsckMode::Add => Vec::new(),
+        MsckMode::Drop | MsckMode::Sync => {
+            gone(context, table, &known, &found, &mut report).await?
         }
     };
+    let new = match repair.mode {
+        MsckMode::Drop => New::default(),
+        MsckMode::Add | MsckMode::Sync => new(context, table, &known, &gone, &found, &mut report)?,
+    };
+    let (added, dropped) = change(context, table, &known, gone, new, &mut report).await?;
     report.lines.push(format!(
         "Repaired {}: {added} partitions added, {dropped} dropped, {} folders skipped",
         table.full_name(),
@@ -171,23 +168,32 @@ async fn children((folder, parent): Folder) -> (String, Result<Vec<Folder>>) {
     (parent, children)
 }
 
-/// Adds what is missing. Returns how many.
-async fn add(
+/// Partitions that are missing, and the paths of their folders.
+#[derive(Default)]
+struct New {
+    inputs: Vec<PartitionInput>,
+    paths: Vec<String>,
+}
+
+/// What is missing once those that are gone are dropped.
+fn new(
     context: &StatementContext,
     table: &Table,
     known: &Partitions,
+    gone: &[Arc<Partition>],
     found: &[Found],
     report: &mut Report,
-) -> Result<usize> {
-    let root = context.roots.locate(&below(table, "")?)?.root;
-    let mut inputs = Vec::new();
-    let mut paths = Vec::new();
+) -> Result<New> {
+    let home = context.roots.locate(&below(table, "")?)?;
+    let gone: HashSet<&[Box<str>]> = gone.iter().map(|partition| &*partition.values).collect();
+    let mut new = New::default();
     // Of several folders of one partition, the one that Hive would give it comes first.
     let is_usual = |folder: &&Found| partition_path(&known.keys, &folder.values) == folder.path;
     let (usual, unusual): (Vec<&Found>, Vec<&Found>) = found.iter().partition(is_usual);
     for folder in usual.into_iter().chain(unusual) {
         let location = below(table, &folder.path)?;
-        if let Some(partition) = known.get(&folder.values)? {
+        let registered = known.get(&folder.values)?;
+        if let Some(partition) = registered.filter(|known| !gone.contains(&*known.values)) {
             let registered = partition.location(&known.keys);
             if !same_folder(&registered, &location) {
                 let why = format!(
@@ -198,30 +204,56 @@ async fn add(
             }
             continue;
         }
-        // A folder that a query could not read: its name holds what a LOCATION cannot have, or it is a link out of the lake.
+        // A folder that a query could not read: its name holds what a LOCATION cannot have, or it is a link out of the table's.
         let usual = is_usual(&folder);
-        if (!usual || root.is_local() || folder.path.contains('%'))
-            && let Err(refused) = context.roots.locate(&location)
-        {
-            report.skip(&folder.path, &refused);
-            continue;
+        if !usual || home.root.is_local() || folder.path.contains('%') {
+            let located = context.roots.locate(&location);
+            let readable = located.and_then(|found| home.check_below(std::iter::once(&found.path)));
+            if let Err(refused) = readable {
+                report.skip(&folder.path, &refused);
+                continue;
+            }
         }
-        inputs.push(match usual {
+        new.inputs.push(match usual {
             true => PartitionInput::new(folder.values.iter().cloned()),
             false => PartitionInput::at(folder.values.iter().cloned(), location),
         });
-        paths.push(folder.path.clone());
+        new.paths.push(folder.path.clone());
     }
-    if inputs.is_empty() {
-        return Ok(0);
+    Ok(new)
+}
+
+/// Drops and adds in one transaction. Returns how many were added and dropped.
+async fn change(
+    context: &StatementContext,
+    table: &Table,
+    known: &Partitions,
+    gone: Vec<Arc<Partition>>,
+    new: New,
+    report: &mut Report,
+) -> Result<(usize, usize)> {
+    if gone.is_empty() && new.inputs.is_empty() {
+        return Ok((0, 0));
     }
+    let values: Vec<Vec<String>> = gone
+        .iter()
+        .map(|partition| {
+            let values = partition.values.iter();
+            values.map(|value| value.to_string()).collect()
+        })
+        .collect();
     let metastore = &context.view.metastore;
-    let added = metastore
-        .add_partitions(&table.database_name, &table.name, inputs, true)
+    let (dropped, added) = metastore
+        .change_partitions(&table.database_name, &table.name, &values, new.inputs)
         .await?;
+    let names: Vec<String> = gone
+        .iter()
+        .map(|partition| partition.name(&known.keys))
+        .collect();
+    report.changed("Dropped partition from", &table.name, &names);
     let existing: HashSet<usize> = added.existing.into_iter().collect();
     let mut names = Vec::with_capacity(added.added);
-    for (position, path) in paths.into_iter().enumerate() {
+    for (position, path) in new.paths.into_iter().enumerate() {
         if existing.contains(&position) {
             report.skip(&path, &"another folder is the same partition");
         } else {
@@ -229,17 +261,17 @@ async fn add(
         }
     }
     report.changed("Added partition to", &table.name, &names);
-    Ok(added.added)
+    Ok((added.added, dropped))
 }
 
-/// Drops the partitions that have no folder, or at another location no file. Returns how many.
-async fn drop(
+/// The partitions that have no folder, or at another location no file.
+async fn gone(
     context: &StatementContext,
     table: &Table,
     known: &Partitions,
     found: &[Found],
     report: &mut Report,
-) -> Result<usize> {
+) -> Result<Vec<Arc<Partition>>> {
     let folders: HashSet<String> = found
         .iter()
         .map(|folder| {
@@ -262,35 +294,12 @@ async fn drop(
         }
     }
     let listing = listing::list(None, &locations, locations.len()).await?;
-    let gone: Vec<&Arc<Partition>> = doubtful
+    Ok(doubtful
         .into_iter()
         .zip(&listing.files)
         .filter(|(_, files)| files.is_empty())
-        .map(|(partition, _)| partition)
-        .collect();
-    if gone.is_empty() {
-        return Ok(0);
-    }
-    let values: Vec<Vec<String>> = gone
-        .iter()
-        .map(|partition| {
-            partition
-                .values
-                .iter()
-                .map(|value| value.to_string())
-                .collect()
-        })
-        .collect();
-    let metastore = &context.view.metastore;
-    let dropped = metastore
-        .drop_partitions(&table.database_name, &table.name, &values, true)
-        .await?;
-    let names: Vec<String> = gone
-        .iter()
-        .map(|partition| partition.name(&known.keys))
-        .collect();
-    report.changed("Dropped partition from", &table.name, &names);
-    Ok(dropped)
+        .map(|(partition, _)| Arc::clone(partition))
+        .collect())
 }
 
 fn same_folder(one: &str, other: &str) -> bool {

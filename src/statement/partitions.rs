@@ -15,6 +15,7 @@ use lakegate_sql::ast::{
     PartitionSpec, ShowPartitions,
 };
 
+use super::locations::For;
 use super::partition_filter::{matching, unknown_key};
 use super::{Output, StatementContext, rows};
 use crate::error::{Code, Error, Result};
@@ -38,7 +39,7 @@ pub(super) async fn add(
         let mut input = PartitionInput::new(values);
         match &new.location {
             Some(location) => {
-                context.locate(location, Some(table.id)).await?;
+                context.register(location, For::Partition(table)).await?;
                 input.location = Some(location.clone());
             }
             // The folder that the partition gets must be one that can be read, too.
@@ -51,7 +52,13 @@ pub(super) async fn add(
     }
     let metastore = &context.view.metastore;
     metastore
-        .add_partitions(&table.database_name, &table.name, inputs, add.if_not_exists)
+        .add_partitions_by(
+            &table.database_name,
+            &table.name,
+            inputs,
+            add.if_not_exists,
+            context.access().by(),
+        )
         .await?;
     Ok(Output::Command)
 }
@@ -84,8 +91,8 @@ pub(super) async fn drop(
     let values: Vec<Vec<String>> = partitions
         .items
         .iter()
-        .zip(gone)
-        .filter(|(_, gone)| *gone)
+        .zip(&gone)
+        .filter(|(_, gone)| **gone)
         .map(|(partition, _)| {
             partition
                 .values
@@ -94,6 +101,14 @@ pub(super) async fn drop(
                 .collect()
         })
         .collect();
+    let home = table.storage_descriptor.location.as_deref();
+    let left = partitions
+        .items
+        .iter()
+        .zip(&gone)
+        .filter(|(partition, gone)| **gone && !home.is_some_and(|home| partition.is_below(home)))
+        .map(|(partition, _)| partition.location(&partitions.keys));
+    context.leave(table, Some(left.collect())).await?;
     let metastore = &context.view.metastore;
     // What somebody else dropped meanwhile is gone as asked.
     metastore

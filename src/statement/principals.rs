@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use arrow::array::BooleanArray;
-use lakegate_catalog::access::{ADMINISTRATORS, ControlSnapshot, PRIMARY_WORKGROUP, ScramVerifier};
+use lakegate_catalog::access::{
+    ADMINISTRATORS, ControlSnapshot, Membership, PRIMARY_WORKGROUP, ScramVerifier,
+};
 use lakegate_sql::Statement;
 use lakegate_sql::ast::{
     AlterUser, CreateRole, CreateUser, DropRole, DropUser, GrantRole, Grantee, RevokeRole, Secret,
@@ -87,7 +89,6 @@ pub(super) async fn drop_role(context: &StatementContext, drop: &DropRole) -> Re
     Ok(Output::Command)
 }
 
-/// Names are checked before the first membership is made; each is then a change of its own.
 pub(super) async fn grant_role(context: &StatementContext, grant: &GrantRole) -> Result<Output> {
     context.require_administrator("grant roles")?;
     if grant.with_admin_option {
@@ -95,9 +96,8 @@ pub(super) async fn grant_role(context: &StatementContext, grant: &GrantRole) ->
             "GRANT … WITH ADMIN OPTION is not supported; administrators manage memberships",
         ));
     }
-    for (role, member) in memberships(context, &grant.roles, &grant.grantees)? {
-        context.control.grant_role(&role, &member).await?;
-    }
+    let memberships = memberships(context, &grant.roles, &grant.grantees)?;
+    context.control.grant_roles(&memberships).await?;
     Ok(Output::Command)
 }
 
@@ -108,13 +108,10 @@ pub(super) async fn revoke_role(context: &StatementContext, revoke: &RevokeRole)
             "REVOKE ADMIN OPTION FOR is not supported: there is no admin option; REVOKE the role itself",
         ));
     }
-    let mut revoked = 0;
     let memberships = memberships(context, &revoke.roles, &revoke.grantees)?;
-    for (role, member) in &memberships {
-        revoked += usize::from(context.control.revoke_role(role, member).await?);
-    }
+    let revoked = context.control.revoke_roles(&memberships).await?;
     match memberships.first() {
-        Some((role, member)) if revoked == 0 => Err(Error::new(
+        Some(Membership { role, member }) if revoked == 0 => Err(Error::new(
             Code::UndefinedObject,
             format!("nothing was revoked: \"{member}\" is not a direct member of role \"{role}\""),
         )
@@ -130,7 +127,7 @@ fn memberships(
     context: &StatementContext,
     roles: &[String],
     grantees: &[Grantee],
-) -> Result<Vec<(String, String)>> {
+) -> Result<Vec<Membership>> {
     let snapshot = context.control.snapshot();
     let members: Vec<String> = grantees
         .iter()
@@ -141,7 +138,10 @@ fn memberships(
         if !snapshot.roles.contains_key(role) {
             return Err(missing("role", role));
         }
-        pairs.extend(members.iter().map(|member| (role.clone(), member.clone())));
+        pairs.extend(members.iter().map(|member| Membership {
+            role: role.clone(),
+            member: member.clone(),
+        }));
     }
     Ok(pairs)
 }

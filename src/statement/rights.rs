@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use lakegate_catalog::access::{ADMINISTRATORS, Access, Privilege, Resource, TableAccess};
+use lakegate_catalog::access::{
+    ADMINISTRATORS, Access, ColumnSelection, Privilege, Resource, TableAccess,
+};
 use lakegate_catalog::model::names::RESERVED_DATABASES;
 use lakegate_catalog::model::{Database, Table};
 use lakegate_sql::ast::{DatabaseName, TableName};
@@ -93,7 +95,7 @@ impl StatementContext {
         let visible = self.table(name).await?;
         let table = &visible.table;
         if !visible.access.alter {
-            return Err(self.denied(Privilege::Alter, &resource(table)));
+            return Err(self.denied_on(&visible, Privilege::Alter));
         }
         if !sees_all_columns(&visible) {
             return Err(Error::new(
@@ -142,11 +144,33 @@ impl StatementContext {
         .with_hint(self.who_can_grant(privilege, resource))
     }
 
+    /// The error of a privilege that is missing on a table, or on one that its files belong to.
+    pub(super) fn denied_on(&self, visible: &Visible, privilege: Privilege) -> Error {
+        if !visible.limited {
+            return self.denied(privilege, &resource(&visible.table));
+        }
+        let needed = match privilege {
+            Privilege::Alter => Privilege::Select,
+            other => other,
+        };
+        crate::view::limited(&visible.table, needed.name())
+    }
+
+    /// Errors: a name is taken by something that does not exist for the principal. Not said is what it is.
+    pub(super) fn name_taken(&self, kind: &str, name: &str) -> Error {
+        Error::new(
+            Code::PermissionDenied,
+            format!("permission denied: the name \"{name}\" cannot be used for a new {kind}"),
+        )
+        .with_hint("choose another name")
+    }
+
     fn who_can_grant(&self, privilege: Privilege, resource: &Resource) -> String {
         let on = match resource {
             Resource::Catalog => "CATALOG".to_owned(),
             Resource::Database(name) => format!("DATABASE {name}"),
             Resource::Workgroup(name) => format!("WORKGROUP {name}"),
+            Resource::Location(folder) => format!("'{}'", folder.replace('\'', "''")),
             Resource::Table { database, table }
             | Resource::Columns {
                 database, table, ..
@@ -201,6 +225,9 @@ pub(super) fn require_all_columns(visible: &Visible) -> Result<()> {
 
 /// Errors: a partition key is hidden from the principal, whose values would show in the partitions' names.
 pub(super) fn require_partition_keys(visible: &Visible) -> Result<()> {
+    if visible.limited && !visible.access.alter && visible.access.select == ColumnSelection::None {
+        return Err(crate::view::limited(&visible.table, "SELECT"));
+    }
     let mut keys = visible.table.partition_keys.iter();
     if keys.all(|key| visible.access.is_visible(&key.name)) {
         return Ok(());

@@ -7,6 +7,7 @@ use lakegate_catalog::hive_type::HiveType;
 use lakegate_catalog::model::{Column, EXTERNAL_TABLE, Parameters, TableInput};
 use lakegate_sql::ast::{AlterTableRename, CreateTable, DropTable};
 
+use super::locations::For;
 use super::rights::{resource, table_not_found};
 use super::{Output, StatementContext, storage};
 use crate::error::{Code, Error, Result};
@@ -18,16 +19,33 @@ pub(super) async fn create(context: &StatementContext, create: &CreateTable) -> 
     context.require_on_database(&database.name, Privilege::CreateTable)?;
     let location = external_location(create)?;
     check_properties(&create.properties)?;
-    context.locate(location, None).await?;
+    context.register(location, For::NewTable(&database)).await?;
+    if !create.if_not_exists {
+        let name = &create.name.table;
+        context.check_free(&database.name, name).await?;
+    }
     let input = definition(context, create, location)?;
     let metastore = &context.view.metastore;
-    let created = metastore
-        .create_table(&database.name, input, create.if_not_exists)
+    let by = context.access().by();
+    metastore
+        .create_table_by(&database.name, input, create.if_not_exists, by)
         .await?;
-    if created.created {
-        super::grants::to_creator(context, resource(&created.value)).await?;
-    }
     Ok(Output::Command)
+}
+
+impl StatementContext {
+    /// Errors: a table or view has the name that does not exist for the principal.
+    pub(super) async fn check_free(&self, database: &str, name: &str) -> Result<()> {
+        let metastore = &self.view.metastore;
+        let hidden = match metastore.table(database, name).await? {
+            Some(table) => self.view.visible(table).await?.is_none(),
+            None => false,
+        };
+        match hidden {
+            true => Err(self.name_taken("table", &format!("{database}.{name}"))),
+            false => Ok(()),
+        }
+    }
 }
 
 /// What the catalog keeps of a new table.
@@ -179,6 +197,7 @@ pub(super) async fn drop(context: &StatementContext, drop: &DropTable) -> Result
     }
     let metastore = &context.view.metastore;
     let table = &visible.table;
+    context.leave(table, None).await?;
     metastore
         .drop_table(&table.database_name, &table.name, drop.if_exists)
         .await?;
@@ -204,6 +223,7 @@ pub(super) async fn rename(
         )));
     }
     context.require_on_database(&table.database_name, Privilege::CreateTable)?;
+    context.check_free(database, new_name).await?;
     let metastore = &context.view.metastore;
     metastore
         .rename_table(&table.database_name, &table.name, new_name)
@@ -392,6 +412,14 @@ mod tests {
         assert!(error.message().contains("CREATE_TABLE"), "{error}");
         lake.ok(error.hint().unwrap().split_once("run: ").unwrap().1)
             .await;
+        // The database has no folder of its own.
+        let error = lake.fails("ann", &create).await;
+        assert_eq!(
+            error.message(),
+            "permission denied for location 's3://lake/t/': DATA_LOCATION is needed"
+        );
+        lake.ok(error.hint().unwrap().split_once("run: ").unwrap().1)
+            .await;
         lake.ok_as("ann", &create).await;
         lake.ok_as(
             "ann",
@@ -404,7 +432,8 @@ mod tests {
     #[tokio::test]
     async fn table_over_the_data_of_another_is_no_way_around_its_grants() {
         let lake = Lake::with_orders().await;
-        lake.ok("CREATE DATABASE lab; GRANT CREATE_TABLE, ALTER, SELECT ON DATABASE lab TO ann; GRANT SELECT (id) ON TABLE sales.orders TO ann").await;
+        lake.ok("CREATE DATABASE lab; GRANT CREATE_TABLE, ALTER, SELECT ON DATABASE lab TO ann; GRANT SELECT (id) ON TABLE sales.orders TO ann;
+                 GRANT DATA_LOCATION ON 's3://lake/' TO ann").await;
         for location in [
             "s3://lake/orders/",
             "s3://lake/orders/day=2024-01-01/",
@@ -432,6 +461,38 @@ mod tests {
             "ALTER TABLE lab.own SET LOCATION 's3://lake/orders/'",
         )
         .await;
+    }
+
+    #[tokio::test]
+    async fn name_of_what_is_hidden_is_refused_in_one_way() {
+        let lake = Lake::with_orders().await;
+        lake.ok("CREATE DATABASE stock; GRANT CREATE_DATABASE ON CATALOG TO ann; GRANT CREATE TABLE ON DATABASE sales TO ben; GRANT DATA_LOCATION ON 's3://lake/free/' TO ben").await;
+        let error = lake.fails("ann", "CREATE DATABASE stock").await;
+        assert_eq!(error.code(), Code::PermissionDenied, "{error}");
+        let sql = "CREATE EXTERNAL TABLE sales.orders (a INT) STORED AS PARQUET LOCATION 's3://lake/free/'";
+        let error = lake.fails("ben", sql).await;
+        assert_eq!(error.code(), Code::PermissionDenied, "{error}");
+        assert_eq!(
+            error.message(),
+            "permission denied: the name \"sales.orders\" cannot be used for a new table"
+        );
+        // Where it does not matter what is there, nothing is told.
+        let sql = sql.replace("TABLE sales", "TABLE IF NOT EXISTS sales");
+        lake.ok_as("ben", &sql).await;
+        lake.ok_as("ann", "CREATE DATABASE IF NOT EXISTS stock")
+            .await;
+        assert_eq!(lake.text("ben", "SHOW TABLES IN sales").await, "");
+        assert_eq!(lake.text("ann", "SHOW DATABASES").await, "");
+        lake.ok_as(
+            "ben",
+            "CREATE EXTERNAL TABLE sales.own (a INT) STORED AS PARQUET LOCATION 's3://lake/free/'",
+        )
+        .await;
+        let error = lake
+            .fails("ben", "ALTER TABLE sales.own RENAME TO orders")
+            .await;
+        assert_eq!(error.code(), Code::PermissionDenied, "{error}");
+        assert_eq!(lake.table("orders").await.version_id, 0);
     }
 
     #[tokio::test]

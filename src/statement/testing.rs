@@ -11,6 +11,7 @@ use tempfile::TempDir;
 
 use super::{Output, StatementContext, columns, execute, handles};
 use crate::error::{Error, Result};
+use crate::lake::folders::Folders;
 use crate::lake::roots::{Backing, Roots};
 use crate::lake::tables::LakeTables;
 use crate::view::View;
@@ -62,6 +63,7 @@ impl Lake {
             access: self.store.snapshot().access(user).unwrap(),
             metastore: Arc::clone(&self.store) as _,
             tables: LakeTables::default(),
+            folders: Folders::new(Arc::clone(&self.roots)),
         };
         let names = ["sales", "stock"].map(str::to_owned);
         StatementContext {

@@ -3,22 +3,23 @@
 use std::sync::Arc;
 
 use arrow::datatypes::{Schema, SchemaRef};
-use lakegate_catalog::access::{Access, Privilege};
+use lakegate_catalog::access::{By, Privilege};
 use lakegate_catalog::hive_type::HiveType;
 use lakegate_catalog::model::{Table, TableInput};
-use lakegate_catalog::partition::PartitionInput;
 use lakegate_catalog::store::{CommitWrite, Discarded, ExpectedTable, Metastore};
 use lakegate_sql::ast::{ColumnDef, CreateTable, StorageFormat, StoredAs, TableName};
 
 use super::StatementContext;
-use super::locations::{self, folder};
-use super::rights::{require_partition_keys, resource, sees_all_columns, table_not_found};
+use super::locations::For;
+use super::rights::{require_partition_keys, sees_all_columns, table_not_found};
 use super::tables::definition;
 use crate::error::{Code, Error, Result};
-use crate::lake::roots::Roots;
+use crate::lake::folders::Folders;
+use crate::lake::roots::{Location, Roots};
 use crate::lake::tables::table_schema;
 use crate::lake::write::columns::Mapping;
-use crate::lake::write::{Target, check_format, sweep};
+use crate::lake::write::{Target, Written, check_format, sweep};
+use crate::view::View;
 
 /// What to do where the table is not there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,31 +60,35 @@ pub struct WritePlan {
 }
 
 impl WritePlan {
-    /// What makes the written rows visible, with the partitions that they were written to.
-    pub fn commit(&self, partitions: Vec<PartitionInput>) -> CommitWrite {
+    /// What makes the written rows visible. A user gets everything on a table that is made, in the same commit.
+    pub fn commit(&self, written: Written, by: By) -> CommitWrite {
         let table = &self.target.table;
         CommitWrite {
             database: table.database_name.clone(),
             table: table.name.clone(),
             expected: self.expected,
             definition: self.definition.clone(),
-            partitions,
+            partitions: written.partitions,
+            files: written.files,
             discard: self.discard.clone(),
+            by,
         }
     }
 
     /// Whether the principal may still do what he might when it began.
-    pub fn may(&self, access: &Access) -> bool {
+    ///
+    /// Errors: the catalog.
+    pub async fn may(&self, view: &View) -> Result<bool> {
         let table = &self.target.table;
         let (database, name) = (&table.database_name, &table.name);
-        match self.expected {
-            None => access.can_create_table(database),
-            Some(_) => access
-                .table(database, name, &table.column_names())
-                .is_some_and(|access| {
-                    access.insert && (self.definition.is_none() || may_replace(&access))
-                }),
+        if self.expected.is_none() {
+            return Ok(view.access.can_create_table(database));
         }
+        let found = view.table(database, name).await?;
+        Ok(found.is_some_and(|found| {
+            let access = &found.access;
+            access.insert && (self.definition.is_none() || may_replace(access))
+        }))
     }
 }
 
@@ -102,7 +107,7 @@ impl StatementContext {
             None => self.plan_create(request, rows).await,
             Some(found) => {
                 let table = &found.table;
-                let missing = |privilege| self.denied(privilege, &resource(table));
+                let missing = |privilege| self.denied_on(&found, privilege);
                 if request.if_exists == IfExists::Fail {
                     return Err(Error::new(
                         Code::DuplicateTable,
@@ -166,9 +171,11 @@ impl StatementContext {
         let (database, name) = self.new_table_name(&request.table)?;
         let database = self.view.require_database(database).await?;
         self.require_on_database(&database.name, Privilege::CreateTable)?;
+        self.check_free(&database.name, name).await?;
         let location = match &request.location {
             Some(location) => {
-                let found = self.locate(location, None).await?;
+                let found = self.register(location, For::NewTable(&database)).await?;
+                self.check_writable(location, &found).await?;
                 if !sweep::is_empty(&found).await? {
                     return Err(Error::new(
                         Code::InvalidTable,
@@ -183,8 +190,15 @@ impl StatementContext {
             None => {
                 let base = self.base(&database.name, database.location_uri.as_deref())?;
                 let plain = format!("{base}{name}/");
-                let found = self.locate(&plain, None).await?;
-                if sweep::is_empty(&found).await? {
+                // A folder that Lakegate chooses needs no DATA_LOCATION: nothing is read that was there before.
+                let found = self.roots.locate(&plain)?;
+                let index = self.folders().await?;
+                let is_free = index.overlapping(&found.folder()?).next().is_none();
+                if !is_free {
+                    self.check_writable(&base, &self.roots.locate(&base)?)
+                        .await?;
+                }
+                if is_free && sweep::is_empty(&found).await? {
                     plain
                 } else {
                     // Left by a table that was dropped, or somebody else's.
@@ -202,15 +216,14 @@ impl StatementContext {
         old: Arc<Table>,
         rows: &Schema,
     ) -> Result<WritePlan> {
-        let metastore = self.view.metastore.as_ref();
-        let mut discard = locations::outer_partitions(metastore, &old).await?;
-        discard.extend(old.storage_descriptor.location.clone());
-        let folders = discard
+        let index = self.folders().await?;
+        let discard: Vec<String> = index
+            .of(&old)
             .iter()
-            .map(|location| Ok(folder(&self.roots.locate(location)?)))
-            .collect::<Result<Vec<String>>>()?;
-        let other = locations::owner(metastore, &self.roots, &folders, |table| table.id != old.id);
-        if other.await?.is_some() {
+            .map(|folder| folder.url.to_string())
+            .collect();
+        let folders = discard;
+        if !self.view.owners(&old).await?.is_empty() {
             return Err(Error::new(
                 Code::InvalidTable,
                 format!("table {} cannot be replaced: files of another table lie in its folder or around it", old.full_name()),
@@ -222,6 +235,8 @@ impl StatementContext {
                 "a table that is replaced gets a folder of its own, and location '{location}' is asked for; leave it out"
             )));
         }
+        // Files that others wrote stay where they are.
+        self.leave(&old, None).await?;
         let database = self.view.require_database(&old.database_name).await?;
         let base = self.base(&database.name, database.location_uri.as_deref())?;
         let location = fresh(&base, &old.name);
@@ -341,33 +356,48 @@ impl StatementContext {
         definition(self, &create, location)
     }
 
-    /// What follows the commit of a write: its creator may do everything with a new table.
-    pub async fn written(&self, plan: &WritePlan, table: &Table) -> Result<()> {
-        if plan.expected.is_none() {
-            super::grants::to_creator(self, resource(table)).await?;
+    /// Errors: files in a folder would be rows of a table that the principal may not both read and write.
+    async fn check_writable(&self, location: &str, folder: &Location) -> Result<()> {
+        let url = folder.folder()?;
+        let index = self.folders().await?;
+        // Tables that lie in the folder are not written to.
+        let around = index.holding(&url);
+        for table in around {
+            let visible = self.view.visible(Arc::clone(table)).await?;
+            let writes = visible
+                .is_some_and(|visible| visible.access.selects_all() && visible.access.insert);
+            if !writes {
+                return Err(Error::new(
+                    Code::PermissionDenied,
+                    format!("permission denied for location '{location}': a table lies there or around it to which you may not add rows"),
+                )
+                .with_hint("name a location elsewhere"));
+            }
         }
         Ok(())
     }
 }
 
-/// Deletes the files that a replaced table had, but for folders that have come into use again.
+/// Deletes the files that Lakegate wrote to a table that was replaced, but for folders that have come into use again.
 ///
 /// Errors: the store, or the catalog; it can be tried again.
 pub async fn clear_discarded(
     metastore: &dyn Metastore,
+    folders: &Folders,
     roots: &Roots,
     discarded: &Discarded,
 ) -> Result<()> {
+    let index = folders.index(metastore).await?;
     for location in &discarded.locations {
-        let folders = [folder(&roots.locate(location)?)];
-        match locations::owner(metastore, roots, &folders, |_| true).await? {
-            Some(table) => tracing::warn!(
+        let folder = roots.locate(location)?;
+        match index.overlapping(&folder.folder()?).next() {
+            Some((table, _)) => tracing::warn!(
                 location,
                 table = table.full_name(),
                 "the files of a replaced table stay: another table is in their folder"
             ),
             None => {
-                let files = sweep::remove_data(roots, &folders).await?;
+                let files = sweep::remove_written(&folder, &discarded.files).await?;
                 tracing::info!(location, files, "the files of a replaced table are deleted");
             }
         }

@@ -145,7 +145,7 @@ impl SchemaProvider for ViewSchema {
         let loaded = load
             .await
             .map_err(|error| visible.sight().of_table(error))?;
-        Ok(Some(Arc::new(ViewTable::new(loaded, &visible.access)?)))
+        Ok(Some(Arc::new(ViewTable::new(loaded, &visible)?)))
     }
 
     fn table_exist(&self, _: &str) -> bool {

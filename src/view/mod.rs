@@ -23,6 +23,7 @@ pub use path::SearchPath;
 pub use table::ViewTable;
 
 use crate::error::{Code, Error, Result};
+use crate::lake::folders::Folders;
 use crate::lake::sight::Sight;
 use crate::lake::tables::LakeTables;
 
@@ -32,13 +33,17 @@ pub struct View {
     pub access: Arc<Access>,
     pub metastore: Arc<dyn Metastore>,
     pub tables: LakeTables,
+    pub folders: Folders,
 }
 
 /// A table and what the principal may do with it.
 #[derive(Debug, Clone)]
 pub struct Visible {
     pub table: Arc<Table>,
+    /// What is granted, and of that what the tables allow to which files of this one belong.
     pub access: TableAccess,
+    /// Files of it belong to another table, and for want of rights on that one something is not allowed that is granted on this.
+    pub limited: bool,
 }
 
 impl Visible {
@@ -80,26 +85,62 @@ impl View {
     pub async fn tables(&self, database: &str) -> Result<Vec<Visible>> {
         self.require_database(database).await?;
         let tables = self.metastore.tables(database).await?;
-        Ok(tables
-            .into_iter()
-            .filter_map(|table| self.visible(table))
-            .collect())
+        let mut visible = Vec::with_capacity(tables.len());
+        for table in tables {
+            visible.extend(self.visible(table).await?);
+        }
+        Ok(visible)
     }
 
     pub async fn table(&self, database: &str, name: &str) -> Result<Option<Visible>> {
-        Ok(self
-            .metastore
-            .table(database, name)
-            .await?
-            .and_then(|table| self.visible(table)))
+        match self.metastore.table(database, name).await? {
+            Some(table) => self.visible(table).await,
+            None => Ok(None),
+        }
     }
 
-    fn visible(&self, table: Arc<Table>) -> Option<Visible> {
-        let access = self
-            .access
-            .table(&table.database_name, &table.name, &table.column_names())?;
-        Some(Visible { table, access })
+    /// `None`: for this principal the table does not exist.
+    pub async fn visible(&self, table: Arc<Table>) -> Result<Option<Visible>> {
+        let Some(mut access) = self.granted(&table) else {
+            return Ok(None);
+        };
+        let mut limited = false;
+        if !self.access.is_administrator() {
+            for owner in self.owners(&table).await? {
+                limited |= access.limit(self.granted(&owner).as_ref());
+            }
+        }
+        Ok(Some(Visible {
+            table,
+            access,
+            limited,
+        }))
     }
+
+    /// The other tables that files of a table may belong to.
+    pub async fn owners(&self, table: &Table) -> Result<Vec<Arc<Table>>> {
+        let index = self.folders.index(self.metastore.as_ref()).await?;
+        Ok(index.owners(table))
+    }
+
+    fn granted(&self, table: &Table) -> Option<TableAccess> {
+        let columns = table.column_names();
+        self.access
+            .table(&table.database_name, &table.name, &columns)
+    }
+}
+
+/// The error of a right that is granted on a table, and is missing on one that files of it belong to. That one is not named: it may be
+/// one that does not exist for the principal.
+pub fn limited(table: &Table, privilege: &str) -> Error {
+    Error::new(
+        Code::PermissionDenied,
+        format!(
+            "permission denied for table {}: its files belong to another table, on which {privilege} is needed too",
+            table.full_name()
+        ),
+    )
+    .with_hint("an administrator can grant it on all of that table, or give this one a folder of its own")
 }
 
 /// The same words for a database that is not there and one that is not granted.

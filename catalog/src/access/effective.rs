@@ -3,8 +3,8 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::{
-    ADMINISTRATORS, ColumnSelection, ControlSnapshot, PRIMARY_WORKGROUP, Privilege, PrivilegeSet,
-    Resource, TableAccess,
+    ADMINISTRATORS, By, ColumnSelection, ControlSnapshot, PRIMARY_WORKGROUP, Privilege,
+    PrivilegeSet, Resource, TableAccess,
 };
 
 /// The effective rights of one user: the union of all grants to the user and the user's roles.
@@ -13,11 +13,14 @@ use super::{
 #[derive(Debug, Clone)]
 pub struct Access {
     user: String,
+    user_id: i64,
     administrator: bool,
     roles: BTreeSet<String>,
     catalog: Rights,
     databases: HashMap<String, DatabaseRights>,
     workgroups: HashMap<String, Rights>,
+    /// Folders with DATA_LOCATION, and whether it may be granted on.
+    locations: Vec<(String, bool)>,
 }
 
 /// What is granted on one resource, and what of it may be granted on.
@@ -56,11 +59,13 @@ impl Access {
         let roles = snapshot.roles_of(user);
         let mut access = Access {
             user: user.to_owned(),
+            user_id: snapshot.users.get(user).map_or(0, |user| user.id),
             administrator: roles.contains(ADMINISTRATORS),
             roles,
             catalog: Rights::default(),
             databases: HashMap::new(),
             workgroups: HashMap::new(),
+            locations: Vec::new(),
         };
         for grant in &snapshot.grants {
             if grant.grantee != user && !access.roles.contains(&grant.grantee) {
@@ -95,6 +100,7 @@ impl Access {
                     .entry(name.clone())
                     .or_default()
                     .add(&privileges, grantable),
+                Resource::Location(folder) => access.locations.push((folder.clone(), grantable)),
             }
         }
         access
@@ -114,6 +120,19 @@ impl Access {
     /// The user's name.
     pub fn user(&self) -> &str {
         &self.user
+    }
+
+    /// The user's id, which no other user ever has.
+    pub fn user_id(&self) -> i64 {
+        self.user_id
+    }
+
+    /// On whose behalf the user's changes are made.
+    pub fn by(&self) -> By {
+        match self.administrator {
+            true => By::Administrator,
+            false => By::User(self.user_id),
+        }
     }
 
     /// Whether the user is in [`ADMINISTRATORS`] and so may do everything.
@@ -158,6 +177,14 @@ impl Access {
                 .workgroups
                 .get(workgroup)
                 .is_some_and(|rights| rights.held.contains(Privilege::Usage))
+    }
+
+    /// Whether the user may register a folder: DATA_LOCATION is granted on it, or on one that holds it.
+    ///
+    /// `folder`: as [`Resource::Location`] has it.
+    pub fn can_use_location(&self, folder: &str) -> bool {
+        let mut granted = self.locations.iter();
+        self.administrator || granted.any(|(granted, _)| folder.starts_with(granted.as_str()))
     }
 
     /// What the user may see and do with a table whose columns (partition keys included, in order)
@@ -241,6 +268,10 @@ impl Access {
                 .get(name)
                 .is_some_and(|rights| rights.grantable.contains(privilege));
         }
+        if let Resource::Location(folder) = resource {
+            let mut granted = self.locations.iter();
+            return granted.any(|(granted, on)| *on && folder.starts_with(granted.as_str()));
+        }
         if self.catalog.grantable.contains(privilege) {
             return true;
         }
@@ -252,7 +283,7 @@ impl Access {
                 table,
                 columns,
             } => (database, Some(table), Some(columns)),
-            Resource::Catalog | Resource::Workgroup(_) => return false,
+            Resource::Catalog | Resource::Workgroup(_) | Resource::Location(_) => return false,
         };
         let Some(in_database) = self.databases.get(database) else {
             return false;

@@ -29,13 +29,15 @@ pub enum Privilege {
     CreateDatabase,
     /// Of a workgroup: to run queries in it.
     Usage,
+    /// Of a folder of the lake: to make it, or what lies in it, the location of a database, a table or a partition.
+    DataLocation,
     /// Every privilege that the resource knows. The store keeps it as those privileges, so that
     /// revoking one of them works.
     All,
 }
 
 impl Privilege {
-    const ALL: [Privilege; 10] = [
+    const ALL: [Privilege; 11] = [
         Privilege::Select,
         Privilege::Describe,
         Privilege::Insert,
@@ -45,6 +47,7 @@ impl Privilege {
         Privilege::CreateTable,
         Privilege::CreateDatabase,
         Privilege::Usage,
+        Privilege::DataLocation,
         Privilege::All,
     ];
 
@@ -61,6 +64,7 @@ impl Privilege {
             Privilege::CreateTable => "CREATE_TABLE",
             Privilege::CreateDatabase => "CREATE_DATABASE",
             Privilege::Usage => "USAGE",
+            Privilege::DataLocation => "DATA_LOCATION",
             Privilege::All => "ALL",
         }
     }
@@ -77,7 +81,11 @@ impl FromStr for Privilege {
 
     /// Any case; a space or an underscore between two words.
     fn from_str(text: &str) -> Result<Self> {
-        let name = text.trim().to_ascii_uppercase().replace(' ', "_");
+        let mut name = text.trim().to_ascii_uppercase().replace(' ', "_");
+        // Lake Formation's name in its API.
+        if name == "DATA_LOCATION_ACCESS" {
+            name = Privilege::DataLocation.name().to_owned();
+        }
         Privilege::ALL
             .into_iter()
             .find(|privilege| privilege.name() == name)
@@ -168,6 +176,9 @@ pub enum Resource {
     },
     /// A workgroup; only USAGE.
     Workgroup(String),
+    /// A folder of the lake with all that lies in it; only DATA_LOCATION. Its URL, in the one form that the storage has, which ends
+    /// in `/`: text that begins alike is what lies in it.
+    Location(String),
 }
 
 impl Resource {
@@ -195,7 +206,8 @@ impl Resource {
     /// The privileges that mean something here, [`Privilege::All`] not among them.
     pub fn privileges(&self) -> &'static [Privilege] {
         use Privilege::{
-            Alter, CreateDatabase, CreateTable, Delete, Describe, Drop, Insert, Select, Usage,
+            Alter, CreateDatabase, CreateTable, DataLocation, Delete, Describe, Drop, Insert,
+            Select, Usage,
         };
         match self {
             Resource::Catalog => &[
@@ -212,6 +224,7 @@ impl Resource {
             Resource::Table { .. } => &[Select, Describe, Insert, Delete, Alter, Drop],
             Resource::Columns { .. } => &[Select],
             Resource::Workgroup(_) => &[Usage],
+            Resource::Location(_) => &[DataLocation],
         }
     }
 
@@ -265,6 +278,14 @@ impl Resource {
                 }
             }
             Resource::Workgroup(name) => Resource::Workgroup(normalize(Kind::Workgroup, name)?),
+            Resource::Location(folder) => {
+                if !folder.contains("://") || !folder.ends_with('/') {
+                    return Err(CatalogError::invalid(format!(
+                        "location '{folder}' of a grant is not the URL of a folder; it must be one such as s3://bucket/folder/"
+                    )));
+                }
+                Resource::Location(folder.clone())
+            }
         })
     }
 }
@@ -288,6 +309,7 @@ impl fmt::Display for Resource {
                 )
             }
             Resource::Workgroup(name) => write!(f, "workgroup {name}"),
+            Resource::Location(folder) => write!(f, "location '{folder}'"),
         }
     }
 }
@@ -313,4 +335,14 @@ impl Grant {
             with_grant_option: false,
         }
     }
+}
+
+/// On whose behalf a change is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum By {
+    /// An administrator, or the server itself.
+    #[default]
+    Administrator,
+    /// A user who is no administrator, by id.
+    User(i64),
 }

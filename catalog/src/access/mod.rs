@@ -17,7 +17,7 @@ mod table;
 mod workgroup;
 
 pub use effective::Access;
-pub use grant::{Grant, Privilege, PrivilegeSet, Resource};
+pub use grant::{By, Grant, Privilege, PrivilegeSet, Resource};
 pub use principal::{ADMINISTRATORS, Membership, Role, User};
 pub use scram::{DEFAULT_ITERATIONS, MAX_ITERATIONS, MAX_PASSWORD_BYTES, ScramVerifier};
 pub use snapshot::ControlSnapshot;

@@ -70,6 +70,22 @@ impl TableAccess {
         self.select == ColumnSelection::All
     }
 
+    /// Takes away what needs rights on another table too, since files of this one belong to that one. `other`: what the same user may
+    /// do with it. Gives whether anything was taken away.
+    ///
+    /// Columns do not count one by one: that they are called alike does not make them the same in a file.
+    pub fn limit(&mut self, other: Option<&TableAccess>) -> bool {
+        let before = self.clone();
+        if !other.is_some_and(TableAccess::selects_all) {
+            self.select = ColumnSelection::None;
+            // The names of its partitions would show, and a narrower definition could become a wider one.
+            self.alter = false;
+        }
+        self.insert &= other.is_some_and(|other| other.insert);
+        self.delete &= other.is_some_and(|other| other.delete);
+        *self != before
+    }
+
     /// SHA-256 of everything above: two principals with the same digest see and may do the same
     /// with the same table. The same in every process and version of this crate that has the same
     /// fields.

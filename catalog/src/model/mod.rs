@@ -13,7 +13,7 @@ mod time;
 
 pub use database::{Database, DatabaseInput};
 pub use storage::{Column, SerDeInfo, SortColumn, StorageDescriptor};
-pub use table::{EXTERNAL_TABLE, Table, TableInput, VIRTUAL_VIEW};
+pub use table::{Claim, EXTERNAL_TABLE, Table, TableInput, VIRTUAL_VIEW};
 pub use time::{epoch_seconds, now};
 
 /// String properties of a database, table, partition, column or SerDe, in key order.

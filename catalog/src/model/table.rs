@@ -72,6 +72,40 @@ pub struct Table {
     /// their own). A string in Glue's JSON.
     #[serde(with = "version_text")]
     pub version_id: u64,
+    /// By what right the table has its folder. Ours, not Glue's. Not serialised.
+    #[serde(skip)]
+    pub claim: Claim,
+    /// By what right it has the folders of partitions that lie elsewhere; `None`: none does. As `claim`.
+    #[serde(skip)]
+    pub outer_claim: Option<Claim>,
+}
+
+/// Since when a table has a folder, and by whose right: of two tables that share one, it belongs to one of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Claim {
+    /// When it was registered, in milliseconds since 1970; of several, the last.
+    pub since: i64,
+    /// Whether an administrator registered it; of several, all.
+    pub by_administrator: bool,
+}
+
+impl Claim {
+    /// One claim for what two are for.
+    #[must_use]
+    pub fn with(self, other: Claim) -> Claim {
+        Claim {
+            since: self.since.max(other.since),
+            by_administrator: self.by_administrator && other.by_administrator,
+        }
+    }
+
+    /// Whether a folder of both belongs to the table of this claim: an administrator's goes before others', and then the elder.
+    ///
+    /// Of two that were made at the same moment, each goes before the other.
+    pub fn goes_before(&self, other: &Claim) -> bool {
+        let rank = |claim: &Claim| (!claim.by_administrator, claim.since);
+        rank(self) <= rank(other)
+    }
 }
 
 impl Table {
@@ -93,6 +127,8 @@ impl Table {
             table_type: input.table_type,
             parameters: input.parameters,
             version_id: 0,
+            claim: Claim::default(),
+            outer_claim: None,
         }
     }
 

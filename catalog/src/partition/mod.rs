@@ -12,7 +12,7 @@ mod value;
 pub use path::{
     PathMismatch, escape_path_name, parse_partition_path, partition_path, unescape_path_name,
 };
-pub(crate) use set::spellings;
+pub(crate) use set::{is_below, spellings};
 pub use set::{Partition, PartitionInput, Partitions};
 pub use set::{canonical_key, default_location, identity_key};
 pub use spec::PartitionSpec;

@@ -78,6 +78,18 @@ impl Partition {
         }
     }
 
+    /// Whether the partition's folder is one below this folder, by its text.
+    pub fn is_below(&self, folder: &str) -> bool {
+        let folder = folder.trim_end_matches('/');
+        match &self.own_location {
+            Some(own) => is_below(own, folder),
+            None => {
+                let base = self.storage_descriptor.location.as_deref();
+                base.is_some_and(|base| base.trim_end_matches('/') == folder)
+            }
+        }
+    }
+
     /// The descriptor with the partition's own location in it, as Glue shows it.
     pub fn full_storage_descriptor(&self, keys: &[PartitionKey]) -> StorageDescriptor {
         StorageDescriptor {
@@ -90,6 +102,12 @@ impl Partition {
     pub fn name(&self, keys: &[PartitionKey]) -> String {
         partition_path(keys, &self.values)
     }
+}
+
+/// Whether a location is below a folder, by its text.
+pub(crate) fn is_below(location: &str, folder: &str) -> bool {
+    let rest = location.strip_prefix(folder.trim_end_matches('/'));
+    rest.is_some_and(|rest| rest.starts_with('/'))
 }
 
 /// `<base>/k=v/k2=v2/`.

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::Created;
-use crate::access::{ControlSnapshot, Grant, Role, ScramVerifier, User, Workgroup, WorkgroupInput};
+use crate::access::{
+    By, ControlSnapshot, Grant, Membership, Role, ScramVerifier, User, Workgroup, WorkgroupInput,
+};
 use crate::error::Result;
 
 /// Users, roles, grants, workgroups and settings. Names are checked and lower-cased on the way in.
@@ -56,13 +58,37 @@ pub trait Control: Debug + Send + Sync {
     ///
     /// # Errors
     /// `InvalidInput` if `role` is, through roles, a member of `member`.
-    async fn grant_role(&self, role: &str, member: &str) -> Result<bool>;
+    async fn grant_role(&self, role: &str, member: &str) -> Result<bool> {
+        let memberships = [Membership {
+            role: role.to_owned(),
+            member: member.to_owned(),
+        }];
+        Ok(self.grant_roles(&memberships).await? > 0)
+    }
+
+    /// [`Control::grant_role`] for all of these memberships, or for none. Returns how many are new.
+    async fn grant_roles(&self, memberships: &[Membership]) -> Result<usize>;
 
     /// Ends a membership. `false` if there was none.
     ///
     /// # Errors
     /// `InvalidInput` if no administrator would be left.
-    async fn revoke_role(&self, role: &str, member: &str) -> Result<bool>;
+    async fn revoke_role(&self, role: &str, member: &str) -> Result<bool> {
+        let memberships = [Membership {
+            role: role.to_owned(),
+            member: member.to_owned(),
+        }];
+        Ok(self.revoke_roles(&memberships).await? > 0)
+    }
+
+    /// [`Control::revoke_role`] for all of these memberships, or for none. Returns how many there were.
+    async fn revoke_roles(&self, memberships: &[Membership]) -> Result<usize>;
+
+    /// Makes a user who is an administrator; a user of the name becomes one and keeps the password.
+    ///
+    /// # Errors
+    /// `AlreadyExists` if a role has the name.
+    async fn create_administrator(&self, name: &str, verifier: ScramVerifier) -> Result<()>;
 
     /// Makes all these grants or none. `ALL` is kept as the privileges that it stands for. Granting
     /// without grant option what is held with it changes nothing. Returns how many (privileges, or
@@ -71,16 +97,27 @@ pub trait Control: Debug + Send + Sync {
     /// # Errors
     /// `InvalidInput` if a resource does not know a privilege; `NotFound` for a grantee, database,
     /// table, column or workgroup.
-    async fn grant(&self, grants: &[Grant]) -> Result<usize>;
+    async fn grant_by(&self, grants: &[Grant], by: By) -> Result<usize>;
 
-    /// Takes back all these grants or none (`with_grant_option` is not looked at). Revoking SELECT
+    /// [`Control::grant_by`] an administrator.
+    async fn grant(&self, grants: &[Grant]) -> Result<usize> {
+        self.grant_by(grants, By::Administrator).await
+    }
+
+    /// Takes back all these grants or none (`with_grant_option` is not looked at): an administrator whoever granted them, others what
+    /// they granted themselves. Revoking SELECT
     /// (or ALL) on a table also takes back SELECT on its columns. Returns how many were taken back:
     /// 0 means that nothing such had been granted, for example because the right comes from a grant
     /// on the whole table, the database, or to a role.
     ///
     /// # Errors
     /// `NotFound` for a grantee; `InvalidInput` if a resource does not know a privilege.
-    async fn revoke(&self, grants: &[Grant]) -> Result<usize>;
+    async fn revoke_by(&self, grants: &[Grant], by: By) -> Result<usize>;
+
+    /// [`Control::revoke_by`] an administrator.
+    async fn revoke(&self, grants: &[Grant]) -> Result<usize> {
+        self.revoke_by(grants, By::Administrator).await
+    }
 
     /// # Errors
     /// `AlreadyExists` unless `if_not_exists` (the workgroup then stays as it is); `InvalidInput`

@@ -1,10 +1,12 @@
 //! The trait of what is in the lake.
 
+use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use crate::access::By;
 use crate::error::Result;
 use crate::model::{Database, DatabaseInput, Table, TableInput};
 use crate::partition::{PartitionInput, Partitions};
@@ -48,6 +50,20 @@ pub trait Metastore: Debug + Send + Sync {
         &self,
         input: DatabaseInput,
         if_not_exists: bool,
+    ) -> Result<Created<Arc<Database>>> {
+        let by = By::Administrator;
+        self.create_database_by(input, if_not_exists, by, None)
+            .await
+    }
+
+    /// [`Metastore::create_database`]. A user gets everything on the new database in the same commit, and DATA_LOCATION on `folder`, which
+    /// is the database's own as [`Resource::Location`](crate::access::Resource::Location) has it.
+    async fn create_database_by(
+        &self,
+        input: DatabaseInput,
+        if_not_exists: bool,
+        by: By,
+        folder: Option<String>,
     ) -> Result<Created<Arc<Database>>>;
 
     /// Replaces everything but the name.
@@ -77,10 +93,22 @@ pub trait Metastore: Debug + Send + Sync {
         database: &str,
         input: TableInput,
         if_not_exists: bool,
+    ) -> Result<Created<Arc<Table>>> {
+        self.create_table_by(database, input, if_not_exists, By::Administrator)
+            .await
+    }
+
+    /// [`Metastore::create_table`]. A user gets everything on the new table in the same commit.
+    async fn create_table_by(
+        &self,
+        database: &str,
+        input: TableInput,
+        if_not_exists: bool,
+        by: By,
     ) -> Result<Created<Arc<Table>>>;
 
     /// Replaces everything but name, id and creation time; the former version is archived.
-    /// Partitions keep what they have.
+    /// Partitions keep what they have. Grants on columns that the table has no more end.
     ///
     /// # Errors
     /// `Conflict` if `expected_version` is given and is not the current one; `InvalidInput` if
@@ -90,6 +118,18 @@ pub trait Metastore: Debug + Send + Sync {
         database: &str,
         input: TableInput,
         expected_version: Option<u64>,
+    ) -> Result<Arc<Table>> {
+        self.update_table_by(database, input, expected_version, By::Administrator)
+            .await
+    }
+
+    /// [`Metastore::update_table`], which notes who moved the table.
+    async fn update_table_by(
+        &self,
+        database: &str,
+        input: TableInput,
+        expected_version: Option<u64>,
+        by: By,
     ) -> Result<Arc<Table>>;
 
     /// Gives a table another name in its database. Its id, partitions and grants stay; the former version is archived.
@@ -119,7 +159,39 @@ pub trait Metastore: Debug + Send + Sync {
         table: &str,
         partitions: Vec<PartitionInput>,
         if_not_exists: bool,
+    ) -> Result<AddedPartitions> {
+        self.add_partitions_by(
+            database,
+            table,
+            partitions,
+            if_not_exists,
+            By::Administrator,
+        )
+        .await
+    }
+
+    /// [`Metastore::add_partitions`], which notes who registered a folder outside of the table's.
+    async fn add_partitions_by(
+        &self,
+        database: &str,
+        table: &str,
+        partitions: Vec<PartitionInput>,
+        if_not_exists: bool,
+        by: By,
     ) -> Result<AddedPartitions>;
+
+    /// Drops the partitions with these values and adds others (those that are there stay), in one transaction. Returns how many were
+    /// dropped.
+    ///
+    /// # Errors
+    /// As [`Metastore::add_partitions`].
+    async fn change_partitions(
+        &self,
+        database: &str,
+        table: &str,
+        dropped: &[Vec<String>],
+        added: Vec<PartitionInput>,
+    ) -> Result<(usize, AddedPartitions)>;
 
     /// Drops the partitions with these values (one per key; typed comparison) in one transaction,
     /// or none. Returns how many.
@@ -156,7 +228,26 @@ pub trait Metastore: Debug + Send + Sync {
         database: &str,
         table: &str,
         partitions: Vec<PartitionInput>,
+    ) -> Result<()> {
+        self.update_partitions_by(database, table, partitions, By::Administrator)
+            .await
+    }
+
+    /// [`Metastore::update_partitions`], which notes who registered a folder outside of the table's.
+    async fn update_partitions_by(
+        &self,
+        database: &str,
+        table: &str,
+        partitions: Vec<PartitionInput>,
+        by: By,
     ) -> Result<()>;
+
+    /// Notes that the table of these folders is about to go by the hand of a user who could not read it: whoever may make tables
+    /// there does not get them by that alone. Folders as [`Resource::Location`](crate::access::Resource::Location) has them.
+    async fn vacate(&self, folders: Vec<String>) -> Result<()>;
+
+    /// All folders that were vacated.
+    fn vacated(&self) -> Arc<BTreeSet<String>>;
 
     /// The writes that are not committed now.
     fn open_writes(&self) -> OpenWrites;

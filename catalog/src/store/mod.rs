@@ -15,4 +15,5 @@ pub use metastore::{AddedPartitions, Created, Metastore};
 pub use sqlite::SqliteStore;
 pub use writes::{
     CommitWrite, Committed, Discarded, ExpectedTable, OpenWrites, UnfinishedWrite, WriteId,
+    WrittenFiles,
 };

@@ -13,6 +13,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use crate::access::By;
 use crate::model::{Table, TableInput};
 use crate::partition::PartitionInput;
 
@@ -34,6 +35,18 @@ impl WriteId {
     /// What the names of the write's files begin with: `lakegate-<8 hex>-<16 hex>-`.
     pub fn file_prefix(self) -> String {
         format!("{FILE_PREFIX}{self}-")
+    }
+
+    /// The name of one of the write's files, counted from 0.
+    pub fn file_name(self, number: u64) -> String {
+        format!("{}{number:05}.parquet", self.file_prefix())
+    }
+
+    /// The number of a file of the write; `None`: its name is not one that [`WriteId::file_name`] gives.
+    pub fn file_number(self, name: &str) -> Option<u64> {
+        let rest = name.strip_prefix(&self.file_prefix())?;
+        let number = rest.strip_suffix(".parquet")?.parse().ok()?;
+        (self.file_name(number) == name).then_some(number)
     }
 
     /// The write that a file is of, by the file's name; `None`: it was not written for a catalog.
@@ -110,8 +123,27 @@ pub struct CommitWrite {
     pub definition: Option<TableInput>,
     /// All partitions that were written to, with their locations: those that are not registered become so.
     pub partitions: Vec<PartitionInput>,
-    /// Folders whose files belong to nobody any more once this is committed.
+    /// How many files the write made: `<prefix>00000.parquet` and so on.
+    pub files: u64,
+    /// The folders of a table that is replaced: what was written to it there belongs to nobody any more once this is committed.
     pub discard: Vec<String>,
+    /// Who writes. A user gets everything on a table that is made.
+    pub by: By,
+}
+
+/// The files that a write made, which was committed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WrittenFiles {
+    pub write: WriteId,
+    pub files: u64,
+}
+
+impl WrittenFiles {
+    /// Whether a file is one of them, by its name.
+    pub fn contains(&self, file_name: &str) -> bool {
+        let number = self.write.file_number(file_name);
+        number.is_some_and(|number| number < self.files)
+    }
 }
 
 /// A table at one version.
@@ -126,8 +158,8 @@ pub struct ExpectedTable {
 pub struct Committed {
     pub table: Arc<Table>,
     pub partitions_added: usize,
-    /// The number of what it discards; `None`: nothing.
-    pub discarded: Option<i64>,
+    /// What it discards; `None`: nothing.
+    pub discarded: Option<Discarded>,
 }
 
 /// A write that is not committed, as its catalog holds it.
@@ -140,11 +172,13 @@ pub struct UnfinishedWrite {
     pub locations: Vec<String>,
 }
 
-/// Folders whose files are to be deleted.
+/// Files that are to be deleted, and the folders that they lie in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Discarded {
     pub id: i64,
     pub locations: Vec<String>,
+    /// No other file is to be deleted.
+    pub files: Vec<WrittenFiles>,
 }
 
 #[cfg(test)]

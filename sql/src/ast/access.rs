@@ -129,6 +129,7 @@ pub enum PrivilegeKind {
     CreateTable,
     CreateDatabase,
     Usage,
+    DataLocation,
     All,
 }
 
@@ -145,6 +146,7 @@ impl PrivilegeKind {
             PrivilegeKind::CreateTable => "CREATE_TABLE",
             PrivilegeKind::CreateDatabase => "CREATE_DATABASE",
             PrivilegeKind::Usage => "USAGE",
+            PrivilegeKind::DataLocation => "DATA_LOCATION",
             PrivilegeKind::All => "ALL",
         }
     }
@@ -169,6 +171,8 @@ pub enum GrantResource {
     Table(TableName),
     /// `ON WORKGROUP w`
     Workgroup(String),
+    /// `ON [LOCATION] 's3://bucket/folder/'`
+    Location(String),
 }
 
 /// `GRANT p, .. ON r TO g, .. [WITH GRANT OPTION]`.

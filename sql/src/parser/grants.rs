@@ -103,6 +103,7 @@ fn kind(word: &str) -> Option<PrivilegeKind> {
         "CREATE_TABLE" | "CREATE" => PrivilegeKind::CreateTable,
         "CREATE_DATABASE" => PrivilegeKind::CreateDatabase,
         "USAGE" => PrivilegeKind::Usage,
+        "DATA_LOCATION" | "DATA_LOCATION_ACCESS" => PrivilegeKind::DataLocation,
         "ALL" => PrivilegeKind::All,
         _ => return None,
     })
@@ -119,7 +120,7 @@ fn privileges(cursor: &mut Cursor<'_>) -> Result<Vec<Written>> {
         let Some(mut privilege) = cursor.word_at(0).and_then(kind) else {
             let mut error = cursor.expected("a privilege");
             error.hint = Some(
-                "privileges are SELECT, DESCRIBE, INSERT, DELETE, ALTER, DROP, CREATE TABLE, CREATE DATABASE, USAGE and ALL"
+                "privileges are SELECT, DESCRIBE, INSERT, DELETE, ALTER, DROP, CREATE TABLE, CREATE DATABASE, USAGE, DATA_LOCATION and ALL"
                     .to_owned(),
             );
             return Err(error);
@@ -166,6 +167,14 @@ fn resource(cursor: &mut Cursor<'_>) -> Result<GrantResource> {
             return Err(cursor.expected("DATABASE or SCHEMA"));
         }
         return names::database(cursor).map(GrantResource::Database);
+    }
+    if cursor.is_word("LOCATION") && cursor.is_string_at(1) {
+        cursor.advance();
+    }
+    if cursor.is_string() {
+        return cursor
+            .string("the location as a string")
+            .map(GrantResource::Location);
     }
     let named = cursor.rest().len() > 1 && !cursor.is_sign_at(1, '.');
     if named && cursor.eat_any(&["DATABASE", "SCHEMA"]) {

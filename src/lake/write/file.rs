@@ -269,6 +269,7 @@ mod tests {
         let store = Arc::new(InMemory::new());
         let backing = Backing::Remote {
             store: Arc::clone(&store) as Arc<dyn ObjectStore>,
+            place: "memory".to_owned(),
             prefix: Path::default(),
         };
         let roots = Roots::open(vec![("s3://lake/".to_owned(), backing)]).unwrap();

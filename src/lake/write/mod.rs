@@ -64,6 +64,8 @@ pub struct Target {
 #[derive(Debug, Clone)]
 pub struct Written {
     pub rows: u64,
+    /// Files that were begun, each of which has the next name of its write.
+    pub files: u64,
     /// Every partition that has new files, with its location.
     pub partitions: Vec<PartitionInput>,
 }
@@ -170,7 +172,7 @@ impl TableWriter {
         let open = match &mut folder.open {
             Some(open) => open,
             None => {
-                let name = format!("{}{:05}.parquet", self.write.file_prefix(), self.files);
+                let name = self.write.file_name(self.files as u64);
                 self.files += 1;
                 folder.open.insert(OpenFile::create(
                     &folder.location,
@@ -233,8 +235,13 @@ impl TableWriter {
                 (values.to_vec(), url)
             }
         };
+        let found = self.target.roots.locate(&url)?;
+        let home = self.target.roots.locate(location(table)?)?;
+        if Arc::ptr_eq(&home.root, &found.root) && found.path.prefix_matches(&home.path) {
+            home.check_below(std::iter::once(&found.path))?;
+        }
         Ok(Folder {
-            location: self.target.roots.locate(&url)?,
+            location: found,
             partition: Some(PartitionInput::at(values, url)),
             open: None,
             used: 0,
@@ -323,6 +330,7 @@ impl TableWriter {
         partitions.sort_unstable_by(|one, other| one.values.cmp(&other.values));
         Ok(Written {
             rows: self.rows,
+            files: self.files as u64,
             partitions,
         })
     }

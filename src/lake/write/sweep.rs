@@ -1,7 +1,7 @@
 //! Removing files: what an unfinished write left behind, and what a replaced table had.
 
 use futures::{StreamExt, TryStreamExt, future};
-use lakegate_catalog::store::WriteId;
+use lakegate_catalog::store::{WriteId, WrittenFiles};
 use object_store::ObjectStore;
 use object_store::path::Path;
 
@@ -18,21 +18,19 @@ pub async fn remove_write(roots: &Roots, write: WriteId, folders: &[String]) -> 
     for folder in folders {
         let folder = roots.locate(folder)?;
         folder.root.remove_staged(&folder.path, &prefix).await?;
-        removed += remove(&folder, |name, _| name.starts_with(&prefix)).await?;
+        removed += remove(&folder, |name| write.file_number(name).is_some()).await?;
     }
     Ok(removed)
 }
 
-/// Deletes the data files below these folders: those that a table in them would read. Gives how many.
+/// Deletes the files of these writes below a folder, and no other. Gives how many.
 ///
-/// Errors: as [`remove_write`].
-pub async fn remove_data(roots: &Roots, folders: &[String]) -> Result<usize> {
-    let mut removed = 0;
-    for folder in folders {
-        let folder = roots.locate(folder)?;
-        removed += remove(&folder, |_, hidden| !hidden).await?;
-    }
-    Ok(removed)
+/// Errors: the store. As [`remove_write`].
+pub async fn remove_written(folder: &Location, written: &[WrittenFiles]) -> Result<usize> {
+    remove(folder, |name| {
+        written.iter().any(|files| files.contains(name))
+    })
+    .await
 }
 
 /// Whether a folder holds no file that a table in it would read.
@@ -44,15 +42,15 @@ pub async fn is_empty(folder: &Location) -> Result<bool> {
     Ok(std::pin::pin!(shown).try_next().await?.is_none())
 }
 
-/// `wanted` is asked with the file's name, and whether the file is hidden.
-async fn remove(folder: &Location, wanted: impl Fn(&str, bool) -> bool) -> Result<usize> {
+/// `wanted` is asked with the file's name. Links that lead out of the folder are not followed.
+async fn remove(folder: &Location, wanted: impl Fn(&str) -> bool) -> Result<usize> {
     let mut found: Vec<Path> = objects(folder)
         .map_ok(|object| object.location)
         .try_collect()
         .await?;
     found.retain(|path| {
         let name = path.filename().unwrap_or_default();
-        wanted(name, is_hidden(path, &folder.path))
+        wanted(name) && folder.check_below(std::iter::once(path)).is_ok()
     });
     let count = found.len();
     let store = folder.root.store();

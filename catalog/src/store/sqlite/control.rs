@@ -11,7 +11,8 @@ use super::grants::normalized;
 use super::metastore::signed;
 use super::write::Write;
 use crate::access::{
-    ADMINISTRATORS, ControlSnapshot, Grant, PRIMARY_WORKGROUP, QueryLimits, Role, SERVER_SECRET,
+    ADMINISTRATORS, By, ControlSnapshot, Grant, Membership, PRIMARY_WORKGROUP, QueryLimits, Role,
+    SERVER_SECRET,
     ScramVerifier, User, Workgroup, WorkgroupInput,
 };
 use crate::error::{CatalogError, Kind, Result};
@@ -133,51 +134,70 @@ impl Control for SqliteStore {
             .await
     }
 
-    async fn grant_role(&self, role: &str, member: &str) -> Result<bool> {
-        let (role, member) = (role.to_lowercase(), member.to_lowercase());
+    async fn grant_roles(&self, memberships: &[Membership]) -> Result<usize> {
+        let memberships = folded(memberships);
         self.write(move |write| {
-            let (role_id, member_id) = (write.role(&role)?, write.any_principal(&member)?);
-            if write.is_member(role_id, member_id)? {
-                return Err(CatalogError::invalid(format!(
-                    "role \"{role}\" cannot be granted to \"{member}\": \"{role}\" is itself a member of \"{member}\""
-                )));
+            let mut new = 0;
+            for Membership { role, member } in &memberships {
+                let (role_id, member_id) = (write.role(role)?, write.any_principal(member)?);
+                new += usize::from(write.add_member(role_id, member_id, role, member)?);
             }
-            let sql = "INSERT INTO memberships (role_id, member_id) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
-            write.changed_any(sql, params![role_id, member_id])
+            Ok(new)
         })
         .await
     }
 
-    async fn revoke_role(&self, role: &str, member: &str) -> Result<bool> {
-        let (role, member) = (role.to_lowercase(), member.to_lowercase());
+    async fn revoke_roles(&self, memberships: &[Membership]) -> Result<usize> {
+        let memberships = folded(memberships);
         self.write(move |write| {
-            let (role_id, member_id) = (write.role(&role)?, write.any_principal(&member)?);
-            write.changed_any(
-                "DELETE FROM memberships WHERE role_id = ?1 AND member_id = ?2",
-                params![role_id, member_id],
-            )
+            let mut ended = 0;
+            for Membership { role, member } in &memberships {
+                let (role_id, member_id) = (write.role(role)?, write.any_principal(member)?);
+                let sql = "DELETE FROM memberships WHERE role_id = ?1 AND member_id = ?2";
+                ended += usize::from(write.changed_any(sql, params![role_id, member_id])?);
+            }
+            Ok(ended)
         })
         .await
     }
 
-    async fn grant(&self, grants: &[Grant]) -> Result<usize> {
+    async fn create_administrator(&self, name: &str, verifier: ScramVerifier) -> Result<()> {
+        let name = principal_name(Kind::User, name)?;
+        self.write(move |write| {
+            let user = match write.principal(&name)? {
+                Some((user, Kind::User)) => user,
+                Some((_, kind)) => return Err(CatalogError::already_exists(kind, name)),
+                None => {
+                    let sql = "INSERT INTO principals (name, kind, verifier, created) VALUES (?1, 'user', ?2, ?3)";
+                    write.tx.execute(sql, params![name, verifier.to_string(), now().timestamp_millis()])?;
+                    write.tx.last_insert_rowid()
+                }
+            };
+            let role = write.role(ADMINISTRATORS)?;
+            write.add_member(role, user, ADMINISTRATORS, &name)?;
+            Ok(())
+        })
+        .await
+    }
+
+    async fn grant_by(&self, grants: &[Grant], by: By) -> Result<usize> {
         let grants = normalized(grants)?;
         self.write(move |write| {
             let mut changed = 0;
             for grant in &grants {
-                changed += write.grant(grant)?;
+                changed += write.grant(grant, by)?;
             }
             Ok(changed)
         })
         .await
     }
 
-    async fn revoke(&self, grants: &[Grant]) -> Result<usize> {
+    async fn revoke_by(&self, grants: &[Grant], by: By) -> Result<usize> {
         let grants = normalized(grants)?;
         self.write(move |write| {
             let mut changed = 0;
             for grant in &grants {
-                changed += write.revoke(grant)?;
+                changed += write.revoke(grant, by)?;
             }
             Ok(changed)
         })
@@ -357,6 +377,23 @@ impl Write<'_> {
         Ok(self.tx.query_row(sql, [member, role], |row| row.get(0))?)
     }
 
+    fn add_member(
+        &mut self,
+        role_id: i64,
+        member_id: i64,
+        role: &str,
+        member: &str,
+    ) -> Result<bool> {
+        if self.is_member(role_id, member_id)? {
+            return Err(CatalogError::invalid(format!(
+                "role \"{role}\" cannot be granted to \"{member}\": \"{role}\" is itself a member of \"{member}\""
+            )));
+        }
+        let sql =
+            "INSERT INTO memberships (role_id, member_id) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+        self.changed_any(sql, params![role_id, member_id])
+    }
+
     fn drop_principal(&mut self, kind: Kind, name: &str, if_exists: bool) -> Result<bool> {
         let Some((id, _)) = self.principal(name)?.filter(|(_, found)| *found == kind) else {
             return if if_exists {
@@ -368,6 +405,14 @@ impl Write<'_> {
         // Memberships and grants go with it.
         self.changed_any("DELETE FROM principals WHERE id = ?1", [id])
     }
+}
+
+fn folded(memberships: &[Membership]) -> Vec<Membership> {
+    let folded = memberships.iter().map(|each| Membership {
+        role: each.role.to_lowercase(),
+        member: each.member.to_lowercase(),
+    });
+    folded.collect()
 }
 
 fn principal_name(kind: Kind, name: &str) -> Result<String> {

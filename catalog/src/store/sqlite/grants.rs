@@ -3,19 +3,51 @@
 use rusqlite::params;
 
 use super::write::Write;
-use crate::access::{Grant, Privilege, Resource};
+use crate::access::{By, Grant, Privilege, Resource};
 use crate::error::{CatalogError, Kind, Result};
 
+/// What follows the name of a column that was dropped, in the grants on it: no column can be called so. The grant gives nothing any
+/// more, not even to a new column of the name, and what it left out stays hidden.
+pub(super) const DROPPED: &str = "/dropped";
+
 impl Write<'_> {
-    pub(super) fn grant(&mut self, grant: &Grant) -> Result<usize> {
+    pub(super) fn grant(&mut self, grant: &Grant, by: By) -> Result<usize> {
         self.check_exists(&grant.resource)?;
         let grantee = self.any_principal(&grant.grantee)?;
-        let sql = "INSERT INTO grants VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+        let privileges = grant.resource.expand(grant.privilege)?;
+        let (resource, grantable) = (&grant.resource, grant.with_grant_option);
+        self.insert_grants(grantee, resource, &privileges, by, grantable)
+    }
+
+    /// Everything on what a user makes, with grant option. Administrators need no grant.
+    pub(super) fn grant_to_maker(&mut self, by: By, resource: &Resource) -> Result<()> {
+        let By::User(id) = by else {
+            return Ok(());
+        };
+        let sql = "SELECT EXISTS (SELECT 1 FROM principals WHERE id = ?1)";
+        if !self.tx.query_row(sql, [id], |row| row.get::<_, bool>(0))? {
+            return Err(CatalogError::not_found(Kind::User, format!("#{id}")));
+        }
+        let privileges = resource.expand(Privilege::All)?;
+        self.insert_grants(id, resource, &privileges, By::Administrator, true)?;
+        Ok(())
+    }
+
+    fn insert_grants(
+        &mut self,
+        grantee: i64,
+        resource: &Resource,
+        privileges: &[Privilege],
+        by: By,
+        grantable: bool,
+    ) -> Result<usize> {
+        let sql = "INSERT INTO grants (grantee_id, kind, database_name, table_name, column_name, workgroup_name, location, privilege, grantor_id, grantable)
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
                    ON CONFLICT DO UPDATE SET grantable = 1 WHERE excluded.grantable = 1 AND grants.grantable = 0";
         let mut changed = 0;
-        for privilege in grant.resource.expand(grant.privilege)? {
-            for row in rows_of(&grant.resource) {
-                let [kind, database, table, column, workgroup] = row;
+        for privilege in privileges {
+            for row in rows_of(resource) {
+                let [kind, database, table, column, workgroup, location] = row;
                 let values = params![
                     grantee,
                     kind,
@@ -23,8 +55,10 @@ impl Write<'_> {
                     table,
                     column,
                     workgroup,
+                    location,
                     privilege.name(),
-                    grant.with_grant_option
+                    grantor(by),
+                    grantable
                 ];
                 changed += usize::from(self.changed_any(sql, values)?);
             }
@@ -32,14 +66,20 @@ impl Write<'_> {
         Ok(changed)
     }
 
-    pub(super) fn revoke(&mut self, grant: &Grant) -> Result<usize> {
+    /// Takes back what was granted by a user, or, for an administrator, by anybody.
+    pub(super) fn revoke(&mut self, grant: &Grant, by: By) -> Result<usize> {
         let grantee = self.any_principal(&grant.grantee)?;
+        let grantor = match by {
+            By::Administrator => None,
+            By::User(id) => Some(id),
+        };
         let mut changed = 0;
         for privilege in grant.resource.expand(grant.privilege)? {
             for row in rows_of(&grant.resource) {
-                let [kind, database, table, column, workgroup] = row;
+                let [kind, database, table, column, workgroup, location] = row;
                 let sql = "DELETE FROM grants WHERE grantee_id = ?1 AND kind = ?2 AND database_name = ?3 AND table_name = ?4
-                           AND column_name = ?5 AND workgroup_name = ?6 AND privilege = ?7";
+                           AND column_name IN (?5, ?9) AND workgroup_name = ?6 AND location = ?7 AND privilege = ?8
+                           AND (?10 IS NULL OR grantor_id = ?10)";
                 let values = params![
                     grantee,
                     kind,
@@ -47,15 +87,21 @@ impl Write<'_> {
                     table,
                     column,
                     workgroup,
-                    privilege.name()
+                    location,
+                    privilege.name(),
+                    format!("{column}{DROPPED}"),
+                    grantor
                 ];
                 changed += usize::from(self.changed_any(sql, values)?);
             }
             if let (Resource::Table { database, table }, Privilege::Select) =
                 (&grant.resource, privilege)
             {
-                let sql = "DELETE FROM grants WHERE grantee_id = ?1 AND kind = 'column' AND database_name = ?2 AND table_name = ?3";
-                let columns = self.tx.execute(sql, params![grantee, database, table])?;
+                let sql = "DELETE FROM grants WHERE grantee_id = ?1 AND kind = 'column' AND database_name = ?2 AND table_name = ?3
+                           AND (?4 IS NULL OR grantor_id = ?4)";
+                let columns = self
+                    .tx
+                    .execute(sql, params![grantee, database, table, grantor])?;
                 if columns > 0 {
                     self.control_changed();
                 }
@@ -63,6 +109,22 @@ impl Write<'_> {
             }
         }
         Ok(changed)
+    }
+
+    /// Ends the grants on columns that a table does not have any more.
+    pub(super) fn drop_column_grants(
+        &mut self,
+        database: &str,
+        table: &str,
+        columns: &[&str],
+    ) -> Result<()> {
+        for column in columns {
+            let sql = "UPDATE OR REPLACE grants SET column_name = ?4
+                       WHERE kind = 'column' AND database_name = ?1 AND table_name = ?2 AND column_name = ?3";
+            let dropped = format!("{column}{DROPPED}");
+            self.changed_any(sql, params![database, table, column, dropped])?;
+        }
+        Ok(())
     }
 
     /// Refuses to grant on what is not there: the grant would wait for whatever gets the name
@@ -90,25 +152,36 @@ impl Write<'_> {
                 }
             }
             Resource::Workgroup(name) => self.workgroup(name).map(|_| ()),
+            // A place, whether something is there or not.
+            Resource::Location(_) => Ok(()),
         }
     }
 }
 
-/// Kind, database, table, column and workgroup of a resource's rows: one, or one per column.
-fn rows_of(resource: &Resource) -> Vec<[&str; 5]> {
+/// 0 stands for administrators, whose grants stay when one of them goes.
+fn grantor(by: By) -> i64 {
+    match by {
+        By::Administrator => 0,
+        By::User(id) => id,
+    }
+}
+
+/// Kind, database, table, column, workgroup and location of a resource's rows: one, or one per column.
+fn rows_of(resource: &Resource) -> Vec<[&str; 6]> {
     match resource {
-        Resource::Catalog => vec![["catalog", "", "", "", ""]],
-        Resource::Database(database) => vec![["database", database, "", "", ""]],
-        Resource::Table { database, table } => vec![["table", database, table, "", ""]],
+        Resource::Catalog => vec![["catalog", "", "", "", "", ""]],
+        Resource::Database(database) => vec![["database", database, "", "", "", ""]],
+        Resource::Table { database, table } => vec![["table", database, table, "", "", ""]],
         Resource::Columns {
             database,
             table,
             columns,
         } => columns
             .iter()
-            .map(|column| ["column", database, table, column.as_str(), ""])
+            .map(|column| ["column", database, table, column.as_str(), "", ""])
             .collect(),
-        Resource::Workgroup(name) => vec![["workgroup", "", "", "", name]],
+        Resource::Workgroup(name) => vec![["workgroup", "", "", "", name, ""]],
+        Resource::Location(folder) => vec![["location", "", "", "", "", folder]],
     }
 }
 

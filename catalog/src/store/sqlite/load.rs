@@ -12,7 +12,7 @@ use crate::access::{
     ControlSnapshot, Grant, Membership, Privilege, QueryLimits, Resource, Role, User, Workgroup,
 };
 use crate::error::{CatalogError, Result};
-use crate::model::{Database, Parameters, StorageDescriptor, Table};
+use crate::model::{Claim, Database, Parameters, StorageDescriptor, Table};
 use crate::partition::{Partition, PartitionKey, Partitions};
 
 /// All databases and tables.
@@ -36,10 +36,24 @@ pub(super) fn catalog(connection: &Connection) -> Result<Catalog> {
             },
         );
     }
-    let mut statement = connection.prepare("SELECT id, database_id, json FROM tables")?;
+    let sql = "SELECT id, database_id, json, claimed, by_administrator, outer_claimed, outer_by_administrator FROM tables";
+    let mut statement = connection.prepare(sql)?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
-        let table = table(row.get(0)?, &row.get::<_, String>(2)?)?;
+        let claim = Claim {
+            since: row.get(3)?,
+            by_administrator: row.get(4)?,
+        };
+        let outer: Option<i64> = row.get(5)?;
+        let outer_by_administrator = row.get(6)?;
+        let table = Table {
+            claim,
+            outer_claim: outer.map(|since| Claim {
+                since,
+                by_administrator: outer_by_administrator,
+            }),
+            ..table(row.get(0)?, &row.get::<_, String>(2)?)?
+        };
         let entry = names
             .get(&row.get(1)?)
             .and_then(|name| databases.get_mut(name));
@@ -56,7 +70,14 @@ pub(super) fn catalog(connection: &Connection) -> Result<Catalog> {
         version: counter(connection, "catalog")?,
         databases,
         writes: super::writes::load(connection)?,
+        vacated: Arc::new(vacated(connection)?),
     })
+}
+
+fn vacated(connection: &Connection) -> Result<BTreeSet<String>> {
+    let mut statement = connection.prepare("SELECT folder FROM vacated")?;
+    let folders = statement.query_map([], |row| row.get(0))?;
+    Ok(folders.collect::<rusqlite::Result<_>>()?)
 }
 
 /// A table from its row.
@@ -204,8 +225,10 @@ pub(super) fn control(connection: &Connection) -> Result<ControlSnapshot> {
 }
 
 fn grants(connection: &Connection) -> Result<Vec<Grant>> {
-    let sql = "SELECT p.name, g.kind, g.database_name, g.table_name, g.column_name, g.workgroup_name, g.privilege, g.grantable
-               FROM grants g JOIN principals p ON p.id = g.grantee_id";
+    // One of several grantors may have given the grant option.
+    let sql = "SELECT p.name, g.kind, g.database_name, g.table_name, g.column_name, g.workgroup_name, g.privilege, max(g.grantable), g.location
+               FROM grants g JOIN principals p ON p.id = g.grantee_id
+               GROUP BY g.grantee_id, g.kind, g.database_name, g.table_name, g.column_name, g.workgroup_name, g.location, g.privilege";
     let mut statement = connection.prepare(sql)?;
     let mut rows = statement.query([])?;
     let mut grants = BTreeSet::new();
@@ -251,6 +274,7 @@ fn resource(row: &Row<'_>) -> Result<Option<Resource>> {
             table: row.get(3)?,
         },
         "workgroup" => Resource::Workgroup(row.get(5)?),
+        "location" => Resource::Location(row.get(8)?),
         _ => return Ok(None),
     }))
 }

@@ -1,6 +1,6 @@
 //! [`Metastore`]: databases and tables. Partitions are in the file beside this one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -8,9 +8,10 @@ use rusqlite::params;
 
 use super::write::Write;
 use super::{DatabaseEntry, SqliteStore, load};
+use crate::access::{By, Resource};
 use crate::error::{CatalogError, Kind, Result};
 use crate::model::names::{normalize, normalize_database, normalize_table};
-use crate::model::{Column, Database, DatabaseInput, Table, TableInput, now};
+use crate::model::{Claim, Column, Database, DatabaseInput, Table, TableInput, now};
 use crate::partition::{PartitionInput, Partitions};
 use crate::store::{
     AddedPartitions, CommitWrite, Committed, Created, Discarded, Metastore, OpenWrites,
@@ -43,14 +44,25 @@ impl Metastore for SqliteStore {
             .map(|entry| Arc::clone(&entry.database)))
     }
 
-    async fn create_database(
+    async fn create_database_by(
         &self,
         mut input: DatabaseInput,
         if_not_exists: bool,
+        by: By,
+        folder: Option<String>,
     ) -> Result<Created<Arc<Database>>> {
         normalize_database(&mut input)?;
-        self.write(move |write| create_database(write, input, if_not_exists))
-            .await
+        self.write(move |write| {
+            let made = create_database(write, input, if_not_exists)?;
+            if made.created {
+                write.grant_to_maker(by, &Resource::Database(made.value.name.clone()))?;
+                if let Some(folder) = folder {
+                    write.grant_to_maker(by, &Resource::Location(folder))?;
+                }
+            }
+            Ok(made)
+        })
+        .await
     }
 
     async fn update_database(&self, mut input: DatabaseInput) -> Result<Arc<Database>> {
@@ -93,27 +105,29 @@ impl Metastore for SqliteStore {
             .cloned())
     }
 
-    async fn create_table(
+    async fn create_table_by(
         &self,
         database: &str,
         mut input: TableInput,
         if_not_exists: bool,
+        by: By,
     ) -> Result<Created<Arc<Table>>> {
         normalize_table(&mut input)?;
         let database = database.to_lowercase();
-        self.write(move |write| create_table(write, &database, input, if_not_exists))
+        self.write(move |write| create_table(write, &database, input, if_not_exists, by))
             .await
     }
 
-    async fn update_table(
+    async fn update_table_by(
         &self,
         database: &str,
         mut input: TableInput,
         expected_version: Option<u64>,
+        by: By,
     ) -> Result<Arc<Table>> {
         normalize_table(&mut input)?;
         let database = database.to_lowercase();
-        self.write(move |write| update_table(write, &database, input, expected_version))
+        self.write(move |write| update_table(write, &database, input, expected_version, by))
             .await
     }
 
@@ -151,16 +165,45 @@ impl Metastore for SqliteStore {
             .await
     }
 
-    async fn add_partitions(
+    async fn add_partitions_by(
         &self,
         database: &str,
         table: &str,
         partitions: Vec<PartitionInput>,
         if_not_exists: bool,
+        by: By,
     ) -> Result<AddedPartitions> {
         let (database, table) = (database.to_lowercase(), table.to_lowercase());
-        self.write(move |write| write.add_partitions(&database, &table, partitions, if_not_exists))
-            .await
+        self.write(move |write| {
+            write.add_partitions(&database, &table, partitions, if_not_exists, by)
+        })
+        .await
+    }
+
+    async fn change_partitions(
+        &self,
+        database: &str,
+        table: &str,
+        dropped: &[Vec<String>],
+        added: Vec<PartitionInput>,
+    ) -> Result<(usize, AddedPartitions)> {
+        let (database, table) = (database.to_lowercase(), table.to_lowercase());
+        let values = dropped.to_vec();
+        self.write(move |write| {
+            let dropped = write.drop_partitions(&database, &table, &values, true)?;
+            if added.is_empty() {
+                return Ok((dropped, AddedPartitions::default()));
+            }
+            // What the first change made of them in memory is not there for the second.
+            let changed = write.table(&database, &table)?.id;
+            let by = By::Administrator;
+            let added = write.add_partitions(&database, &table, added, true, by)?;
+            if dropped > 0 {
+                write.reread_partitions(changed);
+            }
+            Ok((dropped, added))
+        })
+        .await
     }
 
     async fn drop_partitions(
@@ -192,15 +235,32 @@ impl Metastore for SqliteStore {
             .await
     }
 
-    async fn update_partitions(
+    async fn update_partitions_by(
         &self,
         database: &str,
         table: &str,
         partitions: Vec<PartitionInput>,
+        by: By,
     ) -> Result<()> {
         let (database, table) = (database.to_lowercase(), table.to_lowercase());
-        self.write(move |write| write.update_partitions(&database, &table, partitions))
+        self.write(move |write| write.update_partitions(&database, &table, partitions, by))
             .await
+    }
+
+    async fn vacate(&self, folders: Vec<String>) -> Result<()> {
+        self.write(move |write| {
+            for folder in &folders {
+                let sql = "INSERT INTO vacated (folder) VALUES (?1) ON CONFLICT DO NOTHING";
+                write.tx.execute(sql, [folder])?;
+            }
+            Arc::make_mut(&mut write.catalog_mut().vacated).extend(folders);
+            Ok(())
+        })
+        .await
+    }
+
+    fn vacated(&self) -> Arc<BTreeSet<String>> {
+        Arc::clone(&self.catalog().vacated)
     }
 
     fn open_writes(&self) -> OpenWrites {
@@ -337,6 +397,7 @@ pub(super) fn create_table(
     database: &str,
     input: TableInput,
     if_not_exists: bool,
+    by: By,
 ) -> Result<Created<Arc<Table>>> {
     let entry = write.database(database)?;
     if let Some(table) = entry.tables.get(&input.name) {
@@ -351,12 +412,17 @@ pub(super) fn create_table(
     let database_id = entry.database.id;
     let created = now();
     let mut table = Table::of_input(input, database, created);
+    table.claim = claim_by(by, created);
     let json = serde_json::to_string(&table)?;
-    let sql = "INSERT INTO tables (database_id, name, json) VALUES (?1, ?2, ?3)";
-    write
-        .tx
-        .execute(sql, params![database_id, table.name, json])?;
+    let sql = "INSERT INTO tables (database_id, name, json, claimed, by_administrator) VALUES (?1, ?2, ?3, ?4, ?5)";
+    let Claim {
+        since,
+        by_administrator,
+    } = table.claim;
+    let values = params![database_id, table.name, json, since, by_administrator];
+    write.tx.execute(sql, values)?;
     table.id = write.tx.last_insert_rowid();
+    write.grant_to_maker(by, &Resource::table(database, &table.name))?;
     let table = Arc::new(table);
     write
         .database_mut(database)?
@@ -373,6 +439,7 @@ pub(super) fn update_table(
     database: &str,
     input: TableInput,
     expected: Option<u64>,
+    by: By,
 ) -> Result<Arc<Table>> {
     let old = write.table(database, &input.name)?;
     if let Some(expected) = expected.filter(|expected| *expected != old.version_id) {
@@ -388,6 +455,8 @@ pub(super) fn update_table(
         // A clock that was set back does not make an update older than the table.
         update_time: now().max(old.update_time),
         version_id: old.version_id + 1,
+        claim: old.claim,
+        outer_claim: old.outer_claim,
         ..Table::of_input(input, database, old.create_time)
     };
     if !same_keys(&old.partition_keys, &new.partition_keys) {
@@ -403,13 +472,34 @@ pub(super) fn update_table(
         }
         write.set_partitions(old.id, None);
     }
+    let columns = new.column_names();
+    let mut dropped = old.column_names();
+    dropped.retain(|column| !columns.contains(column));
+    write.drop_column_grants(database, &new.name, &dropped)?;
     replace(write, &old, &new)?;
+    let moved = new.storage_descriptor.location != old.storage_descriptor.location;
     let new = Arc::new(new);
     write
         .database_mut(database)?
         .tables
         .insert(new.name.clone(), Arc::clone(&new));
-    Ok(new)
+    if !moved {
+        return Ok(new);
+    }
+    // Partitions that it has stay where they are.
+    let left = (!new.partition_keys.is_empty()).then_some(old.claim);
+    let outer = [left, old.outer_claim]
+        .into_iter()
+        .flatten()
+        .reduce(Claim::with);
+    write.set_claims(&new, claim_by(by, new.update_time), outer)
+}
+
+fn claim_by(by: By, at: chrono::DateTime<chrono::Utc>) -> Claim {
+    Claim {
+        since: at.timestamp_millis(),
+        by_administrator: by == By::Administrator,
+    }
 }
 
 /// Writes a table's next version and archives the one before.
@@ -478,6 +568,41 @@ fn drop_table(write: &mut Write<'_>, database: &str, name: &str, if_exists: bool
     write.set_partitions(table.id, None);
     write.database_mut(database)?.tables.remove(name);
     Ok(true)
+}
+
+impl Write<'_> {
+    /// Notes that a partition of a table was registered outside of its folder now, and by whom.
+    pub(super) fn claim_outer(&mut self, table: &Table, by: By) -> Result<()> {
+        let claim = claim_by(by, now());
+        let outer = table.outer_claim.map_or(claim, |outer| outer.with(claim));
+        self.set_claims(table, table.claim, Some(outer))?;
+        Ok(())
+    }
+
+    fn set_claims(
+        &mut self,
+        table: &Table,
+        claim: Claim,
+        outer_claim: Option<Claim>,
+    ) -> Result<Arc<Table>> {
+        let sql = "UPDATE tables SET claimed = ?2, by_administrator = ?3, outer_claimed = ?4, outer_by_administrator = ?5 WHERE id = ?1";
+        let values = params![
+            table.id,
+            claim.since,
+            claim.by_administrator,
+            outer_claim.map(|outer| outer.since),
+            outer_claim.is_some_and(|outer| outer.by_administrator)
+        ];
+        self.tx.execute(sql, values)?;
+        let table = Arc::new(Table {
+            claim,
+            outer_claim,
+            ..table.clone()
+        });
+        let tables = &mut self.database_mut(&table.database_name)?.tables;
+        tables.insert(table.name.clone(), Arc::clone(&table));
+        Ok(table)
+    }
 }
 
 /// Whether names and types are the same, which is what stored partitions depend on.

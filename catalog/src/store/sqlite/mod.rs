@@ -20,7 +20,7 @@ mod schema;
 mod write;
 mod writes;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
@@ -61,6 +61,8 @@ struct Catalog {
     version: u64,
     databases: BTreeMap<String, Arc<DatabaseEntry>>,
     writes: OpenWrites,
+    /// Folders whose table went by the hand of a user who could not read it.
+    vacated: Arc<BTreeSet<String>>,
 }
 
 #[derive(Debug, Clone)]

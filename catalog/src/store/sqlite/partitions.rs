@@ -9,12 +9,13 @@ use sha2::{Digest, Sha256};
 
 use super::write::Write;
 use super::{CachedPartitions, SqliteStore, load};
+use crate::access::By;
 use crate::error::{CatalogError, Kind, Result};
 use crate::model::names::normalize_storage;
 use crate::model::{Parameters, StorageDescriptor, Table, now};
 use crate::partition::{
     Partition, PartitionInput, PartitionKey, Partitions, canonical_key, default_location,
-    identity_key, partition_path, spellings,
+    identity_key, is_below, partition_path, spellings,
 };
 use crate::store::AddedPartitions;
 
@@ -93,8 +94,10 @@ impl Write<'_> {
         table: &str,
         partitions: Vec<PartitionInput>,
         if_not_exists: bool,
+        by: By,
     ) -> Result<AddedPartitions> {
         let mut target = self.target(database, table)?;
+        let mut outer = false;
         let created = now();
         let mut outcome = AddedPartitions::default();
         let mut added = Vec::new();
@@ -114,6 +117,7 @@ impl Write<'_> {
             ])?;
             if inserted > 0 {
                 outcome.added += 1;
+                outer |= prepared.is_outer(&target.table);
                 if target.cached.is_some() {
                     added.push((
                         prepared.key.clone(),
@@ -130,6 +134,9 @@ impl Write<'_> {
                 );
                 return Err(CatalogError::already_exists(Kind::Partition, name));
             }
+        }
+        if outer {
+            self.claim_outer(&target.table, by)?;
         }
         if outcome.added > 0 {
             self.finish(target, |set, version| set.with(version, added))?;
@@ -222,9 +229,11 @@ impl Write<'_> {
         database: &str,
         table: &str,
         partitions: Vec<PartitionInput>,
+        by: By,
     ) -> Result<()> {
         let mut target = self.target(database, table)?;
         let mut changed = Vec::new();
+        let mut outer = false;
         for input in partitions {
             let row = self
                 .partition_row(&target, &input.values)?
@@ -244,12 +253,16 @@ impl Write<'_> {
                 prepared.descriptor_id,
                 parameters_json(&prepared.parameters)?,
             ])?;
+            outer |= prepared.is_outer(&target.table);
             // Of two inputs for one partition the later holds.
             changed.retain(|(key, _)| *key != prepared.key);
             changed.push((
                 prepared.key.clone(),
                 Arc::new(prepared.into_partition(load::time(row.created))),
             ));
+        }
+        if outer {
+            self.claim_outer(&target.table, by)?;
         }
         if changed.is_empty() {
             Ok(())
@@ -466,6 +479,14 @@ impl PartitionRow {
 }
 
 impl Prepared {
+    /// Whether the partition may lie outside of its table's folder.
+    fn is_outer(&self, table: &Table) -> bool {
+        let home = table.storage_descriptor.location.as_deref();
+        self.own_location
+            .as_ref()
+            .is_some_and(|own| !home.is_some_and(|home| is_below(own, home)))
+    }
+
     fn into_partition(self, created: DateTime<Utc>) -> Partition {
         Partition {
             values: self.values.into_iter().map(Into::into).collect(),

@@ -20,7 +20,7 @@ const APPLICATION_ID: i64 = 0x4C41_4B45;
 /// The schema that this program knows.
 pub(super) const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
 
-const MIGRATIONS: [&str; 6] = [
+const MIGRATIONS: [&str; 7] = [
     // 1: everything but the archive of table versions.
     "
     CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
@@ -119,6 +119,56 @@ const MIGRATIONS: [&str; 6] = [
     ALTER TABLE workgroups ADD COLUMN rows_returned_limit INTEGER;
     UPDATE workgroups SET cpu_time_limit_ms = 14400000, run_time_limit_ms = 1800000
         WHERE NOT EXISTS (SELECT 1 FROM principals WHERE kind = 'user');
+    ",
+    // 7: grants on folders, and by whom (0: an administrator); by whose right tables have their folders; the files of each write.
+    "
+    CREATE TABLE new_grants (
+        grantee_id INTEGER NOT NULL REFERENCES principals ON DELETE CASCADE,
+        kind TEXT NOT NULL CHECK (kind IN ('catalog', 'database', 'table', 'column', 'workgroup', 'location')),
+        database_name TEXT NOT NULL,
+        table_name TEXT NOT NULL,
+        column_name TEXT NOT NULL,
+        workgroup_name TEXT NOT NULL,
+        location TEXT NOT NULL,
+        privilege TEXT NOT NULL,
+        grantor_id INTEGER NOT NULL,
+        grantable INTEGER NOT NULL,
+        PRIMARY KEY (grantee_id, kind, database_name, table_name, column_name, workgroup_name, location, privilege, grantor_id)
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO new_grants
+        SELECT grantee_id, kind, database_name, table_name, column_name, workgroup_name, '', privilege, 0, grantable FROM grants;
+    DROP TABLE grants;
+    ALTER TABLE new_grants RENAME TO grants;
+    CREATE INDEX grants_by_table ON grants (database_name, table_name);
+
+    ALTER TABLE tables ADD COLUMN claimed INTEGER NOT NULL DEFAULT 0;            -- milliseconds since 1970
+    ALTER TABLE tables ADD COLUMN by_administrator INTEGER NOT NULL DEFAULT 0;
+    -- The same of partitions outside of the table's folder; NULL: there are none.
+    ALTER TABLE tables ADD COLUMN outer_claimed INTEGER;
+    ALTER TABLE tables ADD COLUMN outer_by_administrator INTEGER NOT NULL DEFAULT 0;
+    UPDATE tables SET
+        claimed = CAST(coalesce(json_extract(json, '$.CreateTime'), 0) * 1000 AS INTEGER),
+        -- Who made the table is known by name only: one that is no user any more counts as an administrator.
+        by_administrator = coalesce(json_extract(json, '$.Owner'), '') NOT IN (
+            WITH RECURSIVE administrators (id) AS (
+                SELECT id FROM principals WHERE name = 'administrators' AND kind = 'role'
+                UNION SELECT m.member_id FROM memberships m JOIN administrators a ON m.role_id = a.id)
+            SELECT name FROM principals WHERE kind = 'user' AND id NOT IN (SELECT id FROM administrators));
+    UPDATE tables SET outer_claimed = claimed, outer_by_administrator = by_administrator
+        WHERE EXISTS (SELECT 1 FROM partitions p WHERE p.table_id = tables.id AND p.location IS NOT NULL)
+            OR EXISTS (SELECT 1 FROM descriptors d WHERE d.table_id = tables.id
+                       AND json_extract(d.json, '$.Location') IS NOT json_extract(tables.json, '$.StorageDescriptor.Location'));
+
+    -- Writes that were committed and whose files are the table's: they are numbered from 0.
+    CREATE TABLE written (
+        number INTEGER PRIMARY KEY,
+        table_id INTEGER NOT NULL REFERENCES tables ON DELETE CASCADE,
+        files INTEGER NOT NULL
+    ) STRICT;
+    CREATE INDEX written_by_table ON written (table_id);
+    ALTER TABLE discarded ADD COLUMN files TEXT NOT NULL DEFAULT '[]';           -- JSON array of [write, files]
+    -- Folders whose table went by the hand of a user who could not read it.
+    CREATE TABLE vacated (folder TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
     ",
 ];
 

@@ -6,13 +6,16 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::metastore::{create_table, update_table};
+use super::metastore::{create_table, signed, update_table};
 use super::write::Write;
 use super::{SqliteStore, load};
+use crate::access::By;
 use crate::error::{CatalogError, Kind, Result};
 use crate::model::{Table, now};
 use crate::partition::PartitionInput;
-use crate::store::{CommitWrite, Committed, Discarded, OpenWrites, UnfinishedWrite, WriteId};
+use crate::store::{
+    CommitWrite, Committed, Discarded, OpenWrites, UnfinishedWrite, WriteId, WrittenFiles,
+};
 
 /// The open writes of a file as it is opened.
 pub(super) fn load(connection: &Connection) -> Result<OpenWrites> {
@@ -83,7 +86,7 @@ impl SqliteStore {
         self.write(move |write| {
             close(write, id)?;
             write.writes_mut().commits += 1;
-            commit_to(write, commit)
+            commit_to(write, id, commit)
         })
         .await
     }
@@ -119,13 +122,18 @@ impl SqliteStore {
         self.write(|write| {
             let mut statement = write
                 .tx
-                .prepare("SELECT id, locations FROM discarded ORDER BY id")?;
+                .prepare("SELECT id, locations, files FROM discarded ORDER BY id")?;
+            let tag = write.writes().tag;
             let mut rows = statement.query([])?;
             let mut discarded = Vec::new();
             while let Some(row) = rows.next()? {
                 discarded.push(Discarded {
                     id: row.get(0)?,
                     locations: serde_json::from_str(&row.get::<_, String>(1)?)?,
+                    files: written_files(
+                        tag,
+                        &serde_json::from_str::<Vec<_>>(&row.get::<_, String>(2)?)?,
+                    ),
                 });
             }
             Ok(discarded)
@@ -157,19 +165,21 @@ fn not_open(id: WriteId) -> CatalogError {
     CatalogError::invalid(format!("write {id} is not open"))
 }
 
-fn commit_to(write: &mut Write<'_>, commit: CommitWrite) -> Result<Committed> {
+fn commit_to(write: &mut Write<'_>, id: WriteId, commit: CommitWrite) -> Result<Committed> {
     let CommitWrite {
         database,
         table: name,
         expected,
         definition,
         partitions,
+        files,
         discard,
+        by,
     } = commit;
     // Also where nothing else changes: plans that were made before do not know the new files.
     write.catalog_mut();
     let table = match (expected, definition) {
-        (None, Some(input)) => create_table(write, &database, input, false)?.value,
+        (None, Some(input)) => create_table(write, &database, input, false, by)?.value,
         (None, None) => {
             let name = format!("{database}.{name}");
             return Err(CatalogError::not_found(Kind::Table, name));
@@ -187,7 +197,7 @@ fn commit_to(write: &mut Write<'_>, commit: CommitWrite) -> Result<Committed> {
                 None => current,
                 Some(input) => {
                     forget_partitions(write, &current)?;
-                    update_table(write, &database, input, None)?
+                    update_table(write, &database, input, None, by)?
                 }
             }
         }
@@ -195,18 +205,33 @@ fn commit_to(write: &mut Write<'_>, commit: CommitWrite) -> Result<Committed> {
     let partitions_added = if partitions.is_empty() {
         0
     } else {
-        register(write, &table, partitions)?
+        register(write, &table, partitions, by)?
     };
     let discarded = if discard.is_empty() {
         None
     } else {
-        let sql = "INSERT INTO discarded (locations, created) VALUES (?1, ?2)";
-        let locations = serde_json::to_string(&discard)?;
-        write
-            .tx
-            .execute(sql, params![locations, now().timestamp_millis()])?;
-        Some(write.tx.last_insert_rowid())
+        let sql = "DELETE FROM written WHERE table_id = ?1 RETURNING number, files";
+        let mut statement = write.tx.prepare(sql)?;
+        let old = statement
+            .query_map([table.id], |row| Ok((row.get(0)?, row.get(1)?)))?
+            .collect::<rusqlite::Result<Vec<(i64, i64)>>>()?;
+        let sql = "INSERT INTO discarded (locations, created, files) VALUES (?1, ?2, ?3)";
+        let values = params![
+            serde_json::to_string(&discard)?,
+            now().timestamp_millis(),
+            serde_json::to_string(&old)?
+        ];
+        write.tx.execute(sql, values)?;
+        Some(Discarded {
+            id: write.tx.last_insert_rowid(),
+            locations: discard,
+            files: written_files(id.tag, &old),
+        })
     };
+    write.tx.execute(
+        "INSERT INTO written (number, table_id, files) VALUES (?1, ?2, ?3)",
+        params![id.number, table.id, signed(files)],
+    )?;
     Ok(Committed {
         table,
         partitions_added,
@@ -219,10 +244,11 @@ fn register(
     write: &mut Write<'_>,
     table: &Table,
     partitions: Vec<PartitionInput>,
+    by: By,
 ) -> Result<usize> {
     let (database, name) = (&table.database_name, &table.name);
     let wanted = partitions.clone();
-    let added = write.add_partitions(database, name, partitions, true)?;
+    let added = write.add_partitions(database, name, partitions, true, by)?;
     for position in added.existing {
         let Some(input) = wanted.get(position) else {
             continue;
@@ -243,6 +269,17 @@ fn register(
         }
     }
     Ok(added.added)
+}
+
+fn written_files(tag: u32, written: &[(i64, i64)]) -> Vec<WrittenFiles> {
+    let files = written.iter().map(|(number, files)| WrittenFiles {
+        write: WriteId {
+            tag,
+            number: *number,
+        },
+        files: load::unsigned(*files),
+    });
+    files.collect()
 }
 
 /// Takes a table's partitions away, in the file; in memory they are read again when they are used.

@@ -65,12 +65,15 @@ impl Lake {
         let store = Arc::new(InMemory::new());
         let backing = Backing::Remote {
             store: Arc::clone(&store) as _,
+            place: "memory".to_owned(),
             prefix: Path::default(),
         };
         let now = chrono::Utc::now();
         let class = "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe";
         let table = Table {
             id: 1,
+            claim: Default::default(),
+            outer_claim: None,
             database_name: "raw".to_owned(),
             name: "t".to_owned(),
             description: None,
