@@ -6,6 +6,7 @@
 mod bounded;
 mod checked;
 mod cpu;
+mod decimals;
 mod functions;
 pub mod pg;
 #[cfg(feature = "substrait")]
@@ -105,6 +106,7 @@ impl Engine {
             .with_runtime_env(Arc::clone(&runtime))
             .with_default_features()
             .with_analyzer_rule(Arc::new(checked::CheckedIntegers))
+            .with_analyzer_rule(Arc::new(decimals::DecimalLiterals))
             .build();
         bounded::bound(&mut base).map_err(from_engine)?;
         Ok(Self {
