@@ -7,6 +7,7 @@ mod bounded;
 mod checked;
 mod cpu;
 mod cpu_time;
+mod decimals;
 mod functions;
 pub mod pg;
 #[cfg(feature = "substrait")]
@@ -107,6 +108,7 @@ impl Engine {
             .with_runtime_env(Arc::clone(&runtime))
             .with_default_features()
             .with_analyzer_rule(Arc::new(checked::CheckedIntegers))
+            .with_analyzer_rule(Arc::new(decimals::DecimalLiterals))
             .build();
         bounded::bound(&mut base).map_err(from_engine)?;
         Ok(Self {

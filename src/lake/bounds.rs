@@ -56,7 +56,10 @@ impl Bounds<'_> {
             self.statistics
                 .iter()
                 .map(|file| match file.column_statistics.get(index).map(&of) {
-                    Some(Precision::Exact(value)) if value.data_type() == *field.data_type() => {
+                    // Inexact bounds are of truncated texts: they hold, though no row has them.
+                    Some(Precision::Exact(value) | Precision::Inexact(value))
+                        if value.data_type() == *field.data_type() =>
+                    {
                         value.clone()
                     }
                     _ => unknown.clone(),

@@ -15,6 +15,7 @@ use datafusion::datasource::physical_plan::{
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::datasource::table_schema::TableSchema;
 use datafusion::logical_expr::Expr;
+use datafusion::physical_expr_adapter::PhysicalExprAdapterFactory;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::union::UnionExec;
@@ -24,7 +25,8 @@ use super::bounds;
 use super::format::TableFormat;
 use super::meter::QueryMeter;
 use super::parquet::{
-    ColumnChecks, FooterCache, LakeReaderFactory, ParquetFiles, PartitionName, file_statistics,
+    ColumnChecks, FileAdapters, FooterCache, LakeReaderFactory, ParquetFiles, PartitionName,
+    file_statistics,
 };
 use super::roots::{Root, Roots};
 use super::snapshot::{LakeTable, Opened, TableSnapshot};
@@ -183,6 +185,7 @@ impl Scan {
         let table_schema = TableSchema::builder(Arc::clone(&table.file_schema))
             .with_table_partition_cols(keys)
             .build();
+        let mut adapter: Option<Arc<dyn PhysicalExprAdapterFactory>> = None;
         let source: Arc<dyn FileSource> = match &self.format {
             TableFormat::Parquet => {
                 let mut options = TableParquetOptions::new();
@@ -195,6 +198,7 @@ impl Scan {
                         meter: Arc::clone(&lake.meter),
                         checks: Arc::new(checks(table, columns)),
                     }));
+                adapter = Some(Arc::new(FileAdapters));
                 Arc::new(ParquetFiles::new(source, &self.root, &table.sight))
             }
             TableFormat::Text(format) => {
@@ -205,6 +209,7 @@ impl Scan {
         let config = FileScanConfigBuilder::new(self.root.engine_url().clone(), source)
             .with_file_groups(groups)
             .with_statistics(statistics)
+            .with_expr_adapter(adapter)
             .with_projection_indices(wanted.projection.cloned())
             .map_err(from_engine)?
             .with_limit(wanted.limit)

@@ -20,9 +20,9 @@ use parquet::file::metadata::{
 };
 use parquet::schema::types::SchemaDescriptor;
 
-use super::names;
 use super::shapes::{self, ELEMENT_CHILDREN, ELEMENT_LENGTH, ELEMENT_TYPE};
 use super::thrift::{Part, Walk, Watch, broken};
+use super::{hints, names, quirks, trust};
 
 /// How deep a schema may nest. A list takes two levels, a map three.
 const MAX_DEPTH: usize = 64;
@@ -49,15 +49,20 @@ pub struct Footer {
 /// Errors: the footer is damaged, or claims what the file does not have.
 pub(super) fn decode(bytes: &[u8], file_size: u64) -> Result<Footer> {
     let mut tree = SchemaTree::default();
-    Walk::new(bytes).structure(&shapes::FILE, &mut tree)?;
+    let mut walk = Walk::mending(bytes);
+    walk.structure(&shapes::FILE, &mut tree)?;
     tree.finish()?;
+    let data_end = file_size.saturating_sub(bytes.len() as u64 + 8);
+    let mended = walk.mended();
+    let bytes = mended.as_ref();
     caught(|| {
         let metadata = ParquetMetaDataReader::decode_metadata(bytes)?;
-        let data_end = file_size.saturating_sub(bytes.len() as u64 + 8);
+        let metadata = quirks::put_right(metadata, data_end)?;
         let last = check_extents(&metadata, data_end)?;
         let (metadata, schema) = folded(metadata, bytes)?;
+        let metadata = quirks::put_right(metadata, data_end)?;
         Ok(Footer {
-            metadata: Arc::new(metadata),
+            metadata: Arc::new(trust::believed(metadata)?),
             schema: Arc::new(schema),
             bytes: file_size.saturating_sub(last),
         })
@@ -249,7 +254,7 @@ fn folded(metadata: ParquetMetaData, bytes: &[u8]) -> Result<(ParquetMetaData, S
         && let Ok(schema) = as_written
         && Some(schema.fields()) == hint.as_ref().map(Schema::fields)
     {
-        return Ok((metadata, schema));
+        return hinted(metadata, schema);
     }
     let metadata = if Arc::ptr_eq(&root, &folded_root) {
         metadata
@@ -258,13 +263,24 @@ fn folded(metadata: ParquetMetaData, bytes: &[u8]) -> Result<(ParquetMetaData, S
         let options = ParquetMetaDataOptions::new().with_schema(schema);
         ParquetMetaDataReader::decode_metadata_with_options(bytes, Some(&options))?
     };
-    let hinted = with_hint(metadata, hint.as_ref());
-    if let Ok(schema) = arrow_schema(hinted.file_metadata()) {
-        return Ok((hinted, schema));
+    let metadata = with_folded_hint(metadata, hint.as_ref());
+    if let Ok(schema) = arrow_schema(metadata.file_metadata()) {
+        return hinted(metadata, schema);
     }
-    let plain = with_hint(hinted, None);
+    let plain = with_folded_hint(metadata, None);
     let schema = arrow_schema(plain.file_metadata())?;
-    Ok((plain, schema))
+    hinted(plain, schema)
+}
+
+/// Puts right how columns are read.
+fn hinted(metadata: ParquetMetaData, schema: Schema) -> Result<(ParquetMetaData, Schema)> {
+    let columns = metadata.file_metadata().schema_descr();
+    let Some(corrected) = hints::corrected(&schema, columns) else {
+        return Ok((metadata, schema));
+    };
+    let metadata = with_hint(metadata, Some(&corrected));
+    let schema = arrow_schema(metadata.file_metadata())?;
+    Ok((metadata, schema))
 }
 
 /// The columns as the Parquet crate reads them, by the Arrow schema in the file's metadata where there is one.
@@ -273,14 +289,24 @@ fn arrow_schema(file: &FileMetaData) -> Result<Schema> {
         .unwrap_or_else(|panic| Err(broken(panic)))
 }
 
+fn is_hint(entry: &KeyValue) -> bool {
+    entry.key == ARROW_SCHEMA_META_KEY
+}
+
 /// Replaces the Arrow schema in a file's metadata, if it has one.
+fn with_folded_hint(metadata: ParquetMetaData, hint: Option<&Schema>) -> ParquetMetaData {
+    let entries = metadata.file_metadata().key_value_metadata();
+    if entries.is_some_and(|entries| entries.iter().any(is_hint)) {
+        with_hint(metadata, hint)
+    } else {
+        metadata
+    }
+}
+
+/// Sets the Arrow schema in a file's metadata.
 fn with_hint(metadata: ParquetMetaData, hint: Option<&Schema>) -> ParquetMetaData {
     let file = metadata.file_metadata();
-    let is_hint = |entry: &KeyValue| entry.key == ARROW_SCHEMA_META_KEY;
     let entries = file.key_value_metadata();
-    if !entries.is_some_and(|entries| entries.iter().any(is_hint)) {
-        return metadata;
-    }
     let mut entries = entries.cloned().unwrap_or_default();
     entries.retain(|entry| !is_hint(entry));
     entries.extend(hint.map(|hint| {

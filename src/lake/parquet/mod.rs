@@ -9,16 +9,21 @@
 //!
 //! What never happens: memory is taken because a file claims to need it, a damaged file panics a query.
 
+mod adapt;
 mod checks;
+mod convert;
 mod decode;
 mod footer;
+mod hints;
 mod names;
 mod pages;
+mod quirks;
 mod reader;
 mod shapes;
 mod source;
 mod statistics;
 mod thrift;
+mod trust;
 
 #[cfg(test)]
 mod tests;
@@ -27,6 +32,7 @@ use std::fmt::Display;
 
 use parquet::errors::ParquetError;
 
+pub(super) use adapt::FileAdapters;
 pub use checks::{ColumnChecks, PartitionName};
 pub use decode::Footer;
 pub use footer::{FooterCache, version_of};

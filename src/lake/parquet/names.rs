@@ -2,8 +2,8 @@
 //!
 //! ```text
 //!  file      table     read from
-//!  id, ID    id        id      what is spelled alike comes first
-//!  Id, ID    id        Id      else the first
+//!  id        id        id
+//!  Id, id    id        Id      the first, as in Hive
 //! ```
 //!
 //! The Parquet schema and the Arrow schema that follows from it are folded by the same rule, so that statistics,
@@ -17,21 +17,18 @@ use parquet::basic::ConvertedType;
 use parquet::errors::Result;
 use parquet::schema::types::{Type, TypePtr};
 
-/// What siblings are called once folded, in their order. One whose folded name is another's keeps its own, which no
-/// table's column has.
-fn fold<'a>(names: impl Iterator<Item = &'a str> + Clone) -> Vec<String> {
-    let mut taken: HashSet<String> = names
-        .clone()
-        .filter(|name| name.to_lowercase() == *name)
-        .map(str::to_owned)
-        .collect();
+/// What siblings are called once folded, in their order. Of those of one name the first has it, and the others get one
+/// that no table's column has, since those are in lower case.
+fn fold<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let mut taken = HashSet::new();
     names
-        .map(|name| {
+        .enumerate()
+        .map(|(index, name)| {
             let lower = name.to_lowercase();
-            if lower != name && taken.insert(lower.clone()) {
+            if taken.insert(lower.clone()) {
                 lower
             } else {
-                name.to_owned()
+                format!("{lower} (Field {index})")
             }
         })
         .collect()

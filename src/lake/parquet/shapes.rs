@@ -11,6 +11,9 @@ pub(super) const ELEMENT_LENGTH: i16 = 2;
 /// How many of the elements that follow are its children, not counting theirs.
 pub(super) const ELEMENT_CHILDREN: i16 = 5;
 
+/// What an old writer annotates the values as.
+pub(super) const ELEMENT_CONVERTED: i16 = 6;
+
 /// Fields of [`PageHeader`](Part::PageHeader): sizes in bytes without the header.
 pub(super) const PAGE_UNCOMPRESSED: i16 = 2;
 pub(super) const PAGE_COMPRESSED: i16 = 3;
@@ -43,7 +46,7 @@ const SCHEMA_ELEMENT: Shape = Shape {
         (3, Kind::Int),
         (4, Kind::Binary),
         (ELEMENT_CHILDREN, Kind::Int),
-        (6, Kind::Int),
+        (ELEMENT_CONVERTED, Kind::Int),
         (7, Kind::Int),
         (8, Kind::Int),
         (9, Kind::Int),

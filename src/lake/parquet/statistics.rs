@@ -1,39 +1,46 @@
-//! What a footer says of a file's values, as far as it can be relied on.
+//! What a footer says of a file's values, in the table's columns.
 
-use std::cmp::Ordering;
 use std::collections::HashMap;
 
-use arrow::datatypes::SchemaRef;
+use arrow::array::{Array, ArrayRef};
+use arrow::datatypes::{DataType, Field, SchemaRef};
 use datafusion::common::stats::Precision;
-use datafusion::common::{ColumnStatistics, Statistics};
-use datafusion::datasource::physical_plan::parquet::metadata::DFParquetMetadata;
-use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
+use datafusion::common::{ColumnStatistics, ScalarValue, Statistics};
+use parquet::arrow::arrow_reader::statistics::StatisticsConverter;
+use parquet::file::metadata::RowGroupMetaData;
 
+use super::convert::{convert, keeps_order};
 use super::decode::{Footer, caught};
 
 /// Statistics of one file in the table's columns: row count, and per column bounds and null counts. Unknown where
-/// nothing can be made of what the footer says.
+/// nothing can be made of what the footer says. Exact bounds are values of the file; inexact ones hold too, but no
+/// row may have them.
 pub fn file_statistics(footer: &Footer, file_schema: &SchemaRef) -> Statistics {
-    let known = caught(|| {
-        DFParquetMetadata::statistics_from_parquet_metadata(&footer.metadata, file_schema)
-    });
-    let Ok(Ok(mut known)) = known else {
+    let groups = footer.metadata.row_groups();
+    let rows: i64 = groups.iter().map(RowGroupMetaData::num_rows).sum();
+    let Ok(rows) = usize::try_from(rows) else {
         return Statistics::new_unknown(file_schema);
     };
     let leaves = first_leaves(footer);
-    let columns = file_schema.fields().iter();
-    for (field, column) in columns.zip(&mut known.column_statistics) {
-        forget_contradictions(column, known.num_rows);
-        let leaf = leaves.get(field.name().as_str());
-        if leaf.is_some_and(|leaf| !bounded_everywhere(&footer.metadata, *leaf)) {
-            forget_bounds(column);
-        }
+    let columns = file_schema.fields().iter().map(|table| {
+        let leaf = leaves.get(table.name().as_str()).copied();
+        let mut known = caught(|| match leaf {
+            Some((leaf, file)) => of_column(footer, leaf, file, table),
+            None => of_no_column(rows),
+        })
+        .unwrap_or_else(|_| ColumnStatistics::new_unknown());
+        known.byte_size = byte_size(table.data_type(), leaf.map(|(leaf, _)| leaf), groups, rows);
+        known
+    });
+    Statistics {
+        num_rows: Precision::Exact(rows),
+        total_byte_size: Precision::Absent,
+        column_statistics: columns.collect(),
     }
-    known
 }
 
 /// The file's columns by name, each with the first of its leaves in the Parquet schema.
-fn first_leaves(footer: &Footer) -> HashMap<&str, usize> {
+fn first_leaves(footer: &Footer) -> HashMap<&str, (usize, &Field)> {
     let schema = footer.metadata.file_metadata().schema_descr();
     let fields = footer.schema.fields();
     // Backwards, so that the first of a column's leaves is the one that stays.
@@ -41,48 +48,141 @@ fn first_leaves(footer: &Footer) -> HashMap<&str, usize> {
         .rev()
         .filter_map(|leaf| {
             let field = fields.get(schema.get_column_root_idx(leaf))?;
-            Some((field.name().as_str(), leaf))
+            Some((field.name().as_str(), (leaf, field.as_ref())))
         })
         .collect()
 }
 
-/// Old writers compared text as signed bytes, and damaged footers hold anything: what contradicts itself says nothing,
-/// and planning relies on it that bounds are bounds.
-fn forget_contradictions(column: &mut ColumnStatistics, rows: Precision<usize>) {
-    let (min, max) = (column.min_value.get_value(), column.max_value.get_value());
-    let order = min.zip(max).and_then(|(min, max)| min.partial_cmp(max));
-    if order == Some(Ordering::Greater) {
-        forget_bounds(column);
+/// A column that the file does not have is NULL in every row.
+fn of_no_column(rows: usize) -> ColumnStatistics {
+    ColumnStatistics {
+        null_count: Precision::Exact(rows),
+        ..ColumnStatistics::new_unknown()
     }
-    for count in [&mut column.null_count, &mut column.distinct_count] {
-        if count.get_value() > rows.get_value() {
-            *count = Precision::Absent;
+}
+
+fn of_column(footer: &Footer, leaf: usize, file: &Field, table: &Field) -> ColumnStatistics {
+    let mut known = ColumnStatistics::new_unknown();
+    if file.data_type().is_nested() || file.data_type() == &DataType::Null {
+        return known;
+    }
+    let groups = footer.metadata.row_groups();
+    let chunks = || groups.iter().filter_map(|group| group.columns().get(leaf));
+    let mut nulls = 0_u64;
+    let mut distinct = 0_u64;
+    let mut counted = true;
+    let mut bounded = true;
+    let mut exact = (true, true);
+    for chunk in chunks() {
+        let values = u64::try_from(chunk.num_values()).unwrap_or(u64::MAX);
+        let Some(statistics) = chunk.statistics() else {
+            counted &= values == 0;
+            bounded &= values == 0;
+            continue;
+        };
+        let of_chunk = statistics.null_count_opt();
+        nulls = nulls.saturating_add(of_chunk.unwrap_or(0));
+        counted &= of_chunk.is_some();
+        distinct = distinct.max(statistics.distinct_count_opt().unwrap_or(0));
+        if of_chunk == Some(values) {
+            continue;
+        }
+        // Writers leave out the bounds of a row group whose texts are long.
+        bounded &= statistics.min_bytes_opt().is_some() && statistics.max_bytes_opt().is_some();
+        exact.0 &= statistics.min_is_exact();
+        exact.1 &= statistics.max_is_exact();
+    }
+    if counted && let Ok(nulls) = usize::try_from(nulls) {
+        known.null_count = Precision::Exact(nulls);
+    }
+    if distinct > 0
+        && let Ok(distinct) = usize::try_from(distinct)
+    {
+        known.distinct_count = Precision::Inexact(distinct);
+    }
+    if bounded
+        && keeps_order(file.data_type(), table.data_type())
+        && let Some((min, max)) = bounds(footer, leaf, file, table)
+    {
+        known.min_value = with_exactness(min, exact.0);
+        known.max_value = with_exactness(max, exact.1);
+    }
+    known
+}
+
+fn with_exactness(value: ScalarValue, exact: bool) -> Precision<ScalarValue> {
+    if value.is_null() {
+        Precision::Absent
+    } else if exact {
+        Precision::Exact(value)
+    } else {
+        Precision::Inexact(value)
+    }
+}
+
+/// The least minimum and the greatest maximum of a column's row groups, as values of the table.
+fn bounds(
+    footer: &Footer,
+    leaf: usize,
+    file: &Field,
+    table: &Field,
+) -> Option<(ScalarValue, ScalarValue)> {
+    let schema = footer.metadata.file_metadata().schema_descr();
+    let converter = StatisticsConverter::from_column_index(leaf, file, schema).ok()?;
+    let groups = || footer.metadata.row_groups().iter();
+    let mins = converter.row_group_mins(groups()).ok()?;
+    let maxes = converter.row_group_maxes(groups()).ok()?;
+    // A bound that is there, but is no value of the column's type, is not known.
+    let known = |values: &ArrayRef, of: fn(&parquet::file::statistics::Statistics) -> bool| {
+        groups().enumerate().all(|(row, group)| {
+            let statistics = group
+                .columns()
+                .get(leaf)
+                .and_then(|chunk| chunk.statistics());
+            !statistics.is_some_and(of) || values.is_valid(row)
+        })
+    };
+    if !known(&mins, |known| known.min_bytes_opt().is_some())
+        || !known(&maxes, |known| known.max_bytes_opt().is_some())
+    {
+        return None;
+    }
+    let min = extreme(&convert(&mins, file, table.data_type()).ok()?, |a, b| a < b)?;
+    let max = extreme(&convert(&maxes, file, table.data_type()).ok()?, |a, b| {
+        a > b
+    })?;
+    (min.is_null() || max.is_null() || min <= max).then_some((min, max))
+}
+
+/// The first in order of values that are not NULL; NULL if there is none.
+fn extreme(
+    values: &ArrayRef,
+    is_before: impl Fn(&ScalarValue, &ScalarValue) -> bool,
+) -> Option<ScalarValue> {
+    let mut found = ScalarValue::try_from(values.data_type()).ok()?;
+    for row in (0..values.len()).filter(|row| values.is_valid(*row)) {
+        let value = ScalarValue::try_from_array(values, row).ok()?;
+        if found.is_null() || is_before(&value, &found) {
+            found = value;
         }
     }
+    Some(found)
 }
 
-/// Writers leave out the bounds of a row group whose texts are long; the engine takes those of the others for the
-/// whole file's.
-fn bounded_everywhere(metadata: &ParquetMetaData, leaf: usize) -> bool {
-    let mut chunks = metadata
-        .row_groups()
-        .iter()
-        .filter_map(|group| group.columns().get(leaf));
-    chunks.all(is_bounded)
-}
-
-fn is_bounded(chunk: &ColumnChunkMetaData) -> bool {
-    let values = u64::try_from(chunk.num_values()).ok();
-    match chunk.statistics() {
-        Some(known) => {
-            let bounded = known.min_bytes_opt().is_some() && known.max_bytes_opt().is_some();
-            bounded || known.null_count_opt() == values
-        }
-        None => values == Some(0),
+/// What the column's values take in memory: known where all are of one width, else the bytes of their pages.
+fn byte_size(
+    data_type: &DataType,
+    leaf: Option<usize>,
+    groups: &[RowGroupMetaData],
+    rows: usize,
+) -> Precision<usize> {
+    if let Some(width) = data_type.primitive_width() {
+        return Precision::Exact(width.saturating_mul(rows));
     }
-}
-
-fn forget_bounds(column: &mut ColumnStatistics) {
-    column.min_value = Precision::Absent;
-    column.max_value = Precision::Absent;
+    let Some(leaf) = leaf else {
+        return Precision::Absent;
+    };
+    let chunks = groups.iter().filter_map(|group| group.columns().get(leaf));
+    let sizes = chunks.map(|chunk| usize::try_from(chunk.uncompressed_size()).unwrap_or(0));
+    Precision::Inexact(sizes.fold(0, usize::saturating_add))
 }

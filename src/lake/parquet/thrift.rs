@@ -6,7 +6,15 @@
 //!
 //! Source: the compact protocol's specification in apache/thrift, `doc/specs/thrift-compact-protocol.md`.
 
+use std::borrow::Cow;
+use std::ops::{Range, RangeInclusive};
+
 use parquet::errors::{ParquetError, Result};
+
+use super::shapes::ELEMENT_CONVERTED;
+
+/// The annotations of the enumeration `ConvertedType`.
+const CONVERTED_TYPES: RangeInclusive<i64> = 0..=21;
 
 /// The most items of a list, far above what a footer has: columns, row groups, entries of its metadata.
 const MAX_ITEMS: usize = 1 << 20;
@@ -53,11 +61,52 @@ pub(super) trait Watch {
 pub(super) struct Walk<'a> {
     bytes: &'a [u8],
     at: usize,
+    /// The number that was walked last.
+    number: i64,
+    /// What is to be other in the bytes, in their order. None: a field that does not fit is an error.
+    edits: Option<Vec<Edit>>,
+}
+
+/// Bytes that others take the place of.
+struct Edit {
+    place: Range<usize>,
+    by: Vec<u8>,
 }
 
 impl<'a> Walk<'a> {
     pub fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, at: 0 }
+        Self {
+            bytes,
+            at: 0,
+            number: 0,
+            edits: None,
+        }
+    }
+
+    /// Leaves out, as other readers do, fields of another type than their shape says and annotations that are not
+    /// known: [`mended`](Self::mended) has the bytes without them.
+    pub fn mending(bytes: &'a [u8]) -> Self {
+        Self {
+            edits: Some(Vec::new()),
+            ..Self::new(bytes)
+        }
+    }
+
+    /// The bytes without what was left out.
+    pub fn mended(self) -> Cow<'a, [u8]> {
+        let edits = self.edits.unwrap_or_default();
+        if edits.is_empty() {
+            return Cow::Borrowed(self.bytes);
+        }
+        let mut mended = Vec::with_capacity(self.bytes.len());
+        let mut from = 0;
+        for edit in edits {
+            mended.extend_from_slice(self.bytes.get(from..edit.place.start).unwrap_or_default());
+            mended.extend(edit.by);
+            from = edit.place.end;
+        }
+        mended.extend_from_slice(self.bytes.get(from..).unwrap_or_default());
+        Cow::Owned(mended)
     }
 
     /// Bytes walked so far.
@@ -70,14 +119,55 @@ impl<'a> Walk<'a> {
     /// Errors: the bytes end before it, a field of another type than its shape says, a claim that cannot be true.
     pub fn structure(&mut self, shape: &Shape, watch: &mut impl Watch) -> Result<()> {
         let mut last = 0;
-        while let Some((id, code)) = self.field(last)? {
-            match shape.fields.iter().find(|(known, _)| *known == id) {
-                Some((_, kind)) => self.value(code, kind, shape.part, id, watch)?,
-                None => self.skip(code, MAX_SKIP_DEPTH)?,
-            }
+        let mut left_out = false;
+        loop {
+            let start = self.at;
+            let Some((id, code)) = self.field(last)? else {
+                break;
+            };
             last = id;
+            // A field's number may be told as the distance to the one before, which may be left out.
+            if left_out {
+                let place = start..self.at;
+                self.edit(place, header(id, code));
+            }
+            let kind = shape.fields.iter().find(|(known, _)| *known == id);
+            left_out = match kind {
+                Some((_, kind)) if self.edits.is_some() && !kind.is_written_as(code) => {
+                    self.skip(code, MAX_SKIP_DEPTH)?;
+                    true
+                }
+                Some((_, kind)) => {
+                    self.value(code, kind, shape.part, id, watch)?;
+                    shape.part == Part::SchemaElement
+                        && id == ELEMENT_CONVERTED
+                        && !CONVERTED_TYPES.contains(&self.number)
+                }
+                None => {
+                    self.skip(code, MAX_SKIP_DEPTH)?;
+                    false
+                }
+            };
+            if left_out {
+                self.leave_out(start);
+            }
         }
         watch.end(shape.part)
+    }
+
+    fn edit(&mut self, place: Range<usize>, by: Vec<u8>) {
+        if let Some(edits) = &mut self.edits {
+            edits.push(Edit { place, by });
+        }
+    }
+
+    /// Leaves out what was walked since `start`.
+    fn leave_out(&mut self, start: usize) {
+        let place = start..self.at;
+        if let Some(edits) = &mut self.edits {
+            edits.retain(|edit| edit.place.start < start);
+        }
+        self.edit(place, Vec::new());
     }
 
     /// The id and the type of the next field; none at the struct's end.
@@ -111,6 +201,7 @@ impl<'a> Walk<'a> {
             Kind::Bool => Ok(()),
             Kind::Int => {
                 let value = self.int()?;
+                self.number = value;
                 watch.int(part, field, value)
             }
             Kind::Struct(shape) => self.structure(shape, watch),
@@ -245,6 +336,22 @@ const SET: u8 = 10;
 const MAP: u8 = 11;
 const STRUCT: u8 = 12;
 const UUID: u8 = 13;
+
+/// The header of a field with its number told in full.
+fn header(id: i16, code: u8) -> Vec<u8> {
+    let id = i64::from(id);
+    let mut number = ((id << 1) ^ (id >> 63)).cast_unsigned();
+    let mut header = vec![code];
+    loop {
+        let low = u8::try_from(number & 0x7f).unwrap_or(0);
+        number >>= 7;
+        if number == 0 {
+            header.push(low);
+            return header;
+        }
+        header.push(low | 0x80);
+    }
+}
 
 impl Kind {
     fn is_written_as(&self, code: u8) -> bool {

@@ -173,7 +173,7 @@ async fn list_must_have_as_many_items_as_it_claims() {
     typed
         .0
         .extend_from_slice(&[0xfc, 0xff, 0xff, 0xff, 0xff, 0x07]);
-    fails("type", &with_footer(&whole, &typed.0), "another type").await;
+    fails("type", &with_footer(&whole, &typed.0), "there is not").await;
 }
 
 #[tokio::test]
@@ -298,7 +298,7 @@ async fn bounds_of_some_row_groups_are_no_bounds_of_the_file() {
 }
 
 #[tokio::test]
-async fn statistics_of_which_nothing_can_be_made_hinder_only_who_needs_them() {
+async fn statistics_of_which_nothing_can_be_made_are_left_out() {
     use arrow::array::Decimal128Array;
     use parquet::data_type::{ByteArray, FixedLenByteArray};
     use parquet::file::statistics::{Statistics, ValueStatistics};
@@ -318,13 +318,7 @@ async fn statistics_of_which_nothing_can_be_made_hinder_only_who_needs_them() {
     for max_statistics_files in [4096, 0] {
         lake.max_statistics_files = max_statistics_files;
         assert_eq!(lake.rows("SELECT d FROM t").await, [["1.00"], ["2.00"]]);
-        let error = lake.query("SELECT d FROM t WHERE d > 1").await.unwrap_err();
-        assert_eq!(error.code(), Code::BadData);
-        assert!(
-            error.message().contains("s3://lake/t/bad.parquet")
-                && error.message().contains("gave up"),
-            "{error}"
-        );
+        assert_eq!(lake.rows("SELECT d FROM t WHERE d > 1").await, [["2.00"]]);
     }
 }
 

@@ -8,6 +8,7 @@
 
 mod forged;
 mod hostile;
+mod lake_files;
 mod mutations;
 mod names;
 
