@@ -6,7 +6,7 @@ use lakegate_sql::Statement;
 use lakegate_sql::ast::{Describe, DescribeDetail};
 
 use super::partitions::one_partition;
-use super::rights::{require_partition_keys, sees_all_columns};
+use super::rights::{require_partition_names, sees_all_columns};
 use super::{Output, StatementContext, properties, rows};
 use crate::error::{Error, Result, column_not_found};
 use crate::view::Visible;
@@ -24,7 +24,7 @@ pub(super) async fn describe(
     let partition = match &describe.partition {
         None => None,
         Some(spec) => {
-            require_partition_keys(&visible)?;
+            require_partition_names(&visible)?;
             let found = one_partition(context, table, spec).await?;
             Some((
                 found.partition.full_storage_descriptor(&found.keys),

@@ -16,7 +16,7 @@ use lakegate_sql::ast::{
 
 use super::locations::For;
 use super::partition_filter::matching;
-use super::rights::require_partition_keys;
+use super::rights::require_partition_names;
 use super::{Output, StatementContext, rows};
 use crate::error::{Code, Error, Result};
 
@@ -139,7 +139,7 @@ pub(super) async fn show(
     show: &ShowPartitions,
 ) -> Result<Output> {
     let visible = context.table(&show.table).await?;
-    require_partition_keys(&visible)?;
+    require_partition_names(&visible)?;
     let table = &visible.table;
     let partitions = partitions_of(context, table).await?;
     let names = match &show.filter {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use datafusion::catalog::{CatalogProvider, CatalogProviderList, SchemaProvider, TableProvider};
 use datafusion::error::Result as EngineResult;
+use lakegate_catalog::access::Privilege;
 
 use super::{SearchPath, View, ViewTable};
 use crate::engine::CATALOG;
@@ -138,12 +139,15 @@ impl SchemaProvider for ViewSchema {
         else {
             return Ok(None);
         };
+        if visible.lacks(Privilege::Select) {
+            return Err(super::limited(&visible.table, Privilege::Select).into());
+        }
         let loaded = self
             .view
             .tables
             .load(self.view.metastore.as_ref(), &visible.table)
             .await?;
-        Ok(Some(Arc::new(ViewTable::new(loaded, &visible)?)))
+        Ok(Some(Arc::new(ViewTable::new(loaded, &visible.access)?)))
     }
 
     fn table_exist(&self, _: &str) -> bool {
