@@ -221,3 +221,48 @@ async fn open_writes_are_open_after_a_restart_with_their_folders() {
     other.create_database(database("d"), false).await.unwrap();
     assert!(!other.open_writes().hides(&file(id)));
 }
+
+#[tokio::test]
+async fn what_a_replaced_table_loses_is_what_was_written_to_it() {
+    let store = SqliteStore::in_memory().unwrap();
+    with_orders(&store).await;
+    let table_ = orders(&store).await;
+    let first = begin(&store).await;
+    let two = CommitWrite {
+        files: 2,
+        ..append(&table_, Vec::new())
+    };
+    store.commit_write(first, two).await.unwrap();
+    let given_up = begin(&store).await;
+    store.end_write(given_up).await.unwrap();
+    let replace = |old: &Table| CommitWrite {
+        definition: Some(old.to_input()),
+        discard: vec!["s3://lake/orders/".into()],
+        ..append(old, Vec::new())
+    };
+    let second = begin(&store).await;
+    let committed = store.commit_write(second, replace(&table_)).await.unwrap();
+    let discarded = committed.discarded.unwrap();
+    let is_gone = |name: &str| discarded.files.iter().any(|files| files.contains(name));
+    assert!(is_gone(&first.file_name(0)) && is_gone(&first.file_name(1)));
+    for kept in [
+        first.file_name(2),
+        given_up.file_name(0),
+        second.file_name(0),
+        format!("{}0.parquet", first.file_prefix()),
+        format!("{}+0001.parquet", first.file_prefix()),
+        format!("{}00001.parquet.bak", first.file_prefix()),
+        format!("{}00001.csv", first.file_prefix()),
+        "part-0.parquet".to_owned(),
+    ] {
+        assert!(!is_gone(&kept), "{kept}");
+    }
+    // What the second wrote is the table's now; of a table that is dropped, nobody's.
+    let table_ = orders(&store).await;
+    let third = begin(&store).await;
+    let committed = store.commit_write(third, replace(&table_)).await.unwrap();
+    let files = committed.discarded.unwrap().files;
+    assert_eq!(files.len(), 1);
+    assert_eq!(files[0].write, second);
+    store.drop_table("sales", "orders", false).await.unwrap();
+}

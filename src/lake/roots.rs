@@ -377,4 +377,95 @@ mod tests {
             .unwrap_err();
         assert!(error.to_string().contains("symbolic link"), "{error}");
     }
+
+    fn directory(path: std::path::PathBuf) -> Backing {
+        Backing::Directory {
+            path,
+            excluded: Vec::new(),
+        }
+    }
+
+    fn bucket(place: &str, prefix: &str) -> Backing {
+        Backing::Remote {
+            store: Arc::new(object_store::memory::InMemory::new()),
+            place: place.to_owned(),
+            prefix: Path::from(prefix),
+        }
+    }
+
+    #[test]
+    fn roots_that_overlap_are_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["a/b", "c"] {
+            std::fs::create_dir_all(dir.path().join(name)).unwrap();
+        }
+        std::os::unix::fs::symlink(dir.path().join("a/b"), dir.path().join("link")).unwrap();
+        let open = |one: (&str, Backing), other: (&str, Backing)| {
+            let named = |(url, backing): (&str, Backing)| (url.to_owned(), backing);
+            Roots::open(vec![named(one), named(other)])
+        };
+        let at = |name: &str| directory(dir.path().join(name));
+        for (one, other) in [
+            (("s3://one/", at("a")), ("s3://two/", at("a"))),
+            (("s3://one/", at("a")), ("s3://two/", at("a/b"))),
+            (("s3://one/", at("a/b")), ("file:///two/", at("a/../a"))),
+            (("s3://one/", at("a")), ("s3://two/", at("link"))),
+            (("s3://one/", at("a")), ("s3://one/part/", at("c"))),
+            (
+                ("s3://one/", bucket("h/b", "")),
+                ("s3://two/", bucket("h/b", "x")),
+            ),
+            (
+                ("s3://one/", bucket("h/b", "x/y")),
+                ("s3://two/", bucket("h/b", "x")),
+            ),
+        ] {
+            let urls = [one.0, other.0];
+            let error = open(one, other).unwrap_err();
+            assert!(
+                urls.iter().all(|url| error.message().contains(url))
+                    && error.message().contains("overlap"),
+                "{error}"
+            );
+        }
+        for (one, other) in [
+            (("s3://one/", at("a")), ("s3://two/", at("c"))),
+            (
+                ("s3://one/", bucket("h/b", "x")),
+                ("s3://two/", bucket("h/b", "xy")),
+            ),
+            (
+                ("s3://one/", bucket("h/b", "")),
+                ("s3://two/", bucket("h/c", "")),
+            ),
+            (("s3://one/", bucket("h/b", "")), ("s3://two/", at("a"))),
+        ] {
+            open(one, other).unwrap();
+        }
+    }
+
+    #[test]
+    fn folder_is_where_links_lead() {
+        let (dir, roots) = lake();
+        let lake = dir.path().join("lake");
+        std::os::unix::fs::symlink(lake.join("a"), lake.join("to-a")).unwrap();
+        std::os::unix::fs::symlink(lake.join("nowhere"), lake.join("dangling")).unwrap();
+        let folder = |location: &str| roots.locate(location).and_then(|found| found.folder());
+        for (location, real) in [
+            ("s3://datalake/a", "s3://datalake/a/"),
+            ("s3a://datalake//a//", "s3://datalake/a/"),
+            ("s3://datalake/to-a/new/part", "s3://datalake/a/new/part/"),
+            ("s3://datalake/new/part/", "s3://datalake/new/part/"),
+            ("s3://datalake/A/", "s3://datalake/A/"),
+            ("s3://datalake/", "s3://datalake/"),
+        ] {
+            assert_eq!(folder(location).unwrap(), real, "{location}");
+        }
+        for location in ["s3://datalake/dangling/", "s3://datalake/dangling/part/"] {
+            assert_eq!(folder(location).unwrap_err().code(), Code::LocationRefused);
+        }
+        let base = roots.locate("s3://datalake/to-a/").unwrap();
+        let below = |path: &str| base.check_below(std::iter::once(&Path::from(path)));
+        assert!(below("to-a/x").is_ok() && below("a/x").is_ok() && below("to-b/x").is_err());
+    }
 }

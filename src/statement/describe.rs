@@ -6,7 +6,7 @@ use lakegate_sql::Statement;
 use lakegate_sql::ast::{Describe, DescribeDetail};
 
 use super::partitions::one_partition;
-use super::rights::{require_all_columns, sees_all_columns};
+use super::rights::{require_all_columns, require_partition_names, sees_all_columns};
 use super::{Output, StatementContext, properties, rows};
 use crate::error::{Error, Result, column_not_found};
 use crate::view::Visible;
@@ -27,6 +27,7 @@ pub(super) async fn describe(
     let partition = match &describe.partition {
         None => None,
         Some(spec) => {
+            require_partition_names(&visible)?;
             require_all_columns(&visible)?;
             let found = one_partition(context, table, spec).await?;
             Some((

@@ -86,7 +86,7 @@ impl StatementContext {
                 let overlaps = |old: &String| old.starts_with(folder) || folder.starts_with(old);
                 self.access().can_create_table(&database.name)
                     && within(location.filter(|location| !location.is_empty()))
-                    && !vacated.iter().any(overlaps)
+                    && !vacated.keys().any(overlaps)
             }
         }
     }
@@ -271,13 +271,24 @@ mod tests {
             "{hidden}"
         );
         assert!(!hidden.to_string().contains("lab.hidden"), "{hidden}");
-        // A database's creator may use its folder, and let others.
-        lake.ok("GRANT CREATE_DATABASE ON CATALOG TO ben; GRANT DATA_LOCATION ON 's3://lake/bens/' TO ben").await;
-        lake.ok_as("ben", "CREATE DATABASE bens LOCATION 's3://lake/bens/'")
+        // A database's creator may use its folder, as long as it is there.
+        lake.ok("GRANT CREATE_DATABASE ON CATALOG TO ben; GRANT DATA_LOCATION ON 's3://lake/people/' TO ben").await;
+        lake.ok_as(
+            "ben",
+            "CREATE DATABASE bens LOCATION 's3://lake/people/bens/'",
+        )
+        .await;
+        lake.ok("REVOKE DATA_LOCATION ON 's3://lake/people/' FROM ben")
             .await;
-        lake.ok("REVOKE DATA_LOCATION ON 's3://lake/bens/' FROM ben; REVOKE CREATE_DATABASE ON CATALOG FROM ben").await;
-        lake.ok_as("ben", &create("bens.t", "s3://lake/bens/t/"))
+        lake.ok_as("ben", &create("bens.t", "s3://lake/people/bens/t/"))
             .await;
+        assert_eq!(
+            lake.text("ben", "SHOW GRANTS FOR ben ON 's3://lake/people/bens/'")
+                .await,
+            "ben|USER|DATA_LOCATION|DATA_LOCATION|s3://lake/people/bens/|NULL|false"
+        );
+        lake.ok_as("ben", "DROP DATABASE bens CASCADE").await;
+        assert!(!lake.text("ben", "SHOW GRANTS").await.contains("s3://"));
     }
 
     #[tokio::test]
@@ -305,6 +316,24 @@ mod tests {
             );
             lake.ok_as("ann", &create("lab.mine", "s3://lake/sales/third/"))
                 .await;
+        }
+        // A table that was over the same files before does not get them either.
+        for leaving in [
+            "DROP TABLE sales.orders",
+            "ALTER TABLE sales.orders SET LOCATION 's3://lake/sales/elsewhere/'",
+        ] {
+            let lake = Lake::with_orders().await;
+            lake.ok("DROP TABLE sales.orders; DROP DATABASE sales; CREATE DATABASE sales LOCATION 's3://lake/sales/'; CREATE DATABASE lab;
+                     GRANT CREATE TABLE, ALTER, DROP ON DATABASE sales TO ann; GRANT CREATE TABLE ON DATABASE lab TO ann;
+                     GRANT DATA_LOCATION ON 's3://lake/sales/orders/' TO ann").await;
+            lake.ok(&create("sales.orders", "s3://lake/sales/orders/"))
+                .await;
+            lake.ok("GRANT SELECT ON TABLE sales.orders TO ann").await;
+            lake.ok_as("ann", &create("lab.mine", "s3://lake/sales/orders/"))
+                .await;
+            lake.ok("REVOKE SELECT ON TABLE sales.orders FROM ann; REVOKE DATA_LOCATION ON 's3://lake/sales/orders/' FROM ann").await;
+            lake.ok_as("ann", leaving).await;
+            assert_eq!(rights(&lake, "ann", "lab", "mine").await, "", "{leaving}");
         }
         // What could be read before may be made anew.
         let lake = Lake::new().await;

@@ -17,6 +17,7 @@ use lakegate_sql::ast::{
 
 use super::locations::For;
 use super::partition_filter::{matching, unknown_key};
+use super::rights::require_partition_names;
 use super::{Output, StatementContext, rows};
 use crate::error::{Code, Error, Result};
 
@@ -139,6 +140,7 @@ pub(super) async fn show(
     show: &ShowPartitions,
 ) -> Result<Output> {
     let visible = context.table(&show.table).await?;
+    require_partition_names(&visible)?;
     let table = &visible.table;
     let is_seen = |name: &str| visible.access.is_visible(name);
     // Keys that are hidden do not exist: neither in names, nor in conditions, nor as what makes two partitions of one name.

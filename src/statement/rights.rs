@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use lakegate_catalog::access::{
-    ADMINISTRATORS, Access, ColumnSelection, Privilege, Resource, TableAccess,
-};
+use lakegate_catalog::access::{ADMINISTRATORS, Access, Privilege, Resource, TableAccess};
 use lakegate_catalog::model::names::RESERVED_DATABASES;
 use lakegate_catalog::model::{Database, Table};
 use lakegate_sql::ast::{DatabaseName, TableName};
@@ -146,14 +144,14 @@ impl StatementContext {
 
     /// The error of a privilege that is missing on a table, or on one that its files belong to.
     pub(super) fn denied_on(&self, visible: &Visible, privilege: Privilege) -> Error {
-        if !visible.limited {
+        if !visible.lacks(privilege) {
             return self.denied(privilege, &resource(&visible.table));
         }
         let needed = match privilege {
             Privilege::Alter => Privilege::Select,
             other => other,
         };
-        crate::view::limited(&visible.table, needed.name())
+        crate::view::limited(&visible.table, needed)
     }
 
     /// Errors: a name is taken by something that does not exist for the principal. Not said is what it is.
@@ -223,11 +221,16 @@ pub(super) fn require_all_columns(visible: &Visible) -> Result<()> {
     ))
 }
 
+/// Errors: the folders are of another table, whose rows the principal may not read.
+pub(super) fn require_partition_names(visible: &Visible) -> Result<()> {
+    if visible.withheld {
+        return Err(crate::view::limited(&visible.table, Privilege::Select));
+    }
+    Ok(())
+}
+
 /// Errors: a partition key is hidden from the principal, whose values would show in the partitions' names.
 pub(super) fn require_partition_keys(visible: &Visible) -> Result<()> {
-    if visible.limited && !visible.access.alter && visible.access.select == ColumnSelection::None {
-        return Err(crate::view::limited(&visible.table, "SELECT"));
-    }
     let mut keys = visible.table.partition_keys.iter();
     if keys.all(|key| visible.access.is_visible(&key.name)) {
         return Ok(());

@@ -175,7 +175,7 @@ impl StatementContext {
         let location = match &request.location {
             Some(location) => {
                 let found = self.register(location, For::NewTable(&database)).await?;
-                self.check_writable(location, &found).await?;
+                self.check_writable(location, &found, None).await?;
                 if !sweep::is_empty(&found).await? {
                     return Err(Error::new(
                         Code::InvalidTable,
@@ -195,7 +195,7 @@ impl StatementContext {
                 let index = self.folders().await?;
                 let is_free = index.overlapping(&found.folder()?).next().is_none();
                 if !is_free {
-                    self.check_writable(&base, &self.roots.locate(&base)?)
+                    self.check_writable(&base, &self.roots.locate(&base)?, None)
                         .await?;
                 }
                 if is_free && sweep::is_empty(&found).await? {
@@ -240,6 +240,8 @@ impl StatementContext {
         let database = self.view.require_database(&old.database_name).await?;
         let base = self.base(&database.name, database.location_uri.as_deref())?;
         let location = fresh(&base, &old.name);
+        let found = self.roots.locate(&location)?;
+        self.check_writable(&base, &found, Some(old.id)).await?;
         let mut input = self.define(request, &old.name, rows, &location)?;
         input.description = old.description.clone();
         input.owner = old.owner.clone();
@@ -357,12 +359,19 @@ impl StatementContext {
     }
 
     /// Errors: files in a folder would be rows of a table that the principal may not both read and write.
-    async fn check_writable(&self, location: &str, folder: &Location) -> Result<()> {
+    ///
+    /// `own`: the table that leaves for there.
+    async fn check_writable(
+        &self,
+        location: &str,
+        folder: &Location,
+        own: Option<i64>,
+    ) -> Result<()> {
         let url = folder.folder()?;
         let index = self.folders().await?;
         // Tables that lie in the folder are not written to.
         let around = index.holding(&url);
-        for table in around {
+        for table in around.filter(|table| Some(table.id) != own) {
             let visible = self.view.visible(Arc::clone(table)).await?;
             let writes = visible
                 .is_some_and(|visible| visible.access.selects_all() && visible.access.insert);

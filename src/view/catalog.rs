@@ -7,6 +7,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use datafusion::catalog::{CatalogProvider, CatalogProviderList, SchemaProvider, TableProvider};
 use datafusion::error::Result as EngineResult;
+use lakegate_catalog::access::Privilege;
 
 use super::{SearchPath, View, ViewTable};
 use crate::engine::CATALOG;
@@ -138,6 +139,9 @@ impl SchemaProvider for ViewSchema {
         else {
             return Ok(None);
         };
+        if visible.lacks(Privilege::Select) {
+            return Err(super::limited(&visible.table, Privilege::Select).into());
+        }
         let load = self
             .view
             .tables
@@ -145,7 +149,7 @@ impl SchemaProvider for ViewSchema {
         let loaded = load
             .await
             .map_err(|error| visible.sight().of_table(error))?;
-        Ok(Some(Arc::new(ViewTable::new(loaded, &visible)?)))
+        Ok(Some(Arc::new(ViewTable::new(loaded, &visible.access)?)))
     }
 
     fn table_exist(&self, _: &str) -> bool {

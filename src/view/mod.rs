@@ -14,7 +14,7 @@ pub mod visible;
 
 use std::sync::Arc;
 
-use lakegate_catalog::access::{Access, TableAccess};
+use lakegate_catalog::access::{Access, ColumnSelection, Privilege, TableAccess};
 use lakegate_catalog::model::{Database, Table};
 use lakegate_catalog::store::Metastore;
 
@@ -42,8 +42,24 @@ pub struct Visible {
     pub table: Arc<Table>,
     /// What is granted, and of that what the tables allow to which files of this one belong.
     pub access: TableAccess,
-    /// Files of it belong to another table, and for want of rights on that one something is not allowed that is granted on this.
-    pub limited: bool,
+    /// Where files of it belong to another table: what is granted on this one alone.
+    granted: Option<TableAccess>,
+    /// Files of it belong to another table of which the principal may not read all.
+    pub withheld: bool,
+}
+
+impl Visible {
+    /// Whether a privilege is granted on the table, and of no use for want of the same on one that its files belong to.
+    pub fn lacks(&self, privilege: Privilege) -> bool {
+        let holds = |access: &TableAccess| match privilege {
+            Privilege::Select => access.select != ColumnSelection::None,
+            Privilege::Insert => access.insert,
+            Privilege::Delete => access.delete,
+            Privilege::Alter => access.alter,
+            _ => true,
+        };
+        self.granted.as_ref().is_some_and(holds) && !holds(&self.access)
+    }
 }
 
 impl Visible {
@@ -101,19 +117,50 @@ impl View {
 
     /// `None`: for this principal the table does not exist.
     pub async fn visible(&self, table: Arc<Table>) -> Result<Option<Visible>> {
-        let Some(mut access) = self.granted(&table) else {
+        let Some(access) = self.granted(&table) else {
             return Ok(None);
         };
-        let mut limited = false;
-        if !self.access.is_administrator() {
-            for owner in self.owners(&table).await? {
-                limited |= access.limit(self.granted(&owner).as_ref());
-            }
-        }
-        Ok(Some(Visible {
-            table,
+        let mut visible = Visible {
+            granted: None,
+            withheld: false,
             access,
-            limited,
+            table,
+        };
+        if self.access.is_administrator() {
+            return Ok(Some(visible));
+        }
+        for owner in self.owners(&visible.table).await? {
+            let of_owner = self.granted(&owner);
+            let granted = visible.access.clone();
+            visible.granted.get_or_insert(granted);
+            visible.access.limit(of_owner.as_ref());
+            visible.withheld |= !of_owner.is_some_and(|access| access.selects_all());
+        }
+        if self.was_vacated(&visible.table).await? {
+            let granted = visible.access.clone();
+            visible.granted.get_or_insert(granted);
+            visible.access.limit(None);
+            visible.withheld = true;
+        }
+        Ok(Some(visible))
+    }
+
+    /// Whether files of a table belonged to another one that went by the hand of a user who could not read it: they are not this one's
+    /// for that. Administrators decide who may use the folder.
+    async fn was_vacated(&self, table: &Table) -> Result<bool> {
+        let vacated = self.metastore.vacated();
+        if vacated.is_empty() {
+            return Ok(false);
+        }
+        let index = self.folders.index(self.metastore.as_ref()).await?;
+        let mut guests = index.of(table).iter();
+        Ok(guests.any(|folder| {
+            !folder.claim.by_administrator
+                && vacated.iter().any(|(url, since)| {
+                    folder.claim.since <= *since
+                        && (url.starts_with(&*folder.url) || folder.url.starts_with(url.as_str()))
+                        && !self.access.can_use_location(url)
+                })
         }))
     }
 
@@ -130,9 +177,9 @@ impl View {
     }
 }
 
-/// The error of a right that is granted on a table, and is missing on one that files of it belong to. That one is not named: it may be
+/// The error of a right that is granted on a table, and is missing on one that its files belong to. That one is not named: it may be
 /// one that does not exist for the principal.
-pub fn limited(table: &Table, privilege: &str) -> Error {
+pub fn limited(table: &Table, privilege: Privilege) -> Error {
     Error::new(
         Code::PermissionDenied,
         format!(

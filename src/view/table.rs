@@ -8,9 +8,9 @@ use datafusion::catalog::{Session, TableProvider};
 use datafusion::error::{DataFusionError, Result as EngineResult};
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
+use lakegate_catalog::access::TableAccess;
 use sha2::{Digest, Sha256};
 
-use super::Visible;
 use crate::error::{Code, Error, Result};
 use crate::lake::prune;
 use crate::lake::scan::{self, QueryLake, Wanted};
@@ -31,15 +31,12 @@ pub struct ViewTable {
 
 impl ViewTable {
     /// Errors: the principal may see the table but select nothing of it.
-    pub fn new(lake_table: Arc<LakeTable>, visible: &Visible) -> Result<Self> {
+    pub fn new(lake_table: Arc<LakeTable>, access: &TableAccess) -> Result<Self> {
         let fields = lake_table.schema.fields().iter().enumerate();
         let columns: Vec<usize> = fields
-            .filter(|(_, field)| visible.access.can_select(field.name()))
+            .filter(|(_, field)| access.can_select(field.name()))
             .map(|(index, _)| index)
             .collect();
-        if columns.is_empty() && visible.limited {
-            return Err(super::limited(&visible.table, "SELECT"));
-        }
         if columns.is_empty() {
             return Err(Error::new(
                 Code::PermissionDenied,

@@ -11,6 +11,7 @@
 
 mod harness;
 
+mod access_matrix;
 mod cancel;
 mod certificates;
 mod client_certificates;

@@ -71,11 +71,10 @@ impl TableAccess {
     }
 
     /// Takes away what needs rights on another table too, since files of this one belong to that one. `other`: what the same user may
-    /// do with it. Gives whether anything was taken away.
+    /// do with it.
     ///
     /// Columns do not count one by one: that they are called alike does not make them the same in a file.
-    pub fn limit(&mut self, other: Option<&TableAccess>) -> bool {
-        let before = self.clone();
+    pub fn limit(&mut self, other: Option<&TableAccess>) {
         if !other.is_some_and(TableAccess::selects_all) {
             self.select = ColumnSelection::None;
             // The names of its partitions would show, and a narrower definition could become a wider one.
@@ -83,7 +82,6 @@ impl TableAccess {
         }
         self.insert &= other.is_some_and(|other| other.insert);
         self.delete &= other.is_some_and(|other| other.delete);
-        *self != before
     }
 
     /// SHA-256 of everything above: two principals with the same digest see and may do the same

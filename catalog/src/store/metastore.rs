@@ -1,6 +1,6 @@
 //! The trait of what is in the lake.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -56,8 +56,8 @@ pub trait Metastore: Debug + Send + Sync {
             .await
     }
 
-    /// [`Metastore::create_database`]. A user gets everything on the new database in the same commit, and DATA_LOCATION on `folder`, which
-    /// is the database's own as [`Resource::Location`](crate::access::Resource::Location) has it.
+    /// [`Metastore::create_database`]. A user gets everything on the new database in the same commit, and, as long as the database is
+    /// there, DATA_LOCATION on `folder`, which is its own as [`Resource::Location`](crate::access::Resource::Location) has it.
     async fn create_database_by(
         &self,
         input: DatabaseInput,
@@ -242,12 +242,12 @@ pub trait Metastore: Debug + Send + Sync {
         by: By,
     ) -> Result<()>;
 
-    /// Notes that the table of these folders is about to go by the hand of a user who could not read it: whoever may make tables
-    /// there does not get them by that alone. Folders as [`Resource::Location`](crate::access::Resource::Location) has them.
+    /// Notes that the table of these folders is about to go by the hand of a user who could not read it: who may make tables
+    /// there does not get them by that alone, nor by a table that is there already. Folders as [`Resource::Location`](crate::access::Resource::Location) has them.
     async fn vacate(&self, folders: Vec<String>) -> Result<()>;
 
-    /// All folders that were vacated.
-    fn vacated(&self) -> Arc<BTreeSet<String>>;
+    /// All folders that were vacated, and when, in milliseconds since 1970.
+    fn vacated(&self) -> Arc<BTreeMap<String, i64>>;
 
     /// The writes that are not committed now.
     fn open_writes(&self) -> OpenWrites;

@@ -168,10 +168,21 @@ fn resource(cursor: &mut Cursor<'_>) -> Result<GrantResource> {
         }
         return names::database(cursor).map(GrantResource::Database);
     }
-    if cursor.is_word("LOCATION") && cursor.is_string_at(1) {
-        cursor.advance();
-    }
-    if cursor.is_string() {
+    // In double quotes it is a table's name.
+    let is_location = |ahead: usize| {
+        let token = cursor.rest().get(ahead);
+        token.is_some_and(|token| {
+            matches!(
+                token.kind,
+                TokenKind::Single { .. } | TokenKind::Dollar { .. }
+            )
+        })
+    };
+    let after_word = cursor.is_word("LOCATION") && is_location(1);
+    if after_word || is_location(0) {
+        if after_word {
+            cursor.advance();
+        }
         return cursor
             .string("the location as a string")
             .map(GrantResource::Location);

@@ -16,7 +16,7 @@ impl Write<'_> {
         let grantee = self.any_principal(&grant.grantee)?;
         let privileges = grant.resource.expand(grant.privilege)?;
         let (resource, grantable) = (&grant.resource, grant.with_grant_option);
-        self.insert_grants(grantee, resource, &privileges, by, grantable)
+        self.insert_grants(grantee, resource, &privileges, grantor(by), grantable)
     }
 
     /// Everything on what a user makes, with grant option. Administrators need no grant.
@@ -24,12 +24,40 @@ impl Write<'_> {
         let By::User(id) = by else {
             return Ok(());
         };
+        self.check_user(id)?;
+        let privileges = resource.expand(Privilege::All)?;
+        self.insert_grants(id, resource, &privileges, grantor(By::Administrator), true)?;
+        Ok(())
+    }
+
+    /// The folder of a database that a user makes, for as long as the database is there.
+    pub(super) fn grant_folder_to_maker(
+        &mut self,
+        by: By,
+        database: i64,
+        folder: String,
+    ) -> Result<()> {
+        let By::User(id) = by else {
+            return Ok(());
+        };
+        self.check_user(id)?;
+        let folder = Resource::Location(folder);
+        let privileges = [Privilege::DataLocation];
+        self.insert_grants(id, &folder, &privileges, of_database(database), false)?;
+        Ok(())
+    }
+
+    pub(super) fn drop_folder_grants(&mut self, database: i64) -> Result<()> {
+        let sql = "DELETE FROM grants WHERE kind = 'location' AND grantor_id = ?1";
+        self.changed_any(sql, [of_database(database)])?;
+        Ok(())
+    }
+
+    fn check_user(&self, id: i64) -> Result<()> {
         let sql = "SELECT EXISTS (SELECT 1 FROM principals WHERE id = ?1)";
         if !self.tx.query_row(sql, [id], |row| row.get::<_, bool>(0))? {
             return Err(CatalogError::not_found(Kind::User, format!("#{id}")));
         }
-        let privileges = resource.expand(Privilege::All)?;
-        self.insert_grants(id, resource, &privileges, By::Administrator, true)?;
         Ok(())
     }
 
@@ -38,7 +66,7 @@ impl Write<'_> {
         grantee: i64,
         resource: &Resource,
         privileges: &[Privilege],
-        by: By,
+        grantor: i64,
         grantable: bool,
     ) -> Result<usize> {
         let sql = "INSERT INTO grants (grantee_id, kind, database_name, table_name, column_name, workgroup_name, location, privilege, grantor_id, grantable)
@@ -57,7 +85,7 @@ impl Write<'_> {
                     workgroup,
                     location,
                     privilege.name(),
-                    grantor(by),
+                    grantor,
                     grantable
                 ];
                 changed += usize::from(self.changed_any(sql, values)?);
@@ -164,6 +192,11 @@ fn grantor(by: By) -> i64 {
         By::Administrator => 0,
         By::User(id) => id,
     }
+}
+
+/// The grantor of what goes with a database.
+fn of_database(database: i64) -> i64 {
+    -database
 }
 
 /// Kind, database, table, column, workgroup and location of a resource's rows: one, or one per column.

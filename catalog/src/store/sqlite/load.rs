@@ -74,9 +74,9 @@ pub(super) fn catalog(connection: &Connection) -> Result<Catalog> {
     })
 }
 
-fn vacated(connection: &Connection) -> Result<BTreeSet<String>> {
-    let mut statement = connection.prepare("SELECT folder FROM vacated")?;
-    let folders = statement.query_map([], |row| row.get(0))?;
+fn vacated(connection: &Connection) -> Result<BTreeMap<String, i64>> {
+    let mut statement = connection.prepare("SELECT folder, since FROM vacated")?;
+    let folders = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
     Ok(folders.collect::<rusqlite::Result<_>>()?)
 }
 

@@ -1,6 +1,6 @@
 //! [`Metastore`]: databases and tables. Partitions are in the file beside this one.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -57,7 +57,7 @@ impl Metastore for SqliteStore {
             if made.created {
                 write.grant_to_maker(by, &Resource::Database(made.value.name.clone()))?;
                 if let Some(folder) = folder {
-                    write.grant_to_maker(by, &Resource::Location(folder))?;
+                    write.grant_folder_to_maker(by, made.value.id, folder)?;
                 }
             }
             Ok(made)
@@ -249,17 +249,19 @@ impl Metastore for SqliteStore {
 
     async fn vacate(&self, folders: Vec<String>) -> Result<()> {
         self.write(move |write| {
+            let since = now().timestamp_millis();
             for folder in &folders {
-                let sql = "INSERT INTO vacated (folder) VALUES (?1) ON CONFLICT DO NOTHING";
-                write.tx.execute(sql, [folder])?;
+                let sql = "INSERT INTO vacated (folder, since) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET since = excluded.since";
+                write.tx.execute(sql, params![folder, since])?;
             }
-            Arc::make_mut(&mut write.catalog_mut().vacated).extend(folders);
+            let vacated = Arc::make_mut(&mut write.catalog_mut().vacated);
+            vacated.extend(folders.into_iter().map(|folder| (folder, since)));
             Ok(())
         })
         .await
     }
 
-    fn vacated(&self) -> Arc<BTreeSet<String>> {
+    fn vacated(&self) -> Arc<BTreeMap<String, i64>> {
         Arc::clone(&self.catalog().vacated)
     }
 
@@ -385,6 +387,7 @@ fn drop_database(
     {
         write.control_changed();
     }
+    write.drop_folder_grants(entry.database.id)?;
     for table in entry.tables.values() {
         write.set_partitions(table.id, None);
     }

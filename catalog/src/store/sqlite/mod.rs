@@ -20,7 +20,7 @@ mod schema;
 mod write;
 mod writes;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
@@ -61,8 +61,8 @@ struct Catalog {
     version: u64,
     databases: BTreeMap<String, Arc<DatabaseEntry>>,
     writes: OpenWrites,
-    /// Folders whose table went by the hand of a user who could not read it.
-    vacated: Arc<BTreeSet<String>>,
+    /// Folders whose table went by the hand of a user who could not read it, and when, in milliseconds since 1970.
+    vacated: Arc<BTreeMap<String, i64>>,
 }
 
 #[derive(Debug, Clone)]

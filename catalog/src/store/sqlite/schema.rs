@@ -120,7 +120,8 @@ const MIGRATIONS: [&str; 7] = [
     UPDATE workgroups SET cpu_time_limit_ms = 14400000, run_time_limit_ms = 1800000
         WHERE NOT EXISTS (SELECT 1 FROM principals WHERE kind = 'user');
     ",
-    // 7: grants on folders, and by whom (0: an administrator); by whose right tables have their folders; the files of each write.
+    // 7: grants on folders, and by whom (0: administrators, below 0: it comes with a database); by whose right tables have their folders;
+    // the files of each write.
     "
     CREATE TABLE new_grants (
         grantee_id INTEGER NOT NULL REFERENCES principals ON DELETE CASCADE,
@@ -168,7 +169,7 @@ const MIGRATIONS: [&str; 7] = [
     CREATE INDEX written_by_table ON written (table_id);
     ALTER TABLE discarded ADD COLUMN files TEXT NOT NULL DEFAULT '[]';           -- JSON array of [write, files]
     -- Folders whose table went by the hand of a user who could not read it.
-    CREATE TABLE vacated (folder TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+    CREATE TABLE vacated (folder TEXT PRIMARY KEY, since INTEGER NOT NULL) STRICT, WITHOUT ROWID;
     ",
 ];
 
@@ -369,6 +370,80 @@ mod tests {
             )
             .unwrap();
         assert_eq!(limits(&used), QueryLimits::default());
+    }
+
+    #[tokio::test]
+    async fn grants_and_who_has_which_folder_are_migrated() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("catalog.db");
+        let mut connection = Connection::open(&path).unwrap();
+        migrate_to(&mut connection, 4).unwrap();
+        let verifier = crate::access::ScramVerifier::with_iterations("x", 1).unwrap();
+        connection
+            .execute_batch(&format!(
+                r#"INSERT INTO principals (id, name, kind, verifier, created) VALUES (10, 'root', 'user', '{verifier}', 0), (11, 'ann', 'user', '{verifier}', 0);
+                INSERT INTO principals (id, name, kind, created) VALUES (12, 'chiefs', 'role', 0);
+                INSERT INTO memberships SELECT id, 12 FROM principals WHERE name = 'administrators';
+                INSERT INTO memberships VALUES (12, 10);
+                INSERT INTO databases VALUES (7, 'd', '{{"Name":"d","CreateTime":1.5}}');
+                INSERT INTO grants VALUES (11, 'column', 'd', 'roots', 'a', '', 'SELECT', 1);"#
+            ))
+            .unwrap();
+        for (id, name, owner) in [
+            (1, "roots", "root"),
+            (2, "anns", "ann"),
+            (3, "gones", "gone"),
+        ] {
+            let json = format!(
+                r#"{{"DatabaseName":"d","Name":"{name}","Owner":"{owner}","CreateTime":{id},"UpdateTime":1,"StorageDescriptor":{{"Columns":[{{"Name":"a","Type":"int"}}],"Location":"s3://l/{name}/"}},"PartitionKeys":[{{"Name":"p","Type":"int"}}],"VersionId":"0"}}"#
+            );
+            connection
+                .execute(
+                    "INSERT INTO tables VALUES (?1, 7, ?2, 0, ?3)",
+                    params![id, name, json],
+                )
+                .unwrap();
+        }
+        connection
+            .execute_batch(
+                r#"INSERT INTO descriptors VALUES (1, 2, x'00', '{"Columns":[],"Location":"s3://l/anns/"}');
+                INSERT INTO partitions VALUES (2, '1', '["1"]', 's3://l/elsewhere/', 1, NULL, 0);"#,
+            )
+            .unwrap();
+        drop(connection);
+        let store = SqliteStore::open(&path).unwrap();
+        let claims: Vec<(String, i64, bool, bool)> = store
+            .tables("d")
+            .await
+            .unwrap()
+            .iter()
+            .map(|t| {
+                (
+                    t.name.clone(),
+                    t.claim.since,
+                    t.claim.by_administrator,
+                    t.outer_claim.is_some(),
+                )
+            })
+            .collect();
+        assert_eq!(
+            claims,
+            [
+                ("anns".to_owned(), 2000, false, true),
+                ("gones".to_owned(), 3000, true, false),
+                ("roots".to_owned(), 1000, true, false)
+            ]
+        );
+        use crate::store::Control;
+        let access = store.snapshot().access("ann").unwrap();
+        assert!(
+            access
+                .table("d", "roots", &["a", "b"])
+                .unwrap()
+                .can_select("a")
+        );
+        let columns = crate::access::Resource::columns("d", "roots", ["a"]);
+        assert!(access.can_grant(crate::access::Privilege::Select, &columns));
     }
 
     #[tokio::test]

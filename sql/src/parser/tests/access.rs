@@ -116,6 +116,22 @@ fn privileges_are_granted_on_every_kind_of_resource() {
     let database = GrantResource::Database(DatabaseName::bare("d"));
     for (sql, resource) in [
         ("GRANT ALL ON DATABASE d TO r", database.clone()),
+        (
+            "GRANT DATA_LOCATION ON 's3://b/it''s/' TO r",
+            GrantResource::Location("s3://b/it's/".to_owned()),
+        ),
+        (
+            "GRANT DATA_LOCATION_ACCESS ON LOCATION 's3://b/' TO r",
+            GrantResource::Location("s3://b/".to_owned()),
+        ),
+        (
+            "GRANT SELECT ON \"s3\" TO r",
+            GrantResource::Table(TableName::bare("s3")),
+        ),
+        (
+            "GRANT SELECT ON location TO r",
+            GrantResource::Table(TableName::bare("location")),
+        ),
         ("GRANT ALL PRIVILEGES ON SCHEMA d TO r", database.clone()),
         ("GRANT SELECT ON ALL TABLES IN SCHEMA d TO r", database),
         (
