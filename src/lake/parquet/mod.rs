@@ -11,6 +11,7 @@
 
 mod checks;
 mod decode;
+mod faults;
 mod footer;
 mod names;
 mod pages;
