@@ -42,6 +42,7 @@ pub enum Code {
     NotSupported,
     PermissionDenied,
     InvalidPassword,
+    SessionEnded,
     BytesScannedCutoff,
     TooManyQueries,
     TooManyConnections,
@@ -100,6 +101,7 @@ impl Code {
             Code::NotSupported => "0A000",
             Code::PermissionDenied => "42501",
             Code::InvalidPassword => "28P01",
+            Code::SessionEnded => "57P01",
             Code::BytesScannedCutoff => "54000",
             Code::TooManyQueries => "53400",
             Code::TooManyConnections => "53300",
@@ -156,6 +158,7 @@ impl Code {
             Code::NotSupported => "NOT_SUPPORTED",
             Code::PermissionDenied => "PERMISSION_DENIED",
             Code::InvalidPassword => "INVALID_PASSWORD",
+            Code::SessionEnded => "SESSION_ENDED",
             Code::BytesScannedCutoff => "EXCEEDED_BYTES_SCANNED_CUTOFF",
             Code::TooManyQueries => "QUERY_QUEUE_FULL",
             Code::TooManyConnections => "TOO_MANY_CONNECTIONS",
@@ -207,6 +210,7 @@ impl Code {
                 | Code::QueryCancelled
                 | Code::StatementTimeout
                 | Code::ShuttingDown
+                | Code::SessionEnded
         )
     }
 }

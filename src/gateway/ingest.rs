@@ -211,8 +211,7 @@ impl WriteJob {
 
     async fn commit(&self, written: Written) -> Result<u64> {
         let before = Instant::now();
-        let control = self.gateway.control.snapshot();
-        let access = control.access(self.query.user());
+        let access = self.gateway.access_of(self.query.principal());
         if !access.is_some_and(|access| self.plan.may(&access)) {
             return Err(Error::new(
                 Code::PermissionDenied,

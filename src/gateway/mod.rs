@@ -8,6 +8,7 @@ mod described;
 mod dispatch;
 mod error_position;
 mod explain;
+mod grants;
 mod ingest;
 mod jwt;
 mod logins;
@@ -42,6 +43,7 @@ use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
 
 pub use crate::statement::{IfExists, IfMissing, WriteRequest};
+pub use grants::Grants;
 pub use jwt::{Jwt, JwtKeys, JwtOptions};
 pub use logins::{Principal, too_many_failures, wrong_certificate, wrong_password};
 pub use metadata::{Relation, RelationFilter, RelationKind};
@@ -86,7 +88,7 @@ impl Protocol {
 /// Who connects, once authenticated.
 #[derive(Debug, Clone)]
 pub struct Login<'a> {
-    pub user: &'a str,
+    pub principal: &'a Principal,
     /// The catalog, or a database that becomes the search path.
     pub database: Option<&'a str>,
     pub application_name: Option<&'a str>,
@@ -254,9 +256,19 @@ impl Gateway {
         }
     }
 
-    /// The SCRAM verifier of a user; for an unknown user one that no password fits, the same each time.
+    /// The SCRAM verifier of a user; for a user that does not exist or is disabled one that no password fits, the same each time.
     pub fn scram_verifier(&self, user: &str) -> ScramVerifier {
         self.control.snapshot().scram_verifier(user)
+    }
+
+    /// The same, with the user that it is of.
+    pub fn scram_login(&self, user: &str) -> (ScramVerifier, Option<Principal>) {
+        let control = self.control.snapshot();
+        let known = control.users.get(user).filter(|user| !user.disabled);
+        (
+            control.scram_verifier(user),
+            known.map(|user| Principal::of(user)),
+        )
     }
 
     /// Opens a session for an authenticated user.
@@ -280,7 +292,7 @@ impl Gateway {
                 pid = random.random_range(1..i32::MAX);
             }
             let secret: [u8; CANCEL_SECRET_BYTES] = random.random();
-            let session = Session::open(Arc::clone(self), &login, pid, secret.to_vec());
+            let session = Session::open(Arc::clone(self), &login, pid, secret.to_vec())?;
             sessions.insert(pid, Arc::downgrade(&session));
             session
         };

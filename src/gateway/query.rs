@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use super::logins::Principal;
 use crate::error::{Code, Error, Result};
 use crate::lake::meter::QueryMeter;
 use crate::telemetry::history::{History, QueryRecord, QueryState};
@@ -23,7 +24,7 @@ pub type BatchStream = Pin<Box<dyn Stream<Item = Result<RecordBatch>> + Send>>;
 /// What a query is known by from its first moment.
 #[derive(Debug)]
 pub struct Submission {
-    pub user_name: String,
+    pub principal: Principal,
     pub workgroup: String,
     pub database: String,
     /// Without passwords.
@@ -37,7 +38,7 @@ pub struct Submission {
 pub struct Query {
     pub id: Uuid,
     pub meter: Arc<QueryMeter>,
-    user: String,
+    principal: Principal,
     started: Instant,
     deadline: Option<Instant>,
     timeout: Option<Duration>,
@@ -66,6 +67,10 @@ impl RunningQueries {
         self.queries.lock().keys().copied().collect()
     }
 
+    pub fn all(&self) -> Vec<Arc<Query>> {
+        self.queries.lock().values().cloned().collect()
+    }
+
     pub fn len(&self) -> usize {
         self.queries.lock().len()
     }
@@ -86,8 +91,7 @@ impl RunningQueries {
     }
 
     pub fn cancel_all(&self, reason: &Error) {
-        let queries: Vec<Arc<Query>> = self.queries.lock().values().cloned().collect();
-        for query in queries {
+        for query in self.all() {
             query.cancel(reason.clone());
         }
     }
@@ -112,7 +116,8 @@ impl Query {
         let started = Instant::now();
         let record = QueryRecord {
             query_id: id,
-            user_name: submission.user_name.clone(),
+            user_name: submission.principal.user.clone(),
+            user_id: Some(submission.principal.id()),
             workgroup: submission.workgroup,
             database: submission.database,
             state: QueryState::Queued,
@@ -136,7 +141,7 @@ impl Query {
         let query = Arc::new(Self {
             id,
             meter,
-            user: submission.user_name,
+            principal: submission.principal,
             started,
             deadline: submission.timeout.map(|timeout| started + timeout),
             timeout: submission.timeout,
@@ -156,8 +161,9 @@ impl Query {
         self.record.lock().clone()
     }
 
-    pub fn user(&self) -> &str {
-        &self.user
+    /// Whose query it is.
+    pub fn principal(&self) -> &Principal {
+        &self.principal
     }
 
     /// Stops the query wherever it is; it fails with `reason`.
@@ -255,9 +261,10 @@ impl Query {
                 Ok(()) => QueryState::Succeeded,
                 Err(error) => match error.code() {
                     // Athena cancels a query that passes its workgroup's limit.
-                    Code::QueryCancelled | Code::StatementTimeout | Code::BytesScannedCutoff => {
-                        QueryState::Cancelled
-                    }
+                    Code::QueryCancelled
+                    | Code::StatementTimeout
+                    | Code::SessionEnded
+                    | Code::BytesScannedCutoff => QueryState::Cancelled,
                     _ => QueryState::Failed,
                 },
             };

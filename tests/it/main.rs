@@ -25,6 +25,7 @@ mod freshness;
 mod golden;
 mod governance;
 mod hidden;
+mod identities;
 mod lifecycle;
 mod locations;
 mod newcomer;

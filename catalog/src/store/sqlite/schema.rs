@@ -19,7 +19,7 @@ const APPLICATION_ID: i64 = 0x4C41_4B45;
 /// The schema that this program knows.
 pub(super) const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
 
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     // 1: everything but the archive of table versions.
     "
     CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
@@ -108,6 +108,11 @@ const MIGRATIONS: [&str; 4] = [
     ",
     // 4: how old results may be that a workgroup reuses.
     "ALTER TABLE workgroups ADD COLUMN max_staleness_ms INTEGER NOT NULL DEFAULT 0;",
+    // 5: users that cannot log in, and how often the sessions of a user were ended.
+    "
+    ALTER TABLE principals ADD COLUMN disabled INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE principals ADD COLUMN session_epoch INTEGER NOT NULL DEFAULT 0;
+    ",
 ];
 
 /// Refuses a file that is not ours or is newer than this program, without writing to it.
