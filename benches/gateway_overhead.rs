@@ -203,8 +203,9 @@ async fn session(lake: &Path, state: &Path, threads: usize) -> Arc<Session> {
         max_statistics_files: 4096,
         max_row_bytes: lakegate::lake::format::MAX_ROW_BYTES,
     });
+    let principal = gateway.principal("admin").unwrap();
     let login = Login {
-        user: "admin",
+        principal: &principal,
         database: None,
         application_name: Some("gateway_overhead"),
         client_addr: SocketAddr::from(([127, 0, 0, 1], 0)),

@@ -42,6 +42,7 @@ pub enum Code {
     NotSupported,
     PermissionDenied,
     InvalidPassword,
+    SessionEnded,
     BytesScannedCutoff,
     CpuTimeLimit,
     RunTimeLimit,
@@ -106,6 +107,7 @@ impl Code {
             Code::NotSupported => "0A000",
             Code::PermissionDenied => "42501",
             Code::InvalidPassword => "28P01",
+            Code::SessionEnded => "57P01",
             Code::BytesScannedCutoff
             | Code::CpuTimeLimit
             | Code::RunTimeLimit
@@ -167,6 +169,7 @@ impl Code {
             Code::NotSupported => "NOT_SUPPORTED",
             Code::PermissionDenied => "PERMISSION_DENIED",
             Code::InvalidPassword => "INVALID_PASSWORD",
+            Code::SessionEnded => "SESSION_ENDED",
             Code::BytesScannedCutoff => "EXCEEDED_BYTES_SCANNED_CUTOFF",
             Code::CpuTimeLimit => "EXCEEDED_CPU_LIMIT",
             Code::RunTimeLimit => "EXCEEDED_RUN_TIME_LIMIT",
@@ -224,6 +227,7 @@ impl Code {
                 | Code::QueryCancelled
                 | Code::StatementTimeout
                 | Code::ShuttingDown
+                | Code::SessionEnded
         )
     }
 }

@@ -151,8 +151,10 @@ async fn register(server: &Server, options: &DemoOptions) -> Result<Vec<UserEntr
             .await?;
     }
     create_administrator(control, &admin.name, &admin.password).await?;
+    let principal = server.gateway.principal(&admin.name);
+    let principal = principal.ok_or_else(|| Error::internal("the administrator was not made"))?;
     let login = Login {
-        user: &admin.name,
+        principal: &principal,
         database: None,
         application_name: Some("lakegate demo"),
         client_addr: SocketAddr::from(([127, 0, 0, 1], 0)),

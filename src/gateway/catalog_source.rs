@@ -137,9 +137,16 @@ impl SessionCatalog {
     /// The sessions of the principal; to an administrator, all.
     fn activity(&self) -> Vec<Backend> {
         let access = &self.view.access;
-        let mine = self.session.upgrade().map(|session| session.backend_pid());
+        let own = self.session.upgrade();
+        let mine = own.as_ref().map(|session| session.backend_pid());
+        let mine_is = |session: &Session| {
+            own.as_ref()
+                .is_some_and(|own| own.principal().id() == session.principal().id())
+        };
         let mut sessions = self.gateway.sessions();
-        sessions.retain(|session| access.is_administrator() || session.user() == access.user());
+        // One that is over is nobody's to see; it ends with its next message.
+        sessions.retain(|session| self.gateway.is_current(session.principal()));
+        sessions.retain(|session| access.is_administrator() || mine_is(session.as_ref()));
         sessions
             .iter()
             .map(|session| session.backend(mine == Some(session.backend_pid())))

@@ -43,6 +43,7 @@ impl Session {
         parameters: Vec<ScalarValue>,
     ) -> Result<Execution> {
         let statement = &prepared.parsed.statement;
+        self.access()?;
         self.check_lasting(statement)?;
         if let Some(execution) = self.end_of_block(statement)? {
             return Ok(execution);
@@ -279,7 +280,8 @@ impl Session {
             .ok()
             .and_then(|id| self.gateway.running.get(id));
         let mine = query.filter(|query| {
-            query.user() == self.user || self.access().is_ok_and(|access| access.is_administrator())
+            query.principal().id() == self.principal().id()
+                || self.access().is_ok_and(|access| access.is_administrator())
         });
         let Some(query) = mine else {
             return Err(Error::new(Code::UndefinedObject, format!("query \"{query_id}\" does not run"))

@@ -220,11 +220,7 @@ impl WriteJob {
 
     async fn commit(&self, written: Written) -> Result<u64> {
         let before = Instant::now();
-        let control = self.gateway.control.snapshot();
-        let access = control.access(self.query.user());
-        // The same user, and not another of the name.
-        let access = access.filter(|access| access.user_id() == self.context.view.access.user_id());
-        let by = match access {
+        let by = match self.gateway.access_of(self.query.principal()) {
             Some(access) => {
                 let by = access.by();
                 let view = View {

@@ -5,10 +5,11 @@
 //! them each time: a password that was right is known again for some minutes, by a keyed hash that dies with the process.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hmac::{Hmac, Mac};
-use lakegate_catalog::access::ScramVerifier;
+use lakegate_catalog::access::{Access, ScramVerifier, User};
 use sha2::Sha256;
 use tokio::sync::Semaphore;
 use tracing::info;
@@ -22,12 +23,29 @@ const REMEMBER: Duration = Duration::from_secs(300);
 /// Passwords that are known again, at most.
 const MAX_REMEMBERED: u64 = 10_000;
 
-/// A user who has logged in.
+/// A user that has logged in, as what was logged in with is bound to: sessions, tokens, handles and results are of one principal.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Principal {
     pub user: String,
     /// Of the catalog; a user of the same name that is made later has another.
     id: i64,
+    /// The user's epoch at the login; what ends the user's sessions raises it.
+    epoch: i64,
+}
+
+impl Principal {
+    pub(super) fn of(user: &User) -> Self {
+        Self {
+            user: user.name.clone(),
+            id: user.id,
+            epoch: user.session_epoch,
+        }
+    }
+
+    /// The user's id in the catalog, which is not used again.
+    pub fn id(&self) -> i64 {
+        self.id
+    }
 }
 
 #[cfg(test)]
@@ -36,6 +54,7 @@ impl Principal {
         Self {
             user: user.to_owned(),
             id,
+            epoch: 0,
         }
     }
 }
@@ -147,19 +166,48 @@ impl Gateway {
         })
     }
 
-    fn principal(&self, user: &str) -> Option<Principal> {
+    /// The user of this name, if there is one that may log in.
+    pub fn principal(&self, user: &str) -> Option<Principal> {
         let control = self.control.snapshot();
         let known = control.users.get(user)?;
-        Some(Principal {
-            user: known.name.clone(),
-            id: known.id,
-        })
+        (!known.disabled).then(|| Principal::of(known))
     }
 
-    /// Whether the user still exists who logged in.
+    /// Whether what the principal has logged in with still holds: the user was neither dropped nor disabled, and its sessions were not ended.
     pub fn is_current(&self, principal: &Principal) -> bool {
         self.principal(&principal.user).as_ref() == Some(principal)
     }
+
+    /// What the principal may do now; `None`: its session is over.
+    pub(super) fn access_of(&self, principal: &Principal) -> Option<Arc<Access>> {
+        let control = self.control.snapshot();
+        let known = control.users.get(&principal.user)?;
+        let access = control.access(&principal.user)?;
+        (Principal::of(known) == *principal).then_some(access)
+    }
+
+    /// Cancels what runs for users that were dropped or disabled, or whose sessions were ended, and forgets what their sessions hold.
+    pub(super) fn end_what_is_over(&self) {
+        for query in self.running.all() {
+            if !self.is_current(query.principal()) {
+                query.cancel(session_is_over(&query.principal().user));
+            }
+        }
+        for session in self.sessions() {
+            if !self.is_current(session.principal()) {
+                session.forget_all();
+            }
+        }
+    }
+}
+
+/// A session goes on no more: its user was dropped or disabled, or all sessions of the user were ended.
+pub(super) fn session_is_over(user: &str) -> Error {
+    Error::new(
+        Code::SessionEnded,
+        format!("terminating connection: the session of user \"{user}\" is over"),
+    )
+    .with_hint("log in again; where that fails, an administrator can tell whether the user was dropped or disabled")
 }
 
 /// The same words for a user who does not exist and a password that is wrong.

@@ -9,6 +9,7 @@ mod described;
 mod dispatch;
 mod error_position;
 mod explain;
+mod grants;
 mod ingest;
 mod jwt;
 mod limits;
@@ -46,6 +47,7 @@ use uuid::Uuid;
 
 pub use crate::statement::{IfExists, IfMissing, WriteRequest};
 pub use connections::{ConnectionLimits, ConnectionSlot};
+pub use grants::Grants;
 pub use jwt::{Jwt, JwtKeys, JwtOptions};
 pub use limits::client_stalled;
 pub use logins::{Principal, too_many_failures, wrong_certificate, wrong_password};
@@ -93,7 +95,7 @@ impl Protocol {
 /// Who connects, once authenticated.
 #[derive(Debug, Clone)]
 pub struct Login<'a> {
-    pub user: &'a str,
+    pub principal: &'a Principal,
     /// The catalog, or a database that becomes the search path.
     pub database: Option<&'a str>,
     pub application_name: Option<&'a str>,
@@ -235,9 +237,19 @@ impl Gateway {
         limits::watch(&self.running, self.max_stall)
     }
 
-    /// The SCRAM verifier of a user; for an unknown user one that no password fits, the same each time.
+    /// The SCRAM verifier of a user; for a user that does not exist or is disabled one that no password fits, the same each time.
     pub fn scram_verifier(&self, user: &str) -> ScramVerifier {
         self.control.snapshot().scram_verifier(user)
+    }
+
+    /// The same, with the user that it is of.
+    pub fn scram_login(&self, user: &str) -> (ScramVerifier, Option<Principal>) {
+        let control = self.control.snapshot();
+        let known = control.users.get(user).filter(|user| !user.disabled);
+        (
+            control.scram_verifier(user),
+            known.map(|user| Principal::of(user)),
+        )
     }
 
     /// Opens a session for an authenticated user.
@@ -261,7 +273,7 @@ impl Gateway {
                 pid = random.random_range(1..i32::MAX);
             }
             let secret: [u8; CANCEL_SECRET_BYTES] = random.random();
-            let session = Session::open(Arc::clone(self), &login, pid, secret.to_vec());
+            let session = Session::open(Arc::clone(self), &login, pid, secret.to_vec())?;
             sessions.insert(pid, Arc::downgrade(&session));
             session
         };

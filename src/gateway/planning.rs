@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use arrow::datatypes::{DataType, SchemaRef};
 use bytes::Bytes;
+use chrono::Utc;
 use datafusion::common::ScalarValue;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::LogicalPlan;
@@ -20,6 +21,7 @@ use super::column_names::ColumnNames;
 use super::dispatch::{command, rows};
 use super::explain::{explain, explain_schema};
 use super::limits::Limits;
+use super::logins::session_is_over;
 use super::prepared::{Prepared, check_parameters, declare_types};
 use super::query::{Query, Submission};
 use super::run::{QueryContext, Unfinished, plan_statement};
@@ -33,6 +35,7 @@ use crate::lake::meter::{Cutoff, QueryMeter};
 use crate::lake::metered_store::QueryStores;
 use crate::lake::scan::QueryLake;
 use crate::statement::{self, Output, StatementContext};
+use crate::telemetry::history::Owner;
 use crate::telemetry::system::SystemSchema;
 use crate::view::pg_catalog::{self, PgCatalog};
 use crate::view::{View, ViewCatalogs};
@@ -99,17 +102,11 @@ impl Planning {
 }
 
 impl Session {
+    /// Errors: the session is over.
     pub(super) fn access(&self) -> Result<Arc<Access>> {
         self.gateway
-            .control
-            .snapshot()
-            .access(&self.user)
-            .ok_or_else(|| {
-                Error::new(
-                    Code::PermissionDenied,
-                    format!("user \"{}\" was dropped", self.user),
-                )
-            })
+            .access_of(self.principal())
+            .ok_or_else(|| session_is_over(&self.user))
     }
 
     pub(super) fn view(&self) -> Result<View> {
@@ -205,7 +202,7 @@ impl Session {
         let system = PgCatalog::open(info, Arc::new(catalog), mentions)
             .await
             .map_err(from_engine)?;
-        let shown = (!view.access.is_administrator()).then(|| self.user.clone());
+        let shown = (!view.access.is_administrator()).then(|| self.owner());
         let own = SystemSchema::new(Arc::clone(&self.gateway.history), shown);
         let mut built_in = HashMap::from([("system".to_owned(), Arc::new(own) as _)]);
         built_in.extend(system.schemas());
@@ -276,7 +273,7 @@ impl Session {
             let control = self.gateway.control.snapshot();
             let known = control.workgroups.get(&workgroup);
             Submission {
-                user_name: self.user.clone(),
+                principal: self.principal().clone(),
                 limits: Limits {
                     most: known.map(|known| known.limits).unwrap_or_default(),
                     workgroup: workgroup.clone(),
@@ -295,7 +292,23 @@ impl Session {
         );
         let query = Query::submit(submission, meter, history, running);
         self.state.lock().active = Some(Arc::clone(&query));
+        // What ends sessions looks for queries after the change: one that it did not find yet sees the change here.
+        if let Err(error) = self.access() {
+            query.finish(0, Err(&error));
+            return Err(error);
+        }
         Ok(query)
+    }
+
+    /// Whose queries the session's user sees.
+    fn owner(&self) -> Owner {
+        let control = self.gateway.control.snapshot();
+        let known = control.users.get(&self.user);
+        Owner {
+            user_id: self.principal().id(),
+            user_name: self.user.clone(),
+            since: known.map_or_else(Utc::now, |user| user.created),
+        }
     }
 
     /// Everything that a query runs with; the query is in the history from here on.
@@ -348,6 +361,7 @@ impl Session {
         parameters: Vec<ScalarValue>,
         reuse: Option<ResultReuse>,
     ) -> Result<Rows> {
+        self.access()?;
         let (planned, planning) = match (self.take_plan(prepared), asked) {
             (Some((plan, planning)), _) => (Some(plan), planning),
             (None, Asked::Substrait(plan)) => {
@@ -439,6 +453,9 @@ impl Session {
         match outcome {
             Ok(Output::Command) => {
                 query.finish(0, Ok(()));
+                if matches!(statement, Statement::DropUser(_) | Statement::AlterUser(_)) {
+                    self.gateway.end_what_is_over();
+                }
                 Ok(command(statement.tag()))
             }
             Ok(Output::Rows { batch }) => {

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::limits::{Limits, Stalled};
+use super::logins::Principal;
 use super::query_stream::Delivery;
 use crate::engine::{CpuMeter, metered};
 use crate::error::{Code, Error, Result};
@@ -26,7 +27,7 @@ pub type BatchStream = Pin<Box<dyn Stream<Item = Result<RecordBatch>> + Send>>;
 /// What a query is known by from its first moment.
 #[derive(Debug)]
 pub struct Submission {
-    pub user_name: String,
+    pub principal: Principal,
     pub workgroup: String,
     pub database: String,
     /// Without passwords.
@@ -42,7 +43,7 @@ pub struct Query {
     pub id: Uuid,
     pub meter: Arc<QueryMeter>,
     pub cpu: Arc<CpuMeter>,
-    user: String,
+    principal: Principal,
     started: Instant,
     deadline: Option<Instant>,
     timeout: Option<Duration>,
@@ -87,6 +88,10 @@ impl RunningQueries {
 
     pub fn ids(&self) -> Vec<Uuid> {
         self.queries.lock().keys().copied().collect()
+    }
+
+    pub fn all(&self) -> Vec<Arc<Query>> {
+        self.queries.lock().values().cloned().collect()
     }
 
     pub fn len(&self) -> usize {
@@ -138,7 +143,8 @@ impl Query {
         let started = Instant::now();
         let record = QueryRecord {
             query_id: id,
-            user_name: submission.user_name.clone(),
+            user_name: submission.principal.user.clone(),
+            user_id: Some(submission.principal.id()),
             workgroup: submission.workgroup,
             database: submission.database,
             state: QueryState::Queued,
@@ -164,7 +170,7 @@ impl Query {
             id,
             meter,
             cpu: Arc::default(),
-            user: submission.user_name,
+            principal: submission.principal,
             started,
             deadline: submission.timeout.map(|timeout| started + timeout),
             timeout: submission.timeout,
@@ -189,8 +195,9 @@ impl Query {
         self.record.lock().clone()
     }
 
-    pub fn user(&self) -> &str {
-        &self.user
+    /// Whose query it is.
+    pub fn principal(&self) -> &Principal {
+        &self.principal
     }
 
     /// Stops the query wherever it is; it fails with `reason`. Where nobody polls its stream, what it holds is freed at once, and its client
@@ -401,6 +408,7 @@ impl Query {
                     // Athena cancels a query that passes its workgroup's limit.
                     Code::QueryCancelled
                     | Code::StatementTimeout
+                    | Code::SessionEnded
                     | Code::ClientStalled
                     | Code::BytesScannedCutoff
                     | Code::CpuTimeLimit

@@ -21,6 +21,7 @@ use super::described::Described;
 use super::dispatch::text_schema;
 use super::error_position::locate;
 use super::explain::explain_schema;
+use super::logins::{Principal, session_is_over};
 use super::planning::Planning;
 use super::prepared::{
     Prepared, declare_types, inferred_types, list_of, lists_as_items, open_parameters,
@@ -40,6 +41,7 @@ pub struct Session {
     pid: i32,
     secret: Vec<u8>,
     pub(super) user: String,
+    principal: Principal,
     pub(super) protocol: Protocol,
     pub(super) lasting: bool,
     client_addr: SocketAddr,
@@ -80,32 +82,34 @@ impl Session {
         login: &Login<'_>,
         pid: i32,
         secret: Vec<u8>,
-    ) -> Arc<Self> {
+    ) -> Result<Arc<Self>> {
         let mut settings = Settings::default();
-        settings.start_with("session_authorization", login.user);
+        let user = login.principal.user.as_str();
+        let access = gateway
+            .access_of(login.principal)
+            .ok_or_else(|| session_is_over(user))?;
+        settings.start_with("session_authorization", user);
         if let Some(name) = login.application_name {
             settings.start_with("application_name", name);
         }
         let control = gateway.control.snapshot();
         if let Some(workgroup) = control
             .users
-            .get(login.user)
+            .get(user)
             .and_then(|user| user.default_workgroup.clone())
         {
             settings.start_with("workgroup", workgroup);
         }
-        if control
-            .access(login.user)
-            .is_some_and(|access| access.is_administrator())
-        {
+        if access.is_administrator() {
             settings.start_with("is_superuser", "on");
         }
-        Arc::new_cyclic(|me| Self {
+        Ok(Arc::new_cyclic(|me| Self {
             gateway,
             me: me.clone(),
             pid,
             secret,
-            user: login.user.to_owned(),
+            user: user.to_owned(),
+            principal: login.principal.clone(),
             protocol: login.protocol,
             lasting: login.lasting,
             client_addr: login.client_addr,
@@ -114,7 +118,12 @@ impl Session {
                 settings,
                 ..State::default()
             }),
-        })
+        }))
+    }
+
+    /// As whom the session was opened.
+    pub(super) fn principal(&self) -> &Principal {
+        &self.principal
     }
 
     pub(super) async fn use_database_of_login(&self, database: Option<&str>) -> Result<()> {
@@ -255,6 +264,7 @@ impl Session {
     ///
     /// `declared`: types that the client gives for `$1`, `$2` …; the rest is inferred.
     pub async fn prepare(&self, parsed: Parsed, declared: &[Option<DataType>]) -> Result<Prepared> {
+        self.access()?;
         let mut prepared = Prepared::undescribed(parsed);
         let parsed = &prepared.parsed;
         match &parsed.statement {

@@ -222,6 +222,7 @@ fn checks(table: &LakeTable, columns: &SchemaRef) -> ColumnChecks {
     ColumnChecks {
         table: table.name(),
         columns: Arc::clone(columns),
+        whole: table.sight.is_whole(),
     }
 }
 

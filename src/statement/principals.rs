@@ -38,8 +38,27 @@ pub(super) async fn alter_user(context: &StatementContext, alter: &AlterUser) ->
     match &alter.change {
         UserChange::SetPassword(password) => {
             let verifier = verifier(password).await?;
-            context.control.set_password(name, verifier).await?;
+            if alter.terminate_sessions {
+                context.control.reset_password(name, verifier).await?;
+            } else {
+                context.control.set_password(name, verifier).await?;
+            }
         }
+        UserChange::Disable => {
+            context.require_administrator("disable users")?;
+            if name == me {
+                return Err(Error::new(
+                    Code::ObjectInUse,
+                    format!("user \"{name}\" is you; another administrator can disable you"),
+                ));
+            }
+            context.control.set_user_disabled(name, true).await?;
+        }
+        UserChange::Enable => {
+            context.require_administrator("enable users")?;
+            context.control.set_user_disabled(name, false).await?;
+        }
+        UserChange::TerminateSessions => context.control.end_sessions(name).await?,
         UserChange::SetWorkgroup(workgroup) => {
             if let Some(workgroup) = workgroup {
                 super::workgroups::require_usable(context, workgroup)?;
@@ -221,6 +240,11 @@ pub(super) fn show_users(context: &StatementContext, statement: &Statement) -> R
         rows::strings(roles.iter().map(Some))?,
         rows::strings(workgroups)?,
         Arc::new(BooleanArray::from_iter(administrators)),
+        rows::strings(
+            users
+                .iter()
+                .map(|user| Some(if user.disabled { "DISABLED" } else { "ENABLED" })),
+        )?,
     ];
     rows::answer(statement, arrays)
 }
@@ -386,10 +410,57 @@ mod tests {
     #[tokio::test]
     async fn users_see_themselves_and_administrators_see_all() {
         let lake = Lake::new().await;
-        assert_eq!(lake.text("ann", "SHOW USERS").await, "ann||primary|false");
+        assert_eq!(
+            lake.text("ann", "SHOW USERS").await,
+            "ann||primary|false|ENABLED"
+        );
+        lake.ok("ALTER USER ben DISABLE").await;
         assert_eq!(
             lake.text("admin", "SHOW USERS").await,
-            "admin|administrators|primary|true\nann||primary|false\nben||primary|false"
+            "admin|administrators|primary|true|ENABLED\nann||primary|false|ENABLED\nben||primary|false|DISABLED"
         );
+    }
+
+    #[tokio::test]
+    async fn only_administrators_disable_users_and_never_the_last_of_them() {
+        let lake = Lake::new().await;
+        for sql in ["ALTER USER ben DISABLE", "ALTER USER ann ENABLE"] {
+            assert_eq!(
+                lake.fails("ann", sql).await.code(),
+                Code::PermissionDenied,
+                "{sql}"
+            );
+        }
+        let refused = lake.fails("admin", "ALTER USER admin DISABLE").await;
+        assert_eq!(refused.code(), Code::ObjectInUse);
+        lake.ok("GRANT administrators TO ann; ALTER USER ann DISABLE")
+            .await;
+        // The one that is disabled does not count.
+        let refused = lake
+            .fails("admin", "REVOKE administrators FROM admin")
+            .await;
+        assert!(refused.message().contains("no administrator"), "{refused}");
+        lake.ok("ALTER USER ann ENABLE; REVOKE administrators FROM admin")
+            .await;
+    }
+
+    #[tokio::test]
+    async fn password_may_take_the_sessions_with_it() {
+        let lake = Lake::new().await;
+        let epoch = || lake.store.snapshot().users["ann"].session_epoch;
+        lake.ok_as("ann", "ALTER USER ann PASSWORD 'first new one'")
+            .await;
+        assert_eq!(epoch(), 0);
+        lake.ok_as(
+            "ann",
+            "ALTER USER ann PASSWORD 'second new one' TERMINATE SESSIONS",
+        )
+        .await;
+        assert_eq!(epoch(), 1);
+        assert!(opens(&lake, "ann", "second new one"));
+        lake.ok("ALTER USER ann TERMINATE SESSIONS").await;
+        assert_eq!(epoch(), 2);
+        let error = lake.fails("ann", "ALTER USER ben TERMINATE SESSIONS").await;
+        assert_eq!(error.code(), Code::PermissionDenied);
     }
 }

@@ -68,6 +68,7 @@ fn users() -> SchemaRef {
         ("roles", DataType::Utf8),
         ("workgroup", DataType::Utf8),
         ("is_administrator", DataType::Boolean),
+        ("state", DataType::Utf8),
     ])
 }
 

@@ -46,6 +46,8 @@ impl QueryState {
 pub struct QueryRecord {
     pub query_id: Uuid,
     pub user_name: String,
+    /// Of the catalog; `None` of queries that were recorded before ids were.
+    pub user_id: Option<i64>,
     pub workgroup: String,
     pub database: String,
     pub state: QueryState,
@@ -69,6 +71,22 @@ pub struct QueryRecord {
     pub error_message: Option<String>,
     pub protocol: String,
     pub application_name: Option<String>,
+}
+
+/// A user whose queries are looked for.
+#[derive(Debug, Clone)]
+pub struct Owner {
+    pub user_id: i64,
+    /// For records that have no id.
+    pub user_name: String,
+    /// When the user was made: what has no id and is older was another user's of that name.
+    pub since: DateTime<Utc>,
+}
+
+impl Owner {
+    fn owns(&self, record: &QueryRecord) -> bool {
+        record.user_id == Some(self.user_id)
+    }
 }
 
 /// All queries, running and past.
@@ -109,13 +127,13 @@ impl History {
     /// Queries of one user, or of all, newest first; `limit` at most.
     pub async fn queries(
         self: &Arc<Self>,
-        user: Option<String>,
+        owner: Option<Owner>,
         limit: usize,
     ) -> Result<Vec<QueryRecord>> {
         let history = Arc::clone(self);
         let mut records = tokio::task::spawn_blocking(move || {
             let wanted =
-                |record: &QueryRecord| user.as_ref().is_none_or(|user| *user == record.user_name);
+                |record: &QueryRecord| owner.as_ref().is_none_or(|owner| owner.owns(record));
             let mut records: Vec<QueryRecord> = history
                 .running
                 .lock()
@@ -126,7 +144,7 @@ impl History {
             history.writer.flush();
             let running: std::collections::HashSet<Uuid> =
                 records.iter().map(|record| record.query_id).collect();
-            let mut past = history.store.read(user.as_deref(), limit)?;
+            let mut past = history.store.read(owner.as_ref(), limit)?;
             // One that ended between the two looks is in both.
             past.retain(|record| !running.contains(&record.query_id));
             records.append(&mut past);
@@ -150,6 +168,7 @@ pub(crate) fn sample(user: &str, state: QueryState) -> QueryRecord {
     QueryRecord {
         query_id: Uuid::new_v4(),
         user_name: user.to_owned(),
+        user_id: Some(user.len().try_into().unwrap_or(0)),
         workgroup: "primary".to_owned(),
         database: "default".to_owned(),
         state,
@@ -192,11 +211,22 @@ mod tests {
         query.state = QueryState::Failed;
         query.error_code = Some("DIVISION_BY_ZERO".to_owned());
         history.record(query.clone());
-        history.record(sample("bob", QueryState::Succeeded));
+        history.record(QueryRecord {
+            user_id: Some(4),
+            ..sample("bob", QueryState::Succeeded)
+        });
         assert_eq!(history.queries(None, 10).await.unwrap().len(), 2);
         drop(history);
         let history = History::open(&file, day).unwrap();
-        let anns = history.queries(Some("ann".into()), 10).await.unwrap();
+        let owner = |user_id| Owner {
+            user_id,
+            user_name: "ann".to_owned(),
+            since: Utc::now(),
+        };
+        // Another user of that name sees nothing of it.
+        let others = history.queries(Some(owner(77)), 10).await.unwrap();
+        assert!(others.is_empty(), "{others:?}");
+        let anns = history.queries(query.user_id.map(owner), 10).await.unwrap();
         assert_eq!(anns.len(), 1);
         assert_eq!(
             (anns[0].query_id, anns[0].error_code.as_deref()),

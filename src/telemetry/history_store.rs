@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use rusqlite::{Connection, params};
 use uuid::Uuid;
 
-use super::history::{QueryRecord, QueryState};
+use super::history::{Owner, QueryRecord, QueryState};
 use crate::error::{Code, Error, Result};
 
 const SCHEMA_VERSION: i64 = 2;
@@ -55,7 +55,7 @@ impl HistoryStore {
         }
         if found == 0 {
             connection
-                .execute_batch(&format!(
+                .execute_batch(
                     "BEGIN;
                      CREATE TABLE queries (
                          query_id BLOB PRIMARY KEY, user_name TEXT NOT NULL, workgroup TEXT NOT NULL, database TEXT NOT NULL,
@@ -63,19 +63,21 @@ impl HistoryStore {
                          planning_us INTEGER NOT NULL, queued_us INTEGER NOT NULL, execution_us INTEGER NOT NULL,
                          total_us INTEGER NOT NULL, bytes_scanned INTEGER NOT NULL, bytes_fetched INTEGER NOT NULL,
                          row_count INTEGER NOT NULL, cache_hit INTEGER NOT NULL, error_code TEXT, error_message TEXT,
-                         protocol TEXT NOT NULL, application_name TEXT, cpu_us INTEGER NOT NULL) STRICT;
+                         protocol TEXT NOT NULL, application_name TEXT) STRICT;
                      CREATE INDEX queries_by_time ON queries (submitted_at);
                      CREATE INDEX queries_by_user ON queries (user_name, submitted_at);
-                     PRAGMA user_version = {SCHEMA_VERSION};
-                     COMMIT;"
-                ))
+                     PRAGMA user_version = 1;
+                     COMMIT;",
+                )
                 .map_err(storage)?;
         }
-        if found == 1 {
+        if found < 2 {
             connection
                 .execute_batch(&format!(
                     "BEGIN;
                      ALTER TABLE queries ADD COLUMN cpu_us INTEGER NOT NULL DEFAULT 0;
+                     ALTER TABLE queries ADD COLUMN user_id INTEGER;
+                     CREATE INDEX queries_by_user_id ON queries (user_id, submitted_at);
                      PRAGMA user_version = {SCHEMA_VERSION};
                      COMMIT;"
                 ))
@@ -95,7 +97,7 @@ impl HistoryStore {
         {
             let mut insert = transaction
                 .prepare_cached(
-                    "INSERT OR REPLACE INTO queries VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21)",
+                    "INSERT OR REPLACE INTO queries VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21,?22)",
                 )
                 .map_err(storage)?;
             for record in records {
@@ -122,6 +124,7 @@ impl HistoryStore {
                         record.protocol,
                         record.application_name,
                         micros(record.cpu),
+                        record.user_id,
                     ])
                     .map_err(storage)?;
             }
@@ -146,16 +149,22 @@ impl HistoryStore {
     }
 
     /// Newest first.
-    pub(super) fn read(&self, user: Option<&str>, limit: usize) -> Result<Vec<QueryRecord>> {
+    pub(super) fn read(&self, owner: Option<&Owner>, limit: usize) -> Result<Vec<QueryRecord>> {
         let connection = self.connection.lock();
         let mut select = connection
             .prepare_cached(
-                "SELECT * FROM queries WHERE ?1 IS NULL OR user_name = ?1 ORDER BY submitted_at DESC LIMIT ?2",
+                "SELECT * FROM queries WHERE ?1 IS NULL OR user_id = ?1 OR (user_id IS NULL AND user_name = ?3 AND submitted_at >= ?4)
+                 ORDER BY submitted_at DESC LIMIT ?2",
             )
             .map_err(storage)?;
         let rows = select
             .query_map(
-                params![user, i64::try_from(limit).unwrap_or(i64::MAX)],
+                params![
+                    owner.map(|owner| owner.user_id),
+                    i64::try_from(limit).unwrap_or(i64::MAX),
+                    owner.map(|owner| owner.user_name.as_str()),
+                    owner.map(|owner| owner.since.timestamp_micros()),
+                ],
                 read_record,
             )
             .map_err(storage)?;
@@ -196,6 +205,7 @@ fn read_record(row: &rusqlite::Row<'_>) -> rusqlite::Result<QueryRecord> {
         protocol: row.get(18)?,
         application_name: row.get(19)?,
         cpu: duration(20)?,
+        user_id: row.get(21)?,
     })
 }
 

@@ -15,7 +15,7 @@ use datafusion::error::{DataFusionError, Result as EngineResult};
 use datafusion::logical_expr::{Expr, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 
-use super::history::{History, QueryRecord};
+use super::history::{History, Owner, QueryRecord};
 
 /// The most queries that one look into `system.queries` gives.
 const MAX_QUERIES: usize = 100_000;
@@ -27,12 +27,12 @@ pub struct SystemSchema {
 }
 
 impl SystemSchema {
-    /// `user`: whose queries are shown; `None` shows everybody's.
-    pub fn new(history: Arc<History>, user: Option<String>) -> Self {
+    /// `owner`: whose queries are shown; `None` shows everybody's.
+    pub fn new(history: Arc<History>, owner: Option<Owner>) -> Self {
         Self {
             queries: Arc::new(QueriesTable {
                 history,
-                user,
+                owner,
                 schema: queries_schema(),
             }),
         }
@@ -58,14 +58,14 @@ impl SchemaProvider for SystemSchema {
 
 struct QueriesTable {
     history: Arc<History>,
-    user: Option<String>,
+    owner: Option<Owner>,
     schema: SchemaRef,
 }
 
 impl fmt::Debug for QueriesTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("QueriesTable")
-            .field("user", &self.user)
+            .field("owner", &self.owner)
             .finish_non_exhaustive()
     }
 }
@@ -166,7 +166,10 @@ impl TableProvider for QueriesTable {
         _filters: &[Expr],
         _limit: Option<usize>,
     ) -> EngineResult<Arc<dyn ExecutionPlan>> {
-        let records = self.history.queries(self.user.clone(), MAX_QUERIES).await?;
+        let records = self
+            .history
+            .queries(self.owner.clone(), MAX_QUERIES)
+            .await?;
         let batch = queries_batch(&self.schema, &records)?;
         let source = MemorySourceConfig::try_new_exec(
             &[vec![batch]],

@@ -19,12 +19,12 @@ const SECRETS: [Secret; 2] = [
     Secret {
         word: "alpha",
         days: ["2024-01-05", "2024-02-11"],
-        number: 111,
+        number: 48_151_623,
     },
     Secret {
         word: "omega",
         days: ["2023-07-08", "2023-09-28"],
-        number: 222,
+        number: 23_481_516,
     },
 ];
 
@@ -38,6 +38,20 @@ const TABLES: [(&str, &[&str]); 8] = [
     ("d.sheet", &["id", "amount"]),
     ("d.lines", &["id", "amount"]),
     ("d.torn", &["id", "amount"]),
+];
+
+/// Of a column `{c}`: most of them fail for some of its values, and say for which.
+const EXPRESSIONS: [&str; 10] = [
+    "CAST({c} AS int)",
+    "1 / CAST({c} AS int)",
+    "CAST({c} AS date)",
+    "{c} || missing",
+    "CAST({c} AS smallint) / 0",
+    "CAST({c} AS timestamp)",
+    "CAST({c} AS decimal(2, 1))",
+    "CAST({c} AS boolean)",
+    "date_trunc({c}, now())",
+    "no_such({c})",
 ];
 
 const JSON: &str = "ROW FORMAT SERDE 'org.openx.data.jsonserde.JsonSerDe'";
@@ -89,7 +103,8 @@ fn write_files(lake: &Path, secret: &Secret) {
             ("secret", Values::Text(&words[..ids.len()])),
             ("amount", Values::Text(amounts)),
         ];
-        parquet(&batch(&columns), 2)
+        // One row group: two would be read side by side, and either could fail first.
+        parquet(&batch(&columns), 10)
     };
     for (day, ids, amounts, region) in [
         (secret.days[0], ["A1", "B7", "X"], ["1", "0", "2.5"], "eu"),
@@ -193,41 +208,39 @@ fn definitions(secret: &Secret) -> Vec<String> {
     statements
 }
 
-/// What somebody asks who wants to know what is hidden.
+/// What somebody asks who wants to know what is hidden. Rows and errors of each come in one order: more than one file is read only where
+/// the rows are sorted and nothing fails.
 fn statements() -> Vec<String> {
     let mut asked = Vec::new();
     for (table, columns) in TABLES {
+        let one_file = match columns.contains(&"region") {
+            true => "AND region = 'eu'",
+            false => "",
+        };
         let mut queries = vec![
-            format!("SELECT * FROM {table}"),
+            format!("SELECT * FROM {table} ORDER BY id"),
             format!("SELECT count(*) FROM {table}"),
+            format!("SELECT * FROM {table} WHERE amount > '1' {one_file}"),
             format!("SELECT * FROM {table} ORDER BY id DESC LIMIT 1"),
             format!("SELECT a.id FROM {table} a JOIN {table} b ON a.id = b.amount"),
             format!("SELECT id, count(*) FROM {table} GROUP BY id ORDER BY id"),
             format!("SELECT amount, row_number() OVER (ORDER BY id) FROM {table} WHERE id > 'A'"),
         ];
+        // Where the data are whole, all sorts of expressions; elsewhere some.
+        let whole = ["d.facts", "d.plain", "d.bad_values"].contains(&table);
+        let (expressions, explained) = if whole { (10, 5) } else { (4, 2) };
         for column in columns {
-            for expression in [
-                "CAST(C AS int)",
-                "CAST(C AS smallint) / 0",
-                "1 / CAST(C AS int)",
-                "CAST(C AS date)",
-                "CAST(C AS timestamp)",
-                "CAST(C AS decimal(2, 1))",
-                "CAST(C AS boolean)",
-                "date_trunc(C, now())",
-                "C || missing",
-                "no_such(C)",
-            ] {
-                let expression = expression.replace('C', column);
+            for expression in EXPRESSIONS.iter().take(expressions) {
+                let expression = expression.replace("{c}", column);
                 queries.push(format!(
-                    "SELECT {expression} FROM {table} WHERE id = 'X' OR id = 'A1'"
+                    "SELECT {expression} FROM {table} WHERE (id = 'X' OR id = 'A1') {one_file}"
                 ));
                 queries.push(format!(
-                    "SELECT id FROM {table} WHERE {expression} IS NOT NULL ORDER BY id"
+                    "SELECT id FROM {table} WHERE {expression} IS NOT NULL {one_file} ORDER BY id"
                 ));
             }
         }
-        for query in queries.iter().take(8) {
+        for (at, query) in queries.iter().take(explained).enumerate() {
             for explain in [
                 "EXPLAIN",
                 "EXPLAIN VERBOSE",
@@ -237,7 +250,10 @@ fn statements() -> Vec<String> {
                 "EXPLAIN (FORMAT JSON)",
                 "EXPLAIN (TYPE IO)",
             ] {
-                asked.push(format!("{explain} {query}"));
+                // What runs with filters that change as it runs reads more or less from time to time.
+                if at < 3 || !explain.contains("ANALYZE") {
+                    asked.push(format!("{explain} {query}"));
+                }
             }
         }
         asked.append(&mut queries);
@@ -361,13 +377,6 @@ async fn answer(client: &Client, sql: &str) -> String {
     }
 }
 
-/// The parts of a statement that somebody who knows nothing has typed.
-fn guessed(sql: &str) -> bool {
-    ["alpha", "2024-01-05"]
-        .iter()
-        .any(|word| sql.contains(word))
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn lakes_that_differ_in_what_is_hidden_answer_alike() {
     let [left, right] = &SECRETS;
@@ -376,17 +385,30 @@ async fn lakes_that_differ_in_what_is_hidden_answer_alike() {
     let mut differ = Vec::new();
     for door in [Door::Postgres, Door::Flight] {
         let (left_eve, right_eve) = (a.eve(door).await, b.eve(door).await);
-        for sql in statements() {
+        // The doors share what answers them: at the second, some are enough, and the history.
+        let every = if door == Door::Postgres { 1 } else { 4 };
+        let asked = statements();
+        let last = asked.len() - 1;
+        let asked = asked.into_iter().enumerate();
+        for (_, sql) in asked.filter(|(at, _)| at % every == 0 || *at == last) {
             let (one, other) = tokio::join!(answer(&left_eve, &sql), answer(&right_eve, &sql));
             let (one, other) = (mask.apply(&one), mask.apply(&other));
             if one != other {
                 differ.push(format!("{door}: {sql}\n{one}\n----\n{other}"));
                 continue;
             }
-            let all_guesses = sql.contains("system.queries");
-            for secret in [left.word, left.days[0], left.days[1], "111", right.word] {
-                if one.contains(secret) && !guessed(&sql) && !all_guesses {
-                    differ.push(format!("{door}: {sql}\ntells {secret}\n{one}"));
+            let echoes = sql.contains("system.queries");
+            let number = left.number.to_string();
+            for hidden in [
+                left.word,
+                left.days[0],
+                left.days[1],
+                number.as_str(),
+                "secret",
+                "aside",
+            ] {
+                if one.contains(hidden) && !sql.contains(hidden) && !echoes {
+                    differ.push(format!("{door}: {sql}\ntells {hidden}\n{one}"));
                 }
             }
         }

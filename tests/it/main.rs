@@ -27,6 +27,7 @@ mod freshness;
 mod golden;
 mod governance;
 mod hidden;
+mod identities;
 mod lifecycle;
 mod limits;
 mod locations;

@@ -10,7 +10,7 @@ use super::{
 /// The effective rights of one user: the union of all grants to the user and the user's roles.
 /// Immutable; a change of grants makes a new [`ControlSnapshot`], which makes a new `Access`. All
 /// names are lower case.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Access {
     user: String,
     user_id: i64,
@@ -24,19 +24,19 @@ pub struct Access {
 }
 
 /// What is granted on one resource, and what of it may be granted on.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Rights {
     held: PrivilegeSet,
     grantable: PrivilegeSet,
 }
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct DatabaseRights {
     own: Rights,
     tables: HashMap<String, TableRights>,
 }
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct TableRights {
     own: Rights,
     /// Columns with SELECT, and whether it may be granted on.

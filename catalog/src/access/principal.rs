@@ -18,6 +18,10 @@ pub struct User {
     pub verifier: ScramVerifier,
     /// The workgroup of a new session; `None` is [`super::PRIMARY_WORKGROUP`].
     pub default_workgroup: Option<String>,
+    /// Cannot log in, and has no session. Grants, memberships and history stay.
+    pub disabled: bool,
+    /// One more each time that the user's sessions are ended: a session of another number is over.
+    pub session_epoch: i64,
     pub created: DateTime<Utc>,
 }
 

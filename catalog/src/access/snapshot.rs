@@ -31,9 +31,9 @@ pub struct ControlSnapshot {
 }
 
 impl ControlSnapshot {
-    /// The rights of a user; `None` if there is no such user (any more).
+    /// The rights of a user; `None` if there is no such user (any more), or the user is disabled.
     pub fn access(&self, user: &str) -> Option<Arc<Access>> {
-        if !self.users.contains_key(user) {
+        if self.users.get(user).is_none_or(|user| user.disabled) {
             return None;
         }
         let mut computed = self.computed.lock();
@@ -63,19 +63,21 @@ impl ControlSnapshot {
         found
     }
 
-    /// The users that are administrators, directly or through roles.
+    /// The users that are administrators, directly or through roles, and not disabled.
     pub fn administrators(&self) -> Vec<&str> {
         self.users
-            .keys()
-            .map(String::as_str)
+            .values()
+            .filter(|user| !user.disabled)
+            .map(|user| user.name.as_str())
             .filter(|user| self.roles_of(user).contains(ADMINISTRATORS))
             .collect()
     }
 
-    /// What to run SCRAM against for a login name: the user's verifier, or for an unknown name one
-    /// that no password opens and that is the same at every attempt.
+    /// What to run SCRAM against for a login name: the user's verifier, or for the name of a user
+    /// that does not exist or is disabled one that no password opens and that is the same at every
+    /// attempt.
     pub fn scram_verifier(&self, user: &str) -> ScramVerifier {
-        match self.users.get(user) {
+        match self.users.get(user).filter(|user| !user.disabled) {
             Some(user) => user.verifier.clone(),
             None => ScramVerifier::mock(user, self.server_secret()),
         }

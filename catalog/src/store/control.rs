@@ -33,6 +33,18 @@ pub trait Control: Debug + Send + Sync {
     /// Replaces a user's password.
     async fn set_password(&self, name: &str, verifier: ScramVerifier) -> Result<()>;
 
+    /// Replaces a user's password and ends the user's sessions, both or neither.
+    async fn reset_password(&self, name: &str, verifier: ScramVerifier) -> Result<()>;
+
+    /// Disables a user, or enables it again. `false` if it was so already.
+    ///
+    /// # Errors
+    /// `InvalidInput` if no administrator would be left.
+    async fn set_user_disabled(&self, name: &str, disabled: bool) -> Result<bool>;
+
+    /// Ends the sessions of a user: the user's epoch is one more.
+    async fn end_sessions(&self, name: &str) -> Result<()>;
+
     /// Sets the workgroup of a user's new sessions; `None` is back to `primary`.
     async fn set_user_workgroup(&self, name: &str, workgroup: Option<&str>) -> Result<()>;
 

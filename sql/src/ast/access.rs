@@ -38,6 +38,8 @@ pub struct CreateUser {
 pub struct AlterUser {
     pub user: UserRef,
     pub change: UserChange,
+    /// `TERMINATE SESSIONS` after a password: the user's sessions and tokens end with the change.
+    pub terminate_sessions: bool,
 }
 
 /// A user by name, or whoever asks.
@@ -54,6 +56,12 @@ pub enum UserChange {
     SetPassword(Secret),
     /// `SET WORKGROUP [=|TO] w`, `RESET WORKGROUP` (none: the default workgroup).
     SetWorkgroup(Option<String>),
+    /// `DISABLE`: no logins any more, and all sessions end.
+    Disable,
+    /// `ENABLE`
+    Enable,
+    /// `TERMINATE SESSIONS` by itself.
+    TerminateSessions,
 }
 
 /// `DROP USER [IF EXISTS] u`.

@@ -38,12 +38,19 @@ pub(super) fn alter_user(cursor: &mut Cursor<'_>) -> Result<Statement> {
             UserRef::Named(cursor.principal_name("a user's name")?)
         };
         if cursor.eat_all("SET WORKGROUP") {
-            let change = UserChange::SetWorkgroup(workgroup(cursor)?);
-            return Ok(Statement::AlterUser(AlterUser { user, change }));
+            return Ok(altered(user, UserChange::SetWorkgroup(workgroup(cursor)?)));
         }
         if cursor.eat_all("RESET WORKGROUP") {
-            let change = UserChange::SetWorkgroup(None);
-            return Ok(Statement::AlterUser(AlterUser { user, change }));
+            return Ok(altered(user, UserChange::SetWorkgroup(None)));
+        }
+        for (word, change) in [
+            ("DISABLE", UserChange::Disable),
+            ("ENABLE", UserChange::Enable),
+            ("TERMINATE SESSIONS", UserChange::TerminateSessions),
+        ] {
+            if cursor.eat_all(word) {
+                return Ok(altered(user, change));
+            }
         }
         if cursor.eat("RENAME") || cursor.is_word("SET") && !cursor.is_word_at(1, "PASSWORD") {
             return Ok(Statement::Unsupported(Unsupported {
@@ -54,10 +61,24 @@ pub(super) fn alter_user(cursor: &mut Cursor<'_>) -> Result<Statement> {
         cursor.eat("SET");
         cursor.eat("WITH");
         if !cursor.is_one_of(&["PASSWORD", "ENCRYPTED"]) {
-            return Err(cursor.expected("PASSWORD or SET WORKGROUP"));
+            return Err(
+                cursor.expected("PASSWORD, SET WORKGROUP, DISABLE, ENABLE or TERMINATE SESSIONS")
+            );
         }
         let change = UserChange::SetPassword(password(cursor)?);
-        Ok(Statement::AlterUser(AlterUser { user, change }))
+        Ok(Statement::AlterUser(AlterUser {
+            user,
+            change,
+            terminate_sessions: cursor.eat_all("TERMINATE SESSIONS"),
+        }))
+    })
+}
+
+fn altered(user: UserRef, change: UserChange) -> Statement {
+    Statement::AlterUser(AlterUser {
+        user,
+        change,
+        terminate_sessions: false,
     })
 }
 

@@ -128,6 +128,18 @@ impl<'a> Redaction<'a> {
             .unwrap_or_default()
             .iter()
             .any(|token| token.kind.is_stringy() && raw_mark(self.word(*token)).is_some());
+        if let ([first, second], true) = (
+            tokens.get(value + 1..).unwrap_or_default(),
+            found.kind.is_stringy() && !swallowed,
+        ) && self.is(*first, &["TERMINATE"])
+            && self.is(*second, &["SESSIONS"])
+        {
+            // A comment between them may repeat the password.
+            self.hide(found.start, second.end);
+            self.text.push_str(" TERMINATE SESSIONS");
+            self.skip_comments();
+            return true;
+        }
         if found.kind.is_stringy() && value + 1 == tokens.len() && !swallowed {
             self.hide(found.start, found.end);
             // A comment behind the password may repeat it.

@@ -38,6 +38,18 @@ fn a_password_is_replaced_and_the_rest_kept() {
             "ALTER USER u /* new */ PASSWORD /* x */ = -- y\n '***'",
         ),
         (
+            "ALTER USER u PASSWORD 'hunter2' TERMINATE SESSIONS",
+            "ALTER USER u PASSWORD '***' TERMINATE SESSIONS",
+        ),
+        (
+            "ALTER USER u PASSWORD 'hunter2' /* hunter2 */ TERMINATE -- hunter2\n sessions -- hunter2\n; SELECT 1",
+            "ALTER USER u PASSWORD '***' TERMINATE SESSIONS; SELECT 1",
+        ),
+        (
+            "ALTER USER u PASSWORD 'hunter2' TERMINATE hunter2",
+            "ALTER USER u PASSWORD '***'",
+        ),
+        (
             "ALTER USER u SET PASSWORD TO 'hunter2'",
             "ALTER USER u SET PASSWORD TO '***'",
         ),

@@ -239,7 +239,7 @@ impl Door {
         let session = self
             .gateway
             .connect(Login {
-                user: &principal.user,
+                principal: &principal,
                 database: None,
                 application_name: application_name.as_deref(),
                 client_addr: peer.address(),

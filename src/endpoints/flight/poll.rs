@@ -27,7 +27,7 @@ use super::statements::{announced, cancelled, unknown_handle};
 use super::stream::{Outgoing, Parcel};
 use super::types;
 use crate::error::{Code, Error, Result};
-use crate::gateway::BatchStream;
+use crate::gateway::{BatchStream, Grants};
 
 /// Bytes of a result that are stored.
 const MAX_STORED: usize = 16 * 1024 * 1024;
@@ -35,6 +35,8 @@ const MAX_STORED: usize = 16 * 1024 * 1024;
 const MAX_ENDPOINTS: usize = 4;
 /// Bytes of a result for which one more endpoint is worth it.
 const ENDPOINT_BYTES: usize = 1024 * 1024;
+/// How many lifetimes of a ticket a result is kept, however often it is read.
+const MAX_LIFETIMES: u32 = 4;
 /// A poll is answered when something has changed, and after so long in any case.
 const LONG_POLL: Duration = Duration::from_secs(5);
 
@@ -48,6 +50,8 @@ pub(super) struct Polled {
     retry: Mutex<FlightDescriptor>,
     state: watch::Sender<State>,
     cancel: CancellationToken,
+    /// What the principal held before the query was planned.
+    grants: Grants,
     tally: Mutex<Option<Arc<Tally>>>,
     stored: Mutex<Stored>,
 }
@@ -283,6 +287,7 @@ impl Door {
             retry: Mutex::new(descriptor),
             state: watch::Sender::new(State::Running),
             cancel: CancellationToken::new(),
+            grants: session.session.grants()?,
             tally: Mutex::default(),
             stored: Mutex::default(),
         });
@@ -293,6 +298,7 @@ impl Door {
                 session: session.id,
                 weight: 0,
                 lifetime: self.options.ticket_lifetime,
+                max_age: Some(self.options.ticket_lifetime * MAX_LIFETIMES),
                 overflow: Overflow::Refuse,
             },
             "polled queries",
@@ -305,10 +311,21 @@ impl Door {
         Ok(found)
     }
 
-    /// What a ticket or a poll names, its time begun anew.
+    /// What a ticket or a poll names, its time begun anew. A result that was made under other grants than the principal holds now is
+    /// forgotten.
     pub fn polled_of(&self, caller: &Caller, part: Part) -> Option<Found<Polled>> {
-        self.polled
-            .get(part.handle, &caller.session.principal, true)
+        let principal = &caller.session.principal;
+        let found = self.polled.get(part.handle, principal, true)?;
+        self.may_read(caller, &found).then_some(found)
+    }
+
+    fn may_read(&self, caller: &Caller, found: &Found<Polled>) -> bool {
+        let may = caller.session.session.holds(&found.value.grants);
+        if !may {
+            found.value.cancel();
+            self.polled.remove(found.handle, &caller.session.principal);
+        }
+        may
     }
 
     fn poll_info(&self, found: &Found<Polled>) -> Result<PollInfo> {
@@ -357,7 +374,11 @@ impl Door {
     /// The polled queries of a principal.
     pub fn polled_infos(&self, caller: &Caller) -> Result<Vec<FlightInfo>> {
         let found = self.polled.of_owner(&caller.session.principal);
-        found.iter().map(|found| self.polled_info(found)).collect()
+        found
+            .iter()
+            .filter(|found| self.may_read(caller, found))
+            .map(|found| self.polled_info(found))
+            .collect()
     }
 
     /// Reads a part of a polled query's result.

@@ -132,6 +132,7 @@ impl Door {
                 session: session.id,
                 weight,
                 lifetime: self.options.token_lifetime,
+                max_age: None,
                 overflow: Overflow::Refuse,
             },
             WHAT,

@@ -62,6 +62,8 @@ struct Entry<T> {
     order: u64,
     expires: Instant,
     lifetime: Duration,
+    /// No use of it puts its end off beyond this.
+    latest: Option<Instant>,
     value: Arc<T>,
 }
 
@@ -94,6 +96,8 @@ pub(super) struct New<'a> {
     pub session: u64,
     pub weight: usize,
     pub lifetime: Duration,
+    /// However often it is used, it is gone after so long. `None`: each use begins its time anew.
+    pub max_age: Option<Duration>,
     pub overflow: Overflow,
 }
 
@@ -127,6 +131,7 @@ impl<T> Registry<T> {
             session,
             weight,
             lifetime,
+            max_age,
             overflow,
         } = new;
         let mut gone = Vec::new();
@@ -158,6 +163,7 @@ impl<T> Registry<T> {
                 order: 0,
                 expires: found.expires,
                 lifetime,
+                latest: max_age.map(|age| now + age),
                 value: Arc::clone(&found.value),
             },
         );
@@ -176,7 +182,8 @@ impl<T> Registry<T> {
             return None;
         }
         if renew {
-            entry.expires = now + entry.lifetime;
+            let renewed = now + entry.lifetime;
+            entry.expires = entry.latest.map_or(renewed, |latest| renewed.min(latest));
         }
         Some(Found {
             handle,
@@ -340,6 +347,7 @@ mod tests {
             session: u64::from(value),
             weight,
             lifetime: HOUR,
+            max_age: None,
             overflow,
         };
         Ok(registry.insert(Arc::new(value), new, "things")?.handle)
@@ -403,6 +411,28 @@ mod tests {
     }
 
     #[test]
+    fn use_does_not_put_off_the_end_beyond_the_greatest_age() {
+        let ada = Principal::sample("ada", 1);
+        let registry = registry();
+        let insert = |max_age| {
+            let new = New {
+                owner: &ada,
+                session: 1,
+                weight: 1,
+                lifetime: HOUR,
+                max_age,
+                overflow: Overflow::Refuse,
+            };
+            registry.insert(Arc::new(1), new, "things").unwrap()
+        };
+        let aging = insert(Some(HOUR / 2));
+        let ageless = insert(None);
+        let renewed = |handle| registry.get(handle, &ada, true).unwrap().expires;
+        assert!(renewed(aging.handle) < aging.expires);
+        assert!(renewed(ageless.handle) >= ageless.expires);
+    }
+
+    #[test]
     fn what_ends_is_given_back() {
         let ada = Principal::sample("ada", 1);
         let registry = registry();
@@ -415,6 +445,7 @@ mod tests {
             session: 3,
             weight: 1,
             lifetime: Duration::ZERO,
+            max_age: None,
             overflow: Overflow::Refuse,
         };
         let expired = registry.insert(Arc::new(3), short, "things").unwrap();

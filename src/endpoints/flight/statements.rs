@@ -225,6 +225,7 @@ impl Door {
                 session: session.id,
                 weight,
                 lifetime: self.options.ticket_lifetime,
+                max_age: None,
                 overflow: Overflow::Evict,
             },
             "tickets",

@@ -63,7 +63,7 @@ pub(super) fn code_of(code: Code) -> Grpc {
         | Code::DuplicateCursor => Grpc::AlreadyExists,
         Code::NotSupported => Grpc::Unimplemented,
         Code::PermissionDenied | Code::LocationRefused => Grpc::PermissionDenied,
-        Code::InvalidPassword => Grpc::Unauthenticated,
+        Code::InvalidPassword | Code::SessionEnded => Grpc::Unauthenticated,
         Code::BytesScannedCutoff
         | Code::CpuTimeLimit
         | Code::RowsReturnedLimit

@@ -14,7 +14,7 @@ use super::frontend;
 use super::link::{Ended, Link};
 use crate::endpoints::tls::Identity;
 use crate::error::{Code, Error, Result};
-use crate::gateway::{Gateway, too_many_failures, wrong_certificate, wrong_password};
+use crate::gateway::{Gateway, Principal, too_many_failures, wrong_certificate, wrong_password};
 
 const PLAIN: &str = "SCRAM-SHA-256";
 const BOUND: &str = "SCRAM-SHA-256-PLUS";
@@ -33,13 +33,13 @@ fn server(identity: Option<&Identity>) -> (ScramServerAuth, &'static [&'static s
     (server, &[PLAIN])
 }
 
-/// Authenticates `user`. The result is the last message of the exchange, to be sent with AuthenticationOk once the session is open.
+/// Authenticates `user`. The result has the last message of the exchange, to be sent with AuthenticationOk once the session is open.
 pub(super) async fn authenticate(
     link: &mut Link,
     gateway: &Gateway,
     identity: Option<&Identity>,
     user: &str,
-) -> Result<Result<String>, Ended> {
+) -> Result<Result<(String, Principal)>, Ended> {
     let address = link.peer().ip();
     let throttle = gateway.throttle();
     match throttle.wait(user, address, Instant::now()) {
@@ -64,7 +64,7 @@ pub(super) fn by_certificate(
     gateway: &Gateway,
     certified: &str,
     user: &str,
-) -> Result<Option<String>> {
+) -> Result<Principal> {
     if certified != user {
         info!(
             user,
@@ -72,8 +72,7 @@ pub(super) fn by_certificate(
         );
         return Err(wrong_certificate(user));
     }
-    gateway.log_in_with_certificate(user, link.peer().ip())?;
-    Ok(None)
+    gateway.log_in_with_certificate(user, link.peer().ip())
 }
 
 async fn exchange(
@@ -81,7 +80,7 @@ async fn exchange(
     gateway: &Gateway,
     identity: Option<&Identity>,
     user: &str,
-) -> Result<Result<String>, Ended> {
+) -> Result<Result<(String, Principal)>, Ended> {
     let (server, mechanisms) = server(identity);
     backend::authentication(&mut link.out, &Authentication::Sasl(mechanisms));
     let (mechanism, first) = match password_message(link)
@@ -102,7 +101,7 @@ async fn exchange(
             "the mechanism and the channel binding flag contradict each other",
         )));
     }
-    let verifier = gateway.scram_verifier(user);
+    let (verifier, principal) = gateway.scram_login(user);
     let secret = ScramSecret::Verifier {
         salt: verifier.salt.clone(),
         iterations: verifier.iterations as usize,
@@ -118,9 +117,14 @@ async fn exchange(
         Ok(last) => last,
         Err(error) => return Ok(Err(error)),
     };
-    Ok(waiting
-        .on_client_final_message(&last)
-        .map_err(|error| failed(user, &error)))
+    let last = match waiting.on_client_final_message(&last) {
+        Ok(last) => last,
+        Err(error) => return Ok(Err(failed(user, &error))),
+    };
+    // No password opens the verifier of nobody.
+    Ok(principal
+        .map(|principal| (last, principal))
+        .ok_or_else(|| wrong_password(user)))
 }
 
 async fn password_message(link: &mut Link) -> Result<Result<bytes::Bytes>, Ended> {

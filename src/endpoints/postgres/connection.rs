@@ -89,6 +89,11 @@ async fn serve_with(options: PostgresOptions, opened: Opened) {
     }
 }
 
+/// Whether the error ends the connection: its session is over.
+fn is_over(error: &Error) -> bool {
+    error.code() == Code::SessionEnded
+}
+
 impl Connection {
     async fn messages(&mut self) -> Ended {
         loop {
@@ -158,6 +163,7 @@ impl Connection {
         };
         match done {
             Ok(()) => Ok(()),
+            Err(Failed::Statement(error)) if is_over(&error) => Err(Ended::Lost(error)),
             Err(Failed::Statement(error)) => {
                 self.extended_failed(&error);
                 Ok(())
@@ -207,6 +213,7 @@ impl Connection {
         self.portals.remove("");
         match self.simple(&text).boxed().await {
             Ok(()) => {}
+            Err(Failed::Statement(error)) if is_over(&error) => return Err(Ended::Lost(error)),
             Err(Failed::Statement(error)) => self.statement_failed(&error),
             Err(Failed::Connection(ended)) => return Err(ended),
         }

@@ -265,18 +265,19 @@ async fn log_in(
         _ => Ok(None),
     };
     let authenticated = match certified {
-        Ok(Some(certified)) => auth::by_certificate(link, &door.gateway, &certified, user),
+        Ok(Some(certified)) => auth::by_certificate(link, &door.gateway, &certified, user)
+            .map(|principal| (None, principal)),
         Ok(None) => auth::authenticate(link, &door.gateway, identity, user)
             .await?
-            .map(Some),
+            .map(|(server_final, principal)| (Some(server_final), principal)),
         Err(error) => Err(error),
     };
-    let server_final = match authenticated {
-        Ok(server_final) => server_final,
+    let (server_final, principal) = match authenticated {
+        Ok(authenticated) => authenticated,
         Err(error) => return Ok(Err(error)),
     };
     let login = Login {
-        user,
+        principal: &principal,
         database: startup.get("database"),
         application_name: startup.get("application_name"),
         client_addr: link.peer(),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, SchemaRef};
 
+use super::damaged;
 use super::decode::Footer;
 use crate::error::{Code, Error, Result};
 
@@ -17,11 +18,19 @@ pub struct ColumnChecks {
     pub table: String,
     /// The data columns that the scan reads.
     pub columns: SchemaRef,
+    /// Whether what is wrong in other columns may be told, which then is an error too.
+    pub whole: bool,
 }
 
 impl ColumnChecks {
     /// Errors: a column whose type in the file cannot be cast to the table's, naming table, file and both types.
     pub fn check(&self, footer: &Footer, partition: &str, file: &str) -> Result<()> {
+        let of_others = self.whole.then(|| footer.faults.values().min()).flatten();
+        let columns = self.columns.fields().iter();
+        let mut faults = columns.filter_map(|column| footer.faults.get(column.name()));
+        if let Some(fault) = faults.next().or(of_others) {
+            return Err(damaged(file, fault));
+        }
         for column in self.columns.fields() {
             let Ok(found) = footer.schema.field_with_name(column.name()) else {
                 continue;

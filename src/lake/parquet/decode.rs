@@ -8,6 +8,7 @@
 //!
 //! What never happens: memory is taken for what a footer claims, an offset that is not in the file is read.
 
+use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -20,6 +21,7 @@ use parquet::file::metadata::{
 };
 use parquet::schema::types::SchemaDescriptor;
 
+use super::faults::Faults;
 use super::shapes::{self, ELEMENT_CHILDREN, ELEMENT_LENGTH, ELEMENT_TYPE};
 use super::thrift::{Part, Walk, Watch, broken};
 use super::{hints, names, quirks, trust};
@@ -40,6 +42,8 @@ pub struct Footer {
     pub metadata: Arc<ParquetMetaData>,
     /// The file's columns as they are read.
     pub schema: SchemaRef,
+    /// What is impossible in single columns, by their names. In the metadata they are empty.
+    pub faults: HashMap<String, String>,
     /// What reading the footer costs: the bytes between the last page or index and the end of the file.
     pub bytes: u64,
 }
@@ -51,17 +55,19 @@ pub(super) fn decode(bytes: &[u8], file_size: u64) -> Result<Footer> {
     let mut tree = SchemaTree::default();
     let mut walk = Walk::mending(bytes);
     walk.structure(&shapes::FILE, &mut tree)?;
-    tree.finish()?;
+    let mut faults = tree.finish()?;
     let data_end = file_size.saturating_sub(bytes.len() as u64 + 8);
     let mended = walk.mended();
     let bytes = mended.as_ref();
     caught(|| {
         let metadata = ParquetMetaDataReader::decode_metadata(bytes)?;
         let metadata = quirks::put_right(metadata, data_end)?;
-        let last = check_extents(&metadata, data_end)?;
+        let last = check_extents(&metadata, data_end, &mut faults)?;
         let (metadata, schema) = folded(metadata, bytes)?;
         let metadata = quirks::put_right(metadata, data_end)?;
+        let metadata = faults.emptied(metadata)?;
         Ok(Footer {
+            faults: faults.by_name(&metadata, &schema),
             metadata: Arc::new(trust::believed(metadata)?),
             schema: Arc::new(schema),
             bytes: file_size.saturating_sub(last),
@@ -92,6 +98,10 @@ struct SchemaTree {
     /// Children that are still to come, level by level.
     open: Vec<i64>,
     element: Element,
+    /// Elements without children so far: the columns.
+    leaves: usize,
+    /// Columns whose values are wider than any may be.
+    wide: Vec<(usize, i64)>,
 }
 
 #[derive(Default)]
@@ -118,11 +128,9 @@ impl Watch for SchemaTree {
         }
         let element = std::mem::take(&mut self.element);
         if element.fixed && element.length > MAX_FIXED_LENGTH {
-            return Err(broken(format!(
-                "a column has values of {} bytes each",
-                element.length
-            )));
+            self.wide.push((self.leaves, element.length));
         }
+        self.leaves += usize::from(element.children == 0);
         self.close();
         match self.open.last_mut() {
             Some(left) => *left -= 1,
@@ -155,17 +163,23 @@ impl SchemaTree {
         }
     }
 
-    fn finish(mut self) -> Result<()> {
+    fn finish(mut self) -> Result<Faults> {
         self.close();
+        let mut faults = Faults::default();
+        for (leaf, length) in &self.wide {
+            let wide = format!("a column has values of {length} bytes each");
+            faults.add(*leaf, &broken(wide));
+        }
         match self.open.is_empty() {
-            true => Ok(()),
+            true => Ok(faults),
             false => Err(broken("its schema claims children that it does not have")),
         }
     }
 }
 
-/// Checks that all that the footer points at lies before `data_end`, and gives the end of the last of it.
-fn check_extents(metadata: &ParquetMetaData, data_end: u64) -> Result<u64> {
+/// Checks that all that the footer points at lies before `data_end`, and gives the end of the last of it. What is wrong in a single column
+/// is a fault of that one.
+fn check_extents(metadata: &ParquetMetaData, data_end: u64, faults: &mut Faults) -> Result<u64> {
     let mut last = 0;
     let mut rows: u64 = 0;
     for (index, group) in metadata.row_groups().iter().enumerate() {
@@ -180,44 +194,56 @@ fn check_extents(metadata: &ParquetMetaData, data_end: u64) -> Result<u64> {
             )));
         };
         rows = counted;
-        for column in group.columns() {
-            let wrong = |what: String| {
-                let path = column.column_path().string();
-                broken(format!("column '{path}' of row group {index} {what}"))
-            };
-            if column.num_values() < 0 {
-                return Err(wrong(format!("claims {} values", column.num_values())));
-            }
-            // A value a row, NULLs counted, unless it lies in a list or a map.
-            if column.column_descr().max_rep_level() == 0 && column.num_values() != group.num_rows()
-            {
-                return Err(wrong(format!(
-                    "claims {} values in {} rows",
-                    column.num_values(),
-                    group.num_rows()
-                )));
-            }
-            if !u64::try_from(column.uncompressed_size()).is_ok_and(|size| size <= MAX_CHUNK_BYTES)
-            {
-                return Err(wrong(format!(
-                    "claims {} bytes of data",
-                    column.uncompressed_size()
-                )));
-            }
-            for (offset, length) in extents(column) {
-                let end = u64::try_from(offset)
-                    .ok()
-                    .zip(u64::try_from(length).ok())
-                    .and_then(|(offset, length)| offset.checked_add(length))
-                    .filter(|end| *end <= data_end);
-                let Some(end) = end else {
-                    return Err(wrong(format!(
-                        "is said to have {length} bytes from byte {offset} on, its data end at byte {data_end}"
-                    )));
-                };
-                last = last.max(end);
+        for (leaf, column) in group.columns().iter().enumerate() {
+            match check_chunk(column, index, group.num_rows(), data_end) {
+                Ok(end) => last = last.max(end),
+                Err(fault) => faults.add(leaf, &fault),
             }
         }
+    }
+    Ok(last)
+}
+
+/// Checks one column chunk, and gives the end of the last of it.
+fn check_chunk(
+    column: &ColumnChunkMetaData,
+    group: usize,
+    rows: i64,
+    data_end: u64,
+) -> Result<u64> {
+    let wrong = |what: String| {
+        let path = column.column_path().string();
+        broken(format!("column '{path}' of row group {group} {what}"))
+    };
+    if column.num_values() < 0 {
+        return Err(wrong(format!("claims {} values", column.num_values())));
+    }
+    // A value a row, NULLs counted, unless it lies in a list or a map.
+    if column.column_descr().max_rep_level() == 0 && column.num_values() != rows {
+        return Err(wrong(format!(
+            "claims {} values in {rows} rows",
+            column.num_values()
+        )));
+    }
+    if !u64::try_from(column.uncompressed_size()).is_ok_and(|size| size <= MAX_CHUNK_BYTES) {
+        return Err(wrong(format!(
+            "claims {} bytes of data",
+            column.uncompressed_size()
+        )));
+    }
+    let mut last = 0;
+    for (offset, length) in extents(column) {
+        let end = u64::try_from(offset)
+            .ok()
+            .zip(u64::try_from(length).ok())
+            .and_then(|(offset, length)| offset.checked_add(length))
+            .filter(|end| *end <= data_end);
+        let Some(end) = end else {
+            return Err(wrong(format!(
+                "is said to have {length} bytes from byte {offset} on, its data end at byte {data_end}"
+            )));
+        };
+        last = last.max(end);
     }
     Ok(last)
 }

@@ -13,6 +13,7 @@ mod adapt;
 mod checks;
 mod convert;
 mod decode;
+mod faults;
 mod footer;
 mod hints;
 mod names;

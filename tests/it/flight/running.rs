@@ -127,6 +127,49 @@ async fn polled_result_that_outgrows_the_store_is_read_once_as_it_runs_on() {
     assert_eq!(again.code(), Code::FailedPrecondition);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn polled_result_is_read_under_the_grants_it_was_made_under_or_not_at_all() {
+    let server = Server::shared();
+    let admin = server.connect("admin").await;
+    admin
+        .run("CREATE USER pollster WITH PASSWORD 'a long enough secret'")
+        .await;
+    let grant = "GRANT SELECT (order_id) ON TABLE curated.orders TO pollster";
+    admin.run(grant).await;
+    let mut flight = server.flight_anonymous().await;
+    let bearer = flight
+        .handshake("pollster", "a long enough secret")
+        .await
+        .unwrap();
+    flight
+        .sql
+        .set_token(bearer.strip_prefix("Bearer ").unwrap().to_owned());
+    let sql = "SELECT order_id FROM curated.orders LIMIT 10";
+    let info = polled_to_its_end(&mut flight, sql).await.info.unwrap();
+    let ticket = info.endpoint[0].ticket.clone().unwrap();
+    // What changes for others changes nothing.
+    admin.run("CREATE ROLE pollsters").await;
+    for _ in 0..2 {
+        let fetched = flight.fetch(ticket.clone()).await.unwrap();
+        assert_eq!(fetched.rows().len(), 10);
+    }
+    admin
+        .run(&grant.replace("GRANT", "REVOKE").replace(" TO ", " FROM "))
+        .await;
+    let refused = flight.fetch(ticket.clone()).await.unwrap_err();
+    assert_eq!(refused.code(), Code::NotFound);
+    let descriptor = info.flight_descriptor.unwrap();
+    let request = flight.request(descriptor);
+    let polled = flight.sql.inner_mut().poll_flight_info(request).await;
+    assert_eq!(polled.unwrap_err().code(), Code::NotFound);
+    // It is gone for good.
+    admin.run(grant).await;
+    assert_eq!(
+        flight.fetch(ticket).await.unwrap_err().code(),
+        Code::NotFound
+    );
+}
+
 #[tokio::test]
 async fn endpoint_is_renewed_and_listed_until_it_is_redeemed() {
     let server = Server::private(&[]);

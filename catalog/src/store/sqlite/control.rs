@@ -74,6 +74,38 @@ impl Control for SqliteStore {
         .await
     }
 
+    async fn reset_password(&self, name: &str, verifier: ScramVerifier) -> Result<()> {
+        let name = name.to_lowercase();
+        self.write(move |write| {
+            let id = write.user(&name)?;
+            let sql = "UPDATE principals SET verifier = ?2, session_epoch = session_epoch + 1 WHERE id = ?1";
+            write.changed_any(sql, params![id, verifier.to_string()])?;
+            Ok(())
+        })
+        .await
+    }
+
+    async fn set_user_disabled(&self, name: &str, disabled: bool) -> Result<bool> {
+        let name = name.to_lowercase();
+        self.write(move |write| {
+            let id = write.user(&name)?;
+            let sql = "UPDATE principals SET disabled = ?2 WHERE id = ?1 AND disabled <> ?2";
+            write.changed_any(sql, params![id, disabled])
+        })
+        .await
+    }
+
+    async fn end_sessions(&self, name: &str) -> Result<()> {
+        let name = name.to_lowercase();
+        self.write(move |write| {
+            let id = write.user(&name)?;
+            let sql = "UPDATE principals SET session_epoch = session_epoch + 1 WHERE id = ?1";
+            write.changed_any(sql, [id])?;
+            Ok(())
+        })
+        .await
+    }
+
     async fn set_user_workgroup(&self, name: &str, workgroup: Option<&str>) -> Result<()> {
         let (name, workgroup) = (name.to_lowercase(), workgroup.map(str::to_lowercase));
         self.write(move |write| {

@@ -163,7 +163,7 @@ pub(super) fn control(connection: &Connection) -> Result<ControlSnapshot> {
         ..ControlSnapshot::default()
     };
     let mut statement = connection
-        .prepare("SELECT id, name, kind, verifier, default_workgroup, created FROM principals")?;
+        .prepare("SELECT id, name, kind, verifier, default_workgroup, created, disabled, session_epoch FROM principals")?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let (id, name, created) = (row.get(0)?, row.get::<_, String>(1)?, time(row.get(5)?));
@@ -178,6 +178,8 @@ pub(super) fn control(connection: &Connection) -> Result<ControlSnapshot> {
                 name: name.clone(),
                 verifier,
                 default_workgroup: row.get(4)?,
+                disabled: row.get(6)?,
+                session_epoch: row.get(7)?,
                 created,
             };
             snapshot.users.insert(name, Arc::new(user));

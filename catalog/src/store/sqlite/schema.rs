@@ -20,7 +20,7 @@ const APPLICATION_ID: i64 = 0x4C41_4B45;
 /// The schema that this program knows.
 pub(super) const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
 
-const MIGRATIONS: [&str; 7] = [
+const MIGRATIONS: [&str; 8] = [
     // 1: everything but the archive of table versions.
     "
     CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
@@ -170,6 +170,11 @@ const MIGRATIONS: [&str; 7] = [
     ALTER TABLE discarded ADD COLUMN files TEXT NOT NULL DEFAULT '[]';           -- JSON array of [write, files]
     -- Folders whose table went by the hand of a user who could not read it.
     CREATE TABLE vacated (folder TEXT PRIMARY KEY, since INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+    ",
+    // 8: users that cannot log in, and how often the sessions of a user were ended.
+    "
+    ALTER TABLE principals ADD COLUMN disabled INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE principals ADD COLUMN session_epoch INTEGER NOT NULL DEFAULT 0;
     ",
 ];
 

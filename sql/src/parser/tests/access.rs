@@ -62,6 +62,21 @@ fn users_are_created_altered_and_dropped() {
         altered("ALTER USER u SET WORKGROUP TO DEFAULT").change,
         UserChange::SetWorkgroup(None)
     );
+    for (sql, change) in [
+        ("ALTER USER u DISABLE", UserChange::Disable),
+        ("ALTER USER u ENABLE", UserChange::Enable),
+        (
+            "ALTER USER CURRENT_USER TERMINATE SESSIONS",
+            UserChange::TerminateSessions,
+        ),
+    ] {
+        assert_eq!(altered(sql).change, change, "{sql}");
+        assert!(!altered(sql).terminate_sessions, "{sql}");
+    }
+    let reset = altered("ALTER USER u WITH PASSWORD 'x' TERMINATE SESSIONS");
+    assert_eq!(reset.change, UserChange::SetPassword(Secret::new("x")));
+    assert!(reset.terminate_sessions);
+    assert!(!altered("ALTER USER u PASSWORD 'x'").terminate_sessions);
     assert!(
         matches!(one("DROP USER IF EXISTS u"), Statement::DropUser(d) if d.if_exists && d.name == "u")
     );

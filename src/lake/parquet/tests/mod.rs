@@ -7,6 +7,7 @@
 )]
 
 mod forged;
+mod hidden;
 mod hostile;
 mod lake_files;
 mod mutations;
