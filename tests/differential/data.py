@@ -171,7 +171,7 @@ def random_table(rng, name):
     keys = rng.choice([0, 0, 1, 1, 2])
     for place in range(keys):
         columns.append(Column(f"p{place}", rng.choice(KEY_KINDS)))
-    count = rng.choice([0, 1, rng.randint(2, 8), rng.randint(8, 40), rng.randint(8, 40), rng.randint(30, 60)])
+    count = rng.choice([0, 1, *[rng.randint(2, 8)] * 3, *[rng.randint(8, 40)] * 5, *[rng.randint(30, 60)] * 3])
     nulls = [rng.choice([0, 0.1, 0.3, 1 if rng.random() < 0.1 else 0.2]) for _ in columns]
     # A partition key has few values, and an empty text cannot be one.
     pools = [None] * (len(columns) - keys)

@@ -276,6 +276,8 @@ class Generator:
             query = Query(Select([(item, "x0")], source, where if self.chance(0.8) else None))
             op = rng.choice([" IN (", " NOT IN ("])
             operand = self.value(kind, outer, 0)
+            if self.chance(0.25) and not AVOID["ANY and ALL"] and kind != BOOLEAN:
+                return Expr(BOOLEAN, "(", operand, f" {rng.choice(COMPARISONS)} {rng.choice(['ANY', 'ALL'])} (", query, "))")
             if AVOID["NOT IN with a constant"] and not any(ref.text == operand.parts[0] for ref in outer):
                 own = [ref for ref in outer if ref.type == kind]
                 if not own:
@@ -503,7 +505,7 @@ class Generator:
         """A SELECT; `kinds` are the types that its items must have (for set operations)."""
         rng = self.rng
         source, refs = self.source(depth)
-        where = self.predicate(refs, 2, subqueries=depth > 0) if self.chance(0.6) else None
+        where = self.predicate(refs, 2, subqueries=depth > 0) if self.chance(0.5) else None
         if kinds is None and not plain and self.chance(0.4):
             return self.grouped(source, refs, where, depth)
         if kinds is None:
@@ -545,7 +547,7 @@ class Generator:
         if sets and self.chance(0.3):
             items.append(Expr(BIGINT, "CAST(grouping(", rng.choice(keys), ") AS ", BIGINT, ")"))
         having = None
-        if self.chance(0.3):
+        if self.chance(0.2):
             count = Expr(BIGINT, "count(*)") if self.chance(0.5) else self.aggregate(refs, 0)
             if count.type == BIGINT:
                 having = Expr(BOOLEAN, "(", count, f" {rng.choice(COMPARISONS)} {rng.randint(0, 4)})")
@@ -585,7 +587,7 @@ class Generator:
             rng.shuffle(order)
             query.order = [(ref.text, rng.choice(["ASC", "DESC"]), rng.choice(["", "", "NULLS FIRST", "NULLS LAST"])) for ref in order]
             if self.chance(0.6):
-                query.limit = rng.choice([0, 1, 1, 2, 3, 5, 10, 100])
+                query.limit = rng.choice([0, 1, 2, 3, 5, 10, 100])
                 query.offset = rng.choice([None, None, 0, 1, 2, 5])
         return query
 

@@ -1,0 +1,44 @@
+//! The engine's optimizer rules, with guards around those that change what a query answers.
+
+mod pushdown;
+mod sieve;
+mod statistics;
+
+use std::sync::Arc;
+
+use datafusion::optimizer::OptimizerRule;
+use datafusion::optimizer::optimizer::Optimizer;
+use datafusion::optimizer::push_down_filter::PushDownFilter;
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
+
+/// The engine's logical rules in their order.
+pub fn logical_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
+    let mut rules = Optimizer::new().rules;
+    for rule in &mut rules {
+        if rule.name() == PushDownFilter::new().name() {
+            *rule = Arc::new(pushdown::Guarded::default());
+        }
+    }
+    rules
+}
+
+/// The engine's physical rules in their order.
+pub fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
+    let mut rules = PhysicalOptimizer::new().rules;
+    for rule in &mut rules {
+        let inner = Arc::clone(rule);
+        match rule.name() {
+            "aggregate_statistics" => *rule = Arc::new(statistics::Guarded { inner }),
+            // Before and after the rules that settle what runs where.
+            name if name.starts_with("FilterPushdown") => {
+                *rule = Arc::new(sieve::Guarded { inner });
+            }
+            _ => {}
+        }
+    }
+    rules
+}
+
+#[cfg(test)]
+mod tests;
