@@ -6,10 +6,12 @@
 mod bounded;
 mod checked;
 mod cpu;
+mod expressions;
 mod floats;
 mod functions;
 mod optimize;
 pub mod pg;
+mod rounding;
 mod set_operations;
 #[cfg(feature = "substrait")]
 pub mod substrait;
@@ -113,6 +115,8 @@ impl Engine {
             .with_physical_optimizer_rules(optimize::physical_rules())
             .with_analyzer_rule(Arc::new(set_operations::CountedSetOperations))
             .with_analyzer_rule(Arc::new(checked::CheckedIntegers))
+            .with_analyzer_rule(Arc::new(rounding::RoundingCasts))
+            .with_analyzer_rule(Arc::new(floats::CanonicalFloats))
             .build();
         bounded::bound(&mut base).map_err(from_engine)?;
         floats::register(&mut base).map_err(from_engine)?;

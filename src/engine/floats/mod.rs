@@ -3,8 +3,10 @@
 //! The engine has them so in comparisons, joins and groups, and not everywhere. What it does otherwise is replaced here:
 //!
 //! - [`extremes`]: `min` and `max` of groups, which begin at the largest finite number and forget NaN;
-//! - [`sliding`]: `sum`, `avg` and the like over moving frames, which stay NaN after an infinity has left.
+//! - [`sliding`]: `sum`, `avg` and the like over moving frames, which stay NaN after an infinity has left;
+//! - [`canonical`]: NaNs with a sign, and -0 in windows, CASE, `nullif` and IN lists.
 
+mod canonical;
 mod extremes;
 mod sliding;
 
@@ -12,6 +14,8 @@ use std::cmp::Ordering;
 
 use datafusion::error::Result;
 use datafusion::execution::SessionState;
+
+pub use canonical::CanonicalFloats;
 
 /// Puts these functions in the place of the engine's.
 pub fn register(state: &mut SessionState) -> Result<()> {

@@ -1,5 +1,6 @@
 //! The engine's optimizer rules, with guards around those that change what a query answers.
 
+mod cross_join;
 mod pushdown;
 mod sieve;
 mod statistics;
@@ -8,7 +9,6 @@ use std::sync::Arc;
 
 use datafusion::optimizer::OptimizerRule;
 use datafusion::optimizer::optimizer::Optimizer;
-use datafusion::optimizer::push_down_filter::PushDownFilter;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 
@@ -16,8 +16,11 @@ use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 pub fn logical_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     let mut rules = Optimizer::new().rules;
     for rule in &mut rules {
-        if rule.name() == PushDownFilter::new().name() {
-            *rule = Arc::new(pushdown::Guarded::default());
+        let inner = Arc::clone(rule);
+        match rule.name() {
+            "push_down_filter" => *rule = Arc::new(pushdown::Guarded { inner }),
+            "eliminate_cross_join" => *rule = Arc::new(cross_join::Guarded { inner }),
+            _ => {}
         }
     }
     rules

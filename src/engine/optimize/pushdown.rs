@@ -10,15 +10,16 @@
 //! uncorrelated subquery, or of an outer join's ON. Its physical rule has the guard, the logical one has not
 //! (`datafusion-optimizer`, `push_down_filter.rs`, 55.2). Delete this when it has.
 
+use std::sync::Arc;
+
 use datafusion::common::tree_node::Transformed;
 use datafusion::error::Result;
 use datafusion::logical_expr::{Aggregate, Expr, LogicalPlan};
-use datafusion::optimizer::push_down_filter::PushDownFilter;
 use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Guarded {
-    inner: PushDownFilter,
+    pub inner: Arc<dyn OptimizerRule + Send + Sync>,
 }
 
 impl OptimizerRule for Guarded {

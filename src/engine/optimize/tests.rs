@@ -142,3 +142,42 @@ async fn filters_of_columns_of_one_name_stay_with_their_own() {
     );
     assert_eq!(rows(&sql).await, ["1 2 3 4", "2 3 4 "]);
 }
+
+#[tokio::test]
+async fn nulls_are_equal_to_joins_that_say_so_and_to_no_others() {
+    const A: &str = "(VALUES (1), (NULL)) a(k)";
+    const B: &str = "(VALUES (1), (NULL)) b(k)";
+    const C: &str = "(VALUES (1), (NULL)) c(k)";
+    for (sql, expected) in [
+        (
+            format!(
+                "SELECT a.k, b.k FROM {A} JOIN {B} ON a.k IS NOT DISTINCT FROM b.k CROSS JOIN (VALUES (0)) v(x)"
+            ),
+            vec![" ", "1 1"],
+        ),
+        (
+            format!(
+                "SELECT a.k, b.k, c.k FROM {A} JOIN {B} ON a.k = b.k JOIN {C} ON a.k IS NOT DISTINCT FROM c.k"
+            ),
+            vec!["1 1 1"],
+        ),
+        (
+            format!(
+                "SELECT a.k, b.k, c.k FROM {A} JOIN {B} ON a.k IS NOT DISTINCT FROM b.k JOIN {C} ON b.k = c.k"
+            ),
+            vec!["1 1 1"],
+        ),
+        (
+            format!(
+                "SELECT a.k, b.k, c.k FROM {A}, {B}, {C} WHERE (a.k IS NOT DISTINCT FROM b.k) AND (b.k IS NOT DISTINCT FROM c.k)"
+            ),
+            vec!["  ", "1 1 1"],
+        ),
+        (
+            format!("SELECT a.k, b.k, c.k FROM {A}, {B}, {C} WHERE a.k = b.k AND b.k = c.k"),
+            vec!["1 1 1"],
+        ),
+    ] {
+        assert_eq!(rows(&sql).await, expected, "{sql}");
+    }
+}
