@@ -9,6 +9,7 @@ mod cpu;
 mod expressions;
 mod floats;
 mod functions;
+mod in_lists;
 mod optimize;
 pub mod pg;
 mod rounding;
@@ -115,6 +116,7 @@ impl Engine {
             .with_physical_optimizer_rules(optimize::physical_rules())
             .with_analyzer_rule(Arc::new(set_operations::CountedSetOperations))
             .with_analyzer_rule(Arc::new(checked::CheckedIntegers))
+            .with_analyzer_rule(Arc::new(in_lists::SeparateInLists))
             .with_analyzer_rule(Arc::new(rounding::RoundingCasts))
             .with_analyzer_rule(Arc::new(floats::CanonicalFloats))
             .build();
