@@ -11,12 +11,11 @@ use std::sync::Arc;
 use arrow::compute::kernels::numeric::{add, mul, sub};
 use arrow::datatypes::{DataType, Field, FieldRef};
 use arrow::error::ArrowError;
-use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
+use datafusion::common::tree_node::Transformed;
 use datafusion::common::{DFSchema, ExprSchema};
 use datafusion::config::ConfigOptions;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::expr::ScalarFunction;
-use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
     BinaryExpr, ColumnarValue, Expr, ExprSchemable, LogicalPlan, Operator, ReturnFieldArgs,
     ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
@@ -24,6 +23,7 @@ use datafusion::logical_expr::{
 use datafusion::optimizer::AnalyzerRule;
 use datafusion::physical_expr_common::datum::apply;
 
+use super::expressions;
 use crate::error::{Code, Error};
 
 /// Puts [`Chain`]s in the place of `+`, `-` and `*` of integers.
@@ -32,11 +32,7 @@ pub struct CheckedIntegers;
 
 impl AnalyzerRule for CheckedIntegers {
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
-        plan.transform_up_with_subqueries(|node| {
-            let schema = merge_schema(&node.inputs());
-            node.map_expressions(|expr| expr.transform_up(|expr| Ok(checked(expr, &schema))))
-        })
-        .data()
+        expressions::rewritten(plan, checked)
     }
 
     fn name(&self) -> &str {
@@ -260,6 +256,20 @@ mod tests {
                 .await
                 .unwrap();
         assert!(grouped.contains("| 2 "), "{grouped}");
+    }
+
+    #[tokio::test]
+    async fn keys_of_windows_are_checked_too() {
+        let shown = run(
+            "SELECT rank() OVER (ORDER BY x + 1), sum(x) OVER (PARTITION BY x - 1 ORDER BY x * 2 DESC) AS y FROM (VALUES (5)) t(x)",
+        )
+        .await
+        .unwrap();
+        assert!(shown.contains("| 1 ") && shown.contains("| 5 "), "{shown}");
+        let error =
+            run("SELECT rank() OVER (ORDER BY x + 1) FROM (VALUES (9223372036854775807)) t(x)");
+        let error = crate::error::from_engine(error.await.unwrap_err());
+        assert_eq!(error.code(), Code::NumericOutOfRange, "{error}");
     }
 
     #[tokio::test]

@@ -8,8 +8,14 @@ mod checked;
 mod cpu;
 mod cpu_time;
 mod decimals;
+mod expressions;
+mod floats;
 mod functions;
+mod in_lists;
+mod optimize;
 pub mod pg;
+mod rounding;
+mod set_operations;
 #[cfg(feature = "substrait")]
 pub mod substrait;
 
@@ -103,14 +109,23 @@ impl Engine {
         let settings = config.options_mut();
         // Athena sorts NULLs last whichever way it sorts.
         settings.sql_parser.default_null_ordering = "nulls_last".to_owned();
+        // The check refuses plans for what is nullable in one and not in the other, as `x IS TRUE` is (apache/datafusion, 55.2).
+        settings.execution.skip_physical_aggregate_schema_check = true;
         let mut base = SessionStateBuilder::new()
             .with_config(config)
             .with_runtime_env(Arc::clone(&runtime))
             .with_default_features()
+            .with_optimizer_rules(optimize::logical_rules())
+            .with_physical_optimizer_rules(optimize::physical_rules())
+            .with_analyzer_rule(Arc::new(set_operations::CountedSetOperations))
             .with_analyzer_rule(Arc::new(checked::CheckedIntegers))
             .with_analyzer_rule(Arc::new(decimals::DecimalLiterals))
+            .with_analyzer_rule(Arc::new(in_lists::SeparateInLists))
+            .with_analyzer_rule(Arc::new(rounding::RoundingCasts))
+            .with_analyzer_rule(Arc::new(floats::CanonicalFloats))
             .build();
         bounded::bound(&mut base).map_err(from_engine)?;
+        floats::register(&mut base).map_err(from_engine)?;
         Ok(Self {
             base,
             states: moka::sync::Cache::new(MAX_STATES),

@@ -44,11 +44,19 @@ pub fn decided_by_partitions(filter: &Expr, keys: &Schema) -> bool {
     walked.is_ok() && decided
 }
 
+/// Whether a filter is true or not for all rows.
+///
+/// A filter that was decided here may be simplified afterwards, in the scan: `key NOT IN ('a', NULL)` is then `key <> 'a'` and
+/// NULL, of which the engine applies neither.
+fn is_constant(filter: &Expr) -> bool {
+    matches!(filter, Expr::Literal(..))
+}
+
 /// What a filter says about the partition keys alone: a condition that every matching row's partition fulfils.
 ///
 /// Under AND and OR, not under NOT, the part that needs other columns is taken to be true.
 fn partition_part(filter: &Expr, keys: &Schema) -> Option<Expr> {
-    if decided_by_partitions(filter, keys) {
+    if is_constant(filter) || decided_by_partitions(filter, keys) {
         return Some(filter.clone());
     }
     let Expr::BinaryExpr(BinaryExpr { left, op, right }) = filter else {
@@ -112,7 +120,7 @@ pub fn matching(filters: &[Expr], partitions: &RecordBatch) -> Result<Vec<usize>
         let Some(part) = partition_part(filter, &keys) else {
             continue;
         };
-        let exact = decided_by_partitions(filter, &keys);
+        let exact = is_constant(filter) || decided_by_partitions(filter, &keys);
         match evaluate(part, &schema, partitions) {
             Ok(matches) => {
                 // NULL is no match.
@@ -234,6 +242,20 @@ mod tests {
             Some(Box::new(lit(false))),
         ));
         assert_eq!(rows(case), [1]);
+    }
+
+    #[test]
+    fn what_a_decided_filter_was_simplified_to_is_decided_too() {
+        let batch = days();
+        let null = lit(ScalarValue::Boolean(None));
+        let other = col("region").not_eq(lit("us"));
+        for constant in [null, lit(false)] {
+            let filters = [other.clone(), constant.clone()];
+            assert_eq!(matching(&filters, &batch).unwrap(), [0usize; 0]);
+            let both = other.clone().and(constant);
+            assert_eq!(matching(&[both], &batch).unwrap(), [0usize; 0]);
+        }
+        assert_eq!(matching(&[lit(true)], &batch).unwrap(), [0, 1, 2, 3]);
     }
 
     #[test]

@@ -72,6 +72,8 @@ class Generator:
             return literal(None, kind)
         if kind == BIGINT and self.chance(0.5):
             return Expr(kind, str(rng.randint(0, 10)))
+        if kind.is_float and self.chance(0.05):
+            return literal(float("nan"), kind)
         value = random_value(rng, kind, self.chance(0.2) and kind.name not in AVOID["extreme literals"])
         return literal(value, kind)
 
@@ -127,6 +129,7 @@ class Generator:
                 lambda: Expr(kind, "CAST(extract(", rng.choice(["hour", "minute", field]), " FROM ", sub(TIMESTAMP), ") AS ", BIGINT, ")"),
                 lambda: Expr(kind, "CAST(CAST(", sub(BOOLEAN), " AS ", INT, ") AS ", BIGINT, ")"),
                 lambda: Expr(kind, "CAST(CAST(", sub(BIGINT), " AS ", VARCHAR, ") AS ", BIGINT, ")"),
+                lambda: Expr(kind, "CAST(", sub(self.decimal_type(scope)), " AS ", kind, ")"),
                 # Halves are rounded to even in PostgreSQL.
                 lambda: Expr(kind, "CAST(", {"lake": "round(", "duck": "round("}, sub(DOUBLE), ") AS ", BIGINT, ")"),
                 *self.nested(BIGINT, scope),
@@ -196,6 +199,10 @@ class Generator:
     def int_type(self, scope):
         kinds = [ref.type for ref in scope if ref.type.is_int]
         return self.rng.choice(kinds) if kinds else BIGINT
+
+    def decimal_type(self, scope):
+        kinds = [ref.type for ref in scope if ref.type.name == "decimal" and ref.type.precision <= 18]
+        return self.rng.choice(kinds) if kinds else Type("decimal", 9, 2)
 
     def scope_type(self, scope):
         kinds = [ref.type for ref in scope if ref.type.name not in LIST_END]
@@ -276,6 +283,8 @@ class Generator:
             query = Query(Select([(item, "x0")], source, where if self.chance(0.8) else None))
             op = rng.choice([" IN (", " NOT IN ("])
             operand = self.value(kind, outer, 0)
+            if self.chance(0.25) and not AVOID["ANY and ALL"] and kind != BOOLEAN:
+                return Expr(BOOLEAN, "(", operand, f" {rng.choice(COMPARISONS)} {rng.choice(['ANY', 'ALL'])} (", query, "))")
             if AVOID["NOT IN with a constant"] and not any(ref.text == operand.parts[0] for ref in outer):
                 own = [ref for ref in outer if ref.type == kind]
                 if not own:
@@ -324,7 +333,8 @@ class Generator:
             lambda: Expr(BIGINT, f"count({distinct}", self.value(kind, scope, depth), ")", *filtered),
             lambda: Expr(Type("sum"), f"sum({distinct}", operand, ")", *filtered),
             lambda: Expr(Type("sum"), f"sum({distinct}", operand, ")", *filtered),
-            lambda: Expr(Type("average"), f"avg({distinct}", operand, ")", *filtered),
+            # Of whole numbers in floating point, so not of extremes.
+            lambda: Expr(Type("average"), f"avg({distinct}", self.tame(numeric, scope, operand), ")", *filtered),
             lambda: Expr(Type("average"), rng.choice(["stddev_samp(", "var_pop(", "stddev_pop("]), Expr(DOUBLE, "CAST(", self.value(self.int_type(tame), [r for r in tame if not r.wild], 0), " AS ", DOUBLE, ")"), ")", *filtered),
             lambda: Expr(BOOLEAN, rng.choice(["bool_and(", "bool_or("]), self.predicate(scope, depth), ")", *filtered),
         ]
@@ -334,6 +344,13 @@ class Generator:
             text = self.value(VARCHAR, scope, 0)
             options = [lambda: Expr(VARCHAR, "string_agg(", text, ", ',' ORDER BY ", text, ")", *filtered)]
         return rng.choice(options)()
+
+    def tame(self, kind, scope, operand):
+        """The operand, or for whole numbers another one without extremes."""
+        if kind != BIGINT:
+            return operand
+        tame = [ref for ref in scope if not ref.wild]
+        return Expr(BIGINT, "CAST(", self.value(self.int_type(tame), tame, 0), " AS ", BIGINT, ")")
 
     def window(self, scope, total):
         """A window function; one whose result depends on the order of peers only where all columns order them."""
@@ -503,7 +520,7 @@ class Generator:
         """A SELECT; `kinds` are the types that its items must have (for set operations)."""
         rng = self.rng
         source, refs = self.source(depth)
-        where = self.predicate(refs, 2, subqueries=depth > 0) if self.chance(0.6) else None
+        where = self.predicate(refs, 2, subqueries=depth > 0) if self.chance(0.5) else None
         if kinds is None and not plain and self.chance(0.4):
             return self.grouped(source, refs, where, depth)
         if kinds is None:
@@ -545,7 +562,7 @@ class Generator:
         if sets and self.chance(0.3):
             items.append(Expr(BIGINT, "CAST(grouping(", rng.choice(keys), ") AS ", BIGINT, ")"))
         having = None
-        if self.chance(0.3):
+        if self.chance(0.2):
             count = Expr(BIGINT, "count(*)") if self.chance(0.5) else self.aggregate(refs, 0)
             if count.type == BIGINT:
                 having = Expr(BOOLEAN, "(", count, f" {rng.choice(COMPARISONS)} {rng.randint(0, 4)})")
@@ -585,7 +602,7 @@ class Generator:
             rng.shuffle(order)
             query.order = [(ref.text, rng.choice(["ASC", "DESC"]), rng.choice(["", "", "NULLS FIRST", "NULLS LAST"])) for ref in order]
             if self.chance(0.6):
-                query.limit = rng.choice([0, 1, 1, 2, 3, 5, 10, 100])
+                query.limit = rng.choice([0, 1, 2, 3, 5, 10, 100])
                 query.offset = rng.choice([None, None, 0, 1, 2, 5])
         return query
 

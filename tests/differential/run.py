@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Random queries through Lakegate, DuckDB and PostgreSQL, and self-checks; see `__init__`-less modules beside this one.
+"""Random queries through Lakegate, DuckDB and PostgreSQL on the same rows, and checks of Lakegate against itself.
 
     data.py     random schemas and rows, and their files
     queries.py  random queries, as trees of sql.py
@@ -14,7 +14,7 @@ In CI, `tests/it/differential.rs` runs it on a demo server with a fixed seed. By
     lakegate demo --dir DIR --scale 0.001 --connection-file FILE
     ~/.cache/lakegate-venv/bin/python tests/differential/run.py --connection-file FILE --lake DIR --seed $RANDOM --seconds 7200
 
-`--only SCHEMA:QUERY` repeats one query of a seed. Without `--connection-file`, DuckDB is compared with PostgreSQL alone.
+`--only SCHEMA:QUERY` repeats one query of a seed. PostgreSQL is used where its server is installed, as ./test does. Without `--connection-file`, DuckDB is compared with PostgreSQL alone.
 The exit code is 1 if anything differs.
 """
 

@@ -58,7 +58,8 @@ def query_edits(query, found):
     for place, (_, cte) in enumerate(query.ctes):
         found.append((size(cte), removing(query.ctes, place)))
         query_edits(cte, found)
-    if query.order:
+    # What a LIMIT takes is decided by the whole order.
+    if query.order and query.limit is None and query.offset is None:
         found.append((2, setting(query, "order", [])))
         for place in range(len(query.order)):
             found.append((1, removing(query.order, place)))

@@ -1,0 +1,266 @@
+//! One NaN and one zero, where the engine tells several apart.
+//!
+//! The engine orders floating-point numbers by their bits (IEEE's total order), and treats -0 as 0 in comparisons, joins and groups
+//! alone. A NaN whose sign bit is set, as processors make it of `inf - inf` and negation of any, is then the least number and not
+//! equal to another; and 0 and -0 are two partitions of a window and two values to CASE, `nullif` and a long IN list.
+//!
+//! An analyzer rule, after types are settled: [`Canonical`] goes around what makes such a NaN, and around what is compared by bits.
+//!
+//! ```text
+//! a * b - c              canonical(a * b - c)                   NaN only; the -0 of a result is shown
+//! PARTITION BY x         PARTITION BY canonical(x)
+//! CASE x WHEN 0 THEN …   CASE canonical(x) WHEN canonical(0) …
+//! ```
+//!
+//! Delete this when the engine compares numbers in one way everywhere (apache/datafusion, total order of floats, 55.2).
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, AsArray};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Field, FieldRef, Float32Type, Float64Type};
+use datafusion::common::tree_node::Transformed;
+use datafusion::common::{DFSchema, ExprSchema, ScalarValue};
+use datafusion::config::ConfigOptions;
+use datafusion::error::Result;
+use datafusion::logical_expr::expr::{InList, ScalarFunction, WindowFunction};
+use datafusion::logical_expr::{
+    BinaryExpr, Case, Cast, ColumnarValue, Expr, ExprSchemable, LogicalPlan, Operator,
+    ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+};
+use datafusion::optimizer::AnalyzerRule;
+
+use super::super::expressions;
+
+/// Puts [`Canonical`] where it is needed.
+#[derive(Debug)]
+pub struct CanonicalFloats;
+
+impl AnalyzerRule for CanonicalFloats {
+    fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
+        expressions::rewritten(plan, rewritten)
+    }
+
+    fn name(&self) -> &str {
+        "canonical_floats"
+    }
+}
+
+fn rewritten(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
+    match expr {
+        Expr::BinaryExpr(BinaryExpr { left, op, right }) if is_arithmetic(op) => {
+            let float = is_float(&left, schema) && is_float(&right, schema);
+            if !float {
+                return Transformed::no(Expr::BinaryExpr(BinaryExpr { left, op, right }));
+            }
+            // The outermost of a chain is enough: no sign of a NaN changes what comes of it.
+            let (left, right) = (Box::new(bare(*left)), Box::new(bare(*right)));
+            let result = Expr::BinaryExpr(BinaryExpr { left, op, right });
+            Transformed::yes(canonical(result, false))
+        }
+        Expr::Negative(inner) if is_float(&inner, schema) => {
+            let result = Expr::Negative(Box::new(bare(*inner)));
+            Transformed::yes(canonical(result, false))
+        }
+        Expr::WindowFunction(mut window) if keys_are_float(&window, schema) => {
+            let params = &mut window.params;
+            for key in &mut params.partition_by {
+                compared(key, schema);
+            }
+            for sort in &mut params.order_by {
+                compared(&mut sort.expr, schema);
+            }
+            Transformed::yes(Expr::WindowFunction(window))
+        }
+        Expr::Case(Case {
+            expr: Some(mut operand),
+            mut when_then_expr,
+            else_expr,
+        }) => {
+            let float = is_float(&operand, schema);
+            if float {
+                compared(&mut operand, schema);
+                for (when, _) in &mut when_then_expr {
+                    compared(when, schema);
+                }
+            }
+            let case = Expr::Case(Case::new(Some(operand), when_then_expr, else_expr));
+            Transformed::new_transformed(case, float)
+        }
+        Expr::InList(InList {
+            mut expr,
+            mut list,
+            negated,
+        }) => {
+            // Otherwise nothing but the expression could prune by statistics.
+            let zero = is_float(&expr, schema) && list.iter().any(may_be_zero);
+            if zero {
+                compared(&mut expr, schema);
+                list.iter_mut().for_each(|item| compared(item, schema));
+            }
+            let in_list = Expr::InList(InList::new(expr, list, negated));
+            Transformed::new_transformed(in_list, zero)
+        }
+        Expr::ScalarFunction(mut call) if call.func.name() == "nullif" => {
+            let float = call.args.iter().any(|arg| is_float(arg, schema));
+            call.args.iter_mut().for_each(|arg| compared(arg, schema));
+            Transformed::new_transformed(Expr::ScalarFunction(call), float)
+        }
+        expr => Transformed::no(expr),
+    }
+}
+
+fn is_arithmetic(op: Operator) -> bool {
+    matches!(
+        op,
+        Operator::Plus | Operator::Minus | Operator::Multiply | Operator::Divide | Operator::Modulo
+    )
+}
+
+fn is_float(expr: &Expr, schema: &dyn ExprSchema) -> bool {
+    // Asking for the type of what is inside would walk the whole chain again.
+    as_canonical(expr).is_some() || expr.get_type(schema).is_ok_and(|kind| kind.is_floating())
+}
+
+fn keys_are_float(window: &WindowFunction, schema: &DFSchema) -> bool {
+    let params = &window.params;
+    let orders = params.order_by.iter().map(|sort| &sort.expr);
+    let mut keys = params.partition_by.iter().chain(orders);
+    keys.any(|key| is_float(key, schema))
+}
+
+fn may_be_zero(item: &Expr) -> bool {
+    match item {
+        Expr::Literal(ScalarValue::Float64(value), _) => value.is_some_and(|value| value == 0.0),
+        Expr::Literal(ScalarValue::Float32(value), _) => value.is_some_and(|value| value == 0.0),
+        Expr::Cast(Cast { expr, .. }) => may_be_zero(expr),
+        Expr::Literal(ScalarValue::Int64(value), _) => *value == Some(0),
+        _ => true,
+    }
+}
+
+fn as_canonical(expr: &Expr) -> Option<&Canonical> {
+    match expr {
+        Expr::ScalarFunction(call) => call.func.inner().downcast_ref::<Canonical>(),
+        _ => None,
+    }
+}
+
+/// The expression without [`Canonical`] around it.
+fn bare(expr: Expr) -> Expr {
+    match expr {
+        Expr::ScalarFunction(ScalarFunction { func, mut args })
+            if func.inner().downcast_ref::<Canonical>().is_some() && args.len() == 1 =>
+        {
+            args.swap_remove(0)
+        }
+        expr => expr,
+    }
+}
+
+/// Makes of a float what is compared by its bits.
+fn compared(expr: &mut Expr, schema: &DFSchema) {
+    if is_float(expr, schema) {
+        let inner = std::mem::take(expr);
+        *expr = canonical(bare(inner), true);
+    }
+}
+
+fn canonical(expr: Expr, zeros: bool) -> Expr {
+    let func = Arc::new(ScalarUDF::new_from_impl(Canonical::new(zeros)));
+    Expr::ScalarFunction(ScalarFunction {
+        func,
+        args: vec![expr],
+    })
+}
+
+/// A floating-point number with the one NaN, and if asked the one zero.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Canonical {
+    zeros: bool,
+    signature: Signature,
+}
+
+impl Canonical {
+    fn new(zeros: bool) -> Self {
+        Self {
+            zeros,
+            signature: Signature::any(1, Volatility::Immutable),
+        }
+    }
+
+    fn array(&self, array: &ArrayRef) -> Result<ArrayRef> {
+        Ok(match array.data_type() {
+            DataType::Float64 => Arc::new(
+                array
+                    .as_primitive::<Float64Type>()
+                    .unary::<_, Float64Type>(|value| match value {
+                        value if value.is_nan() => f64::NAN,
+                        value if self.zeros && value == 0.0 => 0.0,
+                        value => value,
+                    }),
+            ),
+            DataType::Float32 => Arc::new(
+                array
+                    .as_primitive::<Float32Type>()
+                    .unary::<_, Float32Type>(|value| match value {
+                        value if value.is_nan() => f32::NAN,
+                        value if self.zeros && value == 0.0 => 0.0,
+                        value => value,
+                    }),
+            ),
+            // f32 holds every one of these.
+            DataType::Float16 => cast(
+                &self.array(&cast(array, &DataType::Float32)?)?,
+                &DataType::Float16,
+            )?,
+            _ => Arc::clone(array),
+        })
+    }
+}
+
+impl ScalarUDFImpl for Canonical {
+    fn name(&self) -> &str {
+        "canonical"
+    }
+
+    /// That of what is inside: columns keep their names.
+    fn schema_name(&self, args: &[Expr]) -> Result<String> {
+        let name = args.first().map(|inner| inner.schema_name().to_string());
+        Ok(name.unwrap_or_default())
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, types: &[DataType]) -> Result<DataType> {
+        Ok(types.first().cloned().unwrap_or(DataType::Null))
+    }
+
+    fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
+        Ok(match args.arg_fields.first() {
+            Some(field) => Arc::new(Field::new(
+                self.name(),
+                field.data_type().clone(),
+                field.is_nullable(),
+            )),
+            None => Arc::new(Field::new(self.name(), DataType::Null, true)),
+        })
+    }
+
+    fn is_strict(&self) -> bool {
+        true
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        Ok(match args.args.into_iter().next() {
+            Some(ColumnarValue::Array(array)) => ColumnarValue::Array(self.array(&array)?),
+            Some(ColumnarValue::Scalar(scalar)) => {
+                let array = self.array(&scalar.to_array()?)?;
+                ColumnarValue::Scalar(ScalarValue::try_from_array(&array, 0)?)
+            }
+            None => ColumnarValue::Scalar(ScalarValue::Null),
+        })
+    }
+}

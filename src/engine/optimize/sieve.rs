@@ -1,0 +1,160 @@
+//! Physical filters stay where the names of their columns are clear.
+//!
+//! The engine pushes a filter through an operator by its columns' names, and takes the first column of a name (`FilterRemapper` of
+//! `datafusion-physical-plan`, 55.2). Above a join of tables with columns of one name that is another column:
+//!
+//! ```text
+//! FilterExec: a.x < 5 OR b.x = 7                became, below the join, on b's side:
+//!   ProjectionExec: a.x as x, b.x as x            FilterExec: x < 5 OR x = 7
+//!     HashJoinExec: LEFT
+//! ```
+//!
+//! While filters are pushed, a [`Sieve`] lies on every operator whose output has a name twice. It lets no filter through that
+//! uses such a name. Delete this when the engine maps columns by their places.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::sync::Arc;
+
+use arrow::datatypes::Schema;
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
+use datafusion::config::ConfigOptions;
+use datafusion::error::{DataFusionError, Result};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_plan::filter_pushdown::{
+    ChildFilterDescription, ChildPushdownResult, FilterDescription, FilterPushdownPhase,
+    FilterPushdownPropagation,
+};
+use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
+
+/// The engine's rule that pushes filters, with sieves while it runs.
+#[derive(Debug)]
+pub struct Guarded {
+    pub inner: Arc<dyn PhysicalOptimizerRule + Send + Sync>,
+}
+
+impl PhysicalOptimizerRule for Guarded {
+    fn optimize(
+        &self,
+        plan: Arc<dyn ExecutionPlan>,
+        config: &ConfigOptions,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let sieved = plan.transform_up(|node| {
+            let names = repeated(&node.schema());
+            Ok(if names.is_empty() {
+                Transformed::no(node)
+            } else {
+                Transformed::yes(Arc::new(Sieve { input: node, names }) as Arc<dyn ExecutionPlan>)
+            })
+        })?;
+        let pushed = self.inner.optimize(sieved.data, config)?;
+        if !sieved.transformed {
+            return Ok(pushed);
+        }
+        pushed
+            .transform_up(|node| {
+                let input = node
+                    .downcast_ref::<Sieve>()
+                    .map(|sieve| Arc::clone(&sieve.input));
+                Ok(input.map_or(Transformed::no(node), Transformed::yes))
+            })
+            .data()
+    }
+
+    fn name(&self) -> &str {
+        self.inner.name()
+    }
+
+    fn schema_check(&self) -> bool {
+        self.inner.schema_check()
+    }
+}
+
+/// Names that several columns have.
+fn repeated(schema: &Schema) -> HashSet<String> {
+    let mut seen = HashSet::new();
+    let fields = schema.fields().iter();
+    fields
+        .filter(|field| !seen.insert(field.name()))
+        .map(|field| field.name().clone())
+        .collect()
+}
+
+/// Stands on an operator while filters are pushed; it is never run.
+#[derive(Debug)]
+struct Sieve {
+    input: Arc<dyn ExecutionPlan>,
+    /// Those that the input has twice.
+    names: HashSet<String>,
+}
+
+impl DisplayAs for Sieve {
+    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sieve")
+    }
+}
+
+impl ExecutionPlan for Sieve {
+    fn name(&self) -> &str {
+        "Sieve"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        self.input.properties()
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        vec![&self.input]
+    }
+
+    fn apply_expressions(
+        &self,
+        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn with_new_children(
+        self: Arc<Self>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let [input] = <[_; 1]>::try_from(children)
+            .map_err(|_| DataFusionError::Internal("a sieve has one input".to_owned()))?;
+        Ok(Arc::new(Self {
+            input,
+            names: self.names.clone(),
+        }))
+    }
+
+    fn execute(&self, _: usize, _: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        Err(DataFusionError::Internal("a sieve is not run".to_owned()))
+    }
+
+    fn gather_filters_for_pushdown(
+        &self,
+        _: FilterPushdownPhase,
+        parent_filters: Vec<Arc<dyn PhysicalExpr>>,
+        _: &ConfigOptions,
+    ) -> Result<FilterDescription> {
+        let fields = self.input.schema();
+        let places = fields.fields().iter().enumerate();
+        let clear = places.filter(|(_, field)| !self.names.contains(field.name()));
+        let child = ChildFilterDescription::from_child_with_allowed_indices(
+            &parent_filters,
+            clear.map(|(place, _)| place).collect(),
+            &self.input,
+        )?;
+        Ok(FilterDescription::new().with_child(child))
+    }
+
+    fn handle_child_pushdown_result(
+        &self,
+        _: FilterPushdownPhase,
+        result: ChildPushdownResult,
+        _: &ConfigOptions,
+    ) -> Result<FilterPushdownPropagation<Arc<dyn ExecutionPlan>>> {
+        Ok(FilterPushdownPropagation::if_all(result))
+    }
+}

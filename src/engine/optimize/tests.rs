@@ -1,0 +1,183 @@
+#![allow(clippy::unwrap_used)]
+
+use std::sync::Arc;
+
+use datafusion::execution::SessionStateBuilder;
+use datafusion::prelude::SessionContext;
+
+use super::super::set_operations::CountedSetOperations;
+use super::{logical_rules, physical_rules};
+
+/// The rows of a query, a line each.
+async fn rows(sql: &str) -> Vec<String> {
+    let state = SessionStateBuilder::new()
+        .with_default_features()
+        .with_optimizer_rules(logical_rules())
+        .with_physical_optimizer_rules(physical_rules())
+        .with_analyzer_rule(Arc::new(CountedSetOperations))
+        .build();
+    let frame = SessionContext::new_with_state(state)
+        .sql(sql)
+        .await
+        .unwrap();
+    let mut rows = Vec::new();
+    for batch in frame.collect().await.unwrap() {
+        for row in 0..batch.num_rows() {
+            let cells = batch
+                .columns()
+                .iter()
+                .map(|column| arrow::util::display::array_value_to_string(column, row).unwrap());
+            rows.push(cells.collect::<Vec<_>>().join(" "));
+        }
+    }
+    rows.sort();
+    rows
+}
+
+#[test]
+fn the_engines_rules_are_all_there() {
+    let logical: Vec<String> = logical_rules()
+        .iter()
+        .map(|rule| rule.name().to_owned())
+        .collect();
+    assert!(logical.contains(&"push_down_filter".to_owned()));
+    assert!(format!("{:?}", logical_rules()).contains("Guarded"));
+    assert!(format!("{:?}", physical_rules()).contains("Guarded"));
+}
+
+#[tokio::test]
+async fn a_filter_of_an_aggregate_of_nothing_stays_above_it() {
+    const T: &str = "(VALUES (1), (2)) t(x)";
+    const C: &str = "(SELECT max(x) FROM (VALUES (1)) c(x))";
+    let nothing: [String; 0] = [];
+    for sql in [
+        format!("SELECT count(*) FROM {T} HAVING {C} > 2"),
+        format!("SELECT count(*), max(x) FROM {T} HAVING {C} > 2 AND count(*) > 0"),
+        format!("SELECT x, count(*) FROM {T} GROUP BY ROLLUP (x) HAVING {C} > 2"),
+        format!("SELECT x, count(*) FROM {T} GROUP BY GROUPING SETS ((x), ()) HAVING {C} > 2"),
+        format!(
+            "SELECT 1 FROM (SELECT count(*) AS n FROM {T}) a JOIN {T} ON CAST(NULL AS BOOLEAN)"
+        ),
+        format!("SELECT * FROM (SELECT n FROM (SELECT count(*) AS n FROM {T})) a WHERE {C} > 2"),
+    ] {
+        assert_eq!(rows(&sql).await, nothing, "{sql}");
+    }
+    let joined = format!(
+        "SELECT x, n FROM {T} LEFT JOIN (SELECT count(*) AS n FROM {T}) c ON CAST(NULL AS BOOLEAN)"
+    );
+    assert_eq!(rows(&joined).await, ["1 ", "2 "]);
+    let held = format!("SELECT count(*) FROM {T} HAVING {C} > 0");
+    assert_eq!(rows(&held).await, ["2"]);
+    let anti = format!(
+        "SELECT x FROM {T} LEFT ANTI JOIN (SELECT count(*) AS n FROM {T}) c ON CAST(NULL AS BOOLEAN)"
+    );
+    assert_eq!(rows(&anti).await, ["1", "2"]);
+}
+
+#[tokio::test]
+async fn distinct_values_of_a_constant_are_counted() {
+    const NOTHING: &str = "(SELECT 1 AS x, y FROM (VALUES (1)) t(y) LIMIT 0)";
+    for (sql, count) in [
+        (format!("SELECT count(DISTINCT x), count(y) FROM {NOTHING}"), "0 0"),
+        (
+            "SELECT count(DISTINCT x), count(y) FROM (SELECT CAST(NULL AS INT) AS x, y FROM (VALUES (1), (2)) t(y))".to_owned(),
+            "0 2",
+        ),
+        (
+            "SELECT count(DISTINCT x), count(y) FROM (SELECT 'a' AS x, y FROM (VALUES (1), (2)) t(y))".to_owned(),
+            "1 2",
+        ),
+    ] {
+        assert_eq!(rows(&sql).await, [count], "{sql}");
+    }
+}
+
+#[tokio::test]
+async fn intersect_all_and_except_all_keep_count() {
+    const LEFT: &str = "SELECT x, y FROM (VALUES (1, 'a'), (1, 'a'), (1, 'a'), (2, NULL), (2, NULL), (3, 'c')) l(x, y)";
+    const RIGHT: &str = "SELECT * FROM (VALUES (1, 'a'), (1, 'a'), (2, NULL), (4, 'd')) r(x, y)";
+    for (op, expected) in [
+        ("INTERSECT ALL", vec!["1 a", "1 a", "2 "]),
+        ("EXCEPT ALL", vec!["1 a", "2 ", "3 c"]),
+        ("INTERSECT", vec!["1 a", "2 "]),
+        ("EXCEPT", vec!["3 c"]),
+    ] {
+        let sql = format!("{LEFT} {op} {RIGHT}");
+        assert_eq!(rows(&sql).await, expected, "{sql}");
+        let nested = format!("SELECT * FROM ({sql}) t WHERE x IN (SELECT x FROM ({sql}) u)");
+        assert_eq!(rows(&nested).await, expected, "{nested}");
+    }
+    // Of one table, of types that differ, and several in a row.
+    for (sql, expected) in [
+        (
+            "WITH t AS (SELECT * FROM (VALUES (1), (1), (2)) t(x)) SELECT x FROM t EXCEPT ALL SELECT x FROM t WHERE x > 1",
+            vec!["1", "1"],
+        ),
+        (
+            "SELECT x FROM (VALUES (1), (1)) t(x) INTERSECT ALL SELECT CAST(x AS SMALLINT) FROM (VALUES (1), (1), (1)) t(x)",
+            vec!["1", "1"],
+        ),
+        (
+            "SELECT 1 AS x UNION ALL SELECT 1 EXCEPT ALL SELECT 1 INTERSECT ALL SELECT 1",
+            vec!["1"],
+        ),
+    ] {
+        assert_eq!(rows(sql).await, expected, "{sql}");
+    }
+}
+
+#[tokio::test]
+async fn filters_of_columns_of_one_name_stay_with_their_own() {
+    let sql = "SELECT a.x, b.x FROM (VALUES ('a', 1)) a(k, x)
+        FULL JOIN (VALUES ('a', 12, 'a')) b(j, x, y) ON a.k = b.j WHERE b.y > b.j OR (a.x < 5 AND 14 >= b.x)";
+    assert_eq!(rows(sql).await, ["1 12"]);
+    let sql = "SELECT t.x, c.x FROM (SELECT a.k AS j, b.k, a.x AS w, b.x FROM (VALUES (1, 10)) a(k, x), (VALUES (2, 20)) b(k, x)) t
+        JOIN (VALUES (2, 30)) c(k, x) ON t.k = c.k";
+    assert_eq!(rows(sql).await, ["20 30"]);
+    // Several joins of one table with itself, whose keys have one name.
+    let t = "(SELECT * FROM (VALUES (1, 2), (2, 3), (3, 4), (4, 5)) v(id, next))";
+    let sql = format!(
+        "SELECT a.id, b.id, c.id, d.id FROM {t} a JOIN {t} b ON a.next = b.id JOIN {t} c ON b.next = c.id LEFT JOIN {t} d ON c.next = d.id
+         WHERE a.id = 1 OR c.id = 4"
+    );
+    assert_eq!(rows(&sql).await, ["1 2 3 4", "2 3 4 "]);
+}
+
+#[tokio::test]
+async fn nulls_are_equal_to_joins_that_say_so_and_to_no_others() {
+    const A: &str = "(VALUES (1), (NULL)) a(k)";
+    const B: &str = "(VALUES (1), (NULL)) b(k)";
+    const C: &str = "(VALUES (1), (NULL)) c(k)";
+    for (sql, expected) in [
+        (
+            format!(
+                "SELECT a.k, b.k FROM {A} JOIN {B} ON a.k IS NOT DISTINCT FROM b.k CROSS JOIN (VALUES (0)) v(x)"
+            ),
+            vec![" ", "1 1"],
+        ),
+        (
+            format!(
+                "SELECT a.k, b.k, c.k FROM {A} JOIN {B} ON a.k = b.k JOIN {C} ON a.k IS NOT DISTINCT FROM c.k"
+            ),
+            vec!["1 1 1"],
+        ),
+        (
+            format!(
+                "SELECT a.k, b.k, c.k FROM {A} JOIN {B} ON a.k IS NOT DISTINCT FROM b.k JOIN {C} ON b.k = c.k"
+            ),
+            vec!["1 1 1"],
+        ),
+        (
+            format!(
+                "SELECT a.k, b.k, c.k FROM {A}, {B}, {C} WHERE (a.k IS NOT DISTINCT FROM b.k) AND (b.k IS NOT DISTINCT FROM c.k)"
+            ),
+            vec!["  ", "1 1 1"],
+        ),
+        (
+            format!("SELECT a.k, b.k, c.k FROM {A}, {B}, {C} WHERE a.k = b.k AND b.k = c.k"),
+            vec!["1 1 1"],
+        ),
+    ] {
+        assert_eq!(rows(&sql).await, expected, "{sql}");
+    }
+}

@@ -1,0 +1,95 @@
+//! INTERSECT ALL and EXCEPT ALL count their rows.
+//!
+//! The engine plans them as semi and anti joins, which know only whether a row is on the other side, not how often
+//! (`datafusion-expr`, `LogicalPlanBuilder::intersect_or_except`, 55.2). Here equal rows are numbered on both sides, and the number
+//! is one more key of the join:
+//!
+//! ```text
+//! left: a a a b     numbered: a1 a2 a3 b1      INTERSECT ALL: a1 a2
+//! right: a a c      numbered: a1 a2 c1         EXCEPT ALL: a3 b1
+//! ```
+//!
+//! Delete this when the engine's own plans keep count.
+
+use std::sync::Arc;
+
+use datafusion::common::tree_node::{Transformed, TransformedResult};
+use datafusion::common::{Column, JoinType, NullEquality};
+use datafusion::config::ConfigOptions;
+use datafusion::error::Result;
+use datafusion::functions_window::row_number::row_number;
+use datafusion::logical_expr::{Expr, ExprFunctionExt, Join, LogicalPlan, LogicalPlanBuilder};
+use datafusion::optimizer::AnalyzerRule;
+
+/// Names of the numbers; no name of a user's has a blank in front.
+const LEFT: &str = " nth of left";
+const RIGHT: &str = " nth of right";
+
+#[derive(Debug)]
+pub struct CountedSetOperations;
+
+impl AnalyzerRule for CountedSetOperations {
+    fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
+        plan.transform_up_with_subqueries(|node| match node {
+            LogicalPlan::Join(join) if is_of_all(&join) => Ok(Transformed::yes(counted(join)?)),
+            node => Ok(Transformed::no(node)),
+        })
+        .data()
+    }
+
+    fn name(&self) -> &str {
+        "counted_set_operations"
+    }
+}
+
+/// Whether a join is what the engine makes of INTERSECT ALL or EXCEPT ALL: every column is a key, and NULLs are equal. Without
+/// ALL, the left side is distinct.
+fn is_of_all(join: &Join) -> bool {
+    matches!(join.join_type, JoinType::LeftSemi | JoinType::LeftAnti)
+        && join.null_equality == NullEquality::NullEqualsNull
+        && !join.null_aware
+        && join.filter.is_none()
+        && join.on.len() == join.left.schema().fields().len()
+        && join.on.len() == join.right.schema().fields().len()
+        && !matches!(join.left.as_ref(), LogicalPlan::Distinct(_))
+}
+
+fn counted(join: Join) -> Result<LogicalPlan> {
+    let columns: Vec<Expr> = columns(&join.left);
+    let left = numbered(&join.left, LEFT)?;
+    let right = numbered(&join.right, RIGHT)?;
+    let mut on = join.on;
+    on.push((
+        Expr::Column(Column::new_unqualified(LEFT)),
+        Expr::Column(Column::new_unqualified(RIGHT)),
+    ));
+    let join = Join::try_new(
+        Arc::new(left),
+        Arc::new(right),
+        on,
+        None,
+        join.join_type,
+        join.join_constraint,
+        join.null_equality,
+        false,
+    )?;
+    LogicalPlanBuilder::from(LogicalPlan::Join(join))
+        .project(columns)?
+        .build()
+}
+
+/// The rows with one more column, which numbers those that are equal.
+fn numbered(plan: &Arc<LogicalPlan>, name: &str) -> Result<LogicalPlan> {
+    let number = row_number().partition_by(columns(plan)).build()?;
+    LogicalPlanBuilder::from(LogicalPlan::clone(plan))
+        .window([number.alias(name)])?
+        .build()
+}
+
+fn columns(plan: &LogicalPlan) -> Vec<Expr> {
+    plan.schema()
+        .columns()
+        .into_iter()
+        .map(Expr::Column)
+        .collect()
+}
