@@ -10,6 +10,7 @@ mod functions;
 pub mod pg;
 #[cfg(feature = "substrait")]
 pub mod substrait;
+mod sum;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -107,6 +108,7 @@ impl Engine {
             .with_analyzer_rule(Arc::new(checked::CheckedIntegers))
             .build();
         bounded::bound(&mut base).map_err(from_engine)?;
+        sum::register(&mut base).map_err(from_engine)?;
         Ok(Self {
             base,
             states: moka::sync::Cache::new(MAX_STATES),
