@@ -11,6 +11,7 @@ pub mod pg;
 #[cfg(feature = "substrait")]
 pub mod substrait;
 mod sum;
+pub mod time;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -105,10 +106,12 @@ impl Engine {
             .with_config(config)
             .with_runtime_env(Arc::clone(&runtime))
             .with_default_features()
+            .with_analyzer_rule(Arc::new(time::Microseconds))
             .with_analyzer_rule(Arc::new(checked::CheckedIntegers))
             .build();
         bounded::bound(&mut base).map_err(from_engine)?;
         sum::register(&mut base).map_err(from_engine)?;
+        time::register(&mut base).map_err(from_engine)?;
         Ok(Self {
             base,
             states: moka::sync::Cache::new(MAX_STATES),
@@ -128,7 +131,15 @@ impl Engine {
             let mut config = self.base.config().clone();
             config.options_mut().execution.time_zone = Some(settings.time_zone.clone());
             let state = SessionStateBuilder::new_from_existing(self.base.clone());
-            Arc::new(state.with_config(config).build())
+            let types = time::MicrosecondTypes {
+                time_zone: Some(settings.time_zone.clone()),
+            };
+            Arc::new(
+                state
+                    .with_config(config)
+                    .with_type_planner(Arc::new(types))
+                    .build(),
+            )
         });
         let mut state = SessionState::clone(&state);
         state.register_catalog_list(catalogs);
