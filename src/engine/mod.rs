@@ -8,10 +8,13 @@ mod checked;
 mod cpu;
 mod functions;
 pub mod pg;
+mod quantified;
+mod subqueries;
 #[cfg(feature = "substrait")]
 pub mod substrait;
 mod sum;
 pub mod time;
+mod using;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -25,6 +28,7 @@ use datafusion::execution::memory_pool::{
 use datafusion::execution::object_store::ObjectStoreRegistry;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::{SessionState, SessionStateBuilder, TaskContext};
+use datafusion::optimizer::Analyzer;
 use datafusion::prelude::SessionConfig;
 
 pub use cpu::CpuRuntime;
@@ -102,16 +106,23 @@ impl Engine {
         let settings = config.options_mut();
         // Athena sorts NULLs last whichever way it sorts.
         settings.sql_parser.default_null_ordering = "nulls_last".to_owned();
+        // Before types are settled: of a USING join's columns, one may be of a wider type.
+        let mut rules = Analyzer::new().rules;
+        rules.insert(0, Arc::new(using::UsingColumns));
         let mut base = SessionStateBuilder::new()
             .with_config(config)
             .with_runtime_env(Arc::clone(&runtime))
             .with_default_features()
+            .with_analyzer_rules(rules)
             .with_analyzer_rule(Arc::new(time::Microseconds))
             .with_analyzer_rule(Arc::new(checked::CheckedIntegers))
+            .with_analyzer_rule(Arc::new(subqueries::ThreeValuedSubqueries))
             .build();
         bounded::bound(&mut base).map_err(from_engine)?;
         sum::register(&mut base).map_err(from_engine)?;
         time::register(&mut base).map_err(from_engine)?;
+        quantified::register(&mut base).map_err(from_engine)?;
+        using::register(&mut base).map_err(from_engine)?;
         Ok(Self {
             base,
             states: moka::sync::Cache::new(MAX_STATES),
