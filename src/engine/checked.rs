@@ -1,18 +1,22 @@
-//! Integers that overflow are an error, as in Athena and Postgres; the engine's own operators wrap silently.
+//! Integers that overflow are an error, as in Athena and Postgres; the engine's own operators wrap silently. So are decimals
+//! of more than 38 digits, of which the engine keeps as many as 128 bits hold.
 //!
 //! An analyzer rule, after types are settled: what is wrong with a constant is then found where it is folded, too.
 //!
 //! ```text
 //! a + b - 1      +-(a, b, 1)        one function for a whole chain, so that long chains do not nest
+//! -a             0 - a              with `-` checked: of an integer or an interval
+//! x * y          *(x, y)            of decimals whose result has all 38 digits
 //! ```
 
 use std::sync::Arc;
 
-use arrow::compute::kernels::numeric::{add, mul, sub};
-use arrow::datatypes::{DataType, Field, FieldRef};
+use arrow::array::AsArray;
+use arrow::compute::kernels::numeric::{add, div, mul, rem, sub};
+use arrow::datatypes::{DataType, Decimal128Type, Field, FieldRef};
 use arrow::error::ArrowError;
 use datafusion::common::tree_node::Transformed;
-use datafusion::common::{DFSchema, ExprSchema};
+use datafusion::common::{DFSchema, ExprSchema, ScalarValue};
 use datafusion::config::ConfigOptions;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::expr::ScalarFunction;
@@ -26,7 +30,7 @@ use datafusion::physical_expr_common::datum::apply;
 use super::expressions;
 use crate::error::{Code, Error};
 
-/// Puts [`Chain`]s in the place of `+`, `-` and `*` of integers.
+/// Puts [`Chain`]s in the place of `+`, `-` and `*` of integers, and [`Decimals`] in that of operators of wide decimals.
 #[derive(Debug)]
 pub struct CheckedIntegers;
 
@@ -41,8 +45,13 @@ impl AnalyzerRule for CheckedIntegers {
 }
 
 fn checked(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
-    let Expr::BinaryExpr(BinaryExpr { left, op, right }) = expr else {
-        return Transformed::no(expr);
+    let (left, op, right) = match expr {
+        Expr::BinaryExpr(BinaryExpr { left, op, right }) => (left, op, right),
+        Expr::Negative(inner) => match negated(&inner, schema) {
+            Some(zero) => (Box::new(zero), Operator::Minus, inner),
+            None => return Transformed::no(Expr::Negative(inner)),
+        },
+        expr => return Transformed::no(expr),
     };
     let types = match op {
         Operator::Plus | Operator::Minus | Operator::Multiply => {
@@ -52,7 +61,13 @@ fn checked(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
     };
     let data_type = match types {
         Some((left, right)) if left == right => left,
-        _ => return Transformed::no(Expr::BinaryExpr(BinaryExpr { left, op, right })),
+        _ => {
+            let binary = Expr::BinaryExpr(BinaryExpr { left, op, right });
+            return match wide_decimal(&binary, schema) {
+                Some(data_type) => Transformed::yes(Decimals::call(binary, data_type)),
+                None => Transformed::no(binary),
+            };
+        }
     };
     let (mut ops, mut args) = match *left {
         Expr::ScalarFunction(ScalarFunction { func, args }) => match chain(&func) {
@@ -70,6 +85,39 @@ fn checked(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
     Transformed::yes(Expr::ScalarFunction(ScalarFunction { func, args }))
 }
 
+/// What a value is taken from to be negated, if the smallest one has no opposite. A constant is folded by the planner, which
+/// sees its sign.
+fn negated(value: &Expr, schema: &DFSchema) -> Option<Expr> {
+    let data_type = value.get_type(schema).ok()?;
+    let signed = matches!(
+        data_type,
+        DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::Int64
+    );
+    (signed && !matches!(value, Expr::Literal(..)))
+        .then(|| {
+            ScalarValue::new_zero(&data_type)
+                .ok()
+                .map(|zero| Expr::Literal(zero, None))
+        })
+        .flatten()
+}
+
+/// The type of an operation on decimals, if its result may have more digits than a decimal has.
+fn wide_decimal(binary: &Expr, schema: &DFSchema) -> Option<DataType> {
+    let Expr::BinaryExpr(BinaryExpr { left, op, .. }) = binary else {
+        return None;
+    };
+    let arithmetic = matches!(
+        op,
+        Operator::Plus | Operator::Minus | Operator::Multiply | Operator::Divide | Operator::Modulo
+    );
+    if !arithmetic || !left.get_type(schema).ok()?.is_decimal() {
+        return None;
+    }
+    let data_type = binary.get_type(schema).ok()?;
+    matches!(data_type, DataType::Decimal128(MAX_PRECISION, _)).then_some(data_type)
+}
+
 /// The type of an expression, if it is an integer.
 fn integer(expr: &Expr, schema: &dyn ExprSchema) -> Option<DataType> {
     let data_type = match expr {
@@ -84,6 +132,117 @@ fn integer(expr: &Expr, schema: &dyn ExprSchema) -> Option<DataType> {
 
 fn chain(func: &ScalarUDF) -> Option<&Chain> {
     func.inner().downcast_ref::<Chain>()
+}
+
+/// Digits of the widest decimal.
+const MAX_PRECISION: u8 = 38;
+
+/// `a op b` of decimals, whose result is held to 38 digits.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Decimals {
+    /// As EXPLAIN shows it.
+    name: String,
+    op: Operator,
+    data_type: DataType,
+    signature: Signature,
+}
+
+impl Decimals {
+    fn call(binary: Expr, data_type: DataType) -> Expr {
+        let Expr::BinaryExpr(BinaryExpr { left, op, right }) = binary else {
+            return binary;
+        };
+        let function = Self {
+            name: op.to_string(),
+            op,
+            data_type,
+            signature: Signature::any(2, Volatility::Immutable),
+        };
+        Expr::ScalarFunction(ScalarFunction {
+            func: Arc::new(ScalarUDF::new_from_impl(function)),
+            args: vec![*left, *right],
+        })
+    }
+
+    fn out_of_range(&self) -> Error {
+        let name = match &self.data_type {
+            DataType::Decimal128(precision, scale) => format!("decimal({precision},{scale})"),
+            other => other.to_string(),
+        };
+        Error::new(Code::NumericOutOfRange, format!("{name} out of range"))
+            .with_hint("cast to DOUBLE, or to decimals of fewer digits")
+    }
+}
+
+impl ScalarUDFImpl for Decimals {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn schema_name(&self, args: &[Expr]) -> Result<String> {
+        let args: Vec<String> = args
+            .iter()
+            .map(|arg| arg.schema_name().to_string())
+            .collect();
+        Ok(args.join(&format!(" {} ", self.op)))
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(self.data_type.clone())
+    }
+
+    fn is_strict(&self) -> bool {
+        true
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let [left, right] = args.args.as_slice() else {
+            return Err(DataFusionError::Internal(format!(
+                "operator {} without two operands",
+                self.name
+            )));
+        };
+        let kernel = match self.op {
+            Operator::Plus => add,
+            Operator::Minus => sub,
+            Operator::Multiply => mul,
+            Operator::Divide => div,
+            _ => rem,
+        };
+        let value = apply(left, right, kernel).map_err(|error| match &error {
+            DataFusionError::ArrowError(arrow, _)
+                if matches!(arrow.as_ref(), ArrowError::ArithmeticOverflow(_)) =>
+            {
+                self.out_of_range().into()
+            }
+            _ => error,
+        })?;
+        let fits = match &value {
+            ColumnarValue::Scalar(ScalarValue::Decimal128(value, ..)) => value.is_none_or(fits),
+            ColumnarValue::Array(array) => match array.as_primitive_opt::<Decimal128Type>() {
+                // Where there is no value, whatever stands there is not one.
+                Some(array) => {
+                    array.values().iter().all(|value| fits(*value))
+                        || array.iter().flatten().all(fits)
+                }
+                None => true,
+            },
+            ColumnarValue::Scalar(_) => true,
+        };
+        match fits {
+            true => Ok(value),
+            false => Err(self.out_of_range().into()),
+        }
+    }
+}
+
+fn fits(value: i128) -> bool {
+    const BOUND: u128 = 10u128.pow(MAX_PRECISION as u32);
+    value.unsigned_abs() < BOUND
 }
 
 /// `a op b op c …` from left to right, all of one type of integer.
@@ -181,7 +340,7 @@ impl ScalarUDFImpl for Chain {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::panic)]
     use super::*;
     use arrow::util::pretty::pretty_format_batches;
     use datafusion::execution::SessionStateBuilder;
@@ -235,6 +394,44 @@ mod tests {
                 "{sql}"
             );
         }
+    }
+
+    #[tokio::test]
+    async fn no_operator_wraps() {
+        const MIN: &str = "(VALUES (CAST('-9223372036854775808' AS BIGINT))) t(x)";
+        const WIDE: &str =
+            "(VALUES (CAST('99999999999999999999999999999999999999' AS DECIMAL(38,0)))) t(x)";
+        for select in [
+            format!("-x FROM {MIN}"),
+            format!("-(x + 0) FROM {MIN}"),
+            format!("abs(x) FROM {MIN}"),
+            format!("x / -1 FROM {MIN}"),
+            "-CAST(x AS TINYINT) FROM (VALUES (-128)) t(x)".to_owned(),
+            format!("x + x FROM {WIDE}"),
+            format!("x + 1 FROM {WIDE}"),
+            format!("-x - 1 FROM {WIDE}"),
+            format!("x * 2 FROM {WIDE}"),
+            format!("x * x FROM {WIDE}"),
+            format!("x / 0.0000001 FROM {WIDE}")
+                .replace("0.0000001", "CAST('0.0000001' AS DECIMAL(10,7))"),
+            "factorial(21)".to_owned(),
+            "lcm(9223372036854775807, 9223372036854775806)".to_owned(),
+            "CAST(DATE '2000-01-01' + INTERVAL '300000 years' AS VARCHAR)".to_owned(),
+            "INTERVAL '2000000000 months' + INTERVAL '2000000000 months'".to_owned(),
+        ] {
+            let sql = format!("SELECT {select}");
+            let error = crate::error::from_engine(match run(&sql).await {
+                Ok(shown) => panic!("{sql}: {shown}"),
+                Err(error) => error,
+            });
+            assert_eq!(error.code(), Code::NumericOutOfRange, "{sql}: {error}");
+        }
+        let shown = run(&format!(
+            "SELECT x % -1 AS r, -(x + 1) AS n, (SELECT x * 1 - x FROM {WIDE}) AS d FROM {MIN}"
+        ))
+        .await
+        .unwrap();
+        assert!(shown.contains("| 0 | 9223372036854775807 | 0 |"), "{shown}");
     }
 
     #[tokio::test]

@@ -14,10 +14,15 @@ mod functions;
 mod in_lists;
 mod optimize;
 pub mod pg;
+mod quantified;
 mod rounding;
 mod set_operations;
+mod subqueries;
 #[cfg(feature = "substrait")]
 pub mod substrait;
+mod sum;
+pub mod time;
+mod using;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -31,6 +36,7 @@ use datafusion::execution::memory_pool::{
 use datafusion::execution::object_store::ObjectStoreRegistry;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::{SessionState, SessionStateBuilder, TaskContext};
+use datafusion::optimizer::Analyzer;
 use datafusion::prelude::SessionConfig;
 
 pub use cpu::CpuRuntime;
@@ -111,21 +117,31 @@ impl Engine {
         settings.sql_parser.default_null_ordering = "nulls_last".to_owned();
         // The check refuses plans for what is nullable in one and not in the other, as `x IS TRUE` is (apache/datafusion, 55.2).
         settings.execution.skip_physical_aggregate_schema_check = true;
+        // Before types are settled: of a USING join's columns, one may be of a wider type.
+        let mut rules = Analyzer::new().rules;
+        rules.insert(0, Arc::new(using::UsingColumns));
         let mut base = SessionStateBuilder::new()
             .with_config(config)
             .with_runtime_env(Arc::clone(&runtime))
             .with_default_features()
+            .with_analyzer_rules(rules)
             .with_optimizer_rules(optimize::logical_rules())
             .with_physical_optimizer_rules(optimize::physical_rules())
             .with_analyzer_rule(Arc::new(set_operations::CountedSetOperations))
+            .with_analyzer_rule(Arc::new(time::Microseconds))
             .with_analyzer_rule(Arc::new(checked::CheckedIntegers))
             .with_analyzer_rule(Arc::new(decimals::DecimalLiterals))
+            .with_analyzer_rule(Arc::new(subqueries::ThreeValuedSubqueries))
             .with_analyzer_rule(Arc::new(in_lists::SeparateInLists))
             .with_analyzer_rule(Arc::new(rounding::RoundingCasts))
             .with_analyzer_rule(Arc::new(floats::CanonicalFloats))
             .build();
         bounded::bound(&mut base).map_err(from_engine)?;
         floats::register(&mut base).map_err(from_engine)?;
+        sum::register(&mut base).map_err(from_engine)?;
+        time::register(&mut base).map_err(from_engine)?;
+        quantified::register(&mut base).map_err(from_engine)?;
+        using::register(&mut base).map_err(from_engine)?;
         Ok(Self {
             base,
             states: moka::sync::Cache::new(MAX_STATES),
@@ -145,7 +161,15 @@ impl Engine {
             let mut config = self.base.config().clone();
             config.options_mut().execution.time_zone = Some(settings.time_zone.clone());
             let state = SessionStateBuilder::new_from_existing(self.base.clone());
-            Arc::new(state.with_config(config).build())
+            let types = time::MicrosecondTypes {
+                time_zone: Some(settings.time_zone.clone()),
+            };
+            Arc::new(
+                state
+                    .with_config(config)
+                    .with_type_planner(Arc::new(types))
+                    .build(),
+            )
         });
         let mut state = SessionState::clone(&state);
         state.register_catalog_list(catalogs);

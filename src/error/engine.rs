@@ -25,6 +25,9 @@ pub fn from_engine(error: DataFusionError) -> Error {
         DataFusionError::NotImplemented(what) => Error::not_supported(lower(what)),
         DataFusionError::ResourcesExhausted(what) => exhausted(what),
         DataFusionError::Plan(what) => from_plan(what),
+        DataFusionError::Execution(what) if overflows(what) => {
+            Error::new(Code::NumericOutOfRange, lower(what))
+        }
         DataFusionError::Execution(what) => Error::new(Code::DataException, lower(what)),
         DataFusionError::Configuration(what) => Error::invalid(lower(what)),
         other => Error::internal(other.strip_backtrace()),
@@ -51,6 +54,9 @@ fn from_arrow(error: &ArrowError) -> Error {
     match error {
         ArrowError::DivideByZero => Error::new(Code::DivisionByZero, "division by zero"),
         ArrowError::ArithmeticOverflow(what) => Error::new(Code::NumericOutOfRange, lower(what)),
+        ArrowError::ComputeError(what) if overflows(what) => {
+            Error::new(Code::NumericOutOfRange, lower(what))
+        }
         ArrowError::CastError(what) => from_cast(what),
         ArrowError::ParseError(what) => Error::new(Code::InvalidCast, lower(what)),
         // How a decimal that its precision does not hold is told.
@@ -67,6 +73,14 @@ fn from_arrow(error: &ArrowError) -> Error {
         },
         other => Error::new(Code::DataException, other.to_string()),
     }
+}
+
+/// Whether functions and kernels say in words that a result is out of their range.
+fn overflows(what: &str) -> bool {
+    let what = what.to_lowercase();
+    ["overflow", "out of range", "exceeds the representable"]
+        .iter()
+        .any(|words| what.contains(words))
 }
 
 /// A number that the type does not hold is told apart from what is no number.

@@ -7,6 +7,7 @@
 pub mod bounds;
 pub mod folders;
 pub mod format;
+pub mod leaves;
 pub mod listing;
 pub mod meter;
 pub mod metered_store;

@@ -15,6 +15,7 @@ use super::expansion;
 use super::incoming::{Batches, malformed};
 use super::unions;
 use crate::error::{Code, Error, Result};
+use crate::lake::leaves::cast_rounded;
 use crate::lake::{STRICT, type_name};
 
 /// Rows of parameters of one call: each is an execution.
@@ -150,8 +151,8 @@ fn convert(column: &ArrayRef, data_type: &DataType, number: usize) -> Result<Arr
             type_name(data_type)
         ))
     };
-    let converted =
-        cast_with_options(column, data_type, &STRICT).map_err(|e| wrong(e.to_string()))?;
+    // Times that are finer than the parameter's are rounded, as by a cast in SQL.
+    let converted = cast_rounded(column, data_type, &STRICT).map_err(|e| wrong(e.to_string()))?;
     if loses(column.data_type(), data_type) {
         // What comes back as something else was cut off on the way.
         let back = cast_with_options(&converted, column.data_type(), &STRICT)
@@ -172,7 +173,10 @@ fn loses(from: &DataType, to: &DataType) -> bool {
         to if to.is_decimal() => fraction,
         T::Date32 => matches!(from, T::Timestamp(..) | T::Date64),
         T::Time64(_) => matches!(from, T::Timestamp(..) | T::Time64(_)),
-        T::Timestamp(..) => matches!(from, T::Timestamp(..)),
+        T::Timestamp(to, _) => {
+            let rounded = (TimeUnit::Nanosecond, TimeUnit::Microsecond);
+            matches!(from, T::Timestamp(from, _) if (*from, *to) != rounded)
+        }
         _ => false,
     }
 }
@@ -188,7 +192,7 @@ mod tests {
     use super::*;
     use arrow::array::{
         Date32Array, Decimal128Array, Float64Array, Int32Array, Int64Array, NullArray, StringArray,
-        TimestampMicrosecondArray,
+        TimestampMicrosecondArray, TimestampNanosecondArray,
     };
 
     fn convert_to(column: impl Array + 'static, to: DataType) -> Result<ArrayRef> {
@@ -266,6 +270,11 @@ mod tests {
         assert!(convert_to(price, DataType::Decimal128(10, 2)).is_ok());
         let midnight = TimestampMicrosecondArray::from(vec![86_400_000_000]);
         assert!(convert_to(midnight, DataType::Date32).is_ok());
+        let finer = TimestampNanosecondArray::from(vec![1_500]);
+        let micros = DataType::Timestamp(TimeUnit::Microsecond, None);
+        let rounded = convert_to(finer, micros).unwrap();
+        let expected: ArrayRef = Arc::new(TimestampMicrosecondArray::from(vec![2]));
+        assert_eq!(&rounded, &expected);
         let day = Date32Array::from(vec![1]);
         assert!(convert_to(day, DataType::Timestamp(TimeUnit::Microsecond, None)).is_ok());
     }

@@ -16,11 +16,13 @@ mod time_setting;
 
 pub use bytea::decode_bytea;
 pub use cell::{Cell, PG_TYPE, build_array, hinted_field, parse_array_text};
-pub use decorrelate::DecorrelateSubqueries;
+pub use decorrelate::{DecorrelateSubqueries, decorrelated_exists, decorrelated_filter};
 pub use function::{PgFunction, invalid};
 pub use functions::{functions, quote_ident, split_name};
 pub use names::ShownAsNames;
 pub use operators::planner;
+#[cfg(test)]
+pub use rewrite::rewrite_names_of_using;
 pub use rewrite::{Mentions, SystemRelations, folded, rewrite};
 pub use session::{BUILT_IN_SETTINGS, SessionInfo};
 pub use time_setting::{milliseconds, shown_time};

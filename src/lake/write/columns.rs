@@ -6,7 +6,8 @@ use arrow::array::{Array, ArrayRef, RecordBatch, RecordBatchOptions, new_null_ar
 use arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef};
 
 use crate::error::{Code, Error, Result};
-use crate::lake::{cast_strictly, type_name};
+use crate::lake::leaves::cast_rounded;
+use crate::lake::{STRICT, type_name};
 
 /// How batches of one schema become rows of a table.
 #[derive(Debug, Clone)]
@@ -111,7 +112,11 @@ fn converted(column: &ArrayRef, field: &FieldRef) -> Result<ArrayRef> {
     if column.data_type() == field.data_type() {
         return Ok(Arc::clone(column));
     }
-    cast_strictly(column, field.data_type()).map_err(|error| {
+    if column.null_count() == column.len() {
+        return Ok(new_null_array(field.data_type(), column.len()));
+    }
+    // Times that are finer than the table's are rounded, as by a cast in SQL.
+    cast_rounded(column, field.data_type(), &STRICT).map_err(|error| {
         Error::new(
             Code::NumericOutOfRange,
             format!(

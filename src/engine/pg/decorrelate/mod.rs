@@ -49,6 +49,37 @@ impl AnalyzerRule for DecorrelateSubqueries {
     }
 }
 
+/// The same for one node of a plan, if it has EXISTS where the engine does not know it.
+///
+/// # Errors
+/// A subquery that reads outer columns where they cannot be bound.
+pub fn decorrelated_exists(node: LogicalPlan) -> Result<LogicalPlan> {
+    let mut found = false;
+    node.apply_expressions(|expr| {
+        found |= expr.exists(|expr| Ok(matches!(expr, Expr::Exists(_))))?;
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    match found {
+        true => Rewriter::default().node(node).data(),
+        false => Ok(node),
+    }
+}
+
+/// The same for a filter, where the engine knows EXISTS and IN but not this one's.
+///
+/// # Errors
+/// A subquery that reads outer columns where they cannot be bound.
+pub fn decorrelated_filter(filter: Filter) -> Result<LogicalPlan> {
+    let mut rewriter = Rewriter::default();
+    let node = LogicalPlan::Filter(filter)
+        .map_expressions(|expr| expr.transform_up(|expr| rewriter.inside(expr)))
+        .data()?;
+    match node {
+        LogicalPlan::Filter(filter) => rewriter.filter(filter, Place::Projection),
+        node => Ok(node),
+    }
+}
+
 #[derive(Default)]
 struct Rewriter {
     /// The number of the last name that was given.
@@ -79,7 +110,7 @@ impl Rewriter {
             LogicalPlan::Filter(filter)
                 if wants(std::slice::from_ref(&filter.predicate), Place::Filter) =>
             {
-                self.filter(filter)?
+                self.filter(filter, Place::Filter)?
             }
             LogicalPlan::Aggregate(aggregate)
                 if wants(&aggregate.group_expr, Place::Projection)
@@ -143,10 +174,10 @@ impl Rewriter {
         LogicalPlanBuilder::from(input).project(exprs)?.build()
     }
 
-    fn filter(&mut self, filter: Filter) -> Result<LogicalPlan> {
+    fn filter(&mut self, filter: Filter, place: Place) -> Result<LogicalPlan> {
         let mut input = Arc::unwrap_or_clone(filter.input);
         let schema = Arc::clone(input.schema());
-        let predicate = self.replace(filter.predicate, &mut input, Place::Filter)?;
+        let predicate = self.replace(filter.predicate, &mut input, place)?;
         LogicalPlanBuilder::from(input)
             .filter(predicate)?
             .project(columns_of(&schema))?

@@ -1,8 +1,9 @@
 //! Pieces of syntax.
 
 use datafusion::sql::sqlparser::ast::{
-    Array, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments,
-    Ident, ObjectName, Query, SelectItem, SetExpr, Statement, TableAlias, TableFactor, Value,
+    Array, CaseWhen, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList,
+    FunctionArguments, Ident, ObjectName, Query, SelectItem, SetExpr, Statement, TableAlias,
+    TableFactor, Value,
 };
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
@@ -77,6 +78,59 @@ pub fn select(projection: Vec<SelectItem>) -> Result<Query, Error> {
 
 pub fn aliased(expr: Expr, alias: Ident) -> SelectItem {
     SelectItem::ExprWithAlias { expr, alias }
+}
+
+/// `table.name`.
+pub fn column(table: &str, name: &str) -> Expr {
+    Expr::CompoundIdentifier(vec![
+        Ident::with_quote('"', table),
+        Ident::with_quote('"', name),
+    ])
+}
+
+/// `CASE WHEN … THEN … ELSE … END`.
+pub fn case(branches: Vec<(Expr, Expr)>, other: Expr) -> Result<Expr, Error> {
+    let mut case = expression("CASE WHEN true THEN true ELSE true END")?;
+    if let Expr::Case {
+        conditions,
+        else_result,
+        ..
+    } = &mut case
+    {
+        *conditions = branches
+            .into_iter()
+            .map(|(condition, result)| CaseWhen { condition, result })
+            .collect();
+        *else_result = Some(Box::new(other));
+    }
+    Ok(case)
+}
+
+fn expression(text: &str) -> Result<Expr, Error> {
+    Parser::new(&PostgreSqlDialect {})
+        .try_with_sql(text)
+        .and_then(|mut parser| parser.parse_expr())
+        .map_err(|e| Error::internal(e.to_string()))
+}
+
+/// `SELECT 1 FROM (query) AS alias (names)`.
+pub fn select_from(query: Query, alias: &str, names: &[String]) -> Result<Query, Error> {
+    let text = format!(
+        "SELECT 1 FROM (SELECT 1) AS \"{alias}\" (\"{}\")",
+        names.join("\", \"")
+    );
+    let parsed = Parser::parse_sql(&PostgreSqlDialect {}, &text)
+        .map_err(|e| Error::internal(e.to_string()))?;
+    let Some(Statement::Query(mut outer)) = parsed.into_iter().next() else {
+        return Err(Error::internal("a SELECT is no query"));
+    };
+    if let SetExpr::Select(select) = outer.body.as_mut()
+        && let Some(table) = select.from.first_mut()
+        && let TableFactor::Derived { subquery, .. } = &mut table.relation
+    {
+        **subquery = query;
+    }
+    Ok(*outer)
 }
 
 /// A table in FROM.

@@ -7,6 +7,7 @@ use datafusion::sql::sqlparser::ast::{
 use super::{build, folded};
 use crate::engine::pg::bytea::bytea_of;
 use crate::engine::pg::parse_array_text;
+use crate::engine::time::PRECISION_FUNCTION;
 use crate::error::Error;
 
 /// What a cast to a type of Postgres becomes.
@@ -143,7 +144,28 @@ fn bytea(kind: &CastKind, inner: &mut Expr) -> Result<Option<Expr>, Error> {
     Ok(Some(build::call("bytea_in", vec![argument])))
 }
 
+/// A timestamp of a precision below microseconds is rounded by a function; the engine's types have none.
+fn rounded(expr: &mut Expr) -> bool {
+    let Expr::Cast {
+        data_type: DataType::Timestamp(precision, _),
+        ..
+    } = expr
+    else {
+        return false;
+    };
+    let Some(digits) = precision.take().filter(|digits| *digits < 6) else {
+        return false;
+    };
+    let cast = std::mem::replace(expr, Expr::Value(Value::Null.into()));
+    let digits = build::integer(i64::try_from(digits).unwrap_or_default());
+    *expr = build::call(PRECISION_FUNCTION, vec![cast, digits]);
+    true
+}
+
 pub fn rewrite(expr: &mut Expr) -> Result<(), Error> {
+    if rounded(expr) {
+        return Ok(());
+    }
     let Expr::Cast {
         kind,
         expr: inner,

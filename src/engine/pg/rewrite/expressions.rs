@@ -60,11 +60,14 @@ impl Rewriter<'_> {
                     **right = build::array(items);
                 }
             }
-            Expr::TypedString(typed) if typed.data_type == DataType::Bytea => {
+            Expr::TypedString(typed)
+                if typed.data_type == DataType::Bytea
+                    || matches!(typed.data_type, DataType::Timestamp(Some(_), _)) =>
+            {
                 *expr = Expr::Cast {
                     kind: CastKind::Cast,
                     expr: Box::new(Expr::Value(typed.value.clone())),
-                    data_type: DataType::Bytea,
+                    data_type: typed.data_type.clone(),
                     array: false,
                     format: None,
                 };

@@ -12,13 +12,19 @@
 //! row_number() OVER w                      row_number() OVER w::bigint
 //! (f(x)).n                                 get_field(f(x), 'n')
 //! t.tableoid                               1259, where t is pg_class
+//! (a, b) IN ((1, 2), (3, 4))               (a = 1 AND b = 2) OR (a = 3 AND b = 4)
+//! x > ANY (array)                          compare_any('>', x, array)
+//! x::timestamp(3)                          timestamp_to_precision(x::timestamp, 3)
 //! ```
 
 mod alike;
 mod build;
 mod casts;
+mod comparisons;
 mod expressions;
+mod precedence;
 mod tables;
+mod using;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
@@ -62,13 +68,21 @@ pub fn rewrite(
             ..Mentions::default()
         },
         scopes: Vec::new(),
+        mends_precedence: precedence::is_needed(statement),
     };
     if let ControlFlow::Break(error) = VisitMut::visit(statement, &mut rewriter) {
         return Err(error);
     }
+    using::rewrite(statement)?;
     // At last: what is written differently may be alike once it is rewritten.
     alike::tell_apart(statement);
     Ok(rewriter.mentions)
+}
+
+/// The part of [`rewrite`] that tells which column of a USING join a name means.
+#[cfg(test)]
+pub fn rewrite_names_of_using(statement: &mut Statement) -> Result<(), Error> {
+    using::rewrite(statement)
 }
 
 /// The names of a statement's common table expressions.
@@ -95,6 +109,8 @@ struct Rewriter<'a> {
     common_tables: BTreeSet<String>,
     mentions: Mentions,
     scopes: Vec<Scope>,
+    /// Whether the parser took ANDs and ORs for a part of what stands before them.
+    mends_precedence: bool,
 }
 
 /// What a SELECT says of its tables.
@@ -230,8 +246,18 @@ impl VisitorMut for Rewriter<'_> {
         }
     }
 
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Error> {
+        if self.mends_precedence {
+            precedence::mend(expr);
+        }
+        ControlFlow::Continue(())
+    }
+
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Error> {
-        match self.rewrite_expr(expr) {
+        match self
+            .rewrite_expr(expr)
+            .and_then(|()| comparisons::rewrite(expr))
+        {
             Ok(()) => ControlFlow::Continue(()),
             Err(error) => ControlFlow::Break(error),
         }

@@ -1,0 +1,38 @@
+//! Times are microseconds, as the lake's columns are: the years 0001 to 9999 and far beyond.
+//!
+//! The engine's literals, casts and functions make nanoseconds, which hold the years 1677 to 2262, and it casts a column to
+//! them where the two meet. Three things together keep nanoseconds out of plans:
+//!
+//! ```text
+//! planning   TIMESTAMP, TIMESTAMP(p)             microseconds                        MicrosecondTypes
+//! planning   now(), to_timestamp(…), date_bin(…) microseconds                        functions
+//! analysis   CAST(x AS Timestamp(ns))            CAST(x AS Timestamp(µs))            Microseconds, after type coercion
+//!            CAST('…' AS Timestamp(µs))          timestamp('…')                      rounds what is finer, half up
+//!            CAST(timestamp AS VARCHAR)          varchar(timestamp)                  2000-01-01 10:00:00
+//! ```
+
+mod bins;
+mod functions;
+mod input;
+mod output;
+mod precision;
+mod rule;
+#[cfg(test)]
+mod tests;
+mod types;
+
+use datafusion::error::Result;
+use datafusion::execution::SessionState;
+
+pub use precision::PRECISION_FUNCTION;
+pub use rule::Microseconds;
+pub use types::MicrosecondTypes;
+
+/// Microseconds of a second.
+const SECOND: i64 = 1_000_000;
+
+/// Puts functions that give microseconds in the place of those of the engine.
+pub fn register(state: &mut SessionState) -> Result<()> {
+    functions::register(state)?;
+    precision::register(state)
+}

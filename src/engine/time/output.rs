@@ -1,0 +1,211 @@
+//! A timestamp as text, as PostgreSQL writes it: `2000-01-01 10:00:00.5`, with a zone `2000-01-01 10:00:00.5+02`.
+
+use std::fmt::Write;
+use std::sync::Arc;
+
+use arrow::array::timezone::Tz;
+use arrow::array::{Array, ArrayRef, AsArray, StringArray};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, TimeUnit, TimestampMicrosecondType};
+use chrono::{DateTime, Datelike, NaiveDateTime, Offset, TimeZone, Timelike};
+use datafusion::common::ScalarValue;
+use datafusion::error::{DataFusionError, Result};
+use datafusion::logical_expr::expr::ScalarFunction;
+use datafusion::logical_expr::{
+    ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+};
+
+use super::input::out_of_range;
+use super::types::with_texts;
+use crate::error::Error;
+use crate::lake::leaves::with_leaves;
+
+/// `CAST(x AS VARCHAR)`, where `x` is or holds timestamps.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub(super) struct TextOfTimestamp {
+    /// A type of text.
+    target: DataType,
+    signature: Signature,
+}
+
+impl TextOfTimestamp {
+    pub(super) fn call(value: Expr, target: DataType) -> Expr {
+        let function = Self {
+            target,
+            signature: Signature::any(1, Volatility::Immutable),
+        };
+        Expr::ScalarFunction(ScalarFunction {
+            func: Arc::new(ScalarUDF::new_from_impl(function)),
+            args: vec![value],
+        })
+    }
+}
+
+impl ScalarUDFImpl for TextOfTimestamp {
+    fn name(&self) -> &str {
+        "varchar"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(self.target.clone())
+    }
+
+    fn is_strict(&self) -> bool {
+        true
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let scalar = matches!(args.args.as_slice(), [ColumnarValue::Scalar(_)]);
+        let values = ColumnarValue::values_to_arrays(&args.args)?;
+        let Some(values) = values.first() else {
+            return Err(DataFusionError::Internal("varchar of nothing".to_owned()));
+        };
+        let texts = cast(&texts(values)?, &self.target)?;
+        match scalar {
+            true => ScalarValue::try_from_array(&texts, 0).map(ColumnarValue::Scalar),
+            false => Ok(ColumnarValue::Array(texts)),
+        }
+    }
+}
+
+/// An array with text in the place of timestamps, at every depth.
+fn texts(array: &ArrayRef) -> Result<ArrayRef> {
+    let Some(target) = with_texts(array.data_type()) else {
+        return Ok(Arc::clone(array));
+    };
+    with_leaves(array, &target, &|array, target| match array.data_type() {
+        DataType::Timestamp(_, zone) => Ok(Arc::new(written(array, zone.as_deref())?)),
+        // What else may hold timestamps is written by Arrow.
+        _ => Ok(cast(array, target)?),
+    })
+}
+
+fn written(array: &ArrayRef, zone: Option<&str>) -> Result<StringArray> {
+    let zone = zone.map(str::parse::<Tz>).transpose()?;
+    let micros = match array.data_type() {
+        DataType::Timestamp(TimeUnit::Microsecond, _) => Arc::clone(array),
+        DataType::Timestamp(_, zone) => cast(
+            array,
+            &DataType::Timestamp(TimeUnit::Microsecond, zone.clone()),
+        )?,
+        other => {
+            return Err(DataFusionError::Internal(format!("{other} as a timestamp")));
+        }
+    };
+    let mut text = String::new();
+    micros
+        .as_primitive::<TimestampMicrosecondType>()
+        .iter()
+        .map(|time| {
+            time.map(|time| {
+                text.clear();
+                write_timestamp(&mut text, time, zone.as_ref())
+                    .ok_or_else(out_of_range)
+                    .map(|()| text.clone())
+            })
+            .transpose()
+        })
+        .collect::<Result<StringArray, Error>>()
+        .map_err(DataFusionError::from)
+}
+
+/// Writes a time in microseconds since 1970; `None` if the calendar ends before it.
+fn write_timestamp(text: &mut String, micros: i64, zone: Option<&Tz>) -> Option<()> {
+    let utc = DateTime::from_timestamp_micros(micros)?.naive_utc();
+    let (local, offset) = match zone {
+        None => (utc, None),
+        Some(zone) => {
+            let offset = zone.offset_from_utc_datetime(&utc).fix();
+            (
+                utc.checked_add_offset(offset)?,
+                Some(offset.local_minus_utc()),
+            )
+        }
+    };
+    write_local(text, &local).ok()?;
+    if let Some(offset) = offset {
+        write_offset(text, offset).ok()?;
+    }
+    if local.year() <= 0 {
+        text.push_str(" BC");
+    }
+    Some(())
+}
+
+fn write_local(text: &mut String, local: &NaiveDateTime) -> std::fmt::Result {
+    // The year before 1 is 1 BC.
+    let year = match local.year() {
+        year if year <= 0 => 1 - year,
+        year => year,
+    };
+    write!(
+        text,
+        "{year:04}-{:02}-{:02} {:02}:{:02}:{:02}",
+        local.month(),
+        local.day(),
+        local.hour(),
+        local.minute(),
+        local.second()
+    )?;
+    let micros = local.nanosecond() / 1000;
+    if micros > 0 {
+        let digits = format!("{micros:06}");
+        write!(text, ".{}", digits.trim_end_matches('0'))?;
+    }
+    Ok(())
+}
+
+/// `+02`, `+05:30`, and seconds where a zone of old has them.
+fn write_offset(text: &mut String, seconds: i32) -> std::fmt::Result {
+    let sign = if seconds < 0 { '-' } else { '+' };
+    let (hours, minutes, rest) = (
+        seconds.abs() / 3600,
+        seconds.abs() / 60 % 60,
+        seconds.abs() % 60,
+    );
+    write!(text, "{sign}{hours:02}")?;
+    if minutes > 0 || rest > 0 {
+        write!(text, ":{minutes:02}")?;
+    }
+    if rest > 0 {
+        write!(text, ":{rest:02}")?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn shown(micros: i64, zone: Option<&str>) -> String {
+        let zone = zone.map(|zone| zone.parse::<Tz>().unwrap());
+        let mut text = String::new();
+        write_timestamp(&mut text, micros, zone.as_ref()).unwrap();
+        text
+    }
+
+    #[test]
+    fn timestamps_are_written_as_postgres_writes_them() {
+        assert_eq!(shown(0, None), "1970-01-01 00:00:00");
+        assert_eq!(shown(500_000, None), "1970-01-01 00:00:00.5");
+        assert_eq!(shown(-1, None), "1969-12-31 23:59:59.999999");
+        assert_eq!(
+            shown(253_402_300_799_999_999, None),
+            "9999-12-31 23:59:59.999999"
+        );
+        assert_eq!(shown(253_402_300_800_000_000, None), "10000-01-01 00:00:00");
+        assert_eq!(shown(-62_135_596_800_000_000, None), "0001-01-01 00:00:00");
+        assert_eq!(
+            shown(-62_135_596_800_000_001, None),
+            "0001-12-31 23:59:59.999999 BC"
+        );
+        assert_eq!(shown(0, Some("UTC")), "1970-01-01 00:00:00+00");
+        assert_eq!(shown(0, Some("Asia/Kolkata")), "1970-01-01 05:30:00+05:30");
+        assert_eq!(shown(0, Some("-08:00")), "1969-12-31 16:00:00-08");
+    }
+}

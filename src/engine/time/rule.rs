@@ -1,0 +1,260 @@
+//! The analyzer rule after type coercion, which casts to nanoseconds what it compares, unites or passes on.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, TimeUnit};
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
+use datafusion::common::{Column, DFSchema, DFSchemaRef, ScalarValue};
+use datafusion::config::ConfigOptions;
+use datafusion::error::Result;
+use datafusion::logical_expr::expr::{Cast, Placeholder, ScalarFunction, TryCast};
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
+use datafusion::logical_expr::utils::merge_schema;
+use datafusion::logical_expr::{
+    BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator, Projection, Union, Values,
+};
+use datafusion::optimizer::AnalyzerRule;
+
+use super::input::{MAX_DIGITS, TimestampOfText};
+use super::output::TextOfTimestamp;
+use super::precision;
+use super::types::{in_microseconds, is_text, with_texts};
+
+/// Microseconds where the engine put nanoseconds, and texts of times as PostgreSQL writes them.
+#[derive(Debug)]
+pub struct Microseconds;
+
+impl AnalyzerRule for Microseconds {
+    fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
+        if !concerns(&plan)? {
+            return Ok(plan);
+        }
+        plan.transform_up_with_subqueries(|node| rewritten(node).map(Transformed::yes))
+            .data()
+    }
+
+    fn name(&self) -> &str {
+        "microseconds"
+    }
+}
+
+/// Whether a plan has nanoseconds or casts that are done here.
+fn concerns(plan: &LogicalPlan) -> Result<bool> {
+    let mut found = false;
+    plan.apply_with_subqueries(|node| {
+        if let LogicalPlan::TableScan(scan) = node {
+            found |= has_nanoseconds(&scan.projected_schema);
+        }
+        node.apply_expressions(|expr| {
+            found |= expr.exists(|expr| {
+                Ok(match expr {
+                    Expr::Cast(Cast { field, .. }) | Expr::TryCast(TryCast { field, .. }) => {
+                        let target = field.data_type();
+                        is_text(target) || with_texts(target).is_some()
+                    }
+                    Expr::Literal(value, _) => in_microseconds(&value.data_type()).is_some(),
+                    Expr::ScalarFunction(call) => is_asked_for(call),
+                    _ => false,
+                })
+            })?;
+            Ok(match found {
+                true => TreeNodeRecursion::Stop,
+                false => TreeNodeRecursion::Continue,
+            })
+        })
+    })?;
+    Ok(found)
+}
+
+/// Whether a call may be one for nanoseconds by name: `arrow_cast(x, 'Timestamp(ns)')`.
+fn is_asked_for(call: &ScalarFunction) -> bool {
+    matches!(call.func.name(), "arrow_cast" | "arrow_try_cast")
+}
+
+fn has_nanoseconds(schema: &DFSchema) -> bool {
+    schema
+        .fields()
+        .iter()
+        .any(|field| in_microseconds(field.data_type()).is_some())
+}
+
+fn rewritten(node: LogicalPlan) -> Result<LogicalPlan> {
+    if let LogicalPlan::TableScan(scan) = &node {
+        return match has_nanoseconds(&scan.projected_schema) {
+            true => cast_columns(node),
+            false => Ok(node),
+        };
+    }
+    let schema = merge_schema(&node.inputs());
+    let names = NamePreserver::new(&node);
+    let node = node
+        .map_expressions(|expr| {
+            let name = names.save(&expr);
+            let expr = expr.transform_up(|expr| expression(expr, &schema))?;
+            Ok(expr.update_data(|expr| name.restore(expr)))
+        })
+        .data()?;
+    match node {
+        LogicalPlan::Union(union) => Ok(LogicalPlan::Union(Union {
+            schema: converted(&union.schema)?,
+            inputs: union.inputs,
+        })),
+        LogicalPlan::Values(values) => Ok(LogicalPlan::Values(Values {
+            schema: converted(&values.schema)?,
+            values: values.values,
+        })),
+        node => node.recompute_schema(),
+    }
+}
+
+/// A table whose columns are cast.
+fn cast_columns(scan: LogicalPlan) -> Result<LogicalPlan> {
+    let schema = Arc::clone(scan.schema());
+    let columns = schema
+        .iter()
+        .map(|(qualifier, field)| {
+            let column = Expr::Column(Column::new(qualifier.cloned(), field.name()));
+            match in_microseconds(field.data_type()) {
+                Some(target) => Expr::Cast(Cast::new(Box::new(column), target))
+                    .alias_qualified(qualifier.cloned(), field.name()),
+                None => column,
+            }
+        })
+        .collect();
+    Projection::try_new(columns, Arc::new(scan)).map(LogicalPlan::Projection)
+}
+
+fn converted(schema: &DFSchemaRef) -> Result<DFSchemaRef> {
+    if !has_nanoseconds(schema) {
+        return Ok(Arc::clone(schema));
+    }
+    let fields = schema
+        .iter()
+        .map(|(qualifier, field)| (qualifier.cloned(), field_in_microseconds(field)))
+        .collect();
+    let converted = DFSchema::new_with_metadata(fields, schema.metadata().clone())?
+        .with_functional_dependencies(schema.functional_dependencies().clone())?;
+    Ok(Arc::new(converted))
+}
+
+fn field_in_microseconds(field: &Arc<Field>) -> Arc<Field> {
+    match in_microseconds(field.data_type()) {
+        Some(data_type) => Arc::new(field.as_ref().clone().with_data_type(data_type)),
+        None => Arc::clone(field),
+    }
+}
+
+fn expression(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    Ok(match expr {
+        Expr::Cast(Cast { expr, field }) => Transformed::yes(cast(*expr, field, schema, true)),
+        Expr::TryCast(TryCast { expr, field }) => {
+            Transformed::yes(cast(*expr, field, schema, false))
+        }
+        Expr::Literal(value, metadata) => match in_microseconds(&value.data_type()) {
+            Some(_) if matches!(value, ScalarValue::TimestampNanosecond(..)) => {
+                Transformed::yes(Expr::Literal(literal(value), metadata))
+            }
+            Some(target) => Transformed::yes(Expr::Literal(value.cast_to(&target)?, metadata)),
+            None => Transformed::no(Expr::Literal(value, metadata)),
+        },
+        Expr::OuterReferenceColumn(field, column) => Transformed::yes(Expr::OuterReferenceColumn(
+            field_in_microseconds(&field),
+            column,
+        )),
+        Expr::Placeholder(Placeholder { id, field }) => {
+            Transformed::yes(Expr::Placeholder(Placeholder {
+                id,
+                field: field.as_ref().map(field_in_microseconds),
+            }))
+        }
+        Expr::ScalarFunction(call) if is_asked_for(&call) => {
+            let call = Expr::ScalarFunction(call);
+            let asked = call.get_type(schema).ok();
+            match asked.as_ref().and_then(in_microseconds) {
+                Some(target) => Transformed::yes(Expr::Cast(Cast::new(Box::new(call), target))),
+                None => Transformed::no(call),
+            }
+        }
+        Expr::ScalarFunction(call) => match precision::of_text(&call) {
+            Some(read) => Transformed::yes(read),
+            None => Transformed::no(Expr::ScalarFunction(call)),
+        },
+        Expr::BinaryExpr(binary) if matches!(binary.op, Operator::Plus | Operator::Minus) => {
+            Transformed::yes(Expr::BinaryExpr(same_unit(binary, schema)))
+        }
+        other => Transformed::no(other),
+    })
+}
+
+/// A literal, rounded half up.
+fn literal(value: ScalarValue) -> ScalarValue {
+    match value {
+        ScalarValue::TimestampNanosecond(nanos, zone) => {
+            let micros = nanos.map(|nanos| {
+                let micros = nanos.div_euclid(1000);
+                micros + i64::from(nanos.rem_euclid(1000) >= 500)
+            });
+            ScalarValue::TimestampMicrosecond(micros, zone)
+        }
+        other => other,
+    }
+}
+
+fn cast(expr: Expr, field: Arc<Field>, schema: &DFSchema, strict: bool) -> Expr {
+    let field = field_in_microseconds(&field);
+    let target = field.data_type();
+    // A filter of a scan may speak of columns that its schema does not have; then the cast stays.
+    let from = expr.get_type(schema).ok();
+    match (from, target) {
+        (Some(from), target) if from == *target && with_texts(target).is_some() => return expr,
+        (Some(from), DataType::Timestamp(TimeUnit::Microsecond, zone)) if is_text(&from) => {
+            return TimestampOfText::call(expr, zone.clone(), MAX_DIGITS, strict);
+        }
+        // Whole numbers are seconds since 1970.
+        (Some(from), DataType::Timestamp(TimeUnit::Microsecond, zone)) if from.is_integer() => {
+            let seconds = DataType::Timestamp(TimeUnit::Second, zone.clone());
+            let seconds = Expr::Cast(Cast::new(Box::new(expr), seconds));
+            return again(seconds, field, strict);
+        }
+        (Some(from), target) if is_text(target) && with_texts(&from).is_some() => {
+            return TextOfTimestamp::call(expr, target.clone());
+        }
+        _ => {}
+    }
+    again(expr, field, strict)
+}
+
+fn again(expr: Expr, field: Arc<Field>, strict: bool) -> Expr {
+    let expr = Box::new(expr);
+    match strict {
+        true => Expr::Cast(Cast::new_from_field(expr, field)),
+        false => Expr::TryCast(TryCast::new_from_field(expr, field)),
+    }
+}
+
+/// A time and a duration of nanoseconds, which coercion made of a date and a time of day.
+fn same_unit(binary: BinaryExpr, schema: &DFSchema) -> BinaryExpr {
+    let micros = |expr: &Expr| {
+        matches!(
+            expr.get_type(schema),
+            Ok(DataType::Timestamp(TimeUnit::Microsecond, _))
+        )
+    };
+    let duration = |expr: Box<Expr>| match expr.get_type(schema) {
+        Ok(DataType::Duration(TimeUnit::Nanosecond)) => {
+            let target = DataType::Duration(TimeUnit::Microsecond);
+            Box::new(Expr::Cast(Cast::new(expr, target)))
+        }
+        _ => expr,
+    };
+    let BinaryExpr { left, op, right } = binary;
+    if micros(&left) {
+        let right = duration(right);
+        return BinaryExpr { left, op, right };
+    }
+    if micros(&right) {
+        let left = duration(left);
+        return BinaryExpr { left, op, right };
+    }
+    BinaryExpr { left, op, right }
+}
