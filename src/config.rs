@@ -155,6 +155,9 @@ pub struct QueriesConfig {
     pub max_concurrent: Option<usize>,
     /// Queries that may wait for a place; more are refused.
     pub max_queued: usize,
+    /// A statement that takes longer to plan is an error.
+    #[serde(with = "humantime_serde")]
+    pub max_planning_time: Duration,
 }
 
 impl Default for QueriesConfig {
@@ -162,6 +165,7 @@ impl Default for QueriesConfig {
         Self {
             max_concurrent: None,
             max_queued: 1000,
+            max_planning_time: Duration::from_secs(30),
         }
     }
 }

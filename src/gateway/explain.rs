@@ -11,6 +11,7 @@ use futures::{FutureExt, TryStreamExt};
 
 use super::query::Phase;
 use super::run::QueryContext;
+use crate::engine::{PlanRun, StopOnDrop};
 use crate::error::{Error, Result};
 use crate::view::snapshots::{Pinned, PinnedTable};
 
@@ -84,14 +85,13 @@ async fn analyze_plan(
     pinned: &Pinned,
     physical: &Arc<dyn ExecutionPlan>,
 ) -> Result<u64> {
-    let place = context
-        .query
-        .step(Phase::Queued, context.gateway.admission(pinned).admit())
-        .await?;
+    let admitted = context.gateway.admit(pinned, context.query.user());
+    let place = context.query.step(Phase::Queued, admitted).await?;
     context.query.runs();
-    let stream = context.execute(physical)?;
-    let counting = context.gateway.engine().cpu().spawn(async move {
-        let _place = place;
+    let unwanted = StopOnDrop(Arc::default());
+    let held = (place, context.query.working());
+    let stream = context.execute(physical, PlanRun::new(Arc::clone(&unwanted.0), held))?;
+    let counting = context.gateway.threads(pinned).spawn(async move {
         stream
             .try_fold(0, |rows, batch| async move {
                 Ok(rows + batch.num_rows() as u64)

@@ -224,6 +224,7 @@ impl WriteJob {
         }
         let commit = self.plan.commit(written.partitions);
         let locations = commit.discard.clone();
+        self.query.commits()?;
         let committed = self.gateway.metastore.commit_write(self.id, commit).await?;
         // From here on the rows are visible: what is left is done, whatever fails.
         if let Some(id) = committed.discarded {

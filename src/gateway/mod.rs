@@ -14,6 +14,7 @@ mod logins;
 mod metadata;
 mod one;
 mod options;
+mod planners;
 mod planning;
 mod prepared;
 mod query;
@@ -29,6 +30,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use arrow::datatypes::SchemaRef;
 use chrono::{DateTime, Utc};
@@ -52,7 +54,7 @@ pub use substrait::substrait_versions;
 pub use throttle::Throttle;
 pub use transaction::TransactionStatus;
 
-use crate::engine::Engine;
+use crate::engine::{CpuRuntime, Engine};
 use crate::error::{Code, Error, Result};
 use crate::lake::parquet::FooterCache;
 use crate::lake::roots::Roots;
@@ -60,7 +62,7 @@ use crate::lake::tables::LakeTables;
 use crate::results::ResultCache;
 use crate::telemetry::history::History;
 use crate::view::snapshots::Pinned;
-use crate::workgroup::Admission;
+use crate::workgroup::{Admission, Admitted, PerUser};
 use logins::Passwords;
 
 /// Bytes of the key with which a client cancels its query from another connection.
@@ -127,9 +129,11 @@ impl fmt::Debug for Rows {
     }
 }
 
-/// Queries over built-in tables alone that run at once. They have places of their own, so that on a server that is full somebody can
-/// look into `system.queries` for the reason.
-const BUILT_IN_PLACES: usize = 4;
+/// Queries over built-in tables alone that run at once. They have places and threads of their own, so that on a server that is full
+/// somebody can look into `system.queries` for the reason.
+const BUILT_IN_PLACES: usize = 32;
+/// How many of these one user may take, so that others are still answered.
+const BUILT_IN_PLACES_OF_USER: usize = 3;
 /// How many of them may wait.
 const BUILT_IN_WAITING: usize = 1000;
 
@@ -157,6 +161,8 @@ pub struct GatewayParts {
     pub jwt: Option<Jwt>,
     pub max_connections: usize,
     pub max_statistics_files: usize,
+    /// A statement that takes longer to plan is an error.
+    pub max_planning_time: Duration,
     /// The longest row of a text file, in bytes after decompression.
     pub max_row_bytes: usize,
 }
@@ -172,6 +178,9 @@ pub struct Gateway {
     results: Arc<ResultCache>,
     admission: Admission,
     built_in_admission: Admission,
+    built_in_places: PerUser,
+    planning_places: PerUser,
+    max_planning_time: Duration,
     write_admission: Admission,
     history: Arc<History>,
     max_statistics_files: usize,
@@ -209,6 +218,9 @@ impl Gateway {
             results: parts.results,
             admission: parts.admission,
             built_in_admission: Admission::new(BUILT_IN_PLACES, BUILT_IN_WAITING),
+            built_in_places: PerUser::new(BUILT_IN_PLACES_OF_USER),
+            planning_places: PerUser::new(planners::PLACES_OF_USER),
+            max_planning_time: parts.max_planning_time,
             write_admission: Admission::new(WRITE_PLACES, WRITES_WAITING),
             history: parts.history,
             max_statistics_files: parts.max_statistics_files,
@@ -349,16 +361,28 @@ impl Gateway {
 
 /// What the rooms of this floor share.
 impl Gateway {
-    fn engine(&self) -> &Engine {
-        &self.engine
+    /// Waits for a query's place.
+    ///
+    /// # Errors
+    /// As many queries wait as may.
+    async fn admit(&self, query: &Pinned, user: &str) -> Result<Place> {
+        if query.of_built_ins {
+            let of_user = self.built_in_places.admit(user).await;
+            let place = self.built_in_admission.admit().await?;
+            return Ok((place, of_user));
+        }
+        Ok((self.admission.admit().await?, None))
     }
 
-    /// Where a query waits for its place.
-    fn admission(&self, query: &Pinned) -> &Admission {
+    /// The threads that a query runs on.
+    fn threads(&self, query: &Pinned) -> &CpuRuntime {
         if query.of_built_ins {
-            &self.built_in_admission
+            self.engine.catalog_cpu()
         } else {
-            &self.admission
+            self.engine.cpu()
         }
     }
 }
+
+/// A query's place, and one of those of its user.
+type Place = (Admitted, Option<tokio::sync::OwnedSemaphorePermit>);

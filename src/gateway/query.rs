@@ -42,12 +42,64 @@ pub struct Query {
     deadline: Option<Instant>,
     timeout: Option<Duration>,
     cancelled: CancellationToken,
-    reason: Mutex<Option<Error>>,
+    stopping: Mutex<Stopping>,
+    ending: Mutex<Ending>,
+    ended: CancellationToken,
     record: Mutex<QueryRecord>,
     /// Bytes of the files that the plan reads, known once it is planned.
     planned_bytes: AtomicU64,
     history: Arc<History>,
     running: Arc<RunningQueries>,
+}
+
+#[derive(Debug, Default)]
+struct Stopping {
+    reason: Option<Error>,
+    /// What it does is being committed: it is too late to stop it.
+    commits: bool,
+}
+
+#[derive(Debug, Default)]
+struct Ending {
+    /// Somebody has said how it ends.
+    decided: bool,
+    /// How it was stopped, and after how many rows; recorded when nothing works for it any more.
+    stopped: Option<(u64, Error)>,
+    /// How much there is that works for it.
+    working: usize,
+}
+
+/// Stops a query whose client has gone, unless it has ended or commits.
+pub(super) struct CancelOnDrop(pub Arc<Query>);
+
+impl Drop for CancelOnDrop {
+    fn drop(&mut self) {
+        self.0.cancel(Error::new(
+            Code::QueryCancelled,
+            "the client went away before the statement ended",
+        ));
+    }
+}
+
+/// As long as it lives, something works for a query: the query does not end before.
+#[derive(Debug)]
+pub struct Working(Arc<Query>);
+
+impl Drop for Working {
+    fn drop(&mut self) {
+        let stopped = {
+            let mut ending = self.0.ending.lock();
+            ending.working -= 1;
+            if ending.working > 0 || !ending.decided {
+                return;
+            }
+            ending.stopped.take()
+        };
+        if let Some((rows, reason)) = stopped {
+            self.0.record_end(rows, Err(&reason));
+        }
+        self.0.running.remove(self.0.id);
+    }
 }
 
 /// The queries that have not ended, for KILL and for the drain at shutdown.
@@ -59,7 +111,13 @@ pub struct RunningQueries {
 
 impl RunningQueries {
     pub fn get(&self, id: Uuid) -> Option<Arc<Query>> {
-        self.queries.lock().get(&id).cloned()
+        let query = self.queries.lock().get(&id).cloned();
+        query.filter(|query| !query.record.lock().state.is_final())
+    }
+
+    fn remove(&self, id: Uuid) {
+        self.queries.lock().remove(&id);
+        self.changed.notify_waiters();
     }
 
     pub fn ids(&self) -> Vec<Uuid> {
@@ -74,7 +132,7 @@ impl RunningQueries {
         self.queries.lock().is_empty()
     }
 
-    /// Waits until no query runs.
+    /// Waits until no query runs, and no thread for one.
     pub async fn drained(&self) {
         loop {
             let changed = self.changed.notified();
@@ -141,7 +199,9 @@ impl Query {
             deadline: submission.timeout.map(|timeout| started + timeout),
             timeout: submission.timeout,
             cancelled: CancellationToken::new(),
-            reason: Mutex::default(),
+            stopping: Mutex::default(),
+            ending: Mutex::default(),
+            ended: CancellationToken::new(),
             record: Mutex::new(record),
             planned_bytes: AtomicU64::new(0),
             history,
@@ -160,14 +220,46 @@ impl Query {
         &self.user
     }
 
-    /// Stops the query wherever it is; it fails with `reason`.
-    pub fn cancel(&self, reason: Error) {
-        self.reason.lock().get_or_insert(reason);
+    /// Stops the query wherever it is; it fails with `reason`, or with that of an earlier call. `false`: it commits, which cannot be
+    /// stopped any more.
+    pub fn cancel(&self, reason: Error) -> bool {
+        {
+            let mut stopping = self.stopping.lock();
+            if stopping.commits {
+                return false;
+            }
+            stopping.reason.get_or_insert(reason);
+        }
         self.cancelled.cancel();
+        true
+    }
+
+    /// From here on the query cannot be stopped any more, and says so.
+    ///
+    /// # Errors
+    /// It was stopped before.
+    pub fn commits(&self) -> Result<()> {
+        let mut stopping = self.stopping.lock();
+        if let Some(reason) = &stopping.reason {
+            return Err(reason.clone());
+        }
+        stopping.commits = true;
+        Ok(())
+    }
+
+    /// Something works for the query as long as this lives.
+    pub fn working(self: &Arc<Self>) -> Working {
+        self.ending.lock().working += 1;
+        Working(Arc::clone(self))
+    }
+
+    /// Resolves when somebody has said how the query ends.
+    pub async fn ended(&self) {
+        self.ended.cancelled().await;
     }
 
     fn cancellation(&self) -> Error {
-        let reason = self.reason.lock().clone();
+        let reason = self.stopping.lock().reason.clone();
         reason.unwrap_or_else(|| {
             Error::new(
                 Code::QueryCancelled,
@@ -177,28 +269,21 @@ impl Query {
     }
 
     fn timed_out(&self) -> Error {
-        let timeout = self.timeout.unwrap_or_default();
-        Error::new(
-            Code::StatementTimeout,
-            format!(
-                "canceling statement due to statement timeout of {} ms",
-                timeout.as_millis()
-            ),
-        )
+        timed_out(self.timeout.unwrap_or_default())
     }
 
     /// Resolves when the query must stop, with the reason.
     pub(super) async fn stopped(&self) -> Error {
-        match self.deadline {
-            Some(deadline) => tokio::select! {
-                () = self.cancelled.cancelled() => self.cancellation(),
-                () = tokio::time::sleep_until(deadline.into()) => self.timed_out(),
-            },
-            None => {
-                self.cancelled.cancelled().await;
-                self.cancellation()
+        if let Some(deadline) = self.deadline {
+            tokio::select! {
+                () = self.cancelled.cancelled() => {}
+                () = tokio::time::sleep_until(deadline.into()) => {
+                    self.cancel(self.timed_out());
+                }
             }
         }
+        self.cancelled.cancelled().await;
+        self.cancellation()
     }
 
     /// Runs one step of the query, unless it must stop first; `phase` is charged with the time.
@@ -244,8 +329,33 @@ impl Query {
         self.record.lock().cache_hit = true;
     }
 
-    /// Ends the query; only the first end counts.
+    /// Ends the query; only the first end counts. The record of a query that was stopped ends when nothing works for it any more.
     pub fn finish(&self, rows: u64, outcome: std::result::Result<(), &Error>) {
+        let working = {
+            let mut ending = self.ending.lock();
+            if ending.decided {
+                return;
+            }
+            ending.decided = true;
+            let working = ending.working > 0;
+            if let Err(error) = outcome
+                && working
+                && stops(error.code())
+            {
+                ending.stopped = Some((rows, error.clone()));
+            }
+            working
+        };
+        self.ended.cancel();
+        if !working {
+            self.record_end(rows, outcome);
+            self.running.remove(self.id);
+        } else if outcome.err().is_none_or(|error| !stops(error.code())) {
+            self.record_end(rows, outcome);
+        }
+    }
+
+    fn record_end(&self, rows: u64, outcome: std::result::Result<(), &Error>) {
         let record = {
             let mut record = self.record.lock();
             if record.state.is_final() {
@@ -275,9 +385,25 @@ impl Query {
             record.clone()
         };
         self.history.record(record);
-        self.running.queries.lock().remove(&self.id);
-        self.running.changed.notify_waiters();
     }
+}
+
+pub(super) fn timed_out(timeout: Duration) -> Error {
+    Error::new(
+        Code::StatementTimeout,
+        format!(
+            "canceling statement due to statement timeout of {} ms",
+            timeout.as_millis()
+        ),
+    )
+}
+
+/// Whether an error with this code ends a query from outside, while it works.
+fn stops(code: Code) -> bool {
+    matches!(
+        code,
+        Code::QueryCancelled | Code::StatementTimeout | Code::ShuttingDown
+    )
 }
 
 /// One who looks on while a query runs, and may stop it.
@@ -349,6 +475,8 @@ impl QueryStream {
     fn end(&mut self, outcome: std::result::Result<(), &Error>) {
         if !self.done {
             self.done = true;
+            // Nobody reads what is still to come, also where the stream itself lives on.
+            self.inner = Box::pin(futures::stream::empty());
             self.query.spent(Phase::Execution, self.since.elapsed());
             self.query.finish(self.rows, outcome);
         }
@@ -387,7 +515,7 @@ impl Stream for QueryStream {
 impl Drop for QueryStream {
     fn drop(&mut self) {
         // Whoever stopped it has said why; else nobody wants the rest.
-        let reason = self.query.reason.lock().clone();
+        let reason = self.query.stopping.lock().reason.clone();
         let gone = reason.unwrap_or_else(|| {
             Error::new(
                 Code::QueryCancelled,
@@ -397,3 +525,6 @@ impl Drop for QueryStream {
         self.end(Err(&gone));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,7 +19,7 @@ use arrow::array::RecordBatch;
 use datafusion::logical_expr::LogicalPlan;
 use parking_lot::Mutex;
 
-pub use run::{Attach, Follower, Run, RunReader, replay};
+pub use run::{Attach, Follower, Leaving, Run, RunReader, replay};
 
 use crate::engine::PlanSettings;
 

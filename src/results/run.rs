@@ -7,6 +7,7 @@
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Instant;
 
@@ -17,6 +18,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::plain::plain;
 use super::{CachedResult, ResultCache, ResultKey};
+use crate::engine::Stop;
 use crate::error::{Error, Result};
 
 /// Batches between an execution and its reader, once they are not spooled.
@@ -39,6 +41,8 @@ pub struct Run {
     /// Bumped whenever the spool changes.
     progress: watch::Sender<u64>,
     readers: watch::Sender<usize>,
+    /// Stopped when nobody reads the run any more.
+    stop: Arc<Stop>,
     overflow: mpsc::Sender<RecordBatch>,
     overflow_reader: Mutex<Option<mpsc::Receiver<RecordBatch>>>,
     attach: Option<Attach>,
@@ -69,10 +73,20 @@ impl Run {
             spool: Mutex::default(),
             progress: watch::Sender::new(0),
             readers: watch::Sender::new(0),
+            stop: Arc::default(),
             overflow,
             overflow_reader: Mutex::new(Some(overflow_reader)),
             attach,
         })
+    }
+
+    /// For the plan that the run executes: it is stopped when nobody reads the run any more.
+    pub fn stop(&self) -> &Arc<Stop> {
+        &self.stop
+    }
+
+    pub fn is_read(&self) -> bool {
+        *self.readers.borrow() > 0
     }
 
     /// The leader's reader. There is one.
@@ -219,18 +233,43 @@ impl Drop for Run {
 
 /// Keeps a run alive.
 #[derive(Debug)]
-struct Interest(Arc<Run>);
+struct Interest(Arc<Run>, Arc<AtomicBool>);
 
 impl Interest {
     fn register(run: &Arc<Run>) -> Self {
         run.readers.send_modify(|readers| *readers += 1);
-        Self(Arc::clone(run))
+        Self(Arc::clone(run), Arc::default())
     }
 }
 
 impl Drop for Interest {
     fn drop(&mut self) {
-        self.0.readers.send_modify(|readers| *readers -= 1);
+        leave(&self.0, &self.1);
+    }
+}
+
+/// One reader less, once for each.
+fn leave(run: &Run, left: &AtomicBool) {
+    if left.swap(true, Ordering::Relaxed) {
+        return;
+    }
+    let mut last = false;
+    run.readers.send_modify(|readers| {
+        *readers -= 1;
+        last = *readers == 0;
+    });
+    if last {
+        run.stop.stop(abandoned());
+    }
+}
+
+/// Takes the leader's interest in a run back where the stream cannot be dropped, as that of a client that reads no further.
+#[derive(Debug)]
+pub struct Leaving(Arc<Run>, Arc<AtomicBool>);
+
+impl Leaving {
+    pub fn leave(self) {
+        leave(&self.0, &self.1);
     }
 }
 
@@ -254,6 +293,10 @@ enum ReaderState {
 }
 
 impl RunReader {
+    pub fn leaving(&self) -> Leaving {
+        Leaving(Arc::clone(&self.interest.0), Arc::clone(&self.interest.1))
+    }
+
     /// Turns the reader into a stream.
     pub fn into_stream(self) -> Pin<Box<dyn Stream<Item = Result<RecordBatch>> + Send>> {
         let progress = self.interest.0.progress.subscribe();
@@ -394,7 +437,7 @@ mod tests {
     use arrow::array::{ArrayRef, Int64Array};
     use datafusion::logical_expr::LogicalPlanBuilder;
     use futures::TryStreamExt;
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::atomic::AtomicUsize;
 
     fn batch(rows: i64) -> RecordBatch {
         let column: ArrayRef = Arc::new(Int64Array::from_iter_values(0..rows));

@@ -1,9 +1,13 @@
 //! Admission: how many queries run at once, and how many may wait.
 
+mod per_user;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+pub use per_user::PerUser;
 
 use crate::error::{Code, Error, Result};
 

@@ -31,6 +31,7 @@ mod passwords;
 mod pruning;
 mod queries;
 mod staleness;
+mod stopping;
 mod tpc;
 mod transactions;
 mod verbatim;
