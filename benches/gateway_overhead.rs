@@ -201,6 +201,7 @@ async fn session(lake: &Path, state: &Path, threads: usize) -> Arc<Session> {
         },
         max_stall: Duration::from_secs(600),
         max_statistics_files: 4096,
+        max_planning_time: std::time::Duration::from_secs(30),
         max_row_bytes: lakegate::lake::format::MAX_ROW_BYTES,
     });
     let principal = gateway.principal("admin").unwrap();

@@ -181,6 +181,9 @@ pub struct QueriesConfig {
     /// A query whose client does not read its rows, or does not send those it ingests, for so long is ended if it holds a place.
     #[serde(with = "humantime_serde")]
     pub max_stall: Duration,
+    /// A statement that takes longer to plan is an error.
+    #[serde(with = "humantime_serde")]
+    pub max_planning_time: Duration,
 }
 
 impl Default for QueriesConfig {
@@ -190,6 +193,7 @@ impl Default for QueriesConfig {
             max_concurrent_per_user: None,
             max_queued: 1000,
             max_stall: Duration::from_secs(600),
+            max_planning_time: Duration::from_secs(30),
         }
     }
 }

@@ -105,6 +105,7 @@ impl Server {
             },
             max_stall: config.queries.max_stall,
             max_statistics_files: config.engine.max_statistics_files,
+            max_planning_time: config.queries.max_planning_time,
             max_row_bytes: usize::try_from(config.lake.max_row_size.as_u64()).unwrap_or(usize::MAX),
         });
         gateway.recover_writes().await?;

@@ -10,6 +10,8 @@ use crate::error::{Error, Result};
 
 /// How far below the server's own threads the scheduler ranks query threads (`nice`, 0 to 19).
 const NICE: i32 = 5;
+/// The same for the threads of the catalog, which come before queries.
+const CATALOG_NICE: i32 = 1;
 
 #[derive(Debug)]
 pub struct CpuRuntime {
@@ -19,16 +21,20 @@ pub struct CpuRuntime {
 
 impl CpuRuntime {
     pub fn start(threads: usize) -> Result<Self> {
+        Self::start_as("lakegate-query", threads, NICE)
+    }
+
+    /// For plans over built-in tables, which are answered whatever queries do.
+    pub fn of_catalog(threads: usize) -> Result<Self> {
+        Self::start_as("lakegate-catalog", threads, CATALOG_NICE)
+    }
+
+    fn start_as(name: &'static str, threads: usize, nice: i32) -> Result<Self> {
         meter_what_the_engine_spawns();
         let runtime = Builder::new_multi_thread()
             .worker_threads(threads)
-            .thread_name("lakegate-query")
-            .on_thread_start(|| {
-                // On Linux this is the calling thread's own priority. Failing to lower it only costs fairness.
-                if let Err(error) = rustix::process::setpriority_process(None, NICE) {
-                    tracing::debug!(%error, "query thread keeps its priority");
-                }
-            })
+            .thread_name(name)
+            .on_thread_start(move || lower_priority(nice))
             .enable_all()
             .build()
             .map_err(|e| Error::internal(format!("query threads cannot start: {e}")))?;
@@ -49,6 +55,13 @@ impl CpuRuntime {
             Some(meter) => runtime.spawn(metered(meter, future)),
             None => runtime.spawn(future),
         })
+    }
+}
+
+/// On Linux this is the calling thread's own priority. Failing to lower it only costs fairness.
+pub(super) fn lower_priority(nice: i32) {
+    if let Err(error) = rustix::process::setpriority_process(None, nice) {
+        tracing::debug!(%error, "a thread keeps its priority");
     }
 }
 

@@ -14,10 +14,12 @@ mod functions;
 mod in_lists;
 mod optimize;
 pub mod pg;
+mod planners;
 mod quantified;
 mod rounding;
 mod set_operations;
 mod subqueries;
+pub mod stop;
 #[cfg(feature = "substrait")]
 pub mod substrait;
 mod sum;
@@ -36,12 +38,16 @@ use datafusion::execution::memory_pool::{
 use datafusion::execution::object_store::ObjectStoreRegistry;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::{SessionState, SessionStateBuilder, TaskContext};
+use datafusion::logical_expr::LogicalPlan;
 use datafusion::optimizer::Analyzer;
+use datafusion::physical_plan::ExecutionPlan;
 use datafusion::prelude::SessionConfig;
 
 pub use cpu::CpuRuntime;
 pub use cpu_time::{CpuMeter, current, metered};
 pub use functions::FunctionInfo;
+pub use planners::Planners;
+pub use stop::{PlanRun, Stop, StopOnDrop};
 
 use crate::error::{Error, Result, UNQUALIFIED, from_engine};
 use crate::lake::metered_store::QueryStores;
@@ -51,6 +57,9 @@ pub const CATALOG: &str = "awsdatacatalog";
 
 /// States that are kept for time zones.
 const MAX_STATES: u64 = 64;
+
+/// Threads that queries over built-in tables run on.
+const CATALOG_THREADS: usize = 2;
 
 #[derive(Debug, Clone)]
 pub struct EngineOptions {
@@ -80,6 +89,8 @@ pub struct Engine {
     states: moka::sync::Cache<String, Arc<SessionState>>,
     runtime: Arc<RuntimeEnv>,
     cpu: CpuRuntime,
+    catalog_cpu: CpuRuntime,
+    planners: Planners,
 }
 
 impl Engine {
@@ -143,10 +154,12 @@ impl Engine {
         quantified::register(&mut base).map_err(from_engine)?;
         using::register(&mut base).map_err(from_engine)?;
         Ok(Self {
-            base,
+            base: stop::stoppable_rules(base),
             states: moka::sync::Cache::new(MAX_STATES),
             runtime,
             cpu: CpuRuntime::start(options.threads)?,
+            catalog_cpu: CpuRuntime::of_catalog(CATALOG_THREADS)?,
+            planners: Planners::start()?,
         })
     }
 
@@ -177,11 +190,26 @@ impl Engine {
         state
     }
 
-    /// What a plan that was made with `state` runs with: these stores and no others.
+    /// How an optimised plan is run. It can be stopped: see [`stop`].
+    ///
+    /// # Errors
+    /// What the engine cannot run; that the thread which plans must stop.
+    pub async fn physical(
+        &self,
+        state: &SessionState,
+        plan: &LogicalPlan,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let planner = state.query_planner();
+        let physical = planner.create_physical_plan(plan, state).await;
+        physical.and_then(stop::stoppable).map_err(from_engine)
+    }
+
+    /// What a plan that was made with `state` runs with: these stores and no others, until `run` is stopped.
     pub fn task(
         &self,
         state: &SessionState,
         stores: Arc<dyn ObjectStoreRegistry>,
+        run: Arc<PlanRun>,
     ) -> Arc<TaskContext> {
         let runtime = RuntimeEnv {
             object_store_registry: stores,
@@ -191,7 +219,7 @@ impl Engine {
         Arc::new(TaskContext::new(
             None,
             uuid::Uuid::new_v4().to_string(),
-            state.config().clone(),
+            state.config().clone().with_extension(run),
             HashMap::new(),
             HashMap::new(),
             HashMap::new(),
@@ -214,6 +242,16 @@ impl Engine {
     /// Where plans run, so that they do not starve handshakes and catalog statements.
     pub fn cpu(&self) -> &CpuRuntime {
         &self.cpu
+    }
+
+    /// Where plans over built-in tables alone run, so that they do not wait for queries.
+    pub fn catalog_cpu(&self) -> &CpuRuntime {
+        &self.catalog_cpu
+    }
+
+    /// Where queries are planned.
+    pub fn planners(&self) -> &Planners {
+        &self.planners
     }
 }
 
@@ -262,7 +300,8 @@ mod tests {
             );
             let meter = Arc::new(QueryMeter::new(None));
             let stores = QueryStores::new(Arc::clone(&roots), meter);
-            let task = engine.task(&state, Arc::new(stores));
+            let run = PlanRun::new(Arc::default(), ());
+            let task = engine.task(&state, Arc::new(stores), run);
             assert!(
                 task.runtime_env()
                     .object_store_registry

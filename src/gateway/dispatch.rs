@@ -287,10 +287,20 @@ impl Session {
             return Err(Error::new(Code::UndefinedObject, format!("query \"{query_id}\" does not run"))
                 .with_hint("SELECT query_id FROM system.queries WHERE state = 'RUNNING' lists those you may kill"));
         };
-        query.cancel(Error::new(
+        let stopped = query.cancel(Error::new(
             Code::QueryCancelled,
             format!("query was killed by user \"{}\"", self.user),
         ));
+        if !stopped {
+            return Err(Error::new(
+                Code::ObjectInUse,
+                format!(
+                    "query \"{}\" cannot be stopped any more: it commits what it did",
+                    query.id
+                ),
+            )
+            .with_hint("it ends by itself in a moment"));
+        }
         Ok(command("KILL"))
     }
 

@@ -11,7 +11,7 @@ use futures::{FutureExt, TryStreamExt};
 use super::plan_text::PlanText;
 use super::query::Phase;
 use super::run::QueryContext;
-use crate::engine::metered;
+use crate::engine::{PlanRun, StopOnDrop, metered};
 use crate::error::{Error, Result};
 use crate::view::snapshots::{Pinned, PinnedTable};
 
@@ -80,20 +80,14 @@ async fn analyze_plan(
     pinned: &Pinned,
     physical: &Arc<dyn ExecutionPlan>,
 ) -> Result<u64> {
-    let place = context
-        .query
-        .step(
-            Phase::Queued,
-            context
-                .gateway
-                .admission(pinned)
-                .admit(context.query.user()),
-        )
-        .await?;
+    let user = &context.query.principal().user;
+    let admitted = context.gateway.admit(pinned, user);
+    let place = context.query.step(Phase::Queued, admitted).await?;
     context.query.runs();
-    let stream = context.execute(physical)?;
+    let unwanted = StopOnDrop(Arc::default());
+    let held = (place, context.query.has_place(), context.query.working());
+    let stream = context.execute(physical, PlanRun::new(Arc::clone(&unwanted.0), held))?;
     let counting = async move {
-        let _place = place;
         stream
             .try_fold(0, |rows, batch| async move {
                 Ok(rows + batch.num_rows() as u64)
@@ -101,7 +95,7 @@ async fn analyze_plan(
             .await
     };
     let counting = metered(Arc::clone(&context.query.cpu), counting);
-    let counting = context.gateway.engine().cpu().spawn(counting);
+    let counting = context.gateway.threads(pinned).spawn(counting);
     let counting = counting.ok_or_else(|| Error::internal("the query threads have ended"))?;
     // Aborted when the statement is cancelled: the handle is dropped with the step.
     let counting = tokio_util::task::AbortOnDropHandle::new(counting);

@@ -177,7 +177,7 @@ impl WriteJob {
     }
 
     async fn write(&self, receiver: mpsc::Receiver<Message>) -> Result<u64> {
-        let admitted = self.gateway.write_admission.admit(self.query.user());
+        let admitted = self.gateway.write_admission.admit(&self.query.principal().user);
         let place = self.query.step(Phase::Queued, admitted).await?;
         let place = (place, self.query.has_place());
         self.query.runs();
@@ -242,6 +242,7 @@ impl WriteJob {
         };
         let rows = written.rows;
         let commit = self.plan.commit(written, by);
+        self.query.commits()?;
         let committed = self.gateway.metastore.commit_write(self.id, commit).await?;
         // From here on the rows are visible: what is left is done, whatever fails.
         if let Some(discarded) = committed.discarded {

@@ -34,6 +34,15 @@ pub struct Principal {
 }
 
 impl Principal {
+    #[cfg(test)]
+    pub(super) fn named(user: &str) -> Self {
+        Self {
+            user: user.to_owned(),
+            id: 1,
+            epoch: 0,
+        }
+    }
+
     pub(super) fn of(user: &User) -> Self {
         Self {
             user: user.name.clone(),

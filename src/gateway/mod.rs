@@ -18,6 +18,7 @@ mod metadata;
 mod one;
 mod options;
 mod plan_text;
+mod planners;
 mod planning;
 mod prepared;
 mod query;
@@ -60,7 +61,7 @@ pub use substrait::substrait_versions;
 pub use throttle::Throttle;
 pub use transaction::TransactionStatus;
 
-use crate::engine::Engine;
+use crate::engine::{CpuRuntime, Engine};
 use crate::error::{Code, Error, Result};
 use crate::lake::folders::Folders;
 use crate::lake::parquet::FooterCache;
@@ -69,7 +70,7 @@ use crate::lake::tables::LakeTables;
 use crate::results::ResultCache;
 use crate::telemetry::history::History;
 use crate::view::snapshots::Pinned;
-use crate::workgroup::{Admission, Places};
+use crate::workgroup::{Admission, Admitted, PerUser, Places};
 use connections::Connections;
 use logins::Passwords;
 
@@ -137,9 +138,11 @@ impl fmt::Debug for Rows {
     }
 }
 
-/// Queries over built-in tables alone that run at once. They have places of their own, so that on a server that is full somebody can
-/// look into `system.queries` for the reason.
-const BUILT_IN_PLACES: usize = 4;
+/// Queries over built-in tables alone that run at once. They have places and threads of their own, so that on a server that is full
+/// somebody can look into `system.queries` for the reason.
+const BUILT_IN_PLACES: usize = 32;
+/// How many of these one user may take, so that others are still answered.
+const BUILT_IN_PLACES_OF_USER: usize = 3;
 /// How many of them may wait.
 const BUILT_IN_WAITING: usize = 1000;
 
@@ -169,6 +172,8 @@ pub struct GatewayParts {
     /// How long a query with a place waits for a client that does not read, or does not send.
     pub max_stall: Duration,
     pub max_statistics_files: usize,
+    /// A statement that takes longer to plan is an error.
+    pub max_planning_time: Duration,
     /// The longest row of a text file, in bytes after decompression.
     pub max_row_bytes: usize,
 }
@@ -185,6 +190,9 @@ pub struct Gateway {
     results: Arc<ResultCache>,
     admission: Admission,
     built_in_admission: Admission,
+    built_in_places: PerUser,
+    planning_places: PerUser,
+    max_planning_time: Duration,
     write_admission: Admission,
     history: Arc<History>,
     max_statistics_files: usize,
@@ -214,6 +222,9 @@ impl Gateway {
             results: parts.results,
             admission: parts.admission,
             built_in_admission: Admission::new(Places::shared(BUILT_IN_PLACES, BUILT_IN_WAITING)),
+            built_in_places: PerUser::new(BUILT_IN_PLACES_OF_USER),
+            planning_places: PerUser::new(planners::PLACES_OF_USER),
+            max_planning_time: parts.max_planning_time,
             write_admission: Admission::new(Places::shared(WRITE_PLACES, WRITES_WAITING)),
             history: parts.history,
             max_statistics_files: parts.max_statistics_files,
@@ -334,16 +345,28 @@ impl Gateway {
 
 /// What the rooms of this floor share.
 impl Gateway {
-    fn engine(&self) -> &Engine {
-        &self.engine
+    /// Waits for a query's place.
+    ///
+    /// # Errors
+    /// As many queries wait as may.
+    async fn admit(&self, query: &Pinned, user: &str) -> Result<Place> {
+        if query.of_built_ins {
+            let of_user = self.built_in_places.admit(user).await;
+            let place = self.built_in_admission.admit(user).await?;
+            return Ok((place, of_user));
+        }
+        Ok((self.admission.admit(user).await?, None))
     }
 
-    /// Where a query waits for its place.
-    fn admission(&self, query: &Pinned) -> &Admission {
+    /// The threads that a query runs on.
+    fn threads(&self, query: &Pinned) -> &CpuRuntime {
         if query.of_built_ins {
-            &self.built_in_admission
+            self.engine.catalog_cpu()
         } else {
-            &self.admission
+            self.engine.cpu()
         }
     }
 }
+
+/// A query's place, and one of those of its user.
+type Place = (Admitted, Option<tokio::sync::OwnedSemaphorePermit>);

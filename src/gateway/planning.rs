@@ -23,7 +23,7 @@ use super::explain::{explain, explain_schema};
 use super::limits::Limits;
 use super::logins::session_is_over;
 use super::prepared::{Prepared, check_parameters, declare_types};
-use super::query::{Query, Submission};
+use super::query::{CancelOnDrop, Phase, Query, Submission};
 use super::run::{QueryContext, Unfinished, plan_statement};
 use super::session::Session;
 use super::settings::ResultReuse;
@@ -34,7 +34,7 @@ use crate::error::{Code, Error, Result, from_engine};
 use crate::lake::meter::{Cutoff, QueryMeter};
 use crate::lake::metered_store::QueryStores;
 use crate::lake::scan::QueryLake;
-use crate::statement::{self, Output, StatementContext};
+use crate::statement::{self, BeforeCommit, Output, StatementContext};
 use crate::telemetry::history::Owner;
 use crate::telemetry::system::SystemSchema;
 use crate::view::pg_catalog::{self, PgCatalog};
@@ -72,7 +72,26 @@ pub(super) enum Asked<'a> {
     Substrait(&'a Bytes),
 }
 
+/// A plan with what it was planned in, and the columns that a client is told of.
+#[derive(Debug)]
+pub(super) struct Planned {
+    pub plan: LogicalPlan,
+    pub columns: SchemaRef,
+    pub planning: Planning,
+}
+
 impl Planning {
+    /// # Errors
+    /// As those of [`Self::plan`].
+    pub(super) async fn described(self) -> Result<Planned> {
+        let plan = self.plan().await?;
+        Ok(Planned {
+            columns: self.columns(&plan),
+            plan,
+            planning: self,
+        })
+    }
+
     /// Errors: names that do not resolve, types that do not fit, syntax the engine does not plan.
     pub(super) async fn plan(&self) -> Result<LogicalPlan> {
         match &self.source {
@@ -85,7 +104,7 @@ impl Planning {
     }
 
     /// The columns that a client is told of.
-    pub(super) fn columns(&self, plan: &LogicalPlan) -> SchemaRef {
+    fn columns(&self, plan: &LogicalPlan) -> SchemaRef {
         // A parameter without a type keeps a plan from being analysed: then the planner's types are the best there are.
         let analyzed = self.analyzed(plan);
         let plan = analyzed.as_ref().unwrap_or(plan);
@@ -431,6 +450,7 @@ impl Session {
             control: Arc::clone(&self.gateway.control),
             roots: Arc::clone(&self.gateway.roots),
             path,
+            before_commit: BeforeCommit::default(),
         })
     }
 
@@ -439,33 +459,52 @@ impl Session {
         statement: &Statement,
         prepared: &Prepared,
     ) -> Result<Execution> {
-        let context = self.statement_context().await?;
+        let mut context = self.statement_context().await?;
         let meter = Arc::new(QueryMeter::new(None));
         let query = self.submit(&prepared.parsed.text, context.path.shown(), meter)?;
-        let _unfinished = Unfinished::guard(&query);
         query.runs();
-        let outcome = match statement {
-            Statement::ShowFunctions(show) => {
-                statement::show_functions(statement, show, self.gateway.engine.functions())
+        let committing = Arc::clone(&query);
+        context.before_commit = BeforeCommit::asking(move || committing.commits());
+        let functions = match statement {
+            Statement::ShowFunctions(show) => Some(statement::show_functions(
+                statement,
+                show,
+                self.gateway.engine.functions(),
+            )),
+            _ => None,
+        };
+        let (running, executed) = (Arc::clone(&query), statement.clone());
+        let gateway = Arc::clone(&self.gateway);
+        // A task of its own: what has begun to commit is done also when the client goes.
+        let execution = tokio::spawn(async move {
+            let _unfinished = Unfinished::guard(&running);
+            let work = async {
+                match functions {
+                    Some(functions) => functions,
+                    None => statement::execute(&context, &executed).await,
+                }
+            };
+            let outcome = running.step(Phase::Execution, work.boxed()).await;
+            match &outcome {
+                Ok(Output::Command) => running.finish(0, Ok(())),
+                Ok(Output::Rows { batch }) => running.finish(batch.num_rows() as u64, Ok(())),
+                Err(error) => running.finish(0, Err(error)),
             }
-            _ => statement::execute(&context, statement).boxed().await,
+            let ends_sessions = matches!(executed, Statement::DropUser(_) | Statement::AlterUser(_));
+            if ends_sessions && outcome.is_ok() {
+                gateway.end_what_is_over();
+            }
+            outcome
+        });
+        let _unwanted = CancelOnDrop(query);
+        let outcome = match execution.await {
+            Ok(outcome) => outcome?,
+            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            Err(error) => return Err(Error::internal(error.to_string())),
         };
         match outcome {
-            Ok(Output::Command) => {
-                query.finish(0, Ok(()));
-                if matches!(statement, Statement::DropUser(_) | Statement::AlterUser(_)) {
-                    self.gateway.end_what_is_over();
-                }
-                Ok(command(statement.tag()))
-            }
-            Ok(Output::Rows { batch }) => {
-                query.finish(batch.num_rows() as u64, Ok(()));
-                Ok(rows(statement.tag(), batch.schema(), vec![batch]))
-            }
-            Err(error) => {
-                query.finish(0, Err(&error));
-                Err(error)
-            }
+            Output::Command => Ok(command(statement.tag())),
+            Output::Rows { batch } => Ok(rows(statement.tag(), batch.schema(), vec![batch])),
         }
     }
 }

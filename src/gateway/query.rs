@@ -53,7 +53,9 @@ pub struct Query {
     /// A run that another query began has become its own.
     paid: AtomicBool,
     pub(super) cancelled: CancellationToken,
-    reason: Mutex<Option<Error>>,
+    stopping: Mutex<Stopping>,
+    ending: Mutex<Ending>,
+    ended: CancellationToken,
     waits: Mutex<Waits>,
     delivery: Mutex<Weak<Delivery>>,
     record: Mutex<QueryRecord>,
@@ -74,6 +76,56 @@ struct Waits {
     has_place: bool,
 }
 
+#[derive(Debug, Default)]
+struct Stopping {
+    reason: Option<Error>,
+    /// What it does is being committed: it is too late to stop it.
+    commits: bool,
+}
+
+#[derive(Debug, Default)]
+struct Ending {
+    /// Somebody has said how it ends.
+    decided: bool,
+    /// How it was stopped, and after how many rows; recorded when nothing works for it any more.
+    stopped: Option<(u64, Error)>,
+    /// How much there is that works for it.
+    working: usize,
+}
+
+/// Stops a query whose client has gone, unless it has ended or commits.
+pub(super) struct CancelOnDrop(pub Arc<Query>);
+
+impl Drop for CancelOnDrop {
+    fn drop(&mut self) {
+        self.0.cancel(Error::new(
+            Code::QueryCancelled,
+            "the client went away before the statement ended",
+        ));
+    }
+}
+
+/// As long as it lives, something works for a query: the query does not end before.
+#[derive(Debug)]
+pub struct Working(Arc<Query>);
+
+impl Drop for Working {
+    fn drop(&mut self) {
+        let stopped = {
+            let mut ending = self.0.ending.lock();
+            ending.working -= 1;
+            if ending.working > 0 || !ending.decided {
+                return;
+            }
+            ending.stopped.take()
+        };
+        if let Some((rows, reason)) = stopped {
+            self.0.record_end(rows, Err(&reason));
+        }
+        self.0.running.remove(self.0.id);
+    }
+}
+
 /// The queries that have not ended, for KILL, for their limits, and for the drain at shutdown.
 #[derive(Debug, Default)]
 pub struct RunningQueries {
@@ -83,7 +135,13 @@ pub struct RunningQueries {
 
 impl RunningQueries {
     pub fn get(&self, id: Uuid) -> Option<Arc<Query>> {
-        self.queries.lock().get(&id).cloned()
+        let query = self.queries.lock().get(&id).cloned();
+        query.filter(|query| !query.record.lock().state.is_final())
+    }
+
+    fn remove(&self, id: Uuid) {
+        self.queries.lock().remove(&id);
+        self.changed.notify_waiters();
     }
 
     pub fn ids(&self) -> Vec<Uuid> {
@@ -102,11 +160,7 @@ impl RunningQueries {
         self.queries.lock().is_empty()
     }
 
-    pub(super) fn all(&self) -> Vec<Arc<Query>> {
-        self.queries.lock().values().cloned().collect()
-    }
-
-    /// Waits until no query runs.
+    /// Waits until no query runs, and no thread for one.
     pub async fn drained(&self) {
         loop {
             let changed = self.changed.notified();
@@ -178,9 +232,11 @@ impl Query {
             of_built_ins: AtomicBool::new(false),
             paid: AtomicBool::new(false),
             cancelled: CancellationToken::new(),
-            reason: Mutex::default(),
             waits: Mutex::default(),
             delivery: Mutex::default(),
+            stopping: Mutex::default(),
+            ending: Mutex::default(),
+            ended: CancellationToken::new(),
             record: Mutex::new(record),
             planned_bytes: AtomicU64::new(0),
             history,
@@ -200,20 +256,51 @@ impl Query {
         &self.principal
     }
 
-    /// Stops the query wherever it is; it fails with `reason`. Where nobody polls its stream, what it holds is freed at once, and its client
-    /// reads the reason when it comes for more.
-    pub fn cancel(&self, reason: Error) {
-        self.reason.lock().get_or_insert(reason);
+    /// Stops the query wherever it is; it fails with `reason`, or with that of an earlier call. Where nobody polls its stream, what it holds
+    /// is freed at once, and its client reads the reason when it comes for more. `false`: it commits, which cannot be stopped any more.
+    pub fn cancel(&self, reason: Error) -> bool {
+        {
+            let mut stopping = self.stopping.lock();
+            if stopping.commits {
+                return false;
+            }
+            stopping.reason.get_or_insert(reason);
+        }
         self.cancelled.cancel();
         let delivery = self.delivery.lock().upgrade();
         if let Some(delivery) = delivery {
             delivery.stop(self, &self.cancellation());
         }
+        true
     }
 
     /// Why it was stopped, if it was.
     pub(super) fn reason(&self) -> Option<Error> {
-        self.reason.lock().clone()
+        self.stopping.lock().reason.clone()
+    }
+
+    /// From here on the query cannot be stopped any more, and says so.
+    ///
+    /// # Errors
+    /// It was stopped before.
+    pub fn commits(&self) -> Result<()> {
+        let mut stopping = self.stopping.lock();
+        if let Some(reason) = &stopping.reason {
+            return Err(reason.clone());
+        }
+        stopping.commits = true;
+        Ok(())
+    }
+
+    /// Something works for the query as long as this lives.
+    pub fn working(self: &Arc<Self>) -> Working {
+        self.ending.lock().working += 1;
+        Working(Arc::clone(self))
+    }
+
+    /// Resolves when somebody has said how the query ends.
+    pub async fn ended(&self) {
+        self.ended.cancelled().await;
     }
 
     pub(super) fn cancellation(&self) -> Error {
@@ -226,28 +313,21 @@ impl Query {
     }
 
     fn timed_out(&self) -> Error {
-        let timeout = self.timeout.unwrap_or_default();
-        Error::new(
-            Code::StatementTimeout,
-            format!(
-                "canceling statement due to statement timeout of {} ms",
-                timeout.as_millis()
-            ),
-        )
+        timed_out(self.timeout.unwrap_or_default())
     }
 
     /// Resolves when the query must stop, with the reason.
     pub(super) async fn stopped(&self) -> Error {
-        match self.deadline {
-            Some(deadline) => tokio::select! {
-                () = self.cancelled.cancelled() => self.cancellation(),
-                () = tokio::time::sleep_until(deadline.into()) => self.timed_out(),
-            },
-            None => {
-                self.cancelled.cancelled().await;
-                self.cancellation()
+        if let Some(deadline) = self.deadline {
+            tokio::select! {
+                () = self.cancelled.cancelled() => {}
+                () = tokio::time::sleep_until(deadline.into()) => {
+                    self.cancel(self.timed_out());
+                }
             }
         }
+        self.cancelled.cancelled().await;
+        self.cancellation()
     }
 
     /// Runs one step of the query, unless it must stop first; `phase` is charged with the time, and the query with that of processors.
@@ -395,8 +475,33 @@ impl Query {
         self.record.lock().cache_hit = !self.paid.load(Ordering::Relaxed);
     }
 
-    /// Ends the query; only the first end counts.
+    /// Ends the query; only the first end counts. The record of a query that was stopped ends when nothing works for it any more.
     pub fn finish(&self, rows: u64, outcome: std::result::Result<(), &Error>) {
+        let working = {
+            let mut ending = self.ending.lock();
+            if ending.decided {
+                return;
+            }
+            ending.decided = true;
+            let working = ending.working > 0;
+            if let Err(error) = outcome
+                && working
+                && stops(error.code())
+            {
+                ending.stopped = Some((rows, error.clone()));
+            }
+            working
+        };
+        self.ended.cancel();
+        if !working {
+            self.record_end(rows, outcome);
+            self.running.remove(self.id);
+        } else if outcome.err().is_none_or(|error| !stops(error.code())) {
+            self.record_end(rows, outcome);
+        }
+    }
+
+    fn record_end(&self, rows: u64, outcome: std::result::Result<(), &Error>) {
         let record = {
             let mut record = self.record.lock();
             if record.state.is_final() {
@@ -436,8 +541,6 @@ impl Query {
             record.clone()
         };
         self.history.record(record);
-        self.running.queries.lock().remove(&self.id);
-        self.running.changed.notify_waiters();
     }
 }
 
@@ -474,6 +577,31 @@ impl Drop for Place {
     fn drop(&mut self) {
         self.0.waits.lock().has_place = false;
     }
+}
+
+pub(super) fn timed_out(timeout: Duration) -> Error {
+    Error::new(
+        Code::StatementTimeout,
+        format!(
+            "canceling statement due to statement timeout of {} ms",
+            timeout.as_millis()
+        ),
+    )
+}
+
+/// Whether an error with this code ends a query from outside, while it works.
+fn stops(code: Code) -> bool {
+    matches!(
+        code,
+        Code::QueryCancelled
+            | Code::StatementTimeout
+            | Code::ShuttingDown
+            | Code::SessionEnded
+            | Code::ClientStalled
+            | Code::CpuTimeLimit
+            | Code::RunTimeLimit
+            | Code::RowsReturnedLimit
+    )
 }
 
 /// One who looks on while a query runs, and may stop it.
@@ -531,3 +659,6 @@ impl QueryWatch {
         ));
     }
 }
+
+#[cfg(test)]
+mod tests;

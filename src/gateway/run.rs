@@ -11,7 +11,8 @@ use datafusion::error::Result as EngineResult;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast};
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
-use futures::{Stream, StreamExt};
+use futures::{FutureExt, Stream, StreamExt};
+use parking_lot::Mutex;
 use sqlparser::ast;
 
 use super::column_names::renamed;
@@ -20,7 +21,7 @@ use super::query::{BatchStream, Phase, Query, QueryWatch};
 use super::query_stream::QueryStream;
 use super::settings::ResultReuse;
 use super::{Gateway, Rows};
-use crate::engine::metered;
+use crate::engine::{PlanRun, Stop, metered};
 use crate::error::{Code, Error, Result, from_engine};
 use crate::results::{CachedResult, Lookup, QueryKey, ResultCache, ResultKey, Run, replay};
 use crate::view::snapshots::{self, Pinned, Unlisted};
@@ -74,6 +75,28 @@ impl QueryContext {
     /// Errors: names that do not resolve, types that do not fit, syntax the engine does not plan; what [`snapshots::prune`] refuses.
     async fn pruned(
         &self,
+        planned: Option<LogicalPlan>,
+        parameters: &[ScalarValue],
+    ) -> Result<Unlisted> {
+        let (context, parameters) = (self.clone(), parameters.to_vec());
+        let pruning = async move { context.prune(planned, &parameters).await };
+        self.on_planner(pruning.boxed()).await
+    }
+
+    async fn on_planner<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T>> + Send + 'static,
+    ) -> Result<T> {
+        let stop = Arc::new(Stop::default());
+        let held = self.query.working();
+        let work = metered(Arc::clone(&self.query.cpu), work);
+        let user = &self.query.principal().user;
+        let planning = self.gateway.plan(user, &stop, held, work);
+        planning.await
+    }
+
+    async fn prune(
+        &self,
         mut planned: Option<LogicalPlan>,
         parameters: &[ScalarValue],
     ) -> Result<Unlisted> {
@@ -122,12 +145,12 @@ impl QueryContext {
     }
 
     pub async fn physical(&self, pinned: &LogicalPlan) -> Result<Arc<dyn ExecutionPlan>> {
-        self.planning
-            .state
-            .query_planner()
-            .create_physical_plan(pinned, &self.planning.state)
-            .await
-            .map_err(from_engine)
+        let (context, pinned) = (self.clone(), pinned.clone());
+        let planning = async move {
+            let (engine, state) = (&context.gateway.engine, &context.planning.state);
+            engine.physical(state, &pinned).await
+        };
+        self.on_planner(planning.boxed()).await
     }
 
     /// Runs a query to a stream of rows. The query is recorded as ended when the stream is.
@@ -244,30 +267,36 @@ impl QueryContext {
             self.query.reads_only_built_ins();
         }
         let context = self.clone();
+        let threads = self.gateway.threads(&pinned);
+        let working = Arc::new(Mutex::new(Some(self.query.working())));
+        let (stop, worker) = (Arc::clone(run.stop()), Arc::clone(&working));
         let start = async move {
             let query = &context.query;
-            let admission = context.gateway.admission(&pinned);
-            let place = query.queued(admission.admit(query.user())).await?;
+            let admitted = context.gateway.admit(&pinned, &query.principal().user);
+            let place = query.queued(admitted).await?;
             let place = (place, query.has_place());
             context.query.runs();
             let before = std::time::Instant::now();
             let plan = context.physical(&pinned.plan).await?;
             context.query.spent(Phase::Planning, before.elapsed());
-            let stream = context.execute(&plan)?;
-            // The place is given back when the stream has ended.
-            Ok(stream.map(move |batch| {
-                let _place = &place;
-                batch
-            }))
+            // The place is given back when the last thread has ended that works for the run.
+            context.execute(&plan, PlanRun::new(stop, (place, worker)))
         };
-        self.gateway
-            .engine
-            .cpu()
-            .spawn(metered(
-                Arc::clone(&self.query.cpu),
-                run.execute(start, keep),
-            ))
+        let execution = metered(
+            Arc::clone(&self.query.cpu),
+            Arc::clone(&run).execute(start, keep),
+        );
+        threads
+            .spawn(execution)
             .ok_or_else(|| Error::new(Code::ShuttingDown, "the server is shutting down"))?;
+        let query = Arc::clone(&self.query);
+        tokio::spawn(async move {
+            query.ended().await;
+            // What goes on is for others.
+            if run.is_read() {
+                working.lock().take();
+            }
+        });
         Ok(reader.into_stream())
     }
 
@@ -275,10 +304,11 @@ impl QueryContext {
     pub fn execute(
         &self,
         plan: &Arc<dyn ExecutionPlan>,
+        run: Arc<PlanRun>,
     ) -> Result<impl Stream<Item = Result<RecordBatch>> + Send + use<>> {
         let planning = &self.planning;
         let stores = Arc::clone(&planning.stores);
-        let task = self.gateway.engine.task(&planning.state, stores as _);
+        let task = self.gateway.engine.task(&planning.state, stores as _, run);
         let stream = execute_stream(Arc::clone(plan), task).map_err(from_engine)?;
         Ok(stream.map(|batch| batch.map_err(from_engine)))
     }

@@ -5,11 +5,11 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::{Arc, Weak};
 
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, SchemaRef};
 use chrono::{DateTime, Utc};
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::LogicalPlan;
-use futures::{StreamExt, TryStreamExt};
+use futures::{FutureExt, StreamExt, TryStreamExt};
 use lakegate_catalog::model::names::RESERVED_DATABASES;
 use lakegate_sql::ast::{self as sql, Statement};
 use lakegate_sql::{Parsed, redact};
@@ -22,7 +22,7 @@ use super::dispatch::text_schema;
 use super::error_position::locate;
 use super::explain::explain_schema;
 use super::logins::{Principal, session_is_over};
-use super::planning::Planning;
+use super::planning::{Planned, Planning};
 use super::prepared::{
     Prepared, declare_types, inferred_types, list_of, lists_as_items, open_parameters,
     parameter_types,
@@ -31,7 +31,7 @@ use super::query::Query;
 use super::settings::Settings;
 use super::transaction::{Transaction, TransactionStatus};
 use super::{Execution, Gateway, Login, Protocol};
-use crate::engine::CATALOG;
+use crate::engine::{CATALOG, Stop};
 use crate::error::{Code, Error, Result};
 use crate::statement;
 
@@ -59,6 +59,8 @@ pub(super) struct State {
     pub(super) plans_kept: u64,
     /// What runs, or ran last.
     pub(super) active: Option<Arc<Query>>,
+    /// What is planned before it is a query.
+    pub(super) planning: Option<Arc<Stop>>,
 }
 
 impl fmt::Debug for Session {
@@ -203,14 +205,21 @@ impl Session {
         self.state.lock().transaction.fail();
     }
 
-    /// Stops what the session runs.
+    /// Stops what the session runs or plans.
     pub fn cancel(&self) {
-        let active = self.state.lock().active.clone();
+        let (active, planning) = {
+            let state = self.state.lock();
+            (state.active.clone(), state.planning.clone())
+        };
+        let reason = Error::new(
+            Code::QueryCancelled,
+            "canceling statement due to user request",
+        );
+        if let Some(planning) = planning {
+            planning.stop(reason.clone());
+        }
         if let Some(query) = active {
-            query.cancel(Error::new(
-                Code::QueryCancelled,
-                "canceling statement due to user request",
-            ));
+            query.cancel(reason);
         }
     }
 
@@ -273,7 +282,7 @@ impl Session {
                 let described = self.describe(query, declared).await;
                 let described =
                     described.map_err(|error| locate(error, &parsed.text, parsed.position))?;
-                prepared.columns = Some(described.planning.columns(&described.plan));
+                prepared.columns = Some(described.columns);
                 prepared.parameters = described.parameters;
                 prepared.open = described.open;
                 prepared.plan = Some(self.keep_plan(basis, described.plan, described.planning));
@@ -318,8 +327,8 @@ impl Session {
         self.state.lock().transaction.check()?;
         let mut asked = query.clone();
         let lists = lists_as_items(&mut asked, declared);
-        let (mut plan, mut planning) = Box::pin(self.plan_query(&asked, declared)).await?;
-        let inferred = inferred_types(&plan)?;
+        let mut planned = Box::pin(self.plan_query(&asked, declared)).await?;
+        let inferred = inferred_types(&planned.plan)?;
         let mut parameters = parameter_types(inferred.clone(), declared)?;
         let open = open_parameters(&inferred, declared, parameters.len());
         for (index, data_type) in parameters.iter_mut().enumerate() {
@@ -330,27 +339,23 @@ impl Session {
         let settled: Vec<Option<DataType>> = parameters.iter().cloned().map(Some).collect();
         if settled != declared {
             // As it will run.
-            (plan, planning) = Box::pin(self.plan_query(query, &settled)).await?;
+            planned = Box::pin(self.plan_query(query, &settled)).await?;
         }
         Ok(Description {
             parameters,
             open,
-            plan,
-            planning,
+            plan: planned.plan,
+            columns: planned.columns,
+            planning: planned.planning,
         })
     }
 
     /// Plans a query whose parameters have the types that are known of them.
-    async fn plan_query(
-        &self,
-        query: &ast::Query,
-        types: &[Option<DataType>],
-    ) -> Result<(LogicalPlan, Planning)> {
+    async fn plan_query(&self, query: &ast::Query, types: &[Option<DataType>]) -> Result<Planned> {
         let mut statement = ast::Statement::Query(Box::new(query.clone()));
         declare_types(&mut statement, types);
         let planning = Box::pin(self.planning(statement)).await?;
-        let plan = planning.plan().await?;
-        Ok((plan, planning))
+        self.plan(planning.described().boxed()).await
     }
 
     /// Runs a prepared statement. A statement that fails also fails the transaction block it is in.
@@ -402,6 +407,7 @@ struct Description {
     parameters: Vec<DataType>,
     open: Vec<usize>,
     plan: LogicalPlan,
+    columns: SchemaRef,
     planning: Planning,
 }
 

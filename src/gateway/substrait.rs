@@ -3,6 +3,7 @@
 
 use bytes::Bytes;
 use datafusion::logical_expr::LogicalPlan;
+use futures::FutureExt;
 use lakegate_sql::Parsed;
 use lakegate_sql::ast::{Statement, Unsupported};
 
@@ -28,7 +29,7 @@ impl Session {
     pub async fn prepare_substrait(&self, plan: Bytes) -> Result<Prepared> {
         let basis = self.basis();
         let planning = Box::pin(self.planning_of_plan(plan.clone())).await?;
-        let planned = planning.plan().await?;
+        let planned = self.plan(planning.described().boxed()).await?;
         let statement = Statement::Unsupported(Unsupported {
             what: "a Substrait plan in the place of SQL".to_owned(),
             nearest: None,
@@ -39,9 +40,9 @@ impl Session {
             position: 1,
         });
         prepared.substrait = Some(plan);
-        prepared.parameters = parameter_types(inferred_types(&planned)?, &[])?;
-        prepared.columns = Some(planning.columns(&planned));
-        prepared.plan = Some(self.keep_plan(basis, planned, planning));
+        prepared.parameters = parameter_types(inferred_types(&planned.plan)?, &[])?;
+        prepared.columns = Some(planned.columns);
+        prepared.plan = Some(self.keep_plan(basis, planned.plan, planned.planning));
         Ok(prepared)
     }
 

@@ -21,6 +21,7 @@ use tokio::sync::{mpsc, watch};
 use super::bill::{Bill, Payer};
 use super::plain::plain;
 use super::{CachedResult, ResultCache, ResultKey};
+use crate::engine::Stop;
 use crate::error::{Error, Result};
 
 /// Batches between an execution and its reader, once they are not spooled.
@@ -43,6 +44,8 @@ pub struct Run {
     /// Bumped whenever the spool changes.
     progress: watch::Sender<u64>,
     readers: watch::Sender<usize>,
+    /// Stopped when nobody reads the run any more.
+    stop: Arc<Stop>,
     overflow: mpsc::Sender<RecordBatch>,
     overflow_reader: Mutex<Option<mpsc::Receiver<RecordBatch>>>,
     attach: Option<Attach>,
@@ -74,11 +77,21 @@ impl Run {
             spool: Mutex::default(),
             progress: watch::Sender::new(0),
             readers: watch::Sender::new(0),
+            stop: Arc::default(),
             overflow,
             overflow_reader: Mutex::new(Some(overflow_reader)),
             attach,
             bill: Mutex::default(),
         })
+    }
+
+    /// For the plan that the run executes: it is stopped when nobody reads the run any more.
+    pub fn stop(&self) -> &Arc<Stop> {
+        &self.stop
+    }
+
+    pub fn is_read(&self) -> bool {
+        *self.readers.borrow() > 0
     }
 
     /// The leader's reader. There is one.
@@ -257,7 +270,14 @@ impl Drop for Interest {
         // Once it has ended, nobody has anything more to pay.
         let goes_on = matches!(self.run.spool.lock().phase, Phase::Spooling);
         self.run.bill.lock().leaves(self.reader, goes_on);
-        self.run.readers.send_modify(|readers| *readers -= 1);
+        let mut last = false;
+        self.run.readers.send_modify(|readers| {
+            *readers -= 1;
+            last = *readers == 0;
+        });
+        if last {
+            self.run.stop.stop(abandoned());
+        }
     }
 }
 

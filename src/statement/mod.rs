@@ -56,6 +56,35 @@ pub struct StatementContext {
     pub roots: Arc<Roots>,
     /// The databases of unqualified names.
     pub path: SearchPath,
+    pub before_commit: BeforeCommit,
+}
+
+impl StatementContext {
+    /// Comes before the first thing that a statement changes: it is stopped before this or not at all, and is never half done.
+    ///
+    /// # Errors
+    /// It was stopped.
+    fn commits(&self) -> Result<()> {
+        self.before_commit.0.as_ref().map_or(Ok(()), |ask| ask())
+    }
+}
+
+type Ask = Arc<dyn Fn() -> Result<()> + Send + Sync>;
+
+/// Asked before a statement changes anything, whether it may.
+#[derive(Clone, Default)]
+pub struct BeforeCommit(Option<Ask>);
+
+impl BeforeCommit {
+    pub fn asking(ask: impl Fn() -> Result<()> + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(ask)))
+    }
+}
+
+impl std::fmt::Debug for BeforeCommit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("BeforeCommit")
+    }
 }
 
 /// What a statement answers with.
@@ -122,6 +151,10 @@ pub fn handles(statement: &Statement) -> bool {
 /// Errors: a name that does not exist for the principal, a missing privilege (which is named, and who can grant it),
 /// a LOCATION that is not under a lake root, what the catalog refuses.
 pub async fn execute(context: &StatementContext, statement: &Statement) -> Result<Output> {
+    // The others change nothing, or look at the lake first, which may take long.
+    if columns(statement).is_none() {
+        context.commits()?;
+    }
     match statement {
         Statement::CreateDatabase(create) => databases::create(context, create).await,
         Statement::DropDatabase(drop) => databases::drop(context, drop).await,

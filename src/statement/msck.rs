@@ -9,7 +9,7 @@
 //! ```
 //!
 //! All partitions are added (and dropped) each in one transaction: a repair that dies has done nothing or all of it, and
-//! can be run again.
+//! can be run again. It can be stopped while it looks at the lake, and has then done nothing; a SYNC that has dropped adds too.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -243,6 +243,7 @@ async fn change(
         })
         .collect();
     let metastore = &context.view.metastore;
+    context.commits()?;
     let (dropped, added) = metastore
         .change_partitions(&table.database_name, &table.name, &values, new.inputs)
         .await?;
@@ -310,6 +311,27 @@ fn same_folder(one: &str, other: &str) -> bool {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
     use super::super::testing::Lake;
+    use super::super::{BeforeCommit, execute};
+    use crate::error::{Code, Error};
+
+    #[tokio::test]
+    async fn repair_that_is_stopped_has_done_nothing() {
+        let lake = Lake::with_orders().await;
+        lake.folders(&["orders/day=2024-01-01"]);
+        lake.ok("ALTER TABLE orders ADD PARTITION (day = '2024-01-02')")
+            .await;
+        for mode in ["", " DROP PARTITIONS", " SYNC PARTITIONS"] {
+            let sql = format!("MSCK REPAIR TABLE orders{mode}");
+            let repair = lakegate_sql::parse(&sql).unwrap().remove(0).statement;
+            let mut context = lake.context("admin").await;
+            context.before_commit =
+                BeforeCommit::asking(|| Err(Error::new(Code::QueryCancelled, "stopped")));
+            let stopped = execute(&context, &repair).await;
+            assert_eq!(stopped.unwrap_err().code(), Code::QueryCancelled, "{sql}");
+            let partitions = lake.text("admin", "SHOW PARTITIONS orders").await;
+            assert_eq!(partitions, "day=2024-01-02", "{sql}");
+        }
+    }
 
     #[tokio::test]
     async fn folders_become_partitions_and_the_rest_is_reported() {

@@ -71,6 +71,7 @@ impl Lake {
             view,
             control: Arc::clone(&self.store) as _,
             roots: Arc::clone(&self.roots),
+            before_commit: crate::statement::BeforeCommit::default(),
         }
     }
 

@@ -1,10 +1,14 @@
 //! Admission: how many queries run at once, and how many may wait; of one user, fewer than of all.
 
+mod per_user;
+
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
+
+pub use per_user::PerUser;
 
 use crate::error::{Code, Error, Result};
 

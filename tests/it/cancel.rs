@@ -46,7 +46,8 @@ async fn cancel_request_stops_a_running_query_and_the_connection_goes_on(door: D
     });
     assert_eq!(failure.code, "57014");
     assert_eq!(victim.value("SELECT 1").await, "1");
-    assert_eq!(state_of(&admin, marker).await.as_deref(), Some("CANCELLED"));
+    // Its record ends with its last thread.
+    reached(&admin, marker, "CANCELLED").await;
 }
 
 async fn cancel_key_of_one_connection_does_not_touch_another(door: Door) {
@@ -112,10 +113,8 @@ async fn client_that_vanishes_takes_its_query_with_it_within_a_second(door: Door
     })
     .await;
     let took = gone.elapsed();
-    assert!(
-        took < Duration::from_secs(10),
-        "noticed after {took:?} only"
-    );
+    // The second that it may take, and as much for what disturbs a test.
+    assert!(took < Duration::from_secs(2), "noticed after {took:?} only");
 }
 
 async fn kill_query_is_for_its_owner_and_for_administrators(door: Door) {

@@ -37,6 +37,7 @@ mod passwords;
 mod pruning;
 mod queries;
 mod staleness;
+mod stopping;
 mod tpc;
 mod transactions;
 mod verbatim;

@@ -5,6 +5,7 @@
 //! [`python`] the pinned venv, [`identity`] an identity provider and an authority for client certificates.
 
 pub mod client;
+pub mod cpu;
 pub mod door;
 pub mod files;
 pub mod flight;

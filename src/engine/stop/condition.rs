@@ -1,0 +1,137 @@
+//! Joins whose condition asks whether it is still wanted.
+//!
+//! Within one poll a join pairs a batch with all rows of the other side, and returns only when enough pairs have matched.
+
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::{DataType, FieldRef, Schema};
+use datafusion::common::{JoinType, ScalarValue};
+use datafusion::error::Result;
+use datafusion::logical_expr::ColumnarValue;
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::expressions::lit;
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::joins::utils::JoinFilter;
+use datafusion::physical_plan::joins::{
+    HashJoinExec, HashJoinExecBuilder, NestedLoopJoinExec, NestedLoopJoinExecBuilder,
+};
+
+/// The same join with a condition that can be stopped, or `None` for what is no such join.
+pub(super) fn interruptible(plan: &dyn ExecutionPlan) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+    if let Some(join) = plan.downcast_ref::<NestedLoopJoinExec>() {
+        let condition = match join.filter() {
+            Some(condition) => asking(condition),
+            None => always(),
+        };
+        let join = NestedLoopJoinExecBuilder::from(join)
+            .with_filter(Some(condition))
+            .build()?;
+        return Ok(Some(Arc::new(join)));
+    }
+    if let Some(join) = plan.downcast_ref::<HashJoinExec>() {
+        let condition = match join.filter() {
+            Some(condition) => asking(condition),
+            // It gives each pair, and so a batch after so many of them.
+            None if gives_pairs(*join.join_type()) => return Ok(None),
+            None => always(),
+        };
+        let join = HashJoinExecBuilder::from(join)
+            .with_filter(Some(condition))
+            .build()?;
+        return Ok(Some(Arc::new(join)));
+    }
+    Ok(None)
+}
+
+fn gives_pairs(join: JoinType) -> bool {
+    matches!(
+        join,
+        JoinType::Inner | JoinType::Left | JoinType::Right | JoinType::Full
+    )
+}
+
+fn asking(condition: &JoinFilter) -> JoinFilter {
+    JoinFilter::new(
+        Asking::before(Arc::clone(condition.expression())),
+        condition.column_indices().to_vec(),
+        Arc::clone(condition.schema()),
+    )
+}
+
+/// Of no columns.
+fn always() -> JoinFilter {
+    let always = lit(ScalarValue::Boolean(Some(true)));
+    JoinFilter::new(
+        Asking::before(always),
+        Vec::new(),
+        Arc::new(Schema::empty()),
+    )
+}
+
+/// An expression that fails when the work that evaluates it must stop.
+#[derive(Debug, Clone)]
+struct Asking(Arc<dyn PhysicalExpr>);
+
+impl Asking {
+    fn before(expression: Arc<dyn PhysicalExpr>) -> Arc<dyn PhysicalExpr> {
+        Arc::new(Self(expression))
+    }
+}
+
+impl PartialEq for Asking {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.eq(&other.0)
+    }
+}
+
+impl Eq for Asking {}
+
+impl Hash for Asking {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+    }
+}
+
+impl fmt::Display for Asking {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl PhysicalExpr for Asking {
+    fn data_type(&self, schema: &Schema) -> Result<DataType> {
+        self.0.data_type(schema)
+    }
+
+    fn nullable(&self, schema: &Schema) -> Result<bool> {
+        self.0.nullable(schema)
+    }
+
+    fn return_field(&self, schema: &Schema) -> Result<FieldRef> {
+        self.0.return_field(schema)
+    }
+
+    fn evaluate(&self, batch: &RecordBatch) -> Result<ColumnarValue> {
+        super::check()?;
+        self.0.evaluate(batch)
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn PhysicalExpr>> {
+        vec![&self.0]
+    }
+
+    fn with_new_children(
+        self: Arc<Self>,
+        children: Vec<Arc<dyn PhysicalExpr>>,
+    ) -> Result<Arc<dyn PhysicalExpr>> {
+        let inner = children.into_iter().next();
+        Ok(Arc::new(Self(inner.unwrap_or_else(|| Arc::clone(&self.0)))))
+    }
+
+    fn fmt_sql(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt_sql(f)
+    }
+}

@@ -1,0 +1,56 @@
+//! How much a server's threads work.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use super::Server;
+
+/// Linux counts the time of threads in hundredths of a second.
+const TICK: Duration = Duration::from_millis(10);
+
+/// Windows in which threads are watched.
+const WINDOW: Duration = Duration::from_millis(250);
+
+impl Server {
+    /// What the threads have worked so far that run plans and that plan.
+    pub fn worked(&self) -> Duration {
+        let Ok(tasks) = fs::read_dir(format!("/proc/{}/task", self.pid())) else {
+            return Duration::ZERO;
+        };
+        let ticks: u32 = tasks
+            .flatten()
+            .filter_map(|task| fs::read_to_string(task.path().join("stat")).ok())
+            .filter_map(|stat| {
+                // pid (name) state …, and the times are the 12th and 13th after the name.
+                let (name, rest) = stat.split_once('(')?.1.rsplit_once(')')?;
+                let counts = ["lakegate-query", "lakegate-catal", "lakegate-plan"];
+                counts
+                    .iter()
+                    .any(|count| name.starts_with(count))
+                    .then_some(())?;
+                let fields: Vec<&str> = rest.split_whitespace().collect();
+                let time = |index: usize| fields.get(index)?.parse::<u32>().ok();
+                Some(time(11)? + time(12)?)
+            })
+            .sum();
+        TICK * ticks
+    }
+
+    /// Waits until these threads do nothing any more; how long it took.
+    pub async fn quiet(&self) -> Duration {
+        let start = Instant::now();
+        loop {
+            let (began, before) = (start.elapsed(), self.worked());
+            tokio::time::sleep(WINDOW).await;
+            // The tests themselves ask for the states of queries.
+            if self.worked().saturating_sub(before) <= 4 * TICK {
+                return began;
+            }
+            assert!(
+                start.elapsed() < super::PATIENCE,
+                "threads still work\n{}",
+                self.log()
+            );
+        }
+    }
+}

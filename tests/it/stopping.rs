@@ -1,0 +1,277 @@
+//! What is stopped works no longer: seen in the time that the server's threads take from the processors.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::harness::{Client, Door, Options, Server, eventually, lake, through_each_door};
+
+/// Threads of a stopped query end within a second; the rest is for what disturbs a test.
+const SOON: Duration = Duration::from_secs(2);
+
+/// Many rows with few keys, `a` and `b`, from which a join makes more than it ends with.
+const MANY: &str = "WITH a AS (SELECT value AS x, value % 7 AS k FROM generate_series(1, 2000000)), \
+                    b AS (SELECT value AS x, value % 7 AS k FROM generate_series(1, 2000000)) ";
+
+/// Each runs for hours, most of it in one operator.
+const EXPLODING: &[(&str, &str)] = &[
+    ("hash join", "SELECT count(*) FROM a JOIN b ON a.k = b.k"),
+    (
+        "hash join with a condition",
+        "SELECT count(*) FROM a JOIN b ON a.k = b.k AND a.x + b.x < 0",
+    ),
+    (
+        "semi join",
+        "SELECT count(*) FROM a WHERE EXISTS (SELECT 1 FROM b WHERE a.k = b.k AND a.x + b.x < 0)",
+    ),
+    ("nested loop", "SELECT count(*) FROM a, b WHERE a.x < b.x"),
+    (
+        "nested loop without a pair",
+        "SELECT count(*) FROM a LEFT JOIN b ON a.x + b.x < 0",
+    ),
+    ("cross join", "SELECT sum(a.x * b.x % 3) FROM a, b"),
+    (
+        "sort",
+        "SELECT s FROM (SELECT a.x * b.x % 3 AS s FROM a, b) AS t ORDER BY s LIMIT 5",
+    ),
+    (
+        "window",
+        "SELECT max(r) FROM (SELECT row_number() OVER () AS r FROM a, b) AS t",
+    ),
+    (
+        "union",
+        "SELECT sum(s) FROM (SELECT a.x + b.x AS s FROM a, b UNION ALL SELECT a.x - b.x FROM a, b) AS t",
+    ),
+    (
+        "grouping",
+        "SELECT max(n) FROM (SELECT a.k, count(*) AS n FROM a JOIN b ON a.k = b.k GROUP BY a.k) AS t",
+    ),
+    (
+        "function",
+        "SELECT sum(length(regexp_replace(repeat(chr(97 + CAST(k AS int)), 20000), '(a|b|c)*d$', ''))) FROM a",
+    ),
+];
+
+/// `/* name */` tells one from another in the history.
+fn marked(name: &str, sql: &str) -> String {
+    format!(
+        "{MANY}{}",
+        sql.replacen("SELECT", &format!("SELECT /* {name} */"), 1)
+    )
+}
+
+async fn ids(client: &Client, name: &str, state: &str) -> Vec<String> {
+    client
+        .column(&format!("SELECT query_id FROM system.queries WHERE query LIKE '%/* {name} */%' AND query NOT LIKE '%system.queries%' AND state = '{state}'"))
+        .await
+}
+
+async fn in_state(client: &Client, name: &str, state: &str) -> String {
+    eventually(&format!("{name} to be {state}"), async || {
+        ids(client, name, state).await.into_iter().next()
+    })
+    .await
+}
+
+/// Runs until it is stopped, by a task of its own.
+fn run(client: &Arc<Client>, sql: String) -> tokio::task::JoinHandle<String> {
+    let client = Arc::clone(client);
+    tokio::spawn(async move { client.fails(&sql).await.code })
+}
+
+async fn ends_soon(server: &Server, admin: &Client, name: &str) {
+    let took = server.quiet().await;
+    assert!(took < SOON, "{name}: threads went on for {took:?}");
+    in_state(admin, name, "CANCELLED").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn threads_of_each_operator_end_when_its_query_is_cancelled() {
+    let server = Server::private(&[("LAKEGATE_ENGINE__THREADS", "2")]);
+    let admin = server.connect("admin").await;
+    let victim = Arc::new(server.connect("admin").await);
+    for (name, sql) in EXPLODING {
+        let running = run(&victim, marked(name, sql));
+        in_state(&admin, name, "RUNNING").await;
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        let before = Instant::now();
+        victim.cancel().await;
+        assert_eq!(running.await.unwrap(), "57014", "{name}");
+        assert!(before.elapsed() < SOON, "{name}: {:?}", before.elapsed());
+        ends_soon(&server, &admin, name).await;
+    }
+}
+
+async fn threads_end_in_whatever_way_a_query_is_stopped(door: Door) {
+    let server = Server::private(&[("LAKEGATE_ENGINE__THREADS", "2")]);
+    let admin = door.connect(&server, "admin").await;
+    for (kind, sql) in [&EXPLODING[0], &EXPLODING[4]] {
+        let victim = Arc::new(door.connect(&server, "admin").await);
+
+        let name = &format!("{kind} killed");
+        let running = run(&victim, marked(name, sql));
+        let id = in_state(&admin, name, "RUNNING").await;
+        admin.run(&format!("KILL QUERY '{id}'")).await;
+        assert_eq!(running.await.unwrap(), "57014");
+        ends_soon(&server, &admin, name).await;
+
+        let name = &format!("{kind} out of time");
+        victim.run("SET statement_timeout = '300ms'").await;
+        assert_eq!(victim.fails(&marked(name, sql)).await.code, "57014");
+        victim.run("SET statement_timeout = 0").await;
+        ends_soon(&server, &admin, name).await;
+
+        let name = &format!("{kind} left alone");
+        let running = run(&victim, marked(name, sql));
+        in_state(&admin, name, "RUNNING").await;
+        drop(victim);
+        running.abort();
+        ends_soon(&server, &admin, name).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn catalog_kill_and_health_answer_while_joins_explode() {
+    let server = Server::private(&[("LAKEGATE_ENGINE__THREADS", "2")]);
+    let admin = server.connect("admin").await;
+    let (one, other) = (
+        Arc::new(server.connect("analyst").await),
+        Arc::new(server.connect("analyst").await),
+    );
+    let first = run(&one, marked("first", EXPLODING[0].1));
+    let second = run(&other, marked("second", EXPLODING[4].1));
+    in_state(&admin, "first", "RUNNING").await;
+    let id = in_state(&admin, "second", "RUNNING").await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    for _ in 0..3 {
+        for sql in [
+            "SELECT 1",
+            "SELECT count(*) FROM system.queries WHERE state = 'RUNNING'",
+            "SELECT count(*) FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace",
+            "SHOW DATABASES",
+        ] {
+            let before = Instant::now();
+            admin.rows(sql).await;
+            assert!(before.elapsed() < SOON, "{sql}: {:?}", before.elapsed());
+        }
+        let before = Instant::now();
+        assert_eq!(server.http_get("/health/live").0, 200);
+        assert!(before.elapsed() < SOON, "health: {:?}", before.elapsed());
+    }
+    let before = Instant::now();
+    admin.run(&format!("KILL QUERY '{id}'")).await;
+    assert_eq!(second.await.unwrap(), "57014");
+    assert!(before.elapsed() < SOON, "KILL: {:?}", before.elapsed());
+    one.cancel().await;
+    assert_eq!(first.await.unwrap(), "57014");
+    ends_soon(&server, &admin, "first").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn shutdown_stops_what_explodes_and_does_not_wait_for_it() {
+    let grace = [
+        ("LAKEGATE_ENGINE__THREADS", "2"),
+        ("LAKEGATE_SERVER__GRACE_PERIOD", "1s"),
+    ];
+    let mut server = Server::private(&grace);
+    let admin = server.connect("admin").await;
+    let busy = Arc::new(server.connect("admin").await);
+    let running = run(&busy, marked("at shutdown", EXPLODING[4].1));
+    in_state(&admin, "at shutdown", "RUNNING").await;
+    let before = Instant::now();
+    server.signal("TERM");
+    assert!(server.wait().success(), "{}", server.log());
+    let took = before.elapsed();
+    assert!(took < Duration::from_secs(8), "{took:?}");
+    running.abort();
+}
+
+/// A statement of 256 KB that takes long to plan.
+fn hard_to_plan(name: &str) -> String {
+    let condition: String = (0..1_500)
+        .map(|n| format!("(a.x + {n}) % 7 = b.k OR "))
+        .collect();
+    let tables: String = (0..40).map(|n| format!(", b AS b{n}")).collect();
+    let columns: String = (0..4)
+        .map(|n| format!("{condition}a.x = {n} AS c{n}, "))
+        .collect();
+    format!("{MANY}SELECT /* {name} */ {columns}1 FROM a, b{tables} WHERE {condition}false")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn planning_stops_and_nobody_waits_for_it() {
+    let limit = [("LAKEGATE_QUERIES__MAX_PLANNING_TIME", "1s")];
+    let server = Server::private(&limit);
+    let admin = Arc::new(server.connect("admin").await);
+    let other = server.connect("analyst").await;
+    let before = Instant::now();
+    let planned = tokio::spawn({
+        let admin = Arc::clone(&admin);
+        async move { admin.try_rows(&hard_to_plan("hard")).await }
+    });
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    for _ in 0..3 {
+        let asked = Instant::now();
+        other.value("SELECT 1").await;
+        assert_eq!(server.http_get("/health/live").0, 200);
+        assert!(asked.elapsed() < SOON, "{:?}", asked.elapsed());
+    }
+    let answer = planned.await.unwrap();
+    assert!(
+        before.elapsed() < Duration::from_secs(4),
+        "{:?}",
+        before.elapsed()
+    );
+    if let Err(failure) = answer {
+        assert_eq!(failure.code, "57014", "{failure:?}");
+        failure.names(&["max_planning_time"]);
+    }
+    server.quiet().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_user_cannot_keep_the_catalog_from_others() {
+    let server = Server::private(&[("LAKEGATE_ENGINE__THREADS", "2")]);
+    let admin = server.connect("admin").await;
+    let exploding = "SELECT /* built-in */ count(*) FROM pg_catalog.pg_type a, pg_catalog.pg_type b, pg_catalog.pg_type c, pg_catalog.pg_type d WHERE a.oid + b.oid + c.oid < d.oid - 1000000000";
+    let mut running = Vec::new();
+    for _ in 0..6 {
+        let client = Arc::new(server.connect("analyst").await);
+        running.push(run(&client, exploding.to_owned()));
+    }
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    for _ in 0..5 {
+        let before = Instant::now();
+        admin.number("SELECT count(*) FROM system.queries").await;
+        assert!(before.elapsed() < SOON, "{:?}", before.elapsed());
+    }
+    for query in running {
+        query.abort();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn repair_of_a_table_obeys_its_timeout() {
+    let temp = lake::copy(&Options::small());
+    let dir = temp.path().join("lake");
+    for i in 0..2_000 {
+        std::fs::create_dir_all(dir.join(format!("tests/many/p={i}"))).unwrap();
+    }
+    let server = Server::demo(&dir, &Options::small(), &[]);
+    let admin = server.connect("admin").await;
+    admin
+        .run("CREATE DATABASE many; CREATE EXTERNAL TABLE many.t (id BIGINT) PARTITIONED BY (p INT) STORED AS PARQUET LOCATION 's3://datalake/tests/many/'")
+        .await;
+    admin.run("SET statement_timeout = '1ms'").await;
+    let failure = admin.fails("MSCK REPAIR TABLE many.t /* late */").await;
+    assert_eq!(failure.code, "57014");
+    admin.run("SET statement_timeout = 0").await;
+    let states = admin
+        .column("SELECT DISTINCT state FROM system.queries WHERE query LIKE 'MSCK%'")
+        .await;
+    assert_eq!(states, ["CANCELLED"]);
+    assert!(admin.rows("SHOW PARTITIONS many.t").await.is_empty());
+    admin.run("MSCK REPAIR TABLE many.t").await;
+    assert_eq!(admin.rows("SHOW PARTITIONS many.t").await.len(), 2_000);
+}
+
+through_each_door!(threads_end_in_whatever_way_a_query_is_stopped);
