@@ -1,6 +1,7 @@
 //! The engine's optimizer rules, with guards around those that change what a query answers.
 
 mod cross_join;
+mod grouping_sets;
 mod pushdown;
 mod sieve;
 mod statistics;
@@ -40,6 +41,14 @@ pub fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
             _ => {}
         }
     }
+    // Before what is sorted is decided.
+    let sorting = rules
+        .iter()
+        .position(|rule| rule.name() == "EnsureRequirements");
+    rules.insert(
+        sorting.unwrap_or_default(),
+        Arc::new(grouping_sets::ForgetOrder),
+    );
     rules
 }
 

@@ -9,7 +9,7 @@ use super::super::set_operations::CountedSetOperations;
 use super::{logical_rules, physical_rules};
 
 /// The rows of a query, a line each.
-async fn rows(sql: &str) -> Vec<String> {
+async fn ordered(sql: &str) -> Vec<String> {
     let state = SessionStateBuilder::new()
         .with_default_features()
         .with_optimizer_rules(logical_rules())
@@ -30,6 +30,11 @@ async fn rows(sql: &str) -> Vec<String> {
             rows.push(cells.collect::<Vec<_>>().join(" "));
         }
     }
+    rows
+}
+
+async fn rows(sql: &str) -> Vec<String> {
+    let mut rows = ordered(sql).await;
     rows.sort();
     rows
 }
@@ -179,5 +184,37 @@ async fn nulls_are_equal_to_joins_that_say_so_and_to_no_others() {
         ),
     ] {
         assert_eq!(rows(&sql).await, expected, "{sql}");
+    }
+}
+
+#[tokio::test]
+async fn keys_of_grouping_sets_are_sorted_by_though_they_are_constant() {
+    const T: &str = "(SELECT 7 AS x, y FROM (VALUES (1), (2)) t(y))";
+    for (sql, expected) in [
+        (
+            format!(
+                "SELECT x, y, count(*) FROM {T} GROUP BY CUBE (x, y) ORDER BY x NULLS FIRST, y NULLS FIRST"
+            ),
+            vec!["||2", "|1|1", "|2|1", "7||2", "7|1|1", "7|2|1"],
+        ),
+        (
+            format!(
+                "SELECT x, y, count(*) FROM {T} GROUP BY ROLLUP (x, y) ORDER BY x DESC NULLS LAST, y DESC NULLS LAST"
+            ),
+            vec!["7|2|1", "7|1|1", "7||2", "||2"],
+        ),
+        (
+            format!(
+                "SELECT x, y, count(*) FROM {T} GROUP BY GROUPING SETS ((y), (x)) ORDER BY x NULLS FIRST, y LIMIT 2"
+            ),
+            vec!["|1|1", "|2|1"],
+        ),
+    ] {
+        let shown: Vec<String> = ordered(&sql)
+            .await
+            .iter()
+            .map(|row| row.replace(' ', "|"))
+            .collect();
+        assert_eq!(shown, expected, "{sql}");
     }
 }
