@@ -34,9 +34,7 @@ impl PhysicalOptimizerRule for ForgetOrder {
         _: &ConfigOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         plan.transform_up(|node| {
-            let has_sets = node
-                .downcast_ref::<AggregateExec>()
-                .is_some_and(|aggregate| leaves_out(aggregate));
+            let has_sets = node.downcast_ref::<AggregateExec>().is_some_and(leaves_out);
             if !has_sets {
                 return Ok(Transformed::no(node));
             }
