@@ -44,46 +44,54 @@ impl AnalyzerRule for SeparateInLists {
     }
 }
 
+/// From the inside out: on each side, one list of an expression is left as it was, for the files' statistics.
 fn separated(mut expr: Expr, made: &Cell<u32>) -> Transformed<Expr> {
     let Expr::BinaryExpr(BinaryExpr {
+        left,
         op: op @ (Operator::And | Operator::Or),
-        ..
-    }) = &expr
+        right,
+    }) = &mut expr
     else {
         return Transformed::no(expr);
     };
     let op = *op;
-    let mut operands = Vec::new();
-    collect(&expr, op, &mut operands);
-    let tested: Vec<Expr> = operands
-        .iter()
-        .filter_map(|operand| listed(operand, op))
-        .cloned()
-        .collect();
-    let mut repeated: Vec<Expr> = Vec::new();
-    for (place, one) in tested.iter().enumerate() {
-        if tested.iter().skip(place + 1).any(|other| other == one) && !repeated.contains(one) {
-            repeated.push(one.clone());
-        }
-    }
-    if repeated.is_empty() {
+    // Mostly one operand, so that long chains are not walked again and again.
+    if !operands(right, op).any(|operand| listed(operand, op).is_some()) {
         return Transformed::no(expr);
     }
-    // One of each stays as it is, for the files' statistics.
-    let mut seen: Vec<Expr> = Vec::new();
-    separate(&mut expr, op, &repeated, &mut seen, made);
-    Transformed::yes(expr)
+    let tested: Vec<&Expr> = operands(left, op)
+        .filter_map(|operand| listed(operand, op))
+        .collect();
+    let mut changed = false;
+    let mut rest = vec![right.as_mut()];
+    while let Some(operand) = rest.pop() {
+        if listed(operand, op).is_some_and(|one| tested.contains(&one)) {
+            rename(operand, made);
+            changed = true;
+        } else if let Expr::BinaryExpr(binary) = operand
+            && binary.op == op
+        {
+            rest.push(&mut binary.left);
+            rest.push(&mut binary.right);
+        }
+    }
+    Transformed::new_transformed(expr, changed)
 }
 
-/// What stands between the ANDs or ORs.
-fn collect<'a>(expr: &'a Expr, op: Operator, operands: &mut Vec<&'a Expr>) {
-    match expr {
-        Expr::BinaryExpr(binary) if binary.op == op => {
-            collect(&binary.left, op, operands);
-            collect(&binary.right, op, operands);
+/// What stands between the ANDs or ORs, without recursion: there may be thousands.
+fn operands(expr: &Expr, op: Operator) -> impl Iterator<Item = &Expr> {
+    let mut rest = vec![expr];
+    std::iter::from_fn(move || {
+        loop {
+            match rest.pop()? {
+                Expr::BinaryExpr(binary) if binary.op == op => {
+                    rest.push(&binary.right);
+                    rest.push(&binary.left);
+                }
+                operand => return Some(operand),
+            }
         }
-        expr => operands.push(expr),
-    }
+    })
 }
 
 /// What an operand compares with a list, if the simplifier may merge it wrongly with another: in OR only what is negated;
@@ -92,78 +100,42 @@ fn listed(operand: &Expr, op: Operator) -> Option<&Expr> {
     match operand {
         Expr::InList(list) if op == Operator::And || list.negated => Some(&list.expr),
         Expr::BinaryExpr(binary) if op == Operator::And && binary.op == Operator::Or => {
-            listed_by_or(operand)
+            let mut parts = operands(operand, Operator::Or).map(equal);
+            let first = parts.next()??;
+            parts.all(|part| part == Some(first)).then_some(first)
         }
         _ => None,
     }
 }
 
-fn listed_by_or(operand: &Expr) -> Option<&Expr> {
-    match operand {
-        Expr::BinaryExpr(binary) if binary.op == Operator::Or => {
-            let (left, right) = (listed_by_or(&binary.left)?, listed_by_or(&binary.right)?);
-            (left == right).then_some(left)
-        }
-        Expr::BinaryExpr(binary) if binary.op == Operator::Eq => {
-            match (binary.left.as_ref(), binary.right.as_ref()) {
-                (column @ Expr::Column(_), _) | (_, column @ Expr::Column(_)) => Some(column),
-                _ => None,
-            }
-        }
+/// The column of an equality, what a list is of.
+fn equal(part: &Expr) -> Option<&Expr> {
+    match part {
         Expr::InList(list) if !list.negated => Some(&list.expr),
+        Expr::BinaryExpr(binary) if binary.op == Operator::Eq => {
+            let sides = [binary.left.as_ref(), binary.right.as_ref()];
+            sides
+                .into_iter()
+                .find(|side| matches!(side, Expr::Column(_)))
+        }
         _ => None,
     }
 }
 
-/// Puts [`Same`] into all but the first list of each repeated expression.
-fn separate(
-    expr: &mut Expr,
-    op: Operator,
-    repeated: &[Expr],
-    seen: &mut Vec<Expr>,
-    made: &Cell<u32>,
-) {
-    if let Expr::BinaryExpr(binary) = expr
-        && binary.op == op
-    {
-        separate(&mut binary.left, op, repeated, seen, made);
-        separate(&mut binary.right, op, repeated, seen, made);
-        return;
+/// Puts [`Same`] into a list; of an OR into the first equality, which leaves no list.
+fn rename(mut operand: &mut Expr, made: &Cell<u32>) {
+    while let Expr::BinaryExpr(binary) = operand {
+        operand = match (binary.op, binary.left.as_ref()) {
+            (Operator::Or, _) | (Operator::Eq, Expr::Column(_)) => &mut binary.left,
+            _ => &mut binary.right,
+        };
     }
-    let Some(tested) = listed(expr, op)
-        .filter(|tested| repeated.contains(tested))
-        .cloned()
-    else {
-        return;
+    let tested = match operand {
+        Expr::InList(InList { expr, .. }) => expr.as_mut(),
+        column => column,
     };
-    if seen.contains(&tested) {
-        rename(expr, &tested, made);
-    } else {
-        seen.push(tested);
-    }
-}
-
-/// Of an OR, one equality is enough: what is left is no list.
-fn rename(expr: &mut Expr, tested: &Expr, made: &Cell<u32>) {
-    match expr {
-        Expr::InList(InList { expr, .. }) => {
-            let inner = std::mem::take(expr.as_mut());
-            **expr = same(inner, made);
-        }
-        Expr::BinaryExpr(binary) if binary.op == Operator::Or => {
-            rename(&mut binary.left, tested, made);
-        }
-        Expr::BinaryExpr(binary) => {
-            let side = if binary.left.as_ref() == tested {
-                &mut binary.left
-            } else {
-                &mut binary.right
-            };
-            let inner = std::mem::take(side.as_mut());
-            **side = same(inner, made);
-        }
-        _ => {}
-    }
+    let inner = std::mem::take(tested);
+    *tested = same(inner, made);
 }
 
 fn same(expr: Expr, made: &Cell<u32>) -> Expr {

@@ -359,11 +359,14 @@ class Generator:
         partition = [self.value(ref.type, scope, rng.choice([0, 0, 1])) for ref in rng.sample(kinds, rng.choice([0, 1, 1, 2]) if len(kinds) > 1 else 0)]
         parts = ["PARTITION BY ", *joined(partition)] if partition else []
 
-        def ordered(refs):
+        def ordered(refs, computed=False):
             keys = []
             for ref in refs:
+                key = ref.expr()
+                if computed and self.chance(0.3):
+                    key = Expr(ref.type, "(", self.value(ref.type, scope, 1), ")")
                 # Alike in the three dialects.
-                keys += [", ", ref.expr(), rng.choice([" ASC NULLS LAST", " DESC NULLS LAST", " ASC NULLS FIRST", " DESC NULLS FIRST"])]
+                keys += [", ", key, rng.choice([" ASC NULLS LAST", " DESC NULLS LAST", " ASC NULLS FIRST", " DESC NULLS FIRST"])]
             return [" ORDER BY ", *keys[1:]]
 
         def bound(side):
@@ -395,7 +398,7 @@ class Generator:
                 return Expr(kind, f"{function}(", operand(), more + ")", *over, rows() if self.chance(0.7) else "", ")")
             item = self.window_aggregate(scope)
             return Expr(item.type, item, *over, rows() if self.chance(0.8) else "", ")")
-        order = ordered(rng.sample(kinds, min(len(kinds), rng.choice([1, 1, 2])))) if kinds else []
+        order = ordered(rng.sample(kinds, min(len(kinds), rng.choice([1, 1, 2]))), computed=True) if kinds else []
         if order and self.chance(0.4):
             return Expr(BIGINT, rng.choice(["rank()", "dense_rank()"]), " OVER (", *parts, *order, ")")
         if order and self.chance(0.3):

@@ -49,7 +49,8 @@ impl AnalyzerRule for CanonicalFloats {
 fn rewritten(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
     match expr {
         Expr::BinaryExpr(BinaryExpr { left, op, right }) if is_arithmetic(op) => {
-            let float = is_float(&left, schema) && is_float(&right, schema);
+            // The left one may be a long chain, whose type takes a walk.
+            let float = is_float(&right, schema) && is_float(&left, schema);
             if !float {
                 return Transformed::no(Expr::BinaryExpr(BinaryExpr { left, op, right }));
             }

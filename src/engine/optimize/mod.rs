@@ -1,8 +1,11 @@
 //! The engine's optimizer rules, with guards around those that change what a query answers.
 
 mod cross_join;
+mod grouping_sets;
+mod leaves;
 mod pushdown;
 mod sieve;
+mod sorting;
 mod statistics;
 
 use std::sync::Arc;
@@ -19,6 +22,7 @@ pub fn logical_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
         let inner = Arc::clone(rule);
         match rule.name() {
             "push_down_filter" => *rule = Arc::new(pushdown::Guarded { inner }),
+            "push_down_leaf_projections" => *rule = Arc::new(leaves::Guarded { inner }),
             "eliminate_cross_join" => *rule = Arc::new(cross_join::Guarded { inner }),
             _ => {}
         }
@@ -33,6 +37,7 @@ pub fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
         let inner = Arc::clone(rule);
         match rule.name() {
             "aggregate_statistics" => *rule = Arc::new(statistics::Guarded { inner }),
+            "EnsureRequirements" => *rule = Arc::new(sorting::Guarded { inner }),
             // Before and after the rules that settle what runs where.
             name if name.starts_with("FilterPushdown") => {
                 *rule = Arc::new(sieve::Guarded { inner });
@@ -40,6 +45,14 @@ pub fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
             _ => {}
         }
     }
+    // Before what is sorted is decided.
+    let sorting = rules
+        .iter()
+        .position(|rule| rule.name() == "EnsureRequirements");
+    rules.insert(
+        sorting.unwrap_or_default(),
+        Arc::new(grouping_sets::ForgetOrder),
+    );
     rules
 }
 

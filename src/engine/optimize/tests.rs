@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use datafusion::execution::SessionStateBuilder;
-use datafusion::prelude::SessionContext;
+use datafusion::prelude::{SessionConfig, SessionContext};
 
 use super::super::set_operations::CountedSetOperations;
 use super::{logical_rules, physical_rules};
 
 /// The rows of a query, a line each.
-async fn rows(sql: &str) -> Vec<String> {
+async fn ordered(sql: &str) -> Vec<String> {
     let state = SessionStateBuilder::new()
+        .with_config(SessionConfig::new().with_target_partitions(2))
         .with_default_features()
         .with_optimizer_rules(logical_rules())
         .with_physical_optimizer_rules(physical_rules())
@@ -30,6 +31,11 @@ async fn rows(sql: &str) -> Vec<String> {
             rows.push(cells.collect::<Vec<_>>().join(" "));
         }
     }
+    rows
+}
+
+async fn rows(sql: &str) -> Vec<String> {
+    let mut rows = ordered(sql).await;
     rows.sort();
     rows
 }
@@ -180,4 +186,55 @@ async fn nulls_are_equal_to_joins_that_say_so_and_to_no_others() {
     ] {
         assert_eq!(rows(&sql).await, expected, "{sql}");
     }
+}
+
+#[tokio::test]
+async fn keys_of_grouping_sets_are_sorted_by_though_they_are_constant() {
+    const T: &str = "(SELECT 7 AS x, y FROM (VALUES (1), (2)) t(y))";
+    for (sql, expected) in [
+        (
+            format!(
+                "SELECT x, y, count(*) FROM {T} GROUP BY CUBE (x, y) ORDER BY x NULLS FIRST, y NULLS FIRST"
+            ),
+            vec!["||2", "|1|1", "|2|1", "7||2", "7|1|1", "7|2|1"],
+        ),
+        (
+            format!(
+                "SELECT x, y, count(*) FROM {T} GROUP BY ROLLUP (x, y) ORDER BY x DESC NULLS LAST, y DESC NULLS LAST"
+            ),
+            vec!["7|2|1", "7|1|1", "7||2", "||2"],
+        ),
+        (
+            format!(
+                "SELECT x, y, count(*) FROM {T} GROUP BY GROUPING SETS ((y), (x)) ORDER BY x NULLS FIRST, y LIMIT 2"
+            ),
+            vec!["|1|1", "|2|1"],
+        ),
+    ] {
+        let shown: Vec<String> = ordered(&sql)
+            .await
+            .iter()
+            .map(|row| row.replace(' ', "|"))
+            .collect();
+        assert_eq!(shown, expected, "{sql}");
+    }
+}
+
+#[tokio::test]
+async fn fields_of_structs_are_read_beside_a_correlated_subquery() {
+    let sql = "SELECT count(DISTINCT a.r['f']), count(*) FROM
+        (SELECT 1 AS k, named_struct('f', 1, 'g', 'a') AS r UNION ALL SELECT 2, named_struct('f', 1, 'g', 'a')) a
+        WHERE 10 > (SELECT count(b.c) FROM (VALUES (1, 2)) b(k, c) WHERE b.k = a.k)";
+    assert_eq!(rows(sql).await, ["1 2"]);
+}
+
+#[tokio::test]
+async fn a_union_of_columns_that_are_equal_is_sorted() {
+    let sql = "SELECT a.n AS x0, a.d AS x1, a.d AS x2 FROM
+            (SELECT CAST(NULL AS BOOLEAN) AS n, CAST(b.d AS DECIMAL(38,2)) AS d
+             FROM (SELECT CAST('-45.4594' AS DECIMAL(18,4)) AS d, CAST('-65.47' AS DECIMAL(38,2)) AS k UNION ALL
+                   SELECT CAST('-99.9999' AS DECIMAL(18,4)), CAST('-29.77' AS DECIMAL(38,2))) b
+             JOIN (SELECT CAST('-65.47' AS DECIMAL(38,2)) AS k) c ON b.k = c.k) a
+        UNION ALL (SELECT TRUE, CAST('-0.01' AS DECIMAL(38,2)), CAST('0.01' AS DECIMAL(38,2))) ORDER BY x2 DESC NULLS LAST";
+    assert_eq!(ordered(sql).await, ["true -0.01 0.01", " -45.46 -45.46"]);
 }
