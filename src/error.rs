@@ -232,6 +232,19 @@ impl Code {
     }
 }
 
+impl Code {
+    /// Whether the error is about a value, which may be any text, of a column that was read.
+    fn is_about_a_value(self) -> bool {
+        matches!(
+            self,
+            Code::DataException
+                | Code::DivisionByZero
+                | Code::InvalidCast
+                | Code::NumericOutOfRange
+        )
+    }
+}
+
 /// An error that a user may read: what was wrong, where, and what would be right.
 #[derive(Debug, Clone)]
 pub struct Error(Box<Inner>);
@@ -323,7 +336,10 @@ impl Error {
             (Some(rest), _) => rest,
             (None, Code::FileChanged) => " changed while the query was reading it".into(),
             (None, Code::Storage) => " cannot be fetched from its store".into(),
-            (None, code) if code.is_about_the_query() => {
+            (None, code)
+                if code.is_about_the_query()
+                    && (code.is_about_a_value() || !self.0.message.contains("://")) =>
+            {
                 self.0.full = self
                     .0
                     .detail
@@ -507,6 +523,11 @@ mod tests {
             assert!(error.detail().is_none());
             assert_eq!(error.full(), Some("s3://l/day=2/x; day=2"));
         }
+        let unmarked = Error::not_supported("file s3://l/day=2/x is encrypted").withheld(place);
+        assert_eq!(
+            unmarked.message(),
+            "a file of curated.orders cannot be read"
+        );
         let cast = Error::new(Code::InvalidCast, "'X' is no integer").with_detail("in day=2/x");
         let cast = cast.withheld(place);
         assert_eq!((cast.message(), cast.detail()), ("'X' is no integer", None));

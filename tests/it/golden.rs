@@ -101,7 +101,8 @@ fn plan_line(line: &str) -> String {
     for (pattern, word) in [
         (r"metrics=\[[^\]]*\]", "metrics=[]"),
         (r"file_groups=\{[^}]*\[[^}]*\}", "file_groups={PATHS}"),
-        (r"\d+", "N"),
+        // The place of a column, after an @, stays.
+        (r"(^|[^@\d])\d+", "${1}N"),
     ] {
         let pattern = regex::Regex::new(pattern).unwrap();
         shown = pattern.replace_all(&shown, word).into_owned();

@@ -420,6 +420,22 @@ async fn lakes_that_differ_in_what_is_hidden_answer_alike() {
         differ.join("\n\n")
     );
 
+    // What is granted is read as it is, whatever stands before it.
+    let eve = a.eve(Door::Postgres).await;
+    for (sql, rows) in [
+        (
+            "SELECT * FROM d.facts WHERE region = 'us' ORDER BY id",
+            "C3|4|us\nD9|none|us\nY|7|us",
+        ),
+        ("SELECT * FROM d.plain ORDER BY id", "A1|1\nB7|x"),
+        ("SELECT * FROM d.events ORDER BY id", "A1|1\nB7|0"),
+        ("SELECT * FROM d.sheet ORDER BY id", "A1|1\nB7|0"),
+        ("SELECT amount, id FROM d.lines ORDER BY id", "1|A1\n0|B7"),
+        ("SELECT count(*) FROM d.lines", "2"),
+    ] {
+        assert_eq!(eve.text(sql).await, rows, "{sql}");
+    }
+
     // The administrator is told which file it is, and the log says it of the query that another user ran.
     let told = a.admin.fails("SELECT id FROM d.torn").await;
     told.names(&["day=2024-01-05", "alpha.parquet"]);

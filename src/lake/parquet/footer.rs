@@ -113,7 +113,8 @@ async fn load(root: &Root, file: &ObjectMeta, store: &dyn ObjectStore) -> Result
         Some(Ok(end)) if end.is_encrypted_footer() => {
             return Err(Error::not_supported(format!(
                 "file {url} is encrypted, which is not supported"
-            )));
+            ))
+            .of_a_file(" is encrypted, which is not supported"));
         }
         Some(Ok(end)) => end.metadata_length() as u64,
         _ => return Err(bad("it does not end as such files do".to_owned())),
