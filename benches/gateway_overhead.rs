@@ -195,6 +195,7 @@ async fn session(lake: &Path, state: &Path, threads: usize) -> Arc<Session> {
         max_connections: 10,
         max_statistics_files: 4096,
         max_row_bytes: lakegate::lake::format::MAX_ROW_BYTES,
+        process_memory_limit: u64::MAX,
     });
     let login = Login {
         user: "admin",

@@ -206,11 +206,26 @@ struct Inner {
     query_id: Option<uuid::Uuid>,
 }
 
+/// Bytes of a message: the engine's quote values, which may be large, and messages are kept in the history.
+const MAX_MESSAGE: usize = 16 * 1024;
+
+fn shortened(mut message: Cow<'static, str>) -> Cow<'static, str> {
+    let bytes = message.len();
+    if bytes > MAX_MESSAGE {
+        let end = message.floor_char_boundary(MAX_MESSAGE);
+        let text = message.to_mut();
+        text.truncate(end);
+        text.push_str(&format!(" … ({bytes} bytes)"));
+        text.shrink_to_fit();
+    }
+    message
+}
+
 impl Error {
     pub fn new(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
         Self(Box::new(Inner {
             code,
-            message: message.into(),
+            message: shortened(message.into()),
             position: None,
             hint: None,
             detail: None,
@@ -386,6 +401,14 @@ pub fn column_not_found(name: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn messages_are_bounded() {
+        let long = Error::invalid("ü".repeat(100_000));
+        assert!(long.message().len() < MAX_MESSAGE + 100);
+        assert!(long.message().ends_with(" … (200000 bytes)"));
+        assert_eq!(Error::invalid("short").message(), "short");
+    }
 
     #[test]
     fn hint_about_a_missing_table_is_a_statement_that_works() {

@@ -10,6 +10,9 @@ use crate::error::{Error, Result};
 /// How far below the server's own threads the scheduler ranks query threads (`nice`, 0 to 19).
 const NICE: i32 = 5;
 
+/// Bytes of stack of a thread: deep plans are run, and dropped, one operator within another. Only what is used takes memory.
+pub const STACK: usize = 16 * 1024 * 1024;
+
 #[derive(Debug)]
 pub struct CpuRuntime {
     /// `None` only while dropping.
@@ -21,6 +24,7 @@ impl CpuRuntime {
         let runtime = Builder::new_multi_thread()
             .worker_threads(threads)
             .thread_name("lakegate-query")
+            .thread_stack_size(STACK)
             .on_thread_start(|| {
                 // On Linux this is the calling thread's own priority. Failing to lower it only costs fairness.
                 if let Err(error) = rustix::process::setpriority_process(None, NICE) {

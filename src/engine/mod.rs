@@ -5,8 +5,12 @@
 
 mod bounded;
 mod checked;
+pub mod complexity;
 mod cpu;
 mod functions;
+mod ledger;
+mod literals;
+pub mod machine;
 pub mod pg;
 #[cfg(feature = "substrait")]
 pub mod substrait;
@@ -23,9 +27,12 @@ use datafusion::execution::memory_pool::{
 use datafusion::execution::object_store::ObjectStoreRegistry;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::{SessionState, SessionStateBuilder, TaskContext};
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::ExecutionPlan;
 use datafusion::prelude::SessionConfig;
+use uuid::Uuid;
 
-pub use cpu::CpuRuntime;
+pub use cpu::{CpuRuntime, STACK};
 pub use functions::FunctionInfo;
 
 use crate::error::{Error, Result, UNQUALIFIED, from_engine};
@@ -65,6 +72,7 @@ pub struct Engine {
     states: moka::sync::Cache<String, Arc<SessionState>>,
     runtime: Arc<RuntimeEnv>,
     cpu: CpuRuntime,
+    ledger: Arc<ledger::Ledger>,
 }
 
 impl Engine {
@@ -112,6 +120,7 @@ impl Engine {
             states: moka::sync::Cache::new(MAX_STATES),
             runtime,
             cpu: CpuRuntime::start(options.threads)?,
+            ledger: Arc::default(),
         })
     }
 
@@ -134,27 +143,64 @@ impl Engine {
         state
     }
 
-    /// What a plan that was made with `state` runs with: these stores and no others.
+    /// The state to make a plan with where its constants are large: in the batches of this one they take no more memory than they may.
+    ///
+    /// # Errors
+    ///
+    /// The plan cannot be walked.
+    pub fn fitting(
+        &self,
+        state: &SessionState,
+        plan: &LogicalPlan,
+    ) -> Result<Option<SessionState>> {
+        let rows = state.config().batch_size();
+        let fitting = literals::rows_of_plan(plan, rows).map_err(from_engine)?;
+        Ok((fitting < rows).then(|| {
+            let mut state = state.clone();
+            *state.config_mut() = state.config().clone().with_batch_size(fitting);
+            state
+        }))
+    }
+
+    /// What a plan that was made with `state` runs with: these stores and no others. The memory that it takes is the query's.
+    ///
+    /// # Errors
+    ///
+    /// The plan cannot be walked.
     pub fn task(
         &self,
         state: &SessionState,
         stores: Arc<dyn ObjectStoreRegistry>,
-    ) -> Arc<TaskContext> {
+        query: Uuid,
+        plan: &Arc<dyn ExecutionPlan>,
+    ) -> Result<Arc<TaskContext>> {
         let runtime = RuntimeEnv {
             object_store_registry: stores,
+            memory_pool: self.ledger.pool(query, &self.runtime.memory_pool),
             ..RuntimeEnv::clone(&self.runtime)
         };
+        let mut config = state.config().clone();
+        let rows = config.batch_size();
+        let fitting = literals::rows_of_execution(plan, rows).map_err(from_engine)?;
+        if fitting < rows {
+            config = config.with_batch_size(fitting);
+        }
         // A plan holds the functions that it calls.
-        Arc::new(TaskContext::new(
+        Ok(Arc::new(TaskContext::new(
             None,
-            uuid::Uuid::new_v4().to_string(),
-            state.config().clone(),
+            Uuid::new_v4().to_string(),
+            config,
             HashMap::new(),
             HashMap::new(),
             HashMap::new(),
             HashMap::new(),
             Arc::new(runtime),
-        ))
+        )))
+    }
+
+    /// The queries that hold memory of the pool with their bytes, the largest first.
+    pub fn largest_queries(&self) -> Vec<(Uuid, usize)> {
+        self.ledger.largest()
     }
 
     /// The functions that every query may call, by name. Those of PostgreSQL's catalog are not among them:
@@ -180,7 +226,9 @@ mod tests {
     use super::*;
     use crate::lake::meter::QueryMeter;
     use crate::lake::roots::{Backing, Roots};
+    use arrow::datatypes::Schema;
     use datafusion::catalog::MemoryCatalogProviderList;
+    use datafusion::physical_plan::empty::EmptyExec;
 
     #[test]
     fn planning_reads_nothing_and_a_task_reads_its_own_stores() {
@@ -219,7 +267,10 @@ mod tests {
             );
             let meter = Arc::new(QueryMeter::new(None));
             let stores = QueryStores::new(Arc::clone(&roots), meter);
-            let task = engine.task(&state, Arc::new(stores));
+            let plan: Arc<dyn ExecutionPlan> = Arc::new(EmptyExec::new(Arc::new(Schema::empty())));
+            let task = engine
+                .task(&state, Arc::new(stores), Uuid::new_v4(), &plan)
+                .unwrap();
             assert!(
                 task.runtime_env()
                     .object_store_registry

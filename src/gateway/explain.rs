@@ -86,7 +86,7 @@ async fn analyze_plan(
 ) -> Result<u64> {
     let place = context
         .query
-        .step(Phase::Queued, context.gateway.admission(pinned).admit())
+        .step(Phase::Queued, context.gateway.admission(pinned)?.admit())
         .await?;
     context.query.runs();
     let stream = context.execute(physical)?;

@@ -173,6 +173,7 @@ impl WriteJob {
 
     async fn write(&self, receiver: mpsc::Receiver<Message>) -> Result<u64> {
         let admitted = async { self.gateway.write_admission.admit().await };
+        self.gateway.memory.check(&self.gateway.running)?;
         let place = self.query.step(Phase::Queued, admitted).await?;
         self.query.runs();
         let memory = self.gateway.engine.reservation("ingestion");

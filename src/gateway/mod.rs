@@ -11,6 +11,7 @@ mod explain;
 mod ingest;
 mod jwt;
 mod logins;
+mod memory;
 mod metadata;
 mod one;
 mod options;
@@ -32,6 +33,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arrow::datatypes::SchemaRef;
 use chrono::{DateTime, Utc};
+use datafusion::execution::memory_pool::MemoryReservation;
 use lakegate_catalog::access::ScramVerifier;
 use lakegate_catalog::store::{Control, Metastore};
 use parking_lot::Mutex;
@@ -45,7 +47,7 @@ pub use jwt::{Jwt, JwtKeys, JwtOptions};
 pub use logins::{Principal, too_many_failures, wrong_certificate, wrong_password};
 pub use metadata::{Relation, RelationFilter, RelationKind};
 pub use options::OptionError;
-pub use prepared::Prepared;
+pub use prepared::{Prepared, check_weight};
 pub use query::{BatchStream, QueryWatch, RunningQueries};
 pub use session::Session;
 pub use substrait::substrait_versions;
@@ -159,6 +161,8 @@ pub struct GatewayParts {
     pub max_statistics_files: usize,
     /// The longest row of a text file, in bytes after decompression.
     pub max_row_bytes: usize,
+    /// Bytes of memory that the process may hold.
+    pub process_memory_limit: u64,
 }
 
 #[derive(Debug)]
@@ -176,6 +180,7 @@ pub struct Gateway {
     history: Arc<History>,
     max_statistics_files: usize,
     max_row_bytes: usize,
+    memory: memory::MemoryGuard,
     max_connections: usize,
     connections: Arc<AtomicUsize>,
     sessions: Mutex<HashMap<i32, std::sync::Weak<Session>>>,
@@ -213,6 +218,7 @@ impl Gateway {
             history: parts.history,
             max_statistics_files: parts.max_statistics_files,
             max_row_bytes: parts.max_row_bytes,
+            memory: memory::MemoryGuard::new(parts.process_memory_limit),
             max_connections: parts.max_connections,
             connections: Arc::default(),
             sessions: Mutex::default(),
@@ -354,11 +360,18 @@ impl Gateway {
     }
 
     /// Where a query waits for its place.
-    fn admission(&self, query: &Pinned) -> &Admission {
+    ///
+    /// Errors: there is too little memory for one more query of the lake.
+    fn admission(&self, query: &Pinned) -> Result<&Admission> {
         if query.of_built_ins {
-            &self.built_in_admission
-        } else {
-            &self.admission
+            return Ok(&self.built_in_admission);
         }
+        self.memory.check(&self.running)?;
+        Ok(&self.admission)
+    }
+
+    /// Memory of the pool that queries share, none yet, for what is kept of a query when it has run.
+    pub fn reservation(&self, name: &str) -> MemoryReservation {
+        self.engine.reservation(name)
     }
 }

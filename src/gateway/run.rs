@@ -19,6 +19,7 @@ use super::planning::Planning;
 use super::query::{BatchStream, Phase, Query, QueryStream, QueryWatch};
 use super::settings::ResultReuse;
 use super::{Gateway, Rows};
+use crate::engine::complexity;
 use crate::error::{Code, Error, Result, from_engine};
 use crate::results::{CachedResult, Lookup, QueryKey, ResultCache, ResultKey, Run, replay};
 use crate::view::snapshots::{self, Pinned, Unlisted};
@@ -120,10 +121,11 @@ impl QueryContext {
     }
 
     pub async fn physical(&self, pinned: &LogicalPlan) -> Result<Arc<dyn ExecutionPlan>> {
-        self.planning
-            .state
+        let fitting = self.gateway.engine.fitting(&self.planning.state, pinned)?;
+        let state = fitting.as_ref().unwrap_or(&self.planning.state);
+        state
             .query_planner()
-            .create_physical_plan(pinned, &self.planning.state)
+            .create_physical_plan(pinned, state)
             .await
             .map_err(from_engine)
     }
@@ -241,7 +243,7 @@ impl QueryContext {
         let context = self.clone();
         let start = async move {
             let before = std::time::Instant::now();
-            let place = context.gateway.admission(&pinned).admit().await?;
+            let place = context.gateway.admission(&pinned)?.admit().await?;
             context.query.spent(Phase::Queued, before.elapsed());
             context.query.runs();
             let before = std::time::Instant::now();
@@ -269,7 +271,8 @@ impl QueryContext {
     ) -> Result<impl Stream<Item = Result<RecordBatch>> + Send + use<>> {
         let planning = &self.planning;
         let stores = Arc::clone(&planning.stores);
-        let task = self.gateway.engine.task(&planning.state, stores as _);
+        let engine = &self.gateway.engine;
+        let task = engine.task(&planning.state, stores as _, self.query.id, plan)?;
         let stream = execute_stream(Arc::clone(plan), task).map_err(from_engine)?;
         Ok(stream.map(|batch| batch.map_err(from_engine)))
     }
@@ -292,6 +295,8 @@ pub async fn plan_statement(
         .statement_to_plan(statement)
         .await
         .map_err(from_engine)?;
+    // Before anything walks it.
+    complexity::check(&plan).map_err(from_engine)?;
     let only_reads = datafusion::execution::context::SQLOptions::new()
         .with_allow_ddl(false)
         .with_allow_dml(false)

@@ -24,6 +24,7 @@ mod formats;
 mod freshness;
 mod golden;
 mod governance;
+mod hostile_memory;
 mod lifecycle;
 mod locations;
 mod newcomer;
