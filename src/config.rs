@@ -139,8 +139,10 @@ pub struct RootConfig {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct EngineConfig {
-    /// Memory of all running queries together; default 60 % of the machine's.
+    /// Memory of all running queries together; default 60 % of the machine's, or of the control group's limit where that is less.
     pub memory_limit: Option<ByteSize>,
+    /// Memory of the whole process; default 85 % of the same. At 90 % of it new queries are refused, at the whole the largest is cancelled.
+    pub process_memory_limit: Option<ByteSize>,
     /// Disk that spilling queries may use together; default 32 GiB.
     pub spill_limit: ByteSize,
     /// Default `<state_dir>/spill`.
@@ -159,6 +161,7 @@ impl Default for EngineConfig {
     fn default() -> Self {
         Self {
             memory_limit: None,
+            process_memory_limit: None,
             spill_limit: ByteSize::gib(32),
             spill_dir: None,
             threads: None,
@@ -303,6 +306,15 @@ impl Config {
                     size.as_u64()
                 )));
             }
+        }
+        if let Some(limit) = self.engine.process_memory_limit
+            && limit < mib(256)
+        {
+            return Err(Error::invalid(format!(
+                "engine.process_memory_limit is {} bytes; it must be at least {}",
+                limit.as_u64(),
+                mib(256)
+            )));
         }
         if let Some(location) = &self.flight.location
             && !location.starts_with("grpc")

@@ -263,11 +263,26 @@ struct Inner {
     full: Option<String>,
 }
 
+/// Bytes of a message: the engine's quote values, which may be large, and messages are kept in the history.
+const MAX_MESSAGE: usize = 16 * 1024;
+
+fn shortened(mut message: Cow<'static, str>) -> Cow<'static, str> {
+    let bytes = message.len();
+    if bytes > MAX_MESSAGE {
+        let end = message.floor_char_boundary(MAX_MESSAGE);
+        let text = message.to_mut();
+        text.truncate(end);
+        text.push_str(&format!(" … ({bytes} bytes)"));
+        text.shrink_to_fit();
+    }
+    message
+}
+
 impl Error {
     pub fn new(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
         Self(Box::new(Inner {
             code,
-            message: message.into(),
+            message: shortened(message.into()),
             position: None,
             hint: None,
             detail: None,
@@ -531,6 +546,14 @@ mod tests {
         let cast = Error::new(Code::InvalidCast, "'X' is no integer").with_detail("in day=2/x");
         let cast = cast.withheld(place);
         assert_eq!((cast.message(), cast.detail()), ("'X' is no integer", None));
+    }
+
+    #[test]
+    fn messages_are_bounded() {
+        let long = Error::invalid("ü".repeat(100_000));
+        assert!(long.message().len() < MAX_MESSAGE + 100);
+        assert!(long.message().ends_with(" … (200000 bytes)"));
+        assert_eq!(Error::invalid("short").message(), "short");
     }
 
     #[test]

@@ -50,6 +50,7 @@ pub fn runtime() -> Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_name("lakegate-io")
+        .thread_stack_size(crate::engine::STACK)
         .build()
         .map_err(|e| Error::internal(format!("the server's threads cannot start: {e}")))
 }

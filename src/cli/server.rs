@@ -19,7 +19,7 @@ use crate::endpoints::flight::FlightOptions;
 use crate::endpoints::postgres::PostgresOptions;
 use crate::endpoints::tls::{ClientAuth, ClientTrust, Tls};
 use crate::endpoints::{flight, http, postgres};
-use crate::engine::{Engine, EngineOptions};
+use crate::engine::{Engine, EngineOptions, machine};
 use crate::error::{Code, Error, Result};
 use crate::gateway::{ConnectionLimits, Gateway, GatewayParts, Jwt, JwtKeys, JwtOptions};
 use crate::lake::parquet::FooterCache;
@@ -45,15 +45,6 @@ pub fn catalog_file(state_dir: &Path) -> PathBuf {
     state_dir.join("catalog.db")
 }
 
-fn machine_memory() -> u64 {
-    let info = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let total = info.lines().find_map(|line| line.strip_prefix("MemTotal:"));
-    let kib = total
-        .and_then(|rest| rest.split_whitespace().next())
-        .and_then(|number| number.parse::<u64>().ok());
-    kib.map_or(4 << 30, |kib| kib * 1024)
-}
-
 impl Server {
     pub async fn open(config: Config) -> Result<Self> {
         let state = &config.server.state_dir;
@@ -65,10 +56,15 @@ impl Server {
             .engine
             .threads
             .unwrap_or_else(|| std::thread::available_parallelism().map_or(2, Into::into));
+        let machine = machine::memory();
         let memory = config
             .engine
             .memory_limit
-            .map_or_else(|| machine_memory() / 5 * 3, |size| size.as_u64());
+            .map_or(machine / 5 * 3, |size| size.as_u64());
+        let of_process = config
+            .engine
+            .process_memory_limit
+            .map_or(machine / 20 * 17, |size| size.as_u64());
         let spill_dir = config
             .engine
             .spill_dir
@@ -107,7 +103,9 @@ impl Server {
             max_statistics_files: config.engine.max_statistics_files,
             max_planning_time: config.queries.max_planning_time,
             max_row_bytes: usize::try_from(config.lake.max_row_size.as_u64()).unwrap_or(usize::MAX),
+            process_memory_limit: of_process,
         });
+        gateway.watch_memory()?;
         gateway.recover_writes().await?;
         gateway.enforce_limits()?;
         let tls = match (&config.tls.cert_file, &config.tls.key_file) {

@@ -13,6 +13,9 @@ const NICE: i32 = 5;
 /// The same for the threads of the catalog, which come before queries.
 const CATALOG_NICE: i32 = 1;
 
+/// Bytes of stack of a thread: deep plans are run, and dropped, one operator within another. Only what is used takes memory.
+pub const STACK: usize = 16 * 1024 * 1024;
+
 #[derive(Debug)]
 pub struct CpuRuntime {
     /// `None` only while dropping.
@@ -33,6 +36,7 @@ impl CpuRuntime {
         meter_what_the_engine_spawns();
         let runtime = Builder::new_multi_thread()
             .worker_threads(threads)
+            .thread_stack_size(STACK)
             .thread_name(name)
             .on_thread_start(move || lower_priority(nice))
             .enable_all()

@@ -5,6 +5,7 @@
 
 mod bounded;
 mod checked;
+pub mod complexity;
 mod cpu;
 mod cpu_time;
 mod decimals;
@@ -13,6 +14,9 @@ mod floats;
 mod functions;
 mod in_lists;
 mod optimize;
+mod ledger;
+mod literals;
+pub mod machine;
 pub mod pg;
 mod planners;
 mod quantified;
@@ -42,8 +46,9 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::optimizer::Analyzer;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::prelude::SessionConfig;
+use uuid::Uuid;
 
-pub use cpu::CpuRuntime;
+pub use cpu::{CpuRuntime, STACK};
 pub use cpu_time::{CpuMeter, current, metered};
 pub use functions::FunctionInfo;
 pub use planners::Planners;
@@ -91,6 +96,7 @@ pub struct Engine {
     cpu: CpuRuntime,
     catalog_cpu: CpuRuntime,
     planners: Planners,
+    ledger: Arc<ledger::Ledger>,
 }
 
 impl Engine {
@@ -160,6 +166,7 @@ impl Engine {
             cpu: CpuRuntime::start(options.threads)?,
             catalog_cpu: CpuRuntime::of_catalog(CATALOG_THREADS)?,
             planners: Planners::start()?,
+            ledger: Arc::default(),
         })
     }
 
@@ -190,6 +197,25 @@ impl Engine {
         state
     }
 
+    /// The state to make a plan with where its constants are large: in the batches of this one they take no more memory than they may.
+    ///
+    /// # Errors
+    ///
+    /// The plan cannot be walked.
+    fn fitting(
+        &self,
+        state: &SessionState,
+        plan: &LogicalPlan,
+    ) -> Result<Option<SessionState>> {
+        let rows = state.config().batch_size();
+        let fitting = literals::rows_of_plan(plan, rows).map_err(from_engine)?;
+        Ok((fitting < rows).then(|| {
+            let mut state = state.clone();
+            *state.config_mut() = state.config().clone().with_batch_size(fitting);
+            state
+        }))
+    }
+
     /// How an optimised plan is run. It can be stopped: see [`stop`].
     ///
     /// # Errors
@@ -199,33 +225,54 @@ impl Engine {
         state: &SessionState,
         plan: &LogicalPlan,
     ) -> Result<Arc<dyn ExecutionPlan>> {
+        let fitting = self.fitting(state, plan)?;
+        let state = fitting.as_ref().unwrap_or(state);
         let planner = state.query_planner();
         let physical = planner.create_physical_plan(plan, state).await;
         physical.and_then(stop::stoppable).map_err(from_engine)
     }
 
-    /// What a plan that was made with `state` runs with: these stores and no others, until `run` is stopped.
+    /// What a plan that was made with `state` runs with: these stores and no others, until `run` is stopped. The memory that it takes is
+    /// the query's.
+    ///
+    /// # Errors
+    ///
+    /// The plan cannot be walked.
     pub fn task(
         &self,
         state: &SessionState,
         stores: Arc<dyn ObjectStoreRegistry>,
+        query: Uuid,
+        plan: &Arc<dyn ExecutionPlan>,
         run: Arc<PlanRun>,
-    ) -> Arc<TaskContext> {
+    ) -> Result<Arc<TaskContext>> {
         let runtime = RuntimeEnv {
             object_store_registry: stores,
+            memory_pool: self.ledger.pool(query, &self.runtime.memory_pool),
             ..RuntimeEnv::clone(&self.runtime)
         };
+        let mut config = state.config().clone();
+        let rows = config.batch_size();
+        let fitting = literals::rows_of_execution(plan, rows).map_err(from_engine)?;
+        if fitting < rows {
+            config = config.with_batch_size(fitting);
+        }
         // A plan holds the functions that it calls.
-        Arc::new(TaskContext::new(
+        Ok(Arc::new(TaskContext::new(
             None,
-            uuid::Uuid::new_v4().to_string(),
-            state.config().clone().with_extension(run),
+            Uuid::new_v4().to_string(),
+            config.with_extension(run),
             HashMap::new(),
             HashMap::new(),
             HashMap::new(),
             HashMap::new(),
             Arc::new(runtime),
-        ))
+        )))
+    }
+
+    /// The queries that hold memory of the pool with their bytes, the largest first.
+    pub fn largest_queries(&self) -> Vec<(Uuid, usize)> {
+        self.ledger.largest()
     }
 
     /// The functions that every query may call, by name. Those of PostgreSQL's catalog are not among them:
@@ -261,7 +308,9 @@ mod tests {
     use super::*;
     use crate::lake::meter::QueryMeter;
     use crate::lake::roots::{Backing, Roots};
+    use arrow::datatypes::Schema;
     use datafusion::catalog::MemoryCatalogProviderList;
+    use datafusion::physical_plan::empty::EmptyExec;
 
     #[test]
     fn planning_reads_nothing_and_a_task_reads_its_own_stores() {
@@ -301,7 +350,10 @@ mod tests {
             let meter = Arc::new(QueryMeter::new(None));
             let stores = QueryStores::new(Arc::clone(&roots), meter);
             let run = PlanRun::new(Arc::default(), ());
-            let task = engine.task(&state, Arc::new(stores), run);
+            let plan: Arc<dyn ExecutionPlan> = Arc::new(EmptyExec::new(Arc::new(Schema::empty())));
+            let task = engine
+                .task(&state, Arc::new(stores), Uuid::new_v4(), &plan, run)
+                .unwrap();
             assert!(
                 task.runtime_env()
                     .object_store_registry

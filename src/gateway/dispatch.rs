@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::cursors::{Cursor, forward};
 use super::planning::Asked;
-use super::prepared::{Prepared, literal};
+use super::prepared::{Prepared, check_weight, literal};
 use super::query::BatchStream;
 use super::session::{Session, is_built_in};
 use super::settings::Settings;
@@ -74,11 +74,10 @@ impl Session {
             Statement::Prepare(prepare) => self.prepare_named(prepare).await,
             Statement::Execute(execute) => self.execute_named(execute).await,
             Statement::DeclareCursor(declare) => self.declare(declare, prepared).await,
-            Statement::Fetch(fetch) => self.fetch(fetch).await,
+            Statement::Fetch(fetch) => self.fetch(fetch),
             Statement::MoveCursor(fetch) => {
                 let cursor = self.cursor(&fetch.name)?;
-                let moved = cursor.fetch(forward(fetch.direction)?).await?;
-                let rows = moved.iter().map(|batch| batch.num_rows() as u64).sum();
+                let rows = cursor.pass(forward(fetch.direction)?).await?;
                 Ok(Execution::Command {
                     tag: "MOVE".to_owned(),
                     rows: Some(rows),
@@ -328,10 +327,13 @@ impl Session {
             position: 1,
         };
         let prepared = Box::pin(self.prepare(parsed, &[])).await?;
-        self.state
-            .lock()
-            .prepared
-            .insert(prepare.name.clone(), prepared);
+        let mut state = self.state.lock();
+        check_weight(
+            state.prepared.values().map(Prepared::weight),
+            prepared.weight(),
+            "DEALLOCATE those that are not needed any more",
+        )?;
+        state.prepared.insert(prepare.name.clone(), prepared);
         Ok(command("PREPARE"))
     }
 
@@ -415,11 +417,16 @@ impl Session {
         Ok(command("DECLARE CURSOR"))
     }
 
-    async fn fetch(&self, fetch: &sql::Fetch) -> Result<Execution> {
+    fn fetch(&self, fetch: &sql::Fetch) -> Result<Execution> {
         let cursor = self.cursor(&fetch.name)?;
         let count = forward(fetch.direction)?;
-        let batches = cursor.fetch(count).await?;
-        Ok(rows("FETCH", Arc::clone(&cursor.schema), batches))
+        Ok(Execution::Rows(Rows {
+            schema: Arc::clone(&cursor.schema),
+            tag: "FETCH",
+            stream: cursor.fetch(count)?,
+            query_id: None,
+            query: None,
+        }))
     }
 }
 

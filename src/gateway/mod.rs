@@ -14,6 +14,7 @@ mod ingest;
 mod jwt;
 mod limits;
 mod logins;
+mod memory;
 mod metadata;
 mod one;
 mod options;
@@ -38,6 +39,7 @@ use std::time::Duration;
 
 use arrow::datatypes::SchemaRef;
 use chrono::{DateTime, Utc};
+use datafusion::execution::memory_pool::MemoryReservation;
 use lakegate_catalog::access::ScramVerifier;
 use lakegate_catalog::store::{Control, Metastore};
 use parking_lot::Mutex;
@@ -54,7 +56,7 @@ pub use limits::client_stalled;
 pub use logins::{Principal, too_many_failures, wrong_certificate, wrong_password};
 pub use metadata::{Relation, RelationFilter, RelationKind};
 pub use options::OptionError;
-pub use prepared::Prepared;
+pub use prepared::{Prepared, check_weight};
 pub use query::{BatchStream, QueryWatch, RunningQueries};
 pub use session::Session;
 pub use substrait::substrait_versions;
@@ -176,6 +178,8 @@ pub struct GatewayParts {
     pub max_planning_time: Duration,
     /// The longest row of a text file, in bytes after decompression.
     pub max_row_bytes: usize,
+    /// Bytes of memory that the process may hold.
+    pub process_memory_limit: u64,
 }
 
 #[derive(Debug)]
@@ -199,6 +203,7 @@ pub struct Gateway {
     max_row_bytes: usize,
     max_stall: Duration,
     connections: Arc<Connections>,
+    memory: memory::MemoryGuard,
     sessions: Mutex<HashMap<i32, std::sync::Weak<Session>>>,
     running: Arc<RunningQueries>,
     throttle: Throttle,
@@ -231,6 +236,7 @@ impl Gateway {
             max_row_bytes: parts.max_row_bytes,
             max_stall: parts.max_stall,
             connections: Connections::new(parts.connections),
+            memory: memory::MemoryGuard::new(parts.process_memory_limit),
             sessions: Mutex::default(),
             running: Arc::default(),
             throttle: Throttle::default(),
@@ -348,13 +354,14 @@ impl Gateway {
     /// Waits for a query's place.
     ///
     /// # Errors
-    /// As many queries wait as may.
+    /// As many queries wait as may; there is too little memory for one more query of the lake.
     async fn admit(&self, query: &Pinned, user: &str) -> Result<Place> {
         if query.of_built_ins {
             let of_user = self.built_in_places.admit(user).await;
             let place = self.built_in_admission.admit(user).await?;
             return Ok((place, of_user));
         }
+        self.memory.check(&self.running)?;
         Ok((self.admission.admit(user).await?, None))
     }
 
@@ -365,6 +372,11 @@ impl Gateway {
         } else {
             self.engine.cpu()
         }
+    }
+
+    /// Memory of the pool that queries share, none yet, for what is kept of a query when it has run.
+    pub fn reservation(&self, name: &str) -> MemoryReservation {
+        self.engine.reservation(name)
     }
 }
 

@@ -16,6 +16,33 @@ use crate::error::{Code, Error, Result, from_engine};
 /// The highest parameter number, as Postgres has it.
 const MAX_PARAMETERS: usize = 65_535;
 
+/// Bytes that statements which one connection keeps prepared take together, by [`Prepared::weight`].
+pub const MAX_PREPARED_WEIGHT: usize = 64 * 1024 * 1024;
+
+/// Memory of a parsed statement for each byte of its text.
+const PARSED_BYTES: usize = 32;
+/// Memory of a column or parameter that was described.
+const FIELD_BYTES: usize = 256;
+/// Memory of any statement.
+const FIXED_BYTES: usize = 1024;
+
+/// Errors: with one more, the statements take more memory than they may.
+///
+/// `remedy`: how a client lets go of one.
+pub fn check_weight(kept: impl Iterator<Item = usize>, one: usize, remedy: &str) -> Result<()> {
+    let weight = kept.fold(one, usize::saturating_add);
+    if weight <= MAX_PREPARED_WEIGHT {
+        return Ok(());
+    }
+    Err(Error::new(
+        Code::OutOfMemory,
+        format!(
+            "prepared statements would take {weight} bytes; {MAX_PREPARED_WEIGHT} are the most of a connection"
+        ),
+    )
+    .with_hint(remedy.to_owned()))
+}
+
 /// A statement that can be executed any number of times.
 #[derive(Debug, Clone)]
 pub struct Prepared {
@@ -49,6 +76,17 @@ impl Prepared {
     pub fn source_bytes(&self) -> usize {
         let plan = self.substrait.as_ref().map_or(0, Bytes::len);
         self.parsed.text.len() + plan
+    }
+
+    /// Bytes that it takes in memory, about: a statement that was parsed takes many times its text.
+    pub fn weight(&self) -> usize {
+        let columns = self
+            .columns
+            .as_ref()
+            .map_or(0, |columns| columns.fields().len());
+        self.source_bytes() * PARSED_BYTES
+            + (columns + self.parameters.len()) * FIELD_BYTES
+            + FIXED_BYTES
     }
 }
 

@@ -21,7 +21,7 @@ use super::query::{BatchStream, Phase, Query, QueryWatch};
 use super::query_stream::QueryStream;
 use super::settings::ResultReuse;
 use super::{Gateway, Rows};
-use crate::engine::{PlanRun, Stop, metered};
+use crate::engine::{PlanRun, Stop, complexity, metered};
 use crate::error::{Code, Error, Result, from_engine};
 use crate::results::{CachedResult, Lookup, QueryKey, ResultCache, ResultKey, Run, replay};
 use crate::view::snapshots::{self, Pinned, Unlisted};
@@ -308,7 +308,8 @@ impl QueryContext {
     ) -> Result<impl Stream<Item = Result<RecordBatch>> + Send + use<>> {
         let planning = &self.planning;
         let stores = Arc::clone(&planning.stores);
-        let task = self.gateway.engine.task(&planning.state, stores as _, run);
+        let engine = &self.gateway.engine;
+        let task = engine.task(&planning.state, stores as _, self.query.id, plan, run)?;
         let stream = execute_stream(Arc::clone(plan), task).map_err(from_engine)?;
         Ok(stream.map(|batch| batch.map_err(from_engine)))
     }
@@ -331,6 +332,8 @@ pub async fn plan_statement(
         .statement_to_plan(statement)
         .await
         .map_err(from_engine)?;
+    // Before anything walks it.
+    complexity::check(&plan).map_err(from_engine)?;
     let only_reads = datafusion::execution::context::SQLOptions::new()
         .with_allow_ddl(false)
         .with_allow_dml(false)

@@ -1,6 +1,7 @@
 //! A session's settings: Postgres's own that clients set, and Lakegate's.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::engine::pg::{milliseconds, quote_ident, shown_time};
@@ -251,18 +252,21 @@ fn unrecognized(name: &str) -> Error {
     .with_hint("SHOW ALL lists the parameters")
 }
 
-/// Values by lower-case name; what is not here has its default.
+/// Bytes of names and values that one session may set.
+const MAX_BYTES: usize = 64 * 1024;
+
+/// Values by lower-case name; what is not here has its default. Copies share them until one is changed: savepoints are copies.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Settings {
-    values: BTreeMap<String, String>,
+    values: Arc<BTreeMap<String, String>>,
     /// What a session starts with, and RESET goes back to.
-    initial: BTreeMap<String, String>,
+    initial: Arc<BTreeMap<String, String>>,
 }
 
 impl Settings {
     /// Sets what the session starts with, without looking whether it may be set.
     pub fn start_with(&mut self, name: &str, value: impl Into<String>) {
-        self.initial.insert(name.to_lowercase(), value.into());
+        Arc::make_mut(&mut self.initial).insert(name.to_lowercase(), value.into());
     }
 
     /// The value, as SHOW gives it.
@@ -280,14 +284,16 @@ impl Settings {
 
     /// Checks a value and keeps it in its normal form. `None` is DEFAULT.
     ///
-    /// Errors: no such parameter, one that cannot be set, a value it does not take.
+    /// Errors: no such parameter, one that cannot be set, a value it does not take; more than a session may set.
     pub fn set(&mut self, name: &str, value: Option<&str>) -> Result<()> {
         let key = name.to_lowercase();
         let Some(value) = value else {
             if known(&key).is_none() && !key.contains('.') {
                 return Err(unrecognized(name));
             }
-            self.values.remove(&key);
+            if self.values.contains_key(&key) {
+                Arc::make_mut(&mut self.values).remove(&key);
+            }
             return Ok(());
         };
         let Some(known) = known(&key) else {
@@ -295,11 +301,24 @@ impl Settings {
             if !key.contains('.') || key.starts_with("datafusion.") {
                 return Err(unrecognized(name));
             }
-            self.values.insert(key, value.to_owned());
-            return Ok(());
+            return self.keep(key, value.to_owned());
         };
         let value = known.check(value)?;
-        self.values.insert(key, value);
+        self.keep(key, value)
+    }
+
+    /// Errors: with it there are more bytes than a session may set.
+    fn keep(&mut self, key: String, value: String) -> Result<()> {
+        let others = self.values.iter().filter(|(name, _)| **name != key);
+        let others: usize = others.map(|(name, value)| name.len() + value.len()).sum();
+        if others + key.len() + value.len() > MAX_BYTES {
+            return Err(Error::new(
+                Code::TooManyQueries,
+                format!("the parameters of a session have more than {MAX_BYTES} bytes"),
+            )
+            .with_hint("RESET those that are not needed any more"));
+        }
+        Arc::make_mut(&mut self.values).insert(key, value);
         Ok(())
     }
 
@@ -311,14 +330,15 @@ impl Settings {
     /// Back to what [`Settings::explicit`] gave.
     pub fn restore(&mut self, name: &str, value: Option<String>) {
         let key = name.to_lowercase();
+        let values = Arc::make_mut(&mut self.values);
         match value {
-            Some(value) => self.values.insert(key, value),
-            None => self.values.remove(&key),
+            Some(value) => values.insert(key, value),
+            None => values.remove(&key),
         };
     }
 
     pub fn reset_all(&mut self) {
-        self.values.clear();
+        self.values = Arc::default();
     }
 
     /// Name, value and description of every parameter, as SHOW ALL gives them.
@@ -509,6 +529,26 @@ mod tests {
         );
         settings.set("my.setting", Some("1")).unwrap();
         assert_eq!(settings.get("my.setting").unwrap(), "1");
+    }
+
+    #[test]
+    fn parameters_of_a_session_are_bounded_in_bytes() {
+        let mut settings = Settings::default();
+        let mut kept = 0;
+        let error = loop {
+            match settings.set(&format!("my.s{kept}"), Some(&"x".repeat(1000))) {
+                Ok(()) => kept += 1,
+                Err(error) => break error,
+            }
+        };
+        assert!(kept > 50 && kept < 66, "{kept}");
+        assert_eq!(error.code(), Code::TooManyQueries);
+        assert!(error.hint().unwrap().contains("RESET"));
+        settings.set("my.s0", Some("short")).unwrap();
+        settings.set("my.s1", None).unwrap();
+        settings.set("timezone", Some("UTC")).unwrap();
+        let large = "x".repeat(100_000);
+        assert!(settings.set("application_name", Some(&large)).is_err());
     }
 
     #[test]

@@ -5,6 +5,9 @@ use crate::error::{Code, Error, Result};
 
 use super::settings::Settings;
 
+/// Savepoints of one block.
+const MAX_SAVEPOINTS: usize = 1_000;
+
 /// As the wire shows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TransactionStatus {
@@ -87,9 +90,12 @@ impl Transaction {
         let Some(block) = &mut self.block else {
             return false;
         };
-        block
-            .locals
-            .push((name.to_owned(), settings.explicit(name)));
+        // What it was before the first of them is what it will be again.
+        if !block.locals.iter().any(|(known, _)| known == name) {
+            block
+                .locals
+                .push((name.to_owned(), settings.explicit(name)));
+        }
         true
     }
 
@@ -124,9 +130,15 @@ impl Transaction {
     }
 
     pub fn savepoint(&mut self, name: String, settings: &Settings) -> Result<()> {
-        self.block("SAVEPOINT")?
-            .savepoints
-            .push((name, settings.clone()));
+        let savepoints = &mut self.block("SAVEPOINT")?.savepoints;
+        if savepoints.len() >= MAX_SAVEPOINTS {
+            return Err(Error::new(
+                Code::TooManyQueries,
+                format!("a block has at most {MAX_SAVEPOINTS} savepoints"),
+            )
+            .with_hint("RELEASE SAVEPOINT those that are not needed any more"));
+        }
+        savepoints.push((name, settings.clone()));
         Ok(())
     }
 
@@ -204,6 +216,30 @@ mod tests {
         transaction.begin(&settings);
         assert!(transaction.set_local("timezone", &settings));
         settings.set("timezone", Some("Asia/Tokyo")).unwrap();
+        transaction.commit(&mut settings);
+        assert_eq!(settings.time_zone(), "UTC");
+    }
+
+    #[test]
+    fn a_block_is_bounded() {
+        let mut settings = Settings::default();
+        let mut transaction = Transaction::default();
+        transaction.begin(&settings);
+        for index in 0..MAX_SAVEPOINTS {
+            transaction
+                .savepoint(format!("s{index}"), &settings)
+                .unwrap();
+        }
+        let error = transaction.savepoint("one".into(), &settings).unwrap_err();
+        assert_eq!(error.code(), Code::TooManyQueries);
+        transaction.release("s5").unwrap();
+        transaction.savepoint("one".into(), &settings).unwrap();
+        for value in ["Asia/Tokyo", "Europe/Berlin", "Asia/Tokyo"] {
+            assert!(transaction.set_local("timezone", &settings));
+            settings.set("timezone", Some(value)).unwrap();
+        }
+        let block = transaction.block.as_ref().unwrap();
+        assert_eq!(block.locals.len(), 1);
         transaction.commit(&mut settings);
         assert_eq!(settings.time_zone(), "UTC");
     }

@@ -7,6 +7,7 @@
 //! Who accepts a staleness looks by all of it but the files, and is given the newest result if it is new enough.
 
 mod bill;
+mod key_plan;
 mod plain;
 mod run;
 
@@ -32,6 +33,8 @@ pub struct QueryKey {
     /// Digest of what the catalog says of the tables of the plan, and of what the principal may read of them.
     catalog: [u8; 32],
     hash: u64,
+    /// Memory that the plan takes, about, in bytes; known of a key that is kept.
+    bytes: usize,
 }
 
 impl QueryKey {
@@ -45,6 +48,19 @@ impl QueryKey {
             settings,
             catalog,
             hash: hasher.finish(),
+            bytes: 0,
+        }
+    }
+
+    /// The same key, to be kept for long: with its size, and without what the tables of the plan hold, which it is not compared by.
+    fn kept(&self) -> Self {
+        let plan = key_plan::without_tables(&self.plan);
+        Self {
+            bytes: key_plan::bytes(&plan),
+            plan,
+            settings: self.settings.clone(),
+            catalog: self.catalog,
+            hash: self.hash,
         }
     }
 }
@@ -124,7 +140,8 @@ pub struct ResultCache {
 
 #[derive(Debug)]
 struct Newest {
-    key: Arc<ResultKey>,
+    /// Digest of its files.
+    snapshots: [u8; 32],
     /// No later than the files were listed for which this was the answer.
     as_of: Instant,
 }
@@ -150,12 +167,15 @@ impl ResultCache {
             .eviction_listener(move |key: Arc<Arc<ResultKey>>, _, cause| {
                 let mut known = known.lock();
                 let newest = known.get(&key.query);
-                if cause.was_evicted() && newest.is_some_and(|newest| newest.key == *key) {
+                if cause.was_evicted()
+                    && newest.is_some_and(|newest| newest.snapshots == key.snapshots)
+                {
                     known.remove(&key.query);
                 }
             })
-            .weigher(|_, result: &Arc<CachedResult>| {
-                u32::try_from(result.bytes.max(1024)).unwrap_or(u32::MAX)
+            .weigher(|key: &Arc<ResultKey>, result: &Arc<CachedResult>| {
+                let bytes = result.bytes.saturating_add(key.query.bytes);
+                u32::try_from(bytes.max(1024)).unwrap_or(u32::MAX)
             })
             .build();
         let max_entry = max_entry
@@ -174,7 +194,8 @@ impl ResultCache {
         let key = {
             let newest = self.newest.lock();
             let newest = newest.get(query)?;
-            (newest.as_of.elapsed() <= staleness).then(|| Arc::clone(&newest.key))?
+            (newest.as_of.elapsed() <= staleness)
+                .then(|| Arc::new(ResultKey::new(Arc::clone(query), newest.snapshots)))?
         };
         // Not under the lock, which the cache takes when it throws something out.
         self.results.get(&key)
@@ -218,7 +239,7 @@ impl ResultCache {
             && newest.as_of < as_of
         {
             *newest = Newest {
-                key: Arc::clone(key),
+                snapshots: key.snapshots,
                 as_of,
             };
         }
@@ -231,16 +252,18 @@ impl ResultCache {
     }
 
     fn keep(&self, key: &Arc<ResultKey>, result: CachedResult, as_of: Instant) {
+        // A plan holds its tables, and with them the partitions of its day.
+        let key = Arc::new(ResultKey::new(Arc::new(key.query.kept()), key.snapshots));
         {
             let mut newest = self.newest.lock();
             let known = newest.get(&key.query);
             if known.is_none_or(|known| known.as_of < as_of) {
-                let key = Arc::clone(key);
-                newest.insert(Arc::clone(&key.query), Newest { key, as_of });
+                let snapshots = key.snapshots;
+                newest.insert(Arc::clone(&key.query), Newest { snapshots, as_of });
             }
         }
         // After it, so that whatever throws the result out finds it there.
-        self.results.insert(Arc::clone(key), Arc::new(result));
+        self.results.insert(key, Arc::new(result));
     }
 
     /// Forgets a run that nobody may join any more, unless another has taken its place.
@@ -306,6 +329,39 @@ mod tests {
         // The files are again those of the first result.
         assert!(cache.stored(&over(1, query(1)), ago(0)).is_some());
         assert_eq!(recent(1, 60), Some(1));
+    }
+
+    #[test]
+    fn keys_count_too() {
+        use datafusion::logical_expr::lit;
+        let cache = ResultCache::new(4 << 20, 4 << 20);
+        for query in 0..50 {
+            let list: Vec<_> = (0..3000).map(|n| lit(n + query * 3000)).collect();
+            let plan = LogicalPlanBuilder::empty(true)
+                .filter(lit(1).in_list(list, false))
+                .unwrap()
+                .build()
+                .unwrap();
+            let settings = PlanSettings {
+                time_zone: "UTC".into(),
+                search_path: Vec::new(),
+            };
+            let query = Arc::new(QueryKey::new(plan, settings, [0; 32]));
+            let key = over(1, Arc::clone(&query));
+            cache.keep(&key, result(100), ago(0));
+            cache.results.run_pending_tasks();
+            assert!(cache.results.weighted_size() <= 4 << 20);
+        }
+        let kept = cache.results.entry_count();
+        assert!((1..20).contains(&kept), "{kept}");
+    }
+
+    #[test]
+    fn kept_key_is_found_by_the_whole_one() {
+        let cache = ResultCache::new(1 << 20, 1 << 20);
+        cache.keep(&over(1, query(1)), result(7), ago(0));
+        assert_eq!(query(1).kept(), *query(1));
+        assert_eq!(cache.stored(&over(1, query(1)), ago(0)).unwrap().bytes, 7);
     }
 
     #[test]

@@ -3,17 +3,21 @@
 //! Running queries are in memory; finished ones are written in groups, off the query path, to a store of
 //! their own. A crash loses at most the group that was being gathered.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use futures::Stream;
 use parking_lot::Mutex;
 use uuid::Uuid;
 
-use super::history_store::{HistoryStore, Writer};
+use super::history_store::{HistoryStore, Place, Writer};
 use crate::error::{Error, Result};
+
+/// Records of one page.
+const PAGE_ROWS: usize = 1_000;
 
 /// A query's state, in Athena's names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +27,21 @@ pub enum QueryState {
     Succeeded,
     Failed,
     Cancelled,
+}
+
+impl QueryRecord {
+    /// Bytes of its texts.
+    pub(super) fn bytes(&self) -> usize {
+        let optional = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        self.query.len()
+            + self.user_name.len()
+            + self.workgroup.len()
+            + self.database.len()
+            + self.protocol.len()
+            + optional(&self.error_code)
+            + optional(&self.error_message)
+            + optional(&self.application_name)
+    }
 }
 
 impl QueryState {
@@ -124,35 +143,45 @@ impl History {
         self.running.lock().get(&query_id).cloned()
     }
 
+    /// The queries that run, of one user or of all, newest first.
+    fn running_of(&self, owner: Option<&Owner>) -> Vec<QueryRecord> {
+        let running = self.running.lock();
+        let wanted = running
+            .values()
+            .filter(|record| owner.is_none_or(|owner| owner.owns(record)));
+        let mut records: Vec<QueryRecord> = wanted.cloned().collect();
+        drop(running);
+        records.sort_by_key(|record| std::cmp::Reverse(record.submitted_at));
+        records
+    }
+
+    /// Queries of one user, or of all, page by page, each newest first: those that run, and then those that have ended.
+    pub fn pages(
+        self: &Arc<Self>,
+        owner: Option<Owner>,
+    ) -> impl Stream<Item = Result<Vec<QueryRecord>>> + Send + use<> {
+        let pages = Pages {
+            history: Arc::clone(self),
+            owner,
+            next: Next::Running,
+        };
+        futures::stream::try_unfold(pages, |pages| async move {
+            let read = tokio::task::spawn_blocking(move || pages.read());
+            read.await
+                .map_err(|e| Error::internal(format!("the history cannot be read: {e}")))?
+        })
+    }
+
     /// Queries of one user, or of all, newest first; `limit` at most.
+    #[cfg(test)]
     pub async fn queries(
         self: &Arc<Self>,
         owner: Option<Owner>,
         limit: usize,
     ) -> Result<Vec<QueryRecord>> {
-        let history = Arc::clone(self);
-        let mut records = tokio::task::spawn_blocking(move || {
-            let wanted =
-                |record: &QueryRecord| owner.as_ref().is_none_or(|owner| owner.owns(record));
-            let mut records: Vec<QueryRecord> = history
-                .running
-                .lock()
-                .values()
-                .filter(|r| wanted(r))
-                .cloned()
-                .collect();
-            history.writer.flush();
-            let running: std::collections::HashSet<Uuid> =
-                records.iter().map(|record| record.query_id).collect();
-            let mut past = history.store.read(owner.as_ref(), limit)?;
-            // One that ended between the two looks is in both.
-            past.retain(|record| !running.contains(&record.query_id));
-            records.append(&mut past);
-            Ok::<_, Error>(records)
-        })
-        .await
-        .map_err(|e| Error::internal(format!("the history cannot be read: {e}")))??;
-        records.sort_by_key(|record| std::cmp::Reverse(record.submitted_at));
+        use futures::TryStreamExt;
+        let pages: Vec<Vec<QueryRecord>> = self.pages(owner).try_collect().await?;
+        let mut records = pages.concat();
         records.truncate(limit);
         Ok(records)
     }
@@ -160,6 +189,57 @@ impl History {
     /// Waits until all that ended is on disk.
     pub fn flush(&self) {
         self.writer.flush();
+    }
+}
+
+/// A reader of the history on its way.
+struct Pages {
+    history: Arc<History>,
+    owner: Option<Owner>,
+    next: Next,
+}
+
+enum Next {
+    Running,
+    /// With those that ran at the first look: one that has ended since would be there twice.
+    Past {
+        before: Place,
+        running: HashSet<Uuid>,
+    },
+    End,
+}
+
+impl Pages {
+    fn read(mut self) -> Result<Option<(Vec<QueryRecord>, Self)>> {
+        let owner = self.owner.as_ref();
+        let (before, running) = match self.next {
+            Next::End => return Ok(None),
+            Next::Running => {
+                let records = self.history.running_of(owner);
+                // After it, so that one that ends now is in one of the two at least.
+                self.history.writer.flush();
+                let running = records.iter().map(|record| record.query_id).collect();
+                self.next = Next::Past {
+                    before: Place::END,
+                    running,
+                };
+                return Ok(Some((records, self)));
+            }
+            Next::Past { before, running } => (before, running),
+        };
+        let mut page = self.history.store.page(owner, before, PAGE_ROWS)?;
+        self.next = match page.last() {
+            Some(last) => Next::Past {
+                before: Place {
+                    submitted_at: last.submitted_at.timestamp_micros(),
+                    query_id: last.query_id,
+                },
+                running: running.clone(),
+            },
+            None => Next::End,
+        };
+        page.retain(|record| !running.contains(&record.query_id));
+        Ok(Some((page, self)))
     }
 }
 
@@ -256,6 +336,50 @@ mod tests {
             times.collect::<Vec<_>>(),
             [("ben", Duration::from_millis(2)), ("ann", Duration::ZERO)]
         );
+    }
+
+    #[tokio::test]
+    async fn history_is_read_in_pages_of_bounded_size() {
+        use futures::StreamExt;
+        let dir = tempfile::tempdir().unwrap();
+        let history = History::open(&dir.path().join("h.db"), Duration::from_secs(3600)).unwrap();
+        history.record(sample("ann", QueryState::Running));
+        let long = "x".repeat(1 << 20);
+        let mut ids = HashSet::new();
+        for number in 0..40 {
+            let mut query = sample("ann", QueryState::Succeeded);
+            query.query = long.clone();
+            // Many of one moment.
+            query.submitted_at = DateTime::from_timestamp(2_000_000_000 + number / 8, 0).unwrap();
+            ids.insert(query.query_id);
+            history.record(query);
+        }
+        for number in 0..2_000 {
+            let mut query = sample("bob", QueryState::Succeeded);
+            query.submitted_at = DateTime::from_timestamp(2_000_000_000 + number / 700, 0).unwrap();
+            history.record(query);
+        }
+        let mut pages = Box::pin(history.pages(Some(owner("ann"))));
+        let mut found = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.unwrap();
+            let bytes: usize = page.iter().map(QueryRecord::bytes).sum();
+            assert!(bytes < 6 << 20, "{bytes}");
+            found.extend(page);
+        }
+        assert_eq!(found.len(), 41);
+        assert!(found[1..].is_sorted_by_key(|query| std::cmp::Reverse(query.submitted_at)));
+        let past: HashSet<Uuid> = found[1..].iter().map(|query| query.query_id).collect();
+        assert_eq!(past, ids);
+        assert_eq!(
+            history
+                .queries(Some(owner("bob")), 5_000)
+                .await
+                .unwrap()
+                .len(),
+            2_000
+        );
+        assert_eq!(history.queries(None, 5_000).await.unwrap().len(), 2_041);
     }
 
     #[tokio::test]

@@ -19,6 +19,25 @@ const SCHEMA_VERSION: i64 = 2;
 /// Queries that end within this time are written together.
 const GROUP: Duration = Duration::from_millis(100);
 
+/// Bytes of the records of one page; a page has one record at least.
+const PAGE_BYTES: usize = 4 * 1024 * 1024;
+
+/// Where a query is in the history.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    /// Microseconds.
+    pub submitted_at: i64,
+    pub query_id: Uuid,
+}
+
+impl Place {
+    /// Before it are all queries.
+    pub const END: Self = Self {
+        submitted_at: i64::MAX,
+        query_id: Uuid::max(),
+    };
+}
+
 /// How often old queries are forgotten.
 const PRUNE_EVERY: Duration = Duration::from_secs(600);
 
@@ -148,27 +167,44 @@ impl HistoryStore {
         Ok(())
     }
 
-    /// Newest first.
-    pub(super) fn read(&self, owner: Option<&Owner>, limit: usize) -> Result<Vec<QueryRecord>> {
+    /// Queries before a place of the history, newest first: at most `limit`, and no more after [`PAGE_BYTES`].
+    pub(super) fn page(
+        &self,
+        owner: Option<&Owner>,
+        before: Place,
+        limit: usize,
+    ) -> Result<Vec<QueryRecord>> {
         let connection = self.connection.lock();
         let mut select = connection
             .prepare_cached(
-                "SELECT * FROM queries WHERE ?1 IS NULL OR user_id = ?1 OR (user_id IS NULL AND user_name = ?3 AND submitted_at >= ?4)
-                 ORDER BY submitted_at DESC LIMIT ?2",
+                "SELECT * FROM queries WHERE (?1 IS NULL OR user_name = ?1)
+                     AND submitted_at <= ?2 AND (submitted_at < ?2 OR query_id < ?3)
+                 ORDER BY submitted_at DESC, query_id DESC LIMIT ?4",
             )
             .map_err(storage)?;
-        let rows = select
-            .query_map(
-                params![
-                    owner.map(|owner| owner.user_id),
-                    i64::try_from(limit).unwrap_or(i64::MAX),
-                    owner.map(|owner| owner.user_name.as_str()),
-                    owner.map(|owner| owner.since.timestamp_micros()),
-                ],
-                read_record,
-            )
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let id = before.query_id.as_bytes().as_slice();
+        let mut rows = select
+            .query(params![
+                owner.map(|owner| owner.user_id),
+                before.submitted_at,
+                id,
+                limit,
+                owner.map(|owner| owner.user_name.as_str()),
+                owner.map(|owner| owner.since.timestamp_micros()),
+            ])
             .map_err(storage)?;
-        rows.collect::<rusqlite::Result<_>>().map_err(storage)
+        let mut page = Vec::new();
+        let mut bytes = 0;
+        while let Some(row) = rows.next().map_err(storage)? {
+            let record = read_record(row).map_err(storage)?;
+            bytes += record.bytes();
+            page.push(record);
+            if bytes > PAGE_BYTES {
+                break;
+            }
+        }
+        Ok(page)
     }
 }
 

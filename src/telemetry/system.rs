@@ -10,10 +10,13 @@ use arrow::array::{
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use async_trait::async_trait;
 use datafusion::catalog::{SchemaProvider, Session, TableProvider};
-use datafusion::datasource::memory::MemorySourceConfig;
 use datafusion::error::{DataFusionError, Result as EngineResult};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::{Expr, TableType};
 use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
+use futures::StreamExt;
 
 use super::history::{History, Owner, QueryRecord};
 
@@ -164,18 +167,41 @@ impl TableProvider for QueriesTable {
         _state: &dyn Session,
         projection: Option<&Vec<usize>>,
         _filters: &[Expr],
-        _limit: Option<usize>,
+        limit: Option<usize>,
     ) -> EngineResult<Arc<dyn ExecutionPlan>> {
-        let records = self
-            .history
-            .queries(self.owner.clone(), MAX_QUERIES)
-            .await?;
-        let batch = queries_batch(&self.schema, &records)?;
-        let source = MemorySourceConfig::try_new_exec(
-            &[vec![batch]],
+        let queries = QueriesTable {
+            history: Arc::clone(&self.history),
+            owner: self.owner.clone(),
+            schema: Arc::clone(&self.schema),
+        };
+        let limit = limit.map_or(MAX_QUERIES, |limit| limit.min(MAX_QUERIES));
+        let scan = StreamingTableExec::try_new(
             Arc::clone(&self.schema),
-            projection.cloned(),
+            vec![Arc::new(queries)],
+            projection,
+            [],
+            false,
+            Some(limit),
         )?;
-        Ok(source)
+        Ok(Arc::new(scan))
+    }
+}
+
+impl PartitionStream for QueriesTable {
+    fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// A page at a time is in memory.
+    fn execute(&self, _: Arc<TaskContext>) -> SendableRecordBatchStream {
+        let schema = Arc::clone(&self.schema);
+        let batches = self
+            .history
+            .pages(self.owner.clone())
+            .map(move |page| queries_batch(&schema, &page?));
+        Box::pin(RecordBatchStreamAdapter::new(
+            Arc::clone(&self.schema),
+            batches,
+        ))
     }
 }

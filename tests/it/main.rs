@@ -28,6 +28,7 @@ mod golden;
 mod governance;
 mod hidden;
 mod identities;
+mod hostile_memory;
 mod lifecycle;
 mod limits;
 mod locations;

@@ -4,6 +4,10 @@
 //! proportion. sqlparser bounds the nesting that it recurses over, but neither such chains nor nested types, so they are
 //! counted here, on the tokens.
 
+use std::ops::ControlFlow;
+
+use sqlparser::ast::{self, Visit, Visitor};
+
 use super::cursor::{Cursor, Result};
 use crate::lexer::{Token, TokenKind};
 
@@ -17,6 +21,9 @@ const MAX_DOTS: usize = 500;
 const MAX_RELATIONS: usize = 500;
 /// `array<array<..`, and the same prefix keyword over and over.
 const MAX_PREFIXES: usize = 32;
+
+/// Relations and SELECTs in all of a query: each may be inside the one before, as a chain of WITH or a list after FROM is.
+const MAX_PARTS: usize = 2_000;
 
 /// Words that end one expression and begin another.
 const CLAUSES: [&str; 16] = [
@@ -112,6 +119,47 @@ pub(super) fn check(cursor: &Cursor<'_>) -> Result<()> {
         place.advance();
     }
     Ok(())
+}
+
+/// Errors: there are more relations and SELECTs in the query than a plan of them has stack for.
+pub(super) fn check_relations(cursor: &Cursor<'_>, query: &ast::Query) -> Result<()> {
+    struct Parts(usize);
+    impl Visitor for Parts {
+        type Break = ();
+
+        fn pre_visit_query(&mut self, query: &ast::Query) -> ControlFlow<()> {
+            self.0 += 1;
+            let tables = query.with.as_ref().map_or(0, |with| with.cte_tables.len());
+            self.add(tables)
+        }
+
+        fn pre_visit_select(&mut self, _: &ast::Select) -> ControlFlow<()> {
+            self.add(1)
+        }
+
+        fn pre_visit_table_factor(&mut self, _: &ast::TableFactor) -> ControlFlow<()> {
+            self.add(1)
+        }
+    }
+    impl Parts {
+        fn add(&mut self, parts: usize) -> ControlFlow<()> {
+            self.0 += parts;
+            match self.0 > MAX_PARTS {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
+            }
+        }
+    }
+    match query.visit(&mut Parts(0)) {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(()) => {
+            let mut error = cursor.error(format!(
+                "a query has more than {MAX_PARTS} tables and subqueries in all"
+            ));
+            error.hint = Some("split it into several queries".to_owned());
+            Err(error)
+        }
+    }
 }
 
 /// Whether two tokens in a row open a nested type, or repeat a keyword that takes what follows as its operand.

@@ -24,6 +24,7 @@ const STEPS: usize = 20_000;
 /// The query that the cursor holds to its end, or why it is refused.
 pub(super) fn statement(cursor: &Cursor<'_>) -> Result<Statement> {
     let mut query = parse(cursor, |parser| parser.parse_query())?;
+    complexity::check_relations(cursor, &query)?;
     Ok(match normalize::query(&mut query) {
         Ok(()) => Statement::Query(query),
         Err(refused) => Statement::Unsupported(refused),

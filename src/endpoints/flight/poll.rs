@@ -11,6 +11,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::{Schema, SchemaRef};
 use arrow_flight::sql::Command;
 use arrow_flight::{FlightDescriptor, FlightInfo, PollInfo};
+use datafusion::execution::memory_pool::MemoryReservation;
 use futures::{FutureExt, StreamExt};
 use parking_lot::Mutex;
 use tokio::sync::watch;
@@ -72,6 +73,8 @@ struct Stored {
     schema: Option<SchemaRef>,
     batches: Vec<RecordBatch>,
     bytes: usize,
+    /// Memory of the pool for the batches.
+    held: Option<MemoryReservation>,
     /// What comes after the stored part, with the session that it keeps in use.
     rest: Option<(BatchStream, InUse)>,
 }
@@ -135,9 +138,13 @@ impl Polled {
         while let Some(batch) = batches.next().await {
             let batch = batch?;
             let mut stored = self.stored.lock();
-            stored.bytes += batch.get_array_memory_size();
+            let bytes = batch.get_array_memory_size();
+            stored.bytes += bytes;
             stored.batches.push(batch);
-            if stored.bytes > MAX_STORED {
+            // Where queries need the memory, the result is read once too, as it runs on.
+            let held = stored.held.as_ref();
+            let is_held = held.is_none_or(|held| held.try_grow(bytes).is_ok());
+            if stored.bytes > MAX_STORED || !is_held {
                 stored.rest = Some((batches, in_use));
                 return Ok(State::Outgrown);
             }
@@ -204,6 +211,7 @@ impl Polled {
                     )
                 })?;
                 let first: VecDeque<RecordBatch> = std::mem::take(&mut stored.batches).into();
+                stored.held = None;
                 let first = futures::stream::iter(first.into_iter().map(Ok));
                 let batches = first
                     .chain(rest)
@@ -289,7 +297,10 @@ impl Door {
             cancel: CancellationToken::new(),
             grants: session.session.grants()?,
             tally: Mutex::default(),
-            stored: Mutex::default(),
+            stored: Mutex::new(Stored {
+                held: Some(self.gateway.reservation("polled result")),
+                ..Stored::default()
+            }),
         });
         let found = self.polled.insert(
             polled,

@@ -16,7 +16,7 @@ use super::params::{self, Parameter};
 use super::rows::{Failed, Running, describe, style};
 use super::types;
 use crate::error::{Code, Error, Result};
-use crate::gateway::{Execution, Prepared, TransactionStatus};
+use crate::gateway::{Execution, Prepared, TransactionStatus, check_weight};
 
 /// A prepared statement.
 #[derive(Debug)]
@@ -27,6 +27,11 @@ pub(super) struct Statement {
 }
 
 impl Statement {
+    /// Bytes that it takes in memory, about.
+    fn weight(&self) -> usize {
+        self.prepared.as_ref().map_or(0, Prepared::weight)
+    }
+
     fn columns(&self) -> Option<&SchemaRef> {
         self.prepared
             .as_ref()
@@ -50,6 +55,20 @@ enum State {
     Exhausted(&'static str),
     /// A command ran; it does not run twice.
     Ran,
+}
+
+impl Portal {
+    /// Bytes of the values that it waits with.
+    fn weight(&self) -> usize {
+        match &self.state {
+            State::Bound(values) => weight_of(values),
+            _ => 0,
+        }
+    }
+}
+
+fn weight_of(values: &[ScalarValue]) -> usize {
+    values.iter().map(ScalarValue::size).sum()
 }
 
 impl Connection {
@@ -112,6 +131,11 @@ impl Connection {
                 }
             }
         };
+        check_weight(
+            self.statements.values().map(|kept| kept.weight()),
+            statement.weight(),
+            "close those that are not needed any more",
+        )?;
         self.statements.insert(name, Arc::new(statement));
         backend::empty(&mut self.link.out, tag::PARSE_COMPLETE);
         Ok(())
@@ -155,6 +179,17 @@ impl Connection {
             &statement.parameters,
             zone,
         )?;
+        let waiting = self.portals.values().map(Portal::weight);
+        let weight = waiting.fold(weight_of(&values), usize::saturating_add);
+        if weight > self.options.max_bound_bytes {
+            let why = format!(
+                "the values of portals take {weight} bytes; {} are the most of a connection",
+                self.options.max_bound_bytes
+            );
+            return Err(Error::new(Code::OutOfMemory, why)
+                .with_hint("execute or close portals before more are bound")
+                .into());
+        }
         let columns = statement
             .columns()
             .map_or(0, |columns| columns.fields().len());

@@ -58,6 +58,8 @@ pub struct PostgresOptions {
     pub max_statements: usize,
     /// Portals a connection.
     pub max_portals: usize,
+    /// Bytes of the values of all portals of a connection that were bound and not yet executed.
+    pub max_bound_bytes: usize,
     /// Connections that are still opening, all together.
     pub max_opening: usize,
     /// Connections that are still opening, from one address.
@@ -74,6 +76,7 @@ impl Default for PostgresOptions {
             max_message_bytes: 64 * 1024 * 1024,
             max_statements: 10_000,
             max_portals: 1_000,
+            max_bound_bytes: 128 * 1024 * 1024,
             max_opening: 512,
             max_opening_per_address: 256,
         }

@@ -45,7 +45,7 @@ pub(super) fn growth(name: &str) -> Option<Growth> {
     Some(Growth::Grows(measure))
 }
 
-/// In order. Functions of PostgreSQL's catalog measure their results as they make them, row by row (`pg/function.rs`).
+/// In order. Functions of PostgreSQL's, which are evaluated row by row, are measured where that is done (`pg/function.rs`).
 const AS_ARGUMENTS: &[&str] = &[
     "abs",
     "acos",

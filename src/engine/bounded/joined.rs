@@ -16,8 +16,7 @@ use datafusion::logical_expr::{
     ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 
-use super::measure::Argument;
-use super::{Estimate, check};
+use super::check_arguments;
 
 /// Puts [`Joined`] in the place of `||`, once the types of both sides are settled.
 pub(super) fn joined(operation: BinaryExpr, schema: &DFSchema) -> Transformed<Expr> {
@@ -76,22 +75,6 @@ impl Joined {
             signature: Signature::any(arguments, Volatility::Immutable),
         }
     }
-
-    /// Errors: the whole would be too large.
-    fn check(&self, args: &[ColumnarValue], rows: usize) -> Result<()> {
-        let mut bytes = 0u64;
-        for arg in args {
-            bytes = bytes.saturating_add(Argument::of(arg)?.total(rows));
-        }
-        let constant = args
-            .iter()
-            .all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
-        let estimate = Estimate {
-            bytes,
-            one_value: constant,
-        };
-        check("||", estimate)
-    }
 }
 
 impl ScalarUDFImpl for Joined {
@@ -135,7 +118,7 @@ impl ScalarUDFImpl for Joined {
             .iter()
             .all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
         let rows = if constant { 1 } else { args.number_rows };
-        self.check(&args.args, rows)?;
+        check_arguments(self.name(), &args.args, rows)?;
         let mut args = args.args.into_iter();
         let first = args
             .next()

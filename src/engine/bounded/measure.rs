@@ -1,8 +1,10 @@
 //! Sizes of arguments: how long they are row by row, and as a whole.
 
+use std::cell::OnceCell;
+
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Int64Type};
+use arrow::datatypes::{DataType, Int64Type, UInt64Type};
 use datafusion::error::Result;
 use datafusion::logical_expr::ColumnarValue;
 
@@ -11,8 +13,8 @@ pub(super) struct Argument {
     /// One row of a constant, else a row each.
     array: ArrayRef,
     constant: bool,
-    /// Whole numbers, where it has some.
-    numbers: Option<ArrayRef>,
+    /// Whole numbers of 64 bits, where it has some and they were asked for.
+    numbers: OnceCell<Option<ArrayRef>>,
 }
 
 impl Argument {
@@ -24,12 +26,10 @@ impl Argument {
     }
 
     fn new(array: ArrayRef, constant: bool) -> Self {
-        let whole = array.data_type().is_integer();
-        let numbers = whole.then(|| cast(&array, &DataType::Int64).ok()).flatten();
         Self {
             array,
             constant,
-            numbers,
+            numbers: OnceCell::new(),
         }
     }
 
@@ -44,12 +44,25 @@ impl Argument {
 
     /// A count, 0 for NULL and what is below.
     pub fn count(&self, row: usize) -> u64 {
+        if self.is_null(row) {
+            return 0;
+        }
         let row = self.row(row);
-        match &self.numbers {
-            Some(numbers) if row < numbers.len() && numbers.is_valid(row) => {
+        let data_type = self.array.data_type();
+        if *data_type == DataType::UInt64 {
+            return self.array.as_primitive::<UInt64Type>().value(row);
+        }
+        let numbers = self.numbers.get_or_init(|| {
+            let whole = data_type.is_integer();
+            whole
+                .then(|| cast(&self.array, &DataType::Int64).ok())
+                .flatten()
+        });
+        match numbers {
+            Some(numbers) => {
                 u64::try_from(numbers.as_primitive::<Int64Type>().value(row)).unwrap_or(0)
             }
-            _ => 0,
+            None => 0,
         }
     }
 

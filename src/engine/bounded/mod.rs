@@ -37,6 +37,7 @@ use datafusion::optimizer::AnalyzerRule;
 
 use crate::error::{Code, Error};
 use growth::{Growth, growth};
+use measure::Argument;
 
 /// Bytes that one call may make for all rows of a batch.
 const MAX_BATCH_BYTES: u64 = 256 * 1024 * 1024;
@@ -94,6 +95,39 @@ fn check(name: &str, estimate: Estimate) -> Result<()> {
     )
     .with_hint("make smaller values, or fewer rows of large ones: LIMIT within a subquery")
     .into())
+}
+
+/// For functions that copy their arguments for each row.
+///
+/// # Errors
+///
+/// The copies would take more than a call may make.
+pub fn check_arguments(name: &str, args: &[ColumnarValue], rows: usize) -> Result<()> {
+    let mut bytes = 0u64;
+    for arg in args {
+        bytes = bytes.saturating_add(Argument::of(arg)?.total(rows));
+    }
+    let constant = args
+        .iter()
+        .all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
+    let estimate = Estimate {
+        bytes,
+        one_value: constant,
+    };
+    check(name, estimate)
+}
+
+/// For functions that make a value piece by piece; `bytes`: so far.
+///
+/// # Errors
+///
+/// The value is larger than one may be.
+pub fn check_value(name: &str, bytes: usize) -> Result<()> {
+    let estimate = Estimate {
+        bytes: bytes as u64,
+        one_value: true,
+    };
+    check(name, estimate)
 }
 
 /// Wraps the functions that a plan has from elsewhere than the registry, and makes functions of `||`.

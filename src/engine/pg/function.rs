@@ -14,6 +14,7 @@ use datafusion::logical_expr::{
 };
 
 use super::cell::{Cell, PG_TYPE, build_array, cells_of};
+use crate::engine::bounded;
 
 type Body = dyn Fn(&[Cell<'static>]) -> Result<Cell<'static>> + Send + Sync;
 
@@ -145,6 +146,8 @@ impl ScalarUDFImpl for PgFunction {
             .all(|arg| matches!(arg, ColumnarValue::Scalar(_)))
             && self.signature.volatility != Volatility::Volatile;
         let rows = if constant { 1 } else { args.number_rows };
+        // Each row gets a copy of each argument, and makes of them what is about as large.
+        bounded::check_arguments(&self.name, &args.args, rows)?;
         let columns: Vec<Vec<Cell<'static>>> = args
             .args
             .into_iter()

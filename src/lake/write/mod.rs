@@ -40,6 +40,8 @@ use crate::error::{Code, Error, Result};
 pub const TARGET_FILE_BYTES: usize = 256 * 1024 * 1024;
 /// Bytes of a row group, as far as they can be told before it is ended.
 const ROW_GROUP_BYTES: usize = 128 * 1024 * 1024;
+/// Values of all columns that are made the table's at once: 64 MiB of NULLs.
+const PIECE_VALUES: usize = 8 * 1024 * 1024;
 /// Rows of a row group.
 const ROW_GROUP_ROWS: usize = 1024 * 1024;
 /// Bytes that the files of one write may hold in memory together, before the largest is sent on.
@@ -144,9 +146,21 @@ impl TableWriter {
 
     /// Errors: a value that does not fit its column, which is named; too many partitions; the store.
     pub async fn write(&mut self, batch: &RecordBatch) -> Result<()> {
-        if batch.num_rows() == 0 {
-            return Ok(());
+        let (rows, piece) = (batch.num_rows(), self.rows_of_piece());
+        for start in (0..rows).step_by(piece) {
+            let piece = batch.slice(start, piece.min(rows - start));
+            self.write_piece(&piece).await?;
         }
+        Ok(())
+    }
+
+    /// Rows that are made the table's at once: a column that is not sent, or sent as NULLs, takes memory only then.
+    fn rows_of_piece(&self) -> usize {
+        let columns = self.mapping.schema().fields().len().max(1);
+        (PIECE_VALUES / columns).max(1)
+    }
+
+    async fn write_piece(&mut self, batch: &RecordBatch) -> Result<()> {
         let mapped = self.mapping.apply(batch)?;
         for (values, rows) in self.splitter.split(&mapped)? {
             self.batches += 1;

@@ -206,6 +206,29 @@ fn endless_nesting_and_chains_come_back() {
     }
 }
 
+/// What is planned as a chain, each part within the one before, is bounded whatever parts it has.
+#[test]
+fn chains_of_relations_are_refused() {
+    let lists = format!("select 1 from t{}", ", t".repeat(5_000));
+    let subqueries = format!("select 1 from t{}", ", (select 1) x".repeat(5_000));
+    let with: Vec<String> = (0..3_000)
+        .map(|n| format!("c{} as (select * from c{n})", n + 1))
+        .collect();
+    let with = format!(
+        "with c0 as (select 1 x), {} select * from c3000",
+        with.join(", ")
+    );
+    let unions = format!(
+        "select * from (select 1{}) t",
+        " union select 1".repeat(400)
+    );
+    for sql in [lists, subqueries, with] {
+        let error = parse(&sql).unwrap_err();
+        assert!(error.message.contains("in all"), "{}", error.message);
+    }
+    assert!(parse(&unions).is_ok());
+}
+
 #[test]
 fn every_keyword_repeated_comes_back() {
     for keyword in sqlparser::keywords::ALL_KEYWORDS {

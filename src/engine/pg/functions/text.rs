@@ -3,6 +3,7 @@
 use arrow::datatypes::DataType;
 use datafusion::error::Result;
 
+use crate::engine::bounded;
 use crate::engine::pg::{Cell, PgFunction, invalid, parse_array_text};
 
 const UTF8: i64 = 6;
@@ -66,6 +67,7 @@ fn format(args: &[Cell<'static>]) -> Result<Cell<'static>> {
     let mut next = 1;
     let mut chars = template.chars().peekable();
     while let Some(c) = chars.next() {
+        bounded::check_value("format", out.len())?;
         if c != '%' {
             out.push(c);
             continue;

@@ -96,6 +96,30 @@ fn custom(name: &str, quoted: bool, modifiers: &[String]) -> Target {
     })
 }
 
+/// Takes the sizes out of array types, which Postgres reads and does not mind: the engine's lists of a fixed size take their memory for
+/// NULL too. Types nest no deeper than the parser allows.
+fn without_sizes(data_type: &mut DataType) {
+    match data_type {
+        DataType::Array(
+            ArrayElemTypeDef::AngleBracket(item) | ArrayElemTypeDef::Parenthesis(item),
+        ) => without_sizes(item),
+        DataType::Array(ArrayElemTypeDef::SquareBracket(item, size)) => {
+            *size = None;
+            without_sizes(item);
+        }
+        DataType::Struct(fields, _) => {
+            for field in fields {
+                without_sizes(&mut field.field_type);
+            }
+        }
+        DataType::Map(key, value) => {
+            without_sizes(key);
+            without_sizes(value);
+        }
+        _ => {}
+    }
+}
+
 /// The items of a literal array, such as `'{a,b}'`.
 pub fn literal_array(expr: &Expr) -> Result<Option<Vec<Expr>>, Error> {
     let Expr::Value(value) = expr else {
@@ -175,6 +199,7 @@ pub fn rewrite(expr: &mut Expr) -> Result<(), Error> {
     else {
         return Ok(());
     };
+    without_sizes(data_type);
     let target = match target(data_type) {
         Target::Engine(DataType::Bytea) => {
             *data_type = DataType::Bytea;

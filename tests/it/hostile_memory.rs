@@ -1,0 +1,267 @@
+//! Clients that ask for more memory than there is. Each gets an error that says so, or its answer; the process stays within its limit,
+//! and everybody else goes on.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use futures::{StreamExt, pin_mut};
+
+use crate::harness::{Client, Failure, Server, eventually};
+
+const MIB: u64 = 1 << 20;
+
+/// The most memory that a process has held since, apart from what files back.
+struct Watch {
+    most: Arc<AtomicU64>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Watch {
+    fn over(server: &Server) -> Self {
+        let status = format!("/proc/{}/status", server.pid());
+        let (most, stop) = (Arc::<AtomicU64>::default(), Arc::<AtomicBool>::default());
+        let (seen, stopped) = (Arc::clone(&most), Arc::clone(&stop));
+        std::thread::spawn(move || {
+            while !stopped.load(Ordering::Relaxed) {
+                let status = std::fs::read_to_string(&status).unwrap_or_default();
+                let line = status
+                    .lines()
+                    .find_map(|line| line.strip_prefix("RssAnon:"));
+                let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+                seen.fetch_max(kib.unwrap_or(0) * 1024, Ordering::Relaxed);
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        });
+        Self { most, stop }
+    }
+
+    #[track_caller]
+    fn stayed_under(&self, bytes: u64, what: &str) {
+        let most = self.most.load(Ordering::Relaxed);
+        assert!(most > 0, "the process was not watched");
+        assert!(most < bytes, "{most} bytes were held, by {what}");
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+}
+
+async fn fails(client: &Client, sql: &str) -> Failure {
+    let failed = tokio::time::timeout(Duration::from_secs(60), client.fails(sql)).await;
+    let shown: String = sql.chars().take(100).collect();
+    failed.unwrap_or_else(|_| panic!("nothing after a minute: {shown}"))
+}
+
+/// `WITH c0 AS (first), c1 AS (step), …`, where `{}` is the one before.
+fn chain(first: &str, step: &str, steps: usize, end: &str) -> String {
+    let mut sql = format!("WITH c0 AS ({first})");
+    for number in 1..=steps {
+        let step = step.replace("{}", &format!("c{}", number - 1));
+        sql += &format!(", c{number} AS ({step})");
+    }
+    format!("{sql} {}", end.replace("{}", &format!("c{steps}")))
+}
+
+/// Statements by the code that each has to fail with.
+fn statements() -> Vec<(&'static str, String)> {
+    let many = "FROM generate_series(1, 8192) t(x)";
+    let doubling = |steps| {
+        let step = "SELECT s || s AS s FROM {} LIMIT 10000";
+        let first = format!("SELECT CAST(x AS varchar) || 'abcdefgh' AS s {many}");
+        chain(&first, step, steps, "SELECT max(length(s)) FROM {}")
+    };
+    let text = |call: &str| format!("SELECT length({call})");
+    vec![
+        ("54000", text("repeat('x', 1500000000)")),
+        ("54000", text("repeat('x', 2000000000)")),
+        ("54000", text("lpad('x', 2000000000)")),
+        ("54000", text("rpad('x', 2000000000, 'yz')")),
+        ("54000", text("replace(repeat('x', 1000000), 'x', repeat('y', 1000000))")),
+        ("54000", text("regexp_replace(repeat('x', 1000000), 'x', repeat('y', 1000000), 'g')")),
+        ("54000", text("array_to_string(array_repeat('x', 1000000), repeat('y', 1000000))")),
+        ("54000", text("repeat('x', 60000000) || repeat('x', 60000000)")),
+        ("54000", "SELECT cardinality(array_repeat(1, 2147483647))".to_owned()),
+        ("54000", "SELECT cardinality(array_resize([1], 2000000000, 0))".to_owned()),
+        ("54000", "SELECT cardinality(range(1, 2000000000))".to_owned()),
+        ("54000", "SELECT * FROM generate_series(1, length(repeat('x', 2000000000)))".to_owned()),
+        ("54000", format!("SELECT sum(length(repeat(CAST(x AS varchar), 100000))) {many}")),
+        ("54000", format!("SELECT count(*) {many} WHERE length(lpad(CAST(x AS varchar), 100000)) > 1")),
+        ("54000", format!("SELECT x {many} ORDER BY rpad(CAST(x AS varchar), 100000)")),
+        ("54000", format!("SELECT count(*) {many} GROUP BY array_repeat(x, 100000)")),
+        ("54000", doubling(14)),
+        ("54001", doubling(38)),
+        (
+            "54001",
+            chain(
+                "SELECT o_comment AS s FROM tpch.orders",
+                "SELECT s || s AS s FROM {}",
+                40,
+                "SELECT count(*) FROM {} WHERE s = 'x'",
+            ),
+        ),
+        (
+            "54001",
+            chain("SELECT 1 AS s", "SELECT a.s FROM {} a, {} b", 40, "SELECT count(*) FROM {}"),
+        ),
+        ("42601", "PREPARE a AS EXECUTE a".to_owned()),
+        ("42601", "PREPARE a AS EXPLAIN EXECUTE a".to_owned()),
+        ("26000", "EXECUTE a".to_owned()),
+        ("42601", format!("SELECT 1 FROM t{}", ", t".repeat(50_000))),
+        ("42601", format!("SELECT {}1", "(".repeat(100_000))),
+        ("42601", format!("SELECT CAST(NULL AS {}int", "array<".repeat(30_000))),
+        (
+            "53200",
+            "SELECT length(string_agg(repeat(md5(CAST(x AS varchar)), 100), ',')) FROM generate_series(1, 300000) t(x)".to_owned(),
+        ),
+        (
+            "53200",
+            "SELECT cardinality(array_agg(repeat(md5(CAST(x AS varchar)), 100))) FROM generate_series(1, 300000) t(x)".to_owned(),
+        ),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_asks_for_too_much_memory_gets_an_error_and_the_process_stays_within_its_limit() {
+    let server = Server::private(&[
+        ("LAKEGATE_ENGINE__MEMORY_LIMIT", "96MiB"),
+        ("LAKEGATE_ENGINE__PROCESS_MEMORY_LIMIT", "1GiB"),
+        ("LAKEGATE_RESULTS__CACHE_SIZE", "16MiB"),
+    ]);
+    let watch = Watch::over(&server);
+    let limit = 1024 * MIB;
+    let client = server.connect("analyst").await;
+    for (code, sql) in statements() {
+        let failure = fails(&client, &sql).await;
+        let shown: String = sql.chars().take(120).collect();
+        assert_eq!(failure.code, code, "{shown}: {failure:?}");
+        watch.stayed_under(limit, &shown);
+    }
+    let mut flight = server.flight("analyst").await;
+    for sql in [
+        "SELECT length(repeat('x', 2000000000))",
+        "SELECT cardinality(array_repeat(1, 2147483647))",
+        "PREPARE a AS EXECUTE a",
+    ] {
+        flight.fails(sql).await;
+    }
+    watch.stayed_under(limit, "Flight SQL");
+
+    // What is large and honest goes on.
+    let joined = "SELECT length(max(concat(s, CAST(x AS varchar)))) FROM (SELECT repeat('x', 1000000) AS s, x FROM generate_series(1, 500) t(x)) q";
+    assert_eq!(client.value(joined).await, "1000002");
+    watch.stayed_under(limit, "large constants");
+
+    cursors(&client).await;
+    watch.stayed_under(limit, "cursors");
+    sessions(&server).await;
+    watch.stayed_under(limit, "what sessions keep");
+
+    // The history has all of these texts by now.
+    let admin = server.connect("admin").await;
+    let texts = admin
+        .number("SELECT count(*) FROM system.queries WHERE length(query) > 0")
+        .await;
+    assert!(texts > 20, "{texts}");
+    admin.run("SELECT * FROM system.queries LIMIT 1").await;
+    watch.stayed_under(limit, "the history");
+    assert_eq!(
+        client.value("SELECT count(*) > 0 FROM tpch.orders").await,
+        "t"
+    );
+}
+
+/// 960 MB go through a cursor.
+async fn cursors(client: &Client) {
+    let wide =
+        "SELECT x, repeat(md5(CAST(x AS varchar)), 30) FROM generate_series(1, 1000000) t(x)";
+    client.run("BEGIN").await;
+    client.run(&format!("DECLARE wide CURSOR FOR {wide}")).await;
+    client.run("MOVE 5 FROM wide").await;
+    assert_eq!(client.rows("FETCH 2 FROM wide").await.len(), 2);
+    client.run("MOVE ALL FROM wide").await;
+    assert!(client.rows("FETCH 2 FROM wide").await.is_empty());
+    client.run("CLOSE wide").await;
+    client.run(&format!("DECLARE wide CURSOR FOR {wide}")).await;
+    let none: [&str; 0] = [];
+    let rows = client
+        .raw()
+        .query_raw("FETCH 300000 FROM wide", none)
+        .await
+        .unwrap();
+    pin_mut!(rows);
+    let mut taken = 0;
+    while let Some(row) = rows.next().await {
+        row.unwrap();
+        taken += 1;
+    }
+    assert_eq!(taken, 300_000);
+    assert_eq!(client.rows("FETCH FROM wide").await.len(), 1);
+    client.run("COMMIT").await;
+}
+
+/// What a session keeps is bounded in bytes.
+async fn sessions(server: &Server) {
+    let client = server.connect("analyst").await;
+    let list = vec!["1"; 60_000].join(",");
+    let mut refused = None;
+    for number in 0..200 {
+        let sql = format!("PREPARE p{number} AS SELECT 1 WHERE 1 IN ({list})");
+        if let Err(failure) = client.try_rows(&sql).await {
+            refused = Some(failure);
+            break;
+        }
+    }
+    let refused = refused.unwrap();
+    assert_eq!(refused.code, "53200");
+    refused.names(&["DEALLOCATE"]);
+    client.run("DEALLOCATE ALL").await;
+
+    let value = "v".repeat(1_000);
+    let mut refused = None;
+    for number in 0..200 {
+        if let Err(failure) = client
+            .try_rows(&format!("SET a.b{number} = '{value}'"))
+            .await
+        {
+            refused = Some(failure);
+            break;
+        }
+    }
+    assert_eq!(refused.unwrap().names(&["RESET"]).code, "53400");
+    client.run("RESET ALL").await;
+
+    let savepoints: Vec<String> = (0..2_000).map(|n| format!("SAVEPOINT s{n}")).collect();
+    let all = format!("BEGIN; {}", savepoints.join("; "));
+    let refused = fails(&client, &all).await;
+    assert_eq!(refused.names(&["RELEASE SAVEPOINT"]).code, "53400");
+    client.run("ROLLBACK").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn largest_query_is_cancelled_when_the_process_holds_too_much() {
+    let server = Server::private(&[
+        ("LAKEGATE_ENGINE__MEMORY_LIMIT", "4GiB"),
+        ("LAKEGATE_ENGINE__PROCESS_MEMORY_LIMIT", "384MiB"),
+        ("LAKEGATE_RESULTS__CACHE_SIZE", "16MiB"),
+    ]);
+    let watch = Watch::over(&server);
+    let greedy = server.connect("analyst").await;
+    let other = server.connect("analyst").await;
+    let gathers = "SELECT cardinality(array_agg(repeat(md5(CAST(x AS varchar)), 100))) FROM generate_series(1, 600000) t(x)";
+    let failure = fails(&greedy, gathers).await;
+    assert_eq!(failure.code, "53200", "{failure:?}");
+    failure.names(&["engine.process_memory_limit"]);
+    watch.stayed_under(1024 * MIB, "a query that gathers 1.9 GB");
+    // What the allocator keeps does not keep queries out.
+    for client in [&other, &greedy] {
+        eventually("the server to take queries again", async || {
+            let tried = client.try_rows("SELECT count(*) FROM tpch.lineitem").await;
+            tried.is_ok().then_some(())
+        })
+        .await;
+    }
+}
