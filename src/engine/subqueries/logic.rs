@@ -11,7 +11,8 @@ use datafusion::logical_expr::expr::{
     Case, Cast, Exists, InSubquery, SetComparison, SetQuantifier,
 };
 use datafusion::logical_expr::{
-    BinaryExpr, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Operator, Subquery, lit, not,
+    BinaryExpr, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Operator, Projection,
+    Subquery, lit, not,
 };
 
 use super::is_predicate;
@@ -201,9 +202,17 @@ impl Logic<'_> {
     ) -> Result<Expr> {
         // A name of its own: the outer rows may be of the same table.
         let name = self.next();
-        let plan = LogicalPlanBuilder::from(subquery.subquery.as_ref().clone())
-            .project([column(subquery).alias(name.as_str())])?
-            .build()?;
+        let plan = match subquery.subquery.as_ref() {
+            // Under its old name, a value that was cast is in the way of the column that it was cast from.
+            LogicalPlan::Projection(Projection { expr, input, .. }) if expr.len() == 1 => {
+                let value = expr.iter().cloned().map(Expr::unalias);
+                LogicalPlanBuilder::from(input.as_ref().clone())
+                    .project(value.map(|value| value.alias(name.as_str())))?
+            }
+            plan => LogicalPlanBuilder::from(plan.clone())
+                .project([column(subquery).alias(name.as_str())])?,
+        }
+        .build()?;
         let own = Expr::Column(Column::from_name(name));
         let condition = self.inside(condition(own))?;
         let plan = LogicalPlanBuilder::from(plan).filter(condition)?.build()?;

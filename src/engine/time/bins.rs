@@ -141,23 +141,20 @@ fn truncated(unit: &str, time: &NaiveDateTime) -> Result<NaiveDateTime, Error> {
     }
 }
 
-/// `None`: the engine's own does it.
+/// `None`: the engine's own does it, or says what is wrong. It takes no origin but of nanoseconds.
 pub(super) fn date_bin(
     stride: &ColumnarValue,
     times: &ColumnarValue,
     origin: Option<&ColumnarValue>,
 ) -> Result<Option<ColumnarValue>> {
     let micros = DataType::Timestamp(TimeUnit::Microsecond, None);
-    let held = held(times) && origin.is_none_or(held);
     let ColumnarValue::Scalar(stride) = stride else {
         return Ok(None);
     };
-    if held
-        || !matches!(
-            times.data_type(),
-            DataType::Timestamp(TimeUnit::Microsecond, _)
-        )
-    {
+    if !matches!(
+        times.data_type(),
+        DataType::Timestamp(TimeUnit::Microsecond, _)
+    ) {
         return Ok(None);
     }
     let origin = match origin {

@@ -14,6 +14,7 @@
 mod bins;
 mod functions;
 mod input;
+mod length;
 mod output;
 mod precision;
 mod rule;

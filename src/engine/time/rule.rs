@@ -17,8 +17,8 @@ use datafusion::optimizer::AnalyzerRule;
 
 use super::input::{MAX_DIGITS, TimestampOfText};
 use super::output::TextOfTimestamp;
-use super::precision;
 use super::types::{in_microseconds, is_text, with_texts};
+use super::{length, precision};
 
 /// Microseconds where the engine put nanoseconds, and texts of times as PostgreSQL writes them.
 #[derive(Debug)]
@@ -50,9 +50,15 @@ fn concerns(plan: &LogicalPlan) -> Result<bool> {
                 Ok(match expr {
                     Expr::Cast(Cast { field, .. }) | Expr::TryCast(TryCast { field, .. }) => {
                         let target = field.data_type();
-                        is_text(target) || with_texts(target).is_some()
+                        is_text(target)
+                            || with_texts(target).is_some()
+                            || matches!(target, DataType::Interval(_))
                     }
-                    Expr::Literal(value, _) => in_microseconds(&value.data_type()).is_some(),
+                    Expr::Literal(value, _) => {
+                        let data_type = value.data_type();
+                        matches!(data_type, DataType::Interval(_))
+                            || in_microseconds(&data_type).is_some()
+                    }
                     Expr::ScalarFunction(call) => is_asked_for(call),
                     _ => false,
                 })
@@ -182,7 +188,10 @@ fn expression(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
         Expr::BinaryExpr(binary) if matches!(binary.op, Operator::Plus | Operator::Minus) => {
             Transformed::yes(Expr::BinaryExpr(same_unit(binary, schema)))
         }
-        other => Transformed::no(other),
+        other => match length::compared(&other, schema) {
+            Some(compared) => Transformed::yes(compared),
+            None => Transformed::no(other),
+        },
     })
 }
 

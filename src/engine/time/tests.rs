@@ -275,6 +275,51 @@ async fn a_timestamp_as_text_is_as_postgres_writes_it() {
 }
 
 #[tokio::test]
+async fn intervals_are_compared_by_their_length() {
+    for (select, expected) in [
+        ("INTERVAL '25 hours' > INTERVAL '1 day'", "true"),
+        ("INTERVAL '1 month' = INTERVAL '30 days'", "true"),
+        (
+            "INTERVAL '31 days' BETWEEN INTERVAL '1 month' AND INTERVAL '1 year'",
+            "true",
+        ),
+        (
+            "TIMESTAMP '9999-12-31' - TIMESTAMP '2000-01-01' > INTERVAL '1 day'",
+            "true",
+        ),
+        (
+            "x - TIMESTAMP '2000-01-01' < INTERVAL '1 day' FROM (VALUES (TIMESTAMP '2000-01-01 23:59:59')) t(x)",
+            "true",
+        ),
+        ("INTERVAL '1 day' > NULL", ""),
+    ] {
+        let shown = rows(&format!("SELECT {select}")).await;
+        assert_eq!(shown, [expected], "{select}");
+    }
+}
+
+#[tokio::test]
+async fn bins_begin_at_their_origin() {
+    for (select, expected) in [
+        (
+            "date_bin(INTERVAL '15 minutes', TIMESTAMP '2024-02-29 12:34:56.789', TIMESTAMP '2001-01-01')",
+            "2024-02-29T12:30:00",
+        ),
+        (
+            "date_bin(INTERVAL '1 day', x, TIMESTAMP '2001-01-01 06:00:00') FROM (VALUES (TIMESTAMP '1969-12-31 05:00:00')) t(x)",
+            "1969-12-30T06:00:00",
+        ),
+        (
+            "date_bin(INTERVAL '3 months', TIMESTAMP '2024-02-29', TIMESTAMP '2001-01-15')",
+            "2024-01-15T00:00:00",
+        ),
+    ] {
+        let shown = rows(&format!("SELECT {select}")).await;
+        assert_eq!(shown, [expected], "{select}");
+    }
+}
+
+#[tokio::test]
 async fn what_leaves_the_range_is_an_error() {
     for sql in [
         "SELECT to_timestamp(1e300)",

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Ident, Select, SelectItem, Statement, VisitMut, VisitorMut,
+    Expr, Ident, Select, SelectItem, Statement, VisitMut, VisitorMut, visit_expressions,
 };
 
 use super::folded;
@@ -24,6 +24,8 @@ impl VisitorMut for TellApart {
         let mut seen: HashSet<String> = HashSet::new();
         for (position, item) in select.projection.iter_mut().enumerate() {
             let name = match item {
+                // The engine names a subquery without what is in it.
+                SelectItem::UnnamedExpr(expr) if holds_subquery(expr) => SUBQUERY.to_owned(),
                 SelectItem::UnnamedExpr(expr) => uncast(expr).to_string(),
                 SelectItem::ExprWithAlias { alias, .. } => folded(alias),
                 _ => continue,
@@ -47,6 +49,17 @@ impl VisitorMut for TellApart {
     }
 }
 
+/// Stands for the name of any expression that holds a subquery.
+const SUBQUERY: &str = "<subquery>";
+
+fn holds_subquery(expr: &Expr) -> bool {
+    visit_expressions(expr, |part| match part {
+        Expr::Exists { .. } | Expr::InSubquery { .. } | Expr::Subquery(_) => ControlFlow::Break(()),
+        _ => ControlFlow::Continue(()),
+    })
+    .is_break()
+}
+
 /// The engine names a cast as what it casts.
 fn uncast(expr: &Expr) -> &Expr {
     match expr {
@@ -61,6 +74,20 @@ mod tests {
     use super::*;
     use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
     use datafusion::sql::sqlparser::parser::Parser;
+
+    #[test]
+    fn what_is_in_a_subquery_tells_no_columns_apart() {
+        let sql = "SELECT EXISTS (SELECT 1), EXISTS (SELECT 2), 1 IN (SELECT 3) FROM t";
+        let mut statement = Parser::parse_sql(&PostgreSqlDialect {}, sql)
+            .unwrap()
+            .remove(0);
+        tell_apart(&mut statement);
+        assert_eq!(
+            statement.to_string(),
+            "SELECT EXISTS (SELECT 1), EXISTS (SELECT 2) AS \"<subquery>:1\", \
+             1 IN (SELECT 3) AS \"<subquery>:2\" FROM t"
+        );
+    }
 
     #[test]
     fn columns_that_are_alike_are_told_apart() {

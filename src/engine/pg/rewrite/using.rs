@@ -11,16 +11,20 @@
 //! SELECT k FROM a JOIN b USING (k) JOIN c USING (k)  SELECT a.k FROM …
 //! ```
 
+mod star;
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    ExcludeSelectItem, Expr, Ident, Join, JoinConstraint, JoinOperator, ObjectName, Query,
-    ReplaceSelectElement, ReplaceSelectItem, Select, SelectItem, SelectItemQualifiedWildcardKind,
-    SetExpr, Statement, TableFactor, TableWithJoins, VisitMut, VisitorMut,
-    WildcardAdditionalOptions,
+    Expr, Ident, Join, JoinConstraint, JoinOperator, ObjectName, Query, ReplaceSelectElement,
+    ReplaceSelectItem, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, Statement,
+    TableFactor, TableWithJoins, VisitMut, VisitorMut, WildcardAdditionalOptions,
 };
 
+use self::star::{Part, expanded, shown};
 use super::{build, folded};
 use crate::engine::using::OWN_COLUMN;
 use crate::error::Error;
@@ -65,18 +69,6 @@ struct Keys {
     sure: bool,
     /// Whether any column may be one: of a NATURAL join.
     any: bool,
-}
-
-/// A piece of what `*` means.
-#[derive(Clone)]
-enum Part {
-    /// The common column of a USING join.
-    Common { name: String, relation: Vec<Ident> },
-    /// The other columns of a relation.
-    Others {
-        relation: Vec<Ident>,
-        excluded: Vec<String>,
-    },
 }
 
 impl Scope {
@@ -219,73 +211,6 @@ fn relation(factor: &TableFactor) -> Option<Vec<Ident>> {
     }
 }
 
-/// The columns of joined tables as PostgreSQL orders them; `None` where that takes more than their names.
-fn expanded(table: &TableWithJoins) -> Option<Vec<Part>> {
-    let mut parts = factor_parts(&table.relation)?;
-    for join in &table.joins {
-        let mut right = factor_parts(&join.relation)?;
-        match constraint(join) {
-            Some(JoinConstraint::Using(names)) => {
-                let mut common = Vec::new();
-                for name in names {
-                    let name = single(name)?;
-                    let relation = taken(&mut parts, &name)?;
-                    taken(&mut right, &name)?;
-                    common.push(Part::Common { name, relation });
-                }
-                parts.splice(0..0, common);
-            }
-            Some(_) => return None,
-            None => match &join.join_operator {
-                JoinOperator::Join(_)
-                | JoinOperator::Inner(_)
-                | JoinOperator::Left(_)
-                | JoinOperator::LeftOuter(_)
-                | JoinOperator::Right(_)
-                | JoinOperator::RightOuter(_)
-                | JoinOperator::FullOuter(_)
-                | JoinOperator::CrossJoin(_) => {}
-                _ => return None,
-            },
-        }
-        parts.extend(right);
-    }
-    Some(parts)
-}
-
-fn factor_parts(factor: &TableFactor) -> Option<Vec<Part>> {
-    match factor {
-        TableFactor::NestedJoin {
-            table_with_joins,
-            alias: None,
-        } => expanded(table_with_joins),
-        factor => Some(vec![Part::Others {
-            relation: relation(factor)?,
-            excluded: Vec::new(),
-        }]),
-    }
-}
-
-/// Takes a column out of a side, where it is known which relation has it.
-fn taken(parts: &mut Vec<Part>, wanted: &str) -> Option<Vec<Ident>> {
-    let known = parts
-        .iter()
-        .position(|part| matches!(part, Part::Common { name, .. } if name == wanted));
-    if let Some(place) = known {
-        return match parts.remove(place) {
-            Part::Common { relation, .. } => Some(relation),
-            Part::Others { .. } => None,
-        };
-    }
-    match parts.as_mut_slice() {
-        [Part::Others { relation, excluded }] => {
-            excluded.push(wanted.to_owned());
-            Some(relation.clone())
-        }
-        _ => None,
-    }
-}
-
 /// Whether tables are joined by NATURAL and not in the order of their names, where that matters.
 fn is_unsorted(table: &TableWithJoins) -> bool {
     let natural = |join: &Join| matches!(constraint(join), Some(JoinConstraint::Natural));
@@ -384,31 +309,6 @@ fn is_plain(options: &WildcardAdditionalOptions) -> bool {
         && options.opt_except.is_none()
         && options.opt_replace.is_none()
         && options.opt_rename.is_none()
-}
-
-fn shown(part: &Part) -> SelectItem {
-    match part {
-        Part::Common { name, relation } => {
-            let mut idents = relation.clone();
-            idents.push(quoted(name));
-            SelectItem::UnnamedExpr(Expr::CompoundIdentifier(idents))
-        }
-        Part::Others { relation, excluded } => {
-            let mut options = WildcardAdditionalOptions::default();
-            if !excluded.is_empty() {
-                let names = excluded
-                    .iter()
-                    .map(|name| ObjectName::from(vec![quoted(name)]))
-                    .collect();
-                options.opt_exclude = Some(ExcludeSelectItem::Multiple(names));
-            }
-            let name = ObjectName::from(relation.clone());
-            SelectItem::QualifiedWildcard(
-                SelectItemQualifiedWildcardKind::ObjectName(name),
-                options,
-            )
-        }
-    }
 }
 
 /// Makes `relation.*` show the relation's own values. They come under bare names, of which the engine takes one each.
@@ -528,70 +428,6 @@ fn named(select: &mut Select) {
                 expr: expr.clone(),
                 alias: name,
             };
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-    use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
-    use datafusion::sql::sqlparser::parser::Parser;
-
-    fn rewritten(sql: &str) -> String {
-        let mut statement = Parser::parse_sql(&PostgreSqlDialect {}, sql)
-            .unwrap()
-            .remove(0);
-        rewrite(&mut statement).unwrap();
-        statement.to_string()
-    }
-
-    #[test]
-    fn names_say_which_column_they_mean() {
-        for (sql, expected) in [
-            (
-                "SELECT k, l.k, r.k, l.x FROM l FULL JOIN r USING (k) WHERE l.k IS NULL ORDER BY r.k",
-                "SELECT l.k, own_column(l.k), own_column(r.k), l.x FROM l FULL JOIN r USING(k) WHERE own_column(l.k) IS NULL ORDER BY own_column(r.k)",
-            ),
-            (
-                "SELECT l.k FROM l LEFT JOIN r USING (k) WHERE EXISTS (SELECT 1 FROM r WHERE r.k = l.k)",
-                "SELECT l.k FROM l LEFT JOIN r USING(k) WHERE EXISTS (SELECT 1 FROM r WHERE r.k = l.k)",
-            ),
-            (
-                "SELECT r.k FROM l LEFT JOIN r USING (k) WHERE EXISTS (SELECT 1 FROM l WHERE l.k = r.k)",
-                "SELECT r.k FROM l LEFT JOIN r USING(k) WHERE EXISTS (SELECT 1 FROM l WHERE l.k = r.k)",
-            ),
-            (
-                "SELECT l.k FROM l RIGHT JOIN r USING (k) WHERE EXISTS (SELECT 1 FROM r WHERE r.k = l.k)",
-                "SELECT own_column(l.k) AS k FROM l RIGHT JOIN r USING(k) WHERE EXISTS (SELECT 1 FROM r WHERE r.k = own_column(l.k))",
-            ),
-            (
-                "SELECT l.*, 1 FROM l RIGHT JOIN r USING (k)",
-                "SELECT l.* REPLACE (own_column(l.\"k\") AS \"k\"), 1 FROM l RIGHT JOIN r USING(k)",
-            ),
-            (
-                "SELECT * FROM d.z JOIN b USING (k)",
-                "SELECT d.z.\"k\", d.z.* EXCLUDE (\"k\"), b.* EXCLUDE (\"k\") FROM d.z JOIN b USING(k)",
-            ),
-            (
-                "SELECT K FROM a JOIN b USING (k) JOIN c USING (k) ORDER BY k",
-                "SELECT a.K FROM a JOIN b USING(k) JOIN c USING(k) ORDER BY k",
-            ),
-            (
-                "SELECT * FROM a FULL JOIN b USING (k) FULL JOIN c USING (k)",
-                "SELECT a.\"k\", a.* EXCLUDE (\"k\"), b.* EXCLUDE (\"k\"), c.* EXCLUDE (\"k\") FROM a FULL JOIN b USING(k) FULL JOIN c USING(k)",
-            ),
-            (
-                "SELECT * FROM a JOIN b ON a.k = b.k",
-                "SELECT * FROM a JOIN b ON a.k = b.k",
-            ),
-            (
-                "SELECT a.x FROM a NATURAL FULL JOIN b",
-                "SELECT own_column(a.x) AS x FROM a NATURAL FULL JOIN b",
-            ),
-        ] {
-            assert_eq!(rewritten(sql).replace("FULL OUTER", "FULL"), expected);
         }
     }
 }

@@ -1,0 +1,148 @@
+//! Intervals are compared by their length, as in PostgreSQL: a month is 30 days, a day 24 hours. The engine compares months, then
+//! days, then nanoseconds, so that 25 hours are less than a day.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, Decimal128Array};
+use arrow::compute::cast;
+use arrow::datatypes::{
+    DataType, DurationNanosecondType, IntervalMonthDayNanoType, IntervalUnit, TimeUnit,
+};
+use datafusion::common::{DFSchema, ScalarValue};
+use datafusion::error::{DataFusionError, Result};
+use datafusion::logical_expr::expr::{Between, Cast, ScalarFunction};
+use datafusion::logical_expr::{
+    BinaryExpr, ColumnarValue, Expr, ExprSchemable, Operator, ScalarFunctionArgs, ScalarUDF,
+    ScalarUDFImpl, Signature, Volatility,
+};
+
+/// Nanoseconds of a day.
+const DAY: i128 = 86_400_000_000_000;
+
+/// A comparison of intervals as one of their lengths; `None` if it is of other types.
+pub(super) fn compared(expr: &Expr, schema: &DFSchema) -> Option<Expr> {
+    match expr {
+        Expr::BinaryExpr(BinaryExpr { left, op, right }) if compares(*op) => {
+            let (left, right) = (length(left, schema)?, length(right, schema)?);
+            Some(Expr::BinaryExpr(BinaryExpr::new(
+                Box::new(left),
+                *op,
+                Box::new(right),
+            )))
+        }
+        Expr::Between(Between {
+            expr,
+            negated,
+            low,
+            high,
+        }) => Some(Expr::Between(Between {
+            expr: Box::new(length(expr, schema)?),
+            negated: *negated,
+            low: Box::new(length(low, schema)?),
+            high: Box::new(length(high, schema)?),
+        })),
+        _ => None,
+    }
+}
+
+fn compares(op: Operator) -> bool {
+    use Operator::{Eq, Gt, GtEq, IsDistinctFrom, IsNotDistinctFrom, Lt, LtEq, NotEq};
+    matches!(
+        op,
+        Eq | NotEq | Lt | LtEq | Gt | GtEq | IsDistinctFrom | IsNotDistinctFrom
+    )
+}
+
+/// The length of an interval; of a duration that was cast to one, its own.
+fn length(expr: &Expr, schema: &DFSchema) -> Option<Expr> {
+    let data_type = expr.get_type(schema).ok()?;
+    if !matches!(data_type, DataType::Interval(_)) {
+        return None;
+    }
+    let value = match expr {
+        Expr::Cast(Cast { expr, .. })
+            if matches!(expr.get_type(schema), Ok(DataType::Duration(_))) =>
+        {
+            expr.as_ref().clone()
+        }
+        expr => expr.clone(),
+    };
+    let function = Length {
+        signature: Signature::any(1, Volatility::Immutable),
+    };
+    Some(Expr::ScalarFunction(ScalarFunction {
+        func: Arc::new(ScalarUDF::new_from_impl(function)),
+        args: vec![value],
+    }))
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Length {
+    signature: Signature,
+}
+
+impl ScalarUDFImpl for Length {
+    fn name(&self) -> &str {
+        "interval_length"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(DataType::Decimal128(38, 0))
+    }
+
+    fn is_strict(&self) -> bool {
+        true
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let scalar = matches!(args.args.as_slice(), [ColumnarValue::Scalar(_)]);
+        let values = ColumnarValue::values_to_arrays(&args.args)?;
+        let Some(values) = values.first() else {
+            return Err(DataFusionError::Internal(
+                "the length of nothing".to_owned(),
+            ));
+        };
+        let lengths: ArrayRef = Arc::new(lengths(values)?);
+        match scalar {
+            true => ScalarValue::try_from_array(&lengths, 0).map(ColumnarValue::Scalar),
+            false => Ok(ColumnarValue::Array(lengths)),
+        }
+    }
+}
+
+fn lengths(values: &ArrayRef) -> Result<Decimal128Array> {
+    let lengths: Decimal128Array = match values.data_type() {
+        DataType::Duration(unit) => {
+            let nanoseconds = match unit {
+                TimeUnit::Second => 1_000_000_000,
+                TimeUnit::Millisecond => 1_000_000,
+                TimeUnit::Microsecond => 1000,
+                TimeUnit::Nanosecond => 1,
+            };
+            // The same numbers, whatever they count.
+            let counts = values.to_data().into_builder();
+            let counts = counts.data_type(DataType::Duration(TimeUnit::Nanosecond));
+            let counts = arrow::array::make_array(counts.build()?);
+            counts
+                .as_primitive::<DurationNanosecondType>()
+                .iter()
+                .map(|count| count.map(|count| i128::from(count) * nanoseconds))
+                .collect()
+        }
+        _ => cast(values, &DataType::Interval(IntervalUnit::MonthDayNano))?
+            .as_primitive::<IntervalMonthDayNanoType>()
+            .iter()
+            .map(|value| {
+                value.map(|value| {
+                    let days = i128::from(value.months) * 30 + i128::from(value.days);
+                    days * DAY + i128::from(value.nanoseconds)
+                })
+            })
+            .collect(),
+    };
+    Ok(lengths.with_precision_and_scale(38, 0)?)
+}
