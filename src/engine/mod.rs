@@ -117,6 +117,7 @@ impl Engine {
             .with_default_features()
             .with_analyzer_rule(Arc::new(checked::CheckedIntegers))
             .build();
+        stop::stoppable_functions(&mut base).map_err(from_engine)?;
         bounded::bound(&mut base).map_err(from_engine)?;
         Ok(Self {
             base: stop::stoppable_rules(base),
