@@ -153,6 +153,7 @@ impl Engine {
             .with_analyzer_rule(Arc::new(rounding::RoundingCasts))
             .with_analyzer_rule(Arc::new(floats::CanonicalFloats))
             .build();
+        stop::stoppable_functions(&mut base).map_err(from_engine)?;
         bounded::bound(&mut base).map_err(from_engine)?;
         floats::register(&mut base).map_err(from_engine)?;
         sum::register(&mut base).map_err(from_engine)?;

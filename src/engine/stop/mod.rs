@@ -5,7 +5,8 @@
 //!   │ checked
 //!   ├─ before each rule, at each node ─────────────── rules.rs
 //!   ├─ at each poll of each operator of a plan ────── operator.rs    these also yield to other tasks
-//!   └─ at each evaluation of a join's condition ───── condition.rs   a join may pair rows for hours within one poll
+//!   ├─ at each evaluation of a join's condition ───── condition.rs   a join may pair rows for hours within one poll
+//!   └─ between parts of a batch, in slow functions ── functions.rs
 //! ```
 //!
 //! An aborted task ends only when it yields, and operators of the engine may go on without: a join that gives one batch after the other
@@ -13,6 +14,7 @@
 //! multiplies what a leaf gave it, no leaf is asked.
 
 mod condition;
+mod functions;
 mod operator;
 mod pace;
 mod rules;
@@ -23,6 +25,7 @@ use std::sync::{Arc, OnceLock};
 use datafusion::error::{DataFusionError, Result as EngineResult};
 use tokio_util::sync::CancellationToken;
 
+pub use functions::stoppable_functions;
 pub use operator::stoppable;
 pub use rules::stoppable_rules;
 

@@ -1,0 +1,242 @@
+//! Functions that take longer than their arguments are long: they compare each part of one argument with each of the other, within one
+//! call, for minutes where both are of a megabyte.
+//!
+//! They are called for a few rows at a time, and ask in between; what is too long for one call is an error.
+
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::compute::kernels::length::length;
+use arrow::compute::{cast, concat};
+use arrow::datatypes::{DataType, FieldRef, UInt64Type};
+use datafusion::error::Result;
+use datafusion::execution::{FunctionRegistry, SessionState};
+use datafusion::logical_expr::{
+    ColumnarValue, Documentation, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl,
+    Signature,
+};
+
+use super::check;
+use crate::error::{Code, Error};
+
+/// Those whose time is the product of the lengths of their first two arguments, texts or lists.
+const PRODUCTS: [&str; 3] = ["levenshtein", "array_has_all", "array_has_any"];
+
+/// Comparisons of one call, some tenths of a second.
+const STEPS_OF_CALL: u64 = 100_000_000;
+
+/// Comparisons for one row, beyond which it is an error.
+const STEPS_OF_ROW: u64 = 500_000_000;
+
+/// Puts functions in their place that can be stopped.
+///
+/// # Errors
+/// Functions cannot be registered.
+pub fn stoppable_functions(state: &mut SessionState) -> Result<()> {
+    for name in PRODUCTS {
+        if let Some(inner) = state.scalar_functions().get(name).cloned() {
+            state.register_udf(Arc::new(ScalarUDF::new_from_impl(InParts { inner })))?;
+        }
+    }
+    Ok(())
+}
+
+#[derive(Debug)]
+struct InParts {
+    inner: Arc<ScalarUDF>,
+}
+
+impl PartialEq for InParts {
+    fn eq(&self, other: &Self) -> bool {
+        self.inner == other.inner
+    }
+}
+
+impl Eq for InParts {}
+
+impl Hash for InParts {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.inner.hash(state);
+    }
+}
+
+impl ScalarUDFImpl for InParts {
+    fn name(&self) -> &str {
+        self.inner.name()
+    }
+
+    fn aliases(&self) -> &[String] {
+        self.inner.aliases()
+    }
+
+    fn signature(&self) -> &Signature {
+        self.inner.signature()
+    }
+
+    fn return_type(&self, arguments: &[DataType]) -> Result<DataType> {
+        self.inner.return_type(arguments)
+    }
+
+    fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
+        self.inner.return_field_from_args(args)
+    }
+
+    fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
+        self.inner.inner().coerce_types(types)
+    }
+
+    fn documentation(&self) -> Option<&Documentation> {
+        self.inner.documentation()
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        check()?;
+        let Some(steps) = steps(&args)? else {
+            return self.inner.invoke_with_args(args);
+        };
+        if let Some(most) = steps.iter().max().filter(|most| **most > STEPS_OF_ROW) {
+            return Err(Error::new(
+                Code::InvalidParameter,
+                format!(
+                    "{} would compare {most} times for one row; {STEPS_OF_ROW} are the most",
+                    self.name()
+                ),
+            )
+            .with_hint("give it shorter values, such as left(…, 10000)")
+            .into());
+        }
+        if steps.iter().fold(0u64, |all, row| all.saturating_add(*row)) <= STEPS_OF_CALL {
+            return self.inner.invoke_with_args(args);
+        }
+        let mut parts = Vec::new();
+        let mut first = 0;
+        while first < steps.len() {
+            check()?;
+            let rows = rows_of_part(steps.get(first..).unwrap_or_default());
+            let part = ScalarFunctionArgs {
+                args: args
+                    .args
+                    .iter()
+                    .map(|arg| sliced(arg, first, rows))
+                    .collect(),
+                arg_fields: args.arg_fields.clone(),
+                number_rows: rows,
+                return_field: Arc::clone(&args.return_field),
+                config_options: Arc::clone(&args.config_options),
+            };
+            parts.push(self.inner.invoke_with_args(part)?.into_array(rows)?);
+            first += rows;
+        }
+        let parts: Vec<&dyn Array> = parts.iter().map(AsRef::as_ref).collect();
+        Ok(ColumnarValue::Array(concat(&parts)?))
+    }
+}
+
+/// How many of these rows one call takes, at least one.
+fn rows_of_part(steps: &[u64]) -> usize {
+    let mut all = 0u64;
+    let within = steps.iter().take_while(|row| {
+        all = all.saturating_add(**row);
+        all <= STEPS_OF_CALL
+    });
+    within.count().max(1)
+}
+
+fn sliced(arg: &ColumnarValue, first: usize, rows: usize) -> ColumnarValue {
+    match arg {
+        ColumnarValue::Array(array) => ColumnarValue::Array(array.slice(first, rows)),
+        scalar => scalar.clone(),
+    }
+}
+
+/// Comparisons for each row; `None` for what is no two texts or lists.
+fn steps(args: &ScalarFunctionArgs) -> Result<Option<Vec<u64>>> {
+    let [one, other, ..] = args.args.as_slice() else {
+        return Ok(None);
+    };
+    let rows = match (one, other) {
+        (ColumnarValue::Scalar(_), ColumnarValue::Scalar(_)) => 1,
+        _ => args.number_rows,
+    };
+    let (Some(one), Some(other)) = (lengths(one, rows)?, lengths(other, rows)?) else {
+        return Ok(None);
+    };
+    let pairs = one.iter().zip(&other);
+    Ok(Some(
+        pairs
+            .map(|(one, other)| one.saturating_mul(*other))
+            .collect(),
+    ))
+}
+
+fn lengths(value: &ColumnarValue, rows: usize) -> Result<Option<Vec<u64>>> {
+    let (array, repeated): (ArrayRef, bool) = match value {
+        ColumnarValue::Array(array) => (Arc::clone(array), false),
+        ColumnarValue::Scalar(scalar) => (scalar.to_array()?, true),
+    };
+    let Ok(lengths) = length(&array) else {
+        return Ok(None);
+    };
+    let lengths = cast(&lengths, &DataType::UInt64)?;
+    let lengths = lengths.as_primitive::<UInt64Type>();
+    let of = |row: usize| {
+        if lengths.is_null(row) {
+            0
+        } else {
+            lengths.value(row)
+        }
+    };
+    Ok(Some(match repeated {
+        true if lengths.is_empty() => Vec::new(),
+        true => vec![of(0); rows],
+        false => (0..lengths.len()).map(of).collect(),
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use datafusion::prelude::SessionContext;
+    use std::time::{Duration, Instant};
+
+    fn context() -> SessionContext {
+        let mut state = SessionContext::new().state();
+        stoppable_functions(&mut state).unwrap();
+        SessionContext::new_with_state(state)
+    }
+
+    async fn shown(sql: &str) -> Result<String> {
+        let batches = context().sql(sql).await?.collect().await?;
+        Ok(arrow::util::pretty::pretty_format_batches(&batches)?.to_string())
+    }
+
+    #[tokio::test]
+    async fn values_are_as_without_parts() {
+        for sql in [
+            "SELECT levenshtein('kitten', 'sitting'), levenshtein(NULL, 'a')",
+            "SELECT value, levenshtein(repeat('ab', 3000 + CAST(value AS int)), repeat('ac', 3000)) FROM generate_series(1, 9) ORDER BY value",
+            "SELECT array_has_all([1, 2, 3], [1, 3]), array_has_any([1], [2, 3])",
+            "SELECT value, array_has_all(range(0, 20000 + value), range(value, 20000)) FROM generate_series(1, 4) ORDER BY value",
+        ] {
+            let plain = SessionContext::new().sql(sql).await.unwrap();
+            let plain = plain.collect().await.unwrap();
+            let plain = arrow::util::pretty::pretty_format_batches(&plain).unwrap();
+            assert_eq!(shown(sql).await.unwrap(), plain.to_string(), "{sql}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_would_take_minutes_is_an_error_at_once() {
+        let before = Instant::now();
+        for sql in [
+            "SELECT levenshtein(repeat('a', 1000000), repeat('b', 1000000))",
+            "SELECT array_has_all(range(0, 1000000), range(1, 1000000))",
+        ] {
+            let error = shown(sql).await.unwrap_err().to_string();
+            assert!(error.contains("are the most"), "{sql}: {error}");
+        }
+        assert!(before.elapsed() < Duration::from_secs(5));
+    }
+}
