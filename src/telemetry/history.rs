@@ -244,6 +244,15 @@ impl Pages {
 }
 
 #[cfg(test)]
+fn owner(user: &str) -> Owner {
+    Owner {
+        user_id: user.len().try_into().unwrap_or(0),
+        user_name: user.to_owned(),
+        since: DateTime::UNIX_EPOCH,
+    }
+}
+
+#[cfg(test)]
 pub(crate) fn sample(user: &str, state: QueryState) -> QueryRecord {
     QueryRecord {
         query_id: Uuid::new_v4(),
