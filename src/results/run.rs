@@ -169,6 +169,7 @@ impl Run {
         }
         spool.phase = Phase::Overflowed;
         drop(spool);
+        self.bill.lock().close();
         self.detach();
         self.progress.send_modify(|changes| *changes += 1);
         Some(batch)
@@ -186,6 +187,7 @@ impl Run {
     }
 
     fn end(&self, phase: Phase) {
+        self.bill.lock().close();
         self.detach();
         self.spool.lock().phase = phase;
         self.progress.send_modify(|changes| *changes += 1);
@@ -254,9 +256,7 @@ impl Interest {
 
 impl Drop for Interest {
     fn drop(&mut self) {
-        // Once it has ended, nobody has anything more to pay.
-        let goes_on = matches!(self.run.spool.lock().phase, Phase::Spooling);
-        self.run.bill.lock().leaves(self.reader, goes_on);
+        self.run.bill.lock().leaves(self.reader);
         self.run.readers.send_modify(|readers| *readers -= 1);
     }
 }
