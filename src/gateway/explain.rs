@@ -98,10 +98,12 @@ async fn analyze_plan(
         )
         .await?;
     context.query.runs();
-    let stream = context.execute(physical)?;
+    let (running, physical) = (context.clone(), Arc::clone(physical));
     let counting = async move {
         let _place = place;
-        stream
+        // On the query threads too: some operators begin their work here.
+        running
+            .execute(&physical)?
             .try_fold(0, |rows, batch| async move {
                 Ok(rows + batch.num_rows() as u64)
             })
