@@ -86,9 +86,12 @@ async fn analyze_plan(
     context.query.runs();
     let unwanted = StopOnDrop(Arc::default());
     let held = (place, context.query.has_place(), context.query.working());
-    let stream = context.execute(physical, PlanRun::new(Arc::clone(&unwanted.0), held))?;
+    let run = PlanRun::new(Arc::clone(&unwanted.0), held);
+    let (running, physical) = (context.clone(), Arc::clone(physical));
     let counting = async move {
-        stream
+        // On the query threads too: some operators begin their work here.
+        running
+            .execute(&physical, run)?
             .try_fold(0, |rows, batch| async move {
                 Ok(rows + batch.num_rows() as u64)
             })

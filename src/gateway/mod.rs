@@ -24,6 +24,7 @@ mod planning;
 mod prepared;
 mod query;
 mod query_stream;
+mod query_watch;
 mod run;
 mod session;
 mod settings;
@@ -57,7 +58,8 @@ pub use logins::{Principal, too_many_failures, wrong_certificate, wrong_password
 pub use metadata::{Relation, RelationFilter, RelationKind};
 pub use options::OptionError;
 pub use prepared::{Prepared, check_weight};
-pub use query::{BatchStream, QueryWatch, RunningQueries};
+pub use query::{BatchStream, RunningQueries};
+pub use query_watch::QueryWatch;
 pub use session::Session;
 pub use substrait::substrait_versions;
 pub use throttle::Throttle;

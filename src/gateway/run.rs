@@ -17,8 +17,9 @@ use sqlparser::ast;
 
 use super::column_names::renamed;
 use super::planning::Planning;
-use super::query::{BatchStream, Phase, Query, QueryWatch};
+use super::query::{BatchStream, Phase, Query};
 use super::query_stream::QueryStream;
+use super::query_watch::QueryWatch;
 use super::settings::ResultReuse;
 use super::{Gateway, Rows};
 use crate::engine::{PlanRun, Stop, complexity, metered};

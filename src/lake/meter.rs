@@ -5,7 +5,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use object_store::path::Path;
 use parking_lot::{Mutex, RwLock};
@@ -15,13 +15,16 @@ use crate::error::{Code, Error, Result};
 /// An object: the URL of its root and its key.
 pub type ObjectId = (Arc<str>, Path);
 
+/// In the number of bytes scanned: the cutoff would have been passed. Nothing is charged from then on, so that what is recorded is what the
+/// error said, whatever other threads still try to read.
+const EXCEEDED: u64 = 1 << 63;
+
 /// Counts one query's bytes and stops it at its cutoff.
 #[derive(Debug, Default)]
 pub struct QueryMeter {
     scanned: AtomicU64,
     fetched: AtomicU64,
     cutoff: Option<Cutoff>,
-    exceeded: AtomicBool,
     /// Charged in the place of this one, from some moment on.
     successor: RwLock<Option<Arc<QueryMeter>>>,
     pins: RwLock<HashMap<ObjectId, String>>,
@@ -46,7 +49,7 @@ impl QueryMeter {
 
     /// Bytes the query asked for so far.
     pub fn scanned(&self) -> u64 {
-        self.scanned.load(Ordering::Relaxed)
+        self.scanned.load(Ordering::Relaxed) & !EXCEEDED
     }
 
     /// Bytes that were read from a store so far.
@@ -55,7 +58,7 @@ impl QueryMeter {
     }
 
     pub fn cutoff_exceeded(&self) -> bool {
-        self.exceeded.load(Ordering::Relaxed)
+        self.scanned.load(Ordering::Relaxed) & EXCEEDED != 0
     }
 
     /// Reads of this object succeed only while it has this ETag.
@@ -80,31 +83,58 @@ impl QueryMeter {
         }
     }
 
+    /// Whether the footer of a file could be charged, of so many bytes at least. Nothing is charged.
+    ///
+    /// Errors: as of [`QueryMeter::reserve`].
+    pub fn has_room_for_footer(&self, file: &ObjectId, bytes: u64) -> Result<()> {
+        if self.footers.lock().contains(file) {
+            return Ok(());
+        }
+        let successor = self.successor.read();
+        let charged = successor.as_deref().unwrap_or(self);
+        charged.reserve_if(bytes, |scanned, _| scanned)
+    }
+
     fn reserve_here(&self, bytes: u64) -> Result<()> {
-        let limit = self.cutoff.as_ref().map_or(u64::MAX, |cutoff| cutoff.limit);
-        let charged = self
+        self.reserve_if(bytes, |_, total| total)
+    }
+
+    /// `charge`: the bytes scanned from then on, of those before and those with the new ones.
+    fn reserve_if(&self, bytes: u64, charge: impl Fn(u64, u64) -> u64) -> Result<()> {
+        // A limit is at most i64::MAX.
+        let limit = self
+            .cutoff
+            .as_ref()
+            .map_or(EXCEEDED - 1, |cutoff| cutoff.limit.min(EXCEEDED - 1));
+        let within = |scanned: u64| {
+            let total = scanned.checked_add(bytes)?;
+            (total <= limit).then_some(total)
+        };
+        let before = self
             .scanned
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |scanned| {
-                scanned.checked_add(bytes).filter(|total| *total <= limit)
+                Some(within(scanned).map_or(scanned | EXCEEDED, |total| charge(scanned, total)))
             });
-        match charged {
-            Ok(_) => Ok(()),
-            Err(scanned) => {
-                self.exceeded.store(true, Ordering::Relaxed);
-                let workgroup = self
-                    .cutoff
-                    .as_ref()
-                    .map_or("", |cutoff| cutoff.workgroup.as_str());
-                Err(Error::new(
-                    Code::BytesScannedCutoff,
-                    format!(
-                        "bytes scanned limit was exceeded: the query has scanned {scanned} bytes and would read \
-                         {bytes} more, workgroup '{workgroup}' allows {limit} bytes per query"
-                    ),
-                )
-                .with_hint("filter on partition columns, select fewer columns, or use a workgroup with a higher limit"))
-            }
+        // It always gives a new value, so never fails.
+        let (Ok(before) | Err(before)) = before;
+        match within(before) {
+            Some(_) => Ok(()),
+            None => Err(self.beyond(before & !EXCEEDED, bytes)),
         }
+    }
+
+    fn beyond(&self, scanned: u64, bytes: u64) -> Error {
+        let (workgroup, limit) = self.cutoff.as_ref().map_or(("", u64::MAX), |cutoff| {
+            (cutoff.workgroup.as_str(), cutoff.limit)
+        });
+        Error::new(
+            Code::BytesScannedCutoff,
+            format!(
+                "bytes scanned limit was exceeded: the query has scanned {scanned} bytes and would read \
+                 {bytes} more, workgroup '{workgroup}' allows {limit} bytes per query"
+            ),
+        )
+        .with_hint("filter on partition columns, select fewer columns, or use a workgroup with a higher limit")
     }
 
     /// Charges the footer of a file, the first time this query meets it.

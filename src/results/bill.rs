@@ -30,6 +30,8 @@ pub(super) struct Bill {
     waiting: VecDeque<(u64, Arc<dyn Payer>)>,
     /// Readers so far.
     readers: u64,
+    /// The run has ended, or is its leader's alone.
+    closed: bool,
 }
 
 impl Bill {
@@ -50,15 +52,17 @@ impl Bill {
         self.settle();
     }
 
-    /// `goes_on`: the run has not ended, so that there is more to pay.
-    pub fn leaves(&mut self, reader: u64, goes_on: bool) {
+    pub fn leaves(&mut self, reader: u64) {
         self.waiting.retain(|(waiting, _)| *waiting != reader);
         if self.paying == Some(reader) {
             self.paying = None;
-            if goes_on {
-                self.settle();
-            }
+            self.settle();
         }
+    }
+
+    /// Nobody takes the run over any more.
+    pub fn close(&mut self) {
+        self.closed = true;
     }
 
     pub fn pays(&self, reader: u64) -> bool {
@@ -67,7 +71,7 @@ impl Bill {
 
     /// The next of those who wait pays, if nobody does.
     fn settle(&mut self) {
-        let (None, Some(leader)) = (self.paying, &self.leader) else {
+        let (false, None, Some(leader)) = (self.closed, self.paying, &self.leader) else {
             return;
         };
         if let Some((reader, next)) = self.waiting.pop_front() {

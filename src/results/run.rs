@@ -182,6 +182,7 @@ impl Run {
         }
         spool.phase = Phase::Overflowed;
         drop(spool);
+        self.bill.lock().close();
         self.detach();
         self.progress.send_modify(|changes| *changes += 1);
         Some(batch)
@@ -199,6 +200,7 @@ impl Run {
     }
 
     fn end(&self, phase: Phase) {
+        self.bill.lock().close();
         self.detach();
         self.spool.lock().phase = phase;
         self.progress.send_modify(|changes| *changes += 1);
@@ -267,9 +269,7 @@ impl Interest {
 
 impl Drop for Interest {
     fn drop(&mut self) {
-        // Once it has ended, nobody has anything more to pay.
-        let goes_on = matches!(self.run.spool.lock().phase, Phase::Spooling);
-        self.run.bill.lock().leaves(self.reader, goes_on);
+        self.run.bill.lock().leaves(self.reader);
         let mut last = false;
         self.run.readers.send_modify(|readers| {
             *readers -= 1;

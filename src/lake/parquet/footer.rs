@@ -85,7 +85,7 @@ impl FooterCache {
         if let Some(e_tag) = &file.e_tag {
             unmetered.pin([(object.clone(), e_tag.clone())]);
         }
-        let loaded = load(root, file, root.metered(&unmetered).as_ref()).await;
+        let loaded = load(root, file, root.metered(&unmetered).as_ref(), meter).await;
         meter.add_fetched(unmetered.fetched());
         let footer = Arc::new(loaded?);
         meter.charge_footer(object, footer.bytes)?;
@@ -102,7 +102,13 @@ pub fn version_of(file: &ObjectMeta) -> String {
     }
 }
 
-async fn load(root: &Root, file: &ObjectMeta, store: &dyn ObjectStore) -> Result<Footer> {
+/// `meter`: a footer that it has no room for is not read to its beginning, and not decoded.
+async fn load(
+    root: &Root,
+    file: &ObjectMeta,
+    store: &dyn ObjectStore,
+    meter: &QueryMeter,
+) -> Result<Footer> {
     let url = root.display_path(&file.location);
     let bad = |what: String| damaged(&url, what);
     let read = async |range: Range<u64>| ranges(store, &file.location, &url, &[range]).await;
@@ -130,6 +136,7 @@ async fn load(root: &Root, file: &ObjectMeta, store: &dyn ObjectStore) -> Result
             "its footer claims {length} bytes, the file has {size}"
         )));
     };
+    meter.has_room_for_footer(&root.object_id(&file.location), size - start)?;
     let bytes = match start.checked_sub(tail_start).map(usize::try_from) {
         Some(Ok(within)) => tail.slice(within..tail.len() - TAIL),
         _ => read(start..end).await?.remove(0),
@@ -159,4 +166,45 @@ pub(super) async fn ranges(
         return Err(damaged(url, "it is shorter than it should be"));
     }
     Ok(pieces)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::error::Code;
+    use crate::lake::meter::Cutoff;
+    use crate::lake::roots::{Backing, Roots};
+    use object_store::ObjectStoreExt;
+    use object_store::memory::InMemory;
+
+    #[tokio::test]
+    async fn footer_that_a_query_has_no_room_for_is_not_read() {
+        let store = Arc::new(InMemory::new());
+        let mut file = b"PAR1".to_vec();
+        file.extend([0; 200_000]);
+        file.extend(200_000_u32.to_le_bytes());
+        file.extend(b"PAR1");
+        let path = Path::from("f.parquet");
+        store.put(&path, file.into()).await.unwrap();
+        let meta = store.head(&path).await.unwrap();
+        let backing = Backing::Remote {
+            store,
+            prefix: Path::default(),
+        };
+        let roots = Roots::open(vec![("s3://lake/".to_owned(), backing)]).unwrap();
+        let root = roots.iter().next().unwrap();
+        let footers = FooterCache::new(1 << 20);
+        let read = async |limit: u64| {
+            let workgroup = "small".to_owned();
+            let meter = Arc::new(QueryMeter::new(Some(Cutoff { workgroup, limit })));
+            let error = footers.footer(root, &meta, &meter).await.err().unwrap();
+            (error.code(), meter.fetched())
+        };
+        assert_eq!(read(200_007).await, (Code::BytesScannedCutoff, FOOTER_HINT));
+        // Where there is room it is read, and is no footer.
+        let (code, fetched) = read(200_008).await;
+        assert_eq!(code, Code::BadData);
+        assert!(fetched > 200_000);
+    }
 }
