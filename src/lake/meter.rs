@@ -61,11 +61,44 @@ impl QueryMeter {
         self.pins.write().extend(files);
     }
 
+    /// Says whether so many bytes could be charged, without charging them: for what is charged by what it turns out to be.
+    ///
+    /// # Errors
+    /// The query's cutoff would be passed.
+    pub fn admit(&self, bytes: u64) -> Result<()> {
+        let (scanned, limit) = (self.scanned(), self.limit());
+        match scanned.checked_add(bytes) {
+            Some(total) if total <= limit => Ok(()),
+            _ => Err(self.exceeded(scanned, bytes)),
+        }
+    }
+
+    fn limit(&self) -> u64 {
+        self.cutoff.as_ref().map_or(u64::MAX, |cutoff| cutoff.limit)
+    }
+
+    fn exceeded(&self, scanned: u64, bytes: u64) -> Error {
+        self.exceeded.store(true, Ordering::Relaxed);
+        let limit = self.limit();
+        let workgroup = self
+            .cutoff
+            .as_ref()
+            .map_or("", |cutoff| cutoff.workgroup.as_str());
+        Error::new(
+            Code::BytesScannedCutoff,
+            format!(
+                "bytes scanned limit was exceeded: the query has scanned {scanned} bytes and would read \
+                 {bytes} more, workgroup '{workgroup}' allows {limit} bytes per query"
+            ),
+        )
+        .with_hint("filter on partition columns, select fewer columns, or use a workgroup with a higher limit")
+    }
+
     /// Charges bytes that a cache serves, or that are about to be read.
     ///
     /// Errors: the query's cutoff would be passed; nothing is charged then.
     pub fn reserve(&self, bytes: u64) -> Result<()> {
-        let limit = self.cutoff.as_ref().map_or(u64::MAX, |cutoff| cutoff.limit);
+        let limit = self.limit();
         let charged = self
             .scanned
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |scanned| {
@@ -73,21 +106,7 @@ impl QueryMeter {
             });
         match charged {
             Ok(_) => Ok(()),
-            Err(scanned) => {
-                self.exceeded.store(true, Ordering::Relaxed);
-                let workgroup = self
-                    .cutoff
-                    .as_ref()
-                    .map_or("", |cutoff| cutoff.workgroup.as_str());
-                Err(Error::new(
-                    Code::BytesScannedCutoff,
-                    format!(
-                        "bytes scanned limit was exceeded: the query has scanned {scanned} bytes and would read \
-                         {bytes} more, workgroup '{workgroup}' allows {limit} bytes per query"
-                    ),
-                )
-                .with_hint("filter on partition columns, select fewer columns, or use a workgroup with a higher limit"))
-            }
+            Err(scanned) => Err(self.exceeded(scanned, bytes)),
         }
     }
 

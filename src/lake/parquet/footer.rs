@@ -80,12 +80,15 @@ impl FooterCache {
             meter.charge_footer(object, footer.bytes)?;
             return Ok(footer);
         }
-        // Fetched past the meter's account of scanned bytes: the charge below is the same with a cold cache.
+        // Fetched past the meter's account of scanned bytes: the charge below is the same with a cold cache. What is
+        // fetched before the cutoff can tell is bounded: [`FOOTER_HINT`] for each footer that is being read, and the
+        // rest of one only when the query may scan that much.
+        meter.admit(0)?;
         let unmetered = Arc::new(QueryMeter::new(None));
         if let Some(e_tag) = &file.e_tag {
             unmetered.pin([(object.clone(), e_tag.clone())]);
         }
-        let loaded = load(root, file, root.metered(&unmetered).as_ref()).await;
+        let loaded = load(root, file, root.metered(&unmetered).as_ref(), meter).await;
         meter.add_fetched(unmetered.fetched());
         let footer = Arc::new(loaded?);
         meter.charge_footer(object, footer.bytes)?;
@@ -102,7 +105,12 @@ pub fn version_of(file: &ObjectMeta) -> String {
     }
 }
 
-async fn load(root: &Root, file: &ObjectMeta, store: &dyn ObjectStore) -> Result<Footer> {
+async fn load(
+    root: &Root,
+    file: &ObjectMeta,
+    store: &dyn ObjectStore,
+    meter: &QueryMeter,
+) -> Result<Footer> {
     let url = root.display_path(&file.location);
     let bad = |what: String| damaged(&url, what);
     let read = async |range: Range<u64>| ranges(store, &file.location, &url, &[range]).await;
@@ -129,6 +137,7 @@ async fn load(root: &Root, file: &ObjectMeta, store: &dyn ObjectStore) -> Result
             "its footer claims {length} bytes, the file has {size}"
         )));
     };
+    meter.admit(length + TAIL as u64)?;
     let bytes = match start.checked_sub(tail_start).map(usize::try_from) {
         Some(Ok(within)) => tail.slice(within..tail.len() - TAIL),
         _ => read(start..end).await?.remove(0),

@@ -6,7 +6,7 @@ use super::forged::*;
 use super::*;
 use crate::error::Code;
 use crate::lake::parquet::decode::decode;
-use crate::lake::parquet::pages::large_pages;
+use crate::lake::parquet::pages::pages;
 
 const COLUMNS: [(&str, &str); 2] = [("id", "bigint"), ("name", "string")];
 
@@ -228,7 +228,8 @@ async fn pages_must_be_as_large_as_they_claim() {
     let whole = honest();
     let huge = i64::from(i32::MAX);
     for (what, page, says) in [
-        ("snappy", page(huge, 64, None), "packed in 64"),
+        ("snappy", page(1 << 30, 64, None), "packed in 64"),
+        ("too much", page(huge, 64, None), "of at most 1073741824"),
         ("below zero", page(-1, 64, None), "fewer than no bytes"),
         ("below zero", page(64, -1, None), "fewer than no bytes"),
         (
@@ -325,11 +326,13 @@ async fn statistics_of_which_nothing_can_be_made_are_left_out() {
 #[test]
 fn headers_of_large_pages_are_found_behind_others() {
     let small = page(64, 64, None);
-    let large = page(i64::from(i32::MAX), 64, None);
-    let pages = [small.clone(), small.clone(), large, small].concat();
-    let claims = large_pages(&pages).unwrap();
-    let at: Vec<usize> = claims.iter().map(|claim| claim.at).collect();
+    let large = page(1 << 30, 64, None);
+    let bytes = [small.clone(), small.clone(), large, small].concat();
+    let found = pages(&bytes).unwrap();
+    let claims: Vec<_> = found.iter().filter(|page| page.is_large()).collect();
+    let at: Vec<usize> = claims.iter().map(|page| page.header.start).collect();
     assert_eq!(at, [page(64, 64, None).len() * 2]);
+    assert!(pages(&page((1 << 30) + 1, 64, None)).is_err());
     assert!(claims[0].check(Compression::SNAPPY).is_err());
     assert!(claims[0].check(Compression::LZ4_RAW).is_err());
     assert!(
