@@ -8,6 +8,7 @@ import math
 import os
 import random
 import shutil
+import struct
 import uuid
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -53,7 +54,7 @@ def decimal(name, precision, scale, hive):
 
 
 def floating(name, arrow, hive, table=lambda value: value):
-    specials = [math.nan, -math.nan, math.inf, -math.inf, 0.5, -0.5, 1.0, 1e30, -1e30]
+    specials = [math.nan, -math.nan, math.inf, -math.inf, 0.5, -0.5, 1.0, 1048576.0, -1048576.0]
 
     def make(rng):
         return rng.choice([*specials, float(rng.randint(-9, 9)) or 1.0])
@@ -102,7 +103,7 @@ COLUMNS = [
     decimal("d38", 38, 10, "decimal(38,10)"),
     floating("f32", pa.float32(), "float"),
     floating("f64", pa.float64(), "double"),
-    floating("f32as64", pa.float32(), "double"),
+    floating("f32as64", pa.float32(), "double", lambda value: struct.unpack("f", struct.pack("f", value))[0]),
     timestamp("ts_ms", "ms"),
     timestamp("ts_us", "us"),
     timestamp("ts_utc", "us", "UTC"),
