@@ -96,6 +96,11 @@ async fn lists_are_read_however_they_are_written() {
 
 #[tokio::test]
 async fn what_writers_say_wrongly_is_put_right() {
+    let sql = "SELECT count(*), min(l_partkey), max(l_partkey) FROM t WHERE l_partkey = 1552";
+    assert_eq!(
+        rows("dict-page-offset-zero", &[("l_partkey", "int")], sql).await,
+        ["39|1552|1552"]
+    );
     let nations = [
         ("nation_key", "int"),
         ("name", "string"),
