@@ -128,10 +128,10 @@ fn alike(operands: &[&Expr], schema: &DFSchema) -> Option<Vec<Expr>> {
             _ => None,
         })
     };
-    let target = if floats {
-        DataType::Float64
-    } else {
+    if !floats {
         literals().next()?;
+    }
+    let decimal = || {
         let scale = decimals()
             .map(|(_, scale)| u32::try_from(scale).ok())
             .chain(literals().map(|(_, scale)| Some(scale)))
@@ -145,11 +145,10 @@ fn alike(operands: &[&Expr], schema: &DFSchema) -> Option<Vec<Expr>> {
             .chain(literals().map(|(digits, scale)| length(digits).saturating_sub(scale)))
             .max()?;
         let precision = whole.checked_add(scale).filter(|all| *all <= MAX_DIGITS)?;
-        DataType::Decimal128(
-            u8::try_from(precision.max(1)).ok()?,
-            i8::try_from(scale).ok()?,
-        )
+        let precision = u8::try_from(precision.max(1)).ok()?;
+        Some(DataType::Decimal128(precision, i8::try_from(scale).ok()?))
     };
+    let target = if floats { None } else { decimal() }.unwrap_or(DataType::Float64);
     operands
         .into_iter()
         .map(|operand| of_type(operand, &target))
@@ -182,8 +181,9 @@ fn operand_of(expr: &Expr, schema: &DFSchema) -> Option<Operand> {
         if value.is_null() {
             return Some(Operand::Null);
         }
-        if let ScalarValue::Float64(Some(value)) = value {
-            let (digits, scale) = written(*value)?;
+        if let ScalarValue::Float64(Some(value)) = value
+            && let Some((digits, scale)) = written(*value)
+        {
             return Some(Operand::Literal(digits, scale));
         }
     }

@@ -57,18 +57,25 @@ impl Opened {
     /// The ranges of the file; `None` if it is not as it was any more.
     fn read(&self, ranges: &[Range<u64>]) -> object_store::Result<Option<Vec<Bytes>>> {
         let size = self.state.size;
-        let now = self.file.metadata().map_err(io_error)?;
-        let modified: DateTime<Utc> = now.modified().map_err(io_error)?.into();
-        if now.len() != size || modified != self.state.last_modified {
-            return Ok(None);
-        }
         // A footer may claim any range: what the file does not hold is never allocated.
-        ranges
+        let pieces = ranges
             .iter()
             .map(|range| read_at(&self.file, range.start.min(size)..range.end.min(size)))
-            .collect::<object_store::Result<_>>()
-            .map(Some)
+            .collect::<object_store::Result<_>>();
+        // Afterwards: what is written while it is read shows then.
+        if is_unchanged(&self.file, &self.state)? {
+            pieces.map(Some)
+        } else {
+            Ok(None)
+        }
     }
+}
+
+/// Whether an open file is as it was when its state was taken.
+fn is_unchanged(file: &File, state: &ObjectMeta) -> object_store::Result<bool> {
+    let now = file.metadata().map_err(io_error)?;
+    let modified: DateTime<Utc> = now.modified().map_err(io_error)?.into();
+    Ok(now.len() == state.size && modified == state.last_modified)
 }
 
 impl MeteredStore {
@@ -139,14 +146,19 @@ impl fmt::Display for MeteredStore {
     }
 }
 
-/// Pieces of an open local file, each reserved before it is read.
+/// Pieces of an open local file, each reserved before it is read; an error once the file is not as it was when it was
+/// opened, so that no stream mixes two states of it.
 fn file_stream(
     file: File,
+    state: ObjectMeta,
     range: Range<u64>,
     meter: Arc<QueryMeter>,
 ) -> BoxStream<'static, object_store::Result<Bytes>> {
-    let state = (Arc::new(file), range.start);
-    futures::stream::try_unfold(state, move |(file, offset)| {
+    let opened = Opened {
+        file: Arc::new(file),
+        state,
+    };
+    futures::stream::try_unfold((opened, range.start), move |(opened, offset)| {
         let meter = Arc::clone(&meter);
         let end = range.end;
         async move {
@@ -155,13 +167,24 @@ fn file_stream(
             }
             let length = FILE_CHUNK.min(end - offset);
             meter.reserve_store(length)?;
-            let handle = Arc::clone(&file);
-            let bytes = blocking(move || read_at(&handle, offset..offset + length)).await?;
+            let handle = opened.clone();
+            let read = blocking(move || handle.read(&[offset..offset + length])).await?;
+            let bytes = read
+                .and_then(|mut pieces| pieces.pop())
+                .filter(|bytes| bytes.len() as u64 == length)
+                .ok_or_else(|| replaced(&opened.state))?;
             meter.add_fetched(length);
-            Ok(Some((bytes, (file, offset + length))))
+            Ok(Some((bytes, (opened, offset + length))))
         }
     })
     .boxed()
+}
+
+fn replaced(state: &ObjectMeta) -> object_store::Error {
+    object_store::Error::Precondition {
+        path: state.location.to_string(),
+        source: "the file was changed while it was read".into(),
+    }
 }
 
 fn read_at(file: &File, range: Range<u64>) -> object_store::Result<Bytes> {
@@ -220,7 +243,9 @@ impl ObjectStore for MeteredStore {
         }
         let meter = Arc::clone(&self.meter);
         result.payload = GetResultPayload::Stream(match result.payload {
-            GetResultPayload::File(file, _) => file_stream(file, result.range.clone(), meter),
+            GetResultPayload::File(file, _) => {
+                file_stream(file, result.meta.clone(), result.range.clone(), meter)
+            }
             GetResultPayload::Stream(stream) => stream
                 .map(move |piece| {
                     let piece = piece?;
@@ -471,6 +496,23 @@ mod tests {
         assert!(metered.get_ranges(&path, ranges).await.is_ok());
         std::fs::write(dir.path().join("f"), "other").unwrap();
         let error = metered.get_ranges(&path, ranges).await.unwrap_err();
+        assert!(
+            matches!(error, object_store::Error::Precondition { .. }),
+            "{error}"
+        );
+    }
+
+    #[tokio::test]
+    async fn file_that_is_written_over_while_it_streams_fails() {
+        let (store, local, dir) = both_kinds().await.into_iter().find(|kind| kind.1).unwrap();
+        let meter = Arc::new(QueryMeter::new(None));
+        let metered = MeteredStore::new(store, "s3://b/".into(), local, meter);
+        let mut stream = metered.get(&Path::from("f")).await.unwrap().into_stream();
+        let first = stream.next().await.unwrap().unwrap();
+        assert_eq!(first, vec![7; first.len()]);
+        // Of the same length, in the same place.
+        std::fs::write(dir.path().join("f"), vec![8; 2_000_000]).unwrap();
+        let error = stream.next().await.unwrap().unwrap_err();
         assert!(
             matches!(error, object_store::Error::Precondition { .. }),
             "{error}"

@@ -11,10 +11,13 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
+use datafusion::common::ScalarValue;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::error::Result;
+use datafusion::functions::core::getfield::GetFieldFunc;
 use datafusion::logical_expr::ColumnarValue;
-use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_expr::ScalarFunctionExpr;
+use datafusion::physical_expr::expressions::{Column, Literal};
 use datafusion::physical_expr_adapter::{
     DefaultPhysicalExprAdapterFactory, PhysicalExprAdapter, PhysicalExprAdapterFactory,
 };
@@ -49,15 +52,21 @@ impl PhysicalExprAdapterFactory for FileAdapters {
             )
             .collect();
         let seen = Schema::new_with_metadata(fields, logical_file_schema.metadata().clone());
+        let file = Arc::clone(&physical_file_schema);
         let inner =
             DefaultPhysicalExprAdapterFactory.create(Arc::new(seen), physical_file_schema)?;
-        Ok(Arc::new(FileAdapter { inner, converted }))
+        Ok(Arc::new(FileAdapter {
+            inner,
+            file,
+            converted,
+        }))
     }
 }
 
 #[derive(Debug)]
 struct FileAdapter {
     inner: Arc<dyn PhysicalExprAdapter>,
+    file: SchemaRef,
     /// By name: the column in the file and in the table.
     converted: HashMap<String, (FieldRef, FieldRef)>,
 }
@@ -70,6 +79,9 @@ impl PhysicalExprAdapter for FileAdapter {
         }
         // Upwards: what is put around a column is not visited again.
         expr.transform_up(|expr| {
+            if let Some(narrowed) = self.narrowed(&expr)? {
+                return Ok(Transformed::yes(narrowed));
+            }
             let column = expr.downcast_ref::<Column>();
             let pair = column.and_then(|column| self.converted.get(column.name()));
             Ok(match pair {
@@ -82,6 +94,60 @@ impl PhysicalExprAdapter for FileAdapter {
             })
         })
         .data()
+    }
+}
+
+impl FileAdapter {
+    /// A field of a struct, where it is taken of a converted one: the field is converted in the struct's place, so that
+    /// the others need not be read.
+    fn narrowed(&self, expr: &Arc<dyn PhysicalExpr>) -> Result<Option<Arc<dyn PhysicalExpr>>> {
+        let call = ScalarFunctionExpr::try_downcast_func::<GetFieldFunc>(expr.as_ref());
+        let Some((call, (source, keys))) =
+            call.and_then(|call| Some((call, call.args().split_first()?)))
+        else {
+            return Ok(None);
+        };
+        let Some(whole) = source.downcast_ref::<InTable>() else {
+            return Ok(None);
+        };
+        let mut file = Some(&whole.file);
+        let mut table = &whole.table;
+        for key in keys {
+            let key = key.downcast_ref::<Literal>();
+            let name = key.and_then(|key| key.value().try_as_str().flatten());
+            let (Some(name), DataType::Struct(fields)) = (name, table.data_type()) else {
+                return Ok(None);
+            };
+            let Some((_, found)) = fields.find(name) else {
+                return Ok(None);
+            };
+            table = found;
+            file = match file.map(|file| file.data_type()) {
+                Some(DataType::Struct(fields)) => fields.find(name).map(|(_, field)| field),
+                Some(_) => return Ok(None),
+                None => None,
+            };
+        }
+        let Some(file) = file else {
+            let null = ScalarValue::try_from(table.data_type())?;
+            return Ok(Some(Arc::new(Literal::new(null))));
+        };
+        let mut args = vec![Arc::clone(&whole.column)];
+        args.extend(keys.iter().map(Arc::clone));
+        let field: Arc<dyn PhysicalExpr> = Arc::new(ScalarFunctionExpr::try_new(
+            Arc::new(call.fun().clone()),
+            args,
+            &self.file,
+            Arc::new(call.config_options().clone()),
+        )?);
+        if file.data_type() == table.data_type() && !is_ours(file, table.data_type()) {
+            return Ok(Some(field));
+        }
+        Ok(Some(Arc::new(InTable {
+            column: field,
+            file: Arc::clone(file),
+            table: Arc::clone(table),
+        })))
     }
 }
 

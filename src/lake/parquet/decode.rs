@@ -22,6 +22,7 @@ use parquet::file::metadata::{
 use parquet::schema::types::SchemaDescriptor;
 
 use super::faults::Faults;
+use super::packed::PackedChunks;
 use super::shapes::{self, ELEMENT_CHILDREN, ELEMENT_LENGTH, ELEMENT_TYPE};
 use super::thrift::{Part, Walk, Watch, broken};
 use super::{hints, names, quirks, trust};
@@ -46,6 +47,7 @@ pub struct Footer {
     pub faults: HashMap<String, String>,
     /// What reading the footer costs: the bytes between the last page or index and the end of the file.
     pub bytes: u64,
+    pub(super) packed: PackedChunks,
 }
 
 /// Decodes the footer of a file of `file_size` bytes. `bytes` are what lies before its last eight.
@@ -68,6 +70,7 @@ pub(super) fn decode(bytes: &[u8], file_size: u64) -> Result<Footer> {
         let metadata = faults.emptied(metadata)?;
         Ok(Footer {
             faults: faults.by_name(&metadata, &schema),
+            packed: PackedChunks::of(&metadata),
             metadata: Arc::new(trust::believed(metadata)?),
             schema: Arc::new(schema),
             bytes: file_size.saturating_sub(last),

@@ -80,7 +80,10 @@ impl FooterCache {
             meter.charge_footer(object, footer.bytes)?;
             return Ok(footer);
         }
-        // Fetched past the meter's account of scanned bytes: the charge below is the same with a cold cache.
+        // Fetched past the meter's account of scanned bytes: the charge below is the same with a cold cache. What is
+        // fetched before the cutoff can tell is bounded: [`FOOTER_HINT`] for each footer that is being read, and the
+        // rest of one only when the query may scan that much.
+        meter.reserve(0)?;
         let unmetered = Arc::new(QueryMeter::new(None));
         if let Some(e_tag) = &file.e_tag {
             unmetered.pin([(object.clone(), e_tag.clone())]);

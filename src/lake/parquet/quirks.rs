@@ -3,10 +3,13 @@
 //! | writer | |
 //! |---|---|
 //! | parquet-rs 0.3 | says that the file has no rows, but not that its row groups have none |
+//! | Dremio | has the dictionary of a column that has none at the start of the file |
 //! | parquet-mr before 1.2.9 | leaves the header of the dictionary out of a column chunk's size (PARQUET-816) |
 
 use parquet::errors::Result;
-use parquet::file::metadata::{FileMetaData, ParquetMetaData, RowGroupMetaData};
+use parquet::file::metadata::{
+    ColumnChunkMetaData, FileMetaData, ParquetMetaData, RowGroupMetaData,
+};
 
 /// The most bytes that the header of a dictionary has.
 const DICTIONARY_HEADER: i64 = 100;
@@ -16,7 +19,7 @@ const DICTIONARY_HEADER: i64 = 100;
 /// # Errors
 /// Those of the crate's builders, which do not occur.
 pub(super) fn put_right(metadata: ParquetMetaData, data_end: u64) -> Result<ParquetMetaData> {
-    let metadata = with_rows_of_groups(metadata);
+    let metadata = without_empty_dictionaries(with_rows_of_groups(metadata))?;
     if !leaves_headers_out(metadata.file_metadata().created_by()) {
         return Ok(metadata);
     }
@@ -36,6 +39,39 @@ pub(super) fn put_right(metadata: ParquetMetaData, data_end: u64) -> Result<Parq
     let groups = groups
         .into_iter()
         .map(|group| with_whole_chunks(group, &starts))
+        .collect::<Result<Vec<_>>>()?;
+    Ok(ParquetMetaData::new(file, groups))
+}
+
+/// Nothing is at the start of a file but its mark.
+fn without_empty_dictionaries(metadata: ParquetMetaData) -> Result<ParquetMetaData> {
+    let is_none = |column: &ColumnChunkMetaData| column.dictionary_page_offset() == Some(0);
+    let mut columns = metadata
+        .row_groups()
+        .iter()
+        .flat_map(RowGroupMetaData::columns);
+    if !columns.any(is_none) {
+        return Ok(metadata);
+    }
+    let file = metadata.file_metadata().clone();
+    let groups = metadata.into_builder().take_row_groups();
+    let groups = groups
+        .into_iter()
+        .map(|group| {
+            let mut group = group.into_builder();
+            let columns = group
+                .take_columns()
+                .into_iter()
+                .map(|column| match is_none(&column) {
+                    true => column
+                        .into_builder()
+                        .set_dictionary_page_offset(None)
+                        .build(),
+                    false => Ok(column),
+                })
+                .collect::<Result<Vec<_>>>()?;
+            group.set_column_metadata(columns).build()
+        })
         .collect::<Result<Vec<_>>>()?;
     Ok(ParquetMetaData::new(file, groups))
 }

@@ -18,7 +18,7 @@ use parquet::file::metadata::ParquetMetaData;
 use super::checks::{ColumnChecks, PartitionName};
 use super::decode::Footer;
 use super::footer::{FooterCache, ranges};
-use super::pages::{Claim, large_pages};
+use super::pages::{Page, pages};
 use super::{damaged, from_parquet};
 use crate::error::{Error, Result};
 use crate::lake::meter::QueryMeter;
@@ -92,34 +92,41 @@ impl LakeReader {
     /// Reads ranges that begin with a page each.
     async fn pages(&self, wanted: &[Range<u64>]) -> Result<Vec<Bytes>> {
         let pieces = self.read(wanted).await?;
-        for (piece, range) in pieces.iter().zip(wanted) {
-            let claims = large_pages(piece).map_err(|e| from_parquet(&self.url, &e))?;
-            for claim in claims {
-                self.check(claim, range.start).await?;
-            }
-        }
-        Ok(pieces)
-    }
-
-    /// `start`: where in the file the bytes are that the claim was found in.
-    async fn check(&self, claim: Claim, start: u64) -> Result<()> {
-        let at = start + claim.at as u64;
         let footer = self.footer().await?;
-        let columns = footer
-            .metadata
-            .row_groups()
-            .iter()
-            .flat_map(|g| g.columns());
-        for column in columns {
-            let (first, length) = column.byte_range();
-            if (first..first + length).contains(&at) {
-                claim
-                    .check(column.compression())
-                    .map_err(|e| from_parquet(&self.url, &e))?;
+        let mut checked = Vec::with_capacity(pieces.len());
+        for (piece, range) in pieces.into_iter().zip(wanted) {
+            let bad = |e| from_parquet(&self.url, &e);
+            let pages = pages(&piece).map_err(bad)?;
+            for page in pages.iter().filter(|page| page.is_large()) {
+                check(page, range.start, &footer).map_err(bad)?;
             }
+            checked.push(
+                footer
+                    .packed
+                    .checked(piece, range, &pages)
+                    .await
+                    .map_err(bad)?,
+            );
         }
-        Ok(())
+        Ok(checked)
     }
+}
+
+/// `start`: where in the file the bytes are that the page was found in.
+fn check(page: &Page, start: u64, footer: &Footer) -> parquet::errors::Result<()> {
+    let at = start + page.header.start as u64;
+    let columns = footer
+        .metadata
+        .row_groups()
+        .iter()
+        .flat_map(|g| g.columns());
+    for column in columns {
+        let (first, length) = column.byte_range();
+        if (first..first + length).contains(&at) {
+            page.check(column.compression())?;
+        }
+    }
+    Ok(())
 }
 
 fn external(error: Error) -> ParquetError {

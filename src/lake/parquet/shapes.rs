@@ -20,6 +20,12 @@ pub(super) const PAGE_COMPRESSED: i16 = 3;
 /// A field of [`DictionaryPage`](Part::DictionaryPage): how many values it has.
 pub(super) const DICTIONARY_VALUES: i16 = 1;
 
+/// Fields of [`DataPageV2`](Part::DataPageV2): bytes of levels, which come first and are never packed, and whether the
+/// rest is.
+pub(super) const DEFINITION_LEVELS: i16 = 5;
+pub(super) const REPETITION_LEVELS: i16 = 6;
+pub(super) const IS_PACKED: i16 = 7;
+
 const fn other(fields: &'static [(i16, Kind)]) -> Shape {
     Shape {
         part: Part::Other,
@@ -196,12 +202,15 @@ const DICTIONARY_PAGE: Shape = Shape {
     ],
 };
 
-const DATA_PAGE_V2: Shape = other(&[
-    (1, Kind::Int),
-    (2, Kind::Int),
-    (3, Kind::Int),
-    (4, Kind::Int),
-    (5, Kind::Int),
-    (6, Kind::Int),
-    (7, Kind::Bool),
-]);
+const DATA_PAGE_V2: Shape = Shape {
+    part: Part::DataPageV2,
+    fields: &[
+        (1, Kind::Int),
+        (2, Kind::Int),
+        (3, Kind::Int),
+        (4, Kind::Int),
+        (DEFINITION_LEVELS, Kind::Int),
+        (REPETITION_LEVELS, Kind::Int),
+        (IS_PACKED, Kind::Bool),
+    ],
+};

@@ -46,12 +46,15 @@ pub(super) enum Part {
     SchemaElement,
     PageHeader,
     DictionaryPage,
+    DataPageV2,
     Other,
 }
 
 /// Sees a walk's numbers as they come, and may end it.
 pub(super) trait Watch {
     fn int(&mut self, part: Part, field: i16, value: i64) -> Result<()>;
+
+    fn flag(&mut self, _part: Part, _field: i16, _value: bool) {}
 
     /// The struct whose numbers came last is over.
     fn end(&mut self, part: Part) -> Result<()>;
@@ -198,7 +201,10 @@ impl<'a> Walk<'a> {
         }
         match kind {
             // A struct's booleans are in the type itself.
-            Kind::Bool => Ok(()),
+            Kind::Bool => {
+                watch.flag(part, field, code == TRUE);
+                Ok(())
+            }
             Kind::Int => {
                 let value = self.int()?;
                 self.number = value;
@@ -336,6 +342,21 @@ const SET: u8 = 10;
 const MAP: u8 = 11;
 const STRUCT: u8 = 12;
 const UUID: u8 = 13;
+
+/// Where in a struct's bytes the number of a field is; none if it has no such field.
+pub(super) fn place_of(bytes: &[u8], wanted: i16) -> Option<Range<usize>> {
+    let mut walk = Walk::new(bytes);
+    let mut last = 0;
+    while let Some((id, code)) = walk.field(last).ok()? {
+        let start = walk.at;
+        walk.skip(code, MAX_SKIP_DEPTH).ok()?;
+        if id == wanted {
+            return Some(start..walk.at);
+        }
+        last = id;
+    }
+    None
+}
 
 /// The header of a field with its number told in full.
 fn header(id: i16, code: u8) -> Vec<u8> {

@@ -6,7 +6,7 @@ use super::forged::*;
 use super::*;
 use crate::error::Code;
 use crate::lake::parquet::decode::decode;
-use crate::lake::parquet::pages::large_pages;
+use crate::lake::parquet::pages::pages;
 
 const COLUMNS: [(&str, &str); 2] = [("id", "bigint"), ("name", "string")];
 
@@ -228,7 +228,8 @@ async fn pages_must_be_as_large_as_they_claim() {
     let whole = honest();
     let huge = i64::from(i32::MAX);
     for (what, page, says) in [
-        ("snappy", page(huge, 64, None), "packed in 64"),
+        ("snappy", page(1 << 30, 64, None), "packed in 64"),
+        ("too much", page(huge, 64, None), "of at most 1073741824"),
         ("below zero", page(-1, 64, None), "fewer than no bytes"),
         ("below zero", page(64, -1, None), "fewer than no bytes"),
         (
@@ -325,11 +326,13 @@ async fn statistics_of_which_nothing_can_be_made_are_left_out() {
 #[test]
 fn headers_of_large_pages_are_found_behind_others() {
     let small = page(64, 64, None);
-    let large = page(i64::from(i32::MAX), 64, None);
-    let pages = [small.clone(), small.clone(), large, small].concat();
-    let claims = large_pages(&pages).unwrap();
-    let at: Vec<usize> = claims.iter().map(|claim| claim.at).collect();
+    let large = page(1 << 30, 64, None);
+    let bytes = [small.clone(), small.clone(), large, small].concat();
+    let found = pages(&bytes).unwrap();
+    let claims: Vec<_> = found.iter().filter(|page| page.is_large()).collect();
+    let at: Vec<usize> = claims.iter().map(|page| page.header.start).collect();
     assert_eq!(at, [page(64, 64, None).len() * 2]);
+    assert!(pages(&page((1 << 30) + 1, 64, None)).is_err());
     assert!(claims[0].check(Compression::SNAPPY).is_err());
     assert!(claims[0].check(Compression::LZ4_RAW).is_err());
     assert!(
@@ -399,4 +402,79 @@ fn footers_that_are_cut_or_changed_anywhere_do_not_panic() {
             let _ = decode(&changed, size);
         }
     }
+}
+
+#[tokio::test]
+async fn pages_unpack_to_no_more_than_they_claim() {
+    use parquet::basic::{BrotliLevel, GzipLevel};
+
+    let rows = batch(vec![("id", ints(std::iter::repeat_n(0, 1_000_000)))]);
+    for codec in [
+        Compression::GZIP(GzipLevel::default()),
+        Compression::BROTLI(BrotliLevel::default()),
+    ] {
+        let properties = WriterProperties::builder()
+            .set_compression(codec)
+            .set_dictionary_enabled(false)
+            .set_data_page_size_limit(1 << 26)
+            .set_data_page_row_count_limit(1 << 26)
+            .set_write_batch_size(1 << 21)
+            .set_statistics_enabled(parquet::file::properties::EnabledStatistics::None)
+            .build();
+        let mut bytes = Vec::new();
+        let mut writer = ArrowWriter::try_new(&mut bytes, rows.schema(), Some(properties)).unwrap();
+        writer.write(&rows).unwrap();
+        writer.close().unwrap();
+        let lake = Lake::new(&COLUMNS);
+        lake.put("f.parquet", bytes.clone()).await;
+        assert_eq!(
+            lake.rows("SELECT sum(id) FROM t").await,
+            [["0"]],
+            "{codec:?}"
+        );
+        // Behind the mark and the page's type: eight million bytes, in four.
+        assert_eq!(bytes[4..7], [0x15, 0, 0x15]);
+        assert!(bytes[7..10].iter().all(|byte| byte & 0x80 != 0) && bytes[10] & 0x80 == 0);
+        let mut claim: u32 = 1_100_000 << 1;
+        for byte in &mut bytes[7..10] {
+            *byte = u8::try_from(claim & 0x7f).unwrap() | 0x80;
+            claim >>= 7;
+        }
+        bytes[10] = u8::try_from(claim).unwrap();
+        let error = failure(&bytes, "SELECT sum(id) FROM t").await;
+        assert!(
+            error
+                .message()
+                .contains("does not unpack to the 1100000 bytes"),
+            "{codec:?}: {error}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn footer_that_the_cutoff_does_not_admit_is_not_read() {
+    use crate::lake::meter::Cutoff;
+    use parquet::file::metadata::KeyValue;
+
+    let entry = KeyValue::new("long".to_owned(), "x".repeat(500_000));
+    let properties = WriterProperties::builder()
+        .set_key_value_metadata(Some(vec![entry]))
+        .build();
+    let rows = rows();
+    let mut bytes = Vec::new();
+    let mut writer = ArrowWriter::try_new(&mut bytes, rows.schema(), Some(properties)).unwrap();
+    writer.write(&rows).unwrap();
+    writer.close().unwrap();
+    let lake = Lake::new(&COLUMNS);
+    lake.put("f.parquet", bytes).await;
+    let root = lake.roots.locate("s3://lake/t/").unwrap().root;
+    let file = lake.store.head(&Path::from("t/f.parquet")).await.unwrap();
+    let cutoff = Cutoff {
+        workgroup: "w".to_owned(),
+        limit: 100_000,
+    };
+    let meter = Arc::new(QueryMeter::new(Some(cutoff)));
+    let error = lake.footers.footer(&root, &file, &meter).await.unwrap_err();
+    assert_eq!(error.code(), Code::BytesScannedCutoff);
+    assert_eq!((meter.fetched(), meter.scanned()), (64 * 1024, 0));
 }

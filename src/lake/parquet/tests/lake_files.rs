@@ -100,3 +100,13 @@ async fn null_of_a_row_group_that_does_not_count_them_is_found() {
         assert_eq!(both(&mut lake, sql).await.concat(), rows, "{sql}");
     }
 }
+#[tokio::test]
+async fn hadoops_lz4_is_read_in_any_number_of_frames() {
+    let mut lake = lake(&[("n", "bigint")], "lz4-in-frames").await;
+    let rows = both(
+        &mut lake,
+        "SELECT count(*), sum(n), min(n), max(n) FROM t WHERE n IS NOT NULL",
+    )
+    .await;
+    assert_eq!(rows, [["40000", "799980000", "0", "39999"]]);
+}

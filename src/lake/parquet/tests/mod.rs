@@ -12,6 +12,7 @@ mod hostile;
 mod lake_files;
 mod mutations;
 mod names;
+mod parquet_testing;
 
 use std::sync::Arc;
 

@@ -181,3 +181,37 @@ async fn list_of_fixed_length_is_a_list() {
         [["[1.5, 2.5]"], ["[3.5, 4.5]"]]
     );
 }
+
+#[tokio::test]
+async fn field_of_a_struct_is_read_without_the_others() {
+    use arrow::array::Float64Array;
+
+    let part = |name: &str, array: ArrayRef| {
+        (
+            Arc::new(Field::new(name, array.data_type().clone(), true)),
+            array,
+        )
+    };
+    let nan = -f64::NAN;
+    let numbers = Float64Array::from_iter_values((0..ROWS).map(|i| if i == 0 { nan } else { 0.5 }));
+    let pair = StructArray::from(vec![
+        part("X", Arc::new(numbers)),
+        part("Long", texts((0..ROWS).map(|i| format!("a long text {i}")))),
+    ]);
+    let lake = Lake::new(&[("s", "struct<x:double,long:string,none:double>")]);
+    let bytes = file(&batch(vec![("s", Arc::new(pair))]), 5000);
+    lake.put("f.parquet", bytes).await;
+    let all = lake.query("SELECT s FROM t").await.unwrap();
+    let x = lake
+        .query("SELECT s['x'], s['none'] FROM t WHERE s['x'] > 1")
+        .await
+        .unwrap();
+    assert_eq!(x.rows, [["NaN", "NULL"]]);
+    assert_eq!(all.rows[0], ["{x: NaN, long: a long text 0, none: NULL}"]);
+    assert!(
+        x.scanned * 4 < all.scanned,
+        "{} of {}",
+        x.scanned,
+        all.scanned
+    );
+}
