@@ -18,7 +18,7 @@ use futures::{SinkExt, TryStreamExt};
 use tonic::Status;
 
 use super::*;
-use crate::harness::files::{Folder, Values, batch};
+use crate::harness::files::{Folder, Values, batch, parquet};
 use crate::harness::s3::S3;
 use crate::harness::{Options, lake, server};
 
@@ -269,6 +269,47 @@ async fn tables_are_made_replaced_and_found_there() {
     assert_eq!(ingest(&mut flight, command, vec![rows]).await.unwrap(), 2);
     assert_eq!(admin.text(items).await, "ink|0.99\npen|12.50");
     assert_eq!(files(&folder.path.join("new")).len(), left + 1);
+}
+
+/// A table over a folder that others write to as well, whose files no catalog has recorded.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn replaced_table_loses_only_what_was_written_to_it() {
+    let server = Server::shared();
+    let admin = server.connect("admin").await;
+    let folder = Folder::new(server, "ing_shared");
+    let rows = || batch(&[("n", Values::Int(&[1]))]);
+    let foreign = parquet(&rows(), 10);
+    // One of them looks like a file of a write.
+    let forged = "lakegate-00000000-0000000000000001-00000.parquet";
+    for name in ["theirs.parquet", "deep/theirs.parquet", forged, "notes.txt"] {
+        folder.put(&format!("data/{name}"), &foreign);
+    }
+    admin
+        .run(&format!(
+            "CREATE DATABASE ing_shared LOCATION '{location}new/';
+             CREATE EXTERNAL TABLE ing_shared.t (n BIGINT) STORED AS PARQUET LOCATION '{location}data/'",
+            location = folder.location
+        ))
+        .await;
+    let mut flight = server.flight("admin").await;
+    for _ in 0..2 {
+        let append = into("ing_shared.t", Mode::Append);
+        assert_eq!(ingest(&mut flight, append, vec![rows()]).await.unwrap(), 1);
+    }
+    let data = folder.path.join("data");
+    let own = files(&data).len() - 4;
+    assert_eq!(own, 2);
+    let replace = into("ing_shared.t", Mode::Replace);
+    assert_eq!(ingest(&mut flight, replace, vec![rows()]).await.unwrap(), 1);
+    let left = eventually("what was written is gone", async || {
+        let left = files(&data);
+        (left.len() == 4).then_some(left)
+    })
+    .await;
+    for name in ["theirs.parquet", forged, "notes.txt"] {
+        assert!(left.iter().any(|file| file.ends_with(name)), "{left:?}");
+    }
+    assert_eq!(admin.value("SELECT count(*) FROM ing_shared.t").await, "1");
 }
 
 #[tokio::test]
