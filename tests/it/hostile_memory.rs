@@ -97,15 +97,15 @@ fn statements() -> Vec<(&'static str, String)> {
         (
             "54001",
             chain(
-                "SELECT o_comment AS s FROM tpch.orders",
+                "SELECT order_id AS s FROM curated.orders",
                 "SELECT s || s AS s FROM {}",
-                40,
+                20,
                 "SELECT count(*) FROM {} WHERE s = 'x'",
             ),
         ),
         (
             "54001",
-            chain("SELECT 1 AS s", "SELECT a.s FROM {} a, {} b", 40, "SELECT count(*) FROM {}"),
+            chain("SELECT 1 AS s", "SELECT a.s FROM {} a, {} b", 14, "SELECT count(*) FROM {}"),
         ),
         ("42601", "PREPARE a AS EXECUTE a".to_owned()),
         ("42601", "PREPARE a AS EXPLAIN EXECUTE a".to_owned()),
@@ -169,7 +169,9 @@ async fn who_asks_for_too_much_memory_gets_an_error_and_the_process_stays_within
     admin.run("SELECT * FROM system.queries LIMIT 1").await;
     watch.stayed_under(limit, "the history");
     assert_eq!(
-        client.value("SELECT count(*) > 0 FROM tpch.orders").await,
+        client
+            .value("SELECT count(*) > 0 FROM curated.orders")
+            .await,
         "t"
     );
 }
@@ -259,7 +261,7 @@ async fn largest_query_is_cancelled_when_the_process_holds_too_much() {
     // What the allocator keeps does not keep queries out.
     for client in [&other, &greedy] {
         eventually("the server to take queries again", async || {
-            let tried = client.try_rows("SELECT count(*) FROM tpch.lineitem").await;
+            let tried = client.try_rows("SELECT count(*) FROM curated.orders").await;
             tried.is_ok().then_some(())
         })
         .await;

@@ -95,7 +95,7 @@ const AS_ARGUMENTS: &[&str] = &[
     "atanh",
     "bit_length",
     "btrim",
-    "byteain",
+    "bytea_in",
     "cardinality",
     "cbrt",
     "ceil",
@@ -485,7 +485,7 @@ fn of_type(args: &ScalarFunctionArgs) -> Result<Estimate> {
 }
 
 /// Bytes that a value of this type takes in any case.
-fn width(data_type: &arrow::datatypes::DataType) -> u64 {
+pub(super) fn width(data_type: &arrow::datatypes::DataType) -> u64 {
     use arrow::datatypes::DataType as T;
     match data_type {
         T::FixedSizeBinary(width) => u64::try_from(*width).unwrap_or(0),

@@ -232,6 +232,12 @@ impl ScalarUDFImpl for Bounded {
     fn simplify(&self, args: Vec<Expr>, info: &SimplifyContext) -> Result<ExprSimplifyResult> {
         Ok(match self.inner.simplify(args, info)? {
             ExprSimplifyResult::Simplified(expr) => {
+                if let Expr::Cast(cast) = &expr {
+                    // What a cast makes is not measured any more: a batch of its type has to fit.
+                    let bytes = growth::width(cast.field.data_type()).saturating_mul(8192);
+                    let one_value = false;
+                    check(self.name(), Estimate { bytes, one_value })?;
+                }
                 let expr = expr.transform_up(|expr| {
                     Ok(match expr {
                         Expr::ScalarFunction(call) => wrapped(call),

@@ -87,7 +87,12 @@ fn functions_of_lambdas_are_those_that_were_looked_at() {
     names.dedup();
     assert_eq!(
         names,
-        ["array_any_match", "array_filter", "array_transform"]
+        [
+            "array_any_match",
+            "array_filter",
+            "array_first",
+            "array_transform"
+        ]
     );
 }
 
@@ -157,8 +162,6 @@ async fn results_that_explode_are_refused_before_they_are_made() {
         format!("regexp_match({big}, '((((((x+))))))')"),
         format!("struct({big}, {big})"),
         format!("map([1, 2], [{big}, {big}])"),
-        "arrow_cast(NULL, 'FixedSizeBinary(2000000000)')".to_owned(),
-        "arrow_cast(NULL, 'FixedSizeList(2000000000, Int64)')".to_owned(),
         "to_char(DATE '2024-01-01', repeat('%c', 20000000))".to_owned(),
         // Of a column.
         format!("sum(length(repeat(x, 100000))) FROM {TABLE}"),
@@ -215,10 +218,6 @@ async fn honest_values_are_made_as_before() {
         ),
         ("SELECT encode('ab', 'hex')", "6162"),
         ("SELECT string_to_array('a,b', ',')", "[a, b]"),
-        (
-            "SELECT array_transform([1, 2], x -> repeat('z', x))",
-            "[z, zz]",
-        ),
         (
             "SELECT sum(length(repeat(x, 100))) FROM (SELECT 'abcdefgh' AS x FROM generate_series(1, 8000)) t",
             "6400000",
