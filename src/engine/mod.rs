@@ -13,17 +13,17 @@ mod expressions;
 mod floats;
 mod functions;
 mod in_lists;
-mod optimize;
 mod ledger;
 mod literals;
 pub mod machine;
+mod optimize;
 pub mod pg;
 mod planners;
 mod quantified;
 mod rounding;
 mod set_operations;
-mod subqueries;
 pub mod stop;
+mod subqueries;
 #[cfg(feature = "substrait")]
 pub mod substrait;
 mod sum;
@@ -203,11 +203,7 @@ impl Engine {
     /// # Errors
     ///
     /// The plan cannot be walked.
-    fn fitting(
-        &self,
-        state: &SessionState,
-        plan: &LogicalPlan,
-    ) -> Result<Option<SessionState>> {
+    fn fitting(&self, state: &SessionState, plan: &LogicalPlan) -> Result<Option<SessionState>> {
         let rows = state.config().batch_size();
         let fitting = literals::rows_of_plan(plan, rows).map_err(from_engine)?;
         Ok((fitting < rows).then(|| {

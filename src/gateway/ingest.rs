@@ -177,7 +177,10 @@ impl WriteJob {
     }
 
     async fn write(&self, receiver: mpsc::Receiver<Message>) -> Result<u64> {
-        let admitted = self.gateway.write_admission.admit(&self.query.principal().user);
+        let admitted = self
+            .gateway
+            .write_admission
+            .admit(&self.query.principal().user);
         self.gateway.memory.check(&self.gateway.running)?;
         let place = self.query.step(Phase::Queued, admitted).await?;
         let place = (place, self.query.has_place());

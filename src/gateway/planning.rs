@@ -490,7 +490,8 @@ impl Session {
                 Ok(Output::Rows { batch }) => running.finish(batch.num_rows() as u64, Ok(())),
                 Err(error) => running.finish(0, Err(error)),
             }
-            let ends_sessions = matches!(executed, Statement::DropUser(_) | Statement::AlterUser(_));
+            let ends_sessions =
+                matches!(executed, Statement::DropUser(_) | Statement::AlterUser(_));
             if ends_sessions && outcome.is_ok() {
                 gateway.end_what_is_over();
             }

@@ -168,7 +168,9 @@ fn file_stream(
             let length = FILE_CHUNK.min(end - offset);
             meter.reserve_store(length)?;
             let handle = opened.clone();
-            let read = blocking(move || handle.read(&[offset..offset + length])).await?;
+            let read =
+                blocking(move || handle.read(std::slice::from_ref(&(offset..offset + length))))
+                    .await?;
             let bytes = read
                 .and_then(|mut pieces| pieces.pop())
                 .filter(|bytes| bytes.len() as u64 == length)

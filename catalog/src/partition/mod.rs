@@ -12,8 +12,8 @@ mod value;
 pub use path::{
     PathMismatch, escape_path_name, parse_partition_path, partition_path, unescape_path_name,
 };
-pub(crate) use set::{is_below, spellings};
 pub use set::{Partition, PartitionInput, Partitions};
 pub use set::{canonical_key, default_location, identity_key};
+pub(crate) use set::{is_below, spellings};
 pub use spec::PartitionSpec;
 pub use value::{HIVE_DEFAULT_PARTITION, MAX_VALUE_CHARS, PartitionKey, canonical_value, is_null};

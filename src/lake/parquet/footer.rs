@@ -192,6 +192,7 @@ mod tests {
         store.put(&path, file.into()).await.unwrap();
         let meta = store.head(&path).await.unwrap();
         let backing = Backing::Remote {
+            place: "memory".to_owned(),
             store,
             prefix: Path::default(),
         };

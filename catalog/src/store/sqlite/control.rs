@@ -12,8 +12,7 @@ use super::metastore::signed;
 use super::write::Write;
 use crate::access::{
     ADMINISTRATORS, By, ControlSnapshot, Grant, Membership, PRIMARY_WORKGROUP, QueryLimits, Role,
-    SERVER_SECRET,
-    ScramVerifier, User, Workgroup, WorkgroupInput,
+    SERVER_SECRET, ScramVerifier, User, Workgroup, WorkgroupInput,
 };
 use crate::error::{CatalogError, Kind, Result};
 use crate::model::names::normalize;
