@@ -19,7 +19,7 @@ pub mod machine;
 mod optimize;
 pub mod pg;
 mod planners;
-mod quantified;
+pub mod quantified;
 mod rounding;
 mod set_operations;
 pub mod stop;

@@ -408,7 +408,10 @@ mod tests {
         );
         lake.ok_as("ann", "ALTER USER CURRENT_USER SET WORKGROUP small")
             .await;
-        assert_eq!(lake.text("ann", "SHOW USERS").await, "ann||small|false");
+        assert_eq!(
+            lake.text("ann", "SHOW USERS").await,
+            "ann||small|false|ENABLED"
+        );
         let hidden = lake.fails("ann", "ALTER USER ann SET WORKGROUP big").await;
         assert_eq!(hidden.code(), Code::PermissionDenied);
         assert_eq!(

@@ -333,7 +333,10 @@ mod tests {
         drop(history);
         rusqlite::Connection::open(&file)
             .unwrap()
-            .execute_batch("ALTER TABLE queries DROP COLUMN cpu_us; PRAGMA user_version = 1;")
+            .execute_batch(
+                "DROP INDEX queries_by_user_id; ALTER TABLE queries DROP COLUMN user_id; ALTER TABLE queries DROP COLUMN cpu_us;
+                 PRAGMA user_version = 1;",
+            )
             .unwrap();
         let history = History::open(&file, day).unwrap();
         history.record(sample("ben", QueryState::Succeeded));

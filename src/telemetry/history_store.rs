@@ -177,7 +177,7 @@ impl HistoryStore {
         let connection = self.connection.lock();
         let mut select = connection
             .prepare_cached(
-                "SELECT * FROM queries WHERE (?1 IS NULL OR user_name = ?1)
+                "SELECT * FROM queries WHERE (?1 IS NULL OR user_id = ?1 OR (user_id IS NULL AND user_name = ?5 AND submitted_at >= ?6))
                      AND submitted_at <= ?2 AND (submitted_at < ?2 OR query_id < ?3)
                  ORDER BY submitted_at DESC, query_id DESC LIMIT ?4",
             )

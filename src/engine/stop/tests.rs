@@ -248,7 +248,7 @@ struct Unknown {
 }
 
 impl Unknown {
-    fn new() -> Arc<dyn ExecutionPlan> {
+    fn plan() -> Arc<dyn ExecutionPlan> {
         let column: ArrayRef = Arc::new(Int64Array::from(vec![1; 100]));
         let batch = RecordBatch::try_from_iter([("x", column)]).unwrap();
         let properties = PlanProperties::new(
@@ -327,7 +327,7 @@ impl ExecutionPlan for Unknown {
 async fn operators_that_are_not_known_here_stop_and_yield_too() {
     let context = SessionContext::new();
     let never = datafusion::physical_expr::expressions::lit(false);
-    let above = Arc::new(FilterExec::try_new(never, Unknown::new()).unwrap());
+    let above = Arc::new(FilterExec::try_new(never, Unknown::plan()).unwrap());
     let top: Arc<dyn ExecutionPlan> = Arc::new(CoalescePartitionsExec::new(above));
     let took = stopped_after(&context, stoppable(top).unwrap()).await;
     assert!(took < Duration::from_secs(1), "{took:?}");

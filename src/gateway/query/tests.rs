@@ -49,7 +49,13 @@ async fn query_that_ended_by_itself_is_recorded_at_once_and_drains_with_its_last
     ] {
         let query = query(&directory, None);
         let working = query.working();
-        query.finish(0, outcome.as_ref().map(|()| ()));
+        query.finish(
+            0,
+            match &outcome {
+                Ok(()) => Ok(()),
+                Err(error) => Err(error),
+            },
+        );
         assert!(query.record().state.is_final());
         assert!(
             query.running.get(query.id).is_none(),

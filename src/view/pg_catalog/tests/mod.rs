@@ -9,6 +9,7 @@ mod syntax;
 use std::collections::HashMap;
 
 use super::*;
+use crate::engine::quantified;
 use crate::view::visible::*;
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::{DataType, Field, TimeUnit};
@@ -198,6 +199,7 @@ fn state_of(system: &PgCatalog) -> Result<SessionState> {
     state
         .catalog_list()
         .register_catalog("awsdatacatalog".to_owned(), Arc::new(catalog));
+    quantified::register(&mut state)?;
     system.install(&mut state, &mentions)?;
     Ok(state)
 }
