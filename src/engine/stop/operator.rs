@@ -16,6 +16,7 @@ use datafusion::execution::{RecordBatchStream, SendableRecordBatchStream, TaskCo
 use datafusion::logical_expr::Operator;
 use datafusion::physical_expr::expressions::{BinaryExpr, LikeExpr};
 use datafusion::physical_expr::{OrderingRequirements, PhysicalExpr, ScalarFunctionExpr};
+use datafusion::physical_plan::aggregates::AggregateExec;
 use datafusion::physical_plan::execution_plan::{CardinalityEffect, InvariantLevel};
 use datafusion::physical_plan::filter::FilterExec;
 use datafusion::physical_plan::joins::{CrossJoinExec, HashJoinExec, NestedLoopJoinExec};
@@ -34,7 +35,7 @@ use super::condition::interruptible;
 use super::pace::{Pace, Parts};
 use super::{Entered, PlanRun};
 
-/// For each of these that an operator worked, its task comes one unit nearer to its yield, of the 128 that tokio gives it.
+/// For each of these that operators worked, their task comes one unit nearer to its yield, of the 128 that tokio gives it.
 const UNIT: Duration = Duration::from_micros(250);
 
 /// Puts a [`Stoppable`] around each operator of a plan that is ready to run.
@@ -89,7 +90,8 @@ fn paced_input(plan: &dyn ExecutionPlan) -> Option<(usize, Arc<Pace>)> {
     if plan.is::<UnnestExec>() {
         return paced(0, 512, true);
     }
-    let evaluates = plan.is::<FilterExec>() || plan.is::<ProjectionExec>();
+    let evaluates =
+        plan.is::<FilterExec>() || plan.is::<ProjectionExec>() || plan.is::<AggregateExec>();
     (evaluates && may_take_long(plan))
         .then(|| paced(0, 512, true))
         .flatten()
@@ -290,34 +292,40 @@ thread_local! {
 
 /// While an operator is polled.
 struct Polled {
-    began: Instant,
     /// The operator above was polled on this thread too.
     within: bool,
     _stop: Option<Entered>,
 }
 
 impl StoppableStream {
-    fn begin(&self) -> Polled {
+    /// The operator above asks for a batch: what it did until now is charged before it gets one, as it may ask for ever within one poll.
+    fn asked(&self, cx: &mut Context<'_>) {
         let now = Instant::now();
-        let above = SINCE.replace(Some(now));
-        if let (Some(above), Some(pace)) = (above, &self.pace_of_parent) {
-            pace.worked(self.partition, now - above);
+        if let Some(since) = SINCE.get() {
+            SINCE.set(Some(now));
+            if let Some(pace) = &self.pace_of_parent {
+                pace.worked(self.partition, now - since);
+            }
+            spend(cx, now - since);
         }
+    }
+
+    fn begin(&self) -> Polled {
         Polled {
-            began: now,
-            within: above.is_some(),
+            within: SINCE.replace(Some(Instant::now())).is_some(),
             _stop: self.run.as_ref().map(|run| run.stop.enter()),
         }
     }
 
-    /// Returns how long the poll took.
-    fn end(&self, polled: &Polled) -> Duration {
+    /// The operator has done what it did since it, or one below it, was polled last.
+    fn end(&self, polled: &Polled, cx: &mut Context<'_>) {
         let now = Instant::now();
-        let since = SINCE.replace(polled.within.then_some(now));
-        if let (Some(since), Some(pace)) = (since, &self.pace) {
-            pace.worked(self.partition, now - since);
+        if let Some(since) = SINCE.replace(polled.within.then_some(now)) {
+            if let Some(pace) = &self.pace {
+                pace.worked(self.partition, now - since);
+            }
+            spend(cx, now - since);
         }
-        now - polled.began
     }
 }
 
@@ -330,7 +338,9 @@ impl Stream for StoppableStream {
         {
             return Poll::Ready(Some(Err(stopped)));
         }
-        let budget = ready!(coop::poll_proceed(cx));
+        self.asked(cx);
+        // Also what gives nothing has taken its unit.
+        ready!(coop::poll_proceed(cx)).made_progress();
         let polled = self.begin();
         let this = &mut *self;
         let pace = this.pace_of_parent.as_deref();
@@ -345,11 +355,7 @@ impl Stream for StoppableStream {
             },
             (None, None) => this.inner.poll_next_unpin(cx),
         };
-        let took = self.end(&polled);
-        if next.is_ready() {
-            budget.made_progress();
-        }
-        spend(cx, took);
+        self.end(&polled, cx);
         next
     }
 

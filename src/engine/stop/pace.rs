@@ -86,7 +86,12 @@ impl Parts {
     /// The next part of a batch of before, if there is one.
     pub fn next(&mut self, pace: &Pace, partition: usize) -> Option<Result<RecordBatch>> {
         let batch = self.rest.take()?;
-        Some(self.cut(batch, pace, partition))
+        let part = self.cut(batch, pace, partition);
+        // The last part is a part too.
+        match self.rest.is_none() && pace.copies {
+            true => Some(part.and_then(|part| copied(&part))),
+            false => Some(part),
+        }
     }
 
     /// As much of a batch as the operator gets at once.

@@ -98,7 +98,7 @@ const EXPLODING: &[(&str, &str)] = &[
         "SELECT count(*) FROM many WHERE regexp_replace(repeat(chr(97 + CAST(k AS int)), 50000), '(a|b|c)*d$', '') = ''",
     ),
     (
-        "ProjectionExec",
+        "AggregateExec",
         "SELECT sum(length(regexp_replace(repeat(chr(97 + CAST(k AS int)), 50000), '(a|b|c)*d$', ''))) FROM many",
     ),
 ];
