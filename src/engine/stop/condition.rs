@@ -46,7 +46,8 @@ pub(super) fn interruptible(plan: &dyn ExecutionPlan) -> Result<Option<Arc<dyn E
     Ok(None)
 }
 
-fn gives_pairs(join: JoinType) -> bool {
+/// Whether a join without a condition gives all that match.
+pub(super) fn gives_pairs(join: JoinType) -> bool {
     matches!(
         join,
         JoinType::Inner | JoinType::Left | JoinType::Right | JoinType::Full

@@ -31,7 +31,7 @@ use datafusion::physical_plan::{
 use futures::{Stream, StreamExt};
 use tokio::task::coop;
 
-use super::condition::interruptible;
+use super::condition::{gives_pairs, interruptible};
 use super::pace::{Pace, Parts};
 use super::{Entered, PlanRun};
 
@@ -84,7 +84,12 @@ fn paced_input(plan: &dyn ExecutionPlan) -> Option<(usize, Arc<Pace>)> {
     if plan.is::<NestedLoopJoinExec>() {
         return paced(1, 4, false);
     }
-    if plan.is::<HashJoinExec>() || plan.is::<CrossJoinExec>() {
+    if let Some(join) = plan.downcast_ref::<HashJoinExec>() {
+        // One that gives each pair returns after so many of them.
+        let gives_pairs = join.filter().is_none() && gives_pairs(*join.join_type());
+        return paced(1, if gives_pairs { 512 } else { 8 }, false);
+    }
+    if plan.is::<CrossJoinExec>() {
         return paced(1, 512, false);
     }
     if plan.is::<UnnestExec>() {
