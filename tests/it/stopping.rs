@@ -9,8 +9,8 @@ use crate::harness::{Client, Door, Options, Server, eventually, lake, through_ea
 const SOON: Duration = Duration::from_secs(2);
 
 /// Many rows with few keys, `a` and `b`, from which a join makes more than it ends with.
-const MANY: &str = "WITH a AS (SELECT value AS x, value % 7 AS k FROM generate_series(1, 2000000)), \
-                    b AS (SELECT value AS x, value % 7 AS k FROM generate_series(1, 2000000)) ";
+const MANY: &str = "WITH a AS (SELECT x, x % 7 AS k FROM generate_series(1, 2000000) AS s(x)), \
+                    b AS (SELECT x, x % 7 AS k FROM generate_series(1, 2000000) AS s(x)) ";
 
 /// Each runs for hours, most of it in one operator.
 const EXPLODING: &[(&str, &str)] = &[
