@@ -3,9 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::harness::{
-    Client, Door, Options, Server, eventually, lake, python, through_each_door,
-};
+use crate::harness::{Client, Door, Options, Server, eventually, lake, python, through_each_door};
 
 /// Threads of a stopped query end within a second; the rest is for what disturbs a test.
 const SOON: Duration = Duration::from_secs(2);
