@@ -65,6 +65,8 @@ async fn each_limit_names_the_figure_and_the_limit_and_null_lifts_it(door: Door)
     assert_eq!(failure.code, "54000", "{failure:?}");
     failure.names(&["CPU time", "workgroup \"small\" allows 0.3 s"]);
     assert!(figure(&failure, " s of CPU time") > 0.3, "{failure:?}");
+    // Its record ends with its last thread.
+    reached(&watch, "by cpu", "CANCELLED").await;
     let record = recorded(&watch, "state, error_code, cpu_time_ms >= 300", "by cpu").await;
     assert_eq!(
         record.replace("|true", "|t"),
@@ -78,6 +80,7 @@ async fn each_limit_names_the_figure_and_the_limit_and_null_lifts_it(door: Door)
     assert_eq!(failure.code, "54000", "{failure:?}");
     failure.names(&["query ran for", "workgroup \"small\" allows 0.3 s"]);
     assert!(figure(&failure, " s; workgroup") > 0.3, "{failure:?}");
+    reached(&watch, "by time", "CANCELLED").await;
     assert_eq!(
         recorded(&watch, "state, error_code", "by time").await,
         "CANCELLED|EXCEEDED_RUN_TIME_LIMIT"
