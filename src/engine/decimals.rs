@@ -7,15 +7,15 @@
 //! and NaN would be errors.
 
 use arrow::datatypes::DataType;
-use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
+use datafusion::common::tree_node::Transformed;
 use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::config::ConfigOptions;
 use datafusion::error::Result;
 use datafusion::logical_expr::expr::InList;
-use datafusion::logical_expr::expr_rewriter::NamePreserver;
-use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{Between, BinaryExpr, Cast, Expr, ExprSchemable, LogicalPlan, cast};
 use datafusion::optimizer::AnalyzerRule;
+
+use super::expressions;
 
 /// The most digits of a decimal.
 const MAX_DIGITS: u32 = 38;
@@ -30,16 +30,7 @@ pub struct DecimalLiterals;
 
 impl AnalyzerRule for DecimalLiterals {
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
-        plan.transform_up_with_subqueries(|node| {
-            let schema = merge_schema(&node.inputs());
-            let names = NamePreserver::new(&node);
-            node.map_expressions(|expr| {
-                let name = names.save(&expr);
-                let changed = expr.transform_up(|expr| Ok(compared(expr, &schema)))?;
-                Ok(changed.update_data(|expr| name.restore(expr)))
-            })
-        })
-        .data()
+        expressions::rewritten(plan, compared)
     }
 
     fn name(&self) -> &str {

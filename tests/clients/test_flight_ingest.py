@@ -20,6 +20,8 @@ def database(demo):
     import psycopg
     from conftest import parameters
 
+    with psycopg.connect(**parameters(demo, "admin"), autocommit=True) as connection:
+        connection.execute(f"GRANT DATA_LOCATION ON 's3://datalake/{DATABASE}/' TO engineer")
     with psycopg.connect(**parameters(demo, "engineer"), autocommit=True) as connection:
         connection.execute(f"DROP DATABASE IF EXISTS {DATABASE} CASCADE")
         connection.execute(f"CREATE DATABASE {DATABASE} LOCATION 's3://datalake/{DATABASE}/'")

@@ -340,6 +340,7 @@ impl Mask {
                 ),
                 (of(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?"), "TIME"),
                 (of(r"\b\d{10}\b"), "SECONDS"),
+                (of(r"CPU time: [\d.]+ ms"), "CPU time"),
             ],
             metrics: of(r"metrics=\[[^\]]*\]"),
             digits: of(r"[\d.]+ ?(µs|ns|ms|s|KB|MB|B|K|M)?"),

@@ -19,6 +19,7 @@ use super::input::{MAX_DIGITS, TimestampOfText};
 use super::output::TextOfTimestamp;
 use super::types::{in_microseconds, is_text, with_texts};
 use super::{length, precision};
+use crate::engine::expressions;
 
 /// Microseconds where the engine put nanoseconds, and texts of times as PostgreSQL writes them.
 #[derive(Debug)]
@@ -94,11 +95,7 @@ fn rewritten(node: LogicalPlan) -> Result<LogicalPlan> {
     let schema = merge_schema(&node.inputs());
     let names = NamePreserver::new(&node);
     let node = node
-        .map_expressions(|expr| {
-            let name = names.save(&expr);
-            let expr = expr.transform_up(|expr| expression(expr, &schema))?;
-            Ok(expr.update_data(|expr| name.restore(expr)))
-        })
+        .map_expressions(|expr| expressions::named(expr, &names, &|expr| expression(expr, &schema)))
         .data()?;
     match node {
         LogicalPlan::Union(union) => Ok(LogicalPlan::Union(Union {
