@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  resident ≥ 90 % of the limit    new queries of the lake are refused while others run
-//!  resident ≥ the limit            the query that holds most of the pool is cancelled, and then the next
+//!  resident ≥ 95 % of the limit    the query that holds most of the pool is cancelled, and then the next
 //! ```
 //!
 //! The allocator may keep what was freed, and gives it to whatever asks next. So where no query runs, one begins in any case.
@@ -85,7 +85,7 @@ fn watch(gateway: &Weak<Gateway>) {
             continue;
         };
         gateway.memory.resident.store(resident, Ordering::Relaxed);
-        if resident < gateway.memory.limit {
+        if resident < gateway.memory.limit / 20 * 19 {
             cancelled.clear();
             continue;
         }

@@ -367,7 +367,7 @@ mod tests {
             history.record(query);
         }
         for number in 0..2_000 {
-            let mut query = sample("bob", QueryState::Succeeded);
+            let mut query = sample("robert", QueryState::Succeeded);
             query.submitted_at = DateTime::from_timestamp(2_000_000_000 + number / 700, 0).unwrap();
             history.record(query);
         }
@@ -385,7 +385,7 @@ mod tests {
         assert_eq!(past, ids);
         assert_eq!(
             history
-                .queries(Some(owner("bob")), 5_000)
+                .queries(Some(owner("robert")), 5_000)
                 .await
                 .unwrap()
                 .len(),

@@ -2,7 +2,8 @@
 //!
 //! The engine orders floating-point numbers by their bits (IEEE's total order), and treats -0 as 0 in comparisons, joins and groups
 //! alone. A NaN whose sign bit is set, as processors make it of `inf - inf` and negation of any, is then the least number and not
-//! equal to another; and 0 and -0 are two partitions of a window and two values to CASE, `nullif` and a long IN list.
+//! equal to another; and 0 and -0 are two partitions of a window and two values to CASE, `nullif`, a long IN list and an aggregate
+//! of distinct values.
 //!
 //! An analyzer rule, after types are settled: [`Canonical`] goes around what makes such a NaN, and around what is compared by bits.
 //!
@@ -72,6 +73,12 @@ fn rewritten(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
                 compared(&mut sort.expr, schema);
             }
             Transformed::yes(Expr::WindowFunction(window))
+        }
+        Expr::AggregateFunction(mut call) if call.params.distinct => {
+            let float = call.params.args.iter().any(|arg| is_float(arg, schema));
+            let args = call.params.args.iter_mut();
+            args.for_each(|arg| compared(arg, schema));
+            Transformed::new_transformed(Expr::AggregateFunction(call), float)
         }
         Expr::Case(Case {
             expr: Some(mut operand),

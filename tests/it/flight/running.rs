@@ -32,10 +32,11 @@ async fn cancel_by_flight_info_stops_the_query() {
         assert_eq!(result.status(), CancelStatus::Cancelled);
     });
     assert_eq!(ended.unwrap_err().code(), Code::Cancelled);
-    assert_eq!(
-        state_of(&admin, "flight cancelled").await.as_deref(),
-        Some("CANCELLED")
-    );
+    // Its record ends with its last thread.
+    eventually("the query to be recorded as cancelled", async || {
+        (state_of(&admin, "flight cancelled").await.as_deref() == Some("CANCELLED")).then_some(())
+    })
+    .await;
     let old = ActionCancelQueryRequest {
         info: info.encode_to_vec().into(),
     };
