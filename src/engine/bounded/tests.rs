@@ -124,7 +124,7 @@ const TABLE: &str =
 
 #[tokio::test]
 async fn results_that_explode_are_refused_before_they_are_made() {
-    let big = "repeat('x', 60000000)";
+    let big = "repeat('x', 34000000)";
     for call in [
         // Of constants, which are folded while planning.
         "repeat('x', 1500000000)".to_owned(),
@@ -145,7 +145,7 @@ async fn results_that_explode_are_refused_before_they_are_made() {
         "regexp_replace(repeat('x', 1000000), '(x+)', repeat('\\1', 1000), 'g')".to_owned(),
         "translate(repeat('x', 30000000), 'x', '😀')".to_owned(),
         "array_to_string(array_repeat('x', 1000000), repeat('y', 1000000))".to_owned(),
-        "array_to_string([[1, 2], [3, 4]], repeat('y', 60000000))".to_owned(),
+        "array_to_string([[1, 2], [3, 4]], repeat('y', 34000000))".to_owned(),
         "array_join(array_repeat(NULL, 1000000), ',', repeat('y', 1000000))".to_owned(),
         format!("concat({big}, {big})"),
         format!("concat_ws({big}, 'a', 'b', 'c')"),
