@@ -38,7 +38,7 @@ use super::{Entered, PlanRun};
 /// For each of these that operators worked, their task comes one unit nearer to its yield, of the 128 that tokio gives it.
 const UNIT: Duration = Duration::from_micros(250);
 
-/// Puts a [`Stoppable`] around each operator of a plan that is ready to run.
+/// Puts a `Stoppable` around each operator of a plan that is ready to run.
 ///
 /// # Errors
 /// Those of the engine's operators that are built anew.
