@@ -134,6 +134,11 @@ async fn who_asks_for_too_much_memory_gets_an_error_and_the_process_stays_within
     let watch = Watch::over(&server);
     let limit = 1024 * MIB;
     let client = server.connect("analyst").await;
+    // What is large and honest runs. It comes first, as the allocator keeps what the others let go for a while.
+    let joined = "SELECT length(max(concat(s, CAST(x AS varchar)))) FROM (SELECT repeat('x', 1000000) AS s, x FROM generate_series(1, 500) t(x)) q";
+    assert_eq!(client.value(joined).await, "1000002");
+    watch.stayed_under(limit, "large constants");
+
     for (code, sql) in statements() {
         let failure = fails(&client, &sql).await;
         let shown: String = sql.chars().take(120).collect();
@@ -149,11 +154,6 @@ async fn who_asks_for_too_much_memory_gets_an_error_and_the_process_stays_within
         flight.fails(sql).await;
     }
     watch.stayed_under(limit, "Flight SQL");
-
-    // What is large and honest goes on.
-    let joined = "SELECT length(max(concat(s, CAST(x AS varchar)))) FROM (SELECT repeat('x', 1000000) AS s, x FROM generate_series(1, 500) t(x)) q";
-    assert_eq!(client.value(joined).await, "1000002");
-    watch.stayed_under(limit, "large constants");
 
     cursors(&client).await;
     watch.stayed_under(limit, "cursors");
