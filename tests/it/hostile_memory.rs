@@ -128,11 +128,11 @@ fn statements() -> Vec<(&'static str, String)> {
 async fn who_asks_for_too_much_memory_gets_an_error_and_the_process_stays_within_its_limit() {
     let server = Server::private(&[
         ("LAKEGATE_ENGINE__MEMORY_LIMIT", "96MiB"),
-        ("LAKEGATE_ENGINE__PROCESS_MEMORY_LIMIT", "1GiB"),
+        ("LAKEGATE_ENGINE__PROCESS_MEMORY_LIMIT", "1536MiB"),
         ("LAKEGATE_RESULTS__CACHE_SIZE", "16MiB"),
     ]);
     let watch = Watch::over(&server);
-    let limit = 1024 * MIB;
+    let limit = 1536 * MIB;
     let client = server.connect("analyst").await;
     // What is large and honest runs. It comes first, as the allocator keeps what the others let go for a while.
     let joined = "SELECT length(max(concat(s, CAST(x AS varchar)))) FROM (SELECT repeat('x', 1000000) AS s, x FROM generate_series(1, 500) t(x)) q";
