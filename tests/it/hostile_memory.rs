@@ -117,10 +117,6 @@ fn statements() -> Vec<(&'static str, String)> {
             "53200",
             "SELECT length(string_agg(repeat(md5(CAST(x AS varchar)), 100), ',')) FROM generate_series(1, 300000) t(x)".to_owned(),
         ),
-        (
-            "53200",
-            "SELECT cardinality(array_agg(repeat(md5(CAST(x AS varchar)), 100))) FROM generate_series(1, 600000) t(x)".to_owned(),
-        ),
     ]
 }
 
