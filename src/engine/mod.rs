@@ -3,6 +3,7 @@
 //!
 //! Catalogs and stores are parameters: the engine knows nothing of principals and lake roots.
 
+mod aggregates;
 mod bounded;
 mod checked;
 pub mod complexity;
@@ -11,11 +12,13 @@ mod cpu_time;
 mod decimals;
 mod expressions;
 mod floats;
+mod frames;
 mod functions;
 mod in_lists;
 mod ledger;
 mod literals;
 pub mod machine;
+mod named_cast;
 mod optimize;
 pub mod pg;
 mod planners;
@@ -156,10 +159,12 @@ impl Engine {
         stop::stoppable_functions(&mut base).map_err(from_engine)?;
         bounded::bound(&mut base).map_err(from_engine)?;
         floats::register(&mut base).map_err(from_engine)?;
+        frames::register(&mut base).map_err(from_engine)?;
         sum::register(&mut base).map_err(from_engine)?;
         time::register(&mut base).map_err(from_engine)?;
         quantified::register(&mut base).map_err(from_engine)?;
         using::register(&mut base).map_err(from_engine)?;
+        named_cast::register(&mut base).map_err(from_engine)?;
         Ok(Self {
             base: stop::stoppable_rules(base),
             states: moka::sync::Cache::new(MAX_STATES),
@@ -224,8 +229,9 @@ impl Engine {
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let fitting = self.fitting(state, plan)?;
         let state = fitting.as_ref().unwrap_or(state);
+        let plan = optimize::with_opaque_casts(plan.clone()).map_err(from_engine)?;
         let planner = state.query_planner();
-        let physical = planner.create_physical_plan(plan, state).await;
+        let physical = planner.create_physical_plan(&plan, state).await;
         physical.and_then(stop::stoppable).map_err(from_engine)
     }
 

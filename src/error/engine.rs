@@ -43,11 +43,15 @@ fn from_schema(error: &SchemaError) -> Error {
         )
         .with_hint("write the table's name or alias before it"),
         SchemaError::DuplicateQualifiedField { name, .. }
-        | SchemaError::DuplicateUnqualifiedField { name } => Error::new(
-            Code::DuplicateColumn,
-            format!("column \"{name}\" is named twice; give one an alias"),
-        ),
+        | SchemaError::DuplicateUnqualifiedField { name } => named_twice(name),
     }
+}
+
+fn named_twice(name: &str) -> Error {
+    Error::new(
+        Code::DuplicateColumn,
+        format!("column \"{name}\" is named twice; give one an alias"),
+    )
 }
 
 fn from_arrow(error: &ArrowError) -> Error {
@@ -167,6 +171,10 @@ fn from_plan(what: &str) -> Error {
             _ => name.to_owned(),
         };
         return table_not_found(&name);
+    }
+    if what.starts_with("Projections require unique expression names") {
+        let name = what.split('"').nth(1).unwrap_or_default();
+        return named_twice(name);
     }
     if let Some(rest) = what.strip_prefix("Invalid function '") {
         let name = rest.split('\'').next().unwrap_or_default();

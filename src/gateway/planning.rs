@@ -28,7 +28,7 @@ use super::run::{QueryContext, Unfinished, plan_statement};
 use super::session::Session;
 use super::settings::ResultReuse;
 use super::{Execution, Rows};
-use crate::engine::pg::{Mentions, SessionInfo};
+use crate::engine::pg::{Mentions, SessionInfo, name_casts, name_outer_columns};
 use crate::engine::{CATALOG, PlanSettings};
 use crate::error::{Code, Error, Result, from_engine};
 use crate::lake::meter::{Cutoff, QueryMeter};
@@ -96,7 +96,16 @@ impl Planning {
     pub(super) async fn plan(&self) -> Result<LogicalPlan> {
         match &self.source {
             Source::Statement(statement) => {
-                let plan = plan_statement(&self.state, statement.as_ref().clone()).await?;
+                let plan = match plan_statement(&self.state, statement.as_ref().clone()).await {
+                    Ok(plan) => plan,
+                    Err(error) => {
+                        let Some(reworded) = reworded(statement, &error) else {
+                            return Err(error);
+                        };
+                        let planned = plan_statement(&self.state, reworded).await;
+                        planned.map_err(|_| error)?
+                    }
+                };
                 self.system.finish(plan).map_err(from_engine)
             }
             Source::Substrait(plan) => self.plan_substrait(plan).await,
@@ -118,6 +127,17 @@ impl Planning {
             .execute_and_check(plan.clone(), self.state.config_options(), |_, _| {})
             .map_err(from_engine)
     }
+}
+
+/// A statement that the engine refused, in other words, if the error is one that they may avoid.
+fn reworded(statement: &ast::Statement, error: &Error) -> Option<ast::Statement> {
+    let mut reworded = statement.clone();
+    let changed = match error.missing_column() {
+        Some(column) => name_outer_columns(&mut reworded, column),
+        // Columns that differ in a cast alone have one name in the engine.
+        None => error.code() == Code::DuplicateColumn && name_casts(&mut reworded),
+    };
+    changed.then_some(reworded)
 }
 
 impl Session {

@@ -5,6 +5,7 @@
 //! a scan that lists.
 
 pub mod bounds;
+pub mod casts;
 pub mod folders;
 pub mod format;
 pub mod leaves;

@@ -27,7 +27,8 @@ use datafusion::logical_expr::{
 };
 use datafusion::physical_expr::NullState;
 
-use super::{as_the_inner, order};
+use super::order;
+use crate::engine::aggregates::as_the_inner;
 
 pub fn register(state: &mut SessionState) -> Result<()> {
     for (name, wanted) in [("min", Ordering::Less), ("max", Ordering::Greater)] {

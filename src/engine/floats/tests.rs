@@ -67,27 +67,6 @@ async fn extremes_of_other_types_are_the_engines() {
     assert_eq!(rows(&shown), ["3 2 b"], "{shown}");
 }
 
-#[tokio::test]
-async fn what_leaves_a_frame_leaves_nothing_behind() {
-    for (first, last) in [
-        ("'NaN'::DOUBLE", ""),
-        ("'Infinity'::DOUBLE", ""),
-        ("1e300", ""),
-    ] {
-        let shown = run(&format!(
-            "SELECT sum(x) OVER w AS s, avg(x) OVER w AS a, var_pop(x) OVER w AS v, stddev(x) OVER w AS d
-             FROM (VALUES (1, {first}), (2, 1.5), (3, 2.5), (4, NULL), (5, NULL){last}) t(i, x)
-             WINDOW w AS (ORDER BY i ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) ORDER BY i"
-        ))
-        .await;
-        assert_eq!(
-            rows(&shown)[2..],
-            ["4.0 2.0 0.25 0.7071067811865476", "2.5 2.5 0.0", "",],
-            "{shown}"
-        );
-    }
-}
-
 const ZEROS: &str = "(VALUES ('0.0'::DOUBLE, 1), ('-0.0'::DOUBLE, 2), (1.5, 3)) t(x, i)";
 
 #[tokio::test]

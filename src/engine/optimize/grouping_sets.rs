@@ -8,22 +8,21 @@
 //! SELECT x, y FROM (SELECT 7 AS x, y FROM t) GROUP BY CUBE (x, y) ORDER BY x, y      was sorted by y alone
 //! ```
 //!
-//! [`Forgetful`] below such an aggregate says nothing of order. Delete this when the aggregate says nothing of it.
+//! So nothing is said of the order below such an aggregate. Delete this when the aggregate says nothing of it.
 
-use std::fmt;
 use std::sync::Arc;
 
-use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::config::ConfigOptions;
-use datafusion::error::{DataFusionError, Result};
-use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
+use datafusion::error::Result;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::aggregates::AggregateExec;
 use datafusion::physical_plan::execution_plan::{ChildrenPropertiesMode, ReplaceChildrenOptions};
-use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
 
-/// Puts [`Forgetful`] below aggregates with grouping sets.
+use super::restated::{Order, Restated};
+
+/// Puts [`Restated`] below aggregates with grouping sets.
 #[derive(Debug)]
 pub struct ForgetOrder;
 
@@ -40,7 +39,7 @@ impl PhysicalOptimizerRule for ForgetOrder {
             }
             let inputs = node.children().into_iter();
             let inputs = inputs
-                .map(|input| Arc::new(Forgetful::new(Arc::clone(input))) as Arc<dyn ExecutionPlan>)
+                .map(|input| Arc::new(Restated::new(Arc::clone(input), Order::Unknown)) as _)
                 .collect();
             let options = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
             Ok(Transformed::yes(node.replace_children(inputs, options)?))
@@ -62,73 +61,4 @@ fn leaves_out(aggregate: &AggregateExec) -> bool {
     let sets = aggregate.group_expr().groups();
     sets.iter()
         .any(|keys_are_null| keys_are_null.contains(&true))
-}
-
-/// Its input, without a word of its order.
-#[derive(Debug)]
-struct Forgetful {
-    input: Arc<dyn ExecutionPlan>,
-    properties: Arc<PlanProperties>,
-}
-
-impl Forgetful {
-    fn new(input: Arc<dyn ExecutionPlan>) -> Self {
-        let known = input.properties();
-        let properties = PlanProperties::new(
-            EquivalenceProperties::new(input.schema()),
-            known.partitioning.clone(),
-            known.emission_type,
-            known.boundedness,
-        )
-        .with_evaluation_type(known.evaluation_type)
-        .with_scheduling_type(known.scheduling_type);
-        Self {
-            input,
-            properties: Arc::new(properties),
-        }
-    }
-}
-
-impl DisplayAs for Forgetful {
-    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Unordered")
-    }
-}
-
-impl ExecutionPlan for Forgetful {
-    fn name(&self) -> &str {
-        "Unordered"
-    }
-
-    fn properties(&self) -> &Arc<PlanProperties> {
-        &self.properties
-    }
-
-    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        vec![&self.input]
-    }
-
-    fn apply_expressions(
-        &self,
-        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
-    ) -> Result<TreeNodeRecursion> {
-        Ok(TreeNodeRecursion::Continue)
-    }
-
-    fn with_new_children(
-        self: Arc<Self>,
-        children: Vec<Arc<dyn ExecutionPlan>>,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        let [input] = <[_; 1]>::try_from(children)
-            .map_err(|_| DataFusionError::Internal("one input is forgotten".to_owned()))?;
-        Ok(Arc::new(Self::new(input)))
-    }
-
-    fn execute(
-        &self,
-        partition: usize,
-        context: Arc<TaskContext>,
-    ) -> Result<SendableRecordBatchStream> {
-        self.input.execute(partition, context)
-    }
 }

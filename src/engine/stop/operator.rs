@@ -34,6 +34,7 @@ use tokio::task::coop;
 use super::condition::{gives_pairs, interruptible};
 use super::pace::{Pace, Parts};
 use super::{Entered, PlanRun};
+use crate::lake::casts::passes_on;
 
 /// For each of these that operators worked, their task comes one unit nearer to its yield, of the 128 that tokio gives it.
 const UNIT: Duration = Duration::from_micros(250);
@@ -116,7 +117,9 @@ fn may_take_long(plan: &dyn ExecutionPlan) -> bool {
                         O::RegexMatch | O::RegexIMatch | O::RegexNotMatch | O::RegexNotIMatch
                     )
                 });
-            long |= matches || expression.is::<ScalarFunctionExpr>() || expression.is::<LikeExpr>();
+            let call = expression.downcast_ref::<ScalarFunctionExpr>();
+            let calls = call.is_some_and(|call| !passes_on(call));
+            long |= matches || calls || expression.is::<LikeExpr>();
             Ok(TreeNodeRecursion::Continue)
         })
     });

@@ -27,6 +27,7 @@ use object_store::ObjectStore;
 use super::decode::panic_message;
 use super::{damaged, from_parquet};
 use crate::error::from_engine;
+use crate::lake::casts::transparent;
 use crate::lake::roots::Root;
 use crate::lake::sight::Sight;
 
@@ -145,6 +146,8 @@ impl FileSource for ParquetFiles {
         filters: Vec<Arc<dyn PhysicalExpr>>,
         config: &ConfigOptions,
     ) -> Result<FilterPushdownPropagation<Arc<dyn FileSource>>> {
+        let filters = filters.into_iter().map(transparent);
+        let filters = filters.collect::<Result<_>>()?;
         let pushed = self.inner.try_pushdown_filters(filters, config)?;
         Ok(FilterPushdownPropagation {
             filters: pushed.filters,

@@ -22,6 +22,7 @@ mod build;
 mod casts;
 mod comparisons;
 mod expressions;
+mod named_casts;
 mod precedence;
 mod tables;
 mod using;
@@ -34,6 +35,8 @@ use datafusion::sql::sqlparser::ast::{
     VisitMut, VisitorMut,
 };
 
+pub use self::named_casts::name_casts;
+pub use self::using::name_outer_columns;
 use crate::error::Error;
 
 /// The system relations that unqualified names may mean: name to OID.

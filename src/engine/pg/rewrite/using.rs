@@ -11,6 +11,7 @@
 //! SELECT k FROM a JOIN b USING (k) JOIN c USING (k)  SELECT a.k FROM …
 //! ```
 
+mod outwards;
 mod star;
 #[cfg(test)]
 mod tests;
@@ -24,6 +25,7 @@ use datafusion::sql::sqlparser::ast::{
     TableFactor, TableWithJoins, VisitMut, VisitorMut, WildcardAdditionalOptions,
 };
 
+pub use self::outwards::name_outer_columns;
 use self::star::{Part, expanded, shown};
 use super::{build, folded};
 use crate::engine::using::OWN_COLUMN;

@@ -1,0 +1,95 @@
+//! Aggregate functions that are the engine's but for a part.
+
+/// What of an [`AggregateUDFImpl`](datafusion::logical_expr::AggregateUDFImpl) is that of the function in `self.inner`. The types are
+/// those that are imported where it is used.
+macro_rules! as_the_inner {
+    () => {
+        as_the_inner!(except accumulator);
+
+        fn accumulator(&self, args: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
+            self.inner.accumulator(args)
+        }
+    };
+    (except accumulator) => {
+        fn name(&self) -> &str {
+            self.inner.name()
+        }
+
+        fn aliases(&self) -> &[String] {
+            self.inner.aliases()
+        }
+
+        fn signature(&self) -> &Signature {
+            self.inner.signature()
+        }
+
+        fn return_type(&self, types: &[DataType]) -> Result<DataType> {
+            self.inner.return_type(types)
+        }
+
+        fn return_field(&self, fields: &[FieldRef]) -> Result<FieldRef> {
+            self.inner.return_field(fields)
+        }
+
+        fn is_nullable(&self) -> bool {
+            self.inner.is_nullable()
+        }
+
+        fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
+            self.inner.coerce_types(types)
+        }
+
+        fn state_fields(&self, args: StateFieldsArgs<'_>) -> Result<Vec<FieldRef>> {
+            self.inner.state_fields(args)
+        }
+
+        fn groups_accumulator_supported(&self, args: AccumulatorArgs<'_>) -> bool {
+            self.inner.groups_accumulator_supported(args)
+        }
+
+        fn simplify(&self) -> Option<AggregateFunctionSimplification> {
+            self.inner.simplify()
+        }
+
+        fn simplify_expr_op_literal(
+            &self,
+            function: &AggregateFunction,
+            argument: &Expr,
+            op: Operator,
+            literal: &Expr,
+            argument_is_left: bool,
+        ) -> Result<Option<Expr>> {
+            self.inner
+                .simplify_expr_op_literal(function, argument, op, literal, argument_is_left)
+        }
+
+        fn is_descending(&self) -> Option<bool> {
+            self.inner.is_descending()
+        }
+
+        fn order_sensitivity(&self) -> AggregateOrderSensitivity {
+            self.inner.order_sensitivity()
+        }
+
+        fn reverse_expr(&self) -> ReversedUDAF {
+            ReversedUDAF::Identical
+        }
+
+        fn value_from_stats(&self, statistics: &StatisticsArgs<'_>) -> Option<ScalarValue> {
+            self.inner.value_from_stats(statistics)
+        }
+
+        fn default_value(&self, data_type: &DataType) -> Result<ScalarValue> {
+            self.inner.default_value(data_type)
+        }
+
+        fn set_monotonicity(&self, data_type: &DataType) -> SetMonotonicity {
+            self.inner.inner().set_monotonicity(data_type)
+        }
+
+        fn documentation(&self) -> Option<&Documentation> {
+            self.inner.documentation()
+        }
+    };
+}
+pub(super) use as_the_inner;

@@ -1,0 +1,288 @@
+//! Aggregate functions over frames that move.
+//!
+//! The engine subtracts what leaves a frame. What is subtracted from floating-point numbers takes digits of the others with it, an
+//! infinity or a NaN stays for ever, and of numbers that are all equal a little is left that is not nothing (`retract_batch` in
+//! `sum.rs`, `average.rs`, `variance.rs`, `covariance.rs`, `correlation.rs` and `regr.rs` of `datafusion-functions-aggregate`,
+//! 55.2). Here nothing is subtracted: [`stacks`] put a frame together from its parts. Delete this when the engine does so.
+//!
+//! [`emptied`] are functions that do not see that nothing is left; [`determination`] is one that is NULL where it is 1.
+
+mod determination;
+mod emptied;
+mod moments;
+mod stacks;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, AsArray};
+use arrow::datatypes::{DataType, FieldRef, Float64Type};
+use datafusion::common::ScalarValue;
+use datafusion::error::{DataFusionError, Result};
+use datafusion::execution::{FunctionRegistry, SessionState};
+use datafusion::logical_expr::expr::AggregateFunction;
+use datafusion::logical_expr::function::{
+    AccumulatorArgs, AggregateFunctionSimplification, StateFieldsArgs,
+};
+use datafusion::logical_expr::utils::AggregateOrderSensitivity;
+use datafusion::logical_expr::{
+    Accumulator, AggregateUDF, AggregateUDFImpl, Documentation, Expr, GroupsAccumulator, Operator,
+    ReversedUDAF, SetMonotonicity, Signature, StatisticsArgs,
+};
+
+use self::moments::{Moments, Pairs};
+use self::stacks::Queue;
+use super::aggregates::as_the_inner;
+
+/// Puts these functions in the place of the engine's.
+///
+/// # Errors
+/// Those of the session.
+pub fn register(state: &mut SessionState) -> Result<()> {
+    determination::register(state)?;
+    emptied::register(state)?;
+    use Kind as K;
+    for (name, kind) in [
+        ("sum", K::Sum),
+        ("avg", K::Average),
+        ("var_samp", K::Variance { population: false }),
+        ("var_pop", K::Variance { population: true }),
+        ("stddev", K::Deviation { population: false }),
+        ("stddev_pop", K::Deviation { population: true }),
+        ("covar_samp", K::Covariance { population: false }),
+        ("covar_pop", K::Covariance { population: true }),
+        ("corr", K::Correlation),
+        ("regr_slope", K::Slope),
+        ("regr_intercept", K::Intercept),
+        ("regr_count", K::Count),
+        ("regr_r2", K::Determination),
+        ("regr_avgx", K::AverageX),
+        ("regr_avgy", K::AverageY),
+        ("regr_sxx", K::SquaresX),
+        ("regr_syy", K::SquaresY),
+        ("regr_sxy", K::Products),
+    ] {
+        if let Some(inner) = state.aggregate_functions().get(name).cloned() {
+            let sliding = Sliding { inner, kind };
+            state.register_udaf(Arc::new(AggregateUDF::new_from_impl(sliding)))?;
+        }
+    }
+    Ok(())
+}
+
+/// What is made of a frame: of its numbers, or of its pairs (y, x).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Kind {
+    Sum,
+    Average,
+    Variance { population: bool },
+    Deviation { population: bool },
+    Covariance { population: bool },
+    Correlation,
+    Slope,
+    Intercept,
+    Count,
+    Determination,
+    AverageX,
+    AverageY,
+    SquaresX,
+    SquaresY,
+    Products,
+}
+
+/// By how many to divide, if there are as many.
+fn degrees(count: f64, population: bool) -> Option<f64> {
+    let degrees = count - if population { 0.0 } else { 1.0 };
+    (degrees > 0.0).then_some(degrees)
+}
+
+impl Kind {
+    fn of_pairs(self) -> bool {
+        !matches!(
+            self,
+            Kind::Sum | Kind::Average | Kind::Variance { .. } | Kind::Deviation { .. }
+        )
+    }
+
+    /// Of numbers. `None`: SQL's NULL.
+    fn of_numbers(self, of: &Moments) -> Option<f64> {
+        let variance = |population| Some(of.squares / degrees(of.count, population)?);
+        match self {
+            Kind::Sum => (of.count > 0.0).then_some(of.sum),
+            Kind::Average => (of.count > 0.0).then(|| of.sum / of.count),
+            Kind::Variance { population } => variance(population),
+            Kind::Deviation { population } => variance(population).map(f64::sqrt),
+            _ => None,
+        }
+    }
+
+    /// Of pairs, as in PostgreSQL. `None`: SQL's NULL.
+    fn of_all_pairs(self, of: &Pairs) -> Option<f64> {
+        let (x, y) = (&of.x, &of.y);
+        let any = of.count() > 0.0;
+        let sloped = of.count() > 1.0 && x.squares != 0.0;
+        match self {
+            Kind::Covariance { population } => Some(of.products / degrees(of.count(), population)?),
+            Kind::Correlation => (sloped && y.squares != 0.0)
+                .then(|| (of.products / (x.squares.sqrt() * y.squares.sqrt())).clamp(-1.0, 1.0)),
+            Kind::Slope => sloped.then(|| of.products / x.squares),
+            Kind::Intercept => sloped.then(|| y.mean - x.mean * of.products / x.squares),
+            Kind::Determination if y.squares == 0.0 => sloped.then_some(1.0),
+            Kind::Determination => {
+                sloped.then(|| of.products * of.products / (x.squares * y.squares))
+            }
+            Kind::AverageX => any.then(|| x.sum / x.count),
+            Kind::AverageY => any.then(|| y.sum / y.count),
+            Kind::SquaresX => any.then_some(x.squares),
+            Kind::SquaresY => any.then_some(y.squares),
+            Kind::Products => any.then_some(of.products),
+            _ => None,
+        }
+    }
+}
+
+/// The engine's function but for moving frames.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Sliding {
+    inner: Arc<AggregateUDF>,
+    kind: Kind,
+}
+
+impl AggregateUDFImpl for Sliding {
+    as_the_inner!();
+
+    fn create_groups_accumulator(
+        &self,
+        args: AccumulatorArgs<'_>,
+    ) -> Result<Box<dyn GroupsAccumulator>> {
+        self.inner.create_groups_accumulator(args)
+    }
+
+    fn create_sliding_accumulator(
+        &self,
+        args: AccumulatorArgs<'_>,
+    ) -> Result<Box<dyn Accumulator>> {
+        let arguments = args.expr_fields.iter();
+        let mut types = arguments.map(|field| field.data_type());
+        let floats = types.all(|of| of == &DataType::Float64);
+        let result = args.return_field.data_type();
+        let fits = match self.kind {
+            Kind::Count => result == &DataType::UInt64,
+            _ => result == &DataType::Float64,
+        };
+        if !floats || !fits || args.is_distinct {
+            return self.inner.create_sliding_accumulator(args);
+        }
+        Ok(match (self.kind.of_pairs(), args.expr_fields.len()) {
+            (false, 1) => Box::new(Numbers {
+                kind: self.kind,
+                frame: Queue::new(),
+            }),
+            (true, 2) => Box::new(AllPairs {
+                kind: self.kind,
+                frame: Queue::new(),
+            }),
+            _ => return self.inner.create_sliding_accumulator(args),
+        })
+    }
+}
+
+fn floats(columns: &[ArrayRef], index: usize) -> Result<impl Iterator<Item = Option<f64>> + '_> {
+    let column = columns
+        .get(index)
+        .and_then(|column| column.as_primitive_opt::<Float64Type>())
+        .ok_or_else(|| DataFusionError::Internal("a frame of another type".to_owned()))?;
+    Ok(column.iter())
+}
+
+/// Over the numbers of a frame, NULLs left out.
+#[derive(Debug)]
+struct Numbers {
+    kind: Kind,
+    frame: Queue<Moments>,
+}
+
+/// Over the pairs of a frame, those with a NULL left out.
+#[derive(Debug)]
+struct AllPairs {
+    kind: Kind,
+    frame: Queue<Pairs>,
+}
+
+/// What is alike in accumulators of frames, whose parts never come from elsewhere.
+macro_rules! of_one_frame {
+    () => {
+        fn supports_retract_batch(&self) -> bool {
+            true
+        }
+
+        fn state(&mut self) -> Result<Vec<ScalarValue>> {
+            Ok(vec![self.evaluate()?])
+        }
+
+        fn merge_batch(&mut self, _: &[ArrayRef]) -> Result<()> {
+            Err(DataFusionError::Internal(
+                "frames are not merged".to_owned(),
+            ))
+        }
+
+        fn size(&self) -> usize {
+            size_of_val(self) + self.frame.size()
+        }
+    };
+}
+
+impl Accumulator for Numbers {
+    fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
+        for value in floats(values, 0)?.flatten() {
+            self.frame.push(Moments::of(value));
+        }
+        Ok(())
+    }
+
+    fn retract_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
+        for _ in floats(values, 0)?.flatten() {
+            self.frame.pop();
+        }
+        Ok(())
+    }
+
+    fn evaluate(&mut self) -> Result<ScalarValue> {
+        let result = self.kind.of_numbers(&self.frame.total());
+        Ok(ScalarValue::Float64(result))
+    }
+
+    of_one_frame!();
+}
+
+impl Accumulator for AllPairs {
+    fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
+        for (y, x) in floats(values, 0)?.zip(floats(values, 1)?) {
+            if let (Some(y), Some(x)) = (y, x) {
+                self.frame.push(Pairs::of(y, x));
+            }
+        }
+        Ok(())
+    }
+
+    fn retract_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
+        for (y, x) in floats(values, 0)?.zip(floats(values, 1)?) {
+            if y.is_some() && x.is_some() {
+                self.frame.pop();
+            }
+        }
+        Ok(())
+    }
+
+    fn evaluate(&mut self) -> Result<ScalarValue> {
+        let total = self.frame.total();
+        Ok(match self.kind {
+            // A whole number, and far below 2^53.
+            Kind::Count => ScalarValue::UInt64(Some(total.count() as u64)),
+            kind => ScalarValue::Float64(kind.of_all_pairs(&total)),
+        })
+    }
+
+    of_one_frame!();
+}

@@ -1,0 +1,64 @@
+//! A cast that is part of a column's name.
+//!
+//! The engine names a column without the casts in its expression (`Expr::schema_name`), and refuses a plan with two columns of one
+//! name: `sum(x)` beside `sum(CAST(x AS DOUBLE))` (55.2). A statement that is refused so is planned once more with its casts in
+//! calls of [`NAMED_CAST`], which name the type; `pg/rewrite/named_casts.rs` writes them. Delete both when casts are part of names.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, FieldRef};
+use datafusion::error::{DataFusionError, Result};
+use datafusion::execution::{FunctionRegistry, SessionState};
+use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
+use datafusion::logical_expr::{
+    ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
+    Volatility,
+};
+
+/// Called with a cast and the type's name: the cast.
+pub const NAMED_CAST: &str = "named_cast";
+
+pub fn register(state: &mut SessionState) -> Result<()> {
+    let function = NamedCast {
+        signature: Signature::any(2, Volatility::Immutable),
+    };
+    state.register_udf(Arc::new(ScalarUDF::new_from_impl(function)))?;
+    Ok(())
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct NamedCast {
+    signature: Signature,
+}
+
+fn of_nothing() -> DataFusionError {
+    DataFusionError::Internal("a named cast of nothing".to_owned())
+}
+
+impl ScalarUDFImpl for NamedCast {
+    fn name(&self) -> &str {
+        NAMED_CAST
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, types: &[DataType]) -> Result<DataType> {
+        types.first().cloned().ok_or_else(of_nothing)
+    }
+
+    fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
+        args.arg_fields.first().cloned().ok_or_else(of_nothing)
+    }
+
+    /// Nothing else is left of it: columns keep their names when they are simplified.
+    fn simplify(&self, args: Vec<Expr>, _: &SimplifyContext) -> Result<ExprSimplifyResult> {
+        let cast = args.into_iter().next().ok_or_else(of_nothing)?;
+        Ok(ExprSimplifyResult::Simplified(cast))
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        args.args.into_iter().next().ok_or_else(of_nothing)
+    }
+}

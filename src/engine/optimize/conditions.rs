@@ -1,0 +1,72 @@
+//! Casts in conditions are not taken for reversible; see [`casts`](crate::lake::casts).
+
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
+use datafusion::common::{DFSchema, DFSchemaRef};
+use datafusion::error::Result;
+use datafusion::logical_expr::utils::merge_schema;
+use datafusion::logical_expr::{Cast, Expr, ExprSchemable, Join, LogicalPlan};
+
+use crate::lake::casts::{is_reversible, opaque};
+
+/// The plan with such casts of opaque arguments, in filters and in what joins ask beside their keys. After everything else is
+/// optimised: scans have their conditions as they were.
+///
+/// # Errors
+/// Those of the plan's own checks.
+pub fn with_opaque_casts(plan: LogicalPlan) -> Result<LogicalPlan> {
+    plan.transform_up_with_subqueries(|node| match node {
+        LogicalPlan::Filter(mut filter) => {
+            let schema = DFSchemaRef::clone(filter.input.schema());
+            let predicate = condition(filter.predicate, &schema)?;
+            filter.predicate = predicate.data;
+            let node = LogicalPlan::Filter(filter);
+            Ok(Transformed::new(node, predicate.transformed, predicate.tnr))
+        }
+        LogicalPlan::Join(Join {
+            filter: Some(filter),
+            left,
+            right,
+            on,
+            join_type,
+            join_constraint,
+            schema,
+            null_equality,
+            null_aware,
+        }) => {
+            let sides = merge_schema(&[&left, &right]);
+            let filter = condition(filter, &sides)?;
+            let node = LogicalPlan::Join(Join {
+                filter: Some(filter.data),
+                left,
+                right,
+                on,
+                join_type,
+                join_constraint,
+                schema,
+                null_equality,
+                null_aware,
+            });
+            Ok(Transformed::new(node, filter.transformed, filter.tnr))
+        }
+        node => Ok(Transformed::no(node)),
+    })
+    .data()
+}
+
+fn condition(condition: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    condition.transform_up(|expr| {
+        let Expr::Cast(Cast { expr: inner, field }) = expr else {
+            return Ok(Transformed::no(expr));
+        };
+        // Nothing is concluded through functions as it is.
+        let is_clear = !matches!(*inner, Expr::ScalarFunction(_) | Expr::Literal(..));
+        let hides = is_clear && !is_reversible(&inner.get_type(schema)?, field.data_type());
+        let expr = if hides {
+            Box::new(opaque(*inner))
+        } else {
+            inner
+        };
+        let cast = Expr::Cast(Cast { expr, field });
+        Ok(Transformed::new_transformed(cast, hides))
+    })
+}

@@ -1,0 +1,175 @@
+//! An operator's output, with other claims about its order than the operator's own.
+//!
+//! Where the engine's operators claim what is not so, sorts are left out and groups come apart. The rules of this room put a
+//! [`Restated`] on the input or the output of such an operator.
+
+use std::fmt;
+use std::sync::Arc;
+
+use datafusion::common::Statistics;
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::config::ConfigOptions;
+use datafusion::error::{DataFusionError, Result};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::{
+    EquivalenceProperties, LexOrdering, OrderingRequirements, PhysicalExpr,
+};
+use datafusion::physical_plan::execution_plan::CardinalityEffect;
+use datafusion::physical_plan::filter_pushdown::{
+    ChildPushdownResult, FilterDescription, FilterPushdownPhase, FilterPushdownPropagation,
+};
+use datafusion::physical_plan::statistics::{ChildStats, StatisticsArgs};
+use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
+
+/// What is claimed of the order of rows.
+#[derive(Clone, Debug)]
+pub enum Order {
+    /// Nothing: no order, and no column that is constant or equal to another.
+    Unknown,
+    /// This one and nothing else. The input must have it.
+    Just(LexOrdering),
+    /// All of this, which is so.
+    Known(Box<EquivalenceProperties>),
+}
+
+/// Passes its input on.
+#[derive(Debug)]
+pub struct Restated {
+    input: Arc<dyn ExecutionPlan>,
+    order: Order,
+    properties: Arc<PlanProperties>,
+}
+
+impl Restated {
+    pub fn new(input: Arc<dyn ExecutionPlan>, order: Order) -> Self {
+        let known = input.properties();
+        let claimed = match &order {
+            Order::Unknown => EquivalenceProperties::new(input.schema()),
+            Order::Just(ordering) => {
+                EquivalenceProperties::new_with_orderings(input.schema(), [ordering.clone()])
+            }
+            Order::Known(claimed) => (**claimed).clone(),
+        };
+        let properties = PlanProperties::new(
+            claimed,
+            known.partitioning.clone(),
+            known.emission_type,
+            known.boundedness,
+        )
+        .with_evaluation_type(known.evaluation_type)
+        .with_scheduling_type(known.scheduling_type);
+        Self {
+            input,
+            order,
+            properties: Arc::new(properties),
+        }
+    }
+}
+
+impl DisplayAs for Restated {
+    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.order {
+            Order::Unknown => f.write_str("Unordered"),
+            Order::Just(ordering) => write!(f, "Ordered: [{ordering}]"),
+            Order::Known(_) => f.write_str("Ordered"),
+        }
+    }
+}
+
+impl ExecutionPlan for Restated {
+    fn name(&self) -> &str {
+        match &self.order {
+            Order::Unknown => "Unordered",
+            Order::Just(_) | Order::Known(_) => "Ordered",
+        }
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        vec![&self.input]
+    }
+
+    fn required_input_ordering(&self) -> Vec<Option<OrderingRequirements>> {
+        vec![match &self.order {
+            Order::Unknown | Order::Known(_) => None,
+            Order::Just(ordering) => Some(OrderingRequirements::from(ordering.clone())),
+        }]
+    }
+
+    fn maintains_input_order(&self) -> Vec<bool> {
+        vec![!matches!(self.order, Order::Unknown)]
+    }
+
+    fn benefits_from_input_partitioning(&self) -> Vec<bool> {
+        vec![false]
+    }
+
+    fn apply_expressions(
+        &self,
+        f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        if let Order::Just(ordering) = &self.order {
+            for by in ordering {
+                if f(&by.expr)? == TreeNodeRecursion::Stop {
+                    return Ok(TreeNodeRecursion::Stop);
+                }
+            }
+        }
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn with_new_children(
+        self: Arc<Self>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let [input] = <[_; 1]>::try_from(children)
+            .map_err(|_| DataFusionError::Internal("one input is restated".to_owned()))?;
+        Ok(Arc::new(Self::new(input, self.order.clone())))
+    }
+
+    fn execute(
+        &self,
+        partition: usize,
+        context: Arc<TaskContext>,
+    ) -> Result<SendableRecordBatchStream> {
+        self.input.execute(partition, context)
+    }
+
+    fn child_stats_requests(&self, partition: Option<usize>) -> Vec<ChildStats> {
+        vec![ChildStats::At(partition)]
+    }
+
+    fn statistics_from_inputs(
+        &self,
+        inputs: &[Arc<Statistics>],
+        _: &StatisticsArgs,
+    ) -> Result<Arc<Statistics>> {
+        let unknown = || Arc::new(Statistics::new_unknown(&self.schema()));
+        Ok(inputs.first().map_or_else(unknown, Arc::clone))
+    }
+
+    fn cardinality_effect(&self) -> CardinalityEffect {
+        CardinalityEffect::Equal
+    }
+
+    fn gather_filters_for_pushdown(
+        &self,
+        _: FilterPushdownPhase,
+        parent_filters: Vec<Arc<dyn PhysicalExpr>>,
+        _: &ConfigOptions,
+    ) -> Result<FilterDescription> {
+        FilterDescription::from_children(parent_filters, &self.children())
+    }
+
+    fn handle_child_pushdown_result(
+        &self,
+        _: FilterPushdownPhase,
+        result: ChildPushdownResult,
+        _: &ConfigOptions,
+    ) -> Result<FilterPushdownPropagation<Arc<dyn ExecutionPlan>>> {
+        Ok(FilterPushdownPropagation::if_all(result))
+    }
+}

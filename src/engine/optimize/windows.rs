@@ -1,0 +1,83 @@
+//! A window's input is sorted as the window asks for.
+//!
+//! Where columns are constant or equal to each other, a sort by the keys of PARTITION BY may be stated in other terms than
+//! theirs, and when the window runs it does not find its keys in it: "Expects PARTITION BY expression to be ordered"
+//! (`get_partition_by_sort_exprs` of `datafusion-physical-plan`, 55.2). The order is then stated in the window's terms below it,
+//! and above it as it was. Delete this when the plan of the test runs without it.
+
+use std::sync::Arc;
+
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
+use datafusion::config::ConfigOptions;
+use datafusion::error::Result;
+use datafusion::physical_expr::{LexOrdering, OrderingRequirements};
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_plan::execution_plan::{ChildrenPropertiesMode, ReplaceChildrenOptions};
+use datafusion::physical_plan::windows::{BoundedWindowAggExec, WindowAggExec};
+use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
+
+use super::restated::{Order, Restated};
+
+/// Puts [`Restated`] around windows that would not find their keys.
+#[derive(Debug)]
+pub struct StateOrder;
+
+impl PhysicalOptimizerRule for StateOrder {
+    fn optimize(
+        &self,
+        plan: Arc<dyn ExecutionPlan>,
+        _: &ConfigOptions,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        plan.transform_up(|node| {
+            let Some(order) = missed(node.as_ref())? else {
+                return Ok(Transformed::no(node));
+            };
+            let inputs = node.children().into_iter();
+            let inputs = inputs
+                .map(|input| {
+                    Arc::new(Restated::new(Arc::clone(input), Order::Just(order.clone()))) as _
+                })
+                .collect();
+            let known = Order::Known(Box::new(node.equivalence_properties().clone()));
+            let options = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
+            let window = node.replace_children(inputs, options)?;
+            Ok(Transformed::yes(Arc::new(Restated::new(window, known)) as _))
+        })
+        .data()
+    }
+
+    fn name(&self) -> &str {
+        "state_order"
+    }
+
+    fn schema_check(&self) -> bool {
+        true
+    }
+}
+
+/// The order of a window's input, where the window does not see that its keys are in it.
+fn missed(plan: &dyn ExecutionPlan) -> Result<Option<LexOrdering>> {
+    let keys = if let Some(window) = plan.downcast_ref::<BoundedWindowAggExec>() {
+        window.partition_by_sort_keys()
+    } else if let Some(window) = plan.downcast_ref::<WindowAggExec>() {
+        window.partition_by_sort_keys()
+    } else {
+        return Ok(None);
+    };
+    if keys.is_ok() {
+        return Ok(None);
+    }
+    let input = plan.children().into_iter().next();
+    let asked = plan.required_input_ordering().into_iter().next().flatten();
+    let (Some(input), Some(asked)) = (input, asked) else {
+        return Ok(None);
+    };
+    let (OrderingRequirements::Hard(asked) | OrderingRequirements::Soft(asked)) = asked;
+    let known = input.equivalence_properties();
+    for asked in asked {
+        if known.ordering_satisfy_requirement(asked.clone())? {
+            return Ok(Some(LexOrdering::from(asked)));
+        }
+    }
+    Ok(None)
+}

@@ -1,0 +1,159 @@
+//! Casts that give different values the same result, or another order, where the engine takes each for reversible.
+//!
+//! A filter's bounds are worked out backwards, through its casts, into the columns (`CastExpr::propagate_constraints` of
+//! `datafusion-physical-expr`, 55.2). A column is then taken for a constant that has many values, and is left out of sorts and
+//! groups:
+//!
+//! ```text
+//! SELECT ts FROM t WHERE CAST(ts AS DATE) = DATE '2024-02-29' ORDER BY ts      was not sorted
+//! ```
+//!
+//! In conditions such casts get an [`Opaque`] argument, which nothing is concluded through. Scans prune by conditions, which is
+//! done forwards and right, so they take it off again: [`transparent`]. Delete this when the engine knows which casts are
+//! reversible.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, FieldRef, TimeUnit};
+use datafusion::common::ScalarValue;
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
+use datafusion::error::Result;
+use datafusion::logical_expr::expr::ScalarFunction;
+use datafusion::logical_expr::{
+    ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
+    Volatility,
+};
+use datafusion::physical_expr::{PhysicalExpr, ScalarFunctionExpr};
+
+/// Whether different values of a type stay different in another, and in order.
+pub fn is_reversible(from: &DataType, to: &DataType) -> bool {
+    use DataType as T;
+    match (from, to) {
+        (from, to) if from == to => true,
+        (from, to) if from.is_integer() => match to {
+            T::Float64 => !matches!(from, T::Int64 | T::UInt64),
+            T::Float32 => matches!(from, T::Int8 | T::UInt8 | T::Int16 | T::UInt16),
+            to => to.is_integer(),
+        },
+        (T::Float32, T::Float64) | (T::Date32, T::Date64 | T::Timestamp(_, None)) => true,
+        // Where clocks are set back, two instants are one local time.
+        (T::Timestamp(from, zone), T::Timestamp(to, other)) => {
+            zone.is_some() == other.is_some() && resolution(from) <= resolution(to)
+        }
+        (from, to) => from.is_string() && to.is_string(),
+    }
+}
+
+/// Parts of a second.
+fn resolution(unit: &TimeUnit) -> u32 {
+    match unit {
+        TimeUnit::Second => 1,
+        TimeUnit::Millisecond => 1_000,
+        TimeUnit::Microsecond => 1_000_000,
+        TimeUnit::Nanosecond => 1_000_000_000,
+    }
+}
+
+/// The value itself, which nothing is concluded through.
+pub fn opaque(expr: Expr) -> Expr {
+    let func = Arc::new(ScalarUDF::new_from_impl(Opaque {
+        signature: Signature::any(1, Volatility::Immutable),
+    }));
+    let args = vec![expr];
+    Expr::ScalarFunction(ScalarFunction { func, args })
+}
+
+/// The condition without its opaque expressions.
+///
+/// # Errors
+/// Those of the engine's expressions that are built anew.
+pub fn transparent(condition: Arc<dyn PhysicalExpr>) -> Result<Arc<dyn PhysicalExpr>> {
+    condition
+        .transform_up(|expr| {
+            let call = expr.downcast_ref::<ScalarFunctionExpr>();
+            let inner = call
+                .filter(|call| is(call.fun()))
+                .and_then(|call| call.args().first())
+                .map(Arc::clone);
+            Ok(inner.map_or(Transformed::no(expr), Transformed::yes))
+        })
+        .data()
+}
+
+/// Whether a physical expression only passes its argument on.
+pub fn passes_on(call: &ScalarFunctionExpr) -> bool {
+    is(call.fun())
+}
+
+fn is(function: &ScalarUDF) -> bool {
+    function.inner().downcast_ref::<Opaque>().is_some()
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Opaque {
+    signature: Signature,
+}
+
+impl ScalarUDFImpl for Opaque {
+    fn name(&self) -> &str {
+        "opaque"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, types: &[DataType]) -> Result<DataType> {
+        Ok(types.first().cloned().unwrap_or(DataType::Null))
+    }
+
+    fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
+        let null = || Arc::new(arrow::datatypes::Field::new("opaque", DataType::Null, true));
+        Ok(args.arg_fields.first().map_or_else(null, Arc::clone))
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let value = args.args.into_iter().next();
+        Ok(value.unwrap_or(ColumnarValue::Scalar(ScalarValue::Null)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn casts_that_merge_or_reorder_values_are_not_reversible() {
+        use DataType as T;
+        let timestamp = |unit, zone: Option<&str>| T::Timestamp(unit, zone.map(Into::into));
+        let micros = timestamp(TimeUnit::Microsecond, None);
+        for (from, to) in [
+            (T::Int64, T::Float64),
+            (T::Int32, T::Float32),
+            (T::Float64, T::Float32),
+            (T::Float64, T::Int64),
+            // '-99' is after '-2'.
+            (T::Int32, T::Utf8),
+            (T::Utf8View, T::Int64),
+            (micros.clone(), T::Date32),
+            (micros.clone(), timestamp(TimeUnit::Second, None)),
+            (
+                micros.clone(),
+                timestamp(TimeUnit::Microsecond, Some("UTC")),
+            ),
+        ] {
+            assert!(!is_reversible(&from, &to), "{from} to {to}");
+        }
+        for (from, to) in [
+            (T::Int32, T::Int64),
+            (T::Int32, T::Float64),
+            (T::Float32, T::Float64),
+            (T::Utf8, T::Utf8View),
+            (T::Date32, micros.clone()),
+            (micros.clone(), timestamp(TimeUnit::Nanosecond, None)),
+            (micros.clone(), micros),
+        ] {
+            assert!(is_reversible(&from, &to), "{from} to {to}");
+        }
+    }
+}
