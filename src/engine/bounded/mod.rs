@@ -34,7 +34,7 @@ use datafusion::logical_expr::{
 };
 use datafusion::optimizer::AnalyzerRule;
 
-use super::expressions;
+use super::{digits, expressions};
 use crate::error::{Code, Error};
 use growth::{Growth, growth};
 use measure::Argument;
@@ -237,6 +237,7 @@ impl ScalarUDFImpl for Bounded {
                 let expr = expr.transform_up(|expr| {
                     Ok(match expr {
                         Expr::ScalarFunction(call) => wrapped(call),
+                        Expr::Cast(cast) => digits::bounded(cast),
                         expr => Transformed::no(expr),
                     })
                 });

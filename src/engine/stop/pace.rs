@@ -115,7 +115,7 @@ impl Parts {
 }
 
 /// The same rows in memory of their own.
-fn copied(batch: &RecordBatch) -> Result<RecordBatch> {
+pub(super) fn copied(batch: &RecordBatch) -> Result<RecordBatch> {
     if batch.num_columns() == 0 {
         return Ok(batch.clone());
     }
