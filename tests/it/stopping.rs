@@ -180,8 +180,8 @@ async fn threads_end_in_whatever_way_a_query_is_stopped(door: Door) {
 
 /// What everybody waits for at most while queries keep the machine busy: half of the answers, and each.
 const MEDIAN: Duration = Duration::from_millis(200);
-/// A second; the rest is for other tests, which run beside on the same processors.
-const WORST: Duration = Duration::from_secs(2);
+/// A second where nothing else runs; the rest is for builds and other tests, which run beside on the same processors.
+const WORST: Duration = Duration::from_secs(3);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn catalog_kill_and_health_answer_while_joins_explode() {

@@ -35,6 +35,7 @@ use super::condition::{gives_pairs, interruptible};
 use super::pace::{Pace, Parts};
 use super::window::{in_batches, kept};
 use super::{Entered, PlanRun};
+use crate::engine::bounded::made_much;
 use crate::engine::gathered::{self, Kept, given};
 
 /// For each of these that operators worked, their task comes one unit nearer to its yield, of the 128 that tokio gives it.
@@ -320,8 +321,9 @@ impl StoppableStream {
         let now = Instant::now();
         if let Some(since) = SINCE.get() {
             SINCE.set(Some(now));
+            let much = made_much();
             if let Some(pace) = &self.pace_of_parent {
-                pace.worked(self.partition, now - since);
+                pace.worked(self.partition, now - since, much);
             }
             spend(cx, now - since);
         }
@@ -363,8 +365,9 @@ impl StoppableStream {
     fn end(&self, polled: &Polled, cx: &mut Context<'_>) {
         let now = Instant::now();
         if let Some(since) = SINCE.replace(polled.within.then_some(now)) {
+            let much = made_much();
             if let Some(pace) = &self.pace {
-                pace.worked(self.partition, now - since);
+                pace.worked(self.partition, now - since, much);
             }
             spend(cx, now - since);
         }
