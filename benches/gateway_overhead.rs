@@ -263,7 +263,7 @@ async fn bare(lake: &Path, threads: usize) -> SessionContext {
 }
 
 async fn through_gateway(session: &Session, sql: &str) -> usize {
-    let parsed = session.parse(sql).unwrap().remove(0);
+    let parsed = session.parse(sql).await.unwrap().remove(0);
     let prepared = Prepared::undescribed(parsed);
     let Execution::Rows(mut rows) = session.execute(&prepared, Vec::new()).await.unwrap() else {
         panic!("a query gives rows");

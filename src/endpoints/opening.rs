@@ -1,7 +1,7 @@
 //! What every door does with a socket that it has accepted: options of the socket, and bounds on connections that nobody has logged in
 //! on yet.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,6 +9,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::TcpStream;
+use tokio_util::sync::CancellationToken;
 
 /// Small answers go out at once; a peer that vanished without a word is noticed after a minute and a half.
 pub(super) fn prepare(tcp: &TcpStream) {
@@ -19,7 +20,9 @@ pub(super) fn prepare(tcp: &TcpStream) {
     let _ = SockRef::from(tcp).set_tcp_keepalive(&keepalive);
 }
 
-/// The connections of one door that are still opening, bounded in all and by address.
+/// The connections of one door that are still opening, bounded in all and by address. Where there are as many as may be, the one that has
+/// been opening for longest gives way: one that means it is open within a moment, so that those who connect and say nothing keep nobody
+/// out.
 #[derive(Debug)]
 pub(super) struct Opening {
     max: usize,
@@ -30,7 +33,39 @@ pub(super) struct Opening {
 #[derive(Debug, Default)]
 struct Counts {
     total: usize,
-    by_address: HashMap<IpAddr, usize>,
+    next: u64,
+    /// In the order in which they came.
+    by_address: HashMap<IpAddr, BTreeMap<u64, CancellationToken>>,
+}
+
+impl Counts {
+    fn remove(&mut self, address: IpAddr, number: u64) -> Option<CancellationToken> {
+        let here = self.by_address.get_mut(&address)?;
+        let removed = here.remove(&number)?;
+        if here.is_empty() {
+            self.by_address.remove(&address);
+        }
+        self.total -= 1;
+        Some(removed)
+    }
+
+    /// Ends the oldest from this address, or else from the one that has most.
+    fn evict(&mut self, address: Option<IpAddr>) {
+        let most = || {
+            let addresses = self.by_address.iter();
+            let most = addresses.max_by_key(|(_, here)| here.len());
+            most.map(|(address, _)| *address)
+        };
+        let oldest = address.or_else(most).and_then(|address| {
+            let here = self.by_address.get(&address)?;
+            here.keys().next().map(|number| (address, *number))
+        });
+        if let Some((address, number)) = oldest
+            && let Some(evicted) = self.remove(address, number)
+        {
+            evicted.cancel();
+        }
+    }
 }
 
 /// Counts an opening connection until it is dropped.
@@ -38,6 +73,15 @@ struct Counts {
 pub(super) struct OpeningSlot {
     opening: Arc<Opening>,
     address: IpAddr,
+    number: u64,
+    evicted: CancellationToken,
+}
+
+impl OpeningSlot {
+    /// Cancelled when the connection has to give way to another while it is opening.
+    pub fn evicted(&self) -> CancellationToken {
+        self.evicted.clone()
+    }
 }
 
 impl Opening {
@@ -49,32 +93,32 @@ impl Opening {
         })
     }
 
-    /// `None`: there are as many as may be.
-    pub fn take(self: &Arc<Self>, address: IpAddr) -> Option<OpeningSlot> {
+    pub fn take(self: &Arc<Self>, address: IpAddr) -> OpeningSlot {
         let mut counts = self.counts.lock();
-        let here = counts.by_address.get(&address).copied().unwrap_or(0);
-        if counts.total >= self.max || here >= self.max_per_address {
-            return None;
+        let here = counts.by_address.get(&address).map_or(0, BTreeMap::len);
+        if here >= self.max_per_address {
+            counts.evict(Some(address));
+        } else if counts.total >= self.max {
+            counts.evict(None);
         }
+        let (number, evicted) = (counts.next, CancellationToken::new());
+        counts.next += 1;
         counts.total += 1;
-        counts.by_address.insert(address, here + 1);
-        Some(OpeningSlot {
+        let of_address = counts.by_address.entry(address).or_default();
+        of_address.insert(number, evicted.clone());
+        OpeningSlot {
             opening: Arc::clone(self),
             address,
-        })
+            number,
+            evicted,
+        }
     }
 }
 
 impl Drop for OpeningSlot {
     fn drop(&mut self) {
         let mut counts = self.opening.counts.lock();
-        counts.total = counts.total.saturating_sub(1);
-        match counts.by_address.get_mut(&self.address) {
-            Some(count) if *count > 1 => *count -= 1,
-            _ => {
-                counts.by_address.remove(&self.address);
-            }
-        }
+        counts.remove(self.address, self.number);
     }
 }
 
@@ -83,18 +127,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn opening_connections_are_bounded_in_all_and_by_address() {
+    fn opening_connections_are_bounded_and_the_oldest_gives_way() {
         let (here, there) = (IpAddr::from([127, 0, 0, 1]), IpAddr::from([127, 0, 0, 2]));
         let opening = Opening::new(3, 2);
+        let given_way = |slot: &OpeningSlot| slot.evicted().is_cancelled();
         let first = opening.take(here);
         let second = opening.take(here);
-        assert!(first.is_some() && second.is_some());
-        assert!(opening.take(here).is_none());
-        let third = opening.take(there);
-        assert!(third.is_some() && opening.take(there).is_none());
-        drop(first);
-        assert!(opening.take(here).is_some());
-        drop((second, third));
-        assert!(opening.counts.lock().by_address.is_empty());
+        let third = opening.take(here);
+        assert!(given_way(&first) && !given_way(&second) && !given_way(&third));
+        let fourth = opening.take(there);
+        assert!(!given_way(&second));
+        let fifth = opening.take(there);
+        assert!(given_way(&second), "the oldest of those with most");
+        assert!(!given_way(&third) && !given_way(&fourth) && !given_way(&fifth));
+        drop((first, second, third));
+        let sixth = opening.take(here);
+        drop((fourth, fifth, sixth));
+        let counts = opening.counts.lock();
+        assert!(counts.by_address.is_empty() && counts.total == 0);
     }
 }

@@ -24,6 +24,8 @@ const MAX_NODES: usize = 10_000;
 const MAX_DEPTH: usize = 2_500;
 /// Parts of an expression whose columns are written out down to where they are read or aggregated.
 const MAX_WRITTEN_OUT: u64 = 100_000;
+/// Parts within one another of such an expression: to walk, to evaluate and to drop it takes stack for each. A text has fewer.
+const MAX_WRITTEN_DEPTH: u64 = 4_000;
 
 /// # Errors
 ///
@@ -33,8 +35,27 @@ pub fn check(plan: &LogicalPlan) -> Result<()> {
     Ok(())
 }
 
-/// The sizes of a node's columns by name, apart from those that are written out already, of which each is 1.
-type Sizes = Rc<HashMap<String, u64>>;
+/// What a column is when it is written out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Size {
+    parts: u64,
+    /// Parts within one another.
+    depth: u64,
+}
+
+impl Size {
+    const ONE: Self = Self { parts: 1, depth: 1 };
+
+    fn or_larger(self, other: Self) -> Self {
+        Self {
+            parts: self.parts.max(other.parts),
+            depth: self.depth.max(other.depth),
+        }
+    }
+}
+
+/// The sizes of a node's columns by name, apart from those that are written out already, of which each is one part.
+type Sizes = Rc<HashMap<String, Size>>;
 
 #[derive(Default)]
 struct Check {
@@ -85,12 +106,20 @@ impl TreeNodeVisitor<'_> for Check {
 
 fn sizes(node: &LogicalPlan, inputs: &[Sizes]) -> Result<Sizes> {
     let input = together(inputs);
-    let mut largest = 1;
+    let mut largest = Size::ONE;
     node.apply_expressions(|expr| {
-        largest = largest.max(size(expr, &input)?);
+        largest = largest.or_larger(size(expr, &input)?);
         Ok(TreeNodeRecursion::Continue)
     })?;
-    if largest > MAX_WRITTEN_OUT {
+    if largest.depth > MAX_WRITTEN_DEPTH {
+        return Err(too_complex(
+            format!(
+                "an expression has more than {MAX_WRITTEN_DEPTH} parts within one another when the columns of subqueries are written out in it"
+            ),
+            "use fewer operators in a row, or fewer subqueries in one another",
+        ));
+    }
+    if largest.parts > MAX_WRITTEN_OUT {
         return Err(too_complex(
             format!(
                 "an expression has more than {MAX_WRITTEN_OUT} parts when the columns of subqueries are written out in it"
@@ -108,7 +137,7 @@ fn sizes(node: &LogicalPlan, inputs: &[Sizes]) -> Result<Sizes> {
     let mut sizes = HashMap::new();
     for (expr, field) in made.iter().zip(node.schema().fields()) {
         let size = size(expr, &input)?;
-        if size > 1 {
+        if size.parts > 1 {
             sizes.insert(field.name().clone(), size);
         }
     }
@@ -123,8 +152,8 @@ fn together(inputs: &[Sizes]) -> Sizes {
         [first, others @ ..] => {
             let mut all = HashMap::clone(first);
             for (name, size) in others.iter().flat_map(|sizes| sizes.iter()) {
-                let known = all.entry(name.clone()).or_insert(1);
-                *known = (*known).max(*size);
+                let known = all.entry(name.clone()).or_insert(Size::ONE);
+                *known = known.or_larger(*size);
             }
             Rc::new(all)
         }
@@ -141,28 +170,58 @@ fn union(node: &LogicalPlan, inputs: &[Sizes]) -> Sizes {
         let fields = input.schema().fields().iter();
         for (field, made) in fields.zip(node.schema().fields()) {
             if let Some(size) = sizes.get(field.name()) {
-                let known = all.entry(made.name().clone()).or_insert(1);
-                *known = (*known).max(*size);
+                let known = all.entry(made.name().clone()).or_insert(Size::ONE);
+                *known = known.or_larger(*size);
             }
         }
     }
     Rc::new(all)
 }
 
-/// Parts of an expression with its columns written out.
-fn size(expr: &Expr, columns: &HashMap<String, u64>) -> Result<u64> {
-    let mut size = 0u64;
-    expr.apply(|expr| {
+/// An expression with its columns written out.
+fn size(expr: &Expr, columns: &HashMap<String, Size>) -> Result<Size> {
+    let mut walk = Walk {
+        columns,
+        parts: 0,
+        above: 0,
+        deepest: 0,
+    };
+    expr.visit(&mut walk)?;
+    Ok(Size {
+        parts: walk.parts,
+        depth: walk.deepest,
+    })
+}
+
+struct Walk<'a> {
+    columns: &'a HashMap<String, Size>,
+    parts: u64,
+    /// Parts above the one that is looked at.
+    above: u64,
+    deepest: u64,
+}
+
+impl<'n> TreeNodeVisitor<'n> for Walk<'_> {
+    type Node = Expr;
+
+    fn f_down(&mut self, expr: &'n Expr) -> Result<TreeNodeRecursion> {
         let part = match expr {
             // A list of constants is as long as its text.
-            Expr::Alias(_) | Expr::Literal(..) => 0,
-            Expr::Column(column) => columns.get(&column.name).copied().unwrap_or(1),
-            _ => 1,
+            Expr::Alias(_) | Expr::Literal(..) => Size { parts: 0, depth: 0 },
+            Expr::Column(column) => self.columns.get(&column.name).copied().unwrap_or(Size::ONE),
+            _ => Size::ONE,
         };
-        size = size.saturating_add(part);
+        self.parts = self.parts.saturating_add(part.parts);
+        self.above = self.above.saturating_add(1);
+        let depth = self.above.saturating_add(part.depth);
+        self.deepest = self.deepest.max(depth);
         Ok(TreeNodeRecursion::Continue)
-    })?;
-    Ok(size)
+    }
+
+    fn f_up(&mut self, _: &'n Expr) -> Result<TreeNodeRecursion> {
+        self.above = self.above.saturating_sub(1);
+        Ok(TreeNodeRecursion::Continue)
+    }
 }
 
 #[cfg(test)]
@@ -200,6 +259,10 @@ mod tests {
             (20, "SELECT x || x AS x, y FROM {} ORDER BY y"),
             (14, "SELECT a.x, a.y FROM {} a, {} b"),
             (14, "SELECT x, y FROM {} UNION ALL SELECT x, y FROM {}"),
+            (
+                20,
+                &format!("SELECT x || {} AS x, y FROM {{}}", ["y"; 400].join(" || ")),
+            ),
         ] {
             let error = checked(&chain(steps, step, end)).await.unwrap_err();
             let error = crate::error::from_engine(error);

@@ -14,7 +14,7 @@ const NICE: i32 = 5;
 const CATALOG_NICE: i32 = 1;
 
 /// Bytes of stack of a thread: deep plans are run, and dropped, one operator within another. Only what is used takes memory.
-pub const STACK: usize = 16 * 1024 * 1024;
+pub const STACK: usize = 64 * 1024 * 1024;
 
 #[derive(Debug)]
 pub struct CpuRuntime {

@@ -10,10 +10,12 @@ pub mod complexity;
 mod cpu;
 mod cpu_time;
 mod decimals;
+mod digits;
 mod expressions;
 mod floats;
 mod frames;
 mod functions;
+mod gathered;
 mod in_lists;
 mod ledger;
 mod literals;
@@ -151,6 +153,7 @@ impl Engine {
             .with_analyzer_rule(Arc::new(time::Microseconds))
             .with_analyzer_rule(Arc::new(checked::CheckedIntegers))
             .with_analyzer_rule(Arc::new(decimals::DecimalLiterals))
+            .with_analyzer_rule(Arc::new(digits::BoundedDigits))
             .with_analyzer_rule(Arc::new(subqueries::ThreeValuedSubqueries))
             .with_analyzer_rule(Arc::new(in_lists::SeparateInLists))
             .with_analyzer_rule(Arc::new(rounding::RoundingCasts))
@@ -165,6 +168,7 @@ impl Engine {
         quantified::register(&mut base).map_err(from_engine)?;
         using::register(&mut base).map_err(from_engine)?;
         named_cast::register(&mut base).map_err(from_engine)?;
+        gathered::register(&mut base).map_err(from_engine)?;
         Ok(Self {
             base: stop::stoppable_rules(base),
             states: moka::sync::Cache::new(MAX_STATES),

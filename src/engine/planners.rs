@@ -19,8 +19,9 @@ const MAX_THREADS: usize = 256;
 /// How far below the server's own threads the scheduler ranks planning (`nice`, 0 to 19): above running queries.
 const NICE: i32 = 2;
 
-/// Bytes. Planning recurses over a statement as deep as it is nested.
-const STACK: usize = 8 << 20;
+/// Bytes, taken as they are used. Planning recurses over a statement as deep as it is nested, and over an expression as deep as it is
+/// once columns are written out: a few KB for each of the parts that [`complexity`](super::complexity) allows.
+const STACK: usize = 128 << 20;
 
 #[derive(Debug)]
 pub struct Planners {

@@ -181,7 +181,7 @@ impl WriteJob {
             .gateway
             .write_admission
             .admit(&self.query.principal().user);
-        self.gateway.memory.check(&self.gateway.running)?;
+        self.gateway.memory.check(&self.gateway.running).await?;
         let place = self.query.step(Phase::Queued, admitted).await?;
         let place = (place, self.query.has_place());
         self.query.runs();

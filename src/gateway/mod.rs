@@ -363,7 +363,7 @@ impl Gateway {
             let place = self.built_in_admission.admit(user).await?;
             return Ok((place, of_user));
         }
-        self.memory.check(&self.running)?;
+        self.memory.check(&self.running).await?;
         Ok((self.admission.admit(user).await?, None))
     }
 

@@ -21,7 +21,7 @@ impl Session {
     /// Errors: no statement or several, one that only other doors know, one that needs a session that lasts, and what
     /// [`Session::prepare`] refuses.
     pub async fn prepare_one(&self, text: &str) -> Result<Prepared> {
-        let mut statements = self.parse(text)?;
+        let mut statements = self.parse(text).await?;
         let Some(parsed) = statements.pop() else {
             return Err(Error::new(Code::SyntaxError, "the statement is empty"));
         };

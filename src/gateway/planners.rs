@@ -3,8 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use sqlparser::ast;
+
 use super::Gateway;
-use super::session::Session;
+use super::query::{Query, timed_out};
+use super::run::Unfinished;
+use super::session::{Session, without_strings};
 use crate::engine::Stop;
 use crate::error::{Code, Error, Result};
 
@@ -44,13 +48,38 @@ impl Gateway {
     }
 }
 
+/// Planning of what is no query yet and takes longer is in the history, where it can be found and killed.
+const SHOWN_AFTER: Duration = Duration::from_secs(1);
+
+/// What is planned, as the history shows it.
+#[derive(Debug, Clone)]
+pub(super) enum PlannedText<'a> {
+    /// One that does not parse may hold a password in any place.
+    Text(&'a str),
+    /// With the database that it is in.
+    Query(&'a ast::Query, String),
+    Substrait(String),
+}
+
+impl PlannedText<'_> {
+    fn shown(&self) -> (String, String) {
+        match self {
+            Self::Text(text) => (without_strings(text), String::new()),
+            Self::Query(query, database) => (query.to_string(), database.clone()),
+            Self::Substrait(database) => ("a Substrait plan".to_owned(), database.clone()),
+        }
+    }
+}
+
 impl Session {
-    /// Plans what is not a query yet, such as a statement that is prepared. What cancels the session's query stops it too.
+    /// Plans what is not a query yet, such as a statement that is prepared. What cancels the session's query stops it too, and where it
+    /// takes long, it is a query of the history for as long as it does.
     ///
     /// # Errors
     /// Those of the work; it takes longer than any planning may, or than the session's statements may.
     pub(super) async fn plan<T: Send + 'static>(
         &self,
+        text: PlannedText<'_>,
         work: impl Future<Output = Result<T>> + Send + 'static,
     ) -> Result<T> {
         let stop = Arc::new(Stop::default());
@@ -60,14 +89,42 @@ impl Session {
             state.settings.statement_timeout()
         };
         let planning = self.gateway.plan(&self.user, &stop, (), work);
-        let planned = match timeout {
-            None => planning.await,
-            Some(timeout) => match tokio::time::timeout(timeout, planning).await {
-                Ok(planned) => planned,
-                Err(_) => Err(super::query::timed_out(timeout)),
-            },
+        let planning = async {
+            match timeout {
+                None => planning.await,
+                Some(timeout) => match tokio::time::timeout(timeout, planning).await {
+                    Ok(planned) => planned,
+                    Err(_) => Err(timed_out(timeout)),
+                },
+            }
         };
+        let planned = self.shown(&text, planning).await;
         self.state.lock().planning = None;
+        planned
+    }
+
+    /// Waits for the planning, which is a query of the history once it takes long. Killing that query ends it.
+    async fn shown<T>(
+        &self,
+        text: &PlannedText<'_>,
+        planning: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        let mut planning = Box::pin(planning);
+        tokio::select! {
+            biased;
+            planned = &mut planning => return planned,
+            () = tokio::time::sleep(SHOWN_AFTER) => {}
+        }
+        let (text, database) = text.shown();
+        let query: Arc<Query> = self.submit(&text, database, Arc::default())?;
+        let _unfinished = Unfinished::guard(&query);
+        // Dropping the planning stops it.
+        let planned = tokio::select! {
+            biased;
+            reason = query.stopped() => Err(reason),
+            planned = planning => planned,
+        };
+        query.finish(0, planned.as_ref().map(|_| ()));
         planned
     }
 }

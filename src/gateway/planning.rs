@@ -52,7 +52,7 @@ pub(super) struct Planning {
     pub(super) lake: Arc<QueryLake>,
     pub(super) settings: PlanSettings,
     /// The current database, for the record.
-    database: String,
+    pub(super) database: String,
     system: PgCatalog,
     pub(super) names: ColumnNames,
 }

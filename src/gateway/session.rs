@@ -12,7 +12,7 @@ use datafusion::logical_expr::LogicalPlan;
 use futures::{FutureExt, StreamExt, TryStreamExt};
 use lakegate_catalog::model::names::RESERVED_DATABASES;
 use lakegate_sql::ast::{self as sql, Statement};
-use lakegate_sql::{Parsed, redact};
+use lakegate_sql::{ParseError, Parsed, redact};
 use parking_lot::Mutex;
 use sqlparser::ast;
 
@@ -22,6 +22,7 @@ use super::dispatch::text_schema;
 use super::error_position::locate;
 use super::explain::explain_schema;
 use super::logins::{Principal, session_is_over};
+use super::planners::PlannedText;
 use super::planning::{Planned, Planning};
 use super::prepared::{
     Prepared, declare_types, inferred_types, list_of, lists_as_items, open_parameters,
@@ -34,6 +35,12 @@ use super::{Execution, Gateway, Login, Protocol};
 use crate::engine::{CATALOG, Stop};
 use crate::error::{Code, Error, Result};
 use crate::statement;
+
+/// Bytes of a text that is parsed on the thread that reads it, some milliseconds.
+const PARSED_AT_ONCE: usize = 8192;
+
+/// Bytes that are shown of a text that does not parse.
+const SHOWN_BYTES: usize = 64 * 1024;
 
 pub struct Session {
     pub(super) gateway: Arc<Gateway>,
@@ -248,11 +255,26 @@ impl Session {
         state.cursors = Cursors::default();
     }
 
-    /// Splits a text into statements.
+    /// Splits a text into statements. A long one is parsed where statements are planned: that may take a second, in which nobody waits
+    /// for it but its user.
     ///
     /// Errors: a statement that does not parse, with its position in the whole text.
-    pub fn parse(&self, text: &str) -> Result<Vec<Parsed>> {
-        lakegate_sql::parse(text).map_err(|e| {
+    pub async fn parse(&self, text: &str) -> Result<Vec<Parsed>> {
+        if text.len() <= PARSED_AT_ONCE {
+            return self.parsed(lakegate_sql::parse(text), text);
+        }
+        let long = text.to_owned();
+        let work = async move { Ok(lakegate_sql::parse(&long)) };
+        let parsed = self.plan(PlannedText::Text(text), work.boxed()).await?;
+        self.parsed(parsed, text)
+    }
+
+    fn parsed(
+        &self,
+        parsed: std::result::Result<Vec<Parsed>, ParseError>,
+        text: &str,
+    ) -> Result<Vec<Parsed>> {
+        parsed.map_err(|e| {
             let mut error = Error::new(Code::SyntaxError, redact(&e.message));
             if let Some(position) = e.position {
                 error = error.with_position(position);
@@ -355,7 +377,8 @@ impl Session {
         let mut statement = ast::Statement::Query(Box::new(query.clone()));
         declare_types(&mut statement, types);
         let planning = Box::pin(self.planning(statement)).await?;
-        self.plan(planning.described().boxed()).await
+        let text = PlannedText::Query(query, planning.database.clone());
+        self.plan(text, planning.described().boxed()).await
     }
 
     /// Runs a prepared statement. A statement that fails also fails the transaction block it is in.
@@ -392,7 +415,7 @@ impl Session {
 
     /// Runs one text to its end and drops its rows.
     pub async fn run_to_end(&self, text: &str) -> Result<()> {
-        for parsed in self.parse(text)? {
+        for parsed in self.parse(text).await? {
             let prepared = Prepared::undescribed(parsed);
             if let Execution::Rows(rows) = self.execute(&prepared, Vec::new()).await? {
                 rows.stream.try_for_each(|_| async { Ok(()) }).await?;
@@ -415,8 +438,11 @@ pub(super) fn is_built_in(database: &str) -> bool {
     RESERVED_DATABASES.contains(&database)
 }
 
-/// The text with the content of everything in single quotes taken out.
-fn without_strings(text: &str) -> String {
+/// The text, if it is not long, with the content of everything in single quotes taken out.
+pub(super) fn without_strings(text: &str) -> String {
+    let text = text
+        .get(..text.floor_char_boundary(SHOWN_BYTES))
+        .unwrap_or(text);
     let mut shown = String::with_capacity(text.len());
     for (index, part) in text.split('\'').enumerate() {
         shown.push_str(if index % 2 == 1 { "'***'" } else { part });

@@ -8,6 +8,7 @@ use lakegate_sql::Parsed;
 use lakegate_sql::ast::{Statement, Unsupported};
 
 use super::column_names::ColumnNames;
+use super::planners::PlannedText;
 use super::planning::{Planning, Source};
 use super::prepared::{Prepared, inferred_types, parameter_types};
 use super::session::Session;
@@ -29,7 +30,8 @@ impl Session {
     pub async fn prepare_substrait(&self, plan: Bytes) -> Result<Prepared> {
         let basis = self.basis();
         let planning = Box::pin(self.planning_of_plan(plan.clone())).await?;
-        let planned = self.plan(planning.described().boxed()).await?;
+        let shown = PlannedText::Substrait(planning.database.clone());
+        let planned = self.plan(shown, planning.described().boxed()).await?;
         let statement = Statement::Unsupported(Unsupported {
             what: "a Substrait plan in the place of SQL".to_owned(),
             nearest: None,

@@ -66,6 +66,18 @@ fn chain(first: &str, step: &str, steps: usize, end: &str) -> String {
     format!("{sql} {}", end.replace("{}", &format!("c{steps}")))
 }
 
+/// Gathers 1.9 GB, each text of its own.
+fn gathered(function: &str, value: &str) -> String {
+    let text = value.replace('x', "repeat(md5(CAST(x AS varchar)), 100)");
+
+    format!("SELECT cardinality({function}({text})) FROM generate_series(1, 600000) t(x)")
+}
+
+/// Has a value for each row that is as large as all rows, or made for all.
+fn windowed(function: &str, rows: u64) -> String {
+    format!("SELECT count(v) FROM (SELECT {function} AS v FROM generate_series(1, {rows}) t(x)) q")
+}
+
 /// Statements by the code that each has to fail with.
 fn statements() -> Vec<(&'static str, String)> {
     let many = "FROM generate_series(1, 8192) t(x)";
@@ -117,6 +129,17 @@ fn statements() -> Vec<(&'static str, String)> {
             "53200",
             "SELECT length(string_agg(repeat(md5(CAST(x AS varchar)), 100), ',')) FROM generate_series(1, 300000) t(x)".to_owned(),
         ),
+        ("53200", gathered("array_agg", "x")),
+        ("53200", gathered("array_agg", "make_array(x)")),
+        ("53200", gathered("array_agg", "named_struct('a', x)")),
+        ("53200", windowed("array_agg(x) OVER ()", 3_000_000)),
+        ("53200", windowed("array_agg(x) OVER (ORDER BY x)", 300_000)),
+        ("53200", windowed("array_agg(x) FILTER (WHERE x < 100000) OVER ()", 3_000_000)),
+        ("53200", windowed("first_value(repeat('x', CAST(50000000 / x AS int))) OVER (ORDER BY x)", 10_000)),
+        ("53200", windowed("lag(CAST(x AS varchar), 1, repeat('x', 1000000)) OVER (ORDER BY x)", 100_000)),
+        ("22003", "SELECT CAST(repeat('1', 20000000) AS decimal(38, 0))".to_owned()),
+        ("22023", "SELECT repeat('a', 20000000) LIKE repeat('%a', 20000)".to_owned()),
+        ("54000", "SELECT repeat('ab', 20000000) ~ '(\\w{1,50}\\s?){1,40}\\d'".to_owned()),
     ]
 }
 

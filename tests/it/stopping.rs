@@ -49,6 +49,30 @@ const EXPLODING: &[(&str, &str)] = &[
         "function",
         "SELECT sum(length(regexp_replace(repeat(chr(97 + CAST(k AS int)), 20000), '(a|b|c)*d$', ''))) FROM a",
     ),
+    (
+        "aggregate over a window",
+        "SELECT max(m) FROM (SELECT median(x) OVER (ORDER BY x ROWS BETWEEN 200000 PRECEDING AND CURRENT ROW) AS m FROM a) AS t",
+    ),
+    (
+        "aggregate over a window of all rows",
+        "SELECT max(m), max(n) FROM (SELECT median(x) OVER w AS m, ntile(7) OVER w AS n FROM a WINDOW w AS (ORDER BY x ROWS BETWEEN 200000 PRECEDING AND CURRENT ROW)) AS t",
+    ),
+    (
+        "window function",
+        "SELECT max(m) FROM (SELECT lag(x, 1000000) IGNORE NULLS OVER (ORDER BY x) AS m FROM a) AS t",
+    ),
+    (
+        "function of a window",
+        "SELECT max(s) FROM (SELECT sum(length(regexp_replace(repeat(chr(97 + CAST(k AS int)), 1000), '(a|b|c)*d$', ''))) OVER () AS s FROM a) AS t",
+    ),
+    (
+        "sort by a function",
+        "SELECT x FROM a ORDER BY regexp_replace(repeat(chr(97 + CAST(k AS int)), 20000), '(a|b|c)*d$', '') LIMIT 1",
+    ),
+    (
+        "search of one text",
+        "SELECT length(regexp_replace(repeat('ab', 3000000), '.*c|a', '', 'g'))",
+    ),
 ];
 
 /// `/* name */` tells one from another in the history.
@@ -154,20 +178,40 @@ async fn threads_end_in_whatever_way_a_query_is_stopped(door: Door) {
     }
 }
 
+/// What everybody waits for at most while queries keep the machine busy: half of the answers, and each.
+const MEDIAN: Duration = Duration::from_millis(200);
+/// A second where nothing else runs; the rest is for builds and other tests, which run beside on the same processors.
+const WORST: Duration = Duration::from_secs(3);
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn catalog_kill_and_health_answer_while_joins_explode() {
-    let server = Server::private(&[("LAKEGATE_ENGINE__THREADS", "2")]);
-    let admin = server.connect("admin").await;
+    let full = [
+        ("LAKEGATE_ENGINE__THREADS", "2"),
+        ("LAKEGATE_SERVER__MAX_CONNECTIONS", "8"),
+        ("LAKEGATE_SERVER__RESERVED_CONNECTIONS", "2"),
+        ("LAKEGATE_SERVER__MAX_CONNECTIONS_PER_USER", "8"),
+    ];
+    let server = Server::private(&full);
     let (one, other) = (
         Arc::new(server.connect("analyst").await),
         Arc::new(server.connect("analyst").await),
     );
+    let mut idle = Vec::new();
+    while let Ok(client) = server
+        .try_connect("analyst", server.password("analyst"), "awsdatacatalog")
+        .await
+    {
+        idle.push(client);
+        assert!(idle.len() < 8, "the limit of connections is not reached");
+    }
+    let admin = server.connect("admin").await;
     let first = run(&one, marked("first", EXPLODING[0].1));
     let second = run(&other, marked("second", EXPLODING[4].1));
     in_state(&admin, "first", "RUNNING").await;
     let id = in_state(&admin, "second", "RUNNING").await;
     tokio::time::sleep(Duration::from_millis(300)).await;
-    for _ in 0..3 {
+    let mut waits = Vec::new();
+    for _ in 0..8 {
         for sql in [
             "SELECT 1",
             "SELECT count(*) FROM system.queries WHERE state = 'RUNNING'",
@@ -176,16 +220,24 @@ async fn catalog_kill_and_health_answer_while_joins_explode() {
         ] {
             let before = Instant::now();
             admin.rows(sql).await;
-            assert!(before.elapsed() < SOON, "{sql}: {:?}", before.elapsed());
+            waits.push((before.elapsed(), sql));
         }
         let before = Instant::now();
         assert_eq!(server.http_get("/health/live").0, 200);
-        assert!(before.elapsed() < SOON, "health: {:?}", before.elapsed());
+        waits.push((before.elapsed(), "health"));
+        let before = Instant::now();
+        drop(server.connect("admin").await);
+        waits.push((before.elapsed(), "a connection"));
     }
     let before = Instant::now();
     admin.run(&format!("KILL QUERY '{id}'")).await;
+    waits.push((before.elapsed(), "KILL"));
     assert_eq!(second.await.unwrap(), "57014");
-    assert!(before.elapsed() < SOON, "KILL: {:?}", before.elapsed());
+    waits.sort();
+    let (median, worst) = (waits[waits.len() / 2], waits[waits.len() - 1]);
+    println!("median {median:?}, worst {worst:?}");
+    assert!(median.0 < MEDIAN, "{median:?} at the median");
+    assert!(worst.0 < WORST, "{worst:?} at the worst");
     one.cancel().await;
     assert_eq!(first.await.unwrap(), "57014");
     ends_soon(&server, &admin, "first").await;
@@ -254,6 +306,74 @@ async fn planning_stops_and_nobody_waits_for_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn planning_of_what_is_no_query_yet_is_found_and_killed() {
+    let server = Server::private(&[]);
+    let admin = server.connect("admin").await;
+    let other = server.connect("analyst").await;
+    for by_name in [false, true] {
+        let name = &format!("prepared {by_name}");
+        let hard = hard_to_plan(name).replacen("EXPLAIN ", "", 1);
+        let preparing = async {
+            match by_name {
+                true => other.fails(&format!("PREPARE hard AS {hard}")).await.code,
+                false => {
+                    let failed = other.raw().prepare(&hard).await.unwrap_err();
+                    failed.code().unwrap().code().to_owned()
+                }
+            }
+        };
+        let killing = async {
+            let id = eventually("the planning to be shown", async || {
+                let found = format!("SELECT query_id FROM system.queries WHERE query LIKE '%/* {name} */%' AND query NOT LIKE '%system.queries%' AND completed_at IS NULL");
+                admin.column(&found).await.into_iter().next()
+            })
+            .await;
+            admin.run(&format!("KILL QUERY '{id}'")).await;
+        };
+        let (code, ()) = tokio::join!(preparing, killing);
+        assert_eq!(code, "57014");
+        ends_soon(&server, &admin, name).await;
+        assert_eq!(other.value("SELECT 1").await, "1");
+    }
+}
+
+/// Texts as long as may be, which take long to parse.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_waits_for_long_texts_to_be_parsed() {
+    let server = Server::private(&[]);
+    let admin = server.connect("admin").await;
+    let stop = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let mut senders = Vec::new();
+    for _ in 0..6 {
+        let (client, stop) = (server.connect("analyst").await, Arc::clone(&stop));
+        senders.push(tokio::spawn(async move {
+            let text = format!("SELECT {}~", "a,".repeat(125_000));
+            while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                assert_eq!(client.fails(&text).await.code, "42601");
+            }
+        }));
+    }
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let mut waits = Vec::new();
+    for _ in 0..10 {
+        let before = Instant::now();
+        admin.run("SHOW DATABASES").await;
+        waits.push(before.elapsed());
+        let before = Instant::now();
+        assert_eq!(server.http_get("/health/live").0, 200);
+        waits.push(before.elapsed());
+    }
+    stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    for sender in senders {
+        sender.await.unwrap();
+    }
+    waits.sort();
+    let (median, worst) = (waits[waits.len() / 2], waits[waits.len() - 1]);
+    assert!(median < MEDIAN, "{median:?} at the median");
+    assert!(worst < WORST, "{worst:?} at the worst");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_user_cannot_keep_the_catalog_from_others() {
     let server = Server::private(&[("LAKEGATE_ENGINE__THREADS", "2")]);
     let admin = server.connect("admin").await;
@@ -297,6 +417,104 @@ async fn repair_of_a_table_obeys_its_timeout() {
     assert!(admin.rows("SHOW PARTITIONS many.t").await.is_empty());
     admin.run("MSCK REPAIR TABLE many.t").await;
     assert_eq!(admin.rows("SHOW PARTITIONS many.t").await.len(), 2_000);
+}
+
+/// Expressions as deep as may be are planned, run and dropped, or refused; no thread's stack overflows.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn deep_expressions_end_no_thread() {
+    let server = Server::private(&[]);
+    let client = server.connect("analyst").await;
+    let row = |operator: &str| ["x"; 1_900].join(operator);
+    let chain = |operator: &str, steps: usize| {
+        let mut sql = "WITH c0 AS (SELECT x, x AS y FROM t)".to_owned();
+        for step in 1..=steps {
+            let rest = ["y"; 1_500].join(operator);
+            sql += &format!(
+                ", c{step} AS (SELECT x {operator} {rest} AS x, y FROM c{})",
+                step - 1
+            );
+        }
+        format!("{sql} SELECT count(*) FROM c{steps} WHERE x IS NOT NULL")
+    };
+    for kind in ["bigint", "double", "decimal(10, 2)", "varchar"] {
+        let operator = if kind == "varchar" { " || " } else { " + " };
+        let source =
+            format!("(SELECT CAST(x % 2 AS {kind}) AS x FROM generate_series(1, 100) s(x)) t");
+        for sql in [
+            format!("SELECT max({}) FROM {source}", row(operator)),
+            chain(operator, 2).replace("FROM t)", &format!("FROM {source})")),
+            chain(operator, 40).replace("FROM t)", &format!("FROM {source})")),
+        ] {
+            if let Err(failure) = client.try_rows(&sql).await {
+                assert!(
+                    ["54001", "22003", "54000"].contains(&&*failure.code),
+                    "{kind}: {failure:?}"
+                );
+            }
+        }
+        let condition = ["x = x"; 900].join(" AND ");
+        client
+            .rows(&format!("SELECT count(*) FROM {source} WHERE {condition}"))
+            .await;
+        let condition = ["x < x"; 900].join(" OR ");
+        client
+            .rows(&format!("SELECT count(*) FROM {source} WHERE {condition}"))
+            .await;
+    }
+    assert_eq!(client.value("SELECT 1").await, "1");
+}
+
+/// It stops the repair before it has changed anything, or comes too late and says so.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn kill_falls_into_a_repair() {
+    const FOLDERS: usize = 4_000;
+    let temp = lake::copy(&Options::small());
+    let dir = temp.path().join("lake");
+    for i in 0..FOLDERS {
+        std::fs::create_dir_all(dir.join(format!("tests/killed/p={i}"))).unwrap();
+    }
+    let server = Server::demo(&dir, &Options::small(), &[]);
+    let admin = server.connect("admin").await;
+    let owner = Arc::new(server.connect("admin").await);
+    admin.run("CREATE DATABASE killed").await;
+    for round in 0..20 {
+        admin
+            .run(&format!("CREATE EXTERNAL TABLE killed.t{round} (id BIGINT) PARTITIONED BY (p INT) STORED AS PARQUET LOCATION 's3://datalake/tests/killed/'"))
+            .await;
+        let repair = format!("MSCK REPAIR TABLE killed.t{round}");
+        let repairing = tokio::spawn({
+            let (owner, repair) = (Arc::clone(&owner), repair.clone());
+            async move { owner.try_rows(&repair).await }
+        });
+        let found = format!("SELECT query_id FROM system.queries WHERE query = '{repair}'");
+        let id = eventually("the repair", async || admin.column(&found).await.pop()).await;
+        let killed = admin.try_rows(&format!("KILL QUERY '{id}'")).await;
+        let repaired = repairing.await.unwrap();
+        let state = admin
+            .value(&format!(
+                "SELECT state FROM system.queries WHERE query_id = '{id}'"
+            ))
+            .await;
+        let partitions = admin
+            .rows(&format!("SHOW PARTITIONS killed.t{round}"))
+            .await;
+        match repaired {
+            Err(failure) => {
+                assert_eq!(failure.code, "57014", "{failure:?}");
+                assert_eq!(state, "CANCELLED");
+                assert!(killed.is_ok(), "{killed:?}");
+                assert!(partitions.is_empty(), "{}", partitions.len());
+                return;
+            }
+            Ok(_) => {
+                assert_eq!(state, "SUCCEEDED");
+                assert!(killed.is_err(), "it says that it killed what went on");
+                assert_eq!(partitions.len(), FOLDERS);
+            }
+        }
+        admin.run(&format!("DROP TABLE killed.t{round}")).await;
+    }
+    panic!("no KILL of twenty fell into a repair");
 }
 
 through_each_door!(threads_end_in_whatever_way_a_query_is_stopped);

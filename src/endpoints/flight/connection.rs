@@ -135,17 +135,20 @@ async fn accept(
             }
         };
         opening::prepare(&tcp);
-        // Where too many have not said who they are, one more is closed without a word.
-        let Some(slot) = acceptor.opening.take(address.ip()) else {
-            continue;
-        };
+        let slot = acceptor.opening.take(address.ip());
+        let evicted = slot.evicted();
         let (acceptor, sender) = (Arc::clone(&acceptor), sender.clone());
         tokio::spawn(async move {
             let opened = tokio::time::timeout(
                 acceptor.startup_timeout,
                 open(&acceptor, tcp, address, slot),
             );
-            match opened.await {
+            let opened = tokio::select! {
+                biased;
+                opened = opened => opened,
+                () = evicted.cancelled() => return,
+            };
+            match opened {
                 // Nobody takes connections any more once the server has ended.
                 Ok(Ok(connection)) => drop(sender.send(connection).await),
                 Ok(Err(error)) => {
@@ -177,6 +180,7 @@ async fn open(
         Ok(certified) => (certified, None),
         Err(error) => (None, Some(error)),
     };
+    let evicted = opening.evicted();
     let peer = Peer(Arc::new(Inner {
         address,
         certified,
@@ -202,6 +206,7 @@ async fn open(
         };
         tokio::select! {
             () = kill.cancelled() => {}
+            () = evicted.cancelled() => {}
             () = unknown => {}
         }
     };

@@ -1,5 +1,7 @@
 //! The HTTP door. For now it answers health checks, and tells nothing else to anybody.
 
+mod bounded;
+
 use std::sync::Arc;
 
 use axum::Router;
@@ -24,7 +26,7 @@ pub async fn serve(
         .route("/health/live", get(|| async { "live\n" }))
         .route("/health/ready", get(ready))
         .with_state(gateway);
-    axum::serve(listener, routes)
+    axum::serve(bounded::BoundedListener::new(listener), routes)
         .with_graceful_shutdown(stop.cancelled_owned())
         .await
 }

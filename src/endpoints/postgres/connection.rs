@@ -226,7 +226,7 @@ impl Connection {
     }
 
     async fn simple(&mut self, text: &str) -> Result<(), Failed> {
-        let statements = self.session.parse(text)?;
+        let statements = self.session.parse(text).await?;
         if statements.is_empty() {
             backend::empty(&mut self.link.out, tag::EMPTY_QUERY);
             return Ok(());

@@ -96,7 +96,7 @@ impl Connection {
                 .with_hint("close those that are not needed any more")
                 .into());
         }
-        let mut parsed = self.session.parse(query)?;
+        let mut parsed = self.session.parse(query).await?;
         if parsed.len() > 1 {
             return Err(Error::new(
                 Code::SyntaxError,

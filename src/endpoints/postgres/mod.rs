@@ -27,15 +27,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::BytesMut;
 use futures::FutureExt;
-use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
-use self::backend::Severity;
 use crate::endpoints::opening::{self, Opening, OpeningSlot};
 use crate::endpoints::tls::{ClientAuth, Tls};
 use crate::error::{Code, Error};
@@ -159,10 +156,7 @@ pub async fn serve(
 
 fn accept(door: &Arc<Door>, tcp: TcpStream, peer: SocketAddr, connections: &TaskTracker) {
     opening::prepare(&tcp);
-    let Some(slot) = door.opening.take(peer.ip()) else {
-        connections.spawn(turn_away(tcp));
-        return;
-    };
+    let slot = door.opening.take(peer.ip());
     let door = Arc::clone(door);
     connections.spawn(async move {
         // A defect must not leave a client without an end of its connection, nor the log without a line.
@@ -176,25 +170,17 @@ fn accept(door: &Arc<Door>, tcp: TcpStream, peer: SocketAddr, connections: &Task
 }
 
 async fn connection(door: Arc<Door>, slot: OpeningSlot, tcp: TcpStream, peer: SocketAddr) {
-    let opened = startup::open(&door, tcp, peer).await;
+    let evicted = slot.evicted();
+    let opened = tokio::select! {
+        biased;
+        opened = startup::open(&door, tcp, peer) => opened,
+        () = evicted.cancelled() => {
+            debug!(%peer, "connection closed: it had not opened, and too many others were opening");
+            return;
+        }
+    };
     drop(slot);
     if let Some(opened) = opened {
         connection::serve(&door, opened).await;
     }
-}
-
-/// An error before anything else, which libpq shows as it is.
-async fn turn_away(mut tcp: TcpStream) {
-    let error = Error::new(
-        Code::TooManyConnections,
-        "sorry, too many connections are being opened",
-    )
-    .with_hint("connect again in a moment");
-    let mut out = BytesMut::new();
-    backend::error(&mut out, Severity::Fatal, &error);
-    let _ = tokio::time::timeout(Duration::from_secs(1), async {
-        tcp.write_all(&out).await?;
-        tcp.shutdown().await
-    })
-    .await;
 }

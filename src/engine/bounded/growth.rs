@@ -6,6 +6,7 @@ use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs};
 use super::Estimate;
 use super::measure::Argument;
 use super::series;
+use crate::engine::stop::{check, check_search};
 
 /// How large a call's result would be at most, of the arguments that it is called with.
 pub(super) type Measure = fn(&ScalarFunctionArgs) -> Result<Estimate>;
@@ -329,31 +330,36 @@ fn replaced(args: &ScalarFunctionArgs) -> Result<Estimate> {
 
 /// `regexp_replace(text, pattern, to[, flags])`: `\1` in `to` stands for a part of what was found.
 fn regexp_replaced(args: &ScalarFunctionArgs) -> Result<Estimate> {
-    Call::of(args)?.sum(|args, row| match args {
-        [text, pattern, to, rest @ ..] => {
-            let (Some(text), Some(to)) = (text.text(row), to.text(row)) else {
-                return text.bytes(row);
-            };
-            let parts = to.matches(['\\', '$']).count() as u64;
-            let length = text.len() as u64;
-            let flags = rest.iter().rev().find_map(|flags| flags.text(row));
-            let flags = flags.unwrap_or_default();
-            let times = match flags.contains('g') {
-                false => 1,
-                true => matches(text, pattern.text(row), flags, to.len() as u64),
-            };
-            let found = length.saturating_mul(parts + 1);
-            found.saturating_add(times.saturating_mul(to.len() as u64))
-        }
-        _ => 0,
-    })
+    let call = Call::of(args)?;
+    let [text, pattern, to, rest @ ..] = call.arguments.as_slice() else {
+        return Ok(call.estimate(0));
+    };
+    let mut bytes = 0u64;
+    for row in 0..call.rows {
+        let (Some(text), Some(to)) = (text.text(row), to.text(row)) else {
+            bytes = bytes.saturating_add(text.bytes(row));
+            continue;
+        };
+        let parts = to.matches(['\\', '$']).count() as u64;
+        let length = text.len() as u64;
+        let flags = rest.iter().rev().find_map(|flags| flags.text(row));
+        let flags = flags.unwrap_or_default();
+        let times = match flags.contains('g') {
+            false => 1,
+            true => matches(text, pattern.text(row), flags, to.len() as u64)?,
+        };
+        let found = length.saturating_mul(parts + 1);
+        let made = times.saturating_mul(to.len() as u64);
+        bytes = bytes.saturating_add(found).saturating_add(made);
+    }
+    Ok(call.estimate(bytes))
 }
 
 /// How often a pattern is found in a text, counted where it matters.
-fn matches(text: &str, pattern: Option<&str>, flags: &str, to: u64) -> u64 {
+fn matches(text: &str, pattern: Option<&str>, flags: &str, to: u64) -> Result<u64> {
     let most = text.len() as u64 + 1;
     if most.saturating_mul(to) <= super::MAX_VALUE_BYTES / 1024 {
-        return most;
+        return Ok(most);
     }
     let flags: String = flags
         .chars()
@@ -363,8 +369,19 @@ fn matches(text: &str, pattern: Option<&str>, flags: &str, to: u64) -> u64 {
         true => pattern.map(ToOwned::to_owned),
         false => pattern.map(|pattern| format!("(?{flags}){pattern}")),
     };
-    let compiled = pattern.and_then(|pattern| regex::Regex::new(&pattern).ok());
-    compiled.map_or(most, |regex| regex.find_iter(text).count() as u64)
+    let Some(pattern) = pattern else {
+        return Ok(0);
+    };
+    check_search("regexp_replace", &pattern, text.len())?;
+    let Ok(regex) = regex::Regex::new(&pattern) else {
+        return Ok(most);
+    };
+    let mut times = 0;
+    for _ in regex.find_iter(text) {
+        check()?;
+        times += 1;
+    }
+    Ok(times)
 }
 
 /// `array_to_string(list, separator[, for_null])`, of lists of lists too.

@@ -14,6 +14,7 @@ mod joined;
 mod measure;
 mod series;
 
+use std::cell::Cell;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
@@ -34,7 +35,7 @@ use datafusion::logical_expr::{
 };
 use datafusion::optimizer::AnalyzerRule;
 
-use super::expressions;
+use super::{digits, expressions};
 use crate::error::{Code, Error};
 use growth::{Growth, growth};
 use measure::Argument;
@@ -79,8 +80,25 @@ struct Estimate {
     one_value: bool,
 }
 
+/// A call that makes more is to be given fewer rows the next time: the bound is for what is large, not for how fast a machine is that
+/// gives an operator more and more rows at once.
+const MUCH_FOR_A_BATCH: u64 = MAX_BATCH_BYTES / 8;
+
+thread_local! {
+    /// Whether a call on this thread has made much since it was asked.
+    static MUCH: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether a function has made much for the rows that it was given, on this thread since this was called last.
+pub fn made_much() -> bool {
+    MUCH.replace(false)
+}
+
 /// Errors: the call would make more than it may.
 fn check(name: &str, estimate: Estimate) -> Result<()> {
+    if estimate.bytes > MUCH_FOR_A_BATCH && !estimate.one_value {
+        MUCH.set(true);
+    }
     let (most, what) = match estimate.one_value {
         true => (MAX_VALUE_BYTES, "a value"),
         false => (MAX_BATCH_BYTES, "a batch of rows"),
@@ -237,6 +255,7 @@ impl ScalarUDFImpl for Bounded {
                 let expr = expr.transform_up(|expr| {
                     Ok(match expr {
                         Expr::ScalarFunction(call) => wrapped(call),
+                        Expr::Cast(cast) => digits::bounded(cast),
                         expr => Transformed::no(expr),
                     })
                 });

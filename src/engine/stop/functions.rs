@@ -12,39 +12,60 @@ use arrow::compute::{cast, concat};
 use arrow::datatypes::{DataType, FieldRef, UInt64Type};
 use datafusion::error::Result;
 use datafusion::execution::{FunctionRegistry, SessionState};
+use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
 use datafusion::logical_expr::{
-    ColumnarValue, Documentation, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl,
-    Signature,
+    ColumnarValue, Documentation, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF,
+    ScalarUDFImpl, Signature,
 };
 
 use super::check;
+use super::matches::{BoundedMatches, is_small};
+use super::patterns::{self, SEARCHES};
 use crate::error::{Code, Error};
 
 /// Those whose time is the product of the lengths of their first two arguments, texts or lists.
 const PRODUCTS: [&str; 3] = ["levenshtein", "array_has_all", "array_has_any"];
 
 /// Comparisons of one call, some tenths of a second.
-const STEPS_OF_CALL: u64 = 100_000_000;
+const STEPS_OF_CALL: u64 = 20_000_000;
 
 /// Comparisons for one row, beyond which it is an error.
-const STEPS_OF_ROW: u64 = 500_000_000;
+const STEPS_OF_ROW: u64 = 100_000_000;
 
-/// Puts functions in their place that can be stopped.
+/// Puts functions in their place that can be stopped: these, and searches by patterns.
 ///
 /// # Errors
 /// Functions cannot be registered.
 pub fn stoppable_functions(state: &mut SessionState) -> Result<()> {
-    for name in PRODUCTS {
+    let searches = SEARCHES.map(|name| (name, Kind::Search));
+    for (name, kind) in PRODUCTS
+        .map(|name| (name, Kind::Product))
+        .into_iter()
+        .chain(searches)
+    {
         if let Some(inner) = state.scalar_functions().get(name).cloned() {
-            state.register_udf(Arc::new(ScalarUDF::new_from_impl(InParts { inner })))?;
+            state.register_udf(Arc::new(ScalarUDF::new_from_impl(InParts { inner, kind })))?;
         }
     }
+    if let Some(search) = state.scalar_functions().get("regexp_like").cloned() {
+        state.add_analyzer_rule(Arc::new(BoundedMatches { search }));
+    }
     Ok(())
+}
+
+/// What a function's work is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Each part of one argument with each of the other.
+    Product,
+    /// A text, by a pattern.
+    Search,
 }
 
 #[derive(Debug)]
 struct InParts {
     inner: Arc<ScalarUDF>,
+    kind: Kind,
 }
 
 impl PartialEq for InParts {
@@ -90,8 +111,26 @@ impl ScalarUDFImpl for InParts {
         self.inner.documentation()
     }
 
+    fn simplify(&self, args: Vec<Expr>, info: &SimplifyContext) -> Result<ExprSimplifyResult> {
+        // The engine makes operators of searches, which are not measured.
+        let search = self.kind == Kind::Search;
+        if search && !args.get(1).is_some_and(is_small) {
+            return Ok(ExprSimplifyResult::Original(args));
+        }
+        self.inner.simplify(args, info)
+    }
+
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         check()?;
+        match self.kind {
+            Kind::Product => self.products(args),
+            Kind::Search => self.searches(args),
+        }
+    }
+}
+
+impl InParts {
+    fn products(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let Some(steps) = steps(&args)? else {
             return self.inner.invoke_with_args(args);
         };
@@ -100,20 +139,48 @@ impl ScalarUDFImpl for InParts {
                 Code::InvalidParameter,
                 format!(
                     "{} would compare {most} times for one row; {STEPS_OF_ROW} are the most",
-                    self.name()
+                    self.inner.name()
                 ),
             )
-            .with_hint("give it shorter values, such as left(…, 10000)")
+            .with_hint("give it shorter values, such as left(…, 5000)")
             .into());
         }
         if steps.iter().fold(0u64, |all, row| all.saturating_add(*row)) <= STEPS_OF_CALL {
             return self.inner.invoke_with_args(args);
         }
+        self.in_parts(&args, steps.len(), |first| {
+            rows_of_part(steps.get(first..).unwrap_or_default())
+        })
+    }
+
+    fn searches(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let Some(lengths) = patterns::lengths(self.inner.name(), &args)? else {
+            return self.inner.invoke_with_args(args);
+        };
+        if patterns::rows_of_part(&lengths) >= lengths.len()
+            && !lengths
+                .first()
+                .is_some_and(|length| patterns::is_long(*length))
+        {
+            return self.inner.invoke_with_args(args);
+        }
+        self.in_parts(&args, lengths.len(), |first| {
+            patterns::rows_of_part(lengths.get(first..).unwrap_or_default())
+        })
+    }
+
+    /// `rows_from`: how many rows one call takes from this one on.
+    fn in_parts(
+        &self,
+        args: &ScalarFunctionArgs,
+        all: usize,
+        rows_from: impl Fn(usize) -> usize,
+    ) -> Result<ColumnarValue> {
         let mut parts = Vec::new();
         let mut first = 0;
-        while first < steps.len() {
+        while first < all {
             check()?;
-            let rows = rows_of_part(steps.get(first..).unwrap_or_default());
+            let rows = rows_from(first).max(1);
             let part = ScalarFunctionArgs {
                 args: args
                     .args
@@ -125,7 +192,15 @@ impl ScalarUDFImpl for InParts {
                 return_field: Arc::clone(&args.return_field),
                 config_options: Arc::clone(&args.config_options),
             };
-            parts.push(self.inner.invoke_with_args(part)?.into_array(rows)?);
+            let long = match self.kind {
+                Kind::Search if rows == 1 => patterns::searched(self.inner.name(), &part)?,
+                _ => None,
+            };
+            let made = match long {
+                Some(made) => made,
+                None => self.inner.invoke_with_args(part)?,
+            };
+            parts.push(made.into_array(rows)?);
             first += rows;
         }
         let parts: Vec<&dyn Array> = parts.iter().map(AsRef::as_ref).collect();
@@ -218,12 +293,35 @@ mod tests {
             "SELECT levenshtein('kitten', 'sitting'), levenshtein(NULL, 'a')",
             "SELECT value, levenshtein(repeat('ab', 3000 + CAST(value AS int)), repeat('ac', 3000)) FROM generate_series(1, 9) ORDER BY value",
             "SELECT array_has_all([1, 2, 3], [1, 3]), array_has_any([1], [2, 3])",
-            "SELECT value, array_has_all(range(0, 20000 + value), range(value, 20000)) FROM generate_series(1, 4) ORDER BY value",
+            "SELECT value, array_has_all(range(0, 8000 + value), range(value, 8000)) FROM generate_series(1, 4) ORDER BY value",
         ] {
             let plain = SessionContext::new().sql(sql).await.unwrap();
             let plain = plain.collect().await.unwrap();
             let plain = arrow::util::pretty::pretty_format_batches(&plain).unwrap();
             assert_eq!(shown(sql).await.unwrap(), plain.to_string(), "{sql}");
+        }
+    }
+
+    /// What is long goes other ways than what is short, and gives the same.
+    #[tokio::test]
+    async fn searches_are_as_the_engines() {
+        let context = context();
+        let text = "repeat('ab cä\nd', 9000)";
+        for sql in [
+            "SELECT md5(regexp_replace({}, '(a)(b)?', '[\\2\\1]', 'g')), regexp_count({}, 'a|c'), regexp_like({}, '(ab ){1,3}\\w{1,30}z')",
+            "SELECT md5(regexp_replace({}, 'A', 'x', 'gi')), md5(regexp_replace({}, 'A', 'x', 'i')), regexp_count({}, 'A', 5, 'i')",
+            "SELECT regexp_match({}, '(b)\\s+(\\w)'), {} ~ '\\w{3,20}', {} !~* 'B C', {} LIKE '%b c%b%', {} NOT SIMILAR TO '\\w{20}'",
+            "SELECT value, regexp_count(repeat('ab', 3000 * CAST(value AS int)), 'ab'), regexp_replace(repeat('ab', 9000 * CAST(value AS int)), '(ab)+', CAST(value AS varchar), 'g') FROM generate_series(0, 5) ORDER BY value",
+            "SELECT value, 'aXb' ~ concat('X', CASE WHEN value = 1 THEN 'b' ELSE '$' END), 'aXb' LIKE concat('%', CAST(value AS varchar)) FROM generate_series(0, 5) ORDER BY value",
+            "SELECT regexp_replace(NULL, 'a', 'b', 'g'), regexp_count(NULL, 'a'), regexp_like({}, NULL), NULL ~ 'a'",
+        ] {
+            let sql = sql.replace("{}", text);
+            let plain = SessionContext::new().sql(&sql).await.unwrap();
+            let plain = plain.collect().await.unwrap();
+            let plain = arrow::util::pretty::pretty_format_batches(&plain).unwrap();
+            let ours = context.sql(&sql).await.unwrap().collect().await.unwrap();
+            let ours = arrow::util::pretty::pretty_format_batches(&ours).unwrap();
+            assert_eq!(ours.to_string(), plain.to_string(), "{sql}");
         }
     }
 
@@ -233,10 +331,33 @@ mod tests {
         for sql in [
             "SELECT levenshtein(repeat('a', 1000000), repeat('b', 1000000))",
             "SELECT array_has_all(range(0, 1000000), range(1, 1000000))",
+            "SELECT regexp_like(repeat('ab', 2000000), '(\\w{1,50}\\s?){1,40}\\d')",
+            "SELECT repeat('ab', 2000000) ~* '(\\w{1,50}\\s?){1,40}\\d'",
+            "SELECT regexp_match(repeat('ab', 2000000), '(([ab]{1,300})+x?){1,10}c')",
+            "SELECT repeat('a', 5000000) LIKE repeat('%a', 20000) || 'b'",
         ] {
             let error = shown(sql).await.unwrap_err().to_string();
-            assert!(error.contains("are the most"), "{sql}: {error}");
+            let told = error.contains("are the most") || error.contains("would take too long");
+            assert!(told, "{sql}: {error}");
         }
         assert!(before.elapsed() < Duration::from_secs(5));
+    }
+
+    #[tokio::test]
+    async fn searches_stop_within_one_text() {
+        let stop = Arc::new(super::super::Stop::default());
+        let stopping = Arc::clone(&stop);
+        let timer = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(300));
+            stopping.stop(Error::new(Code::QueryCancelled, "stopped"));
+        });
+        let entered = stop.enter();
+        let before = Instant::now();
+        let sql = "SELECT length(regexp_replace(repeat('ab', 3000000), '.*c|a', '', 'g'))";
+        let error = shown(sql).await.unwrap_err().to_string();
+        drop(entered);
+        timer.join().unwrap();
+        assert!(error.contains("stopped"), "{error}");
+        assert!(before.elapsed() < Duration::from_secs(3));
     }
 }

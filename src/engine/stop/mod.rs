@@ -6,7 +6,7 @@
 //!   ├─ before each rule, at each node ─────────────── rules.rs
 //!   ├─ at each poll of each operator of a plan ────── operator.rs    these also yield to other tasks
 //!   ├─ at each evaluation of a join's condition ───── condition.rs   a join may pair rows for hours within one poll
-//!   └─ between parts of a batch, in slow functions ── functions.rs
+//!   └─ between parts of a batch, in slow functions ── functions.rs   searches by patterns: patterns.rs, matches.rs
 //! ```
 //!
 //! An aborted task ends only when it yields, and operators of the engine may go on without: a join that gives one batch after the other
@@ -15,9 +15,12 @@
 
 mod condition;
 mod functions;
+mod matches;
 mod operator;
 mod pace;
+mod patterns;
 mod rules;
+mod window;
 
 use std::cell::RefCell;
 use std::sync::{Arc, OnceLock};
@@ -27,6 +30,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use functions::stoppable_functions;
 pub use operator::stoppable;
+pub use patterns::check_search;
 pub use rules::stoppable_rules;
 
 use crate::error::{Code, Error};

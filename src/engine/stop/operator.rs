@@ -33,7 +33,10 @@ use tokio::task::coop;
 
 use super::condition::{gives_pairs, interruptible};
 use super::pace::{Pace, Parts};
+use super::window::{in_batches, kept};
 use super::{Entered, PlanRun};
+use crate::engine::bounded::made_much;
+use crate::engine::gathered::{self, Kept, given};
 use crate::lake::casts::passes_on;
 
 /// For each of these that operators worked, their task comes one unit nearer to its yield, of the 128 that tokio gives it.
@@ -244,10 +247,17 @@ impl ExecutionPlan for Stoppable {
     ) -> Result<SendableRecordBatchStream> {
         let run = context.session_config().get_extension::<PlanRun>();
         let guard = run.as_ref().map(|run| run.stop.enter());
+        let kept = kept(self.inner.as_ref(), context.memory_pool());
+        let rows = context.session_config().batch_size();
         let inner = self.inner.execute(partition, context)?;
+        let inner = match kept {
+            Some(_) => in_batches(rows, inner),
+            None => inner,
+        };
         drop(guard);
         Ok(Box::pin(StoppableStream {
             schema: inner.schema(),
+            kept,
             inner,
             run,
             partition,
@@ -287,6 +297,8 @@ struct StoppableStream {
     inner: SendableRecordBatchStream,
     run: Option<Arc<PlanRun>>,
     partition: usize,
+    /// What the operator keeps, of one that is counted here.
+    kept: Option<Arc<Kept>>,
     pace: Option<Arc<Pace>>,
     pace_of_parent: Option<Arc<Pace>>,
     /// Of the last batch.
@@ -303,6 +315,7 @@ struct Polled {
     /// The operator above was polled on this thread too.
     within: bool,
     _stop: Option<Entered>,
+    _kept: gathered::Entered,
 }
 
 impl StoppableStream {
@@ -311,8 +324,9 @@ impl StoppableStream {
         let now = Instant::now();
         if let Some(since) = SINCE.get() {
             SINCE.set(Some(now));
+            let much = made_much();
             if let Some(pace) = &self.pace_of_parent {
-                pace.worked(self.partition, now - since);
+                pace.worked(self.partition, now - since, much);
             }
             spend(cx, now - since);
         }
@@ -322,6 +336,31 @@ impl StoppableStream {
         Polled {
             within: SINCE.replace(Some(Instant::now())).is_some(),
             _stop: self.run.as_ref().map(|run| run.stop.enter()),
+            _kept: Kept::enter(self.kept.as_ref()),
+        }
+    }
+
+    /// What the operator keeps and gives is counted, and what it gives to one that keeps it.
+    fn counted(
+        &self,
+        next: Poll<Option<Result<RecordBatch>>>,
+    ) -> Poll<Option<Result<RecordBatch>>> {
+        let counted = match (&next, &self.kept) {
+            (Poll::Ready(Some(Ok(batch))), Some(kept)) => kept.gave(batch.num_rows()),
+            (Poll::Pending, Some(kept)) => kept.gave(0),
+            (_, Some(kept)) => {
+                kept.free();
+                Ok(())
+            }
+            (_, None) => Ok(()),
+        };
+        let counted = counted.and_then(|()| match &next {
+            Poll::Ready(Some(Ok(batch))) => given(batch),
+            _ => Ok(()),
+        });
+        match counted {
+            Ok(()) => next,
+            Err(full) => Poll::Ready(Some(Err(full))),
         }
     }
 
@@ -329,8 +368,9 @@ impl StoppableStream {
     fn end(&self, polled: &Polled, cx: &mut Context<'_>) {
         let now = Instant::now();
         if let Some(since) = SINCE.replace(polled.within.then_some(now)) {
+            let much = made_much();
             if let Some(pace) = &self.pace {
-                pace.worked(self.partition, now - since);
+                pace.worked(self.partition, now - since, much);
             }
             spend(cx, now - since);
         }
@@ -364,7 +404,8 @@ impl Stream for StoppableStream {
             (None, None) => this.inner.poll_next_unpin(cx),
         };
         self.end(&polled, cx);
-        next
+        drop(polled);
+        self.counted(next)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

@@ -49,8 +49,9 @@ impl Pace {
         self.partitions.get(partition % self.partitions.len())
     }
 
-    /// The operator worked so long at one go.
-    pub fn worked(&self, partition: usize, time: Duration) {
+    /// The operator worked so long at one go. `much`: its functions made so much for the rows of a batch that fewer are better.
+    pub fn worked(&self, partition: usize, time: Duration, much: bool) {
+        let time = if much { time.max(LONG * 2) } else { time };
         let nanoseconds = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
         if let Some(partition) = self.partition(partition) {
             partition.longest.fetch_max(nanoseconds, Ordering::Relaxed);
@@ -115,7 +116,7 @@ impl Parts {
 }
 
 /// The same rows in memory of their own.
-fn copied(batch: &RecordBatch) -> Result<RecordBatch> {
+pub(super) fn copied(batch: &RecordBatch) -> Result<RecordBatch> {
     if batch.num_columns() == 0 {
         return Ok(batch.clone());
     }
@@ -160,17 +161,19 @@ mod tests {
     fn slow_operators_get_fewer_rows_and_quick_ones_more() {
         let pace = Pace::new(2, 64, false);
         assert_eq!(pace.rows(0), 64);
-        pace.worked(0, Duration::from_secs(1));
+        pace.worked(0, Duration::from_secs(1), false);
         assert_eq!(pace.rows(0), 16);
         assert_eq!(pace.rows(0), 16, "what did not work says nothing");
         for _ in 0..4 {
-            pace.worked(0, Duration::from_secs(1));
+            pace.worked(0, Duration::from_secs(1), false);
             pace.rows(0);
         }
-        pace.worked(0, Duration::from_secs(1));
+        pace.worked(0, Duration::from_secs(1), false);
         assert_eq!(pace.rows(0), 1);
-        pace.worked(0, Duration::from_micros(1));
+        pace.worked(0, Duration::from_micros(1), false);
         assert_eq!(pace.rows(0), 4);
+        pace.worked(0, Duration::from_micros(1), true);
+        assert_eq!(pace.rows(0), 1, "it made much");
         assert_eq!(pace.rows(1), 64);
     }
 

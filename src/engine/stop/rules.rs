@@ -3,11 +3,13 @@
 use std::fmt;
 use std::sync::Arc;
 
+use datafusion::common::DFSchema;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::Transformed;
 use datafusion::error::Result;
 use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::LogicalPlan;
+use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
 use datafusion::optimizer::{AnalyzerRule, ApplyOrder, OptimizerConfig, OptimizerRule};
 use datafusion::physical_optimizer::{PhysicalOptimizerContext, PhysicalOptimizerRule};
 use datafusion::physical_plan::ExecutionPlan;
@@ -35,12 +37,30 @@ pub fn stoppable_rules(state: SessionState) -> SessionState {
         .with_analyzer_rules(analyzer)
         .with_optimizer_rules(optimizer)
         .with_physical_optimizer_rules(physical);
+    if let Some(planners) = builder.expr_planners() {
+        planners.insert(0, Arc::new(AskingPlanner));
+    }
     if let Some(analyzer) = builder.analyzer() {
         for rewrite in rewrites {
             analyzer.add_function_rewrite(rewrite);
         }
     }
     builder.build()
+}
+
+/// Asks at each operator of a statement that is being planned, of which a long one has many, and leaves it to others to plan it.
+#[derive(Debug)]
+struct AskingPlanner;
+
+impl ExprPlanner for AskingPlanner {
+    fn plan_binary_op(
+        &self,
+        operation: RawBinaryExpr,
+        _: &DFSchema,
+    ) -> Result<PlannerResult<RawBinaryExpr>> {
+        check()?;
+        Ok(PlannerResult::Original(operation))
+    }
 }
 
 struct Asking<R: ?Sized>(Arc<R>);

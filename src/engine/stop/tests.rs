@@ -333,6 +333,19 @@ async fn operators_that_are_not_known_here_stop_and_yield_too() {
     assert!(took < Duration::from_secs(1), "{took:?}");
 }
 
+/// Whether a statement may make so much does not depend on how many rows a quick operator is given at once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn quick_operators_are_not_given_more_rows_than_their_functions_may_make() {
+    let mut state = SessionContext::new().state();
+    crate::engine::bounded::bound(&mut state).unwrap();
+    let context = SessionContext::new_with_state(state);
+    let sql = "SELECT max(length(repeat('x', 60000 + CAST(value % 2 AS int)))) FROM generate_series(1, 40000)";
+    let plan = stoppable(plan(&context, sql).await).unwrap();
+    let run = PlanRun::new(Arc::default(), ());
+    let rows = collect(plan, task(&context, run)).await.unwrap();
+    assert_eq!(rows.iter().map(RecordBatch::num_rows).sum::<usize>(), 1);
+}
+
 #[tokio::test]
 async fn rules_ask_whether_planning_is_still_wanted() {
     let context = context().await;
