@@ -180,7 +180,24 @@ fn from_plan(what: &str) -> Error {
                 .unwrap_or_default(),
         );
     }
+    if let Some(name) = function_of_other_arguments(what) {
+        return Error::new(
+            Code::FunctionNotFound,
+            format!("function {name} does not take arguments of these types, or as many"),
+        )
+        .with_hint(format!(
+            "cast the arguments; SHOW FUNCTIONS LIKE '{name}' lists what it takes"
+        ));
+    }
     Error::new(Code::InvalidQuery, lower(what))
+}
+
+/// The function that a call gives other arguments than it takes, where the engine takes that for a fault of its own.
+fn function_of_other_arguments(what: &str) -> Option<&str> {
+    let (before, rest) = what.split_once("Function '")?;
+    let (name, rest) = rest.split_once('\'')?;
+    (before.ends_with("Internal error: ") && rest.starts_with(" failed to match any signature"))
+        .then_some(name)
 }
 
 /// House style: messages begin in lower case and end without a full stop.
@@ -211,6 +228,19 @@ mod tests {
                 format!("relation \"{shown}\" does not exist")
             );
         }
+    }
+
+    #[test]
+    fn call_with_other_arguments_names_the_function() {
+        let said = "Internal error: Function 'substr' failed to match any signature, errors: Error during planning: \
+                    Function 'substr' requires Int64, but received String (DataType: Utf8).\n\
+                    This issue was likely caused by a bug in DataFusion's code.";
+        let error = from_engine(DataFusionError::Plan(said.to_owned()));
+        assert_eq!(error.code(), Code::FunctionNotFound);
+        assert_eq!(
+            error.message(),
+            "function substr does not take arguments of these types, or as many"
+        );
     }
 
     #[test]

@@ -18,6 +18,7 @@ mod length;
 mod output;
 mod precision;
 mod rule;
+mod series;
 #[cfg(test)]
 mod tests;
 mod types;

@@ -198,6 +198,11 @@ impl Rewriter<'_> {
                     )],
                 ))
             }
+            ("mod", [left, right]) => Some(Expr::Nested(Box::new(Expr::BinaryOp {
+                left: Box::new(Expr::Nested(Box::new(left.clone()))),
+                op: BinaryOperator::Modulo,
+                right: Box::new(Expr::Nested(Box::new(right.clone()))),
+            }))),
             (set, _) if SET_RETURNING.contains(&set) => {
                 Some(build::call("unnest", vec![build::call(set, args)]))
             }

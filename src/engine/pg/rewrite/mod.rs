@@ -15,6 +15,8 @@
 //! (a, b) IN ((1, 2), (3, 4))               (a = 1 AND b = 2) OR (a = 3 AND b = 4)
 //! x > ANY (array)                          compare_any('>', x, array)
 //! x::timestamp(3)                          timestamp_to_precision(x::timestamp, 3)
+//! mod(x, y)                                ((x) % (y))
+//! … EXCEPT SELECT a.x, b.x FROM a, b       … EXCEPT SELECT * FROM (SELECT a.x, b.x FROM a, b) AS "operand 2"
 //! ```
 
 mod alike;
@@ -22,6 +24,7 @@ mod build;
 mod casts;
 mod comparisons;
 mod expressions;
+mod operands;
 mod precedence;
 mod tables;
 mod using;
@@ -74,6 +77,7 @@ pub fn rewrite(
         return Err(error);
     }
     using::rewrite(statement)?;
+    operands::enclose(statement)?;
     // At last: what is written differently may be alike once it is rewritten.
     alike::tell_apart(statement);
     Ok(rewriter.mentions)
