@@ -22,6 +22,12 @@ pub fn from_engine(error: DataFusionError) -> Error {
         DataFusionError::ObjectStore(store) => from_store(store),
         DataFusionError::IoError(io) => Error::new(Code::Storage, io.to_string()),
         DataFusionError::SQL(parser, _) => Error::new(Code::SyntaxError, parser.to_string()),
+        DataFusionError::NotImplemented(what) if is_subquery_left_over(what) => {
+            Error::not_supported(
+                "a subquery in this place, or correlated in this way, is not supported",
+            )
+            .with_hint("join its tables instead")
+        }
         DataFusionError::NotImplemented(what) => Error::not_supported(lower(what)),
         DataFusionError::ResourcesExhausted(what) => exhausted(what),
         DataFusionError::Plan(what) => from_plan(what),
@@ -190,6 +196,22 @@ fn from_plan(what: &str) -> Error {
         ));
     }
     Error::new(Code::InvalidQuery, lower(what))
+}
+
+/// Whether the optimizer found no join for a subquery, and the plan is not one that can run.
+fn is_subquery_left_over(what: &str) -> bool {
+    what.strip_prefix("Physical plan does not support logical expression ")
+        .is_some_and(|rest| {
+            [
+                "OuterReferenceColumn",
+                "ScalarSubquery",
+                "Exists",
+                "InSubquery",
+                "SetComparison",
+            ]
+            .iter()
+            .any(|kind| rest.starts_with(kind))
+        })
 }
 
 /// The function that a call gives other arguments than it takes, where the engine takes that for a fault of its own.

@@ -3,8 +3,7 @@
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::compute::cast;
 use arrow::datatypes::{
-    DataType, Int64Type, IntervalMonthDayNanoType, IntervalUnit, TimeUnit,
-    TimestampMicrosecondType,
+    DataType, Int64Type, IntervalMonthDayNanoType, IntervalUnit, TimeUnit, TimestampMicrosecondType,
 };
 use datafusion::error::Result;
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs};
@@ -89,9 +88,8 @@ fn position(array: &ArrayRef, row: usize) -> Result<Option<i128>> {
         // Nanoseconds do not hold the years before 1677 and after 2262.
         let microseconds = DataType::Timestamp(TimeUnit::Microsecond, None);
         let time = cast(&single, &microseconds)?;
-        return Ok((!time.is_null(0)).then(|| {
-            i128::from(time.as_primitive::<TimestampMicrosecondType>().value(0)) * 1000
-        }));
+        return Ok((!time.is_null(0))
+            .then(|| i128::from(time.as_primitive::<TimestampMicrosecondType>().value(0)) * 1000));
     }
     Ok(None)
 }

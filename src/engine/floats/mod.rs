@@ -4,10 +4,12 @@
 //!
 //! - [`extremes`]: `min` and `max` of groups, which begin at the largest finite number and forget NaN;
 //! - [`sliding`]: `sum`, `avg` and the like over moving frames, which stay NaN after an infinity has left;
+//! - [`places`]: `round` and `trunc` to more or fewer places than a number has;
 //! - [`canonical`]: NaNs with a sign, and -0 in windows, CASE, `nullif` and IN lists.
 
 mod canonical;
 mod extremes;
+mod places;
 mod sliding;
 
 use std::cmp::Ordering;
@@ -20,6 +22,7 @@ pub use canonical::CanonicalFloats;
 /// Puts these functions in the place of the engine's.
 pub fn register(state: &mut SessionState) -> Result<()> {
     extremes::register(state)?;
+    places::register(state)?;
     sliding::register(state)
 }
 

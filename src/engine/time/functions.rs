@@ -16,8 +16,8 @@ use datafusion::logical_expr::{
 
 use super::SECOND;
 use super::bins;
-use super::series;
 use super::input::{MAX_DIGITS, out_of_range, parsed};
+use super::series;
 use super::types::{all_in_microseconds, is_text};
 
 const NAMES: &[&str] = &[

@@ -80,9 +80,8 @@ pub(super) fn of_times(
             continue;
         }
         let (first, end, step) = (starts.value(row), ends.value(row), steps.value(row));
-        let next = |time: i64| {
-            TimestampMicrosecondType::add_month_day_nano(time, step, zone_of_steps)
-        };
+        let next =
+            |time: i64| TimestampMicrosecondType::add_month_day_nano(time, step, zone_of_steps);
         let up = next(first).ok_or_else(out_of_range)?.cmp(&first);
         if up.is_eq() {
             return Err(Error::new(

@@ -41,12 +41,47 @@ pub fn number(expr: &Expr) -> Option<i64> {
     }
 }
 
+/// Whether a collation is the order that texts have here.
+fn by_bytes(collation: &ObjectName) -> bool {
+    let name = collation.0.last().and_then(|part| part.as_ident());
+    name.is_some_and(|name| {
+        let name = name.value.to_lowercase().replace('-', "");
+        matches!(
+            name.as_str(),
+            "default" | "c" | "posix" | "ucs_basic" | "c.utf8"
+        )
+    })
+}
+
 impl Rewriter<'_> {
     pub fn rewrite_expr(&mut self, expr: &mut Expr) -> Result<(), Error> {
         match expr {
-            Expr::Collate { expr: inner, .. } => {
+            Expr::Collate {
+                expr: inner,
+                collation,
+            } => {
+                if !by_bytes(collation) {
+                    return Err(Error::not_supported(format!(
+                        "collation {collation} is not supported"
+                    ))
+                    .with_hint(
+                        "texts are compared by their bytes, as with COLLATE \"C\"; lower(x) compares without case",
+                    ));
+                }
                 let inner = std::mem::replace(inner.as_mut(), Expr::Value(Value::Null.into()));
                 *expr = inner;
+            }
+            Expr::BinaryOp {
+                left,
+                op: op @ (BinaryOperator::PGOverlap | BinaryOperator::PGStartsWith),
+                right,
+            } => {
+                let function = match op {
+                    BinaryOperator::PGOverlap => "array_has_any",
+                    _ => "starts_with",
+                };
+                let args = vec![left.as_ref().clone(), right.as_ref().clone()];
+                *expr = build::call(function, args);
             }
             Expr::BinaryOp { op, .. } => native_operator(op),
             Expr::AnyOp {
@@ -198,6 +233,7 @@ impl Rewriter<'_> {
                     )],
                 ))
             }
+            ("sign", [value]) => Some(build::call("signum", vec![value.clone()])),
             ("mod", [left, right]) => Some(Expr::Nested(Box::new(Expr::BinaryOp {
                 left: Box::new(Expr::Nested(Box::new(left.clone()))),
                 op: BinaryOperator::Modulo,

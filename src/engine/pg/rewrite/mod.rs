@@ -15,7 +15,8 @@
 //! (a, b) IN ((1, 2), (3, 4))               (a = 1 AND b = 2) OR (a = 3 AND b = 4)
 //! x > ANY (array)                          compare_any('>', x, array)
 //! x::timestamp(3)                          timestamp_to_precision(x::timestamp, 3)
-//! mod(x, y)                                ((x) % (y))
+//! mod(x, y), sign(x)                       ((x) % (y)), signum(x)
+//! a && b, a ^@ b                           array_has_any(a, b), starts_with(a, b)
 //! … EXCEPT SELECT a.x, b.x FROM a, b       … EXCEPT SELECT * FROM (SELECT a.x, b.x FROM a, b) AS "operand 2"
 //! ```
 

@@ -68,7 +68,9 @@ pub fn rewrite(factor: &mut TableFactor) -> Result<Vec<String>, Error> {
     let lists: Vec<Expr> = match (name.as_str(), args.as_slice()) {
         ("unnest", _) => args,
         // The engine's own table function makes rows without a list of them.
-        ("generate_series", [_, _] | [_, _, _]) if !ordinality && args.iter().all(is_number) => {
+        ("generate_series" | "range", [_] | [_, _] | [_, _, _])
+            if !ordinality && args.iter().all(is_number) =>
+        {
             if let TableFactor::Table { alias, .. } = factor {
                 let columns = column_names(alias.as_ref(), &name, 1);
                 *alias = Some(TableAlias {
@@ -87,9 +89,11 @@ pub fn rewrite(factor: &mut TableFactor) -> Result<Vec<String>, Error> {
                 });
                 return Ok(vec![name]);
             }
-            vec![build::call("generate_series", args)]
+            vec![build::call(&name, args)]
         }
-        ("generate_series", [_, _] | [_, _, _]) => vec![build::call("generate_series", args)],
+        ("generate_series" | "range", [_] | [_, _] | [_, _, _]) => {
+            vec![build::call(&name, args)]
+        }
         ("generate_subscripts", [array, dimension, ..]) => {
             let length = build::call("array_length", vec![array.clone(), dimension.clone()]);
             vec![build::call(
