@@ -3,6 +3,7 @@
 //! ```text
 //! length(ARRAY[1, 2])          the engine: 6, the length of '[1, 2]'
 //! CAST('[1, 2]' AS TEXT[])     the engine: an array of one text
+//! min(a struct of arrays)      the engine: an internal error, if there are two
 //! CAST(1.5 AS TIMESTAMP)       the engine: a millionth of what CAST(1 AS TIMESTAMP) is
 //! ```
 //!
@@ -70,6 +71,7 @@ fn concerns(expr: &Expr) -> bool {
             is_list(field.data_type()) || matches!(field.data_type(), DataType::Timestamp(..))
         }
         Expr::ScalarFunction(call) => OF_TEXT.contains(&call.func.name()),
+        Expr::AggregateFunction(call) => matches!(call.func.name(), "min" | "max"),
         _ => false,
     }
 }
@@ -129,7 +131,38 @@ fn check(expr: &Expr, schema: &DFSchema) -> Result<()> {
             }
             Ok(())
         }
+        Expr::AggregateFunction(call) => {
+            let of = call.params.args.first();
+            match of.and_then(|arg| arg.get_type(schema).ok()) {
+                Some(of) if !is_ordered(&of) => Err(Error::new(
+                    Code::FunctionNotFound,
+                    format!(
+                        "function {} does not take {}",
+                        call.func.name(),
+                        described(&of)
+                    ),
+                )
+                .with_hint("take the least of one of its fields: min(x['field'])")
+                .into()),
+                _ => Ok(()),
+            }
+        }
         _ => Ok(()),
+    }
+}
+
+/// Whether the engine can tell the lesser of two values: not of arrays within structs, nor the other way round.
+fn is_ordered(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Map(..) => false,
+        DataType::Struct(fields) => fields.iter().all(|field| !field.data_type().is_nested()),
+        DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) => {
+            match item.data_type() {
+                item if is_list(item) => is_ordered(item),
+                item => !item.is_nested(),
+            }
+        }
+        _ => true,
     }
 }
 

@@ -36,8 +36,39 @@ pub fn from_engine(error: DataFusionError) -> Error {
         }
         DataFusionError::Execution(what) => Error::new(Code::DataException, lower(what)),
         DataFusionError::Configuration(what) => Error::invalid(lower(what)),
+        DataFusionError::Internal(what) => match unsupported(what) {
+            Some(message) => Error::not_supported(message),
+            None => Error::internal(root.strip_backtrace()),
+        },
+        DataFusionError::External(source)
+            if source.to_string().starts_with("regex parse error") =>
+        {
+            Error::new(
+                Code::InvalidParameter,
+                format!(
+                    "invalid regular expression: {}",
+                    one_line(&source.to_string())
+                ),
+            )
+        }
         other => Error::internal(other.strip_backtrace()),
     }
+}
+
+/// What the engine takes for faults of its own, and is only something that it does not do.
+fn unsupported(what: &str) -> Option<String> {
+    if let Some(data_type) = what.strip_prefix("Cannot run range queries on datatype: ") {
+        return Some(format!(
+            "RANGE with an offset over values of type {data_type} is not supported"
+        ));
+    }
+    what.starts_with("Unexpected empty work table").then(|| {
+        "a recursive query that reads itself twice, or in a subquery, is not supported".to_owned()
+    })
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn from_schema(error: &SchemaError) -> Error {

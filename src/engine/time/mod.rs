@@ -10,12 +10,15 @@
 //! analysis   CAST(x AS Timestamp(ns))            CAST(x AS Timestamp(µs))            Microseconds, after type coercion
 //!            CAST('…' AS Timestamp(µs))          timestamp('…')                      rounds what is finer, half up
 //!            CAST(timestamp AS VARCHAR)          varchar(timestamp)                  2000-01-01 10:00:00
+//!            CAST(interval AS VARCHAR)           varchar(interval)                   26:00:00
+//!            CAST('100' AS INTERVAL)             CAST(interval_text('100') AS …)     seconds, not months
 //! ```
 
 mod arithmetic;
 mod bins;
 mod functions;
 mod input;
+mod intervals;
 mod length;
 mod output;
 mod precision;

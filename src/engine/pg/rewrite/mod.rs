@@ -15,6 +15,7 @@
 //! (a, b) IN ((1, 2), (3, 4))               (a = 1 AND b = 2) OR (a = 3 AND b = 4)
 //! x > ANY (array)                          compare_any('>', x, array)
 //! x::timestamp(3)                          timestamp_to_precision(x::timestamp, 3)
+//! VALUES ((SELECT 1), 2), (3, 4)            SELECT (SELECT 1), 2 UNION ALL SELECT 3, 4
 //! mod(x, y), sign(x)                       ((x) % (y)), signum(x)
 //! a && b, a ^@ b                           array_has_any(a, b), starts_with(a, b)
 //! … EXCEPT SELECT a.x, b.x FROM a, b       … EXCEPT SELECT * FROM (SELECT a.x, b.x FROM a, b) AS "operand 2"
@@ -29,6 +30,7 @@ mod operands;
 mod precedence;
 mod tables;
 mod using;
+mod values;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
@@ -223,6 +225,13 @@ impl VisitorMut for Rewriter<'_> {
     fn post_visit_select(&mut self, _: &mut Select) -> ControlFlow<Error> {
         self.scopes.pop();
         ControlFlow::Continue(())
+    }
+
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Error> {
+        match values::rewrite(query) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => ControlFlow::Break(error),
+        }
     }
 
     fn pre_visit_relation(&mut self, name: &mut ObjectName) -> ControlFlow<Error> {
