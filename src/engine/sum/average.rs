@@ -59,8 +59,15 @@ struct ExactAverage {
     signature: Signature,
 }
 
+/// Of nothing but NULLs, the average is NULL like that of no whole numbers.
 fn is_whole(field: Option<&FieldRef>) -> bool {
-    field.is_some_and(|field| *field.data_type() == DataType::Int64)
+    field.is_some_and(|field| matches!(field.data_type(), DataType::Int64 | DataType::Null))
+}
+
+/// The values that are there.
+fn whole(columns: &[ArrayRef]) -> Result<impl Iterator<Item = i64> + '_> {
+    let values = column(columns, 0)?.as_primitive_opt::<Int64Type>();
+    Ok(values.into_iter().flatten().flatten())
 }
 
 impl AggregateUDFImpl for ExactAverage {
@@ -78,7 +85,7 @@ impl AggregateUDFImpl for ExactAverage {
 
     fn return_type(&self, types: &[DataType]) -> Result<DataType> {
         match types {
-            [DataType::Int64] => Ok(DataType::Float64),
+            [DataType::Int64 | DataType::Null] => Ok(DataType::Float64),
             types => self.inner.return_type(types),
         }
     }
@@ -126,7 +133,10 @@ impl AggregateUDFImpl for ExactAverage {
 
     fn groups_accumulator_supported(&self, args: AccumulatorArgs<'_>) -> bool {
         match is_whole(args.expr_fields.first()) {
-            true => !args.is_distinct,
+            true => {
+                let nulls = |field: &FieldRef| field.data_type().is_null();
+                !args.is_distinct && !args.expr_fields.iter().any(nulls)
+            }
             false => self.inner.groups_accumulator_supported(args),
         }
     }
@@ -167,11 +177,7 @@ struct PlainAverage {
 
 impl Accumulator for PlainAverage {
     fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
-        for value in column(values, 0)?
-            .as_primitive::<Int64Type>()
-            .iter()
-            .flatten()
-        {
+        for value in whole(values)? {
             self.sum += i128::from(value);
             self.count += 1;
         }
@@ -179,11 +185,7 @@ impl Accumulator for PlainAverage {
     }
 
     fn retract_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
-        for value in column(values, 0)?
-            .as_primitive::<Int64Type>()
-            .iter()
-            .flatten()
-        {
+        for value in whole(values)? {
             self.sum -= i128::from(value);
             self.count = self.count.saturating_sub(1);
         }
@@ -234,11 +236,17 @@ impl fmt::Debug for DistinctAverage {
 
 impl Accumulator for DistinctAverage {
     fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
-        self.values.update_batch(values)
+        match column(values, 0)?.data_type() {
+            DataType::Null => Ok(()),
+            _ => self.values.update_batch(values),
+        }
     }
 
     fn retract_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
-        self.values.retract_batch(values)
+        match column(values, 0)?.data_type() {
+            DataType::Null => Ok(()),
+            _ => self.values.retract_batch(values),
+        }
     }
 
     fn supports_retract_batch(&self) -> bool {

@@ -7,7 +7,7 @@ use datafusion::sql::sqlparser::ast::{
     SetExpr, TableAlias, TableAliasColumnDef, TableFactor, TableWithJoins, Value,
 };
 
-use super::{Rewriter, build, casts, folded, parts};
+use super::{Rewriter, build, casts, folded, parts, similar, windows};
 use crate::error::Error;
 
 /// Functions that give a row for each item of a list.
@@ -126,6 +126,14 @@ impl Rewriter<'_> {
                 escape_char,
                 ..
             } => {
+                if escape_char
+                    .as_ref()
+                    .is_some_and(|escape| escape.value == Value::Null)
+                {
+                    // With an escape of NULL, all is NULL.
+                    *escape_char = None;
+                    **pattern = Expr::Value(Value::Null.into());
+                }
                 if let Some(escape) = escape_char.take()
                     && let Value::SingleQuotedString(escape) = &escape.value
                     && escape != "\\"
@@ -168,7 +176,10 @@ impl Rewriter<'_> {
                     _ => {}
                 }
             }
+            Expr::SimilarTo { .. } => similar::rewrite(expr)?,
             Expr::Function(function) => {
+                let windows = self.scopes.last().map(|scope| &scope.windows);
+                windows::resolve_call(windows, function)?;
                 if let Some(rewritten) = self.rewrite_function(function)? {
                     *expr = rewritten;
                 } else if is_unsigned(function) {
