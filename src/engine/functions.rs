@@ -11,6 +11,10 @@ use datafusion::logical_expr::{
 };
 use lakegate_catalog::hive_type::HiveType;
 
+use super::quantified::{ALL, ANY};
+use super::time::PRECISION_FUNCTION;
+use super::using::OWN_COLUMN;
+
 /// A function with one list of argument types; a name has as many of these as it has lists.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FunctionInfo {
@@ -27,10 +31,16 @@ pub struct FunctionInfo {
     pub description: Option<String>,
 }
 
+/// Functions that PostgreSQL's syntax is rewritten into, which nobody calls by name.
+const HELPERS: [&str; 4] = [ANY, ALL, OWN_COLUMN, PRECISION_FUNCTION];
+
 /// Every function of a session state, by name.
 pub(super) fn functions(state: &SessionState) -> Vec<FunctionInfo> {
     let mut all = BTreeSet::new();
     for (name, function) in state.scalar_functions() {
+        if HELPERS.contains(&name.as_str()) {
+            continue;
+        }
         let returns = |fields: &[FieldRef]| {
             let field = function.return_field_from_args(ReturnFieldArgs {
                 arg_fields: fields,
@@ -195,6 +205,22 @@ mod tests {
                 .unwrap_or_default()
                 .contains('\n')
         }));
+    }
+
+    #[test]
+    fn functions_that_only_rewriting_calls_are_not_told() {
+        let mut state = SessionContext::new().state();
+        crate::engine::quantified::register(&mut state).unwrap();
+        crate::engine::time::register(&mut state).unwrap();
+        crate::engine::using::register(&mut state).unwrap();
+        for helper in HELPERS {
+            assert!(state.scalar_functions().contains_key(helper), "{helper}");
+        }
+        assert!(
+            functions(&state)
+                .iter()
+                .all(|one| !HELPERS.contains(&one.name.as_str()))
+        );
     }
 
     #[test]

@@ -17,10 +17,12 @@ mod frames;
 mod functions;
 mod gathered;
 mod in_lists;
+mod joined_texts;
 mod ledger;
 mod literals;
 pub mod machine;
 mod named_cast;
+mod nested;
 mod optimize;
 pub mod pg;
 mod planners;
@@ -142,6 +144,7 @@ impl Engine {
         // Before types are settled: of a USING join's columns, one may be of a wider type.
         let mut rules = Analyzer::new().rules;
         rules.insert(0, Arc::new(using::UsingColumns));
+        rules.insert(1, Arc::new(nested::NestedAreNoTexts));
         let mut base = SessionStateBuilder::new()
             .with_config(config)
             .with_runtime_env(Arc::clone(&runtime))
@@ -164,6 +167,7 @@ impl Engine {
         floats::register(&mut base).map_err(from_engine)?;
         frames::register(&mut base).map_err(from_engine)?;
         sum::register(&mut base).map_err(from_engine)?;
+        joined_texts::register(&mut base).map_err(from_engine)?;
         time::register(&mut base).map_err(from_engine)?;
         quantified::register(&mut base).map_err(from_engine)?;
         using::register(&mut base).map_err(from_engine)?;

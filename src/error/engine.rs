@@ -22,6 +22,12 @@ pub fn from_engine(error: DataFusionError) -> Error {
         DataFusionError::ObjectStore(store) => from_store(store),
         DataFusionError::IoError(io) => Error::new(Code::Storage, io.to_string()),
         DataFusionError::SQL(parser, _) => Error::new(Code::SyntaxError, parser.to_string()),
+        DataFusionError::NotImplemented(what) if is_subquery_left_over(what) => {
+            Error::not_supported(
+                "a subquery in this place, or correlated in this way, is not supported",
+            )
+            .with_hint("join its tables instead")
+        }
         DataFusionError::NotImplemented(what) => Error::not_supported(lower(what)),
         DataFusionError::ResourcesExhausted(what) => exhausted(what),
         DataFusionError::Plan(what) => from_plan(what),
@@ -30,8 +36,39 @@ pub fn from_engine(error: DataFusionError) -> Error {
         }
         DataFusionError::Execution(what) => Error::new(Code::DataException, lower(what)),
         DataFusionError::Configuration(what) => Error::invalid(lower(what)),
+        DataFusionError::Internal(what) => match unsupported(what) {
+            Some(message) => Error::not_supported(message),
+            None => Error::internal(root.strip_backtrace()),
+        },
+        DataFusionError::External(source)
+            if source.to_string().starts_with("regex parse error") =>
+        {
+            Error::new(
+                Code::InvalidParameter,
+                format!(
+                    "invalid regular expression: {}",
+                    one_line(&source.to_string())
+                ),
+            )
+        }
         other => Error::internal(other.strip_backtrace()),
     }
+}
+
+/// What the engine takes for faults of its own, and is only something that it does not do.
+fn unsupported(what: &str) -> Option<String> {
+    if let Some(data_type) = what.strip_prefix("Cannot run range queries on datatype: ") {
+        return Some(format!(
+            "RANGE with an offset over values of type {data_type} is not supported"
+        ));
+    }
+    what.starts_with("Unexpected empty work table").then(|| {
+        "a recursive query that reads itself twice, or in a subquery, is not supported".to_owned()
+    })
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn from_schema(error: &SchemaError) -> Error {
@@ -188,7 +225,40 @@ fn from_plan(what: &str) -> Error {
                 .unwrap_or_default(),
         );
     }
+    if let Some(name) = function_of_other_arguments(what) {
+        return Error::new(
+            Code::FunctionNotFound,
+            format!("function {name} does not take arguments of these types, or as many"),
+        )
+        .with_hint(format!(
+            "cast the arguments; SHOW FUNCTIONS LIKE '{name}' lists what it takes"
+        ));
+    }
     Error::new(Code::InvalidQuery, lower(what))
+}
+
+/// Whether the optimizer found no join for a subquery, and the plan is not one that can run.
+fn is_subquery_left_over(what: &str) -> bool {
+    what.strip_prefix("Physical plan does not support logical expression ")
+        .is_some_and(|rest| {
+            [
+                "OuterReferenceColumn",
+                "ScalarSubquery",
+                "Exists",
+                "InSubquery",
+                "SetComparison",
+            ]
+            .iter()
+            .any(|kind| rest.starts_with(kind))
+        })
+}
+
+/// The function that a call gives other arguments than it takes, where the engine takes that for a fault of its own.
+fn function_of_other_arguments(what: &str) -> Option<&str> {
+    let (before, rest) = what.split_once("Function '")?;
+    let (name, rest) = rest.split_once('\'')?;
+    (before.ends_with("Internal error: ") && rest.starts_with(" failed to match any signature"))
+        .then_some(name)
 }
 
 /// House style: messages begin in lower case and end without a full stop.
@@ -219,6 +289,19 @@ mod tests {
                 format!("relation \"{shown}\" does not exist")
             );
         }
+    }
+
+    #[test]
+    fn call_with_other_arguments_names_the_function() {
+        let said = "Internal error: Function 'substr' failed to match any signature, errors: Error during planning: \
+                    Function 'substr' requires Int64, but received String (DataType: Utf8).\n\
+                    This issue was likely caused by a bug in DataFusion's code.";
+        let error = from_engine(DataFusionError::Plan(said.to_owned()));
+        assert_eq!(error.code(), Code::FunctionNotFound);
+        assert_eq!(
+            error.message(),
+            "function substr does not take arguments of these types, or as many"
+        );
     }
 
     #[test]

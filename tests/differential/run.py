@@ -8,6 +8,7 @@
     checks.py   what needs no reference
     shrink.py   a small case of what differs
     known.py    what is kept out for now
+    suites.py   by hand: other engines' own test files, as far as they only read
 
 In CI, `tests/it/differential.rs` runs it on a demo server with a fixed seed. By hand, for hours and with other queries each time:
 

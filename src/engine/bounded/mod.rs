@@ -148,6 +148,15 @@ pub fn check_value(name: &str, bytes: usize) -> Result<()> {
     check(name, estimate)
 }
 
+/// For `generate_series` and `range`.
+///
+/// # Errors
+///
+/// Lists of more elements than a call may make.
+pub fn check_series(args: &ScalarFunctionArgs) -> Result<()> {
+    series::measure(args).map(|_| ())
+}
+
 /// Wraps the functions that a plan has from elsewhere than the registry, and makes functions of `||`.
 #[derive(Debug)]
 struct BoundedResults;

@@ -3,7 +3,7 @@
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::compute::cast;
 use arrow::datatypes::{
-    DataType, Int64Type, IntervalMonthDayNanoType, IntervalUnit, TimeUnit, TimestampNanosecondType,
+    DataType, Int64Type, IntervalMonthDayNanoType, IntervalUnit, TimeUnit, TimestampMicrosecondType,
 };
 use datafusion::error::Result;
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs};
@@ -58,7 +58,11 @@ fn elements(args: &ScalarFunctionArgs) -> Result<i128> {
             },
         };
         let step = match step {
-            Some(step) => length(step, row)?.unwrap_or(1),
+            Some(step) => match length(step, row)? {
+                Some(step) => step,
+                // A list of no step is NULL.
+                None => continue,
+            },
             None if end.data_type().is_integer() => 1,
             None => DAY,
         };
@@ -81,10 +85,11 @@ fn position(array: &ArrayRef, row: usize) -> Result<Option<i128>> {
         )));
     }
     if array.data_type().is_temporal() {
-        let nanoseconds = DataType::Timestamp(TimeUnit::Nanosecond, None);
-        let time = cast(&single, &nanoseconds)?;
+        // Nanoseconds do not hold the years before 1677 and after 2262.
+        let microseconds = DataType::Timestamp(TimeUnit::Microsecond, None);
+        let time = cast(&single, &microseconds)?;
         return Ok((!time.is_null(0))
-            .then(|| i128::from(time.as_primitive::<TimestampNanosecondType>().value(0))));
+            .then(|| i128::from(time.as_primitive::<TimestampMicrosecondType>().value(0)) * 1000));
     }
     Ok(None)
 }
@@ -124,6 +129,7 @@ mod tests {
             "SELECT range(0, 9223372036854775807)",
             "SELECT range(9223372036854775807)",
             "SELECT generate_series(TIMESTAMP '2000-01-01', TIMESTAMP '2020-01-01', INTERVAL '1' MICROSECOND)",
+            "SELECT generate_series(TIMESTAMP '1000-01-01', TIMESTAMP '3000-01-01', INTERVAL '1' SECOND)",
         ] {
             let error = run(sql).await.unwrap_err();
             assert!(error.to_string().contains("are the most"), "{sql}: {error}");
@@ -139,5 +145,12 @@ mod tests {
         assert_eq!(run("SELECT unnest(range(0, 10, 2))").await.unwrap(), 5);
         let days = "SELECT unnest(generate_series(DATE '2024-01-01', DATE '2024-01-31', INTERVAL '1' DAY))";
         assert_eq!(run(days).await.unwrap(), 31);
+        for sql in [
+            "SELECT range(1, NULL, 1)",
+            "SELECT range(DATE '1992-09-01', DATE '2993-03-01', CAST(NULL AS INTERVAL))",
+            "SELECT range(TIMESTAMP '1992-09-01', TIMESTAMP '2193-03-01', CAST(NULL AS INTERVAL))",
+        ] {
+            assert_eq!(run(sql).await.unwrap(), 1, "{sql}");
+        }
     }
 }

@@ -78,6 +78,9 @@ fn rewritten(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
             let float = call.params.args.iter().any(|arg| is_float(arg, schema));
             let args = call.params.args.iter_mut();
             args.for_each(|arg| compared(arg, schema));
+            // What is ordered by has to be the argument still.
+            let orders = call.params.order_by.iter_mut();
+            orders.for_each(|order| compared(&mut order.expr, schema));
             Transformed::new_transformed(Expr::AggregateFunction(call), float)
         }
         Expr::Case(Case {

@@ -73,7 +73,7 @@ impl AggregateUDFImpl for Extreme {
 }
 
 /// A type of floating-point numbers.
-trait Float: ArrowPrimitiveType + Send + Sync {
+pub(super) trait Float: ArrowPrimitiveType + Send + Sync {
     fn widened(value: Self::Native) -> f64;
 }
 

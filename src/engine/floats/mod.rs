@@ -3,10 +3,12 @@
 //! The engine has them so in comparisons, joins and groups, and not everywhere. What it does otherwise is replaced here:
 //!
 //! - [`extremes`]: `min` and `max` of groups, which begin at the largest finite number and forget NaN;
+//! - [`places`]: `round` and `trunc` to more or fewer places than a number has;
 //! - [`canonical`]: NaNs with a sign, and -0 in windows, CASE, `nullif` and IN lists.
 
 mod canonical;
 mod extremes;
+mod places;
 
 use std::cmp::Ordering;
 
@@ -17,7 +19,8 @@ pub use canonical::CanonicalFloats;
 
 /// Puts these functions in the place of the engine's.
 pub fn register(state: &mut SessionState) -> Result<()> {
-    extremes::register(state)
+    extremes::register(state)?;
+    places::register(state)
 }
 
 /// NaN last, of whatever sign.

@@ -29,6 +29,11 @@ impl<T> DistinctSum<T> {
             of: PhantomData,
         }
     }
+
+    /// Each value once.
+    pub(super) fn distinct(&self) -> impl Iterator<Item = i128> + '_ {
+        self.values.keys().copied()
+    }
 }
 
 impl<T> fmt::Debug for DistinctSum<T> {

@@ -8,8 +8,9 @@
 //! sum(decimal(38,s))   state: decimal(38,0), carries   20 times 10^38-1 does
 //! ```
 //!
-//! Floating-point numbers and intervals are summed by the engine. Delete this when the engine's sum is checked.
+//! `avg` of whole numbers is that sum by their number ([`average`]). Floating-point numbers and intervals are summed by the engine. Delete this when the engine's sum is checked.
 
+mod average;
 mod distinct;
 mod grouped;
 mod total;
@@ -46,7 +47,7 @@ pub fn register(state: &mut SessionState) -> Result<()> {
     if let Some(inner) = state.aggregate_functions().get("sum").cloned() {
         state.register_udaf(Arc::new(AggregateUDF::new_from_impl(CheckedSum { inner })))?;
     }
-    Ok(())
+    average::register(state)
 }
 
 /// Numbers that are added up in [`Total`].

@@ -169,7 +169,8 @@ pub(super) fn date_bin(
     let stride = cast(&stride, &DataType::Interval(IntervalUnit::MonthDayNano))?;
     let stride = stride.as_primitive::<arrow::datatypes::IntervalMonthDayNanoType>();
     let Some(origin) = origin.filter(|_| !stride.is_null(0)) else {
-        return each(times, Ok).map(Some);
+        let null = ScalarValue::try_from(&times.data_type())?;
+        return Ok(Some(ColumnarValue::Scalar(null)));
     };
     let stride = stride.value(0);
     let step = i128::from(stride.days) * i128::from(DAY) * 1000 + i128::from(stride.nanoseconds);

@@ -17,6 +17,7 @@ use datafusion::logical_expr::{
 use super::SECOND;
 use super::bins;
 use super::input::{MAX_DIGITS, out_of_range, parsed};
+use super::series;
 use super::types::{all_in_microseconds, is_text};
 
 const NAMES: &[&str] = &[
@@ -56,6 +57,10 @@ impl InMicroseconds {
             ("date_bin", [stride, times, origin @ ..]) => {
                 bins::date_bin(stride, times, origin.first())
             }
+            ("generate_series", [start, end, step]) => {
+                series::of_times(args, start, end, step, true)
+            }
+            ("range", [start, end, step]) => series::of_times(args, start, end, step, false),
             (name, [value]) if name.starts_with("to_timestamp") => {
                 let DataType::Timestamp(_, zone) = args.return_field.data_type() else {
                     return Ok(None);

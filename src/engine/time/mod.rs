@@ -5,25 +5,33 @@
 //!
 //! ```text
 //! planning   TIMESTAMP, TIMESTAMP(p)             microseconds                        MicrosecondTypes
+//! planning   date + INTERVAL '1 hour'            a timestamp                         IntervalArithmetic
 //! planning   now(), to_timestamp(…), date_bin(…) microseconds                        functions
 //! analysis   CAST(x AS Timestamp(ns))            CAST(x AS Timestamp(µs))            Microseconds, after type coercion
 //!            CAST('…' AS Timestamp(µs))          timestamp('…')                      rounds what is finer, half up
 //!            CAST(timestamp AS VARCHAR)          varchar(timestamp)                  2000-01-01 10:00:00
+//!            CAST(interval AS VARCHAR)           varchar(interval)                   26:00:00
+//!            CAST('100' AS INTERVAL)             CAST(interval_text('100') AS …)     seconds, not months
 //! ```
 
+mod arithmetic;
 mod bins;
 mod functions;
 mod input;
+mod intervals;
 mod length;
 mod output;
 mod precision;
 mod rule;
+mod series;
 #[cfg(test)]
 mod tests;
 mod types;
 
+use std::sync::Arc;
+
 use datafusion::error::Result;
-use datafusion::execution::SessionState;
+use datafusion::execution::{FunctionRegistry, SessionState};
 
 pub use precision::PRECISION_FUNCTION;
 pub use rule::Microseconds;
@@ -35,5 +43,6 @@ const SECOND: i64 = 1_000_000;
 /// Puts functions that give microseconds in the place of those of the engine.
 pub fn register(state: &mut SessionState) -> Result<()> {
     functions::register(state)?;
+    state.register_expr_planner(Arc::new(arithmetic::IntervalArithmetic))?;
     precision::register(state)
 }

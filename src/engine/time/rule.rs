@@ -18,7 +18,7 @@ use datafusion::optimizer::AnalyzerRule;
 use super::input::{MAX_DIGITS, TimestampOfText};
 use super::output::TextOfTimestamp;
 use super::types::{in_microseconds, is_text, with_texts};
-use super::{length, precision};
+use super::{intervals, length, precision};
 use crate::engine::expressions;
 
 /// Microseconds where the engine put nanoseconds, and texts of times as PostgreSQL writes them.
@@ -221,6 +221,12 @@ fn cast(expr: Expr, field: Arc<Field>, schema: &DFSchema, strict: bool) -> Expr 
             let seconds = DataType::Timestamp(TimeUnit::Second, zone.clone());
             let seconds = Expr::Cast(Cast::new(Box::new(expr), seconds));
             return again(seconds, field, strict);
+        }
+        (Some(from), target) if is_text(target) && intervals::is_interval(&from) => {
+            return intervals::text(expr, target.clone());
+        }
+        (Some(from), DataType::Interval(_)) if is_text(&from) => {
+            return again(intervals::with_unit(expr), field, strict);
         }
         (Some(from), target) if is_text(target) && with_texts(&from).is_some() => {
             return TextOfTimestamp::call(expr, target.clone());

@@ -24,8 +24,8 @@ impl VisitorMut for TellApart {
         let mut seen: HashSet<String> = HashSet::new();
         for (position, item) in select.projection.iter_mut().enumerate() {
             let name = match item {
-                // The engine names a subquery without what is in it.
-                SelectItem::UnnamedExpr(expr) if holds_subquery(expr) => SUBQUERY.to_owned(),
+                // The engine names a subquery without what is in it, and an interval by its length.
+                SelectItem::UnnamedExpr(expr) if is_named_otherwise(expr) => OTHERWISE.to_owned(),
                 SelectItem::UnnamedExpr(expr) => uncast(expr).to_string(),
                 SelectItem::ExprWithAlias { alias, .. } => folded(alias),
                 _ => continue,
@@ -49,12 +49,14 @@ impl VisitorMut for TellApart {
     }
 }
 
-/// Stands for the name of any expression that holds a subquery.
-const SUBQUERY: &str = "<subquery>";
+/// Stands for the name of any expression that holds a subquery or an interval.
+const OTHERWISE: &str = "<otherwise>";
 
-fn holds_subquery(expr: &Expr) -> bool {
+fn is_named_otherwise(expr: &Expr) -> bool {
     visit_expressions(expr, |part| match part {
-        Expr::Exists { .. } | Expr::InSubquery { .. } | Expr::Subquery(_) => ControlFlow::Break(()),
+        Expr::Exists { .. } | Expr::InSubquery { .. } | Expr::Subquery(_) | Expr::Interval(_) => {
+            ControlFlow::Break(())
+        }
         _ => ControlFlow::Continue(()),
     })
     .is_break()
@@ -84,8 +86,21 @@ mod tests {
         tell_apart(&mut statement);
         assert_eq!(
             statement.to_string(),
-            "SELECT EXISTS (SELECT 1), EXISTS (SELECT 2) AS \"<subquery>:1\", \
-             1 IN (SELECT 3) AS \"<subquery>:2\" FROM t"
+            "SELECT EXISTS (SELECT 1), EXISTS (SELECT 2) AS \"<otherwise>:1\", \
+             1 IN (SELECT 3) AS \"<otherwise>:2\" FROM t"
+        );
+    }
+
+    #[test]
+    fn what_is_written_in_an_interval_tells_no_columns_apart() {
+        let sql = "SELECT INTERVAL '15 days', INTERVAL '0.5 month'";
+        let mut statement = Parser::parse_sql(&PostgreSqlDialect {}, sql)
+            .unwrap()
+            .remove(0);
+        tell_apart(&mut statement);
+        assert_eq!(
+            statement.to_string(),
+            "SELECT INTERVAL '15 days', INTERVAL '0.5 month' AS \"<otherwise>:1\""
         );
     }
 

@@ -113,12 +113,13 @@ fn expression(text: &str) -> Result<Expr, Error> {
         .map_err(|e| Error::internal(e.to_string()))
 }
 
-/// `SELECT 1 FROM (query) AS alias (names)`.
+/// `SELECT 1 FROM (query) AS alias (names)`, or without names the columns' own.
 pub fn select_from(query: Query, alias: &str, names: &[String]) -> Result<Query, Error> {
-    let text = format!(
-        "SELECT 1 FROM (SELECT 1) AS \"{alias}\" (\"{}\")",
-        names.join("\", \"")
-    );
+    let names = match names {
+        [] => String::new(),
+        names => format!(" (\"{}\")", names.join("\", \"")),
+    };
+    let text = format!("SELECT 1 FROM (SELECT 1) AS \"{alias}\"{names}");
     let parsed = Parser::parse_sql(&PostgreSqlDialect {}, &text)
         .map_err(|e| Error::internal(e.to_string()))?;
     let Some(Statement::Query(mut outer)) = parsed.into_iter().next() else {

@@ -7,7 +7,7 @@ use datafusion::sql::sqlparser::ast::{
     SetExpr, TableAlias, TableAliasColumnDef, TableFactor, TableWithJoins, Value,
 };
 
-use super::{Rewriter, build, casts, folded, parts};
+use super::{Rewriter, build, casts, folded, parts, similar, windows};
 use crate::error::Error;
 
 /// Functions that give a row for each item of a list.
@@ -41,12 +41,47 @@ pub fn number(expr: &Expr) -> Option<i64> {
     }
 }
 
+/// Whether a collation is the order that texts have here.
+fn by_bytes(collation: &ObjectName) -> bool {
+    let name = collation.0.last().and_then(|part| part.as_ident());
+    name.is_some_and(|name| {
+        let name = name.value.to_lowercase().replace('-', "");
+        matches!(
+            name.as_str(),
+            "default" | "c" | "posix" | "ucs_basic" | "c.utf8"
+        )
+    })
+}
+
 impl Rewriter<'_> {
     pub fn rewrite_expr(&mut self, expr: &mut Expr) -> Result<(), Error> {
         match expr {
-            Expr::Collate { expr: inner, .. } => {
+            Expr::Collate {
+                expr: inner,
+                collation,
+            } => {
+                if !by_bytes(collation) {
+                    return Err(Error::not_supported(format!(
+                        "collation {collation} is not supported"
+                    ))
+                    .with_hint(
+                        "texts are compared by their bytes, as with COLLATE \"C\"; lower(x) compares without case",
+                    ));
+                }
                 let inner = std::mem::replace(inner.as_mut(), Expr::Value(Value::Null.into()));
                 *expr = inner;
+            }
+            Expr::BinaryOp {
+                left,
+                op: op @ (BinaryOperator::PGOverlap | BinaryOperator::PGStartsWith),
+                right,
+            } => {
+                let function = match op {
+                    BinaryOperator::PGOverlap => "array_has_any",
+                    _ => "starts_with",
+                };
+                let args = vec![left.as_ref().clone(), right.as_ref().clone()];
+                *expr = build::call(function, args);
             }
             Expr::BinaryOp { op, .. } => native_operator(op),
             Expr::AnyOp {
@@ -91,6 +126,14 @@ impl Rewriter<'_> {
                 escape_char,
                 ..
             } => {
+                if escape_char
+                    .as_ref()
+                    .is_some_and(|escape| escape.value == Value::Null)
+                {
+                    // With an escape of NULL, all is NULL.
+                    *escape_char = None;
+                    **pattern = Expr::Value(Value::Null.into());
+                }
                 if let Some(escape) = escape_char.take()
                     && let Value::SingleQuotedString(escape) = &escape.value
                     && escape != "\\"
@@ -133,7 +176,10 @@ impl Rewriter<'_> {
                     _ => {}
                 }
             }
+            Expr::SimilarTo { .. } => similar::rewrite(expr)?,
             Expr::Function(function) => {
+                let windows = self.scopes.last().map(|scope| &scope.windows);
+                windows::resolve_call(windows, function)?;
                 if let Some(rewritten) = self.rewrite_function(function)? {
                     *expr = rewritten;
                 } else if is_unsigned(function) {
@@ -198,6 +244,12 @@ impl Rewriter<'_> {
                     )],
                 ))
             }
+            ("sign", [value]) => Some(build::call("signum", vec![value.clone()])),
+            ("mod", [left, right]) => Some(Expr::Nested(Box::new(Expr::BinaryOp {
+                left: Box::new(Expr::Nested(Box::new(left.clone()))),
+                op: BinaryOperator::Modulo,
+                right: Box::new(Expr::Nested(Box::new(right.clone()))),
+            }))),
             (set, _) if SET_RETURNING.contains(&set) => {
                 Some(build::call("unnest", vec![build::call(set, args)]))
             }

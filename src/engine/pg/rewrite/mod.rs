@@ -10,11 +10,17 @@
 //! FROM generate_series(1, 3) AS s(n)       FROM (SELECT unnest(generate_series(1, 3)) AS n) AS s
 //! SELECT NULL, NULL                        SELECT NULL, NULL AS "NULL:1"
 //! row_number() OVER w                      row_number() OVER w::bigint
+//! f(x) OVER (w ORDER BY y)                 f(x) OVER (PARTITION BY z ORDER BY y), where w is (PARTITION BY z)
+//! x SIMILAR TO 'a%'                        (x ~ '(?s)^(?:a.*)$')
 //! (f(x)).n                                 get_field(f(x), 'n')
 //! t.tableoid                               1259, where t is pg_class
 //! (a, b) IN ((1, 2), (3, 4))               (a = 1 AND b = 2) OR (a = 3 AND b = 4)
 //! x > ANY (array)                          compare_any('>', x, array)
 //! x::timestamp(3)                          timestamp_to_precision(x::timestamp, 3)
+//! VALUES ((SELECT 1), 2), (3, 4)            SELECT (SELECT 1), 2 UNION ALL SELECT 3, 4
+//! mod(x, y), sign(x)                       ((x) % (y)), signum(x)
+//! a && b, a ^@ b                           array_has_any(a, b), starts_with(a, b)
+//! … EXCEPT SELECT a.x, b.x FROM a, b       … EXCEPT SELECT * FROM (SELECT a.x, b.x FROM a, b) AS "operand 2"
 //! ```
 
 mod alike;
@@ -23,9 +29,13 @@ mod casts;
 mod comparisons;
 mod expressions;
 mod named_casts;
+mod operands;
 mod precedence;
+mod similar;
 mod tables;
 mod using;
+mod values;
+mod windows;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
@@ -77,6 +87,7 @@ pub fn rewrite(
         return Err(error);
     }
     using::rewrite(statement)?;
+    operands::enclose(statement)?;
     // At last: what is written differently may be alike once it is rewritten.
     alike::tell_apart(statement);
     Ok(rewriter.mentions)
@@ -123,6 +134,8 @@ struct Scope {
     relations: BTreeMap<String, i64>,
     /// The conjuncts of its WHERE that compare an expression with a number.
     equalities: Vec<(Expr, i64)>,
+    /// Those of its WINDOW clause.
+    windows: windows::Windows,
 }
 
 /// An identifier as names are compared.
@@ -213,7 +226,16 @@ impl VisitorMut for Rewriter<'_> {
     type Break = Error;
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Error> {
-        let scope = self.scope_of(select);
+        for tables in &select.from {
+            if let Err(error) = tables::check_joins(tables) {
+                return ControlFlow::Break(error);
+            }
+        }
+        let mut scope = self.scope_of(select);
+        match windows::defined(select) {
+            Ok(windows) => scope.windows = windows,
+            Err(error) => return ControlFlow::Break(error),
+        }
         self.scopes.push(scope);
         ControlFlow::Continue(())
     }
@@ -221,6 +243,13 @@ impl VisitorMut for Rewriter<'_> {
     fn post_visit_select(&mut self, _: &mut Select) -> ControlFlow<Error> {
         self.scopes.pop();
         ControlFlow::Continue(())
+    }
+
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Error> {
+        match values::rewrite(query) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => ControlFlow::Break(error),
+        }
     }
 
     fn pre_visit_relation(&mut self, name: &mut ObjectName) -> ControlFlow<Error> {
@@ -240,6 +269,13 @@ impl VisitorMut for Rewriter<'_> {
     }
 
     fn post_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<Error> {
+        if let TableFactor::NestedJoin {
+            table_with_joins, ..
+        } = factor
+            && let Err(error) = tables::check_joins(table_with_joins)
+        {
+            return ControlFlow::Break(error);
+        }
         match tables::rewrite(factor) {
             Ok(called) => {
                 self.mentions.functions.extend(called);

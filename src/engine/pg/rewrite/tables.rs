@@ -1,15 +1,39 @@
 //! Functions in FROM.
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Ident, SelectItem, TableAlias, TableAliasColumnDef, TableFactor, Value,
+    Expr, Ident, JoinConstraint, JoinOperator, SelectItem, TableAlias, TableAliasColumnDef,
+    TableFactor, TableWithJoins, Value,
 };
 
 use super::build;
 use super::expressions::strip_schema;
-use crate::error::Error;
+use crate::error::{Code, Error};
 
 /// Functions that are tables of `pg_catalog` here, by the same name.
 const TABLE_FUNCTIONS: &[&str] = &["pg_get_keywords"];
+
+/// Refuses a join without a condition, which the engine takes for a CROSS JOIN.
+pub fn check_joins(tables: &TableWithJoins) -> Result<(), Error> {
+    for join in &tables.joins {
+        let constraint = match &join.join_operator {
+            JoinOperator::Join(constraint)
+            | JoinOperator::Inner(constraint)
+            | JoinOperator::Left(constraint)
+            | JoinOperator::LeftOuter(constraint)
+            | JoinOperator::Right(constraint)
+            | JoinOperator::RightOuter(constraint)
+            | JoinOperator::FullOuter(constraint) => constraint,
+            _ => continue,
+        };
+        if matches!(constraint, JoinConstraint::None) {
+            return Err(
+                Error::new(Code::SyntaxError, "a join needs a condition: ON or USING")
+                    .with_hint("write CROSS JOIN for all pairs of rows"),
+            );
+        }
+    }
+    Ok(())
+}
 
 /// Rewrites a table that is a call. Gives the functions that it calls.
 pub fn rewrite(factor: &mut TableFactor) -> Result<Vec<String>, Error> {
@@ -68,7 +92,9 @@ pub fn rewrite(factor: &mut TableFactor) -> Result<Vec<String>, Error> {
     let lists: Vec<Expr> = match (name.as_str(), args.as_slice()) {
         ("unnest", _) => args,
         // The engine's own table function makes rows without a list of them.
-        ("generate_series", [_, _] | [_, _, _]) if !ordinality && args.iter().all(is_number) => {
+        ("generate_series" | "range", [_] | [_, _] | [_, _, _])
+            if !ordinality && args.iter().all(is_number) =>
+        {
             if let TableFactor::Table { alias, .. } = factor {
                 let columns = column_names(alias.as_ref(), &name, 1);
                 *alias = Some(TableAlias {
@@ -87,9 +113,11 @@ pub fn rewrite(factor: &mut TableFactor) -> Result<Vec<String>, Error> {
                 });
                 return Ok(vec![name]);
             }
-            vec![build::call("generate_series", args)]
+            vec![build::call(&name, args)]
         }
-        ("generate_series", [_, _] | [_, _, _]) => vec![build::call("generate_series", args)],
+        ("generate_series" | "range", [_] | [_, _] | [_, _, _]) => {
+            vec![build::call(&name, args)]
+        }
         ("generate_subscripts", [array, dimension, ..]) => {
             let length = build::call("array_length", vec![array.clone(), dimension.clone()]);
             vec![build::call(

@@ -1,0 +1,89 @@
+//! Several `string_agg`s of one SELECT, each in an order of its own.
+//!
+//! The engine sorts its input for `string_agg(x, ',' ORDER BY y)`, and refuses a second order. The function gathers by `array_agg`, which
+//! sorts by itself where its input is not in order; only the engine does not say so (`string_agg.rs`, 55.2).
+//!
+//! Delete this when `string_agg` is a soft requirement there, as `array_agg` is.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, FieldRef};
+use datafusion::error::Result;
+use datafusion::execution::{FunctionRegistry, SessionState};
+use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
+use datafusion::logical_expr::utils::AggregateOrderSensitivity;
+use datafusion::logical_expr::{
+    Accumulator, AggregateUDF, AggregateUDFImpl, Documentation, GroupsAccumulator, ReversedUDAF,
+    Signature,
+};
+
+/// Puts the function that does without a sorted input in the place of the engine's.
+pub fn register(state: &mut SessionState) -> Result<()> {
+    if let Some(inner) = state.aggregate_functions().get("string_agg").cloned() {
+        state.register_udaf(Arc::new(AggregateUDF::new_from_impl(Joined { inner })))?;
+    }
+    Ok(())
+}
+
+/// `string_agg`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Joined {
+    inner: Arc<AggregateUDF>,
+}
+
+impl AggregateUDFImpl for Joined {
+    fn name(&self) -> &str {
+        self.inner.name()
+    }
+
+    fn aliases(&self) -> &[String] {
+        self.inner.aliases()
+    }
+
+    fn signature(&self) -> &Signature {
+        self.inner.signature()
+    }
+
+    fn return_type(&self, types: &[DataType]) -> Result<DataType> {
+        self.inner.return_type(types)
+    }
+
+    fn accumulator(&self, args: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
+        self.inner.accumulator(args)
+    }
+
+    fn state_fields(&self, args: StateFieldsArgs<'_>) -> Result<Vec<FieldRef>> {
+        self.inner.state_fields(args)
+    }
+
+    fn groups_accumulator_supported(&self, args: AccumulatorArgs<'_>) -> bool {
+        self.inner.groups_accumulator_supported(args)
+    }
+
+    fn create_groups_accumulator(
+        &self,
+        args: AccumulatorArgs<'_>,
+    ) -> Result<Box<dyn GroupsAccumulator>> {
+        self.inner.create_groups_accumulator(args)
+    }
+
+    fn order_sensitivity(&self) -> AggregateOrderSensitivity {
+        AggregateOrderSensitivity::SoftRequirement
+    }
+
+    /// It sorts either way.
+    fn with_beneficial_ordering(
+        self: Arc<Self>,
+        _: bool,
+    ) -> Result<Option<Arc<dyn AggregateUDFImpl>>> {
+        Ok(Some(self))
+    }
+
+    fn reverse_expr(&self) -> ReversedUDAF {
+        ReversedUDAF::NotSupported
+    }
+
+    fn documentation(&self) -> Option<&Documentation> {
+        self.inner.documentation()
+    }
+}

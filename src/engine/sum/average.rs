@@ -1,0 +1,397 @@
+//! `avg` of whole numbers from their exact sum. The engine adds them up as floating-point numbers, which do not hold those beyond 2^53,
+//! and whose sum depends on the order of rows.
+
+use std::fmt;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, UInt64Array};
+use arrow::buffer::NullBuffer;
+use arrow::compute::{and, is_not_null, prep_null_mask_filter};
+use arrow::datatypes::{DataType, Decimal128Type, Field, FieldRef, Int64Type, UInt64Type};
+use datafusion::common::ScalarValue;
+use datafusion::common::types::{NativeType, logical_int64};
+use datafusion::error::Result;
+use datafusion::execution::{FunctionRegistry, SessionState};
+use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
+use datafusion::logical_expr::utils::{AggregateOrderSensitivity, format_state_name};
+use datafusion::logical_expr::{
+    Accumulator, AggregateUDF, AggregateUDFImpl, Coercion, Documentation, EmitTo,
+    GroupsAccumulator, ReversedUDAF, SetMonotonicity, Signature, TypeSignature, TypeSignatureClass,
+};
+use datafusion::physical_expr::NullState;
+
+use super::distinct::DistinctSum;
+use super::total::column;
+use super::{Kind, MAX_PRECISION, STATE};
+
+/// Puts the exact average in the place of the engine's.
+pub(super) fn register(state: &mut SessionState) -> Result<()> {
+    let Some(inner) = state.aggregate_functions().get("avg").cloned() else {
+        return Ok(());
+    };
+    let whole = TypeSignature::Coercible(vec![Coercion::new_implicit(
+        TypeSignatureClass::Native(logical_int64()),
+        vec![TypeSignatureClass::Integer],
+        NativeType::Int64,
+    )]);
+    let others = match &inner.signature().type_signature {
+        TypeSignature::OneOf(all) => all.clone(),
+        one => vec![one.clone()],
+    };
+    let mut signature = inner.signature().clone();
+    signature.type_signature = TypeSignature::OneOf(std::iter::once(whole).chain(others).collect());
+    let average = ExactAverage { inner, signature };
+    state.register_udaf(Arc::new(AggregateUDF::new_from_impl(average)))?;
+    Ok(())
+}
+
+/// The number nearest to `sum / count`, but for the last bit.
+fn average(sum: i128, count: u64) -> Option<f64> {
+    let count = i128::from(count);
+    let (whole, rest) = (sum.checked_div(count)?, sum.checked_rem(count)?);
+    Some(whole as f64 + rest as f64 / count as f64)
+}
+
+/// `avg`.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct ExactAverage {
+    inner: Arc<AggregateUDF>,
+    signature: Signature,
+}
+
+/// Of nothing but NULLs, the average is NULL like that of no whole numbers.
+fn is_whole(field: Option<&FieldRef>) -> bool {
+    field.is_some_and(|field| matches!(field.data_type(), DataType::Int64 | DataType::Null))
+}
+
+/// The values that are there.
+fn whole(columns: &[ArrayRef]) -> Result<impl Iterator<Item = i64> + '_> {
+    let values = column(columns, 0)?.as_primitive_opt::<Int64Type>();
+    Ok(values.into_iter().flatten().flatten())
+}
+
+impl AggregateUDFImpl for ExactAverage {
+    fn name(&self) -> &str {
+        self.inner.name()
+    }
+
+    fn aliases(&self) -> &[String] {
+        self.inner.aliases()
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, types: &[DataType]) -> Result<DataType> {
+        match types {
+            [DataType::Int64 | DataType::Null] => Ok(DataType::Float64),
+            types => self.inner.return_type(types),
+        }
+    }
+
+    fn accumulator(&self, args: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
+        if !is_whole(args.expr_fields.first()) {
+            return self.inner.accumulator(args);
+        }
+        Ok(match args.is_distinct {
+            true => Box::new(DistinctAverage {
+                values: DistinctSum::new(Kind {
+                    data_type: DataType::Int64,
+                    precision: 0,
+                }),
+            }),
+            false => Box::new(PlainAverage::default()),
+        })
+    }
+
+    fn create_sliding_accumulator(
+        &self,
+        args: AccumulatorArgs<'_>,
+    ) -> Result<Box<dyn Accumulator>> {
+        match is_whole(args.expr_fields.first()) {
+            true => self.accumulator(args),
+            false => self.inner.create_sliding_accumulator(args),
+        }
+    }
+
+    fn state_fields(&self, args: StateFieldsArgs<'_>) -> Result<Vec<FieldRef>> {
+        if !is_whole(args.input_fields.first()) {
+            return self.inner.state_fields(args);
+        }
+        if args.is_distinct {
+            let name = format_state_name(args.name, "avg distinct");
+            let values = Field::new_list(name, Field::new_list_field(STATE, true), false);
+            return Ok(vec![Arc::new(values)]);
+        }
+        let count = format_state_name(args.name, "count");
+        Ok(vec![
+            Arc::new(Field::new(format_state_name(args.name, "sum"), STATE, true)),
+            Arc::new(Field::new(count, DataType::UInt64, false)),
+        ])
+    }
+
+    fn groups_accumulator_supported(&self, args: AccumulatorArgs<'_>) -> bool {
+        match is_whole(args.expr_fields.first()) {
+            true => {
+                let nulls = |field: &FieldRef| field.data_type().is_null();
+                !args.is_distinct && !args.expr_fields.iter().any(nulls)
+            }
+            false => self.inner.groups_accumulator_supported(args),
+        }
+    }
+
+    fn create_groups_accumulator(
+        &self,
+        args: AccumulatorArgs<'_>,
+    ) -> Result<Box<dyn GroupsAccumulator>> {
+        match is_whole(args.expr_fields.first()) {
+            true => Ok(Box::new(GroupedAverage::default())),
+            false => self.inner.create_groups_accumulator(args),
+        }
+    }
+
+    fn reverse_expr(&self) -> ReversedUDAF {
+        ReversedUDAF::Identical
+    }
+
+    fn order_sensitivity(&self) -> AggregateOrderSensitivity {
+        AggregateOrderSensitivity::Insensitive
+    }
+
+    fn set_monotonicity(&self, data_type: &DataType) -> SetMonotonicity {
+        self.inner.inner().set_monotonicity(data_type)
+    }
+
+    fn documentation(&self) -> Option<&Documentation> {
+        self.inner.documentation()
+    }
+}
+
+/// Of all rows, or of a window's frame. 2^64 values of 64 bits do not fill 128.
+#[derive(Debug, Default)]
+struct PlainAverage {
+    sum: i128,
+    count: u64,
+}
+
+impl Accumulator for PlainAverage {
+    fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
+        for value in whole(values)? {
+            self.sum += i128::from(value);
+            self.count += 1;
+        }
+        Ok(())
+    }
+
+    fn retract_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
+        for value in whole(values)? {
+            self.sum -= i128::from(value);
+            self.count = self.count.saturating_sub(1);
+        }
+        Ok(())
+    }
+
+    fn supports_retract_batch(&self) -> bool {
+        true
+    }
+
+    fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
+        let sums = column(states, 0)?.as_primitive::<Decimal128Type>();
+        let counts = column(states, 1)?.as_primitive::<UInt64Type>();
+        for (sum, count) in sums.iter().zip(counts) {
+            self.sum += sum.unwrap_or_default();
+            self.count += count.unwrap_or_default();
+        }
+        Ok(())
+    }
+
+    fn state(&mut self) -> Result<Vec<ScalarValue>> {
+        let sum = (self.count > 0).then_some(self.sum);
+        Ok(vec![
+            ScalarValue::Decimal128(sum, MAX_PRECISION, 0),
+            ScalarValue::UInt64(Some(self.count)),
+        ])
+    }
+
+    fn evaluate(&mut self) -> Result<ScalarValue> {
+        Ok(ScalarValue::Float64(average(self.sum, self.count)))
+    }
+
+    fn size(&self) -> usize {
+        size_of_val(self)
+    }
+}
+
+/// `avg(DISTINCT x)`.
+struct DistinctAverage {
+    values: DistinctSum<Int64Type>,
+}
+
+impl fmt::Debug for DistinctAverage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "DistinctAverage({:?})", self.values)
+    }
+}
+
+impl Accumulator for DistinctAverage {
+    fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
+        match column(values, 0)?.data_type() {
+            DataType::Null => Ok(()),
+            _ => self.values.update_batch(values),
+        }
+    }
+
+    fn retract_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
+        match column(values, 0)?.data_type() {
+            DataType::Null => Ok(()),
+            _ => self.values.retract_batch(values),
+        }
+    }
+
+    fn supports_retract_batch(&self) -> bool {
+        true
+    }
+
+    fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
+        self.values.merge_batch(states)
+    }
+
+    fn state(&mut self) -> Result<Vec<ScalarValue>> {
+        self.values.state()
+    }
+
+    fn evaluate(&mut self) -> Result<ScalarValue> {
+        let (sum, count) = self
+            .values
+            .distinct()
+            .fold((0, 0), |(sum, count), value| (sum + value, count + 1));
+        Ok(ScalarValue::Float64(average(sum, count)))
+    }
+
+    fn size(&self) -> usize {
+        self.values.size()
+    }
+}
+
+/// Of many groups at once.
+struct GroupedAverage {
+    sums: Vec<i128>,
+    counts: Vec<u64>,
+    nulls: NullState,
+}
+
+impl Default for GroupedAverage {
+    fn default() -> Self {
+        Self {
+            sums: Vec::new(),
+            counts: Vec::new(),
+            nulls: NullState::new(),
+        }
+    }
+}
+
+impl GroupedAverage {
+    fn take(&mut self, emit_to: EmitTo) -> (Vec<i128>, Vec<u64>, Option<NullBuffer>) {
+        let sums = emit_to.take_needed(&mut self.sums);
+        let counts = emit_to.take_needed(&mut self.counts);
+        (sums, counts, self.nulls.build(emit_to))
+    }
+}
+
+impl GroupsAccumulator for GroupedAverage {
+    fn update_batch(
+        &mut self,
+        values: &[ArrayRef],
+        groups: &[usize],
+        filter: Option<&BooleanArray>,
+        total_groups: usize,
+    ) -> Result<()> {
+        let values = column(values, 0)?.as_primitive::<Int64Type>();
+        self.sums.resize(total_groups, 0);
+        self.counts.resize(total_groups, 0);
+        let (sums, counts) = (&mut self.sums, &mut self.counts);
+        self.nulls
+            .accumulate(groups, values, filter, total_groups, |group, value| {
+                if let (Some(sum), Some(count)) = (sums.get_mut(group), counts.get_mut(group)) {
+                    *sum += i128::from(value);
+                    *count += 1;
+                }
+            });
+        Ok(())
+    }
+
+    fn merge_batch(
+        &mut self,
+        states: &[ArrayRef],
+        groups: &[usize],
+        total_groups: usize,
+    ) -> Result<()> {
+        let added = column(states, 0)?.as_primitive::<Decimal128Type>();
+        let counted = column(states, 1)?.as_primitive::<UInt64Type>();
+        self.sums.resize(total_groups, 0);
+        self.counts.resize(total_groups, 0);
+        let (sums, counts) = (&mut self.sums, &mut self.counts);
+        self.nulls
+            .accumulate(groups, added, None, total_groups, |group, value| {
+                if let Some(sum) = sums.get_mut(group) {
+                    *sum += value;
+                }
+            });
+        for (group, added) in groups.iter().zip(counted) {
+            if let (Some(count), Some(added)) = (counts.get_mut(*group), added) {
+                *count += added;
+            }
+        }
+        Ok(())
+    }
+
+    fn evaluate(&mut self, emit_to: EmitTo) -> Result<ArrayRef> {
+        let (sums, counts, _) = self.take(emit_to);
+        let averages: Float64Array = sums
+            .into_iter()
+            .zip(counts)
+            .map(|(sum, count)| average(sum, count))
+            .collect();
+        Ok(Arc::new(averages))
+    }
+
+    fn state(&mut self, emit_to: EmitTo) -> Result<Vec<ArrayRef>> {
+        let (sums, counts, nulls) = self.take(emit_to);
+        let sums = arrow::array::PrimitiveArray::<Decimal128Type>::new(sums.into(), nulls)
+            .with_data_type(STATE);
+        Ok(vec![Arc::new(sums), Arc::new(UInt64Array::from(counts))])
+    }
+
+    fn convert_to_state(
+        &self,
+        values: &[ArrayRef],
+        filter: Option<&BooleanArray>,
+    ) -> Result<Vec<ArrayRef>> {
+        let values: &Int64Array = column(values, 0)?.as_primitive::<Int64Type>();
+        let kept = match filter {
+            None => is_not_null(values)?,
+            Some(filter) => and(&prep_null_mask_filter(filter), &is_not_null(values)?)?,
+        };
+        let sums: Vec<i128> = values
+            .values()
+            .iter()
+            .map(|value| i128::from(*value))
+            .collect();
+        let counts: UInt64Array = kept
+            .values()
+            .iter()
+            .map(|kept| Some(u64::from(kept)))
+            .collect();
+        let nulls = NullBuffer::new(kept.values().clone());
+        let sums = arrow::array::PrimitiveArray::<Decimal128Type>::new(sums.into(), Some(nulls))
+            .with_data_type(STATE);
+        Ok(vec![Arc::new(sums), Arc::new(counts)])
+    }
+
+    fn size(&self) -> usize {
+        self.sums.capacity() * size_of::<i128>()
+            + self.counts.capacity() * size_of::<u64>()
+            + self.nulls.size()
+    }
+}
