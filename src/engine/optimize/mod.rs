@@ -15,6 +15,8 @@ use datafusion::optimizer::optimizer::Optimizer;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 
+use super::floats::CanonicalJoinKeys;
+
 /// The engine's logical rules in their order.
 pub fn logical_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     let mut rules = Optimizer::new().rules;
@@ -45,15 +47,21 @@ pub fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
             _ => {}
         }
     }
-    // Before what is sorted is decided.
-    let sorting = rules
-        .iter()
-        .position(|rule| rule.name() == "EnsureRequirements");
-    rules.insert(
-        sorting.unwrap_or_default(),
-        Arc::new(grouping_sets::ForgetOrder),
-    );
+    // What is sorted is decided then.
+    insert_before(&mut rules, "EnsureRequirements", grouping_sets::ForgetOrder);
+    // So is what is partitioned by the keys.
+    insert_before(&mut rules, "FilterPushdown", CanonicalJoinKeys);
     rules
+}
+
+/// Puts a rule before the first of this name.
+fn insert_before(
+    rules: &mut Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>>,
+    name: &str,
+    rule: impl PhysicalOptimizerRule + Send + Sync + 'static,
+) {
+    let place = rules.iter().position(|rule| rule.name() == name);
+    rules.insert(place.unwrap_or_default(), Arc::new(rule));
 }
 
 #[cfg(test)]
