@@ -3,7 +3,7 @@
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::compute::cast;
 use arrow::datatypes::{
-    DataType, Int64Type, IntervalMonthDayNanoType, IntervalUnit, TimeUnit, TimestampNanosecondType,
+    DataType, Int64Type, IntervalMonthDayNanoType, IntervalUnit, TimeUnit, TimestampMicrosecondType,
 };
 use datafusion::error::Result;
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs};
@@ -81,10 +81,11 @@ fn position(array: &ArrayRef, row: usize) -> Result<Option<i128>> {
         )));
     }
     if array.data_type().is_temporal() {
-        let nanoseconds = DataType::Timestamp(TimeUnit::Nanosecond, None);
-        let time = cast(&single, &nanoseconds)?;
+        // Nanoseconds do not hold all years.
+        let microseconds = DataType::Timestamp(TimeUnit::Microsecond, None);
+        let time = cast(&single, &microseconds)?;
         return Ok((!time.is_null(0))
-            .then(|| i128::from(time.as_primitive::<TimestampNanosecondType>().value(0))));
+            .then(|| i128::from(time.as_primitive::<TimestampMicrosecondType>().value(0)) * 1000));
     }
     Ok(None)
 }
@@ -124,6 +125,7 @@ mod tests {
             "SELECT range(0, 9223372036854775807)",
             "SELECT range(9223372036854775807)",
             "SELECT generate_series(TIMESTAMP '2000-01-01', TIMESTAMP '2020-01-01', INTERVAL '1' MICROSECOND)",
+            "SELECT range(arrow_cast('9000-01-01', 'Timestamp(µs)'), arrow_cast('9999-01-01', 'Timestamp(µs)'), INTERVAL '1' SECOND)",
         ] {
             let error = run(sql).await.unwrap_err();
             assert!(error.to_string().contains("are the most"), "{sql}: {error}");

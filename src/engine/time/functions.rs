@@ -17,6 +17,7 @@ use datafusion::logical_expr::{
 use super::SECOND;
 use super::bins;
 use super::input::{MAX_DIGITS, out_of_range, parsed};
+use super::series::series;
 use super::types::{all_in_microseconds, is_text};
 
 const NAMES: &[&str] = &[
@@ -56,6 +57,8 @@ impl InMicroseconds {
             ("date_bin", [stride, times, origin @ ..]) => {
                 bins::date_bin(stride, times, origin.first())
             }
+            ("generate_series", _) => series(self.name(), args, true),
+            ("range", _) => series(self.name(), args, false),
             (name, [value]) if name.starts_with("to_timestamp") => {
                 let DataType::Timestamp(_, zone) = args.return_field.data_type() else {
                     return Ok(None);

@@ -16,8 +16,10 @@ mod functions;
 mod input;
 mod length;
 mod output;
+mod parts;
 mod precision;
 mod rule;
+mod series;
 #[cfg(test)]
 mod tests;
 mod types;
@@ -25,6 +27,7 @@ mod types;
 use datafusion::error::Result;
 use datafusion::execution::SessionState;
 
+pub(in crate::engine) use output::texts as texts_of_timestamps;
 pub use precision::PRECISION_FUNCTION;
 pub use rule::Microseconds;
 pub use types::MicrosecondTypes;

@@ -15,6 +15,10 @@
 //! (a, b) IN ((1, 2), (3, 4))               (a = 1 AND b = 2) OR (a = 3 AND b = 4)
 //! x > ANY (array)                          compare_any('>', x, array)
 //! x::timestamp(3)                          timestamp_to_precision(x::timestamp, 3)
+//! x::varchar(3), x::char                   left(x::text, 3), left(x::text, 1)
+//! 0.1::decimal(38,20)                      '0.1'::decimal(38,20)
+//! 12345678901234567.89                     long_number('12345678901234567.89')
+//! 12345678901234567890123                  '12345678901234567890123'::numeric(23,0)
 //! ```
 
 mod alike;
