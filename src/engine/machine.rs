@@ -1,4 +1,4 @@
-//! The memory of the machine and of this process, as Linux tells of it.
+//! The memory of the machine and of this process, as Linux reports it.
 
 use std::path::{Path, PathBuf};
 
@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn memory_is_told_in_bytes() {
+    fn memory_is_reported_in_bytes() {
         let text = "MemTotal:       16 kB\nMemFree: 1 kB\nRssAnon:\t     12 kB\n";
         assert_eq!(kib(text, "MemTotal:"), Some(16 * 1024));
         assert_eq!(kib(text, "RssAnon:"), Some(12 * 1024));

@@ -9,6 +9,7 @@ mod checked;
 pub mod complexity;
 mod cpu;
 mod cpu_time;
+mod decimal_texts;
 mod decimals;
 mod digits;
 mod expressions;
@@ -34,6 +35,7 @@ mod subqueries;
 #[cfg(feature = "substrait")]
 pub mod substrait;
 mod sum;
+mod texts;
 pub mod time;
 mod using;
 
@@ -48,7 +50,7 @@ use datafusion::execution::memory_pool::{
 };
 use datafusion::execution::object_store::ObjectStoreRegistry;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
-use datafusion::execution::{SessionState, SessionStateBuilder, TaskContext};
+use datafusion::execution::{FunctionRegistry, SessionState, SessionStateBuilder, TaskContext};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::optimizer::Analyzer;
 use datafusion::physical_plan::ExecutionPlan;
@@ -57,6 +59,7 @@ use uuid::Uuid;
 
 pub use cpu::{CpuRuntime, STACK};
 pub use cpu_time::{CpuMeter, current, metered};
+pub use decimal_texts::{LONG_NUMBER, number as exact_decimal};
 pub use functions::FunctionInfo;
 pub use planners::Planners;
 pub use stop::{PlanRun, Stop, StopOnDrop};
@@ -72,6 +75,10 @@ const MAX_STATES: u64 = 64;
 
 /// Threads that queries over built-in tables run on.
 const CATALOG_THREADS: usize = 2;
+
+/// Functions of a row's file. A path holds the values of all partition keys, and a row's place in its file tells how rows are
+/// sorted by columns that are not granted.
+const FUNCTIONS_OF_FILES: &[&str] = &["file_row_index", "input_file_name"];
 
 #[derive(Debug, Clone)]
 pub struct EngineOptions {
@@ -145,6 +152,7 @@ impl Engine {
         let mut rules = Analyzer::new().rules;
         rules.insert(0, Arc::new(using::UsingColumns));
         rules.insert(1, Arc::new(nested::NestedAreNoTexts));
+        rules.insert(1, Arc::new(decimal_texts::DecimalTexts));
         let mut base = SessionStateBuilder::new()
             .with_config(config)
             .with_runtime_env(Arc::clone(&runtime))
@@ -162,6 +170,9 @@ impl Engine {
             .with_analyzer_rule(Arc::new(rounding::RoundingCasts))
             .with_analyzer_rule(Arc::new(floats::CanonicalFloats))
             .build();
+        for name in FUNCTIONS_OF_FILES {
+            base.deregister_udf(name).map_err(from_engine)?;
+        }
         stop::stoppable_functions(&mut base).map_err(from_engine)?;
         bounded::bound(&mut base).map_err(from_engine)?;
         floats::register(&mut base).map_err(from_engine)?;
@@ -170,6 +181,7 @@ impl Engine {
         joined_texts::register(&mut base).map_err(from_engine)?;
         time::register(&mut base).map_err(from_engine)?;
         quantified::register(&mut base).map_err(from_engine)?;
+        decimal_texts::register(&mut base).map_err(from_engine)?;
         using::register(&mut base).map_err(from_engine)?;
         named_cast::register(&mut base).map_err(from_engine)?;
         gathered::register(&mut base).map_err(from_engine)?;

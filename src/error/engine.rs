@@ -132,6 +132,13 @@ fn from_cast(what: &str) -> Error {
     if let Some((value, data_type)) = number {
         return out_of_range(value, data_type);
     }
+    // Of a decimal.
+    let number = what
+        .strip_prefix("value of ")
+        .and_then(|rest| rest.split_once(" is out of range "));
+    if let Some((value, data_type)) = number {
+        return out_of_range(value, data_type);
+    }
     let text = what
         .strip_prefix("Cannot cast string '")
         .and_then(|rest| rest.strip_suffix(" type"))
@@ -316,6 +323,11 @@ mod tests {
                 "Cannot cast string '-99999999999' to value of Int32 type",
                 Code::NumericOutOfRange,
                 "value \"-99999999999\" is out of range for type integer",
+            ),
+            (
+                "value of 32768 is out of range Int16",
+                Code::NumericOutOfRange,
+                "value 32768 is out of range for type smallint",
             ),
             (
                 "Cannot cast string '1x' to value of Int32 type",

@@ -14,14 +14,14 @@ use uuid::Uuid;
 
 use super::cursors::{Cursor, forward};
 use super::planning::Asked;
-use super::prepared::{Prepared, check_weight, literal};
+use super::prepared::{Prepared, check_weight, fitted, literal};
 use super::query::BatchStream;
 use super::session::{Session, is_built_in};
 use super::settings::Settings;
 use super::transaction::TransactionStatus;
 use super::{Execution, Rows};
 use crate::engine::pg::{milliseconds, shown_time};
-use crate::error::{Code, Error, Result, from_engine};
+use crate::error::{Code, Error, Result};
 use crate::statement;
 
 /// Statements that one session may hold prepared by name in SQL.
@@ -360,7 +360,7 @@ impl Session {
         let values = values
             .into_iter()
             .zip(&prepared.parameters)
-            .map(|(value, data_type)| value.cast_to(data_type).map_err(from_engine))
+            .map(|(value, data_type)| fitted(value, data_type))
             .collect::<Result<Vec<_>>>()?;
         self.dispatch(prepared, values).await
     }

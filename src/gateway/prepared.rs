@@ -11,6 +11,7 @@ use datafusion::logical_expr::{Expr as PlanExpr, LogicalPlan};
 use lakegate_sql::Parsed;
 use sqlparser::ast::{self, Expr, Value, VisitMut, VisitorMut};
 
+use crate::engine::exact_decimal;
 use crate::error::{Code, Error, Result, from_engine};
 
 /// The highest parameter number, as Postgres has it.
@@ -362,6 +363,32 @@ pub fn literal(expr: &Expr) -> Result<ScalarValue> {
     })
 }
 
+/// A parameter's value as one of its type, or of a type of its own where that would change it: `0.005` is no decimal of two digits.
+///
+/// # Errors
+/// It is not of the type.
+pub fn fitted(value: ScalarValue, data_type: &DataType) -> Result<ScalarValue> {
+    let exact = match &value {
+        ScalarValue::Utf8(Some(text)) if data_type.is_decimal() => exact_decimal(text),
+        ScalarValue::Float64(Some(number)) if data_type.is_decimal() => {
+            exact_decimal(&number.to_string())
+        }
+        ScalarValue::Float64(Some(number)) if data_type.is_integer() && number.fract() != 0.0 => {
+            return Ok(value);
+        }
+        _ => None,
+    };
+    let Some(exact) = exact else {
+        return value.cast_to(data_type).map_err(from_engine);
+    };
+    let fitted = exact.cast_to(data_type);
+    let back = |fitted: &ScalarValue| fitted.cast_to(&exact.data_type());
+    match &fitted {
+        Ok(same) if back(same).is_ok_and(|back| back == exact) => Ok(same.clone()),
+        _ => Ok(exact),
+    }
+}
+
 fn numeric(text: &str) -> Option<ScalarValue> {
     if let Ok(whole) = text.parse::<i64>() {
         return Some(ScalarValue::Int64(Some(whole)));
@@ -414,6 +441,32 @@ mod tests {
             assert_eq!(error.message(), format!("there is no parameter {missing}"));
             assert_eq!(check_parameters(&statement, 5).is_ok(), missing != "$0");
         }
+    }
+
+    #[test]
+    fn value_is_not_changed_to_fit() {
+        let decimal = DataType::Decimal128(10, 2);
+        let of = |value| fitted(value, &decimal).unwrap();
+        let text = |text: &str| ScalarValue::from(text);
+        assert_eq!(of(text("0.5")), ScalarValue::Decimal128(Some(50), 10, 2));
+        assert_eq!(of(text("0.005")), ScalarValue::Decimal128(Some(5), 3, 3));
+        assert_eq!(
+            of(ScalarValue::from(0.005)),
+            ScalarValue::Decimal128(Some(5), 3, 3)
+        );
+        assert_eq!(
+            of(text("123456789012")),
+            ScalarValue::Decimal128(Some(123_456_789_012), 12, 0)
+        );
+        assert!(fitted(text("x"), &decimal).is_err());
+        assert_eq!(
+            fitted(ScalarValue::from(2.7), &DataType::Int32).unwrap(),
+            ScalarValue::from(2.7)
+        );
+        assert_eq!(
+            fitted(ScalarValue::from(2.0), &DataType::Int32).unwrap(),
+            ScalarValue::from(2)
+        );
     }
 
     #[test]

@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures::StreamExt;
 use futures::stream::BoxStream;
+use futures::{StreamExt, TryStreamExt};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{
@@ -133,7 +133,8 @@ impl RootStore {
             false => Err(Error::new(
                 Code::LocationRefused,
                 format!(
-                    "object '{path}' is refused: a symbolic link leads out of its table's location"
+                    "object '{}' is refused: a symbolic link leads out of its table's location",
+                    self.link(path, &base)
                 ),
             )
             .with_hint("give the folder that it leads to as a LOCATION")),
@@ -155,6 +156,21 @@ impl RootStore {
             }
         }
         Ok(())
+    }
+
+    /// The link by which an object lies out of a folder: the names behind it are those of another folder.
+    fn link(&self, object: &Path, folder: &Path) -> Path {
+        let mut link = Path::default();
+        for part in object.parts() {
+            link = link.join(part);
+            let leads_out = self
+                .real(&link)
+                .is_ok_and(|real| !real.prefix_matches(folder) && !folder.prefix_matches(&real));
+            if leads_out {
+                break;
+            }
+        }
+        link
     }
 
     /// Whether a place in the storage is in both, under whatever URLs.
@@ -343,11 +359,54 @@ impl Boundary {
         }
     }
 
+    /// For errors of the store below.
+    fn redaction(
+        &self,
+    ) -> impl Fn(object_store::Error) -> object_store::Error + Send + Sync + 'static {
+        let directory = self.directory.as_ref();
+        let directory = directory.and_then(|directory| directory.to_str().map(str::to_owned));
+        move |error| match &directory {
+            Some(directory) => without_directory(error, directory),
+            None => error,
+        }
+    }
+
     fn guard(&self, path: &Path) -> object_store::Result<()> {
         self.check(path).map_err(|e| object_store::Error::Generic {
             store: "lake root",
             source: Box::new(e),
         })
+    }
+}
+
+/// Replaces the directory of a root in what an error says: paths of the server's machine are not the users' business.
+fn without_directory(error: object_store::Error, directory: &str) -> object_store::Error {
+    use object_store::Error as E;
+    let text = |text: String| text.replace(directory, "");
+    let of = |source: Box<dyn std::error::Error + Send + Sync>| text(source.to_string()).into();
+    match error {
+        // What the boundary refuses is an error of Lakegate's, which names no directory.
+        E::Generic { source, .. } if source.is::<Error>() => E::Generic {
+            store: "lake root",
+            source,
+        },
+        E::Generic { store, source } => E::Generic {
+            store,
+            source: of(source),
+        },
+        E::NotFound { path, source } => E::NotFound {
+            path: text(path),
+            source: of(source),
+        },
+        E::PermissionDenied { path, source } => E::PermissionDenied {
+            path: text(path),
+            source: of(source),
+        },
+        E::Precondition { path, source } => E::Precondition {
+            path: text(path),
+            source: of(source),
+        },
+        error => error,
     }
 }
 
@@ -384,7 +443,8 @@ impl ObjectStore for RootStore {
         options: GetOptions,
     ) -> object_store::Result<GetResult> {
         self.guard(location)?;
-        self.inner.get_opts(location, options).await
+        let got = self.inner.get_opts(location, options).await;
+        got.map_err(self.boundary.redaction())
     }
 
     async fn get_ranges(
@@ -393,7 +453,8 @@ impl ObjectStore for RootStore {
         ranges: &[Range<u64>],
     ) -> object_store::Result<Vec<Bytes>> {
         self.guard(location)?;
-        self.inner.get_ranges(location, ranges).await
+        let got = self.inner.get_ranges(location, ranges).await;
+        got.map_err(self.boundary.redaction())
     }
 
     fn delete_stream(
@@ -413,7 +474,10 @@ impl ObjectStore for RootStore {
         if let Err(refusal) = self.guard_prefix(prefix) {
             return futures::stream::once(async { Err(refusal) }).boxed();
         }
-        self.inner.list(prefix)
+        self.inner
+            .list(prefix)
+            .map_err(self.boundary.redaction())
+            .boxed()
     }
 
     fn list_with_offset(
@@ -424,12 +488,16 @@ impl ObjectStore for RootStore {
         if let Err(refusal) = self.guard_prefix(prefix) {
             return futures::stream::once(async { Err(refusal) }).boxed();
         }
-        self.inner.list_with_offset(prefix, offset)
+        self.inner
+            .list_with_offset(prefix, offset)
+            .map_err(self.boundary.redaction())
+            .boxed()
     }
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> object_store::Result<ListResult> {
         self.guard_prefix(prefix)?;
-        self.inner.list_with_delimiter(prefix).await
+        let listed = self.inner.list_with_delimiter(prefix).await;
+        listed.map_err(self.boundary.redaction())
     }
 
     async fn copy_opts(

@@ -293,6 +293,7 @@ fn normal_url(location: &str) -> Result<String> {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
     use super::*;
+    use futures::StreamExt;
     use object_store::GetOptions;
 
     fn lake() -> (tempfile::TempDir, Roots) {
@@ -376,6 +377,33 @@ mod tests {
             .await
             .unwrap_err();
         assert!(error.to_string().contains("symbolic link"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn an_error_names_neither_what_lies_behind_a_link_nor_directories() {
+        let (dir, roots) = lake();
+        let lake = dir.path().join("lake");
+        std::fs::create_dir_all(lake.join("own")).unwrap();
+        std::fs::create_dir_all(lake.join("hidden/name")).unwrap();
+        std::os::unix::fs::symlink(lake.join("hidden"), lake.join("own/link")).unwrap();
+        std::os::unix::fs::symlink(lake.join("own"), lake.join("own/loop")).unwrap();
+        let own = roots.locate("s3://datalake/own/").unwrap();
+        let object = Path::from("own/link/name/f.parquet");
+        let refused = own.check_below(std::iter::once(&object)).unwrap_err();
+        assert!(refused.message().contains("'own/link'"), "{refused}");
+        let store = roots.iter().next().unwrap().store();
+        let missing = store
+            .get_opts(&Path::from("own/none"), GetOptions::default())
+            .await
+            .unwrap_err();
+        assert!(matches!(missing, object_store::Error::NotFound { .. }));
+        let listed: Vec<_> = store.list(Some(&Path::from("own"))).collect().await;
+        let looped = listed.into_iter().find_map(Result::err).unwrap();
+        for error in [missing, looped] {
+            let shown = format!("{error} {error:?}");
+            assert!(!shown.contains(dir.path().to_str().unwrap()), "{shown}");
+            assert!(shown.contains("own/"), "{shown}");
+        }
     }
 
     fn directory(path: std::path::PathBuf) -> Backing {

@@ -241,7 +241,8 @@ pub(super) fn require_partition_keys(visible: &Visible) -> Result<()> {
             "permission denied for the partitions of {}: SELECT is needed on every partition key",
             resource(&visible.table)
         ),
-    ))
+    )
+    .with_hint("rows without a value for a key have no folder; an administrator can grant SELECT on the keys, or write the rows"))
 }
 
 pub(super) fn check_catalog(catalog: Option<&str>) -> Result<()> {

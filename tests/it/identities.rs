@@ -98,7 +98,7 @@ async fn disabled_user_is_out_at_once_and_comes_back_as_it_was(door: Door) {
     let account = Account::new(door).await;
     let grant = format!("GRANT SELECT ON TABLE curated.orders TO {}", account.name);
     account.admin.run(&grant).await;
-    let old = account.connect().await;
+    let (old, waiting) = (account.connect().await, account.connect().await);
     let query = "SELECT count(*) FROM curated.orders";
     let orders = old.value(query).await;
     account.alter("DISABLE").await;
@@ -118,6 +118,8 @@ async fn disabled_user_is_out_at_once_and_comes_back_as_it_was(door: Door) {
     assert_eq!(state().await, "DISABLED");
     account.alter("ENABLE").await;
     assert_eq!(state().await, "ENABLED");
+    // What it had logged in with before, and not used since, is over.
+    assert!(waiting.try_rows(query).await.is_err());
     assert_eq!(account.connect().await.value(query).await, orders);
 }
 

@@ -343,6 +343,6 @@ pub enum By {
     /// An administrator, or the server itself.
     #[default]
     Administrator,
-    /// A user who is no administrator, by id.
+    /// A user that is no administrator, by id.
     User(i64),
 }

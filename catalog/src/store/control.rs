@@ -1,4 +1,4 @@
-//! The trait of who may do what.
+//! The trait of principals and their rights.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -96,7 +96,7 @@ pub trait Control: Debug + Send + Sync {
     /// [`Control::revoke_role`] for all of these memberships, or for none. Returns how many there were.
     async fn revoke_roles(&self, memberships: &[Membership]) -> Result<usize>;
 
-    /// Makes a user who is an administrator; a user of the name becomes one and keeps the password.
+    /// Makes a user that is an administrator; a user of the name becomes one and keeps the password.
     ///
     /// # Errors
     /// `AlreadyExists` if a role has the name.
@@ -116,9 +116,8 @@ pub trait Control: Debug + Send + Sync {
         self.grant_by(grants, By::Administrator).await
     }
 
-    /// Takes back all these grants or none (`with_grant_option` is not looked at): an administrator whoever granted them, others what
-    /// they granted themselves. Revoking SELECT
-    /// (or ALL) on a table also takes back SELECT on its columns. Returns how many were taken back:
+    /// Takes back all these grants or none (`with_grant_option` is not looked at): an administrator those of every grantor, others
+    /// their own. Revoking SELECT (or ALL) on a table also takes back SELECT on its columns. Returns how many were taken back:
     /// 0 means that nothing such had been granted, for example because the right comes from a grant
     /// on the whole table, the database, or to a role.
     ///
@@ -143,7 +142,7 @@ pub trait Control: Debug + Send + Sync {
     /// Replaces everything but the name. `primary` may be changed too.
     async fn update_workgroup(&self, input: WorkgroupInput) -> Result<Arc<Workgroup>>;
 
-    /// Drops a workgroup with its grants; users who had it as default go back to `primary`. `false`
+    /// Drops a workgroup with its grants; users that had it as default go back to `primary`. `false`
     /// if there was none and `if_exists`.
     ///
     /// # Errors

@@ -123,7 +123,7 @@ pub trait Metastore: Debug + Send + Sync {
             .await
     }
 
-    /// [`Metastore::update_table`], which notes who moved the table.
+    /// [`Metastore::update_table`], which records the user that moved the table.
     async fn update_table_by(
         &self,
         database: &str,
@@ -170,7 +170,7 @@ pub trait Metastore: Debug + Send + Sync {
         .await
     }
 
-    /// [`Metastore::add_partitions`], which notes who registered a folder outside of the table's.
+    /// [`Metastore::add_partitions`], which records the user that registered a folder outside of the table's.
     async fn add_partitions_by(
         &self,
         database: &str,
@@ -233,7 +233,7 @@ pub trait Metastore: Debug + Send + Sync {
             .await
     }
 
-    /// [`Metastore::update_partitions`], which notes who registered a folder outside of the table's.
+    /// [`Metastore::update_partitions`], which records the user that registered a folder outside of the table's.
     async fn update_partitions_by(
         &self,
         database: &str,
@@ -242,8 +242,9 @@ pub trait Metastore: Debug + Send + Sync {
         by: By,
     ) -> Result<()>;
 
-    /// Notes that the table of these folders is about to go by the hand of a user who could not read it: who may make tables
-    /// there does not get them by that alone, nor by a table that is there already. Folders as [`Resource::Location`](crate::access::Resource::Location) has them.
+    /// Records that a user is about to take the table of these folders away without being allowed to read it: the right to make tables
+    /// there does not give them to anybody, and neither does a table that is there already. Folders as
+    /// [`Resource::Location`](crate::access::Resource::Location) has them; of very many, their parents are kept.
     async fn vacate(&self, folders: Vec<String>) -> Result<()>;
 
     /// All folders that were vacated, and when, in milliseconds since 1970.

@@ -1,7 +1,7 @@
 //! Where the catalog lives: two traits, and SQLite under both.
 //!
-//! [`Metastore`] is what is in the lake (databases, tables, partitions); [`Control`] is who may do
-//! what (users, roles, grants, workgroups, settings). [`SqliteStore`] is both on one file. What a
+//! [`Metastore`] is what is in the lake (databases, tables, partitions); [`Control`] is
+//! users and their rights (roles, grants, workgroups, settings). [`SqliteStore`] is both on one file. What a
 //! method changed is on disk before it returns, and visible to the next read; a failed method
 //! changed nothing.
 

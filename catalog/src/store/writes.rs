@@ -98,7 +98,7 @@ impl OpenWrites {
     /// Whether a file is of a write that was open, or had not begun.
     pub fn hides(&self, file_name: &str) -> bool {
         WriteId::of_file(file_name).is_some_and(|write| {
-            // What is beyond the last that was given out is another's, who has a copy of this catalog.
+            // A number beyond the last that was given out is of a server with a copy of this catalog.
             let began_later =
                 || write.number > self.last && write.number <= self.issued.load(Ordering::Acquire);
             write.tag == self.tag && (self.open.contains(&write.number) || began_later())
@@ -127,7 +127,7 @@ pub struct CommitWrite {
     pub files: u64,
     /// The folders of a table that is replaced: what was written to it there belongs to nobody any more once this is committed.
     pub discard: Vec<String>,
-    /// Who writes. A user gets everything on a table that is made.
+    /// The principal that writes. A user gets everything on a table that is made.
     pub by: By,
 }
 
@@ -187,7 +187,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_tells_its_write() {
+    fn a_file_names_its_write() {
         let id = WriteId {
             tag: 0xab,
             number: 0x1234,

@@ -187,13 +187,13 @@ fn canonical(expr: Expr, zeros: bool) -> Expr {
 
 /// A floating-point number with the one NaN, and if asked the one zero.
 #[derive(Debug, PartialEq, Eq, Hash)]
-struct Canonical {
+pub(super) struct Canonical {
     zeros: bool,
     signature: Signature,
 }
 
 impl Canonical {
-    fn new(zeros: bool) -> Self {
+    pub(super) fn new(zeros: bool) -> Self {
         Self {
             zeros,
             signature: Signature::any(1, Volatility::Immutable),

@@ -4,10 +4,12 @@
 //!
 //! - [`extremes`]: `min` and `max` of groups, which begin at the largest finite number and forget NaN;
 //! - [`places`]: `round` and `trunc` to more or fewer places than a number has;
-//! - [`canonical`]: NaNs with a sign, and -0 in windows, CASE, `nullif` and IN lists.
+//! - [`canonical`]: NaNs with a sign, and -0 in windows, CASE, `nullif` and IN lists;
+//! - [`joins`]: -0 in the filters that joins make of their keys.
 
 mod canonical;
 mod extremes;
+mod joins;
 mod places;
 
 use std::cmp::Ordering;
@@ -16,6 +18,7 @@ use datafusion::error::Result;
 use datafusion::execution::SessionState;
 
 pub use canonical::CanonicalFloats;
+pub use joins::CanonicalJoinKeys;
 
 /// Puts these functions in the place of the engine's.
 pub fn register(state: &mut SessionState) -> Result<()> {

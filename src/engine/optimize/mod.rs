@@ -20,6 +20,7 @@ use datafusion::optimizer::optimizer::Optimizer;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 
+use super::floats::CanonicalJoinKeys;
 pub use conditions::with_opaque_casts;
 
 /// The engine's logical rules in their order.
@@ -53,23 +54,24 @@ pub fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
             _ => {}
         }
     }
-    // Before what is sorted is decided.
-    let sorting = rules
-        .iter()
-        .position(|rule| rule.name() == "EnsureRequirements")
-        .unwrap_or_default();
-    let before: [Arc<dyn PhysicalOptimizerRule + Send + Sync>; 2] = [
-        Arc::new(grouping_sets::ForgetOrder),
-        Arc::new(joins::ForgetSides),
-    ];
-    rules.splice(sorting..sorting, before);
+    // What is sorted is decided then.
+    insert_before(&mut rules, "EnsureRequirements", grouping_sets::ForgetOrder);
+    insert_before(&mut rules, "EnsureRequirements", joins::ForgetSides);
+    // So is what is partitioned by the keys.
+    insert_before(&mut rules, "FilterPushdown", CanonicalJoinKeys);
     // After everything that changes a plan.
-    let checks = rules
-        .iter()
-        .position(|rule| rule.name() == "SanityCheckPlan")
-        .unwrap_or(rules.len());
-    rules.insert(checks, Arc::new(windows::StateOrder));
+    insert_before(&mut rules, "SanityCheckPlan", windows::StateOrder);
     rules
+}
+
+/// Puts a rule before the first of this name.
+fn insert_before(
+    rules: &mut Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>>,
+    name: &str,
+    rule: impl PhysicalOptimizerRule + Send + Sync + 'static,
+) {
+    let place = rules.iter().position(|rule| rule.name() == name);
+    rules.insert(place.unwrap_or_default(), Arc::new(rule));
 }
 
 #[cfg(test)]

@@ -6,8 +6,10 @@
 mod bytea;
 mod cell;
 mod decorrelate;
+mod float_text;
 mod function;
 mod functions;
+mod interval_text;
 mod names;
 mod operators;
 mod rewrite;
@@ -17,8 +19,10 @@ mod time_setting;
 pub use bytea::decode_bytea;
 pub use cell::{Cell, PG_TYPE, build_array, hinted_field, parse_array_text};
 pub use decorrelate::{DecorrelateSubqueries, decorrelated_exists, decorrelated_filter};
+pub use float_text::{put_f32, put_f64};
 pub use function::{PgFunction, invalid};
 pub use functions::{functions, quote_ident, split_name};
+pub use interval_text::write_interval;
 pub use names::ShownAsNames;
 pub use operators::planner;
 #[cfg(test)]

@@ -8,11 +8,13 @@
 //! sum(decimal(38,s))   state: decimal(38,0), carries   20 times 10^38-1 does
 //! ```
 //!
-//! `avg` of whole numbers is that sum by their number ([`average`]). Floating-point numbers and intervals are summed by the engine. Delete this when the engine's sum is checked.
+//! `avg` of whole numbers is that sum by their number ([`average`]). Intervals are added up by their parts ([`interval`]).
+//! Floating-point numbers are summed by the engine. Delete this when the engine's sum is checked.
 
 mod average;
 mod distinct;
 mod grouped;
+mod interval;
 mod total;
 
 use std::sync::Arc;
@@ -34,6 +36,7 @@ use datafusion::logical_expr::{
 use crate::error::{Code, Error};
 use distinct::DistinctSum;
 use grouped::GroupedSum;
+use interval::IntervalSum;
 use total::{PlainSum, Total};
 
 /// What sums are kept in until they are done.
@@ -185,6 +188,9 @@ impl AggregateUDFImpl for CheckedSum {
     }
 
     fn accumulator(&self, args: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
+        if interval::is_summed(args.return_type()) {
+            return Ok(Box::new(IntervalSum::new(args.is_distinct)));
+        }
         let Some(kind) = Kind::of(args.return_type()) else {
             return self.inner.accumulator(args);
         };
@@ -210,11 +216,15 @@ impl AggregateUDFImpl for CheckedSum {
     ) -> Result<Box<dyn Accumulator>> {
         match Kind::of(args.return_type()) {
             Some(_) => self.accumulator(args),
+            None if interval::is_summed(args.return_type()) => self.accumulator(args),
             None => self.inner.create_sliding_accumulator(args),
         }
     }
 
     fn state_fields(&self, args: StateFieldsArgs<'_>) -> Result<Vec<FieldRef>> {
+        if interval::is_summed(args.return_type()) {
+            return Ok(interval::state_fields(args.name, args.is_distinct));
+        }
         let Some(kind) = Kind::of(args.return_type()) else {
             return self.inner.state_fields(args);
         };
@@ -235,6 +245,7 @@ impl AggregateUDFImpl for CheckedSum {
     fn groups_accumulator_supported(&self, args: AccumulatorArgs<'_>) -> bool {
         match Kind::of(args.return_type()) {
             Some(_) => !args.is_distinct,
+            None if interval::is_summed(args.return_type()) => false,
             None => self.inner.groups_accumulator_supported(args),
         }
     }

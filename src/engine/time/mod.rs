@@ -21,6 +21,7 @@ mod input;
 mod intervals;
 mod length;
 mod output;
+mod parts;
 mod precision;
 mod rule;
 mod series;
@@ -33,6 +34,7 @@ use std::sync::Arc;
 use datafusion::error::Result;
 use datafusion::execution::{FunctionRegistry, SessionState};
 
+pub(in crate::engine) use output::texts as texts_of_timestamps;
 pub use precision::PRECISION_FUNCTION;
 pub use rule::Microseconds;
 pub use types::MicrosecondTypes;

@@ -73,7 +73,7 @@ impl ScalarUDFImpl for TextOfTimestamp {
 }
 
 /// An array with text in the place of timestamps, at every depth.
-fn texts(array: &ArrayRef) -> Result<ArrayRef> {
+pub(in crate::engine) fn texts(array: &ArrayRef) -> Result<ArrayRef> {
     let Some(target) = with_texts(array.data_type()) else {
         return Ok(Arc::clone(array));
     };

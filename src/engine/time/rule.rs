@@ -18,8 +18,8 @@ use datafusion::optimizer::AnalyzerRule;
 use super::input::{MAX_DIGITS, TimestampOfText};
 use super::output::TextOfTimestamp;
 use super::types::{in_microseconds, is_text, with_texts};
-use super::{intervals, length, precision};
-use crate::engine::expressions;
+use super::{intervals, length, parts, precision};
+use crate::engine::{expressions, texts};
 
 /// Microseconds where the engine put nanoseconds, and texts of times as PostgreSQL writes them.
 #[derive(Debug)]
@@ -60,7 +60,9 @@ fn concerns(plan: &LogicalPlan) -> Result<bool> {
                         matches!(data_type, DataType::Interval(_))
                             || in_microseconds(&data_type).is_some()
                     }
-                    Expr::ScalarFunction(call) => is_asked_for(call),
+                    Expr::ScalarFunction(call) => {
+                        is_asked_for(call) || call.func.name() == "date_part"
+                    }
                     _ => false,
                 })
             })?;
@@ -178,10 +180,12 @@ fn expression(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
                 None => Transformed::no(call),
             }
         }
-        Expr::ScalarFunction(call) => match precision::of_text(&call) {
-            Some(read) => Transformed::yes(read),
-            None => Transformed::no(Expr::ScalarFunction(call)),
-        },
+        Expr::ScalarFunction(call) => {
+            match precision::of_text(&call).or_else(|| parts::of_duration(&call, schema)) {
+                Some(call) => Transformed::yes(call),
+                None => Transformed::no(Expr::ScalarFunction(call)),
+            }
+        }
         Expr::BinaryExpr(binary) if matches!(binary.op, Operator::Plus | Operator::Minus) => {
             Transformed::yes(Expr::BinaryExpr(same_unit(binary, schema)))
         }
@@ -222,11 +226,11 @@ fn cast(expr: Expr, field: Arc<Field>, schema: &DFSchema, strict: bool) -> Expr 
             let seconds = Expr::Cast(Cast::new(Box::new(expr), seconds));
             return again(seconds, field, strict);
         }
-        (Some(from), target) if is_text(target) && intervals::is_interval(&from) => {
-            return intervals::text(expr, target.clone());
-        }
         (Some(from), DataType::Interval(_)) if is_text(&from) => {
             return again(intervals::with_unit(expr), field, strict);
+        }
+        (Some(from), target) if is_text(target) && texts::is_written(&from) => {
+            return texts::written(expr, target.clone());
         }
         (Some(from), target) if is_text(target) && with_texts(&from).is_some() => {
             return TextOfTimestamp::call(expr, target.clone());

@@ -88,7 +88,8 @@ impl Control for SqliteStore {
         let name = name.to_lowercase();
         self.write(move |write| {
             let id = write.user(&name)?;
-            let sql = "UPDATE principals SET disabled = ?2 WHERE id = ?1 AND disabled <> ?2";
+            // What was logged in with before does not come back to life when the user is enabled again.
+            let sql = "UPDATE principals SET disabled = ?2, session_epoch = session_epoch + ?2 WHERE id = ?1 AND disabled <> ?2";
             write.changed_any(sql, params![id, disabled])
         })
         .await

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use rusqlite::params;
 
 use super::write::Write;
-use super::{DatabaseEntry, SqliteStore, load};
+use super::{DatabaseEntry, SqliteStore, load, vacated};
 use crate::access::{By, Resource};
 use crate::error::{CatalogError, Kind, Result};
 use crate::model::names::{normalize, normalize_database, normalize_table};
@@ -250,12 +250,10 @@ impl Metastore for SqliteStore {
     async fn vacate(&self, folders: Vec<String>) -> Result<()> {
         self.write(move |write| {
             let since = now().timestamp_millis();
-            for folder in &folders {
-                let sql = "INSERT INTO vacated (folder, since) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET since = excluded.since";
-                write.tx.execute(sql, params![folder, since])?;
-            }
-            let vacated = Arc::make_mut(&mut write.catalog_mut().vacated);
-            vacated.extend(folders.into_iter().map(|folder| (folder, since)));
+            // A copy of the few that there are: the change is the file's first.
+            let mut known = BTreeMap::clone(&write.catalog_mut().vacated);
+            vacated::note(&write.tx, &mut known, folders, since)?;
+            write.catalog_mut().vacated = Arc::new(known);
             Ok(())
         })
         .await

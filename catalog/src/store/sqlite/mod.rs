@@ -17,6 +17,7 @@ mod lock;
 mod metastore;
 mod partitions;
 mod schema;
+mod vacated;
 mod write;
 mod writes;
 
@@ -61,7 +62,7 @@ struct Catalog {
     version: u64,
     databases: BTreeMap<String, Arc<DatabaseEntry>>,
     writes: OpenWrites,
-    /// Folders whose table went by the hand of a user who could not read it, and when, in milliseconds since 1970.
+    /// Folders whose table a user took away without being allowed to read it, and when, in milliseconds since 1970.
     vacated: Arc<BTreeMap<String, i64>>,
 }
 

@@ -149,7 +149,7 @@ const MIGRATIONS: [&str; 8] = [
     ALTER TABLE tables ADD COLUMN outer_by_administrator INTEGER NOT NULL DEFAULT 0;
     UPDATE tables SET
         claimed = CAST(coalesce(json_extract(json, '$.CreateTime'), 0) * 1000 AS INTEGER),
-        -- Who made the table is known by name only: one that is no user any more counts as an administrator.
+        -- The creator is known by name only: a name without a user counts as an administrator.
         by_administrator = coalesce(json_extract(json, '$.Owner'), '') NOT IN (
             WITH RECURSIVE administrators (id) AS (
                 SELECT id FROM principals WHERE name = 'administrators' AND kind = 'role'
@@ -168,7 +168,7 @@ const MIGRATIONS: [&str; 8] = [
     ) STRICT;
     CREATE INDEX written_by_table ON written (table_id);
     ALTER TABLE discarded ADD COLUMN files TEXT NOT NULL DEFAULT '[]';           -- JSON array of [write, files]
-    -- Folders whose table went by the hand of a user who could not read it.
+    -- Folders whose table a user took away without being allowed to read it.
     CREATE TABLE vacated (folder TEXT PRIMARY KEY, since INTEGER NOT NULL) STRICT, WITHOUT ROWID;
     ",
     // 8: users that cannot log in, and how often the sessions of a user were ended.
@@ -316,7 +316,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn partitions_of_old_are_told_by_their_spelling_after_migration() {
+    async fn partitions_of_old_are_found_by_their_spelling_after_migration() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("catalog.db");
         version_1(&path);

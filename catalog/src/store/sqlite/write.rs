@@ -148,7 +148,7 @@ impl Write<'_> {
         for table_id in self.reread {
             drop(cached.remove(&table_id));
         }
-        // Who reads the new partitions finds the new catalog afterwards. The catalog before the grants: a dropped table is gone
+        // A reader that finds the new partitions finds the new catalog afterwards. The catalog before the grants: a dropped table is gone
         // before its grants are.
         if self.catalog_changed || self.writes_changed {
             *self.inner.catalog.write() = self.catalog;

@@ -9,7 +9,8 @@ use bytes::{BufMut, BytesMut};
 use chrono::{DateTime, Offset, TimeZone};
 use datafusion::arrow::datatypes::TimeUnit;
 
-use super::number::{put_int, put_two, put_uint};
+use super::number::{put_two, put_uint};
+use crate::engine::pg::write_interval;
 use crate::error::{Code, Error, Result};
 
 pub(super) const DAY_MICROS: i64 = 86_400_000_000;
@@ -275,52 +276,8 @@ impl Interval {
 
     /// IntervalStyle `postgres`: `1 year 2 mons -3 days +04:05:06.7`.
     pub fn put_text(self, out: &mut BytesMut) {
-        let mut first = true;
-        let mut before = false;
-        let parts = [
-            (self.months / 12, "year"),
-            (self.months % 12, "mon"),
-            (self.days, "day"),
-        ];
-        for (value, unit) in parts.into_iter().filter(|(value, _)| *value != 0) {
-            if !first {
-                out.put_u8(b' ');
-            }
-            if before && value > 0 {
-                out.put_u8(b'+');
-            }
-            put_int(out, i64::from(value));
-            out.put_u8(b' ');
-            out.put_slice(unit.as_bytes());
-            if value != 1 {
-                out.put_u8(b's');
-            }
-            before = value < 0;
-            first = false;
-        }
-        if !first && self.micros == 0 {
-            return;
-        }
-        if !first {
-            out.put_u8(b' ');
-        }
-        if self.micros < 0 {
-            out.put_u8(b'-');
-        } else if before {
-            out.put_u8(b'+');
-        }
-        let micros = self.micros.unsigned_abs();
-        let seconds = micros / 1_000_000;
-        let hours = seconds / 3600;
-        if hours < 10 {
-            out.put_u8(b'0');
-        }
-        put_uint(out, hours);
-        out.put_u8(b':');
-        put_two(out, (seconds / 60 % 60) as u32);
-        out.put_u8(b':');
-        put_two(out, (seconds % 60) as u32);
-        put_fraction(out, (micros % 1_000_000) as u32);
+        // A buffer grows.
+        let _ = write_interval(out, self.months, self.days, self.micros);
     }
 }
 

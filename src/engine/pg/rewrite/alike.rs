@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Ident, Select, SelectItem, Statement, VisitMut, VisitorMut, visit_expressions,
+    Expr, Ident, Select, SelectItem, Statement, Value, VisitMut, VisitorMut, visit_expressions,
 };
 
 use super::folded;
@@ -26,7 +26,7 @@ impl VisitorMut for TellApart {
             let name = match item {
                 // The engine names a subquery without what is in it, and an interval by its length.
                 SelectItem::UnnamedExpr(expr) if is_named_otherwise(expr) => OTHERWISE.to_owned(),
-                SelectItem::UnnamedExpr(expr) => uncast(expr).to_string(),
+                SelectItem::UnnamedExpr(expr) => uncast(expr),
                 SelectItem::ExprWithAlias { alias, .. } => folded(alias),
                 _ => continue,
             };
@@ -62,12 +62,35 @@ fn is_named_otherwise(expr: &Expr) -> bool {
     .is_break()
 }
 
-/// The engine names a cast as what it casts.
-fn uncast(expr: &Expr) -> &Expr {
-    match expr {
-        Expr::Cast { expr, .. } | Expr::Nested(expr) => uncast(expr),
-        expr => expr,
+/// The engine names a cast as what it casts, wherever it stands.
+fn uncast(expr: &Expr) -> String {
+    let mut bare = expr.clone();
+    // Nothing breaks the walk.
+    let _ = VisitMut::visit(&mut bare, &mut Uncast);
+    bare.to_string()
+}
+
+struct Uncast;
+
+impl VisitorMut for Uncast {
+    type Break = ();
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        let inner = match expr {
+            Expr::Cast { expr, .. } | Expr::Nested(expr) => {
+                std::mem::replace(expr.as_mut(), null())
+            }
+            Expr::TypedString(typed) => Expr::Value(typed.value.clone()),
+            Expr::AtTimeZone { timestamp, .. } => std::mem::replace(timestamp.as_mut(), null()),
+            _ => return ControlFlow::Continue(()),
+        };
+        *expr = inner;
+        ControlFlow::Continue(())
     }
+}
+
+fn null() -> Expr {
+    Expr::Value(Value::Null.into())
 }
 
 #[cfg(test)]
@@ -101,6 +124,21 @@ mod tests {
         assert_eq!(
             statement.to_string(),
             "SELECT INTERVAL '15 days', INTERVAL '0.5 month' AS \"<otherwise>:1\""
+        );
+    }
+
+    #[test]
+    fn casts_within_an_expression_tell_no_columns_apart() {
+        let sql =
+            "SELECT DATE '2024-01-01' - x, TIMESTAMP '2024-01-01' - x, a::int + 1, a + 1 FROM t";
+        let mut statement = Parser::parse_sql(&PostgreSqlDialect {}, sql)
+            .unwrap()
+            .remove(0);
+        tell_apart(&mut statement);
+        assert_eq!(
+            statement.to_string(),
+            "SELECT DATE '2024-01-01' - x, TIMESTAMP '2024-01-01' - x AS \"'2024-01-01' - x:1\", \
+             a::INT + 1, a + 1 AS \"a + 1:3\" FROM t"
         );
     }
 

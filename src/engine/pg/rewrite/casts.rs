@@ -1,10 +1,12 @@
 //! Casts to types that the engine does not have.
 
 use datafusion::sql::sqlparser::ast::{
-    ArrayElemTypeDef, CastKind, DataType, Expr, ObjectName, Value,
+    ArrayElemTypeDef, CastKind, CharacterLength, DataType, ExactNumberInfo, Expr, ObjectName,
+    UnaryOperator, Value,
 };
 
 use super::{build, folded};
+use crate::engine::LONG_NUMBER;
 use crate::engine::pg::bytea::bytea_of;
 use crate::engine::pg::parse_array_text;
 use crate::engine::time::PRECISION_FUNCTION;
@@ -78,9 +80,7 @@ fn custom(name: &str, quoted: bool, modifiers: &[String]) -> Target {
         "bool" => DataType::Boolean,
         "bytea" => DataType::Bytea,
         "date" => DataType::Date,
-        "numeric" if length().is_none() => {
-            DataType::Numeric(datafusion::sql::sqlparser::ast::ExactNumberInfo::None)
-        }
+        "numeric" if length().is_none() => DataType::Numeric(ExactNumberInfo::None),
         "timestamp" => {
             DataType::Timestamp(None, datafusion::sql::sqlparser::ast::TimezoneInfo::None)
         }
@@ -186,8 +186,132 @@ fn rounded(expr: &mut Expr) -> bool {
     true
 }
 
+/// The most characters of a type of text, such as `varchar(3)`, and of `char`, which is of one; `None` without a bound.
+fn characters(data_type: &DataType) -> Option<i64> {
+    let length = match data_type {
+        DataType::Char(None) | DataType::Character(None) => return Some(1),
+        DataType::Char(length)
+        | DataType::Character(length)
+        | DataType::CharVarying(length)
+        | DataType::CharacterVarying(length)
+        | DataType::Varchar(length)
+        | DataType::Nvarchar(length) => length.as_ref()?,
+        _ => return None,
+    };
+    match length {
+        CharacterLength::IntegerLength { length, .. } => i64::try_from(*length).ok(),
+        CharacterLength::Max => None,
+    }
+}
+
+/// The engine's text has no length: what is longer is cut off by a function.
+fn cut(expr: &mut Expr) -> bool {
+    let Expr::Cast { data_type, .. } = expr else {
+        return false;
+    };
+    let Some(length) = characters(data_type) else {
+        return false;
+    };
+    *data_type = DataType::Text;
+    let cast = std::mem::replace(expr, Expr::Value(Value::Null.into()));
+    *expr = build::call("left", vec![cast, build::integer(length)]);
+    true
+}
+
+/// A number that is cast to a decimal is the one that is written, not the nearest float.
+fn exactly(inner: &mut Expr, data_type: &DataType) {
+    let is_decimal = matches!(
+        data_type,
+        DataType::Decimal(_) | DataType::Numeric(_) | DataType::Dec(_)
+    );
+    if is_decimal && let Some(number) = number_text(inner) {
+        *inner = build::text(number);
+    }
+}
+
+/// A literal number as it is written.
+fn number_text(expr: &Expr) -> Option<String> {
+    match expr {
+        Expr::Function(function) if function.name.to_string() == LONG_NUMBER => {
+            match build::arguments(&function.args)?.as_slice() {
+                [Expr::Value(value)] => match &value.value {
+                    Value::SingleQuotedString(number) => Some(number.clone()),
+                    _ => None,
+                },
+                _ => None,
+            }
+        }
+        Expr::Value(value) => match &value.value {
+            Value::Number(number, _) => Some(number.clone()),
+            _ => None,
+        },
+        Expr::Nested(inner) => number_text(inner),
+        Expr::UnaryOp {
+            op: UnaryOperator::Minus,
+            expr,
+        } => number_text(expr).map(|number| match number.strip_prefix('-') {
+            Some(number) => number.to_owned(),
+            None => format!("-{number}"),
+        }),
+        _ => None,
+    }
+}
+
+/// A literal of more digits than a float tells apart: a whole number is a decimal, as in PostgreSQL and Athena, another one a decimal
+/// where it meets one.
+pub fn long_number(expr: &mut Expr) {
+    let Expr::Value(value) = expr else { return };
+    let Value::Number(number, _) = &value.value else {
+        return;
+    };
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if !digits(whole) || !digits(fraction) {
+        return;
+    }
+    let significant = format!("{whole}{fraction}");
+    let significant = significant.trim_start_matches('0').len();
+    // Whole numbers of up to 64 bits are that.
+    let is_exact = fraction.is_empty() && whole.parse::<u64>().is_ok();
+    if is_exact || significant <= FLOAT_DIGITS {
+        return;
+    }
+    if !fraction.is_empty() {
+        *expr = build::call(LONG_NUMBER, vec![build::text(number.clone())]);
+        return;
+    }
+    let Ok(precision @ ..=MAX_DIGITS) = u64::try_from(significant) else {
+        return;
+    };
+    *expr = Expr::Cast {
+        kind: CastKind::DoubleColon,
+        expr: Box::new(build::text(number.clone())),
+        data_type: DataType::Numeric(ExactNumberInfo::PrecisionAndScale(precision, 0)),
+        array: false,
+        format: None,
+    };
+}
+
+/// The minus before such a number belongs to it.
+pub fn negated(expr: &mut Expr) {
+    let Expr::UnaryOp { expr: inner, .. } = expr else {
+        return;
+    };
+    if matches!(inner.as_ref(), Expr::Function(_))
+        && let Some(number) = number_text(expr)
+    {
+        *expr = build::call(LONG_NUMBER, vec![build::text(number)]);
+    }
+}
+
+/// Digits that every number of a double has: 15 are read and written again as they were.
+const FLOAT_DIGITS: usize = 15;
+
+/// Digits of the widest decimal.
+const MAX_DIGITS: u64 = 38;
+
 pub fn rewrite(expr: &mut Expr) -> Result<(), Error> {
-    if rounded(expr) {
+    if rounded(expr) || cut(expr) {
         return Ok(());
     }
     let Expr::Cast {
@@ -200,6 +324,7 @@ pub fn rewrite(expr: &mut Expr) -> Result<(), Error> {
         return Ok(());
     };
     without_sizes(data_type);
+    exactly(inner, data_type);
     let target = match target(data_type) {
         Target::Engine(DataType::Bytea) => {
             *data_type = DataType::Bytea;

@@ -4,7 +4,7 @@ use datafusion::sql::sqlparser::ast::{
     AccessExpr, BinaryOperator, CastKind, DataType, DuplicateTreatment, Expr, Function,
     FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArgumentList, FunctionArguments,
     GroupByExpr, Ident, ObjectName, ObjectNamePart, OrderByExpr, OrderByKind, Query, SelectItem,
-    SetExpr, TableAlias, TableAliasColumnDef, TableFactor, TableWithJoins, Value,
+    SetExpr, TableAlias, TableAliasColumnDef, TableFactor, TableWithJoins, UnaryOperator, Value,
 };
 
 use super::{Rewriter, build, casts, folded, parts, similar, windows};
@@ -84,6 +84,11 @@ impl Rewriter<'_> {
                 *expr = build::call(function, args);
             }
             Expr::BinaryOp { op, .. } => native_operator(op),
+            Expr::Value(_) => casts::long_number(expr),
+            Expr::UnaryOp {
+                op: UnaryOperator::Minus,
+                ..
+            } => casts::negated(expr),
             Expr::AnyOp {
                 compare_op, right, ..
             }

@@ -21,6 +21,10 @@
 //! mod(x, y), sign(x)                       ((x) % (y)), signum(x)
 //! a && b, a ^@ b                           array_has_any(a, b), starts_with(a, b)
 //! … EXCEPT SELECT a.x, b.x FROM a, b       … EXCEPT SELECT * FROM (SELECT a.x, b.x FROM a, b) AS "operand 2"
+//! x::varchar(3), x::char                   left(x::text, 3), left(x::text, 1)
+//! 0.1::decimal(38,20)                      '0.1'::decimal(38,20)
+//! 12345678901234567.89                     long_number('12345678901234567.89')
+//! 12345678901234567890123                  '12345678901234567890123'::numeric(23,0)
 //! ```
 
 mod alike;
