@@ -157,4 +157,15 @@ mod tests {
         assert_eq!(matching(&[col("name").eq(x.clone())]), [true; 4]);
         assert_eq!(matching(&[col("id").gt(col("nowhere"))]), [true; 4]);
     }
+
+    #[test]
+    fn bounds_of_another_type_are_unknown_and_spoil_no_others() {
+        let mut odd = Statistics::clone(&file(None, 0));
+        odd.column_statistics[0].min_value = Precision::Exact(ScalarValue::from(0_i32));
+        odd.column_statistics[0].max_value = Precision::Exact(ScalarValue::from(9_i32));
+        let files = [Arc::new(odd), file(Some((0, 9)), 0)];
+        let above = [col("id").gt(lit(9_i64))];
+        assert_eq!(matching(&above, &schema(), &files), [true, false]);
+        assert_eq!(matching(&above, &schema(), &files[..1]), [true]);
+    }
 }

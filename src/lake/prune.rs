@@ -283,7 +283,40 @@ mod tests {
                 .len(),
             4
         );
-        let negated = not(col("region").eq(lit("us")).and(other));
+        let negated = not(col("region").eq(lit("us")).and(other.clone()));
         assert_eq!(matching(&[negated], &batch).unwrap().len(), 4);
+        // Both sides of an AND have a part that is decided.
+        let first = col("day").eq(day("2024-01-01")).and(other.clone());
+        let both = first.and(col("region").eq(lit("eu")).and(other));
+        assert_eq!(matching(&[both], &batch).unwrap(), [0]);
+    }
+
+    #[test]
+    fn filter_that_fails_is_an_error_where_the_engine_does_not_apply_it_again() {
+        let batch = days();
+        let fails = (lit(1) / (lit(1) - lit(1))).eq(lit(1));
+        let exact = col("region").eq(lit("eu")).and(fails.clone());
+        assert!(matching(std::slice::from_ref(&exact), &batch).is_err());
+        let part = exact.and(col("quantity").gt(lit(1)));
+        assert_eq!(matching(&[part], &batch).unwrap().len(), 4);
+    }
+
+    #[test]
+    fn only_what_the_keys_alone_decide_is_decided() {
+        use datafusion::logical_expr::{
+            LogicalPlanBuilder, exists, in_subquery, placeholder, scalar_subquery,
+        };
+        let keys = days().schema();
+        let rows = || Arc::new(LogicalPlanBuilder::empty(true).build().unwrap());
+        let region = || col("region");
+        for undecided in [
+            region().eq(scalar_subquery(rows())),
+            region().is_null().or(exists(rows())),
+            in_subquery(region(), rows()),
+            region().eq(placeholder("$1")),
+            region().eq(col("name")),
+        ] {
+            assert!(!decided_by_partitions(&undecided, &keys), "{undecided}");
+        }
     }
 }

@@ -46,3 +46,46 @@ pub(super) fn bytes(plan: &LogicalPlan) -> usize {
         Err(_) => usize::MAX / 2,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use arrow::datatypes::{DataType, Field, Schema};
+    use datafusion::datasource::empty::EmptyTable;
+    use datafusion::datasource::{provider_as_source, source_as_provider};
+    use datafusion::logical_expr::{LogicalPlanBuilder, col, exists, lit};
+
+    #[test]
+    fn kept_plan_holds_no_tables_and_is_measured() {
+        let field = |name| Field::new(name, DataType::Utf8, true);
+        let schema = Schema::new(vec![field("a"), field("b"), field("c")]);
+        let table = provider_as_source(Arc::new(EmptyTable::new(Arc::new(schema))));
+        let scan = LogicalPlanBuilder::scan("t", table, None).unwrap();
+        let scanned = scan.clone().build().unwrap();
+        assert_eq!(bytes(&scanned), NODE + 3 * COLUMN);
+        let literal = lit("x".repeat(1000));
+        let size = match &literal {
+            Expr::Literal(value, _) => value.size(),
+            _ => 0,
+        };
+        let filtered = |condition| scan.clone().filter(condition).unwrap().build().unwrap();
+        let plan = filtered(col("a").eq(literal));
+        let of_both = 2 * (NODE + 3 * COLUMN);
+        assert_eq!(bytes(&plan), of_both + 3 * EXPRESSION + size);
+
+        let plan = filtered(exists(Arc::new(scanned)));
+        let kept = without_tables(&plan);
+        assert_eq!(kept, plan);
+        let mut tables = 0;
+        kept.apply_with_subqueries(|node| {
+            if let LogicalPlan::TableScan(scan) = node {
+                tables += 1;
+                assert!(source_as_provider(&scan.source).is_err());
+            }
+            Ok(TreeNodeRecursion::Continue)
+        })
+        .unwrap();
+        assert_eq!(tables, 2);
+    }
+}

@@ -312,6 +312,29 @@ mod tests {
     }
 
     #[test]
+    fn keys_of_one_hash_are_told_apart_by_what_they_hold() {
+        let key = |time_zone: &str, row: bool, catalog: u8| QueryKey {
+            plan: LogicalPlanBuilder::empty(row).build().unwrap(),
+            settings: PlanSettings {
+                time_zone: time_zone.into(),
+                search_path: Vec::new(),
+            },
+            catalog: [catalog; 32],
+            hash: 1,
+            bytes: 0,
+        };
+        let one = key("UTC", true, 1);
+        assert_eq!(one, key("UTC", true, 1));
+        for other in [
+            key("Europe/Rome", true, 1),
+            key("UTC", false, 1),
+            key("UTC", true, 2),
+        ] {
+            assert_ne!(one, other);
+        }
+    }
+
+    #[test]
     fn newest_result_is_found_without_its_files() {
         let cache = ResultCache::new(1 << 20, 1 << 20);
         let recent = |catalog, seconds| {
@@ -329,6 +352,10 @@ mod tests {
         // The files are again those of the first result.
         assert!(cache.stored(&over(1, query(1)), ago(0)).is_some());
         assert_eq!(recent(1, 60), Some(1));
+        // It is made once more, and takes the place of what it was.
+        cache.keep(&over(1, query(1)), result(4), ago(0));
+        cache.results.run_pending_tasks();
+        assert_eq!(recent(1, 60), Some(4));
     }
 
     #[test]

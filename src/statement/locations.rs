@@ -140,7 +140,7 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
     use super::super::testing::Lake;
     use crate::error::Code;
-    use lakegate_catalog::access::ColumnSelection;
+    use lakegate_catalog::access::{ColumnSelection, Privilege, Resource};
 
     fn create(name: &str, location: &str) -> String {
         format!(
@@ -169,6 +169,16 @@ mod tests {
             rights.extend(held.then_some(letter));
         }
         rights
+    }
+
+    /// What is granted to a user on a table, and of no use.
+    async fn lacking(lake: &Lake, user: &str, database: &str, table: &str) -> Vec<Privilege> {
+        let view = lake.context(user).await.view;
+        let visible = view.table(database, table).await.unwrap().unwrap();
+        let all = Resource::table(database, table).privileges().iter();
+        all.copied()
+            .filter(|privilege| visible.lacks(*privilege))
+            .collect()
     }
 
     /// Runs the statement that an error's hint gives.
@@ -301,19 +311,21 @@ mod tests {
         ] {
             let lake = Lake::new().await;
             lake.ok("DROP DATABASE sales; CREATE DATABASE sales LOCATION 's3://lake/sales/'; CREATE DATABASE lab LOCATION 's3://lake/'").await;
-            lake.ok("CREATE EXTERNAL TABLE sales.orders (id INT) PARTITIONED BY (day DATE) STORED AS PARQUET LOCATION 's3://lake/sales/orders/';
-                     ALTER TABLE sales.orders ADD PARTITION (day = '2024-01-02') LOCATION 's3://lake/sales/second/';
+            lake.ok("CREATE EXTERNAL TABLE sales.orders (id INT) PARTITIONED BY (day DATE) STORED AS PARQUET LOCATION 's3://lake/sales/all/orders/';
+                     ALTER TABLE sales.orders ADD PARTITION (day = '2024-01-02') LOCATION 's3://lake/sales/all/second/';
                      GRANT CREATE TABLE ON DATABASE lab TO ann; GRANT CREATE TABLE, ALTER, DROP ON DATABASE sales TO ann").await;
             lake.ok_as("ann", leaving).await;
             let left = match leaving.contains("PARTITION") {
-                true => "s3://lake/sales/second/",
-                false => "s3://lake/sales/orders/",
+                true => "s3://lake/sales/all/second/",
+                false => "s3://lake/sales/all/orders/",
             };
-            let error = lake.fails("ann", &create("lab.mine", left)).await;
-            assert!(
-                error.message().contains("DATA_LOCATION is needed"),
-                "{leaving}: {error}"
-            );
+            for taken in [left, &format!("{left}below/"), "s3://lake/sales/all/"] {
+                let error = lake.fails("ann", &create("lab.mine", taken)).await;
+                assert!(
+                    error.message().contains("DATA_LOCATION is needed"),
+                    "{leaving}, {taken}: {error}"
+                );
+            }
             lake.ok_as("ann", &create("lab.mine", "s3://lake/sales/third/"))
                 .await;
         }
@@ -325,15 +337,29 @@ mod tests {
             let lake = Lake::with_orders().await;
             lake.ok("DROP TABLE sales.orders; DROP DATABASE sales; CREATE DATABASE sales LOCATION 's3://lake/sales/'; CREATE DATABASE lab;
                      GRANT CREATE TABLE, ALTER, DROP ON DATABASE sales TO ann; GRANT CREATE TABLE ON DATABASE lab TO ann;
-                     GRANT DATA_LOCATION ON 's3://lake/sales/orders/' TO ann").await;
-            lake.ok(&create("sales.orders", "s3://lake/sales/orders/"))
+                     GRANT DATA_LOCATION ON 's3://lake/sales/' TO ann").await;
+            lake.ok(&create("sales.orders", "s3://lake/sales/deep/orders/"))
                 .await;
             lake.ok("GRANT SELECT ON TABLE sales.orders TO ann").await;
-            lake.ok_as("ann", &create("lab.mine", "s3://lake/sales/orders/"))
-                .await;
-            lake.ok("REVOKE SELECT ON TABLE sales.orders FROM ann; REVOKE DATA_LOCATION ON 's3://lake/sales/orders/' FROM ann").await;
+            let tables = [
+                ("mine", "s3://lake/sales/deep/orders/", ""),
+                ("below", "s3://lake/sales/deep/orders/below/", ""),
+                ("around", "s3://lake/sales/deep/", ""),
+                ("beside", "s3://lake/sales/deep/orders-2/", "SIDA"),
+            ];
+            for (table, location, _) in tables {
+                lake.ok_as("ann", &create(&format!("lab.{table}"), location))
+                    .await;
+            }
+            lake.ok("REVOKE SELECT ON TABLE sales.orders FROM ann; REVOKE DATA_LOCATION ON 's3://lake/sales/' FROM ann").await;
             lake.ok_as("ann", leaving).await;
-            assert_eq!(rights(&lake, "ann", "lab", "mine").await, "", "{leaving}");
+            for (table, _, left) in tables {
+                assert_eq!(
+                    rights(&lake, "ann", "lab", table).await,
+                    left,
+                    "{leaving}, {table}"
+                );
+            }
         }
         // What could be read before may be made anew.
         let lake = Lake::new().await;
@@ -376,6 +402,11 @@ mod tests {
         }
         lake.ok("GRANT INSERT ON TABLE orders TO ann").await;
         assert_eq!(rights(&lake, "ann", "lab", "mine").await, "SIA");
+        lake.ok_as("ann", "SHOW PARTITIONS lab.mine").await;
+        assert_eq!(
+            lacking(&lake, "ann", "lab", "mine").await,
+            [Privilege::Delete]
+        );
         for (revoke, left) in [
             (
                 "REVOKE SELECT ON TABLE orders FROM ann; GRANT SELECT (id) ON TABLE orders TO ann",
@@ -402,6 +433,19 @@ mod tests {
                 assert!(!error.to_string().contains("orders"), "{error}");
             }
         }
+        assert_eq!(
+            lacking(&lake, "ann", "lab", "mine").await,
+            [
+                Privilege::Select,
+                Privilege::Insert,
+                Privilege::Delete,
+                Privilege::Alter
+            ]
+        );
+        assert_eq!(
+            lacking(&lake, "ben", "lab", "mine").await,
+            [Privilege::Select, Privilege::Insert]
+        );
         // The first one's readers do not notice.
         lake.ok("GRANT SELECT ON TABLE orders TO ben").await;
         assert_eq!(rights(&lake, "ben", "sales", "orders").await, "S");

@@ -220,3 +220,6 @@ fn view_table(scan: &TableScan) -> Option<ViewTable> {
     let provider = source_as_provider(&scan.source).ok()?;
     provider.downcast_ref::<ViewTable>().cloned()
 }
+
+#[cfg(test)]
+mod tests;

@@ -133,3 +133,63 @@ impl TableProvider for ViewTable {
         Ok(scan::plan(state, lake, &self.granted, snapshot, wanted).await?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::lake::tables::LakeTables;
+    use lakegate_catalog::access::{Grant, Privilege, Resource, ScramVerifier};
+    use lakegate_catalog::model::{Column, DatabaseInput, StorageDescriptor, TableInput};
+    use lakegate_catalog::store::{Control, Metastore, SqliteStore};
+
+    #[tokio::test]
+    async fn policy_is_that_of_the_columns_that_may_be_read() {
+        let store = SqliteStore::in_memory().unwrap();
+        let database = DatabaseInput {
+            name: "d".to_owned(),
+            ..DatabaseInput::default()
+        };
+        store.create_database(database, false).await.unwrap();
+        let names = ["a", "ab", "bc", "c", "d"];
+        let table = TableInput {
+            name: "t".to_owned(),
+            storage_descriptor: StorageDescriptor {
+                columns: names.map(|name| Column::new(name, "int")).to_vec(),
+                ..StorageDescriptor::default()
+            },
+            ..TableInput::default()
+        };
+        store.create_table("d", table, false).await.unwrap();
+        let table = store.table("d", "t").await.unwrap().unwrap();
+        let table = LakeTables::default().load(&store, &table).await.unwrap();
+        let mut made = Vec::new();
+        for (user, columns) in [
+            ("one", vec!["ab", "c"]),
+            ("same", vec!["c", "ab"]),
+            ("as_long", vec!["ab", "d"]),
+            ("as_one_text", vec!["a", "bc"]),
+            ("more", vec!["ab", "bc", "c"]),
+            ("all", names.to_vec()),
+        ] {
+            let verifier = ScramVerifier::with_iterations("secret", 1).unwrap();
+            store.create_user(user, verifier, false).await.unwrap();
+            let columns = Resource::columns("d", "t", columns);
+            let grant = Grant::new(user, Privilege::Select, columns);
+            store.grant(&[grant]).await.unwrap();
+            let access = store.snapshot().access(user).unwrap();
+            let access = access.table("d", "t", &names).unwrap();
+            made.push(ViewTable::new(Arc::clone(&table), &access).unwrap());
+        }
+        let policies: Vec<_> = made.iter().map(ViewTable::policy).collect();
+        assert_eq!(policies[0], policies[1]);
+        for (place, policy) in policies.iter().enumerate().skip(2) {
+            assert!(!policies[..place].contains(policy), "{place}");
+        }
+        let fields: Vec<_> = made
+            .iter()
+            .map(|view| view.schema().fields().len())
+            .collect();
+        assert_eq!(fields, [2, 2, 2, 2, 3, 5]);
+    }
+}

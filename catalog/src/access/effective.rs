@@ -122,11 +122,6 @@ impl Access {
         &self.user
     }
 
-    /// The user's id, which no other user ever has.
-    pub fn user_id(&self) -> i64 {
-        self.user_id
-    }
-
     /// On whose behalf the user's changes are made.
     pub fn by(&self) -> By {
         match self.administrator {

@@ -253,6 +253,22 @@ mod tests {
     }
 
     #[test]
+    fn one_key_of_the_password_is_not_enough() {
+        let verifier = ScramVerifier::with_iterations("pencil", 1).unwrap();
+        for (stored_key, server_key) in [
+            (verifier.stored_key, [0; 32]),
+            ([0; 32], verifier.server_key),
+        ] {
+            let half = ScramVerifier {
+                stored_key,
+                server_key,
+                ..verifier.clone()
+            };
+            assert!(!half.verify_password("pencil"));
+        }
+    }
+
+    #[test]
     fn passwords_are_bounded() {
         assert!(ScramVerifier::from_password("").is_err());
         assert!(
@@ -274,6 +290,13 @@ mod tests {
         assert_eq!(read, verifier);
         assert!(read.verify_password("pencil"));
         let zeros = BASE64.encode([0u8; 32]);
+        let salted = |bytes: usize| {
+            let salt = BASE64.encode(vec![1; bytes]);
+            format!("SCRAM-SHA-256$1:{salt}${zeros}:{zeros}").parse::<ScramVerifier>()
+        };
+        for (bytes, possible) in [(1, true), (64, true), (65, false), (300, false)] {
+            assert_eq!(salted(bytes).is_ok(), possible, "{bytes}");
+        }
         for broken in [
             "".to_owned(),
             "md5abc".to_owned(),

@@ -130,6 +130,10 @@ async fn identical_queries_in_flight_run_once_and_the_next_one_hits() {
         cache.lookup(&key(2), false, Instant::now()),
         Lookup::Lead(_)
     ));
+    assert!(
+        cache.running.lock().is_empty(),
+        "neither those that ended nor those that never began"
+    );
 }
 
 #[tokio::test]
@@ -174,12 +178,13 @@ async fn run_goes_on_for_a_follower_when_its_leader_leaves_and_is_charged_to_it(
             }
         }))
     };
+    let stop = Arc::clone(run.stop());
     let task = tokio::spawn(run.execute(slow, true));
     assert!(futures::poll!(&mut one).is_pending() && futures::poll!(&mut two).is_pending());
     go.send(()).await.unwrap();
     eventually(|| leader.bytes.scanned() == 10).await;
     drop(reader);
-    assert!(first.took_over() && !second.took_over());
+    assert!(first.took_over() && !second.took_over() && !stop.is_stopped());
     go.send(()).await.unwrap();
     eventually(|| first.bytes.scanned() == 10).await;
     // The third read is beyond the limit of who pays now, though not of who began it, and so fails for that query only.
@@ -224,8 +229,10 @@ async fn run_that_nobody_waits_for_is_stopped() {
     let run = lead(cache.lookup(&key(1), false, Instant::now()));
     let reader = run.reader(payer()).unwrap();
     let endless = async { Ok(futures::stream::pending::<Result<RecordBatch>>()) };
-    let task = tokio::spawn(run.execute(endless, true));
+    assert!(run.is_read() && !run.stop().is_stopped());
+    let task = tokio::spawn(Arc::clone(&run).execute(endless, true));
     drop(reader);
+    assert!(!run.is_read() && run.stop().is_stopped());
     task.await.unwrap();
     assert!(matches!(
         cache.lookup(&key(1), false, Instant::now()),
@@ -264,4 +271,36 @@ async fn result_beyond_the_limit_streams_to_its_leader_and_is_not_kept() {
         cache.lookup(&key(1), false, Instant::now()),
         Lookup::Lead(_)
     ));
+}
+
+#[tokio::test]
+async fn what_outgrows_the_spool_comes_after_what_is_in_it() {
+    let run = Run::new(batch(1).get_array_memory_size(), None);
+    let mut stream = run.reader(payer()).unwrap().into_stream();
+    assert!(futures::poll!(stream.next()).is_pending());
+    // Both before the reader looks again.
+    assert!(
+        run.spool(batch(1)).is_none(),
+        "it is just as large as may be"
+    );
+    let large = run.spool(batch(1000)).unwrap();
+    run.overflow.send(large).await.unwrap();
+    run.end(Phase::Finished);
+    let rows: Vec<usize> = stream
+        .map_ok(|batch| batch.num_rows())
+        .try_collect()
+        .await
+        .unwrap();
+    assert_eq!(rows, [1, 1000]);
+}
+
+#[tokio::test]
+async fn kept_result_is_replayed_whole() {
+    let result = CachedResult {
+        batches: [3, 1, 2].map(batch).to_vec(),
+        bytes: 0,
+    };
+    let stream = replay(Arc::new(result)).map_ok(|batch| batch.num_rows());
+    let rows: Vec<usize> = stream.take(9).try_collect().await.unwrap();
+    assert_eq!(rows, [3, 1, 2]);
 }

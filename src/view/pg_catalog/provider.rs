@@ -170,3 +170,19 @@ fn functions(state: &dyn Session) -> Vec<(String, &'static str)> {
     all.dedup_by(|a, b| a.0 == b.0);
     all
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use arrow::array::{ArrayRef, Int64Array};
+
+    #[test]
+    fn rows_are_sliced_without_loss() {
+        let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(0..2 * 8192 + 5));
+        let batch = RecordBatch::try_from_iter([("n", numbers)]).unwrap();
+        let slices = sliced(&batch);
+        let rows: Vec<usize> = slices.iter().map(RecordBatch::num_rows).collect();
+        assert_eq!(rows, [8192, 8192, 5]);
+    }
+}

@@ -178,6 +178,45 @@ mod tests {
                     .all(|shape| !shape.columns.is_empty())
             );
         }
+        let types = |shapes: &'static Shapes, relation: &str, column: &str| {
+            let field = shapes.get(relation).unwrap().schema.field_with_name(column);
+            let field = field.unwrap().clone();
+            let hint = field.metadata().get(PG_TYPE).cloned().unwrap_or_default();
+            (field.data_type().to_string(), hint)
+        };
+        for (relation, column, data_type, hint) in [
+            ("pg_class", "relname", "Utf8", "name"),
+            ("pg_class", "relpages", "Int32", ""),
+            ("pg_class", "oid", "Int64", "oid"),
+            ("pg_proc", "procost", "Float32", ""),
+            ("pg_stat_database", "blk_read_time", "Float64", ""),
+            (
+                "pg_stat_activity",
+                "query_start",
+                "Timestamp(µs, \"UTC\")",
+                "",
+            ),
+            ("pg_stat_activity", "client_addr", "Utf8", ""),
+        ] {
+            let found = types(&PG_CATALOG, relation, column);
+            assert_eq!(found, (data_type.to_owned(), hint.to_owned()), "{column}");
+        }
+        for (column, data_type, hint) in [
+            ("table_name", "Utf8", "name"),
+            ("data_type", "Utf8", "varchar"),
+            ("is_nullable", "Utf8", "varchar"),
+            ("ordinal_position", "Int32", ""),
+        ] {
+            let found = types(&INFORMATION_SCHEMA, "columns", column);
+            assert_eq!(found, (data_type.to_owned(), hint.to_owned()), "{column}");
+        }
+        let items = |pg_type| match arrow_type(pg_type) {
+            DataType::List(item) => item.metadata().get(PG_TYPE).cloned(),
+            other => panic!("{other}"),
+        };
+        assert_eq!(items("text[]"), None);
+        assert_eq!(items("int2vector"), None);
+        assert_eq!(items("oidvector").as_deref(), Some("oid"));
         let class = PG_CATALOG.get("pg_class").unwrap();
         assert_eq!(
             (class.oid, class.kind, class.columns.len()),

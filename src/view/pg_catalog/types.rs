@@ -261,6 +261,16 @@ mod tests {
             (18, None, "\"char\""),
             (22, None, "int2vector"),
             (1114, Some(3), "timestamp(3) without time zone"),
+            (1114, Some(0), "timestamp(0) without time zone"),
+            (1184, None, "timestamp with time zone"),
+            (1083, None, "time without time zone"),
+            (1266, Some(2), "time(2) with time zone"),
+            (21, None, "smallint"),
+            (20, None, "bigint"),
+            (700, None, "real"),
+            (701, None, "double precision"),
+            (1560, Some(3), "bit(3)"),
+            (1562, Some(3), "bit varying(3)"),
             (0, None, "-"),
             (987_654, None, "???"),
         ] {
@@ -280,13 +290,9 @@ mod tests {
         );
         assert_eq!(of_arrow(&list(DataType::Utf8)).oid, 1009);
         assert_eq!(of_arrow(&list(list(DataType::Utf8))).oid, JSON);
-        assert_eq!(
-            of_arrow(&DataType::Struct(
-                vec![Field::new("a", DataType::Int8, true)].into()
-            ))
-            .oid,
-            JSON
-        );
+        let object = DataType::Struct(vec![Field::new("a", DataType::Int8, true)].into());
+        assert_eq!(of_arrow(&object).oid, JSON);
+        assert_eq!(of_arrow(&list(object)).oid, JSON);
     }
 
     #[test]
@@ -299,6 +305,17 @@ mod tests {
             ("char", 1042),
             ("numeric(10,2)", 1700),
             ("timestamp(3) with time zone", 1184),
+            ("timestamp without time zone", 1114),
+            ("time without time zone", 1083),
+            ("time with time zone", 1266),
+            ("boolean", 16),
+            ("smallint", 21),
+            ("bigint", 20),
+            ("real", 700),
+            ("double precision", 701),
+            ("decimal", 1700),
+            ("character varying(9)", 1043),
+            ("bit varying", 1562),
             ("_text", 1009),
         ] {
             assert_eq!(parse_name(name).unwrap().oid, oid, "{name}");
