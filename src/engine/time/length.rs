@@ -1,5 +1,5 @@
-//! Intervals are compared by their length, as in PostgreSQL: a month is 30 days, a day 24 hours. The engine compares months, then
-//! days, then nanoseconds, so that 25 hours are less than a day.
+//! Intervals are compared and ordered by their length, as in PostgreSQL: a month is 30 days, a day 24 hours. The engine compares months,
+//! then days, then nanoseconds, so that 25 hours are less than a day. It still groups by these, so that 24 hours and a day are two.
 
 use std::sync::Arc;
 
@@ -10,7 +10,8 @@ use arrow::datatypes::{
 };
 use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::error::{DataFusionError, Result};
-use datafusion::logical_expr::expr::{Between, Cast, ScalarFunction};
+use datafusion::functions_aggregate::first_last::first_value_udaf;
+use datafusion::logical_expr::expr::{AggregateFunction, Between, Cast, ScalarFunction, Sort};
 use datafusion::logical_expr::{
     BinaryExpr, ColumnarValue, Expr, ExprSchemable, Operator, ScalarFunctionArgs, ScalarUDF,
     ScalarUDFImpl, Signature, Volatility,
@@ -18,6 +19,63 @@ use datafusion::logical_expr::{
 
 /// Nanoseconds of a day.
 const DAY: i128 = 86_400_000_000_000;
+
+/// Orders by the lengths of intervals, in a window, an aggregate, or by `min` and `max`; `None` if it is of other types.
+pub(super) fn ordered(expr: &Expr, schema: &DFSchema) -> Option<Expr> {
+    match expr {
+        Expr::WindowFunction(window) => {
+            let mut window = window.clone();
+            let params = &mut window.params;
+            let keys = params.partition_by.iter_mut();
+            let orders = params.order_by.iter_mut().map(|sort| &mut sort.expr);
+            let changed = keys
+                .chain(orders)
+                .fold(false, |changed, key| by_length(key, schema) || changed);
+            changed.then_some(Expr::WindowFunction(window))
+        }
+        Expr::AggregateFunction(call) => {
+            let descending = match call.func.name() {
+                "min" => Some(false),
+                "max" => Some(true),
+                _ => None,
+            };
+            if let (Some(descending), [arg]) = (descending, call.params.args.as_slice()) {
+                let order_by = vec![Sort::new(length(arg, schema)?, !descending, false)];
+                let params = &call.params;
+                return Some(Expr::AggregateFunction(AggregateFunction::new_udf(
+                    first_value_udaf(),
+                    vec![arg.clone()],
+                    false,
+                    params.filter.clone(),
+                    order_by,
+                    None,
+                )));
+            }
+            // With DISTINCT, what is ordered by has to be the argument.
+            if call.params.distinct {
+                return None;
+            }
+            let mut call = call.clone();
+            let orders = call.params.order_by.iter_mut();
+            let changed = orders.fold(false, |changed, sort| {
+                by_length(&mut sort.expr, schema) || changed
+            });
+            changed.then_some(Expr::AggregateFunction(call))
+        }
+        _ => None,
+    }
+}
+
+/// Puts the length of an interval in its place, as what is sorted by. Whether it was one.
+pub(super) fn by_length(key: &mut Expr, schema: &DFSchema) -> bool {
+    match length(key, schema) {
+        Some(length) => {
+            *key = length;
+            true
+        }
+        None => false,
+    }
+}
 
 /// A comparison of intervals as one of their lengths; `None` if it is of other types.
 pub(super) fn compared(expr: &Expr, schema: &DFSchema) -> Option<Expr> {

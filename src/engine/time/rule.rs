@@ -100,6 +100,12 @@ fn rewritten(node: LogicalPlan) -> Result<LogicalPlan> {
         .map_expressions(|expr| expressions::named(expr, &names, &|expr| expression(expr, &schema)))
         .data()?;
     match node {
+        LogicalPlan::Sort(mut sort) => {
+            for key in &mut sort.expr {
+                length::by_length(&mut key.expr, &schema);
+            }
+            Ok(LogicalPlan::Sort(sort))
+        }
         LogicalPlan::Union(union) => Ok(LogicalPlan::Union(Union {
             schema: converted(&union.schema)?,
             inputs: union.inputs,
@@ -189,10 +195,13 @@ fn expression(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
         Expr::BinaryExpr(binary) if matches!(binary.op, Operator::Plus | Operator::Minus) => {
             Transformed::yes(Expr::BinaryExpr(same_unit(binary, schema)))
         }
-        other => match length::compared(&other, schema) {
-            Some(compared) => Transformed::yes(compared),
-            None => Transformed::no(other),
-        },
+        other => {
+            let by_length = length::compared(&other, schema);
+            match by_length.or_else(|| length::ordered(&other, schema)) {
+                Some(by_length) => Transformed::yes(by_length),
+                None => Transformed::no(other),
+            }
+        }
     })
 }
 

@@ -17,6 +17,7 @@
 //! (a, b) IN ((1, 2), (3, 4))               (a = 1 AND b = 2) OR (a = 3 AND b = 4)
 //! x > ANY (array)                          compare_any('>', x, array)
 //! x::timestamp(3)                          timestamp_to_precision(x::timestamp, 3)
+//! DISTINCT ON (1) x, y; GROUP BY (x, y)     DISTINCT ON (x) x, y; GROUP BY x, y
 //! VALUES ((SELECT 1), 2), (3, 4)            SELECT (SELECT 1), 2 UNION ALL SELECT 3, 4
 //! mod(x, y), sign(x)                       ((x) % (y)), signum(x)
 //! a && b, a ^@ b                           array_has_any(a, b), starts_with(a, b)
@@ -30,6 +31,7 @@
 mod alike;
 mod build;
 mod casts;
+mod clauses;
 mod comparisons;
 mod expressions;
 mod named_casts;
@@ -235,6 +237,7 @@ impl VisitorMut for Rewriter<'_> {
                 return ControlFlow::Break(error);
             }
         }
+        clauses::rewrite(select);
         let mut scope = self.scope_of(select);
         match windows::defined(select) {
             Ok(windows) => scope.windows = windows,
