@@ -11,6 +11,8 @@ use datafusion::logical_expr::{
 };
 use lakegate_catalog::hive_type::HiveType;
 
+use super::decimal_texts::LONG_NUMBER;
+use super::named_cast::NAMED_CAST;
 use super::quantified::{ALL, ANY};
 use super::time::PRECISION_FUNCTION;
 use super::using::OWN_COLUMN;
@@ -32,7 +34,14 @@ pub struct FunctionInfo {
 }
 
 /// Functions that PostgreSQL's syntax is rewritten into, which nobody calls by name.
-const HELPERS: [&str; 4] = [ANY, ALL, OWN_COLUMN, PRECISION_FUNCTION];
+const HELPERS: [&str; 6] = [
+    ANY,
+    ALL,
+    OWN_COLUMN,
+    PRECISION_FUNCTION,
+    NAMED_CAST,
+    LONG_NUMBER,
+];
 
 /// Every function of a session state, by name.
 pub(super) fn functions(state: &SessionState) -> Vec<FunctionInfo> {
@@ -213,6 +222,8 @@ mod tests {
         crate::engine::quantified::register(&mut state).unwrap();
         crate::engine::time::register(&mut state).unwrap();
         crate::engine::using::register(&mut state).unwrap();
+        crate::engine::named_cast::register(&mut state).unwrap();
+        crate::engine::decimal_texts::register(&mut state).unwrap();
         for helper in HELPERS {
             assert!(state.scalar_functions().contains_key(helper), "{helper}");
         }

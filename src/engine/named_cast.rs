@@ -4,19 +4,38 @@
 //! name: `sum(x)` beside `sum(CAST(x AS DOUBLE))` (55.2). A statement that is refused so is planned once more with its casts in
 //! calls of [`NAMED_CAST`], which name the type; `pg/rewrite/named_casts.rs` writes them. Delete both when casts are part of names.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, FieldRef};
+use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::{FunctionRegistry, SessionState};
 use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
 use datafusion::logical_expr::{
-    ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
-    Volatility,
+    ColumnarValue, Expr, LogicalPlan, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF,
+    ScalarUDFImpl, Signature, Volatility,
 };
 
 /// Called with a cast and the type's name: the cast.
 pub const NAMED_CAST: &str = "named_cast";
+
+/// Whether groups or aggregates of a plan have one name, which the engine refuses when it optimises the plan.
+pub fn has_columns_of_one_name(plan: &LogicalPlan) -> bool {
+    let mut found = false;
+    let walked = plan.apply_with_subqueries(|node| {
+        if let LogicalPlan::Aggregate(aggregate) = node {
+            let mut names = HashSet::new();
+            let mut columns = aggregate.group_expr.iter().chain(&aggregate.aggr_expr);
+            found |= columns.any(|column| !names.insert(column.schema_name().to_string()));
+        }
+        Ok(match found {
+            true => TreeNodeRecursion::Stop,
+            false => TreeNodeRecursion::Continue,
+        })
+    });
+    found && walked.is_ok()
+}
 
 pub fn register(state: &mut SessionState) -> Result<()> {
     let function = NamedCast {

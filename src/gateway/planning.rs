@@ -28,6 +28,7 @@ use super::run::{QueryContext, Unfinished, plan_statement};
 use super::session::Session;
 use super::settings::ResultReuse;
 use super::{Execution, Rows};
+use crate::engine::has_columns_of_one_name;
 use crate::engine::pg::{Mentions, SessionInfo, name_casts, name_outer_columns};
 use crate::engine::{CATALOG, PlanSettings};
 use crate::error::{Code, Error, Result, from_engine};
@@ -96,17 +97,13 @@ impl Planning {
     pub(super) async fn plan(&self) -> Result<LogicalPlan> {
         match &self.source {
             Source::Statement(statement) => {
-                let plan = match plan_statement(&self.state, statement.as_ref().clone()).await {
-                    Ok(plan) => plan,
-                    Err(error) => {
-                        let Some(reworded) = reworded(statement, &error) else {
-                            return Err(error);
-                        };
-                        let planned = plan_statement(&self.state, reworded).await;
-                        planned.map_err(|_| error)?
-                    }
-                };
-                self.system.finish(plan).map_err(from_engine)
+                let mut planned = plan_statement(&self.state, statement.as_ref().clone()).await;
+                if let Some(reworded) = reworded(statement, &planned)
+                    && let Ok(plan) = plan_statement(&self.state, reworded).await
+                {
+                    planned = Ok(plan);
+                }
+                self.system.finish(planned?).map_err(from_engine)
             }
             Source::Substrait(plan) => self.plan_substrait(plan).await,
         }
@@ -129,13 +126,21 @@ impl Planning {
     }
 }
 
-/// A statement that the engine refused, in other words, if the error is one that they may avoid.
-fn reworded(statement: &ast::Statement, error: &Error) -> Option<ast::Statement> {
+/// A statement that the engine refuses, in other words, if these may avoid it.
+fn reworded(statement: &ast::Statement, planned: &Result<LogicalPlan>) -> Option<ast::Statement> {
+    // Columns that differ in a cast alone have one name in the engine, which it may say now or when it optimises the plan.
+    let are_alike = match planned {
+        Ok(plan) => has_columns_of_one_name(plan),
+        Err(error) => error.code() == Code::DuplicateColumn,
+    };
+    let missing = planned.as_ref().err().and_then(Error::missing_column);
+    if !are_alike && missing.is_none() {
+        return None;
+    }
     let mut reworded = statement.clone();
-    let changed = match error.missing_column() {
+    let changed = match missing {
         Some(column) => name_outer_columns(&mut reworded, column),
-        // Columns that differ in a cast alone have one name in the engine.
-        None => error.code() == Code::DuplicateColumn && name_casts(&mut reworded),
+        None => name_casts(&mut reworded),
     };
     changed.then_some(reworded)
 }

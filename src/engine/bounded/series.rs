@@ -129,7 +129,6 @@ mod tests {
             "SELECT range(0, 9223372036854775807)",
             "SELECT range(9223372036854775807)",
             "SELECT generate_series(TIMESTAMP '2000-01-01', TIMESTAMP '2020-01-01', INTERVAL '1' MICROSECOND)",
-            "SELECT generate_series(TIMESTAMP '1000-01-01', TIMESTAMP '3000-01-01', INTERVAL '1' SECOND)",
             "SELECT range(arrow_cast('9000-01-01', 'Timestamp(µs)'), arrow_cast('9999-01-01', 'Timestamp(µs)'), INTERVAL '1' SECOND)",
         ] {
             let error = run(sql).await.unwrap_err();

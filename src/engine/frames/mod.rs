@@ -125,7 +125,7 @@ impl Kind {
         match self {
             Kind::Covariance { population } => Some(of.products / degrees(of.count(), population)?),
             Kind::Correlation => (sloped && y.squares != 0.0)
-                .then(|| (of.products / (x.squares.sqrt() * y.squares.sqrt())).clamp(-1.0, 1.0)),
+                .then(|| (of.products / (x.squares * y.squares).sqrt()).clamp(-1.0, 1.0)),
             Kind::Slope => sloped.then(|| of.products / x.squares),
             Kind::Intercept => sloped.then(|| y.mean - x.mean * of.products / x.squares),
             Kind::Determination if y.squares == 0.0 => sloped.then_some(1.0),

@@ -50,7 +50,7 @@ async fn pairs_are_compared_as_if_no_others_had_been_there() {
     let rows = rows(
         "SELECT corr(y, x) OVER w, covar_samp(y, x) OVER w, regr_slope(y, x) OVER w, regr_intercept(y, x) OVER w,
            regr_r2(y, x) OVER w, regr_count(y, x) OVER w, regr_avgx(y, x) OVER w, regr_sxx(y, x) OVER w, regr_sxy(y, x) OVER w
-         FROM (VALUES (1, 0.1, 1e9), (2, 0.7, 0.3), (3, 0.7, 0.3), (4, 1.5, 2.25), (5, 2.5, 2.25), (6, NULL, 1.0), (7, 1.0, NULL))
+         FROM (VALUES (1, 0.1, 1e9), (2, 0.5, 0.25), (3, 0.5, 0.25), (4, 1.5, 2.25), (5, 2.5, 2.25), (6, NULL, 1.0), (7, 1.0, NULL))
            t (i, x, y) WINDOW w AS (ORDER BY i ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) ORDER BY i",
     )
     .await;
@@ -58,8 +58,8 @@ async fn pairs_are_compared_as_if_no_others_had_been_there() {
         rows[2..],
         [
             // One x.
-            "NULL 0.0 NULL NULL NULL 2 0.7 0.0 0.0",
-            "1.0 0.78 2.4375 -1.40625 1.0 2 1.1 0.32000000000000006 0.78",
+            "NULL 0.0 NULL NULL NULL 2 0.5 0.0 0.0",
+            "1.0 1.0 2.0 -0.75 1.0 2 1.0 0.5 1.0",
             // One y.
             "NULL 0.0 0.0 2.25 1.0 2 2.0 0.5 0.0",
             "NULL NULL NULL NULL NULL 1 2.5 0.0 0.0",
