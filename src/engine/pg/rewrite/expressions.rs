@@ -7,7 +7,7 @@ use datafusion::sql::sqlparser::ast::{
     SetExpr, TableAlias, TableAliasColumnDef, TableFactor, TableWithJoins, UnaryOperator, Value,
 };
 
-use super::{Rewriter, build, casts, folded, parts};
+use super::{Rewriter, build, casts, folded, parts, similar};
 use crate::error::Error;
 
 /// Functions that give a row for each item of a list.
@@ -49,6 +49,7 @@ impl Rewriter<'_> {
                 *expr = inner;
             }
             Expr::BinaryOp { op, .. } => native_operator(op),
+            Expr::SimilarTo { .. } => similar::rewrite(expr)?,
             Expr::Value(_) => casts::long_number(expr),
             Expr::UnaryOp {
                 op: UnaryOperator::Minus,

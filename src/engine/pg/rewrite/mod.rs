@@ -14,6 +14,7 @@
 //! t.tableoid                               1259, where t is pg_class
 //! (a, b) IN ((1, 2), (3, 4))               (a = 1 AND b = 2) OR (a = 3 AND b = 4)
 //! x > ANY (array)                          compare_any('>', x, array)
+//! x SIMILAR TO 'a%'                        x ~ '^(?s:a.*)$'
 //! x::timestamp(3)                          timestamp_to_precision(x::timestamp, 3)
 //! x::varchar(3), x::char                   left(x::text, 3), left(x::text, 1)
 //! 0.1::decimal(38,20)                      '0.1'::decimal(38,20)
@@ -27,6 +28,7 @@ mod casts;
 mod comparisons;
 mod expressions;
 mod precedence;
+mod similar;
 mod tables;
 mod using;
 
