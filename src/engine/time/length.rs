@@ -1,4 +1,4 @@
-//! Intervals are compared by their length, as in PostgreSQL: a month is 30 days, a day 24 hours. The engine compares months, then
+//! Intervals are compared and sorted by their length, as in PostgreSQL: a month is 30 days, a day 24 hours. The engine compares months, then
 //! days, then nanoseconds, so that 25 hours are less than a day.
 
 use std::sync::Arc;
@@ -10,10 +10,10 @@ use arrow::datatypes::{
 };
 use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::error::{DataFusionError, Result};
-use datafusion::logical_expr::expr::{Between, Cast, ScalarFunction};
+use datafusion::logical_expr::expr::{Between, Cast, InList, ScalarFunction};
 use datafusion::logical_expr::{
-    BinaryExpr, ColumnarValue, Expr, ExprSchemable, Operator, ScalarFunctionArgs, ScalarUDF,
-    ScalarUDFImpl, Signature, Volatility,
+    BinaryExpr, Case, ColumnarValue, Expr, ExprSchemable, Operator, ScalarFunctionArgs, ScalarUDF,
+    ScalarUDFImpl, Signature, Sort, Volatility,
 };
 
 /// Nanoseconds of a day.
@@ -41,7 +41,73 @@ pub(super) fn compared(expr: &Expr, schema: &DFSchema) -> Option<Expr> {
             low: Box::new(length(low, schema)?),
             high: Box::new(length(high, schema)?),
         })),
+        Expr::InList(InList {
+            expr,
+            list,
+            negated,
+        }) => {
+            let items: Option<Vec<Expr>> = list.iter().map(|item| length(item, schema)).collect();
+            let expr = Box::new(length(expr, schema)?);
+            Some(Expr::InList(InList::new(expr, items?, *negated)))
+        }
+        Expr::Case(Case {
+            expr: Some(operand),
+            when_then_expr,
+            else_expr,
+        }) => {
+            let operand = Box::new(length(operand, schema)?);
+            let whens = when_then_expr.iter().map(|(when, then)| {
+                let when = length(when, schema)?;
+                Some((Box::new(when), then.clone()))
+            });
+            let whens = whens.collect::<Option<Vec<_>>>()?;
+            let case = Case::new(Some(operand), whens, else_expr.clone());
+            Some(Expr::Case(case))
+        }
+        Expr::ScalarFunction(call) if call.func.name() == "nullif" => {
+            let [value, other] = call.args.as_slice() else {
+                return None;
+            };
+            let equal = length(value, schema)?.eq(length(other, schema)?);
+            let null = Expr::Literal(
+                ScalarValue::try_from(value.get_type(schema).ok()?).ok()?,
+                None,
+            );
+            let whens = vec![(Box::new(equal), Box::new(null))];
+            Some(Expr::Case(Case::new(
+                None,
+                whens,
+                Some(Box::new(value.clone())),
+            )))
+        }
+        Expr::WindowFunction(window) => {
+            let mut window = window.clone();
+            let params = &mut window.params;
+            let orders = params.order_by.iter_mut().map(|sort| &mut sort.expr);
+            let mut changed = false;
+            for key in params.partition_by.iter_mut().chain(orders) {
+                if let Some(length) = length(key, schema) {
+                    *key = length;
+                    changed = true;
+                }
+            }
+            changed.then_some(Expr::WindowFunction(window))
+        }
         _ => None,
+    }
+}
+
+/// What a plan is sorted by: intervals by their lengths.
+pub(super) fn sorted(sort: Sort, schema: &DFSchema) -> Sort {
+    let keys = sort.expr.into_iter().map(|mut key| {
+        if let Some(length) = length(&key.expr, schema) {
+            key.expr = length;
+        }
+        key
+    });
+    Sort {
+        expr: keys.collect(),
+        ..sort
     }
 }
 
