@@ -14,6 +14,7 @@ pub mod meter;
 pub mod metered_store;
 pub mod parquet;
 pub mod prune;
+mod redaction;
 pub mod root_store;
 pub mod roots;
 pub mod s3;

@@ -18,6 +18,7 @@ use object_store::{
     PutMultipartOptions, PutOptions, PutPayload, PutResult,
 };
 
+use super::redaction::without_directory;
 use super::roots::Backing;
 use crate::error::{Code, Error, Result};
 
@@ -376,37 +377,6 @@ impl Boundary {
             store: "lake root",
             source: Box::new(e),
         })
-    }
-}
-
-/// Replaces the directory of a root in what an error says: paths of the server's machine are not the users' business.
-fn without_directory(error: object_store::Error, directory: &str) -> object_store::Error {
-    use object_store::Error as E;
-    let text = |text: String| text.replace(directory, "");
-    let of = |source: Box<dyn std::error::Error + Send + Sync>| text(source.to_string()).into();
-    match error {
-        // What the boundary refuses is an error of Lakegate's, which names no directory.
-        E::Generic { source, .. } if source.is::<Error>() => E::Generic {
-            store: "lake root",
-            source,
-        },
-        E::Generic { store, source } => E::Generic {
-            store,
-            source: of(source),
-        },
-        E::NotFound { path, source } => E::NotFound {
-            path: text(path),
-            source: of(source),
-        },
-        E::PermissionDenied { path, source } => E::PermissionDenied {
-            path: text(path),
-            source: of(source),
-        },
-        E::Precondition { path, source } => E::Precondition {
-            path: text(path),
-            source: of(source),
-        },
-        error => error,
     }
 }
 

@@ -11,9 +11,11 @@ use arrow::datatypes::{
 use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::functions_aggregate::first_last::first_value_udaf;
-use datafusion::logical_expr::expr::{AggregateFunction, Between, Cast, ScalarFunction, Sort};
+use datafusion::logical_expr::expr::{
+    AggregateFunction, Between, Cast, InList, ScalarFunction, Sort,
+};
 use datafusion::logical_expr::{
-    BinaryExpr, ColumnarValue, Expr, ExprSchemable, Operator, ScalarFunctionArgs, ScalarUDF,
+    BinaryExpr, Case, ColumnarValue, Expr, ExprSchemable, Operator, ScalarFunctionArgs, ScalarUDF,
     ScalarUDFImpl, Signature, Volatility,
 };
 
@@ -99,6 +101,45 @@ pub(super) fn compared(expr: &Expr, schema: &DFSchema) -> Option<Expr> {
             low: Box::new(length(low, schema)?),
             high: Box::new(length(high, schema)?),
         })),
+        Expr::InList(InList {
+            expr,
+            list,
+            negated,
+        }) => {
+            let items: Option<Vec<Expr>> = list.iter().map(|item| length(item, schema)).collect();
+            let expr = Box::new(length(expr, schema)?);
+            Some(Expr::InList(InList::new(expr, items?, *negated)))
+        }
+        Expr::Case(Case {
+            expr: Some(operand),
+            when_then_expr,
+            else_expr,
+        }) => {
+            let operand = Box::new(length(operand, schema)?);
+            let whens = when_then_expr.iter().map(|(when, then)| {
+                let when = length(when, schema)?;
+                Some((Box::new(when), then.clone()))
+            });
+            let whens = whens.collect::<Option<Vec<_>>>()?;
+            let case = Case::new(Some(operand), whens, else_expr.clone());
+            Some(Expr::Case(case))
+        }
+        Expr::ScalarFunction(call) if call.func.name() == "nullif" => {
+            let [value, other] = call.args.as_slice() else {
+                return None;
+            };
+            let equal = length(value, schema)?.eq(length(other, schema)?);
+            let null = Expr::Literal(
+                ScalarValue::try_from(value.get_type(schema).ok()?).ok()?,
+                None,
+            );
+            let whens = vec![(Box::new(equal), Box::new(null))];
+            Some(Expr::Case(Case::new(
+                None,
+                whens,
+                Some(Box::new(value.clone())),
+            )))
+        }
         _ => None,
     }
 }

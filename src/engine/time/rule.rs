@@ -189,7 +189,13 @@ fn expression(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
         Expr::ScalarFunction(call) => {
             match precision::of_text(&call).or_else(|| parts::of_duration(&call, schema)) {
                 Some(call) => Transformed::yes(call),
-                None => Transformed::no(Expr::ScalarFunction(call)),
+                None => {
+                    let call = Expr::ScalarFunction(call);
+                    match length::compared(&call, schema) {
+                        Some(compared) => Transformed::yes(compared),
+                        None => Transformed::no(call),
+                    }
+                }
             }
         }
         Expr::BinaryExpr(binary) if matches!(binary.op, Operator::Plus | Operator::Minus) => {

@@ -37,6 +37,9 @@ pub(super) struct Line<'a> {
     pub offset: u64,
 }
 
+/// UTF-8's byte order mark, at the start of a file.
+const MARK: &[u8] = b"\xEF\xBB\xBF";
+
 /// Where a line's bytes are.
 enum Place {
     Piece(std::ops::Range<usize>),
@@ -151,7 +154,9 @@ impl Lines {
                 None => {
                     self.carry.extend_from_slice(rest);
                     self.at += length;
-                    if self.ended && !self.carry.is_empty() {
+                    // A file of a byte order mark alone has no line.
+                    let is_mark = self.offset == 0 && self.carry == MARK;
+                    if self.ended && !self.carry.is_empty() && !is_mark {
                         break (Place::Carry, self.carry.len());
                     }
                     return Ok(None);
@@ -169,7 +174,7 @@ impl Lines {
         self.offset += line_bytes as u64;
         self.number += 1;
         let bytes = if offset == 0 {
-            bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes)
+            bytes.strip_prefix(MARK).unwrap_or(bytes)
         } else {
             bytes
         };
@@ -198,6 +203,17 @@ mod tests {
                 Some(piece) => lines.push(Bytes::copy_from_slice(piece)),
                 None => lines.end(),
             }
+        }
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_in_no_line_and_makes_none() {
+        for size in 1..5 {
+            let of = |text: &[u8]| lines(text, size, Lines::new(0, 100)).unwrap();
+            assert!(of(MARK).is_empty());
+            assert_eq!(of(b"\xEF\xBB\xBFa"), [(0, b"a".to_vec())]);
+            assert_eq!(of(b"\xEF\xBB\xBF\n"), [(0, Vec::new())]);
+            assert_eq!(of(b"\xEF\xBB"), [(0, b"\xEF\xBB".to_vec())]);
         }
     }
 
