@@ -26,7 +26,7 @@ pub(super) const SEARCHES: [&str; 5] = [
 ];
 
 /// Bytes of a text times bytes of a compiled pattern: some seconds at worst, milliseconds mostly.
-const MOST: usize = 100_000_000_000;
+const MOST: usize = 200_000_000_000;
 /// Bytes that a compiled pattern may take in any case, in the engine's functions.
 const MOST_PATTERN: usize = 10 << 20;
 /// The pattern of least bytes, so that texts are searched for single letters whatever their length.
