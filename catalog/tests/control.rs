@@ -174,6 +174,21 @@ async fn grants_need_what_they_name_and_a_privilege_that_fits() {
             Resource::Workgroup("primary".into()),
             "SELECT cannot be granted on workgroup primary; use USAGE",
         ),
+        (
+            Privilege::All,
+            Resource::columns("sales", "orders", ["id"]),
+            "ALL cannot be granted on columns (id) of table sales.orders; use SELECT",
+        ),
+        (
+            Privilege::DataLocation,
+            Resource::Location("s3://lake/orders".into()),
+            "location 's3://lake/orders' of a grant is not the URL of a folder; it must be one such as s3://bucket/folder/",
+        ),
+        (
+            Privilege::DataLocation,
+            Resource::Location("lake/orders/".into()),
+            "location 'lake/orders/' of a grant is not the URL of a folder; it must be one such as s3://bucket/folder/",
+        ),
     ] {
         let error = store
             .grant(&[Grant::new("ann", privilege, resource)])
@@ -227,6 +242,15 @@ async fn grant_option_lets_pass_on_what_it_covers() {
         Privilege::Select,
         &Resource::columns("sales", "orders", ["id"])
     ));
+    // ALL is each of them.
+    let one = Grant {
+        with_grant_option: true,
+        ..Grant::new("ann", Privilege::Select, orders())
+    };
+    store.grant(&[one]).await.unwrap();
+    let ann = access(&store, "ann");
+    assert!(ann.can_grant(Privilege::Select, &orders()));
+    assert!(!ann.can_grant(Privilege::All, &orders()));
     let all = Grant {
         with_grant_option: true,
         ..Grant::new("ann", Privilege::All, Resource::Database("sales".into()))
@@ -335,6 +359,58 @@ async fn users_and_roles_share_their_names() {
         store.drop_role("ann", false).await.unwrap_err().to_string(),
         "role \"ann\" does not exist"
     );
+}
+
+#[tokio::test]
+async fn grant_option_on_folders_and_workgroups_is_for_those_that_it_is_on() {
+    let store = store().await;
+    let workgroup = |name: &str| Resource::Workgroup(name.into());
+    let location = |folder: &str| Resource::Location(format!("s3://lake/{folder}/"));
+    for name in ["theirs", "others"] {
+        let input = WorkgroupInput {
+            name: name.into(),
+            ..WorkgroupInput::default()
+        };
+        store.create_workgroup(input, false).await.unwrap();
+    }
+    for (privilege, resource, with_grant_option) in [
+        (Privilege::Usage, workgroup("theirs"), true),
+        (Privilege::Usage, workgroup("others"), false),
+        (Privilege::DataLocation, location("theirs"), true),
+        (Privilege::DataLocation, location("others"), false),
+    ] {
+        let grant = Grant {
+            with_grant_option,
+            ..Grant::new("ann", privilege, resource)
+        };
+        store.grant(&[grant]).await.unwrap();
+    }
+    let ann = access(&store, "ann");
+    for (privilege, resource, held, grantable) in [
+        (Privilege::Usage, workgroup("theirs"), true, true),
+        (Privilege::Usage, workgroup("others"), true, false),
+        (Privilege::Usage, workgroup("none"), false, false),
+        (Privilege::DataLocation, location("theirs"), true, true),
+        (Privilege::DataLocation, location("theirs/deep"), true, true),
+        (Privilege::DataLocation, location("others"), true, false),
+        (Privilege::DataLocation, location("none"), false, false),
+    ] {
+        let holds = match &resource {
+            Resource::Workgroup(name) => ann.can_use_workgroup(name),
+            Resource::Location(folder) => ann.can_use_location(folder),
+            _ => false,
+        };
+        assert_eq!(holds, held, "{resource}");
+        assert_eq!(ann.can_grant(privilege, &resource), grantable, "{resource}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_shown_for_a_name_of_nobody_is_of_a_secret_of_the_store() {
+    let (store, other) = (store().await, store().await);
+    let shown = |store: &SqliteStore| store.snapshot().scram_verifier("nobody");
+    assert_eq!(shown(&store), shown(&store));
+    assert_ne!(shown(&store), shown(&other));
 }
 
 #[tokio::test]

@@ -351,6 +351,14 @@ mod tests {
                 lake.ok_as("ann", &create(&format!("lab.{table}"), location))
                     .await;
             }
+            // A partition elsewhere does not make it another table's less, nor does what else was left.
+            lake.ok_as(
+                "ann",
+                "ALTER TABLE lab.mine ADD PARTITION (b = 1) LOCATION 's3://lake/sales/apart/'",
+            )
+            .await;
+            lake.ok(&create("sales.others", "s3://lake/others/")).await;
+            lake.ok_as("ann", "DROP TABLE sales.others").await;
             lake.ok("REVOKE SELECT ON TABLE sales.orders FROM ann; REVOKE DATA_LOCATION ON 's3://lake/sales/' FROM ann").await;
             lake.ok_as("ann", leaving).await;
             for (table, _, left) in tables {

@@ -264,3 +264,87 @@ fn not_built_in(database: &str) -> Result<&str> {
     }
     Ok(database)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use super::super::testing::Lake;
+    use super::*;
+    use crate::statement::write::{IfExists, IfMissing, WriteRequest};
+    use arrow::datatypes::{DataType, Field, Schema};
+
+    #[tokio::test]
+    async fn names_in_another_catalog_are_not_those_of_the_lake() {
+        let lake = Lake::with_orders().await;
+        for sql in [
+            "DESCRIBE other.sales.orders",
+            "DROP TABLE other.sales.orders",
+            "CREATE DATABASE other.fresh",
+            "DROP DATABASE other.sales CASCADE",
+            "CREATE EXTERNAL TABLE other.sales.fresh (a INT) STORED AS PARQUET LOCATION 's3://lake/fresh/'",
+        ] {
+            let error = lake.fails("admin", sql).await;
+            assert_eq!(error.code(), Code::CatalogNotFound, "{sql}: {error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn built_in_schema_at_the_head_of_the_path_takes_what_nobody_else_has() {
+        let lake = Lake::with_orders().await;
+        let (orders, none) = (TableName::bare("orders"), TableName::bare("none"));
+        let context = lake
+            .context_on("admin", ["information_schema", "sales"])
+            .await;
+        assert!(context.find_table(&orders).await.unwrap().is_some());
+        let error = context.find_table(&none).await.unwrap_err();
+        assert!(error.message().contains("is a built-in schema"), "{error}");
+        let context = lake.context("admin").await;
+        assert!(context.find_table(&none).await.unwrap().is_none());
+    }
+
+    #[tokio::test]
+    async fn files_are_told_of_where_every_column_may_be_read() {
+        let lake = Lake::with_orders().await;
+        lake.ok("GRANT SELECT (id, email) ON TABLE orders TO ann; GRANT DESCRIBE ON TABLE orders TO ben").await;
+        for (user, whole) in [("admin", true), ("ann", false), ("ben", false)] {
+            let context = lake.context(user).await;
+            let found = context.find_table(&TableName::bare("orders")).await;
+            assert_eq!(found.unwrap().unwrap().sight().is_whole(), whole, "{user}");
+        }
+    }
+
+    #[tokio::test]
+    async fn rows_are_not_added_to_partitions_whose_keys_are_hidden() {
+        let lake = Lake::with_orders().await;
+        lake.ok("GRANT INSERT ON TABLE orders TO ann; GRANT INSERT ON TABLE orders TO ben; GRANT SELECT (id) ON TABLE orders TO ann; GRANT SELECT (id, day) ON TABLE orders TO ben").await;
+        let append = WriteRequest {
+            table: TableName::bare("orders"),
+            if_missing: IfMissing::Fail,
+            if_exists: IfExists::Append,
+            partitioned_by: Vec::new(),
+            location: None,
+        };
+        let rows = Schema::new(vec![
+            Field::new("id", DataType::Int32, true),
+            Field::new("day", DataType::Date32, true),
+        ]);
+        let ann = lake.context("ann").await;
+        let error = ann.plan_write(&append, &rows).await.unwrap_err();
+        assert_eq!(
+            error.message(),
+            "permission denied for the partitions of table sales.orders: SELECT is needed on every partition key"
+        );
+        let ben = lake.context("ben").await;
+        ben.plan_write(&append, &rows).await.unwrap();
+        // One of two keys is not enough.
+        lake.ok("CREATE EXTERNAL TABLE sales.hours (id INT) PARTITIONED BY (day DATE, hour INT) STORED AS PARQUET LOCATION 's3://lake/hours/';
+                 GRANT INSERT ON TABLE hours TO ben; GRANT SELECT (id, day) ON TABLE hours TO ben").await;
+        let append = WriteRequest {
+            table: TableName::bare("hours"),
+            ..append
+        };
+        let ben = lake.context("ben").await;
+        let error = ben.plan_write(&append, &rows).await.unwrap_err();
+        assert!(error.message().contains("every partition key"), "{error}");
+    }
+}

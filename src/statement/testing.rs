@@ -59,13 +59,18 @@ impl Lake {
 
     /// A session with the search path `sales, stock`.
     pub async fn context(&self, user: &str) -> StatementContext {
+        self.context_on(user, ["sales", "stock"]).await
+    }
+
+    /// A session with a search path of its own.
+    pub async fn context_on(&self, user: &str, path: [&str; 2]) -> StatementContext {
         let view = View {
             access: self.store.snapshot().access(user).unwrap(),
             metastore: Arc::clone(&self.store) as _,
             tables: LakeTables::default(),
             folders: Folders::new(Arc::clone(&self.roots)),
         };
-        let names = ["sales", "stock"].map(str::to_owned);
+        let names = path.map(str::to_owned);
         StatementContext {
             path: view.search_path(&names).await.unwrap(),
             view,

@@ -64,3 +64,24 @@ impl View {
         Ok(None)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn current_database_is_the_first_that_exists() {
+        let path = |visible: &[&str], first_named: Option<&str>| SearchPath {
+            visible: visible.iter().map(|name| (*name).to_owned()).collect(),
+            first_named: first_named.map(str::to_owned),
+        };
+        for (path, current, shown) in [
+            (path(&["b", "c"], Some("a")), Some("b"), "b"),
+            (path(&[], Some("a")), None, "a"),
+            (path(&[], None), None, ""),
+        ] {
+            assert_eq!(path.current().ok(), current);
+            assert_eq!(path.shown(), shown);
+        }
+    }
+}

@@ -95,7 +95,7 @@ pub struct VisibleCatalog {
 /// A user or a role.
 #[derive(Debug, Clone, Default)]
 pub struct VisibleRole {
-    /// Stable, unique among roles, in 10 ..= 2^32 - 1; 10 is the role that owns the catalog.
+    /// Stable, unique among roles, in 16384 ..= 2^32 - 1: the role that owns the catalog is none of these.
     pub oid: i64,
     pub name: String,
     pub is_user: bool,

@@ -59,13 +59,17 @@ impl RelationPins {
                 pins.whole_relations = true;
             }
             match identifies(relation, &column) {
-                Some(Identifies::Oid) => {
-                    // A value that is no number equals no OID.
+                // A text that is no number equals no OID; of other types the engine knows what they equal.
+                Some(Identifies::Oid) if values.iter().all(|v| is_whole(v) || is_text(v)) => {
                     intersect(&mut pins.oids, values.iter().filter_map(integer).collect());
                 }
-                Some(Identifies::Name) => intersect(&mut pins.names, texts(&values)),
-                Some(Identifies::Namespace) => intersect(&mut pins.namespaces, texts(&values)),
-                None => {}
+                Some(Identifies::Name) if values.iter().all(is_text) => {
+                    intersect(&mut pins.names, texts(&values));
+                }
+                Some(Identifies::Namespace) if values.iter().all(is_text) => {
+                    intersect(&mut pins.namespaces, texts(&values));
+                }
+                _ => {}
             }
         }
         pins
@@ -110,10 +114,21 @@ fn integer(value: &ScalarValue) -> Option<i64> {
         ScalarValue::Int16(Some(v)) => Some(i64::from(*v)),
         ScalarValue::Int32(Some(v)) => Some(i64::from(*v)),
         ScalarValue::Int64(Some(v)) => Some(*v),
+        ScalarValue::UInt8(Some(v)) => Some(i64::from(*v)),
+        ScalarValue::UInt16(Some(v)) => Some(i64::from(*v)),
         ScalarValue::UInt32(Some(v)) => Some(i64::from(*v)),
         ScalarValue::UInt64(Some(v)) => i64::try_from(*v).ok(),
         other => text(other)?.trim().parse().ok(),
     }
+}
+
+fn is_whole(value: &ScalarValue) -> bool {
+    value.data_type().is_integer()
+}
+
+/// NULL, which equals nothing, is one too.
+fn is_text(value: &ScalarValue) -> bool {
+    value.is_null() || value.try_as_str().is_some()
 }
 
 fn text(value: &ScalarValue) -> Option<&str> {
@@ -227,5 +242,97 @@ mod tests {
             "columns",
             &col("table_name").in_list(vec![lit("x")], true)
         ));
+        assert!(is_useful("pg_class", &col("relname").eq(lit("orders"))));
+        // Three in a row, and as many as may be.
+        let chain = |many: i64| {
+            let each = (0..many).map(|oid| col("oid").eq(lit(oid)));
+            let left = each.clone().reduce(Expr::or).unwrap();
+            [left, each.reduce(|chain, next| next.or(chain)).unwrap()]
+        };
+        for (many, useful) in [(3, true), (65, true), (66, false)] {
+            for chain in chain(many) {
+                assert_eq!(is_useful("pg_class", &chain), useful, "{many}");
+            }
+        }
+    }
+
+    #[test]
+    fn values_of_every_type_pin_to_what_they_equal_or_not_at_all() {
+        use arrow::datatypes::DataType;
+        use datafusion::logical_expr::{cast, try_cast};
+        let admits = |filter: Expr| {
+            let pins = RelationPins::of("pg_class", &[filter]);
+            [7, 8].map(|oid| pins.admit("curated", "orders", oid))
+        };
+        for seven in [
+            lit(7_i8),
+            lit(7_i16),
+            lit(7_i32),
+            lit(7_i64),
+            lit(7_u8),
+            lit(7_u16),
+            lit(7_u32),
+            lit(7_u64),
+            lit(" 7"),
+        ] {
+            assert_eq!(
+                admits(col("oid").eq(seven.clone())),
+                [true, false],
+                "{seven}"
+            );
+        }
+        for same in [
+            cast(col("oid"), DataType::Int32),
+            try_cast(col("oid"), DataType::Utf8),
+        ] {
+            assert_eq!(admits(same.clone().eq(lit(7))), [true, false], "{same}");
+            assert_eq!(
+                admits(same.clone().in_list(vec![lit(7)], false)),
+                [true, false],
+                "{same}"
+            );
+        }
+        let decimal = lit(ScalarValue::Decimal128(Some(70), 10, 1));
+        for unknown in [lit(7.0), decimal, lit(true)] {
+            assert_eq!(
+                admits(col("oid").eq(unknown.clone())),
+                [true, true],
+                "{unknown}"
+            );
+            assert!(
+                !is_useful("columns", &col("table_name").eq(unknown.clone())),
+                "{unknown}"
+            );
+            assert!(!is_useful("columns", &col("table_schema").eq(unknown)));
+        }
+        for (relation, column) in [
+            ("pg_class", "oid"),
+            ("columns", "table_name"),
+            ("columns", "table_schema"),
+        ] {
+            let mixed = col(column).in_list(vec![lit("7"), lit(8.0)], false);
+            assert!(!is_useful(relation, &mixed), "{mixed}");
+        }
+        assert_eq!(admits(col("oid").eq(lit("seven"))), [false, false]);
+        assert_eq!(
+            admits(col("oid").eq(lit(ScalarValue::Null))),
+            [false, false]
+        );
+    }
+
+    #[test]
+    fn only_comments_on_whole_relations_do_without_columns() {
+        for (relation, column, values, whole) in [
+            ("pg_description", "objsubid", vec![0], true),
+            ("pg_description", "objsubid", vec![1], false),
+            ("pg_description", "objsubid", vec![0, 1], false),
+            ("pg_description", "classoid", vec![0], false),
+            ("pg_description", "classoid", vec![1], false),
+            ("pg_depend", "objsubid", vec![0], false),
+        ] {
+            let filter = col(column).in_list(values.into_iter().map(lit).collect(), false);
+            let pins = RelationPins::of(relation, std::slice::from_ref(&filter));
+            assert_eq!(pins.whole_relations, whole, "{relation}: {filter}");
+        }
     }
 }

@@ -94,11 +94,6 @@ pub fn table_acl(catalog: &VisibleCatalog, table: &VisibleTable) -> Cell<'static
     }
 }
 
-/// `attacl`: nothing where the table's privileges say it all.
-pub fn column_acl(_: &VisibleCatalog, _: &VisibleColumn) -> Cell<'static> {
-    Cell::Null
-}
-
 /// `nspacl`.
 pub fn namespace_acl(catalog: &VisibleCatalog, database: &VisibleDatabase) -> Cell<'static> {
     Cell::texts([item(
@@ -127,5 +122,16 @@ mod tests {
         assert_eq!(on_table(&table, "INSERT"), Some(false));
         assert_eq!(on_table(&table, "SELECT WITH GRANT OPTION"), Some(false));
         assert_eq!(on_table(&table, "FLY"), None);
+    }
+
+    #[test]
+    fn names_in_an_acl_are_quoted_where_they_have_to_be() {
+        for (name, shown) in [
+            ("ann_2", "ann_2=r/lakegate"),
+            ("ann.b", "\"ann.b\"=r/lakegate"),
+            ("a\"b", "\"a\"\"b\"=r/lakegate"),
+        ] {
+            assert_eq!(item(name, "r"), shown);
+        }
     }
 }

@@ -72,9 +72,7 @@ pub fn fill(
         "pg_class" => table.build(objects::relations(input), |row, column| {
             objects::pg_class(input, row, column)
         }),
-        "pg_attribute" => table.build(objects::attributes(input), |row, column| {
-            objects::pg_attribute(input, row, column)
-        }),
+        "pg_attribute" => table.build(objects::attributes(input), objects::pg_attribute),
         "pg_description" => table.build(objects::descriptions(input), objects::pg_description),
         "pg_tables" => table.build(objects::tables(input), |row, column| {
             objects::pg_tables(input, row, column)

@@ -226,7 +226,6 @@ pub fn number(index: usize) -> i64 {
 }
 
 pub fn pg_attribute<'a>(
-    input: &'a Input,
     (relation, row): &(Relation<'a>, NumberedAttribute<'a>),
     column: &str,
 ) -> Value<'a> {
@@ -245,10 +244,6 @@ pub fn pg_attribute<'a>(
         "attstorage" => Cell::text(pg_type.map_or("x", |t| t.storage)),
         "attislocal" => Cell::Bool(true),
         "attcollation" => Cell::Int(pg_type.map_or(0, |t| t.collation)),
-        "attacl" => match row.attribute {
-            Attribute::Lake(column) => privileges::column_acl(&input.catalog, column),
-            Attribute::System(_) => Cell::Null,
-        },
         _ => return None,
     })
 }

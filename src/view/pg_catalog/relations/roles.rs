@@ -14,13 +14,11 @@ pub fn roles(input: &Input) -> Vec<std::borrow::Cow<'_, VisibleRole>> {
     use std::borrow::Cow;
     let known = &input.catalog.roles;
     let mut rows: Vec<Cow<'_, VisibleRole>> = known.iter().map(Cow::Borrowed).collect();
-    if !known.iter().any(|role| role.oid == oids::OWNER) {
-        rows.push(Cow::Owned(VisibleRole {
-            oid: oids::OWNER,
-            name: OWNER_NAME.to_owned(),
-            ..VisibleRole::default()
-        }));
-    }
+    rows.push(Cow::Owned(VisibleRole {
+        oid: oids::OWNER,
+        name: OWNER_NAME.to_owned(),
+        ..VisibleRole::default()
+    }));
     rows
 }
 

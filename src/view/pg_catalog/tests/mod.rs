@@ -4,6 +4,7 @@
 
 mod clients;
 mod objects;
+mod relations;
 mod syntax;
 
 use std::collections::HashMap;
@@ -77,16 +78,38 @@ fn sample() -> VisibleCatalog {
     let view = VisibleTable {
         kind: TableKind::View,
         definition: Some("SELECT sale_date FROM analytics.daily_sales".to_owned()),
+        privileges: TablePrivileges {
+            select: true,
+            insert: true,
+            ..TablePrivileges::default()
+        },
         ..table(3, "v", vec![column("sale_date", DataType::Date32, None)])
     };
-    let sales = table(
-        4,
-        "daily_sales",
-        vec![
-            column("sale_date", DataType::Date32, None),
-            column("total", decimal, None),
-        ],
-    );
+    // Everything is granted on it, but SELECT on one column only.
+    let sales = VisibleTable {
+        privileges: TablePrivileges {
+            select: true,
+            insert: true,
+            update: true,
+            delete: true,
+        },
+        ..table(
+            4,
+            "daily_sales",
+            vec![
+                column("sale_date", DataType::Date32, None),
+                VisibleColumn {
+                    selectable: false,
+                    ..column("total", decimal, None)
+                },
+                column("visits", DataType::Int64, None),
+                column("bytes", DataType::UInt64, None),
+                column("rank", DataType::Int16, None),
+                column("share", DataType::Float32, None),
+                column("ratio", DataType::Float64, None),
+            ],
+        )
+    };
     VisibleCatalog {
         catalog: "awsdatacatalog".to_owned(),
         principal: "analyst".to_owned(),
@@ -103,6 +126,14 @@ fn sample() -> VisibleCatalog {
             VisibleRole {
                 oid: 16_401,
                 name: "data_analysts".to_owned(),
+                member_of: vec![16_402],
+                ..VisibleRole::default()
+            },
+            VisibleRole {
+                oid: 16_402,
+                name: "everyone".to_owned(),
+                // Round in a circle, which the store does not allow.
+                member_of: vec![16_401],
                 ..VisibleRole::default()
             },
         ],

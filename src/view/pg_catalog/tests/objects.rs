@@ -97,14 +97,122 @@ async fn information_schema_has_athenas_columns() {
 }
 
 #[tokio::test]
-async fn every_relation_can_be_read_whole() {
-    for shapes in [&PG_CATALOG, &INFORMATION_SCHEMA] {
-        for shape in &shapes.relations {
-            run(&format!(
-                "SELECT * FROM {}.{}",
-                shapes.namespace, shape.name
-            ))
-            .await;
-        }
+async fn objects_are_found_by_name_and_by_number() {
+    for (asked, answer) in [
+        ("has_table_privilege(16400, 100003, 'SELECT')", "true"),
+        ("has_table_privilege(16401, 100003, 'SELECT')", "NULL"),
+        ("has_table_privilege(100001, 'SELECT')", "NULL"),
+        (
+            "has_table_privilege('analytics.daily_sales', 'DELETE')",
+            "true",
+        ),
+        (
+            "has_table_privilege('analytics.daily_sales', 'UPDATE')",
+            "true",
+        ),
+        (
+            "has_table_privilege('analytics.daily_sales', 'TRUNCATE')",
+            "false",
+        ),
+        ("has_table_privilege('pg_class', 'SELECT')", "true"),
+        (
+            "has_table_privilege('information_schema.tables', 'INSERT')",
+            "false",
+        ),
+        (
+            "has_column_privilege('analytics.daily_sales', 1, 'SELECT')",
+            "true",
+        ),
+        (
+            "has_column_privilege('analytics.daily_sales', 2, 'SELECT')",
+            "false",
+        ),
+        (
+            "has_column_privilege('analytics.daily_sales', 8, 'SELECT')",
+            "NULL",
+        ),
+        (
+            "has_column_privilege('analytics.daily_sales', 'sale_date', 'SELECT')",
+            "true",
+        ),
+        (
+            "has_column_privilege('analytics.daily_sales', 'total', 'SELECT')",
+            "false",
+        ),
+        (
+            "has_column_privilege('analytics.daily_sales', 'total', 'INSERT')",
+            "true",
+        ),
+        (
+            "has_column_privilege('analytics.daily_sales', 'total', 'UPDATE')",
+            "true",
+        ),
+        (
+            "has_column_privilege('analytics.daily_sales', 'total', 'REFERENCES')",
+            "false",
+        ),
+        ("has_schema_privilege(100002, 'CREATE')", "false"),
+        (
+            "has_database_privilege('awsdatacatalog', 'CREATE')",
+            "false",
+        ),
+        ("pg_has_role(16401, 'USAGE')", "true"),
+        ("pg_has_role('everyone', 'USAGE')", "true"),
+        ("pg_has_role('lakegate', 'USAGE')", "false"),
+        ("1259::regclass", "pg_class"),
+        (
+            "'information_schema.tables'::regclass",
+            "information_schema.tables",
+        ),
+        ("'awsdatacatalog.curated.orders'::regclass", "orders"),
+        ("to_regclass('elsewhere.curated.orders')", "NULL"),
+        ("0::regclass", "-"),
+        ("'-'::regclass::oid", "0"),
+        ("'pg_catalog'::regnamespace::oid", "11"),
+        ("'information_schema'::regnamespace::oid", "13000"),
+        ("11::regnamespace", "pg_catalog"),
+        ("13000::regnamespace", "information_schema"),
+        ("'data_analysts'::regrole::oid", "16401"),
+        ("'lakegate'::regrole::oid", "10"),
+        ("to_regrole('somebody')", "NULL"),
+        ("'int4in'::regproc::oid", "42"),
+        ("42::regproc", "int4in"),
+        ("pg_get_function_result(42)", "integer"),
+        ("pg_get_function_arguments(750)", "cstring, oid, integer"),
+        ("pg_get_function_result(1)", "NULL"),
+    ] {
+        assert_eq!(run(&format!("SELECT {asked}")).await, [[answer]], "{asked}");
+    }
+    // Beside a function that is not about objects.
+    let rows = run("SELECT 'orders'::regclass, has_table_privilege('orders', 'SELECT'), abs(-1)");
+    assert_eq!(rows.await, [["orders", "true", "1"]]);
+    for refused in [
+        "has_table_privilege('orders')",
+        "has_table_privilege('orders', 'FLY')",
+        "has_table_privilege('pg_class', 'FLY')",
+        "has_column_privilege('orders', 'nosuch', 'SELECT')",
+        "'somebody'::regrole",
+    ] {
+        let sql = format!("SELECT {refused}");
+        assert!(
+            run_with(&Arc::default(), &sql, &[]).await.is_err(),
+            "{refused}"
+        );
+    }
+}
+
+#[test]
+fn pg_catalog_is_searched_first_unless_the_path_names_it() {
+    for (path, searched) in [
+        (vec![], vec!["pg_catalog"]),
+        (vec!["curated"], vec!["pg_catalog", "curated"]),
+        (vec!["curated", "pg_catalog"], vec!["curated", "pg_catalog"]),
+    ] {
+        let session = SessionInfo {
+            search_path: path.into_iter().map(str::to_owned).collect(),
+            ..session()
+        };
+        let lookup = Lookup::new(Arc::new(sample()), Arc::new(session));
+        assert_eq!(lookup.search_path().collect::<Vec<_>>(), searched);
     }
 }
