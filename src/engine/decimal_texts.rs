@@ -2,7 +2,7 @@
 //!
 //! The engine casts it to the decimal's own type, so that `price = '0.005'` finds 0.01 where prices have two digits behind the
 //! point. PostgreSQL takes it for a `numeric` of any length. An analyzer rule, before types are settled, puts the number in the
-//! place of the text; parameters that a client sends as text come the same way.
+//! place of the text. A parameter that a client sends as text is cast before, while its statement is prepared.
 //!
 //! So it is with a number of more digits than a floating-point number tells apart, `12345678901234567.89`: where it meets a decimal it is
 //! that decimal. The parser hands its text on in a call of [`LONG_NUMBER`].
