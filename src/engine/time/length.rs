@@ -30,9 +30,10 @@ pub(super) fn ordered(expr: &Expr, schema: &DFSchema) -> Option<Expr> {
             let params = &mut window.params;
             let keys = params.partition_by.iter_mut();
             let orders = params.order_by.iter_mut().map(|sort| &mut sort.expr);
-            let changed = keys
-                .chain(orders)
-                .fold(false, |changed, key| by_length(key, schema) || changed);
+            let mut changed = false;
+            for key in keys.chain(orders) {
+                changed |= by_length(key, schema);
+            }
             changed.then_some(Expr::WindowFunction(window))
         }
         Expr::AggregateFunction(call) => {
@@ -58,10 +59,10 @@ pub(super) fn ordered(expr: &Expr, schema: &DFSchema) -> Option<Expr> {
                 return None;
             }
             let mut call = call.clone();
-            let orders = call.params.order_by.iter_mut();
-            let changed = orders.fold(false, |changed, sort| {
-                by_length(&mut sort.expr, schema) || changed
-            });
+            let mut changed = false;
+            for sort in &mut call.params.order_by {
+                changed |= by_length(&mut sort.expr, schema);
+            }
             changed.then_some(Expr::AggregateFunction(call))
         }
         _ => None,
