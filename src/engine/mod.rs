@@ -153,6 +153,7 @@ impl Engine {
         let mut rules = Analyzer::new().rules;
         rules.insert(0, Arc::new(using::UsingColumns));
         rules.insert(1, Arc::new(nested::NestedAreNoTexts));
+        rules.insert(1, Arc::new(time::WindowsByLength));
         rules.insert(1, Arc::new(decimal_texts::DecimalTexts));
         let mut base = SessionStateBuilder::new()
             .with_config(config)

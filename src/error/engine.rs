@@ -216,7 +216,7 @@ fn from_plan(what: &str) -> Error {
         };
         return table_not_found(&name);
     }
-    if what.starts_with("Projections require unique expression names") {
+    if what.contains("require unique expression names") {
         let name = what.split('"').nth(1).unwrap_or_default();
         return named_twice(name);
     }

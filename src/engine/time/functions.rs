@@ -58,9 +58,11 @@ impl InMicroseconds {
                 bins::date_bin(stride, times, origin.first())
             }
             ("generate_series", [start, end, step]) => {
-                series::of_times(args, start, end, step, true)
+                series::of_times(self.name(), args, start, end, step, true)
             }
-            ("range", [start, end, step]) => series::of_times(args, start, end, step, false),
+            ("range", [start, end, step]) => {
+                series::of_times(self.name(), args, start, end, step, false)
+            }
             (name, [value]) if name.starts_with("to_timestamp") => {
                 let DataType::Timestamp(_, zone) = args.return_field.data_type() else {
                     return Ok(None);

@@ -36,7 +36,7 @@ use datafusion::execution::{FunctionRegistry, SessionState};
 
 pub(in crate::engine) use output::texts as texts_of_timestamps;
 pub use precision::PRECISION_FUNCTION;
-pub use rule::Microseconds;
+pub use rule::{Microseconds, WindowsByLength};
 pub use types::MicrosecondTypes;
 
 /// Microseconds of a second.

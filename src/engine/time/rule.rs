@@ -39,6 +39,26 @@ impl AnalyzerRule for Microseconds {
     }
 }
 
+/// Windows over intervals are ordered by their lengths, before types are settled: the engine then asks how far RANGE goes.
+#[derive(Debug)]
+pub struct WindowsByLength;
+
+impl AnalyzerRule for WindowsByLength {
+    fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
+        expressions::rewritten(plan, |expr, schema| match &expr {
+            Expr::WindowFunction(_) => match length::ordered(&expr, schema) {
+                Some(by_length) => Transformed::yes(by_length),
+                None => Transformed::no(expr),
+            },
+            _ => Transformed::no(expr),
+        })
+    }
+
+    fn name(&self) -> &str {
+        "windows_by_length"
+    }
+}
+
 /// Whether a plan has nanoseconds or casts that are done here.
 fn concerns(plan: &LogicalPlan) -> Result<bool> {
     let mut found = false;

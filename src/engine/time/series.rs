@@ -10,7 +10,7 @@ use arrow::datatypes::{
     DataType, IntervalMonthDayNanoType, IntervalUnit, TimeUnit, TimestampMicrosecondType,
 };
 use datafusion::common::ScalarValue;
-use datafusion::error::Result;
+use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs};
 
 use super::input::out_of_range;
@@ -20,11 +20,21 @@ use crate::error::{Code, Error};
 /// Elements between two looks at whether the query is still wanted.
 const PIECE: usize = 100_000;
 
+fn leads_nowhere(name: &str) -> DataFusionError {
+    Error::new(
+        Code::InvalidParameter,
+        format!("the step of {name} does not lead from its start to its end"),
+    )
+    .with_hint("steps of a microsecond and more go, in one direction")
+    .into()
+}
+
 /// The lists from `start` to `end`, which is one of them if it is `inclusive`; `None` if they are not of timestamps.
 ///
 /// # Errors
 /// A step that does not lead anywhere, more elements than a list may have, and times out of range.
 pub(super) fn of_times(
+    name: &str,
     args: &ScalarFunctionArgs,
     start: &ColumnarValue,
     end: &ColumnarValue,
@@ -84,12 +94,7 @@ pub(super) fn of_times(
             |time: i64| TimestampMicrosecondType::add_month_day_nano(time, step, zone_of_steps);
         let up = next(first).ok_or_else(out_of_range)?.cmp(&first);
         if up.is_eq() {
-            return Err(Error::new(
-                Code::InvalidParameter,
-                "the step of a series is shorter than a microsecond",
-            )
-            .with_hint("give it a longer interval")
-            .into());
+            return Err(leads_nowhere(name));
         }
         let mut time = first;
         let mut made = 0usize;
@@ -99,10 +104,12 @@ pub(super) fn of_times(
             if made.is_multiple_of(PIECE) {
                 stop::check()?;
             }
-            // Beyond the last time there is no end, and a step may stand still where it mixes months and days.
             match next(time) {
                 Some(following) if following.cmp(&time) == up => time = following,
-                _ => break,
+                // A month less 30 days may go either way, or nowhere.
+                Some(_) => return Err(leads_nowhere(name)),
+                // Beyond the last time there is no end.
+                None => break,
             }
         }
         lists.append(true);
