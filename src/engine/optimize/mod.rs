@@ -11,6 +11,7 @@ mod restated;
 mod sieve;
 mod sorting;
 mod statistics;
+mod topk;
 mod windows;
 
 use std::sync::Arc;
@@ -45,6 +46,7 @@ pub fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
         let inner = Arc::clone(rule);
         match rule.name() {
             "aggregate_statistics" => *rule = Arc::new(statistics::Guarded { inner }),
+            "LimitAggregation" => *rule = Arc::new(topk::Guarded { inner }),
             "ProjectionPushdown" => *rule = Arc::new(projections::Guarded { inner }),
             "EnsureRequirements" => *rule = Arc::new(sorting::Guarded { inner }),
             // Before and after the rules that settle what runs where.

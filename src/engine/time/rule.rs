@@ -11,7 +11,8 @@ use datafusion::logical_expr::expr::{Cast, Placeholder, ScalarFunction, TryCast}
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
-    BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator, Projection, Union, Values,
+    BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator, Projection, Union, Values, WindowFrame,
+    WindowFrameBound, WindowFrameUnits,
 };
 use datafusion::optimizer::AnalyzerRule;
 
@@ -46,10 +47,12 @@ pub struct WindowsByLength;
 impl AnalyzerRule for WindowsByLength {
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
         expressions::rewritten(plan, |expr, schema| match &expr {
-            Expr::WindowFunction(_) => match length::ordered(&expr, schema) {
-                Some(by_length) => Transformed::yes(by_length),
-                None => Transformed::no(expr),
-            },
+            Expr::WindowFunction(window) if !has_offset(&window.params.window_frame) => {
+                match length::ordered(&expr, schema) {
+                    Some(by_length) => Transformed::yes(by_length),
+                    None => Transformed::no(expr),
+                }
+            }
             _ => Transformed::no(expr),
         })
     }
@@ -57,6 +60,16 @@ impl AnalyzerRule for WindowsByLength {
     fn name(&self) -> &str {
         "windows_by_length"
     }
+}
+
+/// Whether a frame goes as far as a value, and so is of the type of what it is ordered by.
+fn has_offset(frame: &WindowFrame) -> bool {
+    let goes_far = |bound: &WindowFrameBound| match bound {
+        WindowFrameBound::Preceding(by) | WindowFrameBound::Following(by) => !by.is_null(),
+        WindowFrameBound::CurrentRow => false,
+    };
+    frame.units == WindowFrameUnits::Range
+        && (goes_far(&frame.start_bound) || goes_far(&frame.end_bound))
 }
 
 /// Whether a plan has nanoseconds or casts that are done here.
