@@ -8,7 +8,7 @@
 //! SELECT ts FROM t WHERE CAST(ts AS DATE) = DATE '2024-02-29' ORDER BY ts      was not sorted
 //! ```
 //!
-//! In conditions such casts get an [`Opaque`] argument, which nothing is concluded through. Scans prune by conditions, which is
+//! In conditions such casts get an [`opaque`] argument, which nothing is concluded through. Scans prune by conditions, which is
 //! done forwards and right, so they take it off again: [`transparent`]. Delete this when the engine knows which casts are
 //! reversible.
 
