@@ -28,6 +28,8 @@ pub(super) struct Pace {
 struct Partition {
     /// Rows of the next batch, at most.
     rows: AtomicUsize,
+    /// Rows of the last one, which may be the rest of a larger batch and say nothing of more rows.
+    given: AtomicUsize,
     /// The longest that the operator worked at one go since it was given a batch, in nanoseconds.
     longest: AtomicU64,
 }
@@ -37,6 +39,7 @@ impl Pace {
     pub fn new(partitions: usize, first: usize, copies: bool) -> Self {
         let partition = || Partition {
             rows: AtomicUsize::new(first),
+            given: AtomicUsize::new(first),
             longest: AtomicU64::new(0),
         };
         Self {
@@ -58,6 +61,12 @@ impl Pace {
         }
     }
 
+    fn gives(&self, partition: usize, rows: usize) {
+        if let Some(partition) = self.partition(partition) {
+            partition.given.store(rows, Ordering::Relaxed);
+        }
+    }
+
     /// How many rows the operator is given now.
     fn rows(&self, partition: usize) -> usize {
         let Some(partition) = self.partition(partition) else {
@@ -65,9 +74,10 @@ impl Pace {
         };
         let rows = partition.rows.load(Ordering::Relaxed);
         let longest = Duration::from_nanos(partition.longest.swap(0, Ordering::Relaxed));
+        let was_full = partition.given.load(Ordering::Relaxed) >= rows;
         let next = if longest > LONG {
             (rows / FACTOR).max(1)
-        } else if longest < SHORT && longest > Duration::ZERO {
+        } else if longest < SHORT && longest > Duration::ZERO && was_full {
             rows.saturating_mul(FACTOR)
         } else {
             rows
@@ -103,6 +113,7 @@ impl Parts {
         partition: usize,
     ) -> Result<RecordBatch> {
         let rows = pace.rows(partition);
+        pace.gives(partition, rows.min(batch.num_rows()));
         if batch.num_rows() <= rows {
             return Ok(batch);
         }
@@ -160,7 +171,12 @@ mod tests {
     #[test]
     fn slow_operators_get_fewer_rows_and_quick_ones_more() {
         let pace = Pace::new(2, 64, false);
+        let quick = Duration::from_micros(1);
         assert_eq!(pace.rows(0), 64);
+        pace.gives(0, 3);
+        pace.worked(0, quick, false);
+        assert_eq!(pace.rows(0), 64, "three rows say nothing of more");
+        pace.gives(0, 64);
         pace.worked(0, Duration::from_secs(1), false);
         assert_eq!(pace.rows(0), 16);
         assert_eq!(pace.rows(0), 16, "what did not work says nothing");
@@ -170,9 +186,9 @@ mod tests {
         }
         pace.worked(0, Duration::from_secs(1), false);
         assert_eq!(pace.rows(0), 1);
-        pace.worked(0, Duration::from_micros(1), false);
+        pace.worked(0, quick, false);
         assert_eq!(pace.rows(0), 4);
-        pace.worked(0, Duration::from_micros(1), true);
+        pace.worked(0, quick, true);
         assert_eq!(pace.rows(0), 1, "it made much");
         assert_eq!(pace.rows(1), 64);
     }

@@ -2,12 +2,13 @@
 
 use super::super::{Lookup, QueryKey};
 use super::*;
-use crate::engine::{CpuMeter, PlanSettings};
+use crate::engine::{CpuMeter, PlanSettings, metered};
 use crate::lake::meter::{Cutoff, QueryMeter};
 use arrow::array::{ArrayRef, Int64Array};
 use datafusion::logical_expr::LogicalPlanBuilder;
 use futures::TryStreamExt;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 /// A query as far as a run knows it.
 #[derive(Debug)]
@@ -221,6 +222,34 @@ async fn follower_that_leaves_while_it_pays_passes_the_run_on() {
     assert!(second.took_over());
     leader.bytes.reserve(10).unwrap();
     assert_eq!((first.bytes.scanned(), second.bytes.scanned()), (1, 10));
+}
+
+#[tokio::test]
+async fn follower_that_left_while_it_waited_pays_nothing() {
+    let cache = ResultCache::new(1 << 20, 1 << 20);
+    let run = lead(cache.lookup(&key(1), false, Instant::now()));
+    let [leader, first, second] = [(); 3].map(|()| Query::limited(100));
+    let reader = run.reader(leader.clone()).unwrap();
+    let follow = |query: &Arc<Query>| match cache.lookup(&key(1), false, Instant::now()) {
+        Lookup::Follow(follower) => Box::pin(follower.wait(query.clone())),
+        other => panic!("expected to follow, got {other:?}"),
+    };
+    let (mut one, mut two) = (follow(&first), follow(&second));
+    assert!(futures::poll!(&mut one).is_pending() && futures::poll!(&mut two).is_pending());
+    drop(one);
+    drop(reader);
+    assert!(!first.took_over() && second.took_over());
+    leader.bytes.reserve(10).unwrap();
+    assert_eq!((first.bytes.scanned(), second.bytes.scanned()), (0, 10));
+    // Nor is the time that the plan works its leader's any more.
+    metered(Arc::clone(&leader.cpu), async {
+        let begun = Instant::now();
+        while begun.elapsed() < Duration::from_millis(50) {
+            std::hint::spin_loop();
+        }
+    })
+    .await;
+    assert!(second.cpu.total() > leader.cpu.total() && first.cpu.total().is_zero());
 }
 
 #[tokio::test]
