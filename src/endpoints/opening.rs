@@ -20,9 +20,8 @@ pub(super) fn prepare(tcp: &TcpStream) {
     let _ = SockRef::from(tcp).set_tcp_keepalive(&keepalive);
 }
 
-/// The connections of one door that are still opening, bounded in all and by address. Where there are as many as may be, the one that has
-/// been opening for longest gives way: one that means it is open within a moment, so that those who connect and say nothing keep nobody
-/// out.
+/// The connections of one door that are still opening, bounded in all and by address. At a bound, the oldest gives way to a new one:
+/// a client that logs in does so within a moment, and connections that stay silent keep no client out.
 #[derive(Debug)]
 pub(super) struct Opening {
     max: usize,

@@ -360,13 +360,9 @@ impl Boundary {
         }
     }
 
-    /// For errors of the store below.
-    fn redaction(
-        &self,
-    ) -> impl Fn(object_store::Error) -> object_store::Error + Send + Sync + 'static {
-        let directory = self.directory.as_ref();
-        let directory = directory.and_then(|directory| directory.to_str().map(str::to_owned));
-        move |error| match &directory {
+    /// An error of the store below, as users may see it.
+    fn redacted(&self, error: object_store::Error) -> object_store::Error {
+        match self.directory.as_ref().and_then(|path| path.to_str()) {
             Some(directory) => without_directory(error, directory),
             None => error,
         }
@@ -414,7 +410,7 @@ impl ObjectStore for RootStore {
     ) -> object_store::Result<GetResult> {
         self.guard(location)?;
         let got = self.inner.get_opts(location, options).await;
-        got.map_err(self.boundary.redaction())
+        got.map_err(|error| self.boundary.redacted(error))
     }
 
     async fn get_ranges(
@@ -424,7 +420,7 @@ impl ObjectStore for RootStore {
     ) -> object_store::Result<Vec<Bytes>> {
         self.guard(location)?;
         let got = self.inner.get_ranges(location, ranges).await;
-        got.map_err(self.boundary.redaction())
+        got.map_err(|error| self.boundary.redacted(error))
     }
 
     fn delete_stream(
@@ -444,9 +440,10 @@ impl ObjectStore for RootStore {
         if let Err(refusal) = self.guard_prefix(prefix) {
             return futures::stream::once(async { Err(refusal) }).boxed();
         }
+        let boundary = Arc::clone(&self.boundary);
         self.inner
             .list(prefix)
-            .map_err(self.boundary.redaction())
+            .map_err(move |error| boundary.redacted(error))
             .boxed()
     }
 
@@ -458,16 +455,17 @@ impl ObjectStore for RootStore {
         if let Err(refusal) = self.guard_prefix(prefix) {
             return futures::stream::once(async { Err(refusal) }).boxed();
         }
+        let boundary = Arc::clone(&self.boundary);
         self.inner
             .list_with_offset(prefix, offset)
-            .map_err(self.boundary.redaction())
+            .map_err(move |error| boundary.redacted(error))
             .boxed()
     }
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> object_store::Result<ListResult> {
         self.guard_prefix(prefix)?;
         let listed = self.inner.list_with_delimiter(prefix).await;
-        listed.map_err(self.boundary.redaction())
+        listed.map_err(|error| self.boundary.redacted(error))
     }
 
     async fn copy_opts(

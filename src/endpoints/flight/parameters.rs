@@ -161,7 +161,7 @@ fn convert(column: &ArrayRef, data_type: &DataType, number: usize) -> Result<Arr
             return Err(wrong("a value would lose a part of itself".to_owned()));
         }
     }
-    if data_type.is_decimal() && is_text(column.data_type()) {
+    if data_type.is_decimal() && column.data_type().is_string() {
         let exact = |values: &ArrayRef| cast_with_options(values, &WIDEST, &STRICT);
         let (sent, taken) = (exact(column), exact(&converted));
         let (sent, taken) = (
@@ -177,13 +177,6 @@ fn convert(column: &ArrayRef, data_type: &DataType, number: usize) -> Result<Arr
 
 /// A decimal of more digits than parameters have.
 const WIDEST: DataType = DataType::Decimal256(76, 38);
-
-fn is_text(data_type: &DataType) -> bool {
-    matches!(
-        data_type,
-        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View
-    )
-}
 
 /// Whether a cast between these types cuts off what does not fit, without a word.
 fn loses(from: &DataType, to: &DataType) -> bool {

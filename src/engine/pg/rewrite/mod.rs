@@ -16,10 +16,9 @@
 //! t.tableoid                               1259, where t is pg_class
 //! (a, b) IN ((1, 2), (3, 4))               (a = 1 AND b = 2) OR (a = 3 AND b = 4)
 //! x > ANY (array)                          compare_any('>', x, array)
-//! x SIMILAR TO 'a%'                        x ~ '^(?s:a.*)$'
 //! x::timestamp(3)                          timestamp_to_precision(x::timestamp, 3)
-//! DISTINCT ON (1) x, y; GROUP BY (x, y)     DISTINCT ON (x) x, y; GROUP BY x, y
-//! VALUES ((SELECT 1), 2), (3, 4)            SELECT (SELECT 1), 2 UNION ALL SELECT 3, 4
+//! DISTINCT ON (1) x, y; GROUP BY (x, y)    DISTINCT ON (x) x, y; GROUP BY x, y
+//! VALUES ((SELECT 1), 2), (3, 4)           SELECT (SELECT 1), 2 UNION ALL SELECT 3, 4
 //! mod(x, y), sign(x)                       ((x) % (y)), signum(x)
 //! a && b, a ^@ b                           array_has_any(a, b), starts_with(a, b)
 //! … EXCEPT SELECT a.x, b.x FROM a, b       … EXCEPT SELECT * FROM (SELECT a.x, b.x FROM a, b) AS "operand 2"

@@ -1,7 +1,7 @@
 //! Functions in FROM.
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Ident, JoinConstraint, JoinOperator, SelectItem, TableAlias, TableAliasColumnDef,
+    Expr, Ident, Join, JoinConstraint, JoinOperator, SelectItem, TableAlias, TableAliasColumnDef,
     TableFactor, TableWithJoins, Value,
 };
 
@@ -12,25 +12,28 @@ use crate::error::{Code, Error};
 /// Functions that are tables of `pg_catalog` here, by the same name.
 const TABLE_FUNCTIONS: &[&str] = &["pg_get_keywords"];
 
+/// What a join is by: ON, USING, NATURAL or nothing; `None` for those that are by nothing anyway, such as CROSS JOIN.
+pub fn join_constraint(join: &Join) -> Option<&JoinConstraint> {
+    match &join.join_operator {
+        JoinOperator::Join(constraint)
+        | JoinOperator::Inner(constraint)
+        | JoinOperator::Left(constraint)
+        | JoinOperator::LeftOuter(constraint)
+        | JoinOperator::Right(constraint)
+        | JoinOperator::RightOuter(constraint)
+        | JoinOperator::FullOuter(constraint) => Some(constraint),
+        _ => None,
+    }
+}
+
 /// Refuses a join without a condition, which the engine takes for a CROSS JOIN.
 pub fn check_joins(tables: &TableWithJoins) -> Result<(), Error> {
-    for join in &tables.joins {
-        let constraint = match &join.join_operator {
-            JoinOperator::Join(constraint)
-            | JoinOperator::Inner(constraint)
-            | JoinOperator::Left(constraint)
-            | JoinOperator::LeftOuter(constraint)
-            | JoinOperator::Right(constraint)
-            | JoinOperator::RightOuter(constraint)
-            | JoinOperator::FullOuter(constraint) => constraint,
-            _ => continue,
-        };
-        if matches!(constraint, JoinConstraint::None) {
-            return Err(
-                Error::new(Code::SyntaxError, "a join needs a condition: ON or USING")
-                    .with_hint("write CROSS JOIN for all pairs of rows"),
-            );
-        }
+    let mut constraints = tables.joins.iter().filter_map(join_constraint);
+    if constraints.any(|constraint| matches!(constraint, JoinConstraint::None)) {
+        return Err(
+            Error::new(Code::SyntaxError, "a join needs a condition: ON or USING")
+                .with_hint("write CROSS JOIN for all pairs of rows"),
+        );
     }
     Ok(())
 }

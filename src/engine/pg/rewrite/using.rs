@@ -27,6 +27,7 @@ use datafusion::sql::sqlparser::ast::{
 
 pub use self::outwards::name_outer_columns;
 use self::star::{Part, expanded, shown};
+use super::tables::join_constraint;
 use super::{build, folded};
 use crate::engine::using::OWN_COLUMN;
 use crate::error::Error;
@@ -147,21 +148,12 @@ impl Scope {
 
 /// The USING or NATURAL of a join.
 fn constraint(join: &Join) -> Option<&JoinConstraint> {
-    let constraint = match &join.join_operator {
-        JoinOperator::Join(constraint)
-        | JoinOperator::Inner(constraint)
-        | JoinOperator::Left(constraint)
-        | JoinOperator::LeftOuter(constraint)
-        | JoinOperator::Right(constraint)
-        | JoinOperator::RightOuter(constraint)
-        | JoinOperator::FullOuter(constraint) => constraint,
-        _ => return None,
-    };
-    matches!(
-        constraint,
-        JoinConstraint::Using(_) | JoinConstraint::Natural
-    )
-    .then_some(constraint)
+    join_constraint(join).filter(|constraint| {
+        matches!(
+            constraint,
+            JoinConstraint::Using(_) | JoinConstraint::Natural
+        )
+    })
 }
 
 /// Whether the own values of the left side and of the right one may differ from the common ones.
