@@ -2,6 +2,8 @@
 
 /// What of an [`AggregateUDFImpl`](datafusion::logical_expr::AggregateUDFImpl) is that of the function in `self.inner`. The types are
 /// those that are imported where it is used.
+///
+/// `description`: all but what rows are gathered with, and in which order.
 macro_rules! as_the_inner {
     () => {
         as_the_inner!(except accumulator);
@@ -11,6 +13,17 @@ macro_rules! as_the_inner {
         }
     };
     (except accumulator) => {
+        as_the_inner!(description);
+
+        fn order_sensitivity(&self) -> AggregateOrderSensitivity {
+            self.inner.order_sensitivity()
+        }
+
+        fn reverse_expr(&self) -> ReversedUDAF {
+            ReversedUDAF::Identical
+        }
+    };
+    (description) => {
         fn name(&self) -> &str {
             self.inner.name()
         }
@@ -65,14 +78,6 @@ macro_rules! as_the_inner {
 
         fn is_descending(&self) -> Option<bool> {
             self.inner.is_descending()
-        }
-
-        fn order_sensitivity(&self) -> AggregateOrderSensitivity {
-            self.inner.order_sensitivity()
-        }
-
-        fn reverse_expr(&self) -> ReversedUDAF {
-            ReversedUDAF::Identical
         }
 
         fn value_from_stats(&self, statistics: &StatisticsArgs<'_>) -> Option<ScalarValue> {

@@ -81,8 +81,7 @@ fn checked(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
     };
     ops.push(op);
     args.push(*right);
-    let func = Arc::new(ScalarUDF::new_from_impl(Chain::new(ops, data_type)));
-    Transformed::yes(Expr::ScalarFunction(ScalarFunction { func, args }))
+    Transformed::yes(expressions::call(Chain::new(ops, data_type), args))
 }
 
 /// What a value is taken from to be negated, if the smallest one has no opposite. A constant is folded by the planner, which
@@ -158,10 +157,7 @@ impl Decimals {
             data_type,
             signature: Signature::any(2, Volatility::Immutable),
         };
-        Expr::ScalarFunction(ScalarFunction {
-            func: Arc::new(ScalarUDF::new_from_impl(function)),
-            args: vec![*left, *right],
-        })
+        expressions::call(function, vec![*left, *right])
     }
 
     fn out_of_range(&self) -> Error {

@@ -122,19 +122,12 @@ fn numbers<'a>(operands: impl IntoIterator<Item = &'a mut Expr>, schema: &DFSche
 fn text_of(expr: &Expr) -> Option<&str> {
     match expr {
         Expr::Literal(value, _) => value.try_as_str().flatten(),
-        Expr::Cast(Cast { expr, field }) if is_text(field.data_type()) => match expr.as_ref() {
+        Expr::Cast(Cast { expr, field }) if field.data_type().is_string() => match expr.as_ref() {
             Expr::Literal(value, _) => value.try_as_str().flatten(),
             _ => None,
         },
         expr => long_number(expr),
     }
-}
-
-fn is_text(data_type: &DataType) -> bool {
-    matches!(
-        data_type,
-        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View
-    )
 }
 
 /// Stands for a number of more digits than a float tells apart, until it is known what it meets. By itself it is a float.

@@ -11,10 +11,9 @@ use datafusion::common::tree_node::Transformed;
 use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::config::ConfigOptions;
 use datafusion::error::Result;
-use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::{
-    Cast, ColumnarValue, Expr, ExprSchemable, LogicalPlan, ScalarFunctionArgs, ScalarUDF,
-    ScalarUDFImpl, Signature, TryCast, Volatility,
+    Cast, ColumnarValue, Expr, ExprSchemable, LogicalPlan, ScalarFunctionArgs, ScalarUDFImpl,
+    Signature, TryCast, Volatility,
 };
 use datafusion::optimizer::AnalyzerRule;
 
@@ -41,7 +40,7 @@ impl AnalyzerRule for BoundedDigits {
 fn rewritten(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
     let has_texts = |expr: &Expr| match (expr, expr.get_type(schema)) {
         (Expr::Literal(value, _), _) => value.size() > MOST,
-        (_, Ok(from)) => holds(&from, &is_text),
+        (_, Ok(from)) => holds(&from, &DataType::is_string),
         (_, Err(_)) => true,
     };
     match expr {
@@ -72,19 +71,11 @@ fn is_checked(expr: &Expr) -> bool {
 }
 
 fn checked(expr: Expr, or_null: bool) -> Expr {
-    let func = Arc::new(ScalarUDF::new_from_impl(Digits {
+    let function = Digits {
         or_null,
         signature: Signature::any(1, Volatility::Immutable),
-    }));
-    let args = vec![expr];
-    Expr::ScalarFunction(ScalarFunction { func, args })
-}
-
-fn is_text(data_type: &DataType) -> bool {
-    matches!(
-        data_type,
-        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View
-    )
+    };
+    expressions::call(function, vec![expr])
 }
 
 /// Whether a type is one, or nests one.
@@ -144,7 +135,7 @@ impl ScalarUDFImpl for Digits {
         let Some(length) = too_long(&array) else {
             return Ok(value);
         };
-        if !self.or_null || !is_text(array.data_type()) {
+        if !self.or_null || !array.data_type().is_string() {
             return Err(Error::new(
                 Code::NumericOutOfRange,
                 format!("a text of {length} bytes is no decimal: {MOST} bytes are the most"),

@@ -1,11 +1,17 @@
-//! Rewriting the expressions of a whole plan, with every column keeping its name.
+//! Rewriting the expressions of a whole plan, with every column keeping its name; calls of functions that no session registers.
 
-use datafusion::common::DFSchema;
+use std::sync::Arc;
+
+use arrow::array::ArrayRef;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
-use datafusion::error::Result;
+use datafusion::common::{DFSchema, DFSchemaRef, ScalarValue};
+use datafusion::error::{DataFusionError, Result};
+use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
-use datafusion::logical_expr::{Expr, GroupingSet, LogicalPlan};
+use datafusion::logical_expr::{
+    ColumnarValue, Expr, GroupingSet, LogicalPlan, ScalarUDF, ScalarUDFImpl,
+};
 
 /// Applies `rewrite` to each expression of the plan and its subqueries, from the inside out; it gets what the columns are of.
 ///
@@ -16,7 +22,10 @@ pub fn rewritten(
     rewrite: impl Fn(Expr, &DFSchema) -> Transformed<Expr>,
 ) -> Result<LogicalPlan> {
     plan.transform_up_with_subqueries(|node| {
-        let schema = merge_schema(&node.inputs());
+        let schema = match node.inputs().as_slice() {
+            [input] => DFSchemaRef::clone(input.schema()),
+            inputs => Arc::new(merge_schema(inputs)),
+        };
         let names = NamePreserver::new(&node);
         node.map_expressions(|expr| named(expr, &names, &|expr| Ok(rewrite(expr, &schema))))
     })
@@ -53,4 +62,34 @@ pub fn named(
     let name = names.save(&expr);
     let expr = expr.transform_up(rewrite)?;
     Ok(expr.update_data(|expr| name.restore(expr)))
+}
+
+/// A call of a function that plans bring with them.
+pub fn call(function: impl ScalarUDFImpl + 'static, args: Vec<Expr>) -> Expr {
+    Expr::ScalarFunction(ScalarFunction {
+        func: Arc::new(ScalarUDF::new_from_impl(function)),
+        args,
+    })
+}
+
+/// What `of` makes of an argument: of a constant it is one too.
+///
+/// # Errors
+/// There is no argument; those of `of`.
+pub fn applied(
+    argument: Option<&ColumnarValue>,
+    of: impl FnOnce(&ArrayRef) -> Result<ArrayRef>,
+) -> Result<ColumnarValue> {
+    Ok(match argument {
+        Some(ColumnarValue::Array(values)) => ColumnarValue::Array(of(values)?),
+        Some(ColumnarValue::Scalar(value)) => {
+            let values = of(&value.to_array()?)?;
+            ColumnarValue::Scalar(ScalarValue::try_from_array(&values, 0)?)
+        }
+        None => {
+            return Err(DataFusionError::Internal(
+                "a call without its argument".to_owned(),
+            ));
+        }
+    })
 }

@@ -15,14 +15,13 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, AsArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, FieldRef, Float32Type, Float64Type};
+use datafusion::common::DFSchema;
 use datafusion::common::tree_node::Transformed;
-use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::config::ConfigOptions;
 use datafusion::error::Result;
-use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::{
     Cast, ColumnarValue, Expr, ExprSchemable, LogicalPlan, ReturnFieldArgs, ScalarFunctionArgs,
-    ScalarUDF, ScalarUDFImpl, Signature, TryCast, Volatility,
+    ScalarUDFImpl, Signature, TryCast, Volatility,
 };
 use datafusion::optimizer::AnalyzerRule;
 
@@ -92,14 +91,11 @@ fn scale_of(data_type: &DataType) -> Option<i8> {
 }
 
 fn rounded(expr: Expr, scale: i8) -> Expr {
-    let func = Arc::new(ScalarUDF::new_from_impl(Rounded {
+    let function = Rounded {
         scale,
         signature: Signature::any(1, Volatility::Immutable),
-    }));
-    Expr::ScalarFunction(ScalarFunction {
-        func,
-        args: vec![expr],
-    })
+    };
+    expressions::call(function, vec![expr])
 }
 
 /// A number of so many digits behind the point: none, but for decimals, which have as many digits as the engine has.
@@ -181,14 +177,7 @@ impl ScalarUDFImpl for Rounded {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        Ok(match args.args.into_iter().next() {
-            Some(ColumnarValue::Array(array)) => ColumnarValue::Array(round(&array, self.scale)?),
-            Some(ColumnarValue::Scalar(scalar)) => {
-                let array = round(&scalar.to_array()?, self.scale)?;
-                ColumnarValue::Scalar(ScalarValue::try_from_array(&array, 0)?)
-            }
-            None => ColumnarValue::Scalar(ScalarValue::Null),
-        })
+        expressions::applied(args.args.first(), |values| round(values, self.scale))
     }
 }
 

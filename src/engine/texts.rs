@@ -7,7 +7,7 @@
 //! array            {1,NULL,"a b"}                  [1, , a b]
 //! ```
 //!
-//! Timestamps are `engine/time`'s. All other types are written alike by the engine.
+//! Timestamps, at every depth, are `engine/time`'s. All other types are written alike by the engine.
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -19,35 +19,35 @@ use arrow::datatypes::{
     IntervalUnit, TimeUnit,
 };
 use bytes::BytesMut;
-use datafusion::common::ScalarValue;
-use datafusion::error::{DataFusionError, Result};
-use datafusion::logical_expr::expr::ScalarFunction;
+use datafusion::error::Result;
 use datafusion::logical_expr::{
-    ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+    ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility,
 };
 
+use super::expressions;
 use super::pg::{put_f32, put_f64, write_interval};
-use super::time::texts_of_timestamps;
+use super::time::{texts_of_timestamps, with_texts};
 
 /// Microseconds of a day.
 const DAY: i64 = 86_400_000_000;
 
 /// Whether values of this type are written here rather than by the engine.
 pub fn is_written(data_type: &DataType) -> bool {
-    matches!(
-        data_type,
-        DataType::Float16
-            | DataType::Float32
-            | DataType::Float64
-            | DataType::Duration(_)
-            | DataType::Interval(_)
-            | DataType::Time32(_)
-            | DataType::Time64(_)
-            | DataType::List(_)
-            | DataType::LargeList(_)
-            | DataType::ListView(_)
-            | DataType::FixedSizeList(..)
-    )
+    with_texts(data_type).is_some()
+        || matches!(
+            data_type,
+            DataType::Float16
+                | DataType::Float32
+                | DataType::Float64
+                | DataType::Duration(_)
+                | DataType::Interval(_)
+                | DataType::Time32(_)
+                | DataType::Time64(_)
+                | DataType::List(_)
+                | DataType::LargeList(_)
+                | DataType::ListView(_)
+                | DataType::FixedSizeList(..)
+        )
 }
 
 /// `CAST(value AS target)` of a type that [`is_written`] here; `target` is a type of text.
@@ -56,10 +56,7 @@ pub fn written(value: Expr, target: DataType) -> Expr {
         target,
         signature: Signature::any(1, Volatility::Immutable),
     };
-    Expr::ScalarFunction(ScalarFunction {
-        func: Arc::new(ScalarUDF::new_from_impl(function)),
-        args: vec![value],
-    })
+    expressions::call(function, vec![value])
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -86,17 +83,9 @@ impl ScalarUDFImpl for Text {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let scalar = matches!(args.args.as_slice(), [ColumnarValue::Scalar(_)]);
-        let values = ColumnarValue::values_to_arrays(&args.args)?;
-        let Some(values) = values.first() else {
-            return Err(DataFusionError::Internal("varchar of nothing".to_owned()));
-        };
-        let texts: ArrayRef = Arc::new(texts(values)?);
-        let texts = cast(&texts, &self.target)?;
-        match scalar {
-            true => ScalarValue::try_from_array(&texts, 0).map(ColumnarValue::Scalar),
-            false => Ok(ColumnarValue::Array(texts)),
-        }
+        expressions::applied(args.args.first(), |values| {
+            Ok(cast(&texts(values)?, &self.target)?)
+        })
     }
 }
 
@@ -144,10 +133,10 @@ fn texts(values: &ArrayRef) -> Result<StringArray> {
         DataType::LargeList(item) | DataType::ListView(item) | DataType::FixedSizeList(item, _) => {
             lists(&cast(values, &DataType::List(Arc::clone(item)))?)?
         }
-        DataType::Timestamp(..) => cast(&texts_of_timestamps(values)?, &DataType::Utf8)?
+        // Such as it is, but for timestamps in it.
+        _ => cast(&texts_of_timestamps(values)?, &DataType::Utf8)?
             .as_string::<i32>()
             .clone(),
-        _ => cast(values, &DataType::Utf8)?.as_string::<i32>().clone(),
     })
 }
 

@@ -17,6 +17,7 @@ use datafusion::logical_expr::{
 };
 
 use super::check_arguments;
+use crate::engine::expressions;
 
 /// Puts [`Joined`] in the place of `||`, once the types of both sides are settled.
 pub(super) fn joined(operation: BinaryExpr, schema: &DFSchema) -> Transformed<Expr> {
@@ -33,8 +34,8 @@ pub(super) fn joined(operation: BinaryExpr, schema: &DFSchema) -> Transformed<Ex
         left => vec![left],
     };
     args.push(*right);
-    let func = Arc::new(ScalarUDF::new_from_impl(Joined::new(args.len(), data_type)));
-    Transformed::yes(Expr::ScalarFunction(ScalarFunction { func, args }))
+    let function = Joined::new(args.len(), data_type);
+    Transformed::yes(expressions::call(function, args))
 }
 
 /// The type of an expression, if it is one of texts or bytes.

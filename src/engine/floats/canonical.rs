@@ -27,7 +27,7 @@ use datafusion::error::Result;
 use datafusion::logical_expr::expr::{InList, ScalarFunction, WindowFunction};
 use datafusion::logical_expr::{
     BinaryExpr, Case, Cast, ColumnarValue, Expr, ExprSchemable, LogicalPlan, Operator,
-    ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+    ReturnFieldArgs, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility,
 };
 use datafusion::optimizer::AnalyzerRule;
 
@@ -178,11 +178,7 @@ fn compared(expr: &mut Expr, schema: &DFSchema) {
 }
 
 fn canonical(expr: Expr, zeros: bool) -> Expr {
-    let func = Arc::new(ScalarUDF::new_from_impl(Canonical::new(zeros)));
-    Expr::ScalarFunction(ScalarFunction {
-        func,
-        args: vec![expr],
-    })
+    expressions::call(Canonical::new(zeros), vec![expr])
 }
 
 /// A floating-point number with the one NaN, and if asked the one zero.
@@ -265,13 +261,6 @@ impl ScalarUDFImpl for Canonical {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        Ok(match args.args.into_iter().next() {
-            Some(ColumnarValue::Array(array)) => ColumnarValue::Array(self.array(&array)?),
-            Some(ColumnarValue::Scalar(scalar)) => {
-                let array = self.array(&scalar.to_array()?)?;
-                ColumnarValue::Scalar(ScalarValue::try_from_array(&array, 0)?)
-            }
-            None => ColumnarValue::Scalar(ScalarValue::Null),
-        })
+        expressions::applied(args.args.first(), |values| self.array(values))
     }
 }

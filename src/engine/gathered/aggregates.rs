@@ -20,6 +20,7 @@ use datafusion::logical_expr::{
 
 use super::kept::{Reach, made, made_for_all, within_window};
 use super::lists::{GroupedLists, Lists};
+use crate::engine::aggregates::as_the_inner;
 use crate::engine::stop::check;
 
 /// Rows that an accumulator is given at once.
@@ -87,13 +88,7 @@ fn kind(args: &AccumulatorArgs<'_>) -> (bool, bool) {
 }
 
 impl AggregateUDFImpl for Gathered {
-    fn name(&self) -> &str {
-        self.inner.name()
-    }
-
-    fn aliases(&self) -> &[String] {
-        self.inner.aliases()
-    }
+    as_the_inner!(description);
 
     fn schema_name(&self, params: &AggregateFunctionParams) -> Result<String> {
         self.inner.schema_name(params)
@@ -115,33 +110,9 @@ impl AggregateUDFImpl for Gathered {
         self.inner.window_function_display_name(params)
     }
 
-    fn signature(&self) -> &Signature {
-        self.inner.signature()
-    }
-
-    fn return_type(&self, types: &[DataType]) -> Result<DataType> {
-        self.inner.return_type(types)
-    }
-
-    fn return_field(&self, fields: &[FieldRef]) -> Result<FieldRef> {
-        self.inner.return_field(fields)
-    }
-
-    fn is_nullable(&self) -> bool {
-        self.inner.is_nullable()
-    }
-
     fn accumulator(&self, args: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
         let kind = kind(&args);
         self.asking(self.inner.accumulator(args)?, kind, None)
-    }
-
-    fn state_fields(&self, args: StateFieldsArgs<'_>) -> Result<Vec<FieldRef>> {
-        self.inner.state_fields(args)
-    }
-
-    fn groups_accumulator_supported(&self, args: AccumulatorArgs<'_>) -> bool {
-        self.inner.groups_accumulator_supported(args)
     }
 
     fn create_groups_accumulator(
@@ -183,43 +154,11 @@ impl AggregateUDFImpl for Gathered {
         self.inner.order_sensitivity()
     }
 
-    fn simplify(&self) -> Option<AggregateFunctionSimplification> {
-        self.inner.simplify()
-    }
-
-    fn simplify_expr_op_literal(
-        &self,
-        function: &AggregateFunction,
-        argument: &Expr,
-        op: Operator,
-        literal: &Expr,
-        argument_is_left: bool,
-    ) -> Result<Option<Expr>> {
-        self.inner
-            .simplify_expr_op_literal(function, argument, op, literal, argument_is_left)
-    }
-
     fn reverse_expr(&self) -> ReversedUDAF {
         match self.inner.reverse_udf() {
             ReversedUDAF::Reversed(reversed) => ReversedUDAF::Reversed(gathered(reversed)),
             other => other,
         }
-    }
-
-    fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
-        self.inner.coerce_types(types)
-    }
-
-    fn is_descending(&self) -> Option<bool> {
-        self.inner.is_descending()
-    }
-
-    fn value_from_stats(&self, statistics: &StatisticsArgs<'_>) -> Option<ScalarValue> {
-        self.inner.value_from_stats(statistics)
-    }
-
-    fn default_value(&self, data_type: &DataType) -> Result<ScalarValue> {
-        self.inner.default_value(data_type)
     }
 
     fn supports_null_handling_clause(&self) -> bool {
@@ -228,14 +167,6 @@ impl AggregateUDFImpl for Gathered {
 
     fn supports_within_group_clause(&self) -> bool {
         self.inner.supports_within_group_clause()
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.inner.documentation()
-    }
-
-    fn set_monotonicity(&self, data_type: &DataType) -> SetMonotonicity {
-        self.inner.inner().set_monotonicity(data_type)
     }
 }
 

@@ -4,7 +4,7 @@ use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::common::{DFSchema, DFSchemaRef};
 use datafusion::error::Result;
 use datafusion::logical_expr::utils::merge_schema;
-use datafusion::logical_expr::{Cast, Expr, ExprSchemable, Join, LogicalPlan};
+use datafusion::logical_expr::{Cast, Expr, ExprSchemable, LogicalPlan};
 
 use crate::lake::casts::{is_reversible, opaque};
 
@@ -22,30 +22,14 @@ pub fn with_opaque_casts(plan: LogicalPlan) -> Result<LogicalPlan> {
             let node = LogicalPlan::Filter(filter);
             Ok(Transformed::new(node, predicate.transformed, predicate.tnr))
         }
-        LogicalPlan::Join(Join {
-            filter: Some(filter),
-            left,
-            right,
-            on,
-            join_type,
-            join_constraint,
-            schema,
-            null_equality,
-            null_aware,
-        }) => {
-            let sides = merge_schema(&[&left, &right]);
+        LogicalPlan::Join(mut join) => {
+            let Some(filter) = join.filter.take() else {
+                return Ok(Transformed::no(LogicalPlan::Join(join)));
+            };
+            let sides = merge_schema(&[&join.left, &join.right]);
             let filter = condition(filter, &sides)?;
-            let node = LogicalPlan::Join(Join {
-                filter: Some(filter.data),
-                left,
-                right,
-                on,
-                join_type,
-                join_constraint,
-                schema,
-                null_equality,
-                null_aware,
-            });
+            join.filter = Some(filter.data);
+            let node = LogicalPlan::Join(join);
             Ok(Transformed::new(node, filter.transformed, filter.tnr))
         }
         node => Ok(Transformed::no(node)),

@@ -10,38 +10,25 @@
 //!
 //! Delete this when each key of the engine's joins has its own notion, or the rule leaves such joins alone.
 
-use std::sync::Arc;
-
 use datafusion::common::tree_node::{Transformed, TreeNodeRecursion};
 use datafusion::common::{JoinType, NullEquality};
 use datafusion::error::Result;
 use datafusion::logical_expr::LogicalPlan;
-use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
+use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
 
-#[derive(Debug)]
-pub struct Guarded {
-    pub inner: Arc<dyn OptimizerRule + Send + Sync>,
-}
-
-impl OptimizerRule for Guarded {
-    fn name(&self) -> &str {
-        self.inner.name()
+/// Leaves plans with such joins as they are.
+///
+/// # Errors
+/// Those of the rule.
+pub fn guard(
+    rule: &dyn OptimizerRule,
+    plan: LogicalPlan,
+    config: &dyn OptimizerConfig,
+) -> Result<Transformed<LogicalPlan>> {
+    if nulls_are_equal(&plan)? {
+        return Ok(Transformed::no(plan));
     }
-
-    fn apply_order(&self) -> Option<ApplyOrder> {
-        self.inner.apply_order()
-    }
-
-    fn rewrite(
-        &self,
-        plan: LogicalPlan,
-        config: &dyn OptimizerConfig,
-    ) -> Result<Transformed<LogicalPlan>> {
-        if nulls_are_equal(&plan)? {
-            return Ok(Transformed::no(plan));
-        }
-        self.inner.rewrite(plan, config)
-    }
+    rule.rewrite(plan, config)
 }
 
 /// Whether an inner join of the plan, or of its subqueries, takes two NULLs for equal.

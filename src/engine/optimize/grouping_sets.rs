@@ -10,50 +10,22 @@
 //!
 //! So nothing is said of the order below such an aggregate. Delete this when the aggregate says nothing of it.
 
-use std::sync::Arc;
-
-use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
-use datafusion::config::ConfigOptions;
+use datafusion::common::tree_node::Transformed;
 use datafusion::error::Result;
-use datafusion::physical_optimizer::PhysicalOptimizerRule;
-use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::aggregates::AggregateExec;
-use datafusion::physical_plan::execution_plan::{ChildrenPropertiesMode, ReplaceChildrenOptions};
 
-use super::restated::{Order, Restated};
+use super::restated::{Order, with_inputs};
+use super::rules::{EachOperator, Operator};
 
-/// Puts [`Restated`] below aggregates with grouping sets.
-#[derive(Debug)]
-pub struct ForgetOrder;
+/// Says nothing of the order below aggregates with grouping sets.
+pub const FORGET_ORDER: EachOperator = EachOperator {
+    name: "forget_order",
+    rewrite: forget,
+};
 
-impl PhysicalOptimizerRule for ForgetOrder {
-    fn optimize(
-        &self,
-        plan: Arc<dyn ExecutionPlan>,
-        _: &ConfigOptions,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        plan.transform_up(|node| {
-            let has_sets = node.downcast_ref::<AggregateExec>().is_some_and(leaves_out);
-            if !has_sets {
-                return Ok(Transformed::no(node));
-            }
-            let inputs = node.children().into_iter();
-            let inputs = inputs
-                .map(|input| Arc::new(Restated::new(Arc::clone(input), Order::Unknown)) as _)
-                .collect();
-            let options = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
-            Ok(Transformed::yes(node.replace_children(inputs, options)?))
-        })
-        .data()
-    }
-
-    fn name(&self) -> &str {
-        "forget_order"
-    }
-
-    fn schema_check(&self) -> bool {
-        true
-    }
+fn forget(node: Operator) -> Result<Transformed<Operator>> {
+    let has_sets = node.downcast_ref::<AggregateExec>().is_some_and(leaves_out);
+    with_inputs(node, [has_sets.then_some(Order::Unknown)])
 }
 
 /// Whether a set leaves a key out.

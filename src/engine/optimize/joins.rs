@@ -13,62 +13,33 @@
 //!
 //! So nothing is said of the order below such joins. Delete this when the engine says neither.
 
-use std::sync::Arc;
-
 use datafusion::common::JoinType;
-use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
-use datafusion::config::ConfigOptions;
+use datafusion::common::tree_node::Transformed;
 use datafusion::error::Result;
-use datafusion::physical_optimizer::PhysicalOptimizerRule;
-use datafusion::physical_plan::execution_plan::{ChildrenPropertiesMode, ReplaceChildrenOptions};
 use datafusion::physical_plan::joins::{HashJoinExec, NestedLoopJoinExec};
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 
-use super::restated::{Order, Restated};
+use super::restated::{Order, with_inputs};
+use super::rules::{EachOperator, Operator};
 
-/// Puts [`Restated`] on the inputs of which a join would say too much.
-#[derive(Debug)]
-pub struct ForgetSides;
+/// Says nothing of the order of inputs of which a join would say too much.
+pub const FORGET_SIDES: EachOperator = EachOperator {
+    name: "forget_sides",
+    rewrite: forget,
+};
 
-impl PhysicalOptimizerRule for ForgetSides {
-    fn optimize(
-        &self,
-        plan: Arc<dyn ExecutionPlan>,
-        _: &ConfigOptions,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        plan.transform_up(|node| {
-            let Some((left, right)) = forgotten(node.as_ref()) else {
-                return Ok(Transformed::no(node));
-            };
-            let mut inputs = Vec::new();
-            let mut changed = false;
-            for (input, forgotten) in node.children().into_iter().zip([left, right]) {
-                let known = input.equivalence_properties();
-                let says_something =
-                    !known.eq_group().is_empty() || known.output_ordering().is_some();
-                inputs.push(if forgotten && says_something {
-                    changed = true;
-                    Arc::new(Restated::new(Arc::clone(input), Order::Unknown)) as _
-                } else {
-                    Arc::clone(input)
-                });
-            }
-            if !changed {
-                return Ok(Transformed::no(node));
-            }
-            let options = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
-            Ok(Transformed::yes(node.replace_children(inputs, options)?))
-        })
-        .data()
-    }
-
-    fn name(&self) -> &str {
-        "forget_sides"
-    }
-
-    fn schema_check(&self) -> bool {
-        true
-    }
+fn forget(node: Operator) -> Result<Transformed<Operator>> {
+    let Some((left, right)) = forgotten(node.as_ref()) else {
+        return Ok(Transformed::no(node));
+    };
+    let inputs = node.children().into_iter().zip([left, right]);
+    let orders = inputs.map(|(input, forgotten)| {
+        let known = input.equivalence_properties();
+        let says_something = !known.eq_group().is_empty() || known.output_ordering().is_some();
+        (forgotten && says_something).then_some(Order::Unknown)
+    });
+    let orders: Vec<Option<Order>> = orders.collect();
+    with_inputs(node, orders)
 }
 
 /// Of which sides a join says too much: left, right.

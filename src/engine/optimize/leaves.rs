@@ -3,36 +3,22 @@
 //! The engine moves the reading of structs' fields down to the files. Beside a correlated subquery it gives two columns one name
 //! and refuses its own plan (`push_down_leaf_projections` of `datafusion-optimizer`, 55.2). Delete this when it does not.
 
-use std::sync::Arc;
-
 use datafusion::common::tree_node::Transformed;
 use datafusion::error::Result;
 use datafusion::logical_expr::LogicalPlan;
-use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
+use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
 
-#[derive(Debug)]
-pub struct Guarded {
-    pub inner: Arc<dyn OptimizerRule + Send + Sync>,
-}
-
-impl OptimizerRule for Guarded {
-    fn name(&self) -> &str {
-        self.inner.name()
-    }
-
-    fn apply_order(&self) -> Option<ApplyOrder> {
-        self.inner.apply_order()
-    }
-
-    fn rewrite(
-        &self,
-        plan: LogicalPlan,
-        config: &dyn OptimizerConfig,
-    ) -> Result<Transformed<LogicalPlan>> {
-        let before = plan.clone();
-        Ok(self
-            .inner
-            .rewrite(plan, config)
-            .unwrap_or_else(|_| Transformed::no(before)))
-    }
+/// Goes on with the plan as it was where the rule fails.
+///
+/// # Errors
+/// None.
+pub fn guard(
+    rule: &dyn OptimizerRule,
+    plan: LogicalPlan,
+    config: &dyn OptimizerConfig,
+) -> Result<Transformed<LogicalPlan>> {
+    let before = plan.clone();
+    Ok(rule
+        .rewrite(plan, config)
+        .unwrap_or_else(|_| Transformed::no(before)))
 }

@@ -8,6 +8,7 @@ mod leaves;
 mod projections;
 mod pushdown;
 mod restated;
+mod rules;
 mod sieve;
 mod sorting;
 mod statistics;
@@ -16,59 +17,72 @@ mod windows;
 
 use std::sync::Arc;
 
-use datafusion::optimizer::OptimizerRule;
 use datafusion::optimizer::optimizer::Optimizer;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 
+use self::rules::{
+    GuardedLogical, GuardedPhysical, Logical, LogicalGuard, Physical, PhysicalGuard,
+};
 use super::floats::CanonicalJoinKeys;
 pub use conditions::with_opaque_casts;
 
+/// The engine's logical rules that are guarded, by name.
+const LOGICAL: &[(&str, LogicalGuard)] = &[
+    ("push_down_filter", pushdown::guard),
+    ("push_down_leaf_projections", leaves::guard),
+    ("eliminate_cross_join", cross_join::guard),
+];
+
+/// The engine's physical rules that are guarded, by name.
+const PHYSICAL: &[(&str, PhysicalGuard)] = &[
+    ("aggregate_statistics", statistics::guard),
+    ("LimitAggregation", topk::guard),
+    ("ProjectionPushdown", projections::guard),
+    ("EnsureRequirements", sorting::guard),
+    // Before and after the rules that settle what runs where.
+    ("FilterPushdown", sieve::guard),
+    ("FilterPushdown(Post)", sieve::guard),
+];
+
 /// The engine's logical rules in their order.
-pub fn logical_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
+pub fn logical_rules() -> Vec<Logical> {
     let mut rules = Optimizer::new().rules;
     for rule in &mut rules {
-        let inner = Arc::clone(rule);
-        match rule.name() {
-            "push_down_filter" => *rule = Arc::new(pushdown::Guarded { inner }),
-            "push_down_leaf_projections" => *rule = Arc::new(leaves::Guarded { inner }),
-            "eliminate_cross_join" => *rule = Arc::new(cross_join::Guarded { inner }),
-            _ => {}
+        if let Some((_, guard)) = LOGICAL.iter().find(|(name, _)| *name == rule.name()) {
+            let (inner, guard) = (Arc::clone(rule), *guard);
+            *rule = Arc::new(GuardedLogical { inner, guard });
         }
     }
     rules
 }
 
 /// The engine's physical rules in their order.
-pub fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
+pub fn physical_rules() -> Vec<Physical> {
     let mut rules = PhysicalOptimizer::new().rules;
     for rule in &mut rules {
-        let inner = Arc::clone(rule);
-        match rule.name() {
-            "aggregate_statistics" => *rule = Arc::new(statistics::Guarded { inner }),
-            "LimitAggregation" => *rule = Arc::new(topk::Guarded { inner }),
-            "ProjectionPushdown" => *rule = Arc::new(projections::Guarded { inner }),
-            "EnsureRequirements" => *rule = Arc::new(sorting::Guarded { inner }),
-            // Before and after the rules that settle what runs where.
-            name if name.starts_with("FilterPushdown") => {
-                *rule = Arc::new(sieve::Guarded { inner });
-            }
-            _ => {}
+        if let Some((_, guard)) = PHYSICAL.iter().find(|(name, _)| *name == rule.name()) {
+            let (inner, guard) = (Arc::clone(rule), *guard);
+            *rule = Arc::new(GuardedPhysical { inner, guard });
         }
     }
     // What is sorted is decided then.
-    insert_before(&mut rules, "EnsureRequirements", grouping_sets::ForgetOrder);
-    insert_before(&mut rules, "EnsureRequirements", joins::ForgetSides);
+    insert_before(
+        &mut rules,
+        "EnsureRequirements",
+        grouping_sets::FORGET_ORDER,
+    );
+    insert_before(&mut rules, "EnsureRequirements", joins::FORGET_SIDES);
     // So is what is partitioned by the keys.
     insert_before(&mut rules, "FilterPushdown", CanonicalJoinKeys);
     // After everything that changes a plan.
-    insert_before(&mut rules, "SanityCheckPlan", windows::StateOrder);
+    insert_before(&mut rules, "SanityCheckPlan", windows::STATE_ORDER);
     rules
 }
 
 /// Puts a rule before the first of this name.
 fn insert_before(
-    rules: &mut Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>>,
+    rules: &mut Vec<Physical>,
     name: &str,
     rule: impl PhysicalOptimizerRule + Send + Sync + 'static,
 ) {

@@ -21,44 +21,34 @@ use datafusion::physical_plan::execution_plan::{ChildrenPropertiesMode, ReplaceC
 use datafusion::physical_plan::filter::{FilterExec, FilterExecBuilder};
 use datafusion::physical_plan::projection::ProjectionExec;
 
-/// The engine's rule that moves projections, over filters that leave nothing out.
-#[derive(Debug)]
-pub struct Guarded {
-    pub inner: Arc<dyn PhysicalOptimizerRule + Send + Sync>,
-}
+use super::rules::Operator;
 
-impl PhysicalOptimizerRule for Guarded {
-    fn optimize(
-        &self,
-        plan: Arc<dyn ExecutionPlan>,
-        config: &ConfigOptions,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        let plan = plan.transform_up(|node| {
-            let Some(projection) = node.downcast_ref::<ProjectionExec>() else {
-                return Ok(Transformed::no(node));
-            };
-            let Some(input) = apart(projection.input().as_ref())? else {
-                return Ok(Transformed::no(node));
-            };
-            let options = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
-            Ok(Transformed::yes(
-                node.replace_children(vec![input], options)?,
-            ))
-        });
-        self.inner.optimize(plan.data()?, config)
-    }
-
-    fn name(&self) -> &str {
-        self.inner.name()
-    }
-
-    fn schema_check(&self) -> bool {
-        self.inner.schema_check()
-    }
+/// Moves projections over filters that leave nothing out.
+///
+/// # Errors
+/// Those of the rule, and of operators that are built anew.
+pub fn guard(
+    rule: &dyn PhysicalOptimizerRule,
+    plan: Operator,
+    config: &ConfigOptions,
+) -> Result<Operator> {
+    let plan = plan.transform_up(|node| {
+        let Some(projection) = node.downcast_ref::<ProjectionExec>() else {
+            return Ok(Transformed::no(node));
+        };
+        let Some(input) = apart(projection.input().as_ref())? else {
+            return Ok(Transformed::no(node));
+        };
+        let options = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
+        Ok(Transformed::yes(
+            node.replace_children(vec![input], options)?,
+        ))
+    });
+    rule.optimize(plan.data()?, config)
 }
 
 /// A filter that leaves columns out, as a projection over a filter.
-fn apart(plan: &dyn ExecutionPlan) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+fn apart(plan: &dyn ExecutionPlan) -> Result<Option<Operator>> {
     let Some(filter) = plan.downcast_ref::<FilterExec>() else {
         return Ok(None);
     };

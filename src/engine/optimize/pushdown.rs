@@ -10,37 +10,24 @@
 //! uncorrelated subquery, or of an outer join's ON. Its physical rule has the guard, the logical one has not
 //! (`datafusion-optimizer`, `push_down_filter.rs`, 55.2). Delete this when it has.
 
-use std::sync::Arc;
-
 use datafusion::common::tree_node::Transformed;
 use datafusion::error::Result;
 use datafusion::logical_expr::{Aggregate, Expr, LogicalPlan};
-use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
+use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
 
-#[derive(Debug)]
-pub struct Guarded {
-    pub inner: Arc<dyn OptimizerRule + Send + Sync>,
-}
-
-impl OptimizerRule for Guarded {
-    fn name(&self) -> &str {
-        self.inner.name()
+/// Leaves such filters where they are.
+///
+/// # Errors
+/// Those of the rule.
+pub fn guard(
+    rule: &dyn OptimizerRule,
+    plan: LogicalPlan,
+    config: &dyn OptimizerConfig,
+) -> Result<Transformed<LogicalPlan>> {
+    if filters_an_aggregate_of_nothing(&plan) {
+        return Ok(Transformed::no(plan));
     }
-
-    fn apply_order(&self) -> Option<ApplyOrder> {
-        self.inner.apply_order()
-    }
-
-    fn rewrite(
-        &self,
-        plan: LogicalPlan,
-        config: &dyn OptimizerConfig,
-    ) -> Result<Transformed<LogicalPlan>> {
-        if filters_an_aggregate_of_nothing(&plan) {
-            return Ok(Transformed::no(plan));
-        }
-        self.inner.rewrite(plan, config)
-    }
+    rule.rewrite(plan, config)
 }
 
 /// Filters, one or several, right above such an aggregate; the engine would merge several, and push the result.

@@ -7,19 +7,23 @@ use std::fmt;
 use std::sync::Arc;
 
 use datafusion::common::Statistics;
-use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::tree_node::{Transformed, TreeNodeRecursion};
 use datafusion::config::ConfigOptions;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::{
     EquivalenceProperties, LexOrdering, OrderingRequirements, PhysicalExpr,
 };
-use datafusion::physical_plan::execution_plan::CardinalityEffect;
+use datafusion::physical_plan::execution_plan::{
+    CardinalityEffect, ChildrenPropertiesMode, ReplaceChildrenOptions,
+};
 use datafusion::physical_plan::filter_pushdown::{
     ChildPushdownResult, FilterDescription, FilterPushdownPhase, FilterPushdownPropagation,
 };
 use datafusion::physical_plan::statistics::{ChildStats, StatisticsArgs};
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
+
+use super::rules::Operator;
 
 /// What is claimed of the order of rows.
 #[derive(Clone, Debug)]
@@ -64,6 +68,33 @@ impl Restated {
             properties: Arc::new(properties),
         }
     }
+}
+
+/// An operator whose inputs are claimed to be in other orders than they say, each in the one that is given for it, if any.
+///
+/// # Errors
+/// Those of the operator, which is built anew.
+pub fn with_inputs(
+    operator: Operator,
+    orders: impl IntoIterator<Item = Option<Order>>,
+) -> Result<Transformed<Operator>> {
+    let mut changed = false;
+    let inputs = operator.children().into_iter().zip(orders);
+    let inputs = inputs.map(|(input, order)| match order {
+        Some(order) => {
+            changed = true;
+            Arc::new(Restated::new(Arc::clone(input), order)) as Operator
+        }
+        None => Arc::clone(input),
+    });
+    let inputs = inputs.collect();
+    if !changed {
+        return Ok(Transformed::no(operator));
+    }
+    let options = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
+    Ok(Transformed::yes(
+        operator.replace_children(inputs, options)?,
+    ))
 }
 
 impl DisplayAs for Restated {

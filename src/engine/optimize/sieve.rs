@@ -29,47 +29,37 @@ use datafusion::physical_plan::filter_pushdown::{
 };
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
 
-/// The engine's rule that pushes filters, with sieves while it runs.
-#[derive(Debug)]
-pub struct Guarded {
-    pub inner: Arc<dyn PhysicalOptimizerRule + Send + Sync>,
-}
+use super::rules::Operator;
 
-impl PhysicalOptimizerRule for Guarded {
-    fn optimize(
-        &self,
-        plan: Arc<dyn ExecutionPlan>,
-        config: &ConfigOptions,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        let sieved = plan.transform_up(|node| {
-            let names = repeated(&node.schema());
-            Ok(if names.is_empty() {
-                Transformed::no(node)
-            } else {
-                Transformed::yes(Arc::new(Sieve { input: node, names }) as Arc<dyn ExecutionPlan>)
-            })
-        })?;
-        let pushed = self.inner.optimize(sieved.data, config)?;
-        if !sieved.transformed {
-            return Ok(pushed);
-        }
-        pushed
-            .transform_up(|node| {
-                let input = node
-                    .downcast_ref::<Sieve>()
-                    .map(|sieve| Arc::clone(&sieve.input));
-                Ok(input.map_or(Transformed::no(node), Transformed::yes))
-            })
-            .data()
+/// Pushes filters through sieves.
+///
+/// # Errors
+/// Those of the rule.
+pub fn guard(
+    rule: &dyn PhysicalOptimizerRule,
+    plan: Operator,
+    config: &ConfigOptions,
+) -> Result<Operator> {
+    let sieved = plan.transform_up(|node| {
+        let names = repeated(&node.schema());
+        Ok(if names.is_empty() {
+            Transformed::no(node)
+        } else {
+            Transformed::yes(Arc::new(Sieve { input: node, names }) as Operator)
+        })
+    })?;
+    let pushed = rule.optimize(sieved.data, config)?;
+    if !sieved.transformed {
+        return Ok(pushed);
     }
-
-    fn name(&self) -> &str {
-        self.inner.name()
-    }
-
-    fn schema_check(&self) -> bool {
-        self.inner.schema_check()
-    }
+    pushed
+        .transform_up(|node| {
+            let input = node
+                .downcast_ref::<Sieve>()
+                .map(|sieve| Arc::clone(&sieve.input));
+            Ok(input.map_or(Transformed::no(node), Transformed::yes))
+        })
+        .data()
 }
 
 /// Names that several columns have.

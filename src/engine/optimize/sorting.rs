@@ -10,36 +10,26 @@ use datafusion::config::ConfigOptions;
 use datafusion::error::Result;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::sanity_checker::SanityCheckPlan;
-use datafusion::physical_plan::ExecutionPlan;
 
-#[derive(Debug)]
-pub struct Guarded {
-    pub inner: Arc<dyn PhysicalOptimizerRule + Send + Sync>,
-}
+use super::rules::Operator;
 
-impl PhysicalOptimizerRule for Guarded {
-    fn optimize(
-        &self,
-        plan: Arc<dyn ExecutionPlan>,
-        config: &ConfigOptions,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        let made = self.inner.optimize(Arc::clone(&plan), config)?;
-        if SanityCheckPlan::new()
-            .optimize(Arc::clone(&made), config)
-            .is_ok()
-        {
-            return Ok(made);
-        }
-        let mut config = config.clone();
-        config.optimizer.repartition_sorts = false;
-        self.inner.optimize(plan, &config)
+/// Makes a plan that would be refused again.
+///
+/// # Errors
+/// Those of the rule.
+pub fn guard(
+    rule: &dyn PhysicalOptimizerRule,
+    plan: Operator,
+    config: &ConfigOptions,
+) -> Result<Operator> {
+    let made = rule.optimize(Arc::clone(&plan), config)?;
+    if SanityCheckPlan::new()
+        .optimize(Arc::clone(&made), config)
+        .is_ok()
+    {
+        return Ok(made);
     }
-
-    fn name(&self) -> &str {
-        self.inner.name()
-    }
-
-    fn schema_check(&self) -> bool {
-        self.inner.schema_check()
-    }
+    let mut config = config.clone();
+    config.optimizer.repartition_sorts = false;
+    rule.optimize(plan, &config)
 }

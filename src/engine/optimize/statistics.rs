@@ -4,43 +4,31 @@
 //! is NULL, and then answers `count(DISTINCT x)` with 1 (`datafusion-physical-expr`, `projection.rs`, 55.2). Delete this when it
 //! says 0 there.
 
-use std::sync::Arc;
-
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::config::ConfigOptions;
 use datafusion::error::Result;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
-use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::aggregates::AggregateExec;
 
-#[derive(Debug)]
-pub struct Guarded {
-    pub inner: Arc<dyn PhysicalOptimizerRule + Send + Sync>,
+use super::rules::Operator;
+
+/// Leaves plans with such aggregates as they are. Statistics of files have no number of distinct values, so nothing is lost that was
+/// known.
+///
+/// # Errors
+/// Those of the rule.
+pub fn guard(
+    rule: &dyn PhysicalOptimizerRule,
+    plan: Operator,
+    config: &ConfigOptions,
+) -> Result<Operator> {
+    if counts_distinct(&plan)? {
+        return Ok(plan);
+    }
+    rule.optimize(plan, config)
 }
 
-impl PhysicalOptimizerRule for Guarded {
-    fn optimize(
-        &self,
-        plan: Arc<dyn ExecutionPlan>,
-        config: &ConfigOptions,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        // Statistics of files have no number of distinct values, so nothing is lost that was known.
-        if counts_distinct(&plan)? {
-            return Ok(plan);
-        }
-        self.inner.optimize(plan, config)
-    }
-
-    fn name(&self) -> &str {
-        self.inner.name()
-    }
-
-    fn schema_check(&self) -> bool {
-        self.inner.schema_check()
-    }
-}
-
-fn counts_distinct(plan: &Arc<dyn ExecutionPlan>) -> Result<bool> {
+fn counts_distinct(plan: &Operator) -> Result<bool> {
     let mut found = false;
     plan.apply(|node| {
         found = node

@@ -6,7 +6,7 @@ use datafusion::execution::SessionStateBuilder;
 use datafusion::prelude::{SessionConfig, SessionContext};
 
 use super::super::set_operations::CountedSetOperations;
-use super::{logical_rules, physical_rules};
+use super::{LOGICAL, PHYSICAL, logical_rules, physical_rules};
 
 /// The rows of a query, a line each.
 async fn ordered(sql: &str) -> Vec<String> {
@@ -41,7 +41,7 @@ async fn rows(sql: &str) -> Vec<String> {
 }
 
 #[test]
-fn the_engines_rules_are_all_there() {
+fn the_engines_rules_are_all_there_and_guarded() {
     let logical: Vec<String> = logical_rules()
         .iter()
         .map(|rule| rule.name().to_owned())
@@ -49,6 +49,17 @@ fn the_engines_rules_are_all_there() {
     assert!(logical.contains(&"push_down_filter".to_owned()));
     assert!(format!("{:?}", logical_rules()).contains("Guarded"));
     assert!(format!("{:?}", physical_rules()).contains("Guarded"));
+    let physical: Vec<String> = physical_rules()
+        .iter()
+        .map(|rule| rule.name().to_owned())
+        .collect();
+    for (name, _) in LOGICAL {
+        assert!(logical.iter().any(|rule| rule == name), "{name}");
+    }
+    let before = ["EnsureRequirements", "FilterPushdown", "SanityCheckPlan"];
+    for name in PHYSICAL.iter().map(|(name, _)| *name).chain(before) {
+        assert!(physical.iter().any(|rule| rule == name), "{name}");
+    }
 }
 
 #[tokio::test]

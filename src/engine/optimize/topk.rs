@@ -4,43 +4,31 @@
 //! that it orders (`aggregates/topk/heap.rs` of `datafusion-physical-plan`, 55.2). Plans that group by such numbers, or aggregate
 //! them, are left as they are. Delete this when the heap orders NaN.
 
-use std::sync::Arc;
-
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::config::ConfigOptions;
 use datafusion::error::Result;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
-use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::aggregates::AggregateExec;
 
-#[derive(Debug)]
-pub struct Guarded {
-    pub inner: Arc<dyn PhysicalOptimizerRule + Send + Sync>,
-}
+use super::rules::Operator;
 
-impl PhysicalOptimizerRule for Guarded {
-    fn optimize(
-        &self,
-        plan: Arc<dyn ExecutionPlan>,
-        config: &ConfigOptions,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        if groups_floats(&plan)? {
-            return Ok(plan);
-        }
-        self.inner.optimize(plan, config)
+/// Leaves plans with such groups as they are.
+///
+/// # Errors
+/// Those of the rule.
+pub fn guard(
+    rule: &dyn PhysicalOptimizerRule,
+    plan: Operator,
+    config: &ConfigOptions,
+) -> Result<Operator> {
+    if groups_floats(&plan)? {
+        return Ok(plan);
     }
-
-    fn name(&self) -> &str {
-        self.inner.name()
-    }
-
-    fn schema_check(&self) -> bool {
-        self.inner.schema_check()
-    }
+    rule.optimize(plan, config)
 }
 
 /// Whether floating-point numbers are in the output of an aggregate.
-fn groups_floats(plan: &Arc<dyn ExecutionPlan>) -> Result<bool> {
+fn groups_floats(plan: &Operator) -> Result<bool> {
     let mut found = false;
     plan.apply(|node| {
         found |= node.is::<AggregateExec>()

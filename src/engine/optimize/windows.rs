@@ -7,52 +7,28 @@
 
 use std::sync::Arc;
 
-use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
-use datafusion::config::ConfigOptions;
+use datafusion::common::tree_node::Transformed;
 use datafusion::error::Result;
 use datafusion::physical_expr::{LexOrdering, OrderingRequirements};
-use datafusion::physical_optimizer::PhysicalOptimizerRule;
-use datafusion::physical_plan::execution_plan::{ChildrenPropertiesMode, ReplaceChildrenOptions};
 use datafusion::physical_plan::windows::{BoundedWindowAggExec, WindowAggExec};
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 
-use super::restated::{Order, Restated};
+use super::restated::{Order, Restated, with_inputs};
+use super::rules::{EachOperator, Operator};
 
-/// Puts [`Restated`] around windows that would not find their keys.
-#[derive(Debug)]
-pub struct StateOrder;
+/// States the order around windows that would not find their keys.
+pub const STATE_ORDER: EachOperator = EachOperator {
+    name: "state_order",
+    rewrite: state,
+};
 
-impl PhysicalOptimizerRule for StateOrder {
-    fn optimize(
-        &self,
-        plan: Arc<dyn ExecutionPlan>,
-        _: &ConfigOptions,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        plan.transform_up(|node| {
-            let Some(order) = missed(node.as_ref())? else {
-                return Ok(Transformed::no(node));
-            };
-            let inputs = node.children().into_iter();
-            let inputs = inputs
-                .map(|input| {
-                    Arc::new(Restated::new(Arc::clone(input), Order::Just(order.clone()))) as _
-                })
-                .collect();
-            let known = Order::Known(Box::new(node.equivalence_properties().clone()));
-            let options = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
-            let window = node.replace_children(inputs, options)?;
-            Ok(Transformed::yes(Arc::new(Restated::new(window, known)) as _))
-        })
-        .data()
-    }
-
-    fn name(&self) -> &str {
-        "state_order"
-    }
-
-    fn schema_check(&self) -> bool {
-        true
-    }
+fn state(node: Operator) -> Result<Transformed<Operator>> {
+    let Some(order) = missed(node.as_ref())? else {
+        return Ok(Transformed::no(node));
+    };
+    let known = Order::Known(Box::new(node.equivalence_properties().clone()));
+    let window = with_inputs(node, [Some(Order::Just(order))])?;
+    Ok(window.update_data(|window| Arc::new(Restated::new(window, known)) as Operator))
 }
 
 /// The order of a window's input, where the window does not see that its keys are in it.

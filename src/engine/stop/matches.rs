@@ -78,11 +78,10 @@ impl BoundedMatches {
             Expr::Like(mut like)
                 if is_text(&like.pattern, schema) && !has_few_gaps(&like.pattern) =>
             {
-                let func = Arc::new(ScalarUDF::new_from_impl(Wildcards {
+                let function = Wildcards {
                     signature: Signature::any(1, Volatility::Immutable),
-                }));
-                let args = vec![*like.pattern];
-                like.pattern = Box::new(Expr::ScalarFunction(ScalarFunction { func, args }));
+                };
+                like.pattern = Box::new(expressions::call(function, vec![*like.pattern]));
                 Transformed::yes(Expr::Like(like))
             }
             expr => Transformed::no(expr),

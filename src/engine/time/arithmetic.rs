@@ -17,15 +17,18 @@ use arrow::datatypes::{
 };
 use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::error::{DataFusionError, Result};
-use datafusion::logical_expr::expr::{Cast, ScalarFunction};
+use datafusion::logical_expr::expr::Cast;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
 use datafusion::logical_expr::{
-    BinaryExpr, ColumnarValue, Expr, ExprSchemable, Operator, ScalarFunctionArgs, ScalarUDF,
-    ScalarUDFImpl, Signature, Volatility,
+    BinaryExpr, ColumnarValue, Expr, ExprSchemable, Operator, ScalarFunctionArgs, ScalarUDFImpl,
+    Signature, Volatility,
 };
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
+use crate::engine::expressions;
 use crate::error::{Code, Error};
+
+const INTERVAL: DataType = DataType::Interval(IntervalUnit::MonthDayNano);
 
 /// Nanoseconds of a day.
 const DAY: i64 = 86_400_000_000_000;
@@ -114,13 +117,6 @@ fn binary(left: Expr, op: Operator, right: Expr) -> Expr {
     Expr::BinaryExpr(BinaryExpr::new(Box::new(left), op, Box::new(right)))
 }
 
-fn call(function: impl ScalarUDFImpl + 'static, args: Vec<Expr>) -> Expr {
-    Expr::ScalarFunction(ScalarFunction {
-        func: Arc::new(ScalarUDF::new_from_impl(function)),
-        args,
-    })
-}
-
 /// Both as they can be added: nothing of the interval is lost.
 fn date_and_interval(date: Expr, interval: Expr) -> (Expr, Expr) {
     let nanoseconds = match &interval {
@@ -146,7 +142,7 @@ fn whole_days(interval: Expr) -> Expr {
     let function = WholeDays {
         signature: Signature::any(1, Volatility::Immutable),
     };
-    call(function, vec![interval])
+    expressions::call(function, vec![interval])
 }
 
 /// An interval that has no hours.
@@ -165,7 +161,7 @@ impl ScalarUDFImpl for WholeDays {
     }
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(DataType::Interval(IntervalUnit::MonthDayNano))
+        Ok(INTERVAL)
     }
 
     fn is_strict(&self) -> bool {
@@ -173,44 +169,24 @@ impl ScalarUDFImpl for WholeDays {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let [value] = args.args.as_slice() else {
-            return Err(DataFusionError::Internal(
-                "whole days of nothing".to_owned(),
-            ));
-        };
-        let scalar = matches!(value, ColumnarValue::Scalar(_));
-        let intervals = intervals(value, args.number_rows)?;
-        let hours = intervals
-            .as_primitive::<IntervalMonthDayNanoType>()
-            .iter()
-            .flatten()
-            .any(|value| value.nanoseconds % DAY != 0);
-        if hours {
-            return Err(Error::new(
-                Code::InvalidParameter,
-                "an interval with hours is added to a date, which has none",
-            )
-            .with_hint("cast the date: CAST(d AS TIMESTAMP) + …")
-            .into());
-        }
-        result(intervals, scalar)
+        expressions::applied(args.args.first(), |intervals| {
+            let intervals = cast(intervals, &INTERVAL)?;
+            let hours = intervals
+                .as_primitive::<IntervalMonthDayNanoType>()
+                .iter()
+                .flatten()
+                .any(|value| value.nanoseconds % DAY != 0);
+            if hours {
+                return Err(Error::new(
+                    Code::InvalidParameter,
+                    "an interval with hours is added to a date, which has none",
+                )
+                .with_hint("cast the date: CAST(d AS TIMESTAMP) + …")
+                .into());
+            }
+            Ok(intervals)
+        })
     }
-}
-
-fn intervals(value: &ColumnarValue, rows: usize) -> Result<ArrayRef> {
-    let rows = match value {
-        ColumnarValue::Scalar(_) => 1,
-        ColumnarValue::Array(_) => rows,
-    };
-    let target = DataType::Interval(IntervalUnit::MonthDayNano);
-    Ok(cast(&value.to_array(rows)?, &target)?)
-}
-
-fn result(values: ArrayRef, scalar: bool) -> Result<ColumnarValue> {
-    Ok(match scalar {
-        true => ColumnarValue::Scalar(ScalarValue::try_from_array(&values, 0)?),
-        false => ColumnarValue::Array(values),
-    })
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -224,7 +200,7 @@ fn scaled(scale: Scale, interval: Expr, number: Expr) -> Expr {
         scale,
         signature: Signature::any(2, Volatility::Immutable),
     };
-    call(function, vec![interval, number])
+    expressions::call(function, vec![interval, number])
 }
 
 /// An interval times a number, or divided by one: of what is no whole month or day, the rest goes into the next smaller unit.
@@ -291,7 +267,7 @@ impl ScalarUDFImpl for Scaled {
     }
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(DataType::Interval(IntervalUnit::MonthDayNano))
+        Ok(INTERVAL)
     }
 
     fn is_strict(&self) -> bool {
@@ -309,8 +285,7 @@ impl ScalarUDFImpl for Scaled {
             (ColumnarValue::Scalar(_), ColumnarValue::Scalar(_))
         );
         let rows = if scalar { 1 } else { args.number_rows };
-        let target = DataType::Interval(IntervalUnit::MonthDayNano);
-        let intervals = cast(&interval.to_array(rows)?, &target)?;
+        let intervals = cast(&interval.to_array(rows)?, &INTERVAL)?;
         let numbers = cast(&number.to_array(rows)?, &DataType::Float64)?;
         let numbers: &Float64Array = numbers.as_primitive::<Float64Type>();
         let values = intervals
@@ -322,6 +297,10 @@ impl ScalarUDFImpl for Scaled {
                 _ => Ok(None),
             })
             .collect::<Result<IntervalMonthDayNanoArray, Error>>()?;
-        result(Arc::new(values), scalar)
+        let values: ArrayRef = Arc::new(values);
+        Ok(match scalar {
+            true => ColumnarValue::Scalar(ScalarValue::try_from_array(&values, 0)?),
+            false => ColumnarValue::Array(values),
+        })
     }
 }

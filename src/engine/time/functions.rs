@@ -18,7 +18,7 @@ use super::SECOND;
 use super::bins;
 use super::input::{MAX_DIGITS, out_of_range, parsed};
 use super::series;
-use super::types::{all_in_microseconds, is_text};
+use super::types::all_in_microseconds;
 
 const NAMES: &[&str] = &[
     "date_bin",
@@ -169,7 +169,7 @@ fn to_timestamp(
 ) -> Result<Option<ColumnarValue>> {
     let target = DataType::Timestamp(TimeUnit::Microsecond, zone.clone());
     let data_type = value.data_type();
-    if is_text(&data_type) {
+    if data_type.is_string() {
         let scalar = matches!(value, ColumnarValue::Scalar(_));
         let texts = value.to_array(1)?;
         let times = parsed(&texts, zone, MAX_DIGITS, true)?;

@@ -6,12 +6,13 @@ use arrow::array::{Array, ArrayRef, AsArray, StringArray, TimestampMicrosecondAr
 use arrow::compute::{CastOptions, cast, cast_with_options};
 use arrow::datatypes::{DataType, TimeUnit, TimestampMicrosecondType};
 use arrow::util::display::FormatOptions;
-use datafusion::error::{DataFusionError, Result};
+use datafusion::error::Result;
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::{
-    ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+    ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility,
 };
 
+use crate::engine::expressions;
 use crate::error::{Code, Error};
 
 /// Digits of a second's fraction that are kept at most.
@@ -36,10 +37,7 @@ impl TimestampOfText {
             strict,
             signature: Signature::any(1, Volatility::Immutable),
         };
-        Expr::ScalarFunction(ScalarFunction {
-            func: Arc::new(ScalarUDF::new_from_impl(function)),
-            args: vec![text],
-        })
+        expressions::call(function, vec![text])
     }
 
     /// The same text as a timestamp of other digits, if `call` is one of text.
@@ -74,19 +72,9 @@ impl ScalarUDFImpl for TimestampOfText {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let scalar = matches!(args.args.as_slice(), [ColumnarValue::Scalar(_)]);
-        let texts = ColumnarValue::values_to_arrays(&args.args)?;
-        let Some(texts) = texts.first() else {
-            return Err(DataFusionError::Internal(
-                "timestamp without a text".to_owned(),
-            ));
-        };
-        let times = parsed(texts, self.zone.clone(), self.digits, self.strict)?;
-        match scalar {
-            true => datafusion::common::ScalarValue::try_from_array(&times, 0)
-                .map(ColumnarValue::Scalar),
-            false => Ok(ColumnarValue::Array(times)),
-        }
+        expressions::applied(args.args.first(), |texts| {
+            parsed(texts, self.zone.clone(), self.digits, self.strict)
+        })
     }
 }
 

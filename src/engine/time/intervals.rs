@@ -6,25 +6,22 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, StringArray};
+use arrow::array::{AsArray, StringArray};
 use arrow::compute::cast;
 use arrow::datatypes::DataType;
-use datafusion::common::ScalarValue;
-use datafusion::error::{DataFusionError, Result};
-use datafusion::logical_expr::expr::ScalarFunction;
+use datafusion::error::Result;
 use datafusion::logical_expr::{
-    ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+    ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility,
 };
+
+use crate::engine::expressions;
 
 /// A text that is to be cast to an interval, where a mere number is one of seconds.
 pub(super) fn with_unit(text: Expr) -> Expr {
     let function = WithUnit {
         signature: Signature::any(1, Volatility::Immutable),
     };
-    Expr::ScalarFunction(ScalarFunction {
-        func: Arc::new(ScalarUDF::new_from_impl(function)),
-        args: vec![text],
-    })
+    expressions::call(function, vec![text])
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -50,23 +47,14 @@ impl ScalarUDFImpl for WithUnit {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let scalar = matches!(args.args.as_slice(), [ColumnarValue::Scalar(_)]);
-        let values = ColumnarValue::values_to_arrays(&args.args)?;
-        let Some(values) = values.first() else {
-            return Err(DataFusionError::Internal(
-                "an interval of nothing".to_owned(),
-            ));
-        };
-        let texts = cast(values, &DataType::Utf8)?;
-        let texts = texts.as_string::<i32>().iter();
-        let texts: StringArray = texts
-            .map(|text| text.map(|text| seconds_of(text).unwrap_or_else(|| text.to_owned())))
-            .collect();
-        let texts: ArrayRef = Arc::new(texts);
-        match scalar {
-            true => ScalarValue::try_from_array(&texts, 0).map(ColumnarValue::Scalar),
-            false => Ok(ColumnarValue::Array(texts)),
-        }
+        expressions::applied(args.args.first(), |texts| {
+            let texts = cast(texts, &DataType::Utf8)?;
+            let texts = texts.as_string::<i32>().iter();
+            let texts: StringArray = texts
+                .map(|text| text.map(|text| seconds_of(text).unwrap_or_else(|| text.to_owned())))
+                .collect();
+            Ok(Arc::new(texts))
+        })
     }
 }
 

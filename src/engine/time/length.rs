@@ -9,15 +9,15 @@ use arrow::datatypes::{
     DataType, DurationNanosecondType, IntervalMonthDayNanoType, IntervalUnit, TimeUnit,
 };
 use datafusion::common::{DFSchema, ScalarValue};
-use datafusion::error::{DataFusionError, Result};
+use datafusion::error::Result;
 use datafusion::functions_aggregate::first_last::first_value_udaf;
-use datafusion::logical_expr::expr::{
-    AggregateFunction, Between, Cast, InList, ScalarFunction, Sort,
-};
+use datafusion::logical_expr::expr::{AggregateFunction, Between, Cast, InList, Sort};
 use datafusion::logical_expr::{
-    BinaryExpr, Case, ColumnarValue, Expr, ExprSchemable, Operator, ScalarFunctionArgs, ScalarUDF,
+    BinaryExpr, Case, ColumnarValue, Expr, ExprSchemable, Operator, ScalarFunctionArgs,
     ScalarUDFImpl, Signature, Volatility,
 };
+
+use crate::engine::expressions;
 
 /// Nanoseconds of a day.
 const DAY: i128 = 86_400_000_000_000;
@@ -170,10 +170,7 @@ fn length(expr: &Expr, schema: &DFSchema) -> Option<Expr> {
     let function = Length {
         signature: Signature::any(1, Volatility::Immutable),
     };
-    Some(Expr::ScalarFunction(ScalarFunction {
-        func: Arc::new(ScalarUDF::new_from_impl(function)),
-        args: vec![value],
-    }))
+    Some(expressions::call(function, vec![value]))
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -199,18 +196,7 @@ impl ScalarUDFImpl for Length {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let scalar = matches!(args.args.as_slice(), [ColumnarValue::Scalar(_)]);
-        let values = ColumnarValue::values_to_arrays(&args.args)?;
-        let Some(values) = values.first() else {
-            return Err(DataFusionError::Internal(
-                "the length of nothing".to_owned(),
-            ));
-        };
-        let lengths: ArrayRef = Arc::new(lengths(values)?);
-        match scalar {
-            true => ScalarValue::try_from_array(&lengths, 0).map(ColumnarValue::Scalar),
-            false => Ok(ColumnarValue::Array(lengths)),
-        }
+        expressions::applied(args.args.first(), |values| Ok(Arc::new(lengths(values)?)))
     }
 }
 

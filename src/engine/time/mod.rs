@@ -38,6 +38,7 @@ pub(in crate::engine) use output::texts as texts_of_timestamps;
 pub use precision::PRECISION_FUNCTION;
 pub use rule::{Microseconds, WindowsByLength};
 pub use types::MicrosecondTypes;
+pub(in crate::engine) use types::with_texts;
 
 /// Microseconds of a second.
 const SECOND: i64 = 1_000_000;

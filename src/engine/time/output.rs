@@ -8,69 +8,12 @@ use arrow::array::{Array, ArrayRef, AsArray, StringArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, TimeUnit, TimestampMicrosecondType};
 use chrono::{DateTime, Datelike, NaiveDateTime, Offset, TimeZone, Timelike};
-use datafusion::common::ScalarValue;
 use datafusion::error::{DataFusionError, Result};
-use datafusion::logical_expr::expr::ScalarFunction;
-use datafusion::logical_expr::{
-    ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
-};
 
 use super::input::out_of_range;
 use super::types::with_texts;
 use crate::error::Error;
 use crate::lake::leaves::with_leaves;
-
-/// `CAST(x AS VARCHAR)`, where `x` is or holds timestamps.
-#[derive(Debug, PartialEq, Eq, Hash)]
-pub(super) struct TextOfTimestamp {
-    /// A type of text.
-    target: DataType,
-    signature: Signature,
-}
-
-impl TextOfTimestamp {
-    pub(super) fn call(value: Expr, target: DataType) -> Expr {
-        let function = Self {
-            target,
-            signature: Signature::any(1, Volatility::Immutable),
-        };
-        Expr::ScalarFunction(ScalarFunction {
-            func: Arc::new(ScalarUDF::new_from_impl(function)),
-            args: vec![value],
-        })
-    }
-}
-
-impl ScalarUDFImpl for TextOfTimestamp {
-    fn name(&self) -> &str {
-        "varchar"
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(self.target.clone())
-    }
-
-    fn is_strict(&self) -> bool {
-        true
-    }
-
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let scalar = matches!(args.args.as_slice(), [ColumnarValue::Scalar(_)]);
-        let values = ColumnarValue::values_to_arrays(&args.args)?;
-        let Some(values) = values.first() else {
-            return Err(DataFusionError::Internal("varchar of nothing".to_owned()));
-        };
-        let texts = cast(&texts(values)?, &self.target)?;
-        match scalar {
-            true => ScalarValue::try_from_array(&texts, 0).map(ColumnarValue::Scalar),
-            false => Ok(ColumnarValue::Array(texts)),
-        }
-    }
-}
 
 /// An array with text in the place of timestamps, at every depth.
 pub(in crate::engine) fn texts(array: &ArrayRef) -> Result<ArrayRef> {

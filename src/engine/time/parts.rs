@@ -8,15 +8,16 @@ use arrow::compute::cast;
 use arrow::datatypes::{
     DataType, DurationMicrosecondType, DurationNanosecondType, Field, FieldRef, TimeUnit,
 };
-use datafusion::common::{DFSchema, ScalarValue};
+use datafusion::common::DFSchema;
 use datafusion::error::Result;
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::{
-    ColumnarValue, Expr, ExprSchemable, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF,
-    ScalarUDFImpl, Signature, Volatility,
+    ColumnarValue, Expr, ExprSchemable, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDFImpl,
+    Signature, Volatility,
 };
 
 use super::SECOND;
+use crate::engine::expressions;
 
 const MINUTE: i64 = 60 * SECOND;
 const HOUR: i64 = 60 * MINUTE;
@@ -40,10 +41,7 @@ pub(super) fn of_duration(call: &ScalarFunction, schema: &DFSchema) -> Option<Ex
         part: Part::named(name.try_as_str().flatten()?)?,
         signature: Signature::any(2, Volatility::Immutable),
     };
-    Some(Expr::ScalarFunction(ScalarFunction {
-        func: Arc::new(ScalarUDF::new_from_impl(function)),
-        args: call.args.clone(),
-    }))
+    Some(expressions::call(function, call.args.clone()))
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -130,17 +128,7 @@ impl ScalarUDFImpl for PartOfDuration {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let Some(value) = args.args.get(1) else {
-            return Ok(ColumnarValue::Scalar(ScalarValue::Null));
-        };
-        let values = value.to_array(1)?;
-        let parts = parts(self.part, &values)?;
-        Ok(match value {
-            ColumnarValue::Scalar(_) => {
-                ColumnarValue::Scalar(ScalarValue::try_from_array(&parts, 0)?)
-            }
-            ColumnarValue::Array(_) => ColumnarValue::Array(parts),
-        })
+        expressions::applied(args.args.get(1), |values| parts(self.part, values))
     }
 }
 

@@ -17,8 +17,7 @@ use datafusion::logical_expr::{
 use datafusion::optimizer::AnalyzerRule;
 
 use super::input::{MAX_DIGITS, TimestampOfText};
-use super::output::TextOfTimestamp;
-use super::types::{in_microseconds, is_text, with_texts};
+use super::types::{in_microseconds, with_texts};
 use super::{intervals, length, parts, precision};
 use crate::engine::{expressions, texts};
 
@@ -84,7 +83,7 @@ fn concerns(plan: &LogicalPlan) -> Result<bool> {
                 Ok(match expr {
                     Expr::Cast(Cast { field, .. }) | Expr::TryCast(TryCast { field, .. }) => {
                         let target = field.data_type();
-                        is_text(target)
+                        target.is_string()
                             || with_texts(target).is_some()
                             || matches!(target, DataType::Interval(_))
                     }
@@ -265,7 +264,7 @@ fn cast(expr: Expr, field: Arc<Field>, schema: &DFSchema, strict: bool) -> Expr 
     let from = expr.get_type(schema).ok();
     match (from, target) {
         (Some(from), target) if from == *target && with_texts(target).is_some() => return expr,
-        (Some(from), DataType::Timestamp(TimeUnit::Microsecond, zone)) if is_text(&from) => {
+        (Some(from), DataType::Timestamp(TimeUnit::Microsecond, zone)) if from.is_string() => {
             return TimestampOfText::call(expr, zone.clone(), MAX_DIGITS, strict);
         }
         // Whole numbers are seconds since 1970.
@@ -274,14 +273,11 @@ fn cast(expr: Expr, field: Arc<Field>, schema: &DFSchema, strict: bool) -> Expr 
             let seconds = Expr::Cast(Cast::new(Box::new(expr), seconds));
             return again(seconds, field, strict);
         }
-        (Some(from), DataType::Interval(_)) if is_text(&from) => {
+        (Some(from), DataType::Interval(_)) if from.is_string() => {
             return again(intervals::with_unit(expr), field, strict);
         }
-        (Some(from), target) if is_text(target) && texts::is_written(&from) => {
+        (Some(from), target) if target.is_string() && texts::is_written(&from) => {
             return texts::written(expr, target.clone());
-        }
-        (Some(from), target) if is_text(target) && with_texts(&from).is_some() => {
-            return TextOfTimestamp::call(expr, target.clone());
         }
         _ => {}
     }

@@ -50,7 +50,7 @@ pub(super) fn all_in_microseconds(data_type: &DataType) -> Option<DataType> {
 }
 
 /// A type with text where it has timestamps; `None` if it has none.
-pub(super) fn with_texts(data_type: &DataType) -> Option<DataType> {
+pub(in crate::engine) fn with_texts(data_type: &DataType) -> Option<DataType> {
     mapped(data_type, &|data_type| {
         matches!(data_type, DataType::Timestamp(..)).then_some(DataType::Utf8)
     })
@@ -93,12 +93,4 @@ fn mapped(
         }
         _ => None,
     }
-}
-
-/// Whether a type is text.
-pub(super) fn is_text(data_type: &DataType) -> bool {
-    matches!(
-        data_type,
-        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View
-    )
 }

@@ -1,0 +1,90 @@
+//! What the rules of this room have in common: those that stand around one of the engine's, and those that look at each operator.
+
+use std::sync::Arc;
+
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
+use datafusion::config::ConfigOptions;
+use datafusion::error::Result;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_plan::ExecutionPlan;
+
+pub type Logical = Arc<dyn OptimizerRule + Send + Sync>;
+pub type Physical = Arc<dyn PhysicalOptimizerRule + Send + Sync>;
+pub type Operator = Arc<dyn ExecutionPlan>;
+
+/// What is done with a plan in the place of the logical rule that is given.
+pub type LogicalGuard =
+    fn(&dyn OptimizerRule, LogicalPlan, &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>>;
+
+/// What is done with a plan in the place of the physical rule that is given.
+pub type PhysicalGuard =
+    fn(&dyn PhysicalOptimizerRule, Operator, &ConfigOptions) -> Result<Operator>;
+
+/// One of the engine's logical rules, with a guard.
+#[derive(Debug)]
+pub struct GuardedLogical {
+    pub inner: Logical,
+    pub guard: LogicalGuard,
+}
+
+impl OptimizerRule for GuardedLogical {
+    fn name(&self) -> &str {
+        self.inner.name()
+    }
+
+    fn apply_order(&self) -> Option<ApplyOrder> {
+        self.inner.apply_order()
+    }
+
+    fn rewrite(
+        &self,
+        plan: LogicalPlan,
+        config: &dyn OptimizerConfig,
+    ) -> Result<Transformed<LogicalPlan>> {
+        (self.guard)(self.inner.as_ref(), plan, config)
+    }
+}
+
+/// One of the engine's physical rules, with a guard.
+#[derive(Debug)]
+pub struct GuardedPhysical {
+    pub inner: Physical,
+    pub guard: PhysicalGuard,
+}
+
+impl PhysicalOptimizerRule for GuardedPhysical {
+    fn optimize(&self, plan: Operator, config: &ConfigOptions) -> Result<Operator> {
+        (self.guard)(self.inner.as_ref(), plan, config)
+    }
+
+    fn name(&self) -> &str {
+        self.inner.name()
+    }
+
+    fn schema_check(&self) -> bool {
+        self.inner.schema_check()
+    }
+}
+
+/// A physical rule of ours that rewrites each operator, from the inputs up.
+#[derive(Debug)]
+pub struct EachOperator {
+    pub name: &'static str,
+    pub rewrite: fn(Operator) -> Result<Transformed<Operator>>,
+}
+
+impl PhysicalOptimizerRule for EachOperator {
+    fn optimize(&self, plan: Operator, _: &ConfigOptions) -> Result<Operator> {
+        plan.transform_up(self.rewrite).data()
+    }
+
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn schema_check(&self) -> bool {
+        true
+    }
+}
