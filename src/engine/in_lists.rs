@@ -11,18 +11,22 @@
 //!
 //! An analyzer rule makes the expressions of such lists differ, as [`Same`]: the simplifier then sees lists of several
 //! expressions. Delete this when it minds NULLs and what is not a constant.
+//!
+//! Nor are their items taken for constants that are none. The physical list evaluates each item without rows, and makes a set of
+//! them if none answers with an array (`datafusion-physical-expr`, `in_list.rs`, `try_evaluate_constant_list`, 55.2); a CASE
+//! without rows answers NULL, and `x NOT IN (27, 55, 0, CASE y WHEN y THEN x ELSE 3 END)` was never true. In the plan that is run
+//! such an item is [`Same`], which answers with an array: [`by_rows`]. Delete this when the list asks which columns an item reads.
 
 use std::cell::Cell;
-use std::sync::Arc;
 
 use arrow::datatypes::{DataType, FieldRef};
 use datafusion::common::tree_node::Transformed;
 use datafusion::config::ConfigOptions;
 use datafusion::error::{DataFusionError, Result};
-use datafusion::logical_expr::expr::{InList, ScalarFunction};
+use datafusion::logical_expr::expr::InList;
 use datafusion::logical_expr::{
     BinaryExpr, ColumnarValue, Expr, LogicalPlan, Operator, ReturnFieldArgs, ScalarFunctionArgs,
-    ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+    ScalarUDFImpl, Signature, Volatility,
 };
 use datafusion::optimizer::AnalyzerRule;
 
@@ -76,6 +80,29 @@ fn separated(mut expr: Expr, made: &Cell<u32>) -> Transformed<Expr> {
         }
     }
     Transformed::new_transformed(expr, changed)
+}
+
+/// The plan, whose IN lists are evaluated by rows if an item is no literal. After everything is optimised.
+///
+/// # Errors
+/// Those of the plan's own checks.
+pub fn by_rows(plan: LogicalPlan) -> Result<LogicalPlan> {
+    let made = Cell::new(0);
+    expressions::rewritten(plan, |mut expr, _| {
+        let Expr::InList(InList { list, .. }) = &mut expr else {
+            return Transformed::no(expr);
+        };
+        // One is enough; a column answers with an array as it is.
+        let is_seen = list.iter().any(|item| matches!(item, Expr::Column(_)));
+        let item = list
+            .iter_mut()
+            .find(|item| !is_seen && !matches!(item, Expr::Literal(..)));
+        let Some(item) = item else {
+            return Transformed::no(expr);
+        };
+        *item = same(std::mem::take(item), &made);
+        Transformed::yes(expr)
+    })
 }
 
 /// What stands between the ANDs or ORs, without recursion: there may be thousands.
@@ -140,17 +167,14 @@ fn rename(mut operand: &mut Expr, made: &Cell<u32>) {
 
 fn same(expr: Expr, made: &Cell<u32>) -> Expr {
     made.set(made.get() + 1);
-    let func = Arc::new(ScalarUDF::new_from_impl(Same {
+    let function = Same {
         number: made.get(),
         signature: Signature::any(1, Volatility::Immutable),
-    }));
-    Expr::ScalarFunction(ScalarFunction {
-        func,
-        args: vec![expr],
-    })
+    };
+    expressions::call(function, vec![expr])
 }
 
-/// Its argument, which two of them are not seen to have in common.
+/// Its argument, by rows, which two of them are not seen to have in common.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Same {
     number: u32,
@@ -187,16 +211,23 @@ impl ScalarUDFImpl for Same {
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let argument = args.args.into_iter().next();
-        argument.ok_or_else(|| DataFusionError::Internal("same of nothing".to_owned()))
+        let argument =
+            argument.ok_or_else(|| DataFusionError::Internal("same of nothing".to_owned()))?;
+        argument
+            .into_array(args.number_rows)
+            .map(ColumnarValue::Array)
     }
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use std::sync::Arc;
+
     use super::*;
     use arrow::util::display::array_value_to_string;
     use datafusion::execution::SessionStateBuilder;
+    use datafusion::physical_plan::collect;
     use datafusion::prelude::SessionContext;
 
     /// One column of a query, in order.
@@ -209,8 +240,13 @@ mod tests {
             .sql(sql)
             .await
             .unwrap();
+        let (state, plan) = frame.into_parts();
+        let plan = by_rows(state.optimize(&plan).unwrap()).unwrap();
+        let physical = state.query_planner();
+        let plan = physical.create_physical_plan(&plan, &state).await.unwrap();
+        let batches = collect(plan, state.task_ctx()).await.unwrap();
         let mut values = Vec::new();
-        for batch in frame.collect().await.unwrap() {
+        for batch in batches {
             for row in 0..batch.num_rows() {
                 values.push(array_value_to_string(batch.column(0), row).unwrap());
             }
@@ -278,6 +314,18 @@ mod tests {
             (
                 "x NOT IN (1, 6, 7, 8) AND x NOT IN (1, 9, 4, 5)",
                 ["false", "true", ""],
+            ),
+            (
+                "x IN (27, 55, 0, CASE a WHEN a THEN x ELSE 3 END)",
+                ["true", "true", ""],
+            ),
+            (
+                "x NOT IN (27, 55, 0, CASE a WHEN 5 THEN x ELSE 3 END)",
+                ["false", "true", ""],
+            ),
+            (
+                "x NOT IN (27, 55, coalesce(NULLIF(a, 6), 2), CASE a WHEN 1 THEN NULL ELSE 3 END)",
+                ["true", "false", ""],
             ),
             (
                 "x IN (1, 6, 7, 8) OR x IN (1, 9, 4, 5)",

@@ -251,7 +251,9 @@ impl Engine {
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let fitting = self.fitting(state, plan)?;
         let state = fitting.as_ref().unwrap_or(state);
-        let plan = optimize::with_opaque_casts(plan.clone()).map_err(from_engine)?;
+        let plan = optimize::with_opaque_casts(plan.clone())
+            .and_then(in_lists::by_rows)
+            .map_err(from_engine)?;
         let planner = state.query_planner();
         let physical = planner.create_physical_plan(&plan, state).await;
         physical.and_then(stop::stoppable).map_err(from_engine)
