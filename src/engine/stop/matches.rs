@@ -1,7 +1,8 @@
 //! Operators that match patterns, `~`, SIMILAR TO and LIKE, where the pattern may take long.
 //!
 //! One match is one call within the engine, for a text of whatever length. A pattern that is not small becomes one of `regexp_like`,
-//! which is measured first ([`patterns`](super::patterns)); LIKE takes so many wildcards.
+//! which is measured first ([`patterns`](super::patterns)); LIKE takes so many wildcards. Operators that the planner has made functions
+//! of are those of [`functions`](super::functions).
 
 use std::sync::Arc;
 
@@ -20,6 +21,7 @@ use datafusion::optimizer::AnalyzerRule;
 use regex::RegexBuilder;
 
 use super::super::expressions;
+use super::functions::stoppable_call;
 use crate::error::{Code, Error};
 
 /// Bytes of a compiled pattern that is matched with texts of any length.
@@ -37,7 +39,7 @@ pub(super) struct BoundedMatches {
 
 impl AnalyzerRule for BoundedMatches {
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
-        expressions::rewritten(plan, |expr, schema| self.rewritten(expr, schema))
+        expressions::rewritten(plan, concerns, |expr, schema| self.rewritten(expr, schema))
     }
 
     fn name(&self) -> &str {
@@ -45,16 +47,33 @@ impl AnalyzerRule for BoundedMatches {
     }
 }
 
+fn concerns(expr: &Expr) -> bool {
+    match expr {
+        Expr::BinaryExpr(binary) => is_match(binary.op).is_some(),
+        expr => matches!(
+            expr,
+            Expr::SimilarTo(_) | Expr::Like(_) | Expr::ScalarFunction(_)
+        ),
+    }
+}
+
+/// Whether it is negated, and whether it takes any case.
+fn is_match(op: Operator) -> Option<(bool, bool)> {
+    match op {
+        Operator::RegexMatch => Some((false, false)),
+        Operator::RegexIMatch => Some((false, true)),
+        Operator::RegexNotMatch => Some((true, false)),
+        Operator::RegexNotIMatch => Some((true, true)),
+        _ => None,
+    }
+}
+
 impl BoundedMatches {
     fn rewritten(&self, expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
         match expr {
             Expr::BinaryExpr(BinaryExpr { left, op, right }) => {
-                let (negated, any_case) = match op {
-                    Operator::RegexMatch => (false, false),
-                    Operator::RegexIMatch => (false, true),
-                    Operator::RegexNotMatch => (true, false),
-                    Operator::RegexNotIMatch => (true, true),
-                    _ => return Transformed::no(Expr::BinaryExpr(BinaryExpr { left, op, right })),
+                let Some((negated, any_case)) = is_match(op) else {
+                    return Transformed::no(Expr::BinaryExpr(BinaryExpr { left, op, right }));
                 };
                 if !is_text(&left, schema) || !is_text(&right, schema) || is_small(&right) {
                     return Transformed::no(Expr::BinaryExpr(BinaryExpr { left, op, right }));
@@ -84,6 +103,7 @@ impl BoundedMatches {
                 like.pattern = Box::new(expressions::call(function, vec![*like.pattern]));
                 Transformed::yes(Expr::Like(like))
             }
+            Expr::ScalarFunction(call) => stoppable_call(call),
             expr => Transformed::no(expr),
         }
     }
