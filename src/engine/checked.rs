@@ -36,7 +36,13 @@ pub struct CheckedIntegers;
 
 impl AnalyzerRule for CheckedIntegers {
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
-        expressions::rewritten(plan, checked)
+        let calculates = |expr: &Expr| match expr {
+            Expr::BinaryExpr(binary) => {
+                !(binary.op.supports_propagation() || binary.op.is_logic_operator())
+            }
+            expr => matches!(expr, Expr::Negative(_)),
+        };
+        expressions::rewritten(plan, calculates, checked)
     }
 
     fn name(&self) -> &str {

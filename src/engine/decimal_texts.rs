@@ -34,7 +34,7 @@ pub struct DecimalTexts;
 
 impl AnalyzerRule for DecimalTexts {
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
-        expressions::rewritten(plan, compared)
+        expressions::rewritten(plan, |expr| text_of(expr).is_some(), compared)
     }
 
     fn name(&self) -> &str {

@@ -30,7 +30,11 @@ pub struct DecimalLiterals;
 
 impl AnalyzerRule for DecimalLiterals {
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
-        expressions::rewritten(plan, compared)
+        let compares = |expr: &Expr| match expr {
+            Expr::BinaryExpr(binary) => binary.op.supports_propagation(),
+            expr => matches!(expr, Expr::Between(_) | Expr::InList(_)),
+        };
+        expressions::rewritten(plan, compares, compared)
     }
 
     fn name(&self) -> &str {

@@ -29,7 +29,11 @@ pub struct BoundedDigits;
 
 impl AnalyzerRule for BoundedDigits {
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
-        expressions::rewritten(plan, rewritten)
+        expressions::rewritten(
+            plan,
+            |expr| matches!(expr, Expr::Cast(_) | Expr::TryCast(_)),
+            rewritten,
+        )
     }
 
     fn name(&self) -> &str {

@@ -40,7 +40,11 @@ impl AnalyzerRule for SeparateInLists {
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
         // The same for the same plan, which is a key of results.
         let made = Cell::new(0);
-        expressions::rewritten(plan, |expr, _| separated(expr, &made))
+        let lists = |expr: &Expr| match expr {
+            Expr::BinaryExpr(binary) => binary.op == Operator::Or,
+            expr => matches!(expr, Expr::InList(_)),
+        };
+        expressions::rewritten(plan, lists, |expr, _| separated(expr, &made))
     }
 
     fn name(&self) -> &str {
@@ -88,7 +92,8 @@ fn separated(mut expr: Expr, made: &Cell<u32>) -> Transformed<Expr> {
 /// Those of the plan's own checks.
 pub fn by_rows(plan: LogicalPlan) -> Result<LogicalPlan> {
     let made = Cell::new(0);
-    expressions::rewritten(plan, |mut expr, _| {
+    let is_list = |expr: &Expr| matches!(expr, Expr::InList(_));
+    expressions::rewritten(plan, is_list, |mut expr, _| {
         let Expr::InList(InList { list, .. }) = &mut expr else {
             return Transformed::no(expr);
         };

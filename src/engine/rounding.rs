@@ -33,7 +33,11 @@ pub struct RoundingCasts;
 
 impl AnalyzerRule for RoundingCasts {
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
-        expressions::rewritten(plan, rewritten)
+        expressions::rewritten(
+            plan,
+            |expr| matches!(expr, Expr::Cast(_) | Expr::TryCast(_)),
+            rewritten,
+        )
     }
 
     fn name(&self) -> &str {

@@ -30,8 +30,8 @@ use datafusion::logical_expr::preimage::PreimageResult;
 use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
 use datafusion::logical_expr::sort_properties::{ExprProperties, SortProperties};
 use datafusion::logical_expr::{
-    ColumnarValue, Documentation, Expr, ExpressionPlacement, LogicalPlan, ReturnFieldArgs,
-    ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
+    ColumnarValue, Documentation, Expr, ExpressionPlacement, LogicalPlan, Operator,
+    ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
 };
 use datafusion::optimizer::AnalyzerRule;
 
@@ -163,7 +163,11 @@ struct BoundedResults;
 
 impl AnalyzerRule for BoundedResults {
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
-        expressions::rewritten(plan, bounded_expr)
+        let grows = |expr: &Expr| match expr {
+            Expr::BinaryExpr(binary) => binary.op == Operator::StringConcat,
+            expr => matches!(expr, Expr::ScalarFunction(_)),
+        };
+        expressions::rewritten(plan, grows, bounded_expr)
     }
 
     fn name(&self) -> &str {

@@ -39,11 +39,24 @@ pub struct CanonicalFloats;
 
 impl AnalyzerRule for CanonicalFloats {
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
-        expressions::rewritten(plan, rewritten)
+        expressions::rewritten(plan, concerns, rewritten)
     }
 
     fn name(&self) -> &str {
         "canonical_floats"
+    }
+}
+
+fn concerns(expr: &Expr) -> bool {
+    match expr {
+        Expr::BinaryExpr(binary) => is_arithmetic(binary.op),
+        Expr::AggregateFunction(call) => call.params.distinct,
+        Expr::Case(case) => case.expr.is_some(),
+        Expr::ScalarFunction(call) => call.func.name() == "nullif",
+        expr => matches!(
+            expr,
+            Expr::Negative(_) | Expr::WindowFunction(_) | Expr::InList(_)
+        ),
     }
 }
 

@@ -52,7 +52,8 @@ struct FilteredWindows;
 
 impl AnalyzerRule for FilteredWindows {
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
-        expressions::rewritten(plan, filtered)
+        let is_window = |expr: &Expr| matches!(expr, Expr::WindowFunction(_));
+        expressions::rewritten(plan, is_window, filtered)
     }
 
     fn name(&self) -> &str {

@@ -6,6 +6,7 @@ use datafusion::error::Result;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{Cast, Expr, ExprSchemable, LogicalPlan};
 
+use crate::engine::expressions;
 use crate::lake::casts::{is_reversible, opaque};
 
 /// The plan with such casts of opaque arguments, in filters and in what joins ask beside their keys. After everything else is
@@ -14,6 +15,10 @@ use crate::lake::casts::{is_reversible, opaque};
 /// # Errors
 /// Those of the plan's own checks.
 pub fn with_opaque_casts(plan: LogicalPlan) -> Result<LogicalPlan> {
+    let is_cast = |expr: &Expr| matches!(expr, Expr::Cast(Cast { expr, .. }) if is_clear(expr));
+    if !expressions::has(&plan, is_cast)? {
+        return Ok(plan);
+    }
     plan.transform_up_with_subqueries(|node| match node {
         LogicalPlan::Filter(mut filter) => {
             let schema = DFSchemaRef::clone(filter.input.schema());
@@ -42,9 +47,7 @@ fn condition(condition: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
         let Expr::Cast(Cast { expr: inner, field }) = expr else {
             return Ok(Transformed::no(expr));
         };
-        // Nothing is concluded through functions as it is.
-        let is_clear = !matches!(*inner, Expr::ScalarFunction(_) | Expr::Literal(..));
-        let hides = is_clear && !is_reversible(&inner.get_type(schema)?, field.data_type());
+        let hides = is_clear(&inner) && !is_reversible(&inner.get_type(schema)?, field.data_type());
         let expr = if hides {
             Box::new(opaque(*inner))
         } else {
@@ -53,4 +56,9 @@ fn condition(condition: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
         let cast = Expr::Cast(Cast { expr, field });
         Ok(Transformed::new_transformed(cast, hides))
     })
+}
+
+/// Nothing is concluded through functions as it is.
+fn is_clear(argument: &Expr) -> bool {
+    !matches!(argument, Expr::ScalarFunction(_) | Expr::Literal(..))
 }

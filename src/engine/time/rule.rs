@@ -45,7 +45,8 @@ pub struct WindowsByLength;
 
 impl AnalyzerRule for WindowsByLength {
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
-        expressions::rewritten(plan, |expr, schema| match &expr {
+        let is_window = |expr: &Expr| matches!(expr, Expr::WindowFunction(_));
+        expressions::rewritten(plan, is_window, |expr, schema| match &expr {
             Expr::WindowFunction(window) if !has_offset(&window.params.window_frame) => {
                 match length::ordered(&expr, schema) {
                     Some(by_length) => Transformed::yes(by_length),
