@@ -92,22 +92,27 @@ fn separated(mut expr: Expr, made: &Cell<u32>) -> Transformed<Expr> {
 /// Those of the plan's own checks.
 pub fn by_rows(plan: LogicalPlan) -> Result<LogicalPlan> {
     let made = Cell::new(0);
-    let is_list = |expr: &Expr| matches!(expr, Expr::InList(_));
-    expressions::rewritten(plan, is_list, |mut expr, _| {
-        let Expr::InList(InList { list, .. }) = &mut expr else {
-            return Transformed::no(expr);
-        };
-        // One is enough; a column answers with an array as it is.
-        let is_seen = list.iter().any(|item| matches!(item, Expr::Column(_)));
-        let item = list
-            .iter_mut()
-            .find(|item| !is_seen && !matches!(item, Expr::Literal(..)));
-        let Some(item) = item else {
-            return Transformed::no(expr);
-        };
-        *item = same(std::mem::take(item), &made);
-        Transformed::yes(expr)
+    let mistaken = |expr: &Expr| matches!(expr, Expr::InList(list) if is_mistaken(list));
+    expressions::rewritten(plan, mistaken, |expr, _| match expr {
+        Expr::InList(mut list) if is_mistaken(&list) => {
+            // One is enough.
+            if let Some(item) = list.list.iter_mut().find(|item| !is_literal(item)) {
+                *item = same(std::mem::take(item), &made);
+            }
+            Transformed::yes(Expr::InList(list))
+        }
+        expr => Transformed::no(expr),
     })
+}
+
+/// Whether a list may be taken for constants though it has another item. A column answers with an array as it is.
+fn is_mistaken(InList { list, .. }: &InList) -> bool {
+    let has_column = list.iter().any(|item| matches!(item, Expr::Column(_)));
+    !has_column && !list.iter().all(is_literal)
+}
+
+fn is_literal(item: &Expr) -> bool {
+    matches!(item, Expr::Literal(..))
 }
 
 /// What stands between the ANDs or ORs, without recursion: there may be thousands.
