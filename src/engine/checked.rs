@@ -37,9 +37,7 @@ pub struct CheckedIntegers;
 impl AnalyzerRule for CheckedIntegers {
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
         let calculates = |expr: &Expr| match expr {
-            Expr::BinaryExpr(binary) => {
-                !(binary.op.supports_propagation() || binary.op.is_logic_operator())
-            }
+            Expr::BinaryExpr(binary) => expressions::is_arithmetic(binary.op),
             expr => matches!(expr, Expr::Negative(_)),
         };
         expressions::rewritten(plan, calculates, checked)
@@ -112,11 +110,7 @@ fn wide_decimal(binary: &Expr, schema: &DFSchema) -> Option<DataType> {
     let Expr::BinaryExpr(BinaryExpr { left, op, .. }) = binary else {
         return None;
     };
-    let arithmetic = matches!(
-        op,
-        Operator::Plus | Operator::Minus | Operator::Multiply | Operator::Divide | Operator::Modulo
-    );
-    if !arithmetic || !left.get_type(schema).ok()?.is_decimal() {
+    if !expressions::is_arithmetic(*op) || !left.get_type(schema).ok()?.is_decimal() {
         return None;
     }
     let data_type = binary.get_type(schema).ok()?;

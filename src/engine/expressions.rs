@@ -10,7 +10,7 @@ use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
-    ColumnarValue, Expr, GroupingSet, LogicalPlan, ScalarUDF, ScalarUDFImpl,
+    ColumnarValue, Expr, GroupingSet, LogicalPlan, Operator, ScalarUDF, ScalarUDFImpl,
 };
 
 /// Applies `rewrite` to each expression of the plan and its subqueries, from the inside out; it gets what the columns are of.
@@ -56,7 +56,10 @@ pub fn has(plan: &LogicalPlan, concerns: impl Fn(&Expr) -> bool) -> Result<bool>
 }
 
 /// Whether an expression of the operator itself is one of these.
-fn reads(node: &LogicalPlan, concerns: impl Fn(&Expr) -> bool) -> Result<bool> {
+///
+/// # Errors
+/// The operator's expressions cannot be walked.
+pub fn reads(node: &LogicalPlan, concerns: impl Fn(&Expr) -> bool) -> Result<bool> {
     let mut found = false;
     node.apply_expressions(|expr| {
         found = expr.exists(|expr| Ok(concerns(expr)))?;
@@ -65,7 +68,8 @@ fn reads(node: &LogicalPlan, concerns: impl Fn(&Expr) -> bool) -> Result<bool> {
     Ok(found)
 }
 
-fn until(found: bool) -> TreeNodeRecursion {
+/// A walk goes on until something is found.
+pub fn until(found: bool) -> TreeNodeRecursion {
     if found {
         TreeNodeRecursion::Stop
     } else {
@@ -103,6 +107,14 @@ pub fn named(
     let name = names.save(&expr);
     let expr = expr.transform_up(rewrite)?;
     Ok(expr.update_data(|expr| name.restore(expr)))
+}
+
+/// Whether an operator calculates with numbers.
+pub fn is_arithmetic(op: Operator) -> bool {
+    matches!(
+        op,
+        Operator::Plus | Operator::Minus | Operator::Multiply | Operator::Divide | Operator::Modulo
+    )
 }
 
 /// A call of a function that plans bring with them.

@@ -60,6 +60,7 @@ use uuid::Uuid;
 pub use cpu::{CpuRuntime, STACK};
 pub use cpu_time::{CpuMeter, current, metered};
 pub use decimal_texts::{LONG_NUMBER, number as exact_decimal};
+pub use expressions::has as has_expression;
 pub use functions::FunctionInfo;
 pub use named_cast::has_columns_of_one_name;
 pub use planners::Planners;

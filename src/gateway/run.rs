@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
-use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{Column, ScalarValue};
 use datafusion::error::Result as EngineResult;
 use datafusion::execution::SessionState;
@@ -22,7 +21,7 @@ use super::query_stream::QueryStream;
 use super::query_watch::QueryWatch;
 use super::settings::ResultReuse;
 use super::{Gateway, Rows};
-use crate::engine::{PlanRun, Stop, complexity, metered};
+use crate::engine::{PlanRun, Stop, complexity, has_expression, metered};
 use crate::error::{Code, Error, Result, from_engine};
 use crate::results::{CachedResult, Lookup, QueryKey, ResultCache, ResultKey, Run, replay};
 use crate::view::snapshots::{self, Pinned, Unlisted};
@@ -376,19 +375,5 @@ fn same_columns(a: &SchemaRef, b: &SchemaRef) -> bool {
 
 /// Whether running the plan again over the same files gives the same rows.
 fn is_repeatable(plan: &LogicalPlan) -> bool {
-    let mut repeatable = true;
-    let walked = plan.apply_with_subqueries(|node| {
-        node.apply_expressions(|expr| {
-            if expr.is_volatile() {
-                repeatable = false;
-            }
-            Ok(TreeNodeRecursion::Continue)
-        })?;
-        Ok(if repeatable {
-            TreeNodeRecursion::Continue
-        } else {
-            TreeNodeRecursion::Stop
-        })
-    });
-    walked.is_ok() && repeatable
+    matches!(has_expression(plan, Expr::is_volatile_node), Ok(false))
 }

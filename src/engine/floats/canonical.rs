@@ -26,8 +26,8 @@ use datafusion::config::ConfigOptions;
 use datafusion::error::Result;
 use datafusion::logical_expr::expr::{InList, ScalarFunction, WindowFunction};
 use datafusion::logical_expr::{
-    BinaryExpr, Case, Cast, ColumnarValue, Expr, ExprSchemable, LogicalPlan, Operator,
-    ReturnFieldArgs, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility,
+    BinaryExpr, Case, Cast, ColumnarValue, Expr, ExprSchemable, LogicalPlan, ReturnFieldArgs,
+    ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility,
 };
 use datafusion::optimizer::AnalyzerRule;
 
@@ -49,7 +49,7 @@ impl AnalyzerRule for CanonicalFloats {
 
 fn concerns(expr: &Expr) -> bool {
     match expr {
-        Expr::BinaryExpr(binary) => is_arithmetic(binary.op),
+        Expr::BinaryExpr(binary) => expressions::is_arithmetic(binary.op),
         Expr::AggregateFunction(call) => call.params.distinct,
         Expr::Case(case) => case.expr.is_some(),
         Expr::ScalarFunction(call) => call.func.name() == "nullif",
@@ -62,7 +62,7 @@ fn concerns(expr: &Expr) -> bool {
 
 fn rewritten(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
     match expr {
-        Expr::BinaryExpr(BinaryExpr { left, op, right }) if is_arithmetic(op) => {
+        Expr::BinaryExpr(BinaryExpr { left, op, right }) if expressions::is_arithmetic(op) => {
             // The left one may be a long chain, whose type takes a walk.
             let float = is_float(&right, schema) && is_float(&left, schema);
             if !float {
@@ -132,13 +132,6 @@ fn rewritten(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
         }
         expr => Transformed::no(expr),
     }
-}
-
-fn is_arithmetic(op: Operator) -> bool {
-    matches!(
-        op,
-        Operator::Plus | Operator::Minus | Operator::Multiply | Operator::Divide | Operator::Modulo
-    )
 }
 
 fn is_float(expr: &Expr, schema: &dyn ExprSchema) -> bool {

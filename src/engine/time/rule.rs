@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, TimeUnit};
-use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
+use datafusion::common::tree_node::{Transformed, TransformedResult};
 use datafusion::common::{Column, DFSchema, DFSchemaRef, ScalarValue};
 use datafusion::config::ConfigOptions;
 use datafusion::error::Result;
@@ -76,36 +76,29 @@ fn has_offset(frame: &WindowFrame) -> bool {
 fn concerns(plan: &LogicalPlan) -> Result<bool> {
     let mut found = false;
     plan.apply_with_subqueries(|node| {
-        if let LogicalPlan::TableScan(scan) = node {
-            found |= has_nanoseconds(&scan.projected_schema);
-        }
-        node.apply_expressions(|expr| {
-            found |= expr.exists(|expr| {
-                Ok(match expr {
-                    Expr::Cast(Cast { field, .. }) | Expr::TryCast(TryCast { field, .. }) => {
-                        let target = field.data_type();
-                        target.is_string()
-                            || with_texts(target).is_some()
-                            || matches!(target, DataType::Interval(_))
-                    }
-                    Expr::Literal(value, _) => {
-                        let data_type = value.data_type();
-                        matches!(data_type, DataType::Interval(_))
-                            || in_microseconds(&data_type).is_some()
-                    }
-                    Expr::ScalarFunction(call) => {
-                        is_asked_for(call) || call.func.name() == "date_part"
-                    }
-                    _ => false,
-                })
-            })?;
-            Ok(match found {
-                true => TreeNodeRecursion::Stop,
-                false => TreeNodeRecursion::Continue,
-            })
-        })
+        let scans =
+            matches!(node, LogicalPlan::TableScan(scan) if has_nanoseconds(&scan.projected_schema));
+        found = scans || expressions::reads(node, is_done_here)?;
+        Ok(expressions::until(found))
     })?;
     Ok(found)
+}
+
+fn is_done_here(expr: &Expr) -> bool {
+    match expr {
+        Expr::Cast(Cast { field, .. }) | Expr::TryCast(TryCast { field, .. }) => {
+            let target = field.data_type();
+            target.is_string()
+                || with_texts(target).is_some()
+                || matches!(target, DataType::Interval(_))
+        }
+        Expr::Literal(value, _) => {
+            let data_type = value.data_type();
+            matches!(data_type, DataType::Interval(_)) || in_microseconds(&data_type).is_some()
+        }
+        Expr::ScalarFunction(call) => is_asked_for(call) || call.func.name() == "date_part",
+        _ => false,
+    }
 }
 
 /// Whether a call may be one for nanoseconds by name: `arrow_cast(x, 'Timestamp(ns)')`.
