@@ -78,10 +78,7 @@ fn key(name: &str) -> String {
 fn column_metadata(data_type: &DataType) -> impl Iterator<Item = (String, String)> {
     let (precision, scale) = precision_and_scale(data_type);
     let flag = |set: bool| if set { "1" } else { "0" }.to_owned();
-    let text = matches!(
-        data_type,
-        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View
-    );
+    let text = data_type.is_string();
     [
         ("TYPE_NAME", Some(type_name(data_type))),
         ("PRECISION", precision.map(|digits| digits.to_string())),

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field};
+use arrow::datatypes::Field;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::common::{Column, DFSchema, Result};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
@@ -87,10 +87,7 @@ impl ShownAsNames {
         if !field.metadata().contains_key(PG_TYPE) {
             return Ok(Transformed::no(Expr::Cast(cast)));
         }
-        let to_text = matches!(
-            cast.field.data_type(),
-            DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View
-        );
+        let to_text = cast.field.data_type().is_string();
         match self.function(&field) {
             Some(function) if to_text => cast.expr = Box::new(function.call(vec![*cast.expr])),
             _ if cast.field.name().is_empty() => {

@@ -121,10 +121,7 @@ impl BoundedMatches {
 
 fn is_text(expr: &Expr, schema: &DFSchema) -> bool {
     let data_type = expr.get_type(schema);
-    matches!(
-        data_type,
-        Ok(DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)
-    )
+    data_type.is_ok_and(|data_type| data_type.is_string())
 }
 
 fn constant(expr: &Expr) -> Option<&str> {

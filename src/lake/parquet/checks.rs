@@ -64,7 +64,6 @@ impl ColumnChecks {
 /// Whether values of `file` can be cast to `table` without parsing text and without guessing.
 fn readable_as(file: &DataType, table: &DataType) -> bool {
     use DataType as T;
-    let text = |t: &T| matches!(t, T::Utf8 | T::LargeUtf8 | T::Utf8View);
     let binary = |t: &T| {
         matches!(
             t,
@@ -75,8 +74,8 @@ fn readable_as(file: &DataType, table: &DataType) -> bool {
         (file, table) if file == table => true,
         (T::Dictionary(_, value), table) => readable_as(value, table),
         (T::Null, _) => true,
-        (file, table) if text(table) => !file.is_nested(),
-        (file, table) if binary(table) => binary(file) || text(file),
+        (file, table) if table.is_string() => !file.is_nested(),
+        (file, table) if binary(table) => binary(file) || file.is_string(),
         (file, table) if table.is_numeric() => file.is_numeric(),
         (T::Timestamp(..), T::Timestamp(..) | T::Date32) => true,
         (T::Date32 | T::Date64, T::Timestamp(..) | T::Date32) => true,

@@ -60,12 +60,11 @@ pub(super) fn is_ours(file: &Field, table: &DataType) -> bool {
 /// Whether different values stay different, and in the same order.
 fn is_transparent(file: &DataType, table: &DataType) -> bool {
     use DataType as T;
-    let text = |t: &T| matches!(t, T::Utf8 | T::LargeUtf8 | T::Utf8View);
     let bytes = |t: &T| matches!(t, T::Binary | T::LargeBinary | T::BinaryView);
     match (file, table) {
         (file, table) if file == table => true,
-        (file, table) if text(table) => text(file) || bytes(file),
-        (file, table) if bytes(table) => text(file) || bytes(file),
+        (file, table) if table.is_string() => file.is_string() || bytes(file),
+        (file, table) if bytes(table) => file.is_string() || bytes(file),
         (file, table) if file.is_integer() => table.is_integer() || table.is_decimal(),
         (file, table) if file.is_decimal() => match (scale(file), scale(table)) {
             (Some(file), Some(table)) => file <= table,
