@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arrow::datatypes::{Schema, SchemaRef};
 use lakegate_catalog::access::{By, Privilege};
 use lakegate_catalog::hive_type::HiveType;
+use lakegate_catalog::model::names::check_width;
 use lakegate_catalog::model::{Table, TableInput};
 use lakegate_catalog::store::{CommitWrite, Discarded, ExpectedTable, Metastore};
 use lakegate_sql::ast::{ColumnDef, CreateTable, StorageFormat, StoredAs, TableName};
@@ -172,6 +173,8 @@ impl StatementContext {
         let database = self.view.require_database(database).await?;
         self.require_on_database(&database.name, Privilege::CreateTable)?;
         self.check_free(&database.name, name).await?;
+        // What follows takes each column's name.
+        check_width(name, rows.fields().len())?;
         let location = match &request.location {
             Some(location) => {
                 let found = self.register(location, For::NewTable(&database)).await?;

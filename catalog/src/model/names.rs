@@ -57,6 +57,17 @@ pub fn normalize_database(input: &mut DatabaseInput) -> Result<()> {
     Ok(())
 }
 
+/// # Errors
+/// More columns, partition keys among them, than a table may have.
+pub fn check_width(table: &str, columns: usize) -> Result<()> {
+    if columns <= MAX_COLUMNS {
+        return Ok(());
+    }
+    Err(CatalogError::invalid(format!(
+        "table \"{table}\" has {columns} columns; the most is {MAX_COLUMNS}"
+    )))
+}
+
 /// Checks a table and folds its names: at least one column, no column twice, no partition key that
 /// is also a column, every type a Hive type, every partition key of a primitive type.
 pub fn normalize_table(input: &mut TableInput) -> Result<()> {
@@ -78,12 +89,7 @@ pub fn normalize_table(input: &mut TableInput) -> Result<()> {
             input.name
         )));
     }
-    if total > MAX_COLUMNS {
-        return Err(CatalogError::invalid(format!(
-            "table \"{}\" has {total} columns; the most is {MAX_COLUMNS}",
-            input.name
-        )));
-    }
+    check_width(&input.name, total)?;
     let columns: HashSet<&str> = input
         .storage_descriptor
         .columns

@@ -141,8 +141,9 @@ impl Door {
                 builder.append(CATALOG);
                 builder.build().map_err(failed)
             }
-            Command::CommandGetDbSchemas(get) => {
-                let pattern = get.db_schema_filter_pattern.clone();
+            Command::CommandGetDbSchemas(mut get) => {
+                // The builder would make a regular expression of it, which has a limit.
+                let pattern = get.db_schema_filter_pattern.take();
                 let names = session.databases(pattern.as_deref()).await?;
                 let mut builder = get.into_builder();
                 for name in names {
@@ -178,8 +179,9 @@ impl Door {
         let in_catalog = get.catalog.as_ref().is_none_or(|asked| asked == CATALOG);
         let relations = if in_catalog {
             let filter = RelationFilter {
-                database: get.db_schema_filter_pattern.clone(),
-                name: get.table_name_filter_pattern.clone(),
+                // The builder would make regular expressions of them, which have a limit.
+                database: get.db_schema_filter_pattern.take(),
+                name: get.table_name_filter_pattern.take(),
                 columns: get.include_schema,
             };
             caller.session.session.relations(&filter).await?

@@ -1,5 +1,6 @@
 //! From the columns of a client's batches to those of a table: by name, in any order and case, each in its column's type.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, RecordBatch, RecordBatchOptions, new_null_array};
@@ -29,14 +30,14 @@ impl Mapping {
         may_write: impl Fn(&str) -> bool,
     ) -> Result<Self> {
         let mut sources = vec![None; schema.fields().len()];
+        let fields = schema.fields().iter().zip(&mut sources);
+        let mut columns: HashMap<&str, _> = fields
+            .filter(|(column, _)| may_write(column.name()))
+            .map(|(column, source)| (column.name().as_str(), (column, source)))
+            .collect();
         for (index, field) in incoming.fields().iter().enumerate() {
             let name = field.name().to_lowercase();
-            let found = schema
-                .fields()
-                .iter()
-                .zip(&mut sources)
-                .find(|(column, _)| *column.name() == name && may_write(&name));
-            let Some((column, source)) = found else {
+            let Some((column, source)) = columns.get_mut(name.as_str()) else {
                 let known: Vec<&str> = schema
                     .fields()
                     .iter()
@@ -69,7 +70,7 @@ impl Mapping {
                 )
                 .with_hint("cast the column before it is sent"));
             }
-            *source = Some(index);
+            **source = Some(index);
         }
         if !sources.is_empty() && sources.iter().all(Option::is_none) {
             return Err(Error::invalid(format!(
@@ -85,6 +86,12 @@ impl Mapping {
     /// The table's columns, partition keys last.
     pub fn schema(&self) -> &SchemaRef {
         &self.schema
+    }
+
+    /// Values of a row of the table, those within structs one by one: what a row takes at least, NULL or not.
+    pub fn values_of_row(&self) -> usize {
+        let fields = self.schema.fields().iter();
+        fields.map(|field| values_of(field.data_type())).sum()
     }
 
     /// Errors: a value that does not fit its column, which is named.
@@ -181,6 +188,19 @@ fn is_decimal(data_type: &DataType) -> bool {
     )
 }
 
+/// Of a list there is one value, which says where its items are.
+fn values_of(data_type: &DataType) -> usize {
+    match data_type {
+        DataType::Struct(fields) => {
+            let fields = fields.iter();
+            1 + fields
+                .map(|field| values_of(field.data_type()))
+                .sum::<usize>()
+        }
+        _ => 1,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -229,6 +249,21 @@ mod tests {
             &StringArray::from(vec!["a", "b"]) as &dyn Array
         );
         assert_eq!(mapped.column(3).null_count(), 2);
+    }
+
+    /// A column of structs that is sent as NULLs takes what its fields take.
+    #[test]
+    fn values_within_structs_count() {
+        let many = (0..400).map(|n| Field::new(format!("f{n}"), DataType::Int64, true));
+        let inner = DataType::Struct(many.collect());
+        let nested = DataType::Struct(vec![Field::new("inner", inner, true)].into());
+        let schema = Arc::new(Schema::new(vec![
+            Field::new("id", DataType::Int64, true),
+            Field::new("x", nested, true),
+        ]));
+        let incoming = Schema::new(vec![Field::new("x", DataType::Null, true)]);
+        let mapping = Mapping::new("sales.t", &schema, &incoming, |_| true).unwrap();
+        assert_eq!(mapping.values_of_row(), 1 + 1 + 1 + 400);
     }
 
     #[test]

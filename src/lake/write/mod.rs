@@ -156,8 +156,7 @@ impl TableWriter {
 
     /// Rows that are made the table's at once: a column that is not sent, or sent as NULLs, takes memory only then.
     fn rows_of_piece(&self) -> usize {
-        let columns = self.mapping.schema().fields().len().max(1);
-        (PIECE_VALUES / columns).max(1)
+        (PIECE_VALUES / self.mapping.values_of_row().max(1)).max(1)
     }
 
     async fn write_piece(&mut self, batch: &RecordBatch) -> Result<()> {

@@ -64,6 +64,8 @@ async fn tables_are_filtered_by_pattern_type_and_catalog() {
         ["analytics sales_fact TABLE"]
     );
     assert!(listed(&mut flight, pattern(r"sales\%")).await.is_empty());
+    let long = format!("{}b", "%a".repeat(20_000));
+    assert!(listed(&mut flight, pattern(&long)).await.is_empty());
     let system = CommandGetTables {
         table_types: vec!["SYSTEM TABLE".to_owned()],
         ..CommandGetTables::default()
