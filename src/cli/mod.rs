@@ -54,6 +54,7 @@ struct ConfigArgs {
 pub fn run() -> Result<()> {
     let cli = Cli::parse();
     start_log(&cli);
+    log_panics();
     match cli.command {
         Command::Serve(args) => serve::run(args),
         Command::Demo(args) => demo::run(args),
@@ -73,4 +74,18 @@ fn start_log(cli: &Cli) {
     } else {
         log.init()
     }
+}
+
+/// A panic is one line of the log. The standard hook resolves a backtrace where `RUST_BACKTRACE` asks for one, and keeps hundreds of
+/// megabytes of symbols from then on; a panic of one query must not cost the others that much.
+fn log_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let thread = std::thread::current();
+        tracing::error!(
+            thread = thread.name(),
+            at = panic.location().map(tracing::field::display),
+            "panic: {}",
+            panic.payload_as_str().unwrap_or("no message")
+        );
+    }));
 }

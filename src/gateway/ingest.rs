@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::Schema;
-use futures::{Stream, StreamExt};
+use futures::{FutureExt, Stream, StreamExt};
 use lakegate_catalog::store::{Discarded, WriteId};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
@@ -77,7 +77,10 @@ impl Session {
         let query = self.submit(&described(request), context.path.shown(), meter)?;
         let unfinished = Unfinished::guard(&query);
         let begun = async {
-            let planning = context.plan_write(request, rows);
+            // A schema of many columns takes its time.
+            let (writing, request, rows) = (context.clone(), request.clone(), rows.clone());
+            let planning = async move { writing.plan_write(&request, &rows).await };
+            let planning = self.gateway.plan_query(&query, planning.boxed());
             let plan = query.step(Phase::Planning, planning).await?;
             let table = &plan.target.table;
             let begin = self.gateway.metastore.begin_write(

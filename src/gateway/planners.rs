@@ -9,7 +9,7 @@ use super::Gateway;
 use super::query::{Query, timed_out};
 use super::run::Unfinished;
 use super::session::{Session, without_strings};
-use crate::engine::Stop;
+use crate::engine::{Stop, metered};
 use crate::error::{Code, Error, Result};
 
 /// Plannings of one user at once; the others of the same user wait. So statements that take long to plan keep only their own user waiting.
@@ -45,6 +45,21 @@ impl Gateway {
                 Err(error)
             }
         }
+    }
+
+    /// Plans for a query: its CPU time counts, and stopping it stops the planning.
+    ///
+    /// # Errors
+    /// Those of the work; it takes longer than any planning may.
+    pub(super) async fn plan_query<T: Send + 'static>(
+        &self,
+        query: &Arc<Query>,
+        work: impl Future<Output = Result<T>> + Send + 'static,
+    ) -> Result<T> {
+        let stop = Arc::new(Stop::default());
+        let work = metered(Arc::clone(&query.cpu), work);
+        let user = &query.principal().user;
+        self.plan(user, &stop, query.working(), work).await
     }
 }
 

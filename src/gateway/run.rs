@@ -21,7 +21,7 @@ use super::query_stream::QueryStream;
 use super::query_watch::QueryWatch;
 use super::settings::ResultReuse;
 use super::{Gateway, Rows};
-use crate::engine::{PlanRun, Stop, complexity, has_expression, metered};
+use crate::engine::{PlanRun, complexity, has_expression, metered};
 use crate::error::{Code, Error, Result, from_engine};
 use crate::results::{CachedResult, Lookup, QueryKey, ResultCache, ResultKey, Run, replay};
 use crate::view::snapshots::{self, Pinned, Unlisted};
@@ -80,19 +80,7 @@ impl QueryContext {
     ) -> Result<Unlisted> {
         let (context, parameters) = (self.clone(), parameters.to_vec());
         let pruning = async move { context.prune(planned, &parameters).await };
-        self.on_planner(pruning.boxed()).await
-    }
-
-    async fn on_planner<T: Send + 'static>(
-        &self,
-        work: impl Future<Output = Result<T>> + Send + 'static,
-    ) -> Result<T> {
-        let stop = Arc::new(Stop::default());
-        let held = self.query.working();
-        let work = metered(Arc::clone(&self.query.cpu), work);
-        let user = &self.query.principal().user;
-        let planning = self.gateway.plan(user, &stop, held, work);
-        planning.await
+        self.gateway.plan_query(&self.query, pruning.boxed()).await
     }
 
     async fn prune(
@@ -150,7 +138,7 @@ impl QueryContext {
             let (engine, state) = (&context.gateway.engine, &context.planning.state);
             engine.physical(state, &pinned).await
         };
-        self.on_planner(planning.boxed()).await
+        self.gateway.plan_query(&self.query, planning.boxed()).await
     }
 
     /// Runs a query to a stream of rows. The query is recorded as ended when the stream is.

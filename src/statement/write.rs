@@ -1,5 +1,6 @@
 //! Writes of rows: the table that they are added to, that they make or that they replace, and whether the principal may.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::datatypes::{Schema, SchemaRef};
@@ -173,8 +174,6 @@ impl StatementContext {
         let database = self.view.require_database(database).await?;
         self.require_on_database(&database.name, Privilege::CreateTable)?;
         self.check_free(&database.name, name).await?;
-        // What follows takes each column's name.
-        check_width(name, rows.fields().len())?;
         let location = match &request.location {
             Some(location) => {
                 let found = self.register(location, For::NewTable(&database)).await?;
@@ -301,7 +300,7 @@ impl StatementContext {
 
     /// The definition of a Parquet table with the columns of the rows.
     ///
-    /// Errors: a column whose type no table can have, a partition key that is no column.
+    /// Errors: too many columns, a column whose type no table can have, a partition key that is no column.
     fn define(
         &self,
         request: &WriteRequest,
@@ -309,6 +308,7 @@ impl StatementContext {
         rows: &Schema,
         location: &str,
     ) -> Result<TableInput> {
+        check_width(name, rows.fields().len())?;
         let mut columns = Vec::with_capacity(rows.fields().len());
         for field in rows.fields() {
             let data_type = HiveType::from_arrow(field.data_type()).map_err(|error| {
@@ -318,25 +318,26 @@ impl StatementContext {
                 )
                 .with_hint("cast the column before it is sent, or leave it out")
             })?;
-            columns.push(ColumnDef {
+            columns.push(Some(ColumnDef {
                 name: field.name().to_lowercase(),
                 data_type: data_type.to_string(),
                 comment: None,
-            });
+            }));
         }
+        let named = columns.iter().flatten().map(|column| column.name.clone());
+        let places: HashMap<String, usize> = named.zip(0..).collect();
         let mut partitioned_by = Vec::with_capacity(request.partitioned_by.len());
         for key in &request.partitioned_by {
-            let at = columns
-                .iter()
-                .position(|column| column.name == key.to_lowercase());
-            let at = at.ok_or_else(|| {
+            let place = places.get(&key.to_lowercase());
+            let column = place.and_then(|place| columns.get_mut(*place)?.take());
+            partitioned_by.push(column.ok_or_else(|| {
                 Error::new(
                     Code::ColumnNotFound,
-                    format!("partition key \"{key}\" is not among the columns that are sent"),
+                    format!("partition key \"{key}\" is not among the columns that are sent, or is named twice"),
                 )
-            })?;
-            partitioned_by.push(columns.remove(at));
+            })?);
         }
+        let columns: Vec<ColumnDef> = columns.into_iter().flatten().collect();
         if columns.is_empty() {
             return Err(Error::new(
                 Code::InvalidTable,

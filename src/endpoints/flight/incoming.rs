@@ -93,7 +93,7 @@ fn unreadable() -> Error {
     )
 }
 
-pub(super) fn batch_too_large() -> Error {
+fn batch_too_large() -> Error {
     Error::new(
         Code::TooManyQueries,
         format!(

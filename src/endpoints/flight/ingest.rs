@@ -8,7 +8,7 @@ use tonic::Status;
 
 use super::auth::Caller;
 use super::expansion;
-use super::incoming::{Batches, batch_too_large, broken, malformed};
+use super::incoming::{Batches, broken, malformed};
 use super::put::Incoming;
 use super::statements::check_transaction;
 use crate::error::{Code, Error, Result};
@@ -54,9 +54,20 @@ fn written_out(batch: RecordBatch, repeats: bool) -> Result<RecordBatch> {
         let bytes = expansion::bytes(&batch, &mut budget);
         bytes
             .filter(|bytes| *bytes <= MAX_WRITTEN_OUT)
-            .ok_or_else(batch_too_large)?;
+            .ok_or_else(written_out_too_large)?;
     }
     Ok(batch)
+}
+
+fn written_out_too_large() -> Error {
+    Error::new(
+        Code::TooManyQueries,
+        format!(
+            "a batch is too large: {} MiB are the most when the values of its dictionaries, views and runs are written out",
+            MAX_WRITTEN_OUT / 1024 / 1024
+        ),
+    )
+    .with_hint("send smaller batches")
 }
 
 /// What a command asks for.

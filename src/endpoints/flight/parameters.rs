@@ -7,6 +7,7 @@ use arrow::compute::cast_with_options;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use arrow_flight::FlightData;
 use datafusion::common::ScalarValue;
+use datafusion::common::utils::memory::get_record_batch_memory_size;
 use futures::Stream;
 use tonic::Status;
 
@@ -55,7 +56,7 @@ where
         let values = batch.num_rows().saturating_mul(batch.num_columns());
         received.bytes = received
             .bytes
-            .saturating_add(batch.get_array_memory_size().max(written_out))
+            .saturating_add(get_record_batch_memory_size(&batch).max(written_out))
             .saturating_add(values.saturating_mul(size_of::<ScalarValue>()));
         if rows > MAX_ROWS || received.bytes > MAX_BYTES {
             return Err(too_large().into());
@@ -312,6 +313,25 @@ mod tests {
         let data = batches_to_flight_data(&batch.schema(), vec![batch]).unwrap();
         assert!(check_alone(&data[1]).is_err());
         assert!(check_alone(&FlightData::new().with_data_header("nonsense")).is_err());
+    }
+
+    #[tokio::test]
+    async fn a_buffer_that_columns_share_is_counted_once() {
+        use arrow_flight::utils::batches_to_flight_data;
+        let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(0..20_000));
+        let columns = (0..24).map(|index| (index.to_string(), Arc::clone(&numbers)));
+        let batch = RecordBatch::try_from_iter(columns).unwrap();
+        let data = batches_to_flight_data(&batch.schema(), vec![batch]).unwrap();
+        let received = receive(futures::stream::iter(data.into_iter().map(Ok)))
+            .await
+            .unwrap();
+        let values = 24 * 20_000;
+        let least = values * (size_of::<i64>() + size_of::<ScalarValue>());
+        assert!(
+            (least..least + least / 8).contains(&received.bytes),
+            "{}",
+            received.bytes
+        );
     }
 
     #[tokio::test]
