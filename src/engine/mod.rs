@@ -38,6 +38,7 @@ mod sum;
 mod texts;
 pub mod time;
 mod using;
+mod window_keys;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -172,6 +173,7 @@ impl Engine {
             .with_analyzer_rule(Arc::new(in_lists::SeparateInLists))
             .with_analyzer_rule(Arc::new(rounding::RoundingCasts))
             .with_analyzer_rule(Arc::new(floats::CanonicalFloats))
+            .with_analyzer_rule(Arc::new(window_keys::WindowKeys))
             .build();
         for name in FUNCTIONS_OF_FILES {
             base.deregister_udf(name).map_err(from_engine)?;
