@@ -3,8 +3,8 @@
 
 use std::fmt;
 use std::fs::File;
+use std::io::ErrorKind;
 use std::ops::Range;
-use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -22,9 +22,12 @@ use object_store::{
     coalesce_ranges,
 };
 use parking_lot::Mutex;
+use rustix::buffer::spare_capacity;
+use rustix::io::{Errno, pread};
 use url::Url;
 
 use super::meter::QueryMeter;
+use super::root_store::RootStore;
 use super::roots::Roots;
 use crate::error::{Code, Error};
 
@@ -37,11 +40,10 @@ const COALESCE: u64 = 1024 * 1024;
 /// A root's store as one query sees it.
 #[derive(Debug)]
 pub struct MeteredStore {
-    inner: Arc<dyn ObjectStore>,
+    inner: Arc<RootStore>,
     meter: Arc<QueryMeter>,
+    /// The root's URL.
     root: Arc<str>,
-    /// Reads come back as open files.
-    local: bool,
     /// The local file that was read last: a reader asks for one row group of a file after the other.
     opened: Mutex<Option<Opened>>,
 }
@@ -79,55 +81,44 @@ fn is_unchanged(file: &File, state: &ObjectMeta) -> object_store::Result<bool> {
 }
 
 impl MeteredStore {
-    pub fn new(
-        inner: Arc<dyn ObjectStore>,
-        root: Arc<str>,
-        local: bool,
-        meter: Arc<QueryMeter>,
-    ) -> Self {
+    pub fn new(inner: Arc<RootStore>, root: Arc<str>, meter: Arc<QueryMeter>) -> Self {
         Self {
             inner,
             meter,
             root,
-            local,
             opened: Mutex::default(),
         }
     }
 
-    /// Opens a local file, checked against its ETag; `None` if the store does not give files.
-    async fn open_local(&self, location: &Path) -> object_store::Result<Option<Opened>> {
-        let options = self.pinned(location, GetOptions::default());
-        let result = self.inner.get_opts(location, options).await?;
-        let GetResultPayload::File(file, _) = result.payload else {
-            return Ok(None);
-        };
-        let opened = Opened {
-            file: Arc::new(file),
-            state: result.meta,
-        };
-        *self.opened.lock() = Some(opened.clone());
-        Ok(Some(opened))
-    }
-
-    /// Ranges of a local file; `None` if the store does not give files.
+    /// Ranges of a local file; `None` if it is written to.
     async fn local_ranges(
         &self,
         location: &Path,
         ranges: &[Range<u64>],
     ) -> object_store::Result<Option<Vec<Bytes>>> {
         let known = self.opened.lock().clone();
-        if let Some(opened) = known.filter(|opened| opened.state.location == *location) {
-            let ranges = ranges.to_vec();
-            if let Some(pieces) = blocking(move || opened.read(&ranges)).await? {
-                return Ok(Some(pieces));
+        let known = known.filter(|opened| opened.state.location == *location);
+        let options = self.pinned(location, GetOptions::default());
+        let (root, location, ranges) = (Arc::clone(&self.inner), location.clone(), ranges.to_vec());
+        let read = blocking(move || {
+            if let Some(opened) = known
+                && let Some(pieces) = opened.read(&ranges)?
+            {
+                return Ok((opened, Some(pieces)));
             }
-        }
-        // Not open, or changed since: what was pinned decides whether it may be read.
-        let Some(opened) = self.open_local(location).await? else {
-            return Ok(None);
-        };
-        let ranges = ranges.to_vec();
-        blocking(move || opened.read(&ranges)).await
+            // Not open, or changed since: what was pinned decides whether it may be read.
+            let (file, state) = root.open_file(&location)?;
+            options.check_preconditions(&state)?;
+            let opened = Opened {
+                file: Arc::new(file),
+                state,
+            };
+            let pieces = opened.read(&ranges)?;
+            Ok((opened, pieces))
+        });
+        let (opened, pieces) = read.await?;
+        *self.opened.lock() = Some(opened);
+        Ok(pieces)
     }
 
     fn pinned(&self, location: &Path, mut options: GetOptions) -> GetOptions {
@@ -191,9 +182,17 @@ fn replaced(state: &ObjectMeta) -> object_store::Error {
 
 fn read_at(file: &File, range: Range<u64>) -> object_store::Result<Bytes> {
     let length = usize::try_from(range.end - range.start).map_err(io_error)?;
-    let mut buffer = vec![0; length];
-    file.read_exact_at(&mut buffer, range.start)
-        .map_err(io_error)?;
+    // Not zeroed before it is read.
+    let mut buffer: Vec<u8> = Vec::with_capacity(length);
+    while buffer.len() < length {
+        let at = range.start + buffer.len() as u64;
+        match pread(file, spare_capacity(&mut buffer), at) {
+            Ok(0) => return Err(io_error(std::io::Error::from(ErrorKind::UnexpectedEof))),
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(io_error(error)),
+        }
+    }
+    buffer.truncate(length);
     Ok(buffer.into())
 }
 
@@ -270,7 +269,7 @@ impl ObjectStore for MeteredStore {
             .map(|range| range.end.saturating_sub(range.start))
             .sum();
         self.meter.reserve_store(asked)?;
-        if self.local
+        if self.inner.is_local()
             && let Some(pieces) = self.local_ranges(location, ranges).await?
         {
             self.meter.add_fetched(asked);
@@ -374,8 +373,9 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::panic)]
     use super::*;
     use crate::lake::meter::Cutoff;
+    use crate::lake::roots::Backing;
+    use object_store::ObjectStoreExt;
     use object_store::memory::InMemory;
-    use object_store::{ObjectStoreExt, local::LocalFileSystem};
 
     fn cutoff(limit: u64) -> Option<Cutoff> {
         Some(Cutoff {
@@ -384,11 +384,19 @@ mod tests {
         })
     }
 
-    async fn both_kinds() -> Vec<(Arc<dyn ObjectStore>, bool, tempfile::TempDir)> {
+    async fn both_kinds() -> Vec<(Arc<RootStore>, bool, tempfile::TempDir)> {
         let dir = tempfile::tempdir().unwrap();
-        let local: Arc<dyn ObjectStore> =
-            Arc::new(LocalFileSystem::new_with_prefix(dir.path()).unwrap());
-        let remote: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
+        let local = Backing::Directory {
+            path: dir.path().to_owned(),
+            excluded: Vec::new(),
+        };
+        let remote = Backing::Remote {
+            store: Arc::new(InMemory::new()),
+            place: "b".to_owned(),
+            prefix: Path::default(),
+        };
+        let [local, remote] =
+            [local, remote].map(|backing| Arc::new(RootStore::open("s3://b/", backing).unwrap()));
         for store in [&local, &remote] {
             store
                 .put(&Path::from("f"), vec![7u8; 2_000_000].into())
@@ -403,9 +411,9 @@ mod tests {
 
     #[tokio::test]
     async fn whole_reads_and_ranges_are_counted_alike_on_files_and_streams() {
-        for (store, local, _dir) in both_kinds().await {
+        for (store, _, _dir) in both_kinds().await {
             let meter = Arc::new(QueryMeter::new(None));
-            let metered = MeteredStore::new(store, "s3://b/".into(), local, Arc::clone(&meter));
+            let metered = MeteredStore::new(store, "s3://b/".into(), Arc::clone(&meter));
             let all = metered
                 .get(&Path::from("f"))
                 .await
@@ -424,15 +432,24 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn open_file_has_the_state_that_the_store_tells() {
+        let (store, _, _dir) = both_kinds().await.into_iter().find(|kind| kind.1).unwrap();
+        let path = Path::from("f");
+        let (_, state) = store.open_file(&path).unwrap();
+        assert_eq!(state, store.head(&path).await.unwrap());
+        let error = store.open_file(&Path::from("g")).unwrap_err();
+        assert!(
+            matches!(error, object_store::Error::NotFound { .. }),
+            "{error}"
+        );
+    }
+
+    #[tokio::test]
     async fn cutoff_stops_before_a_range_and_within_a_stream() {
-        for (store, local, _dir) in both_kinds().await {
+        for (store, _, _dir) in both_kinds().await {
             let meter = Arc::new(QueryMeter::new(cutoff(1000)));
-            let metered = MeteredStore::new(
-                Arc::clone(&store),
-                "s3://b/".into(),
-                local,
-                Arc::clone(&meter),
-            );
+            let metered =
+                MeteredStore::new(Arc::clone(&store), "s3://b/".into(), Arc::clone(&meter));
             assert!(
                 metered
                     .get_ranges(&Path::from("f"), std::slice::from_ref(&(0..600)))
@@ -466,8 +483,7 @@ mod tests {
             let (path, range) = (Path::from("f"), 0..2);
             let etag = store.head(&path).await.unwrap().e_tag.unwrap();
             meter.pin([(("s3://b/".into(), path.clone()), etag)]);
-            let reader =
-                || MeteredStore::new(Arc::clone(&store), "s3://b/".into(), local, meter.clone());
+            let reader = || MeteredStore::new(Arc::clone(&store), "s3://b/".into(), meter.clone());
             let first = reader();
             let ranges = std::slice::from_ref(&range);
             let before = first.get_ranges(&path, ranges).await.unwrap();
@@ -488,12 +504,12 @@ mod tests {
 
     #[tokio::test]
     async fn file_that_is_written_over_in_place_is_not_read() {
-        let (store, local, dir) = both_kinds().await.into_iter().find(|kind| kind.1).unwrap();
+        let (store, _, dir) = both_kinds().await.into_iter().find(|kind| kind.1).unwrap();
         let meter = Arc::new(QueryMeter::new(None));
         let (path, range) = (Path::from("f"), 0..2);
         let etag = store.head(&path).await.unwrap().e_tag.unwrap();
         meter.pin([(("s3://b/".into(), path.clone()), etag)]);
-        let metered = MeteredStore::new(store, "s3://b/".into(), local, meter);
+        let metered = MeteredStore::new(store, "s3://b/".into(), meter);
         let ranges = std::slice::from_ref(&range);
         assert!(metered.get_ranges(&path, ranges).await.is_ok());
         std::fs::write(dir.path().join("f"), "other").unwrap();
@@ -506,9 +522,9 @@ mod tests {
 
     #[tokio::test]
     async fn file_that_is_written_over_while_it_streams_fails() {
-        let (store, local, dir) = both_kinds().await.into_iter().find(|kind| kind.1).unwrap();
+        let (store, _, dir) = both_kinds().await.into_iter().find(|kind| kind.1).unwrap();
         let meter = Arc::new(QueryMeter::new(None));
-        let metered = MeteredStore::new(store, "s3://b/".into(), local, meter);
+        let metered = MeteredStore::new(store, "s3://b/".into(), meter);
         let mut stream = metered.get(&Path::from("f")).await.unwrap().into_stream();
         let first = stream.next().await.unwrap().unwrap();
         assert_eq!(first, vec![7; first.len()]);

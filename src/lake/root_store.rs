@@ -209,10 +209,22 @@ impl RootStore {
     /// The file of an object; `None` in a remote store. Errors: it is not in the root.
     fn file(&self, path: &Path) -> Result<Option<PathBuf>> {
         self.check(path)?;
-        Ok(self.boundary.directory.as_ref().map(|directory| {
-            let parts = path.parts();
-            parts.fold(directory.clone(), |folder, part| folder.join(part.as_ref()))
-        }))
+        Ok(self.boundary.path_of(path))
+    }
+
+    /// Opens the file of an object, with its state as the store below tells it. Blocks, for as long as the file system does.
+    ///
+    /// # Errors
+    /// It is not in the root, or not there; the root is not of this machine.
+    pub(super) fn open_file(&self, path: &Path) -> object_store::Result<(File, ObjectMeta)> {
+        self.guard(path)?;
+        let opened = match self.boundary.path_of(path) {
+            Some(file) => opened(&file, path),
+            None => Err(object_store::Error::NotSupported {
+                source: "an object of a remote store is no file".into(),
+            }),
+        };
+        opened.map_err(|error| self.boundary.redacted(error))
     }
 
     /// Waits until an object is on disk, with its name. What a remote store has taken is kept.
@@ -290,7 +302,59 @@ fn same_directory(_: &std::path::Path, _: &std::path::Path) -> bool {
     false
 }
 
+/// Opens a file as [`LocalFileSystem`] does (`object_store`, 0.13), whose ETags are of the inode, the time in microseconds and the size.
+fn opened(file: &std::path::Path, location: &Path) -> object_store::Result<(File, ObjectMeta)> {
+    let not_there = |source: std::io::Error| object_store::Error::NotFound {
+        path: location.to_string(),
+        source: Box::new(source),
+    };
+    let other = |source: std::io::Error| match source.kind() {
+        std::io::ErrorKind::NotFound => not_there(source),
+        _ => object_store::Error::Generic {
+            store: "lake root",
+            source: Box::new(source),
+        },
+    };
+    let open = File::open(file).map_err(other)?;
+    let metadata = open.metadata().map_err(other)?;
+    if metadata.is_dir() {
+        return Err(not_there(std::io::ErrorKind::IsADirectory.into()));
+    }
+    let modified = metadata.modified().map_err(other)?;
+    let since = modified.duration_since(std::time::SystemTime::UNIX_EPOCH);
+    let (inode, size) = (inode(&metadata), metadata.len());
+    let e_tag = format!(
+        "{inode:x}-{:x}-{size:x}",
+        since.unwrap_or_default().as_micros()
+    );
+    let state = ObjectMeta {
+        location: location.clone(),
+        last_modified: modified.into(),
+        size,
+        e_tag: Some(e_tag),
+        version: None,
+    };
+    Ok((open, state))
+}
+
+#[cfg(unix)]
+fn inode(metadata: &std::fs::Metadata) -> u64 {
+    std::os::unix::fs::MetadataExt::ino(metadata)
+}
+
+#[cfg(not(unix))]
+fn inode(_: &std::fs::Metadata) -> u64 {
+    0
+}
+
 impl Boundary {
+    /// Where an object would be in the file system; `None` in a remote store.
+    fn path_of(&self, path: &Path) -> Option<PathBuf> {
+        let directory = self.directory.clone()?;
+        let parts = path.parts();
+        Some(parts.fold(directory, |folder, part| folder.join(part.as_ref())))
+    }
+
     /// Cheap enough for each request: a prefix comparison, and for a directory one `realpath`.
     fn check(&self, path: &Path) -> Result<()> {
         if !path.prefix_matches(&self.prefix) {

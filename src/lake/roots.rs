@@ -55,9 +55,8 @@ impl Root {
     /// The root's store as one query sees it.
     pub fn metered(&self, meter: &Arc<QueryMeter>) -> Arc<dyn ObjectStore> {
         Arc::new(MeteredStore::new(
-            self.store(),
+            Arc::clone(&self.store),
             Arc::clone(&self.url),
-            self.is_local(),
             Arc::clone(meter),
         ))
     }

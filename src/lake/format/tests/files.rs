@@ -10,6 +10,8 @@ use super::*;
 use crate::error::Code;
 use crate::lake::meter::{Cutoff, QueryMeter};
 use crate::lake::metered_store::MeteredStore;
+use crate::lake::root_store::RootStore;
+use crate::lake::roots::Backing;
 
 const ROWS: usize = 500;
 
@@ -326,12 +328,16 @@ async fn limit_stops_reading_and_the_cutoff_comes_through_as_itself() {
                 workgroup: "w".into(),
                 limit,
             })));
-            let chunked = Arc::new(ChunkedStore::new(Arc::clone(&stored.store), 512));
+            let chunked = Backing::Remote {
+                store: Arc::new(ChunkedStore::new(Arc::clone(&stored.store), 512)),
+                place: "lake".to_owned(),
+                prefix: Path::default(),
+            };
+            let chunked = RootStore::open("s3://lake/", chunked).unwrap();
             (
                 Arc::new(MeteredStore::new(
-                    chunked,
+                    Arc::new(chunked),
                     "s3://lake/".into(),
-                    false,
                     Arc::clone(&meter),
                 )),
                 meter,
