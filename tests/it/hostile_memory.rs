@@ -1,54 +1,12 @@
 //! Clients that ask for more memory than there is. Each gets an error that says so, or its answer; the process stays within its limit,
 //! and everybody else goes on.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures::{StreamExt, pin_mut};
 
+use crate::harness::memory::{MIB, Watch};
 use crate::harness::{Client, Failure, Server, eventually};
-
-const MIB: u64 = 1 << 20;
-
-/// The most memory that a process has held since, apart from what files back.
-struct Watch {
-    most: Arc<AtomicU64>,
-    stop: Arc<AtomicBool>,
-}
-
-impl Watch {
-    fn over(server: &Server) -> Self {
-        let status = format!("/proc/{}/status", server.pid());
-        let (most, stop) = (Arc::<AtomicU64>::default(), Arc::<AtomicBool>::default());
-        let (seen, stopped) = (Arc::clone(&most), Arc::clone(&stop));
-        std::thread::spawn(move || {
-            while !stopped.load(Ordering::Relaxed) {
-                let status = std::fs::read_to_string(&status).unwrap_or_default();
-                let line = status
-                    .lines()
-                    .find_map(|line| line.strip_prefix("RssAnon:"));
-                let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
-                seen.fetch_max(kib.unwrap_or(0) * 1024, Ordering::Relaxed);
-                std::thread::sleep(Duration::from_millis(5));
-            }
-        });
-        Self { most, stop }
-    }
-
-    #[track_caller]
-    fn stayed_under(&self, bytes: u64, what: &str) {
-        let most = self.most.load(Ordering::Relaxed);
-        assert!(most > 0, "the process was not watched");
-        assert!(most < bytes, "{most} bytes were held, by {what}");
-    }
-}
-
-impl Drop for Watch {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-    }
-}
 
 async fn fails(client: &Client, sql: &str) -> Failure {
     let failed = tokio::time::timeout(Duration::from_secs(60), client.fails(sql)).await;

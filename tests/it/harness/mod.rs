@@ -12,6 +12,7 @@ pub mod flight;
 pub mod flight_link;
 pub mod identity;
 pub mod lake;
+pub mod memory;
 pub mod python;
 pub mod render;
 pub mod s3;

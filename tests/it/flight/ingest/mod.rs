@@ -5,7 +5,7 @@ mod isolation;
 use std::fs;
 use std::path::Path;
 
-use arrow::array::{Date32Array, Decimal128Array, Int32Array, UInt64Array};
+use arrow::array::{Date32Array, Decimal128Array, Int32Array, NullArray, UInt64Array};
 use arrow_flight::FlightData;
 use arrow_flight::encode::FlightDataEncoderBuilder;
 use arrow_flight::error::FlightError;
@@ -19,6 +19,7 @@ use tonic::Status;
 
 use super::*;
 use crate::harness::files::{Folder, Values, batch, parquet};
+use crate::harness::memory::{MIB, Watch};
 use crate::harness::s3::S3;
 use crate::harness::{Options, lake, server};
 
@@ -352,7 +353,12 @@ async fn what_does_not_fit_is_refused_and_leaves_nothing() {
             "42P01",
             vec!["ing_errors.none"],
         ),
-        ("system.queries", vec![good], "0A000", vec!["built-in"]),
+        (
+            "system.queries",
+            vec![good.clone()],
+            "0A000",
+            vec!["built-in"],
+        ),
     ] {
         let refused = ingest(&mut flight, into(table, Mode::Append), batches)
             .await
@@ -374,12 +380,57 @@ async fn what_does_not_fit_is_refused_and_leaves_nothing() {
         .await
         .unwrap_err();
     assert!(refused.message().contains("\"city\""), "{refused:?}");
+    // More columns than a table has, as a new one and in the place of one.
+    let names: Vec<String> = (0..10_001).map(|n| format!("c{n}")).collect();
+    let columns = names.iter().map(|name| (name.as_str(), Values::Int(&[1])));
+    let wide = batch(&columns.collect::<Vec<_>>());
+    for (table, mode) in [("wide", Mode::Create), ("sales", Mode::Replace)] {
+        let table = into(&format!("ing_errors.{table}"), mode);
+        let refused = ingest(&mut flight, table, vec![wide.clone()]).await;
+        let refused = refused.unwrap_err();
+        let said = "has 10001 columns; the most is 10000";
+        assert!(refused.message().contains(said), "{refused:?}");
+    }
+    for (keys, key) in [("day,day", "day"), ("day,hour", "hour")] {
+        let mut twice = into("ing_errors.twice", Mode::Create);
+        twice.options = [("partition_by".to_owned(), keys.to_owned())].into();
+        let refused = ingest(&mut flight, twice, vec![good.clone()]).await;
+        let refused = refused.unwrap_err();
+        let said = format!("partition key \"{key}\" is not among the columns");
+        assert!(refused.message().contains(&said), "{refused:?}");
+    }
     assert_eq!(
         admin.text("SHOW TABLES IN ing_errors").await,
         "lines\nsales"
     );
     assert_eq!(files(&folder.path), before);
     assert!(!folder.path.join("new/cities").exists());
+}
+
+/// A column of structs that is sent as NULLs, in a few bytes, is written as many columns.
+#[tokio::test]
+async fn nulls_of_wide_structs_are_made_by_pieces() {
+    let server = Server::private(&[]);
+    let admin = server.connect("admin").await;
+    let folder = Folder::new(&server, "ing_wide");
+    let fields: Vec<String> = (0..400).map(|n| format!("f{n}: BIGINT")).collect();
+    admin
+        .run(&format!(
+            "CREATE DATABASE ing_wide LOCATION '{location}';
+             CREATE EXTERNAL TABLE ing_wide.t (id BIGINT, x STRUCT<{}>) STORED AS PARQUET LOCATION '{location}t/'",
+            fields.join(", "),
+            location = folder.location
+        ))
+        .await;
+    let watch = Watch::over(&server);
+    let mut flight = server.flight("admin").await;
+    let rows = 1_000_000;
+    let nulls = batch(&[("x", Values::Array(Arc::new(NullArray::new(rows))))]);
+    let written = ingest(&mut flight, into("ing_wide.t", Mode::Append), vec![nulls]).await;
+    assert_eq!(written.unwrap(), rows as i64);
+    watch.stayed_under(768 * MIB, "3.2 GB of NULLs");
+    let counted = "SELECT count(*), count(x), count(id) FROM ing_wide.t";
+    assert_eq!(admin.text(counted).await, "1000000|0|0");
 }
 
 #[tokio::test]
