@@ -80,7 +80,7 @@ impl Session {
             // A schema of many columns takes its time.
             let (writing, request, rows) = (context.clone(), request.clone(), rows.clone());
             let planning = async move { writing.plan_write(&request, &rows).await };
-            let planning = self.gateway.plan_query(&query, planning.boxed());
+            let planning = self.gateway.plan_for(&query, planning.boxed());
             let plan = query.step(Phase::Planning, planning).await?;
             let table = &plan.target.table;
             let begin = self.gateway.metastore.begin_write(

@@ -11,6 +11,7 @@ mod error_position;
 mod explain;
 mod grants;
 mod ingest;
+mod joined_columns;
 mod jwt;
 mod limits;
 mod logins;

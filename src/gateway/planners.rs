@@ -51,7 +51,7 @@ impl Gateway {
     ///
     /// # Errors
     /// Those of the work; it takes longer than any planning may.
-    pub(super) async fn plan_query<T: Send + 'static>(
+    pub(super) async fn plan_for<T: Send + 'static>(
         &self,
         query: &Arc<Query>,
         work: impl Future<Output = Result<T>> + Send + 'static,
@@ -144,7 +144,7 @@ impl Session {
     }
 }
 
-fn too_long(limit: Duration) -> Error {
+pub(super) fn too_long(limit: Duration) -> Error {
     Error::new(
         Code::StatementTimeout,
         format!(

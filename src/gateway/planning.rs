@@ -20,6 +20,7 @@ use super::catalog_source::SessionCatalog;
 use super::column_names::ColumnNames;
 use super::dispatch::{command, rows};
 use super::explain::{explain, explain_schema};
+use super::joined_columns::Lookups;
 use super::limits::Limits;
 use super::logins::session_is_over;
 use super::prepared::{Prepared, check_parameters, declare_types};
@@ -196,9 +197,20 @@ impl Session {
     /// Makes an engine session in which this statement can be planned for the principal.
     ///
     /// Errors: the workgroup is gone, disabled, or no longer granted; what the rewrite refuses.
-    pub(super) async fn planning(&self, mut statement: ast::Statement) -> Result<Planning> {
+    pub(super) async fn planning(&self, statement: ast::Statement) -> Result<Planning> {
+        let mut lookups = Lookups::default();
+        self.planning_with(statement, &mut lookups).await
+    }
+
+    /// The same for a part of a statement, for which something was looked up already.
+    pub(super) async fn planning_with(
+        &self,
+        mut statement: ast::Statement,
+        lookups: &mut Lookups,
+    ) -> Result<Planning> {
         let names = ColumnNames::of(&statement);
-        let mentions = pg_catalog::rewrite(&mut statement)?;
+        let columns = self.joined_columns(&mut statement, lookups).await?;
+        let mentions = pg_catalog::rewrite(&mut statement, &columns)?;
         let source = Source::Statement(Box::new(statement));
         self.planning_for(source, names, &mentions).await
     }

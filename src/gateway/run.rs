@@ -80,7 +80,7 @@ impl QueryContext {
     ) -> Result<Unlisted> {
         let (context, parameters) = (self.clone(), parameters.to_vec());
         let pruning = async move { context.prune(planned, &parameters).await };
-        self.gateway.plan_query(&self.query, pruning.boxed()).await
+        self.gateway.plan_for(&self.query, pruning.boxed()).await
     }
 
     async fn prune(
@@ -138,7 +138,7 @@ impl QueryContext {
             let (engine, state) = (&context.gateway.engine, &context.planning.state);
             engine.physical(state, &pinned).await
         };
-        self.gateway.plan_query(&self.query, planning.boxed()).await
+        self.gateway.plan_for(&self.query, planning.boxed()).await
     }
 
     /// Runs a query to a stream of rows. The query is recorded as ended when the stream is.

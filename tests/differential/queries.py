@@ -524,10 +524,16 @@ class Generator:
         if not shared:
             return Join("CROSS JOIN", left, TableRef(table.name, alias)), refs + more
         chosen = self.rng.sample(shared, min(len(shared), self.rng.choice([1, 1, 2])))
+        common = [ref for ref in more if ref.text.split(".")[1] in named]
+        natural = len(shared) == len(common) and self.chance(0.3)
+        if natural:
+            chosen = common
         names = [ref.text.split(".")[1] for ref in chosen]
         kept = [ref for ref in refs + more if ref.text.split(".")[1] not in names]
         merged = [Ref(name, ref.type, ref.wild or named[name].wild) for name, ref in zip(names, chosen)]
-        return Join(kind, left, TableRef(table.name, alias), using=names), merged + kept
+        right = TableRef(table.name, alias)
+        joined = Join(f"NATURAL {kind}", left, right) if natural else Join(kind, left, right, using=names)
+        return joined, merged + kept
 
     # Queries
 

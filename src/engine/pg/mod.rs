@@ -27,6 +27,9 @@ pub use names::ShownAsNames;
 pub use operators::planner;
 #[cfg(test)]
 pub use rewrite::rewrite_names_of_using;
-pub use rewrite::{Mentions, SystemRelations, folded, name_casts, name_outer_columns, rewrite};
+pub use rewrite::{
+    JoinedColumns, Mentions, SystemRelations, Unknown, folded, name_casts, name_outer_columns,
+    rewrite,
+};
 pub use session::{BUILT_IN_SETTINGS, SessionInfo};
 pub use time_setting::{milliseconds, shown_time};

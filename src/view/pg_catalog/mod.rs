@@ -4,7 +4,7 @@
 //! What never happens: an answer made for a known query's text, or a row about something that was not granted.
 //!
 //! ```text
-//! let mentions = pg_catalog::rewrite(&mut statement)?;                    // Postgres' syntax, in the engine's words
+//! let mentions = pg_catalog::rewrite(&mut statement, &columns)?;                    // Postgres' syntax, in the engine's words
 //! let system = PgCatalog::open(session, source, &mentions).await?;
 //! built_in.extend(system.schemas());                                      // before the session state is built
 //! system.install(&mut state)?;                                            // functions, operators, rules
@@ -35,7 +35,8 @@ use self::provider::SystemSchema;
 use self::shape::{INFORMATION_SCHEMA, PG_CATALOG, Shapes};
 use super::visible::{CatalogSource, Columns, Needs, Pins, VisibleCatalog};
 use crate::engine::pg::{
-    self, DecorrelateSubqueries, Mentions, SessionInfo, ShownAsNames, SystemRelations,
+    self, DecorrelateSubqueries, JoinedColumns, Mentions, SessionInfo, ShownAsNames,
+    SystemRelations,
 };
 use crate::error::Error;
 
@@ -58,8 +59,8 @@ pub fn has_relation(name: &str) -> bool {
 /// Rewrites Postgres' syntax in place, and tells what the statement asks of the catalog.
 ///
 /// Errors: a literal that its type does not take.
-pub fn rewrite(statement: &mut Statement) -> Result<Mentions, Error> {
-    pg::rewrite(statement, &SYSTEM_RELATIONS, ABOUT_COLUMNS)
+pub fn rewrite(statement: &mut Statement, columns: &JoinedColumns) -> Result<Mentions, Error> {
+    pg::rewrite(statement, columns, &SYSTEM_RELATIONS, ABOUT_COLUMNS)
 }
 
 /// The system schemas and functions of one query.

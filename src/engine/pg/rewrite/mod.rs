@@ -52,7 +52,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 pub use self::named_casts::name_casts;
-pub use self::using::name_outer_columns;
+pub use self::using::{JoinedColumns, Unknown, name_outer_columns};
 use crate::error::Error;
 
 /// The system relations that unqualified names may mean: name to OID.
@@ -70,12 +70,15 @@ pub struct Mentions {
     pub system_relations: bool,
 }
 
-/// Rewrites a statement in place. Errors: it uses something that has no equivalent here.
+/// Rewrites a statement in place, of which `columns` were learned. Errors: it uses something that has no equivalent here.
 pub fn rewrite(
     statement: &mut Statement,
+    columns: &JoinedColumns,
     relations: &SystemRelations,
     by_object: &[&str],
 ) -> Result<Mentions, Error> {
+    // Before anything moves: the columns are found by the places of the SELECTs.
+    using::rewrite(statement, columns)?;
     let mut names = CommonTables::default();
     let _ = VisitMut::visit(statement, &mut names);
     let mut rewriter = Rewriter {
@@ -92,7 +95,6 @@ pub fn rewrite(
     if let ControlFlow::Break(error) = VisitMut::visit(statement, &mut rewriter) {
         return Err(error);
     }
-    using::rewrite(statement)?;
     operands::enclose(statement)?;
     // At last: what is written differently may be alike once it is rewritten.
     alike::tell_apart(statement);
@@ -102,7 +104,7 @@ pub fn rewrite(
 /// The part of [`rewrite`] that tells which column of a USING join a name means.
 #[cfg(test)]
 pub fn rewrite_names_of_using(statement: &mut Statement) -> Result<(), Error> {
-    using::rewrite(statement)
+    using::rewrite(statement, &JoinedColumns::default())
 }
 
 /// The names of a statement's common table expressions.

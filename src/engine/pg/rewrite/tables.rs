@@ -26,6 +26,20 @@ pub fn join_constraint(join: &Join) -> Option<&JoinConstraint> {
     }
 }
 
+/// The same, to be changed.
+pub fn join_constraint_mut(join: &mut Join) -> Option<&mut JoinConstraint> {
+    match &mut join.join_operator {
+        JoinOperator::Join(constraint)
+        | JoinOperator::Inner(constraint)
+        | JoinOperator::Left(constraint)
+        | JoinOperator::LeftOuter(constraint)
+        | JoinOperator::Right(constraint)
+        | JoinOperator::RightOuter(constraint)
+        | JoinOperator::FullOuter(constraint) => Some(constraint),
+        _ => None,
+    }
+}
+
 /// Refuses a join without a condition, which the engine takes for a CROSS JOIN.
 pub fn check_joins(tables: &TableWithJoins) -> Result<(), Error> {
     let mut constraints = tables.joins.iter().filter_map(join_constraint);

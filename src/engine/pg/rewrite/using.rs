@@ -11,12 +11,13 @@
 //! SELECT k FROM a JOIN b USING (k) JOIN c USING (k)  SELECT a.k FROM …
 //! ```
 
+mod lookup;
 mod outwards;
 mod star;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
@@ -25,6 +26,8 @@ use datafusion::sql::sqlparser::ast::{
     TableFactor, TableWithJoins, VisitMut, VisitorMut, WildcardAdditionalOptions,
 };
 
+use self::lookup::{Columns, place};
+pub use self::lookup::{JoinedColumns, Unknown};
 pub use self::outwards::name_outer_columns;
 use self::star::{Part, expanded, shown};
 use super::tables::join_constraint;
@@ -32,18 +35,23 @@ use super::{build, folded};
 use crate::engine::using::OWN_COLUMN;
 use crate::error::Error;
 
-/// Rewrites a statement in place. Errors: a wildcard whose columns are not known here.
-pub fn rewrite(statement: &mut Statement) -> Result<(), Error> {
-    match VisitMut::visit(statement, &mut Names::default()) {
+/// Rewrites a statement in place, of which `columns` were learned. Errors: a wildcard whose columns are not known here.
+pub fn rewrite(statement: &mut Statement, columns: &JoinedColumns) -> Result<(), Error> {
+    let mut names = Names {
+        scopes: Vec::new(),
+        columns: columns.by_place(statement),
+    };
+    match VisitMut::visit(statement, &mut names) {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(error) => Err(error),
     }
 }
 
-#[derive(Default)]
 struct Names {
     /// From the outermost SELECT to the innermost.
     scopes: Vec<Scope>,
+    /// Of the relations of a SELECT, by its place.
+    columns: HashMap<usize, Vec<Columns>>,
 }
 
 /// What the FROM of one SELECT says.
@@ -56,8 +64,8 @@ struct Scope {
     /// Common columns of USING joins, each by a relation whose column has the common value: of a bare name the engine says in WHERE
     /// and above several joins that it is ambiguous.
     common: BTreeMap<String, Vec<Ident>>,
-    /// Whether the engine's `*` may take a column from the wrong side of a NATURAL join: it takes the first by name.
-    unsorted: bool,
+    /// Whether the engine's `*` may take a common column from the wrong side of an outer join: it takes the first by its table's name.
+    unclear: bool,
     /// What `*` means, if a USING join is below it and the columns are known.
     wildcard: Option<Vec<Part>>,
     /// Names of the SELECT list, which ORDER BY looks at first.
@@ -70,21 +78,26 @@ struct Keys {
     names: BTreeSet<String>,
     /// Whether it has all of them.
     sure: bool,
-    /// Whether any column may be one: of a NATURAL join.
-    any: bool,
 }
 
 impl Scope {
-    fn of(select: &Select) -> Self {
+    /// `columns`: of its relations, in the order that they are written in; none, if they were not looked up.
+    fn of(select: &Select, columns: &[Columns]) -> Self {
         let mut scope = Scope::default();
         let mut parts = Some(Vec::new());
+        let mut known = columns.iter().chain(std::iter::repeat(&None));
         for table in &select.from {
             relations(table, &mut scope.relations);
             scope.keys_of(table);
-            parts = parts.zip(expanded(table)).map(|(mut all, more)| {
+            let more = expanded(table, &mut known);
+            scope.unclear |= more.is_none() && is_outer(table);
+            parts = parts.zip(more).map(|(mut all, more)| {
                 all.extend(more);
                 all
             });
+        }
+        if let Some(parts) = &parts {
+            scope.settle_keys(parts);
         }
         if let Some(parts) = parts {
             for part in &parts {
@@ -95,7 +108,6 @@ impl Scope {
             let joined = parts.iter().any(|part| matches!(part, Part::Common { .. }));
             scope.wildcard = joined.then_some(parts);
         }
-        scope.unsorted = select.from.iter().any(is_unsorted);
         for item in &select.projection {
             scope.outputs.extend(output_name(item));
         }
@@ -124,24 +136,37 @@ impl Scope {
             let mut right = BTreeSet::new();
             factor_relations(&join.relation, &mut right);
             let (left_differs, right_differs) = differing(join);
-            if let Some(constraint) = constraint(join) {
+            if let Some(JoinConstraint::Using(names)) = constraint(join) {
                 for (side, differs) in [(&below, left_differs), (&right, right_differs)] {
                     for relation in side.iter().filter(|_| differs) {
                         let keys = self.keys.entry(relation.clone()).or_insert_with(|| Keys {
                             sure: true,
                             ..Keys::default()
                         });
-                        match constraint {
-                            JoinConstraint::Using(names) => {
-                                keys.names.extend(names.iter().filter_map(single));
-                                keys.sure &= side.len() == 1;
-                            }
-                            _ => keys.any = true,
-                        }
+                        keys.names.extend(names.iter().filter_map(single));
+                        keys.sure &= side.len() == 1;
                     }
                 }
             }
             below.extend(right);
+        }
+    }
+
+    /// Takes the keys off relations that are known not to have them.
+    fn settle_keys(&mut self, parts: &[Part]) {
+        for part in parts {
+            if let Part::Others {
+                relation,
+                columns: Some(columns),
+                ..
+            } = part
+                && let Some(keys) = relation
+                    .last()
+                    .and_then(|name| self.keys.get_mut(&folded(name)))
+            {
+                keys.names.retain(|name| columns.contains(name));
+                keys.sure = true;
+            }
         }
     }
 }
@@ -205,26 +230,15 @@ fn relation(factor: &TableFactor) -> Option<Vec<Ident>> {
     }
 }
 
-/// Whether tables are joined by NATURAL and not in the order of their names, where that matters.
-fn is_unsorted(table: &TableWithJoins) -> bool {
-    let natural = |join: &Join| matches!(constraint(join), Some(JoinConstraint::Natural));
-    let outer = |join: &Join| {
-        matches!(
+/// Whether there is an outer join by common columns.
+fn is_outer(table: &TableWithJoins) -> bool {
+    table.joins.iter().any(|join| {
+        let inner = matches!(
             &join.join_operator,
-            JoinOperator::Left(_) | JoinOperator::LeftOuter(_)
-        )
-    };
-    let joins = &table.joins;
-    let matters = joins.len() > 1 || joins.iter().any(outer);
-    let names: Vec<Option<Vec<Ident>>> = std::iter::once(&table.relation)
-        .chain(joins.iter().map(|join| &join.relation))
-        .map(relation)
-        .collect();
-    let keys = names.iter().map(|name| {
-        let name = name.as_ref()?;
-        Some((name.len(), name.iter().map(folded).collect::<Vec<_>>()))
-    });
-    joins.iter().any(natural) && matters && !keys.is_sorted()
+            JoinOperator::Join(_) | JoinOperator::Inner(_)
+        );
+        constraint(join).is_some() && !inner
+    })
 }
 
 fn output_name(item: &SelectItem) -> Option<String> {
@@ -245,6 +259,11 @@ fn quoted(name: &str) -> Ident {
 }
 
 impl Names {
+    fn scope(&self, select: &Select) -> Scope {
+        let columns = self.columns.get(&place(select));
+        Scope::of(select, columns.map_or(&[], Vec::as_slice))
+    }
+
     /// `relation.column`, if its own value may differ from the common one.
     fn is_own(&self, idents: &[Ident]) -> bool {
         let [.., relation, column] = idents else {
@@ -258,7 +277,7 @@ impl Names {
             .find(|scope| scope.relations.contains(&relation));
         scope
             .and_then(|scope| scope.keys.get(&relation))
-            .is_some_and(|keys| keys.any || keys.names.contains(&column))
+            .is_some_and(|keys| keys.names.contains(&column))
     }
 
     fn expand(&self, select: &mut Select) -> Result<(), Error> {
@@ -277,11 +296,11 @@ impl Names {
                 (SelectItem::Wildcard(options), Some(parts)) if is_plain(&options) => {
                     items.extend(parts.iter().map(shown));
                 }
-                (SelectItem::Wildcard(_), None) if scope.unsorted => {
-                    return Err(
-                        Error::not_supported("* is not supported over this NATURAL join")
-                            .with_hint("name the columns, or join with USING"),
-                    );
+                (SelectItem::Wildcard(_), None) if scope.unclear => {
+                    return Err(Error::not_supported(
+                        "* is not supported over this outer join with common columns",
+                    )
+                    .with_hint("name the columns, or give each table an alias"));
                 }
                 (SelectItem::QualifiedWildcard(kind, mut options), _) => {
                     if let SelectItemQualifiedWildcardKind::ObjectName(name) = &kind {
@@ -319,7 +338,7 @@ fn own_values(
         return Ok(());
     };
     let unique = alone && keys.names.is_disjoint(named);
-    if keys.any || !keys.sure || !unique || !is_plain(options) {
+    if !keys.sure || !unique || !is_plain(options) {
         return Err(Error::not_supported(format!(
             "{name}.* is not supported here, below an outer join with a common column"
         ))
@@ -346,7 +365,7 @@ impl VisitorMut for Names {
     /// ORDER BY stands beside the SELECT that it is of.
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Error> {
         self.scopes.push(match query.body.as_ref() {
-            SetExpr::Select(select) => Scope::of(select),
+            SetExpr::Select(select) => self.scope(select),
             _ => Scope::default(),
         });
         ControlFlow::Continue(())
@@ -358,7 +377,7 @@ impl VisitorMut for Names {
     }
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Error> {
-        let mut scope = Scope::of(select);
+        let mut scope = self.scope(select);
         // Inside of it, columns of the tables come first.
         scope.outputs.clear();
         self.scopes.push(scope);

@@ -57,7 +57,7 @@ impl VisitorMut for Places<'_> {
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
         self.selects += 1;
-        self.scopes.push((self.selects, Scope::of(select)));
+        self.scopes.push((self.selects, Scope::of(select, &[])));
         ControlFlow::Continue(())
     }
 

@@ -5,6 +5,7 @@ use datafusion::sql::sqlparser::ast::{
     SelectItemQualifiedWildcardKind, TableFactor, TableWithJoins, WildcardAdditionalOptions,
 };
 
+use super::lookup::Columns;
 use super::{constraint, quoted, relation, single};
 
 /// A piece of what `*` means.
@@ -15,15 +16,22 @@ pub(super) enum Part {
     /// The other columns of a relation.
     Others {
         relation: Vec<Ident>,
+        /// All that it has, if that is known.
+        columns: Columns,
         excluded: Vec<String>,
     },
 }
 
-/// The columns of joined tables as PostgreSQL orders them; `None` where that takes more than their names.
-pub(super) fn expanded(table: &TableWithJoins) -> Option<Vec<Part>> {
-    let mut parts = factor_parts(&table.relation)?;
+/// The columns of joined tables as PostgreSQL orders them; `None` where that takes more than is known.
+///
+/// `columns`: of each relation, in the order that they are written in.
+pub(super) fn expanded<'a>(
+    table: &TableWithJoins,
+    columns: &mut impl Iterator<Item = &'a Columns>,
+) -> Option<Vec<Part>> {
+    let mut parts = factor_parts(&table.relation, columns)?;
     for join in &table.joins {
-        let mut right = factor_parts(&join.relation)?;
+        let mut right = factor_parts(&join.relation, columns)?;
         match constraint(join) {
             Some(JoinConstraint::Using(names)) => {
                 let mut common = Vec::new();
@@ -53,17 +61,45 @@ pub(super) fn expanded(table: &TableWithJoins) -> Option<Vec<Part>> {
     Some(parts)
 }
 
-fn factor_parts(factor: &TableFactor) -> Option<Vec<Part>> {
-    match factor {
+fn factor_parts<'a>(
+    factor: &TableFactor,
+    columns: &mut impl Iterator<Item = &'a Columns>,
+) -> Option<Vec<Part>> {
+    let columns = match factor {
         TableFactor::NestedJoin {
             table_with_joins,
-            alias: None,
-        } => expanded(table_with_joins),
-        factor => Some(vec![Part::Others {
-            relation: relation(factor)?,
-            excluded: Vec::new(),
-        }]),
+            alias,
+        } => {
+            let inner = expanded(table_with_joins, columns);
+            if alias.is_none() {
+                return inner;
+            }
+            inner.and_then(|inner| names(&inner))
+        }
+        _ => columns.next().cloned().flatten(),
+    };
+    Some(vec![Part::Others {
+        relation: relation(factor)?,
+        columns,
+        excluded: Vec::new(),
+    }])
+}
+
+/// The names of the columns, if all are known.
+fn names(parts: &[Part]) -> Columns {
+    let mut all = Vec::new();
+    for part in parts {
+        match part {
+            Part::Common { name, .. } => all.push(name.clone()),
+            Part::Others {
+                columns, excluded, ..
+            } => {
+                let columns = columns.as_ref()?.iter();
+                all.extend(columns.filter(|name| !excluded.contains(name)).cloned());
+            }
+        }
     }
+    Some(all)
 }
 
 /// Takes a column out of a side, where it is known which relation has it.
@@ -77,8 +113,30 @@ fn taken(parts: &mut Vec<Part>, wanted: &str) -> Option<Vec<Ident>> {
             Part::Others { .. } => None,
         };
     }
-    match parts.as_mut_slice() {
-        [Part::Others { relation, excluded }] => {
+    let alone = parts.len() == 1;
+    let mut having = parts.iter_mut().filter_map(|part| match part {
+        Part::Common { .. } => None,
+        Part::Others {
+            columns: Some(columns),
+            excluded,
+            ..
+        } if !alone
+            && (excluded.iter().any(|name| name == wanted)
+                || !columns.iter().any(|name| name == wanted)) =>
+        {
+            None
+        }
+        others => Some(others),
+    });
+    match (having.next(), having.next()) {
+        (
+            Some(Part::Others {
+                relation,
+                columns,
+                excluded,
+            }),
+            None,
+        ) if alone || columns.is_some() => {
             excluded.push(wanted.to_owned());
             Some(relation.clone())
         }
@@ -94,7 +152,9 @@ pub(super) fn shown(part: &Part) -> SelectItem {
             idents.push(quoted(name));
             SelectItem::UnnamedExpr(Expr::CompoundIdentifier(idents))
         }
-        Part::Others { relation, excluded } => {
+        Part::Others {
+            relation, excluded, ..
+        } => {
             let mut options = WildcardAdditionalOptions::default();
             if !excluded.is_empty() {
                 let names = excluded
