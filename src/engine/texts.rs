@@ -26,6 +26,7 @@ use datafusion::logical_expr::{
 
 use super::expressions;
 use super::pg::{put_f32, put_f64, write_interval};
+use super::stop;
 use super::time::{texts_of_timestamps, with_texts};
 
 /// Microseconds of a day.
@@ -156,6 +157,9 @@ fn each<T>(
     texts.finish()
 }
 
+/// Items that are written before the thread asks whether it must stop.
+const ITEMS: usize = 64 * 1024;
+
 /// `{a,"b c",NULL}`; arrays in arrays without quotes.
 fn lists(values: &ArrayRef) -> Result<StringArray> {
     let lists = values.as_list::<i32>();
@@ -166,15 +170,19 @@ fn lists(values: &ArrayRef) -> Result<StringArray> {
             | DataType::ListView(_)
             | DataType::FixedSizeList(..)
     );
-    let items = match lists.values().data_type() {
-        DataType::Boolean => lists
-            .values()
-            .as_boolean()
-            .iter()
-            .map(|value| value.map(|value| if value { "t" } else { "f" }))
-            .collect(),
-        _ => texts(lists.values())?,
-    };
+    let items = lists.values();
+    let pieces = (0..items.len()).step_by(ITEMS).map(|start| {
+        stop::check()?;
+        let piece = items.slice(start, ITEMS.min(items.len() - start));
+        match piece.as_boolean_opt() {
+            Some(flags) => Ok(flags
+                .iter()
+                .map(|flag| flag.map(|flag| if flag { "t" } else { "f" }))
+                .collect()),
+            None => texts(&piece),
+        }
+    });
+    let pieces: Vec<StringArray> = pieces.collect::<Result<_>>()?;
     let mut built = StringBuilder::new();
     for (row, ends) in lists.value_offsets().windows(2).enumerate() {
         if lists.is_null(row) {
@@ -188,10 +196,15 @@ fn lists(values: &ArrayRef) -> Result<StringArray> {
             if index > range.start {
                 text.push(',');
             }
-            match items.is_null(index) {
-                true => text.push_str("NULL"),
-                false if nested => text.push_str(items.value(index)),
-                false => push_item(&mut text, items.value(index)),
+            if index % ITEMS == 0 {
+                stop::check()?;
+            }
+            let piece = pieces.get(index / ITEMS);
+            let item = piece.filter(|piece| piece.is_valid(index % ITEMS));
+            match item.map(|piece| piece.value(index % ITEMS)) {
+                None => text.push_str("NULL"),
+                Some(item) if nested => text.push_str(item),
+                Some(item) => push_item(&mut text, item),
             }
         }
         text.push('}');
@@ -223,6 +236,7 @@ fn push_item(text: &mut String, item: &str) {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::error::{Code, Error};
     use arrow::array::{Float32Array, Float64Array, ListArray};
     use arrow::datatypes::{Int32Type, IntervalMonthDayNano};
 
@@ -283,5 +297,25 @@ mod tests {
             text.push(' ');
         }
         assert_eq!(text, r#"a "b c" "" "NULL" "a\"b" "c\\d" "{x}" "a,b" "#);
+    }
+
+    #[test]
+    fn long_arrays_are_written_in_pieces_and_stop_between_them() {
+        let items = (0..2 * ITEMS as i32 + 10).map(|n| (n % 7 != 0).then_some(n));
+        let items: Vec<Option<i32>> = items.collect();
+        let long: ArrayRef = Arc::new(ListArray::from_iter_primitive::<Int32Type, _, _>([
+            Some(vec![Some(-1)]),
+            Some(items.clone()),
+        ]));
+        let shown_items = items.iter().map(|item| match item {
+            Some(item) => item.to_string(),
+            None => "NULL".to_owned(),
+        });
+        let expected = format!("{{{}}}", shown_items.collect::<Vec<_>>().join(","));
+        assert_eq!(shown(Arc::clone(&long)), some(&["{-1}", expected.as_str()]));
+        let stop = Arc::new(stop::Stop::default());
+        let _entered = stop.enter();
+        stop.stop(Error::new(Code::QueryCancelled, "stopped"));
+        assert!(texts(&long).is_err());
     }
 }
