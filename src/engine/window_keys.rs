@@ -116,12 +116,12 @@ fn rewritten(node: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
     });
     let windows = windows.collect::<Result<Vec<_>>>()?;
 
-    let below = input.schema().iter().map(|field| Expr::from(field));
+    let below = input.schema().iter().map(Expr::from);
     let below: Vec<Expr> = below.chain(keys.columns()).collect();
     let input = LogicalPlanBuilder::from(Arc::unwrap_or_clone(input)).project(below)?;
     let window = Window::try_new(windows, Arc::new(input.build()?))?;
     LogicalPlanBuilder::from(LogicalPlan::Window(window))
-        .project(schema.iter().map(|field| Expr::from(field)))?
+        .project(schema.iter().map(Expr::from))?
         .build()
         .map(Transformed::yes)
 }
