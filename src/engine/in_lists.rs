@@ -20,13 +20,14 @@
 use std::cell::Cell;
 
 use arrow::datatypes::{DataType, FieldRef};
-use datafusion::common::tree_node::Transformed;
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::config::ConfigOptions;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::expr::InList;
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{
     BinaryExpr, ColumnarValue, Expr, LogicalPlan, Operator, ReturnFieldArgs, ScalarFunctionArgs,
-    ScalarUDFImpl, Signature, Volatility,
+    ScalarUDFImpl, Signature, Volatility, binary_expr, lit,
 };
 use datafusion::optimizer::AnalyzerRule;
 
@@ -44,7 +45,24 @@ impl AnalyzerRule for SeparateInLists {
             Expr::BinaryExpr(binary) => binary.op == Operator::Or,
             expr => matches!(expr, Expr::InList(_)),
         };
-        expressions::rewritten(plan, lists, |expr, _| separated(expr, &made))
+        if !expressions::has(&plan, lists)? {
+            return Ok(plan);
+        }
+        plan.transform_up_with_subqueries(|node| {
+            if !expressions::reads(&node, lists)? {
+                return Ok(Transformed::no(node));
+            }
+            // What is a column may become a part of a condition above, under NOT.
+            let sense = match node {
+                LogicalPlan::Filter(_) | LogicalPlan::Join(_) => Sense::AsWritten,
+                _ => Sense::Either,
+            };
+            let names = NamePreserver::new(&node);
+            node.map_expressions(|expr| {
+                expressions::named(expr, &names, &|expr| separated(expr, sense, &made))
+            })
+        })
+        .data()
     }
 
     fn name(&self) -> &str {
@@ -52,28 +70,88 @@ impl AnalyzerRule for SeparateInLists {
     }
 }
 
+/// How the simplifier may meet an AND or OR.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sense {
+    AsWritten,
+    /// Perhaps under a NOT, which makes OR of AND and IN of NOT IN: `NOT p`, `p = false`, `CASE WHEN p THEN false ELSE true END`.
+    Either,
+}
+
 /// From the inside out: on each side, one list of an expression is left as it was, for the files' statistics.
-fn separated(mut expr: Expr, made: &Cell<u32>) -> Transformed<Expr> {
-    let Expr::BinaryExpr(BinaryExpr {
-        left,
-        op: op @ (Operator::And | Operator::Or),
-        right,
-    }) = &mut expr
-    else {
-        return Transformed::no(expr);
+fn separated(mut expr: Expr, sense: Sense, made: &Cell<u32>) -> Result<Transformed<Expr>> {
+    if let Expr::InList(list) = &expr
+        && is_literal(&list.expr)
+        && !list.list.iter().all(is_literal)
+    {
+        return Ok(Transformed::yes(compared_with_each(list)));
+    }
+    if junction(&expr).is_some() {
+        let changed = separate(&mut expr, sense, made);
+        return Ok(Transformed::new_transformed(expr, changed));
+    }
+    // What is inside of anything else may be negated by it.
+    expr.map_children(|mut child| {
+        let mut changed = false;
+        let mut rest = vec![&mut child];
+        while let Some(part) = rest.pop() {
+            if junction(part).is_none() {
+                continue;
+            }
+            changed |= separate(part, Sense::Either, made);
+            if let Expr::BinaryExpr(BinaryExpr { left, right, .. }) = part {
+                rest.push(left);
+                rest.push(right);
+            }
+        }
+        Ok(Transformed::new_transformed(child, changed))
+    })
+}
+
+/// A constant that is looked for among columns, `3 IN (a, b)`, as `a = 3 OR b = 3`: what makes it differ would be folded.
+fn compared_with_each(list: &InList) -> Expr {
+    let (each, all) = match list.negated {
+        true => (Operator::NotEq, Operator::And),
+        false => (Operator::Eq, Operator::Or),
     };
-    let op = *op;
+    let items = list.list.iter().map(|item| {
+        let tested = Expr::clone(&list.expr);
+        binary_expr(item.clone(), each, tested)
+    });
+    let compared = items.reduce(|left, right| binary_expr(left, all, right));
+    compared.unwrap_or_else(|| lit(list.negated))
+}
+
+/// The operator, of an AND or OR.
+fn junction(expr: &Expr) -> Option<Operator> {
+    match expr {
+        Expr::BinaryExpr(BinaryExpr {
+            op: op @ (Operator::And | Operator::Or),
+            ..
+        }) => Some(*op),
+        _ => None,
+    }
+}
+
+/// Makes the tested expressions of an AND or OR differ; whether any did not.
+fn separate(expr: &mut Expr, sense: Sense, made: &Cell<u32>) -> bool {
+    let Some(op) = junction(expr) else {
+        return false;
+    };
+    let Expr::BinaryExpr(BinaryExpr { left, right, .. }) = expr else {
+        return false;
+    };
     // Mostly one operand, so that long chains are not walked again and again.
-    if !operands(right, op).any(|operand| listed(operand, op).is_some()) {
-        return Transformed::no(expr);
+    if !operands(right, op).any(|operand| listed(operand, op, sense).is_some()) {
+        return false;
     }
     let tested: Vec<&Expr> = operands(left, op)
-        .filter_map(|operand| listed(operand, op))
+        .filter_map(|operand| listed(operand, op, sense))
         .collect();
     let mut changed = false;
     let mut rest = vec![right.as_mut()];
     while let Some(operand) = rest.pop() {
-        if listed(operand, op).is_some_and(|one| tested.contains(&one)) {
+        if listed(operand, op, sense).is_some_and(|one| tested.contains(&one)) {
             rename(operand, made);
             changed = true;
         } else if let Expr::BinaryExpr(binary) = operand
@@ -83,7 +161,7 @@ fn separated(mut expr: Expr, made: &Cell<u32>) -> Transformed<Expr> {
             rest.push(&mut binary.right);
         }
     }
-    Transformed::new_transformed(expr, changed)
+    changed
 }
 
 /// The plan, whose IN lists are evaluated by rows if an item is no literal. After everything is optimised.
@@ -131,13 +209,19 @@ fn operands(expr: &Expr, op: Operator) -> impl Iterator<Item = &Expr> {
     })
 }
 
-/// What an operand compares with a list, if the simplifier may merge it wrongly with another: in OR only what is negated;
-/// in AND also an OR of equalities, which becomes a list.
-fn listed(operand: &Expr, op: Operator) -> Option<&Expr> {
+/// What an operand compares with a list, if the simplifier may merge it wrongly with another: in OR only what is negated; in AND also
+/// an OR of equalities, which becomes a list, and so does an AND of inequalities under NOT.
+fn listed(operand: &Expr, op: Operator, sense: Sense) -> Option<&Expr> {
+    let either = sense == Sense::Either;
     match operand {
-        Expr::InList(list) if op == Operator::And || list.negated => Some(&list.expr),
-        Expr::BinaryExpr(binary) if op == Operator::And && binary.op == Operator::Or => {
-            let mut parts = operands(operand, Operator::Or).map(equal);
+        Expr::InList(list) if either || op == Operator::And || list.negated => Some(&list.expr),
+        Expr::BinaryExpr(binary) => {
+            let negated = match binary.op {
+                Operator::Or if op == Operator::And => false,
+                Operator::And if op == Operator::Or && either => true,
+                _ => return None,
+            };
+            let mut parts = operands(operand, binary.op).map(|part| compared(part, negated));
             let first = parts.next()??;
             parts.all(|part| part == Some(first)).then_some(first)
         }
@@ -145,11 +229,16 @@ fn listed(operand: &Expr, op: Operator) -> Option<&Expr> {
     }
 }
 
-/// The column of an equality, what a list is of.
-fn equal(part: &Expr) -> Option<&Expr> {
+/// The column of an equality, what a list is of; `negated`: of an inequality, of what is not in a list.
+fn compared(part: &Expr, negated: bool) -> Option<&Expr> {
+    let compares = if negated {
+        Operator::NotEq
+    } else {
+        Operator::Eq
+    };
     match part {
-        Expr::InList(list) if !list.negated => Some(&list.expr),
-        Expr::BinaryExpr(binary) if binary.op == Operator::Eq => {
+        Expr::InList(list) if list.negated == negated => Some(&list.expr),
+        Expr::BinaryExpr(binary) if binary.op == compares => {
             let sides = [binary.left.as_ref(), binary.right.as_ref()];
             sides
                 .into_iter()
@@ -159,11 +248,12 @@ fn equal(part: &Expr) -> Option<&Expr> {
     }
 }
 
-/// Puts [`Same`] into a list; of an OR into the first equality, which leaves no list.
+/// Puts [`Same`] into a list; of an OR into the first equality, which leaves no list, and likewise of an AND.
 fn rename(mut operand: &mut Expr, made: &Cell<u32>) {
     while let Expr::BinaryExpr(binary) = operand {
         operand = match (binary.op, binary.left.as_ref()) {
-            (Operator::Or, _) | (Operator::Eq, Expr::Column(_)) => &mut binary.left,
+            (Operator::Or | Operator::And, _)
+            | (Operator::Eq | Operator::NotEq, Expr::Column(_)) => &mut binary.left,
             _ => &mut binary.right,
         };
     }
@@ -341,6 +431,24 @@ mod tests {
                 "x IN (1, 6, 7, 8) OR x IN (1, 9, 4, 5)",
                 ["true", "false", ""],
             ),
+            ("5 IN (a) AND 5 IN (b)", ["true", "false", "false"]),
+            ("1 IN (a, b) OR 6 NOT IN (a, x)", ["true", "false", "true"]),
+            (
+                "NOT (x NOT IN (1, 2, 7, 8) OR x IN (5, x, 9, 6))",
+                ["false", "false", ""],
+            ),
+            (
+                "(x NOT IN (1, 2, 7, 8) OR x IN (5, x, 9, 6)) = false",
+                ["false", "false", ""],
+            ),
+            (
+                "CASE WHEN x NOT IN (1, 2, 7, 8) OR x IN (5, x, 9, 6) THEN false ELSE true END",
+                ["false", "false", "true"],
+            ),
+            (
+                "NOT ((x <> 1 AND x <> 2) OR (x <> 3 AND x <> 4))",
+                ["false", "false", ""],
+            ),
         ] {
             let sql = format!("SELECT {expression} FROM {T} ORDER BY x");
             assert_eq!(column(&sql).await, expected, "{sql}");
@@ -351,6 +459,25 @@ mod tests {
             let kept = expected.iter().filter(|value| **value == "false").count();
             let sql = format!("SELECT count(*) FROM {T} WHERE NOT ({expression})");
             assert_eq!(column(&sql).await, [kept.to_string()], "{sql}");
+            // As a column of a table that is read by it.
+            let sql =
+                format!("SELECT count(*) FROM (SELECT {expression} AS p FROM {T}) q WHERE NOT p");
+            assert_eq!(column(&sql).await, [kept.to_string()], "{sql}");
         }
+    }
+
+    #[tokio::test]
+    async fn lists_in_conditions_stay_as_they_are_for_the_files_statistics() {
+        let state = SessionStateBuilder::new()
+            .with_default_features()
+            .with_analyzer_rule(Arc::new(SeparateInLists))
+            .build();
+        let sql = format!("SELECT 1 FROM {T} WHERE x IN (1, 2, 3, 4) OR x IN (5, 6, 7, 8)");
+        let frame = SessionContext::new_with_state(state).sql(&sql).await;
+        let plan = frame.unwrap().into_optimized_plan().unwrap();
+        assert!(
+            !plan.display_indent().to_string().contains("same("),
+            "{plan}"
+        );
     }
 }
