@@ -392,6 +392,13 @@ impl Error {
         (self.code() == Code::ColumnNotFound).then_some(name)
     }
 
+    /// The column that is ambiguous, if that is the error.
+    pub fn ambiguous_column(&self) -> Option<&str> {
+        let named = self.message().strip_prefix("column reference \"")?;
+        let name = named.strip_suffix("\" is ambiguous")?;
+        (self.code() == Code::AmbiguousColumn).then_some(name)
+    }
+
     pub fn message(&self) -> &str {
         &self.0.message
     }

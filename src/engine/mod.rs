@@ -154,14 +154,16 @@ impl Engine {
         // Before types are settled: of a USING join's columns, one may be of a wider type.
         let mut rules = Analyzer::new().rules;
         rules.insert(0, Arc::new(using::UsingColumns));
-        rules.insert(1, Arc::new(nested::NestedAreNoTexts));
-        rules.insert(1, Arc::new(time::WindowsByLength));
-        rules.insert(1, Arc::new(decimal_texts::DecimalTexts));
+        rules.insert(0, Arc::new(optimize::PlainColumns));
+        rules.insert(2, Arc::new(nested::NestedAreNoTexts));
+        rules.insert(2, Arc::new(time::WindowsByLength));
+        rules.insert(2, Arc::new(decimal_texts::DecimalTexts));
         let mut base = SessionStateBuilder::new()
             .with_config(config)
             .with_runtime_env(Arc::clone(&runtime))
             .with_default_features()
             .with_analyzer_rules(rules)
+            .with_relation_planners(vec![Arc::new(optimize::IndependentRelations)])
             .with_optimizer_rules(optimize::logical_rules())
             .with_physical_optimizer_rules(optimize::physical_rules())
             .with_analyzer_rule(Arc::new(set_operations::CountedSetOperations))
@@ -169,6 +171,8 @@ impl Engine {
             .with_analyzer_rule(Arc::new(checked::CheckedIntegers))
             .with_analyzer_rule(Arc::new(decimals::DecimalLiterals))
             .with_analyzer_rule(Arc::new(digits::BoundedDigits))
+            .with_analyzer_rule(Arc::new(subqueries::Existence))
+            .with_analyzer_rule(Arc::new(subqueries::InnerNames))
             .with_analyzer_rule(Arc::new(subqueries::ThreeValuedSubqueries))
             .with_analyzer_rule(Arc::new(in_lists::SeparateInLists))
             .with_analyzer_rule(Arc::new(rounding::RoundingCasts))
@@ -254,7 +258,8 @@ impl Engine {
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let fitting = self.fitting(state, plan)?;
         let state = fitting.as_ref().unwrap_or(state);
-        let plan = optimize::with_opaque_casts(plan.clone())
+        let plan = optimize::with_plain_columns(plan.clone())
+            .and_then(optimize::with_opaque_casts)
             .and_then(in_lists::by_rows)
             .map_err(from_engine)?;
         let planner = state.query_planner();

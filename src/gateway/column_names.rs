@@ -15,32 +15,56 @@ use crate::error::{Error, Result};
 /// What an expression is called that has no name.
 const UNNAMED: &str = "?column?";
 
-/// The names to show, one a column; `None` where the engine's own are right, as with `*`.
-#[derive(Debug, Clone, Default)]
-pub struct ColumnNames(Option<Vec<String>>);
+/// The names to show; the engine's own are right where there are none, as of the columns of `*`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ColumnNames {
+    /// Of the first columns: up to the first `*`.
+    first: Vec<String>,
+    /// Of the last ones: from the last `*` on, if there is one.
+    last: Option<Vec<String>>,
+}
 
 impl ColumnNames {
     /// Finds the names of a query, as it is written: the rewrite for the planner comes after.
     pub fn of(statement: &ast::Statement) -> Self {
-        Self(match statement {
-            ast::Statement::Query(query) => names_of(&query.body),
+        let items = match statement {
+            ast::Statement::Query(query) => items_of(&query.body),
             _ => None,
-        })
+        };
+        let Some(items) = items else {
+            return Self::default();
+        };
+        let names: Vec<Option<String>> = items.iter().map(item_name).collect();
+        let first: Vec<String> = names.iter().map_while(Clone::clone).collect();
+        let has_star = first.len() < names.len();
+        let last = names.iter().rev().map_while(Clone::clone);
+        let last = has_star.then(|| last.collect::<Vec<_>>().into_iter().rev().collect());
+        Self { first, last }
     }
 
     pub fn schema(&self, schema: &SchemaRef) -> SchemaRef {
-        match &self.0 {
-            Some(names) if names.len() == schema.fields().len() => {
-                let fields: Vec<_> = schema
-                    .fields()
-                    .iter()
-                    .zip(names)
-                    .map(|(field, name)| field.as_ref().clone().with_name(name))
-                    .collect();
-                Arc::new(Schema::new_with_metadata(fields, schema.metadata().clone()))
-            }
-            _ => Arc::clone(schema),
+        let count = schema.fields().len();
+        let last = self.last.as_deref().unwrap_or_default();
+        let fits = match &self.last {
+            None => self.first.len() == count,
+            Some(last) => self.first.len() + last.len() <= count,
+        };
+        if !fits || self.first.is_empty() && last.is_empty() {
+            return Arc::clone(schema);
         }
+        let behind = count - last.len();
+        let fields = schema.fields().iter().enumerate().map(|(place, field)| {
+            let name = match place.checked_sub(behind) {
+                Some(place) => last.get(place),
+                None => self.first.get(place),
+            };
+            match name {
+                Some(name) => Arc::new(field.as_ref().clone().with_name(name)),
+                None => Arc::clone(field),
+            }
+        });
+        let fields: Vec<_> = fields.collect();
+        Arc::new(Schema::new_with_metadata(fields, schema.metadata().clone()))
     }
 }
 
@@ -63,20 +87,21 @@ pub fn renamed(batch: RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
         .map_err(|e| Error::internal(format!("the columns of a batch cannot be named: {e}")))
 }
 
-/// The names of the first SELECT, which are those of a UNION too.
-fn names_of(body: &SetExpr) -> Option<Vec<String>> {
+/// The list of the first SELECT, whose names are those of a UNION too.
+fn items_of(body: &SetExpr) -> Option<&[SelectItem]> {
     match body {
-        SetExpr::Select(select) => select
-            .projection
-            .iter()
-            .map(|item| match item {
-                SelectItem::UnnamedExpr(expr) => Some(name_of(expr)),
-                SelectItem::ExprWithAlias { alias, .. } => Some(folded(alias)),
-                _ => None,
-            })
-            .collect(),
-        SetExpr::SetOperation { left, .. } => names_of(left),
-        SetExpr::Query(query) => names_of(&query.body),
+        SetExpr::Select(select) => Some(&select.projection),
+        SetExpr::SetOperation { left, .. } => items_of(left),
+        SetExpr::Query(query) => items_of(&query.body),
+        _ => None,
+    }
+}
+
+/// The name of a column; `None` of `*`.
+fn item_name(item: &SelectItem) -> Option<String> {
+    match item {
+        SelectItem::UnnamedExpr(expr) => Some(name_of(expr)),
+        SelectItem::ExprWithAlias { alias, .. } => Some(folded(alias)),
         _ => None,
     }
 }
@@ -102,8 +127,9 @@ fn name_of(expr: &Expr) -> String {
         Expr::TypedString(typed) => type_name(&typed.data_type),
         Expr::Case { .. } => "case".to_owned(),
         Expr::Exists { .. } => "exists".to_owned(),
-        Expr::Subquery(query) => names_of(&query.body)
-            .and_then(|names| names.into_iter().next())
+        Expr::Subquery(query) => items_of(&query.body)
+            .and_then(|items| items.first())
+            .and_then(item_name)
             .unwrap_or_else(|| UNNAMED.to_owned()),
         Expr::Array(_) => "array".to_owned(),
         Expr::Interval(_) => "interval".to_owned(),
@@ -146,12 +172,12 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::panic)]
     use super::*;
 
-    fn names(sql: &str) -> Option<Vec<String>> {
+    fn names(sql: &str) -> ColumnNames {
         let parsed = lakegate_sql::parse(sql).unwrap().remove(0);
         let lakegate_sql::Statement::Query(query) = parsed.statement else {
             panic!("no query: {sql}")
         };
-        ColumnNames::of(&ast::Statement::Query(query)).0
+        ColumnNames::of(&ast::Statement::Query(query))
     }
 
     #[test]
@@ -160,19 +186,32 @@ mod tests {
             "SELECT count(*), SUM(x) + 1, a.b, 1::int, DATE '2024-01-01', x AS \"Y\", NULL FROM t a",
         );
         assert_eq!(
-            names.unwrap(),
+            names.first,
             ["count", "?column?", "b", "int4", "date", "Y", "?column?"]
         );
+        assert!(names.last.is_none());
     }
 
     #[test]
     fn columns_that_are_alike_are_shown_alike() {
         let names = names("SELECT NULL, NULL, a AS x, b AS x FROM t UNION SELECT 1, 1, 2, 2");
-        assert_eq!(names.unwrap(), ["?column?", "?column?", "x", "x"]);
+        assert_eq!(names.first, ["?column?", "?column?", "x", "x"]);
     }
 
     #[test]
     fn star_keeps_the_names_of_the_table() {
-        assert!(names("SELECT *, 1 FROM t").is_none());
+        use arrow::datatypes::{DataType, Field};
+        let names = names("SELECT a AS x, t.*, *, upper(b) AS b, 1 FROM t");
+        let fields = ["x", "a", "b", "c", "b:3", "Int64(1)"];
+        let schema = |names: [&str; 6]| {
+            let fields = names.map(|name| Field::new(name, DataType::Utf8, true));
+            Arc::new(Schema::new(fields.to_vec()))
+        };
+        assert_eq!(
+            names.schema(&schema(fields)),
+            schema(["x", "a", "b", "c", "b", "?column?"])
+        );
+        let few = Arc::new(Schema::new(vec![Field::new("a", DataType::Utf8, true)]));
+        assert_eq!(names.schema(&few), few);
     }
 }

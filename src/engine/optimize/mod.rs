@@ -2,6 +2,8 @@
 
 mod conditions;
 mod cross_join;
+mod dependencies;
+mod equalities;
 mod grouping_sets;
 mod joins;
 mod leaves;
@@ -26,12 +28,18 @@ use self::rules::{
 };
 use super::floats::CanonicalJoinKeys;
 pub use conditions::with_opaque_casts;
+pub use dependencies::{IndependentRelations, PlainColumns, with_plain_columns};
 
 /// The engine's logical rules that are guarded, by name.
 const LOGICAL: &[(&str, LogicalGuard)] = &[
     ("push_down_filter", pushdown::guard),
     ("push_down_leaf_projections", leaves::guard),
     ("eliminate_cross_join", cross_join::guard),
+    ("eliminate_duplicated_expr", dependencies::of_sorts),
+    ("replace_distinct_aggregate", dependencies::of_distinct),
+    ("eliminate_join", dependencies::of_joins),
+    ("optimize_projections", dependencies::of_groups),
+    ("extract_equijoin_predicate", equalities::of_keys),
 ];
 
 /// The engine's physical rules that are guarded, by name.

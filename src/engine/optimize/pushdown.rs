@@ -15,6 +15,8 @@ use datafusion::error::Result;
 use datafusion::logical_expr::{Aggregate, Expr, LogicalPlan};
 use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
 
+use super::equalities::with_constants_last;
+
 /// Leaves such filters where they are.
 ///
 /// # Errors
@@ -27,7 +29,7 @@ pub fn guard(
     if filters_an_aggregate_of_nothing(&plan) {
         return Ok(Transformed::no(plan));
     }
-    rule.rewrite(plan, config)
+    rule.rewrite(with_constants_last(plan)?, config)
 }
 
 /// Filters, one or several, right above such an aggregate; the engine would merge several, and push the result.

@@ -28,8 +28,8 @@ pub use operators::planner;
 #[cfg(test)]
 pub use rewrite::rewrite_names_of_using;
 pub use rewrite::{
-    JoinedColumns, Mentions, SystemRelations, Unknown, folded, name_casts, name_outer_columns,
-    rewrite,
+    JoinedColumns, Mentions, SystemRelations, Unknown, enclose_joins, folded, name_casts,
+    name_outer_columns, name_outputs, rewrite,
 };
 pub use session::{BUILT_IN_SETTINGS, SessionInfo};
 pub use time_setting::{milliseconds, shown_time};

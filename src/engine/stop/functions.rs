@@ -401,7 +401,8 @@ mod tests {
             let told = error.contains("are the most") || error.contains("would take too long");
             assert!(told, "{sql}: {error}");
         }
-        assert!(before.elapsed() < Duration::from_secs(5));
+        // Not what it would take, however busy the machine is.
+        assert!(before.elapsed() < Duration::from_secs(60));
     }
 
     #[tokio::test]

@@ -18,6 +18,8 @@
 //! Delete this when the engine plans all of them.
 
 mod columns;
+mod existence;
+mod inner_names;
 mod logic;
 #[cfg(test)]
 mod tests;
@@ -33,6 +35,8 @@ use datafusion::optimizer::AnalyzerRule;
 
 use super::pg::decorrelated_filter;
 use columns::Columns;
+pub use existence::Existence;
+pub use inner_names::InnerNames;
 use logic::Logic;
 
 /// The rule; it comes after those that settle types.

@@ -4,7 +4,8 @@ use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Ident, Select, SelectItem, Statement, Value, VisitMut, VisitorMut, visit_expressions,
+    Expr, Ident, OrderByKind, Select, SelectItem, SetExpr, Statement, Value, VisitMut, VisitorMut,
+    visit_expressions,
 };
 
 use super::folded;
@@ -13,6 +14,40 @@ use super::folded;
 pub fn tell_apart(statement: &mut Statement) {
     // Nothing breaks the walk.
     let _ = VisitMut::visit(statement, &mut TellApart);
+}
+
+/// Gives another name to a column of the outermost SELECT list that is named as a column of a table, which the engine takes for
+/// ambiguous: `SELECT t.a, upper(t.b) AS a`, `SELECT *, 1 AS a`, `SELECT upper(t.a) AS a FROM t ORDER BY t.a`. What is ordered by the name
+/// is ordered by the column still. Returns whether there is one.
+pub fn name_outputs(statement: &mut Statement, column: &str) -> bool {
+    let Statement::Query(query) = statement else {
+        return false;
+    };
+    let SetExpr::Select(select) = query.body.as_mut() else {
+        return false;
+    };
+    let mut items = select.projection.iter_mut().enumerate();
+    let named = items.find_map(|(position, item)| match item {
+        SelectItem::ExprWithAlias { alias, .. } if folded(alias) == column => {
+            Some((position, alias))
+        }
+        _ => None,
+    });
+    let Some((position, alias)) = named else {
+        return false;
+    };
+    let own = Ident::with_quote('"', format!("{column}:{position}"));
+    *alias = own.clone();
+    if let Some(order) = &mut query.order_by
+        && let OrderByKind::Expressions(keys) = &mut order.kind
+    {
+        for key in keys {
+            if matches!(&key.expr, Expr::Identifier(name) if folded(name) == column) {
+                key.expr = Expr::Identifier(own.clone());
+            }
+        }
+    }
+    true
 }
 
 struct TellApart;

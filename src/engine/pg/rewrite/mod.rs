@@ -51,8 +51,9 @@ use datafusion::sql::sqlparser::ast::{
     VisitMut, VisitorMut,
 };
 
+pub use self::alike::name_outputs;
 pub use self::named_casts::name_casts;
-pub use self::using::{JoinedColumns, Unknown, name_outer_columns};
+pub use self::using::{JoinedColumns, Unknown, enclose_joins, name_outer_columns};
 use crate::error::Error;
 
 /// The system relations that unqualified names may mean: name to OID.

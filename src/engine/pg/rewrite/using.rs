@@ -13,6 +13,7 @@
 
 mod lookup;
 mod outwards;
+mod parentheses;
 mod star;
 #[cfg(test)]
 mod tests;
@@ -29,6 +30,7 @@ use datafusion::sql::sqlparser::ast::{
 use self::lookup::{Columns, place};
 pub use self::lookup::{JoinedColumns, Unknown};
 pub use self::outwards::name_outer_columns;
+pub use self::parentheses::enclose_joins;
 use self::star::{Part, expanded, shown};
 use super::tables::join_constraint;
 use super::{build, folded};

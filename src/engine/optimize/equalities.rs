@@ -1,0 +1,90 @@
+//! Equalities that the engine takes for others.
+//!
+//! ```text
+//! x JOIN y ON x.b IS NOT DISTINCT FROM y.b WHERE x.a = y.a     joined NULLs of a too: all keys of a join are compared alike
+//! WHERE f = 3 AND 3 IN (f)                                     was false: `3 = f` was another value of f than `f = 3`
+//! ```
+//!
+//! The first is `extract_equijoin_predicate`, which adds keys to a join that has some; the second `simplify_predicates`, which
+//! `push_down_filter` calls (`datafusion-optimizer`, 55.2). Delete each when the engine has it right.
+
+use datafusion::common::NullEquality;
+use datafusion::common::tree_node::Transformed;
+use datafusion::error::Result;
+use datafusion::logical_expr::utils::{conjunction, split_conjunction, split_conjunction_owned};
+use datafusion::logical_expr::{BinaryExpr, Expr, Filter, LogicalPlan};
+use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
+
+/// Leaves a join alone whose keys are equal where both are NULL.
+///
+/// # Errors
+/// Those of the rule.
+pub fn of_keys(
+    rule: &dyn OptimizerRule,
+    plan: LogicalPlan,
+    config: &dyn OptimizerConfig,
+) -> Result<Transformed<LogicalPlan>> {
+    match &plan {
+        LogicalPlan::Join(join)
+            if !join.on.is_empty() && join.null_equality == NullEquality::NullEqualsNull =>
+        {
+            Ok(Transformed::no(plan))
+        }
+        _ => rule.rewrite(plan, config),
+    }
+}
+
+/// The same plan, whose conditions have constants on the right.
+///
+/// # Errors
+/// Those of the filter's own checks.
+pub fn with_constants_last(plan: LogicalPlan) -> Result<LogicalPlan> {
+    Ok(match plan {
+        LogicalPlan::Filter(filter) if has_constant_first(&filter.predicate) => {
+            let predicate = flipped(filter.predicate);
+            LogicalPlan::Filter(Filter::try_new(predicate, filter.input)?)
+        }
+        LogicalPlan::Join(mut join) => {
+            join.filter = join.filter.map(|filter| match has_constant_first(&filter) {
+                true => flipped(filter),
+                false => filter,
+            });
+            LogicalPlan::Join(join)
+        }
+        plan => plan,
+    })
+}
+
+fn has_constant_first(condition: &Expr) -> bool {
+    split_conjunction(condition)
+        .into_iter()
+        .any(is_constant_first)
+}
+
+fn is_constant_first(part: &Expr) -> bool {
+    match part {
+        Expr::BinaryExpr(BinaryExpr { left, op, right }) => {
+            let constants = (left.as_ref(), right.as_ref());
+            op.swap().is_some()
+                && matches!(constants, (Expr::Literal(..), right) if !matches!(right, Expr::Literal(..)))
+        }
+        _ => false,
+    }
+}
+
+fn flipped(condition: Expr) -> Expr {
+    let parts = split_conjunction_owned(condition).into_iter().map(|part| {
+        if !is_constant_first(&part) {
+            return part;
+        }
+        match part {
+            Expr::BinaryExpr(BinaryExpr { left, op, right }) => Expr::BinaryExpr(BinaryExpr {
+                left: right,
+                op: op.swap().unwrap_or(op),
+                right: left,
+            }),
+            part => part,
+        }
+    });
+    conjunction(parts).unwrap_or_default()
+}

@@ -1,0 +1,56 @@
+//! Joins in parentheses that have a name are tables of their own: their columns are those of `*`, each once.
+//!
+//! ```text
+//! FROM (a JOIN b USING (k)) AS x        FROM (SELECT * FROM a JOIN b USING (k)) AS x
+//! ```
+
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{
+    SelectItem, SetExpr, Statement, TableFactor, VisitMut, VisitorMut, WildcardAdditionalOptions,
+};
+
+use crate::engine::pg::rewrite::build;
+use crate::error::Error;
+
+/// Makes subqueries of joins that have a name.
+///
+/// # Errors
+/// None that depend on the statement.
+pub fn enclose_joins(statement: &mut Statement) -> Result<(), Error> {
+    match VisitMut::visit(statement, &mut Enclose) {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(error) => Err(error),
+    }
+}
+
+struct Enclose;
+
+impl VisitorMut for Enclose {
+    type Break = Error;
+
+    fn post_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<Error> {
+        let TableFactor::NestedJoin {
+            table_with_joins,
+            alias: alias @ Some(_),
+        } = factor
+        else {
+            return ControlFlow::Continue(());
+        };
+        let everything = SelectItem::Wildcard(WildcardAdditionalOptions::default());
+        let mut query = match build::select(vec![everything]) {
+            Ok(query) => query,
+            Err(error) => return ControlFlow::Break(error),
+        };
+        if let SetExpr::Select(select) = query.body.as_mut() {
+            select.from.push(table_with_joins.as_ref().clone());
+        }
+        *factor = TableFactor::Derived {
+            lateral: false,
+            subquery: Box::new(query),
+            alias: alias.take(),
+            sample: None,
+        };
+        ControlFlow::Continue(())
+    }
+}
