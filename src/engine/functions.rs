@@ -15,7 +15,6 @@ use super::decimal_texts::LONG_NUMBER;
 use super::named_cast::NAMED_CAST;
 use super::quantified::{ALL, ANY};
 use super::time::PRECISION_FUNCTION;
-use super::using::OWN_COLUMN;
 
 /// A function with one list of argument types; a name has as many of these as it has lists.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,14 +33,7 @@ pub struct FunctionInfo {
 }
 
 /// Functions that PostgreSQL's syntax is rewritten into, which nobody calls by name.
-const HELPERS: [&str; 6] = [
-    ANY,
-    ALL,
-    OWN_COLUMN,
-    PRECISION_FUNCTION,
-    NAMED_CAST,
-    LONG_NUMBER,
-];
+const HELPERS: [&str; 5] = [ANY, ALL, PRECISION_FUNCTION, NAMED_CAST, LONG_NUMBER];
 
 /// Every function of a session state, by name.
 pub(super) fn functions(state: &SessionState) -> Vec<FunctionInfo> {
@@ -221,7 +213,6 @@ mod tests {
         let mut state = SessionContext::new().state();
         crate::engine::quantified::register(&mut state).unwrap();
         crate::engine::time::register(&mut state).unwrap();
-        crate::engine::using::register(&mut state).unwrap();
         crate::engine::named_cast::register(&mut state).unwrap();
         crate::engine::decimal_texts::register(&mut state).unwrap();
         for helper in HELPERS {

@@ -37,7 +37,6 @@ pub mod substrait;
 mod sum;
 mod texts;
 pub mod time;
-mod using;
 mod window_keys;
 
 use std::collections::HashMap;
@@ -151,13 +150,11 @@ impl Engine {
         settings.sql_parser.default_null_ordering = "nulls_last".to_owned();
         // The check refuses plans for what is nullable in one and not in the other, as `x IS TRUE` is (apache/datafusion, 55.2).
         settings.execution.skip_physical_aggregate_schema_check = true;
-        // Before types are settled: of a USING join's columns, one may be of a wider type.
         let mut rules = Analyzer::new().rules;
-        rules.insert(0, Arc::new(using::UsingColumns));
         rules.insert(0, Arc::new(optimize::PlainColumns));
-        rules.insert(2, Arc::new(nested::NestedAreNoTexts));
-        rules.insert(2, Arc::new(time::WindowsByLength));
-        rules.insert(2, Arc::new(decimal_texts::DecimalTexts));
+        rules.insert(1, Arc::new(nested::NestedAreNoTexts));
+        rules.insert(1, Arc::new(time::WindowsByLength));
+        rules.insert(1, Arc::new(decimal_texts::DecimalTexts));
         let mut base = SessionStateBuilder::new()
             .with_config(config)
             .with_runtime_env(Arc::clone(&runtime))
@@ -191,7 +188,6 @@ impl Engine {
         time::register(&mut base).map_err(from_engine)?;
         quantified::register(&mut base).map_err(from_engine)?;
         decimal_texts::register(&mut base).map_err(from_engine)?;
-        using::register(&mut base).map_err(from_engine)?;
         named_cast::register(&mut base).map_err(from_engine)?;
         gathered::register(&mut base).map_err(from_engine)?;
         Ok(Self {

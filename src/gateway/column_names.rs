@@ -27,11 +27,7 @@ pub struct ColumnNames {
 impl ColumnNames {
     /// Finds the names of a query, as it is written: the rewrite for the planner comes after.
     pub fn of(statement: &ast::Statement) -> Self {
-        let items = match statement {
-            ast::Statement::Query(query) => items_of(&query.body),
-            _ => None,
-        };
-        let Some(items) = items else {
+        let Some(items) = items_of_query(statement) else {
             return Self::default();
         };
         let names: Vec<Option<String>> = items.iter().map(item_name).collect();
@@ -40,6 +36,16 @@ impl ColumnNames {
         let last = names.iter().rev().map_while(Clone::clone);
         let last = has_star.then(|| last.collect::<Vec<_>>().into_iter().rev().collect());
         Self { first, last }
+    }
+
+    /// Adds those of the columns that the first `*` begins with, once they are written out.
+    pub fn learn(&mut self, resolved: &ast::Statement) {
+        if self.last.is_some()
+            && let Some(items) = items_of_query(resolved)
+        {
+            let items = items.iter().skip(self.first.len());
+            self.first.extend(items.map_while(item_name));
+        }
     }
 
     pub fn schema(&self, schema: &SchemaRef) -> SchemaRef {
@@ -85,6 +91,13 @@ pub fn renamed(batch: RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
     let (_, columns, _) = batch.into_parts();
     RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), columns, &rows)
         .map_err(|e| Error::internal(format!("the columns of a batch cannot be named: {e}")))
+}
+
+fn items_of_query(statement: &ast::Statement) -> Option<&[SelectItem]> {
+    match statement {
+        ast::Statement::Query(query) => items_of(&query.body),
+        _ => None,
+    }
 }
 
 /// The list of the first SELECT, whose names are those of a UNION too.

@@ -9,7 +9,7 @@ use sqlparser::ast;
 use super::planners::{PlannedText, too_long};
 use super::planning::Planning;
 use super::session::Session;
-use crate::engine::pg::{JoinedColumns, Unknown};
+use crate::engine::pg::{JoinedColumns, Resolution, Unknown, resolve_joins};
 use crate::error::{Code, Error, Result};
 
 /// Relations that are looked up for one statement.
@@ -23,28 +23,33 @@ pub(super) struct Lookups {
 }
 
 impl Session {
-    /// Learns the columns that a statement takes, and puts USING in the place of NATURAL.
+    /// Puts ON in the place of USING and NATURAL, and learns the columns that this takes.
     ///
     /// # Errors
-    /// Those of planning a relation; more relations, or more time, than one statement may take.
-    pub(super) async fn joined_columns(
+    /// Those of planning a relation; more relations, or more time, than one statement may take; what
+    /// [`resolve_joins`] refuses.
+    pub(super) async fn resolve_joins(
         &self,
-        statement: &mut ast::Statement,
+        statement: ast::Statement,
         lookups: &mut Lookups,
-    ) -> Result<JoinedColumns> {
+    ) -> Result<ast::Statement> {
         let mut columns = JoinedColumns::default();
-        let Some(first) = columns.unknown(statement)? else {
-            return Ok(columns);
+        let mut unknown = match resolve_joins(&statement, &columns)? {
+            Resolution::Resolved(statement) => return Ok(statement),
+            Resolution::Unknown(unknown) => unknown,
         };
         let limit = self.gateway.max_planning_time;
         let learning = async {
-            let mut next = Some(first);
-            while let Some(unknown) = next {
-                let found = self.look_up(&unknown, lookups).await?;
-                columns.learn(statement, &unknown, found)?;
-                next = columns.unknown(statement)?;
+            loop {
+                for select in &unknown {
+                    let found = self.look_up(select, lookups).await?;
+                    columns.learn(select, found);
+                }
+                unknown = match resolve_joins(&statement, &columns)? {
+                    Resolution::Resolved(statement) => return Ok(statement),
+                    Resolution::Unknown(unknown) => unknown,
+                };
             }
-            Ok(columns)
         };
         match tokio::time::timeout(limit, learning).await {
             Ok(learned) => learned,

@@ -30,9 +30,7 @@ use super::session::Session;
 use super::settings::ResultReuse;
 use super::{Execution, Rows};
 use crate::engine::has_columns_of_one_name;
-use crate::engine::pg::{
-    Mentions, SessionInfo, enclose_joins, name_casts, name_outer_columns, name_outputs,
-};
+use crate::engine::pg::{Mentions, SessionInfo, enclose_joins, name_casts, name_outputs};
 use crate::engine::{CATALOG, PlanSettings};
 use crate::error::{Code, Error, Result, from_engine};
 use crate::lake::meter::{Cutoff, QueryMeter};
@@ -136,17 +134,14 @@ fn reworded(statement: &ast::Statement, planned: &Result<LogicalPlan>) -> Option
         Ok(plan) => has_columns_of_one_name(plan),
         Err(error) => error.code() == Code::DuplicateColumn,
     };
-    let error = planned.as_ref().err();
-    let missing = error.and_then(Error::missing_column);
-    let ambiguous = error.and_then(Error::ambiguous_column);
-    if !are_alike && missing.is_none() && ambiguous.is_none() {
+    let ambiguous = planned.as_ref().err().and_then(Error::ambiguous_column);
+    if !are_alike && ambiguous.is_none() {
         return None;
     }
     let mut reworded = statement.clone();
-    let changed = match (missing, ambiguous) {
-        (Some(column), _) => name_outer_columns(&mut reworded, column),
-        (None, Some(column)) => name_outputs(&mut reworded, column),
-        (None, None) => name_casts(&mut reworded),
+    let changed = match ambiguous {
+        Some(column) => name_outputs(&mut reworded, column),
+        None => name_casts(&mut reworded),
     };
     changed.then_some(reworded)
 }
@@ -213,10 +208,11 @@ impl Session {
         mut statement: ast::Statement,
         lookups: &mut Lookups,
     ) -> Result<Planning> {
-        let names = ColumnNames::of(&statement);
+        let mut names = ColumnNames::of(&statement);
         enclose_joins(&mut statement)?;
-        let columns = self.joined_columns(&mut statement, lookups).await?;
-        let mentions = pg_catalog::rewrite(&mut statement, &columns)?;
+        statement = self.resolve_joins(statement, lookups).await?;
+        names.learn(&statement);
+        let mentions = pg_catalog::rewrite(&mut statement)?;
         let source = Source::Statement(Box::new(statement));
         self.planning_for(source, names, &mentions).await
     }

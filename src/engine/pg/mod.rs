@@ -25,11 +25,9 @@ pub use functions::{functions, quote_ident, split_name};
 pub use interval_text::write_interval;
 pub use names::ShownAsNames;
 pub use operators::planner;
-#[cfg(test)]
-pub use rewrite::rewrite_names_of_using;
 pub use rewrite::{
-    JoinedColumns, Mentions, SystemRelations, Unknown, enclose_joins, folded, name_casts,
-    name_outer_columns, name_outputs, rewrite,
+    JoinedColumns, Mentions, Resolution, SystemRelations, Unknown, enclose_joins, folded,
+    name_casts, name_outputs, resolve_joins, rewrite,
 };
 pub use session::{BUILT_IN_SETTINGS, SessionInfo};
 pub use time_setting::{milliseconds, shown_time};

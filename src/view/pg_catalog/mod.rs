@@ -35,8 +35,7 @@ use self::provider::SystemSchema;
 use self::shape::{INFORMATION_SCHEMA, PG_CATALOG, Shapes};
 use super::visible::{CatalogSource, Columns, Needs, Pins, VisibleCatalog};
 use crate::engine::pg::{
-    self, DecorrelateSubqueries, JoinedColumns, Mentions, SessionInfo, ShownAsNames,
-    SystemRelations,
+    self, DecorrelateSubqueries, Mentions, SessionInfo, ShownAsNames, SystemRelations,
 };
 use crate::error::Error;
 
@@ -59,8 +58,8 @@ pub fn has_relation(name: &str) -> bool {
 /// Rewrites Postgres' syntax in place, and tells what the statement asks of the catalog.
 ///
 /// Errors: a literal that its type does not take.
-pub fn rewrite(statement: &mut Statement, columns: &JoinedColumns) -> Result<Mentions, Error> {
-    pg::rewrite(statement, columns, &SYSTEM_RELATIONS, ABOUT_COLUMNS)
+pub fn rewrite(statement: &mut Statement) -> Result<Mentions, Error> {
+    pg::rewrite(statement, &SYSTEM_RELATIONS, ABOUT_COLUMNS)
 }
 
 /// The system schemas and functions of one query.

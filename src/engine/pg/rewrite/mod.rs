@@ -53,7 +53,7 @@ use datafusion::sql::sqlparser::ast::{
 
 pub use self::alike::name_outputs;
 pub use self::named_casts::name_casts;
-pub use self::using::{JoinedColumns, Unknown, enclose_joins, name_outer_columns};
+pub use self::using::{JoinedColumns, Resolution, Unknown, enclose_joins, resolve_joins};
 use crate::error::Error;
 
 /// The system relations that unqualified names may mean: name to OID.
@@ -71,15 +71,12 @@ pub struct Mentions {
     pub system_relations: bool,
 }
 
-/// Rewrites a statement in place, of which `columns` were learned. Errors: it uses something that has no equivalent here.
+/// Rewrites a statement in place, whose joins are resolved. Errors: it uses something that has no equivalent here.
 pub fn rewrite(
     statement: &mut Statement,
-    columns: &JoinedColumns,
     relations: &SystemRelations,
     by_object: &[&str],
 ) -> Result<Mentions, Error> {
-    // Before anything moves: the columns are found by the places of the SELECTs.
-    using::rewrite(statement, columns)?;
     let mut names = CommonTables::default();
     let _ = VisitMut::visit(statement, &mut names);
     let mut rewriter = Rewriter {
@@ -100,12 +97,6 @@ pub fn rewrite(
     // At last: what is written differently may be alike once it is rewritten.
     alike::tell_apart(statement);
     Ok(rewriter.mentions)
-}
-
-/// The part of [`rewrite`] that tells which column of a USING join a name means.
-#[cfg(test)]
-pub fn rewrite_names_of_using(statement: &mut Statement) -> Result<(), Error> {
-    using::rewrite(statement, &JoinedColumns::default())
 }
 
 /// The names of a statement's common table expressions.

@@ -1,195 +1,448 @@
-//! `JOIN … USING` and `NATURAL JOIN`: which column a name means.
+//! `JOIN … USING` and `NATURAL JOIN` become joins by ON, and the names that depend on them are written out.
 //!
-//! The column of a USING join that is written `k` is the one that both sides make together; `l.k` and `r.k` are each side's own.
-//! The engine has only those of the sides. `engine/using.rs` gives both names the common value, and so the own one of a
-//! qualified name is asked for in words here:
+//! The column that such a join has in common takes the value of the side that every row has, and of a FULL JOIN that of the side
+//! which has the row; `l.k` and `r.k` are each side's own. The engine takes the left side's for all of them
+//! (apache/datafusion#22881), so no join by names reaches it:
 //!
 //! ```text
-//! SELECT k, l.k FROM l FULL JOIN r USING (k)         SELECT l.k, own_column(l.k) FROM …
-//! SELECT l.* FROM l FULL JOIN r USING (k)            SELECT l.* REPLACE (own_column(l.k) AS k) FROM …
-//! SELECT * FROM l JOIN r USING (k)                   SELECT l.k, l.* EXCLUDE (k), r.* EXCLUDE (k) FROM …
-//! SELECT k FROM a JOIN b USING (k) JOIN c USING (k)  SELECT a.k FROM …
+//! SELECT k, x FROM l JOIN r USING (k)                SELECT l.k, x FROM l JOIN r ON l.k = r.k
+//! SELECT k, l.k FROM l FULL JOIN r USING (k)         SELECT coalesce(l.k, r.k) AS k, l.k FROM l FULL JOIN r ON l.k = r.k
+//! SELECT * FROM l RIGHT JOIN r USING (k)             SELECT r.k, l.* EXCLUDE (k), r.* EXCLUDE (k) FROM …
+//! SELECT x FROM l JOIN r USING (k)                   SELECT x FROM … WHERE EXISTS (SELECT 1 FROM q WHERE y = l.k)
+//!   WHERE EXISTS (SELECT 1 FROM q WHERE y = k)
 //! ```
+//!
+//! What a name means depends on which columns tables have. A statement is resolved with what is known, and says what else has to be
+//! looked up (`lookup.rs`).
 
 mod lookup;
-mod outwards;
+mod namespace;
 mod parentheses;
 mod star;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Ident, Join, JoinConstraint, JoinOperator, ObjectName, Query, ReplaceSelectElement,
-    ReplaceSelectItem, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, Statement,
-    TableFactor, TableWithJoins, VisitMut, VisitorMut, WildcardAdditionalOptions,
+    Distinct, Expr, Ident, Join, JoinConstraint, ObjectName, OrderByKind, Query, Select,
+    SelectItem, SelectItemQualifiedWildcardKind, SetExpr, TableAlias, TableFactor, TableWithJoins,
+    VisitMut, VisitorMut,
 };
 
-use self::lookup::{Columns, place};
-pub use self::lookup::{JoinedColumns, Unknown};
-pub use self::outwards::name_outer_columns;
+pub use self::lookup::{JoinedColumns, Resolution, Unknown, resolve_joins};
+use self::lookup::{Known, named_columns};
+use self::namespace::{Columns, Kind, Meaning, Namespace, Part, common, qualified, using};
 pub use self::parentheses::enclose_joins;
-use self::star::{Part, expanded, shown};
-use super::tables::join_constraint;
+use super::tables::{join_constraint, join_constraint_mut};
 use super::{build, folded};
-use crate::engine::using::OWN_COLUMN;
 use crate::error::Error;
 
-/// Rewrites a statement in place, of which `columns` were learned. Errors: a wildcard whose columns are not known here.
-pub fn rewrite(statement: &mut Statement, columns: &JoinedColumns) -> Result<(), Error> {
-    let mut names = Names {
-        scopes: Vec::new(),
-        columns: columns.by_place(statement),
-    };
-    match VisitMut::visit(statement, &mut names) {
-        ControlFlow::Continue(()) => Ok(()),
-        ControlFlow::Break(error) => Err(error),
+/// Resolves the joins by names of one statement.
+struct Resolver<'a> {
+    known: Known<'a>,
+    /// The SELECTs whose relations have to be looked up.
+    wanted: BTreeSet<usize>,
+    /// Relations that were given a name.
+    named: usize,
+}
+
+/// The relations that an expression sees, and those around it.
+struct Scope<'a> {
+    namespace: &'a Namespace,
+    /// The number of the SELECT, to ask for what is not known of it.
+    select: usize,
+    outer: Option<&'a Scope<'a>>,
+}
+
+/// A FROM that is being read.
+struct FromClause<'a> {
+    select: usize,
+    outer: Option<&'a Scope<'a>>,
+    /// Of its relations, in the order that they are written in.
+    columns: std::vec::IntoIter<Columns>,
+    /// Whether relations without a name need one.
+    has_joins_by_names: bool,
+}
+
+impl Resolver<'_> {
+    fn query(&mut self, query: &mut Query, outer: Option<&Scope<'_>>) -> Result<(), Error> {
+        for cte in query.with.iter_mut().flat_map(|with| &mut with.cte_tables) {
+            self.query(&mut cte.query, outer)?;
+        }
+        if let SetExpr::Select(select) = query.body.as_mut() {
+            let keys = match query.order_by.as_mut().map(|order| &mut order.kind) {
+                Some(OrderByKind::Expressions(keys)) => keys.as_mut_slice(),
+                _ => &mut [],
+            };
+            let keys = keys.iter_mut().map(|key| &mut key.expr).collect();
+            self.select(select, keys, outer)?;
+        } else {
+            self.operations(&mut query.body, outer)?;
+        }
+        self.expressions(&mut query.limit_clause, outer)?;
+        self.expressions(&mut query.fetch, outer)
     }
-}
 
-struct Names {
-    /// From the outermost SELECT to the innermost.
-    scopes: Vec<Scope>,
-    /// Of the relations of a SELECT, by its place.
-    columns: HashMap<usize, Vec<Columns>>,
-}
-
-/// What the FROM of one SELECT says.
-#[derive(Default, Clone)]
-struct Scope {
-    /// The names of its relations.
-    relations: BTreeSet<String>,
-    /// Of relations below an outer USING join, the columns whose own values differ from the common one.
-    keys: BTreeMap<String, Keys>,
-    /// Common columns of USING joins, each by a relation whose column has the common value: of a bare name the engine says in WHERE
-    /// and above several joins that it is ambiguous.
-    common: BTreeMap<String, Vec<Ident>>,
-    /// Whether the engine's `*` may take a common column from the wrong side of an outer join: it takes the first by its table's name.
-    unclear: bool,
-    /// What `*` means, if a USING join is below it and the columns are known.
-    wildcard: Option<Vec<Part>>,
-    /// Names of the SELECT list, which ORDER BY looks at first.
-    outputs: BTreeSet<String>,
-}
-
-#[derive(Default, Clone)]
-struct Keys {
-    /// Columns that it has, or may have.
-    names: BTreeSet<String>,
-    /// Whether it has all of them.
-    sure: bool,
-}
-
-impl Scope {
-    /// `columns`: of its relations, in the order that they are written in; none, if they were not looked up.
-    fn of(select: &Select, columns: &[Columns]) -> Self {
-        let mut scope = Scope::default();
-        let mut parts = Some(Vec::new());
-        let mut known = columns.iter().chain(std::iter::repeat(&None));
-        for table in &select.from {
-            relations(table, &mut scope.relations);
-            scope.keys_of(table);
-            let more = expanded(table, &mut known);
-            scope.unclear |= more.is_none() && is_outer(table);
-            parts = parts.zip(more).map(|(mut all, more)| {
-                all.extend(more);
-                all
-            });
-        }
-        if let Some(parts) = &parts {
-            scope.settle_keys(parts);
-        }
-        if let Some(parts) = parts {
-            for part in &parts {
-                if let Part::Common { name, relation } = part {
-                    scope.common.insert(name.clone(), relation.clone());
+    fn operations(&mut self, body: &mut SetExpr, outer: Option<&Scope<'_>>) -> Result<(), Error> {
+        // A loop, as a chain of operations is deep on its left.
+        let mut bodies = vec![body];
+        while let Some(body) = bodies.pop() {
+            match body {
+                SetExpr::SetOperation { left, right, .. } => {
+                    bodies.push(right);
+                    bodies.push(left);
                 }
+                SetExpr::Select(select) => self.select(select, Vec::new(), outer)?,
+                SetExpr::Query(query) => self.query(query, outer)?,
+                others => self.expressions(others, outer)?,
             }
-            let joined = parts.iter().any(|part| matches!(part, Part::Common { .. }));
-            scope.wildcard = joined.then_some(parts);
         }
-        for item in &select.projection {
-            scope.outputs.extend(output_name(item));
-        }
-        scope
+        Ok(())
     }
 
-    /// Notes the columns of outer joins.
-    fn keys_of(&mut self, table: &TableWithJoins) {
+    /// `keys`: those of ORDER BY, which stands beside the SELECT.
+    fn select(
+        &mut self,
+        select: &mut Select,
+        keys: Vec<&mut Expr>,
+        outer: Option<&Scope<'_>>,
+    ) -> Result<(), Error> {
+        let number = self.known.number(select);
+        let mut from = FromClause {
+            select: number,
+            outer,
+            columns: self.known.columns(number).into_iter(),
+            has_joins_by_names: select.from.iter().any(has_joins_by_names),
+        };
+        let mut tables = std::mem::take(&mut select.from);
+        let mut namespace = Namespace::default();
+        for table in &mut tables {
+            let more = self.tables(table, &namespace, &mut from)?;
+            namespace = namespace.with(more);
+        }
+        let scope = Scope {
+            namespace: &namespace,
+            select: number,
+            outer,
+        };
+        let mut items = std::mem::take(&mut select.projection);
+        self.list(&mut items, &scope)?;
+        let outputs = outputs(&items, &namespace);
+        let distinct = match &mut select.distinct {
+            Some(Distinct::On(keys)) => keys.as_mut_slice(),
+            _ => &mut [],
+        };
+        for key in distinct.iter_mut().chain(keys) {
+            // A name alone means a column of the list first.
+            let is_output =
+                matches!(key, Expr::Identifier(name) if outputs.contains(&folded(name)));
+            if !is_output {
+                self.expressions(key, Some(&scope))?;
+            }
+        }
+        let distinct = select.distinct.take();
+        self.expressions(select, Some(&scope))?;
+        select.distinct = distinct;
+        select.projection = items;
+        select.from = tables;
+        Ok(())
+    }
+
+    /// Resolves a SELECT list. What takes the place of a name is called so still.
+    fn list(&mut self, items: &mut Vec<SelectItem>, scope: &Scope<'_>) -> Result<(), Error> {
+        let names: Vec<Option<Ident>> = items.iter().map(bare_name).collect();
+        self.expressions(items, Some(scope))?;
+        let mut taken: BTreeSet<String> = items.iter().filter_map(output).collect();
+        for (place, (item, name)) in items.iter_mut().zip(names).enumerate() {
+            if let SelectItem::UnnamedExpr(expr) = item
+                && let Some(name) = name
+                && bare(expr).is_none()
+            {
+                let own = match taken.insert(folded(&name)) {
+                    true => name,
+                    false => Ident::with_quote('"', format!("{}:{place}", folded(&name))),
+                };
+                *item = build::aliased(expr.clone(), own);
+            }
+        }
+        if !scope.namespace.is_joined() {
+            return Ok(());
+        }
+        let mut all = Vec::with_capacity(items.len());
+        for item in std::mem::take(items) {
+            match item {
+                SelectItem::Wildcard(options) => match star::expanded(scope.namespace, options) {
+                    Ok(items) => all.extend(items),
+                    Err(error) => self.lack(scope.select, error)?,
+                },
+                item => all.push(item),
+            }
+        }
+        *items = all;
+        Ok(())
+    }
+
+    /// Resolves joined tables. `before`: the tables of the same FROM that LATERAL sees.
+    fn tables(
+        &mut self,
+        table: &mut TableWithJoins,
+        before: &Namespace,
+        from: &mut FromClause<'_>,
+    ) -> Result<Namespace, Error> {
+        let mut left = self.factor(&mut table.relation, before, from)?;
+        for join in &mut table.joins {
+            let right = if sees_others(&join.relation) {
+                let before = before.clone().with(left.clone());
+                self.factor(&mut join.relation, &before, from)?
+            } else {
+                self.factor(&mut join.relation, before, from)?
+            };
+            left = self.join(join, left, right, from)?;
+        }
+        Ok(left)
+    }
+
+    fn factor(
+        &mut self,
+        factor: &mut TableFactor,
+        before: &Namespace,
+        from: &mut FromClause<'_>,
+    ) -> Result<Namespace, Error> {
         if let TableFactor::NestedJoin {
-            table_with_joins,
-            alias: None,
-        } = &table.relation
+            table_with_joins, ..
+        } = factor
         {
-            self.keys_of(table_with_joins);
+            return self.tables(table_with_joins, before, from);
         }
-        let mut below = BTreeSet::new();
-        factor_relations(&table.relation, &mut below);
-        for join in &table.joins {
-            if let TableFactor::NestedJoin {
-                table_with_joins,
-                alias: None,
-            } = &join.relation
-            {
-                self.keys_of(table_with_joins);
-            }
-            let mut right = BTreeSet::new();
-            factor_relations(&join.relation, &mut right);
-            let (left_differs, right_differs) = differing(join);
-            if let Some(JoinConstraint::Using(names)) = constraint(join) {
-                for (side, differs) in [(&below, left_differs), (&right, right_differs)] {
-                    for relation in side.iter().filter(|_| differs) {
-                        let keys = self.keys.entry(relation.clone()).or_insert_with(|| Keys {
-                            sure: true,
-                            ..Keys::default()
-                        });
-                        keys.names.extend(names.iter().filter_map(single));
-                        keys.sure &= side.len() == 1;
-                    }
+        let lateral = Scope {
+            namespace: before,
+            select: from.select,
+            outer: from.outer,
+        };
+        let looked_up = from.columns.next();
+        let columns = named_columns(factor).map(Ok).or(looked_up);
+        let columns = columns.unwrap_or_else(|| Err(Error::internal("not looked up")));
+        match factor {
+            TableFactor::Derived {
+                lateral: is_lateral,
+                subquery,
+                alias,
+                ..
+            } => {
+                let scope = if *is_lateral {
+                    Some(&lateral)
+                } else {
+                    from.outer
+                };
+                self.query(subquery, scope)?;
+                if alias.is_none() && from.has_joins_by_names {
+                    self.named += 1;
+                    *alias = Some(TableAlias {
+                        explicit: true,
+                        name: Ident::with_quote('"', format!("subquery {}", self.named)),
+                        columns: vec![],
+                        at: None,
+                    });
                 }
             }
-            below.extend(right);
+            // A function sees the tables before it.
+            _ => self.expressions(factor, Some(&lateral))?,
         }
+        Ok(Namespace::of(factor, columns))
     }
 
-    /// Takes the keys off relations that are known not to have them.
-    fn settle_keys(&mut self, parts: &[Part]) {
-        for part in parts {
-            if let Part::Others {
-                relation,
-                columns: Some(columns),
-                ..
-            } = part
-                && let Some(keys) = relation
-                    .last()
-                    .and_then(|name| self.keys.get_mut(&folded(name)))
-            {
-                keys.names.retain(|name| columns.contains(name));
-                keys.sure = true;
+    fn join(
+        &mut self,
+        join: &mut Join,
+        left: Namespace,
+        right: Namespace,
+        from: &FromClause<'_>,
+    ) -> Result<Namespace, Error> {
+        let kind = Kind::of(&join.join_operator);
+        let Some(constraint) = join_constraint_mut(join) else {
+            return Ok(left.with(right));
+        };
+        let names = match constraint {
+            JoinConstraint::Using(names) => using(names),
+            JoinConstraint::Natural => match (left.names(), right.names()) {
+                (Ok(left), Ok(right)) => Ok(common(&left, &right)),
+                (Err(error), _) | (_, Err(error)) => Err(error),
+            },
+            JoinConstraint::On(_) | JoinConstraint::None => {
+                let both = left.clone().with(right.clone());
+                let scope = Scope {
+                    namespace: &both,
+                    select: from.select,
+                    outer: from.outer,
+                };
+                self.expressions(constraint, Some(&scope))?;
+                return Ok(match kind {
+                    Kind::LeftOnly => left,
+                    Kind::RightOnly => right,
+                    _ => both,
+                });
+            }
+        };
+        let joined = names.and_then(|names| left.clone().join(right.clone(), &names, kind));
+        match joined {
+            Ok((joined, condition)) => {
+                *constraint = JoinConstraint::On(condition);
+                Ok(joined)
+            }
+            Err(error) => {
+                self.lack(from.select, error)?;
+                Ok(left.with(right))
             }
         }
     }
+
+    /// An error that there is for want of what can be looked up.
+    fn lack(&mut self, select: usize, error: Error) -> Result<(), Error> {
+        if self.known.is_known(select) {
+            return Err(error);
+        }
+        self.wanted.insert(select);
+        Ok(())
+    }
+
+    /// Resolves the names in expressions, and the queries in them.
+    fn expressions<T: VisitMut>(
+        &mut self,
+        part: &mut T,
+        scope: Option<&Scope<'_>>,
+    ) -> Result<(), Error> {
+        let mut names = Names {
+            resolver: self,
+            scope,
+            queries: 0,
+        };
+        match part.visit(&mut names) {
+            ControlFlow::Continue(()) => Ok(()),
+            ControlFlow::Break(error) => Err(error),
+        }
+    }
+
+    /// What stands for a name without a table, if that is a common column, or one of a table further out.
+    fn value(&mut self, name: &str, scope: Option<&Scope<'_>>) -> Result<Option<Expr>, Error> {
+        let mut between: Vec<&Scope<'_>> = Vec::new();
+        let mut scopes = std::iter::successors(scope, |scope| scope.outer);
+        let value = loop {
+            let Some(scope) = scopes.next() else {
+                return Ok(None);
+            };
+            match scope.namespace.meaning(name) {
+                Meaning::Common { value, is_sure } => {
+                    if !is_sure && !self.known.is_known(scope.select) {
+                        self.wanted.insert(scope.select);
+                    }
+                    break value;
+                }
+                // The engine looks at the tables around a subquery before those that LATERAL sees.
+                Meaning::Column(Some(relation)) if !between.is_empty() => {
+                    let is_sure = |scope: &&Scope<'_>| {
+                        let is_nothing = scope.namespace.meaning(name) == Meaning::Nothing;
+                        let hides = relation.last().map(folded);
+                        is_nothing && hides.is_some_and(|it| !scope.namespace.has_relation(&it))
+                    };
+                    let column = || qualified(relation, name);
+                    return Ok(between.iter().all(is_sure).then(column));
+                }
+                Meaning::Column(_) => return Ok(None),
+                // It is decided by what is known, if nothing further out is a common column.
+                Meaning::Unknown if self.known.is_known(scope.select) => return Ok(None),
+                Meaning::Unknown | Meaning::Nothing => between.push(scope),
+            }
+        };
+        for scope in between {
+            if scope.namespace.meaning(name) == Meaning::Unknown {
+                self.wanted.insert(scope.select);
+            }
+            for relation in relations_of(value) {
+                if scope.namespace.has_relation(&relation) {
+                    return Err(Error::not_supported(format!(
+                        "the common column \"{name}\" of table \"{relation}\" is not supported in a subquery that has a table of this name"
+                    ))
+                    .with_hint("give one of the tables another name"));
+                }
+            }
+        }
+        Ok(Some(value.clone()))
+    }
 }
 
-/// The USING or NATURAL of a join.
-fn constraint(join: &Join) -> Option<&JoinConstraint> {
-    join_constraint(join).filter(|constraint| {
+/// Visits the expressions of a part of a SELECT. Queries within are the resolver's.
+struct Names<'a, 'b> {
+    resolver: &'a mut Resolver<'b>,
+    scope: Option<&'a Scope<'a>>,
+    /// Those around.
+    queries: usize,
+}
+
+impl VisitorMut for Names<'_, '_> {
+    type Break = Error;
+
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Error> {
+        self.queries += 1;
+        if self.queries == 1
+            && let Err(error) = self.resolver.query(query, self.scope)
+        {
+            return ControlFlow::Break(error);
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, _: &mut Query) -> ControlFlow<Error> {
+        self.queries -= 1;
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Error> {
+        if self.queries == 0
+            && let Expr::Identifier(name) = expr
+        {
+            match self.resolver.value(&folded(name), self.scope) {
+                Ok(Some(value)) => *expr = value,
+                Ok(None) => {}
+                Err(error) => return ControlFlow::Break(error),
+            }
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// Whether tables are joined by names, here or in parentheses.
+fn has_joins_by_names(table: &TableWithJoins) -> bool {
+    let by_names = table.joins.iter().any(|join| {
         matches!(
-            constraint,
-            JoinConstraint::Using(_) | JoinConstraint::Natural
+            join_constraint(join),
+            Some(JoinConstraint::Using(_) | JoinConstraint::Natural)
         )
-    })
+    });
+    let mut factors =
+        std::iter::once(&table.relation).chain(table.joins.iter().map(|join| &join.relation));
+    by_names
+        || factors.any(|factor| match factor {
+            TableFactor::NestedJoin {
+                table_with_joins, ..
+            } => has_joins_by_names(table_with_joins),
+            _ => false,
+        })
 }
 
-/// Whether the own values of the left side and of the right one may differ from the common ones.
-fn differing(join: &Join) -> (bool, bool) {
-    match &join.join_operator {
-        // The left side's are the common ones, and the right side's stay as they are.
-        JoinOperator::Right(_) | JoinOperator::RightOuter(_) => (true, false),
-        JoinOperator::FullOuter(_) => (true, true),
-        _ => (false, false),
+/// Whether a relation may name columns of those before it.
+fn sees_others(factor: &TableFactor) -> bool {
+    match factor {
+        TableFactor::Derived { lateral, .. } => *lateral,
+        TableFactor::Table { args: None, .. } => false,
+        TableFactor::NestedJoin {
+            table_with_joins, ..
+        } => {
+            let mut joined = table_with_joins.joins.iter().map(|join| &join.relation);
+            sees_others(&table_with_joins.relation) || joined.any(sees_others)
+        }
+        _ => true,
     }
 }
 
@@ -200,249 +453,70 @@ fn single(name: &ObjectName) -> Option<String> {
     }
 }
 
-fn relations(table: &TableWithJoins, names: &mut BTreeSet<String>) {
-    factor_relations(&table.relation, names);
-    for join in &table.joins {
-        factor_relations(&join.relation, names);
-    }
-}
-
-fn factor_relations(factor: &TableFactor, names: &mut BTreeSet<String>) {
-    match factor {
-        TableFactor::NestedJoin {
-            table_with_joins,
-            alias: None,
-        } => relations(table_with_joins, names),
-        factor => names.extend(relation(factor).and_then(|name| name.last().map(folded))),
-    }
-}
-
-/// How a relation is named before its columns.
-fn relation(factor: &TableFactor) -> Option<Vec<Ident>> {
-    match factor {
-        TableFactor::Table { alias, name, .. } => match alias {
-            Some(alias) => Some(vec![alias.name.clone()]),
-            None => name.0.iter().map(|part| part.as_ident().cloned()).collect(),
-        },
-        TableFactor::Derived { alias, .. }
-        | TableFactor::NestedJoin { alias, .. }
-        | TableFactor::Function { alias, .. }
-        | TableFactor::UNNEST { alias, .. } => alias.as_ref().map(|alias| vec![alias.name.clone()]),
+/// The column that an expression is, with or without a cast.
+fn bare(expr: &Expr) -> Option<&Ident> {
+    match expr {
+        Expr::Identifier(name) => Some(name),
+        Expr::CompoundIdentifier(parts) => parts.last(),
+        Expr::Nested(expr) | Expr::Cast { expr, .. } | Expr::Collate { expr, .. } => bare(expr),
         _ => None,
     }
 }
 
-/// Whether there is an outer join by common columns.
-fn is_outer(table: &TableWithJoins) -> bool {
-    table.joins.iter().any(|join| {
-        let inner = matches!(
-            &join.join_operator,
-            JoinOperator::Join(_) | JoinOperator::Inner(_)
-        );
-        constraint(join).is_some() && !inner
-    })
+fn bare_name(item: &SelectItem) -> Option<Ident> {
+    match item {
+        SelectItem::UnnamedExpr(expr) => bare(expr).cloned(),
+        _ => None,
+    }
 }
 
-fn output_name(item: &SelectItem) -> Option<String> {
+/// The name of an item of a SELECT list.
+fn output(item: &SelectItem) -> Option<String> {
     match item {
-        SelectItem::UnnamedExpr(Expr::Identifier(name)) => Some(folded(name)),
-        SelectItem::UnnamedExpr(Expr::CompoundIdentifier(parts)) => parts.last().map(folded),
+        SelectItem::UnnamedExpr(expr) => bare(expr).map(folded),
         SelectItem::ExprWithAlias { alias, .. } => Some(folded(alias)),
         _ => None,
     }
 }
 
-fn own(column: Expr) -> Expr {
-    build::call(OWN_COLUMN, vec![column])
-}
-
-fn quoted(name: &str) -> Ident {
-    Ident::with_quote('"', name)
-}
-
-impl Names {
-    fn scope(&self, select: &Select) -> Scope {
-        let columns = self.columns.get(&place(select));
-        Scope::of(select, columns.map_or(&[], Vec::as_slice))
-    }
-
-    /// `relation.column`, if its own value may differ from the common one.
-    fn is_own(&self, idents: &[Ident]) -> bool {
-        let [.., relation, column] = idents else {
-            return false;
+/// The names of a SELECT list, as far as they are known.
+fn outputs(items: &[SelectItem], namespace: &Namespace) -> BTreeSet<String> {
+    let mut all: BTreeSet<String> = items.iter().filter_map(output).collect();
+    for item in items {
+        let SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(name), _) =
+            item
+        else {
+            continue;
         };
-        let (relation, column) = (folded(relation), folded(column));
-        let scope = self
-            .scopes
+        let wanted = name.0.last().and_then(|part| part.as_ident()).map(folded);
+        for part in namespace.parts() {
+            if let Part::Others {
+                relation,
+                columns,
+                merged,
+            } = part
+                && relation.last().map(folded) == wanted
+            {
+                all.extend(columns.iter().flatten().cloned());
+                all.extend(merged.iter().cloned());
+            }
+        }
+    }
+    all
+}
+
+/// The tables of the columns in a value.
+fn relations_of(value: &Expr) -> Vec<String> {
+    match value {
+        Expr::CompoundIdentifier(parts) => {
+            let relation = parts.iter().rev().nth(1);
+            relation.map(folded).into_iter().collect()
+        }
+        Expr::Function(function) => build::arguments(&function.args)
             .iter()
-            .rev()
-            .find(|scope| scope.relations.contains(&relation));
-        scope
-            .and_then(|scope| scope.keys.get(&relation))
-            .is_some_and(|keys| keys.names.contains(&column))
-    }
-
-    fn expand(&self, select: &mut Select) -> Result<(), Error> {
-        let Some(scope) = self.scopes.last() else {
-            return Ok(());
-        };
-        let wildcards = select
-            .projection
-            .iter()
-            .filter(|item| matches!(item, SelectItem::QualifiedWildcard(..)))
-            .count();
-        let named: BTreeSet<String> = select.projection.iter().filter_map(output_name).collect();
-        let mut items = Vec::with_capacity(select.projection.len());
-        for item in std::mem::take(&mut select.projection) {
-            match (item, &scope.wildcard) {
-                (SelectItem::Wildcard(options), Some(parts)) if is_plain(&options) => {
-                    items.extend(parts.iter().map(shown));
-                }
-                (SelectItem::Wildcard(_), None) if scope.unclear => {
-                    return Err(Error::not_supported(
-                        "* is not supported over this outer join with common columns",
-                    )
-                    .with_hint("name the columns, or give each table an alias"));
-                }
-                (SelectItem::QualifiedWildcard(kind, mut options), _) => {
-                    if let SelectItemQualifiedWildcardKind::ObjectName(name) = &kind {
-                        own_values(scope, name, &mut options, wildcards == 1, &named)?;
-                    }
-                    items.push(SelectItem::QualifiedWildcard(kind, options));
-                }
-                (item, _) => items.push(item),
-            }
-        }
-        select.projection = items;
-        Ok(())
-    }
-}
-
-fn is_plain(options: &WildcardAdditionalOptions) -> bool {
-    options.opt_ilike.is_none()
-        && options.opt_exclude.is_none()
-        && options.opt_except.is_none()
-        && options.opt_replace.is_none()
-        && options.opt_rename.is_none()
-}
-
-/// Makes `relation.*` show the relation's own values. They come under bare names, of which the engine takes one each.
-fn own_values(
-    scope: &Scope,
-    name: &ObjectName,
-    options: &mut WildcardAdditionalOptions,
-    alone: bool,
-    named: &BTreeSet<String>,
-) -> Result<(), Error> {
-    let idents: Option<Vec<Ident>> = name.0.iter().map(|p| p.as_ident().cloned()).collect();
-    let Some(idents) = idents else { return Ok(()) };
-    let Some(keys) = idents.last().and_then(|last| scope.keys.get(&folded(last))) else {
-        return Ok(());
-    };
-    let unique = alone && keys.names.is_disjoint(named);
-    if !keys.sure || !unique || !is_plain(options) {
-        return Err(Error::not_supported(format!(
-            "{name}.* is not supported here, below an outer join with a common column"
-        ))
-        .with_hint("name the columns, or join with ON"));
-    }
-    let items = keys.names.iter().map(|key| {
-        let mut column = idents.clone();
-        column.push(quoted(key));
-        Box::new(ReplaceSelectElement {
-            expr: own(Expr::CompoundIdentifier(column)),
-            column_name: quoted(key),
-            as_keyword: true,
-        })
-    });
-    options.opt_replace = Some(ReplaceSelectItem {
-        items: items.collect(),
-    });
-    Ok(())
-}
-
-impl VisitorMut for Names {
-    type Break = Error;
-
-    /// ORDER BY stands beside the SELECT that it is of.
-    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Error> {
-        self.scopes.push(match query.body.as_ref() {
-            SetExpr::Select(select) => self.scope(select),
-            _ => Scope::default(),
-        });
-        ControlFlow::Continue(())
-    }
-
-    fn post_visit_query(&mut self, _: &mut Query) -> ControlFlow<Error> {
-        self.scopes.pop();
-        ControlFlow::Continue(())
-    }
-
-    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Error> {
-        let mut scope = self.scope(select);
-        // Inside of it, columns of the tables come first.
-        scope.outputs.clear();
-        self.scopes.push(scope);
-        ControlFlow::Continue(())
-    }
-
-    fn post_visit_select(&mut self, select: &mut Select) -> ControlFlow<Error> {
-        let expanded = self.expand(select);
-        self.scopes.pop();
-        if let Err(error) = expanded {
-            return ControlFlow::Break(error);
-        }
-        named(select);
-        ControlFlow::Continue(())
-    }
-
-    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Error> {
-        match expr {
-            Expr::CompoundIdentifier(idents) if self.is_own(idents) => {
-                *expr = own(expr.clone());
-            }
-            Expr::Identifier(ident) => {
-                let name = folded(ident);
-                let relation = self
-                    .scopes
-                    .last()
-                    .filter(|scope| !scope.outputs.contains(&name))
-                    .and_then(|scope| scope.common.get(&name));
-                if let Some(relation) = relation {
-                    let mut idents = relation.clone();
-                    idents.push(ident.clone());
-                    *expr = Expr::CompoundIdentifier(idents);
-                }
-            }
-            _ => {}
-        }
-        ControlFlow::Continue(())
-    }
-}
-
-/// Names the columns that are asked for in words as they were written, where no other is named so.
-fn named(select: &mut Select) {
-    let name_of = |item: &SelectItem| match item {
-        SelectItem::UnnamedExpr(Expr::Function(function)) => {
-            match build::arguments(&function.args)?.as_slice() {
-                [Expr::CompoundIdentifier(parts)] if function.name.to_string() == OWN_COLUMN => {
-                    parts.last().cloned()
-                }
-                _ => None,
-            }
-        }
-        _ => None,
-    };
-    let mut taken: BTreeSet<String> = select.projection.iter().filter_map(output_name).collect();
-    for item in &mut select.projection {
-        if let Some(name) = name_of(item)
-            && taken.insert(folded(&name))
-            && let SelectItem::UnnamedExpr(expr) = item
-        {
-            *item = SelectItem::ExprWithAlias {
-                expr: expr.clone(),
-                alias: name,
-            };
-        }
+            .flatten()
+            .flat_map(relations_of)
+            .collect(),
+        _ => Vec::new(),
     }
 }

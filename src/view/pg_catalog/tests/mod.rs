@@ -243,7 +243,7 @@ async fn run_with(
     let mut statement = Parser::parse_sql(&PostgreSqlDialect {}, sql)
         .unwrap_or_else(|e| panic!("{e}: {sql}"))
         .remove(0);
-    let mentions = rewrite(&mut statement, &JoinedColumns::default())?;
+    let mentions = rewrite(&mut statement)?;
     let system = PgCatalog::open(Arc::new(session()), Arc::clone(source) as _, &mentions).await?;
     let state = state_of(&system)?;
     let plan = state

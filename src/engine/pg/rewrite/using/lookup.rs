@@ -1,39 +1,39 @@
-//! Joins whose common columns are not to be told from the names of their tables.
+//! What has to be known of tables, so that the names in joins say which columns they mean.
 //!
 //! | | what has to be known |
 //! |---|---|
 //! | `a NATURAL JOIN b` | the columns of both |
-//! | `a JOIN b ON … JOIN c USING (k)` | whether `a` or `b` has `k`, for `*` and for a bare `k` |
+//! | `a JOIN b ON … JOIN c USING (k)` | whether `a` or `b` has `k` |
+//! | `… a JOIN b USING (k) WHERE EXISTS (SELECT 1 FROM c WHERE k = 1)` | whether `c` has `k` |
 //!
-//! Only the planner knows the columns of a table. So the session is asked for the relations of one SELECT after the other, from the
-//! innermost, and plans `SELECT * FROM` each. Once its columns are learned, a NATURAL join is one by USING.
+//! Only the planner knows the columns of a table. So the session plans `SELECT * FROM` each:
 //!
 //! ```text
 //! let mut columns = JoinedColumns::default();
-//! while let Some(unknown) = columns.unknown(&statement)? {
-//!     let found = …;                                     // for each of unknown.relations
-//!     columns.learn(&mut statement, &unknown, found)?;
-//! }
-//! rewrite(&mut statement, …, &columns)
+//! let statement = loop {
+//!     match resolve_joins(&statement, &columns)? {
+//!         Resolution::Resolved(statement) => break statement,
+//!         Resolution::Unknown(selects) => for select in selects {
+//!             let found = …;                                 // for each of select.relations
+//!             columns.learn(&select, found);
+//!         },
+//!     }
+//! };
 //! ```
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::ControlFlow;
 use std::ptr;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, JoinConstraint, ObjectName, Query, Select, SelectItem, SetExpr, Statement, TableFactor,
-    TableWithJoins, Value, Visit, VisitMut, Visitor, VisitorMut, WildcardAdditionalOptions, With,
+    Cte, Query, Select, SelectItem, SetExpr, Statement, TableFactor, TableWithJoins, Visit,
+    Visitor, WildcardAdditionalOptions, With,
 };
 
-use super::star::expanded;
-use super::{constraint, quoted, single};
-use crate::engine::pg::rewrite::tables::join_constraint_mut;
+use super::namespace::Columns;
+use super::{Resolver, bare, has_joins_by_names};
 use crate::engine::pg::rewrite::{build, folded};
-use crate::error::{Code, Error};
-
-/// The columns of a relation; `None`: not known.
-pub type Columns = Option<Vec<String>>;
+use crate::error::Error;
 
 /// The columns of the relations in FROM, for the SELECTs of a statement that take more than their names.
 #[derive(Debug, Default)]
@@ -50,102 +50,154 @@ pub struct Unknown {
     pub relations: Vec<Option<Query>>,
 }
 
+/// What came of resolving a statement.
+#[derive(Debug)]
+pub enum Resolution {
+    Resolved(Statement),
+    /// More has to be known: of SELECTs that were not learned before.
+    Unknown(Vec<Unknown>),
+}
+
 impl JoinedColumns {
-    /// The innermost SELECT that is not known and has to be.
-    ///
-    /// # Errors
-    /// None that depend on the statement.
-    pub fn unknown(&self, statement: &Statement) -> Result<Option<Unknown>, Error> {
-        let mut find = Find {
-            known: self,
-            selects: 0,
-            open: Vec::new(),
-        };
-        let ControlFlow::Break(select) = statement.visit(&mut find) else {
-            return Ok(None);
-        };
+    /// Notes what the columns of the relations are.
+    pub fn learn(&mut self, unknown: &Unknown, found: Vec<Columns>) {
+        self.selects.insert(unknown.select, found);
+    }
+}
+
+/// Puts ON in the place of USING and NATURAL, and writes out what depends on them.
+///
+/// # Errors
+/// A common column that a side has twice or not at all, or of a table whose columns cannot be known, for the reason that was learned.
+pub fn resolve_joins(statement: &Statement, columns: &JoinedColumns) -> Result<Resolution, Error> {
+    let mut resolved = statement.clone();
+    if !statement.visit(&mut Joins).is_break() {
+        return Ok(Resolution::Resolved(resolved));
+    }
+    let mut places = Places::default();
+    let _ = resolved.visit(&mut places);
+    let mut resolver = Resolver {
+        known: Known {
+            numbers: places.numbers,
+            columns,
+        },
+        wanted: BTreeSet::new(),
+        named: 0,
+    };
+    let outcome = resolver.expressions(&mut resolved, None);
+    let wanted = resolver.wanted;
+    if wanted.is_empty() {
+        return outcome.map(|()| Resolution::Resolved(resolved));
+    }
+    // What went wrong may be for want of them.
+    let unknown = wanted.into_iter().map(|select| {
         let mut gather = Gather {
             wanted: select,
             selects: 0,
             around: Vec::new(),
         };
-        match statement.visit(&mut gather) {
-            ControlFlow::Break(relations) => Ok(Some(Unknown {
-                select,
-                relations: relations?,
-            })),
-            ControlFlow::Continue(()) => Ok(None),
-        }
+        let relations = match statement.visit(&mut gather) {
+            ControlFlow::Break(relations) => relations?,
+            ControlFlow::Continue(()) => Vec::new(),
+        };
+        Ok(Unknown { select, relations })
+    });
+    unknown.collect::<Result<_, _>>().map(Resolution::Unknown)
+}
+
+/// What is known of the SELECTs of a statement, for as long as it is not taken apart.
+pub(super) struct Known<'a> {
+    /// By their places in memory.
+    numbers: HashMap<usize, usize>,
+    columns: &'a JoinedColumns,
+}
+
+impl Known<'_> {
+    pub fn number(&self, select: &Select) -> usize {
+        let number = self.numbers.get(&place(select));
+        number.copied().unwrap_or_default()
     }
 
-    /// Notes what the columns of the relations are, and joins by USING what is joined by NATURAL.
-    ///
-    /// # Errors
-    /// Of a relation of a NATURAL join, the one with which it was looked up; a common column that one side has twice.
-    pub fn learn(
-        &mut self,
-        statement: &mut Statement,
-        unknown: &Unknown,
-        found: Vec<Result<Vec<String>, Error>>,
-    ) -> Result<(), Error> {
-        let columns = found.iter().map(|found| found.as_ref().ok().cloned());
-        self.selects.insert(unknown.select, columns.collect());
-        let mut resolve = Resolve {
-            wanted: unknown.select,
-            selects: 0,
-            found,
-        };
-        match VisitMut::visit(statement, &mut resolve) {
-            ControlFlow::Break(resolved) => resolved,
-            ControlFlow::Continue(()) => Ok(()),
-        }
+    /// Whether its relations were looked up.
+    pub fn is_known(&self, select: usize) -> bool {
+        self.columns.selects.contains_key(&select)
     }
 
-    /// What is known of each SELECT, by its place in memory, for as long as the statement is not taken apart.
-    pub(super) fn by_place(&self, statement: &Statement) -> HashMap<usize, Vec<Columns>> {
-        let mut places = Places {
-            columns: self,
-            selects: 0,
-            found: HashMap::new(),
-        };
-        if !self.selects.is_empty() {
-            let _ = statement.visit(&mut places);
-        }
-        places.found
+    /// Of each relation; none, if they were not looked up.
+    pub fn columns(&self, select: usize) -> Vec<Columns> {
+        let known = self.columns.selects.get(&select);
+        known.cloned().unwrap_or_default()
     }
 }
 
-/// A key for what is known of a SELECT.
-pub(super) fn place(select: &Select) -> usize {
+fn place(select: &Select) -> usize {
     ptr::from_ref(select).addr()
 }
 
-/// Whether the columns of a SELECT's relations have to be known.
-fn is_needed(select: &Select) -> bool {
-    select.from.iter().any(|table| {
-        let (natural, using) = joined_by_names(table);
-        natural || using && expanded(table, &mut std::iter::repeat(&None)).is_none()
-    })
+/// The columns of a relation whose own text names each.
+pub(super) fn named_columns(factor: &TableFactor) -> Option<Vec<String>> {
+    let TableFactor::Derived {
+        subquery, alias, ..
+    } = factor
+    else {
+        return None;
+    };
+    let mut names = names_of(&subquery.body)?;
+    let given = alias.iter().flat_map(|alias| &alias.columns);
+    for (place, given) in given.enumerate() {
+        *names.get_mut(place)? = folded(&given.name);
+    }
+    Some(names)
 }
 
-/// Whether tables are joined by NATURAL, and by USING, here or in parentheses.
-fn joined_by_names(table: &TableWithJoins) -> (bool, bool) {
-    let (mut natural, mut using) = (false, false);
-    for join in &table.joins {
-        natural |= matches!(constraint(join), Some(JoinConstraint::Natural));
-        using |= matches!(constraint(join), Some(JoinConstraint::Using(_)));
+fn names_of(body: &SetExpr) -> Option<Vec<String>> {
+    match body {
+        SetExpr::Values(values) => {
+            let width = values.rows.first()?.len();
+            Some((1..=width).map(|place| format!("column{place}")).collect())
+        }
+        SetExpr::Select(select) => {
+            let names = select.projection.iter().map(|item| match item {
+                SelectItem::UnnamedExpr(expr) => bare(expr).map(folded),
+                SelectItem::ExprWithAlias { alias, .. } => Some(folded(alias)),
+                _ => None,
+            });
+            names.collect()
+        }
+        SetExpr::SetOperation { left, .. } => names_of(left),
+        SetExpr::Query(query) => names_of(&query.body),
+        _ => None,
     }
-    let factors = std::iter::once(&table.relation).chain(table.joins.iter().map(|j| &j.relation));
-    for factor in factors {
-        if let TableFactor::NestedJoin {
-            table_with_joins, ..
-        } = factor
-        {
-            let inner = joined_by_names(table_with_joins);
-            (natural, using) = (natural || inner.0, using || inner.1);
+}
+
+/// Finds whether there is a join by names.
+struct Joins;
+
+impl Visitor for Joins {
+    type Break = ();
+
+    fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<()> {
+        match select.from.iter().any(has_joins_by_names) {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
         }
     }
-    (natural, using)
+}
+
+/// Numbers the SELECTs.
+#[derive(Default)]
+struct Places {
+    numbers: HashMap<usize, usize>,
+}
+
+impl Visitor for Places {
+    type Break = ();
+
+    fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<()> {
+        let number = self.numbers.len() + 1;
+        self.numbers.insert(place(select), number);
+        ControlFlow::Continue(())
+    }
 }
 
 /// The relations of joined tables, in the order that they are written in.
@@ -157,33 +209,6 @@ fn relations<'a>(table: &'a TableWithJoins, all: &mut Vec<&'a TableFactor>) {
                 table_with_joins, ..
             } => relations(table_with_joins, all),
             factor => all.push(factor),
-        }
-    }
-}
-
-/// Finds the number of a SELECT.
-struct Find<'a> {
-    known: &'a JoinedColumns,
-    selects: usize,
-    /// The numbers of the SELECTs around.
-    open: Vec<usize>,
-}
-
-impl Visitor for Find<'_> {
-    type Break = usize;
-
-    fn pre_visit_select(&mut self, _: &Select) -> ControlFlow<usize> {
-        self.selects += 1;
-        self.open.push(self.selects);
-        ControlFlow::Continue(())
-    }
-
-    fn post_visit_select(&mut self, select: &Select) -> ControlFlow<usize> {
-        match self.open.pop() {
-            Some(number) if is_needed(select) && !self.known.selects.contains_key(&number) => {
-                ControlFlow::Break(number)
-            }
-            _ => ControlFlow::Continue(()),
         }
     }
 }
@@ -205,13 +230,33 @@ struct Around {
     visible: usize,
 }
 
+impl Around {
+    /// The common tables that can be named. One that is defined by itself has the columns of what it begins with.
+    fn named(&self) -> Vec<Cte> {
+        let Some(with) = &self.with else {
+            return Vec::new();
+        };
+        let mut tables = with.cte_tables.iter();
+        let mut named: Vec<Cte> = tables.by_ref().take(self.visible).cloned().collect();
+        if with.recursive
+            && let Some(own) = tables.next()
+            && let SetExpr::SetOperation { left, .. } = own.query.body.as_ref()
+        {
+            let mut own = own.clone();
+            own.query.body = left.clone();
+            named.push(own);
+        }
+        named
+    }
+}
+
 impl Gather {
     /// The common tables that can be named: of those of one name, the innermost.
     fn with(&self) -> Option<With> {
         let mut all: Option<With> = None;
         for around in &self.around {
             let Some(with) = &around.with else { continue };
-            let named = with.cte_tables.get(..around.visible).unwrap_or_default();
+            let named = around.named();
             let all = all.get_or_insert_with(|| With {
                 with_token: with.with_token.clone(),
                 recursive: false,
@@ -222,7 +267,7 @@ impl Gather {
                 let name = folded(&outer.alias.name);
                 named.iter().all(|inner| folded(&inner.alias.name) != name)
             });
-            all.cte_tables.extend(named.iter().cloned());
+            all.cte_tables.extend(named);
         }
         all.filter(|with| !with.cte_tables.is_empty())
     }
@@ -234,10 +279,13 @@ impl Gather {
         }
         let queries = all.into_iter().map(|factor| {
             // One that may name columns of those before it is no query by itself.
-            if let TableFactor::Derived { lateral: true, .. }
-            | TableFactor::Function { lateral: true, .. }
-            | TableFactor::UNNEST { .. } = factor
-            {
+            let sees_others = matches!(
+                factor,
+                TableFactor::Derived { lateral: true, .. }
+                    | TableFactor::Function { lateral: true, .. }
+                    | TableFactor::UNNEST { .. }
+            );
+            if sees_others || named_columns(factor).is_some() {
                 return Ok(None);
             }
             let everything = SelectItem::Wildcard(WildcardAdditionalOptions::default());
@@ -293,145 +341,5 @@ impl Visitor for Gather {
             true => ControlFlow::Break(self.queries(select)),
             false => ControlFlow::Continue(()),
         }
-    }
-}
-
-/// Puts USING in the place of NATURAL in a SELECT.
-struct Resolve {
-    wanted: usize,
-    selects: usize,
-    /// Of each relation; taken when they are put to use.
-    found: Vec<Result<Vec<String>, Error>>,
-}
-
-impl VisitorMut for Resolve {
-    type Break = Result<(), Error>;
-
-    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Self::Break> {
-        self.selects += 1;
-        if self.selects != self.wanted {
-            return ControlFlow::Continue(());
-        }
-        let mut found = std::mem::take(&mut self.found).into_iter();
-        let resolved = select
-            .from
-            .iter_mut()
-            .try_for_each(|table| resolved(table, &mut found).map(|_| ()));
-        ControlFlow::Break(resolved)
-    }
-}
-
-type Found<'a> = &'a mut dyn Iterator<Item = Result<Vec<String>, Error>>;
-
-/// The columns of joined tables, with those of NATURAL joins by USING now.
-fn resolved(
-    table: &mut TableWithJoins,
-    found: Found<'_>,
-) -> Result<Result<Vec<String>, Error>, Error> {
-    let mut left = resolved_factor(&mut table.relation, found)?;
-    for join in &mut table.joins {
-        let right = resolved_factor(&mut join.relation, found)?;
-        let Some(constraint) = join_constraint_mut(join) else {
-            left = both(left, right, &[]);
-            continue;
-        };
-        if matches!(constraint, JoinConstraint::Natural) {
-            let (known, other) = (left?, right?);
-            let common = common(&known, &other)?;
-            *constraint = match common.as_slice() {
-                [] => JoinConstraint::On(Expr::Value(Value::Boolean(true).into())),
-                common => JoinConstraint::Using(
-                    common
-                        .iter()
-                        .map(|name| ObjectName::from(vec![quoted(name)]))
-                        .collect(),
-                ),
-            };
-            left = both(Ok(known), Ok(other), &common);
-            continue;
-        }
-        let using: Vec<String> = match constraint {
-            JoinConstraint::Using(names) => names.iter().filter_map(single).collect(),
-            _ => Vec::new(),
-        };
-        left = both(left, right, &using);
-    }
-    Ok(left)
-}
-
-fn resolved_factor(
-    factor: &mut TableFactor,
-    found: Found<'_>,
-) -> Result<Result<Vec<String>, Error>, Error> {
-    match factor {
-        TableFactor::NestedJoin {
-            table_with_joins, ..
-        } => resolved(table_with_joins, found),
-        _ => Ok(found
-            .next()
-            .unwrap_or_else(|| Err(Error::internal("a relation was not looked up")))),
-    }
-}
-
-/// The columns of a join, the common ones first.
-fn both(
-    left: Result<Vec<String>, Error>,
-    right: Result<Vec<String>, Error>,
-    common: &[String],
-) -> Result<Vec<String>, Error> {
-    let others = left?.into_iter().chain(right?);
-    let others = others.filter(|name| !common.contains(name));
-    Ok(common.iter().cloned().chain(others).collect())
-}
-
-/// The names that both sides have, in the left one's order.
-fn common(left: &[String], right: &[String]) -> Result<Vec<String>, Error> {
-    let (lefts, rights) = (counted(left), counted(right));
-    let mut all = Vec::new();
-    for name in left {
-        let Some(in_right) = rights.get(name.as_str()) else {
-            continue;
-        };
-        for (side, count) in [
-            ("left", lefts.get(name.as_str())),
-            ("right", Some(in_right)),
-        ] {
-            if count.is_some_and(|count| *count > 1) {
-                return Err(Error::new(
-                    Code::AmbiguousColumn,
-                    format!("common column name \"{name}\" appears more than once in {side} table"),
-                )
-                .with_hint("name the columns to join by: USING or ON"));
-            }
-        }
-        all.push(name.clone());
-    }
-    Ok(all)
-}
-
-fn counted(names: &[String]) -> HashMap<&str, usize> {
-    let mut counts = HashMap::new();
-    for name in names {
-        *counts.entry(name.as_str()).or_default() += 1;
-    }
-    counts
-}
-
-/// Finds the places of the SELECTs that are known.
-struct Places<'a> {
-    columns: &'a JoinedColumns,
-    selects: usize,
-    found: HashMap<usize, Vec<Columns>>,
-}
-
-impl Visitor for Places<'_> {
-    type Break = ();
-
-    fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<()> {
-        self.selects += 1;
-        if let Some(columns) = self.columns.selects.get(&self.selects) {
-            self.found.insert(place(select), columns.clone());
-        }
-        ControlFlow::Continue(())
     }
 }

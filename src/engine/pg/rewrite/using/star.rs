@@ -1,173 +1,127 @@
-//! What `*` means over USING joins, where the names of the tables say it.
+//! What `*` means over joins by names: each common column once, and first.
 
 use datafusion::sql::sqlparser::ast::{
-    ExcludeSelectItem, Expr, Ident, JoinConstraint, JoinOperator, ObjectName, SelectItem,
-    SelectItemQualifiedWildcardKind, TableFactor, TableWithJoins, WildcardAdditionalOptions,
+    ExcludeSelectItem, Expr, Ident, ObjectName, ReplaceSelectElement, ReplaceSelectItem,
+    SelectItem, SelectItemQualifiedWildcardKind, WildcardAdditionalOptions,
 };
 
-use super::lookup::Columns;
-use super::{constraint, quoted, relation, single};
+use super::super::{build, folded};
+use super::namespace::{Columns, Namespace, Part, ident};
+use super::single;
+use crate::error::{Error, column_not_found};
 
-/// A piece of what `*` means.
-#[derive(Clone)]
-pub(super) enum Part {
-    /// The common column of a USING join.
-    Common { name: String, relation: Vec<Ident> },
-    /// The other columns of a relation.
-    Others {
-        relation: Vec<Ident>,
-        /// All that it has, if that is known.
-        columns: Columns,
-        excluded: Vec<String>,
-    },
-}
-
-/// The columns of joined tables as PostgreSQL orders them; `None` where that takes more than is known.
+/// The items that `*` stands for.
 ///
-/// `columns`: of each relation, in the order that they are written in.
-pub(super) fn expanded<'a>(
-    table: &TableWithJoins,
-    columns: &mut impl Iterator<Item = &'a Columns>,
-) -> Option<Vec<Part>> {
-    let mut parts = factor_parts(&table.relation, columns)?;
-    for join in &table.joins {
-        let mut right = factor_parts(&join.relation, columns)?;
-        match constraint(join) {
-            Some(JoinConstraint::Using(names)) => {
-                let mut common = Vec::new();
-                for name in names {
-                    let name = single(name)?;
-                    let relation = taken(&mut parts, &name)?;
-                    taken(&mut right, &name)?;
-                    common.push(Part::Common { name, relation });
-                }
-                parts.splice(0..0, common);
-            }
-            Some(_) => return None,
-            None => match &join.join_operator {
-                JoinOperator::Join(_)
-                | JoinOperator::Inner(_)
-                | JoinOperator::Left(_)
-                | JoinOperator::LeftOuter(_)
-                | JoinOperator::Right(_)
-                | JoinOperator::RightOuter(_)
-                | JoinOperator::FullOuter(_)
-                | JoinOperator::CrossJoin(_) => {}
-                _ => return None,
-            },
-        }
-        parts.extend(right);
+/// # Errors
+/// Columns to leave out or to replace that there are not, or of relations whose columns are not known; other options.
+pub(super) fn expanded(
+    namespace: &Namespace,
+    options: WildcardAdditionalOptions,
+) -> Result<Vec<SelectItem>, Error> {
+    if options.opt_ilike.is_some() || options.opt_rename.is_some() || options.opt_alias.is_some() {
+        return Err(Error::not_supported(
+            "ILIKE, RENAME and AS after * are not supported over joins with common columns",
+        )
+        .with_hint("name the columns"));
     }
-    Some(parts)
-}
-
-fn factor_parts<'a>(
-    factor: &TableFactor,
-    columns: &mut impl Iterator<Item = &'a Columns>,
-) -> Option<Vec<Part>> {
-    let columns = match factor {
-        TableFactor::NestedJoin {
-            table_with_joins,
-            alias,
-        } => {
-            let inner = expanded(table_with_joins, columns);
-            if alias.is_none() {
-                return inner;
+    let excluded = excluded(&options);
+    let mut replaced = options.opt_replace.map_or_else(Vec::new, |it| it.items);
+    if !excluded.is_empty() || !replaced.is_empty() {
+        let names = namespace.names()?;
+        let replacing = replaced.iter().map(|it| folded(&it.column_name));
+        for wanted in excluded.iter().cloned().chain(replacing) {
+            if !names.contains(&wanted) {
+                return Err(column_not_found(&wanted));
             }
-            inner.and_then(|inner| names(&inner))
         }
-        _ => columns.next().cloned().flatten(),
-    };
-    Some(vec![Part::Others {
-        relation: relation(factor)?,
-        columns,
-        excluded: Vec::new(),
-    }])
-}
-
-/// The names of the columns, if all are known.
-fn names(parts: &[Part]) -> Columns {
-    let mut all = Vec::new();
-    for part in parts {
+    }
+    let mut items = Vec::new();
+    for part in namespace.parts() {
         match part {
-            Part::Common { name, .. } => all.push(name.clone()),
-            Part::Others {
-                columns, excluded, ..
-            } => {
-                let columns = columns.as_ref()?.iter();
-                all.extend(columns.filter(|name| !excluded.contains(name)).cloned());
+            Part::Common { name, .. } if excluded.contains(name) => {}
+            Part::Common { name, value } => {
+                let own = replaced
+                    .iter()
+                    .position(|it| folded(&it.column_name) == *name);
+                items.push(match own.map(|place| replaced.swap_remove(place)) {
+                    Some(own) => build::aliased(own.expr, own.column_name),
+                    None => shown(name, value),
+                });
             }
-        }
-    }
-    Some(all)
-}
-
-/// Takes a column out of a side, where it is known which relation has it.
-fn taken(parts: &mut Vec<Part>, wanted: &str) -> Option<Vec<Ident>> {
-    let known = parts
-        .iter()
-        .position(|part| matches!(part, Part::Common { name, .. } if name == wanted));
-    if let Some(place) = known {
-        return match parts.remove(place) {
-            Part::Common { relation, .. } => Some(relation),
-            Part::Others { .. } => None,
-        };
-    }
-    let alone = parts.len() == 1;
-    let mut having = parts.iter_mut().filter_map(|part| match part {
-        Part::Common { .. } => None,
-        Part::Others {
-            columns: Some(columns),
-            excluded,
-            ..
-        } if !alone
-            && (excluded.iter().any(|name| name == wanted)
-                || !columns.iter().any(|name| name == wanted)) =>
-        {
-            None
-        }
-        others => Some(others),
-    });
-    match (having.next(), having.next()) {
-        (
-            Some(Part::Others {
+            Part::Others {
                 relation,
                 columns,
-                excluded,
-            }),
-            None,
-        ) if alone || columns.is_some() => {
-            excluded.push(wanted.to_owned());
-            Some(relation.clone())
+                merged,
+            } => {
+                let left_out = |name: &&String| merged.contains(name) || excluded.contains(name);
+                let missing: Vec<String> = match columns {
+                    Ok(columns) => {
+                        if columns.iter().all(|name| left_out(&name)) {
+                            continue;
+                        }
+                        columns.iter().filter(left_out).cloned().collect()
+                    }
+                    Err(_) => merged.clone(),
+                };
+                let own = of_relation(columns, &missing, &mut replaced);
+                items.push(others(relation, &missing, own));
+            }
         }
-        _ => None,
+    }
+    Ok(items)
+}
+
+fn excluded(options: &WildcardAdditionalOptions) -> Vec<String> {
+    let excluded = match &options.opt_exclude {
+        Some(ExcludeSelectItem::Single(name)) => single(name).into_iter().collect(),
+        Some(ExcludeSelectItem::Multiple(names)) => names.iter().filter_map(single).collect(),
+        None => Vec::new(),
+    };
+    let except = options.opt_except.iter().flat_map(|except| {
+        let more = except.additional_elements.iter().map(folded);
+        std::iter::once(folded(&except.first_element)).chain(more)
+    });
+    excluded.into_iter().chain(except).collect()
+}
+
+/// The replacements of a relation's columns.
+fn of_relation(
+    columns: &Columns,
+    missing: &[String],
+    replaced: &mut Vec<Box<ReplaceSelectElement>>,
+) -> Vec<Box<ReplaceSelectElement>> {
+    let columns = columns.as_deref().unwrap_or_default();
+    let (own, others) = std::mem::take(replaced).into_iter().partition(|it| {
+        let name = folded(&it.column_name);
+        columns.contains(&name) && !missing.contains(&name)
+    });
+    *replaced = others;
+    own
+}
+
+/// A common column as an item of a SELECT list.
+fn shown(name: &str, value: &Expr) -> SelectItem {
+    match value {
+        Expr::CompoundIdentifier(_) => SelectItem::UnnamedExpr(value.clone()),
+        value => build::aliased(value.clone(), ident(name)),
     }
 }
 
-/// A piece as an item of a SELECT list.
-pub(super) fn shown(part: &Part) -> SelectItem {
-    match part {
-        Part::Common { name, relation } => {
-            let mut idents = relation.clone();
-            idents.push(quoted(name));
-            SelectItem::UnnamedExpr(Expr::CompoundIdentifier(idents))
-        }
-        Part::Others {
-            relation, excluded, ..
-        } => {
-            let mut options = WildcardAdditionalOptions::default();
-            if !excluded.is_empty() {
-                let names = excluded
-                    .iter()
-                    .map(|name| ObjectName::from(vec![quoted(name)]))
-                    .collect();
-                options.opt_exclude = Some(ExcludeSelectItem::Multiple(names));
-            }
-            let name = ObjectName::from(relation.clone());
-            SelectItem::QualifiedWildcard(
-                SelectItemQualifiedWildcardKind::ObjectName(name),
-                options,
-            )
-        }
+fn others(
+    relation: &[Ident],
+    excluded: &[String],
+    replaced: Vec<Box<ReplaceSelectElement>>,
+) -> SelectItem {
+    let mut options = WildcardAdditionalOptions::default();
+    if !excluded.is_empty() {
+        let names = excluded
+            .iter()
+            .map(|name| ObjectName::from(vec![ident(name)]));
+        options.opt_exclude = Some(ExcludeSelectItem::Multiple(names.collect()));
     }
+    if !replaced.is_empty() {
+        options.opt_replace = Some(ReplaceSelectItem { items: replaced });
+    }
+    let name = ObjectName::from(relation.to_vec());
+    SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(name), options)
 }
