@@ -155,16 +155,14 @@ fn uncast<'a>(expr: &'a Expr, schema: &DFSchema) -> Option<&'a Expr> {
     let Expr::Cast(Cast { expr: inner, field }) = expr else {
         return None;
     };
-    let DataType::Decimal128(precision, scale) = field.data_type() else {
+    let DataType::Decimal128(_, scale) = field.data_type() else {
         return None;
     };
     let is_implicit = match inner.get_type(schema).ok()? {
         DataType::Float64 => *scale >= FLOAT64_SCALE,
         DataType::Float32 => *scale >= FLOAT32_SCALE,
-        DataType::Decimal128(from, from_scale) => {
-            let whole = |precision: u8, scale: i8| i16::from(precision) - i16::from(scale);
-            from_scale <= *scale && whole(from, from_scale) <= whole(*precision, *scale)
-        }
+        // One that a user has asked for changes no value either, but for those that it makes an error of.
+        DataType::Decimal128(_, from_scale) => from_scale <= *scale,
         _ => false,
     };
     is_implicit.then_some(inner.as_ref())

@@ -26,8 +26,8 @@ use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::expr::InList;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{
-    BinaryExpr, ColumnarValue, Expr, LogicalPlan, Operator, ReturnFieldArgs, ScalarFunctionArgs,
-    ScalarUDFImpl, Signature, Volatility, binary_expr, lit,
+    BinaryExpr, Cast, ColumnarValue, Expr, LogicalPlan, Operator, ReturnFieldArgs,
+    ScalarFunctionArgs, ScalarUDFImpl, Signature, TryCast, Volatility, binary_expr, lit,
 };
 use datafusion::optimizer::AnalyzerRule;
 
@@ -214,7 +214,9 @@ fn operands(expr: &Expr, op: Operator) -> impl Iterator<Item = &Expr> {
 fn listed(operand: &Expr, op: Operator, sense: Sense) -> Option<&Expr> {
     let either = sense == Sense::Either;
     match operand {
-        Expr::InList(list) if either || op == Operator::And || list.negated => Some(&list.expr),
+        Expr::InList(list) if either || op == Operator::And || list.negated => {
+            Some(uncast(&list.expr))
+        }
         Expr::BinaryExpr(binary) => {
             let negated = match binary.op {
                 Operator::Or if op == Operator::And => false,
@@ -237,21 +239,32 @@ fn compared(part: &Expr, negated: bool) -> Option<&Expr> {
         Operator::Eq
     };
     match part {
-        Expr::InList(list) if list.negated == negated => Some(&list.expr),
+        Expr::InList(list) if list.negated == negated => Some(uncast(&list.expr)),
         Expr::BinaryExpr(binary) if binary.op == compares => {
             let sides = [binary.left.as_ref(), binary.right.as_ref()];
             sides
                 .into_iter()
+                .map(uncast)
                 .find(|side| matches!(side, Expr::Column(_)))
         }
         _ => None,
     }
 }
 
+/// Without its casts, which the simplifier may move to the literals.
+fn uncast(mut expr: &Expr) -> &Expr {
+    while let Expr::Cast(Cast { expr: inner, .. }) | Expr::TryCast(TryCast { expr: inner, .. }) =
+        expr
+    {
+        expr = inner;
+    }
+    expr
+}
+
 /// Puts [`Same`] into a list; of an OR into the first equality, which leaves no list, and likewise of an AND.
 fn rename(mut operand: &mut Expr, made: &Cell<u32>) {
     while let Expr::BinaryExpr(binary) = operand {
-        operand = match (binary.op, binary.left.as_ref()) {
+        operand = match (binary.op, uncast(&binary.left)) {
             (Operator::Or | Operator::And, _)
             | (Operator::Eq | Operator::NotEq, Expr::Column(_)) => &mut binary.left,
             _ => &mut binary.right,

@@ -7,16 +7,19 @@ mod aggregates;
 mod bounded;
 mod checked;
 pub mod complexity;
+mod containment;
 mod cpu;
 mod cpu_time;
 mod decimal_texts;
 mod decimals;
 mod digits;
 mod expressions;
+mod float_decimals;
 mod floats;
 mod frames;
 mod functions;
 mod gathered;
+mod hidden_values;
 mod in_lists;
 mod joined_texts;
 mod ledger;
@@ -167,7 +170,10 @@ impl Engine {
             .with_analyzer_rule(Arc::new(time::Microseconds))
             .with_analyzer_rule(Arc::new(checked::CheckedIntegers))
             .with_analyzer_rule(Arc::new(decimals::DecimalLiterals))
+            .with_analyzer_rule(Arc::new(float_decimals::NearestCasts))
             .with_analyzer_rule(Arc::new(digits::BoundedDigits))
+            .with_analyzer_rule(Arc::new(hidden_values::EmptyNulls))
+            .with_analyzer_rule(Arc::new(subqueries::MissingRows))
             .with_analyzer_rule(Arc::new(subqueries::Existence))
             .with_analyzer_rule(Arc::new(subqueries::InnerNames))
             .with_analyzer_rule(Arc::new(subqueries::ThreeValuedSubqueries))

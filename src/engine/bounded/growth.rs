@@ -1,5 +1,10 @@
 //! What each function's result may be larger by than its arguments. A function that is in neither list fails a test.
 
+use std::sync::Arc;
+
+use arrow::array::{AsArray, Int64Array};
+use arrow::datatypes::Int64Type;
+use datafusion::common::ScalarValue;
 use datafusion::error::Result;
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs};
 
@@ -278,6 +283,23 @@ fn padded(args: &ScalarFunctionArgs) -> Result<Estimate> {
         }
         _ => 0,
     })
+}
+
+/// A length of less than nothing is 0. The engine's own functions panic where it is no constant (`lpad.rs` of
+/// `datafusion-functions`, 55.2).
+pub fn not_negative(length: &mut ColumnarValue) {
+    match length {
+        ColumnarValue::Scalar(ScalarValue::Int64(Some(length))) => *length = (*length).max(0),
+        ColumnarValue::Array(lengths) => {
+            if let Some(lengths) = lengths.as_primitive_opt::<Int64Type>()
+                && lengths.iter().flatten().any(|length| length < 0)
+            {
+                let most: Int64Array = lengths.unary(|length| length.max(0));
+                *length = ColumnarValue::Array(Arc::new(most));
+            }
+        }
+        ColumnarValue::Scalar(_) => {}
+    }
 }
 
 /// `array_repeat(item, times)`.

@@ -251,8 +251,11 @@ impl ScalarUDFImpl for Bounded {
         }))
     }
 
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+    fn invoke_with_args(&self, mut args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         check(self.name(), (self.measure)(&args)?)?;
+        if let ("lpad" | "rpad", Some(length)) = (self.name(), args.args.get_mut(1)) {
+            growth::not_negative(length);
+        }
         self.inner.invoke_with_args(args)
     }
 

@@ -7,6 +7,7 @@ mod equalities;
 mod grouping_sets;
 mod joins;
 mod leaves;
+mod offsets;
 mod projections;
 mod pushdown;
 mod restated;
@@ -15,6 +16,7 @@ mod sieve;
 mod sorting;
 mod statistics;
 mod topk;
+mod unions;
 mod windows;
 
 use std::sync::Arc;
@@ -81,6 +83,8 @@ pub fn physical_rules() -> Vec<Physical> {
         grouping_sets::FORGET_ORDER,
     );
     insert_before(&mut rules, "EnsureRequirements", joins::FORGET_SIDES);
+    insert_before(&mut rules, "EnsureRequirements", unions::FORGET_CONSTANTS);
+    insert_before(&mut rules, "EnsureRequirements", offsets::KEEP_ORDER);
     // So is what is partitioned by the keys.
     insert_before(&mut rules, "FilterPushdown", CanonicalJoinKeys);
     // After everything that changes a plan.

@@ -32,6 +32,8 @@ pub enum Order {
     Unknown,
     /// This one and nothing else. The input must have it.
     Just(LexOrdering),
+    /// The same, and no sort goes below it.
+    Kept(LexOrdering),
     /// All of this, which is so.
     Known(Box<EquivalenceProperties>),
 }
@@ -49,7 +51,7 @@ impl Restated {
         let known = input.properties();
         let claimed = match &order {
             Order::Unknown => EquivalenceProperties::new(input.schema()),
-            Order::Just(ordering) => {
+            Order::Just(ordering) | Order::Kept(ordering) => {
                 EquivalenceProperties::new_with_orderings(input.schema(), [ordering.clone()])
             }
             Order::Known(claimed) => (**claimed).clone(),
@@ -101,7 +103,7 @@ impl DisplayAs for Restated {
     fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.order {
             Order::Unknown => f.write_str("Unordered"),
-            Order::Just(ordering) => write!(f, "Ordered: [{ordering}]"),
+            Order::Just(ordering) | Order::Kept(ordering) => write!(f, "Ordered: [{ordering}]"),
             Order::Known(_) => f.write_str("Ordered"),
         }
     }
@@ -111,7 +113,7 @@ impl ExecutionPlan for Restated {
     fn name(&self) -> &str {
         match &self.order {
             Order::Unknown => "Unordered",
-            Order::Just(_) | Order::Known(_) => "Ordered",
+            Order::Just(_) | Order::Kept(_) | Order::Known(_) => "Ordered",
         }
     }
 
@@ -126,12 +128,14 @@ impl ExecutionPlan for Restated {
     fn required_input_ordering(&self) -> Vec<Option<OrderingRequirements>> {
         vec![match &self.order {
             Order::Unknown | Order::Known(_) => None,
-            Order::Just(ordering) => Some(OrderingRequirements::from(ordering.clone())),
+            Order::Just(ordering) | Order::Kept(ordering) => {
+                Some(OrderingRequirements::from(ordering.clone()))
+            }
         }]
     }
 
     fn maintains_input_order(&self) -> Vec<bool> {
-        vec![!matches!(self.order, Order::Unknown)]
+        vec![!matches!(self.order, Order::Unknown | Order::Kept(_))]
     }
 
     fn benefits_from_input_partitioning(&self) -> Vec<bool> {
@@ -142,7 +146,7 @@ impl ExecutionPlan for Restated {
         &self,
         f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
     ) -> Result<TreeNodeRecursion> {
-        if let Order::Just(ordering) = &self.order {
+        if let Order::Just(ordering) | Order::Kept(ordering) = &self.order {
             for by in ordering {
                 if f(&by.expr)? == TreeNodeRecursion::Stop {
                     return Ok(TreeNodeRecursion::Stop);
@@ -184,6 +188,10 @@ impl ExecutionPlan for Restated {
 
     fn cardinality_effect(&self) -> CardinalityEffect {
         CardinalityEffect::Equal
+    }
+
+    fn supports_limit_pushdown(&self) -> bool {
+        true
     }
 
     fn gather_filters_for_pushdown(

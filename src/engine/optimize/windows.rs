@@ -2,7 +2,7 @@
 //!
 //! Where columns are constant or equal to each other, a sort by the keys of PARTITION BY may be stated in other terms than
 //! theirs, and when the window runs it does not find its keys in it: "Expects PARTITION BY expression to be ordered"
-//! (`get_partition_by_sort_exprs` of `datafusion-physical-plan`, 55.2). The order is then stated in the window's terms below it,
+//! (`get_partition_by_sort_exprs` of `datafusion-physical-plan`, 55.2), or fails with an assertion about their number. The order is then stated in the window's terms below it,
 //! and above it as it was. Delete this when the plan of the test runs without it.
 
 use std::sync::Arc;
@@ -10,8 +10,10 @@ use std::sync::Arc;
 use datafusion::common::tree_node::Transformed;
 use datafusion::error::Result;
 use datafusion::physical_expr::{LexOrdering, OrderingRequirements};
-use datafusion::physical_plan::windows::{BoundedWindowAggExec, WindowAggExec};
-use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
+use datafusion::physical_plan::windows::{
+    BoundedWindowAggExec, WindowAggExec, get_ordered_partition_by_indices,
+};
+use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, InputOrderMode};
 
 use super::restated::{Order, Restated, with_inputs};
 use super::rules::{EachOperator, Operator};
@@ -31,6 +33,25 @@ fn state(node: Operator) -> Result<Transformed<Operator>> {
     Ok(window.update_data(|window| Arc::new(Restated::new(window, known)) as Operator))
 }
 
+/// Whether a window that takes its input for sorted by its keys finds not all of them in it.
+fn finds_fewer(plan: &dyn ExecutionPlan, input: &Operator) -> bool {
+    let windows = if let Some(window) = plan.downcast_ref::<BoundedWindowAggExec>() {
+        match window.input_order_mode {
+            InputOrderMode::Sorted => window.window_expr(),
+            _ => return false,
+        }
+    } else if let Some(window) = plan.downcast_ref::<WindowAggExec>() {
+        window.window_expr()
+    } else {
+        return false;
+    };
+    let keys = windows.first().map(|expr| expr.partition_by());
+    keys.is_some_and(|keys| {
+        let found = get_ordered_partition_by_indices(keys, input);
+        found.is_ok_and(|found| found.len() < keys.len())
+    })
+}
+
 /// The order of a window's input, where the window does not see that its keys are in it.
 fn missed(plan: &dyn ExecutionPlan) -> Result<Option<LexOrdering>> {
     let keys = if let Some(window) = plan.downcast_ref::<BoundedWindowAggExec>() {
@@ -40,10 +61,10 @@ fn missed(plan: &dyn ExecutionPlan) -> Result<Option<LexOrdering>> {
     } else {
         return Ok(None);
     };
-    if keys.is_ok() {
+    let input = plan.children().into_iter().next();
+    if keys.is_ok() && !input.is_some_and(|input| finds_fewer(plan, input)) {
         return Ok(None);
     }
-    let input = plan.children().into_iter().next();
     let asked = plan.required_input_ordering().into_iter().next().flatten();
     let (Some(input), Some(asked)) = (input, asked) else {
         return Ok(None);

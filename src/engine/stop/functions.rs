@@ -20,6 +20,7 @@ use datafusion::logical_expr::{
     ScalarUDFImpl, Signature,
 };
 
+use super::super::containment;
 use super::check;
 use super::matches::{BoundedMatches, is_small};
 use super::patterns::{self, SEARCHES};
@@ -161,7 +162,7 @@ impl InParts {
     /// `steps`: comparisons for each row, where they are known.
     fn counted(&self, args: ScalarFunctionArgs, steps: Option<Vec<u64>>) -> Result<ColumnarValue> {
         let Some(steps) = steps else {
-            return self.inner.invoke_with_args(args);
+            return self.called(args);
         };
         if let Some(most) = steps.iter().max().filter(|most| **most > STEPS_OF_ROW) {
             return Err(Error::new(
@@ -175,11 +176,24 @@ impl InParts {
             .into());
         }
         if steps.iter().fold(0u64, |all, row| all.saturating_add(*row)) <= STEPS_OF_CALL {
-            return self.inner.invoke_with_args(args);
+            return self.called(args);
         }
         self.in_parts(&args, steps.len(), |first| {
             rows_of_part(steps.get(first..).unwrap_or_default())
         })
+    }
+
+    fn called(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        match self.inner.name() {
+            name @ ("array_has_all" | "array_has_any") => {
+                containment::of_lists(name, args, |args| self.inner.invoke_with_args(args))
+            }
+            "regexp_match" => match patterns::matched(&args)? {
+                Some(matched) => Ok(matched),
+                None => self.inner.invoke_with_args(args),
+            },
+            _ => self.inner.invoke_with_args(args),
+        }
     }
 
     fn searches(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
@@ -191,7 +205,7 @@ impl InParts {
                 .first()
                 .is_some_and(|length| patterns::is_long(*length))
         {
-            return self.inner.invoke_with_args(args);
+            return self.called(args);
         }
         self.in_parts(&args, lengths.len(), |first| {
             patterns::rows_of_part(lengths.get(first..).unwrap_or_default())
@@ -227,7 +241,7 @@ impl InParts {
             };
             let made = match long {
                 Some(made) => made,
-                None => self.inner.invoke_with_args(part)?,
+                None => self.called(part)?,
             };
             parts.push(made.into_array(rows)?);
             first += rows;

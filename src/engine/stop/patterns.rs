@@ -5,7 +5,7 @@
 //! for it. Functions that search again and again may look at the whole rest of a text each time; where texts are long, that is done
 //! here, and asks between two matches.
 
-use arrow::array::{Array, ArrayRef, AsArray, Int64Array, StringArray};
+use arrow::array::{Array, ArrayRef, AsArray, Int64Array, ListBuilder, StringArray, StringBuilder};
 use arrow::compute::cast;
 use arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
@@ -207,6 +207,58 @@ pub(super) fn searched(name: &str, args: &ScalarFunctionArgs) -> Result<Option<C
     };
     let made = cast(&made, args.return_field.data_type())?;
     Ok(Some(ColumnarValue::Array(made)))
+}
+
+/// What `regexp_match` gives: the groups of the first match, of one without groups the whole; a group that took no part is NULL, where
+/// the engine's own leaves it out (`arrow-string`, `regexp.rs`, 59.3). `None` for arguments that it refuses.
+///
+/// # Errors
+/// The pattern is none; the work must stop.
+pub(super) fn matched(args: &ScalarFunctionArgs) -> Result<Option<ColumnarValue>> {
+    let Some(searched) = Searched::of(args)? else {
+        return Ok(None);
+    };
+    let flags = match args.args.get(2) {
+        None => None,
+        Some(ColumnarValue::Scalar(flags)) => match flags.try_as_str().flatten() {
+            Some(flags) if flags.chars().all(|flag| "imsUx".contains(flag)) => Some(flags),
+            _ => return Ok(None),
+        },
+        Some(ColumnarValue::Array(_)) => return Ok(None),
+    };
+    let mut lists = ListBuilder::new(StringBuilder::new());
+    let mut last: Option<(&str, Regex)> = None;
+    for row in 0..searched.rows {
+        check()?;
+        let (Some(text), Some(pattern)) = (searched.text(row), searched.pattern(row)) else {
+            lists.append(false);
+            continue;
+        };
+        let regex = match last.take() {
+            Some((known, regex)) if known == pattern => regex,
+            _ => compiled(pattern, flags.unwrap_or_default())?,
+        };
+        match regex.captures(text) {
+            None => lists.append(false),
+            Some(found) => {
+                let first = usize::from(found.len() > 1);
+                for group in found.iter().skip(first) {
+                    lists
+                        .values()
+                        .append_option(group.map(|group| group.as_str()));
+                }
+                lists.append(true);
+            }
+        }
+        last = Some((pattern, regex));
+    }
+    let lists: ArrayRef = std::sync::Arc::new(lists.finish());
+    let lists = cast(&lists, args.return_field.data_type())?;
+    let is_constant = |arg: &ColumnarValue| matches!(arg, ColumnarValue::Scalar(_));
+    Ok(Some(match args.args.iter().all(is_constant) {
+        true => ColumnarValue::Scalar(ScalarValue::try_from_array(&lists, 0)?),
+        false => ColumnarValue::Array(lists),
+    }))
 }
 
 fn compiled(pattern: &str, flags: &str) -> Result<Regex> {

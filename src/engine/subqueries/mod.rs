@@ -21,6 +21,7 @@ mod columns;
 mod existence;
 mod inner_names;
 mod logic;
+mod missing_rows;
 #[cfg(test)]
 mod tests;
 
@@ -38,6 +39,7 @@ use columns::Columns;
 pub use existence::Existence;
 pub use inner_names::InnerNames;
 use logic::Logic;
+pub use missing_rows::MissingRows;
 
 /// The rule; it comes after those that settle types.
 #[derive(Debug)]

@@ -1,4 +1,7 @@
-//! `date_part` and `EXTRACT` of the time between two timestamps, which is a duration to the engine and an interval of days and times
+//! `date_part` and `EXTRACT` of intervals, in milliseconds and microseconds: the engine's own are of an `i32` of nanoseconds where it
+//! fits, and of whole seconds where not (`arrow-arith`, `temporal.rs`, 59.3).
+//!
+//! And of the time between two timestamps, which is a duration to the engine and an interval of days and times
 //! of day to PostgreSQL and Athena: `4 days 01:02:03.5` has 1 hour. The engine gives whole durations, in parts that wrap.
 
 use std::sync::Arc;
@@ -6,7 +9,8 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, AsArray, Float64Array, Int32Array, Int64Array};
 use arrow::compute::cast;
 use arrow::datatypes::{
-    DataType, DurationMicrosecondType, DurationNanosecondType, Field, FieldRef, TimeUnit,
+    DataType, DurationMicrosecondType, DurationNanosecondType, Field, FieldRef,
+    IntervalMonthDayNanoType, IntervalUnit, TimeUnit,
 };
 use datafusion::common::DFSchema;
 use datafusion::error::Result;
@@ -24,21 +28,29 @@ const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
 
 /// A call that is done here; `None` for the engine's own.
-pub(super) fn of_duration(call: &ScalarFunction, schema: &DFSchema) -> Option<Expr> {
+pub(super) fn of_period(call: &ScalarFunction, schema: &DFSchema) -> Option<Expr> {
     let [part, value] = call.args.as_slice() else {
         return None;
     };
-    if call.func.name() != "date_part" || call.func.inner().is::<PartOfDuration>() {
-        return None;
-    }
-    if !matches!(value.get_type(schema), Ok(DataType::Duration(_))) {
+    if call.func.name() != "date_part" || call.func.inner().is::<PartOfPeriod>() {
         return None;
     }
     let Expr::Literal(name, _) = part else {
         return None;
     };
-    let function = PartOfDuration {
-        part: Part::named(name.try_as_str().flatten()?)?,
+    let part = Part::named(name.try_as_str().flatten()?)?;
+    let is_here = match value.get_type(schema).ok()? {
+        DataType::Duration(_) => true,
+        DataType::Interval(IntervalUnit::MonthDayNano) => {
+            matches!(part, Part::Millisecond | Part::Microsecond)
+        }
+        _ => false,
+    };
+    if !is_here {
+        return None;
+    }
+    let function = PartOfPeriod {
+        part,
         signature: Signature::any(2, Volatility::Immutable),
     };
     Some(expressions::call(function, call.args.clone()))
@@ -91,12 +103,12 @@ impl Part {
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
-struct PartOfDuration {
+struct PartOfPeriod {
     part: Part,
     signature: Signature,
 }
 
-impl ScalarUDFImpl for PartOfDuration {
+impl ScalarUDFImpl for PartOfPeriod {
     fn name(&self) -> &str {
         "date_part"
     }
@@ -138,6 +150,9 @@ fn parts(part: Part, values: &ArrayRef) -> Result<ArrayRef> {
         DataType::Duration(TimeUnit::Nanosecond) => values
             .as_primitive::<DurationNanosecondType>()
             .unary(|nanos| nanos / 1000),
+        DataType::Interval(_) => values
+            .as_primitive::<IntervalMonthDayNanoType>()
+            .unary(|interval| interval.nanoseconds / 1000),
         _ => cast(values, &DataType::Duration(TimeUnit::Microsecond))?
             .as_primitive::<DurationMicrosecondType>()
             .unary(|micros| micros),

@@ -7,7 +7,7 @@ use datafusion::common::tree_node::{Transformed, TransformedResult};
 use datafusion::common::{Column, DFSchema, DFSchemaRef, ScalarValue};
 use datafusion::config::ConfigOptions;
 use datafusion::error::Result;
-use datafusion::logical_expr::expr::{Cast, Placeholder, ScalarFunction, TryCast};
+use datafusion::logical_expr::expr::{Cast, Placeholder, ScalarFunction, TryCast, WindowFunction};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
@@ -53,6 +53,10 @@ impl AnalyzerRule for WindowsByLength {
                     None => Transformed::no(expr),
                 }
             }
+            Expr::WindowFunction(window) => match of_timestamps(window, schema) {
+                Some(window) => Transformed::yes(Expr::WindowFunction(Box::new(window))),
+                None => Transformed::no(expr),
+            },
             _ => Transformed::no(expr),
         })
     }
@@ -70,6 +74,21 @@ fn has_offset(frame: &WindowFrame) -> bool {
     };
     frame.units == WindowFrameUnits::Range
         && (goes_far(&frame.start_bound) || goes_far(&frame.end_bound))
+}
+
+/// A window with RANGE over dates as one over timestamps: the engine leaves out the hours of an interval that it takes from a date.
+fn of_timestamps(window: &WindowFunction, schema: &DFSchema) -> Option<WindowFunction> {
+    let mut window = window.clone();
+    let [key] = window.params.order_by.as_mut_slice() else {
+        return None;
+    };
+    if !matches!(key.expr.get_type(schema), Ok(DataType::Date32)) {
+        return None;
+    }
+    let timestamp = DataType::Timestamp(TimeUnit::Microsecond, None);
+    let date = Box::new(std::mem::take(&mut key.expr));
+    key.expr = Expr::Cast(Cast::new(date, timestamp));
+    Some(window)
 }
 
 /// Whether a plan has nanoseconds or casts that are done here.
@@ -213,7 +232,7 @@ fn expression(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
             }
         }
         Expr::ScalarFunction(call) => {
-            match precision::of_text(&call).or_else(|| parts::of_duration(&call, schema)) {
+            match precision::of_text(&call).or_else(|| parts::of_period(&call, schema)) {
                 Some(call) => Transformed::yes(call),
                 None => {
                     let call = Expr::ScalarFunction(call);

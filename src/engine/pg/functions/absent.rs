@@ -3,6 +3,7 @@
 use arrow::datatypes::DataType;
 
 use crate::engine::pg::{Cell, PgFunction};
+use crate::error::Error;
 
 pub fn functions() -> Vec<PgFunction> {
     let text = || DataType::Utf8;
@@ -62,6 +63,12 @@ pub fn functions() -> Vec<PgFunction> {
         PgFunction::new("pg_relation_is_updatable", 2..=2, DataType::Int32, |_| {
             Ok(Cell::Int(0))
         }),
-        PgFunction::new("age", 1..=1, DataType::Int32, |_| Ok(Cell::Int(0))),
+        // Of a transaction's number; that of a time is no function yet.
+        PgFunction::new("age", 1..=1, DataType::Int32, |args| match args {
+            [Cell::Int(_)] => Ok(Cell::Int(0)),
+            _ => Err(Error::not_supported("age of a time is not supported")
+                .with_hint("subtract it: current_date - …")
+                .into()),
+        }),
     ]
 }

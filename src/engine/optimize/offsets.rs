@@ -1,0 +1,40 @@
+//! A sort stays above an OFFSET.
+//!
+//! The engine moves a sort below what keeps the order of its input, and takes an OFFSET without LIMIT for such: other rows are then
+//! left out (`ensure_requirements/enforce_sorting/sort_pushdown.rs`, 55.2):
+//!
+//! ```text
+//! SELECT x FROM (SELECT x FROM t ORDER BY x DESC OFFSET 1) q ORDER BY x      left out the smallest
+//! ```
+//!
+//! So nothing is moved through an OFFSET. Delete this when the engine does not.
+
+use std::sync::Arc;
+
+use datafusion::common::tree_node::Transformed;
+use datafusion::error::Result;
+use datafusion::physical_plan::ExecutionPlanProperties;
+use datafusion::physical_plan::limit::GlobalLimitExec;
+
+use super::restated::{Order, Restated};
+use super::rules::{EachOperator, Operator};
+
+/// Lets no sort through an OFFSET.
+pub const KEEP_ORDER: EachOperator = EachOperator {
+    name: "keep_order",
+    rewrite: keep,
+};
+
+fn keep(node: Operator) -> Result<Transformed<Operator>> {
+    let is_offset = node
+        .downcast_ref::<GlobalLimitExec>()
+        .is_some_and(|limit| limit.skip() > 0 && limit.fetch().is_none());
+    if !is_offset {
+        return Ok(Transformed::no(node));
+    }
+    let order = match node.output_ordering() {
+        Some(order) => Order::Kept(order.clone()),
+        None => Order::Unknown,
+    };
+    Ok(Transformed::yes(Arc::new(Restated::new(node, order))))
+}
