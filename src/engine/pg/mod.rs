@@ -12,6 +12,7 @@ mod functions;
 mod interval_text;
 mod names;
 mod operators;
+mod output_names;
 mod rewrite;
 mod session;
 mod time_setting;
@@ -25,11 +26,15 @@ pub use functions::{functions, quote_ident, split_name};
 pub use interval_text::write_interval;
 pub use names::ShownAsNames;
 pub use operators::planner;
+pub use output_names::{
+    OutputNames, apart, apart_in_relation, decoded, is_apart_in_relation, shown,
+};
 #[cfg(test)]
 pub use rewrite::rewrite_names_of_using;
 pub use rewrite::{
-    JoinedColumns, Mentions, SystemRelations, Unknown, enclose_joins, folded, name_casts,
-    name_outer_columns, name_outputs, rewrite,
+    JoinedColumns, Mentions, SystemRelations, Unknown, enclose_joins, everything, folded,
+    name_casts, name_columns, name_outer_columns, name_outputs, restore_outputs, rewrite,
+    sorts_by_number,
 };
 pub use session::{BUILT_IN_SETTINGS, SessionInfo};
 pub use time_setting::{milliseconds, shown_time};
