@@ -97,12 +97,34 @@ fn named(
             own
         })
         .collect();
-    let mut builder = LogicalPlanBuilder::from(plan);
-    if changes {
-        let columns = schema.iter().zip(names);
-        builder = builder.project(columns.map(|(field, name)| Expr::from(field).alias(name)))?;
-    }
-    builder.alias(TableReference::bare(table))?.build()
+    let plan = match changes {
+        true => renamed(plan, names)?,
+        false => plan,
+    };
+    LogicalPlanBuilder::from(plan)
+        .alias(TableReference::bare(table))?
+        .build()
+}
+
+/// The columns under other names: in the list itself, if it is on top, as if it had said so.
+fn renamed(plan: LogicalPlan, names: Vec<String>) -> Result<LogicalPlan> {
+    let schema = Arc::clone(plan.schema());
+    let fields = schema.iter().zip(names);
+    let (input, items): (LogicalPlan, Vec<Expr>) = match plan {
+        LogicalPlan::Projection(list) => (Arc::unwrap_or_clone(list.input), list.expr),
+        plan => {
+            let columns = plan.schema().iter().map(Expr::from).collect();
+            (plan, columns)
+        }
+    };
+    let items = items
+        .into_iter()
+        .zip(fields)
+        .map(|(item, ((_, field), name))| match *field.name() == name {
+            true => item,
+            false => item.unalias().alias(name),
+        });
+    LogicalPlanBuilder::from(input).project(items)?.build()
 }
 
 /// The plan with the names of its columns as they are shown, each of a relation of its own.

@@ -107,7 +107,7 @@ impl Planning {
     pub(super) async fn plan(&self) -> Result<LogicalPlan> {
         match &self.source {
             Source::Statement(statement) => {
-                let plan = self.plan_reworded(statement).await?;
+                let plan = Box::pin(self.plan_reworded(statement)).await?;
                 check_names(&plan, sorts_by_number(statement))?;
                 let plan = match self.is_part {
                     true => with_shown_names(plan).map_err(from_engine)?,

@@ -10,7 +10,7 @@ use datafusion::common::DFSchema;
 use datafusion::execution::SessionState;
 use sqlparser::ast::{
     self, Expr, Ident, Query, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr,
-    VisitMut, VisitorMut, With,
+    VisitMut, VisitorMut, WildcardAdditionalOptions, With,
 };
 
 use super::run::plan_statement;
@@ -67,8 +67,9 @@ impl VisitorMut for Stars {
     }
 
     fn post_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
-        let stars = select.projection.iter().filter(|item| is_star(item));
-        if stars.count() < 2 {
+        let stars = || select.projection.iter().filter(|item| is_star(item));
+        // What EXCLUDE and its like leave out of a `*` is the engine's to say.
+        if stars().count() < 2 || !stars().all(is_plain) {
             return ControlFlow::Continue(());
         }
         match self.columns.take() {
@@ -104,6 +105,15 @@ fn is_star(item: &SelectItem) -> bool {
         item,
         SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..)
     )
+}
+
+fn is_plain(star: &SelectItem) -> bool {
+    match star {
+        SelectItem::Wildcard(options) | SelectItem::QualifiedWildcard(_, options) => {
+            *options == WildcardAdditionalOptions::default()
+        }
+        _ => false,
+    }
 }
 
 fn replace(select: &mut Select, columns: &DFSchema) {

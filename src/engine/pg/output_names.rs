@@ -4,7 +4,7 @@
 //! [`apart`] while a query is planned, which no statement writes, and shown as what it [`shown`] is.
 
 use datafusion::sql::sqlparser::ast::{
-    AccessExpr, DataType, Expr, Ident, Query, SelectItem, SetExpr, Value,
+    AccessExpr, DataType, Expr, Ident, Query, SelectItem, SetExpr,
 };
 
 use super::folded;
@@ -171,10 +171,6 @@ fn figured(expr: &Expr) -> Option<(String, bool)> {
         Expr::Trim { .. } => good("btrim"),
         Expr::Floor { .. } => good("floor"),
         Expr::Ceil { .. } => good("ceil"),
-        Expr::Value(value) => match &value.value {
-            Value::Boolean(_) => Some(("bool".to_owned(), false)),
-            _ => None,
-        },
         _ => None,
     }
 }

@@ -66,9 +66,10 @@ impl ScalarUDFImpl for ExtremeInterval {
         let rows = columns.first().map_or(0, |column| column.len());
         let places: Vec<(usize, usize)> = (0..rows)
             .map(|row| {
-                let values = lengths.iter().enumerate().filter_map(|(column, lengths)| {
-                    lengths.is_valid(row).then(|| (column, lengths.value(row)))
-                });
+                let values = lengths.iter().enumerate();
+                let values = values
+                    .filter(|(_, lengths)| lengths.is_valid(row))
+                    .map(|(column, lengths)| (column, lengths.value(row)));
                 // Of equal ones the first.
                 let best = values.reduce(|best, value| match value.1.cmp(&best.1) == self.wanted {
                     true => value,

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Ident, OrderByKind, Query, Select, SelectItem, SetExpr, Statement, Value, VisitMut,
-    VisitorMut, visit_expressions,
+    Expr, GroupByExpr, Ident, OrderByKind, Query, Select, SelectItem, SetExpr, Statement, Value,
+    VisitMut, VisitorMut, visit_expressions,
 };
 
 use super::folded;
@@ -144,6 +144,7 @@ impl VisitorMut for TellApart {
     type Break = ();
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
+        let grouped_by_several = grouped_by_several(select);
         let mut seen: HashSet<String> = HashSet::new();
         for (position, item) in select.projection.iter_mut().enumerate() {
             let name = match item {
@@ -153,7 +154,7 @@ impl VisitorMut for TellApart {
                 SelectItem::ExprWithAlias { alias, .. } => folded(alias),
                 _ => continue,
             };
-            if seen.insert(name.clone()) {
+            if seen.insert(name.clone()) && !grouped_by_several.contains(&name) {
                 continue;
             }
             let own = Ident::with_quote('"', apart(&name, position));
@@ -170,6 +171,26 @@ impl VisitorMut for TellApart {
         }
         ControlFlow::Continue(())
     }
+}
+
+/// Names in GROUP BY that several columns of the list have: they can be none of them, only a column of a table.
+fn grouped_by_several(select: &Select) -> HashSet<String> {
+    let GroupByExpr::Expressions(keys, _) = &select.group_by else {
+        return HashSet::new();
+    };
+    let names = keys.iter().filter_map(|key| match key {
+        Expr::Identifier(name) => Some(folded(name)),
+        _ => None,
+    });
+    let aliased = |name: &String| {
+        let items = select.projection.iter().filter_map(|item| match item {
+            SelectItem::ExprWithAlias { expr, alias } if folded(alias) == *name => Some(expr),
+            _ => None,
+        });
+        let exprs: HashSet<String> = items.map(ToString::to_string).collect();
+        exprs.len() > 1
+    };
+    names.filter(aliased).collect()
 }
 
 /// Stands for the name of any expression that holds a subquery or an interval.
@@ -262,6 +283,19 @@ mod tests {
             statement.to_string(),
             "SELECT DATE '2024-01-01' - x, TIMESTAMP '2024-01-01' - x AS \"'2024-01-01' - x\u{2063}:1\", \
              a::INT + 1, a + 1 AS \"a + 1\u{2063}:3\" FROM t"
+        );
+    }
+
+    #[test]
+    fn a_group_is_by_none_of_several_columns_of_its_name() {
+        let sql = "SELECT a AS x, k AS x, k AS y FROM t GROUP BY x, y";
+        let mut statement = Parser::parse_sql(&PostgreSqlDialect {}, sql)
+            .unwrap()
+            .remove(0);
+        tell_apart(&mut statement);
+        assert_eq!(
+            statement.to_string(),
+            "SELECT a AS \"x\u{2063}:0\", k AS \"x\u{2063}:1\", k AS y FROM t GROUP BY x, y"
         );
     }
 

@@ -118,10 +118,16 @@ fn keys_of(query: &mut Query) -> Result<(), Error> {
         _ => {
             let names = names.unwrap_or_default();
             for key in keys {
-                if let Expr::Identifier(name) = &key.expr
-                    && names.count(&folded(name)) > 1
-                {
+                let Expr::Identifier(name) = &key.expr else {
+                    continue;
+                };
+                let wanted = folded(name);
+                if names.count(&wanted) > 1 {
                     return Err(ambiguous(name));
+                }
+                let place = names.first.iter().position(|name| *name == wanted);
+                if let Some(number) = place.and_then(|place| i64::try_from(place + 1).ok()) {
+                    key.expr = build::integer(number);
                 }
             }
         }
@@ -354,6 +360,15 @@ impl VisitorMut for Restore<'_> {
         let SetExpr::Select(select) = query.body.as_mut() else {
             return ControlFlow::Continue(());
         };
+        let is_read = match query.order_by.as_ref().map(|order| &order.kind) {
+            Some(OrderByKind::Expressions(keys)) => keys
+                .iter()
+                .any(|key| !is_column(&key.expr) && reads(&key.expr, self.column)),
+            _ => false,
+        };
+        if !is_read {
+            return ControlFlow::Continue(());
+        }
         for item in &mut select.projection {
             if let SelectItem::ExprWithAlias { alias, .. } = item
                 && is_apart(&alias.value)
@@ -414,6 +429,10 @@ mod tests {
             (
                 "SELECT a::text, count(*) FROM t ORDER BY a, count",
                 "SELECT a::TEXT, count(*) FROM t ORDER BY 1, 2",
+            ),
+            (
+                "SELECT upper(a), b FROM t UNION SELECT 1, 2 ORDER BY upper, b DESC, c",
+                "SELECT upper(a), b FROM t UNION SELECT 1, 2 ORDER BY 1, 2 DESC, c",
             ),
             (
                 "SELECT DISTINCT *, a + 1 FROM t ORDER BY a + 1",

@@ -16,7 +16,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use super::{build, folded, parts};
-use crate::engine::pg::output_names::{OutputNames, apart, encoded};
+use crate::engine::pg::output_names::{OutputNames, apart, apart_in_relation, encoded};
 use crate::error::Error;
 
 /// Names what is not named as PostgreSQL names it.
@@ -127,17 +127,26 @@ fn reads(query: &Query, name: &str) -> bool {
     query.visit(&mut Reads(name)).is_break()
 }
 
-/// Names the columns of a recursive query that have no alias beside some that have one.
+/// Names the columns of a recursive query that have no alias, where the engine has other names or some have one.
 fn alias_all(table: &mut Cte) {
     let given = table.alias.columns.len();
-    if let Some(OutputNames { first, last: None }) = OutputNames::of(&table.query)
-        && given > 0
-    {
-        let others = first.iter().skip(given).map(|name| TableAliasColumnDef {
-            name: Ident::with_quote('"', name),
+    if given == 0 && names_to_give(&table.query).is_none() {
+        return;
+    }
+    let Some(OutputNames { first, last: None }) = OutputNames::of(&table.query) else {
+        return;
+    };
+    let aliases = table.alias.columns.iter();
+    let mut seen: BTreeSet<String> = aliases.map(|column| folded(&column.name)).collect();
+    for (place, name) in first.iter().enumerate().skip(given) {
+        let own = match seen.insert(name.clone()) {
+            true => name.clone(),
+            false => apart_in_relation(name, place),
+        };
+        table.alias.columns.push(TableAliasColumnDef {
+            name: Ident::with_quote('"', own),
             data_type: None,
         });
-        table.alias.columns.extend(others);
     }
 }
 
@@ -279,5 +288,64 @@ impl VisitorMut for References<'_> {
             *name = vec![self.to.clone()].into();
         }
         ControlFlow::Continue(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
+    use datafusion::sql::sqlparser::parser::Parser;
+
+    /// With `~` for the sign that marks.
+    fn named(sql: &str) -> String {
+        let mut statements = Parser::parse_sql(&PostgreSqlDialect {}, sql).unwrap();
+        let statement = statements.first_mut().unwrap();
+        name(statement).unwrap();
+        statement.to_string().replace('\u{2063}', "~")
+    }
+
+    #[test]
+    fn subqueries_say_what_their_columns_are_called() {
+        for (sql, expected) in [
+            (
+                "SELECT * FROM (SELECT count(*), x FROM t) AS q",
+                "SELECT * FROM (SELECT count(*), x FROM t) AS q (\"~first:count\", \"~first:x\")",
+            ),
+            (
+                "SELECT * FROM (SELECT 1, t.*, 2 AS b FROM t) AS q (x)",
+                "SELECT * FROM (SELECT 1, t.*, 2 AS b FROM t) AS q (x, \"~first:?column?\", \"~*\", \"~last:b\")",
+            ),
+            (
+                "SELECT * FROM (SELECT a, t.b, 1 AS c FROM t) AS q",
+                "SELECT * FROM (SELECT a, t.b, 1 AS c FROM t) AS q",
+            ),
+            (
+                "WITH q AS (SELECT a FROM t), p (x) AS (SELECT 1) SELECT * FROM q, p",
+                "WITH q AS (SELECT a FROM t), p AS (SELECT * FROM (SELECT 1) AS p (x, \"~first:?column?\")) SELECT * FROM q, p",
+            ),
+            (
+                "WITH RECURSIVE q (n) AS (SELECT 1, 2 AS m UNION ALL SELECT n, m FROM q) SELECT * FROM q",
+                "WITH RECURSIVE q (n, \"m\") AS (SELECT 1, 2 AS m UNION ALL SELECT n, m FROM q) SELECT * FROM q",
+            ),
+            (
+                "SELECT x IN (SELECT max(y) FROM t)",
+                "SELECT x IN (SELECT max(y) AS \"item~:0\" FROM t)",
+            ),
+        ] {
+            assert_eq!(named(sql), expected);
+        }
+    }
+
+    #[test]
+    fn a_table_of_an_inner_with_hides_an_outer_one() {
+        let sql = "WITH q AS (SELECT a FROM t) SELECT q.a FROM q \
+                   WHERE EXISTS (WITH q AS (SELECT b FROM q) SELECT b FROM q AS p)";
+        let expected = "WITH \"q~:2\" AS (SELECT a FROM t) SELECT q.a FROM \"q~:2\" AS q \
+                   WHERE EXISTS (WITH \"q~:1\" AS (SELECT b FROM \"q~:2\" AS q) SELECT b FROM \"q~:1\" AS p)";
+        assert_eq!(named(sql), expected);
+        let twice = "WITH q AS (SELECT 1 AS a), q AS (SELECT 2 AS a) SELECT a FROM q";
+        assert_eq!(named(twice), twice);
     }
 }

@@ -184,10 +184,11 @@ fn alias_of_unnest(alias: Option<TableAlias>, count: usize) -> TableAlias {
         columns: vec![],
         at: None,
     });
-    for place in alias.columns.len()..count {
+    let given = alias.columns.len();
+    for place in given..count {
         let name = match (count, place) {
             (1, _) => alias.name.clone(),
-            (_, 0) => unnamed(),
+            (_, place) if place == given => unnamed(),
             (_, place) => Ident::with_quote('"', apart_in_relation("unnest", place)),
         };
         alias.columns.push(TableAliasColumnDef {
