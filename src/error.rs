@@ -385,6 +385,13 @@ impl Error {
         self.0.code
     }
 
+    /// The column that does not exist, if that is the error.
+    pub fn missing_column(&self) -> Option<&str> {
+        let named = self.message().strip_prefix("column \"")?;
+        let name = named.strip_suffix("\" does not exist")?;
+        (self.code() == Code::ColumnNotFound).then_some(name)
+    }
+
     /// The column that is ambiguous, if that is the error.
     pub fn ambiguous_column(&self) -> Option<&str> {
         let named = self.message().strip_prefix("column reference \"")?;

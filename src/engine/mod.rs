@@ -13,12 +13,14 @@ mod cpu_time;
 mod decimal_texts;
 mod decimals;
 mod digits;
+mod equal_keys;
 mod expressions;
 mod float_decimals;
 mod floats;
 mod frames;
 mod functions;
 mod gathered;
+mod grouping_keys;
 mod hidden_values;
 mod in_lists;
 mod joined_texts;
@@ -31,6 +33,7 @@ mod optimize;
 pub mod pg;
 mod planners;
 pub mod quantified;
+mod relations;
 mod rounding;
 mod set_operations;
 pub mod stop;
@@ -67,6 +70,7 @@ pub use expressions::has as has_expression;
 pub use functions::FunctionInfo;
 pub use named_cast::has_columns_of_one_name;
 pub use planners::Planners;
+pub use relations::{check as check_names, with_shown_names};
 pub use stop::{PlanRun, Stop, StopOnDrop};
 
 use crate::error::{Error, Result, UNQUALIFIED, from_engine};
@@ -157,20 +161,25 @@ impl Engine {
         // `datafusion-physical-plan`, 55.2).
         settings.optimizer.enable_aggregate_dynamic_filter_pushdown = false;
         let mut rules = Analyzer::new().rules;
+        rules.insert(0, Arc::new(grouping_keys::GroupingKeys));
         rules.insert(0, Arc::new(optimize::PlainColumns));
-        rules.insert(1, Arc::new(nested::NestedAreNoTexts));
-        rules.insert(1, Arc::new(time::WindowsByLength));
-        rules.insert(1, Arc::new(decimal_texts::DecimalTexts));
+        rules.insert(2, Arc::new(nested::NestedAreNoTexts));
+        rules.insert(2, Arc::new(time::WindowsByLength));
+        rules.insert(2, Arc::new(decimal_texts::DecimalTexts));
         let mut base = SessionStateBuilder::new()
             .with_config(config)
             .with_runtime_env(Arc::clone(&runtime))
             .with_default_features()
             .with_analyzer_rules(rules)
-            .with_relation_planners(vec![Arc::new(optimize::IndependentRelations)])
+            .with_relation_planners(vec![
+                Arc::new(optimize::IndependentRelations),
+                Arc::new(relations::NamedRelations),
+            ])
             .with_optimizer_rules(optimize::logical_rules())
             .with_physical_optimizer_rules(optimize::physical_rules())
             .with_analyzer_rule(Arc::new(set_operations::CountedSetOperations))
             .with_analyzer_rule(Arc::new(time::Microseconds))
+            .with_analyzer_rule(Arc::new(equal_keys::EqualKeys))
             .with_analyzer_rule(Arc::new(checked::CheckedIntegers))
             .with_analyzer_rule(Arc::new(decimals::DecimalLiterals))
             .with_analyzer_rule(Arc::new(float_decimals::NearestCasts))

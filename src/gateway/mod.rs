@@ -29,6 +29,7 @@ mod query_watch;
 mod run;
 mod session;
 mod settings;
+mod stars;
 mod substrait;
 mod throttle;
 mod transaction;

@@ -28,10 +28,14 @@ use super::query::{CancelOnDrop, Phase, Query, Submission};
 use super::run::{QueryContext, Unfinished, plan_statement};
 use super::session::Session;
 use super::settings::ResultReuse;
+use super::stars;
 use super::{Execution, Rows};
-use crate::engine::has_columns_of_one_name;
-use crate::engine::pg::{Mentions, SessionInfo, enclose_joins, name_casts, name_outputs};
+use crate::engine::pg::{
+    Mentions, SessionInfo, enclose_joins, name_casts, name_columns, name_outputs, restore_outputs,
+    sorts_by_number,
+};
 use crate::engine::{CATALOG, PlanSettings};
+use crate::engine::{check_names, has_columns_of_one_name, with_shown_names};
 use crate::error::{Code, Error, Result, from_engine};
 use crate::lake::meter::{Cutoff, QueryMeter};
 use crate::lake::metered_store::QueryStores;
@@ -41,6 +45,9 @@ use crate::telemetry::history::Owner;
 use crate::telemetry::system::SystemSchema;
 use crate::view::pg_catalog::{self, PgCatalog};
 use crate::view::{View, ViewCatalogs};
+
+/// How often a statement is put in other words, each time for another reason.
+const MAX_REWORDINGS: usize = 5;
 
 /// What planning needs, and running on.
 #[derive(Debug)]
@@ -56,6 +63,8 @@ pub(super) struct Planning {
     /// The current database, for the record.
     pub(super) database: String,
     system: PgCatalog,
+    /// Only the names of the columns are asked for, as a statement around it has them.
+    is_part: bool,
     pub(super) names: ColumnNames,
 }
 
@@ -98,16 +107,47 @@ impl Planning {
     pub(super) async fn plan(&self) -> Result<LogicalPlan> {
         match &self.source {
             Source::Statement(statement) => {
-                let mut planned = plan_statement(&self.state, statement.as_ref().clone()).await;
-                if let Some(reworded) = reworded(statement, &planned)
-                    && let Ok(plan) = plan_statement(&self.state, reworded).await
-                {
-                    planned = Ok(plan);
-                }
-                self.system.finish(planned?).map_err(from_engine)
+                let plan = Box::pin(self.plan_reworded(statement)).await?;
+                check_names(&plan, sorts_by_number(statement))?;
+                let plan = match self.is_part {
+                    true => with_shown_names(plan).map_err(from_engine)?,
+                    false => plan,
+                };
+                self.system.finish(plan).map_err(from_engine)
             }
             Source::Substrait(plan) => self.plan_substrait(plan).await,
         }
+    }
+
+    /// Plans a statement, in other words where the engine refuses it as it is written.
+    async fn plan_reworded(&self, statement: &ast::Statement) -> Result<LogicalPlan> {
+        let first = plan_statement(&self.state, statement.clone()).await;
+        let (mut statement, mut planned) = (statement.clone(), first.clone());
+        for _ in 0..MAX_REWORDINGS {
+            let mut others = reworded(&statement, &planned);
+            if is_named_twice(&planned) {
+                let named = others.last().unwrap_or(&statement);
+                let expanded = stars::expanded(&self.state, named).await;
+                others.extend(expanded);
+            }
+            let mut next = None;
+            for other in others {
+                let plan = plan_statement(&self.state, other.clone()).await;
+                match (&plan, &planned) {
+                    (Ok(_), _) => return plan,
+                    // One of several reasons is gone.
+                    (Err(error), Err(known)) if error.message() != known.message() => {
+                        next = next.or(Some((other, plan)));
+                    }
+                    _ => {}
+                }
+            }
+            match next {
+                Some(next) => (statement, planned) = next,
+                None => break,
+            }
+        }
+        first
     }
 
     /// The columns that a client is told of.
@@ -127,23 +167,39 @@ impl Planning {
     }
 }
 
-/// A statement that the engine refuses, in other words, if these may avoid it.
-fn reworded(statement: &ast::Statement, planned: &Result<LogicalPlan>) -> Option<ast::Statement> {
-    // Columns that differ in a cast alone have one name in the engine, which it may say now or when it optimises the plan.
-    let are_alike = match planned {
-        Ok(plan) => has_columns_of_one_name(plan),
-        Err(error) => error.code() == Code::DuplicateColumn,
+fn is_named_twice(planned: &Result<LogicalPlan>) -> bool {
+    matches!(planned, Err(error) if error.code() == Code::DuplicateColumn)
+}
+
+/// A statement that the engine refuses, in other words that may avoid it.
+fn reworded(statement: &ast::Statement, planned: &Result<LogicalPlan>) -> Vec<ast::Statement> {
+    let changed = |change: &dyn Fn(&mut ast::Statement) -> bool| {
+        let mut reworded = statement.clone();
+        change(&mut reworded).then_some(reworded)
     };
-    let ambiguous = planned.as_ref().err().and_then(Error::ambiguous_column);
-    if !are_alike && ambiguous.is_none() {
-        return None;
-    }
-    let mut reworded = statement.clone();
-    let changed = match ambiguous {
-        Some(column) => name_outputs(&mut reworded, column),
-        None => name_casts(&mut reworded),
+    let error = planned.as_ref().err();
+    let found = if let Some(column) = error.and_then(Error::missing_column) {
+        [
+            changed(&|statement| restore_outputs(statement, column)),
+            None,
+        ]
+    } else if let Some(column) = error.and_then(Error::ambiguous_column) {
+        [changed(&|statement| name_outputs(statement, column)), None]
+    } else if is_named_twice(planned) {
+        [
+            changed(&name_casts),
+            changed(&|statement| {
+                name_casts(statement);
+                name_columns(statement)
+            }),
+        ]
+    } else if planned.as_ref().is_ok_and(has_columns_of_one_name) {
+        // Columns that differ in a cast alone have one name in the engine, which it says when it optimises the plan.
+        [changed(&name_casts), None]
+    } else {
+        [None, None]
     };
-    changed.then_some(reworded)
+    found.into_iter().flatten().collect()
 }
 
 impl Session {
@@ -199,19 +255,28 @@ impl Session {
     /// Errors: the workgroup is gone, disabled, or no longer granted; what the rewrite refuses.
     pub(super) async fn planning(&self, statement: ast::Statement) -> Result<Planning> {
         let mut lookups = Lookups::default();
-        self.planning_with(statement, &mut lookups).await
+        self.planning_of(statement, &mut lookups).await
     }
 
     /// The same for a part of a statement, for which something was looked up already.
     pub(super) async fn planning_with(
         &self,
+        statement: ast::Statement,
+        lookups: &mut Lookups,
+    ) -> Result<Planning> {
+        let mut planning = self.planning_of(statement, lookups).await?;
+        planning.is_part = true;
+        Ok(planning)
+    }
+
+    async fn planning_of(
+        &self,
         mut statement: ast::Statement,
         lookups: &mut Lookups,
     ) -> Result<Planning> {
-        let mut names = ColumnNames::of(&statement);
+        let names = ColumnNames::of(&statement);
         enclose_joins(&mut statement)?;
         statement = self.resolve_joins(statement, lookups).await?;
-        names.learn(&statement);
         let mentions = pg_catalog::rewrite(&mut statement)?;
         let source = Source::Statement(Box::new(statement));
         self.planning_for(source, names, &mentions).await
@@ -279,6 +344,7 @@ impl Session {
             settings: plan_settings,
             database,
             system,
+            is_part: false,
             names,
         })
     }

@@ -282,6 +282,16 @@ pub fn inferred_types(plan: &LogicalPlan) -> Result<HashMap<String, Option<DataT
     Ok(types)
 }
 
+/// The parameters that a query names, wherever it does: of a WITH that nothing reads there is nothing in a plan.
+pub fn named_parameters(query: &ast::Query) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    let _: ControlFlow<()> = ast::visit_expressions(query, |expr| {
+        names.extend(placeholder(expr).map(str::to_owned));
+        ControlFlow::Continue(())
+    });
+    names
+}
+
 /// The types of all parameters: declared, else inferred, else text.
 ///
 /// Errors: a number that is out of bounds, such as `$0`.
@@ -425,6 +435,13 @@ mod tests {
             list_of(&DataType::Utf8View),
             DataType::new_list(DataType::Utf8, true)
         );
+    }
+
+    #[test]
+    fn parameters_are_named_wherever_they_are() {
+        let query = query("WITH q AS (SELECT $2::int) SELECT ($1) FROM t WHERE EXISTS (SELECT $4)");
+        let names = ["$1", "$2", "$4"].map(str::to_owned);
+        assert_eq!(named_parameters(&query), names.into());
     }
 
     #[test]

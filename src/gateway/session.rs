@@ -25,8 +25,8 @@ use super::logins::{Principal, session_is_over};
 use super::planners::PlannedText;
 use super::planning::{Planned, Planning};
 use super::prepared::{
-    Prepared, declare_types, inferred_types, list_of, lists_as_items, open_parameters,
-    parameter_types,
+    Prepared, declare_types, inferred_types, list_of, lists_as_items, named_parameters,
+    open_parameters, parameter_types,
 };
 use super::query::Query;
 use super::settings::Settings;
@@ -350,7 +350,10 @@ impl Session {
         let mut asked = query.clone();
         let lists = lists_as_items(&mut asked, declared);
         let mut planned = Box::pin(self.plan_query(&asked, declared)).await?;
-        let inferred = inferred_types(&planned.plan)?;
+        let mut inferred = inferred_types(&planned.plan)?;
+        for name in named_parameters(query) {
+            inferred.entry(name).or_default();
+        }
         let mut parameters = parameter_types(inferred.clone(), declared)?;
         let open = open_parameters(&inferred, declared, parameters.len());
         for (index, data_type) in parameters.iter_mut().enumerate() {

@@ -106,3 +106,30 @@ async fn phases_have_their_times_and_ddl_is_recorded_too() {
         "SUCCEEDED"
     );
 }
+
+#[tokio::test]
+async fn columns_are_shown_by_the_names_that_postgres_gives_them() {
+    let admin = Server::shared().connect("admin").await;
+    for (sql, names) in [
+        ("SELECT * FROM (SELECT 1 AS a, 2 AS a) t", vec!["a", "a"]),
+        (
+            "WITH q AS (SELECT 1 AS \"Key\", 2 AS \"Key\") SELECT *, 3 FROM q",
+            vec!["Key", "Key", "?column?"],
+        ),
+        (
+            "SELECT * FROM (SELECT 1, 2, count(*), '1'::text::int, CASE WHEN true THEN 1 END) t",
+            vec!["?column?", "?column?", "count", "int4", "case"],
+        ),
+        (
+            "SELECT * FROM (SELECT * FROM (VALUES (1)) v (k), (VALUES (2)) w (k)) t",
+            vec!["k", "k"],
+        ),
+        ("SELECT 1 AS k, 2 AS k UNION SELECT 3, 4", vec!["k", "k"]),
+        (
+            "SELECT k, *, v.* FROM (VALUES (1, 2)) v (k)",
+            vec!["k", "k", "column2", "k", "column2"],
+        ),
+    ] {
+        assert_eq!(admin.columns(sql).await, names, "{sql}");
+    }
+}

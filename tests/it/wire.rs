@@ -65,6 +65,21 @@ async fn parameter_types_are_inferred_from_columns() {
 }
 
 #[tokio::test]
+async fn parameters_of_a_with_that_nothing_reads_are_described() {
+    let admin = Server::shared().connect("admin").await;
+    let client = admin.raw();
+    let statement = client
+        .prepare("WITH unread AS (SELECT $2 || 'x') SELECT $1::bigint + 1")
+        .await
+        .map_err(|e| Failure::of(&e))
+        .unwrap();
+    let names: Vec<&str> = statement.params().iter().map(|t| t.name()).collect();
+    assert_eq!(names, ["int8", "text"]);
+    let row = client.query_one(&statement, &[&4_i64, &"y"]).await.unwrap();
+    assert_eq!(row.get::<_, i64>(0), 5);
+}
+
+#[tokio::test]
 async fn parameters_of_any_are_arrays_of_what_they_are_compared_with() {
     let admin = Server::shared().connect("admin").await;
     let client = admin.raw();

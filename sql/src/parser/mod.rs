@@ -12,6 +12,7 @@ mod cursors;
 mod database;
 mod explain;
 mod grants;
+mod lists;
 mod literal;
 mod names;
 mod normalize;

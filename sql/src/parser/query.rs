@@ -2,7 +2,7 @@
 
 use super::cursor::{Cursor, Result};
 use super::query_error::{self, Source};
-use super::{complexity, normalize};
+use super::{complexity, lists, normalize};
 use crate::ParseError;
 use crate::ast::{Statement, Unsupported};
 use crate::dialect::AthenaDialect;
@@ -12,7 +12,7 @@ use sqlparser::parser::{Parser, ParserError, ParserOptions};
 use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer, Whitespace};
 
 /// How deep expressions and subqueries may nest in one another, in steps of sqlparser's.
-const MAX_DEPTH: usize = 128;
+pub(super) const MAX_DEPTH: usize = 128;
 
 /// Steps of the parser for each token; a plain query takes about one.
 const STEPS_PER_TOKEN: usize = 20;
@@ -23,11 +23,36 @@ const STEPS: usize = 20_000;
 
 /// The query that the cursor holds to its end, or why it is refused.
 pub(super) fn statement(cursor: &Cursor<'_>) -> Result<Statement> {
+    if let Some(refused) = excluding_frame(cursor) {
+        return Ok(Statement::Unsupported(refused));
+    }
     let mut query = parse(cursor, |parser| parser.parse_query())?;
     complexity::check_relations(cursor, &query)?;
     Ok(match normalize::query(&mut query) {
         Ok(()) => Statement::Query(query),
         Err(refused) => Statement::Unsupported(refused),
+    })
+}
+
+/// A window's frame that leaves out rows within it.
+fn excluding_frame(cursor: &Cursor<'_>) -> Option<Unsupported> {
+    let frames = ["CURRENT ROW", "GROUP", "TIES"];
+    (0..cursor.rest().len()).find_map(|at| {
+        if !cursor.is_word_at(at, "EXCLUDE") {
+            return None;
+        }
+        let said = frames.iter().find(|said| {
+            let words = said.split(' ').enumerate();
+            let end = at + 1 + said.split(' ').count();
+            words
+                .into_iter()
+                .all(|(place, word)| cursor.is_word_at(at + 1 + place, word))
+                && cursor.is_sign_at(end, ')')
+        })?;
+        Some(Unsupported {
+            what: format!("EXCLUDE {said} in a window frame"),
+            nearest: Some("frames that end before the row and begin behind it".to_owned()),
+        })
     })
 }
 
@@ -75,7 +100,7 @@ fn parse<T>(
         .tokenize_with_location()
         .map_err(|error| query_error::of_tokenizer(&source, &error))?;
     number_placeholders(&source, &mut tokens)?;
-    let tokens = spell_out_table_commands(tokens);
+    let tokens = lists::plain(spell_out_table_commands(tokens));
     let unclosed = unclosed_parentheses(cursor);
     if !(1..=MAX_UNCLOSED).contains(&unclosed) {
         return parse_tokens(&source, tokens, &grammar);
@@ -190,7 +215,7 @@ fn spell_out_table_commands(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     out
 }
 
-fn is_word(token: &Token, word: &str) -> bool {
+pub(super) fn is_word(token: &Token, word: &str) -> bool {
     matches!(token, Token::Word(w) if w.quote_style.is_none() && w.value.eq_ignore_ascii_case(word))
 }
 

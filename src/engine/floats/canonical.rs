@@ -17,7 +17,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray};
+use arrow::array::{Array, ArrayRef, AsArray, ListArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, FieldRef, Float32Type, Float64Type};
 use datafusion::common::tree_node::Transformed;
@@ -136,7 +136,27 @@ fn rewritten(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
 
 fn is_float(expr: &Expr, schema: &dyn ExprSchema) -> bool {
     // Asking for the type of what is inside would walk the whole chain again.
-    as_canonical(expr).is_some() || expr.get_type(schema).is_ok_and(|kind| kind.is_floating())
+    as_canonical(expr).is_some()
+        || expr
+            .get_type(schema)
+            .is_ok_and(|kind| kind.is_floating() || are_lists(&kind))
+}
+
+/// Whether values are arrays of floating-point numbers, or of such arrays.
+pub(in crate::engine) fn are_lists(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::List(item) => item.data_type().is_floating() || are_lists(item.data_type()),
+        _ => false,
+    }
+}
+
+/// The number, or the array, with one NaN and one zero.
+pub(in crate::engine) fn with_one_zero(expr: Expr) -> Expr {
+    let function = Canonical {
+        keeps_name: false,
+        ..Canonical::new(true)
+    };
+    expressions::call(function, vec![bare(expr)])
 }
 
 fn keys_are_float(window: &WindowFunction, schema: &DFSchema) -> bool {
@@ -191,6 +211,8 @@ fn canonical(expr: Expr, zeros: bool) -> Expr {
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub(super) struct Canonical {
     zeros: bool,
+    /// Whether its column is named as what is inside; a key of a join is one more column beside that.
+    keeps_name: bool,
     signature: Signature,
 }
 
@@ -198,6 +220,7 @@ impl Canonical {
     pub(super) fn new(zeros: bool) -> Self {
         Self {
             zeros,
+            keeps_name: true,
             signature: Signature::any(1, Volatility::Immutable),
         }
     }
@@ -227,6 +250,15 @@ impl Canonical {
                 &self.array(&cast(array, &DataType::Float32)?)?,
                 &DataType::Float16,
             )?,
+            DataType::List(item) => {
+                let list = array.as_list::<i32>();
+                Arc::new(ListArray::try_new(
+                    Arc::clone(item),
+                    list.offsets().clone(),
+                    self.array(list.values())?,
+                    list.nulls().cloned(),
+                )?)
+            }
             _ => Arc::clone(array),
         })
     }
@@ -237,10 +269,14 @@ impl ScalarUDFImpl for Canonical {
         "canonical"
     }
 
-    /// That of what is inside: columns keep their names.
+    /// That of what is inside, unless it is a key: columns keep their names.
     fn schema_name(&self, args: &[Expr]) -> Result<String> {
         let name = args.first().map(|inner| inner.schema_name().to_string());
-        Ok(name.unwrap_or_default())
+        let name = name.unwrap_or_default();
+        Ok(match self.keeps_name {
+            true => name,
+            false => format!("canonical({name})"),
+        })
     }
 
     fn signature(&self) -> &Signature {

@@ -18,6 +18,7 @@ use datafusion::error::Result;
 use datafusion::execution::SessionState;
 
 pub use canonical::CanonicalFloats;
+pub(in crate::engine) use canonical::{are_lists, with_one_zero};
 pub use joins::CanonicalJoinKeys;
 
 /// Puts these functions in the place of the engine's.

@@ -3,6 +3,7 @@
 mod conditions;
 mod cross_join;
 mod dependencies;
+mod distinct;
 mod equalities;
 mod grouping_sets;
 mod joins;
@@ -40,6 +41,7 @@ const LOGICAL: &[(&str, LogicalGuard)] = &[
     ("eliminate_duplicated_expr", dependencies::of_sorts),
     ("replace_distinct_aggregate", dependencies::of_distinct),
     ("eliminate_join", dependencies::of_joins),
+    ("single_distinct_aggregation_to_group_by", distinct::guard),
     ("optimize_projections", dependencies::of_groups),
     ("extract_equijoin_predicate", equalities::of_keys),
 ];

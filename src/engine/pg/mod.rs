@@ -12,6 +12,7 @@ mod functions;
 mod interval_text;
 mod names;
 mod operators;
+mod output_names;
 mod rewrite;
 mod session;
 mod time_setting;
@@ -25,9 +26,13 @@ pub use functions::{functions, quote_ident, split_name};
 pub use interval_text::write_interval;
 pub use names::ShownAsNames;
 pub use operators::planner;
+pub use output_names::{
+    OutputNames, apart, apart_in_relation, decoded, is_apart_in_relation, shown,
+};
 pub use rewrite::{
-    JoinedColumns, Mentions, Resolution, SystemRelations, Unknown, enclose_joins, folded,
-    name_casts, name_outputs, resolve_joins, rewrite,
+    JoinedColumns, Mentions, Resolution, SystemRelations, Unknown, enclose_joins, everything,
+    folded, name_casts, name_columns, name_outputs, resolve_joins, restore_outputs, rewrite,
+    sorts_by_number,
 };
 pub use session::{BUILT_IN_SETTINGS, SessionInfo};
 pub use time_setting::{milliseconds, shown_time};

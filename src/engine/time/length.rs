@@ -1,12 +1,12 @@
 //! Intervals are compared and ordered by their length, as in PostgreSQL: a month is 30 days, a day 24 hours. The engine compares months,
-//! then days, then nanoseconds, so that 25 hours are less than a day. It still groups by these, so that 24 hours and a day are two.
+//! then days, then nanoseconds, so that 25 hours are less than a day. What is grouped and joined by them is in `engine/equal_keys.rs`.
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, Decimal128Array};
+use arrow::array::{Array, ArrayRef, AsArray, Decimal128Array, ListArray};
 use arrow::compute::cast;
 use arrow::datatypes::{
-    DataType, DurationNanosecondType, IntervalMonthDayNanoType, IntervalUnit, TimeUnit,
+    DataType, DurationNanosecondType, FieldRef, IntervalMonthDayNanoType, IntervalUnit, TimeUnit,
 };
 use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::error::Result;
@@ -145,7 +145,7 @@ pub(super) fn compared(expr: &Expr, schema: &DFSchema) -> Option<Expr> {
     }
 }
 
-fn compares(op: Operator) -> bool {
+pub fn compares(op: Operator) -> bool {
     use Operator::{Eq, Gt, GtEq, IsDistinctFrom, IsNotDistinctFrom, Lt, LtEq, NotEq};
     matches!(
         op,
@@ -153,10 +153,11 @@ fn compares(op: Operator) -> bool {
     )
 }
 
-/// The length of an interval; of a duration that was cast to one, its own.
-fn length(expr: &Expr, schema: &DFSchema) -> Option<Expr> {
+/// The length of an interval or a duration, or of each in an array; of a duration that was cast to an interval, its own.
+pub fn length(expr: &Expr, schema: &DFSchema) -> Option<Expr> {
     let data_type = expr.get_type(schema).ok()?;
-    if !matches!(data_type, DataType::Interval(_)) {
+    let scalar = matches!(data_type, DataType::Interval(_) | DataType::Duration(_));
+    if !scalar && !are_lists(&data_type) {
         return None;
     }
     let value = match expr {
@@ -187,8 +188,8 @@ impl ScalarUDFImpl for Length {
         &self.signature
     }
 
-    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(DataType::Decimal128(38, 0))
+    fn return_type(&self, types: &[DataType]) -> Result<DataType> {
+        Ok(types.first().map_or(LENGTH, type_of_lengths))
     }
 
     fn is_strict(&self) -> bool {
@@ -196,11 +197,50 @@ impl ScalarUDFImpl for Length {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        expressions::applied(args.args.first(), |values| Ok(Arc::new(lengths(values)?)))
+        expressions::applied(args.args.first(), nested_lengths)
     }
 }
 
-fn lengths(values: &ArrayRef) -> Result<Decimal128Array> {
+/// The type of a length.
+const LENGTH: DataType = DataType::Decimal128(38, 0);
+
+/// Whether values are arrays of intervals, or of such arrays.
+pub fn are_lists(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::List(item) => {
+            matches!(item.data_type(), DataType::Interval(_)) || are_lists(item.data_type())
+        }
+        _ => false,
+    }
+}
+
+fn type_of_lengths(of: &DataType) -> DataType {
+    match of {
+        DataType::List(item) => DataType::List(item_of_lengths(item)),
+        _ => LENGTH,
+    }
+}
+
+fn item_of_lengths(item: &FieldRef) -> FieldRef {
+    let of = type_of_lengths(item.data_type());
+    Arc::new(item.as_ref().clone().with_data_type(of))
+}
+
+fn nested_lengths(values: &ArrayRef) -> Result<ArrayRef> {
+    let DataType::List(item) = values.data_type() else {
+        return Ok(Arc::new(lengths(values)?));
+    };
+    let list = values.as_list::<i32>();
+    let items = nested_lengths(list.values())?;
+    Ok(Arc::new(ListArray::try_new(
+        item_of_lengths(item),
+        list.offsets().clone(),
+        items,
+        list.nulls().cloned(),
+    )?))
+}
+
+pub(super) fn lengths(values: &ArrayRef) -> Result<Decimal128Array> {
     let lengths: Decimal128Array = match values.data_type() {
         DataType::Duration(unit) => {
             let nanoseconds = match unit {

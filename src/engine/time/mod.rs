@@ -16,6 +16,7 @@
 
 mod arithmetic;
 mod bins;
+mod extremes;
 mod functions;
 mod input;
 mod intervals;
@@ -34,6 +35,7 @@ use std::sync::Arc;
 use datafusion::error::Result;
 use datafusion::execution::{FunctionRegistry, SessionState};
 
+pub(in crate::engine) use length::{are_lists, compares, length};
 pub(in crate::engine) use output::texts as texts_of_timestamps;
 pub use precision::PRECISION_FUNCTION;
 pub use rule::{Microseconds, WindowsByLength};

@@ -18,7 +18,7 @@ use datafusion::optimizer::AnalyzerRule;
 
 use super::input::{MAX_DIGITS, TimestampOfText};
 use super::types::{in_microseconds, with_texts};
-use super::{intervals, length, parts, precision};
+use super::{extremes, intervals, length, parts, precision};
 use crate::engine::{expressions, texts};
 
 /// Microseconds where the engine put nanoseconds, and texts of times as PostgreSQL writes them.
@@ -50,7 +50,7 @@ impl AnalyzerRule for WindowsByLength {
             Expr::WindowFunction(window) if !has_offset(&window.params.window_frame) => {
                 match length::ordered(&expr, schema) {
                     Some(by_length) => Transformed::yes(by_length),
-                    None => Transformed::no(expr),
+                    None => by_peers(expr, schema),
                 }
             }
             Expr::WindowFunction(window) => match of_timestamps(window, schema) {
@@ -64,6 +64,41 @@ impl AnalyzerRule for WindowsByLength {
     fn name(&self) -> &str {
         "windows_by_length"
     }
+}
+
+/// A frame of RANGE ends with peers of a row, as one of GROUPS does, of which the engine asks no type.
+fn by_peers(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
+    let Expr::WindowFunction(mut window) = expr else {
+        return Transformed::no(expr);
+    };
+    let key = window.params.order_by.first();
+    let of = key.and_then(|key| key.expr.get_type(schema).ok());
+    let frame = &mut window.params.window_frame;
+    let has_range = of.is_none_or(|of| {
+        of.is_numeric()
+            || of.is_string()
+            || of.is_null()
+            || of.is_list()
+            || matches!(
+                of,
+                DataType::Boolean
+                    | DataType::Dictionary(..)
+                    | DataType::Date32
+                    | DataType::Date64
+                    | DataType::Timestamp(..)
+            )
+    });
+    if frame.units != WindowFrameUnits::Range || has_range {
+        return Transformed::no(Expr::WindowFunction(window));
+    }
+    let bound = |bound: &WindowFrameBound| match bound {
+        WindowFrameBound::Preceding(_) => WindowFrameBound::Preceding(ScalarValue::UInt64(None)),
+        WindowFrameBound::Following(_) => WindowFrameBound::Following(ScalarValue::UInt64(None)),
+        WindowFrameBound::CurrentRow => WindowFrameBound::CurrentRow,
+    };
+    let (start, end) = (bound(&frame.start_bound), bound(&frame.end_bound));
+    *frame = WindowFrame::new_bounds(WindowFrameUnits::Groups, start, end);
+    Transformed::yes(Expr::WindowFunction(window))
 }
 
 /// Whether a frame goes as far as a value, and so is of the type of what it is ordered by.
@@ -232,7 +267,10 @@ fn expression(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
             }
         }
         Expr::ScalarFunction(call) => {
-            match precision::of_text(&call).or_else(|| parts::of_period(&call, schema)) {
+            let other = precision::of_text(&call)
+                .or_else(|| parts::of_period(&call, schema))
+                .or_else(|| extremes::of_intervals(&call, schema));
+            match other {
                 Some(call) => Transformed::yes(call),
                 None => {
                     let call = Expr::ScalarFunction(call);

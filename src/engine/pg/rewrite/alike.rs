@@ -4,11 +4,12 @@ use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Ident, OrderByKind, Select, SelectItem, SetExpr, Statement, Value, VisitMut, VisitorMut,
-    visit_expressions,
+    Expr, GroupByExpr, Ident, OrderByKind, Query, Select, SelectItem, SetExpr, Statement, Value,
+    VisitMut, VisitorMut, visit_expressions,
 };
 
 use super::folded;
+use crate::engine::pg::output_names::apart;
 
 /// Gives every column of a SELECT list that is like an earlier one a name of its own.
 pub fn tell_apart(statement: &mut Statement) {
@@ -16,13 +17,25 @@ pub fn tell_apart(statement: &mut Statement) {
     let _ = VisitMut::visit(statement, &mut TellApart);
 }
 
-/// Gives another name to a column of the outermost SELECT list that is named as a column of a table, which the engine takes for
+/// Gives another name to a column of a SELECT list that is named as a column of a table, which the engine takes for
 /// ambiguous: `SELECT t.a, upper(t.b) AS a`, `SELECT *, 1 AS a`, `SELECT upper(t.a) AS a FROM t ORDER BY t.a`. What is ordered by the name
 /// is ordered by the column still. Returns whether there is one.
 pub fn name_outputs(statement: &mut Statement, column: &str) -> bool {
-    let Statement::Query(query) = statement else {
-        return false;
+    let mut outermost = false;
+    if let Statement::Query(query) = statement {
+        outermost = name_output(query, column);
+    }
+    let mut names = NameOutputs {
+        column,
+        found: outermost,
     };
+    // Nothing breaks the walk.
+    let _ = VisitMut::visit(statement, &mut names);
+    names.found
+}
+
+/// Of a query's own list.
+fn name_output(query: &mut Query, column: &str) -> bool {
     let SetExpr::Select(select) = query.body.as_mut() else {
         return false;
     };
@@ -36,7 +49,7 @@ pub fn name_outputs(statement: &mut Statement, column: &str) -> bool {
     let Some((position, alias)) = named else {
         return false;
     };
-    let own = Ident::with_quote('"', format!("{column}:{position}"));
+    let own = Ident::with_quote('"', apart(column, position));
     *alias = own.clone();
     if let Some(order) = &mut query.order_by
         && let OrderByKind::Expressions(keys) = &mut order.kind
@@ -50,12 +63,88 @@ pub fn name_outputs(statement: &mut Statement, column: &str) -> bool {
     true
 }
 
+/// Names the outputs of other queries, beside a `*` or a column.
+struct NameOutputs<'a> {
+    column: &'a str,
+    found: bool,
+}
+
+impl VisitorMut for NameOutputs<'_> {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+        let beside = match query.body.as_ref() {
+            SetExpr::Select(select) => select
+                .projection
+                .iter()
+                .any(|item| is_star(item) || column_name(item).as_deref() == Some(self.column)),
+            _ => false,
+        };
+        self.found |= beside && name_output(query, self.column);
+        ControlFlow::Continue(())
+    }
+}
+
+fn is_star(item: &SelectItem) -> bool {
+    matches!(
+        item,
+        SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..)
+    )
+}
+
+/// The name of a column that is taken as it is.
+fn column_name(item: &SelectItem) -> Option<String> {
+    match item {
+        SelectItem::UnnamedExpr(Expr::Identifier(name)) => Some(folded(name)),
+        SelectItem::UnnamedExpr(Expr::CompoundIdentifier(parts)) => parts.last().map(folded),
+        _ => None,
+    }
+}
+
+/// Gives a name of its own to each column of a list that is in it twice: `SELECT a, t.a`, `SELECT a, *`. Returns whether there are any.
+pub fn name_columns(statement: &mut Statement) -> bool {
+    let mut names = NameColumns { found: false };
+    // Nothing breaks the walk.
+    let _ = VisitMut::visit(statement, &mut names);
+    names.found
+}
+
+struct NameColumns {
+    found: bool,
+}
+
+impl VisitorMut for NameColumns {
+    type Break = ();
+
+    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
+        let has_star = select.projection.iter().any(is_star);
+        let mut seen = HashSet::new();
+        for (position, item) in select.projection.iter_mut().enumerate() {
+            let Some(name) = column_name(item) else {
+                continue;
+            };
+            if let SelectItem::UnnamedExpr(expr) = item
+                && (!seen.insert(name.clone()) || has_star)
+            {
+                let own = Ident::with_quote('"', apart(&name, position));
+                *item = SelectItem::ExprWithAlias {
+                    expr: expr.clone(),
+                    alias: own,
+                };
+                self.found = true;
+            }
+        }
+        ControlFlow::Continue(())
+    }
+}
+
 struct TellApart;
 
 impl VisitorMut for TellApart {
     type Break = ();
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
+        let grouped_by_several = grouped_by_several(select);
         let mut seen: HashSet<String> = HashSet::new();
         for (position, item) in select.projection.iter_mut().enumerate() {
             let name = match item {
@@ -65,10 +154,10 @@ impl VisitorMut for TellApart {
                 SelectItem::ExprWithAlias { alias, .. } => folded(alias),
                 _ => continue,
             };
-            if seen.insert(name.clone()) {
+            if seen.insert(name.clone()) && !grouped_by_several.contains(&name) {
                 continue;
             }
-            let own = Ident::with_quote('"', format!("{name}:{position}"));
+            let own = Ident::with_quote('"', apart(&name, position));
             match item {
                 SelectItem::UnnamedExpr(expr) => {
                     *item = SelectItem::ExprWithAlias {
@@ -82,6 +171,26 @@ impl VisitorMut for TellApart {
         }
         ControlFlow::Continue(())
     }
+}
+
+/// Names in GROUP BY that several columns of the list have: they can be none of them, only a column of a table.
+fn grouped_by_several(select: &Select) -> HashSet<String> {
+    let GroupByExpr::Expressions(keys, _) = &select.group_by else {
+        return HashSet::new();
+    };
+    let names = keys.iter().filter_map(|key| match key {
+        Expr::Identifier(name) => Some(folded(name)),
+        _ => None,
+    });
+    let aliased = |name: &String| {
+        let items = select.projection.iter().filter_map(|item| match item {
+            SelectItem::ExprWithAlias { expr, alias } if folded(alias) == *name => Some(expr),
+            _ => None,
+        });
+        let exprs: HashSet<String> = items.map(ToString::to_string).collect();
+        exprs.len() > 1
+    };
+    names.filter(aliased).collect()
 }
 
 /// Stands for the name of any expression that holds a subquery or an interval.
@@ -144,8 +253,8 @@ mod tests {
         tell_apart(&mut statement);
         assert_eq!(
             statement.to_string(),
-            "SELECT EXISTS (SELECT 1), EXISTS (SELECT 2) AS \"<otherwise>:1\", \
-             1 IN (SELECT 3) AS \"<otherwise>:2\" FROM t"
+            "SELECT EXISTS (SELECT 1), EXISTS (SELECT 2) AS \"<otherwise>\u{2063}:1\", \
+             1 IN (SELECT 3) AS \"<otherwise>\u{2063}:2\" FROM t"
         );
     }
 
@@ -158,7 +267,7 @@ mod tests {
         tell_apart(&mut statement);
         assert_eq!(
             statement.to_string(),
-            "SELECT INTERVAL '15 days', INTERVAL '0.5 month' AS \"<otherwise>:1\""
+            "SELECT INTERVAL '15 days', INTERVAL '0.5 month' AS \"<otherwise>\u{2063}:1\""
         );
     }
 
@@ -172,8 +281,21 @@ mod tests {
         tell_apart(&mut statement);
         assert_eq!(
             statement.to_string(),
-            "SELECT DATE '2024-01-01' - x, TIMESTAMP '2024-01-01' - x AS \"'2024-01-01' - x:1\", \
-             a::INT + 1, a + 1 AS \"a + 1:3\" FROM t"
+            "SELECT DATE '2024-01-01' - x, TIMESTAMP '2024-01-01' - x AS \"'2024-01-01' - x\u{2063}:1\", \
+             a::INT + 1, a + 1 AS \"a + 1\u{2063}:3\" FROM t"
+        );
+    }
+
+    #[test]
+    fn a_group_is_by_none_of_several_columns_of_its_name() {
+        let sql = "SELECT a AS x, k AS x, k AS y FROM t GROUP BY x, y";
+        let mut statement = Parser::parse_sql(&PostgreSqlDialect {}, sql)
+            .unwrap()
+            .remove(0);
+        tell_apart(&mut statement);
+        assert_eq!(
+            statement.to_string(),
+            "SELECT a AS \"x\u{2063}:0\", k AS \"x\u{2063}:1\", k AS y FROM t GROUP BY x, y"
         );
     }
 
@@ -187,8 +309,8 @@ mod tests {
         tell_apart(&mut statement);
         assert_eq!(
             statement.to_string(),
-            "SELECT NULL, NULL AS \"NULL:1\", a AS x, b AS \"x:3\", c, c::INT AS \"c:5\" FROM t \
-             UNION SELECT 1, 1 AS \"1:1\", 2, 2 AS \"2:3\", 3, 4"
+            "SELECT NULL, NULL AS \"NULL\u{2063}:1\", a AS x, b AS \"x\u{2063}:3\", c, c::INT AS \"c\u{2063}:5\" FROM t \
+             UNION SELECT 1, 1 AS \"1\u{2063}:1\", 2, 2 AS \"2\u{2063}:3\", 3, 4"
         );
     }
 }

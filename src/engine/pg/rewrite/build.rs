@@ -3,7 +3,7 @@
 use datafusion::sql::sqlparser::ast::{
     Array, CaseWhen, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList,
     FunctionArguments, Ident, ObjectName, Query, SelectItem, SetExpr, Statement, TableAlias,
-    TableFactor, Value,
+    TableFactor, Value, WildcardAdditionalOptions,
 };
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
@@ -74,6 +74,14 @@ pub fn select(projection: Vec<SelectItem>) -> Result<Query, Error> {
         select.projection = projection;
     }
     Ok(*query)
+}
+
+/// `SELECT *`, as of no table yet.
+pub fn everything() -> Option<Query> {
+    select(vec![SelectItem::Wildcard(
+        WildcardAdditionalOptions::default(),
+    )])
+    .ok()
 }
 
 pub fn aliased(expr: Expr, alias: Ident) -> SelectItem {

@@ -30,7 +30,7 @@ pub(super) fn rewrite(select: &mut Select) {
 }
 
 /// The item of a SELECT list that a number stands for.
-fn numbered(key: &Expr, projection: &[SelectItem]) -> Option<Expr> {
+pub(super) fn numbered(key: &Expr, projection: &[SelectItem]) -> Option<Expr> {
     let Expr::Value(value) = key else { return None };
     let Value::Number(number, _) = &value.value else {
         return None;

@@ -1,8 +1,11 @@
 //! Comparisons of rows, and of a value with an array: the engine compares rows as structs, in which NULL equals NULL.
 //!
 //! ```text
-//! (a, b) = (c, d)          a = c AND b = d
+//! (a, b) = ROW(c, d)       a = c AND b = d
 //! (a, b) < (c, d)          a < c OR a = c AND b < d
+//! (a, b) IS DISTINCT FROM (c, d)      a IS DISTINCT FROM c OR b IS DISTINCT FROM d
+//! (a, b) IS NULL           a IS NULL AND b IS NULL
+//! (a, b) IS NOT NULL       a IS NOT NULL AND b IS NOT NULL
 //! (a, b) IN ((c, d), …)    a = c AND b = d OR …
 //! (a, b) IN (SELECT …)     CASE WHEN EXISTS (SELECT 1 FROM (SELECT …) AS __row (c1, c2) WHERE a = c1 AND b = c2) THEN true
 //!                               WHEN EXISTS (… WHERE (a = c1 AND b = c2) IS NULL) THEN NULL ELSE false END
@@ -21,9 +24,45 @@ pub fn rewrite(expr: &mut Expr) -> Result<(), Error> {
     match expr {
         Expr::BinaryOp { left, op, right } => {
             if let (Some(left), Some(right)) = (row(left), row(right))
-                && let Some(compared) = compared(left, op, right)?
+                && let Some(compared) = compared(&left, op, &right)?
             {
                 *expr = compared;
+            }
+        }
+        Expr::IsDistinctFrom(left, right) => {
+            if let (Some(left), Some(right)) = (row(left), row(right)) {
+                *expr = distinct(&left, &right)?;
+            }
+        }
+        Expr::IsNotDistinctFrom(left, right) => {
+            if let (Some(left), Some(right)) = (row(left), row(right)) {
+                *expr = not(distinct(&left, &right)?);
+            }
+        }
+        Expr::IsNull(item) => {
+            if let Some(parts) = row(item) {
+                *expr = are_null(parts, true);
+            }
+        }
+        Expr::IsNotNull(item) => {
+            if let Some(parts) = row(item) {
+                *expr = are_null(parts, false);
+            }
+        }
+        Expr::Between {
+            expr: item,
+            negated,
+            low,
+            high,
+        } => {
+            if let (Some(item), Some(low), Some(high)) = (row(item), row(low), row(high))
+                && let (Some(from), Some(to)) = (
+                    compared(&item, &BinaryOperator::GtEq, &low)?,
+                    compared(&item, &BinaryOperator::LtEq, &high)?,
+                )
+            {
+                let between = nested(binary(from, BinaryOperator::And, to));
+                *expr = if *negated { not(between) } else { between };
             }
         }
         Expr::InList {
@@ -32,7 +71,7 @@ pub fn rewrite(expr: &mut Expr) -> Result<(), Error> {
             negated,
         } => {
             if let Some(item) = row(item) {
-                *expr = in_list(item, list, *negated)?;
+                *expr = in_list(&item, list, *negated)?;
             }
         }
         Expr::InSubquery {
@@ -41,8 +80,23 @@ pub fn rewrite(expr: &mut Expr) -> Result<(), Error> {
             negated,
         } => {
             if let Some(item) = row(item) {
-                *expr = in_subquery(item, subquery, *negated)?;
+                *expr = in_subquery(&item, subquery, *negated)?;
             }
+        }
+        Expr::AnyOp {
+            left,
+            compare_op: BinaryOperator::Eq,
+            right,
+            ..
+        } if let (Some(item), Expr::Subquery(query)) = (row(left), right.as_ref()) => {
+            *expr = in_subquery(&item, query, false)?;
+        }
+        Expr::AllOp {
+            left,
+            compare_op: BinaryOperator::NotEq,
+            right,
+        } if let (Some(item), Expr::Subquery(query)) = (row(left), right.as_ref()) => {
+            *expr = in_subquery(&item, query, true)?;
         }
         Expr::AnyOp {
             left,
@@ -64,11 +118,14 @@ pub fn rewrite(expr: &mut Expr) -> Result<(), Error> {
     Ok(())
 }
 
-/// The parts of a row of two and more.
-fn row(expr: &Expr) -> Option<&[Expr]> {
+/// The parts of a row that is written as one.
+fn row(expr: &Expr) -> Option<Vec<Expr>> {
     match expr {
         Expr::Nested(inner) => row(inner),
-        Expr::Tuple(parts) if parts.len() > 1 => Some(parts),
+        Expr::Tuple(parts) if parts.len() > 1 => Some(parts.clone()),
+        Expr::Function(function) if function.name.to_string().eq_ignore_ascii_case("row") => {
+            build::arguments(&function.args).filter(|parts| !parts.is_empty())
+        }
         _ => None,
     }
 }
@@ -89,12 +146,45 @@ fn binary(left: Expr, op: BinaryOperator, right: Expr) -> Expr {
     }
 }
 
+fn not(expr: Expr) -> Expr {
+    nested(Expr::UnaryOp {
+        op: UnaryOperator::Not,
+        expr: Box::new(expr),
+    })
+}
+
 fn compare(left: &Expr, op: &BinaryOperator, right: &Expr) -> Expr {
     nested(binary(
         nested(left.clone()),
         op.clone(),
         nested(right.clone()),
     ))
+}
+
+/// Whether any two parts differ, where NULL is a value.
+fn distinct(left: &[Expr], right: &[Expr]) -> Result<Expr, Error> {
+    if left.len() != right.len() {
+        return Err(uneven());
+    }
+    let parts = left.iter().zip(right).map(|(left, right)| {
+        let (left, right) = (nested(left.clone()), nested(right.clone()));
+        Ok(nested(Expr::IsDistinctFrom(
+            Box::new(left),
+            Box::new(right),
+        )))
+    });
+    let parts = parts.collect::<Result<Vec<_>, Error>>()?;
+    Ok(all(parts, &BinaryOperator::Or))
+}
+
+/// Whether all parts are NULL, or none is. A part that is a row is not NULL, whatever is in it.
+fn are_null(parts: Vec<Expr>, null: bool) -> Expr {
+    let parts = parts.into_iter().map(|part| match (row(&part), null) {
+        (Some(_), null) => Expr::Value(Value::Boolean(!null).into()),
+        (None, true) => nested(Expr::IsNull(Box::new(nested(part)))),
+        (None, false) => nested(Expr::IsNotNull(Box::new(nested(part)))),
+    });
+    all(parts, &BinaryOperator::And)
 }
 
 fn all(parts: impl IntoIterator<Item = Expr>, op: &BinaryOperator) -> Expr {
@@ -139,16 +229,19 @@ fn compared(left: &[Expr], op: &BinaryOperator, right: &[Expr]) -> Result<Option
                 .map(|(left, right)| compare(left, &NotEq, right));
             Some(all(parts, &Or))
         }
-        op => ordered(left, op, right),
+        op => Some(ordered(left, op, right)?),
     })
 }
 
 /// From left to right, the first pair that differs decides.
-fn ordered(left: &[Expr], op: &BinaryOperator, right: &[Expr]) -> Option<Expr> {
+fn ordered(left: &[Expr], op: &BinaryOperator, right: &[Expr]) -> Result<Expr, Error> {
     use BinaryOperator::{And, Eq, Gt, GtEq, Lt, LtEq, Or};
-    let ((first, others), (other, rest)) = (left.split_first()?, right.split_first()?);
+    let (Some((first, others)), Some((other, rest))) = (left.split_first(), right.split_first())
+    else {
+        return Err(uneven());
+    };
     if others.is_empty() {
-        return Some(compare(first, op, other));
+        return Ok(compare(first, op, other));
     }
     let strict = match op {
         Lt | LtEq => Lt,
@@ -156,7 +249,7 @@ fn ordered(left: &[Expr], op: &BinaryOperator, right: &[Expr]) -> Option<Expr> {
         other => other.clone(),
     };
     let later = binary(compare(first, &Eq, other), And, ordered(others, op, rest)?);
-    Some(nested(binary(
+    Ok(nested(binary(
         compare(first, &strict, other),
         Or,
         nested(later),
@@ -167,7 +260,7 @@ fn in_list(item: &[Expr], list: &[Expr], negated: bool) -> Result<Expr, Error> {
     let parts = list
         .iter()
         .map(|other| match row(other) {
-            Some(other) => equal(item, other),
+            Some(other) => equal(item, &other),
             None => Err(uneven()),
         })
         .collect::<Result<Vec<_>, Error>>()?;

@@ -222,6 +222,9 @@ impl Rewriter<'_> {
             };
             return array_of(*query).map(Some);
         }
+        if name == "every" {
+            function.name = ObjectName::from(vec![Ident::new("bool_and")]);
+        }
         self.mentions.functions.insert(name.clone());
         let args = build::arguments(&function.args);
         if self.by_object.contains(&name.as_str()) {

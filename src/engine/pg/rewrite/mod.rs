@@ -34,8 +34,11 @@ mod casts;
 mod clauses;
 mod comparisons;
 mod expressions;
+mod grouping;
 mod named_casts;
 mod operands;
+mod order_keys;
+mod outputs;
 mod precedence;
 mod similar;
 mod tables;
@@ -51,8 +54,10 @@ use datafusion::sql::sqlparser::ast::{
     VisitMut, VisitorMut,
 };
 
-pub use self::alike::name_outputs;
+pub use self::alike::{name_columns, name_outputs};
+pub use self::build::everything;
 pub use self::named_casts::name_casts;
+pub use self::order_keys::{restore as restore_outputs, sorts_by_number};
 pub use self::using::{JoinedColumns, Resolution, Unknown, enclose_joins, resolve_joins};
 use crate::error::Error;
 
@@ -77,6 +82,8 @@ pub fn rewrite(
     relations: &SystemRelations,
     by_object: &[&str],
 ) -> Result<Mentions, Error> {
+    outputs::name(statement)?;
+    order_keys::rewrite(statement)?;
     let mut names = CommonTables::default();
     let _ = VisitMut::visit(statement, &mut names);
     let mut rewriter = Rewriter {
@@ -232,6 +239,9 @@ impl VisitorMut for Rewriter<'_> {
             }
         }
         clauses::rewrite(select);
+        if let Err(error) = grouping::rewrite(select) {
+            return ControlFlow::Break(error);
+        }
         let mut scope = self.scope_of(select);
         match windows::defined(select) {
             Ok(windows) => scope.windows = windows,

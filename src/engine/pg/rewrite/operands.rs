@@ -1,4 +1,4 @@
-//! Operands of INTERSECT and EXCEPT over several tables, whose columns may be named alike.
+//! Operands of INTERSECT and EXCEPT, and first ones of UNION, over several tables, whose columns may be named alike.
 //!
 //! The engine joins the two sides by the names of their columns without the tables' (`LogicalPlanBuilder::intersect_or_except`,
 //! 55.2), so that those of `SELECT a.x, b.x` are ambiguous. A table of its own tells them apart:
@@ -9,14 +9,15 @@
 //!
 //! Delete this when the engine joins them by their places.
 
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Query, SelectItem, SetExpr, SetOperator, Statement, TableFactor, VisitMut, VisitorMut,
+    Expr, Query, SelectItem, SetExpr, SetOperator, Statement, TableFactor, VisitMut, VisitorMut,
     WildcardAdditionalOptions,
 };
 
-use super::build;
+use super::{build, folded};
 use crate::error::Error;
 
 /// Encloses each operand that reads several tables.
@@ -57,6 +58,8 @@ impl Enclose {
             ) {
                 self.operand(left)?;
                 self.operand(right)?;
+            } else if names_may_be_alike(left) {
+                self.operand(left)?;
             }
             if matches!(right.as_ref(), SetExpr::SetOperation { .. }) {
                 self.operations(right)?;
@@ -96,6 +99,21 @@ fn reads_several_tables(operand: &SetExpr) -> bool {
         SetExpr::Query(query) => reads_several_tables(&query.body),
         _ => false,
     }
+}
+
+/// Whether the names of a UNION, which are those of its first operand, may be alike but for their tables.
+fn names_may_be_alike(operand: &SetExpr) -> bool {
+    let SetExpr::Select(select) = operand else {
+        return false;
+    };
+    let mut seen = BTreeSet::new();
+    select.projection.iter().any(|item| match item {
+        SelectItem::UnnamedExpr(Expr::CompoundIdentifier(parts)) => {
+            !seen.insert(parts.last().map(folded))
+        }
+        SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..) => true,
+        _ => false,
+    })
 }
 
 #[cfg(test)]

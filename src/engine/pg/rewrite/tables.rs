@@ -7,6 +7,7 @@ use datafusion::sql::sqlparser::ast::{
 
 use super::build;
 use super::expressions::strip_schema;
+use crate::engine::pg::output_names::apart_in_relation;
 use crate::error::{Code, Error};
 
 /// Functions that are tables of `pg_catalog` here, by the same name.
@@ -102,6 +103,7 @@ pub fn rewrite(factor: &mut TableFactor) -> Result<Vec<String>, Error> {
         } => {
             let constant = array_exprs.iter().all(is_constant);
             if constant && !*with_ordinality {
+                *alias = Some(alias_of_unnest(alias.take(), array_exprs.len()));
                 return Ok(vec![]);
             }
             (
@@ -183,6 +185,30 @@ pub fn rewrite(factor: &mut TableFactor) -> Result<Vec<String>, Error> {
         .collect();
     *factor = derived(items, alias, &name, &names)?;
     Ok(vec![name])
+}
+
+/// The alias with the names of all columns: a single one is named as the table.
+fn alias_of_unnest(alias: Option<TableAlias>, count: usize) -> TableAlias {
+    let unnamed = || Ident::new("unnest");
+    let mut alias = alias.unwrap_or_else(|| TableAlias {
+        explicit: true,
+        name: unnamed(),
+        columns: vec![],
+        at: None,
+    });
+    let given = alias.columns.len();
+    for place in given..count {
+        let name = match (count, place) {
+            (1, _) => alias.name.clone(),
+            (_, place) if place == given => unnamed(),
+            (_, place) => Ident::with_quote('"', apart_in_relation("unnest", place)),
+        };
+        alias.columns.push(TableAliasColumnDef {
+            name,
+            data_type: None,
+        });
+    }
+    alias
 }
 
 /// The names of the columns: those of the alias, then, for one column, the alias itself.

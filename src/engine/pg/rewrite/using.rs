@@ -37,6 +37,7 @@ use self::namespace::{Columns, Kind, Meaning, Namespace, Part, common, qualified
 pub use self::parentheses::enclose_joins;
 use super::tables::{join_constraint, join_constraint_mut};
 use super::{build, folded};
+use crate::engine::pg::apart;
 use crate::error::Error;
 
 /// Resolves the joins by names of one statement.
@@ -162,7 +163,7 @@ impl Resolver<'_> {
             {
                 let own = match taken.insert(folded(&name)) {
                     true => name,
-                    false => Ident::with_quote('"', format!("{}:{place}", folded(&name))),
+                    false => Ident::with_quote('"', apart(&folded(&name), place)),
                 };
                 *item = build::aliased(expr.clone(), own);
             }

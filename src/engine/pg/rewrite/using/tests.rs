@@ -55,7 +55,7 @@ fn joins_that_their_names_tell_ask_for_nothing() {
     for (sql, expected) in [
         (
             "SELECT k, l.k, r.k, l.x FROM l FULL JOIN r USING (k) WHERE l.k IS NULL ORDER BY r.k",
-            "SELECT coalesce(l.k, r.k) AS \"k:0\", l.k, r.k, l.x FROM l FULL JOIN r ON l.k = r.k WHERE l.k IS NULL ORDER BY r.k",
+            "SELECT coalesce(l.k, r.k) AS \"k\u{2063}:0\", l.k, r.k, l.x FROM l FULL JOIN r ON l.k = r.k WHERE l.k IS NULL ORDER BY r.k",
         ),
         (
             "SELECT k::text FROM l FULL JOIN r USING (k) GROUP BY k ORDER BY k, -k",

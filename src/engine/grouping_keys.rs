@@ -1,0 +1,133 @@
+//! Keys of grouping sets that are expressions become columns of their own.
+//!
+//! Rules that write an expression otherwise keep its name by an alias, which a key of ROLLUP, CUBE or GROUPING SETS cannot have: what is
+//! above looks for a column that no longer is (`datafusion-optimizer`, 55.2). A key that is a constant is taken for one above the sets
+//! too, where it may be NULL.
+//!
+//! ```text
+//! ROLLUP (x NOT IN (1, 2))      "column does not exist"
+//! ```
+//!
+//! So the keys are columns of a projection below, before any rule sees them. Delete this when each set's keys keep their names.
+
+use std::sync::Arc;
+
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
+use datafusion::common::{Column, Result};
+use datafusion::config::ConfigOptions;
+use datafusion::logical_expr::{Aggregate, Expr, GroupingSet, LogicalPlan, LogicalPlanBuilder};
+use datafusion::optimizer::AnalyzerRule;
+
+/// The rule; it comes before those that rewrite expressions.
+#[derive(Debug)]
+pub struct GroupingKeys;
+
+impl AnalyzerRule for GroupingKeys {
+    fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
+        plan.transform_up_with_subqueries(rewritten).data()
+    }
+
+    fn name(&self) -> &str {
+        "grouping_keys"
+    }
+}
+
+fn rewritten(node: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
+    let LogicalPlan::Aggregate(aggregate) = node else {
+        return Ok(Transformed::no(node));
+    };
+    let mut keys = Keys::default();
+    let [Expr::GroupingSet(set)] = aggregate.group_expr.as_slice() else {
+        return Ok(Transformed::no(LogicalPlan::Aggregate(aggregate)));
+    };
+    let set = match set.clone() {
+        GroupingSet::Rollup(of) => GroupingSet::Rollup(keys.columns(of)),
+        GroupingSet::Cube(of) => GroupingSet::Cube(keys.columns(of)),
+        GroupingSet::GroupingSets(sets) => {
+            let sets = sets.into_iter().map(|of| keys.columns(of));
+            GroupingSet::GroupingSets(sets.collect())
+        }
+    };
+    if keys.0.is_empty() {
+        return Ok(Transformed::no(LogicalPlan::Aggregate(aggregate)));
+    }
+    let Aggregate {
+        input,
+        aggr_expr,
+        schema,
+        ..
+    } = aggregate;
+    // The columns are those of the list below: grouping(key) names them too.
+    let functions = aggr_expr.into_iter().map(|function| {
+        function
+            .transform_down(|part| Ok(keys.of_grouping(part)))
+            .data()
+    });
+    let functions = functions.collect::<Result<Vec<_>>>()?;
+    let below = input.schema().iter().map(Expr::from);
+    let below: Vec<Expr> = below.chain(keys.named()).collect();
+    let input = LogicalPlanBuilder::from(Arc::unwrap_or_clone(input)).project(below)?;
+    let set = vec![Expr::GroupingSet(set)];
+    let aggregate = Aggregate::try_new(Arc::new(input.build()?), set, functions)?;
+    // The number of the set is the aggregate's own: grouping() is made of it there.
+    let columns = aggregate.schema.iter().zip(schema.iter());
+    let columns = columns.filter(|(_, (_, field))| field.name() != Aggregate::INTERNAL_GROUPING_ID);
+    let columns = columns.map(|(column, (relation, field))| {
+        let own = Expr::from(column);
+        match column.0 == relation && column.1.name() == field.name() {
+            true => own,
+            false => own.alias_qualified(relation.cloned(), field.name()),
+        }
+    });
+    let columns: Vec<Expr> = columns.collect();
+    LogicalPlanBuilder::from(LogicalPlan::Aggregate(aggregate))
+        .project(columns)?
+        .build()
+        .map(Transformed::yes)
+}
+
+/// Keys that become columns.
+#[derive(Default)]
+struct Keys(Vec<Expr>);
+
+impl Keys {
+    fn columns(&mut self, of: Vec<Expr>) -> Vec<Expr> {
+        of.into_iter().map(|key| self.column(key)).collect()
+    }
+
+    fn column(&mut self, key: Expr) -> Expr {
+        if matches!(key, Expr::Column(_)) {
+            return key;
+        }
+        let place = self.0.iter().position(|known| *known == key);
+        let place = place.unwrap_or_else(|| {
+            self.0.push(key);
+            self.0.len() - 1
+        });
+        Expr::Column(Column::new_unqualified(name(place)))
+    }
+
+    fn of_grouping(&mut self, expr: Expr) -> Transformed<Expr> {
+        let Expr::AggregateFunction(mut function) = expr else {
+            return Transformed::no(expr);
+        };
+        if function.func.name() != "grouping" {
+            return Transformed::no(Expr::AggregateFunction(function));
+        }
+        for argument in &mut function.params.args {
+            if let Some(place) = self.0.iter().position(|key| key == argument) {
+                *argument = Expr::Column(Column::new_unqualified(name(place)));
+            }
+        }
+        Transformed::yes(Expr::AggregateFunction(function))
+    }
+
+    fn named(self) -> impl Iterator<Item = Expr> {
+        let keys = self.0.into_iter().enumerate();
+        keys.map(|(place, key)| key.alias(name(place)))
+    }
+}
+
+fn name(place: usize) -> String {
+    format!("__grouping_key_{place}")
+}
