@@ -11,6 +11,7 @@ mod cpu;
 mod cpu_time;
 mod decimal_texts;
 mod decimals;
+mod dependent;
 mod digits;
 mod expressions;
 mod floats;
@@ -61,6 +62,8 @@ use uuid::Uuid;
 pub use cpu::{CpuRuntime, STACK};
 pub use cpu_time::{CpuMeter, current, metered};
 pub use decimal_texts::{LONG_NUMBER, number as exact_decimal};
+#[cfg(test)]
+pub use dependent::DependentJoins;
 pub use expressions::has as has_expression;
 pub use functions::FunctionInfo;
 pub use named_cast::has_columns_of_one_name;
@@ -174,6 +177,7 @@ impl Engine {
             .with_analyzer_rule(Arc::new(subqueries::Existence))
             .with_analyzer_rule(Arc::new(subqueries::InnerNames))
             .with_analyzer_rule(Arc::new(subqueries::ThreeValuedSubqueries))
+            .with_analyzer_rule(Arc::new(dependent::DependentJoins))
             .with_analyzer_rule(Arc::new(in_lists::SeparateInLists))
             .with_analyzer_rule(Arc::new(rounding::RoundingCasts))
             .with_analyzer_rule(Arc::new(floats::CanonicalFloats))

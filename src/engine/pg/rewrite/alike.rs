@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Ident, OrderByKind, Select, SelectItem, SetExpr, Statement, Value, VisitMut, VisitorMut,
-    visit_expressions,
+    Expr, Ident, OrderByKind, Query, Select, SelectItem, SetExpr, Statement, Value, VisitMut,
+    VisitorMut, visit_expressions,
 };
 
 use super::folded;
@@ -17,8 +17,8 @@ pub fn tell_apart(statement: &mut Statement) {
 }
 
 /// Gives another name to a column of the outermost SELECT list that is named as a column of a table, which the engine takes for
-/// ambiguous: `SELECT t.a, upper(t.b) AS a`, `SELECT *, 1 AS a`, `SELECT upper(t.a) AS a FROM t ORDER BY t.a`. What is ordered by the name
-/// is ordered by the column still. Returns whether there is one.
+/// ambiguous: `SELECT t.a, upper(t.b) AS a`, `SELECT *, 1 AS a`, `SELECT upper(t.a) AS a FROM t ORDER BY t.a`,
+/// `SELECT t.a, (SELECT u.a FROM u)`. What is ordered by the name is ordered by the column still. Returns whether there is one.
 pub fn name_outputs(statement: &mut Statement, column: &str) -> bool {
     let Statement::Query(query) = statement else {
         return false;
@@ -27,17 +27,27 @@ pub fn name_outputs(statement: &mut Statement, column: &str) -> bool {
         return false;
     };
     let mut items = select.projection.iter_mut().enumerate();
-    let named = items.find_map(|(position, item)| match item {
-        SelectItem::ExprWithAlias { alias, .. } if folded(alias) == column => {
-            Some((position, alias))
+    let named = items.find(|(_, item)| match item {
+        SelectItem::ExprWithAlias { alias, .. } => folded(alias) == column,
+        SelectItem::UnnamedExpr(Expr::Subquery(query)) => {
+            name_of(query).is_some_and(|name| name == column)
         }
-        _ => None,
+        _ => false,
     });
-    let Some((position, alias)) = named else {
+    let Some((position, item)) = named else {
         return false;
     };
     let own = Ident::with_quote('"', format!("{column}:{position}"));
-    *alias = own.clone();
+    match item {
+        SelectItem::ExprWithAlias { alias, .. } => *alias = own.clone(),
+        SelectItem::UnnamedExpr(expr) => {
+            *item = SelectItem::ExprWithAlias {
+                expr: expr.clone(),
+                alias: own.clone(),
+            };
+        }
+        _ => {}
+    }
     if let Some(order) = &mut query.order_by
         && let OrderByKind::Expressions(keys) = &mut order.kind
     {
@@ -48,6 +58,19 @@ pub fn name_outputs(statement: &mut Statement, column: &str) -> bool {
         }
     }
     true
+}
+
+/// The name of a scalar subquery's column, where it is a column or has an alias.
+fn name_of(query: &Query) -> Option<String> {
+    let SetExpr::Select(select) = query.body.as_ref() else {
+        return None;
+    };
+    match select.projection.as_slice() {
+        [SelectItem::UnnamedExpr(Expr::Identifier(name))]
+        | [SelectItem::ExprWithAlias { alias: name, .. }] => Some(folded(name)),
+        [SelectItem::UnnamedExpr(Expr::CompoundIdentifier(names))] => names.last().map(folded),
+        _ => None,
+    }
 }
 
 struct TellApart;

@@ -72,7 +72,7 @@ impl One {
         }
         if self.rows > 1 {
             let message = "more than one row returned by a subquery used as an expression";
-            return Err(Error::new(Code::DataException, message)
+            return Err(Error::new(Code::SubqueryRows, message)
                 .with_hint("aggregate it, or add LIMIT 1")
                 .into());
         }
