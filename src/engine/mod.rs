@@ -174,6 +174,7 @@ impl Engine {
             .with_analyzer_rule(Arc::new(checked::CheckedIntegers))
             .with_analyzer_rule(Arc::new(decimals::DecimalLiterals))
             .with_analyzer_rule(Arc::new(digits::BoundedDigits))
+            .with_analyzer_rule(Arc::new(dependent::OptionalValues))
             .with_analyzer_rule(Arc::new(subqueries::Existence))
             .with_analyzer_rule(Arc::new(subqueries::InnerNames))
             .with_analyzer_rule(Arc::new(subqueries::ThreeValuedSubqueries))

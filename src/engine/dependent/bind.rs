@@ -11,7 +11,8 @@ use datafusion::logical_expr::{
 };
 
 use super::domain::Domain;
-use super::{numbered, outer_columns, refused};
+use super::{numbered, outer_columns, refused, single_value};
+use crate::engine::expressions;
 
 /// A plan over its domain.
 pub struct Bound {
@@ -25,16 +26,32 @@ pub struct Bound {
 pub struct Binder<'a> {
     pub(super) domain: &'a Domain,
     copies: usize,
+    /// Whether values may be evaluated that no outer row has.
+    beyond: bool,
     /// The number of the last name that was given.
     pub(super) names: usize,
 }
 
 impl<'a> Binder<'a> {
-    pub fn new(domain: &'a Domain) -> Self {
-        Self {
+    /// For a plan. Where that raises an error for a second row, it is evaluated for no more values than there are.
+    ///
+    /// # Errors
+    /// The plan cannot be walked.
+    pub fn new(domain: &'a Domain, plan: &LogicalPlan) -> Result<Self> {
+        let raises = |expr: &Expr| single_value::argument(expr).is_some();
+        Ok(Self {
             domain,
             copies: 0,
+            beyond: !expressions::has(plan, raises)?,
             names: 0,
+        })
+    }
+
+    /// The same for a plan of which a second row will be an error.
+    pub fn of_one_row(self) -> Self {
+        Self {
+            beyond: false,
+            ..self
         }
     }
 
@@ -199,7 +216,7 @@ fn bind_filter(binder: &mut Binder<'_>, filter: Filter) -> Result<Bound> {
 
 /// A filter that equates each of the domain's columns with something of its rows: that is the value, and no domain is read.
 fn bind_equated(binder: &mut Binder<'_>, filter: &Filter) -> Result<Option<Bound>> {
-    if binder.reads_domain(&filter.input)? {
+    if !binder.beyond || binder.reads_domain(&filter.input)? {
         return Ok(None);
     }
     let schema = filter.input.schema();

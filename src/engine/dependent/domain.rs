@@ -2,12 +2,12 @@
 
 use arrow::datatypes::DataType;
 use datafusion::common::tree_node::TreeNode;
-use datafusion::common::{Column, ExprSchema, JoinType, Result};
+use datafusion::common::{Column, DFSchema, ExprSchema, JoinType, Result};
 use datafusion::logical_expr::expr::{AggregateFunction, WindowFunction};
 use datafusion::logical_expr::utils::split_conjunction;
 use datafusion::logical_expr::{
-    Aggregate, Distinct, Expr, Filter, Join, LogicalPlan, LogicalPlanBuilder, Projection,
-    WindowFrameUnits, WindowFunctionDefinition,
+    Aggregate, Distinct, Expr, ExprSchemable, Filter, Join, LogicalPlan, LogicalPlanBuilder,
+    Projection, WindowFrameUnits, WindowFunctionDefinition,
 };
 
 use super::{outer_columns, refused};
@@ -359,14 +359,14 @@ fn is_exact(plan: &LogicalPlan) -> Result<bool> {
             LogicalPlan::Distinct(Distinct::On(_)) => false,
             LogicalPlan::Sort(sort) => sort.fetch.is_none() || sorts_all(node),
             LogicalPlan::Window(window) => {
-                let of_floats = has_floats(&window.input);
+                let schema = window.input.schema();
                 let mut exprs = window.window_expr.iter();
-                exprs.all(|expr| is_settled(expr, of_floats))
+                exprs.all(|expr| is_settled(expr, schema))
             }
             LogicalPlan::Aggregate(aggregate) => {
-                let of_floats = has_floats(&aggregate.input);
+                let schema = aggregate.input.schema();
                 let mut exprs = aggregate.aggr_expr.iter();
-                exprs.all(|expr| is_of_a_set(expr, of_floats))
+                exprs.all(|expr| is_of_a_set(expr, schema))
             }
             _ => true,
         };
@@ -385,15 +385,10 @@ fn sorts_all(plan: &LogicalPlan) -> bool {
     columns.all(|column| sort.expr.iter().any(|key| key.expr == column))
 }
 
-fn has_floats(plan: &LogicalPlan) -> bool {
-    let mut fields = plan.schema().fields().iter();
-    fields.any(|field| field.data_type().is_floating())
-}
-
 /// Whether a window's value does not depend on the order of equal rows.
-fn is_settled(expr: &Expr, of_floats: bool) -> bool {
+fn is_settled(expr: &Expr, schema: &DFSchema) -> bool {
     match expr {
-        Expr::Alias(alias) => is_settled(&alias.expr, of_floats),
+        Expr::Alias(alias) => is_settled(&alias.expr, schema),
         Expr::WindowFunction(call) => {
             let WindowFunction { fun, params } = call.as_ref();
             let frame = &params.window_frame;
@@ -405,7 +400,7 @@ fn is_settled(expr: &Expr, of_floats: bool) -> bool {
                 ),
                 WindowFunctionDefinition::AggregateUDF(function) => {
                     (is_of_all || frame.units != WindowFrameUnits::Rows)
-                        && is_of_sets(function.name(), of_floats)
+                        && is_of_sets(function.name(), &params.args, schema)
                 }
             }
         }
@@ -414,21 +409,25 @@ fn is_settled(expr: &Expr, of_floats: bool) -> bool {
 }
 
 /// Whether an aggregate is of a set of rows, in whichever order they come.
-fn is_of_a_set(expr: &Expr, of_floats: bool) -> bool {
+fn is_of_a_set(expr: &Expr, schema: &DFSchema) -> bool {
     match expr {
-        Expr::Alias(alias) => is_of_a_set(&alias.expr, of_floats),
-        Expr::AggregateFunction(AggregateFunction { func, .. }) => {
-            is_of_sets(func.name(), of_floats)
+        Expr::Alias(alias) => is_of_a_set(&alias.expr, schema),
+        Expr::AggregateFunction(AggregateFunction { func, params }) => {
+            is_of_sets(func.name(), &params.args, schema)
         }
         _ => false,
     }
 }
 
-fn is_of_sets(name: &str, of_floats: bool) -> bool {
-    is_whole(name) || (!of_floats && name == "sum")
+fn is_of_sets(name: &str, args: &[Expr], schema: &DFSchema) -> bool {
+    let is_exact = |arg: &Expr| {
+        let kind = arg.get_type(schema);
+        kind.is_ok_and(|kind| kind.is_integer() || kind.is_decimal())
+    };
+    is_whole(name) || (name == "sum" && args.iter().all(is_exact))
 }
 
-/// Whether it is the same for floats, whose sums depend on their order.
+/// Whether it is the same also for floats, whose sums depend on their order.
 fn is_whole(name: &str) -> bool {
     matches!(
         name,

@@ -8,7 +8,7 @@ use datafusion::common::{DFSchema, Result};
 use datafusion::logical_expr::utils::split_conjunction;
 use datafusion::logical_expr::{BinaryExpr, Distinct, Expr, JoinType, LogicalPlan, Operator};
 
-use super::{outer_columns, subquery_of};
+use super::{outer_columns, single_value, subquery_of};
 
 /// Whether it makes EXISTS or IN over `subquery` a semi, an anti or a mark join with rows of `outer`.
 pub fn joins(subquery: &LogicalPlan, outer: &DFSchema) -> Result<bool> {
@@ -34,6 +34,9 @@ pub fn groups(subquery: &LogicalPlan, outer: &DFSchema) -> Result<bool> {
                 return Ok(aggregate.group_expr.is_empty()
                     && !exprs.is_empty()
                     && !exprs.iter().any(reads_outer)
+                    && !exprs
+                        .iter()
+                        .any(|expr| single_value::argument(expr).is_some())
                     && is_filtered(&aggregate.input, false)?
                     && is_equated(&aggregate.input));
             }

@@ -6,6 +6,8 @@ use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::common::{DFSchema, Result};
 use datafusion::logical_expr::{Distinct, Expr, FetchType, LogicalPlan, SkipType, when};
 
+use super::single_value;
+
 /// The row that a subquery gives.
 pub struct Row {
     pub values: Vec<Expr>,
@@ -81,6 +83,27 @@ fn outer_row(plan: &LogicalPlan) -> Result<Option<Row>> {
                 .map(|expr| substituted(expr.unalias(), &list.input, &row.values))
                 .collect::<Result<_>>()?;
             Ok(Some(Row { values, ..row }))
+        }
+        LogicalPlan::Aggregate(aggregate) if aggregate.group_expr.is_empty() => {
+            let [value] = aggregate.aggr_expr.as_slice() else {
+                return Ok(None);
+            };
+            let Some(value) = single_value::argument(value) else {
+                return Ok(None);
+            };
+            let Some(row) = outer_row(&aggregate.input)? else {
+                return Ok(None);
+            };
+            let value = substituted(value.clone(), &aggregate.input, &row.values)?;
+            let row = Row {
+                values: vec![value],
+                exists: row.exists,
+            };
+            let value = row.value().transpose()?;
+            Ok(value.map(|value| Row {
+                values: vec![value],
+                exists: None,
+            }))
         }
         LogicalPlan::Filter(filter) => {
             if !is_plain(&filter.predicate) {

@@ -25,7 +25,8 @@ impl Rewriter {
         let domain = Domain::of(plan, &join.left, self.next())?;
         let schema = Arc::clone(&join.schema);
         let own: Vec<Column> = plan.schema().columns();
-        let bound = bind(&mut Binder::new(&domain), plan.clone())?;
+        let mut binder = Binder::new(&domain, plan)?;
+        let bound = bind(&mut binder, plan.clone())?;
         let columns: Vec<Expr> = named(&bound.columns, &domain)
             .chain(own.into_iter().map(Expr::Column))
             .collect();
@@ -63,7 +64,7 @@ impl Rewriter {
     ) -> Result<LogicalPlan> {
         let rows = Domain::rows(&join.left, self.next())?;
         let own: Vec<Column> = plan.schema().columns();
-        let bound = bind(&mut Binder::new(&rows), plan.clone())?;
+        let bound = bind(&mut Binder::new(&rows, plan)?, plan.clone())?;
         let outer = bound
             .columns
             .iter()

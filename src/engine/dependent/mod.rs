@@ -30,6 +30,7 @@ mod inline;
 mod lateral;
 mod numbered;
 mod on;
+mod optional;
 mod places;
 mod sides;
 mod single_value;
@@ -51,6 +52,7 @@ use crate::engine::expressions;
 use crate::error::{Code, Error};
 use bind::{Binder, Bound, bind};
 use domain::Domain;
+pub use optional::OptionalValues;
 use places::Place;
 use single_value::single_value;
 
@@ -177,7 +179,7 @@ impl Rewriter {
         }
         let at_most_one = gives_one_row(&subquery.subquery)?;
         let plan = Arc::unwrap_or_clone(subquery.subquery);
-        let (bound, domain) = self.bound(plan, &target.rows)?;
+        let (bound, domain) = self.bound(plan, &target.rows, at_most_one)?;
         let value = Expr::Column(Column::from(
             bound.plan.schema().qualified_field(bound.first),
         ));
@@ -204,7 +206,7 @@ impl Rewriter {
             });
         }
         let plan = rows_alone(Arc::unwrap_or_clone(subquery.subquery))?;
-        let (bound, domain) = self.bound(plan, &target.rows)?;
+        let (bound, domain) = self.bound(plan, &target.rows, true)?;
         let groups: Vec<Expr> = bound.columns.iter().cloned().map(Expr::Column).collect();
         let plan = LogicalPlanBuilder::from(bound.plan);
         let columns = named(&bound.columns, &domain);
@@ -223,8 +225,13 @@ impl Rewriter {
         })
     }
 
-    /// A subquery over its domain of outer rows.
-    fn bound(&mut self, plan: LogicalPlan, rows: &LogicalPlan) -> Result<(Bound, Domain)> {
+    /// A subquery over its domain of outer rows. `may_be_many`: a second row is no error, or there is none.
+    fn bound(
+        &mut self,
+        plan: LogicalPlan,
+        rows: &LogicalPlan,
+        may_be_many: bool,
+    ) -> Result<(Bound, Domain)> {
         let domain = Domain::of(&plan, rows, self.next())?;
         let bound = match domain.is_empty() {
             true => Bound {
@@ -234,7 +241,12 @@ impl Rewriter {
             },
             false => {
                 refuse_volatile(&plan)?;
-                bind(&mut Binder::new(&domain), plan)?
+                let binder = Binder::new(&domain, &plan)?;
+                let mut binder = match may_be_many {
+                    true => binder,
+                    false => binder.of_one_row(),
+                };
+                bind(&mut binder, plan)?
             }
         };
         Ok((bound, domain))

@@ -23,6 +23,16 @@ pub fn single_value(expr: Expr) -> Expr {
     FUNCTION.call(vec![expr])
 }
 
+/// The argument of [`single_value`].
+pub fn argument(expr: &Expr) -> Option<&Expr> {
+    match expr {
+        Expr::AggregateFunction(call) if call.func.inner().is::<SingleValue>() => {
+            call.params.args.first()
+        }
+        _ => None,
+    }
+}
+
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct SingleValue {
     signature: Signature,

@@ -8,6 +8,7 @@ use datafusion::prelude::SessionContext;
 fn context() -> SessionContext {
     let state = SessionStateBuilder::new()
         .with_default_features()
+        .with_analyzer_rule(Arc::new(OptionalValues))
         .with_analyzer_rule(Arc::new(ThreeValuedSubqueries))
         .with_analyzer_rule(Arc::new(DependentJoins))
         .build();
@@ -58,7 +59,7 @@ async fn duplicates_and_nulls_of_outer_rows_are_kept() {
             vec!["1;20", "2;30", "2;30"],
         ),
         (
-            "SELECT a, (SELECT count(*) FROM u WHERE u.k IS NOT DISTINCT FROM t.a AND u.x > t.k) FROM t",
+            "SELECT a, (SELECT count(*) FROM u WHERE (u.k IS NOT DISTINCT FROM t.a) AND u.x > t.k) FROM t",
             vec![";1", "1;2", "5;0"],
         ),
         (
@@ -136,4 +137,28 @@ async fn more_than_one_row_is_an_error() {
     assert!(error.to_string().contains("more than one row"), "{error}");
     let one = "SELECT (SELECT x FROM u WHERE u.k = t.k) FROM t WHERE k = 2";
     assert_eq!(rows(one).await.unwrap(), ["30", "30"]);
+}
+
+#[tokio::test]
+async fn a_value_that_lacks_is_null_though_its_column_never_is() {
+    for (sql, expected) in [
+        (
+            "SELECT s.m IS NULL FROM (SELECT (SELECT t.k WHERE t.k > 1) AS m FROM t) s",
+            vec!["false", "false", "true"],
+        ),
+        (
+            "SELECT s.m IS NULL FROM (SELECT (SELECT k FROM t WHERE k > 5) AS m) s",
+            vec!["true"],
+        ),
+        (
+            "SELECT s.m NOT IN (SELECT 7) FROM (SELECT (SELECT 7 FROM u WHERE u.k = t.a LIMIT 1) AS m FROM t) s",
+            vec!["", "", "false"],
+        ),
+        (
+            "SELECT k FROM (SELECT k, (SELECT 7 FROM u WHERE u.k = t.a LIMIT 1) AS m FROM t) s WHERE 8 NOT IN (SELECT s.m)",
+            vec!["1"],
+        ),
+    ] {
+        assert_eq!(rows(sql).await.unwrap(), expected, "{sql}");
+    }
 }
