@@ -32,6 +32,7 @@ pub enum Code {
     ObjectInUse,
     InvalidQuery,
     DataException,
+    SubqueryRows,
     TypeMismatch,
     DivisionByZero,
     InvalidCast,
@@ -97,6 +98,7 @@ impl Code {
             Code::ObjectInUse => "2BP01",
             Code::InvalidQuery => "42000",
             Code::DataException => "22000",
+            Code::SubqueryRows => "21000",
             Code::TypeMismatch => "42804",
             Code::DivisionByZero => "22012",
             Code::InvalidCast => "22P02",
@@ -159,6 +161,7 @@ impl Code {
             Code::ObjectInUse => "OBJECT_IN_USE",
             Code::InvalidQuery => "INVALID_QUERY",
             Code::DataException => "GENERIC_USER_ERROR",
+            Code::SubqueryRows => "SUBQUERY_MULTIPLE_ROWS",
             Code::TypeMismatch => "TYPE_MISMATCH",
             Code::DivisionByZero => "DIVISION_BY_ZERO",
             Code::InvalidCast => "INVALID_CAST_ARGUMENT",
@@ -212,6 +215,7 @@ impl Code {
         matches!(
             self,
             Code::DataException
+                | Code::SubqueryRows
                 | Code::TypeMismatch
                 | Code::DivisionByZero
                 | Code::InvalidCast

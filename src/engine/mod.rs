@@ -12,6 +12,7 @@ mod cpu;
 mod cpu_time;
 mod decimal_texts;
 mod decimals;
+mod dependent;
 mod digits;
 mod equal_keys;
 mod expressions;
@@ -66,6 +67,8 @@ use uuid::Uuid;
 pub use cpu::{CpuRuntime, STACK};
 pub use cpu_time::{CpuMeter, current, metered};
 pub use decimal_texts::{LONG_NUMBER, number as exact_decimal};
+#[cfg(test)]
+pub use dependent::DependentJoins;
 pub use expressions::has as has_expression;
 pub use functions::FunctionInfo;
 pub use named_cast::has_columns_of_one_name;
@@ -185,10 +188,11 @@ impl Engine {
             .with_analyzer_rule(Arc::new(float_decimals::NearestCasts))
             .with_analyzer_rule(Arc::new(digits::BoundedDigits))
             .with_analyzer_rule(Arc::new(hidden_values::EmptyNulls))
-            .with_analyzer_rule(Arc::new(subqueries::MissingRows))
+            .with_analyzer_rule(Arc::new(dependent::OptionalValues))
             .with_analyzer_rule(Arc::new(subqueries::Existence))
             .with_analyzer_rule(Arc::new(subqueries::InnerNames))
             .with_analyzer_rule(Arc::new(subqueries::ThreeValuedSubqueries))
+            .with_analyzer_rule(Arc::new(dependent::DependentJoins))
             .with_analyzer_rule(Arc::new(in_lists::SeparateInLists))
             .with_analyzer_rule(Arc::new(rounding::RoundingCasts))
             .with_analyzer_rule(Arc::new(floats::CanonicalFloats))

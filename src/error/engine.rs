@@ -34,6 +34,9 @@ pub fn from_engine(error: DataFusionError) -> Error {
         DataFusionError::Execution(what) if overflows(what) => {
             Error::new(Code::NumericOutOfRange, lower(what))
         }
+        DataFusionError::Execution(what) if what.starts_with("Scalar subquery returned more") => {
+            Error::new(Code::SubqueryRows, lower(what))
+        }
         DataFusionError::Execution(what) => Error::new(Code::DataException, lower(what)),
         DataFusionError::Configuration(what) => Error::invalid(lower(what)),
         DataFusionError::Internal(what) => match unsupported(what) {

@@ -38,6 +38,7 @@ pub(super) fn code_of(code: Code) -> Grpc {
         | Code::AmbiguousColumn
         | Code::InvalidQuery
         | Code::DataException
+        | Code::SubqueryRows
         | Code::TypeMismatch
         | Code::DivisionByZero
         | Code::InvalidCast

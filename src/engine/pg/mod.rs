@@ -5,7 +5,6 @@
 
 mod bytea;
 mod cell;
-mod decorrelate;
 mod float_text;
 mod function;
 mod functions;
@@ -19,7 +18,6 @@ mod time_setting;
 
 pub use bytea::decode_bytea;
 pub use cell::{Cell, PG_TYPE, build_array, hinted_field, parse_array_text};
-pub use decorrelate::{DecorrelateSubqueries, decorrelated_exists, decorrelated_filter};
 pub use float_text::{put_f32, put_f64};
 pub use function::{PgFunction, invalid};
 pub use functions::{functions, quote_ident, split_name};

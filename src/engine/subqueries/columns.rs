@@ -14,7 +14,7 @@ use datafusion::logical_expr::{
 
 use super::is_predicate;
 use super::logic::Logic;
-use crate::engine::pg::decorrelated_exists;
+use crate::engine::dependent::is_correlated;
 
 pub(super) struct Columns<'a> {
     /// The number of the last name that was given in the plan.
@@ -32,7 +32,7 @@ impl Columns<'_> {
             LogicalPlan::Projection(Projection { expr, input, .. }) => {
                 let mut input = Arc::unwrap_or_clone(input);
                 let expr = self.replaced(expr, logic, &mut input)?;
-                finished(LogicalPlanBuilder::from(input).project(expr)?.build()?)
+                LogicalPlanBuilder::from(input).project(expr)?.build()
             }
             LogicalPlan::Aggregate(Aggregate {
                 input,
@@ -44,7 +44,7 @@ impl Columns<'_> {
                 let groups = self.replaced(group_expr, logic, &mut input)?;
                 let aggregates = self.replaced(aggr_expr, logic, &mut input)?;
                 let plan = LogicalPlanBuilder::from(input).aggregate(groups, aggregates)?;
-                finished(plan.build()?)
+                plan.build()
             }
             LogicalPlan::Window(Window {
                 input, window_expr, ..
@@ -71,9 +71,7 @@ impl Columns<'_> {
                     key.expr = self.column(value, &mut input)?;
                 }
                 let plan = LogicalPlanBuilder::from(input).sort_with_limit(keys, fetch)?;
-                LogicalPlanBuilder::from(finished(plan.build()?)?)
-                    .project(columns)?
-                    .build()
+                plan.project(columns)?.build()
             }
             node => Ok(node),
         }
@@ -105,16 +103,14 @@ impl Columns<'_> {
     fn column(&self, expr: Expr, input: &mut LogicalPlan) -> Result<Expr> {
         expr.transform_down(|expr| {
             Ok(match expr {
-                Expr::Exists(Exists { subquery, negated })
-                    if subquery.outer_ref_columns.is_empty() =>
-                {
+                Expr::Exists(Exists { subquery, negated }) if !is_correlated(&subquery)? => {
                     Transformed::yes(any_row(subquery, negated)?)
                 }
                 Expr::InSubquery(InSubquery {
                     expr,
                     subquery,
                     negated: false,
-                }) if subquery.outer_ref_columns.is_empty() => {
+                }) if !is_correlated(&subquery)? => {
                     Transformed::yes(self.found(*expr, &subquery, input)?)
                 }
                 expr => Transformed::no(expr),
@@ -146,11 +142,6 @@ impl Columns<'_> {
         let found = Expr::Column(Column::new(Some(alias.as_str()), "found"));
         Ok(found.is_not_null())
     }
-}
-
-/// What is left are correlated ones.
-fn finished(plan: LogicalPlan) -> Result<LogicalPlan> {
-    decorrelated_exists(plan)
 }
 
 /// An EXISTS that is the same for all rows, as the engine has them everywhere: `(SELECT count(*) > 0 FROM (S LIMIT 1))`.

@@ -16,6 +16,7 @@ use datafusion::logical_expr::{
 };
 
 use super::is_predicate;
+use crate::engine::dependent::is_correlated;
 
 pub(super) struct Logic<'a> {
     /// Of the rows that an expression is evaluated for.
@@ -29,7 +30,9 @@ impl Logic<'_> {
     pub(super) fn top(&self, expr: Expr) -> Result<Expr> {
         match expr {
             Expr::InSubquery(within)
-                if within.negated && is_column(&within.expr) && !self.is_correlated(&within) =>
+                if within.negated
+                    && is_column(&within.expr)
+                    && !is_correlated(&within.subquery)? =>
             {
                 Ok(Expr::InSubquery(within))
             }
@@ -151,7 +154,7 @@ impl Logic<'_> {
         } = within;
         let y = column(&subquery);
         let known = !x.nullable(self.schema)? && !y.nullable(subquery.subquery.schema())?;
-        if !self.is_constant(&x) && subquery.outer_ref_columns.is_empty() {
+        if !self.is_constant(&x) && !is_correlated(&subquery)? {
             let unknown = match known {
                 true => lit(false),
                 false => by_holes(
@@ -180,7 +183,7 @@ impl Logic<'_> {
         let InSubquery {
             expr: x, subquery, ..
         } = within;
-        if self.is_constant(&x) || !subquery.outer_ref_columns.is_empty() {
+        if self.is_constant(&x) || is_correlated(&subquery)? {
             let fails = |y| Expr::IsNotFalse(Box::new(compared(&x, Operator::Eq, y)));
             return self.exists(&subquery, fails, true);
         }
@@ -244,10 +247,6 @@ impl Logic<'_> {
     /// Whether an expression reads no column of the rows at hand.
     fn is_constant(&self, expr: &Expr) -> bool {
         expr.column_refs().is_empty()
-    }
-
-    fn is_correlated(&self, within: &InSubquery) -> bool {
-        !within.subquery.outer_ref_columns.is_empty()
     }
 }
 

@@ -21,7 +21,6 @@ mod columns;
 mod existence;
 mod inner_names;
 mod logic;
-mod missing_rows;
 #[cfg(test)]
 mod tests;
 
@@ -34,12 +33,10 @@ use datafusion::logical_expr::utils::{conjunction, merge_schema, split_conjuncti
 use datafusion::logical_expr::{Expr, Filter, LogicalPlan};
 use datafusion::optimizer::AnalyzerRule;
 
-use super::pg::decorrelated_filter;
 use columns::Columns;
 pub use existence::Existence;
 pub use inner_names::InnerNames;
 use logic::Logic;
-pub use missing_rows::MissingRows;
 
 /// The rule; it comes after those that settle types.
 #[derive(Debug)]
@@ -73,22 +70,14 @@ fn rewritten(node: LogicalPlan, names: &Cell<usize>) -> Result<Transformed<Logic
     };
     let node = match node {
         LogicalPlan::Filter(filter) => {
-            let is_hard = filter.predicate.exists(|expr| Ok(is_hard(expr)))?;
             let conjuncts = split_conjunction_owned(filter.predicate)
                 .into_iter()
-                .map(|conjunct| match is_hard {
-                    true => logic.truth(conjunct),
-                    false => logic.top(conjunct),
-                })
+                .map(|conjunct| logic.top(conjunct))
                 .collect::<Result<Vec<_>>>()?;
             let Some(predicate) = conjunction(conjuncts) else {
                 return Ok(Transformed::yes((*filter.input).clone()));
             };
-            let filter = Filter::try_new(predicate, filter.input)?;
-            match is_hard {
-                true => decorrelated_filter(filter)?,
-                false => LogicalPlan::Filter(filter),
-            }
+            LogicalPlan::Filter(Filter::try_new(predicate, filter.input)?)
         }
         LogicalPlan::Join(mut join) => {
             join.filter = join.filter.map(|filter| logic.truth(filter)).transpose()?;
@@ -97,41 +86,6 @@ fn rewritten(node: LogicalPlan, names: &Cell<usize>) -> Result<Transformed<Logic
         node => Columns { names }.outside_filters(node, &logic)?,
     };
     Ok(Transformed::yes(node))
-}
-
-/// Whether the engine would pull a condition on outer columns out of where it counts, or not at all: from below an aggregate that
-/// has a row also for none, from below a limit, or out of a table in FROM.
-fn is_hard(expr: &Expr) -> bool {
-    let subquery = match expr {
-        Expr::Exists(exists) => &exists.subquery,
-        Expr::InSubquery(within) => &within.subquery,
-        Expr::SetComparison(compared) => &compared.subquery,
-        _ => return false,
-    };
-    let plan = subquery.subquery.as_ref();
-    plan.exists(|node| {
-        let counts = match node {
-            LogicalPlan::Aggregate(aggregate) => aggregate.group_expr.is_empty(),
-            LogicalPlan::Limit(limit) => {
-                let whole = matches!(expr, Expr::Exists(_)) && is_top(node, plan);
-                !(whole && limit.skip.is_none())
-            }
-            LogicalPlan::Union(_) | LogicalPlan::Window(_) | LogicalPlan::SubqueryAlias(_) => true,
-            _ => false,
-        };
-        Ok(counts && !node.all_out_ref_exprs().is_empty())
-    })
-    .unwrap_or(false)
-}
-
-/// Whether a node gives the rows of a plan as they are.
-fn is_top(node: &LogicalPlan, plan: &LogicalPlan) -> bool {
-    match plan {
-        plan if plan == node => true,
-        LogicalPlan::Projection(projection) => is_top(node, &projection.input),
-        LogicalPlan::SubqueryAlias(alias) => is_top(node, &alias.input),
-        _ => false,
-    }
 }
 
 /// Whether an expression is a predicate over a subquery.

@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used)]
 use super::*;
+use crate::engine::dependent::DependentJoins;
 use arrow::util::pretty::pretty_format_batches;
 use datafusion::execution::SessionStateBuilder;
 use datafusion::prelude::SessionContext;
@@ -10,6 +11,7 @@ async fn rows(sql: &str) -> Vec<String> {
     let state = SessionStateBuilder::new()
         .with_default_features()
         .with_analyzer_rule(Arc::new(ThreeValuedSubqueries))
+        .with_analyzer_rule(Arc::new(DependentJoins))
         .build();
     let run = async || -> Result<String> {
         let context = SessionContext::new_with_state(state);

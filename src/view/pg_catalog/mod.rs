@@ -34,9 +34,7 @@ use self::functions::{ABOUT_COLUMNS, ABOUT_NAMES, Lookup};
 use self::provider::SystemSchema;
 use self::shape::{INFORMATION_SCHEMA, PG_CATALOG, Shapes};
 use super::visible::{CatalogSource, Columns, Needs, Pins, VisibleCatalog};
-use crate::engine::pg::{
-    self, DecorrelateSubqueries, Mentions, SessionInfo, ShownAsNames, SystemRelations,
-};
+use crate::engine::pg::{self, Mentions, SessionInfo, ShownAsNames, SystemRelations};
 use crate::error::Error;
 
 static SYSTEM_RELATIONS: LazyLock<SystemRelations> = LazyLock::new(|| {
@@ -111,9 +109,9 @@ impl PgCatalog {
         [schema(&PG_CATALOG), schema(&INFORMATION_SCHEMA)]
     }
 
-    /// Registers the functions, the operators on untyped literals, and the rule for subqueries.
+    /// Registers the functions and the operators on untyped literals.
     ///
-    /// The rules are only for statements that ask the catalog: a query of the lake is planned as it is.
+    /// The operators are only for statements that ask the catalog: a query of the lake is planned as it is.
     pub fn install(&self, state: &mut SessionState, mentions: &Mentions) -> Result<()> {
         for function in pg::functions(&self.session)
             .into_iter()
@@ -125,7 +123,6 @@ impl PgCatalog {
             return Ok(());
         }
         state.register_expr_planner(pg::planner())?;
-        state.add_analyzer_rule(Arc::new(DecorrelateSubqueries));
         Ok(())
     }
 

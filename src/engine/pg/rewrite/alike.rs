@@ -18,8 +18,8 @@ pub fn tell_apart(statement: &mut Statement) {
 }
 
 /// Gives another name to a column of a SELECT list that is named as a column of a table, which the engine takes for
-/// ambiguous: `SELECT t.a, upper(t.b) AS a`, `SELECT *, 1 AS a`, `SELECT upper(t.a) AS a FROM t ORDER BY t.a`. What is ordered by the name
-/// is ordered by the column still. Returns whether there is one.
+/// ambiguous: `SELECT t.a, upper(t.b) AS a`, `SELECT *, 1 AS a`, `SELECT upper(t.a) AS a FROM t ORDER BY t.a`,
+/// `SELECT t.a, (SELECT u.a FROM u)`. What is ordered by the name is ordered by the column still. Returns whether there is one.
 pub fn name_outputs(statement: &mut Statement, column: &str) -> bool {
     let mut outermost = false;
     if let Statement::Query(query) = statement {
@@ -40,17 +40,27 @@ fn name_output(query: &mut Query, column: &str) -> bool {
         return false;
     };
     let mut items = select.projection.iter_mut().enumerate();
-    let named = items.find_map(|(position, item)| match item {
-        SelectItem::ExprWithAlias { alias, .. } if folded(alias) == column => {
-            Some((position, alias))
+    let named = items.find(|(_, item)| match item {
+        SelectItem::ExprWithAlias { alias, .. } => folded(alias) == column,
+        SelectItem::UnnamedExpr(Expr::Subquery(query)) => {
+            name_of(query).is_some_and(|name| name == column)
         }
-        _ => None,
+        _ => false,
     });
-    let Some((position, alias)) = named else {
+    let Some((position, item)) = named else {
         return false;
     };
     let own = Ident::with_quote('"', apart(column, position));
-    *alias = own.clone();
+    match item {
+        SelectItem::ExprWithAlias { alias, .. } => *alias = own.clone(),
+        SelectItem::UnnamedExpr(expr) => {
+            *item = SelectItem::ExprWithAlias {
+                expr: expr.clone(),
+                alias: own.clone(),
+            };
+        }
+        _ => {}
+    }
     if let Some(order) = &mut query.order_by
         && let OrderByKind::Expressions(keys) = &mut order.kind
     {
@@ -61,6 +71,18 @@ fn name_output(query: &mut Query, column: &str) -> bool {
         }
     }
     true
+}
+
+/// The name of a scalar subquery's column, where it is a column or has an alias.
+fn name_of(query: &Query) -> Option<String> {
+    let SetExpr::Select(select) = query.body.as_ref() else {
+        return None;
+    };
+    match select.projection.as_slice() {
+        [SelectItem::ExprWithAlias { alias, .. }] => Some(folded(alias)),
+        [item] => column_name(item),
+        _ => None,
+    }
 }
 
 /// Names the outputs of other queries, beside a `*` or a column.

@@ -10,7 +10,7 @@ mod syntax;
 use std::collections::HashMap;
 
 use super::*;
-use crate::engine::quantified;
+use crate::engine::{DependentJoins, quantified};
 use crate::view::visible::*;
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::{DataType, Field, TimeUnit};
@@ -226,6 +226,7 @@ fn state_of(system: &PgCatalog) -> Result<SessionState> {
     let mut state = SessionStateBuilder::new()
         .with_config(config)
         .with_default_features()
+        .with_analyzer_rule(Arc::new(DependentJoins))
         .build();
     state
         .catalog_list()

@@ -23,6 +23,16 @@ pub fn single_value(expr: Expr) -> Expr {
     FUNCTION.call(vec![expr])
 }
 
+/// The argument of [`single_value`].
+pub fn argument(expr: &Expr) -> Option<&Expr> {
+    match expr {
+        Expr::AggregateFunction(call) if call.func.inner().is::<SingleValue>() => {
+            call.params.args.first()
+        }
+        _ => None,
+    }
+}
+
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct SingleValue {
     signature: Signature,
@@ -72,7 +82,7 @@ impl One {
         }
         if self.rows > 1 {
             let message = "more than one row returned by a subquery used as an expression";
-            return Err(Error::new(Code::DataException, message)
+            return Err(Error::new(Code::SubqueryRows, message)
                 .with_hint("aggregate it, or add LIMIT 1")
                 .into());
         }

@@ -1,0 +1,161 @@
+//! Subqueries without a table: `(SELECT t.a + 1 WHERE t.b > 0)` is an expression of the outer row.
+
+use std::sync::Arc;
+
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
+use datafusion::common::{DFSchema, Result};
+use datafusion::logical_expr::{Distinct, Expr, FetchType, LogicalPlan, SkipType, when};
+
+use super::single_value;
+
+/// The row that a subquery gives.
+pub struct Row {
+    pub values: Vec<Expr>,
+    /// Whether there is one; without it, there is.
+    pub exists: Option<Expr>,
+}
+
+impl Row {
+    /// The first value, NULL if there is no row.
+    pub fn value(self) -> Option<Result<Expr>> {
+        let value = self.values.into_iter().next()?;
+        Some(match self.exists {
+            Some(exists) => when(exists, value).end(),
+            None => Ok(value),
+        })
+    }
+}
+
+/// The one row of a plan, in terms of outer columns that are those of `outer`.
+///
+/// # Errors
+/// Those of walking expressions.
+pub fn row(plan: &LogicalPlan, outer: &DFSchema) -> Result<Option<Row>> {
+    let Some(row) = outer_row(plan)? else {
+        return Ok(None);
+    };
+    let own = |expr: Expr| -> Result<Expr> {
+        expr.transform_up(|expr| {
+            Ok(match expr {
+                Expr::OuterReferenceColumn(_, column) if outer.has_column(&column) => {
+                    Transformed::yes(Expr::Column(column))
+                }
+                expr => Transformed::no(expr),
+            })
+        })
+        .data()
+    };
+    Ok(Some(Row {
+        values: row.values.into_iter().map(own).collect::<Result<_>>()?,
+        exists: row.exists.map(own).transpose()?,
+    }))
+}
+
+fn outer_row(plan: &LogicalPlan) -> Result<Option<Row>> {
+    match plan {
+        LogicalPlan::EmptyRelation(empty) if empty.produce_one_row => Ok(Some(Row {
+            values: vec![],
+            exists: None,
+        })),
+        LogicalPlan::SubqueryAlias(alias) => outer_row(&alias.input),
+        LogicalPlan::Sort(sort) => outer_row(&sort.input),
+        LogicalPlan::Distinct(Distinct::All(input)) => outer_row(input),
+        LogicalPlan::Limit(limit) => {
+            let first = matches!(limit.get_skip_type()?, SkipType::Literal(0))
+                && matches!(
+                    limit.get_fetch_type()?,
+                    FetchType::Literal(Some(1..) | None)
+                );
+            match first {
+                true => outer_row(&limit.input),
+                false => Ok(None),
+            }
+        }
+        LogicalPlan::Projection(list) => {
+            if !list.expr.iter().all(is_plain) {
+                return Ok(None);
+            }
+            let Some(row) = outer_row(&list.input)? else {
+                return Ok(None);
+            };
+            let exprs = list.expr.iter().cloned();
+            let values = exprs
+                .map(|expr| substituted(expr.unalias(), &list.input, &row.values))
+                .collect::<Result<_>>()?;
+            Ok(Some(Row { values, ..row }))
+        }
+        LogicalPlan::Aggregate(aggregate) if aggregate.group_expr.is_empty() => {
+            let [value] = aggregate.aggr_expr.as_slice() else {
+                return Ok(None);
+            };
+            let Some(value) = single_value::argument(value) else {
+                return Ok(None);
+            };
+            let Some(row) = outer_row(&aggregate.input)? else {
+                return Ok(None);
+            };
+            let value = substituted(value.clone(), &aggregate.input, &row.values)?;
+            let row = Row {
+                values: vec![value],
+                exists: row.exists,
+            };
+            let value = row.value().transpose()?;
+            Ok(value.map(|value| Row {
+                values: vec![value],
+                exists: None,
+            }))
+        }
+        LogicalPlan::Filter(filter) => {
+            if !is_plain(&filter.predicate) {
+                return Ok(None);
+            }
+            let Some(row) = outer_row(&filter.input)? else {
+                return Ok(None);
+            };
+            let holds = substituted(filter.predicate.clone(), &filter.input, &row.values)?;
+            let exists = match row.exists {
+                Some(exists) => exists.and(holds),
+                None => holds,
+            };
+            Ok(Some(Row {
+                values: row.values,
+                exists: Some(exists),
+            }))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// Whether an expression may be written more than once, and elsewhere.
+fn is_plain(expr: &Expr) -> bool {
+    let special = expr.exists(|expr| {
+        Ok(matches!(
+            expr,
+            Expr::Unnest(_)
+                | Expr::ScalarSubquery(_)
+                | Expr::Exists(_)
+                | Expr::InSubquery(_)
+                | Expr::SetComparison(_)
+        ))
+    });
+    !expr.is_volatile() && !special.unwrap_or(true)
+}
+
+/// An expression over the columns of `input` in terms of what they are.
+fn substituted(expr: Expr, input: &Arc<LogicalPlan>, values: &[Expr]) -> Result<Expr> {
+    expr.transform_down(|expr| {
+        let place = match &expr {
+            Expr::Column(column) => input.schema().maybe_index_of_column(column),
+            _ => None,
+        };
+        Ok(match place.and_then(|place| values.get(place)) {
+            Some(value) => {
+                let mut known = Transformed::yes(value.clone());
+                known.tnr = datafusion::common::tree_node::TreeNodeRecursion::Jump;
+                known
+            }
+            None => Transformed::no(expr),
+        })
+    })
+    .data()
+}

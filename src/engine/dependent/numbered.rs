@@ -1,0 +1,178 @@
+//! LIMIT, DISTINCT ON and window functions hold for each value of the domain: rows are numbered within it.
+
+use std::sync::Arc;
+
+use datafusion::common::{Column, Result};
+use datafusion::functions_window::row_number::row_number_udwf;
+use datafusion::logical_expr::expr::{Sort as SortExpr, WindowFunction};
+use datafusion::logical_expr::{
+    DistinctOn, Expr, ExprFunctionExt, FetchType, Limit, LogicalPlan, LogicalPlanBuilder,
+    Projection, SkipType, Sort, SubqueryAlias, Window, WindowFunctionDefinition, lit,
+};
+
+use super::bind::{Binder, Bound, bind, own_columns, refs};
+use super::refused;
+
+/// `LIMIT`, after the order below it.
+pub fn bind_limit(binder: &mut Binder<'_>, limit: Limit) -> Result<Bound> {
+    let (SkipType::Literal(skip), FetchType::Literal(fetch)) =
+        (limit.get_skip_type()?, limit.get_fetch_type()?)
+    else {
+        return refused("a correlated subquery with a computed LIMIT is not supported");
+    };
+    // What projects rows leaves their order and number as they are.
+    match limit.input.as_ref() {
+        LogicalPlan::Projection(list) if !list.expr.iter().any(Expr::is_volatile) => {
+            let (skip, input) = (limit.skip, Arc::clone(&list.input));
+            let below = Limit {
+                skip,
+                fetch: limit.fetch,
+                input,
+            };
+            let list = Projection::try_new_with_schema(
+                list.expr.clone(),
+                Arc::new(LogicalPlan::Limit(below)),
+                Arc::clone(&list.schema),
+            )?;
+            return bind(binder, LogicalPlan::Projection(list));
+        }
+        LogicalPlan::SubqueryAlias(alias) => {
+            let (name, input) = (alias.alias.clone(), Arc::clone(&alias.input));
+            let below = Limit {
+                skip: limit.skip,
+                fetch: limit.fetch,
+                input,
+            };
+            let alias = SubqueryAlias::try_new(Arc::new(LogicalPlan::Limit(below)), name)?;
+            return bind(binder, LogicalPlan::SubqueryAlias(alias));
+        }
+        _ => {}
+    }
+    let (keys, input) = match Arc::unwrap_or_clone(limit.input) {
+        LogicalPlan::Sort(Sort {
+            expr,
+            input,
+            fetch: None,
+        }) => (expr, Arc::unwrap_or_clone(input)),
+        input => (vec![], input),
+    };
+    let input = bind(binder, input)?;
+    let order = bound_keys(binder, keys, &input.columns)?;
+    let partition = refs(&input.columns).collect();
+    numbered(binder, input, partition, order, skip, fetch)
+}
+
+/// `DISTINCT ON`: the first row of each group.
+pub fn bind_distinct_on(binder: &mut Binder<'_>, distinct: DistinctOn) -> Result<Bound> {
+    let schema = Arc::clone(&distinct.schema);
+    let input = bind(binder, Arc::unwrap_or_clone(distinct.input))?;
+    let mut partition: Vec<Expr> = refs(&input.columns).collect();
+    for expr in distinct.on_expr {
+        partition.push(binder.unnamed(expr, &input.columns)?);
+    }
+    let order = bound_keys(
+        binder,
+        distinct.sort_expr.unwrap_or_default(),
+        &input.columns,
+    )?;
+    let first = numbered(binder, input, partition, order, 0, Some(1))?;
+    let mut exprs: Vec<Expr> = refs(&first.columns).collect();
+    let own = exprs.len();
+    for (expr, (relation, field)) in distinct.select_expr.into_iter().zip(schema.iter()) {
+        let expr = binder.unnamed(expr, &first.columns)?;
+        exprs.push(expr.alias_qualified(relation.cloned(), field.name()));
+    }
+    let plan = LogicalPlanBuilder::from(first.plan)
+        .project(exprs)?
+        .build()?;
+    Ok(Bound {
+        plan,
+        columns: first.columns,
+        first: own,
+    })
+}
+
+/// Window functions of the rows of each value.
+pub fn bind_window(binder: &mut Binder<'_>, window: Window) -> Result<Bound> {
+    let input = bind(binder, Arc::unwrap_or_clone(window.input))?;
+    let keys: Vec<Expr> = refs(&input.columns).collect();
+    let columns: Vec<Expr> = own_columns(&input.plan);
+    let mut all = columns;
+    let mut windows = Vec::new();
+    for expr in window.window_expr {
+        let name = expr.schema_name().to_string();
+        let expr = within(binder.unnamed(expr, &input.columns)?, &keys)?;
+        let made = Column::from_name(expr.schema_name().to_string());
+        all.push(Expr::Column(made).alias(name));
+        windows.push(expr);
+    }
+    let plan = LogicalPlanBuilder::from(input.plan)
+        .window(windows)?
+        .project(all)?
+        .build()?;
+    Ok(Bound { plan, ..input })
+}
+
+/// A window function that has these keys more.
+fn within(expr: Expr, keys: &[Expr]) -> Result<Expr> {
+    match expr {
+        Expr::Alias(alias) => {
+            let inner = within(*alias.expr, keys)?;
+            Ok(inner.alias_qualified(alias.relation, alias.name))
+        }
+        Expr::WindowFunction(mut call) => {
+            let own = std::mem::take(&mut call.params.partition_by);
+            call.params.partition_by = keys.iter().cloned().chain(own).collect();
+            Ok(Expr::WindowFunction(call))
+        }
+        _ => refused("a window of something that is no function is not supported here"),
+    }
+}
+
+fn bound_keys(
+    binder: &Binder<'_>,
+    keys: Vec<SortExpr>,
+    columns: &[Column],
+) -> Result<Vec<SortExpr>> {
+    let keys = keys.into_iter();
+    keys.map(|mut key| {
+        key.expr = binder.unnamed(key.expr, columns)?;
+        Ok(key)
+    })
+    .collect()
+}
+
+/// Of each partition, the rows after `skip`, at most `fetch`.
+fn numbered(
+    binder: &mut Binder<'_>,
+    input: Bound,
+    partition: Vec<Expr>,
+    order: Vec<SortExpr>,
+    skip: usize,
+    fetch: Option<usize>,
+) -> Result<Bound> {
+    let function = WindowFunctionDefinition::WindowUDF(row_number_udwf());
+    let mut number = Expr::from(WindowFunction::new(function, vec![])).partition_by(partition);
+    if !order.is_empty() {
+        number = number.order_by(order);
+    }
+    let name = binder.next("row");
+    let all: Vec<Expr> = own_columns(&input.plan);
+    let place = Expr::Column(Column::new_unqualified(&name));
+    // The rows' numbers are unsigned, and types are settled by now.
+    let number_of = |rows: usize| lit(u64::try_from(rows).unwrap_or(u64::MAX));
+    let mut kept = place.clone().gt(number_of(skip));
+    if let Some(fetch) = fetch {
+        kept = kept.and(place.lt_eq(number_of(skip.saturating_add(fetch))));
+    }
+    let plan = LogicalPlanBuilder::from(input.plan)
+        .window([number.build()?.alias(name)])?
+        .filter(kept)?
+        .project(all)?
+        .build()?;
+    Ok(Bound {
+        plan,
+        columns: input.columns,
+        first: input.first,
+    })
+}

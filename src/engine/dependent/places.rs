@@ -1,0 +1,239 @@
+//! Where subqueries stand: each kind of node whose expressions may have them.
+
+use std::sync::Arc;
+
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::{Column, DFSchema, Result};
+use datafusion::logical_expr::utils::{conjunction, split_conjunction_owned};
+use datafusion::logical_expr::{
+    Aggregate, Expr, Filter, LogicalPlan, LogicalPlanBuilder, Projection, Sort, Window,
+};
+
+use super::{Rewriter, Target, columns_of, engine, lateral, on, refused, subquery_of};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// The engine knows EXISTS and IN here, and scalar subqueries.
+    Condition,
+    /// The engine knows scalar subqueries here.
+    List,
+    /// The engine knows none but uncorrelated scalar ones.
+    Elsewhere,
+}
+
+impl Place {
+    /// Whether the engine does not join this subquery with these rows.
+    pub fn replaces(self, expr: &Expr, rows: &DFSchema) -> Result<bool> {
+        Ok(match expr {
+            Expr::ScalarSubquery(subquery) => {
+                let plan = &subquery.subquery;
+                !subquery.outer_ref_columns.is_empty()
+                    && (self == Self::Elsewhere || !engine::groups(plan, rows)?)
+            }
+            Expr::Exists(exists) => {
+                self != Self::Condition || !engine::joins(&exists.subquery.subquery, rows)?
+            }
+            Expr::InSubquery(within) => {
+                self != Self::Condition || !engine::joins(&within.subquery.subquery, rows)?
+            }
+            _ => false,
+        })
+    }
+
+    /// Whether an expression has such a subquery.
+    pub fn wants(self, expr: &Expr, rows: &DFSchema) -> Result<bool> {
+        expr.exists(|expr| self.replaces(expr, rows))
+    }
+
+    fn wants_one(self, exprs: &[Expr], rows: &DFSchema) -> Result<bool> {
+        for expr in exprs {
+            if self.wants(expr, rows)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+impl Rewriter {
+    pub(super) fn node(&mut self, node: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
+        let node = node.map_expressions(|expr| expr.transform_up(|expr| self.inside(expr)))?;
+        let (node, changed) = (node.data, node.transformed);
+        let rewritten = match node {
+            LogicalPlan::Projection(projection)
+                if Place::List.wants_one(&projection.expr, projection.input.schema())? =>
+            {
+                self.projection(projection)?
+            }
+            LogicalPlan::Filter(filter)
+                if Place::Condition.wants(&filter.predicate, filter.input.schema())? =>
+            {
+                self.filter(filter)?
+            }
+            LogicalPlan::Aggregate(aggregate)
+                if Place::Elsewhere
+                    .wants_one(&aggregate.group_expr, aggregate.input.schema())?
+                    || Place::Elsewhere
+                        .wants_one(&aggregate.aggr_expr, aggregate.input.schema())? =>
+            {
+                self.aggregate(aggregate)?
+            }
+            LogicalPlan::Window(window)
+                if Place::Elsewhere.wants_one(&window.window_expr, window.input.schema())? =>
+            {
+                self.window(window)?
+            }
+            LogicalPlan::Sort(sort) if wants_key(&sort)? => self.sort(sort)?,
+            LogicalPlan::Join(join) if !lateral::read_columns(&join)?.is_empty() => {
+                self.lateral_join(join)?
+            }
+            LogicalPlan::Join(join)
+                if (join.filter.as_ref()).is_some_and(|filter| {
+                    filter.exists(|expr| Ok(is_placed(expr))).unwrap_or(true)
+                }) =>
+            {
+                self.join_on(join)?
+            }
+            other => {
+                return Ok(Transformed::new(
+                    other,
+                    changed,
+                    TreeNodeRecursion::Continue,
+                ));
+            }
+        };
+        Ok(Transformed::yes(rewritten))
+    }
+
+    fn projection(&mut self, projection: Projection) -> Result<LogicalPlan> {
+        let mut target = Target::new(Arc::unwrap_or_clone(projection.input));
+        let mut exprs = Vec::with_capacity(projection.expr.len());
+        for expr in projection.expr {
+            exprs.push(self.replace(expr, &mut target, Place::List)?);
+        }
+        LogicalPlanBuilder::from(target.joined)
+            .project(exprs)?
+            .build()
+    }
+
+    /// Conditions without subqueries come first: fewer rows have fewer values.
+    pub(super) fn filter(&mut self, filter: Filter) -> Result<LogicalPlan> {
+        let schema = Arc::clone(filter.input.schema());
+        let (later, first): (Vec<Expr>, Vec<Expr>) = split_conjunction_owned(filter.predicate)
+            .into_iter()
+            .partition(|part| {
+                part.exists(|expr| Ok(subquery_of(expr).is_some()))
+                    .unwrap_or(true)
+            });
+        let mut rows = LogicalPlanBuilder::from(Arc::unwrap_or_clone(filter.input));
+        if let Some(first) = conjunction(first) {
+            rows = rows.filter(first)?;
+        }
+        let mut target = Target::new(rows.build()?);
+        let mut conditions = Vec::new();
+        for condition in later {
+            conditions.push(self.replace(condition, &mut target, Place::Condition)?);
+        }
+        let mut plan = LogicalPlanBuilder::from(target.joined);
+        if let Some(predicate) = conjunction(conditions) {
+            plan = plan.filter(predicate)?;
+        }
+        plan.project(columns_of(&schema))?.build()
+    }
+
+    fn aggregate(&mut self, aggregate: Aggregate) -> Result<LogicalPlan> {
+        if aggregate
+            .group_expr
+            .iter()
+            .any(|key| matches!(key, Expr::GroupingSet(_)))
+        {
+            return refused("a subquery beside GROUPING SETS, ROLLUP or CUBE is not supported");
+        }
+        let mut target = Target::new(Arc::unwrap_or_clone(aggregate.input));
+        let mut all = |exprs: Vec<Expr>| -> Result<Vec<Expr>> {
+            exprs
+                .into_iter()
+                .map(|expr| self.replace(expr, &mut target, Place::Elsewhere))
+                .collect()
+        };
+        let group = all(aggregate.group_expr)?;
+        let aggregates = all(aggregate.aggr_expr)?;
+        LogicalPlanBuilder::from(target.joined)
+            .aggregate(group, aggregates)?
+            .build()
+    }
+
+    fn window(&mut self, window: Window) -> Result<LogicalPlan> {
+        let mut columns = columns_of(window.input.schema());
+        let mut target = Target::new(Arc::unwrap_or_clone(window.input));
+        let mut exprs = Vec::new();
+        for expr in window.window_expr {
+            let expr = self.replace(expr, &mut target, Place::Elsewhere)?;
+            let name = expr.schema_name().to_string();
+            columns.push(Expr::Column(Column::from_name(name)));
+            exprs.push(expr);
+        }
+        LogicalPlanBuilder::from(target.joined)
+            .window(exprs)?
+            .project(columns)?
+            .build()
+    }
+
+    fn sort(&mut self, sort: Sort) -> Result<LogicalPlan> {
+        let schema = Arc::clone(sort.input.schema());
+        let mut read = Vec::new();
+        for key in &sort.expr {
+            read.extend(on::columns_of_expr(&key.expr)?);
+        }
+        let rows = with_columns(Arc::unwrap_or_clone(sort.input), &read)?;
+        let mut target = Target::new(rows);
+        let mut keys = Vec::with_capacity(sort.expr.len());
+        for mut key in sort.expr {
+            key.expr = self.replace(key.expr, &mut target, Place::Elsewhere)?;
+            keys.push(key);
+        }
+        LogicalPlanBuilder::from(target.joined)
+            .sort_with_limit(keys, sort.fetch)?
+            .project(columns_of(&schema))?
+            .build()
+    }
+}
+
+/// A SELECT list with columns more that are read above, as by a subquery in ORDER BY.
+fn with_columns(plan: LogicalPlan, read: &[Column]) -> Result<LogicalPlan> {
+    let LogicalPlan::Projection(list) = plan else {
+        return Ok(plan);
+    };
+    let below = list.input.schema();
+    let lacking = read
+        .iter()
+        .filter(|column| !list.schema.has_column(column) && below.has_column(column))
+        .cloned()
+        .map(Expr::Column);
+    let lacking: Vec<Expr> = lacking.collect();
+    if lacking.is_empty() {
+        return Ok(LogicalPlan::Projection(list));
+    }
+    let columns: Vec<Expr> = list.expr.into_iter().chain(lacking).collect();
+    LogicalPlanBuilder::from(Arc::unwrap_or_clone(list.input))
+        .project(columns)?
+        .build()
+}
+
+fn wants_key(sort: &Sort) -> Result<bool> {
+    for key in &sort.expr {
+        if Place::Elsewhere.wants(&key.expr, sort.input.schema())? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Whether the engine does not know an expression in ON.
+fn is_placed(expr: &Expr) -> bool {
+    match expr {
+        Expr::ScalarSubquery(subquery) => !subquery.outer_ref_columns.is_empty(),
+        Expr::Exists(_) | Expr::InSubquery(_) => true,
+        _ => false,
+    }
+}
