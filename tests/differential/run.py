@@ -2,7 +2,7 @@
 """Random queries through Lakegate, DuckDB and PostgreSQL on the same rows, and checks of Lakegate against itself.
 
     data.py     random schemas and rows, and their files
-    queries.py  random queries, as trees of sql.py
+    queries.py  random queries, as trees of sql.py: expressions.py, aggregates.py, subqueries.py, sources.py
     engines.py  how each engine is asked
     compare.py  when two results are the same
     checks.py   what needs no reference

@@ -7,7 +7,7 @@ import copy
 import time
 
 from data import Table
-from queries import literal
+from expressions import literal
 from sql import Expr, Join, Query, Select, SetOperation, SubRef, TableRef, Values
 
 SECONDS = 60  # at most for one query

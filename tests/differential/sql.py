@@ -199,3 +199,20 @@ class Query:
     def total(self):
         """Whether ORDER BY decides the place of every row (but for rows that are equal)."""
         return {alias for alias, _, _ in self.order} >= {ref.text for ref in self.columns()}
+
+
+def joined(parts):
+    pieces = []
+    for part in parts:
+        pieces += [", ", part]
+    return pieces[1:]
+
+
+def exact(columns):
+    """The columns whose type is the same in all engines; not sums and averages."""
+    return [ref for ref in columns if ref.type.name not in ("sum", "average")]
+
+
+def exposed(columns, alias):
+    kept = exact(columns)
+    return [Ref(f"{alias}.{ref.text}", ref.type, True) for ref in kept]
