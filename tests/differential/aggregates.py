@@ -17,11 +17,12 @@ class Aggregates:
         operand = whole if numeric == BIGINT else self.value(numeric, tame, 0)
         if numeric == DOUBLE and any(ref.type == DOUBLE and not ref.wild for ref in scope) is False:
             operand, numeric = whole, BIGINT
+        total = lambda: Expr(Type("sum"), f"sum({distinct}", operand, ")", *filtered).known(self.extreme(scope), exact_sum(numeric))  # noqa: E731
         options = [
-            lambda: Expr(BIGINT, "count(*)", *filtered),
-            lambda: Expr(BIGINT, f"count({distinct}", self.value(kind, scope, depth), ")", *filtered),
-            lambda: Expr(Type("sum"), f"sum({distinct}", operand, ")", *filtered),
-            lambda: Expr(Type("sum"), f"sum({distinct}", operand, ")", *filtered),
+            lambda: Expr(BIGINT, "count(*)", *filtered).known(False),
+            lambda: Expr(BIGINT, f"count({distinct}", self.value(kind, scope, depth), ")", *filtered).known(False),
+            total,
+            total,
             # Of whole numbers in floating point, so not of extremes.
             lambda: Expr(Type("average"), f"avg({distinct}", self.tame(numeric, scope, operand), ")", *filtered),
             lambda: Expr(Type("average"), rng.choice(["stddev_samp(", "var_pop(", "stddev_pop("]), Expr(DOUBLE, "CAST(", self.value(self.int_type(tame), [r for r in tame if not r.wild], 0), " AS ", DOUBLE, ")"), ")", *filtered),
@@ -33,6 +34,11 @@ class Aggregates:
             text = self.value(VARCHAR, scope, 0)
             options = [lambda: Expr(VARCHAR, "string_agg(", text, ", ',' ORDER BY ", text, ")", *filtered)]
         return rng.choice(options)()
+
+    @staticmethod
+    def extreme(scope):
+        """Whether sums of the columns may be too large to be summed again."""
+        return any(ref.wild for ref in scope if ref.type.is_int or ref.type.is_float or ref.type.name == "decimal")
 
     def tame(self, kind, scope, operand):
         """The operand, or for whole numbers another one without extremes."""
@@ -77,7 +83,7 @@ class Aggregates:
             roll = rng.random()
             over = [" OVER (", *parts, *ordered(everything)]
             if roll < 0.25:
-                return Expr(BIGINT, rng.choice(["row_number()", f"ntile({rng.randint(1, 4)})", "rank()", "dense_rank()"]), *over, ")")
+                return Expr(BIGINT, rng.choice(["row_number()", f"ntile({rng.randint(1, 4)})", "rank()", "dense_rank()"]), *over, ")").known(False)
             if roll < 0.5:
                 function = rng.choice(["lag", "lead"])
                 default = [", ", self.constant(kind)] if self.chance(0.4) else []
@@ -86,10 +92,10 @@ class Aggregates:
                 function, more = rng.choice([("first_value", ""), ("last_value", ""), ("nth_value", f", {rng.randint(1, 3)}")])
                 return Expr(kind, f"{function}(", operand(), more + ")", *over, rows() if self.chance(0.7) else "", ")")
             item = self.window_aggregate(scope)
-            return Expr(item.type, item, *over, rows() if self.chance(0.8) else "", ")")
+            return Expr(item.type, item, *over, rows() if self.chance(0.8) else "", ")").known(item.wild, item.whole)
         order = ordered(rng.sample(kinds, min(len(kinds), rng.choice([1, 1, 2]))), computed=True) if kinds else []
         if order and self.chance(0.4):
-            return Expr(BIGINT, rng.choice(["rank()", "dense_rank()"]), " OVER (", *parts, *order, ")")
+            return Expr(BIGINT, rng.choice(["rank()", "dense_rank()"]), " OVER (", *parts, *order, ")").known(False)
         if order and self.chance(0.3):
             return Expr(Type("average"), rng.choice(["percent_rank()", "cume_dist()"]), " OVER (", *parts, *order, ")")
         item = self.window_aggregate(scope)
@@ -109,7 +115,7 @@ class Aggregates:
             if whole and self.chance(0.5):
                 order = ordered([rng.choice(whole)])
                 frame = f" RANGE BETWEEN {rng.randint(0, 3)} PRECEDING AND {rng.randint(0, 3)} FOLLOWING"
-        return Expr(item.type, item, " OVER (", *parts, *order, frame, ")")
+        return Expr(item.type, item, " OVER (", *parts, *order, frame, ")").known(item.wild, item.whole)
 
     def window_aggregate(self, scope):
         rng = self.rng
@@ -119,13 +125,19 @@ class Aggregates:
         kind = self.scope_type(scope)
         whole = Expr(BIGINT, "CAST(", self.value(self.int_type(tame), tame, 0), " AS ", BIGINT, ")")
         operand = rng.choice([whole] + [ref.expr() for ref in doubles + decimals])
+        summed = exact_sum(operand.type)
         filtered = [" FILTER (WHERE ", self.predicate(scope, 1), ")"] if self.chance(0.15) else []
         options = [
-            lambda: Expr(BIGINT, "count(*)", *filtered),
-            lambda: Expr(BIGINT, "count(", self.value(kind, scope, 0), ")", *filtered),
-            lambda: Expr(Type("sum"), "sum(", operand, ")", *filtered),
+            lambda: Expr(BIGINT, "count(*)", *filtered).known(False),
+            lambda: Expr(BIGINT, "count(", self.value(kind, scope, 0), ")", *filtered).known(False),
+            lambda: Expr(Type("sum"), "sum(", operand, ")", *filtered).known(operand.type != BIGINT and operand.wild, summed),
             lambda: Expr(Type("average"), "avg(", operand, ")", *filtered),
         ]
         if kind != BOOLEAN:
             options += [lambda: Expr(kind, rng.choice(["min(", "max("]), self.value(kind, scope, 0), ")", *filtered)] * 2
         return rng.choice(options)()
+
+
+def exact_sum(kind):
+    """The type that holds a sum in all engines."""
+    return Type("decimal", 38, kind.scale) if kind.name == "decimal" else kind

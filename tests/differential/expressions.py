@@ -39,6 +39,8 @@ def literal(value, kind):
 
 
 class Expressions:
+    """What `Generator` makes of `rng` over the columns in scope."""
+
     def constant(self, kind):
         rng = self.rng
         if self.chance(0.07):
@@ -188,11 +190,13 @@ class Expressions:
         if depth > 0 and roll < 0.38:
             return Expr(BOOLEAN, "(NOT ", self.predicate(scope, depth - 1, subqueries), ")")
         if depth > 0 and roll < 0.42:
-            return Expr(BOOLEAN, "(", self.predicate(scope, depth - 1), rng.choice([" IS TRUE", " IS NOT TRUE", " IS FALSE", " IS NULL", " IS NOT NULL"]), ")")
+            return Expr(BOOLEAN, "(", self.predicate(scope, depth - 1, subqueries), rng.choice([" IS TRUE", " IS NOT TRUE", " IS FALSE", " IS NULL", " IS NOT NULL"]), ")")
         if subqueries and depth > 0 and roll < 0.6:
             return self.subquery_predicate(scope, depth - 1)
         if roll < 0.48 and any(ref.type == BOOLEAN for ref in scope):
             return self.value(BOOLEAN, [ref for ref in scope if ref.type == BOOLEAN], 0)
+        if self.chance(0.12) and any(ref.padded for ref in scope):
+            return self.padding_test(scope, depth)
         if roll > 0.93:
             merged = self.merged(scope)
             if merged is not None:
@@ -226,6 +230,33 @@ class Expressions:
         if self.chance(0.5):
             right = lambda: self.constant(kind)  # noqa: E731
         return Expr(BOOLEAN, "(", left(), f" {rng.choice(COMPARISONS)} ", right(), ")")
+
+    def padding_test(self, scope, depth):
+        """A condition that tells a row without a partner from others, or does not."""
+        rng = self.rng
+        padded = [ref for ref in scope if ref.padded and ref.type.name not in LIST_END]
+        if not padded:
+            return Expr(BOOLEAN, "(", next(ref for ref in scope if ref.padded).expr(), " IS NULL)")
+        ref = rng.choice(padded)
+        column = ref.expr()
+        kind = ref.type
+        same = [other.expr() for other in scope if other.type == kind]
+        other = rng.choice(same) if self.chance(0.5) else self.constant(kind)
+        compared = Expr(BOOLEAN, "(", column, f" {rng.choice(COMPARISONS)} ", other, ")")
+        rest = lambda: self.predicate(scope, min(depth, 1) - 1)  # noqa: E731
+        forms = [
+            lambda: ["coalesce(", column, ", ", other, f") {rng.choice(COMPARISONS)} ", self.value(kind, scope, 0)],
+            lambda: ["CASE WHEN ", column, rng.choice([" IS NULL", " IS NOT NULL"]), " THEN ", rest(), " ELSE ", rest(), " END"],
+            lambda: ["CASE WHEN ", compared, " THEN ", rest(), " END"],
+            lambda: [compared, rng.choice([" IS TRUE", " IS NOT TRUE", " IS FALSE", " IS NOT FALSE", " IS NULL", " IS NOT NULL"])],
+            lambda: ["NOT coalesce(", compared, ", ", rng.choice(["TRUE", "FALSE"]), ")"],
+            lambda: [column, " IS NULL OR ", compared],
+            lambda: [column, rng.choice([" IS NULL AND ", " IS NOT NULL OR "]), rest()],
+            lambda: ["nullif(", column, ", ", other, ")", rng.choice([" IS NULL", " IS NOT NULL"])],
+            lambda: ["CASE ", column, " WHEN ", other, " THEN 1 WHEN ", self.constant(kind), f" THEN 2 ELSE 0 END = {rng.randint(0, 2)}"],
+            lambda: [column, rng.choice([" IS DISTINCT FROM ", " IS NOT DISTINCT FROM "]), other],
+        ]
+        return Expr(BOOLEAN, "(", *rng.choice(forms)(), ")")
 
     def merged(self, scope):
         """A condition on a cast that many values have one result of: the column is no constant."""
