@@ -12,6 +12,7 @@ KEPT_OUT = {
     "common name and semi join": "a common column, named alone in WHERE above a semi join, is ambiguous (42702)",
     "row of aggregates": "HAVING (max(x), k) IN (SELECT …): aggregates are not allowed in WHERE (42000)",
     "named as an inner column": "IN (SELECT DISTINCT y AS x … WHERE x = outer.x) is ambiguous (42702), EXISTS with another within it likewise",
+    "nested over a join": "EXISTS (SELECT … FROM u JOIN v … WHERE u.k = outer.k AND EXISTS (…)): u.k does not exist (42703)",
     "two levels out": "a column of the level but one around a subquery does not exist (42703)",
     "quantified set operation": "= ANY ((SELECT …) UNION (SELECT …)) is a syntax error (42601)",
     "scalar without rows": "(SELECT 1 … LIMIT 1) is not NULL where it has no row",

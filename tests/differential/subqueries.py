@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from data import BIGINT, BOOLEAN
 from expressions import COMPARISONS, LIST_END
 from known import KEPT_OUT
-from sql import Computed, Expr, Query, Ref, Select, SetOperation, SubRef, TableRef, exact, exposed
+from sql import Computed, Expr, Join, Query, Ref, Select, SetOperation, SubRef, TableRef, exact, exposed
 
 # The name of a subquery's column. WITHs and derived tables have an x0, too.
 ITEM = "y0" if "named as an inner column" in KEPT_OUT else "x0"
@@ -23,10 +23,11 @@ REACH = 60000
 
 @dataclass
 class Outer:
-    """The columns that a subquery may read of the level around it, and whether by equalities alone."""
+    """The columns that a subquery may read of the level around it, whether by equalities alone, and whether it is over a join."""
 
     columns: list
     equal: bool
+    join: bool
 
 
 class Subqueries:
@@ -55,7 +56,7 @@ class Subqueries:
             yield None, []
             return
         self.reach = before * max(1, self.rows(source))
-        self.outers.append(Outer(outer, equal))
+        self.outers.append(Outer(outer, equal, isinstance(source, Join)))
         try:
             yield source, inner
         finally:
@@ -83,7 +84,8 @@ class Subqueries:
         tie = self.tie(inner) if tied and self.chance(0.6) else None
         if tie is not None and self.chance(0.4):
             return tie
-        deeper = len(self.outers) < DEEPEST and self.chance(0.3)
+        refused = self.outers[-1].join and "nested over a join" in KEPT_OUT
+        deeper = len(self.outers) < DEEPEST and not refused and self.chance(0.3)
         scope = inner + self.seen() if tied and not equal and self.chance(0.15) else inner
         more = self.subquery_predicate(inner, 1) if deeper else self.predicate(scope, 1)
         if tie is None:
