@@ -117,7 +117,7 @@ class Generator(Expressions, Subqueries, Aggregates, Sources, Layers):
             items.append(Expr(BIGINT, "CAST(grouping(", rng.choice(keys), ") AS ", BIGINT, ")").known(False))
         elif self.chance(0.15 if not sets else 0.05):
             items += self.windows_over_groups(keys, items)
-        having = self.having(refs, [] if sets else columns) if self.chance(0.2) else None
+        having = self.having(refs, columns) if self.chance(0.2) else None
         return Select(named(items), source, where, keys or None, sets, lists, having)
 
     def windows_over_groups(self, keys, items):
