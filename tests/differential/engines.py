@@ -237,6 +237,7 @@ class DuckDB:
     def __init__(self):
         self.connection = duckdb.connect(config={"threads": 1})
         self.connection.execute("SET order_by_non_integer_literal = true")
+        self.connection.execute("SET enable_progress_bar = false")
 
     def run(self, sql):
         try:

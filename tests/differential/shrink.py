@@ -7,7 +7,7 @@ import copy
 import time
 
 from data import Table
-from queries import literal
+from expressions import literal
 from sql import Expr, Join, Query, Select, SetOperation, SubRef, TableRef, Values
 
 SECONDS = 60  # at most for one query
@@ -115,6 +115,9 @@ def source_edits(source, put, found):
         inner = source.query.body
         if isinstance(inner, Select) and isinstance(inner.source, TableRef):
             found.append((size(source), put(TableRef(inner.source.table, source.alias))))
+        elif isinstance(inner, Select) and isinstance(inner.source, SubRef):
+            # Columns of both are named alike, mostly.
+            found.append((size(source) - size(inner.source), put(SubRef(inner.source.query, source.alias))))
     elif isinstance(source, Values) and len(source.rows) > 1:
         for place in range(len(source.rows)):
             found.append((1, removing(source.rows, place)))

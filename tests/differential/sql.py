@@ -28,6 +28,14 @@ class Expr:
     def __init__(self, kind, *parts):
         self.type = kind
         self.parts = list(parts)
+        # Of a column: whether it may hold extremes. Of a sum: the type that holds it in all engines.
+        self.wild = True
+        self.whole = None
+
+    def known(self, wild, whole=None):
+        self.wild = wild
+        self.whole = whole
+        return self
 
     def render(self, to):
         return "".join(piece(part, to) for part in self.parts)
@@ -54,17 +62,48 @@ def listed(parts, to, separator=", "):
 
 @dataclass
 class Ref:
-    """A column that expressions may name. `wild` columns have extremes that must not be summed."""
+    """A column that expressions may name. `wild` columns have extremes that must not be summed, `padded` ones NULLs of an outer join.
+    `common` is of how many items a USING or NATURAL join made it."""
 
     text: str
     type: Type
     wild: bool = False
+    padded: bool = False
+    common: int = 1
 
     def expr(self):
         text = self.text
         if self.type.name in ("array", "struct"):
             return Expr(self.type, {"lake": text, "duck": text})
-        return Expr(self.type, text)
+        return Expr(self.type, text).known(self.wild)
+
+    @property
+    def name(self):
+        return self.text.split(".")[-1]
+
+    @property
+    def qualified(self):
+        return "." in self.text
+
+
+@dataclass
+class Computed:
+    """What expressions over a grouped SELECT may name: a key or an aggregate."""
+
+    made: Expr
+    padded: bool = False
+    qualified: bool = False
+
+    @property
+    def type(self):
+        return self.made.type
+
+    @property
+    def wild(self):
+        return self.made.wild
+
+    def expr(self):
+        return self.made
 
 
 @dataclass
@@ -106,6 +145,7 @@ class Join:
     right: object
     on: object = None
     using: list = None
+    rows: int = 0  # about as many it has
 
     def render(self, to):
         kind = self.kind
@@ -153,7 +193,7 @@ class Select:
         return text
 
     def columns(self):
-        return [Ref(alias, expr.type) for expr, alias in self.items]
+        return [Ref(alias, expr.type, expr.wild) for expr, alias in self.items]
 
 
 @dataclass
@@ -199,3 +239,48 @@ class Query:
     def total(self):
         """Whether ORDER BY decides the place of every row (but for rows that are equal)."""
         return {alias for alias, _, _ in self.order} >= {ref.text for ref in self.columns()}
+
+
+def joined(parts):
+    pieces = []
+    for part in parts:
+        pieces += [", ", part]
+    return pieces[1:]
+
+
+def exact(columns):
+    """The columns whose type is the same in all engines; not sums and averages."""
+    return [ref for ref in columns if ref.type.name not in ("sum", "average")]
+
+
+def exposed(columns, alias):
+    return [Ref(f"{alias}.{ref.text}", ref.type, ref.wild) for ref in exact(columns)]
+
+
+def settled(query):
+    """The query with its sums cast to types that are the same in all engines, so that it can be asked about."""
+    if isinstance(query.body, Select):
+        query.body.items = [(settled_sum(expr), alias) for expr, alias in query.body.items]
+    return query
+
+
+def settled_sum(expr):
+    return expr if expr.whole is None else Expr(expr.whole, "CAST(", expr, " AS ", expr.whole, ")").known(expr.wild)
+
+
+def rows(node, known):
+    """About how many rows a source or query has; `known` says it of tables and CTEs."""
+    if isinstance(node, TableRef):
+        return known.get(node.table, 1)
+    if isinstance(node, SubRef):
+        return rows(node.query, known)
+    if isinstance(node, Values):
+        return len(node.rows)
+    if isinstance(node, Join):
+        return node.rows
+    if isinstance(node, SetOperation):
+        return rows(node.left, known) + rows(node.right, known)
+    if isinstance(node, Select):
+        return 1 if node.source is None else rows(node.source, known)
+    found = rows(node.body, known)
+    return found if node.limit is None else min(found, node.limit)
