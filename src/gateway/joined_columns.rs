@@ -35,7 +35,7 @@ impl Session {
     ) -> Result<ast::Statement> {
         let mut columns = JoinedColumns::default();
         let mut unknown = match resolve_joins(&statement, &columns)? {
-            Resolution::Resolved(statement) => return Ok(statement),
+            Resolution::Resolved(statement) => return Ok(*statement),
             Resolution::Unknown(unknown) => unknown,
         };
         let limit = self.gateway.max_planning_time;
@@ -46,7 +46,7 @@ impl Session {
                     columns.learn(select, found);
                 }
                 unknown = match resolve_joins(&statement, &columns)? {
-                    Resolution::Resolved(statement) => return Ok(statement),
+                    Resolution::Resolved(statement) => return Ok(*statement),
                     Resolution::Unknown(unknown) => unknown,
                 };
             }
@@ -92,7 +92,7 @@ impl Session {
 
     async fn columns_of(&self, query: &ast::Query, lookups: &mut Lookups) -> Result<Vec<String>> {
         let statement = ast::Statement::Query(Box::new(query.clone()));
-        let planning: Planning = self.planning_with(statement, lookups).await?;
+        let planning: Planning = Box::pin(self.planning_with(statement, lookups)).await?;
         let text = PlannedText::Query(query, planning.database.clone());
         let planning = async move { planning.plan().await };
         let plan: LogicalPlan = self.plan(text, planning.boxed()).await?;

@@ -204,7 +204,7 @@ pub fn encoded(names: &OutputNames) -> Vec<Ident> {
         .collect()
 }
 
-/// Takes what was [`encoded`] out of a relation's aliases. Gives those that are written, and the others.
+/// Takes what was `encoded` out of a relation's aliases. Gives those that are written, and the others.
 pub fn decoded(aliases: Vec<Ident>) -> (Vec<Ident>, OutputNames) {
     let mut names = OutputNames::default();
     let mut written = Vec::new();

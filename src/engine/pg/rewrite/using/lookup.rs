@@ -53,7 +53,7 @@ pub struct Unknown {
 /// What came of resolving a statement.
 #[derive(Debug)]
 pub enum Resolution {
-    Resolved(Statement),
+    Resolved(Box<Statement>),
     /// More has to be known: of SELECTs that were not learned before.
     Unknown(Vec<Unknown>),
 }
@@ -72,7 +72,7 @@ impl JoinedColumns {
 pub fn resolve_joins(statement: &Statement, columns: &JoinedColumns) -> Result<Resolution, Error> {
     let mut resolved = statement.clone();
     if !statement.visit(&mut Joins).is_break() {
-        return Ok(Resolution::Resolved(resolved));
+        return Ok(Resolution::Resolved(Box::new(resolved)));
     }
     let mut places = Places::default();
     let _ = resolved.visit(&mut places);
@@ -87,7 +87,7 @@ pub fn resolve_joins(statement: &Statement, columns: &JoinedColumns) -> Result<R
     let outcome = resolver.expressions(&mut resolved, None);
     let wanted = resolver.wanted;
     if wanted.is_empty() {
-        return outcome.map(|()| Resolution::Resolved(resolved));
+        return outcome.map(|()| Resolution::Resolved(Box::new(resolved)));
     }
     // What went wrong may be for want of them.
     let unknown = wanted.into_iter().map(|select| {

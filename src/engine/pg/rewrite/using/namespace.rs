@@ -23,7 +23,7 @@ pub(super) struct Namespace {
 #[derive(Debug, Clone)]
 pub(super) enum Part {
     /// A column that joins have in common.
-    Common { name: String, value: Expr },
+    Common { name: String, value: Box<Expr> },
     /// The other columns of a relation.
     Others {
         relation: Vec<Ident>,
@@ -108,7 +108,9 @@ impl Namespace {
         let (mut relations, mut is_unknown) = (Vec::new(), false);
         for part in &self.parts {
             match part {
-                Part::Common { name: known, value } if known == name => common.push(value),
+                Part::Common { name: known, value } if known == name => {
+                    common.push(value.as_ref());
+                }
                 Part::Common { .. } => {}
                 Part::Others { relation, .. } => match part.count(name) {
                     Some(count) => relations.extend(std::iter::repeat_n(relation, count)),
@@ -185,7 +187,7 @@ impl Namespace {
             };
             common.push(Part::Common {
                 name: name.clone(),
-                value,
+                value: Box::new(value),
             });
         }
         let joined = match kind {
@@ -226,7 +228,7 @@ impl Namespace {
         };
         match &mut self.parts[place] {
             Part::Common { .. } => match self.parts.remove(place) {
-                Part::Common { value, .. } => Ok(value),
+                Part::Common { value, .. } => Ok(*value),
                 Part::Others { .. } => Err(not_known(name)),
             },
             Part::Others {

@@ -25,7 +25,8 @@ pub(super) fn expanded(
         .with_hint("name the columns"));
     }
     let excluded = excluded(&options);
-    let mut replaced = options.opt_replace.map_or_else(Vec::new, |it| it.items);
+    let replaced = options.opt_replace.into_iter().flat_map(|it| it.items);
+    let mut replaced: Vec<ReplaceSelectElement> = replaced.map(|it| *it).collect();
     if !excluded.is_empty() || !replaced.is_empty() {
         let names = namespace.names()?;
         let replacing = replaced.iter().map(|it| folded(&it.column_name));
@@ -88,8 +89,8 @@ fn excluded(options: &WildcardAdditionalOptions) -> Vec<String> {
 fn of_relation(
     columns: &Columns,
     missing: &[String],
-    replaced: &mut Vec<Box<ReplaceSelectElement>>,
-) -> Vec<Box<ReplaceSelectElement>> {
+    replaced: &mut Vec<ReplaceSelectElement>,
+) -> Vec<ReplaceSelectElement> {
     let columns = columns.as_deref().unwrap_or_default();
     let (own, others) = std::mem::take(replaced).into_iter().partition(|it| {
         let name = folded(&it.column_name);
@@ -110,7 +111,7 @@ fn shown(name: &str, value: &Expr) -> SelectItem {
 fn others(
     relation: &[Ident],
     excluded: &[String],
-    replaced: Vec<Box<ReplaceSelectElement>>,
+    replaced: Vec<ReplaceSelectElement>,
 ) -> SelectItem {
     let mut options = WildcardAdditionalOptions::default();
     if !excluded.is_empty() {
@@ -120,7 +121,8 @@ fn others(
         options.opt_exclude = Some(ExcludeSelectItem::Multiple(names.collect()));
     }
     if !replaced.is_empty() {
-        options.opt_replace = Some(ReplaceSelectItem { items: replaced });
+        let items = replaced.into_iter().map(Box::new).collect();
+        options.opt_replace = Some(ReplaceSelectItem { items });
     }
     let name = ObjectName::from(relation.to_vec());
     SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(name), options)

@@ -26,7 +26,7 @@ async fn rows(sql: &str) -> Vec<String> {
         let mut columns = JoinedColumns::default();
         statement = loop {
             match resolve_joins(&statement, &columns)? {
-                Resolution::Resolved(statement) => break statement,
+                Resolution::Resolved(statement) => break *statement,
                 Resolution::Unknown(unknown) => {
                     for select in &unknown {
                         let mut found = Vec::new();
