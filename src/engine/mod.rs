@@ -22,6 +22,7 @@ mod frames;
 mod functions;
 mod gathered;
 mod grouping_keys;
+mod guarded_cases;
 mod hidden_values;
 mod in_lists;
 mod joined_texts;
@@ -195,6 +196,7 @@ impl Engine {
             .with_analyzer_rule(Arc::new(dependent::DependentJoins))
             .with_analyzer_rule(Arc::new(in_lists::SeparateInLists))
             .with_analyzer_rule(Arc::new(rounding::RoundingCasts))
+            .with_analyzer_rule(Arc::new(guarded_cases::GuardedCases))
             .with_analyzer_rule(Arc::new(floats::CanonicalFloats))
             .with_analyzer_rule(Arc::new(window_keys::WindowKeys))
             .build();

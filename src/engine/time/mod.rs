@@ -29,6 +29,7 @@ mod series;
 #[cfg(test)]
 mod tests;
 mod types;
+mod zones;
 
 use std::sync::Arc;
 

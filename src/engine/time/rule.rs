@@ -18,7 +18,7 @@ use datafusion::optimizer::AnalyzerRule;
 
 use super::input::{MAX_DIGITS, TimestampOfText};
 use super::types::{in_microseconds, with_texts};
-use super::{extremes, intervals, length, parts, precision};
+use super::{extremes, intervals, length, parts, precision, zones};
 use crate::engine::{expressions, texts};
 
 /// Microseconds where the engine put nanoseconds, and texts of times as PostgreSQL writes them.
@@ -144,7 +144,7 @@ fn is_done_here(expr: &Expr) -> bool {
             let target = field.data_type();
             target.is_string()
                 || with_texts(target).is_some()
-                || matches!(target, DataType::Interval(_))
+                || matches!(target, DataType::Interval(_) | DataType::Timestamp(..))
         }
         Expr::Literal(value, _) => {
             let data_type = value.data_type();
@@ -326,6 +326,11 @@ fn cast(expr: Expr, field: Arc<Field>, schema: &DFSchema, strict: bool) -> Expr 
         }
         (Some(from), DataType::Interval(_)) if from.is_string() => {
             return again(intervals::with_unit(expr), field, strict);
+        }
+        (Some(from), target) if target.is_temporal() => {
+            if let Some(moved) = zones::by_the_clock(&expr, &from, target) {
+                return moved;
+            }
         }
         (Some(from), target) if target.is_string() && texts::is_written(&from) => {
             return texts::written(expr, target.clone());

@@ -1,0 +1,71 @@
+//! A CASE evaluates a branch for the rows that come to it, also where it is a condition.
+//!
+//! The engine's simplifier makes AND and OR of a CASE of booleans (`expr_simplifier.rs` of `datafusion-optimizer`, 55.2), whose sides are
+//! both evaluated, so that what the CASE was written to avoid is an error:
+//!
+//! ```text
+//! WHERE CASE WHEN y = 0 THEN false ELSE x / y > 1 END      became y <> 0 AND x / y > 1; division by zero
+//! ```
+//!
+//! So a CASE of booleans that could fail is one of numbers. An analyzer rule, after types are settled. Delete this when the
+//! simplifier asks whether a branch can fail.
+
+use arrow::datatypes::DataType;
+use datafusion::common::DFSchema;
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::config::ConfigOptions;
+use datafusion::error::Result;
+use datafusion::logical_expr::{Case, Cast, Expr, ExprSchemable, LogicalPlan, cast};
+use datafusion::optimizer::AnalyzerRule;
+
+use super::expressions;
+
+/// The rule.
+#[derive(Debug)]
+pub struct GuardedCases;
+
+impl AnalyzerRule for GuardedCases {
+    fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
+        let cases = |expr: &Expr| matches!(expr, Expr::Case(case) if guards(case));
+        expressions::rewritten(plan, cases, of_numbers)
+    }
+
+    fn name(&self) -> &str {
+        "guarded_cases"
+    }
+}
+
+/// Whether anything but the first condition, which is evaluated for all rows, could fail.
+fn guards(case: &Case) -> bool {
+    let conditions = case.when_then_expr.iter().skip(1).map(|(when, _)| when);
+    let branches = case.when_then_expr.iter().map(|(_, then)| then);
+    let mut all = conditions.chain(branches).chain(&case.else_expr);
+    all.any(|expr| could_fail(expr))
+}
+
+fn could_fail(expr: &Expr) -> bool {
+    let fails = |expr: &Expr| match expr {
+        Expr::BinaryExpr(binary) => expressions::is_arithmetic(binary.op),
+        // Those of columns to wider numbers do not, which coercion makes.
+        Expr::Cast(Cast { expr, field }) => {
+            !field.data_type().is_numeric() || !matches!(expr.as_ref(), Expr::Column(_))
+        }
+        expr => matches!(expr, Expr::ScalarFunction(_)),
+    };
+    expr.exists(|expr| Ok(fails(expr))).unwrap_or(true)
+}
+
+fn of_numbers(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
+    let is_condition = matches!(expr.get_type(schema), Ok(DataType::Boolean));
+    match expr {
+        Expr::Case(mut case) if is_condition && guards(&case) => {
+            let branches = case.when_then_expr.iter_mut().map(|(_, then)| then);
+            for branch in branches.chain(&mut case.else_expr) {
+                let condition = std::mem::take(branch.as_mut());
+                **branch = cast(condition, DataType::Int8);
+            }
+            Transformed::yes(cast(Expr::Case(case), DataType::Boolean))
+        }
+        expr => Transformed::no(expr),
+    }
+}
