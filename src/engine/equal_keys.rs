@@ -1,4 +1,4 @@
-//! Values that are equal and not alike, where rows are told apart by them: intervals, arrays of intervals, arrays of floating-point
+//! Grouping and joining by values that are equal but differ in their bytes: intervals, arrays of intervals, arrays of floating-point
 //! numbers.
 //!
 //! The engine groups, joins and compares these by their bytes: a month is not 30 days, and `{0}` is not `{-0}`. Here they are compared

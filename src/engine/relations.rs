@@ -5,7 +5,7 @@
 //! (VALUES (1, 2)) AS t (x)              columns x and column2
 //! ```
 //!
-//! What is told apart is shown alike (`gateway/column_names.rs`), and a statement that names one of them is [refused](check).
+//! Such columns are shown under one name (`gateway/column_names.rs`), and a statement that names one of them is [refused](check).
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;

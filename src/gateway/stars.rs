@@ -83,7 +83,7 @@ impl VisitorMut for Stars {
 impl Stars {
     /// `SELECT * FROM …` of a SELECT, with the tables of the WITHs around.
     fn lookup_of(&self, select: &Select) -> Option<Query> {
-        let mut query = crate::engine::pg::everything()?;
+        let mut query = crate::engine::pg::everything().ok()?;
         if let SetExpr::Select(all) = query.body.as_mut() {
             all.from.clone_from(&select.from);
         }

@@ -56,7 +56,7 @@ pub use optional::OptionalValues;
 use places::Place;
 use single_value::single_value;
 
-/// The rule; it comes when types are known and what may be NULL is told from what is false.
+/// The rule; it runs after types are settled, and after the rule for three-valued logic.
 #[derive(Debug)]
 pub struct DependentJoins;
 

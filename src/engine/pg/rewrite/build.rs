@@ -77,11 +77,10 @@ pub fn select(projection: Vec<SelectItem>) -> Result<Query, Error> {
 }
 
 /// `SELECT *`, as of no table yet.
-pub fn everything() -> Option<Query> {
+pub fn everything() -> Result<Query, Error> {
     select(vec![SelectItem::Wildcard(
         WildcardAdditionalOptions::default(),
     )])
-    .ok()
 }
 
 pub fn aliased(expr: Expr, alias: Ident) -> SelectItem {

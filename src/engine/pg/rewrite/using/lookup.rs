@@ -27,7 +27,7 @@ use std::ptr;
 
 use datafusion::sql::sqlparser::ast::{
     Cte, Query, Select, SelectItem, SetExpr, Statement, TableFactor, TableWithJoins, Visit,
-    Visitor, WildcardAdditionalOptions, With,
+    Visitor, With,
 };
 
 use super::namespace::Columns;
@@ -288,8 +288,7 @@ impl Gather {
             if sees_others || named_columns(factor).is_some() {
                 return Ok(None);
             }
-            let everything = SelectItem::Wildcard(WildcardAdditionalOptions::default());
-            let mut query = build::select(vec![everything])?;
+            let mut query = build::everything()?;
             query.with = self.with();
             if let SetExpr::Select(select) = query.body.as_mut() {
                 select.from.push(TableWithJoins {

@@ -6,9 +6,7 @@
 
 use std::ops::ControlFlow;
 
-use datafusion::sql::sqlparser::ast::{
-    SelectItem, SetExpr, Statement, TableFactor, VisitMut, VisitorMut, WildcardAdditionalOptions,
-};
+use datafusion::sql::sqlparser::ast::{SetExpr, Statement, TableFactor, VisitMut, VisitorMut};
 
 use crate::engine::pg::rewrite::build;
 use crate::error::Error;
@@ -37,8 +35,7 @@ impl VisitorMut for Enclose {
         else {
             return ControlFlow::Continue(());
         };
-        let everything = SelectItem::Wildcard(WildcardAdditionalOptions::default());
-        let mut query = match build::select(vec![everything]) {
+        let mut query = match build::everything() {
             Ok(query) => query,
             Err(error) => return ControlFlow::Break(error),
         };
