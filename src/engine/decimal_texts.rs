@@ -133,7 +133,8 @@ fn text_of(expr: &Expr) -> Option<&str> {
 /// Stands for a number of more digits than a float tells apart, until it is known what it meets. By itself it is a float.
 pub const LONG_NUMBER: &str = "long_number";
 
-fn long_number(expr: &Expr) -> Option<&str> {
+/// The text of a call of [`LONG_NUMBER`].
+pub fn long_number(expr: &Expr) -> Option<&str> {
     let Expr::ScalarFunction(call) = expr else {
         return None;
     };

@@ -203,6 +203,14 @@ fn written(value: f64) -> Option<(i128, u32)> {
     (length(digits) <= MAX_DIGITS && scale <= MAX_DIGITS).then_some((digits, scale))
 }
 
+/// A number that is written in a statement, as a decimal of its own digits; `None` where it has more than a decimal may have.
+pub fn of_literal(value: f64) -> Option<ScalarValue> {
+    let (digits, scale) = written(value)?;
+    let precision = u8::try_from(length(digits).max(scale).max(1)).ok()?;
+    let scale = i8::try_from(scale).ok()?;
+    Some(ScalarValue::Decimal128(Some(digits), precision, scale))
+}
+
 /// How many digits a number has.
 fn length(digits: i128) -> u32 {
     digits

@@ -7,6 +7,8 @@
 //! WHERE CASE WHEN y = 0 THEN false ELSE x / y > 1 END      became y <> 0 AND x / y > 1; division by zero
 //! ```
 //!
+//! It does so with a comparison too, `CASE WHEN y = 0 THEN 'a' WHEN x / y > 1 THEN 'b' END = 'b'`, which is one of the branches.
+//!
 //! So a CASE of booleans that could fail is one of numbers. An analyzer rule, after types are settled. Delete this when the
 //! simplifier asks whether a branch can fail.
 
@@ -14,8 +16,9 @@ use arrow::datatypes::DataType;
 use datafusion::common::DFSchema;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::config::ConfigOptions;
-use datafusion::error::Result;
-use datafusion::logical_expr::{Case, Cast, Expr, ExprSchemable, LogicalPlan, cast};
+use datafusion::logical_expr::{
+    BinaryExpr, Case, Cast, Expr, ExprSchemable, LogicalPlan, Operator, cast,
+};
 use datafusion::optimizer::AnalyzerRule;
 
 use super::expressions;
@@ -25,9 +28,16 @@ use super::expressions;
 pub struct GuardedCases;
 
 impl AnalyzerRule for GuardedCases {
-    fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
+    fn analyze(
+        &self,
+        plan: LogicalPlan,
+        _: &ConfigOptions,
+    ) -> datafusion::error::Result<LogicalPlan> {
         let cases = |expr: &Expr| matches!(expr, Expr::Case(case) if guards(case));
-        expressions::rewritten(plan, cases, of_numbers)
+        expressions::rewritten(plan, cases, |expr, schema| match compared(expr) {
+            Ok(case) => Transformed::yes(of_numbers(Expr::Case(case), schema).data),
+            Err(expr) => of_numbers(expr, schema),
+        })
     }
 
     fn name(&self) -> &str {
@@ -53,6 +63,53 @@ fn could_fail(expr: &Expr) -> bool {
         expr => matches!(expr, Expr::ScalarFunction(_)),
     };
     expr.exists(|expr| Ok(fails(expr))).unwrap_or(true)
+}
+
+/// A comparison of a CASE of constants with a constant, as a CASE of comparisons; another expression as it is.
+fn compared(expr: Expr) -> Result<Case, Expr> {
+    let Expr::BinaryExpr(BinaryExpr { left, op, right }) = expr else {
+        return Err(expr);
+    };
+    let is_equality = matches!(op, Operator::Eq | Operator::NotEq);
+    match (*left, *right) {
+        (Expr::Case(case), other) | (other, Expr::Case(case))
+            if is_equality && guards(&case) && is_constant(&other) && gives_constants(&case) =>
+        {
+            let compare = |value: Box<Expr>| {
+                Box::new(Expr::BinaryExpr(BinaryExpr::new(
+                    value,
+                    op,
+                    Box::new(other.clone()),
+                )))
+            };
+            let branches = case.when_then_expr.into_iter();
+            Ok(Case {
+                expr: case.expr,
+                when_then_expr: branches.map(|(when, then)| (when, compare(then))).collect(),
+                else_expr: case.else_expr.map(compare),
+            })
+        }
+        (left, right) => Err(Expr::BinaryExpr(BinaryExpr::new(
+            Box::new(left),
+            op,
+            Box::new(right),
+        ))),
+    }
+}
+
+fn gives_constants(case: &Case) -> bool {
+    let branches = case.when_then_expr.iter().map(|(_, then)| then);
+    branches
+        .chain(&case.else_expr)
+        .all(|expr| is_constant(expr))
+}
+
+fn is_constant(expr: &Expr) -> bool {
+    match expr {
+        Expr::Literal(..) => true,
+        Expr::Cast(cast) => is_constant(&cast.expr),
+        _ => false,
+    }
 }
 
 fn of_numbers(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {

@@ -6,6 +6,7 @@
 mod aggregates;
 mod bounded;
 mod checked;
+mod common_types;
 pub mod complexity;
 mod containment;
 mod cpu;
@@ -170,6 +171,7 @@ impl Engine {
         rules.insert(2, Arc::new(nested::NestedAreNoTexts));
         rules.insert(2, Arc::new(time::WindowsByLength));
         rules.insert(2, Arc::new(decimal_texts::DecimalTexts));
+        rules.insert(2, Arc::new(common_types::CommonTypes));
         let mut base = SessionStateBuilder::new()
             .with_config(config)
             .with_runtime_env(Arc::clone(&runtime))

@@ -26,6 +26,7 @@ mod prepared;
 mod query;
 mod query_stream;
 mod query_watch;
+mod rewording;
 mod run;
 mod session;
 mod settings;

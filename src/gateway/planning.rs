@@ -25,17 +25,14 @@ use super::limits::Limits;
 use super::logins::session_is_over;
 use super::prepared::{Prepared, check_parameters, declare_types};
 use super::query::{CancelOnDrop, Phase, Query, Submission};
-use super::run::{QueryContext, Unfinished, plan_statement};
+use super::rewording;
+use super::run::{QueryContext, Unfinished};
 use super::session::Session;
 use super::settings::ResultReuse;
-use super::stars;
 use super::{Execution, Rows};
-use crate::engine::pg::{
-    Mentions, SessionInfo, enclose_joins, name_casts, name_columns, name_outputs, restore_outputs,
-    sorts_by_number,
-};
+use crate::engine::pg::{Mentions, SessionInfo, enclose_joins, sorts_by_number};
 use crate::engine::{CATALOG, PlanSettings};
-use crate::engine::{check_names, has_columns_of_one_name, with_shown_names};
+use crate::engine::{check_names, with_shown_names};
 use crate::error::{Code, Error, Result, from_engine};
 use crate::lake::meter::{Cutoff, QueryMeter};
 use crate::lake::metered_store::QueryStores;
@@ -45,9 +42,6 @@ use crate::telemetry::history::Owner;
 use crate::telemetry::system::SystemSchema;
 use crate::view::pg_catalog::{self, PgCatalog};
 use crate::view::{View, ViewCatalogs};
-
-/// How often a statement is put in other words, each time for another reason.
-const MAX_REWORDINGS: usize = 5;
 
 /// What planning needs, and running on.
 #[derive(Debug)]
@@ -107,7 +101,7 @@ impl Planning {
     pub(super) async fn plan(&self) -> Result<LogicalPlan> {
         match &self.source {
             Source::Statement(statement) => {
-                let plan = Box::pin(self.plan_reworded(statement)).await?;
+                let plan = Box::pin(rewording::planned(&self.state, statement)).await?;
                 check_names(&plan, sorts_by_number(statement))?;
                 let plan = match self.is_part {
                     true => with_shown_names(plan).map_err(from_engine)?,
@@ -117,37 +111,6 @@ impl Planning {
             }
             Source::Substrait(plan) => self.plan_substrait(plan).await,
         }
-    }
-
-    /// Plans a statement, in other words where the engine refuses it as it is written.
-    async fn plan_reworded(&self, statement: &ast::Statement) -> Result<LogicalPlan> {
-        let first = plan_statement(&self.state, statement.clone()).await;
-        let (mut statement, mut planned) = (statement.clone(), first.clone());
-        for _ in 0..MAX_REWORDINGS {
-            let mut others = reworded(&statement, &planned);
-            if is_named_twice(&planned) {
-                let named = others.last().unwrap_or(&statement);
-                let expanded = stars::expanded(&self.state, named).await;
-                others.extend(expanded);
-            }
-            let mut next = None;
-            for other in others {
-                let plan = plan_statement(&self.state, other.clone()).await;
-                match (&plan, &planned) {
-                    (Ok(_), _) => return plan,
-                    // One of several reasons is gone.
-                    (Err(error), Err(known)) if error.message() != known.message() => {
-                        next = next.or(Some((other, plan)));
-                    }
-                    _ => {}
-                }
-            }
-            match next {
-                Some(next) => (statement, planned) = next,
-                None => break,
-            }
-        }
-        first
     }
 
     /// The columns that a client is told of.
@@ -165,41 +128,6 @@ impl Planning {
             .execute_and_check(plan.clone(), self.state.config_options(), |_, _| {})
             .map_err(from_engine)
     }
-}
-
-fn is_named_twice(planned: &Result<LogicalPlan>) -> bool {
-    matches!(planned, Err(error) if error.code() == Code::DuplicateColumn)
-}
-
-/// A statement that the engine refuses, in other words that may avoid it.
-fn reworded(statement: &ast::Statement, planned: &Result<LogicalPlan>) -> Vec<ast::Statement> {
-    let changed = |change: &dyn Fn(&mut ast::Statement) -> bool| {
-        let mut reworded = statement.clone();
-        change(&mut reworded).then_some(reworded)
-    };
-    let error = planned.as_ref().err();
-    let found = if let Some(column) = error.and_then(Error::missing_column) {
-        [
-            changed(&|statement| restore_outputs(statement, column)),
-            None,
-        ]
-    } else if let Some(column) = error.and_then(Error::ambiguous_column) {
-        [changed(&|statement| name_outputs(statement, column)), None]
-    } else if is_named_twice(planned) {
-        [
-            changed(&name_casts),
-            changed(&|statement| {
-                name_casts(statement);
-                name_columns(statement)
-            }),
-        ]
-    } else if planned.as_ref().is_ok_and(has_columns_of_one_name) {
-        // Columns that differ in a cast alone have one name in the engine, which it says when it optimises the plan.
-        [changed(&name_casts), None]
-    } else {
-        [None, None]
-    };
-    found.into_iter().flatten().collect()
 }
 
 impl Session {

@@ -150,13 +150,19 @@ impl Rewriter {
                     Expr::Exists(Exists { subquery, negated }) => {
                         self.exists(subquery, negated, target)?
                     }
-                    Expr::InSubquery(InSubquery {
-                        expr,
-                        subquery,
-                        negated,
-                    }) => {
-                        let subquery = with_item_filter(*expr, subquery, target.rows.schema())?;
-                        self.exists(subquery, negated, target)?
+                    Expr::InSubquery(mut within) => {
+                        if Place::Elsewhere.wants(&within.expr, target.rows.schema())? {
+                            *within.expr = self.replace(*within.expr, target, Place::Elsewhere)?;
+                            // The subquery reads the values that the item has of others.
+                            target.rows = target.joined.clone();
+                        }
+                        let rows = target.rows.schema();
+                        if place.knows(&within, rows)? {
+                            Expr::InSubquery(within)
+                        } else {
+                            let subquery = with_item_filter(*within.expr, within.subquery, rows)?;
+                            self.exists(subquery, within.negated, target)?
+                        }
                     }
                     other => return Ok(Transformed::no(other)),
                 };

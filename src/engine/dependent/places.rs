@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema, Result};
+use datafusion::logical_expr::expr::InSubquery;
 use datafusion::logical_expr::utils::{conjunction, split_conjunction_owned};
 use datafusion::logical_expr::{
     Aggregate, Expr, Filter, LogicalPlan, LogicalPlanBuilder, Projection, Sort, Window,
@@ -34,10 +35,15 @@ impl Place {
                 self != Self::Condition || !engine::joins(&exists.subquery.subquery, rows)?
             }
             Expr::InSubquery(within) => {
-                self != Self::Condition || !engine::joins(&within.subquery.subquery, rows)?
+                !self.knows(within, rows)? || Self::Elsewhere.wants(&within.expr, rows)?
             }
             _ => false,
         })
+    }
+
+    /// Whether the engine joins the subquery of IN with these rows.
+    pub fn knows(self, within: &InSubquery, rows: &DFSchema) -> Result<bool> {
+        Ok(self == Self::Condition && engine::joins(&within.subquery.subquery, rows)?)
     }
 
     /// Whether an expression has such a subquery.

@@ -51,7 +51,6 @@ const PHYSICAL: &[(&str, PhysicalGuard)] = &[
     ("aggregate_statistics", statistics::guard),
     ("LimitAggregation", topk::guard),
     ("ProjectionPushdown", projections::guard),
-    ("EnsureRequirements", sorting::guard),
     // Before and after the rules that settle what runs where.
     ("FilterPushdown", sieve::guard),
     ("FilterPushdown(Post)", sieve::guard),
@@ -90,6 +89,7 @@ pub fn physical_rules() -> Vec<Physical> {
     // So is what is partitioned by the keys.
     insert_before(&mut rules, "FilterPushdown", CanonicalJoinKeys);
     // After everything that changes a plan.
+    insert_before(&mut rules, "SanityCheckPlan", sorting::SORT_INPUTS);
     insert_before(&mut rules, "SanityCheckPlan", windows::STATE_ORDER);
     rules
 }

@@ -22,7 +22,7 @@ use datafusion::common::Column;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
 use datafusion::config::ConfigOptions;
 use datafusion::error::Result;
-use datafusion::logical_expr::{Expr, Filter, LogicalPlan, LogicalPlanBuilder};
+use datafusion::logical_expr::{Distinct, Expr, Filter, LogicalPlan, LogicalPlanBuilder};
 use datafusion::optimizer::AnalyzerRule;
 
 use crate::engine::expressions;
@@ -93,6 +93,8 @@ fn given(plan: &LogicalPlan) -> HashSet<String> {
         }
         LogicalPlan::Sort(sort) => given(&sort.input),
         LogicalPlan::Limit(limit) => given(&limit.input),
+        LogicalPlan::Filter(filter) => given(&filter.input),
+        LogicalPlan::Distinct(Distinct::All(input)) => given(input),
         _ => HashSet::new(),
     }
 }

@@ -33,6 +33,7 @@ mod build;
 mod casts;
 mod clauses;
 mod comparisons;
+mod conditions;
 mod expressions;
 mod grouping;
 mod named_casts;
@@ -237,6 +238,9 @@ impl VisitorMut for Rewriter<'_> {
             if let Err(error) = tables::check_joins(tables) {
                 return ControlFlow::Break(error);
             }
+        }
+        if let Err(error) = conditions::check(select) {
+            return ControlFlow::Break(error);
         }
         clauses::rewrite(select);
         if let Err(error) = grouping::rewrite(select) {

@@ -1,0 +1,194 @@
+//! The type that values of several types have in common, where the engine's own is not the one of PostgreSQL and Athena.
+//!
+//! A decimal and a floating-point number are floating-point numbers; the engine takes both for a decimal of 15 digits behind the point,
+//! which loses small numbers and has no room for large ones (`datafusion-expr-common`, `get_common_decimal_type`, 55.2):
+//!
+//! ```text
+//! 0::numeric IN (SELECT 1e-20::double)         was true
+//! coalesce(1e16::double, price)                was an error: too large
+//! SELECT price UNION SELECT 1e-20::double      was 0
+//! ```
+//!
+//! A number that is written in the statement has no type of its own: beside decimals, it is a decimal of the digits that it is written
+//! with. `coalesce(price, 0.0)` has the type of `price`.
+//!
+//! An analyzer rule before types are coerced; comparisons are [`super::decimals`]'. It gives a UNION its type too, which has the type of
+//! its first part until the engine's coercion reaches it, so that rules before that see the types that values will have.
+
+mod set_operations;
+
+use arrow::datatypes::DataType;
+use datafusion::common::tree_node::Transformed;
+use datafusion::common::{DFSchema, ScalarValue};
+use datafusion::config::ConfigOptions;
+use datafusion::error::Result;
+use datafusion::logical_expr::expr::InSubquery;
+use datafusion::logical_expr::{Case, Expr, ExprSchemable, LogicalPlan, Subquery, cast};
+use datafusion::optimizer::AnalyzerRule;
+
+use super::{decimal_texts, decimals, expressions};
+
+/// Functions whose arguments, or results, are of one type.
+const OF_ONE_TYPE: [&str; 8] = [
+    "coalesce",
+    "greatest",
+    "least",
+    "make_array",
+    "nullif",
+    "nvl",
+    "nvl2",
+    "array_append",
+];
+
+/// Takes decimals that meet floating-point numbers for such.
+#[derive(Debug)]
+pub struct CommonTypes;
+
+impl AnalyzerRule for CommonTypes {
+    fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
+        let plan = set_operations::of_one_type(plan)?;
+        expressions::rewritten(plan, concerns, met)
+    }
+
+    fn name(&self) -> &str {
+        "common_types"
+    }
+}
+
+fn concerns(expr: &Expr) -> bool {
+    match expr {
+        Expr::Case(_) | Expr::InSubquery(_) => true,
+        Expr::ScalarFunction(call) => OF_ONE_TYPE.contains(&call.func.name()),
+        _ => false,
+    }
+}
+
+fn met(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
+    match expr {
+        Expr::Case(Case {
+            mut expr,
+            mut when_then_expr,
+            mut else_expr,
+        }) => {
+            let whens = when_then_expr.iter_mut().map(|(when, _)| when.as_mut());
+            let compared = expr.as_deref_mut().is_some_and(|operand| {
+                meet(std::iter::once(operand).chain(whens).collect(), schema)
+            });
+            let thens = when_then_expr.iter_mut().map(|(_, then)| then.as_mut());
+            let results = meet(thens.chain(else_expr.as_deref_mut()).collect(), schema);
+            let case = Case::new(expr, when_then_expr, else_expr);
+            Transformed::new_transformed(Expr::Case(case), compared || results)
+        }
+        Expr::ScalarFunction(mut call) if OF_ONE_TYPE.contains(&call.func.name()) => {
+            let condition = usize::from(call.func.name() == "nvl2");
+            let changed = meet(call.args.iter_mut().skip(condition).collect(), schema);
+            Transformed::new_transformed(Expr::ScalarFunction(call), changed)
+        }
+        Expr::InSubquery(InSubquery {
+            mut expr,
+            subquery,
+            negated,
+        }) => {
+            let plan = set_operations::compared(expr.as_mut(), &subquery.subquery, schema);
+            let changed = plan.is_some();
+            let subquery = Subquery {
+                subquery: plan.unwrap_or(subquery.subquery),
+                ..subquery
+            };
+            let expr = Expr::InSubquery(InSubquery::new(expr, subquery, negated));
+            Transformed::new_transformed(expr, changed)
+        }
+        expr => Transformed::no(expr),
+    }
+}
+
+/// Gives operands one type where decimals meet floating-point numbers; whether anything was changed.
+fn meet(operands: Vec<&mut Expr>, schema: &DFSchema) -> bool {
+    let kinds: Vec<Kind> = operands.iter().map(|expr| Kind::of(expr, schema)).collect();
+    let Some(meeting) = Meeting::of(&kinds) else {
+        return false;
+    };
+    let mut changed = false;
+    for (operand, kind) in operands.into_iter().zip(kinds) {
+        if let Some(expr) = meeting.of_operand(operand, &kind) {
+            *operand = expr;
+            changed = true;
+        }
+    }
+    changed
+}
+
+/// What a value is where decimals and floating-point numbers meet.
+#[derive(Debug, Clone, PartialEq)]
+enum Kind {
+    Decimal,
+    Float,
+    /// A number as it is written, as a decimal.
+    Written(ScalarValue),
+    Other,
+}
+
+impl Kind {
+    fn of(expr: &Expr, schema: &DFSchema) -> Self {
+        if let Some(number) = written(expr) {
+            return Self::Written(number);
+        }
+        match expr.get_type(schema) {
+            Ok(data_type) if data_type.is_decimal() => Self::Decimal,
+            Ok(data_type) if data_type.is_floating() && !is_written(expr) => Self::Float,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// A number of the statement that is a floating-point number to the parser: the decimal that is written there.
+fn written(expr: &Expr) -> Option<ScalarValue> {
+    match expr {
+        Expr::Alias(alias) => written(&alias.expr),
+        Expr::Negative(number) => written(number)?.arithmetic_negate().ok(),
+        Expr::Literal(ScalarValue::Float64(Some(value)), _) => decimals::of_literal(*value),
+        expr => decimal_texts::long_number(expr).and_then(decimal_texts::number),
+    }
+}
+
+/// Whether an expression is of nothing but numbers that are written, and NULL.
+fn is_written(expr: &Expr) -> bool {
+    match expr {
+        Expr::Alias(alias) => is_written(&alias.expr),
+        Expr::Negative(expr) => is_written(expr),
+        Expr::BinaryExpr(binary) => is_written(&binary.left) && is_written(&binary.right),
+        Expr::Literal(..) => true,
+        expr => decimal_texts::long_number(expr).is_some(),
+    }
+}
+
+/// What becomes of values of several kinds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Meeting {
+    /// Decimals become floating-point numbers.
+    Floats,
+    /// Numbers that are written become decimals.
+    Decimals,
+}
+
+impl Meeting {
+    fn of(kinds: &[Kind]) -> Option<Self> {
+        let has = |is: fn(&Kind) -> bool| kinds.iter().any(is);
+        if !has(|kind| *kind == Kind::Decimal) {
+            return None;
+        }
+        if has(|kind| *kind == Kind::Float) {
+            return Some(Self::Floats);
+        }
+        has(|kind| matches!(kind, Kind::Written(_))).then_some(Self::Decimals)
+    }
+
+    /// What an operand becomes, if it changes.
+    fn of_operand(self, operand: &Expr, kind: &Kind) -> Option<Expr> {
+        match (self, kind) {
+            (Self::Floats, Kind::Decimal) => Some(cast(operand.clone(), DataType::Float64)),
+            (Self::Decimals, Kind::Written(number)) => Some(Expr::Literal(number.clone(), None)),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,320 @@
+//! UNION, INTERSECT, EXCEPT, VALUES and IN over decimals and floating-point numbers.
+
+use std::sync::Arc;
+
+use arrow::datatypes::DataType;
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
+use datafusion::common::{DFSchema, DFSchemaRef, ExprSchema, JoinType, NullEquality};
+use datafusion::error::Result;
+use datafusion::logical_expr::utils::merge_schema;
+use datafusion::logical_expr::{
+    Cast, Distinct, Expr, Join, LogicalPlan, LogicalPlanBuilder, Subquery, Union, Values, cast,
+};
+use datafusion::optimizer::analyzer::type_coercion::coerce_union_schema;
+
+use super::{Kind, Meeting};
+use crate::engine::expressions;
+
+/// Gives the parts of each set operation the types that they have in common, and what is above them the types that follow.
+///
+/// # Errors
+/// Those of the plan's own checks.
+pub fn of_one_type(plan: LogicalPlan) -> Result<LogicalPlan> {
+    let mut is_mixed = false;
+    plan.apply_with_subqueries(|node| {
+        is_mixed = match node {
+            LogicalPlan::Values(values) => meetings(values).iter().any(Option::is_some),
+            node => parts(node).is_some_and(|parts| differ(&parts)),
+        };
+        Ok(expressions::until(is_mixed))
+    })?;
+    if !is_mixed {
+        return Ok(plan);
+    }
+    let plan = plan.transform_up_with_subqueries(|node| {
+        let node = match node {
+            LogicalPlan::Union(union) => of_union(union)?,
+            LogicalPlan::Join(join) if is_set_operation(&join) => of_join(join)?,
+            LogicalPlan::Values(values) => LogicalPlan::Values(of_values(values)?),
+            node => node.recompute_schema()?,
+        };
+        Ok(Transformed::yes(node))
+    });
+    let plan = plan.data()?;
+    let is_outer = |expr: &Expr| matches!(expr, Expr::OuterReferenceColumn(..));
+    match expressions::has(&plan, is_outer)? {
+        true => with_outer_types(plan, &[]),
+        false => Ok(plan),
+    }
+}
+
+/// What a set operation is of.
+fn parts(node: &LogicalPlan) -> Option<Vec<&Arc<LogicalPlan>>> {
+    match node {
+        LogicalPlan::Union(union) => Some(union.inputs.iter().collect()),
+        LogicalPlan::Join(join) if is_set_operation(join) => Some(vec![&join.left, &join.right]),
+        _ => None,
+    }
+}
+
+/// Whether parts have columns of different types in one place.
+fn differ(parts: &[&Arc<LogicalPlan>]) -> bool {
+    parts.windows(2).any(|pair| match pair {
+        [one, other] => {
+            let (one, other) = (one.schema().fields(), other.schema().fields());
+            let mut pairs = one.iter().zip(other);
+            pairs.any(|(one, other)| one.data_type() != other.data_type())
+        }
+        _ => false,
+    })
+}
+
+/// Whether a join is what the engine makes of INTERSECT and EXCEPT: every column is a key, and NULLs are equal.
+fn is_set_operation(join: &Join) -> bool {
+    matches!(join.join_type, JoinType::LeftSemi | JoinType::LeftAnti)
+        && join.null_equality == NullEquality::NullEqualsNull
+        && join.filter.is_none()
+        && join.on.len() == join.left.schema().fields().len()
+        && join.on.len() == join.right.schema().fields().len()
+}
+
+fn of_union(union: Union) -> Result<LogicalPlan> {
+    let inputs = common(union.inputs)?;
+    // What has no type in common is the engine's error.
+    let schema = match coerce_union_schema(&inputs) {
+        Ok(schema) => Arc::new(schema),
+        Err(_) => union.schema,
+    };
+    Ok(LogicalPlan::Union(Union { inputs, schema }))
+}
+
+fn of_join(mut join: Join) -> Result<LogicalPlan> {
+    let left = match join.left.as_ref() {
+        LogicalPlan::Distinct(Distinct::All(input)) => (Arc::clone(input), true),
+        _ => (Arc::clone(&join.left), false),
+    };
+    let (left, is_distinct) = left;
+    if let [left, right] = common(vec![left, Arc::clone(&join.right)])?.as_slice() {
+        join.left = match is_distinct {
+            true => Arc::new(LogicalPlan::Distinct(Distinct::All(Arc::clone(left)))),
+            false => Arc::clone(left),
+        };
+        join.right = Arc::clone(right);
+    }
+    LogicalPlan::Join(join).recompute_schema()
+}
+
+/// The inputs of a set operation, with columns of one type where decimals meet floating-point numbers.
+fn common(mut inputs: Vec<Arc<LogicalPlan>>) -> Result<Vec<Arc<LogicalPlan>>> {
+    let width = inputs
+        .first()
+        .map_or(0, |input| input.schema().fields().len());
+    for column in 0..width {
+        let kinds: Vec<Kind> = inputs.iter().map(|input| kind(input, column)).collect();
+        let Some(meeting) = Meeting::of(&kinds) else {
+            continue;
+        };
+        for (input, kind) in inputs.iter_mut().zip(kinds) {
+            if let Some(changed) = changed(input, column, meeting, &kind)? {
+                *input = Arc::new(changed);
+            }
+        }
+    }
+    Ok(inputs)
+}
+
+/// For each column of VALUES, whether decimals and floating-point numbers meet there.
+fn meetings(values: &Values) -> Vec<Option<Meeting>> {
+    let columns = values.schema.fields().iter().enumerate();
+    let columns = columns.map(|(column, field)| {
+        if !field.data_type().is_decimal() {
+            return None;
+        }
+        let cells = values.values.iter().filter_map(|row| row.get(column));
+        let kinds = cells.map(|cell| Kind::of(uncast(cell, field.data_type()), &DFSchema::empty()));
+        let kinds: Vec<Kind> = kinds.collect();
+        Meeting::of(&kinds).filter(|meeting| *meeting == Meeting::Floats)
+    });
+    columns.collect()
+}
+
+/// A cell of VALUES before it was cast to the column's type, which is done where the statement is read.
+fn uncast<'a>(cell: &'a Expr, data_type: &DataType) -> &'a Expr {
+    match cell {
+        Expr::Cast(Cast { expr, field }) if field.data_type() == data_type => expr,
+        cell => cell,
+    }
+}
+
+fn of_values(values: Values) -> Result<Values> {
+    let meetings = meetings(&values);
+    if meetings.iter().all(Option::is_none) {
+        return Ok(values);
+    }
+    let columns = values.schema.iter().zip(&meetings);
+    let columns = columns.map(|((relation, field), meeting)| match meeting {
+        Some(_) => {
+            let field = field.as_ref().clone().with_data_type(DataType::Float64);
+            (relation.cloned(), Arc::new(field))
+        }
+        None => (relation.cloned(), Arc::clone(field)),
+    });
+    let schema =
+        DFSchema::new_with_metadata(columns.collect(), values.schema.as_ref().metadata().clone())?;
+    let rows = values.values.into_iter().map(|row| {
+        let cells = row.into_iter().zip(&meetings).zip(values.schema.fields());
+        let cells = cells.map(|((cell, meeting), field)| match meeting {
+            Some(_) => cast(uncast(&cell, field.data_type()).clone(), DataType::Float64),
+            None => cell,
+        });
+        cells.collect()
+    });
+    Ok(Values {
+        values: rows.collect(),
+        schema: Arc::new(schema),
+    })
+}
+
+/// What is compared in `expr IN (subquery)`: the operand is changed, and the subquery that takes the place of the other is returned;
+/// none if nothing changes.
+pub fn compared(
+    expr: &mut Expr,
+    subquery: &Arc<LogicalPlan>,
+    schema: &DFSchema,
+) -> Option<Arc<LogicalPlan>> {
+    let kinds = [Kind::of(expr, schema), kind(subquery, 0)];
+    let meeting = Meeting::of(&kinds)?;
+    let [operand, column] = kinds;
+    if let Some(operand) = meeting.of_operand(expr, &operand) {
+        *expr = operand;
+    }
+    let changed = changed(subquery, 0, meeting, &column).ok()?;
+    Some(changed.map_or_else(|| Arc::clone(subquery), Arc::new))
+}
+
+/// What a column of a relation is of.
+fn kind(plan: &LogicalPlan, column: usize) -> Kind {
+    let Some(field) = plan.schema().fields().get(column) else {
+        return Kind::Other;
+    };
+    match plan {
+        LogicalPlan::Projection(projection) => match projection.expr.get(column) {
+            Some(expr) => Kind::of(expr, projection.input.schema()),
+            None => Kind::Other,
+        },
+        LogicalPlan::SubqueryAlias(alias) => kind(&alias.input, column),
+        LogicalPlan::Filter(filter) => kind(&filter.input, column),
+        LogicalPlan::Sort(sort) => kind(&sort.input, column),
+        LogicalPlan::Limit(limit) => kind(&limit.input, column),
+        LogicalPlan::Distinct(Distinct::All(input)) => kind(input, column),
+        LogicalPlan::Union(union) => {
+            let mut kinds = union.inputs.iter().map(|input| kind(input, column));
+            match kinds.all(|kind| matches!(kind, Kind::Written(_) | Kind::Other)) {
+                true => Kind::Other,
+                false => of_type(field.data_type()),
+            }
+        }
+        LogicalPlan::Values(values) => {
+            let mut cells = values.values.iter().filter_map(|row| row.get(column));
+            match cells.all(super::is_written) {
+                true => Kind::Other,
+                false => of_type(field.data_type()),
+            }
+        }
+        _ => of_type(field.data_type()),
+    }
+}
+
+fn of_type(data_type: &DataType) -> Kind {
+    match data_type {
+        data_type if data_type.is_decimal() => Kind::Decimal,
+        data_type if data_type.is_floating() => Kind::Float,
+        _ => Kind::Other,
+    }
+}
+
+/// A relation with a column of another type, under its name.
+fn changed(
+    plan: &Arc<LogicalPlan>,
+    column: usize,
+    meeting: Meeting,
+    kind: &Kind,
+) -> Result<Option<LogicalPlan>> {
+    let columns = plan.schema().iter().enumerate();
+    let mut is_changed = false;
+    let columns = columns.map(|(at, (relation, field))| {
+        let own = Expr::from((relation, field));
+        match (at == column)
+            .then(|| meeting.of_operand(&own, kind))
+            .flatten()
+        {
+            Some(changed) => {
+                is_changed = true;
+                changed.alias_qualified(relation.cloned(), field.name())
+            }
+            None => own,
+        }
+    });
+    let columns: Vec<Expr> = columns.collect();
+    if !is_changed {
+        return Ok(None);
+    }
+    let plan = LogicalPlanBuilder::from(LogicalPlan::clone(plan)).project(columns)?;
+    plan.build().map(Some)
+}
+
+/// Columns of outer queries keep the type that they had when the statement was read; `outer`: what they are of, the innermost last.
+fn with_outer_types(plan: LogicalPlan, outer: &[DFSchemaRef]) -> Result<LogicalPlan> {
+    let beside = |outer: &[DFSchemaRef], schema: DFSchemaRef| {
+        let mut outer = outer.to_vec();
+        outer.push(schema);
+        outer
+    };
+    let plan = match plan {
+        // What is LATERAL reads the columns of the left side.
+        LogicalPlan::Join(mut join) => {
+            let left = with_outer_types(Arc::unwrap_or_clone(join.left), outer)?;
+            let outer = beside(outer, Arc::clone(left.schema()));
+            join.left = Arc::new(left);
+            join.right = Arc::new(with_outer_types(Arc::unwrap_or_clone(join.right), &outer)?);
+            LogicalPlan::Join(join)
+        }
+        plan => {
+            let inputs =
+                plan.map_children(|input| with_outer_types(input, outer).map(Transformed::yes));
+            inputs.data()?
+        }
+    };
+    let inner = beside(outer, Arc::new(merge_schema(&plan.inputs())));
+    let within = |subquery: Subquery| -> Result<Subquery> {
+        let plan = with_outer_types(Arc::unwrap_or_clone(subquery.subquery), &inner)?;
+        Ok(Subquery {
+            subquery: Arc::new(plan),
+            ..subquery
+        })
+    };
+    let plan = plan.map_expressions(|expr| {
+        expr.transform_down(|expr| {
+            Ok(Transformed::yes(match expr {
+                Expr::OuterReferenceColumn(field, column) => {
+                    let is_of =
+                        |schema: &&DFSchemaRef| schema.maybe_index_of_column(&column).is_some();
+                    let of = outer.iter().rev().find(is_of);
+                    let found = of.and_then(|schema| schema.field_from_column(&column).ok());
+                    Expr::OuterReferenceColumn(found.cloned().unwrap_or(field), column)
+                }
+                Expr::ScalarSubquery(subquery) => Expr::ScalarSubquery(within(subquery)?),
+                Expr::Exists(mut exists) => {
+                    exists.subquery = within(exists.subquery)?;
+                    Expr::Exists(exists)
+                }
+                Expr::InSubquery(mut membership) => {
+                    membership.subquery = within(membership.subquery)?;
+                    Expr::InSubquery(membership)
+                }
+                expr => expr,
+            }))
+        })
+    });
+    plan.data()?.recompute_schema()
+}
