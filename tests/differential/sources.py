@@ -5,7 +5,6 @@ from dataclasses import replace
 
 from data import BIGINT, BOOLEAN, DATE, DOUBLE, INT, VARCHAR
 from expressions import LIST_END, literal
-from known import KEPT_OUT
 from sql import SEMI, Expr, Join, Ref, SubRef, TableRef, Values, exact, exposed, rows, settled
 
 # Rows that a join may have, about; more would take the test's time, not find more.
@@ -79,8 +78,6 @@ class Sources:
         kind = self.rng.choice(["JOIN", "JOIN", "LEFT JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN", "CROSS JOIN", "LEFT SEMI JOIN", "LEFT ANTI JOIN"])
         on, few = (None, False) if kind == "CROSS JOIN" else self.condition(clear, more, 1)
         if kind in SEMI:
-            if "common name and semi join" in KEPT_OUT and not all(ref.qualified for ref in refs):
-                return left, refs
             return Join(kind, left, right, on, rows=self.rows(left)), refs
         size = self.product(left, right, few)
         if size > LARGEST:
@@ -127,8 +124,6 @@ class Sources:
         both = [name for name in theirs if name in mine]
         once = [name for name in both if counts[0][name] == counts[1][name] == 1]
         shared = [name for name in once if mine[name].type == theirs[name].type and mine[name].type.name not in LIST_END]
-        if "four by one name" in KEPT_OUT:
-            shared = [name for name in shared if mine[name].common + theirs[name].common <= 3]
         if not shared:
             return None
         natural = len(shared) == len(both) and self.whole(left) and self.whole(right) and self.chance(0.4)
@@ -141,7 +136,7 @@ class Sources:
             return None
         kind = rng.choice(["JOIN", "LEFT JOIN", "RIGHT JOIN"] + ["FULL JOIN"] * 2 * full)
         kept = [ref for ref in self.padded(kind, refs, more) if ref.name not in names]
-        merged = [Ref(name, mine[name].type, mine[name].wild or theirs[name].wild, common=mine[name].common + theirs[name].common) for name in names]
+        merged = [Ref(name, mine[name].type, mine[name].wild or theirs[name].wild) for name in names]
         if natural:
             return Join(f"NATURAL {kind}", left, right, rows=size), merged + kept
         return Join(kind, left, right, using=names, rows=size), merged + kept

@@ -62,14 +62,12 @@ def listed(parts, to, separator=", "):
 
 @dataclass
 class Ref:
-    """A column that expressions may name. `wild` columns have extremes that must not be summed, `padded` ones NULLs of an outer join.
-    `common` is of how many items a USING or NATURAL join made it."""
+    """A column that expressions may name. `wild` columns have extremes that must not be summed, `padded` ones NULLs of an outer join."""
 
     text: str
     type: Type
     wild: bool = False
     padded: bool = False
-    common: int = 1
 
     def expr(self):
         text = self.text

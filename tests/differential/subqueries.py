@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from data import BIGINT, BOOLEAN
 from expressions import COMPARISONS, LIST_END
 from known import KEPT_OUT
-from sql import Computed, Expr, Join, Query, Ref, Select, SetOperation, SubRef, TableRef, exact, exposed
+from sql import Computed, Expr, Query, Ref, Select, SetOperation, SubRef, TableRef, exact, exposed
 
 # The name of a subquery's column. WITHs and derived tables have an x0, too.
-ITEM = "y0" if "named as an inner column" in KEPT_OUT else "x0"
+ITEM = "x0"
 # Within one another at most.
 DEEPEST = 3
 # Rows of a subquery for all rows around it, about.
@@ -23,11 +23,10 @@ REACH = 60000
 
 @dataclass
 class Outer:
-    """The columns that a subquery may read of the level around it, whether by equalities alone, and whether it is over a join."""
+    """The columns that a subquery may read of the level around it, and whether by equalities alone."""
 
     columns: list
     equal: bool
-    join: bool
 
 
 class Subqueries:
@@ -56,7 +55,7 @@ class Subqueries:
             yield None, []
             return
         self.reach = before * max(1, self.rows(source))
-        self.outers.append(Outer(outer, equal, isinstance(source, Join)))
+        self.outers.append(Outer(outer, equal))
         try:
             yield source, inner
         finally:
@@ -84,8 +83,7 @@ class Subqueries:
         tie = self.tie(inner) if tied and self.chance(0.6) else None
         if tie is not None and self.chance(0.4):
             return tie
-        refused = self.outers[-1].join and "nested over a join" in KEPT_OUT
-        deeper = len(self.outers) < DEEPEST and not refused and self.chance(0.3)
+        deeper = len(self.outers) < DEEPEST and self.chance(0.3)
         scope = inner + self.seen() if tied and not equal and self.chance(0.15) else inner
         more = self.subquery_predicate(inner, 1) if deeper else self.predicate(scope, 1)
         if tie is None:
@@ -94,7 +92,7 @@ class Subqueries:
 
     def seen(self):
         """The outer columns: those of the next level, now and then of the one beyond."""
-        if "two levels out" not in KEPT_OUT and len(self.outers) > 1 and not self.outers[-2].equal and self.chance(0.2):
+        if len(self.outers) > 1 and not self.outers[-2].equal and self.chance(0.2):
             return self.outers[-2].columns
         return self.outers[-1].columns
 
@@ -192,8 +190,7 @@ class Subqueries:
         rng = self.rng
         item = self.value(kind, inner, 0)
         # NULL of a column can be told from NULL for want of a row.
-        stored = isinstance(source, TableRef) and source.table.startswith("t") and "." in item.parts[0]
-        if self.chance(0.15) and (stored or "scalar without rows" not in KEPT_OUT):
+        if self.chance(0.15):
             query = Query(Select([(item, ITEM)], source, self.inner_condition(inner, tied=False)))
             query.order = [(ITEM, rng.choice(["ASC", "DESC"]), rng.choice(["", "", "NULLS FIRST"]))]
             query.limit, query.offset = 1, rng.choice([None, None, None, 1])
