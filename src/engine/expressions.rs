@@ -28,18 +28,28 @@ pub fn rewritten(
     if !has(&plan, &concerns)? {
         return Ok(plan);
     }
-    plan.transform_up_with_subqueries(|node| {
-        if !reads(&node, &concerns)? {
-            return Ok(Transformed::no(node));
-        }
-        let schema = match node.inputs().as_slice() {
-            [input] => DFSchemaRef::clone(input.schema()),
-            inputs => Arc::new(merge_schema(inputs)),
-        };
-        let names = NamePreserver::new(&node);
-        node.map_expressions(|expr| named(expr, &names, &|expr| Ok(rewrite(expr, &schema))))
-    })
-    .data()
+    plan.transform_up_with_subqueries(|node| of_node(node, &concerns, &rewrite))
+        .data()
+}
+
+/// The same to the expressions of one operator.
+///
+/// # Errors
+/// The operator's expressions cannot be walked.
+pub fn of_node(
+    node: LogicalPlan,
+    concerns: impl Fn(&Expr) -> bool,
+    rewrite: impl Fn(Expr, &DFSchema) -> Transformed<Expr>,
+) -> Result<Transformed<LogicalPlan>> {
+    if !reads(&node, &concerns)? {
+        return Ok(Transformed::no(node));
+    }
+    let schema = match node.inputs().as_slice() {
+        [input] => DFSchemaRef::clone(input.schema()),
+        inputs => Arc::new(merge_schema(inputs)),
+    };
+    let names = NamePreserver::new(&node);
+    node.map_expressions(|expr| named(expr, &names, &|expr| Ok(rewrite(expr, &schema))))
 }
 
 /// Whether an expression of the plan, or of its subqueries, is one of these.

@@ -41,7 +41,9 @@ pub fn from_engine(error: DataFusionError) -> Error {
         DataFusionError::Configuration(what) => Error::invalid(lower(what)),
         DataFusionError::Internal(what) => match unsupported(what) {
             Some(message) => Error::not_supported(message),
-            None => Error::internal(root.strip_backtrace()),
+            None => {
+                other_arguments(what).unwrap_or_else(|| Error::internal(root.strip_backtrace()))
+            }
         },
         DataFusionError::External(source)
             if source.to_string().starts_with("regex parse error") =>
@@ -235,14 +237,9 @@ fn from_plan(what: &str) -> Error {
                 .unwrap_or_default(),
         );
     }
-    if let Some(name) = function_of_other_arguments(what) {
-        return Error::new(
-            Code::FunctionNotFound,
-            format!("function {name} does not take arguments of these types, or as many"),
-        )
-        .with_hint(format!(
-            "cast the arguments; SHOW FUNCTIONS LIKE '{name}' lists what it takes"
-        ));
+    let fault = what.split_once("Internal error: ");
+    if let Some(error) = fault.and_then(|(_, fault)| other_arguments(fault)) {
+        return error;
     }
     Error::new(Code::InvalidQuery, lower(what))
 }
@@ -263,12 +260,18 @@ fn is_subquery_left_over(what: &str) -> bool {
         })
 }
 
-/// The function that a call gives other arguments than it takes, where the engine takes that for a fault of its own.
-fn function_of_other_arguments(what: &str) -> Option<&str> {
-    let (before, rest) = what.split_once("Function '")?;
-    let (name, rest) = rest.split_once('\'')?;
-    (before.ends_with("Internal error: ") && rest.starts_with(" failed to match any signature"))
-        .then_some(name)
+/// A call with other arguments than its function takes, which the engine takes for a fault of its own.
+fn other_arguments(fault: &str) -> Option<Error> {
+    let (name, rest) = fault.strip_prefix("Function '")?.split_once('\'')?;
+    rest.starts_with(" failed to match any signature").then(|| {
+        Error::new(
+            Code::FunctionNotFound,
+            format!("function {name} does not take arguments of these types, or as many"),
+        )
+        .with_hint(format!(
+            "cast the arguments; SHOW FUNCTIONS LIKE '{name}' lists what it takes"
+        ))
+    })
 }
 
 /// House style: messages begin in lower case and end without a full stop.
@@ -306,12 +309,18 @@ mod tests {
         let said = "Internal error: Function 'substr' failed to match any signature, errors: Error during planning: \
                     Function 'substr' requires Int64, but received String (DataType: Utf8).\n\
                     This issue was likely caused by a bug in DataFusion's code.";
-        let error = from_engine(DataFusionError::Plan(said.to_owned()));
-        assert_eq!(error.code(), Code::FunctionNotFound);
-        assert_eq!(
-            error.message(),
-            "function substr does not take arguments of these types, or as many"
-        );
+        let bare = said.replacen("Internal error: ", "", 1);
+        for error in [
+            DataFusionError::Plan(said.to_owned()),
+            DataFusionError::Internal(bare),
+        ] {
+            let error = from_engine(error);
+            assert_eq!(error.code(), Code::FunctionNotFound);
+            assert_eq!(
+                error.message(),
+                "function substr does not take arguments of these types, or as many"
+            );
+        }
     }
 
     #[test]

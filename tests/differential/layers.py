@@ -185,7 +185,7 @@ class Layers:
         second = [ref for ref in exposed(dict(self.ctes)[name], alias)]
         again = {ref.name: ref for ref in second}
         left = Select(named([ref.expr() for ref in chosen]), first, self.predicate(refs, 1))
-        right = Select(named([again[column].expr() for column in columns]), TableRef(name, alias), self.predicate(second, 1))
+        right = Select([(again[column].expr(), None) for column in columns], TableRef(name, alias), self.predicate(second, 1))
         return SetOperation(self.rng.choice(["UNION", "UNION ALL", "UNION ALL", "INTERSECT", "EXCEPT", "INTERSECT ALL", "EXCEPT ALL"]), left, right)
 
     def within(self):

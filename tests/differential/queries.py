@@ -171,6 +171,8 @@ class Generator(Expressions, Subqueries, Aggregates, Sources, Layers):
             right = self.select(depth, kinds=kinds, plain=True)
             op = rng.choice(["UNION", "UNION ALL", "INTERSECT", "EXCEPT", "INTERSECT ALL", "EXCEPT ALL"])
             left.items = [(expr, f"x{i}") for i, (expr, _) in enumerate(left.items)]
+            # Columns of WITHs and derived tables are called x0, x1 … too.
+            right.items = [(expr, None if self.chance(0.5) else f"x{i}") for i, (expr, _) in enumerate(right.items)]
             body = SetOperation(op, left, right)
         else:
             body = self.select(depth)

@@ -162,7 +162,7 @@ class Join:
 
 @dataclass
 class Select:
-    items: list  # (expression, alias)
+    items: list  # (expression, alias); no alias: as the engine names it
     source: object = None
     where: object = None
     group: list = None  # expressions; [] is GROUP BY ()
@@ -172,7 +172,7 @@ class Select:
     distinct: bool = False
 
     def render(self, to):
-        items = ", ".join(f"{expr.render(to)} AS {alias}" for expr, alias in self.items)
+        items = ", ".join(expr.render(to) + (f" AS {alias}" if alias else "") for expr, alias in self.items)
         text = f"SELECT {'DISTINCT ' if self.distinct else ''}{items}"
         if self.source is not None:
             text += f" FROM {self.source.render(to)}"

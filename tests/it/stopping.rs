@@ -30,6 +30,14 @@ const EXPLODING: &[(&str, &str)] = &[
     ),
     ("cross join", "SELECT sum(a.x * b.x % 3) FROM a, b"),
     (
+        "correlated subquery",
+        "SELECT max((SELECT b.x FROM b WHERE b.x < a.x ORDER BY b.x DESC LIMIT 1)) FROM a",
+    ),
+    (
+        "lateral join",
+        "SELECT max(l.n) FROM a, LATERAL (SELECT count(*) AS n, max(b.x) AS m FROM b WHERE b.x < a.x) AS l",
+    ),
+    (
         "sort",
         "SELECT s FROM (SELECT a.x * b.x % 3 AS s FROM a, b) AS t ORDER BY s LIMIT 5",
     ),

@@ -12,9 +12,10 @@
 //! A number that is written in the statement has no type of its own: beside decimals, it is a decimal of the digits that it is written
 //! with. `coalesce(price, 0.0)` has the type of `price`.
 //!
-//! An analyzer rule before types are coerced; comparisons are [`super::decimals`]'. It gives a UNION its type too, which has the type of
+//! An analyzer rule before types are coerced; comparisons with decimals are [`super::decimals`]', those of [`reals`] are done here. It gives a UNION its type too, which has the type of
 //! its first part until the engine's coercion reaches it, so that rules before that see the types that values will have.
 
+mod reals;
 mod set_operations;
 
 use arrow::datatypes::DataType;
@@ -26,7 +27,7 @@ use datafusion::logical_expr::expr::InSubquery;
 use datafusion::logical_expr::{Case, Expr, ExprSchemable, LogicalPlan, Subquery, cast};
 use datafusion::optimizer::AnalyzerRule;
 
-use super::{decimal_texts, decimals, expressions};
+use super::{decimal_texts, decimals};
 
 /// Functions whose arguments, or results, are of one type.
 const OF_ONE_TYPE: [&str; 8] = [
@@ -46,8 +47,7 @@ pub struct CommonTypes;
 
 impl AnalyzerRule for CommonTypes {
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
-        let plan = set_operations::of_one_type(plan)?;
-        expressions::rewritten(plan, concerns, met)
+        set_operations::of_one_type(plan)
     }
 
     fn name(&self) -> &str {
@@ -72,7 +72,8 @@ fn met(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
         }) => {
             let whens = when_then_expr.iter_mut().map(|(when, _)| when.as_mut());
             let compared = expr.as_deref_mut().is_some_and(|operand| {
-                meet(std::iter::once(operand).chain(whens).collect(), schema)
+                let operands: Vec<&mut Expr> = std::iter::once(operand).chain(whens).collect();
+                compare_and_meet(operands, schema)
             });
             let thens = when_then_expr.iter_mut().map(|(_, then)| then.as_mut());
             let results = meet(thens.chain(else_expr.as_deref_mut()).collect(), schema);
@@ -98,8 +99,30 @@ fn met(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
             let expr = Expr::InSubquery(InSubquery::new(expr, subquery, negated));
             Transformed::new_transformed(expr, changed)
         }
+        Expr::BinaryExpr(mut binary) if binary.op.supports_propagation() => {
+            let operands = [binary.left.as_mut(), binary.right.as_mut()];
+            let changed = reals::compare(operands, schema);
+            Transformed::new_transformed(Expr::BinaryExpr(binary), changed)
+        }
+        Expr::Between(mut between) => {
+            let bounds = [between.low.as_mut(), between.high.as_mut()];
+            let operands = std::iter::once(between.expr.as_mut()).chain(bounds);
+            let changed = reals::compare(operands, schema);
+            Transformed::new_transformed(Expr::Between(between), changed)
+        }
+        Expr::InList(mut list) => {
+            let operands = std::iter::once(list.expr.as_mut()).chain(&mut list.list);
+            let changed = reals::compare(operands, schema);
+            Transformed::new_transformed(Expr::InList(list), changed)
+        }
         expr => Transformed::no(expr),
     }
+}
+
+/// Gives operands that are compared one type; whether anything was changed.
+fn compare_and_meet(mut operands: Vec<&mut Expr>, schema: &DFSchema) -> bool {
+    let compared = reals::compare(operands.iter_mut().map(|operand| &mut **operand), schema);
+    meet(operands, schema) || compared
 }
 
 /// Gives operands one type where decimals meet floating-point numbers; whether anything was changed.

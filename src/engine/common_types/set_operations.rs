@@ -12,39 +12,65 @@ use datafusion::logical_expr::{
 };
 use datafusion::optimizer::analyzer::type_coercion::coerce_union_schema;
 
+use super::reals::{self, Side};
 use super::{Kind, Meeting};
 use crate::engine::expressions;
 
-/// Gives the parts of each set operation the types that they have in common, and what is above them the types that follow.
+/// Gives values that meet the types that they have in common, and what is above them the types that follow.
 ///
 /// # Errors
 /// Those of the plan's own checks.
 pub fn of_one_type(plan: LogicalPlan) -> Result<LogicalPlan> {
-    let mut is_mixed = false;
+    let (mut is_concerned, mut has_reals) = (false, false);
     plan.apply_with_subqueries(|node| {
-        is_mixed = match node {
-            LogicalPlan::Values(values) => meetings(values).iter().any(Option::is_some),
-            node => parts(node).is_some_and(|parts| differ(&parts)),
-        };
-        Ok(expressions::until(is_mixed))
+        has_reals = has_reals || reals::are_in(node)?;
+        is_concerned =
+            is_concerned || concerned(node) || expressions::reads(node, super::concerns)?;
+        Ok(expressions::until(has_reals))
     })?;
-    if !is_mixed {
+    if !is_concerned && !has_reals {
         return Ok(plan);
     }
-    let plan = plan.transform_up_with_subqueries(|node| {
-        let node = match node {
-            LogicalPlan::Union(union) => of_union(union)?,
-            LogicalPlan::Join(join) if is_set_operation(&join) => of_join(join)?,
-            LogicalPlan::Values(values) => LogicalPlan::Values(of_values(values)?),
-            node => node.recompute_schema()?,
-        };
-        Ok(Transformed::yes(node))
-    });
-    let plan = plan.data()?;
+    let concerns = |expr: &Expr| super::concerns(expr) || has_reals && reals::is_comparison(expr);
+    let settled = |plan| settled(plan, concerns);
+    let (plan, is_changed) = settled(plan)?;
     let is_outer = |expr: &Expr| matches!(expr, Expr::OuterReferenceColumn(..));
-    match expressions::has(&plan, is_outer)? {
-        true => with_outer_types(plan, &[]),
+    match is_changed && expressions::has(&plan, is_outer)? {
+        true => Ok(settled(with_outer_types(plan, &[])?)?.0),
         false => Ok(plan),
+    }
+}
+
+/// From the inside out: what is above may meet what a node gives.
+fn settled(plan: LogicalPlan, concerns: impl Fn(&Expr) -> bool) -> Result<(LogicalPlan, bool)> {
+    let mut is_changed = false;
+    let plan = plan.transform_up_with_subqueries(|node| {
+        let node = expressions::of_node(node, &concerns, super::met)?;
+        is_changed |= node.transformed;
+        let node = match node.data {
+            node if concerned(&node) => {
+                is_changed = true;
+                match node {
+                    LogicalPlan::Union(union) => of_union(union)?,
+                    LogicalPlan::Join(join) => of_join(join)?,
+                    LogicalPlan::Values(values) => LogicalPlan::Values(of_values(values)?),
+                    node => node,
+                }
+            }
+            // The types of what is below may have changed.
+            node if is_changed => node.recompute_schema()?,
+            node => node,
+        };
+        Ok(Transformed::new_transformed(node, is_changed))
+    });
+    Ok((plan.data()?, is_changed))
+}
+
+/// Whether a node has values of different types in one column.
+fn concerned(node: &LogicalPlan) -> bool {
+    match node {
+        LogicalPlan::Values(values) => meetings(values).iter().any(Option::is_some),
+        node => parts(node).is_some_and(|parts| differ(&parts)),
     }
 }
 
@@ -115,7 +141,7 @@ fn common(mut inputs: Vec<Arc<LogicalPlan>>) -> Result<Vec<Arc<LogicalPlan>>> {
             continue;
         };
         for (input, kind) in inputs.iter_mut().zip(kinds) {
-            if let Some(changed) = changed(input, column, meeting, &kind)? {
+            if let Some(changed) = changed(input, column, |own| meeting.of_operand(own, &kind))? {
                 *input = Arc::new(changed);
             }
         }
@@ -182,14 +208,25 @@ pub fn compared(
     subquery: &Arc<LogicalPlan>,
     schema: &DFSchema,
 ) -> Option<Arc<LogicalPlan>> {
+    let as_it_is = || Arc::clone(subquery);
+    let first = subquery.schema().fields().first()?;
+    let sides = [Side::of(expr, schema), Side::of_type(first.data_type())];
+    if Side::meet(sides.into_iter()) {
+        let double = |expr: &Expr| Some(cast(expr.clone(), DataType::Float64));
+        if sides.first() == Some(&Side::Real) {
+            *expr = cast(std::mem::take(expr), DataType::Float64);
+            return Some(as_it_is());
+        }
+        return changed(subquery, 0, double).ok()?.map(Arc::new);
+    }
     let kinds = [Kind::of(expr, schema), kind(subquery, 0)];
     let meeting = Meeting::of(&kinds)?;
     let [operand, column] = kinds;
     if let Some(operand) = meeting.of_operand(expr, &operand) {
         *expr = operand;
     }
-    let changed = changed(subquery, 0, meeting, &column).ok()?;
-    Some(changed.map_or_else(|| Arc::clone(subquery), Arc::new))
+    let changed = changed(subquery, 0, |own| meeting.of_operand(own, &column)).ok()?;
+    Some(changed.map_or_else(as_it_is, Arc::new))
 }
 
 /// What a column of a relation is of.
@@ -237,17 +274,13 @@ fn of_type(data_type: &DataType) -> Kind {
 fn changed(
     plan: &Arc<LogicalPlan>,
     column: usize,
-    meeting: Meeting,
-    kind: &Kind,
+    change: impl Fn(&Expr) -> Option<Expr>,
 ) -> Result<Option<LogicalPlan>> {
     let columns = plan.schema().iter().enumerate();
     let mut is_changed = false;
     let columns = columns.map(|(at, (relation, field))| {
         let own = Expr::from((relation, field));
-        match (at == column)
-            .then(|| meeting.of_operand(&own, kind))
-            .flatten()
-        {
+        match (at == column).then(|| change(&own)).flatten() {
             Some(changed) => {
                 is_changed = true;
                 changed.alias_qualified(relation.cloned(), field.name())

@@ -1,4 +1,4 @@
-//! Operands of INTERSECT and EXCEPT, and first ones of UNION, over several tables, whose columns may be named alike.
+//! Operands of set operations, whose columns may be named alike.
 //!
 //! The engine joins the two sides by the names of their columns without the tables' (`LogicalPlanBuilder::intersect_or_except`,
 //! 55.2), so that those of `SELECT a.x, b.x` are ambiguous. A table of its own tells them apart:
@@ -7,17 +7,25 @@
 //! … EXCEPT SELECT a.x, b.x FROM a, b      … EXCEPT SELECT * FROM (SELECT a.x, b.x FROM a, b) AS "operand 2"
 //! ```
 //!
-//! Delete this when the engine joins them by their places.
+//! The first operand of a UNION is enclosed likewise. In the others the engine names an expression as the first one's column in its
+//! place, which may be the name of a column beside it (`project_with_validation_and_schema`, 55.2); so it has a name already:
+//!
+//! ```text
+//! SELECT x AS a, y AS b FROM t UNION SELECT b, 1 FROM u      … UNION SELECT b, 1 AS item FROM u
+//! ```
+//!
+//! Delete this when the engine takes columns by their places.
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Query, SelectItem, SetExpr, SetOperator, Statement, TableFactor, VisitMut, VisitorMut,
-    WildcardAdditionalOptions,
+    Expr, Ident, Query, SelectItem, SetExpr, SetOperator, Statement, TableFactor, VisitMut,
+    VisitorMut, WildcardAdditionalOptions,
 };
 
 use super::{build, folded};
+use crate::engine::pg::output_names::apart;
 use crate::error::Error;
 
 /// Encloses each operand that reads several tables.
@@ -64,6 +72,7 @@ impl Enclose {
             if matches!(right.as_ref(), SetExpr::SetOperation { .. }) {
                 self.operations(right)?;
             }
+            name_items(right);
             body = left;
         }
         Ok(())
@@ -88,6 +97,36 @@ impl Enclose {
         }
         *operand = *outer.body;
         Ok(())
+    }
+}
+
+/// Names the expressions beside columns.
+fn name_items(operand: &mut SetExpr) {
+    let select = match operand {
+        SetExpr::Select(select) => select,
+        SetExpr::Query(query) => return name_items(&mut query.body),
+        SetExpr::SetOperation { left, right, .. } => {
+            name_items(left);
+            return name_items(right);
+        }
+        _ => return,
+    };
+    let is_expression = |item: &SelectItem| match item {
+        SelectItem::UnnamedExpr(expr) => {
+            !matches!(expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_))
+        }
+        _ => false,
+    };
+    if select.projection.iter().all(is_expression) {
+        return;
+    }
+    for (place, item) in select.projection.iter_mut().enumerate() {
+        if is_expression(item)
+            && let SelectItem::UnnamedExpr(expr) = item
+        {
+            let alias = Ident::with_quote('"', apart("item", place));
+            *item = build::aliased(expr.clone(), alias);
+        }
     }
 }
 
@@ -127,7 +166,7 @@ mod tests {
         let mut statements = Parser::parse_sql(&PostgreSqlDialect {}, sql).unwrap();
         let statement = statements.first_mut().unwrap();
         enclose(statement).unwrap();
-        statement.to_string()
+        statement.to_string().replace('\u{2063}', "~")
     }
 
     #[test]
@@ -140,6 +179,10 @@ mod tests {
             (
                 "SELECT x FROM t INTERSECT (SELECT a.x FROM a JOIN b ON true LIMIT 1) UNION SELECT 1 FROM a, b",
                 "SELECT x FROM t INTERSECT SELECT * FROM ((SELECT a.x FROM a JOIN b ON true LIMIT 1)) AS \"operand 1\" UNION SELECT 1 FROM a, b",
+            ),
+            (
+                "SELECT x, 1 FROM t UNION SELECT y, 1 FROM u EXCEPT (SELECT 1, 2 UNION SELECT *, 2 FROM u)",
+                "SELECT x, 1 FROM t UNION SELECT y, 1 AS \"item~:1\" FROM u EXCEPT (SELECT 1, 2 UNION SELECT *, 2 AS \"item~:1\" FROM u)",
             ),
             (
                 "SELECT x FROM t EXCEPT SELECT y FROM u",
