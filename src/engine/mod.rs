@@ -4,6 +4,7 @@
 //! Catalogs and stores are parameters: the engine knows nothing of principals and lake roots.
 
 mod aggregates;
+mod arrays;
 mod bounded;
 mod checked;
 pub mod complexity;
@@ -171,6 +172,7 @@ impl Engine {
         rules.insert(2, Arc::new(time::WindowsByLength));
         rules.insert(2, Arc::new(decimal_texts::DecimalTexts));
         let mut base = SessionStateBuilder::new()
+            .with_expr_planners(vec![Arc::new(arrays::Subscripts)])
             .with_config(config)
             .with_runtime_env(Arc::clone(&runtime))
             .with_default_features()
@@ -203,6 +205,7 @@ impl Engine {
         for name in FUNCTIONS_OF_FILES {
             base.deregister_udf(name).map_err(from_engine)?;
         }
+        arrays::register(&mut base).map_err(from_engine)?;
         stop::stoppable_functions(&mut base).map_err(from_engine)?;
         bounded::bound(&mut base).map_err(from_engine)?;
         floats::register(&mut base).map_err(from_engine)?;

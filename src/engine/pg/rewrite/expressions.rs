@@ -7,7 +7,7 @@ use datafusion::sql::sqlparser::ast::{
     SetExpr, TableAlias, TableAliasColumnDef, TableFactor, TableWithJoins, UnaryOperator, Value,
 };
 
-use super::{Rewriter, build, casts, folded, parts, similar, windows};
+use super::{Rewriter, build, casts, folded, parts, similar, slices, windows};
 use crate::error::Error;
 
 /// Functions that give a row for each item of a list.
@@ -154,6 +154,8 @@ impl Rewriter<'_> {
                     let field = build::text(folded(field));
                     let root = std::mem::replace(root.as_mut(), Expr::Value(Value::Null.into()));
                     *expr = build::call("get_field", vec![root, field]);
+                } else {
+                    slices::complete(access_chain)?;
                 }
             }
             Expr::CompoundIdentifier(idents) => {
@@ -251,6 +253,12 @@ impl Rewriter<'_> {
                         vec![build::integer(1), length],
                     )],
                 ))
+            }
+            // The array itself: nothing is added to it.
+            ("array_cat" | "array_concat", [array, nothing] | [nothing, array])
+                if slices::is_null(nothing) && !slices::is_null(array) =>
+            {
+                Some(Expr::Nested(Box::new(array.clone())))
             }
             ("sign", [value]) => Some(build::call("signum", vec![value.clone()])),
             ("mod", [left, right]) => Some(Expr::Nested(Box::new(Expr::BinaryOp {

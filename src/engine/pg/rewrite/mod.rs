@@ -41,6 +41,7 @@ mod order_keys;
 mod outputs;
 mod precedence;
 mod similar;
+mod slices;
 mod tables;
 mod using;
 mod values;
