@@ -26,7 +26,7 @@ static FUNCTIONS: [Definition; 5] = [
         needs: 1,
         description: "The length of a dimension, NULL if the array has not so many; without a dimension, the number of items.",
         coerced: with_dimension,
-        returns: |_, _| Ok(DataType::Int64),
+        returns: |_| Ok(DataType::Int64),
         body: |columns, returns| match columns.get(1) {
             Some(_) => Ok(cast(
                 &of_dimension("array_length", columns, |length| length)?,
@@ -46,7 +46,7 @@ static FUNCTIONS: [Definition; 5] = [
         needs: 2,
         description: "The last subscript of a dimension, NULL if the array has not so many.",
         coerced: with_dimension,
-        returns: |_, _| Ok(DataType::Int32),
+        returns: |_| Ok(DataType::Int32),
         body: |columns, _| of_dimension("array_upper", columns, |length| length),
     },
     Definition {
@@ -55,7 +55,7 @@ static FUNCTIONS: [Definition; 5] = [
         needs: 2,
         description: "The first subscript of a dimension, which is 1; NULL if the array has not so many.",
         coerced: with_dimension,
-        returns: |_, _| Ok(DataType::Int32),
+        returns: |_| Ok(DataType::Int32),
         body: |columns, _| of_dimension("array_lower", columns, |_| 1),
     },
     Definition {
@@ -64,7 +64,7 @@ static FUNCTIONS: [Definition; 5] = [
         needs: 1,
         description: "The number of dimensions; NULL of an empty array.",
         coerced: with_dimension,
-        returns: |_, _| Ok(DataType::Int64),
+        returns: |_| Ok(DataType::Int64),
         body: |columns, _| {
             let lists = Lists::of("array_ndims", columns.first())?;
             let numbers = (0..lists.rows()).map(|row| {
@@ -80,7 +80,7 @@ static FUNCTIONS: [Definition; 5] = [
         needs: 1,
         description: "The subscripts of each dimension as a text, such as [1:2][1:3]; NULL of an empty array.",
         coerced: with_dimension,
-        returns: |_, _| Ok(DataType::Utf8),
+        returns: |_| Ok(DataType::Utf8),
         body: |columns, _| {
             let lists = Lists::of("array_dims", columns.first())?;
             let texts = (0..lists.rows()).map(|row| {

@@ -27,8 +27,8 @@ pub(super) struct Definition {
     pub description: &'static str,
     /// The types that it takes, of as many as it may have.
     pub coerced: fn(&str, &[DataType]) -> Result<Vec<DataType>>,
-    /// The type of its result, of the types that it takes and those arguments that are constants.
-    pub returns: fn(&[DataType], &[Option<&ScalarValue>]) -> Result<DataType>,
+    /// The type of its result, of the types that it takes.
+    pub returns: fn(&[DataType]) -> Result<DataType>,
     /// Of columns of these types, each of as many rows.
     pub body: fn(&[ArrayRef], &DataType) -> Result<ArrayRef>,
 }
@@ -133,13 +133,13 @@ impl ScalarUDFImpl for ArrayFunction {
     }
 
     fn return_type(&self, types: &[DataType]) -> Result<DataType> {
-        (self.definition.returns)(types, &[])
+        (self.definition.returns)(types)
     }
 
     fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
         let types = args.arg_fields.iter().map(|field| field.data_type());
         let types: Vec<DataType> = types.cloned().collect();
-        let returns = (self.definition.returns)(&types, args.scalar_arguments)?;
+        let returns = (self.definition.returns)(&types)?;
         Ok(Arc::new(Field::new(self.name(), returns, true)))
     }
 

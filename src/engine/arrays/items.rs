@@ -8,7 +8,6 @@ use arrow::array::{Array, ArrayRef, AsArray, Int64Array, ListArray, UInt64Array}
 use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::compute::{interleave, take};
 use arrow::datatypes::{DataType, Int64Type};
-use datafusion::common::ScalarValue;
 use datafusion::error::Result;
 use datafusion::execution::SessionState;
 
@@ -88,7 +87,7 @@ static FUNCTIONS: [Definition; 6] = [
         needs: 2,
         description: "The place of the first item that is equal to an element, NULL if there is none.",
         coerced: |name, types| with_item(name, types),
-        returns: |_, _| Ok(DataType::Int64),
+        returns: |_| Ok(DataType::Int64),
         body: |columns, _| position(columns),
     },
     Definition {
@@ -97,7 +96,7 @@ static FUNCTIONS: [Definition; 6] = [
         needs: 2,
         description: "The places of all items that are equal to an element.",
         coerced: |name, types| with_item(name, types),
-        returns: |_, _| Ok(list_of(DataType::Int64)),
+        returns: |_| Ok(list_of(DataType::Int64)),
         body: |columns, _| positions(columns),
     },
 ];
@@ -119,7 +118,7 @@ fn with_item(function: &str, types: &[DataType]) -> Result<Vec<DataType>> {
     Ok(coerced)
 }
 
-fn same(types: &[DataType], _: &[Option<&ScalarValue>]) -> Result<DataType> {
+fn same(types: &[DataType]) -> Result<DataType> {
     Ok(types.first().cloned().unwrap_or(DataType::Null))
 }
 

@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, ListArray, UInt64Array};
 use arrow::buffer::OffsetBuffer;
-use arrow::compute::{cast, take};
+use arrow::compute::take;
 use arrow::datatypes::{DataType, Int64Type};
-use datafusion::common::ScalarValue;
 use datafusion::error::Result;
 use datafusion::execution::SessionState;
 
@@ -38,15 +37,7 @@ static FUNCTIONS: [Definition; 2] = [
             let value = types.first().cloned().unwrap_or(DataType::Null);
             Ok(vec![value, list_of(DataType::Int64)])
         },
-        returns: |types, constants| {
-            let value = types.first().cloned().unwrap_or(DataType::Null);
-            let dimensions = match constants.get(1) {
-                Some(Some(lengths)) => dimensions(lengths)?.len().max(1),
-                // Of unknown ones, such as where functions are listed.
-                _ => 1,
-            };
-            Ok((0..dimensions).fold(value, |item, _| list_of(item)))
-        },
+        returns: |types| Ok(list_of(types.first().cloned().unwrap_or(DataType::Null))),
         body: filled,
     },
     Definition {
@@ -61,98 +52,63 @@ static FUNCTIONS: [Definition; 2] = [
             let array = types.first().unwrap_or(&DataType::Null);
             Ok(vec![list_of(item_type(name, array)?), DataType::Int64])
         },
-        returns: |types, _| Ok(types.first().cloned().unwrap_or(DataType::Null)),
+        returns: |types| Ok(types.first().cloned().unwrap_or(DataType::Null)),
         body: |columns, _| trimmed(columns),
     },
 ];
 
-fn dimensions(lengths: &ScalarValue) -> Result<Vec<i64>> {
-    let array = cast(&lengths.to_array()?, &list_of(DataType::Int64))?;
-    dimensions_of(&array, 0)
-}
-
-fn dimensions_of(array: &ArrayRef, row: usize) -> Result<Vec<i64>> {
-    let wrong = |what: &str| {
-        Error::new(Code::InvalidParameter, format!("array_fill: {what}"))
-            .with_hint("give it the length of each dimension, such as ARRAY[3]")
+/// How long the array of a row is to be.
+fn length_of(lengths: &ListArray, row: usize) -> Result<usize> {
+    let wrong = |code: Code, what: &str| {
+        Error::new(code, format!("array_fill: {what}"))
+            .with_hint("give it a length as ARRAY[3], and array_fill(array_fill(x, ARRAY[3]), ARRAY[2]) for an array of arrays")
     };
-    let lists = array.as_list::<i32>();
-    if lists.is_null(row) {
-        return Err(wrong("the lengths must not be null").into());
+    if lengths.is_null(row) {
+        return Err(wrong(Code::InvalidParameter, "the length must not be null").into());
     }
-    let lengths = lists.value(row);
-    let lengths = lengths.as_primitive::<Int64Type>();
-    if lengths.null_count() > 0 || lengths.values().iter().any(|length| *length < 0) {
-        return Err(wrong("a length must be a number from 0 on").into());
-    }
-    if lengths.len() > 6 {
-        return Err(wrong("an array has at most 6 dimensions").into());
-    }
-    Ok(lengths.values().to_vec())
+    let given = lengths.value(row);
+    let given: Vec<Option<i64>> = given.as_primitive::<Int64Type>().iter().collect();
+    let length = match given.as_slice() {
+        [] => Some(0),
+        [length] => length.and_then(|length| usize::try_from(length).ok()),
+        _ => return Err(wrong(Code::NotSupported, "several dimensions are not supported").into()),
+    };
+    let length = length.ok_or_else(|| {
+        wrong(
+            Code::InvalidParameter,
+            "the length must be a number from 0 on",
+        )
+    })?;
+    Ok(length)
 }
 
 fn filled(columns: &[ArrayRef], returns: &DataType) -> Result<ArrayRef> {
-    let (Some(values), Some(lengths)) = (columns.first(), columns.get(1)) else {
+    let values = columns.first();
+    let lengths = columns
+        .get(1)
+        .and_then(|lengths| lengths.as_list_opt::<i32>());
+    let (Some(values), Some(lengths), DataType::List(field)) = (values, lengths, returns) else {
         return Err(mismatch("array_fill without its arguments".to_owned()));
     };
     let size = values.get_array_memory_size() / values.len().max(1);
     let mut bytes = 0usize;
-    let mut all = Vec::with_capacity(values.len());
-    for row in 0..values.len() {
-        let dimensions = dimensions_of(lengths, row)?;
-        // One of no length leaves none.
-        let dimensions = match dimensions.contains(&0) {
-            true => vec![0; dimensions.len()],
-            false => dimensions,
-        };
-        let items = dimensions.iter().try_fold(1usize, |items, length| {
-            usize::try_from(*length).ok()?.checked_mul(items)
-        });
-        let items = match dimensions.is_empty() {
-            true => 0,
-            false => items.unwrap_or(usize::MAX),
-        };
-        bytes = bytes.saturating_add(items.saturating_mul(size.max(ITEM_BYTES)));
-        check_value("array_fill", bytes)?;
-        all.push((items, dimensions));
-    }
     let mut places = Vec::new();
-    for (row, (items, _)) in all.iter().enumerate() {
+    let mut ends = Vec::with_capacity(values.len());
+    for row in 0..values.len() {
         check()?;
-        places.extend(std::iter::repeat_n(row as u64, *items));
+        let length = length_of(lengths, row)?;
+        bytes = bytes.saturating_add(length.saturating_mul(size.max(ITEM_BYTES)));
+        check_value("array_fill", bytes)?;
+        places.extend(std::iter::repeat_n(row as u64, length));
+        ends.push(length);
     }
-    let mut made = take(values, &UInt64Array::from(places), None)?;
-    let mut levels = Vec::new();
-    let mut level = returns;
-    while let DataType::List(item) = level {
-        levels.push(Arc::clone(item));
-        level = item.data_type();
-        if levels.len() == all.iter().map(|(_, of)| of.len()).max().unwrap_or(1).max(1) {
-            break;
-        }
-    }
-    // From the innermost dimension out.
-    for (depth, field) in levels.iter().enumerate().rev() {
-        let mut ends = Vec::new();
-        for (_, dimensions) in &all {
-            if !dimensions.is_empty() && dimensions.len() != levels.len() {
-                return Err(mismatch(
-                    "array_fill makes arrays of as many dimensions for every row".to_owned(),
-                ));
-            }
-            let length = |depth: usize| {
-                let length = dimensions.get(depth).copied().unwrap_or(0);
-                usize::try_from(length).unwrap_or(0)
-            };
-            let outer: usize = (0..depth).map(length).product();
-            let lists = if depth == 0 { 1 } else { outer };
-            ends.extend(std::iter::repeat_n(length(depth), lists));
-        }
-        let field = Arc::clone(field);
-        let offsets = OffsetBuffer::from_lengths(ends);
-        made = Arc::new(ListArray::try_new(field, offsets, made, None)?);
-    }
-    Ok(made)
+    let items = take(values, &UInt64Array::from(places), None)?;
+    Ok(Arc::new(ListArray::try_new(
+        Arc::clone(field),
+        OffsetBuffer::from_lengths(ends),
+        items,
+        None,
+    )?))
 }
 
 fn trimmed(columns: &[ArrayRef]) -> Result<ArrayRef> {

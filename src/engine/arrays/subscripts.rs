@@ -32,7 +32,7 @@ static ITEM: Definition = Definition {
     needs: 2,
     description: "An item, NULL where there is none.",
     coerced: with_places,
-    returns: |types, _| item_type("array_item", types.first().unwrap_or(&DataType::Null)),
+    returns: |types| item_type("array_item", types.first().unwrap_or(&DataType::Null)),
     body: |columns, _| item(columns),
 };
 
@@ -46,7 +46,7 @@ static RANGE: Definition = Definition {
     needs: 3,
     description: "The items from one to another, as many as there are.",
     coerced: with_places,
-    returns: |types, _| Ok(types.first().cloned().unwrap_or(DataType::Null)),
+    returns: |types| Ok(types.first().cloned().unwrap_or(DataType::Null)),
     body: |columns, _| range(columns),
 };
 

@@ -40,7 +40,7 @@ static FUNCTIONS: [Definition; 1] = [Definition {
         coerced.extend(types.iter().skip(1).map(|_| DataType::Utf8));
         Ok(coerced)
     },
-    returns: |_, _| Ok(DataType::Utf8),
+    returns: |_| Ok(DataType::Utf8),
     body: |columns, _| joined(columns),
 }];
 

@@ -172,6 +172,8 @@ const AS_ARGUMENTS: &[&str] = &[
     "regexp_count",
     "regexp_instr",
     "regexp_like",
+    "regexp_split_to_array",
+    "regexp_substr",
     "reverse",
     "right",
     "round",

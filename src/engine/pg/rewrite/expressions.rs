@@ -184,6 +184,7 @@ impl Rewriter<'_> {
                 }
             }
             Expr::SimilarTo { .. } => similar::rewrite(expr)?,
+            Expr::Substring { .. } => slices::matched_part(expr),
             Expr::Function(function) => {
                 let windows = self.scopes.last().map(|scope| &scope.windows);
                 windows::resolve_call(windows, function)?;
@@ -260,12 +261,25 @@ impl Rewriter<'_> {
             {
                 Some(Expr::Nested(Box::new(array.clone())))
             }
+            // NULL is last there too.
+            ("array_sort" | "list_sort", [array]) => Some(build::call(
+                "array_sort",
+                vec![array.clone(), build::text("ASC"), build::text("NULLS LAST")],
+            )),
+            ("array_sort" | "list_sort", [array, order]) => Some(build::call(
+                "array_sort",
+                vec![array.clone(), order.clone(), build::text("NULLS LAST")],
+            )),
             ("sign", [value]) => Some(build::call("signum", vec![value.clone()])),
             ("mod", [left, right]) => Some(Expr::Nested(Box::new(Expr::BinaryOp {
                 left: Box::new(Expr::Nested(Box::new(left.clone()))),
                 op: BinaryOperator::Modulo,
                 right: Box::new(Expr::Nested(Box::new(right.clone()))),
             }))),
+            ("regexp_split_to_table", _) => {
+                let parts = build::call("regexp_split_to_array", args);
+                Some(build::call("unnest", vec![parts]))
+            }
             (set, _) if SET_RETURNING.contains(&set) => {
                 Some(build::call("unnest", vec![build::call(set, args)]))
             }

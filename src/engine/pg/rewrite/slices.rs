@@ -1,4 +1,4 @@
-//! Slices of arrays.
+//! Slices of arrays and parts of texts.
 
 use datafusion::sql::sqlparser::ast::{AccessExpr, Expr, Subscript, Value};
 
@@ -37,4 +37,33 @@ pub(super) fn complete(access_chain: &mut [AccessExpr]) -> Result<(), Error> {
 
 pub(super) fn is_null(expr: &Expr) -> bool {
     matches!(expr, Expr::Value(value) if value.value == Value::Null)
+}
+
+/// `substring(x FROM 'pattern')`, of which the engine knows places alone, as `(regexp_match(x, 'pattern'))[1]`.
+pub(super) fn matched_part(expr: &mut Expr) {
+    let Expr::Substring {
+        expr: text,
+        substring_from: Some(pattern),
+        substring_for: None,
+        ..
+    } = expr
+    else {
+        return;
+    };
+    let is_text = |expr: &Expr| match expr {
+        Expr::Value(value) => matches!(
+            value.value,
+            Value::SingleQuotedString(_) | Value::EscapedStringLiteral(_)
+        ),
+        _ => false,
+    };
+    if is_text(pattern) {
+        let args = vec![text.as_ref().clone(), pattern.as_ref().clone()];
+        *expr = Expr::CompoundFieldAccess {
+            root: Box::new(build::call("regexp_match", args)),
+            access_chain: vec![AccessExpr::Subscript(Subscript::Index {
+                index: build::integer(1),
+            })],
+        };
+    }
 }
