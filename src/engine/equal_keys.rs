@@ -1,14 +1,16 @@
-//! Grouping and joining by values that are equal but differ in their bytes: intervals, arrays of intervals, arrays of floating-point
-//! numbers.
+//! Comparing, ordering, grouping and joining by values that are equal but differ in their bytes, or whose order is not that of their
+//! bytes: intervals and arrays.
 //!
-//! The engine groups, joins and compares these by their bytes: a month is not 30 days, and `{0}` is not `{-0}`. Here they are compared
-//! by what is equal in them, their length and numbers with one zero; of the values of a group, the result has one:
+//! The engine groups, joins and compares these by their bytes: a month is not 30 days, and `{0}` is not `{-0}`; and it has an item that
+//! is NULL before all others, not behind them. Here they are compared by what is equal and ordered in them, the length of an interval
+//! and the key of an array (`engine/arrays/keys.rs`); of the values of a group, the result has one:
 //!
 //! ```text
 //! GROUP BY i             GROUP BY interval_length(i), with first_value(i) in the place of i
 //! SELECT DISTINCT i      GROUP BY, as above
 //! JOIN … USING (i)       ON interval_length(l.i) = interval_length(r.i)
-//! x IN (SELECT y …)      canonical(x) IN (SELECT canonical(y) …)
+//! a < b, ORDER BY a      array_key(a) < array_key(b), ORDER BY array_key(a)
+//! x IN (SELECT y …)      array_key(x) IN (SELECT array_key(y) …)
 //! ```
 //!
 //! An analyzer rule, after types are settled. Delete it when the engine has comparable forms of all types.
@@ -16,12 +18,14 @@
 use std::sync::Arc;
 
 use arrow::datatypes::DataType;
-use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema, ScalarValue};
 use datafusion::config::ConfigOptions;
 use datafusion::error::Result;
 use datafusion::functions_aggregate::first_last::first_value_udaf;
-use datafusion::logical_expr::expr::{AggregateFunction, InSubquery};
+use datafusion::logical_expr::expr::{
+    AggregateFunction, Between, InList, InSubquery, ScalarFunction,
+};
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
     Aggregate, BinaryExpr, Case, Distinct, DistinctOn, Expr, ExprSchemable, GroupingSet, Join,
@@ -30,7 +34,8 @@ use datafusion::logical_expr::{
 use datafusion::optimizer::AnalyzerRule;
 
 use super::expressions::{self, until};
-use super::{floats, time};
+use super::{arrays, floats, time};
+use crate::error::{Code, Error};
 
 /// The rule.
 #[derive(Debug)]
@@ -41,6 +46,7 @@ impl AnalyzerRule for EqualKeys {
         if !concerns(&plan)? {
             return Ok(plan);
         }
+        check_distinct(&plan)?;
         let plan = expressions::rewritten(plan, is_comparison, compared)?;
         let rewritten = plan.transform_up_with_subqueries(rewritten)?;
         match rewritten.transformed {
@@ -63,15 +69,30 @@ fn concerns(plan: &LogicalPlan) -> Result<bool> {
     let mut found = false;
     plan.apply_with_subqueries(|node| {
         let mut fields = node.schema().fields().iter();
-        found = fields.any(|field| differs(field.data_type()))
+        found = fields.any(|field| is_compared(field.data_type()))
             || expressions::reads(node, |expr| match expr {
-                Expr::Literal(value, _) => differs(&value.data_type()),
-                Expr::ScalarFunction(call) => call.func.name() == "make_array",
+                Expr::Literal(value, _) => is_compared(&value.data_type()),
+                Expr::Cast(cast) => is_compared(cast.field.data_type()),
+                Expr::ScalarFunction(call) => makes_arrays(call.func.name()),
                 _ => false,
             })?;
         Ok(until(found))
     })?;
     Ok(found)
+}
+
+/// Whether values of a type are compared here.
+fn is_compared(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Interval(_)) || arrays::is_keyed(data_type)
+}
+
+/// Whether a function may make arrays of what are none.
+fn makes_arrays(function: &str) -> bool {
+    function.contains("array")
+        || matches!(
+            function,
+            "generate_series" | "range" | "regexp_match" | "map_keys" | "map_values" | "flatten"
+        )
 }
 
 /// Whether equal values of a type may be of different bytes, which the engine does not see.
@@ -86,21 +107,78 @@ fn comparable(expr: &Expr, schema: &DFSchema) -> Option<Expr> {
     let data_type = expr.get_type(schema).ok()?;
     match data_type {
         DataType::Interval(_) => time::length(expr, schema),
-        of if time::are_lists(&of) => time::length(expr, schema),
-        of if floats::are_lists(&of) => Some(floats::with_one_zero(expr.clone())),
+        of if arrays::is_array(&of) && arrays::is_keyed(&of) => Some(arrays::key(expr.clone())),
         _ => None,
     }
+}
+
+/// What is sorted by in the place of a value; `None`: the value itself.
+fn sortable(expr: &Expr, schema: &DFSchema) -> Option<Expr> {
+    comparable(expr, schema).or_else(|| {
+        let is_struct = |of: &DataType| matches!(of, DataType::Struct(_)) && arrays::is_keyed(of);
+        let data_type = expr.get_type(schema).ok()?;
+        is_struct(&data_type).then(|| arrays::key(expr.clone()))
+    })
+}
+
+/// What is grouped by in the place of a value, where the engine would tell equal ones apart; `None`: the value itself.
+fn groupable(expr: &Expr, schema: &DFSchema) -> Option<Expr> {
+    let data_type = expr.get_type(schema).ok()?;
+    differs(&data_type)
+        .then(|| comparable(expr, schema))
+        .flatten()
+}
+
+/// Values of one aggregate can only be sorted by what is distinct in them.
+fn check_distinct(plan: &LogicalPlan) -> Result<()> {
+    plan.apply_with_subqueries(|node| {
+        let LogicalPlan::Aggregate(aggregate) = node else {
+            return Ok(TreeNodeRecursion::Continue);
+        };
+        let schema = aggregate.input.schema();
+        for function in &aggregate.aggr_expr {
+            function.apply(|part| {
+                let Expr::AggregateFunction(call) = part else {
+                    return Ok(TreeNodeRecursion::Continue);
+                };
+                let mut sorts = call.params.order_by.iter();
+                let of_array =
+                    |expr: &Expr| expr.get_type(schema).is_ok_and(|of| arrays::is_array(&of));
+                if call.params.distinct && sorts.any(|sort| of_array(&sort.expr)) {
+                    return Err(Error::new(
+                        Code::NotSupported,
+                        format!("{} of distinct arrays has no order", call.func.name()),
+                    )
+                    .with_hint("select the distinct arrays in a subquery, and sort them outside")
+                    .into());
+                }
+                Ok(TreeNodeRecursion::Continue)
+            })?;
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    Ok(())
 }
 
 fn is_comparison(expr: &Expr) -> bool {
     match expr {
         Expr::BinaryExpr(binary) => time::compares(binary.op),
-        expr => matches!(expr, Expr::InSubquery(_)),
+        Expr::Case(case) => case.expr.is_some(),
+        Expr::ScalarFunction(call) => matches!(call.func.name(), "nullif" | "greatest" | "least"),
+        Expr::AggregateFunction(call) => !call.params.order_by.is_empty(),
+        expr => matches!(
+            expr,
+            Expr::InSubquery(_) | Expr::Between(_) | Expr::InList(_) | Expr::WindowFunction(_)
+        ),
     }
 }
 
 /// Comparisons of arrays, and with the rows of a subquery: others of intervals are done before.
 fn compared(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
+    let expr = match of_arrays(&expr, schema) {
+        Some(compared) => return Transformed::yes(compared),
+        None => expr,
+    };
     match expr {
         Expr::BinaryExpr(BinaryExpr { left, op, right }) if time::compares(op) => {
             match (comparable(&left, schema), comparable(&right, schema)) {
@@ -117,6 +195,67 @@ fn compared(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
             None => Transformed::no(Expr::InSubquery(within)),
         },
         expr => Transformed::no(expr),
+    }
+}
+
+/// Other comparisons of arrays; `None` if it is of other types.
+fn of_arrays(expr: &Expr, schema: &DFSchema) -> Option<Expr> {
+    let array = |expr: &Expr| {
+        let of = expr.get_type(schema).ok()?;
+        (arrays::is_array(&of) && arrays::is_keyed(&of))
+            .then(|| Box::new(arrays::key(expr.clone())))
+    };
+    match expr {
+        Expr::Between(between) => Some(Expr::Between(Between {
+            expr: array(&between.expr)?,
+            negated: between.negated,
+            low: array(&between.low)?,
+            high: array(&between.high)?,
+        })),
+        Expr::InList(within) => {
+            let items = within.list.iter().map(|item| Some(*array(item)?));
+            let items: Option<Vec<Expr>> = items.collect();
+            let expr = array(&within.expr)?;
+            Some(Expr::InList(InList::new(expr, items?, within.negated)))
+        }
+        Expr::Case(case) => {
+            let operand = array(case.expr.as_ref()?)?;
+            let whens = case.when_then_expr.iter();
+            let whens = whens.map(|(when, then)| Some((array(when)?, then.clone())));
+            let whens: Option<Vec<_>> = whens.collect();
+            let case = Case::new(Some(operand), whens?, case.else_expr.clone());
+            Some(Expr::Case(case))
+        }
+        Expr::ScalarFunction(ScalarFunction { func, args }) if func.name() == "nullif" => {
+            let [value, other] = args.as_slice() else {
+                return None;
+            };
+            let equal = Expr::eq(*array(value)?, *array(other)?);
+            let null = ScalarValue::try_from(value.get_type(schema).ok()?).ok()?;
+            let whens = vec![(Box::new(equal), Box::new(Expr::Literal(null, None)))];
+            let case = Case::new(None, whens, Some(Box::new(value.clone())));
+            Some(Expr::Case(case))
+        }
+        Expr::ScalarFunction(call) => arrays::greatest_or_least(call, schema),
+        Expr::WindowFunction(window) => {
+            let mut window = window.clone();
+            let params = &mut window.params;
+            let orders = params.order_by.iter_mut().map(|sort| &mut sort.expr);
+            let mut changed = false;
+            for key in params.partition_by.iter_mut().chain(orders) {
+                changed |= put_sortable(key, schema);
+            }
+            changed.then_some(Expr::WindowFunction(window))
+        }
+        Expr::AggregateFunction(call) if !call.params.distinct => {
+            let mut call = call.clone();
+            let mut changed = false;
+            for sort in &mut call.params.order_by {
+                changed |= put_sortable(&mut sort.expr, schema);
+            }
+            changed.then_some(Expr::AggregateFunction(call))
+        }
+        _ => None,
     }
 }
 
@@ -161,7 +300,7 @@ fn rewritten(node: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
             let sorts = distinct.sort_expr.iter_mut().flatten();
             let sorts = sorts.map(|sort| &mut sort.expr);
             for key in distinct.on_expr.iter_mut().chain(sorts) {
-                changed |= put_comparable(key, &schema);
+                changed |= put_sortable(key, &schema);
             }
             let distinct = LogicalPlan::Distinct(Distinct::On(DistinctOn { ..distinct }));
             Ok(Transformed::new_transformed(distinct, changed))
@@ -170,7 +309,7 @@ fn rewritten(node: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
             let schema = Arc::clone(sort.input.schema());
             let mut changed = false;
             for key in &mut sort.expr {
-                changed |= put_comparable(&mut key.expr, &schema);
+                changed |= put_sortable(&mut key.expr, &schema);
             }
             Ok(Transformed::new_transformed(
                 LogicalPlan::Sort(sort),
@@ -183,9 +322,17 @@ fn rewritten(node: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
 }
 
 fn put_comparable(key: &mut Expr, schema: &DFSchema) -> bool {
-    match comparable(key, schema) {
-        Some(comparable) => {
-            *key = comparable;
+    put(key, comparable(key, schema))
+}
+
+fn put_sortable(key: &mut Expr, schema: &DFSchema) -> bool {
+    put(key, sortable(key, schema))
+}
+
+fn put(key: &mut Expr, other: Option<Expr>) -> bool {
+    match other {
+        Some(other) => {
+            *key = other;
             true
         }
         None => false,
@@ -297,7 +444,7 @@ fn counted(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
         {
             let mut changed = false;
             for argument in &mut call.params.args {
-                changed |= put_comparable(argument, schema);
+                changed |= put(argument, groupable(argument, schema));
             }
             Transformed::new_transformed(Expr::AggregateFunction(call), changed)
         }
@@ -335,7 +482,7 @@ impl Keys<'_> {
         let bare = key.clone().unalias();
         let known = self.found.iter().position(|(known, _)| *known == bare);
         let place = known.or_else(|| {
-            let comparable = comparable(&bare, self.schema)?;
+            let comparable = groupable(&bare, self.schema)?;
             self.found.push((bare, comparable));
             Some(self.found.len() - 1)
         });

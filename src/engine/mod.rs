@@ -4,6 +4,7 @@
 //! Catalogs and stores are parameters: the engine knows nothing of principals and lake roots.
 
 mod aggregates;
+mod arrays;
 mod bounded;
 mod checked;
 mod common_types;
@@ -35,6 +36,7 @@ mod nested;
 mod optimize;
 pub mod pg;
 mod planners;
+mod posix;
 pub mod quantified;
 mod relations;
 mod rounding;
@@ -46,6 +48,7 @@ pub mod substrait;
 mod sum;
 mod texts;
 pub mod time;
+mod whole_decimals;
 mod window_keys;
 
 use std::collections::HashMap;
@@ -173,6 +176,7 @@ impl Engine {
         rules.insert(2, Arc::new(decimal_texts::DecimalTexts));
         rules.insert(2, Arc::new(common_types::CommonTypes));
         let mut base = SessionStateBuilder::new()
+            .with_expr_planners(vec![Arc::new(arrays::Subscripts)])
             .with_config(config)
             .with_runtime_env(Arc::clone(&runtime))
             .with_default_features()
@@ -201,13 +205,17 @@ impl Engine {
             .with_analyzer_rule(Arc::new(guarded_cases::GuardedCases))
             .with_analyzer_rule(Arc::new(floats::CanonicalFloats))
             .with_analyzer_rule(Arc::new(window_keys::WindowKeys))
+            .with_analyzer_rule(Arc::new(posix::PosixPatterns))
             .build();
         for name in FUNCTIONS_OF_FILES {
             base.deregister_udf(name).map_err(from_engine)?;
         }
+        arrays::register(&mut base).map_err(from_engine)?;
+        posix::register(&mut base).map_err(from_engine)?;
         stop::stoppable_functions(&mut base).map_err(from_engine)?;
         bounded::bound(&mut base).map_err(from_engine)?;
         floats::register(&mut base).map_err(from_engine)?;
+        whole_decimals::register(&mut base).map_err(from_engine)?;
         frames::register(&mut base).map_err(from_engine)?;
         sum::register(&mut base).map_err(from_engine)?;
         joined_texts::register(&mut base).map_err(from_engine)?;

@@ -16,6 +16,7 @@ use datafusion::logical_expr::{
     ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 
+use super::arrays;
 use crate::error::{Code, Error};
 
 /// Called as `f('op', x, array)`.
@@ -102,7 +103,8 @@ impl ScalarUDFImpl for Quantified {
                             .map(|item| Expr::Literal(item, None))
                     })
                     .collect::<Result<Vec<_>>>()?;
-                (!items.is_empty()).then(|| (x.clone(), items))
+                let all_plain = items.iter().all(is_plain);
+                (!items.is_empty() && all_plain).then(|| (x.clone(), items))
             }
             _ => None,
         };
@@ -169,8 +171,8 @@ impl Quantified {
                 start..start + items
             })
             .collect();
-        let values = take(x, &rows, None)?;
-        let items = take(lists.values(), &places, None)?;
+        let values = arrays::comparable(&take(x, &rows, None)?)?;
+        let items = arrays::comparable(&take(lists.values(), &places, None)?)?;
         let compared = match op {
             "=" => cmp::eq(&values, &items),
             "<>" | "!=" => cmp::neq(&values, &items),
@@ -203,6 +205,19 @@ impl Quantified {
             }
         }
         Ok(results.into_iter().collect())
+    }
+}
+
+/// Whether the engine's IN has a constant as `=` has it: of some types, equal values are of different bytes.
+fn is_plain(item: &Expr) -> bool {
+    match item {
+        Expr::Literal(ScalarValue::Float64(Some(number)), _) => *number != 0.0 && !number.is_nan(),
+        Expr::Literal(ScalarValue::Float32(Some(number)), _) => *number != 0.0 && !number.is_nan(),
+        Expr::Literal(value, _) => {
+            let data_type = value.data_type();
+            !data_type.is_nested() && !matches!(data_type, DataType::Interval(_))
+        }
+        _ => false,
     }
 }
 

@@ -90,7 +90,11 @@ impl ScalarUDFImpl for Text {
     }
 }
 
-fn texts(values: &ArrayRef) -> Result<StringArray> {
+/// The values as a cast to text writes them.
+///
+/// # Errors
+/// Values of a type that has no texts; that the work must stop.
+pub fn texts(values: &ArrayRef) -> Result<StringArray> {
     Ok(match values.data_type() {
         DataType::Float64 => {
             let values = values.as_primitive::<Float64Type>().iter();

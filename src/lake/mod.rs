@@ -6,6 +6,7 @@
 
 pub mod bounds;
 pub mod casts;
+pub mod float_text;
 pub mod folders;
 pub mod format;
 pub mod leaves;
@@ -23,6 +24,8 @@ pub mod sight;
 pub mod sizes;
 pub mod snapshot;
 pub mod tables;
+mod texts;
+pub mod timestamp_text;
 pub mod write;
 
 use arrow::array::{Array, ArrayRef, new_null_array};
@@ -47,6 +50,9 @@ pub(crate) fn cast_strictly(
 ) -> std::result::Result<ArrayRef, ArrowError> {
     if array.null_count() == array.len() {
         return Ok(new_null_array(data_type, array.len()));
+    }
+    if data_type.is_string() && texts::is_written(array.data_type()) {
+        return cast_with_options(&texts::texts(array)?, data_type, &STRICT);
     }
     cast_with_options(array, data_type, &STRICT)
 }

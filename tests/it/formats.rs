@@ -512,3 +512,98 @@ async fn nested_types_of_parquet_come_out_as_json() {
     let pair: serde_json::Value = serde_json::from_str(row[1].as_deref().unwrap()).unwrap();
     assert_eq!(pair, serde_json::json!({"a": 1, "b": "x"}));
 }
+
+#[tokio::test]
+async fn values_that_are_read_as_texts_are_those_of_a_cast() {
+    use arrow::array::{
+        BooleanArray, Date32Array, Decimal128Array, Float32Array, Time64MicrosecondArray,
+        TimestampMillisecondArray,
+    };
+    let decimals = Decimal128Array::from(vec![Some(-150), Some(5), None]);
+    let decimals = decimals.with_precision_and_scale(10, 2).unwrap();
+    let at_noon = vec![Some(43_200_000), Some(-500), None];
+    let columns: [(&str, &str, arrow::array::ArrayRef); 7] = [
+        (
+            "d",
+            "DOUBLE",
+            Arc::new(Float64Array::from(vec![Some(1.0), Some(1e20), None])),
+        ),
+        (
+            "f",
+            "FLOAT",
+            Arc::new(Float32Array::from(vec![
+                Some(0.1),
+                Some(f32::INFINITY),
+                None,
+            ])),
+        ),
+        (
+            "t",
+            "TIMESTAMP",
+            Arc::new(TimestampMillisecondArray::from(at_noon.clone())),
+        ),
+        (
+            "u",
+            "TIMESTAMP",
+            Arc::new(TimestampMillisecondArray::from(at_noon).with_timezone("UTC")),
+        ),
+        (
+            "y",
+            "DATE",
+            Arc::new(Date32Array::from(vec![Some(0), Some(-1), None])),
+        ),
+        ("m", "DECIMAL(10,2)", Arc::new(decimals)),
+        (
+            "b",
+            "BOOLEAN",
+            Arc::new(BooleanArray::from(vec![Some(true), Some(false), None])),
+        ),
+    ];
+    let of = |texts: bool| {
+        let columns = columns.iter();
+        let columns = columns.map(|(name, of, _)| match texts {
+            true => format!("{name} STRING"),
+            false => format!("{name} {of}"),
+        });
+        columns.collect::<Vec<_>>().join(", ")
+    };
+    let texts = table("as_texts", &of(true), "STORED AS PARQUET").await;
+    let typed = table("as_typed", &of(false), "STORED AS PARQUET").await;
+    let values = columns
+        .iter()
+        .map(|(name, _, column)| (*name, Values::Array(Arc::clone(column))));
+    let file = parquet(&batch(&values.collect::<Vec<_>>()), 10);
+    texts.folder.put("f.parquet", file.clone());
+    typed.folder.put("f.parquet", file);
+    let expected = [
+        "1|0.1|1970-01-01 12:00:00|1970-01-01 12:00:00|1970-01-01|-1.50|true",
+        "1e+20|Infinity|1969-12-31 23:59:59.5|1969-12-31 23:59:59.5|1969-12-31|0.05|false",
+    ];
+    for lake in [&texts, &typed] {
+        let names = columns
+            .iter()
+            .map(|(name, ..)| format!("CAST({name} AS VARCHAR)"));
+        let names = names.collect::<Vec<_>>().join(" || '|' || ");
+        let sql = format!(
+            "SELECT {names} FROM {} WHERE d IS NOT NULL ORDER BY y DESC",
+            lake.table
+        );
+        assert_eq!(lake.admin.column(&sql).await, expected, "{}", lake.table);
+    }
+    // Whether a condition is decided by footers or by rows.
+    for condition in [
+        "d = '1e+20'",
+        "t = '1969-12-31 23:59:59.5'",
+        "u < '1970'",
+        "d IS NULL",
+    ] {
+        let sql = format!("SELECT count(*) FROM {} WHERE {condition}", texts.table);
+        assert_eq!(texts.admin.text(&sql).await, "1", "{condition}");
+    }
+    // A time is of no type of a table.
+    let times = table("times_as_texts", "c STRING", "STORED AS PARQUET").await;
+    let file = Time64MicrosecondArray::from(vec![36_000_500_000]);
+    let file = batch(&[("c", Values::Array(Arc::new(file)))]);
+    times.folder.put("f.parquet", parquet(&file, 10));
+    assert_eq!(times.all().await, "10:00:00.5");
+}

@@ -148,6 +148,19 @@ pub fn check_value(name: &str, bytes: usize) -> Result<()> {
     check(name, estimate)
 }
 
+/// For functions that make a batch of rows piece by piece; `bytes`: so far.
+///
+/// # Errors
+///
+/// The rows take more than a batch may.
+pub fn check_batch(name: &str, bytes: usize) -> Result<()> {
+    let estimate = Estimate {
+        bytes: bytes as u64,
+        one_value: false,
+    };
+    check(name, estimate)
+}
+
 /// For `generate_series` and `range`.
 ///
 /// # Errors

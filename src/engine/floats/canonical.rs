@@ -52,12 +52,25 @@ fn concerns(expr: &Expr) -> bool {
         Expr::BinaryExpr(binary) => expressions::is_arithmetic(binary.op),
         Expr::AggregateFunction(call) => call.params.distinct,
         Expr::Case(case) => case.expr.is_some(),
-        Expr::ScalarFunction(call) => call.func.name() == "nullif",
+        Expr::ScalarFunction(call) => compares(call.func.name()),
         expr => matches!(
             expr,
             Expr::Negative(_) | Expr::WindowFunction(_) | Expr::InList(_)
         ),
     }
+}
+
+/// Whether a function compares by bits.
+fn compares(function: &str) -> bool {
+    matches!(
+        function,
+        "nullif"
+            | "array_distinct"
+            | "array_except"
+            | "array_has"
+            | "array_intersect"
+            | "array_union"
+    )
 }
 
 fn rewritten(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
@@ -125,13 +138,21 @@ fn rewritten(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
             let in_list = Expr::InList(InList::new(expr, list, negated));
             Transformed::new_transformed(in_list, zero)
         }
-        Expr::ScalarFunction(mut call) if call.func.name() == "nullif" => {
+        Expr::ScalarFunction(mut call) if compares(call.func.name()) => {
             let float = call.args.iter().any(|arg| is_float(arg, schema));
             call.args.iter_mut().for_each(|arg| compared(arg, schema));
             Transformed::new_transformed(Expr::ScalarFunction(call), float)
         }
         expr => Transformed::no(expr),
     }
+}
+
+/// The numbers with one NaN and one zero, or what is no such number as it is.
+///
+/// # Errors
+/// Numbers that cannot be cast.
+pub(in crate::engine) fn one_zero(numbers: &ArrayRef) -> Result<ArrayRef> {
+    Canonical::new(true).array(numbers)
 }
 
 fn is_float(expr: &Expr, schema: &dyn ExprSchema) -> bool {
@@ -148,15 +169,6 @@ pub(in crate::engine) fn are_lists(data_type: &DataType) -> bool {
         DataType::List(item) => item.data_type().is_floating() || are_lists(item.data_type()),
         _ => false,
     }
-}
-
-/// The number, or the array, with one NaN and one zero.
-pub(in crate::engine) fn with_one_zero(expr: Expr) -> Expr {
-    let function = Canonical {
-        keeps_name: false,
-        ..Canonical::new(true)
-    };
-    expressions::call(function, vec![bare(expr)])
 }
 
 fn keys_are_float(window: &WindowFunction, schema: &DFSchema) -> bool {
@@ -211,8 +223,6 @@ fn canonical(expr: Expr, zeros: bool) -> Expr {
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub(super) struct Canonical {
     zeros: bool,
-    /// Whether its column is named as what is inside; a key of a join is one more column beside that.
-    keeps_name: bool,
     signature: Signature,
 }
 
@@ -220,7 +230,6 @@ impl Canonical {
     pub(super) fn new(zeros: bool) -> Self {
         Self {
             zeros,
-            keeps_name: true,
             signature: Signature::any(1, Volatility::Immutable),
         }
     }
@@ -269,14 +278,10 @@ impl ScalarUDFImpl for Canonical {
         "canonical"
     }
 
-    /// That of what is inside, unless it is a key: columns keep their names.
+    /// That of what is inside: columns keep their names.
     fn schema_name(&self, args: &[Expr]) -> Result<String> {
         let name = args.first().map(|inner| inner.schema_name().to_string());
-        let name = name.unwrap_or_default();
-        Ok(match self.keeps_name {
-            true => name,
-            false => format!("canonical({name})"),
-        })
+        Ok(name.unwrap_or_default())
     }
 
     fn signature(&self) -> &Signature {

@@ -1,4 +1,4 @@
-//! `min` and `max` of groups of floating-point numbers.
+//! `min` and `max` of groups of floating-point numbers; those of arrays are in `engine/arrays/extremes.rs`.
 //!
 //! The engine's begin with the largest and the smallest finite number, so that the maximum of a group of infinities is finite, and
 //! let whatever comes after a NaN take its place (`datafusion-functions-aggregate`, `min_max.rs`, 55.2). Delete this when they
@@ -29,6 +29,7 @@ use datafusion::physical_expr::NullState;
 
 use super::order;
 use crate::engine::aggregates::as_the_inner;
+use crate::engine::arrays::{ArrayExtreme, MovingArrayExtreme, is_array};
 
 pub fn register(state: &mut SessionState) -> Result<()> {
     for (name, wanted) in [("min", Ordering::Less), ("max", Ordering::Greater)] {
@@ -40,7 +41,7 @@ pub fn register(state: &mut SessionState) -> Result<()> {
     Ok(())
 }
 
-/// `min` or `max`: the engine's but for groups of floating-point numbers.
+/// `min` or `max`: the engine's but for arrays and for groups of floating-point numbers.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Extreme {
     inner: Arc<AggregateUDF>,
@@ -49,7 +50,14 @@ struct Extreme {
 }
 
 impl AggregateUDFImpl for Extreme {
-    as_the_inner!();
+    as_the_inner!(except accumulator);
+
+    fn accumulator(&self, args: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
+        match args.return_field.data_type() {
+            of if is_array(of) => Ok(Box::new(ArrayExtreme::new(self.wanted, of))),
+            _ => self.inner.accumulator(args),
+        }
+    }
 
     fn create_groups_accumulator(
         &self,
@@ -68,7 +76,10 @@ impl AggregateUDFImpl for Extreme {
         &self,
         args: AccumulatorArgs<'_>,
     ) -> Result<Box<dyn Accumulator>> {
-        self.inner.create_sliding_accumulator(args)
+        match args.return_field.data_type() {
+            of if is_array(of) => Ok(Box::new(MovingArrayExtreme::new(self.wanted, of))),
+            _ => self.inner.create_sliding_accumulator(args),
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 //!
 //! - [`extremes`]: `min` and `max` of groups, which begin at the largest finite number and forget NaN;
 //! - [`places`]: `round` and `trunc` to more or fewer places than a number has;
-//! - [`canonical`]: NaNs with a sign, and -0 in windows, CASE, `nullif` and IN lists;
+//! - [`canonical`]: NaNs with a sign, and -0 in windows, CASE, `nullif`, IN lists and functions over arrays;
 //! - [`joins`]: -0 in the filters that joins make of their keys.
 
 mod canonical;
@@ -18,7 +18,7 @@ use datafusion::error::Result;
 use datafusion::execution::SessionState;
 
 pub use canonical::CanonicalFloats;
-pub(in crate::engine) use canonical::{are_lists, with_one_zero};
+pub(in crate::engine) use canonical::{are_lists, one_zero};
 pub use joins::CanonicalJoinKeys;
 
 /// Puts these functions in the place of the engine's.

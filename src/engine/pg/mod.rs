@@ -5,7 +5,6 @@
 
 mod bytea;
 mod cell;
-mod float_text;
 mod function;
 mod functions;
 mod interval_text;
@@ -16,9 +15,9 @@ mod rewrite;
 mod session;
 mod time_setting;
 
+pub use crate::lake::float_text::{put_f32, put_f64};
 pub use bytea::decode_bytea;
 pub use cell::{Cell, PG_TYPE, build_array, hinted_field, parse_array_text};
-pub use float_text::{put_f32, put_f64};
 pub use function::{PgFunction, invalid};
 pub use functions::{functions, quote_ident, split_name};
 pub use interval_text::write_interval;

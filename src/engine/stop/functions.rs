@@ -188,10 +188,6 @@ impl InParts {
             name @ ("array_has_all" | "array_has_any") => {
                 containment::of_lists(name, args, |args| self.inner.invoke_with_args(args))
             }
-            "regexp_match" => match patterns::matched(&args)? {
-                Some(matched) => Ok(matched),
-                None => self.inner.invoke_with_args(args),
-            },
             _ => self.inner.invoke_with_args(args),
         }
     }
@@ -200,11 +196,7 @@ impl InParts {
         let Some(lengths) = patterns::lengths(self.inner.name(), &args)? else {
             return self.inner.invoke_with_args(args);
         };
-        if patterns::rows_of_part(&lengths) >= lengths.len()
-            && !lengths
-                .first()
-                .is_some_and(|length| patterns::is_long(*length))
-        {
+        if patterns::rows_of_part(&lengths) >= lengths.len() {
             return self.called(args);
         }
         self.in_parts(&args, lengths.len(), |first| {
@@ -235,15 +227,7 @@ impl InParts {
                 return_field: Arc::clone(&args.return_field),
                 config_options: Arc::clone(&args.config_options),
             };
-            let long = match self.kind {
-                Kind::Search if rows == 1 => patterns::searched(self.inner.name(), &part)?,
-                _ => None,
-            };
-            let made = match long {
-                Some(made) => made,
-                None => self.called(part)?,
-            };
-            parts.push(made.into_array(rows)?);
+            parts.push(self.called(part)?.into_array(rows)?);
             first += rows;
         }
         let parts: Vec<&dyn Array> = parts.iter().map(AsRef::as_ref).collect();

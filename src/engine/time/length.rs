@@ -240,7 +240,11 @@ fn nested_lengths(values: &ArrayRef) -> Result<ArrayRef> {
     )?))
 }
 
-pub(super) fn lengths(values: &ArrayRef) -> Result<Decimal128Array> {
+/// The lengths of intervals or durations, in nanoseconds.
+///
+/// # Errors
+/// Values of another type.
+pub fn lengths(values: &ArrayRef) -> Result<Decimal128Array> {
     let lengths: Decimal128Array = match values.data_type() {
         DataType::Duration(unit) => {
             let nanoseconds = match unit {

@@ -36,7 +36,7 @@ use std::sync::Arc;
 use datafusion::error::Result;
 use datafusion::execution::{FunctionRegistry, SessionState};
 
-pub(in crate::engine) use length::{are_lists, compares, length};
+pub(in crate::engine) use length::{are_lists, compares, length, lengths};
 pub(in crate::engine) use output::texts as texts_of_timestamps;
 pub use precision::PRECISION_FUNCTION;
 pub use rule::{Microseconds, WindowsByLength};

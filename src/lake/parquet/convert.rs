@@ -5,6 +5,7 @@
 //! | timestamp of a finer unit | timestamp, date | rounded down, before 1970 too |
 //! | UUID | string | its text form |
 //! | bytes of fixed length | string | the text that they are |
+//! | floating point, timestamp, time | string | the text that a cast to VARCHAR gives |
 //! | floating point | floating point | one NaN, which sorts behind all numbers |
 //!
 //! A conversion that puts values together or in another order is opaque to pruning: a condition on the table's value
@@ -13,6 +14,7 @@
 use std::sync::Arc;
 
 use crate::lake::STRICT;
+use crate::lake::texts::{is_written, texts};
 use arrow::array::{
     Array, ArrayRef, ArrowPrimitiveType, AsArray, Date32Array, ListArray, MapArray, PrimitiveArray,
     StringViewBuilder, StructArray, new_null_array,
@@ -205,6 +207,7 @@ pub(super) fn convert(array: &ArrayRef, file: &Field, table: &DataType) -> Resul
             };
             cast(&text, table)
         }
+        (file, table) if table.is_string() && is_written(file) => cast(&texts(array)?, table),
         (_, T::Float32 | T::Float64) => {
             let array = cast_with_options(array, table, &STRICT)?;
             Ok(match table {

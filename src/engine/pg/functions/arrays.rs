@@ -148,25 +148,10 @@ fn compact(list: &ListArray) -> Result<(ArrayRef, Vec<usize>)> {
     ))
 }
 
-fn bound(name: &str, bound: fn(usize) -> i64) -> PgFunction {
-    PgFunction::new(name, 2..=2, DataType::Int32, move |args| {
-        Ok(match (&args[0], args[1].as_int()) {
-            (Cell::List(items), Some(1)) if !items.is_empty() => Cell::Int(bound(items.len())),
-            _ => Cell::Null,
-        })
-    })
-    .immutable()
-}
-
 pub fn functions() -> Vec<Arc<ScalarUDF>> {
     vec![
         ArrayFunction::udf(Kind::OrEmpty),
         ArrayFunction::udf(Kind::Expand),
-        bound("array_upper", |length| {
-            i64::try_from(length).unwrap_or(i64::MAX)
-        })
-        .into_udf(),
-        bound("array_lower", |_| 1).into_udf(),
         // A LIKE pattern with another escape character, for the engine knows the backslash only.
         PgFunction::new("like_escape", 2..=2, DataType::Utf8, |args| {
             let (pattern, escape) = (

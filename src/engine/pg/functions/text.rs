@@ -52,7 +52,7 @@ fn is_reserved(name: &str) -> bool {
 pub fn quote_literal(text: &str) -> String {
     let quoted = format!("'{}'", text.replace('\'', "''"));
     if text.contains('\\') {
-        format!(" E{}", quoted.replace('\\', "\\\\"))
+        format!("E{}", quoted.replace('\\', "\\\\"))
     } else {
         quoted
     }

@@ -7,7 +7,7 @@ use datafusion::sql::sqlparser::ast::{
     SetExpr, TableAlias, TableAliasColumnDef, TableFactor, TableWithJoins, UnaryOperator, Value,
 };
 
-use super::{Rewriter, build, casts, folded, parts, similar, windows};
+use super::{Rewriter, build, casts, folded, parts, similar, slices, windows};
 use crate::error::Error;
 
 /// Functions that give a row for each item of a list.
@@ -154,6 +154,8 @@ impl Rewriter<'_> {
                     let field = build::text(folded(field));
                     let root = std::mem::replace(root.as_mut(), Expr::Value(Value::Null.into()));
                     *expr = build::call("get_field", vec![root, field]);
+                } else {
+                    slices::complete(access_chain)?;
                 }
             }
             Expr::CompoundIdentifier(idents) => {
@@ -182,6 +184,7 @@ impl Rewriter<'_> {
                 }
             }
             Expr::SimilarTo { .. } => similar::rewrite(expr)?,
+            Expr::Substring { .. } => slices::matched_part(expr),
             Expr::Function(function) => {
                 let windows = self.scopes.last().map(|scope| &scope.windows);
                 windows::resolve_call(windows, function)?;
@@ -252,12 +255,31 @@ impl Rewriter<'_> {
                     )],
                 ))
             }
+            // The array itself: nothing is added to it.
+            ("array_cat" | "array_concat", [array, nothing] | [nothing, array])
+                if slices::is_null(nothing) && !slices::is_null(array) =>
+            {
+                Some(Expr::Nested(Box::new(array.clone())))
+            }
+            // NULL is last there too.
+            ("array_sort" | "list_sort", [array]) => Some(build::call(
+                "array_sort",
+                vec![array.clone(), build::text("ASC"), build::text("NULLS LAST")],
+            )),
+            ("array_sort" | "list_sort", [array, order]) => Some(build::call(
+                "array_sort",
+                vec![array.clone(), order.clone(), build::text("NULLS LAST")],
+            )),
             ("sign", [value]) => Some(build::call("signum", vec![value.clone()])),
             ("mod", [left, right]) => Some(Expr::Nested(Box::new(Expr::BinaryOp {
                 left: Box::new(Expr::Nested(Box::new(left.clone()))),
                 op: BinaryOperator::Modulo,
                 right: Box::new(Expr::Nested(Box::new(right.clone()))),
             }))),
+            ("regexp_split_to_table", _) => {
+                let parts = build::call("regexp_split_to_array", args);
+                Some(build::call("unnest", vec![parts]))
+            }
             (set, _) if SET_RETURNING.contains(&set) => {
                 Some(build::call("unnest", vec![build::call(set, args)]))
             }

@@ -42,6 +42,7 @@ mod order_keys;
 mod outputs;
 mod precedence;
 mod similar;
+mod slices;
 mod tables;
 mod using;
 mod values;
