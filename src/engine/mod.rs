@@ -170,6 +170,7 @@ impl Engine {
         rules.insert(2, Arc::new(nested::NestedAreNoTexts));
         rules.insert(2, Arc::new(time::WindowsByLength));
         rules.insert(2, Arc::new(decimal_texts::DecimalTexts));
+        rules.insert(2, Arc::new(time::MeetingZones));
         let mut base = SessionStateBuilder::new()
             .with_config(config)
             .with_runtime_env(Arc::clone(&runtime))
@@ -204,6 +205,7 @@ impl Engine {
             base.deregister_udf(name).map_err(from_engine)?;
         }
         stop::stoppable_functions(&mut base).map_err(from_engine)?;
+        time::register_templates(&mut base).map_err(from_engine)?;
         bounded::bound(&mut base).map_err(from_engine)?;
         floats::register(&mut base).map_err(from_engine)?;
         frames::register(&mut base).map_err(from_engine)?;

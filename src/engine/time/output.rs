@@ -3,14 +3,16 @@
 use std::fmt::Write;
 use std::sync::Arc;
 
-use arrow::array::timezone::Tz;
 use arrow::array::{Array, ArrayRef, AsArray, StringArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, TimeUnit, TimestampMicrosecondType};
-use chrono::{DateTime, Datelike, NaiveDateTime, Offset, TimeZone, Timelike};
+use chrono::{DateTime, Datelike, NaiveDateTime, Timelike};
 use datafusion::error::{DataFusionError, Result};
 
+use super::SECOND;
+use super::clock::Clock;
 use super::input::out_of_range;
+use super::moment::FIRST_TIME;
 use super::types::with_texts;
 use crate::error::Error;
 use crate::lake::leaves::with_leaves;
@@ -28,7 +30,7 @@ pub(in crate::engine) fn texts(array: &ArrayRef) -> Result<ArrayRef> {
 }
 
 fn written(array: &ArrayRef, zone: Option<&str>) -> Result<StringArray> {
-    let zone = zone.map(str::parse::<Tz>).transpose()?;
+    let zone = zone.map(Clock::of).transpose()?;
     let micros = match array.data_type() {
         DataType::Timestamp(TimeUnit::Microsecond, _) => Arc::clone(array),
         DataType::Timestamp(_, zone) => cast(
@@ -46,7 +48,7 @@ fn written(array: &ArrayRef, zone: Option<&str>) -> Result<StringArray> {
         .map(|time| {
             time.map(|time| {
                 text.clear();
-                write_timestamp(&mut text, time, zone.as_ref())
+                write_timestamp(&mut text, time, zone)
                     .ok_or_else(out_of_range)
                     .map(|()| text.clone())
             })
@@ -57,18 +59,13 @@ fn written(array: &ArrayRef, zone: Option<&str>) -> Result<StringArray> {
 }
 
 /// Writes a time in microseconds since 1970; `None` if the calendar ends before it.
-fn write_timestamp(text: &mut String, micros: i64, zone: Option<&Tz>) -> Option<()> {
-    let utc = DateTime::from_timestamp_micros(micros)?.naive_utc();
-    let (local, offset) = match zone {
-        None => (utc, None),
-        Some(zone) => {
-            let offset = zone.offset_from_utc_datetime(&utc).fix();
-            (
-                utc.checked_add_offset(offset)?,
-                Some(offset.local_minus_utc()),
-            )
-        }
-    };
+fn write_timestamp(text: &mut String, micros: i64, zone: Option<Clock>) -> Option<()> {
+    if micros < FIRST_TIME {
+        return None;
+    }
+    let offset = zone.map(|zone| zone.offset_at(micros));
+    let shown = micros.checked_add(i64::from(offset.unwrap_or(0)) * SECOND)?;
+    let local = DateTime::from_timestamp_micros(shown)?.naive_utc();
     write_local(text, &local).ok()?;
     if let Some(offset) = offset {
         write_offset(text, offset).ok()?;
@@ -126,9 +123,9 @@ mod tests {
     use super::*;
 
     fn shown(micros: i64, zone: Option<&str>) -> String {
-        let zone = zone.map(|zone| zone.parse::<Tz>().unwrap());
+        let zone = zone.map(|zone| Clock::of(zone).unwrap());
         let mut text = String::new();
-        write_timestamp(&mut text, micros, zone.as_ref()).unwrap();
+        write_timestamp(&mut text, micros, zone).unwrap();
         text
     }
 
