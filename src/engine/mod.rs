@@ -175,6 +175,7 @@ impl Engine {
         rules.insert(2, Arc::new(time::WindowsByLength));
         rules.insert(2, Arc::new(decimal_texts::DecimalTexts));
         rules.insert(2, Arc::new(common_types::CommonTypes));
+        rules.insert(2, Arc::new(time::MeetingZones));
         let mut base = SessionStateBuilder::new()
             .with_expr_planners(vec![Arc::new(arrays::Subscripts)])
             .with_config(config)
@@ -213,6 +214,7 @@ impl Engine {
         arrays::register(&mut base).map_err(from_engine)?;
         posix::register(&mut base).map_err(from_engine)?;
         stop::stoppable_functions(&mut base).map_err(from_engine)?;
+        time::register_templates(&mut base).map_err(from_engine)?;
         bounded::bound(&mut base).map_err(from_engine)?;
         floats::register(&mut base).map_err(from_engine)?;
         whole_decimals::register(&mut base).map_err(from_engine)?;

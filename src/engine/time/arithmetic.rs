@@ -4,6 +4,8 @@
 //! date + INTERVAL '1 hour'      CAST(date AS TIMESTAMP) + INTERVAL '1 hour'      the engine drops the hour
 //! date + i                      date + whole_days(i)                             an error if i has hours
 //! i * x, x * i, i / x           interval_times(i, x), interval_divided(i, x)     the engine has none
+//! date + (t2 - t1)              CAST(date AS TIMESTAMP) + (t2 - t1)              the engine has none of dates and times of day
+//! (t2 - t1) * x                 CAST(t2 - t1 AS INTERVAL) * x
 //! ```
 //!
 //! While a query is planned, as the type of the result is another: what is above is not coerced yet.
@@ -52,14 +54,35 @@ impl ExprPlanner for IntervalArithmetic {
             |expr: &Expr| kind(expr, schema, DEPTH) == Some(Kind::Interval),
             |expr: &Expr| kind(expr, schema, DEPTH) == Some(Kind::Number),
         );
+        let is_duration = |expr: &Expr| kind(expr, schema, DEPTH) == Some(Kind::Duration);
+        let is_time_of_day = |expr: &Expr| matches!(expr.get_type(schema), Ok(DataType::Time64(_)));
         let planned = match &op {
+            BinaryOperator::Plus | BinaryOperator::Minus
+                if is_duration(&right) && is_date(&left) =>
+            {
+                binary(as_timestamp(left), operator(&op), right)
+            }
+            BinaryOperator::Plus if is_duration(&left) && is_date(&right) => {
+                binary(left, Operator::Plus, as_timestamp(right))
+            }
+            BinaryOperator::Plus | BinaryOperator::Minus
+                if is_time_of_day(&left) && is_duration(&right) =>
+            {
+                binary(left, operator(&op), as_interval(right))
+            }
+            BinaryOperator::Multiply if is_number(&right) && is_duration(&left) => {
+                scaled(Scale::Times, as_interval(left), right)
+            }
+            BinaryOperator::Multiply if is_duration(&right) && is_number(&left) => {
+                scaled(Scale::Times, as_interval(right), left)
+            }
+            BinaryOperator::Divide if is_number(&right) && is_duration(&left) => {
+                scaled(Scale::Divided, as_interval(left), right)
+            }
             BinaryOperator::Plus | BinaryOperator::Minus
                 if is_interval(&right) && is_date(&left) =>
             {
-                let op = match op {
-                    BinaryOperator::Plus => Operator::Plus,
-                    _ => Operator::Minus,
-                };
+                let op = operator(&op);
                 let (date, interval) = date_and_interval(left, right);
                 binary(date, op, interval)
             }
@@ -85,7 +108,10 @@ impl ExprPlanner for IntervalArithmetic {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Date,
+    Timestamp,
     Interval,
+    /// The time between two timestamps.
+    Duration,
     Number,
 }
 
@@ -98,8 +124,22 @@ fn kind(expr: &Expr, schema: &DFSchema, depth: u8) -> Option<Kind> {
         return match (left, op, right) {
             (Kind::Date, Operator::Plus | Operator::Minus, Kind::Interval)
             | (Kind::Interval, Operator::Plus, Kind::Date) => Some(Kind::Date),
+            (Kind::Timestamp, Operator::Minus, Kind::Timestamp | Kind::Date)
+            | (Kind::Date, Operator::Minus, Kind::Timestamp) => Some(Kind::Duration),
+            (
+                Kind::Timestamp | Kind::Date,
+                Operator::Plus | Operator::Minus,
+                Kind::Interval | Kind::Duration,
+            )
+            | (Kind::Interval | Kind::Duration, Operator::Plus, Kind::Timestamp | Kind::Date) => {
+                Some(Kind::Timestamp)
+            }
+            (Kind::Interval, Operator::Plus | Operator::Minus, Kind::Duration)
+            | (Kind::Duration, Operator::Plus | Operator::Minus, Kind::Interval) => {
+                Some(Kind::Interval)
+            }
             (left, Operator::Plus | Operator::Minus, right) if left == right => {
-                (left != Kind::Date).then_some(left)
+                (!matches!(left, Kind::Date | Kind::Timestamp)).then_some(left)
             }
             (Kind::Number, _, Kind::Number) => Some(Kind::Number),
             _ => None,
@@ -107,7 +147,9 @@ fn kind(expr: &Expr, schema: &DFSchema, depth: u8) -> Option<Kind> {
     }
     match expr.get_type(schema).ok()? {
         DataType::Date32 => Some(Kind::Date),
+        DataType::Timestamp(..) => Some(Kind::Timestamp),
         DataType::Interval(_) => Some(Kind::Interval),
+        DataType::Duration(_) => Some(Kind::Duration),
         number if number.is_numeric() => Some(Kind::Number),
         _ => None,
     }
@@ -115,6 +157,22 @@ fn kind(expr: &Expr, schema: &DFSchema, depth: u8) -> Option<Kind> {
 
 fn binary(left: Expr, op: Operator, right: Expr) -> Expr {
     Expr::BinaryExpr(BinaryExpr::new(Box::new(left), op, Box::new(right)))
+}
+
+fn operator(op: &BinaryOperator) -> Operator {
+    match op {
+        BinaryOperator::Plus => Operator::Plus,
+        _ => Operator::Minus,
+    }
+}
+
+fn as_timestamp(date: Expr) -> Expr {
+    let timestamp = DataType::Timestamp(TimeUnit::Microsecond, None);
+    Expr::Cast(Cast::new(Box::new(date), timestamp))
+}
+
+fn as_interval(duration: Expr) -> Expr {
+    Expr::Cast(Cast::new(Box::new(duration), INTERVAL))
 }
 
 /// Both as they can be added: nothing of the interval is lost.
@@ -131,10 +189,7 @@ fn date_and_interval(date: Expr, interval: Expr) -> (Expr, Expr) {
     };
     match nanoseconds % DAY {
         0 => (date, interval),
-        _ => {
-            let timestamp = DataType::Timestamp(TimeUnit::Microsecond, None);
-            (Expr::Cast(Cast::new(Box::new(date), timestamp)), interval)
-        }
+        _ => (as_timestamp(date), interval),
     }
 }
 
@@ -224,7 +279,7 @@ impl Scaled {
             return Err(Error::new(Code::DivisionByZero, "division by zero"));
         }
         // As PostgreSQL's interval_mul and interval_div: to a microsecond, with months of 30 days.
-        let exact = |value: f64| (value * 1e6).round() / 1e6;
+        let exact = |value: f64| (value * 1e6).round_ties_even() / 1e6;
         let months = scaled(f64::from(interval.months));
         let days = scaled(f64::from(interval.days));
         let days_of_months = exact((months - months.trunc()) * 30.0);
@@ -237,7 +292,7 @@ impl Scaled {
             seconds -= carried * 86_400.0;
         }
         let micros = scaled(interval.nanoseconds as f64 / 1000.0) + seconds * 1e6;
-        let nanoseconds = micros.round() * 1000.0;
+        let nanoseconds = micros.round_ties_even() * 1000.0;
         let within = |value: f64, bound: f64| value.abs() < bound;
         let held = within(months, 2f64.powi(31))
             && within(whole_days, 2f64.powi(31))

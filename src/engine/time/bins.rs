@@ -3,16 +3,21 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, TimestampMicrosecondArray};
+use arrow::array::{ArrayRef, AsArray, TimestampMicrosecondArray};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, IntervalUnit, TimeUnit, TimestampMicrosecondType};
-use chrono::{DateTime, Datelike, Months, NaiveDate, NaiveDateTime};
+use arrow::datatypes::{
+    DataType, IntervalMonthDayNano, IntervalMonthDayNanoType, IntervalUnit, TimeUnit,
+    TimestampMicrosecondType,
+};
+use chrono::{DateTime, Datelike, Months, NaiveDateTime};
 use datafusion::common::ScalarValue;
 use datafusion::error::Result;
 use datafusion::logical_expr::ColumnarValue;
 
 use super::SECOND;
+use super::clock::Clock;
 use super::input::out_of_range;
+use super::units::Unit;
 use crate::error::{Code, Error};
 
 const DAY: i64 = 86_400 * SECOND;
@@ -59,14 +64,10 @@ fn each(
     })
 }
 
-fn offset_of(data_type: &DataType) -> Option<&str> {
-    match data_type {
-        DataType::Timestamp(_, zone) => zone.as_deref(),
-        _ => None,
-    }
-}
-
-/// `None`: the engine's own does it.
+/// `None`: the engine's own does it. It is right of times without a zone, in its own units.
+///
+/// # Errors
+/// There is no such unit; a unit begins before the first time.
 pub(super) fn date_trunc(
     unit: &ColumnarValue,
     times: &ColumnarValue,
@@ -74,115 +75,109 @@ pub(super) fn date_trunc(
     let ColumnarValue::Scalar(unit) = unit else {
         return Ok(None);
     };
-    let Some(unit) = unit.try_as_str().flatten() else {
+    let DataType::Timestamp(TimeUnit::Microsecond, zone) = times.data_type() else {
         return Ok(None);
     };
-    if held(times) {
+    let Some(name) = unit.try_as_str().flatten() else {
+        return Ok(None);
+    };
+    let clock = Clock::of_type(zone.as_deref())?;
+    if clock.is_utc() && held(times) && Unit::is_of_engine(name) {
         return Ok(None);
     }
-    let zone = match offset_of(&times.data_type()) {
-        None => None,
-        Some(zone) => Some(zone.parse::<arrow::array::timezone::Tz>()?),
-    };
-    let unit = unit.to_lowercase();
+    let unit = Unit::named(name).ok_or_else(|| {
+        Error::new(
+            Code::InvalidParameter,
+            format!("date_trunc does not know the unit '{name}'"),
+        )
+        .with_hint("units are microseconds to millennium, such as 'day' and 'month'")
+    })?;
     each(times, |time| {
-        let utc = DateTime::from_timestamp_micros(time)
-            .ok_or_else(out_of_range)?
-            .naive_utc();
-        let offset = zone.map_or(0, |zone| offset_seconds(&zone, &utc)) * SECOND;
-        let local = utc + chrono::TimeDelta::microseconds(offset);
-        let truncated = truncated(&unit, &local)?;
-        Ok(truncated.and_utc().timestamp_micros() - offset)
+        unit.truncated(clock, time).ok_or_else(out_of_range)
     })
     .map(Some)
 }
 
-fn offset_seconds(zone: &arrow::array::timezone::Tz, utc: &NaiveDateTime) -> i64 {
-    use chrono::{Offset, TimeZone};
-    zone.offset_from_utc_datetime(utc)
-        .fix()
-        .local_minus_utc()
-        .into()
-}
-
-fn truncated(unit: &str, time: &NaiveDateTime) -> Result<NaiveDateTime, Error> {
-    let date = time.date();
-    let day = |date: Option<NaiveDate>| {
-        date.and_then(|date| date.and_hms_opt(0, 0, 0))
-            .ok_or_else(out_of_range)
-    };
-    let micros = |unit: i64| {
-        let since = time.and_utc().timestamp_micros();
-        DateTime::from_timestamp_micros(since - since.rem_euclid(unit))
-            .map(|time| time.naive_utc())
-            .ok_or_else(out_of_range)
-    };
-    match unit {
-        "microsecond" => Ok(*time),
-        "millisecond" => micros(1000),
-        "second" => micros(SECOND),
-        "minute" => micros(60 * SECOND),
-        "hour" => micros(3600 * SECOND),
-        "day" => day(Some(date)),
-        "week" => day(date.checked_sub_days(chrono::Days::new(
-            date.weekday().num_days_from_monday().into(),
-        ))),
-        "month" => day(date.with_day(1)),
-        "quarter" => day(NaiveDate::from_ymd_opt(
-            date.year(),
-            (date.month() - 1) / 3 * 3 + 1,
-            1,
-        )),
-        "year" => day(NaiveDate::from_ymd_opt(date.year(), 1, 1)),
-        other => Err(Error::new(
-            Code::InvalidParameter,
-            format!("date_trunc does not know the unit '{other}'"),
-        )),
-    }
-}
-
-/// `None`: the engine's own does it, or says what is wrong. It takes no origin but of nanoseconds.
+/// `None`: the engine's own does it, or says what is wrong. It takes no origin but a constant of nanoseconds.
+///
+/// # Errors
+/// The stride is not positive, or has months and something else; a bin begins before the first time.
 pub(super) fn date_bin(
+    rows: usize,
     stride: &ColumnarValue,
     times: &ColumnarValue,
     origin: Option<&ColumnarValue>,
 ) -> Result<Option<ColumnarValue>> {
-    let micros = DataType::Timestamp(TimeUnit::Microsecond, None);
-    let ColumnarValue::Scalar(stride) = stride else {
-        return Ok(None);
-    };
-    if !matches!(
-        times.data_type(),
-        DataType::Timestamp(TimeUnit::Microsecond, _)
-    ) {
+    let data_type = times.data_type();
+    if !matches!(data_type, DataType::Timestamp(TimeUnit::Microsecond, _)) {
         return Ok(None);
     }
-    let origin = match origin {
-        None => Some(0),
-        Some(ColumnarValue::Scalar(origin)) => match origin.cast_to(&micros)? {
-            ScalarValue::TimestampMicrosecond(origin, _) => origin,
-            _ => return Ok(None),
-        },
-        Some(ColumnarValue::Array(_)) => return Ok(None),
+    let zone = match &data_type {
+        DataType::Timestamp(_, zone) => zone.clone(),
+        _ => None,
     };
-    let stride = stride.to_array_of_size(1)?;
-    let stride = cast(&stride, &DataType::Interval(IntervalUnit::MonthDayNano))?;
-    let stride = stride.as_primitive::<arrow::datatypes::IntervalMonthDayNanoType>();
-    let Some(origin) = origin.filter(|_| !stride.is_null(0)) else {
-        let null = ScalarValue::try_from(&times.data_type())?;
-        return Ok(Some(ColumnarValue::Scalar(null)));
+    let args = [Some(stride), Some(times), origin];
+    let constant = args
+        .iter()
+        .flatten()
+        .all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
+    let rows = if constant { 1 } else { rows };
+    let strides = cast(
+        &stride.to_array(rows)?,
+        &DataType::Interval(IntervalUnit::MonthDayNano),
+    )?;
+    let strides = strides.as_primitive::<IntervalMonthDayNanoType>();
+    let origins = match origin {
+        None => Arc::new(TimestampMicrosecondArray::from_value(0, rows)) as ArrayRef,
+        Some(origin) => {
+            let origins = origin.to_array(rows)?;
+            let target = match origins.data_type() {
+                DataType::Timestamp(_, zone) => zone.clone(),
+                _ => zone,
+            };
+            cast(
+                &origins,
+                &DataType::Timestamp(TimeUnit::Microsecond, target),
+            )?
+        }
     };
-    let stride = stride.value(0);
+    let origins = origins.as_primitive::<TimestampMicrosecondType>();
+    let times = times.to_array(rows)?;
+    let times = times.as_primitive::<TimestampMicrosecondType>();
+    let bins = strides
+        .iter()
+        .zip(times)
+        .zip(origins)
+        .map(|((stride, time), origin)| match (stride, time, origin) {
+            (Some(stride), Some(time), Some(origin)) => bin(stride, time, origin).map(Some),
+            _ => Ok(None),
+        })
+        .collect::<Result<TimestampMicrosecondArray, Error>>()?;
+    let bins: ArrayRef = Arc::new(bins.with_data_type(data_type));
+    Ok(Some(match constant {
+        true => ColumnarValue::Scalar(ScalarValue::try_from_array(&bins, 0)?),
+        false => ColumnarValue::Array(bins),
+    }))
+}
+
+/// The beginning of the bin that a time is in.
+fn bin(stride: IntervalMonthDayNano, time: i64, origin: i64) -> Result<i64, Error> {
     let step = i128::from(stride.days) * i128::from(DAY) * 1000 + i128::from(stride.nanoseconds);
     match (stride.months, step) {
-        (0, step) if step > 0 => each(times, |time| {
+        (0, step) if step > 0 => {
             let since = (i128::from(time) - i128::from(origin)) * 1000;
             let start = i128::from(origin) * 1000 + since - since.rem_euclid(step);
             i64::try_from(start.div_euclid(1000)).map_err(|_| out_of_range())
-        })
-        .map(Some),
-        (months, 0) if months > 0 => each(times, |time| month_bin(time, origin, months)).map(Some),
-        _ => Ok(None),
+        }
+        (months, 0) if months > 0 => month_bin(time, origin, months),
+        (0, _) => Err(Error::new(
+            Code::InvalidParameter,
+            "the stride of date_bin must be greater than zero",
+        )),
+        _ => Err(Error::new(
+            Code::InvalidParameter,
+            "the stride of date_bin has months and something else",
+        )),
     }
 }
 

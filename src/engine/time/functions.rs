@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, FieldRef, TimeUnit};
+use arrow::array::{ArrayRef, AsArray, TimestampMicrosecondArray};
+use arrow::compute::cast;
+use arrow::datatypes::{
+    DataType, Decimal128Type, FieldRef, Float64Type, Int64Type, TimeUnit, TimestampMicrosecondType,
+};
 use datafusion::common::ScalarValue;
 use datafusion::config::ConfigOptions;
 use datafusion::error::Result;
@@ -15,10 +19,17 @@ use datafusion::logical_expr::{
 };
 
 use super::SECOND;
+use super::at_zone::AtTimeZone;
 use super::bins;
-use super::input::{MAX_DIGITS, out_of_range, parsed};
+use super::clock::Clock;
+use super::from_template;
+use super::input::{MAX_DIGITS, out_of_range, timestamps};
 use super::series;
+use super::to_char;
 use super::types::all_in_microseconds;
+use super::zones::moved;
+use crate::engine::expressions;
+use crate::error::Error;
 
 const NAMES: &[&str] = &[
     "date_bin",
@@ -27,6 +38,7 @@ const NAMES: &[&str] = &[
     "generate_series",
     "now",
     "range",
+    "to_date",
     "to_timestamp",
     "to_timestamp_micros",
     "to_timestamp_millis",
@@ -35,6 +47,8 @@ const NAMES: &[&str] = &[
 ];
 
 pub(super) fn register(state: &mut SessionState) -> Result<()> {
+    let at_time_zone = AtTimeZone::new(state.config_options().execution.time_zone.as_deref());
+    state.register_udf(Arc::new(ScalarUDF::new_from_impl(at_time_zone)))?;
     for name in NAMES {
         if let Some(inner) = state.scalar_functions().get(*name).cloned() {
             state.register_udf(Arc::new(ScalarUDF::new_from_impl(InMicroseconds { inner })))?;
@@ -55,13 +69,18 @@ impl InMicroseconds {
         match (self.name(), args.args.as_slice()) {
             ("date_trunc", [unit, times]) => bins::date_trunc(unit, times),
             ("date_bin", [stride, times, origin @ ..]) => {
-                bins::date_bin(stride, times, origin.first())
+                bins::date_bin(args.number_rows, stride, times, origin.first())
             }
             ("generate_series", [start, end, step]) => {
                 series::of_times(self.name(), args, start, end, step, true)
             }
             ("range", [start, end, step]) => {
                 series::of_times(self.name(), args, start, end, step, false)
+            }
+            ("to_timestamp" | "to_date", [texts, template])
+                if texts.data_type().is_string() && !to_char::has_formats(template)? =>
+            {
+                by_template(args, texts, template).map(Some)
             }
             (name, [value]) if name.starts_with("to_timestamp") => {
                 let DataType::Timestamp(_, zone) = args.return_field.data_type() else {
@@ -172,26 +191,22 @@ fn to_timestamp(
     if data_type.is_string() {
         let scalar = matches!(value, ColumnarValue::Scalar(_));
         let texts = value.to_array(1)?;
-        let times = parsed(&texts, zone, MAX_DIGITS, true)?;
+        let times = timestamps(&texts, zone, MAX_DIGITS, true)?;
         return Ok(Some(match scalar {
             true => ColumnarValue::Scalar(ScalarValue::try_from_array(&times, 0)?),
             false => ColumnarValue::Array(times),
         }));
     }
-    if matches!(data_type, DataType::Timestamp(..)) {
-        return value.cast_to(&target, None).map(Some);
+    if matches!(data_type, DataType::Timestamp(..) | DataType::Date32) {
+        return expressions::applied(Some(value), |times| moved(times, &target)).map(Some);
     }
     if name != "to_timestamp" {
         return Ok(None);
     }
     let micros = match &data_type {
-        // Seconds; the cast to a timestamp of them is checked.
         integer if integer.is_integer() => {
-            let seconds = DataType::Timestamp(TimeUnit::Second, None);
-            let times = value
-                .cast_to(&DataType::Int64, None)?
-                .cast_to(&seconds, None)?;
-            return times.cast_to(&target, None).map(Some);
+            let seconds = value.cast_to(&DataType::Decimal128(38, 6), None)?;
+            decimal_micros(&seconds)?
         }
         float if float.is_floating() => {
             let seconds = value.cast_to(&DataType::Float64, None)?;
@@ -203,12 +218,63 @@ fn to_timestamp(
         }
         _ => return Ok(None),
     };
-    micros.cast_to(&target, None).map(Some)
+    // They count from 1970 in UTC, whatever the zone.
+    expressions::applied(Some(&micros), |micros| {
+        let micros = micros.as_primitive::<Int64Type>();
+        let times = micros.reinterpret_cast::<TimestampMicrosecondType>();
+        Ok(Arc::new(times.with_timezone_opt(zone.clone())))
+    })
+    .map(Some)
+}
+
+/// Texts as a template of PostgreSQL's says.
+fn by_template(
+    args: &ScalarFunctionArgs,
+    texts: &ColumnarValue,
+    template: &ColumnarValue,
+) -> Result<ColumnarValue> {
+    let to = args.return_field.data_type();
+    let zone = match to {
+        DataType::Timestamp(_, zone) => zone.clone(),
+        _ => None,
+    };
+    let clock = Clock::of_type(zone.as_deref())?;
+    let constant = matches!(
+        (texts, template),
+        (ColumnarValue::Scalar(_), ColumnarValue::Scalar(_))
+    );
+    let rows = if constant { 1 } else { args.number_rows };
+    let texts = cast(&texts.to_array(rows)?, &DataType::Utf8)?;
+    let templates = cast(&template.to_array(rows)?, &DataType::Utf8)?;
+    let times = texts
+        .as_string::<i32>()
+        .iter()
+        .zip(templates.as_string::<i32>())
+        .map(|pair| {
+            let (Some(text), Some(template)) = pair else {
+                return Ok(None);
+            };
+            let said = from_template::read(text, template)
+                .map_err(|fault| from_template::error(text, template, &fault))?;
+            match said.offset {
+                Some(offset) => said.time.checked_sub(offset * SECOND),
+                None => clock.instant(said.time),
+            }
+            .ok_or_else(out_of_range)
+            .map(Some)
+        })
+        .collect::<Result<TimestampMicrosecondArray, Error>>()?;
+    let times: ArrayRef = match to {
+        DataType::Date32 => cast(&times, to)?,
+        _ => Arc::new(times.with_timezone_opt(zone)),
+    };
+    Ok(match constant {
+        true => ColumnarValue::Scalar(ScalarValue::try_from_array(&times, 0)?),
+        false => ColumnarValue::Array(times),
+    })
 }
 
 fn float_micros(seconds: &ColumnarValue) -> Result<ColumnarValue> {
-    use arrow::array::AsArray;
-    use arrow::datatypes::{Float64Type, Int64Type};
     let micros = |seconds: f64| {
         let micros = (seconds * SECOND as f64).round();
         // Both bounds are exact: 2^63 is not a value of the type.
@@ -235,8 +301,6 @@ fn float_micros(seconds: &ColumnarValue) -> Result<ColumnarValue> {
 }
 
 fn decimal_micros(seconds: &ColumnarValue) -> Result<ColumnarValue> {
-    use arrow::array::AsArray;
-    use arrow::datatypes::{Decimal128Type, Int64Type};
     let micros = |value: i128| i64::try_from(value).map_err(|_| out_of_range());
     Ok(match seconds {
         ColumnarValue::Scalar(ScalarValue::Decimal128(value, ..)) => {

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use arrow::array::timezone::Tz;
 use arrow::array::{Array, ArrayRef, AsArray, StringArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, TimeUnit, TimestampMicrosecondType};
 use datafusion::error::{DataFusionError, Result};
 
+use super::clock::Clock;
 use super::input::out_of_range;
+use super::moment::FIRST_TIME;
 use super::types::with_texts;
 use crate::error::Error;
 use crate::lake::leaves::with_leaves;
@@ -27,7 +28,7 @@ pub(in crate::engine) fn texts(array: &ArrayRef) -> Result<ArrayRef> {
 }
 
 fn written(array: &ArrayRef, zone: Option<&str>) -> Result<StringArray> {
-    let zone = zone.map(str::parse::<Tz>).transpose()?;
+    let zone = zone.map(Clock::of).transpose()?;
     let micros = match array.data_type() {
         DataType::Timestamp(TimeUnit::Microsecond, _) => Arc::clone(array),
         DataType::Timestamp(_, zone) => cast(
@@ -45,9 +46,13 @@ fn written(array: &ArrayRef, zone: Option<&str>) -> Result<StringArray> {
         .map(|time| {
             time.map(|time| {
                 text.clear();
-                write_timestamp(&mut text, time, zone.as_ref())
-                    .ok_or_else(out_of_range)
-                    .map(|()| text.clone())
+                let written = match time < FIRST_TIME {
+                    true => None,
+                    false => {
+                        write_timestamp(&mut text, time, zone.map(|zone| zone.offset_at(time)))
+                    }
+                };
+                written.ok_or_else(out_of_range).map(|()| text.clone())
             })
             .transpose()
         })

@@ -1,17 +1,13 @@
-//! `date_part` and `EXTRACT` of intervals, in milliseconds and microseconds: the engine's own are of an `i32` of nanoseconds where it
-//! fits, and of whole seconds where not (`arrow-arith`, `temporal.rs`, 59.3).
+//! `date_part` and `EXTRACT` of intervals, and of the time between two timestamps, which is a duration to the engine and an interval of
+//! days and times of day to PostgreSQL and Athena: `4 days 01:02:03.5` has 1 hour.
 //!
-//! And of the time between two timestamps, which is a duration to the engine and an interval of days and times
-//! of day to PostgreSQL and Athena: `4 days 01:02:03.5` has 1 hour. The engine gives whole durations, in parts that wrap.
+//! The engine's own of an interval are of an `i32` of nanoseconds where it fits, and of whole seconds where not (`arrow-arith`,
+//! `temporal.rs`, 59.3); it knows no centuries, and takes a year for 360 days. Of a duration it gives whole durations, in parts that wrap.
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, Float64Array, Int32Array, Int64Array};
-use arrow::compute::cast;
-use arrow::datatypes::{
-    DataType, DurationMicrosecondType, DurationNanosecondType, Field, FieldRef,
-    IntervalMonthDayNanoType, IntervalUnit, TimeUnit,
-};
+use arrow::array::{ArrayRef, Float64Array, Int32Array, Int64Array};
+use arrow::datatypes::{DataType, Field, FieldRef, IntervalMonthDayNano, IntervalUnit};
 use datafusion::common::DFSchema;
 use datafusion::error::Result;
 use datafusion::logical_expr::expr::ScalarFunction;
@@ -21,32 +17,28 @@ use datafusion::logical_expr::{
 };
 
 use super::SECOND;
+use super::units::Unit;
+use super::zoned::intervals;
 use crate::engine::expressions;
+use crate::error::Error;
 
 const MINUTE: i64 = 60 * SECOND;
 const HOUR: i64 = 60 * MINUTE;
-const DAY: i64 = 24 * HOUR;
 
 /// A call that is done here; `None` for the engine's own.
 pub(super) fn of_period(call: &ScalarFunction, schema: &DFSchema) -> Option<Expr> {
-    let [part, value] = call.args.as_slice() else {
+    let [Expr::Literal(name, _), value] = call.args.as_slice() else {
         return None;
     };
     if call.func.name() != "date_part" || call.func.inner().is::<PartOfPeriod>() {
         return None;
     }
-    let Expr::Literal(name, _) = part else {
-        return None;
-    };
     let part = Part::named(name.try_as_str().flatten()?)?;
-    let is_here = match value.get_type(schema).ok()? {
-        DataType::Duration(_) => true,
-        DataType::Interval(IntervalUnit::MonthDayNano) => {
-            matches!(part, Part::Millisecond | Part::Microsecond)
-        }
-        _ => false,
-    };
-    if !is_here {
+    let is_period = matches!(
+        value.get_type(schema).ok()?,
+        DataType::Duration(_) | DataType::Interval(IntervalUnit::MonthDayNano)
+    );
+    if !is_period {
         return None;
     }
     let function = PartOfPeriod {
@@ -58,46 +50,53 @@ pub(super) fn of_period(call: &ScalarFunction, schema: &DFSchema) -> Option<Expr
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Part {
-    /// Those that a duration does not have are 0.
-    None,
-    Day,
-    Hour,
-    Minute,
-    Second,
-    Millisecond,
-    Microsecond,
+    Of(Unit),
     Nanosecond,
     Epoch,
 }
 
 impl Part {
     fn named(name: &str) -> Option<Self> {
-        let name = name.trim().to_ascii_lowercase();
-        Some(match name.as_str() {
-            "year" | "years" | "month" | "months" | "quarter" | "qtr" => Self::None,
-            "day" | "days" => Self::Day,
-            "hour" | "hours" => Self::Hour,
-            "minute" | "minutes" => Self::Minute,
-            "second" | "seconds" => Self::Second,
-            "millisecond" | "milliseconds" => Self::Millisecond,
-            "microsecond" | "microseconds" => Self::Microsecond,
-            "nanosecond" | "nanoseconds" => Self::Nanosecond,
-            "epoch" => Self::Epoch,
-            _ => return None,
-        })
+        match name.trim().to_ascii_lowercase().as_str() {
+            "epoch" => Some(Self::Epoch),
+            "nanosecond" | "nanoseconds" => Some(Self::Nanosecond),
+            name => Unit::named(name).map(Self::Of),
+        }
     }
 
-    /// Of microseconds. Every part but that of days is less than 60,000,000.
-    fn of(self, micros: i64) -> i64 {
+    fn has_fraction(self) -> bool {
+        matches!(
+            self,
+            Self::Epoch | Self::Of(Unit::Second | Unit::Millisecond)
+        )
+    }
+
+    fn value(self, of: IntervalMonthDayNano) -> f64 {
+        let micros = of.nanoseconds / 1000;
+        let (years, months) = (of.months / 12, of.months % 12);
         match self {
-            Self::None => 0,
-            Self::Day => micros / DAY,
-            Self::Hour => micros % DAY / HOUR,
-            Self::Minute => micros % HOUR / MINUTE,
-            Self::Second => micros % MINUTE / SECOND,
-            Self::Millisecond => micros % MINUTE / 1000,
-            Self::Microsecond | Self::Epoch => micros % MINUTE,
-            Self::Nanosecond => micros % MINUTE * 1000,
+            // A year is 365.25 days, and a month 30.
+            Self::Epoch => {
+                let days =
+                    f64::from(years) * 365.25 + f64::from(months) * 30.0 + f64::from(of.days);
+                let micros = i128::from(micros) + (days * 86_400e6) as i128;
+                micros as f64 / 1e6
+            }
+            Self::Nanosecond => (micros % MINUTE * 1000) as f64,
+            Self::Of(unit) => match unit {
+                Unit::Microsecond => (micros % MINUTE) as f64,
+                Unit::Millisecond => (micros % MINUTE) as f64 / 1e3,
+                Unit::Second => (micros % MINUTE) as f64 / 1e6,
+                Unit::Minute => (micros % HOUR / MINUTE) as f64,
+                Unit::Hour => (micros / HOUR) as f64,
+                Unit::Day | Unit::Week => f64::from(of.days),
+                Unit::Month => f64::from(months),
+                Unit::Quarter => f64::from(months / 3 + 1),
+                Unit::Year => f64::from(years),
+                Unit::Decade => f64::from(years / 10),
+                Unit::Century => f64::from(years / 100),
+                Unit::Millennium => f64::from(years / 1000),
+            },
         }
     }
 }
@@ -118,9 +117,8 @@ impl ScalarUDFImpl for PartOfPeriod {
     }
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        // As of the engine's own.
         Ok(match self.part {
-            Part::Epoch => DataType::Float64,
+            part if part.has_fraction() => DataType::Float64,
             Part::Nanosecond => DataType::Int64,
             _ => DataType::Int32,
         })
@@ -145,32 +143,25 @@ impl ScalarUDFImpl for PartOfPeriod {
 }
 
 fn parts(part: Part, values: &ArrayRef) -> Result<ArrayRef> {
-    // The engine's casts to finer units are NULL where they overflow; coarser ones never do.
-    let micros: Int64Array = match values.data_type() {
-        DataType::Duration(TimeUnit::Nanosecond) => values
-            .as_primitive::<DurationNanosecondType>()
-            .unary(|nanos| nanos / 1000),
-        DataType::Interval(_) => values
-            .as_primitive::<IntervalMonthDayNanoType>()
-            .unary(|interval| interval.nanoseconds / 1000),
-        _ => cast(values, &DataType::Duration(TimeUnit::Microsecond))?
-            .as_primitive::<DurationMicrosecondType>()
-            .unary(|micros| micros),
-    };
+    if part == Part::Of(Unit::Week) {
+        return Err(Error::not_supported("an interval has no weeks")
+            .with_hint("divide its days by 7")
+            .into());
+    }
+    let intervals = intervals(values)?;
     Ok(match part {
-        Part::Epoch => {
-            let seconds: Float64Array = micros.unary(|micros| micros as f64 / SECOND as f64);
-            Arc::new(seconds)
+        part if part.has_fraction() => {
+            let values: Float64Array = intervals.unary(|of| part.value(of));
+            Arc::new(values)
         }
         Part::Nanosecond => {
-            let parts: Int64Array = micros.unary(|micros| part.of(micros));
-            Arc::new(parts)
+            let values: Int64Array = intervals.unary(|of| part.value(of) as i64);
+            Arc::new(values)
         }
-        // 106,751,991 days are what 64 bits hold of microseconds.
+        // 292 years of nanoseconds have fewer hours than 32 bits hold.
         _ => {
-            let parts: Int32Array =
-                micros.unary(|micros| i32::try_from(part.of(micros)).unwrap_or(i32::MAX));
-            Arc::new(parts)
+            let values: Int32Array = intervals.unary(|of| part.value(of) as i32);
+            Arc::new(values)
         }
     })
 }

@@ -13,7 +13,7 @@ use datafusion::logical_expr::{
     ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 
-use super::input::{MAX_DIGITS, TimestampOfText, out_of_range};
+use super::input::{MAX_DIGITS, TimeOfText, out_of_range};
 use crate::error::Error;
 
 /// Called as `f(timestamp, digits)`.
@@ -38,7 +38,7 @@ pub(super) fn of_text(call: &ScalarFunction) -> Option<Expr> {
     let [Expr::ScalarFunction(text), Expr::Literal(digits, _)] = call.args.as_slice() else {
         return None;
     };
-    TimestampOfText::with_digits(text, digits_of(digits)?)
+    TimeOfText::with_digits(text, digits_of(digits)?)
 }
 
 fn digits_of(value: &ScalarValue) -> Option<u8> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, TimeUnit};
+use arrow::datatypes::{DataType, Field, IntervalUnit, TimeUnit};
 use datafusion::common::tree_node::{Transformed, TransformedResult};
 use datafusion::common::{Column, DFSchema, DFSchemaRef, ScalarValue};
 use datafusion::config::ConfigOptions;
@@ -16,9 +16,9 @@ use datafusion::logical_expr::{
 };
 use datafusion::optimizer::AnalyzerRule;
 
-use super::input::{MAX_DIGITS, TimestampOfText};
+use super::input::{MAX_DIGITS, TimeOfText, is_read};
 use super::types::{in_microseconds, with_texts};
-use super::{extremes, intervals, length, parts, precision, zones};
+use super::{extremes, fields, length, parts, precision, zoned, zones};
 use crate::engine::{expressions, texts};
 
 /// Microseconds where the engine put nanoseconds, and texts of times as PostgreSQL writes them.
@@ -142,15 +142,14 @@ fn is_done_here(expr: &Expr) -> bool {
     match expr {
         Expr::Cast(Cast { field, .. }) | Expr::TryCast(TryCast { field, .. }) => {
             let target = field.data_type();
-            target.is_string()
-                || with_texts(target).is_some()
-                || matches!(target, DataType::Interval(_) | DataType::Timestamp(..))
+            target.is_string() || with_texts(target).is_some() || target.is_temporal()
         }
         Expr::Literal(value, _) => {
             let data_type = value.data_type();
             matches!(data_type, DataType::Interval(_)) || in_microseconds(&data_type).is_some()
         }
         Expr::ScalarFunction(call) => is_asked_for(call) || call.func.name() == "date_part",
+        Expr::BinaryExpr(binary) => matches!(binary.op, Operator::Plus | Operator::Minus),
         _ => false,
     }
 }
@@ -269,6 +268,7 @@ fn expression(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
         Expr::ScalarFunction(call) => {
             let other = precision::of_text(&call)
                 .or_else(|| parts::of_period(&call, schema))
+                .or_else(|| fields::of_time(&call, schema))
                 .or_else(|| extremes::of_intervals(&call, schema));
             match other {
                 Some(call) => Transformed::yes(call),
@@ -282,7 +282,11 @@ fn expression(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
             }
         }
         Expr::BinaryExpr(binary) if matches!(binary.op, Operator::Plus | Operator::Minus) => {
-            Transformed::yes(Expr::BinaryExpr(same_unit(binary, schema)))
+            let binary = same_unit(binary, schema);
+            Transformed::yes(match zoned::arithmetic(&binary, schema) {
+                Some(by_the_clock) => by_the_clock,
+                None => Expr::BinaryExpr(binary),
+            })
         }
         other => {
             let by_length = length::compared(&other, schema);
@@ -315,17 +319,17 @@ fn cast(expr: Expr, field: Arc<Field>, schema: &DFSchema, strict: bool) -> Expr 
     let from = expr.get_type(schema).ok();
     match (from, target) {
         (Some(from), target) if from == *target && with_texts(target).is_some() => return expr,
-        (Some(from), DataType::Timestamp(TimeUnit::Microsecond, zone)) if from.is_string() => {
-            return TimestampOfText::call(expr, zone.clone(), MAX_DIGITS, strict);
+        (Some(from), target) if from.is_string() && is_read(target) => {
+            return TimeOfText::call(expr, target.clone(), MAX_DIGITS, strict);
+        }
+        (Some(DataType::Duration(_)), DataType::Interval(IntervalUnit::MonthDayNano)) => {
+            return zoned::of_duration(expr);
         }
         // Whole numbers are seconds since 1970.
         (Some(from), DataType::Timestamp(TimeUnit::Microsecond, zone)) if from.is_integer() => {
             let seconds = DataType::Timestamp(TimeUnit::Second, zone.clone());
             let seconds = Expr::Cast(Cast::new(Box::new(expr), seconds));
             return again(seconds, field, strict);
-        }
-        (Some(from), DataType::Interval(_)) if from.is_string() => {
-            return again(intervals::with_unit(expr), field, strict);
         }
         (Some(from), target) if target.is_temporal() => {
             if let Some(moved) = zones::by_the_clock(&expr, &from, target) {

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use arrow::array::builder::{ListBuilder, TimestampMicrosecondBuilder};
-use arrow::array::timezone::Tz;
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::compute::cast;
 use arrow::datatypes::{
@@ -13,7 +12,9 @@ use datafusion::common::ScalarValue;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs};
 
+use super::clock::Clock;
 use super::input::out_of_range;
+use super::zoned::shifted;
 use crate::engine::{bounded, stop};
 use crate::error::{Code, Error};
 
@@ -81,7 +82,7 @@ pub(super) fn of_times(
         ends.as_primitive::<TimestampMicrosecondType>(),
     );
     let steps = steps.as_primitive::<IntervalMonthDayNanoType>();
-    let zone_of_steps: Tz = zone.as_deref().unwrap_or("+00:00").parse()?;
+    let clock = Clock::of_type(zone.as_deref())?;
     let values = TimestampMicrosecondBuilder::new().with_data_type(item.data_type().clone());
     let mut lists = ListBuilder::new(values).with_field(Arc::clone(item));
     for row in 0..rows {
@@ -90,8 +91,7 @@ pub(super) fn of_times(
             continue;
         }
         let (first, end, step) = (starts.value(row), ends.value(row), steps.value(row));
-        let next =
-            |time: i64| TimestampMicrosecondType::add_month_day_nano(time, step, zone_of_steps);
+        let next = |time: i64| shifted(clock, time, step, 1);
         let up = next(first).ok_or_else(out_of_range)?.cmp(&first);
         if up.is_eq() {
             return Err(leads_nowhere(name));

@@ -1,35 +1,42 @@
 //! Casts between times with a zone and without one are by the clock of the zone, as in PostgreSQL and Athena.
 //!
-//! The engine takes the zone off and leaves the time of UTC (`arrow-cast`, 59.3), and moves a cast of a column to a constant, where it
-//! means another time (`unwrap_cast` of `datafusion-optimizer`, 55.2). In UTC both are right, and are left as they are. Delete this when
-//! the engine's casts are by the clock.
+//! The engine takes the zone off and leaves the time of UTC (`arrow-cast`, 59.3), moves a cast of a column to a constant, where it
+//! means another time (`unwrap_cast` of `datafusion-optimizer`, 55.2), refuses what a clock shows twice or never, and knows no summer
+//! after 2099. In UTC it is right, and is left as it is. Delete this when the engine's casts are by the clock.
 
 use std::sync::Arc;
 
-use arrow::array::timezone::Tz;
 use arrow::array::{Array, ArrayRef, AsArray, TimestampMicrosecondArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, FieldRef, TimeUnit, TimestampMicrosecondType};
-use chrono::{DateTime, NaiveDateTime, Offset, TimeDelta, TimeZone};
 use datafusion::error::Result;
+use datafusion::logical_expr::expr::Cast;
 use datafusion::logical_expr::{
     ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility,
 };
 
-use super::SECOND;
+use super::clock::Clock;
+use super::input::out_of_range;
 use crate::engine::expressions;
-use crate::error::{Code, Error};
 
 /// A cast that is by a clock; `None`: the engine's own is right.
 pub(super) fn by_the_clock(expr: &Expr, from: &DataType, to: &DataType) -> Option<Expr> {
+    let naive = DataType::Timestamp(TimeUnit::Microsecond, None);
     let zone = match (from, to) {
         (DataType::Timestamp(_, Some(zone)), DataType::Timestamp(_, None)) => zone,
+        (DataType::Timestamp(_, Some(zone)), DataType::Date32 | DataType::Time64(_)) => {
+            let shown = match is_utc(zone) {
+                true => return None,
+                false => by_the_clock(expr, from, &naive)?,
+            };
+            return Some(Expr::Cast(Cast::new(Box::new(shown), to.clone())));
+        }
         (DataType::Timestamp(_, None) | DataType::Date32, DataType::Timestamp(_, Some(zone))) => {
             zone
         }
         _ => return None,
     };
-    if matches!(zone.as_ref(), "UTC" | "+00:00" | "Etc/UTC" | "Z" | "GMT") {
+    if is_utc(zone) {
         return None;
     }
     let function = ByTheClock {
@@ -37,6 +44,11 @@ pub(super) fn by_the_clock(expr: &Expr, from: &DataType, to: &DataType) -> Optio
         signature: Signature::any(1, Volatility::Immutable),
     };
     Some(expressions::call(function, vec![expr.clone()]))
+}
+
+/// Whether the clock of a zone shows UTC.
+pub(super) fn is_utc(zone: &str) -> bool {
+    matches!(zone, "UTC" | "Z" | "GMT") || Clock::of(zone).is_ok_and(Clock::is_utc)
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -72,31 +84,21 @@ impl ScalarUDFImpl for ByTheClock {
     }
 }
 
-fn moved(values: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
+/// Times of a zone as its clock shows them, and the other way round.
+///
+/// # Errors
+/// One is beyond the last time.
+pub(super) fn moved(values: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
     let micros = |zone| DataType::Timestamp(TimeUnit::Microsecond, zone);
     let moved: TimestampMicrosecondArray = match (values.data_type(), to) {
-        (DataType::Timestamp(_, Some(zone)), _) => {
+        (DataType::Timestamp(_, Some(zone)), DataType::Timestamp(_, None)) => {
+            let clock = Clock::of(zone)?;
             let values = cast(values, &micros(Some(Arc::clone(zone))))?;
-            let zone: Tz = zone.parse()?;
-            each(&values, |instant| {
-                let offset = zone.offset_from_utc_datetime(&time(instant)?);
-                instant.checked_add(i64::from(offset.fix().local_minus_utc()) * SECOND)
-            })?
+            each(&values, |instant| clock.shown(instant))?
         }
-        (_, DataType::Timestamp(_, Some(zone))) => {
-            let values = cast(values, &micros(None))?;
-            let zone: Tz = zone.parse()?;
-            each(&values, |clock| {
-                let local = time(clock)?;
-                // Of an hour that the clock shows twice, the first. Of one that it leaves out, as it went before.
-                let offset = zone.offset_from_local_datetime(&local).earliest();
-                let before = || {
-                    let before = local.checked_sub_signed(TimeDelta::hours(3))?;
-                    zone.offset_from_local_datetime(&before).latest()
-                };
-                let offset = offset.or_else(before)?.fix().local_minus_utc();
-                clock.checked_sub(i64::from(offset) * SECOND)
-            })?
+        (DataType::Timestamp(_, None) | DataType::Date32, DataType::Timestamp(_, Some(zone))) => {
+            let clock = Clock::of(zone)?;
+            each(&cast(values, &micros(None))?, |shown| clock.instant(shown))?
         }
         _ => return Ok(cast(values, to)?),
     };
@@ -107,22 +109,26 @@ fn moved(values: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
     Ok(cast(&moved, to)?)
 }
 
-fn time(micros: i64) -> Option<NaiveDateTime> {
-    DateTime::from_timestamp_micros(micros).map(|time| time.naive_utc())
-}
-
-fn each(values: &ArrayRef, of: impl Fn(i64) -> Option<i64>) -> Result<TimestampMicrosecondArray> {
+/// Other times of those of an array of microseconds, without a zone.
+///
+/// # Errors
+/// One is beyond the last time.
+pub(super) fn each(
+    values: &ArrayRef,
+    of: impl Fn(i64) -> Option<i64>,
+) -> Result<TimestampMicrosecondArray> {
     let values = values.as_primitive::<TimestampMicrosecondType>();
-    values.try_unary(|micros| {
-        of(micros)
-            .ok_or_else(|| Error::new(Code::NumericOutOfRange, "timestamp out of range").into())
-    })
+    let values: TimestampMicrosecondArray =
+        values.try_unary(|micros| of(micros).ok_or_else(out_of_range))?;
+    Ok(values)
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    use chrono::NaiveDateTime;
 
     fn micros(text: &str) -> i64 {
         let time = NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S").unwrap();
@@ -152,7 +158,7 @@ mod tests {
             ),
             (
                 "2024-11-03 01:30:00",
-                "2024-11-03 05:30:00",
+                "2024-11-03 06:30:00",
                 "2024-11-03 01:30:00",
             ),
         ] {

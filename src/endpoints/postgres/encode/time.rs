@@ -6,11 +6,11 @@
 use std::str::FromStr;
 
 use bytes::{BufMut, BytesMut};
-use chrono::{DateTime, Offset, TimeZone};
 use datafusion::arrow::datatypes::TimeUnit;
 
 use super::number::{put_two, put_uint};
 use crate::engine::pg::write_interval;
+use crate::engine::time::Clock;
 use crate::error::{Code, Error, Result};
 
 pub(super) const DAY_MICROS: i64 = 86_400_000_000;
@@ -50,34 +50,22 @@ impl Zone {
             .map_or(Zone::UTC, |offset| Zone::Fixed(offset.local_minus_utc()))
     }
 
-    /// Seconds east of UTC at a moment, in microseconds since 1970.
-    pub fn offset_at(self, micros: i64) -> i32 {
+    /// The same as the engine's.
+    pub fn clock(self) -> Clock {
         match self {
-            Zone::Fixed(seconds) => seconds,
-            Zone::Named(zone) => DateTime::from_timestamp_micros(micros).map_or(0, |utc| {
-                zone.offset_from_utc_datetime(&utc.naive_utc())
-                    .fix()
-                    .local_minus_utc()
-            }),
+            Zone::Fixed(seconds) => Clock::Fixed(seconds),
+            Zone::Named(zone) => Clock::Named(zone),
         }
     }
 
-    /// Seconds east of UTC at a local time, in microseconds since 1970; in a gap or overlap the earlier offset's.
+    /// Seconds east of UTC at a moment, in microseconds since 1970.
+    pub fn offset_at(self, micros: i64) -> i32 {
+        self.clock().offset_at(micros)
+    }
+
+    /// Seconds east of UTC at a local time, in microseconds since 1970, as the engine has it.
     pub fn offset_at_local(self, micros: i64) -> i32 {
-        match self {
-            Zone::Fixed(seconds) => seconds,
-            Zone::Named(zone) => DateTime::from_timestamp_micros(micros).map_or(0, |local| {
-                match zone.offset_from_local_datetime(&local.naive_utc()) {
-                    chrono::MappedLocalTime::Single(offset)
-                    | chrono::MappedLocalTime::Ambiguous(offset, _) => {
-                        offset.fix().local_minus_utc()
-                    }
-                    chrono::MappedLocalTime::None => {
-                        self.offset_at(micros.saturating_sub(DAY_MICROS))
-                    }
-                }
-            }),
-        }
+        self.clock().offset_when(micros)
     }
 }
 
@@ -153,7 +141,8 @@ fn civil(days: i64) -> (i64, u32, u32) {
 }
 
 /// Days since 1970 of a date; the inverse of [`civil`].
-pub(crate) fn days_from_civil(year: i64, month: u32, day: u32) -> i64 {
+#[cfg(test)]
+fn days_from_civil(year: i64, month: u32, day: u32) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
     let era = year.div_euclid(400);
     let year_of_era = year.rem_euclid(400);

@@ -1,0 +1,479 @@
+//! A date and a time of day as a text says them, read as PostgreSQL reads it, or not at all.
+//!
+//! ```text
+//! 2024-02-29 12:34:56.789+02       2024-02-29T12:34Z       2024-02-29 12:34 pm Europe/Berlin       0044-03-15 BC
+//! 20240229 123456                  2024/2/9                12:34                                   epoch
+//! ```
+//!
+//! Of what else PostgreSQL reads, such as `01/02/2024` and `now`, some means another time by the settings or at another time.
+
+use super::SECOND;
+use super::calendar::{DAY, at, days_in_month, days_of};
+use super::clock::{Clock, offset};
+use super::input::MAX_DIGITS;
+
+/// What a text says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Moment {
+    /// Since 1970-01-01.
+    pub day: Option<i64>,
+    /// Microseconds since midnight, of a whole day at most.
+    pub time: Option<i64>,
+    pub zone: Option<Clock>,
+    /// Whether it is written in a form of ISO 8601, of which PostgreSQL reads no time of day alone.
+    is_iso: bool,
+}
+
+/// Why a text is no moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// It is not written as one.
+    Syntax,
+    /// A part of it is out of its bounds.
+    Range,
+}
+
+/// The last year of PostgreSQL's dates.
+const LAST_YEAR: i64 = 5_874_897;
+
+/// PostgreSQL's first time, 4714-11-24 BC, in microseconds since 1970. Its last is after the last that these hold.
+pub(super) const FIRST_TIME: i64 = -210_866_803_200_000_000;
+
+/// The first day of PostgreSQL's dates, since 1970.
+const FIRST_DAY: i64 = -2_440_588;
+
+impl Moment {
+    /// What is finer than `digits` of a second is rounded, half up.
+    ///
+    /// # Errors
+    /// It is no moment.
+    pub fn read(text: &str, digits: u8) -> Result<Self, Fault> {
+        let text = text.trim_matches(|c: char| c.is_ascii_whitespace() || c == '\u{b}');
+        if text.eq_ignore_ascii_case("epoch") {
+            return Ok(Self {
+                day: Some(0),
+                time: Some(0),
+                zone: Some(Clock::UTC),
+                is_iso: false,
+            });
+        }
+        if text.eq_ignore_ascii_case("allballs") {
+            return Ok(Self {
+                day: None,
+                time: Some(0),
+                zone: Some(Clock::UTC),
+                is_iso: false,
+            });
+        }
+        Reader { rest: text, digits }.moment()
+    }
+
+    /// As a clock of no zone shows it: a zone in the text is read and does not count.
+    ///
+    /// # Errors
+    /// It has no date, or lies beyond the last time.
+    pub fn timestamp(self) -> Result<i64, Fault> {
+        let day = self.day.ok_or(Fault::Syntax)?;
+        let time = at(day, self.time.unwrap_or(0)).ok_or(Fault::Range)?;
+        in_range(time)
+    }
+
+    /// The instant, by the zone that the text names, or by `clock`.
+    ///
+    /// # Errors
+    /// It has no date, or lies beyond the last time.
+    pub fn instant(self, clock: Clock) -> Result<i64, Fault> {
+        let zone = self.zone.unwrap_or(clock);
+        let day = self.day.ok_or(Fault::Syntax)?;
+        let shown = at(day, self.time.unwrap_or(0)).ok_or(Fault::Range)?;
+        in_range(zone.instant(shown).ok_or(Fault::Range)?)
+    }
+
+    /// Days since 1970.
+    ///
+    /// # Errors
+    /// It has no date.
+    pub fn date(self) -> Result<i32, Fault> {
+        let day = self.day.ok_or(Fault::Syntax)?;
+        i32::try_from(day).map_err(|_| Fault::Range)
+    }
+
+    /// Microseconds since midnight, of a whole day at most.
+    ///
+    /// # Errors
+    /// It has no time, a zone that needs a date, or a date in a form of ISO 8601.
+    pub fn time_of_day(self) -> Result<i64, Fault> {
+        let time = self.time.ok_or(Fault::Syntax)?;
+        let needs_date = matches!(self.zone, Some(Clock::Named(_))) && self.day.is_none();
+        match needs_date || (self.is_iso && self.day.is_some()) {
+            true => Err(Fault::Syntax),
+            false => Ok(time.min(DAY)),
+        }
+    }
+}
+
+fn in_range(time: i64) -> Result<i64, Fault> {
+    (time >= FIRST_TIME).then_some(time).ok_or(Fault::Range)
+}
+
+struct Reader<'a> {
+    rest: &'a str,
+    digits: u8,
+}
+
+impl<'a> Reader<'a> {
+    fn moment(mut self) -> Result<Moment, Fault> {
+        let mut day = None;
+        let mut years = None;
+        let mut is_iso = false;
+        if self.is_date() {
+            is_iso = self.digits_ahead() == 8;
+            let (date, has_name) = self.date()?;
+            years = Some(date);
+            let goes_on = self.rest.as_bytes().first().is_none_or(|next| {
+                next.is_ascii_whitespace()
+                    || (matches!(next, b'T' | b't') && !has_name)
+                    || matches!(next, b'Z' | b'z' | b'+')
+            });
+            if !goes_on {
+                return Err(Fault::Syntax);
+            }
+        }
+        let mut time: Option<(i64, i64)> = None;
+        let mut zone = None;
+        let mut era = None;
+        let mut half = None;
+        loop {
+            let before = self.rest.len();
+            self.rest = self
+                .rest
+                .trim_start_matches(|c: char| c.is_ascii_whitespace());
+            let Some(next) = self.rest.as_bytes().first() else {
+                break;
+            };
+            let spaced = self.rest.len() < before;
+            let then_digit = self.rest.as_bytes().get(1).is_some_and(u8::is_ascii_digit);
+            match next {
+                b'T' | b't' if then_digit && time.is_none() => {
+                    is_iso = true;
+                    self.rest = self.rest.get(1..).unwrap_or_default();
+                }
+                b'0'..=b'9' if time.is_none() => {
+                    is_iso |= self.digits_ahead() > 2;
+                    time = Some(self.time()?);
+                }
+                b'+' | b'-' if zone.is_none() && (time.is_some() || years.is_some()) => {
+                    let end = |c: char| !(c.is_ascii_digit() || c == ':');
+                    let sign = self.taken(1);
+                    let digits = self.until(end);
+                    let seconds = offset(&format!("{sign}{digits}")).ok_or(Fault::Syntax)?;
+                    zone = Some(Clock::Fixed(seconds));
+                }
+                b'a'..=b'z' | b'A'..=b'Z' => {
+                    let letters = self.rest.bytes().take_while(u8::is_ascii_alphabetic);
+                    let letters = self.rest.get(..letters.count()).unwrap_or_default();
+                    let is_mark = ["am", "pm", "ad", "bc"]
+                        .iter()
+                        .any(|mark| letters.eq_ignore_ascii_case(mark));
+                    let word = match is_mark {
+                        true => self.taken(letters.len()),
+                        false => self.until(|c| !(c.is_ascii_alphanumeric() || "/_+-".contains(c))),
+                    };
+                    match word.to_ascii_lowercase().as_str() {
+                        "bc" if era.is_none() && years.is_some() && spaced => era = Some(true),
+                        "ad" if era.is_none() && years.is_some() && spaced => era = Some(false),
+                        "am" if half.is_none() && time.is_some() => half = Some(0),
+                        "pm" if half.is_none() && time.is_some() => half = Some(12),
+                        _ if zone.is_none() && (time.is_some() || years.is_some()) => {
+                            zone = Some(Clock::in_text(word).ok_or(Fault::Syntax)?);
+                        }
+                        _ => return Err(Fault::Syntax),
+                    }
+                }
+                _ => return Err(Fault::Syntax),
+            }
+        }
+        if let Some((year, month, of_month)) = years {
+            let year = match era {
+                _ if year == 0 || year > LAST_YEAR => return Err(Fault::Range),
+                Some(true) => 1 - year,
+                _ => year,
+            };
+            if !(1..=12).contains(&month) || !(1..=days_in_month(year, month)).contains(&of_month) {
+                return Err(Fault::Range);
+            }
+            day = Some(days_of(year, month, of_month));
+            if day < Some(FIRST_DAY) {
+                return Err(Fault::Range);
+            }
+        }
+        let time = match (time, half) {
+            (Some((hour, _)), Some(_)) if hour > 12 => return Err(Fault::Range),
+            (Some((hour, rest)), Some(half)) => Some(((hour % 12 + half), rest)),
+            (time, _) => time,
+        };
+        let time = match time {
+            Some((hour, rest)) if hour > 24 || (hour == 24 && rest > 0) => {
+                return Err(Fault::Range);
+            }
+            Some((hour, rest)) => Some(hour * 3600 * SECOND + rest),
+            None => None,
+        };
+        Ok(Moment {
+            day,
+            time,
+            zone,
+            is_iso,
+        })
+    }
+
+    /// Whether digits begin what is left that are those of a date.
+    fn is_date(&self) -> bool {
+        let digits = self.digits_ahead();
+        match self.rest.as_bytes().get(digits) {
+            Some(b'-' | b'/' | b'.') => digits >= 3 && digits != 6,
+            Some(b':') => false,
+            _ => digits == 8,
+        }
+    }
+
+    fn digits_ahead(&self) -> usize {
+        self.rest.bytes().take_while(u8::is_ascii_digit).count()
+    }
+
+    /// Year, month and day, and whether the month has its name.
+    fn date(&mut self) -> Result<((i64, i64, i64), bool), Fault> {
+        let digits = self.number(8)?;
+        let mark = match self.rest.as_bytes().first() {
+            Some(mark @ (b'-' | b'/' | b'.')) => *mark,
+            _ => {
+                let number = digits.1;
+                return Ok(((number / 10_000, number / 100 % 100, number % 100), false));
+            }
+        };
+        let year = digits.1;
+        self.taken(1);
+        let has_name = mark == b'-' && self.rest.starts_with(|c: char| c.is_ascii_alphabetic());
+        let month = match has_name {
+            true => month_of(self.until(|c| !c.is_ascii_alphabetic())).ok_or(Fault::Syntax)?,
+            false => self.number(2)?.1,
+        };
+        if self.rest.as_bytes().first() != Some(&mark) {
+            return Err(Fault::Syntax);
+        }
+        self.taken(1);
+        Ok(((year, month, self.number(2)?.1), has_name))
+    }
+
+    /// Hours, and microseconds of the hour.
+    fn time(&mut self) -> Result<(i64, i64), Fault> {
+        let (digits, number) = self.number(6)?;
+        let next = self.rest.as_bytes().first();
+        let (hour, minute, second) = match (digits, next) {
+            (1 | 2, Some(b':')) => {
+                self.taken(1);
+                let minute = self.number(2)?.1;
+                let second = match self.rest.as_bytes().first() {
+                    Some(b':') => {
+                        self.taken(1);
+                        Some(self.number(2)?.1)
+                    }
+                    _ => None,
+                };
+                (number, minute, second)
+            }
+            (4, _) => (number / 100, number % 100, None),
+            (6, _) => (number / 10_000, number / 100 % 100, Some(number % 100)),
+            _ => return Err(Fault::Syntax),
+        };
+        let fraction = match (second, self.rest.as_bytes().first()) {
+            (Some(_), Some(b'.')) => {
+                self.taken(1);
+                let digits = self.until(|c| !c.is_ascii_digit());
+                fraction(digits, self.digits)
+            }
+            _ => 0,
+        };
+        let second = second.unwrap_or(0);
+        if minute > 59 || second > 60 || (second == 60 && fraction > 0) {
+            return Err(Fault::Range);
+        }
+        Ok((hour, (minute * 60 + second) * SECOND + fraction))
+    }
+
+    /// Digits that come next, of which there are `most` at most, and how many there are.
+    fn number(&mut self, most: usize) -> Result<(usize, i64), Fault> {
+        let digits = self.until(|c| !c.is_ascii_digit());
+        match digits.len() {
+            1.. if digits.len() <= most => digits
+                .parse()
+                .map(|number| (digits.len(), number))
+                .map_err(|_| Fault::Range),
+            _ => Err(Fault::Syntax),
+        }
+    }
+
+    fn until(&mut self, end: impl Fn(char) -> bool) -> &'a str {
+        self.taken(self.rest.find(end).unwrap_or(self.rest.len()))
+    }
+
+    fn taken(&mut self, length: usize) -> &'a str {
+        let (taken, rest) = self
+            .rest
+            .split_at_checked(length)
+            .unwrap_or((self.rest, ""));
+        self.rest = rest;
+        taken
+    }
+}
+
+/// Microseconds of the digits of a fraction.
+fn fraction(text: &str, digits: u8) -> i64 {
+    let kept = usize::from(digits.min(MAX_DIGITS));
+    let number = |digits: &str| -> i64 {
+        digits
+            .bytes()
+            .fold(0, |number, digit| number * 10 + i64::from(digit - b'0'))
+    };
+    let written = text.get(..kept.min(text.len())).unwrap_or_default();
+    let rounds = text
+        .as_bytes()
+        .get(kept)
+        .is_some_and(|digit| *digit >= b'5');
+    let missing = u32::try_from(usize::from(MAX_DIGITS) - written.len()).unwrap_or_default();
+    let unit = 10i64.pow(u32::from(MAX_DIGITS) - u32::try_from(kept).unwrap_or_default());
+    number(written) * 10i64.pow(missing) + if rounds { unit } else { 0 }
+}
+
+/// The number of a month by its name in English, or its first three letters.
+fn month_of(name: &str) -> Option<i64> {
+    const MONTHS: [&str; 12] = [
+        "january",
+        "february",
+        "march",
+        "april",
+        "may",
+        "june",
+        "july",
+        "august",
+        "september",
+        "october",
+        "november",
+        "december",
+    ];
+    let name = name.to_ascii_lowercase();
+    let found = MONTHS
+        .iter()
+        .position(|month| *month == name || month.get(..3) == Some(&name));
+    i64::try_from(found? + 1).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn timestamp(text: &str) -> Result<i64, Fault> {
+        Moment::read(text, MAX_DIGITS)?.timestamp()
+    }
+
+    fn time(text: &str) -> Result<i64, Fault> {
+        Moment::read(text, MAX_DIGITS)?.time_of_day()
+    }
+
+    #[test]
+    fn forms_of_one_time_are_one_value() {
+        let expected = timestamp("2024-02-29 00:10:11.5").unwrap();
+        for text in [
+            "2024-02-29T00:10:11.5",
+            " 2024-2-29 0:10:11.50 ",
+            "20240229 001011.5",
+            "20240229T001011.5Z",
+            "2024-Feb-29 12:10:11.5 am",
+            "2024/02/29 00:10:11.5 Europe/Berlin",
+            "2024.02.29 AD 00:10:11.499999999",
+            "2024-02-29 00:10:11.5+02:00",
+        ] {
+            assert_eq!(timestamp(text), Ok(expected), "{text}");
+        }
+        assert_eq!(timestamp("2024-01-01 23:59:60"), timestamp("2024-01-02"));
+        assert_eq!(timestamp("2024-01-01 24:00:00"), timestamp("2024-01-02"));
+        assert_eq!(timestamp("0001-01-01 BC"), Ok(-62_167_219_200 * SECOND));
+        assert_eq!(timestamp("epoch"), Ok(0));
+    }
+
+    #[test]
+    fn what_is_no_moment_is_an_error() {
+        for text in [
+            "",
+            "now",
+            "today",
+            "infinity",
+            "2024",
+            "2024-01",
+            "2024-01-01x",
+            "2024-01-01 x",
+            "2024-01-01 10",
+            "2024-01-01T",
+            "10:11:12",
+            "-0001-01-01",
+            "2024-1-1-1",
+            "01/02/2024",
+            "2024-W01-1",
+            "2024-01-01 10:11:12,5",
+            "20240229101112",
+            "2024-060",
+            "240229 10:00",
+            "2024-01-01 10:00 10:00",
+            "2024-01-01 10:00+02+02",
+            "2024-01-01 10:00-",
+            "2024–01–01",
+            "🦀",
+        ] {
+            assert_eq!(timestamp(text), Err(Fault::Syntax), "{text}");
+        }
+        for text in [
+            "0000-01-01",
+            "2024-02-30",
+            "2023-02-29",
+            "2024-13-01",
+            "2024-01-01 25:00",
+            "2024-01-01 24:00:01",
+            "2024-01-01 10:60",
+            "2024-01-01 23:59:60.5",
+            "2024-01-01 13:00 pm",
+            "294277-01-01",
+            "4714-11-23 BC",
+            "99999999-01-01",
+        ] {
+            assert_eq!(timestamp(text), Err(Fault::Range), "{text}");
+        }
+    }
+
+    #[test]
+    fn times_of_day_are_read_alone_or_after_a_date() {
+        assert_eq!(time("10:11"), Ok((10 * 3600 + 11 * 60) * SECOND));
+        assert_eq!(time("101112"), Ok((10 * 3600 + 11 * 60 + 12) * SECOND));
+        assert_eq!(time("10:11 pm +02"), Ok((22 * 3600 + 11 * 60) * SECOND));
+        assert_eq!(time("2024-01-01 10:11 Europe/Berlin"), time("10:11"));
+        for text in [
+            "2024-01-01T10:11",
+            "2024-01-01 1011",
+            "20240229 10:11",
+            "2024-01-01-10:00",
+        ] {
+            assert_eq!(time(text), Err(Fault::Syntax), "{text}");
+        }
+        for text in [
+            "20240229",
+            "2024-01-01",
+            "10",
+            "10.5",
+            "10:00 Europe/Berlin",
+            "-10:00",
+            "24:00:00",
+        ] {
+            assert!(time(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,503 @@
+//! An interval as a text says it, read as PostgreSQL reads it.
+//!
+//! ```text
+//! 1 year 2 mons -3 days 04:05:06.789       1.5 months (1 month 15 days)       1-2 3 4:05       100 (seconds)
+//! @ 1 day ago                              P1Y2M3DT4H5M6.5S                   2 hours, 1 min
+//! ```
+
+use arrow::datatypes::IntervalMonthDayNano;
+
+use super::moment::Fault;
+
+const SECOND: f64 = 1e6;
+const MINUTE: i64 = 60_000_000;
+const HOUR: i64 = 60 * MINUTE;
+const DAY: i64 = 24 * HOUR;
+
+/// # Errors
+/// It is no interval.
+pub(super) fn read(text: &str) -> Result<IntervalMonthDayNano, Fault> {
+    let text = text.trim_matches(|c: char| c.is_ascii_whitespace());
+    let mut period = Period::default();
+    match text.strip_prefix('P') {
+        Some(designated) => period.designated(designated)?,
+        None => period.spoken(text)?,
+    }
+    period.value()
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Unit {
+    Millennium,
+    Century,
+    Decade,
+    Year,
+    Month,
+    Week,
+    Day,
+    Hour,
+    Minute,
+    Second,
+    Millisecond,
+    Microsecond,
+}
+
+impl Unit {
+    fn named(name: &str) -> Option<Self> {
+        Some(match name.to_ascii_lowercase().as_str() {
+            "millennium" | "millennia" | "mil" | "mils" => Self::Millennium,
+            "century" | "centuries" | "cent" | "c" => Self::Century,
+            "decade" | "decades" | "dec" | "decs" => Self::Decade,
+            "year" | "years" | "yr" | "yrs" | "y" => Self::Year,
+            "month" | "months" | "mon" | "mons" => Self::Month,
+            "week" | "weeks" | "w" => Self::Week,
+            "day" | "days" | "d" => Self::Day,
+            "hour" | "hours" | "hr" | "hrs" | "h" => Self::Hour,
+            "minute" | "minutes" | "min" | "mins" | "m" => Self::Minute,
+            "second" | "seconds" | "sec" | "secs" | "s" => Self::Second,
+            "millisecond" | "milliseconds" | "msec" | "msecs" | "ms" => Self::Millisecond,
+            "microsecond" | "microseconds" | "usec" | "usecs" | "us" => Self::Microsecond,
+            _ => return None,
+        })
+    }
+}
+
+/// Seconds and what they consist of.
+const SECONDS: [Unit; 3] = [Unit::Second, Unit::Millisecond, Unit::Microsecond];
+
+/// A number, of which what is before the point and what is after it have one sign.
+#[derive(Debug, Clone, Copy)]
+struct Number {
+    whole: i64,
+    fraction: f64,
+}
+
+/// What is read so far.
+#[derive(Debug, Default)]
+struct Period {
+    months: i64,
+    days: i64,
+    micros: i64,
+    /// Each unit is named once.
+    named: Vec<Unit>,
+}
+
+impl Period {
+    fn value(&self) -> Result<IntervalMonthDayNano, Fault> {
+        let range = |_| Fault::Range;
+        Ok(IntervalMonthDayNano::new(
+            i32::try_from(self.months).map_err(range)?,
+            i32::try_from(self.days).map_err(range)?,
+            self.micros.checked_mul(1000).ok_or(Fault::Range)?,
+        ))
+    }
+
+    fn once(&mut self, units: &[Unit]) -> Result<(), Fault> {
+        for unit in units {
+            if self.named.contains(unit) {
+                return Err(Fault::Syntax);
+            }
+            self.named.push(*unit);
+        }
+        Ok(())
+    }
+
+    fn add_months(&mut self, months: Option<i64>) -> Result<(), Fault> {
+        let sum = months.and_then(|months| self.months.checked_add(months));
+        self.months = sum.ok_or(Fault::Range)?;
+        Ok(())
+    }
+
+    fn add_days(&mut self, days: Option<i64>) -> Result<(), Fault> {
+        let sum = days.and_then(|days| self.days.checked_add(days));
+        self.days = sum.ok_or(Fault::Range)?;
+        Ok(())
+    }
+
+    fn add_micros(&mut self, micros: Option<i64>) -> Result<(), Fault> {
+        let sum = micros.and_then(|micros| self.micros.checked_add(micros));
+        self.micros = sum.ok_or(Fault::Range)?;
+        Ok(())
+    }
+
+    /// Of a unit of `length` microseconds, a part that is less than one. Half a microsecond is none.
+    fn add_part(&mut self, part: f64, length: i64) -> Result<(), Fault> {
+        let micros = part * length as f64;
+        let whole = micros.trunc();
+        let rest = micros - whole;
+        let rounded = match rest {
+            rest if rest > 0.5 => whole + 1.0,
+            rest if rest < -0.5 => whole - 1.0,
+            _ => whole,
+        };
+        self.add_micros(Some(rounded as i64))
+    }
+
+    /// Of a unit of `length` days, a part that is less than one.
+    fn add_part_of_days(&mut self, part: f64, length: i64) -> Result<(), Fault> {
+        let days = part * length as f64;
+        self.add_days(Some(days.trunc() as i64))?;
+        self.add_part(days - days.trunc(), DAY)
+    }
+
+    fn add(&mut self, number: Number, unit: Unit) -> Result<(), Fault> {
+        let Number { whole, fraction } = number;
+        let months = |length: i64| {
+            let part = (fraction * length as f64).round_ties_even() as i64;
+            whole
+                .checked_mul(length)
+                .and_then(|months| months.checked_add(part))
+        };
+        match unit {
+            Unit::Millennium => self.add_months(months(12_000)),
+            Unit::Century => self.add_months(months(1200)),
+            Unit::Decade => self.add_months(months(120)),
+            Unit::Year => self.add_months(months(12)),
+            Unit::Month => {
+                self.add_months(Some(whole))?;
+                self.add_part_of_days(fraction, 30)
+            }
+            Unit::Week => {
+                self.add_days(whole.checked_mul(7))?;
+                self.add_part_of_days(fraction, 7)
+            }
+            Unit::Day => {
+                self.add_days(Some(whole))?;
+                self.add_part(fraction, DAY)
+            }
+            Unit::Hour => self.add_time(number, HOUR),
+            Unit::Minute => self.add_time(number, MINUTE),
+            Unit::Second => self.add_time(number, SECOND as i64),
+            Unit::Millisecond => self.add_time(number, 1000),
+            Unit::Microsecond => self.add_time(number, 1),
+        }
+    }
+
+    fn add_time(&mut self, number: Number, length: i64) -> Result<(), Fault> {
+        self.add_micros(number.whole.checked_mul(length))?;
+        self.add_part(number.fraction, length)
+    }
+
+    /// What follows `P`.
+    fn designated(&mut self, text: &str) -> Result<(), Fault> {
+        let mut rest = text;
+        let mut is_time = false;
+        let mut last = None;
+        if rest.is_empty() {
+            return Err(Fault::Syntax);
+        }
+        while !rest.is_empty() {
+            if let (false, Some(time)) = (is_time, rest.strip_prefix('T')) {
+                is_time = true;
+                rest = time;
+                last = None;
+                if rest.is_empty() {
+                    return Err(Fault::Syntax);
+                }
+                continue;
+            }
+            let number = taken_number(&mut rest).ok_or(Fault::Syntax)?;
+            let letter = rest.chars().next().ok_or(Fault::Syntax)?;
+            let unit = match (is_time, letter) {
+                (false, 'Y') => Unit::Year,
+                (false, 'M') => Unit::Month,
+                (false, 'W') => Unit::Week,
+                (false, 'D') => Unit::Day,
+                (true, 'H') => Unit::Hour,
+                (true, 'M') => Unit::Minute,
+                (true, 'S') => Unit::Second,
+                _ => return Err(Fault::Syntax),
+            };
+            // The larger ones come first.
+            if last.is_some_and(|last| last as u8 >= unit as u8) {
+                return Err(Fault::Syntax);
+            }
+            last = Some(unit);
+            self.add(number.ok_or(Fault::Range)?, unit)?;
+            rest = rest.get(1..).unwrap_or_default();
+        }
+        Ok(())
+    }
+
+    /// Numbers and their units.
+    fn spoken(&mut self, text: &str) -> Result<(), Fault> {
+        let mut rest = text;
+        if let Some(after) = rest.strip_prefix('@') {
+            rest = after.trim_start();
+        }
+        let mut any = false;
+        while !rest.is_empty() {
+            let word = rest.trim_end();
+            if any && word.eq_ignore_ascii_case("ago") {
+                return self.turned();
+            }
+            if !any_number(rest) {
+                return Err(Fault::Syntax);
+            }
+            self.field(&mut rest)?;
+            any = true;
+            rest = rest.trim_start();
+        }
+        match any {
+            true => Ok(()),
+            false => Err(Fault::Syntax),
+        }
+    }
+
+    fn turned(&mut self) -> Result<(), Fault> {
+        let turned = |value: i64| value.checked_neg().ok_or(Fault::Range);
+        self.months = turned(self.months)?;
+        self.days = turned(self.days)?;
+        self.micros = turned(self.micros)?;
+        Ok(())
+    }
+
+    /// One number with what belongs to it.
+    fn field(&mut self, rest: &mut &str) -> Result<(), Fault> {
+        let start = *rest;
+        let sign = taken_sign(rest);
+        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+        match rest.as_bytes().get(digits) {
+            Some(b':') => return self.clock(rest, sign),
+            Some(b'-') if digits > 0 => return self.years_and_months(rest, sign),
+            _ => {}
+        }
+        *rest = start;
+        let number = taken_number(rest).ok_or(Fault::Syntax)?;
+        let spaced = rest.starts_with(|c: char| c.is_ascii_whitespace());
+        let read = start.len() - rest.len();
+        let ends_with_point = start
+            .get(..read)
+            .is_some_and(|number| number.ends_with('.'));
+        if ends_with_point && !spaced && !rest.is_empty() {
+            return Err(Fault::Syntax);
+        }
+        let after = rest.trim_start();
+        let letters = after.bytes().take_while(u8::is_ascii_alphabetic).count();
+        let (word, following) = after.split_at_checked(letters).unwrap_or((after, ""));
+        let unit = match word {
+            // A number alone is of seconds at the end, and of days before a time.
+            "" if after.is_empty() => Unit::Second,
+            "" if spaced && is_clock(after) => Unit::Day,
+            word => {
+                let ends = following.is_empty()
+                    || following.starts_with(|c: char| c.is_ascii_whitespace() || c == ',');
+                let unit = Unit::named(word).filter(|_| ends).ok_or(Fault::Syntax)?;
+                *rest = following.strip_prefix(',').unwrap_or(following);
+                unit
+            }
+        };
+        let number = number.ok_or(Fault::Range)?;
+        // Seconds with a fraction are milliseconds and microseconds too.
+        match unit {
+            Unit::Second if number.fraction != 0.0 => self.once(&SECONDS)?,
+            unit => self.once(&[unit])?,
+        }
+        self.add(number, unit)
+    }
+
+    /// `4:05`, `4:05:06.789`, and of `4:05.5` minutes and seconds.
+    fn clock(&mut self, rest: &mut &str, sign: i64) -> Result<(), Fault> {
+        self.once(&[Unit::Hour, Unit::Minute])?;
+        self.once(&SECONDS)?;
+        let end = rest.find(|c: char| c.is_ascii_whitespace() || c.is_ascii_alphabetic());
+        let (time, after) = rest
+            .split_at_checked(end.unwrap_or(rest.len()))
+            .unwrap_or((rest, ""));
+        *rest = after;
+        let mut parts = time.split(':');
+        let (first, second, third) = (parts.next(), parts.next(), parts.next());
+        let (Some(first), Some(second), None) = (first, second, parts.next()) else {
+            return Err(Fault::Syntax);
+        };
+        let (hours, minutes, seconds) = match third {
+            Some(seconds) => (first, second, seconds),
+            None if second.contains('.') => ("0", first, second),
+            None => (first, second, "0"),
+        };
+        let whole = |text: &str| -> Result<i64, Fault> {
+            let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+            match is_number {
+                true => text.parse().map_err(|_| Fault::Range),
+                false => Err(Fault::Syntax),
+            }
+        };
+        let (seconds, fraction) = seconds.split_once('.').unwrap_or((seconds, ""));
+        let (hours, minutes, seconds) = (whole(hours)?, whole(minutes)?, whole(seconds)?);
+        if !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(Fault::Syntax);
+        }
+        let fraction: f64 = format!("0.{fraction}0")
+            .parse()
+            .map_err(|_| Fault::Syntax)?;
+        if minutes > 59 || seconds > 60 || (seconds == 60 && fraction > 0.0) {
+            return Err(Fault::Range);
+        }
+        let micros = (fraction * SECOND).round_ties_even() as i64;
+        let of_hours = hours.checked_mul(HOUR);
+        let time = of_hours
+            .and_then(|time| time.checked_add(minutes * MINUTE + seconds * 1_000_000 + micros));
+        self.add_micros(time.and_then(|time| time.checked_mul(sign)))
+    }
+
+    /// `1-2`.
+    fn years_and_months(&mut self, rest: &mut &str, sign: i64) -> Result<(), Fault> {
+        self.once(&[Unit::Year, Unit::Month])?;
+        let end = rest
+            .find(|c: char| c.is_ascii_whitespace())
+            .unwrap_or(rest.len());
+        let (text, after) = rest.split_at_checked(end).unwrap_or((rest, ""));
+        *rest = after;
+        let (years, months) = text.split_once('-').ok_or(Fault::Syntax)?;
+        let number = |text: &str| -> Result<i64, Fault> {
+            let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+            match is_number {
+                true => text.parse().map_err(|_| Fault::Range),
+                false => Err(Fault::Syntax),
+            }
+        };
+        let (years, months) = (number(years)?, number(months)?);
+        if months > 11 {
+            return Err(Fault::Range);
+        }
+        let sum = years
+            .checked_mul(12)
+            .and_then(|years| years.checked_add(months));
+        self.add_months(sum.and_then(|months| months.checked_mul(sign)))
+    }
+}
+
+/// Whether a number comes next.
+fn any_number(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c))
+}
+
+/// Whether a time of a clock comes next.
+fn is_clock(text: &str) -> bool {
+    let digits = text.trim_start_matches(['+', '-']);
+    let count = digits.bytes().take_while(u8::is_ascii_digit).count();
+    count > 0 && digits.as_bytes().get(count) == Some(&b':')
+}
+
+fn taken_sign(rest: &mut &str) -> i64 {
+    let sign = match rest.as_bytes().first() {
+        Some(b'-') => -1,
+        Some(b'+') => 1,
+        _ => return 1,
+    };
+    *rest = rest.get(1..).unwrap_or_default().trim_start();
+    sign
+}
+
+/// A number that comes next; of one that is out of range nothing.
+fn taken_number(rest: &mut &str) -> Option<Option<Number>> {
+    let sign = taken_sign(rest);
+    let whole = rest.bytes().take_while(u8::is_ascii_digit).count();
+    let (digits, after) = rest.split_at_checked(whole)?;
+    let (fraction, after) = match after.strip_prefix('.') {
+        Some(after) => {
+            let length = after.bytes().take_while(u8::is_ascii_digit).count();
+            after.split_at_checked(length)?
+        }
+        None => ("", after),
+    };
+    if digits.is_empty() && fraction.is_empty() {
+        return None;
+    }
+    *rest = after;
+    let fraction: f64 = format!("0.{fraction}0").parse().ok()?;
+    let whole: Option<i64> = match digits {
+        "" => Some(0),
+        digits => digits.parse().ok(),
+    };
+    Some(whole.map(|whole| Number {
+        whole: sign * whole,
+        fraction: sign as f64 * fraction,
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn intervals_are_read_as_postgres_reads_them() {
+        let micro = 1000;
+        let second = 1_000_000 * micro;
+        for (text, months, days, nanos) in [
+            ("1", 0, 0, second),
+            ("1.5", 0, 0, second * 3 / 2),
+            ("1 2:03", 0, 1, 7380 * second),
+            ("2:03.5", 0, 0, 123 * second + second / 2),
+            ("1-2", 14, 0, 0),
+            ("-1-2", -14, 0, 0),
+            ("1 day ago", 0, -1, 0),
+            ("@ 1 day -1 hour", 0, 1, -3600 * second),
+            ("P1Y2M3DT4H5M6S", 14, 3, 14_706 * second),
+            ("PT1.5H", 0, 0, 5400 * second),
+            ("P-1Y1W", -12, 7, 0),
+            ("1.5 years 1.5 months", 19, 15, 0),
+            ("-1.5 months", -1, -15, 0),
+            ("1.5 weeks", 0, 10, 43_200 * second),
+            ("-0.5 days", 0, 0, -43_200 * second),
+            (".5 days", 0, 0, 43_200 * second),
+            (
+                "1y 2mon 3w 4d 5h 6m 7s 8ms 9us",
+                14,
+                25,
+                18_367_008_009 * micro,
+            ),
+            ("1 decade 1 century 1 millennium", 13_320, 0, 0),
+            ("0.0000005 sec", 0, 0, 0),
+            ("0.0000015 secs", 0, 0, micro),
+            ("1 month 2", 1, 0, 2 * second),
+            ("-3 4:05:06", 0, -3, 14_706 * second),
+            ("1-2 3 4:05:06", 14, 3, 14_706 * second),
+            (" -36:00:00 ", 0, 0, -129_600 * second),
+            ("1 day, 2 HOURS", 0, 1, 7200 * second),
+            ("- 1 day", 0, -1, 0),
+            ("1:2:60", 0, 0, 3780 * second),
+        ] {
+            let expected = IntervalMonthDayNano::new(months, days, nanos);
+            assert_eq!(read(text), Ok(expected), "{text}");
+        }
+        for text in [
+            "",
+            "day",
+            "1 fortnight",
+            "1day2hours",
+            "1 day1 hour",
+            "1 1",
+            "1 day 1 day",
+            "1 quarter",
+            "1e3 days",
+            "infinity",
+            "1,000 days",
+            "P",
+            "PT",
+            "P1D1Y",
+            "2:-03",
+            "5.year",
+            "100 ago",
+            "p1d",
+            "36:00:00 25 us",
+            "1.5 sec 3 us",
+            "1 hour 2:03",
+            "1 day x",
+            "ago",
+            "🦀",
+        ] {
+            assert_eq!(read(text), Err(Fault::Syntax), "{text}");
+        }
+        for text in [
+            "1:60",
+            "1:2:61",
+            "2147483648 days",
+            "9999999999 hours",
+            "99999999999999999999 days",
+            "1-12",
+        ] {
+            assert_eq!(read(text), Err(Fault::Range), "{text}");
+        }
+    }
+}

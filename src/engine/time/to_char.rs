@@ -1,0 +1,146 @@
+//! `to_char(time, template)` as in PostgreSQL. The engine's own takes formats of `strftime`, and writes a template as it is: one that has a
+//! `%` is such a format.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, StringBuilder};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, TimeUnit, TimestampMicrosecondType};
+use datafusion::common::ScalarValue;
+use datafusion::config::ConfigOptions;
+use datafusion::error::Result;
+use datafusion::execution::{FunctionRegistry, SessionState};
+use datafusion::logical_expr::{
+    ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
+};
+
+use super::SECOND;
+use super::clock::Clock;
+use super::input::out_of_range;
+use super::template::{Shown, write};
+
+/// Puts it in the place of the engine's.
+pub fn register(state: &mut SessionState) -> Result<()> {
+    if let Some(inner) = state.scalar_functions().get("to_char").cloned() {
+        state.register_udf(Arc::new(ScalarUDF::new_from_impl(ToChar { inner })))?;
+    }
+    Ok(())
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct ToChar {
+    inner: Arc<ScalarUDF>,
+}
+
+impl ScalarUDFImpl for ToChar {
+    fn name(&self) -> &str {
+        self.inner.name()
+    }
+
+    fn aliases(&self) -> &[String] {
+        self.inner.aliases()
+    }
+
+    fn signature(&self) -> &Signature {
+        self.inner.signature()
+    }
+
+    fn return_type(&self, types: &[DataType]) -> Result<DataType> {
+        self.inner.return_type(types)
+    }
+
+    fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
+        self.inner.coerce_types(types)
+    }
+
+    fn with_updated_config(&self, config: &ConfigOptions) -> Option<ScalarUDF> {
+        let inner = Arc::new(self.inner.inner().with_updated_config(config)?);
+        Some(ScalarUDF::new_from_impl(Self { inner }))
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let [times, templates] = args.args.as_slice() else {
+            return self.inner.invoke_with_args(args);
+        };
+        let data_type = times.data_type();
+        let is_time = matches!(
+            data_type,
+            DataType::Timestamp(..)
+                | DataType::Date32
+                | DataType::Date64
+                | DataType::Time64(_)
+                | DataType::Time32(_)
+        );
+        if !is_time || has_formats(templates)? {
+            return self.inner.invoke_with_args(args);
+        }
+        let constant = matches!(
+            (times, templates),
+            (ColumnarValue::Scalar(_), ColumnarValue::Scalar(_))
+        );
+        let rows = if constant { 1 } else { args.number_rows };
+        let texts = texts(&times.to_array(rows)?, &templates.to_array(rows)?)?;
+        let texts = cast(&texts, args.return_field.data_type())?;
+        Ok(match constant {
+            true => ColumnarValue::Scalar(ScalarValue::try_from_array(&texts, 0)?),
+            false => ColumnarValue::Array(texts),
+        })
+    }
+
+    fn documentation(&self) -> Option<&Documentation> {
+        self.inner.documentation()
+    }
+}
+
+/// Whether any of the templates is a format of `strftime`.
+pub(super) fn has_formats(templates: &ColumnarValue) -> Result<bool> {
+    let templates = cast(&templates.to_array(1)?, &DataType::Utf8)?;
+    let mut templates = templates.as_string::<i32>().iter().flatten();
+    Ok(templates.any(|template| template.contains('%')))
+}
+
+fn texts(times: &ArrayRef, templates: &ArrayRef) -> Result<ArrayRef> {
+    let zone = match times.data_type() {
+        DataType::Timestamp(_, zone) => zone.clone(),
+        _ => None,
+    };
+    let clock = zone.as_deref().map(Clock::of).transpose()?;
+    let times = match times.data_type() {
+        // Of a time of day, that of the first day.
+        DataType::Time32(_) | DataType::Time64(_) => {
+            let micros = cast(times, &DataType::Time64(TimeUnit::Microsecond))?;
+            cast(
+                &cast(&micros, &DataType::Int64)?,
+                &DataType::Timestamp(TimeUnit::Microsecond, None),
+            )?
+        }
+        _ => cast(times, &DataType::Timestamp(TimeUnit::Microsecond, zone))?,
+    };
+    let times = times.as_primitive::<TimestampMicrosecondType>();
+    let templates = cast(templates, &DataType::Utf8)?;
+    let mut texts = StringBuilder::with_capacity(times.len(), times.len() * 16);
+    let mut text = String::new();
+    for (time, template) in times.iter().zip(templates.as_string::<i32>()) {
+        // Without a template there is nothing to write, which is NULL.
+        let (Some(time), Some(template)) = (time, template.filter(|template| !template.is_empty()))
+        else {
+            texts.append_null();
+            continue;
+        };
+        let offset = clock.map_or(0, |clock| clock.offset_at(time));
+        let name = clock
+            .map(|clock| clock.abbreviation_at(time))
+            .unwrap_or_default();
+        let shown = Shown {
+            time: time
+                .checked_add(i64::from(offset) * SECOND)
+                .ok_or_else(out_of_range)?,
+            offset,
+            zone: &name,
+        };
+        text.clear();
+        write(&mut text, template, &shown);
+        texts.append_value(&text);
+    }
+    Ok(Arc::new(texts.finish()))
+}
