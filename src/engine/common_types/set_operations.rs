@@ -70,29 +70,24 @@ fn settled(plan: LogicalPlan, concerns: impl Fn(&Expr) -> bool) -> Result<(Logic
 fn concerned(node: &LogicalPlan) -> bool {
     match node {
         LogicalPlan::Values(values) => meetings(values).iter().any(Option::is_some),
-        node => parts(node).is_some_and(|parts| differ(&parts)),
-    }
-}
-
-/// What a set operation is of.
-fn parts(node: &LogicalPlan) -> Option<Vec<&Arc<LogicalPlan>>> {
-    match node {
-        LogicalPlan::Union(union) => Some(union.inputs.iter().collect()),
-        LogicalPlan::Join(join) if is_set_operation(join) => Some(vec![&join.left, &join.right]),
-        _ => None,
-    }
-}
-
-/// Whether parts have columns of different types in one place.
-fn differ(parts: &[&Arc<LogicalPlan>]) -> bool {
-    parts.windows(2).any(|pair| match pair {
-        [one, other] => {
-            let (one, other) = (one.schema().fields(), other.schema().fields());
-            let mut pairs = one.iter().zip(other);
-            pairs.any(|(one, other)| one.data_type() != other.data_type())
+        // Its own types are those that its first part had.
+        LogicalPlan::Union(union) => {
+            let parts = union.inputs.iter().map(|input| input.schema());
+            differ(parts.chain([&union.schema]))
+        }
+        LogicalPlan::Join(join) if is_set_operation(join) => {
+            differ([&join.left, &join.right].map(|part| part.schema()))
         }
         _ => false,
-    })
+    }
+}
+
+/// Whether there are columns of different types in one place.
+fn differ<'a>(schemas: impl IntoIterator<Item = &'a DFSchemaRef>) -> bool {
+    let types = |schema: &'a DFSchemaRef| schema.fields().iter().map(|field| field.data_type());
+    let mut schemas = schemas.into_iter();
+    let first = schemas.next();
+    first.is_some_and(|first| schemas.any(|schema| !types(schema).eq(types(first))))
 }
 
 /// Whether a join is what the engine makes of INTERSECT and EXCEPT: every column is a key, and NULLs are equal.

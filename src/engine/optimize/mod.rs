@@ -89,6 +89,7 @@ pub fn physical_rules() -> Vec<Physical> {
     // So is what is partitioned by the keys.
     insert_before(&mut rules, "FilterPushdown", CanonicalJoinKeys);
     // After everything that changes a plan.
+    insert_before(&mut rules, "SanityCheckPlan", topk::FORGET_LIMIT);
     insert_before(&mut rules, "SanityCheckPlan", sorting::SORT_INPUTS);
     insert_before(&mut rules, "SanityCheckPlan", windows::STATE_ORDER);
     rules

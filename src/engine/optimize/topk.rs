@@ -13,8 +13,13 @@
 //! ```
 //!
 //! So plans with windows, or several groupings, are left as they are, too. Delete this when it stops at both.
+//!
+//! A limit of distinct rows in any order, which it sets where it finds no order, is an error when the grouping has one in the end:
+//! "Ordering direction required for DISTINCT with limit". [`FORGET_LIMIT`] takes it away; what is above has its own.
 
-use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use std::sync::Arc;
+
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::config::ConfigOptions;
 use datafusion::error::Result;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
@@ -22,7 +27,7 @@ use datafusion::physical_plan::aggregates::{AggregateExec, AggregateMode};
 use datafusion::physical_plan::unnest::UnnestExec;
 use datafusion::physical_plan::windows::{BoundedWindowAggExec, WindowAggExec};
 
-use super::rules::Operator;
+use super::rules::{EachOperator, Operator};
 
 /// Leaves plans with such groups as they are.
 ///
@@ -37,6 +42,24 @@ pub fn guard(
         return Ok(plan);
     }
     rule.optimize(plan, config)
+}
+
+/// Takes a limit in no order from groupings with an order.
+pub const FORGET_LIMIT: EachOperator = EachOperator {
+    name: "forget_limit",
+    rewrite: without_limit,
+};
+
+fn without_limit(plan: Operator) -> Result<Transformed<Operator>> {
+    let Some(aggregate) = plan.downcast_ref::<AggregateExec>() else {
+        return Ok(Transformed::no(plan));
+    };
+    let is_unordered = (aggregate.limit_options()).is_some_and(|limit| limit.descending.is_none());
+    if !is_unordered || aggregate.is_unordered_unfiltered_group_by_distinct() {
+        return Ok(Transformed::no(plan));
+    }
+    let aggregate = aggregate.with_new_limit_options(None);
+    Ok(Transformed::yes(Arc::new(aggregate)))
 }
 
 /// Whether a limit may reach groups that it is not right above.
