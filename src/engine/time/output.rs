@@ -10,6 +10,7 @@ use chrono::{DateTime, Datelike, NaiveDateTime, Timelike};
 use datafusion::error::{DataFusionError, Result};
 
 use super::SECOND;
+use super::calendar::date_of;
 use super::clock::Clock;
 use super::input::out_of_range;
 use super::moment::FIRST_TIME;
@@ -76,6 +77,20 @@ fn write_timestamp(text: &mut String, micros: i64, zone: Option<Clock>) -> Optio
     Some(())
 }
 
+/// Writes a date of days since 1970.
+///
+/// # Errors
+/// Those of writing.
+pub(in crate::engine) fn write_date(text: &mut impl Write, days: i32) -> std::fmt::Result {
+    let (year, month, day) = date_of(days.into());
+    // The year before 1 is 1 BC.
+    let (year, era) = match year {
+        ..=0 => (1 - year, " BC"),
+        year => (year, ""),
+    };
+    write!(text, "{year:04}-{month:02}-{day:02}{era}")
+}
+
 fn write_local(text: &mut String, local: &NaiveDateTime) -> std::fmt::Result {
     // The year before 1 is 1 BC.
     let year = match local.year() {
@@ -127,6 +142,19 @@ mod tests {
         let mut text = String::new();
         write_timestamp(&mut text, micros, zone).unwrap();
         text
+    }
+
+    #[test]
+    fn dates_are_written_with_their_era() {
+        let shown = |days| {
+            let mut text = String::new();
+            write_date(&mut text, days).unwrap();
+            text
+        };
+        assert_eq!(shown(19_782), "2024-02-29");
+        assert_eq!(shown(2_932_897), "10000-01-01");
+        assert_eq!(shown(-735_160), "0044-03-15 BC");
+        assert_eq!(shown(i32::MIN), "5877642-06-23 BC");
     }
 
     #[test]

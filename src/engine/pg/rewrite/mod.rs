@@ -42,6 +42,7 @@ mod outputs;
 mod precedence;
 mod similar;
 mod tables;
+mod times;
 mod using;
 mod values;
 mod windows;
