@@ -4,6 +4,7 @@
 //! double, real     1, 1e+15, Infinity              the engine: 1.0, 1e15, inf
 //! interval         1 day, -01:00:00                1 days, -1 hours
 //! time             10:00:00.5                      10:00:00.500
+//! date             10000-01-01, 0044-03-15 BC      +10000-01-01, -0043-03-15
 //! array            {1,NULL,"a b"}                  [1, , a b]
 //! ```
 //!
@@ -15,8 +16,8 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray, StringArray, StringBuilder};
 use arrow::compute::cast;
 use arrow::datatypes::{
-    DataType, DurationMicrosecondType, Float32Type, Float64Type, IntervalMonthDayNanoType,
-    IntervalUnit, TimeUnit,
+    DataType, Date32Type, DurationMicrosecondType, Float32Type, Float64Type,
+    IntervalMonthDayNanoType, IntervalUnit, TimeUnit,
 };
 use bytes::BytesMut;
 use datafusion::error::Result;
@@ -27,7 +28,7 @@ use datafusion::logical_expr::{
 use super::expressions;
 use super::pg::{put_f32, put_f64, write_interval};
 use super::stop;
-use super::time::{texts_of_timestamps, with_texts};
+use super::time::{texts_of_timestamps, with_texts, write_date};
 
 /// Microseconds of a day.
 const DAY: i64 = 86_400_000_000;
@@ -44,6 +45,7 @@ pub fn is_written(data_type: &DataType) -> bool {
                 | DataType::Interval(_)
                 | DataType::Time32(_)
                 | DataType::Time64(_)
+                | DataType::Date32
                 | DataType::List(_)
                 | DataType::LargeList(_)
                 | DataType::ListView(_)
@@ -133,6 +135,12 @@ pub fn texts(values: &ArrayRef) -> Result<StringArray> {
                 })
             });
             trimmed.collect()
+        }
+        DataType::Date32 => {
+            let values = values.as_primitive::<Date32Type>().iter();
+            each(values, |out, days| {
+                let _ = write_date(out, days);
+            })
         }
         DataType::List(_) => lists(values)?,
         DataType::LargeList(item) | DataType::ListView(item) | DataType::FixedSizeList(item, _) => {

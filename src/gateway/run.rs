@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::{Column, ScalarValue};
 use datafusion::error::Result as EngineResult;
 use datafusion::execution::SessionState;
@@ -358,7 +358,15 @@ fn same_columns(a: &SchemaRef, b: &SchemaRef) -> bool {
         && a.fields()
             .iter()
             .zip(b.fields())
-            .all(|(a, b)| a.name() == b.name() && a.data_type() == b.data_type())
+            .all(|(a, b)| a.name() == b.name() && is_same_type(a.data_type(), b.data_type()))
+}
+
+/// Whether types are the same but for the time zone, which is the session's and may have been set since.
+fn is_same_type(a: &DataType, b: &DataType) -> bool {
+    match (a, b) {
+        (DataType::Timestamp(a, Some(_)), DataType::Timestamp(b, Some(_))) => a == b,
+        (a, b) => a == b,
+    }
 }
 
 /// Whether running the plan again over the same files gives the same rows.

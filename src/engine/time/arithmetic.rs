@@ -122,8 +122,9 @@ fn kind(expr: &Expr, schema: &DFSchema, depth: u8) -> Option<Kind> {
         let right = kind(right, schema, depth)?;
         let left = kind(left, schema, depth)?;
         return match (left, op, right) {
-            (Kind::Date, Operator::Plus | Operator::Minus, Kind::Interval)
-            | (Kind::Interval, Operator::Plus, Kind::Date) => Some(Kind::Date),
+            // A number is one of days.
+            (Kind::Date, Operator::Plus | Operator::Minus, Kind::Interval | Kind::Number)
+            | (Kind::Interval | Kind::Number, Operator::Plus, Kind::Date) => Some(Kind::Date),
             (Kind::Timestamp, Operator::Minus, Kind::Timestamp | Kind::Date)
             | (Kind::Date, Operator::Minus, Kind::Timestamp) => Some(Kind::Duration),
             (

@@ -13,14 +13,14 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, TimeUnit};
 use datafusion::common::tree_node::{Transformed, TransformedResult};
-use datafusion::common::{Column, DFSchema, ScalarValue};
+use datafusion::common::{Column, DFSchema, JoinType, NullEquality, ScalarValue};
 use datafusion::config::ConfigOptions;
 use datafusion::error::Result;
 use datafusion::logical_expr::expr::{Cast, InSubquery};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
-    Case, Expr, ExprSchemable, LogicalPlan, Operator, Projection, Subquery, Union,
+    Case, Expr, ExprSchemable, Join, LogicalPlan, Operator, Projection, Subquery, Union, Values,
 };
 use datafusion::optimizer::AnalyzerRule;
 
@@ -101,7 +101,11 @@ fn node_of(node: LogicalPlan, session: &Arc<str>) -> Result<LogicalPlan> {
     match node {
         LogicalPlan::TableScan(_) => in_session_zone(node, session),
         LogicalPlan::Union(union) => union_of(union),
-        LogicalPlan::Values(_) | LogicalPlan::EmptyRelation(_) => Ok(node),
+        LogicalPlan::Values(values) => values_of(values),
+        LogicalPlan::EmptyRelation(_) => Ok(node),
+        LogicalPlan::Join(join) if is_set_operation(&join) => {
+            set_operation(join)?.recompute_schema()
+        }
         node => {
             let schema = merge_schema(&node.inputs());
             let names = NamePreserver::new(&node);
@@ -144,6 +148,79 @@ fn in_session_zone(scan: LogicalPlan, session: &Arc<str>) -> Result<LogicalPlan>
         })
         .collect();
     Projection::try_new(columns, Arc::new(scan)).map(LogicalPlan::Projection)
+}
+
+/// VALUES with a date and a time with a zone in one column: the engine casts both to nanoseconds without one.
+fn values_of(values: Values) -> Result<LogicalPlan> {
+    let none = DFSchema::empty();
+    let met = DataType::Timestamp(TimeUnit::Nanosecond, None);
+    let zone = |expr: &Expr| match expr {
+        Expr::Cast(cast) if *cast.field.data_type() == met => match cast.expr.get_type(&none) {
+            Ok(DataType::Timestamp(_, zone)) => zone,
+            _ => None,
+        },
+        _ => None,
+    };
+    let zones: Vec<Option<DataType>> = (0..values.schema.fields().len())
+        .map(|column| {
+            let mut column = values.values.iter().filter_map(|row| row.get(column));
+            let zone = column.find_map(zone)?;
+            Some(DataType::Timestamp(TimeUnit::Microsecond, Some(zone)))
+        })
+        .collect();
+    if zones.iter().all(Option::is_none) {
+        return Ok(LogicalPlan::Values(values));
+    }
+    let cast = |(expr, target): (Expr, &Option<DataType>)| match (expr, target) {
+        (Expr::Cast(cast), Some(target)) if *cast.field.data_type() == met => {
+            Expr::Cast(Cast::new(cast.expr, target.clone()))
+        }
+        (expr, Some(target)) => Expr::Cast(Cast::new(Box::new(expr), target.clone())),
+        (expr, None) => expr,
+    };
+    let rows = values.values.into_iter();
+    let rows = rows.map(|row| row.into_iter().zip(&zones).map(cast).collect());
+    let fields = values
+        .schema
+        .iter()
+        .zip(&zones)
+        .map(|((qualifier, field), zone)| {
+            let field = match zone {
+                Some(zone) => Arc::new(field.as_ref().clone().with_data_type(zone.clone())),
+                None => Arc::clone(field),
+            };
+            (qualifier.cloned(), field)
+        })
+        .collect();
+    let schema = DFSchema::new_with_metadata(fields, values.schema.metadata().clone())?;
+    Ok(LogicalPlan::Values(Values {
+        schema: Arc::new(schema),
+        values: rows.collect(),
+    }))
+}
+
+/// Whether a join is what the engine makes of INTERSECT or EXCEPT: every column is a key, and NULLs are equal.
+fn is_set_operation(join: &Join) -> bool {
+    matches!(join.join_type, JoinType::LeftSemi | JoinType::LeftAnti)
+        && join.null_equality == NullEquality::NullEqualsNull
+        && join.filter.is_none()
+        && join.on.len() == join.left.schema().fields().len()
+        && join.on.len() == join.right.schema().fields().len()
+}
+
+/// An INTERSECT or EXCEPT of which a column has a zone on one side has it on both.
+fn set_operation(mut join: Join) -> Result<LogicalPlan> {
+    let left = join.left.schema().fields().iter();
+    let right = join.right.schema().fields().iter();
+    let zones: Vec<Option<DataType>> = left
+        .zip(right)
+        .map(|(left, right)| common([left.data_type(), right.data_type()].into_iter()))
+        .collect();
+    if zones.iter().any(Option::is_some) {
+        join.left = cast_columns(join.left, &zones)?;
+        join.right = cast_columns(join.right, &zones)?;
+    }
+    Ok(LogicalPlan::Join(join))
 }
 
 /// A union of which a column has a zone in one input has it in all.

@@ -68,7 +68,7 @@ pub use input::{
 };
 pub(in crate::engine) use length::{are_lists, compares, length, lengths};
 pub use meeting::MeetingZones;
-pub(in crate::engine) use output::texts as texts_of_timestamps;
+pub(in crate::engine) use output::{texts as texts_of_timestamps, write_date};
 pub use precision::PRECISION_FUNCTION;
 pub use rule::{Microseconds, WindowsByLength};
 pub use to_char::register as register_templates;

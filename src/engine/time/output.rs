@@ -1,5 +1,6 @@
 //! A timestamp as text, as PostgreSQL writes it: `2000-01-01 10:00:00.5`, with a zone `2000-01-01 10:00:00.5+02`.
 
+use std::fmt::Write;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, StringArray};
@@ -7,6 +8,7 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, TimeUnit, TimestampMicrosecondType};
 use datafusion::error::{DataFusionError, Result};
 
+use super::calendar::date_of;
 use super::clock::Clock;
 use super::input::out_of_range;
 use super::moment::FIRST_TIME;
@@ -58,4 +60,37 @@ fn written(array: &ArrayRef, zone: Option<&str>) -> Result<StringArray> {
         })
         .collect::<Result<StringArray, Error>>()
         .map_err(DataFusionError::from)
+}
+
+/// Writes a date of days since 1970.
+///
+/// # Errors
+/// Those of writing.
+pub(in crate::engine) fn write_date(text: &mut impl Write, days: i32) -> std::fmt::Result {
+    let (year, month, day) = date_of(days.into());
+    // The year before 1 is 1 BC.
+    let (year, era) = match year {
+        ..=0 => (1 - year, " BC"),
+        year => (year, ""),
+    };
+    write!(text, "{year:04}-{month:02}-{day:02}{era}")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn dates_are_written_with_their_era() {
+        let shown = |days| {
+            let mut text = String::new();
+            write_date(&mut text, days).unwrap();
+            text
+        };
+        assert_eq!(shown(19_782), "2024-02-29");
+        assert_eq!(shown(2_932_897), "10000-01-01");
+        assert_eq!(shown(-735_160), "0044-03-15 BC");
+        assert_eq!(shown(i32::MIN), "5877642-06-23 BC");
+    }
 }

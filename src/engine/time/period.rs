@@ -315,13 +315,6 @@ impl Period {
             None if second.contains('.') => ("0", first, second),
             None => (first, second, "0"),
         };
-        let whole = |text: &str| -> Result<i64, Fault> {
-            let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-            match is_number {
-                true => text.parse().map_err(|_| Fault::Range),
-                false => Err(Fault::Syntax),
-            }
-        };
         let (seconds, fraction) = seconds.split_once('.').unwrap_or((seconds, ""));
         let (hours, minutes, seconds) = (whole(hours)?, whole(minutes)?, whole(seconds)?);
         if !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -349,14 +342,7 @@ impl Period {
         let (text, after) = rest.split_at_checked(end).unwrap_or((rest, ""));
         *rest = after;
         let (years, months) = text.split_once('-').ok_or(Fault::Syntax)?;
-        let number = |text: &str| -> Result<i64, Fault> {
-            let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-            match is_number {
-                true => text.parse().map_err(|_| Fault::Range),
-                false => Err(Fault::Syntax),
-            }
-        };
-        let (years, months) = (number(years)?, number(months)?);
+        let (years, months) = (whole(years)?, whole(months)?);
         if months > 11 {
             return Err(Fault::Range);
         }
@@ -364,6 +350,15 @@ impl Period {
             .checked_mul(12)
             .and_then(|years| years.checked_add(months));
         self.add_months(sum.and_then(|months| months.checked_mul(sign)))
+    }
+}
+
+/// A number that is digits alone.
+fn whole(text: &str) -> Result<i64, Fault> {
+    let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    match is_number {
+        true => text.parse().map_err(|_| Fault::Range),
+        false => Err(Fault::Syntax),
     }
 }
 

@@ -4,12 +4,10 @@ use datafusion::sql::sqlparser::ast::{
     AccessExpr, BinaryOperator, CastKind, DataType, DuplicateTreatment, Expr, Function,
     FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArgumentList, FunctionArguments,
     GroupByExpr, Ident, ObjectName, ObjectNamePart, OrderByExpr, OrderByKind, Query, SelectItem,
-    SetExpr, TableAlias, TableAliasColumnDef, TableFactor, TableWithJoins, TimezoneInfo,
-    UnaryOperator, Value,
+    SetExpr, TableAlias, TableAliasColumnDef, TableFactor, TableWithJoins, UnaryOperator, Value,
 };
 
-use super::{Rewriter, build, casts, folded, parts, similar, slices, windows};
-use crate::engine::time::{AGE, AT_TIME_ZONE, interval_in_words};
+use super::{Rewriter, build, casts, folded, parts, similar, slices, times, windows};
 use crate::error::Error;
 
 /// Functions that give a row for each item of a list.
@@ -187,20 +185,7 @@ impl Rewriter<'_> {
             }
             Expr::SimilarTo { .. } => similar::rewrite(expr)?,
             Expr::Substring { .. } => slices::matched_part(expr),
-            Expr::Interval(interval) if interval.leading_field.is_none() => {
-                if let Expr::Value(value) = interval.value.as_mut()
-                    && let Value::SingleQuotedString(text) = &mut value.value
-                {
-                    *text = interval_in_words(text)?;
-                }
-            }
-            Expr::AtTimeZone {
-                timestamp,
-                time_zone,
-            } => {
-                let args = vec![time_zone.as_ref().clone(), timestamp.as_ref().clone()];
-                *expr = build::call(AT_TIME_ZONE, args);
-            }
+            Expr::Interval(_) | Expr::AtTimeZone { .. } => times::rewrite(expr)?,
             Expr::Function(function) => {
                 let windows = self.scopes.last().map(|scope| &scope.windows);
                 windows::resolve_call(windows, function)?;
@@ -286,17 +271,6 @@ impl Rewriter<'_> {
                 "array_sort",
                 vec![array.clone(), order.clone(), build::text("NULLS LAST")],
             )),
-            ("age", [to, from]) => Some(build::call(AGE, vec![to.clone(), from.clone()])),
-            ("transaction_timestamp" | "statement_timestamp", []) => {
-                Some(build::call("now", vec![]))
-            }
-            ("localtimestamp", []) => Some(Expr::Cast {
-                kind: CastKind::DoubleColon,
-                expr: Box::new(build::call("now", vec![])),
-                data_type: DataType::Timestamp(None, TimezoneInfo::None),
-                array: false,
-                format: None,
-            }),
             ("sign", [value]) => Some(build::call("signum", vec![value.clone()])),
             ("mod", [left, right]) => Some(Expr::Nested(Box::new(Expr::BinaryOp {
                 left: Box::new(Expr::Nested(Box::new(left.clone()))),
@@ -318,7 +292,7 @@ impl Rewriter<'_> {
             ) if matches!(function.args, FunctionArguments::None) => {
                 Some(build::call(&name, vec![]))
             }
-            _ => None,
+            _ => times::call(&name, &args),
         })
     }
 

@@ -44,6 +44,7 @@ mod precedence;
 mod similar;
 mod slices;
 mod tables;
+mod times;
 mod using;
 mod values;
 mod windows;
