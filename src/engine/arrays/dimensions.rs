@@ -132,8 +132,8 @@ fn lengths(list: &ListArray, row: usize) -> Option<Vec<usize>> {
         let Some(first) = (0..within.len()).find(|row| within.is_valid(*row)) else {
             break;
         };
-        let within = within.value(first);
-        items = within;
+        let next = within.value(first);
+        items = next;
     }
     Some(lengths)
 }

@@ -293,6 +293,13 @@ impl<'a> Extents<'a> {
                 }
             }
             Some(Piece::Repeat { inner, most, .. }) if self.has_groups(*inner) => {
+                // Of nothing there is a round nevertheless, if it can be of nothing.
+                if start == end {
+                    return match *most != Some(0) && self.ends(*inner, start)?.contains(&end) {
+                        true => self.lay_out(*inner, start, end, groups),
+                        false => Ok(()),
+                    };
+                }
                 for (from, to) in self.rounds(*inner, *most, start, end)? {
                     self.forget(*inner, groups);
                     self.lay_out(*inner, from, to, groups)?;
@@ -356,9 +363,6 @@ impl<'a> Extents<'a> {
         start: usize,
         end: usize,
     ) -> Result<Vec<Span>> {
-        if start == end {
-            return Ok(Vec::new());
-        }
         let most = most.map_or(usize::MAX, |most| {
             usize::try_from(most).unwrap_or(usize::MAX)
         });

@@ -42,6 +42,8 @@ fn matches_are_the_longest_and_their_parts_from_left_to_right() {
         ("(a?)(ab)?", "ab", &[Some("ab"), Some(""), Some("ab")]),
         ("(a*)+", "aa", &[Some("aa"), Some("")]),
         ("(a*)*", "aa", &[Some("aa"), Some("aa")]),
+        ("(a*)*", "b", &[Some(""), Some("")]),
+        (r"(\d+?|)?", "A", &[Some(""), Some("")]),
         ("(a|b)*", "ab", &[Some("ab"), Some("b")]),
         ("(?:(a)|b)*", "ab", &[Some("ab"), None]),
         ("(x)?b", "b", &[Some("b"), None]),

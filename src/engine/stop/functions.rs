@@ -330,6 +330,7 @@ mod tests {
 
     fn context() -> SessionContext {
         let mut state = SessionContext::new().state();
+        crate::engine::posix::register(&mut state).unwrap();
         stoppable_functions(&mut state).unwrap();
         SessionContext::new_with_state(state)
     }
@@ -392,7 +393,7 @@ mod tests {
             "SELECT array_union(range(0, 1100000), range(1, 1100000))",
             "SELECT regexp_like(repeat('ab', 2000000), '(\\w{1,50}\\s?){1,40}\\d')",
             "SELECT repeat('ab', 2000000) ~* '(\\w{1,50}\\s?){1,40}\\d'",
-            "SELECT regexp_match(repeat('ab', 2000000), '(([ab]{1,300})+x?){1,10}c')",
+            "SELECT regexp_match(repeat('ab', 2000000), '(([ab]{1,250})+x?){1,10}c')",
             "SELECT repeat('a', 5000000) LIKE repeat('%a', 20000) || 'b'",
         ] {
             let error = shown(sql).await.unwrap_err().to_string();
@@ -413,7 +414,7 @@ mod tests {
         });
         let entered = stop.enter();
         let before = Instant::now();
-        let sql = "SELECT length(regexp_replace(repeat('ab', 3000000), '.*c|a', '', 'g'))";
+        let sql = "SELECT length(regexp_replace(repeat('ab', 900000), '.*c|a', '', 'g'))";
         let error = shown(sql).await.unwrap_err().to_string();
         drop(entered);
         timer.join().unwrap();
