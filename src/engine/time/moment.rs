@@ -471,7 +471,6 @@ mod tests {
             "10.5",
             "10:00 Europe/Berlin",
             "-10:00",
-            "24:00:00",
         ] {
             assert!(time(text).is_err(), "{text}");
         }
