@@ -57,7 +57,7 @@ impl AnalyzerRule for CommonTypes {
 
 fn concerns(expr: &Expr) -> bool {
     match expr {
-        Expr::Case(_) | Expr::InSubquery(_) => true,
+        Expr::Case(_) | Expr::InSubquery(_) | Expr::SetComparison(_) => true,
         Expr::ScalarFunction(call) => OF_ONE_TYPE.contains(&call.func.name()),
         _ => false,
     }
@@ -98,6 +98,15 @@ fn met(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
             };
             let expr = Expr::InSubquery(InSubquery::new(expr, subquery, negated));
             Transformed::new_transformed(expr, changed)
+        }
+        Expr::SetComparison(mut comparison) => {
+            let subquery = &mut comparison.subquery.subquery;
+            let plan = set_operations::compared(comparison.expr.as_mut(), subquery, schema);
+            let changed = plan.is_some();
+            if let Some(plan) = plan {
+                *subquery = plan;
+            }
+            Transformed::new_transformed(Expr::SetComparison(comparison), changed)
         }
         Expr::BinaryExpr(mut binary) if binary.op.supports_propagation() => {
             let operands = [binary.left.as_mut(), binary.right.as_mut()];

@@ -340,6 +340,10 @@ fn with_outer_types(plan: LogicalPlan, outer: &[DFSchemaRef]) -> Result<LogicalP
                     membership.subquery = within(membership.subquery)?;
                     Expr::InSubquery(membership)
                 }
+                Expr::SetComparison(mut comparison) => {
+                    comparison.subquery = within(comparison.subquery)?;
+                    Expr::SetComparison(comparison)
+                }
                 expr => expr,
             }))
         })

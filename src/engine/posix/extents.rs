@@ -17,8 +17,8 @@ use crate::error::{Code, Error};
 /// Places that may be looked at for one text: some seconds.
 const MOST_STEPS: u64 = 40_000_000;
 /// Places that are remembered for one match, of some bytes each, and those that are kept for the next.
-const MOST_HELD: usize = 4_000_000;
-const MOST_KEPT: usize = 500_000;
+const MOST_HELD: usize = 1_000_000;
+const MOST_KEPT: usize = 250_000;
 /// Steps between two questions whether the work must stop.
 const STEPS_BETWEEN_CHECKS: u64 = 100_000;
 
