@@ -34,6 +34,27 @@ pub(super) fn may_differ(tree: &Tree) -> bool {
     })
 }
 
+/// Whether a match of the crate's that ends with the text, so that none is longer, is PostgreSQL's with all its groups: each part that is
+/// repeated is of one length, so that to take it as often as possible is to take as much as possible.
+pub(super) fn is_greedy(tree: &Tree) -> bool {
+    tree.pieces.iter().all(|piece| match piece {
+        Piece::Either(_) | Piece::Look { .. } => false,
+        Piece::Repeat { inner, lazy, .. } => !lazy && is_of_one_length(tree, *inner),
+        _ => true,
+    })
+}
+
+fn is_of_one_length(tree: &Tree, place: Place) -> bool {
+    match tree.pieces.get(place) {
+        Some(Piece::Class(_)) => true,
+        Some(Piece::Group { inner, .. }) => is_of_one_length(tree, *inner),
+        Some(Piece::Sequence(pieces)) => {
+            !pieces.is_empty() && pieces.iter().all(|piece| is_of_one_length(tree, *piece))
+        }
+        _ => false,
+    }
+}
+
 /// Of how many characters a part would rather be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Preference {

@@ -3,7 +3,7 @@
 use datafusion::error::{DataFusionError, Result};
 use regex::Regex;
 
-use super::extents::{Extents, Span, may_differ};
+use super::extents::{Extents, Span, is_greedy, may_differ};
 use super::parse::parse;
 use super::spelling::spelled;
 use super::tree::{Flags, Tree};
@@ -17,8 +17,10 @@ pub(super) struct Pattern {
     spelled: Option<String>,
     /// `None` of a pattern that the crate has not.
     regex: Option<Regex>,
-    /// Whether lengths and groups are found here.
+    /// Whether lengths and groups are found here,
     is_ours: bool,
+    /// but not of a match that ends with the text.
+    is_greedy: bool,
 }
 
 /// The groups of a match in bytes, the whole first.
@@ -40,6 +42,7 @@ impl Pattern {
         })?;
         Ok(Self {
             is_ours: may_differ(&tree),
+            is_greedy: is_greedy(&tree),
             tree,
             spelled,
             regex,
@@ -88,6 +91,20 @@ impl Pattern {
         }
     }
 
+    /// Whether the crate's next match is PostgreSQL's, or there is none.
+    fn is_of_the_crate(&self, search: &Search<'_>) -> bool {
+        if !self.is_ours {
+            return true;
+        }
+        let (Some(regex), Some(from)) = (&self.regex, search.from) else {
+            return false;
+        };
+        self.is_greedy
+            && regex
+                .find_at(search.text, from)
+                .is_none_or(|found| found.end() == search.text.len())
+    }
+
     /// The matches from a byte on, at most so many.
     ///
     /// # Errors
@@ -102,12 +119,13 @@ impl Pattern {
         let mut search = self.search(name, text)?;
         search.from = Some(from);
         let mut found = Vec::new();
-        if !self.is_ours {
-            while most.is_none_or(|most| found.len() < most)
-                && let Some(groups) = search.next_of_the_crate()?
-            {
-                found.push(groups);
+        while most.is_none_or(|most| found.len() < most) && self.is_of_the_crate(&search) {
+            match search.next_of_the_crate()? {
+                Some(groups) => found.push(groups),
+                None => return Ok(found),
             }
+        }
+        if most.is_some_and(|most| found.len() >= most) {
             return Ok(found);
         }
         let letters: Vec<char> = text.chars().collect();

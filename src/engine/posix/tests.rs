@@ -48,6 +48,13 @@ fn matches_are_the_longest_and_their_parts_from_left_to_right() {
         ("(?:(a)|b)*", "ab", &[Some("ab"), None]),
         ("(x)?b", "b", &[Some("b"), None]),
         ("b.*?d", "abcd", &[Some("bcd")]),
+        (
+            r"^https?://(?:www\.)?([^/]+)/.*$",
+            "http://www.a.org/b",
+            &[Some("http://www.a.org/b"), Some("a.org")],
+        ),
+        ("(ab)?(.*)", "abab", &[Some("abab"), Some("ab"), Some("ab")]),
+        ("(ab)?(abcd)?", "abcd", &[Some("abcd"), None, Some("abcd")]),
         ("a(?=b)", "aab", &[Some("a")]),
         ("(?<=a)b", "bab", &[Some("b")]),
     ] {
