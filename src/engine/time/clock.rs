@@ -103,7 +103,7 @@ impl Clock {
             match (seconds, minutes % 60) {
                 (0, _) => "UTC".to_owned(),
                 (_, 0) => format!("{sign}{:02}", minutes / 60),
-                (_, rest) => format!("{sign}{:02}:{rest:02}", minutes / 60),
+                (_, rest) => format!("{sign}{:02}{rest:02}", minutes / 60),
             }
         })
     }

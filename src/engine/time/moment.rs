@@ -52,7 +52,7 @@ impl Moment {
         if text.eq_ignore_ascii_case("epoch") {
             return Ok(Self {
                 day: Some(0),
-                time: Some(0),
+                time: None,
                 zone: Some(Clock::UTC),
                 is_iso: false,
             });
@@ -179,6 +179,10 @@ impl<'a> Reader<'a> {
                         true => self.taken(letters.len()),
                         false => self.until(|c| !(c.is_ascii_alphanumeric() || "/_+-".contains(c))),
                     };
+                    // PostgreSQL takes what is attached to a mark for a zone, and the mark for nothing.
+                    if is_mark && self.rest.starts_with(['+', '-']) {
+                        return Err(Fault::Syntax);
+                    }
                     match word.to_ascii_lowercase().as_str() {
                         "bc" if era.is_none() && years.is_some() && spaced => era = Some(true),
                         "ad" if era.is_none() && years.is_some() && spaced => era = Some(false),
