@@ -4,7 +4,7 @@
 //! Catalogs and stores are parameters: the engine knows nothing of principals and lake roots.
 
 mod aggregates;
-mod arrays;
+pub mod arrays;
 mod bounded;
 mod checked;
 mod common_types;

@@ -232,6 +232,7 @@ fn state_of(system: &PgCatalog) -> Result<SessionState> {
         .catalog_list()
         .register_catalog("awsdatacatalog".to_owned(), Arc::new(catalog));
     quantified::register(&mut state)?;
+    crate::engine::arrays::register(&mut state)?;
     system.install(&mut state, &mentions)?;
     Ok(state)
 }
