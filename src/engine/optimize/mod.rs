@@ -51,6 +51,7 @@ const PHYSICAL: &[(&str, PhysicalGuard)] = &[
     ("aggregate_statistics", statistics::guard),
     ("LimitAggregation", topk::guard),
     ("ProjectionPushdown", projections::guard),
+    ("EnsureRequirements", sorting::guard),
     // Before and after the rules that settle what runs where.
     ("FilterPushdown", sieve::guard),
     ("FilterPushdown(Post)", sieve::guard),
