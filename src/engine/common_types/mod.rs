@@ -165,6 +165,15 @@ impl Kind {
         if let Some(number) = written(expr) {
             return Self::Written(number);
         }
+        if let Expr::Case(case) = without_alias(expr) {
+            // It has the type of its first branch until the engine's coercion reaches it.
+            let branches = case.when_then_expr.iter().map(|(_, then)| then);
+            let kinds = branches.chain(&case.else_expr);
+            let kinds: Vec<Self> = kinds.map(|branch| Self::of(branch, schema)).collect();
+            let wanted = [Self::Float, Self::Decimal].into_iter();
+            let mut found = wanted.filter(|kind| kinds.contains(kind));
+            return found.next().unwrap_or(Self::Other);
+        }
         match expr.get_type(schema) {
             Ok(data_type) if data_type.is_decimal() => Self::Decimal,
             Ok(data_type) if data_type.is_floating() && !is_written(expr) => Self::Float,
@@ -175,18 +184,23 @@ impl Kind {
 
 /// A number of the statement that is a floating-point number to the parser: the decimal that is written there.
 fn written(expr: &Expr) -> Option<ScalarValue> {
-    match expr {
-        Expr::Alias(alias) => written(&alias.expr),
+    match without_alias(expr) {
         Expr::Negative(number) => written(number)?.arithmetic_negate().ok(),
         Expr::Literal(ScalarValue::Float64(Some(value)), _) => decimals::of_literal(*value),
         expr => decimal_texts::long_number(expr).and_then(decimal_texts::number),
     }
 }
 
+fn without_alias(expr: &Expr) -> &Expr {
+    match expr {
+        Expr::Alias(alias) => without_alias(&alias.expr),
+        expr => expr,
+    }
+}
+
 /// Whether an expression is of nothing but numbers that are written, and NULL.
 fn is_written(expr: &Expr) -> bool {
-    match expr {
-        Expr::Alias(alias) => is_written(&alias.expr),
+    match without_alias(expr) {
         Expr::Negative(expr) => is_written(expr),
         Expr::BinaryExpr(binary) => is_written(&binary.left) && is_written(&binary.right),
         Expr::Literal(..) => true,
