@@ -37,6 +37,7 @@ import checks  # noqa: E402
 import compare  # noqa: E402
 import data  # noqa: E402
 import engines  # noqa: E402
+import known  # noqa: E402
 import shrink  # noqa: E402
 from queries import Generator  # noqa: E402
 from sql import Query, Select, TableRef, Target, Unsupported  # noqa: E402
@@ -65,7 +66,12 @@ class Case:
         """What differs: None, or (kind, what)."""
         worker = self.worker
         names = {dialect: {table.name: text(dialect) for table, text in inline} for dialect in ("lake", "duck", "pg")} if inline else {}
-        duck = self.answer(worker.duck, query, Target("duck", names.get("duck", {})))
+        target = Target("duck", names.get("duck", {}))
+        duck = self.answer(worker.duck, query, target)
+        if isinstance(duck, list):
+            text = query.render(target)
+            why = next((why for pattern, why in known.DUCKDB_FAULTS if re.search(pattern, text)), None)
+            duck = engines.Failed("not believed", why) if why else duck
         if duck is None:
             worker.count["not said"] += 1
             return None

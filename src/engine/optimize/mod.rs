@@ -4,6 +4,7 @@ mod conditions;
 mod cross_join;
 mod dependencies;
 mod distinct;
+mod empty_parts;
 mod equalities;
 mod grouping_sets;
 mod joins;
@@ -38,6 +39,7 @@ const LOGICAL: &[(&str, LogicalGuard)] = &[
     ("push_down_filter", pushdown::guard),
     ("push_down_leaf_projections", leaves::guard),
     ("eliminate_cross_join", cross_join::guard),
+    ("propagate_empty_relation", empty_parts::guard),
     ("eliminate_duplicated_expr", dependencies::of_sorts),
     ("replace_distinct_aggregate", dependencies::of_distinct),
     ("eliminate_join", dependencies::of_joins),
