@@ -11,15 +11,18 @@ use arrow::compute::take;
 use arrow::datatypes::{DataType, FieldRef, Int64Type};
 use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::error::Result;
-use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawFieldAccessExpr};
+use datafusion::logical_expr::planner::{
+    ExprPlanner, PlannerResult, RawBinaryExpr, RawFieldAccessExpr,
+};
 use datafusion::logical_expr::{Expr, ExprSchemable, GetFieldAccess};
+use datafusion::sql::sqlparser::ast::BinaryOperator;
 
 use super::function::{ArrayFunction, Definition, Lists, item_type, list_of, mismatch};
 use super::keys::is_array;
 use crate::engine::expressions;
 use crate::engine::stop::check;
 
-/// Plans subscripts of arrays; it comes before the engine's own planners.
+/// Plans subscripts of arrays, and what is put together with them; it comes before the engine's own planners.
 #[derive(Debug)]
 pub(in crate::engine) struct Subscripts;
 
@@ -51,6 +54,25 @@ static RANGE: Definition = Definition {
 };
 
 impl ExprPlanner for Subscripts {
+    /// A NULL without a type is an array beside an array, and adds nothing to it: the engine takes it for an item.
+    fn plan_binary_op(
+        &self,
+        expr: RawBinaryExpr,
+        schema: &DFSchema,
+    ) -> Result<PlannerResult<RawBinaryExpr>> {
+        let is_null = |expr: &Expr| matches!(expr, Expr::Literal(ScalarValue::Null, _));
+        let is_list = |expr: &Expr| expr.get_type(schema).is_ok_and(|of| is_array(&of));
+        Ok(match expr.op {
+            BinaryOperator::StringConcat if is_null(&expr.left) && is_list(&expr.right) => {
+                PlannerResult::Planned(expr.right)
+            }
+            BinaryOperator::StringConcat if is_null(&expr.right) && is_list(&expr.left) => {
+                PlannerResult::Planned(expr.left)
+            }
+            _ => PlannerResult::Original(expr),
+        })
+    }
+
     fn plan_field_access(
         &self,
         access: RawFieldAccessExpr,

@@ -1,4 +1,4 @@
-//! What the clocks of a time zone show, as PostgreSQL tells it.
+//! What the clocks of a time zone show, as in PostgreSQL.
 //!
 //! ```text
 //! an hour that a clock shows twice     the second: 2024-11-03 01:30 in New York is 01:30-05

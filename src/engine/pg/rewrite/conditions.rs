@@ -124,7 +124,7 @@ impl Visitor for Mentions {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::panic)]
     use super::*;
     use datafusion::sql::sqlparser::ast::{SetExpr, Statement};
     use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
