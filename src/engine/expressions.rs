@@ -127,11 +127,39 @@ pub fn is_arithmetic(op: Operator) -> bool {
     )
 }
 
+/// Of an operator that searches for a pattern: whether it is negated, and whether it takes any case.
+pub fn pattern_operator(op: Operator) -> Option<(bool, bool)> {
+    match op {
+        Operator::RegexMatch => Some((false, false)),
+        Operator::RegexIMatch => Some((false, true)),
+        Operator::RegexNotMatch => Some((true, false)),
+        Operator::RegexNotIMatch => Some((true, true)),
+        _ => None,
+    }
+}
+
 /// A call of a function that plans bring with them.
 pub fn call(function: impl ScalarUDFImpl + 'static, args: Vec<Expr>) -> Expr {
     Expr::ScalarFunction(ScalarFunction {
         func: Arc::new(ScalarUDF::new_from_impl(function)),
         args,
+    })
+}
+
+/// Whether all arguments are constants.
+pub fn are_constants(args: &[ColumnarValue]) -> bool {
+    args.iter()
+        .all(|arg| matches!(arg, ColumnarValue::Scalar(_)))
+}
+
+/// What was made of arguments: of `constants`, of which there is one row, a constant.
+///
+/// # Errors
+/// The constant is of a type that there are none of.
+pub fn made(values: ArrayRef, constants: bool) -> Result<ColumnarValue> {
+    Ok(match constants {
+        true => ColumnarValue::Scalar(ScalarValue::try_from_array(&values, 0)?),
+        false => ColumnarValue::Array(values),
     })
 }
 

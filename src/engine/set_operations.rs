@@ -42,15 +42,19 @@ impl AnalyzerRule for CountedSetOperations {
     }
 }
 
-/// Whether a join is what the engine makes of INTERSECT ALL or EXCEPT ALL: every column is a key, and NULLs are equal. Without
-/// ALL, the left side is distinct.
-fn is_of_all(join: &Join) -> bool {
+/// Whether a join is what the engine makes of INTERSECT and EXCEPT: every column is a key, and NULLs are equal.
+pub fn is_set_operation(join: &Join) -> bool {
     matches!(join.join_type, JoinType::LeftSemi | JoinType::LeftAnti)
         && join.null_equality == NullEquality::NullEqualsNull
-        && !join.null_aware
         && join.filter.is_none()
         && join.on.len() == join.left.schema().fields().len()
         && join.on.len() == join.right.schema().fields().len()
+}
+
+/// Whether it is INTERSECT ALL or EXCEPT ALL: without ALL, the left side is distinct.
+fn is_of_all(join: &Join) -> bool {
+    is_set_operation(join)
+        && !join.null_aware
         && !matches!(join.left.as_ref(), LogicalPlan::Distinct(_))
 }
 

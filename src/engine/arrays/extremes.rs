@@ -17,6 +17,7 @@ use datafusion::logical_expr::{
 
 use super::keys::{is_array, keys_of};
 use crate::engine::expressions;
+use crate::engine::time::best_places;
 
 /// The key of a value that is not NULL, and the value.
 type Keyed = (Vec<u8>, ScalarValue);
@@ -229,33 +230,19 @@ impl ScalarUDFImpl for ExtremeArray {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let constant = |arg: &ColumnarValue| matches!(arg, ColumnarValue::Scalar(_));
-        let constant = args.args.iter().all(constant);
+        let constant = expressions::are_constants(&args.args);
         let columns: Vec<ArrayRef> = ColumnarValue::values_to_arrays(&args.args)?
             .iter()
             .map(|column| cast(column, &self.data_type))
             .collect::<std::result::Result<_, _>>()?;
-        let keys = columns.iter().map(keys_of).collect::<Result<Vec<_>>>()?;
+        let keys = columns.iter().map(|column| Ok((column, keys_of(column)?)));
+        let keys = keys.collect::<Result<Vec<_>>>()?;
         let rows = columns.first().map_or(0, |column| column.len());
-        let places: Vec<(usize, usize)> = (0..rows)
-            .map(|row| {
-                let values = columns.iter().zip(&keys).enumerate();
-                let values = values
-                    .filter(|(_, (column, _))| column.is_valid(row))
-                    .map(|(column, (_, keys))| (column, keys.row(row)));
-                // Of equal ones the first.
-                let best = values.reduce(|best, value| match value.1.cmp(&best.1) == self.wanted {
-                    true => value,
-                    false => best,
-                });
-                (best.map_or(0, |(column, _)| column), row)
-            })
-            .collect();
+        let places = best_places(rows, self.wanted, &keys, |(column, keys), row| {
+            column.is_valid(row).then(|| keys.row(row))
+        });
         let arrays: Vec<_> = columns.iter().map(Arc::as_ref).collect();
         let made = interleave(&arrays, &places)?;
-        Ok(match constant {
-            true => ColumnarValue::Scalar(ScalarValue::try_from_array(&made, 0)?),
-            false => ColumnarValue::Array(made),
-        })
+        expressions::made(made, constant)
     }
 }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, ListArray};
 use arrow::datatypes::{DataType, Field, FieldRef};
-use datafusion::common::ScalarValue;
 use datafusion::error::Result;
 use datafusion::execution::{FunctionRegistry, SessionState};
 use datafusion::logical_expr::type_coercion::binary::comparison_coercion;
@@ -14,6 +13,7 @@ use datafusion::logical_expr::{
     ScalarUDFImpl, Signature, Volatility,
 };
 
+use crate::engine::expressions;
 use crate::error::{Code, Error};
 
 /// What a function is.
@@ -148,16 +148,12 @@ impl ScalarUDFImpl for ArrayFunction {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let constant = |arg: &ColumnarValue| matches!(arg, ColumnarValue::Scalar(_));
-        let constant = args.args.iter().all(constant);
+        let constant = expressions::are_constants(&args.args);
         let rows = if constant { 1 } else { args.number_rows };
         let columns = args.args.iter().map(|arg| arg.to_array(rows));
         let columns: Vec<ArrayRef> = columns.collect::<Result<_>>()?;
         let made = (self.definition.body)(&columns, args.return_field.data_type())?;
-        Ok(match constant {
-            true => ColumnarValue::Scalar(ScalarValue::try_from_array(&made, 0)?),
-            false => ColumnarValue::Array(made),
-        })
+        expressions::made(made, constant)
     }
 }
 

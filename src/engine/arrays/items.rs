@@ -147,6 +147,30 @@ impl<'a> Found<'a> {
     fn is_found(&self, row: usize, item: usize) -> bool {
         self.items.row(item) == self.elements.row(row)
     }
+
+    /// Lists of what `put` makes of each item, of which no more than `max` of a row are found; it gets the row, the item and whether it is.
+    fn walked<T>(
+        &self,
+        max: Option<&ArrayRef>,
+        put: impl Fn(usize, usize, bool) -> Option<T>,
+    ) -> Result<(Built, Vec<T>)> {
+        let mut built = Built::new(self.lists.rows());
+        let mut made = Vec::new();
+        for row in 0..self.lists.rows() {
+            check()?;
+            let items = self.lists.items(row).zip(most(max, row));
+            let valid = items.is_some();
+            if let Some((items, mut left)) = items {
+                for item in items {
+                    let is_found = left > 0 && self.is_found(row, item);
+                    left -= i64::from(is_found);
+                    made.extend(put(row, item, is_found));
+                }
+            }
+            built.end(made.len(), valid)?;
+        }
+        Ok((built, made))
+    }
 }
 
 /// How many items of a row may be changed; `None` where that is NULL.
@@ -203,24 +227,10 @@ impl Built {
 
 fn removed(function: &str, columns: &[ArrayRef], max: Option<&ArrayRef>) -> Result<ArrayRef> {
     let found = Found::of(function, columns)?;
-    let mut built = Built::new(found.lists.rows());
-    let mut kept: Vec<u64> = Vec::new();
-    for row in 0..found.lists.rows() {
-        check()?;
-        let items = found.lists.items(row).zip(most(max, row));
-        let valid = items.is_some();
-        if let Some((items, most)) = items {
-            let mut left = most;
-            for item in items {
-                if left > 0 && found.is_found(row, item) {
-                    left -= 1;
-                } else {
-                    kept.push(item as u64);
-                }
-            }
-        }
-        built.end(kept.len(), valid)?;
-    }
+    let (built, kept) = found.walked(max, |_, item, is_found| match is_found {
+        true => None,
+        false => Some(item as u64),
+    })?;
     let items = take(found.lists.list.values(), &UInt64Array::from(kept), None)?;
     built.lists(found.lists.list.data_type(), items)
 }
@@ -229,25 +239,10 @@ fn replaced(function: &str, columns: &[ArrayRef], max: Option<&ArrayRef>) -> Res
     let found = Found::of(function, columns)?;
     let values = found.lists.list.values();
     let to = columns.get(2).unwrap_or(values);
-    let mut built = Built::new(found.lists.rows());
-    let mut places: Vec<(usize, usize)> = Vec::new();
-    for row in 0..found.lists.rows() {
-        check()?;
-        let items = found.lists.items(row).zip(most(max, row));
-        let valid = items.is_some();
-        if let Some((items, most)) = items {
-            let mut left = most;
-            for item in items {
-                if left > 0 && found.is_found(row, item) {
-                    left -= 1;
-                    places.push((1, row));
-                } else {
-                    places.push((0, item));
-                }
-            }
-        }
-        built.end(places.len(), valid)?;
-    }
+    let (built, places) = found.walked(max, |row, item, is_found| match is_found {
+        true => Some((1, row)),
+        false => Some((0, item)),
+    })?;
     let items = interleave(&[values.as_ref(), to.as_ref()], &places)?;
     built.lists(found.lists.list.data_type(), items)
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::DataType;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
-use datafusion::common::{DFSchema, DFSchemaRef, ExprSchema, JoinType, NullEquality};
+use datafusion::common::{DFSchema, DFSchemaRef, ExprSchema};
 use datafusion::error::Result;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
@@ -15,6 +15,7 @@ use datafusion::optimizer::analyzer::type_coercion::coerce_union_schema;
 use super::reals::{self, Side};
 use super::{Kind, Meeting};
 use crate::engine::expressions;
+use crate::engine::set_operations::is_set_operation;
 
 /// Gives values that meet the types that they have in common, and what is above them the types that follow.
 ///
@@ -90,15 +91,6 @@ fn differ<'a>(schemas: impl IntoIterator<Item = &'a DFSchemaRef>) -> bool {
     first.is_some_and(|first| schemas.any(|schema| !types(schema).eq(types(first))))
 }
 
-/// Whether a join is what the engine makes of INTERSECT and EXCEPT: every column is a key, and NULLs are equal.
-fn is_set_operation(join: &Join) -> bool {
-    matches!(join.join_type, JoinType::LeftSemi | JoinType::LeftAnti)
-        && join.null_equality == NullEquality::NullEqualsNull
-        && join.filter.is_none()
-        && join.on.len() == join.left.schema().fields().len()
-        && join.on.len() == join.right.schema().fields().len()
-}
-
 fn of_union(union: Union) -> Result<LogicalPlan> {
     let inputs = common(union.inputs)?;
     // What has no type in common is the engine's error.
@@ -110,11 +102,10 @@ fn of_union(union: Union) -> Result<LogicalPlan> {
 }
 
 fn of_join(mut join: Join) -> Result<LogicalPlan> {
-    let left = match join.left.as_ref() {
+    let (left, is_distinct) = match join.left.as_ref() {
         LogicalPlan::Distinct(Distinct::All(input)) => (Arc::clone(input), true),
         _ => (Arc::clone(&join.left), false),
     };
-    let (left, is_distinct) = left;
     if let [left, right] = common(vec![left, Arc::clone(&join.right)])?.as_slice() {
         join.left = match is_distinct {
             true => Arc::new(LogicalPlan::Distinct(Distinct::All(Arc::clone(left)))),

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field};
-use datafusion::common::ScalarValue;
 use datafusion::error::Result;
 use datafusion::execution::{FunctionRegistry, SessionState};
 use datafusion::logical_expr::{
@@ -14,6 +13,7 @@ use datafusion::logical_expr::{
 };
 
 use super::call::Call;
+use crate::engine::expressions;
 use crate::error::{Code, Error};
 
 /// Puts these functions in the place of the engine's.
@@ -243,8 +243,7 @@ impl ScalarUDFImpl for Function {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let constant = |arg: &ColumnarValue| matches!(arg, ColumnarValue::Scalar(_));
-        let constant = args.args.iter().all(constant);
+        let constant = expressions::are_constants(&args.args);
         let rows = if constant { 1 } else { args.number_rows };
         let types: Vec<DataType> = args.args.iter().map(ColumnarValue::data_type).collect();
         let arguments = self.kind.arguments(&types).iter().copied();
@@ -264,9 +263,6 @@ impl ScalarUDFImpl for Function {
             columns: columns.collect::<Result<_>>()?,
         };
         let made = call.made(rows)?;
-        Ok(match constant {
-            true => ColumnarValue::Scalar(ScalarValue::try_from_array(&made, 0)?),
-            false => ColumnarValue::Array(made),
-        })
+        expressions::made(made, constant)
     }
 }

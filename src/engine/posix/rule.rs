@@ -12,7 +12,7 @@ use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::config::ConfigOptions;
 use datafusion::error::Result;
 use datafusion::logical_expr::expr::ScalarFunction;
-use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator, lit, not};
+use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, LogicalPlan, lit, not};
 use datafusion::optimizer::AnalyzerRule;
 
 use super::functions::{Function, Kind};
@@ -27,7 +27,7 @@ pub struct PosixPatterns;
 impl AnalyzerRule for PosixPatterns {
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
         let concerns = |expr: &Expr| match expr {
-            Expr::BinaryExpr(binary) => is_match(binary.op).is_some(),
+            Expr::BinaryExpr(binary) => expressions::pattern_operator(binary.op).is_some(),
             Expr::ScalarFunction(call) => call.func.name() == "regexp_like",
             _ => false,
         };
@@ -36,17 +36,6 @@ impl AnalyzerRule for PosixPatterns {
 
     fn name(&self) -> &str {
         "posix_patterns"
-    }
-}
-
-/// Whether it is negated, and whether it takes any case.
-fn is_match(op: Operator) -> Option<(bool, bool)> {
-    match op {
-        Operator::RegexMatch => Some((false, false)),
-        Operator::RegexIMatch => Some((false, true)),
-        Operator::RegexNotMatch => Some((true, false)),
-        Operator::RegexNotIMatch => Some((true, true)),
-        _ => None,
     }
 }
 
@@ -82,7 +71,7 @@ fn rewritten(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
     let is_text = |expr: &Expr| expr.get_type(schema).is_ok_and(|of| of.is_string());
     match expr {
         Expr::BinaryExpr(BinaryExpr { left, op, right }) => {
-            let Some((negated, any_case)) = is_match(op) else {
+            let Some((negated, any_case)) = expressions::pattern_operator(op) else {
                 return Transformed::no(Expr::BinaryExpr(BinaryExpr { left, op, right }));
             };
             if !is_text(&left) || !is_text(&right) || is_null(&right) {

@@ -14,8 +14,8 @@ use datafusion::config::ConfigOptions;
 use datafusion::error::Result;
 use datafusion::logical_expr::expr::{Like, ScalarFunction};
 use datafusion::logical_expr::{
-    BinaryExpr, ColumnarValue, Expr, ExprSchemable, LogicalPlan, Operator, ScalarFunctionArgs,
-    ScalarUDF, ScalarUDFImpl, Signature, Volatility, lit, not,
+    BinaryExpr, ColumnarValue, Expr, ExprSchemable, LogicalPlan, ScalarFunctionArgs, ScalarUDF,
+    ScalarUDFImpl, Signature, Volatility, lit, not,
 };
 use datafusion::optimizer::AnalyzerRule;
 use regex::RegexBuilder;
@@ -49,7 +49,7 @@ impl AnalyzerRule for BoundedMatches {
 
 fn concerns(expr: &Expr) -> bool {
     match expr {
-        Expr::BinaryExpr(binary) => is_match(binary.op).is_some(),
+        Expr::BinaryExpr(binary) => expressions::pattern_operator(binary.op).is_some(),
         expr => matches!(
             expr,
             Expr::SimilarTo(_) | Expr::Like(_) | Expr::ScalarFunction(_)
@@ -57,22 +57,11 @@ fn concerns(expr: &Expr) -> bool {
     }
 }
 
-/// Whether it is negated, and whether it takes any case.
-fn is_match(op: Operator) -> Option<(bool, bool)> {
-    match op {
-        Operator::RegexMatch => Some((false, false)),
-        Operator::RegexIMatch => Some((false, true)),
-        Operator::RegexNotMatch => Some((true, false)),
-        Operator::RegexNotIMatch => Some((true, true)),
-        _ => None,
-    }
-}
-
 impl BoundedMatches {
     fn rewritten(&self, expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
         match expr {
             Expr::BinaryExpr(BinaryExpr { left, op, right }) => {
-                let Some((negated, any_case)) = is_match(op) else {
+                let Some((negated, any_case)) = expressions::pattern_operator(op) else {
                     return Transformed::no(Expr::BinaryExpr(BinaryExpr { left, op, right }));
                 };
                 if !is_text(&left, schema) || !is_text(&right, schema) || is_small(&right) {

@@ -64,21 +64,29 @@ impl ScalarUDFImpl for ExtremeInterval {
             .collect::<std::result::Result<_, _>>()?;
         let lengths = columns.iter().map(lengths).collect::<Result<Vec<_>>>()?;
         let rows = columns.first().map_or(0, |column| column.len());
-        let places: Vec<(usize, usize)> = (0..rows)
-            .map(|row| {
-                let values = lengths.iter().enumerate();
-                let values = values
-                    .filter(|(_, lengths)| lengths.is_valid(row))
-                    .map(|(column, lengths)| (column, lengths.value(row)));
-                // Of equal ones the first.
-                let best = values.reduce(|best, value| match value.1.cmp(&best.1) == self.wanted {
-                    true => value,
-                    false => best,
-                });
-                (best.map_or(0, |(column, _)| column), row)
-            })
-            .collect();
+        let places = best_places(rows, self.wanted, &lengths, |lengths, row| {
+            lengths.is_valid(row).then(|| lengths.value(row))
+        });
         let arrays: Vec<_> = columns.iter().map(Arc::as_ref).collect();
         Ok(ColumnarValue::Array(interleave(&arrays, &places)?))
     }
+}
+
+/// For each row, the column whose value is the least or the greatest, of equal ones the first; any where there is none.
+pub(in crate::engine) fn best_places<'a, C, K: Ord>(
+    rows: usize,
+    wanted: Ordering,
+    columns: &'a [C],
+    value: impl Fn(&'a C, usize) -> Option<K>,
+) -> Vec<(usize, usize)> {
+    let best = |row| {
+        let values = columns.iter().enumerate();
+        let values = values.filter_map(|(place, column)| Some((place, value(column, row)?)));
+        let best = values.reduce(|best, value| match value.1.cmp(&best.1) == wanted {
+            true => value,
+            false => best,
+        });
+        (best.map_or(0, |(place, _)| place), row)
+    };
+    (0..rows).map(best).collect()
 }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, TimeUnit};
 use datafusion::common::tree_node::{Transformed, TransformedResult};
-use datafusion::common::{Column, DFSchema, JoinType, NullEquality, ScalarValue};
+use datafusion::common::{Column, DFSchema, ScalarValue};
 use datafusion::config::ConfigOptions;
 use datafusion::error::Result;
 use datafusion::logical_expr::expr::{Cast, InSubquery};
@@ -28,6 +28,7 @@ use super::at_zone::AT_TIME_ZONE;
 use super::length::compares;
 use super::zones::is_utc;
 use crate::engine::expressions;
+use crate::engine::set_operations::is_set_operation;
 
 /// Functions of which all arguments are of one type.
 const OF_ONE_TYPE: &[&str] = &[
@@ -197,15 +198,6 @@ fn values_of(values: Values) -> Result<LogicalPlan> {
         schema: Arc::new(schema),
         values: rows.collect(),
     }))
-}
-
-/// Whether a join is what the engine makes of INTERSECT or EXCEPT: every column is a key, and NULLs are equal.
-fn is_set_operation(join: &Join) -> bool {
-    matches!(join.join_type, JoinType::LeftSemi | JoinType::LeftAnti)
-        && join.null_equality == NullEquality::NullEqualsNull
-        && join.filter.is_none()
-        && join.on.len() == join.left.schema().fields().len()
-        && join.on.len() == join.right.schema().fields().len()
 }
 
 /// An INTERSECT or EXCEPT of which a column has a zone on one side has it on both.

@@ -62,6 +62,7 @@ use datafusion::execution::{FunctionRegistry, SessionState};
 pub use ages::AGE;
 pub use at_zone::AT_TIME_ZONE;
 pub use clock::Clock;
+pub(in crate::engine) use extremes::best_places;
 pub use input::{
     date_of_text, instant_of_text, interval_in_words, interval_of_text, time_of_text,
     timestamp_of_text,

@@ -11,6 +11,7 @@ use super::SECOND;
 use super::calendar::{DAY, at, days_in_month, days_of};
 use super::clock::{Clock, offset};
 use super::input::MAX_DIGITS;
+use super::template::MONTHS;
 
 /// What a text says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -351,24 +352,10 @@ fn fraction(text: &str, digits: u8) -> i64 {
 
 /// The number of a month by its name in English, or its first three letters.
 fn month_of(name: &str) -> Option<i64> {
-    const MONTHS: [&str; 12] = [
-        "january",
-        "february",
-        "march",
-        "april",
-        "may",
-        "june",
-        "july",
-        "august",
-        "september",
-        "october",
-        "november",
-        "december",
-    ];
-    let name = name.to_ascii_lowercase();
-    let found = MONTHS
-        .iter()
-        .position(|month| *month == name || month.get(..3) == Some(&name));
+    let found = MONTHS.iter().position(|month| {
+        let short = month.get(..3).unwrap_or(month);
+        month.eq_ignore_ascii_case(name) || short.eq_ignore_ascii_case(name)
+    });
     i64::try_from(found? + 1).ok()
 }
 

@@ -145,11 +145,8 @@ impl VisitorMut for NameColumns {
             let Some(name) = column_name(item) else {
                 continue;
             };
-            // The engine may give one name to what is written differently: `array_append(a, 1)`, `a || 1`.
             if let SelectItem::UnnamedExpr(expr) = item
-                && (!seen.insert(name.clone())
-                    || has_star
-                    || !matches!(expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_)))
+                && (!seen.insert(name.clone()) || has_star)
             {
                 let own = Ident::with_quote('"', apart(&name, position));
                 *item = SelectItem::ExprWithAlias {
