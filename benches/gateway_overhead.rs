@@ -7,6 +7,7 @@
 //! LAKEGATE_BENCH_SF=0.1 LAKEGATE_BENCH_PAIRS=3 LAKEGATE_BENCH_QUERIES=1,6 cargo bench --bench gateway_overhead
 //! ```
 #![allow(
+    clippy::disallowed_methods,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
@@ -21,18 +22,18 @@ use std::time::{Duration, Instant};
 use arrow::datatypes::{Field, Schema};
 use datafusion::prelude::{ParquetReadOptions, SessionConfig, SessionContext};
 use futures::StreamExt;
-use lakegate::engine::{Engine, EngineOptions};
-use lakegate::gateway::{
-    ConnectionLimits, Execution, Gateway, GatewayParts, Login, Prepared, Protocol, Session,
-};
-use lakegate::lake::parquet::FooterCache;
-use lakegate::lake::roots::{Backing, Roots};
-use lakegate::results::ResultCache;
-use lakegate::telemetry::history::History;
-use lakegate::workgroup::{Admission, Places};
 use lakegate_catalog::access::{ADMINISTRATORS, ScramVerifier};
 use lakegate_catalog::store::{Control, Metastore, SqliteStore};
 use lakegate_demo::DemoOptions;
+use lakegate_engine::{Engine, EngineOptions};
+use lakegate_gateway::results::ResultCache;
+use lakegate_gateway::telemetry::history::History;
+use lakegate_gateway::workgroup::{Admission, Places};
+use lakegate_gateway::{
+    ConnectionLimits, Execution, Gateway, GatewayParts, Login, Prepared, Protocol, Session,
+};
+use lakegate_lake::parquet::FooterCache;
+use lakegate_lake::roots::{Backing, Roots};
 
 /// The server's.
 #[global_allocator]
@@ -202,7 +203,7 @@ async fn session(lake: &Path, state: &Path, threads: usize) -> Arc<Session> {
         max_stall: Duration::from_secs(600),
         max_statistics_files: 4096,
         max_planning_time: std::time::Duration::from_secs(30),
-        max_row_bytes: lakegate::lake::format::MAX_ROW_BYTES,
+        max_row_bytes: lakegate_lake::format::MAX_ROW_BYTES,
         process_memory_limit: u64::MAX,
     });
     let principal = gateway.principal("admin").unwrap();

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use lakegate::endpoints::flight::fuzzing::TARGETS;
+use lakegate_flight::fuzzing::TARGETS;
 
 fn main() -> std::io::Result<()> {
     for target in TARGETS {

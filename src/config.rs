@@ -13,11 +13,11 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
+use lakegate_error::{Error, Result};
 use serde::{Deserialize, Serialize};
 
 pub use self::auth::{Audience, AuthConfig, CertificateUser, ClientCertificates, JwtConfig};
 pub use self::doors::{FlightConfig, HttpConfig, Listen, PostgresConfig};
-use crate::error::{Error, Result};
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -431,7 +431,11 @@ mod tests {
     fn longest_row_has_bounds_that_the_error_names() {
         figment::Jail::expect_with(|jail| {
             let load = || Config::load(None, BTreeMap::new());
-            assert_eq!(load().unwrap().lake.max_row_size, ByteSize::mib(32));
+            let default = load().unwrap().lake.max_row_size;
+            assert_eq!(
+                default.as_u64(),
+                lakegate_lake::format::MAX_ROW_BYTES as u64
+            );
             for (text, bytes) in [("1KiB", 1 << 10), ("64KiB", 64 << 10), ("1GiB", 1 << 30)] {
                 jail.set_env("LAKEGATE_LAKE__MAX_ROW_SIZE", text);
                 assert_eq!(load().unwrap().lake.max_row_size.as_u64(), bytes);

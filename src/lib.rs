@@ -1,16 +1,6 @@
 //! Lakegate: a self-hosted Athena.
 //!
-//! `ARCHITECTURE.md` has the map; the rooms below are its floors, lowest first.
+//! `ARCHITECTURE.md` has the map. This package is the server's top floor: its command line and its configuration.
 
 pub mod cli;
 pub mod config;
-pub mod endpoints;
-pub mod engine;
-pub mod error;
-pub mod gateway;
-pub mod lake;
-pub mod results;
-pub mod statement;
-pub mod telemetry;
-pub mod view;
-pub mod workgroup;

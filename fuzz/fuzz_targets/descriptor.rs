@@ -1,6 +1,6 @@
 #![no_main]
 
-use lakegate::endpoints::flight::fuzzing::Target;
+use lakegate_flight::fuzzing::Target;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use lakegate_catalog::store::{Control, SqliteStore};
+use lakegate_error::{Code, Error, Result};
 
 use super::ConfigArgs;
 use super::credentials::{self, CREDENTIALS};
@@ -11,7 +12,6 @@ use super::password::random_password;
 use super::serve::runtime;
 use super::server::{catalog_file, verifier};
 use crate::config::Config;
-use crate::error::{Code, Error, Result};
 
 #[derive(Debug, clap::Args)]
 pub struct ResetPasswordArgs {

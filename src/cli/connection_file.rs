@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use lakegate_engine::CATALOG;
+use lakegate_error::{Error, Result};
 use serde::Serialize;
 
 use super::password::write_file;
-use crate::engine::CATALOG;
-use crate::error::{Error, Result};
 
 #[derive(Debug, Serialize)]
 pub struct ConnectionFile {

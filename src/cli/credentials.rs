@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
+use lakegate_error::{Error, Result};
+
 use super::connection_file::UserEntry;
 use super::password::write_secret_file;
-use crate::error::{Error, Result};
 
 /// In the lake's folder.
 pub const CREDENTIALS: &str = "credentials.json";
@@ -54,8 +55,9 @@ pub fn remember(state_dir: &Path, user: &str, password: &str) -> Result<bool> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use super::*;
     use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
 
     fn user(name: &str) -> UserEntry {
         UserEntry {

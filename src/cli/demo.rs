@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use chrono::NaiveDate;
 use lakegate_demo::{DEFAULT_UNTIL, DemoOptions, Outcome, demo_users};
+use lakegate_error::{Error, Result};
+use lakegate_gateway::{Login, Protocol};
 
 use super::connection_file::{ConnectionFile, UserEntry};
 use super::credentials::{self, CREDENTIALS, READY, STATE};
@@ -14,8 +16,6 @@ use super::password::{private_dir, random_password, write_secret_file};
 use super::serve::runtime;
 use super::server::{Server, create_administrator, verifier};
 use crate::config::{Config, RootConfig};
-use crate::error::{Error, Result};
-use crate::gateway::{Login, Protocol};
 
 #[derive(Debug, clap::Args)]
 pub struct DemoArgs {

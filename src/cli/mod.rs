@@ -11,8 +11,7 @@ mod server;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
-
-use crate::error::Result;
+use lakegate_error::Result;
 
 #[derive(Debug, Parser)]
 #[command(

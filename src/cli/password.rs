@@ -3,9 +3,8 @@
 use std::io::Write;
 use std::path::Path;
 
+use lakegate_error::{Error, Result};
 use rand::Rng;
-
-use crate::error::{Error, Result};
 
 /// Without characters that are mistaken for others, or that a shell or a URL would change.
 const ALPHABET: &[u8] = b"abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789";

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use lakegate_error::{Error, Result};
+
 use super::ConfigArgs;
 use super::server::Server;
 use crate::config::Config;
-use crate::error::{Error, Result};
 
 #[derive(Debug, clap::Args)]
 pub struct ServeArgs {
@@ -50,7 +51,7 @@ pub fn runtime() -> Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_name("lakegate-io")
-        .thread_stack_size(crate::engine::STACK)
+        .thread_stack_size(lakegate_engine::STACK)
         .build()
         .map_err(|e| Error::internal(format!("the server's threads cannot start: {e}")))
 }

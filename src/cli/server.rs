@@ -6,6 +6,18 @@ use std::sync::Arc;
 use bytesize::ByteSize;
 use lakegate_catalog::access::ScramVerifier;
 use lakegate_catalog::store::{Control, Metastore, SqliteStore};
+use lakegate_engine::{Engine, EngineOptions, machine};
+use lakegate_error::{Code, Error, Result};
+use lakegate_flight::FlightOptions;
+use lakegate_gateway::results::ResultCache;
+use lakegate_gateway::telemetry::history::History;
+use lakegate_gateway::workgroup::{Admission, Places};
+use lakegate_gateway::{ConnectionLimits, Gateway, GatewayParts, Jwt, JwtKeys, JwtOptions};
+use lakegate_lake::parquet::FooterCache;
+use lakegate_lake::roots::{Backing, Roots};
+use lakegate_lake::s3::{self, S3Options};
+use lakegate_postgres::PostgresOptions;
+use lakegate_transport::tls::{ClientAuth, ClientTrust, Tls};
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
@@ -15,19 +27,6 @@ use tokio_util::sync::CancellationToken;
 use super::connection_file::{ConnectionFile, HostPort, HttpDoor};
 use super::password::{private_dir, random_password, write_secret_file};
 use crate::config::{Audience, ClientCertificates, Config, JwtConfig};
-use crate::endpoints::flight::FlightOptions;
-use crate::endpoints::postgres::PostgresOptions;
-use crate::endpoints::tls::{ClientAuth, ClientTrust, Tls};
-use crate::endpoints::{flight, http, postgres};
-use crate::engine::{Engine, EngineOptions, machine};
-use crate::error::{Code, Error, Result};
-use crate::gateway::{ConnectionLimits, Gateway, GatewayParts, Jwt, JwtKeys, JwtOptions};
-use crate::lake::parquet::FooterCache;
-use crate::lake::roots::{Backing, Roots};
-use crate::lake::s3::{self, S3Options};
-use crate::results::ResultCache;
-use crate::telemetry::history::History;
-use crate::workgroup::{Admission, Places};
 
 /// Everything that serves, opened and not yet listening.
 #[derive(Debug)]
@@ -194,7 +193,7 @@ impl Server {
                 stop.clone(),
             );
             doors.spawn(async move {
-                postgres::serve(listener, gateway, Some(tls), options, stop).await;
+                lakegate_postgres::serve(listener, gateway, Some(tls), options, stop).await;
                 Ok(())
             });
         }
@@ -208,7 +207,7 @@ impl Server {
                 stop.clone(),
             );
             doors.spawn(async move {
-                flight::serve(listener, gateway, Some(tls), options, stop).await;
+                lakegate_flight::serve(listener, gateway, Some(tls), options, stop).await;
                 Ok(())
             });
         }
@@ -220,7 +219,7 @@ impl Server {
             });
             let (gateway, stop) = (Arc::clone(&self.gateway), stop.clone());
             doors.spawn(async move {
-                http::serve(listener, gateway, stop)
+                lakegate_http::serve(listener, gateway, stop)
                     .await
                     .map_err(|e| Error::internal(format!("the http door: {e}")))
             });

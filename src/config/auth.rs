@@ -4,9 +4,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use jsonwebtoken::{Algorithm, AlgorithmFamily};
+use lakegate_error::{Error, Result};
+use lakegate_gateway::{ALGORITHMS, LEEWAY, USER_CLAIM};
+pub use lakegate_transport::tls::CertificateUser;
 use serde::{Deserialize, Serialize};
-
-use crate::error::{Error, Result};
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -44,19 +45,9 @@ impl Default for JwtConfig {
             audience: Audience(Vec::new()),
             jwks_file: None,
             jwks_url: None,
-            user_claim: "sub".to_owned(),
-            algorithms: vec![
-                Algorithm::RS256,
-                Algorithm::RS384,
-                Algorithm::RS512,
-                Algorithm::PS256,
-                Algorithm::PS384,
-                Algorithm::PS512,
-                Algorithm::ES256,
-                Algorithm::ES384,
-                Algorithm::EdDSA,
-            ],
-            leeway: Duration::from_secs(60),
+            user_claim: USER_CLAIM.to_owned(),
+            algorithms: ALGORITHMS.to_vec(),
+            leeway: LEEWAY,
         }
     }
 }
@@ -123,19 +114,6 @@ pub enum ClientCertificates {
     Optional,
     /// No connection without one.
     Required,
-}
-
-/// What in a client's certificate is the user's name.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum CertificateUser {
-    /// The common name of its subject.
-    #[default]
-    Cn,
-    /// The DNS name among its subject alternative names.
-    SanDns,
-    /// The URI among its subject alternative names.
-    SanUri,
 }
 
 #[cfg(test)]

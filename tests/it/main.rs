@@ -33,6 +33,7 @@ mod lifecycle;
 mod limits;
 mod locations;
 mod newcomer;
+mod packaging;
 mod partition_folders;
 mod passwords;
 mod pruning;

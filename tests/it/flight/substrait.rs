@@ -1,4 +1,5 @@
 //! Substrait plans beside SQL, in a server that was built with them; in others an error that says so.
+#![allow(clippy::disallowed_methods)]
 
 use arrow_flight::sql::{
     ActionCreatePreparedStatementResult, ActionCreatePreparedSubstraitPlanRequest,

@@ -19,15 +19,15 @@ pub mod s3;
 pub mod server;
 pub mod tls;
 
+use std::future::Future;
+use std::time::{Duration, Instant};
+
 pub use client::{Client, Failure};
 pub use door::Door;
 pub(crate) use door::through_each_door;
 pub use flight::Flight;
 pub use lake::Options;
 pub use server::Server;
-
-use std::future::Future;
-use std::time::{Duration, Instant};
 
 /// Longest wait for anything that must happen; a test that waits this long has failed.
 pub const PATIENCE: Duration = Duration::from_secs(60);

@@ -1,0 +1,173 @@
+//! What of one table one user may see and do.
+
+use std::collections::BTreeSet;
+
+use sha2::{Digest, Sha256};
+
+/// Which columns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ColumnSelection {
+    /// Every column, also those that are added later.
+    All,
+    /// These, all of which the table has.
+    Some(BTreeSet<String>),
+    /// None.
+    None,
+}
+
+impl ColumnSelection {
+    /// Whether a column (lower case) is in.
+    pub fn contains(&self, column: &str) -> bool {
+        match self {
+            ColumnSelection::All => true,
+            ColumnSelection::Some(columns) => columns.contains(column),
+            ColumnSelection::None => false,
+        }
+    }
+}
+
+/// What of one table one user may see and do. A user who may do nothing with it has no
+/// `TableAccess`: for that user the table does not exist.
+///
+/// Every listing shows [`TableAccess::visible_columns`] and nothing else; a query sees those of
+/// them that are in `select`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableAccess {
+    /// The columns that may be queried.
+    pub select: ColumnSelection,
+    /// DESCRIBE was granted. Seeing the table does not need it: any other right shows it too.
+    pub describe: bool,
+    pub insert: bool,
+    pub delete: bool,
+    pub alter: bool,
+    pub drop: bool,
+    pub(super) visible: Vec<String>,
+}
+
+impl TableAccess {
+    /// The columns that exist for the user, in the table's order: the selectable ones if SELECT is
+    /// granted on some columns only, else all of them.
+    pub fn visible_columns(&self) -> &[String] {
+        &self.visible
+    }
+
+    /// Whether a column (lower case) exists for the user.
+    pub fn is_visible(&self, column: &str) -> bool {
+        match &self.select {
+            // The common case, without a scan of a wide table's names.
+            ColumnSelection::Some(columns) => columns.contains(column),
+            _ => self.visible.iter().any(|visible| visible == column),
+        }
+    }
+
+    /// Whether a column (lower case) may be queried.
+    pub fn can_select(&self, column: &str) -> bool {
+        self.select.contains(column) && self.is_visible(column)
+    }
+
+    /// Whether every visible column may be queried and none is hidden by a column grant.
+    pub fn selects_all(&self) -> bool {
+        self.select == ColumnSelection::All
+    }
+
+    /// Takes away what needs rights on another table too, since files of this one belong to that one. `other`: what the same user may
+    /// do with it.
+    ///
+    /// Columns do not count one by one: that they are called alike does not make them the same in a file.
+    pub fn limit(&mut self, other: Option<&TableAccess>) {
+        if !other.is_some_and(TableAccess::selects_all) {
+            self.select = ColumnSelection::None;
+            // The names of its partitions would show, and a narrower definition could become a wider one.
+            self.alter = false;
+        }
+        self.insert &= other.is_some_and(|other| other.insert);
+        self.delete &= other.is_some_and(|other| other.delete);
+    }
+
+    /// SHA-256 of all that a read of the table depends on: two principals with the same digest are
+    /// answered the same. Rights that change no read, such as INSERT, are not in it, so that their
+    /// holders share results with everybody else.
+    ///
+    /// Equal in every process and version of this crate that has the same fields.
+    pub fn read_digest(&self) -> [u8; 32] {
+        // Every field is named, so that a new one does not compile before it is decided on here.
+        let Self {
+            select,
+            visible,
+            describe: _,
+            insert: _,
+            delete: _,
+            alter: _,
+            drop: _,
+        } = self;
+        let mut hash = Sha256::new();
+        hash.update(b"lakegate table read 1\0");
+        let columns = visible.iter().filter(|column| select.contains(column));
+        hash_names(&mut hash, &columns.collect::<Vec<_>>());
+        hash.finalize().into()
+    }
+}
+
+/// Lengths first, so that no two lists of names hash alike.
+fn hash_names(hash: &mut Sha256, names: &[&String]) {
+    hash.update((names.len() as u64).to_be_bytes());
+    for name in names {
+        hash.update((name.len() as u64).to_be_bytes());
+        hash.update(name.as_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn access() -> TableAccess {
+        TableAccess {
+            select: ColumnSelection::All,
+            describe: false,
+            insert: false,
+            delete: false,
+            alter: false,
+            drop: false,
+            visible: ["a", "ab", "bc", "c"].map(str::to_owned).to_vec(),
+        }
+    }
+
+    fn some(columns: &[&str]) -> ColumnSelection {
+        ColumnSelection::Some(columns.iter().map(|&column| column.to_owned()).collect())
+    }
+
+    #[test]
+    fn read_digest_changes_with_what_a_read_depends_on_and_with_nothing_else() {
+        let same: [fn(&mut TableAccess); 6] = [
+            |access| access.describe = true,
+            |access| access.insert = true,
+            |access| access.delete = true,
+            |access| access.alter = true,
+            |access| access.drop = true,
+            |access| access.select = some(&["a", "ab", "bc", "c"]),
+        ];
+        for (place, change) in same.iter().enumerate() {
+            let mut changed = access();
+            change(&mut changed);
+            assert_ne!(changed, access(), "{place}");
+            assert_eq!(changed.read_digest(), access().read_digest(), "{place}");
+        }
+        let others: [fn(&mut TableAccess); 6] = [
+            |access| access.select = ColumnSelection::None,
+            |access| access.select = some(&["a"]),
+            |access| access.select = some(&["a", "bc"]),
+            |access| access.select = some(&["ab", "c"]),
+            |access| access.visible.push("d".to_owned()),
+            |access| access.visible.reverse(),
+        ];
+        let mut known = vec![access().read_digest()];
+        for (place, change) in others.iter().enumerate() {
+            let mut changed = access();
+            change(&mut changed);
+            let digest = changed.read_digest();
+            assert!(!known.contains(&digest), "{place}");
+            known.push(digest);
+        }
+    }
+}

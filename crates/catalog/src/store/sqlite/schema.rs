@@ -1,0 +1,531 @@
+//! The tables of the file, and how an older file becomes a current one.
+//!
+//! `user_version` is how many of [`MIGRATIONS`] a file has had. A migration that has been released
+//! is never edited: a change is one more. Each runs in a transaction together with its
+//! `user_version`.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use rusqlite::{Connection, Transaction, TransactionBehavior, params};
+
+use super::partitions::respell;
+use crate::access::SERVER_SECRET;
+use crate::access::{ADMINISTRATORS, PRIMARY_WORKGROUP};
+use crate::error::{CatalogError, Result};
+use crate::model::now;
+
+/// `LAKE`, in SQLite's header, so that no other program's file is taken for a catalog.
+const APPLICATION_ID: i64 = 0x4C41_4B45;
+
+/// The schema that this program knows.
+pub(super) const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
+
+const MIGRATIONS: [&str; 8] = [
+    // 1: everything but the archive of table versions.
+    "
+    CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+    INSERT INTO counters VALUES ('catalog', 0), ('control', 0);
+
+    CREATE TABLE databases (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, json TEXT NOT NULL) STRICT;
+    CREATE TABLE tables (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        database_id INTEGER NOT NULL REFERENCES databases ON DELETE CASCADE,
+        name TEXT NOT NULL,
+        partitions_version INTEGER NOT NULL DEFAULT 0,
+        json TEXT NOT NULL,
+        UNIQUE (database_id, name)
+    ) STRICT;
+    -- Storage descriptors of partitions, each once per table. `location` in them is the table's, at the time.
+    CREATE TABLE descriptors (
+        id INTEGER PRIMARY KEY,
+        table_id INTEGER NOT NULL REFERENCES tables ON DELETE CASCADE,
+        digest BLOB NOT NULL,
+        json TEXT NOT NULL,
+        UNIQUE (table_id, digest)
+    ) STRICT;
+    CREATE TABLE partitions (
+        table_id INTEGER NOT NULL REFERENCES tables ON DELETE CASCADE,
+        key TEXT NOT NULL,            -- canonical values, and since 5 their spelling
+        vals TEXT NOT NULL,           -- JSON array of the values as given
+        location TEXT,                -- NULL: follows from the values
+        descriptor_id INTEGER NOT NULL,
+        parameters TEXT,              -- JSON object, NULL: none
+        created INTEGER NOT NULL,     -- milliseconds since 1970
+        PRIMARY KEY (table_id, key)
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE principals (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        name TEXT NOT NULL UNIQUE,
+        kind TEXT NOT NULL CHECK (kind IN ('user', 'role')),
+        verifier TEXT CHECK ((verifier IS NOT NULL) = (kind = 'user')),
+        default_workgroup TEXT,
+        created INTEGER NOT NULL
+    ) STRICT;
+    CREATE TABLE memberships (
+        role_id INTEGER NOT NULL REFERENCES principals ON DELETE CASCADE,
+        member_id INTEGER NOT NULL REFERENCES principals ON DELETE CASCADE,
+        PRIMARY KEY (role_id, member_id)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX memberships_by_member ON memberships (member_id);
+    -- One row per grantee, privilege and object; SELECT on columns is one row per column. Names that a kind has not are ''.
+    CREATE TABLE grants (
+        grantee_id INTEGER NOT NULL REFERENCES principals ON DELETE CASCADE,
+        kind TEXT NOT NULL CHECK (kind IN ('catalog', 'database', 'table', 'column', 'workgroup')),
+        database_name TEXT NOT NULL,
+        table_name TEXT NOT NULL,
+        column_name TEXT NOT NULL,
+        workgroup_name TEXT NOT NULL,
+        privilege TEXT NOT NULL,
+        grantable INTEGER NOT NULL,
+        PRIMARY KEY (grantee_id, kind, database_name, table_name, column_name, workgroup_name, privilege)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX grants_by_table ON grants (database_name, table_name);
+
+    CREATE TABLE workgroups (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        name TEXT NOT NULL UNIQUE,
+        description TEXT,
+        state TEXT NOT NULL,
+        bytes_scanned_cutoff_per_query INTEGER,
+        created INTEGER NOT NULL
+    ) STRICT;
+    CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+    ",
+    // 2: former versions of tables.
+    "
+    CREATE TABLE table_versions (
+        table_id INTEGER NOT NULL REFERENCES tables ON DELETE CASCADE,
+        version INTEGER NOT NULL,
+        json TEXT NOT NULL,
+        PRIMARY KEY (table_id, version)
+    ) STRICT, WITHOUT ROWID;
+    ",
+    // 3: writes that are not committed, and what commits have discarded. `locations` is a JSON array of folders.
+    "
+    CREATE TABLE writes (number INTEGER PRIMARY KEY, table_name TEXT NOT NULL, locations TEXT NOT NULL, created INTEGER NOT NULL) STRICT;
+    CREATE TABLE discarded (id INTEGER PRIMARY KEY AUTOINCREMENT, locations TEXT NOT NULL, created INTEGER NOT NULL) STRICT;
+    INSERT INTO counters VALUES ('write', 0), ('write_tag', abs(random() % 4294967296));
+    ",
+    // 4: how old results may be that a workgroup reuses.
+    "ALTER TABLE workgroups ADD COLUMN max_staleness_ms INTEGER NOT NULL DEFAULT 0;",
+    // 5: partitions that spell the same values in different ways; see `partitions::respell`.
+    "",
+    // 6: what a query may take beside bytes; NULL is no limit. Only a catalog that nobody uses yet begins with limits: four hours of
+    // processor time, and half an hour as Athena has it.
+    "
+    ALTER TABLE workgroups ADD COLUMN cpu_time_limit_ms INTEGER;
+    ALTER TABLE workgroups ADD COLUMN run_time_limit_ms INTEGER;
+    ALTER TABLE workgroups ADD COLUMN rows_returned_limit INTEGER;
+    UPDATE workgroups SET cpu_time_limit_ms = 14400000, run_time_limit_ms = 1800000
+        WHERE NOT EXISTS (SELECT 1 FROM principals WHERE kind = 'user');
+    ",
+    // 7: grants on folders, and by whom (0: administrators, below 0: it comes with a database); by whose right tables have their folders;
+    // the files of each write.
+    "
+    CREATE TABLE new_grants (
+        grantee_id INTEGER NOT NULL REFERENCES principals ON DELETE CASCADE,
+        kind TEXT NOT NULL CHECK (kind IN ('catalog', 'database', 'table', 'column', 'workgroup', 'location')),
+        database_name TEXT NOT NULL,
+        table_name TEXT NOT NULL,
+        column_name TEXT NOT NULL,
+        workgroup_name TEXT NOT NULL,
+        location TEXT NOT NULL,
+        privilege TEXT NOT NULL,
+        grantor_id INTEGER NOT NULL,
+        grantable INTEGER NOT NULL,
+        PRIMARY KEY (grantee_id, kind, database_name, table_name, column_name, workgroup_name, location, privilege, grantor_id)
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO new_grants
+        SELECT grantee_id, kind, database_name, table_name, column_name, workgroup_name, '', privilege, 0, grantable FROM grants;
+    DROP TABLE grants;
+    ALTER TABLE new_grants RENAME TO grants;
+    CREATE INDEX grants_by_table ON grants (database_name, table_name);
+
+    ALTER TABLE tables ADD COLUMN claimed INTEGER NOT NULL DEFAULT 0;            -- milliseconds since 1970
+    ALTER TABLE tables ADD COLUMN by_administrator INTEGER NOT NULL DEFAULT 0;
+    -- The same of partitions outside of the table's folder; NULL: there are none.
+    ALTER TABLE tables ADD COLUMN outer_claimed INTEGER;
+    ALTER TABLE tables ADD COLUMN outer_by_administrator INTEGER NOT NULL DEFAULT 0;
+    UPDATE tables SET
+        claimed = CAST(coalesce(json_extract(json, '$.CreateTime'), 0) * 1000 AS INTEGER),
+        -- The creator is known by name only: a name without a user counts as an administrator.
+        by_administrator = coalesce(json_extract(json, '$.Owner'), '') NOT IN (
+            WITH RECURSIVE administrators (id) AS (
+                SELECT id FROM principals WHERE name = 'administrators' AND kind = 'role'
+                UNION SELECT m.member_id FROM memberships m JOIN administrators a ON m.role_id = a.id)
+            SELECT name FROM principals WHERE kind = 'user' AND id NOT IN (SELECT id FROM administrators));
+    UPDATE tables SET outer_claimed = claimed, outer_by_administrator = by_administrator
+        WHERE EXISTS (SELECT 1 FROM partitions p WHERE p.table_id = tables.id AND p.location IS NOT NULL)
+            OR EXISTS (SELECT 1 FROM descriptors d WHERE d.table_id = tables.id
+                       AND json_extract(d.json, '$.Location') IS NOT json_extract(tables.json, '$.StorageDescriptor.Location'));
+
+    -- Writes that were committed and whose files are the table's: they are numbered from 0.
+    CREATE TABLE written (
+        number INTEGER PRIMARY KEY,
+        table_id INTEGER NOT NULL REFERENCES tables ON DELETE CASCADE,
+        files INTEGER NOT NULL
+    ) STRICT;
+    CREATE INDEX written_by_table ON written (table_id);
+    ALTER TABLE discarded ADD COLUMN files TEXT NOT NULL DEFAULT '[]';           -- JSON array of [write, files]
+    -- Folders whose table a user took away without being allowed to read it.
+    CREATE TABLE vacated (folder TEXT PRIMARY KEY, since INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+    ",
+    // 8: users that cannot log in, and how often the sessions of a user were ended.
+    "
+    ALTER TABLE principals ADD COLUMN disabled INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE principals ADD COLUMN session_epoch INTEGER NOT NULL DEFAULT 0;
+    ",
+];
+
+/// The migration that gives partitions the keys of their spelling.
+const RESPELLED: usize = 5;
+
+/// Refuses a file that is not ours or is newer than this program, without writing to it.
+pub(super) fn check(connection: &Connection, path: &str) -> Result<()> {
+    let unreadable = |error: rusqlite::Error| {
+        CatalogError::Storage(format!("{path} cannot be read as a catalog: {error}"))
+    };
+    let application = pragma(connection, "application_id").map_err(unreadable)?;
+    let found = pragma(connection, "user_version").map_err(unreadable)?;
+    let objects: i64 = connection
+        .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
+        .map_err(unreadable)?;
+    let is_new = application == 0 && found == 0 && objects == 0;
+    if application != APPLICATION_ID && !is_new {
+        return Err(CatalogError::invalid(format!(
+            "{path} is another program's SQLite file; give the path of a lakegate catalog"
+        )));
+    }
+    if found > SCHEMA_VERSION {
+        return Err(CatalogError::NewerSchema {
+            path: path.to_owned(),
+            found,
+            supported: SCHEMA_VERSION,
+        });
+    }
+    Ok(())
+}
+
+/// Brings a checked file to the current schema; a new one also gets the built-in role, workgroup
+/// and secret.
+pub(super) fn migrate(connection: &mut Connection) -> Result<()> {
+    migrate_to(connection, MIGRATIONS.len())
+}
+
+fn migrate_to(connection: &mut Connection, target: usize) -> Result<()> {
+    let done = usize::try_from(pragma(connection, "user_version")?).unwrap_or(0);
+    for (index, statements) in MIGRATIONS.iter().enumerate().take(target).skip(done) {
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        transaction.execute_batch(statements)?;
+        if index == 0 {
+            seed(&transaction)?;
+            transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+        }
+        if index + 1 == RESPELLED {
+            respell(&transaction)?;
+        }
+        transaction.pragma_update(None, "user_version", index as i64 + 1)?;
+        transaction.commit()?;
+        tracing::info!(version = index + 1, "catalog schema migrated");
+    }
+    Ok(())
+}
+
+fn seed(transaction: &Transaction<'_>) -> Result<()> {
+    let created = now().timestamp_millis();
+    transaction.execute(
+        "INSERT INTO principals (name, kind, created) VALUES (?1, 'role', ?2)",
+        params![ADMINISTRATORS, created],
+    )?;
+    transaction.execute(
+        "INSERT INTO workgroups (name, state, created) VALUES (?1, 'ENABLED', ?2)",
+        params![PRIMARY_WORKGROUP, created],
+    )?;
+    let secret: [u8; 32] = rand::random();
+    transaction.execute(
+        "INSERT INTO settings VALUES (?1, ?2)",
+        params![SERVER_SECRET, BASE64.encode(secret)],
+    )?;
+    Ok(())
+}
+
+fn pragma(connection: &Connection, name: &str) -> rusqlite::Result<i64> {
+    connection.pragma_query_value(None, name, |row| row.get(0))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use std::time::Duration;
+
+    use super::*;
+    use crate::access::QueryLimits;
+    use crate::model::{Column, DatabaseInput, TableInput};
+    use crate::store::{Control, Metastore, SqliteStore};
+
+    /// What a v1 program left behind: a database and a table.
+    fn version_1(path: &std::path::Path) {
+        let mut connection = Connection::open(path).unwrap();
+        migrate_to(&mut connection, 1).unwrap();
+        connection
+            .execute_batch(
+                r#"INSERT INTO databases VALUES (7, 'old', '{"Name":"old","CreateTime":1.5}');
+                INSERT INTO tables VALUES (9, 7, 't', 3, '{"DatabaseName":"old","Name":"t","CreateTime":1,"UpdateTime":1,
+                    "StorageDescriptor":{"Columns":[{"Name":"a","Type":"int"}]},"VersionId":"4"}');"#,
+            )
+            .unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_file_of_the_first_schema_is_migrated_and_keeps_what_it_has() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("catalog.db");
+        version_1(&path);
+        let store = SqliteStore::open(&path).unwrap();
+        let table = store.table("old", "t").await.unwrap().unwrap();
+        assert_eq!((table.id, table.version_id), (9, 4));
+        // What the second schema brought works on the migrated file.
+        let mut input = table.to_input();
+        input.description = Some("changed".into());
+        store.update_table("old", input, Some(4)).await.unwrap();
+        let versions: Vec<u64> = store
+            .table_versions("old", "t")
+            .await
+            .unwrap()
+            .iter()
+            .map(|t| t.version_id)
+            .collect();
+        assert_eq!(versions, [5, 4]);
+        let new = TableInput {
+            name: "u".into(),
+            storage_descriptor: crate::model::StorageDescriptor {
+                columns: vec![Column::new("a", "int")],
+                ..Default::default()
+            },
+            ..TableInput::default()
+        };
+        assert!(
+            store
+                .create_table("old", new, false)
+                .await
+                .unwrap()
+                .value
+                .id
+                > 9
+        );
+    }
+
+    #[tokio::test]
+    async fn partitions_of_old_are_found_by_their_spelling_after_migration() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("catalog.db");
+        version_1(&path);
+        let connection = Connection::open(&path).unwrap();
+        connection
+            .execute_batch(
+                r#"INSERT INTO tables VALUES (10, 7, 'p', 3, '{"DatabaseName":"old","Name":"p","CreateTime":1,"UpdateTime":1,
+                    "StorageDescriptor":{"Columns":[{"Name":"a","Type":"int"}],"Location":"s3://lake/p"},
+                    "PartitionKeys":[{"Name":"month","Type":"int"}],"VersionId":"1"}');
+                INSERT INTO descriptors VALUES (1, 10, x'00', '{"Columns":[{"Name":"a","Type":"int"}],"Location":"s3://lake/p"}');
+                INSERT INTO partitions VALUES (10, '7', '["07"]', NULL, 1, NULL, 1), (10, '8', '["8"]', NULL, 1, NULL, 1);"#,
+            )
+            .unwrap();
+        drop(connection);
+        let store = SqliteStore::open(&path).unwrap();
+        let added = store
+            .add_partitions(
+                "old",
+                "p",
+                ["07", "7", "8"]
+                    .map(|month| crate::partition::PartitionInput::new([month]))
+                    .to_vec(),
+                true,
+            )
+            .await
+            .unwrap();
+        assert_eq!((added.added, added.existing), (1, vec![0, 2]));
+        let all = store.partitions("old", "p").await.unwrap();
+        let names: Vec<String> = all.items.iter().map(|p| p.name(&all.keys)).collect();
+        assert_eq!(names, ["month=7", "month=07", "month=8"]);
+    }
+
+    #[tokio::test]
+    async fn a_new_catalog_limits_queries_and_one_in_use_goes_on_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let limits = |path: &std::path::Path| {
+            let store = SqliteStore::open(path).unwrap();
+            store.snapshot().workgroups[PRIMARY_WORKGROUP].limits
+        };
+        let new = limits(&folder.path().join("new.db"));
+        assert_eq!(
+            (new.cpu_time, new.run_time, new.rows_returned),
+            (
+                Some(Duration::from_secs(4 * 3600)),
+                Some(Duration::from_secs(1800)),
+                None
+            )
+        );
+        let used = folder.path().join("used.db");
+        version_1(&used);
+        Connection::open(&used)
+            .unwrap()
+            .execute(
+                "INSERT INTO principals (name, kind, verifier, created) VALUES ('ann', 'user', ?1, 0)",
+                [crate::access::ScramVerifier::with_iterations("a password", 1).unwrap().to_string()],
+            )
+            .unwrap();
+        assert_eq!(limits(&used), QueryLimits::default());
+    }
+
+    #[tokio::test]
+    async fn grants_and_who_has_which_folder_are_migrated() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("catalog.db");
+        let mut connection = Connection::open(&path).unwrap();
+        migrate_to(&mut connection, 4).unwrap();
+        let verifier = crate::access::ScramVerifier::with_iterations("x", 1).unwrap();
+        connection
+            .execute_batch(&format!(
+                r#"INSERT INTO principals (id, name, kind, verifier, created) VALUES (10, 'root', 'user', '{verifier}', 0), (11, 'ann', 'user', '{verifier}', 0);
+                INSERT INTO principals (id, name, kind, created) VALUES (12, 'chiefs', 'role', 0);
+                INSERT INTO memberships SELECT id, 12 FROM principals WHERE name = 'administrators';
+                INSERT INTO memberships VALUES (12, 10);
+                INSERT INTO databases VALUES (7, 'd', '{{"Name":"d","CreateTime":1.5}}');
+                INSERT INTO grants VALUES (11, 'column', 'd', 'roots', 'a', '', 'SELECT', 1);"#
+            ))
+            .unwrap();
+        for (id, name, owner) in [
+            (1, "roots", "root"),
+            (2, "anns", "ann"),
+            (3, "gones", "gone"),
+        ] {
+            let json = format!(
+                r#"{{"DatabaseName":"d","Name":"{name}","Owner":"{owner}","CreateTime":{id},"UpdateTime":1,"StorageDescriptor":{{"Columns":[{{"Name":"a","Type":"int"}}],"Location":"s3://l/{name}/"}},"PartitionKeys":[{{"Name":"p","Type":"int"}}],"VersionId":"0"}}"#
+            );
+            connection
+                .execute(
+                    "INSERT INTO tables VALUES (?1, 7, ?2, 0, ?3)",
+                    params![id, name, json],
+                )
+                .unwrap();
+        }
+        connection
+            .execute_batch(
+                r#"INSERT INTO descriptors VALUES (1, 2, x'00', '{"Columns":[],"Location":"s3://l/anns/"}');
+                INSERT INTO partitions VALUES (2, '1', '["1"]', 's3://l/elsewhere/', 1, NULL, 0);"#,
+            )
+            .unwrap();
+        drop(connection);
+        let store = SqliteStore::open(&path).unwrap();
+        let claims: Vec<(String, i64, bool, bool)> = store
+            .tables("d")
+            .await
+            .unwrap()
+            .iter()
+            .map(|t| {
+                (
+                    t.name.clone(),
+                    t.claim.since,
+                    t.claim.by_administrator,
+                    t.outer_claim.is_some(),
+                )
+            })
+            .collect();
+        assert_eq!(
+            claims,
+            [
+                ("anns".to_owned(), 2000, false, true),
+                ("gones".to_owned(), 3000, true, false),
+                ("roots".to_owned(), 1000, true, false)
+            ]
+        );
+        use crate::store::Control;
+        let access = store.snapshot().access("ann").unwrap();
+        assert!(
+            access
+                .table("d", "roots", &["a", "b"])
+                .unwrap()
+                .can_select("a")
+        );
+        let columns = crate::access::Resource::columns("d", "roots", ["a"]);
+        assert!(access.can_grant(crate::access::Privilege::Select, &columns));
+    }
+
+    #[tokio::test]
+    async fn a_newer_schema_is_refused_and_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("catalog.db");
+        drop(SqliteStore::open(&path).unwrap());
+        let newer = SCHEMA_VERSION + 1;
+        Connection::open(&path)
+            .unwrap()
+            .pragma_update(None, "user_version", newer)
+            .unwrap();
+        let error = SqliteStore::open(&path).unwrap_err();
+        assert!(
+            matches!(error, CatalogError::NewerSchema { found, supported, .. } if found == newer && supported == SCHEMA_VERSION),
+            "{error}"
+        );
+        assert_eq!(
+            pragma(&Connection::open(&path).unwrap(), "user_version").unwrap(),
+            newer
+        );
+    }
+
+    #[tokio::test]
+    async fn other_files_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let other = folder.path().join("other.db");
+        Connection::open(&other)
+            .unwrap()
+            .execute_batch("CREATE TABLE theirs (a INTEGER)")
+            .unwrap();
+        assert!(
+            SqliteStore::open(&other)
+                .unwrap_err()
+                .to_string()
+                .contains("another program's SQLite file")
+        );
+        let text = folder.path().join("text.db");
+        std::fs::write(
+            &text,
+            "not a database at all, but long enough to be read as one ".repeat(40),
+        )
+        .unwrap();
+        assert!(matches!(
+            SqliteStore::open(&text).unwrap_err(),
+            CatalogError::Storage(_)
+        ));
+        assert!(
+            SqliteStore::open_existing(folder.path().join("absent.db"))
+                .unwrap_err()
+                .to_string()
+                .contains("no catalog")
+        );
+        assert!(!folder.path().join("absent.db").exists());
+    }
+
+    #[tokio::test]
+    async fn ids_are_not_used_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("catalog.db");
+        let input = DatabaseInput {
+            name: "d".into(),
+            ..DatabaseInput::default()
+        };
+        let first = {
+            let store = SqliteStore::open(&path).unwrap();
+            let id = store
+                .create_database(input.clone(), false)
+                .await
+                .unwrap()
+                .value
+                .id;
+            store.drop_database("d", false, false).await.unwrap();
+            id
+        };
+        let store = SqliteStore::open(&path).unwrap();
+        assert!(store.create_database(input, false).await.unwrap().value.id > first);
+    }
+}

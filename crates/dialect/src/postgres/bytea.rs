@@ -1,0 +1,172 @@
+//! `bytea` from text, in the two formats that Postgres reads.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, BinaryBuilder};
+use arrow::compute::cast;
+use arrow::datatypes::DataType;
+use datafusion::error::Result;
+use datafusion::logical_expr::{
+    ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+};
+use lakegate_error::{Code, Error};
+
+/// The longest part of a text that an error shows, in characters.
+const SHOWN: usize = 60;
+
+/// The bytes of `\x6869` (blanks between the pairs are passed over), or of the older escape format (`\\` and `\ooo`).
+///
+/// `None`: the text is neither.
+pub fn decode_bytea(text: &str) -> Option<Vec<u8>> {
+    if let Some(hex) = text.strip_prefix("\\x") {
+        let digits: Vec<u8> = hex.bytes().filter(|b| !b.is_ascii_whitespace()).collect();
+        let nibble = |b: u8| (b as char).to_digit(16).map(|d| d as u8);
+        return digits
+            .chunks(2)
+            .map(|pair| Some(nibble(pair[0])? << 4 | nibble(*pair.get(1)?)?))
+            .collect();
+    }
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        rest = match (first, after) {
+            (b'\\', [b'\\', after @ ..]) => {
+                bytes.push(b'\\');
+                after
+            }
+            (
+                b'\\',
+                [
+                    a @ b'0'..=b'3',
+                    b @ b'0'..=b'7',
+                    c @ b'0'..=b'7',
+                    after @ ..,
+                ],
+            ) => {
+                bytes.push((a - b'0') << 6 | (b - b'0') << 3 | (c - b'0'));
+                after
+            }
+            (b'\\', _) => return None,
+            (byte, after) => {
+                bytes.push(*byte);
+                after
+            }
+        };
+    }
+    Some(bytes)
+}
+
+/// As [`decode_bytea`]. Errors: a text that is in neither format, which is named.
+pub fn bytea_of(text: &str) -> Result<Vec<u8>, Error> {
+    decode_bytea(text).ok_or_else(|| {
+        let shown: String = text.chars().take(SHOWN).collect();
+        let more = if shown.len() < text.len() { "..." } else { "" };
+        Error::new(
+            Code::InvalidCast,
+            format!("invalid input syntax for type bytea: \"{shown}{more}\""),
+        )
+        .with_hint(
+            "bytes are written in hex, as in '\\x01ff'; in other text a backslash is written twice",
+        )
+    })
+}
+
+/// `bytea_in(x)`, which a cast to `bytea` is rewritten to: text is decoded, bytes are what they are.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub struct ByteaIn {
+    signature: Signature,
+}
+
+impl ByteaIn {
+    pub fn udf() -> Arc<ScalarUDF> {
+        Arc::new(ScalarUDF::new_from_impl(ByteaIn {
+            signature: Signature::any(1, Volatility::Immutable),
+        }))
+    }
+}
+
+impl ScalarUDFImpl for ByteaIn {
+    fn name(&self) -> &str {
+        "bytea_in"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(DataType::Binary)
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let constant = matches!(args.args.as_slice(), [ColumnarValue::Scalar(_)]);
+        let arrays = ColumnarValue::values_to_arrays(&args.args)?;
+        let decoded = match arrays.first() {
+            Some(array) if is_text(array.data_type()) => decoded(array)?,
+            // What cannot be bytes at all, such as a number, is the cast's to refuse.
+            Some(array) => cast(array, &DataType::Binary)?,
+            None => return Err(super::invalid("bytea_in without an argument")),
+        };
+        Ok(match constant {
+            true => ColumnarValue::Scalar(datafusion::common::ScalarValue::try_from_array(
+                &decoded, 0,
+            )?),
+            false => ColumnarValue::Array(decoded),
+        })
+    }
+}
+
+fn is_text(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => true,
+        DataType::Dictionary(_, values) => is_text(values),
+        _ => false,
+    }
+}
+
+fn decoded(array: &ArrayRef) -> Result<ArrayRef> {
+    let texts = cast(array, &DataType::Utf8)?;
+    let mut bytes = BinaryBuilder::new();
+    for text in texts.as_string::<i32>() {
+        match text {
+            Some(text) => bytes.append_value(bytea_of(text)?),
+            None => bytes.append_null(),
+        }
+    }
+    Ok(Arc::new(bytes.finish()))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn both_formats_are_read() {
+        for (text, bytes) in [
+            ("\\x01ff", &[0x01, 0xff][..]),
+            ("\\x 01 FF ", &[0x01, 0xff]),
+            ("\\x", &[]),
+            ("", &[]),
+            ("ab", b"ab"),
+            ("a\\\\b\\000\\377", &[b'a', b'\\', b'b', 0, 255]),
+            ("é", "é".as_bytes()),
+        ] {
+            assert_eq!(bytea_of(text).unwrap(), bytes, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_in_neither_format_is_named() {
+        for text in ["\\x0", "\\x0g", "a\\b", "\\400", "\\"] {
+            let error = bytea_of(text).unwrap_err();
+            assert_eq!(error.code(), Code::InvalidCast, "{text}");
+            assert_eq!(
+                error.message(),
+                format!("invalid input syntax for type bytea: \"{text}\"")
+            );
+        }
+        let long = format!("\\x{}", "z".repeat(10_000));
+        assert!(bytea_of(&long).unwrap_err().message().len() < 200);
+    }
+}

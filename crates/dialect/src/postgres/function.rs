@@ -1,0 +1,182 @@
+//! A Postgres function over plain values as one of the engine's.
+
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use arrow::array::ArrayRef;
+use arrow::datatypes::{DataType, Field, FieldRef};
+use datafusion::common::ScalarValue;
+use datafusion::error::{DataFusionError, Result};
+use datafusion::logical_expr::{
+    ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
+    TypeSignature, Volatility,
+};
+use lakegate_engine::bounded;
+
+use super::cell::{Cell, PG_TYPE, build_array, cells_of};
+
+type Body = dyn Fn(&[Cell<'static>]) -> Result<Cell<'static>> + Send + Sync;
+
+/// A scalar function that is evaluated row by row.
+///
+/// Catalog functions run over a few thousand rows at most; what they need is to be short and right.
+#[derive(Clone)]
+pub struct PgFunction {
+    name: String,
+    signature: Signature,
+    returns: DataType,
+    /// The Postgres type to show, where Arrow has none of its kind.
+    pg_type: Option<&'static str>,
+    /// NULL for a NULL argument, without a call.
+    strict: bool,
+    body: Arc<Body>,
+}
+
+impl PgFunction {
+    /// `arity`: the numbers of arguments that it takes, as a range.
+    pub fn new(
+        name: &str,
+        arity: std::ops::RangeInclusive<usize>,
+        returns: DataType,
+        body: impl Fn(&[Cell<'static>]) -> Result<Cell<'static>> + Send + Sync + 'static,
+    ) -> Self {
+        let signatures = arity
+            .map(|count| {
+                if count == 0 {
+                    TypeSignature::Nullary
+                } else {
+                    TypeSignature::Any(count)
+                }
+            })
+            .collect();
+        Self {
+            name: name.to_owned(),
+            signature: Signature::one_of(signatures, Volatility::Stable),
+            returns,
+            pg_type: None,
+            strict: true,
+            body: Arc::new(body),
+        }
+    }
+
+    /// Called for NULL arguments too.
+    pub fn called_on_null(mut self) -> Self {
+        self.strict = false;
+        self
+    }
+
+    pub fn immutable(mut self) -> Self {
+        self.signature.volatility = Volatility::Immutable;
+        self
+    }
+
+    pub fn volatile(mut self) -> Self {
+        self.signature.volatility = Volatility::Volatile;
+        self
+    }
+
+    /// Shown as this Postgres type.
+    pub fn shown_as(mut self, pg_type: &'static str) -> Self {
+        self.pg_type = Some(pg_type);
+        self
+    }
+
+    /// The same function by another name.
+    pub fn renamed(&self, name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            ..self.clone()
+        }
+    }
+
+    pub fn into_udf(self) -> Arc<ScalarUDF> {
+        Arc::new(ScalarUDF::new_from_impl(self))
+    }
+}
+
+impl fmt::Debug for PgFunction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PgFunction")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
+
+// Two functions of a name differ in the session that they belong to.
+impl PartialEq for PgFunction {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name && Arc::ptr_eq(&self.body, &other.body)
+    }
+}
+
+impl Eq for PgFunction {}
+
+impl Hash for PgFunction {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.name.hash(state);
+    }
+}
+
+impl ScalarUDFImpl for PgFunction {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(self.returns.clone())
+    }
+
+    fn return_field_from_args(&self, _: ReturnFieldArgs<'_>) -> Result<FieldRef> {
+        let field = Field::new(&self.name, self.returns.clone(), true);
+        Ok(Arc::new(match self.pg_type {
+            Some(pg_type) => field.with_metadata([(PG_TYPE.to_owned(), pg_type.to_owned())].into()),
+            None => field,
+        }))
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let constant = args
+            .args
+            .iter()
+            .all(|arg| matches!(arg, ColumnarValue::Scalar(_)))
+            && self.signature.volatility != Volatility::Volatile;
+        let rows = if constant { 1 } else { args.number_rows };
+        // Each row gets a copy of each argument, and makes of them what is about as large.
+        bounded::check_arguments(&self.name, &args.args, rows)?;
+        let columns: Vec<Vec<Cell<'static>>> = args
+            .args
+            .into_iter()
+            .map(|arg| match arg {
+                ColumnarValue::Array(array) => cells_of(&array),
+                ColumnarValue::Scalar(scalar) => {
+                    let cell = cells_of(&scalar.to_array()?)?.pop().unwrap_or(Cell::Null);
+                    Ok(vec![cell; rows])
+                }
+            })
+            .collect::<Result<_>>()?;
+        let mut results = Vec::with_capacity(rows);
+        for row in 0..rows {
+            let arguments: Vec<Cell<'static>> =
+                columns.iter().map(|column| column[row].clone()).collect();
+            results.push(match self.strict && arguments.iter().any(Cell::is_null) {
+                true => Cell::Null,
+                false => (self.body)(&arguments)?,
+            });
+        }
+        let array: ArrayRef = build_array(&self.returns, results.into_iter())?;
+        Ok(match constant {
+            true => ColumnarValue::Scalar(ScalarValue::try_from_array(&array, 0)?),
+            false => ColumnarValue::Array(array),
+        })
+    }
+}
+
+/// The error of a function that was given a value it cannot take.
+pub fn invalid(message: impl Into<String>) -> DataFusionError {
+    lakegate_error::Error::invalid(message.into()).into()
+}

@@ -1,0 +1,74 @@
+//! Functions about things that a lake does not have: for an object that does not exist Postgres answers NULL, and so do they.
+
+use arrow::datatypes::DataType;
+use lakegate_error::Error;
+
+use crate::postgres::{Cell, PgFunction};
+
+pub fn functions() -> Vec<PgFunction> {
+    let text = || DataType::Utf8;
+    let null = |name: &str, arity, returns| {
+        PgFunction::new(name, arity, returns, |_| Ok(Cell::Null)).called_on_null()
+    };
+    vec![
+        // There are no defaults, indexes, constraints, rules, triggers, extended statistics, sequences, partitioned tables.
+        PgFunction::new("pg_get_expr", 2..=3, text(), |args| Ok(args[0].clone())),
+        null("pg_get_indexdef", 1..=3, text()),
+        null("pg_get_constraintdef", 1..=2, text()),
+        null("pg_get_ruledef", 1..=2, text()),
+        null("pg_get_triggerdef", 1..=2, text()),
+        null("pg_get_statisticsobjdef", 1..=1, text()),
+        null("pg_get_statisticsobjdef_columns", 1..=1, text()),
+        null("pg_get_serial_sequence", 2..=2, text()),
+        null("pg_get_partkeydef", 1..=1, text()),
+        null("pg_get_partition_constraintdef", 1..=1, text()),
+        null("pg_get_functiondef", 1..=1, text()),
+        null("pg_get_function_sqlbody", 1..=1, text()),
+        null("pg_sequence_last_value", 1..=1, DataType::Int64),
+        null("pg_last_xact_replay_timestamp", 0..=0, text()),
+        null("pg_last_wal_receive_lsn", 0..=0, text()),
+        null("pg_tablespace_location", 1..=1, text()),
+        // Nothing lies in files of the server's own.
+        PgFunction::new("pg_relation_size", 1..=2, DataType::Int64, |_| {
+            Ok(Cell::Int(0))
+        }),
+        PgFunction::new("pg_table_size", 1..=1, DataType::Int64, |_| {
+            Ok(Cell::Int(0))
+        }),
+        PgFunction::new("pg_indexes_size", 1..=1, DataType::Int64, |_| {
+            Ok(Cell::Int(0))
+        }),
+        PgFunction::new("pg_total_relation_size", 1..=1, DataType::Int64, |_| {
+            Ok(Cell::Int(0))
+        }),
+        PgFunction::new("pg_database_size", 1..=1, DataType::Int64, |_| {
+            Ok(Cell::Int(0))
+        }),
+        PgFunction::new("pg_tablespace_size", 1..=1, DataType::Int64, |_| {
+            Ok(Cell::Int(0))
+        }),
+        PgFunction::new("pg_relation_filenode", 1..=1, DataType::Int64, |_| {
+            Ok(Cell::Null)
+        }),
+        PgFunction::new("pg_is_other_temp_schema", 1..=1, DataType::Boolean, |_| {
+            Ok(Cell::Bool(false))
+        }),
+        // No changes are captured from the lake's tables.
+        PgFunction::new(
+            "pg_relation_is_publishable",
+            1..=1,
+            DataType::Boolean,
+            |_| Ok(Cell::Bool(false)),
+        ),
+        PgFunction::new("pg_relation_is_updatable", 2..=2, DataType::Int32, |_| {
+            Ok(Cell::Int(0))
+        }),
+        // Of a transaction's number; that of a time is no function yet.
+        PgFunction::new("age", 1..=1, DataType::Int32, |args| match args {
+            [Cell::Int(_)] => Ok(Cell::Int(0)),
+            _ => Err(Error::not_supported("age of a time is not supported")
+                .with_hint("subtract it: current_date - …")
+                .into()),
+        }),
+    ]
+}

@@ -1,0 +1,204 @@
+//! Arrays: what Postgres says of them and the engine does not.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, Int64Array, ListArray, StructArray, UInt32Array};
+use arrow::buffer::OffsetBuffer;
+use arrow::compute::take;
+use arrow::datatypes::{DataType, Field, FieldRef, Fields};
+use datafusion::error::{DataFusionError, Result};
+use datafusion::logical_expr::{
+    ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
+    Volatility,
+};
+
+use crate::postgres::{Cell, PgFunction, invalid};
+
+/// Functions whose result is an array of what they were given.
+#[derive(Debug, PartialEq, Eq, Hash, Clone, Copy)]
+enum Kind {
+    /// `array_or_empty(a)`: an empty array for NULL, as `ARRAY(SELECT …)` gives.
+    OrEmpty,
+    /// `pg_expandarray(a)`: a list of `{x: item, n: its number from 1}`.
+    Expand,
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct ArrayFunction {
+    kind: Kind,
+    signature: Signature,
+}
+
+impl ArrayFunction {
+    fn udf(kind: Kind) -> Arc<ScalarUDF> {
+        let signature = Signature::any(1, Volatility::Immutable);
+        Arc::new(ScalarUDF::new_from_impl(Self { kind, signature }))
+    }
+}
+
+fn item_field(data_type: &DataType) -> Result<FieldRef> {
+    match data_type {
+        DataType::List(item) => Ok(Arc::clone(item)),
+        DataType::Null => Ok(Arc::new(Field::new_list_field(DataType::Null, true))),
+        other => Err(invalid(format!("an array is wanted here, not {other}"))),
+    }
+}
+
+fn expanded_fields(item: &Field) -> Fields {
+    vec![
+        Field::new("x", item.data_type().clone(), true),
+        Field::new("n", DataType::Int64, true),
+    ]
+    .into()
+}
+
+impl ScalarUDFImpl for ArrayFunction {
+    fn name(&self) -> &str {
+        match self.kind {
+            Kind::OrEmpty => "array_or_empty",
+            Kind::Expand => "pg_expandarray",
+        }
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, types: &[DataType]) -> Result<DataType> {
+        let item = item_field(types.first().unwrap_or(&DataType::Null))?;
+        Ok(DataType::List(match self.kind {
+            Kind::OrEmpty => item,
+            Kind::Expand => Arc::new(Field::new_list_field(
+                DataType::Struct(expanded_fields(&item)),
+                true,
+            )),
+        }))
+    }
+
+    fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
+        let types: Vec<DataType> = args
+            .arg_fields
+            .iter()
+            .map(|field| field.data_type().clone())
+            .collect();
+        Ok(Arc::new(Field::new(
+            self.name(),
+            self.return_type(&types)?,
+            true,
+        )))
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let rows = args.number_rows;
+        let Some(list) = args.args.into_iter().next() else {
+            return Err(DataFusionError::Internal(format!(
+                "{} without an argument",
+                self.name()
+            )));
+        };
+        let list = list.into_array(rows)?;
+        if list.data_type() == &DataType::Null {
+            let DataType::List(item) = args.return_field.data_type() else {
+                return Err(invalid("an array is wanted here"));
+            };
+            return Ok(ColumnarValue::Array(Arc::new(ListArray::new_null(
+                Arc::clone(item),
+                rows,
+            ))));
+        }
+        let (values, lengths) = compact(list.as_list::<i32>())?;
+        let item = item_field(list.data_type())?;
+        let (item, values): (FieldRef, ArrayRef) = match self.kind {
+            Kind::OrEmpty => (item, values),
+            Kind::Expand => {
+                let numbers = lengths
+                    .iter()
+                    .flat_map(|length| (1..=*length).map(|n| i64::try_from(n).unwrap_or(i64::MAX)));
+                let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(numbers));
+                let fields = expanded_fields(&item);
+                let items = StructArray::try_new(fields.clone(), vec![values, numbers], None)?;
+                (
+                    Arc::new(Field::new_list_field(DataType::Struct(fields), true)),
+                    Arc::new(items),
+                )
+            }
+        };
+        let list = ListArray::try_new(item, OffsetBuffer::from_lengths(lengths), values, None)?;
+        Ok(ColumnarValue::Array(Arc::new(list)))
+    }
+}
+
+/// The items of all lists, without those under a NULL, and the lists' lengths.
+fn compact(list: &ListArray) -> Result<(ArrayRef, Vec<usize>)> {
+    let mut indices = Vec::new();
+    let mut lengths = Vec::with_capacity(list.len());
+    for row in 0..list.len() {
+        let start = u32::try_from(list.value_offsets()[row]).unwrap_or(0);
+        let length = if list.is_null(row) {
+            0
+        } else {
+            u32::try_from(list.value_length(row)).unwrap_or(0)
+        };
+        indices.extend(start..start + length);
+        lengths.push(length as usize);
+    }
+    Ok((
+        take(list.values(), &UInt32Array::from(indices), None)?,
+        lengths,
+    ))
+}
+
+pub fn functions() -> Vec<Arc<ScalarUDF>> {
+    vec![
+        ArrayFunction::udf(Kind::OrEmpty),
+        ArrayFunction::udf(Kind::Expand),
+        // A LIKE pattern with another escape character, for the engine knows the backslash only.
+        PgFunction::new("like_escape", 2..=2, DataType::Utf8, |args| {
+            let (pattern, escape) = (
+                args[0].to_text().unwrap_or_default(),
+                args[1].to_text().unwrap_or_default(),
+            );
+            let mut letters = escape.chars();
+            let escape = match (letters.next(), letters.next()) {
+                (escape, None) => escape,
+                _ => {
+                    return Err(invalid(
+                        "invalid escape string: it must be empty or one character",
+                    ));
+                }
+            };
+            Ok(Cell::text(with_backslash(&pattern, escape)))
+        })
+        .immutable()
+        .into_udf(),
+    ]
+}
+
+fn with_backslash(pattern: &str, escape: Option<char>) -> String {
+    let mut out = String::with_capacity(pattern.len());
+    let mut chars = pattern.chars();
+    while let Some(c) = chars.next() {
+        if Some(c) == escape {
+            out.push('\\');
+            out.extend(chars.next());
+        } else if c == '\\' {
+            out.push_str("\\\\");
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use super::*;
+
+    #[test]
+    fn another_escape_character_becomes_the_backslash() {
+        assert_eq!(with_backslash("pg/_%", Some('/')), "pg\\_%");
+        assert_eq!(with_backslash("a//b\\c", Some('/')), "a\\/b\\\\c");
+        assert_eq!(with_backslash("a_b", None), "a_b");
+    }
+}

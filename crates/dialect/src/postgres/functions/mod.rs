@@ -1,0 +1,26 @@
+//! Functions that need no catalog: about the session, about text and arrays, and those whose answer is that there is nothing.
+
+mod absent;
+mod arrays;
+mod session;
+#[cfg(test)]
+mod tests;
+mod text;
+
+use std::sync::Arc;
+
+use datafusion::logical_expr::ScalarUDF;
+pub use text::{quote_ident, split_name};
+
+use super::SessionInfo;
+
+/// All of them, for one session.
+pub fn functions(session: &Arc<SessionInfo>) -> Vec<Arc<ScalarUDF>> {
+    let mut all = session::functions(session);
+    all.extend(text::functions());
+    all.extend(absent::functions());
+    let mut udfs: Vec<Arc<ScalarUDF>> = all.into_iter().map(super::PgFunction::into_udf).collect();
+    udfs.extend(arrays::functions());
+    udfs.push(super::bytea::ByteaIn::udf());
+    udfs
+}

@@ -1,0 +1,185 @@
+//! Who asks, where, and with which settings.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, TimeUnit};
+use lakegate_error::{Code, Error};
+
+use crate::postgres::{BUILT_IN_SETTINGS, Cell, PgFunction, SessionInfo, invalid};
+
+fn texts() -> DataType {
+    DataType::List(Arc::new(Field::new_list_field(DataType::Utf8, true)))
+}
+
+fn timestamp() -> DataType {
+    DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
+}
+
+/// A function without arguments that answers one value of the session.
+fn constant(
+    name: &str,
+    returns: DataType,
+    session: &Arc<SessionInfo>,
+    value: impl Fn(&SessionInfo) -> Cell<'static> + Send + Sync + 'static,
+) -> PgFunction {
+    let session = Arc::clone(session);
+    PgFunction::new(name, 0..=0, returns, move |_| Ok(value(&session)))
+}
+
+fn own(text: Option<&str>) -> Cell<'static> {
+    text.map_or(Cell::Null, |text| Cell::text(text.to_owned()))
+}
+
+/// The value of a setting of the session.
+pub fn setting(session: &SessionInfo, name: &str) -> Option<String> {
+    let name = name.to_lowercase();
+    if let Some(value) = session.settings.get(&name) {
+        return Some(value.clone());
+    }
+    if name == "search_path" {
+        return Some(session.search_path.join(", "));
+    }
+    BUILT_IN_SETTINGS
+        .iter()
+        .find(|(known, _)| *known == name)
+        .map(|(_, value)| (*value).to_owned())
+}
+
+pub fn functions(session: &Arc<SessionInfo>) -> Vec<PgFunction> {
+    let text = || DataType::Utf8;
+    let user =
+        |name: &str| constant(name, text(), session, |s| own(Some(&s.user))).shown_as("name");
+    let database =
+        |name: &str| constant(name, text(), session, |s| own(Some(&s.database))).shown_as("name");
+    let mut all = vec![
+        constant("version", text(), session, |s| own(Some(&s.version))),
+        user("current_user"),
+        user("session_user"),
+        user("user"),
+        user("current_role"),
+        user("system_user").shown_as("text"),
+        database("current_database"),
+        database("current_catalog"),
+        constant("current_schema", text(), session, |s| {
+            own(s.search_path.first().map(String::as_str))
+        })
+        .shown_as("name"),
+        constant("pg_backend_pid", DataType::Int32, session, |s| {
+            Cell::Int(i64::from(s.backend_pid))
+        }),
+        constant("pg_postmaster_start_time", timestamp(), session, |s| {
+            Cell::Timestamp(s.server_start)
+        }),
+        constant("pg_conf_load_time", timestamp(), session, |s| {
+            Cell::Timestamp(s.server_start)
+        }),
+        constant("inet_server_addr", text(), session, |s| {
+            own(s.server_addr.as_deref())
+        }),
+        constant("inet_client_addr", text(), session, |s| {
+            own(s.client_addr.as_deref())
+        }),
+        constant("inet_server_port", DataType::Int32, session, |s| {
+            s.server_port
+                .map_or(Cell::Null, |p| Cell::Int(i64::from(p)))
+        }),
+        constant("inet_client_port", DataType::Int32, session, |s| {
+            s.client_port
+                .map_or(Cell::Null, |p| Cell::Int(i64::from(p)))
+        }),
+        constant("pg_is_in_recovery", DataType::Boolean, session, |_| {
+            Cell::Bool(false)
+        }),
+        constant(
+            "pg_is_wal_replay_paused",
+            DataType::Boolean,
+            session,
+            |_| Cell::Bool(false),
+        ),
+        constant("pg_my_temp_schema", DataType::Int64, session, |_| {
+            Cell::Int(0)
+        })
+        .shown_as("oid"),
+        constant("txid_current", DataType::Int64, session, |_| Cell::Int(1)),
+        constant("pg_current_xact_id", DataType::Int64, session, |_| {
+            Cell::Int(1)
+        }),
+        constant("txid_current_if_assigned", DataType::Int64, session, |_| {
+            Cell::Null
+        }),
+        constant("getdatabaseencoding", text(), session, |_| {
+            Cell::text("UTF8")
+        })
+        .shown_as("name"),
+        constant("pg_client_encoding", text(), session, |_| {
+            Cell::text("UTF8")
+        })
+        .shown_as("name"),
+    ];
+    let of = Arc::clone(session);
+    let current_schemas = PgFunction::new("current_schemas", 1..=1, texts(), move |args| {
+        let implicit = args[0].as_bool().unwrap_or(false)
+            && !of.search_path.iter().any(|name| name == "pg_catalog");
+        let first = implicit.then_some("pg_catalog".to_owned());
+        Ok(Cell::texts(
+            first.into_iter().chain(of.search_path.iter().cloned()),
+        ))
+    });
+    all.push(current_schemas.shown_as("name[]"));
+    let of = Arc::clone(session);
+    all.push(PgFunction::new(
+        "current_setting",
+        1..=2,
+        text(),
+        move |args| {
+            let name = args[0].to_text().unwrap_or_default();
+            match setting(&of, &name) {
+                Some(value) => Ok(Cell::text(value)),
+                None if args.get(1).and_then(Cell::as_bool) == Some(true) => Ok(Cell::Null),
+                None => Err(Error::new(
+                    Code::UndefinedObject,
+                    format!("unrecognized configuration parameter \"{name}\""),
+                )
+                .into()),
+            }
+        },
+    ));
+    let of = Arc::clone(session);
+    all.push(
+        PgFunction::new("set_config", 3..=3, text(), move |args| {
+            let name = args[0].to_text().unwrap_or_default();
+            let value = args[1].to_text().unwrap_or_default();
+            // What changes nothing is no change.
+            if setting(&of, &name).is_some_and(|known| known == value) {
+                return Ok(Cell::text(value));
+            }
+            Err(Error::not_supported(format!(
+                "set_config cannot change \"{name}\" inside a query"
+            ))
+            .with_hint(format!(
+                "send it as a statement: SET {name} = '{}'",
+                value.replace('\'', "''")
+            ))
+            .into())
+        })
+        .volatile(),
+    );
+    let of = Arc::clone(session);
+    all.push(
+        PgFunction::new("pg_advisory_unlock_all", 0..=0, DataType::Utf8, move |_| {
+            // Nothing is ever locked.
+            let _ = &of;
+            Ok(Cell::text(""))
+        })
+        .volatile(),
+    );
+    all.push(
+        PgFunction::new("pg_sleep", 1..=1, DataType::Utf8, |_| {
+            Err(invalid(
+                "pg_sleep is not supported: it would hold a place in the workgroup's queue",
+            ))
+        })
+        .volatile(),
+    );
+    all
+}

@@ -1,0 +1,326 @@
+//! Text: quoting, formatting, names of encodings, sizes.
+
+use arrow::datatypes::DataType;
+use datafusion::error::Result;
+use lakegate_engine::bounded;
+
+use crate::postgres::{Cell, PgFunction, invalid, parse_array_text};
+
+const UTF8: i64 = 6;
+
+/// An identifier as SQL has to write it.
+pub fn quote_ident(name: &str) -> String {
+    let plain = name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
+        && name
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+        && !is_reserved(name);
+    if plain {
+        name.to_owned()
+    } else {
+        format!("\"{}\"", name.replace('"', "\"\""))
+    }
+}
+
+fn is_reserved(name: &str) -> bool {
+    use datafusion::sql::sqlparser::keywords::{
+        ALL_KEYWORDS, ALL_KEYWORDS_INDEX, RESERVED_FOR_COLUMN_ALIAS, RESERVED_FOR_TABLE_ALIAS,
+    };
+    let upper = name.to_uppercase();
+    ALL_KEYWORDS
+        .binary_search(&upper.as_str())
+        .is_ok_and(|index| {
+            let keyword = &ALL_KEYWORDS_INDEX[index];
+            RESERVED_FOR_COLUMN_ALIAS.contains(keyword)
+                || RESERVED_FOR_TABLE_ALIAS.contains(keyword)
+        })
+        || matches!(
+            upper.as_str(),
+            "USER"
+                | "TABLE"
+                | "CURRENT_USER"
+                | "SESSION_USER"
+                | "NULL"
+                | "TRUE"
+                | "FALSE"
+                | "CASE"
+                | "COLUMN"
+        )
+}
+
+/// A string as SQL has to write it.
+pub fn quote_literal(text: &str) -> String {
+    let quoted = format!("'{}'", text.replace('\'', "''"));
+    if text.contains('\\') {
+        format!("E{}", quoted.replace('\\', "\\\\"))
+    } else {
+        quoted
+    }
+}
+
+/// `format('%I.%I', …)`: `%s`, `%I`, `%L` and `%%`, with `n$` positions.
+fn format(args: &[Cell<'static>]) -> Result<Cell<'static>> {
+    let Some(template) = args[0].as_str() else {
+        return Ok(Cell::Null);
+    };
+    let mut out = String::new();
+    let mut next = 1;
+    let mut chars = template.chars().peekable();
+    while let Some(c) = chars.next() {
+        bounded::check_value("format", out.len())?;
+        if c != '%' {
+            out.push(c);
+            continue;
+        }
+        if chars.next_if_eq(&'%').is_some() {
+            out.push('%');
+            continue;
+        }
+        let mut digits = String::new();
+        while let Some(digit) = chars.next_if(char::is_ascii_digit) {
+            digits.push(digit);
+        }
+        if !digits.is_empty() {
+            if chars.next_if_eq(&'$').is_none() {
+                return Err(invalid(
+                    "format() has no widths here: write %s, %I, %L or %n$s",
+                ));
+            }
+            next = digits
+                .parse()
+                .map_err(|_| invalid("format() has no argument of that position"))?;
+        }
+        let value = args
+            .get(next)
+            .filter(|_| next > 0)
+            .ok_or_else(|| invalid("too few arguments for format()"))?;
+        next += 1;
+        match (chars.next(), value.to_text()) {
+            (Some('s'), text) => out.push_str(&text.unwrap_or_default()),
+            (Some('I'), Some(text)) => out.push_str(&quote_ident(&text)),
+            (Some('I'), None) => {
+                return Err(invalid(
+                    "null values cannot be formatted as an SQL identifier",
+                ));
+            }
+            (Some('L'), Some(text)) => out.push_str(&quote_literal(&text)),
+            (Some('L'), None) => out.push_str("NULL"),
+            (other, _) => {
+                let other = other.map_or_else(|| "its end".to_owned(), |c| format!("\"{c}\""));
+                return Err(invalid(format!(
+                    "format() knows %s, %I, %L and %%, not % before {other}"
+                )));
+            }
+        }
+    }
+    Ok(Cell::text(out))
+}
+
+/// Bytes in the largest unit of which there are at least ten: `10 kB`.
+fn size_pretty(bytes: i64) -> String {
+    const UNITS: [&str; 6] = ["bytes", "kB", "MB", "GB", "TB", "PB"];
+    let mut value = i128::from(bytes);
+    let mut unit = 0;
+    while unit + 1 < UNITS.len() && value.abs() >= 10 * 1024 {
+        // Half up, away from zero, as Postgres rounds.
+        value = (value + 512 * value.signum()) / 1024;
+        unit += 1;
+    }
+    format!("{value} {}", UNITS[unit])
+}
+
+/// The parts of a qualified name: `curated."Orders"`.
+pub fn split_name(name: &str) -> Option<Vec<String>> {
+    let mut parts = Vec::new();
+    let mut chars = name.trim().chars().peekable();
+    loop {
+        let mut part = String::new();
+        if chars.next_if_eq(&'"').is_some() {
+            loop {
+                match chars.next()? {
+                    '"' if chars.next_if_eq(&'"').is_some() => part.push('"'),
+                    '"' => break,
+                    c => part.push(c),
+                }
+            }
+        } else {
+            while let Some(c) = chars.next_if(|c| *c != '.' && *c != '"') {
+                part.extend(c.to_lowercase());
+            }
+            part = part.trim().to_owned();
+        }
+        if part.is_empty() {
+            return None;
+        }
+        parts.push(part);
+        match chars.next() {
+            None => return Some(parts),
+            Some('.') => {}
+            Some(_) => return None,
+        }
+    }
+}
+
+pub fn functions() -> Vec<PgFunction> {
+    let text = || DataType::Utf8;
+    let list = || DataType::new_list(DataType::Utf8, true);
+    vec![
+        PgFunction::new("quote_ident", 1..=1, text(), |args| {
+            Ok(Cell::text(quote_ident(
+                &args[0].to_text().unwrap_or_default(),
+            )))
+        })
+        .immutable(),
+        PgFunction::new("quote_literal", 1..=1, text(), |args| {
+            Ok(Cell::text(quote_literal(
+                &args[0].to_text().unwrap_or_default(),
+            )))
+        })
+        .immutable(),
+        PgFunction::new("quote_nullable", 1..=1, text(), |args| {
+            Ok(Cell::text(args[0].to_text().map_or_else(
+                || "NULL".to_owned(),
+                |text| quote_literal(&text),
+            )))
+        })
+        .called_on_null()
+        .immutable(),
+        PgFunction::new("format", 1..=16, text(), format)
+            .called_on_null()
+            .immutable(),
+        PgFunction::new("parse_ident", 1..=2, list(), |args| {
+            let name = args[0].to_text().unwrap_or_default();
+            split_name(&name)
+                .map(Cell::texts)
+                .ok_or_else(|| invalid(format!("string is not a valid identifier: \"{name}\"")))
+        })
+        .immutable(),
+        PgFunction::new("pg_encoding_to_char", 1..=1, text(), |args| {
+            Ok(Cell::text(match args[0].as_int() {
+                Some(UTF8) => "UTF8",
+                Some(0) => "SQL_ASCII",
+                _ => "",
+            }))
+        })
+        .immutable()
+        .shown_as("name"),
+        PgFunction::new("pg_char_to_encoding", 1..=1, DataType::Int32, |args| {
+            let name = args[0]
+                .to_text()
+                .unwrap_or_default()
+                .to_uppercase()
+                .replace(['-', '_'], "");
+            Ok(Cell::Int(match name.as_str() {
+                "UTF8" | "UNICODE" => UTF8,
+                "SQLASCII" => 0,
+                _ => -1,
+            }))
+        })
+        .immutable(),
+        PgFunction::new("pg_size_pretty", 1..=1, text(), |args| {
+            Ok(args[0]
+                .as_int()
+                .map_or(Cell::Null, |bytes| Cell::text(size_pretty(bytes))))
+        })
+        .immutable(),
+        // The cast of array text, such as '{a,b}'::text[].
+        PgFunction::new("pg_array_in", 1..=1, list(), |args| match &args[0] {
+            Cell::List(items) => Ok(Cell::List(
+                items
+                    .iter()
+                    .map(|i| i.to_text().map_or(Cell::Null, Cell::text))
+                    .collect(),
+            )),
+            other => {
+                let text = other.to_text().unwrap_or_default();
+                let items = parse_array_text(&text)
+                    .ok_or_else(|| invalid(format!("malformed array literal: \"{text}\"")))?;
+                Ok(Cell::List(
+                    items
+                        .into_iter()
+                        .map(|item| item.map_or(Cell::Null, Cell::text))
+                        .collect(),
+                ))
+            }
+        })
+        .immutable(),
+        // Postgres's function; the engine's to_json has another shape.
+        PgFunction::new("json_build_object", 0..=64, text(), |args| {
+            if args.len() % 2 != 0 {
+                return Err(invalid("argument list must have even number of elements"));
+            }
+            let mut pairs = Vec::new();
+            for pair in args.chunks(2) {
+                let key = pair[0]
+                    .to_text()
+                    .ok_or_else(|| invalid("a key of json_build_object must not be null"))?;
+                pairs.push(format!(
+                    "{} : {}",
+                    serde_json::Value::String(key),
+                    json(&pair[1])
+                ));
+            }
+            Ok(Cell::text(format!("{{{}}}", pairs.join(", "))))
+        })
+        .called_on_null()
+        .shown_as("json"),
+    ]
+}
+
+fn json(cell: &Cell<'_>) -> serde_json::Value {
+    match cell {
+        Cell::Null => serde_json::Value::Null,
+        Cell::Bool(value) => (*value).into(),
+        Cell::Int(value) => (*value).into(),
+        Cell::Float(value) => (*value).into(),
+        Cell::List(items) => items.iter().map(json).collect(),
+        other => other.to_text().into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use super::*;
+
+    #[test]
+    fn identifiers_and_literals_are_quoted_only_where_they_must_be() {
+        assert_eq!(quote_ident("orders"), "orders");
+        assert_eq!(quote_ident("Orders"), "\"Orders\"");
+        assert_eq!(quote_ident("a\"b"), "\"a\"\"b\"");
+        assert_eq!(quote_ident("select"), "\"select\"");
+        assert_eq!(quote_ident("1a"), "\"1a\"");
+        assert_eq!(quote_literal("it's"), "'it''s'");
+    }
+
+    #[test]
+    fn format_quotes_identifiers_and_literals() {
+        let args = [
+            Cell::text("%I.%s = %L%% %1$s"),
+            Cell::text("My t"),
+            Cell::text("c"),
+            Cell::text("x'y"),
+        ];
+        assert_eq!(
+            format(&args).unwrap(),
+            Cell::text("\"My t\".c = 'x''y'% My t")
+        );
+        assert!(format(&[Cell::text("%I")]).is_err());
+        assert!(format(&[Cell::text("%0$s"), Cell::text("a")]).is_err());
+    }
+
+    #[test]
+    fn sizes_round_half_up() {
+        assert_eq!(size_pretty(10_239), "10239 bytes");
+        assert_eq!(size_pretty(10_240), "10 kB");
+        assert_eq!(size_pretty(1_073_741_824), "1024 MB");
+    }
+
+    #[test]
+    fn names_split_at_dots_outside_quotes() {
+        assert_eq!(split_name("Curated.\"My.T\"").unwrap(), ["curated", "My.T"]);
+        assert!(
+            split_name("a.").is_none() && split_name("").is_none() && split_name("\"a").is_none()
+        );
+    }
+}

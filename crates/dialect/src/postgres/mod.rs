@@ -1,0 +1,36 @@
+//! PostgreSQL's ways on this engine: its catalog functions, its operators on untyped literals, and the SQL that
+//! it takes and DataFusion's planner does not.
+//!
+//! Nothing here looks for the text of a known query: each rewrite holds for any query of its form.
+
+mod bytea;
+mod cell;
+mod function;
+mod functions;
+
+pub mod information_schema;
+mod names;
+mod operators;
+mod output_names;
+pub mod pg_catalog;
+mod rewrite;
+mod session;
+mod time_setting;
+
+pub use bytea::decode_bytea;
+pub use cell::{Cell, PG_TYPE, build_array, hinted_field, parse_array_text};
+pub use function::{PgFunction, invalid};
+pub use functions::{functions, quote_ident, split_name};
+pub use lakegate_engine::write_interval;
+pub use lakegate_engine::{OutputNames, apart, shown};
+pub use lakegate_lake::float_text::{put_f32, put_f64};
+pub use names::ShownAsNames;
+pub use operators::planner;
+pub use output_names::output_names;
+pub use rewrite::{
+    JoinedColumns, Mentions, Resolution, SystemRelations, Unknown, enclose_joins, everything,
+    folded, name_casts, name_columns, name_outputs, resolve_joins, restore_outputs, rewrite,
+    sorts_by_number,
+};
+pub use session::{BUILT_IN_SETTINGS, SessionInfo};
+pub use time_setting::{milliseconds, shown_time};

@@ -1,0 +1,100 @@
+//! Operators on a literal in quotes, which in Postgres has the type of what it is compared with.
+
+use std::sync::Arc;
+
+use arrow::compute::cast;
+use arrow::datatypes::DataType;
+use datafusion::common::{DFSchema, ScalarValue};
+use datafusion::error::Result;
+use datafusion::logical_expr::expr::Alias;
+use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
+use datafusion::logical_expr::{Expr, ExprSchemable};
+use datafusion::sql::sqlparser::ast::BinaryOperator;
+use lakegate_error::{Code, Error};
+
+use super::cell::{Cell, build_array, parse_array_text};
+
+/// Gives `'16384'` the type of the column that it is compared with.
+#[derive(Debug, Default)]
+pub struct UntypedLiterals;
+
+fn compares(op: &BinaryOperator) -> bool {
+    use BinaryOperator::*;
+    matches!(op, Eq | NotEq | Lt | LtEq | Gt | GtEq | Spaceship)
+}
+
+/// The text of a literal in quotes, which nothing has given a type yet.
+fn untyped(expr: &Expr) -> Option<&str> {
+    match expr {
+        Expr::Literal(value, _) => value.try_as_str().flatten(),
+        Expr::Alias(Alias { expr, .. }) => untyped(expr),
+        _ => None,
+    }
+}
+
+fn typed(text: &str, data_type: &DataType) -> Result<Option<Expr>> {
+    let wrong = |name: &str| {
+        Error::new(
+            Code::InvalidCast,
+            format!("invalid input syntax for type {name}: \"{text}\""),
+        )
+    };
+    let value = match data_type {
+        data_type if data_type.is_integer() => {
+            ScalarValue::Int64(Some(text.trim().parse().map_err(|_| wrong("integer"))?))
+        }
+        DataType::Boolean => match Cell::text(text.to_ascii_lowercase()).as_bool() {
+            Some(value) => ScalarValue::Boolean(Some(value)),
+            None => return Err(wrong("boolean").into()),
+        },
+        DataType::List(item) => {
+            let items = parse_array_text(text).ok_or_else(|| {
+                Error::new(
+                    Code::InvalidCast,
+                    format!("malformed array literal: \"{text}\""),
+                )
+            })?;
+            let items = items
+                .into_iter()
+                .map(|item| item.map_or(Cell::Null, Cell::text));
+            let items = cast(&build_array(&DataType::Utf8, items)?, item.data_type())?;
+            let scalars = (0..items.len())
+                .map(|row| ScalarValue::try_from_array(&items, row))
+                .collect::<Result<Vec<_>>>()?;
+            ScalarValue::List(ScalarValue::new_list_nullable(&scalars, item.data_type()))
+        }
+        _ => return Ok(None),
+    };
+    Ok(Some(Expr::Literal(value, None)))
+}
+
+impl ExprPlanner for UntypedLiterals {
+    fn plan_binary_op(
+        &self,
+        expr: RawBinaryExpr,
+        schema: &DFSchema,
+    ) -> Result<PlannerResult<RawBinaryExpr>> {
+        let RawBinaryExpr {
+            op,
+            mut left,
+            mut right,
+        } = expr;
+        if compares(&op) {
+            if let Some(text) = untyped(&right)
+                && let Ok(data_type) = left.get_type(schema)
+            {
+                right = typed(text, &data_type)?.unwrap_or(right);
+            } else if let Some(text) = untyped(&left)
+                && let Ok(data_type) = right.get_type(schema)
+            {
+                left = typed(text, &data_type)?.unwrap_or(left);
+            }
+        }
+        Ok(PlannerResult::Original(RawBinaryExpr { op, left, right }))
+    }
+}
+
+/// The planner, to register.
+pub fn planner() -> Arc<dyn ExprPlanner> {
+    Arc::new(UntypedLiterals)
+}

@@ -1,0 +1,117 @@
+//! What PostgreSQL calls the columns of a query.
+
+use datafusion::sql::sqlparser::ast::{AccessExpr, DataType, Expr, Query, SelectItem, SetExpr};
+use lakegate_engine::OutputNames;
+
+use super::folded;
+
+/// What an expression is called that has no name.
+const UNNAMED: &str = "?column?";
+
+/// The names of a query's columns, of the query as it is written: the rewrite for the planner comes after.
+pub fn output_names(query: &Query) -> Option<OutputNames> {
+    let items = items_of(&query.body)?;
+    let names: Vec<Option<String>> = items.iter().map(item_name).collect();
+    let first: Vec<String> = names.iter().map_while(Clone::clone).collect();
+    let has_star = first.len() < names.len();
+    let last = names.iter().rev().map_while(Clone::clone);
+    let last = has_star.then(|| last.collect::<Vec<_>>().into_iter().rev().collect());
+    Some(OutputNames { first, last })
+}
+
+/// The list of the first SELECT, whose names are those of a UNION too.
+fn items_of(body: &SetExpr) -> Option<&[SelectItem]> {
+    let mut body = body;
+    loop {
+        body = match body {
+            SetExpr::Select(select) => return Some(&select.projection),
+            SetExpr::SetOperation { left, .. } => left,
+            SetExpr::Query(query) => &query.body,
+            _ => return None,
+        };
+    }
+}
+
+/// The name of a column; `None` of `*`.
+pub fn item_name(item: &SelectItem) -> Option<String> {
+    match item {
+        SelectItem::UnnamedExpr(expr) => Some(name_of(expr)),
+        SelectItem::ExprWithAlias { alias, .. } => Some(folded(alias)),
+        _ => None,
+    }
+}
+
+/// PostgreSQL's name of an expression (FigureColname of its parse_target.c).
+fn name_of(expr: &Expr) -> String {
+    figured(expr).map_or_else(|| UNNAMED.to_owned(), |(name, _)| name)
+}
+
+/// The name with whether it is a better one than that of a type around it.
+fn figured(expr: &Expr) -> Option<(String, bool)> {
+    let good = |name: &str| Some((name.to_owned(), true));
+    match expr {
+        Expr::Identifier(ident) => good(&folded(ident)),
+        Expr::CompoundIdentifier(parts) => good(&parts.last().map(folded)?),
+        Expr::Function(function) => good(&function.name.0.last()?.as_ident()?.value.to_lowercase()),
+        Expr::CompoundFieldAccess { root, access_chain } => {
+            let field = access_chain.iter().rev().find_map(|access| match access {
+                AccessExpr::Dot(Expr::Identifier(field)) => Some(folded(field)),
+                _ => None,
+            });
+            match field {
+                Some(field) => good(&field),
+                None => figured(root),
+            }
+        }
+        Expr::Nested(inner) | Expr::Collate { expr: inner, .. } => figured(inner),
+        Expr::Cast {
+            expr, data_type, ..
+        } => match figured(expr) {
+            Some((name, true)) => Some((name, true)),
+            _ => Some((type_name(data_type), false)),
+        },
+        Expr::TypedString(typed) => Some((type_name(&typed.data_type), false)),
+        Expr::Case { else_result, .. } => match else_result.as_deref().and_then(figured) {
+            Some((name, true)) => Some((name, true)),
+            _ => Some(("case".to_owned(), false)),
+        },
+        Expr::Exists { .. } => good("exists"),
+        Expr::Subquery(query) => match items_of(&query.body)?.first()? {
+            SelectItem::UnnamedExpr(expr) => figured(expr),
+            SelectItem::ExprWithAlias { alias, .. } => good(&folded(alias)),
+            _ => None,
+        },
+        Expr::Array(_) => good("array"),
+        Expr::Tuple(parts) if parts.len() > 1 => good("row"),
+        Expr::Interval(_) => Some(("interval".to_owned(), false)),
+        Expr::AtTimeZone { .. } => good("timezone"),
+        Expr::Extract { .. } => good("extract"),
+        Expr::Substring { .. } => good("substring"),
+        Expr::Overlay { .. } => good("overlay"),
+        Expr::Position { .. } => good("position"),
+        Expr::Trim { .. } => good("btrim"),
+        Expr::Floor { .. } => good("floor"),
+        Expr::Ceil { .. } => good("ceil"),
+        _ => None,
+    }
+}
+
+fn type_name(data_type: &DataType) -> String {
+    use DataType as T;
+    match data_type {
+        T::Int(_) | T::Integer(_) | T::Int4(_) => "int4".to_owned(),
+        T::BigInt(_) | T::Int8(_) => "int8".to_owned(),
+        T::SmallInt(_) | T::Int2(_) => "int2".to_owned(),
+        T::Double(_) | T::DoublePrecision | T::Float8 | T::Float(_) => "float8".to_owned(),
+        T::Real | T::Float4 => "float4".to_owned(),
+        T::Boolean | T::Bool => "bool".to_owned(),
+        T::Decimal(_) | T::Numeric(_) => "numeric".to_owned(),
+        T::Timestamp(..) => "timestamp".to_owned(),
+        other => other
+            .to_string()
+            .split(['(', ' '])
+            .next()
+            .unwrap_or(UNNAMED)
+            .to_lowercase(),
+    }
+}

@@ -1,0 +1,99 @@
+//! Rows of PostgreSQL 16's catalog that are the same for everybody: its types, casts and operators among them.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use crate::postgres::Cell;
+
+/// The fields of one row, as text.
+pub type StaticRow = Vec<&'static str>;
+
+/// A table of fixed rows: tab-separated, a header line, `\N` for NULL.
+#[derive(Debug)]
+pub struct StaticTable {
+    columns: HashMap<&'static str, usize>,
+    pub rows: Vec<StaticRow>,
+}
+
+impl StaticTable {
+    fn parse(text: &'static str) -> Self {
+        let mut lines = text.lines();
+        let header = lines.next().unwrap_or_default();
+        let columns = header
+            .split('\t')
+            .enumerate()
+            .map(|(index, name)| (name, index))
+            .collect();
+        Self {
+            columns,
+            rows: lines.map(|line| line.split('\t').collect()).collect(),
+        }
+    }
+
+    fn field<'a>(&self, row: &'a StaticRow, column: &str) -> Option<&'a &'static str> {
+        self.columns.get(column).and_then(|index| row.get(*index))
+    }
+
+    pub fn text(&self, row: &StaticRow, column: &str) -> &'static str {
+        self.field(row, column).copied().unwrap_or_default()
+    }
+
+    pub fn int(&self, row: &StaticRow, column: &str) -> i64 {
+        self.text(row, column).parse().unwrap_or(0)
+    }
+
+    /// The value of a column of type `pg_type`; `None` if the file does not have the column.
+    pub fn cell(&self, row: &StaticRow, column: &str, pg_type: &str) -> Option<Cell<'static>> {
+        let text = *self.field(row, column)?;
+        if text == "\\N" {
+            return Some(Cell::Null);
+        }
+        Some(match pg_type {
+            "bool" => Cell::Bool(text == "t"),
+            "int2" | "int4" | "int8" | "oid" | "regproc" | "xid" => {
+                Cell::Int(text.parse().unwrap_or(0))
+            }
+            "oidvector" | "int2vector" => Cell::List(
+                text.split_whitespace()
+                    .filter_map(|item| item.parse().ok())
+                    .map(Cell::Int)
+                    .collect(),
+            ),
+            _ => Cell::text(text),
+        })
+    }
+}
+
+macro_rules! tables {
+    ($($name:ident = $file:literal;)+) => {
+        $(pub static $name: LazyLock<StaticTable> = LazyLock::new(|| StaticTable::parse(include_str!($file)));)+
+    };
+}
+
+tables! {
+    PG_TYPES = "data/pg_type.tsv";
+    PG_PROC = "data/pg_proc.tsv";
+    PG_RANGE = "data/pg_range.tsv";
+    PG_CAST = "data/pg_cast.tsv";
+    PG_OPERATOR = "data/pg_operator.tsv";
+    PG_COLLATION = "data/pg_collation.tsv";
+    PG_AM = "data/pg_am.tsv";
+    PG_LANGUAGE = "data/pg_language.tsv";
+    PG_TABLESPACE = "data/pg_tablespace.tsv";
+    KEYWORDS = "data/keywords.tsv";
+}
+
+/// The fixed rows of a relation.
+pub fn fixed_rows(relation: &str) -> Option<&'static StaticTable> {
+    Some(match relation {
+        "pg_type" => &PG_TYPES,
+        "pg_range" => &PG_RANGE,
+        "pg_cast" => &PG_CAST,
+        "pg_operator" => &PG_OPERATOR,
+        "pg_collation" => &PG_COLLATION,
+        "pg_am" => &PG_AM,
+        "pg_language" => &PG_LANGUAGE,
+        "pg_tablespace" => &PG_TABLESPACE,
+        _ => return None,
+    })
+}

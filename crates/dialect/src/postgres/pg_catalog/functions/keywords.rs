@@ -1,0 +1,41 @@
+//! `pg_get_keywords()`: a table of the SQL keywords.
+
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::{DataType, Field, Schema};
+use datafusion::catalog::{MemTable, TableProvider};
+use datafusion::error::Result;
+
+use crate::postgres::pg_catalog::data::KEYWORDS;
+use crate::postgres::{Cell, build_array};
+
+/// The name of the table that stands for the call.
+pub const KEYWORDS_TABLE: &str = "pg_get_keywords";
+
+pub fn keywords() -> Result<Arc<dyn TableProvider>> {
+    let columns = [
+        ("word", "text"),
+        ("catcode", "char"),
+        ("barelabel", "bool"),
+        ("catdesc", "text"),
+    ];
+    let mut fields = Vec::new();
+    let mut arrays = Vec::new();
+    for (name, pg_type) in columns {
+        let data_type = if pg_type == "bool" {
+            DataType::Boolean
+        } else {
+            DataType::Utf8
+        };
+        let cells = KEYWORDS
+            .rows
+            .iter()
+            .map(|row| KEYWORDS.cell(row, name, pg_type).unwrap_or(Cell::Null));
+        arrays.push(build_array(&data_type, cells)?);
+        fields.push(Field::new(name, data_type, true));
+    }
+    let schema = Arc::new(Schema::new(fields));
+    let batch = RecordBatch::try_new(Arc::clone(&schema), arrays)?;
+    Ok(Arc::new(MemTable::try_new(schema, vec![vec![batch]])?))
+}

@@ -1,0 +1,62 @@
+//! The functions that ask the catalog: names of objects, what may be done with them, what is said of them.
+
+mod describe;
+mod keywords;
+mod lookup;
+mod names;
+mod privileges;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use datafusion::logical_expr::ScalarUDF;
+pub use keywords::{KEYWORDS_TABLE, keywords};
+pub use lookup::Lookup;
+
+use crate::postgres::PgFunction;
+
+/// Functions whose answer is about names and grants of the lake.
+pub const ABOUT_NAMES: &[&str] = &[
+    "regclass_in",
+    "regtype_in",
+    "to_regtype",
+    "regproc_in",
+    "to_regproc",
+    "to_regclass",
+    "regclass_out",
+    "regnamespace_in",
+    "to_regnamespace",
+    "regnamespace_out",
+    "regrole_in",
+    "to_regrole",
+    "regrole_out",
+    "pg_get_userbyid",
+    "pg_table_is_visible",
+    "has_table_privilege",
+    "has_any_column_privilege",
+    "has_column_privilege",
+    "has_schema_privilege",
+    "pg_has_role",
+    "obj_description",
+    "col_description",
+    "pg_get_viewdef",
+];
+
+/// Functions that ask for a table's columns or its text, their first argument the table.
+pub const ABOUT_COLUMNS: &[&str] = &["col_description", "pg_get_viewdef", "has_column_privilege"];
+
+/// All of them, over what was looked up.
+pub fn functions(lookup: &Arc<Lookup>) -> Vec<Arc<ScalarUDF>> {
+    let mut all = names::functions(lookup);
+    all.extend(describe::functions(lookup));
+    all.extend(privileges::functions(lookup));
+    all.into_iter().map(PgFunction::into_udf).collect()
+}
+
+/// The functions that give a name for a number, by its type.
+pub fn names_by_type(lookup: &Arc<Lookup>) -> HashMap<&'static str, Arc<ScalarUDF>> {
+    names::output(lookup)
+        .into_iter()
+        .map(|(pg_type, function)| (pg_type, function.into_udf()))
+        .collect()
+}

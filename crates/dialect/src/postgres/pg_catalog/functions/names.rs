@@ -1,0 +1,228 @@
+//! Names and numbers of objects: `regclass`, `regtype`, visibility, owners.
+
+use std::sync::Arc;
+
+use arrow::datatypes::DataType;
+use datafusion::error::Result;
+use lakegate_error::{Code, Error};
+
+use super::Lookup;
+use crate::postgres::pg_catalog::data::PG_PROC;
+use crate::postgres::pg_catalog::{oids, types};
+use crate::postgres::{Cell, PgFunction, quote_ident, split_name};
+
+/// Finds the OID of a name.
+type Find = fn(&Lookup, &str) -> Option<i64>;
+/// Finds the name of an OID.
+type Name = fn(&Lookup, i64) -> Option<String>;
+
+fn type_oid(_: &Lookup, name: &str) -> Option<i64> {
+    types::parse_name(name).map(|found| found.oid)
+}
+
+fn last_part(name: &str) -> Option<String> {
+    split_name(name)?.pop()
+}
+
+fn procedure_oid(_: &Lookup, name: &str) -> Option<i64> {
+    let name = last_part(name.split('(').next().unwrap_or(name))?;
+    let fixed = PG_PROC
+        .rows
+        .iter()
+        .find(|row| PG_PROC.text(row, "proname") == name);
+    Some(fixed.map_or_else(|| oids::function(&name), |row| PG_PROC.int(row, "oid")))
+}
+
+fn procedure_name(_: &Lookup, oid: i64) -> Option<String> {
+    let row = PG_PROC
+        .rows
+        .iter()
+        .find(|row| PG_PROC.int(row, "oid") == oid)?;
+    Some(PG_PROC.text(row, "proname").to_owned())
+}
+
+fn input(
+    lookup: &Arc<Lookup>,
+    pg_type: &'static str,
+    find: Find,
+    missing: fn(&str) -> Error,
+) -> [PgFunction; 2] {
+    let read =
+        |lookup: &Lookup, argument: &Cell<'_>, find: Find| -> std::result::Result<i64, String> {
+            match argument {
+                Cell::Int(oid) => Ok(*oid),
+                other => {
+                    let name = other.to_text().unwrap_or_default();
+                    match name.trim() {
+                        "-" => Ok(0),
+                        text => text.parse().ok().or_else(|| find(lookup, text)).ok_or(name),
+                    }
+                }
+            }
+        };
+    let of = Arc::clone(lookup);
+    let strict = PgFunction::new(
+        &format!("{pg_type}_in"),
+        1..=1,
+        DataType::Int64,
+        move |args| {
+            read(&of, &args[0], find)
+                .map(Cell::Int)
+                .map_err(|name| missing(&name).into())
+        },
+    )
+    .shown_as(pg_type);
+    let of = Arc::clone(lookup);
+    let lenient = PgFunction::new(
+        &format!("to_{pg_type}"),
+        1..=1,
+        DataType::Int64,
+        move |args| Ok(read(&of, &args[0], find).map_or(Cell::Null, Cell::Int)),
+    )
+    .shown_as(pg_type);
+    [strict, lenient]
+}
+
+/// The functions that show numbers as names, by type.
+pub fn output(lookup: &Arc<Lookup>) -> Vec<(&'static str, PgFunction)> {
+    let show = |pg_type: &'static str, name: Name| {
+        let of = Arc::clone(lookup);
+        let function = PgFunction::new(
+            &format!("{pg_type}_out"),
+            1..=1,
+            DataType::Utf8,
+            move |args| {
+                let oid = args[0].as_int().unwrap_or(0);
+                // An unknown number is shown as it is, zero as nothing.
+                Ok(Cell::text(match oid {
+                    0 => "-".to_owned(),
+                    _ => name(&of, oid).unwrap_or_else(|| oid.to_string()),
+                }))
+            },
+        );
+        (pg_type, function)
+    };
+    vec![
+        show("regclass", |lookup, oid| lookup.relation_name(oid)),
+        show("regtype", |_, oid| {
+            types::by_oid(oid).map(|found| types::format_type(found.oid, None))
+        }),
+        show("regnamespace", |lookup, oid| {
+            lookup.namespace_name(oid).map(quote_ident)
+        }),
+        show("regrole", |lookup, oid| {
+            lookup.role_name(oid).map(quote_ident)
+        }),
+        show("regproc", procedure_name),
+    ]
+}
+
+fn undefined(what: &str, name: &str) -> Error {
+    Error::new(
+        Code::UndefinedObject,
+        format!("{what} \"{name}\" does not exist"),
+    )
+}
+
+pub fn functions(lookup: &Arc<Lookup>) -> Vec<PgFunction> {
+    let mut all: Vec<PgFunction> = output(lookup)
+        .into_iter()
+        .map(|(_, function)| function)
+        .collect();
+    all.extend(input(
+        lookup,
+        "regclass",
+        |l, name| l.relation_named(name).map(|r| r.oid()),
+        |name| {
+            Error::new(
+                Code::TableNotFound,
+                format!("relation \"{name}\" does not exist"),
+            )
+        },
+    ));
+    all.extend(input(lookup, "regtype", type_oid, |name| {
+        undefined("type", name)
+    }));
+    all.extend(input(
+        lookup,
+        "regnamespace",
+        |l, name| l.namespace_oid(&last_part(name)?),
+        |name| {
+            Error::new(
+                Code::SchemaNotFound,
+                format!("schema \"{name}\" does not exist"),
+            )
+        },
+    ));
+    all.extend(input(
+        lookup,
+        "regrole",
+        |l, name| l.role_oid(&last_part(name)?),
+        |name| undefined("role", name),
+    ));
+    all.extend(input(lookup, "regproc", procedure_oid, |name| {
+        Error::new(
+            Code::FunctionNotFound,
+            format!("function \"{name}\" does not exist"),
+        )
+    }));
+    all.push(
+        PgFunction::new("format_type", 2..=2, DataType::Utf8, |args| {
+            Ok(match args[0].as_int() {
+                Some(oid) => Cell::text(types::format_type(oid, args[1].as_int())),
+                None => Cell::Null,
+            })
+        })
+        .called_on_null()
+        .immutable(),
+    );
+    let of = Arc::clone(lookup);
+    all.push(
+        PgFunction::new("pg_get_userbyid", 1..=1, DataType::Utf8, move |args| {
+            let oid = args[0].as_int().unwrap_or(0);
+            Ok(Cell::text(of.role_name(oid).map_or_else(
+                || format!("unknown (OID={oid})"),
+                str::to_owned,
+            )))
+        })
+        .shown_as("name"),
+    );
+    let of = Arc::clone(lookup);
+    all.push(PgFunction::new(
+        "pg_table_is_visible",
+        1..=1,
+        DataType::Boolean,
+        move |args| {
+            Ok(args[0]
+                .as_int()
+                .and_then(|oid| of.is_visible(oid))
+                .map_or(Cell::Null, Cell::Bool))
+        },
+    ));
+    // All of these live in `pg_catalog`, which is always searched first.
+    all.extend(
+        [
+            "pg_type_is_visible",
+            "pg_function_is_visible",
+            "pg_operator_is_visible",
+            "pg_opclass_is_visible",
+            "pg_opfamily_is_visible",
+            "pg_collation_is_visible",
+            "pg_conversion_is_visible",
+            "pg_statistics_obj_is_visible",
+            "pg_ts_config_is_visible",
+            "pg_ts_dict_is_visible",
+            "pg_ts_parser_is_visible",
+            "pg_ts_template_is_visible",
+        ]
+        .map(|name| {
+            PgFunction::new(
+                name,
+                1..=1,
+                DataType::Boolean,
+                |_| -> Result<Cell<'static>> { Ok(Cell::Bool(true)) },
+            )
+        }),
+    );
+    all
+}

@@ -1,0 +1,175 @@
+//! `pg_catalog` and `information_schema` for one session: relations filled from what its principal may see, and the
+//! functions that clients ask about them.
+//!
+//! What never happens: an answer made for a known query's text, or a row about something that was not granted.
+//!
+//! ```text
+//! let mentions = pg_catalog::rewrite(&mut statement, &columns)?;                    // Postgres' syntax, in the engine's words
+//! let system = PgCatalog::open(session, source, &mentions).await?;
+//! built_in.extend(system.schemas());                                      // before the session state is built
+//! system.install(&mut state)?;                                            // functions, operators, rules
+//! let plan = system.finish(state.statement_to_plan(statement).await?)?;   // numbers as names, where a client sees them
+//! ```
+
+mod data;
+mod functions;
+pub mod oids;
+mod pins;
+pub(crate) mod privileges;
+mod provider;
+pub(crate) mod relations;
+mod shape;
+pub(crate) mod types;
+
+use std::sync::{Arc, LazyLock};
+
+use datafusion::catalog::SchemaProvider;
+use datafusion::error::Result;
+use datafusion::execution::FunctionRegistry;
+use datafusion::execution::SessionState;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::sql::sqlparser::ast::Statement;
+use lakegate_error::Error;
+
+use self::functions::{ABOUT_COLUMNS, ABOUT_NAMES, Lookup};
+use self::provider::SystemSchema;
+use self::shape::{INFORMATION_SCHEMA, PG_CATALOG, Shapes};
+use crate::postgres::{self, Mentions, SessionInfo, ShownAsNames, SystemRelations};
+use crate::visible::{CatalogSource, Columns, Needs, Pins, VisibleCatalog};
+
+static SYSTEM_RELATIONS: LazyLock<SystemRelations> = LazyLock::new(|| {
+    PG_CATALOG
+        .relations
+        .iter()
+        .map(|shape| (shape.name, shape.oid))
+        .collect()
+});
+
+/// The schema's name.
+pub const SCHEMA: &str = "pg_catalog";
+
+/// Whether an unqualified name means a relation of `pg_catalog`, where no table of the lake has it.
+pub fn has_relation(name: &str) -> bool {
+    SYSTEM_RELATIONS.contains_key(name)
+}
+
+/// Rewrites Postgres' syntax in place, and tells what the statement asks of the catalog.
+///
+/// Errors: a literal that its type does not take.
+pub fn rewrite(statement: &mut Statement) -> Result<Mentions, Error> {
+    postgres::rewrite(statement, &SYSTEM_RELATIONS, ABOUT_COLUMNS)
+}
+
+/// The system schemas and functions of one query.
+#[derive(Debug)]
+pub struct PgCatalog {
+    session: Arc<SessionInfo>,
+    source: Arc<dyn CatalogSource>,
+    lookup: Arc<Lookup>,
+    names: ShownAsNames,
+    asks_the_catalog: bool,
+}
+
+impl PgCatalog {
+    /// Asks the source only for what functions of the query look up; relations ask when they are scanned.
+    pub async fn open(
+        session: Arc<SessionInfo>,
+        source: Arc<dyn CatalogSource>,
+        mentions: &Mentions,
+    ) -> Result<Self> {
+        let about_names = |name: &String| ABOUT_NAMES.contains(&name.as_str());
+        let catalog = match mentions.functions.iter().any(about_names) {
+            true => source.visible(&lookup_needs(mentions)).await?,
+            false => Arc::new(VisibleCatalog::default()),
+        };
+        let lookup = Arc::new(Lookup::new(catalog, Arc::clone(&session)));
+        let names = ShownAsNames::new(functions::names_by_type(&lookup));
+        Ok(Self {
+            session,
+            source,
+            lookup,
+            names,
+            asks_the_catalog: asks_the_catalog(mentions),
+        })
+    }
+
+    /// The schemas `pg_catalog` and `information_schema`.
+    pub fn schemas(&self) -> [(String, Arc<dyn SchemaProvider>); 2] {
+        let schema = |shapes: &'static Shapes| {
+            let schema = SystemSchema {
+                shapes,
+                source: Arc::clone(&self.source),
+                session: Arc::clone(&self.session),
+            };
+            (
+                shapes.namespace.to_owned(),
+                Arc::new(schema) as Arc<dyn SchemaProvider>,
+            )
+        };
+        [schema(&PG_CATALOG), schema(&INFORMATION_SCHEMA)]
+    }
+
+    /// Registers the functions and the operators on untyped literals.
+    ///
+    /// The operators are only for statements that ask the catalog: a query of the lake is planned as it is.
+    pub fn install(&self, state: &mut SessionState, mentions: &Mentions) -> Result<()> {
+        for function in postgres::functions(&self.session)
+            .into_iter()
+            .chain(functions::functions(&self.lookup))
+        {
+            state.register_udf(function)?;
+        }
+        if !asks_the_catalog(mentions) {
+            return Ok(());
+        }
+        state.register_expr_planner(postgres::planner())?;
+        Ok(())
+    }
+
+    /// The plan of a whole query, with the names that a client sees for `regclass` and its like.
+    pub fn finish(&self, plan: LogicalPlan) -> Result<LogicalPlan> {
+        match self.asks_the_catalog {
+            true => self.names.finish(plan),
+            false => Ok(plan),
+        }
+    }
+}
+
+/// Whether a statement reads system relations or calls functions about objects.
+fn asks_the_catalog(mentions: &Mentions) -> bool {
+    mentions.system_relations
+        || mentions
+            .functions
+            .iter()
+            .any(|name| ABOUT_NAMES.contains(&name.as_str()))
+}
+
+fn lookup_needs(mentions: &Mentions) -> Needs {
+    let columns = match &mentions.objects {
+        _ if !mentions
+            .functions
+            .iter()
+            .any(|name| ABOUT_COLUMNS.contains(&name.as_str())) =>
+        {
+            Columns::None
+        }
+        Some(objects) => {
+            let table_ids = objects
+                .iter()
+                .filter_map(|oid| oids::table_id(*oid))
+                .collect();
+            Columns::Of(Pins {
+                table_ids: Some(table_ids),
+                ..Pins::default()
+            })
+        }
+        None => Columns::All,
+    };
+    Needs {
+        columns,
+        activity: false,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,339 @@
+//! What a query's filters say of the relations that it wants, so that one table's columns do not cost a lake's.
+
+use std::collections::BTreeSet;
+
+use datafusion::common::ScalarValue;
+use datafusion::logical_expr::expr::InList;
+use datafusion::logical_expr::{BinaryExpr, Expr, Operator};
+
+use super::oids;
+use crate::visible::{Columns, Pins};
+
+/// How a column of a relation identifies the relations it speaks of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Identifies {
+    Oid,
+    Name,
+    Namespace,
+}
+
+fn identifies(relation: &str, column: &str) -> Option<Identifies> {
+    match (relation, column) {
+        ("pg_class", "oid") | ("pg_attribute", "attrelid") | ("pg_description", "objoid") => {
+            Some(Identifies::Oid)
+        }
+        ("pg_class", "relname") => Some(Identifies::Name),
+        (_, "table_name" | "tablename" | "viewname") => Some(Identifies::Name),
+        (_, "table_schema" | "schemaname") => Some(Identifies::Namespace),
+        _ => None,
+    }
+}
+
+/// Conditions on relations; `None` is no condition.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RelationPins {
+    oids: Option<BTreeSet<i64>>,
+    names: Option<BTreeSet<String>>,
+    namespaces: Option<BTreeSet<String>>,
+    /// Only comments on whole relations are wanted, not on their columns.
+    pub whole_relations: bool,
+}
+
+/// Whether a filter can pin anything; it is evaluated again in any case.
+pub fn is_useful(relation: &str, filter: &Expr) -> bool {
+    RelationPins::of(relation, std::slice::from_ref(filter)) != RelationPins::default()
+}
+
+impl RelationPins {
+    /// From filters that all hold.
+    pub fn of(relation: &str, filters: &[Expr]) -> Self {
+        let mut pins = Self::default();
+        for filter in filters {
+            let Some((column, values)) = equalities(filter, 0) else {
+                continue;
+            };
+            if relation == "pg_description"
+                && column == "objsubid"
+                && values.iter().all(|value| integer(value) == Some(0))
+            {
+                pins.whole_relations = true;
+            }
+            match identifies(relation, &column) {
+                // A text that is no number equals no OID; of other types the engine knows what they equal.
+                Some(Identifies::Oid) if values.iter().all(|v| is_whole(v) || is_text(v)) => {
+                    intersect(&mut pins.oids, values.iter().filter_map(integer).collect());
+                }
+                Some(Identifies::Name) if values.iter().all(is_text) => {
+                    intersect(&mut pins.names, texts(&values));
+                }
+                Some(Identifies::Namespace) if values.iter().all(is_text) => {
+                    intersect(&mut pins.namespaces, texts(&values));
+                }
+                _ => {}
+            }
+        }
+        pins
+    }
+
+    pub fn admit(&self, namespace: &str, name: &str, oid: i64) -> bool {
+        self.oids.as_ref().is_none_or(|oids| oids.contains(&oid))
+            && self.names.as_ref().is_none_or(|names| names.contains(name))
+            && self
+                .namespaces
+                .as_ref()
+                .is_none_or(|names| names.contains(namespace))
+    }
+
+    /// The columns to ask the catalog for.
+    pub fn columns(&self) -> Columns {
+        let pins = Pins {
+            table_ids: self
+                .oids
+                .as_ref()
+                .map(|oids| oids.iter().filter_map(|oid| oids::table_id(*oid)).collect()),
+            tables: self.names.clone(),
+            databases: self.namespaces.clone(),
+        };
+        match pins.is_empty() {
+            true => Columns::All,
+            false => Columns::Of(pins),
+        }
+    }
+}
+
+fn intersect<T: Ord + Clone>(known: &mut Option<BTreeSet<T>>, more: BTreeSet<T>) {
+    *known = Some(match known.take() {
+        Some(known) => known.intersection(&more).cloned().collect(),
+        None => more,
+    });
+}
+
+fn integer(value: &ScalarValue) -> Option<i64> {
+    match value {
+        ScalarValue::Int8(Some(v)) => Some(i64::from(*v)),
+        ScalarValue::Int16(Some(v)) => Some(i64::from(*v)),
+        ScalarValue::Int32(Some(v)) => Some(i64::from(*v)),
+        ScalarValue::Int64(Some(v)) => Some(*v),
+        ScalarValue::UInt8(Some(v)) => Some(i64::from(*v)),
+        ScalarValue::UInt16(Some(v)) => Some(i64::from(*v)),
+        ScalarValue::UInt32(Some(v)) => Some(i64::from(*v)),
+        ScalarValue::UInt64(Some(v)) => i64::try_from(*v).ok(),
+        other => text(other)?.trim().parse().ok(),
+    }
+}
+
+fn is_whole(value: &ScalarValue) -> bool {
+    value.data_type().is_integer()
+}
+
+/// NULL, which equals nothing, is one too.
+fn is_text(value: &ScalarValue) -> bool {
+    value.is_null() || value.try_as_str().is_some()
+}
+
+fn text(value: &ScalarValue) -> Option<&str> {
+    value.try_as_str().flatten()
+}
+
+fn texts(values: &[ScalarValue]) -> BTreeSet<String> {
+    values.iter().filter_map(text).map(str::to_owned).collect()
+}
+
+fn without_casts(expr: &Expr) -> &Expr {
+    match expr {
+        Expr::Cast(cast) => without_casts(&cast.expr),
+        Expr::TryCast(cast) => without_casts(&cast.expr),
+        other => other,
+    }
+}
+
+fn column_and_literal(left: &Expr, right: &Expr) -> Option<(String, ScalarValue)> {
+    match (without_casts(left), without_casts(right)) {
+        (Expr::Column(column), Expr::Literal(value, _))
+        | (Expr::Literal(value, _), Expr::Column(column)) => {
+            Some((column.name.clone(), value.clone()))
+        }
+        _ => None,
+    }
+}
+
+/// The column that a filter holds to a set of values: `c = 1`, `c IN (1, 2)`, `c = 1 OR c = 2`.
+fn equalities(filter: &Expr, depth: usize) -> Option<(String, Vec<ScalarValue>)> {
+    match filter {
+        Expr::BinaryExpr(BinaryExpr {
+            left,
+            op: Operator::Eq,
+            right,
+        }) => column_and_literal(left, right).map(|(column, value)| (column, vec![value])),
+        Expr::BinaryExpr(BinaryExpr {
+            left,
+            op: Operator::Or,
+            right,
+        }) if depth < 64 => {
+            let (column, mut values) = equalities(left, depth + 1)?;
+            let (other, more) = equalities(right, depth + 1)?;
+            values.extend(more);
+            (column == other).then_some((column, values))
+        }
+        Expr::InList(InList {
+            expr,
+            list,
+            negated: false,
+        }) => {
+            let Expr::Column(column) = without_casts(expr) else {
+                return None;
+            };
+            let values = list.iter().map(|item| match without_casts(item) {
+                Expr::Literal(value, _) => Some(value.clone()),
+                _ => None,
+            });
+            Some((column.name.clone(), values.collect::<Option<Vec<_>>>()?))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use datafusion::logical_expr::{col, lit};
+
+    use super::*;
+
+    #[test]
+    fn equality_with_an_oid_pins_its_table() {
+        let pins = RelationPins::of(
+            "pg_attribute",
+            &[
+                col("attrelid").eq(lit(100_003_i64)),
+                col("attnum").gt(lit(0)),
+            ],
+        );
+        let Columns::Of(store) = pins.columns() else {
+            panic!("{pins:?}")
+        };
+        assert_eq!(store.table_ids, Some([1].into()));
+        assert!(pins.admit("curated", "orders", 100_003));
+        assert!(!pins.admit("curated", "users", 100_005));
+    }
+
+    #[test]
+    fn a_literal_that_is_text_pins_as_a_number() {
+        let pins = RelationPins::of("pg_class", &[col("oid").eq(lit("100003"))]);
+        assert!(
+            pins.admit("curated", "orders", 100_003) && !pins.admit("curated", "users", 100_005)
+        );
+    }
+
+    #[test]
+    fn alternatives_pin_to_all_of_them_and_other_columns_to_none() {
+        let either = col("table_name")
+            .eq(lit("a"))
+            .or(col("table_name").eq(lit("b")));
+        let pins = RelationPins::of(
+            "columns",
+            &[either, col("table_schema").in_list(vec![lit("x")], false)],
+        );
+        assert!(pins.admit("x", "b", 1) && !pins.admit("x", "c", 1) && !pins.admit("y", "a", 1));
+        let mixed = col("table_name")
+            .eq(lit("a"))
+            .or(col("column_name").eq(lit("b")));
+        assert!(!is_useful("columns", &mixed));
+        assert!(!is_useful(
+            "columns",
+            &col("table_name").in_list(vec![lit("x")], true)
+        ));
+        assert!(is_useful("pg_class", &col("relname").eq(lit("orders"))));
+        // Three in a row, and as many as may be.
+        let chain = |many: i64| {
+            let each = (0..many).map(|oid| col("oid").eq(lit(oid)));
+            let left = each.clone().reduce(Expr::or).unwrap();
+            [left, each.reduce(|chain, next| next.or(chain)).unwrap()]
+        };
+        for (many, useful) in [(3, true), (65, true), (66, false)] {
+            for chain in chain(many) {
+                assert_eq!(is_useful("pg_class", &chain), useful, "{many}");
+            }
+        }
+    }
+
+    #[test]
+    fn values_of_every_type_pin_to_what_they_equal_or_not_at_all() {
+        use arrow::datatypes::DataType;
+        use datafusion::logical_expr::{cast, try_cast};
+        let admits = |filter: Expr| {
+            let pins = RelationPins::of("pg_class", &[filter]);
+            [7, 8].map(|oid| pins.admit("curated", "orders", oid))
+        };
+        for seven in [
+            lit(7_i8),
+            lit(7_i16),
+            lit(7_i32),
+            lit(7_i64),
+            lit(7_u8),
+            lit(7_u16),
+            lit(7_u32),
+            lit(7_u64),
+            lit(" 7"),
+        ] {
+            assert_eq!(
+                admits(col("oid").eq(seven.clone())),
+                [true, false],
+                "{seven}"
+            );
+        }
+        for same in [
+            cast(col("oid"), DataType::Int32),
+            try_cast(col("oid"), DataType::Utf8),
+        ] {
+            assert_eq!(admits(same.clone().eq(lit(7))), [true, false], "{same}");
+            assert_eq!(
+                admits(same.clone().in_list(vec![lit(7)], false)),
+                [true, false],
+                "{same}"
+            );
+        }
+        let decimal = lit(ScalarValue::Decimal128(Some(70), 10, 1));
+        for unknown in [lit(7.0), decimal, lit(true)] {
+            assert_eq!(
+                admits(col("oid").eq(unknown.clone())),
+                [true, true],
+                "{unknown}"
+            );
+            assert!(
+                !is_useful("columns", &col("table_name").eq(unknown.clone())),
+                "{unknown}"
+            );
+            assert!(!is_useful("columns", &col("table_schema").eq(unknown)));
+        }
+        for (relation, column) in [
+            ("pg_class", "oid"),
+            ("columns", "table_name"),
+            ("columns", "table_schema"),
+        ] {
+            let mixed = col(column).in_list(vec![lit("7"), lit(8.0)], false);
+            assert!(!is_useful(relation, &mixed), "{mixed}");
+        }
+        assert_eq!(admits(col("oid").eq(lit("seven"))), [false, false]);
+        assert_eq!(
+            admits(col("oid").eq(lit(ScalarValue::Null))),
+            [false, false]
+        );
+    }
+
+    #[test]
+    fn only_comments_on_whole_relations_do_without_columns() {
+        for (relation, column, values, whole) in [
+            ("pg_description", "objsubid", vec![0], true),
+            ("pg_description", "objsubid", vec![1], false),
+            ("pg_description", "objsubid", vec![0, 1], false),
+            ("pg_description", "classoid", vec![0], false),
+            ("pg_description", "classoid", vec![1], false),
+            ("pg_depend", "objsubid", vec![0], false),
+        ] {
+            let filter = col(column).in_list(values.into_iter().map(lit).collect(), false);
+            let pins = RelationPins::of(relation, std::slice::from_ref(&filter));
+            assert_eq!(pins.whole_relations, whole, "{relation}: {filter}");
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! Privileges as Postgres writes and asks for them, over what the principal was granted.
+
+use crate::postgres::Cell;
+use crate::visible::{TableKind, VisibleCatalog, VisibleColumn, VisibleDatabase, VisibleTable};
+
+/// The role that owns the catalog, where no role of the lake does.
+pub const OWNER_NAME: &str = "lakegate";
+
+/// A privilege on a table as `has_table_privilege` names it; `None` for a name that is none.
+pub fn on_table(table: &VisibleTable, privilege: &str) -> Option<bool> {
+    let granted = table.privileges;
+    any_of(privilege, |name| {
+        Some(match name {
+            "SELECT" => granted.select,
+            "INSERT" => granted.insert,
+            "UPDATE" => granted.update,
+            "DELETE" => granted.delete,
+            "TRUNCATE" | "REFERENCES" | "TRIGGER" | "MAINTAIN" => false,
+            _ => return None,
+        })
+    })
+}
+
+/// A privilege on a column.
+pub fn on_column(table: &VisibleTable, column: &VisibleColumn, privilege: &str) -> Option<bool> {
+    any_of(privilege, |name| {
+        Some(match name {
+            "SELECT" => column.selectable,
+            "INSERT" => table.privileges.insert,
+            "UPDATE" => table.privileges.update,
+            "REFERENCES" => false,
+            _ => return None,
+        })
+    })
+}
+
+/// A privilege on a namespace.
+pub fn on_namespace(database: &VisibleDatabase, privilege: &str) -> Option<bool> {
+    any_of(privilege, |name| {
+        Some(match name {
+            // What is not visible does not exist, so that whatever exists may be used.
+            "USAGE" => true,
+            "CREATE" => database.can_create,
+            _ => return None,
+        })
+    })
+}
+
+/// A list of privileges, of which any is enough: `SELECT, INSERT WITH GRANT OPTION`. Nobody but an administrator grants on.
+pub fn any_of(privileges: &str, held: impl Fn(&str) -> Option<bool>) -> Option<bool> {
+    let mut any = false;
+    for privilege in privileges.split(',') {
+        let name = privilege.trim().to_ascii_uppercase();
+        let (name, grants) = match name.strip_suffix(" WITH GRANT OPTION") {
+            Some(name) => (name.trim().to_owned(), true),
+            None => (name, false),
+        };
+        any |= held(&name)? && !grants;
+    }
+    Some(any)
+}
+
+fn item(principal: &str, letters: &str) -> String {
+    let plain = principal
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || c == '_');
+    let principal = if plain {
+        principal.to_owned()
+    } else {
+        format!("\"{}\"", principal.replace('"', "\"\""))
+    };
+    format!("{principal}={letters}/{OWNER_NAME}")
+}
+
+/// `relacl`: the principal's own privileges, for those of others are not his to see.
+pub fn table_acl(catalog: &VisibleCatalog, table: &VisibleTable) -> Cell<'static> {
+    let granted = table.privileges;
+    let held = [
+        (granted.insert && table.kind == TableKind::Table, 'a'),
+        (granted.select, 'r'),
+        (granted.update, 'w'),
+        (granted.delete, 'd'),
+    ];
+    let letters: String = held
+        .iter()
+        .filter(|(held, _)| *held)
+        .map(|(_, letter)| letter)
+        .collect();
+    match letters.is_empty() {
+        true => Cell::List(vec![]),
+        false => Cell::texts([item(&catalog.principal, &letters)]),
+    }
+}
+
+/// `nspacl`.
+pub fn namespace_acl(catalog: &VisibleCatalog, database: &VisibleDatabase) -> Cell<'static> {
+    Cell::texts([item(
+        &catalog.principal,
+        if database.can_create { "UC" } else { "U" },
+    )])
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use super::*;
+    use crate::visible::TablePrivileges;
+
+    #[test]
+    fn a_list_of_privileges_holds_if_one_does() {
+        let table = VisibleTable {
+            privileges: TablePrivileges {
+                select: true,
+                ..TablePrivileges::default()
+            },
+            ..VisibleTable::default()
+        };
+        assert_eq!(on_table(&table, "select"), Some(true));
+        assert_eq!(on_table(&table, "INSERT, SELECT"), Some(true));
+        assert_eq!(on_table(&table, "INSERT"), Some(false));
+        assert_eq!(on_table(&table, "SELECT WITH GRANT OPTION"), Some(false));
+        assert_eq!(on_table(&table, "FLY"), None);
+    }
+
+    #[test]
+    fn names_in_an_acl_are_quoted_where_they_have_to_be() {
+        for (name, shown) in [
+            ("ann_2", "ann_2=r/lakegate"),
+            ("ann.b", "\"ann.b\"=r/lakegate"),
+            ("a\"b", "\"a\"\"b\"=r/lakegate"),
+        ] {
+            assert_eq!(item(name, "r"), shown);
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! The system schemas as the engine's schemas, and a relation as its table: filled when it is scanned.
+
+use std::fmt;
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use async_trait::async_trait;
+use datafusion::catalog::{SchemaProvider, Session, TableProvider};
+use datafusion::datasource::memory::MemorySourceConfig;
+use datafusion::error::Result;
+use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
+use datafusion::physical_plan::ExecutionPlan;
+
+use super::functions::{KEYWORDS_TABLE, keywords};
+use super::pins::{self, RelationPins};
+use super::relations::{self, Input};
+use super::shape::{Shape, Shapes};
+use crate::postgres::SessionInfo;
+use crate::visible::CatalogSource;
+
+/// Rows of a batch.
+const BATCH: usize = 8192;
+
+/// `pg_catalog` or `information_schema` for one session.
+pub struct SystemSchema {
+    pub(super) shapes: &'static Shapes,
+    pub(super) source: Arc<dyn CatalogSource>,
+    pub(super) session: Arc<SessionInfo>,
+}
+
+impl fmt::Debug for SystemSchema {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SystemSchema")
+            .field("namespace", &self.shapes.namespace)
+            .finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl SchemaProvider for SystemSchema {
+    fn table_names(&self) -> Vec<String> {
+        self.shapes
+            .relations
+            .iter()
+            .map(|shape| shape.name.to_owned())
+            .collect()
+    }
+
+    async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
+        if self.shapes.namespace == "pg_catalog" && name == KEYWORDS_TABLE {
+            return keywords().map(Some);
+        }
+        Ok(self.shapes.get(&name.to_lowercase()).map(|shape| {
+            Arc::new(SystemTable {
+                shapes: self.shapes,
+                shape,
+                source: Arc::clone(&self.source),
+                session: Arc::clone(&self.session),
+            }) as _
+        }))
+    }
+
+    fn table_exist(&self, name: &str) -> bool {
+        self.shapes.get(&name.to_lowercase()).is_some()
+    }
+}
+
+struct SystemTable {
+    shapes: &'static Shapes,
+    shape: &'static Shape,
+    source: Arc<dyn CatalogSource>,
+    session: Arc<SessionInfo>,
+}
+
+impl fmt::Debug for SystemTable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SystemTable")
+            .field("name", &self.shape.name)
+            .finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl TableProvider for SystemTable {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.shape.schema)
+    }
+
+    fn table_type(&self) -> TableType {
+        if self.shape.kind == "v" {
+            TableType::View
+        } else {
+            TableType::Base
+        }
+    }
+
+    fn supports_filters_pushdown(
+        &self,
+        filters: &[&Expr],
+    ) -> Result<Vec<TableProviderFilterPushDown>> {
+        let support = |filter: &&Expr| match pins::is_useful(self.shape.name, filter) {
+            true => TableProviderFilterPushDown::Inexact,
+            false => TableProviderFilterPushDown::Unsupported,
+        };
+        Ok(filters.iter().map(support).collect())
+    }
+
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        _: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let projection = projection
+            .cloned()
+            .unwrap_or_else(|| (0..self.shape.columns.len()).collect());
+        let columns: Vec<&str> = projection
+            .iter()
+            .map(|index| self.shape.columns[*index].name)
+            .collect();
+        let pins = RelationPins::of(self.shape.name, filters);
+        let needs = relations::needs(self.shapes, self.shape.name, &columns, &pins);
+        let catalog = self.source.visible(&needs).await?;
+        let functions = match self.shape.name {
+            "pg_proc" | "routines" => functions(state),
+            _ => Vec::new(),
+        };
+        let input = Input {
+            catalog,
+            session: Arc::clone(&self.session),
+            pins,
+            functions,
+        };
+        let batch = relations::fill(self.shapes, self.shape, &projection, &input)?;
+        let schema = batch.schema();
+        Ok(MemorySourceConfig::try_new_exec(
+            &[sliced(&batch)],
+            schema,
+            None,
+        )?)
+    }
+}
+
+fn sliced(batch: &RecordBatch) -> Vec<RecordBatch> {
+    let rows = batch.num_rows();
+    (0..rows)
+        .step_by(BATCH)
+        .map(|offset| batch.slice(offset, BATCH.min(rows - offset)))
+        .collect()
+}
+
+/// The engine's functions by name, with `pg_proc`'s letter for their kind.
+fn functions(state: &dyn Session) -> Vec<(String, &'static str)> {
+    let scalar = state
+        .scalar_functions()
+        .keys()
+        .map(|name| (name.clone(), "f"));
+    let aggregate = state
+        .aggregate_functions()
+        .keys()
+        .map(|name| (name.clone(), "a"));
+    let window = state
+        .window_functions()
+        .keys()
+        .map(|name| (name.clone(), "w"));
+    let mut all: Vec<_> = scalar.chain(aggregate).chain(window).collect();
+    all.sort_unstable();
+    all.dedup_by(|a, b| a.0 == b.0);
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use arrow::array::{ArrayRef, Int64Array};
+
+    use super::*;
+
+    #[test]
+    fn rows_are_sliced_without_loss() {
+        let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(0..2 * 8192 + 5));
+        let batch = RecordBatch::try_from_iter([("n", numbers)]).unwrap();
+        let slices = sliced(&batch);
+        let rows: Vec<usize> = slices.iter().map(RecordBatch::num_rows).collect();
+        assert_eq!(rows, [8192, 8192, 5]);
+    }
+}

@@ -1,0 +1,179 @@
+//! What fills the relations: each is a list of rows and a function from a row and a column to a value.
+//!
+//! A relation that is not named here is empty, and truly so: a lake has no indexes, triggers, sequences or policies of
+//! Postgres' kind. A column that a relation's function does not name has the value that Postgres has for "nothing".
+
+mod objects;
+pub mod roles;
+mod server;
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow::datatypes::Schema;
+use datafusion::error::Result;
+#[cfg(test)]
+pub use objects::number;
+pub use objects::{
+    Namespace, NumberedAttribute, Relation, attributes, column_comment, namespaces, relations,
+};
+
+use super::data::{StaticTable, fixed_rows};
+use super::oids;
+use super::pins::RelationPins;
+use super::shape::{Shape, Shapes};
+use crate::postgres::{Cell, SessionInfo, build_array};
+use crate::visible::{Columns, Needs, VisibleCatalog};
+
+/// What a relation is filled from.
+#[derive(Debug)]
+pub struct Input {
+    pub catalog: Arc<VisibleCatalog>,
+    pub session: Arc<SessionInfo>,
+    pub pins: RelationPins,
+    /// The engine's functions: name and `prokind`.
+    pub functions: Vec<(String, &'static str)>,
+}
+
+/// What a relation's rows come from, beyond names, if only these columns of it are read.
+pub fn needs(shapes: &Shapes, relation: &str, columns: &[&str], pins: &RelationPins) -> Needs {
+    let reads_columns = match relation {
+        "pg_attribute" | "columns" | "column_privileges" | "role_column_grants" => true,
+        "pg_description" => !pins.whole_relations,
+        "pg_class" => columns.contains(&"relnatts"),
+        "pg_views" => columns.contains(&"definition"),
+        "views" => shapes.namespace == "information_schema" && columns.contains(&"view_definition"),
+        _ => false,
+    };
+    let columns = match reads_columns {
+        true => pins.columns(),
+        false => Columns::None,
+    };
+    Needs {
+        columns,
+        activity: relation == "pg_stat_activity",
+    }
+}
+
+/// The rows of a relation, with the columns at these places.
+pub fn fill(
+    shapes: &Shapes,
+    shape: &Shape,
+    projection: &[usize],
+    input: &Input,
+) -> Result<RecordBatch> {
+    let table = Projected { shape, projection };
+    if shapes.namespace == "information_schema" {
+        return crate::postgres::information_schema::fill(&table, input);
+    }
+    match shape.name {
+        "pg_namespace" => table.build(objects::namespaces(input), objects::pg_namespace),
+        "pg_class" => table.build(objects::relations(input), |row, column| {
+            objects::pg_class(input, row, column)
+        }),
+        "pg_attribute" => table.build(objects::attributes(input), objects::pg_attribute),
+        "pg_description" => table.build(objects::descriptions(input), objects::pg_description),
+        "pg_tables" => table.build(objects::tables(input), |row, column| {
+            objects::pg_tables(input, row, column)
+        }),
+        "pg_views" => table.build(objects::views(input), |row, column| {
+            objects::pg_views(input, row, column)
+        }),
+        "pg_stat_all_tables"
+        | "pg_stat_user_tables"
+        | "pg_stat_sys_tables"
+        | "pg_statio_all_tables"
+        | "pg_statio_user_tables"
+        | "pg_statio_sys_tables" => table.build(
+            objects::statistics(input, shape.name),
+            objects::pg_stat_tables,
+        ),
+        "pg_roles" => table.build(roles::roles(input), roles::pg_roles),
+        "pg_user" => table.build(roles::users(input), roles::pg_user),
+        "pg_auth_members" => table.build(roles::members(input), roles::pg_auth_members),
+        "pg_database" => table.build(vec![()], |(), column| server::pg_database(input, column)),
+        "pg_stat_database" => table.build(vec![()], |(), column| {
+            server::pg_stat_database(input, column)
+        }),
+        "pg_settings" => table.build(server::settings(input), server::pg_settings),
+        "pg_stat_activity" => table
+            .build(input.catalog.activity.iter().collect(), |row, column| {
+                server::pg_stat_activity(input, row, column)
+            }),
+        "pg_proc" => table.build(server::functions(input), server::pg_proc),
+        name => match fixed_rows(name) {
+            Some(fixed) => table.build_fixed(fixed),
+            None => table.build(Vec::<()>::new(), |(), _| None),
+        },
+    }
+}
+
+/// A relation of which some columns are read.
+pub struct Projected<'a> {
+    pub shape: &'a Shape,
+    projection: &'a [usize],
+}
+
+impl Projected<'_> {
+    /// `value`: `None` is what Postgres has for "nothing" in a column of the type.
+    pub fn build<'r, R>(
+        &self,
+        rows: Vec<R>,
+        value: impl Fn(&R, &str) -> Option<Cell<'r>>,
+    ) -> Result<RecordBatch> {
+        let mut arrays: Vec<ArrayRef> = Vec::with_capacity(self.projection.len());
+        let mut fields = Vec::with_capacity(self.projection.len());
+        for index in self.projection {
+            let column = &self.shape.columns[*index];
+            let field = Arc::clone(&self.shape.schema.fields()[*index]);
+            let cells = rows
+                .iter()
+                .map(|row| value(row, column.name).unwrap_or_else(|| nothing(column.pg_type)));
+            arrays.push(build_array(field.data_type(), cells)?);
+            fields.push(field);
+        }
+        let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
+        Ok(RecordBatch::try_new_with_options(
+            Arc::new(Schema::new(fields)),
+            arrays,
+            &options,
+        )?)
+    }
+
+    fn build_fixed(&self, fixed: &'static StaticTable) -> Result<RecordBatch> {
+        let types = self
+            .shape
+            .columns
+            .iter()
+            .map(|column| (column.name, column.pg_type));
+        let types: std::collections::HashMap<_, _> = types.collect();
+        self.build(fixed.rows.iter().collect(), |row, column| {
+            let pg_type = types.get(column).copied().unwrap_or("text");
+            fixed
+                .cell(row, column, pg_type)
+                .or_else(|| fixed_value(column))
+        })
+    }
+}
+
+/// Columns that have one value in all the fixed rows.
+fn fixed_value(column: &str) -> Option<Cell<'static>> {
+    Some(match column {
+        "typnamespace" | "oprnamespace" | "collnamespace" => Cell::Int(oids::PG_CATALOG),
+        "typowner" | "oprowner" | "collowner" | "lanowner" | "spcowner" => Cell::Int(oids::OWNER),
+        "typisdefined" => Cell::Bool(true),
+        "typdelim" => Cell::text(","),
+        "typtypmod" => Cell::Int(-1),
+        _ => return None,
+    })
+}
+
+/// The value of a column that has nothing to say.
+fn nothing(pg_type: &str) -> Cell<'static> {
+    match pg_type {
+        "bool" => Cell::Bool(false),
+        "oid" | "regproc" | "xid" | "int2" | "int4" => Cell::Int(0),
+        "char" => Cell::text(""),
+        _ => Cell::Null,
+    }
+}

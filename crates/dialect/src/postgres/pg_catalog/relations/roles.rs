@@ -1,0 +1,95 @@
+//! Users and roles.
+
+use super::Input;
+use crate::postgres::Cell;
+use crate::postgres::pg_catalog::oids;
+use crate::postgres::pg_catalog::privileges::OWNER_NAME;
+use crate::visible::{VisibleCatalog, VisibleRole};
+
+type Value<'a> = Option<Cell<'a>>;
+
+/// The visible roles, with the one that owns the catalog.
+pub fn roles(input: &Input) -> Vec<std::borrow::Cow<'_, VisibleRole>> {
+    use std::borrow::Cow;
+    let known = &input.catalog.roles;
+    let mut rows: Vec<Cow<'_, VisibleRole>> = known.iter().map(Cow::Borrowed).collect();
+    rows.push(Cow::Owned(VisibleRole {
+        oid: oids::OWNER,
+        name: OWNER_NAME.to_owned(),
+        ..VisibleRole::default()
+    }));
+    rows
+}
+
+pub fn pg_roles<'a>(row: &std::borrow::Cow<'a, VisibleRole>, column: &str) -> Value<'a> {
+    Some(match column {
+        "oid" => Cell::Int(row.oid),
+        "rolname" => Cell::text(row.name.clone()),
+        "rolsuper" | "rolcreaterole" | "rolcreatedb" => Cell::Bool(row.is_admin),
+        "rolinherit" => Cell::Bool(true),
+        "rolcanlogin" => Cell::Bool(row.can_login),
+        "rolconnlimit" => Cell::Int(-1),
+        "rolpassword" => Cell::text("********"),
+        _ => return None,
+    })
+}
+
+pub fn users(input: &Input) -> Vec<&VisibleRole> {
+    input
+        .catalog
+        .roles
+        .iter()
+        .filter(|role| role.can_login)
+        .collect()
+}
+
+pub fn pg_user<'a>(row: &&'a VisibleRole, column: &str) -> Value<'a> {
+    Some(match column {
+        "usename" => Cell::text(row.name.as_str()),
+        "usesysid" => Cell::Int(row.oid),
+        "usecreatedb" | "usesuper" => Cell::Bool(row.is_admin),
+        "passwd" => Cell::text("********"),
+        _ => return None,
+    })
+}
+
+/// The roles that a user or role holds, directly or through others, itself not among them.
+pub fn held_by<'a>(catalog: &'a VisibleCatalog, name: &str) -> Vec<&'a VisibleRole> {
+    let find = |oid: i64| catalog.roles.iter().find(|role| role.oid == oid);
+    let mut held: Vec<&VisibleRole> = Vec::new();
+    let mut open: Vec<&VisibleRole> = catalog
+        .roles
+        .iter()
+        .filter(|role| role.name == name)
+        .collect();
+    while let Some(role) = open.pop() {
+        for next in role.member_of.iter().filter_map(|oid| find(*oid)) {
+            if next.name != name && !held.iter().any(|known| known.oid == next.oid) {
+                held.push(next);
+                open.push(next);
+            }
+        }
+    }
+    held
+}
+
+/// Pairs of a member and a role that it holds.
+pub fn members(input: &Input) -> Vec<(i64, i64)> {
+    let roles = &input.catalog.roles;
+    roles
+        .iter()
+        .flat_map(|role| role.member_of.iter().map(|held| (role.oid, *held)))
+        .collect()
+}
+
+pub fn pg_auth_members<'a>((member, role): &(i64, i64), column: &str) -> Value<'a> {
+    Some(match column {
+        // Stable while both roles live: the pair in one number.
+        "oid" => Cell::Int((role.wrapping_mul(65_536) ^ member) & i64::from(u32::MAX)),
+        "roleid" => Cell::Int(*role),
+        "member" => Cell::Int(*member),
+        "grantor" => Cell::Int(oids::OWNER),
+        "inherit_option" | "set_option" => Cell::Bool(true),
+        _ => return None,
+    })
+}

@@ -1,0 +1,199 @@
+//! The server itself: its one database, settings, connections and functions.
+
+use std::collections::BTreeMap;
+
+use super::Input;
+use crate::postgres::pg_catalog::data::{PG_PROC, StaticRow};
+use crate::postgres::pg_catalog::oids;
+use crate::postgres::{BUILT_IN_SETTINGS, Cell, milliseconds};
+use crate::visible::Backend;
+
+type Value<'a> = Option<Cell<'a>>;
+
+/// `pg_enc2name`'s number of UTF8.
+const UTF8: i64 = 6;
+
+pub fn pg_database<'a>(input: &'a Input, column: &str) -> Value<'a> {
+    Some(match column {
+        "oid" => Cell::Int(oids::DATABASE),
+        "datname" => Cell::text(input.session.database.as_str()),
+        "datdba" => Cell::Int(oids::OWNER),
+        "encoding" => Cell::Int(UTF8),
+        "datlocprovider" => Cell::text("c"),
+        "datallowconn" => Cell::Bool(true),
+        "datconnlimit" => Cell::Int(-1),
+        "dattablespace" => Cell::Int(oids::TABLESPACE),
+        "datcollate" | "datctype" => Cell::text("C"),
+        _ => return None,
+    })
+}
+
+pub fn pg_stat_database<'a>(input: &'a Input, column: &str) -> Value<'a> {
+    Some(match column {
+        "datid" => Cell::Int(oids::DATABASE),
+        "datname" => Cell::text(input.session.database.as_str()),
+        "numbackends" => Cell::Int(i64::try_from(input.catalog.activity.len()).unwrap_or(0)),
+        _ => return None,
+    })
+}
+
+/// A setting: name, value, description.
+pub struct SettingRow<'a> {
+    name: &'a str,
+    value: &'a str,
+    description: &'a str,
+    built_in: bool,
+}
+
+/// The catalog's settings, the session's values over them, and what every Postgres has.
+pub fn settings(input: &Input) -> Vec<SettingRow<'_>> {
+    let mut rows: BTreeMap<String, SettingRow<'_>> = BTreeMap::new();
+    for (name, value) in BUILT_IN_SETTINGS {
+        rows.insert(
+            name.to_lowercase(),
+            SettingRow {
+                name,
+                value,
+                description: "",
+                built_in: true,
+            },
+        );
+    }
+    for setting in &input.catalog.settings {
+        let row = SettingRow {
+            name: &setting.name,
+            value: &setting.value,
+            description: &setting.description,
+            built_in: false,
+        };
+        rows.insert(setting.name.to_lowercase(), row);
+    }
+    for (name, value) in &input.session.settings {
+        let row = rows.entry(name.to_lowercase()).or_insert(SettingRow {
+            name,
+            value,
+            description: "",
+            built_in: false,
+        });
+        row.value = value;
+    }
+    rows.into_values().collect()
+}
+
+fn is_time(row: &SettingRow<'_>) -> bool {
+    row.name.ends_with("_timeout")
+}
+
+pub fn pg_settings<'a>(row: &SettingRow<'a>, column: &str) -> Value<'a> {
+    Some(match column {
+        "name" => Cell::text(row.name),
+        // Times are numbers here, in their base unit.
+        "setting" | "boot_val" | "reset_val" if is_time(row) => {
+            let time = milliseconds(row.value).unwrap_or(0);
+            Cell::text(time.to_string())
+        }
+        "setting" | "boot_val" | "reset_val" => Cell::text(row.value),
+        "unit" if is_time(row) => Cell::text("ms"),
+        "vartype" if is_time(row) => Cell::text("integer"),
+        "category" => Cell::text("Lakegate"),
+        "short_desc" => Cell::text(row.description),
+        "context" => Cell::text(if row.built_in { "internal" } else { "user" }),
+        "vartype" => Cell::text(match row.value {
+            "on" | "off" => "bool",
+            value if value.parse::<i64>().is_ok() => "integer",
+            _ => "string",
+        }),
+        "source" => Cell::text("default"),
+        _ => return None,
+    })
+}
+
+pub fn pg_stat_activity<'a>(input: &'a Input, row: &&'a Backend, column: &str) -> Value<'a> {
+    let time = |micros: Option<i64>| micros.map_or(Cell::Null, Cell::Timestamp);
+    let role = || {
+        input
+            .catalog
+            .roles
+            .iter()
+            .find(|role| role.name == row.user)
+    };
+    Some(match column {
+        "datid" => Cell::Int(oids::DATABASE),
+        "datname" => Cell::text(input.session.database.as_str()),
+        "pid" => Cell::Int(i64::from(row.pid)),
+        "leader_pid" | "backend_xid" | "backend_xmin" | "query_id" => Cell::Null,
+        "usesysid" => role().map_or(Cell::Null, |role| Cell::Int(role.oid)),
+        "usename" => Cell::text(row.user.as_str()),
+        "application_name" => Cell::text(row.application.as_str()),
+        "client_addr" => Cell::optional_text(row.client_addr.as_deref()),
+        "client_port" => row
+            .client_port
+            .map_or(Cell::Null, |port| Cell::Int(i64::from(port))),
+        "backend_start" => time(row.backend_start),
+        "xact_start" | "query_start" | "state_change" => time(row.query_start),
+        "state" => Cell::text(row.state.as_str()),
+        "query" => Cell::text(row.query.as_str()),
+        "backend_type" => Cell::text("client backend"),
+        _ => return None,
+    })
+}
+
+/// A function: one of Postgres' own that its types are made of, or one of the engine's.
+pub enum Function<'a> {
+    Fixed(&'static StaticRow),
+    Engine(&'a str, &'static str),
+}
+
+pub fn functions(input: &Input) -> Vec<Function<'_>> {
+    let fixed: std::collections::HashSet<&str> = PG_PROC
+        .rows
+        .iter()
+        .map(|row| PG_PROC.text(row, "proname"))
+        .collect();
+    let engine = input
+        .functions
+        .iter()
+        .filter(|(name, _)| !fixed.contains(name.as_str()))
+        .map(|(name, kind)| Function::Engine(name, kind));
+    PG_PROC
+        .rows
+        .iter()
+        .map(Function::Fixed)
+        .chain(engine)
+        .collect()
+}
+
+/// The type `any`: what a function takes and gives is decided where it is called.
+const ANY: i64 = 2276;
+
+pub fn pg_proc<'a>(row: &Function<'a>, column: &str) -> Value<'a> {
+    match (row, column) {
+        (_, "pronamespace") => Some(Cell::Int(oids::PG_CATALOG)),
+        (_, "proowner") => Some(Cell::Int(oids::OWNER)),
+        (_, "procost") => Some(Cell::Float(1.0)),
+        (_, "prorows") => Some(Cell::Float(0.0)),
+        (_, "proparallel") => Some(Cell::text("s")),
+        (Function::Fixed(row), "prosrc") => Some(Cell::text(PG_PROC.text(row, "proname"))),
+        (Function::Fixed(row), _) => {
+            let pg_type = match column {
+                "proisstrict" | "proretset" => "bool",
+                "oid" | "prolang" | "prorettype" => "oid",
+                "pronargs" => "int2",
+                "proargtypes" => "oidvector",
+                _ => "text",
+            };
+            PG_PROC.cell(row, column, pg_type)
+        }
+        (Function::Engine(name, kind), _) => Some(match column {
+            "oid" => Cell::Int(oids::function(name)),
+            "proname" => Cell::text(*name),
+            "prolang" => Cell::Int(12),
+            "prokind" => Cell::text(*kind),
+            "provolatile" => Cell::text("s"),
+            "prorettype" => Cell::Int(ANY),
+            "proargtypes" => Cell::List(vec![]),
+            "prosrc" => Cell::text(*name),
+            _ => return None,
+        }),
+    }
+}

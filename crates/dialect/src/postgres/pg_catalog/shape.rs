@@ -1,0 +1,234 @@
+//! The relations of PostgreSQL 16's system schemas: names, OIDs, columns and types, exactly.
+
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock};
+
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+
+use super::oids;
+use crate::postgres::{PG_TYPE, hinted_field};
+
+/// A relation of a system schema.
+#[derive(Debug)]
+pub struct Shape {
+    pub name: &'static str,
+    /// `r` or `v`.
+    pub kind: &'static str,
+    pub oid: i64,
+    pub columns: Vec<ShapeColumn>,
+    pub schema: SchemaRef,
+}
+
+#[derive(Debug)]
+pub struct ShapeColumn {
+    pub name: &'static str,
+    /// As in `pg_type.typname`, with `[]` for an array.
+    pub pg_type: &'static str,
+}
+
+/// A system schema.
+#[derive(Debug)]
+pub struct Shapes {
+    pub namespace: &'static str,
+    pub namespace_oid: i64,
+    /// By name.
+    pub relations: Vec<Shape>,
+    index: HashMap<&'static str, usize>,
+}
+
+impl Shapes {
+    pub fn get(&self, name: &str) -> Option<&Shape> {
+        self.index
+            .get(name)
+            .and_then(|index| self.relations.get(*index))
+    }
+
+    /// Lines of `name kind oid column:type …`.
+    fn parse(namespace: &'static str, namespace_oid: i64, text: &'static str) -> Self {
+        let relations: Vec<Shape> = text.lines().filter_map(Shape::parse).collect();
+        let index = relations
+            .iter()
+            .enumerate()
+            .map(|(index, shape)| (shape.name, index))
+            .collect();
+        Self {
+            namespace,
+            namespace_oid,
+            relations,
+            index,
+        }
+    }
+}
+
+impl Shape {
+    fn parse(line: &'static str) -> Option<Self> {
+        let mut words = line.split(' ');
+        let (name, kind, oid) = (words.next()?, words.next()?, words.next()?.parse().ok()?);
+        let columns: Vec<ShapeColumn> = words
+            .filter_map(|word| word.split_once(':'))
+            .map(|(name, pg_type)| ShapeColumn {
+                name,
+                pg_type: base_type(pg_type),
+            })
+            .collect();
+        let fields: Vec<Field> = columns
+            .iter()
+            .map(|column| field(column.name, column.pg_type))
+            .collect();
+        Some(Self {
+            name,
+            kind,
+            oid,
+            columns,
+            schema: Arc::new(Schema::new(fields)),
+        })
+    }
+}
+
+/// The type behind the domains of `information_schema`.
+fn base_type(pg_type: &'static str) -> &'static str {
+    match pg_type {
+        "sql_identifier" => "name",
+        "cardinal_number" => "int4",
+        "character_data" | "yes_or_no" => "varchar",
+        "time_stamp" => "timestamptz",
+        "anyarray" | "pg_ndistinct" | "pg_dependencies" | "pg_mcv_list" | "pg_lsn" | "inet" => {
+            "text"
+        }
+        other => other,
+    }
+}
+
+fn field(name: &str, pg_type: &str) -> Field {
+    let data_type = arrow_type(pg_type);
+    match pg_type {
+        "bool" | "int2" | "int4" | "int8" | "float4" | "float8" | "text" | "timestamptz"
+        | "text[]" => Field::new(name, data_type, true),
+        _ => hinted_field(name, data_type, pg_type),
+    }
+}
+
+fn list_of(element: &str) -> DataType {
+    let item = match element {
+        "text" | "int2" | "float4" | "float8" | "bool" => {
+            Field::new_list_field(arrow_type(element), true)
+        }
+        _ => Field::new_list_field(arrow_type(element), true)
+            .with_metadata([(PG_TYPE.to_owned(), element.to_owned())].into()),
+    };
+    DataType::List(Arc::new(item))
+}
+
+/// The Arrow type that holds values of a Postgres type. OIDs are `Int64`, so that they compare with SQL's integers as they are.
+fn arrow_type(pg_type: &str) -> DataType {
+    if let Some(element) = pg_type.strip_suffix("[]") {
+        return list_of(element);
+    }
+    match pg_type {
+        "bool" => DataType::Boolean,
+        "int2" => DataType::Int16,
+        "int4" => DataType::Int32,
+        "int8" | "oid" | "xid" | "regproc" | "regtype" => DataType::Int64,
+        "float4" => DataType::Float32,
+        "float8" | "numeric" => DataType::Float64,
+        "timestamptz" => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+        "int2vector" => list_of("int2"),
+        "oidvector" => list_of("oid"),
+        _ => DataType::Utf8,
+    }
+}
+
+/// `pg_catalog`.
+pub static PG_CATALOG: LazyLock<Shapes> = LazyLock::new(|| {
+    Shapes::parse(
+        "pg_catalog",
+        oids::PG_CATALOG,
+        include_str!("data/pg_catalog.txt"),
+    )
+});
+
+/// `information_schema`, with the two columns that Athena adds to `columns`.
+pub static INFORMATION_SCHEMA: LazyLock<Shapes> = LazyLock::new(|| {
+    Shapes::parse(
+        "information_schema",
+        oids::INFORMATION_SCHEMA,
+        include_str!("data/information_schema.txt"),
+    )
+});
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use super::*;
+
+    #[test]
+    fn every_line_is_a_relation_with_columns() {
+        for (shapes, text) in [
+            (&PG_CATALOG, include_str!("data/pg_catalog.txt")),
+            (
+                &INFORMATION_SCHEMA,
+                include_str!("data/information_schema.txt"),
+            ),
+        ] {
+            assert_eq!(shapes.relations.len(), text.lines().count());
+            assert!(
+                shapes
+                    .relations
+                    .iter()
+                    .all(|shape| !shape.columns.is_empty())
+            );
+        }
+        let types = |shapes: &'static Shapes, relation: &str, column: &str| {
+            let field = shapes.get(relation).unwrap().schema.field_with_name(column);
+            let field = field.unwrap().clone();
+            let hint = field.metadata().get(PG_TYPE).cloned().unwrap_or_default();
+            (field.data_type().to_string(), hint)
+        };
+        for (relation, column, data_type, hint) in [
+            ("pg_class", "relname", "Utf8", "name"),
+            ("pg_class", "relpages", "Int32", ""),
+            ("pg_class", "oid", "Int64", "oid"),
+            ("pg_proc", "procost", "Float32", ""),
+            ("pg_stat_database", "blk_read_time", "Float64", ""),
+            (
+                "pg_stat_activity",
+                "query_start",
+                "Timestamp(µs, \"UTC\")",
+                "",
+            ),
+            ("pg_stat_activity", "client_addr", "Utf8", ""),
+        ] {
+            let found = types(&PG_CATALOG, relation, column);
+            assert_eq!(found, (data_type.to_owned(), hint.to_owned()), "{column}");
+        }
+        for (column, data_type, hint) in [
+            ("table_name", "Utf8", "name"),
+            ("data_type", "Utf8", "varchar"),
+            ("is_nullable", "Utf8", "varchar"),
+            ("ordinal_position", "Int32", ""),
+        ] {
+            let found = types(&INFORMATION_SCHEMA, "columns", column);
+            assert_eq!(found, (data_type.to_owned(), hint.to_owned()), "{column}");
+        }
+        let items = |pg_type| match arrow_type(pg_type) {
+            DataType::List(item) => item.metadata().get(PG_TYPE).cloned(),
+            other => panic!("{other}"),
+        };
+        assert_eq!(items("text[]"), None);
+        assert_eq!(items("int2vector"), None);
+        assert_eq!(items("oidvector").as_deref(), Some("oid"));
+        let class = PG_CATALOG.get("pg_class").unwrap();
+        assert_eq!(
+            (class.oid, class.kind, class.columns.len()),
+            (1259, "r", 33)
+        );
+        assert!(
+            INFORMATION_SCHEMA
+                .get("columns")
+                .unwrap()
+                .columns
+                .iter()
+                .any(|column| column.name == "extra_info")
+        );
+    }
+}

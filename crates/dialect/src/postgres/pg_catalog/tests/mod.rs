@@ -1,0 +1,311 @@
+//! The catalog of a small lake, asked in SQL.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic
+)]
+
+mod clients;
+mod objects;
+mod relations;
+mod syntax;
+
+use std::collections::HashMap;
+
+use arrow::array::{ArrayRef, RecordBatch};
+use arrow::datatypes::{DataType, Field, TimeUnit};
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+use async_trait::async_trait;
+use datafusion::catalog::{CatalogProvider, MemoryCatalogProvider};
+use datafusion::common::{ParamValues, ScalarValue};
+use datafusion::execution::SessionStateBuilder;
+use datafusion::prelude::{SessionConfig, SessionContext};
+use datafusion::sql::parser::Statement as EngineStatement;
+use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
+use datafusion::sql::sqlparser::parser::Parser;
+use lakegate_engine::{DependentJoins, quantified};
+use parking_lot::Mutex;
+
+use super::*;
+use crate::visible::*;
+
+fn column(name: &str, data_type: DataType, comment: Option<&str>) -> VisibleColumn {
+    VisibleColumn {
+        name: name.to_owned(),
+        hive_type: data_type.to_string(),
+        data_type,
+        comment: comment.map(str::to_owned),
+        partition_key: name == "order_date",
+        selectable: true,
+    }
+}
+
+fn table(id: i64, name: &str, columns: Vec<VisibleColumn>) -> VisibleTable {
+    VisibleTable {
+        id,
+        name: name.to_owned(),
+        columns,
+        privileges: TablePrivileges {
+            select: true,
+            ..TablePrivileges::default()
+        },
+        ..VisibleTable::default()
+    }
+}
+
+fn sample() -> VisibleCatalog {
+    let decimal = DataType::Decimal128(10, 2);
+    let orders = VisibleTable {
+        comment: Some("All orders".to_owned()),
+        ..table(
+            1,
+            "orders",
+            vec![
+                column("order_id", DataType::Utf8, Some("the key")),
+                column("quantity", DataType::Int32, None),
+                column("price", decimal.clone(), None),
+                column(
+                    "created_at",
+                    DataType::Timestamp(TimeUnit::Microsecond, None),
+                    None,
+                ),
+                column("tags", DataType::new_list(DataType::Utf8, true), None),
+                column(
+                    "extra",
+                    DataType::Struct(vec![Field::new("a", DataType::Int8, true)].into()),
+                    None,
+                ),
+                column("order_date", DataType::Date32, None),
+            ],
+        )
+    };
+    let view = VisibleTable {
+        kind: TableKind::View,
+        definition: Some("SELECT sale_date FROM analytics.daily_sales".to_owned()),
+        privileges: TablePrivileges {
+            select: true,
+            insert: true,
+            ..TablePrivileges::default()
+        },
+        ..table(3, "v", vec![column("sale_date", DataType::Date32, None)])
+    };
+    // Everything is granted on it, but SELECT on one column only.
+    let sales = VisibleTable {
+        privileges: TablePrivileges {
+            select: true,
+            insert: true,
+            update: true,
+            delete: true,
+        },
+        ..table(
+            4,
+            "daily_sales",
+            vec![
+                column("sale_date", DataType::Date32, None),
+                VisibleColumn {
+                    selectable: false,
+                    ..column("total", decimal, None)
+                },
+                column("visits", DataType::Int64, None),
+                column("bytes", DataType::UInt64, None),
+                column("rank", DataType::Int16, None),
+                column("share", DataType::Float32, None),
+                column("ratio", DataType::Float64, None),
+            ],
+        )
+    };
+    VisibleCatalog {
+        catalog: "awsdatacatalog".to_owned(),
+        principal: "analyst".to_owned(),
+        is_admin: false,
+        roles: vec![
+            VisibleRole {
+                oid: 16_400,
+                name: "analyst".to_owned(),
+                is_user: true,
+                can_login: true,
+                member_of: vec![16_401],
+                ..VisibleRole::default()
+            },
+            VisibleRole {
+                oid: 16_401,
+                name: "data_analysts".to_owned(),
+                member_of: vec![16_402],
+                ..VisibleRole::default()
+            },
+            VisibleRole {
+                oid: 16_402,
+                name: "everyone".to_owned(),
+                // Round in a circle, which the store does not allow.
+                member_of: vec![16_401],
+                ..VisibleRole::default()
+            },
+        ],
+        databases: vec![
+            VisibleDatabase {
+                id: 1,
+                name: "curated".to_owned(),
+                comment: Some("Curated zone".to_owned()),
+                can_create: false,
+                tables: vec![
+                    orders,
+                    table(2, "users", vec![column("user_id", DataType::Utf8, None)]),
+                ],
+            },
+            VisibleDatabase {
+                id: 2,
+                name: "analytics".to_owned(),
+                tables: vec![view, sales],
+                ..VisibleDatabase::default()
+            },
+        ],
+        settings: vec![Setting {
+            name: "workgroup".to_owned(),
+            value: "primary".to_owned(),
+            ..Setting::default()
+        }],
+        activity: vec![Backend {
+            pid: 7,
+            user: "analyst".to_owned(),
+            state: "active".to_owned(),
+            ..Backend::default()
+        }],
+    }
+}
+
+/// A source that gives columns only where they are asked for, and remembers what was asked.
+#[derive(Debug, Default)]
+struct Sample {
+    asked: Mutex<Vec<Needs>>,
+}
+
+#[async_trait]
+impl CatalogSource for Sample {
+    async fn visible(&self, needs: &Needs) -> Result<Arc<VisibleCatalog>> {
+        self.asked.lock().push(needs.clone());
+        let mut catalog = sample();
+        for database in &mut catalog.databases {
+            for table in &mut database.tables {
+                if !needs.columns.wants(&database.name, &table.name, table.id) {
+                    table.columns.clear();
+                    table.definition = None;
+                }
+            }
+        }
+        if !needs.activity {
+            catalog.activity.clear();
+        }
+        Ok(Arc::new(catalog))
+    }
+}
+
+fn session() -> SessionInfo {
+    SessionInfo {
+        user: "analyst".to_owned(),
+        database: "awsdatacatalog".to_owned(),
+        search_path: vec!["curated".to_owned()],
+        backend_pid: 7,
+        version: "PostgreSQL 16.4 (Lakegate 0.1.0)".to_owned(),
+        ..SessionInfo::default()
+    }
+}
+
+/// Rows as text; NULL is `NULL`.
+type Rows = Vec<Vec<String>>;
+
+/// A session that takes each statement for one that asks the catalog.
+fn state_of(system: &PgCatalog) -> Result<SessionState> {
+    let mentions = Mentions {
+        system_relations: true,
+        ..Mentions::default()
+    };
+    let catalog = MemoryCatalogProvider::new();
+    for (name, schema) in system.schemas() {
+        catalog.register_schema(&name, schema)?;
+    }
+    let config = SessionConfig::new()
+        .with_target_partitions(2)
+        .with_create_default_catalog_and_schema(false)
+        .with_default_catalog_and_schema("awsdatacatalog", "curated");
+    let mut state = SessionStateBuilder::new()
+        .with_config(config)
+        .with_default_features()
+        .with_analyzer_rule(Arc::new(DependentJoins))
+        .build();
+    state
+        .catalog_list()
+        .register_catalog("awsdatacatalog".to_owned(), Arc::new(catalog));
+    quantified::register(&mut state)?;
+    lakegate_engine::arrays::register(&mut state)?;
+    system.install(&mut state, &mentions)?;
+    Ok(state)
+}
+
+async fn run_with(
+    source: &Arc<Sample>,
+    sql: &str,
+    parameters: &[&str],
+) -> Result<(Vec<String>, Rows)> {
+    let mut statement = Parser::parse_sql(&PostgreSqlDialect {}, sql)
+        .unwrap_or_else(|e| panic!("{e}: {sql}"))
+        .remove(0);
+    let mentions = rewrite(&mut statement)?;
+    let system = PgCatalog::open(Arc::new(session()), Arc::clone(source) as _, &mentions).await?;
+    let state = state_of(&system)?;
+    let plan = state
+        .statement_to_plan(EngineStatement::Statement(Box::new(statement)))
+        .await?;
+    let mut plan = system.finish(plan)?;
+    if !parameters.is_empty() {
+        let types: HashMap<String, Option<DataType>> = plan.get_parameter_types()?;
+        let values: Vec<ScalarValue> = parameters
+            .iter()
+            .enumerate()
+            .map(|(index, text)| {
+                let text = ScalarValue::from(*text);
+                match types.get(&format!("${}", index + 1)).cloned().flatten() {
+                    Some(data_type) if data_type != DataType::Null => {
+                        text.cast_to(&data_type).unwrap()
+                    }
+                    _ => text,
+                }
+            })
+            .collect();
+        plan = plan.with_param_values(ParamValues::from(values))?;
+    }
+    let names = plan.schema().field_names();
+    let batches = SessionContext::new_with_state(state)
+        .execute_logical_plan(plan)
+        .await?
+        .collect()
+        .await?;
+    Ok((names, batches.iter().flat_map(rows_of).collect()))
+}
+
+fn rows_of(batch: &RecordBatch) -> Rows {
+    let options = FormatOptions::default().with_null("NULL");
+    let cell = |array: &ArrayRef, row| {
+        ArrayFormatter::try_new(array, &options)
+            .unwrap()
+            .value(row)
+            .to_string()
+    };
+    (0..batch.num_rows())
+        .map(|row| {
+            batch
+                .columns()
+                .iter()
+                .map(|array| cell(array, row))
+                .collect()
+        })
+        .collect()
+}
+
+async fn run(sql: &str) -> Rows {
+    match run_with(&Arc::default(), sql, &[]).await {
+        Ok((_, rows)) => rows,
+        Err(error) => panic!("{error}\n{sql}"),
+    }
+}

@@ -1,0 +1,111 @@
+//! Postgres' syntax and types, beyond what the engine's planner takes.
+
+use super::*;
+
+#[tokio::test]
+async fn a_correlated_subquery_gives_its_value_nothing_or_an_error() {
+    let counts = "SELECT nspname, (SELECT count(*) FROM pg_class c WHERE c.relnamespace = n.oid AND c.relkind = 'v') \
+                  FROM pg_namespace n WHERE nspname IN ('curated', 'analytics') ORDER BY 1";
+    assert_eq!(run(counts).await, [["analytics", "1"], ["curated", "0"]]);
+    let inequality = "SELECT a.typname, (SELECT b.typname FROM pg_type b WHERE b.oid > a.oid AND b.oid < 22 ORDER BY b.oid LIMIT 1) AS next \
+                      FROM pg_type a WHERE a.oid IN (19, 20, 21) ORDER BY a.oid";
+    assert_eq!(
+        run(inequality).await,
+        [["name", "int8"], ["int8", "int2"], ["int2", "NULL"]]
+    );
+    let exists = "SELECT typname, EXISTS (SELECT 1 FROM pg_type e WHERE e.typelem = t.oid), oid IN (SELECT typelem FROM pg_type) \
+                  FROM pg_type t WHERE oid IN (25, 1009) ORDER BY oid";
+    assert_eq!(
+        run(exists).await,
+        [["text", "true", "true"], ["_text", "false", "false"]]
+    );
+    let arrays = "SELECT nspname, ARRAY(SELECT relname FROM pg_class c WHERE c.relnamespace = n.oid AND c.relkind = 'r' ORDER BY 1 DESC) \
+                  FROM pg_namespace n WHERE nspname LIKE 'curat%'";
+    assert_eq!(run(arrays).await, [["curated", "[users, orders]"]]);
+    let many = "SELECT (SELECT relname FROM pg_class c WHERE c.relnamespace = n.oid) FROM pg_namespace n WHERE nspname = 'curated'";
+    let error = run_with(&Arc::default(), many, &[]).await.unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("more than one row returned by a subquery"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn functions_in_from_see_the_tables_before_them() {
+    let rows = run(
+        "SELECT t.oid, u.word, u.n FROM (SELECT 1 AS oid, ARRAY['a', 'b'] AS words UNION ALL SELECT 2, ARRAY['c']) t, \
+         unnest(t.words) WITH ORDINALITY AS u(word, n) ORDER BY 1, 3",
+    )
+    .await;
+    assert_eq!(rows, [["1", "a", "1"], ["1", "b", "2"], ["2", "c", "1"]]);
+    assert_eq!(
+        run("SELECT s, s * 2 FROM generate_series(1, 2) s").await,
+        [["1", "2"], ["2", "4"]]
+    );
+    assert_eq!(run("SELECT (k).x, (k).n FROM (SELECT information_schema._pg_expandarray(ARRAY[7, 8]) AS k) q ORDER BY 2").await, [["7", "1"], ["8", "2"]]);
+}
+
+#[tokio::test]
+async fn literals_in_quotes_take_the_type_they_are_compared_with() {
+    assert_eq!(
+        run("SELECT typname FROM pg_type WHERE oid = '25'").await,
+        [["text"]]
+    );
+    assert_eq!(
+        run("SELECT ARRAY[1, 2] = '{1,2}', 'a' = ANY('{a,b}'), 'c' <> ALL('{a,b}'::text[])").await,
+        [["true", "true", "true"]]
+    );
+    let error = run_with(
+        &Arc::default(),
+        "SELECT 1 FROM pg_type WHERE oid = 'x'",
+        &[],
+    )
+    .await
+    .unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("invalid input syntax for type integer"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn how_a_value_is_shown_does_not_survive_a_cast() {
+    let mut statement = Parser::parse_sql(
+        &PostgreSqlDialect {},
+        "SELECT oid, oid::text AS t, oid::regtype::text AS r FROM pg_type",
+    )
+    .unwrap()
+    .remove(0);
+    let mentions = rewrite(&mut statement).unwrap();
+    let system = PgCatalog::open(
+        Arc::new(session()),
+        Arc::<Sample>::default() as _,
+        &mentions,
+    )
+    .await
+    .unwrap();
+    let state = state_of(&system).unwrap();
+    let plan = state
+        .statement_to_plan(EngineStatement::Statement(Box::new(statement)))
+        .await
+        .unwrap();
+    let plan = system.finish(plan).unwrap();
+    let optimized = state.optimize(&plan).unwrap();
+    for schema in [plan.schema(), optimized.schema()] {
+        let shown: Vec<Option<&str>> = schema
+            .fields()
+            .iter()
+            .map(|field| {
+                field
+                    .metadata()
+                    .get(crate::postgres::PG_TYPE)
+                    .map(String::as_str)
+            })
+            .collect();
+        assert_eq!(shown, [Some("oid"), None, None]);
+    }
+}

@@ -1,0 +1,327 @@
+//! PostgreSQL's types, and which of them a lake's column is.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use arrow::datatypes::{DataType, TimeUnit};
+
+use super::data::PG_TYPES;
+
+pub const TEXT: i64 = 25;
+const JSON: i64 = 114;
+const NUMERIC: i64 = 1700;
+
+/// A row of `pg_type`.
+#[derive(Debug)]
+pub struct PgType {
+    pub oid: i64,
+    pub name: &'static str,
+    pub len: i64,
+    pub by_value: bool,
+    pub category: &'static str,
+    pub element: i64,
+    pub array: i64,
+    pub align: &'static str,
+    pub storage: &'static str,
+    pub collation: i64,
+}
+
+struct Types {
+    all: Vec<PgType>,
+    by_oid: HashMap<i64, usize>,
+    by_name: HashMap<&'static str, usize>,
+}
+
+static TYPES: LazyLock<Types> = LazyLock::new(|| {
+    let all: Vec<PgType> = PG_TYPES
+        .rows
+        .iter()
+        .map(|row| PgType {
+            oid: PG_TYPES.int(row, "oid"),
+            name: PG_TYPES.text(row, "typname"),
+            len: PG_TYPES.int(row, "typlen"),
+            by_value: PG_TYPES.text(row, "typbyval") == "t",
+            category: PG_TYPES.text(row, "typcategory"),
+            element: PG_TYPES.int(row, "typelem"),
+            array: PG_TYPES.int(row, "typarray"),
+            align: PG_TYPES.text(row, "typalign"),
+            storage: PG_TYPES.text(row, "typstorage"),
+            collation: PG_TYPES.int(row, "typcollation"),
+        })
+        .collect();
+    let by_oid = all
+        .iter()
+        .enumerate()
+        .map(|(index, t)| (t.oid, index))
+        .collect();
+    let by_name = all
+        .iter()
+        .enumerate()
+        .map(|(index, t)| (t.name, index))
+        .collect();
+    Types {
+        all,
+        by_oid,
+        by_name,
+    }
+});
+
+pub fn by_oid(oid: i64) -> Option<&'static PgType> {
+    TYPES.by_oid.get(&oid).map(|index| &TYPES.all[*index])
+}
+
+pub fn by_name(name: &str) -> Option<&'static PgType> {
+    TYPES.by_name.get(name).map(|index| &TYPES.all[*index])
+}
+
+/// The type of a system relation's column, such as `oid[]`; `text` if there is none of the name.
+pub fn of_shape(pg_type: &str) -> i64 {
+    let found = match pg_type.strip_suffix("[]") {
+        Some(element) => by_name(element).map(|t| t.array),
+        None => by_name(pg_type).map(|t| t.oid),
+    };
+    found.unwrap_or(TEXT)
+}
+
+/// A column's type and its modifier, as the Postgres door sends it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WireType {
+    pub oid: i64,
+    /// `atttypmod`: for numeric `((precision << 16) | scale) + 4`, else -1.
+    pub typmod: i64,
+}
+
+impl WireType {
+    const fn plain(oid: i64) -> Self {
+        Self { oid, typmod: -1 }
+    }
+}
+
+/// Which type a column of the lake is. Total: what Postgres lacks is `json`.
+pub fn of_arrow(data_type: &DataType) -> WireType {
+    use DataType::*;
+    WireType::plain(match data_type {
+        Boolean => 16,
+        Int8 | UInt8 | Int16 => 21,
+        UInt16 | Int32 => 23,
+        UInt32 | Int64 => 20,
+        UInt64 => NUMERIC,
+        Float16 | Float32 => 700,
+        Float64 => 701,
+        Decimal32(p, s) | Decimal64(p, s) | Decimal128(p, s) | Decimal256(p, s) => {
+            let typmod = ((i64::from(*p) << 16) | (i64::from(*s) & 0x7ff)) + 4;
+            return WireType {
+                oid: NUMERIC,
+                typmod,
+            };
+        }
+        Null | Utf8 | LargeUtf8 | Utf8View => TEXT,
+        Binary | LargeBinary | BinaryView | FixedSizeBinary(_) => 17,
+        Date32 | Date64 => 1082,
+        Time32(_) | Time64(_) => 1083,
+        Timestamp(
+            TimeUnit::Second | TimeUnit::Millisecond | TimeUnit::Microsecond | TimeUnit::Nanosecond,
+            None,
+        ) => 1114,
+        Timestamp(_, Some(_)) => 1184,
+        Interval(_) | Duration(_) => 1186,
+        Dictionary(_, values) => return of_arrow(values),
+        RunEndEncoded(_, values) => return of_arrow(values.data_type()),
+        List(f) | LargeList(f) | FixedSizeList(f, _) | ListView(f) | LargeListView(f) => {
+            let element = of_arrow(f.data_type());
+            return match by_oid(element.oid) {
+                // Postgres' arrays are not lists of lists.
+                Some(t) if t.oid != JSON && t.array != 0 && t.category != "A" => WireType {
+                    oid: t.array,
+                    typmod: element.typmod,
+                },
+                _ => WireType::plain(JSON),
+            };
+        }
+        Struct(_) | Map(..) | Union(..) => JSON,
+    })
+}
+
+/// What `format_type` answers.
+pub fn format_type(oid: i64, typmod: Option<i64>) -> String {
+    if oid == 0 {
+        return "-".to_owned();
+    }
+    let Some(pg_type) = by_oid(oid) else {
+        return "???".to_owned();
+    };
+    if pg_type.category == "A" && pg_type.name.starts_with('_') {
+        return format!("{}[]", format_type(pg_type.element, typmod));
+    }
+    let modifier = typmod.filter(|typmod| *typmod >= 0);
+    let length = modifier.map(|typmod| typmod - 4);
+    let with_length = |name: &str| match length {
+        Some(length) => format!("{name}({length})"),
+        None => name.to_owned(),
+    };
+    let with_precision = |name: &str, rest: &str| match modifier {
+        Some(precision) => format!("{name}({precision}) {rest}"),
+        None => format!("{name} {rest}"),
+    };
+    match pg_type.name {
+        "bool" => "boolean".to_owned(),
+        "char" => "\"char\"".to_owned(),
+        "int2" => "smallint".to_owned(),
+        "int4" => "integer".to_owned(),
+        "int8" => "bigint".to_owned(),
+        "float4" => "real".to_owned(),
+        "float8" => "double precision".to_owned(),
+        // Without a modifier `character` would mean one character.
+        "bpchar" if typmod.is_some() && length.is_none() => "bpchar".to_owned(),
+        "bpchar" => with_length("character"),
+        "varchar" => with_length("character varying"),
+        "bit" => match modifier {
+            Some(length) => format!("bit({length})"),
+            None => "bit".to_owned(),
+        },
+        "varbit" => match modifier {
+            Some(length) => format!("bit varying({length})"),
+            None => "bit varying".to_owned(),
+        },
+        "timestamp" => with_precision("timestamp", "without time zone"),
+        "timestamptz" => with_precision("timestamp", "with time zone"),
+        "time" => with_precision("time", "without time zone"),
+        "timetz" => with_precision("time", "with time zone"),
+        "numeric" => match length {
+            Some(packed) => format!("numeric({},{})", packed >> 16, packed & 0x7ff),
+            None => "numeric".to_owned(),
+        },
+        other => other.to_owned(),
+    }
+}
+
+/// The type of a name as SQL writes it: `int`, `character varying(10)`, `text[]`, `pg_catalog.oid`.
+pub fn parse_name(name: &str) -> Option<&'static PgType> {
+    let name = name.trim();
+    let name = name.strip_prefix("pg_catalog.").unwrap_or(name);
+    if let Some(element) = name.strip_suffix("[]") {
+        return by_oid(parse_name(element)?.array);
+    }
+    if let Some(quoted) = name
+        .strip_prefix('"')
+        .and_then(|name| name.strip_suffix('"'))
+    {
+        return by_name(quoted);
+    }
+    let lower = name.to_ascii_lowercase();
+    let (head, tail) = match lower.split_once('(') {
+        Some((head, rest)) => (
+            head.trim(),
+            rest.split_once(')').map_or("", |(_, tail)| tail.trim()),
+        ),
+        None => (lower.as_str(), ""),
+    };
+    let words = if tail.is_empty() {
+        head.to_owned()
+    } else {
+        format!("{head} {tail}")
+    };
+    by_name(match words.as_str() {
+        "boolean" => "bool",
+        "smallint" => "int2",
+        "int" | "integer" => "int4",
+        "bigint" => "int8",
+        "real" => "float4",
+        "double precision" | "float" => "float8",
+        "decimal" | "dec" => "numeric",
+        "character varying" => "varchar",
+        "character" | "char" => "bpchar",
+        "timestamp without time zone" => "timestamp",
+        "timestamp with time zone" => "timestamptz",
+        "time without time zone" => "time",
+        "time with time zone" => "timetz",
+        "bit varying" => "varbit",
+        other => other,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use std::sync::Arc;
+
+    use arrow::datatypes::Field;
+
+    use super::*;
+
+    #[test]
+    fn types_are_named_as_postgres_names_them() {
+        for (oid, typmod, name) in [
+            (16, Some(-1), "boolean"),
+            (1700, Some(655_366), "numeric(10,2)"),
+            (1700, None, "numeric"),
+            (1043, Some(14), "character varying(10)"),
+            (1042, Some(-1), "bpchar"),
+            (1042, None, "character"),
+            (1009, Some(-1), "text[]"),
+            (1231, Some(655_366), "numeric(10,2)[]"),
+            (18, None, "\"char\""),
+            (22, None, "int2vector"),
+            (1114, Some(3), "timestamp(3) without time zone"),
+            (1114, Some(0), "timestamp(0) without time zone"),
+            (1184, None, "timestamp with time zone"),
+            (1083, None, "time without time zone"),
+            (1266, Some(2), "time(2) with time zone"),
+            (21, None, "smallint"),
+            (20, None, "bigint"),
+            (700, None, "real"),
+            (701, None, "double precision"),
+            (1560, Some(3), "bit(3)"),
+            (1562, Some(3), "bit varying(3)"),
+            (0, None, "-"),
+            (987_654, None, "???"),
+        ] {
+            assert_eq!(format_type(oid, typmod), name);
+        }
+    }
+
+    #[test]
+    fn lake_types_have_the_types_of_the_wire() {
+        let list = |t: DataType| DataType::List(Arc::new(Field::new_list_field(t, true)));
+        assert_eq!(
+            of_arrow(&DataType::Decimal128(10, 2)),
+            WireType {
+                oid: 1700,
+                typmod: 655_366
+            }
+        );
+        assert_eq!(of_arrow(&list(DataType::Utf8)).oid, 1009);
+        assert_eq!(of_arrow(&list(list(DataType::Utf8))).oid, JSON);
+        let object = DataType::Struct(vec![Field::new("a", DataType::Int8, true)].into());
+        assert_eq!(of_arrow(&object).oid, JSON);
+        assert_eq!(of_arrow(&list(object)).oid, JSON);
+    }
+
+    #[test]
+    fn names_of_types_are_read_as_sql_writes_them() {
+        for (name, oid) in [
+            ("int", 23),
+            ("INTEGER[]", 1007),
+            ("pg_catalog.oid", 26),
+            ("\"char\"", 18),
+            ("char", 1042),
+            ("numeric(10,2)", 1700),
+            ("timestamp(3) with time zone", 1184),
+            ("timestamp without time zone", 1114),
+            ("time without time zone", 1083),
+            ("time with time zone", 1266),
+            ("boolean", 16),
+            ("smallint", 21),
+            ("bigint", 20),
+            ("real", 700),
+            ("double precision", 701),
+            ("decimal", 1700),
+            ("character varying(9)", 1043),
+            ("bit varying", 1562),
+            ("_text", 1009),
+        ] {
+            assert_eq!(parse_name(name).unwrap().oid, oid, "{name}");
+        }
+        assert!(parse_name("nosuch").is_none());
+    }
+}

@@ -1,0 +1,339 @@
+//! Columns of a SELECT list that are named alike, which Postgres takes and the engine does not.
+
+use std::collections::HashSet;
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{
+    Expr, GroupByExpr, Ident, OrderByKind, Query, Select, SelectItem, SetExpr, Statement, Value,
+    VisitMut, VisitorMut, visit_expressions,
+};
+use lakegate_engine::apart;
+
+use super::folded;
+
+/// Gives every column of a SELECT list that is like an earlier one a name of its own.
+pub fn tell_apart(statement: &mut Statement) {
+    // Nothing breaks the walk.
+    let _ = VisitMut::visit(statement, &mut TellApart);
+}
+
+/// Gives another name to a column of a SELECT list that is named as a column of a table, which the engine takes for
+/// ambiguous: `SELECT t.a, upper(t.b) AS a`, `SELECT *, 1 AS a`, `SELECT upper(t.a) AS a FROM t ORDER BY t.a`,
+/// `SELECT t.a, (SELECT u.a FROM u)`. What is ordered by the name is ordered by the column still. Returns whether there is one.
+pub fn name_outputs(statement: &mut Statement, column: &str) -> bool {
+    let mut outermost = false;
+    if let Statement::Query(query) = statement {
+        outermost = name_output(query, column);
+    }
+    let mut names = NameOutputs {
+        column,
+        found: outermost,
+    };
+    // Nothing breaks the walk.
+    let _ = VisitMut::visit(statement, &mut names);
+    names.found
+}
+
+/// Of a query's own list.
+fn name_output(query: &mut Query, column: &str) -> bool {
+    let SetExpr::Select(select) = query.body.as_mut() else {
+        return false;
+    };
+    let mut items = select.projection.iter_mut().enumerate();
+    let named = items.find(|(_, item)| match item {
+        SelectItem::ExprWithAlias { alias, .. } => folded(alias) == column,
+        SelectItem::UnnamedExpr(Expr::Subquery(query)) => {
+            name_of(query).is_some_and(|name| name == column)
+        }
+        _ => false,
+    });
+    let Some((position, item)) = named else {
+        return false;
+    };
+    let own = Ident::with_quote('"', apart(column, position));
+    match item {
+        SelectItem::ExprWithAlias { alias, .. } => *alias = own.clone(),
+        SelectItem::UnnamedExpr(expr) => {
+            *item = SelectItem::ExprWithAlias {
+                expr: expr.clone(),
+                alias: own.clone(),
+            };
+        }
+        _ => {}
+    }
+    if let Some(order) = &mut query.order_by
+        && let OrderByKind::Expressions(keys) = &mut order.kind
+    {
+        for key in keys {
+            if matches!(&key.expr, Expr::Identifier(name) if folded(name) == column) {
+                key.expr = Expr::Identifier(own.clone());
+            }
+        }
+    }
+    true
+}
+
+/// The name of a scalar subquery's column, where it is a column or has an alias.
+fn name_of(query: &Query) -> Option<String> {
+    let SetExpr::Select(select) = query.body.as_ref() else {
+        return None;
+    };
+    match select.projection.as_slice() {
+        [SelectItem::ExprWithAlias { alias, .. }] => Some(folded(alias)),
+        [item] => column_name(item),
+        _ => None,
+    }
+}
+
+/// Names the outputs of other queries, beside a `*` or a column.
+struct NameOutputs<'a> {
+    column: &'a str,
+    found: bool,
+}
+
+impl VisitorMut for NameOutputs<'_> {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+        let beside = match query.body.as_ref() {
+            SetExpr::Select(select) => select
+                .projection
+                .iter()
+                .any(|item| is_star(item) || column_name(item).as_deref() == Some(self.column)),
+            _ => false,
+        };
+        self.found |= beside && name_output(query, self.column);
+        ControlFlow::Continue(())
+    }
+}
+
+fn is_star(item: &SelectItem) -> bool {
+    matches!(
+        item,
+        SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..)
+    )
+}
+
+/// The name of a column that is taken as it is.
+fn column_name(item: &SelectItem) -> Option<String> {
+    match item {
+        SelectItem::UnnamedExpr(Expr::Identifier(name)) => Some(folded(name)),
+        SelectItem::UnnamedExpr(Expr::CompoundIdentifier(parts)) => parts.last().map(folded),
+        _ => None,
+    }
+}
+
+/// Gives a name of its own to each column of a list that is in it twice: `SELECT a, t.a`, `SELECT a, *`. Returns whether there are any.
+pub fn name_columns(statement: &mut Statement) -> bool {
+    let mut names = NameColumns { found: false };
+    // Nothing breaks the walk.
+    let _ = VisitMut::visit(statement, &mut names);
+    names.found
+}
+
+struct NameColumns {
+    found: bool,
+}
+
+impl VisitorMut for NameColumns {
+    type Break = ();
+
+    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
+        let has_star = select.projection.iter().any(is_star);
+        let mut seen = HashSet::new();
+        for (position, item) in select.projection.iter_mut().enumerate() {
+            let Some(name) = column_name(item) else {
+                continue;
+            };
+            if let SelectItem::UnnamedExpr(expr) = item
+                && (!seen.insert(name.clone()) || has_star)
+            {
+                let own = Ident::with_quote('"', apart(&name, position));
+                *item = SelectItem::ExprWithAlias {
+                    expr: expr.clone(),
+                    alias: own,
+                };
+                self.found = true;
+            }
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+struct TellApart;
+
+impl VisitorMut for TellApart {
+    type Break = ();
+
+    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
+        let grouped_by_several = grouped_by_several(select);
+        let mut seen: HashSet<String> = HashSet::new();
+        for (position, item) in select.projection.iter_mut().enumerate() {
+            let name = match item {
+                // The engine names a subquery without what is in it, and an interval by its length.
+                SelectItem::UnnamedExpr(expr) if is_named_otherwise(expr) => OTHERWISE.to_owned(),
+                SelectItem::UnnamedExpr(expr) => uncast(expr),
+                SelectItem::ExprWithAlias { alias, .. } => folded(alias),
+                _ => continue,
+            };
+            if seen.insert(name.clone()) && !grouped_by_several.contains(&name) {
+                continue;
+            }
+            let own = Ident::with_quote('"', apart(&name, position));
+            match item {
+                SelectItem::UnnamedExpr(expr) => {
+                    *item = SelectItem::ExprWithAlias {
+                        expr: expr.clone(),
+                        alias: own,
+                    };
+                }
+                SelectItem::ExprWithAlias { alias, .. } => *alias = own,
+                _ => {}
+            }
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// Names in GROUP BY that several columns of the list have: they can be none of them, only a column of a table.
+fn grouped_by_several(select: &Select) -> HashSet<String> {
+    let GroupByExpr::Expressions(keys, _) = &select.group_by else {
+        return HashSet::new();
+    };
+    let names = keys.iter().filter_map(|key| match key {
+        Expr::Identifier(name) => Some(folded(name)),
+        _ => None,
+    });
+    let aliased = |name: &String| {
+        let items = select.projection.iter().filter_map(|item| match item {
+            SelectItem::ExprWithAlias { expr, alias } if folded(alias) == *name => Some(expr),
+            _ => None,
+        });
+        let exprs: HashSet<String> = items.map(ToString::to_string).collect();
+        exprs.len() > 1
+    };
+    names.filter(aliased).collect()
+}
+
+/// Stands for the name of any expression that holds a subquery or an interval.
+const OTHERWISE: &str = "<otherwise>";
+
+fn is_named_otherwise(expr: &Expr) -> bool {
+    visit_expressions(expr, |part| match part {
+        Expr::Exists { .. } | Expr::InSubquery { .. } | Expr::Subquery(_) | Expr::Interval(_) => {
+            ControlFlow::Break(())
+        }
+        _ => ControlFlow::Continue(()),
+    })
+    .is_break()
+}
+
+/// The engine names a cast as what it casts, wherever it stands.
+fn uncast(expr: &Expr) -> String {
+    let mut bare = expr.clone();
+    // Nothing breaks the walk.
+    let _ = VisitMut::visit(&mut bare, &mut Uncast);
+    bare.to_string()
+}
+
+struct Uncast;
+
+impl VisitorMut for Uncast {
+    type Break = ();
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        let inner = match expr {
+            Expr::Cast { expr, .. } | Expr::Nested(expr) => {
+                std::mem::replace(expr.as_mut(), null())
+            }
+            Expr::TypedString(typed) => Expr::Value(typed.value.clone()),
+            Expr::AtTimeZone { timestamp, .. } => std::mem::replace(timestamp.as_mut(), null()),
+            _ => return ControlFlow::Continue(()),
+        };
+        *expr = inner;
+        ControlFlow::Continue(())
+    }
+}
+
+fn null() -> Expr {
+    Expr::Value(Value::Null.into())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
+    use datafusion::sql::sqlparser::parser::Parser;
+
+    use super::*;
+
+    #[test]
+    fn what_is_in_a_subquery_tells_no_columns_apart() {
+        let sql = "SELECT EXISTS (SELECT 1), EXISTS (SELECT 2), 1 IN (SELECT 3) FROM t";
+        let mut statement = Parser::parse_sql(&PostgreSqlDialect {}, sql)
+            .unwrap()
+            .remove(0);
+        tell_apart(&mut statement);
+        assert_eq!(
+            statement.to_string(),
+            "SELECT EXISTS (SELECT 1), EXISTS (SELECT 2) AS \"<otherwise>\u{2063}:1\", \
+             1 IN (SELECT 3) AS \"<otherwise>\u{2063}:2\" FROM t"
+        );
+    }
+
+    #[test]
+    fn what_is_written_in_an_interval_tells_no_columns_apart() {
+        let sql = "SELECT INTERVAL '15 days', INTERVAL '0.5 month'";
+        let mut statement = Parser::parse_sql(&PostgreSqlDialect {}, sql)
+            .unwrap()
+            .remove(0);
+        tell_apart(&mut statement);
+        assert_eq!(
+            statement.to_string(),
+            "SELECT INTERVAL '15 days', INTERVAL '0.5 month' AS \"<otherwise>\u{2063}:1\""
+        );
+    }
+
+    #[test]
+    fn casts_within_an_expression_tell_no_columns_apart() {
+        let sql =
+            "SELECT DATE '2024-01-01' - x, TIMESTAMP '2024-01-01' - x, a::int + 1, a + 1 FROM t";
+        let mut statement = Parser::parse_sql(&PostgreSqlDialect {}, sql)
+            .unwrap()
+            .remove(0);
+        tell_apart(&mut statement);
+        assert_eq!(
+            statement.to_string(),
+            "SELECT DATE '2024-01-01' - x, TIMESTAMP '2024-01-01' - x AS \"'2024-01-01' - x\u{2063}:1\", \
+             a::INT + 1, a + 1 AS \"a + 1\u{2063}:3\" FROM t"
+        );
+    }
+
+    #[test]
+    fn a_group_is_by_none_of_several_columns_of_its_name() {
+        let sql = "SELECT a AS x, k AS x, k AS y FROM t GROUP BY x, y";
+        let mut statement = Parser::parse_sql(&PostgreSqlDialect {}, sql)
+            .unwrap()
+            .remove(0);
+        tell_apart(&mut statement);
+        assert_eq!(
+            statement.to_string(),
+            "SELECT a AS \"x\u{2063}:0\", k AS \"x\u{2063}:1\", k AS y FROM t GROUP BY x, y"
+        );
+    }
+
+    #[test]
+    fn columns_that_are_alike_are_told_apart() {
+        let sql =
+            "SELECT NULL, NULL, a AS x, b AS x, c, c::int FROM t UNION SELECT 1, 1, 2, 2, 3, 4";
+        let mut statement = Parser::parse_sql(&PostgreSqlDialect {}, sql)
+            .unwrap()
+            .remove(0);
+        tell_apart(&mut statement);
+        assert_eq!(
+            statement.to_string(),
+            "SELECT NULL, NULL AS \"NULL\u{2063}:1\", a AS x, b AS \"x\u{2063}:3\", c, c::INT AS \"c\u{2063}:5\" FROM t \
+             UNION SELECT 1, 1 AS \"1\u{2063}:1\", 2, 2 AS \"2\u{2063}:3\", 3, 4"
+        );
+    }
+}

@@ -1,0 +1,183 @@
+//! Pieces of syntax.
+
+use datafusion::sql::sqlparser::ast::{
+    Array, CaseWhen, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList,
+    FunctionArguments, Ident, ObjectName, Query, SelectItem, SetExpr, Statement, TableAlias,
+    TableFactor, Value, WildcardAdditionalOptions,
+};
+use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
+use datafusion::sql::sqlparser::parser::Parser;
+use lakegate_error::Error;
+
+pub fn text(value: impl Into<String>) -> Expr {
+    Expr::Value(Value::SingleQuotedString(value.into()).into())
+}
+
+pub fn integer(value: i64) -> Expr {
+    Expr::Value(Value::Number(value.to_string(), false).into())
+}
+
+pub fn array(elem: Vec<Expr>) -> Expr {
+    Expr::Array(Array { elem, named: true })
+}
+
+pub fn call(name: &str, args: Vec<Expr>) -> Expr {
+    let args = args
+        .into_iter()
+        .map(|arg| FunctionArg::Unnamed(FunctionArgExpr::Expr(arg)))
+        .collect();
+    Expr::Function(Function {
+        name: ObjectName::from(vec![Ident::new(name)]),
+        uses_odbc_syntax: false,
+        parameters: FunctionArguments::None,
+        args: FunctionArguments::List(FunctionArgumentList {
+            duplicate_treatment: None,
+            args,
+            clauses: vec![],
+        }),
+        filter: None,
+        null_treatment: None,
+        over: None,
+        within_group: vec![],
+    })
+}
+
+/// The arguments of a call, if all are plain expressions.
+pub fn arguments(args: &FunctionArguments) -> Option<Vec<Expr>> {
+    match args {
+        FunctionArguments::None => Some(vec![]),
+        FunctionArguments::List(list)
+            if list.duplicate_treatment.is_none() && list.clauses.is_empty() =>
+        {
+            list.args.iter().map(argument).collect()
+        }
+        _ => None,
+    }
+}
+
+pub fn argument(arg: &FunctionArg) -> Option<Expr> {
+    match arg {
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Some(expr.clone()),
+        _ => None,
+    }
+}
+
+/// `SELECT` with these items and nothing else.
+pub fn select(projection: Vec<SelectItem>) -> Result<Query, Error> {
+    let parsed = Parser::parse_sql(&PostgreSqlDialect {}, "SELECT 1")
+        .map_err(|e| Error::internal(e.to_string()))?;
+    let Some(Statement::Query(mut query)) = parsed.into_iter().next() else {
+        return Err(Error::internal("a SELECT is no query"));
+    };
+    if let SetExpr::Select(select) = query.body.as_mut() {
+        select.projection = projection;
+    }
+    Ok(*query)
+}
+
+/// `SELECT *`, as of no table yet.
+pub fn everything() -> Result<Query, Error> {
+    select(vec![SelectItem::Wildcard(
+        WildcardAdditionalOptions::default(),
+    )])
+}
+
+pub fn aliased(expr: Expr, alias: Ident) -> SelectItem {
+    SelectItem::ExprWithAlias { expr, alias }
+}
+
+/// `table.name`.
+pub fn column(table: &str, name: &str) -> Expr {
+    Expr::CompoundIdentifier(vec![
+        Ident::with_quote('"', table),
+        Ident::with_quote('"', name),
+    ])
+}
+
+/// `CASE WHEN … THEN … ELSE … END`.
+pub fn case(branches: Vec<(Expr, Expr)>, other: Expr) -> Result<Expr, Error> {
+    let mut case = expression("CASE WHEN true THEN true ELSE true END")?;
+    if let Expr::Case {
+        conditions,
+        else_result,
+        ..
+    } = &mut case
+    {
+        *conditions = branches
+            .into_iter()
+            .map(|(condition, result)| CaseWhen { condition, result })
+            .collect();
+        *else_result = Some(Box::new(other));
+    }
+    Ok(case)
+}
+
+fn expression(text: &str) -> Result<Expr, Error> {
+    Parser::new(&PostgreSqlDialect {})
+        .try_with_sql(text)
+        .and_then(|mut parser| parser.parse_expr())
+        .map_err(|e| Error::internal(e.to_string()))
+}
+
+/// `SELECT 1 FROM (query) AS alias (names)`, or without names the columns' own.
+pub fn select_from(query: Query, alias: &str, names: &[String]) -> Result<Query, Error> {
+    let names = match names {
+        [] => String::new(),
+        names => format!(" (\"{}\")", names.join("\", \"")),
+    };
+    let text = format!("SELECT 1 FROM (SELECT 1) AS \"{alias}\"{names}");
+    let parsed = Parser::parse_sql(&PostgreSqlDialect {}, &text)
+        .map_err(|e| Error::internal(e.to_string()))?;
+    let Some(Statement::Query(mut outer)) = parsed.into_iter().next() else {
+        return Err(Error::internal("a SELECT is no query"));
+    };
+    if let SetExpr::Select(select) = outer.body.as_mut()
+        && let Some(table) = select.from.first_mut()
+        && let TableFactor::Derived { subquery, .. } = &mut table.relation
+    {
+        **subquery = query;
+    }
+    Ok(*outer)
+}
+
+/// A table in FROM.
+pub fn table(schema: &str, name: &str, alias: Option<TableAlias>) -> Result<TableFactor, Error> {
+    let parsed = Parser::parse_sql(&PostgreSqlDialect {}, "SELECT 1 FROM t")
+        .map_err(|e| Error::internal(e.to_string()))?;
+    let factor = parsed
+        .into_iter()
+        .next()
+        .and_then(|statement| match statement {
+            Statement::Query(query) => match *query.body {
+                SetExpr::Select(select) => {
+                    select.from.into_iter().next().map(|table| table.relation)
+                }
+                _ => None,
+            },
+            _ => None,
+        });
+    match factor {
+        Some(TableFactor::Table {
+            with_hints,
+            version,
+            with_ordinality,
+            partitions,
+            json_path,
+            sample,
+            index_hints,
+            ..
+        }) => Ok(TableFactor::Table {
+            name: ObjectName::from(vec![Ident::new(schema), Ident::new(name)]),
+            alias,
+            args: None,
+            with_hints,
+            version,
+            with_ordinality,
+            partitions,
+            json_path,
+            sample,
+            index_hints,
+        }),
+        _ => Err(Error::internal("a table is no table")),
+    }
+}

@@ -1,0 +1,369 @@
+//! Casts to types that the engine does not have.
+
+use datafusion::sql::sqlparser::ast::{
+    ArrayElemTypeDef, CastKind, CharacterLength, DataType, ExactNumberInfo, Expr, ObjectName,
+    UnaryOperator, Value,
+};
+use lakegate_engine::LONG_NUMBER;
+use lakegate_engine::time::PRECISION_FUNCTION;
+use lakegate_error::Error;
+
+use super::{build, folded};
+use crate::postgres::bytea::bytea_of;
+use crate::postgres::parse_array_text;
+
+/// What a cast to a type of Postgres becomes.
+enum Target {
+    /// A type of the engine.
+    Engine(DataType),
+    /// A call of a function that reads the type.
+    Function(&'static str),
+    /// An array of an engine's type.
+    Array(DataType),
+    /// As it is.
+    Unchanged,
+}
+
+/// The last part of a type's name, if its schema is `pg_catalog` or none.
+fn type_name(name: &ObjectName) -> Option<(String, bool)> {
+    let idents: Vec<_> = name
+        .0
+        .iter()
+        .map(|part| part.as_ident())
+        .collect::<Option<_>>()?;
+    match idents.as_slice() {
+        [name] => Some((folded(name), name.quote_style.is_some())),
+        [schema, name] if folded(schema) == "pg_catalog" => {
+            Some((folded(name), name.quote_style.is_some()))
+        }
+        _ => None,
+    }
+}
+
+fn target(data_type: &DataType) -> Target {
+    match data_type {
+        DataType::Regclass => Target::Function("regclass_in"),
+        DataType::JSON | DataType::JSONB | DataType::Uuid => Target::Engine(DataType::Text),
+        DataType::Array(ArrayElemTypeDef::SquareBracket(element, _)) => match target(element) {
+            Target::Engine(element) => Target::Array(element),
+            Target::Unchanged => Target::Array(element.as_ref().clone()),
+            Target::Function(
+                "regclass_in" | "regtype_in" | "regnamespace_in" | "regproc_in" | "regrole_in",
+            ) => Target::Array(DataType::BigInt(None)),
+            Target::Function(_) | Target::Array(_) => Target::Unchanged,
+        },
+        DataType::Custom(name, modifiers) => match type_name(name) {
+            Some((name, quoted)) => custom(&name, quoted, modifiers),
+            None => Target::Unchanged,
+        },
+        _ => Target::Unchanged,
+    }
+}
+
+fn custom(name: &str, quoted: bool, modifiers: &[String]) -> Target {
+    let length = || {
+        modifiers
+            .first()
+            .and_then(|length| length.parse::<u64>().ok())
+    };
+    Target::Engine(match name {
+        "regclass" => return Target::Function("regclass_in"),
+        "regtype" => return Target::Function("regtype_in"),
+        "regnamespace" => return Target::Function("regnamespace_in"),
+        "regrole" => return Target::Function("regrole_in"),
+        "regproc" | "regprocedure" => return Target::Function("regproc_in"),
+        "oid" | "xid" | "cid" | "xid8" | "int8" => DataType::BigInt(None),
+        "int2" => DataType::SmallInt(None),
+        "int4" => DataType::Int(None),
+        "float4" => DataType::Real,
+        "float8" => DataType::DoublePrecision,
+        "bool" => DataType::Boolean,
+        "bytea" => DataType::Bytea,
+        "date" => DataType::Date,
+        "numeric" if length().is_none() => DataType::Numeric(ExactNumberInfo::None),
+        "timestamp" => {
+            DataType::Timestamp(None, datafusion::sql::sqlparser::ast::TimezoneInfo::None)
+        }
+        "timestamptz" => {
+            DataType::Timestamp(None, datafusion::sql::sqlparser::ast::TimezoneInfo::Tz)
+        }
+        "char" if !quoted => return Target::Unchanged,
+        "text" | "varchar" | "bpchar" | "name" | "char" | "cstring" | "unknown" | "json"
+        | "jsonb" | "xml" | "uuid" | "inet" | "cidr" | "aclitem" | "pg_node_tree" | "citext"
+        | "pg_lsn" | "sql_identifier" | "character_data" | "yes_or_no" => DataType::Text,
+        "cardinal_number" => DataType::Int(None),
+        _ => return Target::Unchanged,
+    })
+}
+
+/// Takes the sizes out of array types, which Postgres reads and does not mind: the engine's lists of a fixed size take their memory for
+/// NULL too. Types nest no deeper than the parser allows.
+fn without_sizes(data_type: &mut DataType) {
+    match data_type {
+        DataType::Array(
+            ArrayElemTypeDef::AngleBracket(item) | ArrayElemTypeDef::Parenthesis(item),
+        ) => without_sizes(item),
+        DataType::Array(ArrayElemTypeDef::SquareBracket(item, size)) => {
+            *size = None;
+            without_sizes(item);
+        }
+        DataType::Struct(fields, _) => {
+            for field in fields {
+                without_sizes(&mut field.field_type);
+            }
+        }
+        DataType::Map(key, value) => {
+            without_sizes(key);
+            without_sizes(value);
+        }
+        _ => {}
+    }
+}
+
+/// The items of a literal array, such as `'{a,b}'`.
+pub fn literal_array(expr: &Expr) -> Result<Option<Vec<Expr>>, Error> {
+    let Expr::Value(value) = expr else {
+        return Ok(None);
+    };
+    let text = match &value.value {
+        Value::SingleQuotedString(text) | Value::EscapedStringLiteral(text) => text,
+        _ => return Ok(None),
+    };
+    let items = parse_array_text(text)
+        .ok_or_else(|| Error::invalid(format!("malformed array literal: \"{text}\"")))?;
+    let null = || Expr::Value(Value::Null.into());
+    Ok(Some(
+        items
+            .into_iter()
+            .map(|item| item.map_or_else(null, build::text))
+            .collect(),
+    ))
+}
+
+/// What a cast of an expression to `bytea` becomes, which decodes text; `None` if it stays a cast.
+fn bytea(kind: &CastKind, inner: &mut Expr) -> Result<Option<Expr>, Error> {
+    let strict = matches!(kind, CastKind::Cast | CastKind::DoubleColon);
+    if let Expr::Value(value) = inner {
+        let text = match &value.value {
+            Value::SingleQuotedString(text) | Value::EscapedStringLiteral(text) => text,
+            Value::DollarQuotedString(text) => &text.value,
+            // A parameter has the type that it is cast to, and its value is bytes already.
+            _ => return Ok(None),
+        };
+        let literal = match bytea_of(text) {
+            Ok(bytes) => {
+                let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+                Value::HexStringLiteral(hex)
+            }
+            Err(_) if !strict => Value::Null,
+            Err(error) => return Err(error),
+        };
+        *inner = Expr::Value(literal.into());
+        return Ok(None);
+    }
+    if !strict {
+        return Ok(None);
+    }
+    let argument = std::mem::replace(inner, Expr::Value(Value::Null.into()));
+    Ok(Some(build::call("bytea_in", vec![argument])))
+}
+
+/// A timestamp of a precision below microseconds is rounded by a function; the engine's types have none.
+fn rounded(expr: &mut Expr) -> bool {
+    let Expr::Cast {
+        data_type: DataType::Timestamp(precision, _),
+        ..
+    } = expr
+    else {
+        return false;
+    };
+    let Some(digits) = precision.take().filter(|digits| *digits < 6) else {
+        return false;
+    };
+    let cast = std::mem::replace(expr, Expr::Value(Value::Null.into()));
+    let digits = build::integer(i64::try_from(digits).unwrap_or_default());
+    *expr = build::call(PRECISION_FUNCTION, vec![cast, digits]);
+    true
+}
+
+/// The most characters of a type of text, such as `varchar(3)`, and of `char`, which is of one; `None` without a bound.
+fn characters(data_type: &DataType) -> Option<i64> {
+    let length = match data_type {
+        DataType::Char(None) | DataType::Character(None) => return Some(1),
+        DataType::Char(length)
+        | DataType::Character(length)
+        | DataType::CharVarying(length)
+        | DataType::CharacterVarying(length)
+        | DataType::Varchar(length)
+        | DataType::Nvarchar(length) => length.as_ref()?,
+        _ => return None,
+    };
+    match length {
+        CharacterLength::IntegerLength { length, .. } => i64::try_from(*length).ok(),
+        CharacterLength::Max => None,
+    }
+}
+
+/// The engine's text has no length: what is longer is cut off by a function.
+fn cut(expr: &mut Expr) -> bool {
+    let Expr::Cast { data_type, .. } = expr else {
+        return false;
+    };
+    let Some(length) = characters(data_type) else {
+        return false;
+    };
+    *data_type = DataType::Text;
+    let cast = std::mem::replace(expr, Expr::Value(Value::Null.into()));
+    *expr = build::call("left", vec![cast, build::integer(length)]);
+    true
+}
+
+/// A number that is cast to a decimal is the one that is written, not the nearest float.
+fn exactly(inner: &mut Expr, data_type: &DataType) {
+    let is_decimal = matches!(
+        data_type,
+        DataType::Decimal(_) | DataType::Numeric(_) | DataType::Dec(_)
+    );
+    if is_decimal && let Some(number) = number_text(inner) {
+        *inner = build::text(number);
+    }
+}
+
+/// A literal number as it is written.
+fn number_text(expr: &Expr) -> Option<String> {
+    match expr {
+        Expr::Function(function) if function.name.to_string() == LONG_NUMBER => {
+            match build::arguments(&function.args)?.as_slice() {
+                [Expr::Value(value)] => match &value.value {
+                    Value::SingleQuotedString(number) => Some(number.clone()),
+                    _ => None,
+                },
+                _ => None,
+            }
+        }
+        Expr::Value(value) => match &value.value {
+            Value::Number(number, _) => Some(number.clone()),
+            _ => None,
+        },
+        Expr::Nested(inner) => number_text(inner),
+        Expr::UnaryOp {
+            op: UnaryOperator::Minus,
+            expr,
+        } => number_text(expr).map(|number| match number.strip_prefix('-') {
+            Some(number) => number.to_owned(),
+            None => format!("-{number}"),
+        }),
+        _ => None,
+    }
+}
+
+/// A literal of more digits than a float tells apart: a whole number is a decimal, as in PostgreSQL and Athena, another one a decimal
+/// where it meets one.
+pub fn long_number(expr: &mut Expr) {
+    let Expr::Value(value) = expr else { return };
+    let Value::Number(number, _) = &value.value else {
+        return;
+    };
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if !digits(whole) || !digits(fraction) {
+        return;
+    }
+    let significant = format!("{whole}{fraction}");
+    let significant = significant.trim_start_matches('0').len();
+    // Whole numbers of up to 64 bits are that.
+    let is_exact = fraction.is_empty() && whole.parse::<u64>().is_ok();
+    if is_exact || significant <= FLOAT_DIGITS {
+        return;
+    }
+    if !fraction.is_empty() {
+        *expr = build::call(LONG_NUMBER, vec![build::text(number.clone())]);
+        return;
+    }
+    let Ok(precision @ ..=MAX_DIGITS) = u64::try_from(significant) else {
+        return;
+    };
+    *expr = Expr::Cast {
+        kind: CastKind::DoubleColon,
+        expr: Box::new(build::text(number.clone())),
+        data_type: DataType::Numeric(ExactNumberInfo::PrecisionAndScale(precision, 0)),
+        array: false,
+        format: None,
+    };
+}
+
+/// The minus before such a number belongs to it.
+pub fn negated(expr: &mut Expr) {
+    let Expr::UnaryOp { expr: inner, .. } = expr else {
+        return;
+    };
+    if matches!(inner.as_ref(), Expr::Function(_))
+        && let Some(number) = number_text(expr)
+    {
+        *expr = build::call(LONG_NUMBER, vec![build::text(number)]);
+    }
+}
+
+/// Digits that every number of a double has: 15 are read and written again as they were.
+const FLOAT_DIGITS: usize = 15;
+
+/// Digits of the widest decimal.
+const MAX_DIGITS: u64 = 38;
+
+pub fn rewrite(expr: &mut Expr) -> Result<(), Error> {
+    if rounded(expr) || cut(expr) {
+        return Ok(());
+    }
+    let Expr::Cast {
+        kind,
+        expr: inner,
+        data_type,
+        ..
+    } = expr
+    else {
+        return Ok(());
+    };
+    without_sizes(data_type);
+    exactly(inner, data_type);
+    let target = match target(data_type) {
+        Target::Engine(DataType::Bytea) => {
+            *data_type = DataType::Bytea;
+            Target::Unchanged
+        }
+        target => target,
+    };
+    if *data_type == DataType::Bytea {
+        if let Some(read) = bytea(kind, inner)? {
+            *expr = read;
+        }
+        return Ok(());
+    }
+    match target {
+        Target::Unchanged => {}
+        Target::Engine(engine) => *data_type = engine,
+        Target::Function(function) => {
+            let argument = std::mem::replace(inner.as_mut(), Expr::Value(Value::Null.into()));
+            *expr = build::call(function, vec![argument]);
+        }
+        Target::Array(element) => {
+            if let Some(items) = literal_array(inner)? {
+                let cast = |item| Expr::Cast {
+                    kind: CastKind::DoubleColon,
+                    expr: Box::new(item),
+                    data_type: element.clone(),
+                    array: false,
+                    format: None,
+                };
+                let items: Vec<Expr> = items.into_iter().map(cast).collect();
+                if !items.is_empty() {
+                    *expr = build::array(items);
+                    return Ok(());
+                }
+                **inner = build::array(vec![]);
+            }
+            let _ = kind;
+            *data_type = DataType::Array(ArrayElemTypeDef::SquareBracket(Box::new(element), None));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,327 @@
+//! Comparisons of rows, and of a value with an array: the engine compares rows as structs, in which NULL equals NULL.
+//!
+//! ```text
+//! (a, b) = ROW(c, d)       a = c AND b = d
+//! (a, b) < (c, d)          a < c OR a = c AND b < d
+//! (a, b) IS DISTINCT FROM (c, d)      a IS DISTINCT FROM c OR b IS DISTINCT FROM d
+//! (a, b) IS NULL           a IS NULL AND b IS NULL
+//! (a, b) IS NOT NULL       a IS NOT NULL AND b IS NOT NULL
+//! (a, b) IN ((c, d), …)    a = c AND b = d OR …
+//! (a, b) IN (SELECT …)     CASE WHEN EXISTS (SELECT 1 FROM (SELECT …) AS __row (c1, c2) WHERE a = c1 AND b = c2) THEN true
+//!                               WHEN EXISTS (… WHERE (a = c1 AND b = c2) IS NULL) THEN NULL ELSE false END
+//! x = ANY (ARRAY[a, b])    x IN (a, b)
+//! x < ALL (array)          compare_all('<', x, array)
+//! ```
+
+use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, Query, SetExpr, UnaryOperator, Value};
+use lakegate_engine::quantified::{ALL, ANY};
+use lakegate_error::{Code, Error};
+
+use super::build;
+
+/// Rewrites one expression, whose parts are done.
+pub fn rewrite(expr: &mut Expr) -> Result<(), Error> {
+    match expr {
+        Expr::BinaryOp { left, op, right } => {
+            if let (Some(left), Some(right)) = (row(left), row(right))
+                && let Some(compared) = compared(&left, op, &right)?
+            {
+                *expr = compared;
+            }
+        }
+        Expr::IsDistinctFrom(left, right) => {
+            if let (Some(left), Some(right)) = (row(left), row(right)) {
+                *expr = distinct(&left, &right)?;
+            }
+        }
+        Expr::IsNotDistinctFrom(left, right) => {
+            if let (Some(left), Some(right)) = (row(left), row(right)) {
+                *expr = not(distinct(&left, &right)?);
+            }
+        }
+        Expr::IsNull(item) => {
+            if let Some(parts) = row(item) {
+                *expr = are_null(parts, true);
+            }
+        }
+        Expr::IsNotNull(item) => {
+            if let Some(parts) = row(item) {
+                *expr = are_null(parts, false);
+            }
+        }
+        Expr::Between {
+            expr: item,
+            negated,
+            low,
+            high,
+        } => {
+            if let (Some(item), Some(low), Some(high)) = (row(item), row(low), row(high))
+                && let (Some(from), Some(to)) = (
+                    compared(&item, &BinaryOperator::GtEq, &low)?,
+                    compared(&item, &BinaryOperator::LtEq, &high)?,
+                )
+            {
+                let between = nested(binary(from, BinaryOperator::And, to));
+                *expr = if *negated { not(between) } else { between };
+            }
+        }
+        Expr::InList {
+            expr: item,
+            list,
+            negated,
+        } => {
+            if let Some(item) = row(item) {
+                *expr = in_list(&item, list, *negated)?;
+            }
+        }
+        Expr::InSubquery {
+            expr: item,
+            subquery,
+            negated,
+        } => {
+            if let Some(item) = row(item) {
+                *expr = in_subquery(&item, subquery, *negated)?;
+            }
+        }
+        Expr::AnyOp {
+            left,
+            compare_op: BinaryOperator::Eq,
+            right,
+            ..
+        } if let (Some(item), Expr::Subquery(query)) = (row(left), right.as_ref()) => {
+            *expr = in_subquery(&item, query, false)?;
+        }
+        Expr::AllOp {
+            left,
+            compare_op: BinaryOperator::NotEq,
+            right,
+        } if let (Some(item), Expr::Subquery(query)) = (row(left), right.as_ref()) => {
+            *expr = in_subquery(&item, query, true)?;
+        }
+        Expr::AnyOp {
+            left,
+            compare_op,
+            right,
+            ..
+        } if !is_subquery(right) => {
+            *expr = quantified(left, compare_op, right, true);
+        }
+        Expr::AllOp {
+            left,
+            compare_op,
+            right,
+        } if !is_subquery(right) => {
+            *expr = quantified(left, compare_op, right, false);
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// The parts of a row that is written as one.
+fn row(expr: &Expr) -> Option<Vec<Expr>> {
+    match expr {
+        Expr::Nested(inner) => row(inner),
+        Expr::Tuple(parts) if parts.len() > 1 => Some(parts.clone()),
+        Expr::Function(function) if function.name.to_string().eq_ignore_ascii_case("row") => {
+            build::arguments(&function.args).filter(|parts| !parts.is_empty())
+        }
+        _ => None,
+    }
+}
+
+fn is_subquery(expr: &Expr) -> bool {
+    matches!(expr, Expr::Subquery(_))
+}
+
+fn nested(expr: Expr) -> Expr {
+    Expr::Nested(Box::new(expr))
+}
+
+fn binary(left: Expr, op: BinaryOperator, right: Expr) -> Expr {
+    Expr::BinaryOp {
+        left: Box::new(left),
+        op,
+        right: Box::new(right),
+    }
+}
+
+fn not(expr: Expr) -> Expr {
+    nested(Expr::UnaryOp {
+        op: UnaryOperator::Not,
+        expr: Box::new(expr),
+    })
+}
+
+fn compare(left: &Expr, op: &BinaryOperator, right: &Expr) -> Expr {
+    nested(binary(
+        nested(left.clone()),
+        op.clone(),
+        nested(right.clone()),
+    ))
+}
+
+/// Whether any two parts differ, where NULL is a value.
+fn distinct(left: &[Expr], right: &[Expr]) -> Result<Expr, Error> {
+    if left.len() != right.len() {
+        return Err(uneven());
+    }
+    let parts = left.iter().zip(right).map(|(left, right)| {
+        let (left, right) = (nested(left.clone()), nested(right.clone()));
+        Ok(nested(Expr::IsDistinctFrom(
+            Box::new(left),
+            Box::new(right),
+        )))
+    });
+    let parts = parts.collect::<Result<Vec<_>, Error>>()?;
+    Ok(all(parts, &BinaryOperator::Or))
+}
+
+/// Whether all parts are NULL, or none is. A part that is a row is not NULL, whatever is in it.
+fn are_null(parts: Vec<Expr>, null: bool) -> Expr {
+    let parts = parts.into_iter().map(|part| match (row(&part), null) {
+        (Some(_), null) => Expr::Value(Value::Boolean(!null).into()),
+        (None, true) => nested(Expr::IsNull(Box::new(nested(part)))),
+        (None, false) => nested(Expr::IsNotNull(Box::new(nested(part)))),
+    });
+    all(parts, &BinaryOperator::And)
+}
+
+fn all(parts: impl IntoIterator<Item = Expr>, op: &BinaryOperator) -> Expr {
+    let joined = parts
+        .into_iter()
+        .reduce(|left, right| binary(left, op.clone(), right));
+    nested(joined.unwrap_or(Expr::Value(Value::Null.into())))
+}
+
+fn uneven() -> Error {
+    Error::new(
+        Code::SyntaxError,
+        "unequal number of entries in row expressions",
+    )
+}
+
+fn equal(left: &[Expr], right: &[Expr]) -> Result<Expr, Error> {
+    if left.len() != right.len() {
+        return Err(uneven());
+    }
+    let parts = left
+        .iter()
+        .zip(right)
+        .map(|(left, right)| compare(left, &BinaryOperator::Eq, right));
+    Ok(all(parts, &BinaryOperator::And))
+}
+
+fn compared(left: &[Expr], op: &BinaryOperator, right: &[Expr]) -> Result<Option<Expr>, Error> {
+    use BinaryOperator::{Eq, Gt, GtEq, Lt, LtEq, NotEq, Or};
+    if !matches!(op, Eq | NotEq | Lt | LtEq | Gt | GtEq) {
+        return Ok(None);
+    }
+    if left.len() != right.len() {
+        return Err(uneven());
+    }
+    Ok(match op {
+        Eq => Some(equal(left, right)?),
+        NotEq => {
+            let parts = left
+                .iter()
+                .zip(right)
+                .map(|(left, right)| compare(left, &NotEq, right));
+            Some(all(parts, &Or))
+        }
+        op => Some(ordered(left, op, right)?),
+    })
+}
+
+/// From left to right, the first pair that differs decides.
+fn ordered(left: &[Expr], op: &BinaryOperator, right: &[Expr]) -> Result<Expr, Error> {
+    use BinaryOperator::{And, Eq, Gt, GtEq, Lt, LtEq, Or};
+    let (Some((first, others)), Some((other, rest))) = (left.split_first(), right.split_first())
+    else {
+        return Err(uneven());
+    };
+    if others.is_empty() {
+        return Ok(compare(first, op, other));
+    }
+    let strict = match op {
+        Lt | LtEq => Lt,
+        Gt | GtEq => Gt,
+        other => other.clone(),
+    };
+    let later = binary(compare(first, &Eq, other), And, ordered(others, op, rest)?);
+    Ok(nested(binary(
+        compare(first, &strict, other),
+        Or,
+        nested(later),
+    )))
+}
+
+fn in_list(item: &[Expr], list: &[Expr], negated: bool) -> Result<Expr, Error> {
+    let parts = list
+        .iter()
+        .map(|other| match row(other) {
+            Some(other) => equal(item, &other),
+            None => Err(uneven()),
+        })
+        .collect::<Result<Vec<_>, Error>>()?;
+    let found = all(parts, &BinaryOperator::Or);
+    Ok(match negated {
+        true => Expr::UnaryOp {
+            op: UnaryOperator::Not,
+            expr: Box::new(found),
+        },
+        false => found,
+    })
+}
+
+fn in_subquery(item: &[Expr], query: &Query, negated: bool) -> Result<Expr, Error> {
+    let names: Vec<String> = (1..=item.len()).map(|n| format!("__row_c{n}")).collect();
+    let columns: Vec<Expr> = names
+        .iter()
+        .map(|name| build::column("__row", name))
+        .collect();
+    let equal = equal(item, &columns)?;
+    let unknown = Expr::IsNull(Box::new(equal.clone()));
+    let found = exists(query, &names, equal)?;
+    let open = exists(query, &names, unknown)?;
+    build::case(
+        vec![
+            (found, Expr::Value(Value::Boolean(!negated).into())),
+            (open, Expr::Value(Value::Null.into())),
+        ],
+        Expr::Value(Value::Boolean(negated).into()),
+    )
+}
+
+/// `EXISTS (SELECT 1 FROM (query) AS __row (names) WHERE condition)`.
+fn exists(query: &Query, names: &[String], condition: Expr) -> Result<Expr, Error> {
+    let mut outer = build::select_from(query.clone(), "__row", names)?;
+    if let SetExpr::Select(select) = outer.body.as_mut() {
+        select.selection = Some(condition);
+    }
+    Ok(Expr::Exists {
+        subquery: Box::new(outer),
+        negated: false,
+    })
+}
+
+fn quantified(left: &Expr, op: &BinaryOperator, right: &Expr, any: bool) -> Expr {
+    let items = match right {
+        Expr::Array(array) if !array.elem.is_empty() => Some(&array.elem),
+        _ => None,
+    };
+    match (items, op, any) {
+        (Some(items), BinaryOperator::Eq, true) | (Some(items), BinaryOperator::NotEq, false) => {
+            Expr::InList {
+                expr: Box::new(nested(left.clone())),
+                list: items.clone(),
+                negated: !any,
+            }
+        }
+        _ => {
+            let name = if any { ANY } else { ALL };
+            let op = build::text(op.to_string());
+            build::call(name, vec![op, left.clone(), right.clone()])
+        }
+    }
+}

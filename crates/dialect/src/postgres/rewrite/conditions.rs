@@ -1,0 +1,165 @@
+//! A bare name in WHERE that is a column of two tables.
+//!
+//! The engine takes the columns that a condition mentions for those of one USING, so that the name is the first of them where the
+//! condition mentions all of its columns (`datafusion-sql`, `plan_selection`, 55.2):
+//!
+//! ```text
+//! FROM a, b WHERE m = 2 OR a.m = b.m      took m for a.m
+//! ```
+//!
+//! Common columns of USING and NATURAL are written out before.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{
+    Expr, Query, Select, TableFactor, TableWithJoins, Visit, Visitor,
+};
+use lakegate_error::{Code, Error};
+
+use super::folded;
+
+/// Refuses such a name.
+///
+/// # Errors
+/// The name is ambiguous.
+pub(super) fn check(select: &Select) -> Result<(), Error> {
+    let Some(selection) = &select.selection else {
+        return Ok(());
+    };
+    let tables = names(&select.from);
+    if tables.len() < 2 {
+        return Ok(());
+    }
+    let mut mentions = Mentions::default();
+    let _ = selection.visit(&mut mentions);
+    let is_of_two = |name: &&String| {
+        let qualifiers = mentions.qualified.get(*name);
+        qualifiers.is_some_and(|of| of.intersection(&tables).nth(1).is_some())
+    };
+    match mentions.bare.iter().find(is_of_two) {
+        None => Ok(()),
+        Some(name) => Err(Error::new(
+            Code::AmbiguousColumn,
+            format!("column reference \"{name}\" is ambiguous"),
+        )
+        .with_hint("write the table's name or alias before it")),
+    }
+}
+
+/// What the tables of a FROM are called.
+fn names(from: &[TableWithJoins]) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    let mut left: Vec<&TableWithJoins> = from.iter().collect();
+    while let Some(tables) = left.pop() {
+        let joined = tables.joins.iter().map(|join| &join.relation);
+        for factor in std::iter::once(&tables.relation).chain(joined) {
+            match factor {
+                TableFactor::NestedJoin {
+                    table_with_joins,
+                    alias: None,
+                } => left.push(table_with_joins),
+                factor => names.extend(name(factor)),
+            }
+        }
+    }
+    names
+}
+
+fn name(factor: &TableFactor) -> Option<String> {
+    match factor {
+        TableFactor::Table {
+            alias: None, name, ..
+        } => name.0.last()?.as_ident().map(folded),
+        TableFactor::Table { alias, .. }
+        | TableFactor::Derived { alias, .. }
+        | TableFactor::TableFunction { alias, .. }
+        | TableFactor::Function { alias, .. }
+        | TableFactor::UNNEST { alias, .. }
+        | TableFactor::NestedJoin { alias, .. } => alias.as_ref().map(|alias| folded(&alias.name)),
+        _ => None,
+    }
+}
+
+/// The columns of an expression, without those of its subqueries.
+#[derive(Default)]
+struct Mentions {
+    /// How many subqueries the visitor is in.
+    depth: usize,
+    bare: BTreeSet<String>,
+    /// The tables' names, by the column's.
+    qualified: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl Visitor for Mentions {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, _: &Query) -> ControlFlow<()> {
+        self.depth += 1;
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, _: &Query) -> ControlFlow<()> {
+        self.depth -= 1;
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+        match expr {
+            _ if self.depth > 0 => {}
+            Expr::Identifier(name) => {
+                self.bare.insert(folded(name));
+            }
+            Expr::CompoundIdentifier(parts) => {
+                if let [.., table, column] = parts.as_slice() {
+                    let tables = self.qualified.entry(folded(column)).or_default();
+                    tables.insert(folded(table));
+                }
+            }
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+    use datafusion::sql::sqlparser::ast::{SetExpr, Statement};
+    use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
+    use datafusion::sql::sqlparser::parser::Parser;
+
+    use super::*;
+
+    fn is_refused(sql: &str) -> bool {
+        let statements = Parser::parse_sql(&PostgreSqlDialect {}, sql).unwrap();
+        let Some(Statement::Query(query)) = statements.first() else {
+            panic!("{sql}: no query")
+        };
+        let SetExpr::Select(select) = query.body.as_ref() else {
+            panic!("{sql}: no SELECT")
+        };
+        check(select).is_err()
+    }
+
+    #[test]
+    fn name_of_two_tables_is_ambiguous() {
+        for sql in [
+            "SELECT 1 FROM a, b WHERE m = 2 OR a.m = b.m",
+            "SELECT 1 FROM s.a JOIN (SELECT 1) AS b ON true WHERE a.m + b.M > m",
+            "SELECT 1 FROM (a CROSS JOIN c b) WHERE m IN (a.m, b.m)",
+        ] {
+            assert!(is_refused(sql), "{sql}");
+        }
+        for sql in [
+            "SELECT 1 FROM a, b WHERE m = 2 OR a.m = b.n",
+            "SELECT 1 FROM a, b WHERE a.m = b.m",
+            // Of the outer query.
+            "SELECT 1 FROM b, c WHERE m = 2 AND a.m = b.m",
+            "SELECT 1 FROM a, b WHERE a.m = b.m AND EXISTS (SELECT 1 FROM c WHERE m = 2)",
+            "SELECT 1 FROM a, b WHERE m = 2 AND a.m IN (SELECT b.m FROM c b)",
+        ] {
+            assert!(!is_refused(sql), "{sql}");
+        }
+    }
+}

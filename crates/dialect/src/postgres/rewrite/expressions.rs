@@ -1,0 +1,503 @@
+//! Expressions.
+
+use datafusion::sql::sqlparser::ast::{
+    AccessExpr, BinaryOperator, CastKind, DataType, DuplicateTreatment, Expr, Function,
+    FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArgumentList, FunctionArguments,
+    GroupByExpr, Ident, ObjectName, ObjectNamePart, OrderByExpr, OrderByKind, Query, SelectItem,
+    SetExpr, TableAlias, TableAliasColumnDef, TableFactor, TableWithJoins, UnaryOperator, Value,
+};
+use lakegate_error::Error;
+
+use super::{Rewriter, build, casts, folded, parts, similar, slices, times, windows};
+
+/// Functions that give a row for each item of a list.
+const SET_RETURNING: &[&str] = &["generate_series", "pg_expandarray"];
+
+/// Functions whose result the engine has as an unsigned integer, which neither Athena nor Postgres knows: the difference
+/// of two row numbers may be negative.
+const UNSIGNED: &[&str] = &[
+    "approx_distinct",
+    "array_length",
+    "array_ndims",
+    "array_position",
+    "cardinality",
+    "dense_rank",
+    "ntile",
+    "rank",
+    "regr_count",
+    "row_number",
+];
+
+/// An integer, or a string that is one.
+pub fn number(expr: &Expr) -> Option<i64> {
+    match expr {
+        Expr::Nested(inner) => number(inner),
+        Expr::Cast { expr, .. } => number(expr),
+        Expr::Value(value) => match &value.value {
+            Value::Number(text, _) | Value::SingleQuotedString(text) => text.parse().ok(),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// Whether a collation is the order that texts have here.
+fn by_bytes(collation: &ObjectName) -> bool {
+    let name = collation.0.last().and_then(|part| part.as_ident());
+    name.is_some_and(|name| {
+        let name = name.value.to_lowercase().replace('-', "");
+        matches!(
+            name.as_str(),
+            "default" | "c" | "posix" | "ucs_basic" | "c.utf8"
+        )
+    })
+}
+
+impl Rewriter<'_> {
+    pub fn rewrite_expr(&mut self, expr: &mut Expr) -> Result<(), Error> {
+        match expr {
+            Expr::Collate {
+                expr: inner,
+                collation,
+            } => {
+                if !by_bytes(collation) {
+                    return Err(Error::not_supported(format!(
+                        "collation {collation} is not supported"
+                    ))
+                    .with_hint(
+                        "texts are compared by their bytes, as with COLLATE \"C\"; lower(x) compares without case",
+                    ));
+                }
+                let inner = std::mem::replace(inner.as_mut(), Expr::Value(Value::Null.into()));
+                *expr = inner;
+            }
+            Expr::BinaryOp {
+                left,
+                op: op @ (BinaryOperator::PGOverlap | BinaryOperator::PGStartsWith),
+                right,
+            } => {
+                let function = match op {
+                    BinaryOperator::PGOverlap => "array_has_any",
+                    _ => "starts_with",
+                };
+                let args = vec![left.as_ref().clone(), right.as_ref().clone()];
+                *expr = build::call(function, args);
+            }
+            Expr::BinaryOp { op, .. } => native_operator(op),
+            Expr::Value(_) => casts::long_number(expr),
+            Expr::UnaryOp {
+                op: UnaryOperator::Minus,
+                ..
+            } => casts::negated(expr),
+            Expr::AnyOp {
+                compare_op, right, ..
+            }
+            | Expr::AllOp {
+                compare_op, right, ..
+            } => {
+                native_operator(compare_op);
+                if let Some(items) = casts::literal_array(right)? {
+                    **right = build::array(items);
+                }
+            }
+            Expr::TypedString(typed)
+                if typed.data_type == DataType::Bytea
+                    || matches!(typed.data_type, DataType::Timestamp(Some(_), _)) =>
+            {
+                *expr = Expr::Cast {
+                    kind: CastKind::Cast,
+                    expr: Box::new(Expr::Value(typed.value.clone())),
+                    data_type: typed.data_type.clone(),
+                    array: false,
+                    format: None,
+                };
+                casts::rewrite(expr)?;
+            }
+            Expr::Cast { .. } => {
+                casts::rewrite(expr)?;
+                if let Expr::Function(function) = expr
+                    && let Some(names) = parts(&function.name)
+                {
+                    self.mentions.functions.extend(names);
+                }
+            }
+            Expr::Like {
+                pattern,
+                escape_char,
+                ..
+            }
+            | Expr::ILike {
+                pattern,
+                escape_char,
+                ..
+            } => {
+                if escape_char
+                    .as_ref()
+                    .is_some_and(|escape| escape.value == Value::Null)
+                {
+                    // With an escape of NULL, all is NULL.
+                    *escape_char = None;
+                    **pattern = Expr::Value(Value::Null.into());
+                }
+                if let Some(escape) = escape_char.take()
+                    && let Value::SingleQuotedString(escape) = &escape.value
+                    && escape != "\\"
+                {
+                    let written =
+                        std::mem::replace(pattern.as_mut(), Expr::Value(Value::Null.into()));
+                    **pattern =
+                        build::call("like_escape", vec![written, build::text(escape.clone())]);
+                }
+            }
+            Expr::CompoundFieldAccess { root, access_chain } => {
+                if let [AccessExpr::Dot(Expr::Identifier(field))] = access_chain.as_slice() {
+                    let field = build::text(folded(field));
+                    let root = std::mem::replace(root.as_mut(), Expr::Value(Value::Null.into()));
+                    *expr = build::call("get_field", vec![root, field]);
+                } else {
+                    slices::complete(access_chain)?;
+                }
+            }
+            Expr::CompoundIdentifier(idents) => {
+                if let Some(oid) = self.table_oid(idents) {
+                    *expr = oid_literal(oid);
+                }
+            }
+            Expr::Identifier(ident) if ident.quote_style.is_none() => {
+                let name = ident.value.to_lowercase();
+                match name.as_str() {
+                    "current_schema" | "current_catalog" | "current_user" | "session_user"
+                    | "current_role" => {
+                        *expr = build::call(&name, vec![]);
+                    }
+                    "tableoid" => {
+                        let relations: Vec<i64> = self
+                            .scopes
+                            .last()
+                            .map(|scope| scope.relations.values().copied().collect())
+                            .unwrap_or_default();
+                        if let [oid] = relations.as_slice() {
+                            *expr = oid_literal(*oid);
+                        }
+                    }
+                    _ => {}
+                }
+            }
+            Expr::SimilarTo { .. } => similar::rewrite(expr)?,
+            Expr::Substring { .. } => slices::matched_part(expr),
+            Expr::Interval(_) | Expr::AtTimeZone { .. } => times::rewrite(expr)?,
+            Expr::Function(function) => {
+                let windows = self.scopes.last().map(|scope| &scope.windows);
+                windows::resolve_call(windows, function)?;
+                if let Some(rewritten) = self.rewrite_function(function)? {
+                    *expr = rewritten;
+                } else if is_unsigned(function) {
+                    let call = std::mem::replace(expr, Expr::Value(Value::Null.into()));
+                    *expr = bigint(call);
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn table_oid(&self, idents: &[Ident]) -> Option<i64> {
+        let (column, qualifier) = idents.split_last()?;
+        if folded(column) != "tableoid" {
+            return None;
+        }
+        let alias = folded(qualifier.last()?);
+        self.scopes
+            .iter()
+            .rev()
+            .find_map(|scope| scope.relations.get(&alias).copied())
+    }
+
+    fn rewrite_function(&mut self, function: &mut Function) -> Result<Option<Expr>, Error> {
+        let Some(name) = strip_schema(&mut function.name) else {
+            return Ok(None);
+        };
+        if let FunctionArguments::Subquery(_) = &function.args
+            && name == "array"
+        {
+            let args = std::mem::replace(&mut function.args, FunctionArguments::None);
+            let FunctionArguments::Subquery(query) = args else {
+                return Ok(None);
+            };
+            return array_of(*query).map(Some);
+        }
+        if name == "every" {
+            function.name = ObjectName::from(vec![Ident::new("bool_and")]);
+        }
+        self.mentions.functions.insert(name.clone());
+        let args = build::arguments(&function.args);
+        if self.by_object.contains(&name.as_str()) {
+            let held = args
+                .as_deref()
+                .and_then(<[Expr]>::first)
+                .and_then(|object| self.held_to(object));
+            self.mentions.objects = match (self.mentions.objects.take(), held) {
+                (Some(mut objects), Some(object)) => {
+                    objects.insert(object);
+                    Some(objects)
+                }
+                _ => None,
+            };
+        }
+        let Some(args) = args else { return Ok(None) };
+        Ok(match (name.as_str(), args.as_slice()) {
+            ("generate_subscripts", [array, dimension, ..]) => {
+                let length = build::call("array_length", vec![array.clone(), dimension.clone()]);
+                Some(build::call(
+                    "unnest",
+                    vec![build::call(
+                        "generate_series",
+                        vec![build::integer(1), length],
+                    )],
+                ))
+            }
+            // The array itself: nothing is added to it.
+            ("array_cat" | "array_concat", [array, nothing] | [nothing, array])
+                if slices::is_null(nothing) && !slices::is_null(array) =>
+            {
+                Some(Expr::Nested(Box::new(array.clone())))
+            }
+            // NULL is last there too.
+            ("array_sort" | "list_sort", [array]) => Some(build::call(
+                "array_sort",
+                vec![array.clone(), build::text("ASC"), build::text("NULLS LAST")],
+            )),
+            ("array_sort" | "list_sort", [array, order]) => Some(build::call(
+                "array_sort",
+                vec![array.clone(), order.clone(), build::text("NULLS LAST")],
+            )),
+            ("sign", [value]) => Some(build::call("signum", vec![value.clone()])),
+            ("mod", [left, right]) => Some(Expr::Nested(Box::new(Expr::BinaryOp {
+                left: Box::new(Expr::Nested(Box::new(left.clone()))),
+                op: BinaryOperator::Modulo,
+                right: Box::new(Expr::Nested(Box::new(right.clone()))),
+            }))),
+            ("regexp_split_to_table", _) => {
+                let parts = build::call("regexp_split_to_array", args);
+                Some(build::call("unnest", vec![parts]))
+            }
+            (set, _) if SET_RETURNING.contains(&set) => {
+                Some(build::call("unnest", vec![build::call(set, args)]))
+            }
+            // A keyword that is called without parentheses.
+            (
+                "current_schema" | "current_user" | "session_user" | "user" | "current_catalog"
+                | "current_role",
+                [],
+            ) if matches!(function.args, FunctionArguments::None) => {
+                Some(build::call(&name, vec![]))
+            }
+            _ => times::call(&name, &args),
+        })
+    }
+
+    /// The number that an expression is held to, in the SELECT that is visited.
+    fn held_to(&self, expr: &Expr) -> Option<i64> {
+        number(expr).or_else(|| {
+            let scope = self.scopes.last()?;
+            scope
+                .equalities
+                .iter()
+                .find(|(known, _)| known == expr)
+                .map(|(_, number)| *number)
+        })
+    }
+}
+
+fn is_unsigned(function: &Function) -> bool {
+    parts(&function.name)
+        .is_some_and(|name| matches!(name.as_slice(), [name] if UNSIGNED.contains(&name.as_str())))
+}
+
+fn oid_literal(oid: i64) -> Expr {
+    bigint(build::integer(oid))
+}
+
+fn bigint(expr: Expr) -> Expr {
+    Expr::Cast {
+        kind: CastKind::DoubleColon,
+        expr: Box::new(expr),
+        data_type: DataType::BigInt(None),
+        array: false,
+        format: None,
+    }
+}
+
+/// `OPERATOR(pg_catalog.~)` as `~`.
+fn native_operator(op: &mut BinaryOperator) {
+    let BinaryOperator::PGCustomBinaryOperator(path) = op else {
+        return;
+    };
+    let Some(symbol) = path.last() else { return };
+    *op = match symbol.as_str() {
+        "=" => BinaryOperator::Eq,
+        "<>" | "!=" => BinaryOperator::NotEq,
+        "<" => BinaryOperator::Lt,
+        ">" => BinaryOperator::Gt,
+        "<=" => BinaryOperator::LtEq,
+        ">=" => BinaryOperator::GtEq,
+        "+" => BinaryOperator::Plus,
+        "-" => BinaryOperator::Minus,
+        "*" => BinaryOperator::Multiply,
+        "/" => BinaryOperator::Divide,
+        "%" => BinaryOperator::Modulo,
+        "||" => BinaryOperator::StringConcat,
+        "~" => BinaryOperator::PGRegexMatch,
+        "~*" => BinaryOperator::PGRegexIMatch,
+        "!~" => BinaryOperator::PGRegexNotMatch,
+        "!~*" => BinaryOperator::PGRegexNotIMatch,
+        "~~" => BinaryOperator::PGLikeMatch,
+        "~~*" => BinaryOperator::PGILikeMatch,
+        "!~~" => BinaryOperator::PGNotLikeMatch,
+        "!~~*" => BinaryOperator::PGNotILikeMatch,
+        _ => return,
+    };
+}
+
+/// A function's name without the schema that all functions live in.
+pub fn strip_schema(name: &mut ObjectName) -> Option<String> {
+    let names = parts(name)?;
+    if let [schema, function] = names.as_slice() {
+        let function = match (schema.as_str(), function.as_str()) {
+            ("information_schema", "_pg_expandarray") => "pg_expandarray",
+            ("pg_catalog", function) => function,
+            _ => return None,
+        };
+        *name = ObjectName(vec![ObjectNamePart::Identifier(Ident::new(function))]);
+        return Some(function.to_owned());
+    }
+    match names.as_slice() {
+        [function] => Some(function.clone()),
+        _ => None,
+    }
+}
+
+/// `ARRAY(SELECT …)`.
+fn array_of(mut query: Query) -> Result<Expr, Error> {
+    let order = match query.order_by.as_ref().map(|order| &order.kind) {
+        Some(OrderByKind::Expressions(keys)) => keys.clone(),
+        _ => vec![],
+    };
+    let limited = query.limit_clause.is_some() || query.fetch.is_some();
+    let plain = match query.body.as_mut() {
+        SetExpr::Select(select)
+            if !limited
+                && select.distinct.is_none()
+                && select.having.is_none()
+                && matches!(&select.group_by, GroupByExpr::Expressions(keys, _) if keys.is_empty()) =>
+        {
+            match select.projection.as_mut_slice() {
+                [SelectItem::UnnamedExpr(item) | SelectItem::ExprWithAlias { expr: item, .. }]
+                    if !calls(item) =>
+                {
+                    Some(item)
+                }
+                _ => None,
+            }
+        }
+        _ => None,
+    };
+    let query = match plain {
+        Some(item) => {
+            *item = array_agg(item.clone(), order, item);
+            query.order_by = None;
+            query
+        }
+        None => wrapped(query, order)?,
+    };
+    Ok(build::call(
+        "array_or_empty",
+        vec![Expr::Subquery(Box::new(query))],
+    ))
+}
+
+/// Whether an expression calls what may not stand in an aggregate: another aggregate, or a set-returning function.
+fn calls(expr: &Expr) -> bool {
+    use std::ops::ControlFlow;
+
+    use datafusion::sql::sqlparser::ast::{Visit, Visitor};
+    struct Found;
+    impl Visitor for Found {
+        type Break = ();
+        fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+            match expr {
+                Expr::Function(function) => {
+                    let name = function.name.to_string().to_lowercase();
+                    let scalar = name.starts_with("pg_")
+                        || name.starts_with("array_to_string")
+                        || name.ends_with("_in");
+                    if scalar {
+                        ControlFlow::Continue(())
+                    } else {
+                        ControlFlow::Break(())
+                    }
+                }
+                _ => ControlFlow::Continue(()),
+            }
+        }
+    }
+    expr.visit(&mut Found).is_break()
+}
+
+/// `array_agg(item ORDER BY …)`, with ordinals and names of the item resolved.
+fn array_agg(item: Expr, mut order: Vec<OrderByExpr>, first: &Expr) -> Expr {
+    for key in &mut order {
+        if number(&key.expr) == Some(1) {
+            key.expr = first.clone();
+        }
+    }
+    let clauses = if order.is_empty() {
+        vec![]
+    } else {
+        vec![FunctionArgumentClause::OrderBy(order)]
+    };
+    let args = vec![FunctionArg::Unnamed(FunctionArgExpr::Expr(item))];
+    let mut aggregate = build::call("array_agg", vec![]);
+    if let Expr::Function(function) = &mut aggregate {
+        function.args = FunctionArguments::List(FunctionArgumentList {
+            duplicate_treatment: None::<DuplicateTreatment>,
+            args,
+            clauses,
+        });
+    }
+    aggregate
+}
+
+/// `SELECT array_agg(item) FROM (query) AS q(item)`.
+fn wrapped(mut query: Query, mut order: Vec<OrderByExpr>) -> Result<Query, Error> {
+    // An order by the item itself survives the wrapping; one by something else has to be the inner query's.
+    order.retain(|key| number(&key.expr) == Some(1));
+    if !order.is_empty() && query.limit_clause.is_none() && query.fetch.is_none() {
+        query.order_by = None;
+    }
+    let item = Expr::Identifier(Ident::new("item"));
+    let mut outer = build::select(vec![SelectItem::UnnamedExpr(array_agg(
+        item.clone(),
+        order,
+        &item,
+    ))])?;
+    if let SetExpr::Select(select) = outer.body.as_mut() {
+        let alias = TableAlias {
+            explicit: true,
+            name: Ident::new("array_items"),
+            columns: vec![TableAliasColumnDef::from_name("item")],
+            at: None,
+        };
+        let relation = TableFactor::Derived {
+            lateral: false,
+            subquery: Box::new(query),
+            alias: Some(alias),
+            sample: None,
+        };
+        select.from = vec![TableWithJoins {
+            relation,
+            joins: vec![],
+        }];
+    }
+    Ok(outer)
+}

@@ -1,0 +1,321 @@
+//! PostgreSQL's syntax in words that the engine's planner knows, before it plans.
+//!
+//! ```text
+//! pg_class, where no CTE is called so      pg_catalog.pg_class
+//! pg_catalog.f(x)                          f(x)
+//! a OPERATOR(pg_catalog.~) b COLLATE "c"   a ~ b
+//! x::regclass, x::"char", '{a,b}'::text[]  regclass_in(x), x::text, ARRAY['a', 'b']::text[]
+//! '\x01ff'::bytea, x::bytea               X'01ff'::bytea, bytea_in(x)
+//! ARRAY(SELECT x FROM t ORDER BY y)        array_or_empty((SELECT array_agg(x ORDER BY y) FROM t))
+//! FROM generate_series(1, 3) AS s(n)       FROM (SELECT unnest(generate_series(1, 3)) AS n) AS s
+//! SELECT NULL, NULL                        SELECT NULL, NULL AS "NULL:1"
+//! row_number() OVER w                      row_number() OVER w::bigint
+//! f(x) OVER (w ORDER BY y)                 f(x) OVER (PARTITION BY z ORDER BY y), where w is (PARTITION BY z)
+//! x SIMILAR TO 'a%'                        (x ~ '(?s)^(?:a.*)$')
+//! (f(x)).n                                 get_field(f(x), 'n')
+//! t.tableoid                               1259, where t is pg_class
+//! (a, b) IN ((1, 2), (3, 4))               (a = 1 AND b = 2) OR (a = 3 AND b = 4)
+//! x > ANY (array)                          compare_any('>', x, array)
+//! x::timestamp(3)                          timestamp_to_precision(x::timestamp, 3)
+//! DISTINCT ON (1) x, y; GROUP BY (x, y)    DISTINCT ON (x) x, y; GROUP BY x, y
+//! VALUES ((SELECT 1), 2), (3, 4)           SELECT (SELECT 1), 2 UNION ALL SELECT 3, 4
+//! mod(x, y), sign(x)                       ((x) % (y)), signum(x)
+//! a && b, a ^@ b                           array_has_any(a, b), starts_with(a, b)
+//! … EXCEPT SELECT a.x, b.x FROM a, b       … EXCEPT SELECT * FROM (SELECT a.x, b.x FROM a, b) AS "operand 2"
+//! x::varchar(3), x::char                   left(x::text, 3), left(x::text, 1)
+//! 0.1::decimal(38,20)                      '0.1'::decimal(38,20)
+//! 12345678901234567.89                     long_number('12345678901234567.89')
+//! 12345678901234567890123                  '12345678901234567890123'::numeric(23,0)
+//! ```
+
+mod alike;
+mod build;
+mod casts;
+mod clauses;
+mod comparisons;
+mod conditions;
+mod expressions;
+mod grouping;
+mod named_casts;
+mod operands;
+mod order_keys;
+mod outputs;
+mod precedence;
+mod similar;
+mod slices;
+mod tables;
+mod times;
+mod using;
+mod values;
+mod windows;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{
+    BinaryOperator, Expr, Ident, ObjectName, ObjectNamePart, Query, Select, Statement, TableFactor,
+    VisitMut, VisitorMut,
+};
+use lakegate_error::Error;
+
+pub use self::alike::{name_columns, name_outputs};
+pub use self::build::everything;
+pub use self::named_casts::name_casts;
+pub use self::order_keys::{restore as restore_outputs, sorts_by_number};
+pub use self::using::{JoinedColumns, Resolution, Unknown, enclose_joins, resolve_joins};
+
+/// The system relations that unqualified names may mean: name to OID.
+pub type SystemRelations = BTreeMap<&'static str, i64>;
+
+/// What a statement was found to use.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Mentions {
+    /// Functions that it calls, by name.
+    pub functions: BTreeSet<String>,
+    /// For calls `f(x, …)` of those in `Rewriter::by_object`: the numbers that `x` is held to by the calling SELECT;
+    /// `None` if some call may be about any object.
+    pub objects: Option<BTreeSet<i64>>,
+    /// Whether it reads a relation of `pg_catalog` or `information_schema`.
+    pub system_relations: bool,
+}
+
+/// Rewrites a statement in place, whose joins are resolved. Errors: it uses something that has no equivalent here.
+pub fn rewrite(
+    statement: &mut Statement,
+    relations: &SystemRelations,
+    by_object: &[&str],
+) -> Result<Mentions, Error> {
+    outputs::name(statement)?;
+    order_keys::rewrite(statement)?;
+    let mut names = CommonTables::default();
+    let _ = VisitMut::visit(statement, &mut names);
+    let mut rewriter = Rewriter {
+        relations,
+        by_object,
+        common_tables: names.names,
+        mentions: Mentions {
+            objects: Some(BTreeSet::new()),
+            ..Mentions::default()
+        },
+        scopes: Vec::new(),
+        mends_precedence: precedence::is_needed(statement),
+    };
+    if let ControlFlow::Break(error) = VisitMut::visit(statement, &mut rewriter) {
+        return Err(error);
+    }
+    operands::enclose(statement)?;
+    // At last: what is written differently may be alike once it is rewritten.
+    alike::tell_apart(statement);
+    Ok(rewriter.mentions)
+}
+
+/// The names of a statement's common table expressions.
+#[derive(Default)]
+struct CommonTables {
+    names: BTreeSet<String>,
+}
+
+impl VisitorMut for CommonTables {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+        if let Some(with) = &query.with {
+            self.names
+                .extend(with.cte_tables.iter().map(|cte| folded(&cte.alias.name)));
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+struct Rewriter<'a> {
+    relations: &'a SystemRelations,
+    by_object: &'a [&'a str],
+    common_tables: BTreeSet<String>,
+    mentions: Mentions,
+    scopes: Vec<Scope>,
+    /// Whether the parser took ANDs and ORs for a part of what stands before them.
+    mends_precedence: bool,
+}
+
+/// What a SELECT says of its tables.
+#[derive(Default)]
+struct Scope {
+    /// The OIDs of its system relations, by alias.
+    relations: BTreeMap<String, i64>,
+    /// The conjuncts of its WHERE that compare an expression with a number.
+    equalities: Vec<(Expr, i64)>,
+    /// Those of its WINDOW clause.
+    windows: windows::Windows,
+}
+
+/// An identifier as names are compared.
+pub fn folded(ident: &Ident) -> String {
+    if ident.quote_style.is_some() {
+        ident.value.clone()
+    } else {
+        ident.value.to_lowercase()
+    }
+}
+
+/// The parts of a name; `None` if one is computed.
+fn parts(name: &ObjectName) -> Option<Vec<String>> {
+    name.0
+        .iter()
+        .map(|part| part.as_ident().map(folded))
+        .collect()
+}
+
+impl Rewriter<'_> {
+    /// The system relation that a table's name means.
+    fn system_relation(&self, name: &ObjectName) -> Option<(String, i64)> {
+        let parts = parts(name)?;
+        let name = match parts.as_slice() {
+            [name] if !self.common_tables.contains(name) => name,
+            [schema, name] | [_, schema, name] if schema == "pg_catalog" => name,
+            _ => return None,
+        };
+        self.relations
+            .get(name.as_str())
+            .map(|oid| (name.clone(), *oid))
+    }
+
+    fn scope_of(&self, select: &Select) -> Scope {
+        let mut scope = Scope::default();
+        let joined = select.from.iter().flat_map(|table| {
+            std::iter::once(&table.relation).chain(table.joins.iter().map(|join| &join.relation))
+        });
+        for factor in joined {
+            if let TableFactor::Table {
+                name,
+                alias,
+                args: None,
+                ..
+            } = factor
+                && let Some((relation, oid)) = self.system_relation(name)
+            {
+                let alias = alias.as_ref().map_or(relation, |alias| folded(&alias.name));
+                scope.relations.insert(alias, oid);
+            }
+        }
+        if let Some(selection) = &select.selection {
+            conjuncts(selection, &mut |left, right| {
+                if let Some(number) = expressions::number(right) {
+                    scope.equalities.push((left.clone(), number));
+                }
+            });
+        }
+        scope
+    }
+}
+
+/// Calls `found` for each equality among the conjuncts, both ways round.
+fn conjuncts(expr: &Expr, found: &mut impl FnMut(&Expr, &Expr)) {
+    match expr {
+        Expr::Nested(inner) => conjuncts(inner, found),
+        Expr::BinaryOp {
+            left,
+            op: BinaryOperator::And,
+            right,
+        } => {
+            conjuncts(left, found);
+            conjuncts(right, found);
+        }
+        Expr::BinaryOp {
+            left,
+            op: BinaryOperator::Eq,
+            right,
+        } => {
+            found(left, right);
+            found(right, left);
+        }
+        _ => {}
+    }
+}
+
+impl VisitorMut for Rewriter<'_> {
+    type Break = Error;
+
+    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Error> {
+        for tables in &select.from {
+            if let Err(error) = tables::check_joins(tables) {
+                return ControlFlow::Break(error);
+            }
+        }
+        if let Err(error) = conditions::check(select) {
+            return ControlFlow::Break(error);
+        }
+        clauses::rewrite(select);
+        if let Err(error) = grouping::rewrite(select) {
+            return ControlFlow::Break(error);
+        }
+        let mut scope = self.scope_of(select);
+        match windows::defined(select) {
+            Ok(windows) => scope.windows = windows,
+            Err(error) => return ControlFlow::Break(error),
+        }
+        self.scopes.push(scope);
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_select(&mut self, _: &mut Select) -> ControlFlow<Error> {
+        self.scopes.pop();
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Error> {
+        match values::rewrite(query) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => ControlFlow::Break(error),
+        }
+    }
+
+    fn pre_visit_relation(&mut self, name: &mut ObjectName) -> ControlFlow<Error> {
+        if self.system_relation(name).is_some() && name.0.len() == 1 {
+            name.0
+                .insert(0, ObjectNamePart::Identifier(Ident::new("pg_catalog")));
+        }
+        let system = parts(name).is_some_and(|parts| {
+            parts
+                .iter()
+                .rev()
+                .nth(1)
+                .is_some_and(|schema| schema == "pg_catalog" || schema == "information_schema")
+        });
+        self.mentions.system_relations |= system;
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<Error> {
+        if let TableFactor::NestedJoin {
+            table_with_joins, ..
+        } = factor
+            && let Err(error) = tables::check_joins(table_with_joins)
+        {
+            return ControlFlow::Break(error);
+        }
+        match tables::rewrite(factor) {
+            Ok(called) => {
+                self.mentions.functions.extend(called);
+                ControlFlow::Continue(())
+            }
+            Err(error) => ControlFlow::Break(error),
+        }
+    }
+
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Error> {
+        if self.mends_precedence {
+            precedence::mend(expr);
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Error> {
+        match self
+            .rewrite_expr(expr)
+            .and_then(|()| comparisons::rewrite(expr))
+        {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => ControlFlow::Break(error),
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! Casts that are parts of names; see [`named_cast`](lakegate_engine::named_cast).
+
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{Expr, Statement, VisitMut, VisitorMut};
+use lakegate_engine::named_cast::NAMED_CAST;
+
+use super::build;
+
+/// Puts each cast of a statement into a call that names its type. Returns whether there are any.
+pub fn name_casts(statement: &mut Statement) -> bool {
+    let mut casts = Casts { found: false };
+    let _ = VisitMut::visit(statement, &mut casts);
+    casts.found
+}
+
+struct Casts {
+    found: bool,
+}
+
+impl VisitorMut for Casts {
+    type Break = ();
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        let Expr::Cast { data_type, .. } = expr else {
+            return ControlFlow::Continue(());
+        };
+        let name = build::text(data_type.to_string());
+        let placeholder = build::integer(0);
+        let cast = std::mem::replace(expr, placeholder);
+        *expr = build::call(NAMED_CAST, vec![cast, name]);
+        self.found = true;
+        ControlFlow::Continue(())
+    }
+}

@@ -1,0 +1,353 @@
+//! Names of the columns of subqueries in FROM, and of common table expressions, where the engine's are not PostgreSQL's.
+//!
+//! ```text
+//! (SELECT count(*), x FROM t) AS q       … AS q (count, x): as marks, which the planner of relations reads
+//! WITH q AS (SELECT 1 AS a, 2 AS a)      WITH q AS (SELECT * FROM (SELECT 1 AS a, 2 AS a) AS q (a, a))
+//! WITH q AS … (WITH q AS … q) … q        WITH q AS … (WITH "q:1" AS … "q:1" AS q) … q
+//! ```
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{
+    Cte, Expr, Ident, ObjectName, Query, SelectItem, SetExpr, Statement, TableAlias,
+    TableAliasColumnDef, TableFactor, Visit, VisitMut, Visitor, VisitorMut,
+    WildcardAdditionalOptions,
+};
+use lakegate_engine::{OutputNames, apart, apart_in_relation, encoded};
+use lakegate_error::Error;
+
+use super::{build, folded, parts};
+use crate::postgres::output_names::output_names;
+
+/// Names what is not named as PostgreSQL names it.
+///
+/// # Errors
+/// None that depend on the statement.
+pub fn name(statement: &mut Statement) -> Result<(), Error> {
+    rename_hiding_tables(statement);
+    match VisitMut::visit(statement, &mut NameOutputs) {
+        ControlFlow::Break(error) => Err(error),
+        ControlFlow::Continue(()) => Ok(()),
+    }
+}
+
+struct NameOutputs;
+
+impl VisitorMut for NameOutputs {
+    type Break = Error;
+
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Error> {
+        let Some(with) = &mut query.with else {
+            return ControlFlow::Continue(());
+        };
+        for table in &mut with.cte_tables {
+            let recurs = with.recursive && reads(&table.query, &folded(&table.alias.name));
+            if recurs {
+                alias_all(table);
+            }
+            if !recurs && (names_to_give(&table.query).is_some() || !table.alias.columns.is_empty())
+            {
+                match enclosed(table) {
+                    Ok(()) => {}
+                    Err(error) => return ControlFlow::Break(error),
+                }
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Error> {
+        if let Expr::InSubquery { subquery, .. } = expr
+            && let SetExpr::Select(select) = subquery.body.as_mut()
+            && let [item] = select.projection.as_mut_slice()
+            && let SelectItem::UnnamedExpr(column) = item
+            && !matches!(column, Expr::Identifier(_) | Expr::CompoundIdentifier(_))
+        {
+            // The engine names a column of the join after it, which may be there already.
+            let alias = Ident::with_quote('"', apart("item", 0));
+            *item = build::aliased(column.clone(), alias);
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<Error> {
+        if let TableFactor::Derived {
+            subquery,
+            alias: Some(alias),
+            ..
+        } = factor
+            && let Some(names) = names_to_give(subquery)
+        {
+            let columns = encoded(&names).into_iter().map(|name| TableAliasColumnDef {
+                name,
+                data_type: None,
+            });
+            alias.columns.extend(columns);
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// The names of a query's columns, if the engine has others or may have to tell them apart.
+fn names_to_give(query: &Query) -> Option<OutputNames> {
+    let names = output_names(query)?;
+    let mut seen = BTreeSet::new();
+    let plain = names.last.is_none() && names.first.iter().all(|name| seen.insert(name));
+    (!plain || !is_named(&query.body)).then_some(names)
+}
+
+/// Whether the columns of a query are all named by itself or as columns of tables.
+fn is_named(body: &SetExpr) -> bool {
+    match body {
+        SetExpr::Select(select) => select.projection.iter().all(|item| match item {
+            SelectItem::UnnamedExpr(expr) => {
+                matches!(expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_))
+            }
+            SelectItem::ExprWithAlias { .. } => true,
+            _ => false,
+        }),
+        SetExpr::SetOperation { left, .. } => is_named(left),
+        SetExpr::Query(query) => is_named(&query.body),
+        _ => false,
+    }
+}
+
+/// Whether a query reads a table of this name.
+fn reads(query: &Query, name: &str) -> bool {
+    struct Reads<'a>(&'a str);
+    impl Visitor for Reads<'_> {
+        type Break = ();
+        fn pre_visit_relation(&mut self, relation: &ObjectName) -> ControlFlow<()> {
+            match parts(relation).as_deref() {
+                Some([name]) if name == self.0 => ControlFlow::Break(()),
+                _ => ControlFlow::Continue(()),
+            }
+        }
+    }
+    query.visit(&mut Reads(name)).is_break()
+}
+
+/// Names the columns of a recursive query that have no alias, where the engine has other names or some have one.
+fn alias_all(table: &mut Cte) {
+    let given = table.alias.columns.len();
+    if given == 0 && names_to_give(&table.query).is_none() {
+        return;
+    }
+    let Some(OutputNames { first, last: None }) = output_names(&table.query) else {
+        return;
+    };
+    let aliases = table.alias.columns.iter();
+    let mut seen: BTreeSet<String> = aliases.map(|column| folded(&column.name)).collect();
+    for (place, name) in first.iter().enumerate().skip(given) {
+        let own = match seen.insert(name.clone()) {
+            true => name.clone(),
+            false => apart_in_relation(name, place),
+        };
+        table.alias.columns.push(TableAliasColumnDef {
+            name: Ident::with_quote('"', own),
+            data_type: None,
+        });
+    }
+}
+
+/// Makes the query of a common table one from a table, whose columns are named.
+fn enclosed(table: &mut Cte) -> Result<(), Error> {
+    let alias = TableAlias {
+        explicit: true,
+        name: table.alias.name.clone(),
+        columns: std::mem::take(&mut table.alias.columns),
+        at: None,
+    };
+    let inner = std::mem::replace(table.query.as_mut(), build::select(Vec::new())?);
+    let all = SelectItem::Wildcard(WildcardAdditionalOptions::default());
+    let mut outer = build::select_from(inner, "q", &[])?;
+    if let SetExpr::Select(select) = outer.body.as_mut() {
+        select.projection = vec![all];
+        if let Some(tables) = select.from.first_mut()
+            && let TableFactor::Derived { alias: of, .. } = &mut tables.relation
+        {
+            *of = Some(alias);
+        }
+    }
+    *table.query = outer;
+    Ok(())
+}
+
+/// Gives common table expressions other names that hide one of the same name, which the engine refuses.
+fn rename_hiding_tables(statement: &mut Statement) {
+    let mut counts = Count::default();
+    // Nothing breaks the walks.
+    let _ = Visit::visit(statement, &mut counts);
+    if counts.0.values().any(|count| *count > 1) {
+        let names = counts.0.into_iter().filter(|(_, count)| *count > 1);
+        let mut rename = Rename {
+            names: names.map(|(name, _)| name).collect(),
+            renamed: 0,
+        };
+        let _ = VisitMut::visit(statement, &mut rename);
+    }
+}
+
+/// In how many WITHs there is a table of a name.
+#[derive(Default)]
+struct Count(BTreeMap<String, usize>);
+
+impl Visitor for Count {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
+        let tables = query.with.iter().flat_map(|with| &with.cte_tables);
+        let names: BTreeSet<String> = tables.map(|table| folded(&table.alias.name)).collect();
+        for name in names {
+            *self.0.entry(name).or_default() += 1;
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+struct Rename {
+    names: BTreeSet<String>,
+    renamed: usize,
+}
+
+impl VisitorMut for Rename {
+    type Break = ();
+
+    /// From the inside out: what an inner WITH means by a name is renamed already.
+    fn post_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+        let Some(mut with) = query.with.take() else {
+            return ControlFlow::Continue(());
+        };
+        let mut seen = BTreeSet::new();
+        let twice = |table: &Cte| !seen.insert(folded(&table.alias.name));
+        if with.cte_tables.iter().any(twice) {
+            // An error, which the engine tells.
+            query.with = Some(with);
+            return ControlFlow::Continue(());
+        }
+        for place in 0..with.cte_tables.len() {
+            let (before, after) = with.cte_tables.split_at_mut(place);
+            let Some((table, after)) = after.split_first_mut() else {
+                break;
+            };
+            let name = folded(&table.alias.name);
+            if !self.names.contains(&name) {
+                continue;
+            }
+            self.renamed += 1;
+            let mut references = References {
+                from: &name,
+                to: Ident::with_quote('"', apart(&name, self.renamed)),
+            };
+            if with.recursive {
+                let _ = VisitMut::visit(&mut table.query, &mut references);
+                for earlier in before {
+                    let _ = VisitMut::visit(&mut earlier.query, &mut references);
+                }
+            }
+            for later in after {
+                let _ = VisitMut::visit(&mut later.query, &mut references);
+            }
+            let _ = VisitMut::visit(query, &mut references);
+            table.alias.name = references.to;
+        }
+        query.with = Some(with);
+        ControlFlow::Continue(())
+    }
+}
+
+/// Renames a table where it is read, under an alias of its old name.
+struct References<'a> {
+    from: &'a str,
+    to: Ident,
+}
+
+impl VisitorMut for References<'_> {
+    type Break = ();
+
+    fn post_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
+        if let TableFactor::Table {
+            name,
+            alias,
+            args: None,
+            ..
+        } = factor
+            && parts(name).as_deref() == Some(&[self.from.to_owned()])
+        {
+            if alias.is_none()
+                && let [part] = name.0.as_slice()
+                && let Some(written) = part.as_ident()
+            {
+                *alias = Some(TableAlias {
+                    explicit: true,
+                    name: written.clone(),
+                    columns: vec![],
+                    at: None,
+                });
+            }
+            *name = vec![self.to.clone()].into();
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
+    use datafusion::sql::sqlparser::parser::Parser;
+
+    use super::*;
+
+    /// With `~` for the sign that marks.
+    fn named(sql: &str) -> String {
+        let mut statements = Parser::parse_sql(&PostgreSqlDialect {}, sql).unwrap();
+        let statement = statements.first_mut().unwrap();
+        name(statement).unwrap();
+        statement.to_string().replace('\u{2063}', "~")
+    }
+
+    #[test]
+    fn subqueries_say_what_their_columns_are_called() {
+        for (sql, expected) in [
+            (
+                "SELECT * FROM (SELECT count(*), x FROM t) AS q",
+                "SELECT * FROM (SELECT count(*), x FROM t) AS q (\"~first:count\", \"~first:x\")",
+            ),
+            (
+                "SELECT * FROM (SELECT 1, t.*, 2 AS b FROM t) AS q (x)",
+                "SELECT * FROM (SELECT 1, t.*, 2 AS b FROM t) AS q (x, \"~first:?column?\", \"~*\", \"~last:b\")",
+            ),
+            (
+                "SELECT * FROM (SELECT a, t.b, 1 AS c FROM t) AS q",
+                "SELECT * FROM (SELECT a, t.b, 1 AS c FROM t) AS q",
+            ),
+            (
+                "WITH q AS (SELECT a FROM t), p (x) AS (SELECT 1) SELECT * FROM q, p",
+                "WITH q AS (SELECT a FROM t), p AS (SELECT * FROM (SELECT 1) AS p (x, \"~first:?column?\")) SELECT * FROM q, p",
+            ),
+            (
+                "WITH RECURSIVE q (n) AS (SELECT 1, 2 AS m UNION ALL SELECT n, m FROM q) SELECT * FROM q",
+                "WITH RECURSIVE q (n, \"m\") AS (SELECT 1, 2 AS m UNION ALL SELECT n, m FROM q) SELECT * FROM q",
+            ),
+            (
+                "SELECT x IN (SELECT max(y) FROM t)",
+                "SELECT x IN (SELECT max(y) AS \"item~:0\" FROM t)",
+            ),
+        ] {
+            assert_eq!(named(sql), expected);
+        }
+    }
+
+    #[test]
+    fn a_table_of_an_inner_with_hides_an_outer_one() {
+        let sql = "WITH q AS (SELECT a FROM t) SELECT q.a FROM q \
+                   WHERE EXISTS (WITH q AS (SELECT b FROM q) SELECT b FROM q AS p)";
+        let expected = "WITH \"q~:2\" AS (SELECT a FROM t) SELECT q.a FROM \"q~:2\" AS q \
+                   WHERE EXISTS (WITH \"q~:1\" AS (SELECT b FROM \"q~:2\" AS q) SELECT b FROM \"q~:1\" AS p)";
+        assert_eq!(named(sql), expected);
+        let twice = "WITH q AS (SELECT 1 AS a), q AS (SELECT 2 AS a) SELECT a FROM q";
+        assert_eq!(named(twice), twice);
+    }
+}

@@ -1,0 +1,126 @@
+//! `SIMILAR TO`, of which the engine makes a regular expression as it is: one that matches a part of the text, and in which `.`, `^` and
+//! `$` are special, which they are not in the standard's.
+//!
+//! ```text
+//! x SIMILAR TO 'a.(b|_)%'      x ~ '(?s)^(?:a\.(b|.).*)$'
+//! ```
+
+use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, UnaryOperator, Value};
+use lakegate_error::{Code, Error};
+
+use super::build;
+
+/// Rewrites an expression that is one of `SIMILAR TO`.
+pub(super) fn rewrite(expr: &mut Expr) -> Result<(), Error> {
+    let Expr::SimilarTo {
+        negated,
+        expr: text,
+        pattern,
+        escape_char,
+    } = expr
+    else {
+        return Ok(());
+    };
+    let escape = match escape_char.as_ref().map(|escape| &escape.value) {
+        None => Some('\\'),
+        Some(Value::SingleQuotedString(escape)) => escape.chars().next(),
+        Some(_) => {
+            // With an escape of NULL, all is NULL.
+            *expr = Expr::Value(Value::Null.into());
+            return Ok(());
+        }
+    };
+    let pattern = match pattern.as_ref() {
+        Expr::Value(value) => match &value.value {
+            Value::SingleQuotedString(pattern) => build::text(regular(pattern, escape)?),
+            Value::Null => Expr::Value(Value::Null.into()),
+            _ => return Err(no_constant()),
+        },
+        _ => return Err(no_constant()),
+    };
+    let matches = Expr::Nested(Box::new(Expr::BinaryOp {
+        left: text.clone(),
+        op: BinaryOperator::PGRegexMatch,
+        right: Box::new(pattern),
+    }));
+    *expr = match negated {
+        true => Expr::Nested(Box::new(Expr::UnaryOp {
+            op: UnaryOperator::Not,
+            expr: Box::new(matches),
+        })),
+        false => matches,
+    };
+    Ok(())
+}
+
+fn no_constant() -> Error {
+    Error::not_supported("SIMILAR TO takes a pattern that is a constant")
+        .with_hint("LIKE and ~ take patterns of columns")
+}
+
+/// The regular expression that matches what the pattern does.
+fn regular(pattern: &str, escape: Option<char>) -> Result<String, Error> {
+    let mut regular = "(?s)^(?:".to_owned();
+    let mut within_brackets = false;
+    let mut characters = pattern.chars();
+    while let Some(character) = characters.next() {
+        if Some(character) == escape {
+            let escaped = characters.next().ok_or_else(|| {
+                Error::new(
+                    Code::InvalidParameter,
+                    "the pattern of SIMILAR TO ends with its escape character",
+                )
+            })?;
+            regular.push_str(&regex::escape(&escaped.to_string()));
+            continue;
+        }
+        match character {
+            '[' if !within_brackets => within_brackets = true,
+            ']' if within_brackets => within_brackets = false,
+            _ => {}
+        }
+        match character {
+            '%' if !within_brackets => regular.push_str(".*"),
+            '_' if !within_brackets => regular.push('.'),
+            '.' | '^' | '$' if !within_brackets => {
+                regular.push('\\');
+                regular.push(character);
+            }
+            '\\' | '&' | '~' => {
+                regular.push('\\');
+                regular.push(character);
+            }
+            other => regular.push(other),
+        }
+    }
+    regular.push_str(")$");
+    Ok(regular)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn pattern_matches_whole_texts() {
+        for (pattern, text, matches) in [
+            ("b", "abc", false),
+            ("%b%", "abc", true),
+            ("a.c", "abc", false),
+            ("a_c", "abc", true),
+            ("(a|x)bc", "abc", true),
+            ("a|abc", "abc", true),
+            ("[a-c]{3}", "abc", true),
+            ("[^a-c]+", "xyz", true),
+            ("^abc$", "abc", false),
+            ("a\\%", "a%", true),
+            ("a\\%", "ab", false),
+            ("a%", "a\nb", true),
+        ] {
+            let regular = regular(pattern, Some('\\')).unwrap();
+            let found = regex::Regex::new(&regular).unwrap().is_match(text);
+            assert_eq!(found, matches, "{pattern} {text} {regular}");
+        }
+    }
+}

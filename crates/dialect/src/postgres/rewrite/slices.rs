@@ -1,0 +1,69 @@
+//! Slices of arrays and parts of texts.
+
+use datafusion::sql::sqlparser::ast::{AccessExpr, Expr, Subscript, Value};
+use lakegate_error::{Code, Error};
+
+use super::build;
+
+/// Gives slices such as `a[2:]` both of their bounds.
+///
+/// # Errors
+/// A subscript behind a slice: in PostgreSQL, it is one of the next dimension.
+pub(super) fn complete(access_chain: &mut [AccessExpr]) -> Result<(), Error> {
+    let several = access_chain.len() > 1;
+    for access in access_chain {
+        let AccessExpr::Subscript(Subscript::Slice {
+            lower_bound,
+            upper_bound,
+            ..
+        }) = access
+        else {
+            continue;
+        };
+        if several {
+            return Err(Error::new(
+                Code::NotSupported,
+                "a slice beside another subscript is not supported",
+            )
+            .with_hint(
+                "write (a[1:2])[1] for an item of a slice, (a[1])[1:2] for a slice of an item",
+            ));
+        }
+        lower_bound.get_or_insert_with(|| build::integer(1));
+        upper_bound.get_or_insert_with(|| build::integer(i64::from(i32::MAX)));
+    }
+    Ok(())
+}
+
+pub(super) fn is_null(expr: &Expr) -> bool {
+    matches!(expr, Expr::Value(value) if value.value == Value::Null)
+}
+
+/// `substring(x FROM 'pattern')`, of which the engine knows places alone, as `(regexp_match(x, 'pattern'))[1]`.
+pub(super) fn matched_part(expr: &mut Expr) {
+    let Expr::Substring {
+        expr: text,
+        substring_from: Some(pattern),
+        substring_for: None,
+        ..
+    } = expr
+    else {
+        return;
+    };
+    let is_text = |expr: &Expr| match expr {
+        Expr::Value(value) => matches!(
+            value.value,
+            Value::SingleQuotedString(_) | Value::EscapedStringLiteral(_)
+        ),
+        _ => false,
+    };
+    if is_text(pattern) {
+        let args = vec![text.as_ref().clone(), pattern.as_ref().clone()];
+        *expr = Expr::CompoundFieldAccess {
+            root: Box::new(build::call("regexp_match", args)),
+            access_chain: vec![AccessExpr::Subscript(Subscript::Index {
+                index: build::integer(1),
+            })],
+        };
+    }
+}

@@ -1,0 +1,61 @@
+//! Expressions and functions of times, in the engine's words.
+//!
+//! ```text
+//! INTERVAL '1-2 3 04:05'         INTERVAL '14 months 3 days 14700.000000 seconds'     the engine reads fewer forms
+//! t AT TIME ZONE 'x'             timezone('x', t)                                     the engine makes a cast of it
+//! age(a, b)                      age_between(a, b)                                    age(x) is of a transaction
+//! localtimestamp                 CAST(now() AS timestamp)
+//! ```
+
+use datafusion::sql::sqlparser::ast::{CastKind, DataType, Expr, TimezoneInfo, Value};
+use lakegate_engine::time::{AGE, AT_TIME_ZONE, interval_in_words};
+use lakegate_error::Error;
+
+use super::build;
+
+/// Rewrites a literal interval, or `AT TIME ZONE`.
+///
+/// # Errors
+/// What is no interval.
+pub fn rewrite(expr: &mut Expr) -> Result<(), Error> {
+    match expr {
+        Expr::Interval(interval) if interval.leading_field.is_none() => {
+            if let Expr::Value(value) = interval.value.as_mut()
+                && let Value::SingleQuotedString(text) = &mut value.value
+            {
+                *text = interval_in_words(text)?;
+            }
+        }
+        Expr::AtTimeZone {
+            timestamp,
+            time_zone,
+        } => {
+            let args = vec![time_zone.as_ref().clone(), timestamp.as_ref().clone()];
+            *expr = build::call(AT_TIME_ZONE, args);
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// What a call becomes; `None` if it stays as it is.
+pub fn call(name: &str, args: &[Expr]) -> Option<Expr> {
+    match (name, args) {
+        ("age", [to, from]) => Some(build::call(AGE, vec![to.clone(), from.clone()])),
+        // A statement is a transaction here.
+        ("transaction_timestamp" | "statement_timestamp", []) => Some(build::call("now", vec![])),
+        ("localtimestamp", []) => Some(now_as(DataType::Timestamp(None, TimezoneInfo::None))),
+        ("localtime", []) => Some(now_as(DataType::Time(None, TimezoneInfo::None))),
+        _ => None,
+    }
+}
+
+fn now_as(data_type: DataType) -> Expr {
+    Expr::Cast {
+        kind: CastKind::DoubleColon,
+        expr: Box::new(build::call("now", vec![])),
+        data_type,
+        array: false,
+        format: None,
+    }
+}

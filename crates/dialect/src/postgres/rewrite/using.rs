@@ -1,0 +1,523 @@
+//! `JOIN … USING` and `NATURAL JOIN` become joins by ON, and the names that depend on them are written out.
+//!
+//! The column that such a join has in common takes the value of the side that every row has, and of a FULL JOIN that of the side
+//! which has the row; `l.k` and `r.k` are each side's own. The engine takes the left side's for all of them
+//! (apache/datafusion#22881), so no join by names reaches it:
+//!
+//! ```text
+//! SELECT k, x FROM l JOIN r USING (k)                SELECT l.k, x FROM l JOIN r ON l.k = r.k
+//! SELECT k, l.k FROM l FULL JOIN r USING (k)         SELECT coalesce(l.k, r.k) AS k, l.k FROM l FULL JOIN r ON l.k = r.k
+//! SELECT * FROM l RIGHT JOIN r USING (k)             SELECT r.k, l.* EXCLUDE (k), r.* EXCLUDE (k) FROM …
+//! SELECT x FROM l JOIN r USING (k)                   SELECT x FROM … WHERE EXISTS (SELECT 1 FROM q WHERE y = l.k)
+//!   WHERE EXISTS (SELECT 1 FROM q WHERE y = k)
+//! ```
+//!
+//! What a name means depends on which columns tables have. A statement is resolved with what is known, and says what else has to be
+//! looked up (`lookup.rs`).
+
+mod lookup;
+mod namespace;
+mod parentheses;
+mod star;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{
+    Distinct, Expr, Ident, Join, JoinConstraint, ObjectName, OrderByKind, Query, Select,
+    SelectItem, SelectItemQualifiedWildcardKind, SetExpr, TableAlias, TableFactor, TableWithJoins,
+    VisitMut, VisitorMut,
+};
+use lakegate_error::Error;
+
+pub use self::lookup::{JoinedColumns, Resolution, Unknown, resolve_joins};
+use self::lookup::{Known, named_columns};
+use self::namespace::{Columns, Kind, Meaning, Namespace, Part, common, qualified, using};
+pub use self::parentheses::enclose_joins;
+use super::tables::{join_constraint, join_constraint_mut};
+use super::{build, folded};
+use crate::postgres::apart;
+
+/// Resolves the joins by names of one statement.
+struct Resolver<'a> {
+    known: Known<'a>,
+    /// The SELECTs whose relations have to be looked up.
+    wanted: BTreeSet<usize>,
+    /// Relations that were given a name.
+    named: usize,
+}
+
+/// The relations that an expression sees, and those around it.
+struct Scope<'a> {
+    namespace: &'a Namespace,
+    /// The number of the SELECT, to ask for what is not known of it.
+    select: usize,
+    outer: Option<&'a Scope<'a>>,
+}
+
+/// A FROM that is being read.
+struct FromClause<'a> {
+    select: usize,
+    outer: Option<&'a Scope<'a>>,
+    /// Of its relations, in the order that they are written in.
+    columns: std::vec::IntoIter<Columns>,
+    /// Whether relations without a name need one.
+    has_joins_by_names: bool,
+}
+
+impl Resolver<'_> {
+    fn query(&mut self, query: &mut Query, outer: Option<&Scope<'_>>) -> Result<(), Error> {
+        for cte in query.with.iter_mut().flat_map(|with| &mut with.cte_tables) {
+            self.query(&mut cte.query, outer)?;
+        }
+        if let SetExpr::Select(select) = query.body.as_mut() {
+            let keys = match query.order_by.as_mut().map(|order| &mut order.kind) {
+                Some(OrderByKind::Expressions(keys)) => keys.as_mut_slice(),
+                _ => &mut [],
+            };
+            let keys = keys.iter_mut().map(|key| &mut key.expr).collect();
+            self.select(select, keys, outer)?;
+        } else {
+            self.operations(&mut query.body, outer)?;
+        }
+        self.expressions(&mut query.limit_clause, outer)?;
+        self.expressions(&mut query.fetch, outer)
+    }
+
+    fn operations(&mut self, body: &mut SetExpr, outer: Option<&Scope<'_>>) -> Result<(), Error> {
+        // A loop, as a chain of operations is deep on its left.
+        let mut bodies = vec![body];
+        while let Some(body) = bodies.pop() {
+            match body {
+                SetExpr::SetOperation { left, right, .. } => {
+                    bodies.push(right);
+                    bodies.push(left);
+                }
+                SetExpr::Select(select) => self.select(select, Vec::new(), outer)?,
+                SetExpr::Query(query) => self.query(query, outer)?,
+                others => self.expressions(others, outer)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// `keys`: those of ORDER BY, which stands beside the SELECT.
+    fn select(
+        &mut self,
+        select: &mut Select,
+        keys: Vec<&mut Expr>,
+        outer: Option<&Scope<'_>>,
+    ) -> Result<(), Error> {
+        let number = self.known.number(select);
+        let mut from = FromClause {
+            select: number,
+            outer,
+            columns: self.known.columns(number).into_iter(),
+            has_joins_by_names: select.from.iter().any(has_joins_by_names),
+        };
+        let mut tables = std::mem::take(&mut select.from);
+        let mut namespace = Namespace::default();
+        for table in &mut tables {
+            let more = self.tables(table, &namespace, &mut from)?;
+            namespace = namespace.with(more);
+        }
+        let scope = Scope {
+            namespace: &namespace,
+            select: number,
+            outer,
+        };
+        let mut items = std::mem::take(&mut select.projection);
+        self.list(&mut items, &scope)?;
+        let outputs = outputs(&items, &namespace);
+        let distinct = match &mut select.distinct {
+            Some(Distinct::On(keys)) => keys.as_mut_slice(),
+            _ => &mut [],
+        };
+        for key in distinct.iter_mut().chain(keys) {
+            // A name alone means a column of the list first.
+            let is_output =
+                matches!(key, Expr::Identifier(name) if outputs.contains(&folded(name)));
+            if !is_output {
+                self.expressions(key, Some(&scope))?;
+            }
+        }
+        let distinct = select.distinct.take();
+        self.expressions(select, Some(&scope))?;
+        select.distinct = distinct;
+        select.projection = items;
+        select.from = tables;
+        Ok(())
+    }
+
+    /// Resolves a SELECT list. What takes the place of a name is called so still.
+    fn list(&mut self, items: &mut Vec<SelectItem>, scope: &Scope<'_>) -> Result<(), Error> {
+        let names: Vec<Option<Ident>> = items.iter().map(bare_name).collect();
+        self.expressions(items, Some(scope))?;
+        let mut taken: BTreeSet<String> = items.iter().filter_map(output).collect();
+        for (place, (item, name)) in items.iter_mut().zip(names).enumerate() {
+            if let SelectItem::UnnamedExpr(expr) = item
+                && let Some(name) = name
+                && bare(expr).is_none()
+            {
+                let own = match taken.insert(folded(&name)) {
+                    true => name,
+                    false => Ident::with_quote('"', apart(&folded(&name), place)),
+                };
+                *item = build::aliased(expr.clone(), own);
+            }
+        }
+        if !scope.namespace.is_joined() {
+            return Ok(());
+        }
+        let mut all = Vec::with_capacity(items.len());
+        for item in std::mem::take(items) {
+            match item {
+                SelectItem::Wildcard(options) => match star::expanded(scope.namespace, options) {
+                    Ok(items) => all.extend(items),
+                    Err(error) => self.lack(scope.select, error)?,
+                },
+                item => all.push(item),
+            }
+        }
+        *items = all;
+        Ok(())
+    }
+
+    /// Resolves joined tables. `before`: the tables of the same FROM that LATERAL sees.
+    fn tables(
+        &mut self,
+        table: &mut TableWithJoins,
+        before: &Namespace,
+        from: &mut FromClause<'_>,
+    ) -> Result<Namespace, Error> {
+        let mut left = self.factor(&mut table.relation, before, from)?;
+        for join in &mut table.joins {
+            let right = if sees_others(&join.relation) {
+                let before = before.clone().with(left.clone());
+                self.factor(&mut join.relation, &before, from)?
+            } else {
+                self.factor(&mut join.relation, before, from)?
+            };
+            left = self.join(join, left, right, from)?;
+        }
+        Ok(left)
+    }
+
+    fn factor(
+        &mut self,
+        factor: &mut TableFactor,
+        before: &Namespace,
+        from: &mut FromClause<'_>,
+    ) -> Result<Namespace, Error> {
+        if let TableFactor::NestedJoin {
+            table_with_joins, ..
+        } = factor
+        {
+            return self.tables(table_with_joins, before, from);
+        }
+        let lateral = Scope {
+            namespace: before,
+            select: from.select,
+            outer: from.outer,
+        };
+        let looked_up = from.columns.next();
+        let columns = named_columns(factor).map(Ok).or(looked_up);
+        let columns = columns.unwrap_or_else(|| Err(Error::internal("not looked up")));
+        match factor {
+            TableFactor::Derived {
+                lateral: is_lateral,
+                subquery,
+                alias,
+                ..
+            } => {
+                let scope = if *is_lateral {
+                    Some(&lateral)
+                } else {
+                    from.outer
+                };
+                self.query(subquery, scope)?;
+                if alias.is_none() && from.has_joins_by_names {
+                    self.named += 1;
+                    *alias = Some(TableAlias {
+                        explicit: true,
+                        name: Ident::with_quote('"', format!("subquery {}", self.named)),
+                        columns: vec![],
+                        at: None,
+                    });
+                }
+            }
+            // A function sees the tables before it.
+            _ => self.expressions(factor, Some(&lateral))?,
+        }
+        Ok(Namespace::of(factor, columns))
+    }
+
+    fn join(
+        &mut self,
+        join: &mut Join,
+        left: Namespace,
+        right: Namespace,
+        from: &FromClause<'_>,
+    ) -> Result<Namespace, Error> {
+        let kind = Kind::of(&join.join_operator);
+        let Some(constraint) = join_constraint_mut(join) else {
+            return Ok(left.with(right));
+        };
+        let names = match constraint {
+            JoinConstraint::Using(names) => using(names),
+            JoinConstraint::Natural => match (left.names(), right.names()) {
+                (Ok(left), Ok(right)) => Ok(common(&left, &right)),
+                (Err(error), _) | (_, Err(error)) => Err(error),
+            },
+            JoinConstraint::On(_) | JoinConstraint::None => {
+                let both = left.clone().with(right.clone());
+                let scope = Scope {
+                    namespace: &both,
+                    select: from.select,
+                    outer: from.outer,
+                };
+                self.expressions(constraint, Some(&scope))?;
+                return Ok(match kind {
+                    Kind::LeftOnly => left,
+                    Kind::RightOnly => right,
+                    _ => both,
+                });
+            }
+        };
+        let joined = names.and_then(|names| left.clone().join(right.clone(), &names, kind));
+        match joined {
+            Ok((joined, condition)) => {
+                *constraint = JoinConstraint::On(condition);
+                Ok(joined)
+            }
+            Err(error) => {
+                self.lack(from.select, error)?;
+                Ok(left.with(right))
+            }
+        }
+    }
+
+    /// An error that there is for want of what can be looked up.
+    fn lack(&mut self, select: usize, error: Error) -> Result<(), Error> {
+        if self.known.is_known(select) {
+            return Err(error);
+        }
+        self.wanted.insert(select);
+        Ok(())
+    }
+
+    /// Resolves the names in expressions, and the queries in them.
+    fn expressions<T: VisitMut>(
+        &mut self,
+        part: &mut T,
+        scope: Option<&Scope<'_>>,
+    ) -> Result<(), Error> {
+        let mut names = Names {
+            resolver: self,
+            scope,
+            queries: 0,
+        };
+        match part.visit(&mut names) {
+            ControlFlow::Continue(()) => Ok(()),
+            ControlFlow::Break(error) => Err(error),
+        }
+    }
+
+    /// What stands for a name without a table, if that is a common column, or one of a table further out.
+    fn value(&mut self, name: &str, scope: Option<&Scope<'_>>) -> Result<Option<Expr>, Error> {
+        let mut between: Vec<&Scope<'_>> = Vec::new();
+        let mut scopes = std::iter::successors(scope, |scope| scope.outer);
+        let value = loop {
+            let Some(scope) = scopes.next() else {
+                return Ok(None);
+            };
+            match scope.namespace.meaning(name) {
+                Meaning::Common { value, is_sure } => {
+                    if !is_sure && !self.known.is_known(scope.select) {
+                        self.wanted.insert(scope.select);
+                    }
+                    break value;
+                }
+                // The engine looks at the tables around a subquery before those that LATERAL sees.
+                Meaning::Column(Some(relation)) if !between.is_empty() => {
+                    let is_sure = |scope: &&Scope<'_>| {
+                        let is_nothing = scope.namespace.meaning(name) == Meaning::Nothing;
+                        let hides = relation.last().map(folded);
+                        is_nothing && hides.is_some_and(|it| !scope.namespace.has_relation(&it))
+                    };
+                    let column = || qualified(relation, name);
+                    return Ok(between.iter().all(is_sure).then(column));
+                }
+                Meaning::Column(_) => return Ok(None),
+                // It is decided by what is known, if nothing further out is a common column.
+                Meaning::Unknown if self.known.is_known(scope.select) => return Ok(None),
+                Meaning::Unknown | Meaning::Nothing => between.push(scope),
+            }
+        };
+        for scope in between {
+            if scope.namespace.meaning(name) == Meaning::Unknown {
+                self.wanted.insert(scope.select);
+            }
+            for relation in relations_of(value) {
+                if scope.namespace.has_relation(&relation) {
+                    return Err(Error::not_supported(format!(
+                        "the common column \"{name}\" of table \"{relation}\" is not supported in a subquery that has a table of this name"
+                    ))
+                    .with_hint("give one of the tables another name"));
+                }
+            }
+        }
+        Ok(Some(value.clone()))
+    }
+}
+
+/// Visits the expressions of a part of a SELECT. Queries within are the resolver's.
+struct Names<'a, 'b> {
+    resolver: &'a mut Resolver<'b>,
+    scope: Option<&'a Scope<'a>>,
+    /// Those around.
+    queries: usize,
+}
+
+impl VisitorMut for Names<'_, '_> {
+    type Break = Error;
+
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Error> {
+        self.queries += 1;
+        if self.queries == 1
+            && let Err(error) = self.resolver.query(query, self.scope)
+        {
+            return ControlFlow::Break(error);
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, _: &mut Query) -> ControlFlow<Error> {
+        self.queries -= 1;
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Error> {
+        if self.queries == 0
+            && let Expr::Identifier(name) = expr
+        {
+            match self.resolver.value(&folded(name), self.scope) {
+                Ok(Some(value)) => *expr = value,
+                Ok(None) => {}
+                Err(error) => return ControlFlow::Break(error),
+            }
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// Whether tables are joined by names, here or in parentheses.
+fn has_joins_by_names(table: &TableWithJoins) -> bool {
+    let by_names = table.joins.iter().any(|join| {
+        matches!(
+            join_constraint(join),
+            Some(JoinConstraint::Using(_) | JoinConstraint::Natural)
+        )
+    });
+    let mut factors =
+        std::iter::once(&table.relation).chain(table.joins.iter().map(|join| &join.relation));
+    by_names
+        || factors.any(|factor| match factor {
+            TableFactor::NestedJoin {
+                table_with_joins, ..
+            } => has_joins_by_names(table_with_joins),
+            _ => false,
+        })
+}
+
+/// Whether a relation may name columns of those before it.
+fn sees_others(factor: &TableFactor) -> bool {
+    match factor {
+        TableFactor::Derived { lateral, .. } => *lateral,
+        TableFactor::Table { args: None, .. } => false,
+        TableFactor::NestedJoin {
+            table_with_joins, ..
+        } => {
+            let mut joined = table_with_joins.joins.iter().map(|join| &join.relation);
+            sees_others(&table_with_joins.relation) || joined.any(sees_others)
+        }
+        _ => true,
+    }
+}
+
+fn single(name: &ObjectName) -> Option<String> {
+    match name.0.as_slice() {
+        [part] => part.as_ident().map(folded),
+        _ => None,
+    }
+}
+
+/// The column that an expression is, with or without a cast.
+fn bare(expr: &Expr) -> Option<&Ident> {
+    match expr {
+        Expr::Identifier(name) => Some(name),
+        Expr::CompoundIdentifier(parts) => parts.last(),
+        Expr::Nested(expr) | Expr::Cast { expr, .. } | Expr::Collate { expr, .. } => bare(expr),
+        _ => None,
+    }
+}
+
+fn bare_name(item: &SelectItem) -> Option<Ident> {
+    match item {
+        SelectItem::UnnamedExpr(expr) => bare(expr).cloned(),
+        _ => None,
+    }
+}
+
+/// The name of an item of a SELECT list.
+fn output(item: &SelectItem) -> Option<String> {
+    match item {
+        SelectItem::UnnamedExpr(expr) => bare(expr).map(folded),
+        SelectItem::ExprWithAlias { alias, .. } => Some(folded(alias)),
+        _ => None,
+    }
+}
+
+/// The names of a SELECT list, as far as they are known.
+fn outputs(items: &[SelectItem], namespace: &Namespace) -> BTreeSet<String> {
+    let mut all: BTreeSet<String> = items.iter().filter_map(output).collect();
+    for item in items {
+        let SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(name), _) =
+            item
+        else {
+            continue;
+        };
+        let wanted = name.0.last().and_then(|part| part.as_ident()).map(folded);
+        for part in namespace.parts() {
+            if let Part::Others {
+                relation,
+                columns,
+                merged,
+            } = part
+                && relation.last().map(folded) == wanted
+            {
+                all.extend(columns.iter().flatten().cloned());
+                all.extend(merged.iter().cloned());
+            }
+        }
+    }
+    all
+}
+
+/// The tables of the columns in a value.
+fn relations_of(value: &Expr) -> Vec<String> {
+    match value {
+        Expr::CompoundIdentifier(parts) => {
+            let relation = parts.iter().rev().nth(1);
+            relation.map(folded).into_iter().collect()
+        }
+        Expr::Function(function) => build::arguments(&function.args)
+            .iter()
+            .flatten()
+            .flat_map(relations_of)
+            .collect(),
+        _ => Vec::new(),
+    }
+}

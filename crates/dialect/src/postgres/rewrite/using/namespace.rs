@@ -1,0 +1,360 @@
+//! What the columns of joined tables are called.
+
+use std::collections::BTreeSet;
+
+use datafusion::sql::sqlparser::ast::{
+    BinaryOperator, Expr, Ident, JoinOperator, ObjectName, TableFactor, Value,
+};
+use lakegate_error::{Code, Error};
+
+use super::super::{build, folded};
+use super::single;
+
+/// The columns of a relation, or why they are not known.
+pub type Columns = Result<Vec<String>, Error>;
+
+/// The relations of a FROM, or of a part of it.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Namespace {
+    /// In the order of `*`.
+    parts: Vec<Part>,
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum Part {
+    /// A column that joins have in common.
+    Common { name: String, value: Box<Expr> },
+    /// The other columns of a relation.
+    Others {
+        relation: Vec<Ident>,
+        /// All that it has.
+        columns: Columns,
+        /// Those that became common ones.
+        merged: Vec<String>,
+    },
+}
+
+/// What a name without a table means.
+#[derive(Debug, PartialEq)]
+pub(super) enum Meaning<'a> {
+    Common {
+        value: &'a Expr,
+        /// No other relation has a column of the name. Where that is not known, it is taken for so.
+        is_sure: bool,
+    },
+    /// The column of a relation; `None`: of several.
+    Column(Option<&'a [Ident]>),
+    /// No relation is known to have it, and the columns of some are not known.
+    Unknown,
+    Nothing,
+}
+
+/// Which sides' rows a join has, and so whose value a common column takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// All rows have the left side.
+    Left,
+    Right,
+    Full,
+    /// SEMI and ANTI joins: rows of one side alone.
+    LeftOnly,
+    RightOnly,
+}
+
+impl Kind {
+    pub fn of(operator: &JoinOperator) -> Self {
+        match operator {
+            JoinOperator::Right(_) | JoinOperator::RightOuter(_) => Kind::Right,
+            JoinOperator::FullOuter(_) => Kind::Full,
+            JoinOperator::Semi(_)
+            | JoinOperator::LeftSemi(_)
+            | JoinOperator::Anti(_)
+            | JoinOperator::LeftAnti(_) => Kind::LeftOnly,
+            JoinOperator::RightSemi(_) | JoinOperator::RightAnti(_) => Kind::RightOnly,
+            _ => Kind::Left,
+        }
+    }
+}
+
+impl Namespace {
+    pub fn of(factor: &TableFactor, columns: Columns) -> Self {
+        let relation = relation(factor).unwrap_or_default();
+        Self {
+            parts: vec![Part::Others {
+                relation,
+                columns,
+                merged: Vec::new(),
+            }],
+        }
+    }
+
+    pub fn parts(&self) -> &[Part] {
+        &self.parts
+    }
+
+    pub fn with(mut self, right: Self) -> Self {
+        self.parts.extend(right.parts);
+        self
+    }
+
+    /// Whether a join by names is in it.
+    pub fn is_joined(&self) -> bool {
+        let mut parts = self.parts.iter();
+        parts.any(|part| matches!(part, Part::Common { .. }))
+    }
+
+    pub fn meaning(&self, name: &str) -> Meaning<'_> {
+        let mut common = Vec::new();
+        let (mut relations, mut is_unknown) = (Vec::new(), false);
+        for part in &self.parts {
+            match part {
+                Part::Common { name: known, value } if known == name => {
+                    common.push(value.as_ref());
+                }
+                Part::Common { .. } => {}
+                Part::Others { relation, .. } => match part.count(name) {
+                    Some(count) => relations.extend(std::iter::repeat_n(relation, count)),
+                    None => is_unknown = true,
+                },
+            }
+        }
+        match (common.as_slice(), relations.as_slice()) {
+            ([value], []) => Meaning::Common {
+                value,
+                is_sure: !is_unknown,
+            },
+            ([], []) if is_unknown => Meaning::Unknown,
+            ([], []) => Meaning::Nothing,
+            ([], [relation]) => Meaning::Column(Some(relation)),
+            // Of several columns, the engine says that the name is ambiguous.
+            _ => Meaning::Column(None),
+        }
+    }
+
+    /// Whether a relation of this name hides one of the same name further out.
+    pub fn has_relation(&self, wanted: &str) -> bool {
+        self.parts.iter().any(|part| match part {
+            Part::Common { .. } => false,
+            Part::Others { relation, .. } => {
+                relation.last().is_some_and(|name| folded(name) == wanted)
+            }
+        })
+    }
+
+    /// The names of all columns.
+    ///
+    /// # Errors
+    /// The columns of a relation are not known.
+    pub fn names(&self) -> Columns {
+        let mut all = Vec::new();
+        for part in &self.parts {
+            match part {
+                Part::Common { name, .. } => all.push(name.clone()),
+                Part::Others {
+                    columns, merged, ..
+                } => {
+                    let columns = columns.as_ref().map_err(Clone::clone)?.iter();
+                    all.extend(columns.filter(|name| !merged.contains(name)).cloned());
+                }
+            }
+        }
+        Ok(all)
+    }
+
+    /// Joins two sides by the columns that they have in common: what is left, and the condition.
+    ///
+    /// # Errors
+    /// A side has a column twice, not at all, or of relations that are not known.
+    pub fn join(
+        mut self,
+        mut right: Self,
+        names: &[String],
+        kind: Kind,
+    ) -> Result<(Self, Expr), Error> {
+        let (whole_left, whole_right) = (self.clone(), right.clone());
+        let (mut common, mut equal) = (Vec::new(), Vec::new());
+        for name in names {
+            let (left, right) = (self.take(name, "left")?, right.take(name, "right")?);
+            equal.push(Expr::BinaryOp {
+                left: Box::new(left.clone()),
+                op: BinaryOperator::Eq,
+                right: Box::new(right.clone()),
+            });
+            let value = match kind {
+                Kind::Right => right,
+                Kind::Full => build::call("coalesce", vec![left, right]),
+                _ => left,
+            };
+            common.push(Part::Common {
+                name: name.clone(),
+                value: Box::new(value),
+            });
+        }
+        let joined = match kind {
+            Kind::LeftOnly => whole_left,
+            Kind::RightOnly => whole_right,
+            _ => Self { parts: common }.with(self).with(right),
+        };
+        Ok((joined, all(equal)))
+    }
+
+    /// Takes a column out of a side.
+    fn take(&mut self, name: &str, side: &str) -> Result<Expr, Error> {
+        let (mut having, mut unknown) = (Vec::new(), Vec::new());
+        for (place, part) in self.parts.iter().enumerate() {
+            match part.count(name) {
+                Some(count) => having.extend(std::iter::repeat_n(place, count)),
+                None => unknown.push(place),
+            }
+        }
+        let place = match (having.as_slice(), unknown.as_slice()) {
+            ([place], _) | ([], [place]) => *place,
+            ([], []) => {
+                return Err(Error::new(
+                    Code::ColumnNotFound,
+                    format!(
+                        "column \"{name}\" specified in USING clause does not exist in {side} table"
+                    ),
+                ));
+            }
+            ([], _) => return Err(not_known(name)),
+            _ => {
+                return Err(Error::new(
+                    Code::AmbiguousColumn,
+                    format!("common column name \"{name}\" appears more than once in {side} table"),
+                )
+                .with_hint("name the columns to join by: USING or ON"));
+            }
+        };
+        match &mut self.parts[place] {
+            Part::Common { .. } => match self.parts.remove(place) {
+                Part::Common { value, .. } => Ok(*value),
+                Part::Others { .. } => Err(not_known(name)),
+            },
+            Part::Others {
+                relation, merged, ..
+            } => {
+                merged.push(name.to_owned());
+                Ok(qualified(relation, name))
+            }
+        }
+    }
+}
+
+impl Part {
+    /// How many columns of a name it has; `None`: not known.
+    fn count(&self, wanted: &str) -> Option<usize> {
+        match self {
+            Part::Common { name, .. } => Some(usize::from(name == wanted)),
+            Part::Others { merged, .. } if merged.iter().any(|name| name == wanted) => Some(0),
+            Part::Others { columns, .. } => {
+                let columns = columns.as_ref().ok()?.iter();
+                Some(columns.filter(|name| *name == wanted).count())
+            }
+        }
+    }
+}
+
+fn not_known(name: &str) -> Error {
+    Error::not_supported(format!(
+        "which table has the common column \"{name}\" is not known here"
+    ))
+    .with_hint("join with ON")
+}
+
+/// The names that both sides have, in the left one's order. Of one that a side has twice, the join says so.
+pub(super) fn common(left: &[String], right: &[String]) -> Vec<String> {
+    let mut all: Vec<String> = Vec::new();
+    let mut rights: BTreeSet<&str> = right.iter().map(String::as_str).collect();
+    for name in left {
+        if rights.remove(name.as_str()) {
+            all.push(name.clone());
+        }
+    }
+    all
+}
+
+/// A conjunction. It is as shallow as can be: NATURAL joins are of any number of columns.
+fn all(mut conditions: Vec<Expr>) -> Expr {
+    while conditions.len() > 1 {
+        let mut pairs = conditions.into_iter();
+        let mut joined = Vec::new();
+        while let Some(left) = pairs.next() {
+            joined.push(match pairs.next() {
+                Some(right) => Expr::BinaryOp {
+                    left: Box::new(left),
+                    op: BinaryOperator::And,
+                    right: Box::new(right),
+                },
+                None => left,
+            });
+        }
+        conditions = joined;
+    }
+    let truth = || Expr::Value(Value::Boolean(true).into());
+    conditions.pop().unwrap_or_else(truth)
+}
+
+/// How a relation is named before its columns.
+pub(super) fn relation(factor: &TableFactor) -> Option<Vec<Ident>> {
+    let parts = |name: &ObjectName| name.0.iter().map(|part| part.as_ident().cloned()).collect();
+    match factor {
+        TableFactor::Table { alias, name, .. } => match alias {
+            Some(alias) => Some(vec![alias.name.clone()]),
+            None => parts(name),
+        },
+        TableFactor::Function { alias, name, .. } => match alias {
+            Some(alias) => Some(vec![alias.name.clone()]),
+            None => parts(name)?.pop().map(|name| vec![name]),
+        },
+        TableFactor::UNNEST { alias, .. } => {
+            let name = alias.as_ref().map(|alias| alias.name.clone());
+            Some(vec![name.unwrap_or_else(|| Ident::new("unnest"))])
+        }
+        TableFactor::Derived { alias, .. } | TableFactor::NestedJoin { alias, .. } => {
+            alias.as_ref().map(|alias| vec![alias.name.clone()])
+        }
+        _ => None,
+    }
+}
+
+pub(super) fn qualified(relation: &[Ident], name: &str) -> Expr {
+    let mut column = relation.to_vec();
+    column.push(ident(name));
+    Expr::CompoundIdentifier(column)
+}
+
+/// A column's name as it is written, in quotes where it needs them.
+pub(super) fn ident(name: &str) -> Ident {
+    let is_plain = name
+        .bytes()
+        .all(|byte| byte == b'_' || byte.is_ascii_lowercase() || byte.is_ascii_digit());
+    match is_plain && !name.is_empty() && !name.as_bytes()[0].is_ascii_digit() {
+        true => Ident::new(name),
+        false => Ident::with_quote('"', name),
+    }
+}
+
+/// The names in USING.
+///
+/// # Errors
+/// A name with a table.
+pub(super) fn using(names: &[ObjectName]) -> Result<Vec<String>, Error> {
+    let mut all: Vec<String> = Vec::new();
+    for name in names {
+        let Some(column) = single(name) else {
+            return Err(Error::invalid(format!(
+                "{name} in USING is no name of a column of both tables"
+            ))
+            .with_hint("join with ON"));
+        };
+        if all.contains(&column) {
+            return Err(Error::new(
+                Code::DuplicateColumn,
+                format!("column name \"{column}\" appears more than once in USING clause"),
+            ));
+        }
+        all.push(column);
+    }
+    Ok(all)
+}

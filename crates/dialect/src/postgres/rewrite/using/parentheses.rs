@@ -1,0 +1,53 @@
+//! Joins in parentheses that have a name are tables of their own: their columns are those of `*`, each once.
+//!
+//! ```text
+//! FROM (a JOIN b USING (k)) AS x        FROM (SELECT * FROM a JOIN b USING (k)) AS x
+//! ```
+
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{SetExpr, Statement, TableFactor, VisitMut, VisitorMut};
+use lakegate_error::Error;
+
+use crate::postgres::rewrite::build;
+
+/// Makes subqueries of joins that have a name.
+///
+/// # Errors
+/// None that depend on the statement.
+pub fn enclose_joins(statement: &mut Statement) -> Result<(), Error> {
+    match VisitMut::visit(statement, &mut Enclose) {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(error) => Err(error),
+    }
+}
+
+struct Enclose;
+
+impl VisitorMut for Enclose {
+    type Break = Error;
+
+    fn post_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<Error> {
+        let TableFactor::NestedJoin {
+            table_with_joins,
+            alias: alias @ Some(_),
+        } = factor
+        else {
+            return ControlFlow::Continue(());
+        };
+        let mut query = match build::everything() {
+            Ok(query) => query,
+            Err(error) => return ControlFlow::Break(error),
+        };
+        if let SetExpr::Select(select) = query.body.as_mut() {
+            select.from.push(table_with_joins.as_ref().clone());
+        }
+        *factor = TableFactor::Derived {
+            lateral: false,
+            subquery: Box::new(query),
+            alias: alias.take(),
+            sample: None,
+        };
+        ControlFlow::Continue(())
+    }
+}

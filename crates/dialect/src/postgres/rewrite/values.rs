@@ -1,0 +1,71 @@
+//! VALUES with subqueries, which the engine evaluates before they are executed (`ScalarSubqueryExpr`, 55.2): each row a SELECT.
+//!
+//! ```text
+//! VALUES ((SELECT 1), 2), (3, 4)      SELECT (SELECT 1) AS column1, 2 AS column2 UNION ALL SELECT 3 AS column1, 4 AS column2
+//! ```
+//!
+//! Delete this when the engine executes them.
+
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{
+    Expr, Ident, Query, SetExpr, SetOperator, SetQuantifier, Values, visit_expressions,
+};
+use lakegate_error::Error;
+
+use super::build;
+
+/// Makes SELECTs of a query's VALUES, if they have subqueries.
+pub(super) fn rewrite(query: &mut Query) -> Result<(), Error> {
+    if let SetExpr::Values(values) = query.body.as_mut()
+        && holds_subquery(values)
+    {
+        let rows = std::mem::take(&mut values.rows);
+        let rows: Vec<SetExpr> = rows
+            .into_iter()
+            .map(|row| selected(row.content))
+            .collect::<Result<_, Error>>()?;
+        if let Some(body) = united(rows) {
+            *query.body = body;
+        }
+    }
+    Ok(())
+}
+
+fn holds_subquery(values: &Values) -> bool {
+    visit_expressions(values, |part| match part {
+        Expr::Exists { .. } | Expr::InSubquery { .. } | Expr::Subquery(_) => ControlFlow::Break(()),
+        _ => ControlFlow::Continue(()),
+    })
+    .is_break()
+}
+
+fn selected(row: Vec<Expr>) -> Result<SetExpr, Error> {
+    let items = row
+        .into_iter()
+        .enumerate()
+        .map(|(place, value)| build::aliased(value, Ident::new(format!("column{}", place + 1))))
+        .collect();
+    Ok(*build::select(items)?.body)
+}
+
+/// A balanced tree, as deep chains take as much stack.
+fn united(mut rows: Vec<SetExpr>) -> Option<SetExpr> {
+    while rows.len() > 1 {
+        let mut pairs = Vec::with_capacity(rows.len().div_ceil(2));
+        let mut rest = rows.into_iter();
+        while let Some(left) = rest.next() {
+            pairs.push(match rest.next() {
+                Some(right) => SetExpr::SetOperation {
+                    op: SetOperator::Union,
+                    set_quantifier: SetQuantifier::All,
+                    left: Box::new(left),
+                    right: Box::new(right),
+                },
+                None => left,
+            });
+        }
+        rows = pairs;
+    }
+    rows.pop()
+}

@@ -1,0 +1,360 @@
+//! Functions whose result may be larger than their arguments, held to a bound of bytes before they run.
+//!
+//! A result is built whole before anything counts it: batches are bounded in rows, not in bytes, and constants are folded while a
+//! query is planned. Each function of the engine is classified in `growth`; one that grows is wrapped, wherever a plan has it:
+//!
+//! ```text
+//! the session's registry    functions by name, and constants of table functions
+//! an analyzer rule          functions that the planner puts in the place of operators, and `||` of texts
+//! simplify()                functions that a function makes of itself
+//! ```
+
+mod growth;
+mod joined;
+mod measure;
+mod series;
+
+use std::cell::Cell;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, FieldRef};
+use datafusion::common::DFSchema;
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
+use datafusion::config::ConfigOptions;
+use datafusion::error::Result;
+use datafusion::execution::{FunctionRegistry, SessionState};
+use datafusion::logical_expr::expr::ScalarFunction;
+use datafusion::logical_expr::interval_arithmetic::Interval;
+use datafusion::logical_expr::preimage::PreimageResult;
+use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
+use datafusion::logical_expr::sort_properties::{ExprProperties, SortProperties};
+use datafusion::logical_expr::{
+    ColumnarValue, Documentation, Expr, ExpressionPlacement, LogicalPlan, Operator,
+    ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
+};
+use datafusion::optimizer::AnalyzerRule;
+use growth::{Growth, growth};
+use lakegate_error::{Code, Error};
+use measure::Argument;
+
+use super::{digits, expressions};
+
+/// Whether it is known how large the results of the function may be. Functions that are not known are not registered.
+pub fn is_classified(name: &str) -> bool {
+    growth(name).is_some()
+}
+
+/// Bytes that one call may make for all rows of a batch.
+const MAX_BATCH_BYTES: u64 = 256 * 1024 * 1024;
+
+/// Bytes that a call of constants may make, which is one value.
+const MAX_VALUE_BYTES: u64 = 64 * 1024 * 1024;
+
+/// Wraps the functions of a session that grow, and puts in the rule for those that are not found by name.
+pub fn bound(state: &mut SessionState) -> Result<()> {
+    let functions: Vec<Arc<ScalarUDF>> = state.scalar_functions().values().cloned().collect();
+    for function in functions {
+        if let Some(bounded) = bounded(&function) {
+            state.register_udf(bounded)?;
+        }
+    }
+    state.add_analyzer_rule(Arc::new(BoundedResults));
+    Ok(())
+}
+
+/// The wrapped function; `None`: it does not grow, or is wrapped.
+fn bounded(function: &Arc<ScalarUDF>) -> Option<Arc<ScalarUDF>> {
+    if function.inner().is::<Bounded>() {
+        return None;
+    }
+    let Some(Growth::Grows(measure)) = growth(function.name()) else {
+        return None;
+    };
+    Some(Arc::new(ScalarUDF::new_from_impl(Bounded {
+        inner: Arc::clone(function),
+        measure,
+    })))
+}
+
+/// What a call would make, before it is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Estimate {
+    bytes: u64,
+    /// Whether it is the size of one value rather than of a batch.
+    one_value: bool,
+}
+
+/// A call that makes more is to be given fewer rows the next time: the bound is for what is large, not for how fast a machine is that
+/// gives an operator more and more rows at once.
+const MUCH_FOR_A_BATCH: u64 = MAX_BATCH_BYTES / 8;
+
+thread_local! {
+    /// Whether a call on this thread has made much since it was asked.
+    static MUCH: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether a function has made much for the rows that it was given, on this thread since this was called last.
+pub fn made_much() -> bool {
+    MUCH.replace(false)
+}
+
+/// Errors: the call would make more than it may.
+fn check(name: &str, estimate: Estimate) -> Result<()> {
+    if estimate.bytes > MUCH_FOR_A_BATCH && !estimate.one_value {
+        MUCH.set(true);
+    }
+    let (most, what) = match estimate.one_value {
+        true => (MAX_VALUE_BYTES, "a value"),
+        false => (MAX_BATCH_BYTES, "a batch of rows"),
+    };
+    if estimate.bytes <= most {
+        return Ok(());
+    }
+    let bytes = estimate.bytes;
+    Err(Error::new(
+        Code::ResultTooLarge,
+        format!("{name} would make {what} of {bytes} bytes; {most} are the most"),
+    )
+    .with_hint("make smaller values, or fewer rows of large ones: LIMIT within a subquery")
+    .into())
+}
+
+/// For functions that copy their arguments for each row.
+///
+/// # Errors
+///
+/// The copies would take more than a call may make.
+pub fn check_arguments(name: &str, args: &[ColumnarValue], rows: usize) -> Result<()> {
+    let mut bytes = 0u64;
+    for arg in args {
+        bytes = bytes.saturating_add(Argument::of(arg)?.total(rows));
+    }
+    let constant = args
+        .iter()
+        .all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
+    let estimate = Estimate {
+        bytes,
+        one_value: constant,
+    };
+    check(name, estimate)
+}
+
+/// For functions that make a value piece by piece; `bytes`: so far.
+///
+/// # Errors
+///
+/// The value is larger than one may be.
+pub fn check_value(name: &str, bytes: usize) -> Result<()> {
+    let estimate = Estimate {
+        bytes: bytes as u64,
+        one_value: true,
+    };
+    check(name, estimate)
+}
+
+/// For functions that make a batch of rows piece by piece; `bytes`: so far.
+///
+/// # Errors
+///
+/// The rows take more than a batch may.
+pub fn check_batch(name: &str, bytes: usize) -> Result<()> {
+    let estimate = Estimate {
+        bytes: bytes as u64,
+        one_value: false,
+    };
+    check(name, estimate)
+}
+
+/// For `generate_series` and `range`.
+///
+/// # Errors
+///
+/// Lists of more elements than a call may make.
+pub fn check_series(args: &ScalarFunctionArgs) -> Result<()> {
+    series::measure(args).map(|_| ())
+}
+
+/// Wraps the functions that a plan has from elsewhere than the registry, and makes functions of `||`.
+#[derive(Debug)]
+struct BoundedResults;
+
+impl AnalyzerRule for BoundedResults {
+    fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
+        let grows = |expr: &Expr| match expr {
+            Expr::BinaryExpr(binary) => binary.op == Operator::StringConcat,
+            expr => matches!(expr, Expr::ScalarFunction(_)),
+        };
+        expressions::rewritten(plan, grows, bounded_expr)
+    }
+
+    fn name(&self) -> &str {
+        "bounded_results"
+    }
+}
+
+fn bounded_expr(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
+    match expr {
+        Expr::ScalarFunction(call) => wrapped(call),
+        Expr::BinaryExpr(operation) => joined::joined(operation, schema),
+        expr => Transformed::no(expr),
+    }
+}
+
+fn wrapped(call: ScalarFunction) -> Transformed<Expr> {
+    match bounded(&call.func) {
+        Some(func) => Transformed::yes(Expr::ScalarFunction(ScalarFunction {
+            func,
+            args: call.args,
+        })),
+        None => Transformed::no(Expr::ScalarFunction(call)),
+    }
+}
+
+/// A function that is measured before it is called. In all else it is the function that it wraps.
+#[derive(Debug)]
+struct Bounded {
+    inner: Arc<ScalarUDF>,
+    measure: growth::Measure,
+}
+
+impl PartialEq for Bounded {
+    fn eq(&self, other: &Self) -> bool {
+        self.inner == other.inner
+    }
+}
+
+impl Eq for Bounded {}
+
+impl Hash for Bounded {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.inner.hash(state);
+    }
+}
+
+impl ScalarUDFImpl for Bounded {
+    fn name(&self) -> &str {
+        self.inner.name()
+    }
+
+    fn schema_name(&self, args: &[Expr]) -> Result<String> {
+        self.inner.schema_name(args)
+    }
+
+    fn aliases(&self) -> &[String] {
+        self.inner.aliases()
+    }
+
+    fn signature(&self) -> &Signature {
+        self.inner.signature()
+    }
+
+    fn return_type(&self, arguments: &[DataType]) -> Result<DataType> {
+        self.inner.return_type(arguments)
+    }
+
+    fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
+        self.inner.return_field_from_args(args)
+    }
+
+    fn is_strict(&self) -> bool {
+        self.inner.is_strict()
+    }
+
+    fn with_updated_config(&self, config: &ConfigOptions) -> Option<ScalarUDF> {
+        let inner = self.inner.inner().with_updated_config(config)?;
+        Some(ScalarUDF::new_from_impl(Self {
+            inner: Arc::new(inner),
+            measure: self.measure,
+        }))
+    }
+
+    fn invoke_with_args(&self, mut args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        check(self.name(), (self.measure)(&args)?)?;
+        if let ("lpad" | "rpad", Some(length)) = (self.name(), args.args.get_mut(1)) {
+            growth::not_negative(length);
+        }
+        self.inner.invoke_with_args(args)
+    }
+
+    fn simplify(&self, args: Vec<Expr>, info: &SimplifyContext) -> Result<ExprSimplifyResult> {
+        Ok(match self.inner.simplify(args, info)? {
+            ExprSimplifyResult::Simplified(expr) => {
+                if let Expr::Cast(cast) = &expr {
+                    // What a cast makes is not measured any more: a batch of its type has to fit.
+                    let bytes = growth::width(cast.field.data_type()).saturating_mul(8192);
+                    let one_value = false;
+                    check(self.name(), Estimate { bytes, one_value })?;
+                }
+                let expr = expr.transform_up(|expr| {
+                    Ok(match expr {
+                        Expr::ScalarFunction(call) => wrapped(call),
+                        Expr::Cast(cast) => digits::bounded(cast),
+                        expr => Transformed::no(expr),
+                    })
+                });
+                ExprSimplifyResult::Simplified(expr.data()?)
+            }
+            original => original,
+        })
+    }
+
+    fn preimage(
+        &self,
+        args: &[Expr],
+        literal: &Expr,
+        info: &SimplifyContext,
+    ) -> Result<PreimageResult> {
+        self.inner.preimage(args, literal, info)
+    }
+
+    fn conditional_arguments<'a>(
+        &self,
+        args: &'a [Expr],
+    ) -> Option<(Vec<&'a Expr>, Vec<&'a Expr>)> {
+        self.inner.conditional_arguments(args)
+    }
+
+    fn short_circuits(&self) -> bool {
+        self.inner.short_circuits()
+    }
+
+    fn evaluate_bounds(&self, inputs: &[&Interval]) -> Result<Interval> {
+        self.inner.evaluate_bounds(inputs)
+    }
+
+    fn propagate_constraints(
+        &self,
+        interval: &Interval,
+        inputs: &[&Interval],
+    ) -> Result<Option<Vec<Interval>>> {
+        self.inner.propagate_constraints(interval, inputs)
+    }
+
+    fn output_ordering(&self, inputs: &[ExprProperties]) -> Result<SortProperties> {
+        self.inner.output_ordering(inputs)
+    }
+
+    fn preserves_lex_ordering(&self, inputs: &[ExprProperties]) -> Result<bool> {
+        self.inner.preserves_lex_ordering(inputs)
+    }
+
+    fn strictly_order_preserving(&self, inputs: &[ExprProperties]) -> Result<bool> {
+        self.inner.strictly_order_preserving(inputs)
+    }
+
+    fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
+        self.inner.coerce_types(types)
+    }
+
+    fn documentation(&self) -> Option<&Documentation> {
+        self.inner.documentation()
+    }
+
+    fn placement(&self, args: &[ExpressionPlacement]) -> ExpressionPlacement {
+        self.inner.placement(args)
+    }
+}
+
+#[cfg(test)]
+mod tests;

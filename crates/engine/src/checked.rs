@@ -1,0 +1,479 @@
+//! Integers that overflow are an error, as in Athena and Postgres; the engine's own operators wrap silently. So are decimals
+//! of more than 38 digits, of which the engine keeps as many as 128 bits hold.
+//!
+//! An analyzer rule, after types are settled: what is wrong with a constant is then found where it is folded, too.
+//!
+//! ```text
+//! a + b - 1      +-(a, b, 1)        one function for a whole chain, so that long chains do not nest
+//! -a             0 - a              with `-` checked: of an integer or an interval
+//! x * y          *(x, y)            of decimals whose result has all 38 digits
+//! ```
+
+use std::sync::Arc;
+
+use arrow::array::AsArray;
+use arrow::compute::kernels::numeric::{add, div, mul, rem, sub};
+use arrow::datatypes::{DataType, Decimal128Type, Field, FieldRef};
+use arrow::error::ArrowError;
+use datafusion::common::tree_node::Transformed;
+use datafusion::common::{DFSchema, ExprSchema, ScalarValue};
+use datafusion::config::ConfigOptions;
+use datafusion::error::{DataFusionError, Result};
+use datafusion::logical_expr::expr::ScalarFunction;
+use datafusion::logical_expr::{
+    BinaryExpr, ColumnarValue, Expr, ExprSchemable, LogicalPlan, Operator, ReturnFieldArgs,
+    ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+};
+use datafusion::optimizer::AnalyzerRule;
+use datafusion::physical_expr_common::datum::apply;
+use lakegate_error::{Code, Error};
+
+use super::expressions;
+
+/// Puts [`Chain`]s in the place of `+`, `-` and `*` of integers, and [`Decimals`] in that of operators of wide decimals.
+#[derive(Debug)]
+pub struct CheckedIntegers;
+
+impl AnalyzerRule for CheckedIntegers {
+    fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
+        let calculates = |expr: &Expr| match expr {
+            Expr::BinaryExpr(binary) => expressions::is_arithmetic(binary.op),
+            expr => matches!(expr, Expr::Negative(_)),
+        };
+        expressions::rewritten(plan, calculates, checked)
+    }
+
+    fn name(&self) -> &str {
+        "checked_integers"
+    }
+}
+
+fn checked(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
+    let (left, op, right) = match expr {
+        Expr::BinaryExpr(BinaryExpr { left, op, right }) => (left, op, right),
+        Expr::Negative(inner) => match negated(&inner, schema) {
+            Some(zero) => (Box::new(zero), Operator::Minus, inner),
+            None => return Transformed::no(Expr::Negative(inner)),
+        },
+        expr => return Transformed::no(expr),
+    };
+    let types = match op {
+        Operator::Plus | Operator::Minus | Operator::Multiply => {
+            integer(&left, schema).zip(integer(&right, schema))
+        }
+        _ => None,
+    };
+    let data_type = match types {
+        Some((left, right)) if left == right => left,
+        _ => {
+            let binary = Expr::BinaryExpr(BinaryExpr { left, op, right });
+            return match wide_decimal(&binary, schema) {
+                Some(data_type) => Transformed::yes(Decimals::call(binary, data_type)),
+                None => Transformed::no(binary),
+            };
+        }
+    };
+    let (mut ops, mut args) = match *left {
+        Expr::ScalarFunction(ScalarFunction { func, args }) => match chain(&func) {
+            Some(chain) => (chain.ops.clone(), args),
+            None => (
+                Vec::new(),
+                vec![Expr::ScalarFunction(ScalarFunction { func, args })],
+            ),
+        },
+        left => (Vec::new(), vec![left]),
+    };
+    ops.push(op);
+    args.push(*right);
+    Transformed::yes(expressions::call(Chain::new(ops, data_type), args))
+}
+
+/// What a value is taken from to be negated, if the smallest one has no opposite. A constant is folded by the planner, which
+/// sees its sign.
+fn negated(value: &Expr, schema: &DFSchema) -> Option<Expr> {
+    let data_type = value.get_type(schema).ok()?;
+    let signed = matches!(
+        data_type,
+        DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::Int64
+    );
+    (signed && !matches!(value, Expr::Literal(..)))
+        .then(|| {
+            ScalarValue::new_zero(&data_type)
+                .ok()
+                .map(|zero| Expr::Literal(zero, None))
+        })
+        .flatten()
+}
+
+/// The type of an operation on decimals, if its result may have more digits than a decimal has.
+fn wide_decimal(binary: &Expr, schema: &DFSchema) -> Option<DataType> {
+    let Expr::BinaryExpr(BinaryExpr { left, op, .. }) = binary else {
+        return None;
+    };
+    if !expressions::is_arithmetic(*op) || !left.get_type(schema).ok()?.is_decimal() {
+        return None;
+    }
+    let data_type = binary.get_type(schema).ok()?;
+    matches!(data_type, DataType::Decimal128(MAX_PRECISION, _)).then_some(data_type)
+}
+
+/// The type of an expression, if it is an integer.
+fn integer(expr: &Expr, schema: &dyn ExprSchema) -> Option<DataType> {
+    let data_type = match expr {
+        // Asking the function would walk the whole chain again.
+        Expr::ScalarFunction(call) if chain(&call.func).is_some() => {
+            chain(&call.func)?.data_type.clone()
+        }
+        expr => expr.get_type(schema).ok()?,
+    };
+    data_type.is_integer().then_some(data_type)
+}
+
+fn chain(func: &ScalarUDF) -> Option<&Chain> {
+    func.inner().downcast_ref::<Chain>()
+}
+
+/// Digits of the widest decimal.
+const MAX_PRECISION: u8 = 38;
+
+/// `a op b` of decimals, whose result is held to 38 digits.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Decimals {
+    /// As EXPLAIN shows it.
+    name: String,
+    op: Operator,
+    data_type: DataType,
+    signature: Signature,
+}
+
+impl Decimals {
+    fn call(binary: Expr, data_type: DataType) -> Expr {
+        let Expr::BinaryExpr(BinaryExpr { left, op, right }) = binary else {
+            return binary;
+        };
+        let function = Self {
+            name: op.to_string(),
+            op,
+            data_type,
+            signature: Signature::any(2, Volatility::Immutable),
+        };
+        expressions::call(function, vec![*left, *right])
+    }
+
+    fn out_of_range(&self) -> Error {
+        let name = match &self.data_type {
+            DataType::Decimal128(precision, scale) => format!("decimal({precision},{scale})"),
+            other => other.to_string(),
+        };
+        Error::new(Code::NumericOutOfRange, format!("{name} out of range"))
+            .with_hint("cast to DOUBLE, or to decimals of fewer digits")
+    }
+}
+
+impl ScalarUDFImpl for Decimals {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn schema_name(&self, args: &[Expr]) -> Result<String> {
+        let args: Vec<String> = args
+            .iter()
+            .map(|arg| arg.schema_name().to_string())
+            .collect();
+        Ok(args.join(&format!(" {} ", self.op)))
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(self.data_type.clone())
+    }
+
+    fn is_strict(&self) -> bool {
+        true
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let [left, right] = args.args.as_slice() else {
+            return Err(DataFusionError::Internal(format!(
+                "operator {} without two operands",
+                self.name
+            )));
+        };
+        let kernel = match self.op {
+            Operator::Plus => add,
+            Operator::Minus => sub,
+            Operator::Multiply => mul,
+            Operator::Divide => div,
+            _ => rem,
+        };
+        let value = apply(left, right, kernel).map_err(|error| match &error {
+            DataFusionError::ArrowError(arrow, _)
+                if matches!(arrow.as_ref(), ArrowError::ArithmeticOverflow(_)) =>
+            {
+                self.out_of_range().into()
+            }
+            _ => error,
+        })?;
+        let fits = match &value {
+            ColumnarValue::Scalar(ScalarValue::Decimal128(value, ..)) => value.is_none_or(fits),
+            ColumnarValue::Array(array) => match array.as_primitive_opt::<Decimal128Type>() {
+                // Where there is no value, whatever stands there is not one.
+                Some(array) => {
+                    array.values().iter().all(|value| fits(*value))
+                        || array.iter().flatten().all(fits)
+                }
+                None => true,
+            },
+            ColumnarValue::Scalar(_) => true,
+        };
+        match fits {
+            true => Ok(value),
+            false => Err(self.out_of_range().into()),
+        }
+    }
+}
+
+fn fits(value: i128) -> bool {
+    const BOUND: u128 = 10u128.pow(MAX_PRECISION as u32);
+    value.unsigned_abs() < BOUND
+}
+
+/// `a op b op c …` from left to right, all of one type of integer.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Chain {
+    /// As EXPLAIN shows it: the operators.
+    name: String,
+    ops: Vec<Operator>,
+    data_type: DataType,
+    signature: Signature,
+}
+
+impl Chain {
+    fn new(ops: Vec<Operator>, data_type: DataType) -> Self {
+        Self {
+            name: ops.iter().map(ToString::to_string).collect(),
+            signature: Signature::any(ops.len() + 1, Volatility::Immutable),
+            ops,
+            data_type,
+        }
+    }
+
+    fn out_of_range(&self, error: DataFusionError) -> DataFusionError {
+        let DataFusionError::ArrowError(arrow, _) = &error else {
+            return error;
+        };
+        if !matches!(arrow.as_ref(), ArrowError::ArithmeticOverflow(_)) {
+            return error;
+        }
+        let name = match self.data_type {
+            DataType::Int8 => "tinyint",
+            DataType::Int16 => "smallint",
+            DataType::Int32 => "integer",
+            _ => "bigint",
+        };
+        Error::new(Code::NumericOutOfRange, format!("{name} out of range")).into()
+    }
+}
+
+impl ScalarUDFImpl for Chain {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// That of the operators which it stands for: columns keep their names.
+    fn schema_name(&self, args: &[Expr]) -> Result<String> {
+        let mut args = args.iter();
+        let mut name = args
+            .next()
+            .map(|first| first.schema_name().to_string())
+            .unwrap_or_default();
+        for (op, arg) in self.ops.iter().zip(args) {
+            name.push_str(&format!(" {op} {}", arg.schema_name()));
+        }
+        Ok(name)
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(self.data_type.clone())
+    }
+
+    fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
+        let nullable = args.arg_fields.iter().any(|field| field.is_nullable());
+        Ok(Arc::new(Field::new(
+            &self.name,
+            self.data_type.clone(),
+            nullable,
+        )))
+    }
+
+    fn is_strict(&self) -> bool {
+        true
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let mut args = args.args.into_iter();
+        let mut value = args.next().ok_or_else(|| {
+            DataFusionError::Internal(format!("operators {} without an operand", self.name))
+        })?;
+        for (op, arg) in self.ops.iter().zip(args) {
+            let kernel = match op {
+                Operator::Plus => add,
+                Operator::Minus => sub,
+                _ => mul,
+            };
+            value = apply(&value, &arg, kernel).map_err(|error| self.out_of_range(error))?;
+        }
+        Ok(value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+    use arrow::util::pretty::pretty_format_batches;
+    use datafusion::execution::SessionStateBuilder;
+    use datafusion::prelude::SessionContext;
+
+    use super::*;
+
+    async fn run(sql: &str) -> Result<String> {
+        let state = SessionStateBuilder::new()
+            .with_default_features()
+            .with_analyzer_rule(Arc::new(CheckedIntegers))
+            .build();
+        let batches = SessionContext::new_with_state(state)
+            .sql(sql)
+            .await?
+            .collect()
+            .await?;
+        Ok(pretty_format_batches(&batches)?.to_string())
+    }
+
+    #[tokio::test]
+    async fn integers_out_of_range_are_an_error() {
+        for (sql, data_type) in [
+            ("SELECT 9223372036854775807 + 1", "bigint"),
+            ("SELECT -9223372036854775807 - 2", "bigint"),
+            ("SELECT 4611686018427387904 * 2", "bigint"),
+            (
+                "SELECT 1 + 9223372036854775807 - 9223372036854775807",
+                "bigint",
+            ),
+            (
+                "SELECT x + CAST(1 AS INT) FROM (VALUES (CAST(1 AS INT)), (CAST(2147483647 AS INT))) t(x)",
+                "integer",
+            ),
+            (
+                "SELECT CAST(100 AS TINYINT) + CAST(100 AS TINYINT)",
+                "tinyint",
+            ),
+            (
+                "SELECT count(*) FROM (VALUES (9223372036854775807)) t(x) WHERE x * 2 > 0",
+                "bigint",
+            ),
+            (
+                "SELECT sum(x * x) FROM (VALUES (9223372036854775807)) t(x) GROUP BY x - 1",
+                "bigint",
+            ),
+        ] {
+            let error = lakegate_error::from_engine(run(sql).await.unwrap_err());
+            assert_eq!(error.code(), Code::NumericOutOfRange, "{sql}: {error}");
+            assert_eq!(
+                error.message(),
+                format!("{data_type} out of range"),
+                "{sql}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn no_operator_wraps() {
+        const MIN: &str = "(VALUES (CAST('-9223372036854775808' AS BIGINT))) t(x)";
+        const WIDE: &str =
+            "(VALUES (CAST('99999999999999999999999999999999999999' AS DECIMAL(38,0)))) t(x)";
+        for select in [
+            format!("-x FROM {MIN}"),
+            format!("-(x + 0) FROM {MIN}"),
+            format!("abs(x) FROM {MIN}"),
+            format!("x / -1 FROM {MIN}"),
+            "-CAST(x AS TINYINT) FROM (VALUES (-128)) t(x)".to_owned(),
+            format!("x + x FROM {WIDE}"),
+            format!("x + 1 FROM {WIDE}"),
+            format!("-x - 1 FROM {WIDE}"),
+            format!("x * 2 FROM {WIDE}"),
+            format!("x * x FROM {WIDE}"),
+            format!("x / 0.0000001 FROM {WIDE}")
+                .replace("0.0000001", "CAST('0.0000001' AS DECIMAL(10,7))"),
+            "factorial(21)".to_owned(),
+            "lcm(9223372036854775807, 9223372036854775806)".to_owned(),
+            "CAST(DATE '2000-01-01' + INTERVAL '300000 years' AS VARCHAR)".to_owned(),
+            "INTERVAL '2000000000 months' + INTERVAL '2000000000 months'".to_owned(),
+        ] {
+            let sql = format!("SELECT {select}");
+            let error = lakegate_error::from_engine(match run(&sql).await {
+                Ok(shown) => panic!("{sql}: {shown}"),
+                Err(error) => error,
+            });
+            assert_eq!(error.code(), Code::NumericOutOfRange, "{sql}: {error}");
+        }
+        let shown = run(&format!(
+            "SELECT x % -1 AS r, -(x + 1) AS n, (SELECT x * 1 - x FROM {WIDE}) AS d FROM {MIN}"
+        ))
+        .await
+        .unwrap();
+        assert!(shown.contains("| 0 | 9223372036854775807 | 0 |"), "{shown}");
+    }
+
+    #[tokio::test]
+    async fn everything_else_is_as_before() {
+        let shown = run(
+            "SELECT x + 1, x - 2 * x + 3 AS y, 2.5 + x, x + NULL, CAST(1 AS INT) + x
+             FROM (VALUES (1), (CAST(NULL AS BIGINT))) t(x) ORDER BY x + 1",
+        )
+        .await
+        .unwrap();
+        assert!(shown.contains("t.x + Int64(1)"), "{shown}");
+        assert!(shown.contains("| 2 "), "{shown}");
+        let day = run("SELECT DATE '2024-01-01' + INTERVAL '1' DAY")
+            .await
+            .unwrap();
+        assert!(day.contains("2024-01-02"), "{day}");
+        let grouped =
+            run("SELECT x % 2 + 1, count(*) FROM (VALUES (1), (2), (3)) t(x) GROUP BY x % 2 + 1 HAVING count(*) + 1 > 2")
+                .await
+                .unwrap();
+        assert!(grouped.contains("| 2 "), "{grouped}");
+    }
+
+    #[tokio::test]
+    async fn keys_of_windows_are_checked_too() {
+        let shown = run(
+            "SELECT rank() OVER (ORDER BY x + 1), sum(x) OVER (PARTITION BY x - 1 ORDER BY x * 2 DESC) AS y FROM (VALUES (5)) t(x)",
+        )
+        .await
+        .unwrap();
+        assert!(shown.contains("| 1 ") && shown.contains("| 5 "), "{shown}");
+        let error =
+            run("SELECT rank() OVER (ORDER BY x + 1) FROM (VALUES (9223372036854775807)) t(x)");
+        let error = lakegate_error::from_engine(error.await.unwrap_err());
+        assert_eq!(error.code(), Code::NumericOutOfRange, "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_chain_is_one_function() {
+        let chain = vec!["x"; 200].join(" + ");
+        let sql = format!("SELECT {chain} AS y FROM (VALUES (1)) t(x)");
+        assert!(run(&sql).await.unwrap().contains("200"));
+        let shown = run("EXPLAIN SELECT x + 1 - x * 2 AS y FROM (VALUES (1)) t(x)")
+            .await
+            .unwrap();
+        assert!(shown.contains("+-("), "{shown}");
+    }
+}

@@ -1,0 +1,294 @@
+//! Bounds on a plan before it is analysed and optimised.
+//!
+//! A short text may be a large plan: a WITH that is named twice is planned twice, and one that names the one before twice doubles with
+//! each step. The optimizer writes out a column where a filter goes below a projection, so a column that is used twice in the next
+//! projection doubles too.
+//!
+//! ```text
+//! WITH a AS (SELECT x …), b AS (SELECT x || x AS x FROM a), c AS (SELECT x || x AS x FROM b) … WHERE x = 'y'
+//!                    1                  2 a's                         4 a's
+//! ```
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion, TreeNodeVisitor};
+use datafusion::error::{DataFusionError, Result};
+use datafusion::logical_expr::{Expr, LogicalPlan};
+use lakegate_error::{Code, Error};
+
+/// Nodes of a plan; one that is used twice counts twice.
+const MAX_NODES: usize = 10_000;
+/// Nodes above one another: to walk and to drop a plan takes stack for each.
+const MAX_DEPTH: usize = 2_500;
+/// Parts of an expression whose columns are written out down to where they are read or aggregated.
+const MAX_WRITTEN_OUT: u64 = 100_000;
+/// Parts within one another of such an expression: to walk, to evaluate and to drop it takes stack for each. A text has fewer.
+const MAX_WRITTEN_DEPTH: u64 = 4_000;
+
+/// # Errors
+///
+/// [`Code::TooComplex`]: the plan has too many nodes, is too deep, or its expressions grow into one another.
+pub fn check(plan: &LogicalPlan) -> Result<()> {
+    plan.visit_with_subqueries(&mut Check::default())?;
+    Ok(())
+}
+
+/// What a column is when it is written out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Size {
+    parts: u64,
+    /// Parts within one another.
+    depth: u64,
+}
+
+impl Size {
+    const ONE: Self = Self { parts: 1, depth: 1 };
+
+    fn or_larger(self, other: Self) -> Self {
+        Self {
+            parts: self.parts.max(other.parts),
+            depth: self.depth.max(other.depth),
+        }
+    }
+}
+
+/// The sizes of a node's columns by name, apart from those that are written out already, of which each is one part.
+type Sizes = Rc<HashMap<String, Size>>;
+
+#[derive(Default)]
+struct Check {
+    nodes: usize,
+    /// For each node above, how many results there were before its own inputs'.
+    above: Vec<usize>,
+    results: Vec<Sizes>,
+}
+
+fn too_complex(what: String, hint: &'static str) -> DataFusionError {
+    Error::new(Code::TooComplex, what).with_hint(hint).into()
+}
+
+impl TreeNodeVisitor<'_> for Check {
+    type Node = LogicalPlan;
+
+    fn f_down(&mut self, _: &LogicalPlan) -> Result<TreeNodeRecursion> {
+        self.nodes += 1;
+        if self.nodes > MAX_NODES {
+            return Err(too_complex(
+                format!(
+                    "the query has more than {MAX_NODES} steps when each WITH is put in its places"
+                ),
+                "name each WITH once, or split the query",
+            ));
+        }
+        if self.above.len() >= MAX_DEPTH {
+            return Err(too_complex(
+                format!("the query has more than {MAX_DEPTH} steps within one another"),
+                "split it into several queries",
+            ));
+        }
+        self.above.push(self.results.len());
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn f_up(&mut self, node: &LogicalPlan) -> Result<TreeNodeRecursion> {
+        let first = self.above.pop().unwrap_or(0);
+        let below = self.results.split_off(first.min(self.results.len()));
+        // Subqueries of its expressions come before its inputs.
+        let inputs = node.inputs().len().min(below.len());
+        let inputs = &below[below.len() - inputs..];
+        let sizes = sizes(node, inputs)?;
+        self.results.push(sizes);
+        Ok(TreeNodeRecursion::Continue)
+    }
+}
+
+fn sizes(node: &LogicalPlan, inputs: &[Sizes]) -> Result<Sizes> {
+    let input = together(inputs);
+    let mut largest = Size::ONE;
+    node.apply_expressions(|expr| {
+        largest = largest.or_larger(size(expr, &input)?);
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    if largest.depth > MAX_WRITTEN_DEPTH {
+        return Err(too_complex(
+            format!(
+                "an expression has more than {MAX_WRITTEN_DEPTH} parts within one another when the columns of subqueries are written out in it"
+            ),
+            "use fewer operators in a row, or fewer subqueries in one another",
+        ));
+    }
+    if largest.parts > MAX_WRITTEN_OUT {
+        return Err(too_complex(
+            format!(
+                "an expression has more than {MAX_WRITTEN_OUT} parts when the columns of subqueries are written out in it"
+            ),
+            "use each column of a subquery once in the next, or fewer subqueries in one another",
+        ));
+    }
+    let made: &[Expr] = match node {
+        LogicalPlan::Projection(projection) => &projection.expr,
+        // What is aggregated is computed once.
+        LogicalPlan::Aggregate(aggregate) => &aggregate.group_expr,
+        LogicalPlan::Union(_) => return Ok(union(node, inputs)),
+        _ => return Ok(input),
+    };
+    let mut sizes = HashMap::new();
+    for (expr, field) in made.iter().zip(node.schema().fields()) {
+        let size = size(expr, &input)?;
+        if size.parts > 1 {
+            sizes.insert(field.name().clone(), size);
+        }
+    }
+    Ok(Rc::new(sizes))
+}
+
+/// The columns of all inputs; of two of one name, the larger.
+fn together(inputs: &[Sizes]) -> Sizes {
+    match inputs {
+        [] => Sizes::default(),
+        [one] => Rc::clone(one),
+        [first, others @ ..] => {
+            let mut all = HashMap::clone(first);
+            for (name, size) in others.iter().flat_map(|sizes| sizes.iter()) {
+                let known = all.entry(name.clone()).or_insert(Size::ONE);
+                *known = known.or_larger(*size);
+            }
+            Rc::new(all)
+        }
+    }
+}
+
+/// A union's columns have the names of its first input's.
+fn union(node: &LogicalPlan, inputs: &[Sizes]) -> Sizes {
+    let mut all = HashMap::new();
+    for (sizes, input) in inputs.iter().zip(node.inputs()) {
+        if sizes.is_empty() {
+            continue;
+        }
+        let fields = input.schema().fields().iter();
+        for (field, made) in fields.zip(node.schema().fields()) {
+            if let Some(size) = sizes.get(field.name()) {
+                let known = all.entry(made.name().clone()).or_insert(Size::ONE);
+                *known = known.or_larger(*size);
+            }
+        }
+    }
+    Rc::new(all)
+}
+
+/// An expression with its columns written out.
+fn size(expr: &Expr, columns: &HashMap<String, Size>) -> Result<Size> {
+    let mut walk = Walk {
+        columns,
+        parts: 0,
+        above: 0,
+        deepest: 0,
+    };
+    expr.visit(&mut walk)?;
+    Ok(Size {
+        parts: walk.parts,
+        depth: walk.deepest,
+    })
+}
+
+struct Walk<'a> {
+    columns: &'a HashMap<String, Size>,
+    parts: u64,
+    /// Parts above the one that is looked at.
+    above: u64,
+    deepest: u64,
+}
+
+impl<'n> TreeNodeVisitor<'n> for Walk<'_> {
+    type Node = Expr;
+
+    fn f_down(&mut self, expr: &'n Expr) -> Result<TreeNodeRecursion> {
+        let part = match expr {
+            // A list of constants is as long as its text.
+            Expr::Alias(_) | Expr::Literal(..) => Size { parts: 0, depth: 0 },
+            Expr::Column(column) => self.columns.get(&column.name).copied().unwrap_or(Size::ONE),
+            _ => Size::ONE,
+        };
+        self.parts = self.parts.saturating_add(part.parts);
+        self.above = self.above.saturating_add(1);
+        let depth = self.above.saturating_add(part.depth);
+        self.deepest = self.deepest.max(depth);
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn f_up(&mut self, _: &'n Expr) -> Result<TreeNodeRecursion> {
+        self.above = self.above.saturating_sub(1);
+        Ok(TreeNodeRecursion::Continue)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use datafusion::prelude::SessionContext;
+
+    use super::*;
+
+    async fn checked(sql: &str) -> Result<()> {
+        let context = SessionContext::new();
+        context.sql("CREATE TABLE t (x TEXT, y BIGINT)").await?;
+        let plan = context.state().create_logical_plan(sql).await?;
+        check(&plan)
+    }
+
+    /// `WITH c0 AS (SELECT x, y FROM t), c1 AS (<step>), …`, where `{}` is the one before.
+    fn chain(steps: usize, step: &str, end: &str) -> String {
+        let mut sql = "WITH c0 AS (SELECT x, y FROM t)".to_owned();
+        for number in 1..=steps {
+            let step = step.replace("{}", &format!("c{}", number - 1));
+            sql += &format!(", c{number} AS ({step})");
+        }
+        format!("{sql} {}", end.replace("{}", &format!("c{steps}")))
+    }
+
+    #[tokio::test]
+    async fn plans_that_double_are_refused() {
+        let end = "SELECT count(*) FROM {} WHERE x = 'a'";
+        for (steps, step) in [
+            (20, "SELECT x || x AS x, y FROM {}"),
+            (
+                20,
+                "SELECT CASE WHEN x = 'a' THEN x ELSE x || 'b' END AS x, y FROM {}",
+            ),
+            (20, "SELECT x || x AS x, y FROM {} ORDER BY y"),
+            (14, "SELECT a.x, a.y FROM {} a, {} b"),
+            (14, "SELECT x, y FROM {} UNION ALL SELECT x, y FROM {}"),
+            (
+                20,
+                &format!("SELECT x || {} AS x, y FROM {{}}", ["y"; 400].join(" || ")),
+            ),
+        ] {
+            let error = checked(&chain(steps, step, end)).await.unwrap_err();
+            let error = lakegate_error::from_engine(error);
+            assert_eq!(error.code(), Code::TooComplex, "{step}: {error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn honest_plans_pass() {
+        let wide: Vec<String> = (0..500).map(|n| format!("y + {n} AS y{n}")).collect();
+        for sql in [
+            chain(50, "SELECT x || 'a' AS x, y FROM {}", "SELECT * FROM {}"),
+            chain(
+                40,
+                "SELECT max(x || x) AS x, y FROM {} GROUP BY y",
+                "SELECT * FROM {}",
+            ),
+            chain(
+                8,
+                "SELECT x, y FROM {} UNION ALL SELECT x, y FROM {}",
+                "SELECT * FROM {}",
+            ),
+            format!("SELECT {} FROM t", wide.join(", ")),
+            vec!["SELECT x FROM t"; 100].join(" UNION ALL "),
+        ] {
+            checked(&sql).await.unwrap();
+        }
+    }
+}

@@ -1,0 +1,459 @@
+//! Correlated subqueries as joins, wherever they stand and whatever they are.
+//!
+//! DataFusion decorrelates a scalar subquery only if it is an aggregate over equalities, EXISTS and IN only in a filter, LATERAL only
+//! over filters, and nothing over two levels; some of the rest it answers wrongly. What it does rightly is left to it
+//! ([`engine`]). Else a subquery is evaluated for all distinct values of the outer columns that it reads at once, its *domain*, then
+//! joined to the outer rows by them (Neumann, Kemper: Unnesting Arbitrary Queries, 2015).
+//!
+//! ```text
+//! SELECT a.x, (SELECT c.y FROM c WHERE c.z < a.z ORDER BY c.y LIMIT 1) FROM a
+//!
+//!   Projection x, __subquery_2.value
+//!     LeftJoin a.z IS NOT DISTINCT FROM __subquery_2.__outer_1_0
+//!       a
+//!       __subquery_2: Filter row <= 1
+//!         Window row_number() OVER (PARTITION BY __outer_1_0 ORDER BY c.y) AS row
+//!           Filter c.z < __outer_1_0
+//!             CrossJoin
+//!               __domain_1: SELECT DISTINCT a.z AS __outer_1_0 FROM a
+//!               c
+//! ```
+//!
+//! The domain is a second reading of the outer rows. It may have more values than these have, which then find no row, but not fewer:
+//! what may differ from one reading to the next is left out or refused ([`domain`]). A subquery whose filter equates all outer columns
+//! with columns of its own needs no domain ([`bind`]), nor does one without a table ([`inline`]).
+
+mod bind;
+mod domain;
+mod engine;
+mod inline;
+mod lateral;
+mod numbered;
+mod on;
+mod optional;
+mod places;
+mod sides;
+mod single_value;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use bind::{Binder, Bound, bind};
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
+use datafusion::common::{Column, DFSchema, ExprSchema, JoinType, NullEquality, Result};
+use datafusion::config::ConfigOptions;
+use datafusion::logical_expr::expr::{Exists, InSubquery};
+use datafusion::logical_expr::{
+    Distinct, Expr, FetchType, LogicalPlan, LogicalPlanBuilder, SkipType, Subquery, lit,
+};
+use datafusion::optimizer::AnalyzerRule;
+use domain::Domain;
+use lakegate_error::{Code, Error};
+pub use optional::OptionalValues;
+use places::Place;
+use single_value::single_value;
+
+use crate::expressions;
+
+/// The rule; it runs after types are settled, and after the rule for three-valued logic.
+#[derive(Debug)]
+pub struct DependentJoins;
+
+impl AnalyzerRule for DependentJoins {
+    fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
+        let has_subqueries = expressions::has(&plan, |expr| subquery_of(expr).is_some())?
+            || plan.exists(|node| Ok(matches!(node, LogicalPlan::Subquery(_))))?;
+        match has_subqueries {
+            true => Rewriter::default().plan(plan),
+            false => Ok(plan),
+        }
+    }
+
+    fn name(&self) -> &str {
+        "dependent_joins"
+    }
+}
+
+/// The column that holds a subquery's value.
+const VALUE: &str = "__subquery_value";
+
+#[derive(Default)]
+struct Rewriter {
+    /// The number of the last name that was given.
+    names: usize,
+}
+
+/// What subqueries are joined with.
+struct Target {
+    /// The outer rows, from which domains are taken.
+    rows: LogicalPlan,
+    /// The same with the values of subqueries.
+    joined: LogicalPlan,
+}
+
+impl Target {
+    fn new(rows: LogicalPlan) -> Self {
+        Self {
+            joined: rows.clone(),
+            rows,
+        }
+    }
+}
+
+impl Rewriter {
+    fn next(&mut self) -> usize {
+        self.names += 1;
+        self.names
+    }
+
+    fn plan(&mut self, plan: LogicalPlan) -> Result<LogicalPlan> {
+        plan.transform_up(|node| self.node(node)).data()
+    }
+
+    /// Subqueries of an expression first get rid of their own.
+    fn inside(&mut self, expr: Expr) -> Result<Transformed<Expr>> {
+        let mut inner = |subquery: Subquery| -> Result<Subquery> {
+            let plan = self.plan(Arc::unwrap_or_clone(subquery.subquery))?;
+            Ok(with_plan(plan, subquery.spans))
+        };
+        Ok(match expr {
+            Expr::ScalarSubquery(subquery) => {
+                Transformed::yes(Expr::ScalarSubquery(inner(subquery)?))
+            }
+            Expr::Exists(exists) => Transformed::yes(Expr::Exists(Exists {
+                subquery: inner(exists.subquery)?,
+                negated: exists.negated,
+            })),
+            Expr::InSubquery(within) => Transformed::yes(Expr::InSubquery(InSubquery {
+                subquery: with_named_cast(inner(within.subquery)?)?,
+                expr: within.expr,
+                negated: within.negated,
+            })),
+            other => Transformed::no(other),
+        })
+    }
+
+    /// An expression with its subqueries replaced by columns of the rows, which are joined with them; its name stays.
+    fn replace(&mut self, expr: Expr, target: &mut Target, place: Place) -> Result<Expr> {
+        if !place.wants(&expr, target.rows.schema())? {
+            return Ok(expr);
+        }
+        let name = expr.schema_name().to_string();
+        let replaced = expr
+            .transform_down(|expr| {
+                if !place.replaces(&expr, target.rows.schema())? {
+                    return Ok(Transformed::no(expr));
+                }
+                let value = match expr {
+                    Expr::ScalarSubquery(subquery) => self.scalar(subquery, target)?,
+                    Expr::Exists(Exists { subquery, negated }) => {
+                        self.exists(subquery, negated, target)?
+                    }
+                    Expr::InSubquery(mut within) => {
+                        if Place::Elsewhere.wants(&within.expr, target.rows.schema())? {
+                            *within.expr = self.replace(*within.expr, target, Place::Elsewhere)?;
+                            // The subquery reads the values that the item has of others.
+                            target.rows = target.joined.clone();
+                        }
+                        let rows = target.rows.schema();
+                        if place.knows(&within, rows)? {
+                            Expr::InSubquery(within)
+                        } else {
+                            let subquery = with_item_filter(*within.expr, within.subquery, rows)?;
+                            self.exists(subquery, within.negated, target)?
+                        }
+                    }
+                    other => return Ok(Transformed::no(other)),
+                };
+                Ok(Transformed::new(value, true, TreeNodeRecursion::Jump))
+            })
+            .data()?;
+        let unchanged = place == Place::Condition || replaced.schema_name().to_string() == name;
+        Ok(if unchanged {
+            replaced
+        } else {
+            replaced.alias(name)
+        })
+    }
+
+    fn scalar(&mut self, subquery: Subquery, target: &mut Target) -> Result<Expr> {
+        if let Some(row) = inline::row(&subquery.subquery, target.rows.schema())?
+            && let Some(value) = row.value()
+        {
+            return value;
+        }
+        let at_most_one = gives_one_row(&subquery.subquery)?;
+        let plan = Arc::unwrap_or_clone(subquery.subquery);
+        let (bound, domain) = self.bound(plan, &target.rows, at_most_one)?;
+        let value = Expr::Column(Column::from(
+            bound.plan.schema().qualified_field(bound.first),
+        ));
+        let plan = LogicalPlanBuilder::from(bound.plan);
+        let plan = match at_most_one {
+            true => plan.project(named(&bound.columns, &domain).chain([value.alias(VALUE)]))?,
+            false => {
+                let groups: Vec<Expr> = bound.columns.iter().cloned().map(Expr::Column).collect();
+                let aggregate = single_value(value).alias(VALUE);
+                let columns =
+                    named(&bound.columns, &domain).chain([Expr::Column(Column::from_name(VALUE))]);
+                plan.aggregate(groups, vec![aggregate])?.project(columns)?
+            }
+        };
+        self.join(target, plan.build()?, &domain)
+    }
+
+    fn exists(&mut self, subquery: Subquery, negated: bool, target: &mut Target) -> Result<Expr> {
+        if let Some(row) = inline::row(&subquery.subquery, target.rows.schema())? {
+            let exists = row.exists.unwrap_or(lit(true));
+            return Ok(match negated {
+                true => exists.is_not_true(),
+                false => exists.is_true(),
+            });
+        }
+        let plan = rows_alone(Arc::unwrap_or_clone(subquery.subquery))?;
+        let (bound, domain) = self.bound(plan, &target.rows, true)?;
+        let groups: Vec<Expr> = bound.columns.iter().cloned().map(Expr::Column).collect();
+        let plan = LogicalPlanBuilder::from(bound.plan);
+        let columns = named(&bound.columns, &domain);
+        let plan = match groups.is_empty() {
+            // One row or none: the same for all outer rows.
+            true => plan.limit(0, Some(1))?.project([lit(true).alias(VALUE)])?,
+            false => plan
+                .aggregate(groups, Vec::<Expr>::new())?
+                .project(columns.chain([lit(true).alias(VALUE)]))?,
+        };
+        let found = self.join(target, plan.build()?, &domain)?;
+        Ok(if negated {
+            found.is_null()
+        } else {
+            found.is_not_null()
+        })
+    }
+
+    /// A subquery over its domain of outer rows. `may_be_many`: a second row is no error, or there is none.
+    fn bound(
+        &mut self,
+        plan: LogicalPlan,
+        rows: &LogicalPlan,
+        may_be_many: bool,
+    ) -> Result<(Bound, Domain)> {
+        let domain = Domain::of(&plan, rows, self.next())?;
+        let bound = match domain.is_empty() {
+            true => Bound {
+                plan,
+                columns: vec![],
+                first: 0,
+            },
+            false => {
+                refuse_volatile(&plan)?;
+                let binder = Binder::new(&domain, &plan)?;
+                let mut binder = match may_be_many {
+                    true => binder,
+                    false => binder.of_one_row(),
+                };
+                bind(&mut binder, plan)?
+            }
+        };
+        Ok((bound, domain))
+    }
+
+    /// Joins rows with a plan of the domain's columns and a value; gives the value.
+    fn join(&mut self, target: &mut Target, plan: LogicalPlan, domain: &Domain) -> Result<Expr> {
+        let alias = format!("__subquery_{}", self.next());
+        let right = LogicalPlanBuilder::from(plan)
+            .alias(alias.as_str())?
+            .build()?;
+        let left = LogicalPlanBuilder::from(target.joined.clone());
+        let joined = match domain.is_empty() {
+            true => left.join_on(right, JoinType::Left, [lit(true)])?,
+            false => left.join_detailed(
+                right,
+                JoinType::Left,
+                keys(domain, Some(alias.as_str())),
+                None,
+                NullEquality::NullEqualsNull,
+            )?,
+        };
+        target.joined = joined.build()?;
+        Ok(Expr::Column(Column::new(Some(alias), VALUE)))
+    }
+}
+
+/// What outer rows are joined by with a plan over their domain.
+fn keys(domain: &Domain, alias: Option<&str>) -> (Vec<Column>, Vec<Column>) {
+    let outer = domain.outer.iter();
+    outer
+        .map(|(outer, name)| (outer.clone(), Column::new(alias, name)))
+        .unzip()
+}
+
+/// The domain's columns by the names that they are joined by.
+fn named<'a>(columns: &'a [Column], domain: &'a Domain) -> impl Iterator<Item = Expr> + 'a {
+    columns
+        .iter()
+        .zip(&domain.outer)
+        .map(|(column, (_, name))| Expr::Column(column.clone()).alias(name.clone()))
+}
+
+fn columns_of(schema: &DFSchema) -> Vec<Expr> {
+    schema.columns().into_iter().map(Expr::Column).collect()
+}
+
+/// The subquery that an expression is of.
+fn subquery_of(expr: &Expr) -> Option<&Subquery> {
+    match expr {
+        Expr::ScalarSubquery(subquery) => Some(subquery),
+        Expr::Exists(exists) => Some(&exists.subquery),
+        Expr::InSubquery(within) => Some(&within.subquery),
+        Expr::SetComparison(compared) => Some(&compared.subquery),
+        _ => None,
+    }
+}
+
+fn with_plan(plan: LogicalPlan, spans: datafusion::common::Spans) -> Subquery {
+    let outer_ref_columns = plan.all_out_ref_exprs();
+    Subquery {
+        subquery: Arc::new(plan),
+        outer_ref_columns,
+        spans,
+    }
+}
+
+/// Whether a subquery reads columns of rows outside, also where only its own subqueries do.
+///
+/// # Errors
+/// The plan cannot be walked.
+pub fn is_correlated(subquery: &Subquery) -> Result<bool> {
+    Ok(!outer_columns(&subquery.subquery)?.is_empty())
+}
+
+/// IN's subquery, with another name for a cast than for what is cast: the engine has both of them beside each other.
+fn with_named_cast(subquery: Subquery) -> Result<Subquery> {
+    match subquery.subquery.as_ref() {
+        LogicalPlan::Projection(list) if matches!(list.expr.as_slice(), [Expr::Cast(_)]) => {
+            let cast = list.expr.iter().cloned().map(|cast| cast.alias("__cast"));
+            let input = LogicalPlanBuilder::from(LogicalPlan::clone(&list.input));
+            let plan = input.project(cast)?.build()?;
+            Ok(with_plan(plan, subquery.spans))
+        }
+        _ => Ok(subquery),
+    }
+}
+
+/// The columns of rows outside of a plan that it reads, also those that its own subqueries read.
+fn outer_columns(plan: &LogicalPlan) -> Result<Vec<Column>> {
+    let mut found = Vec::new();
+    find_outer_columns(plan, &mut found)?;
+    Ok(found)
+}
+
+fn find_outer_columns(plan: &LogicalPlan, found: &mut Vec<Column>) -> Result<()> {
+    let inputs = plan.inputs();
+    plan.apply_expressions(|expr| {
+        expr.apply(|expr| {
+            if let Expr::OuterReferenceColumn(_, column) = expr
+                && !found.contains(column)
+            {
+                found.push(column.clone());
+            }
+            if let Some(subquery) = subquery_of(expr) {
+                for column in outer_columns(&subquery.subquery)? {
+                    let own = inputs
+                        .iter()
+                        .any(|input| input.schema().has_column(&column));
+                    if !own && !found.contains(&column) {
+                        found.push(column);
+                    }
+                }
+            }
+            Ok(TreeNodeRecursion::Continue)
+        })
+    })?;
+    if let LogicalPlan::Join(join) = plan {
+        find_outer_columns(&join.left, found)?;
+        let beside = lateral::read_columns(join)?;
+        for column in outer_columns(&join.right)? {
+            if !beside.contains(&column) && !found.contains(&column) {
+                found.push(column);
+            }
+        }
+        return Ok(());
+    }
+    inputs
+        .into_iter()
+        .try_for_each(|input| find_outer_columns(input, found))
+}
+
+fn refused<T>(message: &str) -> Result<T> {
+    Err(Error::new(Code::NotSupported, message.to_owned()).into())
+}
+
+/// A subquery is evaluated once for equal outer values, not once for each row.
+fn refuse_volatile(plan: &LogicalPlan) -> Result<()> {
+    match expressions::has(plan, Expr::is_volatile_node)? {
+        true => refused("a volatile function in a correlated subquery is not supported"),
+        false => Ok(()),
+    }
+}
+
+/// Whether a plan gives at most one row for each value of its domain.
+fn gives_one_row(plan: &LogicalPlan) -> Result<bool> {
+    Ok(match plan {
+        LogicalPlan::Projection(projection) => gives_one_row(&projection.input)?,
+        LogicalPlan::SubqueryAlias(alias) => gives_one_row(&alias.input)?,
+        LogicalPlan::Filter(filter) => gives_one_row(&filter.input)?,
+        LogicalPlan::Sort(sort) => gives_one_row(&sort.input)?,
+        LogicalPlan::Limit(limit) => {
+            matches!(limit.get_fetch_type()?, FetchType::Literal(Some(0 | 1)))
+                || gives_one_row(&limit.input)?
+        }
+        LogicalPlan::Aggregate(aggregate) => aggregate.group_expr.is_empty(),
+        _ => false,
+    })
+}
+
+/// A plan that has rows where `plan` has: its columns do not matter.
+fn rows_alone(plan: LogicalPlan) -> Result<LogicalPlan> {
+    match plan {
+        LogicalPlan::Projection(list) => rows_alone(Arc::unwrap_or_clone(list.input)),
+        LogicalPlan::SubqueryAlias(alias) => rows_alone(Arc::unwrap_or_clone(alias.input)),
+        LogicalPlan::Sort(sort) if sort.fetch.is_none() => {
+            rows_alone(Arc::unwrap_or_clone(sort.input))
+        }
+        LogicalPlan::Distinct(Distinct::All(input)) => rows_alone(Arc::unwrap_or_clone(input)),
+        LogicalPlan::Limit(limit) => {
+            let some = matches!(limit.get_skip_type()?, SkipType::Literal(0))
+                && matches!(
+                    limit.get_fetch_type()?,
+                    FetchType::Literal(Some(1..) | None)
+                );
+            match some {
+                true => rows_alone(Arc::unwrap_or_clone(limit.input)),
+                false => Ok(LogicalPlan::Limit(limit)),
+            }
+        }
+        plan => Ok(plan),
+    }
+}
+
+/// `x IN (subquery)` as EXISTS: the subquery where its column equals `x`.
+fn with_item_filter(item: Expr, subquery: Subquery, schema: &DFSchema) -> Result<Subquery> {
+    let item = item
+        .transform_up(|expr| {
+            Ok(match expr {
+                Expr::Column(column) if schema.has_column(&column) => {
+                    let field = Arc::clone(schema.field_from_column(&column)?);
+                    Transformed::yes(Expr::OuterReferenceColumn(field, column))
+                }
+                other => Transformed::no(other),
+            })
+        })
+        .data()?;
+    let plan = Arc::unwrap_or_clone(subquery.subquery);
+    let first = Expr::Column(Column::from(plan.schema().qualified_field(0)));
+    let plan = LogicalPlanBuilder::from(plan)
+        .filter(first.eq(item))?
+        .build()?;
+    Ok(with_plan(plan, subquery.spans))
+}

@@ -1,0 +1,107 @@
+//! A scalar subquery without a row is NULL, also where its column never is.
+//!
+//! The engine takes a scalar subquery for as nullable as its column (`ExprSchemable::nullable` of `datafusion-expr`, 55.2), and leaves
+//! out what asks for NULL:
+//!
+//! ```text
+//! SELECT s.m IS NULL FROM (SELECT (SELECT 1 WHERE t.k > 5) AS m FROM t) s        was false for all rows
+//! ```
+//!
+//! So the value of such a subquery becomes that of an aggregate, which may be NULL. An analyzer rule, before nullability is asked for.
+//! Delete it when the engine has scalar subqueries nullable.
+
+use std::cell::Cell;
+use std::sync::Arc;
+
+use arrow::datatypes::Field;
+use datafusion::common::Column;
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
+use datafusion::config::ConfigOptions;
+use datafusion::error::Result;
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, Subquery};
+use datafusion::optimizer::AnalyzerRule;
+
+use super::single_value::single_value;
+use super::with_plan;
+use crate::expressions;
+
+/// The rule.
+#[derive(Debug)]
+pub struct OptionalValues;
+
+impl AnalyzerRule for OptionalValues {
+    fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
+        let is_scalar = |expr: &Expr| matches!(expr, Expr::ScalarSubquery(_));
+        if !expressions::has(&plan, is_scalar)? {
+            return Ok(plan);
+        }
+        let found = Cell::new(false);
+        let plan = plan.transform_up_with_subqueries(|node| {
+            let node =
+                node.map_expressions(|expr| expr.transform_up(|expr| optional(expr, &found)))?;
+            // What is above knows of it too.
+            node.map_data(LogicalPlan::recompute_schema)
+        })?;
+        if !found.get() {
+            return Ok(plan.data);
+        }
+        plan.data
+            .transform_up_with_subqueries(|node| {
+                node.map_expressions(|expr| expr.transform_up(nullable))?
+                    .map_data(LogicalPlan::recompute_schema)
+            })
+            .data()
+    }
+
+    fn name(&self) -> &str {
+        "optional_values"
+    }
+}
+
+fn optional(expr: Expr, found: &Cell<bool>) -> Result<Transformed<Expr>> {
+    match expr {
+        Expr::ScalarSubquery(subquery) if may_lack(&subquery) => {
+            found.set(true);
+            let (relation, field) = subquery.subquery.schema().qualified_field(0);
+            let (relation, name) = (relation.cloned(), field.name().clone());
+            let value = Expr::Column(Column::new(relation.clone(), &name));
+            let plan = LogicalPlanBuilder::from(LogicalPlan::clone(&subquery.subquery))
+                .aggregate(Vec::<Expr>::new(), [single_value(value)])?;
+            let made = Expr::Column(Column::from(plan.schema().qualified_field(0)));
+            let plan = plan
+                .project([made.alias_qualified(relation, name)])?
+                .build()?;
+            let subquery = with_plan(plan, subquery.spans);
+            Ok(Transformed::yes(Expr::ScalarSubquery(subquery)))
+        }
+        expr => Ok(Transformed::no(expr)),
+    }
+}
+
+/// Whether a subquery may have no row, while its column is never NULL.
+fn may_lack(subquery: &Subquery) -> bool {
+    let plan = subquery.subquery.as_ref();
+    plan.schema().fields().len() == 1 && !plan.schema().field(0).is_nullable() && !has_a_row(plan)
+}
+
+fn has_a_row(plan: &LogicalPlan) -> bool {
+    match plan {
+        LogicalPlan::Projection(list) => has_a_row(&list.input),
+        LogicalPlan::SubqueryAlias(alias) => has_a_row(&alias.input),
+        LogicalPlan::Sort(sort) => has_a_row(&sort.input),
+        LogicalPlan::Aggregate(aggregate) => aggregate.group_expr.is_empty(),
+        LogicalPlan::EmptyRelation(empty) => empty.produce_one_row,
+        _ => false,
+    }
+}
+
+/// An outer column as one that may be NULL, for what it is of may be such a subquery.
+fn nullable(expr: Expr) -> Result<Transformed<Expr>> {
+    Ok(match expr {
+        Expr::OuterReferenceColumn(field, column) if !field.is_nullable() => {
+            let field = Arc::new(Field::clone(&field).with_nullable(true));
+            Transformed::yes(Expr::OuterReferenceColumn(field, column))
+        }
+        expr => Transformed::no(expr),
+    })
+}

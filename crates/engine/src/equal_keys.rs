@@ -1,0 +1,498 @@
+//! Comparing, ordering, grouping and joining by values that are equal but differ in their bytes, or whose order is not that of their
+//! bytes: intervals and arrays.
+//!
+//! The engine groups, joins and compares these by their bytes: a month is not 30 days, and `{0}` is not `{-0}`; and it has an item that
+//! is NULL before all others, not behind them. Here they are compared by what is equal and ordered in them, the length of an interval
+//! and the key of an array (`engine/arrays/keys.rs`); of the values of a group, the result has one:
+//!
+//! ```text
+//! GROUP BY i             GROUP BY interval_length(i), with first_value(i) in the place of i
+//! SELECT DISTINCT i      GROUP BY, as above
+//! JOIN … USING (i)       ON interval_length(l.i) = interval_length(r.i)
+//! a < b, ORDER BY a      array_key(a) < array_key(b), ORDER BY array_key(a)
+//! x IN (SELECT y …)      array_key(x) IN (SELECT array_key(y) …)
+//! ```
+//!
+//! An analyzer rule, after types are settled. Delete it when the engine has comparable forms of all types.
+
+use std::sync::Arc;
+
+use arrow::datatypes::DataType;
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
+use datafusion::common::{Column, DFSchema, ScalarValue};
+use datafusion::config::ConfigOptions;
+use datafusion::error::Result;
+use datafusion::functions_aggregate::first_last::first_value_udaf;
+use datafusion::logical_expr::expr::{
+    AggregateFunction, Between, InList, InSubquery, ScalarFunction,
+};
+use datafusion::logical_expr::utils::merge_schema;
+use datafusion::logical_expr::{
+    Aggregate, BinaryExpr, Case, Distinct, DistinctOn, Expr, ExprSchemable, GroupingSet, Join,
+    LogicalPlan, LogicalPlanBuilder, Subquery,
+};
+use datafusion::optimizer::AnalyzerRule;
+use lakegate_error::{Code, Error};
+
+use super::expressions::{self, until};
+use super::{arrays, floats, time};
+
+/// The rule.
+#[derive(Debug)]
+pub struct EqualKeys;
+
+impl AnalyzerRule for EqualKeys {
+    fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
+        if !concerns(&plan)? {
+            return Ok(plan);
+        }
+        check_distinct(&plan)?;
+        let plan = expressions::rewritten(plan, is_comparison, compared)?;
+        let rewritten = plan.transform_up_with_subqueries(rewritten)?;
+        match rewritten.transformed {
+            // What a node gives may be NULL now, there and above.
+            true => rewritten
+                .data
+                .transform_up_with_subqueries(|node| node.recompute_schema().map(Transformed::yes))
+                .data(),
+            false => Ok(rewritten.data),
+        }
+    }
+
+    fn name(&self) -> &str {
+        "equal_keys"
+    }
+}
+
+/// Whether a plan has such values.
+fn concerns(plan: &LogicalPlan) -> Result<bool> {
+    let mut found = false;
+    plan.apply_with_subqueries(|node| {
+        let mut fields = node.schema().fields().iter();
+        found = fields.any(|field| is_compared(field.data_type()))
+            || expressions::reads(node, |expr| match expr {
+                Expr::Literal(value, _) => is_compared(&value.data_type()),
+                Expr::Cast(cast) => is_compared(cast.field.data_type()),
+                Expr::ScalarFunction(call) => makes_arrays(call.func.name()),
+                _ => false,
+            })?;
+        Ok(until(found))
+    })?;
+    Ok(found)
+}
+
+/// Whether values of a type are compared here.
+fn is_compared(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Interval(_)) || arrays::is_keyed(data_type)
+}
+
+/// Whether a function may make arrays of what are none.
+fn makes_arrays(function: &str) -> bool {
+    function.contains("array")
+        || matches!(
+            function,
+            "generate_series" | "range" | "regexp_match" | "map_keys" | "map_values" | "flatten"
+        )
+}
+
+/// Whether equal values of a type may be of different bytes, which the engine does not see.
+fn differs(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Interval(_))
+        || floats::are_lists(data_type)
+        || time::are_lists(data_type)
+}
+
+/// What is compared in the place of a value; `None`: the value itself.
+fn comparable(expr: &Expr, schema: &DFSchema) -> Option<Expr> {
+    let data_type = expr.get_type(schema).ok()?;
+    match data_type {
+        DataType::Interval(_) => time::length(expr, schema),
+        of if arrays::is_array(&of) && arrays::is_keyed(&of) => Some(arrays::key(expr.clone())),
+        _ => None,
+    }
+}
+
+/// What is sorted by in the place of a value; `None`: the value itself.
+fn sortable(expr: &Expr, schema: &DFSchema) -> Option<Expr> {
+    comparable(expr, schema).or_else(|| {
+        let is_struct = |of: &DataType| matches!(of, DataType::Struct(_)) && arrays::is_keyed(of);
+        let data_type = expr.get_type(schema).ok()?;
+        is_struct(&data_type).then(|| arrays::key(expr.clone()))
+    })
+}
+
+/// What is grouped by in the place of a value, where the engine would tell equal ones apart; `None`: the value itself.
+fn groupable(expr: &Expr, schema: &DFSchema) -> Option<Expr> {
+    let data_type = expr.get_type(schema).ok()?;
+    differs(&data_type)
+        .then(|| comparable(expr, schema))
+        .flatten()
+}
+
+/// Values of one aggregate can only be sorted by what is distinct in them.
+fn check_distinct(plan: &LogicalPlan) -> Result<()> {
+    plan.apply_with_subqueries(|node| {
+        let LogicalPlan::Aggregate(aggregate) = node else {
+            return Ok(TreeNodeRecursion::Continue);
+        };
+        let schema = aggregate.input.schema();
+        for function in &aggregate.aggr_expr {
+            function.apply(|part| {
+                let Expr::AggregateFunction(call) = part else {
+                    return Ok(TreeNodeRecursion::Continue);
+                };
+                let mut sorts = call.params.order_by.iter();
+                let of_array =
+                    |expr: &Expr| expr.get_type(schema).is_ok_and(|of| arrays::is_array(&of));
+                if call.params.distinct && sorts.any(|sort| of_array(&sort.expr)) {
+                    return Err(Error::new(
+                        Code::NotSupported,
+                        format!("{} of distinct arrays has no order", call.func.name()),
+                    )
+                    .with_hint("select the distinct arrays in a subquery, and sort them outside")
+                    .into());
+                }
+                Ok(TreeNodeRecursion::Continue)
+            })?;
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    Ok(())
+}
+
+fn is_comparison(expr: &Expr) -> bool {
+    match expr {
+        Expr::BinaryExpr(binary) => time::compares(binary.op),
+        Expr::Case(case) => case.expr.is_some(),
+        Expr::ScalarFunction(call) => matches!(call.func.name(), "nullif" | "greatest" | "least"),
+        Expr::AggregateFunction(call) => !call.params.order_by.is_empty(),
+        expr => matches!(
+            expr,
+            Expr::InSubquery(_) | Expr::Between(_) | Expr::InList(_) | Expr::WindowFunction(_)
+        ),
+    }
+}
+
+/// Comparisons of arrays, and with the rows of a subquery: others of intervals are done before.
+fn compared(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
+    let expr = match of_arrays(&expr, schema) {
+        Some(compared) => return Transformed::yes(compared),
+        None => expr,
+    };
+    match expr {
+        Expr::BinaryExpr(BinaryExpr { left, op, right }) if time::compares(op) => {
+            match (comparable(&left, schema), comparable(&right, schema)) {
+                (Some(left), Some(right)) => Transformed::yes(Expr::BinaryExpr(BinaryExpr::new(
+                    Box::new(left),
+                    op,
+                    Box::new(right),
+                ))),
+                _ => Transformed::no(Expr::BinaryExpr(BinaryExpr { left, op, right })),
+            }
+        }
+        Expr::InSubquery(within) => match in_comparable(&within, schema) {
+            Some(within) => Transformed::yes(Expr::InSubquery(within)),
+            None => Transformed::no(Expr::InSubquery(within)),
+        },
+        expr => Transformed::no(expr),
+    }
+}
+
+/// Other comparisons of arrays; `None` if it is of other types.
+fn of_arrays(expr: &Expr, schema: &DFSchema) -> Option<Expr> {
+    let array = |expr: &Expr| {
+        let of = expr.get_type(schema).ok()?;
+        (arrays::is_array(&of) && arrays::is_keyed(&of))
+            .then(|| Box::new(arrays::key(expr.clone())))
+    };
+    match expr {
+        Expr::Between(between) => Some(Expr::Between(Between {
+            expr: array(&between.expr)?,
+            negated: between.negated,
+            low: array(&between.low)?,
+            high: array(&between.high)?,
+        })),
+        Expr::InList(within) => {
+            let items = within.list.iter().map(|item| Some(*array(item)?));
+            let items: Option<Vec<Expr>> = items.collect();
+            let expr = array(&within.expr)?;
+            Some(Expr::InList(InList::new(expr, items?, within.negated)))
+        }
+        Expr::Case(case) => {
+            let operand = array(case.expr.as_ref()?)?;
+            let whens = case.when_then_expr.iter();
+            let whens = whens.map(|(when, then)| Some((array(when)?, then.clone())));
+            let whens: Option<Vec<_>> = whens.collect();
+            let case = Case::new(Some(operand), whens?, case.else_expr.clone());
+            Some(Expr::Case(case))
+        }
+        Expr::ScalarFunction(ScalarFunction { func, args }) if func.name() == "nullif" => {
+            let [value, other] = args.as_slice() else {
+                return None;
+            };
+            let equal = Expr::eq(*array(value)?, *array(other)?);
+            let null = ScalarValue::try_from(value.get_type(schema).ok()?).ok()?;
+            let whens = vec![(Box::new(equal), Box::new(Expr::Literal(null, None)))];
+            let case = Case::new(None, whens, Some(Box::new(value.clone())));
+            Some(Expr::Case(case))
+        }
+        Expr::ScalarFunction(call) => arrays::greatest_or_least(call, schema),
+        Expr::WindowFunction(window) => {
+            let mut window = window.clone();
+            let params = &mut window.params;
+            let orders = params.order_by.iter_mut().map(|sort| &mut sort.expr);
+            let mut changed = false;
+            for key in params.partition_by.iter_mut().chain(orders) {
+                changed |= put_sortable(key, schema);
+            }
+            changed.then_some(Expr::WindowFunction(window))
+        }
+        Expr::AggregateFunction(call) if !call.params.distinct => {
+            let mut call = call.clone();
+            let mut changed = false;
+            for sort in &mut call.params.order_by {
+                changed |= put_sortable(&mut sort.expr, schema);
+            }
+            changed.then_some(Expr::AggregateFunction(call))
+        }
+        _ => None,
+    }
+}
+
+fn in_comparable(within: &InSubquery, schema: &DFSchema) -> Option<InSubquery> {
+    let plan = &within.subquery.subquery;
+    let [column] = plan.schema().columns().try_into().ok()?;
+    let column = comparable(&Expr::Column(column), plan.schema())?;
+    let expr = comparable(&within.expr, schema)?;
+    let plan = LogicalPlanBuilder::from(LogicalPlan::clone(plan))
+        .project([column.alias(name("item", 0))])
+        .and_then(LogicalPlanBuilder::build)
+        .ok()?;
+    Some(InSubquery::new(
+        Box::new(expr),
+        Subquery {
+            subquery: Arc::new(plan),
+            outer_ref_columns: within.subquery.outer_ref_columns.clone(),
+            spans: within.subquery.spans.clone(),
+        },
+        within.negated,
+    ))
+}
+
+fn rewritten(node: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
+    match node {
+        LogicalPlan::Aggregate(aggregate) => grouped(aggregate),
+        LogicalPlan::Distinct(Distinct::All(input)) => {
+            let schema = input.schema();
+            if !schema
+                .fields()
+                .iter()
+                .any(|field| differs(field.data_type()))
+            {
+                return Ok(Transformed::no(LogicalPlan::Distinct(Distinct::All(input))));
+            }
+            let keys = schema.iter().map(Expr::from).collect();
+            grouped(Aggregate::try_new(input, keys, Vec::new())?)
+        }
+        LogicalPlan::Distinct(Distinct::On(mut distinct)) => {
+            let schema = Arc::clone(distinct.input.schema());
+            let mut changed = false;
+            let sorts = distinct.sort_expr.iter_mut().flatten();
+            let sorts = sorts.map(|sort| &mut sort.expr);
+            for key in distinct.on_expr.iter_mut().chain(sorts) {
+                changed |= put_sortable(key, &schema);
+            }
+            let distinct = LogicalPlan::Distinct(Distinct::On(DistinctOn { ..distinct }));
+            Ok(Transformed::new_transformed(distinct, changed))
+        }
+        LogicalPlan::Sort(mut sort) => {
+            let schema = Arc::clone(sort.input.schema());
+            let mut changed = false;
+            for key in &mut sort.expr {
+                changed |= put_sortable(&mut key.expr, &schema);
+            }
+            Ok(Transformed::new_transformed(
+                LogicalPlan::Sort(sort),
+                changed,
+            ))
+        }
+        LogicalPlan::Join(join) => joined(join),
+        node => Ok(Transformed::no(node)),
+    }
+}
+
+fn put_comparable(key: &mut Expr, schema: &DFSchema) -> bool {
+    put(key, comparable(key, schema))
+}
+
+fn put_sortable(key: &mut Expr, schema: &DFSchema) -> bool {
+    put(key, sortable(key, schema))
+}
+
+fn put(key: &mut Expr, other: Option<Expr>) -> bool {
+    match other {
+        Some(other) => {
+            *key = other;
+            true
+        }
+        None => false,
+    }
+}
+
+fn joined(join: Join) -> Result<Transformed<LogicalPlan>> {
+    let schema = merge_schema(&[&join.left, &join.right]);
+    let mut on = join.on.clone();
+    let mut changed = false;
+    for (left, right) in &mut on {
+        changed |= put_comparable(left, &schema) && put_comparable(right, &schema);
+    }
+    match changed {
+        true => Ok(Transformed::yes(LogicalPlan::Join(Join { on, ..join }))),
+        false => Ok(Transformed::no(LogicalPlan::Join(join))),
+    }
+}
+
+/// Groups by what is equal.
+fn grouped(aggregate: Aggregate) -> Result<Transformed<LogicalPlan>> {
+    let below = Arc::clone(aggregate.input.schema());
+    let mut keys = Keys {
+        schema: &below,
+        found: Vec::new(),
+    };
+    let group_expr = aggregate.group_expr.iter().cloned();
+    let group_expr: Vec<Expr> = group_expr.map(|key| keys.replaced(key)).collect();
+    let counts = aggregate.aggr_expr.iter().cloned().map(|function| {
+        function
+            .transform_up(|part| Ok(counted(part, &below)))
+            .data()
+    });
+    let mut functions: Vec<Expr> = counts.collect::<Result<_>>()?;
+    let found = keys.found;
+    if found.is_empty() {
+        if functions == aggregate.aggr_expr {
+            return Ok(Transformed::no(LogicalPlan::Aggregate(aggregate)));
+        }
+        let names = aggregate
+            .schema
+            .iter()
+            .skip(aggregate.schema.fields().len() - functions.len());
+        let functions = functions.into_iter().zip(names);
+        let functions = functions.map(|(function, (_, field))| {
+            let kept = function.schema_name().to_string() == *field.name();
+            if kept {
+                function
+            } else {
+                function.alias(field.name())
+            }
+        });
+        let functions = functions.collect();
+        let aggregate = Aggregate::try_new(aggregate.input, group_expr, functions)?;
+        return Ok(Transformed::yes(LogicalPlan::Aggregate(aggregate)));
+    }
+    for (place, (key, _)) in found.iter().enumerate() {
+        let first = AggregateFunction::new_udf(
+            first_value_udaf(),
+            vec![key.clone()],
+            false,
+            None,
+            Vec::new(),
+            None,
+        );
+        functions.push(Expr::AggregateFunction(first).alias(name("value", place)));
+    }
+    let columns = below.iter().map(Expr::from);
+    let comparables = found.iter().enumerate();
+    let comparables = comparables.map(|(place, (_, key))| key.clone().alias(name("key", place)));
+    let input = LogicalPlanBuilder::from(LogicalPlan::clone(&aggregate.input))
+        .project(columns.chain(comparables))?
+        .build()?;
+    let keys: Vec<Column> = (0..found.len())
+        .map(|place| Column::new_unqualified(name("key", place)))
+        .collect();
+    let groups = Aggregate::try_new(Arc::new(input), group_expr, functions)?;
+    let outputs = groups.schema.iter().zip(aggregate.schema.iter());
+    let outputs = outputs.map(|(own, (relation, field))| {
+        let column = Expr::from(own);
+        let place = keys.iter().position(|key| *own.1.name() == key.name);
+        let output = match place {
+            Some(place) => value_of(column, place, field.data_type())?,
+            None if own.0 == relation && own.1.name() == field.name() => return Ok(column),
+            None => column,
+        };
+        Ok(output.alias_qualified(relation.cloned(), field.name()))
+    });
+    let outputs: Vec<Expr> = outputs.collect::<Result<_>>()?;
+    LogicalPlanBuilder::from(LogicalPlan::Aggregate(groups))
+        .project(outputs)?
+        .build()
+        .map(Transformed::yes)
+}
+
+/// A value of the group; NULL where the key is, as where a grouping set leaves it out.
+fn value_of(key: Expr, place: usize, data_type: &DataType) -> Result<Expr> {
+    let null = Expr::Literal(ScalarValue::try_from(data_type)?, None);
+    let value = Expr::Column(Column::new_unqualified(name("value", place)));
+    let whens = vec![(Box::new(key.is_null()), Box::new(null))];
+    Ok(Expr::Case(Case::new(None, whens, Some(Box::new(value)))))
+}
+
+/// `count(DISTINCT x)` counts what is not equal.
+fn counted(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
+    match expr {
+        Expr::AggregateFunction(mut call)
+            if call.params.distinct && call.func.name() == "count" =>
+        {
+            let mut changed = false;
+            for argument in &mut call.params.args {
+                changed |= put(argument, groupable(argument, schema));
+            }
+            Transformed::new_transformed(Expr::AggregateFunction(call), changed)
+        }
+        expr => Transformed::no(expr),
+    }
+}
+
+/// Keys with what is compared in their place.
+struct Keys<'a> {
+    schema: &'a DFSchema,
+    found: Vec<(Expr, Expr)>,
+}
+
+impl Keys<'_> {
+    fn replaced(&mut self, key: Expr) -> Expr {
+        let mut all = |keys: Vec<Expr>| -> Vec<Expr> {
+            keys.into_iter().map(|key| self.replaced(key)).collect()
+        };
+        match key {
+            Expr::GroupingSet(GroupingSet::Rollup(of)) => {
+                Expr::GroupingSet(GroupingSet::Rollup(all(of)))
+            }
+            Expr::GroupingSet(GroupingSet::Cube(of)) => {
+                Expr::GroupingSet(GroupingSet::Cube(all(of)))
+            }
+            Expr::GroupingSet(GroupingSet::GroupingSets(sets)) => {
+                let sets = sets.into_iter().map(all).collect();
+                Expr::GroupingSet(GroupingSet::GroupingSets(sets))
+            }
+            key => self.column(key),
+        }
+    }
+
+    fn column(&mut self, key: Expr) -> Expr {
+        let bare = key.clone().unalias();
+        let known = self.found.iter().position(|(known, _)| *known == bare);
+        let place = known.or_else(|| {
+            let comparable = groupable(&bare, self.schema)?;
+            self.found.push((bare, comparable));
+            Some(self.found.len() - 1)
+        });
+        match place {
+            Some(place) => Expr::Column(Column::new_unqualified(name("key", place))),
+            None => key,
+        }
+    }
+}
+
+fn name(what: &str, place: usize) -> String {
+    format!("__equal_{what}_{place}")
+}

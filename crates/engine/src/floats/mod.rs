@@ -1,0 +1,40 @@
+//! Floating-point numbers as PostgreSQL has them: NaN is equal to itself and greater than every other number, -0 is 0.
+//!
+//! The engine has them so in comparisons, joins and groups, and not everywhere. What it does otherwise is replaced here:
+//!
+//! - [`extremes`]: `min` and `max` of groups, which begin at the largest finite number and forget NaN;
+//! - [`places`]: `round` and `trunc` to more or fewer places than a number has;
+//! - [`canonical`]: NaNs with a sign, and -0 in windows, CASE, `nullif`, IN lists and functions over arrays;
+//! - [`joins`]: -0 in the filters that joins make of their keys.
+
+mod canonical;
+mod extremes;
+mod joins;
+mod places;
+
+use std::cmp::Ordering;
+
+pub use canonical::CanonicalFloats;
+pub(crate) use canonical::{are_lists, one_zero};
+use datafusion::error::Result;
+use datafusion::execution::SessionState;
+pub use joins::CanonicalJoinKeys;
+
+/// Puts these functions in the place of the engine's.
+pub fn register(state: &mut SessionState) -> Result<()> {
+    extremes::register(state)?;
+    places::register(state)
+}
+
+/// NaN last, of whatever sign.
+fn order(left: f64, right: f64) -> Ordering {
+    match (left.is_nan(), right.is_nan()) {
+        (true, true) => Ordering::Equal,
+        (true, false) => Ordering::Greater,
+        (false, true) => Ordering::Less,
+        (false, false) => left.partial_cmp(&right).unwrap_or(Ordering::Equal),
+    }
+}
+
+#[cfg(test)]
+mod tests;

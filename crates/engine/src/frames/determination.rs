@@ -1,0 +1,86 @@
+//! `regr_r2` of values of y that are all equal is 1, as in SQL's standard and PostgreSQL; the engine's is NULL (`regr.rs` of
+//! `datafusion-functions-aggregate`, 55.2). Delete this when it is 1 there.
+
+use std::sync::Arc;
+
+use arrow::array::ArrayRef;
+use arrow::datatypes::{DataType, FieldRef};
+use datafusion::common::ScalarValue;
+use datafusion::error::Result;
+use datafusion::execution::{FunctionRegistry, SessionState};
+use datafusion::logical_expr::expr::AggregateFunction;
+use datafusion::logical_expr::function::{
+    AccumulatorArgs, AggregateFunctionSimplification, StateFieldsArgs,
+};
+use datafusion::logical_expr::utils::AggregateOrderSensitivity;
+use datafusion::logical_expr::{
+    Accumulator, AggregateUDF, AggregateUDFImpl, Documentation, Expr, Operator, ReversedUDAF,
+    SetMonotonicity, Signature, StatisticsArgs,
+};
+
+use crate::aggregates::as_the_inner;
+
+pub fn register(state: &mut SessionState) -> Result<()> {
+    if let Some(inner) = state.aggregate_functions().get("regr_r2").cloned() {
+        let function = AggregateUDF::new_from_impl(Determination { inner });
+        state.register_udaf(Arc::new(function))?;
+    }
+    Ok(())
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Determination {
+    inner: Arc<AggregateUDF>,
+}
+
+impl AggregateUDFImpl for Determination {
+    as_the_inner!(except accumulator);
+
+    fn accumulator(&self, args: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
+        let inner = self.inner.accumulator(args)?;
+        Ok(Box::new(Level { inner }))
+    }
+}
+
+/// The engine's accumulator, which knows that y was level.
+#[derive(Debug)]
+struct Level {
+    inner: Box<dyn Accumulator>,
+}
+
+impl Accumulator for Level {
+    fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
+        self.inner.update_batch(values)
+    }
+
+    fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
+        self.inner.merge_batch(states)
+    }
+
+    fn state(&mut self) -> Result<Vec<ScalarValue>> {
+        self.inner.state()
+    }
+
+    fn evaluate(&mut self) -> Result<ScalarValue> {
+        let value = self.inner.evaluate()?;
+        if !value.is_null() {
+            return Ok(value);
+        }
+        // count, mean of x, mean of y, squares of x, squares of y, products
+        let state = self.inner.state()?;
+        let float = |index: usize| match state.get(index) {
+            Some(ScalarValue::Float64(value)) => *value,
+            _ => None,
+        };
+        let several = matches!(state.first(), Some(ScalarValue::UInt64(Some(2..))));
+        let (Some(x), Some(y)) = (float(3), float(4)) else {
+            return Ok(value);
+        };
+        let is_level = several && x > 0.0 && y == 0.0;
+        Ok(ScalarValue::Float64(is_level.then_some(1.0)))
+    }
+
+    fn size(&self) -> usize {
+        size_of_val(self) + self.inner.size()
+    }
+}

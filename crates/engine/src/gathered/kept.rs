@@ -1,0 +1,261 @@
+//! Memory of the pool for what a window operator keeps and makes, which the engine does not count.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use arrow::array::RecordBatch;
+use datafusion::error::Result;
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool, MemoryReservation};
+use parking_lot::Mutex;
+
+use super::pinned::Pinned;
+
+/// What one stream of a window operator keeps of its input and has made of it.
+#[derive(Debug)]
+pub struct Kept {
+    /// Whether the operator keeps all of its input until the end.
+    whole: bool,
+    /// Functions that it evaluates.
+    functions: usize,
+    /// Bytes of their constants, which each row has.
+    constants: usize,
+    input: MemoryReservation,
+    made: MemoryReservation,
+    state: Mutex<State>,
+    /// Rows that frames reach over, of all functions together.
+    reach: AtomicI64,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Of an operator that keeps all.
+    pinned: Pinned,
+    rows_in: usize,
+    bytes_in: usize,
+    rows_out: usize,
+    /// Bytes of the largest value that may be that of every row.
+    largest: usize,
+}
+
+thread_local! {
+    /// Of the operator that works on this thread.
+    static CURRENT: RefCell<Option<Arc<Kept>>> = const { RefCell::new(None) };
+}
+
+/// Puts back what this thread did before.
+#[derive(Debug)]
+pub struct Entered(Option<Arc<Kept>>);
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        CURRENT.set(self.0.take());
+    }
+}
+
+impl Kept {
+    pub fn new(
+        name: &str,
+        whole: bool,
+        functions: usize,
+        constants: usize,
+        pool: &Arc<dyn MemoryPool>,
+    ) -> Arc<Self> {
+        let input = MemoryConsumer::new(name).register(pool);
+        Arc::new(Self {
+            whole,
+            functions: functions.max(1),
+            constants,
+            made: input.new_empty(),
+            input,
+            state: Mutex::default(),
+            reach: AtomicI64::new(0),
+        })
+    }
+
+    /// Until what this gives is dropped, what this thread makes is kept by this operator, or by none that is counted here.
+    pub fn enter(kept: Option<&Arc<Self>>) -> Entered {
+        let kept = kept.map(Arc::clone);
+        Entered(CURRENT.with_borrow_mut(|current| std::mem::replace(current, kept)))
+    }
+
+    /// Nothing is kept any more.
+    pub fn free(&self) {
+        self.input.free();
+        self.made.free();
+    }
+
+    fn take(&self, batch: &RecordBatch) -> Result<()> {
+        let mut state = self.state.lock();
+        state.rows_in += batch.num_rows();
+        if !self.whole {
+            let mut pinned = Pinned::default();
+            state.bytes_in += added(&mut pinned, batch);
+            return match self.constants {
+                0 => Ok(()),
+                _ => self.settle(&state),
+            };
+        }
+        let bytes = added(&mut state.pinned, batch);
+        let constants = self.constants.saturating_mul(batch.num_rows());
+        // In the end, all batches are put together in one.
+        self.input
+            .try_grow(bytes.saturating_mul(2).saturating_add(constants))
+    }
+
+    /// The operator gave so many rows of its result. What one keeps that lets go of rows is as many as have no result yet, and those
+    /// that frames reach over.
+    ///
+    /// # Errors
+    /// The pool has no room for what is left.
+    pub fn gave(&self, rows: usize) -> Result<()> {
+        if self.whole {
+            return Ok(());
+        }
+        self.made.free();
+        let mut state = self.state.lock();
+        state.rows_out += rows;
+        self.settle(&state)
+    }
+
+    fn settle(&self, state: &State) -> Result<()> {
+        let reach = usize::try_from(self.reach.load(Ordering::Relaxed)).unwrap_or(0);
+        let kept = state.rows_in.saturating_sub(state.rows_out) + reach / self.functions;
+        let kept = kept.min(state.rows_in);
+        // Once as a whole, once by partition.
+        let bytes = state.bytes_in as u128 * kept as u128 * 2 / (state.rows_in as u128).max(1);
+        let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+        let constants = self.constants.saturating_mul(kept);
+        self.input.try_resize(bytes.saturating_add(constants))
+    }
+}
+
+fn added(pinned: &mut Pinned, batch: &RecordBatch) -> usize {
+    let columns = batch.columns().iter();
+    columns.map(|column| pinned.add(column.as_ref())).sum()
+}
+
+/// The operator that works on this thread was given a batch.
+///
+/// # Errors
+/// It keeps it, and the pool has no room.
+pub fn given(batch: &RecordBatch) -> Result<()> {
+    CURRENT.with_borrow(|current| match current {
+        Some(kept) => kept.take(batch),
+        None => Ok(()),
+    })
+}
+
+/// Whether a window works on this thread.
+pub(super) fn within_window() -> bool {
+    CURRENT.with_borrow(Option::is_some)
+}
+
+/// A window made a value of so many bytes for so many rows.
+///
+/// # Errors
+/// The pool has no room for it.
+pub(super) fn made(bytes: usize, rows: usize) -> Result<()> {
+    CURRENT.with_borrow(|current| match current {
+        // The values, and then the array of all.
+        Some(kept) => kept
+            .made
+            .try_grow(bytes.saturating_mul(rows.saturating_add(1))),
+        None => Ok(()),
+    })
+}
+
+/// A window made a value of so many bytes, which may be that of each row.
+///
+/// # Errors
+/// The pool has no room for it.
+pub(super) fn made_for_all(bytes: usize) -> Result<()> {
+    CURRENT.with_borrow(|current| {
+        let Some(kept) = current else {
+            return Ok(());
+        };
+        let mut state = kept.state.lock();
+        let more = bytes.saturating_sub(state.largest);
+        state.largest = state.largest.max(bytes);
+        kept.made.try_grow(more.saturating_mul(state.rows_in))
+    })
+}
+
+/// Rows that one function's frame reaches over in one partition.
+#[derive(Debug, Default)]
+pub(super) struct Reach {
+    kept: Option<Arc<Kept>>,
+    rows: i64,
+}
+
+impl Reach {
+    pub fn set(&mut self, rows: usize) {
+        let rows = i64::try_from(rows).unwrap_or(i64::MAX);
+        if rows == self.rows {
+            return;
+        }
+        if self.kept.is_none() {
+            self.kept = CURRENT.with_borrow(Option::clone);
+        }
+        if let Some(kept) = &self.kept {
+            kept.reach.fetch_add(rows - self.rows, Ordering::Relaxed);
+            self.rows = rows;
+        }
+    }
+}
+
+impl Drop for Reach {
+    fn drop(&mut self) {
+        self.set(0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use arrow::array::{ArrayRef, Int64Array};
+    use datafusion::execution::memory_pool::GreedyMemoryPool;
+
+    use super::*;
+
+    fn batch(rows: i64) -> RecordBatch {
+        let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(0..rows));
+        RecordBatch::try_from_iter([("n", numbers)]).unwrap()
+    }
+
+    #[test]
+    fn what_an_operator_keeps_is_of_the_pool_until_it_is_given() {
+        let pool: Arc<dyn MemoryPool> = Arc::new(GreedyMemoryPool::new(1 << 20));
+        let kept = Kept::new("window", false, 1, 0, &pool);
+        {
+            let _entered = Kept::enter(Some(&kept));
+            given(&batch(1000)).unwrap();
+            kept.gave(0).unwrap();
+            assert!(pool.reserved() >= 16_000, "{}", pool.reserved());
+            let mut reach = Reach::default();
+            reach.set(500);
+            kept.gave(1000).unwrap();
+            assert!(
+                (8_000..12_000).contains(&pool.reserved()),
+                "{}",
+                pool.reserved()
+            );
+            drop(reach);
+            made(100, 10).unwrap();
+            made_for_all(10).unwrap();
+            made_for_all(10).unwrap();
+            assert!(made(1 << 20, 1).is_err());
+            kept.gave(0).unwrap();
+            assert_eq!(pool.reserved(), 0);
+        }
+        given(&batch(1_000_000)).unwrap();
+        let kept = Kept::new("window", true, 1, 0, &pool);
+        let _entered = Kept::enter(Some(&kept));
+        // Both live, as they do in an operator that keeps them.
+        let (small, large) = (batch(10_000), batch(100_000));
+        given(&small).unwrap();
+        assert!(given(&large).is_err());
+        kept.free();
+        assert_eq!(pool.reserved(), 0);
+    }
+}

@@ -1,0 +1,497 @@
+//! IN lists of one expression are not merged.
+//!
+//! The engine's simplifier takes the lists for sets of values that differ where their expressions do, and for NULL-free
+//! (`datafusion-optimizer`, `expr_simplifier.rs`, `inlist_intersection` and `inlist_except`, 55.2):
+//!
+//! ```text
+//! x IN (1, 2) AND x NOT IN (3, NULL)     became x IN (1, 2); is never true
+//! x IN (a, 1) AND x IN (b, 2)            became false; is true where x = a = b
+//! NOT (x IN (1, 2) AND x IN (3, 4))      became true; is NULL where x is
+//! ```
+//!
+//! An analyzer rule makes the expressions of such lists differ, as [`Same`]: the simplifier then sees lists of several
+//! expressions. Delete this when it minds NULLs and what is not a constant.
+//!
+//! Nor are their items taken for constants that are none. The physical list evaluates each item without rows, and makes a set of
+//! them if none answers with an array (`datafusion-physical-expr`, `in_list.rs`, `try_evaluate_constant_list`, 55.2); a CASE
+//! without rows answers NULL, and `x NOT IN (27, 55, 0, CASE y WHEN y THEN x ELSE 3 END)` was never true. In the plan that is run
+//! such an item is [`Same`], which answers with an array: [`by_rows`]. Delete this when the list asks which columns an item reads.
+
+use std::cell::Cell;
+
+use arrow::datatypes::{DataType, FieldRef};
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
+use datafusion::config::ConfigOptions;
+use datafusion::error::{DataFusionError, Result};
+use datafusion::logical_expr::expr::InList;
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
+use datafusion::logical_expr::{
+    BinaryExpr, Cast, ColumnarValue, Expr, LogicalPlan, Operator, ReturnFieldArgs,
+    ScalarFunctionArgs, ScalarUDFImpl, Signature, TryCast, Volatility, binary_expr, lit,
+};
+use datafusion::optimizer::AnalyzerRule;
+
+use super::expressions;
+
+/// Keeps IN lists apart that stand in one AND or OR.
+#[derive(Debug)]
+pub struct SeparateInLists;
+
+impl AnalyzerRule for SeparateInLists {
+    fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
+        // The same for the same plan, which is a key of results.
+        let made = Cell::new(0);
+        let lists = |expr: &Expr| match expr {
+            Expr::BinaryExpr(binary) => binary.op == Operator::Or,
+            expr => matches!(expr, Expr::InList(_)),
+        };
+        if !expressions::has(&plan, lists)? {
+            return Ok(plan);
+        }
+        plan.transform_up_with_subqueries(|node| {
+            if !expressions::reads(&node, lists)? {
+                return Ok(Transformed::no(node));
+            }
+            // What is a column may become a part of a condition above, under NOT.
+            let sense = match node {
+                LogicalPlan::Filter(_) | LogicalPlan::Join(_) => Sense::AsWritten,
+                _ => Sense::Either,
+            };
+            let names = NamePreserver::new(&node);
+            node.map_expressions(|expr| {
+                expressions::named(expr, &names, &|expr| separated(expr, sense, &made))
+            })
+        })
+        .data()
+    }
+
+    fn name(&self) -> &str {
+        "separate_in_lists"
+    }
+}
+
+/// How the simplifier may meet an AND or OR.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sense {
+    AsWritten,
+    /// Perhaps under a NOT, which makes OR of AND and IN of NOT IN: `NOT p`, `p = false`, `CASE WHEN p THEN false ELSE true END`.
+    Either,
+}
+
+/// From the inside out: on each side, one list of an expression is left as it was, for the files' statistics.
+fn separated(mut expr: Expr, sense: Sense, made: &Cell<u32>) -> Result<Transformed<Expr>> {
+    if let Expr::InList(list) = &expr
+        && is_literal(&list.expr)
+        && !list.list.iter().all(is_literal)
+    {
+        return Ok(Transformed::yes(compared_with_each(list)));
+    }
+    if junction(&expr).is_some() {
+        let changed = separate(&mut expr, sense, made);
+        return Ok(Transformed::new_transformed(expr, changed));
+    }
+    // What is inside of anything else may be negated by it.
+    expr.map_children(|mut child| {
+        let mut changed = false;
+        let mut rest = vec![&mut child];
+        while let Some(part) = rest.pop() {
+            if junction(part).is_none() {
+                continue;
+            }
+            changed |= separate(part, Sense::Either, made);
+            if let Expr::BinaryExpr(BinaryExpr { left, right, .. }) = part {
+                rest.push(left);
+                rest.push(right);
+            }
+        }
+        Ok(Transformed::new_transformed(child, changed))
+    })
+}
+
+/// A constant that is looked for among columns, `3 IN (a, b)`, as `a = 3 OR b = 3`: what makes it differ would be folded.
+fn compared_with_each(list: &InList) -> Expr {
+    let (each, all) = match list.negated {
+        true => (Operator::NotEq, Operator::And),
+        false => (Operator::Eq, Operator::Or),
+    };
+    let items = list.list.iter().map(|item| {
+        let tested = Expr::clone(&list.expr);
+        binary_expr(item.clone(), each, tested)
+    });
+    let compared = items.reduce(|left, right| binary_expr(left, all, right));
+    compared.unwrap_or_else(|| lit(list.negated))
+}
+
+/// The operator, of an AND or OR.
+fn junction(expr: &Expr) -> Option<Operator> {
+    match expr {
+        Expr::BinaryExpr(BinaryExpr {
+            op: op @ (Operator::And | Operator::Or),
+            ..
+        }) => Some(*op),
+        _ => None,
+    }
+}
+
+/// Makes the tested expressions of an AND or OR differ; whether any did not.
+fn separate(expr: &mut Expr, sense: Sense, made: &Cell<u32>) -> bool {
+    let Some(op) = junction(expr) else {
+        return false;
+    };
+    let Expr::BinaryExpr(BinaryExpr { left, right, .. }) = expr else {
+        return false;
+    };
+    // Mostly one operand, so that long chains are not walked again and again.
+    if !operands(right, op).any(|operand| listed(operand, op, sense).is_some()) {
+        return false;
+    }
+    let tested: Vec<&Expr> = operands(left, op)
+        .filter_map(|operand| listed(operand, op, sense))
+        .collect();
+    let mut changed = false;
+    let mut rest = vec![right.as_mut()];
+    while let Some(operand) = rest.pop() {
+        if listed(operand, op, sense).is_some_and(|one| tested.contains(&one)) {
+            rename(operand, made);
+            changed = true;
+        } else if let Expr::BinaryExpr(binary) = operand
+            && binary.op == op
+        {
+            rest.push(&mut binary.left);
+            rest.push(&mut binary.right);
+        }
+    }
+    changed
+}
+
+/// The plan, whose IN lists are evaluated by rows if an item is no literal. After everything is optimised.
+///
+/// # Errors
+/// Those of the plan's own checks.
+pub fn by_rows(plan: LogicalPlan) -> Result<LogicalPlan> {
+    let made = Cell::new(0);
+    let mistaken = |expr: &Expr| matches!(expr, Expr::InList(list) if is_mistaken(list));
+    expressions::rewritten(plan, mistaken, |expr, _| match expr {
+        Expr::InList(mut list) if is_mistaken(&list) => {
+            // One is enough.
+            if let Some(item) = list.list.iter_mut().find(|item| !is_literal(item)) {
+                *item = same(std::mem::take(item), &made);
+            }
+            Transformed::yes(Expr::InList(list))
+        }
+        expr => Transformed::no(expr),
+    })
+}
+
+/// Whether a list may be taken for constants though it has another item. A column answers with an array as it is.
+fn is_mistaken(InList { list, .. }: &InList) -> bool {
+    let has_column = list.iter().any(|item| matches!(item, Expr::Column(_)));
+    !has_column && !list.iter().all(is_literal)
+}
+
+fn is_literal(item: &Expr) -> bool {
+    matches!(item, Expr::Literal(..))
+}
+
+/// What stands between the ANDs or ORs, without recursion: there may be thousands.
+fn operands(expr: &Expr, op: Operator) -> impl Iterator<Item = &Expr> {
+    let mut rest = vec![expr];
+    std::iter::from_fn(move || {
+        loop {
+            match rest.pop()? {
+                Expr::BinaryExpr(binary) if binary.op == op => {
+                    rest.push(&binary.right);
+                    rest.push(&binary.left);
+                }
+                operand => return Some(operand),
+            }
+        }
+    })
+}
+
+/// What an operand compares with a list, if the simplifier may merge it wrongly with another: in OR only what is negated; in AND also
+/// an OR of equalities, which becomes a list, and so does an AND of inequalities under NOT.
+fn listed(operand: &Expr, op: Operator, sense: Sense) -> Option<&Expr> {
+    let either = sense == Sense::Either;
+    match operand {
+        Expr::InList(list) if either || op == Operator::And || list.negated => {
+            Some(uncast(&list.expr))
+        }
+        Expr::BinaryExpr(binary) => {
+            let negated = match binary.op {
+                Operator::Or if op == Operator::And => false,
+                Operator::And if op == Operator::Or && either => true,
+                _ => return None,
+            };
+            let mut parts = operands(operand, binary.op).map(|part| compared(part, negated));
+            let first = parts.next()??;
+            parts.all(|part| part == Some(first)).then_some(first)
+        }
+        _ => None,
+    }
+}
+
+/// The column of an equality, what a list is of; `negated`: of an inequality, of what is not in a list.
+fn compared(part: &Expr, negated: bool) -> Option<&Expr> {
+    let compares = if negated {
+        Operator::NotEq
+    } else {
+        Operator::Eq
+    };
+    match part {
+        Expr::InList(list) if list.negated == negated => Some(uncast(&list.expr)),
+        Expr::BinaryExpr(binary) if binary.op == compares => {
+            let sides = [binary.left.as_ref(), binary.right.as_ref()];
+            sides
+                .into_iter()
+                .map(uncast)
+                .find(|side| matches!(side, Expr::Column(_)))
+        }
+        _ => None,
+    }
+}
+
+/// Without its casts, which the simplifier may move to the literals.
+fn uncast(mut expr: &Expr) -> &Expr {
+    while let Expr::Cast(Cast { expr: inner, .. }) | Expr::TryCast(TryCast { expr: inner, .. }) =
+        expr
+    {
+        expr = inner;
+    }
+    expr
+}
+
+/// Puts [`Same`] into a list; of an OR into the first equality, which leaves no list, and likewise of an AND.
+fn rename(mut operand: &mut Expr, made: &Cell<u32>) {
+    while let Expr::BinaryExpr(binary) = operand {
+        operand = match (binary.op, uncast(&binary.left)) {
+            (Operator::Or | Operator::And, _)
+            | (Operator::Eq | Operator::NotEq, Expr::Column(_)) => &mut binary.left,
+            _ => &mut binary.right,
+        };
+    }
+    let tested = match operand {
+        Expr::InList(InList { expr, .. }) => expr.as_mut(),
+        column => column,
+    };
+    let inner = std::mem::take(tested);
+    *tested = same(inner, made);
+}
+
+fn same(expr: Expr, made: &Cell<u32>) -> Expr {
+    made.set(made.get() + 1);
+    let function = Same {
+        number: made.get(),
+        signature: Signature::any(1, Volatility::Immutable),
+    };
+    expressions::call(function, vec![expr])
+}
+
+/// Its argument, by rows, which two of them are not seen to have in common.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Same {
+    number: u32,
+    signature: Signature,
+}
+
+impl ScalarUDFImpl for Same {
+    fn name(&self) -> &str {
+        "same"
+    }
+
+    /// That of the argument: columns keep their names.
+    fn schema_name(&self, args: &[Expr]) -> Result<String> {
+        let name = args.first().map(|inner| inner.schema_name().to_string());
+        Ok(name.unwrap_or_default())
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, types: &[DataType]) -> Result<DataType> {
+        Ok(types.first().cloned().unwrap_or(DataType::Null))
+    }
+
+    fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
+        let field = args.arg_fields.first().cloned();
+        field.ok_or_else(|| DataFusionError::Internal("same of nothing".to_owned()))
+    }
+
+    fn is_strict(&self) -> bool {
+        true
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let argument = args.args.into_iter().next();
+        let argument =
+            argument.ok_or_else(|| DataFusionError::Internal("same of nothing".to_owned()))?;
+        argument
+            .into_array(args.number_rows)
+            .map(ColumnarValue::Array)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::sync::Arc;
+
+    use arrow::util::display::array_value_to_string;
+    use datafusion::execution::SessionStateBuilder;
+    use datafusion::physical_plan::collect;
+    use datafusion::prelude::SessionContext;
+
+    use super::*;
+
+    /// One column of a query, in order.
+    async fn column(sql: &str) -> Vec<String> {
+        let state = SessionStateBuilder::new()
+            .with_default_features()
+            .with_analyzer_rule(Arc::new(SeparateInLists))
+            .build();
+        let frame = SessionContext::new_with_state(state)
+            .sql(sql)
+            .await
+            .unwrap();
+        let (state, plan) = frame.into_parts();
+        let plan = by_rows(state.optimize(&plan).unwrap()).unwrap();
+        let physical = state.query_planner();
+        let plan = physical.create_physical_plan(&plan, &state).await.unwrap();
+        let batches = collect(plan, state.task_ctx()).await.unwrap();
+        let mut values = Vec::new();
+        for batch in batches {
+            for row in 0..batch.num_rows() {
+                values.push(array_value_to_string(batch.column(0), row).unwrap());
+            }
+        }
+        values
+    }
+
+    const T: &str = "(VALUES (1, 5, 5), (2, 6, 7), (NULL, 1, 1)) t(x, a, b)";
+
+    #[tokio::test]
+    async fn lists_of_one_expression_mean_what_each_means() {
+        for (expression, expected) in [
+            (
+                "x IN (1, 2, 3, 4) AND x NOT IN (5, 6, 7, NULL)",
+                ["", "", ""],
+            ),
+            (
+                "x NOT IN (5, 6, 7, NULL) AND x IN (1, 2, 3, 4)",
+                ["", "", ""],
+            ),
+            (
+                "x IN (1, 2, 3, 4) AND x NOT IN (2, 6, 7, 8)",
+                ["true", "false", ""],
+            ),
+            (
+                "x IN (1, 2, 3, 4) AND x IN (1, 6, 7, 8)",
+                ["true", "false", ""],
+            ),
+            (
+                "x IN (1, 2, 3, 4) AND x IN (5, 6, 7, 8)",
+                ["false", "false", ""],
+            ),
+            (
+                "x + 4 IN (a, 1, 2, 3) AND x + 4 IN (b, 4, 8, 9)",
+                ["true", "false", ""],
+            ),
+            (
+                "x + 4 IN (5, 1, 2, 3) AND x + 4 NOT IN (b, 4, 8, 9)",
+                ["false", "false", ""],
+            ),
+            (
+                "x NOT IN (1, 2, 3, 4) OR x NOT IN (5, 6, 7, 8)",
+                ["true", "true", ""],
+            ),
+            (
+                "x NOT IN (1, 2, 3, NULL) OR x NOT IN (1, 6, 7, 8)",
+                ["false", "true", ""],
+            ),
+            (
+                "NOT (x IN (1, 2, 3, 4) AND x IN (5, 6, 7, 8))",
+                ["true", "true", ""],
+            ),
+            (
+                "NOT ((x = 1 OR x = 2) AND (x = 3 OR x = 4))",
+                ["true", "true", ""],
+            ),
+            (
+                "(x = 1 OR x = 2) AND x NOT IN (3, 4, 5, NULL)",
+                ["", "", ""],
+            ),
+            (
+                "x IN (1, 2, 3, 4) AND a > 0 AND x NOT IN (1, 9, 8, 7) AND x IN (2, 3, 4, 5)",
+                ["false", "true", ""],
+            ),
+            (
+                "x NOT IN (1, 6, 7, 8) AND x NOT IN (1, 9, 4, 5)",
+                ["false", "true", ""],
+            ),
+            (
+                "x IN (27, 55, 0, CASE a WHEN a THEN x ELSE 3 END)",
+                ["true", "true", ""],
+            ),
+            (
+                "x NOT IN (27, 55, 0, CASE a WHEN 5 THEN x ELSE 3 END)",
+                ["false", "true", ""],
+            ),
+            (
+                "x NOT IN (27, 55, coalesce(NULLIF(a, 6), 2), CASE a WHEN 1 THEN NULL ELSE 3 END)",
+                ["true", "false", ""],
+            ),
+            (
+                "x IN (1, 6, 7, 8) OR x IN (1, 9, 4, 5)",
+                ["true", "false", ""],
+            ),
+            ("5 IN (a) AND 5 IN (b)", ["true", "false", "false"]),
+            ("1 IN (a, b) OR 6 NOT IN (a, x)", ["true", "false", "true"]),
+            (
+                "NOT (x NOT IN (1, 2, 7, 8) OR x IN (5, x, 9, 6))",
+                ["false", "false", ""],
+            ),
+            (
+                "(x NOT IN (1, 2, 7, 8) OR x IN (5, x, 9, 6)) = false",
+                ["false", "false", ""],
+            ),
+            (
+                "CASE WHEN x NOT IN (1, 2, 7, 8) OR x IN (5, x, 9, 6) THEN false ELSE true END",
+                ["false", "false", "true"],
+            ),
+            (
+                "NOT ((x <> 1 AND x <> 2) OR (x <> 3 AND x <> 4))",
+                ["false", "false", ""],
+            ),
+        ] {
+            let sql = format!("SELECT {expression} FROM {T} ORDER BY x");
+            assert_eq!(column(&sql).await, expected, "{sql}");
+            // As a condition, and under one.
+            let kept = expected.iter().filter(|value| **value == "true").count();
+            let sql = format!("SELECT count(*) FROM {T} WHERE {expression}");
+            assert_eq!(column(&sql).await, [kept.to_string()], "{sql}");
+            let kept = expected.iter().filter(|value| **value == "false").count();
+            let sql = format!("SELECT count(*) FROM {T} WHERE NOT ({expression})");
+            assert_eq!(column(&sql).await, [kept.to_string()], "{sql}");
+            // As a column of a table that is read by it.
+            let sql =
+                format!("SELECT count(*) FROM (SELECT {expression} AS p FROM {T}) q WHERE NOT p");
+            assert_eq!(column(&sql).await, [kept.to_string()], "{sql}");
+        }
+    }
+
+    #[tokio::test]
+    async fn lists_in_conditions_stay_as_they_are_for_the_files_statistics() {
+        let state = SessionStateBuilder::new()
+            .with_default_features()
+            .with_analyzer_rule(Arc::new(SeparateInLists))
+            .build();
+        let sql = format!("SELECT 1 FROM {T} WHERE x IN (1, 2, 3, 4) OR x IN (5, 6, 7, 8)");
+        let frame = SessionContext::new_with_state(state).sql(&sql).await;
+        let plan = frame.unwrap().into_optimized_plan().unwrap();
+        assert!(
+            !plan.display_indent().to_string().contains("same("),
+            "{plan}"
+        );
+    }
+}

@@ -1,0 +1,438 @@
+//! The one place that configures DataFusion: session state, functions, memory, spill, and the runtime
+//! that queries run on.
+//!
+//! Catalogs and stores are parameters: the engine knows nothing of principals and lake roots.
+
+mod aggregates;
+pub mod arrays;
+pub mod bounded;
+mod checked;
+mod common_types;
+pub mod complexity;
+mod containment;
+mod cpu;
+mod cpu_time;
+mod decimal_texts;
+mod decimals;
+mod dependent;
+mod digits;
+mod equal_keys;
+mod expressions;
+mod float_decimals;
+mod floats;
+mod frames;
+mod functions;
+mod gathered;
+mod grouping_keys;
+mod guarded_cases;
+mod hidden_values;
+mod in_lists;
+mod interval_text;
+mod joined_texts;
+mod ledger;
+mod literals;
+pub mod machine;
+pub mod named_cast;
+mod nested;
+mod optimize;
+mod output_names;
+
+mod planners;
+mod posix;
+pub mod quantified;
+mod relations;
+mod rounding;
+mod set_operations;
+pub mod stop;
+mod subqueries;
+#[cfg(feature = "substrait")]
+pub mod substrait;
+mod sum;
+mod texts;
+pub mod time;
+mod whole_decimals;
+mod window_keys;
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+pub use cpu::{CpuRuntime, STACK};
+pub use cpu_time::{CpuMeter, current, metered};
+use datafusion::catalog::CatalogProviderList;
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::memory_pool::{
+    FairSpillPool, MemoryConsumer, MemoryPool, MemoryReservation, TrackConsumersPool,
+};
+use datafusion::execution::object_store::ObjectStoreRegistry;
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::execution::{FunctionRegistry, SessionState, SessionStateBuilder, TaskContext};
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::optimizer::Analyzer;
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::prelude::SessionConfig;
+pub use decimal_texts::{LONG_NUMBER, number as exact_decimal};
+pub use dependent::DependentJoins;
+pub use expressions::has as has_expression;
+pub use functions::FunctionInfo;
+pub use interval_text::write_interval;
+use lakegate_error::{Error, Result, UNQUALIFIED, from_engine};
+use lakegate_lake::metered_store::QueryStores;
+pub use named_cast::has_columns_of_one_name;
+pub use output_names::{
+    OutputNames, apart, apart_in_relation, decoded, encoded, is_apart, is_apart_in_relation, shown,
+};
+pub use planners::Planners;
+pub use relations::{check as check_names, with_shown_names};
+pub use stop::{PlanRun, Stop, StopOnDrop};
+use uuid::Uuid;
+
+/// The name of the one catalog, as Athena has it.
+pub const CATALOG: &str = "awsdatacatalog";
+
+/// States that are kept for time zones.
+const MAX_STATES: u64 = 64;
+
+/// Threads that queries over built-in tables run on.
+const CATALOG_THREADS: usize = 2;
+
+/// Functions of a row's file. A path holds the values of all partition keys, and a row's place in its file tells how rows are
+/// sorted by columns that are not granted.
+const FUNCTIONS_OF_FILES: &[&str] = &["file_row_index", "input_file_name"];
+
+#[derive(Debug, Clone)]
+pub struct EngineOptions {
+    /// Bytes that all running queries share.
+    pub memory_limit: usize,
+    pub spill_dir: PathBuf,
+    /// Bytes on disk that all spilling queries share.
+    pub spill_limit: u64,
+    pub threads: usize,
+    /// Rows.
+    pub batch_size: usize,
+}
+
+/// What of a session changes how its queries are planned.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct PlanSettings {
+    /// An IANA name, or an offset such as `+02:00`.
+    pub time_zone: String,
+    /// The databases of unqualified names, in order.
+    pub search_path: Vec<String>,
+}
+
+#[derive(Debug)]
+pub struct Engine {
+    base: SessionState,
+    /// By time zone, which some functions are made for: to make a state is to register hundreds of functions, to copy one is not.
+    states: moka::sync::Cache<String, Arc<SessionState>>,
+    runtime: Arc<RuntimeEnv>,
+    cpu: CpuRuntime,
+    catalog_cpu: CpuRuntime,
+    planners: Planners,
+    ledger: Arc<ledger::Ledger>,
+}
+
+impl Engine {
+    pub fn open(options: &EngineOptions) -> Result<Self> {
+        std::fs::create_dir_all(&options.spill_dir).map_err(|e| {
+            Error::invalid(format!(
+                "spill directory {}: {e}",
+                options.spill_dir.display()
+            ))
+        })?;
+        let pool: Arc<dyn MemoryPool> = Arc::new(TrackConsumersPool::new(
+            FairSpillPool::new(options.memory_limit),
+            std::num::NonZeroUsize::new(3).unwrap_or(std::num::NonZeroUsize::MIN),
+        ));
+        let disk = DiskManagerBuilder::default()
+            .with_mode(DiskManagerMode::Directories(vec![
+                options.spill_dir.clone(),
+            ]))
+            .with_max_temp_directory_size(options.spill_limit);
+        let runtime = RuntimeEnvBuilder::new()
+            .with_memory_pool(pool)
+            .with_disk_manager_builder(disk)
+            .with_object_store_registry(Arc::new(QueryStores::none()))
+            .build_arc()
+            .map_err(from_engine)?;
+
+        let mut config = SessionConfig::new()
+            .with_target_partitions(options.threads)
+            .with_batch_size(options.batch_size)
+            .with_information_schema(false)
+            .with_create_default_catalog_and_schema(false)
+            .with_default_catalog_and_schema(CATALOG, UNQUALIFIED);
+        let settings = config.options_mut();
+        // Athena sorts NULLs last whichever way it sorts.
+        settings.sql_parser.default_null_ordering = "nulls_last".to_owned();
+        // The check refuses plans for what is nullable in one and not in the other, as `x IS TRUE` is (apache/datafusion, 55.2).
+        settings.execution.skip_physical_aggregate_schema_check = true;
+        // Bounds of one min or max leave out rows that another, of an expression or with FILTER, asks for (`AggrDynFilter` of
+        // `datafusion-physical-plan`, 55.2).
+        settings.optimizer.enable_aggregate_dynamic_filter_pushdown = false;
+        let mut rules = Analyzer::new().rules;
+        rules.insert(0, Arc::new(grouping_keys::GroupingKeys));
+        rules.insert(0, Arc::new(optimize::PlainColumns));
+        rules.insert(2, Arc::new(nested::NestedAreNoTexts));
+        rules.insert(2, Arc::new(time::WindowsByLength));
+        rules.insert(2, Arc::new(decimal_texts::DecimalTexts));
+        rules.insert(2, Arc::new(common_types::CommonTypes));
+        rules.insert(2, Arc::new(time::MeetingZones));
+        let mut base = SessionStateBuilder::new()
+            .with_expr_planners(vec![Arc::new(arrays::Subscripts)])
+            .with_config(config)
+            .with_runtime_env(Arc::clone(&runtime))
+            .with_default_features()
+            .with_analyzer_rules(rules)
+            .with_relation_planners(vec![
+                Arc::new(optimize::IndependentRelations),
+                Arc::new(relations::NamedRelations),
+            ])
+            .with_optimizer_rules(optimize::logical_rules())
+            .with_physical_optimizer_rules(optimize::physical_rules())
+            .with_analyzer_rule(Arc::new(set_operations::CountedSetOperations))
+            .with_analyzer_rule(Arc::new(time::Microseconds))
+            .with_analyzer_rule(Arc::new(equal_keys::EqualKeys))
+            .with_analyzer_rule(Arc::new(checked::CheckedIntegers))
+            .with_analyzer_rule(Arc::new(decimals::DecimalLiterals))
+            .with_analyzer_rule(Arc::new(float_decimals::NearestCasts))
+            .with_analyzer_rule(Arc::new(digits::BoundedDigits))
+            .with_analyzer_rule(Arc::new(hidden_values::EmptyNulls))
+            .with_analyzer_rule(Arc::new(dependent::OptionalValues))
+            .with_analyzer_rule(Arc::new(subqueries::Existence))
+            .with_analyzer_rule(Arc::new(subqueries::InnerNames))
+            .with_analyzer_rule(Arc::new(subqueries::ThreeValuedSubqueries))
+            .with_analyzer_rule(Arc::new(dependent::DependentJoins))
+            .with_analyzer_rule(Arc::new(in_lists::SeparateInLists))
+            .with_analyzer_rule(Arc::new(rounding::RoundingCasts))
+            .with_analyzer_rule(Arc::new(guarded_cases::GuardedCases))
+            .with_analyzer_rule(Arc::new(floats::CanonicalFloats))
+            .with_analyzer_rule(Arc::new(window_keys::WindowKeys))
+            .with_analyzer_rule(Arc::new(posix::PosixPatterns))
+            .build();
+        for name in FUNCTIONS_OF_FILES {
+            base.deregister_udf(name).map_err(from_engine)?;
+        }
+        arrays::register(&mut base).map_err(from_engine)?;
+        posix::register(&mut base).map_err(from_engine)?;
+        stop::stoppable_functions(&mut base).map_err(from_engine)?;
+        time::register_templates(&mut base).map_err(from_engine)?;
+        bounded::bound(&mut base).map_err(from_engine)?;
+        floats::register(&mut base).map_err(from_engine)?;
+        whole_decimals::register(&mut base).map_err(from_engine)?;
+        frames::register(&mut base).map_err(from_engine)?;
+        sum::register(&mut base).map_err(from_engine)?;
+        joined_texts::register(&mut base).map_err(from_engine)?;
+        time::register(&mut base).map_err(from_engine)?;
+        quantified::register(&mut base).map_err(from_engine)?;
+        decimal_texts::register(&mut base).map_err(from_engine)?;
+        named_cast::register(&mut base).map_err(from_engine)?;
+        gathered::register(&mut base).map_err(from_engine)?;
+        Ok(Self {
+            base: stop::stoppable_rules(base),
+            states: moka::sync::Cache::new(MAX_STATES),
+            runtime,
+            cpu: CpuRuntime::start(options.threads)?,
+            catalog_cpu: CpuRuntime::of_catalog(CATALOG_THREADS)?,
+            planners: Planners::start()?,
+            ledger: Arc::default(),
+        })
+    }
+
+    /// What one query is planned with: it sees these catalogs and no others, and no store. Unqualified names are looked up in the
+    /// schema [`UNQUALIFIED`] of the catalog.
+    pub fn session(
+        &self,
+        settings: &PlanSettings,
+        catalogs: Arc<dyn CatalogProviderList>,
+    ) -> SessionState {
+        let state = self.states.get_with_by_ref(&settings.time_zone, || {
+            let mut config = self.base.config().clone();
+            config.options_mut().execution.time_zone = Some(settings.time_zone.clone());
+            let state = SessionStateBuilder::new_from_existing(self.base.clone());
+            let types = time::MicrosecondTypes {
+                time_zone: Some(settings.time_zone.clone()),
+            };
+            Arc::new(
+                state
+                    .with_config(config)
+                    .with_type_planner(Arc::new(types))
+                    .build(),
+            )
+        });
+        let mut state = SessionState::clone(&state);
+        // The one place: the catalogs are those of a principal's view.
+        #[allow(clippy::disallowed_methods)]
+        state.register_catalog_list(catalogs);
+        state.mark_start_execution();
+        state
+    }
+
+    /// The state to make a plan with where its constants are large: in the batches of this one they take no more memory than they may.
+    ///
+    /// # Errors
+    ///
+    /// The plan cannot be walked.
+    fn fitting(&self, state: &SessionState, plan: &LogicalPlan) -> Result<Option<SessionState>> {
+        let rows = state.config().batch_size();
+        let fitting = literals::rows_of_plan(plan, rows).map_err(from_engine)?;
+        Ok((fitting < rows).then(|| {
+            let mut state = state.clone();
+            *state.config_mut() = state.config().clone().with_batch_size(fitting);
+            state
+        }))
+    }
+
+    /// How an optimised plan is run. It can be stopped: see [`stop`].
+    ///
+    /// # Errors
+    /// What the engine cannot run; that the thread which plans must stop.
+    pub async fn physical(
+        &self,
+        state: &SessionState,
+        plan: &LogicalPlan,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let fitting = self.fitting(state, plan)?;
+        let state = fitting.as_ref().unwrap_or(state);
+        let plan = optimize::with_plain_columns(plan.clone())
+            .and_then(optimize::with_opaque_casts)
+            .and_then(in_lists::by_rows)
+            .map_err(from_engine)?;
+        let planner = state.query_planner();
+        let physical = planner.create_physical_plan(&plan, state).await;
+        physical.and_then(stop::stoppable).map_err(from_engine)
+    }
+
+    /// What a plan that was made with `state` runs with: these stores and no others, until `run` is stopped. The memory that it takes is
+    /// the query's.
+    ///
+    /// # Errors
+    ///
+    /// The plan cannot be walked.
+    pub fn task(
+        &self,
+        state: &SessionState,
+        stores: Arc<dyn ObjectStoreRegistry>,
+        query: Uuid,
+        plan: &Arc<dyn ExecutionPlan>,
+        run: Arc<PlanRun>,
+    ) -> Result<Arc<TaskContext>> {
+        let runtime = RuntimeEnv {
+            object_store_registry: stores,
+            memory_pool: self.ledger.pool(query, &self.runtime.memory_pool),
+            ..RuntimeEnv::clone(&self.runtime)
+        };
+        let mut config = state.config().clone();
+        let rows = config.batch_size();
+        let fitting = literals::rows_of_execution(plan, rows).map_err(from_engine)?;
+        if fitting < rows {
+            config = config.with_batch_size(fitting);
+        }
+        // A plan holds the functions that it calls.
+        Ok(Arc::new(TaskContext::new(
+            None,
+            Uuid::new_v4().to_string(),
+            config.with_extension(run),
+            HashMap::new(),
+            HashMap::new(),
+            HashMap::new(),
+            HashMap::new(),
+            Arc::new(runtime),
+        )))
+    }
+
+    /// The queries that hold memory of the pool with their bytes, the largest first.
+    pub fn largest_queries(&self) -> Vec<(Uuid, usize)> {
+        self.ledger.largest()
+    }
+
+    /// The functions that every query may call, by name. Those of PostgreSQL's catalog are not among them:
+    /// `pg_catalog.pg_proc` lists these.
+    pub fn functions(&self) -> Vec<FunctionInfo> {
+        functions::functions(&self.base)
+    }
+
+    /// Memory of the pool that queries share, none yet, for what is not a plan.
+    pub fn reservation(&self, name: &str) -> MemoryReservation {
+        MemoryConsumer::new(name).register(&self.runtime.memory_pool)
+    }
+
+    /// Where plans run, so that they do not starve handshakes and catalog statements.
+    pub fn cpu(&self) -> &CpuRuntime {
+        &self.cpu
+    }
+
+    /// Where plans over built-in tables alone run, so that they do not wait for queries.
+    pub fn catalog_cpu(&self) -> &CpuRuntime {
+        &self.catalog_cpu
+    }
+
+    /// Where queries are planned.
+    pub fn planners(&self) -> &Planners {
+        &self.planners
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use arrow::datatypes::Schema;
+    use datafusion::catalog::MemoryCatalogProviderList;
+    use datafusion::physical_plan::empty::EmptyExec;
+    use lakegate_lake::meter::QueryMeter;
+    use lakegate_lake::roots::{Backing, Roots};
+
+    use super::*;
+
+    #[test]
+    fn planning_reads_nothing_and_a_task_reads_its_own_stores() {
+        let directory = tempfile::tempdir().unwrap();
+        let engine = Engine::open(&EngineOptions {
+            memory_limit: 1 << 20,
+            spill_dir: directory.path().to_owned(),
+            spill_limit: 1 << 20,
+            threads: 1,
+            batch_size: 8192,
+        })
+        .unwrap();
+        let state = |zone: &str| {
+            let settings = PlanSettings {
+                time_zone: zone.to_owned(),
+                search_path: Vec::new(),
+            };
+            engine.session(&settings, Arc::new(MemoryCatalogProviderList::new()))
+        };
+        let backing = Backing::Directory {
+            path: directory.path().to_owned(),
+            excluded: Vec::new(),
+        };
+        let roots = Arc::new(Roots::open(vec![("s3://lake/".to_owned(), backing)]).unwrap());
+        let lake = roots.iter().next().unwrap().engine_url().clone();
+        for zone in ["UTC", "+02:00", "UTC"] {
+            let state = state(zone);
+            let known = &state.config_options().execution.time_zone;
+            assert_eq!(known.as_deref(), Some(zone));
+            assert!(
+                state
+                    .runtime_env()
+                    .object_store_registry
+                    .get_store(lake.as_ref())
+                    .is_err()
+            );
+            let meter = Arc::new(QueryMeter::new(None));
+            let stores = QueryStores::new(Arc::clone(&roots), meter);
+            let run = PlanRun::new(Arc::default(), ());
+            let plan: Arc<dyn ExecutionPlan> = Arc::new(EmptyExec::new(Arc::new(Schema::empty())));
+            let task = engine
+                .task(&state, Arc::new(stores), Uuid::new_v4(), &plan, run)
+                .unwrap();
+            assert!(
+                task.runtime_env()
+                    .object_store_registry
+                    .get_store(lake.as_ref())
+                    .is_ok()
+            );
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! Arrays, structs and maps are no texts and no numbers, unless they are cast; the engine casts them without being asked.
+//!
+//! ```text
+//! length(ARRAY[1, 2])          the engine: 6, the length of '[1, 2]'
+//! CAST('[1, 2]' AS TEXT[])     the engine: an array of one text
+//! min(a struct of arrays)      the engine: an internal error, if there are two
+//! CAST(1.5 AS TIMESTAMP)       the engine: a millionth of what CAST(1 AS TIMESTAMP) is
+//! ```
+//!
+//! An analyzer rule before types are coerced, when each cast is one that was asked for: all of these are errors, as in PostgreSQL and
+//! Athena.
+
+use arrow::datatypes::DataType;
+use datafusion::common::DFSchema;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::config::ConfigOptions;
+use datafusion::error::Result;
+use datafusion::logical_expr::expr::ScalarFunction;
+use datafusion::logical_expr::utils::merge_schema;
+use datafusion::logical_expr::{Cast, Expr, ExprSchemable, LogicalPlan, TryCast};
+use datafusion::optimizer::AnalyzerRule;
+use lakegate_error::{Code, Error};
+
+/// Functions of texts that take anything which can be cast to text.
+const OF_TEXT: [&str; 13] = [
+    "btrim",
+    "character_length",
+    "find_in_set",
+    "left",
+    "lpad",
+    "ltrim",
+    "overlay",
+    "regexp_replace",
+    "reverse",
+    "right",
+    "rpad",
+    "substr_index",
+    "translate",
+];
+
+/// Refuses what would cast a nested value, or to one, without saying so.
+#[derive(Debug)]
+pub struct NestedAreNoTexts;
+
+impl AnalyzerRule for NestedAreNoTexts {
+    fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
+        plan.apply_with_subqueries(|node| {
+            let mut schema = None;
+            node.apply_expressions(|expr| {
+                expr.apply(|expr| {
+                    if concerns(expr) {
+                        let schema = schema.get_or_insert_with(|| merge_schema(&node.inputs()));
+                        check(expr, schema)?;
+                    }
+                    Ok(TreeNodeRecursion::Continue)
+                })
+            })
+        })?;
+        Ok(plan)
+    }
+
+    fn name(&self) -> &str {
+        "nested_are_no_texts"
+    }
+}
+
+fn concerns(expr: &Expr) -> bool {
+    match expr {
+        Expr::Cast(Cast { field, .. }) | Expr::TryCast(TryCast { field, .. }) => {
+            is_list(field.data_type()) || matches!(field.data_type(), DataType::Timestamp(..))
+        }
+        Expr::ScalarFunction(call) => OF_TEXT.contains(&call.func.name()),
+        Expr::AggregateFunction(call) => matches!(call.func.name(), "min" | "max"),
+        _ => false,
+    }
+}
+
+fn is_list(data_type: &DataType) -> bool {
+    matches!(
+        data_type,
+        DataType::List(_) | DataType::LargeList(_) | DataType::FixedSizeList(..)
+    )
+}
+
+/// What an expression is refused for, if it is.
+fn check(expr: &Expr, schema: &DFSchema) -> Result<()> {
+    match expr {
+        Expr::Cast(Cast { expr, field }) | Expr::TryCast(TryCast { expr, field }) => {
+            // Of what is not coerced yet, the type may not be known.
+            let Ok(from) = expr.get_type(schema) else {
+                return Ok(());
+            };
+            match field.data_type() {
+                to if is_list(to) && !is_list(&from) && !from.is_null() => Err(Error::new(
+                    Code::TypeMismatch,
+                    format!("cannot cast {} to an array", described(&from)),
+                )
+                .with_hint("write ARRAY[x], or string_to_array(x, ',') for a text of several items")
+                .into()),
+                DataType::Timestamp(..) if from.is_floating() || from.is_decimal() => {
+                    Err(Error::new(
+                        Code::TypeMismatch,
+                        format!("cannot cast {} to timestamp", described(&from)),
+                    )
+                    .with_hint("to_timestamp(x) takes seconds")
+                    .into())
+                }
+                _ => Ok(()),
+            }
+        }
+        Expr::ScalarFunction(ScalarFunction { func, args }) => {
+            for arg in args {
+                let Ok(from) = arg.get_type(schema) else {
+                    continue;
+                };
+                if from.is_nested() {
+                    return Err(Error::new(
+                        Code::FunctionNotFound,
+                        format!(
+                            "function {} does not take {}",
+                            func.name(),
+                            described(&from)
+                        ),
+                    )
+                    .with_hint(
+                        "cardinality(x) and its like are for arrays; CAST(x AS VARCHAR) is a text",
+                    )
+                    .into());
+                }
+            }
+            Ok(())
+        }
+        Expr::AggregateFunction(call) => {
+            let of = call.params.args.first();
+            match of.and_then(|arg| arg.get_type(schema).ok()) {
+                Some(of) if !is_ordered(&of) => Err(Error::new(
+                    Code::FunctionNotFound,
+                    format!(
+                        "function {} does not take {}",
+                        call.func.name(),
+                        described(&of)
+                    ),
+                )
+                .with_hint("take the least of one of its fields: min(x['field'])")
+                .into()),
+                _ => Ok(()),
+            }
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether the engine can tell the lesser of two values: not of arrays within structs, nor the other way round.
+fn is_ordered(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Map(..) => false,
+        DataType::Struct(fields) => fields.iter().all(|field| !field.data_type().is_nested()),
+        DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) => {
+            match item.data_type() {
+                item if is_list(item) => is_ordered(item),
+                item => !item.is_nested(),
+            }
+        }
+        _ => true,
+    }
+}
+
+fn described(data_type: &DataType) -> &'static str {
+    match data_type {
+        list if is_list(list) => "an array",
+        DataType::Struct(_) => "a struct",
+        DataType::Map(..) => "a map",
+        DataType::Boolean => "a boolean",
+        number if number.is_numeric() => "a number",
+        time if time.is_temporal() => "a time",
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => "a text",
+        _ => "such a value",
+    }
+}

@@ -1,0 +1,281 @@
+//! The engine's functional dependencies are not believed.
+//!
+//! It derives from a GROUP BY that its keys determine the other columns, and keeps that where it no longer holds
+//! (`functional_dependencies.rs` of `datafusion-common`, 55.2):
+//!
+//! | above | it takes for determined |
+//! |---|---|
+//! | another GROUP BY | all of its keys, once some determine one of them (`aggregate_functional_dependencies`) |
+//! | ROLLUP, CUBE | keys that a set leaves out |
+//! | `unnest` | its items, by the keys of the row that the array is in |
+//!
+//! What is determined is left out of ORDER BY and GROUP BY, or added to it; DISTINCT over unique columns, and a join whose other side
+//! has one row at most, are left out; a window over unique columns has frames of rows:
+//!
+//! ```text
+//! WITH q AS (SELECT k, unnest(a) AS u FROM (SELECT k, array_agg(v) AS a FROM t GROUP BY k) g)
+//! SELECT k, u FROM q ORDER BY k, u                      was sorted by k
+//! SELECT DISTINCT k FROM q                              had k as often as u
+//! SELECT x FROM b LEFT JOIN q ON x = k                  had x once
+//! SELECT sum(u) OVER (ORDER BY k) FROM q                added one row after the other
+//! ```
+//!
+//! The planner of names gets relations without dependencies, as [`Independent`] columns ([`IndependentRelations`]), which the first
+//! analyzer rule makes plain ones again ([`PlainColumns`]); of the rules that use dependencies, these guards keep them away. Delete all
+//! of it when the engine derives them rightly.
+
+use std::cell::Cell;
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, FieldRef};
+use datafusion::common::get_required_group_by_exprs_indices;
+use datafusion::common::tree_node::{Transformed, TransformedResult};
+use datafusion::config::ConfigOptions;
+use datafusion::error::{DataFusionError, Result};
+use datafusion::logical_expr::expr::ScalarFunction;
+use datafusion::logical_expr::planner::{
+    PlannedRelation, RelationPlanner, RelationPlannerContext, RelationPlanning,
+};
+use datafusion::logical_expr::{
+    Aggregate, ColumnarValue, Distinct, Expr, LogicalPlan, LogicalPlanBuilder, ReturnFieldArgs,
+    ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility,
+};
+use datafusion::optimizer::{AnalyzerRule, OptimizerConfig, OptimizerRule};
+use datafusion::sql::sqlparser::ast::TableFactor;
+
+use crate::expressions::{self, until};
+
+/// Plans the relations of FROM as columns that nothing is known to determine.
+#[derive(Debug)]
+pub struct IndependentRelations;
+
+thread_local! {
+    /// The next relation is planned by the engine, for this planner.
+    static INNER: Cell<bool> = const { Cell::new(false) };
+}
+
+impl RelationPlanner for IndependentRelations {
+    fn plan_relation(
+        &self,
+        relation: TableFactor,
+        context: &mut dyn RelationPlannerContext,
+    ) -> Result<RelationPlanning> {
+        // A lateral one is planned in terms of what is around it, and joined to it as a whole.
+        let lateral = matches!(
+            relation,
+            TableFactor::Derived { lateral: true, .. }
+                | TableFactor::Function { lateral: true, .. }
+        );
+        if INNER.replace(false) || lateral {
+            return Ok(RelationPlanning::Original(Box::new(relation)));
+        }
+        INNER.set(true);
+        let plan = context.plan(relation);
+        INNER.set(false);
+        let plan = independent(plan?)?;
+        Ok(RelationPlanning::Planned(Box::new(PlannedRelation::new(
+            plan, None,
+        ))))
+    }
+}
+
+/// The same rows, of which no dependency is known.
+fn independent(plan: LogicalPlan) -> Result<LogicalPlan> {
+    let schema = Arc::clone(plan.schema());
+    let dependencies = schema.functional_dependencies();
+    if dependencies.is_empty() {
+        return Ok(plan);
+    }
+    let sources = dependencies.iter().flat_map(|known| &known.source_indices);
+    let sources: HashSet<usize> = sources.copied().collect();
+    let columns = schema.iter().enumerate().map(|(place, field)| {
+        let column = Expr::from(field);
+        match sources.contains(&place) {
+            true => {
+                let function = Independent {
+                    signature: Signature::any(1, Volatility::Immutable),
+                };
+                let hidden = expressions::call(function, vec![column]);
+                hidden.alias_qualified(field.0.cloned(), field.1.name())
+            }
+            false => column,
+        }
+    });
+    LogicalPlanBuilder::from(plan).project(columns)?.build()
+}
+
+/// Takes [`Independent`] out of a plan.
+///
+/// # Errors
+/// Those of the plan's own checks.
+pub fn with_plain_columns(plan: LogicalPlan) -> Result<LogicalPlan> {
+    expressions::rewritten(plan, is_independent, |mut expr, _| match &mut expr {
+        Expr::ScalarFunction(call) if is_call(call) => match call.args.pop() {
+            Some(column) => Transformed::yes(column),
+            None => Transformed::no(expr),
+        },
+        _ => Transformed::no(expr),
+    })
+}
+
+/// The rule; it comes first.
+#[derive(Debug)]
+pub struct PlainColumns;
+
+impl AnalyzerRule for PlainColumns {
+    fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
+        with_plain_columns(plan)
+    }
+
+    fn name(&self) -> &str {
+        "plain_columns"
+    }
+}
+
+fn is_independent(expr: &Expr) -> bool {
+    matches!(expr, Expr::ScalarFunction(call) if is_call(call))
+}
+
+fn is_call(call: &ScalarFunction) -> bool {
+    call.func.inner().is::<Independent>()
+}
+
+/// Whether the engine takes some of the columns for determined by others.
+fn has_dependencies(plan: &LogicalPlan) -> bool {
+    !plan.schema().functional_dependencies().is_empty()
+}
+
+/// Keeps all keys of ORDER BY.
+///
+/// # Errors
+/// Those of the rule.
+pub fn of_sorts(
+    rule: &dyn OptimizerRule,
+    plan: LogicalPlan,
+    config: &dyn OptimizerConfig,
+) -> Result<Transformed<LogicalPlan>> {
+    match &plan {
+        LogicalPlan::Sort(sort) if has_dependencies(&sort.input) => Ok(Transformed::no(plan)),
+        _ => rule.rewrite(plan, config),
+    }
+}
+
+/// Keeps DISTINCT.
+///
+/// # Errors
+/// Those of the rule, or of the aggregate.
+pub fn of_distinct(
+    rule: &dyn OptimizerRule,
+    plan: LogicalPlan,
+    config: &dyn OptimizerConfig,
+) -> Result<Transformed<LogicalPlan>> {
+    match plan {
+        LogicalPlan::Distinct(Distinct::All(input))
+            if has_dependencies(&input) && !input.schema().fields().is_empty() =>
+        {
+            let keys = input.schema().iter().map(Expr::from).collect();
+            let aggregate = Aggregate::try_new(input, keys, Vec::new())?;
+            Ok(Transformed::yes(LogicalPlan::Aggregate(aggregate)))
+        }
+        plan => rule.rewrite(plan, config),
+    }
+}
+
+/// Keeps joins.
+///
+/// # Errors
+/// Those of the rule.
+pub fn of_joins(
+    rule: &dyn OptimizerRule,
+    plan: LogicalPlan,
+    config: &dyn OptimizerConfig,
+) -> Result<Transformed<LogicalPlan>> {
+    let mut found = false;
+    plan.apply_with_subqueries(|node| {
+        if let LogicalPlan::Join(join) = node {
+            found = has_dependencies(&join.left) || has_dependencies(&join.right);
+        }
+        Ok(until(found))
+    })?;
+    match found {
+        true => Ok(Transformed::no(plan)),
+        false => rule.rewrite(plan, config),
+    }
+}
+
+/// Keeps all keys of GROUP BY.
+///
+/// # Errors
+/// Those of the rule, and of the plan's own checks.
+pub fn of_groups(
+    rule: &dyn OptimizerRule,
+    plan: LogicalPlan,
+    config: &dyn OptimizerConfig,
+) -> Result<Transformed<LogicalPlan>> {
+    let mut found = false;
+    plan.apply_with_subqueries(|node| {
+        found = matches!(node, LogicalPlan::Aggregate(groups) if loses_keys(groups));
+        Ok(until(found))
+    })?;
+    if !found {
+        return rule.rewrite(plan, config);
+    }
+    let kept = plan.transform_down_with_subqueries(|node| match node {
+        LogicalPlan::Aggregate(groups) if loses_keys(&groups) => {
+            let input = independent(Arc::unwrap_or_clone(groups.input))?;
+            let (keys, values) = (groups.group_expr, groups.aggr_expr);
+            let groups =
+                Aggregate::try_new_with_schema(Arc::new(input), keys, values, groups.schema)?;
+            Ok(Transformed::yes(LogicalPlan::Aggregate(groups)))
+        }
+        node => Ok(Transformed::no(node)),
+    });
+    let optimized = rule.rewrite(kept.data()?, config)?;
+    Ok(Transformed::yes(optimized.data))
+}
+
+/// Whether the engine would leave keys out.
+fn loses_keys(groups: &Aggregate) -> bool {
+    if !has_dependencies(&groups.input) {
+        return false;
+    }
+    let names = groups.group_expr.iter();
+    let names: Vec<String> = names.map(|key| key.schema_name().to_string()).collect();
+    let kept = get_required_group_by_exprs_indices(groups.input.schema(), &names);
+    kept.is_some_and(|kept| kept.len() < names.len())
+}
+
+/// Its argument, which the engine does not see to be a column.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Independent {
+    signature: Signature,
+}
+
+impl ScalarUDFImpl for Independent {
+    fn name(&self) -> &str {
+        "independent"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, types: &[DataType]) -> Result<DataType> {
+        Ok(types.first().cloned().unwrap_or(DataType::Null))
+    }
+
+    fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
+        args.arg_fields
+            .first()
+            .cloned()
+            .ok_or_else(|| DataFusionError::Internal("a column without its argument".to_owned()))
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        args.args
+            .into_iter()
+            .next()
+            .ok_or_else(|| DataFusionError::Internal("a column without its argument".to_owned()))
+    }
+}

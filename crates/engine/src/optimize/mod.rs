@@ -1,0 +1,112 @@
+//! The engine's optimizer rules, with guards around those that change what a query answers.
+
+mod conditions;
+mod cross_join;
+mod dependencies;
+mod distinct;
+mod empty_parts;
+mod equalities;
+mod grouping_sets;
+mod joins;
+mod leaves;
+mod offsets;
+mod projections;
+mod pushdown;
+mod restated;
+mod rules;
+mod sieve;
+mod sorting;
+mod statistics;
+mod topk;
+mod unions;
+mod windows;
+
+use std::sync::Arc;
+
+pub use conditions::with_opaque_casts;
+use datafusion::optimizer::optimizer::Optimizer;
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
+pub use dependencies::{IndependentRelations, PlainColumns, with_plain_columns};
+
+use self::rules::{
+    GuardedLogical, GuardedPhysical, Logical, LogicalGuard, Physical, PhysicalGuard,
+};
+use super::floats::CanonicalJoinKeys;
+
+/// The engine's logical rules that are guarded, by name.
+const LOGICAL: &[(&str, LogicalGuard)] = &[
+    ("push_down_filter", pushdown::guard),
+    ("push_down_leaf_projections", leaves::guard),
+    ("eliminate_cross_join", cross_join::guard),
+    ("propagate_empty_relation", empty_parts::guard),
+    ("eliminate_duplicated_expr", dependencies::of_sorts),
+    ("replace_distinct_aggregate", dependencies::of_distinct),
+    ("eliminate_join", dependencies::of_joins),
+    ("single_distinct_aggregation_to_group_by", distinct::guard),
+    ("optimize_projections", dependencies::of_groups),
+    ("extract_equijoin_predicate", equalities::of_keys),
+];
+
+/// The engine's physical rules that are guarded, by name.
+const PHYSICAL: &[(&str, PhysicalGuard)] = &[
+    ("aggregate_statistics", statistics::guard),
+    ("LimitAggregation", topk::guard),
+    ("ProjectionPushdown", projections::guard),
+    ("EnsureRequirements", sorting::guard),
+    // Before and after the rules that settle what runs where.
+    ("FilterPushdown", sieve::guard),
+    ("FilterPushdown(Post)", sieve::guard),
+];
+
+/// The engine's logical rules in their order.
+pub fn logical_rules() -> Vec<Logical> {
+    let mut rules = Optimizer::new().rules;
+    for rule in &mut rules {
+        if let Some((_, guard)) = LOGICAL.iter().find(|(name, _)| *name == rule.name()) {
+            let (inner, guard) = (Arc::clone(rule), *guard);
+            *rule = Arc::new(GuardedLogical { inner, guard });
+        }
+    }
+    rules
+}
+
+/// The engine's physical rules in their order.
+pub fn physical_rules() -> Vec<Physical> {
+    let mut rules = PhysicalOptimizer::new().rules;
+    for rule in &mut rules {
+        if let Some((_, guard)) = PHYSICAL.iter().find(|(name, _)| *name == rule.name()) {
+            let (inner, guard) = (Arc::clone(rule), *guard);
+            *rule = Arc::new(GuardedPhysical { inner, guard });
+        }
+    }
+    // What is sorted is decided then.
+    insert_before(
+        &mut rules,
+        "EnsureRequirements",
+        grouping_sets::FORGET_ORDER,
+    );
+    insert_before(&mut rules, "EnsureRequirements", joins::FORGET_SIDES);
+    insert_before(&mut rules, "EnsureRequirements", unions::FORGET_CONSTANTS);
+    insert_before(&mut rules, "EnsureRequirements", offsets::KEEP_ORDER);
+    // So is what is partitioned by the keys.
+    insert_before(&mut rules, "FilterPushdown", CanonicalJoinKeys);
+    // After everything that changes a plan.
+    insert_before(&mut rules, "SanityCheckPlan", topk::FORGET_LIMIT);
+    insert_before(&mut rules, "SanityCheckPlan", sorting::SORT_INPUTS);
+    insert_before(&mut rules, "SanityCheckPlan", windows::STATE_ORDER);
+    rules
+}
+
+/// Puts a rule before the first of this name.
+fn insert_before(
+    rules: &mut Vec<Physical>,
+    name: &str,
+    rule: impl PhysicalOptimizerRule + Send + Sync + 'static,
+) {
+    let place = rules.iter().position(|rule| rule.name() == name);
+    rules.insert(place.unwrap_or_default(), Arc::new(rule));
+}
+
+#[cfg(test)]
+mod tests;

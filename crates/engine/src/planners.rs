@@ -1,0 +1,144 @@
+//! The threads that queries are planned on.
+//!
+//! A planner does not yield: it may take seconds over one statement, and only the rules that it applies ask whether it is still wanted
+//! ([`stop`](super::stop)). So each planning has a thread to itself for as long as it takes, which the scheduler of the machine shares
+//! out, and neither the doors nor running queries wait for it.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use lakegate_error::{Code, Error, Result};
+use tokio::runtime::{Builder, Handle, Runtime};
+
+use super::cpu::lower_priority;
+use super::stop::{Stop, StopOnDrop};
+
+/// Plannings at once. The gateway bounds those of one user far below.
+const MAX_THREADS: usize = 256;
+
+/// How far below the server's own threads the scheduler ranks planning (`nice`, 0 to 19): above running queries.
+const NICE: i32 = 2;
+
+/// Bytes, taken as they are used. Planning recurses over a statement as deep as it is nested, and over an expression as deep as it is
+/// once columns are written out: a few KB for each of the parts that [`complexity`](super::complexity) allows.
+const STACK: usize = 128 << 20;
+
+#[derive(Debug)]
+pub struct Planners {
+    /// `None` only while dropping.
+    runtime: Option<Runtime>,
+}
+
+impl Planners {
+    /// # Errors
+    /// The machine has no more threads.
+    pub fn start() -> Result<Self> {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(1)
+            .max_blocking_threads(MAX_THREADS)
+            .thread_stack_size(STACK)
+            .thread_name("lakegate-plan")
+            .on_thread_start(|| lower_priority(NICE))
+            .build()
+            .map_err(|e| Error::internal(format!("planning threads cannot start: {e}")))?;
+        Ok(Self {
+            runtime: Some(runtime),
+        })
+    }
+
+    /// Does the work on a thread of its own. What it waits for is driven by the runtime that calls. Dropping the future stops the work.
+    ///
+    /// `stop`: of this planning alone; it is stopped in the end.
+    ///
+    /// `held`: until the thread is done, which may be later than this returns.
+    ///
+    /// # Errors
+    /// Those of the work; the reason for which it was stopped, at once.
+    pub async fn plan<T: Send + 'static>(
+        &self,
+        stop: &Arc<Stop>,
+        held: impl Send + 'static,
+        work: impl Future<Output = Result<T>> + Send + 'static,
+    ) -> Result<T> {
+        let Some(runtime) = &self.runtime else {
+            return Err(shutting_down());
+        };
+        let (caller, stopping) = (Handle::current(), Arc::clone(stop));
+        let planning = runtime.spawn_blocking(move || {
+            let _held = held;
+            let _entered = stopping.enter();
+            caller.block_on(async {
+                tokio::select! {
+                    biased;
+                    reason = stopping.stopped() => Err(reason),
+                    planned = work => planned,
+                }
+            })
+        });
+        let _unwanted = StopOnDrop(Arc::clone(stop));
+        tokio::select! {
+            biased;
+            reason = stop.stopped() => Err(reason),
+            planned = planning => match planned {
+                Ok(planned) => planned,
+                Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+                Err(_) => Err(shutting_down()),
+            },
+        }
+    }
+}
+
+fn shutting_down() -> Error {
+    Error::new(Code::ShuttingDown, "the server is shutting down")
+}
+
+impl Drop for Planners {
+    /// A runtime must not block when it is dropped within another one.
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn planning_that_is_stopped_answers_at_once_and_its_thread_ends_at_the_next_rule() {
+        let planners = Planners::start().unwrap();
+        let stop = Arc::new(Stop::default());
+        let (held, ended) = tokio::sync::oneshot::channel::<()>();
+        let stubborn = async {
+            loop {
+                std::thread::sleep(Duration::from_millis(10));
+                super::super::stop::check().map_err(lakegate_error::from_engine)?;
+            }
+            #[allow(unreachable_code)]
+            Ok(())
+        };
+        let planning = planners.plan(&stop, held, stubborn);
+        let stopping = async {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            stop.stop(Error::new(Code::StatementTimeout, "too long"));
+        };
+        let (planned, ()) = tokio::join!(planning, stopping);
+        assert_eq!(planned.unwrap_err().code(), Code::StatementTimeout);
+        assert!(ended.await.is_err(), "what was held is let go of");
+    }
+
+    #[tokio::test]
+    async fn planning_that_nobody_waits_for_ends() {
+        let planners = Planners::start().unwrap();
+        let stop = Arc::new(Stop::default());
+        let (held, ended) = tokio::sync::oneshot::channel::<()>();
+        let waiting = planners.plan(&stop, held, std::future::pending::<Result<()>>());
+        let given_up = tokio::time::timeout(Duration::from_millis(50), waiting).await;
+        assert!(given_up.is_err());
+        assert!(ended.await.is_err());
+    }
+}

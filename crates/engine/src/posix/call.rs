@@ -1,0 +1,386 @@
+//! Calls of the functions, row by row.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanBuilder, Int64Builder, ListBuilder, StringBuilder,
+};
+use arrow::datatypes::Int64Type;
+use datafusion::error::Result;
+use lakegate_error::{Code, Error};
+
+use super::functions::{Argument, Kind};
+use super::search::{Groups, Pattern};
+use super::tree::Flags;
+use crate::bounded::{check_batch, check_value};
+use crate::stop::check;
+
+/// The arguments of a call.
+pub(super) struct Call {
+    pub kind: Kind,
+    /// With whether one value is that of all rows.
+    pub columns: Vec<(Argument, ArrayRef, bool)>,
+}
+
+/// Patterns that are kept compiled: of as many different ones in a batch, all are made anew.
+const MOST_KEPT: usize = 64;
+
+/// Patterns by their texts and flags, as rows come.
+#[derive(Default)]
+struct Compiled(HashMap<(String, String), Rc<(Pattern, Flags)>>);
+
+impl Compiled {
+    fn of(&mut self, kind: Kind, pattern: &str, flags: &str) -> Result<Rc<(Pattern, Flags)>> {
+        let key = (pattern.to_owned(), flags.to_owned());
+        if let Some(known) = self.0.get(&key) {
+            return Ok(Rc::clone(known));
+        }
+        let read = Flags::of(flags)?;
+        if read.global && kind != Kind::Replace {
+            return Err(Error::new(
+                Code::InvalidParameter,
+                format!("{}() does not support the \"global\" option", kind.name()),
+            )
+            .into());
+        }
+        let made = Rc::new((Pattern::new(pattern, read)?, read));
+        if self.0.len() >= MOST_KEPT {
+            self.0.clear();
+        }
+        self.0.insert(key, Rc::clone(&made));
+        Ok(made)
+    }
+}
+
+/// What a row is searched with.
+struct Row<'a> {
+    text: &'a str,
+    found: Rc<(Pattern, Flags)>,
+    /// The byte to begin at; `None` behind the end.
+    from: Option<usize>,
+    row: usize,
+}
+
+impl Call {
+    fn column(&self, wanted: Argument, row: usize) -> Option<(&ArrayRef, usize)> {
+        let (_, column, repeated) = self
+            .columns
+            .iter()
+            .find(|(argument, ..)| *argument == wanted)?;
+        Some((column, if *repeated { 0 } else { row }))
+    }
+
+    fn text(&self, wanted: Argument, row: usize) -> Option<&str> {
+        let (column, row) = self.column(wanted, row)?;
+        let texts = column.as_string_opt::<i32>()?;
+        texts.is_valid(row).then(|| texts.value(row))
+    }
+
+    fn number(&self, wanted: Argument, row: usize) -> Option<i64> {
+        let (column, row) = self.column(wanted, row)?;
+        let numbers = column.as_primitive_opt::<Int64Type>()?;
+        numbers.is_valid(row).then(|| numbers.value(row))
+    }
+
+    fn is_null(&self, row: usize) -> bool {
+        self.columns.iter().any(|(_, column, repeated)| {
+            let row = if *repeated { 0 } else { row };
+            column.is_null(row)
+        })
+    }
+
+    /// A number that is at least `least`, `otherwise` if it is not given.
+    fn at_least(&self, wanted: Argument, row: usize, least: i64, otherwise: i64) -> Result<usize> {
+        let number = self.number(wanted, row).unwrap_or(otherwise);
+        if number < least {
+            let (name, _) = wanted.name();
+            return Err(Error::new(
+                Code::InvalidParameter,
+                format!("invalid value for parameter \"{name}\": {number}"),
+            )
+            .with_hint(format!("{least} is the least"))
+            .into());
+        }
+        Ok(usize::try_from(number).unwrap_or(usize::MAX))
+    }
+
+    /// `None` of a row with a NULL among its arguments.
+    fn row<'a>(&'a self, row: usize, compiled: &mut Compiled) -> Result<Option<Row<'a>>> {
+        check()?;
+        if self.is_null(row) {
+            return Ok(None);
+        }
+        let (Some(text), Some(pattern)) = (
+            self.text(Argument::Text, row),
+            self.text(Argument::Pattern, row),
+        ) else {
+            return Ok(None);
+        };
+        let flags = self.text(Argument::Flags, row).unwrap_or_default();
+        let skipped = self.at_least(Argument::Start, row, 1, 1)? - 1;
+        let from = match skipped {
+            0 => Some(0),
+            skipped => {
+                let bytes = text.char_indices().map(|(byte, _)| byte);
+                bytes.chain([text.len()]).nth(skipped)
+            }
+        };
+        Ok(Some(Row {
+            text,
+            found: compiled.of(self.kind, pattern, flags)?,
+            from,
+            row,
+        }))
+    }
+
+    /// The result for so many rows.
+    ///
+    /// # Errors
+    /// What is no pattern; a search that takes too long; the work must stop.
+    pub fn made(&self, rows: usize) -> Result<ArrayRef> {
+        let mut compiled = Compiled::default();
+        let each = (0..rows).map(|row| self.row(row, &mut compiled));
+        Ok(match self.kind {
+            Kind::Count => numbers(each, |row| self.count(&row))?,
+            Kind::Instr => numbers(each, |row| self.place(&row))?,
+            Kind::Like => {
+                let mut flags = BooleanBuilder::with_capacity(rows);
+                for row in each {
+                    flags.append_option(match row? {
+                        Some(row) => Some(row.found.0.is_match(self.kind.name(), row.text)?),
+                        None => None,
+                    });
+                }
+                Arc::new(flags.finish())
+            }
+            Kind::Match => lists(each, |row, lists| self.groups(&row, lists))?,
+            Kind::SplitToArray => lists(each, |row, lists| self.parts(&row, lists))?,
+            Kind::Replace => self.texts(each, |row| self.replaced(&row).map(Some))?,
+            Kind::Substr => self.texts(each, |row| self.part(&row))?,
+        })
+    }
+
+    fn texts<'a>(
+        &self,
+        each: impl Iterator<Item = Result<Option<Row<'a>>>>,
+        of: impl Fn(Row<'a>) -> Result<Option<String>>,
+    ) -> Result<ArrayRef> {
+        let mut texts = StringBuilder::new();
+        let mut bytes = 0usize;
+        for row in each {
+            let text = match row? {
+                Some(row) => of(row)?,
+                None => None,
+            };
+            bytes = bytes.saturating_add(text.as_ref().map_or(0, String::len));
+            check_batch(self.kind.name(), bytes)?;
+            texts.append_option(text);
+        }
+        Ok(Arc::new(texts.finish()))
+    }
+
+    /// The matches of a row, at most so many.
+    fn all(&self, row: &Row<'_>, most: Option<usize>) -> Result<Vec<Groups>> {
+        match row.from {
+            Some(from) => row.found.0.all(self.kind.name(), row.text, from, most),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    fn count(&self, row: &Row<'_>) -> Result<i64> {
+        Ok(i64::try_from(self.all(row, None)?.len()).unwrap_or(i64::MAX))
+    }
+
+    /// A group of a match, by the arguments that say which.
+    fn wanted(&self, row: &Row<'_>) -> Result<Option<(usize, usize)>> {
+        let which = self.at_least(Argument::N, row.row, 1, 1)?;
+        let group = self.at_least(Argument::Group, row.row, 0, 0)?;
+        let mut found = self.all(row, Some(which))?;
+        let found = if found.len() == which {
+            found.pop()
+        } else {
+            None
+        };
+        Ok(found.and_then(|groups| groups.get(group).copied().flatten()))
+    }
+
+    fn place(&self, row: &Row<'_>) -> Result<i64> {
+        let end = self.at_least(Argument::End, row.row, 0, 0)?;
+        if end > 1 {
+            return Err(Error::new(
+                Code::InvalidParameter,
+                format!("invalid value for parameter \"end\": {end}"),
+            )
+            .with_hint("0 is for the place of the match, 1 for the one after it")
+            .into());
+        }
+        let found = self.wanted(row)?;
+        let byte = found.map(|(from, to)| if end == 1 { to } else { from });
+        let before = byte.and_then(|byte| row.text.get(..byte));
+        Ok(before.map_or(0, |before| {
+            i64::try_from(before.chars().count() + 1).unwrap_or(i64::MAX)
+        }))
+    }
+
+    fn part(&self, row: &Row<'_>) -> Result<Option<String>> {
+        let found = self.wanted(row)?;
+        let part = found.and_then(|(from, to)| row.text.get(from..to));
+        Ok(part.map(str::to_owned))
+    }
+
+    fn groups(&self, row: &Row<'_>, lists: &mut ListBuilder<StringBuilder>) -> Result<bool> {
+        let Some(groups) = self.all(row, Some(1))?.pop() else {
+            return Ok(false);
+        };
+        let first = usize::from(groups.len() > 1);
+        let mut bytes = 0;
+        for group in groups.into_iter().skip(first) {
+            let group = group.and_then(|(from, to)| row.text.get(from..to));
+            bytes += group.map_or(0, str::len);
+            check_value(self.kind.name(), bytes)?;
+            lists.values().append_option(group);
+        }
+        Ok(true)
+    }
+
+    fn parts(&self, row: &Row<'_>, lists: &mut ListBuilder<StringBuilder>) -> Result<bool> {
+        let mut last = 0;
+        for groups in self.all(row, None)? {
+            let Some((from, to)) = groups.first().copied().flatten() else {
+                continue;
+            };
+            // Matches of nothing at the edges, and behind another match, divide nothing.
+            if from >= row.text.len() || to <= last {
+                continue;
+            }
+            lists.values().append_option(row.text.get(last..from));
+            last = to;
+        }
+        lists.values().append_option(row.text.get(last..));
+        Ok(true)
+    }
+
+    fn replaced(&self, row: &Row<'_>) -> Result<String> {
+        let replacement = self
+            .text(Argument::Replacement, row.row)
+            .unwrap_or_default();
+        let replacement = pieces(replacement);
+        let which = match self.column(Argument::N, row.row) {
+            Some(_) => self.at_least(Argument::N, row.row, 0, 0)?,
+            None if row.found.1.global => 0,
+            None => 1,
+        };
+        let found = self.all(row, (which > 0).then_some(which))?;
+        let found = match which {
+            0 => found.as_slice(),
+            which => found.get(which - 1..).unwrap_or_default(),
+        };
+        let mut made = String::new();
+        let mut last = 0;
+        for groups in found {
+            check()?;
+            let Some((from, to)) = groups.first().copied().flatten() else {
+                continue;
+            };
+            made.push_str(row.text.get(last..from).unwrap_or_default());
+            for piece in &replacement {
+                match piece {
+                    Replacement::Text(text) => made.push_str(text),
+                    Replacement::Group(number) => {
+                        let group = groups.get(*number).copied().flatten();
+                        let group = group.and_then(|(from, to)| row.text.get(from..to));
+                        made.push_str(group.unwrap_or_default());
+                    }
+                }
+            }
+            check_value(self.kind.name(), made.len())?;
+            last = to;
+        }
+        made.push_str(row.text.get(last..).unwrap_or_default());
+        Ok(made)
+    }
+}
+
+fn numbers<'a>(
+    each: impl Iterator<Item = Result<Option<Row<'a>>>>,
+    of: impl Fn(Row<'a>) -> Result<i64>,
+) -> Result<ArrayRef> {
+    let mut numbers = Int64Builder::new();
+    for row in each {
+        numbers.append_option(match row? {
+            Some(row) => Some(of(row)?),
+            None => None,
+        });
+    }
+    Ok(Arc::new(numbers.finish()))
+}
+
+/// `of`: appends the items of a row's list, and says whether there is one.
+fn lists<'a>(
+    each: impl Iterator<Item = Result<Option<Row<'a>>>>,
+    of: impl Fn(Row<'a>, &mut ListBuilder<StringBuilder>) -> Result<bool>,
+) -> Result<ArrayRef> {
+    let mut lists = ListBuilder::new(StringBuilder::new());
+    for row in each {
+        let is_there = match row? {
+            Some(row) => of(row, &mut lists)?,
+            None => false,
+        };
+        lists.append(is_there);
+        check_batch("a regular expression", lists.values().values_slice().len())?;
+    }
+    Ok(Arc::new(lists.finish()))
+}
+
+/// A piece of a replacement.
+#[derive(Debug, PartialEq, Eq)]
+enum Replacement {
+    Text(String),
+    Group(usize),
+}
+
+/// `\1` and `\&` as in PostgreSQL, `$1` and `${1}` as in Athena; `\\` is a backslash, `\$` a dollar.
+fn pieces(replacement: &str) -> Vec<Replacement> {
+    let mut pieces = Vec::new();
+    let mut text = String::new();
+    let mut rest = replacement;
+    while let Some(letter) = rest.chars().next() {
+        let after = rest.get(letter.len_utf8()..).unwrap_or_default();
+        let next = after.chars().next();
+        let digit = next.and_then(|digit| digit.to_digit(10));
+        let digit = digit.and_then(|digit| usize::try_from(digit).ok());
+        let (group, taken) = match (letter, next, digit) {
+            ('\\', Some('&'), _) => (Some(0), 2),
+            ('\\', _, Some(number)) if number > 0 => (Some(number), 2),
+            ('$', _, Some(number)) => (Some(number), 2),
+            ('$', Some('{'), _) => match after.get(1..).and_then(|of| of.split_once('}')) {
+                Some((number, _)) if number.parse::<usize>().is_ok_and(|of| of < 100) => {
+                    (number.parse().ok(), number.len() + 3)
+                }
+                _ => (None, 1),
+            },
+            ('\\', Some(literal @ ('\\' | '$')), _) => {
+                text.push(literal);
+                rest = rest.get(2..).unwrap_or_default();
+                continue;
+            }
+            _ => (None, letter.len_utf8()),
+        };
+        match group {
+            Some(number) => {
+                if !text.is_empty() {
+                    pieces.push(Replacement::Text(std::mem::take(&mut text)));
+                }
+                pieces.push(Replacement::Group(number));
+            }
+            None => text.push(letter),
+        }
+        rest = rest.get(taken..).unwrap_or_default();
+    }
+    if !text.is_empty() {
+        pieces.push(Replacement::Text(text));
+    }
+    pieces
+}

@@ -1,0 +1,213 @@
+//! A compiled pattern, and searches with it.
+
+use datafusion::error::{DataFusionError, Result};
+use lakegate_error::{Code, Error};
+use regex::Regex;
+
+use super::extents::{Extents, Span, is_greedy, may_differ};
+use super::parse::parse;
+use super::spelling::spelled;
+use super::tree::{Flags, Tree};
+use crate::stop::{check, check_search};
+
+/// A pattern that texts are searched with.
+#[derive(Debug)]
+pub(super) struct Pattern {
+    tree: Tree,
+    spelled: Option<String>,
+    /// `None` of a pattern that the crate has not.
+    regex: Option<Regex>,
+    /// Whether lengths and groups are found here,
+    is_ours: bool,
+    /// but not of a match that ends with the text.
+    is_greedy: bool,
+}
+
+/// The groups of a match in bytes, the whole first.
+pub(super) type Groups = Vec<Option<Span>>;
+
+impl Pattern {
+    /// # Errors
+    /// What is no pattern, or one that is not supported.
+    pub fn new(pattern: &str, flags: Flags) -> Result<Self> {
+        let tree = parse(pattern, flags)?;
+        let spelled = spelled(&tree);
+        let regex = spelled.as_deref().map(Regex::new).transpose();
+        let regex = regex.map_err(|error| match error {
+            regex::Error::CompiledTooBig(_) => DataFusionError::from(
+                Error::new(Code::ResultTooLarge, "the regular expression is too large")
+                    .with_hint("write fewer repetitions such as {1,100}"),
+            ),
+            error => DataFusionError::External(Box::new(error)),
+        })?;
+        Ok(Self {
+            is_ours: may_differ(&tree),
+            is_greedy: is_greedy(&tree),
+            tree,
+            spelled,
+            regex,
+        })
+    }
+
+    /// The pattern as one of the crate, which has the same texts match.
+    pub fn spelled(&self) -> Option<&str> {
+        self.spelled.as_deref()
+    }
+
+    pub fn groups(&self) -> usize {
+        self.tree.groups
+    }
+
+    /// A text to search; `name`: the function that does.
+    ///
+    /// # Errors
+    /// The search would take too long.
+    pub fn search<'a>(&'a self, name: &str, text: &'a str) -> Result<Search<'a>> {
+        if let Some(spelled) = &self.spelled {
+            check_search(name, spelled, text.len())?;
+        }
+        Ok(Search {
+            pattern: self,
+            text,
+            from: Some(0),
+        })
+    }
+
+    /// Whether there is a match.
+    ///
+    /// # Errors
+    /// The search would take too long.
+    pub fn is_match(&self, name: &str, text: &str) -> Result<bool> {
+        match &self.regex {
+            Some(regex) => {
+                check_search(
+                    name,
+                    self.spelled.as_deref().unwrap_or_default(),
+                    text.len(),
+                )?;
+                Ok(regex.is_match(text))
+            }
+            None => Ok(self.all(name, text, 0, Some(1))?.pop().is_some()),
+        }
+    }
+
+    /// Whether the crate's next match is PostgreSQL's, or there is none.
+    fn is_of_the_crate(&self, search: &Search<'_>) -> bool {
+        if !self.is_ours {
+            return true;
+        }
+        let (Some(regex), Some(from)) = (&self.regex, search.from) else {
+            return false;
+        };
+        self.is_greedy
+            && regex
+                .find_at(search.text, from)
+                .is_none_or(|found| found.end() == search.text.len())
+    }
+
+    /// The matches from a byte on, at most so many.
+    ///
+    /// # Errors
+    /// The search would take too long; the work must stop.
+    pub fn all(
+        &self,
+        name: &str,
+        text: &str,
+        from: usize,
+        most: Option<usize>,
+    ) -> Result<Vec<Groups>> {
+        let mut search = self.search(name, text)?;
+        search.from = Some(from);
+        let mut found = Vec::new();
+        while most.is_none_or(|most| found.len() < most) && self.is_of_the_crate(&search) {
+            match search.next_of_the_crate()? {
+                Some(groups) => found.push(groups),
+                None => return Ok(found),
+            }
+        }
+        if most.is_some_and(|most| found.len() >= most) {
+            return Ok(found);
+        }
+        let letters: Vec<char> = text.chars().collect();
+        let bytes: Vec<usize> = text.char_indices().map(|(byte, _)| byte).collect();
+        let byte_of = |place: usize| bytes.get(place).copied().unwrap_or(text.len());
+        let place_of = |byte: usize| bytes.partition_point(|start| *start < byte);
+        let mut extents = Extents::new(&self.tree, &letters);
+        while most.is_none_or(|most| found.len() < most) {
+            check()?;
+            let Some(from) = search.from else { break };
+            let mut start = match &self.regex {
+                None => place_of(from),
+                Some(regex) => match regex.find_at(text, from) {
+                    Some(found) => place_of(found.start()),
+                    None => break,
+                },
+            };
+            let groups = loop {
+                if let Some(groups) = extents.at(start)? {
+                    break Some(groups);
+                }
+                if start >= letters.len() {
+                    break None;
+                }
+                start += 1;
+            };
+            let Some(groups) = groups else { break };
+            let groups = groups.into_iter().map(|span| {
+                let (start, end) = span?;
+                Some((byte_of(start), byte_of(end)))
+            });
+            let groups: Groups = groups.collect();
+            search.go_on(&groups);
+            found.push(groups);
+        }
+        Ok(found)
+    }
+}
+
+pub(super) struct Search<'a> {
+    pattern: &'a Pattern,
+    text: &'a str,
+    /// The byte that the next search begins at; `None` after the end.
+    from: Option<usize>,
+}
+
+impl Search<'_> {
+    fn next_of_the_crate(&mut self) -> Result<Option<Groups>> {
+        check()?;
+        let (Some(regex), Some(from)) = (&self.pattern.regex, self.from) else {
+            return Ok(None);
+        };
+        let groups: Option<Groups> = match self.pattern.groups() {
+            0 => {
+                let found = regex.find_at(self.text, from);
+                found.map(|found| vec![Some((found.start(), found.end()))])
+            }
+            _ => regex.captures_at(self.text, from).map(|found| {
+                let groups = found.iter();
+                groups
+                    .map(|group| group.map(|group| (group.start(), group.end())))
+                    .collect()
+            }),
+        };
+        if let Some(groups) = &groups {
+            self.go_on(groups);
+        }
+        Ok(groups)
+    }
+
+    /// The next search begins where a match ends, or a character later if it is of nothing.
+    fn go_on(&mut self, groups: &Groups) {
+        let Some((start, end)) = groups.first().copied().flatten() else {
+            self.from = None;
+            return;
+        };
+        self.from = match start == end {
+            false => Some(end),
+            true => {
+                let rest = self.text.get(end..).unwrap_or_default();
+                rest.chars().next().map(|letter| end + letter.len_utf8())
+            }
+        };
+    }
+}

@@ -1,0 +1,152 @@
+//! A pattern as a tree, and the flags that it is read by.
+
+use lakegate_error::{Code, Error};
+
+type Result<T> = std::result::Result<T, Error>;
+
+/// A piece of a pattern, by its place in [`Tree::pieces`].
+pub(super) type Place = usize;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Piece {
+    /// Matches nothing, anywhere.
+    Empty,
+    /// One character.
+    Class(Class),
+    Edge(Edge),
+    /// What follows or comes before, without being part of the match.
+    Look {
+        ahead: bool,
+        negated: bool,
+        inner: Place,
+    },
+    Group {
+        /// `None` of `(?:…)`; the first is 1.
+        number: Option<usize>,
+        inner: Place,
+    },
+    Sequence(Vec<Place>),
+    Either(Vec<Place>),
+    Repeat {
+        inner: Place,
+        least: u32,
+        most: Option<u32>,
+        /// As few as possible.
+        lazy: bool,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Edge {
+    TextStart,
+    TextEnd,
+    LineStart,
+    LineEnd,
+    WordStart,
+    WordEnd,
+    Word,
+    NoWord,
+}
+
+/// A set of characters.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Class {
+    pub negated: bool,
+    pub items: Vec<Item>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Item {
+    Range(char, char),
+    Named(Name),
+    Except(Name),
+}
+
+/// Characters by what they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Name {
+    Alnum,
+    Alpha,
+    Blank,
+    Cntrl,
+    Digit,
+    Graph,
+    Lower,
+    Print,
+    Punct,
+    Space,
+    Upper,
+    Word,
+    XDigit,
+}
+
+/// A pattern as a tree.
+#[derive(Debug, Clone)]
+pub(super) struct Tree {
+    pub pieces: Vec<Piece>,
+    pub root: Place,
+    /// How many groups there are.
+    pub groups: usize,
+    pub any_case: bool,
+}
+
+/// What the flags of a function say.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Flags {
+    pub any_case: bool,
+    /// `.` and `[^…]` are no newline.
+    pub dot_within_lines: bool,
+    /// `^` and `$` are edges of lines.
+    pub edges_of_lines: bool,
+    pub expanded: bool,
+    pub literal: bool,
+    /// All matches, not the first.
+    pub global: bool,
+}
+
+impl Flags {
+    /// # Errors
+    /// A letter that is no flag.
+    pub fn of(letters: &str) -> Result<Self> {
+        let mut flags = Self::default();
+        for letter in letters.chars() {
+            flags.add(letter)?;
+        }
+        Ok(flags)
+    }
+
+    /// # Errors
+    /// A letter that is no flag.
+    pub fn add(&mut self, letter: char) -> Result<()> {
+        let lines = |flags: &mut Self, dot, edges| {
+            flags.dot_within_lines = dot;
+            flags.edges_of_lines = edges;
+        };
+        match letter {
+            'g' => self.global = true,
+            'i' => self.any_case = true,
+            'c' => self.any_case = false,
+            'n' | 'm' => lines(self, true, true),
+            'p' => lines(self, true, false),
+            's' => lines(self, false, false),
+            'w' => lines(self, false, true),
+            'x' => self.expanded = true,
+            't' => self.expanded = false,
+            'q' => self.literal = true,
+            'b' | 'e' => {
+                return Err(Error::not_supported(format!(
+                    "regular expressions of the flag \"{letter}\" are not supported"
+                ))
+                .with_hint("write an advanced regular expression, which needs no flag"));
+            }
+            other => {
+                return Err(Error::new(
+                    Code::InvalidParameter,
+                    format!("invalid regular expression option: \"{other}\""),
+                )
+                .with_hint("options are c, g, i, m, n, p, q, s, t, w and x"));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,433 @@
+//! Every operator of a plan, so that it yields, stops, and does not work on one batch for long.
+
+use std::cell::Cell;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use datafusion::common::Statistics;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::error::Result;
+use datafusion::execution::{RecordBatchStream, SendableRecordBatchStream, TaskContext};
+use datafusion::logical_expr::Operator;
+use datafusion::physical_expr::expressions::{BinaryExpr, LikeExpr};
+use datafusion::physical_expr::{OrderingRequirements, PhysicalExpr, ScalarFunctionExpr};
+use datafusion::physical_plan::aggregates::AggregateExec;
+use datafusion::physical_plan::execution_plan::{CardinalityEffect, InvariantLevel};
+use datafusion::physical_plan::filter::FilterExec;
+use datafusion::physical_plan::joins::{CrossJoinExec, HashJoinExec, NestedLoopJoinExec};
+use datafusion::physical_plan::metrics::MetricsSet;
+use datafusion::physical_plan::projection::ProjectionExec;
+use datafusion::physical_plan::statistics::{ChildStats, StatisticsArgs};
+use datafusion::physical_plan::unnest::UnnestExec;
+use datafusion::physical_plan::{
+    ChildrenPropertiesMode, DisplayAs, DisplayFormatType, ExecutionPlan,
+    InputDistributionRequirements, PlanProperties, ReplaceChildrenOptions,
+};
+use futures::{Stream, StreamExt};
+use lakegate_lake::casts::passes_on;
+use tokio::task::coop;
+
+use super::condition::{gives_pairs, interruptible};
+use super::pace::{Pace, Parts};
+use super::window::{in_batches, kept};
+use super::{Entered, PlanRun};
+use crate::bounded::made_much;
+use crate::gathered::{self, Kept, given};
+
+/// For each of these that operators worked, their task comes one unit nearer to its yield, of the 128 that tokio gives it.
+const UNIT: Duration = Duration::from_micros(250);
+
+/// Puts a `Stoppable` around each operator of a plan that is ready to run.
+///
+/// # Errors
+/// Those of the engine's operators that are built anew.
+pub fn stoppable(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
+    around(plan, None)
+}
+
+fn around(
+    plan: Arc<dyn ExecutionPlan>,
+    pace_of_parent: Option<Arc<Pace>>,
+) -> Result<Arc<dyn ExecutionPlan>> {
+    let paced = paced_input(plan.as_ref());
+    let pace = paced.as_ref().map(|(_, pace)| Arc::clone(pace));
+    let mut children = Vec::new();
+    for (index, child) in plan.children().into_iter().enumerate() {
+        let given = match &paced {
+            Some((input, pace)) if *input == index => Some(Arc::clone(pace)),
+            _ => None,
+        };
+        children.push(around(Arc::clone(child), given)?);
+    }
+    let shown = Arc::clone(&plan);
+    let mut inner = plan;
+    if !children.is_empty() {
+        let keep = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Keep);
+        inner = inner.replace_children(children, keep)?;
+    }
+    let interruptible = interruptible(inner.as_ref())?;
+    Ok(Arc::new(Stoppable {
+        shown: interruptible.is_some().then_some(shown),
+        inner: interruptible.unwrap_or(inner),
+        pace,
+        pace_of_parent,
+    }))
+}
+
+/// The input of an operator whose work on one batch has no bound but the number of its rows, with the pace that it is given batches at.
+/// The others either gather what they are given or do no more for a row than to compare, hash and copy it.
+fn paced_input(plan: &dyn ExecutionPlan) -> Option<(usize, Arc<Pace>)> {
+    let partitions = plan.properties().partitioning.partition_count();
+    let paced =
+        |input, first, copies| Some((input, Arc::new(Pace::new(partitions, first, copies))));
+    if plan.is::<NestedLoopJoinExec>() {
+        return paced(1, 4, false);
+    }
+    if let Some(join) = plan.downcast_ref::<HashJoinExec>() {
+        // One that gives each pair returns after so many of them.
+        let gives_pairs = join.filter().is_none() && gives_pairs(*join.join_type());
+        return paced(1, if gives_pairs { 512 } else { 8 }, false);
+    }
+    if plan.is::<CrossJoinExec>() {
+        return paced(1, 512, false);
+    }
+    if plan.is::<UnnestExec>() {
+        return paced(0, 512, true);
+    }
+    let evaluates =
+        plan.is::<FilterExec>() || plan.is::<ProjectionExec>() || plan.is::<AggregateExec>();
+    (evaluates && may_take_long(plan))
+        .then(|| paced(0, 512, true))
+        .flatten()
+}
+
+/// Whether an operator evaluates what may take longer for a row than reading it.
+fn may_take_long(plan: &dyn ExecutionPlan) -> bool {
+    let mut long = false;
+    let walked = plan.apply_expressions(&mut |root| {
+        root.apply(|expression| {
+            let matches = expression
+                .downcast_ref::<BinaryExpr>()
+                .is_some_and(|binary| {
+                    use Operator as O;
+                    matches!(
+                        binary.op(),
+                        O::RegexMatch | O::RegexIMatch | O::RegexNotMatch | O::RegexNotIMatch
+                    )
+                });
+            let call = expression.downcast_ref::<ScalarFunctionExpr>();
+            let calls = call.is_some_and(|call| !passes_on(call));
+            long |= matches || calls || expression.is::<LikeExpr>();
+            Ok(TreeNodeRecursion::Continue)
+        })
+    });
+    walked.is_err() || long
+}
+
+/// An operator that stops within a moment and yields to other tasks. In all else it is the operator: shown, asked and measured as it.
+#[derive(Debug)]
+struct Stoppable {
+    inner: Arc<dyn ExecutionPlan>,
+    /// What is shown in its place.
+    shown: Option<Arc<dyn ExecutionPlan>>,
+    /// At which the operator is given its batches.
+    pace: Option<Arc<Pace>>,
+    /// At which the operator above is given this one's.
+    pace_of_parent: Option<Arc<Pace>>,
+}
+
+impl Stoppable {
+    fn of(&self, inner: Arc<dyn ExecutionPlan>) -> Self {
+        Self {
+            inner,
+            shown: self.shown.clone(),
+            pace: self.pace.clone(),
+            pace_of_parent: self.pace_of_parent.clone(),
+        }
+    }
+}
+
+impl DisplayAs for Stoppable {
+    fn fmt_as(&self, t: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.shown.as_ref().unwrap_or(&self.inner).fmt_as(t, f)
+    }
+}
+
+impl ExecutionPlan for Stoppable {
+    fn name(&self) -> &str {
+        self.inner.name()
+    }
+
+    fn downcast_delegate(&self) -> Option<&dyn ExecutionPlan> {
+        Some(self.inner.as_ref())
+    }
+
+    fn schema(&self) -> SchemaRef {
+        self.inner.schema()
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        self.inner.properties()
+    }
+
+    fn check_invariants(&self, check: InvariantLevel) -> Result<()> {
+        self.inner.check_invariants(check)
+    }
+
+    fn dynamic_expressions_produced(&self) -> Vec<Arc<dyn PhysicalExpr>> {
+        self.inner.dynamic_expressions_produced()
+    }
+
+    fn input_distribution_requirements(&self) -> InputDistributionRequirements {
+        self.inner.input_distribution_requirements()
+    }
+
+    fn required_input_ordering(&self) -> Vec<Option<OrderingRequirements>> {
+        self.inner.required_input_ordering()
+    }
+
+    fn maintains_input_order(&self) -> Vec<bool> {
+        self.inner.maintains_input_order()
+    }
+
+    fn benefits_from_input_partitioning(&self) -> Vec<bool> {
+        self.inner.benefits_from_input_partitioning()
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        self.inner.children()
+    }
+
+    fn apply_expressions(
+        &self,
+        f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        self.inner.apply_expressions(f)
+    }
+
+    fn replace_children(
+        self: Arc<Self>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
+        options: ReplaceChildrenOptions,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let inner = Arc::clone(&self.inner).replace_children(children, options)?;
+        Ok(Arc::new(self.of(inner)))
+    }
+
+    fn with_new_children(
+        self: Arc<Self>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let recompute = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
+        self.replace_children(children, recompute)
+    }
+
+    fn reset_state(self: Arc<Self>) -> Result<Arc<dyn ExecutionPlan>> {
+        let inner = Arc::clone(&self.inner).reset_state()?;
+        Ok(Arc::new(self.of(inner)))
+    }
+
+    fn with_new_state(
+        &self,
+        state: Arc<dyn std::any::Any + Send + Sync>,
+    ) -> Option<Arc<dyn ExecutionPlan>> {
+        let inner = self.inner.with_new_state(state)?;
+        Some(Arc::new(self.of(inner)))
+    }
+
+    fn execute(
+        &self,
+        partition: usize,
+        context: Arc<TaskContext>,
+    ) -> Result<SendableRecordBatchStream> {
+        let run = context.session_config().get_extension::<PlanRun>();
+        let guard = run.as_ref().map(|run| run.stop.enter());
+        let kept = kept(self.inner.as_ref(), context.memory_pool());
+        let rows = context.session_config().batch_size();
+        let inner = self.inner.execute(partition, context)?;
+        let inner = match kept {
+            Some(_) => in_batches(rows, inner),
+            None => inner,
+        };
+        drop(guard);
+        Ok(Box::pin(StoppableStream {
+            schema: inner.schema(),
+            kept,
+            inner,
+            run,
+            partition,
+            pace: self.pace.clone(),
+            pace_of_parent: self.pace_of_parent.clone(),
+            parts: Parts::default(),
+        }))
+    }
+
+    fn metrics(&self) -> Option<MetricsSet> {
+        self.inner.metrics()
+    }
+
+    fn child_stats_requests(&self, partition: Option<usize>) -> Vec<ChildStats> {
+        self.inner.child_stats_requests(partition)
+    }
+
+    fn statistics_from_inputs(
+        &self,
+        inputs: &[Arc<Statistics>],
+        args: &StatisticsArgs,
+    ) -> Result<Arc<Statistics>> {
+        self.inner.statistics_from_inputs(inputs, args)
+    }
+
+    fn fetch(&self) -> Option<usize> {
+        self.inner.fetch()
+    }
+
+    fn cardinality_effect(&self) -> CardinalityEffect {
+        self.inner.cardinality_effect()
+    }
+}
+
+struct StoppableStream {
+    schema: SchemaRef,
+    inner: SendableRecordBatchStream,
+    run: Option<Arc<PlanRun>>,
+    partition: usize,
+    /// What the operator keeps, of one that is counted here.
+    kept: Option<Arc<Kept>>,
+    pace: Option<Arc<Pace>>,
+    pace_of_parent: Option<Arc<Pace>>,
+    /// Of the last batch.
+    parts: Parts,
+}
+
+thread_local! {
+    /// When the operator that works on this thread began to, without another one within.
+    static SINCE: Cell<Option<Instant>> = const { Cell::new(None) };
+}
+
+/// While an operator is polled.
+struct Polled {
+    /// The operator above was polled on this thread too.
+    within: bool,
+    _stop: Option<Entered>,
+    _kept: gathered::Entered,
+}
+
+impl StoppableStream {
+    /// The operator above asks for a batch: what it did until now is charged before it gets one, as it may ask for ever within one poll.
+    fn asked(&self, cx: &mut Context<'_>) {
+        let now = Instant::now();
+        if let Some(since) = SINCE.get() {
+            SINCE.set(Some(now));
+            let much = made_much();
+            if let Some(pace) = &self.pace_of_parent {
+                pace.worked(self.partition, now - since, much);
+            }
+            spend(cx, now - since);
+        }
+    }
+
+    fn begin(&self) -> Polled {
+        Polled {
+            within: SINCE.replace(Some(Instant::now())).is_some(),
+            _stop: self.run.as_ref().map(|run| run.stop.enter()),
+            _kept: Kept::enter(self.kept.as_ref()),
+        }
+    }
+
+    /// What the operator keeps and gives is counted, and what it gives to one that keeps it.
+    fn counted(
+        &self,
+        next: Poll<Option<Result<RecordBatch>>>,
+    ) -> Poll<Option<Result<RecordBatch>>> {
+        let counted = match (&next, &self.kept) {
+            (Poll::Ready(Some(Ok(batch))), Some(kept)) => kept.gave(batch.num_rows()),
+            (Poll::Pending, Some(kept)) => kept.gave(0),
+            (_, Some(kept)) => {
+                kept.free();
+                Ok(())
+            }
+            (_, None) => Ok(()),
+        };
+        let counted = counted.and_then(|()| match &next {
+            Poll::Ready(Some(Ok(batch))) => given(batch),
+            _ => Ok(()),
+        });
+        match counted {
+            Ok(()) => next,
+            Err(full) => Poll::Ready(Some(Err(full))),
+        }
+    }
+
+    /// The operator has done what it did since it, or one below it, was polled last.
+    fn end(&self, polled: &Polled, cx: &mut Context<'_>) {
+        let now = Instant::now();
+        if let Some(since) = SINCE.replace(polled.within.then_some(now)) {
+            let much = made_much();
+            if let Some(pace) = &self.pace {
+                pace.worked(self.partition, now - since, much);
+            }
+            spend(cx, now - since);
+        }
+    }
+}
+
+impl Stream for StoppableStream {
+    type Item = Result<RecordBatch>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if let Some(run) = &self.run
+            && let Err(stopped) = run.stop.check()
+        {
+            return Poll::Ready(Some(Err(stopped)));
+        }
+        self.asked(cx);
+        // Also what gives nothing has taken its unit.
+        ready!(coop::poll_proceed(cx)).made_progress();
+        let polled = self.begin();
+        let this = &mut *self;
+        let pace = this.pace_of_parent.as_deref();
+        let rest = pace.and_then(|pace| this.parts.next(pace, this.partition));
+        let next = match (rest, pace) {
+            (Some(rest), _) => Poll::Ready(Some(rest)),
+            (None, Some(pace)) => match this.inner.poll_next_unpin(cx) {
+                Poll::Ready(Some(Ok(batch))) => {
+                    Poll::Ready(Some(this.parts.cut(batch, pace, this.partition)))
+                }
+                other => other,
+            },
+            (None, None) => this.inner.poll_next_unpin(cx),
+        };
+        self.end(&polled, cx);
+        drop(polled);
+        self.counted(next)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (0, None)
+    }
+}
+
+impl RecordBatchStream for StoppableStream {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+}
+
+/// Takes a task's units for the time that it has worked.
+fn spend(cx: &mut Context<'_>, time: Duration) {
+    let units = time.as_micros() / UNIT.as_micros();
+    for _ in 0..units.min(128) {
+        if !coop::has_budget_remaining() {
+            return;
+        }
+        if let Poll::Ready(budget) = coop::poll_proceed(cx) {
+            budget.made_progress();
+        }
+    }
+}

@@ -1,0 +1,357 @@
+//! What predicates over subqueries become.
+
+use std::cell::Cell;
+use std::sync::Arc;
+
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
+use datafusion::common::{Column, DFSchema, ExprSchema, ScalarValue};
+use datafusion::error::Result;
+use datafusion::functions_aggregate::bool_and_or::bool_or_udaf;
+use datafusion::logical_expr::expr::{
+    Case, Cast, Exists, InSubquery, SetComparison, SetQuantifier,
+};
+use datafusion::logical_expr::{
+    BinaryExpr, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Operator, Projection,
+    Subquery, lit, not,
+};
+
+use super::is_predicate;
+use crate::dependent::is_correlated;
+
+pub(super) struct Logic<'a> {
+    /// Of the rows that an expression is evaluated for.
+    pub(super) schema: &'a DFSchema,
+    /// The number of the last name that was given in the plan.
+    pub(super) names: &'a Cell<usize>,
+}
+
+impl Logic<'_> {
+    /// A conjunct of a filter. The engine has a column NOT IN an uncorrelated subquery right there, reading it once.
+    pub(super) fn top(&self, expr: Expr) -> Result<Expr> {
+        match expr {
+            Expr::InSubquery(within)
+                if within.negated
+                    && is_column(&within.expr)
+                    && !is_correlated(&within.subquery)? =>
+            {
+                Ok(Expr::InSubquery(within))
+            }
+            Expr::Not(inner) => match *inner {
+                Expr::InSubquery(within) => self.top(Expr::InSubquery(negated(within))),
+                inner => self.truth(not(inner)),
+            },
+            expr => self.truth(expr),
+        }
+    }
+
+    /// An expression that is true where `expr` is; where that is NULL, it may be false.
+    pub(super) fn truth(&self, expr: Expr) -> Result<Expr> {
+        match expr {
+            Expr::BinaryExpr(BinaryExpr {
+                left,
+                op: op @ (Operator::And | Operator::Or),
+                right,
+            }) => Ok(Expr::BinaryExpr(BinaryExpr {
+                left: Box::new(self.truth(*left)?),
+                op,
+                right: Box::new(self.truth(*right)?),
+            })),
+            Expr::Not(inner) => match *inner {
+                Expr::Not(inner) => self.truth(*inner),
+                Expr::InSubquery(within) => self.truth(Expr::InSubquery(negated(within))),
+                Expr::Exists(Exists { subquery, negated }) => Ok(Expr::Exists(Exists {
+                    subquery,
+                    negated: !negated,
+                })),
+                inner => self.value(not(inner)),
+            },
+            Expr::IsTrue(inner) => self.truth(*inner),
+            Expr::InSubquery(within) if within.negated => self.not_in(within),
+            expr @ (Expr::InSubquery(_) | Expr::Exists(_)) => Ok(expr),
+            Expr::SetComparison(SetComparison {
+                expr,
+                subquery,
+                op,
+                quantifier,
+            }) => match (quantifier, op) {
+                (SetQuantifier::Any, Operator::Eq) => {
+                    self.truth(in_subquery(expr, subquery, false))
+                }
+                (SetQuantifier::All, Operator::NotEq) => {
+                    self.truth(in_subquery(expr, subquery, true))
+                }
+                (SetQuantifier::Any, op) => {
+                    self.exists(&subquery, |y| compared(&expr, op, y), false)
+                }
+                (SetQuantifier::All, op) => {
+                    let fails = |y| Expr::IsNotTrue(Box::new(compared(&expr, op, y)));
+                    self.exists(&subquery, fails, true)
+                }
+            },
+            Expr::Case(case) => match three_valued(&case) {
+                Some((found, _, true)) => self.truth(found.clone()),
+                Some((found, unknown, false)) => {
+                    let (found, unknown) =
+                        (self.truth(found.clone())?, self.truth(unknown.clone())?);
+                    Ok(not_exists(found).and(not_exists(unknown)))
+                }
+                None => self.value(Expr::Case(case)),
+            },
+            expr => self.value(expr),
+        }
+    }
+
+    /// An expression with the same value, NULL included.
+    pub(super) fn value(&self, expr: Expr) -> Result<Expr> {
+        expr.transform_up(|expr| {
+            if !is_predicate(&expr) {
+                return Ok(Transformed::no(expr));
+            }
+            Ok(Transformed::yes(match expr {
+                Expr::InSubquery(within) => self.within(within)?,
+                Expr::SetComparison(SetComparison {
+                    expr,
+                    subquery,
+                    op,
+                    quantifier,
+                }) => match (quantifier, op) {
+                    (SetQuantifier::Any, Operator::Eq) => {
+                        self.within(InSubquery::new(expr, subquery, false))?
+                    }
+                    (SetQuantifier::All, Operator::NotEq) => {
+                        self.within(InSubquery::new(expr, subquery, true))?
+                    }
+                    (quantifier, op) => self.compared_with(&expr, op, &quantifier, &subquery)?,
+                },
+                exists => exists,
+            }))
+        })
+        .data()
+    }
+
+    fn compared_with(
+        &self,
+        x: &Expr,
+        op: Operator,
+        quantifier: &SetQuantifier,
+        subquery: &Subquery,
+    ) -> Result<Expr> {
+        let decisive = |y| match quantifier {
+            SetQuantifier::Any => compared(x, op, y),
+            SetQuantifier::All => Expr::IsFalse(Box::new(compared(x, op, y))),
+        };
+        let found = self.exists(subquery, decisive, false)?;
+        let unknown = self.exists(subquery, |y| compared(x, op, y).is_null(), false)?;
+        Ok(case(found, unknown, *quantifier == SetQuantifier::Any))
+    }
+
+    /// `x [NOT] IN S`, where NULL is told from false.
+    fn within(&self, within: InSubquery) -> Result<Expr> {
+        let InSubquery {
+            expr: x,
+            subquery,
+            negated,
+        } = within;
+        let y = column(&subquery);
+        let known = !x.nullable(self.schema)? && !y.nullable(subquery.subquery.schema())?;
+        if !self.is_constant(&x) && !is_correlated(&subquery)? {
+            let unknown = match known {
+                true => lit(false),
+                false => by_holes(
+                    &subquery,
+                    lit(true),
+                    x.as_ref().clone().is_null(),
+                    lit(false),
+                )?,
+            };
+            let found = in_subquery(x, subquery, false);
+            return Ok(case(found, unknown, !negated));
+        }
+        let found = self.exists(&subquery, |y| compared(&x, Operator::Eq, y), false)?;
+        let unknown = match known {
+            true => lit(false),
+            false => {
+                let null = |y| compared(&x, Operator::Eq, y).is_null();
+                self.exists(&subquery, null, false)?
+            }
+        };
+        Ok(case(found, unknown, !negated))
+    }
+
+    /// `x NOT IN S`, where NULL is as good as false.
+    fn not_in(&self, within: InSubquery) -> Result<Expr> {
+        let InSubquery {
+            expr: x, subquery, ..
+        } = within;
+        if self.is_constant(&x) || is_correlated(&subquery)? {
+            let fails = |y| Expr::IsNotFalse(Box::new(compared(&x, Operator::Eq, y)));
+            return self.exists(&subquery, fails, true);
+        }
+        let y = column(&subquery);
+        let known = !x.nullable(self.schema)? && !y.nullable(subquery.subquery.schema())?;
+        let found = in_subquery(x.clone(), subquery.clone(), true);
+        if known {
+            return Ok(found);
+        }
+        Ok(found.and(by_holes(&subquery, lit(false), x.is_not_null(), lit(true))?))
+    }
+
+    /// `EXISTS (S WHERE condition(y))`.
+    fn exists(
+        &self,
+        subquery: &Subquery,
+        condition: impl FnOnce(Expr) -> Expr,
+        negated: bool,
+    ) -> Result<Expr> {
+        // A name of its own: the outer rows may be of the same table.
+        let name = self.next();
+        let plan = match subquery.subquery.as_ref() {
+            // Under its old name, a value that was cast is in the way of the column that it was cast from.
+            LogicalPlan::Projection(Projection { expr, input, .. }) if expr.len() == 1 => {
+                let value = expr.iter().cloned().map(Expr::unalias);
+                LogicalPlanBuilder::from(input.as_ref().clone())
+                    .project(value.map(|value| value.alias(name.as_str())))?
+            }
+            plan => LogicalPlanBuilder::from(plan.clone())
+                .project([column(subquery).alias(name.as_str())])?,
+        }
+        .build()?;
+        let own = Expr::Column(Column::from_name(name));
+        let condition = self.inside(condition(own))?;
+        let plan = LogicalPlanBuilder::from(plan).filter(condition)?.build()?;
+        Ok(Expr::Exists(Exists {
+            subquery: subquery_of(plan, subquery),
+            negated,
+        }))
+    }
+
+    fn next(&self) -> String {
+        self.names.set(self.names.get() + 1);
+        format!("__set_{}", self.names.get())
+    }
+
+    /// An expression with the columns of the outer rows as they are written inside of a subquery.
+    fn inside(&self, expr: Expr) -> Result<Expr> {
+        expr.transform_up(|expr| {
+            Ok(match &expr {
+                Expr::Column(column) if self.schema.has_column(column) => {
+                    let field = Arc::clone(self.schema.field_from_column(column)?);
+                    Transformed::yes(Expr::OuterReferenceColumn(field, column.clone()))
+                }
+                _ => Transformed::no(expr),
+            })
+        })
+        .data()
+    }
+
+    /// Whether an expression reads no column of the rows at hand.
+    fn is_constant(&self, expr: &Expr) -> bool {
+        expr.column_refs().is_empty()
+    }
+}
+
+fn compared(x: &Expr, op: Operator, y: Expr) -> Expr {
+    Expr::BinaryExpr(BinaryExpr::new(Box::new(x.clone()), op, Box::new(y)))
+}
+
+/// The column that a subquery gives.
+fn column(subquery: &Subquery) -> Expr {
+    Expr::Column(Column::from(subquery.subquery.schema().qualified_field(0)))
+}
+
+fn in_subquery(x: Box<Expr>, subquery: Subquery, negated: bool) -> Expr {
+    Expr::InSubquery(InSubquery::new(x, subquery, negated))
+}
+
+fn negated(within: InSubquery) -> InSubquery {
+    InSubquery {
+        negated: !within.negated,
+        ..within
+    }
+}
+
+fn is_column(expr: &Expr) -> bool {
+    match expr {
+        Expr::Column(_) => true,
+        Expr::Cast(Cast { expr, .. }) => is_column(expr),
+        _ => false,
+    }
+}
+
+fn subquery_of(plan: LogicalPlan, like: &Subquery) -> Subquery {
+    let outer_ref_columns = plan.all_out_ref_exprs();
+    Subquery {
+        subquery: Arc::new(plan),
+        outer_ref_columns,
+        spans: like.spans.clone(),
+    }
+}
+
+/// One of three expressions, whether S has a NULL, has none, or has no rows: it is read once for that.
+fn by_holes(subquery: &Subquery, some: Expr, none: Expr, empty: Expr) -> Result<Expr> {
+    Ok(Expr::Case(Case {
+        expr: Some(Box::new(holes(subquery)?)),
+        when_then_expr: vec![
+            (Box::new(lit(true)), Box::new(some)),
+            (Box::new(lit(false)), Box::new(none)),
+        ],
+        else_expr: Some(Box::new(empty)),
+    }))
+}
+
+/// `(SELECT bool_or(y IS NULL) FROM S)`: NULL if S has no rows.
+fn holes(subquery: &Subquery) -> Result<Expr> {
+    let plan = LogicalPlanBuilder::from(subquery.subquery.as_ref().clone())
+        .aggregate(
+            Vec::<Expr>::new(),
+            vec![bool_or_udaf().call(vec![column(subquery).is_null()])],
+        )?
+        .build()?;
+    Ok(Expr::ScalarSubquery(subquery_of(plan, subquery)))
+}
+
+fn case(found: Expr, unknown: Expr, value: bool) -> Expr {
+    Expr::Case(Case {
+        expr: None,
+        when_then_expr: vec![
+            (Box::new(found), Box::new(lit(value))),
+            (Box::new(unknown), Box::new(lit(ScalarValue::Boolean(None)))),
+        ],
+        else_expr: Some(Box::new(lit(!value))),
+    })
+}
+
+/// The parts of what [`case`] makes: what is found, what is unknown, and the value of what is found.
+fn three_valued(case: &Case) -> Option<(&Expr, &Expr, bool)> {
+    let boolean = |expr: &Expr| match expr {
+        Expr::Literal(ScalarValue::Boolean(value), _) => Some(*value),
+        Expr::Literal(ScalarValue::Null, _) => Some(None),
+        Expr::Cast(Cast { expr, .. }) => match expr.as_ref() {
+            Expr::Literal(ScalarValue::Null, _) => Some(None),
+            _ => None,
+        },
+        _ => None,
+    };
+    let [(found, value), (unknown, null)] = case.when_then_expr.as_slice() else {
+        return None;
+    };
+    let value = boolean(value)??;
+    let other = boolean(case.else_expr.as_ref()?)??;
+    let exists =
+        matches!(found.as_ref(), Expr::Exists(_)) && matches!(unknown.as_ref(), Expr::Exists(_));
+    (case.expr.is_none() && boolean(null)?.is_none() && other != value && exists).then_some((
+        found.as_ref(),
+        unknown.as_ref(),
+        value,
+    ))
+}
+
+fn not_exists(expr: Expr) -> Expr {
+    match expr {
+        Expr::Exists(Exists { subquery, negated }) => Expr::Exists(Exists {
+            subquery,
+            negated: !negated,
+        }),
+        expr => not(expr),
+    }
+}

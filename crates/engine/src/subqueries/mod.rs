@@ -1,0 +1,96 @@
+//! `IN`, `ANY`, `ALL` and `EXISTS` over subqueries, by SQL's three-valued logic and wherever an expression may stand.
+//!
+//! The engine takes them in filters only, and there it is right for a column and a subquery that reads no outer column. A
+//! constant before NOT IN (apache/datafusion#23410), a correlated NOT IN, and any under OR, NOT or CASE lose the NULL
+//! (apache/datafusion#23126, apache/datafusion#25340). So what may be NULL is said in words that the engine has right:
+//!
+//! ```text
+//! where only true counts (a filter and its ANDs and ORs)
+//!   x NOT IN S     NOT EXISTS (S WHERE (x = y) IS NOT FALSE)                      x constant, or S correlated
+//!                  x NOT IN S AND (h IS NULL OR NOT h AND x IS NOT NULL)          else; h: (SELECT bool_or(y IS NULL) FROM S)
+//!   x < ALL S      NOT EXISTS (S WHERE (x < y) IS NOT TRUE)
+//! elsewhere
+//!   x IN S         CASE WHEN found THEN true WHEN unknown THEN NULL ELSE false END
+//! outside of filters
+//!   found          a column of the input, which is joined with the distinct values of S
+//! ```
+//!
+//! Delete this when the engine plans all of them.
+
+mod columns;
+mod existence;
+mod inner_names;
+mod logic;
+#[cfg(test)]
+mod tests;
+
+use std::cell::Cell;
+
+use columns::Columns;
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
+use datafusion::config::ConfigOptions;
+use datafusion::error::Result;
+use datafusion::logical_expr::utils::{conjunction, merge_schema, split_conjunction_owned};
+use datafusion::logical_expr::{Expr, Filter, LogicalPlan};
+use datafusion::optimizer::AnalyzerRule;
+pub use existence::Existence;
+pub use inner_names::InnerNames;
+use logic::Logic;
+
+/// The rule; it comes after those that settle types.
+#[derive(Debug)]
+pub struct ThreeValuedSubqueries;
+
+impl AnalyzerRule for ThreeValuedSubqueries {
+    fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
+        let names = Cell::new(0);
+        plan.transform_up_with_subqueries(|node| rewritten(node, &names))
+            .data()
+    }
+
+    fn name(&self) -> &str {
+        "three_valued_subqueries"
+    }
+}
+
+fn rewritten(node: LogicalPlan, names: &Cell<usize>) -> Result<Transformed<LogicalPlan>> {
+    let mut concerned = false;
+    node.apply_expressions(|expr| {
+        concerned |= expr.exists(|expr| Ok(is_predicate(expr)))?;
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    if !concerned {
+        return Ok(Transformed::no(node));
+    }
+    let schema = merge_schema(&node.inputs());
+    let logic = Logic {
+        schema: &schema,
+        names,
+    };
+    let node = match node {
+        LogicalPlan::Filter(filter) => {
+            let conjuncts = split_conjunction_owned(filter.predicate)
+                .into_iter()
+                .map(|conjunct| logic.top(conjunct))
+                .collect::<Result<Vec<_>>>()?;
+            let Some(predicate) = conjunction(conjuncts) else {
+                return Ok(Transformed::yes((*filter.input).clone()));
+            };
+            LogicalPlan::Filter(Filter::try_new(predicate, filter.input)?)
+        }
+        LogicalPlan::Join(mut join) => {
+            join.filter = join.filter.map(|filter| logic.truth(filter)).transpose()?;
+            LogicalPlan::Join(join)
+        }
+        node => Columns { names }.outside_filters(node, &logic)?,
+    };
+    Ok(Transformed::yes(node))
+}
+
+/// Whether an expression is a predicate over a subquery.
+fn is_predicate(expr: &Expr) -> bool {
+    matches!(
+        expr,
+        Expr::InSubquery(_) | Expr::Exists(_) | Expr::SetComparison(_)
+    )
+}

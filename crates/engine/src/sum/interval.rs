@@ -1,0 +1,191 @@
+//! `sum` of intervals, each of whose parts (months, days, nanoseconds) is added up by itself. The engine's wraps.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, AsArray, IntervalMonthDayNanoArray};
+use arrow::datatypes::{
+    DataType, Decimal128Type, Field, FieldRef, Int64Type, IntervalMonthDayNano,
+    IntervalMonthDayNanoType, IntervalUnit,
+};
+use datafusion::common::utils::SingleRowListArrayBuilder;
+use datafusion::common::{HashMap, ScalarValue};
+use datafusion::error::Result;
+use datafusion::logical_expr::Accumulator;
+use datafusion::logical_expr::utils::format_state_name;
+use lakegate_error::{Code, Error};
+
+use super::STATE;
+use super::total::column;
+
+const INTERVAL: DataType = DataType::Interval(IntervalUnit::MonthDayNano);
+
+/// Whether sums of this type are done here.
+pub(super) fn is_summed(data_type: &DataType) -> bool {
+    *data_type == INTERVAL
+}
+
+pub(super) fn state_fields(name: &str, distinct: bool) -> Vec<FieldRef> {
+    let field = |part: &str, data_type: DataType| {
+        Arc::new(Field::new(format_state_name(name, part), data_type, false))
+    };
+    if distinct {
+        let list = DataType::List(Arc::new(Field::new_list_field(INTERVAL, true)));
+        return vec![field("sum distinct", list)];
+    }
+    vec![
+        field("count", DataType::Int64),
+        field("months", DataType::Int64),
+        field("days", DataType::Int64),
+        field("nanoseconds", STATE),
+    ]
+}
+
+/// Parts of an interval, wider than its own: no number of rows fills them.
+#[derive(Debug, Default, Clone, Copy)]
+struct Parts {
+    /// Of values.
+    count: i64,
+    months: i64,
+    days: i64,
+    nanoseconds: i128,
+}
+
+impl Parts {
+    /// `times`: -1 takes the value away.
+    fn add(&mut self, value: IntervalMonthDayNano, times: i64) {
+        self.count += times;
+        self.months += i64::from(value.months) * times;
+        self.days += i64::from(value.days) * times;
+        self.nanoseconds += i128::from(value.nanoseconds) * i128::from(times);
+    }
+
+    fn narrowed(self) -> Result<Option<IntervalMonthDayNano>> {
+        if self.count == 0 {
+            return Ok(None);
+        }
+        let out_of_range = || {
+            Error::new(
+                Code::NumericOutOfRange,
+                "the sum is out of range for type interval",
+            )
+        };
+        Ok(Some(IntervalMonthDayNano {
+            months: self.months.try_into().map_err(|_| out_of_range())?,
+            days: self.days.try_into().map_err(|_| out_of_range())?,
+            nanoseconds: self.nanoseconds.try_into().map_err(|_| out_of_range())?,
+        }))
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct IntervalSum {
+    parts: Parts,
+    /// Of `sum(DISTINCT x)`: each value, with how often it is in a window's frame.
+    distinct: Option<HashMap<IntervalMonthDayNano, u64>>,
+}
+
+impl IntervalSum {
+    pub(super) fn new(distinct: bool) -> Self {
+        Self {
+            parts: Parts::default(),
+            distinct: distinct.then(HashMap::default),
+        }
+    }
+
+    fn add(&mut self, value: IntervalMonthDayNano) {
+        let is_new = match &mut self.distinct {
+            None => true,
+            Some(values) => {
+                let times = values.entry(value).or_default();
+                *times += 1;
+                *times == 1
+            }
+        };
+        if is_new {
+            self.parts.add(value, 1);
+        }
+    }
+
+    fn take(&mut self, value: IntervalMonthDayNano) {
+        let is_last = match &mut self.distinct {
+            None => true,
+            Some(values) => match values.get_mut(&value) {
+                Some(times) if *times > 1 => {
+                    *times -= 1;
+                    false
+                }
+                _ => values.remove(&value).is_some(),
+            },
+        };
+        if is_last {
+            self.parts.add(value, -1);
+        }
+    }
+}
+
+impl Accumulator for IntervalSum {
+    fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
+        let values = column(values, 0)?.as_primitive::<IntervalMonthDayNanoType>();
+        values.iter().flatten().for_each(|value| self.add(value));
+        Ok(())
+    }
+
+    fn retract_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
+        let values = column(values, 0)?.as_primitive::<IntervalMonthDayNanoType>();
+        values.iter().flatten().for_each(|value| self.take(value));
+        Ok(())
+    }
+
+    fn supports_retract_batch(&self) -> bool {
+        true
+    }
+
+    fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
+        if self.distinct.is_some() {
+            for list in column(states, 0)?.as_list::<i32>().iter().flatten() {
+                let values = list.as_primitive::<IntervalMonthDayNanoType>().iter();
+                values.flatten().for_each(|value| self.add(value));
+            }
+            return Ok(());
+        }
+        let whole = |index: usize| -> Result<i64> {
+            let part = column(states, index)?.as_primitive::<Int64Type>();
+            Ok(part.iter().flatten().sum())
+        };
+        self.parts.count += whole(0)?;
+        self.parts.months += whole(1)?;
+        self.parts.days += whole(2)?;
+        let nanoseconds = column(states, 3)?.as_primitive::<Decimal128Type>();
+        self.parts.nanoseconds += nanoseconds.iter().flatten().sum::<i128>();
+        Ok(())
+    }
+
+    fn state(&mut self) -> Result<Vec<ScalarValue>> {
+        if let Some(values) = &self.distinct {
+            let values: IntervalMonthDayNanoArray = values.keys().copied().map(Some).collect();
+            let list = SingleRowListArrayBuilder::new(Arc::new(values)).build_list_scalar();
+            return Ok(vec![list]);
+        }
+        let Parts {
+            count,
+            months,
+            days,
+            nanoseconds,
+        } = self.parts;
+        Ok(vec![
+            ScalarValue::from(count),
+            ScalarValue::from(months),
+            ScalarValue::from(days),
+            ScalarValue::Decimal128(Some(nanoseconds), super::MAX_PRECISION, 0),
+        ])
+    }
+
+    fn evaluate(&mut self) -> Result<ScalarValue> {
+        Ok(ScalarValue::IntervalMonthDayNano(self.parts.narrowed()?))
+    }
+
+    fn size(&self) -> usize {
+        let values = self.distinct.as_ref().map_or(0, HashMap::capacity);
+        size_of_val(self) + values * size_of::<(IntervalMonthDayNano, u64)>()
+    }
+}

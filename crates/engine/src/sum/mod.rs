@@ -1,0 +1,285 @@
+//! `sum` that is the sum, or an error: the engine's own wraps silently (apache/datafusion#16406).
+//!
+//! Whole numbers, decimals and durations are added up in 128 bits with a count of carries, so that no order of rows and no
+//! splitting of the work changes the result: it is an error (22003) only if the sum of all rows does not fit its type.
+//!
+//! ```text
+//! sum(bigint)          state: decimal(38,0)            nothing fills 128 bits with 64
+//! sum(decimal(38,s))   state: decimal(38,0), carries   20 times 10^38-1 does
+//! ```
+//!
+//! `avg` of whole numbers is that sum by their number ([`average`]). Intervals are added up by their parts ([`interval`]).
+//! Floating-point numbers are summed by the engine. Delete this when the engine's sum is checked.
+
+mod average;
+mod distinct;
+mod grouped;
+mod interval;
+mod total;
+
+use std::sync::Arc;
+
+use arrow::datatypes::{
+    ArrowPrimitiveType, DataType, Decimal128Type, DurationMicrosecondType, DurationMillisecondType,
+    DurationNanosecondType, DurationSecondType, Field, FieldRef, Int64Type, TimeUnit, UInt64Type,
+};
+use datafusion::error::Result;
+use datafusion::execution::{FunctionRegistry, SessionState};
+use datafusion::logical_expr::expr::AggregateFunctionParams;
+use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
+use datafusion::logical_expr::utils::{AggregateOrderSensitivity, format_state_name};
+use datafusion::logical_expr::{
+    Accumulator, AggregateUDF, AggregateUDFImpl, Documentation, GroupsAccumulator, ReversedUDAF,
+    SetMonotonicity, Signature,
+};
+use distinct::DistinctSum;
+use grouped::GroupedSum;
+use interval::IntervalSum;
+use lakegate_error::{Code, Error};
+use total::{PlainSum, Total};
+
+/// What sums are kept in until they are done.
+const STATE: DataType = DataType::Decimal128(38, 0);
+
+/// Digits of the widest decimal.
+const MAX_PRECISION: u8 = 38;
+
+/// Puts the checked sum in the place of the engine's.
+pub fn register(state: &mut SessionState) -> Result<()> {
+    if let Some(inner) = state.aggregate_functions().get("sum").cloned() {
+        state.register_udaf(Arc::new(AggregateUDF::new_from_impl(CheckedSum { inner })))?;
+    }
+    average::register(state)
+}
+
+/// Numbers that are added up in [`Total`].
+trait Summed: ArrowPrimitiveType + Send + Sync {
+    fn widened(value: Self::Native) -> i128;
+
+    /// `None`: the type does not hold it. `precision`: digits of a decimal.
+    fn narrowed(sum: i128, precision: u8) -> Option<Self::Native>;
+}
+
+macro_rules! summed {
+    ($($name:ty),*) => {
+        $(impl Summed for $name {
+            fn widened(value: Self::Native) -> i128 {
+                value.into()
+            }
+
+            fn narrowed(sum: i128, _: u8) -> Option<Self::Native> {
+                sum.try_into().ok()
+            }
+        })*
+    };
+}
+
+summed!(
+    Int64Type,
+    UInt64Type,
+    DurationSecondType,
+    DurationMillisecondType,
+    DurationMicrosecondType,
+    DurationNanosecondType
+);
+
+impl Summed for Decimal128Type {
+    fn widened(value: i128) -> i128 {
+        value
+    }
+
+    fn narrowed(sum: i128, precision: u8) -> Option<i128> {
+        let bound = 10u128.checked_pow(u32::from(precision))?;
+        (sum.unsigned_abs() < bound).then_some(sum)
+    }
+}
+
+/// A type of results that are summed here.
+#[derive(Debug, Clone)]
+struct Kind {
+    data_type: DataType,
+    /// Of a decimal; 0 for the others.
+    precision: u8,
+}
+
+impl Kind {
+    /// `None`: the engine's own sum is for this type.
+    fn of(data_type: &DataType) -> Option<Self> {
+        let precision = match data_type {
+            DataType::Int64 | DataType::UInt64 | DataType::Duration(_) => 0,
+            DataType::Decimal128(precision, _) => *precision,
+            _ => return None,
+        };
+        Some(Self {
+            data_type: data_type.clone(),
+            precision,
+        })
+    }
+
+    /// Whether a sum may leave 128 bits. A narrower result is that of values of at most 27 digits: 10^10 times as many rows
+    /// as a table may have would be needed.
+    fn carries(&self) -> bool {
+        self.precision == MAX_PRECISION
+    }
+
+    fn narrowed<T: Summed>(&self, total: Total) -> Result<T::Native> {
+        let value = match total.carries {
+            0 => T::narrowed(total.sum, self.precision),
+            _ => None,
+        };
+        value.ok_or_else(|| self.out_of_range().into())
+    }
+
+    fn out_of_range(&self) -> Error {
+        let name = match &self.data_type {
+            DataType::Decimal128(precision, scale) => format!("decimal({precision},{scale})"),
+            DataType::Duration(_) => "interval".to_owned(),
+            _ => "bigint".to_owned(),
+        };
+        Error::new(
+            Code::NumericOutOfRange,
+            format!("the sum is out of range for type {name}"),
+        )
+        .with_hint("cast what is summed: sum(CAST(x AS DOUBLE))")
+    }
+}
+
+/// Calls `$make::<T>` for the type of a [`Kind`].
+macro_rules! for_type {
+    ($kind:expr, $make:ident) => {
+        match $kind.data_type {
+            DataType::UInt64 => $make!(UInt64Type),
+            DataType::Decimal128(..) => $make!(Decimal128Type),
+            DataType::Duration(TimeUnit::Second) => $make!(DurationSecondType),
+            DataType::Duration(TimeUnit::Millisecond) => $make!(DurationMillisecondType),
+            DataType::Duration(TimeUnit::Microsecond) => $make!(DurationMicrosecondType),
+            DataType::Duration(TimeUnit::Nanosecond) => $make!(DurationNanosecondType),
+            _ => $make!(Int64Type),
+        }
+    };
+}
+
+/// `sum`.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct CheckedSum {
+    inner: Arc<AggregateUDF>,
+}
+
+impl AggregateUDFImpl for CheckedSum {
+    fn name(&self) -> &str {
+        self.inner.name()
+    }
+
+    fn aliases(&self) -> &[String] {
+        self.inner.aliases()
+    }
+
+    fn signature(&self) -> &Signature {
+        self.inner.signature()
+    }
+
+    fn return_type(&self, types: &[DataType]) -> Result<DataType> {
+        self.inner.return_type(types)
+    }
+
+    fn schema_name(&self, params: &AggregateFunctionParams) -> Result<String> {
+        self.inner.inner().schema_name(params)
+    }
+
+    fn accumulator(&self, args: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
+        if interval::is_summed(args.return_type()) {
+            return Ok(Box::new(IntervalSum::new(args.is_distinct)));
+        }
+        let Some(kind) = Kind::of(args.return_type()) else {
+            return self.inner.accumulator(args);
+        };
+        macro_rules! plain {
+            ($t:ty) => {
+                Box::new(PlainSum::<$t>::new(kind)) as Box<dyn Accumulator>
+            };
+        }
+        macro_rules! distinct {
+            ($t:ty) => {
+                Box::new(DistinctSum::<$t>::new(kind)) as Box<dyn Accumulator>
+            };
+        }
+        Ok(match args.is_distinct {
+            true => for_type!(kind, distinct),
+            false => for_type!(kind, plain),
+        })
+    }
+
+    fn create_sliding_accumulator(
+        &self,
+        args: AccumulatorArgs<'_>,
+    ) -> Result<Box<dyn Accumulator>> {
+        match Kind::of(args.return_type()) {
+            Some(_) => self.accumulator(args),
+            None if interval::is_summed(args.return_type()) => self.accumulator(args),
+            None => self.inner.create_sliding_accumulator(args),
+        }
+    }
+
+    fn state_fields(&self, args: StateFieldsArgs<'_>) -> Result<Vec<FieldRef>> {
+        if interval::is_summed(args.return_type()) {
+            return Ok(interval::state_fields(args.name, args.is_distinct));
+        }
+        let Some(kind) = Kind::of(args.return_type()) else {
+            return self.inner.state_fields(args);
+        };
+        if args.is_distinct {
+            let name = format_state_name(args.name, "sum distinct");
+            let values = Field::new_list(name, Field::new_list_field(STATE, true), false);
+            return Ok(vec![Arc::new(values)]);
+        }
+        let sum = Field::new(format_state_name(args.name, "sum"), STATE, true);
+        let mut fields = vec![Arc::new(sum)];
+        if kind.carries() {
+            let name = format_state_name(args.name, "carries");
+            fields.push(Arc::new(Field::new(name, DataType::Int64, false)));
+        }
+        Ok(fields)
+    }
+
+    fn groups_accumulator_supported(&self, args: AccumulatorArgs<'_>) -> bool {
+        match Kind::of(args.return_type()) {
+            Some(_) => !args.is_distinct,
+            None if interval::is_summed(args.return_type()) => false,
+            None => self.inner.groups_accumulator_supported(args),
+        }
+    }
+
+    fn create_groups_accumulator(
+        &self,
+        args: AccumulatorArgs<'_>,
+    ) -> Result<Box<dyn GroupsAccumulator>> {
+        let Some(kind) = Kind::of(args.return_type()) else {
+            return self.inner.create_groups_accumulator(args);
+        };
+        macro_rules! grouped {
+            ($t:ty) => {
+                Box::new(GroupedSum::<$t>::new(kind)) as Box<dyn GroupsAccumulator>
+            };
+        }
+        Ok(for_type!(kind, grouped))
+    }
+
+    fn reverse_expr(&self) -> ReversedUDAF {
+        ReversedUDAF::Identical
+    }
+
+    fn order_sensitivity(&self) -> AggregateOrderSensitivity {
+        AggregateOrderSensitivity::Insensitive
+    }
+
+    fn set_monotonicity(&self, data_type: &DataType) -> SetMonotonicity {
+        self.inner.inner().set_monotonicity(data_type)
+    }
+
+    fn documentation(&self) -> Option<&Documentation> {
+        self.inner.documentation()
+    }
+}
+
+#[cfg(test)]
+mod tests;

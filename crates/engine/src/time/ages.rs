@@ -1,0 +1,362 @@
+//! PostgreSQL's functions of two times, of intervals and of parts of a time, which the engine does not have.
+//!
+//! ```text
+//! age(timestamp, timestamp)                              years, months and days by the calendar
+//! justify_days(i), justify_hours(i), justify_interval(i) 30 days are a month, 24 hours a day
+//! make_timestamp(y, m, d, h, m, s)                       and make_timestamptz, by the session's clock or a named one
+//! isfinite(time)                                         every time is
+//! ```
+
+use std::sync::Arc;
+
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, IntervalMonthDayNanoArray, TimestampMicrosecondArray,
+};
+use arrow::datatypes::{
+    DataType, Float64Type, Int64Type, IntervalMonthDayNano, TimeUnit, TimestampMicrosecondType,
+};
+use datafusion::common::ScalarValue;
+use datafusion::config::ConfigOptions;
+use datafusion::error::{DataFusionError, Result};
+use datafusion::execution::{FunctionRegistry, SessionState};
+use datafusion::logical_expr::{
+    ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+};
+use lakegate_error::{Code, Error};
+
+use super::SECOND;
+use super::calendar::{DAY, at, date_of, days_in_month, days_of, split};
+use super::clock::Clock;
+use super::input::out_of_range;
+use super::zoned::{INTERVAL, intervals};
+use super::zones::moved;
+
+/// `age` of two times; `age` of a number is one of PostgreSQL's catalog.
+pub const AGE: &str = "age_between";
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Kind {
+    Age,
+    JustifyDays,
+    JustifyHours,
+    JustifyInterval,
+    IsFinite,
+    MakeTimestamp,
+    MakeTimestampTz,
+}
+
+const ALL: [Kind; 7] = [
+    Kind::Age,
+    Kind::JustifyDays,
+    Kind::JustifyHours,
+    Kind::JustifyInterval,
+    Kind::IsFinite,
+    Kind::MakeTimestamp,
+    Kind::MakeTimestampTz,
+];
+
+pub(super) fn register(state: &mut SessionState) -> Result<()> {
+    let zone = state.config_options().execution.time_zone.clone();
+    for kind in ALL {
+        let function = OfTimes::new(kind, zone.as_deref());
+        state.register_udf(Arc::new(ScalarUDF::new_from_impl(function)))?;
+    }
+    Ok(())
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct OfTimes {
+    kind: Kind,
+    /// The session's.
+    zone: Arc<str>,
+    signature: Signature,
+}
+
+impl OfTimes {
+    fn new(kind: Kind, zone: Option<&str>) -> Self {
+        Self {
+            kind,
+            zone: zone.unwrap_or("UTC").into(),
+            signature: Signature::user_defined(Volatility::Immutable),
+        }
+    }
+
+    fn wrong(&self) -> DataFusionError {
+        let takes = match self.kind {
+            Kind::Age => "two times",
+            Kind::JustifyDays | Kind::JustifyHours | Kind::JustifyInterval => "an interval",
+            Kind::IsFinite => "a time or an interval",
+            Kind::MakeTimestamp => "year, month, day, hour, minute and seconds",
+            Kind::MakeTimestampTz => "year, month, day, hour, minute and seconds, and a time zone",
+        };
+        Error::new(
+            Code::FunctionNotFound,
+            format!("{} takes {takes}", self.name()),
+        )
+        .into()
+    }
+}
+
+impl ScalarUDFImpl for OfTimes {
+    fn name(&self) -> &str {
+        match self.kind {
+            Kind::Age => AGE,
+            Kind::JustifyDays => "justify_days",
+            Kind::JustifyHours => "justify_hours",
+            Kind::JustifyInterval => "justify_interval",
+            Kind::IsFinite => "isfinite",
+            Kind::MakeTimestamp => "make_timestamp",
+            Kind::MakeTimestampTz => "make_timestamptz",
+        }
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
+        let micros = |zone| DataType::Timestamp(TimeUnit::Microsecond, zone);
+        let is_text = |of: &DataType| of.is_string() || of.is_null();
+        Ok(match (self.kind, types) {
+            (Kind::Age, [left, right]) => {
+                let of = |of: &DataType| match of {
+                    DataType::Timestamp(_, zone) => Ok(micros(zone.clone())),
+                    DataType::Date32 => Ok(micros(None)),
+                    text if is_text(text) => Ok(micros(None)),
+                    _ => Err(self.wrong()),
+                };
+                vec![of(left)?, of(right)?]
+            }
+            (Kind::JustifyDays | Kind::JustifyHours | Kind::JustifyInterval, [of]) => match of {
+                DataType::Interval(_) | DataType::Duration(_) => vec![of.clone()],
+                text if is_text(text) => vec![INTERVAL],
+                _ => return Err(self.wrong()),
+            },
+            (Kind::IsFinite, [of]) if of.is_temporal() => vec![of.clone()],
+            (Kind::MakeTimestamp, [_, _, _, _, _, _])
+            | (Kind::MakeTimestampTz, [_, _, _, _, _, _]) => parts(),
+            (Kind::MakeTimestampTz, [_, _, _, _, _, _, zone]) if is_text(zone) => {
+                let mut parts = parts();
+                parts.push(DataType::Utf8);
+                parts
+            }
+            _ => return Err(self.wrong()),
+        })
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(match self.kind {
+            Kind::IsFinite => DataType::Boolean,
+            Kind::MakeTimestamp => DataType::Timestamp(TimeUnit::Microsecond, None),
+            Kind::MakeTimestampTz => {
+                DataType::Timestamp(TimeUnit::Microsecond, Some(Arc::clone(&self.zone)))
+            }
+            _ => INTERVAL,
+        })
+    }
+
+    fn with_updated_config(&self, config: &ConfigOptions) -> Option<ScalarUDF> {
+        let zone = config.execution.time_zone.as_deref();
+        Some(ScalarUDF::new_from_impl(Self::new(self.kind, zone)))
+    }
+
+    fn is_strict(&self) -> bool {
+        true
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let constant = args
+            .args
+            .iter()
+            .all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
+        let rows = if constant { 1 } else { args.number_rows };
+        let columns: Vec<ArrayRef> = args
+            .args
+            .iter()
+            .map(|arg| arg.to_array(rows))
+            .collect::<Result<_>>()?;
+        let values: ArrayRef = match (self.kind, columns.as_slice()) {
+            (Kind::Age, [left, right]) => ages(left, right)?,
+            (Kind::IsFinite, [times]) => {
+                let finite: BooleanArray = (0..times.len())
+                    .map(|row| times.is_valid(row).then_some(true))
+                    .collect();
+                Arc::new(finite)
+            }
+            (Kind::MakeTimestamp | Kind::MakeTimestampTz, columns) => self.made(columns)?,
+            (_, [of]) => {
+                let justified: IntervalMonthDayNanoArray = intervals(of)?.try_unary(|of| {
+                    let justified = match self.kind {
+                        Kind::JustifyDays => justified_days(of),
+                        Kind::JustifyHours => justified_hours(of),
+                        _ => justified(of),
+                    };
+                    justified
+                        .ok_or_else(|| Error::new(Code::NumericOutOfRange, "interval out of range"))
+                })?;
+                Arc::new(justified)
+            }
+            _ => return Err(self.wrong()),
+        };
+        Ok(match constant {
+            true => ColumnarValue::Scalar(ScalarValue::try_from_array(&values, 0)?),
+            false => ColumnarValue::Array(values),
+        })
+    }
+}
+
+fn parts() -> Vec<DataType> {
+    let mut parts = vec![DataType::Int64; 5];
+    parts.push(DataType::Float64);
+    parts
+}
+
+impl OfTimes {
+    fn made(&self, columns: &[ArrayRef]) -> Result<ArrayRef> {
+        let session = match self.kind {
+            Kind::MakeTimestampTz => Clock::of(&self.zone)?,
+            _ => Clock::UTC,
+        };
+        let [year, month, day, hour, minute, second, zones @ ..] = columns else {
+            return Err(self.wrong());
+        };
+        let whole = [year, month, day, hour, minute].map(|part| part.as_primitive::<Int64Type>());
+        let seconds = second.as_primitive::<Float64Type>();
+        let zones = zones.first().map(|zones| zones.as_string::<i32>());
+        let made = (0..seconds.len())
+            .map(|row| {
+                let is_null = whole.iter().any(|part| part.is_null(row))
+                    || seconds.is_null(row)
+                    || zones.is_some_and(|zones| zones.is_null(row));
+                if is_null {
+                    return Ok(None);
+                }
+                let clock = match zones {
+                    Some(zones) => Clock::by_name(zones.value(row))?,
+                    None => session,
+                };
+                let shown = moment(whole.map(|part| part.value(row)), seconds.value(row))?;
+                clock.instant(shown).ok_or_else(out_of_range).map(Some)
+            })
+            .collect::<Result<TimestampMicrosecondArray, Error>>()?;
+        Ok(Arc::new(made.with_data_type(self.return_type(&[])?)))
+    }
+}
+
+/// A time of its parts.
+fn moment(parts: [i64; 5], seconds: f64) -> Result<i64, Error> {
+    let [year, month, day, hour, minute] = parts;
+    let wrong = || {
+        Error::new(
+            Code::NumericOutOfRange,
+            format!(
+                "date/time field value out of range: {year}-{month:02}-{day:02} {hour:02}:{minute:02}:{seconds:02}"
+            ),
+        )
+    };
+    // Years before the first are negative, and there is no year 0.
+    let counted = match year {
+        0 => return Err(wrong()),
+        ..0 => year + 1,
+        _ => year,
+    };
+    let is_date = (-300_000..300_000).contains(&counted)
+        && (1..=12).contains(&month)
+        && (1..=days_in_month(counted, month)).contains(&day);
+    let is_time =
+        (0..24).contains(&hour) && (0..60).contains(&minute) && (0.0..=60.0).contains(&seconds)
+            || (hour == 24 && minute == 0 && seconds == 0.0);
+    if !is_date || !is_time {
+        return Err(wrong());
+    }
+    let micros = (seconds * SECOND as f64).round_ties_even() as i64;
+    let time = (hour * 60 + minute) * 60 * SECOND + micros;
+    at(days_of(counted, month, day), time).ok_or_else(wrong)
+}
+
+fn ages(left: &ArrayRef, right: &ArrayRef) -> Result<ArrayRef> {
+    let naive = DataType::Timestamp(TimeUnit::Microsecond, None);
+    let (left, right) = (moved(left, &naive)?, moved(right, &naive)?);
+    let left = left.as_primitive::<TimestampMicrosecondType>().iter();
+    let right = right.as_primitive::<TimestampMicrosecondType>();
+    let ages: IntervalMonthDayNanoArray = left
+        .zip(right)
+        .map(|(left, right)| Some(age(left?, right?)))
+        .collect();
+    Ok(Arc::new(ages))
+}
+
+/// From the second time to the first, in months, days and the rest. Days are borrowed of the month in which the earlier one is.
+fn age(to: i64, from: i64) -> IntervalMonthDayNano {
+    if to < from {
+        let age = age(from, to);
+        return IntervalMonthDayNano::new(-age.months, -age.days, -age.nanoseconds);
+    }
+    let ((to_day, to_time), (from_day, from_time)) = (split(to), split(from));
+    let ((to_year, to_month, to_date), (year, month, date)) = (date_of(to_day), date_of(from_day));
+    let mut micros = to_time - from_time;
+    let mut days = to_date - date;
+    let mut months = (to_year - year) * 12 + to_month - month;
+    if micros < 0 {
+        micros += DAY;
+        days -= 1;
+    }
+    if days < 0 {
+        days += days_in_month(year, month);
+        months -= 1;
+    }
+    // Both times are of 64 bits: fewer than 2^31 months.
+    IntervalMonthDayNano::new(
+        i32::try_from(months).unwrap_or(i32::MAX),
+        i32::try_from(days).unwrap_or(i32::MAX),
+        micros * 1000,
+    )
+}
+
+/// Nanoseconds of a day.
+const DAY_NANOS: i64 = DAY * 1000;
+
+fn justified_hours(of: IntervalMonthDayNano) -> Option<IntervalMonthDayNano> {
+    let mut days = of
+        .days
+        .checked_add(i32::try_from(of.nanoseconds / DAY_NANOS).ok()?)?;
+    let mut nanos = of.nanoseconds % DAY_NANOS;
+    if days > 0 && nanos < 0 {
+        (days, nanos) = (days - 1, nanos + DAY_NANOS);
+    } else if days < 0 && nanos > 0 {
+        (days, nanos) = (days + 1, nanos - DAY_NANOS);
+    }
+    Some(IntervalMonthDayNano::new(of.months, days, nanos))
+}
+
+fn justified_days(of: IntervalMonthDayNano) -> Option<IntervalMonthDayNano> {
+    let mut months = of.months.checked_add(of.days / 30)?;
+    let mut days = of.days % 30;
+    if months > 0 && days < 0 {
+        (months, days) = (months - 1, days + 30);
+    } else if months < 0 && days > 0 {
+        (months, days) = (months + 1, days - 30);
+    }
+    Some(IntervalMonthDayNano::new(months, days, of.nanoseconds))
+}
+
+fn justified(of: IntervalMonthDayNano) -> Option<IntervalMonthDayNano> {
+    let nanos = of.nanoseconds;
+    let mut days = of
+        .days
+        .checked_add(i32::try_from(nanos / DAY_NANOS).ok()?)?;
+    let mut nanos = nanos % DAY_NANOS;
+    let mut months = of.months.checked_add(days / 30)?;
+    days %= 30;
+    if months > 0 && (days < 0 || (days == 0 && nanos < 0)) {
+        (months, days) = (months - 1, days + 30);
+    } else if months < 0 && (days > 0 || (days == 0 && nanos > 0)) {
+        (months, days) = (months + 1, days - 30);
+    }
+    if days > 0 && nanos < 0 {
+        (days, nanos) = (days - 1, nanos + DAY_NANOS);
+    } else if days < 0 && nanos > 0 {
+        (days, nanos) = (days + 1, nanos - DAY_NANOS);
+    }
+    Some(IntervalMonthDayNano::new(months, days, nanos))
+}

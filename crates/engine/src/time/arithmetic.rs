@@ -1,0 +1,362 @@
+//! Arithmetic of dates and intervals that the engine does otherwise than PostgreSQL, or does not.
+//!
+//! ```text
+//! date + INTERVAL '1 hour'      CAST(date AS TIMESTAMP) + INTERVAL '1 hour'      the engine drops the hour
+//! date + i                      date + whole_days(i)                             an error if i has hours
+//! i * x, x * i, i / x           interval_times(i, x), interval_divided(i, x)     the engine has none
+//! date + (t2 - t1)              CAST(date AS TIMESTAMP) + (t2 - t1)              the engine has none of dates and times of day
+//! (t2 - t1) * x                 CAST(t2 - t1 AS INTERVAL) * x
+//! ```
+//!
+//! While a query is planned, as the type of the result is another: what is above is not coerced yet.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, AsArray, Float64Array, IntervalMonthDayNanoArray};
+use arrow::compute::cast;
+use arrow::datatypes::{
+    DataType, Float64Type, IntervalMonthDayNano, IntervalMonthDayNanoType, IntervalUnit, TimeUnit,
+};
+use datafusion::common::{DFSchema, ScalarValue};
+use datafusion::error::{DataFusionError, Result};
+use datafusion::logical_expr::expr::Cast;
+use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
+use datafusion::logical_expr::{
+    BinaryExpr, ColumnarValue, Expr, ExprSchemable, Operator, ScalarFunctionArgs, ScalarUDFImpl,
+    Signature, Volatility,
+};
+use datafusion::sql::sqlparser::ast::BinaryOperator;
+use lakegate_error::{Code, Error};
+
+use crate::expressions;
+
+const INTERVAL: DataType = DataType::Interval(IntervalUnit::MonthDayNano);
+
+/// Nanoseconds of a day.
+const DAY: i64 = 86_400_000_000_000;
+
+/// Operators within an operand that are looked through for its type: the left side of one may be a long chain.
+const DEPTH: u8 = 8;
+
+/// Plans what concerns intervals.
+#[derive(Debug)]
+pub(super) struct IntervalArithmetic;
+
+impl ExprPlanner for IntervalArithmetic {
+    fn plan_binary_op(
+        &self,
+        expr: RawBinaryExpr,
+        schema: &DFSchema,
+    ) -> Result<PlannerResult<RawBinaryExpr>> {
+        let RawBinaryExpr { op, left, right } = expr;
+        let (is_date, is_interval, is_number) = (
+            |expr: &Expr| kind(expr, schema, DEPTH) == Some(Kind::Date),
+            |expr: &Expr| kind(expr, schema, DEPTH) == Some(Kind::Interval),
+            |expr: &Expr| kind(expr, schema, DEPTH) == Some(Kind::Number),
+        );
+        let is_duration = |expr: &Expr| kind(expr, schema, DEPTH) == Some(Kind::Duration);
+        let is_time_of_day = |expr: &Expr| matches!(expr.get_type(schema), Ok(DataType::Time64(_)));
+        let planned = match &op {
+            BinaryOperator::Plus | BinaryOperator::Minus
+                if is_duration(&right) && is_date(&left) =>
+            {
+                binary(as_timestamp(left), operator(&op), right)
+            }
+            BinaryOperator::Plus if is_duration(&left) && is_date(&right) => {
+                binary(left, Operator::Plus, as_timestamp(right))
+            }
+            BinaryOperator::Plus | BinaryOperator::Minus
+                if is_time_of_day(&left) && is_duration(&right) =>
+            {
+                binary(left, operator(&op), as_interval(right))
+            }
+            BinaryOperator::Multiply if is_number(&right) && is_duration(&left) => {
+                scaled(Scale::Times, as_interval(left), right)
+            }
+            BinaryOperator::Multiply if is_duration(&right) && is_number(&left) => {
+                scaled(Scale::Times, as_interval(right), left)
+            }
+            BinaryOperator::Divide if is_number(&right) && is_duration(&left) => {
+                scaled(Scale::Divided, as_interval(left), right)
+            }
+            BinaryOperator::Plus | BinaryOperator::Minus
+                if is_interval(&right) && is_date(&left) =>
+            {
+                let op = operator(&op);
+                let (date, interval) = date_and_interval(left, right);
+                binary(date, op, interval)
+            }
+            BinaryOperator::Plus if is_date(&right) && is_interval(&left) => {
+                let (date, interval) = date_and_interval(right, left);
+                binary(interval, Operator::Plus, date)
+            }
+            BinaryOperator::Multiply if is_number(&right) && is_interval(&left) => {
+                scaled(Scale::Times, left, right)
+            }
+            BinaryOperator::Multiply if is_interval(&right) && is_number(&left) => {
+                scaled(Scale::Times, right, left)
+            }
+            BinaryOperator::Divide if is_number(&right) && is_interval(&left) => {
+                scaled(Scale::Divided, left, right)
+            }
+            _ => return Ok(PlannerResult::Original(RawBinaryExpr { op, left, right })),
+        };
+        Ok(PlannerResult::Planned(planned))
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Date,
+    Timestamp,
+    Interval,
+    /// The time between two timestamps.
+    Duration,
+    Number,
+}
+
+/// What an expression is; `None` for anything else, and for what is too deep to say.
+fn kind(expr: &Expr, schema: &DFSchema, depth: u8) -> Option<Kind> {
+    if let Expr::BinaryExpr(BinaryExpr { left, op, right }) = expr {
+        let depth = depth.checked_sub(1)?;
+        let right = kind(right, schema, depth)?;
+        let left = kind(left, schema, depth)?;
+        return match (left, op, right) {
+            // A number is one of days.
+            (Kind::Date, Operator::Plus | Operator::Minus, Kind::Interval | Kind::Number)
+            | (Kind::Interval | Kind::Number, Operator::Plus, Kind::Date) => Some(Kind::Date),
+            (Kind::Timestamp, Operator::Minus, Kind::Timestamp | Kind::Date)
+            | (Kind::Date, Operator::Minus, Kind::Timestamp) => Some(Kind::Duration),
+            (
+                Kind::Timestamp | Kind::Date,
+                Operator::Plus | Operator::Minus,
+                Kind::Interval | Kind::Duration,
+            )
+            | (Kind::Interval | Kind::Duration, Operator::Plus, Kind::Timestamp | Kind::Date) => {
+                Some(Kind::Timestamp)
+            }
+            (Kind::Interval, Operator::Plus | Operator::Minus, Kind::Duration)
+            | (Kind::Duration, Operator::Plus | Operator::Minus, Kind::Interval) => {
+                Some(Kind::Interval)
+            }
+            (left, Operator::Plus | Operator::Minus, right) if left == right => {
+                (!matches!(left, Kind::Date | Kind::Timestamp)).then_some(left)
+            }
+            (Kind::Number, _, Kind::Number) => Some(Kind::Number),
+            _ => None,
+        };
+    }
+    match expr.get_type(schema).ok()? {
+        DataType::Date32 => Some(Kind::Date),
+        DataType::Timestamp(..) => Some(Kind::Timestamp),
+        DataType::Interval(_) => Some(Kind::Interval),
+        DataType::Duration(_) => Some(Kind::Duration),
+        number if number.is_numeric() => Some(Kind::Number),
+        _ => None,
+    }
+}
+
+fn binary(left: Expr, op: Operator, right: Expr) -> Expr {
+    Expr::BinaryExpr(BinaryExpr::new(Box::new(left), op, Box::new(right)))
+}
+
+fn operator(op: &BinaryOperator) -> Operator {
+    match op {
+        BinaryOperator::Plus => Operator::Plus,
+        _ => Operator::Minus,
+    }
+}
+
+fn as_timestamp(date: Expr) -> Expr {
+    let timestamp = DataType::Timestamp(TimeUnit::Microsecond, None);
+    Expr::Cast(Cast::new(Box::new(date), timestamp))
+}
+
+fn as_interval(duration: Expr) -> Expr {
+    Expr::Cast(Cast::new(Box::new(duration), INTERVAL))
+}
+
+/// Both as they can be added: nothing of the interval is lost.
+fn date_and_interval(date: Expr, interval: Expr) -> (Expr, Expr) {
+    let nanoseconds = match &interval {
+        Expr::Literal(ScalarValue::IntervalMonthDayNano(value), _) => {
+            value.map_or(0, |value| value.nanoseconds)
+        }
+        Expr::Negative(inner) => match inner.as_ref() {
+            Expr::Literal(ScalarValue::IntervalMonthDayNano(Some(value)), _) => value.nanoseconds,
+            _ => return (date, whole_days(interval)),
+        },
+        _ => return (date, whole_days(interval)),
+    };
+    match nanoseconds % DAY {
+        0 => (date, interval),
+        _ => (as_timestamp(date), interval),
+    }
+}
+
+fn whole_days(interval: Expr) -> Expr {
+    let function = WholeDays {
+        signature: Signature::any(1, Volatility::Immutable),
+    };
+    expressions::call(function, vec![interval])
+}
+
+/// An interval that has no hours.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct WholeDays {
+    signature: Signature,
+}
+
+impl ScalarUDFImpl for WholeDays {
+    fn name(&self) -> &str {
+        "whole_days"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(INTERVAL)
+    }
+
+    fn is_strict(&self) -> bool {
+        true
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        expressions::applied(args.args.first(), |intervals| {
+            let intervals = cast(intervals, &INTERVAL)?;
+            let hours = intervals
+                .as_primitive::<IntervalMonthDayNanoType>()
+                .iter()
+                .flatten()
+                .any(|value| value.nanoseconds % DAY != 0);
+            if hours {
+                return Err(Error::new(
+                    Code::InvalidParameter,
+                    "an interval with hours is added to a date, which has none",
+                )
+                .with_hint("cast the date: CAST(d AS TIMESTAMP) + …")
+                .into());
+            }
+            Ok(intervals)
+        })
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Scale {
+    Times,
+    Divided,
+}
+
+fn scaled(scale: Scale, interval: Expr, number: Expr) -> Expr {
+    let function = Scaled {
+        scale,
+        signature: Signature::any(2, Volatility::Immutable),
+    };
+    expressions::call(function, vec![interval, number])
+}
+
+/// An interval times a number, or divided by one: of what is no whole month or day, the rest goes into the next smaller unit.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Scaled {
+    scale: Scale,
+    signature: Signature,
+}
+
+impl Scaled {
+    fn value(
+        &self,
+        interval: IntervalMonthDayNano,
+        by: f64,
+    ) -> Result<IntervalMonthDayNano, Error> {
+        let scaled = |value: f64| match self.scale {
+            Scale::Times => value * by,
+            Scale::Divided => value / by,
+        };
+        if self.scale == Scale::Divided && by == 0.0 {
+            return Err(Error::new(Code::DivisionByZero, "division by zero"));
+        }
+        // As PostgreSQL's interval_mul and interval_div: to a microsecond, with months of 30 days.
+        let exact = |value: f64| (value * 1e6).round_ties_even() / 1e6;
+        let months = scaled(f64::from(interval.months));
+        let days = scaled(f64::from(interval.days));
+        let days_of_months = exact((months - months.trunc()) * 30.0);
+        let mut seconds =
+            exact((days - days.trunc() + days_of_months - days_of_months.trunc()) * 86_400.0);
+        let mut whole_days = days.trunc() + days_of_months.trunc();
+        if seconds.abs() >= 86_400.0 {
+            let carried = (seconds / 86_400.0).trunc();
+            whole_days += carried;
+            seconds -= carried * 86_400.0;
+        }
+        let micros = scaled(interval.nanoseconds as f64 / 1000.0) + seconds * 1e6;
+        let nanoseconds = micros.round_ties_even() * 1000.0;
+        let within = |value: f64, bound: f64| value.abs() < bound;
+        let held = within(months, 2f64.powi(31))
+            && within(whole_days, 2f64.powi(31))
+            && within(nanoseconds, 2f64.powi(63));
+        match held {
+            // Whole numbers within the bounds.
+            true => Ok(IntervalMonthDayNano::new(
+                months.trunc() as i32,
+                whole_days as i32,
+                nanoseconds as i64,
+            )),
+            false => Err(Error::new(Code::NumericOutOfRange, "interval out of range")),
+        }
+    }
+}
+
+impl ScalarUDFImpl for Scaled {
+    fn name(&self) -> &str {
+        match self.scale {
+            Scale::Times => "interval_times",
+            Scale::Divided => "interval_divided",
+        }
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(INTERVAL)
+    }
+
+    fn is_strict(&self) -> bool {
+        true
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let [interval, number] = args.args.as_slice() else {
+            return Err(DataFusionError::Internal(
+                "an interval is scaled by nothing".to_owned(),
+            ));
+        };
+        let scalar = matches!(
+            (interval, number),
+            (ColumnarValue::Scalar(_), ColumnarValue::Scalar(_))
+        );
+        let rows = if scalar { 1 } else { args.number_rows };
+        let intervals = cast(&interval.to_array(rows)?, &INTERVAL)?;
+        let numbers = cast(&number.to_array(rows)?, &DataType::Float64)?;
+        let numbers: &Float64Array = numbers.as_primitive::<Float64Type>();
+        let values = intervals
+            .as_primitive::<IntervalMonthDayNanoType>()
+            .iter()
+            .zip(numbers)
+            .map(|pair| match pair {
+                (Some(interval), Some(by)) => self.value(interval, by).map(Some),
+                _ => Ok(None),
+            })
+            .collect::<Result<IntervalMonthDayNanoArray, Error>>()?;
+        let values: ArrayRef = Arc::new(values);
+        Ok(match scalar {
+            true => ColumnarValue::Scalar(ScalarValue::try_from_array(&values, 0)?),
+            false => ColumnarValue::Array(values),
+        })
+    }
+}

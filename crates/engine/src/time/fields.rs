@@ -1,0 +1,239 @@
+//! `date_part` and `EXTRACT` of times, by the clock of their zone, and in the units that the engine does not know: `century`,
+//! `timezone_hour`, `julian` and their like. Seconds and milliseconds have their fraction, as in PostgreSQL.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, AsArray, Float64Array, Int32Array};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Field, FieldRef, TimeUnit, TimestampMicrosecondType};
+use datafusion::common::DFSchema;
+use datafusion::error::Result;
+use datafusion::logical_expr::expr::ScalarFunction;
+use datafusion::logical_expr::{
+    ColumnarValue, Expr, ExprSchemable, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDFImpl,
+    Signature, Volatility,
+};
+use lakegate_error::Error;
+
+use super::SECOND;
+use super::calendar::{DAY, date_of, days_of, iso_week, split, weekday};
+use super::clock::Clock;
+use super::input::out_of_range;
+use super::units::Unit;
+use super::zones::is_utc;
+use crate::expressions;
+
+/// The Julian day of 1970-01-01.
+const JULIAN: f64 = 2_440_588.0;
+
+/// A call that is done here; `None` for the engine's own.
+pub(super) fn of_time(call: &ScalarFunction, schema: &DFSchema) -> Option<Expr> {
+    let [Expr::Literal(name, _), time] = call.args.as_slice() else {
+        return None;
+    };
+    if call.func.name() != "date_part" || call.func.inner().is::<FieldOfTime>() {
+        return None;
+    }
+    let field = FieldName::named(name.try_as_str().flatten()?)?;
+    let zoned = match time.get_type(schema).ok()? {
+        DataType::Timestamp(_, zone) => zone.is_some_and(|zone| {
+            !is_utc(&zone)
+                || matches!(
+                    field,
+                    FieldName::OffsetSeconds | FieldName::OffsetHours | FieldName::OffsetMinutes
+                )
+        }),
+        DataType::Date32 => false,
+        _ => return None,
+    };
+    if !zoned && !field.is_unknown_to_engine() {
+        return None;
+    }
+    let function = FieldOfTime {
+        field,
+        signature: Signature::any(2, Volatility::Immutable),
+    };
+    Some(expressions::call(function, call.args.clone()))
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum FieldName {
+    Of(Unit),
+    Epoch,
+    WeekdayFromSunday,
+    WeekdayFromMonday,
+    DayOfYear,
+    IsoYear,
+    Julian,
+    OffsetSeconds,
+    OffsetHours,
+    OffsetMinutes,
+}
+
+impl FieldName {
+    fn named(name: &str) -> Option<Self> {
+        if let Some(unit) = Unit::named(name) {
+            return Some(Self::Of(unit));
+        }
+        Some(match name.trim().to_ascii_lowercase().as_str() {
+            "epoch" => Self::Epoch,
+            "dow" => Self::WeekdayFromSunday,
+            "isodow" => Self::WeekdayFromMonday,
+            "doy" => Self::DayOfYear,
+            "isoyear" => Self::IsoYear,
+            "julian" => Self::Julian,
+            "timezone" => Self::OffsetSeconds,
+            "timezone_hour" | "timezone_h" => Self::OffsetHours,
+            "timezone_minute" | "timezone_m" => Self::OffsetMinutes,
+            _ => return None,
+        })
+    }
+
+    fn is_unknown_to_engine(self) -> bool {
+        matches!(
+            self,
+            Self::Julian
+                | Self::Of(
+                    Unit::Second
+                        | Unit::Millisecond
+                        | Unit::Decade
+                        | Unit::Century
+                        | Unit::Millennium
+                )
+        )
+    }
+
+    fn has_fraction(self) -> bool {
+        matches!(
+            self,
+            Self::Epoch | Self::Julian | Self::Of(Unit::Second | Unit::Millisecond)
+        )
+    }
+
+    /// Of an instant, and what the clock shows at it.
+    fn value(self, instant: i64, shown: i64) -> f64 {
+        let (day, time) = split(shown);
+        let (year, month, date) = date_of(day);
+        let of_minute = time % (60 * SECOND);
+        // Before the year 1 comes the year -1.
+        let counted = |year: i64| if year > 0 { year } else { year - 1 };
+        let whole = match self {
+            Self::Epoch => return instant as f64 / SECOND as f64,
+            Self::Julian => return JULIAN + day as f64 + time as f64 / DAY as f64,
+            Self::Of(Unit::Second) => return of_minute as f64 / SECOND as f64,
+            Self::Of(Unit::Millisecond) => return of_minute as f64 / 1000.0,
+            Self::Of(Unit::Microsecond) => of_minute,
+            Self::Of(Unit::Minute) => time / (60 * SECOND) % 60,
+            Self::Of(Unit::Hour) => time / (3600 * SECOND),
+            Self::Of(Unit::Day) => date,
+            Self::Of(Unit::Week) => iso_week(day).1,
+            Self::Of(Unit::Month) => month,
+            Self::Of(Unit::Quarter) => (month - 1) / 3 + 1,
+            Self::Of(Unit::Year) => counted(year),
+            Self::Of(Unit::Decade) => year.div_euclid(10),
+            Self::Of(Unit::Century) => century(year, 100),
+            Self::Of(Unit::Millennium) => century(year, 1000),
+            Self::WeekdayFromSunday => (weekday(day) + 1) % 7,
+            Self::WeekdayFromMonday => weekday(day) + 1,
+            Self::DayOfYear => day - days_of(year, 1, 1) + 1,
+            Self::IsoYear => counted(iso_week(day).0),
+            Self::OffsetSeconds => (shown - instant) / SECOND,
+            Self::OffsetHours => (shown - instant) / SECOND / 3600,
+            Self::OffsetMinutes => (shown - instant) / SECOND / 60 % 60,
+        };
+        whole as f64
+    }
+}
+
+/// Centuries, or millennia, begin with the year 1, and before them ends the first before Christ.
+fn century(year: i64, length: i64) -> i64 {
+    match year > 0 {
+        true => (year + length - 1) / length,
+        false => -((length - year) / length),
+    }
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct FieldOfTime {
+    field: FieldName,
+    signature: Signature,
+}
+
+impl ScalarUDFImpl for FieldOfTime {
+    fn name(&self) -> &str {
+        "date_part"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(match self.field.has_fraction() {
+            true => DataType::Float64,
+            false => DataType::Int32,
+        })
+    }
+
+    fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
+        let nullable = args
+            .arg_fields
+            .get(1)
+            .is_none_or(|field| field.is_nullable());
+        let data_type = self.return_type(&[])?;
+        Ok(Arc::new(Field::new(self.name(), data_type, nullable)))
+    }
+
+    fn is_strict(&self) -> bool {
+        true
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        expressions::applied(args.args.get(1), |times| fields(self.field, times))
+    }
+}
+
+fn fields(field: FieldName, times: &ArrayRef) -> Result<ArrayRef> {
+    let zone = match times.data_type() {
+        DataType::Timestamp(_, zone) => zone.clone(),
+        _ => None,
+    };
+    let clock = Clock::of_type(zone.as_deref())?;
+    let times = cast(times, &DataType::Timestamp(TimeUnit::Microsecond, zone))?;
+    let times = times.as_primitive::<TimestampMicrosecondType>();
+    let values: Float64Array = times.try_unary(|instant| {
+        let shown = clock.shown(instant).ok_or_else(out_of_range)?;
+        Ok::<f64, Error>(field.value(instant, shown))
+    })?;
+    Ok(match field.has_fraction() {
+        true => Arc::new(values),
+        false => {
+            let whole: Int32Array = values.unary(|value| value as i32);
+            Arc::new(whole)
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn years_before_the_first_are_counted_without_a_zero() {
+        for (year, decade, centuries, millennia) in [
+            (2024, 202, 21, 3),
+            (2000, 200, 20, 2),
+            (1, 0, 1, 1),
+            (0, 0, -1, -1),
+            (-99, -10, -1, -1),
+            (-100, -10, -2, -1),
+            (-1000, -100, -11, -2),
+        ] {
+            let time = days_of(year, 6, 1) * DAY;
+            let value = |unit| FieldName::Of(unit).value(time, time) as i64;
+            assert_eq!(value(Unit::Decade), decade, "{year}");
+            assert_eq!(value(Unit::Century), centuries, "{year}");
+            assert_eq!(value(Unit::Millennium), millennia, "{year}");
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! Times from texts, as PostgreSQL reads them: timestamps, dates, times of day and intervals. The engine reads fewer forms, and some
+//! otherwise: `20240229` is a time of day to it, a zone moves a timestamp that has none, and what a clock shows twice is an error.
+//!
+//! What is finer than a microsecond is rounded half up, as Trino's casts do.
+
+use std::sync::Arc;
+
+use arrow::array::{
+    ArrayRef, ArrowPrimitiveType, AsArray, PrimitiveArray, StringArray, TimestampMicrosecondArray,
+};
+use arrow::compute::cast;
+use arrow::datatypes::{
+    DataType, Date32Type, IntervalMonthDayNano, IntervalMonthDayNanoType, IntervalUnit,
+    Time64NanosecondType, TimeUnit, TimestampMicrosecondType,
+};
+use datafusion::error::{DataFusionError, Result};
+use datafusion::logical_expr::expr::ScalarFunction;
+use datafusion::logical_expr::{
+    ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility,
+};
+use lakegate_error::{Code, Error};
+
+use super::calendar::DAY;
+use super::clock::Clock;
+use super::moment::{Fault, Moment};
+use super::period;
+use crate::expressions;
+
+/// Digits of a second's fraction that are kept at most.
+pub(super) const MAX_DIGITS: u8 = 6;
+
+/// `CAST(text AS TIMESTAMP(digits))`, and to other types of time.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub(super) struct TimeOfText {
+    to: DataType,
+    /// At most [`MAX_DIGITS`].
+    digits: u8,
+    /// What is no such time is an error, and else NULL.
+    strict: bool,
+    signature: Signature,
+}
+
+/// Whether texts are read as this type here.
+pub(super) fn is_read(to: &DataType) -> bool {
+    matches!(
+        to,
+        DataType::Timestamp(TimeUnit::Microsecond, _)
+            | DataType::Date32
+            | DataType::Time64(TimeUnit::Nanosecond)
+            | DataType::Interval(IntervalUnit::MonthDayNano)
+    )
+}
+
+impl TimeOfText {
+    /// `to`: a type that [`is_read`].
+    pub(super) fn call(text: Expr, to: DataType, digits: u8, strict: bool) -> Expr {
+        let function = Self {
+            to,
+            digits: digits.min(MAX_DIGITS),
+            strict,
+            signature: Signature::any(1, Volatility::Immutable),
+        };
+        expressions::call(function, vec![text])
+    }
+
+    /// The same text as a timestamp of other digits, if `call` is one of text.
+    pub(super) fn with_digits(call: &ScalarFunction, digits: u8) -> Option<Expr> {
+        let function = call.func.inner().downcast_ref::<Self>()?;
+        let [text] = call.args.as_slice() else {
+            return None;
+        };
+        let is_timestamp = matches!(function.to, DataType::Timestamp(..));
+        is_timestamp.then(|| Self::call(text.clone(), function.to.clone(), digits, function.strict))
+    }
+}
+
+impl ScalarUDFImpl for TimeOfText {
+    fn name(&self) -> &str {
+        name_of(&self.to)
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(self.to.clone())
+    }
+
+    fn is_strict(&self) -> bool {
+        true
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        expressions::applied(args.args.first(), |texts| {
+            read(texts, &self.to, self.digits, self.strict)
+        })
+    }
+}
+
+/// As PostgreSQL calls a type.
+fn name_of(to: &DataType) -> &'static str {
+    match to {
+        DataType::Timestamp(_, Some(_)) => "timestamp with time zone",
+        DataType::Date32 => "date",
+        DataType::Time64(_) => "time",
+        DataType::Interval(_) => "interval",
+        _ => "timestamp",
+    }
+}
+
+/// Texts as timestamps.
+///
+/// # Errors
+/// If `strict`, what is no timestamp.
+pub(super) fn timestamps(
+    texts: &ArrayRef,
+    zone: Option<Arc<str>>,
+    digits: u8,
+    strict: bool,
+) -> Result<ArrayRef> {
+    let to = DataType::Timestamp(TimeUnit::Microsecond, zone);
+    read(texts, &to, digits, strict)
+}
+
+fn read(texts: &ArrayRef, to: &DataType, digits: u8, strict: bool) -> Result<ArrayRef> {
+    let texts = cast(texts, &DataType::Utf8)?;
+    let texts = texts.as_string::<i32>();
+    let values: ArrayRef = match to {
+        DataType::Timestamp(TimeUnit::Microsecond, None) => {
+            let values: TimestampMicrosecondArray = each(texts, to, strict, |text| {
+                Moment::read(text, digits)?.timestamp()
+            })?;
+            Arc::new(values)
+        }
+        DataType::Timestamp(TimeUnit::Microsecond, Some(zone)) => {
+            let clock = Clock::of(zone)?;
+            let values = each::<TimestampMicrosecondType>(texts, to, strict, |text| {
+                Moment::read(text, digits)?.instant(clock)
+            })?;
+            Arc::new(values.with_timezone(Arc::clone(zone)))
+        }
+        DataType::Date32 => Arc::new(each::<Date32Type>(texts, to, strict, |text| {
+            Moment::read(text, digits)?.date()
+        })?),
+        DataType::Time64(TimeUnit::Nanosecond) => {
+            Arc::new(each::<Time64NanosecondType>(texts, to, strict, |text| {
+                let micros = Moment::read(text, digits)?.time_of_day()?;
+                // The engine's times of day end before 24:00.
+                match micros < DAY {
+                    true => Ok(micros * 1000),
+                    false => Err(Fault::Range),
+                }
+            })?)
+        }
+        DataType::Interval(IntervalUnit::MonthDayNano) => Arc::new(
+            each::<IntervalMonthDayNanoType>(texts, to, strict, period::read)?,
+        ),
+        other => {
+            return Err(DataFusionError::Internal(format!(
+                "texts are not read as {other}"
+            )));
+        }
+    };
+    Ok(values)
+}
+
+fn each<T: ArrowPrimitiveType>(
+    texts: &StringArray,
+    to: &DataType,
+    strict: bool,
+    read: impl Fn(&str) -> Result<T::Native, Fault>,
+) -> Result<PrimitiveArray<T>> {
+    let values = texts
+        .iter()
+        .map(|text| match text.map(|text| (text, read(text))) {
+            None => Ok(None),
+            Some((_, Ok(value))) => Ok(Some(value)),
+            Some((_, Err(_))) if !strict => Ok(None),
+            Some((text, Err(fault))) => Err(error(text, to, fault)),
+        });
+    Ok(values.collect::<Result<PrimitiveArray<T>, Error>>()?)
+}
+
+fn error(text: &str, to: &DataType, fault: Fault) -> Error {
+    let shown: String = text.chars().take(100).collect();
+    let name = name_of(to);
+    match fault {
+        Fault::Range => Error::new(
+            Code::NumericOutOfRange,
+            format!("date/time field value out of range for type {name}: \"{shown}\""),
+        ),
+        Fault::Syntax => {
+            let error = Error::new(
+                Code::InvalidCast,
+                format!("invalid input syntax for type {name}: \"{shown}\""),
+            );
+            let hint = match (to, text.trim().to_ascii_lowercase().as_str()) {
+                (_, "now" | "today" | "tomorrow" | "yesterday") => {
+                    "now() and current_date are functions here"
+                }
+                (_, "infinity" | "-infinity") => "times are finite here",
+                (DataType::Interval(_), _) => "write it as '1 month 2 days 03:04:05'",
+                (DataType::Time64(_), _) => "write it as '12:34:56'",
+                (DataType::Date32, _) => "write it as '2024-02-29'",
+                _ => "write it as '2024-02-29 12:34:56'",
+            };
+            error.with_hint(hint)
+        }
+    }
+}
+
+/// The text of an interval in words that the engine reads as PostgreSQL reads the text.
+///
+/// # Errors
+/// It is no interval.
+pub fn interval_in_words(text: &str) -> Result<String, Error> {
+    let to = DataType::Interval(IntervalUnit::MonthDayNano);
+    let interval = period::read(text).map_err(|fault| error(text, &to, fault))?;
+    let micros = interval.nanoseconds / 1000;
+    let sign = if micros < 0 { "-" } else { "" };
+    let (seconds, rest) = (
+        micros.unsigned_abs() / 1_000_000,
+        micros.unsigned_abs() % 1_000_000,
+    );
+    let (months, days) = (interval.months, interval.days);
+    Ok(format!(
+        "{months} months {days} days {sign}{seconds}.{rest:06} seconds"
+    ))
+}
+
+/// A text as days since 1970; `None` if it is no date.
+pub fn date_of_text(text: &str) -> Option<i32> {
+    Moment::read(text, MAX_DIGITS).ok()?.date().ok()
+}
+
+/// A text as microseconds since midnight, of a whole day at most; `None` if it is no time of day.
+pub fn time_of_text(text: &str) -> Option<i64> {
+    Moment::read(text, MAX_DIGITS).ok()?.time_of_day().ok()
+}
+
+/// A text as microseconds since 1970, whatever zone it names; `None` if it is no timestamp.
+pub fn timestamp_of_text(text: &str) -> Option<i64> {
+    Moment::read(text, MAX_DIGITS).ok()?.timestamp().ok()
+}
+
+/// A text as microseconds since 1970 in UTC, by the zone that it names or by `clock`; `None` if it is no timestamp.
+pub fn instant_of_text(text: &str, clock: Clock) -> Option<i64> {
+    Moment::read(text, MAX_DIGITS).ok()?.instant(clock).ok()
+}
+
+/// A text as an interval; `None` if it is none.
+pub fn interval_of_text(text: &str) -> Option<IntervalMonthDayNano> {
+    period::read(text).ok()
+}
+
+pub(super) fn out_of_range() -> Error {
+    Error::new(Code::NumericOutOfRange, "timestamp out of range")
+}

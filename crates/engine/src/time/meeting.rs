@@ -1,0 +1,412 @@
+//! Where times with a zone meet times without one, or dates, all get the zone, as in PostgreSQL: a time without a zone is what the
+//! session's clock shows. The engine gives them the type that suits it, and takes the zone off.
+//!
+//! ```text
+//! timestamptz < timestamp               timestamptz < CAST(timestamp AS timestamptz)         so -, BETWEEN, IN, CASE, UNION
+//! coalesce(timestamptz, date)           coalesce(timestamptz, CAST(date AS timestamptz))     so greatest, least, nullif …
+//! SELECT submitted_at                   CAST(submitted_at AS timestamptz)                    of a table's zone the session's
+//! ```
+//!
+//! Before type coercion, which decides what types meet in. Delete this when the engine decides as PostgreSQL does.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, TimeUnit};
+use datafusion::common::tree_node::{Transformed, TransformedResult};
+use datafusion::common::{Column, DFSchema, ScalarValue};
+use datafusion::config::ConfigOptions;
+use datafusion::error::Result;
+use datafusion::logical_expr::expr::{Cast, InSubquery};
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
+use datafusion::logical_expr::utils::merge_schema;
+use datafusion::logical_expr::{
+    Case, Expr, ExprSchemable, Join, LogicalPlan, Operator, Projection, Subquery, Union, Values,
+};
+use datafusion::optimizer::AnalyzerRule;
+
+use super::at_zone::AT_TIME_ZONE;
+use super::length::compares;
+use super::zones::is_utc;
+use crate::expressions;
+use crate::set_operations::is_set_operation;
+
+/// Functions of which all arguments are of one type.
+const OF_ONE_TYPE: &[&str] = &[
+    "age_between",
+    "coalesce",
+    "date_bin",
+    "generate_series",
+    "greatest",
+    "ifnull",
+    "least",
+    "make_array",
+    "nvl",
+    "range",
+];
+
+/// Gives times that meet the session's zone where one of them has a zone.
+#[derive(Debug)]
+pub struct MeetingZones;
+
+impl AnalyzerRule for MeetingZones {
+    fn analyze(&self, plan: LogicalPlan, config: &ConfigOptions) -> Result<LogicalPlan> {
+        let session = config.execution.time_zone.as_deref().unwrap_or("UTC");
+        if !concerns(&plan)? {
+            return Ok(plan);
+        }
+        let session: Arc<str> = session.into();
+        plan.transform_up_with_subqueries(|node| node_of(node, &session).map(Transformed::yes))
+            .data()
+    }
+
+    fn name(&self) -> &str {
+        "meeting_zones"
+    }
+}
+
+/// Whether any column or expression of a plan may have a zone.
+fn concerns(plan: &LogicalPlan) -> Result<bool> {
+    let mut found = false;
+    plan.apply_with_subqueries(|node| {
+        let schema = node.schema();
+        found = schema
+            .fields()
+            .iter()
+            .any(|field| has_zone(field.data_type()))
+            || expressions::reads(node, makes_zoned)?;
+        Ok(expressions::until(found))
+    })?;
+    Ok(found)
+}
+
+fn makes_zoned(expr: &Expr) -> bool {
+    match expr {
+        Expr::Cast(cast) => has_zone(cast.field.data_type()),
+        Expr::TryCast(cast) => has_zone(cast.field.data_type()),
+        Expr::Literal(value, _) => has_zone(&value.data_type()),
+        // What it gives is seen when its arguments are.
+        Expr::ScalarFunction(call) => {
+            let name = call.func.name();
+            name.starts_with("to_timestamp")
+                || matches!(name, "now" | "timezone" | "from_unixtime" | "arrow_cast")
+        }
+        _ => false,
+    }
+}
+
+fn has_zone(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Timestamp(_, Some(_)))
+}
+
+fn node_of(node: LogicalPlan, session: &Arc<str>) -> Result<LogicalPlan> {
+    match node {
+        LogicalPlan::TableScan(_) => in_session_zone(node, session),
+        LogicalPlan::Union(union) => union_of(union),
+        LogicalPlan::Values(values) => values_of(values),
+        LogicalPlan::EmptyRelation(_) => Ok(node),
+        LogicalPlan::Join(join) if is_set_operation(&join) => {
+            set_operation(join)?.recompute_schema()
+        }
+        node => {
+            let schema = merge_schema(&node.inputs());
+            let names = NamePreserver::new(&node);
+            let node = node
+                .map_expressions(|expr| {
+                    expressions::named(expr, &names, &|expr| met(expr, &schema))
+                })
+                .data()?;
+            node.recompute_schema()
+        }
+    }
+}
+
+/// A table whose columns of another zone are cast: they are the same instants.
+fn in_session_zone(scan: LogicalPlan, session: &Arc<str>) -> Result<LogicalPlan> {
+    let schema = Arc::clone(scan.schema());
+    let same = |zone: &Arc<str>| zone == session || (is_utc(zone) && is_utc(session));
+    let other = |data_type: &DataType| match data_type {
+        DataType::Timestamp(unit, Some(zone)) if !same(zone) => {
+            Some(DataType::Timestamp(*unit, Some(Arc::clone(session))))
+        }
+        _ => None,
+    };
+    if !schema
+        .fields()
+        .iter()
+        .any(|field| other(field.data_type()).is_some())
+    {
+        return Ok(scan);
+    }
+    let columns = schema
+        .iter()
+        .map(|(qualifier, field)| {
+            let column = Expr::Column(Column::new(qualifier.cloned(), field.name()));
+            match other(field.data_type()) {
+                Some(target) => Expr::Cast(Cast::new(Box::new(column), target))
+                    .alias_qualified(qualifier.cloned(), field.name()),
+                None => column,
+            }
+        })
+        .collect();
+    Projection::try_new(columns, Arc::new(scan)).map(LogicalPlan::Projection)
+}
+
+/// VALUES with a date and a time with a zone in one column: the engine casts both to nanoseconds without one.
+fn values_of(values: Values) -> Result<LogicalPlan> {
+    let none = DFSchema::empty();
+    let met = DataType::Timestamp(TimeUnit::Nanosecond, None);
+    let zone = |expr: &Expr| match expr {
+        Expr::Cast(cast) if *cast.field.data_type() == met => match cast.expr.get_type(&none) {
+            Ok(DataType::Timestamp(_, zone)) => zone,
+            _ => None,
+        },
+        _ => None,
+    };
+    let zones: Vec<Option<DataType>> = (0..values.schema.fields().len())
+        .map(|column| {
+            let mut column = values.values.iter().filter_map(|row| row.get(column));
+            let zone = column.find_map(zone)?;
+            Some(DataType::Timestamp(TimeUnit::Microsecond, Some(zone)))
+        })
+        .collect();
+    if zones.iter().all(Option::is_none) {
+        return Ok(LogicalPlan::Values(values));
+    }
+    let cast = |(expr, target): (Expr, &Option<DataType>)| match (expr, target) {
+        (Expr::Cast(cast), Some(target)) if *cast.field.data_type() == met => {
+            Expr::Cast(Cast::new(cast.expr, target.clone()))
+        }
+        (expr, Some(target)) => Expr::Cast(Cast::new(Box::new(expr), target.clone())),
+        (expr, None) => expr,
+    };
+    let rows = values.values.into_iter();
+    let rows = rows.map(|row| row.into_iter().zip(&zones).map(cast).collect());
+    let fields = values
+        .schema
+        .iter()
+        .zip(&zones)
+        .map(|((qualifier, field), zone)| {
+            let field = match zone {
+                Some(zone) => Arc::new(field.as_ref().clone().with_data_type(zone.clone())),
+                None => Arc::clone(field),
+            };
+            (qualifier.cloned(), field)
+        })
+        .collect();
+    let schema = DFSchema::new_with_metadata(fields, values.schema.metadata().clone())?;
+    Ok(LogicalPlan::Values(Values {
+        schema: Arc::new(schema),
+        values: rows.collect(),
+    }))
+}
+
+/// An INTERSECT or EXCEPT of which a column has a zone on one side has it on both.
+fn set_operation(mut join: Join) -> Result<LogicalPlan> {
+    let left = join.left.schema().fields().iter();
+    let right = join.right.schema().fields().iter();
+    let zones: Vec<Option<DataType>> = left
+        .zip(right)
+        .map(|(left, right)| common([left.data_type(), right.data_type()].into_iter()))
+        .collect();
+    if zones.iter().any(Option::is_some) {
+        join.left = cast_columns(join.left, &zones)?;
+        join.right = cast_columns(join.right, &zones)?;
+    }
+    Ok(LogicalPlan::Join(join))
+}
+
+/// A union of which a column has a zone in one input has it in all.
+fn union_of(union: Union) -> Result<LogicalPlan> {
+    let width = union.schema.fields().len();
+    let types = |input: &LogicalPlan| -> Vec<DataType> {
+        let fields = input.schema().fields().iter();
+        fields.map(|field| field.data_type().clone()).collect()
+    };
+    let all: Vec<Vec<DataType>> = union.inputs.iter().map(|input| types(input)).collect();
+    if all.iter().any(|types| types.len() != width) {
+        return Ok(LogicalPlan::Union(union));
+    }
+    let zones: Vec<Option<DataType>> = (0..width)
+        .map(|column| common(all.iter().filter_map(|types| types.get(column))))
+        .collect();
+    let unchanged = zones.iter().all(Option::is_none);
+    let inputs = union
+        .inputs
+        .iter()
+        .map(|input| match unchanged {
+            true => Ok(Arc::clone(input)),
+            false => cast_columns(Arc::clone(input), &zones),
+        })
+        .collect::<Result<Vec<_>>>()?;
+    Union::try_new_with_loose_types(inputs).map(LogicalPlan::Union)
+}
+
+/// A plan whose columns are cast to these types, where they are others and there are any.
+fn cast_columns(plan: Arc<LogicalPlan>, types: &[Option<DataType>]) -> Result<Arc<LogicalPlan>> {
+    let schema = Arc::clone(plan.schema());
+    let columns = schema
+        .iter()
+        .zip(types)
+        .map(|((qualifier, field), target)| {
+            let column = Expr::Column(Column::new(qualifier.cloned(), field.name()));
+            match target {
+                Some(target) if is_naive(field.data_type()) => {
+                    Expr::Cast(Cast::new(Box::new(column), target.clone()))
+                        .alias_qualified(qualifier.cloned(), field.name())
+                }
+                _ => column,
+            }
+        })
+        .collect();
+    Ok(Arc::new(LogicalPlan::Projection(Projection::try_new(
+        columns, plan,
+    )?)))
+}
+
+fn is_naive(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Timestamp(_, None) | DataType::Date32)
+}
+
+/// The type with a zone in which these meet; `None` if none has a zone, or all have.
+fn common<'a>(types: impl Iterator<Item = &'a DataType>) -> Option<DataType> {
+    let (mut zone, mut naive) = (None, false);
+    for data_type in types {
+        match data_type {
+            DataType::Timestamp(_, Some(of)) => zone = Some(Arc::clone(of)),
+            other => naive |= is_naive(other),
+        }
+    }
+    let zone = zone.filter(|_| naive)?;
+    Some(DataType::Timestamp(TimeUnit::Microsecond, Some(zone)))
+}
+
+/// Casts those of the operands that have no zone, if another one has.
+fn meet(operands: &mut [&mut Expr], schema: &DFSchema) -> bool {
+    let types: Vec<Option<DataType>> = operands
+        .iter()
+        .map(|operand| operand.get_type(schema).ok())
+        .collect();
+    let Some(target) = common(types.iter().flatten()) else {
+        return false;
+    };
+    for (operand, data_type) in operands.iter_mut().zip(&types) {
+        if data_type.as_ref().is_some_and(is_naive) {
+            let naive = std::mem::take(*operand);
+            **operand = Expr::Cast(Cast::new(Box::new(naive), target.clone()));
+        }
+    }
+    true
+}
+
+fn met(mut expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    let changed = match &mut expr {
+        Expr::BinaryExpr(binary) if compares(binary.op) || binary.op == Operator::Minus => {
+            meet(&mut [&mut binary.left, &mut binary.right], schema)
+        }
+        Expr::Between(between) => meet(
+            &mut [&mut between.expr, &mut between.low, &mut between.high],
+            schema,
+        ),
+        Expr::InList(list) => {
+            let mut operands = vec![list.expr.as_mut()];
+            operands.extend(list.list.iter_mut());
+            meet(&mut operands, schema)
+        }
+        Expr::Case(case) => {
+            let mut results = Vec::new();
+            let mut conditions = Vec::new();
+            let has_operand = case.expr.is_some();
+            conditions.extend(case.expr.as_mut().map(Box::as_mut));
+            for (when, then) in &mut case.when_then_expr {
+                if has_operand {
+                    conditions.push(when.as_mut());
+                }
+                results.push(then.as_mut());
+            }
+            results.extend(case.else_expr.as_mut().map(Box::as_mut));
+            let conditions = meet(&mut conditions, schema);
+            meet(&mut results, schema) || conditions
+        }
+        Expr::ScalarFunction(call) if OF_ONE_TYPE.contains(&call.func.name()) => {
+            let mut operands: Vec<&mut Expr> = call.args.iter_mut().collect();
+            meet(&mut operands, schema)
+        }
+        Expr::ScalarFunction(call) if call.func.name() == "nullif" => {
+            return nullif(expr, schema);
+        }
+        Expr::ScalarFunction(call) if call.func.name() == AT_TIME_ZONE => {
+            match call.args.get_mut(1) {
+                Some(time) if is_date_and_interval(time, schema) => {
+                    let naive = DataType::Timestamp(TimeUnit::Microsecond, None);
+                    let date = std::mem::take(time);
+                    *time = Expr::Cast(Cast::new(Box::new(date), naive));
+                    true
+                }
+                _ => false,
+            }
+        }
+        Expr::InSubquery(_) => return in_subquery(expr, schema),
+        _ => false,
+    };
+    Ok(match changed {
+        true => Transformed::yes(expr),
+        false => Transformed::no(expr),
+    })
+}
+
+/// Whether an expression is a date and an interval, which is a date here and a timestamp in PostgreSQL.
+fn is_date_and_interval(expr: &Expr, schema: &DFSchema) -> bool {
+    let Expr::BinaryExpr(binary) = expr else {
+        return false;
+    };
+    let is_interval = |expr: &Expr| matches!(expr.get_type(schema), Ok(DataType::Interval(_)));
+    matches!(expr.get_type(schema), Ok(DataType::Date32))
+        && (is_interval(&binary.left) || is_interval(&binary.right))
+}
+
+/// `nullif`, which keeps the type of its first argument.
+fn nullif(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    let Expr::ScalarFunction(call) = &expr else {
+        return Ok(Transformed::no(expr));
+    };
+    let [value, other] = call.args.as_slice() else {
+        return Ok(Transformed::no(expr));
+    };
+    let (mut left, mut right) = (value.clone(), other.clone());
+    if !meet(&mut [&mut left, &mut right], schema) {
+        return Ok(Transformed::no(expr));
+    }
+    let null = Expr::Literal(ScalarValue::try_from(value.get_type(schema)?)?, None);
+    let whens = vec![(Box::new(left.eq(right)), Box::new(null))];
+    let case = Case::new(None, whens, Some(Box::new(value.clone())));
+    Ok(Transformed::yes(Expr::Case(case)))
+}
+
+fn in_subquery(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    let Expr::InSubquery(test) = expr else {
+        return Ok(Transformed::no(expr));
+    };
+    let value = test.expr.get_type(schema).ok();
+    let item = test.subquery.subquery.schema().fields().first();
+    let item = item.map(|field| field.data_type().clone());
+    let Some(target) = common(value.iter().chain(&item)) else {
+        return Ok(Transformed::no(Expr::InSubquery(test)));
+    };
+    let InSubquery {
+        mut expr,
+        mut subquery,
+        negated,
+    } = test;
+    if value.as_ref().is_some_and(is_naive) {
+        expr = Box::new(Expr::Cast(Cast::new(expr, target)));
+    } else {
+        let plan = cast_columns(Arc::clone(&subquery.subquery), &[Some(target)])?;
+        subquery = Subquery {
+            subquery: plan,
+            ..subquery
+        };
+    }
+    Ok(Transformed::yes(Expr::InSubquery(InSubquery::new(
+        expr, subquery, negated,
+    ))))
+}

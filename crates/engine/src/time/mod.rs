@@ -1,0 +1,87 @@
+//! Times are microseconds, as the lake's columns are: the years 0001 to 9999 and far beyond.
+//!
+//! The engine's literals, casts and functions make nanoseconds, which hold the years 1677 to 2262, and it casts a column to
+//! them where the two meet. Three things together keep nanoseconds out of plans:
+//!
+//! ```text
+//! planning   TIMESTAMP, TIMESTAMP(p)             microseconds                        MicrosecondTypes
+//! planning   date + INTERVAL '1 hour'            a timestamp                         IntervalArithmetic
+//! planning   now(), to_timestamp(…), date_bin(…) microseconds                        functions
+//! analysis   CAST(x AS Timestamp(ns))            CAST(x AS Timestamp(µs))            Microseconds, after type coercion
+//!            CAST('…' AS Timestamp(µs))          timestamp('…')                      rounds what is finer, half up
+//!            CAST(timestamp AS VARCHAR)          varchar(timestamp)                  2000-01-01 10:00:00
+//!            CAST(interval AS VARCHAR)           varchar(interval)                   26:00:00
+//!            CAST('100' AS INTERVAL)             interval('100')                     seconds, not months
+//! ```
+//!
+//! Times with a zone are of the session's, and go by its clock (`clock.rs`), as in PostgreSQL:
+//!
+//! ```text
+//! planning   ts AT TIME ZONE 'x'                 timezone('x', ts)                   at_zone
+//! analysis   timestamptz < timestamp             both with the zone                  MeetingZones, before type coercion
+//!            CAST(timestamptz AS timestamp)      by_the_clock(timestamptz)           zones
+//!            timestamptz + INTERVAL '1 day'      time_plus(timestamptz, …)           zoned
+//!            date_part('day', timestamptz)       of what the clock shows             fields
+//! ```
+
+mod abbreviations;
+mod ages;
+mod arithmetic;
+mod at_zone;
+mod bins;
+mod calendar;
+mod clock;
+mod extremes;
+mod fields;
+mod from_template;
+mod functions;
+mod input;
+mod length;
+mod meeting;
+mod moment;
+mod output;
+mod parts;
+mod period;
+mod precision;
+mod rule;
+mod series;
+mod template;
+#[cfg(test)]
+mod tests;
+mod to_char;
+mod types;
+mod units;
+mod zoned;
+mod zones;
+
+use std::sync::Arc;
+
+pub use ages::AGE;
+pub use at_zone::AT_TIME_ZONE;
+pub use clock::Clock;
+use datafusion::error::Result;
+use datafusion::execution::{FunctionRegistry, SessionState};
+pub(crate) use extremes::best_places;
+pub use input::{
+    date_of_text, instant_of_text, interval_in_words, interval_of_text, time_of_text,
+    timestamp_of_text,
+};
+pub(crate) use length::{are_lists, compares, length, lengths};
+pub use meeting::MeetingZones;
+pub(crate) use output::{texts as texts_of_timestamps, write_date};
+pub use precision::PRECISION_FUNCTION;
+pub use rule::{Microseconds, WindowsByLength};
+pub use to_char::register as register_templates;
+pub use types::MicrosecondTypes;
+pub(crate) use types::with_texts;
+
+/// Microseconds of a second.
+const SECOND: i64 = 1_000_000;
+
+/// Puts functions that give microseconds in the place of those of the engine.
+pub fn register(state: &mut SessionState) -> Result<()> {
+    functions::register(state)?;
+    ages::register(state)?;
+    state.register_expr_planner(Arc::new(arithmetic::IntervalArithmetic))?;
+    precision::register(state)
+}

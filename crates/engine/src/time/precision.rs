@@ -1,0 +1,129 @@
+//! `CAST(x AS TIMESTAMP(p))` for a precision below microseconds, which the engine's types do not have: the value is rounded,
+//! half up, as Trino rounds it.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, AsArray, TimestampMicrosecondArray};
+use arrow::datatypes::{DataType, TimeUnit, TimestampMicrosecondType};
+use datafusion::common::ScalarValue;
+use datafusion::error::{DataFusionError, Result};
+use datafusion::execution::{FunctionRegistry, SessionState};
+use datafusion::logical_expr::expr::ScalarFunction;
+use datafusion::logical_expr::{
+    ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+};
+use lakegate_error::Error;
+
+use super::input::{MAX_DIGITS, TimeOfText, out_of_range};
+
+/// Called as `f(timestamp, digits)`.
+pub const PRECISION_FUNCTION: &str = "timestamp_to_precision";
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct ToPrecision {
+    signature: Signature,
+}
+
+pub(super) fn register(state: &mut SessionState) -> Result<()> {
+    let function = ToPrecision {
+        signature: Signature::any(2, Volatility::Immutable),
+    };
+    state.register_udf(Arc::new(ScalarUDF::new_from_impl(function)))?;
+    Ok(())
+}
+
+/// What a call becomes whose argument is text: what is read of the text is rounded once.
+pub(super) fn of_text(call: &ScalarFunction) -> Option<Expr> {
+    call.func.inner().downcast_ref::<ToPrecision>()?;
+    let [Expr::ScalarFunction(text), Expr::Literal(digits, _)] = call.args.as_slice() else {
+        return None;
+    };
+    TimeOfText::with_digits(text, digits_of(digits)?)
+}
+
+fn digits_of(value: &ScalarValue) -> Option<u8> {
+    match value {
+        ScalarValue::Int64(Some(digits)) => u8::try_from(*digits).ok(),
+        _ => None,
+    }
+}
+
+impl ScalarUDFImpl for ToPrecision {
+    fn name(&self) -> &str {
+        PRECISION_FUNCTION
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, types: &[DataType]) -> Result<DataType> {
+        match types.first() {
+            Some(DataType::Timestamp(_, zone)) => {
+                Ok(DataType::Timestamp(TimeUnit::Microsecond, zone.clone()))
+            }
+            _ => Err(Error::invalid(format!("{PRECISION_FUNCTION} takes a timestamp")).into()),
+        }
+    }
+
+    fn is_strict(&self) -> bool {
+        true
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let (Some(times), Some(ColumnarValue::Scalar(digits))) =
+            (args.args.first(), args.args.get(1))
+        else {
+            return Err(DataFusionError::Internal(
+                "a precision that is no constant".to_owned(),
+            ));
+        };
+        let digits = digits_of(digits)
+            .ok_or_else(|| Error::invalid("the precision of a timestamp is a number"))?;
+        let unit = 10i64.pow(u32::from(MAX_DIGITS.saturating_sub(digits)));
+        let times = times.cast_to(args.return_field.data_type(), None)?;
+        Ok(match times {
+            ColumnarValue::Scalar(ScalarValue::TimestampMicrosecond(time, zone)) => {
+                let time = time.map(|time| rounded(time, unit)).transpose()?;
+                ColumnarValue::Scalar(ScalarValue::TimestampMicrosecond(time, zone))
+            }
+            ColumnarValue::Array(times) => ColumnarValue::Array(all_rounded(&times, unit)?),
+            other => other,
+        })
+    }
+}
+
+fn all_rounded(times: &ArrayRef, unit: i64) -> Result<ArrayRef> {
+    let rounded = times
+        .as_primitive::<TimestampMicrosecondType>()
+        .iter()
+        .map(|time| time.map(|time| rounded(time, unit)).transpose())
+        .collect::<Result<TimestampMicrosecondArray, Error>>()?;
+    Ok(Arc::new(rounded.with_data_type(times.data_type().clone())))
+}
+
+/// To a multiple of `unit`, half up.
+fn rounded(time: i64, unit: i64) -> Result<i64, Error> {
+    let rest = time.rem_euclid(unit);
+    let down = time - rest;
+    match rest * 2 >= unit && unit > 1 {
+        true => down.checked_add(unit).ok_or_else(out_of_range),
+        false => Ok(down),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn halves_are_rounded_up() {
+        assert_eq!(rounded(1_499_999, 1_000_000).unwrap(), 1_000_000);
+        assert_eq!(rounded(1_500_000, 1_000_000).unwrap(), 2_000_000);
+        assert_eq!(rounded(-1_500_000, 1_000_000).unwrap(), -1_000_000);
+        assert_eq!(rounded(-1_500_001, 1_000_000).unwrap(), -2_000_000);
+        assert_eq!(rounded(7, 1).unwrap(), 7);
+        assert!(rounded(i64::MAX, 1_000_000).is_err());
+    }
+}

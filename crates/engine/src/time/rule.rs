@@ -1,0 +1,380 @@
+//! The analyzer rule after type coercion, which casts to nanoseconds what it compares, unites or passes on.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, IntervalUnit, TimeUnit};
+use datafusion::common::tree_node::{Transformed, TransformedResult};
+use datafusion::common::{Column, DFSchema, DFSchemaRef, ScalarValue};
+use datafusion::config::ConfigOptions;
+use datafusion::error::Result;
+use datafusion::logical_expr::expr::{Cast, Placeholder, ScalarFunction, TryCast, WindowFunction};
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
+use datafusion::logical_expr::utils::merge_schema;
+use datafusion::logical_expr::{
+    BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator, Projection, Union, Values, WindowFrame,
+    WindowFrameBound, WindowFrameUnits,
+};
+use datafusion::optimizer::AnalyzerRule;
+
+use super::input::{MAX_DIGITS, TimeOfText, is_read};
+use super::types::{in_microseconds, with_texts};
+use super::{extremes, fields, length, parts, precision, zoned, zones};
+use crate::{expressions, texts};
+
+/// Microseconds where the engine put nanoseconds, and texts of times as PostgreSQL writes them.
+#[derive(Debug)]
+pub struct Microseconds;
+
+impl AnalyzerRule for Microseconds {
+    fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
+        if !concerns(&plan)? {
+            return Ok(plan);
+        }
+        plan.transform_up_with_subqueries(|node| rewritten(node).map(Transformed::yes))
+            .data()
+    }
+
+    fn name(&self) -> &str {
+        "microseconds"
+    }
+}
+
+/// Windows over intervals are ordered by their lengths, before types are settled: the engine then asks how far RANGE goes.
+#[derive(Debug)]
+pub struct WindowsByLength;
+
+impl AnalyzerRule for WindowsByLength {
+    fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
+        let is_window = |expr: &Expr| matches!(expr, Expr::WindowFunction(_));
+        expressions::rewritten(plan, is_window, |expr, schema| match &expr {
+            Expr::WindowFunction(window) if !has_offset(&window.params.window_frame) => {
+                match length::ordered(&expr, schema) {
+                    Some(by_length) => Transformed::yes(by_length),
+                    None => by_peers(expr, schema),
+                }
+            }
+            Expr::WindowFunction(window) => match of_timestamps(window, schema) {
+                Some(window) => Transformed::yes(Expr::WindowFunction(Box::new(window))),
+                None => Transformed::no(expr),
+            },
+            _ => Transformed::no(expr),
+        })
+    }
+
+    fn name(&self) -> &str {
+        "windows_by_length"
+    }
+}
+
+/// A frame of RANGE ends with peers of a row, as one of GROUPS does, of which the engine asks no type.
+fn by_peers(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
+    let Expr::WindowFunction(mut window) = expr else {
+        return Transformed::no(expr);
+    };
+    let key = window.params.order_by.first();
+    let of = key.and_then(|key| key.expr.get_type(schema).ok());
+    let frame = &mut window.params.window_frame;
+    let has_range = of.is_none_or(|of| {
+        of.is_numeric()
+            || of.is_string()
+            || of.is_null()
+            || of.is_list()
+            || matches!(
+                of,
+                DataType::Boolean
+                    | DataType::Dictionary(..)
+                    | DataType::Date32
+                    | DataType::Date64
+                    | DataType::Timestamp(..)
+            )
+    });
+    if frame.units != WindowFrameUnits::Range || has_range {
+        return Transformed::no(Expr::WindowFunction(window));
+    }
+    let bound = |bound: &WindowFrameBound| match bound {
+        WindowFrameBound::Preceding(_) => WindowFrameBound::Preceding(ScalarValue::UInt64(None)),
+        WindowFrameBound::Following(_) => WindowFrameBound::Following(ScalarValue::UInt64(None)),
+        WindowFrameBound::CurrentRow => WindowFrameBound::CurrentRow,
+    };
+    let (start, end) = (bound(&frame.start_bound), bound(&frame.end_bound));
+    *frame = WindowFrame::new_bounds(WindowFrameUnits::Groups, start, end);
+    Transformed::yes(Expr::WindowFunction(window))
+}
+
+/// Whether a frame goes as far as a value, and so is of the type of what it is ordered by.
+fn has_offset(frame: &WindowFrame) -> bool {
+    let goes_far = |bound: &WindowFrameBound| match bound {
+        WindowFrameBound::Preceding(by) | WindowFrameBound::Following(by) => !by.is_null(),
+        WindowFrameBound::CurrentRow => false,
+    };
+    frame.units == WindowFrameUnits::Range
+        && (goes_far(&frame.start_bound) || goes_far(&frame.end_bound))
+}
+
+/// A window with RANGE over dates as one over timestamps: the engine leaves out the hours of an interval that it takes from a date.
+fn of_timestamps(window: &WindowFunction, schema: &DFSchema) -> Option<WindowFunction> {
+    let mut window = window.clone();
+    let [key] = window.params.order_by.as_mut_slice() else {
+        return None;
+    };
+    if !matches!(key.expr.get_type(schema), Ok(DataType::Date32)) {
+        return None;
+    }
+    let timestamp = DataType::Timestamp(TimeUnit::Microsecond, None);
+    let date = Box::new(std::mem::take(&mut key.expr));
+    key.expr = Expr::Cast(Cast::new(date, timestamp));
+    Some(window)
+}
+
+/// Whether a plan has nanoseconds or casts that are done here.
+fn concerns(plan: &LogicalPlan) -> Result<bool> {
+    let mut found = false;
+    plan.apply_with_subqueries(|node| {
+        let scans =
+            matches!(node, LogicalPlan::TableScan(scan) if has_nanoseconds(&scan.projected_schema));
+        found = scans || expressions::reads(node, is_done_here)?;
+        Ok(expressions::until(found))
+    })?;
+    Ok(found)
+}
+
+fn is_done_here(expr: &Expr) -> bool {
+    match expr {
+        Expr::Cast(Cast { field, .. }) | Expr::TryCast(TryCast { field, .. }) => {
+            let target = field.data_type();
+            target.is_string() || with_texts(target).is_some() || target.is_temporal()
+        }
+        Expr::Literal(value, _) => {
+            let data_type = value.data_type();
+            matches!(data_type, DataType::Interval(_)) || in_microseconds(&data_type).is_some()
+        }
+        Expr::ScalarFunction(call) => is_asked_for(call) || call.func.name() == "date_part",
+        Expr::BinaryExpr(binary) => matches!(binary.op, Operator::Plus | Operator::Minus),
+        _ => false,
+    }
+}
+
+/// Whether a call may be one for nanoseconds by name: `arrow_cast(x, 'Timestamp(ns)')`.
+fn is_asked_for(call: &ScalarFunction) -> bool {
+    matches!(call.func.name(), "arrow_cast" | "arrow_try_cast")
+}
+
+fn has_nanoseconds(schema: &DFSchema) -> bool {
+    schema
+        .fields()
+        .iter()
+        .any(|field| in_microseconds(field.data_type()).is_some())
+}
+
+fn rewritten(node: LogicalPlan) -> Result<LogicalPlan> {
+    if let LogicalPlan::TableScan(scan) = &node {
+        return match has_nanoseconds(&scan.projected_schema) {
+            true => cast_columns(node),
+            false => Ok(node),
+        };
+    }
+    let schema = merge_schema(&node.inputs());
+    let names = NamePreserver::new(&node);
+    let node = node
+        .map_expressions(|expr| expressions::named(expr, &names, &|expr| expression(expr, &schema)))
+        .data()?;
+    match node {
+        LogicalPlan::Sort(mut sort) => {
+            for key in &mut sort.expr {
+                length::by_length(&mut key.expr, &schema);
+            }
+            Ok(LogicalPlan::Sort(sort))
+        }
+        LogicalPlan::Union(union) => Ok(LogicalPlan::Union(Union {
+            schema: converted(&union.schema)?,
+            inputs: union.inputs,
+        })),
+        LogicalPlan::Values(values) => Ok(LogicalPlan::Values(Values {
+            schema: converted(&values.schema)?,
+            values: values.values,
+        })),
+        node => node.recompute_schema(),
+    }
+}
+
+/// A table whose columns are cast.
+fn cast_columns(scan: LogicalPlan) -> Result<LogicalPlan> {
+    let schema = Arc::clone(scan.schema());
+    let columns = schema
+        .iter()
+        .map(|(qualifier, field)| {
+            let column = Expr::Column(Column::new(qualifier.cloned(), field.name()));
+            match in_microseconds(field.data_type()) {
+                Some(target) => Expr::Cast(Cast::new(Box::new(column), target))
+                    .alias_qualified(qualifier.cloned(), field.name()),
+                None => column,
+            }
+        })
+        .collect();
+    Projection::try_new(columns, Arc::new(scan)).map(LogicalPlan::Projection)
+}
+
+fn converted(schema: &DFSchemaRef) -> Result<DFSchemaRef> {
+    if !has_nanoseconds(schema) {
+        return Ok(Arc::clone(schema));
+    }
+    let fields = schema
+        .iter()
+        .map(|(qualifier, field)| (qualifier.cloned(), field_in_microseconds(field)))
+        .collect();
+    let converted = DFSchema::new_with_metadata(fields, schema.metadata().clone())?
+        .with_functional_dependencies(schema.functional_dependencies().clone())?;
+    Ok(Arc::new(converted))
+}
+
+fn field_in_microseconds(field: &Arc<Field>) -> Arc<Field> {
+    match in_microseconds(field.data_type()) {
+        Some(data_type) => Arc::new(field.as_ref().clone().with_data_type(data_type)),
+        None => Arc::clone(field),
+    }
+}
+
+fn expression(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    Ok(match expr {
+        Expr::Cast(Cast { expr, field }) => Transformed::yes(cast(*expr, field, schema, true)),
+        Expr::TryCast(TryCast { expr, field }) => {
+            Transformed::yes(cast(*expr, field, schema, false))
+        }
+        Expr::Literal(value, metadata) => match in_microseconds(&value.data_type()) {
+            Some(_) if matches!(value, ScalarValue::TimestampNanosecond(..)) => {
+                Transformed::yes(Expr::Literal(literal(value), metadata))
+            }
+            Some(target) => Transformed::yes(Expr::Literal(value.cast_to(&target)?, metadata)),
+            None => Transformed::no(Expr::Literal(value, metadata)),
+        },
+        Expr::OuterReferenceColumn(field, column) => Transformed::yes(Expr::OuterReferenceColumn(
+            field_in_microseconds(&field),
+            column,
+        )),
+        Expr::Placeholder(Placeholder { id, field }) => {
+            Transformed::yes(Expr::Placeholder(Placeholder {
+                id,
+                field: field.as_ref().map(field_in_microseconds),
+            }))
+        }
+        Expr::ScalarFunction(call) if is_asked_for(&call) => {
+            let call = Expr::ScalarFunction(call);
+            let asked = call.get_type(schema).ok();
+            match asked.as_ref().and_then(in_microseconds) {
+                Some(target) => Transformed::yes(Expr::Cast(Cast::new(Box::new(call), target))),
+                None => Transformed::no(call),
+            }
+        }
+        Expr::ScalarFunction(call) => {
+            let other = precision::of_text(&call)
+                .or_else(|| parts::of_period(&call, schema))
+                .or_else(|| fields::of_time(&call, schema))
+                .or_else(|| extremes::of_intervals(&call, schema));
+            match other {
+                Some(call) => Transformed::yes(call),
+                None => {
+                    let call = Expr::ScalarFunction(call);
+                    match length::compared(&call, schema) {
+                        Some(compared) => Transformed::yes(compared),
+                        None => Transformed::no(call),
+                    }
+                }
+            }
+        }
+        Expr::BinaryExpr(binary) if matches!(binary.op, Operator::Plus | Operator::Minus) => {
+            let binary = same_unit(binary, schema);
+            Transformed::yes(match zoned::arithmetic(&binary, schema) {
+                Some(by_the_clock) => by_the_clock,
+                None => Expr::BinaryExpr(binary),
+            })
+        }
+        other => {
+            let by_length = length::compared(&other, schema);
+            match by_length.or_else(|| length::ordered(&other, schema)) {
+                Some(by_length) => Transformed::yes(by_length),
+                None => Transformed::no(other),
+            }
+        }
+    })
+}
+
+/// A literal, rounded half up.
+fn literal(value: ScalarValue) -> ScalarValue {
+    match value {
+        ScalarValue::TimestampNanosecond(nanos, zone) => {
+            let micros = nanos.map(|nanos| {
+                let micros = nanos.div_euclid(1000);
+                micros + i64::from(nanos.rem_euclid(1000) >= 500)
+            });
+            ScalarValue::TimestampMicrosecond(micros, zone)
+        }
+        other => other,
+    }
+}
+
+fn cast(expr: Expr, field: Arc<Field>, schema: &DFSchema, strict: bool) -> Expr {
+    let field = field_in_microseconds(&field);
+    let target = field.data_type();
+    // A filter of a scan may speak of columns that its schema does not have; then the cast stays.
+    let from = expr.get_type(schema).ok();
+    match (from, target) {
+        (Some(from), target) if from == *target && with_texts(target).is_some() => return expr,
+        (Some(from), target) if from.is_string() && is_read(target) => {
+            return TimeOfText::call(expr, target.clone(), MAX_DIGITS, strict);
+        }
+        (Some(DataType::Duration(_)), DataType::Interval(IntervalUnit::MonthDayNano)) => {
+            return zoned::of_duration(expr);
+        }
+        // Whole numbers are seconds since 1970.
+        (Some(from), DataType::Timestamp(TimeUnit::Microsecond, zone)) if from.is_integer() => {
+            let seconds = DataType::Timestamp(TimeUnit::Second, zone.clone());
+            let seconds = Expr::Cast(Cast::new(Box::new(expr), seconds));
+            return again(seconds, field, strict);
+        }
+        (Some(from), target) if target.is_temporal() => {
+            if let Some(moved) = zones::by_the_clock(&expr, &from, target) {
+                return moved;
+            }
+        }
+        (Some(from), target) if target.is_string() && texts::is_written(&from) => {
+            return texts::written(expr, target.clone());
+        }
+        _ => {}
+    }
+    again(expr, field, strict)
+}
+
+fn again(expr: Expr, field: Arc<Field>, strict: bool) -> Expr {
+    let expr = Box::new(expr);
+    match strict {
+        true => Expr::Cast(Cast::new_from_field(expr, field)),
+        false => Expr::TryCast(TryCast::new_from_field(expr, field)),
+    }
+}
+
+/// A time and a duration of nanoseconds, which coercion made of a date and a time of day.
+fn same_unit(binary: BinaryExpr, schema: &DFSchema) -> BinaryExpr {
+    let micros = |expr: &Expr| {
+        matches!(
+            expr.get_type(schema),
+            Ok(DataType::Timestamp(TimeUnit::Microsecond, _))
+        )
+    };
+    let duration = |expr: Box<Expr>| match expr.get_type(schema) {
+        Ok(DataType::Duration(TimeUnit::Nanosecond)) => {
+            let target = DataType::Duration(TimeUnit::Microsecond);
+            Box::new(Expr::Cast(Cast::new(expr, target)))
+        }
+        _ => expr,
+    };
+    let BinaryExpr { left, op, right } = binary;
+    if micros(&left) {
+        let right = duration(right);
+        return BinaryExpr { left, op, right };
+    }
+    if micros(&right) {
+        let left = duration(left);
+        return BinaryExpr { left, op, right };
+    }
+    BinaryExpr { left, op, right }
+}

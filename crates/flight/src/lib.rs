@@ -1,0 +1,262 @@
+//! The Arrow Flight SQL door: results leave as the Arrow batches that the engine made.
+//!
+//! ```text
+//!  accept ─ connection ─▶ gate ─▶ service ─┬─ statements ─┬─▶ execution ─▶ Session (gateway)
+//!           TLS, limits    │               ├─ prepared ───┤     │ batches
+//!                        auth              ├─ poll ───────┘     ▼
+//!                      sessions            ├─ metadata        stream ─ encoding ─ types ─▶ FlightData
+//!                                          └─ actions
+//! ```
+//!
+//! A call stands alone, or belongs to a session: that of the bearer token which the handshake gave, or of a cookie. What a client may come
+//! back to (tickets, prepared statements, polled queries) is in a `registry`, bounded, unguessable, and of its principal. No SQL, no
+//! grants and no limits of queries here.
+
+mod actions;
+mod auth;
+mod connection;
+mod delivery;
+mod encoding;
+mod execution;
+mod expansion;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
+mod gate;
+mod incoming;
+mod info;
+mod ingest;
+mod janitor;
+mod metadata;
+mod parameters;
+mod poll;
+mod prepared;
+mod proto;
+mod put;
+mod service;
+mod session_options;
+mod sessions;
+mod sql_info;
+mod statements;
+mod status;
+mod stream;
+mod types;
+mod unions;
+mod xdbc;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow_flight::flight_service_server::FlightServiceServer;
+use lakegate_gateway::Gateway;
+use lakegate_gateway::detached::handles::{Limits, Registry};
+use lakegate_transport::opening::Opening;
+use lakegate_transport::tls::{ClientAuth, Tls};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+use tonic::transport::Server;
+use tracing::{error, info};
+
+use self::gate::Gate;
+use self::poll::Polled;
+use self::prepared::Statement;
+use self::service::Service;
+use self::sessions::Sessions;
+use self::statements::Ticket;
+use self::stream::Lanes;
+
+/// How the door is run.
+#[derive(Debug, Clone)]
+pub struct FlightOptions {
+    /// Refuse calls without TLS.
+    pub require_tls: bool,
+    /// Whose certificates clients may, or must, log in by.
+    pub clients: Option<ClientAuth>,
+    /// From accept to the first call with right credentials.
+    pub startup_timeout: Duration,
+    /// How long running streams may go on after the shutdown began.
+    pub grace: Duration,
+    /// Longest message that a client may send.
+    pub max_message_bytes: usize,
+    /// What a message with rows of a result weighs, about; one row that weighs more goes as it is.
+    pub result_message_bytes: usize,
+    /// Headers of one call, together.
+    pub max_header_bytes: u32,
+    /// Calls at once on one connection.
+    pub max_streams: u32,
+    /// A connection without traffic is asked whether it lives.
+    pub keep_alive: Duration,
+    /// A bearer token, a cookie or a prepared statement that was not used for so long is forgotten.
+    pub token_lifetime: Duration,
+    /// How long a ticket can be redeemed, and a polled result be read.
+    pub ticket_lifetime: Duration,
+    /// A stream that its client does not read for so long is ended.
+    pub stall_timeout: Duration,
+    /// Where clients are told to fetch results; `None`: where they asked.
+    pub location: Option<String>,
+    /// Sessions of one user, and of all.
+    pub max_sessions_per_user: usize,
+    pub max_sessions: usize,
+    /// Tickets, and prepared statements, of one user.
+    pub max_statements: usize,
+    /// Polled queries of one user, and of all.
+    pub max_polled_per_user: usize,
+    pub max_polled: usize,
+    /// Connections on which nobody has authenticated, all together.
+    pub max_opening: usize,
+    /// Connections on which nobody has authenticated, from one address.
+    pub max_opening_per_address: usize,
+}
+
+impl Default for FlightOptions {
+    fn default() -> Self {
+        Self {
+            require_tls: true,
+            clients: None,
+            startup_timeout: Duration::from_secs(10),
+            grace: Duration::from_secs(30),
+            max_message_bytes: 64 * 1024 * 1024,
+            result_message_bytes: 2 * 1024 * 1024,
+            max_header_bytes: 64 * 1024,
+            max_streams: 256,
+            keep_alive: Duration::from_secs(30),
+            token_lifetime: Duration::from_secs(12 * 3600),
+            ticket_lifetime: Duration::from_secs(600),
+            stall_timeout: Duration::from_secs(600),
+            location: None,
+            max_sessions_per_user: 1_000,
+            max_sessions: 10_000,
+            max_statements: 10_000,
+            max_polled_per_user: 8,
+            max_polled: 64,
+            max_opening: 512,
+            max_opening_per_address: 256,
+        }
+    }
+}
+
+/// Bytes of statements and their parameters that one user's tickets, and one user's prepared statements, may hold.
+const MAX_STATEMENT_WEIGHT: usize = 256 * 1024 * 1024;
+
+/// What the calls of one listener share.
+struct Door {
+    gateway: Arc<Gateway>,
+    options: FlightOptions,
+    sessions: Sessions,
+    tickets: Registry<Ticket>,
+    statements: Registry<Statement>,
+    polled: Registry<Polled>,
+    lanes: Lanes,
+}
+
+impl Door {
+    fn new(gateway: Arc<Gateway>, options: FlightOptions) -> Arc<Self> {
+        let of_statements = Limits {
+            per_owner: options.max_statements,
+            total: usize::MAX,
+            weight_per_owner: MAX_STATEMENT_WEIGHT,
+        };
+        let of_polled = Limits {
+            per_owner: options.max_polled_per_user,
+            total: options.max_polled,
+            weight_per_owner: usize::MAX,
+        };
+        Arc::new(Self {
+            sessions: Sessions::new(&options),
+            tickets: Registry::new(of_statements),
+            statements: Registry::new(of_statements),
+            polled: Registry::new(of_polled),
+            lanes: Lanes::new(Arc::clone(&gateway), options.result_message_bytes),
+            gateway,
+            options,
+        })
+    }
+}
+
+/// Serves calls until `shutdown`. Then no connection is accepted, open ones are told to go away, running streams may end within the grace
+/// period, and the rest is cut off. Returns when no connection is left.
+///
+/// Without `tls` and with `require_tls` every call is refused.
+pub async fn serve(
+    listener: TcpListener,
+    gateway: Arc<Gateway>,
+    tls: Option<Arc<Tls>>,
+    options: FlightOptions,
+    shutdown: CancellationToken,
+) {
+    // Kept for all connections: each handshake shows the certificate of its moment.
+    let clients = options.clients.clone();
+    let tls = tls.and_then(
+        |tls| match tls.server_config(&[connection::ALPN], clients.as_ref()) {
+            Ok(config) => Some(TlsAcceptor::from(config)),
+            Err(error) => {
+                error!(%error, "the flight door has no TLS");
+                None
+            }
+        },
+    );
+    if tls.is_none() && options.require_tls {
+        error!("TLS is required and there is no certificate: every call will be refused");
+    }
+    let door = Door::new(Arc::clone(&gateway), options);
+    let kill = CancellationToken::new();
+    let opening = Opening::new(
+        door.options.max_opening,
+        door.options.max_opening_per_address,
+    );
+    let acceptor = connection::Acceptor {
+        gateway,
+        tls,
+        require_tls: door.options.require_tls,
+        clients,
+        startup_timeout: door.options.startup_timeout,
+        opening,
+        kill: kill.clone(),
+    };
+    let incoming = connection::incoming(listener, acceptor, shutdown.clone());
+    let janitor = tokio::spawn(janitor::run(Arc::clone(&door), shutdown.clone()));
+    let service = Gate {
+        inner: FlightServiceServer::new(Service(Arc::clone(&door)))
+            .max_decoding_message_size(door.options.max_message_bytes)
+            .max_encoding_message_size(usize::MAX),
+        door: Arc::clone(&door),
+    };
+    let serving = Server::builder()
+        .http2_max_header_list_size(door.options.max_header_bytes)
+        .max_concurrent_streams(door.options.max_streams)
+        .http2_keepalive_interval(Some(door.options.keep_alive))
+        .http2_keepalive_timeout(Some(Duration::from_secs(20)))
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .serve_with_incoming_shutdown(service, incoming, shutdown.clone().cancelled_owned());
+    let mut serving = std::pin::pin!(serving);
+    let ended = tokio::select! {
+        ended = &mut serving => Some(ended),
+        () = grace_is_over(&shutdown, door.options.grace) => None,
+    };
+    let ended = match ended {
+        Some(ended) => Some(ended),
+        None => {
+            info!("the grace period is over: flight connections are cut off");
+            kill.cancel();
+            tokio::time::timeout(Duration::from_secs(5), serving)
+                .await
+                .ok()
+        }
+    };
+    if let Some(Err(error)) = ended {
+        error!(%error, "the flight door failed");
+    }
+    kill.cancel();
+    janitor.abort();
+}
+
+/// What a client may send on a stream, and on a connection, before the server has taken it.
+const STREAM_WINDOW: u32 = 1024 * 1024;
+const CONNECTION_WINDOW: u32 = 2 * 1024 * 1024;
+
+async fn grace_is_over(shutdown: &CancellationToken, grace: Duration) {
+    shutdown.cancelled().await;
+    tokio::time::sleep(grace).await;
+}

@@ -1,0 +1,267 @@
+//! Prepared statements: planned once, run with one row of parameters or with many.
+
+use std::sync::Arc;
+
+use arrow::datatypes::DataType;
+use arrow_flight::sql::{
+    ActionClosePreparedStatementRequest, ActionCreatePreparedStatementRequest,
+    ActionCreatePreparedStatementResult, ActionCreatePreparedSubstraitPlanRequest,
+};
+use arrow_flight::{FlightDescriptor, FlightInfo};
+use bytes::Bytes;
+use lakegate_error::{Error, Result};
+use lakegate_gateway::Prepared;
+use lakegate_gateway::detached::handles::{Found, Handle, New, Overflow};
+use parking_lot::Mutex;
+use tonic::Status;
+
+use super::Door;
+use super::auth::Caller;
+use super::execution::{Bound, Values};
+use super::info::schema_bytes;
+use super::parameters::{self, Received};
+use super::put::Incoming;
+use super::sessions::FlightSession;
+use super::statements::{announced, check_transaction, plan_bytes, unknown_handle, weight};
+use super::status::to_status;
+
+#[derive(Debug)]
+pub(super) struct Statement {
+    session: Arc<FlightSession>,
+    /// As it was planned without values.
+    original: Arc<Prepared>,
+    bound: Mutex<Binding>,
+}
+
+/// What the statement runs with next.
+#[derive(Debug)]
+struct Binding {
+    /// For values of the types that were bound.
+    prepared: Arc<Prepared>,
+    /// `None`: nothing was bound yet.
+    rows: Option<Arc<Vec<Values>>>,
+}
+
+impl Statement {
+    /// What a query of this statement would run.
+    ///
+    /// Errors: it takes parameters, and none were bound.
+    fn ready(&self) -> Result<Bound> {
+        let bound = self.bound.lock();
+        let rows = match &bound.rows {
+            Some(rows) => Arc::clone(rows),
+            None => once(&self.original)?,
+        };
+        Ok(Bound {
+            session: Arc::clone(&self.session),
+            prepared: Arc::clone(&bound.prepared),
+            rows,
+        })
+    }
+}
+
+/// One execution without values.
+///
+/// Errors: the statement takes some.
+fn once(prepared: &Prepared) -> Result<Arc<Vec<Values>>> {
+    if prepared.parameters.is_empty() {
+        return Ok(Arc::new(vec![Vec::new()]));
+    }
+    Err(Error::invalid(format!(
+        "the statement needs {} parameters, and none were bound",
+        prepared.parameters.len()
+    )))
+}
+
+const WHAT: &str = "prepared statements";
+
+impl Door {
+    /// Errors: what planning refuses; too many are open.
+    pub async fn prepare(
+        &self,
+        caller: &Caller,
+        request: &ActionCreatePreparedStatementRequest,
+    ) -> Result<ActionCreatePreparedStatementResult> {
+        check_transaction(request.transaction_id.as_ref())?;
+        let session = &caller.session.session;
+        let prepared = Box::pin(session.prepare_one(&request.query)).await?;
+        self.keep_prepared(caller, prepared)
+    }
+
+    /// Errors: a plan that is refused; too many are open.
+    pub async fn prepare_plan(
+        &self,
+        caller: &Caller,
+        request: &ActionCreatePreparedSubstraitPlanRequest,
+    ) -> Result<ActionCreatePreparedStatementResult> {
+        check_transaction(request.transaction_id.as_ref())?;
+        let plan = plan_bytes(request.plan.as_ref())?;
+        let session = &caller.session.session;
+        let prepared = Box::pin(session.prepare_substrait(plan)).await?;
+        self.keep_prepared(caller, prepared)
+    }
+
+    fn keep_prepared(
+        &self,
+        caller: &Caller,
+        prepared: Prepared,
+    ) -> Result<ActionCreatePreparedStatementResult> {
+        let session = &caller.session;
+        let dataset_schema = match announced(&prepared, session.delivery()) {
+            Some(schema) => schema_bytes(&schema)?,
+            None => Bytes::new(),
+        };
+        let parameter_schema = if prepared.parameters.is_empty() {
+            Bytes::new()
+        } else {
+            schema_bytes(&parameters::schema_of(&prepared.parameters))?
+        };
+        let weight = weight(&prepared);
+        let prepared = Arc::new(prepared);
+        let statement = Arc::new(Statement {
+            session: Arc::clone(session),
+            original: Arc::clone(&prepared),
+            bound: Mutex::new(Binding {
+                prepared,
+                rows: None,
+            }),
+        });
+        let found = self.statements.insert(
+            statement,
+            New {
+                owner: &session.principal,
+                session: session.id,
+                weight,
+                lifetime: self.options.token_lifetime,
+                max_age: None,
+                overflow: Overflow::Refuse,
+            },
+            WHAT,
+        )?;
+        Ok(ActionCreatePreparedStatementResult {
+            prepared_statement_handle: Bytes::copy_from_slice(found.handle.bytes()),
+            dataset_schema,
+            parameter_schema,
+        })
+    }
+
+    /// Closing what is not open does nothing.
+    pub fn close_prepared(&self, caller: &Caller, request: &ActionClosePreparedStatementRequest) {
+        if let Some(handle) = Handle::read(&request.prepared_statement_handle) {
+            self.statements.remove(handle, &caller.session.principal);
+        }
+    }
+
+    fn prepared(&self, caller: &Caller, handle: &[u8]) -> Result<Found<Statement>> {
+        Handle::read(handle)
+            .and_then(|handle| self.statements.get(handle, &caller.session.principal, true))
+            .ok_or_else(|| unknown_handle("prepared statement"))
+    }
+
+    /// What a prepared statement runs next, with the parameters that were bound last.
+    pub fn bound(&self, caller: &Caller, handle: &[u8]) -> Result<Bound> {
+        self.prepared(caller, handle)?.value.ready()
+    }
+
+    /// A prepared statement as it was planned last.
+    pub fn planned(&self, caller: &Caller, handle: &[u8]) -> Result<Arc<Prepared>> {
+        let found = self.prepared(caller, handle)?;
+        let bound = found.value.bound.lock();
+        Ok(Arc::clone(&bound.prepared))
+    }
+
+    /// Makes the one ticket of a prepared statement with its parameters of now.
+    pub fn prepared_info(
+        &self,
+        caller: &Caller,
+        handle: &[u8],
+        descriptor: FlightDescriptor,
+    ) -> Result<FlightInfo> {
+        let bound = self.bound(caller, handle)?;
+        let session = Arc::clone(&bound.session);
+        self.ticket_info(&session, bound, descriptor)
+    }
+
+    /// Binds all rows that a client sends, in the place of those that were bound before.
+    pub async fn bind(
+        &self,
+        caller: &Caller,
+        handle: &[u8],
+        incoming: Incoming,
+    ) -> Result<(), Status> {
+        let found = self.prepared(caller, handle).map_err(to_status)?;
+        let received = parameters::receive(incoming).await?;
+        let weight = weight(&found.value.original) + received.bytes;
+        let binding = self
+            .binding(&found.value, received)
+            .await
+            .map_err(to_status)?;
+        self.statements
+            .reweigh(found.handle, weight, WHAT)
+            .map_err(to_status)?;
+        *found.value.bound.lock() = binding;
+        Ok(())
+    }
+
+    /// What an update runs: with the rows that come with it, else with those that were bound before.
+    pub async fn bind_for_update(
+        &self,
+        caller: &Caller,
+        handle: &[u8],
+        incoming: Incoming,
+    ) -> Result<Bound, Status> {
+        let found = self.prepared(caller, handle).map_err(to_status)?;
+        let received = parameters::receive(incoming).await?;
+        let sent = received
+            .schema
+            .as_ref()
+            .is_some_and(|schema| !schema.fields().is_empty());
+        if !sent {
+            return found.value.ready().map_err(to_status);
+        }
+        let binding = self
+            .binding(&found.value, received)
+            .await
+            .map_err(to_status)?;
+        Ok(Bound {
+            session: Arc::clone(&found.value.session),
+            prepared: binding.prepared,
+            rows: binding.rows.unwrap_or_default(),
+        })
+    }
+
+    /// The statement for the types of the values that were received, and the values for its types.
+    async fn binding(&self, statement: &Statement, received: Received) -> Result<Binding> {
+        let sent: Vec<DataType> = received
+            .schema
+            .iter()
+            .flat_map(|schema| schema.fields())
+            .map(|field| field.data_type().clone())
+            .collect();
+        let original = &statement.original;
+        if sent.len() != original.parameters.len() {
+            return Err(Error::invalid(format!(
+                "the statement takes {} parameters, {} were sent",
+                original.parameters.len(),
+                sent.len()
+            )));
+        }
+        if sent.is_empty() {
+            return Ok(Binding {
+                prepared: Arc::clone(original),
+                rows: Some(once(original)?),
+            });
+        }
+        let session = &statement.session.session;
+        let prepared = if original.open.is_empty() {
+            Arc::clone(original)
+        } else {
+            Arc::new(Box::pin(session.prepare_for(original, &sent)).await?)
+        };
+        let rows = parameters::values(&received.batches, &prepared.parameters)?;
+        Ok(Binding {
+            prepared,
+            rows: Some(Arc::new(rows)),
+        })
+    }
+}

@@ -1,0 +1,79 @@
+//! SetSessionOptions, GetSessionOptions, CloseSession: the gateway's options of a session, and the door's own of how results travel.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use lakegate_gateway::OptionError;
+
+use super::delivery::OPTIONS;
+use super::proto::{
+    ErrorValue, GetSessionOptionsResult, OptionValue, SessionOptionValue, SetError,
+    SetSessionOptionsRequest, SetSessionOptionsResult,
+};
+use super::sessions::FlightSession;
+
+/// Options of one request; more are not looked at one by one.
+const MAX_OPTIONS: usize = 1_000;
+
+/// An option's value as text; `None`: the option is to be unset.
+pub(super) fn text(value: &SessionOptionValue) -> Option<String> {
+    Some(match value.value.as_ref()? {
+        OptionValue::Text(text) => text.clone(),
+        OptionValue::Bool(true) => "on".to_owned(),
+        OptionValue::Bool(false) => "off".to_owned(),
+        OptionValue::Int(number) => number.to_string(),
+        OptionValue::Double(number) => number.to_string(),
+        OptionValue::TextList(list) => list.values.join(", "),
+    })
+}
+
+/// Sets each option by itself, `workgroup` first and then in the order of their names; those that could not be set are in the result.
+pub(super) async fn set(
+    session: &Arc<FlightSession>,
+    request: &SetSessionOptionsRequest,
+) -> SetSessionOptionsResult {
+    let mut options: Vec<(&String, &SessionOptionValue)> = request.session_options.iter().collect();
+    // The workgroup first: it says what others may be set to.
+    options.sort_by_key(|(name, _)| (!name.eq_ignore_ascii_case("workgroup"), *name));
+    let mut errors = HashMap::new();
+    for (index, (name, value)) in options.into_iter().enumerate() {
+        let value = text(value);
+        let lower = name.to_lowercase();
+        let failed = if index >= MAX_OPTIONS {
+            Some(ErrorValue::Error)
+        } else if OPTIONS.contains(&lower.as_str()) {
+            let set = session.delivery.lock().set(&lower, value.as_deref());
+            set.err().map(|_| ErrorValue::InvalidValue)
+        } else {
+            match session.session.set_option(name, value.as_deref()).await {
+                Ok(()) => None,
+                Err(OptionError::UnknownName(_)) => Some(ErrorValue::InvalidName),
+                Err(OptionError::InvalidValue(_)) => Some(ErrorValue::InvalidValue),
+            }
+        };
+        if let Some(value) = failed {
+            let value = value.into();
+            errors.insert(name.clone(), SetError { value });
+        }
+    }
+    SetSessionOptionsResult { errors }
+}
+
+/// All options that a session has, with their values.
+pub(super) fn get(session: &FlightSession) -> GetSessionOptionsResult {
+    let delivery = session.delivery();
+    let own = OPTIONS.map(|name| (name.to_owned(), delivery.get(name)));
+    let session_options = session
+        .session
+        .options()
+        .into_iter()
+        .chain(own)
+        .map(|(name, value)| {
+            let value = SessionOptionValue {
+                value: Some(OptionValue::Text(value)),
+            };
+            (name, value)
+        })
+        .collect();
+    GetSessionOptionsResult { session_options }
+}

@@ -1,0 +1,371 @@
+//! Statements that are sent as text: planned when the ticket is made, run when it is redeemed, once.
+//!
+//! ```text
+//!  GetFlightInfo ─ plan ─▶ ticket ─ DoGet ─▶ run under the policy of that moment ─▶ stream
+//!                            └───── DoGet again ─▶ the stored result, if there is one
+//! ```
+
+use std::sync::{Arc, Weak};
+
+use arrow::datatypes::SchemaRef;
+use arrow_flight::sql::{CommandStatementQuery, CommandStatementSubstraitPlan, SubstraitPlan};
+use arrow_flight::{FlightDescriptor, FlightInfo};
+use bytes::Bytes;
+use lakegate_error::{Code, Error, Result};
+use lakegate_gateway::detached::handles::{New, Overflow};
+use lakegate_gateway::{Prepared, QueryWatch};
+use parking_lot::Mutex;
+use tokio_util::sync::CancellationToken;
+
+use super::Door;
+use super::auth::Caller;
+use super::delivery::Delivery;
+use super::execution::{self, Bound, Started};
+use super::info::{Part, flight_info};
+use super::sessions::FlightSession;
+use super::stream::{Lane, Outgoing, Parcel};
+use super::types;
+
+/// What the memory of a statement is taken to be, beside its text: its tree, its columns.
+const STATEMENT_WEIGHT: usize = 4 * 1024;
+/// What a byte of text, or of a Substrait plan, is taken to be in memory, with its tree.
+const TEXT_WEIGHT: usize = 16;
+
+/// Something to be run once.
+#[derive(Debug)]
+pub(super) struct Ticket {
+    bound: Bound,
+    delivery: Delivery,
+    /// As the client was told; `None` of a command.
+    schema: Option<SchemaRef>,
+    descriptor: FlightDescriptor,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+enum State {
+    Fresh,
+    /// Until its first row; cancelled by the token.
+    Starting(CancellationToken),
+    Started {
+        lane: Weak<Lane>,
+        query: Option<QueryWatch>,
+    },
+    Cancelled,
+}
+
+impl Ticket {
+    /// Stops what it runs; one that has not run will not. `false`: there was nothing to stop any more.
+    pub fn cancel(&self) -> bool {
+        let before = {
+            let mut state = self.state.lock();
+            match &*state {
+                State::Started { lane, .. }
+                    if lane.upgrade().is_none_or(|lane| !lane.is_open()) =>
+                {
+                    return false;
+                }
+                State::Cancelled => return false,
+                _ => std::mem::replace(&mut *state, State::Cancelled),
+            }
+        };
+        match before {
+            State::Starting(token) => token.cancel(),
+            State::Started { lane, query } => {
+                if let Some(query) = query {
+                    query.cancel();
+                }
+                if let Some(lane) = lane.upgrade() {
+                    lane.stop(cancelled());
+                }
+            }
+            State::Fresh | State::Cancelled => {}
+        }
+        true
+    }
+
+    pub fn is_fresh(&self) -> bool {
+        matches!(*self.state.lock(), State::Fresh)
+    }
+
+    /// The schema of what is sent.
+    ///
+    /// Errors: it is not what the client was told.
+    fn checked(&self, started: &Started) -> Result<SchemaRef> {
+        let actual = types::result_schema(&started.schema, self.delivery.types);
+        match &self.schema {
+            Some(told) if !types::same_columns(told, &actual) => Err(Error::new(
+                Code::ResultTypeChanged,
+                "the columns of the result have changed since the statement was planned",
+            )
+            .with_hint("ask for a new FlightInfo")),
+            Some(told) => Ok(Arc::clone(told)),
+            None => Ok(actual),
+        }
+    }
+}
+
+pub(super) fn cancelled() -> Error {
+    Error::new(
+        Code::QueryCancelled,
+        "canceling statement due to user request",
+    )
+}
+
+/// Errors: the client believes to be in a transaction.
+pub(super) fn check_transaction(id: Option<&Bytes>) -> Result<()> {
+    match id {
+        None => Ok(()),
+        Some(id) if id.is_empty() => Ok(()),
+        Some(_) => Err(no_transactions()),
+    }
+}
+
+pub(super) fn no_transactions() -> Error {
+    Error::not_supported("this server has no transactions")
+        .with_hint("every statement commits by itself: use autocommit")
+}
+
+/// The columns of a statement as clients are told of them; `None` of a command.
+pub(super) fn announced(prepared: &Prepared, delivery: Delivery) -> Option<SchemaRef> {
+    let columns = prepared.columns.as_ref()?;
+    Some(types::result_schema(columns, delivery.types))
+}
+
+/// What a statement is taken to hold of memory, in bytes.
+pub(super) fn weight(prepared: &Prepared) -> usize {
+    STATEMENT_WEIGHT + prepared.source_bytes() * TEXT_WEIGHT
+}
+
+/// Errors: the client sent no plan.
+pub(super) fn plan_bytes(plan: Option<&SubstraitPlan>) -> Result<Bytes> {
+    let plan = plan.map(|plan| plan.plan.clone());
+    plan.ok_or_else(|| {
+        Error::new(
+            Code::ProtocolViolation,
+            "the command holds no Substrait plan",
+        )
+    })
+}
+
+/// Errors: the statement needs parameters.
+fn without_parameters(session: &Arc<FlightSession>, prepared: Prepared) -> Result<Bound> {
+    if !prepared.parameters.is_empty() {
+        return Err(Error::invalid(format!(
+            "the statement needs {} parameters",
+            prepared.parameters.len()
+        ))
+        .with_hint("prepare it and bind them"));
+    }
+    Ok(Bound {
+        session: Arc::clone(session),
+        prepared: Arc::new(prepared),
+        rows: Arc::new(vec![Vec::new()]),
+    })
+}
+
+impl Door {
+    /// Plans a statement and makes a ticket for it.
+    ///
+    /// Errors: what planning refuses; a statement that needs parameters.
+    pub async fn statement_info(
+        &self,
+        caller: &Caller,
+        command: &CommandStatementQuery,
+        descriptor: FlightDescriptor,
+    ) -> Result<FlightInfo> {
+        let bound = self.bind_text(&caller.session, command).await?;
+        self.ticket_info(&caller.session, bound, descriptor)
+    }
+
+    /// A statement without parameters, ready to run.
+    pub async fn bind_text(
+        &self,
+        session: &Arc<FlightSession>,
+        command: &CommandStatementQuery,
+    ) -> Result<Bound> {
+        check_transaction(command.transaction_id.as_ref())?;
+        let prepared = Box::pin(session.session.prepare_closed(&command.query)).await?;
+        without_parameters(session, prepared)
+    }
+
+    /// A Substrait plan without parameters, ready to run.
+    pub async fn bind_plan(
+        &self,
+        session: &Arc<FlightSession>,
+        command: &CommandStatementSubstraitPlan,
+    ) -> Result<Bound> {
+        check_transaction(command.transaction_id.as_ref())?;
+        let plan = plan_bytes(command.plan.as_ref())?;
+        let prepared = Box::pin(session.session.prepare_substrait(plan)).await?;
+        without_parameters(session, prepared)
+    }
+
+    /// Makes the one ticket of a statement that is ready to run.
+    pub fn ticket_info(
+        &self,
+        session: &FlightSession,
+        bound: Bound,
+        descriptor: FlightDescriptor,
+    ) -> Result<FlightInfo> {
+        let delivery = session.delivery();
+        let schema = announced(&bound.prepared, delivery);
+        let weight = weight(&bound.prepared);
+        let ticket = Arc::new(Ticket {
+            bound,
+            delivery,
+            schema: schema.clone(),
+            descriptor: descriptor.clone(),
+            state: Mutex::new(State::Fresh),
+        });
+        let found = self.tickets.insert(
+            ticket,
+            New {
+                owner: &session.principal,
+                session: session.id,
+                weight,
+                lifetime: self.options.ticket_lifetime,
+                max_age: None,
+                overflow: Overflow::Evict,
+            },
+            "tickets",
+        )?;
+        let part = Part {
+            handle: found.handle,
+            index: None,
+        };
+        let endpoint = self.endpoint(part.message(), Some(found.expires));
+        flight_info(schema.as_deref(), vec![endpoint], descriptor)
+    }
+
+    /// The tickets of a principal that were not redeemed yet.
+    pub fn fresh_tickets(&self, caller: &Caller) -> Result<Vec<FlightInfo>> {
+        let tickets = self.tickets.of_owner(&caller.session.principal);
+        tickets
+            .into_iter()
+            .filter(|found| found.value.is_fresh())
+            .map(|found| {
+                let part = Part {
+                    handle: found.handle,
+                    index: None,
+                };
+                let endpoint = self.endpoint(part.message(), Some(found.expires));
+                let ticket = &found.value;
+                let schema = ticket.schema.as_deref();
+                flight_info(schema, vec![endpoint], ticket.descriptor.clone())
+            })
+            .collect()
+    }
+
+    /// Redeems a ticket.
+    ///
+    /// Errors: it is used up and no result is stored; what running it fails with before its first row. After such an error it can be redeemed again.
+    pub async fn redeem(&self, ticket: &Ticket) -> Result<Outgoing> {
+        let token = CancellationToken::new();
+        let fresh = {
+            let mut state = ticket.state.lock();
+            match &*state {
+                State::Fresh => {
+                    *state = State::Starting(token.clone());
+                    true
+                }
+                State::Cancelled => return Err(cancelled()),
+                State::Starting(_) | State::Started { .. } => false,
+            }
+        };
+        if !fresh {
+            let started = Box::pin(execution::replay(&ticket.bound)).await;
+            let started = started.map_err(|error| match error.code() {
+                Code::ResultNotStored => used_up(),
+                _ => error,
+            })?;
+            return self.send(ticket, started);
+        }
+        // Whatever keeps it from starting leaves it as it was.
+        let attempt = Attempt(Some(ticket));
+        let started = tokio::select! {
+            biased;
+            () = token.cancelled() => return Err(cancelled()),
+            started = Box::pin(execution::run(&ticket.bound)) => started?,
+        };
+        let query = started.tally.query();
+        let outgoing = self.send(ticket, started)?;
+        let started = State::Started {
+            lane: Arc::downgrade(outgoing.lane()),
+            query,
+        };
+        attempt.succeeds(started)?;
+        Ok(outgoing)
+    }
+
+    /// Runs a statement without a ticket.
+    ///
+    /// Errors: what running it fails with before its first row.
+    pub async fn run_bound(&self, bound: &Bound) -> Result<Outgoing> {
+        let delivery = bound.session.delivery();
+        let started = Box::pin(execution::run(bound)).await?;
+        let parcel = Parcel {
+            schema: types::result_schema(&started.schema, delivery.types),
+            started,
+            delivery,
+            in_use: bound.session.enter(),
+        };
+        Outgoing::new(parcel, &self.lanes)
+    }
+
+    /// Errors: the result is not what the client was told.
+    fn send(&self, ticket: &Ticket, started: Started) -> Result<Outgoing> {
+        let parcel = Parcel {
+            schema: ticket.checked(&started)?,
+            started,
+            delivery: ticket.delivery,
+            in_use: ticket.bound.session.enter(),
+        };
+        Outgoing::new(parcel, &self.lanes)
+    }
+}
+
+/// Makes a ticket fresh again that did not start.
+struct Attempt<'a>(Option<&'a Ticket>);
+
+impl Attempt<'_> {
+    /// Errors: it was cancelled meanwhile.
+    fn succeeds(mut self, started: State) -> Result<()> {
+        let Some(ticket) = self.0.take() else {
+            return Ok(());
+        };
+        let mut state = ticket.state.lock();
+        if matches!(*state, State::Cancelled) {
+            return Err(cancelled());
+        }
+        *state = started;
+        Ok(())
+    }
+}
+
+impl Drop for Attempt<'_> {
+    fn drop(&mut self) {
+        if let Some(ticket) = self.0.take() {
+            let mut state = ticket.state.lock();
+            if matches!(*state, State::Starting(_)) {
+                *state = State::Fresh;
+            }
+        }
+    }
+}
+
+fn used_up() -> Error {
+    Error::new(
+        Code::ResultNotStored,
+        "the ticket is used up: a statement runs once, and its result is not stored",
+    )
+    .with_hint("ask for a new FlightInfo")
+}
+
+/// The same words for a handle that never was, has expired, or is somebody else's.
+pub(super) fn unknown_handle(what: &str) -> Error {
+    Error::new(
+        Code::UndefinedObject,
+        format!("the {what} is unknown, has expired, or is another user's"),
+    )
+}

@@ -1,0 +1,208 @@
+//! Errors as gRPC has them: a code, a message with its hint, and the rest in `google.rpc.Status` details for programs.
+
+use bytes::Bytes;
+use lakegate_error::{Code, Error};
+use prost::Message;
+use tonic::metadata::MetadataMap;
+use tonic::{Code as Grpc, Status};
+
+/// Bytes of a message; more is cut. Messages travel in headers, of which some clients take 8 KiB at most.
+const MAX_MESSAGE: usize = 1_500;
+
+/// As in google/rpc/status.proto.
+#[derive(Clone, PartialEq, Message)]
+struct RpcStatus {
+    #[prost(int32, tag = "1")]
+    code: i32,
+    #[prost(string, tag = "2")]
+    message: String,
+    #[prost(message, repeated, tag = "3")]
+    details: Vec<prost_types::Any>,
+}
+
+/// As in google/rpc/error_details.proto.
+#[derive(Clone, PartialEq, Message)]
+struct ErrorInfo {
+    #[prost(string, tag = "1")]
+    reason: String,
+    #[prost(string, tag = "2")]
+    domain: String,
+    #[prost(btree_map = "string, string", tag = "3")]
+    metadata: std::collections::BTreeMap<String, String>,
+}
+
+pub(super) fn code_of(code: Code) -> Grpc {
+    match code {
+        Code::SyntaxError
+        | Code::AmbiguousColumn
+        | Code::InvalidQuery
+        | Code::DataException
+        | Code::SubqueryRows
+        | Code::TypeMismatch
+        | Code::DivisionByZero
+        | Code::InvalidCast
+        | Code::NumericOutOfRange
+        | Code::InvalidParameter
+        | Code::UndefinedParameter
+        | Code::InvalidName
+        | Code::InvalidTable
+        | Code::ProtocolViolation => Grpc::InvalidArgument,
+        Code::TableNotFound
+        | Code::ColumnNotFound
+        | Code::SchemaNotFound
+        | Code::CatalogNotFound
+        | Code::FunctionNotFound
+        | Code::UndefinedObject
+        | Code::InvalidCursor
+        | Code::InvalidPreparedStatement => Grpc::NotFound,
+        Code::DuplicateDatabase
+        | Code::DuplicateTable
+        | Code::DuplicateColumn
+        | Code::DuplicateObject
+        | Code::DuplicatePreparedStatement
+        | Code::DuplicateCursor => Grpc::AlreadyExists,
+        Code::NotSupported => Grpc::Unimplemented,
+        Code::PermissionDenied | Code::LocationRefused => Grpc::PermissionDenied,
+        Code::InvalidPassword | Code::SessionEnded => Grpc::Unauthenticated,
+        Code::BytesScannedCutoff
+        | Code::CpuTimeLimit
+        | Code::RowsReturnedLimit
+        | Code::TooManyQueries
+        | Code::TooManyConnections
+        | Code::OutOfMemory
+        | Code::ResultTooLarge
+        | Code::TooComplex
+        | Code::OutOfSpillSpace => Grpc::ResourceExhausted,
+        Code::QueryCancelled | Code::ClientStalled => Grpc::Cancelled,
+        Code::StatementTimeout | Code::RunTimeLimit => Grpc::DeadlineExceeded,
+        Code::ObjectInUse
+        | Code::FailedTransaction
+        | Code::ActiveTransaction
+        | Code::NoActiveTransaction
+        | Code::InvalidSavepoint
+        | Code::ResultTypeChanged
+        | Code::ResultNotStored
+        | Code::SessionRequired => Grpc::FailedPrecondition,
+        Code::FileChanged => Grpc::Aborted,
+        Code::BadData => Grpc::DataLoss,
+        Code::Storage | Code::ShuttingDown | Code::StartingUp => Grpc::Unavailable,
+        Code::Internal => Grpc::Internal,
+    }
+}
+
+/// The same of an error that is given away, for `map_err`.
+#[allow(clippy::needless_pass_by_value)]
+pub(super) fn to_status(error: Error) -> Status {
+    status(&error)
+}
+
+/// The metadata of the trailers has `sqlstate`, `lakegate-error`, and where there is one `lakegate-query-id`; the details have these and
+/// the hint as `google.rpc.ErrorInfo`.
+pub(super) fn status(error: &Error) -> Status {
+    with_code(code_of(error.code()), error)
+}
+
+/// Why a statement cannot be prepared. ADBC takes UNIMPLEMENTED for a server that prepares nothing, drops the message, and goes on.
+pub(super) fn not_prepared(error: &Error) -> Status {
+    let code = match code_of(error.code()) {
+        Grpc::Unimplemented => Grpc::InvalidArgument,
+        other => other,
+    };
+    with_code(code, error)
+}
+
+/// Whoever calls is not, or no longer, known.
+pub(super) fn unauthenticated(message: &'static str) -> Status {
+    status(&Error::new(Code::InvalidPassword, message))
+}
+
+fn with_code(code: Grpc, error: &Error) -> Status {
+    let mut message = error.message().to_owned();
+    if let Some(detail) = error.detail() {
+        message = format!("{message}\nDETAIL: {detail}");
+    }
+    if let Some(hint) = error.hint().filter(|hint| !hint.is_empty()) {
+        message = format!("{message}\nHINT: {hint}");
+    }
+    let message = cut(message);
+    let (sqlstate, name) = (error.code().sqlstate(), error.code().name());
+    let mut known =
+        std::collections::BTreeMap::from([("sqlstate".to_owned(), sqlstate.to_owned())]);
+    let mut metadata = MetadataMap::new();
+    metadata.insert("sqlstate", ascii(sqlstate));
+    metadata.insert("lakegate-error", ascii(name));
+    if let Some(id) = error.query_id() {
+        known.insert("query_id".to_owned(), id.to_string());
+        metadata.insert("lakegate-query-id", ascii(&id.to_string()));
+    }
+    if let Some(position) = error.position() {
+        known.insert("position".to_owned(), position.to_string());
+    }
+    let info = ErrorInfo {
+        reason: name.to_owned(),
+        domain: "lakegate".to_owned(),
+        metadata: known,
+    };
+    let details = RpcStatus {
+        code: code.into(),
+        message: message.clone(),
+        details: vec![prost_types::Any {
+            type_url: "type.googleapis.com/google.rpc.ErrorInfo".to_owned(),
+            value: info.encode_to_vec(),
+        }],
+    };
+    let details = Bytes::from(details.encode_to_vec());
+    Status::with_details_and_metadata(code, message, details, metadata)
+}
+
+fn ascii(text: &str) -> tonic::metadata::MetadataValue<tonic::metadata::Ascii> {
+    // Codes and ids are ASCII.
+    text.parse()
+        .unwrap_or_else(|_| tonic::metadata::MetadataValue::from_static("?"))
+}
+
+fn cut(mut message: String) -> String {
+    if message.len() > MAX_MESSAGE {
+        let mut end = MAX_MESSAGE;
+        while !message.is_char_boundary(end) {
+            end -= 1;
+        }
+        message.truncate(end);
+        message.push('…');
+    }
+    message
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn status_has_message_hint_sqlstate_and_query() {
+        let id = uuid::Uuid::new_v4();
+        let error = Error::new(Code::TableNotFound, "relation \"t\" does not exist")
+            .with_hint("SHOW TABLES lists those you may see")
+            .with_position(15)
+            .with_query(id);
+        let status = status(&error);
+        assert_eq!(status.code(), Grpc::NotFound);
+        assert_eq!(
+            status.message(),
+            "relation \"t\" does not exist\nHINT: SHOW TABLES lists those you may see"
+        );
+        assert_eq!(status.metadata().get("sqlstate").unwrap(), "42P01");
+        let details = RpcStatus::decode(status.details()).unwrap();
+        let info = ErrorInfo::decode(details.details[0].value.as_slice()).unwrap();
+        assert_eq!(info.reason, "TABLE_NOT_FOUND");
+        assert_eq!(info.metadata["query_id"], id.to_string());
+        assert_eq!(info.metadata["position"], "15");
+    }
+
+    #[test]
+    fn long_messages_fit_into_a_header() {
+        let status = status(&Error::invalid("ä".repeat(10_000)));
+        assert!(status.message().len() < MAX_MESSAGE + 8);
+        assert!(status.message().ends_with('…'));
+    }
+}

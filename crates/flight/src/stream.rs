@@ -1,0 +1,339 @@
+//! Batches on their way out, as fast as the client takes them: the source is asked for more only when there is room in the client's window.
+//!
+//! ```text
+//!  batches ─▶ encoding ─▶ one message held back ─▶ client
+//!             schema first  the last gets the usage
+//! ```
+//!
+//! While there is nothing to send an empty batch goes out from time to time, so that nobody on the way takes the call for dead. What is
+//! stopped from elsewhere, or not read for too long, drops its source at once: that cancels the query and frees its place.
+
+use std::collections::{HashMap, VecDeque};
+use std::pin::Pin;
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use arrow_flight::FlightData;
+use arrow_flight::error::FlightError;
+use arrow_flight::utils::batches_to_flight_data;
+use bytes::Bytes;
+use futures::Stream;
+use lakegate_error::{Error, Result};
+use lakegate_gateway::{Gateway, client_stalled};
+use parking_lot::Mutex;
+use tokio::time::Sleep;
+use tonic::Status;
+
+use super::delivery::Delivery;
+use super::encoding::Encoding;
+use super::execution::{Started, Tally};
+use super::sessions::InUse;
+use super::status::status;
+
+/// Without anything to send for so long, an empty batch is sent.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// A stream that is being sent, as those see it who may stop it.
+#[derive(Default)]
+pub(super) struct Lane {
+    state: Mutex<LaneState>,
+}
+
+#[derive(Default)]
+struct LaneState {
+    /// `None`: it has ended, or was stopped.
+    source: Option<Source>,
+    /// Told next, and then nothing more.
+    error: Option<Error>,
+    waker: Option<Waker>,
+    /// Since when the client has not asked for more; `None` while it is the source that is waited for.
+    unread_since: Option<Instant>,
+}
+
+impl std::fmt::Debug for Lane {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Lane").finish_non_exhaustive()
+    }
+}
+
+impl Lane {
+    /// Ends the stream with an error, wherever it is.
+    pub fn stop(&self, error: Error) {
+        let (source, waker) = {
+            let mut state = self.state.lock();
+            if state.source.is_none() {
+                return;
+            }
+            state.error = Some(error);
+            (state.source.take(), state.waker.take())
+        };
+        drop(source);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    pub fn is_open(&self) -> bool {
+        self.state.lock().source.is_some()
+    }
+}
+
+/// The streams of one door.
+#[derive(Debug)]
+pub(super) struct Lanes {
+    /// On whose threads large results are encoded.
+    gateway: Arc<Gateway>,
+    /// What a message with rows weighs, about.
+    message_bytes: usize,
+    open: Mutex<(u64, HashMap<u64, Weak<Lane>>)>,
+}
+
+impl Lanes {
+    pub fn new(gateway: Arc<Gateway>, message_bytes: usize) -> Self {
+        Self {
+            gateway,
+            message_bytes,
+            open: Mutex::default(),
+        }
+    }
+
+    fn add(&self, lane: &Arc<Lane>) {
+        let mut open = self.open.lock();
+        open.0 += 1;
+        let id = open.0;
+        open.1.insert(id, Arc::downgrade(lane));
+    }
+
+    /// Stops the streams that their clients have not read for so long.
+    pub fn stop_stalled(&self, timeout: Duration) {
+        let lanes: Vec<Arc<Lane>> = {
+            let mut open = self.open.lock();
+            open.1.retain(|_, lane| lane.strong_count() > 0);
+            open.1.values().filter_map(Weak::upgrade).collect()
+        };
+        for lane in lanes {
+            let unread = lane.state.lock().unread_since;
+            if unread.is_some_and(|since| since.elapsed() > timeout) {
+                lane.stop(client_stalled(timeout));
+            }
+        }
+    }
+}
+
+/// What is sent, and how.
+pub(super) struct Parcel {
+    /// Of every batch, as [`super::types::conform`] takes it.
+    pub schema: SchemaRef,
+    pub started: Started,
+    pub delivery: Delivery,
+    pub in_use: InUse,
+}
+
+struct Source {
+    encoding: Encoding,
+    schema: SchemaRef,
+    tally: Arc<Tally>,
+    /// The message that goes out next, and whether it is a batch.
+    held: Option<(FlightData, bool)>,
+    seen_schema: bool,
+    /// What goes out before anything else.
+    ready: VecDeque<Result<FlightData>>,
+    ended: bool,
+    _in_use: InUse,
+}
+
+/// The answer to DoGet.
+pub(super) struct Outgoing {
+    lane: Arc<Lane>,
+    keep_alive: Pin<Box<Sleep>>,
+}
+
+impl Outgoing {
+    /// Errors: the delivery cannot be encoded.
+    pub fn new(parcel: Parcel, lanes: &Lanes) -> Result<Self> {
+        let Parcel {
+            schema,
+            started,
+            delivery,
+            in_use,
+        } = parcel;
+        let gateway = Arc::clone(&lanes.gateway);
+        let encoding = Encoding::new(
+            started.batches,
+            &schema,
+            delivery,
+            gateway,
+            lanes.message_bytes,
+            started.tally.query(),
+        )?;
+        let lane = Arc::new(Lane::default());
+        lane.state.lock().source = Some(Source {
+            encoding,
+            schema,
+            tally: started.tally,
+            held: None,
+            seen_schema: false,
+            ready: VecDeque::new(),
+            ended: false,
+            _in_use: in_use,
+        });
+        lanes.add(&lane);
+        Ok(Self {
+            lane,
+            keep_alive: Box::pin(tokio::time::sleep(KEEP_ALIVE)),
+        })
+    }
+
+    pub fn lane(&self) -> &Arc<Lane> {
+        &self.lane
+    }
+}
+
+impl Source {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<FlightData>>> {
+        loop {
+            if let Some(ready) = self.ready.pop_front() {
+                return Poll::Ready(Some(ready));
+            }
+            if self.ended {
+                return Poll::Ready(None);
+            }
+            match self.encoding.poll(context) {
+                Poll::Ready(Some(Ok(data))) => {
+                    let before = self.held.replace((data, self.seen_schema));
+                    self.seen_schema = true;
+                    if let Some((before, _)) = before {
+                        return Poll::Ready(Some(Ok(before)));
+                    }
+                }
+                Poll::Ready(Some(Err(error))) => {
+                    self.ended = true;
+                    let held = self.held.take().map(|(held, _)| Ok(held));
+                    self.ready.extend(held);
+                    self.ready.push_back(Err(self.failed(error)));
+                }
+                Poll::Ready(None) => {
+                    self.ended = true;
+                    self.finish();
+                }
+                // What is there goes out before anything is waited for.
+                Poll::Pending => match self.held.take() {
+                    Some((held, _)) => return Poll::Ready(Some(Ok(held))),
+                    None => return Poll::Pending,
+                },
+            }
+        }
+    }
+
+    /// The usage travels with the last batch, or with an empty one where the last has already gone.
+    fn finish(&mut self) {
+        let usage = serde_json::to_vec(&self.tally.usage()).unwrap_or_default();
+        let usage = Bytes::from(usage);
+        match self.held.take() {
+            Some((mut last, true)) => {
+                last.app_metadata = usage;
+                self.ready.push_back(Ok(last));
+            }
+            held => {
+                let held = held.map(|(schema, _)| Ok(schema));
+                self.ready.extend(held);
+                match self.empty_batch() {
+                    Ok(mut messages) => {
+                        if let Some(last) = messages.last_mut() {
+                            last.app_metadata = usage;
+                        }
+                        self.ready.extend(messages.into_iter().map(Ok));
+                    }
+                    Err(error) => self.ready.push_back(Err(error)),
+                }
+            }
+        }
+    }
+
+    fn empty_batch(&self) -> Result<Vec<FlightData>> {
+        let empty = RecordBatch::new_empty(Arc::clone(&self.schema));
+        let mut messages = batches_to_flight_data(&self.schema, vec![empty])
+            .map_err(|e| Error::internal(format!("an empty batch cannot be sent: {e}")))?;
+        // The schema has been sent.
+        messages.remove(0);
+        Ok(messages)
+    }
+
+    fn failed(&self, error: FlightError) -> Error {
+        let error = match error {
+            FlightError::ExternalError(source) => match source.downcast::<Error>() {
+                Ok(error) => *error,
+                Err(other) => Error::internal(other.to_string()),
+            },
+            other => Error::internal(format!("a result cannot be sent: {other}")),
+        };
+        match (error.query_id(), self.tally.query()) {
+            (None, Some(query)) => error.with_query(query.id()),
+            _ => error,
+        }
+    }
+}
+
+impl Stream for Outgoing {
+    type Item = Result<FlightData, Status>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let lane = Arc::clone(&self.lane);
+        let mut state = lane.state.lock();
+        state.unread_since = None;
+        if let Some(error) = state.error.take() {
+            return Poll::Ready(Some(Err(status(&error))));
+        }
+        let Some(source) = &mut state.source else {
+            return Poll::Ready(None);
+        };
+        let next = match source.poll(context) {
+            Poll::Ready(next) => next,
+            Poll::Pending => {
+                if self.keep_alive.as_mut().poll(context).is_pending() {
+                    state.waker = Some(context.waker().clone());
+                    return Poll::Pending;
+                }
+                match source.empty_batch() {
+                    Ok(messages) => {
+                        source.ready.extend(messages.into_iter().map(Ok));
+                        source.ready.pop_front()
+                    }
+                    Err(error) => Some(Err(error)),
+                }
+            }
+        };
+        let soon = tokio::time::Instant::now() + KEEP_ALIVE;
+        self.keep_alive.as_mut().reset(soon);
+        match next {
+            Some(Ok(data)) => {
+                state.unread_since = Some(Instant::now());
+                if let Some(query) = state
+                    .source
+                    .as_ref()
+                    .and_then(|source| source.tally.query())
+                {
+                    query.client_takes();
+                }
+                Poll::Ready(Some(Ok(data)))
+            }
+            ended => {
+                // Its query ends with it.
+                let source = state.source.take();
+                drop(state);
+                drop(source);
+                Poll::Ready(ended.map(|failed| failed.map_err(|error| status(&error))))
+            }
+        }
+    }
+}
+
+impl Drop for Outgoing {
+    fn drop(&mut self) {
+        let source = self.lane.state.lock().source.take();
+        drop(source);
+    }
+}

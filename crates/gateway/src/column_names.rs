@@ -1,0 +1,115 @@
+//! The names of a query's columns: PostgreSQL's where the query gives none, and as many alike as it asks for.
+//!
+//! The engine wants the names of a SELECT list to differ and shows expressions as their own text. So
+//! columns that are alike are told apart while a query is planned (`engine/pg`), and shown as PostgreSQL would name them.
+
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::{Schema, SchemaRef};
+use lakegate_dialect::postgres::{OutputNames, output_names, shown};
+use lakegate_error::{Error, Result};
+use sqlparser::ast;
+
+/// The names to show; the engine's own are right where there are none, as of the columns of `*`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ColumnNames(OutputNames);
+
+impl ColumnNames {
+    /// Finds the names of a query, as it is written: the rewrite for the planner comes after.
+    pub fn of(statement: &ast::Statement) -> Self {
+        let names = match statement {
+            ast::Statement::Query(query) => output_names(query),
+            _ => None,
+        };
+        Self(names.unwrap_or_default())
+    }
+
+    pub fn schema(&self, schema: &SchemaRef) -> SchemaRef {
+        let count = schema.fields().len();
+        let fits = self.0.fit(count);
+        let mut changes = false;
+        let fields = schema.fields().iter().enumerate().map(|(place, field)| {
+            let name = self.0.get(place, count).filter(|_| fits);
+            let name = name.unwrap_or_else(|| shown(field.name()));
+            if name == field.name() {
+                return Arc::clone(field);
+            }
+            changes = true;
+            Arc::new(field.as_ref().clone().with_name(name))
+        });
+        let fields: Vec<_> = fields.collect();
+        match changes {
+            true => Arc::new(Schema::new_with_metadata(fields, schema.metadata().clone())),
+            false => Arc::clone(schema),
+        }
+    }
+}
+
+/// The same columns under other names.
+pub fn renamed(batch: RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
+    if batch.schema_ref() == schema || batch.num_columns() != schema.fields().len() {
+        return Ok(batch);
+    }
+    // The types stay the batch's own.
+    let fields: Vec<_> = batch
+        .schema_ref()
+        .fields()
+        .iter()
+        .zip(schema.fields())
+        .map(|(own, named)| own.as_ref().clone().with_name(named.name()))
+        .collect();
+    let rows = arrow::array::RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    let (_, columns, _) = batch.into_parts();
+    RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), columns, &rows)
+        .map_err(|e| Error::internal(format!("the columns of a batch cannot be named: {e}")))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+    use super::*;
+
+    fn names(sql: &str) -> ColumnNames {
+        let parsed = lakegate_sql::parse(sql).unwrap().remove(0);
+        let lakegate_sql::Statement::Query(query) = parsed.statement else {
+            panic!("no query: {sql}")
+        };
+        ColumnNames::of(&ast::Statement::Query(query))
+    }
+
+    #[test]
+    fn columns_are_named_as_postgres_names_them() {
+        let names = names(
+            "SELECT count(*), SUM(x) + 1, a.b, 1::int, DATE '2024-01-01', x AS \"Y\", NULL FROM t a",
+        );
+        assert_eq!(
+            names.0.first,
+            ["count", "?column?", "b", "int4", "date", "Y", "?column?"]
+        );
+        assert!(names.0.last.is_none());
+    }
+
+    #[test]
+    fn columns_that_are_alike_are_shown_alike() {
+        let names = names("SELECT NULL, NULL, a AS x, b AS x FROM t UNION SELECT 1, 1, 2, 2");
+        assert_eq!(names.0.first, ["?column?", "?column?", "x", "x"]);
+    }
+
+    #[test]
+    fn star_keeps_the_names_of_the_table() {
+        use arrow::datatypes::{DataType, Field};
+        let names = names("SELECT a AS x, t.*, *, upper(b) AS b, 1 FROM t");
+        let fields = ["x", "a", "b", "c", "b:3", "Int64(1)"];
+        let schema = |names: [&str; 6]| {
+            let fields = names.map(|name| Field::new(name, DataType::Utf8, true));
+            Arc::new(Schema::new(fields.to_vec()))
+        };
+        assert_eq!(
+            names.schema(&schema(fields)),
+            schema(["x", "a", "b", "c", "b", "?column?"])
+        );
+        let few = Arc::new(Schema::new(vec![Field::new("a", DataType::Utf8, true)]));
+        assert_eq!(names.schema(&few), few);
+    }
+}

@@ -1,0 +1,3 @@
+//! What outlives a request: handles that clients come back to.
+
+pub mod handles;

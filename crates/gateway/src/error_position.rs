@@ -1,0 +1,102 @@
+//! Where in a statement an error is about: the first place where the name stands that the error names.
+
+use lakegate_error::{Code, Error};
+use sqlparser::dialect::GenericDialect;
+use sqlparser::tokenizer::{Location, Token, Tokenizer};
+
+/// Adds a position to an error about a name, unless it has one.
+///
+/// `text`: the statement. `begins`: where it stands in what the client sent, in characters from 1.
+pub fn locate(error: Error, text: &str, begins: usize) -> Error {
+    let about_a_name = matches!(
+        error.code(),
+        Code::ColumnNotFound
+            | Code::TableNotFound
+            | Code::AmbiguousColumn
+            | Code::FunctionNotFound
+            | Code::UndefinedParameter
+    );
+    if error.position().is_some() || !about_a_name {
+        return error;
+    }
+    match named(&error).and_then(|name| position_of(&name, text)) {
+        Some(position) => error.with_position(begins + position),
+        None => error,
+    }
+}
+
+/// The name in the message, by its parts: `t` and `x` of `column "t.x" does not exist`.
+fn named(error: &Error) -> Option<Vec<String>> {
+    let message = error.message();
+    let name = match message.split('"').nth(1) {
+        Some(quoted) => quoted,
+        None => ["function ", "there is no parameter "]
+            .iter()
+            .find_map(|before| message.strip_prefix(before))?
+            .split(' ')
+            .next()?,
+    };
+    Some(name.split('.').map(str::to_lowercase).collect())
+}
+
+/// Characters before the first name like this one outside of strings and comments. Either may be qualified further than the other.
+fn position_of(name: &[String], text: &str) -> Option<usize> {
+    let (_, location) = names_in(text)?
+        .into_iter()
+        .find(|(found, _)| found.ends_with(name) || name.ends_with(found))?;
+    let line = usize::try_from(location.line).ok()?.checked_sub(1)?;
+    let column = usize::try_from(location.column).ok()?.checked_sub(1)?;
+    let before: usize = text
+        .split_inclusive('\n')
+        .take(line)
+        .map(|line| line.chars().count())
+        .sum();
+    Some(before + column)
+}
+
+/// All names of a text by their parts, and where each begins; keywords are taken for names.
+fn names_in(text: &str) -> Option<Vec<(Vec<String>, Location)>> {
+    let tokens = Tokenizer::new(&GenericDialect {}, text)
+        .tokenize_with_location()
+        .ok()?;
+    let mut names: Vec<(Vec<String>, Location)> = Vec::new();
+    let mut after_period = false;
+    for token in tokens {
+        match token.token {
+            Token::Word(word) => {
+                let part = word.value.to_lowercase();
+                match names.last_mut() {
+                    Some((parts, _)) if after_period => parts.push(part),
+                    _ => names.push((vec![part], token.span.start)),
+                }
+                after_period = false;
+            }
+            Token::Placeholder(name) => names.push((vec![name], token.span.start)),
+            Token::Period => after_period = true,
+            Token::Whitespace(_) => {}
+            _ => after_period = false,
+        }
+    }
+    Some(names)
+}
+
+#[cfg(test)]
+mod tests {
+    use lakegate_error::column_not_found;
+
+    use super::*;
+
+    #[test]
+    fn position_is_that_of_the_name_and_not_of_a_string() {
+        let error = locate(column_not_found("t.b"), "SELECT 'b',\n  a, B FROM t", 11);
+        assert_eq!(error.position(), Some(11 + 17));
+        let qualified = locate(column_not_found("t.b"), "SELECT x.b, t . b FROM t", 1);
+        assert_eq!(qualified.position(), Some(1 + 12));
+        let shorter = locate(column_not_found("b"), "SELECT t.b FROM t", 1);
+        assert_eq!(shorter.position(), Some(1 + 7));
+        assert_eq!(
+            locate(column_not_found("c"), "SELECT 1", 1).position(),
+            None
+        );
+    }
+}

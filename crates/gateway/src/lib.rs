@@ -1,0 +1,395 @@
+//! The one way in. An endpoint translates its protocol to calls of [`Gateway`] and [`Session`], and record
+//! batches back to its protocol; whatever holds here therefore holds on every door.
+
+mod catalog_source;
+mod column_names;
+mod connections;
+mod cursors;
+mod described;
+pub mod detached;
+mod dispatch;
+mod error_position;
+mod explain;
+mod grants;
+mod ingest;
+mod joined_columns;
+mod jwt;
+mod limits;
+mod logins;
+mod memory;
+mod metadata;
+mod one;
+mod options;
+mod plan_text;
+mod planners;
+mod planning;
+mod prepared;
+mod query;
+mod query_stream;
+mod query_watch;
+pub mod results;
+mod rewording;
+mod run;
+mod session;
+mod settings;
+mod stars;
+mod substrait;
+pub mod telemetry;
+mod throttle;
+mod transaction;
+pub mod values;
+pub mod workgroup;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow::datatypes::SchemaRef;
+use chrono::{DateTime, Utc};
+use connections::Connections;
+pub use connections::{ConnectionLimits, ConnectionSlot};
+use datafusion::execution::memory_pool::MemoryReservation;
+pub use grants::Grants;
+pub use jwt::{ALGORITHMS, Jwt, JwtKeys, JwtOptions, LEEWAY, USER_CLAIM};
+use lakegate_catalog::access::ScramVerifier;
+use lakegate_catalog::store::{Control, Metastore};
+pub use lakegate_engine::CATALOG;
+use lakegate_engine::{CpuRuntime, Engine};
+use lakegate_error::{Code, Error, Result};
+use lakegate_lake::folders::Folders;
+use lakegate_lake::parquet::FooterCache;
+use lakegate_lake::roots::Roots;
+use lakegate_lake::tables::LakeTables;
+use lakegate_policy::snapshots::SnapshotPlan;
+pub use lakegate_sql as sql;
+pub use lakegate_statement::{IfExists, IfMissing, WriteRequest};
+pub use limits::client_stalled;
+use logins::Passwords;
+pub use logins::{Principal, too_many_failures, wrong_certificate, wrong_password};
+pub use metadata::{Relation, RelationFilter, RelationKind};
+pub use options::OptionError;
+use parking_lot::Mutex;
+pub use prepared::{Prepared, check_weight};
+pub use query::{BatchStream, RunningQueries};
+pub use query_watch::QueryWatch;
+use rand::Rng;
+pub use session::Session;
+pub use substrait::substrait_versions;
+pub use throttle::Throttle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+pub use transaction::TransactionStatus;
+use uuid::Uuid;
+
+use crate::results::ResultCache;
+use crate::telemetry::history::History;
+use crate::workgroup::{Admission, Admitted, PerUser, Places};
+
+/// Bytes of the key with which a client cancels its query from another connection.
+const CANCEL_SECRET_BYTES: usize = 4;
+
+/// The door that a session came through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    Postgres,
+    FlightSql,
+}
+
+impl Protocol {
+    pub fn name(self) -> &'static str {
+        match self {
+            Protocol::Postgres => "postgres",
+            Protocol::FlightSql => "flight_sql",
+        }
+    }
+}
+
+/// Who connects, once authenticated.
+#[derive(Debug, Clone)]
+pub struct Login<'a> {
+    pub principal: &'a Principal,
+    /// The catalog, or a database that becomes the search path.
+    pub database: Option<&'a str>,
+    pub application_name: Option<&'a str>,
+    pub client_addr: SocketAddr,
+    pub protocol: Protocol,
+    /// Whether the client can come back to the session. In one that he cannot come back to, statements that change it are errors.
+    pub lasting: bool,
+}
+
+/// What a statement gave.
+#[derive(Debug)]
+pub enum Execution {
+    Rows(Rows),
+    Command {
+        /// Without the count, such as `CREATE TABLE`.
+        tag: String,
+        rows: Option<u64>,
+    },
+}
+
+/// Rows on their way. Dropping them cancels the query.
+pub struct Rows {
+    pub schema: SchemaRef,
+    /// `SELECT`, `FETCH`, `SHOW`, `EXPLAIN` …
+    pub tag: &'static str,
+    pub stream: BatchStream,
+    pub query_id: Option<Uuid>,
+    /// The query that they are of; rows of SHOW, FETCH and the like are of none.
+    pub query: Option<QueryWatch>,
+}
+
+impl fmt::Debug for Rows {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rows")
+            .field("schema", &self.schema)
+            .field("tag", &self.tag)
+            .field("query_id", &self.query_id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Queries over built-in tables alone that run at once. They have places and threads of their own, so that on a server that is full
+/// somebody can look into `system.queries` for the reason.
+const BUILT_IN_PLACES: usize = 32;
+/// How many of these one user may take, so that others are still answered.
+const BUILT_IN_PLACES_OF_USER: usize = 3;
+/// How many of them may wait.
+const BUILT_IN_WAITING: usize = 1000;
+
+/// Writes of rows that run at once. They have places of their own too: how long one takes is up to the client that sends the rows.
+const WRITE_PLACES: usize = 4;
+/// How many of them may wait.
+const WRITES_WAITING: usize = 100;
+
+/// Work on the query threads, which ends when this is dropped.
+pub type Work = AbortOnDropHandle<()>;
+
+/// What the gateway is built of.
+#[derive(Debug)]
+pub struct GatewayParts {
+    pub engine: Engine,
+    pub roots: Arc<Roots>,
+    pub footers: FooterCache,
+    pub metastore: Arc<dyn Metastore>,
+    pub control: Arc<dyn Control>,
+    pub results: Arc<ResultCache>,
+    /// For queries over the lake.
+    pub admission: Admission,
+    pub history: Arc<History>,
+    /// Checks the tokens of an identity provider, where one is configured.
+    pub jwt: Option<Jwt>,
+    pub connections: ConnectionLimits,
+    /// How long a query with a place waits for a client that does not read, or does not send.
+    pub max_stall: Duration,
+    pub max_statistics_files: usize,
+    /// A statement that takes longer to plan is an error.
+    pub max_planning_time: Duration,
+    /// The longest row of a text file, in bytes after decompression.
+    pub max_row_bytes: usize,
+    /// Bytes of memory that the process may hold.
+    pub process_memory_limit: u64,
+}
+
+#[derive(Debug)]
+pub struct Gateway {
+    engine: Engine,
+    roots: Arc<Roots>,
+    footers: FooterCache,
+    tables: LakeTables,
+    folders: Folders,
+    metastore: Arc<dyn Metastore>,
+    control: Arc<dyn Control>,
+    results: Arc<ResultCache>,
+    admission: Admission,
+    built_in_admission: Admission,
+    built_in_places: PerUser,
+    planning_places: PerUser,
+    max_planning_time: Duration,
+    write_admission: Admission,
+    history: Arc<History>,
+    max_statistics_files: usize,
+    max_row_bytes: usize,
+    max_stall: Duration,
+    connections: Arc<Connections>,
+    memory: memory::MemoryGuard,
+    sessions: Mutex<HashMap<i32, std::sync::Weak<Session>>>,
+    running: Arc<RunningQueries>,
+    throttle: Throttle,
+    passwords: Passwords,
+    jwt: Option<Jwt>,
+    closing: CancellationToken,
+    started_at: DateTime<Utc>,
+}
+
+impl Gateway {
+    pub fn new(parts: GatewayParts) -> Arc<Self> {
+        let folders = Folders::new(Arc::clone(&parts.roots));
+        Arc::new(Self {
+            engine: parts.engine,
+            roots: parts.roots,
+            footers: parts.footers,
+            tables: LakeTables::default(),
+            folders,
+            metastore: parts.metastore,
+            control: parts.control,
+            results: parts.results,
+            admission: parts.admission,
+            built_in_admission: Admission::new(Places::shared(BUILT_IN_PLACES, BUILT_IN_WAITING)),
+            built_in_places: PerUser::new(BUILT_IN_PLACES_OF_USER),
+            planning_places: PerUser::new(planners::PLACES_OF_USER),
+            max_planning_time: parts.max_planning_time,
+            write_admission: Admission::new(Places::shared(WRITE_PLACES, WRITES_WAITING)),
+            history: parts.history,
+            max_statistics_files: parts.max_statistics_files,
+            max_row_bytes: parts.max_row_bytes,
+            max_stall: parts.max_stall,
+            connections: Connections::new(parts.connections),
+            memory: memory::MemoryGuard::new(parts.process_memory_limit),
+            sessions: Mutex::default(),
+            running: Arc::default(),
+            throttle: Throttle::default(),
+            passwords: Passwords::new(),
+            jwt: parts.jwt,
+            closing: CancellationToken::new(),
+            started_at: Utc::now(),
+        })
+    }
+
+    /// Holds queries to the limits of their workgroups, and clients to taking what they asked for, from now on.
+    ///
+    /// Errors: there are no more threads.
+    pub fn enforce_limits(&self) -> Result<()> {
+        limits::watch(&self.running, self.max_stall)
+    }
+
+    /// The SCRAM verifier of a user; for a user that does not exist or is disabled one that no password fits, the same each time.
+    pub fn scram_verifier(&self, user: &str) -> ScramVerifier {
+        self.control.snapshot().scram_verifier(user)
+    }
+
+    /// The same, with the user that it is of.
+    pub fn scram_login(&self, user: &str) -> (ScramVerifier, Option<Principal>) {
+        let control = self.control.snapshot();
+        let known = control.users.get(user).filter(|user| !user.disabled);
+        (
+            control.scram_verifier(user),
+            known.map(|user| Principal::of(user)),
+        )
+    }
+
+    /// Opens a session for an authenticated user.
+    ///
+    /// Errors: the database does not exist or not for this user; the server is shutting down.
+    pub async fn connect(self: &Arc<Self>, login: Login<'_>) -> Result<Arc<Session>> {
+        if self.closing.is_cancelled() {
+            return Err(Error::new(
+                Code::StartingUp,
+                "the database system is shutting down",
+            ));
+        }
+        let session = {
+            let mut sessions = self.sessions.lock();
+            let mut random = rand::rng();
+            let mut pid: i32 = random.random_range(1..i32::MAX);
+            while sessions
+                .get(&pid)
+                .is_some_and(|known| known.strong_count() > 0)
+            {
+                pid = random.random_range(1..i32::MAX);
+            }
+            let secret: [u8; CANCEL_SECRET_BYTES] = random.random();
+            let session = Session::open(Arc::clone(self), &login, pid, secret.to_vec())?;
+            sessions.insert(pid, Arc::downgrade(&session));
+            session
+        };
+        session.use_database_of_login(login.database).await?;
+        Ok(session)
+    }
+
+    /// Cancels what the session with this key runs. A wrong key does nothing, and takes as long.
+    pub fn cancel(&self, pid: i32, secret: &[u8]) {
+        let session = self
+            .sessions
+            .lock()
+            .get(&pid)
+            .and_then(std::sync::Weak::upgrade);
+        if let Some(session) = session
+            && session.has_secret(secret)
+        {
+            session.cancel();
+        }
+    }
+
+    fn forget(&self, pid: i32) {
+        self.sessions.lock().remove(&pid);
+    }
+
+    /// The sessions that are open.
+    pub fn sessions(&self) -> Vec<Arc<Session>> {
+        self.sessions
+            .lock()
+            .values()
+            .filter_map(std::sync::Weak::upgrade)
+            .collect()
+    }
+
+    /// From now on nobody connects and no query begins.
+    pub fn begin_shutdown(&self) {
+        self.closing.cancel();
+    }
+
+    /// Does work that takes much of a processor on the query threads, until it is done or what this gives is dropped. `None`: they take no
+    /// more work, and have dropped it.
+    pub fn spawn_work(&self, work: impl Future<Output = ()> + Send + 'static) -> Option<Work> {
+        self.engine.cpu().spawn(work).map(AbortOnDropHandle::new)
+    }
+
+    pub fn is_shutting_down(&self) -> bool {
+        self.closing.is_cancelled()
+    }
+
+    pub fn running(&self) -> &Arc<RunningQueries> {
+        &self.running
+    }
+
+    pub fn history(&self) -> &Arc<History> {
+        &self.history
+    }
+}
+
+/// What the rooms of this floor share.
+impl Gateway {
+    /// Waits for a query's place.
+    ///
+    /// # Errors
+    /// As many queries wait as may; there is too little memory for one more query of the lake.
+    async fn admit(&self, query: &SnapshotPlan, user: &str) -> Result<Place> {
+        if query.system_only {
+            let of_user = self.built_in_places.admit(user).await;
+            let place = self.built_in_admission.admit(user).await?;
+            return Ok((place, of_user));
+        }
+        self.memory.check(&self.running).await?;
+        Ok((self.admission.admit(user).await?, None))
+    }
+
+    /// The threads that a query runs on.
+    fn threads(&self, query: &SnapshotPlan) -> &CpuRuntime {
+        if query.system_only {
+            self.engine.catalog_cpu()
+        } else {
+            self.engine.cpu()
+        }
+    }
+
+    /// Memory of the pool that queries share, none yet, for what is kept of a query when it has run.
+    pub fn reservation(&self, name: &str) -> MemoryReservation {
+        self.engine.reservation(name)
+    }
+}
+
+/// A query's place, and one of those of its user.
+type Place = (Admitted, Option<tokio::sync::OwnedSemaphorePermit>);

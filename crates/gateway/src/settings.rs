@@ -1,0 +1,562 @@
+//! A session's settings: Postgres's own that clients set, and Lakegate's.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use lakegate_dialect::postgres::{milliseconds, quote_ident, shown_time};
+use lakegate_error::{Code, Error, Result};
+
+/// How a query uses stored results.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ResultReuse {
+    /// An identical query's result, if nothing that it read has changed.
+    On,
+    /// Neither take nor keep a result.
+    Off,
+    /// Run, and keep the result for others.
+    Fresh,
+    /// Take a stored result and else fail; no session can set this.
+    Only,
+}
+
+/// One setting that exists.
+struct Known {
+    /// As Postgres spells it; looked up without regard to case.
+    name: &'static str,
+    default: &'static str,
+    kind: Kind,
+    description: &'static str,
+}
+
+enum Kind {
+    Text,
+    Boolean,
+    Integer,
+    Milliseconds,
+    TimeZone,
+    /// Only these, in lower case.
+    OneOf(&'static [&'static str]),
+    /// Cannot be set.
+    Constant,
+    /// Databases, separated by commas.
+    SearchPath,
+    /// Set through the session, which knows the grants.
+    Workgroup,
+}
+
+const ISOLATION: &[&str] = &[
+    "read uncommitted",
+    "read committed",
+    "repeatable read",
+    "serializable",
+];
+
+const KNOWN: &[Known] = &[
+    Known {
+        name: "application_name",
+        default: "",
+        kind: Kind::Text,
+        description: "Name of the client",
+    },
+    Known {
+        name: "bytea_output",
+        default: "hex",
+        kind: Kind::OneOf(&["hex"]),
+        description: "Text form of bytea",
+    },
+    Known {
+        name: "client_encoding",
+        default: "UTF8",
+        kind: Kind::OneOf(&["utf8", "utf-8", "unicode"]),
+        description: "The client's character set",
+    },
+    Known {
+        name: "client_min_messages",
+        default: "notice",
+        kind: Kind::Text,
+        description: "Accepted and without effect",
+    },
+    Known {
+        name: "DateStyle",
+        default: "ISO, MDY",
+        kind: Kind::OneOf(&[
+            "iso", "iso, mdy", "iso, dmy", "iso, ymd", "iso,mdy", "iso,dmy", "iso,ymd", "mdy",
+            "dmy", "ymd",
+        ]),
+        description: "Text form of dates",
+    },
+    Known {
+        name: "default_transaction_isolation",
+        default: "read committed",
+        kind: Kind::OneOf(ISOLATION),
+        description: "Accepted and without effect",
+    },
+    Known {
+        name: "default_transaction_read_only",
+        default: "off",
+        kind: Kind::Boolean,
+        description: "Accepted and without effect",
+    },
+    Known {
+        name: "extra_float_digits",
+        default: "1",
+        kind: Kind::Integer,
+        description: "Accepted: floats are always shown exactly",
+    },
+    Known {
+        name: "idle_in_transaction_session_timeout",
+        default: "0",
+        kind: Kind::Milliseconds,
+        description: "Accepted and without effect",
+    },
+    Known {
+        name: "in_hot_standby",
+        default: "off",
+        kind: Kind::Constant,
+        description: "Lakegate has no standby",
+    },
+    Known {
+        name: "integer_datetimes",
+        default: "on",
+        kind: Kind::Constant,
+        description: "Times are whole microseconds on the wire",
+    },
+    Known {
+        name: "IntervalStyle",
+        default: "postgres",
+        kind: Kind::OneOf(&["postgres"]),
+        description: "Text form of intervals",
+    },
+    Known {
+        name: "is_superuser",
+        default: "off",
+        kind: Kind::Constant,
+        description: "Whether the user is an administrator",
+    },
+    Known {
+        name: "lock_timeout",
+        default: "0",
+        kind: Kind::Milliseconds,
+        description: "Accepted and without effect",
+    },
+    Known {
+        name: "max_identifier_length",
+        default: "255",
+        kind: Kind::Constant,
+        description: "Characters of a name",
+    },
+    Known {
+        name: "result_reuse",
+        default: "on",
+        kind: Kind::OneOf(&["on", "off", "fresh"]),
+        description: "Use of stored results: on, off, or fresh",
+    },
+    Known {
+        name: "row_security",
+        default: "on",
+        kind: Kind::OneOf(&["on"]),
+        description: "Row filters cannot be turned off",
+    },
+    Known {
+        name: "search_path",
+        default: "default",
+        kind: Kind::SearchPath,
+        description: "Databases of unqualified names, in order",
+    },
+    Known {
+        name: "server_encoding",
+        default: "UTF8",
+        kind: Kind::Constant,
+        description: "The server's character set",
+    },
+    Known {
+        name: "server_version",
+        default: "16.6",
+        kind: Kind::Constant,
+        description: "The version of PostgreSQL whose protocol and catalog are spoken",
+    },
+    Known {
+        name: "server_version_num",
+        default: "160006",
+        kind: Kind::Constant,
+        description: "The same as a number",
+    },
+    Known {
+        name: "session_authorization",
+        default: "",
+        kind: Kind::Constant,
+        description: "The user",
+    },
+    Known {
+        name: "staleness",
+        default: "0",
+        kind: Kind::Milliseconds,
+        description: "How old a stored result may be that is used although files have changed",
+    },
+    Known {
+        name: "standard_conforming_strings",
+        default: "on",
+        kind: Kind::OneOf(&["on"]),
+        description: "Backslashes in strings are plain characters",
+    },
+    Known {
+        name: "statement_timeout",
+        default: "0",
+        kind: Kind::Milliseconds,
+        description: "Longest run of a statement; 0 is no limit",
+    },
+    Known {
+        name: "synchronous_commit",
+        default: "on",
+        kind: Kind::Text,
+        description: "Accepted and without effect",
+    },
+    Known {
+        name: "TimeZone",
+        default: "UTC",
+        kind: Kind::TimeZone,
+        description: "Time zone of the session",
+    },
+    Known {
+        name: "transaction_isolation",
+        default: "read committed",
+        kind: Kind::OneOf(ISOLATION),
+        description: "Accepted and without effect",
+    },
+    Known {
+        name: "transaction_read_only",
+        default: "off",
+        kind: Kind::Boolean,
+        description: "Accepted and without effect",
+    },
+    Known {
+        name: "workgroup",
+        default: "primary",
+        kind: Kind::Workgroup,
+        description: "The workgroup that queries run in",
+    },
+];
+
+fn known(name: &str) -> Option<&'static Known> {
+    KNOWN
+        .iter()
+        .find(|known| known.name.eq_ignore_ascii_case(name))
+}
+
+fn unrecognized(name: &str) -> Error {
+    Error::new(
+        Code::UndefinedObject,
+        format!("unrecognized configuration parameter \"{name}\""),
+    )
+    .with_hint("SHOW ALL lists the parameters")
+}
+
+/// Bytes of names and values that one session may set.
+const MAX_BYTES: usize = 64 * 1024;
+
+/// Values by lower-case name; what is not here has its default. Copies share them until one is changed: savepoints are copies.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Settings {
+    values: Arc<BTreeMap<String, String>>,
+    /// What a session starts with, and RESET goes back to.
+    initial: Arc<BTreeMap<String, String>>,
+}
+
+impl Settings {
+    /// Sets what the session starts with, without looking whether it may be set.
+    pub fn start_with(&mut self, name: &str, value: impl Into<String>) {
+        Arc::make_mut(&mut self.initial).insert(name.to_lowercase(), value.into());
+    }
+
+    /// The value, as SHOW gives it.
+    ///
+    /// Errors: no such parameter.
+    pub fn get(&self, name: &str) -> Result<String> {
+        let key = name.to_lowercase();
+        if let Some(value) = self.values.get(&key).or_else(|| self.initial.get(&key)) {
+            return Ok(value.clone());
+        }
+        known(&key)
+            .map(|known| known.default.to_owned())
+            .ok_or_else(|| unrecognized(name))
+    }
+
+    /// Checks a value and keeps it in its normal form. `None` is DEFAULT.
+    ///
+    /// Errors: no such parameter, one that cannot be set, a value it does not take; more than a session may set.
+    pub fn set(&mut self, name: &str, value: Option<&str>) -> Result<()> {
+        let key = name.to_lowercase();
+        let Some(value) = value else {
+            if known(&key).is_none() && !key.contains('.') {
+                return Err(unrecognized(name));
+            }
+            if self.values.contains_key(&key) {
+                Arc::make_mut(&mut self.values).remove(&key);
+            }
+            return Ok(());
+        };
+        let Some(known) = known(&key) else {
+            // Names with a dot belong to extensions: kept, as Postgres keeps them. The engine's own are not for users.
+            if !key.contains('.') || key.starts_with("datafusion.") {
+                return Err(unrecognized(name));
+            }
+            return self.keep(key, value.to_owned());
+        };
+        let value = known.check(value)?;
+        self.keep(key, value)
+    }
+
+    /// Errors: with it there are more bytes than a session may set.
+    fn keep(&mut self, key: String, value: String) -> Result<()> {
+        let others = self.values.iter().filter(|(name, _)| **name != key);
+        let others: usize = others.map(|(name, value)| name.len() + value.len()).sum();
+        if others + key.len() + value.len() > MAX_BYTES {
+            return Err(Error::new(
+                Code::TooManyQueries,
+                format!("the parameters of a session have more than {MAX_BYTES} bytes"),
+            )
+            .with_hint("RESET those that are not needed any more"));
+        }
+        Arc::make_mut(&mut self.values).insert(key, value);
+        Ok(())
+    }
+
+    /// What SET has given this parameter, if anything.
+    pub fn explicit(&self, name: &str) -> Option<String> {
+        self.values.get(&name.to_lowercase()).cloned()
+    }
+
+    /// Back to what [`Settings::explicit`] gave.
+    pub fn restore(&mut self, name: &str, value: Option<String>) {
+        let key = name.to_lowercase();
+        let values = Arc::make_mut(&mut self.values);
+        match value {
+            Some(value) => values.insert(key, value),
+            None => values.remove(&key),
+        };
+    }
+
+    pub fn reset_all(&mut self) {
+        self.values = Arc::default();
+    }
+
+    /// Name, value and description of every parameter, as SHOW ALL gives them.
+    pub fn all(&self) -> Vec<(String, String, String)> {
+        KNOWN
+            .iter()
+            .map(|known| {
+                let value = self.get(known.name).unwrap_or_default();
+                (known.name.to_owned(), value, known.description.to_owned())
+            })
+            .collect()
+    }
+
+    fn value(&self, name: &str) -> String {
+        self.get(name).unwrap_or_default()
+    }
+
+    /// `None`: no limit.
+    pub fn statement_timeout(&self) -> Option<Duration> {
+        let milliseconds = milliseconds(&self.value("statement_timeout")).unwrap_or(0);
+        (milliseconds > 0).then(|| Duration::from_millis(milliseconds))
+    }
+
+    pub fn result_reuse(&self) -> ResultReuse {
+        match self.value("result_reuse").as_str() {
+            "off" => ResultReuse::Off,
+            "fresh" => ResultReuse::Fresh,
+            _ => ResultReuse::On,
+        }
+    }
+
+    pub fn staleness(&self) -> Duration {
+        Duration::from_millis(milliseconds(&self.value("staleness")).unwrap_or(0))
+    }
+
+    pub fn time_zone(&self) -> String {
+        self.value("timezone")
+    }
+
+    pub fn workgroup(&self) -> String {
+        self.value("workgroup")
+    }
+
+    pub fn application_name(&self) -> String {
+        self.value("application_name")
+    }
+
+    /// The databases in which unqualified names are looked up, in order; `$user` stands for the one of the user's name.
+    pub fn search_path(&self) -> Vec<String> {
+        databases(&self.value("search_path")).collect()
+    }
+}
+
+impl Known {
+    fn check(&self, value: &str) -> Result<String> {
+        let invalid = |expected: &str| {
+            Error::invalid(format!(
+                "invalid value for parameter \"{}\": \"{value}\"",
+                self.name
+            ))
+            .with_hint(format!("it takes {expected}"))
+        };
+        match self.kind {
+            Kind::Text | Kind::Workgroup => Ok(value.to_owned()),
+            Kind::Constant => Err(Error::new(
+                Code::ObjectInUse,
+                format!("parameter \"{}\" cannot be changed", self.name),
+            )),
+            Kind::Boolean => match value.to_lowercase().as_str() {
+                "on" | "true" | "yes" | "1" | "t" | "y" => Ok("on".to_owned()),
+                "off" | "false" | "no" | "0" | "f" | "n" => Ok("off".to_owned()),
+                _ => Err(invalid("on or off")),
+            },
+            Kind::Integer => value
+                .trim()
+                .parse::<i64>()
+                .map(|n| n.to_string())
+                .map_err(|_| invalid("a whole number")),
+            Kind::Milliseconds => milliseconds(value)
+                .map(shown_time)
+                .ok_or_else(|| invalid("a time such as 500, '500ms', '30s' or '5min'")),
+            Kind::TimeZone => time_zone(value).ok_or_else(|| {
+                invalid("a name such as 'Europe/Berlin' or an offset such as '+02:00'")
+            }),
+            // As Postgres shows it: names in quotes only where they have to be.
+            Kind::SearchPath => {
+                let names: Vec<String> = databases(value).map(|name| quote_ident(&name)).collect();
+                Ok(names.join(", "))
+            }
+            Kind::OneOf(allowed) => {
+                let lower = value.to_lowercase();
+                let plain = lower.trim_matches('\'');
+                if !allowed.contains(&plain) {
+                    return Err(invalid(&allowed.join(", ")));
+                }
+                Ok(match self.name {
+                    "client_encoding" => "UTF8".to_owned(),
+                    "DateStyle" => "ISO, MDY".to_owned(),
+                    _ => plain.to_owned(),
+                })
+            }
+        }
+    }
+}
+
+/// The names of a search path, in quotes or not.
+fn databases(path: &str) -> impl Iterator<Item = String> {
+    path.split(',')
+        .map(|name| name.trim().trim_matches('"').to_lowercase())
+        .filter(|name| !name.is_empty())
+}
+
+/// An IANA name in its own spelling, or an offset as `+hh:mm`.
+fn time_zone(value: &str) -> Option<String> {
+    let value = value.trim().trim_matches('\'');
+    if value.eq_ignore_ascii_case("local") || value.eq_ignore_ascii_case("default") {
+        return Some("UTC".to_owned());
+    }
+    if let Some(zone) = chrono_tz::TZ_VARIANTS
+        .iter()
+        .find(|zone| zone.name().eq_ignore_ascii_case(value))
+    {
+        return Some(zone.name().to_owned());
+    }
+    let (sign, rest) = match value.split_at_checked(1)? {
+        ("+", rest) => ('+', rest),
+        ("-", rest) => ('-', rest),
+        _ => ('+', value),
+    };
+    let (hours, minutes) = rest.split_once(':').unwrap_or((rest, "0"));
+    let (hours, minutes): (u8, u8) = (hours.parse().ok()?, minutes.parse().ok()?);
+    (hours <= 15 && minutes < 60).then(|| format!("{sign}{hours:02}:{minutes:02}"))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn values_are_checked_and_normalised() {
+        let mut settings = Settings::default();
+        settings.set("statement_timeout", Some("2s")).unwrap();
+        assert_eq!(settings.statement_timeout(), Some(Duration::from_secs(2)));
+        settings.set("statement_timeout", Some("60000")).unwrap();
+        assert_eq!(settings.get("statement_timeout").unwrap(), "1min");
+        assert_eq!(settings.statement_timeout(), Some(Duration::from_secs(60)));
+        settings.set("TIMEZONE", Some("europe/berlin")).unwrap();
+        assert_eq!(settings.get("TimeZone").unwrap(), "Europe/Berlin");
+        settings.set("timezone", Some("-3:30")).unwrap();
+        assert_eq!(settings.time_zone(), "-03:30");
+        settings.set("client_encoding", Some("'utf-8'")).unwrap();
+        assert_eq!(settings.get("client_encoding").unwrap(), "UTF8");
+        assert!(settings.set("client_encoding", Some("latin1")).is_err());
+        assert!(settings.set("result_reuse", Some("sometimes")).is_err());
+        assert!(settings.set("statement_timeout", Some("-1")).is_err());
+        assert_eq!(settings.staleness(), Duration::ZERO);
+        settings.set("staleness", Some("90s")).unwrap();
+        assert_eq!(settings.staleness(), Duration::from_secs(90));
+    }
+
+    #[test]
+    fn search_path_is_shown_with_the_quotes_it_needs() {
+        let mut settings = Settings::default();
+        assert_eq!(settings.search_path(), ["default"]);
+        settings
+            .set("search_path", Some("\"$user\",Curated , two words"))
+            .unwrap();
+        assert_eq!(
+            settings.get("search_path").unwrap(),
+            "\"$user\", curated, \"two words\""
+        );
+        assert_eq!(settings.search_path(), ["$user", "curated", "two words"]);
+        settings.set("search_path", Some("")).unwrap();
+        assert!(settings.search_path().is_empty());
+    }
+
+    #[test]
+    fn unknown_parameter_is_named_and_dotted_ones_are_kept() {
+        let mut settings = Settings::default();
+        assert_eq!(
+            settings.set("no_such", Some("1")).unwrap_err().code(),
+            Code::UndefinedObject
+        );
+        assert_eq!(
+            settings.get("no_such").unwrap_err().code(),
+            Code::UndefinedObject
+        );
+        settings.set("my.setting", Some("1")).unwrap();
+        assert_eq!(settings.get("my.setting").unwrap(), "1");
+    }
+
+    #[test]
+    fn parameters_of_a_session_are_bounded_in_bytes() {
+        let mut settings = Settings::default();
+        let mut kept = 0;
+        let error = loop {
+            match settings.set(&format!("my.s{kept}"), Some(&"x".repeat(1000))) {
+                Ok(()) => kept += 1,
+                Err(error) => break error,
+            }
+        };
+        assert!(kept > 50 && kept < 66, "{kept}");
+        assert_eq!(error.code(), Code::TooManyQueries);
+        assert!(error.hint().unwrap().contains("RESET"));
+        settings.set("my.s0", Some("short")).unwrap();
+        settings.set("my.s1", None).unwrap();
+        settings.set("timezone", Some("UTC")).unwrap();
+        let large = "x".repeat(100_000);
+        assert!(settings.set("application_name", Some(&large)).is_err());
+    }
+
+    #[test]
+    fn reset_goes_back_to_what_the_session_started_with() {
+        let mut settings = Settings::default();
+        settings.start_with("application_name", "psql");
+        settings.set("application_name", Some("x")).unwrap();
+        settings.set("application_name", None).unwrap();
+        assert_eq!(settings.application_name(), "psql");
+    }
+}

@@ -1,0 +1,411 @@
+//! The history of queries: every one from its submission on, kept for as long as the retention says.
+//!
+//! Running queries are in memory; finished ones are written in groups, off the query path, to a store of
+//! their own. A crash loses at most the group that was being gathered.
+
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use futures::Stream;
+use lakegate_error::{Error, Result};
+use parking_lot::Mutex;
+use uuid::Uuid;
+
+use super::history_store::{HistoryStore, Place, Writer};
+
+/// Records of one page.
+const PAGE_ROWS: usize = 1_000;
+
+/// A query's state, in Athena's names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum QueryState {
+    Queued,
+    Running,
+    Succeeded,
+    Failed,
+    Cancelled,
+}
+
+impl QueryRecord {
+    /// Bytes of its texts.
+    pub(super) fn bytes(&self) -> usize {
+        let optional = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        self.query.len()
+            + self.user_name.len()
+            + self.workgroup.len()
+            + self.database.len()
+            + self.protocol.len()
+            + optional(&self.error_code)
+            + optional(&self.error_message)
+            + optional(&self.application_name)
+    }
+}
+
+impl QueryState {
+    pub fn name(self) -> &'static str {
+        match self {
+            QueryState::Queued => "QUEUED",
+            QueryState::Running => "RUNNING",
+            QueryState::Succeeded => "SUCCEEDED",
+            QueryState::Failed => "FAILED",
+            QueryState::Cancelled => "CANCELLED",
+        }
+    }
+
+    pub fn is_final(self) -> bool {
+        !matches!(self, QueryState::Queued | QueryState::Running)
+    }
+}
+
+/// One row of `system.queries`.
+#[derive(Debug, Clone)]
+pub struct QueryRecord {
+    pub query_id: Uuid,
+    pub user_name: String,
+    /// Of the catalog; `None` of queries that were recorded before ids were.
+    pub user_id: Option<i64>,
+    pub workgroup: String,
+    pub database: String,
+    pub state: QueryState,
+    /// The statement's text, with passwords taken out.
+    pub query: String,
+    pub submitted_at: DateTime<Utc>,
+    pub completed_at: Option<DateTime<Utc>>,
+    /// Parsing, resolving and planning, with the listing of files.
+    pub planning: Duration,
+    /// Waiting for a place to run, or for an identical query.
+    pub queued: Duration,
+    pub execution: Duration,
+    pub total: Duration,
+    /// Processor time of all its threads together.
+    pub cpu: Duration,
+    pub bytes_scanned: u64,
+    pub bytes_fetched: u64,
+    pub rows: u64,
+    pub cache_hit: bool,
+    pub error_code: Option<String>,
+    pub error_message: Option<String>,
+    pub protocol: String,
+    pub application_name: Option<String>,
+}
+
+/// A user whose queries are looked for.
+#[derive(Debug, Clone)]
+pub struct Owner {
+    pub user_id: i64,
+    /// For records that have no id.
+    pub user_name: String,
+    /// When the user was made: what has no id and is older was another user's of that name.
+    pub since: DateTime<Utc>,
+}
+
+impl Owner {
+    fn owns(&self, record: &QueryRecord) -> bool {
+        record.user_id == Some(self.user_id)
+    }
+}
+
+/// All queries, running and past.
+#[derive(Debug)]
+pub struct History {
+    running: Mutex<HashMap<Uuid, QueryRecord>>,
+    writer: Writer,
+    store: Arc<HistoryStore>,
+}
+
+impl History {
+    /// Errors: the store cannot be opened, is in use, or is newer than this program.
+    pub fn open(file: &Path, retention: Duration) -> Result<Arc<Self>> {
+        let store = Arc::new(HistoryStore::open(file, retention)?);
+        let writer = Writer::start(Arc::clone(&store))?;
+        Ok(Arc::new(Self {
+            running: Mutex::default(),
+            writer,
+            store,
+        }))
+    }
+
+    /// A query begins, or goes on to its next state; a final state ends it.
+    pub fn record(&self, record: QueryRecord) {
+        if record.state.is_final() {
+            // Written before it leaves memory, so that a reader never misses it.
+            self.writer.push(record.clone());
+            self.running.lock().remove(&record.query_id);
+        } else {
+            self.running.lock().insert(record.query_id, record);
+        }
+    }
+
+    pub fn running(&self, query_id: Uuid) -> Option<QueryRecord> {
+        self.running.lock().get(&query_id).cloned()
+    }
+
+    /// The queries that run, of one user or of all, newest first.
+    fn running_of(&self, owner: Option<&Owner>) -> Vec<QueryRecord> {
+        let running = self.running.lock();
+        let wanted = running
+            .values()
+            .filter(|record| owner.is_none_or(|owner| owner.owns(record)));
+        let mut records: Vec<QueryRecord> = wanted.cloned().collect();
+        drop(running);
+        records.sort_by_key(|record| std::cmp::Reverse(record.submitted_at));
+        records
+    }
+
+    /// Queries of one user, or of all, page by page, each newest first: those that run, and then those that have ended.
+    pub fn pages(
+        self: &Arc<Self>,
+        owner: Option<Owner>,
+    ) -> impl Stream<Item = Result<Vec<QueryRecord>>> + Send + use<> {
+        let pages = Pages {
+            history: Arc::clone(self),
+            owner,
+            next: Next::Running,
+        };
+        futures::stream::try_unfold(pages, |pages| async move {
+            let read = tokio::task::spawn_blocking(move || pages.read());
+            read.await
+                .map_err(|e| Error::internal(format!("the history cannot be read: {e}")))?
+        })
+    }
+
+    /// Queries of one user, or of all, newest first; `limit` at most.
+    #[cfg(test)]
+    pub async fn queries(
+        self: &Arc<Self>,
+        owner: Option<Owner>,
+        limit: usize,
+    ) -> Result<Vec<QueryRecord>> {
+        use futures::TryStreamExt;
+        let pages: Vec<Vec<QueryRecord>> = self.pages(owner).try_collect().await?;
+        let mut records = pages.concat();
+        records.truncate(limit);
+        Ok(records)
+    }
+
+    /// Waits until all that ended is on disk.
+    pub fn flush(&self) {
+        self.writer.flush();
+    }
+}
+
+/// A reader of the history on its way.
+struct Pages {
+    history: Arc<History>,
+    owner: Option<Owner>,
+    next: Next,
+}
+
+enum Next {
+    Running,
+    /// With those that ran at the first look: one that has ended since would be there twice.
+    Past {
+        before: Place,
+        running: HashSet<Uuid>,
+    },
+    End,
+}
+
+impl Pages {
+    fn read(mut self) -> Result<Option<(Vec<QueryRecord>, Self)>> {
+        let owner = self.owner.as_ref();
+        let (before, running) = match self.next {
+            Next::End => return Ok(None),
+            Next::Running => {
+                let records = self.history.running_of(owner);
+                // After it, so that one that ends now is in one of the two at least.
+                self.history.writer.flush();
+                let running = records.iter().map(|record| record.query_id).collect();
+                self.next = Next::Past {
+                    before: Place::END,
+                    running,
+                };
+                return Ok(Some((records, self)));
+            }
+            Next::Past { before, running } => (before, running),
+        };
+        let mut page = self.history.store.page(owner, before, PAGE_ROWS)?;
+        self.next = match page.last() {
+            Some(last) => Next::Past {
+                before: Place {
+                    submitted_at: last.submitted_at.timestamp_micros(),
+                    query_id: last.query_id,
+                },
+                running: running.clone(),
+            },
+            None => Next::End,
+        };
+        page.retain(|record| !running.contains(&record.query_id));
+        Ok(Some((page, self)))
+    }
+}
+
+#[cfg(test)]
+fn owner(user: &str) -> Owner {
+    Owner {
+        user_id: user.len().try_into().unwrap_or(0),
+        user_name: user.to_owned(),
+        since: DateTime::UNIX_EPOCH,
+    }
+}
+
+#[cfg(test)]
+pub(crate) fn sample(user: &str, state: QueryState) -> QueryRecord {
+    QueryRecord {
+        query_id: Uuid::new_v4(),
+        user_name: user.to_owned(),
+        user_id: Some(user.len().try_into().unwrap_or(0)),
+        workgroup: "primary".to_owned(),
+        database: "default".to_owned(),
+        state,
+        query: "SELECT 1".to_owned(),
+        submitted_at: Utc::now(),
+        completed_at: state.is_final().then(Utc::now),
+        planning: Duration::from_millis(1),
+        queued: Duration::ZERO,
+        execution: Duration::from_millis(2),
+        total: Duration::from_millis(3),
+        cpu: Duration::from_millis(2),
+        bytes_scanned: 4,
+        bytes_fetched: 5,
+        rows: 6,
+        cache_hit: false,
+        error_code: (state == QueryState::Failed).then(|| "DIVISION_BY_ZERO".to_owned()),
+        error_message: None,
+        protocol: "postgres".to_owned(),
+        application_name: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[tokio::test]
+    async fn finished_queries_survive_a_restart_and_running_ones_are_seen() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("history.db");
+        let day = Duration::from_secs(86_400);
+        let history = History::open(&file, day).unwrap();
+        let mut query = sample("ann", QueryState::Running);
+        history.record(query.clone());
+        assert_eq!(
+            history.queries(None, 10).await.unwrap()[0].state,
+            QueryState::Running
+        );
+        query.state = QueryState::Failed;
+        query.error_code = Some("DIVISION_BY_ZERO".to_owned());
+        history.record(query.clone());
+        history.record(QueryRecord {
+            user_id: Some(4),
+            ..sample("bob", QueryState::Succeeded)
+        });
+        assert_eq!(history.queries(None, 10).await.unwrap().len(), 2);
+        drop(history);
+        let history = History::open(&file, day).unwrap();
+        let owner = |user_id| Owner {
+            user_id,
+            user_name: "ann".to_owned(),
+            since: Utc::now(),
+        };
+        // Another user of that name sees nothing of it.
+        let others = history.queries(Some(owner(77)), 10).await.unwrap();
+        assert!(others.is_empty(), "{others:?}");
+        let anns = history.queries(query.user_id.map(owner), 10).await.unwrap();
+        assert_eq!(anns.len(), 1);
+        assert_eq!(
+            (anns[0].query_id, anns[0].error_code.as_deref()),
+            (query.query_id, Some("DIVISION_BY_ZERO"))
+        );
+    }
+
+    #[tokio::test]
+    async fn history_without_processor_times_is_brought_up_to_date() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("history.db");
+        let day = Duration::from_secs(86_400);
+        let history = History::open(&file, day).unwrap();
+        history.record(sample("ann", QueryState::Succeeded));
+        drop(history);
+        rusqlite::Connection::open(&file)
+            .unwrap()
+            .execute_batch(
+                "DROP INDEX queries_by_user_id; ALTER TABLE queries DROP COLUMN user_id; ALTER TABLE queries DROP COLUMN cpu_us;
+                 PRAGMA user_version = 1;",
+            )
+            .unwrap();
+        let history = History::open(&file, day).unwrap();
+        history.record(sample("ben", QueryState::Succeeded));
+        let queries = history.queries(None, 10).await.unwrap();
+        let times = queries
+            .iter()
+            .map(|query| (query.user_name.as_str(), query.cpu));
+        assert_eq!(
+            times.collect::<Vec<_>>(),
+            [("ben", Duration::from_millis(2)), ("ann", Duration::ZERO)]
+        );
+    }
+
+    #[tokio::test]
+    async fn history_is_read_in_pages_of_bounded_size() {
+        use futures::StreamExt;
+        let dir = tempfile::tempdir().unwrap();
+        let history = History::open(&dir.path().join("h.db"), Duration::from_secs(3600)).unwrap();
+        history.record(sample("ann", QueryState::Running));
+        let long = "x".repeat(1 << 20);
+        let mut ids = HashSet::new();
+        for number in 0..40 {
+            let mut query = sample("ann", QueryState::Succeeded);
+            query.query = long.clone();
+            // Many of one moment.
+            query.submitted_at = DateTime::from_timestamp(2_000_000_000 + number / 8, 0).unwrap();
+            ids.insert(query.query_id);
+            history.record(query);
+        }
+        for number in 0..2_000 {
+            let mut query = sample("robert", QueryState::Succeeded);
+            query.submitted_at = DateTime::from_timestamp(2_000_000_000 + number / 700, 0).unwrap();
+            history.record(query);
+        }
+        let mut pages = Box::pin(history.pages(Some(owner("ann"))));
+        let mut found = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.unwrap();
+            let bytes: usize = page.iter().map(QueryRecord::bytes).sum();
+            assert!(bytes < 6 << 20, "{bytes}");
+            found.extend(page);
+        }
+        assert_eq!(found.len(), 41);
+        assert!(found[1..].is_sorted_by_key(|query| std::cmp::Reverse(query.submitted_at)));
+        let past: HashSet<Uuid> = found[1..].iter().map(|query| query.query_id).collect();
+        assert_eq!(past, ids);
+        assert_eq!(
+            history
+                .queries(Some(owner("robert")), 5_000)
+                .await
+                .unwrap()
+                .len(),
+            2_000
+        );
+        assert_eq!(history.queries(None, 5_000).await.unwrap().len(), 2_041);
+    }
+
+    #[tokio::test]
+    async fn queries_older_than_the_retention_are_forgotten() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("history.db");
+        let history = History::open(&file, Duration::from_secs(3600)).unwrap();
+        let mut old = sample("ann", QueryState::Succeeded);
+        old.submitted_at = Utc::now() - chrono::TimeDelta::hours(2);
+        history.record(old);
+        history.record(sample("ann", QueryState::Succeeded));
+        history.flush();
+        drop(history);
+        let history = History::open(&file, Duration::from_secs(3600)).unwrap();
+        assert_eq!(history.queries(None, 10).await.unwrap().len(), 1);
+    }
+}

@@ -1,0 +1,356 @@
+//! The history on disk: SQLite, one writer thread that gathers what ends within a moment into one transaction.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, Utc};
+use lakegate_error::{Code, Error, Result};
+use parking_lot::Mutex;
+use rusqlite::{Connection, params};
+use uuid::Uuid;
+
+use super::history::{Owner, QueryRecord, QueryState};
+
+const SCHEMA_VERSION: i64 = 2;
+
+/// Queries that end within this time are written together.
+const GROUP: Duration = Duration::from_millis(100);
+
+/// Bytes of the records of one page; a page has one record at least.
+const PAGE_BYTES: usize = 4 * 1024 * 1024;
+
+/// Where a query is in the history.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    /// Microseconds.
+    pub submitted_at: i64,
+    pub query_id: Uuid,
+}
+
+impl Place {
+    /// Before it are all queries.
+    pub const END: Self = Self {
+        submitted_at: i64::MAX,
+        query_id: Uuid::max(),
+    };
+}
+
+/// How often old queries are forgotten.
+const PRUNE_EVERY: Duration = Duration::from_secs(600);
+
+#[derive(Debug)]
+pub(super) struct HistoryStore {
+    connection: Mutex<Connection>,
+    retention: Duration,
+}
+
+fn storage(error: rusqlite::Error) -> Error {
+    Error::new(Code::Storage, format!("query history: {error}"))
+}
+
+impl HistoryStore {
+    pub(super) fn open(file: &Path, retention: Duration) -> Result<Self> {
+        let connection = Connection::open(file).map_err(storage)?;
+        connection
+            .pragma_update(None, "journal_mode", "WAL")
+            .map_err(storage)?;
+        connection
+            .pragma_update(None, "synchronous", "NORMAL")
+            .map_err(storage)?;
+        let found: i64 = connection
+            .pragma_query_value(None, "user_version", |row| row.get(0))
+            .map_err(storage)?;
+        if found > SCHEMA_VERSION {
+            return Err(Error::new(
+                Code::Storage,
+                format!(
+                    "query history {} has schema {found}, this program knows {SCHEMA_VERSION}; start the newer program",
+                    file.display()
+                ),
+            ));
+        }
+        if found == 0 {
+            connection
+                .execute_batch(
+                    "BEGIN;
+                     CREATE TABLE queries (
+                         query_id BLOB PRIMARY KEY, user_name TEXT NOT NULL, workgroup TEXT NOT NULL, database TEXT NOT NULL,
+                         state TEXT NOT NULL, query TEXT NOT NULL, submitted_at INTEGER NOT NULL, completed_at INTEGER,
+                         planning_us INTEGER NOT NULL, queued_us INTEGER NOT NULL, execution_us INTEGER NOT NULL,
+                         total_us INTEGER NOT NULL, bytes_scanned INTEGER NOT NULL, bytes_fetched INTEGER NOT NULL,
+                         row_count INTEGER NOT NULL, cache_hit INTEGER NOT NULL, error_code TEXT, error_message TEXT,
+                         protocol TEXT NOT NULL, application_name TEXT) STRICT;
+                     CREATE INDEX queries_by_time ON queries (submitted_at);
+                     CREATE INDEX queries_by_user ON queries (user_name, submitted_at);
+                     PRAGMA user_version = 1;
+                     COMMIT;",
+                )
+                .map_err(storage)?;
+        }
+        if found < 2 {
+            connection
+                .execute_batch(&format!(
+                    "BEGIN;
+                     ALTER TABLE queries ADD COLUMN cpu_us INTEGER NOT NULL DEFAULT 0;
+                     ALTER TABLE queries ADD COLUMN user_id INTEGER;
+                     CREATE INDEX queries_by_user_id ON queries (user_id, submitted_at);
+                     PRAGMA user_version = {SCHEMA_VERSION};
+                     COMMIT;"
+                ))
+                .map_err(storage)?;
+        }
+        let store = Self {
+            connection: Mutex::new(connection),
+            retention,
+        };
+        store.prune()?;
+        Ok(store)
+    }
+
+    fn write(&self, records: &[QueryRecord]) -> Result<()> {
+        let mut connection = self.connection.lock();
+        let transaction = connection.transaction().map_err(storage)?;
+        {
+            let mut insert = transaction
+                .prepare_cached(
+                    "INSERT OR REPLACE INTO queries VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21,?22)",
+                )
+                .map_err(storage)?;
+            for record in records {
+                insert
+                    .execute(params![
+                        record.query_id.as_bytes(),
+                        record.user_name,
+                        record.workgroup,
+                        record.database,
+                        record.state.name(),
+                        record.query,
+                        record.submitted_at.timestamp_micros(),
+                        record.completed_at.map(|at| at.timestamp_micros()),
+                        micros(record.planning),
+                        micros(record.queued),
+                        micros(record.execution),
+                        micros(record.total),
+                        signed(record.bytes_scanned),
+                        signed(record.bytes_fetched),
+                        signed(record.rows),
+                        record.cache_hit,
+                        record.error_code,
+                        record.error_message,
+                        record.protocol,
+                        record.application_name,
+                        micros(record.cpu),
+                        record.user_id,
+                    ])
+                    .map_err(storage)?;
+            }
+        }
+        transaction.commit().map_err(storage)
+    }
+
+    fn prune(&self) -> Result<()> {
+        let retention =
+            chrono::TimeDelta::from_std(self.retention).unwrap_or(chrono::TimeDelta::MAX);
+        let Some(oldest) = Utc::now().checked_sub_signed(retention) else {
+            return Ok(());
+        };
+        self.connection
+            .lock()
+            .execute(
+                "DELETE FROM queries WHERE submitted_at < ?1",
+                [oldest.timestamp_micros()],
+            )
+            .map_err(storage)?;
+        Ok(())
+    }
+
+    /// Queries before a place of the history, newest first: at most `limit`, and no more after [`PAGE_BYTES`].
+    pub(super) fn page(
+        &self,
+        owner: Option<&Owner>,
+        before: Place,
+        limit: usize,
+    ) -> Result<Vec<QueryRecord>> {
+        let connection = self.connection.lock();
+        let mut select = connection
+            .prepare_cached(
+                "SELECT * FROM queries WHERE (?1 IS NULL OR user_id = ?1 OR (user_id IS NULL AND user_name = ?5 AND submitted_at >= ?6))
+                     AND submitted_at <= ?2 AND (submitted_at < ?2 OR query_id < ?3)
+                 ORDER BY submitted_at DESC, query_id DESC LIMIT ?4",
+            )
+            .map_err(storage)?;
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let id = before.query_id.as_bytes().as_slice();
+        let mut rows = select
+            .query(params![
+                owner.map(|owner| owner.user_id),
+                before.submitted_at,
+                id,
+                limit,
+                owner.map(|owner| owner.user_name.as_str()),
+                owner.map(|owner| owner.since.timestamp_micros()),
+            ])
+            .map_err(storage)?;
+        let mut page = Vec::new();
+        let mut bytes = 0;
+        while let Some(row) = rows.next().map_err(storage)? {
+            let record = read_record(row).map_err(storage)?;
+            bytes += record.bytes();
+            page.push(record);
+            if bytes > PAGE_BYTES {
+                break;
+            }
+        }
+        Ok(page)
+    }
+}
+
+fn read_record(row: &rusqlite::Row<'_>) -> rusqlite::Result<QueryRecord> {
+    let duration = |index| {
+        row.get::<_, i64>(index)
+            .map(|us| Duration::from_micros(us.unsigned_abs()))
+    };
+    let count = |index| row.get::<_, i64>(index).map(i64::unsigned_abs);
+    let state: String = row.get(4)?;
+    Ok(QueryRecord {
+        query_id: Uuid::from_bytes(row.get(0)?),
+        user_name: row.get(1)?,
+        workgroup: row.get(2)?,
+        database: row.get(3)?,
+        state: match state.as_str() {
+            "SUCCEEDED" => QueryState::Succeeded,
+            "CANCELLED" => QueryState::Cancelled,
+            _ => QueryState::Failed,
+        },
+        query: row.get(5)?,
+        submitted_at: time(row.get(6)?),
+        completed_at: row.get::<_, Option<i64>>(7)?.map(time),
+        planning: duration(8)?,
+        queued: duration(9)?,
+        execution: duration(10)?,
+        total: duration(11)?,
+        bytes_scanned: count(12)?,
+        bytes_fetched: count(13)?,
+        rows: count(14)?,
+        cache_hit: row.get(15)?,
+        error_code: row.get(16)?,
+        error_message: row.get(17)?,
+        protocol: row.get(18)?,
+        application_name: row.get(19)?,
+        cpu: duration(20)?,
+        user_id: row.get(21)?,
+    })
+}
+
+fn time(micros: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp_micros(micros).unwrap_or_default()
+}
+
+fn micros(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+}
+
+fn signed(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+enum Message {
+    Record(Box<QueryRecord>),
+    Flush(Sender<()>),
+}
+
+/// The writer thread; dropping it writes what is left.
+#[derive(Debug)]
+pub(super) struct Writer {
+    messages: Option<Sender<Message>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Writer {
+    pub(super) fn start(store: Arc<HistoryStore>) -> Result<Self> {
+        let (messages, receiver) = channel();
+        let thread = std::thread::Builder::new()
+            .name("lakegate-history".to_owned())
+            .spawn(move || write_groups(&store, &receiver))
+            .map_err(|e| Error::internal(format!("the history's writer cannot start: {e}")))?;
+        Ok(Self {
+            messages: Some(messages),
+            thread: Some(thread),
+        })
+    }
+
+    pub(super) fn push(&self, record: QueryRecord) {
+        if let Some(messages) = &self.messages
+            && messages.send(Message::Record(Box::new(record))).is_err()
+        {
+            tracing::error!("a query is missing from the history: its writer has ended");
+        }
+    }
+
+    /// Returns once all that was pushed before is written.
+    pub(super) fn flush(&self) {
+        let (done, wait) = channel();
+        if let Some(messages) = &self.messages
+            && messages.send(Message::Flush(done)).is_ok()
+        {
+            // An error means that the writer has ended, and with it the waiting.
+            let _ = wait.recv();
+        }
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        drop(self.messages.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn write_groups(store: &HistoryStore, messages: &Receiver<Message>) {
+    let mut group = Vec::new();
+    let mut pruned = Instant::now();
+    let write = |group: &mut Vec<QueryRecord>| {
+        if !group.is_empty()
+            && let Err(error) = store.write(group)
+        {
+            tracing::error!(%error, queries = group.len(), "queries are missing from the history");
+        }
+        group.clear();
+    };
+    loop {
+        let message = if group.is_empty() {
+            messages.recv().map_err(|_| RecvTimeoutError::Disconnected)
+        } else {
+            messages.recv_timeout(GROUP)
+        };
+        match message {
+            Ok(Message::Record(record)) => {
+                group.push(*record);
+                if group.len() >= 1000 {
+                    write(&mut group);
+                }
+            }
+            Ok(Message::Flush(done)) => {
+                write(&mut group);
+                // Nobody waits any more: nothing to tell.
+                let _ = done.send(());
+            }
+            Err(RecvTimeoutError::Timeout) => write(&mut group),
+            Err(RecvTimeoutError::Disconnected) => {
+                write(&mut group);
+                return;
+            }
+        }
+        if pruned.elapsed() > PRUNE_EVERY {
+            pruned = Instant::now();
+            if let Err(error) = store.prune() {
+                tracing::warn!(%error, "old queries stay in the history");
+            }
+        }
+    }
+}

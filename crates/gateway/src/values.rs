@@ -1,0 +1,8 @@
+//! What doors need to turn values into their protocol's form and back, as the engine and the dialects have it.
+
+pub use lakegate_dialect::postgres::{decode_bytea, put_f32, put_f64, write_interval};
+pub use lakegate_dialect::visible::VisibleColumn;
+pub use lakegate_engine::time;
+pub use lakegate_lake::leaves::cast_rounded;
+pub use lakegate_lake::sizes::{bytes_in, bytes_of};
+pub use lakegate_lake::{STRICT, type_name};

@@ -1,0 +1,284 @@
+//! From a storage descriptor to a [`TableFormat`].
+
+use lakegate_catalog::model::{Parameters, StorageDescriptor};
+use lakegate_error::{Code, Error, Result};
+
+use super::TableFormat;
+use super::properties::{Properties, TextFormat, TextSerDe};
+
+const SUPPORTED: &str = "Parquet (org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe), JSON \
+    (org.openx.data.jsonserde.JsonSerDe, org.apache.hive.hcatalog.data.JsonSerDe), CSV \
+    (org.apache.hadoop.hive.serde2.OpenCSVSerde) and delimited text \
+    (org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe)";
+
+impl TableFormat {
+    /// Reads the format from a table's or a partition's descriptor. `table_parameters` are the table's own
+    /// (`TBLPROPERTIES`), which hold `skip.header.line.count` and, where no SerDe is named, `classification`.
+    ///
+    /// Errors: a SerDe or input format that is not supported, named together with those that are; a
+    /// property whose value is not valid.
+    pub fn detect(descriptor: &StorageDescriptor, table_parameters: &Parameters) -> Result<Self> {
+        let none = Parameters::new();
+        let serde = descriptor.serde_info.as_ref();
+        let class = serde
+            .and_then(|serde| serde.serialization_library.as_deref())
+            .unwrap_or("")
+            .trim();
+        let properties = Properties {
+            serde: serde.map_or(&none, |serde| &serde.parameters),
+            descriptor: &descriptor.parameters,
+            table: table_parameters,
+        };
+        let input_format = descriptor.input_format.as_deref().unwrap_or("").trim();
+        let class = if class.is_empty() {
+            default_class(input_format, &properties)?
+        } else {
+            class
+        };
+        let format = Self::from_class(class, &properties)?;
+        check_input_format(&format, class, input_format)?;
+        Ok(format)
+    }
+
+    fn from_class(class: &str, properties: &Properties<'_>) -> Result<Self> {
+        let serde = match class {
+            "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe" => {
+                if properties.flag("parquet.column.index.access", false)? {
+                    return Err(Error::not_supported(
+                        "'parquet.column.index.access' = 'true' is not supported; columns of Parquet files are found by name",
+                    ));
+                }
+                return Ok(TableFormat::Parquet);
+            }
+            "org.openx.data.jsonserde.JsonSerDe" => TextSerDe::OpenxJson(properties.json()?),
+            "org.apache.hive.hcatalog.data.JsonSerDe"
+            | "org.apache.hadoop.hive.serde2.JsonSerDe" => TextSerDe::HiveJson(properties.json()?),
+            "org.apache.hadoop.hive.serde2.OpenCSVSerde" => {
+                TextSerDe::OpenCsv(properties.open_csv()?)
+            }
+            "org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe" => {
+                TextSerDe::LazySimple(properties.lazy_simple()?)
+            }
+            other => return Err(unsupported(other)),
+        };
+        Ok(TableFormat::Text(TextFormat {
+            serde,
+            header_lines: properties.header_lines()?,
+        }))
+    }
+}
+
+/// The SerDe of a descriptor that names none, as Hive and Glue's crawlers mean it.
+fn default_class(input_format: &str, properties: &Properties<'_>) -> Result<&'static str> {
+    let classification = properties
+        .get("classification")
+        .unwrap_or("")
+        .to_ascii_lowercase();
+    let lower = input_format.to_ascii_lowercase();
+    match classification.as_str() {
+        "parquet" => Ok("org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"),
+        "json" => Ok("org.openx.data.jsonserde.JsonSerDe"),
+        _ if lower.contains("parquet") => {
+            Ok("org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe")
+        }
+        "csv" => Ok("org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe"),
+        "" if lower.is_empty() || lower.ends_with("textinputformat") => {
+            Ok("org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe")
+        }
+        other => {
+            let named = if other.is_empty() {
+                input_format
+            } else {
+                other
+            };
+            Err(Error::not_supported(format!(
+                "files of format '{named}' without a SerDe cannot be read; name one of the supported: {SUPPORTED}"
+            )))
+        }
+    }
+}
+
+fn unsupported(class: &str) -> Error {
+    let kind = match class {
+        "org.apache.hadoop.hive.ql.io.orc.OrcSerde" => "ORC",
+        "org.apache.hadoop.hive.serde2.avro.AvroSerDe" => "Avro",
+        "org.apache.hadoop.hive.serde2.RegexSerDe"
+        | "org.apache.hadoop.hive.contrib.serde2.RegexSerDe" => "regular expression",
+        "com.amazonaws.glue.serde.GrokSerDe" => "Grok",
+        "com.amazon.ionhiveserde.IonHiveSerDe" => "Ion",
+        _ => {
+            return Error::not_supported(format!(
+                "SerDe '{class}' is not known; supported are {SUPPORTED}"
+            ));
+        }
+    };
+    Error::not_supported(format!(
+        "{kind} files (SerDe '{class}') are not supported yet; supported are {SUPPORTED}"
+    ))
+}
+
+/// Refuses a descriptor whose input format contradicts its SerDe: its files are not what the SerDe says.
+fn check_input_format(format: &TableFormat, class: &str, input_format: &str) -> Result<()> {
+    let name = input_format
+        .rsplit('.')
+        .next()
+        .unwrap_or("")
+        .to_ascii_lowercase();
+    if name == "symlinktextinputformat" {
+        return Err(Error::not_supported(
+            "SymlinkTextInputFormat is not supported; register the files' own folders as the location or as partitions",
+        ));
+    }
+    let agrees = match format {
+        TableFormat::Parquet => name.is_empty() || name.contains("parquet"),
+        TableFormat::Text(_) => name.is_empty() || name.ends_with("textinputformat"),
+    };
+    if agrees {
+        return Ok(());
+    }
+    Err(Error::new(
+        Code::InvalidTable,
+        format!(
+            "input format '{input_format}' does not go with SerDe '{class}'; use {}",
+            match format {
+                TableFormat::Parquet =>
+                    "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
+                TableFormat::Text(_) => "org.apache.hadoop.mapred.TextInputFormat",
+            }
+        ),
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use lakegate_catalog::model::SerDeInfo;
+
+    use super::*;
+
+    fn parameters(pairs: &[(&str, &str)]) -> Parameters {
+        pairs
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+            .collect()
+    }
+
+    fn descriptor(
+        class: &str,
+        input_format: &str,
+        properties: &[(&str, &str)],
+    ) -> StorageDescriptor {
+        StorageDescriptor {
+            input_format: (!input_format.is_empty()).then(|| input_format.to_owned()),
+            serde_info: Some(SerDeInfo {
+                serialization_library: (!class.is_empty()).then(|| class.to_owned()),
+                parameters: parameters(properties),
+                ..SerDeInfo::default()
+            }),
+            ..StorageDescriptor::default()
+        }
+    }
+
+    fn detect(
+        class: &str,
+        input_format: &str,
+        serde: &[(&str, &str)],
+        table: &[(&str, &str)],
+    ) -> Result<TableFormat> {
+        TableFormat::detect(&descriptor(class, input_format, serde), &parameters(table))
+    }
+
+    const TEXT: &str = "org.apache.hadoop.mapred.TextInputFormat";
+
+    #[test]
+    fn each_supported_class_is_recognised() {
+        let parquet = detect(
+            "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe",
+            "",
+            &[],
+            &[],
+        )
+        .unwrap();
+        assert_eq!(parquet, TableFormat::Parquet);
+        for (class, expected) in [
+            ("org.openx.data.jsonserde.JsonSerDe", "OpenxJson"),
+            ("org.apache.hive.hcatalog.data.JsonSerDe", "HiveJson"),
+            ("org.apache.hadoop.hive.serde2.JsonSerDe", "HiveJson"),
+            ("org.apache.hadoop.hive.serde2.OpenCSVSerde", "OpenCsv"),
+            (
+                "org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe",
+                "LazySimple",
+            ),
+        ] {
+            let format = format!("{:?}", detect(class, TEXT, &[], &[]).unwrap());
+            assert!(format.contains(expected), "{class}: {format}");
+        }
+    }
+
+    #[test]
+    fn descriptor_without_serde_goes_by_classification_and_input_format() {
+        assert_eq!(
+            detect("", "", &[], &[("classification", "parquet")]).unwrap(),
+            TableFormat::Parquet
+        );
+        let parquet = "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat";
+        assert_eq!(detect("", parquet, &[], &[]).unwrap(), TableFormat::Parquet);
+        assert!(
+            format!(
+                "{:?}",
+                detect("", TEXT, &[], &[("classification", "json")]).unwrap()
+            )
+            .contains("OpenxJson")
+        );
+        assert!(format!("{:?}", detect("", TEXT, &[], &[]).unwrap()).contains("LazySimple"));
+        let error = detect("", "", &[], &[("classification", "avro")]).unwrap_err();
+        assert!(error.message().contains("avro"), "{error}");
+    }
+
+    #[test]
+    fn unsupported_class_is_named_with_the_supported_ones() {
+        for (class, kind) in [
+            ("org.apache.hadoop.hive.ql.io.orc.OrcSerde", "ORC"),
+            ("org.apache.hadoop.hive.serde2.avro.AvroSerDe", "Avro"),
+            (
+                "org.apache.hadoop.hive.serde2.RegexSerDe",
+                "regular expression",
+            ),
+            ("com.amazonaws.glue.serde.GrokSerDe", "Grok"),
+            ("com.amazon.ionhiveserde.IonHiveSerDe", "Ion"),
+            ("com.example.OtherSerDe", "not known"),
+        ] {
+            let error = detect(class, "", &[], &[]).unwrap_err();
+            assert_eq!(error.code(), Code::NotSupported);
+            for part in [class, kind, "OpenCSVSerde"] {
+                assert!(
+                    error.message().contains(part),
+                    "{part} is missing in: {error}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn input_format_that_contradicts_the_serde_is_refused() {
+        let orc = "org.apache.hadoop.hive.ql.io.orc.OrcInputFormat";
+        let error = detect("org.openx.data.jsonserde.JsonSerDe", orc, &[], &[]).unwrap_err();
+        assert!(error.message().contains(orc), "{error}");
+        let symlink = "org.apache.hadoop.hive.ql.io.SymlinkTextInputFormat";
+        assert!(detect("org.openx.data.jsonserde.JsonSerDe", symlink, &[], &[]).is_err());
+    }
+
+    #[test]
+    fn header_lines_come_from_the_table_and_footers_are_refused() {
+        let class = "org.apache.hadoop.hive.serde2.OpenCSVSerde";
+        let TableFormat::Text(format) =
+            detect(class, TEXT, &[], &[("skip.header.line.count", "2")]).unwrap()
+        else {
+            panic!("a text format")
+        };
+        assert_eq!(format.header_lines, 2);
+        assert!(detect(class, TEXT, &[], &[("skip.header.line.count", "-1")]).is_err());
+        assert!(detect(class, TEXT, &[], &[("skip.footer.line.count", "1")]).is_err());
+        assert!(detect(class, TEXT, &[], &[("skip.footer.line.count", "0")]).is_ok());
+    }
+}

@@ -1,0 +1,326 @@
+//! From the columns of a client's batches to those of a table: by name, in any order and case, each in its column's type.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, RecordBatch, RecordBatchOptions, new_null_array};
+use arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef};
+use lakegate_error::{Code, Error, Result};
+
+use crate::leaves::cast_rounded;
+use crate::{STRICT, type_name};
+
+/// How batches of one schema become rows of a table.
+#[derive(Debug, Clone)]
+pub struct Mapping {
+    /// The table's columns, partition keys last.
+    schema: SchemaRef,
+    /// For each of them the column of the batches; `None`: it is not sent, and NULL.
+    sources: Vec<Option<usize>>,
+}
+
+impl Mapping {
+    /// `table`: its name, for messages. `columns`: those that may be written; the others are as if they were not there.
+    ///
+    /// Errors: a column that the table does not have, or that is sent twice; one whose values cannot become its column's.
+    pub fn new(
+        table: &str,
+        schema: &SchemaRef,
+        incoming: &Schema,
+        may_write: impl Fn(&str) -> bool,
+    ) -> Result<Self> {
+        let mut sources = vec![None; schema.fields().len()];
+        let fields = schema.fields().iter().zip(&mut sources);
+        let mut columns: HashMap<&str, _> = fields
+            .filter(|(column, _)| may_write(column.name()))
+            .map(|(column, source)| (column.name().as_str(), (column, source)))
+            .collect();
+        for (index, field) in incoming.fields().iter().enumerate() {
+            let name = field.name().to_lowercase();
+            let Some((column, source)) = columns.get_mut(name.as_str()) else {
+                let known: Vec<&str> = schema
+                    .fields()
+                    .iter()
+                    .map(|column| column.name().as_str())
+                    .filter(|column| may_write(column))
+                    .collect();
+                return Err(Error::new(
+                    Code::ColumnNotFound,
+                    format!(
+                        "column \"{}\" of table {table} does not exist",
+                        field.name()
+                    ),
+                )
+                .with_hint(format!("its columns are {}", known.join(", "))));
+            };
+            if source.is_some() {
+                return Err(Error::new(
+                    Code::DuplicateColumn,
+                    format!("column \"{name}\" is sent twice; send it once"),
+                ));
+            }
+            if !assignable(field.data_type(), column.data_type()) {
+                return Err(Error::new(
+                    Code::TypeMismatch,
+                    format!(
+                        "column \"{name}\" of table {table} is of type {}, and values of type {} are sent",
+                        type_name(column.data_type()),
+                        type_name(field.data_type())
+                    ),
+                )
+                .with_hint("cast the column before it is sent"));
+            }
+            **source = Some(index);
+        }
+        if !sources.is_empty() && sources.iter().all(Option::is_none) {
+            return Err(Error::invalid(format!(
+                "the batches have no columns; send at least one of table {table}"
+            )));
+        }
+        Ok(Self {
+            schema: Arc::clone(schema),
+            sources,
+        })
+    }
+
+    /// The table's columns, partition keys last.
+    pub fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// Values of a row of the table, those within structs one by one: what a row takes at least, NULL or not.
+    pub fn values_of_row(&self) -> usize {
+        let fields = self.schema.fields().iter();
+        fields.map(|field| values_of(field.data_type())).sum()
+    }
+
+    /// Errors: a value that does not fit its column, which is named.
+    pub fn apply(&self, batch: &RecordBatch) -> Result<RecordBatch> {
+        let rows = batch.num_rows();
+        let columns = self
+            .schema
+            .fields()
+            .iter()
+            .zip(&self.sources)
+            .map(
+                |(field, source)| match source.and_then(|at| batch.columns().get(at)) {
+                    Some(column) => converted(column, field),
+                    None => Ok(new_null_array(field.data_type(), rows)),
+                },
+            )
+            .collect::<Result<Vec<ArrayRef>>>()?;
+        let options = RecordBatchOptions::new().with_row_count(Some(rows));
+        RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)
+            .map_err(|error| Error::internal(format!("rows do not form a batch: {error}")))
+    }
+}
+
+fn converted(column: &ArrayRef, field: &FieldRef) -> Result<ArrayRef> {
+    if column.data_type() == field.data_type() {
+        return Ok(Arc::clone(column));
+    }
+    if column.null_count() == column.len() {
+        return Ok(new_null_array(field.data_type(), column.len()));
+    }
+    // Times that are finer than the table's are rounded, as by a cast in SQL.
+    cast_rounded(column, field.data_type(), &STRICT).map_err(|error| {
+        Error::new(
+            Code::NumericOutOfRange,
+            format!(
+                "a value of column \"{}\" is not of type {}: {error}",
+                field.name(),
+                type_name(field.data_type())
+            ),
+        )
+    })
+}
+
+/// Whether values of one type may be stored in a column of another, as SQL's INSERT has it: within numbers, texts, bytes, dates and
+/// times, and nothing that has to be parsed. A value that is out of range is an error when it comes.
+fn assignable(from: &DataType, to: &DataType) -> bool {
+    use DataType as T;
+    match (from, to) {
+        (T::Null, _) => true,
+        (T::Dictionary(_, values), _) => assignable(values, to),
+        (T::RunEndEncoded(_, values), _) => assignable(values.data_type(), to),
+        (T::Utf8 | T::LargeUtf8 | T::Utf8View, T::Utf8)
+        | (T::Binary | T::LargeBinary | T::BinaryView | T::FixedSizeBinary(_), T::Binary)
+        | (T::Date32 | T::Date64, T::Date32)
+        | (T::Timestamp(..) | T::Date32 | T::Date64, T::Timestamp(..)) => true,
+        (
+            T::List(from)
+            | T::LargeList(from)
+            | T::FixedSizeList(from, _)
+            | T::ListView(from)
+            | T::LargeListView(from),
+            T::List(to),
+        ) => assignable(from.data_type(), to.data_type()),
+        (T::Map(from, _), T::Map(to, _)) => match (from.data_type(), to.data_type()) {
+            // Whatever the two fields are called.
+            (T::Struct(from), T::Struct(to)) => from
+                .iter()
+                .zip(to)
+                .all(|(from, to)| assignable(from.data_type(), to.data_type())),
+            _ => false,
+        },
+        (T::Struct(from), T::Struct(to)) => {
+            from.len() == to.len()
+                && from.iter().zip(to).all(|(from, to)| {
+                    from.name().eq_ignore_ascii_case(to.name())
+                        && assignable(from.data_type(), to.data_type())
+                })
+        }
+        (T::Boolean, T::Boolean) => true,
+        _ if from.is_integer() => to.is_numeric(),
+        _ if is_decimal(from) => is_decimal(to) || to.is_floating(),
+        _ if from.is_floating() => to.is_floating(),
+        _ => false,
+    }
+}
+
+fn is_decimal(data_type: &DataType) -> bool {
+    matches!(
+        data_type,
+        DataType::Decimal32(..)
+            | DataType::Decimal64(..)
+            | DataType::Decimal128(..)
+            | DataType::Decimal256(..)
+    )
+}
+
+/// Of a list there is one value, which says where its items are.
+fn values_of(data_type: &DataType) -> usize {
+    match data_type {
+        DataType::Struct(fields) => {
+            let fields = fields.iter();
+            1 + fields
+                .map(|field| values_of(field.data_type()))
+                .sum::<usize>()
+        }
+        _ => 1,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use arrow::array::{Int32Array, Int64Array, StringArray, StringViewArray};
+    use arrow::datatypes::{Field, TimeUnit};
+
+    use super::*;
+
+    fn table() -> SchemaRef {
+        Arc::new(Schema::new(vec![
+            Field::new("id", DataType::Int32, true),
+            Field::new("name", DataType::Utf8, true),
+            Field::new("at", DataType::Timestamp(TimeUnit::Microsecond, None), true),
+            Field::new("day", DataType::Date32, true),
+        ]))
+    }
+
+    fn mapping(fields: Vec<Field>) -> Result<Mapping> {
+        Mapping::new("sales.t", &table(), &Schema::new(fields), |name| {
+            name != "at"
+        })
+    }
+
+    #[test]
+    fn columns_are_found_by_name_and_missing_ones_are_null() {
+        let incoming = Schema::new(vec![
+            Field::new("NAME", DataType::Utf8View, false),
+            Field::new("Id", DataType::Int64, false),
+        ]);
+        let batch = RecordBatch::try_new(
+            Arc::new(incoming.clone()),
+            vec![
+                Arc::new(StringViewArray::from(vec!["a", "b"])),
+                Arc::new(Int64Array::from(vec![1, 2])),
+            ],
+        )
+        .unwrap();
+        let mapping = Mapping::new("sales.t", &table(), &incoming, |_| true).unwrap();
+        let mapped = mapping.apply(&batch).unwrap();
+        assert_eq!(mapped.schema(), table());
+        assert_eq!(
+            mapped.column(0).as_ref(),
+            &Int32Array::from(vec![1, 2]) as &dyn Array
+        );
+        assert_eq!(
+            mapped.column(1).as_ref(),
+            &StringArray::from(vec!["a", "b"]) as &dyn Array
+        );
+        assert_eq!(mapped.column(3).null_count(), 2);
+    }
+
+    /// A column of structs that is sent as NULLs takes what its fields take.
+    #[test]
+    fn values_within_structs_count() {
+        let many = (0..400).map(|n| Field::new(format!("f{n}"), DataType::Int64, true));
+        let inner = DataType::Struct(many.collect());
+        let nested = DataType::Struct(vec![Field::new("inner", inner, true)].into());
+        let schema = Arc::new(Schema::new(vec![
+            Field::new("id", DataType::Int64, true),
+            Field::new("x", nested, true),
+        ]));
+        let incoming = Schema::new(vec![Field::new("x", DataType::Null, true)]);
+        let mapping = Mapping::new("sales.t", &schema, &incoming, |_| true).unwrap();
+        assert_eq!(mapping.values_of_row(), 1 + 1 + 1 + 400);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused_by_the_name_of_its_column() {
+        for (fields, code, part) in [
+            (
+                vec![Field::new("other", DataType::Int32, true)],
+                Code::ColumnNotFound,
+                "\"other\"",
+            ),
+            // A column that the principal does not see is not there.
+            (
+                vec![Field::new("at", DataType::Date32, true)],
+                Code::ColumnNotFound,
+                "\"at\"",
+            ),
+            (
+                vec![
+                    Field::new("id", DataType::Int32, true),
+                    Field::new("ID", DataType::Int32, true),
+                ],
+                Code::DuplicateColumn,
+                "\"id\"",
+            ),
+            (
+                vec![Field::new("id", DataType::Utf8, true)],
+                Code::TypeMismatch,
+                "\"id\" of table sales.t is of type int, and values of type string",
+            ),
+            (
+                vec![Field::new("id", DataType::Float64, true)],
+                Code::TypeMismatch,
+                "double",
+            ),
+            (vec![], Code::InvalidParameter, "no columns"),
+        ] {
+            let error = mapping(fields).unwrap_err();
+            assert_eq!(error.code(), code, "{error}");
+            assert!(error.message().contains(part), "{error}");
+            assert!(
+                error.hint().is_none_or(|hint| !hint.contains("at,")),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn value_out_of_range_is_an_error_that_names_the_column() {
+        let fields = vec![Field::new("id", DataType::Int64, true)];
+        let batch = RecordBatch::try_new(
+            Arc::new(Schema::new(fields.clone())),
+            vec![Arc::new(Int64Array::from(vec![i64::MAX]))],
+        )
+        .unwrap();
+        let error = mapping(fields).unwrap().apply(&batch).unwrap_err();
+        assert_eq!(error.code(), Code::NumericOutOfRange);
+        assert!(error.message().contains("\"id\""), "{error}");
+    }
+}

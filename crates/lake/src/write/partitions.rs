@@ -1,0 +1,202 @@
+//! A batch of a table's columns, split by the values of its partition keys.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, RecordBatch, UInt32Array};
+use arrow::compute::take_record_batch;
+use arrow::row::{RowConverter, SortField};
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+use lakegate_catalog::partition::{HIVE_DEFAULT_PARTITION, PartitionKey, canonical_value};
+use lakegate_error::{Code, Error, Result};
+
+/// As Hive writes timestamps.
+const TIMESTAMP: &str = "%Y-%m-%d %H:%M:%S%.f";
+
+#[derive(Debug)]
+pub(super) struct Splitter {
+    keys: Arc<[PartitionKey]>,
+    /// The columns before the keys.
+    data: usize,
+}
+
+impl Splitter {
+    /// `data`: the number of columns before the keys.
+    pub fn new(keys: impl Into<Arc<[PartitionKey]>>, data: usize) -> Self {
+        Self {
+            keys: keys.into(),
+            data,
+        }
+    }
+
+    pub fn keys(&self) -> &[PartitionKey] {
+        &self.keys
+    }
+
+    /// The rows of each partition, without the keys, and the values of the keys as they are written. The rows of a partition keep
+    /// their order.
+    ///
+    /// Errors: a value that cannot be one of a partition, with its key's name.
+    pub fn split(&self, batch: &RecordBatch) -> Result<Vec<(Box<[String]>, RecordBatch)>> {
+        let internal = |error: arrow::error::ArrowError| Error::internal(error.to_string());
+        let columns: Vec<usize> = (0..self.data).collect();
+        let data = batch.project(&columns).map_err(internal)?;
+        if self.keys.is_empty() {
+            return Ok(vec![(Box::default(), data)]);
+        }
+        let keys: Vec<ArrayRef> = batch.columns().iter().skip(self.data).cloned().collect();
+        let sort = keys
+            .iter()
+            .map(|key| SortField::new(key.data_type().clone()))
+            .collect();
+        let converter = RowConverter::new(sort).map_err(internal)?;
+        let rows = converter.convert_columns(&keys).map_err(internal)?;
+        let mut groups: HashMap<&[u8], usize> = HashMap::new();
+        let mut members: Vec<Vec<u32>> = Vec::new();
+        let mut last: Option<(&[u8], usize)> = None;
+        for index in 0..batch.num_rows() {
+            let row = rows.row(index).data();
+            // Neighbours are often of one partition.
+            let group = match last {
+                Some((same, group)) if same == row => group,
+                _ => *groups.entry(row).or_insert_with(|| {
+                    members.push(Vec::new());
+                    members.len() - 1
+                }),
+            };
+            last = Some((row, group));
+            if let Some(members) = members.get_mut(group) {
+                members.push(u32::try_from(index).map_err(|_| too_long())?);
+            }
+        }
+        let mut parts = Vec::with_capacity(members.len());
+        for members in members {
+            let first = members.first().copied().unwrap_or_default() as usize;
+            let values = self.values(&keys, first)?;
+            let rows = if members.len() == batch.num_rows() {
+                data.clone()
+            } else {
+                take_record_batch(&data, &UInt32Array::from(members)).map_err(internal)?
+            };
+            parts.push((values, rows));
+        }
+        Ok(parts)
+    }
+
+    /// The values of the keys in one row, as a folder's name has them.
+    fn values(&self, columns: &[ArrayRef], row: usize) -> Result<Box<[String]>> {
+        let options = FormatOptions::new().with_timestamp_format(Some(TIMESTAMP));
+        let value = |(key, column): (&PartitionKey, &ArrayRef)| {
+            if column.is_null(row) {
+                return Ok(HIVE_DEFAULT_PARTITION.to_owned());
+            }
+            let text = ArrayFormatter::try_new(column.as_ref(), &options)
+                .and_then(|formatter| formatter.value(row).try_to_string())
+                .map_err(|error| Error::internal(error.to_string()))?;
+            if text.is_empty() || text == HIVE_DEFAULT_PARTITION {
+                return Err(Error::new(
+                    Code::DataException,
+                    format!(
+                        "partition key \"{}\" is '{text}' in a row, which in a folder's name means NULL",
+                        key.name
+                    ),
+                )
+                .with_hint("send NULL, or another value"));
+            }
+            Ok(canonical_value(key, &text)?.into_owned())
+        };
+        self.keys.iter().zip(columns).map(value).collect()
+    }
+}
+
+fn too_long() -> Error {
+    Error::invalid("a batch has more than 4,294,967,295 rows; send smaller ones")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use arrow::array::{Date32Array, Int32Array, StringArray, TimestampMicrosecondArray};
+    use arrow::datatypes::{DataType, Field, Schema};
+    use lakegate_catalog::hive_type::HiveType;
+
+    use super::*;
+
+    fn batch(cities: Vec<Option<&str>>) -> RecordBatch {
+        let rows = cities.len();
+        RecordBatch::try_new(
+            Arc::new(Schema::new(vec![
+                Field::new("n", DataType::Int32, true),
+                Field::new("day", DataType::Date32, true),
+                Field::new("city", DataType::Utf8, true),
+            ])),
+            vec![
+                Arc::new(Int32Array::from_iter_values(0..rows as i32)),
+                Arc::new(Date32Array::from_iter_values(
+                    (0..rows).map(|n| 19_700 + (n / 3) as i32),
+                )),
+                Arc::new(StringArray::from(cities)),
+            ],
+        )
+        .unwrap()
+    }
+
+    fn splitter() -> Splitter {
+        let keys = vec![
+            PartitionKey::new("day", HiveType::Date),
+            PartitionKey::new("city", HiveType::String),
+        ];
+        Splitter::new(keys, 1)
+    }
+
+    #[test]
+    fn rows_go_to_the_partition_of_their_values_in_their_order() {
+        let parts = splitter()
+            .split(&batch(vec![Some("a"), Some("b/c"), Some("a"), None]))
+            .unwrap();
+        let shown: Vec<(Vec<&str>, Vec<i32>)> = parts
+            .iter()
+            .map(|(values, rows)| {
+                assert_eq!(rows.num_columns(), 1);
+                let n: &Int32Array = rows.column(0).as_any().downcast_ref().unwrap();
+                (
+                    values.iter().map(String::as_str).collect(),
+                    n.values().to_vec(),
+                )
+            })
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                (vec!["2023-12-09", "a"], vec![0, 2]),
+                (vec!["2023-12-09", "b/c"], vec![1]),
+                (vec!["2023-12-10", HIVE_DEFAULT_PARTITION], vec![3]),
+            ]
+        );
+    }
+
+    #[test]
+    fn value_that_would_be_read_as_null_is_refused() {
+        for bad in ["", HIVE_DEFAULT_PARTITION] {
+            let error = splitter().split(&batch(vec![Some(bad)])).unwrap_err();
+            assert!(error.message().contains("\"city\""), "{error}");
+        }
+    }
+
+    #[test]
+    fn timestamps_are_written_as_they_are_read() {
+        let column: ArrayRef = Arc::new(TimestampMicrosecondArray::from(vec![
+            1_700_000_000_250_000,
+            1_700_000_000_000_000,
+        ]));
+        let keys = vec![PartitionKey::new("at", HiveType::Timestamp)];
+        let splitter = Splitter::new(keys, 0);
+        let values = |row| splitter.values(std::slice::from_ref(&column), row).unwrap();
+        for row in 0..2 {
+            let text = values(row);
+            let array: ArrayRef = Arc::new(StringArray::from(vec![text[0].clone()]));
+            let back = arrow::compute::cast(&array, column.data_type()).unwrap();
+            assert_eq!(back.as_ref(), column.slice(row, 1).as_ref(), "{text:?}");
+        }
+    }
+}

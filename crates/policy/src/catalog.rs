@@ -1,0 +1,158 @@
+//! The view as the engine's catalog: names resolve through it, asynchronously, and only through it.
+
+use std::collections::HashMap;
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use datafusion::catalog::{CatalogProvider, CatalogProviderList, SchemaProvider, TableProvider};
+use datafusion::error::Result as EngineResult;
+use lakegate_catalog::access::Privilege;
+use lakegate_engine::CATALOG;
+use lakegate_error::UNQUALIFIED;
+
+use super::{PolicyTable, SearchPath, View};
+
+/// A schema of built-in tables, such as `system`, made for one session.
+pub type SystemTables = HashMap<String, Arc<dyn SchemaProvider>>;
+
+/// The one catalog with the principal's databases and the built-in schemas.
+#[derive(Debug)]
+pub struct PolicyCatalogs {
+    catalog: Arc<ViewCatalog>,
+}
+
+impl PolicyCatalogs {
+    /// `path`: where unqualified names are looked up.
+    pub fn new(view: View, built_in: SystemTables, path: SearchPath) -> Self {
+        Self {
+            catalog: Arc::new(ViewCatalog {
+                view,
+                built_in,
+                path,
+            }),
+        }
+    }
+}
+
+impl CatalogProviderList for PolicyCatalogs {
+    fn register_catalog(
+        &self,
+        _: String,
+        _: Arc<dyn CatalogProvider>,
+    ) -> Option<Arc<dyn CatalogProvider>> {
+        None
+    }
+
+    fn catalog_names(&self) -> Vec<String> {
+        vec![CATALOG.to_owned()]
+    }
+
+    fn catalog(&self, name: &str) -> Option<Arc<dyn CatalogProvider>> {
+        name.eq_ignore_ascii_case(CATALOG)
+            .then(|| Arc::clone(&self.catalog) as _)
+    }
+}
+
+#[derive(Debug)]
+struct ViewCatalog {
+    view: View,
+    built_in: SystemTables,
+    path: SearchPath,
+}
+
+impl CatalogProvider for ViewCatalog {
+    /// Built-in schemas only: the databases are listed by the view, which has to be waited for.
+    fn schema_names(&self) -> Vec<String> {
+        self.built_in.keys().cloned().collect()
+    }
+
+    fn schema(&self, name: &str) -> Option<Arc<dyn SchemaProvider>> {
+        let name = name.to_lowercase();
+        if name == UNQUALIFIED {
+            let schemas = self.path.visible.iter();
+            return Some(Arc::new(PathSchema {
+                schemas: schemas.map(|name| self.one_schema(name)).collect(),
+            }));
+        }
+        Some(self.one_schema(&name))
+    }
+}
+
+impl ViewCatalog {
+    /// `name`: lower case.
+    fn one_schema(&self, name: &str) -> Arc<dyn SchemaProvider> {
+        if let Some(built_in) = self.built_in.get(name) {
+            return Arc::clone(built_in);
+        }
+        Arc::new(ViewSchema {
+            view: self.view.clone(),
+            database: name.to_owned(),
+        })
+    }
+}
+
+/// The schemas of the search path as one: a name means the first table that has it.
+#[derive(Debug)]
+struct PathSchema {
+    schemas: Vec<Arc<dyn SchemaProvider>>,
+}
+
+#[async_trait]
+impl SchemaProvider for PathSchema {
+    fn table_names(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    async fn table(&self, name: &str) -> EngineResult<Option<Arc<dyn TableProvider>>> {
+        for schema in &self.schemas {
+            if let Some(table) = schema.table(name).await? {
+                return Ok(Some(table));
+            }
+        }
+        Ok(None)
+    }
+
+    fn table_exist(&self, _: &str) -> bool {
+        true
+    }
+}
+
+#[derive(Debug)]
+struct ViewSchema {
+    view: View,
+    database: String,
+}
+
+#[async_trait]
+impl SchemaProvider for ViewSchema {
+    fn table_names(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    async fn table(&self, name: &str) -> EngineResult<Option<Arc<dyn TableProvider>>> {
+        // Not an error: the engine asks for the names of table functions too.
+        let Some(visible) = self
+            .view
+            .table(&self.database, &name.to_lowercase())
+            .await?
+        else {
+            return Ok(None);
+        };
+        if visible.lacks(Privilege::Select) {
+            return Err(super::limited(&visible.table, Privilege::Select).into());
+        }
+        let load = self
+            .view
+            .tables
+            .load(self.view.metastore.as_ref(), &visible.table);
+        let loaded = load
+            .await
+            .map_err(|error| visible.sight().of_table(error))?;
+        Ok(Some(Arc::new(PolicyTable::new(loaded, &visible.access)?)))
+    }
+
+    fn table_exist(&self, _: &str) -> bool {
+        true
+    }
+}

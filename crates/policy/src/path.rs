@@ -1,0 +1,87 @@
+//! What a name without a database means: the search path.
+
+use lakegate_catalog::model::names::RESERVED_DATABASES;
+use lakegate_error::{Code, Error, Result};
+
+use super::{View, Visible, database_not_found};
+
+/// The databases of unqualified names, in order.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct SearchPath {
+    /// Those that exist for the principal, built-in schemas among them; each once.
+    pub visible: Vec<String>,
+    /// The first that the session names, whether it exists or not.
+    first_named: Option<String>,
+}
+
+impl SearchPath {
+    /// The database that a new table goes to, and that listings are of.
+    ///
+    /// Errors: no database of the path exists, or not for this principal.
+    pub fn current(&self) -> Result<&str> {
+        match (self.visible.first(), &self.first_named) {
+            (Some(first), _) => Ok(first),
+            (None, Some(named)) => Err(database_not_found(named)),
+            (None, None) => Err(Error::new(
+                Code::SchemaNotFound,
+                "no database is selected: search_path is empty",
+            )
+            .with_hint("USE a database, or write its name before the table's")),
+        }
+    }
+
+    /// The current database, or the one that would be if it existed: what a query is recorded with.
+    pub fn shown(&self) -> String {
+        let first = self.visible.first().or(self.first_named.as_ref());
+        first.cloned().unwrap_or_default()
+    }
+}
+
+impl View {
+    /// The databases of a session's search path that exist for the principal.
+    pub async fn search_path(&self, names: &[String]) -> Result<SearchPath> {
+        let mut visible: Vec<String> = Vec::new();
+        for name in names {
+            let exists =
+                RESERVED_DATABASES.contains(&name.as_str()) || self.database(name).await?.is_some();
+            if exists && !visible.contains(name) {
+                visible.push(name.clone());
+            }
+        }
+        Ok(SearchPath {
+            visible,
+            first_named: names.first().cloned(),
+        })
+    }
+
+    /// The table or view that an unqualified name means: that of the first database which has one for the principal.
+    pub async fn on_path(&self, path: &SearchPath, name: &str) -> Result<Option<Visible>> {
+        for database in &path.visible {
+            if let Some(visible) = self.table(database, name).await? {
+                return Ok(Some(visible));
+            }
+        }
+        Ok(None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn current_database_is_the_first_that_exists() {
+        let path = |visible: &[&str], first_named: Option<&str>| SearchPath {
+            visible: visible.iter().map(|name| (*name).to_owned()).collect(),
+            first_named: first_named.map(str::to_owned),
+        };
+        for (path, current, shown) in [
+            (path(&["b", "c"], Some("a")), Some("b"), "b"),
+            (path(&[], Some("a")), None, "a"),
+            (path(&[], None), None, ""),
+        ] {
+            assert_eq!(path.current().ok(), current);
+            assert_eq!(path.shown(), shown);
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! The snapshots of a plan: every lake table in it is bound to the files it will read.
+
+use std::sync::Arc;
+
+use datafusion::common::tree_node::{Transformed, TreeNodeRecursion};
+use datafusion::datasource::{provider_as_source, source_as_provider};
+use datafusion::functions_table::generate_series::GenerateSeriesTable;
+use datafusion::logical_expr::{Expr, LogicalPlan, TableScan};
+use futures::{StreamExt, TryStreamExt};
+use lakegate_catalog::store::OpenWrites;
+use lakegate_error::{Result, from_engine};
+use lakegate_lake::scan::QueryLake;
+use lakegate_lake::snapshot::{Pruned, TableSnapshot};
+use sha2::{Digest, Sha256};
+
+use super::PolicyTable;
+
+/// Tables of one plan that are listed at once.
+const PARALLEL_TABLES: usize = 8;
+
+/// An optimised plan whose tables are pruned and not listed yet.
+#[derive(Debug)]
+pub struct PrunedPlan {
+    pub plan: LogicalPlan,
+    /// In the plan's order, a table as often as it is scanned, with the index of what it reads.
+    scans: Vec<(PolicyTable, Vec<Expr>, usize)>,
+    /// What the scans read. A table that is scanned twice with the same filters is listed once, and so is the same in both scans.
+    reads: Vec<Pruned>,
+    /// Whose files are not listed.
+    writes: OpenWrites,
+    /// Every leaf has a snapshot: the plan and the snapshots decide the answer.
+    pub fully_snapshotted: bool,
+    system_only: bool,
+}
+
+/// A plan bound to the files it reads.
+#[derive(Debug)]
+pub struct SnapshotPlan {
+    pub plan: LogicalPlan,
+    /// In the plan's order, a table as often as it is scanned.
+    pub tables: Vec<SnapshotTable>,
+    /// No leaf reads the lake or makes rows: there are built-in tables and literals only.
+    pub system_only: bool,
+}
+
+#[derive(Debug, Clone)]
+pub struct SnapshotTable {
+    pub table: PolicyTable,
+    pub snapshot: Arc<TableSnapshot>,
+}
+
+impl SnapshotPlan {
+    /// What two plans with the same [`PrunedPlan::digest`] must have in common to read the same bytes.
+    pub fn digest(&self) -> [u8; 32] {
+        let mut digest = Sha256::new();
+        for pinned in &self.tables {
+            pinned.snapshot.digest(&mut digest);
+            digest.update([0xff]);
+        }
+        digest.finalize().into()
+    }
+
+    /// Bytes of all files that the plan may read.
+    pub fn bytes(&self) -> u64 {
+        self.tables
+            .iter()
+            .map(|pinned| pinned.snapshot.opened().bytes)
+            .sum()
+    }
+
+    /// Whether the same digest later means the same bytes.
+    pub fn is_stable(&self) -> bool {
+        self.tables.iter().all(|pinned| pinned.snapshot.is_stable())
+    }
+}
+
+/// Finds the tables of an optimised plan, and prunes them.
+///
+/// `writes`: those that are open in the state of the catalog that the plan's names were resolved in.
+///
+/// Errors: a LOCATION outside the lake roots, an unknown SerDe.
+pub fn prune(plan: LogicalPlan, lake: &QueryLake, writes: OpenWrites) -> Result<PrunedPlan> {
+    let mut found: Vec<(PolicyTable, Vec<Expr>)> = Vec::new();
+    let mut fully_snapshotted = true;
+    let mut system_only = true;
+    plan.apply_with_subqueries(|node| {
+        match node {
+            LogicalPlan::TableScan(scan) => match policy_table(scan) {
+                Some(table) => {
+                    found.push((table, scan.filters.clone()));
+                    system_only = false;
+                }
+                None => {
+                    fully_snapshotted = false;
+                    system_only &= !makes_rows(scan);
+                }
+            },
+            LogicalPlan::Extension(_) | LogicalPlan::Explain(_) | LogicalPlan::Analyze(_) => {
+                fully_snapshotted = false
+            }
+            LogicalPlan::RecursiveQuery(_) => system_only = false,
+            _ => {}
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })
+    .map_err(from_engine)?;
+
+    let mut scans: Vec<(PolicyTable, Vec<Expr>, usize)> = Vec::new();
+    let mut reads: Vec<Pruned> = Vec::new();
+    for (table, filters) in found {
+        let read = match read_of(&scans, &table, &filters) {
+            Some(read) => read,
+            None => {
+                reads.push(table.pruned(&lake.roots, &filters)?);
+                reads.len() - 1
+            }
+        };
+        scans.push((table, filters, read));
+    }
+    Ok(PrunedPlan {
+        plan,
+        scans,
+        reads,
+        writes,
+        fully_snapshotted,
+        system_only,
+    })
+}
+
+impl PrunedPlan {
+    /// What two plans must have in common to read the same partitions of the same tables under the same policy.
+    pub fn digest(&self) -> [u8; 32] {
+        let mut digest = Sha256::new();
+        for (table, _, read) in &self.scans {
+            let catalog = &table.lake_table().table;
+            digest.update(catalog.id.to_be_bytes());
+            digest.update(catalog.version_id.to_be_bytes());
+            digest.update(table.policy());
+            if let Some(pruned) = self.reads.get(*read) {
+                pruned.digest(&mut digest);
+            }
+            digest.update([0xff]);
+        }
+        digest.finalize().into()
+    }
+
+    /// Lists the tables, and puts their snapshots into the plan.
+    ///
+    /// Errors: the store.
+    pub async fn list(self, lake: &Arc<QueryLake>) -> Result<SnapshotPlan> {
+        // Collected before they are awaited: a closure over references that lives across an await keeps the future from being `Send`.
+        let writes = &self.writes;
+        let listings: Vec<_> = self
+            .reads
+            .into_iter()
+            .map(|pruned| async move { pruned.list(writes).await.map(Arc::new) })
+            .collect();
+        let snapshots: Vec<Arc<TableSnapshot>> = futures::stream::iter(listings)
+            .buffered(PARALLEL_TABLES)
+            .try_collect()
+            .await?;
+        let scans = self.scans;
+        let snapshot_of = |table: &PolicyTable, filters: &[Expr]| {
+            let read = read_of(&scans, table, filters)?;
+            snapshots.get(read).map(Arc::clone)
+        };
+        let tables: Vec<SnapshotTable> = scans
+            .iter()
+            .filter_map(|(table, _, read)| {
+                Some(SnapshotTable {
+                    table: table.clone(),
+                    snapshot: snapshots.get(*read).map(Arc::clone)?,
+                })
+            })
+            .collect();
+        let plan = self
+            .plan
+            .transform_down_with_subqueries(|node| {
+                let LogicalPlan::TableScan(mut scan) = node else {
+                    return Ok(Transformed::no(node));
+                };
+                if let Some(table) = policy_table(&scan)
+                    && let Some(snapshot) = snapshot_of(&table, &scan.filters)
+                {
+                    scan.source =
+                        provider_as_source(Arc::new(table.pinned(Arc::clone(lake), snapshot)));
+                    return Ok(Transformed::yes(LogicalPlan::TableScan(scan)));
+                }
+                Ok(Transformed::no(LogicalPlan::TableScan(scan)))
+            })
+            .map_err(from_engine)?
+            .data;
+        Ok(SnapshotPlan {
+            plan,
+            tables,
+            system_only: self.system_only,
+        })
+    }
+}
+
+/// The read of a scan that is known already.
+fn read_of(
+    scans: &[(PolicyTable, Vec<Expr>, usize)],
+    table: &PolicyTable,
+    filters: &[Expr],
+) -> Option<usize> {
+    let same = |(other, of, _): &&(PolicyTable, Vec<Expr>, usize)| {
+        Arc::ptr_eq(other.lake_table(), table.lake_table()) && of == filters
+    };
+    scans.iter().find(same).map(|(_, _, read)| *read)
+}
+
+/// Whether the scan is of generate_series or range.
+fn makes_rows(scan: &TableScan) -> bool {
+    source_as_provider(&scan.source)
+        .is_ok_and(|provider| provider.downcast_ref::<GenerateSeriesTable>().is_some())
+}
+
+fn policy_table(scan: &TableScan) -> Option<PolicyTable> {
+    let provider = source_as_provider(&scan.source).ok()?;
+    provider.downcast_ref::<PolicyTable>().cloned()
+}
+
+#[cfg(test)]
+mod tests;

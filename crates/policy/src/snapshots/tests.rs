@@ -1,0 +1,266 @@
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::path::Path;
+
+use arrow::datatypes::{DataType, Field, Schema};
+use datafusion::common::ScalarValue;
+use datafusion::datasource::TableProvider;
+use datafusion::datasource::empty::EmptyTable;
+use datafusion::functions_table::generate_series::GenSeriesArgs;
+use datafusion::logical_expr::{LogicalPlanBuilder, col, lit};
+use lakegate_catalog::access::{Grant, Privilege, Resource, ScramVerifier};
+use lakegate_catalog::model::{Column, DatabaseInput, StorageDescriptor, Table, TableInput};
+use lakegate_catalog::partition::PartitionInput;
+use lakegate_catalog::store::{Control, Metastore, SqliteStore};
+use lakegate_lake::meter::QueryMeter;
+use lakegate_lake::parquet::FooterCache;
+use lakegate_lake::roots::{Backing, Roots};
+use lakegate_lake::tables::LakeTables;
+
+use super::*;
+
+/// The table `d.t (a, b) PARTITIONED BY (day INT)` of text files with the partitions 1 and 2.
+struct Lake {
+    directory: tempfile::TempDir,
+    store: SqliteStore,
+    lake: Arc<QueryLake>,
+    table: Arc<Table>,
+}
+
+impl Lake {
+    async fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let backing = Backing::Directory {
+            path: directory.path().to_owned(),
+            excluded: Vec::new(),
+        };
+        let roots = Roots::open(vec![("s3://lake/".to_owned(), backing)]).unwrap();
+        let store = SqliteStore::in_memory().unwrap();
+        let database = DatabaseInput {
+            name: "d".to_owned(),
+            ..DatabaseInput::default()
+        };
+        store.create_database(database, false).await.unwrap();
+        let class = "org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe";
+        let input = TableInput {
+            name: "t".to_owned(),
+            storage_descriptor: StorageDescriptor {
+                columns: vec![Column::new("a", "int"), Column::new("b", "int")],
+                location: Some("s3://lake/t/".to_owned()),
+                serde_info: Some(lakegate_catalog::model::SerDeInfo {
+                    serialization_library: Some(class.to_owned()),
+                    ..Default::default()
+                }),
+                ..StorageDescriptor::default()
+            },
+            partition_keys: vec![Column::new("day", "int")],
+            ..TableInput::default()
+        };
+        store.create_table("d", input, false).await.unwrap();
+        let days = ["1", "2"].map(|day| PartitionInput::new([day])).to_vec();
+        store.add_partitions("d", "t", days, false).await.unwrap();
+        for (user, columns) in [("all", vec!["a", "b", "day"]), ("some", vec!["a", "day"])] {
+            let verifier = ScramVerifier::with_iterations("secret", 1).unwrap();
+            store.create_user(user, verifier, false).await.unwrap();
+            let columns = Resource::columns("d", "t", columns);
+            let grant = Grant::new(user, Privilege::Select, columns);
+            store.grant(&[grant]).await.unwrap();
+        }
+        let lake = QueryLake {
+            roots: Arc::new(roots),
+            meter: Arc::new(QueryMeter::new(None)),
+            footers: FooterCache::new(1 << 20),
+            max_statistics_files: 0,
+            max_row_bytes: 1024,
+        };
+        let table = store.table("d", "t").await.unwrap().unwrap();
+        Self {
+            directory,
+            store,
+            lake: Arc::new(lake),
+            table,
+        }
+    }
+
+    async fn view(&self, table: &Table, user: &str) -> PolicyTable {
+        let table = Arc::new(table.clone());
+        let loaded = LakeTables::default().load(&self.store, &table).await;
+        let access = self.store.snapshot().access(user).unwrap();
+        let access = access.table("d", "t", &["a", "b", "day"]).unwrap();
+        PolicyTable::new(loaded.unwrap(), &access).unwrap()
+    }
+
+    fn pruned(&self, plan: LogicalPlan) -> PrunedPlan {
+        prune(plan, &self.lake, OpenWrites::default()).unwrap()
+    }
+
+    /// A file of the partition 1.
+    fn write(&self, text: &str) {
+        let folder = self.directory.path().join("t/day=1");
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("file"), text).unwrap();
+    }
+}
+
+fn scan(table: impl TableProvider + 'static, filters: Vec<Expr>) -> LogicalPlanBuilder {
+    let source = provider_as_source(Arc::new(table));
+    LogicalPlanBuilder::scan_with_filters("t", source, None, filters).unwrap()
+}
+
+fn day(number: i32) -> Expr {
+    col("day").eq(lit(ScalarValue::from(number)))
+}
+
+fn series() -> GenerateSeriesTable {
+    let schema = Arc::new(Schema::new(vec![Field::new(
+        "value",
+        DataType::Int64,
+        false,
+    )]));
+    GenerateSeriesTable::new(schema, GenSeriesArgs::ContainsNull { name: "range" })
+}
+
+#[tokio::test]
+async fn digest_is_of_the_table_its_version_the_policy_and_the_partitions() {
+    let lake = Lake::new().await;
+    let table = Table::clone(&lake.table);
+    let altered = Table {
+        version_id: table.version_id + 1,
+        ..table.clone()
+    };
+    let another = Table {
+        id: table.id + 1,
+        ..table.clone()
+    };
+    let digest = async |table: &Table, user: &str, filters: Vec<Expr>| {
+        let plan = scan(lake.view(table, user).await, filters);
+        lake.pruned(plan.build().unwrap()).digest()
+    };
+    let digests = [
+        digest(&table, "all", vec![]).await,
+        digest(&altered, "all", vec![]).await,
+        digest(&another, "all", vec![]).await,
+        digest(&table, "some", vec![]).await,
+        digest(&table, "all", vec![day(1)]).await,
+        digest(&table, "all", vec![day(2)]).await,
+    ];
+    for (place, one) in digests.iter().enumerate() {
+        assert!(!digests[..place].contains(one), "{place}");
+    }
+    assert_eq!(digest(&table, "all", vec![]).await, digests[0]);
+    let both = vec![day(1).or(day(2))];
+    assert_eq!(digest(&table, "all", both).await, digests[0]);
+}
+
+#[tokio::test]
+async fn what_is_scanned_twice_alike_is_read_once() {
+    let lake = Lake::new().await;
+    let view = lake.view(&lake.table, "all").await;
+    let other = lake.view(&lake.table, "all").await;
+    let plan = [
+        (view.clone(), day(1)),
+        (view.clone(), day(2)),
+        (view.clone(), day(1)),
+        (other, day(1)),
+    ]
+    .into_iter()
+    .map(|(view, filter)| scan(view, vec![filter]).build().unwrap())
+    .reduce(|left, right| {
+        let left = LogicalPlanBuilder::from(left);
+        left.union(right).unwrap().build().unwrap()
+    });
+    lake.write("1");
+    let unlisted = lake.pruned(plan.unwrap());
+    let reads: Vec<usize> = unlisted.scans.iter().map(|(_, _, read)| *read).collect();
+    assert_eq!((reads, unlisted.reads.len()), (vec![0, 1, 0, 2], 3));
+    let pinned = unlisted.list(&lake.lake).await.unwrap();
+    let files: Vec<usize> = pinned
+        .tables
+        .iter()
+        .map(|pinned| pinned.snapshot.files().count())
+        .collect();
+    assert_eq!(files, [1, 0, 1, 1]);
+    assert_eq!(pinned.bytes(), 3);
+    assert!(!pinned.is_stable(), "it was written just now");
+}
+
+#[tokio::test]
+async fn files_decide_the_digest_and_whether_it_holds() {
+    let lake = Lake::new().await;
+    let listed = async || {
+        let view = lake.view(&lake.table, "all").await;
+        let unlisted = lake.pruned(scan(view, vec![]).build().unwrap());
+        unlisted.list(&lake.lake).await.unwrap()
+    };
+    let empty = listed().await;
+    assert!(empty.is_stable() && empty.bytes() == 0);
+    assert_eq!(empty.digest(), listed().await.digest());
+    lake.write("1");
+    let written = listed().await;
+    assert!(!written.is_stable());
+    assert_ne!(empty.digest(), written.digest());
+    let folder: &Path = lake.directory.path();
+    let file = std::fs::File::options()
+        .write(true)
+        .open(folder.join("t/day=1/file"))
+        .unwrap();
+    let old = std::time::SystemTime::now() - std::time::Duration::from_secs(60);
+    file.set_modified(old).unwrap();
+    let aged = listed().await;
+    assert!(aged.is_stable());
+    assert_ne!(written.digest(), aged.digest());
+}
+
+#[tokio::test]
+async fn plans_are_closed_where_every_leaf_is_listed_and_light_where_none_makes_rows() {
+    let lake = Lake::new().await;
+    let built_in = || EmptyTable::new(Arc::new(Schema::empty()));
+    let view = lake.view(&lake.table, "all").await;
+    let plans = [
+        (scan(view, vec![]), true, false),
+        (LogicalPlanBuilder::empty(true), true, true),
+        (scan(built_in(), vec![]), false, true),
+        (scan(series(), vec![]), false, false),
+        (
+            scan(series(), vec![])
+                .cross_join(
+                    scan(built_in(), vec![])
+                        .alias("u")
+                        .unwrap()
+                        .build()
+                        .unwrap(),
+                )
+                .unwrap(),
+            false,
+            false,
+        ),
+        (
+            LogicalPlanBuilder::empty(true)
+                .explain(false, true)
+                .unwrap(),
+            false,
+            true,
+        ),
+        (
+            LogicalPlanBuilder::empty(true)
+                .to_recursive_query(
+                    "r".to_owned(),
+                    LogicalPlanBuilder::empty(true).build().unwrap(),
+                    false,
+                )
+                .unwrap(),
+            true,
+            false,
+        ),
+    ];
+    for (plan, fully_snapshotted, light) in plans {
+        let plan = plan.build().unwrap();
+        let shown = plan.display_indent().to_string();
+        let unlisted = lake.pruned(plan);
+        assert_eq!(
+            (unlisted.fully_snapshotted, unlisted.system_only),
+            (fully_snapshotted, light),
+            "{shown}"
+        );
+    }
+}

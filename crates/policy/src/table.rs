@@ -1,0 +1,197 @@
+//! A lake table as the engine meets it: the granted columns, then the snapshot it was planned against.
+
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use async_trait::async_trait;
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::error::{DataFusionError, Result as EngineResult};
+use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
+use datafusion::physical_plan::ExecutionPlan;
+use lakegate_catalog::access::TableAccess;
+use lakegate_error::{Code, Error, Result};
+use lakegate_lake::prune;
+use lakegate_lake::roots::Roots;
+use lakegate_lake::scan::{self, QueryLake, Wanted};
+use lakegate_lake::snapshot::{LakeTable, Pruned, TableSnapshot};
+
+/// A table as its principal may query it.
+///
+/// Without a snapshot it can be planned, not scanned: [`super::snapshots::PrunedPlan::list`] gives it one.
+#[derive(Debug, Clone)]
+pub struct PolicyTable {
+    /// The whole table.
+    lake_table: Arc<LakeTable>,
+    /// The table of the granted columns, which is what is pruned, planned and read.
+    granted: Arc<LakeTable>,
+    policy: [u8; 32],
+    pinned: Option<(Arc<QueryLake>, Arc<TableSnapshot>)>,
+}
+
+impl PolicyTable {
+    /// Errors: the principal may see the table but select nothing of it.
+    pub fn new(lake_table: Arc<LakeTable>, access: &TableAccess) -> Result<Self> {
+        let fields = lake_table.schema.fields().iter().enumerate();
+        let columns: Vec<usize> = fields
+            .filter(|(_, field)| access.can_select(field.name()))
+            .map(|(index, _)| index)
+            .collect();
+        if columns.is_empty() {
+            return Err(Error::new(
+                Code::PermissionDenied,
+                format!("permission denied for table {}", lake_table.name()),
+            )
+            .with_hint("SELECT has to be granted on the table or on columns of it"));
+        }
+        let granted = if columns.len() == lake_table.schema.fields().len() {
+            Arc::clone(&lake_table)
+        } else {
+            Arc::new(lake_table.granted(&columns)?)
+        };
+        Ok(Self {
+            lake_table,
+            granted,
+            policy: access.read_digest(),
+            pinned: None,
+        })
+    }
+
+    pub fn lake_table(&self) -> &Arc<LakeTable> {
+        &self.lake_table
+    }
+
+    pub fn name(&self) -> String {
+        self.granted.name()
+    }
+
+    /// Prunes the partitions by filters of the principal's query, which see the granted columns alone.
+    ///
+    /// # Errors
+    ///
+    /// A LOCATION outside the lake roots, an unknown SerDe.
+    pub fn pruned(&self, roots: &Roots, filters: &[Expr]) -> Result<Pruned> {
+        self.granted.pruned(roots, filters)
+    }
+
+    /// Digest of what the principal may read of the table: equal for two who may read the same.
+    pub fn policy(&self) -> &[u8; 32] {
+        &self.policy
+    }
+
+    #[must_use]
+    pub fn pinned(&self, lake: Arc<QueryLake>, snapshot: Arc<TableSnapshot>) -> Self {
+        Self {
+            pinned: Some((lake, snapshot)),
+            ..self.clone()
+        }
+    }
+}
+
+#[async_trait]
+impl TableProvider for PolicyTable {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.granted.schema)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    fn supports_filters_pushdown(
+        &self,
+        filters: &[&Expr],
+    ) -> EngineResult<Vec<TableProviderFilterPushDown>> {
+        Ok(filters
+            .iter()
+            .map(|filter| {
+                if prune::decided_by_partitions(filter, &self.granted.keys) {
+                    TableProviderFilterPushDown::Exact
+                } else {
+                    TableProviderFilterPushDown::Inexact
+                }
+            })
+            .collect())
+    }
+
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> EngineResult<Arc<dyn ExecutionPlan>> {
+        let Some((lake, snapshot)) = &self.pinned else {
+            return Err(DataFusionError::from(Error::internal(format!(
+                "table {} is scanned without a snapshot",
+                self.lake_table.name()
+            ))));
+        };
+        let wanted = Wanted {
+            projection,
+            filters,
+            limit,
+        };
+        Ok(scan::plan(state, lake, &self.granted, snapshot, wanted).await?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use lakegate_catalog::access::{Grant, Privilege, Resource, ScramVerifier};
+    use lakegate_catalog::model::{Column, DatabaseInput, StorageDescriptor, TableInput};
+    use lakegate_catalog::store::{Control, Metastore, SqliteStore};
+    use lakegate_lake::tables::LakeTables;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn policy_is_that_of_the_columns_that_may_be_read() {
+        let store = SqliteStore::in_memory().unwrap();
+        let database = DatabaseInput {
+            name: "d".to_owned(),
+            ..DatabaseInput::default()
+        };
+        store.create_database(database, false).await.unwrap();
+        let names = ["a", "ab", "bc", "c", "d"];
+        let table = TableInput {
+            name: "t".to_owned(),
+            storage_descriptor: StorageDescriptor {
+                columns: names.map(|name| Column::new(name, "int")).to_vec(),
+                ..StorageDescriptor::default()
+            },
+            ..TableInput::default()
+        };
+        store.create_table("d", table, false).await.unwrap();
+        let table = store.table("d", "t").await.unwrap().unwrap();
+        let table = LakeTables::default().load(&store, &table).await.unwrap();
+        let mut made = Vec::new();
+        for (user, columns) in [
+            ("one", vec!["ab", "c"]),
+            ("same", vec!["c", "ab"]),
+            ("as_long", vec!["ab", "d"]),
+            ("as_one_text", vec!["a", "bc"]),
+            ("more", vec!["ab", "bc", "c"]),
+            ("all", names.to_vec()),
+        ] {
+            let verifier = ScramVerifier::with_iterations("secret", 1).unwrap();
+            store.create_user(user, verifier, false).await.unwrap();
+            let columns = Resource::columns("d", "t", columns);
+            let grant = Grant::new(user, Privilege::Select, columns);
+            store.grant(&[grant]).await.unwrap();
+            let access = store.snapshot().access(user).unwrap();
+            let access = access.table("d", "t", &names).unwrap();
+            made.push(PolicyTable::new(Arc::clone(&table), &access).unwrap());
+        }
+        let policies: Vec<_> = made.iter().map(PolicyTable::policy).collect();
+        assert_eq!(policies[0], policies[1]);
+        for (place, policy) in policies.iter().enumerate().skip(2) {
+            assert!(!policies[..place].contains(policy), "{place}");
+        }
+        let fields: Vec<_> = made
+            .iter()
+            .map(|view| view.schema().fields().len())
+            .collect();
+        assert_eq!(fields, [2, 2, 2, 2, 3, 5]);
+    }
+}

@@ -1,0 +1,155 @@
+//! SCRAM-SHA-256 and, over TLS, SCRAM-SHA-256-PLUS; or the certificate that the client has shown. The exchange itself is pgwire's; verifiers come from the gateway.
+//!
+//! An unknown user goes through the same exchange with a stable mock verifier, so that neither the salt, nor the time, nor the message
+//! tells that he does not exist.
+
+use std::time::Instant;
+
+use lakegate_error::{Code, Error, Result};
+use lakegate_gateway::{Gateway, Principal, too_many_failures, wrong_certificate, wrong_password};
+use lakegate_transport::tls::Identity;
+use pgwire::api::auth::sasl::scram::{ScramSecret, ScramServerAuth};
+use pgwire::error::PgWireError;
+use tracing::{info, warn};
+
+use super::backend::{self, Authentication};
+use super::frontend;
+use super::link::{Ended, Link};
+
+const PLAIN: &str = "SCRAM-SHA-256";
+const BOUND: &str = "SCRAM-SHA-256-PLUS";
+
+/// The server's side of SCRAM; `identity` is the certificate that this connection was shown, to bind the exchange to.
+fn server(identity: Option<&Identity>) -> (ScramServerAuth, &'static [&'static str]) {
+    let mut server = ScramServerAuth::new();
+    if let Some(identity) = identity {
+        match server.configure_certificate(identity.leaf_pem().as_bytes()) {
+            Ok(()) => return (server, &[BOUND, PLAIN]),
+            // An Ed25519 signature, for one, has no hash to bind to.
+            Err(error) => warn!(%error, "no SCRAM channel binding with this certificate"),
+        }
+        return (ScramServerAuth::new(), &[PLAIN]);
+    }
+    (server, &[PLAIN])
+}
+
+/// Authenticates `user`. The result has the last message of the exchange, to be sent with AuthenticationOk once the session is open.
+pub(super) async fn authenticate(
+    link: &mut Link,
+    gateway: &Gateway,
+    identity: Option<&Identity>,
+    user: &str,
+) -> Result<Result<(String, Principal)>, Ended> {
+    let address = link.peer().ip();
+    let throttle = gateway.throttle();
+    match throttle.wait(user, address, Instant::now()) {
+        Ok(wait) if wait.is_zero() => {}
+        Ok(wait) => link.run(tokio::time::sleep(wait)).await?,
+        Err(seconds) => return Ok(Err(too_many_failures(user, address, seconds))),
+    }
+    let outcome = exchange(link, gateway, identity, user).await?;
+    match &outcome {
+        Ok(_) => throttle.succeeded(user, address),
+        Err(error) => {
+            throttle.failed(user, address, Instant::now());
+            info!(user, %address, %error, "login failed");
+        }
+    }
+    Ok(outcome)
+}
+
+/// A client that has shown a certificate is that user and no other, without a password, as PostgreSQL's `cert` has it.
+pub(super) fn by_certificate(
+    link: &Link,
+    gateway: &Gateway,
+    certified: &str,
+    user: &str,
+) -> Result<Principal> {
+    if certified != user {
+        info!(
+            user,
+            certified, "login failed: the certificate is another user's"
+        );
+        return Err(wrong_certificate(user));
+    }
+    gateway.log_in_with_certificate(user, link.peer().ip())
+}
+
+async fn exchange(
+    link: &mut Link,
+    gateway: &Gateway,
+    identity: Option<&Identity>,
+    user: &str,
+) -> Result<Result<(String, Principal)>, Ended> {
+    let (server, mechanisms) = server(identity);
+    backend::authentication(&mut link.out, &Authentication::Sasl(mechanisms));
+    let (mechanism, first) = match password_message(link)
+        .await?
+        .and_then(frontend::sasl_initial)
+    {
+        Ok(initial) => initial,
+        Err(error) => return Ok(Err(error)),
+    };
+    if !mechanisms.contains(&mechanism.as_str()) {
+        return Ok(Err(malformed(
+            "the client chose an authentication mechanism that was not offered",
+        )));
+    }
+    // pgwire does not see which mechanism was chosen: a client that chose binding must bind, and one that did not must not.
+    if first.starts_with(b"p=") != (mechanism == BOUND) {
+        return Ok(Err(malformed(
+            "the mechanism and the channel binding flag contradict each other",
+        )));
+    }
+    let (verifier, principal) = gateway.scram_login(user);
+    let secret = ScramSecret::Verifier {
+        salt: verifier.salt.clone(),
+        iterations: verifier.iterations as usize,
+        stored_key: verifier.stored_key.to_vec(),
+        server_key: verifier.server_key.to_vec(),
+    };
+    let (server_first, waiting) = match server.on_client_first_message_with_secret(&first, secret) {
+        Ok(next) => next,
+        Err(error) => return Ok(Err(failed(user, &error))),
+    };
+    backend::authentication(&mut link.out, &Authentication::SaslContinue(&server_first));
+    let last = match password_message(link).await? {
+        Ok(last) => last,
+        Err(error) => return Ok(Err(error)),
+    };
+    let last = match waiting.on_client_final_message(&last) {
+        Ok(last) => last,
+        Err(error) => return Ok(Err(failed(user, &error))),
+    };
+    // No password opens the verifier of nobody.
+    Ok(principal
+        .map(|principal| (last, principal))
+        .ok_or_else(|| wrong_password(user)))
+}
+
+async fn password_message(link: &mut Link) -> Result<Result<bytes::Bytes>, Ended> {
+    let frame = link.frame().await?;
+    Ok(match frame.tag {
+        b'p' => Ok(frame.body),
+        b'X' => return Err(Ended::Gone),
+        other => Err(Error::new(
+            Code::ProtocolViolation,
+            format!("expected a password response, got message type {other}"),
+        )),
+    })
+}
+
+fn malformed(why: &str) -> Error {
+    Error::new(
+        Code::ProtocolViolation,
+        format!("malformed SCRAM message: {why}"),
+    )
+}
+
+fn failed(user: &str, error: &PgWireError) -> Error {
+    match error {
+        PgWireError::InvalidPassword(_) => wrong_password(user),
+        PgWireError::InvalidScramMessage(why) => malformed(why),
+        other => malformed(&other.to_string()),
+    }
+}

@@ -1,0 +1,290 @@
+//! What the server says: the backend messages other than rows. Formats: PostgreSQL's documentation, "Message Formats".
+
+use bytes::{BufMut, BytesMut};
+use lakegate_error::Error;
+use lakegate_gateway::TransactionStatus;
+
+use super::encode::Format;
+use super::types::PgType;
+
+/// Appends a message: its type, its length, and what `body` writes.
+pub(super) fn message(out: &mut BytesMut, tag: u8, body: impl FnOnce(&mut BytesMut)) {
+    out.put_u8(tag);
+    let start = out.len();
+    out.put_u32(0);
+    body(out);
+    let length = (out.len() - start) as u32;
+    out[start..start + 4].copy_from_slice(&length.to_be_bytes());
+}
+
+/// A string ends at its first zero byte, so that none may be within.
+fn put_text(out: &mut BytesMut, text: &str) {
+    if text.contains('\0') {
+        out.put_slice(text.replace('\0', " ").as_bytes());
+    } else {
+        out.put_slice(text.as_bytes());
+    }
+    out.put_u8(0);
+}
+
+/// Messages without a body.
+pub(super) mod tag {
+    pub const PARSE_COMPLETE: u8 = b'1';
+    pub const BIND_COMPLETE: u8 = b'2';
+    pub const CLOSE_COMPLETE: u8 = b'3';
+    pub const NO_DATA: u8 = b'n';
+    pub const EMPTY_QUERY: u8 = b'I';
+    pub const PORTAL_SUSPENDED: u8 = b's';
+    pub const COPY_DONE: u8 = b'c';
+}
+
+pub(super) fn empty(out: &mut BytesMut, tag: u8) {
+    message(out, tag, |_| {});
+}
+
+/// Codes of the Authentication message.
+pub(super) enum Authentication<'a> {
+    Ok,
+    Sasl(&'a [&'a str]),
+    SaslContinue(&'a str),
+    SaslFinal(&'a str),
+}
+
+pub(super) fn authentication(out: &mut BytesMut, what: &Authentication<'_>) {
+    message(out, b'R', |out| match what {
+        Authentication::Ok => out.put_i32(0),
+        Authentication::Sasl(mechanisms) => {
+            out.put_i32(10);
+            for mechanism in *mechanisms {
+                put_text(out, mechanism);
+            }
+            out.put_u8(0);
+        }
+        Authentication::SaslContinue(data) => {
+            out.put_i32(11);
+            out.put_slice(data.as_bytes());
+        }
+        Authentication::SaslFinal(data) => {
+            out.put_i32(12);
+            out.put_slice(data.as_bytes());
+        }
+    });
+}
+
+/// The version as a full number, 196610 for 3.2, which is what libpq reads.
+pub(super) fn negotiate_protocol_version(
+    out: &mut BytesMut,
+    minor: u16,
+    unknown_options: &[String],
+) {
+    message(out, b'v', |out| {
+        out.put_i32(3 << 16 | i32::from(minor));
+        out.put_i32(unknown_options.len() as i32);
+        for option in unknown_options {
+            put_text(out, option);
+        }
+    });
+}
+
+pub(super) fn parameter_status(out: &mut BytesMut, name: &str, value: &str) {
+    message(out, b'S', |out| {
+        put_text(out, name);
+        put_text(out, value);
+    });
+}
+
+pub(super) fn backend_key_data(out: &mut BytesMut, pid: i32, secret: &[u8]) {
+    message(out, b'K', |out| {
+        out.put_i32(pid);
+        out.put_slice(secret);
+    });
+}
+
+pub(super) fn ready_for_query(out: &mut BytesMut, status: TransactionStatus) {
+    message(out, b'Z', |out| {
+        out.put_u8(match status {
+            TransactionStatus::Idle => b'I',
+            TransactionStatus::InTransaction => b'T',
+            TransactionStatus::Failed => b'E',
+        });
+    });
+}
+
+/// `rows`: the count that belongs to the tag.
+pub(super) fn command_complete(out: &mut BytesMut, tag: &str, rows: Option<u64>) {
+    message(out, b'C', |out| match rows {
+        // The 0 was the OID of the inserted row.
+        Some(rows) if tag == "INSERT" => put_text(out, &format!("INSERT 0 {rows}")),
+        Some(rows) => put_text(out, &format!("{tag} {rows}")),
+        None => put_text(out, tag),
+    });
+}
+
+/// Whether the tag of a statement with rows counts them.
+pub(super) fn counts_rows(tag: &str) -> bool {
+    matches!(tag, "SELECT" | "FETCH" | "COPY" | "MOVE")
+}
+
+pub(super) fn parameter_description(out: &mut BytesMut, oids: impl ExactSizeIterator<Item = u32>) {
+    message(out, b't', |out| {
+        out.put_u16(oids.len() as u16);
+        for oid in oids {
+            out.put_u32(oid);
+        }
+    });
+}
+
+pub(super) fn row_description<'a>(
+    out: &mut BytesMut,
+    columns: impl ExactSizeIterator<Item = (&'a str, PgType, Format)>,
+) {
+    message(out, b'T', |out| {
+        out.put_u16(columns.len() as u16);
+        for (name, pg, format) in columns {
+            put_text(out, name);
+            // No table and no column number: a result column is not known to be one of a table's.
+            out.put_u32(0);
+            out.put_u16(0);
+            out.put_u32(pg.oid);
+            out.put_i16(pg.len);
+            out.put_i32(pg.typmod);
+            out.put_i16(format.code());
+        }
+    });
+}
+
+pub(super) fn copy_out_response(out: &mut BytesMut, format: Format, columns: usize) {
+    message(out, b'H', |out| {
+        out.put_i8(format.code() as i8);
+        out.put_u16(columns as u16);
+        for _ in 0..columns {
+            out.put_i16(format.code());
+        }
+    });
+}
+
+/// Whether the connection ends with an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Severity {
+    Error,
+    Fatal,
+}
+
+pub(super) fn error(out: &mut BytesMut, severity: Severity, error: &Error) {
+    error_as(out, severity, error.code().sqlstate(), error);
+}
+
+/// With a SQLSTATE of its own, where Postgres has a finer one than [`lakegate_error::Code`].
+pub(super) fn error_as(out: &mut BytesMut, severity: Severity, sqlstate: &str, error: &Error) {
+    let severity = match severity {
+        Severity::Error => "ERROR",
+        Severity::Fatal => "FATAL",
+    };
+    message(out, b'E', |out| {
+        let mut field = |code: u8, text: &str| {
+            out.put_u8(code);
+            put_text(out, text);
+        };
+        field(b'S', severity);
+        field(b'V', severity);
+        field(b'C', sqlstate);
+        field(b'M', error.message());
+        if let Some(detail) = error.detail() {
+            field(b'D', detail);
+        }
+        if let Some(hint) = error.hint() {
+            field(b'H', hint);
+        }
+        if let Some(position) = error.position() {
+            field(b'P', &position.to_string());
+        }
+        // Some drivers take these three for granted.
+        field(b'F', "lakegate");
+        field(b'L', "1");
+        field(b'R', error.code().name());
+        out.put_u8(0);
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use lakegate_error::Code;
+
+    use super::*;
+
+    fn written(write: impl FnOnce(&mut BytesMut)) -> Vec<u8> {
+        let mut out = BytesMut::new();
+        write(&mut out);
+        out.to_vec()
+    }
+
+    #[test]
+    fn messages_have_their_documented_bytes() {
+        assert_eq!(
+            written(|out| ready_for_query(out, TransactionStatus::Failed)),
+            b"Z\0\0\0\x05E"
+        );
+        assert_eq!(
+            written(|out| command_complete(out, "SELECT", Some(3))),
+            b"C\0\0\0\x0dSELECT 3\0"
+        );
+        assert_eq!(
+            written(|out| command_complete(out, "INSERT", Some(3))),
+            b"C\0\0\0\x0fINSERT 0 3\0"
+        );
+        assert_eq!(
+            written(|out| parameter_status(out, "a", "b")),
+            b"S\0\0\0\x08a\0b\0"
+        );
+        assert_eq!(
+            written(|out| parameter_description(out, [23].into_iter())),
+            b"t\0\0\0\x0a\0\x01\0\0\0\x17"
+        );
+        assert_eq!(
+            written(|out| authentication(out, &Authentication::Sasl(&["SCRAM-SHA-256"]))),
+            b"R\0\0\0\x17\0\0\0\x0aSCRAM-SHA-256\0\0"
+        );
+        assert_eq!(
+            written(|out| negotiate_protocol_version(out, 2, &["_pq_.x".into()])),
+            b"v\0\0\0\x13\0\x03\0\x02\0\0\0\x01_pq_.x\0"
+        );
+        let columns = [(
+            "n",
+            crate::types::of_data_type(&datafusion::arrow::datatypes::DataType::Int32),
+            Format::Binary,
+        )];
+        assert_eq!(
+            written(|out| row_description(out, columns.into_iter())),
+            b"T\0\0\0\x1a\0\x01n\0\0\0\0\0\0\0\0\0\0\x17\0\x04\xff\xff\xff\xff\0\x01"
+        );
+    }
+
+    #[test]
+    fn errors_carry_all_that_drivers_read_and_no_zero_byte() {
+        let failure = Error::new(Code::SyntaxError, "bad\0thing")
+            .with_position(7)
+            .with_hint("do well")
+            .with_detail("more");
+        let bytes = written(|out| error(out, Severity::Error, &failure));
+        let text = String::from_utf8(bytes[5..].to_vec()).unwrap();
+        let fields: Vec<&str> = text.split('\0').collect();
+        assert_eq!(
+            fields,
+            [
+                "SERROR",
+                "VERROR",
+                "C42601",
+                "Mbad thing",
+                "Dmore",
+                "Hdo well",
+                "P7",
+                "Flakegate",
+                "L1",
+                "RSYNTAX_ERROR",
+                "",
+                ""
+            ]
+        );
+    }
+}

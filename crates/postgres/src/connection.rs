@@ -1,0 +1,277 @@
+//! One connection after its start: the loop over messages, the simple protocol, and what the server reports by itself.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use lakegate_error::{Code, Error};
+use lakegate_gateway::{Execution, Prepared, Session, TransactionStatus};
+use tracing::debug;
+
+use super::backend::{self, Severity, tag};
+use super::copy;
+use super::extended::{Portal, Statement};
+use super::frontend::Message;
+use super::link::{Ended, Frame, Link};
+use super::rows::{Failed, Running, describe, style};
+use super::startup::Opened;
+use super::{Door, PostgresOptions, startup};
+
+/// What is told at the start, and again when it changes: as PostgreSQL's, for drivers decide by it.
+const REPORTED: &[&str] = &[
+    "application_name",
+    "client_encoding",
+    "DateStyle",
+    "default_transaction_read_only",
+    "in_hot_standby",
+    "integer_datetimes",
+    "IntervalStyle",
+    "is_superuser",
+    "search_path",
+    "server_encoding",
+    "server_version",
+    "session_authorization",
+    "standard_conforming_strings",
+    "TimeZone",
+];
+
+pub(super) struct Connection {
+    pub link: Link,
+    pub session: Arc<Session>,
+    pub statements: HashMap<String, Arc<Statement>>,
+    pub portals: HashMap<String, Portal>,
+    pub options: PostgresOptions,
+    /// The last value told of each of [`REPORTED`].
+    reported: Vec<Option<String>>,
+    /// After an error in the extended protocol all is skipped up to the Sync.
+    skipping: bool,
+}
+
+/// Serves a connection to its end.
+pub(super) fn serve(door: &Door, opened: Opened) -> BoxFuture<'static, ()> {
+    serve_with(door.options.clone(), opened).boxed()
+}
+
+async fn serve_with(options: PostgresOptions, opened: Opened) {
+    let Opened {
+        link,
+        session,
+        slot,
+    } = opened;
+    let mut connection = Connection {
+        link,
+        session,
+        statements: HashMap::new(),
+        portals: HashMap::new(),
+        options,
+        reported: vec![None; REPORTED.len()],
+        skipping: false,
+    };
+    connection.report();
+    let (pid, secret) = (
+        connection.session.backend_pid(),
+        connection.session.cancel_secret().to_vec(),
+    );
+    backend::backend_key_data(&mut connection.link.out, pid, &secret);
+    connection.ready();
+    let ended = connection.messages().await;
+    // Portals hold streams: dropping them cancels what still runs.
+    connection.portals.clear();
+    connection.session.close().await;
+    drop(slot);
+    match ended {
+        Ended::Gone => {
+            debug!(peer = %connection.link.peer(), "connection closed by the client");
+        }
+        Ended::ShuttingDown => startup::refuse(connection.link, &super::shutting_down()).await,
+        Ended::Lost(error) => startup::refuse(connection.link, &error).await,
+    }
+}
+
+/// Whether the error ends the connection: its session is over.
+fn is_over(error: &Error) -> bool {
+    error.code() == Code::SessionEnded
+}
+
+impl Connection {
+    async fn messages(&mut self) -> Ended {
+        loop {
+            let frame = match self.link.frame().await {
+                Ok(frame) => frame,
+                Err(ended) => return ended,
+            };
+            if let Err(ended) = self.frame(frame).await {
+                return ended;
+            }
+        }
+    }
+
+    async fn frame(&mut self, Frame { tag, body }: Frame) -> Result<(), Ended> {
+        if tag == b'p' {
+            let why = "a password message came after authentication";
+            return Err(Ended::Lost(Error::new(Code::ProtocolViolation, why)));
+        }
+        if self.skipping && !matches!(tag, b'S' | b'X') {
+            return Ok(());
+        }
+        let message = match Message::parse(tag, body) {
+            Ok(message) => message,
+            Err(error) if matches!(tag, b'Q' | b'F' | b'S') => {
+                self.skipping = false;
+                self.statement_failed(&error);
+                self.ready();
+                return Ok(());
+            }
+            Err(error) => {
+                self.extended_failed(&error);
+                return Ok(());
+            }
+        };
+        let done = match message {
+            Message::Query(text) => return self.query(text).boxed().await,
+            Message::FunctionCall => {
+                let error = Error::not_supported("function calls over the wire are not supported")
+                    .with_hint("SELECT the function");
+                self.statement_failed(&error);
+                self.ready();
+                return Ok(());
+            }
+            Message::Sync => {
+                self.skipping = false;
+                // What began outside of a block ends here, as in a transaction of its own.
+                if self.session.transaction_status() == TransactionStatus::Idle {
+                    self.portals.clear();
+                }
+                self.report();
+                self.ready();
+                // Whether there is more to read decides when this is written.
+                return Ok(());
+            }
+            Message::Terminate => return Err(Ended::Gone),
+            Message::Flush => return self.link.flush().await,
+            // Of a COPY that is over.
+            Message::Copy => return Ok(()),
+            Message::Parse { name, query, types } => self.parse(name, &query, &types).boxed().await,
+            Message::Bind(bind) => self.bind(bind),
+            Message::Describe(target) => self.describe(&target).boxed().await,
+            Message::Execute { portal, max_rows } => self.execute(&portal, max_rows).boxed().await,
+            Message::Close(target) => {
+                self.close(&target);
+                Ok(())
+            }
+        };
+        match done {
+            Ok(()) => Ok(()),
+            Err(Failed::Statement(error)) if is_over(&error) => Err(Ended::Lost(error)),
+            Err(Failed::Statement(error)) => {
+                self.extended_failed(&error);
+                Ok(())
+            }
+            Err(Failed::Connection(ended)) => Err(ended),
+        }
+    }
+
+    fn statement_failed(&mut self, error: &Error) {
+        self.session.fail_transaction();
+        backend::error(&mut self.link.out, Severity::Error, error);
+    }
+
+    fn extended_failed(&mut self, error: &Error) {
+        self.statement_failed(error);
+        self.skipping = true;
+    }
+
+    fn ready(&mut self) {
+        backend::ready_for_query(&mut self.link.out, self.session.transaction_status());
+    }
+
+    /// Tells the parameters whose value is not the one told last.
+    fn report(&mut self) {
+        for (name, told) in REPORTED.iter().zip(&mut self.reported) {
+            let value = self.session.parameter(name).map(|value| match *name {
+                "server_version" if !value.contains(' ') => {
+                    format!("{value} (Lakegate {})", env!("CARGO_PKG_VERSION"))
+                }
+                _ => value,
+            });
+            if value.is_some() && value != *told {
+                backend::parameter_status(
+                    &mut self.link.out,
+                    name,
+                    value.as_deref().unwrap_or_default(),
+                );
+                *told = value;
+            }
+        }
+    }
+
+    /// A simple query: its statements one after the other, up to the first that fails.
+    async fn query(&mut self, text: String) -> Result<(), Ended> {
+        // An unnamed statement does not outlive a simple query.
+        self.close_statement("");
+        self.portals.remove("");
+        match self.simple(&text).boxed().await {
+            Ok(()) => {}
+            Err(Failed::Statement(error)) if is_over(&error) => return Err(Ended::Lost(error)),
+            Err(Failed::Statement(error)) => self.statement_failed(&error),
+            Err(Failed::Connection(ended)) => return Err(ended),
+        }
+        if self.session.transaction_status() == TransactionStatus::Idle {
+            self.portals.clear();
+        }
+        self.report();
+        self.ready();
+        Ok(())
+    }
+
+    async fn simple(&mut self, text: &str) -> Result<(), Failed> {
+        let statements = self.session.parse(text).await?;
+        if statements.is_empty() {
+            backend::empty(&mut self.link.out, tag::EMPTY_QUERY);
+            return Ok(());
+        }
+        for parsed in statements {
+            if self.deallocate(&parsed.statement) {
+                continue;
+            }
+            let session = Arc::clone(&self.session);
+            let prepared = Prepared::undescribed(parsed);
+            let execution = self
+                .link
+                .run(session.execute(&prepared, Vec::new()).boxed())
+                .await??;
+            match execution {
+                Execution::Command { tag, rows } => self.completed(&tag, rows),
+                Execution::Rows(rows) => {
+                    if let Some(copy) = copy::of(&prepared) {
+                        self.copy_out(rows, copy).boxed().await?;
+                        continue;
+                    }
+                    describe(&mut self.link, &rows.schema, &[])?;
+                    let mut running = Running::new(rows, &[], style(&self.session));
+                    let sent = running
+                        .send(&mut self.link, None, |out, batch, row| {
+                            batch.put_data_row(out, row)
+                        })
+                        .await?;
+                    backend::command_complete(
+                        &mut self.link.out,
+                        running.tag,
+                        backend::counts_rows(running.tag).then_some(sent),
+                    );
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn completed(&mut self, command: &str, rows: Option<u64>) {
+        backend::command_complete(&mut self.link.out, command, rows);
+        // They are for the wire's statements too, which the session does not know.
+        if matches!(command, "DISCARD ALL" | "DEALLOCATE ALL") {
+            self.statements.clear();
+            self.portals.clear();
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! Values in binary format: the send functions of Postgres' types, and `array_send`.
+
+use bytes::{BufMut, BytesMut};
+use lakegate_error::{Code, Error, Result};
+
+use super::arrays::{IntWidth, List};
+use super::column::{Column, Data};
+use super::number::{Digits, put_numeric_binary};
+use super::text::{days, with_decimal};
+use super::time::{self, pg_date, pg_time, pg_timestamp};
+use super::{Style, json};
+
+/// Appends the bytes of a value that is not NULL, without its length.
+pub(super) fn put(
+    out: &mut BytesMut,
+    column: &Column<'_>,
+    row: usize,
+    style: &Style,
+) -> Result<()> {
+    match &column.data {
+        Data::Null => {}
+        Data::Bool(values) => out.put_u8(u8::from(values.value(row))),
+        Data::Int(values, width) => match width {
+            IntWidth::Two => out.put_i16(narrow(values.get(row))?),
+            IntWidth::Four => out.put_i32(narrow(values.get(row))?),
+            IntWidth::Eight => out.put_i64(values.get(row)),
+            IntWidth::Oid => out.put_u32(values.get(row) as u32),
+            IntWidth::Numeric => {
+                let mut digits = Digits::default();
+                let value = values
+                    .get_unsigned(row)
+                    .unwrap_or_else(|| values.get(row).unsigned_abs());
+                digits.push_u128(u128::from(value));
+                let negative = values.get_unsigned(row).is_none() && values.get(row) < 0;
+                put_numeric_binary(out, negative, digits.as_slice(), 0);
+            }
+        },
+        Data::Float16(values) => out.put_f32(values.value(row).to_f32()),
+        Data::Float32(values) => out.put_f32(values[row]),
+        Data::Float64(values) => out.put_f64(values[row]),
+        Data::Decimal(values, scale) => with_decimal(values, row, |negative, digits| {
+            put_numeric_binary(out, negative, digits, *scale)
+        }),
+        Data::Text(values) => out.put_slice(values.get(row).as_bytes()),
+        Data::Bytes(values) => out.put_slice(values.get(row)),
+        Data::Date(values, unit) => out.put_i32(pg_date(days(values, *unit, row))?),
+        Data::Time(values, unit) => {
+            out.put_i64(pg_time(time::micros(values.get(row), *unit, "time")?)?)
+        }
+        Data::Timestamp(values, unit, _) => out.put_i64(pg_timestamp(time::micros(
+            values[row],
+            *unit,
+            "timestamp",
+        )?)?),
+        Data::Interval(values) => values.get(row)?.put_binary(out),
+        Data::Dictionary(keys, values) => put(out, values, keys.get(row) as usize, style)?,
+        Data::Runs(runs, values) => put(out, values, runs.physical(row), style)?,
+        Data::List(list) if list.element != 0 => put_array(out, list, row, style)?,
+        Data::List(_) | Data::Struct(_) | Data::Map { .. } | Data::Union { .. } => {
+            json::put(out, column, row, style)?
+        }
+    }
+    Ok(())
+}
+
+fn narrow<T: TryFrom<i64>>(value: i64) -> Result<T> {
+    T::try_from(value).map_err(|_| {
+        Error::new(
+            Code::NumericOutOfRange,
+            format!("integer out of range: {value} does not fit the column's type"),
+        )
+    })
+}
+
+fn put_array(out: &mut BytesMut, list: &List<'_>, row: usize, style: &Style) -> Result<()> {
+    let range = list.range(row);
+    let has_null = range.clone().any(|index| list.values.is_null(index));
+    out.put_i32(if range.is_empty() && !list.vector {
+        0
+    } else {
+        1
+    });
+    out.put_i32(i32::from(has_null));
+    out.put_u32(list.element);
+    if range.is_empty() && !list.vector {
+        return Ok(());
+    }
+    let len = i32::try_from(range.len()).map_err(|_| {
+        Error::new(
+            Code::NumericOutOfRange,
+            "an array holds at most 2147483647 elements",
+        )
+    })?;
+    out.put_i32(len);
+    out.put_i32(i32::from(!list.vector));
+    for index in range {
+        super::put_field(out, &list.values, index, super::Format::Binary, style)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,223 @@
+//! Record batches straight to wire bytes.
+//!
+//! A batch's columns are downcast once ([`column`]); then each row is appended to the connection's buffer as a `DataRow` (or a line of
+//! `COPY`), in text or binary format by column. Nothing is allocated per cell.
+
+mod arrays;
+mod binary;
+mod column;
+mod json;
+mod number;
+mod text;
+pub(crate) mod time;
+
+#[cfg(test)]
+mod tests;
+
+use bytes::{BufMut, BytesMut};
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::datatypes::Schema;
+use lakegate_error::{Code, Error, Result};
+
+use self::column::Column;
+pub(crate) use self::time::Zone;
+use super::types::{self, PgType};
+
+/// No message is longer: clients read the length as an `int`, and libpq refuses more.
+pub(crate) const MAX_MESSAGE: usize = 1 << 30;
+
+/// The format of a column on the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    Text,
+    Binary,
+}
+
+impl Format {
+    pub fn code(self) -> i16 {
+        match self {
+            Format::Text => 0,
+            Format::Binary => 1,
+        }
+    }
+}
+
+/// The session's settings that text output depends on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Style {
+    pub zone: Zone,
+    /// `extra_float_digits`; 1 and more: the shortest text that reads back as the same float.
+    pub float_digits: i32,
+}
+
+impl Default for Style {
+    fn default() -> Self {
+        Self {
+            zone: Zone::UTC,
+            float_digits: 1,
+        }
+    }
+}
+
+/// Writes the rows of one result.
+#[derive(Debug)]
+pub(crate) struct RowEncoder {
+    columns: Vec<(PgType, Format)>,
+    style: Style,
+}
+
+impl RowEncoder {
+    /// `formats` has one entry a column; columns beyond it are text.
+    pub fn new(schema: &Schema, formats: &[Format], style: Style) -> Self {
+        let formats = formats
+            .iter()
+            .copied()
+            .chain(std::iter::repeat(Format::Text));
+        let columns = schema
+            .fields()
+            .iter()
+            .zip(formats)
+            .map(|(field, format)| (types::of_field(field), format));
+        Self {
+            columns: columns.collect(),
+            style,
+        }
+    }
+
+    /// Downcasts a batch of the schema given to [`RowEncoder::new`].
+    pub fn batch<'a>(&'a self, batch: &'a RecordBatch) -> Result<BatchEncoder<'a>> {
+        if batch.num_columns() != self.columns.len() {
+            return Err(Error::internal(format!(
+                "a batch has {} columns where its result has {}",
+                batch.num_columns(),
+                self.columns.len()
+            )));
+        }
+        let columns = batch.columns().iter().zip(&self.columns);
+        let columns =
+            columns.map(|(array, (pg, format))| Ok((Column::new(array.as_ref(), *pg)?, *format)));
+        Ok(BatchEncoder {
+            columns: columns.collect::<Result<_>>()?,
+            style: &self.style,
+        })
+    }
+}
+
+/// A batch whose columns are downcast.
+pub(crate) struct BatchEncoder<'a> {
+    columns: Vec<(Column<'a>, Format)>,
+    style: &'a Style,
+}
+
+impl BatchEncoder<'_> {
+    /// Appends a `DataRow`. On an error `out` is as it was.
+    pub fn put_data_row(&self, out: &mut BytesMut, row: usize) -> Result<()> {
+        self.message(out, b'D', |out| self.put_fields(out, row))
+    }
+
+    /// Appends a `CopyData` with a row in COPY's binary format, whose body is that of a `DataRow`; `before` it what begins the data.
+    pub fn put_copy_binary(&self, out: &mut BytesMut, row: usize, before: &[u8]) -> Result<()> {
+        self.message(out, b'd', |out| {
+            out.put_slice(before);
+            self.put_fields(out, row)
+        })
+    }
+
+    /// Appends a `CopyData` with a line; `field` writes what surrounds and escapes the text of each value (`None`: NULL).
+    pub fn put_copy_line(
+        &self,
+        out: &mut BytesMut,
+        row: usize,
+        mut field: impl FnMut(&mut BytesMut, usize, Option<&[u8]>),
+        scratch: &mut BytesMut,
+    ) -> Result<()> {
+        self.message(out, b'd', |out| {
+            for (n, (column, _)) in self.columns.iter().enumerate() {
+                scratch.clear();
+                if column.is_null(row) {
+                    field(out, n, None);
+                } else {
+                    text::put(scratch, column, row, self.style)?;
+                    field(out, n, Some(scratch));
+                }
+            }
+            out.put_u8(b'\n');
+            Ok(())
+        })
+    }
+
+    fn put_fields(&self, out: &mut BytesMut, row: usize) -> Result<()> {
+        let start = out.len();
+        // A tuple of Postgres has 1,600 columns at most, the count on the wire ends at 32,767.
+        let count = i16::try_from(self.columns.len())
+            .map_err(|_| Error::not_supported("a result has at most 32767 columns"))?;
+        out.put_i16(count);
+        for (column, format) in &self.columns {
+            put_field(out, column, row, *format, self.style)?;
+            if out.len() - start > MAX_MESSAGE {
+                return Err(too_long());
+            }
+        }
+        Ok(())
+    }
+
+    fn message(
+        &self,
+        out: &mut BytesMut,
+        tag: u8,
+        body: impl FnOnce(&mut BytesMut) -> Result<()>,
+    ) -> Result<()> {
+        let start = out.len();
+        out.put_u8(tag);
+        out.put_u32(0);
+        let written = body(out).and_then(|()| {
+            let length = out.len() - start - 1;
+            if length < MAX_MESSAGE {
+                Ok(length)
+            } else {
+                Err(too_long())
+            }
+        });
+        match written {
+            Ok(length) => {
+                out[start + 1..start + 5].copy_from_slice(&(length as u32).to_be_bytes());
+                Ok(())
+            }
+            Err(error) => {
+                out.truncate(start);
+                Err(error)
+            }
+        }
+    }
+}
+
+fn too_long() -> Error {
+    Error::new(Code::OutOfMemory, "a row is longer than 1 GiB on the wire")
+        .with_hint("select fewer columns, or parts of the long ones")
+}
+
+/// Appends a field with its length, -1 for NULL.
+fn put_field(
+    out: &mut BytesMut,
+    column: &Column<'_>,
+    row: usize,
+    format: Format,
+    style: &Style,
+) -> Result<()> {
+    if column.is_null(row) {
+        out.put_i32(-1);
+        return Ok(());
+    }
+    let start = out.len();
+    out.put_u32(0);
+    match format {
+        Format::Text => text::put(out, column, row, style)?,
+        Format::Binary => binary::put(out, column, row, style)?,
+    }
+    let length = out.len() - start - 4;
+    if length > MAX_MESSAGE {
+        return Err(too_long());
+    }
+    out[start..start + 4].copy_from_slice(&(length as u32).to_be_bytes());
+    Ok(())
+}

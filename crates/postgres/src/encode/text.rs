@@ -1,0 +1,150 @@
+//! Values in text format: the output functions of Postgres' types, and `array_out`.
+
+use bytes::{BufMut, BytesMut};
+use lakegate_error::Result;
+
+use super::arrays::{DateUnit, Decimals, IntWidth, Ints, List};
+use super::column::{Column, Data};
+use super::number::{Digits, put_decimal, put_f32, put_f64, put_int, put_uint};
+use super::time::{self, put_date, put_time, put_timestamp};
+use super::{Style, json};
+
+/// Appends the text of a value that is not NULL.
+pub(super) fn put(
+    out: &mut BytesMut,
+    column: &Column<'_>,
+    row: usize,
+    style: &Style,
+) -> Result<()> {
+    match &column.data {
+        Data::Null => {}
+        Data::Bool(values) => out.put_u8(if values.value(row) { b't' } else { b'f' }),
+        Data::Int(values, width) => put_integer(out, values, *width, row),
+        Data::Float16(values) => put_f32(out, values.value(row).to_f32(), style.float_digits),
+        Data::Float32(values) => put_f32(out, values[row], style.float_digits),
+        Data::Float64(values) => put_f64(out, values[row], style.float_digits),
+        Data::Decimal(values, scale) => with_decimal(values, row, |negative, digits| {
+            put_decimal(out, negative, digits, *scale)
+        }),
+        Data::Text(values) => out.put_slice(values.get(row).as_bytes()),
+        Data::Bytes(values) => put_hex(out, values.get(row)),
+        Data::Date(values, unit) => put_date(out, days(values, *unit, row))?,
+        Data::Time(values, unit) => put_time(out, time::micros(values.get(row), *unit, "time")?)?,
+        Data::Timestamp(values, unit, zoned) => {
+            let micros = time::micros(values[row], *unit, "timestamp")?;
+            put_timestamp(out, micros, zoned.0.then_some(style.zone), b' ')?;
+        }
+        Data::Interval(values) => values.get(row)?.put_text(out),
+        Data::Dictionary(keys, values) => put(out, values, keys.get(row) as usize, style)?,
+        Data::Runs(runs, values) => put(out, values, runs.physical(row), style)?,
+        Data::List(list) if list.vector => put_vector(out, list, row, style)?,
+        Data::List(list) if list.element != 0 => put_array(out, list, row, style)?,
+        Data::List(_) | Data::Struct(_) | Data::Map { .. } | Data::Union { .. } => {
+            json::put(out, column, row, style)?
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn put_integer(out: &mut BytesMut, values: &Ints<'_>, width: IntWidth, row: usize) {
+    match values.get_unsigned(row) {
+        Some(value) => put_uint(out, value),
+        // A negative object id is the same four bytes, unsigned.
+        None if width == IntWidth::Oid => put_uint(out, u64::from(values.get(row) as u32)),
+        None => put_int(out, values.get(row)),
+    }
+}
+
+pub(super) fn days(values: &Ints<'_>, unit: DateUnit, row: usize) -> i64 {
+    match unit {
+        DateUnit::Days => values.get(row),
+        DateUnit::Milliseconds => values.get(row).div_euclid(86_400_000),
+    }
+}
+
+/// Hands a decimal's sign and digits to `write`.
+pub(super) fn with_decimal(values: &Decimals<'_>, row: usize, write: impl FnOnce(bool, &[u8])) {
+    let mut digits = Digits::default();
+    let negative = match values {
+        Decimals::D32(v) => {
+            digits.push_u128(u128::from(v[row].unsigned_abs()));
+            v[row] < 0
+        }
+        Decimals::D64(v) => {
+            digits.push_u128(u128::from(v[row].unsigned_abs()));
+            v[row] < 0
+        }
+        Decimals::D128(v) => {
+            digits.push_u128(v[row].unsigned_abs());
+            v[row] < 0
+        }
+        Decimals::D256(v) => {
+            let text = v[row].to_string();
+            let unsigned = text.trim_start_matches('-');
+            digits.push_text(unsigned);
+            unsigned.len() < text.len()
+        }
+    };
+    write(negative, digits.as_slice());
+}
+
+pub(super) fn put_hex(out: &mut BytesMut, bytes: &[u8]) {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    out.reserve(2 + bytes.len() * 2);
+    out.put_slice(b"\\x");
+    for byte in bytes {
+        out.put_slice(&[HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
+    }
+}
+
+fn put_vector(out: &mut BytesMut, list: &List<'_>, row: usize, style: &Style) -> Result<()> {
+    for (n, index) in list.range(row).enumerate() {
+        if n > 0 {
+            out.put_u8(b' ');
+        }
+        put(out, &list.values, index, style)?;
+    }
+    Ok(())
+}
+
+fn put_array(out: &mut BytesMut, list: &List<'_>, row: usize, style: &Style) -> Result<()> {
+    out.put_u8(b'{');
+    for (n, index) in list.range(row).enumerate() {
+        if n > 0 {
+            out.put_u8(b',');
+        }
+        if list.values.is_null(index) {
+            out.put_slice(b"NULL");
+            continue;
+        }
+        let start = out.len();
+        put(out, &list.values, index, style)?;
+        quote_element(out, start);
+    }
+    out.put_u8(b'}');
+    Ok(())
+}
+
+/// Quotes the array element that begins at `start`, where `array_out` would.
+fn quote_element(out: &mut BytesMut, start: usize) {
+    let element = &out[start..];
+    let special = |b: &u8| {
+        matches!(
+            b,
+            b'"' | b'\\' | b'{' | b'}' | b',' | b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c
+        )
+    };
+    if !element.is_empty() && !element.eq_ignore_ascii_case(b"null") && !element.iter().any(special)
+    {
+        return;
+    }
+    let element = out.split_off(start);
+    out.put_u8(b'"');
+    for byte in &element {
+        if matches!(byte, b'"' | b'\\') {
+            out.put_u8(b'\\');
+        }
+        out.put_u8(*byte);
+    }
+    out.put_u8(b'"');
+}

@@ -1,0 +1,410 @@
+//! The extended protocol: prepared statements and portals of the wire.
+
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::{DataType, SchemaRef};
+use datafusion::common::ScalarValue;
+use futures::FutureExt;
+use lakegate_error::{Code, Error, Result};
+use lakegate_gateway::sql::{Parsed, ast};
+use lakegate_gateway::{Execution, Prepared, TransactionStatus, check_weight};
+
+use super::backend::{self, tag};
+use super::connection::Connection;
+use super::copy;
+use super::encode::Format;
+use super::frontend::{Bind, Target};
+use super::params::{self, Parameter};
+use super::rows::{Failed, Running, describe, style};
+use super::types;
+
+/// A prepared statement.
+#[derive(Debug)]
+pub(super) struct Statement {
+    /// `None`: the empty statement.
+    prepared: Option<Prepared>,
+    parameters: Vec<Parameter>,
+}
+
+impl Statement {
+    /// Bytes that it takes in memory, about.
+    fn weight(&self) -> usize {
+        self.prepared.as_ref().map_or(0, Prepared::weight)
+    }
+
+    fn columns(&self) -> Option<&SchemaRef> {
+        self.prepared
+            .as_ref()
+            .and_then(|prepared| prepared.columns.as_ref())
+    }
+}
+
+/// A statement with its values, on its way.
+#[derive(Debug)]
+pub(super) struct Portal {
+    statement: Arc<Statement>,
+    formats: Vec<Format>,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    Bound(Vec<ScalarValue>),
+    Running(Box<Running>),
+    /// All rows were sent; the tag of more of them.
+    Exhausted(&'static str),
+    /// A command ran; it does not run twice.
+    Ran,
+}
+
+impl Portal {
+    /// Bytes of the values that it waits with.
+    fn weight(&self) -> usize {
+        match &self.state {
+            State::Bound(values) => weight_of(values),
+            _ => 0,
+        }
+    }
+}
+
+fn weight_of(values: &[ScalarValue]) -> usize {
+    values.iter().map(ScalarValue::size).sum()
+}
+
+impl Connection {
+    pub(super) async fn parse(
+        &mut self,
+        name: String,
+        query: &str,
+        declared: &[u32],
+    ) -> Result<(), Failed> {
+        if name.is_empty() {
+            self.close_statement("");
+        } else if self.statements.contains_key(&name) {
+            return Err(Error::new(
+                Code::DuplicatePreparedStatement,
+                format!("prepared statement \"{name}\" already exists"),
+            )
+            .into());
+        }
+        if self.statements.len() >= self.options.max_statements {
+            let why = format!(
+                "too many prepared statements: a connection holds at most {}",
+                self.options.max_statements
+            );
+            return Err(Error::new(Code::OutOfMemory, why)
+                .with_hint("close those that are not needed any more")
+                .into());
+        }
+        let mut parsed = self.session.parse(query).await?;
+        if parsed.len() > 1 {
+            return Err(Error::new(
+                Code::SyntaxError,
+                "cannot insert multiple commands into a prepared statement",
+            )
+            .into());
+        }
+        let statement = match parsed.pop() {
+            None => Statement {
+                prepared: None,
+                parameters: Vec::new(),
+            },
+            Some(parsed) => {
+                let types: Vec<Option<DataType>> =
+                    declared.iter().map(|oid| types::arrow_of(*oid)).collect();
+                let session = Arc::clone(&self.session);
+                let prepared = self
+                    .link
+                    .run(session.prepare(parsed, &types).boxed())
+                    .await??;
+                let declared = declared.iter().copied().chain(std::iter::repeat(0));
+                let parameters = prepared.parameters.iter().zip(declared);
+                let parameters = parameters
+                    .map(|(inferred, declared)| Parameter {
+                        declared,
+                        inferred: inferred.clone(),
+                    })
+                    .collect();
+                Statement {
+                    prepared: Some(prepared),
+                    parameters,
+                }
+            }
+        };
+        check_weight(
+            self.statements.values().map(|kept| kept.weight()),
+            statement.weight(),
+            "close those that are not needed any more",
+        )?;
+        self.statements.insert(name, Arc::new(statement));
+        backend::empty(&mut self.link.out, tag::PARSE_COMPLETE);
+        Ok(())
+    }
+
+    fn statement(&self, name: &str) -> Result<Arc<Statement>> {
+        self.statements.get(name).cloned().ok_or_else(|| {
+            let why = if name.is_empty() {
+                "unnamed prepared statement does not exist".to_owned()
+            } else {
+                format!("prepared statement \"{name}\" does not exist")
+            };
+            Error::new(Code::InvalidPreparedStatement, why)
+        })
+    }
+
+    pub(super) fn bind(&mut self, bind: Bind) -> Result<(), Failed> {
+        let statement = self.statement(&bind.statement)?;
+        if bind.portal.is_empty() {
+            self.portals.remove("");
+        } else if self.portals.contains_key(&bind.portal) {
+            return Err(Error::new(
+                Code::DuplicateCursor,
+                format!("cursor \"{}\" already exists", bind.portal),
+            )
+            .into());
+        }
+        if self.portals.len() >= self.options.max_portals {
+            let why = format!(
+                "too many portals: a connection holds at most {}",
+                self.options.max_portals
+            );
+            return Err(Error::new(Code::OutOfMemory, why)
+                .with_hint("close those that are not needed any more")
+                .into());
+        }
+        let zone = style(&self.session).zone;
+        let values = params::bind(
+            &bind.parameters,
+            &bind.parameter_formats,
+            &statement.parameters,
+            zone,
+        )?;
+        let waiting = self.portals.values().map(Portal::weight);
+        let weight = waiting.fold(weight_of(&values), usize::saturating_add);
+        if weight > self.options.max_bound_bytes {
+            let why = format!(
+                "the values of portals take {weight} bytes; {} are the most of a connection",
+                self.options.max_bound_bytes
+            );
+            return Err(Error::new(Code::OutOfMemory, why)
+                .with_hint("execute or close portals before more are bound")
+                .into());
+        }
+        let columns = statement
+            .columns()
+            .map_or(0, |columns| columns.fields().len());
+        let formats = params::formats(&bind.result_formats, columns, "column")?;
+        self.portals.insert(
+            bind.portal,
+            Portal {
+                statement,
+                formats,
+                state: State::Bound(values),
+            },
+        );
+        backend::empty(&mut self.link.out, tag::BIND_COMPLETE);
+        Ok(())
+    }
+
+    pub(super) async fn describe(&mut self, target: &Target) -> Result<(), Failed> {
+        let (statement, formats) = match target {
+            Target::Statement(name) => {
+                let statement = self.statement(name)?;
+                backend::parameter_description(
+                    &mut self.link.out,
+                    statement.parameters.iter().map(Parameter::oid),
+                );
+                (statement, &[][..])
+            }
+            Target::Portal(name) => match self.portals.get(name) {
+                Some(portal) => (Arc::clone(&portal.statement), &portal.formats[..]),
+                None => return self.describe_cursor(name).boxed().await,
+            },
+        };
+        match statement.columns() {
+            Some(columns) => describe(&mut self.link, columns, formats)?,
+            None => backend::empty(&mut self.link.out, tag::NO_DATA),
+        }
+        Ok(())
+    }
+
+    /// A cursor that was declared in SQL is a portal to Postgres, and drivers ask for its columns so.
+    async fn describe_cursor(&mut self, name: &str) -> Result<(), Failed> {
+        let fetch = ast::Fetch {
+            name: name.to_owned(),
+            direction: ast::FetchDirection::Next,
+        };
+        let parsed = Parsed {
+            statement: ast::Statement::Fetch(fetch),
+            text: String::new(),
+            position: 1,
+        };
+        let session = Arc::clone(&self.session);
+        let prepared = self.link.run(session.prepare(parsed, &[]).boxed()).await?;
+        match prepared.ok().and_then(|prepared| prepared.columns) {
+            Some(columns) => Ok(describe(&mut self.link, &columns, &[])?),
+            None => Err(unknown_portal(name).into()),
+        }
+    }
+
+    pub(super) async fn execute(&mut self, name: &str, max_rows: i32) -> Result<(), Failed> {
+        // Out of the map while it runs: one that fails is gone.
+        let mut portal = self
+            .portals
+            .remove(name)
+            .ok_or_else(|| unknown_portal(name))?;
+        let first = matches!(portal.state, State::Bound(_));
+        portal.state = match portal.state {
+            State::Bound(values) => {
+                let statement = Arc::clone(&portal.statement);
+                self.start(&statement, &portal.formats, values)
+                    .boxed()
+                    .await?
+            }
+            state => state,
+        };
+        portal.state = match portal.state {
+            State::Running(mut running) => {
+                // 0 is all of them, and so is less, as in Postgres.
+                let limit = u64::try_from(max_rows).ok().filter(|limit| *limit > 0);
+                let sent = running
+                    .send(&mut self.link, limit, |out, batch, row| {
+                        batch.put_data_row(out, row)
+                    })
+                    .await?;
+                if running.is_done() {
+                    backend::command_complete(
+                        &mut self.link.out,
+                        running.tag,
+                        backend::counts_rows(running.tag).then_some(sent),
+                    );
+                    State::Exhausted(running.tag)
+                } else {
+                    backend::empty(&mut self.link.out, tag::PORTAL_SUSPENDED);
+                    State::Running(running)
+                }
+            }
+            State::Exhausted(tag) => {
+                backend::command_complete(
+                    &mut self.link.out,
+                    tag,
+                    backend::counts_rows(tag).then_some(0),
+                );
+                State::Exhausted(tag)
+            }
+            State::Ran if first => State::Ran,
+            State::Ran => {
+                return Err(Error::new(
+                    Code::InvalidCursor,
+                    format!("portal \"{name}\" cannot be run again"),
+                )
+                .into());
+            }
+            State::Bound(_) => return Err(Error::internal("a portal ran and did not start").into()),
+        };
+        self.portals.insert(name.to_owned(), portal);
+        Ok(())
+    }
+
+    /// Begins to run what a portal holds.
+    async fn start(
+        &mut self,
+        statement: &Statement,
+        formats: &[Format],
+        values: Vec<ScalarValue>,
+    ) -> Result<State, Failed> {
+        let Some(prepared) = &statement.prepared else {
+            backend::empty(&mut self.link.out, tag::EMPTY_QUERY);
+            return Ok(State::Ran);
+        };
+        if self.deallocate(&prepared.parsed.statement) {
+            return Ok(State::Ran);
+        }
+        let session = Arc::clone(&self.session);
+        let rows = match self
+            .link
+            .run(session.execute(prepared, values).boxed())
+            .await??
+        {
+            Execution::Command { tag, rows } => {
+                self.completed(&tag, rows);
+                return Ok(State::Ran);
+            }
+            Execution::Rows(rows) => rows,
+        };
+        if let Some(copy) = copy::of(prepared) {
+            self.copy_out(rows, copy).boxed().await?;
+            return Ok(State::Ran);
+        }
+        if let Some(described) = &prepared.columns
+            && !same_types(described, &rows.schema)
+        {
+            return Err(Error::new(
+                Code::ResultTypeChanged,
+                "cached plan must not change result type",
+            )
+            .with_hint("a table of the statement has changed: prepare it again")
+            .into());
+        }
+        Ok(State::Running(Box::new(Running::new(
+            rows,
+            formats,
+            style(&self.session),
+        ))))
+    }
+
+    pub(super) fn close(&mut self, target: &Target) {
+        match target {
+            Target::Statement(name) => self.close_statement(name),
+            Target::Portal(name) => {
+                self.portals.remove(name);
+            }
+        }
+        backend::empty(&mut self.link.out, tag::CLOSE_COMPLETE);
+    }
+
+    /// Closing a statement closes the portals made of it.
+    pub(super) fn close_statement(&mut self, name: &str) {
+        if let Some(statement) = self.statements.remove(name) {
+            self.portals
+                .retain(|_, portal| !Arc::ptr_eq(&portal.statement, &statement));
+        }
+    }
+
+    /// `DEALLOCATE` of a statement that the wire prepared, which the session does not know; as drivers do that cannot send Close.
+    pub(super) fn deallocate(&mut self, statement: &ast::Statement) -> bool {
+        let ast::Statement::Deallocate(deallocate) = statement else {
+            return false;
+        };
+        match &deallocate.name {
+            Some(name)
+                if self.statements.contains_key(name)
+                    && self.session.transaction_status() != TransactionStatus::Failed =>
+            {
+                self.close_statement(name);
+                backend::command_complete(&mut self.link.out, "DEALLOCATE", None);
+                true
+            }
+            _ => false,
+        }
+    }
+}
+
+fn unknown_portal(name: &str) -> Error {
+    Error::new(
+        Code::InvalidCursor,
+        format!("portal \"{name}\" does not exist"),
+    )
+}
+
+/// Whether rows of `actual` are what was announced as `described`.
+fn same_types(described: &SchemaRef, actual: &SchemaRef) -> bool {
+    let types = |schema: &SchemaRef| -> Vec<u32> {
+        schema
+            .fields()
+            .iter()
+            .map(|field| types::of_field(field).oid)
+            .collect()
+    };
+    Arc::ptr_eq(described, actual) || types(described) == types(actual)
+}

@@ -1,0 +1,333 @@
+//! A connection's bytes: framing, buffers, back-pressure, and the watch for a client that has gone.
+//!
+//! There is one task a connection and no lock. While a statement runs, [`Link::run`] polls it together with the socket's read side: what
+//! the client pipelines is kept (up to [`PIPELINE`]), and its end of the connection is noticed at once. Writing waits for the client
+//! ([`Link::flush`]), which is what slows a scan down to the client's pace.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::{Buf, Bytes, BytesMut};
+use futures::FutureExt;
+use lakegate_error::{Code, Error};
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::{Sleep, sleep};
+use tokio_rustls::server::TlsStream;
+use tokio_util::io::poll_read_buf;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+
+use super::frontend;
+
+/// Bytes that a client may send ahead while a statement runs.
+const PIPELINE: usize = 256 * 1024;
+/// Bytes of answers that are gathered before they are written.
+pub(super) const WRITE_AT: usize = 64 * 1024;
+/// A buffer that grew beyond this for a long row is given back.
+const KEEP: usize = 1024 * 1024;
+/// How often the socket is asked whether it is closed while nothing more may be read from it.
+const CLOSED_CHECK: Duration = Duration::from_millis(500);
+
+/// The socket, with or without TLS.
+#[derive(Debug)]
+pub(super) enum Stream {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl Stream {
+    fn tcp(&self) -> &TcpStream {
+        match self {
+            Stream::Plain(tcp) => tcp,
+            Stream::Tls(tls) => tls.get_ref().0,
+        }
+    }
+
+    pub fn is_tls(&self) -> bool {
+        matches!(self, Stream::Tls(_))
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Stream::Plain(tcp) => Pin::new(tcp).poll_read(cx, buf),
+            Stream::Tls(tls) => Pin::new(tls).poll_read(cx, buf),
+        }
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Stream::Plain(tcp) => Pin::new(tcp).poll_write(cx, buf),
+            Stream::Tls(tls) => Pin::new(tls).poll_write(cx, buf),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Stream::Plain(tcp) => Pin::new(tcp).poll_flush(cx),
+            Stream::Tls(tls) => Pin::new(tls).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Stream::Plain(tcp) => Pin::new(tcp).poll_shutdown(cx),
+            Stream::Tls(tls) => Pin::new(tls).poll_shutdown(cx),
+        }
+    }
+}
+
+/// Why a connection ends.
+#[derive(Debug)]
+pub(super) enum Ended {
+    /// The client closed it, or it broke.
+    Gone,
+    /// The server is stopping.
+    ShuttingDown,
+    /// Client and server have lost each other; the error is the last message.
+    Lost(Error),
+}
+
+/// A message after start-up: its type and its body without the length.
+#[derive(Debug)]
+pub(super) struct Frame {
+    pub tag: u8,
+    pub body: Bytes,
+}
+
+/// A statement that panics, here or in the engine, ends its connection only, and the client is told.
+fn poll_caught<F: Future>(
+    future: Pin<&mut F>,
+    cx: &mut Context<'_>,
+) -> Poll<Result<F::Output, Ended>> {
+    std::panic::catch_unwind(AssertUnwindSafe(|| future.poll(cx))).map_or_else(
+        |_| {
+            let error =
+                Error::internal("the statement met a defect of the server, which is in its log");
+            Poll::Ready(Err(Ended::Lost(error)))
+        },
+        |polled| polled.map(Ok),
+    )
+}
+
+pub(super) struct Link {
+    stream: Stream,
+    peer: SocketAddr,
+    input: BytesMut,
+    /// Answers to be written.
+    pub out: BytesMut,
+    /// Longest message that is read.
+    max_message: usize,
+    stop: CancellationToken,
+    kill: Pin<Box<WaitForCancellationFutureOwned>>,
+    closed_check: Pin<Box<Sleep>>,
+}
+
+impl std::fmt::Debug for Link {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Link")
+            .field("peer", &self.peer)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Link {
+    /// `stop` ends the connection when it is idle, `kill` at any moment.
+    pub fn new(
+        stream: Stream,
+        peer: SocketAddr,
+        stop: CancellationToken,
+        kill: CancellationToken,
+    ) -> Self {
+        Self {
+            stream,
+            peer,
+            input: BytesMut::new(),
+            out: BytesMut::new(),
+            // Until the client has shown who it is.
+            max_message: super::startup::MAX_STARTUP,
+            stop,
+            kill: Box::pin(kill.cancelled_owned()),
+            closed_check: Box::pin(sleep(CLOSED_CHECK)),
+        }
+    }
+
+    pub fn allow_messages_of(&mut self, bytes: usize) {
+        self.max_message = bytes;
+    }
+
+    pub fn peer(&self) -> SocketAddr {
+        self.peer
+    }
+
+    pub fn stream(&self) -> &Stream {
+        &self.stream
+    }
+
+    /// The next message; what is still to be written goes out first.
+    pub async fn frame(&mut self) -> Result<Frame, Ended> {
+        loop {
+            if let Some(frame) = self.buffered_frame()? {
+                return Ok(frame);
+            }
+            self.flush().await?;
+            let stop = self.stop.clone();
+            tokio::select! {
+                biased;
+                read = std::future::poll_fn(|cx| self.poll_read_more(cx)) => read?,
+                () = stop.cancelled() => return Err(Ended::ShuttingDown),
+            }
+        }
+    }
+
+    /// A complete message of those received.
+    fn buffered_frame(&mut self) -> Result<Option<Frame>, Ended> {
+        let [tag, a, b, c, d, ..] = self.input[..] else {
+            return Ok(None);
+        };
+        let lost = |why: String| Ended::Lost(Error::new(Code::ProtocolViolation, why));
+        if !frontend::is_known(tag) && tag != b'p' {
+            return Err(lost(format!("invalid frontend message type {tag}")));
+        }
+        let length = u32::from_be_bytes([a, b, c, d]) as usize;
+        if length < 4 || length > self.max_message {
+            return Err(lost(format!(
+                "invalid message length {length}: it must be 4 to {}",
+                self.max_message
+            )));
+        }
+        if self.input.len() < 1 + length {
+            return Ok(None);
+        }
+        let mut message = self.input.split_to(1 + length);
+        message.advance(5);
+        Ok(Some(Frame {
+            tag,
+            body: message.freeze(),
+        }))
+    }
+
+    fn poll_read_more(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Ended>> {
+        // What a message claims to be long is not reserved: the buffer grows as bytes arrive.
+        self.input.reserve(8 * 1024);
+        match ready!(poll_read_buf(
+            Pin::new(&mut self.stream),
+            cx,
+            &mut self.input
+        )) {
+            Ok(0) | Err(_) => Poll::Ready(Err(Ended::Gone)),
+            Ok(_) => Poll::Ready(Ok(())),
+        }
+    }
+
+    /// Runs `future` while watching the client; it is dropped, which cancels it, when the client goes.
+    pub async fn run<F: Future>(&mut self, future: F) -> Result<F::Output, Ended> {
+        let mut future = pin!(future);
+        std::future::poll_fn(|cx| match poll_caught(future.as_mut(), cx) {
+            Poll::Ready(output) => Poll::Ready(output),
+            Poll::Pending => self.poll_watch(cx).map(Err),
+        })
+        .await
+    }
+
+    /// As [`Link::run`], but writes what is there while `future` takes its time.
+    pub async fn run_and_write<F: Future>(&mut self, future: F) -> Result<F::Output, Ended> {
+        let mut future = pin!(future);
+        std::future::poll_fn(|cx| match poll_caught(future.as_mut(), cx) {
+            Poll::Ready(output) => Poll::Ready(output),
+            Poll::Pending => match self.poll_write_out(cx) {
+                Poll::Ready(Err(ended)) => Poll::Ready(Err(ended)),
+                _ => self.poll_watch(cx).map(Err),
+            },
+        })
+        .await
+    }
+
+    /// Writes all answers; waits for the client to take them.
+    pub async fn flush(&mut self) -> Result<(), Ended> {
+        std::future::poll_fn(|cx| match self.poll_write_out(cx) {
+            Poll::Ready(done) => Poll::Ready(done),
+            Poll::Pending => self.poll_watch(cx).map(Err),
+        })
+        .await?;
+        if self.out.capacity() > KEEP {
+            self.out = BytesMut::with_capacity(WRITE_AT);
+        }
+        Ok(())
+    }
+
+    fn poll_write_out(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Ended>> {
+        while !self.out.is_empty() {
+            match ready!(Pin::new(&mut self.stream).poll_write(cx, &self.out)) {
+                Ok(0) | Err(_) => return Poll::Ready(Err(Ended::Gone)),
+                Ok(written) => self.out.advance(written),
+            }
+        }
+        self.out.clear();
+        Pin::new(&mut self.stream)
+            .poll_flush(cx)
+            .map_err(|_| Ended::Gone)
+    }
+
+    /// Ready when the client has gone or the server will wait no longer.
+    fn poll_watch(&mut self, cx: &mut Context<'_>) -> Poll<Ended> {
+        if self.kill.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Ended::ShuttingDown);
+        }
+        while self.input.len() < PIPELINE {
+            match ready!(self.poll_read_more(cx)) {
+                Ok(()) => {}
+                Err(ended) => return Poll::Ready(ended),
+            }
+        }
+        // More than may be sent ahead: the rest stays in the socket, whose state tells whether it is closed.
+        loop {
+            ready!(self.closed_check.as_mut().poll(cx));
+            self.closed_check.set(sleep(CLOSED_CHECK));
+            let ready = self.stream.tcp().ready(Interest::READABLE).now_or_never();
+            if ready.is_some_and(|ready| ready.is_ok_and(|ready| ready.is_read_closed())) {
+                return Poll::Ready(Ended::Gone);
+            }
+        }
+    }
+
+    /// Writes what is there, and closes without losing it: a socket that is closed with input unread is reset, and the client might not
+    /// see the last message.
+    pub async fn close(mut self) {
+        let _ = tokio::time::timeout(Duration::from_secs(1), async {
+            let written = std::future::poll_fn(|cx| self.poll_write_out(cx)).await;
+            if written.is_err()
+                || tokio::io::AsyncWriteExt::shutdown(&mut self.stream)
+                    .await
+                    .is_err()
+            {
+                return;
+            }
+            let mut left = 1024 * 1024usize;
+            while left > 0 {
+                self.input.clear();
+                match std::future::poll_fn(|cx| self.poll_read_more(cx)).await {
+                    Ok(()) => left = left.saturating_sub(self.input.len()),
+                    Err(_) => return,
+                }
+            }
+        })
+        .await;
+    }
+}

@@ -1,0 +1,239 @@
+//! Parameters in binary format: the receive functions of Postgres' types. Every length is checked.
+
+use bytes::Buf;
+use lakegate_error::{Code, Error, Result};
+
+use super::super::encode::time::{EPOCH_DAYS, EPOCH_MICROS};
+use super::super::types::{element_oid, oid, oid_like, type_name};
+use super::value::{MAX_DIGITS, Numeric, Value};
+
+/// Reads a value of the type `type_oid`.
+pub(super) fn read(type_oid: u32, mut bytes: &[u8]) -> Result<Value> {
+    let wrong = || {
+        Error::new(
+            Code::ProtocolViolation,
+            format!(
+                "incorrect binary data format for type {}",
+                type_name(type_oid)
+            ),
+        )
+    };
+    let fixed = |length: usize| {
+        if bytes.len() == length {
+            Ok(())
+        } else {
+            Err(wrong())
+        }
+    };
+    Ok(match type_oid {
+        oid::BOOL => {
+            fixed(1)?;
+            Value::Bool(bytes[0] != 0)
+        }
+        oid::INT2 => {
+            fixed(2)?;
+            Value::Int(i64::from(bytes.get_i16()))
+        }
+        oid::INT4 => {
+            fixed(4)?;
+            Value::Int(i64::from(bytes.get_i32()))
+        }
+        oid::INT8 => {
+            fixed(8)?;
+            Value::Int(bytes.get_i64())
+        }
+        oid::FLOAT4 => {
+            fixed(4)?;
+            Value::Float32(bytes.get_f32())
+        }
+        oid::FLOAT8 => {
+            fixed(8)?;
+            Value::Float64(bytes.get_f64())
+        }
+        oid::NUMERIC => Value::Numeric(numeric(bytes).ok_or_else(wrong)??),
+        oid::TEXT
+        | oid::VARCHAR
+        | oid::BPCHAR
+        | oid::NAME
+        | oid::CHAR
+        | oid::JSON
+        | oid::UNKNOWN
+        | 0 => Value::Text(super::super::frontend::utf8(bytes)?),
+        oid::JSONB => match bytes.split_first() {
+            Some((1, text)) => Value::Text(super::super::frontend::utf8(text)?),
+            _ => return Err(wrong()),
+        },
+        oid::UUID => {
+            fixed(16)?;
+            let mut raw = [0; 16];
+            bytes.copy_to_slice(&mut raw);
+            Value::Text(uuid::Uuid::from_bytes(raw).to_string())
+        }
+        oid::BYTEA => Value::Bytes(bytes.to_vec()),
+        oid::DATE => {
+            fixed(4)?;
+            let days = i64::from(finite(bytes.get_i32(), i32::MIN, i32::MAX, "date")?) + EPOCH_DAYS;
+            Value::Date(i32::try_from(days).map_err(|_| super::out_of_range("date"))?)
+        }
+        oid::TIME => {
+            fixed(8)?;
+            let micros = bytes.get_i64();
+            if !(0..=86_400_000_000).contains(&micros) {
+                return Err(super::out_of_range("time"));
+            }
+            Value::Time(micros)
+        }
+        oid::TIMESTAMP | oid::TIMESTAMPTZ => {
+            fixed(8)?;
+            let since_2000 = finite(bytes.get_i64(), i64::MIN, i64::MAX, "timestamp")?;
+            let micros = since_2000
+                .checked_add(EPOCH_MICROS)
+                .ok_or_else(|| super::out_of_range("timestamp"))?;
+            if type_oid == oid::TIMESTAMP {
+                Value::Timestamp(micros)
+            } else {
+                Value::Instant(micros)
+            }
+        }
+        oid::INTERVAL => {
+            fixed(16)?;
+            let (micros, days, months) = (bytes.get_i64(), bytes.get_i32(), bytes.get_i32());
+            Value::Interval {
+                months,
+                days,
+                micros,
+            }
+        }
+        other if oid_like(other) => {
+            fixed(4)?;
+            Value::Int(i64::from(bytes.get_u32()))
+        }
+        other => match element_oid(other) {
+            Some(element) => array(element, bytes).ok_or_else(wrong)??,
+            None => {
+                return Err(Error::not_supported(format!(
+                    "binary parameters of {} are not supported: send it as text",
+                    type_name(type_oid)
+                )));
+            }
+        },
+    })
+}
+
+fn finite<T: PartialEq>(value: T, least: T, most: T, what: &str) -> Result<T> {
+    if value == least || value == most {
+        return Err(Error::new(
+            Code::NumericOutOfRange,
+            format!("an infinite {what} is not supported"),
+        ));
+    }
+    Ok(value)
+}
+
+/// `None`: malformed.
+fn numeric(mut bytes: &[u8]) -> Option<Result<Numeric>> {
+    if bytes.len() < 8 {
+        return None;
+    }
+    let (count, weight, sign, scale) = (
+        bytes.get_u16(),
+        bytes.get_i16(),
+        bytes.get_u16(),
+        bytes.get_u16(),
+    );
+    let count = usize::from(count);
+    if bytes.len() != count * 2 {
+        return None;
+    }
+    let negative = match sign {
+        0 => false,
+        0x4000 => true,
+        0xC000 | 0xD000 | 0xF000 => {
+            return Some(Err(Error::new(
+                Code::NumericOutOfRange,
+                "numeric NaN and infinity are not supported",
+            )));
+        }
+        _ => return None,
+    };
+    // Groups of four digits from 10000^weight down; those before the point that are not sent are zero.
+    let weight = i32::from(weight);
+    let groups_after_point = count as i32 - 1 - weight;
+    if count > MAX_DIGITS / 2 || weight.abs() > MAX_DIGITS as i32 || usize::from(scale) > 16_383 {
+        return Some(Err(Error::new(
+            Code::NumericOutOfRange,
+            format!("a numeric has at most {MAX_DIGITS} digits"),
+        )));
+    }
+    let mut digits = String::with_capacity(count * 4);
+    for _ in 0..count {
+        let group = bytes.get_u16();
+        if group > 9999 {
+            return None;
+        }
+        digits.push_str(&format!("{group:04}"));
+    }
+    if groups_after_point < 0 {
+        digits.push_str(&"0000".repeat(groups_after_point.unsigned_abs() as usize));
+    }
+    Some(Numeric::new(
+        negative,
+        &digits,
+        groups_after_point.max(0) as usize * 4,
+    ))
+}
+
+/// `None`: malformed.
+fn array(element: u32, mut bytes: &[u8]) -> Option<Result<Value>> {
+    if bytes.len() < 12 {
+        return None;
+    }
+    let (dimensions, _has_null, sent) = (bytes.get_i32(), bytes.get_i32(), bytes.get_u32());
+    if sent != element {
+        return None;
+    }
+    match dimensions {
+        0 => {
+            return bytes.is_empty().then_some(Ok(Value::Array {
+                element,
+                values: Vec::new(),
+            }));
+        }
+        1 => {}
+        2..=6 => {
+            return Some(Err(Error::not_supported(
+                "arrays of more than one dimension are not supported as parameters",
+            )));
+        }
+        _ => return None,
+    }
+    if bytes.len() < 8 {
+        return None;
+    }
+    let (count, _lower_bound) = (bytes.get_i32(), bytes.get_i32());
+    let count = usize::try_from(count).ok()?;
+    // Each element has a length of four bytes at least: a false count allocates nothing.
+    if count > bytes.len() / 4 {
+        return None;
+    }
+    let mut values = Vec::with_capacity(count);
+    for _ in 0..count {
+        if bytes.len() < 4 {
+            return None;
+        }
+        let length = bytes.get_i32();
+        if length == -1 {
+            values.push(None);
+            continue;
+        }
+        let (value, rest) = bytes.split_at_checked(usize::try_from(length).ok()?)?;
+        bytes = rest;
+        match read(element, value) {
+            Ok(value) => values.push(Some(value)),
+            Err(error) => return Some(Err(error)),
+        }
+    }
+    bytes
+        .is_empty()
+        .then_some(Ok(Value::Array { element, values }))
+}

@@ -1,0 +1,130 @@
+//! The values of a Bind message as scalars of the types that the statement's parameters have.
+//!
+//! A value is read by its declared type (or, where the client declared none, by the inferred one) and then fitted to the inferred type. A
+//! value is never changed to fit: what has more digits than the inferred type keeps a type of its own.
+
+mod binary;
+mod text;
+mod value;
+
+#[cfg(test)]
+mod tests;
+
+use bytes::Bytes;
+use datafusion::arrow::datatypes::DataType;
+use datafusion::common::ScalarValue;
+use lakegate_error::{Code, Error, Result};
+
+use super::encode::{Format, Zone};
+use super::types::{self, oid};
+
+/// The formats of `count` parameters or columns, from none (all text), one (for all) or one each.
+pub(super) fn formats(codes: &[i16], count: usize, what: &str) -> Result<Vec<Format>> {
+    let format = |code: &i16| match code {
+        0 => Ok(Format::Text),
+        1 => Ok(Format::Binary),
+        other => Err(Error::new(
+            Code::ProtocolViolation,
+            format!("unsupported format code {other}: it is 0 for text or 1 for binary"),
+        )),
+    };
+    match codes {
+        [] => Ok(vec![Format::Text; count]),
+        [one] => Ok(vec![format(one)?; count]),
+        each if each.len() == count => each.iter().map(format).collect(),
+        each => Err(Error::new(
+            Code::ProtocolViolation,
+            format!(
+                "bind message has {} {what} formats but {count} {what}s",
+                each.len()
+            ),
+        )),
+    }
+}
+
+/// What a statement says of one parameter.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Parameter {
+    /// The OID in the Parse message; 0 where the client left it open.
+    pub declared: u32,
+    pub inferred: DataType,
+}
+
+impl Parameter {
+    /// The type to announce, and to read values by.
+    pub fn oid(&self) -> u32 {
+        match self.declared {
+            0 | oid::UNKNOWN => types::of_data_type(&self.inferred).oid,
+            declared => declared,
+        }
+    }
+}
+
+/// Reads the values of a Bind message. Errors: a count or format that does not fit (`ProtocolViolation`), a value that its type does not
+/// hold (`InvalidCast`, `NumericOutOfRange`); each names the parameter.
+pub(super) fn bind(
+    values: &[Option<Bytes>],
+    codes: &[i16],
+    parameters: &[Parameter],
+    zone: Zone,
+) -> Result<Vec<ScalarValue>> {
+    if values.len() != parameters.len() {
+        return Err(Error::new(
+            Code::ProtocolViolation,
+            format!(
+                "bind message supplies {} parameters, but the prepared statement requires {}",
+                values.len(),
+                parameters.len()
+            ),
+        ));
+    }
+    let formats = formats(codes, values.len(), "parameter")?;
+    let mut scalars = Vec::with_capacity(values.len());
+    for (n, ((value, format), parameter)) in values.iter().zip(formats).zip(parameters).enumerate()
+    {
+        let scalar = one(value.as_deref(), format, parameter, zone)
+            .map_err(|e| Error::new(e.code(), format!("parameter ${}: {}", n + 1, e.message())))?;
+        scalars.push(scalar);
+    }
+    Ok(scalars)
+}
+
+fn one(
+    bytes: Option<&[u8]>,
+    format: Format,
+    parameter: &Parameter,
+    zone: Zone,
+) -> Result<ScalarValue> {
+    let target = match &parameter.inferred {
+        DataType::Null => &DataType::Utf8,
+        inferred => inferred,
+    };
+    let Some(bytes) = bytes else {
+        return ScalarValue::try_new_null(target)
+            .map_err(|e| Error::not_supported(format!("no NULL of type {target}: {e}")));
+    };
+    let value = match format {
+        Format::Text => text::read(parameter.oid(), &super::frontend::utf8(bytes)?, zone)?,
+        Format::Binary => binary::read(parameter.oid(), bytes)?,
+    };
+    value.fit(target, zone)
+}
+
+/// A value that its type does not hold.
+fn invalid(type_oid: u32, text: &str) -> Error {
+    let shown: String = text.chars().take(80).collect();
+    Error::new(
+        Code::InvalidCast,
+        format!(
+            "invalid input syntax for type {}: \"{shown}\"",
+            types::type_name(type_oid)
+        ),
+    )
+}
+
+fn out_of_range(what: impl std::fmt::Display) -> Error {
+    Error::new(
+        Code::NumericOutOfRange,
+        format!("value out of range for type {what}"),
+    )
+}

@@ -1,0 +1,172 @@
+//! A result on its way to the client: batch by batch, at the client's pace.
+
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::datatypes::SchemaRef;
+use futures::StreamExt;
+use lakegate_error::{Error, Result};
+use lakegate_gateway::{BatchStream, QueryWatch, Rows, Session};
+
+use super::backend;
+use super::encode::{BatchEncoder, Format, RowEncoder, Style};
+use super::link::{Ended, Link, WRITE_AT};
+use super::types;
+
+/// Why a statement ends early: it failed, or the connection is over.
+#[derive(Debug)]
+pub(super) enum Failed {
+    Statement(Error),
+    Connection(Ended),
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        Failed::Statement(error)
+    }
+}
+
+impl From<Ended> for Failed {
+    fn from(ended: Ended) -> Self {
+        Failed::Connection(ended)
+    }
+}
+
+/// The settings that text depends on, as the session has them now.
+pub(super) fn style(session: &Session) -> Style {
+    let zone = session
+        .parameter("TimeZone")
+        .map_or(super::encode::Zone::UTC, |name| {
+            super::encode::Zone::parse(&name)
+        });
+    let float_digits = session
+        .parameter("extra_float_digits")
+        .and_then(|digits| digits.parse().ok())
+        .unwrap_or(1);
+    Style { zone, float_digits }
+}
+
+/// Announces the columns of a result.
+///
+/// Errors: more than the wire can count.
+pub(super) fn describe(link: &mut Link, schema: &SchemaRef, formats: &[Format]) -> Result<()> {
+    if schema.fields().len() > i16::MAX as usize {
+        return Err(Error::not_supported(format!(
+            "a result has {} columns; Postgres' protocol counts to 32767",
+            schema.fields().len()
+        )));
+    }
+    let formats = formats
+        .iter()
+        .copied()
+        .chain(std::iter::repeat(Format::Text));
+    let columns: Vec<_> = schema
+        .fields()
+        .iter()
+        .zip(formats)
+        .map(|(f, format)| (f.name().as_str(), types::of_field(f), format))
+        .collect();
+    backend::row_description(&mut link.out, columns.into_iter());
+    Ok(())
+}
+
+/// A result of which some rows may have been sent.
+pub(super) struct Running {
+    pub tag: &'static str,
+    stream: BatchStream,
+    /// Told what the client has taken, and charged with the encoding.
+    query: Option<QueryWatch>,
+    /// The batch that is being sent, and its next row.
+    batch: Option<(RecordBatch, usize)>,
+    encoder: RowEncoder,
+    done: bool,
+}
+
+impl std::fmt::Debug for Running {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Running")
+            .field("tag", &self.tag)
+            .field("done", &self.done)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Running {
+    pub fn new(rows: Rows, formats: &[Format], style: Style) -> Self {
+        let encoder = RowEncoder::new(&rows.schema, formats, style);
+        Self {
+            tag: rows.tag,
+            stream: rows.stream,
+            query: rows.query,
+            batch: None,
+            encoder,
+            done: false,
+        }
+    }
+
+    pub fn is_done(&self) -> bool {
+        self.done
+    }
+
+    /// Sends rows until the end or until `limit` are sent; the count. Dropping the future drops the stream's batch, which cancels.
+    pub async fn send(
+        &mut self,
+        link: &mut Link,
+        limit: Option<u64>,
+        put: impl FnMut(&mut bytes::BytesMut, &BatchEncoder<'_>, usize) -> Result<()>,
+    ) -> Result<u64, Failed> {
+        match self.query.clone() {
+            Some(query) => query.metered(self.send_rows(link, limit, put)).await,
+            None => self.send_rows(link, limit, put).await,
+        }
+    }
+
+    async fn send_rows(
+        &mut self,
+        link: &mut Link,
+        limit: Option<u64>,
+        mut put: impl FnMut(&mut bytes::BytesMut, &BatchEncoder<'_>, usize) -> Result<()>,
+    ) -> Result<u64, Failed> {
+        let mut sent = 0;
+        while limit.is_none_or(|limit| sent < limit) {
+            let (batch, first) = match self.batch.take() {
+                Some(begun) => begun,
+                None => match self.next(link, sent > 0).await? {
+                    Some(batch) => (batch, 0),
+                    None => {
+                        self.done = true;
+                        break;
+                    }
+                },
+            };
+            let rest = (batch.num_rows() - first) as u64;
+            let end = first + limit.map_or(rest, |limit| rest.min(limit - sent)) as usize;
+            {
+                let rows = self.encoder.batch(&batch)?;
+                for row in first..end {
+                    put(&mut link.out, &rows, row)?;
+                    if link.out.len() >= WRITE_AT {
+                        link.flush().await?;
+                        if let Some(query) = &self.query {
+                            query.client_takes();
+                        }
+                    }
+                }
+            }
+            sent += (end - first) as u64;
+            if end < batch.num_rows() {
+                self.batch = Some((batch, end));
+            }
+        }
+        Ok(sent)
+    }
+
+    async fn next(&mut self, link: &mut Link, begun: bool) -> Result<Option<RecordBatch>, Failed> {
+        let next = self.stream.next();
+        // Rows that are there are not kept waiting for those that are not; a short answer stays one packet.
+        let batch = if begun {
+            link.run_and_write(next).await?
+        } else {
+            link.run(next).await?
+        };
+        Ok(batch.transpose()?)
+    }
+}

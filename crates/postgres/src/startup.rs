@@ -1,0 +1,416 @@
+//! From an accepted socket to a session: TLS, the startup packet, authentication, the gateway's session.
+//!
+//! Nothing is trusted before authentication: packets are 10,000 bytes at most, and all of it has to be done within a deadline.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use lakegate_error::{Code, Error, Result};
+use lakegate_gateway::{ConnectionSlot, Login, Protocol, Session};
+use lakegate_transport::tls::Identity;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsAcceptor;
+use tracing::debug;
+
+use super::backend::{self, Severity};
+use super::frontend::{Opening, Startup};
+use super::link::{Ended, Link, Stream};
+use super::{Door, auth};
+
+/// As PostgreSQL's `MAX_STARTUP_PACKET_LENGTH`.
+pub(super) const MAX_STARTUP: usize = 10_000;
+
+/// The protocol that is spoken: 3.2 differs from 3.0 in longer cancel keys only.
+const NEWEST_MINOR: u16 = 2;
+
+/// The ALPN name that a client must give when it begins with TLS at once.
+const ALPN: &[u8] = b"postgresql";
+
+/// A connection that may send statements.
+pub(super) struct Opened {
+    pub link: Link,
+    pub session: Arc<Session>,
+    pub slot: ConnectionSlot,
+}
+
+/// The opening of a connection.
+enum First {
+    Startup(Stream, Startup, Option<Arc<Identity>>),
+    /// It only came to cancel another's query.
+    Cancelled(Stream),
+    Refused(Stream, Error),
+}
+
+/// Opens a session. `None`: the connection is over, and the client was told why if he would hear it.
+///
+/// Boxed, here and below, so that the compiler sees of each part by itself that it may move between threads.
+pub(super) fn open(door: &Door, tcp: TcpStream, peer: SocketAddr) -> BoxFuture<'_, Option<Opened>> {
+    open_within(door, tcp, peer).boxed()
+}
+
+async fn open_within(door: &Door, tcp: TcpStream, peer: SocketAddr) -> Option<Opened> {
+    let deadline = tokio::time::Instant::now() + door.options.startup_timeout;
+    let first = match tokio::time::timeout_at(deadline, first(door, tcp)).await {
+        Ok(Ok(first)) => first,
+        Ok(Err(error)) => {
+            debug!(%peer, %error, "connection closed while it opened");
+            return None;
+        }
+        Err(_) => {
+            debug!(%peer, "connection closed: it did not open in time");
+            return None;
+        }
+    };
+    let (stream, startup, identity) = match first {
+        First::Startup(stream, startup, identity) => (stream, startup, identity),
+        First::Cancelled(mut stream) => {
+            // A connection over TLS ends with a close_notify, which libpq 18 waits for.
+            let _ = tokio::time::timeout_at(deadline, stream.shutdown()).await;
+            return None;
+        }
+        First::Refused(stream, error) => {
+            refuse(
+                Link::new(stream, peer, door.stop.clone(), door.kill.clone()),
+                &error,
+            )
+            .await;
+            return None;
+        }
+    };
+    let mut link = Link::new(stream, peer, door.stop.clone(), door.kill.clone());
+    let opened = tokio::time::timeout_at(
+        deadline,
+        log_in(door, &mut link, &startup, identity.as_deref()).boxed(),
+    )
+    .await;
+    let error = match opened {
+        Ok(Ok(Ok((session, slot)))) => {
+            link.allow_messages_of(door.options.max_message_bytes);
+            return Some(Opened {
+                link,
+                session,
+                slot,
+            });
+        }
+        Ok(Ok(Err(error))) => error,
+        Ok(Err(Ended::Gone)) => return None,
+        Ok(Err(Ended::Lost(error))) => error,
+        Ok(Err(Ended::ShuttingDown)) => super::shutting_down(),
+        Err(_) => Error::new(
+            Code::ProtocolViolation,
+            "canceling authentication due to timeout",
+        ),
+    };
+    refuse(link, &error).await;
+    None
+}
+
+/// Says why, as the last message.
+pub(super) fn refuse(mut link: Link, error: &Error) -> BoxFuture<'static, ()> {
+    // Postgres: 28000, invalid authorization specification.
+    let sqlstate = if error.code() == Code::PermissionDenied {
+        "28000"
+    } else {
+        error.code().sqlstate()
+    };
+    backend::error_as(&mut link.out, Severity::Fatal, sqlstate, error);
+    link.close().boxed()
+}
+
+/// TLS, encryption requests, and the first packet.
+async fn first(door: &Door, mut tcp: TcpStream) -> std::io::Result<First> {
+    let mut byte = [0];
+    if tcp.peek(&mut byte).await? == 0 {
+        return Err(std::io::ErrorKind::UnexpectedEof.into());
+    }
+    let identity;
+    // A TLS handshake record, where Postgres' packets begin with the zero of a length.
+    let mut stream = if byte[0] == 0x16 {
+        let (stream, shown) = accept_tls(door, tcp).await?;
+        identity = shown;
+        let Stream::Tls(tls) = &stream else {
+            return Err(std::io::ErrorKind::Unsupported.into());
+        };
+        if tls.get_ref().1.alpn_protocol() != Some(ALPN) {
+            let why = Error::new(
+                Code::ProtocolViolation,
+                "received direct SSL connection request without ALPN protocol negotiation extension",
+            );
+            return Ok(First::Refused(stream, why));
+        }
+        stream
+    } else {
+        let mut asked = (false, false);
+        loop {
+            let packet = match packet(&mut tcp).await? {
+                Ok(packet) => packet,
+                Err(error) => return Ok(First::Refused(Stream::Plain(tcp), error)),
+            };
+            match Opening::parse(packet) {
+                Ok(Opening::Ssl) if !asked.0 => {
+                    asked.0 = true;
+                    if door.tls.is_none() {
+                        tcp.write_all(b"N").await?;
+                        continue;
+                    }
+                    // The packet was read to its last byte and no further: what a man in the middle sent behind it goes into the
+                    // handshake, and breaks it.
+                    tcp.write_all(b"S").await?;
+                    let (stream, shown) = accept_tls(door, tcp).await?;
+                    identity = shown;
+                    break stream;
+                }
+                Ok(Opening::GssEnc) if !asked.1 => {
+                    asked.1 = true;
+                    tcp.write_all(b"N").await?;
+                }
+                Ok(Opening::Ssl | Opening::GssEnc) => {
+                    let why = Error::new(Code::ProtocolViolation, "encryption was asked for twice");
+                    return Ok(First::Refused(Stream::Plain(tcp), why));
+                }
+                // A cancel key is no secret worth TLS: libpq before 17 sends it in the clear.
+                opening => return Ok(opened(door, Stream::Plain(tcp), opening, None)),
+            }
+        }
+    };
+    let opening = match packet(&mut stream).await? {
+        Ok(packet) => Opening::parse(packet),
+        Err(error) => Err(error),
+    };
+    Ok(opened(door, stream, opening, Some(identity)))
+}
+
+fn opened(
+    door: &Door,
+    stream: Stream,
+    opening: Result<Opening>,
+    identity: Option<Arc<Identity>>,
+) -> First {
+    match opening {
+        Ok(Opening::Startup(startup)) => First::Startup(stream, startup, identity),
+        Ok(Opening::Cancel { pid, secret }) => {
+            door.gateway.cancel(pid, &secret);
+            First::Cancelled(stream)
+        }
+        Ok(Opening::Ssl | Opening::GssEnc) => First::Refused(
+            stream,
+            Error::new(
+                Code::ProtocolViolation,
+                "encryption was asked for on an encrypted connection",
+            ),
+        ),
+        Err(error) => First::Refused(stream, error),
+    }
+}
+
+async fn accept_tls(door: &Door, tcp: TcpStream) -> std::io::Result<(Stream, Arc<Identity>)> {
+    let Some(tls) = &door.tls else {
+        return Err(std::io::ErrorKind::Unsupported.into());
+    };
+    let identity = tls.current();
+    let config = identity
+        .server_config(&[ALPN], door.options.clients.as_ref())
+        .map_err(std::io::Error::other)?;
+    let stream = TlsAcceptor::from(config).accept(tcp).await?;
+    Ok((Stream::Tls(Box::new(stream)), identity))
+}
+
+/// A packet without a type: its body, exactly.
+async fn packet(stream: &mut (impl AsyncRead + Unpin)) -> std::io::Result<Result<Bytes>> {
+    let length = stream.read_u32().await? as usize;
+    if !(8..=MAX_STARTUP).contains(&length) {
+        return Ok(Err(Error::new(
+            Code::ProtocolViolation,
+            format!("invalid length of startup packet: it must be 8 to {MAX_STARTUP} bytes"),
+        )));
+    }
+    let mut body = BytesMut::zeroed(length - 4);
+    stream.read_exact(&mut body).await?;
+    Ok(Ok(body.freeze()))
+}
+
+async fn log_in(
+    door: &Door,
+    link: &mut Link,
+    startup: &Startup,
+    identity: Option<&Identity>,
+) -> Result<Result<(Arc<Session>, ConnectionSlot)>, Ended> {
+    if let Err(error) = check(door, link, startup) {
+        return Ok(Err(error));
+    }
+    let Some(user) = startup.get("user") else {
+        return Ok(Err(Error::new(
+            Code::PermissionDenied,
+            "no PostgreSQL user name specified in startup packet",
+        )));
+    };
+    // Before authentication, which costs more than the refusal.
+    if let Err(error) = door.gateway.room_for_connection() {
+        return Ok(Err(error));
+    }
+    // 3.1 never existed.
+    let minor = match startup.minor {
+        0 | 1 => 0,
+        newer => newer.min(NEWEST_MINOR),
+    };
+    if minor != startup.minor || !startup.protocol_options.is_empty() {
+        backend::negotiate_protocol_version(&mut link.out, minor, &startup.protocol_options);
+    }
+    let certified = match (&door.options.clients, link.stream()) {
+        (Some(clients), Stream::Tls(tls)) => clients.user(tls.get_ref().1),
+        _ => Ok(None),
+    };
+    let authenticated = match certified {
+        Ok(Some(certified)) => auth::by_certificate(link, &door.gateway, &certified, user)
+            .map(|principal| (None, principal)),
+        Ok(None) => auth::authenticate(link, &door.gateway, identity, user)
+            .await?
+            .map(|(server_final, principal)| (Some(server_final), principal)),
+        Err(error) => Err(error),
+    };
+    let (server_final, principal) = match authenticated {
+        Ok(authenticated) => authenticated,
+        Err(error) => return Ok(Err(error)),
+    };
+    let login = Login {
+        principal: &principal,
+        database: startup.get("database"),
+        application_name: startup.get("application_name"),
+        client_addr: link.peer(),
+        protocol: Protocol::Postgres,
+        lasting: true,
+    };
+    if let Some(server_final) = &server_final {
+        backend::authentication(
+            &mut link.out,
+            &backend::Authentication::SaslFinal(server_final),
+        );
+    }
+    backend::authentication(&mut link.out, &backend::Authentication::Ok);
+    // The client reads that its password was right before it reads that its database does not exist.
+    link.flush().await?;
+    let slot = match door.gateway.connection_slot(user) {
+        Ok(slot) => slot,
+        Err(error) => return Ok(Err(error)),
+    };
+    let session = match link.run(door.gateway.connect(login).boxed()).await? {
+        Ok(session) => session,
+        Err(error) => return Ok(Err(error)),
+    };
+    for (name, value) in &startup.parameters {
+        match name.as_str() {
+            "user" | "database" | "replication" | "client_encoding" => {}
+            "options" => {
+                for (name, value) in options(value) {
+                    session.start_parameter(&name, &value);
+                }
+            }
+            _ => session.start_parameter(name, value),
+        }
+    }
+    Ok(Ok((session, slot)))
+}
+
+fn check(door: &Door, link: &Link, startup: &Startup) -> Result<()> {
+    if door.options.require_tls && !link.stream().is_tls() {
+        return Err(Error::new(Code::PermissionDenied, "this server accepts only connections with TLS")
+            .with_hint("connect with sslmode=require, or with sslmode=verify-full and the server's CA certificate as sslrootcert"));
+    }
+    if startup
+        .get("replication")
+        .is_some_and(|value| !matches!(value, "false" | "off" | "no" | "0"))
+    {
+        return Err(Error::not_supported(
+            "replication connections are not supported",
+        ));
+    }
+    // Drivers write it as UTF8, utf-8 or 'utf-8'.
+    let encoding = startup.get("client_encoding").unwrap_or("utf8");
+    let plain: String = encoding
+        .chars()
+        .filter(char::is_ascii_alphanumeric)
+        .collect::<String>()
+        .to_ascii_lowercase();
+    if !matches!(plain.as_str(), "utf8" | "unicode" | "sqlascii" | "auto") {
+        return Err(Error::invalid(format!(
+            "invalid value for parameter \"client_encoding\": \"{encoding}\""
+        ))
+        .with_hint("the only client encoding is UTF8"));
+    }
+    Ok(())
+}
+
+/// The settings in libpq's `options`: `-c name=value`, `--name=value`; a backslash makes a space part of a value.
+fn options(text: &str) -> Vec<(String, String)> {
+    let mut words = vec![String::new()];
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '\\' => words
+                .last_mut()
+                .map_or((), |word| word.extend(chars.next())),
+            c if c.is_ascii_whitespace() => words.push(String::new()),
+            c => words.last_mut().map_or((), |word| word.push(c)),
+        }
+    }
+    let mut settings = Vec::new();
+    let mut words = words.into_iter().filter(|word| !word.is_empty());
+    while let Some(word) = words.next() {
+        let setting = match word.strip_prefix("--").or_else(|| word.strip_prefix("-c")) {
+            Some("") => words.next().unwrap_or_default(),
+            Some(setting) => setting.to_owned(),
+            None => continue,
+        };
+        if let Some((name, value)) = setting.split_once('=') {
+            settings.push((name.replace('-', "_"), value.to_owned()));
+        }
+    }
+    settings
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use super::*;
+
+    #[test]
+    fn options_are_settings() {
+        let expect = |text: &str, settings: &[(&str, &str)]| {
+            let settings: Vec<_> = settings
+                .iter()
+                .map(|(n, v)| ((*n).to_owned(), (*v).to_owned()))
+                .collect();
+            assert_eq!(options(text), settings, "{text}");
+        };
+        expect(
+            "-c statement_timeout=5min -csearch_path=a,b",
+            &[("statement_timeout", "5min"), ("search_path", "a,b")],
+        );
+        expect("--time-zone=UTC -B 100", &[("time_zone", "UTC")]);
+        expect(
+            r"-c application_name=my\ tool",
+            &[("application_name", "my tool")],
+        );
+        expect("-c", &[]);
+        expect("  ", &[]);
+    }
+
+    #[tokio::test]
+    async fn startup_packets_are_bounded_before_they_are_read() {
+        for (sent, fits) in [
+            (&b"\0\0\0\x08\x04\xd2\x16\x2f"[..], true),
+            (b"\x7f\xff\xff\xff", false),
+            (b"\0\0\0\x07abc", false),
+            (b"\0\0\x27\x11", false),
+        ] {
+            let mut sent = sent;
+            assert_eq!(packet(&mut sent).await.unwrap().is_ok(), fits);
+        }
+        let mut cut = &b"\0\0\0\x10abc"[..];
+        assert!(packet(&mut cut).await.is_err());
+    }
+}

@@ -1,0 +1,94 @@
+//! What a text can say: one struct or enum a statement, by family.
+//!
+//! Names that the catalog knows (databases, tables, columns, users, roles, workgroups) are lower-cased here, once, so that
+//! nobody above has to. Queries stay `sqlparser`'s, in the form that DataFusion plans.
+
+mod access;
+mod copy;
+mod cursor;
+mod ddl;
+mod describe;
+mod partitions;
+mod query;
+mod session;
+mod statement;
+mod workgroup;
+
+use std::fmt;
+
+pub use access::*;
+pub use copy::*;
+pub use cursor::*;
+pub use ddl::*;
+pub use describe::*;
+pub use partitions::*;
+pub use query::*;
+pub use session::*;
+pub use statement::*;
+pub use workgroup::*;
+
+/// A table's name as written, lower-cased. What is missing comes from the session.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct TableName {
+    pub catalog: Option<String>,
+    pub database: Option<String>,
+    pub table: String,
+}
+
+impl TableName {
+    /// A name without catalog and database.
+    pub fn bare(table: impl Into<String>) -> TableName {
+        TableName {
+            catalog: None,
+            database: None,
+            table: table.into(),
+        }
+    }
+
+    /// A name with its database.
+    pub fn in_database(database: impl Into<String>, table: impl Into<String>) -> TableName {
+        TableName {
+            catalog: None,
+            database: Some(database.into()),
+            table: table.into(),
+        }
+    }
+}
+
+impl fmt::Display for TableName {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for part in [&self.catalog, &self.database].into_iter().flatten() {
+            write!(formatter, "{part}.")?;
+        }
+        formatter.write_str(&self.table)
+    }
+}
+
+/// A database's name as written, lower-cased.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct DatabaseName {
+    pub catalog: Option<String>,
+    pub database: String,
+}
+
+impl DatabaseName {
+    /// A name without its catalog.
+    pub fn bare(database: impl Into<String>) -> DatabaseName {
+        DatabaseName {
+            catalog: None,
+            database: database.into(),
+        }
+    }
+}
+
+impl fmt::Display for DatabaseName {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(catalog) = &self.catalog {
+            write!(formatter, "{catalog}.")?;
+        }
+        formatter.write_str(&self.database)
+    }
+}
+
+/// Key and value of TBLPROPERTIES and its kin, in the order written. Keys keep their case, as in Glue's Parameters.
+pub type Properties = Vec<(String, String)>;

@@ -1,0 +1,290 @@
+//! The statement, and what can be said of any of them.
+
+use sqlparser::ast;
+
+use super::*;
+
+/// One statement.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Statement {
+    // Queries
+    Query(Box<ast::Query>),
+    Explain(Explain),
+    Copy(Copy),
+    // Databases and tables
+    Use(Use),
+    CreateDatabase(CreateDatabase),
+    DropDatabase(DropDatabase),
+    AlterDatabaseSetProperties(AlterDatabaseSetProperties),
+    CreateTable(Box<CreateTable>),
+    DropTable(DropTable),
+    MsckRepair(MsckRepair),
+    AlterTableAddPartitions(AlterTableAddPartitions),
+    AlterTableDropPartitions(AlterTableDropPartitions),
+    AlterTableRenamePartition(AlterTableRenamePartition),
+    AlterTableAddColumns(AlterTableAddColumns),
+    AlterTableReplaceColumns(AlterTableReplaceColumns),
+    AlterTableSetProperties(AlterTableSetProperties),
+    AlterTableUnsetProperties(AlterTableUnsetProperties),
+    AlterTableSetLocation(AlterTableSetLocation),
+    AlterTableSetSerdeProperties(AlterTableSetSerdeProperties),
+    AlterTableRename(AlterTableRename),
+    AlterTableIfExists(AlterTableIfExists),
+    ShowDatabases(ShowDatabases),
+    ShowTables(ShowTables),
+    ShowViews(ShowViews),
+    ShowColumns(ShowColumns),
+    ShowPartitions(ShowPartitions),
+    ShowCreateTable(ShowCreateTable),
+    ShowTblProperties(ShowTblProperties),
+    ShowFunctions(ShowFunctions),
+    Describe(Describe),
+    // Access
+    CreateUser(CreateUser),
+    AlterUser(AlterUser),
+    DropUser(DropUser),
+    CreateRole(CreateRole),
+    DropRole(DropRole),
+    GrantRole(GrantRole),
+    RevokeRole(RevokeRole),
+    Grant(Grant),
+    Revoke(Revoke),
+    ShowGrants(ShowGrants),
+    ShowRoles(ShowRoles),
+    ShowUsers,
+    // Workgroups
+    CreateWorkgroup(CreateWorkgroup),
+    AlterWorkgroup(AlterWorkgroup),
+    DropWorkgroup(DropWorkgroup),
+    ShowWorkgroups,
+    ShowWorkgroup(ShowWorkgroup),
+    Kill(Kill),
+    // Session
+    Set(Set),
+    SetTransaction(SetTransaction),
+    Show(Show),
+    Reset(Reset),
+    Discard(Discard),
+    Begin(Begin),
+    Commit(EndTransaction),
+    Rollback(EndTransaction),
+    Savepoint(Savepoint),
+    ReleaseSavepoint(Savepoint),
+    RollbackTo(Savepoint),
+    Prepare(Prepare),
+    Execute(Execute),
+    Deallocate(Deallocate),
+    DeclareCursor(DeclareCursor),
+    Fetch(Fetch),
+    MoveCursor(Fetch),
+    CloseCursor(CloseCursor),
+    /// `UNLISTEN {c|*}`: nothing is ever listened to, so it succeeds.
+    Unlisten,
+    /// Recognised, but not something that Lakegate does.
+    Unsupported(Unsupported),
+}
+
+/// A statement that is known and refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unsupported {
+    /// What was asked: `ALTER TABLE .. EXCHANGE PARTITION`.
+    pub what: String,
+    /// The nearest thing that works, as a clause after `use`: `ALTER TABLE .. DROP PARTITION and ADD PARTITION`.
+    pub nearest: Option<String>,
+}
+
+impl Unsupported {
+    /// `ALTER TABLE .. EXCHANGE PARTITION is not supported; use ALTER TABLE .. DROP PARTITION and ADD PARTITION`.
+    pub fn message(&self) -> String {
+        match &self.nearest {
+            Some(nearest) => format!("{} is not supported; use {nearest}", self.what),
+            None => format!("{} is not supported", self.what),
+        }
+    }
+}
+
+/// The kinds that Athena's StatementType and transaction blocks tell apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StatementKind {
+    /// Changes databases, tables, partitions or workgroups.
+    Ddl,
+    /// Queries, EXPLAIN and COPY TO.
+    Dml,
+    /// Tells what is in the catalog; KILL.
+    Utility,
+    /// Settings, prepared statements, cursors.
+    Session,
+    Transaction,
+    /// Changes users, roles and grants.
+    Access,
+}
+
+impl StatementKind {
+    /// Refused inside an explicit transaction block (25001): it would not roll back.
+    pub fn is_refused_in_transaction(self) -> bool {
+        matches!(self, StatementKind::Ddl | StatementKind::Access)
+    }
+}
+
+impl Statement {
+    /// Postgres' command tag without a row count: `CREATE DATABASE`, `SELECT`.
+    pub fn tag(&self) -> &'static str {
+        match self {
+            Statement::Query(_) => "SELECT",
+            Statement::Explain(_) => "EXPLAIN",
+            Statement::Copy(_) => "COPY",
+            Statement::Use(_) => "USE",
+            Statement::CreateDatabase(_) => "CREATE DATABASE",
+            Statement::DropDatabase(_) => "DROP DATABASE",
+            Statement::AlterDatabaseSetProperties(_) => "ALTER DATABASE",
+            Statement::CreateTable(_) => "CREATE TABLE",
+            Statement::DropTable(_) => "DROP TABLE",
+            Statement::MsckRepair(_) => "MSCK REPAIR TABLE",
+            Statement::AlterTableAddPartitions(_)
+            | Statement::AlterTableDropPartitions(_)
+            | Statement::AlterTableRenamePartition(_)
+            | Statement::AlterTableAddColumns(_)
+            | Statement::AlterTableReplaceColumns(_)
+            | Statement::AlterTableSetProperties(_)
+            | Statement::AlterTableUnsetProperties(_)
+            | Statement::AlterTableSetLocation(_)
+            | Statement::AlterTableSetSerdeProperties(_)
+            | Statement::AlterTableRename(_)
+            | Statement::AlterTableIfExists(_) => "ALTER TABLE",
+            Statement::ShowDatabases(_)
+            | Statement::ShowTables(_)
+            | Statement::ShowViews(_)
+            | Statement::ShowColumns(_)
+            | Statement::ShowPartitions(_)
+            | Statement::ShowCreateTable(_)
+            | Statement::ShowTblProperties(_)
+            | Statement::ShowFunctions(_)
+            | Statement::ShowGrants(_)
+            | Statement::ShowRoles(_)
+            | Statement::ShowUsers
+            | Statement::ShowWorkgroups
+            | Statement::ShowWorkgroup(_)
+            | Statement::Show(_) => "SHOW",
+            Statement::Describe(_) => "DESCRIBE",
+            Statement::CreateUser(_) => "CREATE USER",
+            Statement::AlterUser(_) => "ALTER USER",
+            Statement::DropUser(_) => "DROP USER",
+            Statement::CreateRole(_) => "CREATE ROLE",
+            Statement::DropRole(_) => "DROP ROLE",
+            Statement::GrantRole(_) => "GRANT ROLE",
+            Statement::RevokeRole(_) => "REVOKE ROLE",
+            Statement::Grant(_) => "GRANT",
+            Statement::Revoke(_) => "REVOKE",
+            Statement::CreateWorkgroup(_) => "CREATE WORKGROUP",
+            Statement::AlterWorkgroup(_) => "ALTER WORKGROUP",
+            Statement::DropWorkgroup(_) => "DROP WORKGROUP",
+            Statement::Kill(_) => "KILL",
+            Statement::Set(_) | Statement::SetTransaction(_) => "SET",
+            Statement::Reset(_) => "RESET",
+            Statement::Discard(Discard::All) => "DISCARD ALL",
+            Statement::Discard(Discard::Plans) => "DISCARD PLANS",
+            Statement::Discard(Discard::Temp) => "DISCARD TEMP",
+            Statement::Discard(Discard::Sequences) => "DISCARD SEQUENCES",
+            Statement::Begin(Begin { start: true, .. }) => "START TRANSACTION",
+            Statement::Begin(_) => "BEGIN",
+            Statement::Commit(_) => "COMMIT",
+            Statement::Rollback(_) | Statement::RollbackTo(_) => "ROLLBACK",
+            Statement::Savepoint(_) => "SAVEPOINT",
+            Statement::ReleaseSavepoint(_) => "RELEASE",
+            Statement::Prepare(_) => "PREPARE",
+            Statement::Execute(_) => "EXECUTE",
+            Statement::Deallocate(Deallocate { name: None }) => "DEALLOCATE ALL",
+            Statement::Deallocate(_) => "DEALLOCATE",
+            Statement::DeclareCursor(_) => "DECLARE CURSOR",
+            Statement::Fetch(_) => "FETCH",
+            Statement::MoveCursor(_) => "MOVE",
+            Statement::CloseCursor(CloseCursor { name: None }) => "CLOSE CURSOR ALL",
+            Statement::CloseCursor(_) => "CLOSE CURSOR",
+            Statement::Unlisten => "UNLISTEN",
+            Statement::Unsupported(_) => "UNSUPPORTED",
+        }
+    }
+
+    /// Which kind of statement this is.
+    pub fn kind(&self) -> StatementKind {
+        match self {
+            Statement::Query(_) | Statement::Explain(_) | Statement::Copy(_) => StatementKind::Dml,
+            Statement::CreateDatabase(_)
+            | Statement::DropDatabase(_)
+            | Statement::AlterDatabaseSetProperties(_)
+            | Statement::CreateTable(_)
+            | Statement::DropTable(_)
+            | Statement::MsckRepair(_)
+            | Statement::AlterTableAddPartitions(_)
+            | Statement::AlterTableDropPartitions(_)
+            | Statement::AlterTableRenamePartition(_)
+            | Statement::AlterTableAddColumns(_)
+            | Statement::AlterTableReplaceColumns(_)
+            | Statement::AlterTableSetProperties(_)
+            | Statement::AlterTableUnsetProperties(_)
+            | Statement::AlterTableSetLocation(_)
+            | Statement::AlterTableSetSerdeProperties(_)
+            | Statement::AlterTableRename(_)
+            | Statement::AlterTableIfExists(_)
+            | Statement::CreateWorkgroup(_)
+            | Statement::AlterWorkgroup(_)
+            | Statement::DropWorkgroup(_) => StatementKind::Ddl,
+            Statement::ShowDatabases(_)
+            | Statement::ShowTables(_)
+            | Statement::ShowViews(_)
+            | Statement::ShowColumns(_)
+            | Statement::ShowPartitions(_)
+            | Statement::ShowCreateTable(_)
+            | Statement::ShowTblProperties(_)
+            | Statement::ShowFunctions(_)
+            | Statement::ShowGrants(_)
+            | Statement::ShowRoles(_)
+            | Statement::ShowUsers
+            | Statement::ShowWorkgroups
+            | Statement::ShowWorkgroup(_)
+            | Statement::Describe(_)
+            | Statement::Kill(_)
+            | Statement::Unsupported(_) => StatementKind::Utility,
+            Statement::CreateUser(_)
+            | Statement::AlterUser(_)
+            | Statement::DropUser(_)
+            | Statement::CreateRole(_)
+            | Statement::DropRole(_)
+            | Statement::GrantRole(_)
+            | Statement::RevokeRole(_)
+            | Statement::Grant(_)
+            | Statement::Revoke(_) => StatementKind::Access,
+            Statement::Use(_)
+            | Statement::Set(_)
+            | Statement::SetTransaction(_)
+            | Statement::Show(_)
+            | Statement::Reset(_)
+            | Statement::Discard(_)
+            | Statement::Prepare(_)
+            | Statement::Execute(_)
+            | Statement::Deallocate(_)
+            | Statement::DeclareCursor(_)
+            | Statement::Fetch(_)
+            | Statement::MoveCursor(_)
+            | Statement::CloseCursor(_)
+            | Statement::Unlisten => StatementKind::Session,
+            Statement::Begin(_)
+            | Statement::Commit(_)
+            | Statement::Rollback(_)
+            | Statement::Savepoint(_)
+            | Statement::ReleaseSavepoint(_)
+            | Statement::RollbackTo(_) => StatementKind::Transaction,
+        }
+    }
+
+    /// Whether the statement answers with rows. (EXECUTE may: it depends on what was prepared.)
+    pub fn is_query_like(&self) -> bool {
+        matches!(
+            self,
+            Statement::Query(_)
+                | Statement::Explain(_)
+                | Statement::Describe(_)
+                | Statement::Fetch(_)
+        ) || self.tag() == "SHOW"
+    }
+}

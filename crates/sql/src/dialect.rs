@@ -1,0 +1,221 @@
+//! The dialect that queries are read with: Postgres' grammar, which most clients speak, with Athena's quotes and lambdas.
+
+use std::any::TypeId;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use sqlparser::ast::Expr;
+use sqlparser::dialect::{Dialect, PostgreSqlDialect, Precedence};
+use sqlparser::keywords::Keyword;
+use sqlparser::parser::{Parser, ParserError};
+
+const POSTGRES: PostgreSqlDialect = PostgreSqlDialect {};
+
+/// Postgres, with what Athena's users write and without what would get in its way.
+///
+/// It also meters the parser, which calls its dialect at each operand and operator: where sqlparser does not know what a
+/// text is, it tries one reading after the other, and such places inside of one another double the work each time. A
+/// parser that has used up its steps fails with `RecursionLimitExceeded`, the one error that no other reading is tried
+/// after.
+#[derive(Debug)]
+pub struct AthenaDialect {
+    steps_left: AtomicUsize,
+}
+
+impl AthenaDialect {
+    /// For one text that is to be read in so many steps.
+    pub fn with_steps(steps: usize) -> AthenaDialect {
+        AthenaDialect {
+            steps_left: AtomicUsize::new(steps),
+        }
+    }
+
+    fn step(&self) -> Result<(), ParserError> {
+        let left = self.steps_left.load(Ordering::Relaxed);
+        if left == 0 {
+            return Err(ParserError::RecursionLimitExceeded);
+        }
+        self.steps_left.store(left - 1, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+impl Default for AthenaDialect {
+    /// Without a bound on the steps.
+    fn default() -> Self {
+        AthenaDialect::with_steps(usize::MAX)
+    }
+}
+
+impl Dialect for AthenaDialect {
+    /// The gates on a dialect's type take the side of Postgres.
+    fn dialect(&self) -> TypeId {
+        TypeId::of::<PostgreSqlDialect>()
+    }
+
+    fn is_delimited_identifier_start(&self, ch: char) -> bool {
+        ch == '"' || ch == '`'
+    }
+
+    fn identifier_quote_style(&self, identifier: &str) -> Option<char> {
+        POSTGRES.identifier_quote_style(identifier)
+    }
+
+    fn is_identifier_start(&self, ch: char) -> bool {
+        POSTGRES.is_identifier_start(ch)
+    }
+
+    fn is_identifier_part(&self, ch: char) -> bool {
+        POSTGRES.is_identifier_part(ch)
+    }
+
+    /// No operators of users' own: they would swallow a backtick, a `?` and the sign of `a<-1`.
+    fn is_custom_operator_part(&self, _ch: char) -> bool {
+        false
+    }
+
+    fn is_reserved_for_identifier(&self, keyword: Keyword) -> bool {
+        // Without the last two, a CASE or CAST with a mistake in it would be read as a column of that name.
+        POSTGRES.is_reserved_for_identifier(keyword)
+            || matches!(keyword, Keyword::CASE | Keyword::CAST)
+    }
+
+    fn parse_prefix(&self, _parser: &mut Parser<'_>) -> Option<Result<Expr, ParserError>> {
+        self.step().err().map(Err)
+    }
+
+    fn get_next_precedence(&self, parser: &Parser<'_>) -> Option<Result<u8, ParserError>> {
+        if let Err(error) = self.step() {
+            return Some(Err(error));
+        }
+        POSTGRES.get_next_precedence(parser)
+    }
+
+    fn prec_value(&self, precedence: Precedence) -> u8 {
+        POSTGRES.prec_value(precedence)
+    }
+
+    fn supports_unicode_string_literal(&self) -> bool {
+        true
+    }
+
+    fn supports_filter_during_aggregation(&self) -> bool {
+        true
+    }
+
+    fn supports_within_after_array_aggregation(&self) -> bool {
+        true
+    }
+
+    fn supports_group_by_expr(&self) -> bool {
+        true
+    }
+
+    fn supports_window_function_null_treatment_arg(&self) -> bool {
+        true
+    }
+
+    fn supports_window_clause_named_window_reference(&self) -> bool {
+        true
+    }
+
+    fn supports_match_recognize(&self) -> bool {
+        true
+    }
+
+    fn supports_lambda_functions(&self) -> bool {
+        true
+    }
+
+    fn supports_dictionary_syntax(&self) -> bool {
+        true
+    }
+
+    fn support_map_literal_syntax(&self) -> bool {
+        true
+    }
+
+    fn supports_select_wildcard_except(&self) -> bool {
+        true
+    }
+
+    fn supports_select_wildcard_exclude(&self) -> bool {
+        true
+    }
+
+    fn supports_select_wildcard_replace(&self) -> bool {
+        true
+    }
+
+    fn supports_select_wildcard_rename(&self) -> bool {
+        true
+    }
+
+    fn supports_parens_around_table_factor(&self) -> bool {
+        true
+    }
+
+    fn supports_order_by_all(&self) -> bool {
+        false
+    }
+
+    fn allow_extract_custom(&self) -> bool {
+        true
+    }
+
+    fn allow_extract_single_quotes(&self) -> bool {
+        true
+    }
+
+    fn supports_comma_separated_trim(&self) -> bool {
+        true
+    }
+
+    fn supports_bitwise_shift_operators(&self) -> bool {
+        true
+    }
+
+    fn supports_named_fn_args_with_rarrow_operator(&self) -> bool {
+        true
+    }
+
+    fn supports_named_fn_args_with_assignment_operator(&self) -> bool {
+        true
+    }
+
+    fn supports_empty_projections(&self) -> bool {
+        true
+    }
+
+    fn supports_nested_comments(&self) -> bool {
+        true
+    }
+
+    fn supports_string_escape_constant(&self) -> bool {
+        true
+    }
+
+    fn supports_string_literal_concatenation_with_newline(&self) -> bool {
+        true
+    }
+
+    fn supports_numeric_literal_underscores(&self) -> bool {
+        true
+    }
+
+    fn supports_array_typedef_with_brackets(&self) -> bool {
+        true
+    }
+
+    fn supports_interval_options(&self) -> bool {
+        true
+    }
+
+    fn supports_notnull_operator(&self) -> bool {
+        true
+    }
+
+    /// `* x` is neither Postgres' nor Athena's, and `SELECT * FRM t` would be one.
+    fn supports_select_wildcard_with_alias(&self) -> bool {
+        false
+    }
+}

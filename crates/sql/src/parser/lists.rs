@@ -1,0 +1,148 @@
+//! What sqlparser does not read in lists of ROLLUP and its like, and in frames of windows, said so that it does.
+//!
+//! ```text
+//! ROLLUP ((a) + 1, b)                    ROLLUP (((a) + 1), b)
+//! (ORDER BY x ROWS 1 PRECEDING EXCLUDE NO OTHERS)      (ORDER BY x ROWS 1 PRECEDING)
+//! ```
+
+use std::collections::HashSet;
+
+use sqlparser::tokenizer::{Token, TokenWithSpan};
+
+use super::query::{MAX_DEPTH, is_word};
+
+/// Rewrites the tokens of a query.
+pub(super) fn plain(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    let concerns = |token: &TokenWithSpan| {
+        let words = ["ROLLUP", "CUBE", "SETS", "EXCLUDE"];
+        words.iter().any(|word| is_word(&token.token, word))
+    };
+    if !tokens.iter().any(concerns) {
+        return tokens;
+    }
+    enclosed(without_exclusion_of_none(tokens))
+}
+
+/// The places of tokens that are no blanks.
+fn places(tokens: &[TokenWithSpan]) -> Vec<usize> {
+    let places = tokens.iter().enumerate();
+    places
+        .filter(|(_, token)| !matches!(token.token, Token::Whitespace(_)))
+        .map(|(place, _)| place)
+        .collect()
+}
+
+fn without_exclusion_of_none(mut tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    let places = places(&tokens);
+    let of = |place: &usize| tokens.get(*place).map(|token| &token.token);
+    let found: HashSet<usize> = places
+        .windows(4)
+        .filter(|window| {
+            let words = ["EXCLUDE", "NO", "OTHERS"].iter();
+            let said = words
+                .zip(window.iter())
+                .all(|(word, place)| of(place).is_some_and(|token| is_word(token, word)));
+            said && window.last().and_then(of) == Some(&Token::RParen)
+        })
+        .flat_map(|window| window.iter().take(3).copied())
+        .collect();
+    let mut place = 0;
+    tokens.retain(|_| {
+        place += 1;
+        !found.contains(&(place - 1))
+    });
+    tokens
+}
+
+/// Puts parentheses around the elements of a list that begin with one and end otherwise: sqlparser takes the first for those of a row.
+fn enclosed(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    let places = places(&tokens);
+    let of = |at: usize| places.get(at).and_then(|place| tokens.get(*place));
+    let is = |at: usize, word: &str| of(at).is_some_and(|token| is_word(&token.token, word));
+    let mut opened = vec![0usize; tokens.len()];
+    let mut closed = vec![0usize; tokens.len()];
+    for at in 0..places.len() {
+        let lists = is(at, "ROLLUP")
+            || is(at, "CUBE")
+            || is(at, "SETS")
+                && at
+                    .checked_sub(1)
+                    .is_some_and(|before| is(before, "GROUPING"));
+        if !lists || of(at + 1).map(|token| &token.token) != Some(&Token::LParen) {
+            continue;
+        }
+        let (mut depth, mut start, mut first_ends) = (1usize, at + 2, None);
+        let mut next = start;
+        while let Some(token) = of(next) {
+            match token.token {
+                Token::LParen => depth += 1,
+                Token::RParen => depth -= 1,
+                _ => {}
+            }
+            let ends = depth == 0 || depth == 1 && token.token == Token::Comma;
+            if token.token == Token::RParen && depth == 1 && first_ends.is_none() {
+                first_ends = Some(next);
+            }
+            if ends {
+                let begins = of(start).is_some_and(|token| token.token == Token::LParen);
+                if begins
+                    && first_ends.is_some_and(|end| end + 1 < next)
+                    && let (Some(from), Some(to)) = (places.get(start), places.get(next - 1))
+                    && let (Some(open), Some(close)) = (opened.get_mut(*from), closed.get_mut(*to))
+                {
+                    *open += 1;
+                    *close += 1;
+                }
+                (start, first_ends) = (next + 1, None);
+            }
+            if depth == 0 || depth > MAX_DEPTH {
+                break;
+            }
+            next += 1;
+        }
+    }
+    let mut out = Vec::with_capacity(tokens.len());
+    for ((token, opened), closed) in tokens.into_iter().zip(opened).zip(closed) {
+        let span = token.span;
+        let sign = |sign: Token| TokenWithSpan::new(sign, span);
+        out.extend(std::iter::repeat_n(sign(Token::LParen), opened));
+        out.push(token);
+        out.extend(std::iter::repeat_n(sign(Token::RParen), closed));
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use sqlparser::tokenizer::Tokenizer;
+
+    use super::*;
+    use crate::dialect::AthenaDialect;
+
+    #[test]
+    fn elements_and_frames_are_plain() {
+        for (sql, expected) in [
+            ("ROLLUP ((a) + 1, b)", "ROLLUP (((a) + 1), b)"),
+            ("cube ((a, b), (c))", "cube ((a, b), (c))"),
+            ("ROLLUP(b, (x)[1])", "ROLLUP(b, ((x)[1]))"),
+            (
+                "GROUPING SETS ((a), (b) || 'x', ROLLUP ((c) - 1))",
+                "GROUPING SETS ((a), ((b) || 'x'), ROLLUP (((c) - 1)))",
+            ),
+            ("ROLLUP (f(a, (b)), ((a)))", "ROLLUP (f(a, (b)), ((a)))"),
+            ("ROLLUP ((a) + 1", "ROLLUP ((a) + 1"),
+            ("(ORDER BY x EXCLUDE NO OTHERS)", "(ORDER BY x   )"),
+            ("(ORDER BY x EXCLUDE TIES)", "(ORDER BY x EXCLUDE TIES)"),
+        ] {
+            let tokens = Tokenizer::new(&AthenaDialect::default(), sql)
+                .tokenize_with_location()
+                .unwrap();
+            let text: Vec<String> = plain(tokens)
+                .iter()
+                .map(|token| token.token.to_string())
+                .collect();
+            assert_eq!(text.concat().trim_end_matches("EOF"), expected);
+        }
+    }
+}

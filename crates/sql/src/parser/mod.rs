@@ -1,0 +1,220 @@
+//! Text to statements: a dispatch on the first words, then one file a family.
+//!
+//! Queries go to `sqlparser` (`query`); everything else is a recursive descent on the crate's own tokens (`cursor`).
+//! Nesting is bounded everywhere, so that no text can exhaust the stack.
+
+mod access;
+mod alter;
+mod complexity;
+mod copy;
+mod cursor;
+mod cursors;
+mod database;
+mod explain;
+mod grants;
+mod lists;
+mod literal;
+mod names;
+mod normalize;
+mod partitions;
+mod prepared;
+mod query;
+mod query_error;
+mod session;
+mod show;
+mod table;
+mod transaction;
+mod types;
+mod unsupported;
+mod workgroup;
+
+#[cfg(test)]
+mod tests;
+
+use cursor::{Cursor, Result, unterminated};
+
+use crate::ast::Statement;
+use crate::lexer::{self, TokenKind};
+use crate::{MAX_TEXT_CHARS, ParseError, Parsed};
+
+/// How deep EXPLAIN, PREPARE and DECLARE may hold one another.
+const MAX_NESTED_STATEMENTS: usize = 4;
+
+pub(crate) fn parse(sql: &str) -> Result<Vec<Parsed>> {
+    check_length(sql)?;
+    let mut position = Positions::default();
+    lexer::split(sql)
+        .iter()
+        .filter_map(|raw| raw.span().map(|span| (raw, span)))
+        .map(|(raw, (start, end))| {
+            if let Some(open) = raw.tokens.iter().find(|token| token.unterminated) {
+                return Err(unterminated(sql, *open));
+            }
+            Ok(Parsed {
+                statement: statement(Cursor::new(sql, &raw.tokens), 0)?,
+                text: sql.get(start..end).unwrap_or_default().to_owned(),
+                position: position.of(sql, start),
+            })
+        })
+        .collect()
+}
+
+fn check_length(sql: &str) -> Result<()> {
+    if sql.len() <= MAX_TEXT_CHARS || sql.chars().nth(MAX_TEXT_CHARS).is_none() {
+        return Ok(());
+    }
+    Err(ParseError {
+        message: format!("the text has more than {MAX_TEXT_CHARS} characters"),
+        position: None,
+        hint: Some(
+            "send it in several statements, or join with a table instead of a long list".to_owned(),
+        ),
+    })
+}
+
+/// Character positions of growing byte offsets, counted once.
+#[derive(Default)]
+struct Positions {
+    offset: usize,
+    chars: usize,
+}
+
+impl Positions {
+    fn of(&mut self, sql: &str, offset: usize) -> usize {
+        self.chars += sql
+            .get(self.offset..offset)
+            .unwrap_or_default()
+            .chars()
+            .count();
+        self.offset = offset;
+        self.chars + 1
+    }
+}
+
+/// One statement, which the cursor holds to its end.
+fn statement(mut cursor: Cursor<'_>, depth: usize) -> Result<Statement> {
+    if depth > MAX_NESTED_STATEMENTS {
+        return Err(cursor.error(format!(
+            "statements nest at most {MAX_NESTED_STATEMENTS} deep in EXPLAIN, PREPARE and DECLARE"
+        )));
+    }
+    if cursor.is_sign('(') {
+        return query::statement(&cursor);
+    }
+    let Some(word) = cursor.word_at(0).map(str::to_ascii_uppercase) else {
+        return Err(cursor.expected("a statement"));
+    };
+    match word.as_str() {
+        "SELECT" | "WITH" | "VALUES" => return query::statement(&cursor),
+        "TABLE" if !cursor.is_sign_at(1, '(') => return query::statement(&cursor),
+        _ => {}
+    }
+    if let Some(refused) = unsupported::recognise(&cursor) {
+        return Ok(Statement::Unsupported(refused));
+    }
+    let parsed = match word.as_str() {
+        "EXPLAIN" => explain::explain(&mut cursor, depth),
+        "COPY" => copy::copy(&mut cursor),
+        "USE" => database::use_database(&mut cursor),
+        "CREATE" => create(&mut cursor),
+        "ALTER" => alter(&mut cursor),
+        "DROP" => drop(&mut cursor),
+        "MSCK" => partitions::msck(&mut cursor),
+        "SHOW" => show::show(&mut cursor),
+        "DESCRIBE" | "DESC" => show::describe(&mut cursor),
+        "GRANT" => grants::grant(&mut cursor),
+        "REVOKE" => grants::revoke(&mut cursor),
+        "KILL" => workgroup::kill(&mut cursor),
+        "SET" => session::set(&mut cursor),
+        "RESET" => session::reset(&mut cursor),
+        "DISCARD" => session::discard(&mut cursor),
+        "UNLISTEN" => session::unlisten(&mut cursor),
+        "BEGIN" | "START" | "COMMIT" | "END" | "ROLLBACK" | "ABORT" | "SAVEPOINT" | "RELEASE" => {
+            transaction::statement(&mut cursor)
+        }
+        "PREPARE" => prepared::prepare(&mut cursor, depth),
+        "EXECUTE" => prepared::execute(&mut cursor),
+        "DEALLOCATE" => prepared::deallocate(&mut cursor),
+        "DECLARE" => cursors::declare(&mut cursor),
+        "FETCH" | "MOVE" => cursors::fetch(&mut cursor),
+        "CLOSE" => cursors::close(&mut cursor),
+        _ => Err(cursor.expected("a statement")),
+    }?;
+    if !matches!(parsed, Statement::Unsupported(_)) {
+        cursor.expect_end()?;
+    }
+    Ok(parsed)
+}
+
+fn create(cursor: &mut Cursor<'_>) -> Result<Statement> {
+    cursor.expect("CREATE")?;
+    if cursor.eat_any(&["DATABASE", "SCHEMA"]) {
+        database::create(cursor)
+    } else if cursor.is_one_of(&["TABLE", "EXTERNAL"]) {
+        table::create(cursor)
+    } else if cursor.eat("USER") {
+        access::create_user(cursor)
+    } else if cursor.eat("ROLE") {
+        access::create_role(cursor)
+    } else if cursor.eat("WORKGROUP") {
+        workgroup::create(cursor)
+    } else {
+        Err(cursor
+            .expected("DATABASE, TABLE, EXTERNAL TABLE, USER, ROLE or WORKGROUP after CREATE"))
+    }
+}
+
+fn alter(cursor: &mut Cursor<'_>) -> Result<Statement> {
+    cursor.expect("ALTER")?;
+    if cursor.eat_any(&["DATABASE", "SCHEMA"]) {
+        database::alter(cursor)
+    } else if cursor.eat("TABLE") {
+        alter::table(cursor)
+    } else if cursor.eat("USER") || cursor.eat("ROLE") {
+        access::alter_user(cursor)
+    } else if cursor.eat("WORKGROUP") {
+        workgroup::alter(cursor)
+    } else {
+        Err(cursor.expected("DATABASE, TABLE, USER or WORKGROUP after ALTER"))
+    }
+}
+
+fn drop(cursor: &mut Cursor<'_>) -> Result<Statement> {
+    cursor.expect("DROP")?;
+    if cursor.eat_any(&["DATABASE", "SCHEMA"]) {
+        database::drop(cursor)
+    } else if cursor.eat("TABLE") {
+        table::drop(cursor)
+    } else if cursor.eat("USER") {
+        access::drop_user(cursor)
+    } else if cursor.eat("ROLE") {
+        access::drop_role(cursor)
+    } else if cursor.eat("WORKGROUP") {
+        workgroup::drop(cursor)
+    } else {
+        Err(cursor.expected("DATABASE, TABLE, USER, ROLE or WORKGROUP after DROP"))
+    }
+}
+
+/// Tokens up to the parenthesis that closes the one at the cursor, both left out; the cursor goes past it.
+fn parenthesized<'a>(cursor: &mut Cursor<'a>) -> Result<Cursor<'a>> {
+    cursor.expect_sign('(')?;
+    let mut depth = 0usize;
+    for (index, token) in cursor.rest().iter().enumerate() {
+        match token.kind {
+            TokenKind::Sign('(') => depth += 1,
+            TokenKind::Sign(')') if depth == 0 => {
+                let inner = cursor.limited(index);
+                for _ in 0..=index {
+                    cursor.advance();
+                }
+                return Ok(inner);
+            }
+            TokenKind::Sign(')') => depth -= 1,
+            _ => {}
+        }
+    }
+    let mut end = *cursor;
+    end.skip_rest();
+    Err(end.expected("\")\""))
+}

@@ -1,0 +1,325 @@
+//! Names in queries, folded as Athena folds them: to lower case, quoted or not.
+//!
+//! Names of tables always fold. A quoted column folds unless the statement itself gives that spelling to something as an
+//! alias, because then the alias is meant, and an alias keeps its spelling in the result. Unquoted names are left to
+//! DataFusion, which folds them.
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+
+use sqlparser::ast::{
+    Expr, Fetch, Ident, JoinConstraint, JoinOperator, LimitClause, ObjectName, ObjectNamePart,
+    Query, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, TableAlias, TableFactor,
+    Value, ValueWithSpan, VisitMut, VisitorMut,
+};
+
+use super::query::refused_write;
+use crate::ast::Unsupported;
+
+/// Folds the names of a query; an error if it writes.
+pub(super) fn query(query: &mut Query) -> Result<(), Unsupported> {
+    let mut aliases = Aliases::default();
+    if let ControlFlow::Break(refused) = query.visit(&mut aliases) {
+        return Err(refused);
+    }
+    let mut fold = Fold {
+        declared: aliases.declared,
+    };
+    let _: ControlFlow<()> = query.visit(&mut fold);
+    Ok(())
+}
+
+/// Folds the names of expressions that stand alone.
+pub(super) fn expressions(expressions: &mut Vec<Expr>) {
+    let mut fold = Fold {
+        declared: HashMap::new(),
+    };
+    let _: ControlFlow<()> = expressions.visit(&mut fold);
+}
+
+/// Whether a name would change by folding, and DataFusion would not fold it.
+fn is_spelled(ident: &Ident) -> bool {
+    ident.quote_style.is_some() && ident.value.chars().any(char::is_uppercase)
+}
+
+fn fold_ident(ident: &mut Ident) {
+    if is_spelled(ident) {
+        ident.value = ident.value.to_lowercase();
+    }
+}
+
+fn idents(name: &mut ObjectName) -> impl Iterator<Item = &mut Ident> {
+    name.0.iter_mut().filter_map(|part| match part {
+        ObjectNamePart::Identifier(ident) => Some(ident),
+        ObjectNamePart::Function(_) => None,
+    })
+}
+
+/// First walk: which quoted spellings the statement declares, how often; and whether it writes.
+#[derive(Default)]
+struct Aliases {
+    declared: HashMap<String, usize>,
+}
+
+impl Aliases {
+    fn declare(&mut self, ident: &Ident) {
+        if is_spelled(ident) {
+            *self.declared.entry(ident.value.clone()).or_default() += 1;
+        }
+    }
+
+    fn declare_columns(&mut self, alias: &TableAlias) {
+        for column in &alias.columns {
+            self.declare(&column.name);
+        }
+    }
+}
+
+impl VisitorMut for Aliases {
+    type Break = Unsupported;
+
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Unsupported> {
+        if let Some(what) = write_in(&query.body) {
+            return ControlFlow::Break(refused_write(what));
+        }
+        for cte in query.with.iter().flat_map(|with| &with.cte_tables) {
+            self.declare_columns(&cte.alias);
+        }
+        limit_of_fetch(query);
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Unsupported> {
+        if select.into.is_some() {
+            return ControlFlow::Break(refused_write("SELECT INTO"));
+        }
+        own_aliases(select).for_each(|alias| self.declare(alias));
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<Unsupported> {
+        if let Some(alias) = alias_of(factor) {
+            self.declare(&alias.name);
+            self.declare_columns(alias);
+        }
+        match ignored_by_datafusion(factor) {
+            Some(refused) => ControlFlow::Break(refused),
+            None => ControlFlow::Continue(()),
+        }
+    }
+}
+
+/// Clauses of a table that DataFusion would leave out without a word, so that the answer would be to another question.
+fn ignored_by_datafusion(factor: &TableFactor) -> Option<Unsupported> {
+    let (what, nearest) = match factor {
+        TableFactor::Table {
+            sample: Some(_), ..
+        }
+        | TableFactor::Derived {
+            sample: Some(_), ..
+        } => ("TABLESAMPLE", "WHERE random() < 0.1"),
+        TableFactor::Table {
+            version: Some(_), ..
+        } => (
+            "FOR SYSTEM_TIME AS OF",
+            "a table of its own for each version",
+        ),
+        _ => return None,
+    };
+    Some(Unsupported {
+        what: what.to_owned(),
+        nearest: Some(nearest.to_owned()),
+    })
+}
+
+fn own_aliases(select: &Select) -> impl Iterator<Item = &Ident> {
+    select.projection.iter().flat_map(|item| match item {
+        SelectItem::ExprWithAlias { alias, .. } => std::slice::from_ref(alias),
+        SelectItem::ExprWithAliases { aliases, .. } => aliases.as_slice(),
+        _ => &[],
+    })
+}
+
+fn alias_of(factor: &TableFactor) -> Option<&TableAlias> {
+    match factor {
+        TableFactor::Table { alias, .. }
+        | TableFactor::Derived { alias, .. }
+        | TableFactor::TableFunction { alias, .. }
+        | TableFactor::Function { alias, .. }
+        | TableFactor::UNNEST { alias, .. }
+        | TableFactor::NestedJoin { alias, .. }
+        | TableFactor::Pivot { alias, .. }
+        | TableFactor::Unpivot { alias, .. }
+        | TableFactor::MatchRecognize { alias, .. } => alias.as_ref(),
+        _ => None,
+    }
+}
+
+/// The write that stands where a query's body should, `WITH x AS (..) INSERT ..`, set operations included.
+fn write_in(body: &SetExpr) -> Option<&'static str> {
+    let mut bodies = vec![body];
+    while let Some(body) = bodies.pop() {
+        match body {
+            SetExpr::Insert(_) => return Some("INSERT"),
+            SetExpr::Update(_) => return Some("UPDATE"),
+            SetExpr::Delete(_) => return Some("DELETE"),
+            SetExpr::Merge(_) => return Some("MERGE"),
+            SetExpr::SetOperation { left, right, .. } => {
+                bodies.extend([left.as_ref(), right.as_ref()])
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
+/// `FETCH FIRST n ROWS ONLY` as the LIMIT that DataFusion plans.
+fn limit_of_fetch(query: &mut Query) {
+    let takes_limit = match &query.limit_clause {
+        None => true,
+        Some(LimitClause::LimitOffset { limit, .. }) => limit.is_none(),
+        Some(_) => false,
+    };
+    let plain = |fetch: &Fetch| !fetch.with_ties && !fetch.percent;
+    if !takes_limit || !query.fetch.as_ref().is_some_and(plain) {
+        return;
+    }
+    let Some(fetch) = query.fetch.take() else {
+        return;
+    };
+    let count = fetch
+        .quantity
+        .unwrap_or_else(|| Expr::Value(Value::Number("1".to_owned(), false).with_empty_span()));
+    match &mut query.limit_clause {
+        Some(LimitClause::LimitOffset { limit, .. }) => *limit = Some(count),
+        clause => {
+            *clause = Some(LimitClause::LimitOffset {
+                limit: Some(count),
+                offset: None,
+                limit_by: Vec::new(),
+            });
+        }
+    }
+}
+
+/// Second walk: folds.
+struct Fold {
+    /// Quoted spellings that are kept, with how often they are declared.
+    declared: HashMap<String, usize>,
+}
+
+impl Fold {
+    fn column(&self, ident: &mut Ident) {
+        if !self.declared.contains_key(&ident.value) {
+            fold_ident(ident);
+        }
+    }
+}
+
+impl VisitorMut for Fold {
+    type Break = ();
+
+    fn pre_visit_relation(&mut self, relation: &mut ObjectName) -> ControlFlow<()> {
+        idents(relation).for_each(fold_ident);
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+        for cte in query.with.iter_mut().flat_map(|with| &mut with.cte_tables) {
+            fold_ident(&mut cte.alias.name);
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
+        fold_own_names(&self.declared, select);
+        for item in &mut select.projection {
+            if let SelectItem::QualifiedWildcard(
+                SelectItemQualifiedWildcardKind::ObjectName(name),
+                _,
+            ) = item
+            {
+                idents(name).for_each(|ident| self.column(ident));
+            }
+        }
+        for join in select.from.iter_mut().flat_map(|from| &mut from.joins) {
+            if let Some(JoinConstraint::Using(columns)) = constraint_of(&mut join.join_operator) {
+                columns
+                    .iter_mut()
+                    .flat_map(idents)
+                    .for_each(|ident| self.column(ident));
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Kinds of strings that DataFusion does not know are plain once their escapes are resolved.
+    fn pre_visit_value(&mut self, value: &mut ValueWithSpan) -> ControlFlow<()> {
+        if let Value::UnicodeStringLiteral(text) | Value::NationalStringLiteral(text) =
+            &mut value.value
+        {
+            value.value = Value::SingleQuotedString(std::mem::take(text));
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        match expr {
+            Expr::Identifier(ident) => self.column(ident),
+            Expr::CompoundIdentifier(idents) => {
+                idents.iter_mut().for_each(|ident| self.column(ident))
+            }
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// In `SELECT sum("Total") AS "Total" FROM t WHERE "Total" > 0` the inner names are the table's: a select list and a WHERE
+/// do not see the aliases beside them. So what only this select list declares is folded there.
+fn fold_own_names(declared: &HashMap<String, usize>, select: &mut Select) {
+    if declared.is_empty() {
+        return;
+    }
+    let mut outside = declared.clone();
+    for alias in own_aliases(select) {
+        if let Some(count) = outside.get_mut(&alias.value) {
+            *count -= usize::from(is_spelled(alias)).min(*count);
+        }
+    }
+    outside.retain(|_, count| *count > 0);
+    if outside.len() == declared.len() {
+        return;
+    }
+    let mut fold = Fold { declared: outside };
+    for item in &mut select.projection {
+        if let SelectItem::UnnamedExpr(expr)
+        | SelectItem::ExprWithAlias { expr, .. }
+        | SelectItem::ExprWithAliases { expr, .. } = item
+        {
+            let _: ControlFlow<()> = expr.visit(&mut fold);
+        }
+    }
+    if let Some(selection) = &mut select.selection {
+        let _: ControlFlow<()> = selection.visit(&mut fold);
+    }
+}
+
+fn constraint_of(operator: &mut JoinOperator) -> Option<&mut JoinConstraint> {
+    match operator {
+        JoinOperator::Join(constraint)
+        | JoinOperator::Inner(constraint)
+        | JoinOperator::Left(constraint)
+        | JoinOperator::LeftOuter(constraint)
+        | JoinOperator::Right(constraint)
+        | JoinOperator::RightOuter(constraint)
+        | JoinOperator::FullOuter(constraint)
+        | JoinOperator::Semi(constraint)
+        | JoinOperator::LeftSemi(constraint)
+        | JoinOperator::RightSemi(constraint)
+        | JoinOperator::Anti(constraint)
+        | JoinOperator::LeftAnti(constraint)
+        | JoinOperator::RightAnti(constraint) => Some(constraint),
+        _ => None,
+    }
+}

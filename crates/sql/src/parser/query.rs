@@ -1,0 +1,229 @@
+//! Queries: sqlparser's tokens and grammar, with the names then folded as Athena folds them.
+
+use sqlparser::ast;
+use sqlparser::parser::{Parser, ParserError, ParserOptions};
+use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer, Whitespace};
+
+use super::cursor::{Cursor, Result};
+use super::query_error::{self, Source};
+use super::{complexity, lists, normalize};
+use crate::ParseError;
+use crate::ast::{Statement, Unsupported};
+use crate::dialect::AthenaDialect;
+use crate::lexer::TokenKind;
+
+/// How deep expressions and subqueries may nest in one another, in steps of sqlparser's.
+pub(super) const MAX_DEPTH: usize = 128;
+
+/// Steps of the parser for each token; a plain query takes about one.
+const STEPS_PER_TOKEN: usize = 20;
+/// So many forgotten parentheses are thought of when an error is placed; who leaves more open has other troubles.
+const MAX_UNCLOSED: usize = 10;
+/// Steps that any text has.
+const STEPS: usize = 20_000;
+
+/// The query that the cursor holds to its end, or why it is refused.
+pub(super) fn statement(cursor: &Cursor<'_>) -> Result<Statement> {
+    if let Some(refused) = excluding_frame(cursor) {
+        return Ok(Statement::Unsupported(refused));
+    }
+    let mut query = parse(cursor, |parser| parser.parse_query())?;
+    complexity::check_relations(cursor, &query)?;
+    Ok(match normalize::query(&mut query) {
+        Ok(()) => Statement::Query(query),
+        Err(refused) => Statement::Unsupported(refused),
+    })
+}
+
+/// A window's frame that leaves out rows within it.
+fn excluding_frame(cursor: &Cursor<'_>) -> Option<Unsupported> {
+    let frames = ["CURRENT ROW", "GROUP", "TIES"];
+    (0..cursor.rest().len()).find_map(|at| {
+        if !cursor.is_word_at(at, "EXCLUDE") {
+            return None;
+        }
+        let said = frames.iter().find(|said| {
+            let words = said.split(' ').enumerate();
+            let end = at + 1 + said.split(' ').count();
+            words
+                .into_iter()
+                .all(|(place, word)| cursor.is_word_at(at + 1 + place, word))
+                && cursor.is_sign_at(end, ')')
+        })?;
+        Some(Unsupported {
+            what: format!("EXCLUDE {said} in a window frame"),
+            nearest: Some("frames that end before the row and begin behind it".to_owned()),
+        })
+    })
+}
+
+/// A query of our own making.
+pub(super) fn of_text(sql: &str) -> Result<Box<ast::Query>> {
+    let statements = crate::lexer::split(sql);
+    let tokens = statements
+        .first()
+        .map(|raw| raw.tokens.as_slice())
+        .unwrap_or_default();
+    match statement(&Cursor::new(sql, tokens))? {
+        Statement::Query(query) => Ok(query),
+        _ => Err(ParseError {
+            message: "syntax error: expected a query".to_owned(),
+            position: None,
+            hint: None,
+        }),
+    }
+}
+
+/// Expressions separated by commas, to the cursor's end.
+pub(super) fn expressions(cursor: &Cursor<'_>) -> Result<Vec<ast::Expr>> {
+    let mut expressions = parse(cursor, |parser| {
+        parser.parse_comma_separated(Parser::parse_expr)
+    })?;
+    normalize::expressions(&mut expressions);
+    Ok(expressions)
+}
+
+/// Types separated by commas, to the cursor's end.
+pub(super) fn data_types(cursor: &Cursor<'_>) -> Result<Vec<ast::DataType>> {
+    parse(cursor, |parser| {
+        parser.parse_comma_separated(Parser::parse_data_type)
+    })
+}
+
+fn parse<T>(
+    cursor: &Cursor<'_>,
+    grammar: impl Fn(&mut Parser<'_>) -> std::result::Result<T, ParserError>,
+) -> Result<T> {
+    complexity::check(cursor)?;
+    let source = Source::of(cursor);
+    let dialect = AthenaDialect::default();
+    let mut tokens = Tokenizer::new(&dialect, source.text())
+        .tokenize_with_location()
+        .map_err(|error| query_error::of_tokenizer(&source, &error))?;
+    number_placeholders(&source, &mut tokens)?;
+    let tokens = lists::plain(spell_out_table_commands(tokens));
+    let unclosed = unclosed_parentheses(cursor);
+    if !(1..=MAX_UNCLOSED).contains(&unclosed) {
+        return parse_tokens(&source, tokens, &grammar);
+    }
+    // What was meant by an open parenthesis is guessed by sqlparser, and its error is that of the last guess.
+    let mut closed = tokens.clone();
+    closed.extend(std::iter::repeat_n(
+        TokenWithSpan::wrap(Token::RParen),
+        unclosed,
+    ));
+    if parse_tokens(&source, closed, &grammar).is_ok() {
+        let mut end = *cursor;
+        end.skip_rest();
+        return Err(end.expected("\")\""));
+    }
+    parse_tokens(&source, tokens, &grammar)
+}
+
+fn parse_tokens<T>(
+    source: &Source<'_>,
+    tokens: Vec<TokenWithSpan>,
+    grammar: &impl Fn(&mut Parser<'_>) -> std::result::Result<T, ParserError>,
+) -> Result<T> {
+    let dialect = AthenaDialect::with_steps(STEPS + STEPS_PER_TOKEN * source.token_count());
+    let mut parser = Parser::new(&dialect)
+        .with_recursion_limit(MAX_DEPTH)
+        .with_options(ParserOptions::new())
+        .with_tokens_with_locations(tokens);
+    let parsed = grammar(&mut parser).map_err(|error| query_error::of_parser(source, &error))?;
+    let next = parser.peek_token();
+    if next.token != Token::EOF {
+        return Err(query_error::unexpected(source, next.span.start));
+    }
+    Ok(parsed)
+}
+
+/// Parentheses that are open where the statement ends.
+fn unclosed_parentheses(cursor: &Cursor<'_>) -> usize {
+    let tokens = cursor.rest().iter();
+    tokens.fold(0usize, |open, token| match token.kind {
+        TokenKind::Sign('(') => open + 1,
+        TokenKind::Sign(')') => open.saturating_sub(1),
+        _ => open,
+    })
+}
+
+/// Athena's `?` become `$1`, `$2` … in the order they are written, as DataFusion names parameters.
+fn number_placeholders(source: &Source<'_>, tokens: &mut [TokenWithSpan]) -> Result<()> {
+    let mut questions = 0usize;
+    let mut has_numbered = false;
+    for token in tokens.iter_mut() {
+        let Token::Placeholder(name) = &mut token.token else {
+            continue;
+        };
+        if name.starts_with('?') {
+            questions += 1;
+            *name = format!("${questions}");
+        } else {
+            has_numbered = true;
+        }
+        if questions > 0 && has_numbered {
+            return Err(query_error::at(
+                source,
+                token.span.start,
+                "parameters are written either as ? or as $1, $2 .., not both in one statement",
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// `TABLE t` becomes `SELECT * FROM t`, which is what it says and what DataFusion plans.
+fn spell_out_table_commands(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    if !tokens.iter().any(|token| is_word(&token.token, "TABLE")) {
+        return tokens;
+    }
+    let mut out: Vec<TokenWithSpan> = Vec::with_capacity(tokens.len() + 3);
+    let mut before: Option<Token> = None;
+    let mut tokens = tokens.into_iter().peekable();
+    while let Some(token) = tokens.next() {
+        let opens_query = match &before {
+            None | Some(Token::LParen | Token::RParen) => true,
+            Some(word) => ["UNION", "ALL", "DISTINCT", "EXCEPT", "INTERSECT"]
+                .iter()
+                .any(|w| is_word(word, w)),
+        };
+        let blank_follows = tokens
+            .peek()
+            .is_some_and(|next| matches!(next.token, Token::Whitespace(_)));
+        if opens_query && blank_follows && is_word(&token.token, "TABLE") {
+            let blank = Token::Whitespace(Whitespace::Space);
+            let words = [
+                Token::make_keyword("SELECT"),
+                blank.clone(),
+                Token::Mul,
+                blank,
+                Token::make_keyword("FROM"),
+            ];
+            out.extend(
+                words
+                    .into_iter()
+                    .map(|word| TokenWithSpan::new(word, token.span)),
+            );
+            before = Some(Token::Mul);
+            continue;
+        }
+        if !matches!(token.token, Token::Whitespace(_)) {
+            before = Some(token.token.clone());
+        }
+        out.push(token);
+    }
+    out
+}
+
+pub(super) fn is_word(token: &Token, word: &str) -> bool {
+    matches!(token, Token::Word(w) if w.quote_style.is_none() && w.value.eq_ignore_ascii_case(word))
+}
+
+/// A statement that writes, found inside of a query.
+pub(super) fn refused_write(what: &str) -> Unsupported {
+    Unsupported {
+        what: what.to_owned(),
+        nearest: Some("a query that only reads".to_owned()),
+    }
+}

@@ -1,0 +1,236 @@
+//! What each catalog statement does, a file a family. Queries go on to the engine and never come here.
+//!
+//! ```text
+//!  Statement ─ execute ─▶ rights ─▶ databases, tables, alter, partitions, msck ─▶ Metastore
+//!                           │       principals, grants, workgroups ────────────▶ Control
+//!                           └─────▶ show, describe, create_table_text ─────────▶ rows
+//! ```
+//!
+//! Every statement asks `rights` before it does or tells anything. What never happens here: a name that the
+//! principal may not see is told apart from one that does not exist, a LOCATION outside the lake roots is stored, a
+//! password is kept or shown.
+
+mod alter;
+mod create_table_text;
+mod databases;
+mod describe;
+mod functions;
+mod grants;
+mod locations;
+mod msck;
+mod partition_filter;
+mod partitions;
+mod pattern;
+mod principals;
+mod properties;
+mod rights;
+mod rows;
+mod show;
+mod storage;
+mod tables;
+#[cfg(test)]
+mod testing;
+mod workgroups;
+mod write;
+
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+pub use functions::show_functions;
+use lakegate_catalog::store::Control;
+use lakegate_error::{Error, Result};
+use lakegate_lake::roots::Roots;
+use lakegate_policy::{SearchPath, View};
+use lakegate_sql::Statement;
+pub use rows::columns;
+pub use write::{IfExists, IfMissing, WritePlan, WriteRequest, clear_discarded};
+
+/// On whose behalf and on what a statement runs.
+#[derive(Debug, Clone)]
+pub struct StatementContext {
+    /// What the principal may see and do.
+    pub view: View,
+    pub control: Arc<dyn Control>,
+    pub roots: Arc<Roots>,
+    /// The databases of unqualified names.
+    pub path: SearchPath,
+    pub before_commit: BeforeCommit,
+}
+
+impl StatementContext {
+    /// Comes before the first thing that a statement changes: it is stopped before this or not at all, and is never half done.
+    ///
+    /// # Errors
+    /// It was stopped.
+    fn commits(&self) -> Result<()> {
+        self.before_commit.0.as_ref().map_or(Ok(()), |ask| ask())
+    }
+}
+
+type Ask = Arc<dyn Fn() -> Result<()> + Send + Sync>;
+
+/// Asked before a statement changes anything, whether it may.
+#[derive(Clone, Default)]
+pub struct BeforeCommit(Option<Ask>);
+
+impl BeforeCommit {
+    pub fn asking(ask: impl Fn() -> Result<()> + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(ask)))
+    }
+}
+
+impl std::fmt::Debug for BeforeCommit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("BeforeCommit")
+    }
+}
+
+/// What a statement answers with.
+#[derive(Debug, Clone)]
+pub enum Output {
+    /// Nothing but that it is done: [`Statement::tag`] says what.
+    Command,
+    /// Rows of [`columns`].
+    Rows { batch: RecordBatch },
+}
+
+/// Whether this room runs the statement.
+pub fn handles(statement: &Statement) -> bool {
+    match statement {
+        Statement::CreateDatabase(_)
+        | Statement::DropDatabase(_)
+        | Statement::AlterDatabaseSetProperties(_)
+        | Statement::CreateTable(_)
+        | Statement::DropTable(_)
+        | Statement::MsckRepair(_)
+        | Statement::AlterTableAddPartitions(_)
+        | Statement::AlterTableDropPartitions(_)
+        | Statement::AlterTableRenamePartition(_)
+        | Statement::AlterTableAddColumns(_)
+        | Statement::AlterTableReplaceColumns(_)
+        | Statement::AlterTableSetProperties(_)
+        | Statement::AlterTableUnsetProperties(_)
+        | Statement::AlterTableSetLocation(_)
+        | Statement::AlterTableSetSerdeProperties(_)
+        | Statement::AlterTableRename(_)
+        | Statement::AlterTableIfExists(_)
+        | Statement::ShowDatabases(_)
+        | Statement::ShowTables(_)
+        | Statement::ShowViews(_)
+        | Statement::ShowColumns(_)
+        | Statement::ShowPartitions(_)
+        | Statement::ShowCreateTable(_)
+        | Statement::ShowTblProperties(_)
+        | Statement::Describe(_)
+        | Statement::CreateUser(_)
+        | Statement::AlterUser(_)
+        | Statement::DropUser(_)
+        | Statement::CreateRole(_)
+        | Statement::DropRole(_)
+        | Statement::GrantRole(_)
+        | Statement::RevokeRole(_)
+        | Statement::Grant(_)
+        | Statement::Revoke(_)
+        | Statement::ShowGrants(_)
+        | Statement::ShowRoles(_)
+        | Statement::ShowUsers
+        | Statement::CreateWorkgroup(_)
+        | Statement::AlterWorkgroup(_)
+        | Statement::DropWorkgroup(_)
+        | Statement::ShowWorkgroups
+        | Statement::ShowWorkgroup(_) => true,
+        // SHOW FUNCTIONS is of the engine, and everything of a session or a query is above this room.
+        _ => false,
+    }
+}
+
+/// Runs a statement that [`handles`] is true of. It commits by itself, and a failed one changed nothing.
+///
+/// Errors: a name that does not exist for the principal, a missing privilege (which is named, and who can grant it),
+/// a LOCATION that is not under a lake root, what the catalog refuses.
+pub async fn execute(context: &StatementContext, statement: &Statement) -> Result<Output> {
+    // The others change nothing, or look at the lake first, which may take long.
+    if columns(statement).is_none() {
+        context.commits()?;
+    }
+    match statement {
+        Statement::CreateDatabase(create) => databases::create(context, create).await,
+        Statement::DropDatabase(drop) => databases::drop(context, drop).await,
+        Statement::AlterDatabaseSetProperties(alter) => {
+            databases::set_properties(context, alter).await
+        }
+        Statement::CreateTable(create) => tables::create(context, create).await,
+        Statement::DropTable(drop) => tables::drop(context, drop).await,
+        Statement::AlterTableRename(rename) => tables::rename(context, rename).await,
+        Statement::MsckRepair(repair) => msck::repair(context, statement, repair).await,
+        Statement::AlterTableAddPartitions(add) => partitions::add(context, add).await,
+        Statement::AlterTableDropPartitions(drop) => partitions::drop(context, drop).await,
+        Statement::AlterTableRenamePartition(rename) => partitions::rename(context, rename).await,
+        Statement::AlterTableAddColumns(alter) => alter::add_columns(context, alter).await,
+        Statement::AlterTableReplaceColumns(alter) => alter::replace_columns(context, alter).await,
+        Statement::AlterTableSetProperties(alter) => alter::set_properties(context, alter).await,
+        Statement::AlterTableUnsetProperties(alter) => {
+            alter::unset_properties(context, alter).await
+        }
+        Statement::AlterTableSetLocation(alter) => alter::set_location(context, alter).await,
+        Statement::AlterTableSetSerdeProperties(alter) => alter::set_serde(context, alter).await,
+        Statement::AlterTableIfExists(alter) => alter::if_exists(context, alter).await,
+        Statement::ShowDatabases(show) => show::databases(context, statement, show).await,
+        Statement::ShowTables(show) => show::tables(context, statement, show).await,
+        Statement::ShowViews(show) => show::views(context, statement, show).await,
+        Statement::ShowColumns(show) => show::columns(context, statement, show).await,
+        Statement::ShowPartitions(show) => partitions::show(context, statement, show).await,
+        Statement::ShowCreateTable(show) => create_table_text::show(context, statement, show).await,
+        Statement::ShowTblProperties(show) => {
+            show::table_properties(context, statement, show).await
+        }
+        Statement::Describe(describe) => describe::describe(context, statement, describe).await,
+        Statement::CreateUser(create) => principals::create_user(context, create).await,
+        Statement::AlterUser(alter) => principals::alter_user(context, alter).await,
+        Statement::DropUser(drop) => principals::drop_user(context, drop).await,
+        Statement::CreateRole(create) => principals::create_role(context, create).await,
+        Statement::DropRole(drop) => principals::drop_role(context, drop).await,
+        Statement::GrantRole(grant) => principals::grant_role(context, grant).await,
+        Statement::RevokeRole(revoke) => principals::revoke_role(context, revoke).await,
+        Statement::Grant(grant) => grants::grant(context, grant).await,
+        Statement::Revoke(revoke) => grants::revoke(context, revoke).await,
+        Statement::ShowGrants(show) => grants::show(context, statement, show).await,
+        Statement::ShowRoles(show) => principals::show_roles(context, statement, show),
+        Statement::ShowUsers => principals::show_users(context, statement),
+        Statement::CreateWorkgroup(create) => workgroups::create(context, create).await,
+        Statement::AlterWorkgroup(alter) => workgroups::alter(context, alter).await,
+        Statement::DropWorkgroup(drop) => workgroups::drop(context, drop).await,
+        Statement::ShowWorkgroups => workgroups::show_all(context, statement),
+        Statement::ShowWorkgroup(show) => workgroups::show(context, statement, show),
+        other => Err(Error::internal(format!(
+            "{} is not run by the statements' room",
+            other.tag()
+        ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use super::testing::Lake;
+    use super::*;
+
+    fn sendable<T: Send>(future: T) -> T {
+        future
+    }
+
+    #[tokio::test]
+    async fn statements_run_on_any_thread_and_others_are_not_taken() {
+        let lake = Lake::new().await;
+        let context = lake.context("admin").await;
+        let parsed = lakegate_sql::parse("SHOW DATABASES; SELECT 1; BEGIN").unwrap();
+        let handled: Vec<bool> = parsed.iter().map(|one| handles(&one.statement)).collect();
+        assert_eq!(handled, [true, false, false]);
+        assert!(
+            sendable(execute(&context, &parsed[0].statement))
+                .await
+                .is_ok()
+        );
+        assert!(execute(&context, &parsed[1].statement).await.is_err());
+    }
+}

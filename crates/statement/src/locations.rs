@@ -1,0 +1,583 @@
+//! Which LOCATION a principal may register.
+//!
+//! A table is a way to the files in its folders. So a folder is registered by those who may use it (DATA_LOCATION), and what lies in it
+//! already stays with the table that had it first ([`lakegate_lake::folders`]).
+
+use std::sync::Arc;
+
+use lakegate_catalog::access::{Privilege, Resource};
+use lakegate_catalog::model::{Database, Table};
+use lakegate_error::{Code, Error, Result};
+use lakegate_lake::folders::FolderIndex;
+use lakegate_lake::roots::Location;
+
+use super::StatementContext;
+
+/// What a LOCATION is for.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum For<'a> {
+    Database,
+    /// A new table of a database.
+    NewTable(&'a Database),
+    /// Another folder for a table of a database.
+    Table(&'a Table, &'a Database),
+    /// A partition of a table.
+    Partition(&'a Table),
+}
+
+impl StatementContext {
+    /// Finds a LOCATION under the lake roots, and sees to it that the principal may register it: administrators any; others where
+    /// DATA_LOCATION is granted, below the location of the table's own database where they may create tables, and for a partition in
+    /// its table's folder.
+    ///
+    /// Errors: the location is under no root; it may not be used; data of a table lies there or around it which the principal may not
+    /// read in full.
+    pub(super) async fn register(&self, location: &str, target: For<'_>) -> Result<Location> {
+        let wanted = self.roots.locate(location)?;
+        if self.access().is_administrator() {
+            return Ok(wanted);
+        }
+        let folder = wanted.folder()?;
+        let granted = self.access().can_use_location(&folder);
+        if !granted && !self.is_own(&folder, target) {
+            return Err(self.location_denied(location));
+        }
+        let index = self.folders().await?;
+        let own = match target {
+            For::Table(table, _) | For::Partition(table) => Some(table.id),
+            For::Database | For::NewTable(_) => None,
+        };
+        for (table, _) in index.overlapping(&folder) {
+            if Some(table.id) == own || self.reads_all(table).await? {
+                continue;
+            }
+            if !granted {
+                return Err(self.location_denied(location));
+            }
+            // The table is not named: it may be one that does not exist for the principal.
+            return Err(Error::new(
+                Code::PermissionDenied,
+                format!("permission denied for location '{location}': data of a table lies there that you may not read in full"),
+            )
+            .with_hint("an administrator can register it, or grant SELECT on the table whose data it is"));
+        }
+        Ok(wanted)
+    }
+
+    fn location_denied(&self, location: &str) -> Error {
+        let asked = format!("{}/", location.trim_end_matches('/'));
+        self.denied(Privilege::DataLocation, &Resource::Location(asked))
+    }
+
+    /// Whether a folder needs no DATA_LOCATION: it is below that of the database in which the principal may create tables, and no table
+    /// has gone from it by a hand that could not read it; or it is in the folder of a partition's own table.
+    fn is_own(&self, folder: &str, target: For<'_>) -> bool {
+        let within = |location: Option<&String>| {
+            let located = location.map(|location| self.roots.locate(location));
+            let holder = located.and_then(|located| located.and_then(|l| l.folder()).ok());
+            holder.is_some_and(|holder| folder != holder && folder.starts_with(&holder))
+        };
+        match target {
+            For::Database => false,
+            For::Partition(table) => within(table.storage_descriptor.location.as_ref()),
+            For::NewTable(database) | For::Table(_, database) => {
+                let location = database.location_uri.as_ref();
+                let vacated = self.view.metastore.vacated();
+                let overlaps = |old: &String| old.starts_with(folder) || folder.starts_with(old);
+                self.access().can_create_table(&database.name)
+                    && within(location.filter(|location| !location.is_empty()))
+                    && !vacated.keys().any(overlaps)
+            }
+        }
+    }
+
+    /// Whether the principal may read all that is in a table.
+    pub(super) async fn reads_all(&self, table: &Arc<Table>) -> Result<bool> {
+        let visible = self.view.visible(Arc::clone(table)).await?;
+        Ok(visible.is_some_and(|visible| visible.access.selects_all()))
+    }
+
+    /// The folders of all tables.
+    pub(super) async fn folders(&self) -> Result<Arc<FolderIndex>> {
+        let metastore = self.view.metastore.as_ref();
+        self.view.folders.index(metastore).await
+    }
+
+    /// Before a table leaves folders, all of its own for `None`: where the principal cannot read the table, nobody gets them merely by
+    /// creating tables there, who could then read what was hidden.
+    pub(super) async fn leave(
+        &self,
+        table: &Arc<Table>,
+        locations: Option<Vec<String>>,
+    ) -> Result<()> {
+        if self.reads_all(table).await? {
+            return Ok(());
+        }
+        let folders: Vec<String> = match locations {
+            None => {
+                let index = self.folders().await?;
+                index
+                    .of(table)
+                    .iter()
+                    .map(|folder| folder.url.to_string())
+                    .collect()
+            }
+            // What lies under no root (any more) cannot be registered either.
+            Some(locations) => locations
+                .iter()
+                .filter_map(|location| self.roots.locate(location).and_then(|l| l.folder()).ok())
+                .collect(),
+        };
+        if !folders.is_empty() {
+            self.view.metastore.vacate(folders).await?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use lakegate_catalog::access::{ColumnSelection, Privilege, Resource};
+    use lakegate_error::Code;
+
+    use super::super::testing::Lake;
+
+    fn create(name: &str, location: &str) -> String {
+        format!(
+            "CREATE EXTERNAL TABLE {name} (a INT) PARTITIONED BY (b INT) STORED AS PARQUET LOCATION '{location}'"
+        )
+    }
+
+    /// What a user may do with a table at this moment, a letter each: select (all columns, `s`: some), insert, delete, alter.
+    async fn rights(lake: &Lake, user: &str, database: &str, table: &str) -> String {
+        let view = lake.context(user).await.view;
+        let Some(visible) = view.table(database, table).await.unwrap() else {
+            return "none".to_owned();
+        };
+        let access = visible.access;
+        let mut rights = String::new();
+        match access.select {
+            ColumnSelection::All => rights.push('S'),
+            ColumnSelection::Some(_) => rights.push('s'),
+            ColumnSelection::None => {}
+        }
+        for (held, letter) in [
+            (access.insert, 'I'),
+            (access.delete, 'D'),
+            (access.alter, 'A'),
+        ] {
+            rights.extend(held.then_some(letter));
+        }
+        rights
+    }
+
+    /// What is granted to a user on a table, and of no use.
+    async fn lacking(lake: &Lake, user: &str, database: &str, table: &str) -> Vec<Privilege> {
+        let view = lake.context(user).await.view;
+        let visible = view.table(database, table).await.unwrap().unwrap();
+        let all = Resource::table(database, table).privileges().iter();
+        all.copied()
+            .filter(|privilege| visible.lacks(*privilege))
+            .collect()
+    }
+
+    /// Runs the statement that an error's hint gives.
+    async fn remedy(lake: &Lake, error: &lakegate_error::Error) {
+        lake.ok(error.hint().unwrap().split_once("run: ").unwrap().1)
+            .await;
+    }
+
+    #[tokio::test]
+    async fn registering_and_moving_a_folder_needs_data_location_on_it() {
+        let lake = Lake::with_orders().await;
+        lake.ok("ALTER TABLE orders ADD PARTITION (day = '2024-01-01');
+                 GRANT CREATE_DATABASE ON CATALOG TO ann; GRANT CREATE TABLE, ALTER, SELECT ON DATABASE sales TO ann")
+            .await;
+        for (sql, location) in [
+            (create("mine", "s3://lake/one/t"), "s3://lake/one/t/"),
+            (
+                "CREATE DATABASE d LOCATION 's3://lake/two/'".to_owned(),
+                "s3://lake/two/",
+            ),
+            (
+                "ALTER TABLE orders ADD PARTITION (day = '2024-01-02') LOCATION 's3://lake/three/'"
+                    .to_owned(),
+                "s3://lake/three/",
+            ),
+            (
+                "ALTER TABLE orders PARTITION (day = '2024-01-01') SET LOCATION 's3://lake/four/'"
+                    .to_owned(),
+                "s3://lake/four/",
+            ),
+            (
+                "ALTER TABLE orders SET LOCATION 's3://lake/five/'".to_owned(),
+                "s3://lake/five/",
+            ),
+        ] {
+            let error = lake.fails("ann", &sql).await;
+            assert_eq!(error.code(), Code::PermissionDenied, "{sql}");
+            assert_eq!(
+                error.message(),
+                format!("permission denied for location '{location}': DATA_LOCATION is needed")
+            );
+            assert_eq!(
+                error.hint().unwrap(),
+                format!(
+                    "an administrator, or who holds it with grant option, can run: GRANT DATA_LOCATION ON '{location}' TO ann"
+                )
+            );
+            // On the folder beside, on one within and on another spelling it is not granted.
+            let beside = location.replace("lake/", "lake/beside-");
+            let within = format!("{location}within/");
+            lake.ok(&format!(
+                "GRANT DATA_LOCATION ON '{beside}' TO ann; GRANT DATA_LOCATION ON '{within}' TO ann"
+            ))
+            .await;
+            assert_eq!(lake.fails("ann", &sql).await.message(), error.message());
+            remedy(&lake, &error).await;
+            lake.ok_as("ann", &sql).await;
+        }
+        lake.ok("CREATE ROLE makers; GRANT makers TO ben; GRANT CREATE TABLE ON DATABASE sales TO ben; GRANT DATA_LOCATION ON 's3://lake/six' TO makers").await;
+        lake.ok_as("ben", &create("theirs", "s3a://lake//six/deep/"))
+            .await;
+        lake.ok("REVOKE DATA_LOCATION ON 's3://lake//six/' FROM ROLE makers")
+            .await;
+        let error = lake
+            .fails("ben", &create("more", "s3://lake/six/other/"))
+            .await;
+        assert!(
+            error.message().contains("DATA_LOCATION is needed"),
+            "{error}"
+        );
+        // What it is needed for is in a partition's own table, without.
+        lake.ok_as("ann", "ALTER TABLE orders ADD PARTITION (day = '2024-01-05') LOCATION 's3://lake/five/day-5/'; ALTER TABLE orders ADD PARTITION (day = '2024-01-06')").await;
+    }
+
+    #[tokio::test]
+    async fn below_the_folder_of_a_database_its_tables_need_nothing_more() {
+        let lake = Lake::new().await;
+        lake.ok("CREATE DATABASE lab LOCATION 's3://lake/lab/'; GRANT CREATE TABLE ON DATABASE lab TO ann; GRANT CREATE TABLE ON DATABASE sales TO ben").await;
+        lake.ok_as("ann", &create("lab.mine", "s3://lake/lab/mine/"))
+            .await;
+        for (user, sql) in [
+            ("ann", create("lab.whole", "s3://lake/lab/")),
+            ("ann", create("lab.beside", "s3://lake/laboratory/")),
+            ("ben", create("sales.other", "s3://lake/lab/other/")),
+        ] {
+            let error = lake.fails(user, &sql).await;
+            assert!(
+                error.message().contains("DATA_LOCATION is needed"),
+                "{sql}: {error}"
+            );
+        }
+        // The folder of a table that ann may not read says no more than that.
+        lake.ok(&create("lab.hidden", "s3://lake/lab/hidden/"))
+            .await;
+        let hidden = lake
+            .fails("ann", &create("lab.peek", "s3://lake/lab/hidden/"))
+            .await;
+        assert!(
+            hidden.message().contains("DATA_LOCATION is needed"),
+            "{hidden}"
+        );
+        assert!(!hidden.to_string().contains("lab.hidden"), "{hidden}");
+        // A database's creator may use its folder, as long as it is there.
+        lake.ok("GRANT CREATE_DATABASE ON CATALOG TO ben; GRANT DATA_LOCATION ON 's3://lake/people/' TO ben").await;
+        lake.ok_as(
+            "ben",
+            "CREATE DATABASE bens LOCATION 's3://lake/people/bens/'",
+        )
+        .await;
+        lake.ok("REVOKE DATA_LOCATION ON 's3://lake/people/' FROM ben")
+            .await;
+        lake.ok_as("ben", &create("bens.t", "s3://lake/people/bens/t/"))
+            .await;
+        assert_eq!(
+            lake.text("ben", "SHOW GRANTS FOR ben ON 's3://lake/people/bens/'")
+                .await,
+            "ben|USER|DATA_LOCATION|DATA_LOCATION|s3://lake/people/bens/|NULL|false"
+        );
+        lake.ok_as("ben", "DROP DATABASE bens CASCADE").await;
+        assert!(!lake.text("ben", "SHOW GRANTS").await.contains("s3://"));
+    }
+
+    #[tokio::test]
+    async fn folder_that_a_table_leaves_unread_is_not_free() {
+        for leaving in [
+            "ALTER TABLE sales.orders SET LOCATION 's3://lake/sales/elsewhere/'",
+            "DROP TABLE sales.orders",
+            "ALTER TABLE sales.orders DROP PARTITION (day = '2024-01-02')",
+            "DROP DATABASE sales CASCADE",
+        ] {
+            let lake = Lake::new().await;
+            lake.ok("DROP DATABASE sales; CREATE DATABASE sales LOCATION 's3://lake/sales/'; CREATE DATABASE lab LOCATION 's3://lake/'").await;
+            lake.ok("CREATE EXTERNAL TABLE sales.orders (id INT) PARTITIONED BY (day DATE) STORED AS PARQUET LOCATION 's3://lake/sales/all/orders/';
+                     ALTER TABLE sales.orders ADD PARTITION (day = '2024-01-02') LOCATION 's3://lake/sales/all/second/';
+                     GRANT CREATE TABLE ON DATABASE lab TO ann; GRANT CREATE TABLE, ALTER, DROP ON DATABASE sales TO ann").await;
+            lake.ok_as("ann", leaving).await;
+            let left = match leaving.contains("PARTITION") {
+                true => "s3://lake/sales/all/second/",
+                false => "s3://lake/sales/all/orders/",
+            };
+            for taken in [left, &format!("{left}below/"), "s3://lake/sales/all/"] {
+                let error = lake.fails("ann", &create("lab.mine", taken)).await;
+                assert!(
+                    error.message().contains("DATA_LOCATION is needed"),
+                    "{leaving}, {taken}: {error}"
+                );
+            }
+            lake.ok_as("ann", &create("lab.mine", "s3://lake/sales/third/"))
+                .await;
+        }
+        // A table that was over the same files before does not get them either.
+        for leaving in [
+            "DROP TABLE sales.orders",
+            "ALTER TABLE sales.orders SET LOCATION 's3://lake/sales/elsewhere/'",
+        ] {
+            let lake = Lake::with_orders().await;
+            lake.ok("DROP TABLE sales.orders; DROP DATABASE sales; CREATE DATABASE sales LOCATION 's3://lake/sales/'; CREATE DATABASE lab;
+                     GRANT CREATE TABLE, ALTER, DROP ON DATABASE sales TO ann; GRANT CREATE TABLE ON DATABASE lab TO ann;
+                     GRANT DATA_LOCATION ON 's3://lake/sales/' TO ann").await;
+            lake.ok(&create("sales.orders", "s3://lake/sales/deep/orders/"))
+                .await;
+            lake.ok("GRANT SELECT ON TABLE sales.orders TO ann").await;
+            let tables = [
+                ("mine", "s3://lake/sales/deep/orders/", ""),
+                ("below", "s3://lake/sales/deep/orders/below/", ""),
+                ("around", "s3://lake/sales/deep/", ""),
+                ("beside", "s3://lake/sales/deep/orders-2/", "SIDA"),
+            ];
+            for (table, location, _) in tables {
+                lake.ok_as("ann", &create(&format!("lab.{table}"), location))
+                    .await;
+            }
+            // A partition elsewhere does not make it another table's less, nor does what else was left.
+            lake.ok_as(
+                "ann",
+                "ALTER TABLE lab.mine ADD PARTITION (b = 1) LOCATION 's3://lake/sales/apart/'",
+            )
+            .await;
+            lake.ok(&create("sales.others", "s3://lake/others/")).await;
+            lake.ok_as("ann", "DROP TABLE sales.others").await;
+            lake.ok("REVOKE SELECT ON TABLE sales.orders FROM ann; REVOKE DATA_LOCATION ON 's3://lake/sales/' FROM ann").await;
+            lake.ok_as("ann", leaving).await;
+            for (table, _, left) in tables {
+                assert_eq!(
+                    rights(&lake, "ann", "lab", table).await,
+                    left,
+                    "{leaving}, {table}"
+                );
+            }
+        }
+        // What could be read before may be made anew.
+        let lake = Lake::new().await;
+        lake.ok("CREATE DATABASE lab LOCATION 's3://lake/lab/'; GRANT CREATE TABLE ON DATABASE lab TO ann").await;
+        lake.ok_as("ann", &create("lab.t", "s3://lake/lab/t/"))
+            .await;
+        lake.ok_as("ann", "DROP TABLE lab.t").await;
+        lake.ok_as("ann", &create("lab.t", "s3://lake/lab/t/"))
+            .await;
+    }
+
+    #[tokio::test]
+    async fn table_over_the_files_of_another_gives_no_more_than_that_one_does() {
+        let lake = Lake::with_orders().await;
+        lake.ok("CREATE DATABASE lab; GRANT CREATE TABLE ON DATABASE lab TO ann;
+                 GRANT DATA_LOCATION ON 's3://lake/orders/' TO ann; GRANT SELECT ON TABLE orders TO ann").await;
+        lake.ok_as("ann", &create("lab.mine", "s3://lake/orders/"))
+            .await;
+        lake.ok_as(
+            "ann",
+            &create("lab.part", "s3://lake/orders/day=2024-01-01/"),
+        )
+        .await;
+        for table in ["mine", "part"] {
+            assert_eq!(rights(&lake, "ann", "lab", table).await, "SA");
+            let error = lake
+                .fails("ann", &format!("GRANT SELECT ON TABLE lab.{table} TO ben"))
+                .await;
+            assert_eq!(error.code(), Code::PermissionDenied);
+            assert!(!error.to_string().contains("orders"), "{error}");
+            lake.ok_as(
+                "ann",
+                &format!("GRANT DESCRIBE ON TABLE lab.{table} TO ben"),
+            )
+            .await;
+            // A grant that reaches the table otherwise is of no use either.
+            lake.ok(&format!("GRANT SELECT, INSERT ON TABLE lab.{table} TO ben"))
+                .await;
+            assert_eq!(rights(&lake, "ben", "lab", table).await, "");
+        }
+        lake.ok("GRANT INSERT ON TABLE orders TO ann").await;
+        assert_eq!(rights(&lake, "ann", "lab", "mine").await, "SIA");
+        lake.ok_as("ann", "SHOW PARTITIONS lab.mine").await;
+        assert_eq!(
+            lacking(&lake, "ann", "lab", "mine").await,
+            [Privilege::Delete]
+        );
+        for (revoke, left) in [
+            (
+                "REVOKE SELECT ON TABLE orders FROM ann; GRANT SELECT (id) ON TABLE orders TO ann",
+                "I",
+            ),
+            ("REVOKE SELECT (id) ON TABLE orders FROM ann", "I"),
+            ("REVOKE INSERT ON TABLE orders FROM ann", ""),
+        ] {
+            lake.ok(revoke).await;
+            assert_eq!(rights(&lake, "ann", "lab", "mine").await, left, "{revoke}");
+            for sql in [
+                "SHOW PARTITIONS lab.mine",
+                "MSCK REPAIR TABLE lab.mine",
+                "ALTER TABLE lab.mine ADD COLUMNS (email STRING)",
+            ] {
+                let error = lake.fails("ann", sql).await;
+                assert_eq!(error.code(), Code::PermissionDenied, "{sql}");
+                assert!(
+                    error.message().contains(
+                        "its files belong to another table, on which SELECT is needed too"
+                    ),
+                    "{error}"
+                );
+                assert!(!error.to_string().contains("orders"), "{error}");
+            }
+        }
+        assert_eq!(
+            lacking(&lake, "ann", "lab", "mine").await,
+            [
+                Privilege::Select,
+                Privilege::Insert,
+                Privilege::Delete,
+                Privilege::Alter
+            ]
+        );
+        assert_eq!(
+            lacking(&lake, "ben", "lab", "mine").await,
+            [Privilege::Select, Privilege::Insert]
+        );
+        // The first one's readers do not notice.
+        lake.ok("GRANT SELECT ON TABLE orders TO ben").await;
+        assert_eq!(rights(&lake, "ben", "sales", "orders").await, "S");
+        // The way in is closed with the table's own folder, and open elsewhere.
+        lake.ok("ALTER TABLE lab.mine SET LOCATION 's3://lake/moved/'")
+            .await;
+        assert_eq!(rights(&lake, "ann", "lab", "mine").await, "SIDA");
+    }
+
+    #[tokio::test]
+    async fn who_came_first_reads_nothing_that_an_administrator_puts_below() {
+        let lake = Lake::new().await;
+        lake.ok("CREATE DATABASE lab; GRANT CREATE TABLE ON DATABASE lab TO ann; GRANT DATA_LOCATION ON 's3://lake/landing/' TO ann").await;
+        lake.ok_as("ann", &create("lab.all_of_it", "s3://lake/landing/"))
+            .await;
+        lake.fails("ann", &create("lab.beside", "s3://lake/landing-2/"))
+            .await;
+        assert_eq!(rights(&lake, "ann", "lab", "all_of_it").await, "SIDA");
+        lake.ok(&create("sales.secret", "s3://lake/landing/secret/"))
+            .await;
+        lake.ok("GRANT SELECT ON TABLE sales.secret TO ben").await;
+        assert_eq!(rights(&lake, "ann", "lab", "all_of_it").await, "");
+        assert_eq!(
+            rights(&lake, "ben", "sales", "secret").await,
+            "S",
+            "it is not in the way"
+        );
+        lake.ok("DROP TABLE sales.secret").await;
+        assert_eq!(rights(&lake, "ann", "lab", "all_of_it").await, "SIDA");
+        // Nor what becomes a partition there.
+        lake.ok("CREATE EXTERNAL TABLE sales.parts (a INT) PARTITIONED BY (b INT) STORED AS PARQUET LOCATION 's3://lake/parts/';
+                 ALTER TABLE sales.parts ADD PARTITION (b = 1) LOCATION 's3://lake/landing/b1/'").await;
+        assert_eq!(rights(&lake, "ann", "lab", "all_of_it").await, "");
+    }
+
+    #[tokio::test]
+    async fn folders_are_compared_as_the_storage_has_them() {
+        let lake = Lake::with_orders().await;
+        lake.folders(&["orders/day=2024-01-01", "links"]);
+        let link = |to: &str, name: &str| {
+            std::os::unix::fs::symlink(lake.path().join(to), lake.path().join(name)).unwrap();
+        };
+        link("orders", "links/same");
+        link("orders/day=2024-01-01", "links/part");
+        link(".", "links/all");
+        link("nowhere", "links/dangling");
+        lake.ok("CREATE DATABASE lab LOCATION 's3://lake/links/'; GRANT CREATE TABLE ON DATABASE lab TO ann; GRANT DATA_LOCATION ON 's3://lake/free/' TO ann").await;
+        for location in [
+            "s3://lake/links/same/",
+            "s3://lake/links/same/day=2024-01-01/",
+            "s3://lake/links/part",
+            "s3a://lake//links///part/",
+            "s3://lake/links/all/",
+            "s3://lake/links/all/orders/",
+            "s3://lake/links/all/free/../orders/",
+            "s3://lake/links/dangling/",
+            "s3://lake/free%2F..%2Forders/",
+            "S3://lake/Orders/",
+        ] {
+            let error = lake.fails("ann", &create("lab.spy", location)).await;
+            assert!(
+                [Code::PermissionDenied, Code::LocationRefused].contains(&error.code()),
+                "{location}: {error}"
+            );
+        }
+        // A grant is on the place that the link leads to.
+        lake.folders(&["free"]);
+        link("free", "links/free");
+        lake.ok("GRANT DATA_LOCATION ON 's3://lake/links/free/' TO ben")
+            .await;
+        assert_eq!(
+            lake.text("ben", "SHOW GRANTS").await,
+            "ben|USER|DATA_LOCATION|DATA_LOCATION|s3://lake/free/|NULL|false"
+        );
+        lake.ok_as("ann", &create("lab.mine", "s3://lake/links/all/free/mine/"))
+            .await;
+    }
+
+    #[tokio::test]
+    async fn data_of_a_table_that_may_not_be_read_is_not_registered_anew() {
+        let lake = Lake::with_orders().await;
+        lake.ok("GRANT DATA_LOCATION ON 's3://lake/' TO ann;
+                 ALTER TABLE orders ADD PARTITION (day = '2024-01-01');
+                 ALTER TABLE orders ADD PARTITION (day = '2024-01-02') LOCATION 's3://lake/elsewhere/second/';
+                 ALTER TABLE orders SET LOCATION 's3://lake/moved/';
+                 GRANT CREATE TABLE ON DATABASE sales TO ann")
+            .await;
+        lake.ok_as("ann", &create("mine", "s3://lake/free/")).await;
+        for taken in [
+            // The table's folder, what is in it, and what holds it.
+            "s3://lake/moved/",
+            "s3://lake/moved/day=2024-01-03/",
+            "s3://lake/",
+            // A partition that was left behind as its table moved.
+            "s3://lake/orders/",
+            "s3://lake/orders/day=2024-01-01/",
+            // A partition at a place of its own.
+            "s3://lake/elsewhere/",
+            "s3://lake/elsewhere/second",
+            "s3://lake/elsewhere/second/part/",
+        ] {
+            for sql in [
+                create("theirs", taken),
+                format!("ALTER TABLE mine SET LOCATION '{taken}'"),
+                format!("ALTER TABLE mine ADD PARTITION (b = 1) LOCATION '{taken}'"),
+            ] {
+                let error = lake.fails("ann", &sql).await;
+                assert_eq!(error.code(), Code::PermissionDenied, "{sql}");
+                assert!(error.message().contains("may not read in full"), "{error}");
+            }
+        }
+        for free in ["s3://lake/elsewhere/seconds/", "s3://lake/order/"] {
+            lake.ok_as("ann", &format!("ALTER TABLE mine SET LOCATION '{free}'"))
+                .await;
+        }
+        // Of some columns only is not of all of the data.
+        lake.ok("GRANT SELECT (id) ON TABLE orders TO ann").await;
+        let error = lake
+            .fails("ann", &create("theirs", "s3://lake/elsewhere/"))
+            .await;
+        assert_eq!(error.code(), Code::PermissionDenied);
+        lake.ok("GRANT SELECT ON TABLE orders TO ann").await;
+        lake.ok_as("ann", &create("theirs", "s3://lake/elsewhere/"))
+            .await;
+    }
+}

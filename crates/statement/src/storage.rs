@@ -1,0 +1,321 @@
+//! From the clauses of CREATE TABLE to a storage descriptor, as Athena and Glue write it.
+
+use lakegate_catalog::hive_type::HiveType;
+use lakegate_catalog::model::{Column, Parameters, SerDeInfo, SortColumn, StorageDescriptor};
+use lakegate_error::{Code, Error, Result};
+use lakegate_sql::ast::{
+    ClusteredBy, ColumnDef, CreateTable, Delimited, RowFormat, StorageFormat, StoredAs,
+};
+
+pub(super) const PARQUET_SERDE: &str =
+    "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe";
+pub(super) const LAZY_SIMPLE_SERDE: &str = "org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe";
+pub(super) const OPEN_CSV_SERDE: &str = "org.apache.hadoop.hive.serde2.OpenCSVSerde";
+pub(super) const OPENX_JSON_SERDE: &str = "org.openx.data.jsonserde.JsonSerDe";
+pub(super) const HIVE_JSON_SERDE: &str = "org.apache.hive.hcatalog.data.JsonSerDe";
+const SERDE2_JSON_SERDE: &str = "org.apache.hadoop.hive.serde2.JsonSerDe";
+
+/// Input and output format.
+type Formats = (&'static str, &'static str);
+
+const TEXT: Formats = (
+    "org.apache.hadoop.mapred.TextInputFormat",
+    "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat",
+);
+const PARQUET: Formats = (
+    "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
+    "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat",
+);
+
+/// The descriptor of a new table. Whether its format can be read is for the lake to say.
+///
+/// Errors: a format that is not supported, clauses that contradict one another, a bucket column that is no column.
+pub(super) fn descriptor(create: &CreateTable, location: &str) -> Result<StorageDescriptor> {
+    let (formats, default_serde) = formats(create)?;
+    let serde_info = match &create.row_format {
+        Some(RowFormat::SerDe { class, properties }) => SerDeInfo {
+            serialization_library: Some(class.clone()),
+            parameters: with_format(properties.iter().cloned().collect()),
+            ..SerDeInfo::default()
+        },
+        Some(RowFormat::Delimited(delimited)) => SerDeInfo {
+            serialization_library: Some(LAZY_SIMPLE_SERDE.to_owned()),
+            parameters: delimiters(delimited),
+            ..SerDeInfo::default()
+        },
+        None => SerDeInfo {
+            serialization_library: Some(default_serde.to_owned()),
+            parameters: with_format(Parameters::new()),
+            ..SerDeInfo::default()
+        },
+    };
+    let mut descriptor = StorageDescriptor {
+        columns: create.columns.iter().map(column).collect(),
+        location: Some(location.to_owned()),
+        input_format: Some(formats.0),
+        output_format: Some(formats.1),
+        // What Glue writes for a table without buckets.
+        number_of_buckets: -1,
+        serde_info: Some(serde_info),
+        ..StorageDescriptor::default()
+    };
+    if let Some(clustered) = &create.clustered_by {
+        buckets(&mut descriptor, clustered)?;
+    }
+    check_column_types(&descriptor)?;
+    Ok(descriptor)
+}
+
+/// The catalog's form of a column. Its type is checked by the store.
+pub(super) fn column(definition: &ColumnDef) -> Column {
+    Column {
+        comment: definition.comment.clone(),
+        ..Column::new(&definition.name, &definition.data_type)
+    }
+}
+
+/// Input and output format, and the SerDe if none is named.
+fn formats(create: &CreateTable) -> Result<((String, String), &'static str)> {
+    let named = |formats: Formats| (formats.0.to_owned(), formats.1.to_owned());
+    let delimited = matches!(create.row_format, Some(RowFormat::Delimited(_)));
+    match &create.stored_as {
+        Some(StoredAs::InputOutput { input, output }) => {
+            let parquet = input.to_ascii_lowercase().contains("parquet");
+            let serde = if parquet {
+                PARQUET_SERDE
+            } else {
+                LAZY_SIMPLE_SERDE
+            };
+            Ok(((input.clone(), output.clone()), serde))
+        }
+        Some(StoredAs::Format(StorageFormat::Parquet)) if delimited => Err(Error::new(
+            Code::InvalidTable,
+            "ROW FORMAT DELIMITED does not go with STORED AS PARQUET; leave one of the two out",
+        )),
+        Some(StoredAs::Format(StorageFormat::JsonFile)) if delimited => Err(Error::new(
+            Code::InvalidTable,
+            "ROW FORMAT DELIMITED does not go with STORED AS JSONFILE; leave one of the two out",
+        )),
+        Some(StoredAs::Format(StorageFormat::Parquet)) => Ok((named(PARQUET), PARQUET_SERDE)),
+        Some(StoredAs::Format(StorageFormat::TextFile)) => Ok((named(TEXT), LAZY_SIMPLE_SERDE)),
+        Some(StoredAs::Format(StorageFormat::JsonFile)) => Ok((named(TEXT), HIVE_JSON_SERDE)),
+        Some(StoredAs::Format(other)) => Err(Error::not_supported(format!(
+            "STORED AS {} is not supported yet; use PARQUET, TEXTFILE or JSONFILE",
+            format_name(*other)
+        ))),
+        // The formats follow a SerDe that is at home in one of them.
+        None => match &create.row_format {
+            Some(RowFormat::SerDe { class, .. }) if class == PARQUET_SERDE => {
+                Ok((named(PARQUET), PARQUET_SERDE))
+            }
+            _ => Ok((named(TEXT), LAZY_SIMPLE_SERDE)),
+        },
+    }
+}
+
+fn format_name(format: StorageFormat) -> &'static str {
+    match format {
+        StorageFormat::SequenceFile => "SEQUENCEFILE",
+        StorageFormat::TextFile => "TEXTFILE",
+        StorageFormat::JsonFile => "JSONFILE",
+        StorageFormat::RcFile => "RCFILE",
+        StorageFormat::Orc => "ORC",
+        StorageFormat::Parquet => "PARQUET",
+        StorageFormat::Avro => "AVRO",
+        StorageFormat::Ion => "ION",
+    }
+}
+
+/// The names are Hive's, its spelling of `colelction.delim` included.
+fn delimiters(delimited: &Delimited) -> Parameters {
+    let named = [
+        ("field.delim", &delimited.fields),
+        ("serialization.format", &delimited.fields),
+        ("escape.delim", &delimited.escaped),
+        ("colelction.delim", &delimited.collection_items),
+        ("mapkey.delim", &delimited.map_keys),
+        ("line.delim", &delimited.lines),
+        ("serialization.null.format", &delimited.null_defined_as),
+    ];
+    let given = named
+        .into_iter()
+        .filter_map(|(key, value)| Some((key.to_owned(), value.clone()?)));
+    with_format(given.collect())
+}
+
+/// Hive gives every SerDe this property; 1 stands for its default delimiter, Ctrl-A.
+fn with_format(mut properties: Parameters) -> Parameters {
+    properties
+        .entry("serialization.format".to_owned())
+        .or_insert_with(|| "1".to_owned());
+    properties
+}
+
+fn buckets(descriptor: &mut StorageDescriptor, clustered: &ClusteredBy) -> Result<()> {
+    let named = clustered
+        .columns
+        .iter()
+        .chain(clustered.sorted_by.iter().map(|sorted| &sorted.name));
+    for name in named {
+        if !descriptor.columns.iter().any(|column| column.name == *name) {
+            return Err(Error::new(
+                Code::ColumnNotFound,
+                format!(
+                    "CLUSTERED BY names column \"{name}\", which the table's column list does not have"
+                ),
+            ));
+        }
+    }
+    descriptor.number_of_buckets = i32::try_from(clustered.buckets)
+        .ok()
+        .filter(|buckets| *buckets > 0)
+        .ok_or_else(|| {
+            Error::new(
+                Code::InvalidTable,
+                format!(
+                    "CLUSTERED BY … INTO {} BUCKETS: use 1 to {}",
+                    clustered.buckets,
+                    i32::MAX
+                ),
+            )
+        })?;
+    descriptor.bucket_columns = clustered.columns.clone();
+    descriptor.sort_columns = clustered
+        .sorted_by
+        .iter()
+        .map(|sorted| SortColumn {
+            column: sorted.name.clone(),
+            sort_order: i32::from(sorted.ascending),
+        })
+        .collect();
+    Ok(())
+}
+
+/// Errors: a column type that the descriptor's SerDe cannot hold, or that is no Hive type.
+pub(super) fn check_column_types(descriptor: &StorageDescriptor) -> Result<()> {
+    let open_csv = serde_class(descriptor) == Some(OPEN_CSV_SERDE);
+    for column in &descriptor.columns {
+        let hive: HiveType = column.data_type.parse().map_err(|error| {
+            Error::new(
+                Code::InvalidTable,
+                format!("column \"{}\": {error}", column.name),
+            )
+        })?;
+        if open_csv && (hive.is_nested() || hive == HiveType::Binary) {
+            return Err(Error::new(
+                Code::InvalidTable,
+                format!(
+                    "column \"{}\" has type {hive}, which OpenCSVSerde cannot hold; use string and take it apart in queries",
+                    column.name
+                ),
+            ));
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn serde_class(descriptor: &StorageDescriptor) -> Option<&str> {
+    descriptor
+        .serde_info
+        .as_ref()?
+        .serialization_library
+        .as_deref()
+}
+
+/// Glue's `classification` of what a SerDe reads.
+pub(super) fn classification(descriptor: &StorageDescriptor) -> Option<&'static str> {
+    match serde_class(descriptor)? {
+        PARQUET_SERDE => Some("parquet"),
+        OPENX_JSON_SERDE | HIVE_JSON_SERDE | SERDE2_JSON_SERDE => Some("json"),
+        OPEN_CSV_SERDE | LAZY_SIMPLE_SERDE => Some("csv"),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use super::super::testing::Lake;
+
+    async fn serde(sql: &str) -> (String, Vec<String>) {
+        let lake = Lake::new().await;
+        lake.ok(&format!(
+            "CREATE EXTERNAL TABLE t (a STRING, b INT) {sql} LOCATION 's3://lake/t/'"
+        ))
+        .await;
+        let table = lake.table("t").await;
+        let serde = table.storage_descriptor.serde_info.clone().unwrap();
+        let mut found: Vec<String> = serde
+            .parameters
+            .iter()
+            .map(|(key, value)| format!("{key}={value}"))
+            .collect();
+        found.push(table.storage_descriptor.input_format.clone().unwrap());
+        found.push(
+            table
+                .parameters
+                .get("classification")
+                .cloned()
+                .unwrap_or_default(),
+        );
+        (serde.serialization_library.unwrap(), found)
+    }
+
+    #[tokio::test]
+    async fn clauses_become_the_serde_that_hive_means() {
+        let text = super::TEXT.0;
+        let (class, found) = serde("").await;
+        assert_eq!(
+            (class.as_str(), found),
+            (
+                super::LAZY_SIMPLE_SERDE,
+                vec![
+                    "serialization.format=1".to_owned(),
+                    text.to_owned(),
+                    "csv".to_owned()
+                ]
+            )
+        );
+        let (class, found) = serde(r"ROW FORMAT DELIMITED FIELDS TERMINATED BY '\t' ESCAPED BY '\\' COLLECTION ITEMS TERMINATED BY '|' MAP KEYS TERMINATED BY ':' LINES TERMINATED BY '\n' NULL DEFINED AS 'none'").await;
+        assert_eq!(class, super::LAZY_SIMPLE_SERDE);
+        assert_eq!(
+            found,
+            [
+                "colelction.delim=|",
+                "escape.delim=\\",
+                "field.delim=\t",
+                "line.delim=\n",
+                "mapkey.delim=:",
+                "serialization.format=\t",
+                "serialization.null.format=none",
+                text,
+                "csv",
+            ]
+        );
+        let (class, found) = serde("STORED AS JSONFILE").await;
+        assert_eq!(
+            (class.as_str(), found[1].as_str(), found[2].as_str()),
+            (super::HIVE_JSON_SERDE, text, "json")
+        );
+        let (class, found) = serde("ROW FORMAT SERDE 'org.openx.data.jsonserde.JsonSerDe' WITH SERDEPROPERTIES ('ignore.malformed.json'='true')").await;
+        assert_eq!(class, super::OPENX_JSON_SERDE);
+        assert_eq!(
+            found,
+            [
+                "ignore.malformed.json=true",
+                "serialization.format=1",
+                text,
+                "json"
+            ]
+        );
+        let (_, found) = serde(&format!("ROW FORMAT SERDE '{}'", super::PARQUET_SERDE)).await;
+        assert_eq!(found[1], super::PARQUET.0);
+        let (class, _) = serde(&format!(
+            "STORED AS INPUTFORMAT '{}' OUTPUTFORMAT '{}'",
+            super::PARQUET.0,
+            super::PARQUET.1
+        ))
+        .await;
+        assert_eq!(class, super::PARQUET_SERDE);
+    }
+}

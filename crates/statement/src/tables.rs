@@ -1,0 +1,592 @@
+//! CREATE EXTERNAL TABLE, DROP TABLE and RENAME TO.
+
+use std::collections::HashSet;
+
+use lakegate_catalog::access::Privilege;
+use lakegate_catalog::hive_type::HiveType;
+use lakegate_catalog::model::{Column, EXTERNAL_TABLE, Parameters, TableInput};
+use lakegate_error::{Code, Error, Result};
+use lakegate_lake::format::TableFormat;
+use lakegate_sql::ast::{AlterTableRename, CreateTable, DropTable};
+
+use super::locations::For;
+use super::rights::{resource, table_not_found};
+use super::{Output, StatementContext, storage};
+
+pub(super) async fn create(context: &StatementContext, create: &CreateTable) -> Result<Output> {
+    let (database, _) = context.new_table_name(&create.name)?;
+    let database = context.view.require_database(database).await?;
+    context.require_on_database(&database.name, Privilege::CreateTable)?;
+    let location = external_location(create)?;
+    check_properties(&create.properties)?;
+    context.register(location, For::NewTable(&database)).await?;
+    if !create.if_not_exists {
+        let name = &create.name.table;
+        context.check_free(&database.name, name).await?;
+    }
+    let input = definition(context, create, location)?;
+    let metastore = &context.view.metastore;
+    let by = context.access().by();
+    metastore
+        .create_table_by(&database.name, input, create.if_not_exists, by)
+        .await?;
+    Ok(Output::Command)
+}
+
+impl StatementContext {
+    /// Errors: a table or view has the name that does not exist for the principal.
+    pub(super) async fn check_free(&self, database: &str, name: &str) -> Result<()> {
+        let metastore = &self.view.metastore;
+        let hidden = match metastore.table(database, name).await? {
+            Some(table) => self.view.visible(table).await?.is_none(),
+            None => false,
+        };
+        match hidden {
+            true => Err(self.name_taken("table", &format!("{database}.{name}"))),
+            false => Ok(()),
+        }
+    }
+}
+
+/// What the catalog keeps of a new table.
+///
+/// Errors: a format that is not supported, columns that are named twice, keys that no folder can be named after.
+pub(super) fn definition(
+    context: &StatementContext,
+    create: &CreateTable,
+    location: &str,
+) -> Result<TableInput> {
+    let descriptor = storage::descriptor(create, location)?;
+    let partition_keys: Vec<Column> = create.partitioned_by.iter().map(storage::column).collect();
+    check_names(&descriptor.columns, &partition_keys)?;
+    check_key_types(&partition_keys)?;
+    let mut parameters: Parameters = create.properties.iter().cloned().collect();
+    parameters.insert("EXTERNAL".to_owned(), "TRUE".to_owned());
+    if let Some(comment) = &create.comment {
+        parameters.insert("comment".to_owned(), comment.clone());
+    }
+    if let Some(classification) = storage::classification(&descriptor) {
+        parameters
+            .entry("classification".to_owned())
+            .or_insert_with(|| classification.to_owned());
+    }
+    TableFormat::detect(&descriptor, &parameters)?;
+
+    Ok(TableInput {
+        name: create.name.table.clone(),
+        description: parameters.get("comment").cloned(),
+        owner: Some(context.access().user().to_owned()),
+        storage_descriptor: descriptor,
+        partition_keys,
+        table_type: Some(EXTERNAL_TABLE.to_owned()),
+        parameters,
+        ..TableInput::default()
+    })
+}
+
+/// The LOCATION of an external table. Errors: what is asked for is no external table, or it has none.
+fn external_location(create: &CreateTable) -> Result<&str> {
+    let iceberg = create.properties.iter().any(|(key, value)| {
+        key.eq_ignore_ascii_case("table_type") && value.eq_ignore_ascii_case("iceberg")
+    });
+    if iceberg {
+        return Err(Error::not_supported(
+            "Iceberg tables are not supported yet; use CREATE EXTERNAL TABLE … STORED AS PARQUET LOCATION 's3://…'",
+        ));
+    }
+    let Some(location) = create.location.as_deref() else {
+        return Err(Error::new(
+            Code::InvalidTable,
+            "no location was specified for the table; add LOCATION 's3://bucket/folder/'",
+        ));
+    };
+    if !create.external {
+        return Err(Error::not_supported(
+            "CREATE TABLE without EXTERNAL makes Iceberg tables, which are not supported yet; use CREATE EXTERNAL TABLE",
+        ));
+    }
+    Ok(location)
+}
+
+/// Errors: a table property that would change what the table is, or that asks for what is not there yet.
+pub(super) fn check_properties(properties: &[(String, String)]) -> Result<()> {
+    for (key, value) in properties {
+        let (key, value) = (key.trim().to_ascii_lowercase(), value.trim());
+        match key.as_str() {
+            "external" if !value.eq_ignore_ascii_case("true") => {
+                return Err(Error::new(
+                    Code::InvalidTable,
+                    format!(
+                        "table property 'EXTERNAL' is '{value}'; every table is external, so it must be 'TRUE'"
+                    ),
+                ));
+            }
+            "table_type" if value.eq_ignore_ascii_case("iceberg") => {
+                return Err(Error::not_supported(
+                    "table property 'table_type' = 'ICEBERG' is not supported yet; leave it out",
+                ));
+            }
+            // Ignored, it would give queries that silently find nothing.
+            "projection.enabled" if value.eq_ignore_ascii_case("true") => {
+                return Err(Error::not_supported(
+                    "partition projection is not supported yet; leave 'projection.enabled' out and register partitions with MSCK REPAIR TABLE or ALTER TABLE … ADD PARTITION",
+                ));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Errors: a column that is named twice, or that is also a partition key.
+pub(super) fn check_names(columns: &[Column], keys: &[Column]) -> Result<()> {
+    let mut seen = HashSet::new();
+    for column in columns {
+        if !seen.insert(column.name.as_str()) {
+            return Err(Error::new(
+                Code::DuplicateColumn,
+                format!("column \"{}\" is named twice; name it once", column.name),
+            ));
+        }
+    }
+    for key in keys {
+        if !seen.insert(key.name.as_str()) {
+            return Err(Error::new(
+                Code::DuplicateColumn,
+                format!(
+                    "partition key \"{}\" is named twice, or is a column as well; name it once, in PARTITIONED BY",
+                    key.name
+                ),
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn check_key_types(keys: &[Column]) -> Result<()> {
+    for key in keys {
+        let hive: HiveType = key.data_type.parse().map_err(|error| {
+            Error::new(
+                Code::InvalidTable,
+                format!("partition key \"{}\": {error}", key.name),
+            )
+        })?;
+        if hive.is_nested() {
+            return Err(Error::new(
+                Code::InvalidTable,
+                format!(
+                    "partition key \"{}\" has type {hive}; it must have a primitive type",
+                    key.name
+                ),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Drops what is in the catalog; files stay, as the tables are external.
+pub(super) async fn drop(context: &StatementContext, drop: &DropTable) -> Result<Output> {
+    let Some(visible) = context.find_table(&drop.name).await? else {
+        return match drop.if_exists {
+            true => Ok(Output::Command),
+            false => Err(table_not_found(&drop.name)),
+        };
+    };
+    if !visible.access.drop {
+        return Err(context.denied(Privilege::Drop, &resource(&visible.table)));
+    }
+    let metastore = &context.view.metastore;
+    let table = &visible.table;
+    context.leave(table, None).await?;
+    metastore
+        .drop_table(&table.database_name, &table.name, drop.if_exists)
+        .await?;
+    Ok(Output::Command)
+}
+
+pub(super) async fn rename(
+    context: &StatementContext,
+    rename: &AlterTableRename,
+) -> Result<Output> {
+    let visible = context.table_to_alter(&rename.table).await?;
+    let table = &visible.table;
+    let mut target = rename.new_name.clone();
+    target
+        .database
+        .get_or_insert_with(|| table.database_name.clone());
+    let (database, new_name) = context.new_table_name(&target)?;
+    if database != table.database_name {
+        // Whoever holds more on the other database would win rights on the table by moving it there.
+        return Err(Error::not_supported(format!(
+            "a table cannot be moved to another database; create {database}.{new_name} over the same LOCATION and drop {}",
+            table.full_name()
+        )));
+    }
+    context.require_on_database(&table.database_name, Privilege::CreateTable)?;
+    context.check_free(database, new_name).await?;
+    let metastore = &context.view.metastore;
+    metastore
+        .rename_table(&table.database_name, &table.name, new_name)
+        .await?;
+    Ok(Output::Command)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use lakegate_error::Code;
+
+    use super::super::testing::Lake;
+    use super::*;
+
+    const PARQUET: &str = "STORED AS PARQUET LOCATION 's3://lake/t/'";
+
+    #[tokio::test]
+    async fn table_is_stored_as_athena_stores_it() {
+        let lake = Lake::new().await;
+        lake.ok("CREATE EXTERNAL TABLE Orders (Id STRING COMMENT 'key', total DECIMAL(10, 2), tags ARRAY<STRUCT<a:INT>>)
+                 COMMENT 'all orders' PARTITIONED BY (day DATE)
+                 CLUSTERED BY (id) SORTED BY (total DESC) INTO 8 BUCKETS
+                 STORED AS PARQUET LOCATION 's3://lake/orders/' TBLPROPERTIES ('parquet.compression'='SNAPPY')")
+            .await;
+        let table = lake.table("orders").await;
+        assert_eq!(table.table_type.as_deref(), Some(EXTERNAL_TABLE));
+        assert_eq!(table.owner.as_deref(), Some("admin"));
+        assert_eq!(table.description.as_deref(), Some("all orders"));
+        let parameters: Vec<String> = table
+            .parameters
+            .iter()
+            .map(|(key, value)| format!("{key}={value}"))
+            .collect();
+        assert_eq!(
+            parameters,
+            [
+                "EXTERNAL=TRUE",
+                "classification=parquet",
+                "comment=all orders",
+                "parquet.compression=SNAPPY"
+            ]
+        );
+        let descriptor = &table.storage_descriptor;
+        assert_eq!(descriptor.location.as_deref(), Some("s3://lake/orders/"));
+        let types: Vec<&str> = table
+            .columns()
+            .map(|column| column.data_type.as_str())
+            .collect();
+        assert_eq!(
+            types,
+            ["string", "decimal(10,2)", "array<struct<a:int>>", "date"]
+        );
+        assert_eq!(descriptor.number_of_buckets, 8);
+        assert_eq!(descriptor.bucket_columns, ["id"]);
+        assert_eq!(
+            (
+                descriptor.sort_columns[0].column.as_str(),
+                descriptor.sort_columns[0].sort_order
+            ),
+            ("total", 0)
+        );
+        assert_eq!(
+            TableFormat::detect(descriptor, &table.parameters).unwrap(),
+            TableFormat::Parquet
+        );
+        assert_eq!(
+            lake.fails(
+                "admin",
+                &format!("CREATE EXTERNAL TABLE orders (a INT) {PARQUET}")
+            )
+            .await
+            .code(),
+            Code::DuplicateTable
+        );
+        lake.ok(&format!(
+            "CREATE EXTERNAL TABLE IF NOT EXISTS orders (a INT) {PARQUET}"
+        ))
+        .await;
+        assert_eq!(lake.table("orders").await.version_id, 0);
+    }
+
+    #[tokio::test]
+    async fn location_outside_the_lake_is_refused_wherever_one_is_given() {
+        let lake = Lake::with_orders().await;
+        for bad in [
+            "file:///etc/",
+            "s3://other/x/",
+            "s3://lake/../x/",
+            "http://lake/x/",
+            "/etc",
+        ] {
+            for sql in [
+                format!("CREATE DATABASE d LOCATION '{bad}'"),
+                format!("CREATE EXTERNAL TABLE t (a INT) STORED AS PARQUET LOCATION '{bad}'"),
+                format!("ALTER TABLE orders SET LOCATION '{bad}'"),
+                format!("ALTER TABLE orders ADD PARTITION (day = '2024-01-01') LOCATION '{bad}'"),
+            ] {
+                let error = lake.fails("admin", &sql).await;
+                assert_eq!(error.code(), Code::LocationRefused, "{sql}");
+                assert!(error.message().contains(bad), "{sql}: {error}");
+            }
+        }
+        assert_eq!(lake.text("admin", "SHOW TABLES").await, "orders");
+        assert_eq!(lake.text("admin", "SHOW PARTITIONS orders").await, "");
+    }
+
+    #[tokio::test]
+    async fn what_is_no_external_table_is_refused_with_the_remedy() {
+        let lake = Lake::new().await;
+        for (sql, part) in [
+            (
+                "CREATE EXTERNAL TABLE t (a INT) STORED AS PARQUET",
+                "LOCATION",
+            ),
+            (
+                "CREATE TABLE t (a INT) LOCATION 's3://lake/t/'",
+                "CREATE EXTERNAL TABLE",
+            ),
+            (
+                "CREATE TABLE t (a INT) LOCATION 's3://lake/t/' TBLPROPERTIES ('table_type'='ICEBERG')",
+                "Iceberg",
+            ),
+            (
+                "CREATE EXTERNAL TABLE t (a INT) STORED AS ORC LOCATION 's3://lake/t/'",
+                "PARQUET, TEXTFILE or JSONFILE",
+            ),
+            (
+                "CREATE EXTERNAL TABLE t (a INT) ROW FORMAT SERDE 'org.apache.hadoop.hive.serde2.RegexSerDe' LOCATION 's3://lake/t/'",
+                "OpenCSVSerde",
+            ),
+            (
+                "CREATE EXTERNAL TABLE t (a INT) ROW FORMAT SERDE 'org.apache.hadoop.hive.serde2.avro.AvroSerDe' LOCATION 's3://lake/t/'",
+                "supported",
+            ),
+            (
+                "CREATE EXTERNAL TABLE t (a INT) ROW FORMAT DELIMITED FIELDS TERMINATED BY ',' STORED AS PARQUET LOCATION 's3://lake/t/'",
+                "does not go with",
+            ),
+            (
+                "CREATE EXTERNAL TABLE t (a INT) PARTITIONED BY (d DATE) STORED AS PARQUET LOCATION 's3://lake/t/' TBLPROPERTIES ('projection.enabled'='true')",
+                "MSCK REPAIR TABLE",
+            ),
+            (
+                "CREATE EXTERNAL TABLE t (a INT, a STRING) STORED AS PARQUET LOCATION 's3://lake/t/'",
+                "named twice",
+            ),
+            (
+                "CREATE EXTERNAL TABLE t (a INT) PARTITIONED BY (a INT) STORED AS PARQUET LOCATION 's3://lake/t/'",
+                "partition key",
+            ),
+            (
+                "CREATE EXTERNAL TABLE t (a INT) PARTITIONED BY (b ARRAY<INT>) STORED AS PARQUET LOCATION 's3://lake/t/'",
+                "primitive",
+            ),
+            (
+                "CREATE EXTERNAL TABLE t (a NUMBER) STORED AS PARQUET LOCATION 's3://lake/t/'",
+                "number",
+            ),
+            (
+                "CREATE EXTERNAL TABLE t (a ARRAY<INT>) ROW FORMAT SERDE 'org.apache.hadoop.hive.serde2.OpenCSVSerde' LOCATION 's3://lake/t/'",
+                "OpenCSVSerde",
+            ),
+            (
+                "CREATE EXTERNAL TABLE t (a INT) CLUSTERED BY (b) INTO 4 BUCKETS STORED AS PARQUET LOCATION 's3://lake/t/'",
+                "CLUSTERED BY",
+            ),
+        ] {
+            let error = lake.fails("admin", sql).await;
+            assert!(error.message().contains(part), "{sql}: {error}");
+            assert_ne!(error.code(), Code::Internal, "{sql}");
+        }
+        assert_eq!(lake.text("admin", "SHOW TABLES").await, "");
+    }
+
+    #[tokio::test]
+    async fn creating_needs_create_table_and_makes_the_table_the_creators() {
+        let lake = Lake::new().await;
+        let create = format!("CREATE EXTERNAL TABLE sales.t (a INT) {PARQUET}");
+        assert_eq!(
+            lake.fails("ann", &create).await.code(),
+            Code::SchemaNotFound
+        );
+        lake.ok("GRANT SELECT ON DATABASE sales TO ann").await;
+        let error = lake.fails("ann", &create).await;
+        assert_eq!(error.code(), Code::PermissionDenied);
+        assert!(error.message().contains("CREATE_TABLE"), "{error}");
+        lake.ok(error.hint().unwrap().split_once("run: ").unwrap().1)
+            .await;
+        // The database has no folder of its own.
+        let error = lake.fails("ann", &create).await;
+        assert_eq!(
+            error.message(),
+            "permission denied for location 's3://lake/t/': DATA_LOCATION is needed"
+        );
+        lake.ok(error.hint().unwrap().split_once("run: ").unwrap().1)
+            .await;
+        lake.ok_as("ann", &create).await;
+        lake.ok_as(
+            "ann",
+            "GRANT SELECT (a) ON TABLE sales.t TO ben; DROP TABLE sales.t",
+        )
+        .await;
+        assert_eq!(lake.text("ben", "SHOW DATABASES").await, "");
+    }
+
+    #[tokio::test]
+    async fn table_over_the_data_of_another_is_no_way_around_its_grants() {
+        let lake = Lake::with_orders().await;
+        lake.ok("CREATE DATABASE lab; GRANT CREATE_TABLE, ALTER, SELECT ON DATABASE lab TO ann; GRANT SELECT (id) ON TABLE sales.orders TO ann;
+                 GRANT DATA_LOCATION ON 's3://lake/' TO ann").await;
+        for location in [
+            "s3://lake/orders/",
+            "s3://lake/orders/day=2024-01-01/",
+            "s3://lake/",
+            "S3A://lake//orders",
+        ] {
+            let error = lake.fails("ann", &format!("CREATE EXTERNAL TABLE lab.spy (email STRING) STORED AS PARQUET LOCATION '{location}'")).await;
+            assert_eq!(error.code(), Code::PermissionDenied, "{location}");
+            assert!(!error.to_string().contains("sales.orders"), "{error}");
+        }
+        lake.ok_as("ann", "CREATE EXTERNAL TABLE lab.own (email STRING) PARTITIONED BY (d INT) STORED AS PARQUET LOCATION 's3://lake/orders2/'").await;
+        for sql in [
+            "ALTER TABLE lab.own SET LOCATION 's3://lake/orders/'",
+            "ALTER TABLE lab.own ADD PARTITION (d = 1) LOCATION 's3://lake/orders/day=2024-01-01/'",
+        ] {
+            assert_eq!(
+                lake.fails("ann", sql).await.code(),
+                Code::PermissionDenied,
+                "{sql}"
+            );
+        }
+        lake.ok("GRANT SELECT ON TABLE sales.orders TO ann").await;
+        lake.ok_as(
+            "ann",
+            "ALTER TABLE lab.own SET LOCATION 's3://lake/orders/'",
+        )
+        .await;
+    }
+
+    #[tokio::test]
+    async fn name_of_what_is_hidden_is_refused_in_one_way() {
+        let lake = Lake::with_orders().await;
+        lake.ok("CREATE DATABASE stock; GRANT CREATE_DATABASE ON CATALOG TO ann; GRANT CREATE TABLE ON DATABASE sales TO ben; GRANT DATA_LOCATION ON 's3://lake/free/' TO ben").await;
+        let error = lake.fails("ann", "CREATE DATABASE stock").await;
+        assert_eq!(error.code(), Code::PermissionDenied, "{error}");
+        let sql = "CREATE EXTERNAL TABLE sales.orders (a INT) STORED AS PARQUET LOCATION 's3://lake/free/'";
+        let error = lake.fails("ben", sql).await;
+        assert_eq!(error.code(), Code::PermissionDenied, "{error}");
+        assert_eq!(
+            error.message(),
+            "permission denied: the name \"sales.orders\" cannot be used for a new table"
+        );
+        // Where it does not matter what is there, nothing is told.
+        let sql = sql.replace("TABLE sales", "TABLE IF NOT EXISTS sales");
+        lake.ok_as("ben", &sql).await;
+        lake.ok_as("ann", "CREATE DATABASE IF NOT EXISTS stock")
+            .await;
+        assert_eq!(lake.text("ben", "SHOW TABLES IN sales").await, "");
+        assert_eq!(lake.text("ann", "SHOW DATABASES").await, "");
+        lake.ok_as(
+            "ben",
+            "CREATE EXTERNAL TABLE sales.own (a INT) STORED AS PARQUET LOCATION 's3://lake/free/'",
+        )
+        .await;
+        let error = lake
+            .fails("ben", "ALTER TABLE sales.own RENAME TO orders")
+            .await;
+        assert_eq!(error.code(), Code::PermissionDenied, "{error}");
+        assert_eq!(lake.table("orders").await.version_id, 0);
+    }
+
+    #[tokio::test]
+    async fn renamed_table_keeps_its_grants_and_partitions() {
+        let lake = Lake::with_orders().await;
+        lake.ok("ALTER TABLE orders ADD PARTITION (day = '2024-01-01'); GRANT SELECT (id) ON TABLE orders TO ann").await;
+        let id = lake.table("orders").await.id;
+        lake.ok("ALTER TABLE orders RENAME TO purchases").await;
+        assert_eq!(lake.table("purchases").await.id, id);
+        assert_eq!(
+            lake.text("ann", "SHOW COLUMNS IN sales.purchases").await,
+            "id"
+        );
+        assert_eq!(
+            lake.text("admin", "SHOW PARTITIONS purchases").await,
+            "day=2024-01-01"
+        );
+        assert_eq!(
+            lake.fails("ann", "SHOW COLUMNS IN sales.orders")
+                .await
+                .code(),
+            Code::TableNotFound
+        );
+        assert_eq!(
+            lake.fails("admin", "ALTER TABLE purchases RENAME TO purchases")
+                .await
+                .code(),
+            Code::DuplicateTable
+        );
+        lake.ok("CREATE DATABASE other").await;
+        assert_eq!(
+            lake.fails("admin", "ALTER TABLE purchases RENAME TO other.purchases")
+                .await
+                .code(),
+            Code::NotSupported
+        );
+        lake.ok("GRANT ALTER, SELECT ON TABLE purchases TO ben")
+            .await;
+        let error = lake
+            .fails("ben", "ALTER TABLE purchases RENAME TO mine")
+            .await;
+        assert!(error.message().contains("CREATE_TABLE"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn unqualified_names_mean_the_first_database_of_the_path_that_has_the_table() {
+        let lake = Lake::with_orders().await;
+        lake.ok("CREATE DATABASE stock;
+                 CREATE EXTERNAL TABLE stock.orders (a INT) STORED AS PARQUET LOCATION 's3://lake/a/';
+                 CREATE EXTERNAL TABLE stock.items (a INT) STORED AS PARQUET LOCATION 's3://lake/b/'")
+            .await;
+        assert_eq!(lake.text("admin", "SHOW COLUMNS IN items").await, "a");
+        assert_eq!(
+            lake.text("admin", "SHOW COLUMNS IN orders").await,
+            "id\nemail\nday"
+        );
+        // A new table goes to the first.
+        lake.ok(&format!("CREATE EXTERNAL TABLE items (b INT) {PARQUET}"))
+            .await;
+        assert_eq!(lake.text("admin", "SHOW COLUMNS IN items").await, "b");
+        assert_eq!(lake.text("admin", "SHOW TABLES").await, "items\norders");
+        lake.ok("DROP TABLE items; DROP TABLE items").await;
+        assert_eq!(lake.text("admin", "SHOW TABLES IN stock").await, "orders");
+        // For who sees nothing of the first database, it is the second.
+        lake.ok("GRANT SELECT ON DATABASE stock TO ann").await;
+        assert_eq!(lake.text("ann", "SHOW TABLES").await, "orders");
+        assert_eq!(lake.text("ann", "SHOW COLUMNS IN orders").await, "a");
+        assert_eq!(
+            lake.fails("ben", "SHOW TABLES").await.code(),
+            Code::SchemaNotFound
+        );
+        let missing = lake.fails("ben", "DESCRIBE orders").await;
+        assert_eq!(missing.message(), "relation \"orders\" does not exist");
+    }
+
+    #[tokio::test]
+    async fn dropping_needs_drop_and_hidden_tables_look_missing() {
+        let lake = Lake::with_orders().await;
+        let hidden = lake.fails("ann", "DROP TABLE sales.orders").await;
+        let missing = lake.fails("ann", "DROP TABLE sales.orchid").await;
+        assert_eq!(hidden.code(), Code::TableNotFound);
+        assert_eq!(
+            hidden.message().replace("orders", "orchid"),
+            missing.message()
+        );
+        lake.ok_as("ann", "DROP TABLE IF EXISTS sales.orders").await;
+        lake.ok("GRANT SELECT ON TABLE orders TO ann").await;
+        assert_eq!(
+            lake.fails("ann", "DROP TABLE sales.orders").await.code(),
+            Code::PermissionDenied
+        );
+        lake.ok("GRANT DROP ON TABLE orders TO ann").await;
+        lake.ok_as("ann", "DROP TABLE sales.orders").await;
+        assert_eq!(lake.text("admin", "SHOW TABLES").await, "");
+    }
+}

@@ -1,0 +1,157 @@
+//! A lake and its people for the tests of this room: statements in SQL, as a user sends them.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::sync::Arc;
+
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+use lakegate_catalog::access::{ADMINISTRATORS, ScramVerifier};
+use lakegate_catalog::model::Table;
+use lakegate_catalog::store::{Control, Metastore, SqliteStore};
+use lakegate_error::{Error, Result};
+use lakegate_lake::folders::Folders;
+use lakegate_lake::roots::{Backing, Roots};
+use lakegate_lake::tables::LakeTables;
+use lakegate_policy::View;
+use tempfile::TempDir;
+
+use super::{Output, StatementContext, columns, execute, handles};
+
+pub(super) struct Lake {
+    directory: TempDir,
+    pub store: Arc<SqliteStore>,
+    roots: Arc<Roots>,
+}
+
+impl Lake {
+    /// `s3://lake/` on an empty directory, the administrator `admin`, the users `ann` and `ben`, the database `sales`.
+    pub async fn new() -> Lake {
+        let directory = tempfile::tempdir().unwrap();
+        let backing = Backing::Directory {
+            path: directory.path().to_owned(),
+            excluded: Vec::new(),
+        };
+        let roots = Roots::open(vec![("s3://lake/".to_owned(), backing)]).unwrap();
+        let store = Arc::new(SqliteStore::in_memory().unwrap());
+        for user in ["admin", "ann", "ben"] {
+            let verifier = ScramVerifier::with_iterations("old secret", 1).unwrap();
+            store.create_user(user, verifier, false).await.unwrap();
+        }
+        store.grant_role(ADMINISTRATORS, "admin").await.unwrap();
+        let lake = Lake {
+            directory,
+            store,
+            roots: Arc::new(roots),
+        };
+        lake.ok("CREATE DATABASE sales").await;
+        lake
+    }
+
+    /// With `sales.orders (id, email) PARTITIONED BY (day DATE)`, Parquet under `s3://lake/orders/`.
+    pub async fn with_orders() -> Lake {
+        let lake = Lake::new().await;
+        lake.ok(
+            "CREATE EXTERNAL TABLE sales.orders (id INT, email STRING COMMENT 'of the customer')
+                 PARTITIONED BY (day DATE) STORED AS PARQUET LOCATION 's3://lake/orders/'",
+        )
+        .await;
+        lake
+    }
+
+    /// A session with the search path `sales, stock`.
+    pub async fn context(&self, user: &str) -> StatementContext {
+        self.context_on(user, ["sales", "stock"]).await
+    }
+
+    /// A session with a search path of its own.
+    pub async fn context_on(&self, user: &str, path: [&str; 2]) -> StatementContext {
+        let view = View {
+            access: self.store.snapshot().access(user).unwrap(),
+            metastore: Arc::clone(&self.store) as _,
+            tables: LakeTables::default(),
+            folders: Folders::new(Arc::clone(&self.roots)),
+        };
+        let names = path.map(str::to_owned);
+        StatementContext {
+            path: view.search_path(&names).await.unwrap(),
+            view,
+            control: Arc::clone(&self.store) as _,
+            roots: Arc::clone(&self.roots),
+            before_commit: crate::BeforeCommit::default(),
+        }
+    }
+
+    /// Runs statements as a user, each with the rights of that moment; gives the last one's answer.
+    pub async fn run(&self, user: &str, sql: &str) -> Result<Output> {
+        let mut last = Output::Command;
+        for parsed in lakegate_sql::parse(sql).unwrap_or_else(|error| panic!("{sql}: {error}")) {
+            assert!(handles(&parsed.statement), "{sql}");
+            last = execute(&self.context(user).await, &parsed.statement).await?;
+            match &last {
+                Output::Rows { batch } => {
+                    assert_eq!(Some(batch.schema()), columns(&parsed.statement))
+                }
+                Output::Command => assert_eq!(None, columns(&parsed.statement)),
+            }
+        }
+        Ok(last)
+    }
+
+    /// Runs statements as the administrator.
+    pub async fn ok(&self, sql: &str) {
+        self.ok_as("admin", sql).await;
+    }
+
+    pub async fn ok_as(&self, user: &str, sql: &str) {
+        if let Err(error) = self.run(user, sql).await {
+            panic!("{sql}: {error}");
+        }
+    }
+
+    pub async fn fails(&self, user: &str, sql: &str) -> Error {
+        match self.run(user, sql).await {
+            Ok(_) => panic!("{sql} did not fail"),
+            Err(error) => error,
+        }
+    }
+
+    /// The answer, a line a row, values with `|` between, `NULL` for null.
+    pub async fn text(&self, user: &str, sql: &str) -> String {
+        let batch = match self.run(user, sql).await {
+            Ok(Output::Rows { batch }) => batch,
+            other => panic!("{sql}: {other:?}"),
+        };
+        let options = FormatOptions::default().with_null("NULL");
+        let formatters: Vec<ArrayFormatter<'_>> = batch
+            .columns()
+            .iter()
+            .map(|column| ArrayFormatter::try_new(column, &options).unwrap())
+            .collect();
+        let lines: Vec<String> = (0..batch.num_rows())
+            .map(|row| {
+                let values: Vec<String> = formatters
+                    .iter()
+                    .map(|column| column.value(row).to_string())
+                    .collect();
+                values.join("|")
+            })
+            .collect();
+        lines.join("\n")
+    }
+
+    pub async fn table(&self, name: &str) -> Arc<Table> {
+        self.store.table("sales", name).await.unwrap().unwrap()
+    }
+
+    /// Makes folders below the lake root, each with a file in it.
+    pub fn folders(&self, paths: &[&str]) {
+        for path in paths {
+            let folder = self.directory.path().join(path);
+            std::fs::create_dir_all(&folder).unwrap();
+            std::fs::write(folder.join("file"), "x").unwrap();
+        }
+    }
+
+    pub fn path(&self) -> &std::path::Path {
+        self.directory.path()
+    }
+}
