@@ -12,16 +12,16 @@ use arrow_flight::{
 use bytes::Bytes;
 use lakegate_error::{Code, Error, Result};
 use lakegate_gateway::substrait_versions;
+use lakegate_proto::arrow::flight::protocol::close_session_result::Status as Closing;
+use lakegate_proto::arrow::flight::protocol::{
+    CloseSessionRequest, CloseSessionResult, GetSessionOptionsRequest, SetSessionOptionsRequest,
+};
 use prost::Message;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::{Request, Status};
 
 use super::auth::Caller;
 use super::info::{self, Part};
-use super::proto::{
-    CloseSessionRequest, CloseSessionResult, CloseStatus, GetSessionOptionsRequest,
-    SetSessionOptionsRequest,
-};
 use super::sessions::Kind;
 use super::statements::{no_transactions, unknown_handle};
 use super::status::{not_prepared, to_status};
@@ -211,7 +211,7 @@ impl Door {
             Asked::CloseSession if caller.by.is_some() => {
                 self.end_session(&caller.session);
                 Ok(Answer::of(&CloseSessionResult {
-                    status: CloseStatus::Closed.into(),
+                    status: Closing::Closed.into(),
                 }))
             }
             Asked::GetOptions | Asked::CloseSession => Err(to_status(no_session())),

@@ -20,6 +20,8 @@ use arrow_flight::{Action, FlightData, FlightDescriptor, FlightEndpoint, FlightI
 use bytes::Bytes;
 use futures::TryStreamExt;
 use lakegate_gateway::detached::handles::Handle;
+use lakegate_proto::arrow::flight::protocol::session_option_value::{OptionValue, StringListValue};
+use lakegate_proto::arrow::flight::protocol::{SessionOptionValue, SetSessionOptionsRequest};
 use prost::Message;
 use tonic::metadata::{MetadataMap, MetadataValue};
 
@@ -27,7 +29,7 @@ use super::actions::{self, Asked};
 use super::auth::{self, COOKIE};
 use super::delivery::{Delivery, OPTIONS};
 use super::info::{self, Part};
-use super::{metadata, parameters, proto, session_options};
+use super::{metadata, parameters, session_options};
 
 /// Bytes, and an entry that takes them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -272,20 +274,22 @@ fn action_seeds() -> Vec<Vec<u8>> {
     let cancel = messages::ActionCancelQueryRequest {
         info: info.encode_to_vec().into(),
     };
-    let value = |value| proto::SessionOptionValue { value: Some(value) };
-    let options = proto::SetSessionOptionsRequest {
+    let value = |value| SessionOptionValue {
+        option_value: Some(value),
+    };
+    let options = SetSessionOptionsRequest {
         session_options: [
             (
                 "compression".to_owned(),
-                value(proto::OptionValue::Text("zstd".to_owned())),
+                value(OptionValue::StringValue("zstd".to_owned())),
             ),
             (
                 "batch_size".to_owned(),
-                value(proto::OptionValue::Int(1_000)),
+                value(OptionValue::Int64Value(1_000)),
             ),
             (
                 "schema".to_owned(),
-                value(proto::OptionValue::TextList(proto::StringList {
+                value(OptionValue::StringListValue(StringListValue {
                     values: vec!["raw".to_owned(), "curated".to_owned()],
                 })),
             ),

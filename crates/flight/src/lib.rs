@@ -31,7 +31,6 @@ mod metadata;
 mod parameters;
 mod poll;
 mod prepared;
-mod proto;
 mod put;
 mod service;
 mod session_options;

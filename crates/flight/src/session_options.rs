@@ -1,15 +1,16 @@
 //! SetSessionOptions, GetSessionOptions, CloseSession: the gateway's options of a session, and the door's own of how results travel.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use lakegate_gateway::OptionError;
+use lakegate_proto::arrow::flight::protocol::session_option_value::OptionValue;
+use lakegate_proto::arrow::flight::protocol::set_session_options_result::{self, ErrorValue};
+use lakegate_proto::arrow::flight::protocol::{
+    GetSessionOptionsResult, SessionOptionValue, SetSessionOptionsRequest, SetSessionOptionsResult,
+};
 
 use super::delivery::OPTIONS;
-use super::proto::{
-    ErrorValue, GetSessionOptionsResult, OptionValue, SessionOptionValue, SetError,
-    SetSessionOptionsRequest, SetSessionOptionsResult,
-};
 use super::sessions::FlightSession;
 
 /// Options of one request; more are not looked at one by one.
@@ -17,13 +18,13 @@ const MAX_OPTIONS: usize = 1_000;
 
 /// An option's value as text; `None`: the option is to be unset.
 pub(super) fn text(value: &SessionOptionValue) -> Option<String> {
-    Some(match value.value.as_ref()? {
-        OptionValue::Text(text) => text.clone(),
-        OptionValue::Bool(true) => "on".to_owned(),
-        OptionValue::Bool(false) => "off".to_owned(),
-        OptionValue::Int(number) => number.to_string(),
-        OptionValue::Double(number) => number.to_string(),
-        OptionValue::TextList(list) => list.values.join(", "),
+    Some(match value.option_value.as_ref()? {
+        OptionValue::StringValue(text) => text.clone(),
+        OptionValue::BoolValue(true) => "on".to_owned(),
+        OptionValue::BoolValue(false) => "off".to_owned(),
+        OptionValue::Int64Value(number) => number.to_string(),
+        OptionValue::DoubleValue(number) => number.to_string(),
+        OptionValue::StringListValue(list) => list.values.join(", "),
     })
 }
 
@@ -35,7 +36,7 @@ pub(super) async fn set(
     let mut options: Vec<(&String, &SessionOptionValue)> = request.session_options.iter().collect();
     // The workgroup first: it says what others may be set to.
     options.sort_by_key(|(name, _)| (!name.eq_ignore_ascii_case("workgroup"), *name));
-    let mut errors = HashMap::new();
+    let mut errors = BTreeMap::new();
     for (index, (name, value)) in options.into_iter().enumerate() {
         let value = text(value);
         let lower = name.to_lowercase();
@@ -53,7 +54,8 @@ pub(super) async fn set(
         };
         if let Some(value) = failed {
             let value = value.into();
-            errors.insert(name.clone(), SetError { value });
+            let error = set_session_options_result::Error { value };
+            errors.insert(name.clone(), error);
         }
     }
     SetSessionOptionsResult { errors }
@@ -70,7 +72,7 @@ pub(super) fn get(session: &FlightSession) -> GetSessionOptionsResult {
         .chain(own)
         .map(|(name, value)| {
             let value = SessionOptionValue {
-                value: Some(OptionValue::Text(value)),
+                option_value: Some(OptionValue::StringValue(value)),
             };
             (name, value)
         })

@@ -1,35 +1,16 @@
 //! Errors as gRPC has them: a code, a message with its hint, and the rest in `google.rpc.Status` details for programs.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use lakegate_error::{Code, Error};
+use lakegate_proto::google::rpc;
 use prost::Message;
 use tonic::metadata::MetadataMap;
 use tonic::{Code as Grpc, Status};
 
 /// Bytes of a message; more is cut. Messages travel in headers, of which some clients take 8 KiB at most.
 const MAX_MESSAGE: usize = 1_500;
-
-/// As in google/rpc/status.proto.
-#[derive(Clone, PartialEq, Message)]
-struct RpcStatus {
-    #[prost(int32, tag = "1")]
-    code: i32,
-    #[prost(string, tag = "2")]
-    message: String,
-    #[prost(message, repeated, tag = "3")]
-    details: Vec<prost_types::Any>,
-}
-
-/// As in google/rpc/error_details.proto.
-#[derive(Clone, PartialEq, Message)]
-struct ErrorInfo {
-    #[prost(string, tag = "1")]
-    reason: String,
-    #[prost(string, tag = "2")]
-    domain: String,
-    #[prost(btree_map = "string, string", tag = "3")]
-    metadata: std::collections::BTreeMap<String, String>,
-}
 
 pub(super) fn code_of(code: Code) -> Grpc {
     match code {
@@ -126,8 +107,7 @@ fn with_code(code: Grpc, error: &Error) -> Status {
     }
     let message = cut(message);
     let (sqlstate, name) = (error.code().sqlstate(), error.code().name());
-    let mut known =
-        std::collections::BTreeMap::from([("sqlstate".to_owned(), sqlstate.to_owned())]);
+    let mut known = BTreeMap::from([("sqlstate".to_owned(), sqlstate.to_owned())]);
     let mut metadata = MetadataMap::new();
     metadata.insert("sqlstate", ascii(sqlstate));
     metadata.insert("lakegate-error", ascii(name));
@@ -138,12 +118,12 @@ fn with_code(code: Grpc, error: &Error) -> Status {
     if let Some(position) = error.position() {
         known.insert("position".to_owned(), position.to_string());
     }
-    let info = ErrorInfo {
+    let info = rpc::ErrorInfo {
         reason: name.to_owned(),
         domain: "lakegate".to_owned(),
         metadata: known,
     };
-    let details = RpcStatus {
+    let details = rpc::Status {
         code: code.into(),
         message: message.clone(),
         details: vec![prost_types::Any {
@@ -192,8 +172,8 @@ mod tests {
             "relation \"t\" does not exist\nHINT: SHOW TABLES lists those you may see"
         );
         assert_eq!(status.metadata().get("sqlstate").unwrap(), "42P01");
-        let details = RpcStatus::decode(status.details()).unwrap();
-        let info = ErrorInfo::decode(details.details[0].value.as_slice()).unwrap();
+        let details = rpc::Status::decode(status.details()).unwrap();
+        let info = rpc::ErrorInfo::decode(details.details[0].value.as_slice()).unwrap();
         assert_eq!(info.reason, "TABLE_NOT_FOUND");
         assert_eq!(info.metadata["query_id"], id.to_string());
         assert_eq!(info.metadata["position"], "15");

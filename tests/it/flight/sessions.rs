@@ -1,6 +1,11 @@
 //! Sessions by bearer token and by cookie, and their options.
 
 use arrow::array::Array;
+use lakegate_proto::arrow::flight::protocol::session_option_value::OptionValue;
+use lakegate_proto::arrow::flight::protocol::set_session_options_result::ErrorValue;
+use lakegate_proto::arrow::flight::protocol::{
+    GetSessionOptionsResult, SessionOptionValue, SetSessionOptionsRequest, SetSessionOptionsResult,
+};
 
 use super::*;
 use crate::staleness::{one_row, stale};
@@ -20,43 +25,15 @@ async fn set_without_a_session_is_an_error_that_says_so() {
     assert_eq!(session.run("SHOW search_path").await.value(), "raw");
 }
 
-#[derive(Clone, PartialEq, Message)]
-struct OptionValue {
-    #[prost(string, optional, tag = "1")]
-    text: Option<String>,
-    #[prost(sfixed64, optional, tag = "3")]
-    number: Option<i64>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct Options {
-    #[prost(btree_map = "string, message", tag = "1")]
-    values: std::collections::BTreeMap<String, OptionValue>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct OptionErrors {
-    #[prost(btree_map = "string, message", tag = "1")]
-    errors: std::collections::BTreeMap<String, OptionError>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct OptionError {
-    /// 1: the name, 2: the value.
-    #[prost(int32, tag = "1")]
-    value: i32,
-}
-
 fn options(values: &[(&str, &str)]) -> Vec<u8> {
     let values = values.iter().map(|(name, value)| {
-        let value = OptionValue {
-            text: Some((*value).to_owned()),
-            number: None,
+        let value = SessionOptionValue {
+            option_value: Some(OptionValue::StringValue((*value).to_owned())),
         };
         ((*name).to_owned(), value)
     });
-    Options {
-        values: values.collect(),
+    SetSessionOptionsRequest {
+        session_options: values.collect(),
     }
     .encode_to_vec()
 }
@@ -73,15 +50,26 @@ async fn session_options_are_set_told_and_refused_one_by_one() {
         ("compression", "rot13"),
     ]);
     let answer = flight.act("SetSessionOptions", body).await.unwrap();
-    let refused = OptionErrors::decode(answer[0].clone()).unwrap().errors;
-    let refused: Vec<(&str, i32)> = refused.iter().map(|(n, e)| (n.as_str(), e.value)).collect();
+    let refused = SetSessionOptionsResult::decode(answer[0].clone()).unwrap();
+    let refused: Vec<(&str, ErrorValue)> = refused
+        .errors
+        .iter()
+        .map(|(name, error)| (name.as_str(), error.value()))
+        .collect();
     assert_eq!(
         refused,
-        [("compression", 2), ("no_such_option", 1), ("workgroup", 2)]
+        [
+            ("compression", ErrorValue::InvalidValue),
+            ("no_such_option", ErrorValue::InvalidName),
+            ("workgroup", ErrorValue::InvalidValue)
+        ]
     );
     let answer = flight.act("GetSessionOptions", Vec::new()).await.unwrap();
-    let told = Options::decode(answer[0].clone()).unwrap().values;
-    let of = |name: &str| told[name].text.clone().unwrap();
+    let told = GetSessionOptionsResult::decode(answer[0].clone()).unwrap();
+    let of = |name: &str| match &told.session_options[name].option_value {
+        Some(OptionValue::StringValue(text)) => text.clone(),
+        other => panic!("{name} is {other:?}"),
+    };
     assert_eq!(of("catalog"), "awsdatacatalog");
     assert_eq!(
         (of("schema"), of("batch_size")),
@@ -106,7 +94,7 @@ async fn staleness_is_an_option_that_the_workgroup_bounds() {
         (&[("staleness", "10min")], 0),
     ] {
         let answer = flight.act("SetSessionOptions", options(values)).await;
-        let answer = OptionErrors::decode(answer.unwrap()[0].clone()).unwrap();
+        let answer = SetSessionOptionsResult::decode(answer.unwrap()[0].clone()).unwrap();
         assert_eq!(answer.errors.len(), refused, "{answer:?}");
     }
     let fetched = flight.run(sql).await;

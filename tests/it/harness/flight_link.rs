@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use arrow::array::RecordBatch;
 use arrow_flight::sql::client::PreparedStatement;
 use arrow_flight::{CancelFlightInfoRequest, FlightInfo};
+use lakegate_proto::google::rpc;
 use prost::Message;
 use tonic::Status;
 use tonic::transport::Channel;
@@ -19,27 +20,13 @@ pub struct FlightLink {
     last: Mutex<Option<FlightInfo>>,
 }
 
-/// The details of a status, as in google/rpc/status.proto.
-#[derive(Clone, PartialEq, Message)]
-struct RpcStatus {
-    #[prost(message, repeated, tag = "3")]
-    details: Vec<prost_types::Any>,
-}
-
-/// As in google/rpc/error_details.proto.
-#[derive(Clone, PartialEq, Message)]
-struct ErrorInfo {
-    #[prost(btree_map = "string, string", tag = "3")]
-    metadata: std::collections::BTreeMap<String, String>,
-}
-
 impl From<Status> for Failure {
     fn from(status: Status) -> Self {
         let sqlstate = status.metadata().get("sqlstate");
         let code = sqlstate.map_or("none", |code| code.to_str().unwrap());
-        let details = RpcStatus::decode(status.details()).unwrap_or_default();
+        let details = rpc::Status::decode(status.details()).unwrap_or_default();
         let info = details.details.first();
-        let info = info.map(|any| ErrorInfo::decode(any.value.as_slice()).unwrap());
+        let info = info.map(|any| rpc::ErrorInfo::decode(any.value.as_slice()).unwrap());
         let position = info.as_ref().and_then(|info| info.metadata.get("position"));
         let (text, hint) = split_off(status.message(), "\nHINT: ");
         let (message, detail) = split_off(text, "\nDETAIL: ");
