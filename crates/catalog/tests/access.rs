@@ -232,7 +232,7 @@ async fn the_read_digest_tells_views_apart_and_only_those() {
         .map(|byte| format!("{byte:02x}"))
         .collect();
     assert_eq!(
-        hex, "eba0ebed9f22d56de05697d5211d4fe0ca2269cd03f68868619d11566972cf1c",
+        hex, "602ce43f07c850bf0582e3103aac4ebc442424c75dab983f59c60b6272588056",
         "the same in every process"
     );
 }
