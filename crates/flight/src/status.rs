@@ -72,7 +72,6 @@ pub(super) fn code_of(code: Code) -> Grpc {
 }
 
 /// The same of an error that is given away, for `map_err`.
-#[allow(clippy::needless_pass_by_value)]
 pub(super) fn to_status(error: Error) -> Status {
     status(&error)
 }

@@ -7,7 +7,6 @@ mod bytea;
 mod cell;
 mod function;
 mod functions;
-
 pub mod information_schema;
 mod names;
 mod operators;
@@ -21,8 +20,7 @@ pub use bytea::decode_bytea;
 pub use cell::{Cell, PG_TYPE, build_array, hinted_field, parse_array_text};
 pub use function::{PgFunction, invalid};
 pub use functions::{functions, quote_ident, split_name};
-pub use lakegate_engine::write_interval;
-pub use lakegate_engine::{OutputNames, apart, shown};
+pub use lakegate_engine::{OutputNames, apart, shown, write_interval};
 pub use lakegate_lake::float_text::{put_f32, put_f64};
 pub use names::ShownAsNames;
 pub use operators::planner;

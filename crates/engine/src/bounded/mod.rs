@@ -40,7 +40,7 @@ use measure::Argument;
 
 use super::{digits, expressions};
 
-/// Whether it is known how large the results of the function may be. Functions that are not known are not registered.
+/// Whether the function is classified by how large its results may be.
 pub fn is_classified(name: &str) -> bool {
     growth(name).is_some()
 }
