@@ -1,44 +1,15 @@
 //! The one way in. An endpoint translates its protocol to calls of [`Gateway`] and [`Session`], and record
 //! batches back to its protocol; whatever holds here therefore holds on every door.
 
-mod catalog_source;
-mod column_names;
-mod connections;
-mod cursors;
-mod described;
+mod auth;
 pub mod detached;
-mod dispatch;
-mod error_position;
-mod explain;
-mod grants;
-mod ingest;
-mod joined_columns;
-mod jwt;
-mod limits;
-mod logins;
-mod memory;
-mod metadata;
-mod one;
-mod options;
-mod plan_text;
-mod planners;
-mod planning;
-mod prepared;
 mod query;
-mod query_stream;
-mod query_watch;
 pub mod results;
-mod rewording;
-mod run;
 mod session;
-mod settings;
-mod stars;
-mod substrait;
 pub mod telemetry;
-mod throttle;
-mod transaction;
 pub mod values;
 pub mod workgroup;
+mod write;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -47,12 +18,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrow::datatypes::SchemaRef;
+pub use auth::jwt::{ALGORITHMS, Jwt, JwtKeys, JwtOptions, LEEWAY, USER_CLAIM};
+use auth::logins::Passwords;
+pub use auth::logins::{Principal, too_many_failures, wrong_certificate, wrong_password};
+pub use auth::throttle::Throttle;
 use chrono::{DateTime, Utc};
-use connections::Connections;
-pub use connections::{ConnectionLimits, ConnectionSlot};
 use datafusion::execution::memory_pool::MemoryReservation;
-pub use grants::Grants;
-pub use jwt::{ALGORITHMS, Jwt, JwtKeys, JwtOptions, LEEWAY, USER_CLAIM};
 use lakegate_catalog::access::ScramVerifier;
 use lakegate_catalog::store::{Control, Metastore};
 pub use lakegate_engine::CATALOG;
@@ -65,22 +36,22 @@ use lakegate_lake::tables::LakeTables;
 use lakegate_policy::snapshots::SnapshotPlan;
 pub use lakegate_sql as sql;
 pub use lakegate_statement::{IfExists, IfMissing, WriteRequest};
-pub use limits::client_stalled;
-use logins::Passwords;
-pub use logins::{Principal, too_many_failures, wrong_certificate, wrong_password};
-pub use metadata::{Relation, RelationFilter, RelationKind};
-pub use options::OptionError;
 use parking_lot::Mutex;
-pub use prepared::{Prepared, check_weight};
-pub use query::{BatchStream, RunningQueries};
-pub use query_watch::QueryWatch;
+pub use query::life::{BatchStream, RunningQueries};
+pub use query::limits::client_stalled;
+pub use query::substrait::substrait_versions;
+pub use query::watch::QueryWatch;
 use rand::Rng;
 pub use session::Session;
-pub use substrait::substrait_versions;
-pub use throttle::Throttle;
+use session::connections::Connections;
+pub use session::connections::{ConnectionLimits, ConnectionSlot};
+pub use session::grants::Grants;
+pub use session::metadata::{Relation, RelationFilter, RelationKind};
+pub use session::options::OptionError;
+pub use session::prepared::{Prepared, check_weight};
+pub use session::transaction::TransactionStatus;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
-pub use transaction::TransactionStatus;
 use uuid::Uuid;
 
 use crate::results::ResultCache;
@@ -214,7 +185,7 @@ pub struct Gateway {
     max_row_bytes: usize,
     max_stall: Duration,
     connections: Arc<Connections>,
-    memory: memory::MemoryGuard,
+    memory: query::memory::MemoryGuard,
     sessions: Mutex<HashMap<i32, std::sync::Weak<Session>>>,
     running: Arc<RunningQueries>,
     throttle: Throttle,
@@ -239,7 +210,7 @@ impl Gateway {
             admission: parts.admission,
             built_in_admission: Admission::new(Places::shared(BUILT_IN_PLACES, BUILT_IN_WAITING)),
             built_in_places: PerUser::new(BUILT_IN_PLACES_OF_USER),
-            planning_places: PerUser::new(planners::PLACES_OF_USER),
+            planning_places: PerUser::new(query::planners::PLACES_OF_USER),
             max_planning_time: parts.max_planning_time,
             write_admission: Admission::new(Places::shared(WRITE_PLACES, WRITES_WAITING)),
             history: parts.history,
@@ -247,7 +218,7 @@ impl Gateway {
             max_row_bytes: parts.max_row_bytes,
             max_stall: parts.max_stall,
             connections: Connections::new(parts.connections),
-            memory: memory::MemoryGuard::new(parts.process_memory_limit),
+            memory: query::memory::MemoryGuard::new(parts.process_memory_limit),
             sessions: Mutex::default(),
             running: Arc::default(),
             throttle: Throttle::default(),
@@ -262,7 +233,7 @@ impl Gateway {
     ///
     /// Errors: there are no more threads.
     pub fn enforce_limits(&self) -> Result<()> {
-        limits::watch(&self.running, self.max_stall)
+        query::limits::watch(&self.running, self.max_stall)
     }
 
     /// The SCRAM verifier of a user; for a user that does not exist or is disabled one that no password fits, the same each time.

@@ -1,0 +1,237 @@
+//! Logins with a JSON Web Token: an identity provider has signed it, and one of its claims names a user of the catalog.
+//!
+//! ```text
+//!  token ─▶ header: algorithm, key id ─▶ keys (a file or a URL, read again) ─▶ signature ─▶ exp, nbf, iss, aud ─▶ user
+//! ```
+//!
+//! Only what is configured decides which key and which algorithm are right. Headers that bring a key along (`jwk`, `jku`, `x5c`) are not
+//! looked at, symmetric algorithms and `none` do not exist here, and a key serves algorithms of its own kind only.
+
+mod crypto;
+mod keys;
+mod source;
+#[cfg(test)]
+mod tests;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use jsonwebtoken::errors::ErrorKind;
+use jsonwebtoken::{Algorithm, AlgorithmFamily, Header, Validation};
+use lakegate_error::{Error, Result};
+use serde_json::{Map, Value};
+use thiserror::Error as ThisError;
+
+use self::keys::{Chosen, KeySet};
+use self::source::Source;
+
+/// The longest token that is looked at, in bytes.
+const MAX_TOKEN: usize = 16 * 1024;
+/// Characters of a reason that come from whoever sent the token, and go to the log.
+const MAX_REASON: usize = 200;
+
+/// The claim that names the user, where the configuration names none.
+pub const USER_CLAIM: &str = "sub";
+/// The algorithms of signatures that are accepted, where the configuration names none.
+pub const ALGORITHMS: [Algorithm; 9] = [
+    Algorithm::RS256,
+    Algorithm::RS384,
+    Algorithm::RS512,
+    Algorithm::PS256,
+    Algorithm::PS384,
+    Algorithm::PS512,
+    Algorithm::ES256,
+    Algorithm::ES384,
+    Algorithm::EdDSA,
+];
+/// How far the clocks may be apart, where the configuration does not say.
+pub const LEEWAY: Duration = Duration::from_secs(60);
+
+/// Who is believed, and about whom.
+#[derive(Debug, Clone)]
+pub struct JwtOptions {
+    /// What `iss` must be, to the letter.
+    pub issuer: String,
+    /// One of these must be in `aud`.
+    pub audience: Vec<String>,
+    pub keys: JwtKeys,
+    /// The claim that names the user.
+    pub user_claim: String,
+    /// Asymmetric ones only.
+    pub algorithms: Vec<Algorithm>,
+    /// How far the clocks may be apart.
+    pub leeway: Duration,
+}
+
+/// Where the public keys are: a JSON Web Key Set.
+#[derive(Debug, Clone)]
+pub enum JwtKeys {
+    File(PathBuf),
+    /// `https`, or `http` on this machine.
+    Url(String),
+}
+
+/// Checks tokens.
+#[derive(Debug)]
+pub struct Jwt {
+    issuer: String,
+    audience: Vec<String>,
+    user_claim: String,
+    algorithms: Vec<Algorithm>,
+    leeway: Duration,
+    source: Source,
+}
+
+/// Why a token is not accepted: for the server's log, not for whoever sent it.
+#[derive(Debug, ThisError, PartialEq, Eq)]
+pub(crate) enum Refused {
+    #[error("it is longer than {MAX_TOKEN} bytes")]
+    TooLong,
+    #[error("it is no signed JWT: {0}")]
+    Malformed(String),
+    #[error("the algorithm {0:?} is not among auth.jwt.algorithms")]
+    Algorithm(Algorithm),
+    #[error("its header has 'crit', and none of it is understood")]
+    Critical,
+    #[error("its type is {0}, which is no access or identity token")]
+    Type(String),
+    #[error("no usable key of the key set has its key id {0}")]
+    UnknownKey(String),
+    #[error("it names no key, and not exactly one of the key set fits")]
+    NoKeyId,
+    #[error("the signature is wrong")]
+    Signature,
+    #[error("it has expired")]
+    Expired,
+    #[error("it is not valid yet")]
+    NotYet,
+    #[error("the issuer is another")]
+    Issuer,
+    #[error("the audience is another")]
+    Audience,
+    #[error("the claim {0} is missing or of a wrong type")]
+    Claim(String),
+    #[error("there are no keys to check it with")]
+    NoKeys,
+}
+
+impl Jwt {
+    /// Reads a key file at once; a URL is fetched in the background.
+    ///
+    /// Errors: a symmetric algorithm, or none at all; a key file that cannot be read or holds no usable key; a URL that is neither https nor
+    /// on this machine. Panics outside of a tokio runtime.
+    pub async fn open(options: JwtOptions) -> Result<Self> {
+        let symmetric = |algorithm: &Algorithm| algorithm.family() == AlgorithmFamily::Hmac;
+        if options.algorithms.is_empty() || options.algorithms.iter().any(symmetric) {
+            return Err(Error::invalid(
+                "auth.jwt.algorithms must name algorithms with public keys, such as RS256, ES256 or EdDSA",
+            ));
+        }
+        // Once for the process; later calls change nothing.
+        let _ = crypto::PROVIDER.install_default();
+        Ok(Self {
+            issuer: options.issuer,
+            audience: options.audience,
+            user_claim: options.user_claim,
+            algorithms: options.algorithms,
+            leeway: options.leeway,
+            source: Source::open(options.keys).await?,
+        })
+    }
+
+    /// The user whom a token names. Whether there is such a user, the catalog knows.
+    pub(crate) async fn user(&self, token: &str) -> Result<String, Refused> {
+        let header = self.header(token)?;
+        let keys = self.keys(&header).await?;
+        let mut validation = Validation::new(header.alg);
+        validation.leeway = self.leeway.as_secs();
+        validation.validate_nbf = true;
+        validation.set_issuer(&[&self.issuer]);
+        validation.set_audience(&self.audience);
+        validation.set_required_spec_claims(&["exp", "iss", "aud"]);
+        for key in keys {
+            match jsonwebtoken::decode::<Map<String, Value>>(token, &key, &validation) {
+                Ok(decoded) => return self.named(&decoded.claims),
+                // Another key may have the same id.
+                Err(error) if *error.kind() == ErrorKind::InvalidSignature => {}
+                Err(error) => return Err(refused(&error)),
+            }
+        }
+        Err(Refused::Signature)
+    }
+
+    /// What stands before the signature, and decides how that is checked.
+    fn header(&self, token: &str) -> Result<Header, Refused> {
+        if token.len() > MAX_TOKEN {
+            return Err(Refused::TooLong);
+        }
+        let header = jsonwebtoken::decode_header(token)
+            .map_err(|error| Refused::Malformed(shown(&error.to_string())))?;
+        if !self.algorithms.contains(&header.alg) {
+            return Err(Refused::Algorithm(header.alg));
+        }
+        if header.crit.is_some() {
+            return Err(Refused::Critical);
+        }
+        if let Some(typ) = &header.typ {
+            // A logout token or a DPoP proof is signed by the same issuer, and logs nobody in.
+            let lower = typ.to_ascii_lowercase();
+            let kind = lower.strip_prefix("application/").unwrap_or(&lower);
+            if kind != "jwt" && kind != "at+jwt" {
+                return Err(Refused::Type(shown(typ)));
+            }
+        }
+        Ok(header)
+    }
+
+    /// The keys that may have signed it. A key id that is unknown may be a new one: the key set is then read again.
+    async fn keys(&self, header: &Header) -> Result<Vec<jsonwebtoken::DecodingKey>, Refused> {
+        let kid = header.kid.as_deref();
+        let choose = |set: &KeySet| set.choose(kid, header.alg);
+        let known = self.source.current().await.map(|set| choose(&set));
+        if let Some(Chosen::Keys(keys)) = known {
+            return Ok(keys);
+        }
+        match self.source.renewed().await.map(|set| choose(&set)) {
+            Some(Chosen::Keys(keys)) => Ok(keys),
+            Some(Chosen::Ambiguous) => Err(Refused::NoKeyId),
+            Some(Chosen::Unknown) => {
+                Err(kid.map_or(Refused::NoKeyId, |kid| Refused::UnknownKey(shown(kid))))
+            }
+            None => Err(Refused::NoKeys),
+        }
+    }
+
+    fn named(&self, claims: &Map<String, Value>) -> Result<String, Refused> {
+        // The library takes a list of issuers too, which RFC 7519 does not know.
+        if claims.get("iss").and_then(Value::as_str) != Some(&self.issuer) {
+            return Err(Refused::Issuer);
+        }
+        let user = claims.get(&self.user_claim).and_then(Value::as_str);
+        user.filter(|user| !user.is_empty())
+            .map(str::to_owned)
+            .ok_or_else(|| Refused::Claim(self.user_claim.clone()))
+    }
+}
+
+fn refused(error: &jsonwebtoken::errors::Error) -> Refused {
+    match error.kind() {
+        ErrorKind::InvalidSignature => Refused::Signature,
+        ErrorKind::ExpiredSignature => Refused::Expired,
+        ErrorKind::ImmatureSignature => Refused::NotYet,
+        ErrorKind::InvalidIssuer => Refused::Issuer,
+        ErrorKind::InvalidAudience => Refused::Audience,
+        ErrorKind::MissingRequiredClaim(claim) | ErrorKind::InvalidClaimFormat(claim) => {
+            Refused::Claim(claim.clone())
+        }
+        _ => Refused::Malformed(shown(&error.to_string())),
+    }
+}
+
+/// Somebody else's words, fit for a line of the log.
+pub(crate) fn shown(text: &str) -> String {
+    text.chars()
+        .take(MAX_REASON)
+        .flat_map(char::escape_debug)
+        .collect()
+}

@@ -1,0 +1,106 @@
+//! A physical plan as EXPLAIN prints it: the engine's text, but for what the principal may not know of files.
+//!
+//! A path holds the values of all partition keys. Of a table with hidden columns or keys, EXPLAIN tells how many files a scan has, and not
+//! which. Columns need no such care: the plan knows the granted ones alone.
+
+use std::fmt;
+use std::sync::Arc;
+
+use datafusion::datasource::physical_plan::FileScanConfig;
+use datafusion::datasource::source::{DataSource, DataSourceExec};
+use datafusion::physical_plan::metrics::MetricType;
+use datafusion::physical_plan::{DisplayFormatType, ExecutionPlan};
+use lakegate_lake::format::TextSource;
+use lakegate_lake::parquet::ParquetFiles;
+use lakegate_lake::sight::Sight;
+
+/// The lines of a plan, the root first, each node two spaces further in than its parent.
+pub(crate) struct PlanText {
+    pub verbose: bool,
+    /// Whether the plan has run and its metrics are wanted.
+    pub metrics: bool,
+}
+
+impl PlanText {
+    pub fn lines(&self, plan: &Arc<dyn ExecutionPlan>) -> Vec<String> {
+        let mut lines = Vec::new();
+        self.node(plan, 0, &mut lines);
+        lines
+    }
+
+    fn node(&self, plan: &Arc<dyn ExecutionPlan>, depth: usize, lines: &mut Vec<String>) {
+        let format = match self.verbose {
+            true => DisplayFormatType::Verbose,
+            false => DisplayFormatType::Default,
+        };
+        let mut text = match hidden_files(plan) {
+            Some(scan) => without_files(scan, format),
+            None => Node(plan.as_ref(), format).to_string(),
+        };
+        if self.metrics {
+            let metrics = plan.metrics().map(|metrics| {
+                metrics
+                    .filter_by_metric_types(&[MetricType::Summary, MetricType::Dev])
+                    .aggregate_by_name()
+                    .sorted_for_display()
+                    .timestamps_removed()
+                    .to_string()
+            });
+            text.push_str(&format!(", metrics=[{}]", metrics.unwrap_or_default()));
+        }
+        // A literal may hold line ends.
+        let indent = "  ".repeat(depth);
+        lines.extend(text.lines().map(|line| format!("{indent}{line}")));
+        for child in plan.children() {
+            self.node(child, depth + 1, lines);
+        }
+    }
+}
+
+struct Node<'a>(&'a dyn ExecutionPlan, DisplayFormatType);
+
+impl fmt::Display for Node<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt_as(self.1, f)
+    }
+}
+
+struct Scan<'a>(&'a FileScanConfig, DisplayFormatType);
+
+impl fmt::Display for Scan<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        DataSource::fmt_as(self.0, self.1, f)
+    }
+}
+
+/// The scan, if it is one of files whose names its principal may not know. A source of files that is none of ours tells no names either.
+fn hidden_files(plan: &Arc<dyn ExecutionPlan>) -> Option<&FileScanConfig> {
+    let scan = plan.downcast_ref::<DataSourceExec>()?;
+    let config = scan.data_source().downcast_ref::<FileScanConfig>()?;
+    let source = config.file_source();
+    let sight = source
+        .downcast_ref::<ParquetFiles>()
+        .map(ParquetFiles::sight)
+        .or_else(|| source.downcast_ref::<TextSource>().map(TextSource::sight));
+    (!sight.is_some_and(Sight::is_whole)).then_some(config)
+}
+
+/// `DataSourceExec: file_groups={2 groups: 5 files}, projection=[a], …`.
+fn without_files(scan: &FileScanConfig, format: DisplayFormatType) -> String {
+    let groups = scan.file_groups.len();
+    let files: usize = scan.file_groups.iter().map(|group| group.len()).sum();
+    let count = |number: usize, name: &str| match number {
+        1 => format!("1 {name}"),
+        more => format!("{more} {name}s"),
+    };
+    let mut bare = scan.clone();
+    bare.file_groups = Vec::new();
+    let text = Scan(&bare, format).to_string();
+    let rest = text.strip_prefix("file_groups={0 groups: []}");
+    format!(
+        "DataSourceExec: file_groups={{{}: {}}}{}",
+        count(groups, "group"),
+        count(files, "file"),
+        rest.unwrap_or_default()
+    )
+}

@@ -1,0 +1,83 @@
+//! Statements that the engine refuses as they are written, in other words that it plans.
+
+use datafusion::execution::SessionState;
+use datafusion::logical_expr::LogicalPlan;
+use lakegate_dialect::postgres::{name_casts, name_columns, name_outputs, restore_outputs};
+use lakegate_engine::has_columns_of_one_name;
+use lakegate_error::{Code, Error, Result};
+use sqlparser::ast::Statement;
+
+use crate::query::run::plan_statement;
+use crate::query::stars;
+
+/// How often a statement is put in other words, each time for another reason.
+const MAX_REWORDINGS: usize = 5;
+
+/// Plans a statement, in other words where the engine refuses it as it is written.
+///
+/// # Errors
+/// The engine's for the statement as it is written, if it plans none of the others.
+pub(crate) async fn planned(state: &SessionState, statement: &Statement) -> Result<LogicalPlan> {
+    let first = plan_statement(state, statement.clone()).await;
+    let (mut statement, mut planned) = (statement.clone(), first.clone());
+    for _ in 0..MAX_REWORDINGS {
+        let mut others = reworded(&statement, &planned);
+        if is_named_twice(&planned) {
+            let named = others.last().unwrap_or(&statement);
+            let expanded = stars::expanded(state, named).await;
+            others.extend(expanded);
+        }
+        let mut next = None;
+        for other in others {
+            let plan = plan_statement(state, other.clone()).await;
+            match (&plan, &planned) {
+                (Ok(_), _) => return plan,
+                // One of several reasons is gone.
+                (Err(error), Err(known)) if error.message() != known.message() => {
+                    next = next.or(Some((other, plan)));
+                }
+                _ => {}
+            }
+        }
+        match next {
+            Some(next) => (statement, planned) = next,
+            None => break,
+        }
+    }
+    first
+}
+
+fn is_named_twice(planned: &Result<LogicalPlan>) -> bool {
+    matches!(planned, Err(error) if error.code() == Code::DuplicateColumn)
+}
+
+/// A statement that the engine refuses, in other words that may avoid it.
+fn reworded(statement: &Statement, planned: &Result<LogicalPlan>) -> Vec<Statement> {
+    let changed = |change: &dyn Fn(&mut Statement) -> bool| {
+        let mut reworded = statement.clone();
+        change(&mut reworded).then_some(reworded)
+    };
+    let error = planned.as_ref().err();
+    let found = if let Some(column) = error.and_then(Error::missing_column) {
+        [
+            changed(&|statement| restore_outputs(statement, column)),
+            None,
+        ]
+    } else if let Some(column) = error.and_then(Error::ambiguous_column) {
+        [changed(&|statement| name_outputs(statement, column)), None]
+    } else if is_named_twice(planned) {
+        [
+            changed(&name_casts),
+            changed(&|statement| {
+                name_casts(statement);
+                name_columns(statement)
+            }),
+        ]
+    } else if planned.as_ref().is_ok_and(has_columns_of_one_name) {
+        // Columns that differ in a cast alone have one name in the engine, which it says when it optimises the plan.
+        [changed(&name_casts), None]
+    } else {
+        [None, None]
+    };
+    found.into_iter().flatten().collect()
+}

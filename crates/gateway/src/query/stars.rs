@@ -1,0 +1,151 @@
+//! A SELECT list with several `*`, whose columns the engine wants to differ: the later ones become names of their columns.
+//!
+//! ```text
+//! SELECT *, t.* FROM t      SELECT *, t.a AS "a:1", t.b AS "b:1" FROM t
+//! ```
+
+use std::ops::ControlFlow;
+
+use datafusion::common::DFSchema;
+use datafusion::execution::SessionState;
+use lakegate_dialect::postgres::{apart, folded};
+use sqlparser::ast::{
+    self, Expr, Ident, Query, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr,
+    VisitMut, VisitorMut, WildcardAdditionalOptions, With,
+};
+
+use crate::query::run::plan_statement;
+
+/// SELECTs of a statement that are looked up.
+const MAX_LISTS: usize = 20;
+
+/// Names the columns of each `*` but the first of its list. `None`: there is none, or its columns cannot be told without what is around.
+pub(crate) async fn expanded(
+    state: &SessionState,
+    statement: &ast::Statement,
+) -> Option<ast::Statement> {
+    let mut statement = statement.clone();
+    let mut found = false;
+    for _ in 0..MAX_LISTS {
+        let mut search = Stars::default();
+        let _ = VisitMut::visit(&mut statement, &mut search);
+        let Some(lookup) = search.lookup else {
+            break;
+        };
+        let lookup = ast::Statement::Query(Box::new(lookup));
+        let plan = plan_statement(state, lookup).await.ok()?;
+        let mut replace = Stars {
+            columns: Some(plan.schema().as_ref().clone()),
+            ..Stars::default()
+        };
+        let _ = VisitMut::visit(&mut statement, &mut replace);
+        found = true;
+    }
+    found.then_some(statement)
+}
+
+/// Looks for the first list with several `*`, and replaces them where the columns are known.
+#[derive(Default)]
+struct Stars {
+    /// Of the queries around.
+    withs: Vec<Option<With>>,
+    columns: Option<DFSchema>,
+    lookup: Option<Query>,
+}
+
+impl VisitorMut for Stars {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+        self.withs.push(query.with.clone());
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {
+        self.withs.pop();
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
+        let stars = || select.projection.iter().filter(|item| is_star(item));
+        // What EXCLUDE and its like leave out of a `*` is the engine's to say.
+        if stars().count() < 2 || !stars().all(is_plain) {
+            return ControlFlow::Continue(());
+        }
+        match self.columns.take() {
+            Some(columns) => replace(select, &columns),
+            None => self.lookup = self.lookup_of(select),
+        }
+        ControlFlow::Break(())
+    }
+}
+
+impl Stars {
+    /// `SELECT * FROM …` of a SELECT, with the tables of the WITHs around.
+    fn lookup_of(&self, select: &Select) -> Option<Query> {
+        let mut query = lakegate_dialect::postgres::everything().ok()?;
+        if let SetExpr::Select(all) = query.body.as_mut() {
+            all.from.clone_from(&select.from);
+        }
+        for with in self.withs.iter().flatten() {
+            match &mut query.with {
+                Some(tables) => {
+                    tables.recursive |= with.recursive;
+                    tables.cte_tables.extend(with.cte_tables.iter().cloned());
+                }
+                none => *none = Some(with.clone()),
+            }
+        }
+        Some(query)
+    }
+}
+
+fn is_star(item: &SelectItem) -> bool {
+    matches!(
+        item,
+        SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..)
+    )
+}
+
+fn is_plain(star: &SelectItem) -> bool {
+    match star {
+        SelectItem::Wildcard(options) | SelectItem::QualifiedWildcard(_, options) => {
+            *options == WildcardAdditionalOptions::default()
+        }
+        _ => false,
+    }
+}
+
+fn replace(select: &mut Select, columns: &DFSchema) {
+    let mut items = Vec::new();
+    let mut first = true;
+    for item in std::mem::take(&mut select.projection) {
+        if !is_star(&item) || std::mem::take(&mut first) {
+            items.push(item);
+            continue;
+        }
+        let of = match &item {
+            SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(name), _) => {
+                name.0.last().and_then(|part| part.as_ident()).map(folded)
+            }
+            _ => None,
+        };
+        for (relation, field) in columns.iter() {
+            let Some(relation) = relation else {
+                continue;
+            };
+            if of.as_deref().is_some_and(|of| of != relation.table()) {
+                continue;
+            }
+            let quoted = |name: &str| Ident::with_quote('"', name);
+            items.push(SelectItem::ExprWithAlias {
+                expr: Expr::CompoundIdentifier(vec![
+                    quoted(relation.table()),
+                    quoted(field.name()),
+                ]),
+                alias: quoted(&apart(field.name(), items.len())),
+            });
+        }
+    }
+    select.projection = items;
+}

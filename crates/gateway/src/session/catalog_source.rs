@@ -1,0 +1,263 @@
+//! What a session's principal may see, handed to `pg_catalog` and `information_schema`.
+
+use std::fmt;
+use std::sync::{Arc, Weak};
+
+use async_trait::async_trait;
+use datafusion::error::{DataFusionError, Result as EngineResult};
+use lakegate_catalog::access::{ADMINISTRATORS, ControlSnapshot};
+use lakegate_dialect::visible::{
+    Backend, CatalogSource, Needs, Setting, TableKind, TablePrivileges, VisibleCatalog,
+    VisibleColumn, VisibleDatabase, VisibleRole, VisibleTable,
+};
+use lakegate_engine::CATALOG;
+use lakegate_error::Result;
+use lakegate_lake::tables::table_schema;
+use lakegate_policy::{View, Visible};
+
+use crate::session::Session;
+use crate::telemetry::system::queries_schema;
+use crate::{Gateway, TransactionStatus};
+
+/// Ids of what is built in are negative.
+const SYSTEM_DATABASE: i64 = -1;
+const QUERIES_TABLE: i64 = -1;
+
+/// Role OIDs begin here; the ids of users and roles are of one sequence.
+const FIRST_ROLE: i64 = 16_384;
+
+/// One session's view, as its catalog tables ask for it.
+pub struct SessionCatalog {
+    pub session: Weak<Session>,
+    pub gateway: Arc<Gateway>,
+    pub view: View,
+    pub settings: Vec<(String, String, String)>,
+}
+
+impl fmt::Debug for SessionCatalog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionCatalog")
+            .field("user", &self.view.access.user())
+            .finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl CatalogSource for SessionCatalog {
+    async fn visible(&self, needs: &Needs) -> EngineResult<Arc<VisibleCatalog>> {
+        self.collect(needs)
+            .await
+            .map(Arc::new)
+            .map_err(DataFusionError::from)
+    }
+}
+
+impl SessionCatalog {
+    pub(crate) async fn collect(&self, needs: &Needs) -> Result<VisibleCatalog> {
+        let access = &self.view.access;
+        let mut databases = Vec::new();
+        for database in self.view.databases().await? {
+            let mut tables = Vec::new();
+            for visible in self.view.tables(&database.name).await? {
+                tables.push(describe(&visible, needs)?);
+            }
+            databases.push(VisibleDatabase {
+                id: database.id,
+                name: database.name.clone(),
+                comment: database.description.clone(),
+                can_create: access.can_create_table(&database.name),
+                tables,
+            });
+        }
+        databases.push(system_database(needs));
+        let control = self.gateway.control.snapshot();
+        Ok(VisibleCatalog {
+            catalog: CATALOG.to_owned(),
+            principal: access.user().to_owned(),
+            is_admin: access.is_administrator(),
+            roles: self.roles(&control),
+            databases,
+            settings: self
+                .settings
+                .iter()
+                .map(|(name, value, description)| Setting {
+                    name: name.clone(),
+                    value: value.clone(),
+                    description: description.clone(),
+                })
+                .collect(),
+            activity: if needs.activity {
+                self.activity()
+            } else {
+                Vec::new()
+            },
+        })
+    }
+
+    /// An administrator sees all users and roles, everybody else himself and what he is in.
+    fn roles(&self, control: &ControlSnapshot) -> Vec<VisibleRole> {
+        let access = &self.view.access;
+        let shown = |name: &str| {
+            access.is_administrator() || name == access.user() || access.roles().contains(name)
+        };
+        let oid_of = |name: &str| {
+            let id = control
+                .users
+                .get(name)
+                .map(|user| user.id)
+                .or_else(|| control.roles.get(name).map(|role| role.id));
+            id.map(|id| FIRST_ROLE + id)
+        };
+        let role = |name: &str, is_user: bool| VisibleRole {
+            oid: oid_of(name).unwrap_or(FIRST_ROLE),
+            name: name.to_owned(),
+            is_user,
+            is_admin: name == ADMINISTRATORS || control.roles_of(name).contains(ADMINISTRATORS),
+            can_login: is_user,
+            member_of: control
+                .memberships
+                .iter()
+                .filter(|membership| membership.member == name && shown(&membership.role))
+                .filter_map(|membership| oid_of(&membership.role))
+                .collect(),
+        };
+        let users = control
+            .users
+            .keys()
+            .filter(|name| shown(name))
+            .map(|name| role(name, true));
+        let roles = control
+            .roles
+            .keys()
+            .filter(|name| shown(name))
+            .map(|name| role(name, false));
+        users.chain(roles).collect()
+    }
+
+    /// The sessions of the principal; to an administrator, all.
+    fn activity(&self) -> Vec<Backend> {
+        let access = &self.view.access;
+        let own = self.session.upgrade();
+        let mine = own.as_ref().map(|session| session.backend_pid());
+        let mine_is = |session: &Session| {
+            own.as_ref()
+                .is_some_and(|own| own.principal().id() == session.principal().id())
+        };
+        let mut sessions = self.gateway.sessions();
+        // One that is over is nobody's to see; it ends with its next message.
+        sessions.retain(|session| self.gateway.is_current(session.principal()));
+        sessions.retain(|session| access.is_administrator() || mine_is(session.as_ref()));
+        sessions
+            .iter()
+            .map(|session| session.backend(mine == Some(session.backend_pid())))
+            .collect()
+    }
+}
+
+impl Session {
+    /// The session as `pg_stat_activity` shows it.
+    fn backend(&self, asks_itself: bool) -> Backend {
+        let (running, text, since) = self.activity();
+        let state = match (running || asks_itself, self.transaction_status()) {
+            (true, _) => "active",
+            (false, TransactionStatus::Idle) => "idle",
+            (false, TransactionStatus::InTransaction) => "idle in transaction",
+            (false, TransactionStatus::Failed) => "idle in transaction (aborted)",
+        };
+        Backend {
+            pid: self.backend_pid(),
+            user: self.user().to_owned(),
+            application: self.parameter("application_name").unwrap_or_default(),
+            client_addr: Some(self.client_addr().ip().to_string()),
+            client_port: Some(i32::from(self.client_addr().port())),
+            state: state.to_owned(),
+            query: text,
+            backend_start: Some(self.opened_at().timestamp_micros()),
+            query_start: since.map(|at| at.timestamp_micros()),
+        }
+    }
+}
+
+fn describe(visible: &Visible, needs: &Needs) -> Result<VisibleTable> {
+    let (table, access) = (&visible.table, &visible.access);
+    let mut described = VisibleTable {
+        id: table.id,
+        name: table.name.clone(),
+        kind: if table.is_view() {
+            TableKind::View
+        } else {
+            TableKind::Table
+        },
+        comment: table
+            .description
+            .clone()
+            .or_else(|| table.parameters.get("comment").cloned()),
+        definition: None,
+        columns: Vec::new(),
+        privileges: TablePrivileges {
+            select: table
+                .columns()
+                .any(|column| access.can_select(&column.name)),
+            insert: access.insert,
+            update: false,
+            delete: access.delete,
+        },
+    };
+    if needs
+        .columns
+        .wants(&table.database_name, &table.name, table.id)
+    {
+        let schema = table_schema(table)?;
+        let data_columns = table.storage_descriptor.columns.len();
+        for (index, (column, field)) in table.columns().zip(schema.fields()).enumerate() {
+            if access.is_visible(&column.name) {
+                described.columns.push(VisibleColumn {
+                    name: column.name.clone(),
+                    data_type: field.data_type().clone(),
+                    hive_type: column.data_type.clone(),
+                    comment: column.comment.clone(),
+                    partition_key: index >= data_columns,
+                    selectable: access.can_select(&column.name),
+                });
+            }
+        }
+        described.definition = table.view_original_text.clone();
+    }
+    Ok(described)
+}
+
+/// The schema `system`, which everybody sees.
+fn system_database(needs: &Needs) -> VisibleDatabase {
+    let mut queries = VisibleTable {
+        id: QUERIES_TABLE,
+        name: "queries".to_owned(),
+        kind: TableKind::View,
+        comment: Some("Queries that run and that ran, with what they cost".to_owned()),
+        privileges: TablePrivileges {
+            select: true,
+            ..TablePrivileges::default()
+        },
+        ..VisibleTable::default()
+    };
+    if needs.columns.wants("system", "queries", QUERIES_TABLE) {
+        queries.columns = queries_schema()
+            .fields()
+            .iter()
+            .map(|field| VisibleColumn {
+                name: field.name().clone(),
+                data_type: field.data_type().clone(),
+                hive_type: lakegate_lake::type_name(field.data_type()),
+                comment: None,
+                partition_key: false,
+                selectable: true,
+            })
+            .collect();
+    }
+    VisibleDatabase {
+        id: SYSTEM_DATABASE,
+        name: "system".to_owned(),
+        comment: Some("What Lakegate tells of itself".to_owned()),
+        can_create: false,
+        tables: vec![queries],
+    }
+}

@@ -1,0 +1,300 @@
+//! SQL cursors: DECLARE, FETCH, MOVE and CLOSE over a query that goes on streaming.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use futures::StreamExt;
+use lakegate_error::{Code, Error, Result};
+use lakegate_sql::ast::FetchDirection;
+use tokio::sync::Mutex;
+
+use crate::query::life::BatchStream;
+
+/// Open cursors of one session; each holds a query that may be running.
+const MAX_CURSORS: usize = 100;
+
+#[derive(Debug, Default)]
+pub struct Cursors {
+    open: HashMap<String, Arc<Cursor>>,
+}
+
+/// A cursor that only goes forward, as a stream does.
+pub struct Cursor {
+    pub schema: SchemaRef,
+    /// Lives on when its transaction ends.
+    pub hold: bool,
+    rows: Mutex<Position>,
+    asked: Asked,
+}
+
+struct Position {
+    stream: BatchStream,
+    /// What is left of the batch that was read last.
+    rest: Option<RecordBatch>,
+}
+
+impl Position {
+    /// Up to `most` rows; `None`: there are no more.
+    async fn next(&mut self, most: usize) -> Result<Option<RecordBatch>> {
+        let batch = match self.rest.take() {
+            Some(batch) => batch,
+            None => match self.stream.next().await {
+                Some(batch) => batch?,
+                None => return Ok(None),
+            },
+        };
+        if batch.num_rows() <= most {
+            return Ok(Some(batch));
+        }
+        self.rest = Some(batch.slice(most, batch.num_rows() - most));
+        Ok(Some(batch.slice(0, most)))
+    }
+}
+
+/// What a FETCH asked for and its client has not taken.
+#[derive(Debug, Default)]
+struct Asked {
+    /// Whether a FETCH is still being read.
+    busy: AtomicBool,
+    /// Rows that a FETCH was given up before: the next one begins after them.
+    skip: AtomicUsize,
+}
+
+impl std::fmt::Debug for Cursor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Cursor")
+            .field("schema", &self.schema)
+            .field("hold", &self.hold)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Cursor {
+    pub fn new(schema: SchemaRef, hold: bool, stream: BatchStream) -> Arc<Self> {
+        Arc::new(Self {
+            schema,
+            hold,
+            rows: Mutex::new(Position { stream, rest: None }),
+            asked: Asked::default(),
+        })
+    }
+
+    /// Up to `count` rows from where the cursor is, as the client takes them: no more than a batch is held. The cursor is then behind all
+    /// of them, whether they were taken or not.
+    ///
+    /// Errors: an earlier FETCH has not been read to its end.
+    pub fn fetch(self: Arc<Self>, count: usize) -> Result<BatchStream> {
+        let fetching = Fetching::begin(self, count)?;
+        let rows = futures::stream::try_unfold(fetching, |mut fetching| async move {
+            let batch = fetching.next().await?;
+            Ok::<_, Error>(batch.map(|batch| (batch, fetching)))
+        });
+        Ok(rows.boxed())
+    }
+
+    /// Goes past up to `count` rows, which are dropped as they come, and gives their number.
+    ///
+    /// Errors: as of [`Cursor::fetch`], and what the cursor's query fails with.
+    pub async fn pass(self: Arc<Self>, count: usize) -> Result<u64> {
+        let mut fetching = Fetching::begin(self, count)?;
+        let mut passed = 0;
+        while let Some(batch) = fetching.next().await? {
+            passed += batch.num_rows() as u64;
+        }
+        Ok(passed)
+    }
+}
+
+/// A FETCH or MOVE on its way.
+struct Fetching {
+    cursor: Arc<Cursor>,
+    /// Rows.
+    missing: usize,
+}
+
+impl Fetching {
+    fn begin(cursor: Arc<Cursor>, count: usize) -> Result<Self> {
+        if cursor.asked.busy.swap(true, Ordering::AcqRel) {
+            return Err(Error::new(
+                Code::ObjectInUse,
+                "an earlier FETCH of the cursor has not been read to its end",
+            )
+            .with_hint("read it to its end, or close its portal"));
+        }
+        Ok(Self {
+            cursor,
+            missing: count,
+        })
+    }
+
+    async fn next(&mut self) -> Result<Option<RecordBatch>> {
+        let cursor = Arc::clone(&self.cursor);
+        let mut rows = cursor.rows.lock().await;
+        loop {
+            let skip = cursor.asked.skip.load(Ordering::Acquire);
+            if skip == 0 {
+                break;
+            }
+            let Some(batch) = rows.next(skip).await? else {
+                cursor.asked.skip.store(0, Ordering::Release);
+                break;
+            };
+            cursor
+                .asked
+                .skip
+                .store(skip - batch.num_rows(), Ordering::Release);
+        }
+        if self.missing == 0 {
+            return Ok(None);
+        }
+        let batch = match rows.next(self.missing).await {
+            Ok(Some(batch)) => batch,
+            end => {
+                self.missing = 0;
+                return end;
+            }
+        };
+        self.missing -= batch.num_rows();
+        Ok(Some(batch))
+    }
+}
+
+impl Drop for Fetching {
+    fn drop(&mut self) {
+        let asked = &self.cursor.asked;
+        let skip = asked.skip.load(Ordering::Acquire);
+        asked
+            .skip
+            .store(skip.saturating_add(self.missing), Ordering::Release);
+        asked.busy.store(false, Ordering::Release);
+    }
+}
+
+impl Cursors {
+    pub fn open(&mut self, name: &str, cursor: Arc<Cursor>) -> Result<()> {
+        if self.open.contains_key(name) {
+            return Err(Error::new(
+                Code::DuplicateCursor,
+                format!("cursor \"{name}\" already exists"),
+            ));
+        }
+        if self.open.len() >= MAX_CURSORS {
+            return Err(Error::new(
+                Code::TooManyQueries,
+                format!("{MAX_CURSORS} cursors are open; CLOSE one before another is declared"),
+            ));
+        }
+        self.open.insert(name.to_owned(), cursor);
+        Ok(())
+    }
+
+    pub fn get(&self, name: &str) -> Result<Arc<Cursor>> {
+        self.open.get(name).cloned().ok_or_else(|| {
+            Error::new(
+                Code::InvalidCursor,
+                format!("cursor \"{name}\" does not exist"),
+            )
+        })
+    }
+
+    /// `None` closes all.
+    pub fn close(&mut self, name: Option<&str>) -> Result<()> {
+        match name {
+            None => self.open.clear(),
+            Some(name) => {
+                self.get(name)?;
+                self.open.remove(name);
+            }
+        }
+        Ok(())
+    }
+
+    /// Closes what does not outlive its transaction.
+    pub fn end_transaction(&mut self, committed: bool) {
+        self.open.retain(|_, cursor| cursor.hold && committed);
+    }
+}
+
+/// How many rows a direction asks for.
+///
+/// Errors: any way that is not forward.
+pub fn forward(direction: FetchDirection) -> Result<usize> {
+    let backward = || {
+        Error::new(Code::ObjectInUse, "cursor can only scan forward")
+            .with_hint("declare the query again to start over")
+    };
+    match direction {
+        FetchDirection::Next => Ok(1),
+        FetchDirection::ForwardAll => Ok(usize::MAX),
+        FetchDirection::Forward(count) | FetchDirection::Relative(count) => {
+            usize::try_from(count).map_err(|_| backward())
+        }
+        _ => Err(backward()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use arrow::array::{AsArray, Int64Array};
+    use arrow::datatypes::{DataType, Field, Int64Type, Schema};
+    use futures::TryStreamExt;
+
+    use super::*;
+
+    /// Batches of 10 rows, 0 to 99; counts how many were taken.
+    fn cursor(taken: &Arc<AtomicUsize>) -> Arc<Cursor> {
+        let schema = Arc::new(Schema::new(vec![Field::new("x", DataType::Int64, false)]));
+        let (taken, of_batch) = (Arc::clone(taken), Arc::clone(&schema));
+        let batches = futures::stream::iter(0..10i64).map(move |batch| {
+            taken.fetch_add(1, Ordering::Relaxed);
+            let values = Int64Array::from_iter_values(batch * 10..batch * 10 + 10);
+            Ok(RecordBatch::try_new(Arc::clone(&of_batch), vec![Arc::new(values)]).unwrap())
+        });
+        Cursor::new(schema, false, batches.boxed())
+    }
+
+    async fn read(stream: BatchStream) -> Vec<i64> {
+        let batches: Vec<RecordBatch> = stream.try_collect().await.unwrap();
+        let values = |batch: &RecordBatch| {
+            batch
+                .column(0)
+                .as_primitive::<Int64Type>()
+                .values()
+                .to_vec()
+        };
+        batches.iter().flat_map(values).collect()
+    }
+
+    #[tokio::test]
+    async fn rows_are_taken_as_they_are_read() {
+        let taken = Arc::default();
+        let cursor = cursor(&taken);
+        let mut all = Arc::clone(&cursor).fetch(usize::MAX).unwrap();
+        all.next().await.unwrap().unwrap();
+        assert_eq!(taken.load(Ordering::Relaxed), 1);
+        let busy = Arc::clone(&cursor).fetch(1).err().unwrap();
+        assert_eq!(busy.code(), Code::ObjectInUse);
+        drop(all);
+        assert!(read(cursor.fetch(1).unwrap()).await.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_cursor_is_behind_what_was_asked_for() {
+        let cursor = cursor(&Arc::default());
+        let fetch = |count| Arc::clone(&cursor).fetch(count).unwrap();
+        assert_eq!(read(fetch(3)).await, [0, 1, 2]);
+        assert_eq!(Arc::clone(&cursor).pass(10).await.unwrap(), 10);
+        assert_eq!(read(fetch(2)).await, [13, 14]);
+        let mut given_up = fetch(30);
+        given_up.next().await.unwrap().unwrap();
+        drop(given_up);
+        assert_eq!(read(fetch(2)).await, [45, 46]);
+        assert_eq!(read(fetch(0)).await, [0i64; 0]);
+        assert_eq!(Arc::clone(&cursor).pass(usize::MAX).await.unwrap(), 53);
+        assert!(read(fetch(1)).await.is_empty());
+    }
+}

@@ -1,0 +1,78 @@
+//! A session's settings by name and value, for doors whose protocol sets them by calls of its own: every parameter that SET knows, with
+//! `catalog` and `schema` beside them.
+
+use lakegate_engine::CATALOG;
+use lakegate_error::{Code, Error, Result};
+use lakegate_sql::ast::{Set, SetScope, SetValue};
+
+use crate::session::{Session, is_built_in};
+
+/// Why an option was not set.
+#[derive(Debug, Clone)]
+pub enum OptionError {
+    UnknownName(Error),
+    InvalidValue(Error),
+}
+
+impl Session {
+    /// All options with their values: `catalog`, `schema` and the parameters.
+    pub fn options(&self) -> Vec<(String, String)> {
+        let parameters = self.state.lock().settings.all();
+        let own = [
+            ("catalog".to_owned(), CATALOG.to_owned()),
+            (
+                "schema".to_owned(),
+                self.named_path().into_iter().next().unwrap_or_default(),
+            ),
+        ];
+        own.into_iter()
+            .chain(parameters.into_iter().map(|(name, value, _)| (name, value)))
+            .collect()
+    }
+
+    /// Sets an option as SET would; `None` is the default.
+    ///
+    /// Errors: there is no such option; it cannot be set, or not to this value, which a database or workgroup of others is too.
+    pub async fn set_option(&self, name: &str, value: Option<&str>) -> Result<(), OptionError> {
+        let invalid = OptionError::InvalidValue;
+        match name.to_lowercase().as_str() {
+            "catalog" => match value {
+                None | Some("") => Ok(()),
+                Some(value) if value.eq_ignore_ascii_case(CATALOG) => Ok(()),
+                Some(value) => Err(invalid(
+                    Error::new(
+                        Code::CatalogNotFound,
+                        format!("catalog \"{value}\" does not exist"),
+                    )
+                    .with_hint(format!("the one catalog is \"{CATALOG}\"")),
+                )),
+            },
+            "schema" => {
+                let value = value
+                    .map(str::to_lowercase)
+                    .filter(|value| !value.is_empty());
+                if let Some(database) = &value
+                    && !is_built_in(database)
+                {
+                    let view = self.view().map_err(invalid)?;
+                    view.require_database(database).await.map_err(invalid)?;
+                }
+                self.set_parameter("search_path", value).map_err(invalid)
+            }
+            _ => {
+                let exists = self.state.lock().settings.get(name).map(|_| ());
+                exists.map_err(OptionError::UnknownName)?;
+                self.set_parameter(name, value.map(str::to_owned))
+                    .map_err(invalid)
+            }
+        }
+    }
+
+    fn set_parameter(&self, name: &str, value: Option<String>) -> Result<()> {
+        self.set(&Set {
+            scope: SetScope::Session,
+            name: name.to_lowercase(),
+            value: value.map_or(SetValue::Default, |value| SetValue::Values(vec![value])),
+        })
+    }
+}

@@ -1,0 +1,255 @@
+//! Transaction blocks. Every statement commits by itself; a block only keeps the settings together, and
+//! refuses to go on after an error, as drivers expect.
+
+use lakegate_error::{Code, Error, Result};
+
+use crate::session::settings::Settings;
+
+/// Savepoints of one block.
+const MAX_SAVEPOINTS: usize = 1_000;
+
+/// As the wire shows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TransactionStatus {
+    Idle,
+    InTransaction,
+    Failed,
+}
+
+/// The block that a session is in.
+#[derive(Debug, Default)]
+pub struct Transaction {
+    block: Option<Block>,
+}
+
+#[derive(Debug)]
+struct Block {
+    failed: bool,
+    /// To go back to on ROLLBACK.
+    before: Settings,
+    /// Names and the settings of their moment, the latest last.
+    savepoints: Vec<(String, Settings)>,
+    /// To go back to at the end, however it ends: what SET LOCAL changed.
+    locals: Vec<(String, Option<String>)>,
+}
+
+impl Transaction {
+    pub fn status(&self) -> TransactionStatus {
+        match &self.block {
+            None => TransactionStatus::Idle,
+            Some(block) if block.failed => TransactionStatus::Failed,
+            Some(_) => TransactionStatus::InTransaction,
+        }
+    }
+
+    /// Errors: the block has failed and takes nothing but its end.
+    pub fn check(&self) -> Result<()> {
+        if self.status() == TransactionStatus::Failed {
+            return Err(Error::new(
+                Code::FailedTransaction,
+                "current transaction is aborted, commands ignored until end of transaction block",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Errors: a block is open, in which this statement cannot run.
+    pub fn check_outside(&self, tag: &str) -> Result<()> {
+        if self.block.is_some() {
+            return Err(Error::new(
+                Code::ActiveTransaction,
+                format!("{tag} cannot run inside a transaction block"),
+            )
+            .with_hint("statements commit one by one: use autocommit, or COMMIT first"));
+        }
+        Ok(())
+    }
+
+    /// Whether a block was open already.
+    pub fn begin(&mut self, settings: &Settings) -> bool {
+        if self.block.is_some() {
+            return true;
+        }
+        self.block = Some(Block {
+            failed: false,
+            before: settings.clone(),
+            savepoints: Vec::new(),
+            locals: Vec::new(),
+        });
+        false
+    }
+
+    pub fn fail(&mut self) {
+        if let Some(block) = &mut self.block {
+            block.failed = true;
+        }
+    }
+
+    /// Remembers a setting that SET LOCAL is about to change. `false` outside of a block.
+    pub fn set_local(&mut self, name: &str, settings: &Settings) -> bool {
+        let Some(block) = &mut self.block else {
+            return false;
+        };
+        // What it was before the first of them is what it will be again.
+        if !block.locals.iter().any(|(known, _)| known == name) {
+            block
+                .locals
+                .push((name.to_owned(), settings.explicit(name)));
+        }
+        true
+    }
+
+    /// Ends the block; the tag that was reached, `COMMIT` or `ROLLBACK`.
+    pub fn commit(&mut self, settings: &mut Settings) -> &'static str {
+        let Some(block) = self.block.take() else {
+            return "COMMIT";
+        };
+        if block.failed {
+            *settings = block.before;
+            return "ROLLBACK";
+        }
+        for (name, value) in block.locals.into_iter().rev() {
+            settings.restore(&name, value);
+        }
+        "COMMIT"
+    }
+
+    pub fn rollback(&mut self, settings: &mut Settings) {
+        if let Some(block) = self.block.take() {
+            *settings = block.before;
+        }
+    }
+
+    fn block(&mut self, command: &str) -> Result<&mut Block> {
+        self.block.as_mut().ok_or_else(|| {
+            Error::new(
+                Code::NoActiveTransaction,
+                format!("{command} can only be used in transaction blocks"),
+            )
+        })
+    }
+
+    pub fn savepoint(&mut self, name: String, settings: &Settings) -> Result<()> {
+        let savepoints = &mut self.block("SAVEPOINT")?.savepoints;
+        if savepoints.len() >= MAX_SAVEPOINTS {
+            return Err(Error::new(
+                Code::TooManyQueries,
+                format!("a block has at most {MAX_SAVEPOINTS} savepoints"),
+            )
+            .with_hint("RELEASE SAVEPOINT those that are not needed any more"));
+        }
+        savepoints.push((name, settings.clone()));
+        Ok(())
+    }
+
+    pub fn release(&mut self, name: &str) -> Result<()> {
+        let block = self.block("RELEASE SAVEPOINT")?;
+        let at = find(&block.savepoints, name)?;
+        block.savepoints.truncate(at);
+        Ok(())
+    }
+
+    /// Goes back to a savepoint, which stays; a failed block goes on from there.
+    pub fn rollback_to(&mut self, name: &str, settings: &mut Settings) -> Result<()> {
+        let block = self.block("ROLLBACK TO SAVEPOINT")?;
+        let at = find(&block.savepoints, name)?;
+        block.savepoints.truncate(at + 1);
+        if let Some((_, then)) = block.savepoints.last() {
+            *settings = then.clone();
+        }
+        block.failed = false;
+        Ok(())
+    }
+}
+
+fn find(savepoints: &[(String, Settings)], name: &str) -> Result<usize> {
+    savepoints
+        .iter()
+        .rposition(|(known, _)| known == name)
+        .ok_or_else(|| {
+            // PostgreSQL's 3B001, invalid savepoint specification, is an undefined object to everybody else.
+            Error::new(
+                Code::InvalidSavepoint,
+                format!("savepoint \"{name}\" does not exist"),
+            )
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn failed_block_takes_nothing_until_it_ends() {
+        let mut settings = Settings::default();
+        let mut transaction = Transaction::default();
+        transaction.begin(&settings);
+        transaction.fail();
+        assert_eq!(
+            transaction.check().unwrap_err().code(),
+            Code::FailedTransaction
+        );
+        assert_eq!(transaction.commit(&mut settings), "ROLLBACK");
+        assert_eq!(transaction.status(), TransactionStatus::Idle);
+    }
+
+    #[test]
+    fn savepoint_revives_a_failed_block_and_brings_settings_back() {
+        let mut settings = Settings::default();
+        let mut transaction = Transaction::default();
+        transaction.begin(&settings);
+        transaction.savepoint("a".into(), &settings).unwrap();
+        settings.set("timezone", Some("Europe/Berlin")).unwrap();
+        transaction.fail();
+        transaction.rollback_to("a", &mut settings).unwrap();
+        assert_eq!(transaction.status(), TransactionStatus::InTransaction);
+        assert_eq!(settings.time_zone(), "UTC");
+        assert!(transaction.rollback_to("b", &mut settings).is_err());
+    }
+
+    #[test]
+    fn set_local_lasts_as_long_as_its_block() {
+        let mut settings = Settings::default();
+        let mut transaction = Transaction::default();
+        assert!(!transaction.set_local("timezone", &settings));
+        transaction.begin(&settings);
+        assert!(transaction.set_local("timezone", &settings));
+        settings.set("timezone", Some("Asia/Tokyo")).unwrap();
+        transaction.commit(&mut settings);
+        assert_eq!(settings.time_zone(), "UTC");
+    }
+
+    #[test]
+    fn a_block_is_bounded() {
+        let mut settings = Settings::default();
+        let mut transaction = Transaction::default();
+        transaction.begin(&settings);
+        for index in 0..MAX_SAVEPOINTS {
+            transaction
+                .savepoint(format!("s{index}"), &settings)
+                .unwrap();
+        }
+        let error = transaction.savepoint("one".into(), &settings).unwrap_err();
+        assert_eq!(error.code(), Code::TooManyQueries);
+        transaction.release("s5").unwrap();
+        transaction.savepoint("one".into(), &settings).unwrap();
+        for value in ["Asia/Tokyo", "Europe/Berlin", "Asia/Tokyo"] {
+            assert!(transaction.set_local("timezone", &settings));
+            settings.set("timezone", Some(value)).unwrap();
+        }
+        let block = transaction.block.as_ref().unwrap();
+        assert_eq!(block.locals.len(), 1);
+        transaction.commit(&mut settings);
+        assert_eq!(settings.time_zone(), "UTC");
+    }
+
+    #[test]
+    fn ddl_in_a_block_is_refused_and_names_autocommit() {
+        let mut transaction = Transaction::default();
+        transaction.begin(&Settings::default());
+        let error = transaction.check_outside("CREATE DATABASE").unwrap_err();
+        assert_eq!(error.code(), Code::ActiveTransaction);
+        assert!(error.hint().unwrap().contains("autocommit"));
+    }
+}

@@ -1,0 +1,3 @@
+//! Writes of rows into tables.
+
+pub(crate) mod ingest;
