@@ -28,7 +28,7 @@ use lakegate_demo::DemoOptions;
 use lakegate_engine::{Engine, EngineOptions};
 use lakegate_gateway::results::ResultCache;
 use lakegate_gateway::telemetry::history::History;
-use lakegate_gateway::workgroup::{Admission, Places};
+use lakegate_gateway::workgroup::AdmissionLimits;
 use lakegate_gateway::{
     ConnectionLimits, Execution, Gateway, GatewayParts, Login, Prepared, Protocol, Session,
 };
@@ -192,7 +192,7 @@ async fn session(lake: &Path, state: &Path, threads: usize) -> Arc<Session> {
         metastore,
         control,
         results: ResultCache::new(0, 0),
-        admission: Admission::new(Places::shared(threads * 4, 1000)),
+        admission: AdmissionLimits::shared(threads * 4, 1000),
         history: History::open(&state.join("history.db"), Duration::from_secs(3600)).unwrap(),
         jwt: None,
         connections: ConnectionLimits {
@@ -213,7 +213,7 @@ async fn session(lake: &Path, state: &Path, threads: usize) -> Arc<Session> {
         application_name: Some("gateway_overhead"),
         client_addr: SocketAddr::from(([127, 0, 0, 1], 0)),
         protocol: Protocol::Postgres,
-        lasting: true,
+        stateful: true,
     };
     let session = gateway.connect(login).await.unwrap();
     let mut options = DemoOptions::new(lake);

@@ -159,7 +159,7 @@ async fn register(server: &Server, options: &DemoOptions) -> Result<Vec<UserEntr
         application_name: Some("lakegate demo"),
         client_addr: SocketAddr::from(([127, 0, 0, 1], 0)),
         protocol: Protocol::Postgres,
-        lasting: true,
+        stateful: true,
     };
     let session = server.gateway.connect(login).await?;
     for sql in lakegate_demo::setup_sql(options) {

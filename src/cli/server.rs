@@ -11,7 +11,7 @@ use lakegate_error::{Code, Error, Result};
 use lakegate_flight::FlightOptions;
 use lakegate_gateway::results::ResultCache;
 use lakegate_gateway::telemetry::history::History;
-use lakegate_gateway::workgroup::{Admission, Places};
+use lakegate_gateway::workgroup::AdmissionLimits;
 use lakegate_gateway::{ConnectionLimits, Gateway, GatewayParts, Jwt, JwtKeys, JwtOptions};
 use lakegate_lake::parquet::FooterCache;
 use lakegate_lake::roots::{Backing, Roots};
@@ -87,7 +87,7 @@ impl Server {
                 config.results.cache_size.as_u64(),
                 usize::try_from(config.results.max_entry_size.as_u64()).unwrap_or(usize::MAX),
             ),
-            admission: Admission::new(places(&config, threads)),
+            admission: admission(&config, threads),
             history: History::open(&state.join("history.db"), config.history.retention)?,
             jwt: match &config.auth.jwt {
                 Some(jwt) => Some(Jwt::open(jwt_options(jwt)?).await?),
@@ -261,11 +261,11 @@ impl Server {
     }
 }
 
-fn places(config: &Config, threads: usize) -> Places {
+fn admission(config: &Config, threads: usize) -> AdmissionLimits {
     let queries = &config.queries;
     let running = queries.max_concurrent.unwrap_or(threads * 4);
-    let shared = Places::shared(running, queries.max_queued);
-    Places {
+    let shared = AdmissionLimits::shared(running, queries.max_queued);
+    AdmissionLimits {
         running_per_user: queries
             .max_concurrent_per_user
             .unwrap_or(shared.running_per_user),

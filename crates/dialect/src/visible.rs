@@ -88,7 +88,6 @@ pub struct VisibleCatalog {
     pub is_admin: bool,
     pub roles: Vec<VisibleRole>,
     pub databases: Vec<VisibleDatabase>,
-    pub settings: Vec<Setting>,
     pub activity: Vec<Backend>,
 }
 
@@ -158,14 +157,6 @@ pub struct VisibleColumn {
     pub partition_key: bool,
     /// Whether the principal may select it.
     pub selectable: bool,
-}
-
-/// A session setting with its current value.
-#[derive(Debug, Clone, Default)]
-pub struct Setting {
-    pub name: String,
-    pub value: String,
-    pub description: String,
 }
 
 /// A connection that the principal may know of.

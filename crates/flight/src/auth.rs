@@ -239,7 +239,7 @@ impl Door {
         principal: Principal,
         metadata: &MetadataMap,
         peer: &Peer,
-        lasting: bool,
+        stateful: bool,
     ) -> Result<Arc<FlightSession>, Status> {
         let application_name: Option<String> = metadata
             .get("user-agent")
@@ -253,7 +253,7 @@ impl Door {
                 application_name: application_name.as_deref(),
                 client_addr: peer.address(),
                 protocol: Protocol::FlightSql,
-                lasting,
+                stateful,
             })
             .await
             .map_err(to_status)?;

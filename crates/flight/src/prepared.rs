@@ -253,11 +253,7 @@ impl Door {
             });
         }
         let session = &statement.session.session;
-        let prepared = if original.open.is_empty() {
-            Arc::clone(original)
-        } else {
-            Arc::new(Box::pin(session.prepare_for(original, &sent)).await?)
-        };
+        let prepared = Box::pin(session.prepare_for(original, &sent)).await?;
         let rows = parameters::values(&received.batches, &prepared.parameters)?;
         Ok(Binding {
             prepared,

@@ -3,6 +3,7 @@
 
 mod auth;
 pub mod detached;
+mod moment;
 mod query;
 pub mod results;
 mod session;
@@ -26,6 +27,7 @@ use chrono::{DateTime, Utc};
 use datafusion::execution::memory_pool::MemoryReservation;
 use lakegate_catalog::access::ScramVerifier;
 use lakegate_catalog::store::{Control, Metastore};
+use lakegate_dialect::Dialect;
 pub use lakegate_engine::CATALOG;
 use lakegate_engine::{CpuRuntime, Engine};
 use lakegate_error::{Code, Error, Result};
@@ -38,7 +40,8 @@ pub use lakegate_sql as sql;
 pub use lakegate_statement::{IfExists, IfMissing, WriteRequest};
 use parking_lot::Mutex;
 pub use query::life::{BatchStream, RunningQueries};
-pub use query::limits::client_stalled;
+pub use query::source::QuerySource;
+pub use query::stalled::client_stalled;
 pub use query::substrait::substrait_versions;
 pub use query::watch::QueryWatch;
 use rand::Rng;
@@ -54,9 +57,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
 
+use crate::query::life::Query;
 use crate::results::ResultCache;
+use crate::telemetry::events::QueryEvents;
 use crate::telemetry::history::History;
-use crate::workgroup::{Admission, Admitted, PerUser, Places};
+use crate::workgroup::{AdmissionLimits, PerUser, QueryPermit, Queue, Queues};
 
 /// Bytes of the key with which a client cancels its query from another connection.
 const CANCEL_SECRET_BYTES: usize = 4;
@@ -75,6 +80,13 @@ impl Protocol {
             Protocol::FlightSql => "flight_sql",
         }
     }
+
+    /// The dialect that sessions of this protocol begin with.
+    fn dialect(self) -> Dialect {
+        match self {
+            Protocol::Postgres | Protocol::FlightSql => Dialect::Postgres,
+        }
+    }
 }
 
 /// Who connects, once authenticated.
@@ -86,8 +98,9 @@ pub struct Login<'a> {
     pub application_name: Option<&'a str>,
     pub client_addr: SocketAddr,
     pub protocol: Protocol,
-    /// Whether the client can come back to the session. In one that he cannot come back to, statements that change it are errors.
-    pub lasting: bool,
+    /// Whether later calls can use this session. If not, statements that change session state are
+    /// errors.
+    pub stateful: bool,
 }
 
 /// What a statement gave.
@@ -122,19 +135,6 @@ impl fmt::Debug for Rows {
     }
 }
 
-/// Queries over built-in tables alone that run at once. They have places and threads of their own, so that on a server that is full
-/// somebody can look into `system.queries` for the reason.
-const BUILT_IN_PLACES: usize = 32;
-/// How many of these one user may take, so that others are still answered.
-const BUILT_IN_PLACES_OF_USER: usize = 3;
-/// How many of them may wait.
-const BUILT_IN_WAITING: usize = 1000;
-
-/// Writes of rows that run at once. They have places of their own too: how long one takes is up to the client that sends the rows.
-const WRITE_PLACES: usize = 4;
-/// How many of them may wait.
-const WRITES_WAITING: usize = 100;
-
 /// Work on the query threads, which ends when this is dropped.
 pub type Work = AbortOnDropHandle<()>;
 
@@ -147,8 +147,8 @@ pub struct GatewayParts {
     pub metastore: Arc<dyn Metastore>,
     pub control: Arc<dyn Control>,
     pub results: Arc<ResultCache>,
-    /// For queries over the lake.
-    pub admission: Admission,
+    /// Bounds of queries over the lake.
+    pub admission: AdmissionLimits,
     pub history: Arc<History>,
     /// Checks the tokens of an identity provider, where one is configured.
     pub jwt: Option<Jwt>,
@@ -174,12 +174,10 @@ pub struct Gateway {
     metastore: Arc<dyn Metastore>,
     control: Arc<dyn Control>,
     results: Arc<ResultCache>,
-    admission: Admission,
-    built_in_admission: Admission,
-    built_in_places: PerUser,
-    planning_places: PerUser,
+    queues: Arc<Queues>,
+    events: Arc<QueryEvents>,
+    planning_permits: PerUser,
     max_planning_time: Duration,
-    write_admission: Admission,
     history: Arc<History>,
     max_statistics_files: usize,
     max_row_bytes: usize,
@@ -207,12 +205,10 @@ impl Gateway {
             metastore: parts.metastore,
             control: parts.control,
             results: parts.results,
-            admission: parts.admission,
-            built_in_admission: Admission::new(Places::shared(BUILT_IN_PLACES, BUILT_IN_WAITING)),
-            built_in_places: PerUser::new(BUILT_IN_PLACES_OF_USER),
-            planning_places: PerUser::new(query::planners::PLACES_OF_USER),
+            queues: Arc::new(Queues::new(parts.admission)),
+            events: Arc::new(QueryEvents::new(vec![Arc::clone(&parts.history) as _])),
+            planning_permits: PerUser::new(query::planners::PERMITS_OF_USER),
             max_planning_time: parts.max_planning_time,
-            write_admission: Admission::new(Places::shared(WRITE_PLACES, WRITES_WAITING)),
             history: parts.history,
             max_statistics_files: parts.max_statistics_files,
             max_row_bytes: parts.max_row_bytes,
@@ -233,7 +229,7 @@ impl Gateway {
     ///
     /// Errors: there are no more threads.
     pub fn enforce_limits(&self) -> Result<()> {
-        query::limits::watch(&self.running, self.max_stall)
+        query::watchdog::watch(&self.running, self.max_stall)
     }
 
     /// The SCRAM verifier of a user; for a user that does not exist or is disabled one that no password fits, the same each time.
@@ -333,18 +329,15 @@ impl Gateway {
 
 /// What the rooms of this floor share.
 impl Gateway {
-    /// Waits for a query's place.
+    /// Waits until a query may run.
     ///
     /// # Errors
     /// As many queries wait as may; there is too little memory for one more query of the lake.
-    async fn admit(&self, query: &SnapshotPlan, user: &str) -> Result<Place> {
-        if query.system_only {
-            let of_user = self.built_in_places.admit(user).await;
-            let place = self.built_in_admission.admit(user).await?;
-            return Ok((place, of_user));
+    async fn admit(&self, query: &Query, queue: Queue) -> Result<QueryPermit> {
+        if queue != Queue::System {
+            self.memory.check(&self.running).await?;
         }
-        self.memory.check(&self.running).await?;
-        Ok((self.admission.admit(user).await?, None))
+        query.resources.admit(queue, &query.principal().user).await
     }
 
     /// The threads that a query runs on.
@@ -361,6 +354,3 @@ impl Gateway {
         self.engine.reservation(name)
     }
 }
-
-/// A query's place, and one of those of its user.
-type Place = (Admitted, Option<tokio::sync::OwnedSemaphorePermit>);

@@ -189,12 +189,7 @@ impl Connection {
     /// Tells the parameters whose value is not the one told last.
     fn report(&mut self) {
         for (name, told) in REPORTED.iter().zip(&mut self.reported) {
-            let value = self.session.parameter(name).map(|value| match *name {
-                "server_version" if !value.contains(' ') => {
-                    format!("{value} (Lakegate {})", env!("CARGO_PKG_VERSION"))
-                }
-                _ => value,
-            });
+            let value = self.session.parameter(name);
             if value.is_some() && value != *told {
                 backend::parameter_status(
                     &mut self.link.out,

@@ -15,7 +15,7 @@ const BINARY_HEAD: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 
 /// The COPY that a statement is.
 pub(super) fn of(prepared: &Prepared) -> Option<&ast::Copy> {
-    match &prepared.parsed.statement {
+    match prepared.statement()? {
         ast::Statement::Copy(copy) => Some(copy),
         _ => None,
     }

@@ -317,7 +317,10 @@ impl Connection {
             backend::empty(&mut self.link.out, tag::EMPTY_QUERY);
             return Ok(State::Ran);
         };
-        if self.deallocate(&prepared.parsed.statement) {
+        if prepared
+            .statement()
+            .is_some_and(|statement| self.deallocate(statement))
+        {
             return Ok(State::Ran);
         }
         let session = Arc::clone(&self.session);

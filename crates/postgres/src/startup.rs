@@ -282,7 +282,7 @@ async fn log_in(
         application_name: startup.get("application_name"),
         client_addr: link.peer(),
         protocol: Protocol::Postgres,
-        lasting: true,
+        stateful: true,
     };
     if let Some(server_final) = &server_final {
         backend::authentication(

@@ -94,60 +94,12 @@ pub enum Output {
     Rows { batch: RecordBatch },
 }
 
-/// Whether this room runs the statement.
-pub fn handles(statement: &Statement) -> bool {
-    match statement {
-        Statement::CreateDatabase(_)
-        | Statement::DropDatabase(_)
-        | Statement::AlterDatabaseSetProperties(_)
-        | Statement::CreateTable(_)
-        | Statement::DropTable(_)
-        | Statement::MsckRepair(_)
-        | Statement::AlterTableAddPartitions(_)
-        | Statement::AlterTableDropPartitions(_)
-        | Statement::AlterTableRenamePartition(_)
-        | Statement::AlterTableAddColumns(_)
-        | Statement::AlterTableReplaceColumns(_)
-        | Statement::AlterTableSetProperties(_)
-        | Statement::AlterTableUnsetProperties(_)
-        | Statement::AlterTableSetLocation(_)
-        | Statement::AlterTableSetSerdeProperties(_)
-        | Statement::AlterTableRename(_)
-        | Statement::AlterTableIfExists(_)
-        | Statement::ShowDatabases(_)
-        | Statement::ShowTables(_)
-        | Statement::ShowViews(_)
-        | Statement::ShowColumns(_)
-        | Statement::ShowPartitions(_)
-        | Statement::ShowCreateTable(_)
-        | Statement::ShowTblProperties(_)
-        | Statement::Describe(_)
-        | Statement::CreateUser(_)
-        | Statement::AlterUser(_)
-        | Statement::DropUser(_)
-        | Statement::CreateRole(_)
-        | Statement::DropRole(_)
-        | Statement::GrantRole(_)
-        | Statement::RevokeRole(_)
-        | Statement::Grant(_)
-        | Statement::Revoke(_)
-        | Statement::ShowGrants(_)
-        | Statement::ShowRoles(_)
-        | Statement::ShowUsers
-        | Statement::CreateWorkgroup(_)
-        | Statement::AlterWorkgroup(_)
-        | Statement::DropWorkgroup(_)
-        | Statement::ShowWorkgroups
-        | Statement::ShowWorkgroup(_) => true,
-        // SHOW FUNCTIONS is of the engine, and everything of a session or a query is above this room.
-        _ => false,
-    }
-}
-
-/// Runs a statement that [`handles`] is true of. It commits by itself, and a failed one changed nothing.
+/// Runs a statement of the catalog. It commits by itself, and a failed one changed nothing.
 ///
-/// Errors: a name that does not exist for the principal, a missing privilege (which is named, and who can grant it),
-/// a LOCATION that is not under a lake root, what the catalog refuses.
+/// # Errors
+/// A name that does not exist for the principal; a missing privilege, which is named with those that can
+/// grant it; a LOCATION that is not under a lake root; what the catalog refuses;
+/// [`Code::NotSupported`](lakegate_error::Code) for a statement that is not one of the catalog.
 pub async fn execute(context: &StatementContext, statement: &Statement) -> Result<Output> {
     // The others change nothing, or look at the lake first, which may take long.
     if columns(statement).is_none() {
@@ -202,8 +154,8 @@ pub async fn execute(context: &StatementContext, statement: &Statement) -> Resul
         Statement::DropWorkgroup(drop) => workgroups::drop(context, drop).await,
         Statement::ShowWorkgroups => workgroups::show_all(context, statement),
         Statement::ShowWorkgroup(show) => workgroups::show(context, statement, show),
-        other => Err(Error::internal(format!(
-            "{} is not run by the statements' room",
+        other => Err(Error::not_supported(format!(
+            "{} is not supported",
             other.tag()
         ))),
     }
@@ -224,13 +176,14 @@ mod tests {
         let lake = Lake::new().await;
         let context = lake.context("admin").await;
         let parsed = lakegate_sql::parse("SHOW DATABASES; SELECT 1; BEGIN").unwrap();
-        let handled: Vec<bool> = parsed.iter().map(|one| handles(&one.statement)).collect();
-        assert_eq!(handled, [true, false, false]);
         assert!(
             sendable(execute(&context, &parsed[0].statement))
                 .await
                 .is_ok()
         );
-        assert!(execute(&context, &parsed[1].statement).await.is_err());
+        for other in &parsed[1..] {
+            let refused = execute(&context, &other.statement).await.unwrap_err();
+            assert_eq!(refused.code(), lakegate_error::Code::NotSupported);
+        }
     }
 }

@@ -14,6 +14,7 @@ mod output_names;
 pub mod pg_catalog;
 mod rewrite;
 mod session;
+mod settings;
 mod time_setting;
 
 pub use bytea::decode_bytea;
@@ -30,5 +31,6 @@ pub use rewrite::{
     folded, name_casts, name_columns, name_outputs, resolve_joins, restore_outputs, rewrite,
     sorts_by_number,
 };
-pub use session::{BUILT_IN_SETTINGS, SessionInfo};
+pub use session::SessionInfo;
+pub use settings::{ResultReuse, Settings, ShownSetting, VERSION};
 pub use time_setting::{milliseconds, shown_time};

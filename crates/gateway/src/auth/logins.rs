@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hmac::{Hmac, Mac};
-use lakegate_catalog::access::{Access, ScramVerifier, User};
+use lakegate_catalog::access::{Access, ControlSnapshot, ScramVerifier, User};
 use lakegate_error::{Code, Error, Result};
 use sha2::Sha256;
 use tokio::sync::Semaphore;
@@ -49,6 +49,13 @@ impl Principal {
             id: user.id,
             epoch: user.session_epoch,
         }
+    }
+
+    /// What the principal may do; `None`: its session is over.
+    pub(crate) fn access(&self, control: &ControlSnapshot) -> Option<Arc<Access>> {
+        let known = control.users.get(&self.user)?;
+        let access = control.access(&self.user)?;
+        (Self::of(known) == *self).then_some(access)
     }
 
     /// The user's id in the catalog, which is not used again.
@@ -189,10 +196,7 @@ impl Gateway {
 
     /// What the principal may do now; `None`: its session is over.
     pub(crate) fn access_of(&self, principal: &Principal) -> Option<Arc<Access>> {
-        let control = self.control.snapshot();
-        let known = control.users.get(&principal.user)?;
-        let access = control.access(&principal.user)?;
-        (Principal::of(known) == *principal).then_some(access)
+        principal.access(&self.control.snapshot())
     }
 
     /// Cancels what runs for users that were dropped or disabled, or whose sessions were ended, and forgets what their sessions hold.

@@ -1,13 +1,15 @@
-//! The names of a query's columns: PostgreSQL's where the query gives none, and as many alike as it asks for.
+//! The names of a query's columns: those of the session's dialect where the query names none, with
+//! duplicates.
 //!
-//! The engine wants the names of a SELECT list to differ and shows expressions as their own text. So
-//! columns that are alike are told apart while a query is planned (`engine/pg`), and shown as PostgreSQL would name them.
+//! The engine requires distinct names in a SELECT list and names expressions by their own text. So
+//! columns of one name are distinguished while a query is planned, and shown as the dialect names them.
 
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Schema, SchemaRef};
-use lakegate_dialect::postgres::{OutputNames, output_names, shown};
+use lakegate_dialect::Dialect;
+use lakegate_dialect::postgres::{OutputNames, shown};
 use lakegate_error::{Error, Result};
 use sqlparser::ast;
 
@@ -17,9 +19,9 @@ pub struct ColumnNames(OutputNames);
 
 impl ColumnNames {
     /// Finds the names of a query, as it is written: the rewrite for the planner comes after.
-    pub fn of(statement: &ast::Statement) -> Self {
+    pub fn of(dialect: Dialect, statement: &ast::Statement) -> Self {
         let names = match statement {
-            ast::Statement::Query(query) => output_names(query),
+            ast::Statement::Query(query) => dialect.output_names(query),
             _ => None,
         };
         Self(names.unwrap_or_default())
@@ -75,7 +77,7 @@ mod tests {
         let lakegate_sql::Statement::Query(query) = parsed.statement else {
             panic!("no query: {sql}")
         };
-        ColumnNames::of(&ast::Statement::Query(query))
+        ColumnNames::of(Dialect::Postgres, &ast::Statement::Query(query))
     }
 
     #[test]

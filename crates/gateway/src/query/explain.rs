@@ -7,13 +7,21 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::ScalarValue;
 use datafusion::physical_plan::ExecutionPlan;
 use futures::{FutureExt, TryStreamExt};
+use lakegate_dialect::postgres::ResultReuse;
 use lakegate_engine::{PlanRun, StopOnDrop, metered};
 use lakegate_error::{Error, Result};
 use lakegate_policy::snapshots::{SnapshotPlan, SnapshotTable};
+use lakegate_sql::ast::{self as sql, Statement};
+use sqlparser::ast;
 
-use crate::query::life::Phase;
+use crate::Execution;
+use crate::moment::Moment;
+use crate::query::life::{Phase, Unfinished};
+use crate::query::parameters::check_parameters;
 use crate::query::plan_text::PlanText;
-use crate::query::run::QueryContext;
+use crate::query::run::{QueryContext, queue_of};
+use crate::session::Session;
+use crate::session::results::rows;
 
 /// One column of text, a row a line.
 pub fn explain_schema() -> SchemaRef {
@@ -24,25 +32,72 @@ pub fn explain_schema() -> SchemaRef {
     )]))
 }
 
-/// Plans a query, with `analyze` runs it, and tells how.
-pub(crate) async fn explain(
+impl Session {
+    /// EXPLAIN, and EXPLAIN ANALYZE, which runs the query.
+    ///
+    /// # Errors
+    /// The statement is not a query; those of planning it, and of running it.
+    pub(crate) async fn explain(
+        &self,
+        moment: &Moment,
+        explained: &sql::Explain,
+        text: &str,
+        parameters: Vec<ScalarValue>,
+    ) -> Result<Execution> {
+        let query = match explained.statement.as_ref() {
+            Statement::Query(query) => query,
+            Statement::DeclareCursor(declare) => &declare.query,
+            Statement::Unsupported(unsupported) => {
+                return Err(Error::not_supported(unsupported.message()));
+            }
+            other => {
+                return Err(Error::not_supported(format!(
+                    "EXPLAIN of {} is not supported; use it on a query",
+                    other.tag()
+                )));
+            }
+        };
+        check_parameters(query.as_ref(), parameters.len())?;
+        let statement = ast::Statement::Query(query.clone());
+        let planning = Box::pin(self.resolve(moment, statement)).await?;
+        let mut context = self.query_context(text, planning)?;
+        context.reuse = ResultReuse::Off;
+        let _unfinished = Unfinished::guard(&context.query);
+        let result = explain(&context, &parameters, explained.analyze, explained.verbose)
+            .boxed()
+            .await;
+        match result {
+            Ok(batch) => {
+                context.query.finish(batch.num_rows() as u64, Ok(()));
+                Ok(rows("EXPLAIN", explain_schema(), vec![batch]))
+            }
+            Err(error) => {
+                context.query.finish(0, Err(&error));
+                Err(error)
+            }
+        }
+    }
+}
+
+/// The lines of EXPLAIN; with `analyze`, the query runs first.
+async fn explain(
     context: &QueryContext,
     parameters: &[ScalarValue],
     analyze: bool,
     verbose: bool,
 ) -> Result<RecordBatch> {
     let planning = async {
-        let pinned = context.pinned(parameters).await?;
-        let physical = context.physical(&pinned.plan).await?;
-        Ok((pinned, physical))
+        let snapshot = context.snapshot(parameters).await?;
+        let physical = context.physical(&snapshot.plan).await?;
+        Ok((snapshot, physical))
     };
-    let (pinned, physical) = context
+    let (snapshot, physical) = context
         .query
         .step(Phase::Planning, planning.boxed())
         .await?;
     let mut lines = Vec::new();
     let rows = if analyze {
-        Some(analyze_plan(context, &pinned, &physical).boxed().await?)
+        Some(analyze_plan(context, &snapshot, &physical).boxed().await?)
     } else {
         None
     };
@@ -54,7 +109,7 @@ pub(crate) async fn explain(
     if verbose {
         lines.push("Logical plan:".to_owned());
         lines.extend(
-            pinned
+            snapshot
                 .plan
                 .display_indent()
                 .to_string()
@@ -62,11 +117,14 @@ pub(crate) async fn explain(
                 .map(|line| format!("  {line}")),
         );
     }
-    lines.extend(scans(&pinned));
+    lines.extend(scans(&snapshot));
     if let Some(rows) = rows {
         lines.push(format!("Rows: {rows}"));
-        lines.push(format!("Bytes scanned: {}", context.query.meter.scanned()));
-        let cpu = context.query.cpu.total();
+        lines.push(format!(
+            "Bytes scanned: {}",
+            context.query.resources.meter.scanned()
+        ));
+        let cpu = context.query.resources.cpu.total();
         lines.push(format!("CPU time: {:.1} ms", cpu.as_secs_f64() * 1000.0));
     }
     let column = StringArray::from_iter_values(lines);
@@ -77,15 +135,18 @@ pub(crate) async fn explain(
 /// Runs the plan to its end on the query threads and counts its rows.
 async fn analyze_plan(
     context: &QueryContext,
-    pinned: &SnapshotPlan,
+    snapshot: &SnapshotPlan,
     physical: &Arc<dyn ExecutionPlan>,
 ) -> Result<u64> {
-    let user = &context.query.principal().user;
-    let admitted = context.gateway.admit(pinned, user);
-    let place = context.query.step(Phase::Queued, admitted).await?;
+    let admitted = context.gateway.admit(&context.query, queue_of(snapshot));
+    let permit = context.query.step(Phase::Queued, admitted).await?;
     context.query.runs();
     let unwanted = StopOnDrop(Arc::default());
-    let held = (place, context.query.has_place(), context.query.working());
+    let held = (
+        permit,
+        context.query.holds_permit(),
+        context.query.working(),
+    );
     let run = PlanRun::new(Arc::clone(&unwanted.0), held);
     let (running, physical) = (context.clone(), Arc::clone(physical));
     let counting = async move {
@@ -97,8 +158,8 @@ async fn analyze_plan(
             })
             .await
     };
-    let counting = metered(Arc::clone(&context.query.cpu), counting);
-    let counting = context.gateway.threads(pinned).spawn(counting);
+    let counting = metered(Arc::clone(&context.query.resources.cpu), counting);
+    let counting = context.gateway.threads(snapshot).spawn(counting);
     let counting = counting.ok_or_else(|| Error::internal("the query threads have ended"))?;
     // Aborted when the statement is cancelled: the handle is dropped with the step.
     let counting = tokio_util::task::AbortOnDropHandle::new(counting);
@@ -111,21 +172,21 @@ async fn analyze_plan(
 }
 
 /// `curated.orders: partitions: 31 of 366, files: 31 of 31, bytes: 1234567`, a line a scan.
-fn scans(pinned: &SnapshotPlan) -> Vec<String> {
-    if pinned.tables.is_empty() {
+fn scans(snapshot: &SnapshotPlan) -> Vec<String> {
+    if snapshot.tables.is_empty() {
         return Vec::new();
     }
     let mut lines = vec!["Scans:".to_owned()];
-    lines.extend(pinned.tables.iter().map(scan));
+    lines.extend(snapshot.tables.iter().map(scan));
     lines
 }
 
-fn scan(pinned: &SnapshotTable) -> String {
-    let snapshot = &pinned.snapshot;
+fn scan(scanned: &SnapshotTable) -> String {
+    let snapshot = &scanned.snapshot;
     let opened = snapshot.opened();
     format!(
         "  {}: partitions: {} of {}, files: {} of {}, bytes: {}, list requests: {}",
-        pinned.table.name(),
+        scanned.table.name(),
         snapshot.partitions.len(),
         snapshot.partitions_total,
         opened.files,

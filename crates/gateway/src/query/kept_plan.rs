@@ -1,80 +1,75 @@
-//! The plan that described a statement serves its first execution too, unless something has changed meanwhile.
+//! The plan that described a prepared statement, kept for its first execution.
 //!
-//! Drivers prepare a statement, ask for its columns, and run it once: without this, each query would be planned
-//! twice. A session keeps one such plan, the last.
+//! Drivers prepare a statement, ask for its columns, and run it once: without this, each query would be
+//! planned twice. A session keeps one such plan, that of the statement prepared last.
 
-use std::sync::Arc;
+use std::fmt;
+use std::sync::{Arc, Weak};
 
 use datafusion::logical_expr::LogicalPlan;
-use lakegate_catalog::access::ControlSnapshot;
+use lakegate_dialect::postgres::Settings;
+use parking_lot::Mutex;
 
+use crate::moment::Moment;
 use crate::query::planning::Planning;
-use crate::session::Session;
-use crate::session::prepared::Prepared;
-use crate::session::settings::Settings;
 
-/// A plan, and the prepared statement that it is of.
+/// What a plan depends on. Taken before planning, so that a change meanwhile is noticed.
 #[derive(Debug)]
-pub(crate) struct Described {
-    number: u64,
-    basis: Basis,
-    plan: LogicalPlan,
-    planning: Planning,
+pub(crate) struct PlanInputs {
+    pub moment: Moment,
+    pub settings: Settings,
 }
 
-/// What a plan depends on.
+impl PlanInputs {
+    fn are(&self, moment: &Moment, settings: &Settings) -> bool {
+        self.moment.plans_alike(moment) && self.settings == *settings
+    }
+}
+
 #[derive(Debug)]
-pub(crate) struct Basis {
-    control: Arc<ControlSnapshot>,
-    catalog_version: u64,
-    settings: Settings,
+pub(crate) struct KeptPlan {
+    pub inputs: PlanInputs,
+    pub plan: LogicalPlan,
+    pub planning: Planning,
 }
 
-impl Basis {
-    fn holds(&self, now: &Basis) -> bool {
-        Arc::ptr_eq(&self.control, &now.control)
-            && self.catalog_version == now.catalog_version
-            && self.settings == now.settings
+/// Room for the plan of one prepared statement.
+#[derive(Default)]
+pub(crate) struct PlanSlot(Mutex<Option<KeptPlan>>);
+
+impl fmt::Debug for PlanSlot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PlanSlot").finish_non_exhaustive()
     }
 }
 
-impl Session {
-    /// What plans depend on now. Taken before planning, so that a change in between is noticed.
-    pub(crate) fn basis(&self) -> Basis {
-        Basis {
-            control: self.gateway.control.snapshot(),
-            catalog_version: self.gateway.metastore.catalog_version(),
-            settings: self.state.lock().settings.clone(),
-        }
+impl PlanSlot {
+    pub fn new(plan: KeptPlan) -> Arc<Self> {
+        Arc::new(Self(Mutex::new(Some(plan))))
     }
 
-    /// Keeps a plan for the first execution of a statement, which has the number that is returned.
-    pub(crate) fn keep_plan(&self, basis: Basis, plan: LogicalPlan, planning: Planning) -> u64 {
-        let mut state = self.state.lock();
-        state.plans_kept += 1;
-        let number = state.plans_kept;
-        state.described = Some(Described {
-            number,
-            basis,
-            plan,
-            planning,
-        });
-        number
-    }
-
-    /// The plan of a statement, once, if planning it now would give the same.
-    pub(crate) fn take_plan(&self, prepared: &Prepared) -> Option<(LogicalPlan, Planning)> {
-        let number = prepared.plan?;
-        let described = {
-            let mut state = self.state.lock();
-            state.described.take_if(|kept| kept.number == number)?
-        };
-        if !described.basis.holds(&self.basis()) {
+    /// Takes the plan out, if planning now would make the same.
+    pub fn take(&self, moment: &Moment, settings: &Settings) -> Option<(LogicalPlan, Planning)> {
+        let kept = self.0.lock().take()?;
+        if !kept.inputs.are(moment, settings) {
             return None;
         }
-        let mut planning = described.planning;
-        // The time of now() is when the statement runs, not when it was prepared.
+        let mut planning = kept.planning;
+        // now() is the time at which the statement runs, not that at which it was prepared.
         planning.state.mark_start_execution();
-        Some((described.plan, planning))
+        Some((kept.plan, planning))
+    }
+}
+
+/// The slot that a session filled last; filling another empties it.
+#[derive(Debug, Default)]
+pub(crate) struct LastSlot(Weak<PlanSlot>);
+
+impl LastSlot {
+    pub fn replace(&mut self, slot: &Arc<PlanSlot>) {
+        let last = std::mem::replace(&mut self.0, Arc::downgrade(slot));
+        if let Some(last) = last.upgrade() {
+            last.0.lock().take();
+        }
     }
 }

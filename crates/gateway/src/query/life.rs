@@ -16,10 +16,12 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::auth::logins::Principal;
-use crate::query::limits::{Limits, Stalled};
+use crate::query::stalled::Stalled;
 use crate::query::stream::Delivery;
 use crate::results::Payer;
-use crate::telemetry::history::{History, QueryRecord, QueryState};
+use crate::telemetry::events::{QueryEvent, QueryEvents};
+use crate::telemetry::record::{QueryRecord, QueryState};
+use crate::workgroup::QueryResources;
 
 /// A stream of a query's batches.
 pub type BatchStream = Pin<Box<dyn Stream<Item = Result<RecordBatch>> + Send>>;
@@ -28,26 +30,23 @@ pub type BatchStream = Pin<Box<dyn Stream<Item = Result<RecordBatch>> + Send>>;
 #[derive(Debug)]
 pub struct Submission {
     pub principal: Principal,
-    pub workgroup: String,
     pub database: String,
     /// Without passwords.
     pub text: String,
     pub protocol: String,
     pub application_name: Option<String>,
     pub timeout: Option<Duration>,
-    pub limits: Limits,
+    pub resources: QueryResources,
 }
 
 #[derive(Debug)]
 pub struct Query {
     pub id: Uuid,
-    pub meter: Arc<QueryMeter>,
-    pub cpu: Arc<CpuMeter>,
+    pub resources: QueryResources,
     principal: Principal,
     started: Instant,
     deadline: Option<Instant>,
     timeout: Option<Duration>,
-    pub(crate) limits: Limits,
     /// It reads nothing but built-in tables, whose rows nobody counts: tools would not find their way without them.
     system_only: AtomicBool,
     /// A run that another query began has become its own.
@@ -61,7 +60,7 @@ pub struct Query {
     record: Mutex<QueryRecord>,
     /// Bytes of the files that the plan reads, known once it is planned.
     pub(crate) planned_bytes: AtomicU64,
-    history: Arc<History>,
+    events: Arc<QueryEvents>,
     running: Arc<RunningQueries>,
 }
 
@@ -72,8 +71,8 @@ struct Waits {
     queued_since: Option<Instant>,
     /// For its client, which has a part of the result and has not asked for the next, or has not sent what it announced.
     client_since: Option<(Stalled, Instant)>,
-    /// It has a place, which others may wait for.
-    has_place: bool,
+    /// It holds a permit, which others may wait for.
+    has_permit: bool,
 }
 
 #[derive(Debug, Default)]
@@ -102,6 +101,32 @@ impl Drop for CancelOnDrop {
             Code::QueryCancelled,
             "the client went away before the statement ended",
         ));
+    }
+}
+
+/// Ends a query when it is dropped, unless it is disarmed first.
+pub(crate) struct Unfinished(Option<Arc<Query>>);
+
+impl Unfinished {
+    pub(crate) fn guard(query: &Arc<Query>) -> Self {
+        Self(Some(Arc::clone(query)))
+    }
+
+    /// Something else ends the query from now on, such as its stream.
+    pub(crate) fn disarm(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        if let Some(query) = self.0.take() {
+            let gone = Error::new(
+                Code::QueryCancelled,
+                "the client went away before the query ran",
+            );
+            query.finish(0, Err(&gone));
+        }
     }
 }
 
@@ -189,8 +214,7 @@ pub enum Phase {
 impl Query {
     pub fn submit(
         submission: Submission,
-        meter: Arc<QueryMeter>,
-        history: Arc<History>,
+        events: Arc<QueryEvents>,
         running: Arc<RunningQueries>,
     ) -> Arc<Self> {
         let id = Uuid::new_v4();
@@ -199,7 +223,7 @@ impl Query {
             query_id: id,
             user_name: submission.principal.user.clone(),
             user_id: Some(submission.principal.id()),
-            workgroup: submission.workgroup,
+            workgroup: submission.resources.limits.workgroup.clone(),
             database: submission.database,
             state: QueryState::Queued,
             query: submission.text,
@@ -219,16 +243,14 @@ impl Query {
             protocol: submission.protocol,
             application_name: submission.application_name,
         };
-        history.record(record.clone());
+        events.send(&QueryEvent::Submitted(&record));
         let query = Arc::new(Self {
             id,
-            meter,
-            cpu: Arc::default(),
+            resources: submission.resources,
             principal: submission.principal,
             started,
             deadline: submission.timeout.map(|timeout| started + timeout),
             timeout: submission.timeout,
-            limits: submission.limits,
             system_only: AtomicBool::new(false),
             paid: AtomicBool::new(false),
             cancelled: CancellationToken::new(),
@@ -239,7 +261,7 @@ impl Query {
             ended: CancellationToken::new(),
             record: Mutex::new(record),
             planned_bytes: AtomicU64::new(0),
-            history,
+            events,
             running,
         });
         query.running.queries.lock().insert(id, Arc::clone(&query));
@@ -337,7 +359,7 @@ impl Query {
         }
         let before = Instant::now();
         let result = self
-            .unless_stopped(metered(Arc::clone(&self.cpu), work))
+            .unless_stopped(metered(Arc::clone(&self.resources.cpu), work))
             .await;
         self.spent(phase, before.elapsed());
         result
@@ -376,10 +398,10 @@ impl Query {
         self.started.elapsed().saturating_sub(queued)
     }
 
-    /// The query has a place as long as what this gives is not dropped.
-    pub(crate) fn has_place(self: &Arc<Self>) -> Place {
-        self.waits.lock().has_place = true;
-        Place(Arc::clone(self))
+    /// The query holds a permit until the returned guard is dropped.
+    pub(crate) fn holds_permit(self: &Arc<Self>) -> HoldsPermit {
+        self.waits.lock().has_permit = true;
+        HoldsPermit(Arc::clone(self))
     }
 
     /// The client has something to do: read what it was given, or send.
@@ -413,26 +435,20 @@ impl Query {
         }
         let stalled = {
             let waits = self.waits.lock();
-            let since = waits.client_since.filter(|_| waits.has_place);
+            let since = waits.client_since.filter(|_| waits.has_permit);
             since.filter(|(_, since)| since.elapsed() > max_stall)
         };
         if let Some((stalled, since)) = stalled {
             return Some(stalled.error(Duration::from_secs(since.elapsed().as_secs())));
         }
-        let Limits { most, .. } = &self.limits;
-        let by_cpu = most
-            .cpu_time
-            .and_then(|_| self.limits.cpu_time(self.cpu.total()));
-        by_cpu.or_else(|| {
-            most.run_time
-                .and_then(|_| self.limits.run_time(self.run_time()))
-        })
+        self.resources.exceeded(|| self.run_time())
     }
 
     /// The most rows that its client is given.
     pub(crate) fn max_rows(&self) -> Option<u64> {
         let counted = !self.system_only.load(Ordering::Relaxed);
-        self.limits.most.rows_returned.filter(|_| counted)
+        let most = self.resources.limits.per_query.rows_returned;
+        most.filter(|_| counted)
     }
 
     pub(crate) fn reads_only_built_ins(&self) {
@@ -463,7 +479,7 @@ impl Query {
             record.state = QueryState::Running;
             record.clone()
         };
-        self.history.record(record);
+        self.events.send(&QueryEvent::Started(&record));
     }
 
     /// How much there is to read, at most: of a column format, queries read less.
@@ -533,25 +549,25 @@ impl Query {
             }
             record.completed_at = Some(Utc::now());
             record.total = self.started.elapsed();
-            record.cpu = self.cpu.total();
+            record.cpu = self.resources.cpu.total();
             record.rows = rows;
             if !record.cache_hit {
-                record.bytes_scanned = self.meter.scanned();
-                record.bytes_fetched = self.meter.fetched();
+                record.bytes_scanned = self.resources.meter.scanned();
+                record.bytes_fetched = self.resources.meter.fetched();
             }
             record.clone()
         };
-        self.history.record(record);
+        self.events.send(&QueryEvent::Finished(&record));
     }
 }
 
 impl Payer for Query {
     fn bytes(&self) -> &Arc<QueryMeter> {
-        &self.meter
+        &self.resources.meter
     }
 
     fn cpu(&self) -> &Arc<CpuMeter> {
-        &self.cpu
+        &self.resources.cpu
     }
 
     fn takes_over(&self) {
@@ -570,13 +586,13 @@ impl Drop for Queued<'_> {
     }
 }
 
-/// A query's place.
+/// As long as it lives, the query holds a permit.
 #[derive(Debug)]
-pub(crate) struct Place(Arc<Query>);
+pub(crate) struct HoldsPermit(Arc<Query>);
 
-impl Drop for Place {
+impl Drop for HoldsPermit {
     fn drop(&mut self) {
-        self.0.waits.lock().has_place = false;
+        self.0.waits.lock().has_permit = false;
     }
 }
 

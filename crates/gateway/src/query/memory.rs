@@ -195,7 +195,7 @@ impl Gateway {
         };
         others.sort_by_key(|id| {
             let query = self.running.get(*id);
-            std::cmp::Reverse(query.map(|query| query.cpu.total()))
+            std::cmp::Reverse(query.map(|query| query.resources.cpu.total()))
         });
         let others = others.into_iter().map(|id| (id, 0));
         let (id, bytes) = held

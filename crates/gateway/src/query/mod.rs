@@ -1,4 +1,4 @@
-//! A query: planning, its snapshot, reuse of results, admission, execution, and its life.
+//! A query: its way from a statement to rows ([`run`]), and its life ([`life`]).
 
 pub(crate) mod column_names;
 pub(crate) mod error_position;
@@ -6,14 +6,20 @@ pub(crate) mod explain;
 pub(crate) mod joined_columns;
 pub(crate) mod kept_plan;
 pub(crate) mod life;
-pub(crate) mod limits;
+pub(crate) mod logical_plan;
 pub(crate) mod memory;
+pub(crate) mod parameters;
 pub(crate) mod plan_text;
 pub(crate) mod planners;
 pub(crate) mod planning;
+pub(crate) mod resolve;
 pub(crate) mod rewording;
 pub(crate) mod run;
+pub(crate) mod source;
+pub(crate) mod stalled;
 pub(crate) mod stars;
 pub(crate) mod stream;
+pub(crate) mod submit;
 pub(crate) mod substrait;
 pub(crate) mod watch;
+pub(crate) mod watchdog;

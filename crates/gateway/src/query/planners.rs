@@ -8,12 +8,12 @@ use lakegate_error::{Code, Error, Result};
 use sqlparser::ast;
 
 use crate::Gateway;
-use crate::query::life::{Query, timed_out};
-use crate::query::run::Unfinished;
-use crate::session::{Session, without_strings};
+use crate::moment::Moment;
+use crate::query::life::{Query, Unfinished, timed_out};
+use crate::session::Session;
 
 /// Plannings of one user at once; the others of the same user wait. So statements that take long to plan keep only their own user waiting.
-pub(crate) const PLACES_OF_USER: usize = 8;
+pub(crate) const PERMITS_OF_USER: usize = 8;
 
 impl Gateway {
     /// Plans on a thread of its own. Dropping the future stops the planning.
@@ -31,7 +31,7 @@ impl Gateway {
     ) -> Result<T> {
         let limit = self.max_planning_time;
         let planning = async {
-            let place = self.planning_places.admit(user).await;
+            let place = self.planning_permits.admit(user).await;
             let held = (place, held);
             self.engine.planners().plan(stop, held, work).await
         };
@@ -57,13 +57,17 @@ impl Gateway {
         work: impl Future<Output = Result<T>> + Send + 'static,
     ) -> Result<T> {
         let stop = Arc::new(Stop::default());
-        let work = metered(Arc::clone(&query.cpu), work);
+        let work = metered(Arc::clone(&query.resources.cpu), work);
         let user = &query.principal().user;
         self.plan(user, &stop, query.working(), work).await
     }
 }
 
-/// Planning of what is no query yet and takes longer is in the history, where it can be found and killed.
+/// Bytes that the history shows of a text that does not parse.
+const SHOWN_BYTES: usize = 64 * 1024;
+
+/// Planning of what is not a query yet and takes longer than this is put into the history, where it can
+/// be found and killed.
 const SHOWN_AFTER: Duration = Duration::from_secs(1);
 
 /// What is planned, as the history shows it.
@@ -94,6 +98,7 @@ impl Session {
     /// Those of the work; it takes longer than any planning may, or than the session's statements may.
     pub(crate) async fn plan<T: Send + 'static>(
         &self,
+        moment: &Moment,
         text: PlannedText<'_>,
         work: impl Future<Output = Result<T>> + Send + 'static,
     ) -> Result<T> {
@@ -113,7 +118,7 @@ impl Session {
                 },
             }
         };
-        let planned = self.shown(&text, planning).await;
+        let planned = self.shown(moment, &text, planning).await;
         self.state.lock().planning = None;
         planned
     }
@@ -121,6 +126,7 @@ impl Session {
     /// Waits for the planning, which is a query of the history once it takes long. Killing that query ends it.
     async fn shown<T>(
         &self,
+        moment: &Moment,
         text: &PlannedText<'_>,
         planning: impl Future<Output = Result<T>>,
     ) -> Result<T> {
@@ -131,7 +137,8 @@ impl Session {
             () = tokio::time::sleep(SHOWN_AFTER) => {}
         }
         let (text, database) = text.shown();
-        let query: Arc<Query> = self.submit(&text, database, Arc::default())?;
+        let limits = moment.statement_limits(&self.settings().workgroup());
+        let query: Arc<Query> = self.submit(&text, database, limits, Arc::default())?;
         let _unfinished = Unfinished::guard(&query);
         // Dropping the planning stops it.
         let planned = tokio::select! {
@@ -153,4 +160,16 @@ pub(crate) fn too_long(limit: Duration) -> Error {
         ),
     )
     .with_hint("split it into simpler statements, or ask for a higher limit")
+}
+
+/// The text, cut if it is long, without the content of anything in single quotes.
+pub(crate) fn without_strings(text: &str) -> String {
+    let text = text
+        .get(..text.floor_char_boundary(SHOWN_BYTES))
+        .unwrap_or(text);
+    let mut shown = String::with_capacity(text.len());
+    for (index, part) in text.split('\'').enumerate() {
+        shown.push_str(if index % 2 == 1 { "'***'" } else { part });
+    }
+    shown
 }

@@ -7,7 +7,7 @@ use lakegate_engine::has_columns_of_one_name;
 use lakegate_error::{Code, Error, Result};
 use sqlparser::ast::Statement;
 
-use crate::query::run::plan_statement;
+use crate::query::logical_plan::plan_statement;
 use crate::query::stars;
 
 /// How often a statement is put in other words, each time for another reason.

@@ -1,29 +1,39 @@
-//! The way of a query: resolve, plan, snapshot, reuse, admit, run.
+//! The way of a query, top to bottom: resolve, plan, snapshot, reuse, admit, run.
+//!
+//! [`Session::run_query`] resolves names and submits the query; [`QueryContext::start`] plans it, binds
+//! it to a snapshot of each table, and looks for a result to reuse; [`QueryContext::lead`] waits for a
+//! permit and runs it on the query threads.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, SchemaRef};
-use datafusion::common::{Column, ScalarValue};
-use datafusion::error::Result as EngineResult;
-use datafusion::execution::SessionState;
-use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast};
+use datafusion::common::ScalarValue;
+use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use futures::{FutureExt, Stream, StreamExt};
-use lakegate_engine::{PlanRun, complexity, has_expression, metered};
+use lakegate_dialect::postgres::ResultReuse;
+use lakegate_engine::{PlanRun, metered};
 use lakegate_error::{Code, Error, Result, from_engine};
 use lakegate_policy::snapshots::{self, PrunedPlan, SnapshotPlan};
+use lakegate_sql::ast::Statement;
 use parking_lot::Mutex;
 use sqlparser::ast;
 
+use crate::moment::Moment;
 use crate::query::column_names::renamed;
-use crate::query::life::{BatchStream, Phase, Query};
+use crate::query::life::{BatchStream, Phase, Query, Unfinished};
+use crate::query::logical_plan::{is_repeatable, same_columns, with_types_of};
+use crate::query::parameters::{check_parameters, declare_types};
 use crate::query::planning::Planning;
+use crate::query::source::QuerySource;
 use crate::query::stream::QueryStream;
 use crate::query::watch::QueryWatch;
 use crate::results::{CachedResult, Lookup, QueryKey, ResultCache, ResultKey, Run, replay};
-use crate::session::settings::ResultReuse;
+use crate::session::Session;
+use crate::session::prepared::Prepared;
+use crate::workgroup::Queue;
 use crate::{Gateway, Rows};
 
 /// How often a query is planned whose plan is out of date before it is bound to files: only commits of writes make it so.
@@ -40,29 +50,76 @@ pub(crate) struct QueryContext {
     pub staleness: Duration,
 }
 
-/// Ends a query that did not come as far as a stream, whatever kept it from it.
-pub(crate) struct Unfinished(Option<Arc<Query>>);
-
-impl Unfinished {
-    pub(crate) fn guard(query: &Arc<Query>) -> Self {
-        Self(Some(Arc::clone(query)))
+impl Session {
+    /// Runs the query of a prepared statement.
+    ///
+    /// `reuse`: instead of the session's own setting.
+    ///
+    /// # Errors
+    /// Those of planning; what the workgroup does not allow; a limit of the server.
+    pub(crate) async fn run_query(
+        &self,
+        moment: &Moment,
+        prepared: &Prepared,
+        parameters: Vec<ScalarValue>,
+        reuse: Option<ResultReuse>,
+    ) -> Result<Rows> {
+        let kept = prepared.plan.as_ref();
+        let kept = kept.and_then(|slot| slot.take(moment, &self.settings()));
+        let (planned, planning) = match kept {
+            Some((plan, planning)) => (Some(plan), planning),
+            None => {
+                let resolving = self.resolve_prepared(moment, prepared, parameters.len());
+                (None, Box::pin(resolving).await?)
+            }
+        };
+        let text = prepared.source.text();
+        let mut context = self.query_context(&text, planning)?;
+        context.reuse = reuse.unwrap_or(context.reuse);
+        let expected = prepared.columns.as_ref();
+        context.run(planned, &parameters, expected).boxed().await
     }
 
-    /// Something else ends the query now, such as its stream.
-    pub(crate) fn streams(mut self) {
-        self.0 = None;
+    async fn resolve_prepared(
+        &self,
+        moment: &Moment,
+        prepared: &Prepared,
+        given: usize,
+    ) -> Result<Planning> {
+        let parsed = match &prepared.source {
+            QuerySource::Sql(parsed) => parsed,
+            QuerySource::Substrait(plan) => {
+                return self.resolve_substrait(moment, plan.clone()).await;
+            }
+        };
+        let query = match &parsed.statement {
+            Statement::Query(query) => query,
+            Statement::Copy(copy) => &copy.query,
+            Statement::DeclareCursor(declare) => &declare.query,
+            other => return Err(Error::internal(format!("{} is not a query", other.tag()))),
+        };
+        check_parameters(query.as_ref(), given)?;
+        // The rewrites change it, and the statement may run again.
+        let mut statement = ast::Statement::Query(query.clone());
+        let types: Vec<Option<DataType>> = prepared.parameters.iter().cloned().map(Some).collect();
+        declare_types(&mut statement, &types);
+        self.resolve(moment, statement).await
     }
-}
 
-impl Drop for Unfinished {
-    fn drop(&mut self) {
-        if let Some(query) = self.0.take() {
-            let gone = Error::new(
-                Code::QueryCancelled,
-                "the client went away before the query ran",
-            );
-            query.finish(0, Err(&gone));
-        }
+    /// Submits a query that is resolved: from here on it is in the history and can be cancelled.
+    pub(crate) fn query_context(&self, text: &str, planning: Planning) -> Result<QueryContext> {
+        let settings = self.settings();
+        let staleness = settings.staleness().min(planning.limits.max_staleness);
+        let meter = Arc::clone(&planning.lake.meter);
+        let limits = planning.limits.clone();
+        let query = self.submit(text, planning.database.clone(), limits, meter)?;
+        Ok(QueryContext {
+            gateway: Arc::clone(&self.gateway),
+            query,
+            planning: Arc::new(planning),
+            reuse: settings.result_reuse(),
+            staleness,
+        })
     }
 }
 
@@ -116,9 +173,9 @@ impl QueryContext {
     }
 
     /// Plans a query and binds it to the files that it will read.
-    pub async fn pinned(&self, parameters: &[ScalarValue]) -> Result<SnapshotPlan> {
-        let unlisted = self.pruned(None, parameters).await?;
-        unlisted.list(&self.planning.lake).await
+    pub async fn snapshot(&self, parameters: &[ScalarValue]) -> Result<SnapshotPlan> {
+        let pruned_plan = self.pruned(None, parameters).await?;
+        pruned_plan.list(&self.planning.lake).await
     }
 
     fn optimized(&self, plan: &LogicalPlan) -> Result<LogicalPlan> {
@@ -132,11 +189,11 @@ impl QueryContext {
             .map_err(from_engine)
     }
 
-    pub async fn physical(&self, pinned: &LogicalPlan) -> Result<Arc<dyn ExecutionPlan>> {
-        let (context, pinned) = (self.clone(), pinned.clone());
+    pub async fn physical(&self, snapshot: &LogicalPlan) -> Result<Arc<dyn ExecutionPlan>> {
+        let (context, snapshot) = (self.clone(), snapshot.clone());
         let planning = async move {
             let (engine, state) = (&context.gateway.engine, &context.planning.state);
-            engine.physical(state, &pinned).await
+            engine.physical(state, &snapshot).await
         };
         self.gateway.plan_for(&self.query, planning.boxed()).await
     }
@@ -154,7 +211,7 @@ impl QueryContext {
             Ok((schema, stream)) => {
                 let shown = Arc::clone(&schema);
                 let stream = stream.map(move |batch| renamed(batch?, &shown)).boxed();
-                unfinished.streams();
+                unfinished.disarm();
                 Ok(Rows {
                     schema,
                     tag: "SELECT",
@@ -177,8 +234,11 @@ impl QueryContext {
         expected: Option<&SchemaRef>,
     ) -> Result<(SchemaRef, BatchStream)> {
         let planning = self.pruned(planned, parameters);
-        let unlisted = self.query.step(Phase::Planning, Box::pin(planning)).await?;
-        let schema = self.planning.names.schema(unlisted.plan.schema().inner());
+        let pruned_plan = self.query.step(Phase::Planning, Box::pin(planning)).await?;
+        let schema = self
+            .planning
+            .names
+            .schema(pruned_plan.plan.schema().inner());
         if expected.is_some_and(|expected| !same_columns(expected, &schema)) {
             return Err(Error::new(
                 Code::ResultTypeChanged,
@@ -188,20 +248,22 @@ impl QueryContext {
         }
 
         let cacheable = self.reuse != ResultReuse::Off
-            && unlisted.fully_snapshotted
-            && is_repeatable(&unlisted.plan);
+            && pruned_plan.fully_snapshotted
+            && is_repeatable(&pruned_plan.plan);
         if !cacheable && self.reuse == ResultReuse::Only {
             return Err(not_stored());
         }
         if !cacheable {
-            let pinned = self.list(unlisted).await?;
+            let snapshot = self.list(pruned_plan).await?;
             let run = ResultCache::private_run();
-            return self.lead(run, pinned, false).map(|stream| (schema, stream));
+            return self
+                .lead(run, snapshot, false)
+                .map(|stream| (schema, stream));
         }
         let asked = Arc::new(QueryKey::new(
-            unlisted.plan.clone(),
+            pruned_plan.plan.clone(),
             self.planning.settings.clone(),
-            unlisted.digest(),
+            pruned_plan.digest(),
         ));
         let results = &self.gateway.results;
         let fresh = self.reuse == ResultReuse::Fresh;
@@ -212,9 +274,9 @@ impl QueryContext {
             return Ok((schema, self.reused(result)));
         }
         let as_of = Instant::now();
-        let pinned = self.list(unlisted).await?;
-        let keep = pinned.is_stable();
-        let key = Arc::new(ResultKey::new(asked, pinned.digest()));
+        let snapshot = self.list(pruned_plan).await?;
+        let keep = snapshot.is_stable();
+        let key = Arc::new(ResultKey::new(asked, snapshot.digest()));
         if self.reuse == ResultReuse::Only {
             let result = results.stored(&key, as_of).ok_or_else(not_stored)?;
             return Ok((schema, self.reused(result)));
@@ -229,17 +291,19 @@ impl QueryContext {
                     }
                 }
                 Lookup::Lead(run) => {
-                    return self.lead(run, pinned, keep).map(|stream| (schema, stream));
+                    return self
+                        .lead(run, snapshot, keep)
+                        .map(|stream| (schema, stream));
                 }
             }
         }
     }
 
-    async fn list(&self, unlisted: PrunedPlan) -> Result<SnapshotPlan> {
-        let listing = unlisted.list(&self.planning.lake);
-        let pinned = self.query.step(Phase::Planning, Box::pin(listing)).await?;
-        self.query.will_read(pinned.bytes());
-        Ok(pinned)
+    async fn list(&self, pruned_plan: PrunedPlan) -> Result<SnapshotPlan> {
+        let listing = pruned_plan.list(&self.planning.lake);
+        let snapshot = self.query.step(Phase::Planning, Box::pin(listing)).await?;
+        self.query.will_read(snapshot.bytes());
+        Ok(snapshot)
     }
 
     /// The query is answered from a result that is there.
@@ -250,29 +314,29 @@ impl QueryContext {
     }
 
     /// Starts a run on the query threads and reads it. The run goes on while anyone reads it.
-    fn lead(&self, run: Arc<Run>, pinned: SnapshotPlan, keep: bool) -> Result<BatchStream> {
+    fn lead(&self, run: Arc<Run>, snapshot: SnapshotPlan, keep: bool) -> Result<BatchStream> {
         let reader = run.reader(Arc::clone(&self.query) as _)?;
-        if pinned.system_only {
+        if snapshot.system_only {
             self.query.reads_only_built_ins();
         }
         let context = self.clone();
-        let threads = self.gateway.threads(&pinned);
+        let threads = self.gateway.threads(&snapshot);
         let working = Arc::new(Mutex::new(Some(self.query.working())));
         let (stop, worker) = (Arc::clone(run.stop()), Arc::clone(&working));
         let start = async move {
             let query = &context.query;
-            let admitted = context.gateway.admit(&pinned, &query.principal().user);
-            let place = query.queued(admitted).await?;
-            let place = (place, query.has_place());
+            let admitted = context.gateway.admit(query, queue_of(&snapshot));
+            let permit = query.queued(admitted).await?;
+            let permit = (permit, query.holds_permit());
             context.query.runs();
             let before = std::time::Instant::now();
-            let plan = context.physical(&pinned.plan).await?;
+            let plan = context.physical(&snapshot.plan).await?;
             context.query.spent(Phase::Planning, before.elapsed());
-            // The place is given back when the last thread has ended that works for the run.
-            context.execute(&plan, PlanRun::new(stop, (place, worker)))
+            // The permit is returned when the last thread that works for the run has ended.
+            context.execute(&plan, PlanRun::new(stop, (permit, worker)))
         };
         let execution = metered(
-            Arc::clone(&self.query.cpu),
+            Arc::clone(&self.query.resources.cpu),
             Arc::clone(&run).execute(start, keep),
         );
         threads
@@ -304,73 +368,18 @@ impl QueryContext {
     }
 }
 
+/// Where a plan waits to run.
+pub(crate) fn queue_of(plan: &SnapshotPlan) -> Queue {
+    if plan.system_only {
+        Queue::System
+    } else {
+        Queue::Lake
+    }
+}
+
 fn not_stored() -> Error {
     Error::new(
         Code::ResultNotStored,
         "no stored result of this query is as good as running it",
     )
-}
-
-/// Plans a statement that only reads.
-pub async fn plan_statement(
-    state: &SessionState,
-    statement: ast::Statement,
-) -> Result<LogicalPlan> {
-    let statement = datafusion::sql::parser::Statement::Statement(Box::new(statement));
-    let plan = state
-        .statement_to_plan(statement)
-        .await
-        .map_err(from_engine)?;
-    // Before anything walks it.
-    complexity::check(&plan).map_err(from_engine)?;
-    let only_reads = datafusion::execution::context::SQLOptions::new()
-        .with_allow_ddl(false)
-        .with_allow_dml(false)
-        .with_allow_statements(false);
-    only_reads.verify_plan(&plan).map_err(from_engine)?;
-    Ok(plan)
-}
-
-/// The optimizer may change a type: beside one distinct aggregate, a sum of decimals becomes a wider sum of sums.
-/// The columns stay as the client was told they are.
-fn with_types_of(planned: &LogicalPlan, optimized: LogicalPlan) -> EngineResult<LogicalPlan> {
-    if same_types(planned, &optimized) {
-        return Ok(optimized);
-    }
-    let fields = planned.schema().iter().zip(optimized.schema().iter());
-    let columns: Vec<Expr> = fields
-        .map(|((qualifier, told), made)| {
-            let column = Expr::Column(Column::from(made));
-            cast(column, told.data_type().clone()).alias_qualified(qualifier.cloned(), told.name())
-        })
-        .collect();
-    LogicalPlanBuilder::from(optimized)
-        .project(columns)?
-        .build()
-}
-
-fn same_types(a: &LogicalPlan, b: &LogicalPlan) -> bool {
-    let mut types = a.schema().fields().iter().zip(b.schema().fields());
-    types.all(|(a, b)| a.data_type() == b.data_type())
-}
-
-fn same_columns(a: &SchemaRef, b: &SchemaRef) -> bool {
-    a.fields().len() == b.fields().len()
-        && a.fields()
-            .iter()
-            .zip(b.fields())
-            .all(|(a, b)| a.name() == b.name() && is_same_type(a.data_type(), b.data_type()))
-}
-
-/// Whether types are the same but for the time zone, which is the session's and may have been set since.
-fn is_same_type(a: &DataType, b: &DataType) -> bool {
-    match (a, b) {
-        (DataType::Timestamp(a, Some(_)), DataType::Timestamp(b, Some(_))) => a == b,
-        (a, b) => a == b,
-    }
-}
-
-/// Whether running the plan again over the same files gives the same rows.
-fn is_repeatable(plan: &LogicalPlan) -> bool {
-    matches!(has_expression(plan, Expr::is_volatile_node), Ok(false))
 }

@@ -14,7 +14,7 @@ use sqlparser::ast::{
     VisitMut, VisitorMut, WildcardAdditionalOptions, With,
 };
 
-use crate::query::run::plan_statement;
+use crate::query::logical_plan::plan_statement;
 
 /// SELECTs of a statement that are looked up.
 const MAX_LISTS: usize = 20;

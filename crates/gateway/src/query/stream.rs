@@ -13,7 +13,7 @@ use lakegate_error::{Code, Error, Result};
 use parking_lot::Mutex;
 
 use crate::query::life::{BatchStream, Phase, Query};
-use crate::query::limits::Stalled;
+use crate::query::stalled::Stalled;
 
 /// What the stream and those who may stop it have in common.
 pub(crate) struct Delivery {
@@ -106,7 +106,7 @@ impl QueryStream {
         let rows = batch.num_rows() as u64;
         let (batch, given) = match self.query.max_rows() {
             Some(most) if before + rows > most => {
-                let error = self.query.limits.rows_returned(most);
+                let error = self.query.resources.limits.rows_returned(most);
                 let left = most.saturating_sub(before);
                 if left == 0 {
                     return self.fail(error);

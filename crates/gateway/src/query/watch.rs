@@ -8,7 +8,7 @@ use lakegate_error::{Code, Error};
 use uuid::Uuid;
 
 use crate::query::life::Query;
-use crate::telemetry::history::QueryRecord;
+use crate::telemetry::record::QueryRecord;
 
 /// One who looks on while a query runs, and may stop it.
 #[derive(Debug, Clone)]
@@ -27,11 +27,11 @@ impl QueryWatch {
     pub fn record(&self) -> QueryRecord {
         let mut record = self.0.record();
         if !record.state.is_final() && !record.cache_hit {
-            record.bytes_scanned = self.0.meter.scanned();
-            record.bytes_fetched = self.0.meter.fetched();
+            record.bytes_scanned = self.0.resources.meter.scanned();
+            record.bytes_fetched = self.0.resources.meter.fetched();
         }
         if !record.state.is_final() {
-            record.cpu = self.0.cpu.total();
+            record.cpu = self.0.resources.cpu.total();
         }
         record
     }
@@ -43,7 +43,7 @@ impl QueryWatch {
 
     /// Work for the query, such as putting its rows into a protocol's form, whose processor time is the query's.
     pub fn metered<F: Future>(&self, work: F) -> impl Future<Output = F::Output> + use<F> {
-        metered(Arc::clone(&self.0.cpu), work)
+        metered(Arc::clone(&self.0.resources.cpu), work)
     }
 
     /// The part of its files that the query has read, 0 to 1, or `None` while it is not known. It need not come to 1: a query reads

@@ -7,14 +7,15 @@ use async_trait::async_trait;
 use datafusion::error::{DataFusionError, Result as EngineResult};
 use lakegate_catalog::access::{ADMINISTRATORS, ControlSnapshot};
 use lakegate_dialect::visible::{
-    Backend, CatalogSource, Needs, Setting, TableKind, TablePrivileges, VisibleCatalog,
-    VisibleColumn, VisibleDatabase, VisibleRole, VisibleTable,
+    Backend, CatalogSource, Needs, TableKind, TablePrivileges, VisibleCatalog, VisibleColumn,
+    VisibleDatabase, VisibleRole, VisibleTable,
 };
 use lakegate_engine::CATALOG;
 use lakegate_error::Result;
 use lakegate_lake::tables::table_schema;
-use lakegate_policy::{View, Visible};
+use lakegate_policy::Visible;
 
+use crate::moment::Moment;
 use crate::session::Session;
 use crate::telemetry::system::queries_schema;
 use crate::{Gateway, TransactionStatus};
@@ -30,14 +31,13 @@ const FIRST_ROLE: i64 = 16_384;
 pub struct SessionCatalog {
     pub session: Weak<Session>,
     pub gateway: Arc<Gateway>,
-    pub view: View,
-    pub settings: Vec<(String, String, String)>,
+    pub moment: Moment,
 }
 
 impl fmt::Debug for SessionCatalog {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SessionCatalog")
-            .field("user", &self.view.access.user())
+            .field("user", &self.moment.access().user())
             .finish_non_exhaustive()
     }
 }
@@ -54,11 +54,11 @@ impl CatalogSource for SessionCatalog {
 
 impl SessionCatalog {
     pub(crate) async fn collect(&self, needs: &Needs) -> Result<VisibleCatalog> {
-        let access = &self.view.access;
+        let access = self.moment.access();
         let mut databases = Vec::new();
-        for database in self.view.databases().await? {
+        for database in self.moment.view.databases().await? {
             let mut tables = Vec::new();
-            for visible in self.view.tables(&database.name).await? {
+            for visible in self.moment.view.tables(&database.name).await? {
                 tables.push(describe(&visible, needs)?);
             }
             databases.push(VisibleDatabase {
@@ -70,22 +70,12 @@ impl SessionCatalog {
             });
         }
         databases.push(system_database(needs));
-        let control = self.gateway.control.snapshot();
         Ok(VisibleCatalog {
             catalog: CATALOG.to_owned(),
             principal: access.user().to_owned(),
             is_admin: access.is_administrator(),
-            roles: self.roles(&control),
+            roles: self.roles(self.moment.control()),
             databases,
-            settings: self
-                .settings
-                .iter()
-                .map(|(name, value, description)| Setting {
-                    name: name.clone(),
-                    value: value.clone(),
-                    description: description.clone(),
-                })
-                .collect(),
             activity: if needs.activity {
                 self.activity()
             } else {
@@ -96,7 +86,7 @@ impl SessionCatalog {
 
     /// An administrator sees all users and roles, everybody else himself and what he is in.
     fn roles(&self, control: &ControlSnapshot) -> Vec<VisibleRole> {
-        let access = &self.view.access;
+        let access = self.moment.access();
         let shown = |name: &str| {
             access.is_administrator() || name == access.user() || access.roles().contains(name)
         };
@@ -136,7 +126,7 @@ impl SessionCatalog {
 
     /// The sessions of the principal; to an administrator, all.
     fn activity(&self) -> Vec<Backend> {
-        let access = &self.view.access;
+        let access = self.moment.access();
         let own = self.session.upgrade();
         let mine = own.as_ref().map(|session| session.backend_pid());
         let mine_is = |session: &Session| {

@@ -21,9 +21,10 @@ impl PartialEq for Grants {
 impl Session {
     /// What the principal holds now.
     ///
-    /// Errors: the session is over.
+    /// # Errors
+    /// The session is over.
     pub fn grants(&self) -> Result<Grants> {
-        self.access().map(Grants)
+        Ok(Grants(Arc::clone(self.moment()?.access())))
     }
 
     /// Whether the principal holds now what it held then: nothing was granted to it or revoked from it, and its session goes on.

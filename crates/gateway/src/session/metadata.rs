@@ -82,8 +82,7 @@ impl Session {
         let source = SessionCatalog {
             session: self.me.clone(),
             gateway: Arc::clone(&self.gateway),
-            view: self.view()?,
-            settings: Vec::new(),
+            moment: self.moment()?,
         };
         source.collect(needs).await.map(Arc::new)
     }

@@ -1,15 +1,20 @@
 //! One connection's session: its settings, its transaction block, what it prepared and declared.
 
 pub(crate) mod catalog_source;
+mod catalog_statement;
 pub(crate) mod connections;
-pub(crate) mod cursors;
-pub(crate) mod dispatch;
+mod cursors;
+mod dispatch;
 pub(crate) mod grants;
 pub(crate) mod metadata;
-pub(crate) mod one;
+mod named;
+mod one;
 pub(crate) mod options;
+mod parse;
+mod prepare;
 pub(crate) mod prepared;
-pub(crate) mod settings;
+pub(crate) mod results;
+mod session_statement;
 pub(crate) mod transaction;
 
 use std::collections::HashMap;
@@ -17,41 +22,22 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::{Arc, Weak};
 
-use arrow::datatypes::{DataType, SchemaRef};
 use chrono::{DateTime, Utc};
-use datafusion::common::ScalarValue;
-use datafusion::logical_expr::LogicalPlan;
-use futures::{FutureExt, StreamExt, TryStreamExt};
 use lakegate_catalog::model::names::RESERVED_DATABASES;
+use lakegate_dialect::Dialect;
+use lakegate_dialect::postgres::Settings;
 use lakegate_engine::{CATALOG, Stop};
 use lakegate_error::{Code, Error, Result};
-use lakegate_sql::ast::{self as sql, Statement};
-use lakegate_sql::{ParseError, Parsed, redact};
 use parking_lot::Mutex;
-use sqlparser::ast;
 
-use crate::auth::logins::{Principal, session_is_over};
-use crate::query::error_position::locate;
-use crate::query::explain::explain_schema;
-use crate::query::kept_plan::Described;
+use crate::auth::logins::Principal;
+use crate::moment::Moment;
+use crate::query::kept_plan::LastSlot;
 use crate::query::life::Query;
-use crate::query::planners::PlannedText;
-use crate::query::planning::{Planned, Planning};
 use crate::session::cursors::Cursors;
-use crate::session::dispatch::text_schema;
-use crate::session::prepared::{
-    Prepared, declare_types, inferred_types, list_of, lists_as_items, named_parameters,
-    open_parameters, parameter_types,
-};
-use crate::session::settings::Settings;
+use crate::session::prepared::Prepared;
 use crate::session::transaction::{Transaction, TransactionStatus};
-use crate::{Execution, Gateway, Login, Protocol};
-
-/// Bytes of a text that is parsed on the thread that reads it, some milliseconds.
-const PARSED_AT_ONCE: usize = 8192;
-
-/// Bytes that are shown of a text that does not parse.
-const SHOWN_BYTES: usize = 64 * 1024;
+use crate::{Gateway, Login, Protocol};
 
 pub struct Session {
     pub(crate) gateway: Arc<Gateway>,
@@ -61,7 +47,8 @@ pub struct Session {
     pub(crate) user: String,
     principal: Principal,
     pub(crate) protocol: Protocol,
-    pub(crate) lasting: bool,
+    pub(crate) dialect: Dialect,
+    pub(crate) stateful: bool,
     client_addr: SocketAddr,
     opened_at: DateTime<Utc>,
     pub(crate) state: Mutex<State>,
@@ -71,13 +58,12 @@ pub struct Session {
 pub(crate) struct State {
     pub(crate) settings: Settings,
     pub(crate) transaction: Transaction,
-    pub(crate) prepared: HashMap<String, Prepared>,
+    pub(crate) prepared: HashMap<String, Arc<Prepared>>,
     pub(crate) cursors: Cursors,
-    pub(crate) described: Option<Described>,
-    pub(crate) plans_kept: u64,
-    /// What runs, or ran last.
+    pub(crate) kept_plan: LastSlot,
+    /// The query that runs, or ran last.
     pub(crate) active: Option<Arc<Query>>,
-    /// What is planned before it is a query.
+    /// Stops the planning of what is not a query yet.
     pub(crate) planning: Option<Arc<Stop>>,
 }
 
@@ -105,22 +91,15 @@ impl Session {
     ) -> Result<Arc<Self>> {
         let mut settings = Settings::default();
         let user = login.principal.user.as_str();
-        let access = gateway
-            .access_of(login.principal)
-            .ok_or_else(|| session_is_over(user))?;
+        let moment = gateway.moment(login.principal)?;
         settings.start_with("session_authorization", user);
         if let Some(name) = login.application_name {
             settings.start_with("application_name", name);
         }
-        let control = gateway.control.snapshot();
-        if let Some(workgroup) = control
-            .users
-            .get(user)
-            .and_then(|user| user.default_workgroup.clone())
-        {
+        if let Some(workgroup) = moment.default_workgroup() {
             settings.start_with("workgroup", workgroup);
         }
-        if access.is_administrator() {
+        if moment.access().is_administrator() {
             settings.start_with("is_superuser", "on");
         }
         Ok(Arc::new_cyclic(|me| Self {
@@ -131,7 +110,8 @@ impl Session {
             user: user.to_owned(),
             principal: login.principal.clone(),
             protocol: login.protocol,
-            lasting: login.lasting,
+            dialect: login.protocol.dialect(),
+            stateful: login.stateful,
             client_addr: login.client_addr,
             opened_at: Utc::now(),
             state: Mutex::new(State {
@@ -141,9 +121,33 @@ impl Session {
         }))
     }
 
-    /// As whom the session was opened.
+    /// The principal that the session was opened for.
     pub(crate) fn principal(&self) -> &Principal {
         &self.principal
+    }
+
+    /// The state that a statement which begins now is decided by.
+    ///
+    /// # Errors
+    /// The session is over.
+    pub(crate) fn moment(&self) -> Result<Moment> {
+        self.gateway.moment(&self.principal)
+    }
+
+    /// The settings as of now. A copy shares the values.
+    pub(crate) fn settings(&self) -> Settings {
+        self.state.lock().settings.clone()
+    }
+
+    /// The databases in which unqualified names are looked up; `$user` is the one of the user's name.
+    pub(crate) fn named_path(&self) -> Vec<String> {
+        let path = self.settings().search_path();
+        path.into_iter()
+            .map(|name| match name.as_str() {
+                "$user" => self.user.clone(),
+                _ => name,
+            })
+            .collect()
     }
 
     pub(crate) async fn use_database_of_login(&self, database: Option<&str>) -> Result<()> {
@@ -153,7 +157,7 @@ impl Session {
         else {
             return Ok(());
         };
-        if !is_built_in(&name) && self.view()?.database(&name).await?.is_none() {
+        if !is_built_in(&name) && self.moment()?.view.database(&name).await?.is_none() {
             return Err(Error::new(
                 Code::CatalogNotFound,
                 format!("database \"{name}\" does not exist"),
@@ -265,201 +269,8 @@ impl Session {
         state.prepared.clear();
         state.cursors = Cursors::default();
     }
-
-    /// Splits a text into statements. A long one is parsed where statements are planned: that may take a second, in which nobody waits
-    /// for it but its user.
-    ///
-    /// Errors: a statement that does not parse, with its position in the whole text.
-    pub async fn parse(&self, text: &str) -> Result<Vec<Parsed>> {
-        if text.len() <= PARSED_AT_ONCE {
-            return self.parsed(lakegate_sql::parse(text), text);
-        }
-        let long = text.to_owned();
-        let work = async move { Ok(lakegate_sql::parse(&long)) };
-        let parsed = self.plan(PlannedText::Text(text), work.boxed()).await?;
-        self.parsed(parsed, text)
-    }
-
-    fn parsed(
-        &self,
-        parsed: std::result::Result<Vec<Parsed>, ParseError>,
-        text: &str,
-    ) -> Result<Vec<Parsed>> {
-        parsed.map_err(|e| {
-            let mut error = Error::new(Code::SyntaxError, redact(&e.message));
-            if let Some(position) = e.position {
-                error = error.with_position(position);
-            }
-            if let Some(hint) = e.hint {
-                error = error.with_hint(hint);
-            }
-            // What does not parse may hold a password in any place.
-            let database = self.named_path().into_iter().next().unwrap_or_default();
-            if let Ok(query) = self.submit(&without_strings(text), database, Arc::default()) {
-                query.finish(0, Err(&error));
-            }
-            error
-        })
-    }
-
-    /// Plans far enough to know the parameters and the columns.
-    ///
-    /// `declared`: types that the client gives for `$1`, `$2` …; the rest is inferred.
-    pub async fn prepare(&self, parsed: Parsed, declared: &[Option<DataType>]) -> Result<Prepared> {
-        self.access()?;
-        let mut prepared = Prepared::undescribed(parsed);
-        let parsed = &prepared.parsed;
-        match &parsed.statement {
-            Statement::Query(query) => {
-                let basis = self.basis();
-                let described = self.describe(query, declared).await;
-                let described =
-                    described.map_err(|error| locate(error, &parsed.text, parsed.position))?;
-                prepared.columns = Some(described.columns);
-                prepared.parameters = described.parameters;
-                prepared.open = described.open;
-                prepared.plan = Some(self.keep_plan(basis, described.plan, described.planning));
-            }
-            Statement::Copy(copy) => {
-                let described = self.describe(&copy.query, declared).await?;
-                prepared.parameters = described.parameters;
-                prepared.open = described.open;
-            }
-            Statement::Explain(explain) => {
-                if let Statement::Query(query) = explain.statement.as_ref() {
-                    let described = self.describe(query, declared).await?;
-                    prepared.parameters = described.parameters;
-                    prepared.open = described.open;
-                }
-                prepared.columns = Some(explain_schema());
-            }
-            Statement::Execute(execute) => {
-                let state = self.state.lock();
-                let executed = state.prepared.get(&execute.name);
-                prepared.columns = executed.and_then(|executed| executed.columns.clone());
-            }
-            Statement::Fetch(fetch) => {
-                prepared.columns = Some(Arc::clone(&self.cursor(&fetch.name)?.schema));
-            }
-            Statement::Show(sql::Show::Setting(name)) => {
-                prepared.columns = Some(text_schema(&[name]));
-            }
-            Statement::Show(sql::Show::All) => {
-                prepared.columns = Some(text_schema(&["name", "setting", "description"]));
-            }
-            other => prepared.columns = lakegate_statement::columns(other),
-        }
-        Ok(prepared)
-    }
-
-    async fn describe(
-        &self,
-        query: &ast::Query,
-        declared: &[Option<DataType>],
-    ) -> Result<Description> {
-        self.state.lock().transaction.check()?;
-        let mut asked = query.clone();
-        let lists = lists_as_items(&mut asked, declared);
-        let mut planned = Box::pin(self.plan_query(&asked, declared)).await?;
-        let mut inferred = inferred_types(&planned.plan)?;
-        for name in named_parameters(query) {
-            inferred.entry(name).or_default();
-        }
-        let mut parameters = parameter_types(inferred.clone(), declared)?;
-        let open = open_parameters(&inferred, declared, parameters.len());
-        for (index, data_type) in parameters.iter_mut().enumerate() {
-            if lists.contains(&(index + 1)) {
-                *data_type = list_of(data_type);
-            }
-        }
-        let settled: Vec<Option<DataType>> = parameters.iter().cloned().map(Some).collect();
-        if settled != declared {
-            // As it will run.
-            planned = Box::pin(self.plan_query(query, &settled)).await?;
-        }
-        Ok(Description {
-            parameters,
-            open,
-            plan: planned.plan,
-            columns: planned.columns,
-            planning: planned.planning,
-        })
-    }
-
-    /// Plans a query whose parameters have the types that are known of them.
-    async fn plan_query(&self, query: &ast::Query, types: &[Option<DataType>]) -> Result<Planned> {
-        let mut statement = ast::Statement::Query(Box::new(query.clone()));
-        declare_types(&mut statement, types);
-        let planning = Box::pin(self.planning(statement)).await?;
-        let text = PlannedText::Query(query, planning.database.clone());
-        self.plan(text, planning.described().boxed()).await
-    }
-
-    /// Runs a prepared statement. A statement that fails also fails the transaction block it is in.
-    pub async fn execute(
-        &self,
-        prepared: &Prepared,
-        parameters: Vec<ScalarValue>,
-    ) -> Result<Execution> {
-        let result = self.dispatch(prepared.clone(), parameters).await;
-        match result {
-            Err(error) => {
-                self.fail_transaction();
-                let parsed = &prepared.parsed;
-                Err(match &prepared.substrait {
-                    Some(_) => error,
-                    None => locate(error, &parsed.text, parsed.position),
-                })
-            }
-            Ok(Execution::Rows(mut rows)) => {
-                let session = self.me.clone();
-                rows.stream = rows
-                    .stream
-                    .inspect_err(move |_| {
-                        if let Some(session) = session.upgrade() {
-                            session.fail_transaction();
-                        }
-                    })
-                    .boxed();
-                Ok(Execution::Rows(rows))
-            }
-            command => command,
-        }
-    }
-
-    /// Runs one text to its end and drops its rows.
-    pub async fn run_to_end(&self, text: &str) -> Result<()> {
-        for parsed in self.parse(text).await? {
-            let prepared = Prepared::undescribed(parsed);
-            if let Execution::Rows(rows) = self.execute(&prepared, Vec::new()).await? {
-                rows.stream.try_for_each(|_| async { Ok(()) }).await?;
-            }
-        }
-        Ok(())
-    }
-}
-
-/// What a query asks for, and its plan with the types of all parameters settled.
-struct Description {
-    parameters: Vec<DataType>,
-    open: Vec<usize>,
-    plan: LogicalPlan,
-    columns: SchemaRef,
-    planning: Planning,
 }
 
 pub(crate) fn is_built_in(database: &str) -> bool {
     RESERVED_DATABASES.contains(&database)
-}
-
-/// The text, if it is not long, with the content of everything in single quotes taken out.
-pub(crate) fn without_strings(text: &str) -> String {
-    let text = text
-        .get(..text.floor_char_boundary(SHOWN_BYTES))
-        .unwrap_or(text);
-    let mut shown = String::with_capacity(text.len());
-    for (index, part) in text.split('\'').enumerate() {
-        shown.push_str(if index % 2 == 1 { "'***'" } else { part });
-    }
-    shown
 }

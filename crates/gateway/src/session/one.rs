@@ -1,25 +1,27 @@
-//! One statement at a time, for doors whose protocol has no scripts: prepared from a text, with the types of its parameters told later,
-//! and answered from what is stored.
+//! Single-statement entry points, for protocols without scripts: prepare from text, type the
+//! parameters later, or replay a stored result.
+
+use std::sync::Arc;
 
 use arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
 use futures::FutureExt;
+use lakegate_dialect::postgres::ResultReuse;
 use lakegate_error::{Code, Error, Result};
 use lakegate_sql::Statement;
-use sqlparser::ast;
 
 use crate::Rows;
 use crate::query::error_position::locate;
-use crate::query::planning::Asked;
+use crate::query::parameters::{check_parameters, no_parameter};
 use crate::session::Session;
-use crate::session::prepared::{Prepared, check_parameters, no_parameter};
-use crate::session::settings::ResultReuse;
+use crate::session::prepared::Prepared;
 
 impl Session {
     /// Prepares the one statement of a text. Parameters are `?`, or `$1`, `$2` ….
     ///
-    /// Errors: no statement or several, one that only other doors know, one that needs a session that lasts, and what
-    /// [`Session::prepare`] refuses.
+    /// # Errors
+    /// No statement or several, one that only other protocols have, one that needs a session that later
+    /// calls can use, and those of [`Session::prepare`].
     pub async fn prepare_one(&self, text: &str) -> Result<Prepared> {
         let mut statements = self.parse(text).await?;
         let Some(parsed) = statements.pop() else {
@@ -38,66 +40,82 @@ impl Session {
                     .with_hint("send the query by itself: its rows come as Arrow batches"),
             );
         }
-        self.check_lasting(&parsed.statement)?;
+        self.check_stateful(&parsed.statement)?;
         self.prepare(parsed, &[]).boxed().await
     }
 
     /// Prepares the one statement of a text that runs without values.
     ///
-    /// Errors: also that it has parameters.
+    /// # Errors
+    /// Those of [`Self::prepare_one`]; it has parameters.
     pub async fn prepare_closed(&self, text: &str) -> Result<Prepared> {
         let prepared = self.prepare_one(text).await?;
         if prepared.parameters.is_empty() {
             return Ok(prepared);
         }
-        let parsed = &prepared.parsed;
-        let mut error = no_parameter("$1");
-        if let Statement::Query(query) = &parsed.statement {
-            let statement = ast::Statement::Query(query.clone());
-            error = check_parameters(&statement, 0).err().unwrap_or(error);
-        }
-        Err(locate(error, &parsed.text, parsed.position))
+        let error = no_parameter("$1");
+        let Some(parsed) = prepared.source.sql() else {
+            return Err(error);
+        };
+        let named = match &parsed.statement {
+            Statement::Query(query) => check_parameters(query.as_ref(), 0).err(),
+            _ => None,
+        };
+        Err(locate(
+            named.unwrap_or(error),
+            &parsed.text,
+            parsed.position,
+        ))
     }
 
-    /// The same statement for values of these types: a parameter whose type nothing told takes that of its value. Without such a
-    /// parameter it is the statement as it was.
-    pub async fn prepare_for(&self, prepared: &Prepared, bound: &[DataType]) -> Result<Prepared> {
-        if prepared.open.is_empty() {
-            return Ok(prepared.clone());
-        }
+    /// The same statement for values of these types: an untyped parameter takes the type of its value. A
+    /// statement without such parameters is returned as it is.
+    ///
+    /// # Errors
+    /// Those of [`Session::prepare`].
+    pub async fn prepare_for(
+        &self,
+        prepared: &Arc<Prepared>,
+        bound: &[DataType],
+    ) -> Result<Arc<Prepared>> {
+        let parsed = match prepared.source.sql() {
+            Some(parsed) if !prepared.untyped.is_empty() => parsed,
+            _ => return Ok(Arc::clone(prepared)),
+        };
         let declared: Vec<Option<DataType>> = prepared
             .parameters
             .iter()
             .enumerate()
             .map(|(index, settled)| {
-                if prepared.open.contains(&index) {
+                if prepared.untyped.contains(&index) {
                     bound.get(index).and_then(declarable)
                 } else {
                     Some(settled.clone())
                 }
             })
             .collect();
-        self.prepare(prepared.parsed.clone(), &declared)
-            .boxed()
-            .await
+        let prepared = self.prepare(parsed.clone(), &declared).boxed().await?;
+        Ok(Arc::new(prepared))
     }
 
-    /// The stored result of a query, under today's grants and over today's files, or files as old as the session's staleness allows. Nothing
-    /// runs.
+    /// The stored result of a query, under the current grants, over the current files or over files as
+    /// old as the session's staleness allows. Nothing runs.
     ///
-    /// Errors: [`Code::ResultNotStored`], also for what is no query; what planning refuses.
+    /// # Errors
+    /// [`Code::ResultNotStored`], also for a statement that is not a query; those of planning.
     pub async fn stored(&self, prepared: &Prepared, parameters: Vec<ScalarValue>) -> Result<Rows> {
-        let asked = match (&prepared.substrait, &prepared.parsed.statement) {
-            (Some(plan), _) => Asked::Substrait(plan),
-            (None, Statement::Query(query)) => Asked::Sql(query),
-            _ => {
-                return Err(Error::new(
-                    Code::ResultNotStored,
-                    "only results of queries are stored",
-                ));
-            }
+        let is_query = match prepared.statement() {
+            Some(statement) => matches!(statement, Statement::Query(_)),
+            None => true,
         };
-        self.rows_of(asked, prepared, parameters, Some(ResultReuse::Only))
+        if !is_query {
+            return Err(Error::new(
+                Code::ResultNotStored,
+                "only results of queries are stored",
+            ));
+        }
+        let moment = self.moment()?;
+        self.run_query(&moment, prepared, parameters, Some(ResultReuse::Only))
             .boxed()
             .await
     }

@@ -17,7 +17,7 @@ pub enum OptionError {
 impl Session {
     /// All options with their values: `catalog`, `schema` and the parameters.
     pub fn options(&self) -> Vec<(String, String)> {
-        let parameters = self.state.lock().settings.all();
+        let parameters = self.settings().all();
         let own = [
             ("catalog".to_owned(), CATALOG.to_owned()),
             (
@@ -26,7 +26,11 @@ impl Session {
             ),
         ];
         own.into_iter()
-            .chain(parameters.into_iter().map(|(name, value, _)| (name, value)))
+            .chain(
+                parameters
+                    .into_iter()
+                    .map(|shown| (shown.name.to_owned(), shown.value)),
+            )
             .collect()
     }
 
@@ -54,7 +58,7 @@ impl Session {
                 if let Some(database) = &value
                     && !is_built_in(database)
                 {
-                    let view = self.view().map_err(invalid)?;
+                    let view = self.moment().map_err(invalid)?.view;
                     view.require_database(database).await.map_err(invalid)?;
                 }
                 self.set_parameter("search_path", value).map_err(invalid)
@@ -69,10 +73,11 @@ impl Session {
     }
 
     fn set_parameter(&self, name: &str, value: Option<String>) -> Result<()> {
-        self.set(&Set {
+        let set = Set {
             scope: SetScope::Session,
             name: name.to_lowercase(),
             value: value.map_or(SetValue::Default, |value| SetValue::Values(vec![value])),
-        })
+        };
+        self.set(&self.moment()?, &set)
     }
 }

@@ -1,20 +1,14 @@
-//! Prepared statements: what a statement will ask for and answer with, known before it runs.
+//! Prepared statements: what a statement takes and returns, known before it runs.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::ops::ControlFlow;
+use std::sync::Arc;
 
-use arrow::datatypes::{DataType, SchemaRef, TimeUnit};
-use bytes::Bytes;
-use datafusion::common::ScalarValue;
-use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
-use datafusion::logical_expr::{Expr as PlanExpr, LogicalPlan};
-use lakegate_engine::exact_decimal;
-use lakegate_error::{Code, Error, Result, from_engine};
+use arrow::datatypes::{DataType, SchemaRef};
+use lakegate_error::{Code, Error, Result};
 use lakegate_sql::Parsed;
-use sqlparser::ast::{self, Expr, Value, VisitMut, VisitorMut};
+use lakegate_sql::ast::Statement;
 
-/// The highest parameter number, as Postgres has it.
-const MAX_PARAMETERS: usize = 65_535;
+use crate::query::kept_plan::PlanSlot;
+use crate::query::source::QuerySource;
 
 /// Bytes that statements which one connection keeps prepared take together, by [`Prepared::weight`].
 pub const MAX_PREPARED_WEIGHT: usize = 64 * 1024 * 1024;
@@ -26,9 +20,10 @@ const FIELD_BYTES: usize = 256;
 /// Memory of any statement.
 const FIXED_BYTES: usize = 1024;
 
-/// Errors: with one more, the statements take more memory than they may.
+/// `remedy`: how a client releases a statement.
 ///
-/// `remedy`: how a client lets go of one.
+/// # Errors
+/// With `one` more, the statements take more memory than one connection may use.
 pub fn check_weight(kept: impl Iterator<Item = usize>, one: usize, remedy: &str) -> Result<()> {
     let weight = kept.fold(one, usize::saturating_add);
     if weight <= MAX_PREPARED_WEIGHT {
@@ -46,39 +41,46 @@ pub fn check_weight(kept: impl Iterator<Item = usize>, one: usize, remedy: &str)
 /// A statement that can be executed any number of times.
 #[derive(Debug, Clone)]
 pub struct Prepared {
-    pub parsed: Parsed,
+    pub source: QuerySource,
     /// The types of `$1`, `$2` …
     pub parameters: Vec<DataType>,
-    /// Indices of the parameters whose type nobody told and nothing tells, which are taken for text.
-    pub open: Vec<usize>,
+    /// Indices of the parameters whose type is neither declared nor inferred; they are text.
+    pub untyped: Vec<usize>,
     /// The columns of its rows; `None` for a command.
     pub columns: Option<SchemaRef>,
-    /// The number of its plan, which the session may still have.
-    pub(crate) plan: Option<u64>,
-    /// The Substrait plan that is run in the place of the statement.
-    pub(crate) substrait: Option<Bytes>,
+    /// Its plan, for the first execution.
+    pub(crate) plan: Option<Arc<PlanSlot>>,
 }
 
 impl Prepared {
-    /// A statement without parameters that nobody asks about before it runs: it is planned once.
+    /// A statement without parameters that runs without being described first, so that it is planned
+    /// once.
     pub fn undescribed(parsed: Parsed) -> Self {
+        Self::of(QuerySource::Sql(parsed))
+    }
+
+    /// A statement of which nothing but its source is known.
+    pub(crate) fn of(source: QuerySource) -> Self {
         Self {
-            parsed,
+            source,
             parameters: Vec::new(),
-            open: Vec::new(),
+            untyped: Vec::new(),
             columns: None,
             plan: None,
-            substrait: None,
         }
     }
 
-    /// Bytes of what it was made of: the text of the statement, or the Substrait plan.
-    pub fn source_bytes(&self) -> usize {
-        let plan = self.substrait.as_ref().map_or(0, Bytes::len);
-        self.parsed.text.len() + plan
+    /// The SQL statement; `None` for a Substrait plan.
+    pub fn statement(&self) -> Option<&Statement> {
+        self.source.sql().map(|parsed| &parsed.statement)
     }
 
-    /// Bytes that it takes in memory, about: a statement that was parsed takes many times its text.
+    /// Bytes of its source: the text of the statement, or the Substrait plan.
+    pub fn source_bytes(&self) -> usize {
+        self.source.bytes()
+    }
+
+    /// About the bytes that it takes in memory: a parsed statement takes many times its text.
     pub fn weight(&self) -> usize {
         let columns = self
             .columns
@@ -87,417 +89,5 @@ impl Prepared {
         self.source_bytes() * PARSED_BYTES
             + (columns + self.parameters.len()) * FIELD_BYTES
             + FIXED_BYTES
-    }
-}
-
-/// The number of a placeholder: `$1` is 1.
-fn number(placeholder: &str) -> Option<usize> {
-    placeholder.strip_prefix('$')?.parse().ok()
-}
-
-/// Gives placeholders the types that the client declared, as casts.
-///
-/// `declared`: for `$1`, `$2` …; `None` or missing is left to inference.
-pub fn declare_types(statement: &mut ast::Statement, declared: &[Option<DataType>]) {
-    struct Declare<'a>(&'a [Option<DataType>]);
-    impl VisitorMut for Declare<'_> {
-        type Break = ();
-        fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
-            if let Expr::Value(value) = expr
-                && let Value::Placeholder(name) = &value.value
-                && let Some(declared) = number(name)
-                    .and_then(|n| self.0.get(n.checked_sub(1)?))
-                    .and_then(Option::as_ref)
-                && let Some(data_type) = sql_type(declared)
-            {
-                let placeholder = expr.clone();
-                *expr = Expr::Cast {
-                    kind: ast::CastKind::Cast,
-                    expr: Box::new(placeholder),
-                    data_type,
-                    array: false,
-                    format: None,
-                };
-            }
-            ControlFlow::Continue(())
-        }
-    }
-    if declared.iter().any(Option::is_some) {
-        // Nothing breaks the walk.
-        let _ = statement.visit(&mut Declare(declared));
-    }
-}
-
-/// Puts `x = $1` in the place of `x = ANY($1)` where `$1` has no declared type: from that the engine infers what the
-/// items are. Gives the numbers of these parameters, which are lists.
-pub fn lists_as_items(query: &mut ast::Query, declared: &[Option<DataType>]) -> BTreeSet<usize> {
-    struct Lists<'a> {
-        declared: &'a [Option<DataType>],
-        found: BTreeSet<usize>,
-    }
-    impl VisitorMut for Lists<'_> {
-        type Break = ();
-        fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
-            let (Expr::AnyOp { right, .. } | Expr::AllOp { right, .. }) = &*expr else {
-                return ControlFlow::Continue(());
-            };
-            let open = placeholder(right)
-                .and_then(number)
-                .filter(|n| *n > 0 && self.declared.get(n - 1).is_none_or(Option::is_none));
-            let Some(number) = open else {
-                return ControlFlow::Continue(());
-            };
-            self.found.insert(number);
-            let null = Expr::Value(Value::Null.into());
-            if let Expr::AnyOp {
-                left,
-                compare_op,
-                right,
-                ..
-            }
-            | Expr::AllOp {
-                left,
-                compare_op,
-                right,
-            } = std::mem::replace(expr, null)
-            {
-                *expr = Expr::BinaryOp {
-                    left,
-                    op: compare_op,
-                    right,
-                };
-            }
-            ControlFlow::Continue(())
-        }
-    }
-    let mut lists = Lists {
-        declared,
-        found: BTreeSet::new(),
-    };
-    // Nothing breaks the walk.
-    let _ = query.visit(&mut lists);
-    lists.found
-}
-
-/// The name of a parameter, such as `$1`, maybe in parentheses.
-fn placeholder(expr: &Expr) -> Option<&str> {
-    match expr {
-        Expr::Nested(inner) => placeholder(inner),
-        Expr::Value(value) => match &value.value {
-            Value::Placeholder(name) => Some(name),
-            _ => None,
-        },
-        _ => None,
-    }
-}
-
-/// The type of a list of these items.
-pub fn list_of(item: &DataType) -> DataType {
-    let item = match item {
-        DataType::LargeUtf8 | DataType::Utf8View => DataType::Utf8,
-        item => item.clone(),
-    };
-    DataType::new_list(item, true)
-}
-
-/// Errors: the statement asks for a parameter that is not among the first `given`.
-pub fn check_parameters(statement: &ast::Statement, given: usize) -> Result<()> {
-    let found = ast::visit_expressions(statement, |expr| match placeholder(expr) {
-        Some(name) if number(name).is_none_or(|n| n == 0 || n > given) => {
-            ControlFlow::Break(no_parameter(name))
-        }
-        _ => ControlFlow::Continue(()),
-    });
-    match found {
-        ControlFlow::Break(error) => Err(error),
-        ControlFlow::Continue(()) => Ok(()),
-    }
-}
-
-pub fn no_parameter(name: &str) -> Error {
-    Error::new(
-        Code::UndefinedParameter,
-        format!("there is no parameter {name}"),
-    )
-    .with_hint(format!(
-        "parameters are $1 to ${MAX_PARAMETERS}; their values come with the driver's protocol, or with EXECUTE"
-    ))
-}
-
-/// The SQL type by which a parameter of this type is cast; `None` leaves it to inference.
-fn sql_type(data_type: &DataType) -> Option<ast::DataType> {
-    use ast::DataType as T;
-    Some(match data_type {
-        DataType::Boolean => T::Boolean,
-        DataType::Int8 => T::TinyInt(None),
-        DataType::Int16 => T::SmallInt(None),
-        DataType::Int32 => T::Int(None),
-        DataType::Int64 => T::BigInt(None),
-        DataType::Float32 => T::Real,
-        DataType::Float64 => T::Double(ast::ExactNumberInfo::None),
-        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => T::Varchar(None),
-        DataType::Binary | DataType::LargeBinary | DataType::BinaryView => T::Bytea,
-        DataType::Date32 => T::Date,
-        DataType::Timestamp(TimeUnit::Microsecond, None) => {
-            T::Timestamp(Some(6), ast::TimezoneInfo::None)
-        }
-        DataType::Timestamp(TimeUnit::Microsecond, Some(_)) => {
-            T::Timestamp(Some(6), ast::TimezoneInfo::WithTimeZone)
-        }
-        DataType::Time64(TimeUnit::Microsecond) => T::Time(None, ast::TimezoneInfo::None),
-        DataType::Interval(_) => T::Interval {
-            fields: None,
-            precision: None,
-        },
-        DataType::List(item) | DataType::LargeList(item) => T::Array(
-            ast::ArrayElemTypeDef::SquareBracket(Box::new(sql_type(item.data_type())?), None),
-        ),
-        DataType::Decimal128(precision, scale) => T::Decimal(
-            ast::ExactNumberInfo::PrecisionAndScale(u64::from(*precision), i64::from(*scale)),
-        ),
-        _ => return None,
-    })
-}
-
-/// What the plan says of its parameters: what DataFusion infers, and else the type that a parameter is cast to (`$1::int`).
-pub fn inferred_types(plan: &LogicalPlan) -> Result<HashMap<String, Option<DataType>>> {
-    let mut types = plan.get_parameter_types().map_err(from_engine)?;
-    let walked = plan.apply_with_subqueries(|node| {
-        node.apply_expressions(|expr| {
-            expr.apply(|expr| {
-                if let PlanExpr::Cast(cast) = expr
-                    && let PlanExpr::Placeholder(placeholder) = cast.expr.as_ref()
-                {
-                    let known = types.entry(placeholder.id.clone()).or_default();
-                    if known.is_none() {
-                        *known = Some(cast.field.data_type().clone());
-                    }
-                }
-                Ok(TreeNodeRecursion::Continue)
-            })
-        })
-    });
-    walked.map_err(from_engine)?;
-    Ok(types)
-}
-
-/// The parameters that a query names, wherever it does: of a WITH that nothing reads there is nothing in a plan.
-pub fn named_parameters(query: &ast::Query) -> BTreeSet<String> {
-    let mut names = BTreeSet::new();
-    let _: ControlFlow<()> = ast::visit_expressions(query, |expr| {
-        names.extend(placeholder(expr).map(str::to_owned));
-        ControlFlow::Continue(())
-    });
-    names
-}
-
-/// The types of all parameters: declared, else inferred, else text.
-///
-/// Errors: a number that is out of bounds, such as `$0`.
-pub fn parameter_types(
-    inferred: impl IntoIterator<Item = (String, Option<DataType>)>,
-    declared: &[Option<DataType>],
-) -> Result<Vec<DataType>> {
-    let mut types: BTreeMap<usize, Option<DataType>> = BTreeMap::new();
-    for (name, data_type) in inferred {
-        let number = number(&name)
-            .filter(|n| (1..=MAX_PARAMETERS).contains(n))
-            .ok_or_else(|| no_parameter(&name))?;
-        types.insert(number, data_type);
-    }
-    let count = types
-        .keys()
-        .next_back()
-        .copied()
-        .unwrap_or(0)
-        .max(declared.len());
-    Ok((1..=count)
-        .map(|number| {
-            let declared = declared.get(number - 1).cloned().flatten();
-            declared
-                .or_else(|| types.get(&number).cloned().flatten())
-                .filter(|data_type| *data_type != DataType::Null)
-                .unwrap_or(DataType::Utf8)
-        })
-        .collect())
-}
-
-/// Indices of the parameters, of `count`, that are neither inferred nor declared.
-pub fn open_parameters(
-    inferred: &HashMap<String, Option<DataType>>,
-    declared: &[Option<DataType>],
-    count: usize,
-) -> Vec<usize> {
-    let known = |index: usize| {
-        declared.get(index).is_some_and(Option::is_some)
-            || inferred
-                .get(&format!("${}", index + 1))
-                .is_some_and(Option::is_some)
-    };
-    (0..count).filter(|index| !known(*index)).collect()
-}
-
-/// The value of a parameter expression of EXECUTE: a literal, maybe negative, maybe typed or cast.
-pub fn literal(expr: &Expr) -> Result<ScalarValue> {
-    let invalid = || {
-        Error::invalid(format!(
-            "parameter {expr} is no literal; EXECUTE takes literals only"
-        ))
-    };
-    Ok(match expr {
-        Expr::Value(value) => match &value.value {
-            Value::Null => ScalarValue::Null,
-            Value::Boolean(value) => ScalarValue::Boolean(Some(*value)),
-            Value::SingleQuotedString(text) => ScalarValue::Utf8(Some(text.clone())),
-            Value::Number(text, _) => numeric(text).ok_or_else(invalid)?,
-            _ => return Err(invalid()),
-        },
-        Expr::UnaryOp {
-            op: ast::UnaryOperator::Minus,
-            expr: inner,
-        } => literal(inner)?.arithmetic_negate().map_err(|_| invalid())?,
-        Expr::Nested(inner) => literal(inner)?,
-        Expr::TypedString(typed) => {
-            let Value::SingleQuotedString(text) = &typed.value.value else {
-                return Err(invalid());
-            };
-            let data_type = match &typed.data_type {
-                ast::DataType::Date => DataType::Date32,
-                ast::DataType::Timestamp(..) => DataType::Timestamp(TimeUnit::Microsecond, None),
-                _ => return Err(invalid()),
-            };
-            ScalarValue::try_from_string(text.clone(), &data_type).map_err(|_| invalid())?
-        }
-        _ => return Err(invalid()),
-    })
-}
-
-/// A parameter's value as one of its type, or of a type of its own where that would change it: `0.005` is no decimal of two digits.
-///
-/// # Errors
-/// It is not of the type.
-pub fn fitted(value: ScalarValue, data_type: &DataType) -> Result<ScalarValue> {
-    let exact = match &value {
-        ScalarValue::Utf8(Some(text)) if data_type.is_decimal() => exact_decimal(text),
-        ScalarValue::Float64(Some(number)) if data_type.is_decimal() => {
-            exact_decimal(&number.to_string())
-        }
-        ScalarValue::Float64(Some(number)) if data_type.is_integer() && number.fract() != 0.0 => {
-            return Ok(value);
-        }
-        _ => None,
-    };
-    let Some(exact) = exact else {
-        return value.cast_to(data_type).map_err(from_engine);
-    };
-    let fitted = exact.cast_to(data_type);
-    let back = |fitted: &ScalarValue| fitted.cast_to(&exact.data_type());
-    match &fitted {
-        Ok(same) if back(same).is_ok_and(|back| back == exact) => Ok(same.clone()),
-        _ => Ok(exact),
-    }
-}
-
-fn numeric(text: &str) -> Option<ScalarValue> {
-    if let Ok(whole) = text.parse::<i64>() {
-        return Some(ScalarValue::Int64(Some(whole)));
-    }
-    text.parse::<f64>()
-        .ok()
-        .map(|number| ScalarValue::Float64(Some(number)))
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, clippy::panic)]
-    use lakegate_sql::Statement;
-
-    use super::*;
-
-    fn query(sql: &str) -> ast::Query {
-        match lakegate_sql::parse(sql).unwrap().remove(0).statement {
-            Statement::Query(query) => *query,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    #[test]
-    fn parameters_of_any_are_lists_of_what_they_are_compared_with() {
-        let mut any =
-            query("SELECT a = ANY($2), b > ALL(($3)), c = ANY($4), d = ANY(e) FROM t WHERE f = $1");
-        let declared = [None, None, None, Some(DataType::Utf8)];
-        assert_eq!(lists_as_items(&mut any, &declared), [2, 3].into());
-        assert_eq!(
-            any.to_string(),
-            "SELECT a = $2, b > ($3), c = ANY($4), d = ANY(e) FROM t WHERE f = $1"
-        );
-        assert_eq!(
-            list_of(&DataType::Utf8View),
-            DataType::new_list(DataType::Utf8, true)
-        );
-    }
-
-    #[test]
-    fn parameters_are_named_wherever_they_are() {
-        let query = query("WITH q AS (SELECT $2::int) SELECT ($1) FROM t WHERE EXISTS (SELECT $4)");
-        let names = ["$1", "$2", "$4"].map(str::to_owned);
-        assert_eq!(named_parameters(&query), names.into());
-    }
-
-    #[test]
-    fn parameters_without_a_value_are_named() {
-        for (sql, given, missing) in [
-            ("SELECT $1", 0, "$1"),
-            ("SELECT a FROM t WHERE b = $1 LIMIT $2", 1, "$2"),
-            ("SELECT (SELECT $3 + $1)", 2, "$3"),
-            ("SELECT $0", 5, "$0"),
-        ] {
-            let statement = ast::Statement::Query(Box::new(query(sql)));
-            let error = check_parameters(&statement, given).unwrap_err();
-            assert_eq!(error.code(), Code::UndefinedParameter);
-            assert_eq!(error.message(), format!("there is no parameter {missing}"));
-            assert_eq!(check_parameters(&statement, 5).is_ok(), missing != "$0");
-        }
-    }
-
-    #[test]
-    fn value_is_not_changed_to_fit() {
-        let decimal = DataType::Decimal128(10, 2);
-        let of = |value| fitted(value, &decimal).unwrap();
-        let text = |text: &str| ScalarValue::from(text);
-        assert_eq!(of(text("0.5")), ScalarValue::Decimal128(Some(50), 10, 2));
-        assert_eq!(of(text("0.005")), ScalarValue::Decimal128(Some(5), 3, 3));
-        assert_eq!(
-            of(ScalarValue::from(0.005)),
-            ScalarValue::Decimal128(Some(5), 3, 3)
-        );
-        assert_eq!(
-            of(text("123456789012")),
-            ScalarValue::Decimal128(Some(123_456_789_012), 12, 0)
-        );
-        assert!(fitted(text("x"), &decimal).is_err());
-        assert_eq!(
-            fitted(ScalarValue::from(2.7), &DataType::Int32).unwrap(),
-            ScalarValue::from(2.7)
-        );
-        assert_eq!(
-            fitted(ScalarValue::from(2.0), &DataType::Int32).unwrap(),
-            ScalarValue::from(2)
-        );
-    }
-
-    #[test]
-    fn types_that_nothing_settles_are_text() {
-        let types = parameter_types(
-            [
-                ("$1".to_owned(), Some(DataType::Null)),
-                ("$3".to_owned(), Some(DataType::Int64)),
-            ],
-            &[],
-        );
-        assert_eq!(
-            types.unwrap(),
-            [DataType::Utf8, DataType::Utf8, DataType::Int64]
-        );
     }
 }

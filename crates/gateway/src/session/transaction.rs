@@ -3,7 +3,7 @@
 
 use lakegate_error::{Code, Error, Result};
 
-use crate::session::settings::Settings;
+use lakegate_dialect::postgres::Settings;
 
 /// Savepoints of one block.
 const MAX_SAVEPOINTS: usize = 1_000;

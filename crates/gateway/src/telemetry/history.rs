@@ -8,105 +8,17 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
 use futures::Stream;
 use lakegate_error::{Error, Result};
 use parking_lot::Mutex;
 use uuid::Uuid;
 
+use super::events::{QueryEvent, QueryListener};
 use super::history_store::{HistoryStore, Place, Writer};
+use super::record::{Owner, QueryRecord};
 
 /// Records of one page.
 const PAGE_ROWS: usize = 1_000;
-
-/// A query's state, in Athena's names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum QueryState {
-    Queued,
-    Running,
-    Succeeded,
-    Failed,
-    Cancelled,
-}
-
-impl QueryRecord {
-    /// Bytes of its texts.
-    pub(super) fn bytes(&self) -> usize {
-        let optional = |text: &Option<String>| text.as_ref().map_or(0, String::len);
-        self.query.len()
-            + self.user_name.len()
-            + self.workgroup.len()
-            + self.database.len()
-            + self.protocol.len()
-            + optional(&self.error_code)
-            + optional(&self.error_message)
-            + optional(&self.application_name)
-    }
-}
-
-impl QueryState {
-    pub fn name(self) -> &'static str {
-        match self {
-            QueryState::Queued => "QUEUED",
-            QueryState::Running => "RUNNING",
-            QueryState::Succeeded => "SUCCEEDED",
-            QueryState::Failed => "FAILED",
-            QueryState::Cancelled => "CANCELLED",
-        }
-    }
-
-    pub fn is_final(self) -> bool {
-        !matches!(self, QueryState::Queued | QueryState::Running)
-    }
-}
-
-/// One row of `system.queries`.
-#[derive(Debug, Clone)]
-pub struct QueryRecord {
-    pub query_id: Uuid,
-    pub user_name: String,
-    /// Of the catalog; `None` of queries that were recorded before ids were.
-    pub user_id: Option<i64>,
-    pub workgroup: String,
-    pub database: String,
-    pub state: QueryState,
-    /// The statement's text, with passwords taken out.
-    pub query: String,
-    pub submitted_at: DateTime<Utc>,
-    pub completed_at: Option<DateTime<Utc>>,
-    /// Parsing, resolving and planning, with the listing of files.
-    pub planning: Duration,
-    /// Waiting for a place to run, or for an identical query.
-    pub queued: Duration,
-    pub execution: Duration,
-    pub total: Duration,
-    /// Processor time of all its threads together.
-    pub cpu: Duration,
-    pub bytes_scanned: u64,
-    pub bytes_fetched: u64,
-    pub rows: u64,
-    pub cache_hit: bool,
-    pub error_code: Option<String>,
-    pub error_message: Option<String>,
-    pub protocol: String,
-    pub application_name: Option<String>,
-}
-
-/// A user whose queries are looked for.
-#[derive(Debug, Clone)]
-pub struct Owner {
-    pub user_id: i64,
-    /// For records that have no id.
-    pub user_name: String,
-    /// When the user was made: what has no id and is older was another user's of that name.
-    pub since: DateTime<Utc>,
-}
-
-impl Owner {
-    fn owns(&self, record: &QueryRecord) -> bool {
-        record.user_id == Some(self.user_id)
-    }
-}
 
 /// All queries, running and past.
 #[derive(Debug)]
@@ -128,8 +40,7 @@ impl History {
         }))
     }
 
-    /// A query begins, or goes on to its next state; a final state ends it.
-    pub fn record(&self, record: QueryRecord) {
+    fn record(&self, record: QueryRecord) {
         if record.state.is_final() {
             // Written before it leaves memory, so that a reader never misses it.
             self.writer.push(record.clone());
@@ -192,6 +103,12 @@ impl History {
     }
 }
 
+impl QueryListener for History {
+    fn on(&self, event: &QueryEvent<'_>) {
+        self.record(event.record().clone());
+    }
+}
+
 /// A reader of the history on its way.
 struct Pages {
     history: Arc<History>,
@@ -242,6 +159,12 @@ impl Pages {
         Ok(Some((page, self)))
     }
 }
+
+#[cfg(test)]
+use chrono::{DateTime, Utc};
+
+#[cfg(test)]
+use super::record::QueryState;
 
 #[cfg(test)]
 fn owner(user: &str) -> Owner {

@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use rusqlite::{Connection, params};
 use uuid::Uuid;
 
-use super::history::{Owner, QueryRecord, QueryState};
+use super::record::{Owner, QueryRecord, QueryState};
 
 const SCHEMA_VERSION: i64 = 2;
 

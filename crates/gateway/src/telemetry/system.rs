@@ -18,7 +18,8 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
 use futures::StreamExt;
 
-use super::history::{History, Owner, QueryRecord};
+use super::history::History;
+use super::record::{Owner, QueryRecord};
 
 /// The most queries that one look into `system.queries` gives.
 const MAX_QUERIES: usize = 100_000;

@@ -1,3 +1,5 @@
 //! Writes of rows into tables.
 
-pub(crate) mod ingest;
+mod ingest;
+mod job;
+mod recovery;

@@ -276,15 +276,4 @@ impl Statement {
             | Statement::RollbackTo(_) => StatementKind::Transaction,
         }
     }
-
-    /// Whether the statement answers with rows. (EXECUTE may: it depends on what was prepared.)
-    pub fn is_query_like(&self) -> bool {
-        matches!(
-            self,
-            Statement::Query(_)
-                | Statement::Explain(_)
-                | Statement::Describe(_)
-                | Statement::Fetch(_)
-        ) || self.tag() == "SHOW"
-    }
 }

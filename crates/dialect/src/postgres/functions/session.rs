@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field, TimeUnit};
 use lakegate_error::{Code, Error};
 
-use crate::postgres::{BUILT_IN_SETTINGS, Cell, PgFunction, SessionInfo, invalid};
+use crate::postgres::{Cell, PgFunction, SessionInfo, VERSION, invalid};
 
 fn texts() -> DataType {
     DataType::List(Arc::new(Field::new_list_field(DataType::Utf8, true)))
@@ -32,17 +32,7 @@ fn own(text: Option<&str>) -> Cell<'static> {
 
 /// The value of a setting of the session.
 pub fn setting(session: &SessionInfo, name: &str) -> Option<String> {
-    let name = name.to_lowercase();
-    if let Some(value) = session.settings.get(&name) {
-        return Some(value.clone());
-    }
-    if name == "search_path" {
-        return Some(session.search_path.join(", "));
-    }
-    BUILT_IN_SETTINGS
-        .iter()
-        .find(|(known, _)| *known == name)
-        .map(|(_, value)| (*value).to_owned())
+    session.settings.get(name).ok()
 }
 
 pub fn functions(session: &Arc<SessionInfo>) -> Vec<PgFunction> {
@@ -52,7 +42,7 @@ pub fn functions(session: &Arc<SessionInfo>) -> Vec<PgFunction> {
     let database =
         |name: &str| constant(name, text(), session, |s| own(Some(&s.database))).shown_as("name");
     let mut all = vec![
-        constant("version", text(), session, |s| own(Some(&s.version))),
+        constant("version", text(), session, |_| Cell::text(VERSION)),
         user("current_user"),
         user("session_user"),
         user("user"),

@@ -1,22 +1,30 @@
 #![allow(clippy::unwrap_used)]
 use super::*;
+use crate::telemetry::events::QueryListener;
+use crate::telemetry::history::History;
+use crate::workgroup::{AdmissionLimits, Queues, WorkgroupLimits};
+
+fn submission(timeout: Option<Duration>) -> Submission {
+    let queues = Arc::new(Queues::new(AdmissionLimits::shared(4, 4)));
+    let limits = WorkgroupLimits::none("primary");
+    Submission {
+        principal: Principal::named("u"),
+        database: "d".to_owned(),
+        text: "SELECT 1".to_owned(),
+        protocol: "postgres".to_owned(),
+        application_name: None,
+        timeout,
+        resources: QueryResources::new(limits, Arc::default(), queues),
+    }
+}
 
 fn query(directory: &tempfile::TempDir, timeout: Option<Duration>) -> Arc<Query> {
     let history = History::open(
         &directory.path().join("history.db"),
         Duration::from_secs(3600),
     );
-    let submission = Submission {
-        principal: Principal::named("u"),
-        workgroup: "primary".to_owned(),
-        database: "d".to_owned(),
-        text: "SELECT 1".to_owned(),
-        protocol: "postgres".to_owned(),
-        application_name: None,
-        timeout,
-        limits: Limits::default(),
-    };
-    Query::submit(submission, Arc::default(), history.unwrap(), Arc::default())
+    let events = QueryEvents::new(vec![history.unwrap() as _]);
+    Query::submit(submission(timeout), Arc::new(events), Arc::default())
 }
 
 fn killed() -> Error {
@@ -82,4 +90,39 @@ async fn what_commits_cannot_be_stopped_and_what_was_stopped_does_not_commit() {
     let early = query(&directory, None);
     assert!(early.cancel(killed()));
     assert_eq!(early.commits().unwrap_err().code(), Code::QueryCancelled);
+}
+
+/// The names of the events of each query.
+#[derive(Debug, Default)]
+struct Heard(Mutex<Vec<(&'static str, QueryState)>>);
+
+impl QueryListener for Heard {
+    fn on(&self, event: &QueryEvent<'_>) {
+        let name = match event {
+            QueryEvent::Submitted(_) => "submitted",
+            QueryEvent::Started(_) => "started",
+            QueryEvent::Finished(_) => "finished",
+        };
+        self.0.lock().push((name, event.record().state));
+    }
+}
+
+#[tokio::test]
+async fn listeners_hear_of_each_step_once_and_of_the_first_end_alone() {
+    let heard = Arc::new(Heard::default());
+    let events = Arc::new(QueryEvents::new(vec![Arc::clone(&heard) as _]));
+    let submission = submission(None);
+    let query = Query::submit(submission, events, Arc::default());
+    query.runs();
+    query.finish(1, Ok(()));
+    query.finish(2, Err(&killed()));
+    query.runs();
+    assert_eq!(
+        *heard.0.lock(),
+        [
+            ("submitted", QueryState::Queued),
+            ("started", QueryState::Running),
+            ("finished", QueryState::Succeeded),
+        ]
+    );
 }

@@ -1,11 +1,9 @@
 //! The server itself: its one database, settings, connections and functions.
 
-use std::collections::BTreeMap;
-
 use super::Input;
 use crate::postgres::pg_catalog::data::{PG_PROC, StaticRow};
 use crate::postgres::pg_catalog::oids;
-use crate::postgres::{BUILT_IN_SETTINGS, Cell, milliseconds};
+use crate::postgres::{Cell, ShownSetting};
 use crate::visible::Backend;
 
 type Value<'a> = Option<Cell<'a>>;
@@ -37,73 +35,28 @@ pub fn pg_stat_database<'a>(input: &'a Input, column: &str) -> Value<'a> {
     })
 }
 
-/// A setting: name, value, description.
-pub struct SettingRow<'a> {
-    name: &'a str,
-    value: &'a str,
-    description: &'a str,
-    built_in: bool,
+/// The settings of the session that asks.
+pub fn settings(input: &Input) -> Vec<ShownSetting> {
+    input.session.settings.all()
 }
 
-/// The catalog's settings, the session's values over them, and what every Postgres has.
-pub fn settings(input: &Input) -> Vec<SettingRow<'_>> {
-    let mut rows: BTreeMap<String, SettingRow<'_>> = BTreeMap::new();
-    for (name, value) in BUILT_IN_SETTINGS {
-        rows.insert(
-            name.to_lowercase(),
-            SettingRow {
-                name,
-                value,
-                description: "",
-                built_in: true,
-            },
-        );
-    }
-    for setting in &input.catalog.settings {
-        let row = SettingRow {
-            name: &setting.name,
-            value: &setting.value,
-            description: &setting.description,
-            built_in: false,
-        };
-        rows.insert(setting.name.to_lowercase(), row);
-    }
-    for (name, value) in &input.session.settings {
-        let row = rows.entry(name.to_lowercase()).or_insert(SettingRow {
-            name,
-            value,
-            description: "",
-            built_in: false,
-        });
-        row.value = value;
-    }
-    rows.into_values().collect()
-}
-
-fn is_time(row: &SettingRow<'_>) -> bool {
-    row.name.ends_with("_timeout")
-}
-
-pub fn pg_settings<'a>(row: &SettingRow<'a>, column: &str) -> Value<'a> {
+pub fn pg_settings(row: &ShownSetting, column: &str) -> Value<'static> {
+    let value = |value: &str| Cell::text(row.in_unit(value));
     Some(match column {
         "name" => Cell::text(row.name),
-        // Times are numbers here, in their base unit.
-        "setting" | "boot_val" | "reset_val" if is_time(row) => {
-            let time = milliseconds(row.value).unwrap_or(0);
-            Cell::text(time.to_string())
-        }
-        "setting" | "boot_val" | "reset_val" => Cell::text(row.value),
-        "unit" if is_time(row) => Cell::text("ms"),
-        "vartype" if is_time(row) => Cell::text("integer"),
+        "setting" => value(&row.value),
+        "boot_val" => value(row.default),
+        "reset_val" => value(&row.reset_value),
+        "unit" => Cell::optional_text(row.unit),
         "category" => Cell::text("Lakegate"),
         "short_desc" => Cell::text(row.description),
-        "context" => Cell::text(if row.built_in { "internal" } else { "user" }),
-        "vartype" => Cell::text(match row.value {
-            "on" | "off" => "bool",
-            value if value.parse::<i64>().is_ok() => "integer",
-            _ => "string",
+        "context" => Cell::text(if row.is_constant { "internal" } else { "user" }),
+        "vartype" => Cell::text(row.var_type),
+        "source" => Cell::text(if row.value == row.default {
+            "default"
+        } else {
+            "session"
         }),
-        "source" => Cell::text("default"),
         _ => return None,
     })
 }

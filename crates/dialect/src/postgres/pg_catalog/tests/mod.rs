@@ -161,11 +161,6 @@ fn sample() -> VisibleCatalog {
                 ..VisibleDatabase::default()
             },
         ],
-        settings: vec![Setting {
-            name: "workgroup".to_owned(),
-            value: "primary".to_owned(),
-            ..Setting::default()
-        }],
         activity: vec![Backend {
             pid: 7,
             user: "analyst".to_owned(),
@@ -207,7 +202,6 @@ fn session() -> SessionInfo {
         database: "awsdatacatalog".to_owned(),
         search_path: vec!["curated".to_owned()],
         backend_pid: 7,
-        version: "PostgreSQL 16.4 (Lakegate 0.1.0)".to_owned(),
         ..SessionInfo::default()
     }
 }

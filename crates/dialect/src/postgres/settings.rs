@@ -1,11 +1,31 @@
-//! A session's settings: Postgres's own that clients set, and Lakegate's.
+//! The settings of a session: PostgreSQL's that clients set or read, and Lakegate's.
+//!
+//! One table serves SET, SHOW, `pg_settings`, `current_setting` and the parameters that a connection
+//! starts with.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use lakegate_dialect::postgres::{milliseconds, quote_ident, shown_time};
 use lakegate_error::{Code, Error, Result};
+
+use crate::postgres::{milliseconds, quote_ident, shown_time};
+
+/// The release of PostgreSQL whose protocol and catalog Lakegate speaks.
+macro_rules! postgres_release {
+    () => {
+        "16.6"
+    };
+}
+
+/// What `version()` returns.
+pub const VERSION: &str = concat!(
+    "PostgreSQL ",
+    postgres_release!(),
+    " (Lakegate ",
+    env!("CARGO_PKG_VERSION"),
+    ")"
+);
 
 /// How a query uses stored results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,7 +40,8 @@ pub enum ResultReuse {
     Only,
 }
 
-/// One setting that exists.
+/// A setting that exists.
+#[derive(Debug)]
 struct Known {
     /// As Postgres spells it; looked up without regard to case.
     name: &'static str,
@@ -29,6 +50,7 @@ struct Known {
     description: &'static str,
 }
 
+#[derive(Debug)]
 enum Kind {
     Text,
     Boolean,
@@ -52,12 +74,19 @@ const ISOLATION: &[&str] = &[
     "serializable",
 ];
 
+/// By name, without regard to case.
 const KNOWN: &[Known] = &[
     Known {
         name: "application_name",
         default: "",
         kind: Kind::Text,
         description: "Name of the client",
+    },
+    Known {
+        name: "block_size",
+        default: "8192",
+        kind: Kind::Constant,
+        description: "Bytes of a page in PostgreSQL; Lakegate has no pages",
     },
     Known {
         name: "bytea_output",
@@ -78,6 +107,12 @@ const KNOWN: &[Known] = &[
         description: "Accepted and without effect",
     },
     Known {
+        name: "data_checksums",
+        default: "off",
+        kind: Kind::Constant,
+        description: "Lakegate has no pages to check",
+    },
+    Known {
         name: "DateStyle",
         default: "ISO, MDY",
         kind: Kind::OneOf(&[
@@ -85,6 +120,18 @@ const KNOWN: &[Known] = &[
             "dmy", "ymd",
         ]),
         description: "Text form of dates",
+    },
+    Known {
+        name: "default_table_access_method",
+        default: "heap",
+        kind: Kind::Constant,
+        description: "The one access method of PostgreSQL's own tables",
+    },
+    Known {
+        name: "default_tablespace",
+        default: "",
+        kind: Kind::Constant,
+        description: "Lakegate has no tablespaces",
     },
     Known {
         name: "default_transaction_isolation",
@@ -135,6 +182,24 @@ const KNOWN: &[Known] = &[
         description: "Whether the user is an administrator",
     },
     Known {
+        name: "jit",
+        default: "off",
+        kind: Kind::Constant,
+        description: "Queries run vectorised, without JIT compilation",
+    },
+    Known {
+        name: "lc_collate",
+        default: "C",
+        kind: Kind::Constant,
+        description: "Texts are ordered by their bytes",
+    },
+    Known {
+        name: "lc_ctype",
+        default: "C",
+        kind: Kind::Constant,
+        description: "Classes of characters",
+    },
+    Known {
         name: "lock_timeout",
         default: "0",
         kind: Kind::Milliseconds,
@@ -145,6 +210,12 @@ const KNOWN: &[Known] = &[
         default: "255",
         kind: Kind::Constant,
         description: "Characters of a name",
+    },
+    Known {
+        name: "max_index_keys",
+        default: "32",
+        kind: Kind::Constant,
+        description: "Lakegate has no indexes",
     },
     Known {
         name: "result_reuse",
@@ -172,15 +243,20 @@ const KNOWN: &[Known] = &[
     },
     Known {
         name: "server_version",
-        default: "16.6",
+        default: concat!(
+            postgres_release!(),
+            " (Lakegate ",
+            env!("CARGO_PKG_VERSION"),
+            ")"
+        ),
         kind: Kind::Constant,
-        description: "The version of PostgreSQL whose protocol and catalog are spoken",
+        description: "Release of PostgreSQL whose protocol and catalog Lakegate speaks",
     },
     Known {
         name: "server_version_num",
         default: "160006",
         kind: Kind::Constant,
-        description: "The same as a number",
+        description: "server_version as a number",
     },
     Known {
         name: "session_authorization",
@@ -250,6 +326,54 @@ fn unrecognized(name: &str) -> Error {
         format!("unrecognized configuration parameter \"{name}\""),
     )
     .with_hint("SHOW ALL lists the parameters")
+}
+
+/// A setting of a session with its value.
+#[derive(Debug, Clone)]
+pub struct ShownSetting {
+    /// As PostgreSQL spells it.
+    pub name: &'static str,
+    pub value: String,
+    pub description: &'static str,
+    /// The value after RESET.
+    pub reset_value: String,
+    pub default: &'static str,
+    /// `pg_settings.vartype`.
+    pub var_type: &'static str,
+    /// `pg_settings.unit`.
+    pub unit: Option<&'static str>,
+    /// It cannot be set.
+    pub is_constant: bool,
+}
+
+impl ShownSetting {
+    /// A value in the unit of the setting, as `pg_settings` has it: a time as milliseconds.
+    pub fn in_unit(&self, value: &str) -> String {
+        match self.unit {
+            Some(_) => milliseconds(value).unwrap_or(0).to_string(),
+            None => value.to_owned(),
+        }
+    }
+}
+
+impl Kind {
+    fn var_type(&self, default: &str) -> &'static str {
+        match self {
+            Kind::Boolean => "bool",
+            Kind::Integer | Kind::Milliseconds => "integer",
+            Kind::OneOf(_) => "enum",
+            Kind::Constant => match default {
+                "on" | "off" => "bool",
+                number if number.parse::<i64>().is_ok() => "integer",
+                _ => "string",
+            },
+            Kind::Text | Kind::TimeZone | Kind::SearchPath | Kind::Workgroup => "string",
+        }
+    }
+
+    fn unit(&self) -> Option<&'static str> {
+        matches!(self, Kind::Milliseconds).then_some("ms")
+    }
 }
 
 /// Bytes of names and values that one session may set.
@@ -341,15 +465,28 @@ impl Settings {
         self.values = Arc::default();
     }
 
-    /// Name, value and description of every parameter, as SHOW ALL gives them.
-    pub fn all(&self) -> Vec<(String, String, String)> {
+    /// Every parameter with its value, by name, as SHOW ALL and `pg_settings` list them. Those with
+    /// a dot in their name are not listed.
+    pub fn all(&self) -> Vec<ShownSetting> {
         KNOWN
             .iter()
-            .map(|known| {
-                let value = self.get(known.name).unwrap_or_default();
-                (known.name.to_owned(), value, known.description.to_owned())
+            .map(|known| ShownSetting {
+                name: known.name,
+                value: self.value(known.name),
+                description: known.description,
+                reset_value: self.initial_value(known),
+                default: known.default,
+                var_type: known.kind.var_type(known.default),
+                unit: known.kind.unit(),
+                is_constant: matches!(known.kind, Kind::Constant),
             })
             .collect()
+    }
+
+    /// What RESET goes back to.
+    fn initial_value(&self, known: &Known) -> String {
+        let initial = self.initial.get(&known.name.to_lowercase());
+        initial.map_or_else(|| known.default.to_owned(), Clone::clone)
     }
 
     fn value(&self, name: &str) -> String {

@@ -1,28 +1,51 @@
-//! What ends a query that takes too much, or whose client does not take what it asked for.
-//!
-//! One thread of its own looks at all queries ten times a second, so that limits hold whatever the other threads do, and for queries that
-//! nobody polls. It only cancels: what a query does then is in its own file.
+//! The limits of a workgroup, as they apply to one query.
 
-use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use lakegate_catalog::access::QueryLimits;
-use lakegate_error::{Code, Error, Result};
+use lakegate_catalog::access::{QueryLimits, Workgroup};
+use lakegate_error::{Code, Error};
+use lakegate_lake::meter::{Cutoff, QueryMeter};
 
-use crate::query::life::{Query, RunningQueries};
-
-const EVERY: Duration = Duration::from_millis(100);
-
-/// What one query may take beside bytes, and who says so.
+/// What a workgroup allows one query.
 #[derive(Debug, Clone, Default)]
-pub struct Limits {
+pub struct WorkgroupLimits {
     pub workgroup: String,
-    pub most: QueryLimits,
+    /// Bytes.
+    pub bytes_scanned: Option<u64>,
+    pub per_query: QueryLimits,
+    /// How old a result may be that the query reuses although files have changed.
+    pub max_staleness: Duration,
 }
 
-impl Limits {
+impl WorkgroupLimits {
+    pub fn of(workgroup: &Workgroup) -> Self {
+        Self {
+            workgroup: workgroup.name.clone(),
+            bytes_scanned: workgroup.bytes_scanned_cutoff_per_query,
+            per_query: workgroup.limits,
+            max_staleness: workgroup.max_staleness,
+        }
+    }
+
+    /// A workgroup that limits nothing and allows no stale results.
+    pub fn none(workgroup: &str) -> Self {
+        Self {
+            workgroup: workgroup.to_owned(),
+            ..Self::default()
+        }
+    }
+
+    /// A meter that stops the query at the workgroup's cutoff.
+    pub fn meter(&self) -> QueryMeter {
+        QueryMeter::new(self.bytes_scanned.map(|limit| Cutoff {
+            workgroup: self.workgroup.clone(),
+            limit,
+        }))
+    }
+
+    /// The error of a query that has used so much CPU time, if it is too much.
     pub fn cpu_time(&self, used: Duration) -> Option<Error> {
-        let most = self.most.cpu_time.filter(|most| used > *most)?;
+        let most = self.per_query.cpu_time.filter(|most| used > *most)?;
         Some(
             Error::new(
                 Code::CpuTimeLimit,
@@ -39,8 +62,9 @@ impl Limits {
         )
     }
 
+    /// The error of a query that has run for so long, if it is too long. Waiting in queues does not count.
     pub fn run_time(&self, ran: Duration) -> Option<Error> {
-        let most = self.most.run_time.filter(|most| ran > *most)?;
+        let most = self.per_query.run_time.filter(|most| ran > *most)?;
         Some(
             Error::new(
                 Code::RunTimeLimit,
@@ -55,7 +79,7 @@ impl Limits {
         )
     }
 
-    /// The error in the place of the first row that is too many.
+    /// The error that a client receives in place of the first row beyond `most`.
     pub fn rows_returned(&self, most: u64) -> Error {
         Error::new(
             Code::RowsReturnedLimit,
@@ -70,37 +94,8 @@ impl Limits {
     }
 }
 
-/// Which way a client has come to a stop.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stalled {
-    Reading,
-    Sending,
-}
-
-impl Stalled {
-    pub fn error(self, time: Duration) -> Error {
-        let what = match self {
-            Stalled::Reading => "read",
-            Stalled::Sending => "send",
-        };
-        Error::new(
-            Code::ClientStalled,
-            format!(
-                "canceling statement: its client did not {what} for {}",
-                seconds(time)
-            ),
-        )
-        .with_hint("a query that runs holds a place that others may wait for; queries.max_stall is how long")
-    }
-}
-
-/// Why a stream ends that its client has not read for so long.
-pub fn client_stalled(time: Duration) -> Error {
-    Stalled::Reading.error(time)
-}
-
 /// `60 s`, `61.2 s`, `0.05 s`.
-fn seconds(time: Duration) -> String {
+pub(crate) fn seconds(time: Duration) -> String {
     let (whole, part) = (time.as_secs(), time.subsec_millis());
     let places = match whole {
         0 => 3,
@@ -114,39 +109,14 @@ fn seconds(time: Duration) -> String {
     format!("{} s", text.trim_end_matches('0').trim_end_matches('.'))
 }
 
-/// Holds queries to their limits as long as there are any that could run.
-///
-/// Errors: the thread cannot be started.
-pub(crate) fn watch(queries: &Arc<RunningQueries>, max_stall: Duration) -> Result<()> {
-    let queries = Arc::downgrade(queries);
-    std::thread::Builder::new()
-        .name("lakegate-limits".to_owned())
-        .spawn(move || look(&queries, max_stall))
-        .map(drop)
-        .map_err(|e| Error::internal(format!("the watch over queries cannot start: {e}")))
-}
-
-fn look(queries: &Weak<RunningQueries>, max_stall: Duration) {
-    while let Some(queries) = queries.upgrade() {
-        let running: Vec<Arc<Query>> = queries.all();
-        drop(queries);
-        for query in running {
-            if let Some(error) = query.exceeded(max_stall) {
-                query.cancel(error);
-            }
-        }
-        std::thread::sleep(EVERY);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]
-    fn times_are_told_as_exactly_as_they_matter() {
-        for (milliseconds, told) in [
+    fn times_are_shown_as_exactly_as_they_matter() {
+        for (milliseconds, shown) in [
             (60_000, "60 s"),
             (61_234, "61.2 s"),
             (9_999, "10 s"),
@@ -156,19 +126,20 @@ mod tests {
             (0, "0 s"),
             (100_004, "100 s"),
         ] {
-            assert_eq!(seconds(Duration::from_millis(milliseconds)), told);
+            assert_eq!(seconds(Duration::from_millis(milliseconds)), shown);
         }
     }
 
     #[test]
     fn errors_name_the_figure_the_limit_and_the_workgroup() {
-        let limits = Limits {
+        let limits = WorkgroupLimits {
             workgroup: "small".to_owned(),
-            most: QueryLimits {
+            per_query: QueryLimits {
                 cpu_time: Some(Duration::from_secs(60)),
                 run_time: Some(Duration::from_secs(600)),
                 rows_returned: Some(10),
             },
+            ..WorkgroupLimits::default()
         };
         assert!(limits.cpu_time(Duration::from_secs(60)).is_none());
         assert_eq!(
@@ -186,7 +157,7 @@ mod tests {
             limits.rows_returned(10).message(),
             "query returns more than 10 rows; workgroup \"small\" allows 10"
         );
-        let none = Limits::default();
+        let none = WorkgroupLimits::default();
         assert!(none.cpu_time(Duration::MAX).is_none() && none.run_time(Duration::MAX).is_none());
     }
 }

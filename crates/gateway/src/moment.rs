@@ -1,0 +1,136 @@
+//! The state that one statement is decided by, taken once when the statement begins.
+//!
+//! Rights, workgroup, limits, staleness, names and the plan of a statement all come from one [`Moment`],
+//! so that a GRANT, an ALTER WORKGROUP or a commit in between cannot take effect for half of it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::Utc;
+use lakegate_catalog::access::{Access, ControlSnapshot, PRIMARY_WORKGROUP, WorkgroupState};
+use lakegate_error::{Code, Error, Result};
+use lakegate_policy::View;
+
+use crate::Gateway;
+use crate::auth::logins::{Principal, session_is_over};
+use crate::telemetry::record::Owner;
+use crate::workgroup::WorkgroupLimits;
+
+/// The catalog, the grants and the writes as one statement sees them.
+#[derive(Debug, Clone)]
+pub(crate) struct Moment {
+    /// The catalog as the principal sees it.
+    pub view: View,
+    /// Commits of writes before the first name was resolved, as
+    /// [`OpenWrites`](lakegate_catalog::store::OpenWrites) counts them.
+    pub commits: u64,
+    control: Arc<ControlSnapshot>,
+    catalog_version: u64,
+}
+
+impl Gateway {
+    /// # Errors
+    /// The session of the principal is over.
+    pub(crate) fn moment(&self, principal: &Principal) -> Result<Moment> {
+        // The counters come first: a change between two of these reads is noticed by comparing them.
+        let commits = self.metastore.open_writes().commits();
+        let catalog_version = self.metastore.catalog_version();
+        let control = self.control.snapshot();
+        let access = principal
+            .access(&control)
+            .ok_or_else(|| session_is_over(&principal.user))?;
+        Ok(Moment {
+            view: View {
+                access,
+                metastore: Arc::clone(&self.metastore),
+                tables: self.tables.clone(),
+                folders: self.folders.clone(),
+            },
+            commits,
+            control,
+            catalog_version,
+        })
+    }
+}
+
+impl Moment {
+    pub fn access(&self) -> &Arc<Access> {
+        &self.view.access
+    }
+
+    pub fn control(&self) -> &ControlSnapshot {
+        &self.control
+    }
+
+    /// The workgroup that the user's sessions start in, if it is not the primary one.
+    pub fn default_workgroup(&self) -> Option<String> {
+        let user = self.control.users.get(self.access().user())?;
+        user.default_workgroup.clone()
+    }
+
+    /// Whether a plan that was made at the other moment would be made now.
+    pub fn plans_alike(&self, other: &Moment) -> bool {
+        Arc::ptr_eq(&self.control, &other.control) && self.catalog_version == other.catalog_version
+    }
+
+    /// # Errors
+    /// The workgroup does not exist, or is not granted: the text is the same.
+    pub fn check_workgroup(&self, name: &str) -> Result<()> {
+        let exists = self.control.workgroups.contains_key(name);
+        if exists && self.access().can_use_workgroup(name) {
+            return Ok(());
+        }
+        Err(Error::new(
+            Code::UndefinedObject,
+            format!("workgroup \"{name}\" does not exist"),
+        )
+        .with_hint("SHOW WORKGROUPS lists those you may use"))
+    }
+
+    /// What a workgroup allows a query over the lake.
+    ///
+    /// # Errors
+    /// The workgroup does not exist, is not granted, or is disabled.
+    pub fn query_limits(&self, name: &str) -> Result<WorkgroupLimits> {
+        self.check_workgroup(name)?;
+        let disabled = self
+            .control
+            .workgroups
+            .get(name)
+            .is_some_and(|workgroup| workgroup.state == WorkgroupState::Disabled);
+        if disabled {
+            return Err(Error::new(
+                Code::PermissionDenied,
+                format!("workgroup \"{name}\" is disabled"),
+            )
+            .with_hint(format!(
+                "SET workgroup = '{PRIMARY_WORKGROUP}', or ask an administrator to enable it"
+            )));
+        }
+        Ok(self.statement_limits(name))
+    }
+
+    /// What a workgroup allows a statement that scans nothing: such statements also run in a
+    /// workgroup that is disabled or gone, which would otherwise lock its users out.
+    pub fn statement_limits(&self, name: &str) -> WorkgroupLimits {
+        match self.control.workgroups.get(name) {
+            Some(workgroup) => WorkgroupLimits::of(workgroup),
+            None => WorkgroupLimits::none(name),
+        }
+    }
+
+    /// How old the results may be that queries of a workgroup reuse although files have changed.
+    pub fn max_staleness(&self, workgroup: &str) -> Duration {
+        self.statement_limits(workgroup).max_staleness
+    }
+
+    /// Whose queries the principal sees in the history.
+    pub fn owner(&self, principal: &Principal) -> Owner {
+        let known = self.control.users.get(&principal.user);
+        Owner {
+            user_id: principal.id(),
+            user_name: principal.user.clone(),
+            since: known.map_or_else(Utc::now, |user| user.created),
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! Logical plans: made from a statement that only reads, compared, and kept to their announced types.
+
+use arrow::datatypes::{DataType, SchemaRef};
+use datafusion::common::Column;
+use datafusion::error::Result as EngineResult;
+use datafusion::execution::SessionState;
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast};
+use lakegate_engine::{complexity, has_expression};
+use lakegate_error::{Result, from_engine};
+use sqlparser::ast;
+
+/// Plans a statement that only reads.
+///
+/// # Errors
+/// Those of the planner; a plan that is too complex, or that does more than read.
+pub(crate) async fn plan_statement(
+    state: &SessionState,
+    statement: ast::Statement,
+) -> Result<LogicalPlan> {
+    let statement = datafusion::sql::parser::Statement::Statement(Box::new(statement));
+    let plan = state
+        .statement_to_plan(statement)
+        .await
+        .map_err(from_engine)?;
+    // Before anything walks it.
+    complexity::check(&plan).map_err(from_engine)?;
+    let only_reads = datafusion::execution::context::SQLOptions::new()
+        .with_allow_ddl(false)
+        .with_allow_dml(false)
+        .with_allow_statements(false);
+    only_reads.verify_plan(&plan).map_err(from_engine)?;
+    Ok(plan)
+}
+
+/// Casts the columns of an optimised plan to the types that were announced to the client. The optimizer
+/// may change a type: beside one distinct aggregate, a sum of decimals becomes a wider sum of sums.
+pub(crate) fn with_types_of(
+    planned: &LogicalPlan,
+    optimized: LogicalPlan,
+) -> EngineResult<LogicalPlan> {
+    if same_types(planned, &optimized) {
+        return Ok(optimized);
+    }
+    let fields = planned.schema().iter().zip(optimized.schema().iter());
+    let columns: Vec<Expr> = fields
+        .map(|((qualifier, announced), made)| {
+            let column = Expr::Column(Column::from(made));
+            cast(column, announced.data_type().clone())
+                .alias_qualified(qualifier.cloned(), announced.name())
+        })
+        .collect();
+    LogicalPlanBuilder::from(optimized)
+        .project(columns)?
+        .build()
+}
+
+fn same_types(a: &LogicalPlan, b: &LogicalPlan) -> bool {
+    let mut types = a.schema().fields().iter().zip(b.schema().fields());
+    types.all(|(a, b)| a.data_type() == b.data_type())
+}
+
+/// Whether two results have the same columns for a client that has prepared for one of them.
+pub(crate) fn same_columns(a: &SchemaRef, b: &SchemaRef) -> bool {
+    a.fields().len() == b.fields().len()
+        && a.fields()
+            .iter()
+            .zip(b.fields())
+            .all(|(a, b)| a.name() == b.name() && is_same_type(a.data_type(), b.data_type()))
+}
+
+/// Whether types are the same but for the time zone, which is the session's and may have been set since.
+fn is_same_type(a: &DataType, b: &DataType) -> bool {
+    match (a, b) {
+        (DataType::Timestamp(a, Some(_)), DataType::Timestamp(b, Some(_))) => a == b,
+        (a, b) => a == b,
+    }
+}
+
+/// Whether running the plan again over the same files gives the same rows.
+pub(crate) fn is_repeatable(plan: &LogicalPlan) -> bool {
+    matches!(has_expression(plan, Expr::is_volatile_node), Ok(false))
+}

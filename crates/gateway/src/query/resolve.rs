@@ -1,0 +1,161 @@
+//! From a session's statement to a query that can be planned: the principal's view of the catalog, the
+//! limits of the workgroup, and the system tables.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use lakegate_dialect::postgres::pg_catalog::PgCatalog;
+use lakegate_dialect::postgres::{Mentions, SessionInfo};
+use lakegate_engine::{CATALOG, PlanSettings};
+use lakegate_error::{Result, from_engine};
+use lakegate_lake::metered_store::QueryStores;
+use lakegate_lake::scan::QueryLake;
+use lakegate_policy::PolicyCatalogs;
+use sqlparser::ast;
+
+use crate::moment::Moment;
+use crate::query::column_names::ColumnNames;
+use crate::query::joined_columns::{ColumnsOf, Lookups, resolve_joins};
+use crate::query::planners::PlannedText;
+use crate::query::planning::Planning;
+use crate::query::source::QuerySource;
+use crate::session::Session;
+use crate::session::catalog_source::SessionCatalog;
+use crate::telemetry::system::SystemSchema;
+
+impl Session {
+    /// Resolves a statement: makes an engine session in which it can be planned for the principal.
+    ///
+    /// # Errors
+    /// The workgroup is gone, disabled, or not granted; what the rewrite refuses.
+    pub(crate) async fn resolve(
+        &self,
+        moment: &Moment,
+        statement: ast::Statement,
+    ) -> Result<Planning> {
+        let mut lookups = Lookups::default();
+        self.resolve_with(moment, statement, &mut lookups).await
+    }
+
+    async fn resolve_with(
+        &self,
+        moment: &Moment,
+        mut statement: ast::Statement,
+        lookups: &mut Lookups,
+    ) -> Result<Planning> {
+        let names = ColumnNames::of(self.dialect, &statement);
+        self.dialect.enclose_joins(&mut statement)?;
+        let relations = Relations {
+            session: self,
+            moment,
+        };
+        let limit = self.gateway.max_planning_time;
+        statement = resolve_joins(statement, &relations, lookups, limit).await?;
+        let mentions = self.dialect.rewrite(&mut statement)?;
+        let source = QuerySource::Sql(Box::new(statement));
+        self.resolve_source(moment, source, names, &mentions).await
+    }
+
+    /// The same for a source that may be a Substrait plan.
+    ///
+    /// `names`: of its columns. `mentions`: what it asks of the system catalogs by PostgreSQL's own
+    /// syntax.
+    pub(crate) async fn resolve_source(
+        &self,
+        moment: &Moment,
+        source: QuerySource<Box<ast::Statement>>,
+        names: ColumnNames,
+        mentions: &Mentions,
+    ) -> Result<Planning> {
+        let settings = self.settings();
+        let view = moment.view.clone();
+        let path = view.search_path(&self.named_path()).await?;
+        let plan_settings = PlanSettings {
+            time_zone: settings.time_zone(),
+            search_path: path.visible.clone(),
+        };
+        let limits = moment.query_limits(&settings.workgroup())?;
+        let meter = Arc::new(limits.meter());
+        let lake = Arc::new(QueryLake {
+            roots: Arc::clone(&self.gateway.roots),
+            meter: Arc::clone(&meter),
+            footers: self.gateway.footers.clone(),
+            max_statistics_files: self.gateway.max_statistics_files,
+            max_row_bytes: self.gateway.max_row_bytes,
+        });
+
+        let catalog = SessionCatalog {
+            session: self.me.clone(),
+            gateway: Arc::clone(&self.gateway),
+            moment: moment.clone(),
+        };
+        let info = Arc::new(SessionInfo {
+            user: self.user.clone(),
+            database: CATALOG.to_owned(),
+            search_path: path.visible.clone(),
+            backend_pid: self.backend_pid(),
+            settings,
+            server_start: self.gateway.started_at.timestamp_micros(),
+            server_addr: None,
+            server_port: None,
+            client_addr: Some(self.client_addr().ip().to_string()),
+            client_port: Some(i32::from(self.client_addr().port())),
+        });
+        let system = PgCatalog::open(info, Arc::new(catalog), mentions)
+            .await
+            .map_err(from_engine)?;
+        let is_administrator = moment.access().is_administrator();
+        let shown = (!is_administrator).then(|| moment.owner(self.principal()));
+        let own = SystemSchema::new(Arc::clone(&self.gateway.history), shown);
+        let mut built_in = HashMap::from([("system".to_owned(), Arc::new(own) as _)]);
+        built_in.extend(system.schemas());
+
+        let stores = QueryStores::new(Arc::clone(&self.gateway.roots), meter);
+        let database = path.shown();
+        let catalogs = Arc::new(PolicyCatalogs::new(view, built_in, path));
+        let mut state = self.gateway.engine.session(&plan_settings, catalogs);
+        system.install(&mut state, mentions).map_err(from_engine)?;
+        Ok(Planning {
+            source,
+            commits: moment.commits,
+            limits,
+            state,
+            stores: Arc::new(stores),
+            lake,
+            settings: plan_settings,
+            database,
+            system,
+            is_part: false,
+            names,
+        })
+    }
+}
+
+/// Relations of a statement, planned by themselves for the names of their columns.
+struct Relations<'a> {
+    session: &'a Session,
+    moment: &'a Moment,
+}
+
+impl ColumnsOf for Relations<'_> {
+    fn columns_of<'a>(
+        &'a self,
+        query: &'a ast::Query,
+        lookups: &'a mut Lookups,
+    ) -> BoxFuture<'a, Result<Vec<String>>> {
+        let (session, moment) = (self.session, self.moment);
+        let planned = async move {
+            let statement = ast::Statement::Query(Box::new(query.clone()));
+            let mut planning = session.resolve_with(moment, statement, lookups).await?;
+            planning.is_part = true;
+            let text = PlannedText::Query(query, planning.database.clone());
+            let planning = async move { planning.plan().await };
+            let plan = session.plan(moment, text, planning.boxed()).await?;
+            let fields = plan.schema().fields().iter();
+            Ok(fields.map(|field| field.name().clone()).collect())
+        };
+        planned.boxed()
+    }
+}

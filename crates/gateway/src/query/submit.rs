@@ -1,0 +1,56 @@
+//! A statement of a session becomes a query of the history.
+
+use std::sync::Arc;
+
+use lakegate_error::{Code, Error, Result};
+use lakegate_lake::meter::QueryMeter;
+use lakegate_sql::redact;
+
+use crate::auth::logins::session_is_over;
+use crate::query::life::{Query, Submission};
+use crate::session::Session;
+use crate::workgroup::{QueryResources, WorkgroupLimits};
+
+impl Session {
+    /// Puts a statement into the history. From here on it can be cancelled.
+    ///
+    /// `meter`: counts the bytes that it scans.
+    ///
+    /// # Errors
+    /// The server is shutting down; the session is over.
+    pub(crate) fn submit(
+        &self,
+        text: &str,
+        database: String,
+        limits: WorkgroupLimits,
+        meter: Arc<QueryMeter>,
+    ) -> Result<Arc<Query>> {
+        if self.gateway.is_shutting_down() {
+            return Err(Error::new(
+                Code::ShuttingDown,
+                "the server is shutting down and takes no new queries",
+            ));
+        }
+        let settings = self.settings();
+        let submission = Submission {
+            principal: self.principal().clone(),
+            database,
+            text: redact(text),
+            protocol: self.protocol.name().to_owned(),
+            application_name: Some(settings.application_name()).filter(|name| !name.is_empty()),
+            timeout: settings.statement_timeout(),
+            resources: QueryResources::new(limits, meter, Arc::clone(&self.gateway.queues)),
+        };
+        let events = Arc::clone(&self.gateway.events);
+        let query = Query::submit(submission, events, Arc::clone(&self.gateway.running));
+        self.state.lock().active = Some(Arc::clone(&query));
+        // What ends sessions cancels the queries that it finds after the change. A query that it did
+        // not find yet sees the change here.
+        if !self.gateway.is_current(self.principal()) {
+            let error = session_is_over(&self.user);
+            query.finish(0, Err(&error));
+            return Err(error);
+        }
+        Ok(query)
+    }
+}

@@ -1,0 +1,142 @@
+//! What a session holds by name in SQL: prepared statements and cursors.
+
+use std::sync::Arc;
+
+use datafusion::common::ScalarValue;
+use lakegate_error::{Code, Error, Result};
+use lakegate_sql::Parsed;
+use lakegate_sql::ast::{self as sql, Statement};
+
+use crate::moment::Moment;
+use crate::query::parameters::{fitted, literal};
+use crate::session::Session;
+use crate::session::cursors::{Cursor, forward};
+use crate::session::prepared::{Prepared, check_weight};
+use crate::session::results::command;
+use crate::session::transaction::TransactionStatus;
+use crate::{Execution, Rows};
+
+/// Statements that one session may hold prepared by name in SQL.
+const MAX_PREPARED: usize = 10_000;
+
+impl Session {
+    /// PREPARE.
+    pub(super) async fn prepare_named(&self, prepare: &sql::Prepare) -> Result<Execution> {
+        {
+            let state = self.state.lock();
+            if state.prepared.contains_key(&prepare.name) {
+                return Err(Error::new(
+                    Code::DuplicatePreparedStatement,
+                    format!("prepared statement \"{}\" already exists", prepare.name),
+                ));
+            }
+            if state.prepared.len() >= MAX_PREPARED {
+                return Err(Error::new(
+                    Code::TooManyQueries,
+                    format!(
+                        "{MAX_PREPARED} statements are prepared; DEALLOCATE one before another is"
+                    ),
+                ));
+            }
+        }
+        let parsed = Parsed {
+            statement: prepare.statement.as_ref().clone(),
+            text: prepare.text.clone(),
+            position: 1,
+        };
+        let prepared = Box::pin(self.prepare(parsed, &[])).await?;
+        let mut state = self.state.lock();
+        check_weight(
+            state.prepared.values().map(|prepared| prepared.weight()),
+            prepared.weight(),
+            "DEALLOCATE those that are not needed any more",
+        )?;
+        state
+            .prepared
+            .insert(prepare.name.clone(), Arc::new(prepared));
+        Ok(command("PREPARE"))
+    }
+
+    /// The statement and the values of EXECUTE.
+    ///
+    /// # Errors
+    /// There is no such statement; values that are not literals, or do not fit its parameters.
+    pub(super) fn named_statement(
+        &self,
+        execute: &sql::Execute,
+    ) -> Result<(Arc<Prepared>, Vec<ScalarValue>)> {
+        let prepared = self.state.lock().prepared.get(&execute.name).cloned();
+        let prepared = prepared.ok_or_else(|| unknown_prepared(&execute.name))?;
+        if matches!(prepared.statement(), Some(Statement::Execute(_))) {
+            // The parser prepares queries alone; this keeps a change there from recursing here.
+            return Err(Error::internal("a prepared statement executes another"));
+        }
+        let values = execute
+            .parameters
+            .iter()
+            .map(literal)
+            .collect::<Result<Vec<_>>>()?;
+        if values.len() != prepared.parameters.len() {
+            return Err(Error::invalid(format!(
+                "wrong number of parameters for prepared statement \"{}\": expected {}, got {}",
+                execute.name,
+                prepared.parameters.len(),
+                values.len()
+            )));
+        }
+        let values = values
+            .into_iter()
+            .zip(&prepared.parameters)
+            .map(|(value, data_type)| fitted(value, data_type))
+            .collect::<Result<Vec<_>>>()?;
+        Ok((prepared, values))
+    }
+
+    /// The cursor of this name.
+    ///
+    /// # Errors
+    /// There is none.
+    pub(crate) fn cursor(&self, name: &str) -> Result<Arc<Cursor>> {
+        self.state.lock().cursors.get(name)
+    }
+
+    /// DECLARE CURSOR: runs its query up to the first row.
+    pub(super) async fn declare(
+        &self,
+        moment: &Moment,
+        declare: &sql::DeclareCursor,
+        prepared: &Prepared,
+    ) -> Result<Execution> {
+        if !declare.hold && self.transaction_status() == TransactionStatus::Idle {
+            return Err(Error::new(
+                Code::NoActiveTransaction,
+                "DECLARE CURSOR can only be used in transaction blocks",
+            )
+            .with_hint("BEGIN first, or declare the cursor WITH HOLD"));
+        }
+        let rows = self.run_query(moment, prepared, Vec::new(), None).await?;
+        let cursor = Cursor::new(rows.schema, declare.hold, rows.stream);
+        self.state.lock().cursors.open(&declare.name, cursor)?;
+        Ok(command("DECLARE CURSOR"))
+    }
+
+    /// FETCH.
+    pub(super) fn fetch(&self, fetch: &sql::Fetch) -> Result<Execution> {
+        let cursor = self.cursor(&fetch.name)?;
+        let count = forward(fetch.direction)?;
+        Ok(Execution::Rows(Rows {
+            schema: Arc::clone(&cursor.schema),
+            tag: "FETCH",
+            stream: cursor.fetch(count)?,
+            query_id: None,
+            query: None,
+        }))
+    }
+}
+
+pub(super) fn unknown_prepared(name: &str) -> Error {
+    Error::new(
+        Code::InvalidPreparedStatement,
+        format!("prepared statement \"{name}\" does not exist"),
+    )
+}

@@ -1,0 +1,64 @@
+//! Texts to statements.
+
+use std::sync::Arc;
+
+use futures::FutureExt;
+use lakegate_error::{Code, Error, Result};
+use lakegate_sql::{ParseError, Parsed, redact};
+
+use crate::query::planners::{PlannedText, without_strings};
+use crate::session::Session;
+
+/// Bytes of a text that is parsed on the thread that reads it, which takes some milliseconds.
+const PARSED_AT_ONCE: usize = 8192;
+
+impl Session {
+    /// Splits a text into statements. A long text is parsed on the planners' threads: it may take a
+    /// second, during which only its own user waits.
+    ///
+    /// # Errors
+    /// A statement does not parse; the error has its position in the whole text.
+    pub async fn parse(&self, text: &str) -> Result<Vec<Parsed>> {
+        if text.len() <= PARSED_AT_ONCE {
+            return self.parsed(lakegate_sql::parse(text), text);
+        }
+        let long = text.to_owned();
+        let work = async move { Ok(lakegate_sql::parse(&long)) };
+        let moment = self.moment()?;
+        let planned = PlannedText::Text(text);
+        let parsed = self.plan(&moment, planned, work.boxed()).await?;
+        self.parsed(parsed, text)
+    }
+
+    fn parsed(
+        &self,
+        parsed: std::result::Result<Vec<Parsed>, ParseError>,
+        text: &str,
+    ) -> Result<Vec<Parsed>> {
+        parsed.map_err(|e| {
+            let mut error = Error::new(Code::SyntaxError, redact(&e.message));
+            if let Some(position) = e.position {
+                error = error.with_position(position);
+            }
+            if let Some(hint) = e.hint {
+                error = error.with_hint(hint);
+            }
+            self.record_unparsed(text, &error);
+            error
+        })
+    }
+
+    /// Puts a text that does not parse into the history.
+    fn record_unparsed(&self, text: &str, error: &Error) {
+        let Ok(moment) = self.moment() else {
+            return;
+        };
+        let limits = moment.statement_limits(&self.settings().workgroup());
+        let database = self.named_path().into_iter().next().unwrap_or_default();
+        // A password may be anywhere in a text that does not parse.
+        let text = without_strings(text);
+        if let Ok(query) = self.submit(&text, database, limits, Arc::default()) {
+            query.finish(0, Err(error));
+        }
+    }
+}

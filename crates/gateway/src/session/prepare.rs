@@ -1,0 +1,184 @@
+//! Preparing: what a statement takes and returns, found by planning it.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, SchemaRef};
+use bytes::Bytes;
+use datafusion::logical_expr::LogicalPlan;
+use futures::FutureExt;
+use lakegate_error::Result;
+use lakegate_sql::Parsed;
+use lakegate_sql::ast::{self as sql, Statement};
+use sqlparser::ast;
+
+use crate::moment::Moment;
+use crate::query::error_position::locate;
+use crate::query::explain::explain_schema;
+use crate::query::kept_plan::{KeptPlan, PlanInputs, PlanSlot};
+use crate::query::parameters::{
+    declare_types, inferred_types, list_of, lists_as_items, named_parameters, parameter_types,
+    untyped_parameters,
+};
+use crate::query::planners::PlannedText;
+use crate::query::planning::{Planned, Planning};
+use crate::query::source::QuerySource;
+use crate::session::Session;
+use crate::session::prepared::Prepared;
+use crate::session::results::text_schema;
+
+impl Session {
+    /// Plans a statement far enough to know its parameters and columns.
+    ///
+    /// `declared`: the types that the client declares for `$1`, `$2` …; the others are inferred.
+    ///
+    /// # Errors
+    /// The session is over; for a query, those of planning it.
+    pub async fn prepare(&self, parsed: Parsed, declared: &[Option<DataType>]) -> Result<Prepared> {
+        let moment = self.moment()?;
+        let mut prepared = Prepared::undescribed(parsed);
+        let QuerySource::Sql(parsed) = &prepared.source else {
+            return Ok(prepared);
+        };
+        match &parsed.statement {
+            Statement::Query(query) => {
+                let inputs = self.plan_inputs(&moment);
+                let described = self.describe(&moment, query, declared).await;
+                let described =
+                    described.map_err(|error| locate(error, &parsed.text, parsed.position))?;
+                prepared.columns = Some(described.columns);
+                prepared.parameters = described.parameters;
+                prepared.untyped = described.untyped;
+                prepared.plan = Some(self.keep_plan(KeptPlan {
+                    inputs,
+                    plan: described.plan,
+                    planning: described.planning,
+                }));
+            }
+            Statement::Copy(copy) => {
+                let described = self.describe(&moment, &copy.query, declared).await?;
+                prepared.parameters = described.parameters;
+                prepared.untyped = described.untyped;
+            }
+            Statement::Explain(explain) => {
+                if let Statement::Query(query) = explain.statement.as_ref() {
+                    let described = self.describe(&moment, query, declared).await?;
+                    prepared.parameters = described.parameters;
+                    prepared.untyped = described.untyped;
+                }
+                prepared.columns = Some(explain_schema());
+            }
+            Statement::Execute(execute) => {
+                let state = self.state.lock();
+                let executed = state.prepared.get(&execute.name);
+                prepared.columns = executed.and_then(|executed| executed.columns.clone());
+            }
+            Statement::Fetch(fetch) => {
+                prepared.columns = Some(Arc::clone(&self.cursor(&fetch.name)?.schema));
+            }
+            Statement::Show(sql::Show::Setting(name)) => {
+                prepared.columns = Some(text_schema(&[name]));
+            }
+            Statement::Show(sql::Show::All) => {
+                prepared.columns = Some(text_schema(&["name", "setting", "description"]));
+            }
+            other => prepared.columns = lakegate_statement::columns(other),
+        }
+        Ok(prepared)
+    }
+
+    /// Prepares a `substrait.Plan`. Its dynamic parameters are those of a prepared statement: number 0
+    /// is `$1`.
+    ///
+    /// # Errors
+    /// The server was built without Substrait; the bytes are not a plan, or one that does more than
+    /// read; names that do not resolve.
+    pub async fn prepare_substrait(&self, plan: Bytes) -> Result<Prepared> {
+        let moment = self.moment()?;
+        let inputs = self.plan_inputs(&moment);
+        let planning = Box::pin(self.resolve_substrait(&moment, plan.clone())).await?;
+        let shown = PlannedText::Substrait(planning.database.clone());
+        let planned = self.plan(&moment, shown, planning.described().boxed());
+        let planned = planned.await?;
+        let mut prepared = Prepared::of(QuerySource::Substrait(plan));
+        prepared.parameters = parameter_types(inferred_types(&planned.plan)?, &[])?;
+        prepared.columns = Some(planned.columns);
+        prepared.plan = Some(self.keep_plan(KeptPlan {
+            inputs,
+            plan: planned.plan,
+            planning: planned.planning,
+        }));
+        Ok(prepared)
+    }
+
+    fn plan_inputs(&self, moment: &Moment) -> PlanInputs {
+        PlanInputs {
+            moment: moment.clone(),
+            settings: self.settings(),
+        }
+    }
+
+    /// Keeps a plan for the first execution of its statement.
+    fn keep_plan(&self, plan: KeptPlan) -> Arc<PlanSlot> {
+        let slot = PlanSlot::new(plan);
+        self.state.lock().kept_plan.replace(&slot);
+        slot
+    }
+
+    async fn describe(
+        &self,
+        moment: &Moment,
+        query: &ast::Query,
+        declared: &[Option<DataType>],
+    ) -> Result<Description> {
+        self.state.lock().transaction.check()?;
+        let mut asked = query.clone();
+        let lists = lists_as_items(&mut asked, declared);
+        let mut planned = Box::pin(self.plan_query(moment, &asked, declared)).await?;
+        let mut inferred = inferred_types(&planned.plan)?;
+        for name in named_parameters(query) {
+            inferred.entry(name).or_default();
+        }
+        let mut parameters = parameter_types(inferred.clone(), declared)?;
+        let untyped = untyped_parameters(&inferred, declared, parameters.len());
+        for (index, data_type) in parameters.iter_mut().enumerate() {
+            if lists.contains(&(index + 1)) {
+                *data_type = list_of(data_type);
+            }
+        }
+        let settled: Vec<Option<DataType>> = parameters.iter().cloned().map(Some).collect();
+        if settled != declared {
+            // Plan it as it will run.
+            planned = Box::pin(self.plan_query(moment, query, &settled)).await?;
+        }
+        Ok(Description {
+            parameters,
+            untyped,
+            plan: planned.plan,
+            columns: planned.columns,
+            planning: planned.planning,
+        })
+    }
+
+    /// Plans a query whose parameters have the types that are known of them.
+    async fn plan_query(
+        &self,
+        moment: &Moment,
+        query: &ast::Query,
+        types: &[Option<DataType>],
+    ) -> Result<Planned> {
+        let mut statement = ast::Statement::Query(Box::new(query.clone()));
+        declare_types(&mut statement, types);
+        let planning = Box::pin(self.resolve(moment, statement)).await?;
+        let text = PlannedText::Query(query, planning.database.clone());
+        self.plan(moment, text, planning.described().boxed()).await
+    }
+}
+
+/// A query whose parameters all have their types, with its plan.
+struct Description {
+    parameters: Vec<DataType>,
+    untyped: Vec<usize>,
+    plan: LogicalPlan,
+    columns: SchemaRef,
+    planning: Planning,
+}

@@ -1,0 +1,35 @@
+//! Results that are at hand: of commands, and of statements whose rows are made at once.
+
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+
+use crate::query::life::BatchStream;
+use crate::{Execution, Rows};
+
+pub(crate) fn command(tag: &str) -> Execution {
+    Execution::Command {
+        tag: tag.to_owned(),
+        rows: None,
+    }
+}
+
+pub(crate) fn rows(tag: &'static str, schema: SchemaRef, batches: Vec<RecordBatch>) -> Execution {
+    let stream: BatchStream = Box::pin(futures::stream::iter(batches.into_iter().map(Ok)));
+    Execution::Rows(Rows {
+        schema,
+        tag,
+        stream,
+        query_id: None,
+        query: None,
+    })
+}
+
+pub(crate) fn text_schema<S: AsRef<str>>(names: &[S]) -> SchemaRef {
+    let fields: Vec<Field> = names
+        .iter()
+        .map(|name| Field::new(name.as_ref(), DataType::Utf8, true))
+        .collect();
+    Arc::new(Schema::new(fields))
+}

@@ -1,0 +1,250 @@
+//! Statements that concern the session alone: settings, transaction blocks, USE, KILL.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow::array::{RecordBatch, StringArray};
+use lakegate_dialect::postgres::{Settings, ShownSetting, milliseconds, shown_time};
+use lakegate_error::{Code, Error, Result};
+use lakegate_sql::ast::{self as sql, Statement};
+use uuid::Uuid;
+
+use crate::Execution;
+use crate::moment::Moment;
+use crate::session::named::unknown_prepared;
+use crate::session::results::{command, rows, text_schema};
+use crate::session::{Session, is_built_in};
+
+impl Session {
+    /// COMMIT, ROLLBACK and ROLLBACK TO, which also a failed block accepts; `None` for other statements.
+    pub(super) fn end_of_block(&self, statement: &Statement) -> Result<Option<Execution>> {
+        let mut guard = self.state.lock();
+        let state = &mut *guard;
+        let tag = match statement {
+            Statement::Commit(end) => {
+                let tag = state.transaction.commit(&mut state.settings);
+                state.cursors.end_transaction(tag == "COMMIT");
+                if end.chain {
+                    state.transaction.begin(&state.settings);
+                }
+                tag
+            }
+            Statement::Rollback(end) => {
+                state.transaction.rollback(&mut state.settings);
+                state.cursors.end_transaction(false);
+                if end.chain {
+                    state.transaction.begin(&state.settings);
+                }
+                "ROLLBACK"
+            }
+            Statement::RollbackTo(savepoint) => {
+                state
+                    .transaction
+                    .rollback_to(&savepoint.name, &mut state.settings)?;
+                "ROLLBACK"
+            }
+            _ => return Ok(None),
+        };
+        Ok(Some(command(tag)))
+    }
+
+    /// Statements of the session alone: settings, transactions, what was prepared and declared.
+    ///
+    /// # Errors
+    /// Those of the statement.
+    pub(super) fn session_statement(
+        &self,
+        moment: &Moment,
+        statement: &Statement,
+    ) -> Result<Execution> {
+        let mut guard = self.state.lock();
+        let state = &mut *guard;
+        match statement {
+            Statement::Begin(_) => {
+                state.transaction.begin(&state.settings);
+            }
+            Statement::Savepoint(savepoint) => {
+                state
+                    .transaction
+                    .savepoint(savepoint.name.clone(), &state.settings)?;
+            }
+            Statement::ReleaseSavepoint(savepoint) => state.transaction.release(&savepoint.name)?,
+            Statement::Set(set) => {
+                drop(guard);
+                self.set(moment, set)?;
+            }
+            Statement::SetTransaction(set) => {
+                if let Some(isolation) = set.modes.isolation {
+                    let name = if set.session {
+                        "default_transaction_isolation"
+                    } else {
+                        "transaction_isolation"
+                    };
+                    state.settings.set(name, Some(isolation.name()))?;
+                }
+            }
+            Statement::Show(show) => return show_settings(&state.settings, show),
+            Statement::Reset(sql::Reset::All) => state.settings.reset_all(),
+            Statement::Reset(sql::Reset::Setting(name)) => state.settings.set(name, None)?,
+            Statement::Discard(what) => {
+                if *what == sql::Discard::All {
+                    state.transaction.check_outside("DISCARD ALL")?;
+                    state.settings.reset_all();
+                    state.cursors.close(None)?;
+                }
+                if matches!(what, sql::Discard::All | sql::Discard::Plans) {
+                    state.prepared.clear();
+                }
+            }
+            Statement::Deallocate(deallocate) => match &deallocate.name {
+                None => state.prepared.clear(),
+                Some(name) => {
+                    state
+                        .prepared
+                        .remove(name)
+                        .ok_or_else(|| unknown_prepared(name))?;
+                }
+            },
+            Statement::CloseCursor(close) => state.cursors.close(close.name.as_deref())?,
+            Statement::Unlisten => {}
+            other => {
+                return Err(Error::not_supported(format!(
+                    "{} is not supported",
+                    other.tag()
+                )));
+            }
+        }
+        Ok(command(statement.tag()))
+    }
+
+    /// SET, and what sets a parameter in other ways.
+    ///
+    /// # Errors
+    /// No such parameter, one that cannot be set, or a value that it does not take, which a workgroup
+    /// that is not granted is too.
+    pub(crate) fn set(&self, moment: &Moment, set: &sql::Set) -> Result<()> {
+        let value = match &set.value {
+            sql::SetValue::Default => None,
+            sql::SetValue::Values(values) => Some(values.join(", ")),
+        };
+        if set.name == "session_authorization" || set.name == "role" {
+            return match value.as_deref() {
+                None | Some("none" | "default") => Ok(()),
+                Some(name) if name == self.user => Ok(()),
+                Some(_) => Err(Error::new(
+                    Code::PermissionDenied,
+                    "a session keeps the user that it logged in with; connect as the other user",
+                )),
+            };
+        }
+        if set.name == "workgroup"
+            && let Some(workgroup) = &value
+        {
+            moment.check_workgroup(&workgroup.to_lowercase())?;
+        }
+        if set.name == "staleness"
+            && let Some(value) = &value
+        {
+            self.check_staleness(moment, value)?;
+        }
+        let value = if set.name == "workgroup" {
+            value.map(|value| value.to_lowercase())
+        } else {
+            value
+        };
+        let mut guard = self.state.lock();
+        let state = &mut *guard;
+        if set.scope == sql::SetScope::Local
+            && !state.transaction.set_local(&set.name, &state.settings)
+        {
+            // As Postgres: outside of a block SET LOCAL has no effect.
+            return Ok(());
+        }
+        state.settings.set(&set.name, value.as_deref())
+    }
+
+    /// Values that are not durations are rejected elsewhere.
+    ///
+    /// # Errors
+    /// It is longer than the workgroup of the session allows.
+    fn check_staleness(&self, moment: &Moment, value: &str) -> Result<()> {
+        let asked = Duration::from_millis(milliseconds(value).unwrap_or(0));
+        let workgroup = self.settings().workgroup();
+        let allowed = moment.max_staleness(&workgroup);
+        if asked <= allowed {
+            return Ok(());
+        }
+        let shown =
+            |time: Duration| shown_time(u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
+        Err(Error::invalid(format!(
+            "a staleness of {} is more than workgroup \"{workgroup}\" allows, which is {}",
+            shown(asked),
+            shown(allowed)
+        ))
+        .with_hint(
+            "an administrator may raise it: ALTER WORKGROUP … SET (max_staleness = '1min'), or SET workgroup to another",
+        ))
+    }
+
+    pub(super) async fn use_database(&self, moment: &Moment, name: &str) -> Result<Execution> {
+        if !is_built_in(name) {
+            moment.view.require_database(name).await?;
+        }
+        self.state.lock().settings.set("search_path", Some(name))?;
+        Ok(command("USE"))
+    }
+
+    pub(super) fn kill(&self, moment: &Moment, query_id: &str) -> Result<Execution> {
+        let query = Uuid::parse_str(query_id.trim())
+            .ok()
+            .and_then(|id| self.gateway.running.get(id));
+        let own = query.filter(|query| {
+            query.principal().id() == self.principal().id() || moment.access().is_administrator()
+        });
+        let Some(query) = own else {
+            return Err(Error::new(Code::UndefinedObject, format!("query \"{query_id}\" does not run"))
+                .with_hint("SELECT query_id FROM system.queries WHERE state = 'RUNNING' lists those you may kill"));
+        };
+        let stopped = query.cancel(Error::new(
+            Code::QueryCancelled,
+            format!("query was killed by user \"{}\"", self.user),
+        ));
+        if !stopped {
+            return Err(Error::new(
+                Code::ObjectInUse,
+                format!(
+                    "query \"{}\" cannot be stopped any more: it commits what it did",
+                    query.id
+                ),
+            )
+            .with_hint("it ends by itself in a moment"));
+        }
+        Ok(command("KILL"))
+    }
+}
+
+fn show_settings(settings: &Settings, show: &sql::Show) -> Result<Execution> {
+    let (schema, columns) = match show {
+        sql::Show::Setting(name) => (text_schema(&[name]), vec![vec![settings.get(name)?]]),
+        sql::Show::All => {
+            let all = settings.all();
+            let column =
+                |pick: &dyn Fn(&ShownSetting) -> String| all.iter().map(pick).collect::<Vec<_>>();
+            (
+                text_schema(&["name", "setting", "description"]),
+                vec![
+                    column(&|row| row.name.to_owned()),
+                    column(&|row| row.value.clone()),
+                    column(&|row| row.description.to_owned()),
+                ],
+            )
+        }
+    };
+    let columns = columns
+        .into_iter()
+        .map(|values| Arc::new(StringArray::from(values)) as _)
+        .collect();
+    let batch = RecordBatch::try_new(Arc::clone(&schema), columns)
+        .map_err(|e| Error::internal(format!("settings cannot be shown: {e}")))?;
+    Ok(rows("SHOW", schema, vec![batch]))
+}

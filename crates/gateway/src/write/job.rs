@@ -1,0 +1,174 @@
+//! A write: a stream of batches in, a commit out.
+//!
+//! ```text
+//!  batches ─▶ TableWriter, on the query threads ─▶ commit ─▶ the files of a replaced table are deleted,
+//!                 │                                           once no query reads them
+//!                 └─ error, cancelled: the files are deleted ─▶ the write ends
+//! ```
+//!
+//! The job runs in its caller's query, with its caller's permit: it neither admits nor finishes a query.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use arrow::array::RecordBatch;
+use futures::{Stream, StreamExt};
+use lakegate_catalog::store::WriteId;
+use lakegate_engine::metered;
+use lakegate_error::{Code, Error, Result};
+use lakegate_lake::write::{TableWriter, Written, location};
+use lakegate_policy::View;
+use lakegate_statement::{StatementContext, WritePlan};
+use tokio_util::sync::CancellationToken;
+
+use crate::Gateway;
+use crate::query::life::{Phase, Query};
+use crate::write::recovery::{clear_later, discard};
+
+/// Rows for a table, which become visible all at once or not at all.
+pub(crate) struct WriteJob {
+    pub gateway: Arc<Gateway>,
+    pub query: Arc<Query>,
+    pub context: StatementContext,
+    pub plan: WritePlan,
+}
+
+impl WriteJob {
+    /// Writes all batches and commits, and returns the number of rows. If it fails, no row is visible and
+    /// its files are deleted. The end of the stream is what commits: a source that breaks off must end
+    /// with an error.
+    ///
+    /// Run it on a task of its own: dropping the future leaves the files to the next start.
+    ///
+    /// # Errors
+    /// Those of the stream; a batch that does not fit the table; the query was stopped; the table or the
+    /// grants were changed meanwhile.
+    pub async fn run(
+        self,
+        batches: impl Stream<Item = Result<RecordBatch>> + Send + 'static,
+        permit: impl Send,
+    ) -> Result<u64> {
+        let table = &self.plan.target.table;
+        let begin = self.gateway.metastore.begin_write(
+            &table.database_name,
+            &table.name,
+            vec![location(table)?.to_owned()],
+        );
+        let id = begin.await?;
+        let outcome = self.write(id, batches, permit).await;
+        if outcome.is_err()
+            && let Err(failure) = self.gateway.clear_write(id).await
+        {
+            tracing::warn!(write = %id, %failure, "files of a write that failed stay for now, unseen");
+            tokio::spawn(clear_later(Arc::clone(&self.gateway), id));
+        }
+        outcome
+    }
+
+    async fn write(
+        &self,
+        id: WriteId,
+        batches: impl Stream<Item = Result<RecordBatch>> + Send + 'static,
+        permit: impl Send,
+    ) -> Result<u64> {
+        let memory = self.gateway.engine.reservation("ingestion");
+        let writer = TableWriter::new(
+            self.plan.target.clone(),
+            id,
+            self.plan.mapping.clone(),
+            memory,
+        )?;
+        let stop = CancellationToken::new();
+        let mut encoding = self
+            .gateway
+            .engine
+            .cpu()
+            .spawn(metered(
+                Arc::clone(&self.query.resources.cpu),
+                encode(writer, batches, stop.clone()),
+            ))
+            .ok_or_else(|| Error::new(Code::ShuttingDown, "the server is shutting down"))?;
+        let before = Instant::now();
+        let ended = tokio::select! {
+            biased;
+            reason = self.query.stopped() => {
+                stop.cancel();
+                // Nothing is deleted before the last file is closed; how it ends does not matter any more.
+                let _ = encoding.await;
+                Err(reason)
+            }
+            ended = &mut encoding => match ended {
+                Ok(written) => written,
+                Err(error) => Err(Error::internal(format!("the encoder of a write died: {error}"))),
+            },
+        };
+        self.query.spent(Phase::Execution, before.elapsed());
+        let written = ended?;
+        drop(permit);
+        self.commit(id, written).await
+    }
+
+    async fn commit(&self, id: WriteId, written: Written) -> Result<u64> {
+        let before = Instant::now();
+        let by = match self.gateway.access_of(self.query.principal()) {
+            Some(access) => {
+                let by = access.by();
+                let view = View {
+                    access,
+                    ..self.context.view.clone()
+                };
+                self.plan.may(&view).await?.then_some(by)
+            }
+            None => None,
+        };
+        let Some(by) = by else {
+            return Err(Error::new(
+                Code::PermissionDenied,
+                format!(
+                    "permission denied for {}: it was revoked while rows were written",
+                    self.plan.target.table.full_name()
+                ),
+            ));
+        };
+        let rows = written.rows;
+        let commit = self.plan.commit(written, by);
+        self.query.commits()?;
+        let committed = self.gateway.metastore.commit_write(id, commit).await?;
+        // From here on the rows are visible, whatever fails.
+        if let Some(discarded) = committed.discarded {
+            // Queries from here on are planned with the new table.
+            let mut readers = self.gateway.running.ids();
+            readers.retain(|id| *id != self.query.id);
+            tokio::spawn(discard(Arc::clone(&self.gateway), discarded, readers));
+        }
+        self.query.spent(Phase::Execution, before.elapsed());
+        Ok(rows)
+    }
+}
+
+/// Encodes the batches of a stream to its end.
+async fn encode(
+    mut writer: TableWriter,
+    batches: impl Stream<Item = Result<RecordBatch>> + Send,
+    stop: CancellationToken,
+) -> Result<Written> {
+    let all = async {
+        let mut batches = std::pin::pin!(batches);
+        while let Some(batch) = batches.next().await {
+            writer.write(&batch?).await?;
+        }
+        Ok(())
+    };
+    let outcome = tokio::select! {
+        biased;
+        () = stop.cancelled() => Err(Error::new(Code::QueryCancelled, "the write was stopped")),
+        outcome = all => outcome,
+    };
+    match outcome {
+        Ok(()) => writer.finish().await,
+        Err(error) => {
+            writer.abort().await;
+            Err(error)
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! What is left of writes that were not committed, and of tables that were replaced.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use lakegate_catalog::store::{Discarded, WriteId};
+use lakegate_error::Result;
+use lakegate_lake::write::sweep;
+use lakegate_statement::clear_discarded;
+use uuid::Uuid;
+
+use crate::Gateway;
+
+/// Between two attempts to delete what a write left.
+const RETRY: Duration = Duration::from_secs(60);
+/// How long the files of a replaced table wait for the queries that read them.
+const MAX_WAIT_FOR_READERS: Duration = Duration::from_secs(3600);
+
+impl Gateway {
+    /// Deletes what earlier processes left: files of writes that were not committed, and files of tables
+    /// that were replaced. The work continues after this returns; no query sees the files meanwhile.
+    ///
+    /// # Errors
+    /// Those of the catalog.
+    pub async fn recover_writes(self: &Arc<Self>) -> Result<()> {
+        for write in self.metastore.unfinished_writes().await? {
+            tracing::info!(write = %write.id, table = write.table, "a write was not finished; its files are deleted");
+            tokio::spawn(clear_later(Arc::clone(self), write.id));
+        }
+        for discarded in self.metastore.discarded().await? {
+            tokio::spawn(discard(Arc::clone(self), discarded, Vec::new()));
+        }
+        Ok(())
+    }
+
+    /// Deletes the files of a write that is not committed, and ends it.
+    pub(super) async fn clear_write(&self, id: WriteId) -> Result<()> {
+        let open = self.metastore.unfinished_writes().await?;
+        if let Some(write) = open.iter().find(|write| write.id == id) {
+            sweep::remove_write(&self.roots, id, &write.locations).await?;
+            self.metastore.end_write(id).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Retries until the write is cleared: a store that cannot be reached now may be reached later.
+pub(super) async fn clear_later(gateway: Arc<Gateway>, id: WriteId) {
+    while let Err(error) = gateway.clear_write(id).await {
+        tracing::warn!(write = %id, %error, "files of a write that was not committed cannot be deleted yet");
+        tokio::time::sleep(RETRY).await;
+    }
+}
+
+/// Deletes the files of a replaced table when these queries, which may read them, have ended.
+pub(super) async fn discard(gateway: Arc<Gateway>, discarded: Discarded, readers: Vec<Uuid>) {
+    let ended = async {
+        for reader in readers {
+            while gateway.running.get(reader).is_some() {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    };
+    if tokio::time::timeout(MAX_WAIT_FOR_READERS, ended)
+        .await
+        .is_err()
+    {
+        tracing::warn!(
+            "the files of a replaced table are deleted although a query may still read them"
+        );
+    }
+    while let Err(error) = clear_discarded(
+        gateway.metastore.as_ref(),
+        &gateway.folders,
+        &gateway.roots,
+        &discarded,
+    )
+    .await
+    {
+        tracing::warn!(%error, "the files of a replaced table cannot be deleted yet");
+        tokio::time::sleep(RETRY).await;
+    }
+}
