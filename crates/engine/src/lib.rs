@@ -1,5 +1,5 @@
-//! The one place that configures DataFusion: session state, functions, memory, spill, and the runtime
-//! that queries run on.
+//! The one place that configures DataFusion: session state, functions, memory, spill, and the
+//! runtime that queries run on.
 //!
 //! Catalogs and stores are parameters: the engine knows nothing of principals and lake roots.
 
@@ -100,13 +100,16 @@ const CATALOG_THREADS: usize = 2;
 /// position in its file shows how rows are sorted by columns that are not granted.
 const FUNCTIONS_OF_FILES: &[&str] = &["file_row_index", "input_file_name"];
 
+/// Limits and sizes of the engine, from the configuration.
 #[derive(Debug, Clone)]
 pub struct EngineOptions {
     /// Bytes shared by all running queries.
     pub memory_limit: usize,
+    /// Folder for spilled data; created if it does not exist.
     pub spill_dir: PathBuf,
     /// Bytes on disk shared by all spilling queries.
     pub spill_limit: u64,
+    /// Threads that run queries, and partitions of a plan.
     pub threads: usize,
     /// Rows in a batch.
     pub batch_size: usize,
@@ -121,6 +124,7 @@ pub struct PlanSettings {
     pub search_path: Vec<String>,
 }
 
+/// DataFusion as Lakegate configures it, with the threads and the memory that queries share.
 #[derive(Debug)]
 pub struct Engine {
     base: SessionState,
@@ -135,6 +139,11 @@ pub struct Engine {
 }
 
 impl Engine {
+    /// Creates the spill folder, and starts the threads.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the folder cannot be created, a thread cannot start, or DataFusion refuses a setting.
     pub fn open(options: &EngineOptions) -> Result<Self> {
         std::fs::create_dir_all(&options.spill_dir).map_err(|e| {
             Error::invalid(format!(

@@ -40,6 +40,11 @@ pub fn has_columns_of_one_name(plan: &LogicalPlan) -> bool {
     found && walked.is_ok()
 }
 
+/// Registers [`NAMED_CAST`].
+///
+/// # Errors
+///
+/// Returns an error if the function cannot be registered.
 pub fn register(state: &mut SessionState) -> Result<()> {
     let function = NamedCast {
         signature: Signature::any(2, Volatility::Immutable),

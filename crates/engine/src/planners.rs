@@ -25,6 +25,7 @@ const NICE: i32 = 2;
 /// parts that [`complexity`](super::complexity) allows takes a few KB.
 const STACK: usize = 128 << 20;
 
+/// Threads for planning, one for each query that is being planned.
 #[derive(Debug)]
 pub struct Planners {
     /// `None` only while dropping.

@@ -11,8 +11,11 @@ use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::ExecutionPlan;
 
+/// A logical rule.
 pub type Logical = Arc<dyn OptimizerRule + Send + Sync>;
+/// A physical rule.
 pub type Physical = Arc<dyn PhysicalOptimizerRule + Send + Sync>;
+/// An operator of a physical plan.
 pub type Operator = Arc<dyn ExecutionPlan>;
 
 /// Runs in place of a logical rule, which it gets as its first argument.

@@ -9,13 +9,12 @@
 //! For an aggregate with FILTER it looks for the partial half below that half itself, finds another
 //! aggregate, and uses the statistics of that one for both (`aggregate_statistics.rs`,
 //! `take_optimizable`, 55.2):
-//! statistics in the place of both (`aggregate_statistics.rs`, `take_optimizable`, 55.2):
 //!
 //! ```text
 //! SELECT sum(n) FILTER (WHERE n > 5) FROM (SELECT count(*) AS n FROM t) s      became count(*)
 //! ```
 //!
-//! Delete this when it looks no further.
+//! Delete this when it looks at that half only.
 
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::config::ConfigOptions;
