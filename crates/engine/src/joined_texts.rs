@@ -25,6 +25,10 @@ use datafusion::logical_expr::{
 use super::aggregates::as_the_inner;
 
 /// Replaces DataFusion's `string_agg` with one that does not need sorted input.
+///
+/// # Errors
+///
+/// Returns an error if the function cannot be registered.
 pub fn register(state: &mut SessionState) -> Result<()> {
     if let Some(inner) = state.aggregate_functions().get("string_agg").cloned() {
         state.register_udaf(Arc::new(AggregateUDF::new_from_impl(Joined { inner })))?;

@@ -143,7 +143,8 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// Returns an error if the folder cannot be created, a thread cannot start, or DataFusion refuses a setting.
+    /// Returns an error if the folder cannot be created, a thread cannot start, or
+    /// DataFusion refuses a setting.
     pub fn open(options: &EngineOptions) -> Result<Self> {
         std::fs::create_dir_all(&options.spill_dir).map_err(|e| {
             Error::invalid(format!(

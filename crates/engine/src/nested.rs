@@ -125,7 +125,7 @@ fn check(expr: &Expr, schema: &DFSchema) -> Result<()> {
                         ),
                     )
                     .with_hint(
-                        "cardinality(x) and its like are for arrays; CAST(x AS VARCHAR) is a text",
+                        "cardinality(x) and similar take arrays; CAST(x AS VARCHAR) returns text",
                     )
                     .into());
                 }
@@ -143,7 +143,7 @@ fn check(expr: &Expr, schema: &DFSchema) -> Result<()> {
                         described(&of)
                     ),
                 )
-                .with_hint("take the least of one of its fields: min(x['field'])")
+                .with_hint("aggregate one of its fields, such as min(x['field'])")
                 .into()),
                 _ => Ok(()),
             }

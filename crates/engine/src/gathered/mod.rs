@@ -33,6 +33,10 @@ pub use kept::{Entered, Kept, given};
 use super::expressions;
 
 /// Wraps the aggregate and window functions of a session. Call it after all of them are registered.
+///
+/// # Errors
+///
+/// Returns an error if a function cannot be registered.
 pub fn register(state: &mut SessionState) -> Result<()> {
     let aggregates: Vec<_> = state.aggregate_functions().values().cloned().collect();
     for function in aggregates {

@@ -101,7 +101,7 @@ impl Call {
                 Code::InvalidParameter,
                 format!("invalid value for parameter \"{name}\": {number}"),
             )
-            .with_hint(format!("{least} is the least"))
+            .with_hint(format!("it must be at least {least}"))
             .into());
         }
         Ok(usize::try_from(number).unwrap_or(usize::MAX))

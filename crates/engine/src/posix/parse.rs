@@ -180,7 +180,7 @@ impl Parser {
     fn alternatives(&mut self) -> Result<Place> {
         self.depth += 1;
         if self.depth > MAX_DEPTH {
-            return Err(invalid("its groups are too deep"));
+            return Err(invalid("its groups nest too deeply"));
         }
         let mut branches = vec![self.sequence()?];
         while self.takes("|") {
@@ -354,7 +354,7 @@ impl Parser {
         }
         if look.is_some() && self.groups > groups {
             return Err(
-                Error::not_supported("groups within (?=…) and its like are not supported")
+                Error::not_supported("groups within (?=…) and similar are not supported")
                     .with_hint("write (?:…) for a group that is not captured"),
             );
         }
@@ -388,7 +388,7 @@ impl Parser {
             'Y' | 'B' => Piece::Edge(Edge::NoWord),
             '1'..='9' => {
                 return Err(Error::not_supported(
-                    "references back to a group within a regular expression are not supported",
+                    "back references within a regular expression are not supported",
                 ));
             }
             _ => return Ok(letter_of(self.character()?)),
@@ -520,7 +520,7 @@ impl Parser {
                 return match letter {
                     Some(letter) if self.takes(close) => Ok(letter),
                     _ => Err(Error::not_supported(
-                        "names of characters in a regular expression are not supported",
+                        "character names in a regular expression are not supported",
                     )
                     .with_hint("write the character itself")),
                 };

@@ -141,7 +141,7 @@ impl Flags {
             'q' => self.literal = true,
             'b' | 'e' => {
                 return Err(Error::not_supported(format!(
-                    "regular expressions of the flag \"{letter}\" are not supported"
+                    "regular expressions with the flag \"{letter}\" are not supported"
                 ))
                 .with_hint("write an advanced regular expression, which needs no flag"));
             }

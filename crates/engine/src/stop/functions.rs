@@ -171,11 +171,11 @@ impl InParts {
             return Err(Error::new(
                 Code::InvalidParameter,
                 format!(
-                    "{} would compare {most} times for one row; {STEPS_OF_ROW} are the most",
+                    "{} would take {most} comparisons for one row; {STEPS_OF_ROW} are the most",
                     self.inner.name()
                 ),
             )
-            .with_hint("give it shorter values, such as left(…, 5000)")
+            .with_hint("pass shorter values, such as left(…, 5000)")
             .into());
         }
         if steps.iter().fold(0u64, |all, row| all.saturating_add(*row)) <= STEPS_OF_CALL {

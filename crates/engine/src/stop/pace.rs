@@ -99,6 +99,10 @@ pub(super) struct Parts {
 
 impl Parts {
     /// The next part of an earlier batch, if anything is left of it.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if rows cannot be copied.
     pub fn next(&mut self, pace: &Pace, partition: usize) -> Option<Result<RecordBatch>> {
         let batch = self.rest.take()?;
         let part = self.cut(batch, pace, partition);
@@ -110,6 +114,10 @@ impl Parts {
     }
 
     /// Returns as many rows of a batch as the operator gets at once, and keeps the rest.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if rows cannot be copied.
     pub fn cut(
         &mut self,
         batch: RecordBatch,

@@ -135,10 +135,10 @@ pub fn check_search(name: &str, pattern: &str, length: usize) -> Result<()> {
         Err(regex::Error::CompiledTooBig(_)) => Err(Error::new(
             Code::ResultTooLarge,
             format!(
-                "{name} would take too long: the pattern takes more than the {within} bytes that it may for a text of {length} bytes"
+                "{name} would take too long: for a text of {length} bytes, the compiled pattern may take {within} bytes at most"
             ),
         )
-        .with_hint("search shorter texts, or with a pattern of fewer repetitions such as {1,100}")
+        .with_hint("search shorter texts, or use fewer repetitions such as {1,100}")
         .into()),
         _ => Ok(()),
     }

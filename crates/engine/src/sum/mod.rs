@@ -48,6 +48,10 @@ const STATE: DataType = DataType::Decimal128(38, 0);
 const MAX_PRECISION: u8 = 38;
 
 /// Replaces DataFusion's `sum` with the checked one.
+///
+/// # Errors
+///
+/// Returns an error if a function cannot be registered.
 pub fn register(state: &mut SessionState) -> Result<()> {
     if let Some(inner) = state.aggregate_functions().get("sum").cloned() {
         state.register_udaf(Arc::new(AggregateUDF::new_from_impl(CheckedSum { inner })))?;

@@ -5,7 +5,7 @@
 //! age(timestamp, timestamp)                 years, months and days by the calendar
 //! justify_days(i), justify_hours(i),        30 days are a month, 24 hours a day
 //! justify_interval(i)
-//! make_timestamp(y, m, d, h, m, s)          also make_timestamptz, in the session's or a given zone
+//! make_timestamp(y, m, d, h, m, s)          make_timestamptz: in the session's or a given zone
 //! isfinite(time)                            always true
 //! ```
 

@@ -200,7 +200,7 @@ fn offset(interval: arrow::datatypes::IntervalMonthDayNano) -> Result<Clock, Err
         (0, 0, Ok(seconds)) => Ok(Clock::Fixed(seconds)),
         _ => Err(Error::new(
             Code::InvalidParameter,
-            "the interval of a time zone has hours, minutes and seconds alone",
+            "the interval of a time zone may only have hours, minutes and seconds",
         )),
     }
 }

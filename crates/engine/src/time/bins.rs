@@ -181,7 +181,7 @@ fn bin(stride: IntervalMonthDayNano, time: i64, origin: i64) -> Result<i64, Erro
         )),
         _ => Err(Error::new(
             Code::InvalidParameter,
-            "the stride of date_bin has months and something else",
+            "the stride of date_bin mixes months with other units",
         )),
     }
 }

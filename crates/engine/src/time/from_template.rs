@@ -35,17 +35,17 @@ pub(super) fn error(text: &str, template: &str, fault: &Fault) -> Error {
     match fault {
         Fault::Differs => Error::new(
             Code::InvalidCast,
-            format!("the text \"{text}\" is not as the template \"{template}\" says"),
+            format!("the text \"{text}\" does not match the template \"{template}\""),
         )
-        .with_hint("they have the same separators, and a year"),
+        .with_hint("both need the same separators, and a year"),
         Fault::Range => Error::new(
             Code::NumericOutOfRange,
             format!("date/time field value out of range: \"{text}\""),
         ),
         Fault::Pattern(pattern) => Error::not_supported(format!(
-            "the pattern {pattern} is not supported where texts are read"
+            "the template pattern {pattern} is not supported for parsing text"
         ))
-        .with_hint("YYYY, MM, DD, HH24, MI, SS, MS and their like are"),
+        .with_hint("use YYYY, MM, DD, HH24, MI, SS, MS and similar patterns"),
     }
 }
 

@@ -83,6 +83,10 @@ const SECOND: i64 = 1_000_000;
 
 /// Replaces DataFusion's functions with ones that return microseconds, and registers the planner of
 /// interval arithmetic.
+///
+/// # Errors
+///
+/// Returns an error if a function or the planner cannot be registered.
 pub fn register(state: &mut SessionState) -> Result<()> {
     functions::register(state)?;
     ages::register(state)?;

@@ -27,7 +27,7 @@ fn leads_nowhere(name: &str) -> DataFusionError {
         Code::InvalidParameter,
         format!("the step of {name} does not lead from its start to its end"),
     )
-    .with_hint("steps of a microsecond and more go, in one direction")
+    .with_hint("the step must be a microsecond or more, in one direction")
     .into()
 }
 

@@ -20,6 +20,10 @@ use super::input::out_of_range;
 use super::template::{Shown, write};
 
 /// Replaces DataFusion's function.
+///
+/// # Errors
+///
+/// Returns an error if the function cannot be registered.
 pub fn register(state: &mut SessionState) -> Result<()> {
     if let Some(inner) = state.scalar_functions().get("to_char").cloned() {
         state.register_udf(Arc::new(ScalarUDF::new_from_impl(ToChar { inner })))?;
