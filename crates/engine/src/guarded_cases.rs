@@ -9,8 +9,11 @@
 //!     became y <> 0 AND x / y > 1, which divides by zero
 //! ```
 //!
-//! The same happens to a comparison with one of the branches, `CASE WHEN y = 0 THEN 'a' WHEN x / y
-//! > 1 THEN 'b' END = 'b'`.
+//! The same happens to a comparison with one of the branches:
+//!
+//! ```text
+//! CASE WHEN y = 0 THEN 'a' WHEN x / y > 1 THEN 'b' END = 'b'
+//! ```
 //!
 //! So an analyzer rule, which runs after type coercion, turns a CASE of booleans that could fail
 //! into a CASE of numbers. Delete this when the simplifier checks whether a branch can fail.

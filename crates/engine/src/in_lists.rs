@@ -79,8 +79,8 @@ impl AnalyzerRule for SeparateInLists {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Sense {
     AsWritten,
-    /// Perhaps under a NOT, which turns OR into AND and IN into NOT IN: `NOT p`, `p = false`, `CASE
-    /// WHEN p THEN false ELSE true END`.
+    /// Perhaps under a NOT, which turns OR into AND and IN into NOT IN: `NOT p`, `p = false`,
+    /// `CASE WHEN p THEN false ELSE true END`.
     Either,
 }
 

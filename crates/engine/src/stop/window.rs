@@ -1,4 +1,4 @@
-//! Window operators: returns their rows in batches, and counts what they keep.
+//! Returns the rows of window operators in batches, and counts what they keep.
 //!
 //! An operator that evaluates whole partitions gathers all of its input, and returns all of its
 //! output in one batch. Its functions check whether they are still wanted (`gathered`).

@@ -1,5 +1,5 @@
-//! Writes timestamps as PostgreSQL does: `2000-01-01 10:00:00.5`, and with a zone `2000-01-01
-//! 10:00:00.5+02`.
+//! Writes timestamps as PostgreSQL does: `2000-01-01 10:00:00.5`, and with a zone
+//! `2000-01-01 10:00:00.5+02`.
 
 use std::fmt::Write;
 use std::sync::Arc;

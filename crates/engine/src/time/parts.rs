@@ -1,6 +1,6 @@
 //! `date_part` and `EXTRACT` of intervals, and of the time between two timestamps. That is a
-//! duration in DataFusion, and an interval of days and a time of day in PostgreSQL and Athena: `4
-//! days 01:02:03.5` has 1 hour.
+//! duration in DataFusion, and an interval of days and a time of day in PostgreSQL and Athena:
+//! `4 days 01:02:03.5` has 1 hour.
 //!
 //! For an interval, DataFusion returns nanoseconds as an `i32` if they fit, and whole seconds
 //! otherwise (`arrow-arith`, `temporal.rs`, 59.3). It does not know centuries, and takes a year for

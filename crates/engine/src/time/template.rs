@@ -1,5 +1,5 @@
-//! The templates of PostgreSQL's `to_char` for times: `YYYY-MM-DD HH24:MI:SS.MS`, `FMDay, DDth
-//! Month`.
+//! The templates of PostgreSQL's `to_char` for times: `YYYY-MM-DD HH24:MI:SS.MS`,
+//! `FMDay, DDth Month`.
 
 use super::SECOND;
 use super::calendar::{date_of, days_of, iso_week, split, weekday};
