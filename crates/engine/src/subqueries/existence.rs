@@ -2,9 +2,10 @@
 //!
 //! DataFusion drops the columns that such a subquery selects, but still reads the first column of
 //! an input of which none is left: it panics over
-//! `p OR EXISTS (SELECT b FROM a LEFT JOIN b ON true)` (`optimize_projections` of `datafusion-optimizer`, 55.2). A constant in their place
-//! stays. An analyzer rule that runs after name resolution. Delete it when DataFusion does the
-//! same.
+//! `p OR EXISTS (SELECT b FROM a LEFT JOIN b ON true)` (`optimize_projections` of
+//! `datafusion-optimizer`, 55.2). A constant in their place stays.
+//!
+//! An analyzer rule that runs after name resolution. Delete it when DataFusion does the same.
 
 use std::sync::Arc;
 
