@@ -1,14 +1,16 @@
-//! Keys of grouping sets that are expressions become columns of their own.
+//! Turns expressions that are keys of grouping sets into columns.
 //!
-//! Rules that write an expression otherwise keep its name by an alias, which a key of ROLLUP, CUBE or GROUPING SETS cannot have: what is
-//! above looks for a column that no longer is (`datafusion-optimizer`, 55.2). A key that is a constant is taken for one above the sets
-//! too, where it may be NULL.
+//! A rule that rewrites an expression keeps its name with an alias, which a key of ROLLUP, CUBE or
+//! GROUPING SETS cannot have: the nodes above then look for a column that no longer exists
+//! (`datafusion-optimizer`, 55.2). A constant key is also taken for constant above the sets, where
+//! it may be NULL.
 //!
 //! ```text
 //! ROLLUP (x NOT IN (1, 2))      "column does not exist"
 //! ```
 //!
-//! So the keys are columns of a projection below, before any rule sees them. Delete this when each set's keys keep their names.
+//! So the keys become columns of a projection below, before any other rule sees them. Delete this
+//! when the keys of grouping sets keep their names.
 
 use std::sync::Arc;
 
@@ -18,7 +20,7 @@ use datafusion::config::ConfigOptions;
 use datafusion::logical_expr::{Aggregate, Expr, GroupingSet, LogicalPlan, LogicalPlanBuilder};
 use datafusion::optimizer::AnalyzerRule;
 
-/// The rule; it comes before those that rewrite expressions.
+/// The analyzer rule. It runs before the rules that rewrite expressions.
 #[derive(Debug)]
 pub struct GroupingKeys;
 
@@ -57,7 +59,7 @@ fn rewritten(node: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
         schema,
         ..
     } = aggregate;
-    // The columns are those of the list below: grouping(key) names them too.
+    // Uses the columns of the projection below, because grouping(key) names them too.
     let functions = aggr_expr.into_iter().map(|function| {
         function
             .transform_down(|part| Ok(keys.of_grouping(part)))
@@ -69,7 +71,7 @@ fn rewritten(node: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
     let input = LogicalPlanBuilder::from(Arc::unwrap_or_clone(input)).project(below)?;
     let set = vec![Expr::GroupingSet(set)];
     let aggregate = Aggregate::try_new(Arc::new(input.build()?), set, functions)?;
-    // The number of the set is the aggregate's own: grouping() is made of it there.
+    // The grouping id is the aggregate's own column; grouping() is computed from it there.
     let columns = aggregate.schema.iter().zip(schema.iter());
     let columns = columns.filter(|(_, (_, field))| field.name() != Aggregate::INTERNAL_GROUPING_ID);
     let columns = columns.map(|(column, (relation, field))| {
@@ -86,7 +88,7 @@ fn rewritten(node: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
         .map(Transformed::yes)
 }
 
-/// Keys that become columns.
+/// Keys that become columns of the projection below.
 #[derive(Default)]
 struct Keys(Vec<Expr>);
 

@@ -1,16 +1,22 @@
-//! A CASE evaluates a branch for the rows that come to it, also where it is a condition.
+//! A CASE evaluates a branch only for the rows that reach it, also if it is a condition.
 //!
-//! The engine's simplifier makes AND and OR of a CASE of booleans (`expr_simplifier.rs` of `datafusion-optimizer`, 55.2), whose sides are
-//! both evaluated, so that what the CASE was written to avoid is an error:
+//! DataFusion's simplifier turns a CASE of booleans into AND and OR (`expr_simplifier.rs` of
+//! `datafusion-optimizer`, 55.2), which evaluate both sides. So what the CASE was written to avoid
+//! is an error:
 //!
 //! ```text
-//! WHERE CASE WHEN y = 0 THEN false ELSE x / y > 1 END      became y <> 0 AND x / y > 1; division by zero
+//! WHERE CASE WHEN y = 0 THEN false ELSE x / y > 1 END
+//!     became y <> 0 AND x / y > 1, which divides by zero
 //! ```
 //!
-//! It does so with a comparison too, `CASE WHEN y = 0 THEN 'a' WHEN x / y > 1 THEN 'b' END = 'b'`, which is one of the branches.
+//! The same happens to a comparison with one of the branches:
 //!
-//! So a CASE of booleans that could fail is one of numbers. An analyzer rule, after types are settled. Delete this when the
-//! simplifier asks whether a branch can fail.
+//! ```text
+//! CASE WHEN y = 0 THEN 'a' WHEN x / y > 1 THEN 'b' END = 'b'
+//! ```
+//!
+//! So an analyzer rule, which runs after type coercion, turns a CASE of booleans that could fail
+//! into a CASE of numbers. Delete this when the simplifier checks whether a branch can fail.
 
 use arrow::datatypes::DataType;
 use datafusion::common::DFSchema;
@@ -23,7 +29,7 @@ use datafusion::optimizer::AnalyzerRule;
 
 use super::expressions;
 
-/// The rule.
+/// The analyzer rule.
 #[derive(Debug)]
 pub struct GuardedCases;
 
@@ -45,7 +51,8 @@ impl AnalyzerRule for GuardedCases {
     }
 }
 
-/// Whether anything but the first condition, which is evaluated for all rows, could fail.
+/// Whether an expression other than the first condition, which is evaluated for all rows, could
+/// fail.
 fn guards(case: &Case) -> bool {
     let conditions = case.when_then_expr.iter().skip(1).map(|(when, _)| when);
     let branches = case.when_then_expr.iter().map(|(_, then)| then);
@@ -56,7 +63,7 @@ fn guards(case: &Case) -> bool {
 fn could_fail(expr: &Expr) -> bool {
     let fails = |expr: &Expr| match expr {
         Expr::BinaryExpr(binary) => expressions::is_arithmetic(binary.op),
-        // Those of columns to wider numbers do not, which coercion makes.
+        // Casts of columns to wider numbers, which coercion adds, do not fail.
         Expr::Cast(Cast { expr, field }) => {
             !field.data_type().is_numeric() || !matches!(expr.as_ref(), Expr::Column(_))
         }
@@ -65,7 +72,8 @@ fn could_fail(expr: &Expr) -> bool {
     expr.exists(|expr| Ok(fails(expr))).unwrap_or(true)
 }
 
-/// A comparison of a CASE of constants with a constant, as a CASE of comparisons; another expression as it is.
+/// Turns a comparison between a CASE of constants and a constant into a CASE of comparisons.
+/// Returns other expressions unchanged.
 fn compared(expr: Expr) -> Result<Case, Expr> {
     let Expr::BinaryExpr(BinaryExpr { left, op, right }) = expr else {
         return Err(expr);

@@ -1,14 +1,15 @@
-//! A list or a struct that is NULL holds nothing.
+//! Removes the items behind NULL lists and structs.
 //!
-//! The engine's CASE and `nullif` mark a value as NULL and leave its items where they were (`arrow-select`, `zip` and `nullif`, 59.3), and
-//! functions that take items out of it do not ask (`general_append_and_prepend` and `get_field` of `datafusion-functions`, 55.2):
+//! DataFusion's CASE and `nullif` mark a value as NULL and leave its items in place
+//! (`arrow-select`, `zip` and `nullif`, 59.3). Functions that read items do not check whether the
+//! value is NULL (`general_append_and_prepend` and `get_field` of `datafusion-functions`, 55.2):
 //!
 //! ```text
 //! CASE WHEN false THEN ARRAY[1, 2] END || 7       became {1,2,7}; is {7}
-//! (CASE WHEN false THEN s END).f                  became what it is in s; is NULL
+//! (CASE WHEN false THEN s END).f                  became the field's value in s; is NULL
 //! ```
 //!
-//! An analyzer rule, after types are settled. Delete this when all functions ask.
+//! An analyzer rule, which runs after type coercion. Delete this when all such functions check.
 
 use std::sync::Arc;
 
@@ -28,7 +29,7 @@ use datafusion::optimizer::AnalyzerRule;
 
 use super::expressions;
 
-/// Puts [`Emptied`] around what makes values NULL.
+/// Wraps expressions that produce NULLs in [`Emptied`].
 #[derive(Debug)]
 pub struct EmptyNulls;
 
@@ -61,7 +62,7 @@ fn emptied(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
         };
         return Transformed::yes(expressions::call(function, vec![expr]));
     }
-    // A plan may be analysed twice.
+    // A plan may be analyzed twice.
     match expr {
         Expr::ScalarFunction(ScalarFunction { func, mut args })
             if func.inner().is::<Emptied>() && args.iter().all(is_emptied) =>
@@ -75,7 +76,7 @@ fn emptied(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
     }
 }
 
-/// Its argument, without what is behind NULLs.
+/// Returns its argument without the items behind NULLs.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Emptied {
     signature: Signature,

@@ -1,21 +1,25 @@
-//! IN lists of one expression are not merged.
+//! Keeps DataFusion from merging IN lists over the same expression.
 //!
-//! The engine's simplifier takes the lists for sets of values that differ where their expressions do, and for NULL-free
-//! (`datafusion-optimizer`, `expr_simplifier.rs`, `inlist_intersection` and `inlist_except`, 55.2):
+//! DataFusion's simplifier treats the lists as sets of distinct, non-NULL values: expressions that
+//! differ are taken for different values (`datafusion-optimizer`, `expr_simplifier.rs`,
+//! `inlist_intersection` and `inlist_except`, 55.2):
 //!
 //! ```text
 //! x IN (1, 2) AND x NOT IN (3, NULL)     became x IN (1, 2); is never true
 //! x IN (a, 1) AND x IN (b, 2)            became false; is true where x = a = b
-//! NOT (x IN (1, 2) AND x IN (3, 4))      became true; is NULL where x is
+//! NOT (x IN (1, 2) AND x IN (3, 4))      became true; is NULL where x is NULL
 //! ```
 //!
-//! An analyzer rule makes the expressions of such lists differ, as [`Same`]: the simplifier then sees lists of several
-//! expressions. Delete this when it minds NULLs and what is not a constant.
+//! An analyzer rule wraps the tested expressions of such lists in [`Same`], so that the simplifier
+//! sees lists over different expressions. Delete this when it handles NULLs and items that are not
+//! constant.
 //!
-//! Nor are their items taken for constants that are none. The physical list evaluates each item without rows, and makes a set of
-//! them if none answers with an array (`datafusion-physical-expr`, `in_list.rs`, `try_evaluate_constant_list`, 55.2); a CASE
-//! without rows answers NULL, and `x NOT IN (27, 55, 0, CASE y WHEN y THEN x ELSE 3 END)` was never true. In the plan that is run
-//! such an item is [`Same`], which answers with an array: [`by_rows`]. Delete this when the list asks which columns an item reads.
+//! A second fix is for items that are wrongly taken for constants. The physical list evaluates each
+//! item over no rows, and builds a set of the items if none returns an array
+//! (`datafusion-physical-expr`, `in_list.rs`, `try_evaluate_constant_list`, 55.2). A CASE over no
+//! rows returns NULL, so `x NOT IN (27, 55, 0, CASE y WHEN y THEN x ELSE 3 END)` was never true. In
+//! the plan that runs, such an item is wrapped in [`Same`], which returns an array: [`by_rows`].
+//! Delete this when the list checks which columns an item reads.
 
 use std::cell::Cell;
 
@@ -33,13 +37,14 @@ use datafusion::optimizer::AnalyzerRule;
 
 use super::expressions;
 
-/// Keeps IN lists apart that stand in one AND or OR.
+/// Keeps IN lists of one AND or OR from being merged.
 #[derive(Debug)]
 pub struct SeparateInLists;
 
 impl AnalyzerRule for SeparateInLists {
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
-        // The same for the same plan, which is a key of results.
+        // The numbers are the same for the same plan, because the plan is a key of the result
+        // cache.
         let made = Cell::new(0);
         let lists = |expr: &Expr| match expr {
             Expr::BinaryExpr(binary) => binary.op == Operator::Or,
@@ -52,7 +57,7 @@ impl AnalyzerRule for SeparateInLists {
             if !expressions::reads(&node, lists)? {
                 return Ok(Transformed::no(node));
             }
-            // What is a column may become a part of a condition above, under NOT.
+            // A column's expression may become part of a condition above, under NOT.
             let sense = match node {
                 LogicalPlan::Filter(_) | LogicalPlan::Join(_) => Sense::AsWritten,
                 _ => Sense::Either,
@@ -70,15 +75,17 @@ impl AnalyzerRule for SeparateInLists {
     }
 }
 
-/// How the simplifier may meet an AND or OR.
+/// How the simplifier may see an AND or OR.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Sense {
     AsWritten,
-    /// Perhaps under a NOT, which makes OR of AND and IN of NOT IN: `NOT p`, `p = false`, `CASE WHEN p THEN false ELSE true END`.
+    /// Perhaps under a NOT, which turns OR into AND and IN into NOT IN: `NOT p`, `p = false`,
+    /// `CASE WHEN p THEN false ELSE true END`.
     Either,
 }
 
-/// From the inside out: on each side, one list of an expression is left as it was, for the files' statistics.
+/// Works from the inside out. On each side, one list over an expression stays as it was, so that
+/// file statistics can use it.
 fn separated(mut expr: Expr, sense: Sense, made: &Cell<u32>) -> Result<Transformed<Expr>> {
     if let Expr::InList(list) = &expr
         && is_literal(&list.expr)
@@ -90,7 +97,7 @@ fn separated(mut expr: Expr, sense: Sense, made: &Cell<u32>) -> Result<Transform
         let changed = separate(&mut expr, sense, made);
         return Ok(Transformed::new_transformed(expr, changed));
     }
-    // What is inside of anything else may be negated by it.
+    // Any other parent may negate what is inside it.
     expr.map_children(|mut child| {
         let mut changed = false;
         let mut rest = vec![&mut child];
@@ -108,7 +115,8 @@ fn separated(mut expr: Expr, sense: Sense, made: &Cell<u32>) -> Result<Transform
     })
 }
 
-/// A constant that is looked for among columns, `3 IN (a, b)`, as `a = 3 OR b = 3`: what makes it differ would be folded.
+/// Rewrites a constant tested against columns, `3 IN (a, b)`, as `a = 3 OR b = 3`: a [`Same`]
+/// around a constant would be folded.
 fn compared_with_each(list: &InList) -> Expr {
     let (each, all) = match list.negated {
         true => (Operator::NotEq, Operator::And),
@@ -122,7 +130,7 @@ fn compared_with_each(list: &InList) -> Expr {
     compared.unwrap_or_else(|| lit(list.negated))
 }
 
-/// The operator, of an AND or OR.
+/// The operator, if the expression is an AND or OR.
 fn junction(expr: &Expr) -> Option<Operator> {
     match expr {
         Expr::BinaryExpr(BinaryExpr {
@@ -133,7 +141,7 @@ fn junction(expr: &Expr) -> Option<Operator> {
     }
 }
 
-/// Makes the tested expressions of an AND or OR differ; whether any did not.
+/// Makes the tested expressions of an AND or OR differ. Returns whether it changed any.
 fn separate(expr: &mut Expr, sense: Sense, made: &Cell<u32>) -> bool {
     let Some(op) = junction(expr) else {
         return false;
@@ -141,7 +149,7 @@ fn separate(expr: &mut Expr, sense: Sense, made: &Cell<u32>) -> bool {
     let Expr::BinaryExpr(BinaryExpr { left, right, .. }) = expr else {
         return false;
     };
-    // Mostly one operand, so that long chains are not walked again and again.
+    // The right side is mostly one operand, so long chains are not walked over and over.
     if !operands(right, op).any(|operand| listed(operand, op, sense).is_some()) {
         return false;
     }
@@ -164,16 +172,18 @@ fn separate(expr: &mut Expr, sense: Sense, made: &Cell<u32>) -> bool {
     changed
 }
 
-/// The plan, whose IN lists are evaluated by rows if an item is no literal. After everything is optimised.
+/// Makes IN lists evaluate their items row by row if an item is not a literal. Call it after all
+/// optimization.
 ///
 /// # Errors
-/// Those of the plan's own checks.
+///
+/// Returns an error if the rewritten plan is invalid.
 pub fn by_rows(plan: LogicalPlan) -> Result<LogicalPlan> {
     let made = Cell::new(0);
     let mistaken = |expr: &Expr| matches!(expr, Expr::InList(list) if is_mistaken(list));
     expressions::rewritten(plan, mistaken, |expr, _| match expr {
         Expr::InList(mut list) if is_mistaken(&list) => {
-            // One is enough.
+            // One such item is enough.
             if let Some(item) = list.list.iter_mut().find(|item| !is_literal(item)) {
                 *item = same(std::mem::take(item), &made);
             }
@@ -183,7 +193,8 @@ pub fn by_rows(plan: LogicalPlan) -> Result<LogicalPlan> {
     })
 }
 
-/// Whether a list may be taken for constants though it has another item. A column answers with an array as it is.
+/// Whether a list may be taken for constant although an item is not. A column already returns an
+/// array.
 fn is_mistaken(InList { list, .. }: &InList) -> bool {
     let has_column = list.iter().any(|item| matches!(item, Expr::Column(_)));
     !has_column && !list.iter().all(is_literal)
@@ -193,7 +204,7 @@ fn is_literal(item: &Expr) -> bool {
     matches!(item, Expr::Literal(..))
 }
 
-/// What stands between the ANDs or ORs, without recursion: there may be thousands.
+/// The operands of a chain of ANDs or ORs. Iterative, because there may be thousands.
 fn operands(expr: &Expr, op: Operator) -> impl Iterator<Item = &Expr> {
     let mut rest = vec![expr];
     std::iter::from_fn(move || {
@@ -209,8 +220,9 @@ fn operands(expr: &Expr, op: Operator) -> impl Iterator<Item = &Expr> {
     })
 }
 
-/// What an operand compares with a list, if the simplifier may merge it wrongly with another: in OR only what is negated; in AND also
-/// an OR of equalities, which becomes a list, and so does an AND of inequalities under NOT.
+/// The expression that an operand compares with a list, if the simplifier could merge the operand
+/// wrongly with another. Under OR these are negated lists only. Under AND they include an OR of
+/// equalities, which becomes a list; so does an AND of inequalities under NOT.
 fn listed(operand: &Expr, op: Operator, sense: Sense) -> Option<&Expr> {
     let either = sense == Sense::Either;
     match operand {
@@ -231,7 +243,7 @@ fn listed(operand: &Expr, op: Operator, sense: Sense) -> Option<&Expr> {
     }
 }
 
-/// The column of an equality, what a list is of; `negated`: of an inequality, of what is not in a list.
+/// The tested column of an equality or an IN list; if `negated`, of an inequality or a NOT IN list.
 fn compared(part: &Expr, negated: bool) -> Option<&Expr> {
     let compares = if negated {
         Operator::NotEq
@@ -251,7 +263,7 @@ fn compared(part: &Expr, negated: bool) -> Option<&Expr> {
     }
 }
 
-/// Without its casts, which the simplifier may move to the literals.
+/// The expression without its casts, which the simplifier may move to the literals.
 fn uncast(mut expr: &Expr) -> &Expr {
     while let Expr::Cast(Cast { expr: inner, .. }) | Expr::TryCast(TryCast { expr: inner, .. }) =
         expr
@@ -261,7 +273,8 @@ fn uncast(mut expr: &Expr) -> &Expr {
     expr
 }
 
-/// Puts [`Same`] into a list; of an OR into the first equality, which leaves no list, and likewise of an AND.
+/// Wraps the tested expression of a list in [`Same`]; in an OR, that of the first equality, so that
+/// no list results; likewise in an AND.
 fn rename(mut operand: &mut Expr, made: &Cell<u32>) {
     while let Expr::BinaryExpr(binary) = operand {
         operand = match (binary.op, uncast(&binary.left)) {
@@ -287,7 +300,8 @@ fn same(expr: Expr, made: &Cell<u32>) -> Expr {
     expressions::call(function, vec![expr])
 }
 
-/// Its argument, by rows, which two of them are not seen to have in common.
+/// Returns its argument as an array. The simplifier does not see that two of them have the same
+/// argument.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Same {
     number: u32,
@@ -299,7 +313,7 @@ impl ScalarUDFImpl for Same {
         "same"
     }
 
-    /// That of the argument: columns keep their names.
+    /// The name of the argument, so that columns keep their names.
     fn schema_name(&self, args: &[Expr]) -> Result<String> {
         let name = args.first().map(|inner| inner.schema_name().to_string());
         Ok(name.unwrap_or_default())
@@ -344,7 +358,7 @@ mod tests {
 
     use super::*;
 
-    /// One column of a query, in order.
+    /// The values of a query's only column, in order.
     async fn column(sql: &str) -> Vec<String> {
         let state = SessionStateBuilder::new()
             .with_default_features()
@@ -466,14 +480,14 @@ mod tests {
         ] {
             let sql = format!("SELECT {expression} FROM {T} ORDER BY x");
             assert_eq!(column(&sql).await, expected, "{sql}");
-            // As a condition, and under one.
+            // As a condition, and under a condition.
             let kept = expected.iter().filter(|value| **value == "true").count();
             let sql = format!("SELECT count(*) FROM {T} WHERE {expression}");
             assert_eq!(column(&sql).await, [kept.to_string()], "{sql}");
             let kept = expected.iter().filter(|value| **value == "false").count();
             let sql = format!("SELECT count(*) FROM {T} WHERE NOT ({expression})");
             assert_eq!(column(&sql).await, [kept.to_string()], "{sql}");
-            // As a column of a table that is read by it.
+            // As a column of a subquery whose parent reads it.
             let sql =
                 format!("SELECT count(*) FROM (SELECT {expression} AS p FROM {T}) q WHERE NOT p");
             assert_eq!(column(&sql).await, [kept.to_string()], "{sql}");

@@ -1,11 +1,12 @@
-//! Intervals as Postgres spells them, in its IntervalStyle `postgres`.
+//! Intervals as PostgreSQL writes them with the IntervalStyle `postgres`.
 
 use std::fmt::{Result, Write};
 
-/// `1 year 2 mons -3 days +04:05:06.7`.
+/// Writes an interval, such as `1 year 2 mons -3 days +04:05:06.7`.
 ///
 /// # Errors
-/// Those of `out`.
+///
+/// Returns an error if `out` does.
 pub fn write_interval(out: &mut impl Write, months: i32, days: i32, micros: i64) -> Result {
     let mut first = true;
     let mut before = false;

@@ -1,9 +1,10 @@
-//! Several `string_agg`s of one SELECT, each in an order of its own.
+//! Several `string_agg`s in one SELECT, each with its own order.
 //!
-//! The engine sorts its input for `string_agg(x, ',' ORDER BY y)`, and refuses a second order. The function gathers by `array_agg`, which
-//! sorts by itself where its input is not in order; only the engine does not say so (`string_agg.rs`, 55.2).
+//! DataFusion sorts its input for `string_agg(x, ',' ORDER BY y)` and refuses a second order. The
+//! function gathers with `array_agg`, which sorts by itself if its input is not in order;
+//! DataFusion just does not declare it (`string_agg.rs`, 55.2).
 //!
-//! Delete this when `string_agg` is a soft requirement there, as `array_agg` is.
+//! Delete this when `string_agg` declares its order as a soft requirement, as `array_agg` does.
 
 use std::sync::Arc;
 
@@ -23,7 +24,11 @@ use datafusion::logical_expr::{
 
 use super::aggregates::as_the_inner;
 
-/// Puts the function that does without a sorted input in the place of the engine's.
+/// Replaces DataFusion's `string_agg` with one that does not need sorted input.
+///
+/// # Errors
+///
+/// Returns an error if the function cannot be registered.
 pub fn register(state: &mut SessionState) -> Result<()> {
     if let Some(inner) = state.aggregate_functions().get("string_agg").cloned() {
         state.register_udaf(Arc::new(AggregateUDF::new_from_impl(Joined { inner })))?;
@@ -31,7 +36,7 @@ pub fn register(state: &mut SessionState) -> Result<()> {
     Ok(())
 }
 
-/// `string_agg`.
+/// `string_agg` that sorts by itself.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Joined {
     inner: Arc<AggregateUDF>,
@@ -55,7 +60,7 @@ impl AggregateUDFImpl for Joined {
         AggregateOrderSensitivity::SoftRequirement
     }
 
-    /// It sorts either way.
+    /// The function sorts in either case.
     fn with_beneficial_ordering(
         self: Arc<Self>,
         _: bool,

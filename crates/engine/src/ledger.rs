@@ -1,7 +1,8 @@
-//! What each query holds of the memory pool.
+//! How much of the memory pool each query holds.
 //!
-//! The pool knows consumers, such as a sort or the build side of a join, and not the query that they are of. Each query's tasks get a
-//! pool of their own, which counts and passes on to the shared one.
+//! The pool knows consumers, such as a sort or the build side of a join, but not the query that
+//! they belong to. Each query's tasks get a pool of their own, which counts and passes requests on
+//! to the shared one.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -15,14 +16,14 @@ use datafusion::execution::memory_pool::{
 use parking_lot::Mutex;
 use uuid::Uuid;
 
-/// The queries that run, and the bytes that each holds.
+/// The running queries and the bytes that each holds.
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
     queries: Mutex<HashMap<Uuid, Weak<QueryPool>>>,
 }
 
 impl Ledger {
-    /// The pool of a query, which is in the ledger as long as its tasks hold it.
+    /// Returns the pool of a query. It stays in the ledger as long as the query's tasks hold it.
     pub fn pool(self: &Arc<Self>, query: Uuid, shared: &Arc<dyn MemoryPool>) -> Arc<QueryPool> {
         let pool = Arc::new(QueryPool {
             query,
@@ -34,9 +35,9 @@ impl Ledger {
         pool
     }
 
-    /// The queries that hold memory with their bytes, the largest first.
+    /// The queries that hold memory and their bytes, largest first.
     pub fn largest(&self) -> Vec<(Uuid, usize)> {
-        // Dropped after the lock is released: the last one to let go of a pool takes it.
+        // The pools outlive the lock's guard, because dropping the last reference to a pool locks.
         let pools: Vec<Arc<QueryPool>> = {
             let queries = self.queries.lock();
             queries.values().filter_map(Weak::upgrade).collect()
@@ -54,7 +55,7 @@ impl Ledger {
 pub(super) struct QueryPool {
     query: Uuid,
     shared: Arc<dyn MemoryPool>,
-    /// Bytes.
+    /// Bytes held by the query.
     held: AtomicUsize,
     ledger: Arc<Ledger>,
 }
@@ -77,7 +78,7 @@ impl fmt::Display for QueryPool {
 impl Drop for QueryPool {
     fn drop(&mut self) {
         let mut queries = self.ledger.queries.lock();
-        // A statement that ran twice under one number has another pool by now.
+        // A statement that ran twice under one id may have registered another pool by now.
         if queries
             .get(&self.query)
             .is_some_and(|pool| pool.strong_count() == 0)

@@ -1,5 +1,5 @@
-//! The one place that configures DataFusion: session state, functions, memory, spill, and the runtime
-//! that queries run on.
+//! The one place that configures DataFusion: session state, functions, memory, spill, and the
+//! runtime that queries run on.
 //!
 //! Catalogs and stores are parameters: the engine knows nothing of principals and lake roots.
 
@@ -87,44 +87,49 @@ pub use relations::{check as check_names, with_shown_names};
 pub use stop::{PlanRun, Stop, StopOnDrop};
 use uuid::Uuid;
 
-/// The name of the one catalog, as Athena has it.
+/// The name of the only catalog, as in Athena.
 pub const CATALOG: &str = "awsdatacatalog";
 
-/// States that are kept for time zones.
+/// Session states kept, one for each time zone.
 const MAX_STATES: u64 = 64;
 
-/// Threads that queries over built-in tables run on.
+/// Threads for queries over built-in tables.
 const CATALOG_THREADS: usize = 2;
 
-/// Functions of a row's file. A path holds the values of all partition keys, and a row's place in its file tells how rows are
-/// sorted by columns that are not granted.
+/// Functions about the file of a row. A path contains the values of all partition keys, and a row's
+/// position in its file shows how rows are sorted by columns that are not granted.
 const FUNCTIONS_OF_FILES: &[&str] = &["file_row_index", "input_file_name"];
 
+/// Limits and sizes of the engine, from the configuration.
 #[derive(Debug, Clone)]
 pub struct EngineOptions {
-    /// Bytes that all running queries share.
+    /// Bytes shared by all running queries.
     pub memory_limit: usize,
+    /// Folder for spilled data; created if it does not exist.
     pub spill_dir: PathBuf,
-    /// Bytes on disk that all spilling queries share.
+    /// Bytes on disk shared by all spilling queries.
     pub spill_limit: u64,
+    /// Threads that run queries, and partitions of a plan.
     pub threads: usize,
-    /// Rows.
+    /// Rows in a batch.
     pub batch_size: usize,
 }
 
-/// What of a session changes how its queries are planned.
+/// Session settings that change how queries are planned.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct PlanSettings {
     /// An IANA name, or an offset such as `+02:00`.
     pub time_zone: String,
-    /// The databases of unqualified names, in order.
+    /// The databases in which unqualified names are looked up, in order.
     pub search_path: Vec<String>,
 }
 
+/// DataFusion as Lakegate configures it, with the threads and the memory that queries share.
 #[derive(Debug)]
 pub struct Engine {
     base: SessionState,
-    /// By time zone, which some functions are made for: to make a state is to register hundreds of functions, to copy one is not.
+    /// Keyed by time zone, because some functions are built for one. Building a state registers
+    /// hundreds of functions; copying one is cheap.
     states: moka::sync::Cache<String, Arc<SessionState>>,
     runtime: Arc<RuntimeEnv>,
     cpu: CpuRuntime,
@@ -134,6 +139,12 @@ pub struct Engine {
 }
 
 impl Engine {
+    /// Creates the spill folder, and starts the threads.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the folder cannot be created, a thread cannot start, or
+    /// DataFusion refuses a setting.
     pub fn open(options: &EngineOptions) -> Result<Self> {
         std::fs::create_dir_all(&options.spill_dir).map_err(|e| {
             Error::invalid(format!(
@@ -164,12 +175,13 @@ impl Engine {
             .with_create_default_catalog_and_schema(false)
             .with_default_catalog_and_schema(CATALOG, UNQUALIFIED);
         let settings = config.options_mut();
-        // Athena sorts NULLs last whichever way it sorts.
+        // Athena sorts NULLs last for ascending and descending order.
         settings.sql_parser.default_null_ordering = "nulls_last".to_owned();
-        // The check refuses plans for what is nullable in one and not in the other, as `x IS TRUE` is (apache/datafusion, 55.2).
+        // The check refuses plans in which an expression is nullable in one schema and not in the
+        // other, such as `x IS TRUE` (apache/datafusion, 55.2).
         settings.execution.skip_physical_aggregate_schema_check = true;
-        // Bounds of one min or max leave out rows that another, of an expression or with FILTER, asks for (`AggrDynFilter` of
-        // `datafusion-physical-plan`, 55.2).
+        // The bounds of one min or max remove rows that another one needs, over an expression or
+        // with FILTER (`AggrDynFilter` of `datafusion-physical-plan`, 55.2).
         settings.optimizer.enable_aggregate_dynamic_filter_pushdown = false;
         let mut rules = Analyzer::new().rules;
         rules.insert(0, Arc::new(grouping_keys::GroupingKeys));
@@ -240,8 +252,8 @@ impl Engine {
         })
     }
 
-    /// What one query is planned with: it sees these catalogs and no others, and no store. Unqualified names are looked up in the
-    /// schema [`UNQUALIFIED`] of the catalog.
+    /// The state to plan one query with. It sees these catalogs and no others, and no store.
+    /// Unqualified names are looked up in the schema [`UNQUALIFIED`] of the catalog.
     pub fn session(
         &self,
         settings: &PlanSettings,
@@ -262,18 +274,19 @@ impl Engine {
             )
         });
         let mut state = SessionState::clone(&state);
-        // The one place: the catalogs are those of a principal's view.
+        // The only place that registers catalogs: they are those of a principal's view.
         #[allow(clippy::disallowed_methods)]
         state.register_catalog_list(catalogs);
         state.mark_start_execution();
         state
     }
 
-    /// The state to make a plan with where its constants are large: in the batches of this one they take no more memory than they may.
+    /// Returns the state to plan with if a plan's constants are large: its batches are small enough
+    /// to bound the memory of the constants. `None` if the default batches are.
     ///
     /// # Errors
     ///
-    /// The plan cannot be walked.
+    /// Returns an error if the plan cannot be walked.
     fn fitting(&self, state: &SessionState, plan: &LogicalPlan) -> Result<Option<SessionState>> {
         let rows = state.config().batch_size();
         let fitting = literals::rows_of_plan(plan, rows).map_err(from_engine)?;
@@ -284,10 +297,11 @@ impl Engine {
         }))
     }
 
-    /// How an optimised plan is run. It can be stopped: see [`stop`].
+    /// Creates the physical plan of an optimized plan. It can be stopped: see [`stop`].
     ///
     /// # Errors
-    /// What the engine cannot run; that the thread which plans must stop.
+    ///
+    /// Returns an error if DataFusion cannot run the plan, or if the planning thread must stop.
     pub async fn physical(
         &self,
         state: &SessionState,
@@ -304,12 +318,12 @@ impl Engine {
         physical.and_then(stop::stoppable).map_err(from_engine)
     }
 
-    /// What a plan that was made with `state` runs with: these stores and no others, until `run` is stopped. The memory that it takes is
-    /// the query's.
+    /// The context to run a plan in that was made with `state`: it sees these stores and no others,
+    /// until `run` is stopped. Its memory is counted for the query.
     ///
     /// # Errors
     ///
-    /// The plan cannot be walked.
+    /// Returns an error if the plan cannot be walked.
     pub fn task(
         &self,
         state: &SessionState,
@@ -329,7 +343,7 @@ impl Engine {
         if fitting < rows {
             config = config.with_batch_size(fitting);
         }
-        // A plan holds the functions that it calls.
+        // The functions can stay empty: a plan holds those that it calls.
         Ok(Arc::new(TaskContext::new(
             None,
             Uuid::new_v4().to_string(),
@@ -342,33 +356,33 @@ impl Engine {
         )))
     }
 
-    /// The queries that hold memory of the pool with their bytes, the largest first.
+    /// The queries that hold memory of the pool and their bytes, largest first.
     pub fn largest_queries(&self) -> Vec<(Uuid, usize)> {
         self.ledger.largest()
     }
 
-    /// The functions that every query may call, by name. Those of PostgreSQL's catalog are not among them:
-    /// `pg_catalog.pg_proc` lists these.
+    /// The functions that every query may call, by name. Those of PostgreSQL's catalog are not
+    /// included: `pg_catalog.pg_proc` lists them.
     pub fn functions(&self) -> Vec<FunctionInfo> {
         functions::functions(&self.base)
     }
 
-    /// Memory of the pool that queries share, none yet, for what is not a plan.
+    /// An empty reservation in the shared memory pool, for memory that no plan holds.
     pub fn reservation(&self, name: &str) -> MemoryReservation {
         MemoryConsumer::new(name).register(&self.runtime.memory_pool)
     }
 
-    /// Where plans run, so that they do not starve handshakes and catalog statements.
+    /// The runtime for plans, apart from handshakes and catalog statements.
     pub fn cpu(&self) -> &CpuRuntime {
         &self.cpu
     }
 
-    /// Where plans over built-in tables alone run, so that they do not wait for queries.
+    /// The runtime for plans over built-in tables only, so that they do not wait for other queries.
     pub fn catalog_cpu(&self) -> &CpuRuntime {
         &self.catalog_cpu
     }
 
-    /// Where queries are planned.
+    /// The threads that queries are planned on.
     pub fn planners(&self) -> &Planners {
         &self.planners
     }

@@ -1,4 +1,4 @@
-//! Constants in a plan take memory once for each row of a batch: where they are large, batches have fewer rows.
+//! Limits the rows of a batch if constants are large: each constant may be held once per row.
 
 use std::sync::Arc;
 
@@ -9,13 +9,13 @@ use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::Literal;
 use datafusion::physical_plan::ExecutionPlan;
 
-/// Bytes that the constants of a plan may take in one batch.
+/// Bytes that a plan's constants may take in one batch.
 const BATCH_BYTES: usize = 64 * 1024 * 1024;
 
-/// Constants that are no larger than this are not counted.
+/// Bytes up to which a constant is not counted.
 const SMALL: usize = 4 * 1024;
 
-/// Rows of a batch for constants of so many bytes, `most` at most.
+/// Rows of a batch for constants of `bytes` bytes, at most `most`.
 fn rows(bytes: usize, most: usize) -> usize {
     match bytes {
         0 => most,
@@ -23,7 +23,7 @@ fn rows(bytes: usize, most: usize) -> usize {
     }
 }
 
-/// Rows of a batch in which the constants of a plan take no more memory than they may, `most` at most.
+/// Rows of a batch so that a plan's constants stay within [`BATCH_BYTES`], at most `most`.
 pub(super) fn rows_of_plan(plan: &LogicalPlan, most: usize) -> Result<usize> {
     let mut bytes = 0usize;
     plan.apply_with_subqueries(|node| {
@@ -39,7 +39,7 @@ pub(super) fn rows_of_plan(plan: &LogicalPlan, most: usize) -> Result<usize> {
     Ok(rows(bytes, most))
 }
 
-/// The same of a plan that is about to run.
+/// The same for a physical plan.
 pub(super) fn rows_of_execution(plan: &Arc<dyn ExecutionPlan>, most: usize) -> Result<usize> {
     let mut bytes = 0usize;
     plan.apply(|node| {

@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-/// Taken where the machine does not say how much it has.
+/// Bytes assumed if the machine does not report its memory.
 const UNKNOWN: u64 = 4 << 30;
 
-/// Bytes that this process may use: those of the machine, or of its control group where that has fewer.
+/// Bytes that this process may use: those of the machine, or of its control group if that has
+/// fewer.
 pub fn memory() -> u64 {
     let machine = std::fs::read_to_string("/proc/meminfo")
         .ok()
@@ -15,20 +16,20 @@ pub fn memory() -> u64 {
     group.map_or(machine, |limit| limit.min(machine))
 }
 
-/// Bytes of memory that this process holds and no file backs: what has been allocated, and what the allocator keeps.
+/// Bytes of anonymous memory of this process: what is allocated, and what the allocator retains.
 pub fn resident() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     kib(&status, "RssAnon:").or_else(|| kib(&status, "VmRSS:"))
 }
 
-/// Bytes of a line such as `MemTotal:  16384 kB`.
+/// Parses a line such as `MemTotal:  16384 kB` into bytes.
 fn kib(text: &str, name: &str) -> Option<u64> {
     let line = text.lines().find_map(|line| line.strip_prefix(name))?;
     let number: u64 = line.split_whitespace().next()?.parse().ok()?;
     number.checked_mul(1024)
 }
 
-/// The lowest limit of the control group and those that it is in; `None`: there is none.
+/// The lowest limit of the process's control group and its ancestors; `None` if there is none.
 fn group_limit() -> Option<u64> {
     let groups = std::fs::read_to_string("/proc/self/cgroup").ok()?;
     let mut files = Vec::new();
@@ -51,14 +52,15 @@ fn group_limit() -> Option<u64> {
     let limits = files
         .iter()
         .filter_map(|file| std::fs::read_to_string(file).ok());
-    // "max" is no number.
+    // "max" means no limit and is skipped.
     limits
         .filter_map(|text| text.trim().parse().ok())
         .filter(|limit| *limit > 0)
         .min()
 }
 
-/// The files of a group's limit and of those that it is in; within a container the group may be the root of what is mounted.
+/// The limit files of a group and its ancestors. Inside a container, the group may be the root of
+/// the mounted hierarchy.
 fn limits_above(root: &Path, group: &str, file: &str) -> Vec<PathBuf> {
     let mut folders = vec![root.to_owned()];
     for part in Path::new(group).components().skip(1) {

@@ -1,8 +1,10 @@
-//! A cast that is part of a column's name.
+//! Makes a cast part of a column's name.
 //!
-//! The engine names a column without the casts in its expression (`Expr::schema_name`), and refuses a plan with two columns of one
-//! name: `sum(x)` beside `sum(CAST(x AS DOUBLE))` (55.2). A statement that is refused so is planned once more with its casts in
-//! calls of [`NAMED_CAST`], which name the type; `pg/rewrite/named_casts.rs` writes them. Delete both when casts are part of names.
+//! DataFusion names a column without the casts in its expression (`Expr::schema_name`), and refuses
+//! a plan with two columns of the same name: `sum(x)` beside `sum(CAST(x AS DOUBLE))` (55.2). Such
+//! a statement is planned again with its casts inside calls of [`NAMED_CAST`], which name the type;
+//! `postgres/rewrite/named_casts.rs` of the dialect crate writes them. Delete both when casts are
+//! part of names.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -17,10 +19,11 @@ use datafusion::logical_expr::{
     ScalarUDFImpl, Signature, Volatility,
 };
 
-/// Called with a cast and the type's name: the cast.
+/// A function of a cast and the type's name that returns the cast.
 pub const NAMED_CAST: &str = "named_cast";
 
-/// Whether groups or aggregates of a plan have one name, which the engine refuses when it optimises the plan.
+/// Whether two groups or aggregates of the plan have the same name, which DataFusion refuses when
+/// it optimizes the plan.
 pub fn has_columns_of_one_name(plan: &LogicalPlan) -> bool {
     let mut found = false;
     let walked = plan.apply_with_subqueries(|node| {
@@ -37,6 +40,11 @@ pub fn has_columns_of_one_name(plan: &LogicalPlan) -> bool {
     found && walked.is_ok()
 }
 
+/// Registers [`NAMED_CAST`].
+///
+/// # Errors
+///
+/// Returns an error if the function cannot be registered.
 pub fn register(state: &mut SessionState) -> Result<()> {
     let function = NamedCast {
         signature: Signature::any(2, Volatility::Immutable),
@@ -71,7 +79,7 @@ impl ScalarUDFImpl for NamedCast {
         args.arg_fields.first().cloned().ok_or_else(of_nothing)
     }
 
-    /// Nothing else is left of it: columns keep their names when they are simplified.
+    /// Only the cast is left: columns keep their names during simplification.
     fn simplify(&self, args: Vec<Expr>, _: &SimplifyContext) -> Result<ExprSimplifyResult> {
         let cast = args.into_iter().next().ok_or_else(of_nothing)?;
         Ok(ExprSimplifyResult::Simplified(cast))

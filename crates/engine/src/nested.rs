@@ -1,14 +1,15 @@
-//! Arrays, structs and maps are no texts and no numbers, unless they are cast; the engine casts them without being asked.
+//! Refuses the implicit casts of arrays, structs and maps to text and numbers that DataFusion
+//! makes.
 //!
 //! ```text
-//! length(ARRAY[1, 2])          the engine: 6, the length of '[1, 2]'
-//! CAST('[1, 2]' AS TEXT[])     the engine: an array of one text
-//! min(a struct of arrays)      the engine: an internal error, if there are two
-//! CAST(1.5 AS TIMESTAMP)       the engine: a millionth of what CAST(1 AS TIMESTAMP) is
+//! length(ARRAY[1, 2])          DataFusion: 6, the length of '[1, 2]'
+//! CAST('[1, 2]' AS TEXT[])     DataFusion: an array with one text
+//! min(a struct of arrays)      DataFusion: an internal error, if there are two
+//! CAST(1.5 AS TIMESTAMP)       DataFusion: a millionth of CAST(1 AS TIMESTAMP)
 //! ```
 //!
-//! An analyzer rule before types are coerced, when each cast is one that was asked for: all of these are errors, as in PostgreSQL and
-//! Athena.
+//! An analyzer rule that runs before type coercion, when all casts are explicit. All of these are
+//! errors, as in PostgreSQL and Athena.
 
 use arrow::datatypes::DataType;
 use datafusion::common::DFSchema;
@@ -21,7 +22,7 @@ use datafusion::logical_expr::{Cast, Expr, ExprSchemable, LogicalPlan, TryCast};
 use datafusion::optimizer::AnalyzerRule;
 use lakegate_error::{Code, Error};
 
-/// Functions of texts that take anything which can be cast to text.
+/// Functions of text that accept anything that can be cast to text.
 const OF_TEXT: [&str; 13] = [
     "btrim",
     "character_length",
@@ -38,7 +39,8 @@ const OF_TEXT: [&str; 13] = [
     "translate",
 ];
 
-/// Refuses what would cast a nested value, or to one, without saying so.
+/// Refuses implicit casts of nested values, and casts to arrays and timestamps that PostgreSQL does
+/// not have.
 #[derive(Debug)]
 pub struct NestedAreNoTexts;
 
@@ -82,11 +84,11 @@ fn is_list(data_type: &DataType) -> bool {
     )
 }
 
-/// What an expression is refused for, if it is.
+/// Returns an error if an expression is refused.
 fn check(expr: &Expr, schema: &DFSchema) -> Result<()> {
     match expr {
         Expr::Cast(Cast { expr, field }) | Expr::TryCast(TryCast { expr, field }) => {
-            // Of what is not coerced yet, the type may not be known.
+            // The type of an expression that is not coerced yet may be unknown.
             let Ok(from) = expr.get_type(schema) else {
                 return Ok(());
             };
@@ -123,7 +125,7 @@ fn check(expr: &Expr, schema: &DFSchema) -> Result<()> {
                         ),
                     )
                     .with_hint(
-                        "cardinality(x) and its like are for arrays; CAST(x AS VARCHAR) is a text",
+                        "cardinality(x) and similar take arrays; CAST(x AS VARCHAR) returns text",
                     )
                     .into());
                 }
@@ -141,7 +143,7 @@ fn check(expr: &Expr, schema: &DFSchema) -> Result<()> {
                         described(&of)
                     ),
                 )
-                .with_hint("take the least of one of its fields: min(x['field'])")
+                .with_hint("aggregate one of its fields, such as min(x['field'])")
                 .into()),
                 _ => Ok(()),
             }
@@ -150,7 +152,8 @@ fn check(expr: &Expr, schema: &DFSchema) -> Result<()> {
     }
 }
 
-/// Whether the engine can tell the lesser of two values: not of arrays within structs, nor the other way round.
+/// Whether DataFusion can order two values. It cannot for arrays within structs or structs within
+/// arrays.
 fn is_ordered(data_type: &DataType) -> bool {
     match data_type {
         DataType::Map(..) => false,

@@ -1,24 +1,26 @@
-//! Names of the columns of a query or a relation in FROM, and names that tell columns apart which are called alike.
+//! Names of the columns of a query or a relation in FROM, and marks that make duplicate names
+//! unique.
 //!
-//! The engine wants the names of a relation's columns to differ. So the second `a` of `SELECT 1 AS a, 2 AS a` is called
-//! [`apart`] while a query is planned, which no statement writes, and shown as what it [`shown`] is.
+//! DataFusion requires the columns of a relation to have different names. So the second `a` of
+//! `SELECT 1 AS a, 2 AS a` gets a name that no statement contains while a query is planned
+//! ([`apart`]), and is [`shown`] under its own name.
 
 use datafusion::sql::sqlparser::ast::Ident;
 
-/// Stands between a name and what tells it apart. It has no width.
+/// Separates a name from the mark that makes it unique. It has no width.
 const APART: char = '\u{2063}';
 
-/// The name of the column in this place of a list, where another has the name already.
+/// A unique name for the column at `place`, if another column has the name already.
 pub fn apart(name: &str, place: usize) -> String {
     format!("{}{APART}:{place}", shown(name))
 }
 
-/// The same of a relation in FROM: a list above it may tell its own columns apart.
+/// The same for a relation in FROM. A select list above it may add marks to its own columns.
 pub fn apart_in_relation(name: &str, place: usize) -> String {
     format!("{}{APART}::{place}", shown(name))
 }
 
-/// The name as PostgreSQL has it.
+/// The name without its mark.
 pub fn shown(name: &str) -> &str {
     match name.rsplit_once(APART) {
         Some((shown, told)) if told.starts_with(':') => shown,
@@ -26,28 +28,28 @@ pub fn shown(name: &str) -> &str {
     }
 }
 
-/// Whether a relation in FROM has several columns of the name.
+/// Whether the name is marked as one of several equal names in a relation of FROM.
 pub fn is_apart_in_relation(name: &str) -> bool {
     name.rsplit_once(APART)
         .is_some_and(|(_, told)| told.starts_with("::"))
 }
 
-/// Whether the name was told apart from another.
+/// Whether the name has a mark.
 pub fn is_apart(name: &str) -> bool {
     shown(name).len() < name.len()
 }
 
-/// The names of a query's columns, as far as it says them: those of `*` are its tables'.
+/// The names of a query's columns, as far as the query states them: `*` has those of its tables.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OutputNames {
-    /// Of the first columns: up to the first `*`.
+    /// The first columns, up to the first `*`.
     pub first: Vec<String>,
-    /// Of the last ones: from the last `*` on, if there is one.
+    /// The last columns, after the last `*`; `None` if there is no `*`.
     pub last: Option<Vec<String>>,
 }
 
 impl OutputNames {
-    /// Whether a query of so many columns may have these names.
+    /// Whether a query with `count` columns may have these names.
     pub fn fit(&self, count: usize) -> bool {
         match &self.last {
             None => self.first.len() == count,
@@ -55,13 +57,13 @@ impl OutputNames {
         }
     }
 
-    /// How many columns have a name, of those that are known.
+    /// How many of the known columns have the name.
     pub fn count(&self, name: &str) -> usize {
         let names = self.first.iter().chain(self.last.iter().flatten());
         names.filter(|known| *known == name).count()
     }
 
-    /// The name in a place of `count`; `None` of a column of `*`.
+    /// The name at `place` of `count` columns; `None` for a column of `*`.
     pub fn get(&self, place: usize, count: usize) -> Option<&str> {
         let last = self.last.as_deref().unwrap_or_default();
         let name = match place.checked_sub(count.saturating_sub(last.len())) {
@@ -72,12 +74,12 @@ impl OutputNames {
     }
 }
 
-/// Marks in a list of aliases, where [`encoded`] stands.
+/// Marks in a list of aliases that contains [`encoded`] names.
 const FIRST: &str = "\u{2063}first:";
 const STAR: &str = "\u{2063}*";
 const LAST: &str = "\u{2063}last:";
 
-/// The names as aliases of a relation's columns behind those that are written, for the planner of relations.
+/// Encodes the names as aliases of a relation, after the written ones, for the relation planner.
 pub fn encoded(names: &OutputNames) -> Vec<Ident> {
     let quoted = |mark: &str, name: &str| Ident::with_quote('"', format!("{mark}{name}"));
     let first = names.first.iter().map(|name| quoted(FIRST, name));
@@ -89,7 +91,7 @@ pub fn encoded(names: &OutputNames) -> Vec<Ident> {
         .collect()
 }
 
-/// Takes what was `encoded` out of a relation's aliases. Gives those that are written, and the others.
+/// Splits a relation's aliases into the written ones and the names that [`encoded`] added.
 pub fn decoded(aliases: Vec<Ident>) -> (Vec<Ident>, OutputNames) {
     let mut names = OutputNames::default();
     let mut written = Vec::new();

@@ -1,8 +1,9 @@
 //! The threads that queries are planned on.
 //!
-//! A planner does not yield: it may take seconds over one statement, and only the rules that it applies ask whether it is still wanted
-//! ([`stop`](super::stop)). So each planning has a thread to itself for as long as it takes, which the scheduler of the machine shares
-//! out, and neither the doors nor running queries wait for it.
+//! Planning does not yield: it may take seconds for one statement, and only its rules check whether
+//! it is still wanted ([`stop`](super::stop)). So each planning has its own thread for as long as
+//! it takes. The operating system schedules these threads, and neither connections nor running
+//! queries wait for them.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -13,16 +14,18 @@ use tokio::runtime::{Builder, Handle, Runtime};
 use super::cpu::lower_priority;
 use super::stop::{Stop, StopOnDrop};
 
-/// Plannings at once. The gateway bounds those of one user far below.
+/// Concurrent plannings. The gateway allows each user far fewer.
 const MAX_THREADS: usize = 256;
 
-/// How far below the server's own threads the scheduler ranks planning (`nice`, 0 to 19): above running queries.
+/// Priority of planning relative to the server's threads (`nice`, 0 to 19): above running queries.
 const NICE: i32 = 2;
 
-/// Bytes, taken as they are used. Planning recurses over a statement as deep as it is nested, and over an expression as deep as it is
-/// once columns are written out: a few KB for each of the parts that [`complexity`](super::complexity) allows.
+/// Bytes of stack, committed as they are used. Planning recurses as deep as a statement is nested,
+/// and as deep as an expression is after columns are replaced by their definitions. Each of the
+/// parts that [`complexity`](super::complexity) allows takes a few KB.
 const STACK: usize = 128 << 20;
 
+/// Threads for planning, one for each query that is being planned.
 #[derive(Debug)]
 pub struct Planners {
     /// `None` only while dropping.
@@ -30,8 +33,11 @@ pub struct Planners {
 }
 
 impl Planners {
+    /// Starts the planning threads.
+    ///
     /// # Errors
-    /// The machine has no more threads.
+    ///
+    /// Returns an error if the machine has no more threads.
     pub fn start() -> Result<Self> {
         let runtime = Builder::new_multi_thread()
             .worker_threads(1)
@@ -46,14 +52,16 @@ impl Planners {
         })
     }
 
-    /// Does the work on a thread of its own. What it waits for is driven by the runtime that calls. Dropping the future stops the work.
+    /// Runs the work on its own thread. I/O that it awaits is driven by the calling runtime.
+    /// Dropping the future stops the work.
     ///
-    /// `stop`: of this planning alone; it is stopped in the end.
+    /// `stop` belongs to this planning alone, and is stopped at the end.
     ///
-    /// `held`: until the thread is done, which may be later than this returns.
+    /// `held` is kept until the thread is done, which may be after this returns.
     ///
     /// # Errors
-    /// Those of the work; the reason for which it was stopped, at once.
+    ///
+    /// Returns the errors of the work. If the work is stopped, returns the reason at once.
     pub async fn plan<T: Send + 'static>(
         &self,
         stop: &Arc<Stop>,
@@ -93,7 +101,7 @@ fn shutting_down() -> Error {
 }
 
 impl Drop for Planners {
-    /// A runtime must not block when it is dropped within another one.
+    /// A runtime must not block if it is dropped within another one.
     fn drop(&mut self) {
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();

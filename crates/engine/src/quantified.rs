@@ -1,5 +1,5 @@
-//! `x op ANY (array)` and `x op ALL (array)` by SQL's three-valued logic: the engine's own give false for what a NULL in the
-//! array leaves open.
+//! `x op ANY (array)` and `x op ALL (array)` with three-valued logic. DataFusion's own return false
+//! if a NULL in the array leaves the result unknown.
 
 use std::sync::Arc;
 
@@ -19,10 +19,16 @@ use lakegate_error::{Code, Error};
 
 use super::arrays;
 
-/// Called as `f('op', x, array)`.
+/// `op ANY`, called as `f('op', x, array)`.
 pub const ANY: &str = "compare_any";
+/// `op ALL`, called like [`ANY`].
 pub const ALL: &str = "compare_all";
 
+/// Registers [`ANY`] and [`ALL`].
+///
+/// # Errors
+///
+/// Returns an error if a function cannot be registered.
 pub fn register(state: &mut SessionState) -> Result<()> {
     for (name, any) in [(ANY, true), (ALL, false)] {
         let function = Quantified {
@@ -83,7 +89,8 @@ impl ScalarUDFImpl for Quantified {
         Ok(DataType::Boolean)
     }
 
-    /// A list of constants, as that of a parameter, becomes IN: by that, files and relations are ruled out.
+    /// A list of constants, such as that of a parameter, becomes IN, which can rule out files and
+    /// tables.
     fn simplify(&self, args: Vec<Expr>, _: &SimplifyContext) -> Result<ExprSimplifyResult> {
         let items = match args.as_slice() {
             [
@@ -188,7 +195,8 @@ impl Quantified {
                 .into());
             }
         }?;
-        // Of no items ANY is false and ALL is true; then one decides, and else a NULL leaves it open.
+        // Without items, ANY is false and ALL is true. Otherwise one item decides, or a NULL leaves
+        // the result unknown.
         let mut results: Vec<Option<bool>> = (0..lists.len())
             .map(|row| (!lists.is_null(row)).then_some(!self.any))
             .collect();
@@ -208,7 +216,8 @@ impl Quantified {
     }
 }
 
-/// Whether the engine's IN has a constant as `=` has it: of some types, equal values are of different bytes.
+/// Whether DataFusion's IN compares a constant as `=` does. For some types, equal values have
+/// different bytes.
 fn is_plain(item: &Expr) -> bool {
     match item {
         Expr::Literal(ScalarValue::Float64(Some(number)), _) => *number != 0.0 && !number.is_nan(),
@@ -262,7 +271,7 @@ mod tests {
         ] {
             let sql = format!("SELECT {call}");
             assert_eq!(value(&sql).await, expected, "{sql}");
-            // The same where not all is constant.
+            // The same if not all arguments are constant.
             let rows = format!("{sql} FROM (VALUES (1), (2)) t(n) WHERE n + random() > 0");
             assert_eq!(value(&rows).await, expected, "{rows}");
         }

@@ -1,11 +1,13 @@
-//! Relations of FROM with columns that are named alike, or with fewer aliases than columns.
+//! Relations in FROM with duplicate column names, or with fewer aliases than columns.
 //!
 //! ```text
-//! (SELECT 1 AS a, 2 AS a) AS t          columns a and, told apart, a
+//! (SELECT 1 AS a, 2 AS a) AS t          columns a and, with a mark, a
 //! (VALUES (1, 2)) AS t (x)              columns x and column2
 //! ```
 //!
-//! Such columns are shown under one name (`gateway/column_names.rs`), and a statement that names one of them is [refused](check).
+//! Such columns are shown under one name (`query/column_names.rs` of the gateway crate), and a
+//! statement that names one of them is [refused](check).
+//! statement that names one of them is [refused](check).
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -23,7 +25,7 @@ use lakegate_error::{Code, Error};
 use super::expressions::until;
 use super::output_names::{apart_in_relation, decoded, is_apart_in_relation, shown};
 
-/// Plans subqueries of FROM, and tables with aliases of columns.
+/// Plans subqueries in FROM, and tables with column aliases.
 #[derive(Debug)]
 pub struct NamedRelations;
 
@@ -106,7 +108,8 @@ fn named(
         .build()
 }
 
-/// The columns under other names: in the list itself, if it is on top, as if it had said so.
+/// Renames the columns. A projection on top gets the aliases itself, as if it had been written with
+/// them.
 fn renamed(plan: LogicalPlan, names: Vec<String>) -> Result<LogicalPlan> {
     let schema = Arc::clone(plan.schema());
     let fields = schema.iter().zip(names);
@@ -127,10 +130,11 @@ fn renamed(plan: LogicalPlan, names: Vec<String>) -> Result<LogicalPlan> {
     LogicalPlanBuilder::from(input).project(items)?.build()
 }
 
-/// The plan with the names of its columns as they are shown, each of a relation of its own.
+/// Gives the columns their shown names, each under a relation of its own.
 ///
 /// # Errors
-/// Those of the plan's own checks.
+///
+/// Returns an error if the new plan is invalid.
 pub fn with_shown_names(plan: LogicalPlan) -> Result<LogicalPlan> {
     let schema = Arc::clone(plan.schema());
     if schema
@@ -147,15 +151,17 @@ pub fn with_shown_names(plan: LogicalPlan) -> Result<LogicalPlan> {
     LogicalPlanBuilder::from(plan).project(columns)?.build()
 }
 
-/// A column with its relation.
+/// A column name with its relation.
 type Named = (Option<TableReference>, String);
 
-/// Refuses a plan in which one of several columns of a name is named: each `*` takes all of them.
+/// Refuses a plan that names one of several columns with the same name. A `*` is allowed, because
+/// it takes all of them.
 ///
-/// `by_number`: the statement sorts by numbers of columns, which the plan has as names.
+/// `by_number`: the statement sorts by column numbers, which the plan holds as names.
 ///
 /// # Errors
-/// That the column is ambiguous.
+///
+/// Returns an error if a column is ambiguous.
 pub fn check(plan: &LogicalPlan, by_number: bool) -> lakegate_error::Result<()> {
     let mut ambiguous = None;
     let walked = plan.apply_with_subqueries(|node| {

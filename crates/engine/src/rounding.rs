@@ -1,14 +1,16 @@
-//! A cast of a number to a whole one rounds, halves away from zero, as in Athena and (for decimals) PostgreSQL; the engine's
-//! own cuts off (`arrow-cast`, 59.3).
+//! Casts of numbers to integers round half away from zero, as in Athena and, for decimals, in
+//! PostgreSQL. DataFusion's casts truncate (`arrow-cast`, 59.3).
 //!
 //! ```text
 //! CAST(1.5 AS INT)      became 1; is CAST(rounded(1.5) AS INT), 2
 //! ```
 //!
-//! A cast to a decimal of fewer digits behind the point rounds by itself, but not where it is compared: the engine takes
-//! `CAST(d AS DECIMAL(10,0)) = 2` for `d = 2.00` (`unwrap_cast`, 55.2). So the rounding is a function there too.
+//! A cast to a decimal with fewer fractional digits rounds by itself, but not where it is compared:
+//! DataFusion turns `CAST(d AS DECIMAL(10,0)) = 2` into `d = 2.00` (`unwrap_cast`, 55.2). So there
+//! the rounding is a function, too.
 //!
-//! An analyzer rule, after types are settled. Delete this when the engine's casts can be told to round.
+//! An analyzer rule that runs after type coercion. Delete this when DataFusion's casts can be
+//! configured to round.
 
 use std::sync::Arc;
 
@@ -27,7 +29,7 @@ use datafusion::optimizer::AnalyzerRule;
 
 use super::expressions;
 
-/// Puts [`Rounded`] into casts to whole numbers, and to decimals of fewer digits behind the point.
+/// Puts [`Rounded`] into casts to integers, and to decimals with fewer fractional digits.
 #[derive(Debug)]
 pub struct RoundingCasts;
 
@@ -65,7 +67,7 @@ fn rewritten(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
     }
 }
 
-/// How many digits behind the point a cast keeps, if it takes some away.
+/// The number of fractional digits that a cast keeps, if it drops some.
 fn kept(expr: &Expr, to: &DataType, schema: &DFSchema) -> Option<i8> {
     let is_rounded = matches!(expr, Expr::ScalarFunction(call)
         if call.func.inner().downcast_ref::<Rounded>().is_some());
@@ -102,7 +104,8 @@ fn rounded(expr: Expr, scale: i8) -> Expr {
     expressions::call(function, vec![expr])
 }
 
-/// A number of so many digits behind the point: none, but for decimals, which have as many digits as the engine has.
+/// Rounds a number to `scale` fractional digits: 0, except for decimals, whose result has the
+/// largest precision of their type.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Rounded {
     scale: i8,
@@ -131,7 +134,7 @@ fn round(array: &ArrayRef, scale: i8) -> Result<ArrayRef> {
                 .as_primitive::<Float32Type>()
                 .unary::<_, Float32Type>(f32::round),
         ),
-        // Through f32, which holds every one of these.
+        // Through f32, which represents all of these values.
         DataType::Float16 => {
             let wide = cast(array, &DataType::Float32)?;
             let rounded = wide
@@ -139,7 +142,7 @@ fn round(array: &ArrayRef, scale: i8) -> Result<ArrayRef> {
                 .unary::<_, Float32Type>(f32::round);
             cast(&rounded, &DataType::Float16)?
         }
-        // Between decimals casts round.
+        // Casts between decimals round.
         from => cast(array, &result(from, scale))?,
     })
 }
@@ -149,7 +152,7 @@ impl ScalarUDFImpl for Rounded {
         "rounded"
     }
 
-    /// That of what is inside, as of the cast: columns keep their names.
+    /// The name of the argument, as for the cast, so that columns keep their names.
     fn schema_name(&self, args: &[Expr]) -> Result<String> {
         let name = args.first().map(|inner| inner.schema_name().to_string());
         Ok(name.unwrap_or_default())

@@ -1,15 +1,15 @@
-//! INTERSECT ALL and EXCEPT ALL count their rows.
+//! INTERSECT ALL and EXCEPT ALL with correct row counts.
 //!
-//! The engine plans them as semi and anti joins, which know only whether a row is on the other side, not how often
-//! (`datafusion-expr`, `LogicalPlanBuilder::intersect_or_except`, 55.2). Here equal rows are numbered on both sides, and the number
-//! is one more key of the join:
+//! DataFusion plans them as semi and anti joins, which know whether a row is on the other side, but
+//! not how often (`datafusion-expr`, `LogicalPlanBuilder::intersect_or_except`, 55.2). Here equal
+//! rows are numbered on both sides, and the number becomes one more key of the join:
 //!
 //! ```text
 //! left: a a a b     numbered: a1 a2 a3 b1      INTERSECT ALL: a1 a2
 //! right: a a c      numbered: a1 a2 c1         EXCEPT ALL: a3 b1
 //! ```
 //!
-//! Delete this when the engine's own plans keep count.
+//! Delete this when DataFusion's plans count rows.
 
 use std::sync::Arc;
 
@@ -21,10 +21,11 @@ use datafusion::functions_window::row_number::row_number;
 use datafusion::logical_expr::{Expr, ExprFunctionExt, Join, LogicalPlan, LogicalPlanBuilder};
 use datafusion::optimizer::AnalyzerRule;
 
-/// Names of the numbers; no name of a user's has a blank in front.
+/// Names of the number columns. No user's column has a name with a leading blank.
 const LEFT: &str = " nth of left";
 const RIGHT: &str = " nth of right";
 
+/// The analyzer rule.
 #[derive(Debug)]
 pub struct CountedSetOperations;
 
@@ -42,7 +43,8 @@ impl AnalyzerRule for CountedSetOperations {
     }
 }
 
-/// Whether a join is what the engine makes of INTERSECT and EXCEPT: every column is a key, and NULLs are equal.
+/// Whether a join is DataFusion's plan for INTERSECT or EXCEPT: every column is a key, and NULLs
+/// are equal.
 pub fn is_set_operation(join: &Join) -> bool {
     matches!(join.join_type, JoinType::LeftSemi | JoinType::LeftAnti)
         && join.null_equality == NullEquality::NullEqualsNull
@@ -51,7 +53,7 @@ pub fn is_set_operation(join: &Join) -> bool {
         && join.on.len() == join.right.schema().fields().len()
 }
 
-/// Whether it is INTERSECT ALL or EXCEPT ALL: without ALL, the left side is distinct.
+/// Whether the join is INTERSECT ALL or EXCEPT ALL: without ALL, the left side is distinct.
 fn is_of_all(join: &Join) -> bool {
     is_set_operation(join)
         && !join.null_aware
@@ -82,7 +84,7 @@ fn counted(join: Join) -> Result<LogicalPlan> {
         .build()
 }
 
-/// The rows with one more column, which numbers those that are equal.
+/// Adds a column that numbers equal rows.
 fn numbered(plan: &Arc<LogicalPlan>, name: &str) -> Result<LogicalPlan> {
     let number = row_number().partition_by(columns(plan)).build()?;
     LogicalPlanBuilder::from(LogicalPlan::clone(plan))

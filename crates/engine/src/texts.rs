@@ -1,14 +1,15 @@
-//! Values as text, as PostgreSQL writes them: `CAST(x AS VARCHAR)`, `x || ''`, `concat(x)`.
+//! Writes values as text as PostgreSQL does: `CAST(x AS VARCHAR)`, `x || ''`, `concat(x)`.
 //!
 //! ```text
-//! double, real     1, 1e+15, Infinity              the engine: 1.0, 1e15, inf
+//! double, real     1, 1e+15, Infinity              DataFusion: 1.0, 1e15, inf
 //! interval         1 day, -01:00:00                1 days, -1 hours
 //! time             10:00:00.5                      10:00:00.500
 //! date             10000-01-01, 0044-03-15 BC      +10000-01-01, -0043-03-15
 //! array            {1,NULL,"a b"}                  [1, , a b]
 //! ```
 //!
-//! Timestamps, at every depth, are `engine/time`'s. All other types are written alike by the engine.
+//! Timestamps, at every depth, are written by `time`. DataFusion writes all other types the same
+//! way as PostgreSQL.
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -31,10 +32,10 @@ use super::stop;
 use super::time::{texts_of_timestamps, with_texts, write_date};
 use super::write_interval;
 
-/// Microseconds of a day.
+/// Microseconds per day.
 const DAY: i64 = 86_400_000_000;
 
-/// Whether values of this type are written here rather than by the engine.
+/// Whether values of this type are written here rather than by DataFusion.
 pub fn is_written(data_type: &DataType) -> bool {
     with_texts(data_type).is_some()
         || matches!(
@@ -54,7 +55,7 @@ pub fn is_written(data_type: &DataType) -> bool {
         )
 }
 
-/// `CAST(value AS target)` of a type that [`is_written`] here; `target` is a type of text.
+/// `CAST(value AS target)` for a type that [`is_written`] here; `target` is a text type.
 pub fn written(value: Expr, target: DataType) -> Expr {
     let function = Text {
         target,
@@ -93,10 +94,11 @@ impl ScalarUDFImpl for Text {
     }
 }
 
-/// The values as a cast to text writes them.
+/// The values as text, as a cast writes them.
 ///
 /// # Errors
-/// Values of a type that has no texts; that the work must stop.
+///
+/// Returns an error if the type has no text form or the work must stop.
 pub fn texts(values: &ArrayRef) -> Result<StringArray> {
     Ok(match values.data_type() {
         DataType::Float64 => {
@@ -113,7 +115,7 @@ pub fn texts(values: &ArrayRef) -> Result<StringArray> {
             let values = micros.as_primitive::<DurationMicrosecondType>().iter();
             each(values, |out, value| {
                 let days = i32::try_from(value / DAY).unwrap_or(i32::MAX);
-                // A buffer grows.
+                // Cannot fail: the buffer grows.
                 let _ = write_interval(out, 0, days, value % DAY);
             })
         }
@@ -147,7 +149,7 @@ pub fn texts(values: &ArrayRef) -> Result<StringArray> {
         DataType::LargeList(item) | DataType::ListView(item) | DataType::FixedSizeList(item, _) => {
             lists(&cast(values, &DataType::List(Arc::clone(item)))?)?
         }
-        // Such as it is, but for timestamps in it.
+        // Unchanged except for timestamps inside it.
         _ => cast(&texts_of_timestamps(values)?, &DataType::Utf8)?
             .as_string::<i32>()
             .clone(),
@@ -170,10 +172,10 @@ fn each<T>(
     texts.finish()
 }
 
-/// Items that are written before the thread asks whether it must stop.
+/// Items written between two checks whether the work must stop.
 const ITEMS: usize = 64 * 1024;
 
-/// `{a,"b c",NULL}`; arrays in arrays without quotes.
+/// Writes `{a,"b c",NULL}`. Arrays in arrays are not quoted.
 fn lists(values: &ArrayRef) -> Result<StringArray> {
     let lists = values.as_list::<i32>();
     let nested = matches!(
@@ -227,7 +229,7 @@ fn lists(values: &ArrayRef) -> Result<StringArray> {
     Ok(built.finish())
 }
 
-/// An item, in quotes where it would be read as something else.
+/// Appends an item, in quotes if it would otherwise be read differently.
 fn push_item(text: &mut String, item: &str) {
     let special = |c: char| matches!(c, '"' | '\\' | '{' | '}' | ',') || c.is_ascii_whitespace();
     let plain = !item.is_empty() && !item.eq_ignore_ascii_case("null") && !item.contains(special);

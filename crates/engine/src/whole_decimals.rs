@@ -1,7 +1,8 @@
-//! `ceil`, `floor` and `trunc` of decimals, whose results are whole decimals, as in Athena and PostgreSQL.
+//! `ceil`, `floor` and `trunc` of decimals return integer decimals, as in Athena and PostgreSQL.
 //!
-//! The engine gives them as many digits behind the point as there were, and an error where the result takes one more before it
-//! (`ceil.rs` of `datafusion-functions`, 55.2). Delete this when `ceil` of 99.99, a decimal of 4 digits, is 100.
+//! DataFusion keeps the number of fractional digits, and fails if the result needs one more digit
+//! before the point (`ceil.rs` of `datafusion-functions`, 55.2). Delete this when `ceil` of 99.99,
+//! a decimal with 4 digits, is 100.
 
 use std::sync::Arc;
 
@@ -22,10 +23,11 @@ use super::expressions;
 /// Digits of the widest decimal.
 const MAX_PRECISION: u8 = 38;
 
-/// Puts these functions in the place of the engine's.
+/// Replaces DataFusion's functions with these.
 ///
 /// # Errors
-/// Functions cannot be registered.
+///
+/// Returns an error if a function cannot be registered.
 pub fn register(state: &mut SessionState) -> Result<()> {
     for name in ["ceil", "floor", "trunc"] {
         if let Some(inner) = state.scalar_functions().get(name).cloned() {
@@ -35,13 +37,13 @@ pub fn register(state: &mut SessionState) -> Result<()> {
     Ok(())
 }
 
-/// The engine's function, but of one decimal.
+/// DataFusion's function, with our result for a single decimal.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Whole {
     inner: Arc<ScalarUDF>,
 }
 
-/// The type of the result, if the arguments are one decimal with digits behind the point.
+/// The type of the result, if the only argument is a decimal with fractional digits.
 fn whole(types: &[DataType]) -> Option<DataType> {
     let [DataType::Decimal128(precision, scale @ 1..)] = types else {
         return None;

@@ -1,18 +1,21 @@
-//! Keys of windows that are calculated become columns below the window.
+//! Turns computed keys of windows into columns below the window.
 //!
-//! To find an expression in an order, the engine asks for the range of each of its parts. Of a function, a CASE or an equality it knows
-//! none, not even a type, and to compare or combine such a part is an error, for which it takes the whole expression as unordered
-//! (`get_expr_properties` of `datafusion-physical-expr`, 55.2). A sort by it then does not satisfy the window above:
+//! To find an expression in an order, DataFusion computes the range of each of its parts. It knows
+//! none for a function, a CASE or an equality, not even a type. To compare or combine such a part
+//! is an error, for which the whole expression counts as unordered (`get_expr_properties` of
+//! `datafusion-physical-expr`, 55.2). A sort by it then does not satisfy the window above:
 //!
 //! ```text
-//! rank() OVER (PARTITION BY length(s) > 5 ORDER BY x)         was refused: "does not satisfy order requirements"
+//! rank() OVER (PARTITION BY length(s) > 5 ORDER BY x)
+//!     was refused: "does not satisfy order requirements"
 //!
 //!   Projection: s, x, rank() PARTITION BY [length(s) > 5] …
 //!     WindowAggr: rank() PARTITION BY [__window_key_0] … AS rank() PARTITION BY [length(s) > 5] …
 //!       Projection: s, x, length(s) > 5 AS __window_key_0
 //! ```
 //!
-//! An analyzer rule, after those that change expressions. Delete it when the plans of the test pass without it.
+//! An analyzer rule that runs after those that change expressions. Delete it when the plans of the
+//! test pass without it.
 
 use std::sync::Arc;
 
@@ -27,7 +30,7 @@ use datafusion::optimizer::AnalyzerRule;
 
 use super::expressions::until;
 
-/// The rule; it comes last.
+/// The analyzer rule that runs last.
 #[derive(Debug)]
 pub struct WindowKeys;
 
@@ -66,7 +69,7 @@ fn has_unclear_key(window: &Window) -> Result<bool> {
     Ok(found)
 }
 
-/// Whether the key compares, or combines, what is calculated.
+/// Whether the key compares or combines computed values.
 fn is_unclear(key: &Expr) -> bool {
     let mut found = false;
     let walked = key.apply(|part| {
@@ -75,7 +78,7 @@ fn is_unclear(key: &Expr) -> bool {
             Expr::Between(Between {
                 expr, low, high, ..
             }) => !is_plain(expr) || !is_plain(low) || !is_plain(high),
-            // A short one becomes equalities, with OR between them.
+            // A short list becomes equalities joined by OR.
             Expr::InList(_) => true,
             _ => false,
         };
@@ -84,7 +87,7 @@ fn is_unclear(key: &Expr) -> bool {
     found || walked.is_err()
 }
 
-/// Whether the engine knows the range of the expression, if only from its type.
+/// Whether DataFusion knows the range of the expression, if only from its type.
 fn is_plain(expr: &Expr) -> bool {
     match expr {
         Expr::Column(_) | Expr::Literal(..) | Expr::Placeholder(_) => true,
@@ -149,7 +152,7 @@ impl Keys {
         )
     }
 
-    /// The column of a key.
+    /// The column for a key.
     fn column(&mut self, key: Expr) -> Expr {
         let place = self.0.iter().position(|known| *known == key);
         let place = place.unwrap_or_else(|| {

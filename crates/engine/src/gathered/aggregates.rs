@@ -1,4 +1,4 @@
-//! Aggregate functions whose accumulators can be stopped, and say what they hold.
+//! Aggregate functions whose accumulators can be stopped and report the memory that they hold.
 
 use std::sync::Arc;
 
@@ -23,10 +23,10 @@ use super::lists::{GroupedLists, Lists};
 use crate::aggregates::as_the_inner;
 use crate::stop::check;
 
-/// Rows that an accumulator is given at once.
+/// Rows passed to an accumulator at once.
 const ROWS: usize = 8192;
 
-/// The same function, with accumulators of ours around its own.
+/// Returns the function with its accumulators wrapped in ours.
 pub(super) fn gathered(inner: Arc<AggregateUDF>) -> Arc<AggregateUDF> {
     if inner.inner().is::<Gathered>() {
         return inner;
@@ -39,7 +39,7 @@ pub(super) fn gathered(inner: Arc<AggregateUDF>) -> Arc<AggregateUDF> {
     }))
 }
 
-/// The same function for a window that leaves rows out before they come to it.
+/// Returns the function for a window whose FILTER removes rows before they reach it.
 pub(super) fn filtered(function: &AggregateUDF) -> Option<Arc<AggregateUDF>> {
     let gathered = function.inner().downcast_ref::<Gathered>()?;
     (!gathered.filtered).then(|| {
@@ -54,9 +54,9 @@ pub(super) fn filtered(function: &AggregateUDF) -> Option<Arc<AggregateUDF>> {
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Gathered {
     inner: Arc<AggregateUDF>,
-    /// Whether it keeps the arrays that it is given, unless they are to be in order or distinct.
+    /// Whether the accumulator keeps its input arrays, unless the call has DISTINCT or ORDER BY.
     lists: bool,
-    /// Whether it is given fewer rows than it makes values for.
+    /// Whether the accumulator sees fewer rows than it produces values for.
     filtered: bool,
 }
 
@@ -82,7 +82,7 @@ impl Gathered {
     }
 }
 
-/// Whether the values are distinct and ordered.
+/// Whether the call has DISTINCT, and whether it has ORDER BY.
 fn kind(args: &AccumulatorArgs<'_>) -> (bool, bool) {
     (args.is_distinct, !args.order_bys.is_empty())
 }
@@ -170,15 +170,16 @@ impl AggregateUDFImpl for Gathered {
     }
 }
 
-/// An accumulator that asks whether its query is still wanted, and counts what it makes for a window.
+/// An accumulator that checks whether its query is still wanted, and counts the values that it
+/// produces for a window.
 #[derive(Debug)]
 struct Asking {
     inner: Box<dyn Accumulator>,
     filtered: bool,
-    /// In its frame.
+    /// Rows in the current frame.
     rows: usize,
     evaluated: bool,
-    /// Where the frame moves: the operator keeps the rows that are in it.
+    /// Set if the frame moves: the operator then keeps the rows of the frame.
     reach: Option<Reach>,
 }
 
@@ -222,7 +223,7 @@ impl Accumulator for Asking {
         if within_window() && !value.data_type().is_primitive() {
             match first {
                 true if self.filtered => made_for_all(value.size())?,
-                // Where all rows have one frame, there is one value for all.
+                // If all rows share one frame, there is one value for all of them.
                 true => made(value.size(), self.rows)?,
                 false => made(value.size(), 1)?,
             }

@@ -1,4 +1,4 @@
-//! Memory of the pool for what a window operator keeps and makes, which the engine does not count.
+//! Pool memory for what a window operator keeps and produces, which DataFusion does not count.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -11,39 +11,39 @@ use parking_lot::Mutex;
 
 use super::pinned::Pinned;
 
-/// What one stream of a window operator keeps of its input and has made of it.
+/// What one stream of a window operator keeps of its input, and what it has produced from it.
 #[derive(Debug)]
 pub struct Kept {
     /// Whether the operator keeps all of its input until the end.
     whole: bool,
-    /// Functions that it evaluates.
+    /// Number of functions that the operator evaluates.
     functions: usize,
-    /// Bytes of their constants, which each row has.
+    /// Bytes of the functions' constants, which are held once per row.
     constants: usize,
     input: MemoryReservation,
     made: MemoryReservation,
     state: Mutex<State>,
-    /// Rows that frames reach over, of all functions together.
+    /// Rows that frames reach over, summed over all functions.
     reach: AtomicI64,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    /// Of an operator that keeps all.
+    /// Used only by an operator that keeps its whole input.
     pinned: Pinned,
     rows_in: usize,
     bytes_in: usize,
     rows_out: usize,
-    /// Bytes of the largest value that may be that of every row.
+    /// Bytes of the largest value so far that every row may have.
     largest: usize,
 }
 
 thread_local! {
-    /// Of the operator that works on this thread.
+    /// The operator that works on this thread.
     static CURRENT: RefCell<Option<Arc<Kept>>> = const { RefCell::new(None) };
 }
 
-/// Puts back what this thread did before.
+/// Restores the thread's previous operator when dropped.
 #[derive(Debug)]
 pub struct Entered(Option<Arc<Kept>>);
 
@@ -73,13 +73,14 @@ impl Kept {
         })
     }
 
-    /// Until what this gives is dropped, what this thread makes is kept by this operator, or by none that is counted here.
+    /// Until the returned guard is dropped, what this thread produces is charged to `kept`, or to
+    /// no operator if it is `None`.
     pub fn enter(kept: Option<&Arc<Self>>) -> Entered {
         let kept = kept.map(Arc::clone);
         Entered(CURRENT.with_borrow_mut(|current| std::mem::replace(current, kept)))
     }
 
-    /// Nothing is kept any more.
+    /// Releases all memory of the operator.
     pub fn free(&self) {
         self.input.free();
         self.made.free();
@@ -98,16 +99,17 @@ impl Kept {
         }
         let bytes = added(&mut state.pinned, batch);
         let constants = self.constants.saturating_mul(batch.num_rows());
-        // In the end, all batches are put together in one.
+        // At the end, all batches are concatenated into one.
         self.input
             .try_grow(bytes.saturating_mul(2).saturating_add(constants))
     }
 
-    /// The operator gave so many rows of its result. What one keeps that lets go of rows is as many as have no result yet, and those
-    /// that frames reach over.
+    /// Records that the operator returned `rows` rows of its result. An operator that discards rows
+    /// keeps those that have no result yet, and those that frames reach over.
     ///
     /// # Errors
-    /// The pool has no room for what is left.
+    ///
+    /// Returns an error if the pool has no room for what is left.
     pub fn gave(&self, rows: usize) -> Result<()> {
         if self.whole {
             return Ok(());
@@ -122,7 +124,7 @@ impl Kept {
         let reach = usize::try_from(self.reach.load(Ordering::Relaxed)).unwrap_or(0);
         let kept = state.rows_in.saturating_sub(state.rows_out) + reach / self.functions;
         let kept = kept.min(state.rows_in);
-        // Once as a whole, once by partition.
+        // Kept twice: as a whole, and by partition.
         let bytes = state.bytes_in as u128 * kept as u128 * 2 / (state.rows_in as u128).max(1);
         let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
         let constants = self.constants.saturating_mul(kept);
@@ -135,10 +137,11 @@ fn added(pinned: &mut Pinned, batch: &RecordBatch) -> usize {
     columns.map(|column| pinned.add(column.as_ref())).sum()
 }
 
-/// The operator that works on this thread was given a batch.
+/// Records that the operator working on this thread was given a batch.
 ///
 /// # Errors
-/// It keeps it, and the pool has no room.
+///
+/// Returns an error if the operator keeps the batch and the pool has no room for it.
 pub fn given(batch: &RecordBatch) -> Result<()> {
     CURRENT.with_borrow(|current| match current {
         Some(kept) => kept.take(batch),
@@ -146,18 +149,19 @@ pub fn given(batch: &RecordBatch) -> Result<()> {
     })
 }
 
-/// Whether a window works on this thread.
+/// Whether a window operator works on this thread.
 pub(super) fn within_window() -> bool {
     CURRENT.with_borrow(Option::is_some)
 }
 
-/// A window made a value of so many bytes for so many rows.
+/// Records that a window produced a value of `bytes` bytes for `rows` rows.
 ///
 /// # Errors
-/// The pool has no room for it.
+///
+/// Returns an error if the pool has no room for it.
 pub(super) fn made(bytes: usize, rows: usize) -> Result<()> {
     CURRENT.with_borrow(|current| match current {
-        // The values, and then the array of all.
+        // The values, and then the array that collects them.
         Some(kept) => kept
             .made
             .try_grow(bytes.saturating_mul(rows.saturating_add(1))),
@@ -165,10 +169,11 @@ pub(super) fn made(bytes: usize, rows: usize) -> Result<()> {
     })
 }
 
-/// A window made a value of so many bytes, which may be that of each row.
+/// Records that a window produced a value of `bytes` bytes, which every row may have.
 ///
 /// # Errors
-/// The pool has no room for it.
+///
+/// Returns an error if the pool has no room for it.
 pub(super) fn made_for_all(bytes: usize) -> Result<()> {
     CURRENT.with_borrow(|current| {
         let Some(kept) = current else {
@@ -251,7 +256,7 @@ mod tests {
         given(&batch(1_000_000)).unwrap();
         let kept = Kept::new("window", true, 1, 0, &pool);
         let _entered = Kept::enter(Some(&kept));
-        // Both live, as they do in an operator that keeps them.
+        // Both are alive, as in an operator that keeps them.
         let (small, large) = (batch(10_000), batch(100_000));
         given(&small).unwrap();
         assert!(given(&large).is_err());

@@ -1,7 +1,8 @@
-//! Accumulators of `array_agg` that say what they hold.
+//! Accumulators of `array_agg` that report the memory that they hold.
 //!
-//! The engine's keep the arrays that they are given and count slices of them, in which views count and not the texts that they show
-//! (`ArrayAggAccumulator::size`, 55.2; `ArrayData::get_slice_memory_size`, arrow 59.3). Delete this when they do.
+//! DataFusion's accumulators keep their input arrays but count slices of them, which include views
+//! but not the text behind them (`ArrayAggAccumulator::size`, 55.2;
+//! `ArrayData::get_slice_memory_size`, arrow 59.3). Delete this when they count both.
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray};
 use datafusion::common::ScalarValue;
@@ -11,11 +12,11 @@ use datafusion::logical_expr::{Accumulator, EmitTo, GroupsAccumulator};
 use super::pinned::{Pinned, part};
 use crate::stop::check;
 
-/// What has been gathered.
+/// Memory of the gathered values.
 #[derive(Debug, Default)]
 struct Held {
     rows: usize,
-    /// Bytes of the values, without texts of views.
+    /// Bytes of the values, without the text behind views.
     values: usize,
     viewed: Pinned,
 }
@@ -23,7 +24,7 @@ struct Held {
 impl Held {
     fn add(&mut self, array: &dyn Array) {
         let (array, rows) = match array.as_list_opt::<i32>() {
-            // Of states: what is kept are the items.
+            // Partial states are lists; their items are what is kept.
             Some(list) => (list.values().as_ref(), list.values().len()),
             None => (array, array.len()),
         };
@@ -37,7 +38,7 @@ impl Held {
         self.viewed.add_viewed(array);
     }
 
-    /// So many rows have left.
+    /// Subtracts rows that have been emitted.
     fn remove(&mut self, rows: usize) {
         let left = self.rows.saturating_sub(rows);
         self.values = part(self.values, left, self.rows);
@@ -45,7 +46,7 @@ impl Held {
         self.rows = left;
     }
 
-    /// With the list that is made of it in the end, in which views are new and texts are not.
+    /// Bytes held, with the list that is built at the end: it has new views, but shares their text.
     fn bytes(&self, bytes_of_row: usize) -> usize {
         let values = self.values.saturating_mul(2);
         values
@@ -54,7 +55,7 @@ impl Held {
     }
 }
 
-/// Of all rows.
+/// Accumulates over all rows.
 #[derive(Debug)]
 pub(super) struct Lists {
     inner: Box<dyn Accumulator>,
@@ -111,10 +112,10 @@ impl Accumulator for Lists {
     }
 }
 
-/// The group and the row of a value, beside it.
+/// Bytes of the group and row numbers stored beside each value.
 const PLACE_BYTES: usize = 8;
 
-/// Of groups.
+/// Accumulates by group.
 pub(super) struct GroupedLists {
     inner: Box<dyn GroupsAccumulator>,
     held: Held,
@@ -128,7 +129,7 @@ impl GroupedLists {
         }
     }
 
-    /// What is in this list has left.
+    /// Subtracts the items of lists that have been emitted.
     fn emitted(&mut self, emit_to: EmitTo, lists: Option<&ArrayRef>) {
         let items = lists.and_then(|lists| lists.as_list_opt::<i32>());
         match (emit_to, items) {

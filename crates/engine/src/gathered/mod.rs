@@ -1,15 +1,16 @@
-//! What aggregate and window functions gather is counted, and their work can be stopped.
+//! Counts the memory that aggregate and window functions gather, and makes their work stoppable.
 //!
 //! ```text
-//!  aggregates.rs   each aggregate function: its accumulators ask whether the query is still wanted
-//!  lists.rs        those of array_agg, which keep the arrays that they are given, and say how large these are
-//!  windows.rs      the same for functions that are for windows only
-//!  kept.rs         memory of the pool for what a window keeps and makes, which the engine does not count
-//!  pinned.rs       sizes of arrays by the buffers that they keep
+//!  aggregates.rs   aggregate functions: their accumulators check whether the query is still wanted
+//!  lists.rs        accumulators of array_agg, which keep their input arrays and report their size
+//!  windows.rs      the same for functions that only exist as window functions
+//!  kept.rs         pool memory for what a window keeps and produces, uncounted by DataFusion
+//!  pinned.rs       sizes of arrays by the buffers that they keep in memory
 //! ```
 //!
-//! Within one call, a window evaluates its function for each row of a partition, and puts the values in one array. Of functions whose
-//! values grow with the frame, such as array_agg, that array has the square of the rows.
+//! Within one call, a window evaluates its function for each row of a partition and collects the
+//! values in one array. If values grow with the frame, as those of array_agg do, that array is
+//! quadratic in the number of rows.
 
 mod aggregates;
 mod kept;
@@ -31,7 +32,11 @@ pub use kept::{Entered, Kept, given};
 
 use super::expressions;
 
-/// Wraps the aggregate and the window functions of a session. Comes after all of them are registered.
+/// Wraps the aggregate and window functions of a session. Call it after all of them are registered.
+///
+/// # Errors
+///
+/// Returns an error if a function cannot be registered.
 pub fn register(state: &mut SessionState) -> Result<()> {
     let aggregates: Vec<_> = state.aggregate_functions().values().cloned().collect();
     for function in aggregates {
@@ -45,7 +50,7 @@ pub fn register(state: &mut SessionState) -> Result<()> {
     Ok(())
 }
 
-/// Tells the aggregate functions of windows that there are rows which they are not given.
+/// Marks the aggregate functions of windows with FILTER, which do not see all rows.
 #[derive(Debug)]
 struct FilteredWindows;
 

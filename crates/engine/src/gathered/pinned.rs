@@ -5,11 +5,11 @@ use std::collections::HashSet;
 use arrow::array::{Array, ArrayData};
 use arrow::datatypes::DataType;
 
-/// Buffers that are kept, each counted once however many arrays share it.
+/// Buffers kept in memory. Each is counted once, however many arrays share it.
 #[derive(Debug, Default)]
 pub(super) struct Pinned {
     seen: HashSet<usize>,
-    /// Of what was added since it was empty.
+    /// Bytes added since it was last empty.
     bytes: usize,
 }
 
@@ -18,12 +18,13 @@ impl Pinned {
         self.bytes
     }
 
-    /// Adds what an array keeps and nothing before it did. Returns its bytes.
+    /// Adds the buffers of an array that are not counted yet. Returns their bytes.
     pub fn add(&mut self, array: &dyn Array) -> usize {
         self.add_data(&array.to_data(), false)
     }
 
-    /// Adds the texts alone that views of an array show, which are not counted as a part of it where it is a slice.
+    /// Adds only the text behind an array's views, which the size of a slice leaves out. Returns
+    /// its bytes.
     pub fn add_viewed(&mut self, array: &dyn Array) -> usize {
         if !has_views(array.data_type()) {
             return 0;
@@ -56,7 +57,7 @@ impl Pinned {
         }
     }
 
-    /// Keeps a part of what was counted, so many rows of so many.
+    /// Scales the count down to `rows` of `of` rows.
     pub fn keep(&mut self, rows: usize, of: usize) {
         self.bytes = part(self.bytes, rows, of);
         if rows == 0 {
@@ -65,7 +66,7 @@ impl Pinned {
     }
 }
 
-/// `bytes` of `of` rows, for `rows` of them.
+/// The share of `bytes` that `rows` of `of` rows have.
 pub(super) fn part(bytes: usize, rows: usize, of: usize) -> usize {
     let part = bytes as u128 * rows as u128 / (of as u128).max(1);
     usize::try_from(part).unwrap_or(usize::MAX).min(bytes)

@@ -10,7 +10,7 @@ use lakegate_error::{Code, from_engine};
 use super::*;
 use crate::stop::stoppable;
 
-/// With a pool of so many bytes.
+/// A context with a memory pool of `bytes` bytes.
 fn context(bytes: usize, ours: bool) -> SessionContext {
     let runtime = RuntimeEnvBuilder::new()
         .with_memory_pool(Arc::new(FairSpillPool::new(bytes)))
@@ -101,7 +101,7 @@ async fn values_are_the_engines() {
     }
 }
 
-/// What it keeps of many rows is not what it was given.
+/// The window keeps far fewer rows than it is given.
 #[tokio::test]
 async fn windows_that_move_on_need_little() {
     let context = context(16 * MIB, true);

@@ -1,4 +1,4 @@
-//! Functions for windows only, whose evaluators can be stopped and count the values that they make.
+//! Window functions whose evaluators can be stopped and count the values that they produce.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use datafusion::physical_expr::expressions::Literal;
 use super::kept::{Reach, made};
 use crate::stop::check;
 
-/// The same function, with evaluators of ours around its own.
+/// Returns the function with its evaluators wrapped in ours.
 pub(super) fn gathered(inner: Arc<WindowUDF>) -> Arc<WindowUDF> {
     if inner.inner().is::<Gathered>() {
         return inner;
@@ -105,7 +105,7 @@ impl WindowUDFImpl for Gathered {
 #[derive(Debug)]
 struct Asking {
     inner: Box<dyn PartitionEvaluator>,
-    /// Bytes of constants, which may be the value of any row.
+    /// Bytes of constants, any of which may be the value of a row.
     constants: usize,
     reach: Reach,
 }

@@ -1,4 +1,4 @@
-//! Casts in conditions are not taken for reversible; see [`casts`](lakegate_lake::casts).
+//! Keeps casts in conditions from being taken for reversible; see [`casts`](lakegate_lake::casts).
 
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::common::{DFSchema, DFSchemaRef};
@@ -9,11 +9,12 @@ use lakegate_lake::casts::{is_reversible, opaque};
 
 use crate::expressions;
 
-/// The plan with such casts of opaque arguments, in filters and in what joins ask beside their keys. After everything else is
-/// optimised: scans have their conditions as they were.
+/// Makes the arguments of such casts opaque, in filters and in join conditions other than the keys.
+/// Call it after all other optimization, so that scans get their conditions unchanged.
 ///
 /// # Errors
-/// Those of the plan's own checks.
+///
+/// Returns an error if the rewritten plan is invalid.
 pub fn with_opaque_casts(plan: LogicalPlan) -> Result<LogicalPlan> {
     let is_cast = |expr: &Expr| matches!(expr, Expr::Cast(Cast { expr, .. }) if is_clear(expr));
     if !expressions::has(&plan, is_cast)? {
@@ -58,7 +59,7 @@ fn condition(condition: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     })
 }
 
-/// Nothing is concluded through functions as it is.
+/// Function calls are opaque already.
 fn is_clear(argument: &Expr) -> bool {
     !matches!(argument, Expr::ScalarFunction(_) | Expr::Literal(..))
 }

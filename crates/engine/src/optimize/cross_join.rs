@@ -1,14 +1,16 @@
-//! Inner joins whose NULLs are equal stay what they are.
+//! Protects inner joins in which NULLs are equal.
 //!
-//! To get rid of cross joins, the engine takes chains of inner joins apart and puts them together anew, all with the one notion
-//! of equality that it saw last (`datafusion-optimizer`, `eliminate_cross_join.rs`, 55.2):
+//! To eliminate cross joins, DataFusion takes chains of inner joins apart and joins the parts
+//! again, all with the null equality that it saw last (`datafusion-optimizer`,
+//! `eliminate_cross_join.rs`, 55.2):
 //!
 //! ```text
-//! a JOIN b ON a.k IS NOT DISTINCT FROM b.k CROSS JOIN c      lost the pair of NULLs
-//! a JOIN b ON a.k = b.k JOIN c ON a.k IS NOT DISTINCT FROM c.k      made pairs of NULLs of a and b
+//! a JOIN b ON a.k IS NOT DISTINCT FROM b.k CROSS JOIN c          lost the pair of NULLs
+//! a JOIN b ON a.k = b.k JOIN c ON a.k IS NOT DISTINCT FROM c.k   paired NULLs of a and b
 //! ```
 //!
-//! Delete this when each key of the engine's joins has its own notion, or the rule leaves such joins alone.
+//! Delete this when each key of DataFusion's joins has its own null equality, or the rule skips
+//! such joins.
 
 use datafusion::common::tree_node::{Transformed, TreeNodeRecursion};
 use datafusion::common::{JoinType, NullEquality};
@@ -16,10 +18,11 @@ use datafusion::error::Result;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
 
-/// Leaves plans with such joins as they are.
+/// Leaves plans with such joins unchanged.
 ///
 /// # Errors
-/// Those of the rule.
+///
+/// Returns the rule's errors.
 pub fn guard(
     rule: &dyn OptimizerRule,
     plan: LogicalPlan,
@@ -31,7 +34,7 @@ pub fn guard(
     rule.rewrite(plan, config)
 }
 
-/// Whether an inner join of the plan, or of its subqueries, takes two NULLs for equal.
+/// Whether an inner join of the plan, or of its subqueries, treats two NULLs as equal.
 fn nulls_are_equal(plan: &LogicalPlan) -> Result<bool> {
     let mut found = false;
     plan.apply_with_subqueries(|node| {

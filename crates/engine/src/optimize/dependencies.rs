@@ -1,28 +1,31 @@
-//! The engine's functional dependencies are not believed.
+//! Hides DataFusion's functional dependencies, which are sometimes wrong.
 //!
-//! It derives from a GROUP BY that its keys determine the other columns, and keeps that where it no longer holds
-//! (`functional_dependencies.rs` of `datafusion-common`, 55.2):
+//! DataFusion derives from a GROUP BY that its keys determine the other columns, and keeps the
+//! dependency where it no longer holds (`functional_dependencies.rs` of `datafusion-common`, 55.2):
 //!
-//! | above | it takes for determined |
+//! | above it | wrongly taken for determined |
 //! |---|---|
-//! | another GROUP BY | all of its keys, once some determine one of them (`aggregate_functional_dependencies`) |
+//! | another GROUP BY | all keys, if some determine one (`aggregate_functional_dependencies`) |
 //! | ROLLUP, CUBE | keys that a set leaves out |
-//! | `unnest` | its items, by the keys of the row that the array is in |
+//! | `unnest` | its items, by the keys of the row that contains the array |
 //!
-//! What is determined is left out of ORDER BY and GROUP BY, or added to it; DISTINCT over unique columns, and a join whose other side
-//! has one row at most, are left out; a window over unique columns has frames of rows:
+//! Columns taken for determined are dropped from ORDER BY and GROUP BY, or added to GROUP BY.
+//! DISTINCT over unique columns is dropped, and so is a join whose other side has at most one row.
+//! A window over unique columns gets frames of rows:
 //!
 //! ```text
-//! WITH q AS (SELECT k, unnest(a) AS u FROM (SELECT k, array_agg(v) AS a FROM t GROUP BY k) g)
+//! WITH q AS (SELECT k, unnest(a) AS u
+//!            FROM (SELECT k, array_agg(v) AS a FROM t GROUP BY k) g)
 //! SELECT k, u FROM q ORDER BY k, u                      was sorted by k
 //! SELECT DISTINCT k FROM q                              had k as often as u
 //! SELECT x FROM b LEFT JOIN q ON x = k                  had x once
-//! SELECT sum(u) OVER (ORDER BY k) FROM q                added one row after the other
+//! SELECT sum(u) OVER (ORDER BY k) FROM q                summed row by row
 //! ```
 //!
-//! The planner of names gets relations without dependencies, as [`Independent`] columns ([`IndependentRelations`]), which the first
-//! analyzer rule makes plain ones again ([`PlainColumns`]); of the rules that use dependencies, these guards keep them away. Delete all
-//! of it when the engine derives them rightly.
+//! The SQL planner gets relations without dependencies, whose columns are wrapped in
+//! [`Independent`] ([`IndependentRelations`]). The first analyzer rule unwraps them
+//! ([`PlainColumns`]). The guards in this file keep dependencies from the optimizer rules that use
+//! them. Delete all of this when DataFusion derives dependencies correctly.
 
 use std::cell::Cell;
 use std::collections::HashSet;
@@ -46,12 +49,13 @@ use datafusion::sql::sqlparser::ast::TableFactor;
 
 use crate::expressions::{self, until};
 
-/// Plans the relations of FROM as columns that nothing is known to determine.
+/// Plans the relations of FROM so that no column is known to be determined by others.
 #[derive(Debug)]
 pub struct IndependentRelations;
 
 thread_local! {
-    /// The next relation is planned by the engine, for this planner.
+    /// Whether the next relation on this thread is left to DataFusion: this planner is asking for
+    /// it.
     static INNER: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -61,7 +65,7 @@ impl RelationPlanner for IndependentRelations {
         relation: TableFactor,
         context: &mut dyn RelationPlannerContext,
     ) -> Result<RelationPlanning> {
-        // A lateral one is planned in terms of what is around it, and joined to it as a whole.
+        // A lateral relation is planned in terms of its siblings, and joined to them as a whole.
         let lateral = matches!(
             relation,
             TableFactor::Derived { lateral: true, .. }
@@ -80,7 +84,7 @@ impl RelationPlanner for IndependentRelations {
     }
 }
 
-/// The same rows, of which no dependency is known.
+/// Returns the same rows without known dependencies.
 fn independent(plan: LogicalPlan) -> Result<LogicalPlan> {
     let schema = Arc::clone(plan.schema());
     let dependencies = schema.functional_dependencies();
@@ -105,10 +109,11 @@ fn independent(plan: LogicalPlan) -> Result<LogicalPlan> {
     LogicalPlanBuilder::from(plan).project(columns)?.build()
 }
 
-/// Takes [`Independent`] out of a plan.
+/// Unwraps the columns inside [`Independent`].
 ///
 /// # Errors
-/// Those of the plan's own checks.
+///
+/// Returns an error if the rewritten plan is invalid.
 pub fn with_plain_columns(plan: LogicalPlan) -> Result<LogicalPlan> {
     expressions::rewritten(plan, is_independent, |mut expr, _| match &mut expr {
         Expr::ScalarFunction(call) if is_call(call) => match call.args.pop() {
@@ -119,7 +124,7 @@ pub fn with_plain_columns(plan: LogicalPlan) -> Result<LogicalPlan> {
     })
 }
 
-/// The rule; it comes first.
+/// The analyzer rule that runs first.
 #[derive(Debug)]
 pub struct PlainColumns;
 
@@ -141,7 +146,7 @@ fn is_call(call: &ScalarFunction) -> bool {
     call.func.inner().is::<Independent>()
 }
 
-/// Whether the engine takes some of the columns for determined by others.
+/// Whether DataFusion takes some of the columns for determined by others.
 fn has_dependencies(plan: &LogicalPlan) -> bool {
     !plan.schema().functional_dependencies().is_empty()
 }
@@ -149,7 +154,8 @@ fn has_dependencies(plan: &LogicalPlan) -> bool {
 /// Keeps all keys of ORDER BY.
 ///
 /// # Errors
-/// Those of the rule.
+///
+/// Returns the rule's errors.
 pub fn of_sorts(
     rule: &dyn OptimizerRule,
     plan: LogicalPlan,
@@ -164,7 +170,8 @@ pub fn of_sorts(
 /// Keeps DISTINCT.
 ///
 /// # Errors
-/// Those of the rule, or of the aggregate.
+///
+/// Returns the errors of the rule and of building the aggregate.
 pub fn of_distinct(
     rule: &dyn OptimizerRule,
     plan: LogicalPlan,
@@ -185,7 +192,8 @@ pub fn of_distinct(
 /// Keeps joins.
 ///
 /// # Errors
-/// Those of the rule.
+///
+/// Returns the rule's errors.
 pub fn of_joins(
     rule: &dyn OptimizerRule,
     plan: LogicalPlan,
@@ -207,7 +215,8 @@ pub fn of_joins(
 /// Keeps all keys of GROUP BY.
 ///
 /// # Errors
-/// Those of the rule, and of the plan's own checks.
+///
+/// Returns the rule's errors, or an error if the rewritten plan is invalid.
 pub fn of_groups(
     rule: &dyn OptimizerRule,
     plan: LogicalPlan,
@@ -235,7 +244,7 @@ pub fn of_groups(
     Ok(Transformed::yes(optimized.data))
 }
 
-/// Whether the engine would leave keys out.
+/// Whether DataFusion would drop keys.
 fn loses_keys(groups: &Aggregate) -> bool {
     if !has_dependencies(&groups.input) {
         return false;
@@ -246,7 +255,7 @@ fn loses_keys(groups: &Aggregate) -> bool {
     kept.is_some_and(|kept| kept.len() < names.len())
 }
 
-/// Its argument, which the engine does not see to be a column.
+/// Returns its argument. DataFusion does not see that it is a column.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Independent {
     signature: Signature,

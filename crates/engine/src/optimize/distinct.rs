@@ -1,23 +1,26 @@
-//! Aggregates beside one of distinct values keep their types.
+//! Keeps the types of aggregates beside one with DISTINCT.
 //!
-//! The engine makes of `count(DISTINCT a), sum(b)` a sum of sums of groups by `a`, whose type is wider for decimals than the one that
-//! the plan above was made for (`single_distinct_to_groupby.rs` of `datafusion-optimizer`, 55.2):
+//! DataFusion turns `count(DISTINCT a), sum(b)` into a sum of the sums of groups by `a`. For
+//! decimals its type is wider than the one that the plan above was built for
+//! (`single_distinct_to_groupby.rs` of `datafusion-optimizer`, 55.2):
 //!
 //! ```text
-//! SELECT count(DISTINCT a) FROM t HAVING sum(b) > 1      "Invalid comparison operation: Decimal128(25, 0) > Decimal128(15, 0)"
+//! SELECT count(DISTINCT a) FROM t HAVING sum(b) > 1
+//!     "Invalid comparison operation: Decimal128(25, 0) > Decimal128(15, 0)"
 //! ```
 //!
-//! Such a plan stays as it is. Delete this when the rule keeps the types of columns.
+//! Such a plan is left unchanged. Delete this when the rule keeps column types.
 
 use datafusion::common::tree_node::Transformed;
 use datafusion::error::Result;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
 
-/// Takes what the rule makes of a plan where its columns are of the same types.
+/// Accepts the rule's result only if it keeps the types of the columns.
 ///
 /// # Errors
-/// Those of the rule.
+///
+/// Returns the rule's errors.
 pub fn guard(
     rule: &dyn OptimizerRule,
     plan: LogicalPlan,

@@ -1,14 +1,16 @@
-//! A union of which one part is left has the columns of that part by their places.
+//! Matches the columns of the only input of a union by position.
 //!
-//! Where all parts but one are empty, the engine looks for the columns of the union in the one that is left, by the union's names
-//! (`PropagateEmptyRelation`, 55.2), which are those of its first part:
+//! If all inputs but one are empty, DataFusion looks up the union's columns in the remaining input
+//! by name (`PropagateEmptyRelation`, 55.2). The union's names are those of its first input:
 //!
 //! ```text
-//! SELECT a FROM t WHERE false UNION ALL (SELECT b FROM u LIMIT 1)               "column a does not exist"
-//! SELECT a, b FROM t WHERE false UNION ALL (SELECT b, a FROM u LIMIT 1)         b in the place of a
+//! SELECT a FROM t WHERE false UNION ALL (SELECT b FROM u LIMIT 1)
+//!     "column a does not exist"
+//! SELECT a, b FROM t WHERE false UNION ALL (SELECT b, a FROM u LIMIT 1)
+//!     returned b in the place of a
 //! ```
 //!
-//! Delete this when it takes them by their places.
+//! Delete this when DataFusion matches them by position.
 
 use std::sync::Arc;
 
@@ -17,10 +19,11 @@ use datafusion::error::Result;
 use datafusion::logical_expr::{Expr, LogicalPlan, Projection};
 use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
 
-/// Takes the columns of a single part by their places.
+/// Replaces such a union by its only input, with columns matched by position.
 ///
 /// # Errors
-/// Those of the rule.
+///
+/// Returns the rule's errors.
 pub fn guard(
     rule: &dyn OptimizerRule,
     plan: LogicalPlan,
@@ -41,7 +44,7 @@ pub fn guard(
     }
 }
 
-/// The part of a union that may have rows, if all others have none.
+/// The only input of a union that may have rows, if all others have none.
 fn only_part(plan: &LogicalPlan) -> Option<&Arc<LogicalPlan>> {
     let LogicalPlan::Union(union) = plan else {
         return None;

@@ -1,12 +1,15 @@
-//! Equalities that the engine takes for others.
+//! Keeps equalities from being taken for different ones.
 //!
 //! ```text
-//! x JOIN y ON x.b IS NOT DISTINCT FROM y.b WHERE x.a = y.a     joined NULLs of a too: all keys of a join are compared alike
-//! WHERE f = 3 AND 3 IN (f)                                     was false: `3 = f` was another value of f than `f = 3`
+//! x JOIN y ON x.b IS NOT DISTINCT FROM y.b WHERE x.a = y.a
+//!     also joined NULLs of a: all keys of a join have the same null equality
+//! WHERE f = 3 AND 3 IN (f)
+//!     was false: `3 = f` was taken for another value of f than `f = 3`
 //! ```
 //!
-//! The first is `extract_equijoin_predicate`, which adds keys to a join that has some; the second `simplify_predicates`, which
-//! `push_down_filter` calls (`datafusion-optimizer`, 55.2). Delete each when the engine has it right.
+//! The first is `extract_equijoin_predicate`, which adds keys to a join that already has some. The
+//! second is `simplify_predicates`, which `push_down_filter` calls (`datafusion-optimizer`, 55.2).
+//! Delete each when DataFusion fixes it.
 
 use datafusion::common::NullEquality;
 use datafusion::common::tree_node::Transformed;
@@ -15,10 +18,11 @@ use datafusion::logical_expr::utils::{conjunction, split_conjunction, split_conj
 use datafusion::logical_expr::{BinaryExpr, Expr, Filter, LogicalPlan};
 use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
 
-/// Leaves a join alone whose keys are equal where both are NULL.
+/// Leaves a join unchanged if its keys treat NULLs as equal.
 ///
 /// # Errors
-/// Those of the rule.
+///
+/// Returns the rule's errors.
 pub fn of_keys(
     rule: &dyn OptimizerRule,
     plan: LogicalPlan,
@@ -34,10 +38,11 @@ pub fn of_keys(
     }
 }
 
-/// The same plan, whose conditions have constants on the right.
+/// Moves the constants of comparisons in a condition to the right.
 ///
 /// # Errors
-/// Those of the filter's own checks.
+///
+/// Returns an error if the rewritten filter is invalid.
 pub fn with_constants_last(plan: LogicalPlan) -> Result<LogicalPlan> {
     Ok(match plan {
         LogicalPlan::Filter(filter) if has_constant_first(&filter.predicate) => {

@@ -1,14 +1,15 @@
-//! Grouping sets have no order of their input's.
+//! Keeps grouping sets from inheriting the order of their input.
 //!
-//! A grouping set has NULL where it leaves a key out. The engine takes a key that is constant or sorted in the input for constant
-//! or sorted in the output all the same, and leaves it out of the sort for ORDER BY (`AggregateExec::compute_properties` of
-//! `datafusion-physical-plan`, 55.2):
+//! A grouping set has NULL for each key that it leaves out. DataFusion still takes a key that is
+//! constant or sorted in the input for constant or sorted in the output, and drops it from the sort
+//! of ORDER BY (`AggregateExec::compute_properties` of `datafusion-physical-plan`, 55.2):
 //!
 //! ```text
-//! SELECT x, y FROM (SELECT 7 AS x, y FROM t) GROUP BY CUBE (x, y) ORDER BY x, y      was sorted by y alone
+//! SELECT x, y FROM (SELECT 7 AS x, y FROM t) GROUP BY CUBE (x, y) ORDER BY x, y
+//!     was sorted by y alone
 //! ```
 //!
-//! So nothing is said of the order below such an aggregate. Delete this when the aggregate says nothing of it.
+//! So the input of such an aggregate claims no order. Delete this when the aggregate claims none.
 
 use datafusion::common::tree_node::Transformed;
 use datafusion::error::Result;
@@ -17,7 +18,7 @@ use datafusion::physical_plan::aggregates::AggregateExec;
 use super::restated::{Order, with_inputs};
 use super::rules::{EachOperator, Operator};
 
-/// Says nothing of the order below aggregates with grouping sets.
+/// Hides the order below aggregates with grouping sets.
 pub const FORGET_ORDER: EachOperator = EachOperator {
     name: "forget_order",
     rewrite: forget,

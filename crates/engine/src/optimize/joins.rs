@@ -1,17 +1,20 @@
-//! What a join's inputs are sorted by, and which of their columns are constant, its output need not be.
+//! Keeps joins from inheriting too much about the order and the constants of their inputs.
 //!
-//! - An outer join adds rows of NULL to a side. The engine takes what was constant or equal on that side for constant and equal
-//!   in the output (`EquivalenceGroup::join` of `datafusion-physical-expr`, 55.2), leaves it out of sorts and takes groups for
+//! - An outer join adds rows of NULLs on one side. DataFusion takes what was constant or equal on
+//!   that side for constant or equal in the output (`EquivalenceGroup::join` of
+//!   `datafusion-physical-expr`, 55.2). It then drops such columns from sorts, and takes groups for
 //!   sorted that are not:
 //!
 //!   ```text
-//!   SELECT a.k, b.x FROM a LEFT JOIN (SELECT k, 7 AS x FROM b) b ON a.k = b.k ORDER BY b.x      was not sorted
+//!   SELECT a.k, b.x FROM a LEFT JOIN (SELECT k, 7 AS x FROM b) b ON a.k = b.k ORDER BY b.x
+//!       was not sorted
 //!   ```
 //!
-//! - A hash join keeps the order of the side that it probes with. The engine adds the order of the other side to it
-//!   (`join_equivalence_properties`, apache/datafusion#25052), which is so only where no two rows of the first are equal.
+//! - A hash join keeps the order of its probe side. DataFusion appends the order of the other side
+//!   (`join_equivalence_properties`, apache/datafusion#25052), which holds only if no two rows of
+//!   the probe side are equal.
 //!
-//! So nothing is said of the order below such joins. Delete this when the engine says neither.
+//! So the inputs of such joins claim no order. Delete this when DataFusion does neither.
 
 use datafusion::common::JoinType;
 use datafusion::common::tree_node::Transformed;
@@ -22,7 +25,7 @@ use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 use super::restated::{Order, with_inputs};
 use super::rules::{EachOperator, Operator};
 
-/// Says nothing of the order of inputs of which a join would say too much.
+/// Hides the order of inputs from which a join would derive too much.
 pub const FORGET_SIDES: EachOperator = EachOperator {
     name: "forget_sides",
     rewrite: forget,
@@ -42,7 +45,7 @@ fn forget(node: Operator) -> Result<Transformed<Operator>> {
     with_inputs(node, orders)
 }
 
-/// Of which sides a join says too much: left, right.
+/// The sides of which a join would claim too much: left, right.
 fn forgotten(plan: &dyn ExecutionPlan) -> Option<(bool, bool)> {
     let (join_type, left_order_is_added) = if let Some(join) = plan.downcast_ref::<HashJoinExec>() {
         let is_added =

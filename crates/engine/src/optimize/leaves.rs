@@ -1,17 +1,19 @@
-//! A rule that only saves work, and fails: then the plan is run without it.
+//! Runs the plan without a rule that fails, if the rule only saves work.
 //!
-//! The engine moves the reading of structs' fields down to the files. Beside a correlated subquery it gives two columns one name
-//! and refuses its own plan (`push_down_leaf_projections` of `datafusion-optimizer`, 55.2). Delete this when it does not.
+//! DataFusion moves the reading of struct fields down to the files. Beside a correlated subquery it
+//! gives two columns the same name and then refuses its own plan (`push_down_leaf_projections` of
+//! `datafusion-optimizer`, 55.2). Delete this when it does not.
 
 use datafusion::common::tree_node::Transformed;
 use datafusion::error::Result;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
 
-/// Goes on with the plan as it was where the rule fails.
+/// Returns the plan unchanged if the rule fails.
 ///
 /// # Errors
-/// None.
+///
+/// Never returns an error.
 pub fn guard(
     rule: &dyn OptimizerRule,
     plan: LogicalPlan,

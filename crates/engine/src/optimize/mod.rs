@@ -1,4 +1,4 @@
-//! The engine's optimizer rules, with guards around those that change what a query answers.
+//! DataFusion's optimizer rules, with guards around those that would change results.
 
 mod conditions;
 mod cross_join;
@@ -34,7 +34,7 @@ use self::rules::{
 };
 use super::floats::CanonicalJoinKeys;
 
-/// The engine's logical rules that are guarded, by name.
+/// DataFusion's logical rules that are guarded, by name.
 const LOGICAL: &[(&str, LogicalGuard)] = &[
     ("push_down_filter", pushdown::guard),
     ("push_down_leaf_projections", leaves::guard),
@@ -48,18 +48,18 @@ const LOGICAL: &[(&str, LogicalGuard)] = &[
     ("extract_equijoin_predicate", equalities::of_keys),
 ];
 
-/// The engine's physical rules that are guarded, by name.
+/// DataFusion's physical rules that are guarded, by name.
 const PHYSICAL: &[(&str, PhysicalGuard)] = &[
     ("aggregate_statistics", statistics::guard),
     ("LimitAggregation", topk::guard),
     ("ProjectionPushdown", projections::guard),
     ("EnsureRequirements", sorting::guard),
-    // Before and after the rules that settle what runs where.
+    // Before and after the rules that decide on distribution and sorting.
     ("FilterPushdown", sieve::guard),
     ("FilterPushdown(Post)", sieve::guard),
 ];
 
-/// The engine's logical rules in their order.
+/// DataFusion's logical rules in their order.
 pub fn logical_rules() -> Vec<Logical> {
     let mut rules = Optimizer::new().rules;
     for rule in &mut rules {
@@ -71,7 +71,7 @@ pub fn logical_rules() -> Vec<Logical> {
     rules
 }
 
-/// The engine's physical rules in their order.
+/// DataFusion's physical rules in their order.
 pub fn physical_rules() -> Vec<Physical> {
     let mut rules = PhysicalOptimizer::new().rules;
     for rule in &mut rules {
@@ -80,7 +80,7 @@ pub fn physical_rules() -> Vec<Physical> {
             *rule = Arc::new(GuardedPhysical { inner, guard });
         }
     }
-    // What is sorted is decided then.
+    // `EnsureRequirements` decides what is sorted.
     insert_before(
         &mut rules,
         "EnsureRequirements",
@@ -89,16 +89,16 @@ pub fn physical_rules() -> Vec<Physical> {
     insert_before(&mut rules, "EnsureRequirements", joins::FORGET_SIDES);
     insert_before(&mut rules, "EnsureRequirements", unions::FORGET_CONSTANTS);
     insert_before(&mut rules, "EnsureRequirements", offsets::KEEP_ORDER);
-    // So is what is partitioned by the keys.
+    // `EnsureRequirements` decides what is partitioned by the keys too.
     insert_before(&mut rules, "FilterPushdown", CanonicalJoinKeys);
-    // After everything that changes a plan.
+    // These come after everything that changes a plan.
     insert_before(&mut rules, "SanityCheckPlan", topk::FORGET_LIMIT);
     insert_before(&mut rules, "SanityCheckPlan", sorting::SORT_INPUTS);
     insert_before(&mut rules, "SanityCheckPlan", windows::STATE_ORDER);
     rules
 }
 
-/// Puts a rule before the first of this name.
+/// Inserts a rule before the first one of this name.
 fn insert_before(
     rules: &mut Vec<Physical>,
     name: &str,

@@ -1,13 +1,14 @@
-//! A sort stays above an OFFSET.
+//! Keeps sorts above an OFFSET.
 //!
-//! The engine moves a sort below what keeps the order of its input, and takes an OFFSET without LIMIT for such: other rows are then
-//! left out (`ensure_requirements/enforce_sorting/sort_pushdown.rs`, 55.2):
+//! DataFusion moves a sort below operators that keep the order of their input, and takes an OFFSET
+//! without LIMIT for one of them. Other rows are then skipped
+//! (`ensure_requirements/enforce_sorting/sort_pushdown.rs`, 55.2):
 //!
 //! ```text
-//! SELECT x FROM (SELECT x FROM t ORDER BY x DESC OFFSET 1) q ORDER BY x      left out the smallest
+//! SELECT x FROM (SELECT x FROM t ORDER BY x DESC OFFSET 1) q ORDER BY x      skipped the smallest
 //! ```
 //!
-//! So nothing is moved through an OFFSET. Delete this when the engine does not.
+//! So nothing is moved through an OFFSET. Delete this when DataFusion does not do it.
 
 use std::sync::Arc;
 

@@ -1,11 +1,12 @@
-//! A projection is moved below a filter by the columns that it names.
+//! Moves a projection below a filter correctly.
 //!
-//! A filter may leave columns out by itself. The engine moves a projection below such a filter as if it did not: the places of
-//! columns are then those of the filter's output, and are looked up in its input (`FilterExec::try_swapping_with_projection` of
-//! `datafusion-physical-plan`, 55.2). Where columns of a join have one name, the wrong one is taken; where they have not, the plan
-//! is refused.
+//! A filter may drop columns itself. DataFusion moves a projection below such a filter as if it did
+//! not: column indexes of the filter's output are then used on its input
+//! (`FilterExec::try_swapping_with_projection` of `datafusion-physical-plan`, 55.2). If columns of
+//! a join have the same name, the wrong one is read; otherwise the plan is refused.
 //!
-//! So a filter below a projection leaves nothing out until the rule has run. Delete this when the engine moves it rightly.
+//! So a filter below a projection drops no columns until the rule has run. Delete this when
+//! DataFusion moves the projection correctly.
 
 use std::sync::Arc;
 
@@ -23,10 +24,11 @@ use datafusion::physical_plan::projection::ProjectionExec;
 
 use super::rules::Operator;
 
-/// Moves projections over filters that leave nothing out.
+/// Runs the rule over filters that drop no columns.
 ///
 /// # Errors
-/// Those of the rule, and of operators that are built anew.
+///
+/// Returns the errors of the rule and of rebuilding operators.
 pub fn guard(
     rule: &dyn PhysicalOptimizerRule,
     plan: Operator,
@@ -47,7 +49,7 @@ pub fn guard(
     rule.optimize(plan.data()?, config)
 }
 
-/// A filter that leaves columns out, as a projection over a filter.
+/// Splits a filter that drops columns into a projection over a filter.
 fn apart(plan: &dyn ExecutionPlan) -> Result<Option<Operator>> {
     let Some(filter) = plan.downcast_ref::<FilterExec>() else {
         return Ok(None);

@@ -1,4 +1,4 @@
-//! No filter is pushed below an aggregate that gives a row without any input.
+//! Keeps filters above an aggregate that returns a row for empty input.
 //!
 //! ```text
 //! Filter: NULL                                 Aggregate: count(*)            one row, 0
@@ -6,9 +6,10 @@
 //!     TableScan                                    TableScan
 //! ```
 //!
-//! The engine pushes what names group keys alone, and a filter without columns names none: one that is left of a HAVING with an
-//! uncorrelated subquery, or of an outer join's ON. Its physical rule has the guard, the logical one has not
-//! (`datafusion-optimizer`, `push_down_filter.rs`, 55.2). Delete this when it has.
+//! DataFusion pushes filters that name group keys only, and a filter without columns names no
+//! others. Such a filter is left of a HAVING with an uncorrelated subquery, or of an outer join's
+//! ON. The physical rule guards against it, the logical one does not (`datafusion-optimizer`,
+//! `push_down_filter.rs`, 55.2). Delete this when it does.
 
 use datafusion::common::tree_node::Transformed;
 use datafusion::error::Result;
@@ -17,10 +18,11 @@ use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
 
 use super::equalities::with_constants_last;
 
-/// Leaves such filters where they are.
+/// Leaves such filters in place.
 ///
 /// # Errors
-/// Those of the rule.
+///
+/// Returns the rule's errors.
 pub fn guard(
     rule: &dyn OptimizerRule,
     plan: LogicalPlan,
@@ -32,7 +34,8 @@ pub fn guard(
     rule.rewrite(with_constants_last(plan)?, config)
 }
 
-/// Filters, one or several, right above such an aggregate; the engine would merge several, and push the result.
+/// One or several filters right above such an aggregate. DataFusion would merge several and push
+/// the result.
 fn filters_an_aggregate_of_nothing(plan: &LogicalPlan) -> bool {
     let LogicalPlan::Filter(filter) = plan else {
         return false;
@@ -43,7 +46,7 @@ fn filters_an_aggregate_of_nothing(plan: &LogicalPlan) -> bool {
     }
 }
 
-/// Without keys, or with grouping sets, of which one may be empty.
+/// Whether it has no keys, or grouping sets, one of which may be empty.
 fn gives_a_row_for_nothing(aggregate: &Aggregate) -> bool {
     aggregate.group_expr.is_empty()
         || aggregate

@@ -1,7 +1,8 @@
-//! An operator's output, with other claims about its order than the operator's own.
+//! An operator that replaces its input's claims about order.
 //!
-//! Where the engine's operators claim what is not so, sorts are left out and groups come apart. The rules of this room put a
-//! [`Restated`] on the input or the output of such an operator.
+//! If a DataFusion operator claims an order that does not hold, sorts are dropped and groups are
+//! split. The rules of this module put a [`Restated`] on the input or the output of such an
+//! operator.
 
 use std::fmt;
 use std::sync::Arc;
@@ -25,16 +26,16 @@ use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Pla
 
 use super::rules::Operator;
 
-/// What is claimed of the order of rows.
+/// What is claimed about the order of rows.
 #[derive(Clone, Debug)]
 pub enum Order {
-    /// Nothing: no order, and no column that is constant or equal to another.
+    /// Nothing: no order, no constant columns, and no columns equal to each other.
     Unknown,
-    /// This one and nothing else. The input must have it.
+    /// This order and nothing else. The input must have it.
     Just(LexOrdering),
-    /// The same, and no sort goes below it.
+    /// The same, and no sort may move below it.
     Kept(LexOrdering),
-    /// All of this, which is so.
+    /// All of these properties, which the rows have.
     Known(Box<EquivalenceProperties>),
 }
 
@@ -72,10 +73,11 @@ impl Restated {
     }
 }
 
-/// An operator whose inputs are claimed to be in other orders than they say, each in the one that is given for it, if any.
+/// Replaces the claims of an operator's inputs by `orders`; an input with `None` stays unchanged.
 ///
 /// # Errors
-/// Those of the operator, which is built anew.
+///
+/// Returns an error if the operator cannot be rebuilt.
 pub fn with_inputs(
     operator: Operator,
     orders: impl IntoIterator<Item = Option<Order>>,

@@ -1,4 +1,5 @@
-//! What the rules of this room have in common: those that stand around one of the engine's, and those that look at each operator.
+//! Wrappers shared by the rules of this module: a guard around a DataFusion rule, and a rule that
+//! rewrites each operator.
 
 use std::sync::Arc;
 
@@ -10,19 +11,22 @@ use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::ExecutionPlan;
 
+/// A logical rule.
 pub type Logical = Arc<dyn OptimizerRule + Send + Sync>;
+/// A physical rule.
 pub type Physical = Arc<dyn PhysicalOptimizerRule + Send + Sync>;
+/// An operator of a physical plan.
 pub type Operator = Arc<dyn ExecutionPlan>;
 
-/// What is done with a plan in the place of the logical rule that is given.
+/// Runs in place of a logical rule, which it gets as its first argument.
 pub type LogicalGuard =
     fn(&dyn OptimizerRule, LogicalPlan, &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>>;
 
-/// What is done with a plan in the place of the physical rule that is given.
+/// Runs in place of a physical rule, which it gets as its first argument.
 pub type PhysicalGuard =
     fn(&dyn PhysicalOptimizerRule, Operator, &ConfigOptions) -> Result<Operator>;
 
-/// One of the engine's logical rules, with a guard.
+/// One of DataFusion's logical rules with its guard.
 #[derive(Debug)]
 pub struct GuardedLogical {
     pub inner: Logical,
@@ -47,7 +51,7 @@ impl OptimizerRule for GuardedLogical {
     }
 }
 
-/// One of the engine's physical rules, with a guard.
+/// One of DataFusion's physical rules with its guard.
 #[derive(Debug)]
 pub struct GuardedPhysical {
     pub inner: Physical,
@@ -68,7 +72,7 @@ impl PhysicalOptimizerRule for GuardedPhysical {
     }
 }
 
-/// A physical rule of ours that rewrites each operator, from the inputs up.
+/// A physical rule that rewrites each operator, from the inputs up.
 #[derive(Debug)]
 pub struct EachOperator {
     pub name: &'static str,

@@ -1,7 +1,8 @@
-//! Physical filters stay where the names of their columns are clear.
+//! Keeps physical filters above operators in which their column names are ambiguous.
 //!
-//! The engine pushes a filter through an operator by its columns' names, and takes the first column of a name (`FilterRemapper` of
-//! `datafusion-physical-plan`, 55.2). Above a join of tables with columns of one name that is another column:
+//! DataFusion pushes a filter through an operator by column name, and takes the first column of
+//! that name (`FilterRemapper` of `datafusion-physical-plan`, 55.2). Above a join of tables that
+//! share column names, that may be the wrong column:
 //!
 //! ```text
 //! FilterExec: a.x < 5 OR b.x = 7                became, below the join, on b's side:
@@ -9,8 +10,8 @@
 //!     HashJoinExec: LEFT
 //! ```
 //!
-//! While filters are pushed, a [`Sieve`] lies on every operator whose output has a name twice. It lets no filter through that
-//! uses such a name. Delete this when the engine maps columns by their places.
+//! While filters are pushed, a [`Sieve`] lies on every operator whose output has a duplicate name.
+//! It stops all filters that use such a name. Delete this when DataFusion maps columns by index.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -31,10 +32,11 @@ use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Pla
 
 use super::rules::Operator;
 
-/// Pushes filters through sieves.
+/// Runs the rule with sieves in the plan.
 ///
 /// # Errors
-/// Those of the rule.
+///
+/// Returns the rule's errors.
 pub fn guard(
     rule: &dyn PhysicalOptimizerRule,
     plan: Operator,
@@ -72,11 +74,11 @@ fn repeated(schema: &Schema) -> HashSet<String> {
         .collect()
 }
 
-/// Stands on an operator while filters are pushed; it is never run.
+/// Lies on an operator while filters are pushed. It is never run.
 #[derive(Debug)]
 struct Sieve {
     input: Arc<dyn ExecutionPlan>,
-    /// Those that the input has twice.
+    /// Names that the input has more than once.
     names: HashSet<String>,
 }
 

@@ -1,18 +1,21 @@
-//! What an operator asks to be sorted is sorted.
+//! Sorts the inputs of operators as they require.
 //!
-//! Below a union with columns that are equal to each other, the engine moves a parallel sort to where it does not sort by all
-//! that is asked for, and its last check refuses the plan (`EnsureRequirements` with `repartition_sorts`, 55.2). Such a plan is
-//! made [again](guard), with less parallel sorts.
+//! Below a union with columns that are equal to each other, DataFusion moves a parallel sort to a
+//! place where it does not sort by all required keys, and its last check refuses the plan
+//! (`EnsureRequirements` with `repartition_sorts`, 55.2). Such a plan is made [again](guard) with
+//! fewer parallel sorts.
 //!
-//! It leaves sorts out where they follow from what it knows of the rows below, and later makes a plan of which it knows less; the last
-//! check refuses that too. It does so with a key that is a constant, or of a single row, below a join:
+//! DataFusion also drops sorts that follow from what it knows about the rows below, and later
+//! builds a plan of which it knows less. The last check refuses that too. This happens for a key
+//! that is constant, or of a single row, below a join:
 //!
 //! ```text
 //! SELECT min(u.b) OVER (ORDER BY t.c) FROM (SELECT a, 0 AS c FROM t) t JOIN u ON u.a = t.a
 //! ```
 //!
-//! A rule after all others [sorts](SORT_INPUTS) what is not known to be sorted. Where a sort below has a limit, the plan is refused as
-//! before: the limit may be one of other keys. Delete these when the plans of the tests pass without them.
+//! A rule that runs after all others [sorts](SORT_INPUTS) what is not known to be sorted. If a sort
+//! below has a limit, the plan is still refused, because the limit may apply to other keys. Delete
+//! these when the plans of the tests pass without them.
 
 use std::sync::Arc;
 
@@ -30,10 +33,11 @@ use datafusion::physical_plan::{
 
 use super::rules::{EachOperator, Operator};
 
-/// Makes a plan that would be refused again.
+/// Makes a plan again that the last check would refuse.
 ///
 /// # Errors
-/// Those of the rule.
+///
+/// Returns the rule's errors.
 pub fn guard(
     rule: &dyn PhysicalOptimizerRule,
     plan: Operator,
@@ -51,7 +55,7 @@ pub fn guard(
     rule.optimize(plan, &config)
 }
 
-/// Sorts the inputs that are not known to be sorted as the operator asks for.
+/// Sorts inputs that are not known to be sorted as the operator requires.
 pub const SORT_INPUTS: EachOperator = EachOperator {
     name: "sort_inputs",
     rewrite: with_sorted_inputs,

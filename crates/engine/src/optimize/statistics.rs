@@ -1,17 +1,20 @@
-//! Aggregates that statistics do not answer are counted: `count(DISTINCT x)`, and those with FILTER.
+//! Keeps statistics from answering aggregates that they cannot: `count(DISTINCT x)`, and aggregates
+//! with FILTER.
 //!
-//! The engine says of a constant column that it has one distinct value, exactly, also where there are no rows or the constant
-//! is NULL, and then answers `count(DISTINCT x)` with 1 (`datafusion-physical-expr`, `projection.rs`, 55.2). Delete this when it
-//! says 0 there.
+//! DataFusion reports exactly one distinct value for a constant column, even if there are no rows
+//! or the constant is NULL, and then answers `count(DISTINCT x)` with 1
+//! (`datafusion-physical-expr`, `projection.rs`, 55.2). Delete this when it reports 0 in these
+//! cases.
 //!
-//! Of an aggregate with FILTER it looks for the partial half below that half itself, finds another aggregate, and puts that one's
-//! statistics in the place of both (`aggregate_statistics.rs`, `take_optimizable`, 55.2):
+//! For an aggregate with FILTER it looks for the partial half below that half itself, finds another
+//! aggregate, and uses the statistics of that one for both (`aggregate_statistics.rs`,
+//! `take_optimizable`, 55.2):
 //!
 //! ```text
 //! SELECT sum(n) FILTER (WHERE n > 5) FROM (SELECT count(*) AS n FROM t) s      became count(*)
 //! ```
 //!
-//! Delete this when it looks no further.
+//! Delete this when it looks at that half only.
 
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::config::ConfigOptions;
@@ -21,11 +24,12 @@ use datafusion::physical_plan::aggregates::AggregateExec;
 
 use super::rules::Operator;
 
-/// Leaves plans with such aggregates as they are. Statistics of files have no number of distinct values, so nothing is lost that was
-/// known.
+/// Leaves plans with such aggregates unchanged. File statistics have no number of distinct values,
+/// so no optimization is lost.
 ///
 /// # Errors
-/// Those of the rule.
+///
+/// Returns the rule's errors.
 pub fn guard(
     rule: &dyn PhysicalOptimizerRule,
     plan: Operator,

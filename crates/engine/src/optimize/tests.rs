@@ -8,7 +8,7 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 use super::super::set_operations::CountedSetOperations;
 use super::{LOGICAL, PHYSICAL, logical_rules, physical_rules};
 
-/// The rows of a query, a line each.
+/// The rows of a query, one per line.
 async fn ordered(sql: &str) -> Vec<String> {
     let state = SessionStateBuilder::new()
         .with_config(SessionConfig::new().with_target_partitions(2))
@@ -124,7 +124,7 @@ async fn intersect_all_and_except_all_keep_count() {
         let nested = format!("SELECT * FROM ({sql}) t WHERE x IN (SELECT x FROM ({sql}) u)");
         assert_eq!(rows(&nested).await, expected, "{nested}");
     }
-    // Of one table, of types that differ, and several in a row.
+    // One table with different types, and several operations in a row.
     for (sql, expected) in [
         (
             "WITH t AS (SELECT * FROM (VALUES (1), (1), (2)) t(x)) SELECT x FROM t EXCEPT ALL SELECT x FROM t WHERE x > 1",
@@ -151,7 +151,7 @@ async fn filters_of_columns_of_one_name_stay_with_their_own() {
     let sql = "SELECT t.x, c.x FROM (SELECT a.k AS j, b.k, a.x AS w, b.x FROM (VALUES (1, 10)) a(k, x), (VALUES (2, 20)) b(k, x)) t
         JOIN (VALUES (2, 30)) c(k, x) ON t.k = c.k";
     assert_eq!(rows(sql).await, ["20 30"]);
-    // Several joins of one table with itself, whose keys have one name.
+    // Several joins of a table with itself, whose keys have the same name.
     let t = "(SELECT * FROM (VALUES (1, 2), (2, 3), (3, 4), (4, 5)) v(id, next))";
     let sql = format!(
         "SELECT a.id, b.id, c.id, d.id FROM {t} a JOIN {t} b ON a.next = b.id JOIN {t} c ON b.next = c.id LEFT JOIN {t} d ON c.next = d.id

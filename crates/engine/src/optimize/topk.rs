@@ -1,21 +1,26 @@
-//! Groups are kept in a heap only where a sort is right above them, and no floating-point numbers are.
+//! Restricts the top-k grouping to groups right below a sort, without floating-point numbers.
 //!
-//! For `GROUP BY … ORDER BY … LIMIT n` the engine keeps the first groups in a heap, which panics where NaN is among the numbers
-//! that it orders (`aggregates/topk/heap.rs` of `datafusion-physical-plan`, 55.2). Plans that group by such numbers, or aggregate
-//! them, are left as they are. Delete this when the heap orders NaN.
+//! For `GROUP BY … ORDER BY … LIMIT n` DataFusion keeps the first groups in a heap, which panics if
+//! it orders NaN (`aggregates/topk/heap.rs` of `datafusion-physical-plan`, 55.2). Plans that group
+//! by floating-point numbers, or aggregate them, are left unchanged. Delete this when the heap
+//! orders NaN.
 //!
-//! The limit goes through all that keeps the number of rows, so also through a window, which counts the groups, and on from one grouping
-//! into another (`topk_aggregation.rs`, 55.2):
+//! The limit passes through all operators that keep the number of rows. These include a window,
+//! which counts the groups, and a second grouping (`topk_aggregation.rs`, 55.2):
 //!
 //! ```text
-//! SELECT x, count(*) OVER () FROM t GROUP BY x ORDER BY x LIMIT 1                                     counted one group
-//! SELECT DISTINCT m FROM (SELECT y, max(z) AS m FROM t GROUP BY y) q ORDER BY m DESC LIMIT 2          had too few rows
+//! SELECT x, count(*) OVER () FROM t GROUP BY x ORDER BY x LIMIT 1
+//!     counted one group
+//! SELECT DISTINCT m FROM (SELECT y, max(z) AS m FROM t GROUP BY y) q ORDER BY m DESC LIMIT 2
+//!     had too few rows
 //! ```
 //!
-//! So plans with windows, or several groupings, are left as they are, too. Delete this when it stops at both.
+//! So plans with windows or several groupings are left unchanged, too. Delete this when the limit
+//! stops at both.
 //!
-//! A limit of distinct rows in any order, which it sets where it finds no order, is an error when the grouping has one in the end:
-//! "Ordering direction required for DISTINCT with limit". [`FORGET_LIMIT`] takes it away; what is above has its own.
+//! A limit on distinct rows in any order, which the rule sets if it finds no order, is an error if
+//! the grouping has an order in the final plan: "Ordering direction required for DISTINCT with
+//! limit". [`FORGET_LIMIT`] removes it; the operator above has its own limit.
 
 use std::sync::Arc;
 
@@ -29,10 +34,11 @@ use datafusion::physical_plan::windows::{BoundedWindowAggExec, WindowAggExec};
 
 use super::rules::{EachOperator, Operator};
 
-/// Leaves plans with such groups as they are.
+/// Leaves plans with such groups unchanged.
 ///
 /// # Errors
-/// Those of the rule.
+///
+/// Returns the rule's errors.
 pub fn guard(
     rule: &dyn PhysicalOptimizerRule,
     plan: Operator,
@@ -44,7 +50,7 @@ pub fn guard(
     rule.optimize(plan, config)
 }
 
-/// Takes a limit in no order from groupings with an order.
+/// Removes an unordered limit from groupings that have an order.
 pub const FORGET_LIMIT: EachOperator = EachOperator {
     name: "forget_limit",
     rewrite: without_limit,
@@ -62,7 +68,7 @@ fn without_limit(plan: Operator) -> Result<Transformed<Operator>> {
     Ok(Transformed::yes(Arc::new(aggregate)))
 }
 
-/// Whether a limit may reach groups that it is not right above.
+/// Whether a limit may reach groups that are not right below it.
 fn is_deep(plan: &Operator) -> Result<bool> {
     let (mut groupings, mut has_others) = (0, false);
     plan.apply(|node| {
@@ -77,7 +83,7 @@ fn is_deep(plan: &Operator) -> Result<bool> {
     Ok(has_others || groupings > 1)
 }
 
-/// Whether floating-point numbers are in the output of an aggregate.
+/// Whether an aggregate outputs floating-point numbers.
 fn groups_floats(plan: &Operator) -> Result<bool> {
     let mut found = false;
     plan.apply(|node| {

@@ -1,13 +1,16 @@
-//! A column that is another constant in each part of a union is none in the whole.
+//! Keeps a column that is a different constant in each input of a union from being taken for
+//! constant.
 //!
-//! The engine leaves such a column out of a sort of the parts, each by itself, which is right for a merge of whole parts. But with a
-//! LIMIT the parts share one bound of what is still wanted, and it is of the keys that are left (`SortExec`'s dynamic filter, 55.2):
+//! DataFusion drops such a column from the sorts of the inputs, which is correct for a merge of
+//! whole inputs. With a LIMIT, however, the inputs share one bound on the rows still wanted, which
+//! covers the remaining keys only (`SortExec`'s dynamic filter, 55.2):
 //!
 //! ```text
-//! SELECT 2 AS k, x FROM t UNION ALL SELECT 1, y FROM u ORDER BY k, x LIMIT 2      rows of t where y is greater
+//! SELECT 2 AS k, x FROM t UNION ALL SELECT 1, y FROM u ORDER BY k, x LIMIT 2
+//!     returned rows of t where y is greater
 //! ```
 //!
-//! So nothing is said of such constants above a union. Delete this when each part has a bound of its own.
+//! So a union claims no such constants. Delete this when each input has its own bound.
 
 use std::sync::Arc;
 
@@ -20,7 +23,7 @@ use datafusion::physical_plan::union::UnionExec;
 use super::restated::{Order, Restated};
 use super::rules::{EachOperator, Operator};
 
-/// Says nothing of constants that differ between the parts of a union.
+/// Hides constants that differ between the inputs of a union.
 pub const FORGET_CONSTANTS: EachOperator = EachOperator {
     name: "forget_constants",
     rewrite: forget,

@@ -1,9 +1,10 @@
-//! A window's input is sorted as the window asks for.
+//! Restates the order of a window's input in the window's terms.
 //!
-//! Where columns are constant or equal to each other, a sort by the keys of PARTITION BY may be stated in other terms than
-//! theirs, and when the window runs it does not find its keys in it: "Expects PARTITION BY expression to be ordered"
-//! (`get_partition_by_sort_exprs` of `datafusion-physical-plan`, 55.2), or fails with an assertion about their number. The order is then stated in the window's terms below it,
-//! and above it as it was. Delete this when the plan of the test runs without it.
+//! If columns are constant or equal to each other, a sort by the keys of PARTITION BY may be stated
+//! in other terms. The running window then does not find its keys in it: "Expects PARTITION BY
+//! expression to be ordered" (`get_partition_by_sort_exprs` of `datafusion-physical-plan`, 55.2),
+//! or it fails an assertion about their number. So the order is stated in the window's terms below
+//! it, and as before above it. Delete this when the plan of the test runs without it.
 
 use std::sync::Arc;
 
@@ -18,7 +19,7 @@ use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, InputOrd
 use super::restated::{Order, Restated, with_inputs};
 use super::rules::{EachOperator, Operator};
 
-/// States the order around windows that would not find their keys.
+/// Restates the order around windows that would not find their keys.
 pub const STATE_ORDER: EachOperator = EachOperator {
     name: "state_order",
     rewrite: state,
@@ -33,7 +34,8 @@ fn state(node: Operator) -> Result<Transformed<Operator>> {
     Ok(window.update_data(|window| Arc::new(Restated::new(window, known)) as Operator))
 }
 
-/// Whether a window that takes its input for sorted by its keys finds not all of them in it.
+/// Whether a window that takes its input for sorted by its keys finds only some of them in the
+/// order.
 fn finds_fewer(plan: &dyn ExecutionPlan, input: &Operator) -> bool {
     let windows = if let Some(window) = plan.downcast_ref::<BoundedWindowAggExec>() {
         match window.input_order_mode {
@@ -52,7 +54,7 @@ fn finds_fewer(plan: &dyn ExecutionPlan, input: &Operator) -> bool {
     })
 }
 
-/// The order of a window's input, where the window does not see that its keys are in it.
+/// The order of a window's input, if the window does not find its keys in it.
 fn missed(plan: &dyn ExecutionPlan) -> Result<Option<LexOrdering>> {
     let keys = if let Some(window) = plan.downcast_ref::<BoundedWindowAggExec>() {
         window.partition_by_sort_keys()

@@ -1,4 +1,4 @@
-//! Calls of the functions, row by row.
+//! Evaluates the functions row by row.
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -20,14 +20,15 @@ use crate::stop::check;
 /// The arguments of a call.
 pub(super) struct Call {
     pub kind: Kind,
-    /// With whether one value is that of all rows.
+    /// Each argument's values, and whether they are one value for all rows.
     pub columns: Vec<(Argument, ArrayRef, bool)>,
 }
 
-/// Patterns that are kept compiled: of as many different ones in a batch, all are made anew.
+/// Compiled patterns that are cached. If a batch has this many different ones, the cache is
+/// cleared.
 const MOST_KEPT: usize = 64;
 
-/// Patterns by their texts and flags, as rows come.
+/// Compiled patterns by text and flags, filled as rows are read.
 #[derive(Default)]
 struct Compiled(HashMap<(String, String), Rc<(Pattern, Flags)>>);
 
@@ -54,11 +55,11 @@ impl Compiled {
     }
 }
 
-/// What a row is searched with.
+/// What one row is searched for.
 struct Row<'a> {
     text: &'a str,
     found: Rc<(Pattern, Flags)>,
-    /// The byte to begin at; `None` behind the end.
+    /// The byte at which to start; `None` past the end.
     from: Option<usize>,
     row: usize,
 }
@@ -91,7 +92,7 @@ impl Call {
         })
     }
 
-    /// A number that is at least `least`, `otherwise` if it is not given.
+    /// A number that is at least `least`; `otherwise` if the argument is missing.
     fn at_least(&self, wanted: Argument, row: usize, least: i64, otherwise: i64) -> Result<usize> {
         let number = self.number(wanted, row).unwrap_or(otherwise);
         if number < least {
@@ -100,13 +101,13 @@ impl Call {
                 Code::InvalidParameter,
                 format!("invalid value for parameter \"{name}\": {number}"),
             )
-            .with_hint(format!("{least} is the least"))
+            .with_hint(format!("it must be at least {least}"))
             .into());
         }
         Ok(usize::try_from(number).unwrap_or(usize::MAX))
     }
 
-    /// `None` of a row with a NULL among its arguments.
+    /// Returns `None` for a row with a NULL argument.
     fn row<'a>(&'a self, row: usize, compiled: &mut Compiled) -> Result<Option<Row<'a>>> {
         check()?;
         if self.is_null(row) {
@@ -135,10 +136,12 @@ impl Call {
         }))
     }
 
-    /// The result for so many rows.
+    /// Returns the results of `rows` rows.
     ///
     /// # Errors
-    /// What is no pattern; a search that takes too long; the work must stop.
+    ///
+    /// Returns an error for an invalid pattern, if a search takes too long, or if the work must
+    /// stop.
     pub fn made(&self, rows: usize) -> Result<ArrayRef> {
         let mut compiled = Compiled::default();
         let each = (0..rows).map(|row| self.row(row, &mut compiled));
@@ -181,7 +184,7 @@ impl Call {
         Ok(Arc::new(texts.finish()))
     }
 
-    /// The matches of a row, at most so many.
+    /// The matches of a row, at most `most`.
     fn all(&self, row: &Row<'_>, most: Option<usize>) -> Result<Vec<Groups>> {
         match row.from {
             Some(from) => row.found.0.all(self.kind.name(), row.text, from, most),
@@ -193,7 +196,7 @@ impl Call {
         Ok(i64::try_from(self.all(row, None)?.len()).unwrap_or(i64::MAX))
     }
 
-    /// A group of a match, by the arguments that say which.
+    /// The group of the match that the arguments `n` and `group` select.
     fn wanted(&self, row: &Row<'_>) -> Result<Option<(usize, usize)>> {
         let which = self.at_least(Argument::N, row.row, 1, 1)?;
         let group = self.at_least(Argument::Group, row.row, 0, 0)?;
@@ -251,7 +254,7 @@ impl Call {
             let Some((from, to)) = groups.first().copied().flatten() else {
                 continue;
             };
-            // Matches of nothing at the edges, and behind another match, divide nothing.
+            // Empty matches at the edges of the text, and right after another match, split nothing.
             if from >= row.text.len() || to <= last {
                 continue;
             }
@@ -317,7 +320,7 @@ fn numbers<'a>(
     Ok(Arc::new(numbers.finish()))
 }
 
-/// `of`: appends the items of a row's list, and says whether there is one.
+/// `of` appends the items of a row's list and returns whether the list is not NULL.
 fn lists<'a>(
     each: impl Iterator<Item = Result<Option<Row<'a>>>>,
     of: impl Fn(Row<'a>, &mut ListBuilder<StringBuilder>) -> Result<bool>,
@@ -334,14 +337,15 @@ fn lists<'a>(
     Ok(Arc::new(lists.finish()))
 }
 
-/// A piece of a replacement.
+/// A part of a replacement.
 #[derive(Debug, PartialEq, Eq)]
 enum Replacement {
     Text(String),
     Group(usize),
 }
 
-/// `\1` and `\&` as in PostgreSQL, `$1` and `${1}` as in Athena; `\\` is a backslash, `\$` a dollar.
+/// Parses `\1` and `\&` as in PostgreSQL, and `$1` and `${1}` as in Athena. `\\` is a backslash,
+/// `\$` a dollar sign.
 fn pieces(replacement: &str) -> Vec<Replacement> {
     let mut pieces = Vec::new();
     let mut text = String::new();

@@ -1,8 +1,10 @@
-//! How long a match is and what its groups are, by PostgreSQL's rules: the whole is as long as it can be, or as short where its first
-//! quantifier asks for that; then each part from left to right is, within what the whole leaves it.
+//! Finds the length of a match and its groups by PostgreSQL's rules. The whole match is as long as
+//! possible, or as short as possible if its first quantifier is lazy. Then each part, from left to
+//! right, follows the same rule within what the whole leaves it.
 //!
-//! The crate `regex` takes the first alternative that leads to a match, as Perl does. For patterns in which that may differ, the ends
-//! that a part can have from a place on are found here, as sets, and the parts are laid out along them.
+//! Like Perl, the crate `regex` takes the first alternative that leads to a match. If that may
+//! differ, the ends that a part can have from a given start are computed here as sets, and the
+//! parts are laid out along them.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
@@ -14,16 +16,17 @@ use super::spelling::{has, is_word};
 use super::tree::{Edge, Piece, Place, Tree};
 use crate::stop::check;
 
-/// Places that may be looked at for one text: some seconds.
+/// Positions that may be visited for one text: some seconds.
 const MOST_STEPS: u64 = 40_000_000;
-/// Places that are remembered for one match, of some bytes each, and those that are kept for the next.
+/// Positions that are remembered for one match, a few bytes each, and those that are kept for the
+/// next match.
 const MOST_HELD: usize = 1_000_000;
 const MOST_KEPT: usize = 250_000;
-/// Steps between two questions whether the work must stop.
+/// Steps between two checks whether the work must stop.
 const STEPS_BETWEEN_CHECKS: u64 = 100_000;
 
-/// Whether the crate's matches of a pattern may be of another length, or have other groups: with alternatives, with quantifiers that
-/// take as few as possible, and where what is repeated is more than one character.
+/// Whether the crate's matches of a pattern may have another length or other groups. They may with
+/// alternatives, with lazy quantifiers, and with repetitions of more than a single character.
 pub(super) fn may_differ(tree: &Tree) -> bool {
     tree.pieces.iter().any(|piece| match piece {
         Piece::Either(_) | Piece::Look { .. } => true,
@@ -34,8 +37,9 @@ pub(super) fn may_differ(tree: &Tree) -> bool {
     })
 }
 
-/// Whether a match of the crate's that ends with the text, so that none is longer, is PostgreSQL's with all its groups: each part that is
-/// repeated is of one length, so that to take it as often as possible is to take as much as possible.
+/// Whether the crate's match is PostgreSQL's with all its groups if it reaches the end of the text,
+/// so that none is longer. It is if each repeated part has a fixed length: as many repetitions as
+/// possible are then as much text as possible.
 pub(super) fn is_greedy(tree: &Tree) -> bool {
     tree.pieces.iter().all(|piece| match piece {
         Piece::Either(_) | Piece::Look { .. } => false,
@@ -55,7 +59,7 @@ fn is_of_one_length(tree: &Tree, place: Place) -> bool {
     }
 }
 
-/// Of how many characters a part would rather be.
+/// Whether a part prefers to match more or fewer characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Preference {
     None,
@@ -81,7 +85,7 @@ fn preference(tree: &Tree, place: Place) -> Preference {
     }
 }
 
-/// A group's characters, from the first to the one after its last.
+/// The characters of a group: the first, and the one after the last.
 pub(super) type Span = (usize, usize);
 
 type Ends = Rc<BTreeSet<usize>>;
@@ -91,7 +95,7 @@ pub(super) struct Extents<'a> {
     tree: &'a Tree,
     text: &'a [char],
     known: HashMap<(Place, usize), Ends>,
-    /// How many places are known.
+    /// Number of positions in `known`.
     held: usize,
     steps: u64,
 }
@@ -107,10 +111,12 @@ impl<'a> Extents<'a> {
         }
     }
 
-    /// The match that begins at a place, the whole first and then its groups; `None` if there is none.
+    /// The match that begins at `start`: the whole first, then its groups. `None` if there is no
+    /// match.
     ///
     /// # Errors
-    /// It takes too long; the work must stop.
+    ///
+    /// Returns an error if the search takes too long or the work must stop.
     pub fn at(&mut self, start: usize) -> Result<Option<Vec<Option<Span>>>> {
         if self.held > MOST_KEPT {
             self.known.clear();
@@ -149,7 +155,7 @@ impl<'a> Extents<'a> {
         Ok(())
     }
 
-    /// Where a part may end that begins at `start`.
+    /// The ends of a part that begins at `start`.
     fn ends(&mut self, place: Place, start: usize) -> Result<Ends> {
         if let Some(known) = self.known.get(&(place, start)) {
             return Ok(Rc::clone(known));
@@ -210,7 +216,7 @@ impl<'a> Extents<'a> {
         Ok(ends)
     }
 
-    /// Where a part may end that is repeated so often.
+    /// The ends of a part that is repeated `least` to `most` times.
     fn ends_of_rounds(
         &mut self,
         inner: Place,
@@ -262,7 +268,7 @@ impl<'a> Extents<'a> {
         }
     }
 
-    /// Finds the groups of a part that goes from `start` to `end`.
+    /// Finds the groups of a part that spans `start` to `end`.
     fn lay_out(
         &mut self,
         place: Place,
@@ -295,7 +301,8 @@ impl<'a> Extents<'a> {
             Some(Piece::Repeat {
                 inner, least, most, ..
             }) if self.has_groups(*inner) && *least > 0 => {
-                // The rounds before the last are laid out as a whole, and the last in what they leave.
+                // The rounds before the last are laid out as a whole, and the last one in what they
+                // leave.
                 let most = most.map(|most| most.saturating_sub(1));
                 let before = self.ends_of_rounds(*inner, *least - 1, most, start)?;
                 let mut possible = Vec::new();
@@ -314,7 +321,7 @@ impl<'a> Extents<'a> {
                 }
             }
             Some(Piece::Repeat { inner, most, .. }) if self.has_groups(*inner) => {
-                // Of nothing there is a round nevertheless, if it can be of nothing.
+                // An empty match still has one round, if the part can be empty.
                 if start == end {
                     return match *most != Some(0) && self.ends(*inner, start)?.contains(&end) {
                         true => self.lay_out(*inner, start, end, groups),
@@ -338,7 +345,8 @@ impl<'a> Extents<'a> {
         start: usize,
         end: usize,
     ) -> Result<Vec<(Place, usize, usize)>> {
-        // Places that can be reached, then those of them from which the end can be.
+        // The positions that can be reached, then those among them from which the end can be
+        // reached.
         let mut reached = vec![BTreeSet::from([start])];
         for piece in pieces {
             let next = match reached.last() {
@@ -376,7 +384,7 @@ impl<'a> Extents<'a> {
         Ok(parts)
     }
 
-    /// Where each round of a repetition begins and ends, of which there may be none.
+    /// Where each round of a repetition begins and ends. There may be no rounds.
     fn rounds(
         &mut self,
         inner: Place,
@@ -389,7 +397,7 @@ impl<'a> Extents<'a> {
         });
         let fewer = preference(self.tree, inner) == Preference::Fewer;
         let mut failed: HashSet<(usize, usize)> = HashSet::new();
-        // For each round, where it begins and the ends that are left to try, the best last.
+        // For each round: its start, and the ends left to try, the best one last.
         let mut tried: Vec<(usize, Vec<usize>)> = Vec::new();
         let mut at = start;
         loop {
@@ -402,7 +410,7 @@ impl<'a> Extents<'a> {
                 true => {
                     let ends = self.ends(inner, at)?;
                     let possible = ends.iter().copied().filter(|to| *to <= end);
-                    // No round is of nothing.
+                    // Rounds are never empty here.
                     possible.filter(|to| *to > at).collect()
                 }
                 false => Vec::new(),
@@ -417,7 +425,7 @@ impl<'a> Extents<'a> {
                 }
                 None => {
                     failed.insert((round, at));
-                    // Back to the last round that could have ended elsewhere.
+                    // Backtrack to the last round that could have ended elsewhere.
                     loop {
                         let Some((from, left)) = tried.last_mut() else {
                             return Ok(Vec::new());
@@ -451,7 +459,7 @@ impl<'a> Extents<'a> {
         }
     }
 
-    /// Groups of the round before are those of no match.
+    /// Clears the groups of the previous round.
     fn forget(&self, place: Place, groups: &mut [Option<Span>]) {
         match self.tree.pieces.get(place) {
             Some(Piece::Group { number, inner }) => {

@@ -1,4 +1,4 @@
-//! The functions that search texts by a pattern.
+//! The functions that search text for a pattern.
 
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -16,10 +16,11 @@ use lakegate_error::{Code, Error};
 use super::call::Call;
 use crate::expressions;
 
-/// Puts these functions in the place of the engine's.
+/// Replaces DataFusion's functions with these.
 ///
 /// # Errors
-/// Functions cannot be registered.
+///
+/// Returns an error if a function cannot be registered.
 pub fn register(state: &mut SessionState) -> Result<()> {
     for kind in [
         Kind::Count,
@@ -40,7 +41,7 @@ pub(super) enum Kind {
     Count,
     /// `regexp_instr(text, pattern [, start [, n [, end [, flags [, group]]]]])`
     Instr,
-    /// `x ~ pattern` where the engine cannot have it: `posix_like(text, pattern [, flags])`
+    /// `x ~ pattern` if DataFusion cannot evaluate it: `posix_like(text, pattern [, flags])`
     Like,
     /// `regexp_match(text, pattern [, flags])`
     Match,
@@ -83,14 +84,14 @@ impl Kind {
         }
     }
 
-    /// The arguments that a call of these types has.
+    /// The arguments of a call with these types.
     fn arguments(self, types: &[DataType]) -> &'static [Argument] {
         use Argument::{End, Flags, Group, N, Pattern, Replacement, Start, Text};
         let is_text = |place: usize| types.get(place).is_some_and(DataType::is_string);
         match self {
             Kind::Count => &[Text, Pattern, Start, Flags],
             Kind::Like | Kind::Match | Kind::SplitToArray => &[Text, Pattern, Flags],
-            // The engine's own has no argument for the end.
+            // DataFusion's own function has no argument for the end.
             Kind::Instr if is_text(4) => &[Text, Pattern, Start, N, Flags, Group],
             Kind::Instr => &[Text, Pattern, Start, N, End, Flags, Group],
             Kind::Replace if is_text(3) || types.get(3) == Some(&DataType::Null) => {
@@ -114,11 +115,11 @@ pub(super) enum Argument {
     Text,
     Pattern,
     Replacement,
-    /// The character to begin at, 1 for the first.
+    /// The first character to search, starting at 1.
     Start,
-    /// Which match; of a replacement, 0 for all.
+    /// Which match, starting at 1; in a replacement, 0 for all.
     N,
-    /// 1 for the place after the match.
+    /// 1 for the position after the match.
     End,
     Flags,
     Group,

@@ -1,18 +1,19 @@
-//! Regular expressions as PostgreSQL has them, its advanced ones: `.` is any character, the longest match counts, and flags are its own.
+//! PostgreSQL's regular expressions, in its advanced flavor: `.` matches any character, the longest
+//! match wins, and the flags are PostgreSQL's.
 //!
-//! The engine takes patterns of the crate `regex`, whose `.` is no newline, whose `a|ab` finds `a` in `ab`, and whose flags have other
-//! meanings. Here a pattern is read as PostgreSQL reads it:
+//! DataFusion uses patterns of the crate `regex`, in which `.` does not match a newline, `a|ab`
+//! finds `a` in `ab`, and flags have other meanings. Here a pattern is read as PostgreSQL reads it:
 //!
 //! ```text
-//! parse.rs      a pattern as a tree, by its flags (tree.rs)
-//! spelling.rs   the tree as a pattern of the crate `regex`, which says whether and where there is a match
-//! extents.rs    how long a match is and what its groups are, where those of the crate may differ
+//! parse.rs      parses a pattern and its flags into a tree (tree.rs)
+//! spelling.rs   writes the tree for the crate `regex`, which finds where matches start
+//! extents.rs    finds the length and the groups of a match, if those of the crate may differ
 //! search.rs     a compiled pattern
-//! functions.rs  the functions, which call.rs calls row by row; rule.rs: `~` and regexp_like
+//! functions.rs  the functions, which call.rs evaluates row by row; rule.rs: `~` and regexp_like
 //! ```
 //!
-//! What is not PostgreSQL's: `\b` and `\B` are what they are in Athena, edges of words and not, and `$1` in a replacement is a group as
-//! `\1` is. References back to a group within a pattern are refused.
+//! Differences from PostgreSQL: `\b` and `\B` match at word edges and elsewhere, as in Athena, and
+//! `$1` in a replacement is a group like `\1`. Back references within a pattern are refused.
 
 mod call;
 mod extents;

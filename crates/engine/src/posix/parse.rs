@@ -1,4 +1,4 @@
-//! Patterns, read as PostgreSQL reads advanced regular expressions.
+//! Parses patterns as PostgreSQL parses advanced regular expressions.
 
 use lakegate_error::{Code, Error};
 
@@ -6,16 +6,17 @@ use super::tree::{Class, Edge, Flags, Item, Name, Piece, Place, Tree};
 
 type Result<T> = std::result::Result<T, Error>;
 
-/// Groups in one another, and pieces of a pattern.
+/// Bounds on nested groups and on the pieces of a pattern.
 const MAX_DEPTH: usize = 100;
 const MAX_PIECES: usize = 20_000;
-/// The most that a bound such as `{1,255}` may say.
+/// The largest number in a bound such as `{1,255}`.
 const MAX_BOUND: u32 = 255;
 
-/// Reads a pattern.
+/// Parses a pattern.
 ///
 /// # Errors
-/// What is no pattern, or one that is not supported.
+///
+/// Returns an error if the pattern is invalid or not supported.
 pub(super) fn parse(pattern: &str, flags: Flags) -> Result<Tree> {
     let mut parser = Parser {
         characters: pattern.chars().collect(),
@@ -121,7 +122,7 @@ impl Parser {
         Ok(self.pieces.len() - 1)
     }
 
-    /// `***=` and `***:`, and flags such as `(?i)`.
+    /// Parses the prefixes `***=` and `***:`, and flags such as `(?i)`.
     fn prefix(&mut self) -> Result<()> {
         if self.takes("***=") {
             self.flags.literal = true;
@@ -153,7 +154,7 @@ impl Parser {
         Ok(())
     }
 
-    /// What is between pieces without a meaning.
+    /// Skips comments, and white space in expanded syntax.
     fn skip(&mut self) -> Result<()> {
         loop {
             if self.takes("(?#") {
@@ -179,7 +180,7 @@ impl Parser {
     fn alternatives(&mut self) -> Result<Place> {
         self.depth += 1;
         if self.depth > MAX_DEPTH {
-            return Err(invalid("its groups are too deep"));
+            return Err(invalid("its groups nest too deeply"));
         }
         let mut branches = vec![self.sequence()?];
         while self.takes("|") {
@@ -234,7 +235,7 @@ impl Parser {
         })
     }
 
-    /// A quantifier, if one follows.
+    /// Parses a quantifier, if one follows.
     fn bounds(&mut self) -> Result<Option<(u32, Option<u32>)>> {
         Ok(Some(match self.peek() {
             Some('*') => {
@@ -353,7 +354,7 @@ impl Parser {
         }
         if look.is_some() && self.groups > groups {
             return Err(
-                Error::not_supported("groups within (?=…) and its like are not supported")
+                Error::not_supported("groups within (?=…) and similar are not supported")
                     .with_hint("write (?:…) for a group that is not captured"),
             );
         }
@@ -367,7 +368,7 @@ impl Parser {
         })
     }
 
-    /// What comes after a backslash.
+    /// Parses what follows a backslash.
     fn escape(&mut self) -> Result<Piece> {
         let Some(letter) = self.peek() else {
             return Err(invalid("invalid escape \\ sequence"));
@@ -387,7 +388,7 @@ impl Parser {
             'Y' | 'B' => Piece::Edge(Edge::NoWord),
             '1'..='9' => {
                 return Err(Error::not_supported(
-                    "references back to a group within a regular expression are not supported",
+                    "back references within a regular expression are not supported",
                 ));
             }
             _ => return Ok(letter_of(self.character()?)),
@@ -412,7 +413,7 @@ impl Parser {
         }
     }
 
-    /// The character that an escape stands for, after its backslash.
+    /// Parses the character that an escape stands for, after its backslash.
     fn character(&mut self) -> Result<char> {
         let wrong = || invalid("invalid escape \\ sequence");
         let letter = self.next().ok_or_else(wrong)?;
@@ -456,7 +457,7 @@ impl Parser {
         letter.ok_or_else(|| invalid("invalid escape \\ sequence"))
     }
 
-    /// A class in brackets, after the first of them.
+    /// Parses a bracket expression, after its opening bracket.
     fn brackets(&mut self) -> Result<Class> {
         let negated = self.takes("^");
         let mut class = Class {
@@ -519,7 +520,7 @@ impl Parser {
                 return match letter {
                     Some(letter) if self.takes(close) => Ok(letter),
                     _ => Err(Error::not_supported(
-                        "names of characters in a regular expression are not supported",
+                        "character names in a regular expression are not supported",
                     )
                     .with_hint("write the character itself")),
                 };

@@ -1,11 +1,13 @@
-//! `~`, `~*` and `regexp_like`: the engine matches patterns of the crate `regex`, and makes comparisons and LIKE of simple ones.
+//! Rewrites `~`, `~*` and `regexp_like`. DataFusion matches patterns of the crate `regex`, and
+//! turns simple ones into comparisons and LIKE.
 //!
 //! ```text
 //! x ~ 'a.c'          x ~ 'a(?s:.)c'
 //! x ~ pattern        posix_like(x, pattern)
 //! ```
 //!
-//! An analyzer rule, before patterns are measured. A plan is analyzed once: what is spelled already would be read again.
+//! An analyzer rule that runs before patterns are measured. A plan must be analyzed only once: a
+//! pattern that is already rewritten would be read as PostgreSQL's again.
 
 use datafusion::common::tree_node::Transformed;
 use datafusion::common::{DFSchema, ScalarValue};
@@ -20,7 +22,7 @@ use super::search::Pattern;
 use super::tree::Flags;
 use crate::expressions;
 
-/// Puts patterns of the crate in the place of PostgreSQL's.
+/// Replaces PostgreSQL's patterns with those of the crate `regex`.
 #[derive(Debug)]
 pub struct PosixPatterns;
 
@@ -46,7 +48,8 @@ fn constant(expr: &Expr) -> Option<&str> {
     }
 }
 
-/// A pattern of the crate; `None` where there is none, or it is none: the function says so.
+/// The pattern in the crate's syntax; `None` if the crate has none or the pattern is invalid. The
+/// function then reports the error.
 fn spelled(pattern: &Expr, flags: &str) -> Option<Expr> {
     let text = constant(pattern)?;
     let flags = Flags::of(flags).ok().filter(|flags| !flags.global)?;

@@ -1,4 +1,4 @@
-//! A compiled pattern, and searches with it.
+//! A compiled pattern and searches with it.
 
 use datafusion::error::{DataFusionError, Result};
 use lakegate_error::{Code, Error};
@@ -10,25 +10,28 @@ use super::spelling::spelled;
 use super::tree::{Flags, Tree};
 use crate::stop::{check, check_search};
 
-/// A pattern that texts are searched with.
+/// A pattern to search text with.
 #[derive(Debug)]
 pub(super) struct Pattern {
     tree: Tree,
     spelled: Option<String>,
-    /// `None` of a pattern that the crate has not.
+    /// `None` if the crate has no such pattern.
     regex: Option<Regex>,
-    /// Whether lengths and groups are found here,
+    /// Whether [`Extents`] finds lengths and groups, because those of the crate may differ.
     is_ours: bool,
-    /// but not of a match that ends with the text.
+    /// Whether the crate's match is still right if it reaches the end of the text.
     is_greedy: bool,
 }
 
-/// The groups of a match in bytes, the whole first.
+/// The groups of a match as byte ranges, the whole first.
 pub(super) type Groups = Vec<Option<Span>>;
 
 impl Pattern {
+    /// Compiles a pattern.
+    ///
     /// # Errors
-    /// What is no pattern, or one that is not supported.
+    ///
+    /// Returns an error if the pattern is invalid, too large or not supported.
     pub fn new(pattern: &str, flags: Flags) -> Result<Self> {
         let tree = parse(pattern, flags)?;
         let spelled = spelled(&tree);
@@ -49,7 +52,7 @@ impl Pattern {
         })
     }
 
-    /// The pattern as one of the crate, which has the same texts match.
+    /// The pattern in the crate's syntax, which matches in the same texts.
     pub fn spelled(&self) -> Option<&str> {
         self.spelled.as_deref()
     }
@@ -58,10 +61,11 @@ impl Pattern {
         self.tree.groups
     }
 
-    /// A text to search; `name`: the function that does.
+    /// Starts a search in a text; `name` is the calling function.
     ///
     /// # Errors
-    /// The search would take too long.
+    ///
+    /// Returns an error if the search would take too long.
     pub fn search<'a>(&'a self, name: &str, text: &'a str) -> Result<Search<'a>> {
         if let Some(spelled) = &self.spelled {
             check_search(name, spelled, text.len())?;
@@ -73,10 +77,11 @@ impl Pattern {
         })
     }
 
-    /// Whether there is a match.
+    /// Whether the text has a match.
     ///
     /// # Errors
-    /// The search would take too long.
+    ///
+    /// Returns an error if the search would take too long.
     pub fn is_match(&self, name: &str, text: &str) -> Result<bool> {
         match &self.regex {
             Some(regex) => {
@@ -91,7 +96,7 @@ impl Pattern {
         }
     }
 
-    /// Whether the crate's next match is PostgreSQL's, or there is none.
+    /// Whether the crate's next match is PostgreSQL's. Also true if there is no next match.
     fn is_of_the_crate(&self, search: &Search<'_>) -> bool {
         if !self.is_ours {
             return true;
@@ -105,10 +110,11 @@ impl Pattern {
                 .is_none_or(|found| found.end() == search.text.len())
     }
 
-    /// The matches from a byte on, at most so many.
+    /// The matches from the byte `from` on, at most `most`.
     ///
     /// # Errors
-    /// The search would take too long; the work must stop.
+    ///
+    /// Returns an error if the search takes too long or the work must stop.
     pub fn all(
         &self,
         name: &str,
@@ -168,7 +174,7 @@ impl Pattern {
 pub(super) struct Search<'a> {
     pattern: &'a Pattern,
     text: &'a str,
-    /// The byte that the next search begins at; `None` after the end.
+    /// The byte at which the next search begins; `None` after the end.
     from: Option<usize>,
 }
 
@@ -196,7 +202,8 @@ impl Search<'_> {
         Ok(groups)
     }
 
-    /// The next search begins where a match ends, or a character later if it is of nothing.
+    /// The next search begins at the end of the match, or one character later if the match is
+    /// empty.
     fn go_on(&mut self, groups: &Groups) {
         let Some((start, end)) = groups.first().copied().flatten() else {
             self.from = None;

@@ -1,8 +1,9 @@
-//! A pattern as one of the crate `regex`.
+//! Writes a pattern in the syntax of the crate `regex`.
 
 use super::tree::{Class, Edge, Item, Name, Piece, Place, Tree};
 
-/// The pattern that matches where the tree does, though it may match a shorter or longer part; `None`: the crate has none.
+/// A pattern that matches where the tree does, though it may match a shorter or longer part. `None`
+/// if the crate has no such pattern.
 pub(super) fn spelled(tree: &Tree) -> Option<String> {
     let mut text = String::new();
     if tree.any_case {
@@ -119,7 +120,7 @@ fn of_name(name: Name) -> &'static str {
     }
 }
 
-/// Whether a class has a character.
+/// Whether a class contains a character.
 pub(super) fn has(class: &Class, letter: char, any_case: bool) -> bool {
     let within = |letter: char| {
         class.items.iter().any(|item| match item {
@@ -151,7 +152,7 @@ fn is_named(name: Name, letter: char) -> bool {
     }
 }
 
-/// Whether a character is of a word.
+/// Whether a character belongs to words.
 pub(super) fn is_word(letter: char) -> bool {
     letter.is_alphanumeric() || letter == '_'
 }

@@ -22,7 +22,7 @@ fn some(groups: &[Option<&str>]) -> Option<Vec<Option<String>>> {
     )
 }
 
-// Groups: PostgreSQL 15.18, regexp_match.
+// The expected groups are those of regexp_match in PostgreSQL 15.18.
 #[test]
 fn matches_are_the_longest_and_their_parts_from_left_to_right() {
     for (pattern, text, groups) in [

@@ -1,27 +1,27 @@
-//! A pattern as a tree, and the flags that it is read by.
+//! The syntax tree of a pattern, and the flags of its parsing.
 
 use lakegate_error::{Code, Error};
 
 type Result<T> = std::result::Result<T, Error>;
 
-/// A piece of a pattern, by its place in [`Tree::pieces`].
+/// A piece of a pattern, as an index into [`Tree::pieces`].
 pub(super) type Place = usize;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Piece {
-    /// Matches nothing, anywhere.
+    /// Matches the empty text anywhere.
     Empty,
     /// One character.
     Class(Class),
     Edge(Edge),
-    /// What follows or comes before, without being part of the match.
+    /// A lookahead or lookbehind, which is not part of the match.
     Look {
         ahead: bool,
         negated: bool,
         inner: Place,
     },
     Group {
-        /// `None` of `(?:…)`; the first is 1.
+        /// Starts at 1; `None` for `(?:…)`.
         number: Option<usize>,
         inner: Place,
     },
@@ -31,7 +31,7 @@ pub(super) enum Piece {
         inner: Place,
         least: u32,
         most: Option<u32>,
-        /// As few as possible.
+        /// Matches as little as possible.
         lazy: bool,
     },
 }
@@ -62,7 +62,7 @@ pub(super) enum Item {
     Except(Name),
 }
 
-/// Characters by what they are.
+/// Named character classes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Name {
     Alnum,
@@ -80,33 +80,36 @@ pub(super) enum Name {
     XDigit,
 }
 
-/// A pattern as a tree.
+/// The syntax tree of a pattern.
 #[derive(Debug, Clone)]
 pub(super) struct Tree {
     pub pieces: Vec<Piece>,
     pub root: Place,
-    /// How many groups there are.
+    /// Number of capturing groups.
     pub groups: usize,
     pub any_case: bool,
 }
 
-/// What the flags of a function say.
+/// The flags of a function call.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Flags {
     pub any_case: bool,
-    /// `.` and `[^…]` are no newline.
+    /// `.` and `[^…]` do not match a newline.
     pub dot_within_lines: bool,
-    /// `^` and `$` are edges of lines.
+    /// `^` and `$` match at the edges of lines.
     pub edges_of_lines: bool,
     pub expanded: bool,
     pub literal: bool,
-    /// All matches, not the first.
+    /// Find all matches instead of the first.
     pub global: bool,
 }
 
 impl Flags {
+    /// Parses the letters of a flags argument.
+    ///
     /// # Errors
-    /// A letter that is no flag.
+    ///
+    /// Returns an error for a letter that is not a flag.
     pub fn of(letters: &str) -> Result<Self> {
         let mut flags = Self::default();
         for letter in letters.chars() {
@@ -115,8 +118,11 @@ impl Flags {
         Ok(flags)
     }
 
+    /// Sets the flag of a letter.
+    ///
     /// # Errors
-    /// A letter that is no flag.
+    ///
+    /// Returns an error for a letter that is not a flag.
     pub fn add(&mut self, letter: char) -> Result<()> {
         let lines = |flags: &mut Self, dot, edges| {
             flags.dot_within_lines = dot;
@@ -135,7 +141,7 @@ impl Flags {
             'q' => self.literal = true,
             'b' | 'e' => {
                 return Err(Error::not_supported(format!(
-                    "regular expressions of the flag \"{letter}\" are not supported"
+                    "regular expressions with the flag \"{letter}\" are not supported"
                 ))
                 .with_hint("write an advanced regular expression, which needs no flag"));
             }

@@ -1,6 +1,7 @@
-//! Joins whose condition asks whether it is still wanted.
+//! Joins whose condition checks whether the query is still wanted.
 //!
-//! Within one poll a join pairs a batch with all rows of the other side, and returns only when enough pairs have matched.
+//! Within one poll, a join pairs a batch with all rows of the other side, and returns only when
+//! enough pairs have matched.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -19,7 +20,8 @@ use datafusion::physical_plan::joins::{
     HashJoinExec, HashJoinExecBuilder, NestedLoopJoinExec, NestedLoopJoinExecBuilder,
 };
 
-/// The same join with a condition that can be stopped, or `None` for what is no such join.
+/// The same join with a condition that can be stopped; `None` for other operators and joins that do
+/// not need one.
 pub(super) fn interruptible(plan: &dyn ExecutionPlan) -> Result<Option<Arc<dyn ExecutionPlan>>> {
     if let Some(join) = plan.downcast_ref::<NestedLoopJoinExec>() {
         let condition = match join.filter() {
@@ -34,7 +36,7 @@ pub(super) fn interruptible(plan: &dyn ExecutionPlan) -> Result<Option<Arc<dyn E
     if let Some(join) = plan.downcast_ref::<HashJoinExec>() {
         let condition = match join.filter() {
             Some(condition) => asking(condition),
-            // It gives each pair, and so a batch after so many of them.
+            // It returns each matching pair, and so a batch after a bounded number of them.
             None if gives_pairs(*join.join_type()) => return Ok(None),
             None => always(),
         };
@@ -46,7 +48,7 @@ pub(super) fn interruptible(plan: &dyn ExecutionPlan) -> Result<Option<Arc<dyn E
     Ok(None)
 }
 
-/// Whether a join without a condition gives all that match.
+/// Whether a join without a condition returns all matching pairs.
 pub(super) fn gives_pairs(join: JoinType) -> bool {
     matches!(
         join,
@@ -62,7 +64,7 @@ fn asking(condition: &JoinFilter) -> JoinFilter {
     )
 }
 
-/// Of no columns.
+/// A condition over no columns that is always true.
 fn always() -> JoinFilter {
     let always = lit(ScalarValue::Boolean(Some(true)));
     JoinFilter::new(
@@ -72,7 +74,7 @@ fn always() -> JoinFilter {
     )
 }
 
-/// An expression that fails when the work that evaluates it must stop.
+/// An expression that fails if the work that evaluates it must stop.
 #[derive(Debug, Clone)]
 struct Asking(Arc<dyn PhysicalExpr>);
 

@@ -1,7 +1,9 @@
-//! Functions that take longer than their arguments are long: they compare each part of one argument with each of the other, within one
-//! call, for minutes where both are of a megabyte; or they make a key of each item of a list.
+//! Functions whose time is not linear in the length of their arguments. Some compare each part of
+//! one argument with each part of the other within one call, for minutes if both have a megabyte;
+//! others build a key for each item of a list.
 //!
-//! They are called for a few rows at a time, and ask in between; what is too long for one call is an error.
+//! They are called for a few rows at a time and check in between whether to stop. Work that is too
+//! long for one row is an error.
 
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -26,10 +28,10 @@ use super::check;
 use super::matches::{BoundedMatches, is_small};
 use super::patterns::{self, SEARCHES};
 
-/// Those whose time is the product of the lengths of their first two arguments, texts or lists.
+/// Functions whose time is the product of the lengths of their first two arguments, texts or lists.
 const PRODUCTS: [&str; 3] = ["levenshtein", "array_has_all", "array_has_any"];
 
-/// Those that make a key of each item of their lists.
+/// Functions that build a key for each item of their lists.
 const SETS: [&str; 5] = [
     "array_distinct",
     "array_except",
@@ -38,19 +40,20 @@ const SETS: [&str; 5] = [
     "array_union",
 ];
 
-/// Comparisons of one call, some tenths of a second.
+/// Comparisons in one call, some tenths of a second.
 const STEPS_OF_CALL: u64 = 20_000_000;
 
-/// Comparisons for one row, beyond which it is an error.
+/// Comparisons allowed for one row; more is an error.
 const STEPS_OF_ROW: u64 = 100_000_000;
 
-/// Comparisons that take as long as the key of one item, of a text.
+/// Comparisons that take as long as building the key of one text.
 const STEPS_OF_KEY: u64 = 50;
 
-/// Puts functions in their place that can be stopped: these, and searches by patterns.
+/// Makes these functions, and searches for patterns, stoppable.
 ///
 /// # Errors
-/// Functions cannot be registered.
+///
+/// Returns an error if a function cannot be registered.
 pub fn stoppable_functions(state: &mut SessionState) -> Result<()> {
     let searches = SEARCHES.map(|name| (name, Kind::Search));
     let products = PRODUCTS.map(|name| (name, Kind::Product));
@@ -66,7 +69,7 @@ pub fn stoppable_functions(state: &mut SessionState) -> Result<()> {
     Ok(())
 }
 
-/// A call of one that the planner puts in the place of an operator, such as `@>`.
+/// Makes a call stoppable that the planner puts in the place of an operator, such as `@>`.
 pub(super) fn stoppable_call(mut call: ScalarFunction) -> Transformed<Expr> {
     let is_product = PRODUCTS.contains(&call.func.name()) && !call.func.inner().is::<InParts>();
     if is_product {
@@ -78,14 +81,14 @@ pub(super) fn stoppable_call(mut call: ScalarFunction) -> Transformed<Expr> {
     Transformed::new_transformed(Expr::ScalarFunction(call), is_product)
 }
 
-/// What a function's work is made of.
+/// What the work of a function consists of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
-    /// Each part of one argument with each of the other.
+    /// Comparing each part of one argument with each part of the other.
     Product,
-    /// Each item of the lists.
+    /// Building a key for each item of the lists.
     Set,
-    /// A text, by a pattern.
+    /// Searching a text for a pattern.
     Search,
 }
 
@@ -139,7 +142,7 @@ impl ScalarUDFImpl for InParts {
     }
 
     fn simplify(&self, args: Vec<Expr>, info: &SimplifyContext) -> Result<ExprSimplifyResult> {
-        // The engine makes operators of searches, which are not measured.
+        // DataFusion turns searches into operators, which are not measured.
         let search = self.kind == Kind::Search;
         if search && !args.get(1).is_some_and(is_small) {
             return Ok(ExprSimplifyResult::Original(args));
@@ -159,7 +162,7 @@ impl ScalarUDFImpl for InParts {
 }
 
 impl InParts {
-    /// `steps`: comparisons for each row, where they are known.
+    /// `steps`: comparisons of each row, if known.
     fn counted(&self, args: ScalarFunctionArgs, steps: Option<Vec<u64>>) -> Result<ColumnarValue> {
         let Some(steps) = steps else {
             return self.called(args);
@@ -168,11 +171,11 @@ impl InParts {
             return Err(Error::new(
                 Code::InvalidParameter,
                 format!(
-                    "{} would compare {most} times for one row; {STEPS_OF_ROW} are the most",
+                    "{} would take {most} comparisons for one row; {STEPS_OF_ROW} are the most",
                     self.inner.name()
                 ),
             )
-            .with_hint("give it shorter values, such as left(…, 5000)")
+            .with_hint("pass shorter values, such as left(…, 5000)")
             .into());
         }
         if steps.iter().fold(0u64, |all, row| all.saturating_add(*row)) <= STEPS_OF_CALL {
@@ -204,7 +207,7 @@ impl InParts {
         })
     }
 
-    /// `rows_from`: how many rows one call takes from this one on.
+    /// `rows_from`: how many rows one call takes, starting at the given row.
     fn in_parts(
         &self,
         args: &ScalarFunctionArgs,
@@ -252,7 +255,7 @@ fn sliced(arg: &ColumnarValue, first: usize, rows: usize) -> ColumnarValue {
     }
 }
 
-/// One if all arguments are constants.
+/// The number of rows; 1 if all arguments are constant.
 fn rows(args: &ScalarFunctionArgs) -> usize {
     let is_array = |arg: &ColumnarValue| matches!(arg, ColumnarValue::Array(_));
     if args.args.iter().any(is_array) {
@@ -262,11 +265,11 @@ fn rows(args: &ScalarFunctionArgs) -> usize {
     }
 }
 
-/// What the keys of a row's lists take.
+/// Comparisons that take as long as the keys of each row's lists.
 fn keys(args: &ScalarFunctionArgs) -> Result<Option<Vec<u64>>> {
     let mut steps = vec![0u64; rows(args)];
     for arg in &args.args {
-        // Texts say how to sort.
+        // Text arguments are the options of sorting.
         if arg.data_type().is_string() {
             continue;
         }
@@ -280,7 +283,7 @@ fn keys(args: &ScalarFunctionArgs) -> Result<Option<Vec<u64>>> {
     Ok(Some(steps))
 }
 
-/// Comparisons for each row; `None` for what is no two texts or lists.
+/// Comparisons of each row; `None` if the arguments are not two texts or two lists.
 fn products(args: &ScalarFunctionArgs) -> Result<Option<Vec<u64>>> {
     let [one, other, ..] = args.args.as_slice() else {
         return Ok(None);
@@ -360,7 +363,7 @@ mod tests {
         }
     }
 
-    /// What is long goes other ways than what is short, and gives the same.
+    /// Long values take another path than short ones, and return the same.
     #[tokio::test]
     async fn searches_are_as_the_engines() {
         let context = context();
@@ -402,7 +405,7 @@ mod tests {
             let told = error.contains("are the most") || error.contains("would take too long");
             assert!(told, "{sql}: {error}");
         }
-        // Not what it would take, however busy the machine is.
+        // Far less than it would take to the end, even on a busy machine.
         assert!(before.elapsed() < Duration::from_secs(60));
     }
 

@@ -1,8 +1,9 @@
-//! Operators that match patterns, `~`, SIMILAR TO and LIKE, where the pattern may take long.
+//! The pattern operators `~`, SIMILAR TO and LIKE, if the pattern may take long.
 //!
-//! One match is one call within the engine, for a text of whatever length. A pattern that is not small becomes one of `regexp_like`,
-//! which is measured first ([`patterns`](super::patterns)); LIKE takes so many wildcards. Operators that the planner has made functions
-//! of are those of [`functions`](super::functions).
+//! One match is one call into DataFusion, for a text of any length. A pattern that is not small
+//! becomes a call of `regexp_like`, which is measured first ([`patterns`](super::patterns)). LIKE
+//! has a bound on its wildcards. Operators that the planner turns into functions are handled by
+//! [`functions`](super::functions).
 
 use std::sync::Arc;
 
@@ -24,14 +25,14 @@ use regex::RegexBuilder;
 use super::super::expressions;
 use super::functions::stoppable_call;
 
-/// Bytes of a compiled pattern that is matched with texts of any length.
+/// Bytes of a compiled pattern that may be matched with texts of any length.
 const SMALL: usize = 8 * 1024;
-/// `%` in a pattern of LIKE.
+/// Most `%` in a pattern of LIKE.
 const MOST_GAPS: usize = 100;
-/// `%` and `_` in a pattern of LIKE.
+/// Most `%` and `_` together in a pattern of LIKE.
 const MOST_WILDCARDS: usize = 1_000;
 
-/// `search`: `regexp_like`, which can be stopped.
+/// `search` is the stoppable `regexp_like`.
 #[derive(Debug)]
 pub(super) struct BoundedMatches {
     pub search: Arc<ScalarUDF>,
@@ -120,7 +121,8 @@ fn constant(expr: &Expr) -> Option<&str> {
     }
 }
 
-/// Whether a pattern is a constant that takes little, so that the engine may make what it likes of it.
+/// Whether a pattern is a constant that is cheap to match, so that DataFusion may turn it into
+/// anything.
 pub(super) fn is_small(pattern: &Expr) -> bool {
     match pattern {
         Expr::Literal(ScalarValue::Null, _) => true,
@@ -135,7 +137,11 @@ fn has_few_gaps(pattern: &Expr) -> bool {
     constant(pattern).is_some_and(|pattern| check_wildcards(pattern).is_ok())
 }
 
-/// Errors: a pattern of LIKE has more wildcards than it may.
+/// Checks the number of wildcards in a pattern of LIKE.
+///
+/// # Errors
+///
+/// Returns an error if the pattern has too many wildcards.
 fn check_wildcards(pattern: &str) -> Result<()> {
     let gaps = pattern.matches('%').count();
     let all = gaps + pattern.matches('_').count();
@@ -145,7 +151,7 @@ fn check_wildcards(pattern: &str) -> Result<()> {
     Err(Error::new(
         Code::InvalidParameter,
         format!(
-            "the pattern of LIKE has {gaps} times % and {} times _; {MOST_GAPS} and {MOST_WILDCARDS} are the most",
+            "the pattern of LIKE has {gaps} % and {} _; at most {MOST_GAPS} % and {MOST_WILDCARDS} in all are allowed",
             all - gaps
         ),
     )
@@ -153,7 +159,7 @@ fn check_wildcards(pattern: &str) -> Result<()> {
     .into())
 }
 
-/// A pattern of LIKE as it is, if it has no more wildcards than it may.
+/// Returns a pattern of LIKE unchanged if it does not have too many wildcards.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Wildcards {
     signature: Signature,

@@ -1,17 +1,18 @@
-//! Whatever the engine does for a query can be stopped within a moment.
+//! Makes all of DataFusion's work for a query stoppable within a moment.
 //!
 //! ```text
-//!  Stop ─ of one query's planning, or of one run of its plan
+//!  Stop ─ for one query's planning, or for one run of its plan
 //!   │ checked
-//!   ├─ before each rule, at each node ─────────────── rules.rs
-//!   ├─ at each poll of each operator of a plan ────── operator.rs    these also yield to other tasks
-//!   ├─ at each evaluation of a join's condition ───── condition.rs   a join may pair rows for hours within one poll
-//!   └─ between parts of a batch, in slow functions ── functions.rs   searches by patterns: patterns.rs, matches.rs
+//!   ├─ before each rule, at each node ────────────── rules.rs
+//!   ├─ at each poll of each operator of a plan ───── operator.rs   also yields to other tasks
+//!   ├─ at each evaluation of a join's condition ──── condition.rs  a poll may pair rows for hours
+//!   └─ between parts of a batch, in slow functions ─ functions.rs  see patterns.rs, matches.rs
 //! ```
 //!
-//! An aborted task ends only when it yields, and operators of the engine may go on without: a join that gives one batch after the other
-//! to an aggregate is never pending. The engine's own remedy (`EnsureCooperative`) yields in leaves and exchanges only; as long as a join
-//! multiplies what a leaf gave it, no leaf is asked.
+//! An aborted task ends only when it yields, and DataFusion's operators may run without yielding: a
+//! join that returns one batch after the other to an aggregate is never pending. DataFusion's own
+//! remedy (`EnsureCooperative`) yields in leaves and exchanges only. While a join multiplies the
+//! rows that a leaf returned, no leaf is polled.
 
 mod condition;
 mod functions;
@@ -33,7 +34,7 @@ pub use patterns::check_search;
 pub use rules::stoppable_rules;
 use tokio_util::sync::CancellationToken;
 
-/// Whether a piece of work must stop, and why. Checking it costs less than looking at a clock.
+/// Whether a piece of work must stop, and why. A check costs less than reading a clock.
 #[derive(Debug, Default)]
 pub struct Stop {
     reason: OnceLock<Error>,
@@ -41,26 +42,30 @@ pub struct Stop {
 }
 
 impl Stop {
-    /// From now on the work fails with this error; only the first reason counts.
+    /// Makes the work fail with this error from now on. Only the first reason counts.
     pub fn stop(&self, reason: Error) {
         if self.reason.set(reason).is_ok() {
             self.stopped.cancel();
         }
     }
 
-    /// Resolves when it must stop, with the reason.
+    /// Resolves with the reason when the work must stop.
     pub async fn stopped(&self) -> Error {
         self.stopped.cancelled().await;
         let reason = self.reason.get().cloned();
         reason.unwrap_or_else(|| Error::internal("work was stopped without a reason"))
     }
 
+    /// Whether the work must stop.
     pub fn is_stopped(&self) -> bool {
         self.reason.get().is_some()
     }
 
+    /// Checks whether the work must stop.
+    ///
     /// # Errors
-    /// The reason, when it must stop.
+    ///
+    /// Returns the reason if it must.
     pub fn check(&self) -> EngineResult<()> {
         match self.reason.get() {
             None => Ok(()),
@@ -68,13 +73,13 @@ impl Stop {
         }
     }
 
-    /// Until what this gives is dropped, [`check`] on this thread asks this one.
+    /// Until the returned guard is dropped, [`check`] on this thread checks this `Stop`.
     pub fn enter(self: &Arc<Self>) -> Entered {
         Entered(CURRENT.with_borrow_mut(|current| current.replace(Arc::clone(self))))
     }
 }
 
-/// Stops work that nobody waits for any more. Work that has ended does not mind.
+/// Stops work that nobody waits for any more. Has no effect on work that has ended.
 #[derive(Debug)]
 pub struct StopOnDrop(pub Arc<Stop>);
 
@@ -88,11 +93,11 @@ impl Drop for StopOnDrop {
 }
 
 thread_local! {
-    /// Of the work that this thread does now.
+    /// That of the work that this thread is doing.
     static CURRENT: RefCell<Option<Arc<Stop>>> = const { RefCell::new(None) };
 }
 
-/// Puts back what this thread did before.
+/// Restores the thread's previous `Stop` when dropped.
 #[derive(Debug)]
 pub struct Entered(Option<Arc<Stop>>);
 
@@ -102,16 +107,17 @@ impl Drop for Entered {
     }
 }
 
-/// For code that is deep within work: a rule, a function, a condition.
+/// A check for code deep within work: a rule, a function, a condition.
 ///
 /// # Errors
-/// The work that this thread does must stop.
+///
+/// Returns the reason if the work on this thread must stop.
 pub fn check() -> EngineResult<()> {
     CURRENT.with_borrow(|current| current.as_ref().map_or(Ok(()), |stop| stop.check()))
 }
 
-/// One run of a plan, known to each of its streams. What it holds is let go of with the last of them, so when no thread works for the
-/// run any more.
+/// One run of a plan, shared by its streams. What it holds is dropped with the last of them, when
+/// no thread works for the run any more.
 pub struct PlanRun {
     stop: Arc<Stop>,
     _held: Box<dyn std::any::Any + Send + Sync>,
@@ -126,7 +132,7 @@ impl std::fmt::Debug for PlanRun {
 }
 
 impl PlanRun {
-    /// `held`: for as long as a thread works for the run, such as its place.
+    /// `held` is kept as long as a thread works for the run, such as its admission slot.
     pub fn new(stop: Arc<Stop>, held: impl Send + Sync + 'static) -> Arc<Self> {
         Arc::new(Self {
             stop,

@@ -1,4 +1,5 @@
-//! Every operator of a plan, so that it yields, stops, and does not work on one batch for long.
+//! Wraps every operator of a plan so that it yields, stops, and does not work on one batch for
+//! long.
 
 use std::cell::Cell;
 use std::fmt;
@@ -39,13 +40,15 @@ use super::{Entered, PlanRun};
 use crate::bounded::made_much;
 use crate::gathered::{self, Kept, given};
 
-/// For each of these that operators worked, their task comes one unit nearer to its yield, of the 128 that tokio gives it.
+/// Working time for which a task is charged one unit of the 128 that tokio grants it before it must
+/// yield.
 const UNIT: Duration = Duration::from_micros(250);
 
 /// Puts a `Stoppable` around each operator of a plan that is ready to run.
 ///
 /// # Errors
-/// Those of the engine's operators that are built anew.
+///
+/// Returns an error if one of DataFusion's operators cannot be rebuilt.
 pub fn stoppable(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
     around(plan, None)
 }
@@ -79,8 +82,9 @@ fn around(
     }))
 }
 
-/// The input of an operator whose work on one batch has no bound but the number of its rows, with the pace that it is given batches at.
-/// The others either gather what they are given or do no more for a row than to compare, hash and copy it.
+/// For an operator whose work on one batch is bounded by its number of rows only: the index of that
+/// input and the pace of its batches. Other operators either gather their input, or only compare,
+/// hash and copy each row.
 fn paced_input(plan: &dyn ExecutionPlan) -> Option<(usize, Arc<Pace>)> {
     let partitions = plan.properties().partitioning.partition_count();
     let paced =
@@ -89,7 +93,7 @@ fn paced_input(plan: &dyn ExecutionPlan) -> Option<(usize, Arc<Pace>)> {
         return paced(1, 4, false);
     }
     if let Some(join) = plan.downcast_ref::<HashJoinExec>() {
-        // One that gives each pair returns after so many of them.
+        // A join that returns each pair returns after a bounded number of them.
         let gives_pairs = join.filter().is_none() && gives_pairs(*join.join_type());
         return paced(1, if gives_pairs { 512 } else { 8 }, false);
     }
@@ -106,7 +110,7 @@ fn paced_input(plan: &dyn ExecutionPlan) -> Option<(usize, Arc<Pace>)> {
         .flatten()
 }
 
-/// Whether an operator evaluates what may take longer for a row than reading it.
+/// Whether an operator evaluates an expression that may take longer for a row than reading it.
 fn may_take_long(plan: &dyn ExecutionPlan) -> bool {
     let mut long = false;
     let walked = plan.apply_expressions(&mut |root| {
@@ -129,15 +133,16 @@ fn may_take_long(plan: &dyn ExecutionPlan) -> bool {
     walked.is_err() || long
 }
 
-/// An operator that stops within a moment and yields to other tasks. In all else it is the operator: shown, asked and measured as it.
+/// An operator that stops within a moment and yields to other tasks. In all else it behaves as the
+/// inner operator, including its display and metrics.
 #[derive(Debug)]
 struct Stoppable {
     inner: Arc<dyn ExecutionPlan>,
-    /// What is shown in its place.
+    /// The operator to display in its place.
     shown: Option<Arc<dyn ExecutionPlan>>,
-    /// At which the operator is given its batches.
+    /// The pace at which the operator gets its batches.
     pace: Option<Arc<Pace>>,
-    /// At which the operator above is given this one's.
+    /// The pace at which the parent operator gets this one's batches.
     pace_of_parent: Option<Arc<Pace>>,
 }
 
@@ -297,29 +302,30 @@ struct StoppableStream {
     inner: SendableRecordBatchStream,
     run: Option<Arc<PlanRun>>,
     partition: usize,
-    /// What the operator keeps, of one that is counted here.
+    /// Counts what the operator keeps; `None` if it is not counted here.
     kept: Option<Arc<Kept>>,
     pace: Option<Arc<Pace>>,
     pace_of_parent: Option<Arc<Pace>>,
-    /// Of the last batch.
+    /// The rest of the last batch.
     parts: Parts,
 }
 
 thread_local! {
-    /// When the operator that works on this thread began to, without another one within.
+    /// Since when the operator on this thread has worked by itself, outside of its inputs.
     static SINCE: Cell<Option<Instant>> = const { Cell::new(None) };
 }
 
-/// While an operator is polled.
+/// State of an operator while it is polled.
 struct Polled {
-    /// The operator above was polled on this thread too.
+    /// Whether the parent operator was polled on this thread, too.
     within: bool,
     _stop: Option<Entered>,
     _kept: gathered::Entered,
 }
 
 impl StoppableStream {
-    /// The operator above asks for a batch: what it did until now is charged before it gets one, as it may ask for ever within one poll.
+    /// The parent asks for a batch. Its work so far is charged before it gets one, because it may
+    /// ask forever within one poll.
     fn asked(&self, cx: &mut Context<'_>) {
         let now = Instant::now();
         if let Some(since) = SINCE.get() {
@@ -340,7 +346,7 @@ impl StoppableStream {
         }
     }
 
-    /// What the operator keeps and gives is counted, and what it gives to one that keeps it.
+    /// Counts what the operator keeps and returns, and what it passes to a parent that keeps it.
     fn counted(
         &self,
         next: Poll<Option<Result<RecordBatch>>>,
@@ -364,7 +370,7 @@ impl StoppableStream {
         }
     }
 
-    /// The operator has done what it did since it, or one below it, was polled last.
+    /// Charges the operator's work since it, or one below it, was last polled.
     fn end(&self, polled: &Polled, cx: &mut Context<'_>) {
         let now = Instant::now();
         if let Some(since) = SINCE.replace(polled.within.then_some(now)) {
@@ -387,7 +393,7 @@ impl Stream for StoppableStream {
             return Poll::Ready(Some(Err(stopped)));
         }
         self.asked(cx);
-        // Also what gives nothing has taken its unit.
+        // A poll without a batch uses its unit, too.
         ready!(coop::poll_proceed(cx)).made_progress();
         let polled = self.begin();
         let this = &mut *self;
@@ -419,7 +425,7 @@ impl RecordBatchStream for StoppableStream {
     }
 }
 
-/// Takes a task's units for the time that it has worked.
+/// Charges the task's budget for the time that it has worked.
 fn spend(cx: &mut Context<'_>, time: Duration) {
     let units = time.as_micros() / UNIT.as_micros();
     for _ in 0..units.min(128) {

@@ -1,4 +1,5 @@
-//! How many rows an operator is given at a time, so that it does not work on one batch for long without yielding.
+//! How many rows an operator gets at a time, so that it does not work on one batch for long without
+//! yielding.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -8,33 +9,36 @@ use arrow::compute::take_record_batch;
 use arrow::datatypes::DataType;
 use datafusion::error::Result;
 
-/// An operator that takes longer without giving or asking for a batch gets fewer rows the next time.
+/// An operator that works longer than this without returning or requesting a batch gets fewer rows
+/// the next time.
 const LONG: Duration = Duration::from_millis(40);
-/// One that takes less gets more.
+/// An operator that works less than this gets more rows.
 const SHORT: Duration = Duration::from_millis(8);
-/// By what the number of rows grows and shrinks.
+/// The factor by which the number of rows grows and shrinks.
 const FACTOR: usize = 4;
 
 /// The pace of one operator, by partition.
 #[derive(Debug)]
 pub(super) struct Pace {
     partitions: Vec<Partition>,
-    /// Rows are copied when a batch is cut: what comes after the operator may keep them, and would count the whole batch for each part.
+    /// Whether rows are copied when a batch is cut. Operators above may keep them, and would count
+    /// the whole batch for each part.
     copies: bool,
 }
 
 #[derive(Debug)]
 struct Partition {
-    /// Rows of the next batch, at most.
+    /// Maximum rows of the next batch.
     rows: AtomicUsize,
-    /// Rows of the last one, which may be the rest of a larger batch and say nothing of more rows.
+    /// Rows of the last batch. If it was the rest of a larger one, it does not show how more rows
+    /// would do.
     given: AtomicUsize,
-    /// The longest that the operator worked at one go since it was given a batch, in nanoseconds.
+    /// The longest uninterrupted work since the operator got a batch, in nanoseconds.
     longest: AtomicU64,
 }
 
 impl Pace {
-    /// `first`: rows that it is given at first.
+    /// `first`: rows of the first batch.
     pub fn new(partitions: usize, first: usize, copies: bool) -> Self {
         let partition = || Partition {
             rows: AtomicUsize::new(first),
@@ -51,7 +55,8 @@ impl Pace {
         self.partitions.get(partition % self.partitions.len())
     }
 
-    /// The operator worked so long at one go. `much`: its functions made so much for the rows of a batch that fewer are better.
+    /// Records uninterrupted work. `much`: the operator's functions produced so much for the batch
+    /// that fewer rows are better.
     pub fn worked(&self, partition: usize, time: Duration, much: bool) {
         let time = if much { time.max(LONG * 2) } else { time };
         let nanoseconds = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
@@ -66,7 +71,7 @@ impl Pace {
         }
     }
 
-    /// How many rows the operator is given now.
+    /// How many rows the operator gets now.
     fn rows(&self, partition: usize) -> usize {
         let Some(partition) = self.partition(partition) else {
             return usize::MAX;
@@ -86,25 +91,33 @@ impl Pace {
     }
 }
 
-/// What is left of a batch that an operator gets in parts.
+/// The rest of a batch that an operator gets in parts.
 #[derive(Debug, Default)]
 pub(super) struct Parts {
     rest: Option<RecordBatch>,
 }
 
 impl Parts {
-    /// The next part of a batch of before, if there is one.
+    /// The next part of an earlier batch, if anything is left of it.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if rows cannot be copied.
     pub fn next(&mut self, pace: &Pace, partition: usize) -> Option<Result<RecordBatch>> {
         let batch = self.rest.take()?;
         let part = self.cut(batch, pace, partition);
-        // The last part is a part too.
+        // `cut` does not copy the last part.
         match self.rest.is_none() && pace.copies {
             true => Some(part.and_then(|part| copied(&part))),
             false => Some(part),
         }
     }
 
-    /// As much of a batch as the operator gets at once.
+    /// Returns as many rows of a batch as the operator gets at once, and keeps the rest.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if rows cannot be copied.
     pub fn cut(
         &mut self,
         batch: RecordBatch,
@@ -125,7 +138,7 @@ impl Parts {
     }
 }
 
-/// The same rows in memory of their own.
+/// The same rows in their own memory.
 pub(super) fn copied(batch: &RecordBatch) -> Result<RecordBatch> {
     if batch.num_columns() == 0 {
         return Ok(batch.clone());
@@ -136,7 +149,7 @@ pub(super) fn copied(batch: &RecordBatch) -> Result<RecordBatch> {
     Ok(RecordBatch::try_new(taken.schema(), columns)?)
 }
 
-/// Taking views copies the views and not the texts.
+/// Taking rows copies views, but not the text behind them.
 fn unshared(column: &ArrayRef) -> ArrayRef {
     match column.data_type() {
         DataType::Utf8View => {

@@ -1,7 +1,8 @@
 //! Regular expressions that can be stopped.
 //!
-//! A search takes the length of the text times the size of the compiled pattern at worst, within one call that nothing interrupts. So
-//! what would take longer than some seconds is an error; it is known by compiling the pattern within what the length of the text leaves
+//! At worst, a search takes the length of the text times the size of the compiled pattern, within
+//! one call that nothing interrupts. So a search that would take longer than some seconds is an
+//! error. To find out, the pattern is compiled within the size that the length of the text leaves
 //! for it.
 
 use arrow::array::{Array, ArrayRef, AsArray};
@@ -13,16 +14,18 @@ use regex::RegexBuilder;
 
 use super::check;
 
-/// Functions of a text and a pattern, in this order. Others are ours (`engine/posix`), and ask between two matches.
+/// Functions of a text and a pattern, in this order. The others are our own (`posix`), and check
+/// between two matches.
 pub(super) const SEARCHES: [&str; 1] = ["regexp_like"];
 
-/// Bytes of a text times bytes of a compiled pattern: some seconds at worst, milliseconds mostly.
+/// Bytes of a text times bytes of a compiled pattern: some seconds at worst, usually milliseconds.
 const MOST: usize = 200_000_000_000;
-/// Bytes that a compiled pattern may take in any case, in the engine's functions.
+/// Maximum bytes of a compiled pattern in DataFusion's functions.
 const MOST_PATTERN: usize = 10 << 20;
-/// The pattern of least bytes, so that texts are searched for single letters whatever their length.
+/// Bytes that every pattern may take, so that texts of any length can be searched for single
+/// characters.
 const LEAST_PATTERN: usize = 2048;
-/// Bytes of a text in which one search after the other does not take long.
+/// Bytes of a text up to which several searches may share a call.
 const LONG: usize = 32 * 1024;
 /// Bytes of text that one call searches.
 const CALL: usize = 2 << 20;
@@ -35,7 +38,7 @@ struct Searched {
 }
 
 impl Searched {
-    /// `None` for arguments that are no texts, which the function itself refuses.
+    /// Returns `None` if the arguments are not texts. The function itself refuses those.
     fn of(args: &ScalarFunctionArgs) -> Result<Option<Self>> {
         let [text, pattern, ..] = args.args.as_slice() else {
             return Ok(None);
@@ -78,7 +81,7 @@ fn as_texts(value: &ColumnarValue) -> Result<Option<ArrayRef>> {
     })
 }
 
-/// A constant is one row for all.
+/// A constant has one value for all rows.
 fn value(array: &ArrayRef, row: usize) -> Option<&str> {
     let row = if array.len() == 1 { 0 } else { row };
     if row >= array.len() || array.is_null(row) {
@@ -91,16 +94,17 @@ fn value(array: &ArrayRef, row: usize) -> Option<&str> {
     })
 }
 
-/// Bytes that each row's search looks at, for what calls the function in parts.
+/// Bytes that each row's search reads, for callers that call the function in parts.
 ///
 /// # Errors
-/// A search would take too long.
+///
+/// Returns an error if a search would take too long.
 pub(super) fn lengths(name: &str, args: &ScalarFunctionArgs) -> Result<Option<Vec<usize>>> {
     let Some(searched) = Searched::of(args)? else {
         return Ok(None);
     };
     let lengths: Vec<usize> = (0..searched.rows).map(|row| searched.bytes(row)).collect();
-    // Of one pattern for all, the longest text decides.
+    // If all rows have the same pattern, the longest text decides.
     let longest = (0..lengths.len()).max_by_key(|row| lengths.get(*row));
     let rows = match searched.patterns.len() {
         1 => longest.unwrap_or(0)..longest.map_or(0, |row| row + 1),
@@ -115,10 +119,12 @@ pub(super) fn lengths(name: &str, args: &ScalarFunctionArgs) -> Result<Option<Ve
     Ok(Some(lengths))
 }
 
-/// Compiles the pattern within what a text of so many bytes leaves for it, where that is less than any pattern may take.
+/// Compiles the pattern within the size that a text of `length` bytes leaves for it, if that is
+/// less than any pattern may take.
 ///
 /// # Errors
-/// The search would take too long; the work must stop.
+///
+/// Returns an error if the search would take too long or the work must stop.
 pub fn check_search(name: &str, pattern: &str, length: usize) -> Result<()> {
     let within = (MOST / length.max(1)).max(LEAST_PATTERN);
     if within >= MOST_PATTERN {
@@ -129,10 +135,10 @@ pub fn check_search(name: &str, pattern: &str, length: usize) -> Result<()> {
         Err(regex::Error::CompiledTooBig(_)) => Err(Error::new(
             Code::ResultTooLarge,
             format!(
-                "{name} would take too long: the pattern takes more than the {within} bytes that it may for a text of {length} bytes"
+                "{name} would take too long: for a text of {length} bytes, the compiled pattern may take {within} bytes at most"
             ),
         )
-        .with_hint("search shorter texts, or with a pattern of fewer repetitions such as {1,100}")
+        .with_hint("search shorter texts, or use fewer repetitions such as {1,100}")
         .into()),
         _ => Ok(()),
     }

@@ -1,4 +1,4 @@
-//! The engine's rules, each of which asks first whether the query is still wanted.
+//! Wraps the rules of planning, so that each checks first whether the query is still wanted.
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,7 +16,8 @@ use datafusion::physical_plan::ExecutionPlan;
 
 use super::check;
 
-/// The same session, with rules that fail when the thread that applies them must stop. Comes after all rules are added.
+/// The same session with rules that fail if the thread that runs them must stop. Call it after all
+/// rules are added.
 pub fn stoppable_rules(state: SessionState) -> SessionState {
     let analyzer = state.analyzer().rules.iter().map(|rule| {
         let rule: Arc<dyn AnalyzerRule + Send + Sync> = Arc::new(Asking(Arc::clone(rule)));
@@ -48,7 +49,8 @@ pub fn stoppable_rules(state: SessionState) -> SessionState {
     builder.build()
 }
 
-/// Asks at each operator of a statement that is being planned, of which a long one has many, and leaves it to others to plan it.
+/// Checks at each operator of a statement, of which a long statement has many, and leaves its
+/// planning to other planners.
 #[derive(Debug)]
 struct AskingPlanner;
 

@@ -23,7 +23,8 @@ use lakegate_error::{Code, from_engine};
 
 use super::*;
 
-/// Each runs for hours. `many` has numbers `x` and keys `k`, each of which is that of many rows; `wide` too.
+/// Each of these runs for hours. `many` and `wide` have numbers `x` and keys `k`, each of which
+/// many rows share.
 const EXPLODING: &[(&str, &str)] = &[
     (
         "HashJoinExec",
@@ -126,7 +127,8 @@ fn task(context: &SessionContext, run: Arc<PlanRun>) -> Arc<TaskContext> {
     )))
 }
 
-/// How long the run of a plan goes on after it was stopped. What yields on the same thread is polled meanwhile.
+/// How long the run of a plan continues after it was stopped. Other tasks of the thread are polled
+/// meanwhile if it yields.
 async fn stopped_after(context: &SessionContext, plan: Arc<dyn ExecutionPlan>) -> Duration {
     let stop = Arc::new(Stop::default());
     let (held, mut ended) = tokio::sync::oneshot::channel::<()>();
@@ -167,7 +169,7 @@ async fn exploding_operators_stop_within_a_second() {
     }
 }
 
-/// One thread: what runs beside an exploding operator runs only when that yields.
+/// On a single thread, a task beside an exploding operator runs only when the operator yields.
 #[tokio::test]
 async fn exploding_operators_yield_to_other_tasks() {
     let context = context().await;
@@ -179,7 +181,7 @@ async fn exploding_operators_yield_to_other_tasks() {
         while began.elapsed() < Duration::from_millis(600) {
             let before = Instant::now();
             tokio::task::yield_now().await;
-            // The pace of joins is found within the first moments.
+            // The pace of joins settles within the first moments.
             if began.elapsed() > Duration::from_millis(300) {
                 longest = longest.max(before.elapsed());
             }
@@ -240,7 +242,8 @@ async fn operators_are_shown_and_give_rows_as_without() {
     }
 }
 
-/// An operator that this room does not know, as a new release of the engine may bring: it gives batches for ever and never yields.
+/// An operator that this module does not know, such as one of a new DataFusion release: it returns
+/// batches forever and never yields.
 #[derive(Debug)]
 struct Unknown {
     batch: RecordBatch,
@@ -333,7 +336,8 @@ async fn operators_that_are_not_known_here_stop_and_yield_too() {
     assert!(took < Duration::from_secs(1), "{took:?}");
 }
 
-/// Whether a statement may make so much does not depend on how many rows a quick operator is given at once.
+/// Whether a statement may produce so much does not depend on the number of rows that a fast
+/// operator gets at once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn quick_operators_are_not_given_more_rows_than_their_functions_may_make() {
     let mut state = SessionContext::new().state();
@@ -371,7 +375,7 @@ async fn rules_ask_whether_planning_is_still_wanted() {
     assert!(state.create_physical_plan(&logical).await.is_ok());
 }
 
-/// Joins that keep to themselves within a poll, and whose condition is not one that asks, are not planned.
+/// Joins that do not return within a poll, and whose condition does not check, are not planned.
 #[test]
 fn joins_of_other_kinds_are_not_planned() {
     let options = SessionConfig::new();

@@ -1,7 +1,7 @@
-//! Windows that give their rows in batches, and what they keep.
+//! Returns the rows of window operators in batches, and counts what they keep.
 //!
-//! One that looks at whole partitions gathers all of its input, and gives all of its output in one batch. Its functions ask whether
-//! they are still wanted (`engine/gathered`).
+//! An operator that evaluates whole partitions gathers all of its input, and returns all of its
+//! output in one batch. Its functions check whether they are still wanted (`gathered`).
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use futures::{StreamExt, stream};
 use super::pace::copied;
 use crate::gathered::Kept;
 
-/// What a stream of this operator keeps; `None` for what is no window.
+/// Tracks what a stream of this operator keeps; `None` if the operator is not a window.
 pub(super) fn kept(plan: &dyn ExecutionPlan, pool: &Arc<dyn MemoryPool>) -> Option<Arc<Kept>> {
     let (whole, functions) = if let Some(window) = plan.downcast_ref::<WindowAggExec>() {
         (true, window.window_expr())
@@ -39,7 +39,7 @@ pub(super) fn kept(plan: &dyn ExecutionPlan, pool: &Arc<dyn MemoryPool>) -> Opti
     ))
 }
 
-/// The same rows in batches of at most so many.
+/// The same rows in batches of at most `rows`.
 pub(super) fn in_batches(
     rows: usize,
     stream: SendableRecordBatchStream,

@@ -1,5 +1,5 @@
-//! Predicates over subqueries in a SELECT list, a grouping, an aggregate's arguments, a sort key or a window: each becomes a
-//! column that the input is joined with.
+//! Predicates over subqueries in a SELECT list, GROUP BY, an aggregate's arguments, a sort key or a
+//! window: each becomes a column that is joined to the input.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -17,12 +17,12 @@ use super::logic::Logic;
 use crate::dependent::is_correlated;
 
 pub(super) struct Columns<'a> {
-    /// The number of the last name that was given in the plan.
+    /// The number of the last name generated for the plan.
     pub(super) names: &'a Cell<usize>,
 }
 
 impl Columns<'_> {
-    /// A node that is no filter and no join.
+    /// Rewrites a node that is neither a filter nor a join.
     pub(super) fn outside_filters(
         &self,
         node: LogicalPlan,
@@ -144,7 +144,8 @@ impl Columns<'_> {
     }
 }
 
-/// An EXISTS that is the same for all rows, as the engine has them everywhere: `(SELECT count(*) > 0 FROM (S LIMIT 1))`.
+/// An EXISTS with the same result for all rows, in a form that DataFusion supports everywhere:
+/// `(SELECT count(*) > 0 FROM (S LIMIT 1))`.
 fn any_row(subquery: Subquery, negated: bool) -> Result<Expr> {
     use datafusion::functions_aggregate::count::count_udaf;
     let rows = LogicalPlanBuilder::from(Arc::unwrap_or_clone(subquery.subquery))

@@ -1,8 +1,11 @@
-//! EXISTS asks for rows and reads no columns.
+//! Replaces the columns of EXISTS subqueries, which are never read.
 //!
-//! Those that its SELECT list names are left out in the end, and of a side without any the engine still asks for the first one: it
-//! panics over `p OR EXISTS (SELECT b FROM a LEFT JOIN b ON true)` (`optimize_projections` of `datafusion-optimizer`, 55.2). A constant
-//! in their place stays. An analyzer rule, when the names have been resolved. Delete it when the engine does this.
+//! DataFusion drops the columns that such a subquery selects, but still reads the first column of
+//! an input of which none is left: it panics over
+//! `p OR EXISTS (SELECT b FROM a LEFT JOIN b ON true)` (`optimize_projections` of
+//! `datafusion-optimizer`, 55.2). A constant in their place stays.
+//!
+//! An analyzer rule that runs after name resolution. Delete it when DataFusion does the same.
 
 use std::sync::Arc;
 
@@ -14,7 +17,7 @@ use datafusion::optimizer::AnalyzerRule;
 
 use crate::expressions;
 
-/// The rule.
+/// The analyzer rule.
 #[derive(Debug)]
 pub struct Existence;
 

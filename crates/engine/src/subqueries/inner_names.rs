@@ -1,18 +1,20 @@
-//! Columns that a correlated condition reads get names that no other column of the subquery has.
+//! Gives columns that a correlated condition reads names that are unique in the subquery.
 //!
-//! The engine takes the condition out of the subquery, whose columns all have one qualifier then, and finds them by their bare names
-//! (`PullUpCorrelatedExpr` of `datafusion-optimizer`, 55.2):
+//! DataFusion pulls the condition out of the subquery, whose columns then all have the same
+//! qualifier, and finds them by their bare names (`PullUpCorrelatedExpr` of `datafusion-optimizer`,
+//! 55.2):
 //!
 //! ```text
-//! EXISTS (SELECT u.a FROM u CROSS JOIN v WHERE v.a = t.a)        was u.a = t.a
-//! EXISTS (SELECT 1 AS a FROM v WHERE v.a = t.a)                  was refused, as ambiguous
+//! EXISTS (SELECT u.a FROM u CROSS JOIN v WHERE v.a = t.a)        became u.a = t.a
+//! EXISTS (SELECT 1 AS a FROM v WHERE v.a = t.a)                  was refused as ambiguous
 //!
 //!   Projection: __inner_0 AS u.a, __inner_1 AS v.a
 //!     Filter: __inner_1 = t.a
 //!       Projection: u.a AS __inner_0, v.a AS __inner_1
 //! ```
 //!
-//! An analyzer rule, before subqueries are rewritten. Delete it when the engine finds columns by their qualified names.
+//! An analyzer rule that runs before subqueries are rewritten. Delete it when DataFusion finds
+//! columns by their qualified names.
 
 use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
@@ -27,7 +29,7 @@ use datafusion::optimizer::AnalyzerRule;
 
 use crate::expressions;
 
-/// The rule.
+/// The analyzer rule.
 #[derive(Debug)]
 pub struct InnerNames;
 
@@ -38,7 +40,7 @@ impl AnalyzerRule for InnerNames {
         }
         let made = Cell::new(0);
         plan.transform_up_with_subqueries(|node| match node {
-            // Also in what is LATERAL.
+            // Also within LATERAL.
             LogicalPlan::Filter(filter) => renamed(filter, &HashSet::new(), &made),
             node => Ok(Transformed::no(node)),
         })?
@@ -55,7 +57,7 @@ impl AnalyzerRule for InnerNames {
     }
 }
 
-/// A subquery whose conditions read no column that is named as something else that it gives.
+/// Renames columns in a subquery's conditions that have the same name as a value that it computes.
 fn within(mut expr: Expr, made: &Cell<usize>) -> Result<Transformed<Expr>> {
     let subquery = match &mut expr {
         Expr::Exists(exists) => &mut exists.subquery,
@@ -80,7 +82,7 @@ fn within(mut expr: Expr, made: &Cell<usize>) -> Result<Transformed<Expr>> {
     Ok(Transformed::new_transformed(expr, plan.transformed))
 }
 
-/// The names of what a subquery calculates.
+/// The names of the values that a subquery computes.
 fn given(plan: &LogicalPlan) -> HashSet<String> {
     match plan {
         LogicalPlan::Projection(projection) => {
@@ -99,7 +101,8 @@ fn given(plan: &LogicalPlan) -> HashSet<String> {
     }
 }
 
-/// A filter that reads outer columns, and its own ones by names that no other has. `taken`: names that others have above it.
+/// Renames the columns of a filter that reads outer columns, if their names are not unique.
+/// `taken`: names used above the filter.
 fn renamed(
     filter: Filter,
     taken: &HashSet<String>,

@@ -1,4 +1,4 @@
-//! What predicates over subqueries become.
+//! Rewrites of predicates over subqueries.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -19,14 +19,15 @@ use super::is_predicate;
 use crate::dependent::is_correlated;
 
 pub(super) struct Logic<'a> {
-    /// Of the rows that an expression is evaluated for.
+    /// The schema of the rows for which an expression is evaluated.
     pub(super) schema: &'a DFSchema,
-    /// The number of the last name that was given in the plan.
+    /// The number of the last name generated for the plan.
     pub(super) names: &'a Cell<usize>,
 }
 
 impl Logic<'_> {
-    /// A conjunct of a filter. The engine has a column NOT IN an uncorrelated subquery right there, reading it once.
+    /// Rewrites a conjunct of a filter. There, DataFusion handles a column NOT IN an uncorrelated
+    /// subquery correctly and reads the subquery once.
     pub(super) fn top(&self, expr: Expr) -> Result<Expr> {
         match expr {
             Expr::InSubquery(within)
@@ -44,7 +45,7 @@ impl Logic<'_> {
         }
     }
 
-    /// An expression that is true where `expr` is; where that is NULL, it may be false.
+    /// An expression that is true where `expr` is true. Where `expr` is NULL, it may be false.
     pub(super) fn truth(&self, expr: Expr) -> Result<Expr> {
         match expr {
             Expr::BinaryExpr(BinaryExpr {
@@ -145,7 +146,7 @@ impl Logic<'_> {
         Ok(case(found, unknown, *quantifier == SetQuantifier::Any))
     }
 
-    /// `x [NOT] IN S`, where NULL is told from false.
+    /// `x [NOT] IN S`, with NULL and false kept apart.
     fn within(&self, within: InSubquery) -> Result<Expr> {
         let InSubquery {
             expr: x,
@@ -178,7 +179,7 @@ impl Logic<'_> {
         Ok(case(found, unknown, !negated))
     }
 
-    /// `x NOT IN S`, where NULL is as good as false.
+    /// `x NOT IN S`, where NULL may become false.
     fn not_in(&self, within: InSubquery) -> Result<Expr> {
         let InSubquery {
             expr: x, subquery, ..
@@ -203,10 +204,10 @@ impl Logic<'_> {
         condition: impl FnOnce(Expr) -> Expr,
         negated: bool,
     ) -> Result<Expr> {
-        // A name of its own: the outer rows may be of the same table.
+        // A unique name, because the outer rows may be of the same table.
         let name = self.next();
         let plan = match subquery.subquery.as_ref() {
-            // Under its old name, a value that was cast is in the way of the column that it was cast from.
+            // Under its old name, a cast value would hide the column that it was cast from.
             LogicalPlan::Projection(Projection { expr, input, .. }) if expr.len() == 1 => {
                 let value = expr.iter().cloned().map(Expr::unalias);
                 LogicalPlanBuilder::from(input.as_ref().clone())
@@ -230,7 +231,7 @@ impl Logic<'_> {
         format!("__set_{}", self.names.get())
     }
 
-    /// An expression with the columns of the outer rows as they are written inside of a subquery.
+    /// Turns columns of the outer rows into outer references, for use inside a subquery.
     fn inside(&self, expr: Expr) -> Result<Expr> {
         expr.transform_up(|expr| {
             Ok(match &expr {
@@ -244,7 +245,7 @@ impl Logic<'_> {
         .data()
     }
 
-    /// Whether an expression reads no column of the rows at hand.
+    /// Whether an expression reads no column of the current rows.
     fn is_constant(&self, expr: &Expr) -> bool {
         expr.column_refs().is_empty()
     }
@@ -254,7 +255,7 @@ fn compared(x: &Expr, op: Operator, y: Expr) -> Expr {
     Expr::BinaryExpr(BinaryExpr::new(Box::new(x.clone()), op, Box::new(y)))
 }
 
-/// The column that a subquery gives.
+/// The column that a subquery returns.
 fn column(subquery: &Subquery) -> Expr {
     Expr::Column(Column::from(subquery.subquery.schema().qualified_field(0)))
 }
@@ -287,7 +288,8 @@ fn subquery_of(plan: LogicalPlan, like: &Subquery) -> Subquery {
     }
 }
 
-/// One of three expressions, whether S has a NULL, has none, or has no rows: it is read once for that.
+/// One of three expressions: `some` if S has a NULL, `none` if it has none, `empty` if it has no
+/// rows. S is read once.
 fn by_holes(subquery: &Subquery, some: Expr, none: Expr, empty: Expr) -> Result<Expr> {
     Ok(Expr::Case(Case {
         expr: Some(Box::new(holes(subquery)?)),
@@ -321,7 +323,8 @@ fn case(found: Expr, unknown: Expr, value: bool) -> Expr {
     })
 }
 
-/// The parts of what [`case`] makes: what is found, what is unknown, and the value of what is found.
+/// The parts of a CASE built by [`case`]: the condition for found, the condition for unknown, and
+/// the value if found.
 fn three_valued(case: &Case) -> Option<(&Expr, &Expr, bool)> {
     let boolean = |expr: &Expr| match expr {
         Expr::Literal(ScalarValue::Boolean(value), _) => Some(*value),

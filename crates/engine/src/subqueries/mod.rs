@@ -1,13 +1,17 @@
-//! `IN`, `ANY`, `ALL` and `EXISTS` over subqueries, by SQL's three-valued logic and wherever an expression may stand.
+//! `IN`, `ANY`, `ALL` and `EXISTS` over subqueries, with three-valued logic and wherever an
+//! expression may stand.
 //!
-//! The engine takes them in filters only, and there it is right for a column and a subquery that reads no outer column. A
-//! constant before NOT IN (apache/datafusion#23410), a correlated NOT IN, and any under OR, NOT or CASE lose the NULL
-//! (apache/datafusion#23126, apache/datafusion#25340). So what may be NULL is said in words that the engine has right:
+//! DataFusion supports them in filters only, and is correct there for a column and an uncorrelated
+//! subquery. A constant before NOT IN (apache/datafusion#23410), a correlated NOT IN, and any of
+//! them under OR, NOT or CASE lose the NULL (apache/datafusion#23126, apache/datafusion#25340). So
+//! they are rewritten into expressions that DataFusion evaluates correctly:
 //!
 //! ```text
 //! where only true counts (a filter and its ANDs and ORs)
-//!   x NOT IN S     NOT EXISTS (S WHERE (x = y) IS NOT FALSE)                      x constant, or S correlated
-//!                  x NOT IN S AND (h IS NULL OR NOT h AND x IS NOT NULL)          else; h: (SELECT bool_or(y IS NULL) FROM S)
+//!   x NOT IN S     if x is constant, or S correlated:
+//!                    NOT EXISTS (S WHERE (x = y) IS NOT FALSE)
+//!                  otherwise, with h: (SELECT bool_or(y IS NULL) FROM S)
+//!                    x NOT IN S AND (h IS NULL OR NOT h AND x IS NOT NULL)
 //!   x < ALL S      NOT EXISTS (S WHERE (x < y) IS NOT TRUE)
 //! elsewhere
 //!   x IN S         CASE WHEN found THEN true WHEN unknown THEN NULL ELSE false END
@@ -15,7 +19,7 @@
 //!   found          a column of the input, which is joined with the distinct values of S
 //! ```
 //!
-//! Delete this when the engine plans all of them.
+//! Delete this when DataFusion plans all of them.
 
 mod columns;
 mod existence;
@@ -37,7 +41,7 @@ pub use existence::Existence;
 pub use inner_names::InnerNames;
 use logic::Logic;
 
-/// The rule; it comes after those that settle types.
+/// The analyzer rule. It runs after the rules that settle types.
 #[derive(Debug)]
 pub struct ThreeValuedSubqueries;
 

@@ -1,8 +1,10 @@
-//! Substrait plans: bytes from a client, made into a logical plan over the catalogs of a session by DataFusion's consumer.
+//! Substrait plans: converts bytes from a client to a logical plan over the catalogs of a session,
+//! with DataFusion's consumer.
 //!
-//! What a plan may hold is less than what the consumer takes: relations that read, over tables by name. Files and extensions are refused,
-//! and so are plans whose conversion would take much memory. The filter of a read becomes a node of its own: the consumer leaves it to
-//! the scan, which may only prune by it.
+//! Fewer plans are accepted than the consumer accepts: only relations that read, over tables by
+//! name. Files and extensions are refused, and so are plans whose conversion would take much
+//! memory. The filter of a read becomes a node of its own, because the consumer leaves it to the
+//! scan, which may only prune with it.
 
 use std::collections::HashSet;
 use std::panic::AssertUnwindSafe;
@@ -37,17 +39,18 @@ use lakegate_error::{Code, Error, Result, find, from_engine, table_not_found};
 use parking_lot::Mutex;
 use prost::Message;
 
-/// The longest plan, in bytes.
+/// Maximum bytes of a plan.
 const MAX_BYTES: usize = 512 * 1024;
-/// Relations of a plan. Each input of a UNION nests the ones before it.
+/// Maximum relations of a plan. Each input of a UNION nests the previous ones.
 const MAX_RELATIONS: usize = 300;
-/// Expressions, columns of every relation, values, and copies that are made of expressions, all together.
+/// Maximum of expressions, columns of all relations, values, and copies of expressions, all
+/// together.
 const MAX_NODES: usize = 500_000;
 
-/// The oldest Substrait, major and minor, whose plans are read.
+/// The oldest Substrait version, major and minor, whose plans are read.
 const OLDEST: (u32, u32) = (0, 20);
 
-/// The oldest and the newest release of Substrait whose plans are read.
+/// The oldest and the newest Substrait version whose plans are read.
 pub fn versions() -> (String, String) {
     (
         format!("{}.{}.0", OLDEST.0, OLDEST.1),
@@ -55,10 +58,13 @@ pub fn versions() -> (String, String) {
     )
 }
 
-/// The logical plan of the bytes of a `substrait.Plan`.
+/// Converts the bytes of a `substrait.Plan` to a logical plan.
 ///
-/// Errors: bytes that are no plan, are too many or nest too deep; a release that is not read; relations that do not only read; names that
-/// do not resolve in the session's catalogs.
+/// # Errors
+///
+/// Returns an error if the bytes are not a plan, are too many or nest too deeply, if the version is
+/// not supported, if a relation does more than read, or if a name does not resolve in the session's
+/// catalogs.
 pub async fn plan(state: &SessionState, bytes: &[u8]) -> Result<LogicalPlan> {
     let plan = decode(bytes)?;
     let extensions = Extensions::try_from(&plan.extensions).map_err(own)?;
@@ -73,7 +79,7 @@ pub async fn plan(state: &SessionState, bytes: &[u8]) -> Result<LogicalPlan> {
         relations: AtomicUsize::new(0),
         nodes: AtomicUsize::new(0),
     };
-    // The consumer takes for granted that what the specification asks for is there.
+    // The consumer panics if something that the specification requires is missing.
     let consumed = from_substrait_plan_with_consumer(&consumer, &plan);
     let consumed = AssertUnwindSafe(consumed).catch_unwind().await;
     let plan = consumed
@@ -98,7 +104,7 @@ fn decode(bytes: &[u8]) -> Result<Plan> {
             ),
         ));
     }
-    // Decoding refuses what nests more than 100 messages deep.
+    // Decoding refuses messages nested more than 100 deep.
     let plan = Plan::decode(bytes).map_err(|e| malformed(&e.to_string()))?;
     if let Some(version) = &plan.version {
         let found = (version.major_number, version.minor_number);
@@ -140,7 +146,7 @@ fn refused(what: &str) -> Error {
         .with_hint("plans may read, filter, project, join, aggregate, sort, limit and combine tables that are named")
 }
 
-/// What the consumer says of a plan is about the plan.
+/// Attributes errors of the consumer to the plan.
 fn own(error: DataFusionError) -> Error {
     if let Some(error) = find(&error) {
         return error;
@@ -151,7 +157,7 @@ fn own(error: DataFusionError) -> Error {
     }
 }
 
-/// What changes the meaning of a plan, for those who know it.
+/// Whether it has an enhancement, which changes the meaning of a plan for consumers that know it.
 fn has_enhancement(extension: Option<&AdvancedExtension>) -> bool {
     extension.is_some_and(|extension| extension.enhancement.is_some())
 }
@@ -159,7 +165,7 @@ fn has_enhancement(extension: Option<&AdvancedExtension>) -> bool {
 struct Consumer<'a> {
     extensions: &'a Extensions,
     state: &'a SessionState,
-    /// The schemas of the queries around a subquery, the innermost last.
+    /// The schemas of the enclosing queries, innermost last.
     outer: Mutex<Vec<Arc<DFSchema>>>,
     lambdas: DefaultSubstraitLambdaConsumer,
     relations: AtomicUsize,
@@ -181,7 +187,8 @@ impl Consumer<'_> {
         Ok(())
     }
 
-    /// References to expressions copy them: each copy has at most as many nodes as the longest of them has bytes.
+    /// References to expressions copy them. Each copy has at most as many nodes as the longest
+    /// expression has bytes.
     fn spend_on_copies(&self, copies: usize, of: &[Expression]) -> EngineResult<()> {
         if copies == 0 {
             return Ok(());
@@ -251,7 +258,7 @@ impl Consumer<'_> {
         Ok(())
     }
 
-    /// A table by its name, with the filter and the projection of the read above it.
+    /// A table by name, with the read's filter and projection above it.
     async fn scan(&self, read: &ReadRel, named: &NamedTable) -> EngineResult<LogicalPlan> {
         if has_enhancement(named.advanced_extension.as_ref()) {
             return Err(refused("an enhancement").into());
@@ -295,7 +302,7 @@ fn check_there(inputs: bool) -> EngineResult<()> {
     Err(malformed("a relation lacks an input").into())
 }
 
-/// The columns that a mask names, whole.
+/// Selects the columns that a mask names. They can only be whole columns.
 fn masked(plan: LogicalPlan, mask: &MaskExpression) -> EngineResult<LogicalPlan> {
     let Some(select) = &mask.select else {
         return Ok(plan);
@@ -318,7 +325,7 @@ fn masked(plan: LogicalPlan, mask: &MaskExpression) -> EngineResult<LogicalPlan>
     LogicalPlanBuilder::from(plan).project(picked?)?.build()
 }
 
-/// What a relation that is refused is called.
+/// What an error calls a refused relation.
 fn kind(rel: &RelType) -> &'static str {
     match rel {
         RelType::Write(_) | RelType::Update(_) => "a relation that writes",

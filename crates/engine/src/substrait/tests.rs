@@ -23,7 +23,7 @@ fn schema() -> SchemaRef {
     ]))
 }
 
-/// A session with a table `t` of these columns of [`schema`].
+/// A session with a table `t` that has these columns of [`schema`].
 fn session(columns: &[usize]) -> SessionContext {
     let batch = RecordBatch::try_new(
         schema(),
@@ -60,7 +60,7 @@ async fn refusal(plan: &Plan) -> Error {
     consumed(&session(&[0, 1, 2]), plan).await.unwrap_err()
 }
 
-/// The relation of a plan, in the place of its root.
+/// The root relation of a plan.
 fn rel(plan: &Plan) -> Rel {
     match plan.relations[0].rel_type.clone().unwrap() {
         plan_rel::RelType::Root(root) => root.input.unwrap(),
@@ -68,7 +68,7 @@ fn rel(plan: &Plan) -> Rel {
     }
 }
 
-/// The first read of a plan that projects it.
+/// The first read of a plan with a projection on top.
 fn read(plan: &Plan) -> ReadRel {
     match rel(plan).rel_type {
         Some(RelType::Read(read)) => *read,
@@ -120,7 +120,7 @@ async fn plan_gives_the_rows_of_the_query_that_it_was_made_of() {
     }
 }
 
-/// The table takes filters as hints at most, and the rows are filtered all the same.
+/// The table uses filters as hints at most, and the rows are still filtered.
 #[tokio::test]
 async fn filter_of_a_read_is_applied() {
     let context = session(&[0, 1, 2]);
@@ -147,7 +147,8 @@ async fn names_that_are_not_there_are_told_as_for_sql() {
     let missing = missing.unwrap_err();
     assert_eq!(missing.code(), Code::ColumnNotFound);
     assert!(missing.message().contains("secret"), "{missing}");
-    // A plan over a table of three columns, of which one is not there, whatever it does with it.
+    // A plan over a table with three columns, one of which does not exist, is refused whatever it
+    // does with that column.
     let whole = produced("SELECT id FROM t").await;
     let refused = consumed(&seen, &whole).await.unwrap_err();
     assert_eq!(refused.code(), Code::ColumnNotFound);
@@ -235,7 +236,7 @@ async fn bytes_that_are_no_plan_are_refused() {
     });
     let refused = refusal(&newer).await;
     assert!(refused.message().contains("are read"), "{refused}");
-    // What the consumer would not look for.
+    // Errors that the consumer does not check for.
     let plan = produced("SELECT id FROM t").await;
     let out_of_range = RelCommon {
         emit_kind: Some(EmitKind::Emit(Emit {
@@ -270,7 +271,7 @@ async fn plans_that_nest_deep_or_copy_much_are_refused() {
         }))),
     };
     let nested = |depth| (0..depth).fold(rel(&plan), |inner, _| filtered(inner));
-    // As deep as the decoder lets through, which the threads' stacks must hold.
+    // As deep as the decoder allows, which must fit on the threads' stacks.
     consumed(
         &session(&[0, 1, 2]),
         &of(&plan, nested(40).rel_type.unwrap()),
@@ -336,7 +337,7 @@ fn literal() -> Expression {
     }
 }
 
-/// Whatever a byte is changed to, there is an answer.
+/// Whichever byte is changed, there is an answer.
 #[tokio::test]
 async fn damaged_plans_are_answered() {
     let context = session(&[0, 1, 2]);

@@ -1,5 +1,5 @@
-//! `avg` of whole numbers from their exact sum. The engine adds them up as floating-point numbers, which do not hold those beyond 2^53,
-//! and whose sum depends on the order of rows.
+//! `avg` of integers from their exact sum. DataFusion adds them up as floating-point numbers, which
+//! are inexact beyond 2^53, and whose sum depends on the order of rows.
 
 use std::fmt;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ use super::distinct::DistinctSum;
 use super::total::column;
 use super::{Kind, MAX_PRECISION, STATE};
 
-/// Puts the exact average in the place of the engine's.
+/// Replaces DataFusion's `avg` with the exact one.
 pub(super) fn register(state: &mut SessionState) -> Result<()> {
     let Some(inner) = state.aggregate_functions().get("avg").cloned() else {
         return Ok(());
@@ -45,26 +45,27 @@ pub(super) fn register(state: &mut SessionState) -> Result<()> {
     Ok(())
 }
 
-/// The number nearest to `sum / count`, but for the last bit.
+/// The number nearest to `sum / count`, except perhaps in the last bit.
 fn average(sum: i128, count: u64) -> Option<f64> {
     let count = i128::from(count);
     let (whole, rest) = (sum.checked_div(count)?, sum.checked_rem(count)?);
     Some(whole as f64 + rest as f64 / count as f64)
 }
 
-/// `avg`.
+/// `avg`, exact for integers.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct ExactAverage {
     inner: Arc<AggregateUDF>,
     signature: Signature,
 }
 
-/// Of nothing but NULLs, the average is NULL like that of no whole numbers.
+/// A column without a type counts as integers: the average of NULLs is NULL, like that of no
+/// integers.
 fn is_whole(field: Option<&FieldRef>) -> bool {
     field.is_some_and(|field| matches!(field.data_type(), DataType::Int64 | DataType::Null))
 }
 
-/// The values that are there.
+/// The values that are not NULL.
 fn whole(columns: &[ArrayRef]) -> Result<impl Iterator<Item = i64> + '_> {
     let values = column(columns, 0)?.as_primitive_opt::<Int64Type>();
     Ok(values.into_iter().flatten().flatten())
@@ -168,7 +169,7 @@ impl AggregateUDFImpl for ExactAverage {
     }
 }
 
-/// Of all rows, or of a window's frame. 2^64 values of 64 bits do not fill 128.
+/// Averages all rows, or a window's frame. 2^64 values of 64 bits do not overflow 128 bits.
 #[derive(Debug, Default)]
 struct PlainAverage {
     sum: i128,
@@ -274,7 +275,7 @@ impl Accumulator for DistinctAverage {
     }
 }
 
-/// Of many groups at once.
+/// Averages many groups at once.
 struct GroupedAverage {
     sums: Vec<i128>,
     counts: Vec<u64>,

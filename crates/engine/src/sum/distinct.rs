@@ -14,7 +14,7 @@ use datafusion::logical_expr::Accumulator;
 use super::total::{Total, column};
 use super::{Kind, MAX_PRECISION, Summed};
 
-/// The distinct values, each with how often it is in a window's frame.
+/// The distinct values, and how often each occurs in a window's frame.
 pub(super) struct DistinctSum<T> {
     kind: Kind,
     values: HashMap<i128, u64>,
@@ -30,7 +30,7 @@ impl<T> DistinctSum<T> {
         }
     }
 
-    /// Each value once.
+    /// The distinct values, each once.
     pub(super) fn distinct(&self) -> impl Iterator<Item = i128> + '_ {
         self.values.keys().copied()
     }

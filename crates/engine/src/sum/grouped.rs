@@ -17,7 +17,7 @@ use super::{Kind, STATE, Summed};
 pub(super) struct GroupedSum<T> {
     kind: Kind,
     sums: Vec<i128>,
-    /// Of each group; empty until one carries.
+    /// The carries of each group; empty until one carries.
     carries: Vec<i64>,
     nulls: NullState,
     of: PhantomData<T>,
@@ -43,7 +43,7 @@ impl<T> GroupedSum<T> {
         }
     }
 
-    /// Adds to sums; carries are few, and told in the end.
+    /// Adds values to the sums. Carries are rare, and are applied at the end.
     fn add<V: Summed>(
         &mut self,
         values: &PrimitiveArray<V>,

@@ -1,4 +1,5 @@
-//! `sum` of intervals, each of whose parts (months, days, nanoseconds) is added up by itself. The engine's wraps.
+//! `sum` of intervals. The parts (months, days, nanoseconds) are added up separately; DataFusion's
+//! `sum` wraps.
 
 use std::sync::Arc;
 
@@ -19,7 +20,7 @@ use super::total::column;
 
 const INTERVAL: DataType = DataType::Interval(IntervalUnit::MonthDayNano);
 
-/// Whether sums of this type are done here.
+/// Whether this module sums values of this type.
 pub(super) fn is_summed(data_type: &DataType) -> bool {
     *data_type == INTERVAL
 }
@@ -40,10 +41,10 @@ pub(super) fn state_fields(name: &str, distinct: bool) -> Vec<FieldRef> {
     ]
 }
 
-/// Parts of an interval, wider than its own: no number of rows fills them.
+/// The parts of an interval, in wider types that no number of rows overflows.
 #[derive(Debug, Default, Clone, Copy)]
 struct Parts {
-    /// Of values.
+    /// Number of values in the sum.
     count: i64,
     months: i64,
     days: i64,
@@ -51,7 +52,7 @@ struct Parts {
 }
 
 impl Parts {
-    /// `times`: -1 takes the value away.
+    /// Adds a value; with `times` = -1, removes it.
     fn add(&mut self, value: IntervalMonthDayNano, times: i64) {
         self.count += times;
         self.months += i64::from(value.months) * times;
@@ -80,7 +81,7 @@ impl Parts {
 #[derive(Debug)]
 pub(super) struct IntervalSum {
     parts: Parts,
-    /// Of `sum(DISTINCT x)`: each value, with how often it is in a window's frame.
+    /// For `sum(DISTINCT x)`: the values, and how often each occurs in a window's frame.
     distinct: Option<HashMap<IntervalMonthDayNano, u64>>,
 }
 

@@ -1,15 +1,18 @@
-//! `sum` that is the sum, or an error: the engine's own wraps silently (apache/datafusion#16406).
+//! `sum` that returns the exact sum or an error: DataFusion's wraps silently
+//! (apache/datafusion#16406).
 //!
-//! Whole numbers, decimals and durations are added up in 128 bits with a count of carries, so that no order of rows and no
-//! splitting of the work changes the result: it is an error (22003) only if the sum of all rows does not fit its type.
+//! Integers, decimals and durations are added up in 128 bits with a count of carries, so that
+//! neither the order of rows nor the splitting of work changes the result. It is an error (22003)
+//! only if the sum of all rows does not fit its type.
 //!
 //! ```text
-//! sum(bigint)          state: decimal(38,0)            nothing fills 128 bits with 64
-//! sum(decimal(38,s))   state: decimal(38,0), carries   20 times 10^38-1 does
+//! sum(bigint)          state: decimal(38,0)            64-bit values cannot overflow 128 bits
+//! sum(decimal(38,s))   state: decimal(38,0), carries   20 times 10^38-1 overflows
 //! ```
 //!
-//! `avg` of whole numbers is that sum by their number ([`average`]). Intervals are added up by their parts ([`interval`]).
-//! Floating-point numbers are summed by the engine. Delete this when the engine's sum is checked.
+//! `avg` of integers divides that sum by their number ([`average`]). Intervals are added up by
+//! their parts ([`interval`]). Floating-point numbers are summed by DataFusion. Delete this when
+//! DataFusion's `sum` is checked.
 
 mod average;
 mod distinct;
@@ -38,13 +41,17 @@ use interval::IntervalSum;
 use lakegate_error::{Code, Error};
 use total::{PlainSum, Total};
 
-/// What sums are kept in until they are done.
+/// The type of the state of a sum.
 const STATE: DataType = DataType::Decimal128(38, 0);
 
 /// Digits of the widest decimal.
 const MAX_PRECISION: u8 = 38;
 
-/// Puts the checked sum in the place of the engine's.
+/// Replaces DataFusion's `sum` with the checked one.
+///
+/// # Errors
+///
+/// Returns an error if a function cannot be registered.
 pub fn register(state: &mut SessionState) -> Result<()> {
     if let Some(inner) = state.aggregate_functions().get("sum").cloned() {
         state.register_udaf(Arc::new(AggregateUDF::new_from_impl(CheckedSum { inner })))?;
@@ -52,11 +59,11 @@ pub fn register(state: &mut SessionState) -> Result<()> {
     average::register(state)
 }
 
-/// Numbers that are added up in [`Total`].
+/// Numbers that [`Total`] adds up.
 trait Summed: ArrowPrimitiveType + Send + Sync {
     fn widened(value: Self::Native) -> i128;
 
-    /// `None`: the type does not hold it. `precision`: digits of a decimal.
+    /// Returns `None` if the type does not hold the sum. `precision`: digits of a decimal.
     fn narrowed(sum: i128, precision: u8) -> Option<Self::Native>;
 }
 
@@ -94,16 +101,16 @@ impl Summed for Decimal128Type {
     }
 }
 
-/// A type of results that are summed here.
+/// A result type that is summed here.
 #[derive(Debug, Clone)]
 struct Kind {
     data_type: DataType,
-    /// Of a decimal; 0 for the others.
+    /// Digits of a decimal; 0 for other types.
     precision: u8,
 }
 
 impl Kind {
-    /// `None`: the engine's own sum is for this type.
+    /// Returns `None` for a type that DataFusion's own `sum` handles.
     fn of(data_type: &DataType) -> Option<Self> {
         let precision = match data_type {
             DataType::Int64 | DataType::UInt64 | DataType::Duration(_) => 0,
@@ -116,8 +123,8 @@ impl Kind {
         })
     }
 
-    /// Whether a sum may leave 128 bits. A narrower result is that of values of at most 27 digits: 10^10 times as many rows
-    /// as a table may have would be needed.
+    /// Whether a sum may overflow 128 bits. A narrower result comes from values with at most 27
+    /// digits; it would take 10^10 times as many rows as a table may have.
     fn carries(&self) -> bool {
         self.precision == MAX_PRECISION
     }
@@ -159,7 +166,7 @@ macro_rules! for_type {
     };
 }
 
-/// `sum`.
+/// `sum`, checked.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct CheckedSum {
     inner: Arc<AggregateUDF>,

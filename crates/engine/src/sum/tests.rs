@@ -7,7 +7,8 @@ use super::*;
 const MAX: &str = "99999999999999999999999999999999999999";
 
 async fn run(sql: &str) -> Result<String> {
-    // Small batches over several partitions: partial sums are merged, and states are made of rows.
+    // Small batches over several partitions, so that partial sums are merged and states are made
+    // from rows.
     let config = SessionConfig::new()
         .with_target_partitions(3)
         .with_batch_size(2)

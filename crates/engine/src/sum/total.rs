@@ -1,4 +1,4 @@
-//! A sum in 128 bits and carries, and the accumulator that keeps one.
+//! A sum in 128 bits with carries, and its accumulator.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -41,18 +41,18 @@ impl Total {
     }
 }
 
-/// The columns of a state.
+/// A column of an accumulator's state.
 pub(super) fn column(arrays: &[ArrayRef], index: usize) -> Result<&ArrayRef> {
     arrays
         .get(index)
         .ok_or_else(|| DataFusionError::Internal(format!("sum without its column {index}")))
 }
 
-/// The sum of all rows, or of a window's frame.
+/// Sums all rows, or a window's frame.
 pub(super) struct PlainSum<T> {
     kind: Kind,
     total: Total,
-    /// Values that are in it: of none, the sum is NULL.
+    /// Number of values in the sum; without values, the sum is NULL.
     values: u64,
     of: PhantomData<T>,
 }

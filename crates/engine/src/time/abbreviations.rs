@@ -1,4 +1,5 @@
-//! Abbreviations of time zones in PostgreSQL's default set, without those that mean another offset at other times.
+//! Time zone abbreviations of PostgreSQL's default set, without those whose offset depends on the
+//! date.
 
 /// Lower-case names, sorted, with seconds east of UTC.
 pub(super) const ABBREVIATIONS: &[(&str, i32)] = &[

@@ -1,10 +1,12 @@
-//! PostgreSQL's functions of two times, of intervals and of parts of a time, which the engine does not have.
+//! PostgreSQL's functions of two times, of intervals and of the parts of a time that DataFusion
+//! does not have.
 //!
 //! ```text
-//! age(timestamp, timestamp)                              years, months and days by the calendar
-//! justify_days(i), justify_hours(i), justify_interval(i) 30 days are a month, 24 hours a day
-//! make_timestamp(y, m, d, h, m, s)                       and make_timestamptz, by the session's clock or a named one
-//! isfinite(time)                                         every time is
+//! age(timestamp, timestamp)                 years, months and days by the calendar
+//! justify_days(i), justify_hours(i),        30 days are a month, 24 hours a day
+//! justify_interval(i)
+//! make_timestamp(y, m, d, h, m, s)          make_timestamptz: in the session's or a given zone
+//! isfinite(time)                            always true
 //! ```
 
 use std::sync::Arc;
@@ -31,7 +33,7 @@ use super::input::out_of_range;
 use super::zoned::{INTERVAL, intervals};
 use super::zones::moved;
 
-/// `age` of two times; `age` of a number is one of PostgreSQL's catalog.
+/// `age` of two times. The `age` of a number belongs to PostgreSQL's catalog.
 pub const AGE: &str = "age_between";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -67,7 +69,7 @@ pub(super) fn register(state: &mut SessionState) -> Result<()> {
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct OfTimes {
     kind: Kind,
-    /// The session's.
+    /// The session's time zone.
     zone: Arc<str>,
     signature: Signature,
 }
@@ -243,7 +245,7 @@ impl OfTimes {
     }
 }
 
-/// A time of its parts.
+/// The time with these parts.
 fn moment(parts: [i64; 5], seconds: f64) -> Result<i64, Error> {
     let [year, month, day, hour, minute] = parts;
     let wrong = || {
@@ -254,7 +256,7 @@ fn moment(parts: [i64; 5], seconds: f64) -> Result<i64, Error> {
             ),
         )
     };
-    // Years before the first are negative, and there is no year 0.
+    // Years BC are negative, and there is no year 0.
     let counted = match year {
         0 => return Err(wrong()),
         ..0 => year + 1,
@@ -286,7 +288,7 @@ fn ages(left: &ArrayRef, right: &ArrayRef) -> Result<ArrayRef> {
     Ok(Arc::new(ages))
 }
 
-/// From the second time to the first, in months, days and the rest. Days are borrowed of the month in which the earlier one is.
+/// `to - from` in months, days and the rest. Days are borrowed from the month of the earlier time.
 fn age(to: i64, from: i64) -> IntervalMonthDayNano {
     if to < from {
         let age = age(from, to);
@@ -305,7 +307,7 @@ fn age(to: i64, from: i64) -> IntervalMonthDayNano {
         days += days_in_month(year, month);
         months -= 1;
     }
-    // Both times are of 64 bits: fewer than 2^31 months.
+    // Both times have 64 bits, so there are fewer than 2^31 months.
     IntervalMonthDayNano::new(
         i32::try_from(months).unwrap_or(i32::MAX),
         i32::try_from(days).unwrap_or(i32::MAX),
@@ -313,7 +315,7 @@ fn age(to: i64, from: i64) -> IntervalMonthDayNano {
     )
 }
 
-/// Nanoseconds of a day.
+/// Nanoseconds per day.
 const DAY_NANOS: i64 = DAY * 1000;
 
 fn justified_hours(of: IntervalMonthDayNano) -> Option<IntervalMonthDayNano> {

@@ -1,14 +1,20 @@
-//! Arithmetic of dates and intervals that the engine does otherwise than PostgreSQL, or does not.
+//! Arithmetic with dates and intervals in which DataFusion differs from PostgreSQL, or which it
+//! lacks.
 //!
 //! ```text
-//! date + INTERVAL '1 hour'      CAST(date AS TIMESTAMP) + INTERVAL '1 hour'      the engine drops the hour
-//! date + i                      date + whole_days(i)                             an error if i has hours
-//! i * x, x * i, i / x           interval_times(i, x), interval_divided(i, x)     the engine has none
-//! date + (t2 - t1)              CAST(date AS TIMESTAMP) + (t2 - t1)              the engine has none of dates and times of day
-//! (t2 - t1) * x                 CAST(t2 - t1 AS INTERVAL) * x
+//! date + INTERVAL '1 hour'   CAST(date AS TIMESTAMP) + INTERVAL '1 hour'
+//!                                DataFusion drops the hour
+//! date + i                   date + whole_days(i)
+//!                                an error if i has hours
+//! i * x, x * i, i / x        interval_times(i, x), interval_divided(i, x)
+//!                                DataFusion has neither
+//! date + (t2 - t1)           CAST(date AS TIMESTAMP) + (t2 - t1)
+//!                                DataFusion cannot add these to dates
+//! (t2 - t1) * x              CAST(t2 - t1 AS INTERVAL) * x
 //! ```
 //!
-//! While a query is planned, as the type of the result is another: what is above is not coerced yet.
+//! Runs while a query is planned, because the result has another type and the expressions above are
+//! not coerced yet.
 
 use std::sync::Arc;
 
@@ -32,13 +38,14 @@ use crate::expressions;
 
 const INTERVAL: DataType = DataType::Interval(IntervalUnit::MonthDayNano);
 
-/// Nanoseconds of a day.
+/// Nanoseconds per day.
 const DAY: i64 = 86_400_000_000_000;
 
-/// Operators within an operand that are looked through for its type: the left side of one may be a long chain.
+/// Depth of operators within an operand that are searched for its type: the left side of one may be
+/// a long chain.
 const DEPTH: u8 = 8;
 
-/// Plans what concerns intervals.
+/// Plans arithmetic with intervals.
 #[derive(Debug)]
 pub(super) struct IntervalArithmetic;
 
@@ -115,14 +122,14 @@ enum Kind {
     Number,
 }
 
-/// What an expression is; `None` for anything else, and for what is too deep to say.
+/// The kind of an expression; `None` for other kinds, or if it nests too deeply.
 fn kind(expr: &Expr, schema: &DFSchema, depth: u8) -> Option<Kind> {
     if let Expr::BinaryExpr(BinaryExpr { left, op, right }) = expr {
         let depth = depth.checked_sub(1)?;
         let right = kind(right, schema, depth)?;
         let left = kind(left, schema, depth)?;
         return match (left, op, right) {
-            // A number is one of days.
+            // A number counts days.
             (Kind::Date, Operator::Plus | Operator::Minus, Kind::Interval | Kind::Number)
             | (Kind::Interval | Kind::Number, Operator::Plus, Kind::Date) => Some(Kind::Date),
             (Kind::Timestamp, Operator::Minus, Kind::Timestamp | Kind::Date)
@@ -176,7 +183,7 @@ fn as_interval(duration: Expr) -> Expr {
     Expr::Cast(Cast::new(Box::new(duration), INTERVAL))
 }
 
-/// Both as they can be added: nothing of the interval is lost.
+/// Makes a date and an interval addable without losing a part of the interval.
 fn date_and_interval(date: Expr, interval: Expr) -> (Expr, Expr) {
     let nanoseconds = match &interval {
         Expr::Literal(ScalarValue::IntervalMonthDayNano(value), _) => {
@@ -201,7 +208,7 @@ fn whole_days(interval: Expr) -> Expr {
     expressions::call(function, vec![interval])
 }
 
-/// An interval that has no hours.
+/// Returns an interval that has no hours, and fails for others.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct WholeDays {
     signature: Signature,
@@ -259,7 +266,8 @@ fn scaled(scale: Scale, interval: Expr, number: Expr) -> Expr {
     expressions::call(function, vec![interval, number])
 }
 
-/// An interval times a number, or divided by one: of what is no whole month or day, the rest goes into the next smaller unit.
+/// Multiplies or divides an interval by a number. A fraction of a month or a day goes into the next
+/// smaller unit.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Scaled {
     scale: Scale,
@@ -279,7 +287,8 @@ impl Scaled {
         if self.scale == Scale::Divided && by == 0.0 {
             return Err(Error::new(Code::DivisionByZero, "division by zero"));
         }
-        // As PostgreSQL's interval_mul and interval_div: to a microsecond, with months of 30 days.
+        // Like PostgreSQL's interval_mul and interval_div: rounded to a microsecond, with months of
+        // 30 days.
         let exact = |value: f64| (value * 1e6).round_ties_even() / 1e6;
         let months = scaled(f64::from(interval.months));
         let days = scaled(f64::from(interval.days));
@@ -299,7 +308,7 @@ impl Scaled {
             && within(whole_days, 2f64.powi(31))
             && within(nanoseconds, 2f64.powi(63));
         match held {
-            // Whole numbers within the bounds.
+            // These are integers within the bounds.
             true => Ok(IntervalMonthDayNano::new(
                 months.trunc() as i32,
                 whole_days as i32,

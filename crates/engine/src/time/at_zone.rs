@@ -1,5 +1,6 @@
-//! `time AT TIME ZONE zone`, which is `timezone(zone, time)`: what the clocks of the zone show at an instant, and the instant at which they
-//! show a time, as in PostgreSQL. The engine takes it for a cast that changes the zone of a type.
+//! `time AT TIME ZONE zone`, which is `timezone(zone, time)`: what the zone's clock shows at an
+//! instant, or the instant at which it shows a time, as in PostgreSQL. DataFusion treats it as a
+//! cast that changes the zone of a type.
 //!
 //! ```text
 //! timestamptz AT TIME ZONE 'Asia/Tokyo'      timestamp        what the clock shows there
@@ -24,14 +25,14 @@ use lakegate_error::{Code, Error};
 use super::clock::Clock;
 use super::input::out_of_range;
 
-/// The function that `AT TIME ZONE` is a call of.
+/// The function that `AT TIME ZONE` calls.
 pub const AT_TIME_ZONE: &str = "timezone";
 
 const INTERVAL: DataType = DataType::Interval(IntervalUnit::MonthDayNano);
 
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub(super) struct AtTimeZone {
-    /// The session's.
+    /// The session's time zone.
     zone: Arc<str>,
     signature: Signature,
 }
@@ -64,7 +65,7 @@ impl ScalarUDFImpl for AtTimeZone {
         };
         let time = match time {
             DataType::Timestamp(_, zone) => zone.clone(),
-            // Of a date, the midnight of the session's clock.
+            // A date is midnight by the session's clock.
             DataType::Date32
             | DataType::Null
             | DataType::Utf8
@@ -165,7 +166,7 @@ fn moved(zones: &Zones, times: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
     Ok(Arc::new(moved.finish()))
 }
 
-/// Of names, or of intervals, which go east.
+/// The clocks of names, or of intervals east of UTC.
 fn clocks(zones: &ArrayRef) -> Result<Vec<Option<Clock>>> {
     if let DataType::Interval(_) = zones.data_type() {
         let intervals = cast(zones, &INTERVAL)?;
@@ -176,7 +177,7 @@ fn clocks(zones: &ArrayRef) -> Result<Vec<Option<Clock>>> {
             .collect();
     }
     let names = cast(zones, &DataType::Utf8)?;
-    // Rows next to one another are often of one zone.
+    // Adjacent rows often have the same zone.
     let mut last: Option<(&str, Clock)> = None;
     let names = names.as_string::<i32>();
     names
@@ -199,7 +200,7 @@ fn offset(interval: arrow::datatypes::IntervalMonthDayNano) -> Result<Clock, Err
         (0, 0, Ok(seconds)) => Ok(Clock::Fixed(seconds)),
         _ => Err(Error::new(
             Code::InvalidParameter,
-            "the interval of a time zone has hours, minutes and seconds alone",
+            "the interval of a time zone may only have hours, minutes and seconds",
         )),
     }
 }

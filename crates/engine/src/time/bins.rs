@@ -1,5 +1,5 @@
-//! `date_trunc` and `date_bin` of microseconds. The engine's go through nanoseconds, and give NULL or an error for what these
-//! do not hold.
+//! `date_trunc` and `date_bin` in microseconds. DataFusion's go through nanoseconds, and return
+//! NULL or an error for times that do not fit.
 
 use std::sync::Arc;
 
@@ -22,10 +22,10 @@ use super::units::Unit;
 
 const DAY: i64 = 86_400 * SECOND;
 
-/// Times that nanoseconds hold, with years to spare for a bin's beginning.
+/// Times that fit nanoseconds, with years to spare for the start of a bin.
 const HELD: std::ops::Range<i64> = -9_000_000_000 * SECOND..9_000_000_000 * SECOND;
 
-/// Whether all times of microseconds are such that the engine's functions are right.
+/// Whether DataFusion's functions are correct for all of these times, if they are in microseconds.
 fn held(times: &ColumnarValue) -> bool {
     match times {
         ColumnarValue::Scalar(ScalarValue::TimestampMicrosecond(time, _)) => {
@@ -64,10 +64,12 @@ fn each(
     })
 }
 
-/// `None`: the engine's own does it. It is right of times without a zone, in its own units.
+/// Truncates times to a unit. Returns `None` if DataFusion's own function is correct: it is for
+/// times in UTC or without a zone that fit nanoseconds, in units that it knows.
 ///
 /// # Errors
-/// There is no such unit; a unit begins before the first time.
+///
+/// Returns an error if there is no such unit, or if a unit starts before the first time.
 pub(super) fn date_trunc(
     unit: &ColumnarValue,
     times: &ColumnarValue,
@@ -98,10 +100,13 @@ pub(super) fn date_trunc(
     .map(Some)
 }
 
-/// `None`: the engine's own does it, or says what is wrong. It takes no origin but a constant of nanoseconds.
+/// Returns the start of the bin of each time. Returns `None` if DataFusion's own function does it
+/// or reports the error. That function only accepts a constant origin in nanoseconds.
 ///
 /// # Errors
-/// The stride is not positive, or has months and something else; a bin begins before the first time.
+///
+/// Returns an error if the stride is not positive, if it mixes months with other units, or if a bin
+/// starts before the first time.
 pub(super) fn date_bin(
     rows: usize,
     stride: &ColumnarValue,
@@ -160,7 +165,7 @@ pub(super) fn date_bin(
     }))
 }
 
-/// The beginning of the bin that a time is in.
+/// The start of the bin that contains a time.
 fn bin(stride: IntervalMonthDayNano, time: i64, origin: i64) -> Result<i64, Error> {
     let step = i128::from(stride.days) * i128::from(DAY) * 1000 + i128::from(stride.nanoseconds);
     match (stride.months, step) {
@@ -176,7 +181,7 @@ fn bin(stride: IntervalMonthDayNano, time: i64, origin: i64) -> Result<i64, Erro
         )),
         _ => Err(Error::new(
             Code::InvalidParameter,
-            "the stride of date_bin has months and something else",
+            "the stride of date_bin mixes months with other units",
         )),
     }
 }

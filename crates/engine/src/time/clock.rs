@@ -1,9 +1,9 @@
 //! What the clocks of a time zone show, as in PostgreSQL.
 //!
 //! ```text
-//! an hour that a clock shows twice     the second: 2024-11-03 01:30 in New York is 01:30-05
-//! an hour that a clock leaves out      by the offset before: 2024-03-10 02:30 is 02:30-05, which is 03:30-04
-//! years after those of the tables      the rules of the last years of the tables
+//! shown twice          the second: 2024-11-03 01:30 in New York is 01:30-05
+//! never shown          by the offset before: 2024-03-10 02:30 is 02:30-05, which is 03:30-04
+//! after zone tables    the rules of the last years of the tables
 //! ```
 
 use chrono::{DateTime, Datelike, MappedLocalTime, NaiveDate, NaiveDateTime, Offset, TimeZone};
@@ -18,13 +18,13 @@ const DAY: i64 = 86_400 * SECOND;
 /// Days of 400 years, after which the calendar repeats.
 const CYCLE: i64 = 146_097;
 
-/// The tables of zones end in 2100. In the 28 years before this one, every calendar occurs.
+/// The zone tables end in 2100. Every calendar occurs in the 28 years before this one.
 const TABLES_END: i32 = 2090;
 
-/// The largest offset from UTC, in seconds: PostgreSQL takes up to 15:59:59.
+/// The largest offset from UTC, in seconds: PostgreSQL accepts up to 15:59:59.
 const MAX_OFFSET: i32 = 16 * 3600;
 
-/// A time zone. Times are in microseconds since 1970, of UTC or as the clock shows them.
+/// A time zone. Times are in microseconds since 1970, either in UTC or as the clock shows them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Clock {
     /// Seconds east of UTC.
@@ -33,12 +33,14 @@ pub enum Clock {
 }
 
 impl Clock {
+    /// The clock of UTC.
     pub const UTC: Self = Self::Fixed(0);
 
-    /// The zone of a type: an IANA name, or an offset as `+02:00`.
+    /// The zone of a type: an IANA name, or an offset such as `+02:00`.
     ///
     /// # Errors
-    /// It is neither.
+    ///
+    /// Returns an error if `zone` is neither.
     pub fn of(zone: &str) -> Result<Self, Error> {
         offset(zone)
             .map(Self::Fixed)
@@ -46,31 +48,33 @@ impl Clock {
             .ok_or_else(|| unknown(zone))
     }
 
-    /// The zone of a type that may have none.
+    /// The zone of a type that may have none. Without one, it is UTC.
     ///
     /// # Errors
-    /// It is not known.
+    ///
+    /// Returns an error if the zone is unknown.
     pub fn of_type(zone: Option<&str>) -> Result<Self, Error> {
         zone.map_or(Ok(Self::UTC), Self::of)
     }
 
-    /// A zone by the name that `AT TIME ZONE` takes: an IANA name in any case, an abbreviation, or as POSIX has it `UTC+3`, of which
-    /// the offset goes west.
+    /// A zone by the name that `AT TIME ZONE` takes: an IANA name in any case, an abbreviation, or
+    /// a POSIX name such as `UTC+3`, whose offset counts west.
     ///
     /// # Errors
-    /// It is not known.
+    ///
+    /// Returns an error if the zone is unknown.
     pub fn by_name(name: &str) -> Result<Self, Error> {
         Self::in_text(name).ok_or_else(|| unknown(name))
     }
 
-    /// A zone by the name that stands in the text of a time.
+    /// A zone by its name in the text of a time.
     pub fn in_text(name: &str) -> Option<Self> {
         abbreviation(name)
             .or_else(|| named(name))
             .or_else(|| posix(name).map(|west| Self::Fixed(-west)))
     }
 
-    /// Whether it always shows UTC.
+    /// Whether the clock always shows UTC.
     pub fn is_utc(self) -> bool {
         matches!(self, Self::Fixed(0) | Self::Named(Tz::UTC | Tz::Etc__UTC))
     }
@@ -86,7 +90,7 @@ impl Clock {
         }
     }
 
-    /// What the zone is called at an instant: `CEST`, and `+02` where it has no name.
+    /// The zone's abbreviation at an instant, such as `CEST`, or `+02` if it has none.
     pub fn abbreviation_at(self, instant: i64) -> String {
         let seconds = self.offset_at(instant);
         let named = match self {
@@ -108,7 +112,7 @@ impl Clock {
         })
     }
 
-    /// What the clock shows at an instant; `None` beyond the last time.
+    /// What the clock shows at an instant; `None` after the last time.
     pub fn shown(self, instant: i64) -> Option<i64> {
         instant.checked_add(i64::from(self.offset_at(instant)) * SECOND)
     }
@@ -123,25 +127,25 @@ impl Clock {
         match zone.offset_from_local_datetime(&time) {
             MappedLocalTime::Single(offset) => offset.fix().local_minus_utc(),
             MappedLocalTime::Ambiguous(_, second) => second.fix().local_minus_utc(),
-            // A clock is set forward by a day at most.
+            // A clock is set forward by at most a day.
             MappedLocalTime::None => self.offset_at(shown.saturating_sub(DAY)),
         }
     }
 
-    /// The instant at which the clock shows a time; `None` beyond the last.
+    /// The instant at which the clock shows a time; `None` after the last time.
     pub fn instant(self, shown: i64) -> Option<i64> {
         shown.checked_sub(i64::from(self.offset_when(shown)) * SECOND)
     }
 }
 
-/// A time of which the tables know the offset, for one at which it is the same.
+/// Maps a time to one with the same offset that the zone tables cover.
 fn within_tables(time: i64, zone: Tz) -> NaiveDateTime {
     let last = NaiveDate::from_ymd_opt(TABLES_END, 1, 1)
         .unwrap_or_default()
         .and_time(chrono::NaiveTime::MIN);
     let last_micros = last.and_utc().timestamp_micros();
     if time < last_micros {
-        // Before the calendar no clock was ever set.
+        // No clock was changed before the first date that `chrono` represents.
         let time = DateTime::from_timestamp_micros(time)
             .map_or(NaiveDateTime::MIN, |time| time.naive_utc());
         return time.max(first());
@@ -164,7 +168,7 @@ fn within_tables(time: i64, zone: Tz) -> NaiveDateTime {
     time.with_year(year).unwrap_or(before)
 }
 
-/// Where `chrono` can still move times by an offset.
+/// The first time that `chrono` can still shift by an offset.
 fn first() -> NaiveDateTime {
     NaiveDateTime::MIN + chrono::TimeDelta::days(2)
 }
@@ -186,7 +190,7 @@ fn named(name: &str) -> Option<Clock> {
     zone.map(Clock::Named)
 }
 
-/// Seconds of `+02`, `+02:00`, `-0530` and `+02:00:30`, with hours of one digit or two.
+/// Parses `+02`, `+02:00`, `-0530` and `+02:00:30` into seconds. Hours have one or two digits.
 pub(super) fn offset(text: &str) -> Option<i32> {
     let (sign, digits) = match text.as_bytes().first()? {
         b'+' => (1, text.get(1..)?),
@@ -223,7 +227,7 @@ fn unsigned_offset(text: &str) -> Option<i32> {
     (total < MAX_OFFSET).then_some(total)
 }
 
-/// Seconds west of `UTC+3`, `<+03>-3` and `-3`: a name that means nothing, and an offset.
+/// Parses `UTC+3`, `<+03>-3` and `-3` into seconds west: a name without meaning, and an offset.
 fn posix(text: &str) -> Option<i32> {
     let rest = match text.strip_prefix('<') {
         Some(quoted) => quoted.split_once('>')?.1,
@@ -236,7 +240,7 @@ fn posix(text: &str) -> Option<i32> {
     }
 }
 
-/// The abbreviations that PostgreSQL knows by itself and whose meaning does not change.
+/// The abbreviations of PostgreSQL's default set whose meaning does not change.
 fn abbreviation(name: &str) -> Option<Clock> {
     let name = name.to_ascii_lowercase();
     let found = ABBREVIATIONS.binary_search_by_key(&name.as_str(), |(name, _)| name);

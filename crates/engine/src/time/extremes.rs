@@ -1,4 +1,5 @@
-//! `greatest` and `least` of intervals, by their length: the engine compares months, then days, then nanoseconds.
+//! `greatest` and `least` of intervals by their length: DataFusion compares months, then days, then
+//! nanoseconds.
 
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -16,7 +17,7 @@ use datafusion::logical_expr::{
 use super::length::lengths;
 use crate::expressions;
 
-/// A call of the function on intervals; `None` if it is another, or of other types.
+/// Replaces a call on intervals; `None` for other functions and types.
 pub(super) fn of_intervals(call: &ScalarFunction, schema: &DFSchema) -> Option<Expr> {
     let wanted = match call.func.name() {
         "greatest" => Ordering::Greater,
@@ -35,7 +36,7 @@ pub(super) fn of_intervals(call: &ScalarFunction, schema: &DFSchema) -> Option<E
 
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct ExtremeInterval {
-    /// What a value is to those before it whose place it takes.
+    /// How a value compares to the best one so far if it replaces it.
     wanted: Ordering,
     signature: Signature,
 }
@@ -72,7 +73,8 @@ impl ScalarUDFImpl for ExtremeInterval {
     }
 }
 
-/// For each row, the column whose value is the least or the greatest, of equal ones the first; any where there is none.
+/// For each row, the column with the least or greatest value: the first of equal ones, and the
+/// first column if all are NULL.
 pub(crate) fn best_places<'a, C, K: Ord>(
     rows: usize,
     wanted: Ordering,

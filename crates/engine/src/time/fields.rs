@@ -1,5 +1,6 @@
-//! `date_part` and `EXTRACT` of times, by the clock of their zone, and in the units that the engine does not know: `century`,
-//! `timezone_hour`, `julian` and their like. Seconds and milliseconds have their fraction, as in PostgreSQL.
+//! `date_part` and `EXTRACT` of times by the clock of their zone, and for units that DataFusion
+//! does not know, such as `century`, `timezone_hour` and `julian`. Seconds and milliseconds include
+//! their fraction, as in PostgreSQL.
 
 use std::sync::Arc;
 
@@ -26,7 +27,7 @@ use crate::expressions;
 /// The Julian day of 1970-01-01.
 const JULIAN: f64 = 2_440_588.0;
 
-/// A call that is done here; `None` for the engine's own.
+/// Replaces a call that is evaluated here; `None` for DataFusion's own.
 pub(super) fn of_time(call: &ScalarFunction, schema: &DFSchema) -> Option<Expr> {
     let [Expr::Literal(name, _), time] = call.args.as_slice() else {
         return None;
@@ -110,12 +111,12 @@ impl FieldName {
         )
     }
 
-    /// Of an instant, and what the clock shows at it.
+    /// The field of an instant. `shown` is what the clock shows at it.
     fn value(self, instant: i64, shown: i64) -> f64 {
         let (day, time) = split(shown);
         let (year, month, date) = date_of(day);
         let of_minute = time % (60 * SECOND);
-        // Before the year 1 comes the year -1.
+        // The year before 1 is -1.
         let counted = |year: i64| if year > 0 { year } else { year - 1 };
         let whole = match self {
             Self::Epoch => return instant as f64 / SECOND as f64,
@@ -145,7 +146,7 @@ impl FieldName {
     }
 }
 
-/// Centuries, or millennia, begin with the year 1, and before them ends the first before Christ.
+/// Centuries and millennia count from the year 1; the one before ends with the year 1 BC.
 fn century(year: i64, length: i64) -> i64 {
     match year > 0 {
         true => (year + length - 1) / length,

@@ -1,5 +1,6 @@
-//! `to_timestamp(text, template)` and `to_date(text, template)` as in PostgreSQL, where the text is as the template says. PostgreSQL skips
-//! what differs, and fills in what is not said: here that is an error.
+//! `to_timestamp(text, template)` and `to_date(text, template)` as in PostgreSQL, if the text
+//! matches the template. PostgreSQL skips what differs and fills in what is missing; here, both are
+//! errors.
 
 use lakegate_error::{Code, Error};
 
@@ -7,7 +8,7 @@ use super::SECOND;
 use super::calendar::{at, days_in_month, days_of};
 use super::template::{MONTHS, fills, pattern};
 
-/// What a text says.
+/// What a text contains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Said {
     /// Microseconds since 1970, as a clock shows them.
@@ -16,35 +17,35 @@ pub(super) struct Said {
     pub offset: Option<i64>,
 }
 
-/// Why a text is not read.
+/// Why a text cannot be parsed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Fault {
-    /// It is not as the template says.
+    /// It does not match the template.
     Differs,
-    /// A part of it is out of its bounds.
+    /// A part of it is out of range.
     Range,
-    /// The template has a pattern that is not read.
+    /// The template contains a pattern that is not supported.
     Pattern(&'static str),
 }
 
-/// The error of a text that is not read.
+/// The error for a text that cannot be parsed.
 pub(super) fn error(text: &str, template: &str, fault: &Fault) -> Error {
     let text: String = text.chars().take(100).collect();
     let template: String = template.chars().take(100).collect();
     match fault {
         Fault::Differs => Error::new(
             Code::InvalidCast,
-            format!("the text \"{text}\" is not as the template \"{template}\" says"),
+            format!("the text \"{text}\" does not match the template \"{template}\""),
         )
-        .with_hint("they have the same separators, and a year"),
+        .with_hint("both need the same separators, and a year"),
         Fault::Range => Error::new(
             Code::NumericOutOfRange,
             format!("date/time field value out of range: \"{text}\""),
         ),
         Fault::Pattern(pattern) => Error::not_supported(format!(
-            "the pattern {pattern} is not supported where texts are read"
+            "the template pattern {pattern} is not supported for parsing text"
         ))
-        .with_hint("YYYY, MM, DD, HH24, MI, SS, MS and their like are"),
+        .with_hint("use YYYY, MM, DD, HH24, MI, SS, MS and similar patterns"),
     }
 }
 
@@ -70,8 +71,12 @@ enum Element<'a> {
     Literal(&'a str),
 }
 
+/// Parses a text by a template.
+///
 /// # Errors
-/// The text is not as the template says, or the template says what is not read.
+///
+/// Returns an error if the text does not match the template, or if the template contains an
+/// unsupported pattern.
 pub(super) fn read(text: &str, template: &str) -> Result<Said, Fault> {
     let elements = elements(template);
     let mut parts = Parts::default();
@@ -80,7 +85,7 @@ pub(super) fn read(text: &str, template: &str) -> Result<Said, Fault> {
         match element {
             Element::Literal(literal) => match rest.strip_prefix(literal) {
                 Some(after) => rest = after,
-                // What ends early is as if the template did.
+                // A text may end early, as if the template ended there.
                 None if rest.is_empty() => break,
                 None if literal.trim().is_empty() => rest = rest.trim_start(),
                 None => return Err(Fault::Differs),
@@ -90,7 +95,7 @@ pub(super) fn read(text: &str, template: &str) -> Result<Said, Fault> {
                 if rest.is_empty() {
                     break;
                 }
-                // Digits of one number end where another begins.
+                // A number that is directly followed by another has a fixed number of digits.
                 let next = elements.get(at + 1);
                 let bounded = !bare && matches!(next, Some(Element::Field(..)));
                 parts.field(name, bounded, &mut rest)?;
@@ -134,7 +139,8 @@ fn elements(template: &str) -> Vec<Element<'_>> {
     elements
 }
 
-/// A number of `width` digits, or of fewer, if it is not `bounded`, and how many it has.
+/// Parses a number and returns it with its number of digits: exactly `width` digits if `bounded`,
+/// otherwise all digits, at most 9.
 fn number(rest: &mut &str, width: usize, bounded: bool) -> Result<(i64, usize), Fault> {
     let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
     let taken = if bounded { digits.min(width) } else { digits };
@@ -146,7 +152,7 @@ fn number(rest: &mut &str, width: usize, bounded: bool) -> Result<(i64, usize), 
     Ok((number.parse().map_err(|_| Fault::Differs)?, taken))
 }
 
-/// One of these words, in any case.
+/// Parses one of these words, in any case, and returns its index.
 fn word(rest: &mut &str, words: &[&str]) -> Result<usize, Fault> {
     let found = words.iter().enumerate().find(|(_, word)| {
         rest.get(..word.len())

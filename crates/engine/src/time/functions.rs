@@ -1,4 +1,4 @@
-//! Functions of the engine that make times, with results in microseconds.
+//! DataFusion functions that return times, with results in microseconds.
 
 use std::sync::Arc;
 
@@ -57,14 +57,15 @@ pub(super) fn register(state: &mut SessionState) -> Result<()> {
     Ok(())
 }
 
-/// A function whose timestamps are in microseconds, of the engine's in other units.
+/// Wraps a DataFusion function that returns timestamps in other units.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct InMicroseconds {
     inner: Arc<ScalarUDF>,
 }
 
 impl InMicroseconds {
-    /// A value where the engine's own way goes through nanoseconds, which do not hold it.
+    /// Evaluates the call here if DataFusion would go through nanoseconds, which may not hold the
+    /// value.
     fn own(&self, args: &ScalarFunctionArgs) -> Result<Option<ColumnarValue>> {
         match (self.name(), args.args.as_slice()) {
             ("date_trunc", [unit, times]) => bins::date_trunc(unit, times),
@@ -180,7 +181,7 @@ impl ScalarUDFImpl for InMicroseconds {
     }
 }
 
-/// `to_timestamp(x)` and its like; `None` where the engine's own is right.
+/// `to_timestamp(x)` and its variants; `None` if DataFusion's own is correct.
 fn to_timestamp(
     name: &str,
     value: &ColumnarValue,
@@ -218,7 +219,7 @@ fn to_timestamp(
         }
         _ => return Ok(None),
     };
-    // They count from 1970 in UTC, whatever the zone.
+    // Numbers count from 1970 in UTC, whatever the zone.
     expressions::applied(Some(&micros), |micros| {
         let micros = micros.as_primitive::<Int64Type>();
         let times = micros.reinterpret_cast::<TimestampMicrosecondType>();
@@ -227,7 +228,7 @@ fn to_timestamp(
     .map(Some)
 }
 
-/// Texts as a template of PostgreSQL's says.
+/// Parses texts by PostgreSQL's templates.
 fn by_template(
     args: &ScalarFunctionArgs,
     texts: &ColumnarValue,

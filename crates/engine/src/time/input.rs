@@ -1,7 +1,8 @@
-//! Times from texts, as PostgreSQL reads them: timestamps, dates, times of day and intervals. The engine reads fewer forms, and some
-//! otherwise: `20240229` is a time of day to it, a zone moves a timestamp that has none, and what a clock shows twice is an error.
+//! Parses text as PostgreSQL does: timestamps, dates, times of day and intervals. DataFusion
+//! accepts fewer forms, and reads some differently: it takes `20240229` for a time of day, applies
+//! a zone in the text to a timestamp without time zone, and refuses times that a clock shows twice.
 //!
-//! What is finer than a microsecond is rounded half up, as Trino's casts do.
+//! Fractions finer than a microsecond are rounded half up, as in Trino's casts.
 
 use std::sync::Arc;
 
@@ -26,21 +27,21 @@ use super::moment::{Fault, Moment};
 use super::period;
 use crate::expressions;
 
-/// Digits of a second's fraction that are kept at most.
+/// Maximum digits kept of a second's fraction.
 pub(super) const MAX_DIGITS: u8 = 6;
 
-/// `CAST(text AS TIMESTAMP(digits))`, and to other types of time.
+/// `CAST(text AS TIMESTAMP(digits))`, and casts to other time types.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub(super) struct TimeOfText {
     to: DataType,
     /// At most [`MAX_DIGITS`].
     digits: u8,
-    /// What is no such time is an error, and else NULL.
+    /// Whether text that is not such a time is an error. Otherwise it is NULL.
     strict: bool,
     signature: Signature,
 }
 
-/// Whether texts are read as this type here.
+/// Whether text is parsed as this type here.
 pub(super) fn is_read(to: &DataType) -> bool {
     matches!(
         to,
@@ -52,7 +53,7 @@ pub(super) fn is_read(to: &DataType) -> bool {
 }
 
 impl TimeOfText {
-    /// `to`: a type that [`is_read`].
+    /// `to` is a type that [`is_read`].
     pub(super) fn call(text: Expr, to: DataType, digits: u8, strict: bool) -> Expr {
         let function = Self {
             to,
@@ -63,7 +64,7 @@ impl TimeOfText {
         expressions::call(function, vec![text])
     }
 
-    /// The same text as a timestamp of other digits, if `call` is one of text.
+    /// The same text as a timestamp with other digits, if `call` parses a timestamp.
     pub(super) fn with_digits(call: &ScalarFunction, digits: u8) -> Option<Expr> {
         let function = call.func.inner().downcast_ref::<Self>()?;
         let [text] = call.args.as_slice() else {
@@ -98,7 +99,7 @@ impl ScalarUDFImpl for TimeOfText {
     }
 }
 
-/// As PostgreSQL calls a type.
+/// PostgreSQL's name of a type.
 fn name_of(to: &DataType) -> &'static str {
     match to {
         DataType::Timestamp(_, Some(_)) => "timestamp with time zone",
@@ -109,10 +110,11 @@ fn name_of(to: &DataType) -> &'static str {
     }
 }
 
-/// Texts as timestamps.
+/// Parses texts as timestamps.
 ///
 /// # Errors
-/// If `strict`, what is no timestamp.
+///
+/// Returns an error for text that is not a timestamp, if `strict`.
 pub(super) fn timestamps(
     texts: &ArrayRef,
     zone: Option<Arc<str>>,
@@ -146,7 +148,7 @@ fn read(texts: &ArrayRef, to: &DataType, digits: u8, strict: bool) -> Result<Arr
         DataType::Time64(TimeUnit::Nanosecond) => {
             Arc::new(each::<Time64NanosecondType>(texts, to, strict, |text| {
                 let micros = Moment::read(text, digits)?.time_of_day()?;
-                // The engine's times of day end before 24:00.
+                // DataFusion's times of day end before 24:00.
                 match micros < DAY {
                     true => Ok(micros * 1000),
                     false => Err(Fault::Range),
@@ -210,10 +212,11 @@ fn error(text: &str, to: &DataType, fault: Fault) -> Error {
     }
 }
 
-/// The text of an interval in words that the engine reads as PostgreSQL reads the text.
+/// Rewrites the text of an interval so that DataFusion reads it as PostgreSQL reads the original.
 ///
 /// # Errors
-/// It is no interval.
+///
+/// Returns an error if the text is not an interval.
 pub fn interval_in_words(text: &str) -> Result<String, Error> {
     let to = DataType::Interval(IntervalUnit::MonthDayNano);
     let interval = period::read(text).map_err(|fault| error(text, &to, fault))?;
@@ -229,27 +232,29 @@ pub fn interval_in_words(text: &str) -> Result<String, Error> {
     ))
 }
 
-/// A text as days since 1970; `None` if it is no date.
+/// Parses days since 1970; `None` if the text is not a date.
 pub fn date_of_text(text: &str) -> Option<i32> {
     Moment::read(text, MAX_DIGITS).ok()?.date().ok()
 }
 
-/// A text as microseconds since midnight, of a whole day at most; `None` if it is no time of day.
+/// Parses microseconds since midnight, at most a whole day; `None` if the text is not a time of
+/// day.
 pub fn time_of_text(text: &str) -> Option<i64> {
     Moment::read(text, MAX_DIGITS).ok()?.time_of_day().ok()
 }
 
-/// A text as microseconds since 1970, whatever zone it names; `None` if it is no timestamp.
+/// Parses microseconds since 1970, ignoring any zone; `None` if the text is not a timestamp.
 pub fn timestamp_of_text(text: &str) -> Option<i64> {
     Moment::read(text, MAX_DIGITS).ok()?.timestamp().ok()
 }
 
-/// A text as microseconds since 1970 in UTC, by the zone that it names or by `clock`; `None` if it is no timestamp.
+/// Parses microseconds since 1970 in UTC, by the zone in the text or else by `clock`; `None` if the
+/// text is not a timestamp.
 pub fn instant_of_text(text: &str, clock: Clock) -> Option<i64> {
     Moment::read(text, MAX_DIGITS).ok()?.instant(clock).ok()
 }
 
-/// A text as an interval; `None` if it is none.
+/// Parses an interval; `None` if the text is not one.
 pub fn interval_of_text(text: &str) -> Option<IntervalMonthDayNano> {
     period::read(text).ok()
 }

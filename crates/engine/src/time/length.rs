@@ -1,5 +1,6 @@
-//! Intervals are compared and ordered by their length, as in PostgreSQL: a month is 30 days, a day 24 hours. The engine compares months,
-//! then days, then nanoseconds, so that 25 hours are less than a day. What is grouped and joined by them is in `engine/equal_keys.rs`.
+//! Compares and orders intervals by their length, as in PostgreSQL: a month has 30 days, a day 24
+//! hours. DataFusion compares months, then days, then nanoseconds, so that 25 hours are less than a
+//! day. For grouping and joins by intervals see `equal_keys.rs`.
 
 use std::sync::Arc;
 
@@ -19,10 +20,11 @@ use datafusion::logical_expr::{
 
 use crate::expressions;
 
-/// Nanoseconds of a day.
+/// Nanoseconds per day.
 const DAY: i128 = 86_400_000_000_000;
 
-/// Orders by the lengths of intervals, in a window, an aggregate, or by `min` and `max`; `None` if it is of other types.
+/// Orders a window, an aggregate, `min` or `max` by the lengths of intervals; `None` for other
+/// types.
 pub(super) fn ordered(expr: &Expr, schema: &DFSchema) -> Option<Expr> {
     match expr {
         Expr::WindowFunction(window) => {
@@ -54,7 +56,7 @@ pub(super) fn ordered(expr: &Expr, schema: &DFSchema) -> Option<Expr> {
                     None,
                 )));
             }
-            // With DISTINCT, what is ordered by has to be the argument.
+            // With DISTINCT, the order must be by the argument itself.
             if call.params.distinct {
                 return None;
             }
@@ -69,7 +71,7 @@ pub(super) fn ordered(expr: &Expr, schema: &DFSchema) -> Option<Expr> {
     }
 }
 
-/// Puts the length of an interval in its place, as what is sorted by. Whether it was one.
+/// Replaces a sort key by its length if it is an interval. Returns whether it did.
 pub(super) fn by_length(key: &mut Expr, schema: &DFSchema) -> bool {
     match length(key, schema) {
         Some(length) => {
@@ -80,7 +82,7 @@ pub(super) fn by_length(key: &mut Expr, schema: &DFSchema) -> bool {
     }
 }
 
-/// A comparison of intervals as one of their lengths; `None` if it is of other types.
+/// Turns a comparison of intervals into one of their lengths; `None` for other types.
 pub(super) fn compared(expr: &Expr, schema: &DFSchema) -> Option<Expr> {
     match expr {
         Expr::BinaryExpr(BinaryExpr { left, op, right }) if compares(*op) => {
@@ -145,6 +147,7 @@ pub(super) fn compared(expr: &Expr, schema: &DFSchema) -> Option<Expr> {
     }
 }
 
+/// Whether an operator is a comparison.
 pub fn compares(op: Operator) -> bool {
     use Operator::{Eq, Gt, GtEq, IsDistinctFrom, IsNotDistinctFrom, Lt, LtEq, NotEq};
     matches!(
@@ -153,7 +156,8 @@ pub fn compares(op: Operator) -> bool {
     )
 }
 
-/// The length of an interval or a duration, or of each in an array; of a duration that was cast to an interval, its own.
+/// The length of an interval or a duration, or the lengths of those in an array. For a duration
+/// cast to an interval, the length of the duration.
 pub fn length(expr: &Expr, schema: &DFSchema) -> Option<Expr> {
     let data_type = expr.get_type(schema).ok()?;
     let scalar = matches!(data_type, DataType::Interval(_) | DataType::Duration(_));
@@ -201,10 +205,10 @@ impl ScalarUDFImpl for Length {
     }
 }
 
-/// The type of a length.
+/// The type of a length in nanoseconds.
 const LENGTH: DataType = DataType::Decimal128(38, 0);
 
-/// Whether values are arrays of intervals, or of such arrays.
+/// Whether values are arrays of intervals, at any depth of arrays.
 pub fn are_lists(data_type: &DataType) -> bool {
     match data_type {
         DataType::List(item) => {
@@ -243,7 +247,8 @@ fn nested_lengths(values: &ArrayRef) -> Result<ArrayRef> {
 /// The lengths of intervals or durations, in nanoseconds.
 ///
 /// # Errors
-/// Values of another type.
+///
+/// Returns an error for values of another type.
 pub fn lengths(values: &ArrayRef) -> Result<Decimal128Array> {
     let lengths: Decimal128Array = match values.data_type() {
         DataType::Duration(unit) => {
@@ -253,7 +258,7 @@ pub fn lengths(values: &ArrayRef) -> Result<Decimal128Array> {
                 TimeUnit::Microsecond => 1000,
                 TimeUnit::Nanosecond => 1,
             };
-            // The same numbers, whatever they count.
+            // Keeps the counts, whatever their unit.
             let counts = values.to_data().into_builder();
             let counts = counts.data_type(DataType::Duration(TimeUnit::Nanosecond));
             let counts = arrow::array::make_array(counts.build()?);

@@ -1,13 +1,18 @@
-//! Where times with a zone meet times without one, or dates, all get the zone, as in PostgreSQL: a time without a zone is what the
-//! session's clock shows. The engine gives them the type that suits it, and takes the zone off.
+//! Where times with a zone meet times without one, or dates, all get the zone, as in PostgreSQL: a
+//! time without a zone is what the session's clock shows. DataFusion uses its own common type and
+//! drops the zone.
 //!
 //! ```text
-//! timestamptz < timestamp               timestamptz < CAST(timestamp AS timestamptz)         so -, BETWEEN, IN, CASE, UNION
-//! coalesce(timestamptz, date)           coalesce(timestamptz, CAST(date AS timestamptz))     so greatest, least, nullif …
-//! SELECT submitted_at                   CAST(submitted_at AS timestamptz)                    of a table's zone the session's
+//! timestamptz < timestamp        timestamptz < CAST(timestamp AS timestamptz)
+//!                                    likewise -, BETWEEN, IN, CASE, UNION
+//! coalesce(timestamptz, date)    coalesce(timestamptz, CAST(date AS timestamptz))
+//!                                    likewise greatest, least, nullif …
+//! SELECT submitted_at            CAST(submitted_at AS timestamptz)
+//!                                    the session's zone in place of the table's
 //! ```
 //!
-//! Before type coercion, which decides what types meet in. Delete this when the engine decides as PostgreSQL does.
+//! Runs before type coercion, which decides on common types. Delete this when DataFusion decides as
+//! PostgreSQL does.
 
 use std::sync::Arc;
 
@@ -30,7 +35,7 @@ use super::zones::is_utc;
 use crate::expressions;
 use crate::set_operations::is_set_operation;
 
-/// Functions of which all arguments are of one type.
+/// Functions whose arguments all have the same type.
 const OF_ONE_TYPE: &[&str] = &[
     "age_between",
     "coalesce",
@@ -44,7 +49,7 @@ const OF_ONE_TYPE: &[&str] = &[
     "range",
 ];
 
-/// Gives times that meet the session's zone where one of them has a zone.
+/// Casts times to the session's zone if they meet one with a zone.
 #[derive(Debug)]
 pub struct MeetingZones;
 
@@ -84,7 +89,7 @@ fn makes_zoned(expr: &Expr) -> bool {
         Expr::Cast(cast) => has_zone(cast.field.data_type()),
         Expr::TryCast(cast) => has_zone(cast.field.data_type()),
         Expr::Literal(value, _) => has_zone(&value.data_type()),
-        // What it gives is seen when its arguments are.
+        // Its result has a zone only if an argument has, and arguments are checked themselves.
         Expr::ScalarFunction(call) => {
             let name = call.func.name();
             name.starts_with("to_timestamp")
@@ -120,7 +125,7 @@ fn node_of(node: LogicalPlan, session: &Arc<str>) -> Result<LogicalPlan> {
     }
 }
 
-/// A table whose columns of another zone are cast: they are the same instants.
+/// Casts the columns of a table that have another zone. The instants stay the same.
 fn in_session_zone(scan: LogicalPlan, session: &Arc<str>) -> Result<LogicalPlan> {
     let schema = Arc::clone(scan.schema());
     let same = |zone: &Arc<str>| zone == session || (is_utc(zone) && is_utc(session));
@@ -151,7 +156,8 @@ fn in_session_zone(scan: LogicalPlan, session: &Arc<str>) -> Result<LogicalPlan>
     Projection::try_new(columns, Arc::new(scan)).map(LogicalPlan::Projection)
 }
 
-/// VALUES with a date and a time with a zone in one column: the engine casts both to nanoseconds without one.
+/// Fixes VALUES with a date and a time with a zone in one column: DataFusion casts both to
+/// nanoseconds without a zone.
 fn values_of(values: Values) -> Result<LogicalPlan> {
     let none = DFSchema::empty();
     let met = DataType::Timestamp(TimeUnit::Nanosecond, None);
@@ -200,7 +206,7 @@ fn values_of(values: Values) -> Result<LogicalPlan> {
     }))
 }
 
-/// An INTERSECT or EXCEPT of which a column has a zone on one side has it on both.
+/// Gives the columns of an INTERSECT or EXCEPT a zone on both sides if they have one on either.
 fn set_operation(mut join: Join) -> Result<LogicalPlan> {
     let left = join.left.schema().fields().iter();
     let right = join.right.schema().fields().iter();
@@ -215,7 +221,7 @@ fn set_operation(mut join: Join) -> Result<LogicalPlan> {
     Ok(LogicalPlan::Join(join))
 }
 
-/// A union of which a column has a zone in one input has it in all.
+/// Gives a column of a union a zone in all inputs if it has one in any.
 fn union_of(union: Union) -> Result<LogicalPlan> {
     let width = union.schema.fields().len();
     let types = |input: &LogicalPlan| -> Vec<DataType> {
@@ -241,7 +247,7 @@ fn union_of(union: Union) -> Result<LogicalPlan> {
     Union::try_new_with_loose_types(inputs).map(LogicalPlan::Union)
 }
 
-/// A plan whose columns are cast to these types, where they are others and there are any.
+/// Casts columns without a zone to these types, where one is given.
 fn cast_columns(plan: Arc<LogicalPlan>, types: &[Option<DataType>]) -> Result<Arc<LogicalPlan>> {
     let schema = Arc::clone(plan.schema());
     let columns = schema
@@ -267,7 +273,7 @@ fn is_naive(data_type: &DataType) -> bool {
     matches!(data_type, DataType::Timestamp(_, None) | DataType::Date32)
 }
 
-/// The type with a zone in which these meet; `None` if none has a zone, or all have.
+/// The common type with a zone; `None` if no type has a zone, or all have.
 fn common<'a>(types: impl Iterator<Item = &'a DataType>) -> Option<DataType> {
     let (mut zone, mut naive) = (None, false);
     for data_type in types {
@@ -280,7 +286,7 @@ fn common<'a>(types: impl Iterator<Item = &'a DataType>) -> Option<DataType> {
     Some(DataType::Timestamp(TimeUnit::Microsecond, Some(zone)))
 }
 
-/// Casts those of the operands that have no zone, if another one has.
+/// Casts the operands that have no zone if another one has. Returns whether it did.
 fn meet(operands: &mut [&mut Expr], schema: &DFSchema) -> bool {
     let types: Vec<Option<DataType>> = operands
         .iter()
@@ -354,7 +360,7 @@ fn met(mut expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     })
 }
 
-/// Whether an expression is a date and an interval, which is a date here and a timestamp in PostgreSQL.
+/// Whether an expression adds a date and an interval: a date here, but a timestamp in PostgreSQL.
 fn is_date_and_interval(expr: &Expr, schema: &DFSchema) -> bool {
     let Expr::BinaryExpr(binary) = expr else {
         return false;

@@ -1,27 +1,30 @@
-//! Times are microseconds, as the lake's columns are: the years 0001 to 9999 and far beyond.
+//! Keeps times in microseconds, like the lake's columns: the years 0001 to 9999 and far beyond.
 //!
-//! The engine's literals, casts and functions make nanoseconds, which hold the years 1677 to 2262, and it casts a column to
-//! them where the two meet. Three things together keep nanoseconds out of plans:
+//! DataFusion's literals, casts and functions produce nanoseconds, which cover the years 1677 to
+//! 2262, and it casts a column to nanoseconds if the two meet. Three mechanisms together keep
+//! nanoseconds out of plans. `Microseconds` runs after type coercion:
 //!
 //! ```text
-//! planning   TIMESTAMP, TIMESTAMP(p)             microseconds                        MicrosecondTypes
-//! planning   date + INTERVAL '1 hour'            a timestamp                         IntervalArithmetic
-//! planning   now(), to_timestamp(…), date_bin(…) microseconds                        functions
-//! analysis   CAST(x AS Timestamp(ns))            CAST(x AS Timestamp(µs))            Microseconds, after type coercion
-//!            CAST('…' AS Timestamp(µs))          timestamp('…')                      rounds what is finer, half up
-//!            CAST(timestamp AS VARCHAR)          varchar(timestamp)                  2000-01-01 10:00:00
-//!            CAST(interval AS VARCHAR)           varchar(interval)                   26:00:00
-//!            CAST('100' AS INTERVAL)             interval('100')                     seconds, not months
+//! planning   TIMESTAMP, TIMESTAMP(p)       microseconds              MicrosecondTypes
+//! planning   date + INTERVAL '1 hour'      a timestamp               IntervalArithmetic
+//! planning   now(), to_timestamp(…),       microseconds              functions
+//!            date_bin(…)
+//! analysis   CAST(x AS Timestamp(ns))      CAST(x AS Timestamp(µs))  Microseconds
+//!            CAST('…' AS Timestamp(µs))    timestamp('…')            rounds half up
+//!            CAST(timestamp AS VARCHAR)    varchar(timestamp)        2000-01-01 10:00:00
+//!            CAST(interval AS VARCHAR)     varchar(interval)         26:00:00
+//!            CAST('100' AS INTERVAL)       interval('100')           seconds, not months
 //! ```
 //!
-//! Times with a zone are of the session's, and go by its clock (`clock.rs`), as in PostgreSQL:
+//! Times with a zone have the session's zone, and follow its clock (`clock.rs`), as in PostgreSQL.
+//! `MeetingZones` runs before type coercion:
 //!
 //! ```text
-//! planning   ts AT TIME ZONE 'x'                 timezone('x', ts)                   at_zone
-//! analysis   timestamptz < timestamp             both with the zone                  MeetingZones, before type coercion
-//!            CAST(timestamptz AS timestamp)      by_the_clock(timestamptz)           zones
-//!            timestamptz + INTERVAL '1 day'      time_plus(timestamptz, …)           zoned
-//!            date_part('day', timestamptz)       of what the clock shows             fields
+//! planning   ts AT TIME ZONE 'x'             timezone('x', ts)          at_zone
+//! analysis   timestamptz < timestamp         both with the zone         MeetingZones
+//!            CAST(timestamptz AS timestamp)  by_the_clock(timestamptz)  zones
+//!            timestamptz + INTERVAL '1 day'  time_plus(timestamptz, …)  zoned
+//!            date_part('day', timestamptz)   what the clock shows       fields
 //! ```
 
 mod abbreviations;
@@ -75,10 +78,15 @@ pub use to_char::register as register_templates;
 pub use types::MicrosecondTypes;
 pub(crate) use types::with_texts;
 
-/// Microseconds of a second.
+/// Microseconds per second.
 const SECOND: i64 = 1_000_000;
 
-/// Puts functions that give microseconds in the place of those of the engine.
+/// Replaces DataFusion's functions with ones that return microseconds, and registers the planner of
+/// interval arithmetic.
+///
+/// # Errors
+///
+/// Returns an error if a function or the planner cannot be registered.
 pub fn register(state: &mut SessionState) -> Result<()> {
     functions::register(state)?;
     ages::register(state)?;

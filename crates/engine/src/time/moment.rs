@@ -1,11 +1,13 @@
-//! A date and a time of day as a text says them, read as PostgreSQL reads it, or not at all.
+//! A date and a time of day from a text, parsed as PostgreSQL does, or not at all.
 //!
 //! ```text
-//! 2024-02-29 12:34:56.789+02       2024-02-29T12:34Z       2024-02-29 12:34 pm Europe/Berlin       0044-03-15 BC
-//! 20240229 123456                  2024/2/9                12:34                                   epoch
+//! 2024-02-29 12:34:56.789+02       2024-02-29T12:34Z       2024-02-29 12:34 pm Europe/Berlin
+//! 20240229 123456                  2024/2/9                0044-03-15 BC
+//! 12:34                            epoch
 //! ```
 //!
-//! Of what else PostgreSQL reads, such as `01/02/2024` and `now`, some means another time by the settings or at another time.
+//! Other forms that PostgreSQL accepts, such as `01/02/2024` and `now`, are refused if their
+//! meaning depends on settings or on the current time.
 
 use super::SECOND;
 use super::calendar::{DAY, at, days_in_month, days_of};
@@ -13,41 +15,43 @@ use super::clock::{Clock, offset};
 use super::input::MAX_DIGITS;
 use super::template::MONTHS;
 
-/// What a text says.
+/// The date and time that a text contains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Moment {
-    /// Since 1970-01-01.
+    /// Days since 1970-01-01.
     pub day: Option<i64>,
-    /// Microseconds since midnight, of a whole day at most.
+    /// Microseconds since midnight, at most a whole day.
     pub time: Option<i64>,
     pub zone: Option<Clock>,
-    /// Whether it is written in a form of ISO 8601, of which PostgreSQL reads no time of day alone.
+    /// Whether it has an ISO 8601 form, in which PostgreSQL accepts no time of day without a date.
     is_iso: bool,
 }
 
-/// Why a text is no moment.
+/// Why a text is not a moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fault {
-    /// It is not written as one.
+    /// It is not written like one.
     Syntax,
-    /// A part of it is out of its bounds.
+    /// A part of it is out of range.
     Range,
 }
 
 /// The last year of PostgreSQL's dates.
 const LAST_YEAR: i64 = 5_874_897;
 
-/// PostgreSQL's first time, 4714-11-24 BC, in microseconds since 1970. Its last is after the last that these hold.
+/// PostgreSQL's first time, 4714-11-24 BC, in microseconds since 1970. Its last time is after the
+/// last one that 64 bits can represent.
 pub(super) const FIRST_TIME: i64 = -210_866_803_200_000_000;
 
-/// The first day of PostgreSQL's dates, since 1970.
+/// PostgreSQL's first date, in days since 1970.
 const FIRST_DAY: i64 = -2_440_588;
 
 impl Moment {
-    /// What is finer than `digits` of a second is rounded, half up.
+    /// Parses a text. Fractions finer than `digits` digits of a second are rounded half up.
     ///
     /// # Errors
-    /// It is no moment.
+    ///
+    /// Returns an error if the text is not a moment.
     pub fn read(text: &str, digits: u8) -> Result<Self, Fault> {
         let text = text.trim_matches(|c: char| c.is_ascii_whitespace() || c == '\u{b}');
         if text.eq_ignore_ascii_case("epoch") {
@@ -69,20 +73,23 @@ impl Moment {
         Reader { rest: text, digits }.moment()
     }
 
-    /// As a clock of no zone shows it: a zone in the text is read and does not count.
+    /// Microseconds since 1970 as a clock without a zone shows them. A zone in the text is parsed
+    /// and ignored.
     ///
     /// # Errors
-    /// It has no date, or lies beyond the last time.
+    ///
+    /// Returns an error if there is no date, or if the time is out of range.
     pub fn timestamp(self) -> Result<i64, Fault> {
         let day = self.day.ok_or(Fault::Syntax)?;
         let time = at(day, self.time.unwrap_or(0)).ok_or(Fault::Range)?;
         in_range(time)
     }
 
-    /// The instant, by the zone that the text names, or by `clock`.
+    /// The instant in microseconds since 1970, by the zone in the text or else by `clock`.
     ///
     /// # Errors
-    /// It has no date, or lies beyond the last time.
+    ///
+    /// Returns an error if there is no date, or if the time is out of range.
     pub fn instant(self, clock: Clock) -> Result<i64, Fault> {
         let zone = self.zone.unwrap_or(clock);
         let day = self.day.ok_or(Fault::Syntax)?;
@@ -93,16 +100,19 @@ impl Moment {
     /// Days since 1970.
     ///
     /// # Errors
-    /// It has no date.
+    ///
+    /// Returns an error if there is no date.
     pub fn date(self) -> Result<i32, Fault> {
         let day = self.day.ok_or(Fault::Syntax)?;
         i32::try_from(day).map_err(|_| Fault::Range)
     }
 
-    /// Microseconds since midnight, of a whole day at most.
+    /// Microseconds since midnight, at most a whole day.
     ///
     /// # Errors
-    /// It has no time, a zone that needs a date, or a date in a form of ISO 8601.
+    ///
+    /// Returns an error if there is no time, if the zone needs a date, or if there is a date in an
+    /// ISO 8601 form.
     pub fn time_of_day(self) -> Result<i64, Fault> {
         let time = self.time.ok_or(Fault::Syntax)?;
         let needs_date = matches!(self.zone, Some(Clock::Named(_))) && self.day.is_none();
@@ -180,7 +190,8 @@ impl<'a> Reader<'a> {
                         true => self.taken(letters.len()),
                         false => self.until(|c| !(c.is_ascii_alphanumeric() || "/_+-".contains(c))),
                     };
-                    // PostgreSQL takes what is attached to a mark for a zone, and the mark for nothing.
+                    // PostgreSQL reads a sign attached to such a mark as a zone, and ignores the
+                    // mark.
                     if is_mark && self.rest.starts_with(['+', '-']) {
                         return Err(Fault::Syntax);
                     }
@@ -232,7 +243,7 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// Whether digits begin what is left that are those of a date.
+    /// Whether the next digits begin a date.
     fn is_date(&self) -> bool {
         let digits = self.digits_ahead();
         match self.rest.as_bytes().get(digits) {
@@ -246,7 +257,7 @@ impl<'a> Reader<'a> {
         self.rest.bytes().take_while(u8::is_ascii_digit).count()
     }
 
-    /// Year, month and day, and whether the month has its name.
+    /// Parses year, month and day. Also returns whether the month is a name.
     fn date(&mut self) -> Result<((i64, i64, i64), bool), Fault> {
         let digits = self.number(8)?;
         let mark = match self.rest.as_bytes().first() {
@@ -270,7 +281,7 @@ impl<'a> Reader<'a> {
         Ok(((year, month, self.number(2)?.1), has_name))
     }
 
-    /// Hours, and microseconds of the hour.
+    /// Parses hours, and the microseconds of the hour.
     fn time(&mut self) -> Result<(i64, i64), Fault> {
         let (digits, number) = self.number(6)?;
         let next = self.rest.as_bytes().first();
@@ -306,7 +317,7 @@ impl<'a> Reader<'a> {
         Ok((hour, (minute * 60 + second) * SECOND + fraction))
     }
 
-    /// Digits that come next, of which there are `most` at most, and how many there are.
+    /// Parses the next digits, at most `most`. Returns how many there are, and their number.
     fn number(&mut self, most: usize) -> Result<(usize, i64), Fault> {
         let digits = self.until(|c| !c.is_ascii_digit());
         match digits.len() {
@@ -332,7 +343,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Microseconds of the digits of a fraction.
+/// Microseconds from the digits of a fraction, rounded half up to `digits` digits.
 fn fraction(text: &str, digits: u8) -> i64 {
     let kept = usize::from(digits.min(MAX_DIGITS));
     let number = |digits: &str| -> i64 {
@@ -350,7 +361,7 @@ fn fraction(text: &str, digits: u8) -> i64 {
     number(written) * 10i64.pow(missing) + if rounds { unit } else { 0 }
 }
 
-/// The number of a month by its name in English, or its first three letters.
+/// The number of a month from its English name or the first three letters of it.
 fn month_of(name: &str) -> Option<i64> {
     let found = MONTHS.iter().position(|month| {
         let short = month.get(..3).unwrap_or(month);

@@ -1,4 +1,5 @@
-//! A timestamp as text, as PostgreSQL writes it: `2000-01-01 10:00:00.5`, with a zone `2000-01-01 10:00:00.5+02`.
+//! Writes timestamps as PostgreSQL does: `2000-01-01 10:00:00.5`, and with a zone
+//! `2000-01-01 10:00:00.5+02`.
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -17,14 +18,14 @@ use super::input::out_of_range;
 use super::moment::FIRST_TIME;
 use super::types::with_texts;
 
-/// An array with text in the place of timestamps, at every depth.
+/// Replaces timestamps with text, at every depth of an array.
 pub(crate) fn texts(array: &ArrayRef) -> Result<ArrayRef> {
     let Some(target) = with_texts(array.data_type()) else {
         return Ok(Arc::clone(array));
     };
     with_leaves(array, &target, &|array, target| match array.data_type() {
         DataType::Timestamp(_, zone) => Ok(Arc::new(written(array, zone.as_deref())?)),
-        // What else may hold timestamps is written by Arrow.
+        // Arrow writes the other types.
         _ => Ok(cast(array, target)?),
     })
 }
@@ -62,10 +63,11 @@ fn written(array: &ArrayRef, zone: Option<&str>) -> Result<StringArray> {
         .map_err(DataFusionError::from)
 }
 
-/// Writes a date of days since 1970.
+/// Writes a date, given in days since 1970.
 ///
 /// # Errors
-/// Those of writing.
+///
+/// Returns an error if `text` does.
 pub(crate) fn write_date(text: &mut impl Write, days: i32) -> std::fmt::Result {
     let (year, month, day) = date_of(days.into());
     // The year before 1 is 1 BC.

@@ -1,8 +1,10 @@
-//! `date_part` and `EXTRACT` of intervals, and of the time between two timestamps, which is a duration to the engine and an interval of
-//! days and times of day to PostgreSQL and Athena: `4 days 01:02:03.5` has 1 hour.
+//! `date_part` and `EXTRACT` of intervals, and of the time between two timestamps. That is a
+//! duration in DataFusion, and an interval of days and a time of day in PostgreSQL and Athena:
+//! `4 days 01:02:03.5` has 1 hour.
 //!
-//! The engine's own of an interval are of an `i32` of nanoseconds where it fits, and of whole seconds where not (`arrow-arith`,
-//! `temporal.rs`, 59.3); it knows no centuries, and takes a year for 360 days. Of a duration it gives whole durations, in parts that wrap.
+//! For an interval, DataFusion returns nanoseconds as an `i32` if they fit, and whole seconds
+//! otherwise (`arrow-arith`, `temporal.rs`, 59.3). It does not know centuries, and takes a year for
+//! 360 days. For a duration it returns the whole duration in the unit, and wraps.
 
 use std::sync::Arc;
 
@@ -25,7 +27,7 @@ use crate::expressions;
 const MINUTE: i64 = 60 * SECOND;
 const HOUR: i64 = 60 * MINUTE;
 
-/// A call that is done here; `None` for the engine's own.
+/// Replaces a call that is evaluated here; `None` for DataFusion's own.
 pub(super) fn of_period(call: &ScalarFunction, schema: &DFSchema) -> Option<Expr> {
     let [Expr::Literal(name, _), value] = call.args.as_slice() else {
         return None;
@@ -75,7 +77,7 @@ impl Part {
         let micros = of.nanoseconds / 1000;
         let (years, months) = (of.months / 12, of.months % 12);
         match self {
-            // A year is 365.25 days, and a month 30.
+            // A year has 365.25 days, and a month 30.
             Self::Epoch => {
                 let days =
                     f64::from(years) * 365.25 + f64::from(months) * 30.0 + f64::from(of.days);

@@ -1,8 +1,10 @@
-//! An interval as a text says it, read as PostgreSQL reads it.
+//! An interval from a text, parsed as PostgreSQL does.
 //!
 //! ```text
-//! 1 year 2 mons -3 days 04:05:06.789       1.5 months (1 month 15 days)       1-2 3 4:05       100 (seconds)
-//! @ 1 day ago                              P1Y2M3DT4H5M6.5S                   2 hours, 1 min
+//! 1 year 2 mons -3 days 04:05:06.789       1.5 months (1 month 15 days)
+//! 1-2 3 4:05                               100 (seconds)
+//! @ 1 day ago                              2 hours, 1 min
+//! P1Y2M3DT4H5M6.5S
 //! ```
 
 use arrow::datatypes::IntervalMonthDayNano;
@@ -14,8 +16,11 @@ const MINUTE: i64 = 60_000_000;
 const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
 
+/// Parses an interval.
+///
 /// # Errors
-/// It is no interval.
+///
+/// Returns an error if the text is not an interval.
 pub(super) fn read(text: &str) -> Result<IntervalMonthDayNano, Fault> {
     let text = text.trim_matches(|c: char| c.is_ascii_whitespace());
     let mut period = Period::default();
@@ -62,23 +67,23 @@ impl Unit {
     }
 }
 
-/// Seconds and what they consist of.
+/// Seconds and the units that they consist of.
 const SECONDS: [Unit; 3] = [Unit::Second, Unit::Millisecond, Unit::Microsecond];
 
-/// A number, of which what is before the point and what is after it have one sign.
+/// A number whose integer part and fraction have the same sign.
 #[derive(Debug, Clone, Copy)]
 struct Number {
     whole: i64,
     fraction: f64,
 }
 
-/// What is read so far.
+/// The interval parsed so far.
 #[derive(Debug, Default)]
 struct Period {
     months: i64,
     days: i64,
     micros: i64,
-    /// Each unit is named once.
+    /// The units so far. Each may occur once.
     named: Vec<Unit>,
     /// Whether there was a time such as `04:05`.
     has_clock: bool,
@@ -122,7 +127,7 @@ impl Period {
         Ok(())
     }
 
-    /// Of a unit of `length` microseconds, a part that is less than one. Half a microsecond is none.
+    /// Adds a fraction of a unit of `length` microseconds. Exactly half a microsecond is dropped.
     fn add_part(&mut self, part: f64, length: i64) -> Result<(), Fault> {
         let micros = part * length as f64;
         let whole = micros.trunc();
@@ -135,7 +140,7 @@ impl Period {
         self.add_micros(Some(rounded as i64))
     }
 
-    /// Of a unit of `length` days, a part that is less than one.
+    /// Adds a fraction of a unit of `length` days.
     fn add_part_of_days(&mut self, part: f64, length: i64) -> Result<(), Fault> {
         let days = part * length as f64;
         self.add_days(Some(days.trunc() as i64))?;
@@ -180,7 +185,7 @@ impl Period {
         self.add_part(number.fraction, length)
     }
 
-    /// What follows `P`.
+    /// Parses what follows `P`.
     fn designated(&mut self, text: &str) -> Result<(), Fault> {
         let mut rest = text;
         let mut is_time = false;
@@ -210,7 +215,7 @@ impl Period {
                 (true, 'S') => Unit::Second,
                 _ => return Err(Fault::Syntax),
             };
-            // The larger ones come first.
+            // Larger units come first.
             if last.is_some_and(|last| last as u8 >= unit as u8) {
                 return Err(Fault::Syntax);
             }
@@ -221,7 +226,7 @@ impl Period {
         Ok(())
     }
 
-    /// Numbers and their units.
+    /// Parses numbers and their units.
     fn spoken(&mut self, text: &str) -> Result<(), Fault> {
         let mut rest = text;
         if let Some(after) = rest.strip_prefix('@') {
@@ -254,7 +259,7 @@ impl Period {
         Ok(())
     }
 
-    /// One number with what belongs to it.
+    /// Parses one number and its unit.
     fn field(&mut self, rest: &mut &str) -> Result<(), Fault> {
         let start = *rest;
         let sign = taken_sign(rest);
@@ -278,7 +283,7 @@ impl Period {
         let letters = after.bytes().take_while(u8::is_ascii_alphabetic).count();
         let (word, following) = after.split_at_checked(letters).unwrap_or((after, ""));
         let unit = match word {
-            // A number alone is of seconds at the end, and of days before a time.
+            // A number without a unit counts seconds at the end, and days before a time.
             "" if after.is_empty() => Unit::Second,
             "" if spaced && is_clock(after) => Unit::Day,
             word => {
@@ -290,13 +295,13 @@ impl Period {
             }
         };
         let number = number.ok_or(Fault::Range)?;
-        // Of a part of a day that follows a time, PostgreSQL loses the hours.
+        // PostgreSQL loses the hours of a fraction of days that follows a time.
         let has_part =
             matches!(unit, Unit::Day | Unit::Week | Unit::Month) && number.fraction != 0.0;
         if has_part && self.has_clock {
             return Err(Fault::Syntax);
         }
-        // Seconds with a fraction are milliseconds and microseconds too.
+        // Seconds with a fraction also count as milliseconds and microseconds.
         match unit {
             Unit::Second if number.fraction != 0.0 => self.once(&SECONDS)?,
             unit => self.once(&[unit])?,
@@ -304,7 +309,7 @@ impl Period {
         self.add(number, unit)
     }
 
-    /// `4:05`, `4:05:06.789`, and of `4:05.5` minutes and seconds.
+    /// Parses `4:05` and `4:05:06.789`; `4:05.5` is minutes and seconds.
     fn clock(&mut self, rest: &mut &str, sign: i64) -> Result<(), Fault> {
         self.once(&[Unit::Hour, Unit::Minute])?;
         self.has_clock = true;
@@ -342,7 +347,7 @@ impl Period {
         self.add_micros(time.and_then(|time| time.checked_mul(sign)))
     }
 
-    /// `1-2`.
+    /// Parses `1-2`.
     fn years_and_months(&mut self, rest: &mut &str, sign: i64) -> Result<(), Fault> {
         self.once(&[Unit::Year, Unit::Month])?;
         let end = rest
@@ -362,7 +367,7 @@ impl Period {
     }
 }
 
-/// A number that is digits alone.
+/// Parses a number that consists of digits only.
 fn whole(text: &str) -> Result<i64, Fault> {
     let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     match is_number {
@@ -376,7 +381,7 @@ fn any_number(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c))
 }
 
-/// Whether a time of a clock comes next.
+/// Whether a time such as `4:05` comes next.
 fn is_clock(text: &str) -> bool {
     let digits = text.trim_start_matches(['+', '-']);
     let count = digits.bytes().take_while(u8::is_ascii_digit).count();
@@ -393,7 +398,7 @@ fn taken_sign(rest: &mut &str) -> i64 {
     sign
 }
 
-/// A number that comes next; of one that is out of range nothing.
+/// Parses the next number. `Some(None)` if it is out of range.
 fn taken_number(rest: &mut &str) -> Option<Option<Number>> {
     let sign = taken_sign(rest);
     let whole = rest.bytes().take_while(u8::is_ascii_digit).count();

@@ -1,5 +1,5 @@
-//! `CAST(x AS TIMESTAMP(p))` for a precision below microseconds, which the engine's types do not have: the value is rounded,
-//! half up, as Trino rounds it.
+//! `CAST(x AS TIMESTAMP(p))` for a precision below microseconds, which DataFusion's types do not
+//! have. The value is rounded half up, as in Trino.
 
 use std::sync::Arc;
 
@@ -32,7 +32,7 @@ pub(super) fn register(state: &mut SessionState) -> Result<()> {
     Ok(())
 }
 
-/// What a call becomes whose argument is text: what is read of the text is rounded once.
+/// Rewrites a call whose argument is text, so that the parsed value is rounded only once.
 pub(super) fn of_text(call: &ScalarFunction) -> Option<Expr> {
     call.func.inner().downcast_ref::<ToPrecision>()?;
     let [Expr::ScalarFunction(text), Expr::Literal(digits, _)] = call.args.as_slice() else {
@@ -102,7 +102,7 @@ fn all_rounded(times: &ArrayRef, unit: i64) -> Result<ArrayRef> {
     Ok(Arc::new(rounded.with_data_type(times.data_type().clone())))
 }
 
-/// To a multiple of `unit`, half up.
+/// Rounds to a multiple of `unit`, half up.
 fn rounded(time: i64, unit: i64) -> Result<i64, Error> {
     let rest = time.rem_euclid(unit);
     let down = time - rest;

@@ -1,4 +1,5 @@
-//! The analyzer rule after type coercion, which casts to nanoseconds what it compares, unites or passes on.
+//! The analyzer rule that runs after type coercion, which casts times to nanoseconds in
+//! comparisons, unions and arguments.
 
 use std::sync::Arc;
 
@@ -21,7 +22,8 @@ use super::types::{in_microseconds, with_texts};
 use super::{extremes, fields, length, parts, precision, zoned, zones};
 use crate::{expressions, texts};
 
-/// Microseconds where the engine put nanoseconds, and texts of times as PostgreSQL writes them.
+/// Replaces DataFusion's nanoseconds with microseconds, and writes times as text as PostgreSQL
+/// does.
 #[derive(Debug)]
 pub struct Microseconds;
 
@@ -39,7 +41,8 @@ impl AnalyzerRule for Microseconds {
     }
 }
 
-/// Windows over intervals are ordered by their lengths, before types are settled: the engine then asks how far RANGE goes.
+/// Orders windows over intervals by their lengths. Runs before type coercion, which checks the type
+/// of RANGE.
 #[derive(Debug)]
 pub struct WindowsByLength;
 
@@ -66,7 +69,8 @@ impl AnalyzerRule for WindowsByLength {
     }
 }
 
-/// A frame of RANGE ends with peers of a row, as one of GROUPS does, of which the engine asks no type.
+/// A RANGE frame without offsets ends with the peers of a row, like a GROUPS frame, for which
+/// DataFusion accepts any type.
 fn by_peers(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
     let Expr::WindowFunction(mut window) = expr else {
         return Transformed::no(expr);
@@ -101,7 +105,7 @@ fn by_peers(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
     Transformed::yes(Expr::WindowFunction(window))
 }
 
-/// Whether a frame goes as far as a value, and so is of the type of what it is ordered by.
+/// Whether a frame has a RANGE offset, whose type depends on that of the order key.
 fn has_offset(frame: &WindowFrame) -> bool {
     let goes_far = |bound: &WindowFrameBound| match bound {
         WindowFrameBound::Preceding(by) | WindowFrameBound::Following(by) => !by.is_null(),
@@ -111,7 +115,8 @@ fn has_offset(frame: &WindowFrame) -> bool {
         && (goes_far(&frame.start_bound) || goes_far(&frame.end_bound))
 }
 
-/// A window with RANGE over dates as one over timestamps: the engine leaves out the hours of an interval that it takes from a date.
+/// Turns a RANGE window over dates into one over timestamps: DataFusion ignores the hours of an
+/// interval that it subtracts from a date.
 fn of_timestamps(window: &WindowFunction, schema: &DFSchema) -> Option<WindowFunction> {
     let mut window = window.clone();
     let [key] = window.params.order_by.as_mut_slice() else {
@@ -126,7 +131,7 @@ fn of_timestamps(window: &WindowFunction, schema: &DFSchema) -> Option<WindowFun
     Some(window)
 }
 
-/// Whether a plan has nanoseconds or casts that are done here.
+/// Whether a plan has nanoseconds, or casts that are evaluated here.
 fn concerns(plan: &LogicalPlan) -> Result<bool> {
     let mut found = false;
     plan.apply_with_subqueries(|node| {
@@ -154,7 +159,7 @@ fn is_done_here(expr: &Expr) -> bool {
     }
 }
 
-/// Whether a call may be one for nanoseconds by name: `arrow_cast(x, 'Timestamp(ns)')`.
+/// Whether a call may name nanoseconds: `arrow_cast(x, 'Timestamp(ns)')`.
 fn is_asked_for(call: &ScalarFunction) -> bool {
     matches!(call.func.name(), "arrow_cast" | "arrow_try_cast")
 }
@@ -197,7 +202,7 @@ fn rewritten(node: LogicalPlan) -> Result<LogicalPlan> {
     }
 }
 
-/// A table whose columns are cast.
+/// Casts the columns of a table.
 fn cast_columns(scan: LogicalPlan) -> Result<LogicalPlan> {
     let schema = Arc::clone(scan.schema());
     let columns = schema
@@ -298,7 +303,7 @@ fn expression(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     })
 }
 
-/// A literal, rounded half up.
+/// A literal in microseconds, rounded half up.
 fn literal(value: ScalarValue) -> ScalarValue {
     match value {
         ScalarValue::TimestampNanosecond(nanos, zone) => {
@@ -315,7 +320,7 @@ fn literal(value: ScalarValue) -> ScalarValue {
 fn cast(expr: Expr, field: Arc<Field>, schema: &DFSchema, strict: bool) -> Expr {
     let field = field_in_microseconds(&field);
     let target = field.data_type();
-    // A filter of a scan may speak of columns that its schema does not have; then the cast stays.
+    // A filter of a scan may refer to columns that are not in its schema. Then the cast stays.
     let from = expr.get_type(schema).ok();
     match (from, target) {
         (Some(from), target) if from == *target && with_texts(target).is_some() => return expr,
@@ -325,7 +330,7 @@ fn cast(expr: Expr, field: Arc<Field>, schema: &DFSchema, strict: bool) -> Expr 
         (Some(DataType::Duration(_)), DataType::Interval(IntervalUnit::MonthDayNano)) => {
             return zoned::of_duration(expr);
         }
-        // Whole numbers are seconds since 1970.
+        // Integers are seconds since 1970.
         (Some(from), DataType::Timestamp(TimeUnit::Microsecond, zone)) if from.is_integer() => {
             let seconds = DataType::Timestamp(TimeUnit::Second, zone.clone());
             let seconds = Expr::Cast(Cast::new(Box::new(expr), seconds));
@@ -352,7 +357,8 @@ fn again(expr: Expr, field: Arc<Field>, strict: bool) -> Expr {
     }
 }
 
-/// A time and a duration of nanoseconds, which coercion made of a date and a time of day.
+/// Gives a time and a duration the same unit: coercion makes a duration of nanoseconds from a date
+/// and a time of day.
 fn same_unit(binary: BinaryExpr, schema: &DFSchema) -> BinaryExpr {
     let micros = |expr: &Expr| {
         matches!(

@@ -1,4 +1,5 @@
-//! `generate_series` and `range` of timestamps. The engine's cast them to nanoseconds, and are NULL for years that these do not hold.
+//! `generate_series` and `range` of timestamps. DataFusion casts them to nanoseconds, and returns
+//! NULL for years that do not fit.
 
 use std::sync::Arc;
 
@@ -18,7 +19,7 @@ use super::input::out_of_range;
 use super::zoned::shifted;
 use crate::{bounded, stop};
 
-/// Elements between two looks at whether the query is still wanted.
+/// Elements between two checks whether the query is still wanted.
 const PIECE: usize = 100_000;
 
 fn leads_nowhere(name: &str) -> DataFusionError {
@@ -26,14 +27,17 @@ fn leads_nowhere(name: &str) -> DataFusionError {
         Code::InvalidParameter,
         format!("the step of {name} does not lead from its start to its end"),
     )
-    .with_hint("steps of a microsecond and more go, in one direction")
+    .with_hint("the step must be a microsecond or more, in one direction")
     .into()
 }
 
-/// The lists from `start` to `end`, which is one of them if it is `inclusive`; `None` if they are not of timestamps.
+/// The lists from `start` to `end`, with `end` if `inclusive`; `None` if they are not of
+/// timestamps.
 ///
 /// # Errors
-/// A step that does not lead anywhere, more elements than a list may have, and times out of range.
+///
+/// Returns an error if the step leads nowhere, if there are more elements than a list may have, or
+/// if a time is out of range.
 pub(super) fn of_times(
     name: &str,
     args: &ScalarFunctionArgs,
@@ -106,9 +110,9 @@ pub(super) fn of_times(
             }
             match next(time) {
                 Some(following) if following.cmp(&time) == up => time = following,
-                // A month less 30 days may go either way, or nowhere.
+                // A step of a month less 30 days may go either way, or nowhere.
                 Some(_) => return Err(leads_nowhere(name)),
-                // Beyond the last time there is no end.
+                // The series ends with the last representable time.
                 None => break,
             }
         }

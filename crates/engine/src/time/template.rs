@@ -1,4 +1,5 @@
-//! The templates of PostgreSQL's `to_char`, for times: `YYYY-MM-DD HH24:MI:SS.MS`, `FMDay, DDth Month`.
+//! The templates of PostgreSQL's `to_char` for times: `YYYY-MM-DD HH24:MI:SS.MS`,
+//! `FMDay, DDth Month`.
 
 use super::SECOND;
 use super::calendar::{date_of, days_of, iso_week, split, weekday};
@@ -30,7 +31,7 @@ const ROMAN: [&str; 12] = [
     "I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI", "XII",
 ];
 
-/// Patterns in upper case; one that begins another comes after it.
+/// Patterns in upper case. A prefix of another pattern comes after it.
 const PATTERNS: &[&str] = &[
     "A.D.", "A.M.", "AD", "AM", "B.C.", "BC", "CC", "DAY", "DDD", "DD", "DY", "D", "FF1", "FF2",
     "FF3", "FF4", "FF5", "FF6", "FX", "HH24", "HH12", "HH", "IDDD", "ID", "IW", "IYYY", "IYY",
@@ -45,7 +46,7 @@ pub(super) struct Shown<'a> {
     pub time: i64,
     /// Seconds east of UTC.
     pub offset: i32,
-    /// What the zone is called then; nothing without a zone.
+    /// The zone's abbreviation at that time; empty without a zone.
     pub zone: &'a str,
 }
 
@@ -56,14 +57,14 @@ pub(super) enum Letters {
     Capital,
 }
 
-/// The pattern that a text begins with, its length in bytes and its letters.
+/// The pattern that a text begins with, and its letter case.
 pub(super) fn pattern(text: &str) -> Option<(&'static str, Letters)> {
     PATTERNS.iter().find_map(|pattern| {
         let written = text.get(..pattern.len())?;
         if written == *pattern {
             return Some((*pattern, Letters::Upper));
         }
-        // `FF1` and its like have digits too.
+        // Patterns such as `FF1` contain digits, too.
         if written.eq_ignore_ascii_case(pattern) && written == pattern.to_ascii_lowercase() {
             return Some((*pattern, Letters::Lower));
         }
@@ -74,13 +75,13 @@ pub(super) fn pattern(text: &str) -> Option<(&'static str, Letters)> {
     })
 }
 
-/// A prefix that takes blanks and zeros out.
+/// Strips a prefix that suppresses padding with blanks and zeros.
 pub(super) fn fills(text: &str) -> Option<&str> {
     let found = ["FM", "fm", "TM", "tm"];
     found.iter().find_map(|prefix| text.strip_prefix(prefix))
 }
 
-/// Writes a time as a template says.
+/// Writes a time by a template.
 pub(super) fn write(out: &mut String, template: &str, shown: &Shown<'_>) {
     let mut rest = template;
     while !rest.is_empty() {
@@ -119,7 +120,7 @@ pub(super) fn write(out: &mut String, template: &str, shown: &Shown<'_>) {
     }
 }
 
-/// Writes what is in quotes, and returns what follows them.
+/// Writes quoted text and returns what follows it.
 fn quoted<'a>(out: &mut String, text: &'a str) -> &'a str {
     let mut chars = text.char_indices();
     while let Some((at, char)) = chars.next() {
@@ -150,7 +151,7 @@ fn ordinal(number: &str, upper: bool) -> &'static str {
     names.get(which).copied().unwrap_or("th")
 }
 
-/// Writes one field; returns whether it is a number that an ordinal may follow.
+/// Writes one field. Returns whether it is a number, which an ordinal suffix may follow.
 fn write_field(
     out: &mut String,
     pattern: &str,
@@ -166,7 +167,7 @@ fn write_field(
     let counted = |year: i64| if year > 0 { year } else { 1 - year };
     let mut number = |value: i64, width: usize| {
         let width = if bare { 0 } else { width };
-        // A minus takes no place of the digits.
+        // A minus sign does not count as a digit.
         match value < 0 {
             true => out.push_str(&format!("-{:0width$}", value.unsigned_abs())),
             false => out.push_str(&format!("{value:0width$}")),
@@ -229,7 +230,7 @@ fn write_field(
     }
 }
 
-/// Writes what is no number: names, halves of the day, offsets, and digits of a fraction.
+/// Writes fields that are not numbers: names, halves of the day, offsets, and digits of a fraction.
 fn write_name(out: &mut String, pattern: &str, letters: Letters, bare: bool, shown: &Shown<'_>) {
     let (day, time) = split(shown.time);
     let (year, month, _) = date_of(day);

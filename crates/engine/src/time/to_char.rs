@@ -1,5 +1,5 @@
-//! `to_char(time, template)` as in PostgreSQL. The engine's own takes formats of `strftime`, and writes a template as it is: one that has a
-//! `%` is such a format.
+//! `to_char(time, template)` as in PostgreSQL. DataFusion's function takes `strftime` formats, and
+//! returns a PostgreSQL template unchanged. A template with a `%` is a `strftime` format.
 
 use std::sync::Arc;
 
@@ -19,7 +19,11 @@ use super::clock::Clock;
 use super::input::out_of_range;
 use super::template::{Shown, write};
 
-/// Puts it in the place of the engine's.
+/// Replaces DataFusion's function.
+///
+/// # Errors
+///
+/// Returns an error if the function cannot be registered.
 pub fn register(state: &mut SessionState) -> Result<()> {
     if let Some(inner) = state.scalar_functions().get("to_char").cloned() {
         state.register_udf(Arc::new(ScalarUDF::new_from_impl(ToChar { inner })))?;
@@ -92,7 +96,7 @@ impl ScalarUDFImpl for ToChar {
     }
 }
 
-/// Whether any of the templates is a format of `strftime`.
+/// Whether any of the templates is a `strftime` format.
 pub(super) fn has_formats(templates: &ColumnarValue) -> Result<bool> {
     let templates = cast(&templates.to_array(1)?, &DataType::Utf8)?;
     let mut templates = templates.as_string::<i32>().iter().flatten();
@@ -106,7 +110,7 @@ fn texts(times: &ArrayRef, templates: &ArrayRef) -> Result<ArrayRef> {
     };
     let clock = zone.as_deref().map(Clock::of).transpose()?;
     let times = match times.data_type() {
-        // Of a time of day, that of the first day.
+        // A time of day is one on the first day.
         DataType::Time32(_) | DataType::Time64(_) => {
             let micros = cast(times, &DataType::Time64(TimeUnit::Microsecond))?;
             cast(
@@ -121,7 +125,7 @@ fn texts(times: &ArrayRef, templates: &ArrayRef) -> Result<ArrayRef> {
     let mut texts = StringBuilder::with_capacity(times.len(), times.len() * 16);
     let mut text = String::new();
     for (time, template) in times.iter().zip(templates.as_string::<i32>()) {
-        // Without a template there is nothing to write, which is NULL.
+        // An empty template writes nothing, which is NULL.
         let (Some(time), Some(template)) = (time, template.filter(|template| !template.is_empty()))
         else {
             texts.append_null();

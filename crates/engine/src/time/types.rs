@@ -1,4 +1,4 @@
-//! Types with nanoseconds, and the same with microseconds.
+//! Converts types with nanoseconds to microseconds.
 
 use std::sync::Arc;
 
@@ -7,10 +7,10 @@ use datafusion::error::Result;
 use datafusion::logical_expr::planner::TypePlanner;
 use datafusion::sql::sqlparser::ast::{DataType as SqlType, TimezoneInfo};
 
-/// Plans `TIMESTAMP`, whatever its precision.
+/// Plans `TIMESTAMP` of any precision.
 #[derive(Debug)]
 pub struct MicrosecondTypes {
-    /// The session's.
+    /// The session's time zone.
     pub time_zone: Option<String>,
 }
 
@@ -28,7 +28,7 @@ impl TypePlanner for MicrosecondTypes {
     }
 }
 
-/// A type with microseconds where it has nanoseconds; `None` if it has none.
+/// The type with microseconds in place of nanoseconds; `None` if it has no nanoseconds.
 pub(super) fn in_microseconds(data_type: &DataType) -> Option<DataType> {
     mapped(data_type, &|data_type| match data_type {
         DataType::Timestamp(TimeUnit::Nanosecond, zone) => {
@@ -38,7 +38,7 @@ pub(super) fn in_microseconds(data_type: &DataType) -> Option<DataType> {
     })
 }
 
-/// A type with microseconds where it has any timestamp; `None` if that is as it was.
+/// The type with all timestamps in microseconds; `None` if nothing changes.
 pub(super) fn all_in_microseconds(data_type: &DataType) -> Option<DataType> {
     mapped(data_type, &|data_type| match data_type {
         DataType::Timestamp(TimeUnit::Microsecond, _) => None,
@@ -49,14 +49,14 @@ pub(super) fn all_in_microseconds(data_type: &DataType) -> Option<DataType> {
     })
 }
 
-/// A type with text where it has timestamps; `None` if it has none.
+/// The type with text in place of timestamps; `None` if it has none.
 pub(crate) fn with_texts(data_type: &DataType) -> Option<DataType> {
     mapped(data_type, &|data_type| {
         matches!(data_type, DataType::Timestamp(..)).then_some(DataType::Utf8)
     })
 }
 
-/// `change`d at every depth; `None` if nothing was.
+/// Applies `change` at every depth; `None` if nothing changes.
 fn mapped(
     data_type: &DataType,
     change: &dyn Fn(&DataType) -> Option<DataType>,

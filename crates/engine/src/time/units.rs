@@ -1,4 +1,4 @@
-//! Units that times are cut to and split into, by PostgreSQL's names.
+//! Units to which times are truncated and of which they consist, by PostgreSQL's names.
 
 use super::SECOND;
 use super::calendar::{at, date_of, days_of, split, weekday};
@@ -41,7 +41,7 @@ impl Unit {
         })
     }
 
-    /// Whether the engine's `date_trunc` knows it by this name.
+    /// Whether DataFusion's `date_trunc` knows the unit by this name.
     pub(super) fn is_of_engine(name: &str) -> bool {
         matches!(
             name.to_ascii_lowercase().as_str(),
@@ -58,8 +58,9 @@ impl Unit {
         )
     }
 
-    /// The beginning of the unit that an instant is in, by a clock. Days and longer units begin by the clock, hours and shorter ones
-    /// with the offset of the instant. `None` beyond the first time.
+    /// The start of the unit that contains an instant, by a clock. Days and longer units start by
+    /// the clock, hours and shorter ones by the offset of the instant. `None` before the first
+    /// time.
     pub(super) fn truncated(self, clock: Clock, instant: i64) -> Option<i64> {
         let offset = i64::from(clock.offset_at(instant)) * SECOND;
         let shown = instant.checked_add(offset)?;
@@ -74,10 +75,10 @@ impl Unit {
         (shown - shown.rem_euclid(length)).checked_sub(offset)
     }
 
-    /// The first day of the unit that a day is in.
+    /// The first day of the unit that contains a day.
     fn first_day(self, day: i64) -> i64 {
         let (year, month, _) = date_of(day);
-        // Centuries and millennia begin with a year 1.
+        // Centuries and millennia begin one year after a multiple of their length.
         let first = |length: i64| match year > 0 {
             true => (year - 1) / length * length + 1,
             false => -((length - year) / length) * length + 1,

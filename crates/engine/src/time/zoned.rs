@@ -1,7 +1,9 @@
-//! Times with a zone and intervals: months and days go by the clock of the zone, hours by time that passes, as in PostgreSQL.
+//! Times with a zone plus intervals: months and days follow the zone's clock, hours are elapsed
+//! time, as in PostgreSQL.
 //!
-//! The engine has this right but where a clock shows a time twice or never, for years after 2099, and for the time between two times,
-//! of which it adds days as hours. In UTC all of it is right, and is left as it is.
+//! DataFusion is correct except for times that a clock shows twice or never, for years after 2099,
+//! and for differences of two times, whose days it adds as hours. It is always correct in UTC,
+//! which is left unchanged.
 
 use std::sync::Arc;
 
@@ -29,7 +31,7 @@ use crate::expressions;
 
 pub(super) const INTERVAL: DataType = DataType::Interval(IntervalUnit::MonthDayNano);
 
-/// A time with a zone and an interval, added or subtracted; `None` for anything else, and in UTC.
+/// A time with a zone plus or minus an interval; `None` for anything else, and in UTC.
 pub(super) fn arithmetic(binary: &BinaryExpr, schema: &DFSchema) -> Option<Expr> {
     let sign = match binary.op {
         Operator::Plus => 1,
@@ -126,7 +128,7 @@ impl ScalarUDFImpl for Shifted {
     }
 }
 
-/// A time `sign` times an interval later; `None` beyond the last time.
+/// The time `sign` times an interval later; `None` after the last time.
 pub(super) fn shifted(clock: Clock, time: i64, by: IntervalMonthDayNano, sign: i64) -> Option<i64> {
     let mut time = time;
     if by.months != 0 {
@@ -141,10 +143,12 @@ pub(super) fn shifted(clock: Clock, time: i64, by: IntervalMonthDayNano, sign: i
     time.checked_add(sign * (by.nanoseconds / 1000))
 }
 
-/// Intervals, and the time between two times as PostgreSQL has it: days, and the rest in hours.
+/// Intervals as they are; the differences of two times as in PostgreSQL, in days and the rest in
+/// hours.
 ///
 /// # Errors
-/// The values are something else, or of more days than an interval holds.
+///
+/// Returns an error for other types, or if there are more days than an interval holds.
 pub(super) fn intervals(values: &ArrayRef) -> Result<IntervalMonthDayNanoArray> {
     let DataType::Duration(_) = values.data_type() else {
         let intervals = cast(values, &INTERVAL)?;
@@ -160,7 +164,7 @@ pub(super) fn intervals(values: &ArrayRef) -> Result<IntervalMonthDayNanoArray> 
     Ok(intervals)
 }
 
-/// A cast of the time between two times to an interval: the engine makes hours of the days.
+/// Casts the difference of two times to an interval. DataFusion turns its days into hours.
 pub(super) fn of_duration(duration: Expr) -> Expr {
     let function = OfDuration {
         signature: Signature::any(1, Volatility::Immutable),

@@ -1,8 +1,11 @@
-//! Casts between times with a zone and without one are by the clock of the zone, as in PostgreSQL and Athena.
+//! Casts between times with and without a zone follow the zone's clock, as in PostgreSQL and
+//! Athena.
 //!
-//! The engine takes the zone off and leaves the time of UTC (`arrow-cast`, 59.3), moves a cast of a column to a constant, where it
-//! means another time (`unwrap_cast` of `datafusion-optimizer`, 55.2), refuses what a clock shows twice or never, and knows no summer
-//! after 2099. In UTC it is right, and is left as it is. Delete this when the engine's casts are by the clock.
+//! DataFusion drops the zone and keeps the time in UTC (`arrow-cast`, 59.3). It moves a cast from a
+//! column to a constant, where it means another time (`unwrap_cast` of `datafusion-optimizer`,
+//! 55.2). It refuses times that a clock shows twice or never, and knows no daylight saving time
+//! after 2099. It is correct in UTC, which is left unchanged. Delete this when DataFusion's casts
+//! follow the clock.
 
 use std::sync::Arc;
 
@@ -19,7 +22,7 @@ use super::clock::Clock;
 use super::input::out_of_range;
 use crate::expressions;
 
-/// A cast that is by a clock; `None`: the engine's own is right.
+/// A cast that follows a clock; `None` if DataFusion's own is correct.
 pub(super) fn by_the_clock(expr: &Expr, from: &DataType, to: &DataType) -> Option<Expr> {
     let naive = DataType::Timestamp(TimeUnit::Microsecond, None);
     let zone = match (from, to) {
@@ -46,7 +49,7 @@ pub(super) fn by_the_clock(expr: &Expr, from: &DataType, to: &DataType) -> Optio
     Some(expressions::call(function, vec![expr.clone()]))
 }
 
-/// Whether the clock of a zone shows UTC.
+/// Whether the zone's clock shows UTC.
 pub(super) fn is_utc(zone: &str) -> bool {
     matches!(zone, "UTC" | "Z" | "GMT") || Clock::of(zone).is_ok_and(Clock::is_utc)
 }
@@ -84,10 +87,11 @@ impl ScalarUDFImpl for ByTheClock {
     }
 }
 
-/// Times of a zone as its clock shows them, and the other way round.
+/// Converts times with a zone to what its clock shows, or the other way round.
 ///
 /// # Errors
-/// One is beyond the last time.
+///
+/// Returns an error if a time is out of range.
 pub(super) fn moved(values: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
     let micros = |zone| DataType::Timestamp(TimeUnit::Microsecond, zone);
     let moved: TimestampMicrosecondArray = match (values.data_type(), to) {
@@ -109,10 +113,11 @@ pub(super) fn moved(values: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
     Ok(cast(&moved, to)?)
 }
 
-/// Other times of those of an array of microseconds, without a zone.
+/// Maps the times of an array in microseconds. The result has no zone.
 ///
 /// # Errors
-/// One is beyond the last time.
+///
+/// Returns an error if a time is out of range.
 pub(super) fn each(
     values: &ArrayRef,
     of: impl Fn(i64) -> Option<i64>,
