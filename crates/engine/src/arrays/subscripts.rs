@@ -57,8 +57,8 @@ static RANGE: Definition = Definition {
 };
 
 impl ExprPlanner for Subscripts {
-    /// Beside an array, an untyped NULL is a NULL array and adds nothing. The engine would append it
-    /// as an item.
+    /// Beside an array, an untyped NULL is a NULL array and adds nothing. The engine would append
+    /// it as an item.
     fn plan_binary_op(
         &self,
         expr: RawBinaryExpr,
@@ -109,7 +109,7 @@ fn is_one(stride: &Expr) -> bool {
     matches!(stride, Expr::Literal(ScalarValue::Int64(Some(1)), _))
 }
 
-/// Whether this is an item of `array_agg(…)`, which the engine computes without building the array.
+/// Whether this is an item of `array_agg(…)`, which the engine finds without building the array.
 fn is_nth(expr: &Expr, key: &Expr) -> bool {
     matches!(expr, Expr::AggregateFunction(call) if call.func.name() == "array_agg")
         && matches!(key, Expr::Literal(ScalarValue::Int64(Some(place)), _) if *place > 0)

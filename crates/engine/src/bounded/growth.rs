@@ -1,5 +1,5 @@
 //! How much larger than its arguments each function's result may be. A test fails for a function
-//! that is neither matched in [`growth`] nor listed in [`AS_ARGUMENTS`].
+//! that is neither matched in `growth` nor listed in `AS_ARGUMENTS`.
 
 use std::sync::Arc;
 

@@ -7,7 +7,7 @@
 //!
 //! ```text
 //! the session's registry    functions by name, and constants of table functions
-//! an analyzer rule          functions that the planner substitutes for operators, and `||` of texts
+//! an analyzer rule          functions that the planner puts in for operators, and `||` of texts
 //! simplify()                functions that a function rewrites itself to
 //! ```
 
@@ -87,21 +87,24 @@ struct Estimate {
     one_value: bool,
 }
 
-/// A call that makes more is to be given fewer rows the next time: the bound is for what is large, not for how fast a machine is that
-/// gives an operator more and more rows at once.
+/// A call that would make more should get fewer rows the next time: the limit is meant for large
+/// values, not for an operator that passes more and more rows at once on a fast machine.
 const MUCH_FOR_A_BATCH: u64 = MAX_BATCH_BYTES / 8;
 
 thread_local! {
-    /// Whether a call on this thread has made much since it was asked.
+    /// Whether a call on this thread exceeded [`MUCH_FOR_A_BATCH`] since the last [`made_much`].
     static MUCH: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether a function has made much for the rows that it was given, on this thread since this was called last.
+/// Whether a function call on this thread was estimated to make much for its number of rows, since
+/// the last call of this function.
 pub fn made_much() -> bool {
     MUCH.replace(false)
 }
 
-/// Errors: the call would make more than it may.
+/// # Errors
+///
+/// Returns an error if the call would make more than it may.
 fn check(name: &str, estimate: Estimate) -> Result<()> {
     if estimate.bytes > MUCH_FOR_A_BATCH && !estimate.one_value {
         MUCH.set(true);
@@ -122,11 +125,11 @@ fn check(name: &str, estimate: Estimate) -> Result<()> {
     .into())
 }
 
-/// For functions that copy their arguments for each row.
+/// Checks the arguments of a function that copies them for each row.
 ///
 /// # Errors
 ///
-/// The copies would take more than a call may make.
+/// Returns an error if the copies would take more than a call may make.
 pub fn check_arguments(name: &str, args: &[ColumnarValue], rows: usize) -> Result<()> {
     let mut bytes = 0u64;
     for arg in args {
@@ -168,11 +171,11 @@ pub fn check_batch(name: &str, bytes: usize) -> Result<()> {
     check(name, estimate)
 }
 
-/// For `generate_series` and `range`.
+/// Checks a call of `generate_series` or `range`.
 ///
 /// # Errors
 ///
-/// Lists of more elements than a call may make.
+/// Returns an error if the lists have more elements than a call may make.
 pub fn check_series(args: &ScalarFunctionArgs) -> Result<()> {
     series::measure(args).map(|_| ())
 }
