@@ -1,4 +1,5 @@
-//! Casts between decimals and floating-point numbers give the nearest value, as in PostgreSQL and Athena.
+//! Casts between decimals and floating-point numbers return the nearest value, as in PostgreSQL
+//! and Athena.
 //!
 //! The engine multiplies and divides by a power of ten, in 53 bits (`arrow-cast`, 59.3), which is the nearest for 15 digits alone:
 //!

@@ -1,4 +1,4 @@
-//! The functions that queries may call, as SHOW FUNCTIONS tells of them.
+//! The functions that queries may call, as SHOW FUNCTIONS reports them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -27,7 +27,7 @@ pub struct FunctionInfo {
     pub arguments: String,
     /// Athena's name of the type; `None` if only the arguments decide it.
     pub returns: Option<String>,
-    /// Whether the same arguments give the same value.
+    /// Whether the same arguments return the same value.
     pub deterministic: bool,
     pub description: Option<String>,
 }
@@ -80,7 +80,7 @@ pub(super) fn functions(state: &SessionState) -> Vec<FunctionInfo> {
     all.into_iter().collect()
 }
 
-/// One entry for each list of argument types that the engine tells of a function.
+/// One entry for each list of argument types that the engine reports for a function.
 fn variants(
     name: &str,
     kind: &'static str,

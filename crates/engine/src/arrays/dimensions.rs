@@ -1,6 +1,8 @@
-//! Dimensions of arrays: an empty array has none, and NULL is what there is to say of a dimension that an array has not.
+//! Dimensions of arrays: an empty array has none, and a dimension that an array does not have is
+//! reported as NULL.
 //!
-//! Of an array of arrays, the first item that is not NULL says how long the others are, which may differ.
+//! In an array of arrays, the first item that is not NULL determines the length of the next
+//! dimension, though other items may have other lengths.
 
 use std::sync::Arc;
 
@@ -117,7 +119,7 @@ fn as_number(length: usize) -> i64 {
     i64::try_from(length).unwrap_or(i64::MAX)
 }
 
-/// The length of each dimension; none of an empty array, `None` of NULL.
+/// The length of each dimension: no entries for an empty array, `None` for NULL.
 fn lengths(list: &ListArray, row: usize) -> Option<Vec<usize>> {
     if list.is_null(row) {
         return None;

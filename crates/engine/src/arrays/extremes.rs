@@ -1,4 +1,4 @@
-//! `min` and `max` of arrays, of all rows and of the rows of a frame; `greatest` and `least`.
+//! `min` and `max` of arrays, over groups and over window frames; `greatest` and `least`.
 
 use std::cmp::Ordering;
 use std::collections::VecDeque;
@@ -26,7 +26,7 @@ fn size_of_keyed((key, value): &Keyed) -> usize {
     size_of::<Keyed>() + key.capacity() + value.size()
 }
 
-/// The value of a row by itself, so that it does not keep all others of its batch.
+/// A copy of one row's value, so that it does not keep the rest of its batch in memory.
 fn value_of(values: &ArrayRef, row: usize) -> Result<ScalarValue> {
     let mut value = ScalarValue::try_from_array(values, row)?;
     value.compact();
@@ -36,7 +36,7 @@ fn value_of(values: &ArrayRef, row: usize) -> Result<ScalarValue> {
 /// The least or the greatest array so far.
 #[derive(Debug)]
 pub(crate) struct ArrayExtreme {
-    /// What a value is to the one that it takes the place of.
+    /// How a value must compare with the current one to replace it.
     wanted: Ordering,
     data_type: DataType,
     best: Option<Keyed>,
@@ -98,14 +98,14 @@ impl Accumulator for ArrayExtreme {
     }
 }
 
-/// The least or the greatest array of the rows that a frame holds, which come and go in one order.
+/// The least or the greatest array of a moving frame, whose rows enter and leave in the same order.
 #[derive(Debug)]
 pub(crate) struct MovingArrayExtreme {
     wanted: Ordering,
     data_type: DataType,
-    /// Numbers of rows and their values, each of which is the extreme of the rows from it on.
+    /// Row numbers and values; each value is the extreme of its row and the rows after it.
     kept: VecDeque<(usize, Keyed)>,
-    /// Rows that came, and that went.
+    /// Counts of the rows that entered, and that left.
     came: usize,
     went: usize,
 }
@@ -180,7 +180,7 @@ impl Accumulator for MovingArrayExtreme {
     }
 }
 
-/// `greatest` or `least` of arrays; `None` if it is another call, or of other types.
+/// `greatest` or `least` of arrays; `None` for another function or other argument types.
 pub(crate) fn greatest_or_least(call: &ScalarFunction, schema: &DFSchema) -> Option<Expr> {
     let wanted = match call.func.name() {
         "greatest" => Ordering::Greater,

@@ -1,4 +1,4 @@
-//! A function over arrays in the place of one of the engine's.
+//! An array function that replaces one of the engine's.
 
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -16,18 +16,18 @@ use lakegate_error::{Code, Error};
 
 use crate::expressions;
 
-/// What a function is.
+/// The definition of a function.
 pub(super) struct Definition {
-    /// The first is its name, the others are aliases.
+    /// The name, then aliases.
     pub names: &'static [&'static str],
-    /// Its arguments and what they are, the optional ones last.
+    /// Names and descriptions of the arguments, optional ones last.
     pub arguments: &'static [(&'static str, &'static str)],
-    /// How many of them it needs.
+    /// The number of required arguments.
     pub needs: usize,
     pub description: &'static str,
     /// The types that it takes, of as many as it may have.
     pub coerced: fn(&str, &[DataType]) -> Result<Vec<DataType>>,
-    /// The type of its result, of the types that it takes.
+    /// The result type, from the coerced argument types.
     pub returns: fn(&[DataType]) -> Result<DataType>,
     /// Of columns of these types, each of as many rows.
     pub body: fn(&[ArrayRef], &DataType) -> Result<ArrayRef>,
@@ -36,7 +36,8 @@ pub(super) struct Definition {
 /// Registers functions.
 ///
 /// # Errors
-/// A function cannot be registered.
+///
+/// Returns an error if a function cannot be registered.
 pub(super) fn register(state: &mut SessionState, definitions: &'static [Definition]) -> Result<()> {
     for definition in definitions {
         let function = ArrayFunction::new(definition);
@@ -160,7 +161,8 @@ impl ScalarUDFImpl for ArrayFunction {
 /// The type of the items of an array.
 ///
 /// # Errors
-/// It is none.
+///
+/// Returns an error if the type is not an array.
 pub(super) fn item_type(function: &str, array: &DataType) -> Result<DataType> {
     match array {
         DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) => {
@@ -184,7 +186,8 @@ pub(super) fn mismatch(message: String) -> datafusion::error::DataFusionError {
 /// The types of an array and of values that are compared with its items.
 ///
 /// # Errors
-/// They cannot be compared.
+///
+/// Returns an error if the types cannot be compared.
 pub(super) fn with_items(
     function: &str,
     array: &DataType,
@@ -209,14 +212,15 @@ pub(super) fn with_items(
     Ok(types)
 }
 
-/// The lists of a column and where each one's items are; `None` for NULL.
+/// The lists of a column and the range of each one's items; `None` for NULL.
 pub(super) struct Lists<'a> {
     pub list: &'a ListArray,
 }
 
 impl<'a> Lists<'a> {
     /// # Errors
-    /// The column has no lists.
+    ///
+    /// Returns an error if the column does not hold lists.
     pub fn of(function: &str, column: Option<&'a ArrayRef>) -> Result<Self> {
         let list = column.and_then(|column| column.as_list_opt::<i32>());
         let list = list.ok_or_else(|| mismatch(format!("{function} takes an array")))?;

@@ -1,6 +1,7 @@
 //! Functions that look for an item: `array_remove`, `array_replace`, `array_position`, `array_positions`.
 //!
-//! NULL is found as other items are. The engine's own change the first of several equal items only, find no NULL, and tell -0 from 0.
+//! NULL is found like any other item. The engine's functions change only the first of several
+//! equal items, do not find NULL, and treat -0 and 0 as different.
 
 use std::sync::Arc;
 

@@ -1,12 +1,12 @@
-//! What arrays, and structs in them, are compared by: bytes whose order is theirs.
+//! Comparison keys of arrays and the structs in them: bytes that sort in the order of the values.
 //!
 //! ```text
 //! a < b             array_key(a) < array_key(b)
 //! ORDER BY a        ORDER BY array_key(a)
 //! ```
 //!
-//! A key is the form that the engine sorts rows by, with NULL behind all other items, numbers with one NaN and one zero, and intervals
-//! by their lengths. The key of NULL is NULL.
+//! A key is the engine's row sort format, with NULL after all other items, floating-point numbers
+//! with one NaN and one zero, and intervals ordered by length. The key of NULL is NULL.
 
 use std::sync::Arc;
 
@@ -29,7 +29,7 @@ pub fn is_array(data_type: &DataType) -> bool {
     )
 }
 
-/// Whether values of a type are ordered by keys: arrays and structs, but for those that hold maps.
+/// Whether values of a type are ordered by keys: arrays and structs, except those that hold maps.
 pub(crate) fn is_keyed(data_type: &DataType) -> bool {
     data_type.is_nested() && has_key(data_type)
 }
@@ -98,10 +98,11 @@ fn key_column(values: &ArrayRef) -> Result<BinaryArray> {
     )?)
 }
 
-/// The key of each value, of whatever type: equal values have equal keys, NULL too.
+/// The key of each value of any type. Equal values have equal keys, including NULL.
 ///
 /// # Errors
-/// Values of a type that has no order.
+///
+/// Returns an error if the type has no order.
 pub(crate) fn keys_of(values: &ArrayRef) -> Result<Rows> {
     let values = plain(values)?;
     let options = SortOptions {

@@ -1,4 +1,4 @@
-//! `array_fill` and `trim_array`, which the engine has not.
+//! `array_fill` and `trim_array`, which the engine does not have.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ pub(super) fn register(state: &mut SessionState) -> Result<()> {
     register_all(state, &FUNCTIONS)
 }
 
-/// Bytes that an item of an array takes at least, where its own size is not known.
+/// Minimum bytes of an array item whose own size is not known.
 const ITEM_BYTES: usize = 16;
 
 static FUNCTIONS: [Definition; 2] = [

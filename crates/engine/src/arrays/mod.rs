@@ -1,17 +1,20 @@
-//! Arrays as PostgreSQL has them: an item that is NULL is equal to NULL and greater than every other, and functions see all items.
+//! Arrays with PostgreSQL's semantics: a NULL item equals NULL and is greater than every other
+//! item, and functions process all items.
 //!
-//! The engine sorts an item that is NULL before all others, and has functions that change the first of the equal items only, or that
-//! take an empty array for one of a dimension (`datafusion-functions-nested`, 55.2). What it does otherwise is replaced here:
+//! The engine sorts NULL items before all others. Some of its functions change only the first of
+//! several equal items, or report one dimension for an empty array (`datafusion-functions-nested`,
+//! 55.2). This module replaces what differs:
 //!
-//! - `keys`: what arrays are compared, ordered and grouped by;
+//! - `keys`: the keys by which arrays are compared, ordered and grouped;
 //! - `extremes`: `min`, `max`, `greatest` and `least` of arrays;
 //! - `items`: `array_remove`, `array_replace`, `array_position`, `array_positions`;
 //! - `dimensions`: `array_length`, `array_ndims`, `array_dims`, `array_lower`, `array_upper`;
-//! - `subscripts`: `a[i]` and `a[i:j]`, which do not count from the end;
+//! - `subscripts`: `a[i]` and `a[i:j]`, which never count from the end;
 //! - `made`: `array_fill` and `trim_array`;
-//! - `text`: `array_to_string`, whose items are written as a cast writes them.
+//! - `text`: `array_to_string`, which formats items as a cast does.
 //!
-//! An array of arrays is, as in Athena, an array whose items are arrays: `a[1]` is an array, and `unnest` takes off one level.
+//! As in Athena, an array of arrays is an array whose items are arrays: `a[1]` is an array, and
+//! `unnest` removes one level.
 
 mod dimensions;
 mod extremes;
@@ -29,10 +32,11 @@ pub use keys::is_array;
 pub(crate) use keys::{comparable, is_keyed, key, keys_of};
 pub(crate) use subscripts::Subscripts;
 
-/// Puts these functions in the place of the engine's.
+/// Registers these functions in place of the engine's.
 ///
 /// # Errors
-/// Functions cannot be registered.
+///
+/// Returns an error if the session cannot register a function.
 pub fn register(state: &mut SessionState) -> Result<()> {
     items::register(state)?;
     dimensions::register(state)?;

@@ -1,7 +1,9 @@
-//! Subscripts of arrays: `a[i]` is NULL where there is no such item, and `a[i:j]` has those items that are within.
+//! Array subscripts: `a[i]` is NULL where the array has no such item, and `a[i:j]` returns the
+//! items within the bounds.
 //!
-//! The engine counts a subscript below 1 from the end (`datafusion-functions-nested`, `extract.rs`, 55.2), as its functions
-//! `array_element` and `array_slice` do still; and it gives nothing of a slice that begins before the first item.
+//! The engine counts a subscript below 1 from the end (`datafusion-functions-nested`,
+//! `extract.rs`, 55.2); its functions `array_element` and `array_slice` still do. It returns no
+//! items for a slice that begins before the first item.
 
 use std::sync::Arc;
 
@@ -22,7 +24,8 @@ use super::keys::is_array;
 use crate::expressions;
 use crate::stop::check;
 
-/// Plans subscripts of arrays, and what is put together with them; it comes before the engine's own planners.
+/// Plans array subscripts, and `||` of an array and an untyped NULL. Runs before the engine's own
+/// planners.
 #[derive(Debug)]
 pub(crate) struct Subscripts;
 
@@ -54,7 +57,8 @@ static RANGE: Definition = Definition {
 };
 
 impl ExprPlanner for Subscripts {
-    /// A NULL without a type is an array beside an array, and adds nothing to it: the engine takes it for an item.
+    /// Beside an array, an untyped NULL is a NULL array and adds nothing. The engine would append
+    /// it as an item.
     fn plan_binary_op(
         &self,
         expr: RawBinaryExpr,
@@ -105,7 +109,7 @@ fn is_one(stride: &Expr) -> bool {
     matches!(stride, Expr::Literal(ScalarValue::Int64(Some(1)), _))
 }
 
-/// Whether it is an item of `array_agg(…)`, which the engine finds without the array.
+/// Whether this is an item of `array_agg(…)`, which the engine finds without building the array.
 fn is_nth(expr: &Expr, key: &Expr) -> bool {
     matches!(expr, Expr::AggregateFunction(call) if call.func.name() == "array_agg")
         && matches!(key, Expr::Literal(ScalarValue::Int64(Some(place)), _) if *place > 0)
@@ -125,7 +129,7 @@ fn with_places(function: &str, types: &[DataType]) -> Result<Vec<DataType>> {
     Ok(coerced)
 }
 
-/// A whole number of a row, held to what a place may be.
+/// The subscript of a row, `None` for NULL. The value is not bounded: callers do that.
 fn place(column: Option<&ArrayRef>, row: usize) -> Option<i64> {
     let column = column?.as_primitive_opt::<Int64Type>()?;
     column.is_valid(row).then(|| column.value(row))

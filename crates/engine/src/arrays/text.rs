@@ -1,4 +1,4 @@
-//! `array_to_string`, whose items are written as PostgreSQL writes them: `t` for true, `1` for the double 1.
+//! `array_to_string`, which formats items as PostgreSQL does: `t` for true, `1` for the double 1.
 
 use std::sync::Arc;
 

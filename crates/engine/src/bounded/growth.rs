@@ -1,4 +1,5 @@
-//! What each function's result may be larger by than its arguments. A function that is in neither list fails a test.
+//! How much larger than its arguments each function's result may be. A test fails for a function
+//! that is neither matched in `growth` nor listed in `AS_ARGUMENTS`.
 
 use std::sync::Arc;
 
@@ -13,18 +14,18 @@ use super::measure::Argument;
 use super::series;
 use crate::stop::{check, check_search};
 
-/// How large a call's result would be at most, of the arguments that it is called with.
+/// Returns the maximum size of a call's result for the given arguments.
 pub(super) type Measure = fn(&ScalarFunctionArgs) -> Result<Estimate>;
 
 /// How large a function's result may be.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Growth {
-    /// At most a few times the largest of its arguments, and calls in one another do not multiply it.
+    /// At most a few times the largest argument; nested calls do not multiply the factor.
     AsArguments,
     Grows(Measure),
 }
 
-/// `None`: nobody has looked at this function.
+/// Returns how a function's result grows; `None` if the function is not classified.
 pub(super) fn growth(name: &str) -> Option<Growth> {
     let measure: Measure = match name {
         "repeat" => repeated,
@@ -256,9 +257,9 @@ impl Call {
     }
 }
 
-/// An item of a list takes no less, NULL or not.
+/// Minimum bytes of a list item, NULL or not.
 const ITEM_BYTES: u64 = 8;
-/// The text of a number or a time takes no more.
+/// Maximum bytes of a number or a time as text.
 const NUMBER_TEXT_BYTES: u64 = 48;
 
 /// `repeat(text, times)`.
@@ -291,8 +292,8 @@ fn padded(args: &ScalarFunctionArgs) -> Result<Estimate> {
     })
 }
 
-/// A length of less than nothing is 0. The engine's own functions panic where it is no constant (`lpad.rs` of
-/// `datafusion-functions`, 55.2).
+/// A negative length counts as 0. The engine's own functions panic on one that is not a constant
+/// (`lpad.rs` of `datafusion-functions`, 55.2).
 pub fn not_negative(length: &mut ColumnarValue) {
     match length {
         ColumnarValue::Scalar(ScalarValue::Int64(Some(length))) => *length = (*length).max(0),
@@ -356,7 +357,7 @@ fn replaced(args: &ScalarFunctionArgs) -> Result<Estimate> {
     })
 }
 
-/// `regexp_replace(text, pattern, to[, flags])`: `\1` in `to` stands for a part of what was found.
+/// `regexp_replace(text, pattern, to[, flags])`: `\1` in `to` stands for a part of the match.
 fn regexp_replaced(args: &ScalarFunctionArgs) -> Result<Estimate> {
     let call = Call::of(args)?;
     let [text, pattern, to, rest @ ..] = call.arguments.as_slice() else {
@@ -433,7 +434,7 @@ fn listed(args: &ScalarFunctionArgs) -> Result<Estimate> {
     })
 }
 
-/// `encode(bytes, format)`: two digits a byte at most; calls in one another multiply.
+/// `encode(bytes, format)`: at most two digits per byte; nested calls multiply.
 fn encoded(args: &ScalarFunctionArgs) -> Result<Estimate> {
     let call = Call::of(args)?;
     let first = call.arguments.first();
@@ -441,7 +442,7 @@ fn encoded(args: &ScalarFunctionArgs) -> Result<Estimate> {
     Ok(call.estimate(bytes.saturating_mul(2)))
 }
 
-/// `to_char(time, format)`: no two letters of a format stand for more than 40.
+/// `to_char(time, format)`: two letters of a format produce at most 40.
 fn formatted(args: &ScalarFunctionArgs) -> Result<Estimate> {
     let call = Call::of(args)?;
     let format = call.arguments.get(1);
@@ -449,7 +450,7 @@ fn formatted(args: &ScalarFunctionArgs) -> Result<Estimate> {
     Ok(call.estimate(bytes.saturating_mul(20)))
 }
 
-/// `translate(text, from, to)`: a character for a character.
+/// `translate(text, from, to)`: replaces one character by one character.
 fn translated(args: &ScalarFunctionArgs) -> Result<Estimate> {
     Call::of(args)?.sum(|args, row| match args {
         [text, _, to, ..] => {
@@ -463,7 +464,7 @@ fn translated(args: &ScalarFunctionArgs) -> Result<Estimate> {
     })
 }
 
-/// All arguments side by side: a value that is given twice is there twice.
+/// All arguments side by side: a value passed twice counts twice.
 fn together(args: &ScalarFunctionArgs) -> Result<Estimate> {
     let call = Call::of(args)?;
     Ok(call.estimate(call.total()))
@@ -490,7 +491,7 @@ fn items_replaced(args: &ScalarFunctionArgs) -> Result<Estimate> {
     })
 }
 
-/// `string_to_array(text, separator[, null])`: each piece takes an entry of the list.
+/// `string_to_array(text, separator[, null])`: each piece takes a list entry.
 fn in_pieces(args: &ScalarFunctionArgs) -> Result<Estimate> {
     Call::of(args)?.sum(|args, row| match args {
         [text, separator, ..] => {
@@ -510,7 +511,7 @@ fn in_pieces(args: &ScalarFunctionArgs) -> Result<Estimate> {
     })
 }
 
-/// `regexp_match(text, pattern[, flags])`: each group may hold the whole of the text.
+/// `regexp_match(text, pattern[, flags])`: each group may hold the whole text.
 fn captured(args: &ScalarFunctionArgs) -> Result<Estimate> {
     Call::of(args)?.sum(|args, row| match args {
         [text, pattern, ..] => {

@@ -1,4 +1,4 @@
-//! Sizes of arguments: how long they are row by row, and as a whole.
+//! Sizes of arguments, per row and in total.
 
 use std::cell::OnceCell;
 

@@ -1,12 +1,14 @@
-//! Functions whose result may be larger than their arguments, held to a bound of bytes before they run.
+//! Functions whose result may be larger than their arguments. Their result size is checked
+//! against a limit in bytes before they run.
 //!
-//! A result is built whole before anything counts it: batches are bounded in rows, not in bytes, and constants are folded while a
-//! query is planned. Each function of the engine is classified in `growth`; one that grows is wrapped, wherever a plan has it:
+//! A result is built whole before its memory is counted: batches are bounded in rows, not in
+//! bytes, and constants are folded while a query is planned. `growth` classifies each function of
+//! the engine. A function that grows is wrapped wherever a plan gets it from:
 //!
 //! ```text
 //! the session's registry    functions by name, and constants of table functions
-//! an analyzer rule          functions that the planner puts in the place of operators, and `||` of texts
-//! simplify()                functions that a function makes of itself
+//! an analyzer rule          functions that the planner puts in for operators, and `||` of texts
+//! simplify()                functions that a function rewrites itself to
 //! ```
 
 mod growth;
@@ -45,13 +47,13 @@ pub fn is_classified(name: &str) -> bool {
     growth(name).is_some()
 }
 
-/// Bytes that one call may make for all rows of a batch.
+/// Maximum bytes that one call may produce for all rows of a batch.
 const MAX_BATCH_BYTES: u64 = 256 * 1024 * 1024;
 
-/// Bytes that a call of constants may make, which is one value.
+/// Maximum bytes that a call with constant arguments may produce, which is one value.
 const MAX_VALUE_BYTES: u64 = 64 * 1024 * 1024;
 
-/// Wraps the functions of a session that grow, and puts in the rule for those that are not found by name.
+/// Wraps a session's functions that grow, and adds the rule for those not looked up by name.
 pub fn bound(state: &mut SessionState) -> Result<()> {
     let functions: Vec<Arc<ScalarUDF>> = state.scalar_functions().values().cloned().collect();
     for function in functions {
@@ -63,7 +65,7 @@ pub fn bound(state: &mut SessionState) -> Result<()> {
     Ok(())
 }
 
-/// The wrapped function; `None`: it does not grow, or is wrapped.
+/// The wrapped function; `None` if it does not grow or is already wrapped.
 fn bounded(function: &Arc<ScalarUDF>) -> Option<Arc<ScalarUDF>> {
     if function.inner().is::<Bounded>() {
         return None;
@@ -77,7 +79,7 @@ fn bounded(function: &Arc<ScalarUDF>) -> Option<Arc<ScalarUDF>> {
     })))
 }
 
-/// What a call would make, before it is made.
+/// The estimated result size of a call, before it runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Estimate {
     bytes: u64,
@@ -85,21 +87,24 @@ struct Estimate {
     one_value: bool,
 }
 
-/// A call that makes more is to be given fewer rows the next time: the bound is for what is large, not for how fast a machine is that
-/// gives an operator more and more rows at once.
+/// A call that would make more should get fewer rows the next time: the limit is meant for large
+/// values, not for an operator that passes more and more rows at once on a fast machine.
 const MUCH_FOR_A_BATCH: u64 = MAX_BATCH_BYTES / 8;
 
 thread_local! {
-    /// Whether a call on this thread has made much since it was asked.
+    /// Whether a call on this thread exceeded [`MUCH_FOR_A_BATCH`] since the last [`made_much`].
     static MUCH: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether a function has made much for the rows that it was given, on this thread since this was called last.
+/// Whether a function call on this thread was estimated to make much for its number of rows, since
+/// the last call of this function.
 pub fn made_much() -> bool {
     MUCH.replace(false)
 }
 
-/// Errors: the call would make more than it may.
+/// # Errors
+///
+/// Returns an error if the call would make more than it may.
 fn check(name: &str, estimate: Estimate) -> Result<()> {
     if estimate.bytes > MUCH_FOR_A_BATCH && !estimate.one_value {
         MUCH.set(true);
@@ -120,11 +125,11 @@ fn check(name: &str, estimate: Estimate) -> Result<()> {
     .into())
 }
 
-/// For functions that copy their arguments for each row.
+/// Checks the arguments of a function that copies them for each row.
 ///
 /// # Errors
 ///
-/// The copies would take more than a call may make.
+/// Returns an error if the copies would take more than a call may make.
 pub fn check_arguments(name: &str, args: &[ColumnarValue], rows: usize) -> Result<()> {
     let mut bytes = 0u64;
     for arg in args {
@@ -140,11 +145,11 @@ pub fn check_arguments(name: &str, args: &[ColumnarValue], rows: usize) -> Resul
     check(name, estimate)
 }
 
-/// For functions that make a value piece by piece; `bytes`: so far.
+/// Checks a value that a function builds piece by piece; `bytes` is the size so far.
 ///
 /// # Errors
 ///
-/// The value is larger than one may be.
+/// Returns an error if the value exceeds the limit.
 pub fn check_value(name: &str, bytes: usize) -> Result<()> {
     let estimate = Estimate {
         bytes: bytes as u64,
@@ -153,11 +158,11 @@ pub fn check_value(name: &str, bytes: usize) -> Result<()> {
     check(name, estimate)
 }
 
-/// For functions that make a batch of rows piece by piece; `bytes`: so far.
+/// Checks a batch of rows that a function builds piece by piece; `bytes` is the size so far.
 ///
 /// # Errors
 ///
-/// The rows take more than a batch may.
+/// Returns an error if the rows exceed the limit of a batch.
 pub fn check_batch(name: &str, bytes: usize) -> Result<()> {
     let estimate = Estimate {
         bytes: bytes as u64,
@@ -166,16 +171,16 @@ pub fn check_batch(name: &str, bytes: usize) -> Result<()> {
     check(name, estimate)
 }
 
-/// For `generate_series` and `range`.
+/// Checks a call of `generate_series` or `range`.
 ///
 /// # Errors
 ///
-/// Lists of more elements than a call may make.
+/// Returns an error if the lists have more elements than a call may make.
 pub fn check_series(args: &ScalarFunctionArgs) -> Result<()> {
     series::measure(args).map(|_| ())
 }
 
-/// Wraps the functions that a plan has from elsewhere than the registry, and makes functions of `||`.
+/// Wraps functions that a plan got outside the registry, and replaces `||` by functions.
 #[derive(Debug)]
 struct BoundedResults;
 
@@ -211,7 +216,7 @@ fn wrapped(call: ScalarFunction) -> Transformed<Expr> {
     }
 }
 
-/// A function that is measured before it is called. In all else it is the function that it wraps.
+/// A function that is measured before each call, and otherwise delegates to the wrapped function.
 #[derive(Debug)]
 struct Bounded {
     inner: Arc<ScalarUDF>,

@@ -1,4 +1,4 @@
-//! One NaN and one zero, where the engine tells several apart.
+//! One NaN and one zero, where the engine distinguishes several.
 //!
 //! The engine orders floating-point numbers by their bits (IEEE's total order), and treats -0 as 0 in comparisons, joins and groups
 //! alone. A NaN whose sign bit is set, as processors make it of `inf - inf` and negation of any, is then the least number and not
@@ -150,7 +150,8 @@ fn rewritten(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
 /// The numbers with one NaN and one zero, or what is no such number as it is.
 ///
 /// # Errors
-/// Numbers that cannot be cast.
+///
+/// Returns an error if the numbers cannot be cast.
 pub(crate) fn one_zero(numbers: &ArrayRef) -> Result<ArrayRef> {
     Canonical::new(true).array(numbers)
 }

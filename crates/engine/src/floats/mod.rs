@@ -1,6 +1,7 @@
 //! Floating-point numbers as PostgreSQL has them: NaN is equal to itself and greater than every other number, -0 is 0.
 //!
-//! The engine has them so in comparisons, joins and groups, and not everywhere. What it does otherwise is replaced here:
+//! The engine does this in comparisons, joins and groups, but not everywhere. This module replaces
+//! what differs:
 //!
 //! - [`extremes`]: `min` and `max` of groups, which begin at the largest finite number and forget NaN;
 //! - [`places`]: `round` and `trunc` to more or fewer places than a number has;
@@ -20,13 +21,13 @@ use datafusion::error::Result;
 use datafusion::execution::SessionState;
 pub use joins::CanonicalJoinKeys;
 
-/// Puts these functions in the place of the engine's.
+/// Registers these functions in place of the engine's.
 pub fn register(state: &mut SessionState) -> Result<()> {
     extremes::register(state)?;
     places::register(state)
 }
 
-/// NaN last, of whatever sign.
+/// Orders NaN last, whatever its sign.
 fn order(left: f64, right: f64) -> Ordering {
     match (left.is_nan(), right.is_nan()) {
         (true, true) => Ordering::Equal,

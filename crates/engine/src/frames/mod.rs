@@ -1,4 +1,4 @@
-//! Aggregate functions over frames that move.
+//! Aggregate functions over moving frames.
 //!
 //! The engine subtracts what leaves a frame. What is subtracted from floating-point numbers takes digits of the others with it, an
 //! infinity or a NaN stays for ever, and of numbers that are all equal a little is left that is not nothing (`retract_batch` in
@@ -35,10 +35,11 @@ use self::moments::{Moments, Pairs};
 use self::stacks::Queue;
 use super::aggregates::as_the_inner;
 
-/// Puts these functions in the place of the engine's.
+/// Registers these functions in place of the engine's.
 ///
 /// # Errors
-/// Those of the session.
+///
+/// Returns the session's error if a function cannot be registered.
 pub fn register(state: &mut SessionState) -> Result<()> {
     determination::register(state)?;
     emptied::register(state)?;

@@ -1,4 +1,4 @@
-//! A queue whose items' total is known without taking anything from it.
+//! A queue that returns the total of its items without subtraction.
 
 /// What two parts of a frame make together.
 pub trait Merge: Copy {
@@ -33,7 +33,7 @@ impl<T: Merge> Queue<T> {
         self.of_newer = self.of_newer.merge(&item);
     }
 
-    /// Takes the oldest item away.
+    /// Removes the oldest item.
     pub fn pop(&mut self) {
         if self.older.is_empty() {
             let mut total = T::NOTHING;
