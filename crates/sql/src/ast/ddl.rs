@@ -123,11 +123,11 @@ pub struct DropTable {
     pub name: TableName,
 }
 
-/// `ALTER TABLE IF EXISTS t ..`: nothing, if the table is not there.
+/// `ALTER TABLE IF EXISTS t ..`: has no effect if the table does not exist.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AlterTableIfExists {
     pub table: TableName,
-    /// The statement without IF EXISTS, on that same table.
+    /// The statement without IF EXISTS, on the same table.
     pub change: Box<Statement>,
 }
 
@@ -175,7 +175,7 @@ pub struct AlterTableSetLocation {
 pub struct AlterTableSetSerdeProperties {
     pub table: TableName,
     pub partition: Option<PartitionSpec>,
-    /// A new SerDe class, if one is named.
+    /// The new SerDe class, if one is named.
     pub class: Option<String>,
     pub properties: Properties,
 }

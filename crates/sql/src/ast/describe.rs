@@ -1,4 +1,4 @@
-//! SHOW and DESCRIBE of what is in the catalog.
+//! SHOW and DESCRIBE of catalog objects.
 
 use super::{DatabaseName, PartitionFilter, PartitionSpec, TableName};
 
@@ -69,7 +69,7 @@ pub struct ShowFunctions {
     pub like: Option<String>,
 }
 
-/// How much DESCRIBE tells.
+/// The level of detail of DESCRIBE.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DescribeDetail {
     Plain,
