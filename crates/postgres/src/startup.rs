@@ -1,6 +1,8 @@
-//! From an accepted socket to a session: TLS, the startup packet, authentication, the gateway's session.
+//! From an accepted socket to a session: TLS, the startup packet, authentication, the gateway's
+//! session.
 //!
-//! Nothing is trusted before authentication: packets are 10,000 bytes at most, and all of it has to be done within a deadline.
+//! Nothing is trusted before authentication: packets have at most 10,000 bytes, and everything must
+//! be done within a deadline.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -21,16 +23,16 @@ use super::frontend::{Opening, Startup};
 use super::link::{Ended, Link, Stream};
 use super::{Door, auth};
 
-/// As PostgreSQL's `MAX_STARTUP_PACKET_LENGTH`.
+/// PostgreSQL's `MAX_STARTUP_PACKET_LENGTH`.
 pub(super) const MAX_STARTUP: usize = 10_000;
 
-/// The protocol that is spoken: 3.2 differs from 3.0 in longer cancel keys only.
+/// The supported protocol: 3.2 differs from 3.0 only in longer cancel keys.
 const NEWEST_MINOR: u16 = 2;
 
-/// The ALPN name that a client must give when it begins with TLS at once.
+/// The ALPN name that a client must offer when it starts TLS directly.
 const ALPN: &[u8] = b"postgresql";
 
-/// A connection that may send statements.
+/// An authenticated connection, ready for statements.
 pub(super) struct Opened {
     pub link: Link,
     pub session: Arc<Session>,
@@ -109,7 +111,7 @@ async fn open_within(door: &Door, tcp: TcpStream, peer: SocketAddr) -> Option<Op
     None
 }
 
-/// Says why, as the last message.
+/// Sends the reason as the last message.
 pub(super) fn refuse(mut link: Link, error: &Error) -> BoxFuture<'static, ()> {
     // Postgres: 28000, invalid authorization specification.
     let sqlstate = if error.code() == Code::PermissionDenied {
@@ -157,8 +159,8 @@ async fn first(door: &Door, mut tcp: TcpStream) -> std::io::Result<First> {
                         tcp.write_all(b"N").await?;
                         continue;
                     }
-                    // The packet was read to its last byte and no further: what a man in the middle sent behind it goes into the
-                    // handshake, and breaks it.
+                    // The packet was read to its last byte and no further: bytes that an attacker
+                    // injects after it go into the handshake, and break it.
                     tcp.write_all(b"S").await?;
                     let (stream, shown) = accept_tls(door, tcp).await?;
                     identity = shown;
@@ -172,7 +174,7 @@ async fn first(door: &Door, mut tcp: TcpStream) -> std::io::Result<First> {
                     let why = Error::new(Code::ProtocolViolation, "encryption was asked for twice");
                     return Ok(First::Refused(Stream::Plain(tcp), why));
                 }
-                // A cancel key is no secret worth TLS: libpq before 17 sends it in the clear.
+                // A cancel key does not need TLS: libpq before 17 sends it in plain text.
                 opening => return Ok(opened(door, Stream::Plain(tcp), opening, None)),
             }
         }
@@ -248,7 +250,7 @@ async fn log_in(
             "no PostgreSQL user name specified in startup packet",
         )));
     };
-    // Before authentication, which costs more than the refusal.
+    // Checked before authentication, which costs more than the refusal.
     if let Err(error) = door.gateway.room_for_connection() {
         return Ok(Err(error));
     }
@@ -291,7 +293,8 @@ async fn log_in(
         );
     }
     backend::authentication(&mut link.out, &backend::Authentication::Ok);
-    // The client reads that its password was right before it reads that its database does not exist.
+    // The client learns that the password was right before it learns that the database does not
+    // exist.
     link.flush().await?;
     let slot = match door.gateway.connection_slot(user) {
         Ok(slot) => slot,
