@@ -1,7 +1,8 @@
-//! SQL dialects, beside the engine: what a language calls things, what it takes that DataFusion's planner does not, and the
-//! system catalogs that its clients ask.
+//! SQL dialects, apart from the engine: names, syntax that DataFusion's planner does not accept,
+//! and the system catalogs that clients query.
 //!
-//! What never happens: a dialect that reads the lake. Its catalogs are filled from a [`visible::VisibleCatalog`].
+//! Invariant: a dialect never reads the lake. Its catalogs are filled from a
+//! [`visible::VisibleCatalog`].
 
 pub mod postgres;
 pub mod visible;

@@ -17,7 +17,7 @@ pub(super) fn message(out: &mut BytesMut, tag: u8, body: impl FnOnce(&mut BytesM
     out[start..start + 4].copy_from_slice(&length.to_be_bytes());
 }
 
-/// A string ends at its first zero byte, so zero bytes are removed.
+/// A string ends at its first zero byte, so zero bytes are replaced by spaces.
 fn put_text(out: &mut BytesMut, text: &str) {
     if text.contains('\0') {
         out.put_slice(text.replace('\0', " ").as_bytes());

@@ -54,7 +54,7 @@ impl VisitorMut for Enclose {
 
 impl Enclose {
     fn operations(&mut self, body: &mut SetExpr) -> Result<(), Error> {
-        // A loop, as a chain of operations is deep on its left.
+        // A loop, since a chain of operations nests deeply on its left.
         let mut body = body;
         while let SetExpr::SetOperation {
             op, left, right, ..

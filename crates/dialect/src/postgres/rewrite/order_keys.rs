@@ -26,6 +26,7 @@ use crate::postgres::output_names::{item_name, output_names};
 /// Rewrites the keys of each query.
 ///
 /// # Errors
+///
 /// A name that several columns of the list have.
 pub fn rewrite(statement: &mut Statement) -> Result<(), Error> {
     match VisitMut::visit(statement, &mut Keys) {
@@ -34,7 +35,7 @@ pub fn rewrite(statement: &mut Statement) -> Result<(), Error> {
     }
 }
 
-/// Whether a statement sorts by the number of a column.
+/// Whether a statement sorts by an ordinal.
 pub fn sorts_by_number(statement: &Statement) -> bool {
     Visit::visit(statement, &mut Numbers).is_break()
 }
@@ -62,7 +63,7 @@ pub fn restore(statement: &mut Statement, column: &str) -> bool {
         column,
         found: false,
     };
-    // Nothing breaks the walk.
+    // The visitor never breaks.
     let _ = VisitMut::visit(statement, &mut restore);
     restore.found
 }
@@ -279,7 +280,7 @@ pub(super) fn plain(expr: &Expr, select: &Select) -> Expr {
     let mut walk = Plain {
         relation: only_relation(select),
     };
-    // Nothing breaks the walk.
+    // The visitor never breaks.
     let _ = VisitMut::visit(&mut plain, &mut walk);
     plain
 }

@@ -20,9 +20,10 @@ use lakegate_error::Error;
 use super::{build, folded, parts};
 use crate::postgres::output_names::output_names;
 
-/// Names what is not named as PostgreSQL names it.
+/// Gives PostgreSQL's names to columns that the engine names differently.
 ///
 /// # Errors
+///
 /// None that depend on the statement.
 pub fn name(statement: &mut Statement) -> Result<(), Error> {
     rename_hiding_tables(statement);
@@ -177,7 +178,7 @@ fn enclosed(table: &mut Cte) -> Result<(), Error> {
 /// Gives common table expressions other names that hide one of the same name, which the engine refuses.
 fn rename_hiding_tables(statement: &mut Statement) {
     let mut counts = Count::default();
-    // Nothing breaks the walks.
+    // The visitors never break.
     let _ = Visit::visit(statement, &mut counts);
     if counts.0.values().any(|count| *count > 1) {
         let names = counts.0.into_iter().filter(|(_, count)| *count > 1);
@@ -214,7 +215,7 @@ struct Rename {
 impl VisitorMut for Rename {
     type Break = ();
 
-    /// From the inside out: what an inner WITH means by a name is renamed already.
+    /// From the inside out: names inside an inner WITH are already renamed.
     fn post_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
         let Some(mut with) = query.with.take() else {
             return ControlFlow::Continue(());
@@ -222,7 +223,7 @@ impl VisitorMut for Rename {
         let mut seen = BTreeSet::new();
         let twice = |table: &Cte| !seen.insert(folded(&table.alias.name));
         if with.cte_tables.iter().any(twice) {
-            // An error, which the engine tells.
+            // An error, which the engine reports.
             query.with = Some(with);
             return ControlFlow::Continue(());
         }

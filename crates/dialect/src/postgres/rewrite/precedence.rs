@@ -9,7 +9,8 @@ use datafusion::sql::sqlparser::ast::{
     BinaryOperator, Expr, Statement, UnaryOperator, Value, visit_expressions,
 };
 
-/// Mends an expression that is no part of a larger one of ANDs and ORs, or is of one that is mended.
+/// Corrects an expression that is not part of a larger one of ANDs and ORs, or is part of one that
+/// is corrected.
 pub fn mend(expr: &mut Expr) {
     if !reads_too_far(expr) {
         return;

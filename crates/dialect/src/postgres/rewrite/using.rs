@@ -43,13 +43,13 @@ use crate::postgres::apart;
 /// Resolves the joins by names of one statement.
 struct Resolver<'a> {
     known: Known<'a>,
-    /// The SELECTs whose relations have to be looked up.
+    /// The SELECTs whose relations must be looked up.
     wanted: BTreeSet<usize>,
-    /// Relations that were given a name.
+    /// Number of relations that were given a name.
     named: usize,
 }
 
-/// The relations that an expression sees, and those around it.
+/// The relations visible to an expression, and the enclosing scopes.
 struct Scope<'a> {
     namespace: &'a Namespace,
     /// The number of the SELECT, to ask for what is not known of it.
@@ -87,7 +87,7 @@ impl Resolver<'_> {
     }
 
     fn operations(&mut self, body: &mut SetExpr, outer: Option<&Scope<'_>>) -> Result<(), Error> {
-        // A loop, as a chain of operations is deep on its left.
+        // A loop, since a chain of operations nests deeply on its left.
         let mut bodies = vec![body];
         while let Some(body) = bodies.pop() {
             match body {
@@ -103,7 +103,7 @@ impl Resolver<'_> {
         Ok(())
     }
 
-    /// `keys`: those of ORDER BY, which stands beside the SELECT.
+    /// `keys`: those of ORDER BY, which is outside the SELECT.
     fn select(
         &mut self,
         select: &mut Select,
@@ -151,7 +151,7 @@ impl Resolver<'_> {
         Ok(())
     }
 
-    /// Resolves a SELECT list. What takes the place of a name is called so still.
+    /// Resolves a SELECT list. The replacement of a name keeps that name as its alias.
     fn list(&mut self, items: &mut Vec<SelectItem>, scope: &Scope<'_>) -> Result<(), Error> {
         let names: Vec<Option<Ident>> = items.iter().map(bare_name).collect();
         self.expressions(items, Some(scope))?;
@@ -248,7 +248,7 @@ impl Resolver<'_> {
                     });
                 }
             }
-            // A function sees the tables before it.
+            // A function sees the preceding tables.
             _ => self.expressions(factor, Some(&lateral))?,
         }
         Ok(Namespace::of(factor, columns))

@@ -15,7 +15,7 @@ use lakegate_error::Error;
 
 use super::build;
 
-/// Makes SELECTs of a query's VALUES, if they have subqueries.
+/// Converts a query's VALUES to SELECTs, if they contain subqueries.
 pub(super) fn rewrite(query: &mut Query) -> Result<(), Error> {
     if let SetExpr::Values(values) = query.body.as_mut()
         && holds_subquery(values)
@@ -49,7 +49,7 @@ fn selected(row: Vec<Expr>) -> Result<SetExpr, Error> {
     Ok(*build::select(items)?.body)
 }
 
-/// A balanced tree, as deep chains take as much stack.
+/// A balanced tree: a deep chain would take as much stack.
 fn united(mut rows: Vec<SetExpr>) -> Option<SetExpr> {
     while rows.len() > 1 {
         let mut pairs = Vec::with_capacity(rows.len().div_ceil(2));

@@ -45,7 +45,7 @@ pub struct SettingRow<'a> {
     built_in: bool,
 }
 
-/// The catalog's settings, the session's values over them, and what every Postgres has.
+/// The catalog's settings, overridden by the session's values, and those that every Postgres has.
 pub fn settings(input: &Input) -> Vec<SettingRow<'_>> {
     let mut rows: BTreeMap<String, SettingRow<'_>> = BTreeMap::new();
     for (name, value) in BUILT_IN_SETTINGS {
@@ -87,7 +87,7 @@ fn is_time(row: &SettingRow<'_>) -> bool {
 pub fn pg_settings<'a>(row: &SettingRow<'a>, column: &str) -> Value<'a> {
     Some(match column {
         "name" => Cell::text(row.name),
-        // Times are numbers here, in their base unit.
+        // Durations are numbers here, in their base unit.
         "setting" | "boot_val" | "reset_val" if is_time(row) => {
             let time = milliseconds(row.value).unwrap_or(0);
             Cell::text(time.to_string())
@@ -163,7 +163,7 @@ pub fn functions(input: &Input) -> Vec<Function<'_>> {
         .collect()
 }
 
-/// The type `any`: what a function takes and gives is decided where it is called.
+/// The type `any`: argument and result types of a function are resolved per call.
 const ANY: i64 = 2276;
 
 pub fn pg_proc<'a>(row: &Function<'a>, column: &str) -> Value<'a> {

@@ -11,9 +11,10 @@ use lakegate_error::Error;
 
 use crate::postgres::rewrite::build;
 
-/// Makes subqueries of joins that have a name.
+/// Converts named joins to subqueries.
 ///
 /// # Errors
+///
 /// None that depend on the statement.
 pub fn enclose_joins(statement: &mut Statement) -> Result<(), Error> {
     match VisitMut::visit(statement, &mut Enclose) {
