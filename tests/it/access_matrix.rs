@@ -1,4 +1,4 @@
-//! Who may do what: `tests/data/access_matrix.txt`, each cell tried.
+//! Every cell of `tests/data/access_matrix.txt`: which privilege allows which statement.
 
 use std::fmt::Write;
 

@@ -1,4 +1,4 @@
-//! What stops a query before its end: its user, its client's death, its time, another's KILL.
+//! What cancels a query: its user, a client that disconnects, its time limit, KILL by another user.
 
 use std::time::{Duration, Instant};
 

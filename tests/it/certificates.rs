@@ -1,4 +1,4 @@
-//! The user's own certificate: shown, and read again when its files change.
+//! The server's own certificate: served, and reloaded when its files change.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! A workgroup's cutoff stops a scan while it scans, whatever the format and the store.
+//! A workgroup's cutoff stops a running scan, for every format and store.
 
 use std::fs;
 use std::io::Write;

@@ -1,4 +1,5 @@
-//! Files as they are found: other types, missing columns, damaged rows, hidden names, compression.
+//! Files as other tools leave them: other types, missing columns, damaged rows, hidden names,
+//! compression.
 
 use std::sync::Arc;
 

@@ -1,4 +1,5 @@
-//! Two lakes that differ only in what a user may not see answer that user alike: rows, plans, listings and errors, byte by byte.
+//! Two lakes that differ only in what a user may not see answer that user alike: rows, plans,
+//! listings and errors, byte by byte.
 
 use std::path::Path;
 

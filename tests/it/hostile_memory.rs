@@ -1,5 +1,5 @@
-//! Clients that ask for more memory than there is. Each gets an error that says so, or its answer; the process stays within its limit,
-//! and everybody else goes on.
+//! Clients that request more memory than there is. Each gets an error that says so, or its answer;
+//! the process stays within its limit, and other clients are not affected.
 
 use std::time::Duration;
 

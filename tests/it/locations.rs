@@ -1,4 +1,4 @@
-//! A LOCATION lies under a lake root or is refused by name.
+//! A LOCATION is under a lake root, or an error names it.
 
 use std::fs;
 use std::os::unix::fs::symlink;

@@ -1,4 +1,4 @@
-//! Predicates on partition columns decide what is listed and opened; EXPLAIN says what they decided.
+//! Predicates on partition columns determine what is listed and opened; EXPLAIN shows the outcome.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! What is stopped works no longer: seen in the time that the server's threads take from the processors.
+//! A stopped query stops working: measured as processor time of the server's threads.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

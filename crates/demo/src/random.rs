@@ -11,7 +11,7 @@ pub(crate) struct Random(u64);
 const GOLDEN_GAMMA: u64 = 0x9e37_79b9_7f4a_7c15;
 
 impl Random {
-    /// The generator of one thing: `stream` says of what kind, `index` which one.
+    /// The generator of one object: `stream` is its kind, `index` its number.
     pub(crate) fn of(stream: Stream, index: u64) -> Self {
         let mut outer = Self((stream as u64).wrapping_mul(GOLDEN_GAMMA));
         Self(
@@ -50,7 +50,7 @@ impl Random {
     }
 }
 
-/// The kinds of things that have generators. The numbers are part of the data's identity.
+/// The kinds of objects that have generators. The numbers determine the data and must not change.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Stream {
     Customer = 1,

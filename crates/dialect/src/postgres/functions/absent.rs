@@ -65,8 +65,7 @@ pub fn functions() -> Vec<PgFunction> {
         PgFunction::new("pg_relation_is_updatable", 2..=2, DataType::Int32, |_| {
             Ok(Cell::Int(0))
         }),
-        // The age of a transaction id; the age of a timestamp is handled by the rewrite
-        // (`rewrite/times.rs`).
+        // The age of a transaction id; `age` of one timestamp is not supported.
         PgFunction::new("age", 1..=1, DataType::Int32, |args| match args {
             [Cell::Int(_)] => Ok(Cell::Int(0)),
             _ => Err(Error::not_supported("age of a time is not supported")
