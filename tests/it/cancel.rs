@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use crate::harness::{Client, Door, Server, eventually, through_each_door};
 
-/// `/* name */` tells one from another in the history: comments inside a statement are part of its text.
+/// `/* name */` tells one from another in the history: comments inside a statement are part of its
+/// text.
 fn forever(name: &str) -> String {
     FOREVER.replace("SELECT", &format!("SELECT /* {name} */"))
 }

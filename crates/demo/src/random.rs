@@ -1,7 +1,7 @@
 //! Repeatable randomness.
 //!
-//! Every day, customer and product has a generator of its own, so that they can be made in any order
-//! and on any thread. Only integer arithmetic and the operations that IEEE 754 rounds exactly
+//! Every day, customer and product has a generator of its own, so that they can be made in any
+//! order and on any thread. Only integer arithmetic and the operations that IEEE 754 rounds exactly
 //! (`+ - * /` and square roots) are used: the data are the same on every machine.
 
 /// SplitMix64 (Steele, Lea, Flood: "Fast splittable pseudorandom number generators", 2014).

@@ -6,7 +6,8 @@
 
 use datafusion::arrow::datatypes::{DataType, Field, TimeUnit};
 
-/// Field metadata key: the name of the Postgres type to show, as in `pg_type.typname`; `x[]` or `_x` is an array of `x`.
+/// Field metadata key: the name of the Postgres type to show, as in `pg_type.typname`; `x[]` or
+/// `_x` is an array of `x`.
 pub(crate) const PG_TYPE: &str = "pg.type";
 
 /// Type OIDs by name, from `pg_type.dat`.
@@ -43,7 +44,8 @@ pub(crate) mod oid {
     pub const REGNAMESPACE: u32 = 4089;
 }
 
-/// `(typname, oid, typlen, oid of its array type)`: the types that a column or a parameter can have.
+/// `(typname, oid, typlen, oid of its array type)`: the types that a column or a parameter can
+/// have.
 const TYPES: &[(&str, u32, i16, u32)] = &[
     ("bool", oid::BOOL, 1, 1000),
     ("bytea", oid::BYTEA, -1, 1001),
@@ -137,7 +139,8 @@ impl PgType {
         }
     }
 
-    /// Whether a value is four bytes of unsigned object id on the wire (`oid`, `xid`, `regclass` …).
+    /// Whether a value is four bytes of unsigned object id on the wire (`oid`, `xid`, `regclass`
+    /// …).
     pub fn is_oid_like(self) -> bool {
         oid_like(self.oid)
     }
@@ -231,7 +234,8 @@ fn hint_fits(hint: PgType, data_type: &DataType) -> bool {
         | oid::TIMESTAMPTZ
         | oid::INTERVAL => of_data_type(data_type).oid == hint.oid,
         oid::JSON => is_string(data_type) || of_data_type(data_type).oid == oid::JSON,
-        // Types whose binary form is their text (`pg_node_tree`, `xml`) or that have none (`aclitem`).
+        // Types whose binary form is their text (`pg_node_tree`, `xml`) or that have none
+        // (`aclitem`).
         oid::TEXT | oid::VARCHAR | oid::BPCHAR | oid::NAME | oid::CHAR | 142 | 194 | 1033 => {
             is_string(data_type)
         }
@@ -306,7 +310,8 @@ pub(crate) fn of_data_type(data_type: &DataType) -> PgType {
         Dictionary(..) | RunEndEncoded(..) => return of_data_type(unwrapped(data_type)),
         List(f) | LargeList(f) | FixedSizeList(f, _) | ListView(f) | LargeListView(f) => {
             let element = of_field(f);
-            // Postgres' arrays are not lists of lists: their inner lengths must agree, and an inner list cannot be NULL.
+            // Postgres' arrays are not lists of lists: their inner lengths must agree, and an inner
+            // list cannot be NULL.
             if element.oid == oid::JSON
                 || element.element != 0
                 || list_element(unwrapped(f.data_type())).is_some()

@@ -70,7 +70,8 @@ pub(crate) struct RawStatement {
 }
 
 impl RawStatement {
-    /// Byte offsets of the statement without blanks and comments around it; `None` for an empty one.
+    /// Byte offsets of the statement without blanks and comments around it; `None` for an empty
+    /// one.
     pub fn span(&self) -> Option<(usize, usize)> {
         Some((self.tokens.first()?.start, self.tokens.last()?.end))
     }

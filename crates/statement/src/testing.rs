@@ -23,7 +23,8 @@ pub(super) struct Lake {
 }
 
 impl Lake {
-    /// `s3://lake/` on an empty directory, the administrator `admin`, the users `ann` and `ben`, the database `sales`.
+    /// `s3://lake/` on an empty directory, the administrator `admin`, the users `ann` and `ben`,
+    /// the database `sales`.
     pub async fn new() -> Lake {
         let directory = tempfile::tempdir().unwrap();
         let backing = Backing::Directory {
@@ -46,7 +47,8 @@ impl Lake {
         lake
     }
 
-    /// With `sales.orders (id, email) PARTITIONED BY (day DATE)`, Parquet under `s3://lake/orders/`.
+    /// With `sales.orders (id, email) PARTITIONED BY (day DATE)`, Parquet under
+    /// `s3://lake/orders/`.
     pub async fn with_orders() -> Lake {
         let lake = Lake::new().await;
         lake.ok(

@@ -110,7 +110,8 @@ pub(super) fn put_decimal(out: &mut BytesMut, negative: bool, digits: &[u8], sca
     }
 }
 
-/// The body of a binary numeric: ndigits, weight, sign, dscale, then base-10000 digits without leading or trailing zero groups.
+/// The body of a binary numeric: ndigits, weight, sign, dscale, then base-10000 digits without
+/// leading or trailing zero groups.
 pub(super) fn put_numeric_binary(out: &mut BytesMut, negative: bool, digits: &[u8], scale: i8) {
     let zero = digits == b"0";
     let display_scale = u16::from(scale.max(0).unsigned_abs());

@@ -18,7 +18,8 @@ pub(super) const DAY_MICROS: i64 = 86_400_000_000;
 /// Days from 1970-01-01 to 2000-01-01, where Postgres' binary dates begin.
 pub(crate) const EPOCH_DAYS: i64 = 10_957;
 pub(crate) const EPOCH_MICROS: i64 = EPOCH_DAYS * DAY_MICROS;
-/// `MIN_TIMESTAMP` and `END_TIMESTAMP` of Postgres' `datatype/timestamp.h`, in microseconds since 2000.
+/// `MIN_TIMESTAMP` and `END_TIMESTAMP` of Postgres' `datatype/timestamp.h`, in microseconds since
+/// 2000.
 const MIN_TIMESTAMP: i64 = -211_813_488_000_000_000;
 const END_TIMESTAMP: i64 = 9_223_371_331_200_000_000;
 /// Julian day 0 and the first day past Postgres' dates, in days since 2000.
@@ -211,7 +212,8 @@ pub(super) fn put_time(out: &mut BytesMut, micros: i64) -> Result<()> {
     Ok(())
 }
 
-/// `2024-01-31 23:59:59.5`, with `separator` between date and time (JSON has `T`); with a zone, its offset follows.
+/// `2024-01-31 23:59:59.5`, with `separator` between date and time (JSON has `T`); with a zone, its
+/// offset follows.
 pub(super) fn put_timestamp(
     out: &mut BytesMut,
     micros: i64,

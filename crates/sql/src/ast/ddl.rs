@@ -8,7 +8,8 @@ pub struct Use {
     pub database: DatabaseName,
 }
 
-/// `CREATE {DATABASE|SCHEMA} [IF NOT EXISTS] n [COMMENT 'c'] [LOCATION 'l'] [WITH DBPROPERTIES (..)]`.
+/// `CREATE {DATABASE|SCHEMA} [IF NOT EXISTS] n [COMMENT 'c'] [LOCATION 'l'] [WITH DBPROPERTIES
+/// (..)]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CreateDatabase {
     pub if_not_exists: bool,
@@ -38,7 +39,8 @@ pub struct AlterDatabaseSetProperties {
 pub struct ColumnDef {
     /// Lower case.
     pub name: String,
-    /// Hive type text, lower case and without spaces: `array<struct<a:int,b:decimal(10,2)>>`. Not validated here.
+    /// Hive type text, lower case and without spaces: `array<struct<a:int,b:decimal(10,2)>>`. Not
+    /// validated here.
     pub data_type: String,
     pub comment: Option<String>,
 }
@@ -170,7 +172,8 @@ pub struct AlterTableSetLocation {
     pub location: String,
 }
 
-/// `ALTER TABLE t [PARTITION (..)] SET SERDE 'class' [WITH SERDEPROPERTIES (..)]` or `SET SERDEPROPERTIES (..)`.
+/// `ALTER TABLE t [PARTITION (..)] SET SERDE 'class' [WITH SERDEPROPERTIES (..)]` or `SET
+/// SERDEPROPERTIES (..)`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AlterTableSetSerdeProperties {
     pub table: TableName,

@@ -58,7 +58,8 @@ pub struct Describe {
     pub detail: DescribeDetail,
     pub table: TableName,
     pub partition: Option<PartitionSpec>,
-    /// The column and the fields in it, lower case; `$elem$`, `$key$` and `$value$` are Hive's. Empty: the whole table.
+    /// The column and the fields in it, lower case; `$elem$`, `$key$` and `$value$` are Hive's.
+    /// Empty: the whole table.
     pub column: Vec<String>,
 }
 

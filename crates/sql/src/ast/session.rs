@@ -4,8 +4,9 @@ use sqlparser::ast;
 
 use super::Statement;
 
-/// `SET [SESSION|LOCAL] name {=|TO} value, ..`; also SET TIME ZONE (`timezone`), SET NAMES (`client_encoding`),
-/// SET ROLE (`role`), SET SESSION AUTHORIZATION (`session_authorization`) and SET SCHEMA (`search_path`).
+/// `SET [SESSION|LOCAL] name {=|TO} value, ..`; also SET TIME ZONE (`timezone`), SET NAMES
+/// (`client_encoding`), SET ROLE (`role`), SET SESSION AUTHORIZATION (`session_authorization`) and
+/// SET SCHEMA (`search_path`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Set {
     pub scope: SetScope,

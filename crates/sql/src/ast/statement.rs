@@ -95,7 +95,8 @@ pub struct Unsupported {
 }
 
 impl Unsupported {
-    /// `ALTER TABLE .. EXCHANGE PARTITION is not supported; use ALTER TABLE .. DROP PARTITION and ADD PARTITION`.
+    /// `ALTER TABLE .. EXCHANGE PARTITION is not supported; use ALTER TABLE .. DROP PARTITION and
+    /// ADD PARTITION`.
     pub fn message(&self) -> String {
         match &self.nearest {
             Some(nearest) => format!("{} is not supported; use {nearest}", self.what),

@@ -43,7 +43,8 @@ pub struct DropWorkgroup {
     pub name: String,
 }
 
-/// `SHOW WORKGROUP w`, `SHOW CREATE WORKGROUP w`. (`SHOW workgroup` alone is the session's setting: `Show`.)
+/// `SHOW WORKGROUP w`, `SHOW CREATE WORKGROUP w`. (`SHOW workgroup` alone is the session's setting:
+/// `Show`.)
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ShowWorkgroup {
     pub name: String,

@@ -1,4 +1,5 @@
-//! Comparisons of rows, and of a value with an array: the engine compares rows as structs, in which NULL equals NULL.
+//! Comparisons of rows, and of a value with an array: the engine compares rows as structs, in which
+//! NULL equals NULL.
 //!
 //! ```text
 //! (a, b) = ROW(c, d)       a = c AND b = d

@@ -416,7 +416,8 @@ fn array_of(mut query: Query) -> Result<Expr, Error> {
     ))
 }
 
-/// Whether an expression calls what may not stand in an aggregate: another aggregate, or a set-returning function.
+/// Whether an expression calls what may not stand in an aggregate: another aggregate, or a
+/// set-returning function.
 fn calls(expr: &Expr) -> bool {
     use std::ops::ControlFlow;
 

@@ -1,5 +1,6 @@
-//! Keys of ORDER BY as PostgreSQL reads them: a bare name is one of the list, before it is a column; in an expression all names are
-//! columns. The engine takes names of the list for both, and sorts a DISTINCT by names of the list alone.
+//! Keys of ORDER BY as PostgreSQL reads them: a bare name is one of the list, before it is a
+//! column; in an expression all names are columns. The engine takes names of the list for both, and
+//! sorts a DISTINCT by names of the list alone.
 //!
 //! ```text
 //! SELECT a::text FROM t ORDER BY a                 … ORDER BY 1
@@ -57,7 +58,8 @@ impl Visitor for Numbers {
     }
 }
 
-/// Takes back that names in expressions are columns, where there is no such column. Returns whether there is a name to take back.
+/// Takes back that names in expressions are columns, where there is no such column. Returns whether
+/// there is a name to take back.
 pub fn restore(statement: &mut Statement, column: &str) -> bool {
     let mut restore = Restore {
         column,
@@ -203,8 +205,8 @@ fn column_of(key: &Expr, select: &mut Select) -> Result<Option<Expr>, Error> {
     Ok(place.and_then(|place| numbered(place, &mut select.projection)))
 }
 
-/// The name of a column that is given by its number, where the list is of groups: the engine asks whether it is one of the keys,
-/// or an output with a name.
+/// The name of a column that is given by its number, where the list is of groups: the engine asks
+/// whether it is one of the keys, or an output with a name.
 fn of_groups(key: &Expr, select: &mut Select) -> Option<Expr> {
     let groups = match &select.group_by {
         GroupByExpr::Expressions(keys, _) => !keys.is_empty(),
@@ -226,7 +228,8 @@ fn named(item: &mut SelectItem, place: usize) -> Option<Ident> {
     Some(alias)
 }
 
-/// A column of the list by its number, or by a name where a `*` before it keeps it from being counted.
+/// A column of the list by its number, or by a name where a `*` before it keeps it from being
+/// counted.
 fn numbered(place: usize, list: &mut [SelectItem]) -> Option<Expr> {
     let (before, rest) = list.split_at_mut(place);
     if before.iter().all(|item| expr_of(item).is_some()) {
@@ -240,7 +243,8 @@ fn numbered(place: usize, list: &mut [SelectItem]) -> Option<Expr> {
     Some(Expr::Identifier(alias))
 }
 
-/// Gives other names to columns of the list that have the name of a column which a key reads in an expression.
+/// Gives other names to columns of the list that have the name of a column which a key reads in an
+/// expression.
 fn hide_names(select: &mut Select, keys: &mut [OrderByExpr]) {
     for (place, item) in select.projection.iter_mut().enumerate() {
         let SelectItem::ExprWithAlias { expr, alias } = item else {

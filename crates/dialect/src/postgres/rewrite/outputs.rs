@@ -1,4 +1,5 @@
-//! Names of the columns of subqueries in FROM, and of common table expressions, where the engine's are not PostgreSQL's.
+//! Names of the columns of subqueries in FROM, and of common table expressions, where the engine's
+//! are not PostgreSQL's.
 //!
 //! ```text
 //! (SELECT count(*), x FROM t) AS q       … AS q (count, x): as marks, which the planner of relations reads
@@ -129,7 +130,8 @@ fn reads(query: &Query, name: &str) -> bool {
     query.visit(&mut Reads(name)).is_break()
 }
 
-/// Names the columns of a recursive query that have no alias, where the engine has other names or some have one.
+/// Names the columns of a recursive query that have no alias, where the engine has other names or
+/// some have one.
 fn alias_all(table: &mut Cte) {
     let given = table.alias.columns.len();
     if given == 0 && names_to_give(&table.query).is_none() {
@@ -175,7 +177,8 @@ fn enclosed(table: &mut Cte) -> Result<(), Error> {
     Ok(())
 }
 
-/// Gives common table expressions other names that hide one of the same name, which the engine refuses.
+/// Gives common table expressions other names that hide one of the same name, which the engine
+/// refuses.
 fn rename_hiding_tables(statement: &mut Statement) {
     let mut counts = Count::default();
     // The visitors never break.

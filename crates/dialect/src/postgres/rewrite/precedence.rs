@@ -1,7 +1,9 @@
-//! `a IS DISTINCT FROM b AND c`: the parser takes `b AND c` for the right side, where SQL takes `b`.
+//! `a IS DISTINCT FROM b AND c`: the parser takes `b AND c` for the right side, where SQL takes
+//! `b`.
 //!
-//! What is in parentheses is a node of its own, so a right side with a bare AND or OR was read too far. Then the whole of ANDs and
-//! ORs around is taken apart, from left to right, and put together anew.
+//! What is in parentheses is a node of its own, so a right side with a bare AND or OR was read too
+//! far. Then the whole of ANDs and ORs around is taken apart, from left to right, and put together
+//! anew.
 
 use std::ops::ControlFlow;
 
@@ -43,7 +45,8 @@ fn is_loose(expr: &Expr) -> bool {
     }
 }
 
-/// Whether it is to be taken apart. The left side of ANDs and ORs may be as deep as a statement is long.
+/// Whether it is to be taken apart. The left side of ANDs and ORs may be as deep as a statement is
+/// long.
 fn reads_too_far(expr: &Expr) -> bool {
     let mut next = Some(expr);
     while let Some(expr) = next.take() {

@@ -1,5 +1,5 @@
-//! `SIMILAR TO`, of which the engine makes a regular expression as it is: one that matches a part of the text, and in which `.`, `^` and
-//! `$` are special, which they are not in the standard's.
+//! `SIMILAR TO`, of which the engine makes a regular expression as it is: one that matches a part
+//! of the text, and in which `.`, `^` and `$` are special, which they are not in the standard's.
 //!
 //! ```text
 //! x SIMILAR TO 'a.(b|_)%'      x ~ '(?s)^(?:a\.(b|.).*)$'

@@ -1,8 +1,9 @@
-//! `JOIN … USING` and `NATURAL JOIN` become joins by ON, and the names that depend on them are written out.
+//! `JOIN … USING` and `NATURAL JOIN` become joins by ON, and the names that depend on them are
+//! written out.
 //!
-//! The column that such a join has in common takes the value of the side that every row has, and of a FULL JOIN that of the side
-//! which has the row; `l.k` and `r.k` are each side's own. The engine takes the left side's for all of them
-//! (apache/datafusion#22881), so no join by names reaches it:
+//! The column that such a join has in common takes the value of the side that every row has, and of
+//! a FULL JOIN that of the side which has the row; `l.k` and `r.k` are each side's own. The engine
+//! takes the left side's for all of them (apache/datafusion#22881), so no join by names reaches it:
 //!
 //! ```text
 //! SELECT k, x FROM l JOIN r USING (k)                SELECT l.k, x FROM l JOIN r ON l.k = r.k
@@ -12,8 +13,8 @@
 //!   WHERE EXISTS (SELECT 1 FROM q WHERE y = k)
 //! ```
 //!
-//! What a name means depends on which columns tables have. A statement is resolved with what is known, and says what else has to be
-//! looked up (`lookup.rs`).
+//! What a name means depends on which columns tables have. A statement is resolved with what is
+//! known, and says what else has to be looked up (`lookup.rs`).
 
 mod lookup;
 mod namespace;
@@ -325,7 +326,8 @@ impl Resolver<'_> {
         }
     }
 
-    /// What stands for a name without a table, if that is a common column, or one of a table further out.
+    /// What stands for a name without a table, if that is a common column, or one of a table
+    /// further out.
     fn value(&mut self, name: &str, scope: Option<&Scope<'_>>) -> Result<Option<Expr>, Error> {
         let mut between: Vec<&Scope<'_>> = Vec::new();
         let mut scopes = std::iter::successors(scope, |scope| scope.outer);

@@ -1,4 +1,5 @@
-//! VALUES with subqueries, which the engine evaluates before they are executed (`ScalarSubqueryExpr`, 55.2): each row a SELECT.
+//! VALUES with subqueries, which the engine evaluates before they are executed
+//! (`ScalarSubqueryExpr`, 55.2): each row a SELECT.
 //!
 //! ```text
 //! VALUES ((SELECT 1), 2), (3, 4)      SELECT (SELECT 1) AS column1, 2 AS column2 UNION ALL SELECT 3 AS column1, 4 AS column2

@@ -38,7 +38,8 @@ use crate::postgres::rewrite::{build, folded};
 /// The columns of the relations in FROM, for the SELECTs whose resolution depends on them.
 #[derive(Debug, Default)]
 pub struct JoinedColumns {
-    /// By the number of the SELECT in the order of their visits: of each relation in the order that they are written in.
+    /// By the number of the SELECT in the order of their visits: of each relation in the order that
+    /// they are written in.
     selects: BTreeMap<usize, Vec<Columns>>,
 }
 
@@ -46,7 +47,8 @@ pub struct JoinedColumns {
 #[derive(Debug)]
 pub struct Unknown {
     select: usize,
-    /// `SELECT * FROM` each relation, in the order that they are written in; `None` of one that stands for no query by itself.
+    /// `SELECT * FROM` each relation, in the order that they are written in; `None` of one that
+    /// stands for no query by itself.
     pub relations: Vec<Option<Query>>,
 }
 
@@ -233,7 +235,8 @@ struct Around {
 }
 
 impl Around {
-    /// The common tables that can be named. One that is defined by itself has the columns of what it begins with.
+    /// The common tables that can be named. One that is defined by itself has the columns of what
+    /// it begins with.
     fn named(&self) -> Vec<Cte> {
         let Some(with) = &self.with else {
             return Vec::new();

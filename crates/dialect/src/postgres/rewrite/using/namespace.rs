@@ -264,7 +264,8 @@ fn not_known(name: &str) -> Error {
     .with_hint("join with ON")
 }
 
-/// The names that both sides have, in the left one's order. Of one that a side has twice, the join says so.
+/// The names that both sides have, in the left one's order. Of one that a side has twice, the join
+/// says so.
 pub(super) fn common(left: &[String], right: &[String]) -> Vec<String> {
     let mut all: Vec<String> = Vec::new();
     let mut rights: BTreeSet<&str> = right.iter().map(String::as_str).collect();

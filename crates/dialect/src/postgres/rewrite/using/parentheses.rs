@@ -1,4 +1,5 @@
-//! Joins in parentheses that have a name are tables of their own: their columns are those of `*`, each once.
+//! Joins in parentheses that have a name are tables of their own: their columns are those of `*`,
+//! each once.
 //!
 //! ```text
 //! FROM (a JOIN b USING (k)) AS x        FROM (SELECT * FROM a JOIN b USING (k)) AS x
