@@ -21,7 +21,7 @@ pub(super) fn of(prepared: &Prepared) -> Option<&ast::Copy> {
     }
 }
 
-/// The format of a line.
+/// How values are written in a line.
 struct Lines {
     csv: bool,
     delimiter: u8,

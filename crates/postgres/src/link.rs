@@ -162,7 +162,7 @@ impl Link {
             peer,
             input: BytesMut::new(),
             out: BytesMut::new(),
-            // Until the client is authenticated.
+            // Until the client has shown who it is.
             max_message: super::startup::MAX_STARTUP,
             stop,
             kill: Box::pin(kill.cancelled_owned()),

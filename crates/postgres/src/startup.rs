@@ -23,10 +23,10 @@ use super::frontend::{Opening, Startup};
 use super::link::{Ended, Link, Stream};
 use super::{Door, auth};
 
-/// PostgreSQL's `MAX_STARTUP_PACKET_LENGTH`.
+/// As PostgreSQL's `MAX_STARTUP_PACKET_LENGTH`.
 pub(super) const MAX_STARTUP: usize = 10_000;
 
-/// The supported protocol: 3.2 differs from 3.0 only in longer cancel keys.
+/// The protocol that is spoken: 3.2 differs from 3.0 in longer cancel keys only.
 const NEWEST_MINOR: u16 = 2;
 
 /// The ALPN name that a client must offer when it starts TLS directly.
@@ -174,7 +174,7 @@ async fn first(door: &Door, mut tcp: TcpStream) -> std::io::Result<First> {
                     let why = Error::new(Code::ProtocolViolation, "encryption was asked for twice");
                     return Ok(First::Refused(Stream::Plain(tcp), why));
                 }
-                // A cancel key does not need TLS: libpq before 17 sends it in plain text.
+                // A cancel key is no secret worth TLS: libpq before 17 sends it in the clear.
                 opening => return Ok(opened(door, Stream::Plain(tcp), opening, None)),
             }
         }
