@@ -1,15 +1,13 @@
 //! The floors of the house: nothing imports upwards, and raw tools stay in their rooms.
 //!
-//! Between crates the compiler holds this, once their manifests do. Within the gateway's crate,
-//! some rooms know only themselves.
+//! Between crates the compiler holds this, once their manifests do. Within the gateway's crate, some rooms know only themselves.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use regex::Regex;
 
-/// The crates, lowest floor first; crates of one floor do not know one another. The last one is the
-/// server's package.
+/// The crates, lowest floor first; crates of one floor do not know one another. The last one is the server's package.
 const FLOORS: [&[&str]; 10] = [
     &["catalog", "sql", "demo", "proto"],
     &["error"],
@@ -224,15 +222,13 @@ fn heads(list: &str) -> Vec<String> {
         .collect()
 }
 
-/// Rooms of its own crate that a file names, by `crate::` or by as many `super::` as lead out of
-/// its room.
+/// Rooms of its own crate that a file names, by `crate::` or by as many `super::` as lead out of its room.
 fn named_rooms(place: &Path, code: &str) -> Vec<String> {
     let module = module_of(place);
     let path = Regex::new(r"\b(crate|(?:super::)*super)::(\{|[a-z_]+)").unwrap();
     let mut rooms = Vec::new();
     for found in path.captures_iter(code) {
-        // An inline module, such as `tests`, is one deeper than its file, which makes this strict
-        // for what stands outside of it.
+        // An inline module, such as `tests`, is one deeper than its file, which makes this strict for what stands outside of it.
         let up = found[1].matches("super").count();
         let leaves =
             &found[1] == "crate" || up >= module.len() + usize::from(code.contains("mod tests {"));

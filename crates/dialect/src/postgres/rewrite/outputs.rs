@@ -1,5 +1,5 @@
-//! Names of the columns of subqueries in FROM, and of common table expressions, where the engine's
-//! are not PostgreSQL's.
+//! Names the columns of subqueries in FROM, and of common table expressions, if the engine's names
+//! differ from PostgreSQL's.
 //!
 //! ```text
 //! (SELECT count(*), x FROM t) AS q       … AS q (count, x): as marks, which the planner of relations reads
@@ -91,7 +91,7 @@ impl VisitorMut for NameOutputs {
     }
 }
 
-/// The names of a query's columns, if the engine has others or may have to tell them apart.
+/// The names of a query's columns, if the engine has others or may have to distinguish them.
 fn names_to_give(query: &Query) -> Option<OutputNames> {
     let names = output_names(query)?;
     let mut seen = BTreeSet::new();
@@ -154,7 +154,7 @@ fn alias_all(table: &mut Cte) {
     }
 }
 
-/// Makes the query of a common table one from a table, whose columns are named.
+/// Wraps the query of a common table expression in a derived table whose columns are named.
 fn enclosed(table: &mut Cte) -> Result<(), Error> {
     let alias = TableAlias {
         explicit: true,
@@ -177,8 +177,7 @@ fn enclosed(table: &mut Cte) -> Result<(), Error> {
     Ok(())
 }
 
-/// Gives common table expressions other names that hide one of the same name, which the engine
-/// refuses.
+/// Renames common table expressions that hide one of the same name, which the engine refuses.
 fn rename_hiding_tables(statement: &mut Statement) {
     let mut counts = Count::default();
     // The visitors never break.

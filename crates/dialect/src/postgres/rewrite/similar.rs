@@ -1,5 +1,5 @@
-//! `SIMILAR TO`, of which the engine makes a regular expression as it is: one that matches a part
-//! of the text, and in which `.`, `^` and `$` are special, which they are not in the standard's.
+//! `SIMILAR TO`: the engine uses its pattern as a regular expression unchanged, which matches a
+//! part of the text, and in which `.`, `^` and `$` are special; in the standard they are not.
 //!
 //! ```text
 //! x SIMILAR TO 'a.(b|_)%'      x ~ '(?s)^(?:a\.(b|.).*)$'

@@ -1,9 +1,9 @@
-//! `JOIN … USING` and `NATURAL JOIN` become joins by ON, and the names that depend on them are
-//! written out.
+//! Rewrites `JOIN … USING` and `NATURAL JOIN` to joins with ON, and writes out the names that
+//! depend on them.
 //!
-//! The column that such a join has in common takes the value of the side that every row has, and of
-//! a FULL JOIN that of the side which has the row; `l.k` and `r.k` are each side's own. The engine
-//! takes the left side's for all of them (apache/datafusion#22881), so no join by names reaches it:
+//! The common column of such a join has the value of the side that every row has, and for a FULL
+//! JOIN that of the side which has the row; `l.k` and `r.k` are each side's own. The engine uses
+//! the left side's for all of them (apache/datafusion#22881), so no join by names reaches it:
 //!
 //! ```text
 //! SELECT k, x FROM l JOIN r USING (k)                SELECT l.k, x FROM l JOIN r ON l.k = r.k
@@ -13,8 +13,8 @@
 //!   WHERE EXISTS (SELECT 1 FROM q WHERE y = k)
 //! ```
 //!
-//! What a name means depends on which columns tables have. A statement is resolved with what is
-//! known, and says what else has to be looked up (`lookup.rs`).
+//! The meaning of a name depends on the columns of the tables. A statement is resolved with what is
+//! known, and reports what else must be looked up (`lookup.rs`).
 
 mod lookup;
 mod namespace;

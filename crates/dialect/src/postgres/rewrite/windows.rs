@@ -1,4 +1,5 @@
-//! Windows that are made of other ones, whose clauses the engine forgets (`datafusion-sql`, 55.2).
+//! Resolves windows that refer to other ones, whose clauses the engine drops (`datafusion-sql`,
+//! 55.2).
 //!
 //! ```text
 //! OVER (w ORDER BY x) … WINDOW w AS (PARTITION BY y)      OVER (PARTITION BY y ORDER BY x)
