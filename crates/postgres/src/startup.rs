@@ -47,9 +47,10 @@ enum First {
     Refused(Stream, Error),
 }
 
-/// Opens a session. `None`: the connection is over, and the client was told why if he would hear it.
+/// Opens a session. `None`: the connection is over, and the client has been sent the reason, if it
+/// still reads.
 ///
-/// Boxed, here and below, so that the compiler sees of each part by itself that it may move between threads.
+/// Boxed, here and below, so that the compiler checks for each part separately that it is `Send`.
 pub(super) fn open(door: &Door, tcp: TcpStream, peer: SocketAddr) -> BoxFuture<'_, Option<Opened>> {
     open_within(door, tcp, peer).boxed()
 }
