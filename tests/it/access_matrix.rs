@@ -1,4 +1,4 @@
-//! Who may do what: `tests/data/access_matrix.txt`, each cell tried.
+//! Every cell of `tests/data/access_matrix.txt`: which privilege allows which statement.
 
 use std::fmt::Write;
 
@@ -18,7 +18,8 @@ const MATRIX: &str = include_str!("../data/access_matrix.txt");
 const PASSWORD: &str = "a long enough secret";
 /// What is granted, in the order of the columns.
 const GRANTED: [&str; 8] = ["", "T", "F", "O", "TF", "TO", "FO", "TFO"];
-/// A missing right, what does not exist for the user, and a table that cannot be replaced as another lies there.
+/// A missing right, what does not exist for the user, and a table that cannot be replaced as
+/// another lies there.
 const REFUSALS: [&str; 5] = ["42501", "42P01", "3F000", "42704", "42P16"];
 
 /// One column of the matrix: a user with what is granted, and tables of its own.

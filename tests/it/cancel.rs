@@ -1,10 +1,11 @@
-//! What stops a query before its end: its user, its client's death, its time, another's KILL.
+//! What cancels a query: its user, a client that disconnects, its time limit, KILL by another user.
 
 use std::time::{Duration, Instant};
 
 use crate::harness::{Client, Door, Server, eventually, through_each_door};
 
-/// `/* name */` tells one from another in the history: comments inside a statement are part of its text.
+/// `/* name */` tells one from another in the history: comments inside a statement are part of its
+/// text.
 fn forever(name: &str) -> String {
     FOREVER.replace("SELECT", &format!("SELECT /* {name} */"))
 }

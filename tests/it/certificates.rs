@@ -1,11 +1,12 @@
-//! The user's own certificate: shown, and read again when its files change.
+//! The server's own certificate: served, and reloaded when its files change.
 
 use std::path::Path;
 
 use crate::harness::tls::Tls;
 use crate::harness::{Client, Server, eventually};
 
-/// Writes a certificate for the server as a renewal tool does: each file whole, one after the other.
+/// Writes a certificate for the server as a renewal tool does: each file whole, one after the
+/// other.
 fn write_new(dir: &Path) {
     let certified =
         rcgen::generate_simple_self_signed(["localhost".to_owned(), "127.0.0.1".to_owned()])

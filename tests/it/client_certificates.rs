@@ -1,4 +1,4 @@
-//! Logins by client certificate, on both doors.
+//! Logins by client certificate, over PostgreSQL and Flight SQL.
 
 use tonic::Code;
 

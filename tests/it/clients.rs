@@ -1,4 +1,4 @@
-//! Real clients of the Postgres door: psql and the Python ones of `tests/clients`.
+//! Real clients of the Postgres endpoint: psql and the Python ones of `tests/clients`.
 
 use std::process::Command;
 

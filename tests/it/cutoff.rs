@@ -1,4 +1,4 @@
-//! A workgroup's cutoff stops a scan while it scans, whatever the format and the store.
+//! A workgroup's cutoff stops a running scan, for every format and store.
 
 use std::fs;
 use std::io::Write;
@@ -12,14 +12,15 @@ const ROWS: u64 = 200_000;
 /// The most that is asked of a store at once for one stream.
 const PIECE: u64 = 512 * 1024;
 
-/// What may be read beyond the cutoff: the piece at hand of each stream. The servers have a query thread for each core, and a scan
-/// has a stream for each of these.
+/// What may be read beyond the cutoff: the piece at hand of each stream. The servers have a query
+/// thread for each core, and a scan has a stream for each of these.
 fn overshoot() -> u64 {
     let streams = std::thread::available_parallelism().map_or(2, usize::from);
     PIECE * u64::try_from(streams).unwrap()
 }
 
-/// The same eight megabytes and more as Parquet (many row groups), JSON lines and CSV; gzipped, half as many.
+/// The same eight megabytes and more as Parquet (many row groups), JSON lines and CSV; gzipped,
+/// half as many.
 fn files() -> Vec<(&'static str, Vec<u8>)> {
     let rows = big_batch(ROWS);
     let ids = rows
@@ -77,7 +78,8 @@ async fn tables(admin: &Client) {
     admin.run("SET result_reuse = off").await;
 }
 
-/// Every format stops soon after the cutoff, and says both numbers; without the workgroup it does not.
+/// Every format stops soon after the cutoff, and says both numbers; without the workgroup it does
+/// not.
 async fn every_format_stops(admin: &Client, sizes: &[(&str, u64)]) {
     for (name, _) in TABLES {
         let sql = format!("SELECT sum(length(note)) FROM big.{name}");

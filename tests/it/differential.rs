@@ -1,5 +1,5 @@
-//! Random queries against DuckDB and PostgreSQL on the same rows, and checks of Lakegate against itself;
-//! `tests/differential/run.py` says what is compared and how it is run for hours.
+//! Random queries against DuckDB and PostgreSQL on the same rows, and consistency checks of
+//! Lakegate; `tests/differential/run.py` documents what is compared and how to run it for hours.
 
 use std::fs;
 

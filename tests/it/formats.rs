@@ -1,4 +1,5 @@
-//! Files as they are found: other types, missing columns, damaged rows, hidden names, compression.
+//! Files as other tools leave them: other types, missing columns, damaged rows, hidden names,
+//! compression.
 
 use std::sync::Arc;
 
@@ -192,7 +193,8 @@ async fn hostile_parquet_files_fail_their_query_by_name_and_nothing_else() {
         let footer = parts.concat();
         with_tail(&footer, u32::try_from(footer.len()).unwrap())
     };
-    // Thrift by hand: a version, a schema of one element or of groups that nest 100,000 deep, no rows, row groups.
+    // Thrift by hand: a version, a schema of one element or of groups that nest 100,000 deep, no
+    // rows, row groups.
     let version = &[0x15, 2][..];
     let root = &[0x19, 0x1c, 0x48, 1, b'r', 0][..];
     let hundred_thousand = &[0x19, 0xfc, 0xa0, 0x8d, 0x06][..];

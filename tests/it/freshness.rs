@@ -1,4 +1,4 @@
-//! The result cache: never stale, never another's, and one run for many who ask the same.
+//! The result cache: never stale, never another user's, and one run for concurrent equal queries.
 
 use std::time::Duration;
 

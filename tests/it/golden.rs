@@ -1,7 +1,8 @@
 //! The golden files of `tests/sql`, through each door, on a lake of local files and on one on S3.
 //!
-//! A statement runs as `admin` on the catalog's database unless its first line says otherwise:
-//! `-- as scientist` or `-- as analyst in curated`. What only one protocol has is `onlyif postgres` or `onlyif flight`.
+//! A statement runs as `admin` on the catalog's database unless its first line says otherwise: `--
+//! as scientist` or `-- as analyst in curated`. What only one protocol has is `onlyif postgres` or
+//! `onlyif flight`.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -95,7 +96,8 @@ impl AsyncDB for Connections<'_> {
     }
 }
 
-/// A line of a plan without what differs from lake to lake and from run to run: paths, numbers, what was measured.
+/// A line of a plan without what differs from lake to lake and from run to run: paths, numbers,
+/// what was measured.
 fn plan_line(line: &str) -> String {
     let mut shown = line.to_owned();
     for (pattern, word) in [
@@ -175,7 +177,8 @@ async fn golden_files_pass_on_s3(door: Door) {
     let s3 = S3::start().await;
     let lake = lake::copy(&Options::default());
     let dir = lake.path().join("lake");
-    // Of the eight thousand hours of raw orders one day is enough: the golden files ask for no more.
+    // Of the eight thousand hours of raw orders one day is enough: the golden files ask for no
+    // more.
     let uploaded = s3
         .upload(&dir, |key| {
             let zone = ["curated/", "analytics/", "raw/users/", "raw/products/"]

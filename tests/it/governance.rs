@@ -1,4 +1,4 @@
-//! Who sees what: nothing without a grant, and what is not granted does not exist.
+//! Visibility: nothing without a grant, and what is not granted does not exist.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 

@@ -1,4 +1,5 @@
-//! Two lakes that differ only in what a user may not see answer that user alike: rows, plans, listings and errors, byte by byte.
+//! Two lakes that differ only in what a user may not see answer that user alike: rows, plans,
+//! listings and errors, byte by byte.
 
 use std::path::Path;
 
@@ -208,8 +209,8 @@ fn definitions(secret: &Secret) -> Vec<String> {
     statements
 }
 
-/// What somebody asks who wants to know what is hidden. Rows and errors of each come in one order: more than one file is read only where
-/// the rows are sorted and nothing fails.
+/// What somebody asks who wants to know what is hidden. Rows and errors of each come in one order:
+/// more than one file is read only where the rows are sorted and nothing fails.
 fn statements() -> Vec<String> {
     let mut asked = Vec::new();
     for (table, columns) in TABLES {
@@ -250,7 +251,8 @@ fn statements() -> Vec<String> {
                 "EXPLAIN (FORMAT JSON)",
                 "EXPLAIN (TYPE IO)",
             ] {
-                // What runs with filters that change as it runs reads more or less from time to time.
+                // What runs with filters that change as it runs reads more or less from time to
+                // time.
                 if at < 3 || !explain.contains("ANALYZE") {
                     asked.push(format!("{explain} {query}"));
                 }
@@ -437,7 +439,8 @@ async fn lakes_that_differ_in_what_is_hidden_answer_alike() {
         assert_eq!(eve.text(sql).await, rows, "{sql}");
     }
 
-    // The administrator is told which file it is, and the log says it of the query that another user ran.
+    // The administrator is told which file it is, and the log says it of the query that another
+    // user ran.
     let told = a.admin.fails("SELECT id FROM d.torn").await;
     told.names(&["day=2024-01-05", "alpha.parquet"]);
     let id = a

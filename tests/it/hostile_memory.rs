@@ -1,5 +1,5 @@
-//! Clients that ask for more memory than there is. Each gets an error that says so, or its answer; the process stays within its limit,
-//! and everybody else goes on.
+//! Clients that request more memory than there is. Each gets an error that says so, or its answer;
+//! the process stays within its limit, and other clients are not affected.
 
 use std::time::Duration;
 
@@ -111,7 +111,8 @@ async fn who_asks_for_too_much_memory_gets_an_error_and_the_process_stays_within
     let watch = Watch::over(&server);
     let limit = 1536 * MIB;
     let client = server.connect("analyst").await;
-    // What is large and honest runs. It comes first, as the allocator keeps what the others let go for a while.
+    // What is large and honest runs. It comes first, as the allocator keeps what the others let go
+    // for a while.
     let joined = "SELECT length(max(concat(s, CAST(x AS varchar)))) FROM (SELECT repeat('x', 1000000) AS s, x FROM generate_series(1, 500) t(x)) q";
     assert_eq!(client.value(joined).await, "1000002");
     watch.stayed_under(limit, "large constants");

@@ -1,4 +1,5 @@
-//! Sessions, tokens, handles and history belong to a user, not to a name; and they end when the user does.
+//! Sessions, tokens, handles and history belong to a user, not to a name; and they end when the
+//! user does.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -57,7 +58,8 @@ impl Account {
         connected.err().expect("the login should fail")
     }
 
-    /// What a client is told whose session is over: PostgreSQL's code, or that the token is not known any more.
+    /// What a client is told whose session is over: PostgreSQL's code, or that the token is not
+    /// known any more.
     fn over(&self) -> &'static str {
         match self.door {
             Door::Postgres => "57P01",

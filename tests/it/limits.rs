@@ -1,4 +1,5 @@
-//! What one query, one client and one user may take: processor time, time, rows, places and connections; and that others get in meanwhile.
+//! Limits per query, client and user: processor time, run time, rows, slots and connections; others
+//! are served meanwhile.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! A LOCATION lies under a lake root or is refused by name.
+//! A LOCATION is under a lake root, or an error names it.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -140,7 +140,8 @@ async fn links_that_lead_out_of_a_location_are_not_followed() {
     );
 }
 
-/// A table over curated.orders, made by a user who may read that: what goes with the right to read it.
+/// A table over curated.orders, made by a user who may read that: what goes with the right to read
+/// it.
 #[tokio::test]
 async fn table_over_the_folder_of_another_does_not_outlive_the_rights_on_that_one() {
     let server = Server::shared();

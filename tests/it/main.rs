@@ -1,7 +1,8 @@
-//! End to end: the real binary, through its doors, as users and clients meet it.
+//! End to end: the real binary, through its endpoints, with real clients.
 //!
-//! `./test` runs this with everything else and makes the Python venv that some of it needs.
-//! To write golden files anew from what the server answers: `LAKEGATE_UPDATE_GOLDEN=1`, then read the diff.
+//! `./test` runs this with everything else and makes the Python venv that some of it needs. To
+//! write golden files anew from what the server answers: `LAKEGATE_UPDATE_GOLDEN=1`, then read the
+//! diff.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,4 +1,4 @@
-//! What a newcomer meets: one command, a lake, a way in.
+//! The first run: one command, a lake, a login.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};

@@ -1,4 +1,4 @@
-//! The container image and the systemd unit, as far as they can be checked without either.
+//! The container image and the systemd unit, as far as they can be checked without running either.
 
 use std::fs;
 use std::net::SocketAddr;

@@ -1,4 +1,5 @@
-//! Partitions as other writers leave them: folders whose names spell values in other ways, or code characters of them.
+//! Partitions as other writers leave them: folders whose names spell values differently, or escape
+//! their characters.
 
 use crate::harness::files::{Folder, Values, batch, parquet};
 use crate::harness::{Client, Server};

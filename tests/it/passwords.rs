@@ -1,4 +1,4 @@
-//! Passwords change, are reset, and never show.
+//! Passwords can be changed and reset, and are never shown.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! Predicates on partition columns decide what is listed and opened; EXPLAIN says what they decided.
+//! Predicates on partition columns determine what is listed and opened; EXPLAIN shows the outcome.
 
 use std::fs;
 
@@ -239,7 +239,8 @@ async fn partition_that_cannot_match_is_neither_listed_nor_opened() {
             folder.location
         ))
         .await;
-    // Listing a folder that is a link out of the lake is refused, so who gets an answer has not listed it.
+    // Listing a folder that is a link out of the lake is refused, so who gets an answer has not
+    // listed it.
     fs::remove_dir_all(folder.path.join("p=3")).unwrap();
     std::os::unix::fs::symlink("/etc", folder.path.join("p=3")).unwrap();
 

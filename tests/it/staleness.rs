@@ -1,4 +1,4 @@
-//! Results that may be a little old, where the workgroup allows it and the session asks for it.
+//! Results that may be slightly old, if the workgroup allows it and the session asks for it.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What is stopped works no longer: seen in the time that the server's threads take from the processors.
+//! A stopped query stops working: measured as processor time of the server's threads.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -133,7 +133,8 @@ async fn threads_of_each_operator_end_when_its_query_is_cancelled() {
     }
 }
 
-/// Runs a query and goes away. The driver of the Postgres door waits for its answer whatever is dropped, so there a process is killed.
+/// Runs a query and goes away. The driver of the Postgres door waits for its answer whatever is
+/// dropped, so there a process is killed.
 async fn vanish(
     door: Door,
     server: &Server,
@@ -186,9 +187,11 @@ async fn threads_end_in_whatever_way_a_query_is_stopped(door: Door) {
     }
 }
 
-/// What everybody waits for at most while queries keep the machine busy: half of the answers, and each.
+/// What everybody waits for at most while queries keep the machine busy: half of the answers, and
+/// each.
 const MEDIAN: Duration = Duration::from_millis(200);
-/// A second where nothing else runs; the rest is for builds and other tests, which run beside on the same processors.
+/// A second where nothing else runs; the rest is for builds and other tests, which run beside on
+/// the same processors.
 const WORST: Duration = Duration::from_secs(3);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -433,7 +436,8 @@ async fn repair_of_a_table_obeys_its_timeout() {
     assert_eq!(admin.rows("SHOW PARTITIONS many.t").await.len(), 2_000);
 }
 
-/// Expressions as deep as may be are planned, run and dropped, or refused; no thread's stack overflows.
+/// Expressions as deep as may be are planned, run and dropped, or refused; no thread's stack
+/// overflows.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn deep_expressions_end_no_thread() {
     let server = Server::private(&[]);

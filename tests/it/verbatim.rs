@@ -1,4 +1,4 @@
-//! The statements of the first issue, as they stand there.
+//! Statements as users paste them.
 
 use crate::harness::{Options, Server, lake};
 

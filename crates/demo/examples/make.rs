@@ -1,4 +1,4 @@
-//! Makes a demo lake and says how long each phase took: `make DIR [SCALE [TPCH [TPCDS]]]`.
+//! Generates a demo lake and prints the time of each phase: `make DIR [SCALE [TPCH [TPCDS]]]`.
 
 use std::time::Instant;
 

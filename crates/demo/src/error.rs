@@ -1,4 +1,4 @@
-//! What can go wrong while a lake is made.
+//! Errors of generating a lake.
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,4 @@
-//! Writing single files, each whole, at its final path.
+//! Writes single files, each completely, at its final path.
 
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
@@ -17,14 +17,14 @@ use crate::error::{Error, Result};
 /// Rows of a row group. Files of about a million rows then have four.
 const ROW_GROUP_ROWS: usize = 256 * 1024;
 
-/// The folder, created.
+/// Creates the folder and returns it.
 pub(crate) fn folder(path: PathBuf) -> Result<PathBuf> {
     fs::create_dir_all(&path).map_err(Error::io("create the directory", &path))?;
     Ok(path)
 }
 
 /// Writes snappy Parquet as other engines do, without the Arrow schema in its metadata: readers see
-/// plain types, and the bytes depend on nothing but the rows.
+/// plain types, and the bytes depend only on the rows.
 pub(crate) fn write_parquet(
     path: &Path,
     schema: SchemaRef,
@@ -56,7 +56,7 @@ pub(crate) fn write_parquet(
     file.flush().map_err(Error::io("write", path))
 }
 
-/// Writes gzip with a header that has neither a name nor a time.
+/// Writes gzip whose header has neither a name nor a time.
 pub(crate) fn write_gzip(path: &Path, content: &[u8]) -> Result<()> {
     let mut encoder = GzBuilder::new().mtime(0).write(
         Vec::with_capacity(content.len() / 3 + 64),
@@ -71,7 +71,7 @@ pub(crate) fn write(path: &Path, content: &[u8]) -> Result<()> {
     fs::write(path, content).map_err(Error::io("write", path))
 }
 
-/// Adds a value as one line of JSON.
+/// Appends a value as one line of JSON.
 pub(crate) fn push_json_line(
     lines: &mut Vec<u8>,
     value: &impl serde::Serialize,

@@ -1,8 +1,9 @@
 //! The demo lake: deterministic files in the zones and layouts that data teams have.
 //!
-//! [`generate`] writes the files under a directory, [`setup_sql`] gives the statements (Athena's
-//! dialect) that register them with a catalog and grant the demo roles what they may see, and
-//! [`demo_users`] names the users. The same arguments give the same bytes, on any number of cores.
+//! [`generate`] writes the files under a directory, [`setup_sql`] returns the statements (Athena's
+//! dialect) that register them with a catalog and grant the demo roles their privileges, and
+//! [`demo_users`] lists the users. The same arguments produce the same bytes, on any number of
+//! cores.
 //!
 //! ```text
 //! <dir>/demo.json                                     the arguments, written last
@@ -13,8 +14,8 @@
 //! <dir>/tpch/<table>/*.parquet  <dir>/tpcds/<table>/*.parquet
 //! ```
 //!
-//! This crate knows files and SQL text. It never opens a catalog, a network connection or a query
-//! engine.
+//! This crate produces files and SQL text. It never opens a catalog, a network connection or a
+//! query engine.
 
 mod error;
 mod files;
@@ -35,8 +36,8 @@ pub use tpc::{TpcTable, tpcds_tables, tpch_tables};
 /// The bucket whose root is the demo's directory: `s3://datalake/` is mapped to `<dir>`.
 pub const BUCKET: &str = "datalake";
 
-/// How far a phase of [`generate`] has come. Totals are of the phase, in its own unit (days or
-/// files), and `done` ends at `total`.
+/// The progress of a phase of [`generate`]. Totals are per phase, in its own unit (days or files),
+/// and `done` ends at `total`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
     /// In this order: `"dimensions"`, `"orders"`, `"aggregates"`, `"tpch"`, `"tpcds"`.
@@ -45,23 +46,24 @@ pub struct Progress {
     pub total: u64,
 }
 
-/// What [`generate`] found or did.
+/// The result of [`generate`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// The lake was written, or an unfinished one was written again from nothing.
+    /// The lake was written; an unfinished one was written again from the start.
     Created,
-    /// A finished lake with the same arguments was there and is left as it is.
+    /// A finished lake with the same arguments existed and is unchanged.
     Reused,
 }
 
-/// Writes the lake, or keeps the one that is there.
+/// Writes the lake, or keeps an existing one.
 ///
-/// `progress` is called on the calling thread. A generation that is interrupted leaves a marker,
-/// `demo.partial`, and the next one starts from nothing.
+/// `progress` is called on the calling thread. An interrupted generation leaves a marker,
+/// `demo.partial`, and the next one starts from the beginning.
 ///
 /// # Errors
-/// Arguments out of bounds; a finished lake with other arguments; a directory that holds something
-/// else; another process generating into the same directory; and what the file system refuses.
+///
+/// Arguments out of bounds; a finished lake with other arguments; a directory with other contents;
+/// another process generating into the same directory; file system errors.
 pub fn generate(options: &DemoOptions, progress: &mut dyn FnMut(Progress)) -> Result<Outcome> {
     options.validate()?;
     let Some(generation) = state::begin(options)? else {

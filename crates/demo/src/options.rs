@@ -6,7 +6,7 @@ use chrono::{Days, NaiveDate};
 
 use crate::error::{Error, Result};
 
-/// The last day of the orders unless told: the lake is the same on every machine and every day.
+/// The default last day of orders: the lake is the same on every machine and every day.
 pub const DEFAULT_UNTIL: NaiveDate = match NaiveDate::from_ymd_opt(2024, 12, 31) {
     Some(date) => date,
     None => NaiveDate::MAX,
@@ -18,7 +18,7 @@ pub(crate) const DAYS: u64 = 366;
 const MAX_SCALE: f64 = 1000.0;
 const MAX_TPC_SCALE: f64 = 10_000.0;
 
-/// What the lake is made from. Equal values (the directory apart) give equal bytes.
+/// The arguments of a lake. Equal values (apart from the directory) produce equal bytes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DemoOptions {
     /// Where the zones are written; `s3://datalake/` in the SQL of [`crate::setup_sql`].
@@ -27,9 +27,10 @@ pub struct DemoOptions {
     pub scale: f64,
     /// The last of the 366 days that have orders.
     pub until: NaiveDate,
-    /// Scale factor of the TPC-H tables (1 is about one gigabyte of text), none to leave them out.
+    /// Scale factor of the TPC-H tables (1 is about one gigabyte of text); `None` to leave them
+    /// out.
     pub tpch: Option<f64>,
-    /// Scale factor of the TPC-DS tables, none to leave them out.
+    /// Scale factor of the TPC-DS tables; `None` to leave them out.
     pub tpcds: Option<f64>,
 }
 
@@ -47,7 +48,9 @@ impl DemoOptions {
     }
 
     /// # Errors
-    /// A scale that is not a number, not above zero or beyond its bound; a date outside 1971 to 9998.
+    ///
+    /// A scale that is not a number, not above zero or beyond its bound; a date outside 1971 to
+    /// 9998.
     pub fn validate(&self) -> Result<()> {
         check_scale("--scale", self.scale, MAX_SCALE, "above 0 and at most 1000")?;
         for (option, scale) in [("--tpch", self.tpch), ("--tpcds", self.tpcds)] {

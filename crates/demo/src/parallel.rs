@@ -1,4 +1,4 @@
-//! Numbered tasks on all cores. What a task does may depend on its number, never on its thread.
+//! Runs numbered tasks on all cores. A task may depend on its number, but never on its thread.
 
 use std::num::NonZero;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -8,8 +8,8 @@ use std::thread;
 use crate::Progress;
 use crate::error::{Error, Result};
 
-/// Runs the tasks `0..tasks` and gives what each thread gathered, in no particular order. The first
-/// error stops the rest. `progress` hears of every finished task, on the calling thread.
+/// Runs the tasks `0..tasks` and returns what each thread collected, in no particular order. The
+/// first error stops the rest. `progress` is called for every finished task, on the calling thread.
 pub(crate) fn run<S: Send>(
     phase: &'static str,
     tasks: usize,

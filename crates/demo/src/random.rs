@@ -1,7 +1,7 @@
 //! Repeatable randomness.
 //!
-//! Every day, customer and product has a generator of its own, so that they can be made in any order
-//! and on any thread. Only integer arithmetic and the operations that IEEE 754 rounds exactly
+//! Every day, customer and product has a generator of its own, so that they can be made in any
+//! order and on any thread. Only integer arithmetic and the operations that IEEE 754 rounds exactly
 //! (`+ - * /` and square roots) are used: the data are the same on every machine.
 
 /// SplitMix64 (Steele, Lea, Flood: "Fast splittable pseudorandom number generators", 2014).
@@ -11,7 +11,7 @@ pub(crate) struct Random(u64);
 const GOLDEN_GAMMA: u64 = 0x9e37_79b9_7f4a_7c15;
 
 impl Random {
-    /// The generator of one thing: `stream` says of what kind, `index` which one.
+    /// The generator of one object: `stream` is its kind, `index` its number.
     pub(crate) fn of(stream: Stream, index: u64) -> Self {
         let mut outer = Self((stream as u64).wrapping_mul(GOLDEN_GAMMA));
         Self(
@@ -50,7 +50,7 @@ impl Random {
     }
 }
 
-/// The kinds of things that have generators. The numbers are part of the data's identity.
+/// The kinds of objects that have generators. The numbers determine the data and must not change.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Stream {
     Customer = 1,

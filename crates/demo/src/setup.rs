@@ -1,4 +1,4 @@
-//! The SQL that registers the lake, and who may see what.
+//! The SQL that registers the lake and its grants.
 
 use std::fmt::Write as _;
 
@@ -9,7 +9,7 @@ use crate::options::DemoOptions;
 use crate::tpc::{TpcTable, tpcds_tables, tpch_tables};
 use crate::zones::schemas::{ZONE_TABLES, ZoneTable};
 
-/// A user of the demo. The server makes the password.
+/// A user of the demo. The server generates the password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DemoUser {
     pub name: &'static str,
@@ -40,8 +40,8 @@ pub fn demo_users() -> &'static [DemoUser] {
     ]
 }
 
-/// One statement each, without a semicolon, to be run in order by an administrator. They may be run
-/// again, as after a start that was interrupted: what exists is created `IF NOT EXISTS`.
+/// One statement each, without a semicolon, to be run in order by an administrator. They can be run
+/// again, as after an interrupted start: objects are created `IF NOT EXISTS`.
 #[must_use]
 pub fn setup_sql(options: &DemoOptions) -> Vec<String> {
     let mut statements = zones();
@@ -108,7 +108,7 @@ CREATE EXTERNAL TABLE IF NOT EXISTS raw.users (
 )
 ROW FORMAT SERDE 'org.openx.data.jsonserde.JsonSerDe'";
 
-/// OpenCSVSerde knows text; casting is left to the queries, as with any raw file.
+/// OpenCSVSerde reads every column as text; casts are left to the queries, as with any raw file.
 const RAW_PRODUCTS: &str = "\
 CREATE EXTERNAL TABLE IF NOT EXISTS raw.products (
   product_id STRING,
@@ -166,7 +166,7 @@ fn parquet_table(database: &str, table: &str, schema: &Schema, partition: &str) 
     )
 }
 
-/// For the types that the generators use. A test sees to it that no other one gets here.
+/// Covers the types that the generators use; a test checks that there are no others.
 fn hive_type(data_type: &DataType) -> String {
     match data_type {
         DataType::Boolean => "BOOLEAN".to_owned(),
@@ -180,7 +180,8 @@ fn hive_type(data_type: &DataType) -> String {
     }
 }
 
-/// Engineers get everything, analysts what is fit for reports, scientists what names nobody.
+/// Engineers get everything, analysts get the reporting tables, scientists get data without
+/// personal details.
 fn grants(databases: &[&str]) -> Vec<String> {
     let mut statements: Vec<String> = ["data_engineers", "data_analysts", "data_scientists"]
         .map(|role| format!("CREATE ROLE IF NOT EXISTS {role}"))

@@ -1,10 +1,10 @@
-//! What the directory says about itself: empty, unfinished, finished, or not ours.
+//! The state of the directory: empty, unfinished, finished, or not ours.
 //!
 //! ```text
 //! (nothing) --begin--> demo.partial + files --finish (one rename)--> demo.json + files
 //! ```
 //!
-//! The marker carries a file lock while a process writes, so that two of them never mix their files.
+//! A process that writes holds a file lock on the marker, so two of them never mix their files.
 
 use std::fmt;
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -19,13 +19,13 @@ use crate::options::DemoOptions;
 const MANIFEST: &str = "demo.json";
 const MARKER: &str = "demo.partial";
 
-/// Raised whenever the same arguments would give other bytes than before.
+/// Increased whenever the same arguments produce other bytes than before.
 const GENERATOR_VERSION: u32 = 1;
 
-/// The folders that this crate writes, and removes when it starts again.
+/// The folders that this crate writes, and removes when it starts over.
 const ZONES: [&str; 5] = ["raw", "curated", "analytics", "tpch", "tpcds"];
 
-/// What the server keeps beside the zones. Names that begin with a dot are let be as well.
+/// Files of the server beside the zones. Names that begin with a dot are ignored as well.
 const SERVER_FILES: [&str; 1] = ["credentials.json"];
 
 /// The arguments as the manifest records them. Numbers are text, so that they compare exactly.
@@ -72,7 +72,7 @@ pub(crate) struct Generation {
     marker: File,
 }
 
-/// None when the finished lake is there already. Otherwise the directory is free of old files.
+/// `None` if the finished lake already exists. Otherwise the directory has no old files.
 pub(crate) fn begin(options: &DemoOptions) -> Result<Option<Generation>> {
     let dir = options.dir.as_path();
     let arguments = Arguments::of(options);
@@ -105,7 +105,8 @@ pub(crate) fn begin(options: &DemoOptions) -> Result<Option<Generation>> {
             });
         }
     }
-    // Whoever held the lock may have finished, and renamed the marker, while this process waited.
+    // The previous holder of the lock may have finished and renamed the marker while this process
+    // waited.
     if is_finished(dir, &arguments)? {
         return Ok(None);
     }
@@ -118,7 +119,7 @@ pub(crate) fn begin(options: &DemoOptions) -> Result<Option<Generation>> {
 }
 
 impl Generation {
-    /// Makes the lake count as finished. Everything else must have been written.
+    /// Marks the lake as finished. Everything else must be written before.
     pub(crate) fn finish(mut self) -> Result<()> {
         let marker_path = self.dir.join(MARKER);
         let mut text =

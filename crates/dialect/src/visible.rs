@@ -1,7 +1,8 @@
-//! What a principal may see of the catalog, as plain data: the one input of `pg_catalog` and `information_schema`.
+//! What a principal may see of the catalog, as plain data: the only input of `pg_catalog` and
+//! `information_schema`.
 //!
-//! What never happens: a database, table, column, role or query in it that was not granted. Whoever fills it decides
-//! that; the tables made from it show all of it.
+//! Invariant: it contains no database, table, column, role or query that was not granted. Its
+//! producer enforces that; the tables made from it show all of it.
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
@@ -11,35 +12,35 @@ use arrow::datatypes::DataType;
 use async_trait::async_trait;
 use datafusion::error::Result;
 
-/// Where a [`VisibleCatalog`] comes from, asked anew for each query.
+/// The source of a [`VisibleCatalog`], called once per query.
 #[async_trait]
 pub trait CatalogSource: Debug + Send + Sync {
-    /// What the principal may see. Databases, tables and roles are always complete, by name; what is dearer is
-    /// there if `needs` names it.
+    /// What the principal may see, sorted by name. Databases, tables and roles are always complete;
+    /// more expensive parts are present if `needs` names them.
     async fn visible(&self, needs: &Needs) -> Result<Arc<VisibleCatalog>>;
 }
 
-/// What of a catalog a query wants beyond names.
+/// What a query needs of the catalog beyond names.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Needs {
-    /// The tables whose columns (and view texts) are wanted.
+    /// The tables whose columns (and view texts) are needed.
     pub columns: Columns,
     /// The running queries.
     pub activity: bool,
 }
 
-/// Tables whose columns are wanted.
+/// Tables whose columns are needed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Columns {
     #[default]
     None,
-    /// Only of the tables that the query's filters leave over.
+    /// Only tables that can pass the query's filters.
     Of(Pins),
     All,
 }
 
 impl Columns {
-    /// Whether the columns of this table are wanted.
+    /// Whether the columns of this table are needed.
     pub fn wants(&self, database: &str, table: &str, table_id: i64) -> bool {
         match self {
             Columns::None => false,
@@ -49,7 +50,7 @@ impl Columns {
     }
 }
 
-/// Equalities that a query's filters hold tables to; `None` is no condition.
+/// Equalities that a query's filters impose on tables; `None` is no condition.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Pins {
     pub table_ids: Option<BTreeSet<i64>>,
@@ -83,7 +84,7 @@ impl Pins {
 pub struct VisibleCatalog {
     /// The catalog's name, which is the Postgres database.
     pub catalog: String,
-    /// Who asks.
+    /// The current principal.
     pub principal: String,
     pub is_admin: bool,
     pub roles: Vec<VisibleRole>,
@@ -94,7 +95,8 @@ pub struct VisibleCatalog {
 /// A user or a role.
 #[derive(Debug, Clone, Default)]
 pub struct VisibleRole {
-    /// Stable, unique among roles, in 16384 ..= 2^32 - 1: the role that owns the catalog is none of these.
+    /// Stable, unique among roles, in 16384 ..= 2^32 - 1. The role that owns the catalog is not
+    /// among these.
     pub oid: i64,
     pub name: String,
     pub is_user: bool,
@@ -107,7 +109,7 @@ pub struct VisibleRole {
 /// A Glue database, or a built-in schema such as `system`.
 #[derive(Debug, Clone, Default)]
 pub struct VisibleDatabase {
-    /// Stable; its OID derives from it. A built-in one is negative.
+    /// Stable; its OID derives from it. Negative for a built-in schema.
     pub id: i64,
     pub name: String,
     pub comment: Option<String>,
@@ -125,14 +127,15 @@ pub enum TableKind {
 
 #[derive(Debug, Clone, Default)]
 pub struct VisibleTable {
-    /// Stable; its OID derives from it. A built-in one is negative.
+    /// Stable; its OID derives from it. Negative for a built-in table.
     pub id: i64,
     pub name: String,
     pub kind: TableKind,
     pub comment: Option<String>,
-    /// The text of a view, if [`Needs::columns`] wants the table.
+    /// The text of a view, if [`Needs::columns`] includes it.
     pub definition: Option<String>,
-    /// The columns that the principal may know of, partition keys last; empty unless [`Needs::columns`] wants the table.
+    /// The columns visible to the principal, partition keys last; empty unless [`Needs::columns`]
+    /// includes the table.
     pub columns: Vec<VisibleColumn>,
     pub privileges: TablePrivileges,
 }
@@ -140,7 +143,7 @@ pub struct VisibleTable {
 /// What the principal may do with a table.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct TablePrivileges {
-    /// On the table, or on at least one column of it.
+    /// On the table, or on at least one of its columns.
     pub select: bool,
     pub insert: bool,
     pub update: bool,
@@ -151,7 +154,7 @@ pub struct TablePrivileges {
 pub struct VisibleColumn {
     pub name: String,
     pub data_type: DataType,
-    /// The type in the words of a table definition, such as `array<int>`.
+    /// The type as in a table definition, such as `array<int>`.
     pub hive_type: String,
     pub comment: Option<String>,
     pub partition_key: bool,

@@ -1,4 +1,4 @@
-//! What the engine and Arrow say, in our codes.
+//! Converts errors of the engine and of Arrow to this crate's codes.
 
 use arrow::error::ArrowError;
 use datafusion::common::SchemaError;
@@ -6,7 +6,7 @@ use datafusion::error::DataFusionError;
 
 use super::{Code, Error, UNQUALIFIED, column_not_found, find, table_not_found};
 
-/// What the engine says, in our codes and without its internals.
+/// Converts an engine error to one with our code, without the engine's internals.
 pub fn from_engine(error: DataFusionError) -> Error {
     if let Some(error) = find(&error) {
         return error;
@@ -60,7 +60,7 @@ pub fn from_engine(error: DataFusionError) -> Error {
     }
 }
 
-/// What the engine takes for faults of its own, and is only something that it does not do.
+/// Errors that the engine reports as internal, but that mean an unsupported feature.
 fn unsupported(what: &str) -> Option<String> {
     if let Some(data_type) = what.strip_prefix("Cannot run range queries on datatype: ") {
         return Some(format!(
@@ -105,7 +105,7 @@ fn from_arrow(error: &ArrowError) -> Error {
         }
         ArrowError::CastError(what) => from_cast(what),
         ArrowError::ParseError(what) => Error::new(Code::InvalidCast, lower(what)),
-        // How a decimal that its precision does not hold is told.
+        // How Arrow reports a decimal that exceeds its precision.
         ArrowError::InvalidArgumentError(what) if what.contains(" to store in a Decimal") => {
             Error::new(Code::NumericOutOfRange, lower(what))
         }
@@ -121,7 +121,7 @@ fn from_arrow(error: &ArrowError) -> Error {
     }
 }
 
-/// Whether functions and kernels say in words that a result is out of their range.
+/// Whether a function or kernel reports that a result is out of range.
 fn overflows(what: &str) -> bool {
     let what = what.to_lowercase();
     ["overflow", "out of range", "exceeds the representable"]
@@ -129,7 +129,7 @@ fn overflows(what: &str) -> bool {
         .any(|words| what.contains(words))
 }
 
-/// A number that the type does not hold is told apart from what is no number.
+/// Distinguishes a number that the type cannot hold from text that is not a number.
 fn from_cast(what: &str) -> Error {
     let number = what
         .strip_prefix("Can't cast value ")
@@ -137,7 +137,7 @@ fn from_cast(what: &str) -> Error {
     if let Some((value, data_type)) = number {
         return out_of_range(value, data_type);
     }
-    // Of a decimal.
+    // For decimals.
     let number = what
         .strip_prefix("value of ")
         .and_then(|rest| rest.split_once(" is out of range "));
@@ -213,7 +213,7 @@ fn from_plan(what: &str) -> Error {
         .strip_prefix("table '")
         .and_then(|rest| rest.strip_suffix("' not found"))
     {
-        // The catalog's name is the same for all: what a user wrote begins after it.
+        // The catalog's name is always the same: what the user wrote follows it.
         let name = match name.splitn(3, '.').collect::<Vec<_>>().as_slice() {
             [_, UNQUALIFIED, table] => (*table).to_owned(),
             [_, database, table] => format!("{database}.{table}"),
@@ -244,7 +244,7 @@ fn from_plan(what: &str) -> Error {
     Error::new(Code::InvalidQuery, lower(what))
 }
 
-/// Whether the optimizer found no join for a subquery, and the plan is not one that can run.
+/// Whether the optimizer could not turn a subquery into a join, so the plan cannot run.
 fn is_subquery_left_over(what: &str) -> bool {
     what.strip_prefix("Physical plan does not support logical expression ")
         .is_some_and(|rest| {
@@ -260,7 +260,7 @@ fn is_subquery_left_over(what: &str) -> bool {
         })
 }
 
-/// A call with other arguments than its function takes, which the engine takes for a fault of its own.
+/// A call with arguments that its function does not accept, which the engine reports as internal.
 fn other_arguments(fault: &str) -> Option<Error> {
     let (name, rest) = fault.strip_prefix("Function '")?.split_once('\'')?;
     rest.starts_with(" failed to match any signature").then(|| {
@@ -274,7 +274,7 @@ fn other_arguments(fault: &str) -> Option<Error> {
     })
 }
 
-/// House style: messages begin in lower case and end without a full stop.
+/// Message style: lower case at the start, no full stop at the end.
 fn lower(message: &str) -> String {
     let message = message.trim().trim_end_matches('.');
     let mut chars = message.chars();

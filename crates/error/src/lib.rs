@@ -1,4 +1,5 @@
-//! One error for every room; each has a stable [`Code`] that every endpoint maps to its own.
+//! The error type of all crates; each error has a stable [`Code`] that every endpoint maps to its
+//! own.
 
 mod engine;
 
@@ -12,7 +13,7 @@ use lakegate_catalog::model::names::RESERVED_DATABASES;
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What kind of failure it is. The names are stable: `system.queries` and every protocol show them.
+/// The kind of failure. The names are stable: `system.queries` and every protocol show them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Code {
     SyntaxError,
@@ -141,7 +142,8 @@ impl Code {
         }
     }
 
-    /// The stable name that `system.queries.error_code` shows, in the spelling of Trino's and Athena's error names.
+    /// The stable name in `system.queries.error_code`, spelled like Trino's and Athena's error
+    /// names.
     pub fn name(self) -> &'static str {
         match self {
             Code::SyntaxError => "SYNTAX_ERROR",
@@ -209,7 +211,8 @@ impl Code {
 }
 
 impl Code {
-    /// Whether such an error is about what a query asks and what it may use, never about how a file lies in the lake.
+    /// Whether the error concerns the query and its privileges, and never the contents of a file in
+    /// the lake.
     fn is_about_the_query(self) -> bool {
         matches!(
             self,
@@ -236,7 +239,7 @@ impl Code {
 }
 
 impl Code {
-    /// Whether the error is about a value, which may be any text, of a column that was read.
+    /// Whether the error concerns a value (any text) of a column that was read.
     fn is_about_a_value(self) -> bool {
         matches!(
             self,
@@ -248,7 +251,7 @@ impl Code {
     }
 }
 
-/// An error that a user may read: what was wrong, where, and what would be right.
+/// An error for the user: what was wrong, where, and what would be right.
 #[derive(Debug, Clone)]
 pub struct Error(Box<Inner>);
 
@@ -260,13 +263,15 @@ struct Inner {
     hint: Option<Cow<'static, str>>,
     detail: Option<Cow<'static, str>>,
     query_id: Option<uuid::Uuid>,
-    /// What follows `a file of curated.orders` for a principal that may not know which file, and what is in it.
+    /// The text after `a file of curated.orders`, for a principal that may not know which file, or
+    /// what it contains.
     of_a_file: Option<Cow<'static, str>>,
-    /// The error as it was before [`Error::withheld`], for the server's log alone.
+    /// The error as it was before [`Error::withheld`]; for the server's log only.
     full: Option<String>,
 }
 
-/// Bytes of a message: the engine's quote values, which may be large, and messages are kept in the history.
+/// Longest message, in bytes: the engine quotes values, which may be large, and the history keeps
+/// messages.
 const MAX_MESSAGE: usize = 16 * 1024;
 
 fn shortened(mut message: Cow<'static, str>) -> Cow<'static, str> {
@@ -319,32 +324,34 @@ impl Error {
         self
     }
 
-    /// `position`: characters from the start of what the client sent, the first is 1.
+    /// `position`: in characters from the start of what the client sent, from 1.
     #[must_use]
     pub fn with_position(mut self, position: usize) -> Self {
         self.0.position = Some(position);
         self
     }
 
-    /// The query that failed, if it came into the history.
+    /// The failed query, if it was recorded in the history.
     #[must_use]
     pub fn with_query(mut self, id: uuid::Uuid) -> Self {
         self.0.query_id = Some(id);
         self
     }
 
-    /// The error is about a file. `rest` is what a principal is told who may not see all of the file's table, after the words
-    /// `a file of` and the table: nothing of the file's path or content, such as ` cannot be read as Parquet`.
+    /// Marks the error as being about a file. A principal that may not see all of the file's table
+    /// gets `a file of`, the table and `rest`, which must contain nothing of the file's path or
+    /// content: for example ` cannot be read as Parquet`.
     #[must_use]
     pub fn of_a_file(mut self, rest: impl Into<Cow<'static, str>>) -> Self {
         self.0.of_a_file = Some(rest.into());
         self
     }
 
-    /// The error without what may tell of hidden columns or partitions: paths of files, values of partition keys, pieces of lines. It
-    /// came up in `place`, such as `a file of curated.orders`.
+    /// The error without what could reveal hidden columns or partitions: paths of files, values of
+    /// partition keys, pieces of lines. It occurred in `place`, such as `a file of curated.orders`.
     ///
-    /// What is about the query and not about the place keeps its words: it came of columns that the principal may select.
+    /// Errors about the query keep their message: it comes from columns that the principal may
+    /// select.
     #[must_use]
     pub fn withheld(mut self, place: &str) -> Self {
         if self.0.full.is_some() {
@@ -379,7 +386,7 @@ impl Error {
         self
     }
 
-    /// What was withheld from the principal; for the server's log alone.
+    /// What was withheld from the principal; for the server's log only.
     pub fn full(&self) -> Option<&str> {
         self.0.full.as_deref()
     }
@@ -388,14 +395,14 @@ impl Error {
         self.0.code
     }
 
-    /// The column that does not exist, if that is the error.
+    /// The missing column, if that is the error.
     pub fn missing_column(&self) -> Option<&str> {
         let named = self.message().strip_prefix("column \"")?;
         let name = named.strip_suffix("\" does not exist")?;
         (self.code() == Code::ColumnNotFound).then_some(name)
     }
 
-    /// The column that is ambiguous, if that is the error.
+    /// The ambiguous column, if that is the error.
     pub fn ambiguous_column(&self) -> Option<&str> {
         let named = self.message().strip_prefix("column reference \"")?;
         let name = named.strip_suffix("\" is ambiguous")?;
@@ -467,21 +474,21 @@ impl From<CatalogError> for Error {
     }
 }
 
-/// Carries an [`Error`] through the engine and back, code and all.
+/// Carries an [`Error`] through the engine and back, with its code.
 impl From<Error> for DataFusionError {
     fn from(error: Error) -> Self {
         DataFusionError::External(Box::new(error))
     }
 }
 
-/// The [`Error`] of ours that some library carried as the source of its own.
+/// Finds the [`Error`] that a library's error carries as its source.
 pub fn find(error: &(dyn std::error::Error + 'static)) -> Option<Error> {
     let mut next = Some(error);
     while let Some(error) = next {
         if let Some(ours) = error.downcast_ref::<Error>() {
             return Some(ours.clone());
         }
-        // What comes through the engine twice is shared, and hides its source.
+        // An error that passes through the engine twice is shared, and hides its source.
         if let Some(DataFusionError::Shared(shared)) = error.downcast_ref::<DataFusionError>() {
             return find(shared.as_ref());
         }
@@ -490,16 +497,17 @@ pub fn find(error: &(dyn std::error::Error + 'static)) -> Option<Error> {
     None
 }
 
-/// The engine's schema for names without a database. No database can be called so: names have no `/`.
+/// The engine's schema for names without a database. No database can have this name, since names
+/// contain no `/`.
 pub const UNQUALIFIED: &str = "/";
 
-/// The same words for a table that is not there and one that is not granted.
+/// The same message whether the table is missing or not granted.
 pub fn table_not_found(name: &str) -> Error {
     let shown = name.replace('"', "");
     let hint = match shown.split_once('.') {
         Some((schema, _)) if RESERVED_DATABASES.contains(&schema) => built_in_hint(schema),
         Some((database, _)) => format!("SHOW TABLES IN {database} lists those you may see"),
-        // Bare names of that form are looked for in pg_catalog.
+        // Unqualified names of that form are looked up in pg_catalog.
         None if shown.starts_with("pg_") => built_in_hint("pg_catalog"),
         None => "SHOW TABLES lists those you may see".to_owned(),
     };
@@ -510,14 +518,14 @@ pub fn table_not_found(name: &str) -> Error {
     .with_hint(hint)
 }
 
-/// What tells of a built-in schema, of which SHOW TABLES does not.
+/// The hint for a built-in schema, which SHOW TABLES does not list.
 pub fn built_in_hint(schema: &str) -> String {
     format!(
         "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = '{schema}' tells what is in it"
     )
 }
 
-/// The same words for a column that is not there and one that is not granted.
+/// The same message whether the column is missing or not granted.
 pub fn column_not_found(name: &str) -> Error {
     Error::new(
         Code::ColumnNotFound,
@@ -542,7 +550,7 @@ mod tests {
         );
         assert!(!damaged.hint().unwrap_or_default().contains("s3://"));
         assert!(damaged.full().is_some_and(|full| full.contains("secret")));
-        // What is marked by nobody is withheld too.
+        // Errors without a mark are withheld too.
         for code in [
             Code::Storage,
             Code::Internal,

@@ -1,4 +1,4 @@
-//! The view as the engine's catalog: names resolve through it, asynchronously, and only through it.
+//! The view as the engine's catalog: names resolve asynchronously, and only through the view.
 
 use std::collections::HashMap;
 use std::fmt::Debug;
@@ -23,7 +23,7 @@ pub struct PolicyCatalogs {
 }
 
 impl PolicyCatalogs {
-    /// `path`: where unqualified names are looked up.
+    /// `path`: the databases in which unqualified names are looked up.
     pub fn new(view: View, built_in: SystemTables, path: SearchPath) -> Self {
         Self {
             catalog: Arc::new(ViewCatalog {
@@ -62,7 +62,7 @@ struct ViewCatalog {
 }
 
 impl CatalogProvider for ViewCatalog {
-    /// Built-in schemas only: the databases are listed by the view, which has to be waited for.
+    /// Built-in schemas only: listing the databases needs an await, which this method cannot do.
     fn schema_names(&self) -> Vec<String> {
         self.built_in.keys().cloned().collect()
     }
@@ -92,7 +92,7 @@ impl ViewCatalog {
     }
 }
 
-/// The schemas of the search path as one: a name means the first table that has it.
+/// The schemas of the search path as one schema: a name resolves to the first table that has it.
 #[derive(Debug)]
 struct PathSchema {
     schemas: Vec<Arc<dyn SchemaProvider>>,
@@ -131,7 +131,7 @@ impl SchemaProvider for ViewSchema {
     }
 
     async fn table(&self, name: &str) -> EngineResult<Option<Arc<dyn TableProvider>>> {
-        // Not an error: the engine asks for the names of table functions too.
+        // Not an error: the engine also looks up the names of table functions here.
         let Some(visible) = self
             .view
             .table(&self.database, &name.to_lowercase())

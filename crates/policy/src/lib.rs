@@ -1,8 +1,8 @@
-//! A principal's view of the catalog: the databases, tables and columns that were granted, and nothing else.
+//! A principal's view of the catalog: the granted databases, tables and columns, and nothing else.
 //!
-//! Names are resolved here and nowhere else, so that `SELECT *`, listings, DESCRIBE, EXPLAIN and error texts
-//! agree without each being taught. What never happens: a plan that holds a column its principal may not
-//! select, or a table that its policy has not passed.
+//! Names are resolved here and nowhere else, so `SELECT *`, listings, DESCRIBE, EXPLAIN and error
+//! messages agree. Invariant: no plan holds a column that its principal may not select, or a table
+//! that did not pass its policy.
 
 mod catalog;
 
@@ -37,16 +37,18 @@ pub struct View {
 #[derive(Debug, Clone)]
 pub struct Visible {
     pub table: Arc<Table>,
-    /// What is granted, and of that what the tables allow to which files of this one belong.
+    /// The effective access: what is granted on this table, limited by the access to the tables
+    /// that some of its files belong to.
     pub access: TableAccess,
-    /// Where files of it belong to another table: what is granted on this one alone.
+    /// If files of it belong to another table: what is granted on this table alone.
     granted: Option<TableAccess>,
-    /// Files of it belong to another table of which the principal may not read all.
+    /// Files of it belong to another table that the principal may not read in full.
     pub withheld: bool,
 }
 
 impl Visible {
-    /// Whether a privilege is granted on the table, and of no use for want of the same on one that its files belong to.
+    /// Whether a privilege is granted on the table but has no effect, because the principal lacks
+    /// it on a table that its files belong to.
     pub fn lacks(&self, privilege: Privilege) -> bool {
         let holds = |access: &TableAccess| match privilege {
             Privilege::Select => access.select != ColumnSelection::None,
@@ -60,7 +62,8 @@ impl Visible {
 }
 
 impl Visible {
-    /// What of the table's files and partitions the principal may be told: all of it where every column and partition key may be selected.
+    /// What the principal may learn about the table's files and partitions: everything if every
+    /// column and partition key may be selected.
     pub fn sight(&self) -> Sight {
         let name = self.table.full_name();
         let mut columns = self.table.columns();
@@ -73,7 +76,7 @@ impl Visible {
 }
 
 impl View {
-    /// The databases that the principal may know of, by name.
+    /// The databases visible to the principal, by name.
     pub async fn databases(&self) -> Result<Vec<Arc<Database>>> {
         let mut databases = self.metastore.databases().await?;
         databases.retain(|database| self.access.database_visible(&database.name));
@@ -87,14 +90,16 @@ impl View {
         Ok(self.metastore.database(name).await?)
     }
 
-    /// Errors: the database does not exist, or not for this principal.
+    /// # Errors
+    ///
+    /// The database does not exist, or does not exist for this principal.
     pub async fn require_database(&self, name: &str) -> Result<Arc<Database>> {
         self.database(name)
             .await?
             .ok_or_else(|| database_not_found(name))
     }
 
-    /// The tables and views of a database that the principal may know of, by name.
+    /// The tables and views of a database that are visible to the principal, by name.
     pub async fn tables(&self, database: &str) -> Result<Vec<Visible>> {
         self.require_database(database).await?;
         let tables = self.metastore.tables(database).await?;
@@ -142,8 +147,9 @@ impl View {
         Ok(Some(visible))
     }
 
-    /// Whether files of a table belonged to another one that went by the hand of a user who could not read it: they are not this one's
-    /// for that. Administrators decide who may use the folder.
+    /// Whether a user who could not read another table removed it from folders of this one. Its
+    /// files must not become readable through this table, unless an administrator registered the
+    /// folder or the principal may use it.
     async fn was_vacated(&self, table: &Table) -> Result<bool> {
         let vacated = self.metastore.vacated();
         if vacated.is_empty() {
@@ -174,8 +180,8 @@ impl View {
     }
 }
 
-/// The error of a right that is granted on a table, and is missing on one that its files belong to. That one is not named: it may be
-/// one that does not exist for the principal.
+/// The error for a privilege that is granted on a table but missing on a table that its files
+/// belong to. It does not name the latter: it may not exist for the principal.
 pub fn limited(table: &Table, privilege: Privilege) -> Error {
     Error::new(
         Code::PermissionDenied,
@@ -187,7 +193,7 @@ pub fn limited(table: &Table, privilege: Privilege) -> Error {
     .with_hint("an administrator can grant it on all of that table, or give this one a folder of its own")
 }
 
-/// The same words for a database that is not there and one that is not granted.
+/// The same message whether the database is missing or not granted.
 pub fn database_not_found(name: &str) -> Error {
     Error::new(
         Code::SchemaNotFound,

@@ -1,23 +1,25 @@
-//! What a name without a database means: the search path.
+//! The search path, which resolves names without a database.
 
 use lakegate_catalog::model::names::RESERVED_DATABASES;
 use lakegate_error::{Code, Error, Result};
 
 use super::{View, Visible, database_not_found};
 
-/// The databases of unqualified names, in order.
+/// The databases in which unqualified names are looked up, in order.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct SearchPath {
-    /// Those that exist for the principal, built-in schemas among them; each once.
+    /// The entries that exist for the principal, built-in schemas included, without duplicates.
     pub visible: Vec<String>,
-    /// The first that the session names, whether it exists or not.
+    /// The first entry that the session names, whether or not it exists.
     first_named: Option<String>,
 }
 
 impl SearchPath {
-    /// The database that a new table goes to, and that listings are of.
+    /// The database in which new tables are created and which listings use.
     ///
-    /// Errors: no database of the path exists, or not for this principal.
+    /// # Errors
+    ///
+    /// No database of the path exists, or none exists for this principal.
     pub fn current(&self) -> Result<&str> {
         match (self.visible.first(), &self.first_named) {
             (Some(first), _) => Ok(first),
@@ -30,7 +32,7 @@ impl SearchPath {
         }
     }
 
-    /// The current database, or the one that would be if it existed: what a query is recorded with.
+    /// The current database, or the first named one if none exists: recorded with a query.
     pub fn shown(&self) -> String {
         let first = self.visible.first().or(self.first_named.as_ref());
         first.cloned().unwrap_or_default()
@@ -54,7 +56,8 @@ impl View {
         })
     }
 
-    /// The table or view that an unqualified name means: that of the first database which has one for the principal.
+    /// The table or view that an unqualified name refers to: from the first database in which the
+    /// principal sees one.
     pub async fn on_path(&self, path: &SearchPath, name: &str) -> Result<Option<Visible>> {
         for database in &path.visible {
             if let Some(visible) = self.table(database, name).await? {

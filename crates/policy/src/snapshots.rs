@@ -15,20 +15,21 @@ use sha2::{Digest, Sha256};
 
 use super::PolicyTable;
 
-/// Tables of one plan that are listed at once.
+/// Tables of one plan that are listed concurrently.
 const PARALLEL_TABLES: usize = 8;
 
-/// An optimised plan whose tables are pruned and not listed yet.
+/// An optimised plan whose tables are pruned but not yet listed.
 #[derive(Debug)]
 pub struct PrunedPlan {
     pub plan: LogicalPlan,
-    /// In the plan's order, a table as often as it is scanned, with the index of what it reads.
+    /// In the plan's order, one entry per scan of a table, with the index of its read.
     scans: Vec<(PolicyTable, Vec<Expr>, usize)>,
-    /// What the scans read. A table that is scanned twice with the same filters is listed once, and so is the same in both scans.
+    /// The distinct reads. A table that is scanned twice with the same filters is listed once, so
+    /// both scans see the same files.
     reads: Vec<Pruned>,
-    /// Whose files are not listed.
+    /// Open writes, whose files are not listed.
     writes: OpenWrites,
-    /// Every leaf has a snapshot: the plan and the snapshots decide the answer.
+    /// Every leaf has a snapshot: the plan and the snapshots determine the answer.
     pub fully_snapshotted: bool,
     system_only: bool,
 }
@@ -37,9 +38,9 @@ pub struct PrunedPlan {
 #[derive(Debug)]
 pub struct SnapshotPlan {
     pub plan: LogicalPlan,
-    /// In the plan's order, a table as often as it is scanned.
+    /// In the plan's order, one entry per scan of a table.
     pub tables: Vec<SnapshotTable>,
-    /// No leaf reads the lake or makes rows: there are built-in tables and literals only.
+    /// No leaf reads the lake or generates rows: there are only built-in tables and literals.
     pub system_only: bool,
 }
 
@@ -50,7 +51,8 @@ pub struct SnapshotTable {
 }
 
 impl SnapshotPlan {
-    /// What two plans with the same [`PrunedPlan::digest`] must have in common to read the same bytes.
+    /// Two plans with the same [`PrunedPlan::digest`] and the same value of this read the same
+    /// bytes.
     pub fn digest(&self) -> [u8; 32] {
         let mut digest = Sha256::new();
         for pinned in &self.tables {
@@ -60,7 +62,7 @@ impl SnapshotPlan {
         digest.finalize().into()
     }
 
-    /// Bytes of all files that the plan may read.
+    /// Total bytes of all files that the plan may read.
     pub fn bytes(&self) -> u64 {
         self.tables
             .iter()
@@ -76,9 +78,11 @@ impl SnapshotPlan {
 
 /// Finds the tables of an optimised plan, and prunes them.
 ///
-/// `writes`: those that are open in the state of the catalog that the plan's names were resolved in.
+/// `writes`: the writes that were open in the catalog state that resolved the plan's names.
 ///
-/// Errors: a LOCATION outside the lake roots, an unknown SerDe.
+/// # Errors
+///
+/// A LOCATION outside the lake roots, an unknown SerDe.
 pub fn prune(plan: LogicalPlan, lake: &QueryLake, writes: OpenWrites) -> Result<PrunedPlan> {
     let mut found: Vec<(PolicyTable, Vec<Expr>)> = Vec::new();
     let mut fully_snapshotted = true;
@@ -128,7 +132,8 @@ pub fn prune(plan: LogicalPlan, lake: &QueryLake, writes: OpenWrites) -> Result<
 }
 
 impl PrunedPlan {
-    /// What two plans must have in common to read the same partitions of the same tables under the same policy.
+    /// Two plans with the same value read the same partitions of the same tables under the same
+    /// policy.
     pub fn digest(&self) -> [u8; 32] {
         let mut digest = Sha256::new();
         for (table, _, read) in &self.scans {
@@ -146,9 +151,12 @@ impl PrunedPlan {
 
     /// Lists the tables, and puts their snapshots into the plan.
     ///
-    /// Errors: the store.
+    /// # Errors
+    ///
+    /// The store failed.
     pub async fn list(self, lake: &Arc<QueryLake>) -> Result<SnapshotPlan> {
-        // Collected before they are awaited: a closure over references that lives across an await keeps the future from being `Send`.
+        // Collected before they are awaited: a closure over references that is held across an await
+        // would make the future not `Send`.
         let writes = &self.writes;
         let listings: Vec<_> = self
             .reads
@@ -198,7 +206,7 @@ impl PrunedPlan {
     }
 }
 
-/// The read of a scan that is known already.
+/// Returns the index of an equal read that is already known.
 fn read_of(
     scans: &[(PolicyTable, Vec<Expr>, usize)],
     table: &PolicyTable,

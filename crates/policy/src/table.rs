@@ -1,4 +1,4 @@
-//! A lake table as the engine meets it: the granted columns, then the snapshot it was planned against.
+//! A lake table as the engine sees it: the granted columns, and the snapshot it was planned with.
 
 use std::sync::Arc;
 
@@ -17,19 +17,22 @@ use lakegate_lake::snapshot::{LakeTable, Pruned, TableSnapshot};
 
 /// A table as its principal may query it.
 ///
-/// Without a snapshot it can be planned, not scanned: [`super::snapshots::PrunedPlan::list`] gives it one.
+/// Without a snapshot it can be planned but not scanned: [`super::snapshots::PrunedPlan::list`]
+/// adds one.
 #[derive(Debug, Clone)]
 pub struct PolicyTable {
     /// The whole table.
     lake_table: Arc<LakeTable>,
-    /// The table of the granted columns, which is what is pruned, planned and read.
+    /// The table with the granted columns only; it is pruned, planned and read.
     granted: Arc<LakeTable>,
     policy: [u8; 32],
     pinned: Option<(Arc<QueryLake>, Arc<TableSnapshot>)>,
 }
 
 impl PolicyTable {
-    /// Errors: the principal may see the table but select nothing of it.
+    /// # Errors
+    ///
+    /// The principal may see the table but select no column of it.
     pub fn new(lake_table: Arc<LakeTable>, access: &TableAccess) -> Result<Self> {
         let fields = lake_table.schema.fields().iter().enumerate();
         let columns: Vec<usize> = fields
@@ -64,7 +67,8 @@ impl PolicyTable {
         self.granted.name()
     }
 
-    /// Prunes the partitions by filters of the principal's query, which see the granted columns alone.
+    /// Prunes the partitions by filters of the principal's query, which refer to the granted
+    /// columns only.
     ///
     /// # Errors
     ///
@@ -73,7 +77,8 @@ impl PolicyTable {
         self.granted.pruned(roots, filters)
     }
 
-    /// Digest of what the principal may read of the table: equal for two who may read the same.
+    /// Digest of what the principal may read of the table: equal for principals who may read the
+    /// same.
     pub fn policy(&self) -> &[u8; 32] {
         &self.policy
     }

@@ -1,7 +1,8 @@
-//! SCRAM-SHA-256 and, over TLS, SCRAM-SHA-256-PLUS; or the certificate that the client has shown. The exchange itself is pgwire's; verifiers come from the gateway.
+//! SCRAM-SHA-256 and, over TLS, SCRAM-SHA-256-PLUS; or the client's certificate. pgwire implements
+//! the exchange, the gateway supplies the verifiers.
 //!
-//! An unknown user goes through the same exchange with a stable mock verifier, so that neither the salt, nor the time, nor the message
-//! tells that he does not exist.
+//! An unknown user goes through the same exchange with a stable mock verifier, so neither the salt,
+//! nor the timing, nor the message reveals that the user does not exist.
 
 use std::time::Instant;
 
@@ -19,13 +20,14 @@ use super::link::{Ended, Link};
 const PLAIN: &str = "SCRAM-SHA-256";
 const BOUND: &str = "SCRAM-SHA-256-PLUS";
 
-/// The server's side of SCRAM; `identity` is the certificate that this connection was shown, to bind the exchange to.
+/// The server side of SCRAM. `identity`: the certificate that this connection presented, for
+/// channel binding.
 fn server(identity: Option<&Identity>) -> (ScramServerAuth, &'static [&'static str]) {
     let mut server = ScramServerAuth::new();
     if let Some(identity) = identity {
         match server.configure_certificate(identity.leaf_pem().as_bytes()) {
             Ok(()) => return (server, &[BOUND, PLAIN]),
-            // An Ed25519 signature, for one, has no hash to bind to.
+            // For example, an Ed25519 signature has no hash to bind to.
             Err(error) => warn!(%error, "no SCRAM channel binding with this certificate"),
         }
         return (ScramServerAuth::new(), &[PLAIN]);
@@ -33,7 +35,8 @@ fn server(identity: Option<&Identity>) -> (ScramServerAuth, &'static [&'static s
     (server, &[PLAIN])
 }
 
-/// Authenticates `user`. The result has the last message of the exchange, to be sent with AuthenticationOk once the session is open.
+/// Authenticates `user`. The result contains the last message of the exchange, to be sent with
+/// AuthenticationOk once the session is open.
 pub(super) async fn authenticate(
     link: &mut Link,
     gateway: &Gateway,
@@ -58,7 +61,8 @@ pub(super) async fn authenticate(
     Ok(outcome)
 }
 
-/// A client that has shown a certificate is that user and no other, without a password, as PostgreSQL's `cert` has it.
+/// A client certificate authenticates its own user and no other, without a password, like
+/// PostgreSQL's `cert` method.
 pub(super) fn by_certificate(
     link: &Link,
     gateway: &Gateway,
@@ -95,7 +99,8 @@ async fn exchange(
             "the client chose an authentication mechanism that was not offered",
         )));
     }
-    // pgwire does not see which mechanism was chosen: a client that chose binding must bind, and one that did not must not.
+    // pgwire does not know which mechanism the client chose: with channel binding the client must
+    // bind, without it the client must not.
     if first.starts_with(b"p=") != (mechanism == BOUND) {
         return Ok(Err(malformed(
             "the mechanism and the channel binding flag contradict each other",
@@ -121,7 +126,7 @@ async fn exchange(
         Ok(last) => last,
         Err(error) => return Ok(Err(failed(user, &error))),
     };
-    // No password opens the verifier of nobody.
+    // No password matches the mock verifier.
     Ok(principal
         .map(|principal| (last, principal))
         .ok_or_else(|| wrong_password(user)))

@@ -1,4 +1,4 @@
-//! What the server says: the backend messages other than rows. Formats: PostgreSQL's documentation, "Message Formats".
+//! Backend messages other than rows. Formats: PostgreSQL's documentation, "Message Formats".
 
 use bytes::{BufMut, BytesMut};
 use lakegate_error::Error;
@@ -17,7 +17,7 @@ pub(super) fn message(out: &mut BytesMut, tag: u8, body: impl FnOnce(&mut BytesM
     out[start..start + 4].copy_from_slice(&length.to_be_bytes());
 }
 
-/// A string ends at its first zero byte, so that none may be within.
+/// A string ends at its first zero byte, so zero bytes are replaced by spaces.
 fn put_text(out: &mut BytesMut, text: &str) {
     if text.contains('\0') {
         out.put_slice(text.replace('\0', " ").as_bytes());
@@ -71,7 +71,7 @@ pub(super) fn authentication(out: &mut BytesMut, what: &Authentication<'_>) {
     });
 }
 
-/// The version as a full number, 196610 for 3.2, which is what libpq reads.
+/// The version as a full number, 196610 for 3.2, which is how libpq reads it.
 pub(super) fn negotiate_protocol_version(
     out: &mut BytesMut,
     minor: u16,
@@ -110,17 +110,17 @@ pub(super) fn ready_for_query(out: &mut BytesMut, status: TransactionStatus) {
     });
 }
 
-/// `rows`: the count that belongs to the tag.
+/// `rows`: the count that is part of the tag.
 pub(super) fn command_complete(out: &mut BytesMut, tag: &str, rows: Option<u64>) {
     message(out, b'C', |out| match rows {
-        // The 0 was the OID of the inserted row.
+        // The 0 is historic: it was the OID of the inserted row.
         Some(rows) if tag == "INSERT" => put_text(out, &format!("INSERT 0 {rows}")),
         Some(rows) => put_text(out, &format!("{tag} {rows}")),
         None => put_text(out, tag),
     });
 }
 
-/// Whether the tag of a statement with rows counts them.
+/// Whether the tag of a statement with rows includes their count.
 pub(super) fn counts_rows(tag: &str) -> bool {
     matches!(tag, "SELECT" | "FETCH" | "COPY" | "MOVE")
 }
@@ -142,7 +142,7 @@ pub(super) fn row_description<'a>(
         out.put_u16(columns.len() as u16);
         for (name, pg, format) in columns {
             put_text(out, name);
-            // No table and no column number: a result column is not known to be one of a table's.
+            // No table and no column number: result columns are not traced to table columns.
             out.put_u32(0);
             out.put_u16(0);
             out.put_u32(pg.oid);
@@ -163,7 +163,7 @@ pub(super) fn copy_out_response(out: &mut BytesMut, format: Format, columns: usi
     });
 }
 
-/// Whether the connection ends with an error.
+/// Whether the error ends the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Severity {
     Error,
@@ -174,7 +174,7 @@ pub(super) fn error(out: &mut BytesMut, severity: Severity, error: &Error) {
     error_as(out, severity, error.code().sqlstate(), error);
 }
 
-/// With a SQLSTATE of its own, where Postgres has a finer one than [`lakegate_error::Code`].
+/// With an explicit SQLSTATE, where Postgres has a finer one than [`lakegate_error::Code`].
 pub(super) fn error_as(out: &mut BytesMut, severity: Severity, sqlstate: &str, error: &Error) {
     let severity = match severity {
         Severity::Error => "ERROR",
@@ -198,7 +198,7 @@ pub(super) fn error_as(out: &mut BytesMut, severity: Severity, sqlstate: &str, e
         if let Some(position) = error.position() {
             field(b'P', &position.to_string());
         }
-        // Some drivers take these three for granted.
+        // Some drivers require these three fields.
         field(b'F', "lakegate");
         field(b'L', "1");
         field(b'R', error.code().name());

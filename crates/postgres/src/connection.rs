@@ -1,4 +1,5 @@
-//! One connection after its start: the loop over messages, the simple protocol, and what the server reports by itself.
+//! One connection after start-up: the message loop, the simple protocol, and unsolicited
+//! ParameterStatus messages.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,7 +19,7 @@ use super::rows::{Failed, Running, describe, style};
 use super::startup::Opened;
 use super::{Door, PostgresOptions, startup};
 
-/// What is told at the start, and again when it changes: as PostgreSQL's, for drivers decide by it.
+/// Reported at start-up and on every change, as by PostgreSQL; drivers rely on them.
 const REPORTED: &[&str] = &[
     "application_name",
     "client_encoding",
@@ -42,13 +43,13 @@ pub(super) struct Connection {
     pub statements: HashMap<String, Arc<Statement>>,
     pub portals: HashMap<String, Portal>,
     pub options: PostgresOptions,
-    /// The last value told of each of [`REPORTED`].
+    /// The last reported value of each of [`REPORTED`].
     reported: Vec<Option<String>>,
-    /// After an error in the extended protocol all is skipped up to the Sync.
+    /// After an error in the extended protocol, messages are skipped up to the next Sync.
     skipping: bool,
 }
 
-/// Serves a connection to its end.
+/// Serves a connection until it ends.
 pub(super) fn serve(door: &Door, opened: Opened) -> BoxFuture<'static, ()> {
     serve_with(door.options.clone(), opened).boxed()
 }
@@ -76,7 +77,7 @@ async fn serve_with(options: PostgresOptions, opened: Opened) {
     backend::backend_key_data(&mut connection.link.out, pid, &secret);
     connection.ready();
     let ended = connection.messages().await;
-    // Portals hold streams: dropping them cancels what still runs.
+    // Portals hold streams: dropping them cancels running queries.
     connection.portals.clear();
     connection.session.close().await;
     drop(slot);
@@ -89,7 +90,7 @@ async fn serve_with(options: PostgresOptions, opened: Opened) {
     }
 }
 
-/// Whether the error ends the connection: its session is over.
+/// Whether the error ends the connection because its session is over.
 fn is_over(error: &Error) -> bool {
     error.code() == Code::SessionEnded
 }
@@ -139,18 +140,19 @@ impl Connection {
             }
             Message::Sync => {
                 self.skipping = false;
-                // What began outside of a block ends here, as in a transaction of its own.
+                // Outside a transaction block, each Sync ends the implicit transaction and its
+                // portals.
                 if self.session.transaction_status() == TransactionStatus::Idle {
                     self.portals.clear();
                 }
                 self.report();
                 self.ready();
-                // Whether there is more to read decides when this is written.
+                // Written later: at once only if no further message is buffered.
                 return Ok(());
             }
             Message::Terminate => return Err(Ended::Gone),
             Message::Flush => return self.link.flush().await,
-            // Of a COPY that is over.
+            // Left over from a COPY that has ended.
             Message::Copy => return Ok(()),
             Message::Parse { name, query, types } => self.parse(name, &query, &types).boxed().await,
             Message::Bind(bind) => self.bind(bind),
@@ -186,7 +188,7 @@ impl Connection {
         backend::ready_for_query(&mut self.link.out, self.session.transaction_status());
     }
 
-    /// Tells the parameters whose value is not the one told last.
+    /// Reports the parameters whose values have changed since the last report.
     fn report(&mut self) {
         for (name, told) in REPORTED.iter().zip(&mut self.reported) {
             let value = self.session.parameter(name);
@@ -201,9 +203,9 @@ impl Connection {
         }
     }
 
-    /// A simple query: its statements one after the other, up to the first that fails.
+    /// A simple query: its statements in order, up to the first that fails.
     async fn query(&mut self, text: String) -> Result<(), Ended> {
-        // An unnamed statement does not outlive a simple query.
+        // A simple query discards the unnamed statement.
         self.close_statement("");
         self.portals.remove("");
         match self.simple(&text).boxed().await {
@@ -263,7 +265,7 @@ impl Connection {
 
     pub(super) fn completed(&mut self, command: &str, rows: Option<u64>) {
         backend::command_complete(&mut self.link.out, command, rows);
-        // They are for the wire's statements too, which the session does not know.
+        // These also apply to the protocol's statements, which the session does not know.
         if matches!(command, "DISCARD ALL" | "DEALLOCATE ALL") {
             self.statements.clear();
             self.portals.clear();

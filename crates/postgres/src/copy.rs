@@ -13,7 +13,7 @@ use super::rows::{Failed, Running, style};
 /// Signature, no flags, no extension.
 const BINARY_HEAD: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 
-/// The COPY that a statement is.
+/// The statement's COPY, if it is one.
 pub(super) fn of(prepared: &Prepared) -> Option<&ast::Copy> {
     match prepared.statement()? {
         ast::Statement::Copy(copy) => Some(copy),
@@ -28,7 +28,7 @@ struct Lines {
     null: String,
     quote: u8,
     escape: u8,
-    /// By column: quoted in any case, unless NULL.
+    /// By column: always quoted, unless NULL.
     force_quote: Vec<bool>,
 }
 
@@ -100,7 +100,7 @@ impl Lines {
     fn put_csv(&self, out: &mut BytesMut, value: &[u8], force: bool) {
         let special =
             |b: &u8| *b == self.delimiter || *b == self.quote || matches!(b, b'\n' | b'\r');
-        // `\.` alone in a line would end the data.
+        // `\.` alone on a line would end the data.
         let quoted =
             force || value == self.null.as_bytes() || value == b"\\." || value.iter().any(special);
         if !quoted {
@@ -168,7 +168,8 @@ impl Connection {
         let mut running = Running::new(rows, &vec![format; names.len()], style(&self.session));
         backend::copy_out_response(&mut self.link.out, format, names.len());
         let sent = if format == Format::Binary {
-            // As Postgres, the head comes with the first row, which psycopg relies on; the end is a row of -1 columns.
+            // As in Postgres, the header comes with the first row, which psycopg relies on; a row
+            // of -1 columns is the end.
             let mut head = BINARY_HEAD;
             let put = |out: &mut BytesMut, batch: &BatchEncoder<'_>, row: usize| {
                 batch.put_copy_binary(out, row, std::mem::take(&mut head))

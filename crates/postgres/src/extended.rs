@@ -1,4 +1,4 @@
-//! The extended protocol: prepared statements and portals of the wire.
+//! The extended protocol: prepared statements and portals.
 
 use std::sync::Arc;
 
@@ -27,7 +27,7 @@ pub(super) struct Statement {
 }
 
 impl Statement {
-    /// Bytes that it takes in memory, about.
+    /// Approximate memory, in bytes.
     fn weight(&self) -> usize {
         self.prepared.as_ref().map_or(0, Prepared::weight)
     }
@@ -39,7 +39,7 @@ impl Statement {
     }
 }
 
-/// A statement with its values, on its way.
+/// A statement bound to values.
 #[derive(Debug)]
 pub(super) struct Portal {
     statement: Arc<Statement>,
@@ -51,14 +51,14 @@ pub(super) struct Portal {
 enum State {
     Bound(Vec<ScalarValue>),
     Running(Box<Running>),
-    /// All rows were sent; the tag of more of them.
+    /// All rows were sent; executing again returns this tag with no rows.
     Exhausted(&'static str),
-    /// A command ran; it does not run twice.
+    /// A command has run; it does not run again.
     Ran,
 }
 
 impl Portal {
-    /// Bytes of the values that it waits with.
+    /// Bytes of the bound values that wait for execution.
     fn weight(&self) -> usize {
         match &self.state {
             State::Bound(values) => weight_of(values),
@@ -228,7 +228,7 @@ impl Connection {
         Ok(())
     }
 
-    /// A cursor that was declared in SQL is a portal to Postgres, and drivers ask for its columns so.
+    /// Postgres treats a cursor declared in SQL as a portal, and drivers describe it that way.
     async fn describe_cursor(&mut self, name: &str) -> Result<(), Failed> {
         let fetch = ast::Fetch {
             name: name.to_owned(),
@@ -248,7 +248,7 @@ impl Connection {
     }
 
     pub(super) async fn execute(&mut self, name: &str, max_rows: i32) -> Result<(), Failed> {
-        // Out of the map while it runs: one that fails is gone.
+        // Removed from the map while it runs: a failed portal is gone.
         let mut portal = self
             .portals
             .remove(name)
@@ -265,7 +265,7 @@ impl Connection {
         };
         portal.state = match portal.state {
             State::Running(mut running) => {
-                // 0 is all of them, and so is less, as in Postgres.
+                // 0 or less means all rows, as in Postgres.
                 let limit = u64::try_from(max_rows).ok().filter(|limit| *limit > 0);
                 let sent = running
                     .send(&mut self.link, limit, |out, batch, row| {
@@ -306,7 +306,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Begins to run what a portal holds.
+    /// Starts the statement of a portal.
     async fn start(
         &mut self,
         statement: &Statement,
@@ -366,7 +366,7 @@ impl Connection {
         backend::empty(&mut self.link.out, tag::CLOSE_COMPLETE);
     }
 
-    /// Closing a statement closes the portals made of it.
+    /// Closing a statement closes its portals.
     pub(super) fn close_statement(&mut self, name: &str) {
         if let Some(statement) = self.statements.remove(name) {
             self.portals
@@ -374,7 +374,8 @@ impl Connection {
         }
     }
 
-    /// `DEALLOCATE` of a statement that the wire prepared, which the session does not know; as drivers do that cannot send Close.
+    /// `DEALLOCATE` of a statement that was prepared through the protocol, which the session does
+    /// not know. Drivers that cannot send Close do this.
     pub(super) fn deallocate(&mut self, statement: &ast::Statement) -> bool {
         let ast::Statement::Deallocate(deallocate) = statement else {
             return false;
@@ -400,7 +401,7 @@ fn unknown_portal(name: &str) -> Error {
     )
 }
 
-/// Whether rows of `actual` are what was announced as `described`.
+/// Whether the types of `actual` match the announced `described`.
 fn same_types(described: &SchemaRef, actual: &SchemaRef) -> bool {
     let types = |schema: &SchemaRef| -> Vec<u32> {
         schema

@@ -1,7 +1,8 @@
-//! What clients send: the frontend messages, parsed with every length checked.
+//! Frontend messages, parsed with every length checked.
 //!
-//! Framing is the connection's: a body here is complete, and nothing outside of it can be read. (pgwire's decoders trust the counts and
-//! lengths inside a message and panic on a false one.) Formats: PostgreSQL's documentation, "Message Formats".
+//! The connection does the framing: a body here is complete, and nothing beyond it can be read.
+//! (pgwire's decoders trust the counts and lengths inside a message and panic on wrong ones.)
+//! Formats: PostgreSQL's documentation, "Message Formats".
 
 use bytes::{Buf, Bytes};
 use lakegate_error::{Code, Error, Result};
@@ -26,7 +27,7 @@ pub(super) enum Message {
     Sync,
     Terminate,
     FunctionCall,
-    /// CopyData, CopyDone, CopyFail: of a COPY that failed already; to be ignored.
+    /// CopyData, CopyDone, CopyFail: left over from a failed COPY, ignored.
     Copy,
 }
 
@@ -40,14 +41,14 @@ pub(super) enum Target {
 pub(super) struct Bind {
     pub portal: String,
     pub statement: String,
-    /// None: all text; one: for all; else one a parameter.
+    /// Empty: all text; one entry: for all; else one per parameter.
     pub parameter_formats: Vec<i16>,
     /// `None` is NULL.
     pub parameters: Vec<Option<Bytes>>,
     pub result_formats: Vec<i16>,
 }
 
-/// Whether a message type exists. One that does not means that client and server have lost each other.
+/// Whether the message type exists. An unknown type means that the framing is lost.
 pub(super) fn is_known(tag: u8) -> bool {
     matches!(
         tag,
@@ -56,7 +57,11 @@ pub(super) fn is_known(tag: u8) -> bool {
 }
 
 impl Message {
-    /// Parses a body. Errors: `ProtocolViolation`; the connection may go on, since its framing is intact.
+    /// Parses a body.
+    ///
+    /// # Errors
+    ///
+    /// `ProtocolViolation`. The connection may continue, since its framing is intact.
     pub fn parse(tag: u8, body: Bytes) -> Result<Self> {
         let mut body = Body(body);
         let message = match tag {
@@ -128,7 +133,7 @@ impl Body {
         utf8(&bytes)
     }
 
-    /// A count of 16 bits, then that many items of at least `size` bytes each.
+    /// A 16-bit count, then that many items of at least `size` bytes each.
     fn list<T>(
         &mut self,
         size: usize,
@@ -166,7 +171,7 @@ impl Body {
     }
 }
 
-/// Text of a client. The only client encoding is UTF8.
+/// Text from a client. The only client encoding is UTF8.
 pub(super) fn utf8(bytes: &[u8]) -> Result<String> {
     std::str::from_utf8(bytes).map(str::to_owned).map_err(|_| {
         Error::new(
@@ -177,7 +182,7 @@ pub(super) fn utf8(bytes: &[u8]) -> Result<String> {
     })
 }
 
-/// What a connection begins with.
+/// The first packet of a connection.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Opening {
     Ssl,
@@ -189,7 +194,7 @@ pub(super) enum Opening {
 /// A StartupMessage.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Startup {
-    /// Of protocol 3.
+    /// Minor version of protocol 3.
     pub minor: u16,
     /// In the order sent; without `_pq_.` options.
     pub parameters: Vec<(String, String)>,
@@ -258,7 +263,7 @@ impl Opening {
     }
 }
 
-/// The client's first SASL message: the mechanism that it chose, and its data.
+/// The client's first SASL message: the chosen mechanism, and its data.
 pub(super) fn sasl_initial(body: Bytes) -> Result<(String, Bytes)> {
     let mut body = Body(body);
     let mechanism = body.text()?;
@@ -372,7 +377,7 @@ mod tests {
         for _ in 0..200_000 {
             let mut body = vec![0u8; random.random_range(0..48)];
             random.fill_bytes(&mut body);
-            // Zero bytes and small counts, so that the parsers come further than the first field.
+            // Zero bytes and small counts, so that the parsers get past the first field.
             for byte in &mut body {
                 if random.random_bool(0.4) {
                     *byte = random.random_range(0..3);

@@ -1,4 +1,4 @@
-//! The Postgres door: protocol 3 for psql, drivers and BI tools.
+//! The Postgres endpoint: protocol 3 for psql, drivers and BI tools.
 //!
 //! ```text
 //!  accept ─ startup ─ auth ─▶ connection ─┬─ simple ───┬─▶ Session (gateway)
@@ -7,8 +7,9 @@
 //!                                   link ◀── rows, copy ◀── encode
 //! ```
 //!
-//! The connection's loop, the parser of messages (`frontend`) and the encoders (`encode`) are our own, because a result has to stream at
-//! the client's pace while the client is watched; SCRAM is pgwire's. No SQL, no grants and no limits of queries here.
+//! The connection's loop, the message parser (`frontend`) and the encoders (`encode`) are this
+//! crate's own, because a result must stream at the client's pace while the client is watched;
+//! SCRAM is pgwire's. No SQL, no grants and no query limits here.
 
 mod auth;
 mod backend;

@@ -1,8 +1,9 @@
-//! A connection's bytes: framing, buffers, back-pressure, and the watch for a client that has gone.
+//! A connection's bytes: framing, buffers, back-pressure, and detection of a client that has gone.
 //!
-//! There is one task a connection and no lock. While a statement runs, [`Link::run`] polls it together with the socket's read side: what
-//! the client pipelines is kept (up to [`PIPELINE`]), and its end of the connection is noticed at once. Writing waits for the client
-//! ([`Link::flush`]), which is what slows a scan down to the client's pace.
+//! There is one task per connection, and no lock. While a statement runs, [`Link::run`] polls it
+//! together with the socket's read side: pipelined input is kept (up to [`PIPELINE`]), and a
+//! disconnect is noticed at once. Writing waits for the client ([`Link::flush`]), which slows a
+//! scan down to the client's pace.
 
 use std::future::Future;
 use std::io;
@@ -26,9 +27,9 @@ use super::frontend;
 
 /// Bytes that a client may send ahead while a statement runs.
 const PIPELINE: usize = 256 * 1024;
-/// Bytes of answers that are gathered before they are written.
+/// Output is buffered up to this many bytes before it is written.
 pub(super) const WRITE_AT: usize = 64 * 1024;
-/// A buffer that grew beyond this for a long row is given back.
+/// A buffer that grew beyond this for a long row is released.
 const KEEP: usize = 1024 * 1024;
 /// How often the socket is asked whether it is closed while nothing more may be read from it.
 const CLOSED_CHECK: Duration = Duration::from_millis(500);
@@ -100,7 +101,7 @@ pub(super) enum Ended {
     Gone,
     /// The server is stopping.
     ShuttingDown,
-    /// Client and server have lost each other; the error is the last message.
+    /// The framing is lost; the error is the last message.
     Lost(Error),
 }
 
@@ -111,7 +112,8 @@ pub(super) struct Frame {
     pub body: Bytes,
 }
 
-/// A statement that panics, here or in the engine, ends its connection only, and the client is told.
+/// Catches panics of a statement, here or in the engine: they end only its connection, and the
+/// client gets an error.
 fn poll_caught<F: Future>(
     future: Pin<&mut F>,
     cx: &mut Context<'_>,
@@ -132,7 +134,7 @@ pub(super) struct Link {
     input: BytesMut,
     /// Answers to be written.
     pub out: BytesMut,
-    /// Longest message that is read.
+    /// The longest message that is accepted.
     max_message: usize,
     stop: CancellationToken,
     kill: Pin<Box<WaitForCancellationFutureOwned>>,
@@ -180,7 +182,7 @@ impl Link {
         &self.stream
     }
 
-    /// The next message; what is still to be written goes out first.
+    /// The next message. Pending output is written first.
     pub async fn frame(&mut self) -> Result<Frame, Ended> {
         loop {
             if let Some(frame) = self.buffered_frame()? {
@@ -196,7 +198,7 @@ impl Link {
         }
     }
 
-    /// A complete message of those received.
+    /// A complete message from the input buffer.
     fn buffered_frame(&mut self) -> Result<Option<Frame>, Ended> {
         let [tag, a, b, c, d, ..] = self.input[..] else {
             return Ok(None);
@@ -224,7 +226,7 @@ impl Link {
     }
 
     fn poll_read_more(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Ended>> {
-        // What a message claims to be long is not reserved: the buffer grows as bytes arrive.
+        // A message's claimed length is not reserved: the buffer grows as bytes arrive.
         self.input.reserve(8 * 1024);
         match ready!(poll_read_buf(
             Pin::new(&mut self.stream),
@@ -236,7 +238,8 @@ impl Link {
         }
     }
 
-    /// Runs `future` while watching the client; it is dropped, which cancels it, when the client goes.
+    /// Runs `future` while watching the client. If the client goes, the future is dropped, which
+    /// cancels it.
     pub async fn run<F: Future>(&mut self, future: F) -> Result<F::Output, Ended> {
         let mut future = pin!(future);
         std::future::poll_fn(|cx| match poll_caught(future.as_mut(), cx) {
@@ -246,7 +249,7 @@ impl Link {
         .await
     }
 
-    /// As [`Link::run`], but writes what is there while `future` takes its time.
+    /// Like [`Link::run`], but writes pending output while `future` is pending.
     pub async fn run_and_write<F: Future>(&mut self, future: F) -> Result<F::Output, Ended> {
         let mut future = pin!(future);
         std::future::poll_fn(|cx| match poll_caught(future.as_mut(), cx) {
@@ -259,7 +262,7 @@ impl Link {
         .await
     }
 
-    /// Writes all answers; waits for the client to take them.
+    /// Writes all output; waits for the client to read it.
     pub async fn flush(&mut self) -> Result<(), Ended> {
         std::future::poll_fn(|cx| match self.poll_write_out(cx) {
             Poll::Ready(done) => Poll::Ready(done),
@@ -285,7 +288,7 @@ impl Link {
             .map_err(|_| Ended::Gone)
     }
 
-    /// Ready when the client has gone or the server will wait no longer.
+    /// Ready when the client has gone or the server stops waiting.
     fn poll_watch(&mut self, cx: &mut Context<'_>) -> Poll<Ended> {
         if self.kill.as_mut().poll(cx).is_ready() {
             return Poll::Ready(Ended::ShuttingDown);
@@ -296,7 +299,7 @@ impl Link {
                 Err(ended) => return Poll::Ready(ended),
             }
         }
-        // More than may be sent ahead: the rest stays in the socket, whose state tells whether it is closed.
+        // The pipeline is full: the rest stays in the socket, which is polled for a disconnect.
         loop {
             ready!(self.closed_check.as_mut().poll(cx));
             self.closed_check.set(sleep(CLOSED_CHECK));
@@ -307,8 +310,8 @@ impl Link {
         }
     }
 
-    /// Writes what is there, and closes without losing it: a socket that is closed with input unread is reset, and the client might not
-    /// see the last message.
+    /// Writes pending output, then closes gracefully: a socket that is closed with unread input is
+    /// reset, and the client might not see the last message.
     pub async fn close(mut self) {
         let _ = tokio::time::timeout(Duration::from_secs(1), async {
             let written = std::future::poll_fn(|cx| self.poll_write_out(cx)).await;

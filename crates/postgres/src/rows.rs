@@ -1,4 +1,4 @@
-//! A result on its way to the client: batch by batch, at the client's pace.
+//! Streams a result to the client, batch by batch, at the client's pace.
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
@@ -30,7 +30,7 @@ impl From<Ended> for Failed {
     }
 }
 
-/// The settings that text depends on, as the session has them now.
+/// The session's current settings that text output depends on.
 pub(super) fn style(session: &Session) -> Style {
     let zone = session
         .parameter("TimeZone")
@@ -46,7 +46,9 @@ pub(super) fn style(session: &Session) -> Style {
 
 /// Announces the columns of a result.
 ///
-/// Errors: more than the wire can count.
+/// # Errors
+///
+/// More columns than the protocol can count.
 pub(super) fn describe(link: &mut Link, schema: &SchemaRef, formats: &[Format]) -> Result<()> {
     if schema.fields().len() > i16::MAX as usize {
         return Err(Error::not_supported(format!(
@@ -68,13 +70,13 @@ pub(super) fn describe(link: &mut Link, schema: &SchemaRef, formats: &[Format]) 
     Ok(())
 }
 
-/// A result of which some rows may have been sent.
+/// A result whose rows may be partly sent.
 pub(super) struct Running {
     pub tag: &'static str,
     stream: BatchStream,
-    /// Told what the client has taken, and charged with the encoding.
+    /// Records what the client has taken, and is charged for encoding.
     query: Option<QueryWatch>,
-    /// The batch that is being sent, and its next row.
+    /// The current batch, and its next row.
     batch: Option<(RecordBatch, usize)>,
     encoder: RowEncoder,
     done: bool,
@@ -106,7 +108,8 @@ impl Running {
         self.done
     }
 
-    /// Sends rows until the end or until `limit` are sent; the count. Dropping the future drops the stream's batch, which cancels.
+    /// Sends rows until the end or until `limit` rows are sent; returns the count. Dropping the
+    /// future drops the stream's batch, which cancels the query.
     pub async fn send(
         &mut self,
         link: &mut Link,
@@ -161,7 +164,7 @@ impl Running {
 
     async fn next(&mut self, link: &mut Link, begun: bool) -> Result<Option<RecordBatch>, Failed> {
         let next = self.stream.next();
-        // Rows that are there are not kept waiting for those that are not; a short answer stays one packet.
+        // Rows that are ready do not wait for later ones; a short answer stays one packet.
         let batch = if begun {
             link.run_and_write(next).await?
         } else {

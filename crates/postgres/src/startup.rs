@@ -1,6 +1,8 @@
-//! From an accepted socket to a session: TLS, the startup packet, authentication, the gateway's session.
+//! From an accepted socket to a session: TLS, the startup packet, authentication, the gateway's
+//! session.
 //!
-//! Nothing is trusted before authentication: packets are 10,000 bytes at most, and all of it has to be done within a deadline.
+//! Nothing is trusted before authentication: packets have at most 10,000 bytes, and everything must
+//! be done within a deadline.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -27,10 +29,10 @@ pub(super) const MAX_STARTUP: usize = 10_000;
 /// The protocol that is spoken: 3.2 differs from 3.0 in longer cancel keys only.
 const NEWEST_MINOR: u16 = 2;
 
-/// The ALPN name that a client must give when it begins with TLS at once.
+/// The ALPN name that a client must offer when it starts TLS directly.
 const ALPN: &[u8] = b"postgresql";
 
-/// A connection that may send statements.
+/// An authenticated connection, ready for statements.
 pub(super) struct Opened {
     pub link: Link,
     pub session: Arc<Session>,
@@ -45,9 +47,10 @@ enum First {
     Refused(Stream, Error),
 }
 
-/// Opens a session. `None`: the connection is over, and the client was told why if he would hear it.
+/// Opens a session. `None`: the connection is over, and the client has been sent the reason, if it
+/// still reads.
 ///
-/// Boxed, here and below, so that the compiler sees of each part by itself that it may move between threads.
+/// Boxed, here and below, so that the compiler checks for each part separately that it is `Send`.
 pub(super) fn open(door: &Door, tcp: TcpStream, peer: SocketAddr) -> BoxFuture<'_, Option<Opened>> {
     open_within(door, tcp, peer).boxed()
 }
@@ -109,7 +112,7 @@ async fn open_within(door: &Door, tcp: TcpStream, peer: SocketAddr) -> Option<Op
     None
 }
 
-/// Says why, as the last message.
+/// Sends the reason as the last message.
 pub(super) fn refuse(mut link: Link, error: &Error) -> BoxFuture<'static, ()> {
     // Postgres: 28000, invalid authorization specification.
     let sqlstate = if error.code() == Code::PermissionDenied {
@@ -157,8 +160,8 @@ async fn first(door: &Door, mut tcp: TcpStream) -> std::io::Result<First> {
                         tcp.write_all(b"N").await?;
                         continue;
                     }
-                    // The packet was read to its last byte and no further: what a man in the middle sent behind it goes into the
-                    // handshake, and breaks it.
+                    // The packet was read to its last byte and no further: bytes that an attacker
+                    // injects after it go into the handshake, and break it.
                     tcp.write_all(b"S").await?;
                     let (stream, shown) = accept_tls(door, tcp).await?;
                     identity = shown;
@@ -248,7 +251,7 @@ async fn log_in(
             "no PostgreSQL user name specified in startup packet",
         )));
     };
-    // Before authentication, which costs more than the refusal.
+    // Checked before authentication, which costs more than the refusal.
     if let Err(error) = door.gateway.room_for_connection() {
         return Ok(Err(error));
     }
@@ -291,7 +294,8 @@ async fn log_in(
         );
     }
     backend::authentication(&mut link.out, &backend::Authentication::Ok);
-    // The client reads that its password was right before it reads that its database does not exist.
+    // The client learns that the password was right before it learns that the database does not
+    // exist.
     link.flush().await?;
     let slot = match door.gateway.connection_slot(user) {
         Ok(slot) => slot,

@@ -1,12 +1,13 @@
-//! Which Postgres type a column is shown as.
+//! The Postgres type that a column is shown as.
 //!
-//! The mapping is total: a type that Postgres lacks (map, struct, union, list of lists) is `json`. OIDs and lengths are those of
-//! PostgreSQL's `pg_type.dat`. A catalog table may ask for a type that Arrow does not have (`name`, `oid`, `"char"` …) with the field
-//! metadata key [`PG_TYPE`].
+//! The mapping is total: a type that Postgres lacks (map, struct, union, list of lists) is `json`.
+//! OIDs and lengths are those of PostgreSQL's `pg_type.dat`. A catalog table can request a type
+//! that Arrow lacks (`name`, `oid`, `"char"` …) with the field metadata key [`PG_TYPE`].
 
 use datafusion::arrow::datatypes::{DataType, Field, TimeUnit};
 
-/// Field metadata key: the name of the Postgres type to show, as in `pg_type.typname`; `x[]` or `_x` is an array of `x`.
+/// Field metadata key: the name of the Postgres type to show, as in `pg_type.typname`; `x[]` or
+/// `_x` is an array of `x`.
 pub(crate) const PG_TYPE: &str = "pg.type";
 
 /// Type OIDs by name, from `pg_type.dat`.
@@ -43,7 +44,8 @@ pub(crate) mod oid {
     pub const REGNAMESPACE: u32 = 4089;
 }
 
-/// `(typname, oid, typlen, oid of its array type)`: the types that a column or a parameter can have.
+/// `(typname, oid, typlen, oid of its array type)`: the types that a column or a parameter can
+/// have.
 const TYPES: &[(&str, u32, i16, u32)] = &[
     ("bool", oid::BOOL, 1, 1000),
     ("bytea", oid::BYTEA, -1, 1001),
@@ -94,7 +96,7 @@ const TYPES: &[(&str, u32, i16, u32)] = &[
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct PgType {
     pub oid: u32,
-    /// Bytes of a value; -1 where it varies.
+    /// Size of a value in bytes; -1 if it varies.
     pub len: i16,
     /// `atttypmod`: for numeric `((precision << 16) | (scale & 0x7ff)) + 4`, else -1.
     pub typmod: i32,
@@ -124,7 +126,7 @@ impl PgType {
         }
     }
 
-    /// The array of `element`; `json` where Postgres has no such array.
+    /// The array type of `element`; `json` if Postgres has no such array.
     fn array_of(element: PgType) -> Self {
         match array_oid(element.oid) {
             Some(oid) => PgType {
@@ -137,7 +139,8 @@ impl PgType {
         }
     }
 
-    /// Whether a value is four bytes of unsigned object id on the wire (`oid`, `xid`, `regclass` …).
+    /// Whether a value is four bytes of unsigned object id on the wire (`oid`, `xid`, `regclass`
+    /// …).
     pub fn is_oid_like(self) -> bool {
         oid_like(self.oid)
     }
@@ -201,7 +204,8 @@ pub(crate) fn of_field(field: &Field) -> PgType {
     }
 }
 
-/// A hint that the values cannot be encoded as is ignored, so that what is announced is what is sent.
+/// A hint that the values cannot be encoded as is ignored, so that the announced type is the one
+/// sent.
 fn hint_fits(hint: PgType, data_type: &DataType) -> bool {
     let data_type = unwrapped(data_type);
     if hint.element != 0 || matches!(hint.oid, oid::INT2VECTOR | oid::OIDVECTOR) {
@@ -212,7 +216,7 @@ fn hint_fits(hint: PgType, data_type: &DataType) -> bool {
         };
         return match list_element(data_type) {
             Some(field) => hint_fits(PgType::of(element), field.data_type()),
-            // A vector that is already spelled out ("1 2 3").
+            // A vector that is already text ("1 2 3").
             None => hint.element == 0 && is_string(data_type),
         };
     }
@@ -230,7 +234,8 @@ fn hint_fits(hint: PgType, data_type: &DataType) -> bool {
         | oid::TIMESTAMPTZ
         | oid::INTERVAL => of_data_type(data_type).oid == hint.oid,
         oid::JSON => is_string(data_type) || of_data_type(data_type).oid == oid::JSON,
-        // Types whose binary form is their text (`pg_node_tree`, `xml`) or that have none (`aclitem`).
+        // Types whose binary form is their text (`pg_node_tree`, `xml`) or that have none
+        // (`aclitem`).
         oid::TEXT | oid::VARCHAR | oid::BPCHAR | oid::NAME | oid::CHAR | 142 | 194 | 1033 => {
             is_string(data_type)
         }
@@ -305,7 +310,8 @@ pub(crate) fn of_data_type(data_type: &DataType) -> PgType {
         Dictionary(..) | RunEndEncoded(..) => return of_data_type(unwrapped(data_type)),
         List(f) | LargeList(f) | FixedSizeList(f, _) | ListView(f) | LargeListView(f) => {
             let element = of_field(f);
-            // Postgres' arrays are not lists of lists: their inner lengths must agree, and an inner list cannot be NULL.
+            // Postgres' arrays are not lists of lists: their inner lengths must agree, and an inner
+            // list cannot be NULL.
             if element.oid == oid::JSON
                 || element.element != 0
                 || list_element(unwrapped(f.data_type())).is_some()
@@ -319,14 +325,15 @@ pub(crate) fn of_data_type(data_type: &DataType) -> PgType {
     PgType::of(oid)
 }
 
-/// The Arrow type that a parameter declared with a type OID has; `None`: unknown, to be inferred.
+/// The Arrow type of a parameter declared with a type OID; `None`: unknown, to be inferred.
 pub(crate) fn arrow_of(type_oid: u32) -> Option<DataType> {
     Some(match type_oid {
         oid::BOOL => DataType::Boolean,
         oid::INT2 => DataType::Int16,
         oid::INT4 => DataType::Int32,
         oid::INT8 => DataType::Int64,
-        // The precision of a numeric is known only when its value is bound: this type leaves 28 digits before the point and 10 after it.
+        // The precision of a numeric is known only when its value is bound; this type leaves 28
+        // digits before the point and 10 after it.
         oid::NUMERIC => DataType::Decimal128(38, 10),
         oid::FLOAT4 => DataType::Float32,
         oid::FLOAT8 => DataType::Float64,

@@ -1,4 +1,5 @@
-//! The dialect that queries are read with: Postgres' grammar, which most clients speak, with Athena's quotes and lambdas.
+//! The dialect in which queries are parsed: Postgres' grammar, which most clients use, with
+//! Athena's quotes and lambdas.
 
 use std::any::TypeId;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,19 +11,19 @@ use sqlparser::parser::{Parser, ParserError};
 
 const POSTGRES: PostgreSqlDialect = PostgreSqlDialect {};
 
-/// Postgres, with what Athena's users write and without what would get in its way.
+/// Postgres, extended by what Athena's users write, and reduced where the two conflict.
 ///
-/// It also meters the parser, which calls its dialect at each operand and operator: where sqlparser does not know what a
-/// text is, it tries one reading after the other, and such places inside of one another double the work each time. A
-/// parser that has used up its steps fails with `RecursionLimitExceeded`, the one error that no other reading is tried
-/// after.
+/// It also limits the parser, which calls its dialect at each operand and operator. Where sqlparser
+/// cannot decide between readings it tries one after the other, and nesting such places doubles the
+/// work each time. A parser that has used up its steps fails with `RecursionLimitExceeded`, the
+/// only error after which sqlparser tries no other reading.
 #[derive(Debug)]
 pub struct AthenaDialect {
     steps_left: AtomicUsize,
 }
 
 impl AthenaDialect {
-    /// For one text that is to be read in so many steps.
+    /// For one text, with a bound on the parser's steps.
     pub fn with_steps(steps: usize) -> AthenaDialect {
         AthenaDialect {
             steps_left: AtomicUsize::new(steps),
@@ -47,7 +48,7 @@ impl Default for AthenaDialect {
 }
 
 impl Dialect for AthenaDialect {
-    /// The gates on a dialect's type take the side of Postgres.
+    /// sqlparser's checks of the dialect's type treat this one as Postgres.
     fn dialect(&self) -> TypeId {
         TypeId::of::<PostgreSqlDialect>()
     }
@@ -68,13 +69,14 @@ impl Dialect for AthenaDialect {
         POSTGRES.is_identifier_part(ch)
     }
 
-    /// No operators of users' own: they would swallow a backtick, a `?` and the sign of `a<-1`.
+    /// No user-defined operators: they would swallow a backtick, a `?` and the sign of `a<-1`.
     fn is_custom_operator_part(&self, _ch: char) -> bool {
         false
     }
 
     fn is_reserved_for_identifier(&self, keyword: Keyword) -> bool {
-        // Without the last two, a CASE or CAST with a mistake in it would be read as a column of that name.
+        // Without the last two, a mistake in a CASE or CAST would make the word a column of that
+        // name.
         POSTGRES.is_reserved_for_identifier(keyword)
             || matches!(keyword, Keyword::CASE | Keyword::CAST)
     }
@@ -214,7 +216,8 @@ impl Dialect for AthenaDialect {
         true
     }
 
-    /// `* x` is neither Postgres' nor Athena's, and `SELECT * FRM t` would be one.
+    /// `* x` is valid in neither Postgres nor Athena, and would hide the mistake in `SELECT * FRM
+    /// t`.
     fn supports_select_wildcard_with_alias(&self) -> bool {
         false
     }

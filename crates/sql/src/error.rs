@@ -1,13 +1,13 @@
-//! Why a text is not a statement.
+//! Parse errors.
 
 /// A syntax error.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct ParseError {
-    /// As Postgres says it: `syntax error at or near "x"`, and what was expected instead where that is known.
+    /// In Postgres' wording: `syntax error at or near "x"`, and what was expected instead if known.
     pub message: String,
-    /// Where, in characters of the whole text, from 1.
+    /// Position in characters of the whole text, from 1.
     pub position: Option<usize>,
-    /// What to do about it.
+    /// How to fix it.
     pub hint: Option<String>,
 }

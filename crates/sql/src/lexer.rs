@@ -1,7 +1,9 @@
-//! Text to words, strings and signs, with where each lies; knows both dialects' strings, so it can tell where a statement ends.
+//! Splits text into words, strings and signs, with their positions. Knows the strings of both
+//! dialects, so it can tell where a statement ends.
 //!
-//! Hive's statements take backslash escapes in strings, Trino's and Postgres' do not, so where a string ends depends on
-//! the statement's first words. The lexer never fails: what is not closed reaches to the end of the text.
+//! Hive statements have backslash escapes in strings, Trino's and Postgres' do not, so the end of a
+//! string depends on the statement's first words. The lexer never fails: an unterminated token
+//! extends to the end of the text.
 
 /// One token: bytes `start..end` of the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,12 +19,13 @@ pub(crate) struct Token {
 pub(crate) enum TokenKind {
     Word,
     Number,
-    /// `'..'`; with backslash escapes when `escapes`. Prefixes (`E`, `B`, `X`, `N`, `U&`) are part of the token.
+    /// `'..'`; with backslash escapes if `escapes`. Prefixes (`E`, `B`, `X`, `N`, `U&`) are part of
+    /// the token.
     Single {
         prefix: Prefix,
         escapes: bool,
     },
-    /// `".."`: a name, or a string where the grammar wants one.
+    /// `".."`: a name, or a string where the grammar expects one.
     Double {
         escapes: bool,
     },
@@ -36,11 +39,11 @@ pub(crate) enum TokenKind {
     Parameter,
     /// Any other character.
     Sign(char),
-    /// A comment that is not closed. (Those that are closed are no tokens.)
+    /// An unterminated comment. (Terminated ones produce no token.)
     Comment,
 }
 
-/// What stands before the opening quote.
+/// The prefix of a string, before the opening quote.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Prefix {
     None,
@@ -67,13 +70,14 @@ pub(crate) struct RawStatement {
 }
 
 impl RawStatement {
-    /// Byte offsets of the statement without blanks and comments around it; `None` for an empty one.
+    /// Byte offsets of the statement without blanks and comments around it; `None` for an empty
+    /// one.
     pub fn span(&self) -> Option<(usize, usize)> {
         Some((self.tokens.first()?.start, self.tokens.last()?.end))
     }
 }
 
-/// Splits a text at the semicolons that end statements. Empty statements are kept out.
+/// Splits a text at the semicolons that end statements. Empty statements are dropped.
 pub(crate) fn split(sql: &str) -> Vec<RawStatement> {
     let mut statements = Vec::new();
     let mut lexer = Lexer::new(sql);
@@ -95,7 +99,7 @@ pub(crate) fn split(sql: &str) -> Vec<RawStatement> {
     statements
 }
 
-/// Where the first semicolon outside of comments is, in bytes, if nothing else stands before it.
+/// Byte offset of the first semicolon outside comments, if nothing else precedes it.
 pub(crate) fn first_semicolon(sql: &str) -> Option<usize> {
     let token = Lexer::new(sql).next_token(&[])?;
     (token.kind == TokenKind::Sign(';')).then_some(token.start)
@@ -131,7 +135,7 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    /// The next token; `before` are the statement's tokens so far.
+    /// The next token. `before`: the statement's tokens so far.
     fn next_token(&mut self, before: &[Token]) -> Option<Token> {
         if let Some(comment) = self.skip_blanks() {
             return Some(comment);
@@ -199,7 +203,7 @@ impl<'a> Lexer<'a> {
         })
     }
 
-    /// Past blanks and comments; a comment that is not closed is a token.
+    /// Skips blanks and comments; returns an unterminated comment as a token.
     fn skip_blanks(&mut self) -> Option<Token> {
         loop {
             self.take_while(|c| c.is_whitespace() || c == '\u{feff}');
@@ -222,7 +226,7 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    /// From `/*` past its `*/`, counting those inside.
+    /// Skips from `/*` past the matching `*/`; comments nest.
     fn block_comment(&mut self) -> bool {
         let mut depth = 0usize;
         loop {
@@ -242,7 +246,8 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    /// Past the closing quote; a doubled quote is part of the text. False at the end of the text.
+    /// Skips past the closing quote; a doubled quote is part of the text. Returns false at the end
+    /// of the text.
     fn quoted(&mut self, quote: char, escapes: bool) -> bool {
         while let Some(character) = self.bump() {
             if character == '\\' && escapes {
@@ -257,7 +262,7 @@ impl<'a> Lexer<'a> {
         false
     }
 
-    /// After `$`: the length of a dollar quote's tag with both dollars, if this begins one.
+    /// After `$`: the length of a dollar quote's tag with both dollars, if one begins here.
     fn dollar_tag(&mut self) -> Option<usize> {
         let rest = self.rest();
         let name_length = rest
@@ -271,7 +276,7 @@ impl<'a> Lexer<'a> {
         Some(name_length + 2)
     }
 
-    /// After the opening tag: past the closing one.
+    /// After the opening tag: skips past the closing one.
     fn dollar_quoted(&mut self, start: usize, tag: usize) -> bool {
         let opening = self.sql.get(start..start + tag).unwrap_or_default();
         match self.rest().find(opening) {
@@ -307,7 +312,8 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    /// After a word's first letter: whether it is the prefix of a string, which is then opened.
+    /// After a word's first letter: the string prefix that it is, if any. The string is then
+    /// opened.
     fn string_prefix(&mut self, first: char) -> Option<Prefix> {
         let rest = self.rest();
         let (prefix, length) = match first {
@@ -331,7 +337,8 @@ fn is_word_part(character: char) -> bool {
     is_word_start(character) || character.is_ascii_digit() || character == '$'
 }
 
-/// Whether a statement that begins with these tokens is Hive's, so that its strings take backslash escapes.
+/// Whether a statement with these first tokens is Hive's, so that its strings have backslash
+/// escapes.
 fn has_hive_strings(sql: &str, tokens: &[Token]) -> bool {
     let word = |index: usize| {
         tokens

@@ -1,8 +1,9 @@
 //! Athena's two dialects in one parser: text to statements.
 //!
-//! [`parse`] splits a text and gives one [`Parsed`] a statement. DDL, access control, session and cursor statements are read
-//! by a recursive descent of our own; queries are read by `sqlparser` with [`AthenaDialect`] and handed on unchanged in
-//! form. Nothing here knows a catalog, a session or an engine.
+//! [`parse`] splits a text and returns one [`Parsed`] per statement. DDL, access control, session
+//! and cursor statements are parsed by this crate's recursive descent parser; queries are parsed by
+//! `sqlparser` with [`AthenaDialect`] and stay in its form. Nothing here depends on a catalog, a
+//! session or an engine.
 
 pub mod ast;
 mod dialect;
@@ -16,25 +17,31 @@ pub use dialect::AthenaDialect;
 pub use error::ParseError;
 pub use sqlparser;
 
-/// The longest text that is parsed, in characters: Athena's bound on a query string.
+/// The longest text that is parsed, in characters: Athena's limit for a query string.
 pub const MAX_TEXT_CHARS: usize = 262_144;
 
 /// One statement of a text.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Parsed {
     pub statement: Statement,
-    /// The statement's source, without the semicolon and the blanks and comments around it. May hold a password: see [`redact()`].
+    /// The statement's source, without the semicolon and surrounding blanks and comments. May
+    /// contain a password: see [`redact()`].
     pub text: String,
-    /// Where the statement begins in the whole text, in characters, from 1.
+    /// Position of the statement in the whole text, in characters, from 1.
     pub position: usize,
 }
 
-/// Splits a text and parses each statement. Empty statements vanish; an error anywhere is an error of the whole text.
+/// Splits a text and parses each statement. Empty statements are dropped.
+///
+/// # Errors
+///
+/// An error in any statement fails the whole text.
 pub fn parse(sql: &str) -> Result<Vec<Parsed>, ParseError> {
     parser::parse(sql)
 }
 
-/// The text with every password replaced by `'***'`, for history, logs and errors. Works on text that does not parse.
+/// Returns the text with every password replaced by `'***'`, for history, logs and errors. Works on
+/// text that does not parse.
 pub fn redact(sql: &str) -> String {
     redact::redact(sql)
 }

@@ -1,4 +1,4 @@
-//! ALTER TABLE of columns, properties, SerDe and location: of a table, or of one partition.
+//! ALTER TABLE: columns, properties, SerDe and location, of a table or of one partition.
 
 use std::sync::Arc;
 
@@ -18,10 +18,10 @@ use super::partitions::one_partition;
 use super::tables::{check_names, check_properties};
 use super::{Output, StatementContext, storage};
 
-/// How often a change is made anew because somebody else changed the table meanwhile.
+/// How often a change is retried after a concurrent change of the same table.
 const ATTEMPTS: usize = 8;
 
-/// Nothing is done for a table that does not exist, or not for the principal.
+/// Succeeds without a change if the table does not exist, or does not exist for the principal.
 pub(super) async fn if_exists(
     context: &StatementContext,
     alter: &AlterTableIfExists,
@@ -29,7 +29,7 @@ pub(super) async fn if_exists(
     if context.find_table(&alter.table).await?.is_none() {
         return Ok(Output::Command);
     }
-    // Boxed: the way goes once more through the dispatch that led here.
+    // Boxed: this recurses through the dispatch that led here.
     Box::pin(super::execute(context, &alter.change)).await
 }
 
@@ -190,7 +190,8 @@ pub(super) async fn unset_properties(
     .await
 }
 
-/// Changes the descriptor of a table, or of one of its partitions. The result must be one that can be read.
+/// Changes the storage descriptor of a table or of one of its partitions. The new descriptor must
+/// be readable.
 async fn change_storage(
     context: &StatementContext,
     name: &TableName,
@@ -243,7 +244,7 @@ async fn change_storage(
     Ok(Output::Command)
 }
 
-/// Changes a table from its current version; made anew if somebody else was faster.
+/// Changes a table from its current version; retries after a concurrent change.
 async fn change_table(
     context: &StatementContext,
     name: &TableName,
@@ -310,7 +311,7 @@ mod tests {
                     .await;
                 assert_eq!(missing.code(), Code::TableNotFound, "{absent} {change}");
             }
-            // Hidden is as if not there.
+            // A hidden table is treated as missing.
             lake.ok_as("ann", &format!("ALTER TABLE IF EXISTS orders {change}"))
                 .await;
             lake.ok(&format!("ALTER TABLE IF EXISTS orders {change}"))
@@ -320,7 +321,7 @@ mod tests {
             lake.text("admin", "SHOW COLUMNS IN purchases").await,
             "id\nday"
         );
-        // What is wrong with a table that is there is an error all the same.
+        // IF EXISTS hides no other error of a table that exists.
         let error = lake
             .fails(
                 "admin",
@@ -493,7 +494,7 @@ mod tests {
                 "{sql}: {error}"
             );
         }
-        // ALTER does not open the columns that SELECT leaves out.
+        // ALTER does not reveal the columns that SELECT does not grant.
         lake.ok("GRANT ALTER ON TABLE orders TO ann").await;
         for sql in statements {
             let error = lake.fails("ann", sql).await;

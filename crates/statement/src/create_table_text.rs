@@ -1,4 +1,4 @@
-//! SHOW CREATE TABLE: the statement that makes the table again, as far as the principal sees it.
+//! SHOW CREATE TABLE: the statement that recreates the table, as far as the principal may see it.
 
 use lakegate_catalog::model::{Column, StorageDescriptor, Table};
 use lakegate_error::{Error, Result};
@@ -25,7 +25,8 @@ pub(super) async fn show(
     rows::answer_lines(statement, lines(&visible))
 }
 
-/// The statement, a line each, in Hive's layout. Columns that do not exist for the principal are not in it, nor is what could name them.
+/// The statement in Hive's layout, one entry per line. Columns hidden from the principal are left
+/// out, and so is everything that could name them.
 fn lines(visible: &Visible) -> Vec<String> {
     let table: &Table = &visible.table;
     let descriptor = &table.storage_descriptor;
@@ -83,18 +84,18 @@ fn lines(visible: &Visible) -> Vec<String> {
         lines.push("LOCATION".to_owned());
         lines.push(format!("  {}", quoted_text(location)));
     }
-    // These two are said by EXTERNAL and COMMENT.
+    // EXTERNAL and COMMENT already state these two.
     let parameters = properties::of_table(table, all)
         .filter(|(key, _)| !matches!(key.as_str(), "EXTERNAL" | "comment"));
     list(&mut lines, "TBLPROPERTIES", parameters.map(pair));
     lines
 }
 
-/// `HEAD (`, an item a line, `)` after the last; nothing if there are no items.
+/// `HEAD (`, one item per line, `)` after the last. Adds nothing if there are no items.
 fn list(lines: &mut Vec<String>, head: &str, items: impl Iterator<Item = String>) {
     let items: Vec<String> = items.collect();
     let Some(last) = items.len().checked_sub(1) else {
-        // A table of partition keys only has an empty column list.
+        // A table that has partition keys only has an empty column list.
         if head.starts_with("CREATE") {
             lines.push(format!("{head} ("));
             lines.push(")".to_owned());
@@ -157,7 +158,7 @@ fn quoted_name(name: &str) -> String {
     format!("`{}`", name.replace('`', "``"))
 }
 
-/// A string of the DDL dialect, which has backslash escapes.
+/// Quotes a string for the DDL dialect, which has backslash escapes.
 fn quoted_text(text: &str) -> String {
     let mut quoted = String::with_capacity(text.len() + 2);
     quoted.push('\'');
@@ -168,7 +169,7 @@ fn quoted_text(text: &str) -> String {
             '\n' => quoted.push_str("\\n"),
             '\r' => quoted.push_str("\\r"),
             '\t' => quoted.push_str("\\t"),
-            // Control characters, such as Hive's delimiters, as Unicode escapes.
+            // Control characters, such as Hive's delimiters, are written as Unicode escapes.
             c if c.is_control() => quoted.push_str(&format!("\\u{:04X}", u32::from(c))),
             c => quoted.push(c),
         }

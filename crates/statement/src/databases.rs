@@ -57,7 +57,7 @@ pub(super) async fn drop(context: &StatementContext, drop: &DropDatabase) -> Res
             false => Err(database_not_found(name)),
         };
     };
-    // The right to drop a database is one on all of its tables.
+    // Dropping a database needs DROP on the database, which covers all of its tables.
     context.require_on_database(&database.name, Privilege::Drop)?;
     let metastore = &context.view.metastore;
     if drop.cascade && !context.access().is_administrator() {
@@ -144,7 +144,7 @@ mod tests {
                 );
             }
         }
-        // Names that a query finds without their schema.
+        // Names that a query resolves without a schema.
         for sql in ["DROP TABLE pg_class", "DROP TABLE IF EXISTS pg_class"] {
             let error = lake.fails("admin", sql).await;
             assert!(error.message().contains("\"pg_catalog\""), "{sql}: {error}");
@@ -167,7 +167,7 @@ mod tests {
         let error = lake.fails("ann", "CREATE DATABASE mine").await;
         assert_eq!(error.code(), Code::PermissionDenied);
         assert!(error.message().contains("CREATE_DATABASE"), "{error}");
-        // The hint is a statement that works.
+        // The statement in the hint works.
         let hint = error
             .hint()
             .unwrap()
@@ -178,7 +178,7 @@ mod tests {
         lake.ok(&hint).await;
         lake.ok_as("ann", "CREATE DATABASE mine").await;
 
-        // Not visible: as if it were not there.
+        // A database that is not visible is treated as missing.
         let hidden = lake.fails("ben", "DROP DATABASE sales").await;
         assert_eq!(hidden.code(), Code::SchemaNotFound);
         let missing = lake.fails("ben", "DROP DATABASE salad").await;
@@ -209,7 +209,7 @@ mod tests {
             "CREATE DATABASE mine; CREATE DATABASE IF NOT EXISTS sales",
         )
         .await;
-        // What IF NOT EXISTS found is not the creator's.
+        // IF NOT EXISTS grants nothing on a database that already existed.
         assert_eq!(lake.text("ann", "SHOW DATABASES").await, "mine");
         assert_eq!(lake.text("ben", "SHOW DATABASES").await, "");
         lake.ok_as("ann", "GRANT DESCRIBE ON DATABASE mine TO ben")

@@ -1,4 +1,4 @@
-//! DESCRIBE: columns, partition keys, and with EXTENDED or FORMATTED where and how the data lies.
+//! DESCRIBE: columns and partition keys; EXTENDED and FORMATTED add location and storage details.
 
 use lakegate_catalog::hive_type::HiveType;
 use lakegate_catalog::model::{Column, StorageDescriptor, Table};
@@ -11,7 +11,7 @@ use super::partitions::one_partition;
 use super::rights::{require_all_columns, require_partition_names, sees_all_columns};
 use super::{Output, StatementContext, properties, rows};
 
-/// Hive's number of buckets of a table that has none.
+/// Hive's bucket count for a table without buckets.
 const NOT_BUCKETED: i32 = -1;
 
 /// `col_name`, `data_type`, `comment`.
@@ -73,7 +73,7 @@ fn shown(column: &Column) -> Row {
     ]
 }
 
-/// Columns with the partition keys among them, then the keys again under a heading, as Hive has it.
+/// All columns, partition keys included; then the keys again under their own heading, as in Hive.
 fn columns(visible: &Visible, descriptor: &StorageDescriptor, rows: &mut Vec<Row>) {
     let seen = |column: &&Column| visible.access.is_visible(&column.name);
     let keys: Vec<&Column> = visible.table.partition_keys.iter().filter(seen).collect();
@@ -159,7 +159,8 @@ fn table_details(table: &Table, all: bool, rows: &mut Vec<Row>) {
     properties::of_table(table, all).for_each(|(key, value)| property(key, value, rows));
 }
 
-/// The lines are the same whatever is hidden: of bucketing and sorting by a hidden column they tell as much as of none.
+/// The lines do not depend on what is hidden: bucketing and sorting by a hidden column are shown as
+/// none.
 fn storage_details(
     visible: &Visible,
     descriptor: &StorageDescriptor,
@@ -173,7 +174,7 @@ fn storage_details(
     } else {
         (&[][..], NOT_BUCKETED)
     };
-    // What follows a hidden column sorts within its values alone.
+    // Sort columns after a hidden one are left out: they order rows only within its values.
     let sorted = descriptor.sort_columns.iter();
     let sorted: Vec<String> = sorted
         .take_while(|sorted| is_seen(&sorted.column))

@@ -11,7 +11,7 @@ use lakegate_sql::ast::ShowFunctions;
 use super::pattern::NamePattern;
 use super::{Output, rows};
 
-/// Of the engine's functions those whose name fits the pattern, as Trino lists them.
+/// The engine's functions whose names match the pattern, in Trino's format.
 pub fn show_functions(
     statement: &Statement,
     show: &ShowFunctions,

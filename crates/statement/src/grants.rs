@@ -28,7 +28,11 @@ pub(super) async fn grant(context: &StatementContext, grant: &ast::Grant) -> Res
     Ok(Output::Command)
 }
 
-/// Others than administrators take back what they granted themselves. Errors if nothing of it was granted: what comes from elsewhere would stay, unnoticed.
+/// Users other than administrators revoke only what they granted themselves.
+///
+/// # Errors
+///
+/// Nothing was revoked: grants from others would otherwise stay unnoticed.
 pub(super) async fn revoke(context: &StatementContext, revoke: &ast::Revoke) -> Result<Output> {
     if revoke.grant_option_only {
         return Err(Error::not_supported(
@@ -49,7 +53,7 @@ pub(super) async fn revoke(context: &StatementContext, revoke: &ast::Revoke) -> 
         named => named.name(),
     };
     if by != By::Administrator {
-        // Whether there is such a user or role is not told either.
+        // The error does not say whether the user or role exists.
         return Err(Error::new(
             Code::UndefinedObject,
             format!(
@@ -69,7 +73,11 @@ pub(super) async fn revoke(context: &StatementContext, revoke: &ast::Revoke) -> 
     )))
 }
 
-/// Privileges, each with what it is on. Errors: a resource that does not exist for the caller, a privilege that it does not know.
+/// The privileges, each with its resource.
+///
+/// # Errors
+///
+/// A resource that does not exist for the caller, a privilege that the resource does not have.
 async fn wanted(
     context: &StatementContext,
     privileges: &[PrivilegeSpec],
@@ -99,7 +107,10 @@ async fn wanted(
     Ok(wanted)
 }
 
-/// Errors: files of a table belong to another one, and the caller may not grant the like on that.
+/// # Errors
+///
+/// Files of a table belong to another table, and the caller may not grant the same privilege on
+/// that one.
 async fn check_owners(
     context: &StatementContext,
     privilege: Privilege,
@@ -138,7 +149,10 @@ async fn check_owners(
 
 /// Every privilege for every grantee.
 ///
-/// Errors: a grantee that does not exist. Others than administrators are not told which names do: a grant to nobody is none.
+/// # Errors
+///
+/// A grantee that does not exist. Users other than administrators do not learn which names exist:
+/// for them, a grant to a missing principal has no effect.
 fn for_each(
     context: &StatementContext,
     wanted: &[(Privilege, Resource)],
@@ -168,7 +182,11 @@ fn may_not_grant(privilege: Privilege, resource: &Resource) -> Error {
     .with_hint("administrators may, and who was granted it WITH GRANT OPTION")
 }
 
-/// What is granted on. Errors: it does not exist, or not for the caller.
+/// The resource of a grant.
+///
+/// # Errors
+///
+/// It does not exist, or does not exist for the caller.
 async fn resource(context: &StatementContext, on: &GrantResource) -> Result<Resource> {
     match on {
         GrantResource::Catalog(catalog) => match catalog.as_deref() {
@@ -194,7 +212,7 @@ async fn resource(context: &StatementContext, on: &GrantResource) -> Result<Reso
             Ok(Resource::Workgroup(name.clone()))
         }
         GrantResource::Location(location) => {
-            // What was granted under a root that is gone can still be shown and taken back.
+            // Grants under a root that is no longer configured can still be shown and revoked.
             let granted = context.control.snapshot();
             let folder = format!("{}/", location.trim_end_matches('/'));
             let known = Resource::Location(folder);
@@ -207,9 +225,10 @@ async fn resource(context: &StatementContext, on: &GrantResource) -> Result<Reso
     }
 }
 
-/// Everybody sees the grants to themselves and to their roles; administrators see all.
+/// Users see the grants to themselves and to their roles; administrators see all.
 ///
-/// FOR a principal: also those that it has through roles. ON a resource: also those on what contains it.
+/// FOR a principal includes grants through its roles. ON a resource includes grants on the
+/// resources that contain it.
 pub(super) async fn show(
     context: &StatementContext,
     statement: &Statement,
@@ -259,7 +278,8 @@ pub(super) async fn show(
     rows::answer(statement, arrays)
 }
 
-/// Whether a grant says something of a resource: it is on it, on columns of it, or of a privilege that it knows on what contains it.
+/// Whether a grant concerns a resource: it is on the resource, on columns of it, or on a container
+/// with a privilege that applies to the resource.
 fn concerns(grant: &Grant, on: &Resource) -> bool {
     let contains = match (&grant.resource, on) {
         (Resource::Catalog, Resource::Database(_) | Resource::Table { .. }) => true,
@@ -443,7 +463,7 @@ mod tests {
             .await;
         let of_ann = "ann|USER|DATA_LOCATION|DATA_LOCATION|s3://lake/raw/|NULL|true";
         assert_eq!(lake.text("ann", "SHOW GRANTS").await, of_ann);
-        // What lies in the folder may be granted on; the folder that holds it may not.
+        // The grantor may grant on a subfolder, but not on the parent folder.
         lake.ok_as(
             "ann",
             "GRANT DATA_LOCATION ON LOCATION 's3://lake/raw/deep/' TO ben",
@@ -500,7 +520,7 @@ mod tests {
             .fails("ann", "REVOKE SELECT ON TABLE orders FROM ben")
             .await;
         assert_eq!(error.code(), Code::UndefinedObject);
-        // Whether there is such a user is not told.
+        // The error does not say whether the user exists.
         let nobody = lake
             .fails("ann", "REVOKE SELECT ON TABLE orders FROM bob")
             .await;
@@ -509,7 +529,7 @@ mod tests {
             lake.text("ben", "SHOW COLUMNS IN orders").await,
             "id\nemail\nday"
         );
-        // Granted twice, it goes when both are taken back.
+        // A privilege granted by two grantors is gone when both have revoked it.
         lake.ok_as(
             "ann",
             "GRANT SELECT ON TABLE orders TO ben; REVOKE SELECT ON TABLE orders FROM ben",
@@ -523,7 +543,7 @@ mod tests {
             .await;
         lake.ok("REVOKE SELECT ON TABLE orders FROM ben").await;
         assert_eq!(lake.text("ben", "SHOW GRANTS").await, "");
-        // An administrator's grant of columns, too.
+        // A column grant by an administrator counts too.
         lake.ok("GRANT SELECT (id) ON TABLE orders TO ben").await;
         for sql in [
             "REVOKE SELECT ON TABLE orders FROM ben",
@@ -563,7 +583,7 @@ mod tests {
     async fn grant_on_a_column_ends_with_the_column() {
         let lake = Lake::with_orders().await;
         lake.ok("GRANT SELECT (email), DESCRIBE ON TABLE orders TO ann; ALTER TABLE orders REPLACE COLUMNS (id INT)").await;
-        // What the grant left out stays hidden.
+        // Columns outside the grant stay hidden.
         assert_eq!(lake.text("ann", "SHOW COLUMNS IN orders").await, "");
         assert_eq!(
             lake.text("ann", "SHOW GRANTS").await.lines().next(),

@@ -1,4 +1,4 @@
-//! What each catalog statement does, a file a family. Queries go on to the engine and never come here.
+//! The catalog statements, one file per family. Queries go to the engine and never come here.
 //!
 //! ```text
 //!  Statement ─ execute ─▶ rights ─▶ databases, tables, alter, partitions, msck ─▶ Metastore
@@ -6,9 +6,9 @@
 //!                           └─────▶ show, describe, create_table_text ─────────▶ rows
 //! ```
 //!
-//! Every statement asks `rights` before it does or tells anything. What never happens here: a name that the
-//! principal may not see is told apart from one that does not exist, a LOCATION outside the lake roots is stored, a
-//! password is kept or shown.
+//! Every statement checks `rights` before it changes or reveals anything. Invariants: an error
+//! never distinguishes a name that the principal may not see from one that does not exist; no
+//! LOCATION outside the lake roots is stored; no password is stored or shown in plain text.
 
 mod alter;
 mod create_table_text;
@@ -45,23 +45,25 @@ use lakegate_sql::Statement;
 pub use rows::columns;
 pub use write::{IfExists, IfMissing, WritePlan, WriteRequest, clear_discarded};
 
-/// On whose behalf and on what a statement runs.
+/// The principal, the moment and the services that a statement runs with.
 #[derive(Debug, Clone)]
 pub struct StatementContext {
     /// What the principal may see and do.
     pub view: View,
     pub control: Arc<dyn Control>,
     pub roots: Arc<Roots>,
-    /// The databases of unqualified names.
+    /// The databases in which unqualified names are looked up.
     pub path: SearchPath,
     pub before_commit: BeforeCommit,
 }
 
 impl StatementContext {
-    /// Comes before the first thing that a statement changes: it is stopped before this or not at all, and is never half done.
+    /// Called before a statement's first change: it can be cancelled until then, and never stops
+    /// halfway.
     ///
     /// # Errors
-    /// It was stopped.
+    ///
+    /// The statement was cancelled.
     fn commits(&self) -> Result<()> {
         self.before_commit.0.as_ref().map_or(Ok(()), |ask| ask())
     }
@@ -69,7 +71,7 @@ impl StatementContext {
 
 type Ask = Arc<dyn Fn() -> Result<()> + Send + Sync>;
 
-/// Asked before a statement changes anything, whether it may.
+/// A hook called before a statement makes its first change; it can refuse.
 #[derive(Clone, Default)]
 pub struct BeforeCommit(Option<Ask>);
 
@@ -85,12 +87,12 @@ impl std::fmt::Debug for BeforeCommit {
     }
 }
 
-/// What a statement answers with.
+/// The result of a statement.
 #[derive(Debug, Clone)]
 pub enum Output {
-    /// Nothing but that it is done: [`Statement::tag`] says what.
+    /// Success without rows; [`Statement::tag`] is the command tag.
     Command,
-    /// Rows of [`columns`].
+    /// Rows with the schema of [`columns`].
     Rows { batch: RecordBatch },
 }
 
@@ -101,7 +103,7 @@ pub enum Output {
 /// grant it; a LOCATION that is not under a lake root; what the catalog refuses;
 /// [`Code::NotSupported`](lakegate_error::Code) for a statement that is not one of the catalog.
 pub async fn execute(context: &StatementContext, statement: &Statement) -> Result<Output> {
-    // The others change nothing, or look at the lake first, which may take long.
+    // The others change nothing, or first list the lake, which may take long.
     if columns(statement).is_none() {
         context.commits()?;
     }

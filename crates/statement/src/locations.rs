@@ -1,7 +1,8 @@
-//! Which LOCATION a principal may register.
+//! Which locations a principal may register.
 //!
-//! A table is a way to the files in its folders. So a folder is registered by those who may use it (DATA_LOCATION), and what lies in it
-//! already stays with the table that had it first ([`lakegate_lake::folders`]).
+//! A table gives access to the files in its folders. Registering a folder therefore needs
+//! DATA_LOCATION on it, and files that are already in a table's folder stay subject to the grants
+//! on the table that had them first ([`lakegate_lake::folders`]).
 
 use std::sync::Arc;
 
@@ -13,25 +14,27 @@ use lakegate_lake::roots::Location;
 
 use super::StatementContext;
 
-/// What a LOCATION is for.
+/// What a LOCATION is registered for.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum For<'a> {
     Database,
     /// A new table of a database.
     NewTable(&'a Database),
-    /// Another folder for a table of a database.
+    /// A new location of an existing table.
     Table(&'a Table, &'a Database),
     /// A partition of a table.
     Partition(&'a Table),
 }
 
 impl StatementContext {
-    /// Finds a LOCATION under the lake roots, and sees to it that the principal may register it: administrators any; others where
-    /// DATA_LOCATION is granted, below the location of the table's own database where they may create tables, and for a partition in
-    /// its table's folder.
+    /// Resolves a LOCATION under the lake roots, and checks that the principal may register it.
+    /// Administrators may register any. Others need DATA_LOCATION on it, except below the location
+    /// of a database in which they may create tables, and, for a partition, in its table's folder.
     ///
-    /// Errors: the location is under no root; it may not be used; data of a table lies there or around it which the principal may not
-    /// read in full.
+    /// # Errors
+    ///
+    /// The location is under no root; the principal may not use it; it overlaps the data of a table
+    /// that the principal may not read in full.
     pub(super) async fn register(&self, location: &str, target: For<'_>) -> Result<Location> {
         let wanted = self.roots.locate(location)?;
         if self.access().is_administrator() {
@@ -54,7 +57,7 @@ impl StatementContext {
             if !granted {
                 return Err(self.location_denied(location));
             }
-            // The table is not named: it may be one that does not exist for the principal.
+            // The error does not name the table: it may not exist for the principal.
             return Err(Error::new(
                 Code::PermissionDenied,
                 format!("permission denied for location '{location}': data of a table lies there that you may not read in full"),
@@ -69,8 +72,9 @@ impl StatementContext {
         self.denied(Privilege::DataLocation, &Resource::Location(asked))
     }
 
-    /// Whether a folder needs no DATA_LOCATION: it is below that of the database in which the principal may create tables, and no table
-    /// has gone from it by a hand that could not read it; or it is in the folder of a partition's own table.
+    /// Whether a folder needs no DATA_LOCATION. It is below the folder of a database in which the
+    /// principal may create tables, and no table was removed from it by a user who could not read
+    /// that table; or it is in the folder of the partition's own table.
     fn is_own(&self, folder: &str, target: For<'_>) -> bool {
         let within = |location: Option<&String>| {
             let located = location.map(|location| self.roots.locate(location));
@@ -91,20 +95,21 @@ impl StatementContext {
         }
     }
 
-    /// Whether the principal may read all that is in a table.
+    /// Whether the principal may read all of a table's rows and columns.
     pub(super) async fn reads_all(&self, table: &Arc<Table>) -> Result<bool> {
         let visible = self.view.visible(Arc::clone(table)).await?;
         Ok(visible.is_some_and(|visible| visible.access.selects_all()))
     }
 
-    /// The folders of all tables.
+    /// The index of the folders of all tables.
     pub(super) async fn folders(&self) -> Result<Arc<FolderIndex>> {
         let metastore = self.view.metastore.as_ref();
         self.view.folders.index(metastore).await
     }
 
-    /// Before a table leaves folders, all of its own for `None`: where the principal cannot read the table, nobody gets them merely by
-    /// creating tables there, who could then read what was hidden.
+    /// Called before a table gives up folders (`None`: all of its own). If the principal cannot
+    /// read the table, the folders are recorded as vacated: otherwise anybody who may create tables
+    /// there could read the data that was hidden from them.
     pub(super) async fn leave(
         &self,
         table: &Arc<Table>,
@@ -122,7 +127,7 @@ impl StatementContext {
                     .map(|folder| folder.url.to_string())
                     .collect()
             }
-            // What lies under no root (any more) cannot be registered either.
+            // A folder under no configured root cannot be registered anyway.
             Some(locations) => locations
                 .iter()
                 .filter_map(|location| self.roots.locate(location).and_then(|l| l.folder()).ok())
@@ -149,7 +154,8 @@ mod tests {
         )
     }
 
-    /// What a user may do with a table at this moment, a letter each: select (all columns, `s`: some), insert, delete, alter.
+    /// A user's effective privileges on a table, one letter each: select (`s`: some columns),
+    /// insert, delete, alter.
     async fn rights(lake: &Lake, user: &str, database: &str, table: &str) -> String {
         let view = lake.context(user).await.view;
         let Some(visible) = view.table(database, table).await.unwrap() else {
@@ -172,7 +178,7 @@ mod tests {
         rights
     }
 
-    /// What is granted to a user on a table, and of no use.
+    /// Privileges granted on a table that have no effect.
     async fn lacking(lake: &Lake, user: &str, database: &str, table: &str) -> Vec<Privilege> {
         let view = lake.context(user).await.view;
         let visible = view.table(database, table).await.unwrap().unwrap();
@@ -182,7 +188,7 @@ mod tests {
             .collect()
     }
 
-    /// Runs the statement that an error's hint gives.
+    /// Runs the statement in an error's hint.
     async fn remedy(lake: &Lake, error: &lakegate_error::Error) {
         lake.ok(error.hint().unwrap().split_once("run: ").unwrap().1)
             .await;
@@ -227,7 +233,7 @@ mod tests {
                     "an administrator, or who holds it with grant option, can run: GRANT DATA_LOCATION ON '{location}' TO ann"
                 )
             );
-            // On the folder beside, on one within and on another spelling it is not granted.
+            // The grant covers neither a sibling folder, nor a nested one, nor another spelling.
             let beside = location.replace("lake/", "lake/beside-");
             let within = format!("{location}within/");
             lake.ok(&format!(
@@ -250,7 +256,7 @@ mod tests {
             error.message().contains("DATA_LOCATION is needed"),
             "{error}"
         );
-        // What it is needed for is in a partition's own table, without.
+        // A partition in its own table's folder needs no DATA_LOCATION.
         lake.ok_as("ann", "ALTER TABLE orders ADD PARTITION (day = '2024-01-05') LOCATION 's3://lake/five/day-5/'; ALTER TABLE orders ADD PARTITION (day = '2024-01-06')").await;
     }
 
@@ -271,7 +277,7 @@ mod tests {
                 "{sql}: {error}"
             );
         }
-        // The folder of a table that ann may not read says no more than that.
+        // The error does not reveal that ann may not read a table in that folder.
         lake.ok(&create("lab.hidden", "s3://lake/lab/hidden/"))
             .await;
         let hidden = lake
@@ -282,7 +288,7 @@ mod tests {
             "{hidden}"
         );
         assert!(!hidden.to_string().contains("lab.hidden"), "{hidden}");
-        // A database's creator may use its folder, as long as it is there.
+        // The creator of a database may use its folder while the database exists.
         lake.ok("GRANT CREATE_DATABASE ON CATALOG TO ben; GRANT DATA_LOCATION ON 's3://lake/people/' TO ben").await;
         lake.ok_as(
             "ben",
@@ -330,7 +336,7 @@ mod tests {
             lake.ok_as("ann", &create("lab.mine", "s3://lake/sales/third/"))
                 .await;
         }
-        // A table that was over the same files before does not get them either.
+        // An older table over the same files does not get them either.
         for leaving in [
             "DROP TABLE sales.orders",
             "ALTER TABLE sales.orders SET LOCATION 's3://lake/sales/elsewhere/'",
@@ -352,7 +358,7 @@ mod tests {
                 lake.ok_as("ann", &create(&format!("lab.{table}"), location))
                     .await;
             }
-            // A partition elsewhere does not make it another table's less, nor does what else was left.
+            // Neither a partition elsewhere nor another vacated folder closes the tables.
             lake.ok_as(
                 "ann",
                 "ALTER TABLE lab.mine ADD PARTITION (b = 1) LOCATION 's3://lake/sales/apart/'",
@@ -370,7 +376,7 @@ mod tests {
                 );
             }
         }
-        // What could be read before may be made anew.
+        // A table that the user could read can be created again.
         let lake = Lake::new().await;
         lake.ok("CREATE DATABASE lab LOCATION 's3://lake/lab/'; GRANT CREATE TABLE ON DATABASE lab TO ann").await;
         lake.ok_as("ann", &create("lab.t", "s3://lake/lab/t/"))
@@ -404,7 +410,7 @@ mod tests {
                 &format!("GRANT DESCRIBE ON TABLE lab.{table} TO ben"),
             )
             .await;
-            // A grant that reaches the table otherwise is of no use either.
+            // A grant that reaches the table in another way has no effect either.
             lake.ok(&format!("GRANT SELECT, INSERT ON TABLE lab.{table} TO ben"))
                 .await;
             assert_eq!(rights(&lake, "ben", "lab", table).await, "");
@@ -455,10 +461,10 @@ mod tests {
             lacking(&lake, "ben", "lab", "mine").await,
             [Privilege::Select, Privilege::Insert]
         );
-        // The first one's readers do not notice.
+        // Readers of the first table are not affected.
         lake.ok("GRANT SELECT ON TABLE orders TO ben").await;
         assert_eq!(rights(&lake, "ben", "sales", "orders").await, "S");
-        // The way in is closed with the table's own folder, and open elsewhere.
+        // The table's own folder is closed, folders elsewhere are not.
         lake.ok("ALTER TABLE lab.mine SET LOCATION 's3://lake/moved/'")
             .await;
         assert_eq!(rights(&lake, "ann", "lab", "mine").await, "SIDA");
@@ -484,7 +490,7 @@ mod tests {
         );
         lake.ok("DROP TABLE sales.secret").await;
         assert_eq!(rights(&lake, "ann", "lab", "all_of_it").await, "SIDA");
-        // Nor what becomes a partition there.
+        // Nor can it be registered as a partition.
         lake.ok("CREATE EXTERNAL TABLE sales.parts (a INT) PARTITIONED BY (b INT) STORED AS PARQUET LOCATION 's3://lake/parts/';
                  ALTER TABLE sales.parts ADD PARTITION (b = 1) LOCATION 's3://lake/landing/b1/'").await;
         assert_eq!(rights(&lake, "ann", "lab", "all_of_it").await, "");
@@ -520,7 +526,7 @@ mod tests {
                 "{location}: {error}"
             );
         }
-        // A grant is on the place that the link leads to.
+        // A grant applies to the target of a symbolic link.
         lake.folders(&["free"]);
         link("free", "links/free");
         lake.ok("GRANT DATA_LOCATION ON 's3://lake/links/free/' TO ben")
@@ -544,14 +550,14 @@ mod tests {
             .await;
         lake.ok_as("ann", &create("mine", "s3://lake/free/")).await;
         for taken in [
-            // The table's folder, what is in it, and what holds it.
+            // The table's folder, folders in it, and folders that contain it.
             "s3://lake/moved/",
             "s3://lake/moved/day=2024-01-03/",
             "s3://lake/",
-            // A partition that was left behind as its table moved.
+            // A partition that kept its location when its table moved.
             "s3://lake/orders/",
             "s3://lake/orders/day=2024-01-01/",
-            // A partition at a place of its own.
+            // A partition with a location of its own.
             "s3://lake/elsewhere/",
             "s3://lake/elsewhere/second",
             "s3://lake/elsewhere/second/part/",
@@ -570,7 +576,7 @@ mod tests {
             lake.ok_as("ann", &format!("ALTER TABLE mine SET LOCATION '{free}'"))
                 .await;
         }
-        // Of some columns only is not of all of the data.
+        // A grant of some columns does not cover the data.
         lake.ok("GRANT SELECT (id) ON TABLE orders TO ann").await;
         let error = lake
             .fails("ann", &create("theirs", "s3://lake/elsewhere/"))

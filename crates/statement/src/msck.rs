@@ -1,15 +1,16 @@
-//! MSCK REPAIR TABLE: makes a table's partitions what its `key=value` folders are.
+//! MSCK REPAIR TABLE: registers a table's `key=value` folders as partitions.
 //!
 //! ```text
 //!  year=2024/ ─┬─ month=07/   a partition, added if it is missing
-//!              └─ tmp/        no key=value folder: reported and not looked into
+//!              └─ tmp/        no key=value folder: reported and not listed
 //!  Year=2024/                 a key in another case: a partition at that folder
 //!  year=none/                 not a value of the key's type: reported
-//!  .staging/                  hidden: not looked at
+//!  .staging/                  hidden: ignored
 //! ```
 //!
-//! All partitions are added (and dropped) each in one transaction: a repair that dies has done nothing or all of it, and
-//! can be run again. It can be stopped while it looks at the lake, and has then done nothing; a SYNC that has dropped adds too.
+//! All partitions are added in one transaction, and dropped in one. A repair that fails has changed
+//! nothing or everything, and can be run again. It can be cancelled while it lists the lake, and
+//! has then changed nothing; once a SYNC has dropped partitions, it also adds.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -29,20 +30,20 @@ use lakegate_sql::ast::{MsckMode, MsckRepair};
 use super::partitions::below;
 use super::{Output, StatementContext, rows};
 
-/// Folders that are listed at the same time.
+/// Folders that are listed concurrently.
 const PARALLEL_LISTS: usize = 32;
 
-/// Lines of one kind in the answer; of the rest there is a count.
+/// Lines of one kind in the answer; the rest are only counted.
 const MAX_LINES: usize = 1_000;
 
-/// A folder of a partition.
+/// The folder of a partition.
 struct Found {
     values: Vec<String>,
-    /// Below the table's folder, without slashes at the ends.
+    /// Path below the table's folder, without leading or trailing slash.
     path: String,
 }
 
-/// What a repair has to say.
+/// The lines that a repair answers with.
 #[derive(Default)]
 struct Report {
     lines: Vec<String>,
@@ -57,7 +58,7 @@ impl Report {
         }
     }
 
-    /// In Hive's words.
+    /// In Hive's wording.
     fn changed(&mut self, what: &str, table: &str, names: &[String]) {
         for name in names.iter().take(MAX_LINES) {
             self.lines
@@ -113,7 +114,8 @@ pub(super) async fn repair(
     rows::answer_lines(statement, report.lines)
 }
 
-/// The folders of partitions, level by level, in order of path. What cannot be one is reported and not looked into.
+/// The folders of partitions, level by level, in order of path. Folders that cannot be a partition
+/// are reported and not listed.
 async fn walk(table: &Location, keys: &[PartitionKey], report: &mut Report) -> Result<Vec<Found>> {
     let mut level: Vec<Folder> = vec![(table.clone(), String::new())];
     let mut found = Vec::new();
@@ -124,7 +126,7 @@ async fn walk(table: &Location, keys: &[PartitionKey], report: &mut Report) -> R
         while let Some((parent, children)) = lists.next().await {
             let children = match children {
                 Ok(children) => children,
-                // A symbolic link that leaves the lake.
+                // A symbolic link that leads out of the lake.
                 Err(refused) if refused.code() == Code::LocationRefused && !parent.is_empty() => {
                     report.skip(&parent, &refused);
                     continue;
@@ -134,7 +136,7 @@ async fn walk(table: &Location, keys: &[PartitionKey], report: &mut Report) -> R
             for (child, path) in children {
                 match parse_partition_path(keys, &path) {
                     Ok(values) => found.push(Found { values, path }),
-                    // So far it fits.
+                    // Valid so far; deeper keys follow.
                     Err(PathMismatch::MissingKey { .. }) => next.push((child, path)),
                     Err(why) => report.skip(&path, &why),
                 }
@@ -145,10 +147,10 @@ async fn walk(table: &Location, keys: &[PartitionKey], report: &mut Report) -> R
     Ok(found)
 }
 
-/// A folder and its path below the table's folder, without slashes at the ends.
+/// A folder, and its path below the table's folder, without leading or trailing slash.
 type Folder = (Location, String);
 
-/// The folders in a folder, with the path of the latter.
+/// The subfolders of a folder, with the folder's own path.
 async fn children((folder, parent): Folder) -> (String, Result<Vec<Folder>>) {
     let children = listing::folders(&folder).await.map(|paths| {
         let mut children = Vec::with_capacity(paths.len());
@@ -168,14 +170,14 @@ async fn children((folder, parent): Folder) -> (String, Result<Vec<Folder>>) {
     (parent, children)
 }
 
-/// Partitions that are missing, and the paths of their folders.
+/// Missing partitions, and the paths of their folders.
 #[derive(Default)]
 struct New {
     inputs: Vec<PartitionInput>,
     paths: Vec<String>,
 }
 
-/// What is missing once those that are gone are dropped.
+/// What is missing once the partitions without folders are dropped.
 fn new(
     context: &StatementContext,
     table: &Table,
@@ -187,7 +189,7 @@ fn new(
     let home = context.roots.locate(&below(table, "")?)?;
     let gone: HashSet<&[Box<str>]> = gone.iter().map(|partition| &*partition.values).collect();
     let mut new = New::default();
-    // Of several folders of one partition, the one that Hive would give it comes first.
+    // If a partition has several folders, the one with the path that Hive would choose comes first.
     let is_usual = |folder: &&Found| partition_path(&known.keys, &folder.values) == folder.path;
     let (usual, unusual): (Vec<&Found>, Vec<&Found>) = found.iter().partition(is_usual);
     for folder in usual.into_iter().chain(unusual) {
@@ -204,7 +206,8 @@ fn new(
             }
             continue;
         }
-        // A folder that a query could not read: its name holds what a LOCATION cannot have, or it is a link out of the table's.
+        // A folder that queries could not read: its name is not valid in a LOCATION, or it is a
+        // link out of the table's folder.
         let usual = is_usual(&folder);
         if !usual || home.root.is_local() || folder.path.contains('%') {
             let located = context.roots.locate(&location);
@@ -223,7 +226,7 @@ fn new(
     Ok(new)
 }
 
-/// Drops and adds in one transaction. Returns how many were added and dropped.
+/// Drops and adds in one transaction. Returns the numbers of added and dropped partitions.
 async fn change(
     context: &StatementContext,
     table: &Table,
@@ -265,7 +268,7 @@ async fn change(
     Ok((added.added, dropped))
 }
 
-/// The partitions that have no folder, or at another location no file.
+/// Partitions whose folder is gone, or whose location elsewhere holds no files.
 async fn gone(
     context: &StatementContext,
     table: &Table,
@@ -382,7 +385,7 @@ mod tests {
             report.ends_with("Repaired sales.t: 5 partitions added, 0 dropped, 5 folders skipped"),
             "{report}"
         );
-        // A key in another case keeps its folder.
+        // A key in another case keeps its folder name.
         let bonn = lake
             .text(
                 "admin",

@@ -1,4 +1,5 @@
-//! `PARTITION (year >= 2024, month <> '07')`: which partitions fulfil all conditions, compared as values of the keys' types.
+//! `PARTITION (year >= 2024, month <> '07')`: the partitions that satisfy all conditions, compared
+//! as values of the keys' types.
 
 use std::sync::Arc;
 
@@ -15,9 +16,11 @@ use lakegate_lake::prune::partition_batch;
 use lakegate_lake::tables::table_schema;
 use lakegate_sql::ast::{CompareOp, PartitionCondition, PartitionFilter};
 
-/// The positions of the partitions that fulfil every condition. A NULL key fulfils `= NULL` only, and no comparison.
+/// The indexes of the partitions that satisfy every condition. A NULL key satisfies `= NULL` only.
 ///
-/// Errors: a key that the table does not have, a value that is not of its key's type.
+/// # Errors
+///
+/// A key that the table does not have, a value that is not of its key's type.
 pub(super) fn matching(
     table: &Table,
     partitions: &Partitions,
@@ -95,7 +98,7 @@ fn evaluate(
     compared.map_err(failed)
 }
 
-/// A value of one key as an array of one row.
+/// The value of one key as an array of one row.
 fn constant(schema: &SchemaRef, at: usize, value: &str) -> Result<ArrayRef> {
     let field = schema.field(at).clone();
     let schema = Arc::new(Schema::new(vec![field]));
@@ -104,7 +107,7 @@ fn constant(schema: &SchemaRef, at: usize, value: &str) -> Result<ArrayRef> {
     Ok(Arc::clone(batch.column(0)))
 }
 
-/// The partition keys as the engine types them.
+/// The partition keys with the engine's types.
 fn key_schema(table: &Table) -> Result<SchemaRef> {
     let all = table_schema(table)?;
     let first = all

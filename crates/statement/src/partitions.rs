@@ -43,7 +43,7 @@ pub(super) async fn add(
                 context.register(location, For::Partition(table)).await?;
                 input.location = Some(location.clone());
             }
-            // The folder that the partition gets must be one that can be read, too.
+            // The partition's new folder must be readable too.
             None => {
                 let path = partition_path(&keys, &input.values);
                 context.roots.locate(&below(table, &path)?)?;
@@ -111,7 +111,7 @@ pub(super) async fn drop(
         .map(|(partition, _)| partition.location(&partitions.keys));
     context.leave(table, Some(left.collect())).await?;
     let metastore = &context.view.metastore;
-    // What somebody else dropped meanwhile is gone as asked.
+    // A partition dropped concurrently is gone, as requested.
     metastore
         .drop_partitions(&table.database_name, &table.name, &values, true)
         .await?;
@@ -143,7 +143,8 @@ pub(super) async fn show(
     require_partition_names(&visible)?;
     let table = &visible.table;
     let is_seen = |name: &str| visible.access.is_visible(name);
-    // Keys that are hidden do not exist: neither in names, nor in conditions, nor as what makes two partitions of one name.
+    // Hidden keys do not exist: not in names, not in conditions, and not in what distinguishes two
+    // partitions.
     let keys = table.partition_keys.iter().map(|key| key.name.as_str());
     let seen: Vec<&str> = keys.filter(|key| is_seen(key)).collect();
     if seen.is_empty() {
@@ -188,7 +189,11 @@ fn not_partitioned(table: &Table) -> Error {
     )
 }
 
-/// The one partition that a complete spec names. Errors: a key without a value, no such partition.
+/// The one partition that a complete spec names.
+///
+/// # Errors
+///
+/// A key without a value, no such partition.
 pub(super) async fn one_partition(
     context: &StatementContext,
     table: &Table,
@@ -207,7 +212,9 @@ pub(super) async fn one_partition(
     })
 }
 
-/// Errors: the table is not partitioned.
+/// # Errors
+///
+/// The table is not partitioned.
 async fn partitions_of(context: &StatementContext, table: &Table) -> Result<Arc<Partitions>> {
     if table.partition_keys.is_empty() {
         return Err(not_partitioned(table));
@@ -218,7 +225,7 @@ async fn partitions_of(context: &StatementContext, table: &Table) -> Result<Arc<
         .await?)
 }
 
-/// A spec's values, checked against the types of the keys.
+/// The values of a spec, checked against the types of the keys.
 fn values_of(keys: &[PartitionKey], spec: &PartitionSpec) -> Result<Values> {
     let pairs: Vec<(&str, &str)> = spec
         .values
@@ -233,7 +240,11 @@ fn values_of(keys: &[PartitionKey], spec: &PartitionSpec) -> Result<Values> {
     Ok(Values::new(keys, &pairs)?)
 }
 
-/// A folder below a table's location. Errors: the table has none.
+/// A folder below a table's location.
+///
+/// # Errors
+///
+/// The table has no location.
 pub(super) fn below(table: &Table, path: &str) -> Result<String> {
     let location = table
         .storage_descriptor
@@ -356,7 +367,7 @@ mod tests {
         let lake = lake().await;
         lake.ok("ALTER TABLE t ADD PARTITION (year = 9, city = 'a') PARTITION (year = 10, city = 'b') PARTITION (year = 100, city = 'c')
                  PARTITION (year = NULL, city = 'd') PARTITION (year = 7, city = NULL)").await;
-        // As text, 10 and 100 would be below 9.
+        // Compared as text, 10 and 100 would be less than 9.
         assert_eq!(
             lake.text(
                 "admin",
@@ -381,7 +392,7 @@ mod tests {
         );
         lake.ok("ALTER TABLE t DROP IF EXISTS PARTITION (year < 7)")
             .await;
-        // All or none: the second names no partition.
+        // All or nothing: the second spec names no partition.
         lake.fails(
             "admin",
             "ALTER TABLE t DROP PARTITION (year = 9), PARTITION (year = 11)",
@@ -484,7 +495,7 @@ mod tests {
             .await;
         assert_eq!(error.code(), Code::PermissionDenied);
         assert!(!error.to_string().contains("city"), "{error}");
-        // Without any key, it is a table without partitions.
+        // Without any visible key, the table looks unpartitioned.
         lake.ok("GRANT SELECT (a) ON TABLE t TO ben").await;
         lake.ok("CREATE EXTERNAL TABLE plain (a INT, b INT) STORED AS PARQUET LOCATION 's3://lake/p/'; GRANT SELECT (a) ON TABLE plain TO ben").await;
         for sql in [

@@ -1,6 +1,7 @@
-//! Patterns of SHOW … LIKE, as Hive has them.
+//! Hive's patterns of SHOW … LIKE.
 
-/// A pattern over names: `*` (or `.*`, or SQL's `%`) is any characters, `|` separates alternatives. Any case.
+/// A pattern over names: `*` (or `.*`, or SQL's `%`) matches any characters, `|` separates
+/// alternatives. Ignores case.
 #[derive(Debug, Clone)]
 pub(super) struct NamePattern {
     alternatives: Vec<Vec<char>>,
@@ -17,7 +18,7 @@ impl NamePattern {
         }
     }
 
-    /// Whether a name (lower case) fits; everything fits no pattern.
+    /// Whether a lower-case name matches. Without a pattern every name does.
     pub(super) fn fits(pattern: Option<&NamePattern>, name: &str) -> bool {
         let Some(pattern) = pattern else { return true };
         let name: Vec<char> = name.chars().collect();
@@ -25,7 +26,7 @@ impl NamePattern {
     }
 }
 
-/// Remembers only the last `*`, so that the time is the product of the lengths at most.
+/// Backtracks to the last `*` only, so the time is at most the product of both lengths.
 fn matches(pattern: &[char], name: &[char]) -> bool {
     let (mut at, mut in_name) = (0, 0);
     let mut retry: Option<(usize, usize)> = None;

@@ -25,7 +25,8 @@ pub(super) async fn create_user(context: &StatementContext, create: &CreateUser)
     Ok(Output::Command)
 }
 
-/// Users change their own password and choose among their workgroups; the rest is for administrators.
+/// Users may change their own password and choose among their workgroups; everything else needs an
+/// administrator.
 pub(super) async fn alter_user(context: &StatementContext, alter: &AlterUser) -> Result<Output> {
     let me = context.access().user();
     let name = match &alter.user {
@@ -141,7 +142,11 @@ pub(super) async fn revoke_role(context: &StatementContext, revoke: &RevokeRole)
     }
 }
 
-/// Every role with every grantee. Errors: a role or grantee that does not exist.
+/// Every role with every grantee.
+///
+/// # Errors
+///
+/// A role or grantee that does not exist.
 fn memberships(
     context: &StatementContext,
     roles: &[String],
@@ -165,7 +170,7 @@ fn memberships(
     Ok(pairs)
 }
 
-/// The name of a user or role that exists.
+/// The name of an existing user or role.
 pub(super) fn principal(
     context: &StatementContext,
     snapshot: &ControlSnapshot,
@@ -184,12 +189,17 @@ pub(super) fn principal(
     }
 }
 
-/// Whether a principal is the caller or one of the caller's roles: what everybody may ask about.
+/// Whether a principal is the caller or one of the caller's roles, about which every user may ask.
 pub(super) fn is_own(context: &StatementContext, principal: &str) -> bool {
     principal == context.access().user() || context.access().roles().contains(principal)
 }
 
-/// The principal that a SHOW … FOR asks about. Errors: it is not the caller's own, and the caller no administrator (whether it exists is not told).
+/// The principal of SHOW … FOR.
+///
+/// # Errors
+///
+/// The caller is no administrator, and the principal is neither the caller nor one of its roles.
+/// The error does not say whether the principal exists.
 pub(super) fn shown_principal(
     context: &StatementContext,
     snapshot: &ControlSnapshot,
@@ -211,7 +221,7 @@ fn missing(kind: &str, name: &str) -> Error {
     .with_hint("SHOW USERS and SHOW ROLES list those that do")
 }
 
-/// Administrators see all users, others themselves.
+/// Administrators see all users, others only themselves.
 pub(super) fn show_users(context: &StatementContext, statement: &Statement) -> Result<Output> {
     let snapshot = context.control.snapshot();
     let me = context.access().user();
@@ -249,7 +259,7 @@ pub(super) fn show_users(context: &StatementContext, statement: &Statement) -> R
     rows::answer(statement, arrays)
 }
 
-/// Administrators see all roles and who is in them; others the roles that they are in.
+/// Administrators see all roles and their members; others see the roles that they are members of.
 pub(super) fn show_roles(
     context: &StatementContext,
     statement: &Statement,
@@ -282,7 +292,7 @@ fn listed(names: impl IntoIterator<Item = String>) -> String {
     names.into_iter().collect::<Vec<_>>().join(", ")
 }
 
-/// Derived where it keeps nothing else waiting: it takes milliseconds of CPU on purpose.
+/// Derived on a blocking thread: it deliberately takes milliseconds of CPU.
 async fn verifier(password: &Secret) -> Result<ScramVerifier> {
     let password = password.clone();
     let derived =
@@ -321,7 +331,7 @@ mod tests {
             .await;
         assert_eq!(error.code(), Code::PermissionDenied);
         assert!(!error.to_string().contains("stolen"), "{error}");
-        // Whether the user exists is not told.
+        // The error does not say whether the user exists.
         assert_eq!(
             lake.fails("ann", "ALTER USER nobody WITH PASSWORD 'x'")
                 .await
@@ -436,7 +446,7 @@ mod tests {
         assert_eq!(refused.code(), Code::ObjectInUse);
         lake.ok("GRANT administrators TO ann; ALTER USER ann DISABLE")
             .await;
-        // The one that is disabled does not count.
+        // A disabled administrator does not count.
         let refused = lake
             .fails("admin", "REVOKE administrators FROM admin")
             .await;

@@ -1,12 +1,12 @@
-//! Which properties of a table a principal is shown.
+//! Which table properties a principal may see.
 //!
-//! Some properties list the table's columns (`avro.schema.literal`, `mapping.<column>`, `projection.<column>.type`, what
-//! Spark writes, and whatever a tool puts there). For whom some of the columns do not exist, only properties that are
-//! known not to are shown.
+//! Some properties list the table's columns (`avro.schema.literal`, `mapping.<column>`,
+//! `projection.<column>.type`, those of Spark, and any that other tools write). If some columns are
+//! hidden from the principal, only properties that are known not to name columns are shown.
 
 use lakegate_catalog::model::{StorageDescriptor, Table};
 
-/// Properties of tables whose values say nothing of columns.
+/// Table properties whose values do not name columns.
 const OF_TABLES: [&str; 11] = [
     "EXTERNAL",
     "classification",
@@ -21,7 +21,7 @@ const OF_TABLES: [&str; 11] = [
     "write.compression",
 ];
 
-/// Properties of SerDes whose values say nothing of columns.
+/// SerDe properties whose values do not name columns.
 const OF_SERDES: [&str; 14] = [
     "case.insensitive",
     "colelction.delim",
@@ -39,7 +39,7 @@ const OF_SERDES: [&str; 14] = [
     "serialization.null.format",
 ];
 
-/// The table's properties, in order of key. `all`: no column is hidden from the principal.
+/// The table's properties, ordered by key. `all`: no column is hidden from the principal.
 pub(super) fn of_table(table: &Table, all: bool) -> impl Iterator<Item = (&String, &String)> {
     table
         .parameters
@@ -47,7 +47,8 @@ pub(super) fn of_table(table: &Table, all: bool) -> impl Iterator<Item = (&Strin
         .filter(move |(key, _)| all || OF_TABLES.contains(&key.as_str()))
 }
 
-/// The properties of a descriptor's SerDe, in order of key. `all`: no column is hidden from the principal.
+/// The SerDe properties of a descriptor, ordered by key. `all`: no column is hidden from the
+/// principal.
 pub(super) fn of_serde(
     descriptor: &StorageDescriptor,
     all: bool,

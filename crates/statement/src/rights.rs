@@ -1,4 +1,5 @@
-//! Every check in one place: which names exist for the principal, and which privilege a statement needs.
+//! All access checks of statements: which names exist for the principal, and which privilege a
+//! statement needs.
 
 use std::sync::Arc;
 
@@ -18,8 +19,11 @@ impl StatementContext {
         &self.view.access
     }
 
-    /// The database of this name, or the current one. Errors: a catalog that is not the lake's, a built-in schema, no
-    /// current database.
+    /// The named database, or the current one.
+    ///
+    /// # Errors
+    ///
+    /// A catalog that is not the lake's, a built-in schema, no current database.
     pub(super) fn database_name<'a>(&'a self, name: Option<&'a DatabaseName>) -> Result<&'a str> {
         let Some(name) = name else {
             return not_built_in(self.path.current()?);
@@ -28,7 +32,11 @@ impl StatementContext {
         not_built_in(&name.database)
     }
 
-    /// Database and table of a name for a new table. Errors: as [`Self::database_name`].
+    /// Database and table of a new table's name.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::database_name`].
     pub(super) fn new_table_name<'a>(&'a self, name: &'a TableName) -> Result<(&'a str, &'a str)> {
         check_catalog(name.catalog.as_deref())?;
         let database = match &name.database {
@@ -38,16 +46,19 @@ impl StatementContext {
         Ok((not_built_in(database)?, &name.table))
     }
 
-    /// The table or view that a name means; without a database, the first on the search path.
+    /// The table or view that a name refers to; without a database, the first on the search path.
+    /// `None` if it does not exist, or does not exist for this principal.
     ///
-    /// `None`: it does not exist, or not for this principal. Errors: a catalog that is not the lake's, a built-in schema.
+    /// # Errors
+    ///
+    /// A catalog that is not the lake's, a built-in schema.
     pub(super) async fn find_table(&self, name: &TableName) -> Result<Option<Visible>> {
         check_catalog(name.catalog.as_deref())?;
         match &name.database {
             Some(database) => self.view.table(not_built_in(database)?, &name.table).await,
             None => {
                 let found = self.view.on_path(&self.path, &name.table).await?;
-                // A query would find a table of that name.
+                // A query would resolve the name to that built-in table.
                 match self.path.visible.first() {
                     Some(first) if found.is_none() => not_built_in(first).map(|_| ())?,
                     _ => {}
@@ -60,7 +71,11 @@ impl StatementContext {
         }
     }
 
-    /// The name of a new database. Errors: a catalog that is not the lake's, the name of a built-in schema.
+    /// The name of a new database.
+    ///
+    /// # Errors
+    ///
+    /// A catalog that is not the lake's, the name of a built-in schema.
     pub(super) fn new_database_name<'a>(&'a self, name: &'a DatabaseName) -> Result<&'a str> {
         check_catalog(name.catalog.as_deref())?;
         if RESERVED_DATABASES.contains(&name.database.as_str()) {
@@ -75,13 +90,17 @@ impl StatementContext {
         Ok(&name.database)
     }
 
-    /// Errors: the database does not exist, or not for this principal.
+    /// # Errors
+    ///
+    /// The database does not exist, or does not exist for this principal.
     pub(super) async fn database(&self, name: &DatabaseName) -> Result<Arc<Database>> {
         let name = self.database_name(Some(name))?;
         self.view.require_database(name).await
     }
 
-    /// Errors: the table or view does not exist, or not for this principal.
+    /// # Errors
+    ///
+    /// The table or view does not exist, or does not exist for this principal.
     pub(super) async fn table(&self, name: &TableName) -> Result<Visible> {
         let found = self.find_table(name).await?;
         found.ok_or_else(|| table_not_found(name))
@@ -89,7 +108,8 @@ impl StatementContext {
 
     /// A table whose definition or partitions the principal may change.
     ///
-    /// A principal for whom some of the columns do not exist may not: repairing or redefining the table would tell of them.
+    /// A principal from whom some columns are hidden may not change it: repairing or redefining the
+    /// table would reveal them.
     pub(super) async fn table_to_alter(&self, name: &TableName) -> Result<Visible> {
         let visible = self.table(name).await?;
         let table = &visible.table;
@@ -112,7 +132,9 @@ impl StatementContext {
         Ok(visible)
     }
 
-    /// Errors unless the principal holds a privilege on a database (or on the catalog).
+    /// # Errors
+    ///
+    /// The principal does not hold the privilege on the database or on the catalog.
     pub(super) fn require_on_database(&self, database: &str, privilege: Privilege) -> Result<()> {
         if self.access().on_database(database, privilege) {
             return Ok(());
@@ -120,7 +142,11 @@ impl StatementContext {
         Err(self.denied(privilege, &Resource::Database(database.to_owned())))
     }
 
-    /// Errors unless the principal is an administrator. `to`: what for, such as `create users`.
+    /// `to`: the purpose, for the message, such as `create users`.
+    ///
+    /// # Errors
+    ///
+    /// The principal is not an administrator.
     pub(super) fn require_administrator(&self, to: &str) -> Result<()> {
         if self.access().is_administrator() {
             return Ok(());
@@ -134,7 +160,8 @@ impl StatementContext {
         )))
     }
 
-    /// The error of a missing privilege: which one, on what, and who can give it.
+    /// The error for a missing privilege: it names the privilege, the resource, and who can grant
+    /// it.
     pub(super) fn denied(&self, privilege: Privilege, resource: &Resource) -> Error {
         Error::new(
             Code::PermissionDenied,
@@ -143,7 +170,8 @@ impl StatementContext {
         .with_hint(self.who_can_grant(privilege, resource))
     }
 
-    /// The error of a privilege that is missing on a table, or on one that its files belong to.
+    /// The error for a privilege that is missing on a table, or on a table that its files belong
+    /// to.
     pub(super) fn denied_on(&self, visible: &Visible, privilege: Privilege) -> Error {
         if !visible.lacks(privilege) {
             return self.denied(privilege, &resource(&visible.table));
@@ -155,7 +183,8 @@ impl StatementContext {
         lakegate_policy::limited(&visible.table, needed)
     }
 
-    /// Errors: a name is taken by something that does not exist for the principal. Not said is what it is.
+    /// The error for a name that is taken by something hidden from the principal. It does not say
+    /// by what.
     pub(super) fn name_taken(&self, kind: &str, name: &str) -> Error {
         Error::new(
             Code::PermissionDenied,
@@ -182,7 +211,7 @@ impl StatementContext {
     }
 }
 
-/// The same words for a table that is not there and one that is not granted.
+/// The same message whether the table is missing or not granted.
 pub(super) fn table_not_found(name: &TableName) -> Error {
     let name = TableName {
         catalog: None,
@@ -207,8 +236,11 @@ fn sees_columns(access: &TableAccess, table: &Table) -> bool {
         .all(|column| access.is_visible(&column.name))
 }
 
-/// Errors: some column of the table is hidden from the principal. The words are the same whether that is a partition key, or the table
-/// has none.
+/// The message is the same whether the hidden column is a partition key or the table has none.
+///
+/// # Errors
+///
+/// Some column of the table is hidden from the principal.
 pub(super) fn require_all_columns(visible: &Visible) -> Result<()> {
     if sees_all_columns(visible) {
         return Ok(());
@@ -222,7 +254,9 @@ pub(super) fn require_all_columns(visible: &Visible) -> Result<()> {
     ))
 }
 
-/// Errors: the folders are of another table, whose rows the principal may not read.
+/// # Errors
+///
+/// The folders belong to another table, whose rows the principal may not read.
 pub(super) fn require_partition_names(visible: &Visible) -> Result<()> {
     if visible.withheld {
         return Err(lakegate_policy::limited(&visible.table, Privilege::Select));
@@ -230,7 +264,9 @@ pub(super) fn require_partition_names(visible: &Visible) -> Result<()> {
     Ok(())
 }
 
-/// Errors: a partition key is hidden from the principal, whose values would show in the partitions' names.
+/// # Errors
+///
+/// A partition key is hidden from the principal; the partitions' names would show its values.
 pub(super) fn require_partition_keys(visible: &Visible) -> Result<()> {
     let mut keys = visible.table.partition_keys.iter();
     if keys.all(|key| visible.access.is_visible(&key.name)) {
@@ -338,7 +374,7 @@ mod tests {
         );
         let ben = lake.context("ben").await;
         ben.plan_write(&append, &rows).await.unwrap();
-        // One of two keys is not enough.
+        // SELECT on one of two keys is not enough.
         lake.ok("CREATE EXTERNAL TABLE sales.hours (id INT) PARTITIONED BY (day DATE, hour INT) STORED AS PARQUET LOCATION 's3://lake/hours/';
                  GRANT INSERT ON TABLE hours TO ben; GRANT SELECT (id, day) ON TABLE hours TO ben").await;
         let append = WriteRequest {

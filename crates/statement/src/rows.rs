@@ -1,4 +1,4 @@
-//! The columns that statements answer with, and batches of them.
+//! The result columns of statements, and batches of them.
 
 use std::sync::Arc;
 
@@ -9,9 +9,10 @@ use lakegate_sql::Statement;
 
 use super::Output;
 
-/// The columns that a statement answers with, known before it runs; `None` if it answers with a command tag.
+/// The result columns of a statement, known before it runs; `None` if it answers with a command
+/// tag.
 ///
-/// Names are Athena's where it has the statement.
+/// Names are Athena's where Athena has the statement.
 pub fn columns(statement: &Statement) -> Option<SchemaRef> {
     Some(match statement {
         Statement::ShowDatabases(_) => text(&["database_name"]),
@@ -50,7 +51,7 @@ fn grants() -> SchemaRef {
     ])
 }
 
-/// Trino's columns.
+/// The columns that Trino returns.
 fn functions() -> SchemaRef {
     schema([
         ("Function", DataType::Utf8),
@@ -93,7 +94,7 @@ fn schema<'a>(columns: impl IntoIterator<Item = (&'a str, DataType)>) -> SchemaR
     Arc::new(Schema::new(fields))
 }
 
-/// The rows of a statement, given as columns in the order of [`columns`].
+/// The rows of a statement, from columns in the order of [`columns`].
 pub(super) fn answer(statement: &Statement, arrays: Vec<ArrayRef>) -> Result<Output> {
     let schema = columns(statement)
         .ok_or_else(|| Error::internal(format!("{} has no columns", statement.tag())))?;
@@ -107,7 +108,11 @@ pub(super) fn answer_lines(statement: &Statement, lines: Vec<String>) -> Result<
     answer(statement, vec![strings(lines.into_iter().map(Some))?])
 }
 
-/// A column of text. Errors: more than an array of text holds (2 GiB).
+/// A column of text.
+///
+/// # Errors
+///
+/// More text than one array holds (2 GiB).
 pub(super) fn strings<S: AsRef<str>>(values: impl Iterator<Item = Option<S>>) -> Result<ArrayRef> {
     let values: Vec<Option<S>> = values.collect();
     let bytes: usize = values

@@ -81,7 +81,7 @@ pub(super) async fn columns(
     rows::answer_lines(statement, visible.access.visible_columns().to_vec())
 }
 
-/// With a key: that property, or no row if there is none.
+/// With a key: that property, or no row if it is not set.
 pub(super) async fn table_properties(
     context: &StatementContext,
     statement: &Statement,

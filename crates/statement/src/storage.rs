@@ -1,4 +1,4 @@
-//! From the clauses of CREATE TABLE to a storage descriptor, as Athena and Glue write it.
+//! Turns the clauses of CREATE TABLE into a storage descriptor, as Athena and Glue write it.
 
 use lakegate_catalog::hive_type::HiveType;
 use lakegate_catalog::model::{Column, Parameters, SerDeInfo, SortColumn, StorageDescriptor};
@@ -27,9 +27,12 @@ const PARQUET: Formats = (
     "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat",
 );
 
-/// The descriptor of a new table. Whether its format can be read is for the lake to say.
+/// The descriptor of a new table. Whether its format can be read is checked by the lake.
 ///
-/// Errors: a format that is not supported, clauses that contradict one another, a bucket column that is no column.
+/// # Errors
+///
+/// A format that is not supported, clauses that contradict one another, a bucket column that is no
+/// column.
 pub(super) fn descriptor(create: &CreateTable, location: &str) -> Result<StorageDescriptor> {
     let (formats, default_serde) = formats(create)?;
     let serde_info = match &create.row_format {
@@ -54,7 +57,7 @@ pub(super) fn descriptor(create: &CreateTable, location: &str) -> Result<Storage
         location: Some(location.to_owned()),
         input_format: Some(formats.0),
         output_format: Some(formats.1),
-        // What Glue writes for a table without buckets.
+        // Glue's value for a table without buckets.
         number_of_buckets: -1,
         serde_info: Some(serde_info),
         ..StorageDescriptor::default()
@@ -66,7 +69,7 @@ pub(super) fn descriptor(create: &CreateTable, location: &str) -> Result<Storage
     Ok(descriptor)
 }
 
-/// The catalog's form of a column. Its type is checked by the store.
+/// A column as the catalog stores it. The store checks its type.
 pub(super) fn column(definition: &ColumnDef) -> Column {
     Column {
         comment: definition.comment.clone(),
@@ -74,7 +77,7 @@ pub(super) fn column(definition: &ColumnDef) -> Column {
     }
 }
 
-/// Input and output format, and the SerDe if none is named.
+/// Input and output format, and the default SerDe.
 fn formats(create: &CreateTable) -> Result<((String, String), &'static str)> {
     let named = |formats: Formats| (formats.0.to_owned(), formats.1.to_owned());
     let delimited = matches!(create.row_format, Some(RowFormat::Delimited(_)));
@@ -103,7 +106,7 @@ fn formats(create: &CreateTable) -> Result<((String, String), &'static str)> {
             "STORED AS {} is not supported yet; use PARQUET, TEXTFILE or JSONFILE",
             format_name(*other)
         ))),
-        // The formats follow a SerDe that is at home in one of them.
+        // A SerDe that belongs to one format implies that format.
         None => match &create.row_format {
             Some(RowFormat::SerDe { class, .. }) if class == PARQUET_SERDE => {
                 Ok((named(PARQUET), PARQUET_SERDE))
@@ -143,7 +146,7 @@ fn delimiters(delimited: &Delimited) -> Parameters {
     with_format(given.collect())
 }
 
-/// Hive gives every SerDe this property; 1 stands for its default delimiter, Ctrl-A.
+/// Hive sets this property for every SerDe; 1 stands for its default delimiter, Ctrl-A.
 fn with_format(mut properties: Parameters) -> Parameters {
     properties
         .entry("serialization.format".to_owned())
@@ -191,7 +194,9 @@ fn buckets(descriptor: &mut StorageDescriptor, clustered: &ClusteredBy) -> Resul
     Ok(())
 }
 
-/// Errors: a column type that the descriptor's SerDe cannot hold, or that is no Hive type.
+/// # Errors
+///
+/// A column type that the descriptor's SerDe cannot hold, or that is no Hive type.
 pub(super) fn check_column_types(descriptor: &StorageDescriptor) -> Result<()> {
     let open_csv = serde_class(descriptor) == Some(OPEN_CSV_SERDE);
     for column in &descriptor.columns {
@@ -222,7 +227,7 @@ pub(super) fn serde_class(descriptor: &StorageDescriptor) -> Option<&str> {
         .as_deref()
 }
 
-/// Glue's `classification` of what a SerDe reads.
+/// Glue's `classification` for the SerDe.
 pub(super) fn classification(descriptor: &StorageDescriptor) -> Option<&'static str> {
     match serde_class(descriptor)? {
         PARQUET_SERDE => Some("parquet"),

@@ -34,7 +34,9 @@ pub(super) async fn create(context: &StatementContext, create: &CreateTable) -> 
 }
 
 impl StatementContext {
-    /// Errors: a table or view has the name that does not exist for the principal.
+    /// # Errors
+    ///
+    /// The name is taken by a table or view that does not exist for the principal.
     pub(super) async fn check_free(&self, database: &str, name: &str) -> Result<()> {
         let metastore = &self.view.metastore;
         let hidden = match metastore.table(database, name).await? {
@@ -48,9 +50,11 @@ impl StatementContext {
     }
 }
 
-/// What the catalog keeps of a new table.
+/// The catalog's definition of a new table.
 ///
-/// Errors: a format that is not supported, columns that are named twice, keys that no folder can be named after.
+/// # Errors
+///
+/// A format that is not supported, duplicate column names, keys that cannot be folder names.
 pub(super) fn definition(
     context: &StatementContext,
     create: &CreateTable,
@@ -84,7 +88,11 @@ pub(super) fn definition(
     })
 }
 
-/// The LOCATION of an external table. Errors: what is asked for is no external table, or it has none.
+/// The LOCATION of an external table.
+///
+/// # Errors
+///
+/// The statement is not for an external table, or it has no LOCATION.
 fn external_location(create: &CreateTable) -> Result<&str> {
     let iceberg = create.properties.iter().any(|(key, value)| {
         key.eq_ignore_ascii_case("table_type") && value.eq_ignore_ascii_case("iceberg")
@@ -108,7 +116,10 @@ fn external_location(create: &CreateTable) -> Result<&str> {
     Ok(location)
 }
 
-/// Errors: a table property that would change what the table is, or that asks for what is not there yet.
+/// # Errors
+///
+/// A table property that would change what the table is, or that requests a feature that is not
+/// available.
 pub(super) fn check_properties(properties: &[(String, String)]) -> Result<()> {
     for (key, value) in properties {
         let (key, value) = (key.trim().to_ascii_lowercase(), value.trim());
@@ -126,7 +137,7 @@ pub(super) fn check_properties(properties: &[(String, String)]) -> Result<()> {
                     "table property 'table_type' = 'ICEBERG' is not supported yet; leave it out",
                 ));
             }
-            // Ignored, it would give queries that silently find nothing.
+            // If ignored, queries would silently return no rows.
             "projection.enabled" if value.eq_ignore_ascii_case("true") => {
                 return Err(Error::not_supported(
                     "partition projection is not supported yet; leave 'projection.enabled' out and register partitions with MSCK REPAIR TABLE or ALTER TABLE … ADD PARTITION",
@@ -138,7 +149,9 @@ pub(super) fn check_properties(properties: &[(String, String)]) -> Result<()> {
     Ok(())
 }
 
-/// Errors: a column that is named twice, or that is also a partition key.
+/// # Errors
+///
+/// A column that is named twice, or that is also a partition key.
 pub(super) fn check_names(columns: &[Column], keys: &[Column]) -> Result<()> {
     let mut seen = HashSet::new();
     for column in columns {
@@ -184,7 +197,7 @@ fn check_key_types(keys: &[Column]) -> Result<()> {
     Ok(())
 }
 
-/// Drops what is in the catalog; files stay, as the tables are external.
+/// Drops the table from the catalog. Its files stay: tables are external.
 pub(super) async fn drop(context: &StatementContext, drop: &DropTable) -> Result<Output> {
     let Some(visible) = context.find_table(&drop.name).await? else {
         return match drop.if_exists {
@@ -216,7 +229,8 @@ pub(super) async fn rename(
         .get_or_insert_with(|| table.database_name.clone());
     let (database, new_name) = context.new_table_name(&target)?;
     if database != table.database_name {
-        // Whoever holds more on the other database would win rights on the table by moving it there.
+        // A user with more privileges on the other database would gain them on the table by moving
+        // it there.
         return Err(Error::not_supported(format!(
             "a table cannot be moved to another database; create {database}.{new_name} over the same LOCATION and drop {}",
             table.full_name()
@@ -477,7 +491,7 @@ mod tests {
             error.message(),
             "permission denied: the name \"sales.orders\" cannot be used for a new table"
         );
-        // Where it does not matter what is there, nothing is told.
+        // With IF NOT EXISTS the answer does not depend on what exists, and reveals nothing.
         let sql = sql.replace("TABLE sales", "TABLE IF NOT EXISTS sales");
         lake.ok_as("ben", &sql).await;
         lake.ok_as("ann", "CREATE DATABASE IF NOT EXISTS stock")
@@ -550,14 +564,14 @@ mod tests {
             lake.text("admin", "SHOW COLUMNS IN orders").await,
             "id\nemail\nday"
         );
-        // A new table goes to the first.
+        // A new table is created in the first database.
         lake.ok(&format!("CREATE EXTERNAL TABLE items (b INT) {PARQUET}"))
             .await;
         assert_eq!(lake.text("admin", "SHOW COLUMNS IN items").await, "b");
         assert_eq!(lake.text("admin", "SHOW TABLES").await, "items\norders");
         lake.ok("DROP TABLE items; DROP TABLE items").await;
         assert_eq!(lake.text("admin", "SHOW TABLES IN stock").await, "orders");
-        // For who sees nothing of the first database, it is the second.
+        // For a user who sees nothing of the first database, it is created in the second.
         lake.ok("GRANT SELECT ON DATABASE stock TO ann").await;
         assert_eq!(lake.text("ann", "SHOW TABLES").await, "orders");
         assert_eq!(lake.text("ann", "SHOW COLUMNS IN orders").await, "a");

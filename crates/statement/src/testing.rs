@@ -1,4 +1,4 @@
-//! A lake and its people for the tests of this room: statements in SQL, as a user sends them.
+//! A lake with users for the tests of this crate: statements run as SQL text.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::sync::Arc;
@@ -23,7 +23,8 @@ pub(super) struct Lake {
 }
 
 impl Lake {
-    /// `s3://lake/` on an empty directory, the administrator `admin`, the users `ann` and `ben`, the database `sales`.
+    /// `s3://lake/` on an empty directory, the administrator `admin`, the users `ann` and `ben`,
+    /// the database `sales`.
     pub async fn new() -> Lake {
         let directory = tempfile::tempdir().unwrap();
         let backing = Backing::Directory {
@@ -46,7 +47,8 @@ impl Lake {
         lake
     }
 
-    /// With `sales.orders (id, email) PARTITIONED BY (day DATE)`, Parquet under `s3://lake/orders/`.
+    /// With `sales.orders (id, email) PARTITIONED BY (day DATE)`, Parquet under
+    /// `s3://lake/orders/`.
     pub async fn with_orders() -> Lake {
         let lake = Lake::new().await;
         lake.ok(
@@ -80,7 +82,7 @@ impl Lake {
         }
     }
 
-    /// Runs statements as a user, each with the rights of that moment; gives the last one's answer.
+    /// Runs statements as a user, each with the rights of its own moment; returns the last answer.
     pub async fn run(&self, user: &str, sql: &str) -> Result<Output> {
         let mut last = Output::Command;
         for parsed in lakegate_sql::parse(sql).unwrap_or_else(|error| panic!("{sql}: {error}")) {
@@ -113,7 +115,7 @@ impl Lake {
         }
     }
 
-    /// The answer, a line a row, values with `|` between, `NULL` for null.
+    /// The answer as text: one line per row, values separated by `|`, `NULL` for null.
     pub async fn text(&self, user: &str, sql: &str) -> String {
         let batch = match self.run(user, sql).await {
             Ok(Output::Rows { batch }) => batch,
@@ -141,7 +143,7 @@ impl Lake {
         self.store.table("sales", name).await.unwrap().unwrap()
     }
 
-    /// Makes folders below the lake root, each with a file in it.
+    /// Creates folders below the lake root, each with a file in it.
     pub fn folders(&self, paths: &[&str]) {
         for path in paths {
             let folder = self.directory.path().join(path);

@@ -114,14 +114,14 @@ fn bytes(name: &str, value: &OptionValue) -> Result<Option<u64>> {
     valid.map(Some).ok_or_else(|| wrong(name, value, right))
 }
 
-/// A time with its unit, such as `60s` or `10min`, or 0.
+/// A duration with its unit, such as `60s` or `10min`, or 0.
 fn time(name: &str, value: &OptionValue) -> Result<Duration> {
     let text = match value {
         OptionValue::Default => return Ok(Duration::ZERO),
         OptionValue::Number(text) | OptionValue::String(text) => text,
         OptionValue::Bool(_) => "",
     };
-    // A number by itself is read in other units by some.
+    // Tools disagree on the unit of a bare number, so a unit is required.
     let with_unit = text.ends_with(|last: char| last.is_ascii_alphabetic());
     let time = milliseconds(text).filter(|time| with_unit || *time == 0);
     time.map(Duration::from_millis).ok_or_else(|| {
@@ -133,7 +133,7 @@ fn time(name: &str, value: &OptionValue) -> Result<Duration> {
     })
 }
 
-/// A time with its unit of at least a millisecond, or no limit.
+/// A duration with its unit, at least one millisecond, or no limit.
 fn time_limit(name: &str, value: &OptionValue) -> Result<Option<Duration>> {
     if matches!(value, OptionValue::Default) {
         return Ok(None);
@@ -189,7 +189,9 @@ fn not_found(name: &str) -> Error {
     .with_hint("SHOW WORKGROUPS lists those that you may use")
 }
 
-/// Errors: there is no such workgroup; or the caller may not use it, whether it exists or not.
+/// # Errors
+///
+/// The workgroup does not exist, or the caller may not use it. The message is the same for both.
 pub(super) fn require_usable(context: &StatementContext, name: &str) -> Result<()> {
     if !context.access().can_use_workgroup(name) {
         return Err(context.denied(Privilege::Usage, &Resource::Workgroup(name.to_owned())));
@@ -200,7 +202,7 @@ pub(super) fn require_usable(context: &StatementContext, name: &str) -> Result<(
     }
 }
 
-/// Administrators see all workgroups, others those that they may use.
+/// Administrators see all workgroups, others those they may use.
 pub(super) fn show_all(context: &StatementContext, statement: &Statement) -> Result<Output> {
     let snapshot = context.control.snapshot();
     let usable = snapshot
@@ -267,7 +269,7 @@ fn table(statement: &Statement, workgroups: &[&Arc<Workgroup>]) -> Result<Output
     rows::answer(statement, arrays)
 }
 
-/// The statement that makes the workgroup again.
+/// The statement that recreates the workgroup.
 fn create_text(workgroup: &Workgroup) -> String {
     let mut options = vec![format!("{STATE} = '{}'", workgroup.state)];
     if let Some(cutoff) = workgroup.bytes_scanned_cutoff_per_query {
@@ -423,7 +425,7 @@ mod tests {
         );
         lake.ok("ALTER USER ann SET WORKGROUP big").await;
         lake.ok_as("ann", "ALTER USER ann RESET WORKGROUP").await;
-        // A grant to a role counts, as long as the user is in it.
+        // A grant to a role counts while the user is a member.
         lake.ok("CREATE ROLE heavy; GRANT heavy TO ann; GRANT USAGE ON WORKGROUP big TO heavy")
             .await;
         lake.ok_as("ann", "ALTER USER ann SET WORKGROUP big").await;
@@ -434,7 +436,7 @@ mod tests {
                 .code(),
             Code::PermissionDenied
         );
-        // The workgroup of others is not theirs to choose, granted or not.
+        // Users cannot choose another user's workgroup, granted or not.
         assert_eq!(
             lake.fails("ann", "ALTER USER ben SET WORKGROUP small")
                 .await

@@ -1,4 +1,5 @@
-//! Writes of rows: the table that they are added to, that they make or that they replace, and whether the principal may.
+//! Planning of writes: which table rows are appended to, created in or replace, and whether the
+//! principal may do it.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -23,23 +24,24 @@ use super::locations::For;
 use super::rights::{require_partition_keys, sees_all_columns, table_not_found};
 use super::tables::definition;
 
-/// What to do where the table is not there.
+/// What to do if the table does not exist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IfMissing {
     Fail,
     Create,
 }
 
-/// What to do where it is.
+/// What to do if the table exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IfExists {
     Fail,
     Append,
-    /// The table becomes one of the rows that are written, in a folder of its own; its old files go after the commit.
+    /// The table is redefined by the written rows, in a folder of its own. The old files are
+    /// deleted after the commit.
     Replace,
 }
 
-/// Where rows are to be written.
+/// The target of a write.
 #[derive(Debug, Clone)]
 pub struct WriteRequest {
     pub table: TableName,
@@ -47,11 +49,11 @@ pub struct WriteRequest {
     pub if_exists: IfExists,
     /// Columns that a new table is partitioned by, in order.
     pub partitioned_by: Vec<String>,
-    /// The folder of a new table; `None`: one in its database's.
+    /// The folder of a new table; `None` for one in its database's folder.
     pub location: Option<String>,
 }
 
-/// A write that the principal may do.
+/// A write that the principal is allowed to do.
 #[derive(Debug, Clone)]
 pub struct WritePlan {
     pub target: Target,
@@ -62,7 +64,8 @@ pub struct WritePlan {
 }
 
 impl WritePlan {
-    /// What makes the written rows visible. A user gets everything on a table that is made, in the same commit.
+    /// The commit that makes the written rows visible. The creator of a table is granted everything
+    /// on it in the same commit.
     pub fn commit(&self, written: Written, by: By) -> CommitWrite {
         let table = &self.target.table;
         CommitWrite {
@@ -77,9 +80,11 @@ impl WritePlan {
         }
     }
 
-    /// Whether the principal may still do what he might when it began.
+    /// Whether the principal still holds the privileges that the write was planned with.
     ///
-    /// Errors: the catalog.
+    /// # Errors
+    ///
+    /// The catalog failed.
     pub async fn may(&self, view: &View) -> Result<bool> {
         let table = &self.target.table;
         let (database, name) = (&table.database_name, &table.name);
@@ -99,10 +104,13 @@ fn may_replace(access: &lakegate_catalog::access::TableAccess) -> bool {
 }
 
 impl StatementContext {
-    /// Finds the table of a write, or defines it by the columns of the rows.
+    /// Finds the table of a write, or defines it from the columns of the rows.
     ///
-    /// Errors: the table is there or is not, against the request; it is a view, or not of Parquet; a missing privilege; columns that it
-    /// does not have, or of other types; no folder for a new table.
+    /// # Errors
+    ///
+    /// The table exists or does not, contrary to the request; it is a view, or not Parquet; a
+    /// missing privilege; columns that the table does not have, or of other types; no folder for a
+    /// new table.
     pub async fn plan_write(&self, request: &WriteRequest, rows: &Schema) -> Result<WritePlan> {
         match self.find_table(&request.table).await? {
             None if request.if_missing == IfMissing::Fail => Err(table_not_found(&request.table)),
@@ -192,7 +200,7 @@ impl StatementContext {
             None => {
                 let base = self.base(&database.name, database.location_uri.as_deref())?;
                 let plain = format!("{base}{name}/");
-                // A folder that Lakegate chooses needs no DATA_LOCATION: nothing is read that was there before.
+                // A folder that Lakegate chooses needs no DATA_LOCATION: it holds no earlier data.
                 let found = self.roots.locate(&plain)?;
                 let index = self.folders().await?;
                 let is_free = index.overlapping(&found.folder()?).next().is_none();
@@ -203,7 +211,7 @@ impl StatementContext {
                 if is_free && sweep::is_empty(&found).await? {
                     plain
                 } else {
-                    // Left by a table that was dropped, or somebody else's.
+                    // The folder is left over from a dropped table, or in other use.
                     fresh(&base, name)
                 }
             }
@@ -237,7 +245,7 @@ impl StatementContext {
                 "a table that is replaced gets a folder of its own, and location '{location}' is asked for; leave it out"
             )));
         }
-        // Files that others wrote stay where they are.
+        // Files that Lakegate did not write stay in place.
         self.leave(&old, None).await?;
         let database = self.view.require_database(&old.database_name).await?;
         let base = self.base(&database.name, database.location_uri.as_deref())?;
@@ -282,7 +290,7 @@ impl StatementContext {
         })
     }
 
-    /// The folder that new tables of a database get theirs in; ends in `/`.
+    /// The folder below which new tables of a database are placed; ends in `/`.
     fn base(&self, database: &str, location: Option<&str>) -> Result<String> {
         if let Some(location) = location.filter(|location| !location.is_empty()) {
             return Ok(format!("{}/", location.trim_end_matches('/')));
@@ -300,7 +308,10 @@ impl StatementContext {
 
     /// The definition of a Parquet table with the columns of the rows.
     ///
-    /// Errors: too many columns, a column whose type no table can have, a partition key that is no column.
+    /// # Errors
+    ///
+    /// Too many columns, a column type that tables do not support, a partition key that is no
+    /// column.
     fn define(
         &self,
         request: &WriteRequest,
@@ -362,9 +373,11 @@ impl StatementContext {
         definition(self, &create, location)
     }
 
-    /// Errors: files in a folder would be rows of a table that the principal may not both read and write.
+    /// `own`: the table that moves there.
     ///
-    /// `own`: the table that leaves for there.
+    /// # Errors
+    ///
+    /// Files in the folder would be rows of a table that the principal may not both read and write.
     async fn check_writable(
         &self,
         location: &str,
@@ -373,7 +386,7 @@ impl StatementContext {
     ) -> Result<()> {
         let url = folder.folder()?;
         let index = self.folders().await?;
-        // Tables that lie in the folder are not written to.
+        // Only tables whose folder contains this one: the write adds no files to tables below it.
         let around = index.holding(&url);
         for table in around.filter(|table| Some(table.id) != own) {
             let visible = self.view.visible(Arc::clone(table)).await?;
@@ -391,9 +404,12 @@ impl StatementContext {
     }
 }
 
-/// Deletes the files that Lakegate wrote to a table that was replaced, but for folders that have come into use again.
+/// Deletes the files that Lakegate wrote to a table that has been replaced, except in folders that
+/// are in use again.
 ///
-/// Errors: the store, or the catalog; it can be tried again.
+/// # Errors
+///
+/// The store or the catalog failed; the call can be repeated.
 pub async fn clear_discarded(
     metastore: &dyn Metastore,
     folders: &Folders,
@@ -426,7 +442,7 @@ fn version_of(table: &Table) -> ExpectedTable {
     }
 }
 
-/// A folder that no table has had.
+/// A folder name that no table has had.
 fn fresh(base: &str, name: &str) -> String {
     let unique = uuid::Uuid::new_v4().simple().to_string();
     format!("{base}{name}-{unique}/")

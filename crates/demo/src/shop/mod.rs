@@ -1,5 +1,5 @@
-//! The shop whose orders fill the zones: who its customers are, what it sells, what was ordered
-//! when. Everything here is a function of the options and an index; nothing touches a file.
+//! The shop whose orders fill the zones: customers, products, and orders over time. Everything here
+//! is a function of the options and an index; nothing touches a file.
 
 mod names;
 mod orders;

@@ -359,7 +359,7 @@ pub(super) const QUALITIES: [&str; 16] = [
     "Vintage",
 ];
 
-/// What follows a product's name, if anything: commas and quotes as catalogues have them.
+/// An optional suffix of a product's name, with commas and quotes as in real catalogues.
 pub(super) const VARIANTS: [&str; 8] = [
     "",
     "",

@@ -1,4 +1,4 @@
-//! How many orders there are on which day, and what is in each.
+//! The number of orders per day, and the contents of each.
 
 use chrono::{Datelike, Days, NaiveDate, NaiveTime};
 
@@ -39,10 +39,10 @@ pub(crate) struct Order {
     pub customer: u32,
     pub product: u32,
     pub quantity: i32,
-    /// Of one piece, after discount.
+    /// Per piece, after discount.
     pub price_cents: i64,
     pub status: &'static str,
-    /// Seeds what only the raw zone tells of the order.
+    /// Seed of the fields that only the raw zone has.
     pub details: u64,
 }
 
@@ -51,18 +51,18 @@ impl Order {
         self.price_cents * i64::from(self.quantity)
     }
 
-    /// What only the raw zone tells, always the same for the same order.
+    /// The generator of the fields that only the raw zone has; always the same for the same order.
     pub(crate) fn details(&self) -> Random {
         Random::of(Stream::OrderDetails, self.details)
     }
 }
 
-/// The whole business, small enough to be shared by all threads.
+/// The whole business, small enough to share between all threads.
 #[derive(Debug)]
 pub(crate) struct Shop {
     pub first_day: NaiveDate,
     pub customers: u32,
-    /// Customers and those who have only registered.
+    /// Customers, and users who have only registered.
     pub users: u32,
     pub products: u32,
     /// Orders of each day, never 0.
@@ -116,7 +116,7 @@ impl Shop {
         self.first_day + Days::new(day as u64)
     }
 
-    /// The orders of a day in the order of time; an order's number is its position from 1.
+    /// The orders of a day in order of time; an order's number is its position from 1.
     pub(crate) fn orders(&self, day: usize) -> Vec<Order> {
         let date = self.date(day);
         let midnight = date.and_time(NaiveTime::MIN).and_utc().timestamp_micros();
@@ -161,12 +161,12 @@ impl Shop {
     }
 }
 
-/// Days since the common era began: a date's orders are drawn alike whenever the lake ends.
+/// Days in the common era: the orders of a date are the same whenever the lake ends.
 fn day_number(date: NaiveDate) -> u64 {
     u64::from(date.num_days_from_ce().unsigned_abs())
 }
 
-/// One for each day, and the rest by growth, weekday, season and chance, rounded so that the sum is
+/// One for each day; the rest by growth, weekday, season and chance, rounded so that the sum is
 /// exact.
 fn orders_per_day(scale: f64, first_day: NaiveDate) -> Vec<u64> {
     let total = (ORDERS_AT_SCALE_1 * scale).round().max(DAYS as f64) as u64;

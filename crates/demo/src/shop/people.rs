@@ -1,4 +1,4 @@
-//! Customers, as the sales department knows them, and users, as the web site knows them.
+//! Customers, as in the sales system, and users, as in the web site's.
 
 use chrono::NaiveDate;
 
@@ -129,8 +129,8 @@ pub(crate) struct User {
 }
 
 impl User {
-    /// Customers registered before `first_day`, the first day of orders; the users after the last
-    /// customer have registered since and bought nothing yet.
+    /// Customers registered before `first_day`, the first day of orders. Users after the last
+    /// customer have registered since, and bought nothing yet.
     pub(crate) fn of(index: u32, customers: u32, first_day: NaiveDate) -> Self {
         let mut random = Random::of(Stream::User, u64::from(index));
         let person = Customer::of(index);

@@ -1,4 +1,4 @@
-//! What is sold.
+//! Products.
 
 use chrono::{Days, NaiveDate};
 
@@ -31,7 +31,7 @@ impl Product {
         let name = format!("{quality} {noun}{variant}");
         let brand = (!random.percent(8)).then(|| random.pick(&BRANDS));
         let (least, bound) = category.prices;
-        // The product of two draws: many cheap things, few dear ones.
+        // The product of two draws: many cheap products, few expensive ones.
         let share = random.unit() * random.unit();
         let cents = least + ((bound - least) as f64 * share) as u64;
         // Shops like prices that end in 9 or 5.

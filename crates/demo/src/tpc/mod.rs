@@ -1,8 +1,8 @@
 //! The benchmark databases: TPC-H and TPC-DS tables, generated a batch at a time.
 //!
-//! How a table is cut into files follows from its size alone, so that the files are the same on any
-//! number of cores. Memory is bounded by one row group a thread (and the 300 MB of text that TPC-H's
-//! comments are cut from).
+//! The split of a table into files depends on its size only, so the files are the same on any
+//! number of cores. Memory is bounded by one row group per thread (and the 300 MB of text that
+//! TPC-H's comments are taken from).
 
 mod tpcds;
 mod tpch;

@@ -1,4 +1,4 @@
-//! TPC-DS's 24 tables. The generator's 25th, `dbgen_version`, tells when it ran and is left out.
+//! TPC-DS's 24 tables. The generator's 25th, `dbgen_version`, records when it ran and is left out.
 
 use std::ops::RangeInclusive;
 use std::path::Path;
@@ -16,7 +16,7 @@ use crate::{Progress, parallel};
 /// The functions that choose a table's generator, from one list.
 macro_rules! generators {
     ($($table:ident => $generator:ident, $rows_per_source_row:literal;)*) => {
-        /// The biggest first, so that the threads end together.
+        /// The largest first, so that the threads finish together.
         const TABLES: [Table; 24] = [$(Table::$table),*];
 
         fn schema(table: Table) -> SchemaRef {
@@ -40,7 +40,7 @@ macro_rules! generators {
             }
         }
 
-        /// About how many rows a source row makes: sales and returns are counted in baskets.
+        /// Approximate rows per source row: sales and returns are counted in baskets.
         fn rows_per_source_row(table: Table) -> u64 {
             match table {
                 $(Table::$table => $rows_per_source_row,)*

@@ -30,7 +30,7 @@ enum Table {
     Region,
 }
 
-/// The biggest first, so that the threads end together.
+/// The largest first, so that the threads finish together.
 const TABLES: [Table; 8] = [
     Table::LineItem,
     Table::Orders,
@@ -69,7 +69,7 @@ impl Table {
         }
     }
 
-    /// Rows, lineitem's about: an order has four of them on average.
+    /// Row count; approximate for lineitem: an order has four on average.
     fn rows(self, scale: f64) -> u64 {
         let rows = match self {
             Self::LineItem => 4 * OrderGenerator::calculate_row_count(scale, 1, 1),

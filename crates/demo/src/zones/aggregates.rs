@@ -1,4 +1,4 @@
-//! The analytics tables that are sums of the orders.
+//! The analytics tables, aggregated from the orders.
 
 use std::cmp::Reverse;
 use std::path::Path;
@@ -42,7 +42,7 @@ fn daily_sales(shop: &Shop, totals: &Totals, dir: &Path) -> Result<()> {
     write_parquet(&path, schema.clone(), std::iter::once_with(rows))
 }
 
-/// Every customer, also those who bought nothing.
+/// Every customer, including those without orders.
 fn customer_360(shop: &Shop, totals: &Totals, dir: &Path) -> Result<()> {
     let path = table_folder(dir, "analytics", "customer_360")?.join("part-0000.parquet");
     let schema = schemas::customer_360();

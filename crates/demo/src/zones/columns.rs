@@ -1,4 +1,4 @@
-//! Arrow columns from iterators, and what text the raw zone has for the same values.
+//! Arrow columns from iterators, and the raw zone's text for the same values.
 
 use std::sync::Arc;
 
@@ -59,7 +59,7 @@ pub(super) fn timestamp_text(micros: i64) -> String {
         .to_string()
 }
 
-/// The mean of `count` amounts in cents, rounded half up; none of none.
+/// The mean of `count` amounts in cents, rounded half up; `None` if `count` is 0.
 pub(super) fn mean_cents(cents: i64, count: i64) -> Option<i64> {
     (count > 0).then(|| (2 * cents + count) / (2 * count))
 }

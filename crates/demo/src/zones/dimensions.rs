@@ -1,4 +1,4 @@
-//! Users, products and customers: as they arrive, and curated.
+//! Users, products and customers: raw and curated.
 
 use std::path::Path;
 

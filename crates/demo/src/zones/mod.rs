@@ -1,4 +1,4 @@
-//! The zones of the shop's lake: the same orders raw, curated and summed up.
+//! The zones of the shop's lake: the same orders raw, curated and aggregated.
 //!
 //! ```text
 //! shop::Shop --+--> dimensions  raw and curated users, products, customers
@@ -20,7 +20,7 @@ use crate::files::folder;
 use crate::shop::Shop;
 use crate::{DemoOptions, Progress, parallel};
 
-/// Rows that are built at a time.
+/// Rows per batch.
 const BATCH_ROWS: u32 = 8192;
 
 /// Writes the zones `raw`, `curated` and `analytics`.

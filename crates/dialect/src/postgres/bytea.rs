@@ -1,4 +1,4 @@
-//! `bytea` from text, in the two formats that Postgres reads.
+//! Parsing of `bytea` from text, in Postgres' two formats.
 
 use std::sync::Arc;
 
@@ -11,12 +11,11 @@ use datafusion::logical_expr::{
 };
 use lakegate_error::{Code, Error};
 
-/// The longest part of a text that an error shows, in characters.
+/// How much of a text an error shows, in characters.
 const SHOWN: usize = 60;
 
-/// The bytes of `\x6869` (blanks between the pairs are passed over), or of the older escape format (`\\` and `\ooo`).
-///
-/// `None`: the text is neither.
+/// Decodes `\x6869` (blanks between the pairs are ignored), or the older escape format (`\\` and
+/// `\ooo`). `None` if the text is neither.
 pub fn decode_bytea(text: &str) -> Option<Vec<u8>> {
     if let Some(hex) = text.strip_prefix("\\x") {
         let digits: Vec<u8> = hex.bytes().filter(|b| !b.is_ascii_whitespace()).collect();
@@ -56,7 +55,11 @@ pub fn decode_bytea(text: &str) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// As [`decode_bytea`]. Errors: a text that is in neither format, which is named.
+/// As [`decode_bytea`].
+///
+/// # Errors
+///
+/// The text is in neither format; the error shows it.
 pub fn bytea_of(text: &str) -> Result<Vec<u8>, Error> {
     decode_bytea(text).ok_or_else(|| {
         let shown: String = text.chars().take(SHOWN).collect();
@@ -71,7 +74,7 @@ pub fn bytea_of(text: &str) -> Result<Vec<u8>, Error> {
     })
 }
 
-/// `bytea_in(x)`, which a cast to `bytea` is rewritten to: text is decoded, bytes are what they are.
+/// `bytea_in(x)`, which a cast to `bytea` is rewritten to: text is decoded, bytes are unchanged.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct ByteaIn {
     signature: Signature,
@@ -103,7 +106,7 @@ impl ScalarUDFImpl for ByteaIn {
         let arrays = ColumnarValue::values_to_arrays(&args.args)?;
         let decoded = match arrays.first() {
             Some(array) if is_text(array.data_type()) => decoded(array)?,
-            // What cannot be bytes at all, such as a number, is the cast's to refuse.
+            // The cast rejects what cannot be bytes at all, such as a number.
             Some(array) => cast(array, &DataType::Binary)?,
             None => return Err(super::invalid("bytea_in without an argument")),
         };

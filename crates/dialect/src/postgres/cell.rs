@@ -12,7 +12,8 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, FieldRef, Float64Type, Int64Type, TimeUnit};
 use datafusion::error::{DataFusionError, Result};
 
-/// Field metadata key that names the Postgres type of a column where Arrow has none of its kind: `oid`, `name`, `char` …
+/// Field metadata key for the Postgres type of a column that Arrow has no type for: `oid`, `name`,
+/// `char` …
 pub const PG_TYPE: &str = "pg.type";
 
 /// A field that is shown as the Postgres type `pg_type`.
@@ -59,7 +60,7 @@ impl<'a> Cell<'a> {
         }
     }
 
-    /// An integer, or text that is one.
+    /// The integer, also if given as text.
     pub fn as_int(&self) -> Option<i64> {
         match self {
             Cell::Int(value) => Some(*value),
@@ -81,7 +82,7 @@ impl<'a> Cell<'a> {
         }
     }
 
-    /// The value as Postgres writes it; `None` for NULL.
+    /// The value in Postgres' text form; `None` for NULL.
     pub fn to_text(&self) -> Option<String> {
         match self {
             Cell::Null => None,
@@ -125,7 +126,11 @@ fn narrow<T: TryFrom<i64>>(value: i64, data_type: &DataType) -> Result<T> {
     })
 }
 
-/// A column of `data_type` with these values. Errors: a value is not of the type.
+/// A column of `data_type` with these values.
+///
+/// # Errors
+///
+/// A value is not of the type.
 pub fn build_array<'a>(
     data_type: &DataType,
     cells: impl Iterator<Item = Cell<'a>>,
@@ -192,7 +197,11 @@ fn build_list<'a>(item: &FieldRef, cells: impl Iterator<Item = Cell<'a>>) -> Res
     Ok(Arc::new(list))
 }
 
-/// The values of a column. Errors: its type has no values that a catalog function takes.
+/// The values of a column.
+///
+/// # Errors
+///
+/// Catalog functions do not take values of its type.
 pub fn cells_of(array: &ArrayRef) -> Result<Vec<Cell<'static>>> {
     let rows = array.len();
     let with_nulls = |value: &dyn Fn(usize) -> Cell<'static>| {
@@ -255,7 +264,8 @@ pub fn cells_of(array: &ArrayRef) -> Result<Vec<Cell<'static>>> {
     })
 }
 
-/// The items of an array as Postgres writes it, such as `{a,"b c",NULL}`; `None` if it is not one of one dimension.
+/// The items of a one-dimensional array in Postgres' text form, such as `{a,"b c",NULL}`; `None` if
+/// it is not one.
 pub fn parse_array_text(text: &str) -> Option<Vec<Option<String>>> {
     let inner = text.trim().strip_prefix('{')?.strip_suffix('}')?;
     if inner.trim().is_empty() {

@@ -1,4 +1,4 @@
-//! A Postgres function over plain values as one of the engine's.
+//! Wraps a Postgres function over plain values as a scalar function of the engine.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -20,21 +20,22 @@ type Body = dyn Fn(&[Cell<'static>]) -> Result<Cell<'static>> + Send + Sync;
 
 /// A scalar function that is evaluated row by row.
 ///
-/// Catalog functions run over a few thousand rows at most; what they need is to be short and right.
+/// Catalog functions run over at most a few thousand rows; they favour brevity and correctness over
+/// speed.
 #[derive(Clone)]
 pub struct PgFunction {
     name: String,
     signature: Signature,
     returns: DataType,
-    /// The Postgres type to show, where Arrow has none of its kind.
+    /// The Postgres type to show, if Arrow has no equivalent.
     pg_type: Option<&'static str>,
-    /// NULL for a NULL argument, without a call.
+    /// Returns NULL for a NULL argument, without a call.
     strict: bool,
     body: Arc<Body>,
 }
 
 impl PgFunction {
-    /// `arity`: the numbers of arguments that it takes, as a range.
+    /// `arity`: the accepted range of argument counts.
     pub fn new(
         name: &str,
         arity: std::ops::RangeInclusive<usize>,
@@ -82,7 +83,7 @@ impl PgFunction {
         self
     }
 
-    /// The same function by another name.
+    /// The same function under another name.
     pub fn renamed(&self, name: &str) -> Self {
         Self {
             name: name.to_owned(),
@@ -103,7 +104,7 @@ impl fmt::Debug for PgFunction {
     }
 }
 
-// Two functions of a name differ in the session that they belong to.
+// Functions of the same name differ in the session that they belong to.
 impl PartialEq for PgFunction {
     fn eq(&self, other: &Self) -> bool {
         self.name == other.name && Arc::ptr_eq(&self.body, &other.body)
@@ -146,7 +147,7 @@ impl ScalarUDFImpl for PgFunction {
             .all(|arg| matches!(arg, ColumnarValue::Scalar(_)))
             && self.signature.volatility != Volatility::Volatile;
         let rows = if constant { 1 } else { args.number_rows };
-        // Each row gets a copy of each argument, and makes of them what is about as large.
+        // Each row copies each argument, and returns a value of about that size.
         bounded::check_arguments(&self.name, &args.args, rows)?;
         let columns: Vec<Vec<Cell<'static>>> = args
             .args
@@ -176,7 +177,7 @@ impl ScalarUDFImpl for PgFunction {
     }
 }
 
-/// The error of a function that was given a value it cannot take.
+/// The error for a value that a function does not accept.
 pub fn invalid(message: impl Into<String>) -> DataFusionError {
     lakegate_error::Error::invalid(message.into()).into()
 }

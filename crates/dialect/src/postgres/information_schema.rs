@@ -1,7 +1,8 @@
-//! `information_schema`: the SQL standard's views as PostgreSQL has them, with the columns `comment` and `extra_info` that
-//! Athena adds to `columns`.
+//! `information_schema`: PostgreSQL's views of the SQL standard, with the columns `comment` and
+//! `extra_info` that Athena adds to `columns`.
 //!
-//! Types are named as the Postgres door sends them; `extra_info` is `partition key` where Athena's is.
+//! Types are named as the Postgres protocol sends them; `extra_info` is `partition key` where
+//! Athena's is.
 
 use arrow::array::RecordBatch;
 use datafusion::error::Result;
@@ -201,7 +202,7 @@ fn column_value<'a>(input: &'a Input, row: &ColumnRow<'a>, column: &str) -> Valu
     })
 }
 
-/// What the principal holds on a table.
+/// The principal's privileges on a table.
 fn held(table: &VisibleTable) -> impl Iterator<Item = &'static str> {
     let granted = table.privileges;
     [

@@ -1,7 +1,7 @@
-//! PostgreSQL's ways on this engine: its catalog functions, its operators on untyped literals, and the SQL that
-//! it takes and DataFusion's planner does not.
+//! PostgreSQL on this engine: its catalog functions, its operators on untyped literals, and the SQL
+//! that DataFusion's planner does not accept.
 //!
-//! Nothing here looks for the text of a known query: each rewrite holds for any query of its form.
+//! Nothing here matches the text of a known query: each rewrite holds for any query of its form.
 
 mod bytea;
 mod cell;

@@ -1,4 +1,4 @@
-//! `regclass`, `regtype` and their like: numbers that are shown as names.
+//! `regclass`, `regtype` and similar types: numbers that are shown as names.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, LogicalPlanBuil
 
 use super::cell::PG_TYPE;
 
-/// The functions that give the name for a number, by the Postgres type of the number.
+/// The functions that return the name for a number, by the number's Postgres type.
 #[derive(Debug, Clone, Default)]
 pub struct ShownAsNames {
     functions: HashMap<&'static str, Arc<ScalarUDF>>,
@@ -32,11 +32,12 @@ impl ShownAsNames {
             .flatten()
     }
 
-    /// The plan of a whole query, with names where a client would see them: in a cast to text, and in the result.
+    /// The plan of a whole query, with names where a client sees them: in casts to text, and in the
+    /// result.
     pub fn finish(&self, plan: LogicalPlan) -> Result<LogicalPlan> {
         let mapped = plan.transform_up_with_subqueries(|node| self.casts(node))?;
         let plan = match mapped.transformed {
-            // What a node gives may be shown otherwise now, there and above.
+            // The node's output may now be shown differently, here and above.
             true => mapped
                 .data
                 .transform_up_with_subqueries(recomputed)
@@ -76,7 +77,7 @@ impl ShownAsNames {
         })
     }
 
-    /// A cast to text of such a number is one of its name; any cast leaves behind how its operand is shown.
+    /// A cast of such a number to text returns its name; any cast drops how its operand is shown.
     fn cast(&self, expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
         let Expr::Cast(mut cast) = expr else {
             return Ok(Transformed::no(expr));
@@ -91,7 +92,7 @@ impl ShownAsNames {
         match self.function(&field) {
             Some(function) if to_text => cast.expr = Box::new(function.call(vec![*cast.expr])),
             _ if cast.field.name().is_empty() => {
-                // A target without a name is a mere type, which takes over the operand's metadata.
+                // A target without a name is a plain type, which takes over the operand's metadata.
                 cast.field = Arc::new(cast.field.as_ref().clone().with_name("cast"));
             }
             _ => return Ok(Transformed::no(Expr::Cast(cast))),

@@ -1,4 +1,4 @@
-//! Operators on a literal in quotes, which in Postgres has the type of what it is compared with.
+//! Operators on a quoted literal, which in Postgres takes the type of the other operand.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use lakegate_error::{Code, Error};
 
 use super::cell::{Cell, build_array, parse_array_text};
 
-/// Gives `'16384'` the type of the column that it is compared with.
+/// Converts `'16384'` to the type of the column that it is compared with.
 #[derive(Debug, Default)]
 pub struct UntypedLiterals;
 
@@ -23,7 +23,7 @@ fn compares(op: &BinaryOperator) -> bool {
     matches!(op, Eq | NotEq | Lt | LtEq | Gt | GtEq | Spaceship)
 }
 
-/// The text of a literal in quotes, which nothing has given a type yet.
+/// The text of a quoted literal that has no type yet.
 fn untyped(expr: &Expr) -> Option<&str> {
     match expr {
         Expr::Literal(value, _) => value.try_as_str().flatten(),

@@ -1,14 +1,14 @@
-//! What PostgreSQL calls the columns of a query.
+//! PostgreSQL's names for the columns of a query.
 
 use datafusion::sql::sqlparser::ast::{AccessExpr, DataType, Expr, Query, SelectItem, SetExpr};
 use lakegate_engine::OutputNames;
 
 use super::folded;
 
-/// What an expression is called that has no name.
+/// The name of an expression that has none.
 const UNNAMED: &str = "?column?";
 
-/// The names of a query's columns, of the query as it is written: the rewrite for the planner comes after.
+/// The names of a query's columns, from the query as written, before the rewrite for the planner.
 pub fn output_names(query: &Query) -> Option<OutputNames> {
     let items = items_of(&query.body)?;
     let names: Vec<Option<String>> = items.iter().map(item_name).collect();
@@ -19,7 +19,7 @@ pub fn output_names(query: &Query) -> Option<OutputNames> {
     Some(OutputNames { first, last })
 }
 
-/// The list of the first SELECT, whose names are those of a UNION too.
+/// The list of the first SELECT, which also names the columns of a UNION.
 fn items_of(body: &SetExpr) -> Option<&[SelectItem]> {
     let mut body = body;
     loop {
@@ -32,7 +32,7 @@ fn items_of(body: &SetExpr) -> Option<&[SelectItem]> {
     }
 }
 
-/// The name of a column; `None` of `*`.
+/// The name of a column; `None` for `*`.
 pub fn item_name(item: &SelectItem) -> Option<String> {
     match item {
         SelectItem::UnnamedExpr(expr) => Some(name_of(expr)),
@@ -46,7 +46,7 @@ fn name_of(expr: &Expr) -> String {
     figured(expr).map_or_else(|| UNNAMED.to_owned(), |(name, _)| name)
 }
 
-/// The name with whether it is a better one than that of a type around it.
+/// The name, and whether it takes precedence over that of an enclosing cast.
 fn figured(expr: &Expr) -> Option<(String, bool)> {
     let good = |name: &str| Some((name.to_owned(), true));
     match expr {

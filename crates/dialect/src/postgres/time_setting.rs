@@ -1,4 +1,4 @@
-//! Settings that are times, as Postgres reads and shows them.
+//! Settings that are durations, in Postgres' format.
 
 /// Units by their length in milliseconds, the longest first.
 const UNITS: [(&str, u64); 5] = [
@@ -9,7 +9,8 @@ const UNITS: [(&str, u64); 5] = [
     ("ms", 1),
 ];
 
-/// The milliseconds of `500`, `500ms`, `2.5s`, `5min`; fractions are rounded up. `None`: no time, or more than Postgres takes.
+/// The milliseconds of `500`, `500ms`, `2.5s`, `5min`; fractions are rounded up. `None`: not a
+/// duration, or more than Postgres accepts.
 pub fn milliseconds(value: &str) -> Option<u64> {
     let value = value.trim();
     let split = value
@@ -23,13 +24,13 @@ pub fn milliseconds(value: &str) -> Option<u64> {
         unit => UNITS.iter().find(|(name, _)| *name == unit)?.1 as f64,
     };
     let result = number * factor;
-    // Postgres's own bound.
+    // Postgres' bound.
     (0.0..=f64::from(i32::MAX))
         .contains(&result)
         .then_some(result.ceil() as u64)
 }
 
-/// A time in the longest unit of which it is a whole number: `30s`, `1min`; `0` has none.
+/// A duration in the longest unit that divides it: `30s`, `1min`; `0` has no unit.
 pub fn shown_time(milliseconds: u64) -> String {
     let fits = |(_, length): &&(&str, u64)| milliseconds.is_multiple_of(*length);
     match UNITS.iter().find(fits) {

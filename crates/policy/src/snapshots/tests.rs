@@ -94,7 +94,7 @@ impl Lake {
         prune(plan, &self.lake, OpenWrites::default()).unwrap()
     }
 
-    /// A file of the partition 1.
+    /// Writes a file of partition 1.
     fn write(&self, text: &str) {
         let folder = self.directory.path().join("t/day=1");
         std::fs::create_dir_all(&folder).unwrap();

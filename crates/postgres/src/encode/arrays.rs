@@ -1,4 +1,5 @@
-//! Typed views of Arrow arrays: the values of a column by row, whatever the width of its offsets, keys and units.
+//! Typed views of Arrow arrays: the values of a column by row, for any width of offsets, keys and
+//! units.
 
 use datafusion::arrow::array::*;
 use datafusion::arrow::datatypes as arrow;
@@ -18,7 +19,7 @@ pub(super) enum DateUnit {
     Milliseconds,
 }
 
-/// Whether a timestamp is a moment, shown in the session's zone.
+/// Whether a timestamp is an instant, shown in the session's time zone.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Zoned(pub bool);
 
@@ -47,7 +48,7 @@ pub(super) enum Ints<'a> {
 }
 
 impl Ints<'_> {
-    /// The value; one above `i64::MAX`, which only `U64` holds, wraps: see [`Ints::get_unsigned`].
+    /// The value. One above `i64::MAX`, which only `U64` holds, wraps: see [`Ints::get_unsigned`].
     #[inline]
     pub fn get(&self, row: usize) -> i64 {
         match self {
@@ -152,12 +153,12 @@ impl Intervals<'_> {
     }
 }
 
-/// What lies between two timestamps: in days and the rest, as PostgreSQL has it.
+/// The difference of two timestamps, as days and a remainder, like PostgreSQL's.
 fn between(micros: i64) -> Interval {
     const DAY: i64 = 86_400_000_000;
     Interval {
         months: 0,
-        // All of them fit: there are 2^63 microseconds.
+        // It always fits: there are 2^63 microseconds.
         days: i32::try_from(micros / DAY).unwrap_or(i32::MAX),
         micros: micros % DAY,
     }
@@ -179,13 +180,13 @@ impl Runs<'_> {
     }
 }
 
-/// A list of any offset width: the rows' ranges within `values`.
+/// A list with any offset width: the rows' ranges within `values`.
 pub(super) struct List<'a> {
     pub ranges: Ranges<'a>,
     pub values: Box<Column<'a>>,
-    /// OID of the elements' type; 0 where the column is shown as JSON.
+    /// OID of the elements' type; 0 if the column is shown as JSON.
     pub element: u32,
-    /// `int2vector` and `oidvector`: counted from 0, and spelled `1 2 3`.
+    /// `int2vector` and `oidvector`: indexed from 0, and written `1 2 3`.
     pub vector: bool,
 }
 

@@ -1,4 +1,5 @@
-//! A column of a batch, downcast once: what the row writers match on, instead of asking every cell for its type.
+//! A column of a batch, downcast once: the row writers match on it instead of checking the type of
+//! every cell.
 
 use datafusion::arrow::array::*;
 use datafusion::arrow::buffer::NullBuffer;
@@ -15,7 +16,8 @@ use super::arrays::{
     durations, ints, runs, time32, time64, timestamps,
 };
 
-/// How deep types may nest: far more than a catalog's type text may say, far less than the stack holds.
+/// How deeply types may nest: far more than a catalog's type text allows, far less than the stack
+/// holds.
 const MAX_DEPTH: usize = 64;
 
 /// One column, ready to be written row by row.
@@ -275,7 +277,7 @@ impl<'a> Column<'a> {
     }
 }
 
-/// The child that holds a union's row, and the row in it.
+/// The child that holds the row of a union, and the row in it.
 pub(super) fn union_child<'c, 'a>(
     union: &UnionArray,
     children: &'c [(i8, Column<'a>)],

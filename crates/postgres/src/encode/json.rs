@@ -1,4 +1,4 @@
-//! Maps, structs, unions and nested lists as JSON text, spelled as Postgres' `to_json` spells such values.
+//! Maps, structs, unions and nested lists as JSON text, formatted like Postgres' `to_json`.
 
 use bytes::{BufMut, BytesMut};
 use lakegate_error::Result;
@@ -9,7 +9,8 @@ use super::number::{put_decimal, put_f32, put_f64};
 use super::text::{self, with_decimal};
 use super::time::{self, put_timestamp};
 
-/// Appends a value, NULL included. The depth of the recursion is that of the column's type, which `Column` bounds.
+/// Appends a value, NULL included. The recursion is as deep as the column's type, which `Column`
+/// bounds.
 pub(super) fn put(
     out: &mut BytesMut,
     column: &Column<'_>,
@@ -47,7 +48,7 @@ pub(super) fn put(
             )?;
             out.put_u8(b'"');
         }
-        // Their text has nothing to escape, but for the backslash of `\x`.
+        // Their text needs no escaping, except for the backslash of `\x`.
         Data::Bytes(values) => {
             out.put_slice(b"\"\\");
             text::put_hex(out, values.get(row));
@@ -107,7 +108,7 @@ fn separate(out: &mut BytesMut, n: usize) {
     }
 }
 
-/// A key is a string in JSON, whatever it is in the map.
+/// JSON keys are strings, whatever the map's key type.
 fn put_key(out: &mut BytesMut, keys: &Column<'_>, row: usize, style: &Style) -> Result<()> {
     let start = out.len();
     put(out, keys, row, style)?;
@@ -118,7 +119,7 @@ fn put_key(out: &mut BytesMut, keys: &Column<'_>, row: usize, style: &Style) -> 
     Ok(())
 }
 
-/// JSON has no NaN and no infinity: they are strings.
+/// JSON has no NaN and no infinity: they are written as strings.
 fn put_float(out: &mut BytesMut, finite: bool, write: impl FnOnce(&mut BytesMut)) {
     if !finite {
         out.put_u8(b'"');

@@ -1,7 +1,8 @@
-//! Record batches straight to wire bytes.
+//! Record batches straight to protocol bytes.
 //!
-//! A batch's columns are downcast once ([`column`]); then each row is appended to the connection's buffer as a `DataRow` (or a line of
-//! `COPY`), in text or binary format by column. Nothing is allocated per cell.
+//! A batch's columns are downcast once ([`column`]); then each row is appended to the connection's
+//! buffer as a `DataRow` (or a line of `COPY`), in text or binary format by column. Nothing is
+//! allocated per cell.
 
 mod arrays;
 mod binary;
@@ -23,7 +24,7 @@ use self::column::Column;
 pub(crate) use self::time::Zone;
 use super::types::{self, PgType};
 
-/// No message is longer: clients read the length as an `int`, and libpq refuses more.
+/// The longest message: clients read the length as an `int`, and libpq refuses more.
 pub(crate) const MAX_MESSAGE: usize = 1 << 30;
 
 /// The format of a column on the wire.
@@ -46,7 +47,7 @@ impl Format {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Style {
     pub zone: Zone,
-    /// `extra_float_digits`; 1 and more: the shortest text that reads back as the same float.
+    /// `extra_float_digits`; from 1 on, the shortest text that reads back as the same float.
     pub float_digits: i32,
 }
 
@@ -67,7 +68,7 @@ pub(crate) struct RowEncoder {
 }
 
 impl RowEncoder {
-    /// `formats` has one entry a column; columns beyond it are text.
+    /// `formats` has one entry per column; columns beyond it are text.
     pub fn new(schema: &Schema, formats: &[Format], style: Style) -> Self {
         let formats = formats
             .iter()
@@ -110,12 +111,13 @@ pub(crate) struct BatchEncoder<'a> {
 }
 
 impl BatchEncoder<'_> {
-    /// Appends a `DataRow`. On an error `out` is as it was.
+    /// Appends a `DataRow`. On an error `out` is unchanged.
     pub fn put_data_row(&self, out: &mut BytesMut, row: usize) -> Result<()> {
         self.message(out, b'D', |out| self.put_fields(out, row))
     }
 
-    /// Appends a `CopyData` with a row in COPY's binary format, whose body is that of a `DataRow`; `before` it what begins the data.
+    /// Appends a `CopyData` with a row in COPY's binary format, whose body is that of a `DataRow`.
+    /// `before`: the header, with the first row.
     pub fn put_copy_binary(&self, out: &mut BytesMut, row: usize, before: &[u8]) -> Result<()> {
         self.message(out, b'd', |out| {
             out.put_slice(before);
@@ -123,7 +125,8 @@ impl BatchEncoder<'_> {
         })
     }
 
-    /// Appends a `CopyData` with a line; `field` writes what surrounds and escapes the text of each value (`None`: NULL).
+    /// Appends a `CopyData` with a line. `field` adds delimiters and escapes to the text of each
+    /// value (`None`: NULL).
     pub fn put_copy_line(
         &self,
         out: &mut BytesMut,
@@ -148,7 +151,7 @@ impl BatchEncoder<'_> {
 
     fn put_fields(&self, out: &mut BytesMut, row: usize) -> Result<()> {
         let start = out.len();
-        // A tuple of Postgres has 1,600 columns at most, the count on the wire ends at 32,767.
+        // Postgres allows 1,600 columns; the 16-bit count of the protocol allows 32,767.
         let count = i16::try_from(self.columns.len())
             .map_err(|_| Error::not_supported("a result has at most 32767 columns"))?;
         out.put_i16(count);

@@ -1,5 +1,5 @@
-//! Numbers as Postgres spells them: integers, exact decimals of any width, and the binary `numeric` of `numeric_send` (base 10000).
-//! Floats are `engine/pg`'s.
+//! Numbers in Postgres' text form: integers, exact decimals of any width; and the binary `numeric`
+//! of `numeric_send` (base 10000). Floats are formatted by the dialect.
 
 use bytes::{BufMut, BytesMut};
 pub(super) use lakegate_gateway::values::{put_f32, put_f64};
@@ -22,7 +22,7 @@ pub(super) fn put_uint(out: &mut BytesMut, value: u64) {
     out.put_slice(digits.as_slice());
 }
 
-/// An integer of two digits at least, as in times and dates.
+/// An integer with at least two digits, as in times and dates.
 pub(super) fn put_two(out: &mut BytesMut, value: u32) {
     if value < 10 {
         out.put_u8(b'0');
@@ -82,7 +82,8 @@ impl Digits {
     }
 }
 
-/// A decimal in plain notation with exactly `scale` digits after the point (none for a negative scale).
+/// A decimal in plain notation with exactly `scale` digits after the point (none for a negative
+/// scale).
 pub(super) fn put_decimal(out: &mut BytesMut, negative: bool, digits: &[u8], scale: i8) {
     let zero = digits == b"0";
     if negative && !zero {
@@ -109,7 +110,8 @@ pub(super) fn put_decimal(out: &mut BytesMut, negative: bool, digits: &[u8], sca
     }
 }
 
-/// The body of a binary numeric: ndigits, weight, sign, dscale, then base-10000 digits without leading or trailing zero groups.
+/// The body of a binary numeric: ndigits, weight, sign, dscale, then base-10000 digits without
+/// leading or trailing zero groups.
 pub(super) fn put_numeric_binary(out: &mut BytesMut, negative: bool, digits: &[u8], scale: i8) {
     let zero = digits == b"0";
     let display_scale = u16::from(scale.max(0).unsigned_abs());
@@ -118,7 +120,7 @@ pub(super) fn put_numeric_binary(out: &mut BytesMut, negative: bool, digits: &[u
         out.put_u16(display_scale);
         return;
     }
-    // The power of ten of the first digit decides where the groups of four begin.
+    // The power of ten of the first digit determines where the groups of four begin.
     let first_power = digits.len() as i32 - i32::from(scale) - 1;
     let weight = first_power.div_euclid(4);
     let mut groups = [0u16; MAX_DIGITS / 4 + 2];

@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-//! Whole rows against bytes known from PostgreSQL 15.18, and binary values read back by `postgres-types`.
+//! Whole rows against bytes captured from PostgreSQL 15.18, and binary values read back by
+//! `postgres-types`.
 
 use std::sync::Arc;
 
@@ -68,7 +69,7 @@ fn binaries(array: impl Array + 'static) -> Vec<Option<Vec<u8>>> {
     )
 }
 
-/// The first value in binary, read as a driver reads it.
+/// The first value in binary format, as a driver decodes it.
 fn decoded<T: for<'a> FromSql<'a>>(array: impl Array + 'static, pg: &Type) -> T {
     assert_eq!(crate::types::of_data_type(array.data_type()).oid, pg.oid());
     assert!(T::accepts(pg));

@@ -62,7 +62,7 @@ pub(super) fn days(values: &Ints<'_>, unit: DateUnit, row: usize) -> i64 {
     }
 }
 
-/// Hands a decimal's sign and digits to `write`.
+/// Passes a decimal's sign and digits to `write`.
 pub(super) fn with_decimal(values: &Decimals<'_>, row: usize, write: impl FnOnce(bool, &[u8])) {
     let mut digits = Digits::default();
     let negative = match values {
@@ -125,7 +125,7 @@ fn put_array(out: &mut BytesMut, list: &List<'_>, row: usize, style: &Style) -> 
     Ok(())
 }
 
-/// Quotes the array element that begins at `start`, where `array_out` would.
+/// Quotes the array element that begins at `start`, if `array_out` would.
 fn quote_element(out: &mut BytesMut, start: usize) {
     let element = &out[start..];
     let special = |b: &u8| {

@@ -1,7 +1,8 @@
 //! Dates, times, timestamps and intervals in Postgres' ISO style and binary form.
 //!
-//! All is computed from the proleptic Gregorian calendar in `i64`, over Postgres' whole range (4713 BC to 294276 AD); a value outside of
-//! it is an error, since a client would read it as `infinity` or as another time.
+//! Everything is computed in the proleptic Gregorian calendar in `i64`, over Postgres' whole range
+//! (4713 BC to 294276 AD). A value outside it is an error: a client would read it as `infinity` or
+//! as another time.
 
 use std::str::FromStr;
 
@@ -17,7 +18,8 @@ pub(super) const DAY_MICROS: i64 = 86_400_000_000;
 /// Days from 1970-01-01 to 2000-01-01, where Postgres' binary dates begin.
 pub(crate) const EPOCH_DAYS: i64 = 10_957;
 pub(crate) const EPOCH_MICROS: i64 = EPOCH_DAYS * DAY_MICROS;
-/// `MIN_TIMESTAMP` and `END_TIMESTAMP` of Postgres' `datatype/timestamp.h`, in microseconds since 2000.
+/// `MIN_TIMESTAMP` and `END_TIMESTAMP` of Postgres' `datatype/timestamp.h`, in microseconds since
+/// 2000.
 const MIN_TIMESTAMP: i64 = -211_813_488_000_000_000;
 const END_TIMESTAMP: i64 = 9_223_371_331_200_000_000;
 /// Julian day 0 and the first day past Postgres' dates, in days since 2000.
@@ -34,7 +36,7 @@ pub(crate) enum Zone {
 impl Zone {
     pub const UTC: Zone = Zone::Fixed(0);
 
-    /// An IANA name (any case) or an offset such as `+05:30`; UTC where it is neither.
+    /// An IANA name (any case) or an offset such as `+05:30`; otherwise UTC.
     pub fn parse(name: &str) -> Zone {
         let name = name.trim();
         if name.eq_ignore_ascii_case("utc")
@@ -50,7 +52,7 @@ impl Zone {
             .map_or(Zone::UTC, |offset| Zone::Fixed(offset.local_minus_utc()))
     }
 
-    /// The same as the engine's.
+    /// The same zone as the engine's type.
     pub fn clock(self) -> Clock {
         match self {
             Zone::Fixed(seconds) => Clock::Fixed(seconds),
@@ -63,7 +65,7 @@ impl Zone {
         self.clock().offset_at(micros)
     }
 
-    /// Seconds east of UTC at a local time, in microseconds since 1970, as the engine has it.
+    /// Seconds east of UTC at a local time, in microseconds since 1970, as the engine resolves it.
     pub fn offset_at_local(self, micros: i64) -> i32 {
         self.clock().offset_when(micros)
     }
@@ -83,7 +85,7 @@ fn out_of_range(what: &str) -> Error {
     )
 }
 
-/// Microseconds of a count of `unit`; finer than a microsecond is cut off towards the past.
+/// Converts a count of `unit` to microseconds; finer parts are rounded towards the past.
 pub(super) fn micros(value: i64, unit: TimeUnit, what: &str) -> Result<i64> {
     match unit {
         TimeUnit::Second => value.checked_mul(1_000_000),
@@ -94,7 +96,7 @@ pub(super) fn micros(value: i64, unit: TimeUnit, what: &str) -> Result<i64> {
     .ok_or_else(|| out_of_range(what))
 }
 
-/// Checked days since 2000 of days since 1970.
+/// Days since 1970 to days since 2000, range-checked.
 pub(super) fn pg_date(days: i64) -> Result<i32> {
     let days = days - EPOCH_DAYS;
     match i32::try_from(days) {
@@ -103,7 +105,7 @@ pub(super) fn pg_date(days: i64) -> Result<i32> {
     }
 }
 
-/// Checked microseconds since 2000 of microseconds since 1970.
+/// Microseconds since 1970 to microseconds since 2000, range-checked.
 pub(super) fn pg_timestamp(micros: i64) -> Result<i64> {
     micros
         .checked_sub(EPOCH_MICROS)
@@ -151,7 +153,7 @@ fn days_from_civil(year: i64, month: u32, day: u32) -> i64 {
     era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
 }
 
-/// Writes `YYYY-MM-DD`; returns whether the year is BC, which ends the whole value.
+/// Writes `YYYY-MM-DD`; returns whether the year is BC, which is written after the whole value.
 fn put_day(out: &mut BytesMut, days: i64) -> bool {
     let (year, month, day) = civil(days);
     let shown = if year > 0 { year } else { 1 - year } as u64;
@@ -210,7 +212,8 @@ pub(super) fn put_time(out: &mut BytesMut, micros: i64) -> Result<()> {
     Ok(())
 }
 
-/// `2024-01-31 23:59:59.5`, with `separator` between date and time (JSON has `T`); with a zone, its offset follows.
+/// `2024-01-31 23:59:59.5`, with `separator` between date and time (JSON has `T`); with a zone, its
+/// offset follows.
 pub(super) fn put_timestamp(
     out: &mut BytesMut,
     micros: i64,
@@ -265,7 +268,7 @@ impl Interval {
 
     /// IntervalStyle `postgres`: `1 year 2 mons -3 days +04:05:06.7`.
     pub fn put_text(self, out: &mut BytesMut) {
-        // A buffer grows.
+        // Writing cannot fail: the buffer grows.
         let _ = write_interval(out, self.months, self.days, self.micros);
     }
 }
@@ -330,7 +333,7 @@ mod tests {
         assert_eq!(timestamp(-1, None), "1969-12-31 23:59:59.999999");
         assert_eq!(timestamp(10_000, None), "1970-01-01 00:00:00.01");
         assert!(put_timestamp(&mut BytesMut::new(), i64::MIN, None, b' ').is_err());
-        // The latest that 64 bits since 1970 hold is within Postgres' range, which counts from 2000.
+        // The latest 64-bit value since 1970 is within Postgres' range, which counts from 2000.
         assert_eq!(timestamp(i64::MAX, None), "294247-01-10 04:00:54.775807");
         assert!(
             put_timestamp(

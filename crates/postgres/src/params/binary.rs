@@ -156,7 +156,8 @@ fn numeric(mut bytes: &[u8]) -> Option<Result<Numeric>> {
         }
         _ => return None,
     };
-    // Groups of four digits from 10000^weight down; those before the point that are not sent are zero.
+    // Groups of four digits from 10000^weight down; groups before the point that are not sent are
+    // zero.
     let weight = i32::from(weight);
     let groups_after_point = count as i32 - 1 - weight;
     if count > MAX_DIGITS / 2 || weight.abs() > MAX_DIGITS as i32 || usize::from(scale) > 16_383 {
@@ -212,7 +213,7 @@ fn array(element: u32, mut bytes: &[u8]) -> Option<Result<Value>> {
     }
     let (count, _lower_bound) = (bytes.get_i32(), bytes.get_i32());
     let count = usize::try_from(count).ok()?;
-    // Each element has a length of four bytes at least: a false count allocates nothing.
+    // Each element has at least a four-byte length, so a false count allocates nothing.
     if count > bytes.len() / 4 {
         return None;
     }

@@ -1,7 +1,8 @@
-//! The values of a Bind message as scalars of the types that the statement's parameters have.
+//! The values of a Bind message as scalars of the statement's parameter types.
 //!
-//! A value is read by its declared type (or, where the client declared none, by the inferred one) and then fitted to the inferred type. A
-//! value is never changed to fit: what has more digits than the inferred type keeps a type of its own.
+//! A value is read with its declared type (or, if the client declared none, with the inferred one)
+//! and then fitted to the inferred type. A value is never changed to fit: one with more digits than
+//! the inferred type keeps a type of its own.
 
 mod binary;
 mod text;
@@ -42,16 +43,16 @@ pub(super) fn formats(codes: &[i16], count: usize, what: &str) -> Result<Vec<For
     }
 }
 
-/// What a statement says of one parameter.
+/// The type of one parameter, declared and inferred.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Parameter {
-    /// The OID in the Parse message; 0 where the client left it open.
+    /// The OID in the Parse message; 0 if not specified.
     pub declared: u32,
     pub inferred: DataType,
 }
 
 impl Parameter {
-    /// The type to announce, and to read values by.
+    /// The type to announce, and to read values with.
     pub fn oid(&self) -> u32 {
         match self.declared {
             0 | oid::UNKNOWN => types::of_data_type(&self.inferred).oid,
@@ -60,8 +61,12 @@ impl Parameter {
     }
 }
 
-/// Reads the values of a Bind message. Errors: a count or format that does not fit (`ProtocolViolation`), a value that its type does not
-/// hold (`InvalidCast`, `NumericOutOfRange`); each names the parameter.
+/// Reads the values of a Bind message.
+///
+/// # Errors
+///
+/// A count or format that does not fit (`ProtocolViolation`), a value that its type does not hold
+/// (`InvalidCast`, `NumericOutOfRange`). Each names the parameter.
 pub(super) fn bind(
     values: &[Option<Bytes>],
     codes: &[i16],

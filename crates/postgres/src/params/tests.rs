@@ -1,5 +1,5 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-//! Values as drivers send them, and as nobody should.
+//! Values as drivers send them, and malformed ones.
 
 use bytes::BytesMut;
 use datafusion::arrow::datatypes::{TimeUnit, i256};
@@ -121,12 +121,12 @@ fn timestamps_mind_their_zone() {
         text("2024-07-01T12:00:00.0000001Z", zoned.clone()).unwrap(),
         ScalarValue::TimestampMicrosecond(Some(noon), Some("UTC".into()))
     );
-    // With one, text that names none is in the session's.
+    // With a time zone type, text without a zone is in the session's.
     assert_eq!(
         text("2024-07-01 14:00", zoned.clone()).unwrap(),
         ScalarValue::TimestampMicrosecond(Some(noon), Some("UTC".into()))
     );
-    // A declared timestamptz for a column without zone is that moment in the session's zone.
+    // A declared timestamptz for a column without zone is that instant in the session's zone.
     assert_eq!(
         read(
             b"2024-07-01 12:00:00+00",
@@ -149,7 +149,7 @@ fn timestamps_mind_their_zone() {
         .unwrap(),
         ScalarValue::TimestampNanosecond(Some(noon * 1000), None)
     );
-    // A finer value than the unit holds keeps its microseconds.
+    // A value finer than the unit keeps its microseconds.
     assert_eq!(
         text(
             "2024-07-01 12:00:00.5",

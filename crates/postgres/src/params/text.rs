@@ -11,7 +11,7 @@ use super::super::types::{element_oid, oid, oid_like};
 use super::invalid;
 use super::value::{Numeric, Value};
 
-/// Reads a value of the type `type_oid`; a type without a reader of its own is text.
+/// Reads a value of the type `type_oid`; a type without its own reader is text.
 pub(super) fn read(type_oid: u32, text: &str, zone: Zone) -> Result<Value> {
     let bad = || invalid(type_oid, text);
     let trimmed = text.trim();
@@ -64,7 +64,8 @@ fn boolean(text: &str) -> Option<bool> {
     }
 }
 
-/// Rust reads Postgres' spellings (`NaN`, `Infinity`, `-inf`) in any case; a number too large for the type is not infinity.
+/// Rust accepts Postgres' spellings (`NaN`, `Infinity`, `-inf`) in any case. A number too large for
+/// the type is not infinity.
 fn float<T: std::str::FromStr + Into<f64> + Copy>(text: &str) -> Option<T> {
     let value: T = text.parse().ok()?;
     let spelled = text

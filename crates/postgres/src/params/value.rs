@@ -1,4 +1,4 @@
-//! A parameter's value between the wire and the plan: read by one type, fitted to another.
+//! A parameter's value between the protocol and the plan: read as one type, fitted to another.
 
 use datafusion::arrow::datatypes::{DataType, IntervalMonthDayNano, TimeUnit, i256};
 use datafusion::common::ScalarValue;
@@ -38,7 +38,8 @@ pub(super) enum Value {
     },
 }
 
-/// `digits` (at least one, no leading zeros but for zero itself) with a point before the last `scale` of them.
+/// `digits` (at least one, no leading zeros except for zero itself) with a point before the last
+/// `scale` of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Numeric {
     pub negative: bool,
@@ -50,7 +51,8 @@ pub(super) struct Numeric {
 pub(super) const MAX_DIGITS: usize = 76;
 
 impl Numeric {
-    /// From digits with a point before the last `scale`; zeros that say nothing are dropped from both ends of the number.
+    /// From digits with a point before the last `scale`; insignificant zeros are dropped at both
+    /// ends.
     pub fn new(negative: bool, digits: &str, scale: usize) -> Result<Self> {
         let fraction_zeros = digits.len() - digits.trim_end_matches('0').len();
         let dropped = fraction_zeros.min(scale);
@@ -74,7 +76,8 @@ impl Numeric {
         })
     }
 
-    /// The unscaled digits at another scale; `None` where digits would be lost or `precision` passed.
+    /// The unscaled digits at another scale; `None` if digits would be lost or `precision`
+    /// exceeded.
     fn at(&self, precision: u8, scale: i8) -> Option<String> {
         let scale = i32::from(scale);
         let more = scale - self.scale as i32;
@@ -108,7 +111,7 @@ impl Numeric {
         }
     }
 
-    /// A decimal of its own: as wide as Arrow's, with the scale that it needs.
+    /// A decimal of its own type: Arrow's widest, with the scale that it needs.
     fn natural(&self) -> Result<ScalarValue> {
         let scale = i8::try_from(self.scale).map_err(|_| out_of_range("numeric"))?;
         let unscaled = self.signed(&self.digits);
@@ -171,7 +174,7 @@ fn cast(scalar: ScalarValue, target: &DataType) -> Result<ScalarValue> {
     scalar.cast_to(target).map_err(|_| out_of_range(target))
 }
 
-/// Microseconds as a timestamp of `unit`, where it holds them exactly.
+/// Microseconds as a timestamp of `unit`, if it holds them exactly.
 fn timestamp(
     micros: i64,
     unit: TimeUnit,
@@ -204,7 +207,8 @@ fn shifted(micros: i64, seconds: i32) -> Result<i64> {
 }
 
 impl Value {
-    /// As a scalar of `target` where that holds the value exactly, else of the value's own type. Text is read as what is asked for.
+    /// A scalar of `target` if that holds the value exactly, else of the value's own type. Text is
+    /// parsed as the target type.
     pub fn fit(self, target: &DataType, zone: Zone) -> Result<ScalarValue> {
         let target = unwrapped(target);
         Ok(match (self, target) {
@@ -293,11 +297,11 @@ impl Value {
         })
     }
 
-    /// Text that was declared as text, or as nothing, for a parameter of another type.
+    /// Text that was declared as text, or not declared, for a parameter of another type.
     fn from_text(value: &str, target: &DataType, zone: Zone) -> Result<ScalarValue> {
         let wanted = types::of_data_type(target).oid;
         match text::read(wanted, value, zone)? {
-            // JSON, and whatever else is text on the wire only.
+            // JSON, and other types that are text on the wire only.
             Value::Text(value) => ScalarValue::Utf8(Some(value.clone()))
                 .cast_to(target)
                 .map_err(|_| invalid(wanted, &value)),
@@ -329,7 +333,7 @@ impl Value {
             };
             scalars.push(scalar);
         }
-        // One that did not fit the element type exactly decides for all: an array has one type.
+        // An array has one type: an element that did not fit exactly determines it for all.
         let odd = scalars
             .iter()
             .map(ScalarValue::data_type)

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::{DatabaseName, TableName};
 
-/// A password. `Debug` does not show it, and there is no `Display`.
+/// A password. `Debug` does not show it, and it has no `Display`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
@@ -14,7 +14,7 @@ impl Secret {
         Secret(text.into())
     }
 
-    /// The password itself. Never for a log, an error or the history.
+    /// The password itself. It must never reach a log, an error or the history.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -39,11 +39,11 @@ pub struct CreateUser {
 pub struct AlterUser {
     pub user: UserRef,
     pub change: UserChange,
-    /// `TERMINATE SESSIONS` after a password: the user's sessions and tokens end with the change.
+    /// `TERMINATE SESSIONS` after a password: the change ends the user's sessions and tokens.
     pub terminate_sessions: bool,
 }
 
-/// A user by name, or whoever asks.
+/// A named user, or the current one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UserRef {
     Named(String),
@@ -57,11 +57,11 @@ pub enum UserChange {
     SetPassword(Secret),
     /// `SET WORKGROUP [=|TO] w`, `RESET WORKGROUP` (none: the default workgroup).
     SetWorkgroup(Option<String>),
-    /// `DISABLE`: no logins any more, and all sessions end.
+    /// `DISABLE`: blocks logins and ends all sessions.
     Disable,
     /// `ENABLE`
     Enable,
-    /// `TERMINATE SESSIONS` by itself.
+    /// `TERMINATE SESSIONS` on its own.
     TerminateSessions,
 }
 
@@ -86,10 +86,10 @@ pub struct DropRole {
     pub name: String,
 }
 
-/// Who is meant by a name after TO, FROM or FOR.
+/// The principal named after TO, FROM or FOR.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Grantee {
-    /// A bare name: a user or a role, as the catalog knows it.
+    /// A bare name: a user or a role; the catalog decides.
     Named(String),
     /// `USER u`
     User(String),
@@ -100,7 +100,7 @@ pub enum Grantee {
 }
 
 impl Grantee {
-    /// The name as written; `current_user` for whoever asks.
+    /// The name as written; `current_user` for the current user.
     pub fn name(&self) -> &str {
         match self {
             Grantee::Named(name) | Grantee::User(name) | Grantee::Role(name) => name,
@@ -122,7 +122,7 @@ pub struct GrantRole {
 pub struct RevokeRole {
     pub roles: Vec<String>,
     pub grantees: Vec<Grantee>,
-    /// `ADMIN OPTION FOR`: only the option goes.
+    /// `ADMIN OPTION FOR`: revokes only the option.
     pub admin_option_only: bool,
 }
 
@@ -169,7 +169,7 @@ pub struct PrivilegeSpec {
     pub columns: Vec<String>,
 }
 
-/// What is granted on.
+/// The resource of a grant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum GrantResource {
     /// `ON CATALOG [awsdatacatalog]`
@@ -199,7 +199,7 @@ pub struct Revoke {
     pub privileges: Vec<PrivilegeSpec>,
     pub resource: GrantResource,
     pub grantees: Vec<Grantee>,
-    /// `GRANT OPTION FOR`: only the option goes.
+    /// `GRANT OPTION FOR`: revokes only the option.
     pub grant_option_only: bool,
 }
 

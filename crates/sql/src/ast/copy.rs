@@ -1,11 +1,12 @@
-//! COPY .. TO STDOUT, the one COPY that a lake answers.
+//! COPY .. TO STDOUT, the only supported COPY.
 
 use sqlparser::ast;
 
-/// `COPY {(q) | t [(c, ..)]} TO STDOUT [[WITH] (..)]`, old options (`WITH BINARY`, `CSV HEADER`) too.
+/// `COPY {(q) | t [(c, ..)]} TO STDOUT [[WITH] (..)]`, also with the old options (`WITH BINARY`,
+/// `CSV HEADER`).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Copy {
-    /// `COPY t (a, b)` is here as `SELECT a, b FROM t`.
+    /// `COPY t (a, b)` is represented as `SELECT a, b FROM t`.
     pub query: Box<ast::Query>,
     pub format: CopyFormat,
     pub options: CopyOptions,
@@ -20,7 +21,7 @@ pub enum CopyFormat {
     Binary,
 }
 
-/// What COPY was told besides the format; `None` is the format's default.
+/// The options of COPY besides the format; `None` is the format's default.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CopyOptions {
     pub header: bool,

@@ -7,7 +7,7 @@ use sqlparser::ast;
 pub struct DeclareCursor {
     pub name: String,
     pub binary: bool,
-    /// `None`: not said.
+    /// `None`: not specified.
     pub scroll: Option<bool>,
     pub hold: bool,
     pub query: Box<ast::Query>,
@@ -22,7 +22,7 @@ pub struct Fetch {
     pub direction: FetchDirection,
 }
 
-/// Where a FETCH goes. `FETCH n` is `Forward(n)`; negative counts go backward.
+/// The direction of a FETCH. `FETCH n` is `Forward(n)`; negative counts go backward.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FetchDirection {
     Next,

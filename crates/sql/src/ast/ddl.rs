@@ -8,7 +8,8 @@ pub struct Use {
     pub database: DatabaseName,
 }
 
-/// `CREATE {DATABASE|SCHEMA} [IF NOT EXISTS] n [COMMENT 'c'] [LOCATION 'l'] [WITH DBPROPERTIES (..)]`.
+/// `CREATE {DATABASE|SCHEMA} [IF NOT EXISTS] n [COMMENT 'c'] [LOCATION 'l'] [WITH DBPROPERTIES
+/// (..)]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CreateDatabase {
     pub if_not_exists: bool,
@@ -38,7 +39,8 @@ pub struct AlterDatabaseSetProperties {
 pub struct ColumnDef {
     /// Lower case.
     pub name: String,
-    /// Hive type text, lower case and without spaces: `array<struct<a:int,b:decimal(10,2)>>`. Not validated here.
+    /// Hive type text, lower case and without spaces: `array<struct<a:int,b:decimal(10,2)>>`. Not
+    /// validated here.
     pub data_type: String,
     pub comment: Option<String>,
 }
@@ -123,11 +125,11 @@ pub struct DropTable {
     pub name: TableName,
 }
 
-/// `ALTER TABLE IF EXISTS t ..`: nothing, if the table is not there.
+/// `ALTER TABLE IF EXISTS t ..`: has no effect if the table does not exist.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AlterTableIfExists {
     pub table: TableName,
-    /// The statement without IF EXISTS, on that same table.
+    /// The statement without IF EXISTS, on the same table.
     pub change: Box<Statement>,
 }
 
@@ -170,12 +172,13 @@ pub struct AlterTableSetLocation {
     pub location: String,
 }
 
-/// `ALTER TABLE t [PARTITION (..)] SET SERDE 'class' [WITH SERDEPROPERTIES (..)]` or `SET SERDEPROPERTIES (..)`.
+/// `ALTER TABLE t [PARTITION (..)] SET SERDE 'class' [WITH SERDEPROPERTIES (..)]` or `SET
+/// SERDEPROPERTIES (..)`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AlterTableSetSerdeProperties {
     pub table: TableName,
     pub partition: Option<PartitionSpec>,
-    /// A new SerDe class, if one is named.
+    /// The new SerDe class, if one is named.
     pub class: Option<String>,
     pub properties: Properties,
 }

@@ -1,4 +1,4 @@
-//! SHOW and DESCRIBE of what is in the catalog.
+//! SHOW and DESCRIBE of catalog objects.
 
 use super::{DatabaseName, PartitionFilter, PartitionSpec, TableName};
 
@@ -58,7 +58,8 @@ pub struct Describe {
     pub detail: DescribeDetail,
     pub table: TableName,
     pub partition: Option<PartitionSpec>,
-    /// The column and the fields in it, lower case; `$elem$`, `$key$` and `$value$` are Hive's. Empty: the whole table.
+    /// The column and the fields in it, lower case; `$elem$`, `$key$` and `$value$` are Hive's.
+    /// Empty: the whole table.
     pub column: Vec<String>,
 }
 
@@ -69,7 +70,7 @@ pub struct ShowFunctions {
     pub like: Option<String>,
 }
 
-/// How much DESCRIBE tells.
+/// The level of detail of DESCRIBE.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DescribeDetail {
     Plain,

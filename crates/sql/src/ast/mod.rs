@@ -1,7 +1,8 @@
-//! What a text can say: one struct or enum a statement, by family.
+//! The syntax tree: one struct or enum per statement, grouped by family.
 //!
-//! Names that the catalog knows (databases, tables, columns, users, roles, workgroups) are lower-cased here, once, so that
-//! nobody above has to. Queries stay `sqlparser`'s, in the form that DataFusion plans.
+//! Names that the catalog knows (databases, tables, columns, users, roles, workgroups) are
+//! lower-cased here, so that no caller has to. Queries stay in `sqlparser`'s form, which DataFusion
+//! plans.
 
 mod access;
 mod copy;
@@ -27,7 +28,7 @@ pub use session::*;
 pub use statement::*;
 pub use workgroup::*;
 
-/// A table's name as written, lower-cased. What is missing comes from the session.
+/// A table's name as written, lower-cased. The session supplies missing parts.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct TableName {
     pub catalog: Option<String>,
@@ -90,5 +91,6 @@ impl fmt::Display for DatabaseName {
     }
 }
 
-/// Key and value of TBLPROPERTIES and its kin, in the order written. Keys keep their case, as in Glue's Parameters.
+/// Keys and values of TBLPROPERTIES and similar clauses, in the order written. Keys keep their
+/// case, as in Glue's Parameters.
 pub type Properties = Vec<(String, String)>;

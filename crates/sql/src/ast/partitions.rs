@@ -19,7 +19,7 @@ pub struct PartitionValue {
     pub value: Option<String>,
 }
 
-/// `(k < v, ..)` as in DROP PARTITION and SHOW PARTITIONS: all of its conditions hold.
+/// `(k < v, ..)` as in DROP PARTITION and SHOW PARTITIONS: a conjunction.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PartitionFilter {
     pub conditions: Vec<PartitionCondition>,
@@ -63,11 +63,11 @@ impl fmt::Display for CompareOp {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MsckRepair {
     pub table: TableName,
-    /// `ADD` unless said otherwise.
+    /// `ADD` by default.
     pub mode: MsckMode,
 }
 
-/// What MSCK does about partitions.
+/// What MSCK does with partitions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MsckMode {
     Add,
@@ -91,7 +91,8 @@ pub struct NewPartition {
     pub location: Option<String>,
 }
 
-/// `ALTER TABLE t DROP [IF EXISTS] PARTITION (..) [, PARTITION (..)]`: a partition goes when any filter matches it.
+/// `ALTER TABLE t DROP [IF EXISTS] PARTITION (..) [, PARTITION (..)]`: drops the partitions that
+/// any filter matches.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AlterTableDropPartitions {
     pub table: TableName,

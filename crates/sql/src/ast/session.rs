@@ -4,17 +4,18 @@ use sqlparser::ast;
 
 use super::Statement;
 
-/// `SET [SESSION|LOCAL] name {=|TO} value, ..`; also SET TIME ZONE (`timezone`), SET NAMES (`client_encoding`),
-/// SET ROLE (`role`), SET SESSION AUTHORIZATION (`session_authorization`) and SET SCHEMA (`search_path`).
+/// `SET [SESSION|LOCAL] name {=|TO} value, ..`; also SET TIME ZONE (`timezone`), SET NAMES
+/// (`client_encoding`), SET ROLE (`role`), SET SESSION AUTHORIZATION (`session_authorization`) and
+/// SET SCHEMA (`search_path`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Set {
     pub scope: SetScope,
-    /// Lower case; dotted for the settings of an engine: `datafusion.execution.batch_size`.
+    /// Lower case; dotted for engine settings: `datafusion.execution.batch_size`.
     pub name: String,
     pub value: SetValue,
 }
 
-/// How long a setting holds.
+/// The scope of a setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SetScope {
     Session,
@@ -26,7 +27,8 @@ pub enum SetScope {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SetValue {
     Default,
-    /// At least one. Unquoted words are lower-cased, strings are as written, numbers keep their sign.
+    /// At least one. Unquoted words are lower-cased, strings are as written, numbers keep their
+    /// sign.
     Values(Vec<String>),
 }
 
@@ -54,7 +56,7 @@ pub enum Discard {
     Sequences,
 }
 
-/// Modes of a transaction, those that were named.
+/// The modes of a transaction that were specified.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TransactionModes {
     pub isolation: Option<Isolation>,
@@ -72,7 +74,7 @@ pub enum Isolation {
 }
 
 impl Isolation {
-    /// As SHOW transaction_isolation says it.
+    /// The value of SHOW transaction_isolation.
     pub fn name(self) -> &'static str {
         match self {
             Isolation::ReadUncommitted => "read uncommitted",
@@ -86,7 +88,7 @@ impl Isolation {
 /// `SET TRANSACTION ..` or `SET SESSION CHARACTERISTICS AS TRANSACTION ..`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SetTransaction {
-    /// For the session's later transactions, not for this one.
+    /// Applies to the session's later transactions, not to this one.
     pub session: bool,
     pub modes: TransactionModes,
 }
@@ -95,14 +97,14 @@ pub struct SetTransaction {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Begin {
     pub modes: TransactionModes,
-    /// Written as START TRANSACTION, which is then the command's tag.
+    /// Written as START TRANSACTION, which is then the command tag.
     pub start: bool,
 }
 
 /// `COMMIT`/`END` or `ROLLBACK`/`ABORT`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EndTransaction {
-    /// `AND CHAIN`: a new transaction begins at once.
+    /// `AND CHAIN`: a new transaction begins immediately.
     pub chain: bool,
 }
 

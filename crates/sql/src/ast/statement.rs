@@ -1,4 +1,4 @@
-//! The statement, and what can be said of any of them.
+//! The statement, and what applies to every statement.
 
 use sqlparser::ast;
 
@@ -78,23 +78,25 @@ pub enum Statement {
     Fetch(Fetch),
     MoveCursor(Fetch),
     CloseCursor(CloseCursor),
-    /// `UNLISTEN {c|*}`: nothing is ever listened to, so it succeeds.
+    /// `UNLISTEN {c|*}`: always succeeds, since LISTEN is not supported.
     Unlisten,
-    /// Recognised, but not something that Lakegate does.
+    /// Recognised, but not supported.
     Unsupported(Unsupported),
 }
 
-/// A statement that is known and refused.
+/// A statement that is recognised and refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unsupported {
-    /// What was asked: `ALTER TABLE .. EXCHANGE PARTITION`.
+    /// The unsupported statement: `ALTER TABLE .. EXCHANGE PARTITION`.
     pub what: String,
-    /// The nearest thing that works, as a clause after `use`: `ALTER TABLE .. DROP PARTITION and ADD PARTITION`.
+    /// The closest supported alternative, as a clause after `use`: `ALTER TABLE .. DROP PARTITION
+    /// and ADD PARTITION`.
     pub nearest: Option<String>,
 }
 
 impl Unsupported {
-    /// `ALTER TABLE .. EXCHANGE PARTITION is not supported; use ALTER TABLE .. DROP PARTITION and ADD PARTITION`.
+    /// `ALTER TABLE .. EXCHANGE PARTITION is not supported; use ALTER TABLE .. DROP PARTITION and
+    /// ADD PARTITION`.
     pub fn message(&self) -> String {
         match &self.nearest {
             Some(nearest) => format!("{} is not supported; use {nearest}", self.what),
@@ -103,14 +105,14 @@ impl Unsupported {
     }
 }
 
-/// The kinds that Athena's StatementType and transaction blocks tell apart.
+/// The kinds that Athena's StatementType and transaction blocks distinguish.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StatementKind {
     /// Changes databases, tables, partitions or workgroups.
     Ddl,
     /// Queries, EXPLAIN and COPY TO.
     Dml,
-    /// Tells what is in the catalog; KILL.
+    /// Shows what is in the catalog; KILL.
     Utility,
     /// Settings, prepared statements, cursors.
     Session,
@@ -120,7 +122,8 @@ pub enum StatementKind {
 }
 
 impl StatementKind {
-    /// Refused inside an explicit transaction block (25001): it would not roll back.
+    /// Whether an explicit transaction block refuses the statement (25001), because it could not be
+    /// rolled back.
     pub fn is_refused_in_transaction(self) -> bool {
         matches!(self, StatementKind::Ddl | StatementKind::Access)
     }
@@ -205,7 +208,7 @@ impl Statement {
         }
     }
 
-    /// Which kind of statement this is.
+    /// The kind of this statement.
     pub fn kind(&self) -> StatementKind {
         match self {
             Statement::Query(_) | Statement::Explain(_) | Statement::Copy(_) => StatementKind::Dml,

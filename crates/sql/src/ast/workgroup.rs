@@ -1,13 +1,13 @@
 //! Workgroups, and the queries that run in them.
 
-/// A value of a workgroup's option.
+/// A value of a workgroup option.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OptionValue {
     /// As written, sign included: `1048576`, `0.5`.
     Number(String),
     String(String),
     Bool(bool),
-    /// `NULL`, `DEFAULT`, `NONE`, `UNLIMITED`: back to the default.
+    /// `NULL`, `DEFAULT`, `NONE`, `UNLIMITED`: resets to the default.
     Default,
 }
 
@@ -43,17 +43,18 @@ pub struct DropWorkgroup {
     pub name: String,
 }
 
-/// `SHOW WORKGROUP w`, `SHOW CREATE WORKGROUP w`. (`SHOW workgroup` alone is the session's setting: `Show`.)
+/// `SHOW WORKGROUP w`, `SHOW CREATE WORKGROUP w`. (`SHOW workgroup` alone is the session's setting:
+/// `Show`.)
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ShowWorkgroup {
     pub name: String,
-    /// `SHOW CREATE`: as a statement.
+    /// `SHOW CREATE`: shows the workgroup as a statement.
     pub create: bool,
 }
 
 /// `KILL [QUERY] 'id'`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Kill {
-    /// As written; not checked to be an id.
+    /// As written; not checked to be a valid id.
     pub query_id: String,
 }

@@ -1,4 +1,4 @@
-//! Users and roles. No error of this file shows what may be a password.
+//! Users and roles. No error of this module shows text that may be a password.
 
 use super::cursor::{Cursor, Result};
 use crate::ParseError;
@@ -93,7 +93,8 @@ fn workgroup(cursor: &mut Cursor<'_>) -> Result<Option<String>> {
     cursor.principal_name("a workgroup's name").map(Some)
 }
 
-/// Runs a parser whose statement must end where it stops, and takes what may be a password out of its error.
+/// Runs a parser that must stop at the end of its statement, and removes from its error what may be
+/// a password.
 fn hiding(
     cursor: &mut Cursor<'_>,
     parse: impl FnOnce(&mut Cursor<'_>) -> Result<Statement>,

@@ -59,7 +59,7 @@ fn change(cursor: &mut Cursor<'_>, table: TableName) -> Result<Statement> {
     other(cursor)
 }
 
-/// What can be done to one partition.
+/// The changes that apply to one partition.
 fn of_partition(
     cursor: &mut Cursor<'_>,
     table: TableName,
@@ -197,7 +197,7 @@ fn set_location_or_serde(
     )))
 }
 
-/// What Hive, Athena or Postgres would take and Lakegate does not.
+/// What Hive, Athena or Postgres supports and Lakegate does not.
 fn other(cursor: &Cursor<'_>) -> Result<Statement> {
     let refused = [
         (

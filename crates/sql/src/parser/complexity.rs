@@ -1,8 +1,8 @@
 //! Bounds on a query before it is parsed.
 //!
-//! A chain such as `1+1+1+..` becomes a tree as deep as the chain is long, and dropping or walking it takes stack in
-//! proportion. sqlparser bounds the nesting that it recurses over, but neither such chains nor nested types, so they are
-//! counted here, on the tokens.
+//! A chain such as `1+1+1+..` becomes a tree as deep as the chain is long, and dropping or walking
+//! it takes stack in proportion. sqlparser bounds its own recursion, but neither such chains nor
+//! nested types, so they are counted here, on the tokens.
 
 use std::ops::ControlFlow;
 
@@ -11,18 +11,19 @@ use sqlparser::ast::{self, Visit, Visitor};
 use super::cursor::{Cursor, Result};
 use crate::lexer::{Token, TokenKind};
 
-/// Parentheses and brackets in one another.
+/// Nested parentheses and brackets.
 const MAX_PARENTHESES: usize = 100;
 /// Operators in one chain.
 const MAX_OPERATORS: usize = 2_000;
-/// Dots in a name, as sqlparser takes quadratic time over them.
+/// Dots in a name; sqlparser takes quadratic time over them.
 const MAX_DOTS: usize = 500;
 /// Set operations, and tables joined, in one query.
 const MAX_RELATIONS: usize = 500;
-/// `array<array<..`, and the same prefix keyword over and over.
+/// Nesting of `array<array<..`, and repetitions of the same prefix keyword.
 const MAX_PREFIXES: usize = 32;
 
-/// Relations and SELECTs in all of a query: each may be inside the one before, as a chain of WITH or a list after FROM is.
+/// Relations and SELECTs in a whole query. Each may be nested in the previous one, as in a chain of
+/// WITH or a list after FROM.
 const MAX_PARTS: usize = 2_000;
 
 /// Words that end one expression and begin another.
@@ -121,7 +122,9 @@ pub(super) fn check(cursor: &Cursor<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Errors: there are more relations and SELECTs in the query than a plan of them has stack for.
+/// # Errors
+///
+/// The query has more relations and SELECTs than the stack allows a plan to have.
 pub(super) fn check_relations(cursor: &Cursor<'_>, query: &ast::Query) -> Result<()> {
     struct Parts(usize);
     impl Visitor for Parts {
@@ -162,7 +165,8 @@ pub(super) fn check_relations(cursor: &Cursor<'_>, query: &ast::Query) -> Result
     }
 }
 
-/// Whether two tokens in a row open a nested type, or repeat a keyword that takes what follows as its operand.
+/// Whether two adjacent tokens open a nested type, or repeat a keyword that takes what follows as
+/// its operand.
 fn nests(place: &Cursor<'_>, last: Token, token: Token) -> bool {
     if last.kind != TokenKind::Word {
         return false;

@@ -79,7 +79,7 @@ fn select(table: &TableName, columns: &[String]) -> String {
     format!("SELECT {list} FROM {}", path.join("."))
 }
 
-/// `FORMAT csv`, `HEADER [true]` … inside parentheses.
+/// One option in parentheses: `FORMAT csv`, `HEADER [true]` …
 fn option(cursor: &mut Cursor<'_>, copy: &mut Copy) -> Result<()> {
     if cursor.eat("FORMAT") {
         let before = *cursor;
@@ -105,7 +105,7 @@ fn option(cursor: &mut Cursor<'_>, copy: &mut Copy) -> Result<()> {
     Ok(())
 }
 
-/// Options of before Postgres 9: `BINARY`, `CSV HEADER`, `DELIMITER AS ','`.
+/// Options from before Postgres 9: `BINARY`, `CSV HEADER`, `DELIMITER AS ','`.
 fn old_option(cursor: &mut Cursor<'_>, copy: &mut Copy) -> Result<()> {
     if cursor.eat("BINARY") {
         copy.format = CopyFormat::Binary;
@@ -143,7 +143,7 @@ fn text_option(cursor: &mut Cursor<'_>, copy: &mut Copy) -> Result<()> {
     Err(cursor.expected("FORMAT, HEADER, DELIMITER, NULL, QUOTE, ESCAPE, FORCE_QUOTE or ENCODING"))
 }
 
-/// `[true|false|on|off|1|0]`; nothing is true.
+/// `[true|false|on|off|1|0]`; empty means true.
 fn boolean(cursor: &mut Cursor<'_>) -> bool {
     if let Some(number) = cursor.number() {
         return number != "0";

@@ -1,4 +1,4 @@
-//! A place in a statement's tokens, and the small steps that every family takes.
+//! A position in a statement's tokens, and the parsing steps that all families share.
 
 use super::literal;
 use crate::ParseError;
@@ -7,7 +7,7 @@ use crate::lexer::{Token, TokenKind};
 
 pub(super) type Result<T> = std::result::Result<T, ParseError>;
 
-/// Words of the statements on users, roles and workgroups that come before or after a name.
+/// Keywords of user, role and workgroup statements that come before or after a name.
 const AROUND_PRINCIPALS: &[&str] = &[
     "WITH",
     "PASSWORD",
@@ -26,7 +26,7 @@ const AROUND_PRINCIPALS: &[&str] = &[
     "ON",
 ];
 
-/// A place in the tokens of one statement.
+/// A position in the tokens of one statement.
 #[derive(Clone, Copy)]
 pub(super) struct Cursor<'a> {
     /// The whole text, of all statements.
@@ -44,7 +44,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// The same place, with the end brought forward to the `count`th token from here.
+    /// The same position, limited to the next `count` tokens.
     pub fn limited(&self, count: usize) -> Self {
         let end = (self.index + count).min(self.tokens.len());
         Cursor {
@@ -78,7 +78,7 @@ impl<'a> Cursor<'a> {
         self.sql.get(token.start..token.end).unwrap_or_default()
     }
 
-    /// Source from here to the statement's end.
+    /// The source from here to the end of the statement.
     pub fn rest_text(&self) -> &'a str {
         match (self.rest().first(), self.rest().last()) {
             (Some(first), Some(last)) => self.sql.get(first.start..last.end).unwrap_or_default(),
@@ -86,7 +86,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Whether a word before here says that a password follows.
+    /// Whether a preceding word announces a password.
     pub fn follows_password(&self) -> bool {
         self.tokens
             .iter()
@@ -121,7 +121,7 @@ impl<'a> Cursor<'a> {
         words.iter().any(|word| self.is_word_at(ahead, word))
     }
 
-    /// Takes a keyword if it is next.
+    /// Consumes the keyword if it is next.
     pub fn eat(&mut self, word: &str) -> bool {
         let found = self.is_word(word);
         if found {
@@ -130,7 +130,7 @@ impl<'a> Cursor<'a> {
         found
     }
 
-    /// Takes all of these keywords (separated by blanks) if they are next, or none of them.
+    /// Consumes all of these keywords (separated by blanks) if they are next, or none of them.
     pub fn eat_all(&mut self, words: &str) -> bool {
         let mut count = 0;
         for word in words.split(' ') {
@@ -143,7 +143,7 @@ impl<'a> Cursor<'a> {
         true
     }
 
-    /// Takes one of these keywords if it is next.
+    /// Consumes one of these keywords if it is next.
     pub fn eat_any(&mut self, words: &[&str]) -> bool {
         words.iter().any(|word| self.eat(word))
     }
@@ -186,7 +186,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Two signs that touch, as `<=`.
+    /// Consumes two adjacent signs, such as `<=`.
     pub fn eat_signs(&mut self, first: char, second: char) -> bool {
         let touching = match (self.tokens.get(self.index), self.tokens.get(self.index + 1)) {
             (Some(a), Some(b)) => a.end == b.start,
@@ -209,7 +209,7 @@ impl<'a> Cursor<'a> {
 
     // ---- names and values
 
-    /// Whether a name could be next.
+    /// Whether a name can be next.
     pub fn is_name(&self) -> bool {
         self.token().is_some_and(|token| {
             matches!(
@@ -219,7 +219,7 @@ impl<'a> Cursor<'a> {
         })
     }
 
-    /// A name as written, quotes resolved, case kept.
+    /// A name as written: unquoted, case kept.
     pub fn raw_name(&mut self, what: &str) -> Result<String> {
         let token = self
             .token()
@@ -239,7 +239,8 @@ impl<'a> Cursor<'a> {
         Ok(self.raw_name(what)?.to_lowercase())
     }
 
-    /// A name or a single-quoted string: how users write names of users, workgroups and the like. Lower-cased.
+    /// A name or a single-quoted string, as users write names of users, workgroups and so on.
+    /// Lower-cased.
     pub fn name_or_string(&mut self, what: &str) -> Result<String> {
         if self.is_name() {
             self.name(what)
@@ -248,8 +249,8 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// A principal's or workgroup's name: as [`Self::name_or_string`], but no word that may come right after it, so that
-    /// a name left out is said to be missing. In quotes every word is a name.
+    /// The name of a principal or workgroup: like [`Self::name_or_string`], but an unquoted keyword
+    /// that may follow the name is not taken for it, so that a missing name is reported as such.
     pub fn principal_name(&mut self, what: &str) -> Result<String> {
         if !self.is_one_of(AROUND_PRINCIPALS) {
             return self.name_or_string(what);
@@ -306,7 +307,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// A number, its sign included.
+    /// A number with its sign.
     pub fn number(&mut self) -> Option<String> {
         let (ahead, sign) = if self.is_sign('-') {
             (1, "-")
@@ -359,7 +360,7 @@ impl<'a> Cursor<'a> {
 
     // ---- errors
 
-    /// What is next is not what should be.
+    /// The error that the next token is not the expected one.
     pub fn expected(&self, what: &str) -> ParseError {
         if let Some(token) = self.token().filter(|token| token.unterminated) {
             return unterminated(self.sql, token);
@@ -373,7 +374,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// An error at this place.
+    /// An error at this position.
     pub fn error(&self, message: String) -> ParseError {
         let offset = match self.token() {
             Some(token) => token.start,
@@ -395,7 +396,7 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// The error of a token that the text ends in.
+/// The error for an unterminated token.
 pub(super) fn unterminated(sql: &str, token: Token) -> ParseError {
     let what = match token.kind {
         TokenKind::Comment => "/* comment",
@@ -403,7 +404,7 @@ pub(super) fn unterminated(sql: &str, token: Token) -> ParseError {
         TokenKind::Dollar { .. } => "dollar-quoted string",
         _ => "quoted string",
     };
-    // The text itself is left out: it may be a password, and it reaches to the end.
+    // The text itself is left out: it may be a password, and it extends to the end.
     ParseError {
         message: format!("syntax error at end of input: unterminated {what}"),
         position: Some(char_position(sql, token.start)),
@@ -411,12 +412,12 @@ pub(super) fn unterminated(sql: &str, token: Token) -> ParseError {
     }
 }
 
-/// A byte offset as a place in characters, from 1.
+/// Converts a byte offset to a position in characters, from 1.
 pub(super) fn char_position(sql: &str, offset: usize) -> usize {
     sql.get(..offset).unwrap_or(sql).chars().count() + 1
 }
 
-/// A token's text as an error shows it: bounded.
+/// A token's text for an error message, bounded in length.
 pub(super) fn shown(text: &str) -> String {
     const LONGEST: usize = 60;
     match text.char_indices().nth(LONGEST) {

@@ -85,7 +85,7 @@ fn option(cursor: &mut Cursor<'_>, explain: &mut Explain) -> Result<()> {
     } else if cursor.eat("VERBOSE") {
         explain.verbose = boolean(cursor)?;
     } else if OPTIONS.iter().any(|option| cursor.is_word(option)) {
-        // What Postgres would add to the plan; the plan has its own.
+        // Postgres' additions to the plan are accepted and ignored.
         cursor.advance();
         boolean(cursor)?;
     } else {
@@ -94,7 +94,7 @@ fn option(cursor: &mut Cursor<'_>, explain: &mut Explain) -> Result<()> {
     Ok(())
 }
 
-/// `[true|false|on|off|1|0|none|text|binary]`; nothing is true.
+/// `[true|false|on|off|1|0|none|text|binary]`; empty means true.
 fn boolean(cursor: &mut Cursor<'_>) -> Result<bool> {
     if cursor.is_sign(',') || cursor.is_sign(')') {
         return Ok(true);

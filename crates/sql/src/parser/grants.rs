@@ -1,4 +1,4 @@
-//! GRANT, REVOKE and what shows them.
+//! GRANT, REVOKE and SHOW GRANTS, SHOW ROLES.
 
 use super::cursor::{Cursor, Result};
 use super::names;
@@ -66,7 +66,8 @@ pub(super) fn revoke(cursor: &mut Cursor<'_>) -> Result<Statement> {
     }))
 }
 
-/// Whether ON comes before the word that names the grantees: privileges, not roles.
+/// Whether ON precedes the word that introduces the grantees: then privileges are granted, not
+/// roles.
 fn is_of_privileges(cursor: &Cursor<'_>, before: &str) -> bool {
     let words = cursor
         .rest()
@@ -81,7 +82,7 @@ fn is_of_privileges(cursor: &Cursor<'_>, before: &str) -> bool {
             break;
         }
     }
-    // `GRANT SELECT TO r` misses its ON: say that, and do not look for a role named select.
+    // `GRANT SELECT TO r` lacks ON: report that instead of looking for a role named select.
     cursor.word_at(0).is_some_and(|word| kind(word).is_some())
 }
 
@@ -109,7 +110,7 @@ fn kind(word: &str) -> Option<PrivilegeKind> {
     })
 }
 
-/// A privilege as written; a bare CREATE is of tables or databases, by what it is granted on.
+/// A privilege as written. A bare CREATE means tables or databases, depending on the resource.
 struct Written {
     spec: PrivilegeSpec,
     bare_create: bool,
@@ -168,7 +169,7 @@ fn resource(cursor: &mut Cursor<'_>) -> Result<GrantResource> {
         }
         return names::database(cursor).map(GrantResource::Database);
     }
-    // In double quotes it is a table's name.
+    // In double quotes it is the name of a table.
     let is_location = |ahead: usize| {
         let token = cursor.rest().get(ahead);
         token.is_some_and(|token| {

@@ -1,4 +1,5 @@
-//! What sqlparser does not read in lists of ROLLUP and its like, and in frames of windows, said so that it does.
+//! Rewrites what sqlparser cannot parse in lists of ROLLUP and similar, and in window frames, to an
+//! equivalent that it can.
 //!
 //! ```text
 //! ROLLUP ((a) + 1, b)                    ROLLUP (((a) + 1), b)
@@ -23,7 +24,7 @@ pub(super) fn plain(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     enclosed(without_exclusion_of_none(tokens))
 }
 
-/// The places of tokens that are no blanks.
+/// The indexes of the tokens that are not blanks.
 fn places(tokens: &[TokenWithSpan]) -> Vec<usize> {
     let places = tokens.iter().enumerate();
     places
@@ -54,7 +55,8 @@ fn without_exclusion_of_none(mut tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpa
     tokens
 }
 
-/// Puts parentheses around the elements of a list that begin with one and end otherwise: sqlparser takes the first for those of a row.
+/// Adds parentheses around list elements that begin with one and do not end there: sqlparser would
+/// take the first for that of a row.
 fn enclosed(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     let places = places(&tokens);
     let of = |at: usize| places.get(at).and_then(|place| tokens.get(*place));

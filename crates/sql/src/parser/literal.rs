@@ -1,8 +1,8 @@
-//! What a string or a quoted name says.
+//! The values of strings and quoted names.
 
 use crate::lexer::{Prefix, TokenKind};
 
-/// A name without its quotes.
+/// A name, unquoted.
 pub(super) fn name(text: &str, kind: TokenKind) -> String {
     match kind {
         TokenKind::Double { .. } => undouble(inner(text, 1, 1), '"'),
@@ -11,7 +11,7 @@ pub(super) fn name(text: &str, kind: TokenKind) -> String {
     }
 }
 
-/// A string without its quotes, escapes resolved.
+/// A string, unquoted and unescaped.
 pub(super) fn string(text: &str, kind: TokenKind) -> Result<String, String> {
     match kind {
         TokenKind::Single { prefix, escapes } => {
@@ -55,13 +55,14 @@ fn undouble(text: &str, quote: char) -> String {
     text.replace(&doubled, quote.encode_utf8(&mut [0; 4]))
 }
 
-/// Hive's and Postgres' backslash escapes: `\t`, `\001` (octal), `\u0001`, `\'`; any other escaped character is itself.
+/// Hive's and Postgres' backslash escapes: `\t`, `\001` (octal), `\u0001`, `\'`; any other escaped
+/// character stands for itself.
 fn unescape(text: &str, quote: char) -> String {
     let mut out = String::with_capacity(text.len());
     let mut chars = text.chars().peekable();
     while let Some(character) = chars.next() {
         if character == quote {
-            // Only as the first of a doubled pair: a single one would have ended the string.
+            // Only as the first of a doubled pair: a single quote would have ended the string.
             chars.next_if_eq(&quote);
             out.push(quote);
             continue;
@@ -78,7 +79,8 @@ fn unescape(text: &str, quote: char) -> String {
             Some('b') => out.push('\u{8}'),
             Some('f') => out.push('\u{c}'),
             Some('Z') => out.push('\u{1a}'),
-            // Hive keeps these two as LIKE patterns need them. \N is the usual null format; read as N it would make NULL of every N.
+            // Hive keeps the first two escaped, as LIKE patterns need them. `\N` is the usual null
+            // format; read as N, it would turn every N into NULL.
             Some(kept @ ('%' | '_' | 'N')) => out.extend(['\\', kept]),
             Some('u') => push_code(&mut out, &mut chars, 'u', 16, 4, 4),
             Some('x') => push_code(&mut out, &mut chars, 'x', 16, 1, 2),

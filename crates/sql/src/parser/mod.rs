@@ -1,7 +1,7 @@
-//! Text to statements: a dispatch on the first words, then one file a family.
+//! Text to statements: dispatch on the first words, then one file per family.
 //!
-//! Queries go to `sqlparser` (`query`); everything else is a recursive descent on the crate's own tokens (`cursor`).
-//! Nesting is bounded everywhere, so that no text can exhaust the stack.
+//! Queries go to `sqlparser` (`query`); everything else is parsed by recursive descent on the
+//! crate's own tokens (`cursor`). Nesting is bounded everywhere, so no text can exhaust the stack.
 
 mod access;
 mod alter;
@@ -37,7 +37,7 @@ use crate::ast::Statement;
 use crate::lexer::{self, TokenKind};
 use crate::{MAX_TEXT_CHARS, ParseError, Parsed};
 
-/// How deep EXPLAIN, PREPARE and DECLARE may hold one another.
+/// How deeply EXPLAIN, PREPARE and DECLARE may nest.
 const MAX_NESTED_STATEMENTS: usize = 4;
 
 pub(crate) fn parse(sql: &str) -> Result<Vec<Parsed>> {
@@ -72,7 +72,7 @@ fn check_length(sql: &str) -> Result<()> {
     })
 }
 
-/// Character positions of growing byte offsets, counted once.
+/// Character positions of increasing byte offsets, counted incrementally.
 #[derive(Default)]
 struct Positions {
     offset: usize,
@@ -91,7 +91,7 @@ impl Positions {
     }
 }
 
-/// One statement, which the cursor holds to its end.
+/// One statement, which must extend to the end of the cursor.
 fn statement(mut cursor: Cursor<'_>, depth: usize) -> Result<Statement> {
     if depth > MAX_NESTED_STATEMENTS {
         return Err(cursor.error(format!(
@@ -196,7 +196,7 @@ fn drop(cursor: &mut Cursor<'_>) -> Result<Statement> {
     }
 }
 
-/// Tokens up to the parenthesis that closes the one at the cursor, both left out; the cursor goes past it.
+/// The tokens inside the parentheses that open at the cursor, which moves past them.
 fn parenthesized<'a>(cursor: &mut Cursor<'a>) -> Result<Cursor<'a>> {
     cursor.expect_sign('(')?;
     let mut depth = 0usize;

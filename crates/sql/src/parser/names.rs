@@ -48,8 +48,8 @@ fn too_many(parts: &[String], most: &str) -> String {
     )
 }
 
-/// Names of a session's own things (cursors, prepared statements, savepoints), which fold as Postgres folds: quoted ones keep
-/// their case.
+/// Names of session objects (cursors, prepared statements, savepoints), folded as in Postgres:
+/// quoted ones keep their case.
 pub(super) fn folded(cursor: &mut Cursor<'_>, what: &str) -> Result<String> {
     let bare = cursor
         .token()

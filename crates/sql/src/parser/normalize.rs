@@ -1,8 +1,8 @@
-//! Names in queries, folded as Athena folds them: to lower case, quoted or not.
+//! Folds the names in queries as Athena does: to lower case, quoted or not.
 //!
-//! Names of tables always fold. A quoted column folds unless the statement itself gives that spelling to something as an
-//! alias, because then the alias is meant, and an alias keeps its spelling in the result. Unquoted names are left to
-//! DataFusion, which folds them.
+//! Table names always fold. A quoted column folds unless the statement itself declares an alias of
+//! that spelling: then the alias is meant, and an alias keeps its spelling in the result. Unquoted
+//! names are left to DataFusion, which folds them.
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
@@ -16,7 +16,11 @@ use sqlparser::ast::{
 use super::query::refused_write;
 use crate::ast::Unsupported;
 
-/// Folds the names of a query; an error if it writes.
+/// Folds the names of a query.
+///
+/// # Errors
+///
+/// The query writes.
 pub(super) fn query(query: &mut Query) -> Result<(), Unsupported> {
     let mut aliases = Aliases::default();
     if let ControlFlow::Break(refused) = query.visit(&mut aliases) {
@@ -29,7 +33,7 @@ pub(super) fn query(query: &mut Query) -> Result<(), Unsupported> {
     Ok(())
 }
 
-/// Folds the names of expressions that stand alone.
+/// Folds the names of standalone expressions.
 pub(super) fn expressions(expressions: &mut Vec<Expr>) {
     let mut fold = Fold {
         declared: HashMap::new(),
@@ -37,7 +41,7 @@ pub(super) fn expressions(expressions: &mut Vec<Expr>) {
     let _: ControlFlow<()> = expressions.visit(&mut fold);
 }
 
-/// Whether a name would change by folding, and DataFusion would not fold it.
+/// Whether folding changes the name, and DataFusion would not fold it.
 fn is_spelled(ident: &Ident) -> bool {
     ident.quote_style.is_some() && ident.value.chars().any(char::is_uppercase)
 }
@@ -55,7 +59,8 @@ fn idents(name: &mut ObjectName) -> impl Iterator<Item = &mut Ident> {
     })
 }
 
-/// First walk: which quoted spellings the statement declares, how often; and whether it writes.
+/// First pass: the quoted spellings that the statement declares, with counts; and whether it
+/// writes.
 #[derive(Default)]
 struct Aliases {
     declared: HashMap<String, usize>,
@@ -109,7 +114,7 @@ impl VisitorMut for Aliases {
     }
 }
 
-/// Clauses of a table that DataFusion would leave out without a word, so that the answer would be to another question.
+/// Table clauses that DataFusion would silently ignore, so that it would answer a different query.
 fn ignored_by_datafusion(factor: &TableFactor) -> Option<Unsupported> {
     let (what, nearest) = match factor {
         TableFactor::Table {
@@ -155,7 +160,7 @@ fn alias_of(factor: &TableFactor) -> Option<&TableAlias> {
     }
 }
 
-/// The write that stands where a query's body should, `WITH x AS (..) INSERT ..`, set operations included.
+/// The write in place of a query's body, `WITH x AS (..) INSERT ..`, also within set operations.
 fn write_in(body: &SetExpr) -> Option<&'static str> {
     let mut bodies = vec![body];
     while let Some(body) = bodies.pop() {
@@ -173,7 +178,7 @@ fn write_in(body: &SetExpr) -> Option<&'static str> {
     None
 }
 
-/// `FETCH FIRST n ROWS ONLY` as the LIMIT that DataFusion plans.
+/// Rewrites `FETCH FIRST n ROWS ONLY` to the LIMIT that DataFusion plans.
 fn limit_of_fetch(query: &mut Query) {
     let takes_limit = match &query.limit_clause {
         None => true,
@@ -202,9 +207,9 @@ fn limit_of_fetch(query: &mut Query) {
     }
 }
 
-/// Second walk: folds.
+/// Second pass: folds.
 struct Fold {
-    /// Quoted spellings that are kept, with how often they are declared.
+    /// Quoted spellings that are kept, with the number of their declarations.
     declared: HashMap<String, usize>,
 }
 
@@ -253,7 +258,8 @@ impl VisitorMut for Fold {
         ControlFlow::Continue(())
     }
 
-    /// Kinds of strings that DataFusion does not know are plain once their escapes are resolved.
+    /// Kinds of strings that DataFusion does not support are plain strings once their escapes are
+    /// resolved.
     fn pre_visit_value(&mut self, value: &mut ValueWithSpan) -> ControlFlow<()> {
         if let Value::UnicodeStringLiteral(text) | Value::NationalStringLiteral(text) =
             &mut value.value
@@ -275,8 +281,9 @@ impl VisitorMut for Fold {
     }
 }
 
-/// In `SELECT sum("Total") AS "Total" FROM t WHERE "Total" > 0` the inner names are the table's: a select list and a WHERE
-/// do not see the aliases beside them. So what only this select list declares is folded there.
+/// In `SELECT sum("Total") AS "Total" FROM t WHERE "Total" > 0` the inner names are the table's: a
+/// select list and a WHERE do not see the aliases of that list. So spellings that only this select
+/// list declares are folded there.
 fn fold_own_names(declared: &HashMap<String, usize>, select: &mut Select) {
     if declared.is_empty() {
         return;

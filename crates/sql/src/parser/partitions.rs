@@ -1,4 +1,4 @@
-//! Partitions: their values in DDL, and the statements on them.
+//! Partition values in DDL, and the statements on partitions.
 
 use super::cursor::{Cursor, Result};
 use super::names;
@@ -34,7 +34,7 @@ pub(super) fn add(cursor: &mut Cursor<'_>, table: TableName) -> Result<Statement
         let spec = spec(cursor)?;
         let location = cursor.string_after("LOCATION")?;
         partitions.push(NewPartition { spec, location });
-        // Athena takes no comma here; users of DROP write one.
+        // Athena has no comma here, but users of DROP write one.
         if !cursor.eat_sign(',') && !cursor.is_word("PARTITION") {
             break;
         }
@@ -91,7 +91,7 @@ pub(super) fn spec(cursor: &mut Cursor<'_>) -> Result<PartitionSpec> {
     Ok(PartitionSpec { values })
 }
 
-/// `(k < v, ..)`; AND does for a comma.
+/// `(k < v, ..)`; AND is accepted for a comma.
 pub(super) fn filter(cursor: &mut Cursor<'_>) -> Result<PartitionFilter> {
     cursor.expect_sign('(')?;
     let mut conditions = Vec::new();

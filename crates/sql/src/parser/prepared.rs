@@ -28,7 +28,7 @@ pub(super) fn prepare(cursor: &mut Cursor<'_>, depth: usize) -> Result<Statement
     match &statement {
         Statement::Query(_) => {}
         Statement::Unsupported(_) => return Ok(statement),
-        // As Postgres, which prepares nothing else: an EXECUTE that is prepared could execute itself.
+        // As in Postgres, nothing else can be prepared: a prepared EXECUTE could execute itself.
         _ => return Err(start.expected("a query")),
     }
     Ok(Statement::Prepare(Prepare {

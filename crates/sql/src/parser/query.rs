@@ -1,4 +1,4 @@
-//! Queries: sqlparser's tokens and grammar, with the names then folded as Athena folds them.
+//! Queries: sqlparser's tokens and grammar; names are then folded as in Athena.
 
 use sqlparser::ast;
 use sqlparser::parser::{Parser, ParserError, ParserOptions};
@@ -12,17 +12,17 @@ use crate::ast::{Statement, Unsupported};
 use crate::dialect::AthenaDialect;
 use crate::lexer::TokenKind;
 
-/// How deep expressions and subqueries may nest in one another, in steps of sqlparser's.
+/// How deeply expressions and subqueries may nest, in sqlparser's recursion steps.
 pub(super) const MAX_DEPTH: usize = 128;
 
-/// Steps of the parser for each token; a plain query takes about one.
+/// Parser steps per token; a plain query needs about one.
 const STEPS_PER_TOKEN: usize = 20;
-/// So many forgotten parentheses are thought of when an error is placed; who leaves more open has other troubles.
+/// How many unclosed parentheses are considered when an error is located.
 const MAX_UNCLOSED: usize = 10;
-/// Steps that any text has.
+/// Parser steps that every text may take.
 const STEPS: usize = 20_000;
 
-/// The query that the cursor holds to its end, or why it is refused.
+/// The query that extends to the end of the cursor, or the reason to refuse it.
 pub(super) fn statement(cursor: &Cursor<'_>) -> Result<Statement> {
     if let Some(refused) = excluding_frame(cursor) {
         return Ok(Statement::Unsupported(refused));
@@ -35,7 +35,7 @@ pub(super) fn statement(cursor: &Cursor<'_>) -> Result<Statement> {
     })
 }
 
-/// A window's frame that leaves out rows within it.
+/// A window frame that excludes rows (EXCLUDE).
 fn excluding_frame(cursor: &Cursor<'_>) -> Option<Unsupported> {
     let frames = ["CURRENT ROW", "GROUP", "TIES"];
     (0..cursor.rest().len()).find_map(|at| {
@@ -57,7 +57,7 @@ fn excluding_frame(cursor: &Cursor<'_>) -> Option<Unsupported> {
     })
 }
 
-/// A query of our own making.
+/// A query built by the parser itself.
 pub(super) fn of_text(sql: &str) -> Result<Box<ast::Query>> {
     let statements = crate::lexer::split(sql);
     let tokens = statements
@@ -74,7 +74,7 @@ pub(super) fn of_text(sql: &str) -> Result<Box<ast::Query>> {
     }
 }
 
-/// Expressions separated by commas, to the cursor's end.
+/// Comma-separated expressions, to the end of the cursor.
 pub(super) fn expressions(cursor: &Cursor<'_>) -> Result<Vec<ast::Expr>> {
     let mut expressions = parse(cursor, |parser| {
         parser.parse_comma_separated(Parser::parse_expr)
@@ -83,7 +83,7 @@ pub(super) fn expressions(cursor: &Cursor<'_>) -> Result<Vec<ast::Expr>> {
     Ok(expressions)
 }
 
-/// Types separated by commas, to the cursor's end.
+/// Comma-separated types, to the end of the cursor.
 pub(super) fn data_types(cursor: &Cursor<'_>) -> Result<Vec<ast::DataType>> {
     parse(cursor, |parser| {
         parser.parse_comma_separated(Parser::parse_data_type)
@@ -106,7 +106,8 @@ fn parse<T>(
     if !(1..=MAX_UNCLOSED).contains(&unclosed) {
         return parse_tokens(&source, tokens, &grammar);
     }
-    // What was meant by an open parenthesis is guessed by sqlparser, and its error is that of the last guess.
+    // sqlparser guesses the meaning of an open parenthesis, and reports the error of its last
+    // guess.
     let mut closed = tokens.clone();
     closed.extend(std::iter::repeat_n(
         TokenWithSpan::wrap(Token::RParen),
@@ -138,7 +139,7 @@ fn parse_tokens<T>(
     Ok(parsed)
 }
 
-/// Parentheses that are open where the statement ends.
+/// Parentheses that are still open at the end of the statement.
 fn unclosed_parentheses(cursor: &Cursor<'_>) -> usize {
     let tokens = cursor.rest().iter();
     tokens.fold(0usize, |open, token| match token.kind {
@@ -148,7 +149,7 @@ fn unclosed_parentheses(cursor: &Cursor<'_>) -> usize {
     })
 }
 
-/// Athena's `?` become `$1`, `$2` … in the order they are written, as DataFusion names parameters.
+/// Athena's `?` become `$1`, `$2` … in the order written, as DataFusion names parameters.
 fn number_placeholders(source: &Source<'_>, tokens: &mut [TokenWithSpan]) -> Result<()> {
     let mut questions = 0usize;
     let mut has_numbered = false;
@@ -173,7 +174,7 @@ fn number_placeholders(source: &Source<'_>, tokens: &mut [TokenWithSpan]) -> Res
     Ok(())
 }
 
-/// `TABLE t` becomes `SELECT * FROM t`, which is what it says and what DataFusion plans.
+/// Rewrites `TABLE t` to the equivalent `SELECT * FROM t`, which DataFusion plans.
 fn spell_out_table_commands(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     if !tokens.iter().any(|token| is_word(&token.token, "TABLE")) {
         return tokens;
@@ -220,7 +221,7 @@ pub(super) fn is_word(token: &Token, word: &str) -> bool {
     matches!(token, Token::Word(w) if w.quote_style.is_none() && w.value.eq_ignore_ascii_case(word))
 }
 
-/// A statement that writes, found inside of a query.
+/// The refusal of a writing statement inside a query.
 pub(super) fn refused_write(what: &str) -> Unsupported {
     Unsupported {
         what: what.to_owned(),

@@ -1,4 +1,4 @@
-//! sqlparser's errors, as Postgres would say them and with the place in the whole text.
+//! Converts sqlparser's errors to Postgres' wording, with the position in the whole text.
 
 use sqlparser::parser::ParserError;
 use sqlparser::tokenizer::{Location, TokenizerError};
@@ -61,7 +61,8 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// Where the token stands that a message says was found: some name it and give the place of the next.
+    /// The position of the token that a message reports as found: some messages name it but give
+    /// the position of the next one.
     fn place_of(&self, found: &str, offset: usize) -> usize {
         let before = self.tokens.iter().take_while(|token| token.end <= offset);
         let said = |token: &&Token| {
@@ -83,7 +84,7 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// What stands at a byte offset, as errors show it.
+    /// The token at a byte offset, as errors show it.
     fn near(&self, offset: usize) -> Option<&'a str> {
         let token = self
             .tokens
@@ -128,7 +129,7 @@ pub(super) fn of_parser(source: &Source<'_>, error: &ParserError) -> ParseError 
     }
 }
 
-/// Words that cannot name a table, of which sqlparser does not know it.
+/// Words that cannot name a table, though sqlparser would accept them as one.
 const NO_TABLES: [&str; 10] = [
     "WHERE",
     "GROUP",
@@ -142,7 +143,7 @@ const NO_TABLES: [&str; 10] = [
     "ON",
 ];
 
-/// FROM or JOIN with no table after it: where the table should be.
+/// FROM or JOIN without a table after it: the position where the table should be.
 fn without_a_table(source: &Source<'_>) -> Option<(usize, &'static str)> {
     source.tokens.windows(2).find_map(|pair| {
         let [before, after] = pair else { return None };
@@ -156,13 +157,13 @@ fn is_one_of(word: &str, words: &[&str]) -> bool {
     words.iter().any(|one| word.eq_ignore_ascii_case(one))
 }
 
-/// Something stands where the statement should end.
+/// Unexpected text where the statement should end.
 pub(super) fn unexpected(source: &Source<'_>, location: Location) -> ParseError {
     let offset = source.offset(location);
     if let Some((offset, detail)) = without_a_table(source) {
         return syntax_error(source, offset, detail);
     }
-    // GROUP and ORDER are no names: what is wrong is that BY does not follow.
+    // GROUP and ORDER are not names: the error is that BY does not follow.
     let mut rest = source
         .tokens
         .iter()
@@ -191,7 +192,7 @@ fn syntax_error(source: &Source<'_>, offset: usize, detail: &str) -> ParseError 
     source.error(offset, message)
 }
 
-/// sqlparser quotes source at length in some messages.
+/// sqlparser quotes source text at length in some messages.
 fn shown_detail(detail: &str) -> String {
     const LONGEST: usize = 200;
     match detail.char_indices().nth(LONGEST) {
@@ -200,7 +201,7 @@ fn shown_detail(detail: &str) -> String {
     }
 }
 
-/// `.. at Line: 1, Column: 8` in its two parts.
+/// Splits `.. at Line: 1, Column: 8` into message and location.
 fn split_location(text: &str) -> (&str, Option<Location>) {
     let parse = |place: &str| -> Option<Location> {
         let (line, column) = place.split_once(", Column: ")?;

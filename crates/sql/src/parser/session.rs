@@ -1,4 +1,4 @@
-//! Settings of a session: SET, SHOW, RESET, DISCARD, UNLISTEN.
+//! Session settings: SET, SHOW, RESET, DISCARD, UNLISTEN.
 
 use super::cursor::{Cursor, Result};
 use super::transaction;
@@ -161,7 +161,7 @@ fn value(cursor: &mut Cursor<'_>) -> Result<String> {
     Err(cursor.expected("a value"))
 }
 
-/// After SHOW, of a setting.
+/// After SHOW: a setting.
 pub(super) fn show(cursor: &mut Cursor<'_>) -> Result<Statement> {
     if cursor.is_word("ALL") {
         cursor.advance();
@@ -178,7 +178,7 @@ pub(super) fn reset(cursor: &mut Cursor<'_>) -> Result<Statement> {
     setting_by_words(cursor).map(|name| Statement::Reset(Reset::Setting(name)))
 }
 
-/// A setting's name, or the words that Postgres has for some.
+/// A setting's name, or Postgres' multi-word form of it.
 fn setting_by_words(cursor: &mut Cursor<'_>) -> Result<String> {
     for (words, name) in [
         ("TIME ZONE", "timezone"),

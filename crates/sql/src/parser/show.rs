@@ -94,7 +94,7 @@ pub(super) fn show(cursor: &mut Cursor<'_>) -> Result<Statement> {
     }
 }
 
-/// The SHOWs of other engines.
+/// SHOW statements of other engines.
 fn refused(cursor: &Cursor<'_>, word: &str) -> Option<Unsupported> {
     let nearest = match word {
         "STATS" => "SHOW TBLPROPERTIES",
@@ -107,7 +107,7 @@ fn refused(cursor: &Cursor<'_>, word: &str) -> Option<Unsupported> {
         "PROCESSLIST" | "QUERIES" => "SELECT .. FROM system.queries",
         _ => return None,
     };
-    // `SHOW role` is Postgres' setting.
+    // `SHOW role` shows Postgres' setting.
     if word == "ROLE" && cursor.rest().len() == 1 {
         return None;
     }
@@ -213,7 +213,7 @@ pub(super) fn describe(cursor: &mut Cursor<'_>) -> Result<Statement> {
     } else {
         DescribeDetail::Plain
     };
-    // Not Athena's, but what users of other engines write.
+    // Not valid in Athena, but users of other engines write it.
     if named(cursor) {
         cursor.eat("TABLE");
     }

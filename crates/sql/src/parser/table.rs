@@ -46,7 +46,7 @@ pub(super) fn create(cursor: &mut Cursor<'_>) -> Result<Statement> {
     Ok(Statement::CreateTable(Box::new(table)))
 }
 
-/// The forms of CREATE TABLE that make a table of something else.
+/// The forms of CREATE TABLE that create a table in another way.
 fn refused(cursor: &Cursor<'_>) -> Option<Statement> {
     let what = if cursor.is_word("AS") || cursor.is_word("SELECT") {
         "CREATE TABLE .. AS SELECT"
@@ -63,7 +63,7 @@ fn refused(cursor: &Cursor<'_>) -> Option<Statement> {
     }))
 }
 
-/// One clause after the columns; gives its name.
+/// Parses one clause after the columns; returns its name.
 fn clause(cursor: &mut Cursor<'_>, table: &mut CreateTable) -> Result<&'static str> {
     if let Some(comment) = cursor.string_after("COMMENT")? {
         table.comment = Some(comment);
@@ -94,7 +94,7 @@ fn clause(cursor: &mut Cursor<'_>, table: &mut CreateTable) -> Result<&'static s
 }
 
 fn partitioned_by(cursor: &mut Cursor<'_>, table: &mut CreateTable) -> Result<()> {
-    // Iceberg's form names columns or transforms without a type.
+    // Iceberg's form lists columns or transforms without a type.
     let untyped = cursor.is_sign('(')
         && (cursor.is_sign_at(2, ',') || cursor.is_sign_at(2, ')') || cursor.is_sign_at(2, '('));
     if untyped {

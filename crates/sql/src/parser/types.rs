@@ -4,7 +4,7 @@ use super::cursor::{Cursor, Result};
 use crate::ast::ColumnDef;
 use crate::lexer::TokenKind;
 
-/// How deep a type may nest.
+/// How deeply a type may nest.
 const MAX_NESTING: usize = 64;
 
 /// `(c type [COMMENT 'c'], ..)`
@@ -26,7 +26,7 @@ fn column(cursor: &mut Cursor<'_>) -> Result<ColumnDef> {
     })
 }
 
-/// A Hive type's text, lower case, without blanks and without comments of fields.
+/// The text of a Hive type: lower case, without blanks and without field comments.
 pub(super) fn data_type(cursor: &mut Cursor<'_>) -> Result<String> {
     let first = cursor.word_at(0).ok_or_else(|| cursor.expected("a type"))?;
     let mut text = canonical(first);
@@ -49,7 +49,7 @@ fn canonical(word: &str) -> String {
     }
 }
 
-/// The words that some types have after their first.
+/// The further words of multi-word types.
 fn multi_word(cursor: &mut Cursor<'_>, text: &mut String) {
     if text == "double" {
         cursor.eat("PRECISION");
@@ -81,7 +81,7 @@ fn arguments(cursor: &mut Cursor<'_>, text: &mut String) -> Result<()> {
     Ok(())
 }
 
-/// `<..>` to its end, however deep, without recursion.
+/// `<..>` to its end, at any depth, without recursion.
 fn nested(cursor: &mut Cursor<'_>, text: &mut String) -> Result<()> {
     let mut depth = 0usize;
     loop {
@@ -117,7 +117,7 @@ fn nested(cursor: &mut Cursor<'_>, text: &mut String) -> Result<()> {
     }
 }
 
-/// Whether a word or a closing sign was last, so that another word cannot follow.
+/// Whether a word or a closing sign was last, so another word cannot follow.
 fn after_a_type(text: &str) -> bool {
     !text.ends_with(['<', ',', ':'])
 }

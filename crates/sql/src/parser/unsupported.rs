@@ -1,4 +1,4 @@
-//! Statements that are known by their first words and refused as a whole.
+//! Statements that are recognised by their first words and refused as a whole.
 
 use super::cursor::Cursor;
 use crate::ast::Unsupported;
@@ -6,7 +6,7 @@ use crate::ast::Unsupported;
 const NO_WRITES: &str = "CREATE EXTERNAL TABLE over files that another engine writes";
 const QUERY: &str = "a WITH clause in the query";
 
-/// First words, what they are, and what to use.
+/// First words, name of the statement, alternative.
 const REFUSED: &[(&str, &str, Option<&str>)] = &[
     ("INSERT", "INSERT", Some(NO_WRITES)),
     ("UPDATE", "UPDATE", Some(NO_WRITES)),
@@ -153,9 +153,9 @@ const REFUSED: &[(&str, &str, Option<&str>)] = &[
     ("DROP GROUP", "DROP GROUP", Some("DROP ROLE")),
 ];
 
-/// What the statement at the cursor is, if it is refused.
+/// The statement at the cursor, if it is refused.
 pub(super) fn recognise(cursor: &Cursor<'_>) -> Option<Unsupported> {
-    // A word alone is more likely a mistake than one of these statements.
+    // A single word is more likely a mistake than one of these statements.
     if cursor.rest().len() < 2 && !cursor.is_one_of(&["VACUUM", "CHECKPOINT", "ANALYZE"]) {
         return None;
     }

@@ -1,14 +1,14 @@
-//! Passwords out of texts that go to the history, logs and errors.
+//! Removes passwords from texts for the history, logs and errors.
 //!
-//! The text may be anything, also what does not parse, so a doubt is resolved against the text: where it is not certain
-//! that a password ends, everything from its beginning is taken out.
+//! The text may be anything, including what does not parse, so doubts are resolved on the safe
+//! side: if the end of a password is not certain, everything from its start is removed.
 
 use crate::lexer::{self, RawStatement, Token, TokenKind};
 
 const HIDDEN: &str = "'***'";
-/// Words that say that a password follows.
+/// Words that announce a password.
 const MARKS: [&str; 4] = ["PASSWORD", "IDENTIFIED", "PASSWD", "PWD"];
-/// A mark that may also lie in a string or a comment that is not closed.
+/// Marks that are also searched for in unterminated strings and comments.
 const RAW_MARKS: [&str; 2] = ["password", "identified"];
 
 pub(crate) fn redact(sql: &str) -> String {
@@ -29,7 +29,7 @@ pub(crate) fn redact(sql: &str) -> String {
 struct Redaction<'a> {
     sql: &'a str,
     text: String,
-    /// How far the text is dealt with, in bytes.
+    /// How much of the text has been processed, in bytes.
     copied: usize,
 }
 
@@ -51,7 +51,7 @@ impl<'a> Redaction<'a> {
         self.copied = self.copied.max(end);
     }
 
-    /// What there is, the rest left out.
+    /// The output so far; the rest of the text is dropped.
     fn cut(mut self) -> String {
         if !self.text.ends_with(HIDDEN) {
             self.text.push_str(HIDDEN);
@@ -70,7 +70,7 @@ impl<'a> Redaction<'a> {
                 .any(|word| word.eq_ignore_ascii_case(self.word(token)))
     }
 
-    /// False if nothing after what is kept so far may be shown.
+    /// Returns false if nothing after the output so far may be shown.
     fn statement(&mut self, statement: &RawStatement) -> bool {
         let tokens = &statement.tokens;
         if let Some(place) = self.mark_in_open_token(tokens) {
@@ -87,12 +87,13 @@ impl<'a> Redaction<'a> {
         true
     }
 
-    /// Where a mark ends that lies inside of something that is not closed, or that broken quotes have swallowed.
+    /// The end of a mark inside an unterminated token, or one that unbalanced quotes have
+    /// swallowed.
     fn mark_in_open_token(&self, tokens: &[Token]) -> Option<usize> {
         if !tokens.iter().any(|token| token.unterminated) {
             return None;
         }
-        // Quotes are broken somewhere, so what is inside and what is outside cannot be told.
+        // The quotes are unbalanced somewhere, so inside and outside cannot be distinguished.
         let (start, end) = (tokens.first()?.start, tokens.last()?.end);
         raw_mark(self.sql.get(start..end)?).map(|place| start + place)
     }
@@ -114,7 +115,8 @@ impl<'a> Redaction<'a> {
         names_one && !is_query && !is_table
     }
 
-    /// `.. PASSWORD [=|TO|BY|AS] 'p'` at the end of its statement; anything else loses all that follows.
+    /// `.. PASSWORD [=|TO|BY|AS] 'p'` at the end of its statement; in any other form everything
+    /// that follows is removed.
     fn account(&mut self, tokens: &[Token], mark: usize) -> bool {
         let mut value = mark + 1;
         while tokens.get(value).is_some_and(|token| self.joins(*token)) {
@@ -142,7 +144,7 @@ impl<'a> Redaction<'a> {
         }
         if found.kind.is_stringy() && value + 1 == tokens.len() && !swallowed {
             self.hide(found.start, found.end);
-            // A comment behind the password may repeat it.
+            // A comment after the password may repeat it.
             self.skip_comments();
             return true;
         }
@@ -157,14 +159,14 @@ impl<'a> Redaction<'a> {
             || self.is(token, &["TO", "BY", "AS", "IS", "WITH"])
     }
 
-    /// Leaves out what stands between a statement's last token and its semicolon.
+    /// Skips the comments between a statement's last token and its semicolon.
     fn skip_comments(&mut self) {
         let rest = self.sql.get(self.copied..).unwrap_or_default();
         let ends = lexer::first_semicolon(rest).unwrap_or(rest.len());
         self.copied += ends;
     }
 
-    /// Values that follow a mark, in any other statement.
+    /// Hides the values that follow a mark, in any other statement.
     fn values_after_marks(&mut self, tokens: &[Token]) {
         for (index, token) in tokens.iter().enumerate() {
             if !self.is(*token, &MARKS) && !self.is_marking_string(*token) {
@@ -180,7 +182,8 @@ impl<'a> Redaction<'a> {
         }
     }
 
-    /// No mark as a word; one may still be a property's name or be swallowed by broken quotes.
+    /// There is no mark as a word; one may still be in a property's name, or be swallowed by
+    /// unbalanced quotes.
     fn without_mark(&mut self, tokens: &[Token]) -> bool {
         let first_words = tokens.iter().take(4);
         let on_accounts = first_words
@@ -212,7 +215,7 @@ impl<'a> Redaction<'a> {
     }
 }
 
-/// Where the first mark in a text ends, whatever it is part of.
+/// The end of the first mark in a text, regardless of tokens.
 fn raw_mark(text: &str) -> Option<usize> {
     let lower = text.to_ascii_lowercase();
     RAW_MARKS

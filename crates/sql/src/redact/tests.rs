@@ -1,4 +1,4 @@
-//! No password gets through.
+//! No password survives redaction.
 
 use super::redact;
 

@@ -1,4 +1,5 @@
-//! Functions about things that a lake does not have: for an object that does not exist Postgres answers NULL, and so do they.
+//! Functions about objects that a lake does not have: Postgres answers NULL for an object that does
+//! not exist, and so do these.
 
 use arrow::datatypes::DataType;
 use lakegate_error::Error;
@@ -11,7 +12,8 @@ pub fn functions() -> Vec<PgFunction> {
         PgFunction::new(name, arity, returns, |_| Ok(Cell::Null)).called_on_null()
     };
     vec![
-        // There are no defaults, indexes, constraints, rules, triggers, extended statistics, sequences, partitioned tables.
+        // There are no defaults, indexes, constraints, rules, triggers, extended statistics,
+        // sequences or partitioned tables.
         PgFunction::new("pg_get_expr", 2..=3, text(), |args| Ok(args[0].clone())),
         null("pg_get_indexdef", 1..=3, text()),
         null("pg_get_constraintdef", 1..=2, text()),
@@ -28,7 +30,7 @@ pub fn functions() -> Vec<PgFunction> {
         null("pg_last_xact_replay_timestamp", 0..=0, text()),
         null("pg_last_wal_receive_lsn", 0..=0, text()),
         null("pg_tablespace_location", 1..=1, text()),
-        // Nothing lies in files of the server's own.
+        // No relation is stored in files of the server.
         PgFunction::new("pg_relation_size", 1..=2, DataType::Int64, |_| {
             Ok(Cell::Int(0))
         }),
@@ -53,7 +55,7 @@ pub fn functions() -> Vec<PgFunction> {
         PgFunction::new("pg_is_other_temp_schema", 1..=1, DataType::Boolean, |_| {
             Ok(Cell::Bool(false))
         }),
-        // No changes are captured from the lake's tables.
+        // Changes of the lake's tables are not captured.
         PgFunction::new(
             "pg_relation_is_publishable",
             1..=1,
@@ -63,7 +65,7 @@ pub fn functions() -> Vec<PgFunction> {
         PgFunction::new("pg_relation_is_updatable", 2..=2, DataType::Int32, |_| {
             Ok(Cell::Int(0))
         }),
-        // Of a transaction's number; that of a time is no function yet.
+        // The age of a transaction id; `age` of one timestamp is not supported.
         PgFunction::new("age", 1..=1, DataType::Int32, |args| match args {
             [Cell::Int(_)] => Ok(Cell::Int(0)),
             _ => Err(Error::not_supported("age of a time is not supported")

@@ -1,4 +1,4 @@
-//! Arrays: what Postgres says of them and the engine does not.
+//! Array functions of Postgres that the engine lacks.
 
 use std::sync::Arc;
 
@@ -14,12 +14,12 @@ use datafusion::logical_expr::{
 
 use crate::postgres::{Cell, PgFunction, invalid};
 
-/// Functions whose result is an array of what they were given.
+/// Functions that return an array of their argument's elements.
 #[derive(Debug, PartialEq, Eq, Hash, Clone, Copy)]
 enum Kind {
-    /// `array_or_empty(a)`: an empty array for NULL, as `ARRAY(SELECT …)` gives.
+    /// `array_or_empty(a)`: an empty array for NULL, which `ARRAY(SELECT …)` returns.
     OrEmpty,
-    /// `pg_expandarray(a)`: a list of `{x: item, n: its number from 1}`.
+    /// `pg_expandarray(a)`: a list of `{x: item, n: its index from 1}`.
     Expand,
 }
 
@@ -152,7 +152,8 @@ pub fn functions() -> Vec<Arc<ScalarUDF>> {
     vec![
         ArrayFunction::udf(Kind::OrEmpty),
         ArrayFunction::udf(Kind::Expand),
-        // A LIKE pattern with another escape character, for the engine knows the backslash only.
+        // A LIKE pattern converted from another escape character, since the engine supports only
+        // the backslash.
         PgFunction::new("like_escape", 2..=2, DataType::Utf8, |args| {
             let (pattern, escape) = (
                 args[0].to_text().unwrap_or_default(),

@@ -1,4 +1,5 @@
-//! Functions that need no catalog: about the session, about text and arrays, and those whose answer is that there is nothing.
+//! Functions that need no catalog: about the session, text and arrays, and those that always return
+//! nothing.
 
 mod absent;
 mod arrays;

@@ -1,4 +1,4 @@
-//! Who asks, where, and with which settings.
+//! Session information: user, server and settings.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ fn timestamp() -> DataType {
     DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
 }
 
-/// A function without arguments that answers one value of the session.
+/// A function without arguments that returns a value of the session.
 fn constant(
     name: &str,
     returns: DataType,
@@ -139,7 +139,7 @@ pub fn functions(session: &Arc<SessionInfo>) -> Vec<PgFunction> {
         PgFunction::new("set_config", 3..=3, text(), move |args| {
             let name = args[0].to_text().unwrap_or_default();
             let value = args[1].to_text().unwrap_or_default();
-            // What changes nothing is no change.
+            // Setting the current value again is not a change.
             if setting(&of, &name).is_some_and(|known| known == value) {
                 return Ok(Cell::text(value));
             }
@@ -157,7 +157,7 @@ pub fn functions(session: &Arc<SessionInfo>) -> Vec<PgFunction> {
     let of = Arc::clone(session);
     all.push(
         PgFunction::new("pg_advisory_unlock_all", 0..=0, DataType::Utf8, move |_| {
-            // Nothing is ever locked.
+            // There are no locks.
             let _ = &of;
             Ok(Cell::text(""))
         })

@@ -8,7 +8,7 @@ use crate::postgres::{Cell, PgFunction, invalid, parse_array_text};
 
 const UTF8: i64 = 6;
 
-/// An identifier as SQL has to write it.
+/// An identifier quoted for SQL where necessary.
 pub fn quote_ident(name: &str) -> String {
     let plain = name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
         && name
@@ -48,7 +48,7 @@ fn is_reserved(name: &str) -> bool {
         )
 }
 
-/// A string as SQL has to write it.
+/// A string quoted for SQL.
 pub fn quote_literal(text: &str) -> String {
     let quoted = format!("'{}'", text.replace('\'', "''"));
     if text.contains('\\') {
@@ -116,7 +116,7 @@ fn format(args: &[Cell<'static>]) -> Result<Cell<'static>> {
     Ok(Cell::text(out))
 }
 
-/// Bytes in the largest unit of which there are at least ten: `10 kB`.
+/// Bytes in the largest unit that leaves at least ten: `10 kB`.
 fn size_pretty(bytes: i64) -> String {
     const UNITS: [&str; 6] = ["bytes", "kB", "MB", "GB", "TB", "PB"];
     let mut value = i128::from(bytes);
@@ -244,7 +244,7 @@ pub fn functions() -> Vec<PgFunction> {
             }
         })
         .immutable(),
-        // Postgres's function; the engine's to_json has another shape.
+        // Postgres' function; the engine's to_json has another shape.
         PgFunction::new("json_build_object", 0..=64, text(), |args| {
             if args.len() % 2 != 0 {
                 return Err(invalid("argument list must have even number of elements"));

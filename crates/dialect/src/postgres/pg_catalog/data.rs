@@ -1,4 +1,5 @@
-//! Rows of PostgreSQL 16's catalog that are the same for everybody: its types, casts and operators among them.
+//! Rows of PostgreSQL 16's catalog that are the same for every session: types, casts, operators and
+//! so on.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -42,7 +43,7 @@ impl StaticTable {
         self.text(row, column).parse().unwrap_or(0)
     }
 
-    /// The value of a column of type `pg_type`; `None` if the file does not have the column.
+    /// The value of a column of type `pg_type`; `None` if the file lacks the column.
     pub fn cell(&self, row: &StaticRow, column: &str, pg_type: &str) -> Option<Cell<'static>> {
         let text = *self.field(row, column)?;
         if text == "\\N" {

@@ -1,14 +1,15 @@
-//! `pg_catalog` and `information_schema` for one session: relations filled from what its principal may see, and the
-//! functions that clients ask about them.
+//! `pg_catalog` and `information_schema` for one session: relations filled from what its principal
+//! may see, and the functions that clients call about them.
 //!
-//! What never happens: an answer made for a known query's text, or a row about something that was not granted.
+//! Invariants: no answer depends on the text of a known query, and no row is about something that
+//! was not granted.
 //!
 //! ```text
-//! let mentions = pg_catalog::rewrite(&mut statement, &columns)?;                    // Postgres' syntax, in the engine's words
+//! let mentions = pg_catalog::rewrite(&mut statement, &columns)?;         // Postgres' syntax to the engine's
 //! let system = PgCatalog::open(session, source, &mentions).await?;
-//! built_in.extend(system.schemas());                                      // before the session state is built
-//! system.install(&mut state)?;                                            // functions, operators, rules
-//! let plan = system.finish(state.statement_to_plan(statement).await?)?;   // numbers as names, where a client sees them
+//! built_in.extend(system.schemas());                                     // before the session state is built
+//! system.install(&mut state)?;                                           // functions, operators, rules
+//! let plan = system.finish(state.statement_to_plan(statement).await?)?;  // numbers as names, where visible
 //! ```
 
 mod data;
@@ -48,14 +49,17 @@ static SYSTEM_RELATIONS: LazyLock<SystemRelations> = LazyLock::new(|| {
 /// The schema's name.
 pub const SCHEMA: &str = "pg_catalog";
 
-/// Whether an unqualified name means a relation of `pg_catalog`, where no table of the lake has it.
+/// Whether an unqualified name refers to a relation of `pg_catalog`, unless a table of the lake has
+/// it.
 pub fn has_relation(name: &str) -> bool {
     SYSTEM_RELATIONS.contains_key(name)
 }
 
-/// Rewrites Postgres' syntax in place, and tells what the statement asks of the catalog.
+/// Rewrites Postgres' syntax in place, and returns what the statement uses of the catalog.
 ///
-/// Errors: a literal that its type does not take.
+/// # Errors
+///
+/// A literal that its type does not accept.
 pub fn rewrite(statement: &mut Statement) -> Result<Mentions, Error> {
     postgres::rewrite(statement, &SYSTEM_RELATIONS, ABOUT_COLUMNS)
 }
@@ -71,7 +75,8 @@ pub struct PgCatalog {
 }
 
 impl PgCatalog {
-    /// Asks the source only for what functions of the query look up; relations ask when they are scanned.
+    /// Requests from the source only what the query's functions look up; relations request their
+    /// rows when they are scanned.
     pub async fn open(
         session: Arc<SessionInfo>,
         source: Arc<dyn CatalogSource>,
@@ -109,9 +114,10 @@ impl PgCatalog {
         [schema(&PG_CATALOG), schema(&INFORMATION_SCHEMA)]
     }
 
-    /// Registers the functions and the operators on untyped literals.
+    /// Registers the functions, and the operators on untyped literals.
     ///
-    /// The operators are only for statements that ask the catalog: a query of the lake is planned as it is.
+    /// The operators are only for statements that read the catalog: other queries are planned
+    /// unchanged.
     pub fn install(&self, state: &mut SessionState, mentions: &Mentions) -> Result<()> {
         for function in postgres::functions(&self.session)
             .into_iter()
@@ -126,7 +132,8 @@ impl PgCatalog {
         Ok(())
     }
 
-    /// The plan of a whole query, with the names that a client sees for `regclass` and its like.
+    /// The plan of a whole query, with the names that a client sees for `regclass` and similar
+    /// types.
     pub fn finish(&self, plan: LogicalPlan) -> Result<LogicalPlan> {
         match self.asks_the_catalog {
             true => self.names.finish(plan),

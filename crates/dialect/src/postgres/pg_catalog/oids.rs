@@ -1,4 +1,4 @@
-//! Object identifiers: stable over restarts, because they derive from the store's ids.
+//! Object identifiers: stable across restarts, because they derive from the store's ids.
 //!
 //! ```text
 //! 1 ..= 16383           PostgreSQL's own: types, its catalog's relations, `pg_catalog` itself
@@ -13,7 +13,7 @@
 pub const PG_CATALOG: i64 = 11;
 /// The namespace `information_schema`.
 pub const INFORMATION_SCHEMA: i64 = 13000;
-/// The one database, as a connection meets it.
+/// The single database of a connection.
 pub const DATABASE: i64 = 16384;
 /// The role that owns the catalog.
 pub const OWNER: i64 = 10;
@@ -27,7 +27,7 @@ pub const CLASS_PG_CLASS: i64 = 1259;
 pub const CLASS_PG_NAMESPACE: i64 = 2615;
 
 const BASE: i64 = 100_000;
-/// Ids that still fit 32 bits.
+/// The largest id whose OID fits 32 bits.
 const MAX_ID: i64 = (u32::MAX as i64 - BASE - 1) / 2;
 const MIN_ID: i64 = -25_000;
 

@@ -1,4 +1,5 @@
-//! What a query's filters say of the relations that it wants, so that one table's columns do not cost a lake's.
+//! Extracts from a query's filters which relations it needs, so that the columns of one table do
+//! not cost those of the whole lake.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +10,7 @@ use datafusion::logical_expr::{BinaryExpr, Expr, Operator};
 use super::oids;
 use crate::visible::{Columns, Pins};
 
-/// How a column of a relation identifies the relations it speaks of.
+/// How a column of a relation identifies the relations that its rows are about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Identifies {
     Oid,
@@ -35,11 +36,11 @@ pub struct RelationPins {
     oids: Option<BTreeSet<i64>>,
     names: Option<BTreeSet<String>>,
     namespaces: Option<BTreeSet<String>>,
-    /// Only comments on whole relations are wanted, not on their columns.
+    /// Only comments on whole relations are needed, not on their columns.
     pub whole_relations: bool,
 }
 
-/// Whether a filter can pin anything; it is evaluated again in any case.
+/// Whether a filter can restrict anything; the engine evaluates it again in any case.
 pub fn is_useful(relation: &str, filter: &Expr) -> bool {
     RelationPins::of(relation, std::slice::from_ref(filter)) != RelationPins::default()
 }
@@ -59,7 +60,8 @@ impl RelationPins {
                 pins.whole_relations = true;
             }
             match identifies(relation, &column) {
-                // A text that is no number equals no OID; of other types the engine knows what they equal.
+                // Text that is not a number equals no OID; for other types the engine decides
+                // equality.
                 Some(Identifies::Oid) if values.iter().all(|v| is_whole(v) || is_text(v)) => {
                     intersect(&mut pins.oids, values.iter().filter_map(integer).collect());
                 }
@@ -126,7 +128,7 @@ fn is_whole(value: &ScalarValue) -> bool {
     value.data_type().is_integer()
 }
 
-/// NULL, which equals nothing, is one too.
+/// Also NULL, which equals nothing.
 fn is_text(value: &ScalarValue) -> bool {
     value.is_null() || value.try_as_str().is_some()
 }
@@ -157,7 +159,7 @@ fn column_and_literal(left: &Expr, right: &Expr) -> Option<(String, ScalarValue)
     }
 }
 
-/// The column that a filter holds to a set of values: `c = 1`, `c IN (1, 2)`, `c = 1 OR c = 2`.
+/// The column that a filter restricts to a set of values: `c = 1`, `c IN (1, 2)`, `c = 1 OR c = 2`.
 fn equalities(filter: &Expr, depth: usize) -> Option<(String, Vec<ScalarValue>)> {
     match filter {
         Expr::BinaryExpr(BinaryExpr {

@@ -1,12 +1,12 @@
-//! Privileges as Postgres writes and asks for them, over what the principal was granted.
+//! Privileges in Postgres' form, from what the principal was granted.
 
 use crate::postgres::Cell;
 use crate::visible::{TableKind, VisibleCatalog, VisibleColumn, VisibleDatabase, VisibleTable};
 
-/// The role that owns the catalog, where no role of the lake does.
+/// The role that owns the catalog, if no role of the lake does.
 pub const OWNER_NAME: &str = "lakegate";
 
-/// A privilege on a table as `has_table_privilege` names it; `None` for a name that is none.
+/// A privilege on a table as named in `has_table_privilege`; `None` for an unknown name.
 pub fn on_table(table: &VisibleTable, privilege: &str) -> Option<bool> {
     let granted = table.privileges;
     any_of(privilege, |name| {
@@ -38,7 +38,7 @@ pub fn on_column(table: &VisibleTable, column: &VisibleColumn, privilege: &str) 
 pub fn on_namespace(database: &VisibleDatabase, privilege: &str) -> Option<bool> {
     any_of(privilege, |name| {
         Some(match name {
-            // What is not visible does not exist, so that whatever exists may be used.
+            // Only visible objects exist, so every one may be used.
             "USAGE" => true,
             "CREATE" => database.can_create,
             _ => return None,
@@ -46,7 +46,8 @@ pub fn on_namespace(database: &VisibleDatabase, privilege: &str) -> Option<bool>
     })
 }
 
-/// A list of privileges, of which any is enough: `SELECT, INSERT WITH GRANT OPTION`. Nobody but an administrator grants on.
+/// A list of privileges, any of which suffices: `SELECT, INSERT WITH GRANT OPTION`. Only
+/// administrators hold the grant option.
 pub fn any_of(privileges: &str, held: impl Fn(&str) -> Option<bool>) -> Option<bool> {
     let mut any = false;
     for privilege in privileges.split(',') {
@@ -72,7 +73,7 @@ fn item(principal: &str, letters: &str) -> String {
     format!("{principal}={letters}/{OWNER_NAME}")
 }
 
-/// `relacl`: the principal's own privileges, for those of others are not his to see.
+/// `relacl`: the principal's own privileges; those of others are not visible.
 pub fn table_acl(catalog: &VisibleCatalog, table: &VisibleTable) -> Cell<'static> {
     let granted = table.privileges;
     let held = [

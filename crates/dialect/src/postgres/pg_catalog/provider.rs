@@ -1,4 +1,5 @@
-//! The system schemas as the engine's schemas, and a relation as its table: filled when it is scanned.
+//! The system schemas as schemas of the engine, and a relation as a table, filled when it is
+//! scanned.
 
 use std::fmt;
 use std::sync::Arc;

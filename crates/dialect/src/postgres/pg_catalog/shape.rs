@@ -119,7 +119,8 @@ fn list_of(element: &str) -> DataType {
     DataType::List(Arc::new(item))
 }
 
-/// The Arrow type that holds values of a Postgres type. OIDs are `Int64`, so that they compare with SQL's integers as they are.
+/// The Arrow type that holds values of a Postgres type. OIDs are `Int64`, so that they compare with
+/// SQL's integers as they are.
 fn arrow_type(pg_type: &str) -> DataType {
     if let Some(element) = pg_type.strip_suffix("[]") {
         return list_of(element);

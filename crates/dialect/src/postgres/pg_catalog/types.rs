@@ -1,4 +1,4 @@
-//! PostgreSQL's types, and which of them a lake's column is.
+//! PostgreSQL's types, and the one that each column of the lake has.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -74,7 +74,7 @@ pub fn by_name(name: &str) -> Option<&'static PgType> {
     TYPES.by_name.get(name).map(|index| &TYPES.all[*index])
 }
 
-/// The type of a system relation's column, such as `oid[]`; `text` if there is none of the name.
+/// The type of a system relation's column, such as `oid[]`; `text` for an unknown name.
 pub fn of_shape(pg_type: &str) -> i64 {
     let found = match pg_type.strip_suffix("[]") {
         Some(element) => by_name(element).map(|t| t.array),
@@ -83,7 +83,7 @@ pub fn of_shape(pg_type: &str) -> i64 {
     found.unwrap_or(TEXT)
 }
 
-/// A column's type and its modifier, as the Postgres door sends it.
+/// A column's type and its modifier, as the Postgres protocol sends them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WireType {
     pub oid: i64,
@@ -97,7 +97,7 @@ impl WireType {
     }
 }
 
-/// Which type a column of the lake is. Total: what Postgres lacks is `json`.
+/// The type of a column of the lake. Total: what Postgres lacks is `json`.
 pub fn of_arrow(data_type: &DataType) -> WireType {
     use DataType::*;
     WireType::plain(match data_type {
@@ -142,7 +142,7 @@ pub fn of_arrow(data_type: &DataType) -> WireType {
     })
 }
 
-/// What `format_type` answers.
+/// The result of `format_type`.
 pub fn format_type(oid: i64, typmod: Option<i64>) -> String {
     if oid == 0 {
         return "-".to_owned();

@@ -1,4 +1,4 @@
-//! Columns of a SELECT list that are named alike, which Postgres takes and the engine does not.
+//! Columns of a SELECT list with equal names, which Postgres accepts and the engine does not.
 
 use std::collections::HashSet;
 use std::ops::ControlFlow;
@@ -11,15 +11,16 @@ use lakegate_engine::apart;
 
 use super::folded;
 
-/// Gives every column of a SELECT list that is like an earlier one a name of its own.
+/// Gives every column of a SELECT list that equals an earlier one a unique name.
 pub fn tell_apart(statement: &mut Statement) {
-    // Nothing breaks the walk.
+    // The visitor never breaks.
     let _ = VisitMut::visit(statement, &mut TellApart);
 }
 
-/// Gives another name to a column of a SELECT list that is named as a column of a table, which the engine takes for
-/// ambiguous: `SELECT t.a, upper(t.b) AS a`, `SELECT *, 1 AS a`, `SELECT upper(t.a) AS a FROM t ORDER BY t.a`,
-/// `SELECT t.a, (SELECT u.a FROM u)`. What is ordered by the name is ordered by the column still. Returns whether there is one.
+/// Renames a column of a SELECT list that has the name of a table's column, which the engine
+/// considers ambiguous: `SELECT t.a, upper(t.b) AS a`, `SELECT *, 1 AS a`, `SELECT upper(t.a) AS a
+/// FROM t ORDER BY t.a`, `SELECT t.a, (SELECT u.a FROM u)`. ORDER BY on the name still sorts by
+/// that column. Returns whether there is one.
 pub fn name_outputs(statement: &mut Statement, column: &str) -> bool {
     let mut outermost = false;
     if let Statement::Query(query) = statement {
@@ -29,12 +30,12 @@ pub fn name_outputs(statement: &mut Statement, column: &str) -> bool {
         column,
         found: outermost,
     };
-    // Nothing breaks the walk.
+    // The visitor never breaks.
     let _ = VisitMut::visit(statement, &mut names);
     names.found
 }
 
-/// Of a query's own list.
+/// For a query's own list.
 fn name_output(query: &mut Query, column: &str) -> bool {
     let SetExpr::Select(select) = query.body.as_mut() else {
         return false;
@@ -114,7 +115,7 @@ fn is_star(item: &SelectItem) -> bool {
     )
 }
 
-/// The name of a column that is taken as it is.
+/// The name of a column that is used unchanged.
 fn column_name(item: &SelectItem) -> Option<String> {
     match item {
         SelectItem::UnnamedExpr(Expr::Identifier(name)) => Some(folded(name)),
@@ -123,10 +124,11 @@ fn column_name(item: &SelectItem) -> Option<String> {
     }
 }
 
-/// Gives a name of its own to each column of a list that is in it twice: `SELECT a, t.a`, `SELECT a, *`. Returns whether there are any.
+/// Gives a unique name to each column that is in a list twice: `SELECT a, t.a`, `SELECT a, *`.
+/// Returns whether there are any.
 pub fn name_columns(statement: &mut Statement) -> bool {
     let mut names = NameColumns { found: false };
-    // Nothing breaks the walk.
+    // The visitor never breaks.
     let _ = VisitMut::visit(statement, &mut names);
     names.found
 }
@@ -170,7 +172,7 @@ impl VisitorMut for TellApart {
         let mut seen: HashSet<String> = HashSet::new();
         for (position, item) in select.projection.iter_mut().enumerate() {
             let name = match item {
-                // The engine names a subquery without what is in it, and an interval by its length.
+                // The engine names a subquery without its contents, and an interval by its length.
                 SelectItem::UnnamedExpr(expr) if is_named_otherwise(expr) => OTHERWISE.to_owned(),
                 SelectItem::UnnamedExpr(expr) => uncast(expr),
                 SelectItem::ExprWithAlias { alias, .. } => folded(alias),
@@ -195,7 +197,8 @@ impl VisitorMut for TellApart {
     }
 }
 
-/// Names in GROUP BY that several columns of the list have: they can be none of them, only a column of a table.
+/// Names in GROUP BY that several columns of the list have: they cannot refer to any of them, only
+/// to a column of a table.
 fn grouped_by_several(select: &Select) -> HashSet<String> {
     let GroupByExpr::Expressions(keys, _) = &select.group_by else {
         return HashSet::new();
@@ -228,10 +231,10 @@ fn is_named_otherwise(expr: &Expr) -> bool {
     .is_break()
 }
 
-/// The engine names a cast as what it casts, wherever it stands.
+/// The engine names a cast after its operand, wherever it stands.
 fn uncast(expr: &Expr) -> String {
     let mut bare = expr.clone();
-    // Nothing breaks the walk.
+    // The visitor never breaks.
     let _ = VisitMut::visit(&mut bare, &mut Uncast);
     bare.to_string()
 }

@@ -1,4 +1,4 @@
-//! Pieces of syntax.
+//! Builders of syntax trees.
 
 use datafusion::sql::sqlparser::ast::{
     Array, CaseWhen, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList,
@@ -75,7 +75,7 @@ pub fn select(projection: Vec<SelectItem>) -> Result<Query, Error> {
     Ok(*query)
 }
 
-/// `SELECT *`, as of no table yet.
+/// `SELECT *`, not yet from a table.
 pub fn everything() -> Result<Query, Error> {
     select(vec![SelectItem::Wildcard(
         WildcardAdditionalOptions::default(),
@@ -119,7 +119,7 @@ fn expression(text: &str) -> Result<Expr, Error> {
         .map_err(|e| Error::internal(e.to_string()))
 }
 
-/// `SELECT 1 FROM (query) AS alias (names)`, or without names the columns' own.
+/// `SELECT 1 FROM (query) AS alias (names)`; without names, the columns keep their own.
 pub fn select_from(query: Query, alias: &str, names: &[String]) -> Result<Query, Error> {
     let names = match names {
         [] => String::new(),

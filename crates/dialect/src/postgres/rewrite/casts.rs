@@ -1,4 +1,4 @@
-//! Casts to types that the engine does not have.
+//! Casts to types that the engine lacks.
 
 use datafusion::sql::sqlparser::ast::{
     ArrayElemTypeDef, CastKind, CharacterLength, DataType, ExactNumberInfo, Expr, ObjectName,
@@ -12,15 +12,15 @@ use super::{build, folded};
 use crate::postgres::bytea::bytea_of;
 use crate::postgres::parse_array_text;
 
-/// What a cast to a type of Postgres becomes.
+/// What a cast to a Postgres type is rewritten to.
 enum Target {
     /// A type of the engine.
     Engine(DataType),
-    /// A call of a function that reads the type.
+    /// A call of a function that parses the type.
     Function(&'static str),
     /// An array of an engine's type.
     Array(DataType),
-    /// As it is.
+    /// Unchanged.
     Unchanged,
 }
 
@@ -96,8 +96,8 @@ fn custom(name: &str, quoted: bool, modifiers: &[String]) -> Target {
     })
 }
 
-/// Takes the sizes out of array types, which Postgres reads and does not mind: the engine's lists of a fixed size take their memory for
-/// NULL too. Types nest no deeper than the parser allows.
+/// Removes the sizes of array types, which Postgres parses and ignores: the engine's fixed-size
+/// lists take their full memory for NULL too. Types nest no deeper than the parser allows.
 fn without_sizes(data_type: &mut DataType) {
     match data_type {
         DataType::Array(
@@ -140,14 +140,15 @@ pub fn literal_array(expr: &Expr) -> Result<Option<Vec<Expr>>, Error> {
     ))
 }
 
-/// What a cast of an expression to `bytea` becomes, which decodes text; `None` if it stays a cast.
+/// What a cast of an expression to `bytea` is rewritten to: text is decoded. `None` if it stays a
+/// cast.
 fn bytea(kind: &CastKind, inner: &mut Expr) -> Result<Option<Expr>, Error> {
     let strict = matches!(kind, CastKind::Cast | CastKind::DoubleColon);
     if let Expr::Value(value) = inner {
         let text = match &value.value {
             Value::SingleQuotedString(text) | Value::EscapedStringLiteral(text) => text,
             Value::DollarQuotedString(text) => &text.value,
-            // A parameter has the type that it is cast to, and its value is bytes already.
+            // A parameter has the type of its cast, and its value is already bytes.
             _ => return Ok(None),
         };
         let literal = match bytea_of(text) {
@@ -168,7 +169,8 @@ fn bytea(kind: &CastKind, inner: &mut Expr) -> Result<Option<Expr>, Error> {
     Ok(Some(build::call("bytea_in", vec![argument])))
 }
 
-/// A timestamp of a precision below microseconds is rounded by a function; the engine's types have none.
+/// Timestamps of a precision below microseconds are rounded by a function; the engine has no such
+/// types.
 fn rounded(expr: &mut Expr) -> bool {
     let Expr::Cast {
         data_type: DataType::Timestamp(precision, _),
@@ -186,7 +188,8 @@ fn rounded(expr: &mut Expr) -> bool {
     true
 }
 
-/// The most characters of a type of text, such as `varchar(3)`, and of `char`, which is of one; `None` without a bound.
+/// The maximum length of a text type such as `varchar(3)`, in characters; 1 for `char`; `None` if
+/// unbounded.
 fn characters(data_type: &DataType) -> Option<i64> {
     let length = match data_type {
         DataType::Char(None) | DataType::Character(None) => return Some(1),
@@ -204,7 +207,7 @@ fn characters(data_type: &DataType) -> Option<i64> {
     }
 }
 
-/// The engine's text has no length: what is longer is cut off by a function.
+/// The engine's text has no length limit: a function truncates longer values.
 fn cut(expr: &mut Expr) -> bool {
     let Expr::Cast { data_type, .. } = expr else {
         return false;
@@ -218,7 +221,7 @@ fn cut(expr: &mut Expr) -> bool {
     true
 }
 
-/// A number that is cast to a decimal is the one that is written, not the nearest float.
+/// A number cast to a decimal keeps the digits as written, not those of the nearest float.
 fn exactly(inner: &mut Expr, data_type: &DataType) {
     let is_decimal = matches!(
         data_type,
@@ -257,8 +260,8 @@ fn number_text(expr: &Expr) -> Option<String> {
     }
 }
 
-/// A literal of more digits than a float tells apart: a whole number is a decimal, as in PostgreSQL and Athena, another one a decimal
-/// where it meets one.
+/// A literal with more digits than a float holds. A whole number becomes a decimal, as in
+/// PostgreSQL and Athena; any other becomes a decimal where it meets one.
 pub fn long_number(expr: &mut Expr) {
     let Expr::Value(value) = expr else { return };
     let Value::Number(number, _) = &value.value else {
@@ -271,7 +274,7 @@ pub fn long_number(expr: &mut Expr) {
     }
     let significant = format!("{whole}{fraction}");
     let significant = significant.trim_start_matches('0').len();
-    // Whole numbers of up to 64 bits are that.
+    // Whole numbers of up to 64 bits are exact.
     let is_exact = fraction.is_empty() && whole.parse::<u64>().is_ok();
     if is_exact || significant <= FLOAT_DIGITS {
         return;
@@ -292,7 +295,7 @@ pub fn long_number(expr: &mut Expr) {
     };
 }
 
-/// The minus before such a number belongs to it.
+/// The minus sign before such a number belongs to it.
 pub fn negated(expr: &mut Expr) {
     let Expr::UnaryOp { expr: inner, .. } = expr else {
         return;
@@ -304,7 +307,7 @@ pub fn negated(expr: &mut Expr) {
     }
 }
 
-/// Digits that every number of a double has: 15 are read and written again as they were.
+/// Decimal digits that a double preserves when read and written again.
 const FLOAT_DIGITS: usize = 15;
 
 /// Digits of the widest decimal.

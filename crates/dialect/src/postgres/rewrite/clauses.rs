@@ -1,4 +1,4 @@
-//! Clauses of a SELECT in which PostgreSQL takes more than the engine.
+//! Clauses of a SELECT in which PostgreSQL accepts more than the engine.
 //!
 //! ```text
 //! SELECT DISTINCT ON (1) x, y      SELECT DISTINCT ON (x) x, y
@@ -29,7 +29,7 @@ pub(super) fn rewrite(select: &mut Select) {
     }
 }
 
-/// The item of a SELECT list that a number stands for.
+/// The item of a SELECT list that an ordinal refers to.
 pub(super) fn numbered(key: &Expr, projection: &[SelectItem]) -> Option<Expr> {
     let Expr::Value(value) = key else { return None };
     let Value::Number(number, _) = &value.value else {

@@ -1,4 +1,5 @@
-//! Comparisons of rows, and of a value with an array: the engine compares rows as structs, in which NULL equals NULL.
+//! Comparisons of rows, and of a value with an array: the engine compares rows as structs, in which
+//! NULL equals NULL.
 //!
 //! ```text
 //! (a, b) = ROW(c, d)       a = c AND b = d
@@ -19,7 +20,7 @@ use lakegate_error::{Code, Error};
 
 use super::build;
 
-/// Rewrites one expression, whose parts are done.
+/// Rewrites one expression, whose operands are already rewritten.
 pub fn rewrite(expr: &mut Expr) -> Result<(), Error> {
     match expr {
         Expr::BinaryOp { left, op, right } => {
@@ -118,7 +119,7 @@ pub fn rewrite(expr: &mut Expr) -> Result<(), Error> {
     Ok(())
 }
 
-/// The parts of a row that is written as one.
+/// The fields of a row constructor.
 fn row(expr: &Expr) -> Option<Vec<Expr>> {
     match expr {
         Expr::Nested(inner) => row(inner),
@@ -161,7 +162,7 @@ fn compare(left: &Expr, op: &BinaryOperator, right: &Expr) -> Expr {
     ))
 }
 
-/// Whether any two parts differ, where NULL is a value.
+/// Whether any two fields differ; NULL counts as a value.
 fn distinct(left: &[Expr], right: &[Expr]) -> Result<Expr, Error> {
     if left.len() != right.len() {
         return Err(uneven());
@@ -177,7 +178,8 @@ fn distinct(left: &[Expr], right: &[Expr]) -> Result<Expr, Error> {
     Ok(all(parts, &BinaryOperator::Or))
 }
 
-/// Whether all parts are NULL, or none is. A part that is a row is not NULL, whatever is in it.
+/// Whether all fields are NULL, or none is. A field that is a row is not NULL, whatever it
+/// contains.
 fn are_null(parts: Vec<Expr>, null: bool) -> Expr {
     let parts = parts.into_iter().map(|part| match (row(&part), null) {
         (Some(_), null) => Expr::Value(Value::Boolean(!null).into()),
@@ -233,7 +235,7 @@ fn compared(left: &[Expr], op: &BinaryOperator, right: &[Expr]) -> Result<Option
     })
 }
 
-/// From left to right, the first pair that differs decides.
+/// From left to right; the first pair that differs decides.
 fn ordered(left: &[Expr], op: &BinaryOperator, right: &[Expr]) -> Result<Expr, Error> {
     use BinaryOperator::{And, Eq, Gt, GtEq, Lt, LtEq, Or};
     let (Some((first, others)), Some((other, rest))) = (left.split_first(), right.split_first())

@@ -1,7 +1,8 @@
 //! A bare name in WHERE that is a column of two tables.
 //!
-//! The engine takes the columns that a condition mentions for those of one USING, so that the name is the first of them where the
-//! condition mentions all of its columns (`datafusion-sql`, `plan_selection`, 55.2):
+//! The engine assumes that the columns in a condition come from one USING: if the condition
+//! contains all columns of the name, it resolves the name to the first (`datafusion-sql`,
+//! `plan_selection`, 55.2):
 //!
 //! ```text
 //! FROM a, b WHERE m = 2 OR a.m = b.m      took m for a.m
@@ -22,6 +23,7 @@ use super::folded;
 /// Refuses such a name.
 ///
 /// # Errors
+///
 /// The name is ambiguous.
 pub(super) fn check(select: &Select) -> Result<(), Error> {
     let Some(selection) = &select.selection else {
@@ -47,7 +49,7 @@ pub(super) fn check(select: &Select) -> Result<(), Error> {
     }
 }
 
-/// What the tables of a FROM are called.
+/// The names of the tables of a FROM.
 fn names(from: &[TableWithJoins]) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     let mut left: Vec<&TableWithJoins> = from.iter().collect();

@@ -10,11 +10,11 @@ use lakegate_error::Error;
 
 use super::{Rewriter, build, casts, folded, parts, similar, slices, times, windows};
 
-/// Functions that give a row for each item of a list.
+/// Functions that return a row for each item of a list.
 const SET_RETURNING: &[&str] = &["generate_series", "pg_expandarray"];
 
-/// Functions whose result the engine has as an unsigned integer, which neither Athena nor Postgres knows: the difference
-/// of two row numbers may be negative.
+/// Functions whose result is an unsigned integer in the engine, a type that neither Athena nor
+/// Postgres has: the difference of two row numbers may be negative.
 const UNSIGNED: &[&str] = &[
     "approx_distinct",
     "array_length",
@@ -41,7 +41,7 @@ pub fn number(expr: &Expr) -> Option<i64> {
     }
 }
 
-/// Whether a collation is the order that texts have here.
+/// Whether a collation is the byte order that text has here.
 fn by_bytes(collation: &ObjectName) -> bool {
     let name = collation.0.last().and_then(|part| part.as_ident());
     name.is_some_and(|name| {
@@ -135,7 +135,7 @@ impl Rewriter<'_> {
                     .as_ref()
                     .is_some_and(|escape| escape.value == Value::Null)
                 {
-                    // With an escape of NULL, all is NULL.
+                    // With a NULL escape, the result is NULL.
                     *escape_char = None;
                     **pattern = Expr::Value(Value::Null.into());
                 }
@@ -256,7 +256,7 @@ impl Rewriter<'_> {
                     )],
                 ))
             }
-            // The array itself: nothing is added to it.
+            // Returns the array itself: nothing is appended.
             ("array_cat" | "array_concat", [array, nothing] | [nothing, array])
                 if slices::is_null(nothing) && !slices::is_null(array) =>
             {
@@ -296,7 +296,7 @@ impl Rewriter<'_> {
         })
     }
 
-    /// The number that an expression is held to, in the SELECT that is visited.
+    /// The number that the current SELECT requires an expression to equal.
     fn held_to(&self, expr: &Expr) -> Option<i64> {
         number(expr).or_else(|| {
             let scope = self.scopes.last()?;
@@ -359,7 +359,7 @@ fn native_operator(op: &mut BinaryOperator) {
     };
 }
 
-/// A function's name without the schema that all functions live in.
+/// Removes the schema in which all functions live from a function's name.
 pub fn strip_schema(name: &mut ObjectName) -> Option<String> {
     let names = parts(name)?;
     if let [schema, function] = names.as_slice() {
@@ -416,7 +416,8 @@ fn array_of(mut query: Query) -> Result<Expr, Error> {
     ))
 }
 
-/// Whether an expression calls what may not stand in an aggregate: another aggregate, or a set-returning function.
+/// Whether an expression calls what may not stand in an aggregate: another aggregate, or a
+/// set-returning function.
 fn calls(expr: &Expr) -> bool {
     use std::ops::ControlFlow;
 
@@ -470,7 +471,7 @@ fn array_agg(item: Expr, mut order: Vec<OrderByExpr>, first: &Expr) -> Expr {
 
 /// `SELECT array_agg(item) FROM (query) AS q(item)`.
 fn wrapped(mut query: Query, mut order: Vec<OrderByExpr>) -> Result<Query, Error> {
-    // An order by the item itself survives the wrapping; one by something else has to be the inner query's.
+    // An order by the item itself survives the wrapping; any other must be the inner query's.
     order.retain(|key| number(&key.expr) == Some(1));
     if !order.is_empty() && query.limit_clause.is_none() && query.fetch.is_none() {
         query.order_by = None;

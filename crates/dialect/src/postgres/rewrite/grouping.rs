@@ -22,6 +22,7 @@ type Set = Vec<Expr>;
 /// Rewrites the GROUP BY of a SELECT.
 ///
 /// # Errors
+///
 /// More sets than a GROUP BY may have.
 pub(super) fn rewrite(select: &mut Select) -> Result<(), Error> {
     let GroupByExpr::Expressions(keys, _) = &select.group_by else {
@@ -78,7 +79,7 @@ fn check(sets: usize) -> Result<(), Error> {
     .with_hint("leave out keys, or name the sets with GROUPING SETS"))
 }
 
-/// Puts the item of the list in the place of its number.
+/// Replaces an ordinal by the item of the list.
 fn resolve(expr: &mut Expr, select: &Select) {
     match expr {
         Expr::Tuple(parts) => parts.iter_mut().for_each(|part| resolve(part, select)),
@@ -91,7 +92,8 @@ fn resolve(expr: &mut Expr, select: &Select) {
     }
 }
 
-/// The arguments of ROLLUP and CUBE within GROUPING SETS, which are read as calls; whether of CUBE.
+/// The arguments of ROLLUP and CUBE within GROUPING SETS, which are parsed as calls; and whether it
+/// is CUBE.
 fn nested(expr: &Expr) -> Option<(bool, Vec<Set>)> {
     let Expr::Function(function) = expr else {
         return None;
@@ -115,7 +117,7 @@ fn parts(expr: Expr) -> Set {
     }
 }
 
-/// Whether it holds what the engine does not take there.
+/// Whether it contains what the engine does not accept there.
 fn is_no_list(key: &Expr) -> bool {
     match key {
         Expr::Rollup(elements) | Expr::Cube(elements) => {

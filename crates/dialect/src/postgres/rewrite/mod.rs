@@ -64,22 +64,26 @@ pub use self::named_casts::name_casts;
 pub use self::order_keys::{restore as restore_outputs, sorts_by_number};
 pub use self::using::{JoinedColumns, Resolution, Unknown, enclose_joins, resolve_joins};
 
-/// The system relations that unqualified names may mean: name to OID.
+/// The system relations that unqualified names may refer to: name to OID.
 pub type SystemRelations = BTreeMap<&'static str, i64>;
 
-/// What a statement was found to use.
+/// What a statement uses.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Mentions {
     /// Functions that it calls, by name.
     pub functions: BTreeSet<String>,
-    /// For calls `f(x, …)` of those in `Rewriter::by_object`: the numbers that `x` is held to by the calling SELECT;
-    /// `None` if some call may be about any object.
+    /// For calls `f(x, …)` of those in `Rewriter::by_object`: the numbers that the calling SELECT
+    /// restricts `x` to; `None` if some call may be about any object.
     pub objects: Option<BTreeSet<i64>>,
     /// Whether it reads a relation of `pg_catalog` or `information_schema`.
     pub system_relations: bool,
 }
 
-/// Rewrites a statement in place, whose joins are resolved. Errors: it uses something that has no equivalent here.
+/// Rewrites a statement in place, whose joins are resolved.
+///
+/// # Errors
+///
+/// It uses something that has no equivalent here.
 pub fn rewrite(
     statement: &mut Statement,
     relations: &SystemRelations,
@@ -104,7 +108,7 @@ pub fn rewrite(
         return Err(error);
     }
     operands::enclose(statement)?;
-    // At last: what is written differently may be alike once it is rewritten.
+    // Last: different expressions may be equal once they are rewritten.
     alike::tell_apart(statement);
     Ok(rewriter.mentions)
 }
@@ -133,11 +137,11 @@ struct Rewriter<'a> {
     common_tables: BTreeSet<String>,
     mentions: Mentions,
     scopes: Vec<Scope>,
-    /// Whether the parser took ANDs and ORs for a part of what stands before them.
+    /// Whether the parser took ANDs and ORs for a part of the preceding operand.
     mends_precedence: bool,
 }
 
-/// What a SELECT says of its tables.
+/// What a SELECT determines about its tables.
 #[derive(Default)]
 struct Scope {
     /// The OIDs of its system relations, by alias.
@@ -148,7 +152,7 @@ struct Scope {
     windows: windows::Windows,
 }
 
-/// An identifier as names are compared.
+/// An identifier in the form in which names are compared.
 pub fn folded(ident: &Ident) -> String {
     if ident.quote_style.is_some() {
         ident.value.clone()

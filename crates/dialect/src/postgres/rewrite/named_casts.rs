@@ -1,4 +1,4 @@
-//! Casts that are parts of names; see [`named_cast`](lakegate_engine::named_cast).
+//! Casts that are parts of column names; see [`named_cast`](lakegate_engine::named_cast).
 
 use std::ops::ControlFlow;
 
@@ -7,7 +7,7 @@ use lakegate_engine::named_cast::NAMED_CAST;
 
 use super::build;
 
-/// Puts each cast of a statement into a call that names its type. Returns whether there are any.
+/// Replaces each cast of a statement by a call that names its type. Returns whether there are any.
 pub fn name_casts(statement: &mut Statement) -> bool {
     let mut casts = Casts { found: false };
     let _ = VisitMut::visit(statement, &mut casts);

@@ -1,20 +1,22 @@
-//! Operands of set operations, whose columns may be named alike.
+//! Operands of set operations with equal column names.
 //!
-//! The engine joins the two sides by the names of their columns without the tables' (`LogicalPlanBuilder::intersect_or_except`,
-//! 55.2), so that those of `SELECT a.x, b.x` are ambiguous. A table of its own tells them apart:
+//! The engine joins the two sides by unqualified column names
+//! (`LogicalPlanBuilder::intersect_or_except`, 55.2), so those of `SELECT a.x, b.x` are ambiguous.
+//! A derived table distinguishes them:
 //!
 //! ```text
 //! … EXCEPT SELECT a.x, b.x FROM a, b      … EXCEPT SELECT * FROM (SELECT a.x, b.x FROM a, b) AS "operand 2"
 //! ```
 //!
-//! The first operand of a UNION is enclosed likewise. In the others the engine names an expression as the first one's column in its
-//! place, which may be the name of a column beside it (`project_with_validation_and_schema`, 55.2); so it has a name already:
+//! The first operand of a UNION is enclosed likewise. In the others the engine names an expression
+//! after the first operand's column at the same position, which may equal the name of another
+//! column (`project_with_validation_and_schema`, 55.2); so the expression gets a name beforehand:
 //!
 //! ```text
 //! SELECT x AS a, y AS b FROM t UNION SELECT b, 1 FROM u      … UNION SELECT b, 1 AS item FROM u
 //! ```
 //!
-//! Delete this when the engine takes columns by their places.
+//! Delete this when the engine matches columns by position.
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
@@ -54,7 +56,7 @@ impl VisitorMut for Enclose {
 
 impl Enclose {
     fn operations(&mut self, body: &mut SetExpr) -> Result<(), Error> {
-        // A loop, as a chain of operations is deep on its left.
+        // A loop, since a chain of operations nests deeply on its left.
         let mut body = body;
         while let SetExpr::SetOperation {
             op, left, right, ..
@@ -140,7 +142,8 @@ fn reads_several_tables(operand: &SetExpr) -> bool {
     }
 }
 
-/// Whether the names of a UNION, which are those of its first operand, may be alike but for their tables.
+/// Whether the names of a UNION, which are those of its first operand, may be equal without their
+/// tables.
 fn names_may_be_alike(operand: &SetExpr) -> bool {
     let SetExpr::Select(select) = operand else {
         return false;

@@ -1,5 +1,6 @@
-//! Keys of ORDER BY as PostgreSQL reads them: a bare name is one of the list, before it is a column; in an expression all names are
-//! columns. The engine takes names of the list for both, and sorts a DISTINCT by names of the list alone.
+//! ORDER BY keys as PostgreSQL resolves them: a bare name is one of the list, before it is a
+//! column; within an expression all names are columns. The engine looks up names of the list in
+//! both cases, and sorts a DISTINCT by names of the list only.
 //!
 //! ```text
 //! SELECT a::text FROM t ORDER BY a                 … ORDER BY 1
@@ -26,6 +27,7 @@ use crate::postgres::output_names::{item_name, output_names};
 /// Rewrites the keys of each query.
 ///
 /// # Errors
+///
 /// A name that several columns of the list have.
 pub fn rewrite(statement: &mut Statement) -> Result<(), Error> {
     match VisitMut::visit(statement, &mut Keys) {
@@ -34,7 +36,7 @@ pub fn rewrite(statement: &mut Statement) -> Result<(), Error> {
     }
 }
 
-/// Whether a statement sorts by the number of a column.
+/// Whether a statement sorts by an ordinal.
 pub fn sorts_by_number(statement: &Statement) -> bool {
     Visit::visit(statement, &mut Numbers).is_break()
 }
@@ -56,13 +58,14 @@ impl Visitor for Numbers {
     }
 }
 
-/// Takes back that names in expressions are columns, where there is no such column. Returns whether there is a name to take back.
+/// Undoes the rule that names in expressions are columns, if there is no such column. Returns
+/// whether there was a name to restore.
 pub fn restore(statement: &mut Statement, column: &str) -> bool {
     let mut restore = Restore {
         column,
         found: false,
     };
-    // Nothing breaks the walk.
+    // The visitor never breaks.
     let _ = VisitMut::visit(statement, &mut restore);
     restore.found
 }
@@ -202,8 +205,8 @@ fn column_of(key: &Expr, select: &mut Select) -> Result<Option<Expr>, Error> {
     Ok(place.and_then(|place| numbered(place, &mut select.projection)))
 }
 
-/// The name of a column that is given by its number, where the list is of groups: the engine asks whether it is one of the keys,
-/// or an output with a name.
+/// The name of a column given by its ordinal, if the list is grouped: the engine checks whether it
+/// is one of the keys, or an output with a name.
 fn of_groups(key: &Expr, select: &mut Select) -> Option<Expr> {
     let groups = match &select.group_by {
         GroupByExpr::Expressions(keys, _) => !keys.is_empty(),
@@ -225,7 +228,8 @@ fn named(item: &mut SelectItem, place: usize) -> Option<Ident> {
     Some(alias)
 }
 
-/// A column of the list by its number, or by a name where a `*` before it keeps it from being counted.
+/// A column of the list by its number, or by a name where a `*` before it keeps it from being
+/// counted.
 fn numbered(place: usize, list: &mut [SelectItem]) -> Option<Expr> {
     let (before, rest) = list.split_at_mut(place);
     if before.iter().all(|item| expr_of(item).is_some()) {
@@ -239,7 +243,7 @@ fn numbered(place: usize, list: &mut [SelectItem]) -> Option<Expr> {
     Some(Expr::Identifier(alias))
 }
 
-/// Gives other names to columns of the list that have the name of a column which a key reads in an expression.
+/// Renames columns of the list whose name is that of a column which a key reads in an expression.
 fn hide_names(select: &mut Select, keys: &mut [OrderByExpr]) {
     for (place, item) in select.projection.iter_mut().enumerate() {
         let SelectItem::ExprWithAlias { expr, alias } = item else {
@@ -273,13 +277,13 @@ fn reads(expr: &Expr, name: &str) -> bool {
     .is_break()
 }
 
-/// The expression without what is only another way to write it.
+/// The expression without purely syntactic variants.
 pub(super) fn plain(expr: &Expr, select: &Select) -> Expr {
     let mut plain = expr.clone();
     let mut walk = Plain {
         relation: only_relation(select),
     };
-    // Nothing breaks the walk.
+    // The visitor never breaks.
     let _ = VisitMut::visit(&mut plain, &mut walk);
     plain
 }
@@ -340,7 +344,7 @@ impl VisitorMut for Plain {
     }
 }
 
-/// Whether one is the other with its table's name.
+/// Whether one is the other, qualified by its table.
 pub(super) fn are_one_column(one: &Expr, other: &Expr) -> bool {
     match (one, other) {
         (Expr::Identifier(name), Expr::CompoundIdentifier(parts))

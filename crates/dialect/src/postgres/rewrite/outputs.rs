@@ -1,4 +1,5 @@
-//! Names of the columns of subqueries in FROM, and of common table expressions, where the engine's are not PostgreSQL's.
+//! Names the columns of subqueries in FROM, and of common table expressions, if the engine's names
+//! differ from PostgreSQL's.
 //!
 //! ```text
 //! (SELECT count(*), x FROM t) AS q       … AS q (count, x): as marks, which the planner of relations reads
@@ -20,9 +21,10 @@ use lakegate_error::Error;
 use super::{build, folded, parts};
 use crate::postgres::output_names::output_names;
 
-/// Names what is not named as PostgreSQL names it.
+/// Gives PostgreSQL's names to columns that the engine names differently.
 ///
 /// # Errors
+///
 /// None that depend on the statement.
 pub fn name(statement: &mut Statement) -> Result<(), Error> {
     rename_hiding_tables(statement);
@@ -89,7 +91,7 @@ impl VisitorMut for NameOutputs {
     }
 }
 
-/// The names of a query's columns, if the engine has others or may have to tell them apart.
+/// The names of a query's columns, if the engine has others or may have to distinguish them.
 fn names_to_give(query: &Query) -> Option<OutputNames> {
     let names = output_names(query)?;
     let mut seen = BTreeSet::new();
@@ -128,7 +130,8 @@ fn reads(query: &Query, name: &str) -> bool {
     query.visit(&mut Reads(name)).is_break()
 }
 
-/// Names the columns of a recursive query that have no alias, where the engine has other names or some have one.
+/// Names the columns of a recursive query that have no alias, where the engine has other names or
+/// some have one.
 fn alias_all(table: &mut Cte) {
     let given = table.alias.columns.len();
     if given == 0 && names_to_give(&table.query).is_none() {
@@ -151,7 +154,7 @@ fn alias_all(table: &mut Cte) {
     }
 }
 
-/// Makes the query of a common table one from a table, whose columns are named.
+/// Wraps the query of a common table expression in a derived table whose columns are named.
 fn enclosed(table: &mut Cte) -> Result<(), Error> {
     let alias = TableAlias {
         explicit: true,
@@ -174,10 +177,10 @@ fn enclosed(table: &mut Cte) -> Result<(), Error> {
     Ok(())
 }
 
-/// Gives common table expressions other names that hide one of the same name, which the engine refuses.
+/// Renames common table expressions that hide one of the same name, which the engine refuses.
 fn rename_hiding_tables(statement: &mut Statement) {
     let mut counts = Count::default();
-    // Nothing breaks the walks.
+    // The visitors never break.
     let _ = Visit::visit(statement, &mut counts);
     if counts.0.values().any(|count| *count > 1) {
         let names = counts.0.into_iter().filter(|(_, count)| *count > 1);
@@ -214,7 +217,7 @@ struct Rename {
 impl VisitorMut for Rename {
     type Break = ();
 
-    /// From the inside out: what an inner WITH means by a name is renamed already.
+    /// From the inside out: names inside an inner WITH are already renamed.
     fn post_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
         let Some(mut with) = query.with.take() else {
             return ControlFlow::Continue(());
@@ -222,7 +225,7 @@ impl VisitorMut for Rename {
         let mut seen = BTreeSet::new();
         let twice = |table: &Cte| !seen.insert(folded(&table.alias.name));
         if with.cte_tables.iter().any(twice) {
-            // An error, which the engine tells.
+            // An error, which the engine reports.
             query.with = Some(with);
             return ControlFlow::Continue(());
         }

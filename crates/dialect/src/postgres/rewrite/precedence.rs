@@ -1,7 +1,9 @@
-//! `a IS DISTINCT FROM b AND c`: the parser takes `b AND c` for the right side, where SQL takes `b`.
+//! `a IS DISTINCT FROM b AND c`: the parser takes `b AND c` for the right side, where SQL takes
+//! `b`.
 //!
-//! What is in parentheses is a node of its own, so a right side with a bare AND or OR was read too far. Then the whole of ANDs and
-//! ORs around is taken apart, from left to right, and put together anew.
+//! A parenthesized expression is a node of its own, so a right side with a bare AND or OR was read
+//! too far. Then the whole surrounding expression of ANDs and ORs is split, from left to right, and
+//! rebuilt.
 
 use std::ops::ControlFlow;
 
@@ -9,7 +11,8 @@ use datafusion::sql::sqlparser::ast::{
     BinaryOperator, Expr, Statement, UnaryOperator, Value, visit_expressions,
 };
 
-/// Mends an expression that is no part of a larger one of ANDs and ORs, or is of one that is mended.
+/// Corrects an expression that is not part of a larger one of ANDs and ORs, or is part of one that
+/// is corrected.
 pub fn mend(expr: &mut Expr) {
     if !reads_too_far(expr) {
         return;
@@ -42,7 +45,7 @@ fn is_loose(expr: &Expr) -> bool {
     }
 }
 
-/// Whether it is to be taken apart. The left side of ANDs and ORs may be as deep as a statement is long.
+/// Whether it must be rebuilt. The left side of ANDs and ORs may be as deep as a statement is long.
 fn reads_too_far(expr: &Expr) -> bool {
     let mut next = Some(expr);
     while let Some(expr) = next.take() {

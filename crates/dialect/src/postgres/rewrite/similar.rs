@@ -1,5 +1,5 @@
-//! `SIMILAR TO`, of which the engine makes a regular expression as it is: one that matches a part of the text, and in which `.`, `^` and
-//! `$` are special, which they are not in the standard's.
+//! `SIMILAR TO`: the engine uses its pattern as a regular expression unchanged, which matches a
+//! part of the text, and in which `.`, `^` and `$` are special; in the standard they are not.
 //!
 //! ```text
 //! x SIMILAR TO 'a.(b|_)%'      x ~ '(?s)^(?:a\.(b|.).*)$'
@@ -10,7 +10,7 @@ use lakegate_error::{Code, Error};
 
 use super::build;
 
-/// Rewrites an expression that is one of `SIMILAR TO`.
+/// Rewrites a `SIMILAR TO` expression.
 pub(super) fn rewrite(expr: &mut Expr) -> Result<(), Error> {
     let Expr::SimilarTo {
         negated,
@@ -25,7 +25,7 @@ pub(super) fn rewrite(expr: &mut Expr) -> Result<(), Error> {
         None => Some('\\'),
         Some(Value::SingleQuotedString(escape)) => escape.chars().next(),
         Some(_) => {
-            // With an escape of NULL, all is NULL.
+            // With a NULL escape, the result is NULL.
             *expr = Expr::Value(Value::Null.into());
             return Ok(());
         }
@@ -58,7 +58,7 @@ fn no_constant() -> Error {
         .with_hint("LIKE and ~ take patterns of columns")
 }
 
-/// The regular expression that matches what the pattern does.
+/// The regular expression equivalent to the pattern.
 fn regular(pattern: &str, escape: Option<char>) -> Result<String, Error> {
     let mut regular = "(?s)^(?:".to_owned();
     let mut within_brackets = false;

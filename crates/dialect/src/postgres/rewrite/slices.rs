@@ -1,14 +1,15 @@
-//! Slices of arrays and parts of texts.
+//! Slices of arrays and substrings.
 
 use datafusion::sql::sqlparser::ast::{AccessExpr, Expr, Subscript, Value};
 use lakegate_error::{Code, Error};
 
 use super::build;
 
-/// Gives slices such as `a[2:]` both of their bounds.
+/// Adds the missing bounds to slices such as `a[2:]`.
 ///
 /// # Errors
-/// A subscript behind a slice: in PostgreSQL, it is one of the next dimension.
+///
+/// A subscript after a slice: in PostgreSQL it applies to the next dimension.
 pub(super) fn complete(access_chain: &mut [AccessExpr]) -> Result<(), Error> {
     let several = access_chain.len() > 1;
     for access in access_chain {
@@ -39,7 +40,8 @@ pub(super) fn is_null(expr: &Expr) -> bool {
     matches!(expr, Expr::Value(value) if value.value == Value::Null)
 }
 
-/// `substring(x FROM 'pattern')`, of which the engine knows places alone, as `(regexp_match(x, 'pattern'))[1]`.
+/// Rewrites `substring(x FROM 'pattern')`, since the engine supports only positions, to
+/// `(regexp_match(x, 'pattern'))[1]`.
 pub(super) fn matched_part(expr: &mut Expr) {
     let Expr::Substring {
         expr: text,

@@ -10,10 +10,11 @@ use lakegate_error::{Code, Error};
 use super::build;
 use super::expressions::strip_schema;
 
-/// Functions that are tables of `pg_catalog` here, by the same name.
+/// Functions that are tables of `pg_catalog` here, with the same name.
 const TABLE_FUNCTIONS: &[&str] = &["pg_get_keywords"];
 
-/// What a join is by: ON, USING, NATURAL or nothing; `None` for those that are by nothing anyway, such as CROSS JOIN.
+/// The constraint of a join: ON, USING, NATURAL or none; `None` for joins that never have one, such
+/// as CROSS JOIN.
 pub fn join_constraint(join: &Join) -> Option<&JoinConstraint> {
     match &join.join_operator {
         JoinOperator::Join(constraint)
@@ -33,7 +34,7 @@ pub fn join_constraint(join: &Join) -> Option<&JoinConstraint> {
     }
 }
 
-/// The same, to be changed.
+/// The same, mutable.
 pub fn join_constraint_mut(join: &mut Join) -> Option<&mut JoinConstraint> {
     match &mut join.join_operator {
         JoinOperator::Join(constraint)
@@ -53,7 +54,7 @@ pub fn join_constraint_mut(join: &mut Join) -> Option<&mut JoinConstraint> {
     }
 }
 
-/// Refuses a join without a condition, which the engine takes for a CROSS JOIN.
+/// Refuses a join without a condition, which the engine would plan as a CROSS JOIN.
 pub fn check_joins(tables: &TableWithJoins) -> Result<(), Error> {
     let mut constraints = tables.joins.iter().filter_map(join_constraint);
     if constraints.any(|constraint| matches!(constraint, JoinConstraint::None)) {
@@ -65,7 +66,7 @@ pub fn check_joins(tables: &TableWithJoins) -> Result<(), Error> {
     Ok(())
 }
 
-/// Rewrites a table that is a call. Gives the functions that it calls.
+/// Rewrites a table that is a call. Returns the functions that it calls.
 pub fn rewrite(factor: &mut TableFactor) -> Result<Vec<String>, Error> {
     let (name, args, ordinality, alias) = match factor {
         TableFactor::Table {
@@ -122,7 +123,7 @@ pub fn rewrite(factor: &mut TableFactor) -> Result<Vec<String>, Error> {
     }
     let lists: Vec<Expr> = match (name.as_str(), args.as_slice()) {
         ("unnest", _) => args,
-        // The engine's own table function makes rows without a list of them.
+        // The engine's own table function generates rows without building a list.
         ("generate_series" | "range", [_] | [_, _] | [_, _, _])
             if !ordinality && args.iter().all(is_number) =>
         {
@@ -245,7 +246,7 @@ fn derived(
         _ => true,
     });
     Ok(TableFactor::Derived {
-        // A function in FROM sees the tables before it.
+        // A function in FROM sees the preceding tables.
         lateral,
         subquery: Box::new(build::select(items)?),
         alias: Some(TableAlias {

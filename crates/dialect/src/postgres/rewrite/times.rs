@@ -1,4 +1,4 @@
-//! Expressions and functions of times, in the engine's words.
+//! Time expressions and functions, rewritten for the engine.
 //!
 //! ```text
 //! INTERVAL '1-2 3 04:05'         INTERVAL '14 months 3 days 14700.000000 seconds'     the engine reads fewer forms
@@ -16,7 +16,8 @@ use super::build;
 /// Rewrites a literal interval, or `AT TIME ZONE`.
 ///
 /// # Errors
-/// What is no interval.
+///
+/// The text is not an interval.
 pub fn rewrite(expr: &mut Expr) -> Result<(), Error> {
     match expr {
         Expr::Interval(interval) if interval.leading_field.is_none() => {
@@ -38,11 +39,11 @@ pub fn rewrite(expr: &mut Expr) -> Result<(), Error> {
     Ok(())
 }
 
-/// What a call becomes; `None` if it stays as it is.
+/// What a call is rewritten to; `None` if it is unchanged.
 pub fn call(name: &str, args: &[Expr]) -> Option<Expr> {
     match (name, args) {
         ("age", [to, from]) => Some(build::call(AGE, vec![to.clone(), from.clone()])),
-        // A statement is a transaction here.
+        // Each statement is its own transaction for these functions.
         ("transaction_timestamp" | "statement_timestamp", []) => Some(build::call("now", vec![])),
         ("localtimestamp", []) => Some(now_as(DataType::Timestamp(None, TimezoneInfo::None))),
         ("localtime", []) => Some(now_as(DataType::Time(None, TimezoneInfo::None))),

@@ -1,8 +1,9 @@
-//! `JOIN … USING` and `NATURAL JOIN` become joins by ON, and the names that depend on them are written out.
+//! Rewrites `JOIN … USING` and `NATURAL JOIN` to joins with ON, and writes out the names that
+//! depend on them.
 //!
-//! The column that such a join has in common takes the value of the side that every row has, and of a FULL JOIN that of the side
-//! which has the row; `l.k` and `r.k` are each side's own. The engine takes the left side's for all of them
-//! (apache/datafusion#22881), so no join by names reaches it:
+//! The common column of such a join has the value of the side that every row has, and for a FULL
+//! JOIN that of the side which has the row; `l.k` and `r.k` are each side's own. The engine uses
+//! the left side's for all of them (apache/datafusion#22881), so no join by names reaches it:
 //!
 //! ```text
 //! SELECT k, x FROM l JOIN r USING (k)                SELECT l.k, x FROM l JOIN r ON l.k = r.k
@@ -12,8 +13,8 @@
 //!   WHERE EXISTS (SELECT 1 FROM q WHERE y = k)
 //! ```
 //!
-//! What a name means depends on which columns tables have. A statement is resolved with what is known, and says what else has to be
-//! looked up (`lookup.rs`).
+//! The meaning of a name depends on the columns of the tables. A statement is resolved with what is
+//! known, and reports what else must be looked up (`lookup.rs`).
 
 mod lookup;
 mod namespace;
@@ -43,13 +44,13 @@ use crate::postgres::apart;
 /// Resolves the joins by names of one statement.
 struct Resolver<'a> {
     known: Known<'a>,
-    /// The SELECTs whose relations have to be looked up.
+    /// The SELECTs whose relations must be looked up.
     wanted: BTreeSet<usize>,
-    /// Relations that were given a name.
+    /// Number of relations that were given a name.
     named: usize,
 }
 
-/// The relations that an expression sees, and those around it.
+/// The relations visible to an expression, and the enclosing scopes.
 struct Scope<'a> {
     namespace: &'a Namespace,
     /// The number of the SELECT, to ask for what is not known of it.
@@ -87,7 +88,7 @@ impl Resolver<'_> {
     }
 
     fn operations(&mut self, body: &mut SetExpr, outer: Option<&Scope<'_>>) -> Result<(), Error> {
-        // A loop, as a chain of operations is deep on its left.
+        // A loop, since a chain of operations nests deeply on its left.
         let mut bodies = vec![body];
         while let Some(body) = bodies.pop() {
             match body {
@@ -103,7 +104,7 @@ impl Resolver<'_> {
         Ok(())
     }
 
-    /// `keys`: those of ORDER BY, which stands beside the SELECT.
+    /// `keys`: those of ORDER BY, which is outside the SELECT.
     fn select(
         &mut self,
         select: &mut Select,
@@ -151,7 +152,7 @@ impl Resolver<'_> {
         Ok(())
     }
 
-    /// Resolves a SELECT list. What takes the place of a name is called so still.
+    /// Resolves a SELECT list. The replacement of a name keeps that name as its alias.
     fn list(&mut self, items: &mut Vec<SelectItem>, scope: &Scope<'_>) -> Result<(), Error> {
         let names: Vec<Option<Ident>> = items.iter().map(bare_name).collect();
         self.expressions(items, Some(scope))?;
@@ -248,7 +249,7 @@ impl Resolver<'_> {
                     });
                 }
             }
-            // A function sees the tables before it.
+            // A function sees the preceding tables.
             _ => self.expressions(factor, Some(&lateral))?,
         }
         Ok(Namespace::of(factor, columns))
@@ -325,7 +326,8 @@ impl Resolver<'_> {
         }
     }
 
-    /// What stands for a name without a table, if that is a common column, or one of a table further out.
+    /// What stands for a name without a table, if that is a common column, or one of a table
+    /// further out.
     fn value(&mut self, name: &str, scope: Option<&Scope<'_>>) -> Result<Option<Expr>, Error> {
         let mut between: Vec<&Scope<'_>> = Vec::new();
         let mut scopes = std::iter::successors(scope, |scope| scope.outer);

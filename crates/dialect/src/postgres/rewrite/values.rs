@@ -1,4 +1,5 @@
-//! VALUES with subqueries, which the engine evaluates before they are executed (`ScalarSubqueryExpr`, 55.2): each row a SELECT.
+//! VALUES with subqueries, which the engine evaluates before they are executed
+//! (`ScalarSubqueryExpr`, 55.2): each row a SELECT.
 //!
 //! ```text
 //! VALUES ((SELECT 1), 2), (3, 4)      SELECT (SELECT 1) AS column1, 2 AS column2 UNION ALL SELECT 3 AS column1, 4 AS column2
@@ -15,7 +16,7 @@ use lakegate_error::Error;
 
 use super::build;
 
-/// Makes SELECTs of a query's VALUES, if they have subqueries.
+/// Converts a query's VALUES to SELECTs, if they contain subqueries.
 pub(super) fn rewrite(query: &mut Query) -> Result<(), Error> {
     if let SetExpr::Values(values) = query.body.as_mut()
         && holds_subquery(values)
@@ -49,7 +50,7 @@ fn selected(row: Vec<Expr>) -> Result<SetExpr, Error> {
     Ok(*build::select(items)?.body)
 }
 
-/// A balanced tree, as deep chains take as much stack.
+/// A balanced tree: a deep chain would take as much stack.
 fn united(mut rows: Vec<SetExpr>) -> Option<SetExpr> {
     while rows.len() > 1 {
         let mut pairs = Vec::with_capacity(rows.len().div_ceil(2));

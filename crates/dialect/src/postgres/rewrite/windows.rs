@@ -1,4 +1,5 @@
-//! Windows that are made of other ones, whose clauses the engine forgets (`datafusion-sql`, 55.2).
+//! Resolves windows that refer to other ones, whose clauses the engine drops (`datafusion-sql`,
+//! 55.2).
 //!
 //! ```text
 //! OVER (w ORDER BY x) … WINDOW w AS (PARTITION BY y)      OVER (PARTITION BY y ORDER BY x)
@@ -16,10 +17,10 @@ use lakegate_error::{Code, Error};
 
 use super::folded;
 
-/// The windows of a SELECT's WINDOW clause by name, none of them made of another.
+/// The windows of a SELECT's WINDOW clause by name, fully resolved.
 pub(super) type Windows = BTreeMap<String, WindowSpec>;
 
-/// Resolves a SELECT's WINDOW clause, in which a window may name those before it.
+/// Resolves a SELECT's WINDOW clause, in which a window may refer to earlier ones.
 pub(super) fn defined(select: &mut Select) -> Result<Windows, Error> {
     let mut windows = Windows::new();
     for NamedWindowDefinition(name, definition) in &mut select.named_window {
@@ -54,7 +55,7 @@ fn found<'a>(windows: &'a Windows, name: &Ident) -> Result<&'a WindowSpec, Error
     })
 }
 
-/// Copies what the window is made of into it.
+/// Copies the clauses of the referenced window into this one.
 fn resolve(windows: &Windows, spec: &mut WindowSpec) -> Result<(), Error> {
     let Some(name) = &spec.window_name else {
         return Ok(());

@@ -1,4 +1,4 @@
-//! Errors say what was wrong, where, and what would be right.
+//! Errors report what was wrong, where, and what was expected.
 
 use super::*;
 
@@ -33,7 +33,7 @@ fn an_error_inside_of_a_query_has_its_place_in_the_whole_text() {
 
 #[test]
 fn an_error_inside_of_a_query_is_at_the_word_that_is_wrong() {
-    // `^` stands before what the error is about.
+    // `^` precedes what the error is about.
     for (marked, message) in [
         (
             "SELECT * ^FRM t",

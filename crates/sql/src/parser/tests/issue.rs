@@ -1,4 +1,4 @@
-//! The statements that a newcomer runs, verbatim.
+//! The statements that a new user runs, verbatim.
 
 use super::*;
 use crate::ast::*;

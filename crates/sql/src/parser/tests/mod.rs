@@ -1,4 +1,4 @@
-//! What users write, and what it is read as.
+//! What users write, and how it is parsed.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod access;
@@ -28,7 +28,7 @@ fn error(sql: &str) -> ParseError {
     }
 }
 
-/// What a refused statement says.
+/// The message for a refused statement.
 fn refused(sql: &str) -> String {
     match one(sql) {
         Statement::Unsupported(refused) => refused.message(),

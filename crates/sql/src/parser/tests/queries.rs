@@ -1,4 +1,4 @@
-//! Queries of clients and of Athena's users.
+//! Queries of clients and of Athena users.
 
 use super::*;
 use crate::ast::*;

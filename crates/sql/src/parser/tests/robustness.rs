@@ -30,7 +30,7 @@ const SEEDS: [&str; 24] = [
     "SELECT * FROM a JOIN b USING (x) LEFT JOIN LATERAL (SELECT 1) c ON true CROSS JOIN UNNEST(d) WITH ORDINALITY AS e(f, g)",
 ];
 
-/// A small generator, so that a failure can be repeated.
+/// A small deterministic generator, so failures can be reproduced.
 struct Random(u64);
 
 impl Random {
@@ -42,7 +42,7 @@ impl Random {
     }
 }
 
-/// Whatever it says, it comes back, and a place it names is in the text.
+/// Parsing returns, and a reported position is within the text.
 fn survives(sql: &str) {
     if let Err(error) = parse(sql) {
         let end = sql.chars().count() + 1;
@@ -124,7 +124,7 @@ fn random_words_come_back() {
     }
 }
 
-/// Pieces that nest or chain, repeated until the text is as long as is allowed.
+/// Nesting or chaining pieces, repeated up to the longest allowed text.
 #[test]
 fn endless_nesting_and_chains_come_back() {
     for (start, piece, end) in [
@@ -206,7 +206,7 @@ fn endless_nesting_and_chains_come_back() {
     }
 }
 
-/// What is planned as a chain, each part within the one before, is bounded whatever parts it has.
+/// What is planned as a chain, each part within the previous one, is bounded for any kind of part.
 #[test]
 fn chains_of_relations_are_refused() {
     let lists = format!("select 1 from t{}", ", t".repeat(5_000));

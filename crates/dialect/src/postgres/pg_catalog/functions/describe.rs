@@ -1,4 +1,4 @@
-//! What is said of objects: comments, the texts of views, the signatures of functions.
+//! Descriptions of objects: comments, view texts, signatures of functions.
 
 use std::sync::Arc;
 

@@ -10,12 +10,12 @@ use crate::postgres::pg_catalog::shape::{INFORMATION_SCHEMA, PG_CATALOG, Shapes}
 use crate::postgres::{SessionInfo, quote_ident, split_name};
 use crate::visible::{VisibleCatalog, VisibleDatabase, VisibleTable};
 
-/// What functions look up.
+/// The data that functions look up.
 #[derive(Debug)]
 pub struct Lookup {
     pub catalog: Arc<VisibleCatalog>,
     pub session: Arc<SessionInfo>,
-    /// Places of databases and tables in the catalog, by the tables' OIDs.
+    /// Indexes of database and table in the catalog, by the table's OID.
     tables: HashMap<i64, (usize, usize)>,
 }
 
@@ -86,13 +86,13 @@ impl Lookup {
         implicit.into_iter().chain(path.iter().map(String::as_str))
     }
 
-    /// The relation that an unqualified name means.
+    /// The relation that an unqualified name refers to.
     fn visible(&self, name: &str) -> Option<Relation<'_>> {
         self.search_path()
             .find_map(|schema| self.in_schema(schema, name))
     }
 
-    /// The relation of a name as SQL writes it, or of a number.
+    /// The relation of a name in SQL syntax, or of a number.
     pub fn relation_named(&self, name: &str) -> Option<Relation<'_>> {
         if let Ok(oid) = name.trim().parse() {
             return self.relation(oid);
@@ -107,7 +107,7 @@ impl Lookup {
         }
     }
 
-    /// Whether its unqualified name means this relation; `None` if there is no such relation.
+    /// Whether its unqualified name refers to this relation; `None` if the relation does not exist.
     pub fn is_visible(&self, oid: i64) -> Option<bool> {
         let relation = self.relation(oid)?;
         Some(
@@ -116,7 +116,7 @@ impl Lookup {
         )
     }
 
-    /// A relation's name as SQL has to write it here.
+    /// A relation's name, qualified and quoted where necessary.
     pub fn relation_name(&self, oid: i64) -> Option<String> {
         let relation = self.relation(oid)?;
         let name = quote_ident(relation.name());

@@ -1,4 +1,4 @@
-//! The functions that ask the catalog: names of objects, what may be done with them, what is said of them.
+//! Functions that read the catalog: names of objects, privileges, descriptions.
 
 mod describe;
 mod keywords;
@@ -15,7 +15,7 @@ pub use lookup::Lookup;
 
 use crate::postgres::PgFunction;
 
-/// Functions whose answer is about names and grants of the lake.
+/// Functions whose results depend on names and grants of the lake.
 pub const ABOUT_NAMES: &[&str] = &[
     "regclass_in",
     "regtype_in",
@@ -42,10 +42,10 @@ pub const ABOUT_NAMES: &[&str] = &[
     "pg_get_viewdef",
 ];
 
-/// Functions that ask for a table's columns or its text, their first argument the table.
+/// Functions that need a table's columns or its text; the first argument is the table.
 pub const ABOUT_COLUMNS: &[&str] = &["col_description", "pg_get_viewdef", "has_column_privilege"];
 
-/// All of them, over what was looked up.
+/// All of them, over the looked-up data.
 pub fn functions(lookup: &Arc<Lookup>) -> Vec<Arc<ScalarUDF>> {
     let mut all = names::functions(lookup);
     all.extend(describe::functions(lookup));
@@ -53,7 +53,7 @@ pub fn functions(lookup: &Arc<Lookup>) -> Vec<Arc<ScalarUDF>> {
     all.into_iter().map(PgFunction::into_udf).collect()
 }
 
-/// The functions that give a name for a number, by its type.
+/// The functions that return the name for a number, by its type.
 pub fn names_by_type(lookup: &Arc<Lookup>) -> HashMap<&'static str, Arc<ScalarUDF>> {
     names::output(lookup)
         .into_iter()

@@ -1,7 +1,7 @@
-//! `has_table_privilege` and its like: the truth about the principal who asks.
+//! `has_table_privilege` and similar: the current principal's privileges.
 //!
-//! Each takes `([user,] object, privilege)`. Of another user nothing is known here: the answer is NULL, as for an object that
-//! does not exist.
+//! Each takes `([user,] object, privilege)`. Privileges of other users are not known here: the
+//! answer is NULL, as for an object that does not exist.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ fn is_principal(lookup: &Lookup, user: &Cell<'_>) -> bool {
     }
 }
 
-/// A function `name([user,] objects…, privilege)`; `check` gets the objects and the privilege.
+/// A function `name([user,] objects…, privilege)`; `check` receives the objects and the privilege.
 fn function(
     lookup: &Arc<Lookup>,
     name: &str,
@@ -70,7 +70,7 @@ fn relation<'a>(lookup: &'a Lookup, object: &Cell<'_>) -> Result<Option<Relation
     }
 }
 
-/// Everybody may read the system's relations, nobody may write them.
+/// Every user may read the system's relations, and none may write them.
 fn on_system(privilege: &str) -> Result<Option<bool>> {
     let held = any_of(privilege, |name| match name {
         "SELECT" => Some(true),

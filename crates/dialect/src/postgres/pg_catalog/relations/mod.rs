@@ -1,7 +1,8 @@
-//! What fills the relations: each is a list of rows and a function from a row and a column to a value.
+//! Fills the relations: each is a list of rows and a function from a row and a column to a value.
 //!
-//! A relation that is not named here is empty, and truly so: a lake has no indexes, triggers, sequences or policies of
-//! Postgres' kind. A column that a relation's function does not name has the value that Postgres has for "nothing".
+//! A relation that is not listed here is empty, which is correct: a lake has no indexes, triggers,
+//! sequences or policies in Postgres' sense. A column that a relation's function does not handle
+//! has Postgres' value for "nothing".
 
 mod objects;
 pub mod roles;
@@ -25,7 +26,7 @@ use super::shape::{Shape, Shapes};
 use crate::postgres::{Cell, SessionInfo, build_array};
 use crate::visible::{Columns, Needs, VisibleCatalog};
 
-/// What a relation is filled from.
+/// The input of a relation.
 #[derive(Debug)]
 pub struct Input {
     pub catalog: Arc<VisibleCatalog>,
@@ -35,7 +36,7 @@ pub struct Input {
     pub functions: Vec<(String, &'static str)>,
 }
 
-/// What a relation's rows come from, beyond names, if only these columns of it are read.
+/// What a relation needs beyond names, if only these columns of it are read.
 pub fn needs(shapes: &Shapes, relation: &str, columns: &[&str], pins: &RelationPins) -> Needs {
     let reads_columns = match relation {
         "pg_attribute" | "columns" | "column_privileges" | "role_column_grants" => true,
@@ -55,7 +56,7 @@ pub fn needs(shapes: &Shapes, relation: &str, columns: &[&str], pins: &RelationP
     }
 }
 
-/// The rows of a relation, with the columns at these places.
+/// The rows of a relation, with the columns at these indexes.
 pub fn fill(
     shapes: &Shapes,
     shape: &Shape,
@@ -115,7 +116,7 @@ pub struct Projected<'a> {
 }
 
 impl Projected<'_> {
-    /// `value`: `None` is what Postgres has for "nothing" in a column of the type.
+    /// `value`: `None` stands for Postgres' value for "nothing" in a column of the type.
     pub fn build<'r, R>(
         &self,
         rows: Vec<R>,
@@ -156,7 +157,7 @@ impl Projected<'_> {
     }
 }
 
-/// Columns that have one value in all the fixed rows.
+/// Columns that have the same value in all fixed rows.
 fn fixed_value(column: &str) -> Option<Cell<'static>> {
     Some(match column {
         "typnamespace" | "oprnamespace" | "collnamespace" => Cell::Int(oids::PG_CATALOG),
@@ -168,7 +169,7 @@ fn fixed_value(column: &str) -> Option<Cell<'static>> {
     })
 }
 
-/// The value of a column that has nothing to say.
+/// The value of a column without information.
 fn nothing(pg_type: &str) -> Cell<'static> {
     match pg_type {
         "bool" => Cell::Bool(false),

@@ -96,7 +96,7 @@ impl<'a> Relation<'a> {
     }
 }
 
-/// All relations that the query's filters leave over.
+/// All relations that can pass the query's filters.
 pub fn relations(input: &Input) -> Vec<Relation<'_>> {
     let system = SYSTEM.iter().flat_map(|shapes| {
         shapes
@@ -171,7 +171,7 @@ impl<'a> NumberedAttribute<'a> {
         }
     }
 
-    /// The lake's column; a system relation's is none.
+    /// The lake's column; `None` for a system relation's.
     pub fn lake_column(&self) -> Option<&'a VisibleColumn> {
         match self.attribute {
             Attribute::System(_) => None,
@@ -180,7 +180,7 @@ impl<'a> NumberedAttribute<'a> {
     }
 }
 
-/// The columns of the relations that the query's filters leave over.
+/// The columns of the relations that can pass the query's filters.
 pub fn attributes(input: &Input) -> Vec<(Relation<'_>, NumberedAttribute<'_>)> {
     let mut rows = Vec::new();
     for relation in relations(input) {
@@ -298,7 +298,7 @@ pub fn descriptions(input: &Input) -> Vec<Description<'_>> {
     rows
 }
 
-/// A column's comment, which is also where psql's `\d+` can show that it is a partition key.
+/// A column's comment; psql's `\d+` also shows there that it is a partition key.
 pub fn column_comment(column: &VisibleColumn) -> Option<String> {
     let comment = column
         .comment
@@ -372,7 +372,7 @@ pub fn pg_stat_tables<'a>(row: &Relation<'a>, column: &str) -> Value<'a> {
         "relid" => Cell::Int(row.oid()),
         "schemaname" => Cell::text(row.namespace()),
         "relname" => Cell::text(row.name()),
-        // No row is counted here, so that there is no number to mistake for one.
+        // Rows are not counted, so there is no number to report.
         "n_live_tup" | "n_dead_tup" => Cell::Int(0),
         _ => return None,
     })

@@ -53,7 +53,7 @@ pub fn pg_user<'a>(row: &&'a VisibleRole, column: &str) -> Value<'a> {
     })
 }
 
-/// The roles that a user or role holds, directly or through others, itself not among them.
+/// The roles that a user or role holds, directly or through others, excluding itself.
 pub fn held_by<'a>(catalog: &'a VisibleCatalog, name: &str) -> Vec<&'a VisibleRole> {
     let find = |oid: i64| catalog.roles.iter().find(|role| role.oid == oid);
     let mut held: Vec<&VisibleRole> = Vec::new();
@@ -84,7 +84,7 @@ pub fn members(input: &Input) -> Vec<(i64, i64)> {
 
 pub fn pg_auth_members<'a>((member, role): &(i64, i64), column: &str) -> Value<'a> {
     Some(match column {
-        // Stable while both roles live: the pair in one number.
+        // Stable while both roles exist: the pair combined into one number.
         "oid" => Cell::Int((role.wrapping_mul(65_536) ^ member) & i64::from(u32::MAX)),
         "roleid" => Cell::Int(*role),
         "member" => Cell::Int(*member),

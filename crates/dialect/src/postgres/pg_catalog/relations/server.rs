@@ -116,7 +116,7 @@ pub fn functions(input: &Input) -> Vec<Function<'_>> {
         .collect()
 }
 
-/// The type `any`: what a function takes and gives is decided where it is called.
+/// The type `any`: argument and result types of a function are resolved per call.
 const ANY: i64 = 2276;
 
 pub fn pg_proc<'a>(row: &Function<'a>, column: &str) -> Value<'a> {

@@ -1,4 +1,4 @@
-//! What clients send, as captured from them.
+//! Queries captured from clients.
 
 use super::*;
 
@@ -29,7 +29,7 @@ fn captured(text: &str) -> Vec<Captured> {
         .collect()
 }
 
-/// Runs all that a client sends; gives the answers by title.
+/// Runs all that a client sends; returns the answers by title.
 async fn all_of(text: &str, unsupported: &[&str]) -> HashMap<String, Vec<Rows>> {
     let mut failures = Vec::new();
     let mut answers: HashMap<String, Vec<Rows>> = HashMap::new();

@@ -91,7 +91,7 @@ fn sample() -> VisibleCatalog {
         },
         ..table(3, "v", vec![column("sale_date", DataType::Date32, None)])
     };
-    // Everything is granted on it, but SELECT on one column only.
+    // Everything is granted on it, except that SELECT is on one column only.
     let sales = VisibleTable {
         privileges: TablePrivileges {
             select: true,
@@ -138,7 +138,7 @@ fn sample() -> VisibleCatalog {
             VisibleRole {
                 oid: 16_402,
                 name: "everyone".to_owned(),
-                // Round in a circle, which the store does not allow.
+                // A cycle, which the store does not allow.
                 member_of: vec![16_401],
                 ..VisibleRole::default()
             },
@@ -170,7 +170,7 @@ fn sample() -> VisibleCatalog {
     }
 }
 
-/// A source that gives columns only where they are asked for, and remembers what was asked.
+/// A source that returns columns only where requested, and records the requests.
 #[derive(Debug, Default)]
 struct Sample {
     asked: Mutex<Vec<Needs>>,
@@ -209,7 +209,7 @@ fn session() -> SessionInfo {
 /// Rows as text; NULL is `NULL`.
 type Rows = Vec<Vec<String>>;
 
-/// A session that takes each statement for one that asks the catalog.
+/// A session that treats each statement as one that reads the catalog.
 fn state_of(system: &PgCatalog) -> Result<SessionState> {
     let mentions = Mentions {
         system_relations: true,

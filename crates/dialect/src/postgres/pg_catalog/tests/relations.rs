@@ -2,9 +2,10 @@
 
 use super::*;
 
-/// Each relation's first row, all of it that is not NULL, and of its rows about the sample what is not nothing.
+/// Each relation's first row, all of it that is not NULL, and the values other than "nothing" of
+/// its rows about the sample.
 ///
-/// To write it anew: `LAKEGATE_UPDATE_GOLDEN=1`, then read the diff.
+/// To regenerate: set `LAKEGATE_UPDATE_GOLDEN=1`, then read the diff.
 const WRITTEN: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
     "/src/postgres/pg_catalog/tests/relations.txt"

@@ -1,4 +1,4 @@
-//! Postgres' syntax and types, beyond what the engine's planner takes.
+//! Postgres' syntax and types beyond what the engine's planner accepts.
 
 use super::*;
 

@@ -35,40 +35,44 @@ use super::namespace::Columns;
 use super::{Resolver, bare, has_joins_by_names};
 use crate::postgres::rewrite::{build, folded};
 
-/// The columns of the relations in FROM, for the SELECTs of a statement that take more than their names.
+/// The columns of the relations in FROM, for the SELECTs whose resolution depends on them.
 #[derive(Debug, Default)]
 pub struct JoinedColumns {
-    /// By the number of the SELECT in the order of their visits: of each relation in the order that they are written in.
+    /// By the number of the SELECT in the order of their visits: of each relation in the order that
+    /// they are written in.
     selects: BTreeMap<usize, Vec<Columns>>,
 }
 
-/// A SELECT whose relations have to be looked up.
+/// A SELECT whose relations must be looked up.
 #[derive(Debug)]
 pub struct Unknown {
     select: usize,
-    /// `SELECT * FROM` each relation, in the order that they are written in; `None` of one that stands for no query by itself.
+    /// `SELECT * FROM` each relation, in the order that they are written in; `None` of one that
+    /// stands for no query by itself.
     pub relations: Vec<Option<Query>>,
 }
 
-/// What came of resolving a statement.
+/// The result of resolving a statement.
 #[derive(Debug)]
 pub enum Resolution {
     Resolved(Box<Statement>),
-    /// More has to be known: of SELECTs that were not learned before.
+    /// More must be known, about SELECTs that were not learned before.
     Unknown(Vec<Unknown>),
 }
 
 impl JoinedColumns {
-    /// Notes what the columns of the relations are.
+    /// Records the columns of the relations.
     pub fn learn(&mut self, unknown: &Unknown, found: Vec<Columns>) {
         self.selects.insert(unknown.select, found);
     }
 }
 
-/// Puts ON in the place of USING and NATURAL, and writes out what depends on them.
+/// Replaces USING and NATURAL by ON, and writes out what depends on them.
 ///
 /// # Errors
-/// A common column that a side has twice or not at all, or of a table whose columns cannot be known, for the reason that was learned.
+///
+/// A common column that a side has twice or not at all, or of a table whose columns cannot be known
+/// (with the learned reason).
 pub fn resolve_joins(statement: &Statement, columns: &JoinedColumns) -> Result<Resolution, Error> {
     let mut resolved = statement.clone();
     if !statement.visit(&mut Joins).is_break() {
@@ -123,7 +127,7 @@ impl Known<'_> {
         self.columns.selects.contains_key(&select)
     }
 
-    /// Of each relation; none, if they were not looked up.
+    /// The columns of each relation; empty if they were not looked up.
     pub fn columns(&self, select: usize) -> Vec<Columns> {
         let known = self.columns.selects.get(&select);
         known.cloned().unwrap_or_default()
@@ -231,7 +235,8 @@ struct Around {
 }
 
 impl Around {
-    /// The common tables that can be named. One that is defined by itself has the columns of what it begins with.
+    /// The common tables that can be named. One that is defined by itself has the columns of what
+    /// it begins with.
     fn named(&self) -> Vec<Cte> {
         let Some(with) = &self.with else {
             return Vec::new();

@@ -10,7 +10,7 @@ use lakegate_error::{Code, Error};
 use super::super::{build, folded};
 use super::single;
 
-/// The columns of a relation, or why they are not known.
+/// The columns of a relation, or the reason that they are not known.
 pub type Columns = Result<Vec<String>, Error>;
 
 /// The relations of a FROM, or of a part of it.
@@ -22,7 +22,7 @@ pub(super) struct Namespace {
 
 #[derive(Debug, Clone)]
 pub(super) enum Part {
-    /// A column that joins have in common.
+    /// A common column of joins.
     Common { name: String, value: Box<Expr> },
     /// The other columns of a relation.
     Others {
@@ -34,7 +34,7 @@ pub(super) enum Part {
     },
 }
 
-/// What a name without a table means.
+/// What an unqualified name refers to.
 #[derive(Debug, PartialEq)]
 pub(super) enum Meaning<'a> {
     Common {
@@ -144,6 +144,7 @@ impl Namespace {
     /// The names of all columns.
     ///
     /// # Errors
+    ///
     /// The columns of a relation are not known.
     pub fn names(&self) -> Columns {
         let mut all = Vec::new();
@@ -161,10 +162,11 @@ impl Namespace {
         Ok(all)
     }
 
-    /// Joins two sides by the columns that they have in common: what is left, and the condition.
+    /// Joins two sides by their common columns: the result, and the condition.
     ///
     /// # Errors
-    /// A side has a column twice, not at all, or of relations that are not known.
+    ///
+    /// A side has a column twice, not at all, or its relations are not known.
     pub fn join(
         mut self,
         mut right: Self,
@@ -262,7 +264,8 @@ fn not_known(name: &str) -> Error {
     .with_hint("join with ON")
 }
 
-/// The names that both sides have, in the left one's order. Of one that a side has twice, the join says so.
+/// The names that both sides have, in the left one's order. Of one that a side has twice, the join
+/// says so.
 pub(super) fn common(left: &[String], right: &[String]) -> Vec<String> {
     let mut all: Vec<String> = Vec::new();
     let mut rights: BTreeSet<&str> = right.iter().map(String::as_str).collect();
@@ -338,7 +341,8 @@ pub(super) fn ident(name: &str) -> Ident {
 /// The names in USING.
 ///
 /// # Errors
-/// A name with a table.
+///
+/// A qualified name.
 pub(super) fn using(names: &[ObjectName]) -> Result<Vec<String>, Error> {
     let mut all: Vec<String> = Vec::new();
     for name in names {

@@ -1,4 +1,5 @@
-//! Joins in parentheses that have a name are tables of their own: their columns are those of `*`, each once.
+//! Joins in parentheses that have a name are tables of their own: their columns are those of `*`,
+//! each once.
 //!
 //! ```text
 //! FROM (a JOIN b USING (k)) AS x        FROM (SELECT * FROM a JOIN b USING (k)) AS x
@@ -11,9 +12,10 @@ use lakegate_error::Error;
 
 use crate::postgres::rewrite::build;
 
-/// Makes subqueries of joins that have a name.
+/// Converts named joins to subqueries.
 ///
 /// # Errors
+///
 /// None that depend on the statement.
 pub fn enclose_joins(statement: &mut Statement) -> Result<(), Error> {
     match VisitMut::visit(statement, &mut Enclose) {

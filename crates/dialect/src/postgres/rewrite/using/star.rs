@@ -1,4 +1,4 @@
-//! What `*` means over joins by names: each common column once, and first.
+//! The expansion of `*` over joins by names: each common column once, and first.
 
 use datafusion::sql::sqlparser::ast::{
     ExcludeSelectItem, Expr, Ident, ObjectName, ReplaceSelectElement, ReplaceSelectItem,
@@ -13,7 +13,9 @@ use super::single;
 /// The items that `*` stands for.
 ///
 /// # Errors
-/// Columns to leave out or to replace that there are not, or of relations whose columns are not known; other options.
+///
+/// EXCLUDE or REPLACE of columns that do not exist, or of relations whose columns are not known;
+/// other options.
 pub(super) fn expanded(
     namespace: &Namespace,
     options: WildcardAdditionalOptions,
