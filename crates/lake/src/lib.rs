@@ -4,26 +4,16 @@
 //! What never happens: a request outside a configured root, a read that the query's meter does not see,
 //! a scan that lists.
 
-pub mod bounds;
 pub mod casts;
 pub mod float_text;
-pub mod folders;
 pub mod format;
 pub mod leaves;
-pub mod listing;
 pub mod meter;
-pub mod metered_store;
-pub mod parquet;
-pub mod prune;
-mod redaction;
-pub mod root_store;
 pub mod roots;
-pub mod s3;
 pub mod scan;
 pub mod sight;
 pub mod sizes;
-pub mod snapshot;
-pub mod tables;
+pub mod table;
 mod texts;
 pub mod timestamp_text;
 pub mod write;

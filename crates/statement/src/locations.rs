@@ -1,15 +1,15 @@
 //! Which LOCATION a principal may register.
 //!
 //! A table is a way to the files in its folders. So a folder is registered by those who may use it (DATA_LOCATION), and what lies in it
-//! already stays with the table that had it first ([`lakegate_lake::folders`]).
+//! already stays with the table that had it first ([`lakegate_lake::table::folders`]).
 
 use std::sync::Arc;
 
 use lakegate_catalog::access::{Privilege, Resource};
 use lakegate_catalog::model::{Database, Table};
 use lakegate_error::{Code, Error, Result};
-use lakegate_lake::folders::FolderIndex;
 use lakegate_lake::roots::Location;
+use lakegate_lake::table::folders::FolderIndex;
 
 use super::StatementContext;
 

@@ -17,8 +17,8 @@ use lakegate_dialect::postgres::{Mentions, SessionInfo, enclose_joins, sorts_by_
 use lakegate_engine::{CATALOG, PlanSettings};
 use lakegate_engine::{check_names, with_shown_names};
 use lakegate_error::{Code, Error, Result, from_engine};
+use lakegate_lake::meter::QueryStores;
 use lakegate_lake::meter::{Cutoff, QueryMeter};
-use lakegate_lake::metered_store::QueryStores;
 use lakegate_lake::scan::QueryLake;
 use lakegate_policy::{PolicyCatalogs, View};
 use lakegate_sql::ast::{self as sql, Statement};

@@ -1,7 +1,7 @@
 //! Ingestion: rows that a client streams become files of a table, which are all visible at once or not at all.
 //!
 //! ```text
-//!  client ─ batches ─▶ channel ─▶ TableWriter, on the query threads ─▶ commit_write ─▶ the files a replaced table had are deleted,
+//!  client ─ batches ─▶ channel ─▶ PartitionedWriter, on the query threads ─▶ commit_write ─▶ the files a replaced table had are deleted,
 //!                       bounded                │                                         once no query reads them
 //!                                              └─ broken, cancelled, refused: the files are deleted ─▶ end_write
 //! ```
@@ -18,7 +18,7 @@ use lakegate_catalog::store::{Discarded, WriteId};
 use lakegate_engine::metered;
 use lakegate_error::{Code, Error, Result};
 use lakegate_lake::meter::QueryMeter;
-use lakegate_lake::write::{TableWriter, Written, location, sweep};
+use lakegate_lake::write::{PartitionedWriter, Written, location, sweep};
 use lakegate_policy::View;
 use lakegate_statement::{IfExists, StatementContext, WritePlan, WriteRequest, clear_discarded};
 use tokio::sync::{mpsc, oneshot};
@@ -189,12 +189,8 @@ impl WriteJob {
         let place = (place, self.query.has_place());
         self.query.runs();
         let memory = self.gateway.engine.reservation("ingestion");
-        let writer = TableWriter::new(
-            self.plan.target.clone(),
-            self.id,
-            self.plan.mapping.clone(),
-            memory,
-        )?;
+        let destination = self.plan.target.destination(self.id)?;
+        let writer = PartitionedWriter::new(destination, self.plan.mapping.clone(), memory)?;
         let stop = CancellationToken::new();
         let mut encoding = self
             .gateway
@@ -265,7 +261,7 @@ impl WriteJob {
 
 /// Encodes what comes, until the client says that it was all.
 async fn encode(
-    mut writer: TableWriter,
+    mut writer: PartitionedWriter,
     mut receiver: mpsc::Receiver<Message>,
     stop: CancellationToken,
 ) -> Result<Written> {

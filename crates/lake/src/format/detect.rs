@@ -3,8 +3,10 @@
 use lakegate_catalog::model::{Parameters, StorageDescriptor};
 use lakegate_error::{Code, Error, Result};
 
-use super::TableFormat;
-use super::properties::{Properties, TextFormat, TextSerDe};
+use super::parquet::ParquetFormat;
+use super::properties::Properties;
+use super::text::TextFormat;
+use super::{TableFileFormat, TableFormat};
 
 const SUPPORTED: &str = "Parquet (org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe), JSON \
     (org.openx.data.jsonserde.JsonSerDe, org.apache.hive.hcatalog.data.JsonSerDe), CSV \
@@ -41,30 +43,11 @@ impl TableFormat {
     }
 
     fn from_class(class: &str, properties: &Properties<'_>) -> Result<Self> {
-        let serde = match class {
-            "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe" => {
-                if properties.flag("parquet.column.index.access", false)? {
-                    return Err(Error::not_supported(
-                        "'parquet.column.index.access' = 'true' is not supported; columns of Parquet files are found by name",
-                    ));
-                }
-                return Ok(TableFormat::Parquet);
-            }
-            "org.openx.data.jsonserde.JsonSerDe" => TextSerDe::OpenxJson(properties.json()?),
-            "org.apache.hive.hcatalog.data.JsonSerDe"
-            | "org.apache.hadoop.hive.serde2.JsonSerDe" => TextSerDe::HiveJson(properties.json()?),
-            "org.apache.hadoop.hive.serde2.OpenCSVSerde" => {
-                TextSerDe::OpenCsv(properties.open_csv()?)
-            }
-            "org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe" => {
-                TextSerDe::LazySimple(properties.lazy_simple()?)
-            }
-            other => return Err(unsupported(other)),
-        };
-        Ok(TableFormat::Text(TextFormat {
-            serde,
-            header_lines: properties.header_lines()?,
-        }))
+        if let Some(ParquetFormat) = ParquetFormat::detect(class, properties)? {
+            return Ok(Self::Parquet);
+        }
+        let text = TextFormat::detect(class, properties)?;
+        text.map(Self::Text).ok_or_else(|| unsupported(class))
     }
 }
 
@@ -129,10 +112,8 @@ fn check_input_format(format: &TableFormat, class: &str, input_format: &str) -> 
             "SymlinkTextInputFormat is not supported; register the files' own folders as the location or as partitions",
         ));
     }
-    let agrees = match format {
-        TableFormat::Parquet => name.is_empty() || name.contains("parquet"),
-        TableFormat::Text(_) => name.is_empty() || name.ends_with("textinputformat"),
-    };
+    let format = format.file_format();
+    let agrees = name.is_empty() || format.accepts_input_format(&name);
     if agrees {
         return Ok(());
     }
@@ -140,11 +121,7 @@ fn check_input_format(format: &TableFormat, class: &str, input_format: &str) -> 
         Code::InvalidTable,
         format!(
             "input format '{input_format}' does not go with SerDe '{class}'; use {}",
-            match format {
-                TableFormat::Parquet =>
-                    "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
-                TableFormat::Text(_) => "org.apache.hadoop.mapred.TextInputFormat",
-            }
+            format.input_format(),
         ),
     ))
 }

@@ -29,10 +29,6 @@ impl Splitter {
         }
     }
 
-    pub fn keys(&self) -> &[PartitionKey] {
-        &self.keys
-    }
-
     /// The rows of each partition, without the keys, and the values of the keys as they are written. The rows of a partition keep
     /// their order.
     ///

@@ -6,8 +6,8 @@ use lakegate_error::Result;
 use object_store::ObjectStore;
 use object_store::path::Path;
 
-use crate::listing::{failed, is_hidden, objects};
 use crate::roots::{Location, Roots};
+use crate::table::listing::{failed, is_hidden, objects};
 
 /// Deletes all files of a write that was not committed, below these folders. Gives how many.
 ///
