@@ -1,4 +1,5 @@
-//! From a snapshot to a physical plan: the engine's own file scan over exactly the snapshot's files.
+//! From a snapshot to a physical plan: the engine's own file scan over exactly the snapshot's
+//! files.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -33,7 +34,8 @@ pub struct QueryLake {
     pub roots: Arc<Roots>,
     pub meter: Arc<QueryMeter>,
     pub footers: FooterCache,
-    /// Statistics come from footers; of a table with more files than this none is read while planning.
+    /// Statistics come from footers; of a table with more files than this none is read while
+    /// planning.
     pub max_statistics_files: usize,
     /// The longest row of a text file, in bytes after decompression.
     pub max_row_bytes: usize,
@@ -52,7 +54,8 @@ pub struct Wanted<'a> {
 
 /// Plans the scan of a snapshot.
 ///
-/// Errors: a damaged footer, a column type that cannot be read as the table's, the cutoff, the store.
+/// # Errors
+/// A damaged footer, a column type that cannot be read as the table's, the cutoff, the store.
 pub async fn plan(
     session: &dyn Session,
     lake: &QueryLake,
@@ -187,8 +190,8 @@ impl Scan<'_> {
 
     /// Asks the format for the files' row counts and bounds.
     ///
-    /// Files that cannot hold a matching row are left out; with a limit, those after the ones that surely
-    /// hold enough rows.
+    /// Files that cannot hold a matching row are left out; with a limit, those after the ones that
+    /// surely hold enough rows.
     async fn with_statistics(
         &self,
         schema: &SchemaRef,

@@ -14,10 +14,12 @@ const SUPPORTED: &str = "Parquet (org.apache.hadoop.hive.ql.io.parquet.serde.Par
     (org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe)";
 
 impl TableFormat {
-    /// Reads the format from a table's or a partition's descriptor. `table_parameters` are the table's own
-    /// (`TBLPROPERTIES`), which hold `skip.header.line.count` and, where no SerDe is named, `classification`.
+    /// Reads the format from a table's or a partition's descriptor. `table_parameters` are the
+    /// table's own (`TBLPROPERTIES`), which hold `skip.header.line.count` and, where no SerDe is
+    /// named, `classification`.
     ///
-    /// Errors: a SerDe or input format that is not supported, named together with those that are; a
+    /// # Errors
+    /// A SerDe or input format that is not supported, named together with those that are; a
     /// property whose value is not valid.
     pub fn detect(descriptor: &StorageDescriptor, table_parameters: &Parameters) -> Result<Self> {
         let none = Parameters::new();
@@ -100,7 +102,8 @@ fn unsupported(class: &str) -> Error {
     ))
 }
 
-/// Refuses a descriptor whose input format contradicts its SerDe: its files are not what the SerDe says.
+/// Refuses a descriptor whose input format contradicts its SerDe: its files are not what the SerDe
+/// says.
 fn check_input_format(format: &TableFormat, class: &str, input_format: &str) -> Result<()> {
     let name = input_format
         .rsplit('.')

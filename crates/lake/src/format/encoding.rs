@@ -1,5 +1,5 @@
-//! Values as bytes of a digest, so that two sequences of values have the same bytes only if they are
-//! equal. The bytes do not depend on `Debug`, on the machine or on the version of the compiler.
+//! Values as bytes of a digest, so that two sequences of values have the same bytes only if they
+//! are equal. The bytes do not depend on `Debug`, on the machine or on the version of the compiler.
 
 use sha2::{Digest, Sha256};
 

@@ -6,11 +6,12 @@
 //!                                                                                  └─▶ a writer, or none
 //! ```
 //!
-//! A new format is an implementation of [`TableFileFormat`], a variant of [`TableFormat`] and a line in
-//! [`TableFormat::detect`]; nothing else asks which format a file has.
+//! A new format is an implementation of [`TableFileFormat`], a variant of [`TableFormat`] and a
+//! line in [`TableFormat::detect`]; nothing else asks which format a file has.
 //!
-//! What never happens: a row longer than the configured bound is held in memory, a file's bytes are read past
-//! the store that the engine gave, two queries on one file differ because they select different columns.
+//! What never happens: a row longer than the configured bound is held in memory, a file's bytes are
+//! read past the store that the engine gave, two queries on one file differ because they select
+//! different columns.
 
 mod detect;
 pub(crate) mod encoding;
@@ -42,8 +43,8 @@ use crate::meter::QueryMeter;
 use crate::roots::Root;
 use crate::sight::Sight;
 
-/// Which format the files of a table or a partition have, with its properties: files are read alike if
-/// and only if their formats are equal.
+/// Which format the files of a table or a partition have, with its properties: files are read alike
+/// if and only if their formats are equal.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum TableFormat {
     Parquet,
@@ -59,8 +60,8 @@ impl TableFormat {
         }
     }
 
-    /// Feeds the format to a digest, in an encoding that stays the same between versions of Lakegate as long as
-    /// files are read alike.
+    /// Feeds the format to a digest, in an encoding that stays the same between versions of
+    /// Lakegate as long as files are read alike.
     pub fn digest(&self, digest: &mut Sha256) {
         let mut encoding = Encoding(digest);
         match self {
@@ -87,18 +88,19 @@ pub trait TableFileFormat: Debug + Send + Sync {
     /// The input format that goes with the SerDe, as error messages name it.
     fn input_format(&self) -> &'static str;
 
-    /// Whether an input format goes with the SerDe. `name`: the class without its package, in lower case.
+    /// Whether an input format goes with the SerDe. `name`: the class without its package, in lower
+    /// case.
     fn accepts_input_format(&self, name: &str) -> bool;
 
-    /// Whether texts and bytes of the rows are views into pages of the file, which the reader keeps instead of
-    /// copying values.
+    /// Whether texts and bytes of the rows are views into pages of the file, which the reader keeps
+    /// instead of copying values.
     fn reads_views(&self) -> bool;
 
     /// Whether [`TableFileFormat::statistics`] knows something without reading the rows.
     fn has_statistics(&self) -> bool;
 
-    /// What is known of a file's rows without reading them, for the columns of `scan.table_schema` that are
-    /// in the file.
+    /// What is known of a file's rows without reading them, for the columns of `scan.table_schema`
+    /// that are in the file.
     ///
     /// # Errors
     /// The file is damaged or does not go with the table; the cutoff; the store.
@@ -164,7 +166,8 @@ pub fn sight_of(source: &dyn FileSource) -> Option<&Sight> {
         .or_else(|| source.downcast_ref::<TextSource>().map(TextSource::sight))
 }
 
-/// The error for a table, or what else `what` names, whose files are not of a format that is written.
+/// The error for a table, or what else `what` names, whose files are not of a format that is
+/// written.
 pub fn not_writable(what: &str) -> Error {
     Error::not_supported(format!(
         "{what} is not stored as Parquet, and only Parquet is written"

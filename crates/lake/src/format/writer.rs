@@ -22,7 +22,8 @@ pub enum Codec {
 }
 
 impl Codec {
-    /// Parses the name that Hive and Athena give a codec, in any case. `None`: there is no such codec.
+    /// Parses the name that Hive and Athena give a codec, in any case. `None`: there is no such
+    /// codec.
     pub fn parse(name: &str) -> Option<Self> {
         Some(match name.to_ascii_uppercase().as_str() {
             "NONE" | "UNCOMPRESSED" => Self::Uncompressed,
@@ -47,8 +48,9 @@ pub struct NewFile<'a> {
     pub codec: Codec,
 }
 
-/// One file on its way to the store. It is in the store once [`FileWriter::close`] returns; a writer
-/// that is dropped before leaves no file, but parts of an upload may stay until the store clears them.
+/// One file on its way to the store. It is in the store once [`FileWriter::close`] returns; a
+/// writer that is dropped before leaves no file, but parts of an upload may stay until the store
+/// clears them.
 #[async_trait]
 pub trait FileWriter: Debug + Send {
     /// Appends rows.

@@ -16,7 +16,8 @@ use rustix::io::{Errno, pread};
 
 use super::QueryMeter;
 
-/// Reads of a local file travel in pieces of this many bytes: large enough to be cheap, small enough for a cutoff.
+/// Reads of a local file travel in pieces of this many bytes: large enough to be cheap, small
+/// enough for a cutoff.
 const FILE_CHUNK: u64 = 512 * 1024;
 
 /// A local file, and its state when it was opened, which is the one that its ETag was compared in.
@@ -51,8 +52,8 @@ fn is_unchanged(file: &File, state: &ObjectMeta) -> object_store::Result<bool> {
     Ok(now.len() == state.size && modified == state.last_modified)
 }
 
-/// Pieces of an open local file, each reserved before it is read; an error once the file is not as it was when it was
-/// opened, so that no stream mixes two states of it.
+/// Pieces of an open local file, each reserved before it is read; an error once the file is not as
+/// it was when it was opened, so that no stream mixes two states of it.
 pub(super) fn file_stream(
     file: File,
     state: ObjectMeta,

@@ -1,5 +1,5 @@
-//! A root's store as one query sees it: each read is counted, stopped at the cutoff, and bound to the
-//! state of the file that the caller names. It is read-only: writers use the root's own store.
+//! A root's store as one query sees it: each read is counted, stopped at the cutoff, and bound to
+//! the state of the file that the caller names. It is read-only: writers use the root's own store.
 
 use std::fmt;
 use std::ops::Range;
@@ -32,7 +32,8 @@ pub struct MeteredStore {
     meter: Arc<QueryMeter>,
     /// The only object that this store reads, in the state that the plan has of it.
     bound: Option<ObjectMeta>,
-    /// The local file that was read last: a reader asks for one row group of a file after the other.
+    /// The local file that was read last: a reader asks for one row group of a file after the
+    /// other.
     opened: Mutex<Option<Opened>>,
 }
 
@@ -440,7 +441,8 @@ mod tests {
                 matches!(error, object_store::Error::Precondition { .. }),
                 "{error}"
             );
-            // An open local file is still the one that was planned for; of a remote one there is nothing open.
+            // An open local file is still the one that was planned for; of a remote one there is
+            // nothing open.
             match first.get_ranges(&path, ranges).await {
                 Ok(after) => assert!(local && after == before),
                 Err(object_store::Error::Precondition { .. }) => assert!(!local),

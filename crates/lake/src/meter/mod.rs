@@ -1,7 +1,8 @@
 //! Bytes are counted here, at the object store, once per query, for every format.
 //!
 //! `bytes_scanned` is what the query asked for and does not depend on caches; `bytes_fetched` is what was
-//! read from the store. A ranged read is reserved before it is sent, so that a cutoff stops before the read.
+//! read from the store. A ranged read is reserved before it is sent, so that a cutoff stops before
+//! the read.
 
 mod local_reads;
 mod metered_store;
@@ -18,8 +19,9 @@ pub use self::metered_store::MeteredStore;
 pub use self::query_stores::QueryStores;
 use crate::roots::{ObjectId, store_error};
 
-/// In the number of bytes scanned: the cutoff would have been passed. Nothing is charged from then on, so that what is recorded is what the
-/// error said, whatever other threads still try to read.
+/// A bit of the number of bytes scanned: a read was refused at the cutoff. Nothing is charged from
+/// then on, so that the recorded number is the one in the error message, whatever other threads
+/// still try to read.
 const EXCEEDED: u64 = 1 << 63;
 
 /// Counts one query's bytes and stops it at its cutoff.
@@ -28,12 +30,12 @@ pub struct QueryMeter {
     scanned: AtomicU64,
     fetched: AtomicU64,
     cutoff: Option<Cutoff>,
-    /// Charged in the place of this one, from some moment on.
+    /// Charged instead of this one, once it is set.
     successor: RwLock<Option<Arc<QueryMeter>>>,
     footers: Mutex<HashSet<ObjectId>>,
 }
 
-/// The most that one query may scan, and who says so.
+/// The most that one query may scan, and the workgroup that sets it.
 #[derive(Debug, Clone)]
 pub struct Cutoff {
     pub workgroup: String,
@@ -49,7 +51,7 @@ impl QueryMeter {
         }
     }
 
-    /// Bytes the query asked for so far.
+    /// Bytes that the query asked for so far.
     pub fn scanned(&self) -> u64 {
         self.scanned.load(Ordering::Relaxed) & !EXCEEDED
     }
@@ -63,7 +65,8 @@ impl QueryMeter {
         self.scanned.load(Ordering::Relaxed) & EXCEEDED != 0
     }
 
-    /// From now on what is read with this meter is charged to another, whose cutoff holds; what was scanned so far stays.
+    /// Charges later reads to another meter, with that one's cutoff. What was scanned so far stays
+    /// with this one.
     pub fn pass_to(&self, other: &Arc<QueryMeter>) {
         if !std::ptr::eq(self, Arc::as_ptr(other)) {
             *self.successor.write() = Some(Arc::clone(other));
@@ -72,7 +75,8 @@ impl QueryMeter {
 
     /// Charges bytes that a cache serves, or that are about to be read.
     ///
-    /// Errors: the query's cutoff would be passed; nothing is charged then.
+    /// # Errors
+    /// The query's cutoff would be passed; nothing is charged then.
     pub fn reserve(&self, bytes: u64) -> Result<()> {
         match self.successor.read().as_deref() {
             Some(successor) => successor.reserve_here(bytes),
@@ -80,9 +84,10 @@ impl QueryMeter {
         }
     }
 
-    /// Whether the footer of a file could be charged, of so many bytes at least. Nothing is charged.
+    /// Checks that the footer of a file, of at least `bytes`, could be charged. Nothing is charged.
     ///
-    /// Errors: as of [`QueryMeter::reserve`].
+    /// # Errors
+    /// As of [`QueryMeter::reserve`].
     pub fn has_room_for_footer(&self, file: &ObjectId, bytes: u64) -> Result<()> {
         if self.footers.lock().contains(file) {
             return Ok(());
@@ -112,7 +117,7 @@ impl QueryMeter {
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |scanned| {
                 Some(within(scanned).map_or(scanned | EXCEEDED, |total| charge(scanned, total)))
             });
-        // It always gives a new value, so never fails.
+        // The closure always returns a new value, so the update never fails.
         let (Ok(before) | Err(before)) = before;
         match within(before) {
             Some(_) => Ok(()),
@@ -134,7 +139,10 @@ impl QueryMeter {
         .with_hint("filter on partition columns, select fewer columns, or use a workgroup with a higher limit")
     }
 
-    /// Charges the footer of a file, the first time this query meets it.
+    /// Charges the footer of a file, once for each query.
+    ///
+    /// # Errors
+    /// As of [`QueryMeter::reserve`].
     pub fn charge_footer(&self, file: ObjectId, bytes: u64) -> Result<()> {
         if self.footers.lock().insert(file) {
             self.reserve(bytes)

@@ -42,7 +42,8 @@ impl Boundary {
         self.check_real(path, &real)
     }
 
-    /// The real path of the nearest ancestor of an object that is there, and what follows. What does not exist cannot lead anywhere.
+    /// The real path of the nearest ancestor of an object that is there, and what follows. What
+    /// does not exist cannot lead anywhere.
     pub fn resolved(&self, path: &Path) -> Result<(PathBuf, PathBuf)> {
         let directory = self.directory.clone().unwrap_or_default();
         let mut target = directory.clone();
@@ -71,7 +72,10 @@ impl Boundary {
         }
     }
 
-    /// Errors: the real path of an object is not one of the root.
+    /// Checks that the real path of an object is in the root.
+    ///
+    /// # Errors
+    /// It is not.
     pub fn check_real(&self, path: &Path, real: &std::path::Path) -> Result<()> {
         if self
             .excluded
@@ -112,7 +116,8 @@ impl Boundary {
     }
 }
 
-/// Whether a directory is another, or holds it; also where one is mounted in two places. Both are real paths.
+/// Whether a directory is another, or holds it; also where one is mounted in two places. Both are
+/// real paths.
 pub(super) fn holds(outer: &std::path::Path, inner: &std::path::Path) -> bool {
     inner
         .ancestors()

@@ -6,7 +6,8 @@ use std::path::Path as FilePath;
 use object_store::ObjectMeta;
 use object_store::path::Path;
 
-/// Opens a file as [`LocalFileSystem`] does (`object_store`, 0.13), whose ETags are of the inode, the time in microseconds and the size.
+/// Opens a file as [`LocalFileSystem`] does (`object_store`, 0.13), whose ETags are of the inode,
+/// the time in microseconds and the size.
 pub(super) fn open(file: &FilePath, location: &Path) -> object_store::Result<(File, ObjectMeta)> {
     let not_there = |source: std::io::Error| object_store::Error::NotFound {
         path: location.to_string(),

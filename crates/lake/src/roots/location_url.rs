@@ -9,7 +9,8 @@ pub(super) fn refused(location: &str, why: &str) -> Error {
     )
 }
 
-/// Lower-cases the scheme, folds `s3a`/`s3n` into `s3`, collapses `//` and refuses what could climb out.
+/// Lower-cases the scheme, folds `s3a`/`s3n` into `s3`, collapses `//` and refuses what could climb
+/// out.
 pub(super) fn normal_url(location: &str) -> Result<String> {
     let Some((scheme, rest)) = location.split_once("://") else {
         return Err(refused(
@@ -49,8 +50,8 @@ pub(super) fn normal_url(location: &str) -> Result<String> {
     let mut normal = format!("{scheme}://{host}/");
     for segment in path.split('/').filter(|segment| !segment.is_empty()) {
         let decoded = percent_encoding::percent_decode_str(segment).decode_utf8_lossy();
-        // A folder of a partition may have `%2F` in its name, which stays as it is; what a reader that decodes it would climb with
-        // may not.
+        // A folder of a partition may have `%2F` in its name, which stays as it is; what a reader
+        // that decodes it would climb with may not.
         if decoded
             .split(['/', '\\'])
             .any(|part| matches!(part, "." | ".."))

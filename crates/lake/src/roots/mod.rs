@@ -1,8 +1,8 @@
 //! Lake roots: the only places that a LOCATION may name.
 //!
-//! A root binds a URL prefix (`s3://datalake/`, `file:///srv/lake/`) to a store. Every request passes
-//! [`RootStore`], which refuses what leaves the root, so that neither a LOCATION, a listing nor a
-//! symbolic link reaches anything else.
+//! A root binds a URL prefix (`s3://datalake/`, `file:///srv/lake/`) to a store. Every request
+//! passes [`RootStore`], which refuses what leaves the root, so that neither a LOCATION, a listing
+//! nor a symbolic link reaches anything else.
 
 use std::sync::Arc;
 
@@ -33,7 +33,8 @@ pub fn store_error(error: Error) -> object_store::Error {
     }
 }
 
-/// What identifies one state of an object: its ETag, or its size and modification time where a store has no ETags.
+/// What identifies one state of an object: its ETag, or its size and modification time where a
+/// store has no ETags.
 pub fn object_version(object: &ObjectMeta) -> String {
     match &object.e_tag {
         Some(e_tag) => e_tag.clone(),
@@ -68,24 +69,28 @@ impl Root {
         &self.store
     }
 
-    /// Files of this machine, not objects of a remote store.
+    /// Whether objects are files of this machine.
     pub fn is_local(&self) -> bool {
         self.store.is_local()
     }
 
-    /// Waits until an object is on disk, with its name.
+    /// Waits until an object and its name are on disk.
+    ///
+    /// # Errors
+    /// The file system.
     pub async fn persist(&self, path: Path) -> Result<()> {
         let store = Arc::clone(&self.store);
         blocking(move || store.persist(&path)).await
     }
 
-    /// Removes what uploads that died have left below a folder, of files whose names begin so.
+    /// Removes what interrupted uploads left below a folder, of files whose names begin with
+    /// `prefix`.
     pub async fn remove_staged(&self, folder: &Path, prefix: &str) -> Result<()> {
         let (store, folder, prefix) = (Arc::clone(&self.store), folder.clone(), prefix.to_owned());
         blocking(move || store.remove_staged(&folder, &prefix)).await
     }
 
-    /// What identifies an object across roots.
+    /// Identifies an object across roots.
     pub fn object_id(&self, path: &Path) -> ObjectId {
         (Arc::clone(&self.url), path.clone())
     }
@@ -116,17 +121,22 @@ pub struct Location {
 }
 
 impl Location {
-    /// The URL of the folder as the storage has it: links of a directory are resolved, so that two folders are the same if and only if
-    /// their texts are, and one lies in another if its text begins with the other's. Ends in `/`.
+    /// The URL of the folder as the storage has it: links of a directory are resolved, so that two
+    /// folders are the same if and only if their texts are, and one lies in another if its text
+    /// begins with the other's. Ends in `/`.
     ///
-    /// Errors: a link that leads out of the root, a name that is not UTF-8.
+    /// # Errors
+    /// A link that leads out of the root, a name that is not UTF-8.
     pub fn folder(&self) -> Result<String> {
         let real = self.root.store.real(&self.path)?;
         let url = self.root.display_path(&real);
         Ok(format!("{}/", url.trim_end_matches('/')))
     }
 
-    /// Errors: one of these objects or folders, whose paths are below this folder's, lies elsewhere, as a link leads there.
+    /// Checks that objects or folders whose paths are below this folder's are stored below it, too.
+    ///
+    /// # Errors
+    /// A symbolic link leads elsewhere.
     pub fn check_below<'a>(&self, paths: impl Iterator<Item = &'a Path>) -> Result<()> {
         self.root.store.check_below(&self.path, paths)
     }
@@ -139,8 +149,9 @@ pub struct Roots {
 }
 
 impl Roots {
-    /// Errors: a URL that is not `s3://bucket/…` or `file:///…`, a missing directory, two roots of which one holds the other, by their
-    /// URLs or in the storage.
+    /// # Errors
+    /// A URL that is not `s3://bucket/…` or `file:///…`, a missing directory, two roots of which
+    /// one holds the other, by their URLs or in the storage.
     pub fn open(configured: Vec<(String, Backing)>) -> Result<Self> {
         let mut roots: Vec<Arc<Root>> = Vec::with_capacity(configured.len());
         for (index, (url, backing)) in configured.into_iter().enumerate() {
@@ -187,7 +198,10 @@ impl Roots {
         })
     }
 
-    /// Finds the root of a LOCATION. Refuses, by name, whatever lies under none.
+    /// Finds the root of a LOCATION.
+    ///
+    /// # Errors
+    /// The location is under no root, or could leave it; the error names it.
     pub fn locate(&self, location: &str) -> Result<Location> {
         let url = normal_url(location)?;
         let folder = if url.ends_with('/') {

@@ -1,4 +1,4 @@
-//! Errors of stores without what they say of the server's machine.
+//! Errors of stores, without the paths of the server's machine.
 
 use lakegate_error::Error;
 

@@ -25,8 +25,8 @@ use super::local_file::{open, remove_files};
 /// Where the bytes of a root are.
 #[derive(Debug, Clone)]
 pub enum Backing {
-    /// A directory of this machine. The URL's path below the prefix is the path below the directory.
-    /// What lies at or below an excluded path is never served.
+    /// A directory of this machine. The URL's path below the prefix is the path below the
+    /// directory. What lies at or below an excluded path is never served.
     Directory {
         path: PathBuf,
         excluded: Vec<PathBuf>,
@@ -40,7 +40,7 @@ pub enum Backing {
     },
 }
 
-/// The store of one root: whatever is asked outside the root is refused before it is sent.
+/// The store of one root: requests outside the root are refused before they are sent.
 #[derive(Debug)]
 pub struct RootStore {
     inner: Arc<dyn ObjectStore>,
@@ -105,9 +105,11 @@ impl RootStore {
             .unwrap_or_default()
     }
 
-    /// The key of an object, or of one that is yet to be, without links of the file system; in a remote store, the key itself.
+    /// The key of an object, or of one that is yet to be, without links of the file system; in a
+    /// remote store, the key itself.
     ///
-    /// Errors: it is not in the root, a name is not UTF-8.
+    /// # Errors
+    /// The object is not in the root; a name is not UTF-8.
     pub(super) fn real(&self, path: &Path) -> Result<Path> {
         let Some(directory) = &self.boundary.directory else {
             return Ok(path.clone());
@@ -125,7 +127,9 @@ impl RootStore {
             .map_err(|e| Error::new(Code::LocationRefused, format!("object '{path}': {e}")))
     }
 
-    /// Errors: one of these, whose keys are below a folder's, lies elsewhere, as a link leads there.
+    /// # Errors
+    /// A symbolic link leads to one of these objects, whose keys are below a folder's, from
+    /// elsewhere.
     pub(super) fn check_below<'a>(
         &self,
         folder: &Path,
@@ -165,7 +169,8 @@ impl RootStore {
         Ok(())
     }
 
-    /// The link by which an object lies out of a folder: the names behind it are those of another folder.
+    /// The link by which an object lies out of a folder: the names behind it are those of another
+    /// folder.
     fn link(&self, object: &Path, folder: &Path) -> Path {
         let mut link = Path::default();
         for part in object.parts() {
@@ -194,12 +199,13 @@ impl RootStore {
         }
     }
 
-    /// Files of this machine, not objects of a remote store.
+    /// Whether objects are files of this machine.
     pub(crate) fn is_local(&self) -> bool {
         self.boundary.directory.is_some()
     }
 
-    /// Errors: the object is not in the root.
+    /// # Errors
+    /// The object is not in the root.
     pub(super) fn check(&self, path: &Path) -> Result<()> {
         self.boundary.check(path)
     }
@@ -212,13 +218,17 @@ impl RootStore {
         self.guard(prefix.unwrap_or(&Path::default()))
     }
 
-    /// The file of an object; `None` in a remote store. Errors: it is not in the root.
+    /// The file of an object; `None` in a remote store.
+    ///
+    /// # Errors
+    /// The object is not in the root.
     fn file(&self, path: &Path) -> Result<Option<PathBuf>> {
         self.check(path)?;
         Ok(self.boundary.path_of(path))
     }
 
-    /// Opens the file of an object, with its state as the store below tells it. Blocks, for as long as the file system does.
+    /// Opens the file of an object, with its state as the store below reports it. Blocks, for as
+    /// long as the file system does.
     ///
     /// # Errors
     /// It is not in the root, or not there; the root is not of this machine.
@@ -251,8 +261,9 @@ impl RootStore {
         })
     }
 
-    /// Removes what uploads that died have left below a folder, of files whose names begin so: `<name>#<n>`, which listings do not
-    /// show. Of a remote store, the bucket's rules clear what uploads leave.
+    /// Removes what interrupted uploads left below a folder: files `<name>#<n>` whose names begin
+    /// with `prefix`, which listings do not show. In a remote store, the bucket's rules clear what
+    /// uploads leave.
     pub(super) fn remove_staged(&self, folder: &Path, prefix: &str) -> Result<()> {
         let Some(folder) = self.file(folder)? else {
             return Ok(());

@@ -1,4 +1,5 @@
-//! S3 and what speaks its protocol: stores of lake roots, with credentials that are refreshed when they expire.
+//! S3 and what speaks its protocol: stores of lake roots, with credentials that are refreshed when
+//! they expire.
 
 use std::fmt;
 use std::sync::Arc;
@@ -24,7 +25,8 @@ use super::Backing;
 /// Credentials are renewed this long before they expire.
 const RENEW_BEFORE: Duration = Duration::from_secs(120);
 
-/// Used where neither the configuration nor AWS's own files name a region; most S3-compatible servers ignore it.
+/// Used where neither the configuration nor AWS's own files name a region; most S3-compatible
+/// servers ignore it.
 const DEFAULT_REGION: &str = "us-east-1";
 
 /// How one S3 root is reached. What is `None` comes from the usual AWS variables and files.
@@ -49,9 +51,11 @@ impl fmt::Debug for S3Options {
     }
 }
 
-/// Opens the bucket and prefix that `url` names. Requests are made on `io`, whatever runtime polls them.
+/// Opens the bucket and prefix that `url` names. Requests are made on `io`, whatever runtime polls
+/// them.
 ///
-/// Errors: a URL without a bucket, options that do not fit together.
+/// # Errors
+/// A URL without a bucket, options that do not fit together.
 pub async fn open(url: &str, options: &S3Options, io: &Handle) -> Result<Backing> {
     let invalid = |why: String| Error::invalid(format!("lake root {url}: {why}"));
     let rest = url.strip_prefix("s3://").ok_or_else(|| {
@@ -164,7 +168,8 @@ fn aws_provider() -> ProviderConfig {
     ProviderConfig::without_region().with_http_client(http)
 }
 
-/// The region of AWS's variables or files. The instance is not asked: the chain takes no HTTP client from us.
+/// The region of AWS's variables or files. The instance is not asked: the chain takes no HTTP
+/// client from us.
 async fn default_region() -> String {
     match DefaultRegionChain::builder().build().region().await {
         Some(region) => region.to_string(),

@@ -1,4 +1,5 @@
-//! Which files can match: a query's predicate, as far as the bounds in the files' footers decide it.
+//! Which files can match: a query's predicate, as far as the bounds in the files' footers decide
+//! it.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -13,7 +14,8 @@ use datafusion::physical_optimizer::pruning::{PruningPredicateBuilder, PruningSt
 
 use super::prune;
 
-/// For each file whether it can hold matching rows. `statistics`: of the files, in the columns of `schema`.
+/// For each file whether it can hold matching rows. `statistics`: of the files, in the columns of
+/// `schema`.
 ///
 /// Filters of which nothing can be said keep every file.
 pub fn matching(filters: &[Expr], schema: &SchemaRef, statistics: &[Arc<Statistics>]) -> Vec<bool> {
@@ -27,7 +29,8 @@ pub fn matching(filters: &[Expr], schema: &SchemaRef, statistics: &[Arc<Statisti
     decided.unwrap_or_else(|| vec![true; statistics.len()])
 }
 
-/// All of the filters that can be evaluated and mean the same each time; none if there is no such filter.
+/// All of the filters that can be evaluated and mean the same each time; none if there is no such
+/// filter.
 fn predicate(filters: &[Expr], schema: &SchemaRef) -> Option<Arc<dyn PhysicalExpr>> {
     let columns = DFSchema::try_from(Arc::clone(schema)).ok()?;
     let usable: Vec<Arc<dyn PhysicalExpr>> = filters
@@ -154,7 +157,7 @@ mod tests {
             [true, true, false, false]
         );
         assert_eq!(matching(&[col("id").is_null()]), [false, false, true, true]);
-        // Nothing is known of names, and nobody can compare these.
+        // Nothing is known of names, and these cannot be compared.
         assert_eq!(matching(&[col("name").eq(x.clone())]), [true; 4]);
         assert_eq!(matching(&[col("id").gt(col("nowhere"))]), [true; 4]);
     }

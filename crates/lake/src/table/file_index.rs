@@ -79,7 +79,8 @@ pub struct FileList {
 }
 
 impl FileList {
-    /// A list of partitions' folders and their files. Folders that are there twice have the files of both.
+    /// A list of partitions' folders and their files. Folders that are there twice have the files
+    /// of both.
     pub fn new(partitions: impl IntoIterator<Item = (Location, Vec<DataFile>)>) -> Self {
         let mut files: HashMap<ObjectId, Vec<DataFile>> = HashMap::new();
         for (folder, listed) in partitions {

@@ -1,11 +1,12 @@
-//! Whose a folder is: the folders of all tables, compared as the storage has them.
+//! Which table a folder belongs to: the folders of all tables, compared as the storage has them.
 //!
 //! ```text
 //!  s3://lake/curated/orders/    ─ a table's
 //!  s3://lake/curated/orders/…   ─ another's, which lies in it: it belongs to the first if that one's claim goes before
 //! ```
 //!
-//! What never happens: a table gives somebody a file of another table's which that one would not.
+//! What never happens: a table exposes a file of another table to a user that may not read it
+//! there.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -75,7 +76,8 @@ impl Folders {
 
     /// The folders as of now, or of a moment after this is called.
     ///
-    /// Errors: the catalog.
+    /// # Errors
+    /// The catalog.
     pub async fn index(&self, metastore: &dyn Metastore) -> Result<Arc<FolderIndex>> {
         let version = metastore.catalog_version();
         if let Some(current) = &*self.inner.current.lock()
@@ -168,8 +170,8 @@ impl Folders {
 }
 
 impl FolderIndex {
-    /// The tables that have a folder which is this one, lies in it or holds it, with what they claim it by. A table may be among them
-    /// more than once.
+    /// The tables that have a folder which is this one, lies in it or holds it, with what they
+    /// claim it by. A table may be among them more than once.
     pub fn overlapping<'a>(
         &'a self,
         url: &'a str,

@@ -15,7 +15,8 @@ use crate::format::{Places, TableFormat};
 use crate::roots::Roots;
 use crate::sight::Sight;
 
-/// A catalog table, with its columns as the engine types them: all of them, or those that a principal may select.
+/// A catalog table, with its columns as the engine types them: all of them, or those that a
+/// principal may select.
 #[derive(Debug)]
 pub struct LakeTable {
     pub table: Arc<Table>,
@@ -52,10 +53,13 @@ impl LakeTable {
         format!("{}.{}", self.table.database_name, self.table.name)
     }
 
-    /// The table of some of the columns alone, as a principal meets it that may select no others. What is hidden is neither read nor
-    /// told of, in plans, statistics or errors.
+    /// The table restricted to some of the columns, as for a principal that may select no others.
+    /// Hidden columns are neither read nor mentioned in plans, statistics or errors.
     ///
     /// `columns`: indices into [`Self::schema`], ascending.
+    ///
+    /// # Errors
+    /// An index beyond the table's columns.
     pub fn granted(&self, columns: &[usize]) -> Result<Self> {
         let width = self.file_schema.fields().len();
         let (data, keys): (Vec<usize>, Vec<usize>) =
@@ -86,7 +90,8 @@ impl LakeTable {
 
     /// Prunes the partitions by the query's filters.
     ///
-    /// Errors: a LOCATION outside the lake roots, an unknown SerDe.
+    /// # Errors
+    /// A LOCATION outside the lake roots, an unknown SerDe.
     pub fn pruned(&self, roots: &Roots, filters: &[Expr]) -> Result<Pruned> {
         let pruned = self.matching(roots, filters);
         pruned.map_err(|error| self.sight.of_table(error))

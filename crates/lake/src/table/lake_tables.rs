@@ -1,4 +1,5 @@
-//! Catalog tables with their columns and partition values in the engine's types, kept while they do not change.
+//! Catalog tables with their columns and partition values in the engine's types, kept while they do
+//! not change.
 
 use std::fmt;
 use std::sync::Arc;
@@ -50,7 +51,10 @@ impl Default for LakeTables {
 }
 
 impl LakeTables {
-    /// Errors: a type that is no Hive type, a partition value that is not of its key's type, the store.
+    /// The table in the engine's types, from the cache if its versions are unchanged.
+    ///
+    /// # Errors
+    /// A type that is no Hive type, a partition value that is not of its key's type, the store.
     pub async fn load(
         &self,
         metastore: &dyn Metastore,
@@ -120,7 +124,8 @@ pub(crate) fn typed(table: &Arc<Table>, partitions: Option<Arc<Partitions>>) -> 
     })
 }
 
-/// The columns as the engine types them. With `views`, text and bytes are read as views, which Parquet decodes without copying.
+/// The columns as the engine types them. With `views`, text and bytes are read as views, which
+/// Parquet decodes without copying.
 fn fields(table: &str, columns: &[Column], views: bool) -> Result<Vec<Field>> {
     columns
         .iter()
@@ -141,7 +146,11 @@ fn fields(table: &str, columns: &[Column], views: bool) -> Result<Vec<Field>> {
         .collect()
 }
 
-/// All columns of a catalog table as the engine types them, partition keys last; what listings show.
+/// All columns of a catalog table in the engine's types, partition keys last, as listings show
+/// them.
+///
+/// # Errors
+/// A type that is no Hive type.
 pub fn table_schema(table: &Table) -> Result<SchemaRef> {
     let columns: Vec<Column> = table.columns().cloned().collect();
     Ok(Arc::new(Schema::new(fields(

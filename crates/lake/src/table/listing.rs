@@ -21,7 +21,8 @@ const PARALLEL_LISTS: usize = 32;
 /// `wanted` are the folders to list; `of` is how many the table has below `table`. Where at least half of
 /// them are wanted, one recursive LIST of the table's folder serves all that lie in it.
 ///
-/// Files whose path below the folder has a part that begins with `_` or `.` are hidden; empty files hold no rows.
+/// Files whose path below the folder has a part that begins with `_` or `.` are hidden; empty files
+/// hold no rows.
 ///
 /// # Errors
 /// The store; a file that a symbolic link leads to from its folder.
@@ -105,7 +106,8 @@ async fn folder_files(folder: &Location) -> Result<Vec<DataFile>> {
         .await
 }
 
-/// Everything below a folder, hidden and empty files too. A folder that is not there holds nothing.
+/// All objects below a folder, including hidden and empty files. A folder that does not exist has
+/// none.
 pub(crate) fn objects(folder: &Location) -> BoxStream<'static, Result<ObjectMeta>> {
     let prefix = (!folder.path.as_ref().is_empty()).then_some(&folder.path);
     let folder = folder.clone();
@@ -130,7 +132,7 @@ pub(crate) fn is_hidden(object: &Path, folder: &Path) -> bool {
         .is_none_or(|mut parts| parts.any(|part| part.as_ref().starts_with(['_', '.'])))
 }
 
-/// `to`: what the store was asked for, in a word.
+/// The error of a request to the store. `to`: the request, as a verb.
 pub(crate) fn failed(to: &str, folder: &Location, error: &object_store::Error) -> Error {
     if let Some(error) = lakegate_error::find(error) {
         return error;
@@ -144,7 +146,10 @@ pub(crate) fn failed(to: &str, folder: &Location, error: &object_store::Error) -
     )
 }
 
-/// The folders in `folder`, in order of path: what MSCK REPAIR TABLE looks through. Hidden ones are left out.
+/// The folders in `folder` that are not hidden, ordered by path, for MSCK REPAIR TABLE.
+///
+/// # Errors
+/// The store.
 pub async fn folders(folder: &Location) -> Result<Vec<Path>> {
     let prefix = (!folder.path.as_ref().is_empty()).then_some(&folder.path);
     let listed = folder.root.store().list_with_delimiter(prefix).await;

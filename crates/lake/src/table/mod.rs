@@ -1,5 +1,5 @@
-//! A table as queries read it: its columns and partitions from the catalog, pruned by a query's filters,
-//! and the files of what is left.
+//! A table as queries read it: its columns and partitions from the catalog, pruned by a query's
+//! filters, and the files of what is left.
 //!
 //! ```text
 //!  LakeTables ─ load ─▶ LakeTable ─ pruned ─▶ Pruned ─ list ─▶ TableSnapshot ─▶ scan

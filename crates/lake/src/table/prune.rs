@@ -1,4 +1,5 @@
-//! Which partitions can match: a query's predicate, evaluated over the partitions' values as a batch.
+//! Which partitions can match: a query's predicate, evaluated over the partitions' values as a
+//! batch.
 
 use std::sync::Arc;
 
@@ -13,10 +14,11 @@ use datafusion::physical_expr::{PhysicalExpr, create_physical_expr};
 use lakegate_catalog::partition::HIVE_DEFAULT_PARTITION;
 use lakegate_error::{Code, Error, Result};
 
-/// Whether a filter can be decided from the partition keys alone, so that nothing is left of it after pruning.
+/// Whether a filter can be decided from the partition keys alone, so that nothing is left of it
+/// after pruning.
 ///
-/// One without any column is not: the optimizer pushes `'s' = 'w'` into a branch of a UNION, and a table
-/// without partitions has nothing that could decide it.
+/// One without any column is not: the optimizer pushes `'s' = 'w'` into a branch of a UNION, and a
+/// table without partitions has nothing that could decide it.
 pub fn decided_by_partitions(filter: &Expr, keys: &Schema) -> bool {
     if filter.is_volatile() {
         return false;
@@ -45,13 +47,14 @@ pub fn decided_by_partitions(filter: &Expr, keys: &Schema) -> bool {
 
 /// Whether a filter is true or not for all rows.
 ///
-/// A filter that was decided here may be simplified afterwards, in the scan: `key NOT IN ('a', NULL)` is then `key <> 'a'` and
-/// NULL, of which the engine applies neither.
+/// A filter that was decided here may be simplified afterwards, in the scan: `key NOT IN ('a',
+/// NULL)` is then `key <> 'a'` and NULL, of which the engine applies neither.
 fn is_constant(filter: &Expr) -> bool {
     matches!(filter, Expr::Literal(..))
 }
 
-/// What a filter says about the partition keys alone: a condition that every matching row's partition fulfils.
+/// What a filter says about the partition keys alone: a condition that every matching row's
+/// partition fulfils.
 ///
 /// Under AND and OR, not under NOT, the part that needs other columns is taken to be true.
 fn partition_part(filter: &Expr, keys: &Schema) -> Option<Expr> {
@@ -109,7 +112,8 @@ pub fn partition_value(batch: &RecordBatch, row: usize, key: usize) -> Result<Sc
 
 /// Rows of `partitions` that can hold matching rows.
 ///
-/// Errors: an expression over the keys that fails, such as a division by zero, as the query itself would.
+/// # Errors
+/// An expression over the keys that fails, such as a division by zero, as the query itself would.
 pub fn matching(filters: &[Expr], partitions: &RecordBatch) -> Result<Vec<usize>> {
     let keys = partitions.schema();
     let mut keep = BooleanArray::from(vec![true; partitions.num_rows()]);

@@ -15,7 +15,7 @@ use crate::format::TableFormat;
 use crate::roots::Location;
 use crate::sight::Sight;
 
-/// A file's clock cannot tell two writes apart that lie closer than this.
+/// Two writes to a file that are closer than this may have the same modification time.
 const CLOCK_RESOLUTION: Duration = Duration::from_secs(2);
 
 /// One partition that can hold matching rows.
@@ -36,7 +36,7 @@ pub struct TableSnapshot {
     pub partitions: Vec<SnapshotPartition>,
     pub list_requests: usize,
     listed_at: SystemTime,
-    /// What is left of the files once a scan of them is planned. Not set: nobody has planned one.
+    /// The files that a scan opens. Not set: no scan is planned yet.
     opened: OnceLock<Opened>,
 }
 
@@ -60,7 +60,7 @@ pub struct Pruned {
 }
 
 impl Pruned {
-    /// What two queries must have in common to read the same partitions, whatever files are in them.
+    /// Feeds a digest with what decides which partitions are read, whatever files are in them.
     pub fn digest(&self, digest: &mut Sha256) {
         for partition in &self.partitions {
             digest.update(partition.location.root.url());
@@ -73,9 +73,11 @@ impl Pruned {
         }
     }
 
-    /// Lists the partitions, but for files of `writes`, which was taken before.
+    /// Lists the files of the partitions, without those of `writes`, which must have been taken
+    /// before.
     ///
-    /// Errors: the store.
+    /// # Errors
+    /// The store.
     pub async fn list(self, writes: &OpenWrites) -> Result<TableSnapshot> {
         let sight = self.sight.clone();
         let listed = self.listed(writes).await;
@@ -115,7 +117,7 @@ impl TableSnapshot {
             .flat_map(|partition| &partition.files)
     }
 
-    /// The files that the scan opens; all of them as long as none is planned.
+    /// The files that the scan opens; all files until a scan is planned.
     pub fn opened(&self) -> Opened {
         self.opened.get().copied().unwrap_or_else(|| Opened {
             files: self.files().count(),
@@ -123,12 +125,13 @@ impl TableSnapshot {
         })
     }
 
-    /// A scan of the snapshot is planned. Of two of the same snapshot, the first counts.
+    /// Records that a scan of the snapshot is planned. If two scans are, the first counts.
     pub(crate) fn will_open(&self, opened: Opened) {
         self.opened.get_or_init(|| opened);
     }
 
-    /// Whether an unchanged listing proves unchanged files: none was written just before it was listed.
+    /// Whether an unchanged listing proves unchanged files: no file was written just before the
+    /// listing.
     pub fn is_stable(&self) -> bool {
         let listed: DateTime<Utc> = self.listed_at.into();
         self.files().all(|file| {
@@ -139,7 +142,8 @@ impl TableSnapshot {
         })
     }
 
-    /// What two queries must have in common to have read the same table.
+    /// Feeds a digest with the partitions and the state of each file: equal digests mean that the
+    /// same bytes are read.
     pub fn digest(&self, digest: &mut Sha256) {
         for partition in &self.partitions {
             digest.update(partition.location.root.url());

@@ -1,4 +1,5 @@
-//! Where rows are written to: a folder, the format and names of its files, and the folders of partitions.
+//! Where rows are written to: a folder, the format and names of its files, and the folders of
+//! partitions.
 
 use std::sync::Arc;
 
@@ -32,7 +33,8 @@ pub struct Destination {
 #[derive(Debug)]
 pub struct TableFolders {
     pub table: Arc<Table>,
-    /// The registered ones, which keep their folders and the spelling of their values. `None`: there are none.
+    /// The registered ones, which keep their folders and the spelling of their values. `None`:
+    /// there are none.
     pub partitions: Option<Arc<Partitions>>,
     /// Gets folders outside of the table's own before the write has a file there.
     pub metastore: Arc<dyn Metastore>,
@@ -61,8 +63,8 @@ impl Destination {
     /// The folder of the rows with these values of the keys.
     ///
     /// # Errors
-    /// The folder is under no lake root, or a link leads out of the destination's; files of the partition
-    /// have a format that is not written.
+    /// The folder is under no lake root, or a link leads out of the destination's; files of the
+    /// partition have a format that is not written.
     pub(super) fn folder(&self, values: &[String]) -> Result<PartitionFolder> {
         if values.is_empty() {
             return Ok(PartitionFolder {
@@ -88,7 +90,8 @@ impl Destination {
         })
     }
 
-    /// The values and the location of a partition that is registered already, as they are spelled there.
+    /// The values and the location of a partition that is registered already, as they are spelled
+    /// there.
     fn registered(&self, values: &[String]) -> Result<Option<(Vec<String>, String)>> {
         let Some(TableFolders {
             table,
@@ -113,8 +116,8 @@ impl Destination {
         Ok(Some((spelled, partition.location(&partitions.keys))))
     }
 
-    /// Announces a partition's folder that lies outside of the destination's, so that its files are found and
-    /// removed if the process dies before the commit.
+    /// Announces a partition's folder that lies outside of the destination's, so that its files are
+    /// found and removed if the process dies before the commit.
     ///
     /// # Errors
     /// The catalog.
@@ -147,8 +150,8 @@ impl Target {
     /// The destination of a write to the table.
     ///
     /// # Errors
-    /// The table has no location; a partition key of no known type; an unknown codec; files of its format
-    /// are not written.
+    /// The table has no location; a partition key of no known type; an unknown codec; files of its
+    /// format are not written.
     pub fn destination(&self, write: WriteId) -> Result<Destination> {
         let table = &self.table;
         Ok(Destination {

@@ -6,10 +6,10 @@
 //!          cast
 //! ```
 //!
-//! A [`Destination`] says where: the folder of a table ([`Target::destination`]), or any other. Files carry the
-//! number of their write, so that listings leave them out until it is committed
-//! ([`lakegate_catalog::store::OpenWrites`]). What never happens: a file is written over, a row is dropped
-//! silently, a write holds more memory than its reservation of the query pool.
+//! A [`Destination`] says where: the folder of a table ([`Target::destination`]), or any other.
+//! Files carry the number of their write, so that listings leave them out until it is committed
+//! ([`lakegate_catalog::store::OpenWrites`]). What never happens: a file is written over, a row is
+//! dropped silently, a write holds more memory than its reservation of the query pool.
 
 pub mod columns;
 mod destination;
@@ -34,7 +34,8 @@ pub use self::destination::{Destination, TableFolders, Target, check_format, loc
 use self::partitions::Splitter;
 use crate::format::{FileWriter, NewFile};
 
-/// A file is ended when it has so many bytes: large enough to read well, small enough to be read side by side.
+/// A file is ended when it has so many bytes: large enough to read well, small enough to be read
+/// side by side.
 pub const TARGET_FILE_BYTES: usize = 256 * 1024 * 1024;
 /// Values of all columns that are made the table's at once: 64 MiB of NULLs.
 const PIECE_VALUES: usize = 8 * 1024 * 1024;
@@ -64,8 +65,8 @@ struct Folder {
     used: u64,
 }
 
-/// Writes batches to a destination, a file at a time in each partition. Dropped without [`PartitionedWriter::finish`], it
-/// leaves files behind that [`sweep::remove_write`] removes.
+/// Writes batches to a destination, a file at a time in each partition. Dropped without
+/// [`PartitionedWriter::finish`], it leaves files behind that [`sweep::remove_write`] removes.
 #[derive(Debug)]
 pub struct PartitionedWriter {
     destination: Destination,
@@ -113,7 +114,8 @@ impl PartitionedWriter {
         })
     }
 
-    /// Errors: a value that does not fit its column, which is named; too many partitions; the store.
+    /// # Errors
+    /// A value that does not fit its column, which is named; too many partitions; the store.
     pub async fn write(&mut self, batch: &RecordBatch) -> Result<()> {
         let (rows, piece) = (batch.num_rows(), self.rows_of_piece());
         for start in (0..rows).step_by(piece) {
@@ -123,7 +125,8 @@ impl PartitionedWriter {
         Ok(())
     }
 
-    /// Rows that are made the table's at once: a column that is not sent, or sent as NULLs, takes memory only then.
+    /// Rows that are made the table's at once: a column that is not sent, or sent as NULLs, takes
+    /// memory only then.
     fn rows_of_piece(&self) -> usize {
         (PIECE_VALUES / self.mapping.values_of_row().max(1)).max(1)
     }
@@ -194,7 +197,8 @@ impl PartitionedWriter {
 
     /// Sends on what is more than the write may hold in memory.
     ///
-    /// Errors: the store.
+    /// # Errors
+    /// The store.
     async fn bound(&mut self) -> Result<()> {
         let open = self.folders.values().filter(|f| f.open.is_some()).count();
         if open > MAX_OPEN {
@@ -231,7 +235,7 @@ impl PartitionedWriter {
         Ok(())
     }
 
-    /// Whether the pool gives the write what its files hold, and that is not too much.
+    /// Whether the files' memory is within the write's bound and the pool has room for it.
     fn fits(&mut self) -> bool {
         let held: usize = self.folders.values().map(Folder::memory).sum();
         held <= MEMORY && self.memory.try_resize(held).is_ok()

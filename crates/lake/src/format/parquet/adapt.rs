@@ -1,8 +1,9 @@
 //! A query's expressions over the columns of one file.
 //!
-//! The engine's adapter puts casts around columns whose type in the file is another than in the table, and moves them
-//! to the constants they are compared with. Columns that are [converted here](super::convert) it sees in the file's
-//! type, and [`InTable`] comes around them afterwards, which nothing looks through.
+//! The engine's adapter puts casts around columns whose type in the file is another than in the
+//! table, and moves them to the constants they are compared with. Columns that are [converted
+//! here](super::convert) it sees in the file's type, and [`InTable`] comes around them afterwards,
+//! which nothing looks through.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -98,8 +99,8 @@ impl PhysicalExprAdapter for FileAdapter {
 }
 
 impl FileAdapter {
-    /// A field of a struct, where it is taken of a converted one: the field is converted in the struct's place, so that
-    /// the others need not be read.
+    /// A field of a struct, where it is taken of a converted one: the field is converted in the
+    /// struct's place, so that the others need not be read.
     fn narrowed(&self, expr: &Arc<dyn PhysicalExpr>) -> Result<Option<Arc<dyn PhysicalExpr>>> {
         let call = ScalarFunctionExpr::try_downcast_func::<GetFieldFunc>(expr.as_ref());
         let Some((call, (source, keys))) =

@@ -12,12 +12,14 @@ pub struct ColumnChecks {
     pub table: String,
     /// The data columns that the scan reads.
     pub columns: SchemaRef,
-    /// Whether what is wrong in other columns may be told, which then is an error too.
+    /// Whether faults of other columns may be reported; they are errors then, too.
     pub whole: bool,
 }
 
 impl ColumnChecks {
-    /// Errors: a column whose type in the file cannot be cast to the table's, naming table, file and both types.
+    /// # Errors
+    /// A column whose type in the file cannot be cast to the table's, naming table, file and both
+    /// types.
     pub fn check(&self, footer: &Footer, partition: &str, file: &str) -> Result<()> {
         let of_others = self.whole.then(|| footer.faults.values().min()).flatten();
         let columns = self.columns.fields().iter();

@@ -5,11 +5,12 @@
 //! | timestamp of a finer unit | timestamp, date | rounded down, before 1970 too |
 //! | UUID | string | its text form |
 //! | bytes of fixed length | string | the text that they are |
-//! | floating point, timestamp, time | string | the text that a cast to VARCHAR gives |
+//! | floating point, timestamp, time | string | the text of a cast to VARCHAR |
 //! | floating point | floating point | one NaN, which sorts behind all numbers |
 //!
-//! A conversion that puts values together or in another order is opaque to pruning: a condition on the table's value
-//! says nothing about the file's, while the engine moves its own casts to the constants.
+//! A conversion that puts values together or in another order is opaque to pruning: a condition on
+//! the table's value says nothing about the file's, while the engine moves its own casts to the
+//! constants.
 
 use std::sync::Arc;
 
@@ -259,8 +260,8 @@ fn uuids(array: &ArrayRef) -> Result<ArrayRef> {
     Ok(Arc::new(texts.finish()))
 }
 
-/// The same numbers with one NaN for all of them: the engine tells them apart by their bits, and sorts those with a
-/// sign before all numbers.
+/// The same numbers with one NaN for all of them: the engine distinguishes them by their bits, and
+/// sorts those with a sign before all numbers.
 fn one_nan<T>(array: ArrayRef, is_nan: impl Fn(T::Native) -> bool, nan: T::Native) -> ArrayRef
 where
     T: ArrowPrimitiveType,

@@ -6,7 +6,8 @@
 //!        ─ names ─▶ columns in lower case ─▶ Footer
 //! ```
 //!
-//! What never happens: memory is taken for what a footer claims, an offset that is not in the file is read.
+//! What never happens: memory is taken for what a footer claims, an offset that is not in the file
+//! is read.
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -33,7 +34,8 @@ const MAX_DEPTH: usize = 64;
 /// The longest value of a FIXED_LEN_BYTE_ARRAY column, in bytes: a NULL takes as much as a value.
 const MAX_FIXED_LENGTH: i64 = 64 * 1024;
 
-/// The most rows of a file, and the most bytes of a column chunk once decompressed: sums of them do not overflow.
+/// The most rows of a file, and the most bytes of a column chunk once decompressed: sums of them do
+/// not overflow.
 const MAX_ROWS: u64 = 1 << 48;
 const MAX_CHUNK_BYTES: u64 = 1 << 44;
 
@@ -45,14 +47,16 @@ pub struct Footer {
     pub schema: SchemaRef,
     /// What is impossible in single columns, by their names. In the metadata they are empty.
     pub faults: HashMap<String, String>,
-    /// What reading the footer costs: the bytes between the last page or index and the end of the file.
+    /// What reading the footer costs: the bytes between the last page or index and the end of the
+    /// file.
     pub bytes: u64,
     pub(super) packed: PackedChunks,
 }
 
 /// Decodes the footer of a file of `file_size` bytes. `bytes` are what lies before its last eight.
 ///
-/// Errors: the footer is damaged, or claims what the file does not have.
+/// # Errors
+/// The footer is damaged, or claims what the file does not have.
 pub(super) fn decode(bytes: &[u8], file_size: u64) -> Result<Footer> {
     let mut tree = SchemaTree::default();
     let mut walk = Walk::mending(bytes);
@@ -79,7 +83,8 @@ pub(super) fn decode(bytes: &[u8], file_size: u64) -> Result<Footer> {
     .unwrap_or_else(|panic| Err(broken(panic)))
 }
 
-/// Runs code of the Parquet crate, which panics at some damaged files. The error is what it said then.
+/// Runs code of the Parquet crate, which panics at some damaged files. The error is what it said
+/// then.
 pub(super) fn caught<T>(work: impl FnOnce() -> T) -> std::result::Result<T, String> {
     // Nothing of the work is used after it has panicked.
     catch_unwind(AssertUnwindSafe(work)).map_err(|panic| panic_message(panic.as_ref()))
@@ -180,8 +185,8 @@ impl SchemaTree {
     }
 }
 
-/// Checks that all that the footer points at lies before `data_end`, and gives the end of the last of it. What is wrong in a single column
-/// is a fault of that one.
+/// Checks that all that the footer points at lies before `data_end`, and returns the end of the
+/// last of it. What is wrong in a single column is a fault of that one.
 fn check_extents(metadata: &ParquetMetaData, data_end: u64, faults: &mut Faults) -> Result<u64> {
     let mut last = 0;
     let mut rows: u64 = 0;
@@ -207,7 +212,7 @@ fn check_extents(metadata: &ParquetMetaData, data_end: u64, faults: &mut Faults)
     Ok(last)
 }
 
-/// Checks one column chunk, and gives the end of the last of it.
+/// Checks one column chunk, and returns the end of the last of it.
 fn check_chunk(
     column: &ColumnChunkMetaData,
     group: usize,
@@ -271,7 +276,7 @@ fn extents(column: &ColumnChunkMetaData) -> impl Iterator<Item = (i64, i64)> {
     .flatten()
 }
 
-/// Folds the names of the columns, and gives the columns as they are read.
+/// Folds the names of the columns, and returns the columns as they are read.
 fn folded(metadata: ParquetMetaData, bytes: &[u8]) -> Result<(ParquetMetaData, Schema)> {
     let file = metadata.file_metadata();
     let root = file.schema_descr().root_schema_ptr();
@@ -312,7 +317,8 @@ fn hinted(metadata: ParquetMetaData, schema: Schema) -> Result<(ParquetMetaData,
     Ok((metadata, schema))
 }
 
-/// The columns as the Parquet crate reads them, by the Arrow schema in the file's metadata where there is one.
+/// The columns as the Parquet crate reads them, by the Arrow schema in the file's metadata where
+/// there is one.
 fn arrow_schema(file: &FileMetaData) -> Result<Schema> {
     caught(|| parquet_to_arrow_schema(file.schema_descr(), file.key_value_metadata()))
         .unwrap_or_else(|panic| Err(broken(panic)))

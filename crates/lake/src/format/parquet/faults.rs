@@ -1,7 +1,8 @@
 //! Columns of which a footer says something impossible, beside others that can be read.
 //!
-//! A principal that may select the others alone must neither meet nor be told of them. Such a column keeps its place in the file, with no
-//! bytes: whatever looks over all columns of a row group, as the engine does to divide a file, finds nothing in it that is not so.
+//! A principal that may select the others alone must neither be stopped by the faults nor see them.
+//! Such a column keeps its place in the file, with no bytes: whatever looks over all columns of a
+//! row group, as the engine does to divide a file, finds nothing in it that is not so.
 
 use std::collections::HashMap;
 
@@ -27,7 +28,8 @@ impl Faults {
 
     /// The metadata with nothing in the columns that are at fault.
     ///
-    /// Errors: the Parquet crate cannot put it together.
+    /// # Errors
+    /// The Parquet crate cannot put it together.
     pub fn emptied(&self, metadata: ParquetMetaData) -> Result<ParquetMetaData> {
         if self.0.is_empty() {
             return Ok(metadata);
@@ -50,7 +52,8 @@ impl Faults {
         Ok(ParquetMetaData::new(file, groups))
     }
 
-    /// What is wrong, by the name of the column in `schema`, as the table's columns are matched with it.
+    /// What is wrong, by the name of the column in `schema`, as the table's columns are matched
+    /// with it.
     pub fn by_name(&self, metadata: &ParquetMetaData, schema: &Schema) -> HashMap<String, String> {
         let columns = metadata.file_metadata().schema_descr();
         let faults = self.0.iter().filter_map(|(leaf, fault)| {

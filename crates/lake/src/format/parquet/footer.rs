@@ -16,7 +16,8 @@ use super::decode::{Footer, decode};
 use crate::meter::{MeteredStore, QueryMeter};
 use crate::roots::{ObjectId, Root, object_version};
 
-/// The last bytes of a file that are fetched in one request, in the hope that they hold the whole footer.
+/// The last bytes of a file that are fetched in one request, in the hope that they hold the whole
+/// footer.
 const FOOTER_HINT: u64 = 64 * 1024;
 
 /// A footer larger than this is refused: a file can claim any length.
@@ -37,7 +38,7 @@ pub struct FooterCache {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct FooterKey {
     object: ObjectId,
-    /// ETag, or size and modification time where a store gives none.
+    /// ETag, or size and modification time where a store has none.
     version: String,
 }
 
@@ -64,7 +65,8 @@ impl FooterCache {
 
     /// The footer of one file, from the cache or the store, charged to the query once either way.
     ///
-    /// Errors: the file is no Parquet file or its footer is damaged; the cutoff; the store.
+    /// # Errors
+    /// The file is no Parquet file or its footer is damaged; the cutoff; the store.
     pub async fn footer(
         &self,
         root: &Root,
@@ -80,9 +82,10 @@ impl FooterCache {
             meter.charge_footer(object, footer.bytes)?;
             return Ok(footer);
         }
-        // Fetched past the meter's account of scanned bytes: the charge below is the same with a cold cache. What is
-        // fetched before the cutoff can tell is bounded: [`FOOTER_HINT`] for each footer that is being read, and the
-        // rest of one only when the query may scan that much.
+        // Fetched past the meter's account of scanned bytes: the charge below is the same with a
+        // cold cache. What is fetched before the cutoff applies is bounded: [`FOOTER_HINT`] for
+        // each footer that is being read, and the rest of one only when the query may scan that
+        // much.
         meter.reserve(0)?;
         let unmetered = Arc::new(QueryMeter::new(None));
         let store = MeteredStore::of_file(root, file.clone(), Arc::clone(&unmetered));
@@ -137,9 +140,10 @@ async fn load(
     decode(&bytes, size).map_err(|e| damaged(&url, e))
 }
 
-/// Reads ranges that lie in a file, and gives as many bytes as were asked for.
+/// Reads ranges of a file, each whole.
 ///
-/// Errors: the store; the file was replaced; it is shorter than the ranges.
+/// # Errors
+/// The store; the file was replaced; it is shorter than the ranges.
 pub(super) async fn ranges(
     store: &dyn ObjectStore,
     path: &Path,

@@ -1,4 +1,5 @@
-//! The Arrow schema by which the Parquet crate reads a file, put right where the file's own is wrong or says too little.
+//! The Arrow schema by which the Parquet crate reads a file, put right where the file's own is
+//! wrong or says too little.
 //!
 //! | column | the crate alone | here |
 //! |---|---|---|
@@ -14,7 +15,8 @@ use parquet::schema::types::{ColumnDescriptor, SchemaDescriptor};
 
 use super::convert::{FORM, UUID};
 
-/// The schema with its columns put right; none if nothing changes. `schema`: as the crate makes it of `columns`.
+/// The schema with its columns put right; none if nothing changes. `schema`: as the crate makes it
+/// of `columns`.
 pub(super) fn corrected(schema: &Schema, columns: &SchemaDescriptor) -> Option<Schema> {
     let mut leaves = Leaves { columns, next: 0 };
     let fields = leaves.fields(schema.fields());

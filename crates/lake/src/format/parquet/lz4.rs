@@ -6,10 +6,11 @@
 //! | LZ4's frame format | old Rust and C++ writers |
 //! | one bare LZ4 block | old C++ writers |
 //!
-//! The Parquet crate reads Hadoop's only if each block is one LZ4 block and none is shorter than the one before it
-//! (`try_decompress_hadoop` of parquet 59), so pages of several are made into pages of one. LZ4 blocks that follow each
-//! other are one block, if the literals that end the one and those that begin the next become one run: nothing is
-//! unpacked for it. The page keeps its length, so that what comes after it stays in its place.
+//! The Parquet crate reads Hadoop's only if each block is one LZ4 block and none is shorter than
+//! the one before it (`try_decompress_hadoop` of parquet 59), so pages of several are made into
+//! pages of one. LZ4 blocks that follow each other are one block, if the literals that end the one
+//! and those that begin the next become one run: nothing is unpacked for it. The page keeps its
+//! length, so that what comes after it stays in its place.
 
 use super::pages::Page;
 use super::thrift;
@@ -55,7 +56,8 @@ pub(super) fn examine(bytes: &[u8], page: &Page) -> Verdict {
     }
 }
 
-/// The LZ4 blocks of Hadoop's framing; none if it is not that, or does not unpack to `unpacked` bytes.
+/// The LZ4 blocks of Hadoop's framing; none if it is not that, or does not unpack to `unpacked`
+/// bytes.
 fn hadoop_blocks(mut rest: &[u8], unpacked: u64) -> Option<Vec<&[u8]>> {
     let mut blocks = Vec::new();
     let mut all: u64 = 0;

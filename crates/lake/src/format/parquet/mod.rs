@@ -1,5 +1,5 @@
-//! Parquet files: footers are checked, cached and charged, a file's columns are matched with the table's whatever
-//! their case, and every error names its file.
+//! Parquet files: footers are checked, cached and charged, a file's columns are matched with the
+//! table's whatever their case, and every error names its file.
 //!
 //! ```text
 //!  store ─ footer ─▶ decode ─▶ Footer: nothing impossible, names in lower case ─▶ statistics, checks
@@ -7,7 +7,8 @@
 //!  ParquetFiles (the engine's ParquetSource) ◀─ reader: ranges in the file, pages that can be true
 //! ```
 //!
-//! What never happens: memory is taken because a file claims to need it, a damaged file panics a query.
+//! What never happens: memory is taken because a file claims to need it, a damaged file panics a
+//! query.
 
 mod adapt;
 mod checks;
@@ -47,7 +48,7 @@ pub use reader::LakeReaderFactory;
 pub use source::ParquetFiles;
 pub use statistics::file_statistics;
 
-/// What a user is told of a file that cannot be read. `file`: its URL.
+/// The error for a file that cannot be read. `file`: its URL.
 fn damaged(file: &str, what: impl Display) -> Error {
     Error::new(
         Code::BadData,

@@ -6,8 +6,8 @@
 //!  Id, id    id        Id      the first, as in Hive
 //! ```
 //!
-//! The Parquet schema and the Arrow schema that follows from it are folded by the same rule, so that statistics,
-//! pruning and reading all find a column under the table's name.
+//! The Parquet schema and the Arrow schema that follows from it are folded by the same rule, so
+//! that statistics, pruning and reading all find a column under the table's name.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -17,8 +17,8 @@ use parquet::basic::ConvertedType;
 use parquet::errors::Result;
 use parquet::schema::types::{Type, TypePtr};
 
-/// What siblings are called once folded, in their order. Of those of one name the first has it, and the others get one
-/// that no table's column has, since those are in lower case.
+/// What siblings are called once folded, in their order. Of those of one name the first has it, and
+/// the others get one that no table's column has, since those are in lower case.
 fn fold<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String> {
     let mut taken = HashSet::new();
     names
@@ -62,7 +62,8 @@ fn renamed(node: &TypePtr, name: &str) -> Result<TypePtr> {
             .map(Arc::new),
         Type::GroupType { fields, .. } => {
             let names = match info.converted_type() {
-                // What lies between a list and its items has names that say how the list is written.
+                // What lies between a list and its items has names that say how the list is
+                // written.
                 ConvertedType::LIST | ConvertedType::MAP | ConvertedType::MAP_KEY_VALUE => fields
                     .iter()
                     .map(|field| wrapper_name(field.name(), info.name(), name))
@@ -99,8 +100,8 @@ fn wrapper_name(own: &str, list: &str, renamed_list: &str) -> String {
     }
 }
 
-/// An Arrow schema with its names folded. A list of fixed length becomes one of any length, which is what a table
-/// has: a file could claim any length, and every NULL would take as much.
+/// An Arrow schema with its names folded. A list of fixed length becomes one of any length, which
+/// is what a table has: a file could claim any length, and every NULL would take as much.
 pub(super) fn folded_arrow(schema: &Schema) -> Schema {
     Schema::new(folded_fields(schema.fields()))
 }

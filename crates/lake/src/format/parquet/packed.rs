@@ -5,7 +5,8 @@
 //! | GZIP, Brotli | unpacks all that there is, whatever the page says | unpacked once before, into nothing, up to what it says |
 //! | LZ4 | takes one way of writing it in its simplest form | [made into that form](super::lz4) |
 //!
-//! The bytes that were found to be good are remembered with the footer: the next query does not look again.
+//! The bytes that were found to be good are remembered with the footer: the next query does not
+//! look again.
 
 use std::collections::HashSet;
 use std::io::Read;
@@ -75,7 +76,8 @@ impl PackedChunks {
         place.contains(&at).then_some(*codec)
     }
 
-    /// The bytes as the crate reads them. `place`: where in the file they are; `pages`: the pages in them.
+    /// The bytes as the crate reads them. `place`: where in the file they are; `pages`: the pages
+    /// in them.
     ///
     /// # Errors
     /// A page that unpacks to more or fewer bytes than it says.

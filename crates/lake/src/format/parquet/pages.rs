@@ -1,7 +1,7 @@
 //! Headers of pages, looked at before pages are decoded.
 //!
-//! A page says how many bytes and values it will have, and the Parquet crate takes the memory before it looks
-//! whether that is so.
+//! A page says how many bytes and values it will have, and the Parquet crate takes the memory
+//! before it looks whether that is so.
 
 use std::ops::Range;
 
@@ -140,8 +140,8 @@ impl Page {
     /// # Errors
     /// The page claims more bytes than the codec can make of what it has.
     pub fn check(&self, codec: Compression) -> Result<()> {
-        // Snappy copies at most 64 bytes by three, LZ4 255 by one, deflate makes 1032 of one. Those that take
-        // memory only as they go are left to find out.
+        // Snappy copies at most 64 bytes by three, LZ4 255 by one, deflate makes 1032 of one. Those
+        // that take memory only as they go are left to find out.
         let most = match codec {
             Compression::SNAPPY => 22,
             Compression::LZ4 | Compression::LZ4_RAW => 256,

@@ -1,4 +1,5 @@
-//! Readers for one scan: they charge footers, check columns and pages, and read through the query's meter.
+//! Readers for one scan: they charge footers, check columns and pages, and read through the query's
+//! meter.
 
 use std::ops::Range;
 use std::sync::Arc;

@@ -1,7 +1,8 @@
-//! A row group on its way to a file: each column has an encoder, and columns are encoded side by side.
+//! A row group on its way to a file: each column has an encoder, and columns are encoded side by
+//! side.
 //!
-//! Batches are gathered first, as they are: clients send small ones, and what it takes to give every column a task is then paid once
-//! for many. While they are encoded, the next are gathered.
+//! Batches are gathered first, as they are: clients send small ones, and what it takes to give
+//! every column a task is then paid once for many. While they are encoded, the next are gathered.
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::Schema;
@@ -56,7 +57,8 @@ impl RowGroup {
 
     /// Dropped before its end, it leaves a row group that can only be given up.
     ///
-    /// Errors: values that have no Parquet form; a row group that was to be given up.
+    /// # Errors
+    /// Values that have no Parquet form; a row group that was to be given up.
     pub async fn write(&mut self, schema: &Schema, rows: RecordBatch) -> Result<()> {
         self.rows += rows.num_rows();
         self.size.gathered += bytes_in(&rows);
@@ -67,7 +69,10 @@ impl RowGroup {
         Ok(())
     }
 
-    /// Encodes what is gathered, to its end. Errors: as of [`RowGroup::write`].
+    /// Encodes what is gathered, to its end.
+    ///
+    /// # Errors
+    /// As of [`RowGroup::write`].
     pub async fn encode(&mut self, schema: &Schema) -> Result<()> {
         self.begin_encoding(schema).await?;
         self.encoded().await

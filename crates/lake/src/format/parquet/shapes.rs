@@ -20,8 +20,8 @@ pub(super) const PAGE_COMPRESSED: i16 = 3;
 /// A field of [`DictionaryPage`](Part::DictionaryPage): how many values it has.
 pub(super) const DICTIONARY_VALUES: i16 = 1;
 
-/// Fields of [`DataPageV2`](Part::DataPageV2): bytes of levels, which come first and are never packed, and whether the
-/// rest is.
+/// Fields of [`DataPageV2`](Part::DataPageV2): bytes of levels, which come first and are never
+/// packed, and whether the rest is.
 pub(super) const DEFINITION_LEVELS: i16 = 5;
 pub(super) const REPETITION_LEVELS: i16 = 6;
 pub(super) const IS_PACKED: i16 = 7;

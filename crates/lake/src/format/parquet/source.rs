@@ -1,4 +1,4 @@
-//! The engine's Parquet source, whose errors and panics come with the name of the file that is to blame.
+//! The engine's Parquet source; its errors and panics name the file that caused them.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -56,7 +56,7 @@ impl ParquetFiles {
         }
     }
 
-    /// What of the files a principal may be told.
+    /// What may be reported of the files.
     pub fn sight(&self) -> &Sight {
         &self.sight
     }
@@ -201,16 +201,16 @@ impl FileOpener for NamingOpener {
                 Ok(opened) => opened.map_err(|e| named_at_opening(e, &url)),
                 Err(panic) => Err(damaged(&url, panic_message(panic.as_ref())).into()),
             };
-            let stream = opened.map_err(|error| told(&sight, error))?;
+            let stream = opened.map_err(|error| reported(&sight, error))?;
             let stream = named_stream(stream, url);
-            Ok(stream.map_err(move |error| told(&sight, error)).boxed())
+            Ok(stream.map_err(move |error| reported(&sight, error)).boxed())
         }
         .boxed())
     }
 }
 
-/// An error as a principal with this sight is told it.
-fn told(sight: &Sight, error: DataFusionError) -> DataFusionError {
+/// An error as it is reported with this sight.
+fn reported(sight: &Sight, error: DataFusionError) -> DataFusionError {
     if sight.is_whole() {
         return error;
     }
@@ -230,8 +230,8 @@ fn named_stream(
         .boxed()
 }
 
-/// What the Parquet crate says is about the file. The rest may be about the query, as a cast that fails; the detail
-/// tells where it was.
+/// What the Parquet crate says is about the file. The rest may be about the query, as a cast that
+/// fails; the detail says where it came up.
 fn named(error: DataFusionError, url: &str) -> DataFusionError {
     if lakegate_error::find(&error).is_some() {
         return error;

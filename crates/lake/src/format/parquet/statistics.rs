@@ -12,9 +12,9 @@ use parquet::file::metadata::RowGroupMetaData;
 use super::convert::{convert, keeps_order};
 use super::decode::{Footer, caught};
 
-/// Statistics of one file in the table's columns: row count, and per column bounds and null counts. Unknown where
-/// nothing can be made of what the footer says. Exact bounds are values of the file; inexact ones hold too, but no
-/// row may have them.
+/// Statistics of one file in the table's columns: row count, and per column bounds and null counts.
+/// Unknown where nothing can be made of what the footer says. Exact bounds are values of the file;
+/// inexact ones hold too, but no row may have them.
 pub fn file_statistics(footer: &Footer, file_schema: &SchemaRef) -> Statistics {
     let groups = footer.metadata.row_groups();
     let rows: i64 = groups.iter().map(RowGroupMetaData::num_rows).sum();
@@ -169,7 +169,8 @@ fn extreme(
     Some(found)
 }
 
-/// What the column's values take in memory: known where all are of one width, else the bytes of their pages.
+/// What the column's values take in memory: known where all are of one width, else the bytes of
+/// their pages.
 fn byte_size(
     data_type: &DataType,
     leaf: Option<usize>,

@@ -1,10 +1,12 @@
 //! Thrift's compact encoding, walked without building anything.
 //!
-//! The Parquet crate allocates what a footer or a page header claims before it has read it, and descends as deep
-//! as a schema says. So what comes from a file is walked here first: a list has as many items as it claims, what
-//! is known has the type that the crate will read it as, and nothing nests without end.
+//! The Parquet crate allocates what a footer or a page header claims before it has read it, and
+//! descends as deep as a schema says. So what comes from a file is walked here first: a list has as
+//! many items as it claims, what is known has the type that the crate will read it as, and nothing
+//! nests without end.
 //!
-//! Source: the compact protocol's specification in apache/thrift, `doc/specs/thrift-compact-protocol.md`.
+//! Source: the compact protocol's specification in apache/thrift,
+//! `doc/specs/thrift-compact-protocol.md`.
 
 use std::borrow::Cow;
 use std::ops::{Range, RangeInclusive};
@@ -16,7 +18,8 @@ use super::shapes::ELEMENT_CONVERTED;
 /// The annotations of the enumeration `ConvertedType`.
 const CONVERTED_TYPES: RangeInclusive<i64> = 0..=21;
 
-/// The most items of a list, far above what a footer has: columns, row groups, entries of its metadata.
+/// The most items of a list, far above what a footer has: columns, row groups, entries of its
+/// metadata.
 const MAX_ITEMS: usize = 1 << 20;
 
 /// How deep fields that are not known may nest.
@@ -40,7 +43,7 @@ pub(super) struct Shape {
     pub fields: &'static [(i16, Kind)],
 }
 
-/// The structs of which somebody wants to know the numbers.
+/// The structs whose numbers a caller asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Part {
     SchemaElement,
@@ -66,7 +69,8 @@ pub(super) struct Walk<'a> {
     at: usize,
     /// The number that was walked last.
     number: i64,
-    /// What is to be other in the bytes, in their order. None: a field that does not fit is an error.
+    /// What is to be other in the bytes, in their order. None: a field that does not fit is an
+    /// error.
     edits: Option<Vec<Edit>>,
 }
 
@@ -86,8 +90,8 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Leaves out, as other readers do, fields of another type than their shape says and annotations that are not
-    /// known: [`mended`](Self::mended) has the bytes without them.
+    /// Leaves out, as other readers do, fields of another type than their shape says and
+    /// annotations that are not known: [`mended`](Self::mended) has the bytes without them.
     pub fn mending(bytes: &'a [u8]) -> Self {
         Self {
             edits: Some(Vec::new()),
@@ -119,7 +123,9 @@ impl<'a> Walk<'a> {
 
     /// Walks one struct to its end.
     ///
-    /// Errors: the bytes end before it, a field of another type than its shape says, a claim that cannot be true.
+    /// # Errors
+    /// The bytes end before it, a field of another type than its shape says, a claim that cannot be
+    /// true.
     pub fn structure(&mut self, shape: &Shape, watch: &mut impl Watch) -> Result<()> {
         let mut last = 0;
         let mut left_out = false;
@@ -129,7 +135,8 @@ impl<'a> Walk<'a> {
                 break;
             };
             last = id;
-            // A field's number may be told as the distance to the one before, which may be left out.
+            // A field's number may be stored as the distance to the one before, which may be left
+            // out.
             if left_out {
                 let place = start..self.at;
                 self.edit(place, header(id, code));
@@ -284,7 +291,8 @@ impl<'a> Walk<'a> {
     }
 
     fn skip_items(&mut self, codes: &[u8], items: usize, depth: usize) -> Result<()> {
-        // The crate takes a boolean in a list for nothing at all, and would read on elsewhere than we do.
+        // The crate takes a boolean in a list for nothing at all, and would read on elsewhere than
+        // we do.
         if codes.contains(&TRUE) || codes.contains(&FALSE) {
             return Err(broken("a list has items of another type than it should"));
         }
@@ -358,7 +366,7 @@ pub(super) fn place_of(bytes: &[u8], wanted: i16) -> Option<Range<usize>> {
     None
 }
 
-/// The header of a field with its number told in full.
+/// The header of a field with its number in full.
 fn header(id: i16, code: u8) -> Vec<u8> {
     let id = i64::from(id);
     let mut number = ((id << 1) ^ (id >> 63)).cast_unsigned();

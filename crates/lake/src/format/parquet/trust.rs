@@ -1,7 +1,9 @@
-//! What is believed of what a footer says about values: statistics, indexes of pages and Bloom filters.
+//! What is believed of what a footer says about values: statistics, indexes of pages and Bloom
+//! filters.
 //!
-//! The engine rules out row groups, pages and files by them, answers `min`, `max` and `count` from them, and replaces
-//! columns by constants. It takes them at their word, so what cannot be relied on is taken out when a footer is decoded:
+//! The engine rules out row groups, pages and files by them, answers `min`, `max` and `count` from
+//! them, and replaces columns by constants. It takes them at their word, so what cannot be relied
+//! on is taken out when a footer is decoded:
 //!
 //! | | why |
 //! |---|---|
@@ -65,7 +67,8 @@ fn is_ordered(file: &FileMetaData, leaf: usize) -> Option<bool> {
         .map(|order| matches!(order, ColumnOrder::TYPE_DEFINED_ORDER(_)))
 }
 
-/// Rust's writer left the number of NULLs out where it was zero, up to version 52 (apache/arrow-rs#6256).
+/// Rust's writer left the number of NULLs out where it was zero, up to version 52
+/// (apache/arrow-rs#6256).
 fn leaves_out_zero(writer: Option<&str>) -> bool {
     writer
         .and_then(|writer| writer.strip_prefix("parquet-rs version "))
@@ -106,7 +109,8 @@ fn chunk(
     builder.build()
 }
 
-/// The order of a column's values; none if there is none that writers and the engine have in common.
+/// The order of a column's values; none if there is none that writers and the engine have in
+/// common.
 fn order(column: &ColumnDescriptor) -> Option<Order> {
     if column.max_rep_level() > 0 {
         return None;
@@ -228,7 +232,8 @@ fn is_ascending<T: PartialOrd>(min: Option<T>, max: Option<T>) -> bool {
     }
 }
 
-/// The number that a decimal's bytes are; none for more bytes than the engine's decimals have, or none at all.
+/// The number that a decimal's bytes are; none for more bytes than the engine's decimals have, or
+/// none at all.
 fn integer(bytes: &[u8]) -> Option<i128> {
     let first = *bytes.first()?;
     let mut extended = [if first & 0x80 == 0 { 0 } else { 0xff }; 16];

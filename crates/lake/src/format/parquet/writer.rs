@@ -29,7 +29,8 @@ use super::row_group::RowGroup;
 use crate::format::{Codec, FileWriter, NewFile};
 use crate::roots::Location;
 
-/// Bytes that are sent in one part; what is smaller is sent whole at its end. S3 takes 10,000 parts of at least 5 MiB.
+/// Bytes that are sent in one part; what is smaller is sent whole at its end. S3 takes 10,000 parts
+/// of at least 5 MiB.
 const PART_BYTES: usize = 8 * 1024 * 1024;
 /// Bytes of a row group, as far as they are known before it is ended.
 const ROW_GROUP_BYTES: usize = 128 * 1024 * 1024;
@@ -80,7 +81,8 @@ impl Write for Parts {
         if unsent.last.len() == PART_BYTES {
             let part = std::mem::take(&mut unsent.last);
             unsent.full.push(part.into());
-            // Most files have more than one part, and the buffer of a part does not grow step by step then.
+            // Most files have more than one part, and the buffer of a part does not grow step by
+            // step then.
             unsent.last.reserve_exact(PART_BYTES);
         }
         Ok(taken)
@@ -131,7 +133,8 @@ impl ParquetFileWriter {
         let upload = BufWriter::with_capacity(store, path.clone(), PART_BYTES)
             .with_max_concurrency(PARALLEL_PARTS);
         let parts = Parts::default();
-        // Parquet's own types say what the columns are, to every reader alike: there is no Arrow schema beside them.
+        // Parquet's own types say what the columns are, to every reader alike: there is no Arrow
+        // schema beside them.
         let writer = ArrowSchemaConverter::new()
             .with_coerce_types(properties.coerce_types())
             .convert(&schema)
@@ -346,7 +349,8 @@ mod tests {
         let mut file = create(&lake);
         let all = 150_000;
         let mut from = 0;
-        // Batches of many sizes: gathered, larger than what is gathered, and over the end of row groups.
+        // Batches of many sizes: gathered, larger than what is gathered, and over the end of row
+        // groups.
         for step in [1, 10, 99_000, 500, 20_000].into_iter().cycle() {
             let until = all.min(from + step);
             file.append(&rows(from..until), usize::MAX, 40_000)

@@ -1,5 +1,5 @@
-//! Columns under construction. Unlike Arrow's builders they can be cut back, so that a row that turns out to be
-//! wrong halfway leaves nothing behind.
+//! Columns under construction. Unlike Arrow's builders they can be cut back, so that a row that
+//! turns out to be wrong halfway leaves nothing behind.
 
 use std::sync::Arc;
 
@@ -119,7 +119,8 @@ fn end_of(child: usize) -> Result<i32, Misfit> {
 }
 
 impl Column {
-    /// Errors: a type that no text format has.
+    /// # Errors
+    /// A type that no text format has.
     pub fn new(data_type: &DataType) -> Result<Self> {
         let data = match data_type {
             DataType::Boolean => Data::Boolean(BooleanBufferBuilder::new(0)),
@@ -201,7 +202,8 @@ impl Column {
         self.nulls.append_null();
     }
 
-    /// Ends a list, a map or a struct whose children have been appended. A struct's child without a value is NULL.
+    /// Ends a list, a map or a struct whose children have been appended. A struct's child without a
+    /// value is NULL.
     pub fn close(&mut self) -> Result<(), Misfit> {
         let parents = self.nulls.len() + 1;
         match &mut self.data {

@@ -11,8 +11,8 @@ use super::open_csv::OpenCsvDecoder;
 use super::rows::{Places, RowDecoder, Rows};
 use super::{TextFormat, TextSerDe};
 
-/// A decoder of the columns `projection` (indices into `file_schema`, ascending). `places`: where in a
-/// line the columns of `file_schema` are, for formats that know them by position.
+/// A decoder of the columns `projection` (indices into `file_schema`, ascending). `places`: where
+/// in a line the columns of `file_schema` are, for formats that know them by position.
 ///
 /// # Errors
 /// A column type that the SerDe cannot read, named.

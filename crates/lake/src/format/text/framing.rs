@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 
-/// Cuts pieces into lines at `\n`, `\r\n` and a lone `\r`, as Hadoop's readers do. The byte order mark of a file is left out.
+/// Cuts pieces into lines at `\n`, `\r\n` and a lone `\r`, as Hadoop's readers do. The byte order
+/// mark of a file is left out.
 #[derive(Debug)]
 pub(super) struct Lines {
     piece: Bytes,
@@ -69,7 +70,7 @@ impl Lines {
         self.dropping = true;
     }
 
-    /// Gives the next piece. The one before must be used up: [`Self::next`] has returned none.
+    /// Adds the next piece. The one before must be used up: [`Self::next`] has returned `None`.
     pub fn push(&mut self, piece: Bytes) {
         self.piece = piece;
         self.at = 0;

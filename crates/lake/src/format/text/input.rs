@@ -1,7 +1,7 @@
 //! The bytes of one file, or of one byte range of it, decompressed.
 //!
-//! What a file is compressed with is seen in its first bytes, whatever its name says. A compressed file cannot be
-//! cut: the range that starts at its first byte reads all of it, the others nothing.
+//! What a file is compressed with is seen in its first bytes, whatever its name says. A compressed
+//! file cannot be cut: the range that starts at its first byte reads all of it, the others nothing.
 
 use std::io;
 use std::ops::Range;
@@ -15,7 +15,7 @@ use object_store::path::Path;
 use object_store::{GetOptions, GetRange, GetResult, ObjectStore};
 use tokio_util::io::{ReaderStream, StreamReader};
 
-/// Bytes that tell the compression.
+/// Bytes at the start of a file that identify its compression.
 const HEAD: u64 = 10;
 
 /// Decompressed pieces are of this many bytes.
@@ -31,8 +31,8 @@ const MAX_LOOKAHEAD: u64 = 1024 * 1024;
 pub(super) struct Input {
     pub pieces: BoxStream<'static, io::Result<Bytes>>,
     pub compression: Compression,
-    /// The bytes of the file whose lines are wanted; the pieces start one byte earlier unless that is the first.
-    /// None: all.
+    /// The bytes of the file whose lines are wanted; the pieces start one byte earlier unless that
+    /// is the first. None: all.
     pub range: Option<Range<u64>>,
 }
 
@@ -237,7 +237,7 @@ async fn open_whole(file: &PlannedFile) -> object_store::Result<Input> {
     })
 }
 
-/// Pieces from `next` on: first one request up to `end`, then more as long as somebody reads.
+/// Pieces from `next` on: first one request up to `end`, then more as long as the stream is polled.
 struct Ranged {
     file: PlannedFile,
     next: u64,

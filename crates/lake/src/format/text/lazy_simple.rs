@@ -1,10 +1,11 @@
 //! LazySimpleSerDe: fields between delimiters, without quotes.
 //!
-//! As in Hive nothing is an error: a value that its column cannot hold is NULL, missing columns are NULL, further
-//! fields are ignored, an empty line is a row whose first field is empty. `1.5` in an integer column is 1. Arrays,
-//! maps and structs are delimited by the collection and map key delimiters, then by the control characters 4 to 8
-//! as they nest deeper. Of a map key that is there twice the first counts. With `escape.delim` a delimiter may be
-//! escaped, and an escaped `n` or `r` is a line break.
+//! As in Hive nothing is an error: a value that its column cannot hold is NULL, missing columns are
+//! NULL, further fields are ignored, an empty line is a row whose first field is empty. `1.5` in an
+//! integer column is 1. Arrays, maps and structs are delimited by the collection and map key
+//! delimiters, then by the control characters 4 to 8 as they nest deeper. Of a map key that is
+//! there twice the first counts. With `escape.delim` a delimiter may be escaped, and an escaped `n`
+//! or `r` is a line break.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -154,7 +155,8 @@ impl Values {
                     let Some(key) = pair.next() else { continue };
                     self.count(map.key.leaves + map.value.leaves)?;
                     let is_null = key == self.options.null_format.as_bytes();
-                    // A key that is no value of its type is left out, as a map has no NULL for a key.
+                    // A key that is no value of its type is left out, as a map has no NULL for a
+                    // key.
                     if is_null
                         || !seen.insert(key)
                         || map.key.append_text(&self.text(key), &self.rules).is_err()

@@ -35,7 +35,8 @@ pub use self::rows::Places;
 pub use self::source::TextSource;
 use super::{FileScan, FileWriter, NewFile, Properties, ScanSource, TableFileFormat, not_writable};
 
-/// The longest row of a text file, in bytes after decompression, where nothing else is configured: Athena's bound.
+/// The longest row of a text file, in bytes after decompression, where nothing else is configured:
+/// Athena's bound.
 pub const MAX_ROW_BYTES: usize = 32 * 1024 * 1024;
 
 #[async_trait]

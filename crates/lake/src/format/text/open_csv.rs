@@ -1,12 +1,14 @@
 //! OpenCSVSerde: quoted fields, one row a line.
 //!
-//! The fields of a line are those that opencsv 2.3 finds (`CSVParser.parseLine`), which is what Hive and Athena read: once
-//! a field has begun, quoted or not, two quotes are one and a backslash escapes a quote or itself; elsewhere a backslash
-//! is dropped. A quoted field does not go on in the next line (it and what follows it are NULL). Missing columns are
-//! NULL, further fields are ignored, an empty line is a row of NULLs.
+//! The fields of a line are those that opencsv 2.3 finds (`CSVParser.parseLine`), which is what
+//! Hive and Athena read: once a field has begun, quoted or not, two quotes are one and a backslash
+//! escapes a quote or itself; elsewhere a backslash is dropped. A quoted field does not go on in
+//! the next line (it and what follows it are NULL). Missing columns are NULL, further fields are
+//! ignored, an empty line is a row of NULLs.
 //!
-//! A string is the field as it is. Dates are days since the Unix epoch and timestamps milliseconds, as Athena has
-//! it; both may also be text. An empty field is an error in a column that is no string, as in Athena, but for
+//! A string is the field as it is. Dates are days since the Unix epoch and timestamps milliseconds,
+//! as Athena has it; both may also be text. An empty field is an error in a column that is no
+//! string, as in Athena, but for
 //! `serialization.null.format`: a field of exactly that text is NULL.
 
 use arrow::datatypes::DataType;
@@ -151,7 +153,8 @@ fn is_blank(text: &[u8]) -> bool {
 impl OpenCsvDecoder {
     /// `projection`: the field of each column of `rows`, ascending.
     ///
-    /// Errors: a nested column, which this SerDe cannot hold.
+    /// # Errors
+    /// A nested column, which this SerDe cannot hold.
     pub fn new(rows: Rows, options: &OpenCsvOptions, projection: &[usize]) -> Result<Self> {
         for (index, column) in rows.columns.iter().enumerate() {
             if matches!(column.data, Data::List(_) | Data::Map(_) | Data::Struct(..)) {

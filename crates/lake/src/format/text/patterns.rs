@@ -22,7 +22,8 @@ const MONTHS: [&str; 12] = [
     "december",
 ];
 
-/// A pattern that timestamps are read with. `millis` is Hive's own word for milliseconds since the Unix epoch.
+/// A pattern that timestamps are read with. `millis` is Hive's own word for milliseconds since the
+/// Unix epoch.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Pattern {
     parts: Vec<Part>,
@@ -57,7 +58,8 @@ impl Pattern {
         }
     }
 
-    /// Errors: what is wrong, as the end of a sentence.
+    /// # Errors
+    /// What is wrong, as the end of a sentence.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         if text.eq_ignore_ascii_case("millis") {
             return Ok(Self {

@@ -321,7 +321,8 @@ fn delimiter_byte(text: &str) -> Option<u8> {
     }
 }
 
-/// One ASCII character, written as it is or as an escape that a client left in place (`\t`, `\001`, `\u0001`).
+/// One ASCII character, written as it is or as an escape that a client left in place (`\t`, `\001`,
+/// `\u0001`).
 fn single_byte(text: &str) -> Option<u8> {
     if let [byte] = text.as_bytes() {
         return byte.is_ascii().then_some(*byte);

@@ -32,12 +32,13 @@ pub(super) struct FileRead {
 }
 
 impl FileRead {
-    /// Errors: the store; a compression that is not supported.
+    /// # Errors
+    /// The store; a compression that is not supported.
     pub async fn open(
         self,
     ) -> Result<BoxStream<'static, Result<RecordBatch, DataFusionError>>, DataFusionError> {
         let sight = self.sight.clone();
-        self.opened().await.map_err(|error| told(&sight, error))
+        self.opened().await.map_err(|error| reported(&sight, error))
     }
 
     async fn opened(
@@ -85,7 +86,7 @@ impl FileRead {
             futures::stream::try_unfold(batches, |mut batches| async move {
                 Ok(batches.next().await?.map(|batch| (batch, batches)))
             })
-            .map_err(move |error| told(&sight, error))
+            .map_err(move |error| reported(&sight, error))
             .boxed(),
         )
     }
@@ -152,8 +153,8 @@ impl Batches {
                         self.max_row_bytes
                     );
                     let at = self.place.at(number, next_offset);
-                    let told = format!("{}: {what}", self.place.told(number));
-                    return Err(bad_data(format!("{at}: {what}"), told));
+                    let reported = format!("{}: {what}", self.place.anonymous(number));
+                    return Err(bad_data(format!("{at}: {what}"), reported));
                 }
             };
             if line.offset >= self.end {
@@ -167,21 +168,23 @@ impl Batches {
             *bytes += line.bytes.len();
             if let Err(bad) = self.decoder.decode(line.bytes) {
                 let what = bad.of_a_column().unwrap_or("it is malformed");
-                let told = format!("{}: {what}", self.place.told(number));
+                let reported = format!("{}: {what}", self.place.anonymous(number));
                 let at = self.place.at(number, line.offset);
-                return Err(bad_data(format!("{at}: {bad}"), told));
+                return Err(bad_data(format!("{at}: {bad}"), reported));
             }
         }
     }
 }
 
-/// `told`: what may be told without the file's name and content.
-fn bad_data(message: String, told: String) -> DataFusionError {
-    Error::new(Code::BadData, message).of_a_file(told).into()
+/// `reported`: the text that shows neither the file's name nor its content.
+fn bad_data(message: String, reported: String) -> DataFusionError {
+    Error::new(Code::BadData, message)
+        .of_a_file(reported)
+        .into()
 }
 
-/// An error as a principal with this sight is told it.
-fn told(sight: &Sight, error: DataFusionError) -> DataFusionError {
+/// An error as it is reported with this sight.
+fn reported(sight: &Sight, error: DataFusionError) -> DataFusionError {
     if sight.is_whole() {
         return error;
     }
@@ -205,8 +208,9 @@ impl Place {
         }
     }
 
-    /// Without the file's name. How far into the file a line begins is not told: it sums up the sizes of hidden columns.
-    fn told(&self, number: u64) -> String {
+    /// Without the file's name. The offset of a line is left out: it would reveal the sizes of
+    /// hidden columns.
+    fn anonymous(&self, number: u64) -> String {
         if self.numbered {
             format!(" line {number}")
         } else {

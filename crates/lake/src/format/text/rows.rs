@@ -14,14 +14,16 @@ use crate::type_name;
 /// The most characters of a file's text that an error shows.
 const SHOWN_CHARS: usize = 80;
 
-/// Values that one row, or one batch, may make. A short line can stand for many NULLs (`[{},{},…]`).
+/// Values that one row, or one batch, may make. A short line can stand for many NULLs
+/// (`[{},{},…]`).
 pub(super) const MAX_CELLS: usize = 4 << 20;
 
 /// Turns lines into rows of the projected columns.
 pub(super) trait RowDecoder: Send {
     /// Appends the row of one line, or nothing for a line that is none (a blank line of JSON).
     ///
-    /// Errors: the line cannot be read; nothing of it is kept.
+    /// # Errors
+    /// The line cannot be read; nothing of it is kept.
     fn decode(&mut self, line: &[u8]) -> Result<(), BadRow>;
 
     fn rows(&mut self) -> &mut Rows;
@@ -63,7 +65,8 @@ impl Places {
 pub(super) struct BadRow(pub String);
 
 impl BadRow {
-    /// The text if it is about one column, which then is one that is read: it quotes no other. What is about the line may quote all of it.
+    /// The text if it is about one column, which then is one that is read: it quotes no other. What
+    /// is about the line may quote all of it.
     pub fn of_a_column(&self) -> Option<&str> {
         self.0.starts_with("column '").then_some(self.0.as_str())
     }

@@ -1,4 +1,5 @@
-//! One value from text: numbers exactly, dates and timestamps in the forms of [`times`](super::times).
+//! One value from text: numbers exactly, dates and timestamps in the forms of
+//! [`times`](super::times).
 
 use super::patterns::Pattern;
 use super::times;
@@ -121,8 +122,8 @@ pub(super) fn decimal(text: &str, precision: u8, scale: i8) -> Result<i128, Misf
     }
 }
 
-/// A number since the Unix epoch in microseconds. Its size says its unit: below 10^11 seconds (with a fraction),
-/// below 10^14 milliseconds, below 10^17 microseconds, else nanoseconds.
+/// A number since the Unix epoch in microseconds. Its size says its unit: below 10^11 seconds (with
+/// a fraction), below 10^14 milliseconds, below 10^17 microseconds, else nanoseconds.
 pub(super) fn epoch_micros(text: &str) -> Result<i64, Misfit> {
     let scaled = scaled(text.trim(), 6)?;
     let divisor = match scaled.magnitude / 1_000_000 {

@@ -32,9 +32,9 @@ pub(super) type Urls = Arc<dyn Fn(&Path) -> String + Send + Sync>;
 
 /// Reads JSON, CSV and delimited text into the columns that a query needs.
 ///
-/// Fields of CSV and delimited text belong to the table's columns by position, partition keys not counted. The
-/// rows of a file that is not compressed may be read by several partitions: each reads the lines that start in
-/// its byte range.
+/// Fields of CSV and delimited text belong to the table's columns by position, partition keys not
+/// counted. The rows of a file that is not compressed may be read by several partitions: each reads
+/// the lines that start in its byte range.
 #[derive(Clone)]
 pub struct TextSource {
     format: Arc<TextFormat>,
@@ -170,7 +170,7 @@ impl FileSource for TextSource {
         }
     }
 
-    /// A second header line could lie in a second range, whose reader would take it for a row.
+    /// A second header line could lie in a second range, and be read as a row there.
     fn supports_repartitioning(&self) -> bool {
         self.format.header_lines <= 1
     }

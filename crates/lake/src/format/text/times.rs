@@ -53,15 +53,16 @@ fn days(year: i32, month: u32, day: u32) -> Option<i32> {
     Some(NaiveDate::from_ymd_opt(year, month, day)?.num_days_from_ce() - EPOCH_DAY)
 }
 
-/// Reads `yyyy-MM-dd`, alone or in front of a time of day, which is left out. Days since the Unix epoch.
+/// Reads `yyyy-MM-dd`, alone or in front of a time of day, which is left out. Days since the Unix
+/// epoch.
 pub(super) fn date(text: &str) -> Option<i32> {
     let moment = moment(text)?;
     days(moment.year, moment.month, moment.day)
 }
 
-/// Reads `yyyy-MM-dd`, `yyyy-MM-dd HH:mm[:ss[.f…]]` with a blank or a `T` between, and an optional `Z`, `UTC` or
-/// offset (`+01:00`, `+0100`, `+01`) after it. Microseconds since the Unix epoch, in UTC where a zone is given;
-/// digits below a microsecond are left out.
+/// Reads `yyyy-MM-dd`, `yyyy-MM-dd HH:mm[:ss[.f…]]` with a blank or a `T` between, and an optional
+/// `Z`, `UTC` or offset (`+01:00`, `+0100`, `+01`) after it. Microseconds since the Unix epoch, in
+/// UTC where a zone is given; digits below a microsecond are left out.
 pub(super) fn timestamp(text: &str) -> Option<i64> {
     moment(text)?.to_micros()
 }

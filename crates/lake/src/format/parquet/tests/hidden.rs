@@ -1,4 +1,5 @@
-//! Columns that are hidden and cannot be read do not keep the others from being read, and are not told of.
+//! Columns that are hidden and cannot be read do not keep the others from being read, and are not
+//! mentioned.
 
 use super::forged::*;
 use super::*;

@@ -1,4 +1,5 @@
-//! Damaged and hostile files: an error that names the file, no panic, no memory for what is only claimed.
+//! Damaged and hostile files: an error that names the file, no panic, no memory for what is only
+//! claimed.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +12,8 @@ use crate::format::parquet::pages::pages;
 
 const COLUMNS: [(&str, &str); 2] = [("id", "bigint"), ("name", "string")];
 
-/// The error of a query over a file, which is the same whether its footer was read while planning or not.
+/// The error of a query over a file, which is the same whether its footer was read while planning
+/// or not.
 async fn failure(bytes: &[u8], sql: &str) -> Error {
     let mut lake = Lake::new(&COLUMNS);
     lake.put("bad.parquet", bytes).await;
@@ -169,7 +171,8 @@ async fn list_must_have_as_many_items_as_it_claims() {
         let entries = rows.list(1, &[]).claimed_list(1, items).end();
         fails("metadata", &with_footer(&whole, &entries.0), "items").await;
     }
-    // A list that says it is a number: who believes the type reads on elsewhere than who does not.
+    // A list that says it is a number: a reader that believes the type reads on elsewhere than one
+    // that does not.
     let mut typed = start().list(1, &schema).int(1, 0).int(1, 0);
     typed
         .0

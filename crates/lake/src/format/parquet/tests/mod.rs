@@ -53,7 +53,7 @@ struct Lake {
     max_statistics_files: usize,
 }
 
-/// What a query gave.
+/// What a query returned.
 #[derive(Debug)]
 struct Answer {
     rows: Vec<Vec<String>>,

@@ -1,4 +1,5 @@
-//! Files with a few bytes changed at random, read to the end: rows, or an error that names the file.
+//! Files with a few bytes changed at random, read to the end: rows, or an error that names the
+//! file.
 
 use arrow::array::{Float64Array, ListBuilder, PrimitiveBuilder};
 use arrow::datatypes::Int64Type;
@@ -74,10 +75,10 @@ async fn changed_bytes_give_rows_or_an_error_that_names_the_file() {
                 Ok(_) => read += 1,
                 Err(error) => {
                     refused += 1;
-                    let told = format!("{error} | {}", error.detail().unwrap_or_default());
+                    let reported = format!("{error} | {}", error.detail().unwrap_or_default());
                     assert!(
-                        told.contains("s3://lake/t/changed.parquet"),
-                        "seed {seed}: {sql}: {told}"
+                        reported.contains("s3://lake/t/changed.parquet"),
+                        "seed {seed}: {sql}: {reported}"
                     );
                 }
             }

@@ -7,7 +7,8 @@ use arrow::datatypes::DataType;
 
 use crate::format::text::JsonOptions;
 
-/// Keys whose column is remembered by their position in the object: most objects have their keys in one order.
+/// Keys whose column is remembered by their position in the object: most objects have their keys in
+/// one order.
 const MAX_HINTS: usize = 256;
 
 /// The fields of the row or of a struct, by key.

@@ -7,12 +7,13 @@
 //! | scalar where an array is declared | an array of one | an error |
 //! | array where a struct is declared | fields by position | an error |
 //!
-//! Both: keys without a column are skipped, columns without a key and JSON's `null` are NULL, blank lines are no
-//! rows. Numbers are read from strings and strings from numbers and booleans. A decimal is read exactly from its
-//! digits, a float may be `"NaN"` or `"Infinity"`. A timestamp is text (see [`times`](super::times)) or a number
-//! since the Unix epoch whose size says its unit (see [`epoch_micros`](super::scalars::epoch_micros)); a date may
-//! be a number of days. Binary is Base64. What does not fit is an error, or with `ignore.malformed.json` NULL: the value
-//! alone, however deep it is, and of a map the entry whose key does not fit is left out.
+//! Both: keys without a column are skipped, columns without a key and JSON's `null` are NULL, blank
+//! lines are no rows. Numbers are read from strings and strings from numbers and booleans. A
+//! decimal is read exactly from its digits, a float may be `"NaN"` or `"Infinity"`. A timestamp is
+//! text (see [`times`](super::times)) or a number since the Unix epoch whose size says its unit
+//! (see [`epoch_micros`](super::scalars::epoch_micros)); a date may be a number of days. Binary is
+//! Base64. What does not fit is an error, or with `ignore.malformed.json` NULL: the value alone,
+//! however deep it is, and of a map the entry whose key does not fit is left out.
 
 mod fields;
 mod reader;
@@ -383,7 +384,8 @@ impl Values {
         Ok(())
     }
 
-    /// Of a key that is there twice the last value counts, so the values are read when all keys are known.
+    /// Of a key that is there twice the last value counts, so the values are read when all keys are
+    /// known.
     fn read_map(
         &mut self,
         reader: &mut Reader<'_>,

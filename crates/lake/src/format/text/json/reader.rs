@@ -1,8 +1,9 @@
-//! Reads one JSON text from left to right, without building a tree: numbers stay text, strings are borrowed
-//! where they have no escapes, what is not wanted is checked and skipped without recursion.
+//! Reads one JSON text from left to right, without building a tree: numbers stay text, strings are
+//! borrowed where they have no escapes, what is not wanted is checked and skipped without
+//! recursion.
 //!
-//! The grammar is RFC 8259's, but for control characters within strings and escaped surrogates without their
-//! partner, which real files have: the former are kept, the latter become U+FFFD.
+//! The grammar is RFC 8259's, but for control characters within strings and escaped surrogates
+//! without their partner, which real files have: the former are kept, the latter become U+FFFD.
 
 use std::borrow::Cow;
 
@@ -137,8 +138,8 @@ impl<'a> Reader<'a> {
         Ok(count)
     }
 
-    /// Consumes the characters of a string and its closing quote; the opening one is consumed. Says whether
-    /// there are escapes.
+    /// Consumes the characters of a string and its closing quote; the opening one is consumed. Says
+    /// whether there are escapes.
     fn string_body(&mut self) -> Result<bool> {
         let mut escapes = false;
         loop {
