@@ -105,8 +105,8 @@ impl Halfway {
         (2..=17).filter_map(form).find(|text| !self.is_at(text))
     }
 
-    /// Whether a number's text is exactly halfway to a neighbour: `(2 * mantissa ± 1) * 2^(power -
-    /// 1)`.
+    /// Whether a number's text is exactly halfway to a neighbour:
+    /// `(2 * mantissa ± 1) * 2^(power - 1)`.
     fn is_at(&self, text: &str) -> bool {
         let (mantissa, exponent) = text
             .trim_start_matches('-')

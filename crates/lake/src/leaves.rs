@@ -1,4 +1,4 @@
-//! Arrays inside of arrays: a change of their leaves.
+//! Nested arrays: replaces their leaves.
 
 use std::sync::Arc;
 

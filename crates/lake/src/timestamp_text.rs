@@ -1,5 +1,5 @@
-//! A time as text, as PostgreSQL writes it: `2000-01-01 10:00:00.5`, with a zone `2000-01-01
-//! 10:00:00.5+02`.
+//! A time as text, as PostgreSQL writes it: `2000-01-01 10:00:00.5`, and with a zone
+//! `2000-01-01 10:00:00.5+02`.
 
 use std::fmt::Write;
 

@@ -28,7 +28,10 @@ pub(super) struct Opened {
 }
 
 impl Opened {
-    /// The ranges of the file; `None` if it is not as it was any more.
+    /// The ranges of the file; `None` if the file has changed since it was opened.
+    ///
+    /// # Errors
+    /// The file system.
     pub fn read(&self, ranges: &[Range<u64>]) -> object_store::Result<Option<Vec<Bytes>>> {
         let size = self.state.size;
         // A footer may claim any range: what the file does not hold is never allocated.

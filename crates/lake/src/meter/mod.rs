@@ -1,8 +1,8 @@
-//! Bytes are counted here, at the object store, once per query, for every format.
+//! Counts the bytes of each query at the object store, for every format.
 //!
-//! `bytes_scanned` is what the query asked for and does not depend on caches; `bytes_fetched` is what was
-//! read from the store. A ranged read is reserved before it is sent, so that a cutoff stops before
-//! the read.
+//! The number of bytes scanned is what the query asked for and does not depend on caches;
+//! `bytes_fetched` is what was read from the store. A ranged read is reserved before it is sent, so
+//! that the cutoff applies before the read.
 
 mod local_reads;
 mod metered_store;

@@ -27,7 +27,11 @@ impl Boundary {
         Some(parts.fold(directory, |folder, part| folder.join(part.as_ref())))
     }
 
-    /// Cheap enough for each request: a prefix comparison, and for a directory one `realpath`.
+    /// Checks that an object is in the root. Cheap enough for each request: a prefix comparison,
+    /// and for a directory one `realpath`.
+    ///
+    /// # Errors
+    /// It is not, or an excluded path holds it; the file system.
     pub fn check(&self, path: &Path) -> Result<()> {
         if !path.prefix_matches(&self.prefix) {
             return Err(Error::new(

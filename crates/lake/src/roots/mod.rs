@@ -85,6 +85,9 @@ impl Root {
 
     /// Removes what interrupted uploads left below a folder, of files whose names begin with
     /// `prefix`.
+    ///
+    /// # Errors
+    /// The folder is not in the root; the file system.
     pub async fn remove_staged(&self, folder: &Path, prefix: &str) -> Result<()> {
         let (store, folder, prefix) = (Arc::clone(&self.store), folder.clone(), prefix.to_owned());
         blocking(move || store.remove_staged(&folder, &prefix)).await

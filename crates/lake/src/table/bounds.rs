@@ -1,5 +1,4 @@
-//! Which files can match: a query's predicate, as far as the bounds in the files' footers decide
-//! it.
+//! Which files can match a query's predicate, as far as the bounds in their footers decide it.
 
 use std::collections::HashSet;
 use std::sync::Arc;

@@ -18,8 +18,8 @@ const PARALLEL_LISTS: usize = 32;
 
 /// Lists folders of a table.
 ///
-/// `wanted` are the folders to list; `of` is how many the table has below `table`. Where at least half of
-/// them are wanted, one recursive LIST of the table's folder serves all that lie in it.
+/// `wanted` are the folders to list; `of` is how many the table has below `table`. Where at least
+/// half of them are wanted, one recursive LIST of the table's folder serves all that lie in it.
 ///
 /// Files whose path below the folder has a part that begins with `_` or `.` are hidden; empty files
 /// hold no rows.

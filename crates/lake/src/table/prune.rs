@@ -1,4 +1,4 @@
-//! Which partitions can match: a query's predicate, evaluated over the partitions' values as a
+//! Which partitions can match a query's predicate, evaluated over the partitions' values as a
 //! batch.
 
 use std::sync::Arc;
@@ -74,6 +74,9 @@ fn partition_part(filter: &Expr, keys: &Schema) -> Option<Expr> {
 }
 
 /// The values of all partitions of a table, a row each, a column a key.
+///
+/// # Errors
+/// A value that is not of its key's type.
 pub fn partition_batch<'a, S: AsRef<str> + 'a>(
     keys: &SchemaRef,
     partitions: impl ExactSizeIterator<Item = &'a [S]> + Clone,
@@ -105,6 +108,9 @@ pub fn partition_batch<'a, S: AsRef<str> + 'a>(
 }
 
 /// The value of one partition key as the engine's scalar.
+///
+/// # Errors
+/// A type without scalars, which is no partition key's.
 pub fn partition_value(batch: &RecordBatch, row: usize, key: usize) -> Result<ScalarValue> {
     ScalarValue::try_from_array(batch.column(key), row)
         .map_err(|e| Error::internal(format!("partition value cannot be read: {e}")))

@@ -1,5 +1,5 @@
-//! From the columns of a client's batches to those of a table: by name, in any order and case, each
-//! in its column's type.
+//! Maps the columns of a client's batches to those of a table: by name, in any order and case, each
+//! cast to its column's type.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -21,7 +21,8 @@ pub struct Mapping {
 }
 
 impl Mapping {
-    /// `table`: its name, for messages. `columns`: those that may be written; the others are as if they were not there.
+    /// `table`: its name, for messages. `columns`: those that may be written; the others are as if
+    /// they were not there.
     ///
     /// # Errors
     /// A column that the table does not have, or that is sent twice; one whose values cannot become

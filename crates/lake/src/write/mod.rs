@@ -86,8 +86,8 @@ pub struct PartitionedWriter {
 }
 
 impl PartitionedWriter {
-    /// `mapping`: of the batches to the columns of the destination, its keys last. `memory`: the reservation for
-    /// what the files hold until it is sent.
+    /// `mapping`: of the batches to the columns of the destination, its keys last. `memory`: the
+    /// reservation for what the files hold until it is sent.
     ///
     /// # Errors
     /// Files of the destination's format are not written.
@@ -114,6 +114,8 @@ impl PartitionedWriter {
         })
     }
 
+    /// Appends rows to the files of their partitions.
+    ///
     /// # Errors
     /// A value that does not fit its column, which is named; too many partitions; the store.
     pub async fn write(&mut self, batch: &RecordBatch) -> Result<()> {
@@ -125,8 +127,8 @@ impl PartitionedWriter {
         Ok(())
     }
 
-    /// Rows that are made the table's at once: a column that is not sent, or sent as NULLs, takes
-    /// memory only then.
+    /// Rows that are mapped at once: columns that are not sent, or sent as NULLs, take memory only
+    /// then.
     fn rows_of_piece(&self) -> usize {
         (PIECE_VALUES / self.mapping.values_of_row().max(1)).max(1)
     }
@@ -195,7 +197,7 @@ impl PartitionedWriter {
         })
     }
 
-    /// Sends on what is more than the write may hold in memory.
+    /// Ends files until the others are within the write's bounds of memory and of open files.
     ///
     /// # Errors
     /// The store.
@@ -254,6 +256,9 @@ impl PartitionedWriter {
     }
 
     /// Ends all files, and waits until they are on disk.
+    ///
+    /// # Errors
+    /// The store; values that the format cannot hold.
     pub async fn finish(mut self) -> Result<Written> {
         let folders: Vec<Box<[String]>> = self.folders.keys().cloned().collect();
         for values in &folders {

@@ -1,9 +1,9 @@
 //! A query's expressions over the columns of one file.
 //!
 //! The engine's adapter puts casts around columns whose type in the file is another than in the
-//! table, and moves them to the constants they are compared with. Columns that are [converted
-//! here](super::convert) it sees in the file's type, and [`InTable`] comes around them afterwards,
-//! which nothing looks through.
+//! table, and moves them to the constants they are compared with. For columns that are
+//! [converted here](super::convert) it works with the file's type; [`InTable`] is put around them
+//! afterwards, and is opaque.
 
 use std::collections::HashMap;
 use std::fmt;

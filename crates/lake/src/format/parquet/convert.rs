@@ -1,4 +1,4 @@
-//! Values of a file in the table's types, where the engine's cast would give others or none.
+//! Values of a file in the table's types, where the engine's cast would be wrong or is missing.
 //!
 //! | file | table | |
 //! |---|---|---|
@@ -8,9 +8,8 @@
 //! | floating point, timestamp, time | string | the text of a cast to VARCHAR |
 //! | floating point | floating point | one NaN, which sorts behind all numbers |
 //!
-//! A conversion that puts values together or in another order is opaque to pruning: a condition on
-//! the table's value says nothing about the file's, while the engine moves its own casts to the
-//! constants.
+//! A conversion that merges values or changes their order is opaque to pruning: a condition on the
+//! table's value says nothing about the file's. The engine moves its own casts to the constants.
 
 use std::sync::Arc;
 

@@ -6,8 +6,8 @@
 //!        ─ names ─▶ columns in lower case ─▶ Footer
 //! ```
 //!
-//! What never happens: memory is taken for what a footer claims, an offset that is not in the file
-//! is read.
+//! What never happens: memory is allocated for what a footer claims, an offset outside the file is
+//! read.
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -1,8 +1,8 @@
-//! Columns of which a footer says something impossible, beside others that can be read.
+//! Columns that a footer describes with impossible values, beside others that can be read.
 //!
 //! A principal that may select the others alone must neither be stopped by the faults nor see them.
-//! Such a column keeps its place in the file, with no bytes: whatever looks over all columns of a
-//! row group, as the engine does to divide a file, finds nothing in it that is not so.
+//! Such a column keeps its place in the file, with no bytes, so that code that visits all columns
+//! of a row group, as the engine does to divide a file, finds no impossible value.
 
 use std::collections::HashMap;
 

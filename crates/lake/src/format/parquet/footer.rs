@@ -1,4 +1,4 @@
-//! Footers: read once for all queries, charged to each.
+//! Footers: read once for all queries, and charged to each query.
 
 use std::fmt;
 use std::ops::Range;

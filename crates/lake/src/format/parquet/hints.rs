@@ -1,5 +1,5 @@
-//! The Arrow schema by which the Parquet crate reads a file, put right where the file's own is
-//! wrong or says too little.
+//! The Arrow schema by which the Parquet crate reads a file, corrected where the file's own is
+//! wrong or incomplete.
 //!
 //! | column | the crate alone | here |
 //! |---|---|---|

@@ -7,8 +7,8 @@
 //!  ParquetFiles (the engine's ParquetSource) ◀─ reader: ranges in the file, pages that can be true
 //! ```
 //!
-//! What never happens: memory is taken because a file claims to need it, a damaged file panics a
-//! query.
+//! What never happens: memory is allocated because a file claims to need it, a damaged file panics
+//! a query.
 
 mod adapt;
 mod checks;

@@ -1,12 +1,12 @@
-//! Pages that are packed by codecs that the Parquet crate unpacks without a bound, or not at all.
+//! Pages compressed with codecs that the Parquet crate decompresses without a bound, or not at all.
 //!
 //! | codec | the crate | here |
 //! |---|---|---|
 //! | GZIP, Brotli | unpacks all that there is, whatever the page says | unpacked once before, into nothing, up to what it says |
 //! | LZ4 | takes one way of writing it in its simplest form | [made into that form](super::lz4) |
 //!
-//! The bytes that were found to be good are remembered with the footer: the next query does not
-//! look again.
+//! Which bytes were found to be good is kept with the footer, so that the next query does not check
+//! them again.
 
 use std::collections::HashSet;
 use std::io::Read;

@@ -1,7 +1,7 @@
-//! Headers of pages, looked at before pages are decoded.
+//! Headers of pages, checked before pages are decoded.
 //!
-//! A page says how many bytes and values it will have, and the Parquet crate takes the memory
-//! before it looks whether that is so.
+//! A header states how many bytes and values the page has, and the Parquet crate allocates that
+//! memory before it checks the claim.
 
 use std::ops::Range;
 

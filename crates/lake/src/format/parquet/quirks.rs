@@ -1,4 +1,4 @@
-//! What writers are known to get wrong in footers, put right before it is checked.
+//! Known mistakes of writers in footers, corrected before the footer is checked.
 //!
 //! | writer | |
 //! |---|---|

@@ -1,8 +1,8 @@
 //! A row group on its way to a file: each column has an encoder, and columns are encoded side by
 //! side.
 //!
-//! Batches are gathered first, as they are: clients send small ones, and what it takes to give
-//! every column a task is then paid once for many. While they are encoded, the next are gathered.
+//! Batches are gathered first, as they are: clients send small ones, and the cost of a task for
+//! each column is then paid once for many. While they are encoded, the next are gathered.
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::Schema;

@@ -1,4 +1,4 @@
-//! What a footer says of a file's values, in the table's columns.
+//! The statistics of a file's footer, for the table's columns.
 
 use std::collections::HashMap;
 
@@ -13,8 +13,8 @@ use super::convert::{convert, keeps_order};
 use super::decode::{Footer, caught};
 
 /// Statistics of one file in the table's columns: row count, and per column bounds and null counts.
-/// Unknown where nothing can be made of what the footer says. Exact bounds are values of the file;
-/// inexact ones hold too, but no row may have them.
+/// Unknown where the footer says nothing usable. Exact bounds are values of the file; inexact ones
+/// bound its values, too, but may be the value of no row.
 pub fn file_statistics(footer: &Footer, file_schema: &SchemaRef) -> Statistics {
     let groups = footer.metadata.row_groups();
     let rows: i64 = groups.iter().map(RowGroupMetaData::num_rows).sum();

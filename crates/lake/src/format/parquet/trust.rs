@@ -1,9 +1,9 @@
-//! What is believed of what a footer says about values: statistics, indexes of pages and Bloom
+//! Which claims of a footer about values are relied on: statistics, indexes of pages and Bloom
 //! filters.
 //!
 //! The engine rules out row groups, pages and files by them, answers `min`, `max` and `count` from
-//! them, and replaces columns by constants. It takes them at their word, so what cannot be relied
-//! on is taken out when a footer is decoded:
+//! them, and replaces columns by constants. It checks none of them, so unreliable ones are removed
+//! when a footer is decoded:
 //!
 //! | | why |
 //! |---|---|

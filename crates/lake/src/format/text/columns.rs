@@ -1,5 +1,5 @@
-//! Columns under construction. Unlike Arrow's builders they can be cut back, so that a row that
-//! turns out to be wrong halfway leaves nothing behind.
+//! Columns under construction. Unlike Arrow's builders they can be truncated, so that a row that
+//! fails halfway leaves nothing behind.
 
 use std::sync::Arc;
 

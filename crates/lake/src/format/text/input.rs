@@ -1,7 +1,8 @@
 //! The bytes of one file, or of one byte range of it, decompressed.
 //!
-//! What a file is compressed with is seen in its first bytes, whatever its name says. A compressed
-//! file cannot be cut: the range that starts at its first byte reads all of it, the others nothing.
+//! The compression is recognised by the first bytes of the file, whatever its name says. A
+//! compressed file cannot be split: the range that starts at its first byte reads all of it, and
+//! the others read nothing.
 
 use std::io;
 use std::ops::Range;

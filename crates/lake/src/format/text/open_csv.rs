@@ -8,8 +8,7 @@
 //!
 //! A string is the field as it is. Dates are days since the Unix epoch and timestamps milliseconds,
 //! as Athena has it; both may also be text. An empty field is an error in a column that is no
-//! string, as in Athena, but for
-//! `serialization.null.format`: a field of exactly that text is NULL.
+//! string, as in Athena, unless it is the text of `serialization.null.format`, which is NULL.
 
 use arrow::datatypes::DataType;
 use lakegate_error::{Error, Result};

@@ -28,8 +28,8 @@ pub enum TextSerDe {
 /// Properties of both JSON SerDes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct JsonOptions {
-    /// `ignore.malformed.json`: a line that is no JSON object is a row of NULLs, a value that its column
-    /// cannot hold is NULL; else both are errors.
+    /// `ignore.malformed.json`: a line that is no JSON object is a row of NULLs, a value that its
+    /// column cannot hold is NULL; else both are errors.
     pub ignore_malformed: bool,
     /// `case.insensitive`: keys are lower-cased before they are compared with column names.
     pub case_insensitive: bool,

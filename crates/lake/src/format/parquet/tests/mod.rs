@@ -10,6 +10,7 @@
 mod forged;
 mod hidden;
 mod hostile;
+mod index;
 mod lake_files;
 mod mutations;
 mod names;

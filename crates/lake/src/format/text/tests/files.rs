@@ -404,3 +404,37 @@ fn filters_stay_above_the_scan() {
         .unwrap();
     assert!(pushed.updated_node.is_none());
 }
+
+#[tokio::test]
+async fn file_is_read_only_in_the_state_that_the_plan_has() {
+    for range in [None, Some(1..4)] {
+        let stored = Lake::new(OPEN_CSV, &[], &[("a", "string")])
+            .file("f", "x\ny\nz\n")
+            .await;
+        let current = stored.store.head(&Path::from("f")).await.unwrap().e_tag;
+        let read = async |e_tag: Option<String>| {
+            let mut planned = stored.files[0].clone();
+            planned.object_meta.e_tag = e_tag;
+            if let Some(range) = &range {
+                planned = ranged(&planned, range.clone());
+            }
+            let lake = Lake {
+                format: stored.format.clone(),
+                schema: Arc::clone(&stored.schema),
+                keys: Vec::new(),
+                store: Arc::clone(&stored.store),
+                files: vec![planned],
+                projection: None,
+                limit: None,
+                batch_size: 64,
+                max_row_bytes: MAX_ROW_BYTES,
+            };
+            lake.rows().await
+        };
+        assert!(current.is_some());
+        let expected = if range.is_some() { 1 } else { 3 };
+        assert_eq!(read(current.clone()).await.unwrap().len(), expected);
+        assert!(read(Some("replaced".to_owned())).await.is_err());
+        assert_eq!(read(None).await.unwrap().len(), expected);
+    }
+}
