@@ -44,7 +44,7 @@ struct Known {
 /// A folder of one table: its own, or one of a partition that lies elsewhere.
 #[derive(Debug, Clone)]
 pub struct Folder {
-    /// The URL as [`Location::folder`](super::roots::Location::folder) has it.
+    /// The URL as [`Location::folder`](crate::roots::Location::folder) has it.
     pub url: Arc<str>,
     pub claim: Claim,
 }
