@@ -32,7 +32,7 @@ use lakegate_gateway::workgroup::AdmissionLimits;
 use lakegate_gateway::{
     ConnectionLimits, Execution, Gateway, GatewayParts, Login, Prepared, Protocol, Session,
 };
-use lakegate_lake::parquet::FooterCache;
+use lakegate_lake::format::parquet::FooterCache;
 use lakegate_lake::roots::{Backing, Roots};
 
 /// The server's.

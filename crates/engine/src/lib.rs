@@ -77,7 +77,7 @@ pub use expressions::has as has_expression;
 pub use functions::FunctionInfo;
 pub use interval_text::write_interval;
 use lakegate_error::{Error, Result, UNQUALIFIED, from_engine};
-use lakegate_lake::metered_store::QueryStores;
+use lakegate_lake::meter::QueryStores;
 pub use named_cast::has_columns_of_one_name;
 pub use output_names::{
     OutputNames, apart, apart_in_relation, decoded, encoded, is_apart, is_apart_in_relation, shown,

@@ -1,16 +1,17 @@
-//! Casts that give different values the same result, or another order, where the engine takes each for reversible.
+//! Casts that map different values to one result, or change their order, although the engine
+//! treats every cast as reversible.
 //!
-//! A filter's bounds are worked out backwards, through its casts, into the columns (`CastExpr::propagate_constraints` of
-//! `datafusion-physical-expr`, 55.2). A column is then taken for a constant that has many values, and is left out of sorts and
-//! groups:
+//! A filter's bounds are worked out backwards, through its casts, into the columns
+//! (`CastExpr::propagate_constraints` of `datafusion-physical-expr`, 55.2). A column that has many
+//! values is then treated as a constant, and is left out of sorts and groups:
 //!
 //! ```text
 //! SELECT ts FROM t WHERE CAST(ts AS DATE) = DATE '2024-02-29' ORDER BY ts      was not sorted
 //! ```
 //!
-//! In conditions such casts get an [`opaque`] argument, which nothing is concluded through. Scans prune by conditions, which is
-//! done forwards and right, so they take it off again: [`transparent`]. Delete this when the engine knows which casts are
-//! reversible.
+//! In conditions such casts get an [`opaque`] argument, which the engine does not look through.
+//! Scans prune forwards, by evaluating conditions, which is correct, so they remove it again:
+//! [`transparent`]. Delete this when the engine knows which casts are reversible.
 
 use std::sync::Arc;
 

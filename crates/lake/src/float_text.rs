@@ -4,7 +4,8 @@ use std::fmt::Write;
 
 use bytes::{BufMut, BytesMut};
 
-/// How many digits a float shows: Postgres' `extra_float_digits`, where 1 and more mean the shortest exact form.
+/// How many digits a float shows: Postgres' `extra_float_digits`, where 1 and more mean the
+/// shortest exact form.
 pub fn put_f64(out: &mut BytesMut, value: f64, extra_digits: i32) {
     if put_special(
         out,
@@ -87,8 +88,9 @@ fn scientific<T: std::fmt::LowerExp + std::str::FromStr + PartialEq>(
 
 /// A float above its precision, `mantissa * 2^power`.
 ///
-/// Rust's shortest form may lie exactly halfway between two floats (`1e23`), which reads back only where ties go to the even one.
-/// Postgres does not rely on that and prints the next longer form, `9.999999999999999e+22`.
+/// Rust's shortest form may lie exactly halfway between two floats (`1e23`), which reads back only
+/// where ties go to the even one. Postgres does not rely on that and prints the next longer form,
+/// `9.999999999999999e+22`.
 struct Halfway {
     mantissa: u64,
     power: i32,
@@ -103,7 +105,8 @@ impl Halfway {
         (2..=17).filter_map(form).find(|text| !self.is_at(text))
     }
 
-    /// Whether a number's text is exactly halfway to a neighbour: `(2 * mantissa ± 1) * 2^(power - 1)`.
+    /// Whether a number's text is exactly halfway to a neighbour:
+    /// `(2 * mantissa ± 1) * 2^(power - 1)`.
     fn is_at(&self, text: &str) -> bool {
         let (mantissa, exponent) = text
             .trim_start_matches('-')
@@ -146,7 +149,8 @@ fn put_special(out: &mut BytesMut, nan: bool, infinite: bool, negative: bool) ->
     true
 }
 
-/// Lays out `d.ddde±x` as C's `%g` and Postgres do: plain for exponents from -4 up to `plain_below`, else `d.ddde+XX`.
+/// Lays out `d.ddde±x` as C's `%g` and Postgres do: plain for exponents from -4 up to
+/// `plain_below`, else `d.ddde+XX`.
 fn put_scientific(out: &mut BytesMut, number: std::fmt::Arguments<'_>, plain_below: i32) {
     let mut text = SmallText::default();
     if text.write_fmt(number).is_err() {

@@ -1,4 +1,4 @@
-//! Arrays inside of arrays: a change of their leaves.
+//! Nested arrays: replaces their leaves.
 
 use std::sync::Arc;
 
@@ -9,10 +9,11 @@ use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, TimeUnit, TimestampMicrosecondType, TimestampNanosecondType};
 use arrow::error::ArrowError;
 
-/// An array of type `target`, each of whose leaves is `leaf`'s; lists, structs and maps stay as they are around them.
+/// An array of type `target`, each of whose leaves is `leaf`'s; lists, structs and maps stay as
+/// they are around them.
 ///
 /// # Errors
-/// What `leaf` gives; a `target` of another shape.
+/// Those of `leaf`; a `target` of another shape.
 pub fn with_leaves<E: From<ArrowError>>(
     array: &ArrayRef,
     target: &DataType,

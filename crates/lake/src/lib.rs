@@ -1,29 +1,19 @@
-//! The lake: object stores under configured roots, the byte meter, file listing, and scans of exactly
-//! the files that a query was planned against.
+//! The lake: object stores under configured roots, the byte meter, file listing, and scans of
+//! exactly the files that a query was planned against.
 //!
-//! What never happens: a request outside a configured root, a read that the query's meter does not see,
-//! a scan that lists.
+//! What never happens: a request outside a configured root, a read that the query's meter does not
+//! see, a scan that lists.
 
-pub mod bounds;
 pub mod casts;
 pub mod float_text;
-pub mod folders;
 pub mod format;
 pub mod leaves;
-pub mod listing;
 pub mod meter;
-pub mod metered_store;
-pub mod parquet;
-pub mod prune;
-mod redaction;
-pub mod root_store;
 pub mod roots;
-pub mod s3;
 pub mod scan;
 pub mod sight;
 pub mod sizes;
-pub mod snapshot;
-pub mod tables;
+pub mod table;
 mod texts;
 pub mod timestamp_text;
 pub mod write;
@@ -35,15 +25,16 @@ use arrow::error::ArrowError;
 use arrow::util::display::FormatOptions;
 use lakegate_catalog::hive_type::HiveType;
 
-/// A cast to which a value that does not fit is an error, not NULL.
+/// Casts that fail on a value that does not fit, instead of making it NULL.
 pub const STRICT: CastOptions<'static> = CastOptions {
     safe: false,
     format_options: FormatOptions::new(),
 };
 
-/// The values in another type. NULLs are of every type.
+/// Casts the values. An all-NULL array casts to any type.
 ///
-/// Errors: a value that does not fit; types of which none becomes the other.
+/// # Errors
+/// A value that does not fit; types without a cast.
 pub(crate) fn cast_strictly(
     array: &ArrayRef,
     data_type: &DataType,
@@ -57,7 +48,7 @@ pub(crate) fn cast_strictly(
     cast_with_options(array, data_type, &STRICT)
 }
 
-/// An Arrow type in the words of a table definition; Arrow's own where Hive has none.
+/// The name of an Arrow type in a table definition; Arrow's own where Hive has no such type.
 pub fn type_name(data_type: &DataType) -> String {
     HiveType::from_arrow(data_type).map_or_else(|_| data_type.to_string(), |hive| hive.to_string())
 }

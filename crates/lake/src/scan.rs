@@ -1,4 +1,5 @@
-//! From a snapshot to a physical plan: the engine's own file scan over exactly the snapshot's files.
+//! From a snapshot to a physical plan: the engine's own file scan over exactly the snapshot's
+//! files.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,30 +8,22 @@ use arrow::datatypes::{FieldRef, SchemaRef};
 use datafusion::catalog::Session;
 use datafusion::common::stats::Precision;
 use datafusion::common::{ColumnStatistics, Statistics};
-use datafusion::config::TableParquetOptions;
 use datafusion::datasource::listing::PartitionedFile;
-use datafusion::datasource::physical_plan::{
-    FileGroup, FileScanConfigBuilder, FileSource, ParquetSource,
-};
+use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::datasource::table_schema::TableSchema;
 use datafusion::logical_expr::Expr;
-use datafusion::physical_expr_adapter::PhysicalExprAdapterFactory;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::union::UnionExec;
 use futures::{StreamExt, TryStreamExt};
 use lakegate_error::{Result, from_engine};
 
-use super::bounds;
-use super::format::TableFormat;
-use super::meter::QueryMeter;
-use super::parquet::{
-    ColumnChecks, FileAdapters, FooterCache, LakeReaderFactory, ParquetFiles, PartitionName,
-    file_statistics,
-};
-use super::roots::{Root, Roots};
-use super::snapshot::{LakeTable, Opened, TableSnapshot};
+use crate::format::parquet::FooterCache;
+use crate::format::{FileScan, PartitionName, ScanSource, TableFileFormat, TableFormat};
+use crate::meter::QueryMeter;
+use crate::roots::Roots;
+use crate::table::{LakeTable, Opened, TableSnapshot, bounds};
 
 /// Footers that are read at once while a query is planned.
 const PARALLEL_FOOTERS: usize = 32;
@@ -41,7 +34,8 @@ pub struct QueryLake {
     pub roots: Arc<Roots>,
     pub meter: Arc<QueryMeter>,
     pub footers: FooterCache,
-    /// Statistics come from footers; of a table with more files than this none is read while planning.
+    /// Statistics come from footers; of a table with more files than this none is read while
+    /// planning.
     pub max_statistics_files: usize,
     /// The longest row of a text file, in bytes after decompression.
     pub max_row_bytes: usize,
@@ -60,7 +54,8 @@ pub struct Wanted<'a> {
 
 /// Plans the scan of a snapshot.
 ///
-/// Errors: a damaged footer, a column type that cannot be read as the table's, the cutoff, the store.
+/// # Errors
+/// A damaged footer, a column type that cannot be read as the table's, the cutoff, the store.
 pub async fn plan(
     session: &dyn Session,
     lake: &QueryLake,
@@ -79,46 +74,51 @@ async fn planned(
     snapshot: &TableSnapshot,
     wanted: Wanted<'_>,
 ) -> Result<Arc<dyn ExecutionPlan>> {
-    lake.meter
-        .pin(snapshot.partitions.iter().flat_map(|partition| {
-            let root = &partition.location.root;
-            partition
-                .files
-                .iter()
-                .filter_map(|file| Some((root.object_id(&file.location), file.e_tag.clone()?)))
-        }));
-
+    let columns = projected_columns(table, wanted.projection);
+    let keys: Vec<FieldRef> = table.keys.fields().iter().cloned().collect();
+    let table_schema = TableSchema::builder(Arc::clone(&table.file_schema))
+        .with_table_partition_cols(keys)
+        .build();
     // A file scan has one store and one format: partitions that differ are scanned side by side.
-    let mut scans: BTreeMap<(String, String), Scan> = BTreeMap::new();
+    let mut scans: BTreeMap<(&str, &TableFormat), Scan<'_>> = BTreeMap::new();
     for partition in &snapshot.partitions {
-        let key = (
-            partition.location.root.url().to_owned(),
-            format!("{:?}", partition.format),
-        );
-        let scan = scans.entry(key).or_insert_with(|| Scan {
-            root: Arc::clone(&partition.location.root),
-            format: partition.format.clone(),
-            files: Vec::new(),
-        });
+        let root = &partition.location.root;
+        let scan = scans
+            .entry((root.url(), &partition.format))
+            .or_insert_with(|| Scan {
+                format: partition.format.file_format(),
+                scan: FileScan {
+                    root,
+                    table: table.name(),
+                    table_schema: table_schema.clone(),
+                    columns: &columns,
+                    places: &table.places,
+                    sight: &table.sight,
+                    meter: &lake.meter,
+                    footers: &lake.footers,
+                    max_row_bytes: lake.max_row_bytes,
+                    options: session.config_options(),
+                },
+                files: Vec::new(),
+            });
         for file in &partition.files {
             scan.files.push(
-                PartitionedFile::new_from_meta(file.clone())
+                PartitionedFile::new_from_meta(file.object())
                     .with_partition_values(partition.values.clone())
                     .with_extension(PartitionName(Arc::clone(&partition.name))),
             );
         }
     }
-    let columns = projected_columns(table, wanted.projection);
     let mut plans: Vec<Arc<dyn ExecutionPlan>> = Vec::new();
     let mut opened = Opened::default();
     for scan in scans.into_values() {
-        let (scan, statistics) = scan.matching(lake, table, &columns, wanted).await?;
+        let (scan, statistics) = scan.matching(lake, table, wanted).await?;
         if scan.files.is_empty() {
             continue;
         }
         opened.files += scan.files.len();
         opened.bytes += scan.files.iter().map(|f| f.object_meta.size).sum::<u64>();
-        plans.push(scan.plan(session, lake, table, &columns, statistics, wanted)?);
+        plans.push(scan.plan(session, statistics, wanted)?);
     }
     snapshot.will_open(opened);
     match plans.len() {
@@ -147,27 +147,24 @@ fn projected_columns(table: &LakeTable, projection: Option<&Vec<usize>>) -> Sche
     }
 }
 
-struct Scan {
-    root: Arc<Root>,
-    format: TableFormat,
+struct Scan<'a> {
+    format: &'a dyn TableFileFormat,
+    scan: FileScan<'a>,
     files: Vec<PartitionedFile>,
 }
 
-impl Scan {
-    /// Leaves out the files that need not be opened, and gives statistics of the rest.
+impl Scan<'_> {
+    /// Leaves out the files that need not be opened, and returns statistics of the rest.
     async fn matching(
         mut self,
         lake: &QueryLake,
         table: &LakeTable,
-        columns: &SchemaRef,
         wanted: Wanted<'_>,
     ) -> Result<(Self, Statistics)> {
         let mut statistics = Statistics::new_unknown(&table.schema);
-        if matches!(self.format, TableFormat::Parquet)
-            && self.files.len() <= lake.max_statistics_files
-        {
-            (self.files, statistics) =
-                with_statistics(lake, &self.root, table, columns, self.files, wanted).await?;
+        if self.format.has_statistics() && self.files.len() <= lake.max_statistics_files {
+            let files = std::mem::take(&mut self.files);
+            (self.files, statistics) = self.with_statistics(&table.schema, files, wanted).await?;
         }
         Ok((self, statistics))
     }
@@ -175,59 +172,72 @@ impl Scan {
     fn plan(
         self,
         session: &dyn Session,
-        lake: &QueryLake,
-        table: &LakeTable,
-        columns: &SchemaRef,
         statistics: Statistics,
         wanted: Wanted<'_>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let keys: Vec<FieldRef> = table.keys.fields().iter().cloned().collect();
-        let table_schema = TableSchema::builder(Arc::clone(&table.file_schema))
-            .with_table_partition_cols(keys)
-            .build();
-        let mut adapter: Option<Arc<dyn PhysicalExprAdapterFactory>> = None;
-        let source: Arc<dyn FileSource> = match &self.format {
-            TableFormat::Parquet => {
-                let mut options = TableParquetOptions::new();
-                options.global = session.config_options().execution.parquet.clone();
-                let source = ParquetSource::new(table_schema)
-                    .with_table_parquet_options(options)
-                    .with_parquet_file_reader_factory(Arc::new(LakeReaderFactory {
-                        root: Arc::clone(&self.root),
-                        footers: lake.footers.clone(),
-                        meter: Arc::clone(&lake.meter),
-                        checks: Arc::new(checks(table, columns)),
-                    }));
-                adapter = Some(Arc::new(FileAdapters));
-                Arc::new(ParquetFiles::new(source, &self.root, &table.sight))
-            }
-            TableFormat::Text(format) => {
-                format.source(table_schema, table, &self.root, lake.max_row_bytes)
-            }
-        };
+        let ScanSource { source, adapters } = self.format.source(&self.scan);
         let groups = FileGroup::new(self.files).split_files(session.config().target_partitions());
-        let config = FileScanConfigBuilder::new(self.root.engine_url().clone(), source)
+        let config = FileScanConfigBuilder::new(self.scan.root.engine_url().clone(), source)
             .with_file_groups(groups)
             .with_statistics(statistics)
-            .with_expr_adapter(adapter)
+            .with_expr_adapter(adapters)
             .with_projection_indices(wanted.projection.cloned())
             .map_err(from_engine)?
             .with_limit(wanted.limit)
             .build();
         Ok(DataSourceExec::from_data_source(config))
     }
-}
 
-fn checks(table: &LakeTable, columns: &SchemaRef) -> ColumnChecks {
-    ColumnChecks {
-        table: table.name(),
-        columns: Arc::clone(columns),
-        whole: table.sight.is_whole(),
+    /// Asks the format for the files' row counts and bounds.
+    ///
+    /// Files that cannot hold a matching row are left out; with a limit, those after the ones that
+    /// surely hold enough rows.
+    async fn with_statistics(
+        &self,
+        schema: &SchemaRef,
+        files: Vec<PartitionedFile>,
+        wanted: Wanted<'_>,
+    ) -> Result<(Vec<PartitionedFile>, Statistics)> {
+        let mut loaded = futures::stream::iter(files.into_iter().map(|file| async move {
+            let statistics = self.format.statistics(&self.scan, &file).await?;
+            let statistics = with_keys(&file, statistics);
+            Ok::<_, lakegate_error::Error>((file, Arc::new(statistics)))
+        }))
+        .buffered(PARALLEL_FOOTERS);
+        let mut kept = Vec::new();
+        let mut rows: usize = 0;
+        let mut complete = true;
+        while let Some((file, statistics)) = loaded.try_next().await? {
+            if wanted.limit.is_some_and(|limit| rows >= limit) {
+                complete = false;
+                break;
+            }
+            if let Precision::Exact(count) = statistics.num_rows {
+                rows = rows.saturating_add(count);
+            }
+            kept.push((file, statistics));
+        }
+        let summaries: Vec<_> = kept.iter().map(|(_, known)| Arc::clone(known)).collect();
+        let mut matching = bounds::matching(wanted.filters, schema, &summaries).into_iter();
+        kept.retain(|_| matching.next().unwrap_or(true));
+
+        let summaries = kept.iter().map(|(_, statistics)| statistics.as_ref());
+        let merged = Statistics::try_merge_iter(summaries, schema).map_err(from_engine)?;
+        let merged = if complete {
+            merged
+        } else {
+            merged.to_inexact()
+        };
+        let kept = kept.into_iter().map(|(mut file, statistics)| {
+            file.statistics = Some(statistics);
+            file
+        });
+        Ok((kept.collect(), merged))
     }
 }
 
 /// Adds what is known of the partition keys to a file's statistics.
-fn described(file: &PartitionedFile, mut statistics: Statistics) -> Statistics {
+fn with_keys(file: &PartitionedFile, mut statistics: Statistics) -> Statistics {
     for value in &file.partition_values {
         let bound = || {
             if value.is_null() {
@@ -249,61 +259,4 @@ fn described(file: &PartitionedFile, mut statistics: Statistics) -> Statistics {
         });
     }
     statistics
-}
-
-/// Reads the files' footers for row counts and bounds.
-///
-/// Files that cannot hold a matching row are left out; with a limit, those after the ones that surely hold enough rows.
-async fn with_statistics(
-    lake: &QueryLake,
-    root: &Arc<Root>,
-    table: &LakeTable,
-    columns: &SchemaRef,
-    files: Vec<PartitionedFile>,
-    wanted: Wanted<'_>,
-) -> Result<(Vec<PartitionedFile>, Statistics)> {
-    let checks = &checks(table, columns);
-    let mut loaded = futures::stream::iter(files.into_iter().map(|file| async move {
-        let footer = lake
-            .footers
-            .footer(root, &file.object_meta, &lake.meter)
-            .await?;
-        let partition = file
-            .extension::<PartitionName>()
-            .map_or_else(|| Arc::from(""), |name| Arc::clone(&name.0));
-        let url = root.display_path(&file.object_meta.location);
-        checks.check(&footer, &partition, &url)?;
-        let statistics = described(&file, file_statistics(&footer, &table.file_schema));
-        Ok::<_, lakegate_error::Error>((file, Arc::new(statistics)))
-    }))
-    .buffered(PARALLEL_FOOTERS);
-    let mut kept = Vec::new();
-    let mut rows: usize = 0;
-    let mut complete = true;
-    while let Some((file, statistics)) = loaded.try_next().await? {
-        if wanted.limit.is_some_and(|limit| rows >= limit) {
-            complete = false;
-            break;
-        }
-        if let Precision::Exact(count) = statistics.num_rows {
-            rows = rows.saturating_add(count);
-        }
-        kept.push((file, statistics));
-    }
-    let summaries: Vec<_> = kept.iter().map(|(_, known)| Arc::clone(known)).collect();
-    let mut matching = bounds::matching(wanted.filters, &table.schema, &summaries).into_iter();
-    kept.retain(|_| matching.next().unwrap_or(true));
-
-    let summaries = kept.iter().map(|(_, statistics)| statistics.as_ref());
-    let merged = Statistics::try_merge_iter(summaries, &table.schema).map_err(from_engine)?;
-    let merged = if complete {
-        merged
-    } else {
-        merged.to_inexact()
-    };
-    let kept = kept.into_iter().map(|(mut file, statistics)| {
-        file.statistics = Some(statistics);
-        file
-    });
-    Ok((kept.collect(), merged))
 }

@@ -1,13 +1,14 @@
-//! What of a table's files a principal may be told: a file's path holds the values of all partition keys, a line those of all columns.
+//! What may be reported of a table's files: a file's path holds the values of all partition keys,
+//! and a line those of all columns.
 //!
-//! A principal that may select every column and key sees both. Another one is told neither, in whatever words an error has; the server's
-//! log has them.
+//! A principal that may select every column and key sees both. For any other, errors contain
+//! neither; the server's log has them.
 
 use std::sync::Arc;
 
 use lakegate_error::Error;
 
-/// The table that files are of, and whether what lies in them may be told.
+/// The table that files belong to, and whether their paths and contents may be reported.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sight {
     table: Arc<str>,
@@ -31,12 +32,12 @@ impl Sight {
         }
     }
 
-    /// Whether paths of files and pieces of lines may be told.
+    /// Whether paths of files and pieces of lines may be reported.
     pub fn is_whole(&self) -> bool {
         self.whole
     }
 
-    /// An error that came up while one of the files was read.
+    /// The error to report for one that came up while a file was read.
     #[must_use]
     pub fn of_file(&self, error: Error) -> Error {
         if self.whole {
@@ -45,7 +46,8 @@ impl Sight {
         error.withheld(&format!("a file of {}", self.table))
     }
 
-    /// An error that came up while the table's partitions or files were looked for.
+    /// The error to report for one that came up while the table's partitions or files were looked
+    /// up.
     #[must_use]
     pub fn of_table(&self, error: Error) -> Error {
         if self.whole {

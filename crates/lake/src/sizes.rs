@@ -1,4 +1,4 @@
-//! How many bytes rows are: of a slice its own, without the buffers that it shares with others.
+//! Sizes of rows in bytes: of a slice only its own rows, not the buffers that it shares.
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 

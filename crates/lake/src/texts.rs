@@ -1,4 +1,5 @@
-//! Values of a file as the texts that a cast to VARCHAR gives, where a table has a column of texts in their place.
+//! Values of a file as the texts that a cast to VARCHAR returns, where a table has a column of
+//! texts in their place.
 //!
 //! ```text
 //! double, real     1, 1e+15, Infinity              Arrow: 1.0, 1e15, inf
@@ -6,7 +7,8 @@
 //! time             10:00:00.5                      Arrow: 10:00:00.500
 //! ```
 //!
-//! A timestamp has no zone here, as it has none in a column of the type TIMESTAMP. All other types are written alike by Arrow.
+//! A timestamp has no zone here, as it has none in a column of the type TIMESTAMP. All other types
+//! are written alike by Arrow.
 
 use arrow::array::{ArrayRef, AsArray, PrimitiveArray, StringArray, StringBuilder};
 use arrow::compute::{cast, cast_with_options};

@@ -1,11 +1,12 @@
-//! A time as text, as PostgreSQL writes it: `2000-01-01 10:00:00.5`, with a zone `2000-01-01 10:00:00.5+02`.
+//! A time as text, as PostgreSQL writes it: `2000-01-01 10:00:00.5`, and with a zone
+//! `2000-01-01 10:00:00.5+02`.
 
 use std::fmt::Write;
 
 use chrono::{DateTime, Datelike, NaiveDateTime, Timelike};
 
-/// Writes a time in microseconds since 1970, with the seconds that a clock shows it east of UTC, if it has a zone; `None` if the calendar
-/// ends before it.
+/// Writes a time in microseconds since 1970, with the seconds that a clock shows it east of UTC, if
+/// it has a zone; `None` if the calendar ends before it.
 pub fn write_timestamp(text: &mut String, micros: i64, offset: Option<i32>) -> Option<()> {
     let shown = micros.checked_add(i64::from(offset.unwrap_or(0)) * 1_000_000)?;
     let local = DateTime::from_timestamp_micros(shown)?.naive_utc();

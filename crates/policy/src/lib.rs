@@ -18,9 +18,9 @@ use lakegate_catalog::access::{Access, ColumnSelection, Privilege, TableAccess};
 use lakegate_catalog::model::{Database, Table};
 use lakegate_catalog::store::Metastore;
 use lakegate_error::{Code, Error, Result};
-use lakegate_lake::folders::Folders;
 use lakegate_lake::sight::Sight;
-use lakegate_lake::tables::LakeTables;
+use lakegate_lake::table::LakeTables;
+use lakegate_lake::table::folders::Folders;
 pub use path::SearchPath;
 pub use table::PolicyTable;
 

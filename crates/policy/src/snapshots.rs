@@ -10,7 +10,7 @@ use futures::{StreamExt, TryStreamExt};
 use lakegate_catalog::store::OpenWrites;
 use lakegate_error::{Result, from_engine};
 use lakegate_lake::scan::QueryLake;
-use lakegate_lake::snapshot::{Pruned, TableSnapshot};
+use lakegate_lake::table::{Pruned, TableSnapshot};
 use sha2::{Digest, Sha256};
 
 use super::PolicyTable;

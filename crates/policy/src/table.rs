@@ -10,10 +10,10 @@ use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use lakegate_catalog::access::TableAccess;
 use lakegate_error::{Code, Error, Result};
-use lakegate_lake::prune;
 use lakegate_lake::roots::Roots;
 use lakegate_lake::scan::{self, QueryLake, Wanted};
-use lakegate_lake::snapshot::{LakeTable, Pruned, TableSnapshot};
+use lakegate_lake::table::prune;
+use lakegate_lake::table::{LakeTable, Pruned, TableSnapshot};
 
 /// A table as its principal may query it.
 ///
@@ -146,7 +146,7 @@ mod tests {
     use lakegate_catalog::access::{Grant, Privilege, Resource, ScramVerifier};
     use lakegate_catalog::model::{Column, DatabaseInput, StorageDescriptor, TableInput};
     use lakegate_catalog::store::{Control, Metastore, SqliteStore};
-    use lakegate_lake::tables::LakeTables;
+    use lakegate_lake::table::LakeTables;
 
     use super::*;
 

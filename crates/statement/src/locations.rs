@@ -2,15 +2,15 @@
 //!
 //! A table gives access to the files in its folders. Registering a folder therefore needs
 //! DATA_LOCATION on it, and files that are already in a table's folder stay subject to the grants
-//! on the table that had them first ([`lakegate_lake::folders`]).
+//! on the table that had them first ([`lakegate_lake::table::folders`]).
 
 use std::sync::Arc;
 
 use lakegate_catalog::access::{Privilege, Resource};
 use lakegate_catalog::model::{Database, Table};
 use lakegate_error::{Code, Error, Result};
-use lakegate_lake::folders::FolderIndex;
 use lakegate_lake::roots::Location;
+use lakegate_lake::table::folders::FolderIndex;
 
 use super::StatementContext;
 

@@ -22,8 +22,8 @@ use lakegate_catalog::partition::{
     partition_path,
 };
 use lakegate_error::{Code, Result};
-use lakegate_lake::listing;
 use lakegate_lake::roots::Location;
+use lakegate_lake::table::listing;
 use lakegate_sql::Statement;
 use lakegate_sql::ast::{MsckMode, MsckRepair};
 

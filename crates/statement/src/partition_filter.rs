@@ -12,8 +12,8 @@ use lakegate_catalog::error::CatalogError;
 use lakegate_catalog::model::Table;
 use lakegate_catalog::partition::{HIVE_DEFAULT_PARTITION, Partitions, canonical_value};
 use lakegate_error::{Code, Error, Result};
-use lakegate_lake::prune::partition_batch;
-use lakegate_lake::tables::table_schema;
+use lakegate_lake::table::prune::partition_batch;
+use lakegate_lake::table::table_schema;
 use lakegate_sql::ast::{CompareOp, PartitionCondition, PartitionFilter};
 
 /// The indexes of the partitions that satisfy every condition. A NULL key satisfies `= NULL` only.

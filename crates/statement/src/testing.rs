@@ -8,9 +8,9 @@ use lakegate_catalog::access::{ADMINISTRATORS, ScramVerifier};
 use lakegate_catalog::model::Table;
 use lakegate_catalog::store::{Control, Metastore, SqliteStore};
 use lakegate_error::{Error, Result};
-use lakegate_lake::folders::Folders;
 use lakegate_lake::roots::{Backing, Roots};
-use lakegate_lake::tables::LakeTables;
+use lakegate_lake::table::LakeTables;
+use lakegate_lake::table::folders::Folders;
 use lakegate_policy::View;
 use tempfile::TempDir;
 

@@ -10,8 +10,7 @@ use datafusion::datasource::physical_plan::FileScanConfig;
 use datafusion::datasource::source::{DataSource, DataSourceExec};
 use datafusion::physical_plan::metrics::MetricType;
 use datafusion::physical_plan::{DisplayFormatType, ExecutionPlan};
-use lakegate_lake::format::TextSource;
-use lakegate_lake::parquet::ParquetFiles;
+use lakegate_lake::format::sight_of;
 use lakegate_lake::sight::Sight;
 
 /// The lines of a plan, the root first, each node two spaces further in than its parent.
@@ -78,10 +77,7 @@ fn hidden_files(plan: &Arc<dyn ExecutionPlan>) -> Option<&FileScanConfig> {
     let scan = plan.downcast_ref::<DataSourceExec>()?;
     let config = scan.data_source().downcast_ref::<FileScanConfig>()?;
     let source = config.file_source();
-    let sight = source
-        .downcast_ref::<ParquetFiles>()
-        .map(ParquetFiles::sight)
-        .or_else(|| source.downcast_ref::<TextSource>().map(TextSource::sight));
+    let sight = sight_of(source.as_ref());
     (!sight.is_some_and(Sight::is_whole)).then_some(config)
 }
 

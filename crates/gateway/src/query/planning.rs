@@ -9,7 +9,7 @@ use lakegate_dialect::postgres::pg_catalog::PgCatalog;
 use lakegate_dialect::postgres::sorts_by_number;
 use lakegate_engine::{PlanSettings, check_names, with_shown_names};
 use lakegate_error::{Result, from_engine};
-use lakegate_lake::metered_store::QueryStores;
+use lakegate_lake::meter::QueryStores;
 use lakegate_lake::scan::QueryLake;
 use sqlparser::ast;
 

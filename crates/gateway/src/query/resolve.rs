@@ -10,7 +10,7 @@ use lakegate_dialect::postgres::pg_catalog::PgCatalog;
 use lakegate_dialect::postgres::{Mentions, SessionInfo};
 use lakegate_engine::{CATALOG, PlanSettings};
 use lakegate_error::{Result, from_engine};
-use lakegate_lake::metered_store::QueryStores;
+use lakegate_lake::meter::QueryStores;
 use lakegate_lake::scan::QueryLake;
 use lakegate_policy::PolicyCatalogs;
 use sqlparser::ast;

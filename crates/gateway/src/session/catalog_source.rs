@@ -12,7 +12,7 @@ use lakegate_dialect::visible::{
 };
 use lakegate_engine::CATALOG;
 use lakegate_error::Result;
-use lakegate_lake::tables::table_schema;
+use lakegate_lake::table::table_schema;
 use lakegate_policy::Visible;
 
 use crate::moment::Moment;

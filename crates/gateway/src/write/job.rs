@@ -1,8 +1,8 @@
 //! A write: a stream of batches in, a commit out.
 //!
 //! ```text
-//!  batches ─▶ TableWriter, on the query threads ─▶ commit ─▶ the files of a replaced table are deleted,
-//!                 │                                           once no query reads them
+//!  batches ─▶ PartitionedWriter, on the query threads ─▶ commit ─▶ the files of a replaced table are deleted,
+//!                 │                                                 once no query reads them
 //!                 └─ error, cancelled: the files are deleted ─▶ the write ends
 //! ```
 //!
@@ -16,7 +16,7 @@ use futures::{Stream, StreamExt};
 use lakegate_catalog::store::WriteId;
 use lakegate_engine::metered;
 use lakegate_error::{Code, Error, Result};
-use lakegate_lake::write::{TableWriter, Written, location};
+use lakegate_lake::write::{PartitionedWriter, Written, location};
 use lakegate_policy::View;
 use lakegate_statement::{StatementContext, WritePlan};
 use tokio_util::sync::CancellationToken;
@@ -72,12 +72,8 @@ impl WriteJob {
         permit: impl Send,
     ) -> Result<u64> {
         let memory = self.gateway.engine.reservation("ingestion");
-        let writer = TableWriter::new(
-            self.plan.target.clone(),
-            id,
-            self.plan.mapping.clone(),
-            memory,
-        )?;
+        let destination = self.plan.target.destination(id)?;
+        let writer = PartitionedWriter::new(destination, self.plan.mapping.clone(), memory)?;
         let stop = CancellationToken::new();
         let mut encoding = self
             .gateway
@@ -148,7 +144,7 @@ impl WriteJob {
 
 /// Encodes the batches of a stream to its end.
 async fn encode(
-    mut writer: TableWriter,
+    mut writer: PartitionedWriter,
     batches: impl Stream<Item = Result<RecordBatch>> + Send,
     stop: CancellationToken,
 ) -> Result<Written> {

@@ -3,8 +3,10 @@
 use lakegate_catalog::model::{Parameters, StorageDescriptor};
 use lakegate_error::{Code, Error, Result};
 
-use super::TableFormat;
-use super::properties::{Properties, TextFormat, TextSerDe};
+use super::parquet::ParquetFormat;
+use super::properties::Properties;
+use super::text::TextFormat;
+use super::{TableFileFormat, TableFormat};
 
 const SUPPORTED: &str = "Parquet (org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe), JSON \
     (org.openx.data.jsonserde.JsonSerDe, org.apache.hive.hcatalog.data.JsonSerDe), CSV \
@@ -12,10 +14,12 @@ const SUPPORTED: &str = "Parquet (org.apache.hadoop.hive.ql.io.parquet.serde.Par
     (org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe)";
 
 impl TableFormat {
-    /// Reads the format from a table's or a partition's descriptor. `table_parameters` are the table's own
-    /// (`TBLPROPERTIES`), which hold `skip.header.line.count` and, where no SerDe is named, `classification`.
+    /// Reads the format from a table's or a partition's descriptor. `table_parameters` are the
+    /// table's own (`TBLPROPERTIES`), which hold `skip.header.line.count` and, where no SerDe is
+    /// named, `classification`.
     ///
-    /// Errors: a SerDe or input format that is not supported, named together with those that are; a
+    /// # Errors
+    /// A SerDe or input format that is not supported, named together with those that are; a
     /// property whose value is not valid.
     pub fn detect(descriptor: &StorageDescriptor, table_parameters: &Parameters) -> Result<Self> {
         let none = Parameters::new();
@@ -41,30 +45,11 @@ impl TableFormat {
     }
 
     fn from_class(class: &str, properties: &Properties<'_>) -> Result<Self> {
-        let serde = match class {
-            "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe" => {
-                if properties.flag("parquet.column.index.access", false)? {
-                    return Err(Error::not_supported(
-                        "'parquet.column.index.access' = 'true' is not supported; columns of Parquet files are found by name",
-                    ));
-                }
-                return Ok(TableFormat::Parquet);
-            }
-            "org.openx.data.jsonserde.JsonSerDe" => TextSerDe::OpenxJson(properties.json()?),
-            "org.apache.hive.hcatalog.data.JsonSerDe"
-            | "org.apache.hadoop.hive.serde2.JsonSerDe" => TextSerDe::HiveJson(properties.json()?),
-            "org.apache.hadoop.hive.serde2.OpenCSVSerde" => {
-                TextSerDe::OpenCsv(properties.open_csv()?)
-            }
-            "org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe" => {
-                TextSerDe::LazySimple(properties.lazy_simple()?)
-            }
-            other => return Err(unsupported(other)),
-        };
-        Ok(TableFormat::Text(TextFormat {
-            serde,
-            header_lines: properties.header_lines()?,
-        }))
+        if let Some(ParquetFormat) = ParquetFormat::detect(class, properties)? {
+            return Ok(Self::Parquet);
+        }
+        let text = TextFormat::detect(class, properties)?;
+        text.map(Self::Text).ok_or_else(|| unsupported(class))
     }
 }
 
@@ -117,7 +102,8 @@ fn unsupported(class: &str) -> Error {
     ))
 }
 
-/// Refuses a descriptor whose input format contradicts its SerDe: its files are not what the SerDe says.
+/// Refuses a descriptor whose input format contradicts its SerDe: its files are not what the SerDe
+/// says.
 fn check_input_format(format: &TableFormat, class: &str, input_format: &str) -> Result<()> {
     let name = input_format
         .rsplit('.')
@@ -129,10 +115,8 @@ fn check_input_format(format: &TableFormat, class: &str, input_format: &str) -> 
             "SymlinkTextInputFormat is not supported; register the files' own folders as the location or as partitions",
         ));
     }
-    let agrees = match format {
-        TableFormat::Parquet => name.is_empty() || name.contains("parquet"),
-        TableFormat::Text(_) => name.is_empty() || name.ends_with("textinputformat"),
-    };
+    let format = format.file_format();
+    let agrees = name.is_empty() || format.accepts_input_format(&name);
     if agrees {
         return Ok(());
     }
@@ -140,11 +124,7 @@ fn check_input_format(format: &TableFormat, class: &str, input_format: &str) -> 
         Code::InvalidTable,
         format!(
             "input format '{input_format}' does not go with SerDe '{class}'; use {}",
-            match format {
-                TableFormat::Parquet =>
-                    "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
-                TableFormat::Text(_) => "org.apache.hadoop.mapred.TextInputFormat",
-            }
+            format.input_format(),
         ),
     ))
 }

@@ -1,43 +1,179 @@
-//! Formats of a table's files: which one a storage descriptor names, and the readers of the text formats.
+//! Formats of a table's files: which one a storage descriptor names, and what each can do.
 //!
 //! ```text
-//!  StorageDescriptor ─ detect ─▶ TableFormat::Text(TextFormat) ─ source ─▶ TextSource, the engine's file source
-//!
-//!  object store ─▶ input ─▶ framing ─▶ RowDecoder (json, open_csv, lazy_simple) ─▶ columns ─▶ RecordBatch
-//!                  decompress  lines     projected columns only
+//!  StorageDescriptor ─ detect ─▶ TableFormat ─ file_format ─▶ dyn TableFileFormat ─┬─▶ source: the scan's
+//!                                (a key: Ord, Hash, digest)     parquet/, text/    ├─▶ statistics of a file
+//!                                                                                  └─▶ a writer, or none
 //! ```
 //!
-//! What never happens: a row longer than the configured bound is held in memory, a file's bytes are read past
-//! the store that the engine gave, two queries on one file differ because they select different columns.
+//! A new format is an implementation of [`TableFileFormat`], a variant of [`TableFormat`] and a
+//! line in [`TableFormat::detect`]; nothing else asks which format a file has.
+//!
+//! What never happens: a row longer than the configured bound is held in memory, a file's bytes are
+//! read past the store that the engine gave, two queries on one file differ because they select
+//! different columns.
 
-mod columns;
 mod detect;
-mod framing;
-mod input;
-mod json;
-mod lazy_simple;
-mod open_csv;
-mod patterns;
+pub(crate) mod encoding;
+pub mod parquet;
 mod properties;
-mod reader;
-mod rows;
-mod scalars;
-mod source;
-mod times;
+pub mod text;
+mod writer;
 
-#[cfg(test)]
-mod tests;
+use std::fmt::{self, Debug};
+use std::sync::Arc;
 
-pub use properties::{JsonOptions, LazySimpleOptions, OpenCsvOptions, TextFormat, TextSerDe};
-pub use rows::Places;
-pub use source::TextSource;
+use arrow::datatypes::SchemaRef;
+use async_trait::async_trait;
+use datafusion::common::Statistics;
+use datafusion::config::ConfigOptions;
+use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::physical_plan::FileSource;
+use datafusion::datasource::table_schema::TableSchema;
+use datafusion::physical_expr_adapter::PhysicalExprAdapterFactory;
+use lakegate_error::{Error, Result};
+use sha2::Sha256;
 
-/// The longest row of a text file, in bytes after decompression, where nothing else is configured: Athena's bound.
-pub const MAX_ROW_BYTES: usize = 32 * 1024 * 1024;
+use self::encoding::Encoding;
+use self::parquet::{FooterCache, ParquetFiles, ParquetFormat};
+pub use self::properties::Properties;
+pub use self::text::{MAX_ROW_BYTES, Places, TextFormat, TextSource};
+pub use self::writer::{Codec, FileWriter, NewFile};
+use crate::meter::QueryMeter;
+use crate::roots::Root;
+use crate::sight::Sight;
 
-/// How the files of a table or a partition are read. Its `Debug` form is stable: what reads alike prints alike.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Which format the files of a table or a partition have, with its properties: files are read alike
+/// if and only if their formats are equal.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum TableFormat {
     Parquet,
     Text(TextFormat),
 }
+
+impl TableFormat {
+    /// What the format can do.
+    pub fn file_format(&self) -> &dyn TableFileFormat {
+        match self {
+            Self::Parquet => &ParquetFormat,
+            Self::Text(format) => format,
+        }
+    }
+
+    /// Feeds the format to a digest, in an encoding that stays the same between versions of
+    /// Lakegate as long as files are read alike.
+    pub fn digest(&self, digest: &mut Sha256) {
+        let mut encoding = Encoding(digest);
+        match self {
+            Self::Parquet => encoding.tag(0),
+            Self::Text(format) => {
+                encoding.tag(1);
+                format.encode(&mut encoding);
+            }
+        }
+    }
+}
+
+/// What a format of files can do: how they are detected, read and written.
+#[async_trait]
+pub trait TableFileFormat: Debug + Send + Sync {
+    /// The format of a SerDe's class. `None`: the class is of another format.
+    ///
+    /// # Errors
+    /// A property whose value is not valid, or not supported.
+    fn detect(class: &str, properties: &Properties<'_>) -> Result<Option<Self>>
+    where
+        Self: Sized;
+
+    /// The input format that goes with the SerDe, as error messages name it.
+    fn input_format(&self) -> &'static str;
+
+    /// Whether an input format goes with the SerDe. `name`: the class without its package, in lower
+    /// case.
+    fn accepts_input_format(&self, name: &str) -> bool;
+
+    /// Whether texts and bytes of the rows are views into pages of the file, which the reader keeps
+    /// instead of copying values.
+    fn reads_views(&self) -> bool;
+
+    /// Whether [`TableFileFormat::statistics`] knows something without reading the rows.
+    fn has_statistics(&self) -> bool;
+
+    /// What is known of a file's rows without reading them, for the columns of `scan.table_schema`
+    /// that are in the file.
+    ///
+    /// # Errors
+    /// The file is damaged or does not go with the table; the cutoff; the store.
+    async fn statistics(&self, scan: &FileScan<'_>, file: &PartitionedFile) -> Result<Statistics>;
+
+    /// The engine's source of a scan.
+    fn source(&self, scan: &FileScan<'_>) -> ScanSource;
+
+    /// Whether [`TableFileFormat::create`] makes files.
+    fn is_writable(&self) -> bool;
+
+    /// Begins a file.
+    ///
+    /// # Errors
+    /// The format is not written; the columns have no form in it.
+    fn create(&self, file: NewFile<'_>) -> Result<Box<dyn FileWriter>>;
+}
+
+/// A scan of files of one root and one format.
+#[derive(Debug)]
+pub struct FileScan<'a> {
+    pub root: &'a Arc<Root>,
+    /// `database.table`, for errors.
+    pub table: String,
+    /// The data columns of the table, and its partition keys.
+    pub table_schema: TableSchema,
+    /// The data columns that the scan reads.
+    pub columns: &'a SchemaRef,
+    /// Where in a line of text the data columns are.
+    pub places: &'a Places,
+    pub sight: &'a Sight,
+    pub meter: &'a Arc<QueryMeter>,
+    pub footers: &'a FooterCache,
+    /// The longest row of a text file, in bytes after decompression.
+    pub max_row_bytes: usize,
+    pub options: &'a ConfigOptions,
+}
+
+/// What a scan's configuration takes of a format.
+pub struct ScanSource {
+    pub source: Arc<dyn FileSource>,
+    /// Casts a file's columns to the table's; `None`: the source reads them in the table's types.
+    pub adapters: Option<Arc<dyn PhysicalExprAdapterFactory>>,
+}
+
+impl fmt::Debug for ScanSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ScanSource")
+            .field("type", &self.source.file_type())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The partition that a file belongs to, as `key=value/key=value`; empty where the table has none.
+#[derive(Debug, Clone)]
+pub struct PartitionName(pub Arc<str>);
+
+/// What may be reported of the files of a scan. `None`: the source is not one of the lake's.
+pub fn sight_of(source: &dyn FileSource) -> Option<&Sight> {
+    let parquet = source.downcast_ref::<ParquetFiles>();
+    parquet
+        .map(ParquetFiles::sight)
+        .or_else(|| source.downcast_ref::<TextSource>().map(TextSource::sight))
+}
+
+/// The error for a table, or what else `what` names, whose files are not of a format that is
+/// written.
+pub fn not_writable(what: &str) -> Error {
+    Error::not_supported(format!(
+        "{what} is not stored as Parquet, and only Parquet is written"
+    ))
+    .with_hint("write to a table that is STORED AS PARQUET")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,5 @@
-//! From the columns of a client's batches to those of a table: by name, in any order and case, each in its column's type.
+//! Maps the columns of a client's batches to those of a table: by name, in any order and case, each
+//! cast to its column's type.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -20,9 +21,12 @@ pub struct Mapping {
 }
 
 impl Mapping {
-    /// `table`: its name, for messages. `columns`: those that may be written; the others are as if they were not there.
+    /// `table`: its name, for messages. `columns`: those that may be written; the others are as if
+    /// they were not there.
     ///
-    /// Errors: a column that the table does not have, or that is sent twice; one whose values cannot become its column's.
+    /// # Errors
+    /// A column that the table does not have, or that is sent twice; one whose values cannot become
+    /// its column's.
     pub fn new(
         table: &str,
         schema: &SchemaRef,
@@ -88,13 +92,15 @@ impl Mapping {
         &self.schema
     }
 
-    /// Values of a row of the table, those within structs one by one: what a row takes at least, NULL or not.
+    /// Values of a row of the table, those within structs one by one: what a row takes at least,
+    /// NULL or not.
     pub fn values_of_row(&self) -> usize {
         let fields = self.schema.fields().iter();
         fields.map(|field| values_of(field.data_type())).sum()
     }
 
-    /// Errors: a value that does not fit its column, which is named.
+    /// # Errors
+    /// A value that does not fit its column, which is named.
     pub fn apply(&self, batch: &RecordBatch) -> Result<RecordBatch> {
         let rows = batch.num_rows();
         let columns = self
@@ -135,8 +141,9 @@ fn converted(column: &ArrayRef, field: &FieldRef) -> Result<ArrayRef> {
     })
 }
 
-/// Whether values of one type may be stored in a column of another, as SQL's INSERT has it: within numbers, texts, bytes, dates and
-/// times, and nothing that has to be parsed. A value that is out of range is an error when it comes.
+/// Whether values of one type may be stored in a column of another, as SQL's INSERT has it: within
+/// numbers, texts, bytes, dates and times, and nothing that has to be parsed. A value that is out
+/// of range is an error when it comes.
 fn assignable(from: &DataType, to: &DataType) -> bool {
     use DataType as T;
     match (from, to) {

@@ -1,20 +1,22 @@
-//! Writing a table: batches become Parquet files in the folders of its partitions, of a good size.
+//! Writing rows: batches become files in the folders of their partitions, of a good size.
 //!
 //! ```text
-//!  batch ─ columns ─▶ the table's columns ─ partitions ─▶ a batch a partition ─ file ─▶ lakegate-<write>-00001.parquet
-//!          by name,      in their types      by key values                    rolled at the target size
+//!  batch ─ columns ─▶ the columns of ─ partitions ─▶ a batch a partition ─ FileWriter ─▶ lakegate-<write>-00001.parquet
+//!          by name,   the rows         by key values                       rolled at the target size
 //!          cast
 //! ```
 //!
+//! A [`Destination`] says where: the folder of a table ([`Target::destination`]), or any other.
 //! Files carry the number of their write, so that listings leave them out until it is committed
-//! ([`lakegate_catalog::store::OpenWrites`]). What never happens: a file is written over, a row is dropped silently, more memory
-//! is used than the query pool gave.
+//! ([`lakegate_catalog::store::OpenWrites`]). What never happens: a file is written over, a row is
+//! dropped silently, a write holds more memory than its reservation of the query pool.
 
 pub mod columns;
-mod file;
+mod destination;
 mod partitions;
-mod row_group;
 pub mod sweep;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -22,45 +24,27 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::execution::memory_pool::MemoryReservation;
-use lakegate_catalog::model::Table;
-use lakegate_catalog::partition::{PartitionInput, PartitionKey, Partitions, default_location};
-use lakegate_catalog::store::{Metastore, WriteId};
+use lakegate_catalog::partition::PartitionInput;
 use lakegate_error::{Code, Error, Result};
-use parquet::basic::Compression;
-use parquet::file::properties::WriterProperties;
 use tokio::task::JoinSet;
 
 use self::columns::Mapping;
-use self::file::OpenFile;
+use self::destination::PartitionFolder;
+pub use self::destination::{Destination, TableFolders, Target, check_format, location};
 use self::partitions::Splitter;
-use super::format::TableFormat;
-use super::roots::{Location, Roots};
+use crate::format::{FileWriter, NewFile};
 
-/// A file is ended when it has so many bytes: large enough to read well, small enough to be read side by side.
+/// A file is ended when it has so many bytes: large enough to read well, small enough to be read
+/// side by side.
 pub const TARGET_FILE_BYTES: usize = 256 * 1024 * 1024;
-/// Bytes of a row group, as far as they can be told before it is ended.
-const ROW_GROUP_BYTES: usize = 128 * 1024 * 1024;
 /// Values of all columns that are made the table's at once: 64 MiB of NULLs.
 const PIECE_VALUES: usize = 8 * 1024 * 1024;
-/// Rows of a row group.
-const ROW_GROUP_ROWS: usize = 1024 * 1024;
 /// Bytes that the files of one write may hold in memory together, before the largest is sent on.
 const MEMORY: usize = 512 * 1024 * 1024;
 /// Files of one write that are open at once.
 const MAX_OPEN: usize = 1_000;
 /// Partitions that one write may write to.
 const MAX_PARTITIONS: usize = 10_000;
-
-/// The table that a write goes to, which the catalog may not have yet.
-#[derive(Debug, Clone)]
-pub struct Target {
-    pub table: Arc<Table>,
-    /// Those that are registered; `None` for a table without keys, and for one that is yet to be made.
-    pub partitions: Option<Arc<Partitions>>,
-    pub roots: Arc<Roots>,
-    /// Is told of folders outside of the table's own before they have a file of the write.
-    pub metastore: Arc<dyn Metastore>,
-}
 
 /// What was written.
 #[derive(Debug, Clone)]
@@ -75,24 +59,21 @@ pub struct Written {
 /// A folder that files are written to.
 #[derive(Debug)]
 struct Folder {
-    location: Location,
-    /// `None`: of a table without keys.
-    partition: Option<PartitionInput>,
-    open: Option<OpenFile>,
-    /// Of the last batch that it took.
+    place: PartitionFolder,
+    open: Option<Box<dyn FileWriter>>,
+    /// The number of the last batch that it took.
     used: u64,
 }
 
-/// Writes batches to a table. Dropped without [`TableWriter::finish`], it leaves files behind that [`sweep::remove_write`] removes.
+/// Writes batches to a destination, a file at a time in each partition. Dropped without
+/// [`PartitionedWriter::finish`], it leaves files behind that [`sweep::remove_write`] removes.
 #[derive(Debug)]
-pub struct TableWriter {
-    target: Target,
-    write: WriteId,
+pub struct PartitionedWriter {
+    destination: Destination,
     mapping: Mapping,
     splitter: Splitter,
     /// The columns of the files.
     schema: SchemaRef,
-    properties: WriterProperties,
     folders: HashMap<Box<[String]>, Folder>,
     memory: MemoryReservation,
     batches: u64,
@@ -104,36 +85,25 @@ pub struct TableWriter {
     persisting: JoinSet<Result<()>>,
 }
 
-impl TableWriter {
-    /// `mapping`: of the batches to the table's columns. `memory`: what the files hold until they are sent on.
+impl PartitionedWriter {
+    /// `mapping`: of the batches to the columns of the destination, its keys last. `memory`: the
+    /// reservation for what the files hold until it is sent.
     ///
-    /// Errors: a partition key of no known type, a compression that there is not.
+    /// # Errors
+    /// Files of the destination's format are not written.
     pub fn new(
-        target: Target,
-        write: WriteId,
+        destination: Destination,
         mapping: Mapping,
         memory: MemoryReservation,
     ) -> Result<Self> {
-        let table = &target.table;
-        let keys = PartitionKey::of_table(table)?;
-        let data: Vec<_> = mapping
-            .schema()
-            .fields()
-            .iter()
-            .take(table.storage_descriptor.columns.len())
-            .cloned()
-            .collect();
-        let properties = WriterProperties::builder()
-            .set_compression(compression(table)?)
-            .set_coerce_types(true)
-            .set_created_by(format!("lakegate version {}", env!("CARGO_PKG_VERSION")))
-            .build();
+        destination.check()?;
+        let columns = mapping.schema().fields();
+        let width = columns.len().saturating_sub(destination.keys.len());
+        let data: Vec<_> = columns.iter().take(width).cloned().collect();
         Ok(Self {
-            splitter: Splitter::new(keys, data.len()),
+            splitter: Splitter::new(Arc::clone(&destination.keys), width),
             schema: Arc::new(Schema::new(data)),
-            properties,
-            target,
-            write,
+            destination,
             mapping,
             folders: HashMap::new(),
             memory,
@@ -144,7 +114,10 @@ impl TableWriter {
         })
     }
 
-    /// Errors: a value that does not fit its column, which is named; too many partitions; the store.
+    /// Appends rows to the files of their partitions.
+    ///
+    /// # Errors
+    /// A value that does not fit its column, which is named; too many partitions; the store.
     pub async fn write(&mut self, batch: &RecordBatch) -> Result<()> {
         let (rows, piece) = (batch.num_rows(), self.rows_of_piece());
         for start in (0..rows).step_by(piece) {
@@ -154,7 +127,8 @@ impl TableWriter {
         Ok(())
     }
 
-    /// Rows that are made the table's at once: a column that is not sent, or sent as NULLs, takes memory only then.
+    /// Rows that are mapped at once: columns that are not sent, or sent as NULLs, take memory only
+    /// then.
     fn rows_of_piece(&self) -> usize {
         (PIECE_VALUES / self.mapping.values_of_row().max(1)).max(1)
     }
@@ -170,12 +144,7 @@ impl TableWriter {
 
     async fn append(&mut self, values: Box<[String]>, rows: &RecordBatch) -> Result<()> {
         if !self.folders.contains_key(&values) {
-            let folder = self.folder(&values)?;
-            if let Some(outside) = self.outside(&folder)? {
-                // Should the process die, nothing of the write stays there.
-                let metastore = Arc::clone(&self.target.metastore);
-                metastore.extend_write(self.write, vec![outside]).await?;
-            }
+            let folder = self.folder(&values).await?;
             self.folders.insert(values.clone(), folder);
         }
         let Some(folder) = self.folders.get_mut(&values) else {
@@ -185,17 +154,19 @@ impl TableWriter {
         let open = match &mut folder.open {
             Some(open) => open,
             None => {
-                let name = self.write.file_name(self.files as u64);
+                let name = self.destination.write.file_name(self.files as u64);
                 self.files += 1;
-                folder.open.insert(OpenFile::create(
-                    &folder.location,
-                    &name,
-                    Arc::clone(&self.schema),
-                    self.properties.clone(),
-                )?)
+                let file = NewFile {
+                    folder: &folder.place.location,
+                    name: &name,
+                    schema: Arc::clone(&self.schema),
+                    codec: self.destination.codec,
+                };
+                let format = self.destination.format.file_format();
+                folder.open.insert(format.create(file)?)
             }
         };
-        open.write(rows, ROW_GROUP_BYTES, ROW_GROUP_ROWS).await?;
+        open.write(rows).await?;
         self.rows += rows.num_rows() as u64;
         if open.bytes() >= TARGET_FILE_BYTES {
             self.end(&values).await?;
@@ -203,77 +174,33 @@ impl TableWriter {
         Ok(())
     }
 
-    /// Where the rows with these values of the keys go.
+    /// The folder of the rows with these values of the keys.
     ///
-    /// Errors: the partition's folder is under no lake root, its files are not of Parquet, there are too many.
-    fn folder(&self, values: &[String]) -> Result<Folder> {
-        let table = &self.target.table;
-        if values.is_empty() {
-            return Ok(Folder {
-                location: self.target.roots.locate(location(table)?)?,
-                partition: None,
-                open: None,
-                used: 0,
-            });
-        }
-        if self.folders.len() >= MAX_PARTITIONS {
+    /// # Errors
+    /// There are too many partitions; the partition's folder cannot be written to; the catalog.
+    async fn folder(&mut self, values: &[String]) -> Result<Folder> {
+        if !values.is_empty() && self.folders.len() >= MAX_PARTITIONS {
             return Err(Error::new(
                 Code::TooManyQueries,
                 format!(
-                    "the rows are of more than {MAX_PARTITIONS} partitions of table {}; write them in several parts",
-                    table.full_name()
+                    "the rows are of more than {MAX_PARTITIONS} partitions of {}; write them in several parts",
+                    self.destination.label
                 ),
             ));
         }
-        let registered = match &self.target.partitions {
-            Some(partitions) => partitions.find(values)?.map(|found| (partitions, found)),
-            None => None,
-        };
-        // A partition that is there keeps the spelling of its values.
-        let (values, url) = match registered {
-            Some((partitions, partition)) => {
-                let format = TableFormat::detect(&partition.storage_descriptor, &table.parameters)?;
-                if format != TableFormat::Parquet {
-                    return Err(not_parquet(&format!(
-                        "partition {} of table {}",
-                        partition.name(&partitions.keys),
-                        table.full_name()
-                    )));
-                }
-                let spelled = partition.values.iter().map(ToString::to_string).collect();
-                (spelled, partition.location(&partitions.keys))
-            }
-            None => {
-                let url = default_location(location(table)?, self.splitter.keys(), values);
-                (values.to_vec(), url)
-            }
-        };
-        let found = self.target.roots.locate(&url)?;
-        let home = self.target.roots.locate(location(table)?)?;
-        if Arc::ptr_eq(&home.root, &found.root) && found.path.prefix_matches(&home.path) {
-            home.check_below(std::iter::once(&found.path))?;
-        }
+        let place = self.destination.folder(values)?;
+        self.destination.announce(&place).await?;
         Ok(Folder {
-            location: found,
-            partition: Some(PartitionInput::at(values, url)),
+            place,
             open: None,
             used: 0,
         })
     }
 
-    /// The location of a partition that lies outside of its table's folder.
-    fn outside(&self, folder: &Folder) -> Result<Option<String>> {
-        let home = location(&self.target.table)?.trim_end_matches('/');
-        let partition = folder.partition.as_ref();
-        let url = partition.and_then(|partition| partition.location.as_ref());
-        Ok(url
-            .filter(|url| !url.starts_with(&format!("{home}/")))
-            .cloned())
-    }
-
-    /// Sends on what is more than the write may hold in memory.
+    /// Ends files until the others are within the write's bounds of memory and of open files.
     ///
-    /// Errors: the store.
+    /// # Errors
+    /// The store.
     async fn bound(&mut self) -> Result<()> {
         let open = self.folders.values().filter(|f| f.open.is_some()).count();
         if open > MAX_OPEN {
@@ -310,7 +237,7 @@ impl TableWriter {
         Ok(())
     }
 
-    /// Whether the pool gives the write what its files hold, and that is not too much.
+    /// Whether the files' memory is within the write's bound and the pool has room for it.
     fn fits(&mut self) -> bool {
         let held: usize = self.folders.values().map(Folder::memory).sum();
         held <= MEMORY && self.memory.try_resize(held).is_ok()
@@ -329,6 +256,9 @@ impl TableWriter {
     }
 
     /// Ends all files, and waits until they are on disk.
+    ///
+    /// # Errors
+    /// The store; values that the format cannot hold.
     pub async fn finish(mut self) -> Result<Written> {
         let folders: Vec<Box<[String]>> = self.folders.keys().cloned().collect();
         for values in &folders {
@@ -338,8 +268,9 @@ impl TableWriter {
             persisted.map_err(|error| Error::internal(format!("a file task died: {error}")))??;
         }
         let folders = self.folders.into_values();
-        let mut partitions: Vec<PartitionInput> =
-            folders.filter_map(|folder| folder.partition).collect();
+        let mut partitions: Vec<PartitionInput> = folders
+            .filter_map(|folder| folder.place.partition)
+            .collect();
         partitions.sort_unstable_by(|one, other| one.values.cmp(&other.values));
         Ok(Written {
             rows: self.rows,
@@ -360,62 +291,6 @@ impl TableWriter {
 
 impl Folder {
     fn memory(&self) -> usize {
-        self.open.as_ref().map_or(0, OpenFile::memory)
+        self.open.as_ref().map_or(0, |open| open.memory())
     }
-}
-
-/// The folder of a table. Errors: it has none.
-pub fn location(table: &Table) -> Result<&str> {
-    table.storage_descriptor.location.as_deref().ok_or_else(|| {
-        Error::invalid(format!(
-            "table {} has no location; ALTER TABLE … SET LOCATION gives it one",
-            table.full_name()
-        ))
-    })
-}
-
-/// Errors: files of this table are not written.
-pub fn check_format(table: &Table) -> Result<()> {
-    match TableFormat::detect(&table.storage_descriptor, &table.parameters)? {
-        TableFormat::Parquet => Ok(()),
-        TableFormat::Text(_) => Err(not_parquet(&format!("table {}", table.full_name()))),
-    }
-}
-
-fn not_parquet(what: &str) -> Error {
-    Error::not_supported(format!(
-        "{what} is not stored as Parquet, and only Parquet is written"
-    ))
-    .with_hint("write to a table that is STORED AS PARQUET")
-}
-
-/// As the table's properties say, in the words of Hive and of Athena; Snappy unless they do.
-fn compression(table: &Table) -> Result<Compression> {
-    let asked = [
-        "parquet.compression",
-        "parquet.compress",
-        "write.compression",
-    ]
-    .iter()
-    .find_map(|name| table.parameters.get(*name));
-    let Some(asked) = asked else {
-        return Ok(Compression::SNAPPY);
-    };
-    Ok(match asked.to_ascii_uppercase().as_str() {
-        "SNAPPY" => Compression::SNAPPY,
-        "NONE" | "UNCOMPRESSED" => Compression::UNCOMPRESSED,
-        "GZIP" => Compression::GZIP(Default::default()),
-        "ZSTD" => Compression::ZSTD(Default::default()),
-        "LZ4" => Compression::LZ4_RAW,
-        "BROTLI" => Compression::BROTLI(Default::default()),
-        _ => {
-            return Err(Error::new(
-                Code::InvalidTable,
-                format!(
-                    "table {} asks for Parquet compression '{asked}'; it can be SNAPPY, GZIP, ZSTD, LZ4, BROTLI or NONE",
-                    table.full_name()
-                ),
-            ));
-        }
-    })
 }

@@ -29,14 +29,11 @@ impl Splitter {
         }
     }
 
-    pub fn keys(&self) -> &[PartitionKey] {
-        &self.keys
-    }
-
-    /// The rows of each partition, without the keys, and the values of the keys as they are written. The rows of a partition keep
-    /// their order.
+    /// The rows of each partition, without the keys, and the values of the keys as they are
+    /// written. The rows of a partition keep their order.
     ///
-    /// Errors: a value that cannot be one of a partition, with its key's name.
+    /// # Errors
+    /// A value that cannot be one of a partition, with its key's name.
     pub fn split(&self, batch: &RecordBatch) -> Result<Vec<(Box<[String]>, RecordBatch)>> {
         let internal = |error: arrow::error::ArrowError| Error::internal(error.to_string());
         let columns: Vec<usize> = (0..self.data).collect();

@@ -6,12 +6,14 @@ use lakegate_error::Result;
 use object_store::ObjectStore;
 use object_store::path::Path;
 
-use crate::listing::{failed, is_hidden, objects};
 use crate::roots::{Location, Roots};
+use crate::table::listing::{failed, is_hidden, objects};
 
-/// Deletes all files of a write that was not committed, below these folders. Gives how many.
+/// Deletes all files of a write that was not committed, below these folders. Returns how many.
 ///
-/// Errors: a folder under no lake root; the store. What was deleted before stays deleted, and it can be tried again.
+/// # Errors
+/// A folder under no lake root; the store. What was deleted before stays deleted, and it can be
+/// tried again.
 pub async fn remove_write(roots: &Roots, write: WriteId, folders: &[String]) -> Result<usize> {
     let prefix = write.file_prefix();
     let mut removed = 0;
@@ -23,9 +25,10 @@ pub async fn remove_write(roots: &Roots, write: WriteId, folders: &[String]) -> 
     Ok(removed)
 }
 
-/// Deletes the files of these writes below a folder, and no other. Gives how many.
+/// Deletes the files of these writes below a folder, and no other. Returns how many.
 ///
-/// Errors: the store. As [`remove_write`].
+/// # Errors
+/// The store. What was deleted before stays deleted, as in [`remove_write`].
 pub async fn remove_written(folder: &Location, written: &[WrittenFiles]) -> Result<usize> {
     remove(folder, |name| {
         written.iter().any(|files| files.contains(name))
@@ -35,7 +38,8 @@ pub async fn remove_written(folder: &Location, written: &[WrittenFiles]) -> Resu
 
 /// Whether a folder holds no file that a table in it would read.
 ///
-/// Errors: the store.
+/// # Errors
+/// The store.
 pub async fn is_empty(folder: &Location) -> Result<bool> {
     let shown = objects(folder)
         .try_filter(|object| future::ready(!is_hidden(&object.location, &folder.path)));
@@ -59,7 +63,7 @@ async fn remove(folder: &Location, wanted: impl Fn(&str) -> bool) -> Result<usiz
         match deleted.try_next().await {
             Ok(Some(_)) => {}
             Ok(None) => return Ok(count),
-            // Somebody else was faster.
+            // Deleted by another process meanwhile.
             Err(object_store::Error::NotFound { .. }) => {}
             Err(error) => return Err(failed("clear", folder, &error)),
         }

@@ -12,10 +12,10 @@ use lakegate_catalog::access::{Grant, Privilege, Resource, ScramVerifier};
 use lakegate_catalog::model::{Column, DatabaseInput, StorageDescriptor, Table, TableInput};
 use lakegate_catalog::partition::PartitionInput;
 use lakegate_catalog::store::{Control, Metastore, SqliteStore};
+use lakegate_lake::format::parquet::FooterCache;
 use lakegate_lake::meter::QueryMeter;
-use lakegate_lake::parquet::FooterCache;
 use lakegate_lake::roots::{Backing, Roots};
-use lakegate_lake::tables::LakeTables;
+use lakegate_lake::table::LakeTables;
 
 use super::*;
 

@@ -1,0 +1,96 @@
+//! Parquet as a format of a table's files.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use datafusion::common::Statistics;
+use datafusion::config::TableParquetOptions;
+use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::physical_plan::ParquetSource;
+use lakegate_error::{Error, Result};
+
+use super::writer::ParquetFileWriter;
+use super::{ColumnChecks, FileAdapters, LakeReaderFactory, ParquetFiles, file_statistics};
+use crate::format::{
+    FileScan, FileWriter, NewFile, PartitionName, Properties, ScanSource, TableFileFormat,
+};
+
+/// Parquet files, whose columns are found by name.
+#[derive(Debug, Clone, Copy)]
+pub struct ParquetFormat;
+
+#[async_trait]
+impl TableFileFormat for ParquetFormat {
+    fn detect(class: &str, properties: &Properties<'_>) -> Result<Option<Self>> {
+        if class != "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe" {
+            return Ok(None);
+        }
+        if properties.flag("parquet.column.index.access", false)? {
+            return Err(Error::not_supported(
+                "'parquet.column.index.access' = 'true' is not supported; columns of Parquet files are found by name",
+            ));
+        }
+        Ok(Some(Self))
+    }
+
+    fn input_format(&self) -> &'static str {
+        "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat"
+    }
+
+    fn accepts_input_format(&self, name: &str) -> bool {
+        name.contains("parquet")
+    }
+
+    fn reads_views(&self) -> bool {
+        true
+    }
+
+    fn has_statistics(&self) -> bool {
+        true
+    }
+
+    /// Reads the file's footer.
+    async fn statistics(&self, scan: &FileScan<'_>, file: &PartitionedFile) -> Result<Statistics> {
+        let object = &file.object_meta;
+        let footer = scan.footers.footer(scan.root, object, scan.meter).await?;
+        let partition = file
+            .extension::<PartitionName>()
+            .map_or("", |name| &*name.0);
+        let url = scan.root.display_path(&object.location);
+        checks(scan).check(&footer, partition, &url)?;
+        Ok(file_statistics(&footer, scan.table_schema.file_schema()))
+    }
+
+    fn source(&self, scan: &FileScan<'_>) -> ScanSource {
+        let mut options = TableParquetOptions::new();
+        options.global = scan.options.execution.parquet.clone();
+        let source = ParquetSource::new(scan.table_schema.clone())
+            .with_table_parquet_options(options)
+            .with_parquet_file_reader_factory(Arc::new(LakeReaderFactory {
+                root: Arc::clone(scan.root),
+                footers: scan.footers.clone(),
+                meter: Arc::clone(scan.meter),
+                checks: Arc::new(checks(scan)),
+            }));
+        ScanSource {
+            source: Arc::new(ParquetFiles::new(source, scan.root, scan.sight)),
+            adapters: Some(Arc::new(FileAdapters)),
+        }
+    }
+
+    fn is_writable(&self) -> bool {
+        true
+    }
+
+    fn create(&self, file: NewFile<'_>) -> Result<Box<dyn FileWriter>> {
+        Ok(Box::new(ParquetFileWriter::create(file)?))
+    }
+}
+
+fn checks(scan: &FileScan<'_>) -> ColumnChecks {
+    ColumnChecks {
+        table: scan.table.clone(),
+        columns: Arc::clone(scan.columns),
+        whole: scan.sight.is_whole(),
+    }
+}

@@ -1,0 +1,413 @@
+//! One Parquet file on its way to the store.
+//!
+//! ```text
+//!  batches ─▶ RowGroup ─ when it is large enough ─▶ SerializedFileWriter ─▶ Parts ─ a part when it is full ─▶ BufWriter ─▶ store
+//! ```
+
+use std::fmt;
+use std::io::Write;
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use async_trait::async_trait;
+use bytes::Bytes;
+use lakegate_error::{Code, Error, Result};
+use object_store::ObjectStore;
+use object_store::buffered::BufWriter;
+use object_store::path::Path;
+use parking_lot::Mutex;
+use parquet::arrow::ArrowSchemaConverter;
+use parquet::arrow::arrow_writer::ArrowRowGroupWriterFactory;
+use parquet::basic::Compression;
+use parquet::errors::ParquetError;
+use parquet::file::properties::WriterProperties;
+use parquet::file::writer::SerializedFileWriter;
+use tokio::io::AsyncWriteExt;
+
+use super::row_group::RowGroup;
+use crate::format::{Codec, FileWriter, NewFile};
+use crate::roots::Location;
+
+/// Bytes that are sent in one part; what is smaller is sent whole at its end. S3 takes 10,000 parts
+/// of at least 5 MiB.
+const PART_BYTES: usize = 8 * 1024 * 1024;
+/// Bytes of a row group, as far as they are known before it is ended.
+const ROW_GROUP_BYTES: usize = 128 * 1024 * 1024;
+/// Rows of a row group.
+const ROW_GROUP_ROWS: usize = 1024 * 1024;
+/// Parts of one file that are sent at once.
+const PARALLEL_PARTS: usize = 4;
+
+pub(super) struct ParquetFileWriter {
+    /// Writes what is encoded into `parts`.
+    writer: SerializedFileWriter<Parts>,
+    parts: Parts,
+    schema: SchemaRef,
+    row_groups: ArrowRowGroupWriterFactory,
+    /// Which is not in the file yet.
+    row_group: Option<RowGroup>,
+    upload: BufWriter,
+    /// The file's own.
+    location: Location,
+    /// For messages.
+    url: String,
+}
+
+impl fmt::Debug for ParquetFileWriter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ParquetFileWriter")
+            .field("url", &self.url)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Bytes of a file that are not sent yet, in parts.
+#[derive(Debug, Clone, Default)]
+struct Parts(Arc<Mutex<Unsent>>);
+
+#[derive(Debug, Default)]
+struct Unsent {
+    /// Of [`PART_BYTES`] each.
+    full: Vec<Bytes>,
+    last: Vec<u8>,
+}
+
+impl Write for Parts {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let mut unsent = self.0.lock();
+        let taken = bytes.len().min(PART_BYTES - unsent.last.len());
+        unsent.last.extend_from_slice(&bytes[..taken]);
+        if unsent.last.len() == PART_BYTES {
+            let part = std::mem::take(&mut unsent.last);
+            unsent.full.push(part.into());
+            // Most files have more than one part, and the buffer of a part does not grow step by
+            // step then.
+            unsent.last.reserve_exact(PART_BYTES);
+        }
+        Ok(taken)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Parts {
+    async fn send_full(&self, upload: &mut BufWriter) -> Result<(), ParquetError> {
+        let full = std::mem::take(&mut self.0.lock().full);
+        for part in full {
+            upload.put(part).await?;
+        }
+        Ok(())
+    }
+
+    fn take_last(&self) -> Bytes {
+        std::mem::take(&mut self.0.lock().last).into()
+    }
+
+    fn bytes(&self) -> usize {
+        let unsent = self.0.lock();
+        unsent.full.len() * PART_BYTES + unsent.last.capacity()
+    }
+}
+
+impl ParquetFileWriter {
+    /// # Errors
+    /// The schema has no Parquet form.
+    pub fn create(file: NewFile<'_>) -> Result<Self> {
+        let NewFile {
+            folder,
+            name,
+            schema,
+            codec,
+        } = file;
+        let properties = WriterProperties::builder()
+            .set_compression(compression(codec))
+            .set_coerce_types(true)
+            .set_created_by(format!("lakegate version {}", env!("CARGO_PKG_VERSION")))
+            .build();
+        let path: Path = folder.path.parts().chain([name.into()]).collect();
+        let url = folder.root.display_path(&path);
+        let store: Arc<dyn ObjectStore> = folder.root.store();
+        let upload = BufWriter::with_capacity(store, path.clone(), PART_BYTES)
+            .with_max_concurrency(PARALLEL_PARTS);
+        let parts = Parts::default();
+        // Parquet's own types say what the columns are, to every reader alike: there is no Arrow
+        // schema beside them.
+        let writer = ArrowSchemaConverter::new()
+            .with_coerce_types(properties.coerce_types())
+            .convert(&schema)
+            .and_then(|columns| {
+                let columns = columns.root_schema_ptr();
+                SerializedFileWriter::new(parts.clone(), columns, Arc::new(properties))
+            })
+            .map_err(|error| failed(&url, error))?;
+        Ok(Self {
+            row_groups: ArrowRowGroupWriterFactory::new(&writer, Arc::clone(&schema)),
+            writer,
+            parts,
+            schema,
+            row_group: None,
+            upload,
+            location: Location {
+                root: Arc::clone(&folder.root),
+                path,
+            },
+            url,
+        })
+    }
+
+    /// Appends rows. A row group ends at `max_bytes` of encoded values, or at `max_rows`.
+    async fn append(
+        &mut self,
+        rows: &RecordBatch,
+        max_bytes: usize,
+        max_rows: usize,
+    ) -> Result<(), ParquetError> {
+        let mut from = 0;
+        while from < rows.num_rows() {
+            let open = match &mut self.row_group {
+                Some(open) => open,
+                None => {
+                    let index = self.writer.flushed_row_groups().len();
+                    let begun = RowGroup::begin(&self.row_groups, index)?;
+                    self.row_group.insert(begun)
+                }
+            };
+            let room = max_rows.saturating_sub(open.rows()).max(1);
+            let some = room.min(rows.num_rows() - from);
+            open.write(&self.schema, rows.slice(from, some)).await?;
+            from += some;
+            if open.rows() >= max_rows || open.bytes() >= max_bytes {
+                self.end_row_group().await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn end_row_group(&mut self) -> Result<(), ParquetError> {
+        let Some(row_group) = self.row_group.take() else {
+            return Ok(());
+        };
+        let columns = row_group.end(&self.schema).await?;
+        let mut writer = self.writer.next_row_group()?;
+        for column in columns {
+            column.append_to_row_group(&mut writer)?;
+            self.parts.send_full(&mut self.upload).await?;
+        }
+        writer.close()?;
+        Ok(())
+    }
+
+    async fn end(&mut self) -> Result<(), ParquetError> {
+        self.end_row_group().await?;
+        self.writer.finish()?;
+        self.parts.send_full(&mut self.upload).await?;
+        self.upload.put(self.parts.take_last()).await?;
+        self.upload.shutdown().await?;
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl FileWriter for ParquetFileWriter {
+    async fn write(&mut self, rows: &RecordBatch) -> Result<()> {
+        let written = self.append(rows, ROW_GROUP_BYTES, ROW_GROUP_ROWS).await;
+        written.map_err(|error| failed(&self.url, error))
+    }
+
+    async fn encode(&mut self) -> Result<()> {
+        let Some(row_group) = &mut self.row_group else {
+            return Ok(());
+        };
+        let encoded = row_group.encode(&self.schema).await;
+        encoded.map_err(|error| failed(&self.url, error))
+    }
+
+    fn bytes(&self) -> usize {
+        self.writer.bytes_written() + self.row_group.as_ref().map_or(0, RowGroup::bytes)
+    }
+
+    /// Bytes of values being encoded, and of parts that are not sent yet.
+    fn memory(&self) -> usize {
+        let waiting = self.writer.bytes_written().min(PART_BYTES);
+        let encoding = self.row_group.as_ref().map_or(0, RowGroup::memory);
+        encoding + waiting.max(self.parts.bytes())
+    }
+
+    async fn close(mut self: Box<Self>) -> Result<Location> {
+        let ended = self.end().await;
+        ended.map_err(|error| failed(&self.url, error))?;
+        Ok(self.location)
+    }
+
+    async fn abort(mut self: Box<Self>) {
+        if let Err(error) = self.upload.abort().await {
+            tracing::debug!(file = self.url, %error, "an upload that is given up was not stopped");
+        }
+    }
+}
+
+fn compression(codec: Codec) -> Compression {
+    match codec {
+        Codec::Uncompressed => Compression::UNCOMPRESSED,
+        Codec::Snappy => Compression::SNAPPY,
+        Codec::Gzip => Compression::GZIP(Default::default()),
+        Codec::Zstd => Compression::ZSTD(Default::default()),
+        Codec::Lz4 => Compression::LZ4_RAW,
+        Codec::Brotli => Compression::BROTLI(Default::default()),
+    }
+}
+
+fn failed(url: &str, error: ParquetError) -> Error {
+    if let Some(error) = lakegate_error::find(&error) {
+        return error;
+    }
+    Error::new(Code::Storage, format!("cannot write {url}: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::ops::Range;
+
+    use arrow::array::{Array, ArrayRef, AsArray, Int64Array, ListArray, StringArray};
+    use arrow::compute::concat_batches;
+    use arrow::datatypes::Int32Type;
+    use object_store::ObjectStoreExt;
+    use object_store::memory::InMemory;
+    use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+
+    use super::*;
+    use crate::roots::{Backing, Roots};
+
+    struct Lake(Arc<InMemory>, Location);
+
+    fn lake() -> Lake {
+        let store = Arc::new(InMemory::new());
+        let backing = Backing::Remote {
+            store: Arc::clone(&store) as Arc<dyn ObjectStore>,
+            place: "memory".to_owned(),
+            prefix: Path::default(),
+        };
+        let roots = Roots::open(vec![("s3://lake/".to_owned(), backing)]).unwrap();
+        let folder = roots.locate("s3://lake/t/").unwrap();
+        Lake(store, folder)
+    }
+
+    /// Texts that do not compress, lists of one to three numbers, and NULLs among both.
+    fn rows(numbers: Range<i64>) -> RecordBatch {
+        let texts = numbers.clone().map(|n| {
+            let mixed = (n as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            let long: String = (1..=12u64)
+                .map(|i| format!("{:016x}", mixed.wrapping_mul(2 * i + 1)))
+                .collect();
+            (n % 7 != 0).then_some(long)
+        });
+        let lists = numbers.clone().map(|n| {
+            let n = i32::try_from(n).unwrap();
+            (n % 5 != 0).then(|| (0..n % 3 + 1).map(move |i| (i != 1).then_some(n)))
+        });
+        let columns: [(&str, ArrayRef); 3] = [
+            ("n", Arc::new(Int64Array::from_iter_values(numbers.clone()))),
+            ("text", Arc::new(StringArray::from_iter(texts))),
+            (
+                "list",
+                Arc::new(ListArray::from_iter_primitive::<Int32Type, _, _>(lists)),
+            ),
+        ];
+        RecordBatch::try_from_iter_with_nullable(columns.map(|(name, column)| (name, column, true)))
+            .unwrap()
+    }
+
+    fn create(lake: &Lake) -> Box<ParquetFileWriter> {
+        let file = NewFile {
+            folder: &lake.1,
+            name: "f.parquet",
+            schema: rows(0..1).schema(),
+            codec: Codec::Uncompressed,
+        };
+        Box::new(ParquetFileWriter::create(file).unwrap())
+    }
+
+    /// The rows of each row group.
+    async fn read(lake: &Lake) -> (Vec<i64>, RecordBatch) {
+        let got = lake.0.get(&"t/f.parquet".into()).await.unwrap();
+        let bytes = got.bytes().await.unwrap();
+        let reader = ParquetRecordBatchReaderBuilder::try_new(bytes).unwrap();
+        let row_groups = reader.metadata().row_groups();
+        let groups = row_groups.iter().map(|group| group.num_rows()).collect();
+        let schema = Arc::clone(reader.schema());
+        let batches: Vec<_> = reader.build().unwrap().map(Result::unwrap).collect();
+        (groups, concat_batches(&schema, &batches).unwrap())
+    }
+
+    #[tokio::test]
+    async fn row_groups_end_at_their_rows_and_large_files_go_in_parts() {
+        let lake = lake();
+        let mut file = create(&lake);
+        let all = 150_000;
+        let mut from = 0;
+        // Batches of many sizes: gathered, larger than what is gathered, and over the end of row
+        // groups.
+        for step in [1, 10, 99_000, 500, 20_000].into_iter().cycle() {
+            let until = all.min(from + step);
+            file.append(&rows(from..until), usize::MAX, 40_000)
+                .await
+                .unwrap();
+            assert!(file.memory() > 0);
+            from = until;
+            if from == all {
+                break;
+            }
+        }
+        assert!(file.bytes() > 2 * PART_BYTES, "{}", file.bytes());
+        file.close().await.unwrap();
+        let (groups, written) = read(&lake).await;
+        assert_eq!(groups, [40_000, 40_000, 40_000, 30_000]);
+        let expected = rows(0..all);
+        for column in 0..3 {
+            // A list's field has a name of its own in files.
+            assert_eq!(written.num_rows(), expected.num_rows());
+            if column < 2 {
+                assert_eq!(written.column(column), expected.column(column));
+            } else {
+                let (written, expected) = (written.column(2).as_list::<i32>(), expected.column(2));
+                let expected = expected.as_list::<i32>();
+                assert_eq!(written.values(), expected.values());
+                assert_eq!(written.offsets(), expected.offsets());
+                assert_eq!(written.nulls(), expected.nulls());
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn row_groups_end_at_their_bytes_and_what_is_encoded_early_is_not_lost() {
+        let lake = lake();
+        let mut file = create(&lake);
+        for from in (0..40_000).step_by(1_000) {
+            file.append(&rows(from..from + 1_000), 2 << 20, usize::MAX)
+                .await
+                .unwrap();
+            if from % 3_000 == 0 {
+                file.encode().await.unwrap();
+            }
+        }
+        file.close().await.unwrap();
+        let (groups, written) = read(&lake).await;
+        assert!((2..10).contains(&groups.len()), "{groups:?}");
+        assert_eq!(written.column(0), rows(0..40_000).column(0));
+    }
+
+    #[tokio::test]
+    async fn file_that_is_given_up_is_not_there() {
+        let lake = lake();
+        let mut file = create(&lake);
+        file.append(&rows(0..100_000), usize::MAX, 30_000)
+            .await
+            .unwrap();
+        file.abort().await;
+        assert!(lake.0.get(&"t/f.parquet".into()).await.is_err());
+    }
+}

@@ -1,0 +1,161 @@
+//! Catalog tables with their columns and partition values in the engine's types, kept while they do
+//! not change.
+
+use std::fmt;
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use lakegate_catalog::hive_type::HiveType;
+use lakegate_catalog::model::{Column, Table};
+use lakegate_catalog::partition::Partitions;
+use lakegate_catalog::store::Metastore;
+use lakegate_error::{Code, Error, Result};
+
+use super::file_index::FolderListing;
+use super::lake_table::{LakeTable, PartitionSource};
+use super::prune;
+use crate::format::{Places, TableFormat};
+use crate::sight::Sight;
+
+/// Tables by id and version, bounded in partitions.
+#[derive(Clone)]
+pub struct LakeTables {
+    tables: moka::sync::Cache<(i64, u64, u64), Arc<LakeTable>>,
+}
+
+/// Partition values and column definitions that are kept typed, over all tables.
+const MAX_KEPT: u64 = 4_000_000;
+
+impl fmt::Debug for LakeTables {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LakeTables")
+            .field("tables", &self.tables.entry_count())
+            .finish()
+    }
+}
+
+impl Default for LakeTables {
+    fn default() -> Self {
+        let tables = moka::sync::Cache::builder()
+            .max_capacity(MAX_KEPT)
+            .weigher(|_, table: &Arc<LakeTable>| {
+                let partitions = match &table.partitions {
+                    PartitionSource::Unpartitioned => 0,
+                    PartitionSource::Registered { values, .. } => values.num_rows(),
+                };
+                u32::try_from(partitions + table.schema.fields().len()).unwrap_or(u32::MAX)
+            })
+            .build();
+        Self { tables }
+    }
+}
+
+impl LakeTables {
+    /// The table in the engine's types, from the cache if its versions are unchanged.
+    ///
+    /// # Errors
+    /// A type that is no Hive type, a partition value that is not of its key's type, the store.
+    pub async fn load(
+        &self,
+        metastore: &dyn Metastore,
+        table: &Arc<Table>,
+    ) -> Result<Arc<LakeTable>> {
+        let partitions = if table.partition_keys.is_empty() {
+            None
+        } else {
+            Some(
+                metastore
+                    .partitions(&table.database_name, &table.name)
+                    .await?,
+            )
+        };
+        let key = (
+            table.id,
+            table.version_id,
+            partitions
+                .as_ref()
+                .map_or(0, |partitions| partitions.version),
+        );
+        if let Some(loaded) = self.tables.get(&key) {
+            return Ok(loaded);
+        }
+        let loaded = Arc::new(typed(table, partitions)?);
+        self.tables.insert(key, Arc::clone(&loaded));
+        Ok(loaded)
+    }
+}
+
+/// A table with its columns and partition values in the engine's types.
+pub(crate) fn typed(table: &Arc<Table>, partitions: Option<Arc<Partitions>>) -> Result<LakeTable> {
+    let format = TableFormat::detect(&table.storage_descriptor, &table.parameters);
+    let views = format.is_ok_and(|format| format.file_format().reads_views());
+    let name = table.full_name();
+    let data = fields(&name, &table.storage_descriptor.columns, views)?;
+    let keys = Arc::new(Schema::new(fields(&name, &table.partition_keys, false)?));
+    let schema = Arc::new(Schema::new(
+        data.iter()
+            .cloned()
+            .chain(keys.fields().iter().map(|f| f.as_ref().clone()))
+            .collect::<Vec<_>>(),
+    ));
+    let partitions = match partitions {
+        None => PartitionSource::Unpartitioned,
+        Some(partitions) => {
+            let values = prune::partition_batch(
+                &keys,
+                partitions
+                    .items
+                    .iter()
+                    .map(|partition| partition.values.as_ref()),
+            )
+            .map_err(|e| Error::new(e.code(), format!("table {name}: {}", e.message())))?;
+            PartitionSource::Registered { partitions, values }
+        }
+    };
+    Ok(LakeTable {
+        table: Arc::clone(table),
+        file_schema: Arc::new(Schema::new(data)),
+        keys,
+        schema,
+        partitions,
+        places: Places::default(),
+        index: Arc::new(FolderListing),
+        sight: Sight::whole(name),
+    })
+}
+
+/// The columns as the engine types them. With `views`, text and bytes are read as views, which
+/// Parquet decodes without copying.
+fn fields(table: &str, columns: &[Column], views: bool) -> Result<Vec<Field>> {
+    columns
+        .iter()
+        .map(|column| {
+            let hive: HiveType = column.data_type.parse().map_err(|e| {
+                Error::new(
+                    Code::InvalidTable,
+                    format!("column '{}' of table {table}: {e}", column.name),
+                )
+            })?;
+            let data_type = match hive.to_arrow() {
+                DataType::Utf8 if views => DataType::Utf8View,
+                DataType::Binary if views => DataType::BinaryView,
+                other => other,
+            };
+            Ok(Field::new(&column.name, data_type, true))
+        })
+        .collect()
+}
+
+/// All columns of a catalog table in the engine's types, partition keys last, as listings show
+/// them.
+///
+/// # Errors
+/// A type that is no Hive type.
+pub fn table_schema(table: &Table) -> Result<SchemaRef> {
+    let columns: Vec<Column> = table.columns().cloned().collect();
+    Ok(Arc::new(Schema::new(fields(
+        &table.full_name(),
+        &columns,
+        false,
+    )?)))
+}

@@ -1,0 +1,26 @@
+//! A table as queries read it: its columns and partitions from the catalog, pruned by a query's
+//! filters, and the files of what is left.
+//!
+//! ```text
+//!  LakeTables ─ load ─▶ LakeTable ─ pruned ─▶ Pruned ─ list ─▶ TableSnapshot ─▶ scan
+//!  kept by version                            partitions       FileIndex: folders as they are now,
+//!                                             that can match   or a fixed list of files
+//! ```
+
+pub mod bounds;
+mod data_file;
+mod file_index;
+pub mod folders;
+mod lake_table;
+mod lake_tables;
+pub mod listing;
+pub mod prune;
+mod snapshot;
+
+pub use self::data_file::DataFile;
+pub use self::file_index::{FileIndex, FileList, FolderListing, ListRequest, Listing};
+pub use self::lake_table::{LakeTable, PartitionSource};
+#[cfg(test)]
+pub(crate) use self::lake_tables::typed;
+pub use self::lake_tables::{LakeTables, table_schema};
+pub use self::snapshot::{Opened, Pruned, SnapshotPartition, TableSnapshot};

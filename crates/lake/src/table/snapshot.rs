@@ -1,0 +1,161 @@
+//! A table as one query reads it: exactly these partitions and files, of these sizes and ETags.
+
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, SystemTime};
+
+use chrono::{DateTime, Utc};
+use datafusion::common::ScalarValue;
+use lakegate_catalog::store::OpenWrites;
+use lakegate_error::Result;
+use sha2::{Digest, Sha256};
+
+use super::DataFile;
+use super::file_index::{FileIndex, ListRequest};
+use crate::format::TableFormat;
+use crate::roots::Location;
+use crate::sight::Sight;
+
+/// Two writes to a file that are closer than this may have the same modification time.
+const CLOCK_RESOLUTION: Duration = Duration::from_secs(2);
+
+/// One partition that can hold matching rows.
+#[derive(Debug)]
+pub struct SnapshotPartition {
+    /// A value for each key.
+    pub values: Vec<ScalarValue>,
+    /// `key=value/key=value`, for messages.
+    pub name: Arc<str>,
+    pub location: Location,
+    pub format: TableFormat,
+    pub files: Vec<DataFile>,
+}
+
+#[derive(Debug)]
+pub struct TableSnapshot {
+    pub partitions_total: usize,
+    pub partitions: Vec<SnapshotPartition>,
+    pub list_requests: usize,
+    listed_at: SystemTime,
+    /// The files that a scan opens. Not set: no scan is planned yet.
+    opened: OnceLock<Opened>,
+}
+
+/// Files that a scan opens: those that neither their footers nor a limit ruled out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Opened {
+    pub files: usize,
+    /// Their sizes, in bytes.
+    pub bytes: u64,
+}
+
+/// The partitions that can hold rows of a query, none listed yet.
+#[derive(Debug)]
+pub struct Pruned {
+    /// How many partitions the table has.
+    pub(super) total: usize,
+    pub(super) partitions: Vec<SnapshotPartition>,
+    pub(super) table_folder: Option<Location>,
+    pub(super) index: Arc<dyn FileIndex>,
+    pub(super) sight: Sight,
+}
+
+impl Pruned {
+    /// Feeds a digest with what decides which partitions are read, whatever files are in them.
+    pub fn digest(&self, digest: &mut Sha256) {
+        for partition in &self.partitions {
+            digest.update(partition.location.root.url());
+            digest.update([0]);
+            digest.update(partition.location.path.as_ref());
+            digest.update([0]);
+            digest.update(partition.name.as_bytes());
+            digest.update([0]);
+            partition.format.digest(digest);
+        }
+    }
+
+    /// Lists the files of the partitions, without those of `writes`, which must have been taken
+    /// before.
+    ///
+    /// # Errors
+    /// The store.
+    pub async fn list(self, writes: &OpenWrites) -> Result<TableSnapshot> {
+        let sight = self.sight.clone();
+        let listed = self.listed(writes).await;
+        listed.map_err(|error| sight.of_table(error))
+    }
+
+    async fn listed(mut self, writes: &OpenWrites) -> Result<TableSnapshot> {
+        let wanted: Vec<Location> = self
+            .partitions
+            .iter()
+            .map(|partition| partition.location.clone())
+            .collect();
+        let request = ListRequest {
+            table: self.table_folder.as_ref(),
+            partitions: &wanted,
+            total: self.total,
+            writes,
+        };
+        let listing = self.index.list(request).await?;
+        for (partition, files) in self.partitions.iter_mut().zip(listing.files) {
+            partition.files = files;
+        }
+        Ok(TableSnapshot {
+            partitions_total: self.total,
+            partitions: self.partitions,
+            list_requests: listing.requests,
+            listed_at: listing.listed_at,
+            opened: OnceLock::new(),
+        })
+    }
+}
+
+impl TableSnapshot {
+    pub fn files(&self) -> impl Iterator<Item = &DataFile> {
+        self.partitions
+            .iter()
+            .flat_map(|partition| &partition.files)
+    }
+
+    /// The files that the scan opens; all files until a scan is planned.
+    pub fn opened(&self) -> Opened {
+        self.opened.get().copied().unwrap_or_else(|| Opened {
+            files: self.files().count(),
+            bytes: self.files().map(|file| file.size).sum(),
+        })
+    }
+
+    /// Records that a scan of the snapshot is planned. If two scans are, the first counts.
+    pub(crate) fn will_open(&self, opened: Opened) {
+        self.opened.get_or_init(|| opened);
+    }
+
+    /// Whether an unchanged listing proves unchanged files: no file was written just before the
+    /// listing.
+    pub fn is_stable(&self) -> bool {
+        let listed: DateTime<Utc> = self.listed_at.into();
+        self.files().all(|file| {
+            listed
+                .signed_duration_since(file.modified)
+                .to_std()
+                .is_ok_and(|age| age >= CLOCK_RESOLUTION)
+        })
+    }
+
+    /// Feeds a digest with the partitions and the state of each file: equal digests mean that the
+    /// same bytes are read.
+    pub fn digest(&self, digest: &mut Sha256) {
+        for partition in &self.partitions {
+            digest.update(partition.location.root.url());
+            digest.update([0]);
+            digest.update(partition.name.as_bytes());
+            digest.update([0]);
+            partition.format.digest(digest);
+            digest.update(format!("{}\0", partition.files.len()));
+            for file in &partition.files {
+                digest.update(file.path.as_ref());
+                digest.update(format!("\0{}\0{}\0", file.size, file.version()));
+            }
+        }
+    }
+}
