@@ -82,7 +82,7 @@ impl StatementContext {
             For::Partition(table) => within(table.storage_descriptor.location.as_ref()),
             For::NewTable(database) | For::Table(_, database) => {
                 let location = database.location_uri.as_ref();
-                let vacated = self.view.metastore.vacated();
+                let vacated = self.control.vacated();
                 let overlaps = |old: &String| old.starts_with(folder) || folder.starts_with(old);
                 self.access().can_create_table(&database.name)
                     && within(location.filter(|location| !location.is_empty()))
@@ -129,7 +129,7 @@ impl StatementContext {
                 .collect(),
         };
         if !folders.is_empty() {
-            self.view.metastore.vacate(folders).await?;
+            self.control.vacate(folders).await?;
         }
         Ok(())
     }

@@ -51,8 +51,8 @@ pub(super) async fn add(
         }
         inputs.push(input);
     }
-    let metastore = &context.view.metastore;
-    metastore
+    context
+        .coordinator
         .add_partitions_by(
             &table.database_name,
             &table.name,

@@ -8,7 +8,7 @@ use lakegate_catalog::access::{By, Privilege};
 use lakegate_catalog::hive_type::HiveType;
 use lakegate_catalog::model::names::check_width;
 use lakegate_catalog::model::{Table, TableInput};
-use lakegate_catalog::store::{CommitWrite, Discarded, ExpectedTable, Metastore};
+use lakegate_catalog::store::{CommitWrite, Discarded, ExpectedTable, Metastore, WriteLog};
 use lakegate_error::{Code, Error, Result};
 use lakegate_lake::folders::Folders;
 use lakegate_lake::roots::{Location, Roots};
@@ -164,7 +164,7 @@ impl StatementContext {
                 table,
                 partitions,
                 roots: Arc::clone(&self.roots),
-                metastore: Arc::clone(&self.view.metastore),
+                write_log: Arc::clone(&self.write_log),
             },
         })
     }
@@ -273,7 +273,7 @@ impl StatementContext {
                 table,
                 partitions: None,
                 roots: Arc::clone(&self.roots),
-                metastore: Arc::clone(&self.view.metastore),
+                write_log: Arc::clone(&self.write_log),
             },
             mapping,
             expected,
@@ -396,6 +396,7 @@ impl StatementContext {
 /// Errors: the store, or the catalog; it can be tried again.
 pub async fn clear_discarded(
     metastore: &dyn Metastore,
+    write_log: &dyn WriteLog,
     folders: &Folders,
     roots: &Roots,
     discarded: &Discarded,
@@ -415,7 +416,7 @@ pub async fn clear_discarded(
             }
         }
     }
-    metastore.forget_discarded(discarded.id).await?;
+    write_log.forget_discarded(discarded.id).await?;
     Ok(())
 }
 

@@ -3,9 +3,10 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::{
-    ADMINISTRATORS, By, ColumnSelection, ControlSnapshot, PRIMARY_WORKGROUP, Privilege,
+    ADMINISTRATORS, By, ColumnSelection, ControlSnapshot, GrantedIds, PRIMARY_WORKGROUP, Privilege,
     PrivilegeSet, Resource, TableAccess,
 };
+use crate::model::Table;
 
 /// The effective rights of one user: the union of all grants to the user and the user's roles.
 /// Immutable; a change of grants makes a new [`ControlSnapshot`], which makes a new `Access`. All
@@ -32,12 +33,16 @@ struct Rights {
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct DatabaseRights {
+    /// What `own` was granted on; 0 if nothing was.
+    id: i64,
     own: Rights,
     tables: HashMap<String, TableRights>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct TableRights {
+    /// What all of this was granted on.
+    id: i64,
     own: Rights,
     /// Columns with SELECT, and whether it may be granted on.
     columns: HashMap<String, bool>,
@@ -67,6 +72,7 @@ impl Access {
             workgroups: HashMap::new(),
             locations: Vec::new(),
         };
+        let ids = &snapshot.granted;
         for grant in &snapshot.grants {
             if grant.grantee != user && !access.roles.contains(&grant.grantee) {
                 continue;
@@ -79,18 +85,20 @@ impl Access {
             match &grant.resource {
                 Resource::Catalog => access.catalog.add(&privileges, grantable),
                 Resource::Database(name) => {
-                    access.database_mut(name).own.add(&privileges, grantable)
+                    let rights = access.database_mut(name);
+                    rights.id = ids.databases.get(name).copied().unwrap_or_default();
+                    rights.own.add(&privileges, grantable);
                 }
-                Resource::Table { database, table } => access
-                    .table_mut(database, table)
-                    .own
-                    .add(&privileges, grantable),
+                Resource::Table { database, table } => {
+                    let rights = access.table_mut(database, table, ids);
+                    rights.own.add(&privileges, grantable);
+                }
                 Resource::Columns {
                     database,
                     table,
                     columns,
                 } => {
-                    let rights = access.table_mut(database, table);
+                    let rights = access.table_mut(database, table, ids);
                     for column in columns {
                         *rights.columns.entry(column.clone()).or_default() |= grantable;
                     }
@@ -110,11 +118,12 @@ impl Access {
         self.databases.entry(name.to_owned()).or_default()
     }
 
-    fn table_mut(&mut self, database: &str, table: &str) -> &mut TableRights {
-        self.database_mut(database)
-            .tables
-            .entry(table.to_owned())
-            .or_default()
+    fn table_mut(&mut self, database: &str, table: &str, ids: &GrantedIds) -> &mut TableRights {
+        let tables = &mut self.database_mut(database).tables;
+        let rights = tables.entry(table.to_owned()).or_default();
+        let id = ids.tables.get(&(database.to_owned(), table.to_owned()));
+        rights.id = id.copied().unwrap_or_default();
+        rights
     }
 
     /// The user's name.
@@ -182,22 +191,51 @@ impl Access {
         self.administrator || granted.any(|(granted, _)| folder.starts_with(granted.as_str()))
     }
 
-    /// What the user may see and do with a table whose columns (partition keys included, in order)
-    /// are `all_columns`. `None`: for this user the table does not exist.
+    /// What the user may see and do with a table. `None`: for this user the table does not exist.
+    ///
+    /// Grants count by the ids of the table and its database: those on another one that had the
+    /// name, when these rights were computed, do not.
     ///
     /// If SELECT is granted on some columns only, those are all that exists, whatever else is
     /// granted; a granted column that the table does not have (any more) gives nothing, also not
     /// the rest of the table. Without SELECT any other right lists all columns.
+    pub fn on_table(&self, table: &Table) -> Option<TableAccess> {
+        let database = self.databases.get(&table.database_name);
+        let in_database = database.filter(|rights| rights.id == table.database_id);
+        let rights = database
+            .and_then(|rights| rights.tables.get(&table.name))
+            .filter(|rights| rights.id == table.id);
+        let inherited = in_database
+            .map(|rights| rights.own.held)
+            .unwrap_or_default();
+        self.effective(
+            rights,
+            inherited.union(self.catalog.held),
+            &table.column_names(),
+        )
+    }
+
+    /// [`Access::on_table`] by name alone: of the table that had the name when these rights were
+    /// computed. `all_columns`: its columns, partition keys included, in order.
     pub fn table(&self, database: &str, table: &str, all_columns: &[&str]) -> Option<TableAccess> {
         let rights = self
             .databases
             .get(database)
             .and_then(|rights| rights.tables.get(table));
+        self.effective(rights, self.database_rights(database), all_columns)
+    }
+
+    fn effective(
+        &self,
+        rights: Option<&TableRights>,
+        inherited: PrivilegeSet,
+        all_columns: &[&str],
+    ) -> Option<TableAccess> {
         let held = if self.administrator {
             PrivilegeSet::EVERYTHING
         } else {
             let on_table = rights.map(|rights| rights.own.held).unwrap_or_default();
-            on_table.union(self.database_rights(database))
+            on_table.union(inherited)
         };
         let restricted = rights.filter(|rights| !rights.columns.is_empty());
         let select = match restricted {

@@ -181,6 +181,35 @@ pub enum Resource {
     Location(String),
 }
 
+const ON_CATALOG: [Privilege; 8] = [
+    Privilege::Select,
+    Privilege::Describe,
+    Privilege::Insert,
+    Privilege::Delete,
+    Privilege::Alter,
+    Privilege::Drop,
+    Privilege::CreateTable,
+    Privilege::CreateDatabase,
+];
+const ON_DATABASE: [Privilege; 7] = [
+    Privilege::Select,
+    Privilege::Describe,
+    Privilege::Insert,
+    Privilege::Delete,
+    Privilege::Alter,
+    Privilege::Drop,
+    Privilege::CreateTable,
+];
+const ON_TABLE: [Privilege; 6] = [
+    Privilege::Select,
+    Privilege::Describe,
+    Privilege::Insert,
+    Privilege::Delete,
+    Privilege::Alter,
+    Privilege::Drop,
+];
+const ON_WORKGROUP: [Privilege; 1] = [Privilege::Usage];
+
 impl Resource {
     /// A table.
     pub fn table(database: impl Into<String>, table: impl Into<String>) -> Resource {
@@ -203,28 +232,15 @@ impl Resource {
         }
     }
 
-    /// The privileges that mean something here, [`Privilege::All`] not among them.
+    /// The privileges that apply to the resource, without [`Privilege::All`].
     pub fn privileges(&self) -> &'static [Privilege] {
-        use Privilege::{
-            Alter, CreateDatabase, CreateTable, DataLocation, Delete, Describe, Drop, Insert,
-            Select, Usage,
-        };
         match self {
-            Resource::Catalog => &[
-                Select,
-                Describe,
-                Insert,
-                Delete,
-                Alter,
-                Drop,
-                CreateTable,
-                CreateDatabase,
-            ],
-            Resource::Database(_) => &[Select, Describe, Insert, Delete, Alter, Drop, CreateTable],
-            Resource::Table { .. } => &[Select, Describe, Insert, Delete, Alter, Drop],
-            Resource::Columns { .. } => &[Select],
-            Resource::Workgroup(_) => &[Usage],
-            Resource::Location(_) => &[DataLocation],
+            Resource::Catalog => &ON_CATALOG,
+            Resource::Database(_) => &ON_DATABASE,
+            Resource::Table { .. } => &ON_TABLE,
+            Resource::Columns { .. } => &[Privilege::Select],
+            Resource::Workgroup(_) => &ON_WORKGROUP,
+            Resource::Location(_) => &[Privilege::DataLocation],
         }
     }
 
@@ -310,6 +326,26 @@ impl fmt::Display for Resource {
             }
             Resource::Workgroup(name) => write!(f, "workgroup {name}"),
             Resource::Location(folder) => write!(f, "location '{folder}'"),
+        }
+    }
+}
+
+/// What a stored grant is on. Ids are never used again, so a grant never passes to another resource
+/// that gets the name later, and a rename keeps it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum ResourceId {
+    Database(i64),
+    Table(i64),
+    Workgroup(i64),
+}
+
+impl ResourceId {
+    /// As [`Resource::privileges`].
+    pub fn privileges(self) -> &'static [Privilege] {
+        match self {
+            ResourceId::Database(_) => &ON_DATABASE,
+            ResourceId::Table(_) => &ON_TABLE,
+            ResourceId::Workgroup(_) => &ON_WORKGROUP,
         }
     }
 }

@@ -17,10 +17,10 @@ mod table;
 mod workgroup;
 
 pub use effective::Access;
-pub use grant::{By, Grant, Privilege, PrivilegeSet, Resource};
+pub use grant::{By, Grant, Privilege, PrivilegeSet, Resource, ResourceId};
 pub use principal::{ADMINISTRATORS, Membership, Role, User};
 pub use scram::{DEFAULT_ITERATIONS, MAX_ITERATIONS, MAX_PASSWORD_BYTES, ScramVerifier};
 pub use snapshot::ControlSnapshot;
-pub(crate) use snapshot::SERVER_SECRET;
+pub(crate) use snapshot::{GrantedIds, SERVER_SECRET};
 pub use table::{ColumnSelection, TableAccess};
 pub use workgroup::{PRIMARY_WORKGROUP, QueryLimits, Workgroup, WorkgroupInput, WorkgroupState};

@@ -23,11 +23,25 @@ pub struct ControlSnapshot {
     /// In order of grantee, resource, privilege. SELECT on columns is one grant per grantee, table
     /// and grant option.
     pub grants: Vec<Grant>,
+    /// The ids behind the names in `grants`.
+    pub(crate) granted: GrantedIds,
     pub workgroups: BTreeMap<String, Arc<Workgroup>>,
+    /// Folders that a table left by the hand of a user that could not read all of it, and when, in
+    /// milliseconds since 1970. The right to create tables does not extend to them.
+    pub vacated: Arc<BTreeMap<String, i64>>,
     /// Not printed by `Debug`: some are secrets.
     pub settings: BTreeMap<String, String>,
     /// Computed on first use, dropped with the snapshot.
     pub(crate) computed: Mutex<HashMap<String, Arc<Access>>>,
+}
+
+/// The ids of the databases and tables that grants are on, by name. A name may be another resource's
+/// by the time it is looked up; the id tells.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct GrantedIds {
+    pub(crate) databases: HashMap<String, i64>,
+    /// By database and table.
+    pub(crate) tables: HashMap<(String, String), i64>,
 }
 
 impl ControlSnapshot {

@@ -38,6 +38,18 @@ pub struct Database {
 }
 
 impl Database {
+    /// A new database of an input, without an id yet.
+    pub fn of_input(input: DatabaseInput, created: DateTime<Utc>) -> Database {
+        Database {
+            id: 0,
+            name: input.name,
+            description: input.description,
+            location_uri: input.location_uri,
+            parameters: input.parameters,
+            create_time: created,
+        }
+    }
+
     /// The input that would make this database again: start from it to change one property.
     pub fn to_input(&self) -> DatabaseInput {
         DatabaseInput {

@@ -43,6 +43,9 @@ pub struct Table {
     /// Ours, not Glue's: never reused, also not after a drop. The source of OIDs. Not serialised.
     #[serde(skip)]
     pub id: i64,
+    /// The id of the table's database, as [`Table::id`]. Not serialised.
+    #[serde(skip)]
+    pub database_id: i64,
     pub database_name: String,
     pub name: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -113,6 +116,7 @@ impl Table {
     pub fn of_input(input: TableInput, database: &str, created: DateTime<Utc>) -> Table {
         Table {
             id: 0,
+            database_id: 0,
             database_name: database.to_owned(),
             name: input.name,
             description: input.description,

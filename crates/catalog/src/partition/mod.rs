@@ -5,6 +5,7 @@
 //! comparison is made once, when a partition is stored, by its *canonical* text.
 
 mod path;
+mod predicate;
 mod set;
 mod spec;
 mod value;
@@ -12,6 +13,7 @@ mod value;
 pub use path::{
     PathMismatch, escape_path_name, parse_partition_path, partition_path, unescape_path_name,
 };
+pub use predicate::{Comparison, KeyCondition, PartitionPredicate};
 pub use set::{Partition, PartitionInput, Partitions};
 pub use set::{canonical_key, default_location, identity_key};
 pub(crate) use set::{is_below, spellings};

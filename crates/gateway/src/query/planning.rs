@@ -142,6 +142,7 @@ impl Session {
         Ok(View {
             access: self.access()?,
             metastore: Arc::clone(&self.gateway.metastore),
+            control: Arc::clone(&self.gateway.control),
             tables: self.gateway.tables.clone(),
             folders: self.gateway.folders.clone(),
         })
@@ -219,7 +220,7 @@ impl Session {
         names: ColumnNames,
         mentions: &Mentions,
     ) -> Result<Planning> {
-        let commits = self.gateway.metastore.open_writes().commits();
+        let commits = self.gateway.write_log.open_writes().commits();
         let view = self.view()?;
         let path = view.search_path(&self.named_path()).await?;
         let (workgroup, time_zone, settings) = {
@@ -481,6 +482,8 @@ impl Session {
         Ok(StatementContext {
             view,
             control: Arc::clone(&self.gateway.control),
+            coordinator: Arc::clone(&self.gateway.coordinator),
+            write_log: Arc::clone(&self.gateway.write_log),
             roots: Arc::clone(&self.gateway.roots),
             path,
             before_commit: BeforeCommit::default(),

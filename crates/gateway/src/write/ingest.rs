@@ -83,7 +83,7 @@ impl Session {
             let planning = self.gateway.plan_for(&query, planning.boxed());
             let plan = query.step(Phase::Planning, planning).await?;
             let table = &plan.target.table;
-            let begin = self.gateway.metastore.begin_write(
+            let begin = self.gateway.write_log.begin_write(
                 &table.database_name,
                 &table.name,
                 vec![location(table)?.to_owned()],
@@ -250,7 +250,11 @@ impl WriteJob {
         let rows = written.rows;
         let commit = self.plan.commit(written, by);
         self.query.commits()?;
-        let committed = self.gateway.metastore.commit_write(self.id, commit).await?;
+        let committed = self
+            .gateway
+            .coordinator
+            .commit_write(self.id, commit)
+            .await?;
         // From here on the rows are visible: what is left is done, whatever fails.
         if let Some(discarded) = committed.discarded {
             // Whoever comes from here on is planned with the new table.
@@ -303,11 +307,11 @@ impl Gateway {
     ///
     /// Errors: the catalog.
     pub async fn recover_writes(self: &Arc<Self>) -> Result<()> {
-        for write in self.metastore.unfinished_writes().await? {
+        for write in self.write_log.unfinished_writes().await? {
             tracing::info!(write = %write.id, table = write.table, "a write was not finished; its files are deleted");
             tokio::spawn(clear_later(Arc::clone(self), write.id));
         }
-        for discarded in self.metastore.discarded().await? {
+        for discarded in self.write_log.discarded().await? {
             tokio::spawn(discard(Arc::clone(self), discarded, Vec::new()));
         }
         Ok(())
@@ -315,10 +319,10 @@ impl Gateway {
 
     /// Deletes the files of a write that is not committed, and ends it.
     async fn clear_write(&self, id: WriteId) -> Result<()> {
-        let open = self.metastore.unfinished_writes().await?;
+        let open = self.write_log.unfinished_writes().await?;
         if let Some(write) = open.iter().find(|write| write.id == id) {
             sweep::remove_write(&self.roots, id, &write.locations).await?;
-            self.metastore.end_write(id).await?;
+            self.write_log.end_write(id).await?;
         }
         Ok(())
     }
@@ -351,6 +355,7 @@ async fn discard(gateway: Arc<Gateway>, discarded: Discarded, readers: Vec<Uuid>
     }
     while let Err(error) = clear_discarded(
         gateway.metastore.as_ref(),
+        gateway.write_log.as_ref(),
         &gateway.folders,
         &gateway.roots,
         &discarded,

@@ -24,7 +24,7 @@ use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::execution::memory_pool::MemoryReservation;
 use lakegate_catalog::model::Table;
 use lakegate_catalog::partition::{PartitionInput, PartitionKey, Partitions, default_location};
-use lakegate_catalog::store::{Metastore, WriteId};
+use lakegate_catalog::store::{WriteId, WriteLog};
 use lakegate_error::{Code, Error, Result};
 use parquet::basic::Compression;
 use parquet::file::properties::WriterProperties;
@@ -58,8 +58,8 @@ pub struct Target {
     /// Those that are registered; `None` for a table without keys, and for one that is yet to be made.
     pub partitions: Option<Arc<Partitions>>,
     pub roots: Arc<Roots>,
-    /// Is told of folders outside of the table's own before they have a file of the write.
-    pub metastore: Arc<dyn Metastore>,
+    /// Records folders outside of the table's own before they have a file of the write.
+    pub write_log: Arc<dyn WriteLog>,
 }
 
 /// What was written.
@@ -173,8 +173,8 @@ impl TableWriter {
             let folder = self.folder(&values)?;
             if let Some(outside) = self.outside(&folder)? {
                 // Should the process die, nothing of the write stays there.
-                let metastore = Arc::clone(&self.target.metastore);
-                metastore.extend_write(self.write, vec![outside]).await?;
+                let write_log = Arc::clone(&self.target.write_log);
+                write_log.extend_write(self.write, vec![outside]).await?;
             }
             self.folders.insert(values.clone(), folder);
         }

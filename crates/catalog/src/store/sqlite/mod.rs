@@ -1,9 +1,16 @@
-//! [`SqliteStore`]: the catalog and its control data in one SQLite file.
+//! [`SqliteStore`]: the catalog, its write log and its control data in one SQLite file.
 //!
 //! ```text
 //!   reads   ── from memory: an immutable snapshot that is swapped after each commit
 //!              (a table's partitions are read from the file on first use, then kept)
 //!   writes  ── one at a time: transaction ▸ commit (fsync) ▸ swap the snapshot ▸ acknowledge
+//!
+//!   metastore   control   write_log        the traits
+//!        └────────┐ │ ┌────────┘
+//!            coordinator                   changes of several stores, each one transaction
+//!   tables  partitions  grants  principals steps of a change: rows, and what memory becomes
+//!        └──────── write ───────┘          the transaction and its commit
+//!              load, state                 the file → memory
 //! ```
 //!
 //! What never happens: memory shows what is not committed; an acknowledged change is lost to `kill
@@ -11,17 +18,22 @@
 
 mod backup;
 mod control;
+mod coordinator;
 mod grants;
 mod load;
 mod lock;
 mod metastore;
+mod partition_rows;
 mod partitions;
+mod principals;
 mod schema;
+mod state;
+mod tables;
 mod vacated;
 mod write;
-mod writes;
+mod write_log;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::fmt;
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
@@ -31,14 +43,14 @@ use parking_lot::{Mutex, RwLock};
 use rusqlite::{Connection, OpenFlags};
 
 use self::lock::StoreLock;
+use self::state::{CachedPartitions, State};
 use crate::access::ControlSnapshot;
 use crate::error::{CatalogError, Result};
-use crate::model::{Database, StorageDescriptor, Table};
-use crate::partition::Partitions;
-use crate::store::OpenWrites;
+use crate::store::Stores;
 
-/// [`Metastore`](super::Metastore) and [`Control`](super::Control) on one SQLite file. A clone is
-/// the same store.
+/// The embedded store: [`Metastore`](super::Metastore), [`WriteLog`](super::WriteLog),
+/// [`Control`](super::Control) and their [`Coordinator`](super::Coordinator) on one SQLite file. A
+/// clone is the same store.
 #[derive(Clone)]
 pub struct SqliteStore {
     inner: Arc<Inner>,
@@ -48,35 +60,12 @@ struct Inner {
     /// `None`: in memory, for tests.
     path: Option<PathBuf>,
     writer: Mutex<Connection>,
-    catalog: RwLock<Arc<Catalog>>,
+    state: RwLock<Arc<State>>,
     control: RwLock<Arc<ControlSnapshot>>,
     /// By table id; only tables whose partitions have been used. Changed under `writer` only.
     partitions: Mutex<HashMap<i64, CachedPartitions>>,
     /// Last, so that the file is closed when the lock goes.
     _lock: Option<StoreLock>,
-}
-
-/// All databases and tables at one moment.
-#[derive(Debug, Clone, Default)]
-struct Catalog {
-    version: u64,
-    databases: BTreeMap<String, Arc<DatabaseEntry>>,
-    writes: OpenWrites,
-    /// Folders whose table a user took away without being allowed to read it, and when, in milliseconds since 1970.
-    vacated: Arc<BTreeMap<String, i64>>,
-}
-
-#[derive(Debug, Clone)]
-struct DatabaseEntry {
-    database: Arc<Database>,
-    tables: BTreeMap<String, Arc<Table>>,
-}
-
-#[derive(Debug, Clone)]
-struct CachedPartitions {
-    set: Arc<Partitions>,
-    /// By row id, so that partitions added later share them too.
-    descriptors: HashMap<i64, Arc<StorageDescriptor>>,
 }
 
 impl SqliteStore {
@@ -102,6 +91,16 @@ impl SqliteStore {
     pub fn in_memory() -> Result<SqliteStore> {
         let connection = Connection::open_in_memory()?;
         SqliteStore::start(connection, None, None)
+    }
+
+    /// All stores of the catalog, which are this one.
+    pub fn stores(&self) -> Stores {
+        Stores {
+            metastore: Arc::new(self.clone()),
+            write_log: Arc::new(self.clone()),
+            control: Arc::new(self.clone()),
+            coordinator: Arc::new(self.clone()),
+        }
     }
 
     /// Where the file is, links resolved; `None` for a store in memory.
@@ -137,12 +136,12 @@ impl SqliteStore {
         schema::check(&connection, &shown)?;
         configure(&connection)?;
         schema::migrate(&mut connection)?;
-        let catalog = load::catalog(&connection)?;
+        let state = load::state(&connection)?;
         let control = load::control(&connection)?;
         let inner = Inner {
             path,
             writer: Mutex::new(connection),
-            catalog: RwLock::new(Arc::new(catalog)),
+            state: RwLock::new(Arc::new(state)),
             control: RwLock::new(Arc::new(control)),
             partitions: Mutex::default(),
             _lock: lock,
@@ -152,8 +151,8 @@ impl SqliteStore {
         })
     }
 
-    fn catalog(&self) -> Arc<Catalog> {
-        Arc::clone(&self.inner.catalog.read())
+    fn state(&self) -> Arc<State> {
+        Arc::clone(&self.inner.state.read())
     }
 
     /// Runs on a thread that may block.
@@ -173,12 +172,6 @@ impl fmt::Debug for SqliteStore {
         f.debug_struct("SqliteStore")
             .field("path", &self.inner.path)
             .finish_non_exhaustive()
-    }
-}
-
-impl Catalog {
-    fn table(&self, database: &str, name: &str) -> Option<&Arc<Table>> {
-        self.databases.get(database)?.tables.get(name)
     }
 }
 

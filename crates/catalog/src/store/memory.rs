@@ -1,0 +1,568 @@
+//! [`MemoryMetastore`]: a metastore without a file.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use parking_lot::Mutex;
+
+use super::table_rules::{
+    KEPT_VERSIONS, keys_are_fixed, next_version, own_location, partition_location, renamed,
+    same_keys,
+};
+use super::{AddedPartitions, Created, Metastore, TableVersion};
+use crate::error::{CatalogError, Kind, Result};
+use crate::model::names::{normalize, normalize_database, normalize_storage, normalize_table};
+use crate::model::{Claim, Database, DatabaseInput, StorageDescriptor, Table, TableInput, now};
+use crate::partition::{
+    Partition, PartitionInput, PartitionKey, PartitionPredicate, Partitions, identity_key,
+    is_below, partition_path,
+};
+
+/// Databases, tables and partitions that are gone with the value. For tests: it keeps no grants and
+/// no writes, as a remote metastore does not.
+#[derive(Debug, Default)]
+pub struct MemoryMetastore {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct State {
+    version: u64,
+    last_id: i64,
+    databases: BTreeMap<String, DatabaseEntry>,
+}
+
+#[derive(Debug, Clone)]
+struct DatabaseEntry {
+    database: Arc<Database>,
+    tables: BTreeMap<String, TableEntry>,
+}
+
+#[derive(Debug, Clone)]
+struct TableEntry {
+    table: Arc<Table>,
+    /// Former versions, newest first.
+    former: Vec<Arc<Table>>,
+    partitions: Arc<Partitions>,
+}
+
+impl MemoryMetastore {
+    /// An empty metastore.
+    pub fn new() -> MemoryMetastore {
+        MemoryMetastore::default()
+    }
+
+    /// Makes a change, or nothing of it if it fails.
+    fn change<T>(&self, change: impl FnOnce(&mut State) -> Result<T>) -> Result<T> {
+        let mut state = self.state.lock();
+        let mut next = state.clone();
+        let value = change(&mut next)?;
+        next.version += 1;
+        *state = next;
+        Ok(value)
+    }
+}
+
+impl State {
+    fn database(&self, name: &str) -> Result<&DatabaseEntry> {
+        let entry = self.databases.get(&name.to_lowercase());
+        entry.ok_or_else(|| CatalogError::not_found(Kind::Database, name.to_lowercase()))
+    }
+
+    fn database_mut(&mut self, name: &str) -> Result<&mut DatabaseEntry> {
+        let entry = self.databases.get_mut(&name.to_lowercase());
+        entry.ok_or_else(|| CatalogError::not_found(Kind::Database, name.to_lowercase()))
+    }
+
+    fn table(&self, database: &str, name: &str) -> Result<&TableEntry> {
+        let tables = &self.database(database)?.tables;
+        let entry = tables.get(&name.to_lowercase());
+        entry.ok_or_else(|| table_not_found(database, name))
+    }
+
+    fn table_mut(&mut self, database: &str, name: &str) -> Result<&mut TableEntry> {
+        let tables = &mut self.database_mut(database)?.tables;
+        let entry = tables.get_mut(&name.to_lowercase());
+        entry.ok_or_else(|| table_not_found(database, name))
+    }
+
+    fn next_id(&mut self) -> i64 {
+        self.last_id += 1;
+        self.last_id
+    }
+}
+
+impl TableEntry {
+    fn archive(&mut self, next: Arc<Table>) {
+        let former = std::mem::replace(&mut self.table, next);
+        self.former.insert(0, former);
+        let kept = usize::try_from(KEPT_VERSIONS).unwrap_or(usize::MAX);
+        self.former.truncate(kept);
+    }
+
+    fn require_partitioned(&self) -> Result<()> {
+        match self.table.partition_keys.is_empty() {
+            false => Ok(()),
+            true => Err(CatalogError::invalid(format!(
+                "table \"{}\" is not partitioned",
+                self.table.full_name()
+            ))),
+        }
+    }
+
+    /// A partition of an input.
+    fn partition(&self, input: PartitionInput) -> Result<Partition> {
+        let PartitionInput {
+            values,
+            location,
+            storage_descriptor: given,
+            parameters,
+        } = input;
+        let location = partition_location(&self.table, location, given.as_deref())?;
+        let mut descriptor = match given {
+            None => self.table.storage_descriptor.clone(),
+            Some(given) => StorageDescriptor {
+                location: self.table.storage_descriptor.location.clone(),
+                ..(*given).clone()
+            },
+        };
+        normalize_storage(&mut descriptor, &self.table.name)?;
+        let keys = &self.partitions.keys;
+        let own = location.and_then(|at| own_location(&descriptor, keys, &values, &at));
+        Ok(Partition {
+            values: values.into_iter().map(Into::into).collect(),
+            storage_descriptor: Arc::new(descriptor),
+            parameters: (!parameters.is_empty()).then(|| Arc::new(parameters)),
+            creation_time: now(),
+            own_location: own.map(Into::into),
+        })
+    }
+
+    /// Records that a partition may lie outside of the table's folder.
+    fn claim(&mut self, partition: &Partition) {
+        let home = self.table.storage_descriptor.location.as_deref();
+        let inside = |own: &str| home.is_some_and(|home| is_below(own, home));
+        let own = partition.own_location.as_deref();
+        if own.is_some_and(|own| !inside(own)) {
+            let claim = Claim {
+                since: now().timestamp_millis(),
+                by_administrator: true,
+            };
+            let outer = self.table.outer_claim;
+            self.table = Arc::new(Table {
+                outer_claim: Some(outer.map_or(claim, |outer| outer.with(claim))),
+                ..(*self.table).clone()
+            });
+        }
+    }
+
+    fn add(&mut self, inputs: Vec<PartitionInput>, if_not_exists: bool) -> Result<AddedPartitions> {
+        self.require_partitioned()?;
+        let mut outcome = AddedPartitions::default();
+        let mut added: BTreeMap<String, Arc<Partition>> = BTreeMap::new();
+        for (position, input) in inputs.into_iter().enumerate() {
+            let key = identity_key(&self.partitions.keys, &input.values)?;
+            let partition = self.partition(input)?;
+            if self.partitions.search(&key).is_err() && !added.contains_key(&key) {
+                self.claim(&partition);
+                added.insert(key, Arc::new(partition));
+                outcome.added += 1;
+            } else if if_not_exists {
+                outcome.existing.push(position);
+            } else {
+                return Err(CatalogError::already_exists(
+                    Kind::Partition,
+                    self.partition_name(&partition.values),
+                ));
+            }
+        }
+        if outcome.added > 0 {
+            let version = self.partitions.version + 1;
+            self.partitions = Arc::new(self.partitions.with(version, added.into_iter().collect()));
+        }
+        Ok(outcome)
+    }
+
+    fn remove(&mut self, dropped: &[Vec<String>], if_exists: bool) -> Result<usize> {
+        self.require_partitioned()?;
+        let mut keys = Vec::new();
+        for values in dropped {
+            match self.partitions.find(values)? {
+                Some(found) => {
+                    let key = identity_key(&self.partitions.keys, &found.values)?;
+                    if !keys.contains(&key) {
+                        keys.push(key);
+                    }
+                }
+                None if if_exists => {}
+                None => return Err(self.partition_not_found(values)),
+            }
+        }
+        if !keys.is_empty() {
+            let version = self.partitions.version + 1;
+            self.partitions = Arc::new(self.partitions.without(version, &keys));
+        }
+        Ok(keys.len())
+    }
+
+    fn partition_name<S: AsRef<str>>(&self, values: &[S]) -> String {
+        let path = partition_path(&self.partitions.keys, values);
+        format!("{}/{path}", self.table.full_name())
+    }
+
+    fn partition_not_found(&self, values: &[String]) -> CatalogError {
+        CatalogError::not_found(Kind::Partition, self.partition_name(values))
+    }
+
+    fn version(&self) -> TableVersion {
+        TableVersion {
+            id: self.table.id,
+            table: self.table.version_id,
+            partitions: self.partitions.version,
+        }
+    }
+}
+
+#[async_trait]
+impl Metastore for MemoryMetastore {
+    fn catalog_version(&self) -> u64 {
+        self.state.lock().version
+    }
+
+    async fn databases(&self) -> Result<Vec<Arc<Database>>> {
+        let state = self.state.lock();
+        let entries = state.databases.values();
+        Ok(entries.map(|entry| Arc::clone(&entry.database)).collect())
+    }
+
+    async fn database(&self, name: &str) -> Result<Option<Arc<Database>>> {
+        let state = self.state.lock();
+        let entry = state.databases.get(&name.to_lowercase());
+        Ok(entry.map(|entry| Arc::clone(&entry.database)))
+    }
+
+    async fn create_database(
+        &self,
+        mut input: DatabaseInput,
+        if_not_exists: bool,
+    ) -> Result<Created<Arc<Database>>> {
+        normalize_database(&mut input)?;
+        if let Some(value) = self.database(&input.name).await? {
+            return match if_not_exists {
+                true => Ok(Created {
+                    value,
+                    created: false,
+                }),
+                false => Err(CatalogError::already_exists(Kind::Database, input.name)),
+            };
+        }
+        self.change(|state| {
+            let database = Arc::new(Database {
+                id: state.next_id(),
+                ..Database::of_input(input, now())
+            });
+            let entry = DatabaseEntry {
+                database: Arc::clone(&database),
+                tables: BTreeMap::new(),
+            };
+            state.databases.insert(database.name.clone(), entry);
+            Ok(Created {
+                value: database,
+                created: true,
+            })
+        })
+    }
+
+    async fn update_database(&self, mut input: DatabaseInput) -> Result<Arc<Database>> {
+        normalize_database(&mut input)?;
+        self.change(|state| {
+            let entry = state.database_mut(&input.name)?;
+            entry.database = Arc::new(Database {
+                id: entry.database.id,
+                ..Database::of_input(input, entry.database.create_time)
+            });
+            Ok(Arc::clone(&entry.database))
+        })
+    }
+
+    async fn drop_database(&self, name: &str, if_exists: bool, cascade: bool) -> Result<bool> {
+        if if_exists && self.database(name).await?.is_none() {
+            return Ok(false);
+        }
+        self.change(|state| {
+            let tables = state.database(name)?.tables.len();
+            if tables > 0 && !cascade {
+                return Err(CatalogError::NotEmpty {
+                    database: name.to_lowercase(),
+                    tables,
+                });
+            }
+            state.databases.remove(&name.to_lowercase());
+            Ok(true)
+        })
+    }
+
+    async fn tables(&self, database: &str) -> Result<Vec<Arc<Table>>> {
+        let state = self.state.lock();
+        let entries = state.database(database)?.tables.values();
+        Ok(entries.map(|entry| Arc::clone(&entry.table)).collect())
+    }
+
+    async fn table(&self, database: &str, name: &str) -> Result<Option<Arc<Table>>> {
+        let state = self.state.lock();
+        let entry = state.table(database, name).ok();
+        Ok(entry.map(|entry| Arc::clone(&entry.table)))
+    }
+
+    async fn table_version(&self, database: &str, name: &str) -> Result<Option<TableVersion>> {
+        let state = self.state.lock();
+        Ok(state.table(database, name).ok().map(TableEntry::version))
+    }
+
+    async fn create_table(
+        &self,
+        database: &str,
+        mut input: TableInput,
+        if_not_exists: bool,
+    ) -> Result<Created<Arc<Table>>> {
+        normalize_table(&mut input)?;
+        if let Ok(existing) = self.state.lock().table(database, &input.name) {
+            return match if_not_exists {
+                true => Ok(Created {
+                    value: Arc::clone(&existing.table),
+                    created: false,
+                }),
+                false => Err(CatalogError::already_exists(
+                    Kind::Table,
+                    existing.table.full_name(),
+                )),
+            };
+        }
+        self.change(|state| {
+            let id = state.next_id();
+            let entry = state.database_mut(database)?;
+            let created = now();
+            let table = Arc::new(Table {
+                id,
+                database_id: entry.database.id,
+                claim: Claim {
+                    since: created.timestamp_millis(),
+                    by_administrator: true,
+                },
+                ..Table::of_input(input, &entry.database.name, created)
+            });
+            let partitions = Arc::new(Partitions {
+                version: 0,
+                keys: PartitionKey::of_table(&table)?,
+                items: Vec::new(),
+            });
+            let new = TableEntry {
+                table: Arc::clone(&table),
+                former: Vec::new(),
+                partitions,
+            };
+            entry.tables.insert(table.name.clone(), new);
+            Ok(Created {
+                value: table,
+                created: true,
+            })
+        })
+    }
+
+    async fn update_table(
+        &self,
+        database: &str,
+        mut input: TableInput,
+        expected_version: Option<u64>,
+    ) -> Result<Arc<Table>> {
+        normalize_table(&mut input)?;
+        self.change(|state| {
+            let entry = state.table_mut(database, &input.name)?;
+            let old = Arc::clone(&entry.table);
+            let mut next = next_version(&old, input, expected_version)?;
+            if !same_keys(&old.partition_keys, &next.partition_keys) {
+                if !entry.partitions.is_empty() {
+                    return Err(keys_are_fixed(&old));
+                }
+                entry.partitions = Arc::new(Partitions {
+                    version: entry.partitions.version,
+                    keys: PartitionKey::of_table(&next)?,
+                    items: Vec::new(),
+                });
+            }
+            let moved = next.storage_descriptor.location != old.storage_descriptor.location;
+            if moved && !next.partition_keys.is_empty() {
+                // Partitions that it has stay where they are.
+                let outer = old.outer_claim;
+                next.outer_claim = Some(outer.map_or(old.claim, |outer| outer.with(old.claim)));
+            }
+            let next = Arc::new(next);
+            entry.archive(Arc::clone(&next));
+            Ok(next)
+        })
+    }
+
+    async fn rename_table(&self, database: &str, name: &str, new_name: &str) -> Result<Arc<Table>> {
+        let new_name = normalize(Kind::Table, new_name)?;
+        self.change(|state| {
+            let old = Arc::clone(&state.table(database, name)?.table);
+            let next = Arc::new(renamed(&old, new_name));
+            let tables = &mut state.database_mut(database)?.tables;
+            if tables.contains_key(&next.name) {
+                return Err(CatalogError::already_exists(Kind::Table, next.full_name()));
+            }
+            if let Some(mut entry) = tables.remove(&old.name) {
+                entry.archive(Arc::clone(&next));
+                tables.insert(next.name.clone(), entry);
+            }
+            Ok(next)
+        })
+    }
+
+    async fn drop_table(&self, database: &str, name: &str, if_exists: bool) -> Result<bool> {
+        if if_exists && self.table(database, name).await?.is_none() {
+            return Ok(false);
+        }
+        self.change(|state| {
+            state.table(database, name)?;
+            let tables = &mut state.database_mut(database)?.tables;
+            Ok(tables.remove(&name.to_lowercase()).is_some())
+        })
+    }
+
+    async fn table_versions(&self, database: &str, name: &str) -> Result<Vec<Arc<Table>>> {
+        let state = self.state.lock();
+        let entry = state.table(database, name)?;
+        let mut versions = vec![Arc::clone(&entry.table)];
+        versions.extend(entry.former.iter().cloned());
+        Ok(versions)
+    }
+
+    async fn partitions_matching(
+        &self,
+        database: &str,
+        table: &str,
+        predicate: &PartitionPredicate,
+    ) -> Result<Arc<Partitions>> {
+        let all = match self.state.lock().table(database, table) {
+            Ok(entry) => Arc::clone(&entry.partitions),
+            Err(_) => return Err(table_not_found(database, table)),
+        };
+        predicate.filter(&all)
+    }
+
+    async fn add_partitions(
+        &self,
+        database: &str,
+        table: &str,
+        partitions: Vec<PartitionInput>,
+        if_not_exists: bool,
+    ) -> Result<AddedPartitions> {
+        self.change(|state| {
+            let entry = state.table_mut(database, table)?;
+            entry.add(partitions, if_not_exists)
+        })
+    }
+
+    async fn change_partitions(
+        &self,
+        database: &str,
+        table: &str,
+        dropped: &[Vec<String>],
+        added: Vec<PartitionInput>,
+    ) -> Result<(usize, AddedPartitions)> {
+        self.change(|state| {
+            let entry = state.table_mut(database, table)?;
+            Ok((entry.remove(dropped, true)?, entry.add(added, true)?))
+        })
+    }
+
+    async fn drop_partitions(
+        &self,
+        database: &str,
+        table: &str,
+        values: &[Vec<String>],
+        if_exists: bool,
+    ) -> Result<usize> {
+        self.change(|state| {
+            let entry = state.table_mut(database, table)?;
+            entry.remove(values, if_exists)
+        })
+    }
+
+    async fn rename_partition(
+        &self,
+        database: &str,
+        table: &str,
+        from: &[String],
+        to: &[String],
+    ) -> Result<()> {
+        self.change(|state| {
+            let entry = state.table_mut(database, table)?;
+            entry.require_partitioned()?;
+            let keys = Arc::clone(&entry.partitions.keys);
+            let new_key = identity_key(&keys, to)?;
+            let Some(old) = entry.partitions.find(from)?.cloned() else {
+                return Err(entry.partition_not_found(from));
+            };
+            let old_key = identity_key(&keys, &old.values)?;
+            if old_key != new_key && entry.partitions.search(&new_key).is_ok() {
+                let name = entry.partition_name(to);
+                return Err(CatalogError::already_exists(Kind::Partition, name));
+            }
+            let location = old.location(&keys);
+            let own = own_location(&old.storage_descriptor, &keys, to, &location);
+            let moved = Partition {
+                values: to.iter().map(|value| value.as_str().into()).collect(),
+                own_location: own.map(Into::into),
+                ..(*old).clone()
+            };
+            let version = entry.partitions.version + 1;
+            let without = entry.partitions.without(version, &[old_key]);
+            let with = without.with(version, vec![(new_key, Arc::new(moved))]);
+            entry.partitions = Arc::new(with);
+            Ok(())
+        })
+    }
+
+    async fn update_partitions(
+        &self,
+        database: &str,
+        table: &str,
+        partitions: Vec<PartitionInput>,
+    ) -> Result<()> {
+        self.change(|state| {
+            let entry = state.table_mut(database, table)?;
+            entry.require_partitioned()?;
+            let mut changed = BTreeMap::new();
+            for input in partitions {
+                let Some(old) = entry.partitions.find(&input.values)?.cloned() else {
+                    return Err(entry.partition_not_found(&input.values));
+                };
+                let key = identity_key(&entry.partitions.keys, &old.values)?;
+                // The values stay as they were given when the partition was added.
+                let values = old.values.iter().map(ToString::to_string).collect();
+                let next = entry.partition(PartitionInput { values, ..input })?;
+                entry.claim(&next);
+                let next = Partition {
+                    creation_time: old.creation_time,
+                    ..next
+                };
+                // Of two inputs for one partition the later holds.
+                changed.insert(key, Arc::new(next));
+            }
+            if !changed.is_empty() {
+                let version = entry.partitions.version + 1;
+                let changed = changed.into_iter().collect();
+                entry.partitions = Arc::new(entry.partitions.with(version, changed));
+            }
+            Ok(())
+        })
+    }
+}
+
+fn table_not_found(database: &str, name: &str) -> CatalogError {
+    let name = format!("{}.{}", database.to_lowercase(), name.to_lowercase());
+    CatalogError::not_found(Kind::Table, name)
+}
