@@ -1,4 +1,4 @@
-//! Grants → what one user may see and do.
+//! Grants → the effective rights of one user.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -9,7 +9,7 @@ use super::{
 use crate::model::Table;
 
 /// The effective rights of one user: the union of all grants to the user and the user's roles.
-/// Immutable; a change of grants makes a new [`ControlSnapshot`], which makes a new `Access`. All
+/// Immutable; a change of grants creates a new [`ControlSnapshot`] and with it a new `Access`. All
 /// names are lower case.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Access {
@@ -77,7 +77,7 @@ impl Access {
             if grant.grantee != user && !access.roles.contains(&grant.grantee) {
                 continue;
             }
-            // A stored grant is valid; one that is not gives nothing.
+            // Stored grants are valid; one that is not has no effect.
             let Ok(privileges) = grant.resource.expand(grant.privilege) else {
                 continue;
             };
@@ -131,7 +131,7 @@ impl Access {
         &self.user
     }
 
-    /// On whose behalf the user's changes are made.
+    /// The principal that the user's changes are made by.
     pub fn by(&self) -> By {
         match self.administrator {
             true => By::Administrator,
@@ -139,17 +139,17 @@ impl Access {
         }
     }
 
-    /// Whether the user is in [`ADMINISTRATORS`] and so may do everything.
+    /// Whether the user is a member of [`ADMINISTRATORS`] and may do everything.
     pub fn is_administrator(&self) -> bool {
         self.administrator
     }
 
-    /// All roles that the user is in, directly or through roles.
+    /// All roles that the user is a member of, directly or through roles.
     pub fn roles(&self) -> &BTreeSet<String> {
         &self.roles
     }
 
-    /// Whether the user may know that a database exists: any right on it or on something in it.
+    /// Whether a database exists for the user: any right on it or on something in it.
     pub fn database_visible(&self, database: &str) -> bool {
         let catalog_shows = !self.catalog.held.is_empty()
             && self.catalog.held != PrivilegeSet::from_iter([Privilege::CreateDatabase]);
@@ -173,7 +173,7 @@ impl Access {
         self.on_database(database, Privilege::CreateTable)
     }
 
-    /// Whether the user may run queries in a workgroup. Everybody may in [`PRIMARY_WORKGROUP`].
+    /// Whether the user may run queries in a workgroup. Every user may in [`PRIMARY_WORKGROUP`].
     pub fn can_use_workgroup(&self, workgroup: &str) -> bool {
         self.administrator
             || workgroup == PRIMARY_WORKGROUP
@@ -183,7 +183,8 @@ impl Access {
                 .is_some_and(|rights| rights.held.contains(Privilege::Usage))
     }
 
-    /// Whether the user may register a folder: DATA_LOCATION is granted on it, or on one that holds it.
+    /// Whether the user may register a folder: DATA_LOCATION is granted on it or on one that
+    /// contains it.
     ///
     /// `folder`: as [`Resource::Location`] has it.
     pub fn can_use_location(&self, folder: &str) -> bool {
@@ -197,8 +198,8 @@ impl Access {
     /// name, when these rights were computed, do not.
     ///
     /// If SELECT is granted on some columns only, those are all that exists, whatever else is
-    /// granted; a granted column that the table does not have (any more) gives nothing, also not
-    /// the rest of the table. Without SELECT any other right lists all columns.
+    /// granted; a granted column that the table does not have (any more) has no effect, and does
+    /// not extend to the rest of the table. Without SELECT any other right lists all columns.
     pub fn on_table(&self, table: &Table) -> Option<TableAccess> {
         let database = self.databases.get(&table.database_name);
         let in_database = database.filter(|rights| rights.id == table.database_id);
@@ -279,9 +280,9 @@ impl Access {
         (acts || selects).then_some(access)
     }
 
-    /// Whether the user may grant a privilege on (and revoke it): an administrator, or who holds it
-    /// there, or on what contains the resource, with grant option. For columns, SELECT with grant
-    /// option on each of them.
+    /// Whether the user may pass a privilege on (and revoke it): administrators may, and users that
+    /// hold it there, or on what contains the resource, with grant option. For columns, SELECT with
+    /// grant option on each of them.
     pub fn can_grant(&self, privilege: Privilege, resource: &Resource) -> bool {
         if self.administrator {
             return true;

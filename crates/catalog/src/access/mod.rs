@@ -1,12 +1,13 @@
-//! Who may do what: users, roles, grants, workgroups, and what follows from them for one user.
+//! Principals and their rights: users, roles, grants, workgroups, and the effective rights of a
+//! user.
 //!
 //! ```text
-//!   Control (store) ──▶ ControlSnapshot ──access("ann")──▶ Access ──table(db, t, columns)──▶ TableAccess
+//!   Control (store) ──▶ ControlSnapshot ──access("ann")──▶ Access ──on_table(table)──▶ TableAccess
 //! ```
 //!
-//! Rights are the union of what is granted to a user and to all roles that the user is in, directly
-//! or through other roles. There is no deny, and without a grant nothing is visible. Members of the
-//! built-in role [`ADMINISTRATORS`] may do everything.
+//! Rights are the union of the grants to a user and to all roles that the user is a member of,
+//! directly or through other roles. There is no deny, and without a grant nothing is visible.
+//! Members of the built-in role [`ADMINISTRATORS`] may do everything.
 
 mod effective;
 mod grant;

@@ -81,8 +81,8 @@ impl PartitionPredicate {
     /// The partitions that satisfy the predicate, in order, at the same version.
     ///
     /// # Errors
-    /// `InvalidInput` for a key that the table does not have, and for a constant that is no value of
-    /// its key's type.
+    /// `InvalidInput` for a key that the table does not have, and for a constant that is no value
+    /// of its key's type.
     pub fn filter(&self, partitions: &Arc<Partitions>) -> Result<Arc<Partitions>> {
         if self.conditions.is_empty() {
             return Ok(Arc::clone(partitions));

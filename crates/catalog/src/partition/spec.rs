@@ -90,7 +90,7 @@ impl PartitionSpec {
             })
     }
 
-    /// The error for a complete spec that names no partition: `year=2024/month=07`.
+    /// The error for a complete spec without a partition: `year=2024/month=07`.
     pub fn not_found(&self) -> CatalogError {
         let given = self.keys.iter().zip(&self.values);
         let parts: Vec<String> = given

@@ -91,7 +91,8 @@ pub trait Control: Debug + Send + Sync {
     /// Makes `member`, a user or a role, a member of `role`. `false` if it is one already.
     ///
     /// # Errors
-    /// `NotFound` for the role or the member; `InvalidInput` if `role` is, through roles, a member of `member`.
+    /// `NotFound` for the role or the member; `InvalidInput` if `role` is, through roles, a member
+    /// of `member`.
     async fn grant_role(&self, role: &str, member: &str) -> Result<bool> {
         let memberships = [Membership {
             role: role.to_owned(),
@@ -136,8 +137,8 @@ pub trait Control: Debug + Send + Sync {
     /// columns of SELECT) are new or became grantable.
     ///
     /// # Errors
-    /// `InvalidInput` if a privilege does not apply to its resource; `NotFound` for a grantee, database,
-    /// table, column or workgroup.
+    /// `InvalidInput` if a privilege does not apply to its resource; `NotFound` for a grantee,
+    /// database, table, column or workgroup.
     async fn grant_by(&self, grants: &[Grant], by: By) -> Result<usize>;
 
     /// [`Control::grant_by`] an administrator.

@@ -14,15 +14,15 @@
 //! A remote metastore cannot take part in a transaction. A coordinator over one keeps an order in
 //! which each prefix is safe, and repairs the rest when it starts:
 //!
-//! - *Create*: record in the control store that the user will own `database.table`; create the table;
-//!   turn the record into the grant on the table's id. If creating fails, remove the record. At the
-//!   start, a record whose table exists becomes its grant, and others are removed.
+//! - *Create*: record in the control store that the user will own `database.table`; create the
+//!   table; turn the record into the grant on the table's id. If creating fails, remove the record.
+//!   At the start, a record whose table exists becomes its grant, and others are removed.
 //! - *Drop*: drop the table, then [`Control::forget`]. Grants on an id that is
 //!   gone have no effect meanwhile.
 //! - *Update*: end grants on columns that go first, restore them if the update fails.
-//! - *Commit of a write*: change the table and its partitions, then close the write in the log. Files
-//!   of an open write are hidden, so a crash in between shows a new definition without rows; recovery
-//!   ends the write as it ends every other.
+//! - *Commit of a write*: change the table and its partitions, then close the write in the log.
+//!   Files of an open write are hidden, so a crash in between shows a new definition without rows;
+//!   recovery ends the write as it ends every other.
 //!
 //! Such a coordinator also keeps the ids of [`Metastore`], which Glue and Hive do not
 //! have, by database, name and creation time.
@@ -52,7 +52,8 @@ pub struct Stores {
 pub struct CommitWrite {
     pub database: String,
     pub table: String,
-    /// The table as it was when the write began; `None`: there was none, and there must be none now.
+    /// The table as it was when the write began; `None`: there was none, and there must be none
+    /// now.
     pub expected: Option<ExpectedTable>,
     /// The next definition; `None`: it stays. With a definition the table loses the partitions that
     /// it had.
@@ -83,14 +84,14 @@ pub struct Committed {
     pub discarded: Option<Discarded>,
 }
 
-/// Changes of the catalog on behalf of a principal, in all stores that they concern: all or nothing.
-/// Otherwise as the method of [`Metastore`] that is named alike.
+/// Changes of the catalog on behalf of a principal, in all stores that they concern: all or
+/// nothing. Otherwise as the method of [`Metastore`] that is named alike.
 ///
 /// Rights of the principal are not checked here; that is the statements' part.
 #[async_trait]
 pub trait Coordinator: Debug + Send + Sync {
-    /// Creates a database. A user is granted everything on it with grant option, and, as long as the
-    /// database exists, DATA_LOCATION on `folder`, which is the database's own as
+    /// Creates a database. A user is granted everything on it with grant option, and, as long as
+    /// the database exists, DATA_LOCATION on `folder`, which is the database's own as
     /// [`Resource::Location`](crate::access::Resource::Location) has it.
     ///
     /// # Errors
@@ -176,12 +177,12 @@ pub trait Coordinator: Debug + Send + Sync {
         by: By,
     ) -> Result<()>;
 
-    /// Makes all files of a write visible at once, with its table and partitions. The write is closed
-    /// afterwards.
+    /// Makes all files of a write visible at once, with its table and partitions. The write is
+    /// closed afterwards.
     ///
     /// # Errors
-    /// `Conflict` or `NotFound` if the table is not the expected one any more, `AlreadyExists` for one
-    /// that is to be created, `InvalidInput` if a partition has another location meanwhile, or if the
-    /// write is not open. The write stays open then.
+    /// `Conflict` or `NotFound` if the table is not the expected one any more, `AlreadyExists` for
+    /// one that is to be created, `InvalidInput` if a partition has another location meanwhile, or
+    /// if the write is not open. The write stays open then.
     async fn commit_write(&self, id: WriteId, commit: CommitWrite) -> Result<Committed>;
 }

@@ -41,7 +41,8 @@ pub struct TableVersion {
 /// are checked and lower-cased on the way in. A change is durable before it returns, and a failed
 /// one changed nothing.
 ///
-/// Ids of databases and tables are never used again, also not after a drop: grants are kept by them.
+/// Ids of databases and tables are never used again, also not after a drop: grants are kept by
+/// them.
 ///
 /// Rights are not checked here; that is the policy's and the statements' part. Statements change a
 /// catalog through its [`Coordinator`](super::Coordinator), which keeps grants and the write log in
@@ -79,7 +80,8 @@ pub trait Metastore: Debug + Send + Sync {
     /// `NotFound` for the database.
     async fn update_database(&self, input: DatabaseInput) -> Result<Arc<Database>>;
 
-    /// Drops a database, and with `cascade` its tables. `false` if it did not exist and `if_exists`.
+    /// Drops a database, and with `cascade` its tables. `false` if it did not exist and
+    /// `if_exists`.
     ///
     /// # Errors
     /// `NotFound` unless `if_exists`; `NotEmpty` if it has tables and not `cascade`.

@@ -62,7 +62,8 @@ impl Write<'_> {
         )
     }
 
-    /// Grants a user everything on what it created, with grant option. Administrators need no grant.
+    /// Grants a user everything on what it created, with grant option. Administrators need no
+    /// grant.
     pub(super) fn grant_owner(&mut self, by: By, resource: ResourceId) -> Result<()> {
         let By::User(id) = by else {
             return Ok(());

@@ -1,4 +1,4 @@
-//! The file → memory.
+//! Reads the file into memory.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -135,7 +135,7 @@ pub(super) fn partitions(
     let mut statement = connection.prepare(sql)?;
     let mut rows = statement.query([table.id])?;
     let mut items = Vec::new();
-    // Equal parameters are kept once.
+    // Equal parameters share one allocation.
     let mut shared: HashMap<String, Arc<Parameters>> = HashMap::new();
     while let Some(row) = rows.next()? {
         let descriptor = descriptors.get(&row.get(2)?);

@@ -64,22 +64,22 @@ struct Inner {
     control: RwLock<Arc<ControlSnapshot>>,
     /// By table id; only tables whose partitions have been used. Changed under `writer` only.
     partitions: Mutex<HashMap<i64, CachedPartitions>>,
-    /// Last, so that the file is closed when the lock goes.
+    /// Last, so that the file is closed before the lock is released.
     _lock: Option<StoreLock>,
 }
 
 impl SqliteStore {
-    /// Opens the store at a path, making it if there is none, and holds it for as long as a clone
+    /// Opens the store at a path, creating it if there is none, and locks it for as long as a clone
     /// of it lives. Its folder must exist. Blocks on the disk.
     ///
     /// # Errors
-    /// `Locked` if a process has it open, `NewerSchema` if a newer program made it, `InvalidInput`
+    /// `Locked` if a process has it open, `NewerSchema` if a newer program wrote it, `InvalidInput`
     /// if the file is not a catalog, `Storage` if it cannot be read or written.
     pub fn open(path: impl AsRef<Path>) -> Result<SqliteStore> {
         SqliteStore::open_file(path.as_ref(), true)
     }
 
-    /// Opens a store that must be there, for commands that repair or inspect one offline.
+    /// Opens an existing store, for commands that repair or inspect one offline.
     ///
     /// # Errors
     /// As [`SqliteStore::open`]; `InvalidInput` if there is no file.
@@ -87,7 +87,10 @@ impl SqliteStore {
         SqliteStore::open_file(path.as_ref(), false)
     }
 
-    /// A store that goes with the process, for tests.
+    /// A store without a file, for tests.
+    ///
+    /// # Errors
+    /// `Storage` if SQLite fails.
     pub fn in_memory() -> Result<SqliteStore> {
         let connection = Connection::open_in_memory()?;
         SqliteStore::start(connection, None, None)
@@ -155,7 +158,7 @@ impl SqliteStore {
         Arc::clone(&self.inner.state.read())
     }
 
-    /// Runs on a thread that may block.
+    /// Runs work on a thread that may block.
     async fn blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Inner) -> Result<T> + Send + 'static,
@@ -175,7 +178,7 @@ impl fmt::Debug for SqliteStore {
     }
 }
 
-/// What makes a commit durable and the file's rules hold.
+/// Settings that make a commit durable and enforce the file's constraints.
 fn configure(connection: &Connection) -> Result<()> {
     connection.busy_timeout(std::time::Duration::from_secs(5))?;
     // In memory the answer is "memory".
@@ -209,8 +212,8 @@ fn resolve(path: &Path) -> Result<PathBuf> {
     Ok(parent.join(name))
 }
 
-/// Makes an empty file that only its owner can read (it will hold password verifiers), if there is
-/// none.
+/// Creates an empty file that only its owner can read (it will hold password verifiers), if there
+/// is none.
 fn create_private(path: &Path) -> Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);

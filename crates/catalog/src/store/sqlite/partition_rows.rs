@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use super::load;
 use super::state::CachedPartitions;
 use super::write::Write;
-use crate::error::{CatalogError, Result};
+use crate::error::Result;
 use crate::model::names::normalize_storage;
 use crate::model::{Parameters, StorageDescriptor, Table};
 use crate::partition::{
@@ -18,17 +18,17 @@ use crate::partition::{
 };
 use crate::store::table_rules::{own_location, partition_location};
 
-/// A table whose partitions a change is about.
+/// A table whose partitions a change concerns.
 pub(super) struct Target {
     pub(super) table: Arc<Table>,
     pub(super) keys: Arc<[PartitionKey]>,
-    /// What is in memory; nothing needs to be changed there if the partitions have not been used.
+    /// What is in memory; `None` if the partitions have not been used, and need no change there.
     pub(super) cached: Option<CachedPartitions>,
     /// Row ids of the descriptors that this change has used, by the text that was stored.
     pub(super) descriptors: HashMap<String, (i64, Arc<StorageDescriptor>)>,
 }
 
-/// An input made fit to be stored.
+/// An input that is checked and can be stored.
 pub(super) struct Prepared {
     pub(super) key: String,
     pub(super) values: Vec<String>,
@@ -91,8 +91,7 @@ impl Write<'_> {
         })
     }
 
-    /// The row of a descriptor, made if there is none, and the one object that stands for it in
-    /// memory.
+    /// The row of a descriptor, inserted if there is none, and its one object in memory.
     fn descriptor(
         &self,
         target: &Target,
@@ -121,7 +120,7 @@ impl Write<'_> {
         Ok((id, cached.cloned().unwrap_or_else(|| Arc::new(descriptor))))
     }
 
-    /// The row with these values: spelled so, or else the first that means the same.
+    /// The row with these values: with this spelling, or else the first of another.
     pub(super) fn partition_row(
         &self,
         target: &Target,
@@ -217,7 +216,8 @@ impl Prepared {
     }
 }
 
-/// Gives the partitions of files of old, whose keys were the canonical values alone, their identity keys.
+/// Gives the partitions of files of old, whose keys were the canonical values alone, their identity
+/// keys.
 pub(super) fn respell(transaction: &Transaction<'_>) -> Result<()> {
     let mut tables = transaction.prepare("SELECT id, json FROM tables")?;
     let tables = tables

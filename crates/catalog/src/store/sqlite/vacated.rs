@@ -48,7 +48,8 @@ fn add(known: &mut BTreeMap<String, i64>, folder: String, since: i64) {
     known.insert(folder, since);
 }
 
-/// Puts parents in the place of their folders until at most `most` are left, the parent of most folders first.
+/// Replaces folders by their parents until at most `most` are left, the parent of most folders
+/// first.
 fn gather(known: &mut BTreeMap<String, i64>, most: usize) {
     while known.len() > most {
         let mut parents: BTreeMap<&str, (usize, i64)> = BTreeMap::new();

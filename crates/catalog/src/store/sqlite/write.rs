@@ -121,8 +121,8 @@ impl Write<'_> {
         self.inner.partitions.lock().get(&table_id).cloned()
     }
 
-    /// What a table's partitions in memory become; `None` drops them from memory. Counts as a change
-    /// of the catalog.
+    /// What a table's partitions in memory become; `None` drops them from memory. Counts as a
+    /// change of the catalog.
     pub(super) fn set_partitions(&mut self, table_id: i64, partitions: Option<CachedPartitions>) {
         self.catalog_changed = true;
         self.partitions.push((table_id, partitions));
@@ -176,8 +176,8 @@ impl Write<'_> {
         for table_id in self.reread {
             drop(cached.remove(&table_id));
         }
-        // A reader that finds the new partitions finds the new state afterwards. The state before the
-        // grants: a dropped table is gone before its grants are.
+        // A reader that finds the new partitions finds the new state afterwards. The state before
+        // the grants: a dropped table is gone before its grants are.
         if self.catalog_changed || self.writes_changed {
             *self.inner.state.write() = self.state;
         }

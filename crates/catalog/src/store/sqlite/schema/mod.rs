@@ -101,7 +101,8 @@ const MIGRATIONS: [&str; 9] = [
         PRIMARY KEY (table_id, version)
     ) STRICT, WITHOUT ROWID;
     ",
-    // 3: writes that are not committed, and what commits have discarded. `locations` is a JSON array of folders.
+    // 3: writes that are not committed, and what commits have discarded. `locations` is a JSON
+    // array of folders.
     "
     CREATE TABLE writes (number INTEGER PRIMARY KEY, table_name TEXT NOT NULL, locations TEXT NOT NULL, created INTEGER NOT NULL) STRICT;
     CREATE TABLE discarded (id INTEGER PRIMARY KEY AUTOINCREMENT, locations TEXT NOT NULL, created INTEGER NOT NULL) STRICT;
@@ -111,8 +112,8 @@ const MIGRATIONS: [&str; 9] = [
     "ALTER TABLE workgroups ADD COLUMN max_staleness_ms INTEGER NOT NULL DEFAULT 0;",
     // 5: partitions that spell the same values in different ways; see `partitions::respell`.
     "",
-    // 6: what a query may take beside bytes; NULL is no limit. Only a catalog that nobody uses yet begins with limits: four hours of
-    // processor time, and half an hour as Athena has it.
+    // 6: what a query may take beside bytes; NULL is no limit. Only a catalog that nobody uses yet
+    // begins with limits: four hours of processor time, and half an hour as Athena has it.
     "
     ALTER TABLE workgroups ADD COLUMN cpu_time_limit_ms INTEGER;
     ALTER TABLE workgroups ADD COLUMN run_time_limit_ms INTEGER;
@@ -120,8 +121,8 @@ const MIGRATIONS: [&str; 9] = [
     UPDATE workgroups SET cpu_time_limit_ms = 14400000, run_time_limit_ms = 1800000
         WHERE NOT EXISTS (SELECT 1 FROM principals WHERE kind = 'user');
     ",
-    // 7: grants on folders, and by whom (0: administrators, below 0: it comes with a database); by whose right tables have their folders;
-    // the files of each write.
+    // 7: grants on folders, and by whom (0: administrators, below 0: it comes with a database); by
+    // whose right tables have their folders; the files of each write.
     "
     CREATE TABLE new_grants (
         grantee_id INTEGER NOT NULL REFERENCES principals ON DELETE CASCADE,
@@ -176,8 +177,8 @@ const MIGRATIONS: [&str; 9] = [
     ALTER TABLE principals ADD COLUMN disabled INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE principals ADD COLUMN session_epoch INTEGER NOT NULL DEFAULT 0;
     ",
-    // 9: grants by the id of their database, table or workgroup. Control data does not refer to the catalog's tables: these may be
-    // another store's.
+    // 9: grants by the id of their database, table or workgroup. Control data does not refer to the
+    // catalog's tables: these may be another store's.
     "
     CREATE TABLE new_grants (
         grantee_id INTEGER NOT NULL REFERENCES principals ON DELETE CASCADE,

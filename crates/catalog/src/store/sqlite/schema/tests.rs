@@ -200,6 +200,93 @@ async fn grants_and_who_has_which_folder_are_migrated() {
 }
 
 #[tokio::test]
+async fn grants_by_name_become_grants_by_id() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("catalog.db");
+    let mut connection = Connection::open(&path).unwrap();
+    migrate_to(&mut connection, 8).unwrap();
+    let verifier = crate::access::ScramVerifier::with_iterations("x", 1).unwrap();
+    let table = |name: &str| {
+        format!(
+            r#"{{"DatabaseName":"d","Name":"{name}","CreateTime":1,"UpdateTime":1,"StorageDescriptor":{{"Columns":[{{"Name":"a","Type":"int"}},{{"Name":"b","Type":"int"}}]}},"VersionId":"0"}}"#
+        )
+    };
+    connection
+        .execute_batch(&format!(
+            r#"INSERT INTO principals (id, name, kind, verifier, created) VALUES (10, 'ann', 'user', '{verifier}', 0), (11, 'ben', 'user', '{verifier}', 0);
+            INSERT INTO databases VALUES (7, 'd', '{{"Name":"d","CreateTime":1.5}}'), (8, 'e', '{{"Name":"e","CreateTime":1.5}}');
+            INSERT INTO tables (id, database_id, name, json) VALUES (20, 7, 't', '{}'), (21, 7, 'u', '{}');
+            INSERT INTO workgroups (id, name, state, created) VALUES (30, 'lab', 'ENABLED', 0);
+            INSERT INTO grants (grantee_id, kind, database_name, table_name, column_name, workgroup_name, location, privilege, grantor_id, grantable) VALUES
+                (10, 'catalog', '', '', '', '', '', 'CREATE_DATABASE', 0, 0),
+                (10, 'database', 'e', '', '', '', '', 'DROP', 0, 1),
+                (10, 'table', 'd', 't', '', '', '', 'SELECT', 0, 1),
+                (11, 'table', 'd', 't', '', '', '', 'SELECT', 10, 0),
+                (11, 'column', 'd', 'u', 'a', '', '', 'SELECT', 0, 0),
+                (11, 'column', 'd', 'u', 'gone/dropped', '', '', 'SELECT', 0, 0),
+                (11, 'workgroup', '', '', '', 'lab', '', 'USAGE', 0, 0),
+                (11, 'location', '', '', '', '', 's3://l/', 'DATA_LOCATION', -7, 0),
+                -- On what is not there.
+                (11, 'table', 'd', 'none', '', '', '', 'SELECT', 0, 0),
+                (11, 'database', 'none', '', '', '', '', 'DROP', 0, 0);"#,
+            table("t"),
+            table("u")
+        ))
+        .unwrap();
+    drop(connection);
+    let store = SqliteStore::open(&path).unwrap();
+    let rows = |sql: &str| {
+        let connection = Connection::open(&path).unwrap();
+        let mut statement = connection.prepare(sql).unwrap();
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)));
+        rows.unwrap()
+            .collect::<rusqlite::Result<Vec<(String, i64)>>>()
+            .unwrap()
+    };
+    let kinds = [
+        ("catalog", 0),
+        ("column", 21),
+        ("column", 21),
+        ("database", 8),
+        ("location", 0),
+        ("table", 20),
+        ("table", 20),
+        ("workgroup", 30),
+    ];
+    assert_eq!(
+        rows("SELECT kind, resource_id FROM grants ORDER BY kind, resource_id"),
+        kinds.map(|(kind, id)| (kind.to_owned(), id))
+    );
+    let snapshot = store.snapshot();
+    let (ann, ben) = (
+        snapshot.access("ann").unwrap(),
+        snapshot.access("ben").unwrap(),
+    );
+    let (t, u) = (store.table("d", "t"), store.table("d", "u"));
+    let (t, u) = (t.await.unwrap().unwrap(), u.await.unwrap().unwrap());
+    let on_t = crate::access::Resource::table("d", "t");
+    assert!(ann.can_create_database() && ann.on_database("e", crate::access::Privilege::Drop));
+    assert!(ann.on_table(&t).unwrap().selects_all());
+    assert!(ann.can_grant(crate::access::Privilege::Select, &on_t));
+    assert!(ben.on_table(&t).unwrap().selects_all());
+    assert!(!ben.can_grant(crate::access::Privilege::Select, &on_t));
+    let on_u = ben.on_table(&u).unwrap();
+    assert!(on_u.can_select("a") && !on_u.can_select("b"));
+    assert!(ben.can_use_workgroup("lab") && ben.can_use_location("s3://l/x/"));
+    assert!(ann.on_table(&u).is_none());
+    // Grantors are kept: what ann granted is hers to revoke, and the folder goes with its database.
+    let granted = crate::access::Grant::new("ben", crate::access::Privilege::Select, on_t);
+    let by_ann = crate::access::By::User(10);
+    assert_eq!(store.revoke_by(&[granted], by_ann).await.unwrap(), 1);
+    store.drop_database("d", false, true).await.unwrap();
+    let ben = store.snapshot().access("ben").unwrap();
+    assert!(!ben.can_use_location("s3://l/x/"));
+    assert!(
+        rows("SELECT kind, resource_id FROM grants WHERE kind IN ('table', 'column')").is_empty()
+    );
+}
+
+#[tokio::test]
 async fn a_newer_schema_is_refused_and_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("catalog.db");
