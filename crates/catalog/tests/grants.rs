@@ -170,8 +170,8 @@ async fn forgotten_resources_have_no_grants() {
     assert!(store.snapshot().version > version);
     let left = &store.snapshot().grants;
     assert!(left.iter().all(|grant| grant.grantee == "eve") && left.len() == 1);
-    let forgotten = store.forget(&[ResourceId::Database(database.id)]);
-    assert_eq!(forgotten.await.unwrap(), 1);
+    let database = [ResourceId::Database(database.id)];
+    assert_eq!(store.forget(&database).await.unwrap(), 1);
     assert!(store.snapshot().grants.is_empty());
 }
 
