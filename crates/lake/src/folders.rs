@@ -117,6 +117,7 @@ impl Folders {
             None => 0,
             Some(_) => {
                 let version = metastore.table_version(database, name).await?;
+                let version = version.filter(|version| version.id == table.id);
                 version.map_or(0, |version| version.partitions)
             }
         };

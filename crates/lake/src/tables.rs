@@ -60,6 +60,7 @@ impl LakeTables {
         let partitioned = !table.partition_keys.is_empty();
         let version = if partitioned {
             let version = metastore.table_version(database, name).await?;
+            let version = version.filter(|version| version.id == table.id);
             version.map(|version| version.partitions)
         } else {
             Some(0)

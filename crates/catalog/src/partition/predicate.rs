@@ -22,7 +22,11 @@ pub enum Comparison {
     GreaterOrEqual,
 }
 
-/// A condition on one partition key. A NULL partition value satisfies none, as in SQL.
+/// A condition on one partition key.
+///
+/// NULL is the constant [`HIVE_DEFAULT_PARTITION`](super::HIVE_DEFAULT_PARTITION), as in Glue: it
+/// equals itself and no other value. A NULL partition value satisfies no other comparison, as in
+/// SQL.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum KeyCondition {
     /// `key <op> value`.
@@ -87,13 +91,16 @@ impl PartitionPredicate {
         if self.conditions.is_empty() {
             return Ok(Arc::clone(partitions));
         }
+        let candidates = match self.complete_values(&partitions.keys) {
+            Some(values) => partitions.spelled(&values)?,
+            None => &partitions.items,
+        };
         let conditions = self
             .conditions
             .iter()
             .map(|condition| Bound::new(condition, &partitions.keys))
             .collect::<Result<Vec<_>>>()?;
-        let wanted = partitions
-            .items
+        let wanted = candidates
             .iter()
             .filter(|partition| conditions.iter().all(|bound| bound.holds(partition)));
         Ok(Arc::new(Partitions {
@@ -101,6 +108,26 @@ impl PartitionPredicate {
             keys: Arc::clone(&partitions.keys),
             items: wanted.cloned().collect(),
         }))
+    }
+}
+
+impl PartitionPredicate {
+    /// The values of the one partition that the predicate can select; `None` unless it has an
+    /// equality for every key.
+    fn complete_values<'a>(&'a self, keys: &[PartitionKey]) -> Option<Vec<&'a str>> {
+        let value_of = |key: &PartitionKey| {
+            self.conditions
+                .iter()
+                .find_map(|condition| match condition {
+                    KeyCondition::Compare {
+                        key: name,
+                        op: Comparison::Equal,
+                        value,
+                    } if *name == key.name => Some(value.as_str()),
+                    _ => None,
+                })
+        };
+        keys.iter().map(value_of).collect()
     }
 }
 
@@ -148,19 +175,12 @@ impl<'a> Bound<'a> {
         let Some(value) = partition.values.get(self.position) else {
             return true;
         };
-        if is_null(value) {
-            return false;
-        }
         let Ok(value) = canonical_value(self.key, value) else {
             return true;
         };
         match &self.test {
-            Test::Compare(op, constant) => {
-                !is_null(constant) && self.compares(&value, *op, constant)
-            }
-            Test::In(constants) => constants
-                .iter()
-                .any(|constant| constant.as_str() == value && !is_null(constant)),
+            Test::Compare(op, constant) => self.compares(&value, *op, constant),
+            Test::In(constants) => constants.iter().any(|constant| *constant == *value),
         }
     }
 
@@ -168,7 +188,8 @@ impl<'a> Bound<'a> {
         match op {
             // The canonical texts of equal values are equal.
             Comparison::Equal => return value == constant,
-            Comparison::NotEqual => return value != constant,
+            Comparison::NotEqual => return value != constant && !is_null(value),
+            _ if is_null(value) || is_null(constant) => return false,
             _ => {}
         }
         let Some(order) = order(&self.key.data_type, value, constant) else {
@@ -275,10 +296,11 @@ mod tests {
                 own_location: None,
             })
         };
+        // In order of their identity keys.
         let items = [
+            ["10", "Ulm"],
             ["07", "Ulm"],
             ["8", "Bonn"],
-            ["10", "Ulm"],
             [HIVE_DEFAULT_PARTITION, "Ulm"],
         ];
         let all = Arc::new(Partitions {
@@ -294,15 +316,27 @@ mod tests {
         };
         let day = |op, value| PartitionPredicate::all().and("DAY", op, value);
         assert_eq!(days(day(Equal, "7")), "07");
-        assert_eq!(days(day(NotEqual, "7")), "8 10");
+        assert_eq!(days(day(NotEqual, "7")), "10 8");
         assert_eq!(days(day(Less, "10")), "07 8");
         assert_eq!(days(day(LessOrEqual, "8")), "07 8");
         assert_eq!(days(day(Greater, "8")), "10");
-        assert_eq!(days(day(GreaterOrEqual, "08")), "8 10");
+        assert_eq!(days(day(GreaterOrEqual, "08")), "10 8");
         assert_eq!(days(day(Greater, "7").and("city", Equal, "Ulm")), "10");
-        let either = PartitionPredicate::all().and_in("day", ["10", "007", HIVE_DEFAULT_PARTITION]);
-        assert_eq!(days(either), "07 10");
-        assert_eq!(days(day(Equal, HIVE_DEFAULT_PARTITION)), "");
+        let either = PartitionPredicate::all().and_in("day", ["10", "007"]);
+        assert_eq!(days(either), "10 07");
+        let null = PartitionPredicate::all().and_in("day", [HIVE_DEFAULT_PARTITION]);
+        assert_eq!(days(null), HIVE_DEFAULT_PARTITION);
+        for (op, found) in [
+            (Equal, HIVE_DEFAULT_PARTITION),
+            (NotEqual, "10 07 8"),
+            (Less, ""),
+            (GreaterOrEqual, ""),
+        ] {
+            assert_eq!(days(day(op, HIVE_DEFAULT_PARTITION)), found, "{op:?}");
+        }
+        let one = day(Equal, "7").and("city", Equal, "Ulm");
+        assert_eq!(days(one.clone()), "07");
+        assert_eq!(days(one.and("city", Equal, "Bonn")), "");
         assert!(Arc::ptr_eq(
             &PartitionPredicate::all().filter(&all).unwrap(),
             &all

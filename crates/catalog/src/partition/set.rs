@@ -5,7 +5,6 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::path::{escape_path_name, partition_path};
-use super::spec::PartitionSpec;
 use super::value::{PartitionKey, canonical_value};
 use crate::error::{CatalogError, Result};
 use crate::model::{Parameters, StorageDescriptor};
@@ -222,14 +221,15 @@ impl Partitions {
         Ok(first.filter(same))
     }
 
-    /// The partitions that a spec of some or all keys selects.
-    pub fn matching<'a>(
-        &'a self,
-        spec: &'a PartitionSpec,
-    ) -> impl Iterator<Item = &'a Arc<Partition>> {
-        self.items
-            .iter()
-            .filter(|partition| spec.matches(partition))
+    /// All partitions with these values, one per key, in every spelling.
+    ///
+    /// # Errors
+    /// `InvalidInput` if the values do not fit the keys.
+    pub(crate) fn spelled<S: AsRef<str>>(&self, values: &[S]) -> Result<&[Arc<Partition>]> {
+        let (first, end) = spellings(&canonical_key(&self.keys, values)?);
+        let (Ok(first) | Err(first)) = self.search(&first);
+        let (Ok(end) | Err(end)) = self.search(&end);
+        Ok(self.items.get(first..end).unwrap_or_default())
     }
 
     /// Where an identity key is, or would be.
@@ -294,6 +294,7 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
     use super::*;
     use crate::hive_type::HiveType;
+    use crate::partition::PartitionSpec;
 
     fn keys() -> Arc<[PartitionKey]> {
         Arc::from(vec![
