@@ -348,7 +348,7 @@ async fn partitions_are_found_by_predicate(store: &dyn Metastore) {
     .await;
     let year = |op, value: &str| PartitionPredicate::all().and("Year", op, value);
     let since = found(store, year(Comparison::GreaterOrEqual, "2023")).await;
-    assert_eq!(since, ["year=02024/city=Ulm", "year=2023/city=Bonn"]);
+    assert_eq!(since, ["year=2023/city=Bonn", "year=02024/city=Ulm"]);
     let before = found(
         store,
         year(Comparison::Less, "2024").and("city", Comparison::Equal, "Ulm"),

@@ -187,9 +187,10 @@ async fn every_table_has_its_owners_grant_after_kill_9() {
     let mut tables = 0;
     for round in 0..6 {
         let (mut child, output) = spawn("own", &path);
-        let lines = output.lines().map_while(Result::ok);
-        let done = lines.filter(|line| line.starts_with("done ")).take(3);
-        assert_eq!(done.count(), 3);
+        // Read from until the process is killed, which would otherwise end by its closed output.
+        let mut lines = output.lines().map_while(Result::ok);
+        let done = lines.by_ref().filter(|line| line.starts_with("done "));
+        assert_eq!(done.take(3).count(), 3);
         // At different points of the creation of the next one.
         std::thread::sleep(std::time::Duration::from_micros(300 * round));
         child.kill().unwrap();
