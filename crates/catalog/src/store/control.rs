@@ -167,7 +167,7 @@ pub trait Control: Debug + Send + Sync {
     }
 
     /// Removes all grants on resources that are gone. Returns how many. The coordinator calls this;
-    /// grants that nobody removed stay without effect, because ids are not used again.
+    /// grants that were not removed have no effect, because ids are not used again.
     ///
     /// # Errors
     /// The store cannot be written.

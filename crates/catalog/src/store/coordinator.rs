@@ -4,7 +4,7 @@
 //!                    Metastore             Control                      WriteLog
 //!  create_table_by   the table             the owner's grant by its id
 //!  update_table_by   the next version      no grants on dropped columns
-//!  drop_…_and_grants without it            without grants on its id
+//!  drop_…_and_grants without it            without grants on its id     without records of its id
 //!  commit_write      table, partitions     the owner's grant            closed, files recorded
 //! ```
 //!
@@ -17,15 +17,15 @@
 //! - *Create*: record in the control store that the user will own `database.table`; create the
 //!   table; turn the record into the grant on the table's id. If creating fails, remove the record.
 //!   At the start, a record whose table exists becomes its grant, and others are removed.
-//! - *Drop*: drop the table, then [`Control::forget`]. Grants on an id that is
-//!   gone have no effect meanwhile.
+//! - *Drop*: drop the table, then [`Control::forget`] and [`WriteLog::forget_table`]. What is kept
+//!   for an id that is gone has no effect meanwhile.
 //! - *Update*: end grants on columns that go first, restore them if the update fails.
 //! - *Commit of a write*: change the table and its partitions, then close the write in the log.
 //!   Files of an open write are hidden, so a crash in between shows a new definition without rows;
 //!   recovery ends the write as it ends every other.
 //!
-//! Such a coordinator also keeps the ids of [`Metastore`], which Glue and Hive do not
-//! have, by database, name and creation time.
+//! Such a coordinator also keeps the ids of [`Metastore`], which Glue and Hive do not have, by
+//! database, name and creation time.
 
 use std::fmt::Debug;
 use std::sync::Arc;

@@ -214,6 +214,12 @@ pub trait WriteLog: Debug + Send + Sync {
     /// The store cannot be read.
     async fn discarded(&self) -> Result<Vec<Discarded>>;
 
+    /// Removes what commits recorded for a table that was dropped. Its files stay where they are.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    async fn forget_table(&self, table_id: i64) -> Result<()>;
+
     /// Removes an entry of [`WriteLog::discarded`], once its files are deleted.
     ///
     /// # Errors

@@ -185,7 +185,7 @@ impl Write<'_> {
         Ok(changed)
     }
 
-    /// Revokes what was granted by a user, or, for an administrator, by anybody.
+    /// Revokes what a user granted, or, for an administrator, what every grantor granted.
     pub(super) fn revoke(&mut self, grant: &Grant, by: By) -> Result<usize> {
         let grantee = self.any_principal(&grant.grantee)?;
         let grantor = match by {

@@ -131,6 +131,11 @@ impl WriteLog for SqliteStore {
         .await
     }
 
+    async fn forget_table(&self, table_id: i64) -> Result<()> {
+        self.write(move |write| write.forget_written(table_id))
+            .await
+    }
+
     async fn forget_discarded(&self, id: i64) -> Result<()> {
         self.write(move |write| {
             write
@@ -161,6 +166,13 @@ impl Write<'_> {
             params![id.number, record.table_id, signed(record.files)],
         )?;
         Ok(discarded)
+    }
+
+    /// Removes the records of committed writes to a table.
+    pub(super) fn forget_written(&self, table_id: i64) -> Result<()> {
+        self.tx
+            .execute("DELETE FROM written WHERE table_id = ?1", [table_id])?;
+        Ok(())
     }
 
     /// # Errors

@@ -177,8 +177,8 @@ const MIGRATIONS: [&str; 9] = [
     ALTER TABLE principals ADD COLUMN disabled INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE principals ADD COLUMN session_epoch INTEGER NOT NULL DEFAULT 0;
     ",
-    // 9: grants by the id of their database, table or workgroup. Control data does not refer to the
-    // catalog's tables: these may be another store's.
+    // 9: grants by the id of their database, table or workgroup. Control data and the write log do
+    // not refer to the catalog's tables: these may be another store's.
     "
     CREATE TABLE new_grants (
         grantee_id INTEGER NOT NULL REFERENCES principals ON DELETE CASCADE,
@@ -204,6 +204,12 @@ const MIGRATIONS: [&str; 9] = [
     DROP TABLE grants;
     ALTER TABLE new_grants RENAME TO grants;
     CREATE INDEX grants_by_resource ON grants (resource_id, kind);
+
+    CREATE TABLE new_written (number INTEGER PRIMARY KEY, table_id INTEGER NOT NULL, files INTEGER NOT NULL) STRICT;
+    INSERT INTO new_written SELECT number, table_id, files FROM written;
+    DROP TABLE written;
+    ALTER TABLE new_written RENAME TO written;
+    CREATE INDEX written_by_table ON written (table_id);
     ",
 ];
 
