@@ -39,10 +39,11 @@ impl StatementContext {
         }
         let folder = wanted.folder()?;
         let granted = self.access().can_use_location(&folder);
+        // Before the vacated folders: a table that is not in the index any more is among them.
+        let index = self.folders().await?;
         if !granted && !self.is_own(&folder, target) {
             return Err(self.location_denied(location));
         }
-        let index = self.folders().await?;
         let own = match target {
             For::Table(table, _) | For::Partition(table) => Some(table.id),
             For::Database | For::NewTable(_) => None,
