@@ -23,7 +23,7 @@ use arrow::datatypes::{Field, Schema};
 use datafusion::prelude::{ParquetReadOptions, SessionConfig, SessionContext};
 use futures::StreamExt;
 use lakegate_catalog::access::{ADMINISTRATORS, ScramVerifier};
-use lakegate_catalog::store::{Control, Metastore, SqliteStore};
+use lakegate_catalog::store::SqliteStore;
 use lakegate_demo::DemoOptions;
 use lakegate_engine::{Engine, EngineOptions};
 use lakegate_gateway::results::ResultCache;
@@ -156,9 +156,10 @@ fn query(number: usize) -> String {
 
 /// The Gateway as the server builds it, and an administrator's session on the database `tpch`.
 async fn session(lake: &Path, state: &Path, threads: usize) -> Arc<Session> {
-    let store = Arc::new(SqliteStore::open(state.join("catalog.db")).unwrap());
-    let control: Arc<dyn Control> = Arc::clone(&store) as _;
-    let metastore: Arc<dyn Metastore> = store;
+    let stores = SqliteStore::open(state.join("catalog.db"))
+        .unwrap()
+        .stores();
+    let control = Arc::clone(&stores.control);
     control
         .create_user(
             "admin",
@@ -189,8 +190,7 @@ async fn session(lake: &Path, state: &Path, threads: usize) -> Arc<Session> {
             .unwrap(),
         ),
         footers: FooterCache::new(256 << 20),
-        metastore,
-        control,
+        stores,
         results: ResultCache::new(0, 0),
         admission: AdmissionLimits::shared(threads * 4, 1000),
         history: History::open(&state.join("history.db"), Duration::from_secs(3600)).unwrap(),

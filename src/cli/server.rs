@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytesize::ByteSize;
 use lakegate_catalog::access::ScramVerifier;
-use lakegate_catalog::store::{Control, Metastore, SqliteStore};
+use lakegate_catalog::store::{Control, SqliteStore};
 use lakegate_engine::{Engine, EngineOptions, machine};
 use lakegate_error::{Code, Error, Result};
 use lakegate_flight::FlightOptions;
@@ -48,9 +48,8 @@ impl Server {
     pub async fn open(config: Config) -> Result<Self> {
         let state = &config.server.state_dir;
         private_dir(state)?;
-        let store = Arc::new(SqliteStore::open(catalog_file(state))?);
-        let control: Arc<dyn Control> = Arc::clone(&store) as _;
-        let metastore: Arc<dyn Metastore> = store;
+        let stores = SqliteStore::open(catalog_file(state))?.stores();
+        let control = Arc::clone(&stores.control);
         let threads = config
             .engine
             .threads
@@ -81,8 +80,7 @@ impl Server {
             engine,
             roots: Arc::new(open_roots(&config).await?),
             footers: FooterCache::new(config.engine.footer_cache.as_u64()),
-            metastore,
-            control: Arc::clone(&control),
+            stores,
             results: ResultCache::new(
                 config.results.cache_size.as_u64(),
                 usize::try_from(config.results.max_entry_size.as_u64()).unwrap_or(usize::MAX),

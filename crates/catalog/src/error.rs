@@ -13,11 +13,11 @@ pub enum Kind {
     Column,
     /// A partition, named `database.table/k=v`.
     Partition,
-    /// Somebody who can log in.
+    /// A user, which can log in.
     User,
     /// A named set of grants.
     Role,
-    /// A name that may be a user's or a role's.
+    /// A name of a user or a role.
     Principal,
     /// Limits under which queries run.
     Workgroup,
@@ -41,7 +41,8 @@ impl fmt::Display for Kind {
     }
 }
 
-/// Why the catalog refused or failed. Messages name the thing and, where there is one, the remedy.
+/// Why the catalog refused or failed. Messages name the resource and, where there is one, the
+/// remedy.
 #[derive(Debug, thiserror::Error)]
 pub enum CatalogError {
     #[error("{kind} \"{name}\" does not exist")]
@@ -50,7 +51,7 @@ pub enum CatalogError {
     #[error("{kind} \"{name}\" already exists")]
     AlreadyExists { kind: Kind, name: String },
 
-    /// What was asked can never be right as it is: a bad name, type, value or combination.
+    /// The request can never succeed as it is: a bad name, type, value or combination.
     #[error("{0}")]
     InvalidInput(String),
 
@@ -59,7 +60,7 @@ pub enum CatalogError {
     )]
     NotEmpty { database: String, tables: usize },
 
-    /// An update named the version that it was made from, and the table has moved on.
+    /// An update expected a version of the table that is not the current one.
     #[error(
         "table \"{table}\" was changed meanwhile: expected version {expected}, found {found}; read it again and repeat the change"
     )]
@@ -82,7 +83,7 @@ pub enum CatalogError {
         supported: i64,
     },
 
-    /// The store itself failed: disk, corruption, a task that died.
+    /// The store itself failed: disk, corruption, a task that panicked.
     #[error("the catalog's storage failed: {0}")]
     Storage(String),
 }

@@ -1,17 +1,16 @@
-//! What is in the lake and who may see it: Glue's data model, partitions, grants, and their stores.
+//! The catalog of a lake and the rights on it: Glue's data model, partitions, grants, their stores.
 //!
 //! ```text
-//!   store      Metastore (databases, tables, partitions)      Control (users, roles, grants, workgroups)
-//!                        └───────────── SqliteStore: both, on one file ─────────────┘
-//!   access     grants ──▶ Access (of one user) ──▶ TableAccess (what of a table that user may see and do)
-//!   partition  values, their types, `key=value` folders, the set of a table's partitions
+//!   store      Metastore (Glue's shapes) · WriteLog (writes to tables) · Control (users, grants)
+//!              ordered by a Coordinator; SqliteStore is all of them on one file
+//!   access     grants ──▶ Access (of one user) ──▶ TableAccess (that user's rights on a table)
+//!   partition  values, their types, `key=value` folders, predicates, a table's partitions
 //!   hive_type  `array<struct<a:int>>` ⇄ Arrow
 //!   model      Database, Table, StorageDescriptor, Column: plain data, in Glue's shape
 //! ```
 //!
-//! What never happens here: no query is planned, no object store is touched, nothing is shown to
-//! anybody. This crate says what a principal may see; the server's `view` room is where it is
-//! applied.
+//! What never happens here: a query is planned, an object store is touched, a right is enforced.
+//! This crate says what a principal may see and do; the policy and the statements apply it.
 
 pub mod access;
 pub mod error;

@@ -8,9 +8,9 @@ use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 use lakegate_catalog::CatalogError;
-use lakegate_catalog::access::{ADMINISTRATORS, Grant, Privilege, Resource, ScramVerifier};
+use lakegate_catalog::access::{ADMINISTRATORS, By, Grant, Privilege, Resource, ScramVerifier};
 use lakegate_catalog::partition::PartitionInput;
-use lakegate_catalog::store::{Control, Metastore, SqliteStore};
+use lakegate_catalog::store::{Control, Coordinator, Metastore, SqliteStore};
 use support::{database, table, verifier, with_orders, with_users};
 
 const STORE: &str = "LAKEGATE_TEST_STORE";
@@ -56,6 +56,18 @@ async fn as_another_process() {
             let first = store.tables("sales").await.unwrap().len();
             for step in first.. {
                 write_step(&store, step).await;
+                say(&format!("done {step}"));
+            }
+        }
+        "own" => {
+            let ann = By::User(store.snapshot().users["ann"].id);
+            let first = store.tables("sales").await.unwrap().len();
+            for step in first.. {
+                let new = table(&format!("t{step}"), &[("a", "int")], &[]);
+                store
+                    .create_table_by("sales", new, false, ann)
+                    .await
+                    .unwrap();
                 say(&format!("done {step}"));
             }
         }
@@ -156,6 +168,41 @@ async fn what_was_acknowledged_survives_kill_9() {
                 .await
                 .unwrap();
             store.drop_user(&format!("u{step}"), true).await.unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_table_has_its_owners_grant_after_kill_9() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("catalog.db");
+    {
+        let store = SqliteStore::open(&path).unwrap();
+        with_users(&store, &["ann"]).await;
+        store
+            .create_database(database("sales"), false)
+            .await
+            .unwrap();
+    }
+    let mut tables = 0;
+    for round in 0..6 {
+        let (mut child, output) = spawn("own", &path);
+        // Read from until the process is killed, which would otherwise end by its closed output.
+        let mut lines = output.lines().map_while(Result::ok);
+        let done = lines.by_ref().filter(|line| line.starts_with("done "));
+        assert_eq!(done.take(3).count(), 3);
+        // At different points of the creation of the next one.
+        std::thread::sleep(std::time::Duration::from_micros(300 * round));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let store = SqliteStore::open(&path).unwrap();
+        let access = store.snapshot().access("ann").unwrap();
+        let found = store.tables("sales").await.unwrap();
+        assert!(found.len() >= tables + 3);
+        tables = found.len();
+        for table in found {
+            let on_table = access.on_table(&table).expect("the owner's grant");
+            assert!(on_table.drop, "{}", table.name);
         }
     }
 }

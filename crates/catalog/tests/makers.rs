@@ -10,7 +10,9 @@ use lakegate_catalog::access::{
 };
 use lakegate_catalog::model::Claim;
 use lakegate_catalog::partition::PartitionInput;
-use lakegate_catalog::store::{CommitWrite, Control, Metastore, SqliteStore};
+use lakegate_catalog::store::{
+    CommitWrite, Control, Coordinator, Metastore, SqliteStore, WriteLog,
+};
 use support::{database, table, verifier, with_orders, with_users};
 
 async fn store() -> SqliteStore {

@@ -7,7 +7,9 @@ use lakegate_catalog::CatalogError;
 use lakegate_catalog::access::By;
 use lakegate_catalog::model::Table;
 use lakegate_catalog::partition::PartitionInput;
-use lakegate_catalog::store::{CommitWrite, ExpectedTable, Metastore, SqliteStore, WriteId};
+use lakegate_catalog::store::{
+    CommitWrite, Coordinator, ExpectedTable, Metastore, SqliteStore, WriteId, WriteLog,
+};
 use support::{database, table, with_orders};
 
 fn file(id: WriteId) -> String {

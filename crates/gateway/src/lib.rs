@@ -26,7 +26,7 @@ pub use auth::throttle::Throttle;
 use chrono::{DateTime, Utc};
 use datafusion::execution::memory_pool::MemoryReservation;
 use lakegate_catalog::access::ScramVerifier;
-use lakegate_catalog::store::{Control, Metastore};
+use lakegate_catalog::store::{Control, Coordinator, Metastore, Stores, WriteLog};
 use lakegate_dialect::Dialect;
 pub use lakegate_engine::CATALOG;
 use lakegate_engine::{CpuRuntime, Engine};
@@ -144,8 +144,7 @@ pub struct GatewayParts {
     pub engine: Engine,
     pub roots: Arc<Roots>,
     pub footers: FooterCache,
-    pub metastore: Arc<dyn Metastore>,
-    pub control: Arc<dyn Control>,
+    pub stores: Stores,
     pub results: Arc<ResultCache>,
     /// Bounds of queries over the lake.
     pub admission: AdmissionLimits,
@@ -172,7 +171,9 @@ pub struct Gateway {
     tables: LakeTables,
     folders: Folders,
     metastore: Arc<dyn Metastore>,
+    write_log: Arc<dyn WriteLog>,
     control: Arc<dyn Control>,
+    coordinator: Arc<dyn Coordinator>,
     results: Arc<ResultCache>,
     queues: Arc<Queues>,
     events: Arc<QueryEvents>,
@@ -202,8 +203,10 @@ impl Gateway {
             footers: parts.footers,
             tables: LakeTables::default(),
             folders,
-            metastore: parts.metastore,
-            control: parts.control,
+            metastore: parts.stores.metastore,
+            write_log: parts.stores.write_log,
+            control: parts.stores.control,
+            coordinator: parts.stores.coordinator,
             results: parts.results,
             queues: Arc::new(Queues::new(parts.admission)),
             events: Arc::new(QueryEvents::new(vec![Arc::clone(&parts.history) as _])),

@@ -33,7 +33,7 @@ impl Gateway {
     /// The session of the principal is over.
     pub(crate) fn moment(&self, principal: &Principal) -> Result<Moment> {
         // The counters come first: a change between two of these reads is noticed by comparing them.
-        let commits = self.metastore.open_writes().commits();
+        let commits = self.write_log.open_writes().commits();
         let catalog_version = self.metastore.catalog_version();
         let control = self.control.snapshot();
         let access = principal
@@ -43,6 +43,7 @@ impl Gateway {
             view: View {
                 access,
                 metastore: Arc::clone(&self.metastore),
+                control: Arc::clone(&self.control),
                 tables: self.tables.clone(),
                 folders: self.folders.clone(),
             },

@@ -16,7 +16,7 @@ use std::sync::Arc;
 pub use catalog::{PolicyCatalogs, SystemTables};
 use lakegate_catalog::access::{Access, ColumnSelection, Privilege, TableAccess};
 use lakegate_catalog::model::{Database, Table};
-use lakegate_catalog::store::Metastore;
+use lakegate_catalog::store::{Control, Metastore};
 use lakegate_error::{Code, Error, Result};
 use lakegate_lake::sight::Sight;
 use lakegate_lake::table::LakeTables;
@@ -29,6 +29,8 @@ pub use table::PolicyTable;
 pub struct View {
     pub access: Arc<Access>,
     pub metastore: Arc<dyn Metastore>,
+    /// Asked for vacated folders, as of now.
+    pub control: Arc<dyn Control>,
     pub tables: LakeTables,
     pub folders: Folders,
 }
@@ -151,7 +153,7 @@ impl View {
     /// files must not become readable through this table, unless an administrator registered the
     /// folder or the principal may use it.
     async fn was_vacated(&self, table: &Table) -> Result<bool> {
-        let vacated = self.metastore.vacated();
+        let vacated = self.control.vacated();
         if vacated.is_empty() {
             return Ok(false);
         }
@@ -174,9 +176,7 @@ impl View {
     }
 
     fn granted(&self, table: &Table) -> Option<TableAccess> {
-        let columns = table.column_names();
-        self.access
-            .table(&table.database_name, &table.name, &columns)
+        self.access.on_table(table)
     }
 }
 

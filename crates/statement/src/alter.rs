@@ -232,8 +232,8 @@ async fn change_storage(
             .cloned()
             .unwrap_or_default(),
     };
-    let metastore = &context.view.metastore;
-    metastore
+    context
+        .coordinator
         .update_partitions_by(
             &table.database_name,
             &table.name,
@@ -257,8 +257,8 @@ async fn change_table(
         let mut input = table.to_input();
         change(table, &mut input)?;
         check_storage(&input.storage_descriptor, &input)?;
-        let metastore = &context.view.metastore;
-        let updated = metastore
+        let updated = context
+            .coordinator
             .update_table_by(
                 &table.database_name,
                 input,

@@ -31,7 +31,8 @@ pub(super) async fn create(context: &StatementContext, create: &CreateDatabase) 
         parameters: create.properties.iter().cloned().collect(),
     };
     let by = context.access().by();
-    metastore
+    context
+        .coordinator
         .create_database_by(input, create.if_not_exists, by, folder)
         .await?;
     Ok(Output::Command)
@@ -65,8 +66,9 @@ pub(super) async fn drop(context: &StatementContext, drop: &DropDatabase) -> Res
             context.leave(&table, None).await?;
         }
     }
-    metastore
-        .drop_database(&database.name, drop.if_exists, drop.cascade)
+    context
+        .coordinator
+        .drop_database_and_grants(&database.name, drop.if_exists, drop.cascade)
         .await?;
     Ok(Output::Command)
 }

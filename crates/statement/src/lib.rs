@@ -37,7 +37,7 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 pub use functions::show_functions;
-use lakegate_catalog::store::Control;
+use lakegate_catalog::store::{Control, Coordinator, WriteLog};
 use lakegate_error::{Error, Result};
 use lakegate_lake::roots::Roots;
 use lakegate_policy::{SearchPath, View};
@@ -51,6 +51,8 @@ pub struct StatementContext {
     /// What the principal may see and do.
     pub view: View,
     pub control: Arc<dyn Control>,
+    pub coordinator: Arc<dyn Coordinator>,
+    pub write_log: Arc<dyn WriteLog>,
     pub roots: Arc<Roots>,
     /// The databases in which unqualified names are looked up.
     pub path: SearchPath,

@@ -42,10 +42,11 @@ impl StatementContext {
         }
         let folder = wanted.folder()?;
         let granted = self.access().can_use_location(&folder);
+        // Before the vacated folders: a table that is not in the index any more is among them.
+        let index = self.folders().await?;
         if !granted && !self.is_own(&folder, target) {
             return Err(self.location_denied(location));
         }
-        let index = self.folders().await?;
         let own = match target {
             For::Table(table, _) | For::Partition(table) => Some(table.id),
             For::Database | For::NewTable(_) => None,
@@ -86,7 +87,7 @@ impl StatementContext {
             For::Partition(table) => within(table.storage_descriptor.location.as_ref()),
             For::NewTable(database) | For::Table(_, database) => {
                 let location = database.location_uri.as_ref();
-                let vacated = self.view.metastore.vacated();
+                let vacated = self.control.vacated();
                 let overlaps = |old: &String| old.starts_with(folder) || folder.starts_with(old);
                 self.access().can_create_table(&database.name)
                     && within(location.filter(|location| !location.is_empty()))
@@ -134,7 +135,7 @@ impl StatementContext {
                 .collect(),
         };
         if !folders.is_empty() {
-            self.view.metastore.vacate(folders).await?;
+            self.control.vacate(folders).await?;
         }
         Ok(())
     }

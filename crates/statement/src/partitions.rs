@@ -51,8 +51,8 @@ pub(super) async fn add(
         }
         inputs.push(input);
     }
-    let metastore = &context.view.metastore;
-    metastore
+    context
+        .coordinator
         .add_partitions_by(
             &table.database_name,
             &table.name,
@@ -199,9 +199,15 @@ pub(super) async fn one_partition(
     table: &Table,
     spec: &PartitionSpec,
 ) -> Result<FoundPartition> {
-    let partitions = partitions_of(context, table).await?;
-    let spec = values_of(&partitions.keys, spec)?;
+    if table.partition_keys.is_empty() {
+        return Err(not_partitioned(table));
+    }
+    let spec = values_of(&PartitionKey::of_table(table)?, spec)?;
     let values = spec.complete_values()?;
+    let metastore = &context.view.metastore;
+    let partitions = metastore
+        .partitions_matching(&table.database_name, &table.name, &spec.predicate())
+        .await?;
     let partition = partitions
         .find(&values)?
         .cloned()

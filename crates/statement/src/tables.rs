@@ -25,9 +25,9 @@ pub(super) async fn create(context: &StatementContext, create: &CreateTable) -> 
         context.check_free(&database.name, name).await?;
     }
     let input = definition(context, create, location)?;
-    let metastore = &context.view.metastore;
     let by = context.access().by();
-    metastore
+    context
+        .coordinator
         .create_table_by(&database.name, input, create.if_not_exists, by)
         .await?;
     Ok(Output::Command)
@@ -208,11 +208,11 @@ pub(super) async fn drop(context: &StatementContext, drop: &DropTable) -> Result
     if !visible.access.drop {
         return Err(context.denied(Privilege::Drop, &resource(&visible.table)));
     }
-    let metastore = &context.view.metastore;
     let table = &visible.table;
     context.leave(table, None).await?;
-    metastore
-        .drop_table(&table.database_name, &table.name, drop.if_exists)
+    context
+        .coordinator
+        .drop_table_and_grants(&table.database_name, &table.name, drop.if_exists)
         .await?;
     Ok(Output::Command)
 }

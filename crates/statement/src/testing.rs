@@ -69,6 +69,7 @@ impl Lake {
         let view = View {
             access: self.store.snapshot().access(user).unwrap(),
             metastore: Arc::clone(&self.store) as _,
+            control: Arc::clone(&self.store) as _,
             tables: LakeTables::default(),
             folders: Folders::new(Arc::clone(&self.roots)),
         };
@@ -77,6 +78,8 @@ impl Lake {
             path: view.search_path(&names).await.unwrap(),
             view,
             control: Arc::clone(&self.store) as _,
+            coordinator: Arc::clone(&self.store) as _,
+            write_log: Arc::clone(&self.store) as _,
             roots: Arc::clone(&self.roots),
             before_commit: crate::BeforeCommit::default(),
         }

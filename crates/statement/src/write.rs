@@ -9,7 +9,7 @@ use lakegate_catalog::access::{By, Privilege};
 use lakegate_catalog::hive_type::HiveType;
 use lakegate_catalog::model::names::check_width;
 use lakegate_catalog::model::{Table, TableInput};
-use lakegate_catalog::store::{CommitWrite, Discarded, ExpectedTable, Metastore};
+use lakegate_catalog::store::{CommitWrite, Discarded, ExpectedTable, Metastore, WriteLog};
 use lakegate_error::{Code, Error, Result};
 use lakegate_lake::roots::{Location, Roots};
 use lakegate_lake::table::folders::Folders;
@@ -172,7 +172,7 @@ impl StatementContext {
                 table,
                 partitions,
                 roots: Arc::clone(&self.roots),
-                metastore: Arc::clone(&self.view.metastore),
+                write_log: Arc::clone(&self.write_log),
             },
         })
     }
@@ -281,7 +281,7 @@ impl StatementContext {
                 table,
                 partitions: None,
                 roots: Arc::clone(&self.roots),
-                metastore: Arc::clone(&self.view.metastore),
+                write_log: Arc::clone(&self.write_log),
             },
             mapping,
             expected,
@@ -412,6 +412,7 @@ impl StatementContext {
 /// The store or the catalog failed; the call can be repeated.
 pub async fn clear_discarded(
     metastore: &dyn Metastore,
+    write_log: &dyn WriteLog,
     folders: &Folders,
     roots: &Roots,
     discarded: &Discarded,
@@ -431,7 +432,7 @@ pub async fn clear_discarded(
             }
         }
     }
-    metastore.forget_discarded(discarded.id).await?;
+    write_log.forget_discarded(discarded.id).await?;
     Ok(())
 }
 

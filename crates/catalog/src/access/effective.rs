@@ -1,14 +1,15 @@
-//! Grants → what one user may see and do.
+//! Grants → the effective rights of one user.
 
 use std::collections::{BTreeSet, HashMap};
 
 use super::{
-    ADMINISTRATORS, By, ColumnSelection, ControlSnapshot, PRIMARY_WORKGROUP, Privilege,
+    ADMINISTRATORS, By, ColumnSelection, ControlSnapshot, GrantedIds, PRIMARY_WORKGROUP, Privilege,
     PrivilegeSet, Resource, TableAccess,
 };
+use crate::model::Table;
 
 /// The effective rights of one user: the union of all grants to the user and the user's roles.
-/// Immutable; a change of grants makes a new [`ControlSnapshot`], which makes a new `Access`. All
+/// Immutable; a change of grants creates a new [`ControlSnapshot`] and with it a new `Access`. All
 /// names are lower case.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Access {
@@ -32,12 +33,16 @@ struct Rights {
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct DatabaseRights {
+    /// What `own` was granted on; 0 if nothing was.
+    id: i64,
     own: Rights,
     tables: HashMap<String, TableRights>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct TableRights {
+    /// What all of this was granted on.
+    id: i64,
     own: Rights,
     /// Columns with SELECT, and whether it may be granted on.
     columns: HashMap<String, bool>,
@@ -67,11 +72,12 @@ impl Access {
             workgroups: HashMap::new(),
             locations: Vec::new(),
         };
+        let ids = &snapshot.granted;
         for grant in &snapshot.grants {
             if grant.grantee != user && !access.roles.contains(&grant.grantee) {
                 continue;
             }
-            // A stored grant is valid; one that is not gives nothing.
+            // Stored grants are valid; one that is not has no effect.
             let Ok(privileges) = grant.resource.expand(grant.privilege) else {
                 continue;
             };
@@ -79,18 +85,20 @@ impl Access {
             match &grant.resource {
                 Resource::Catalog => access.catalog.add(&privileges, grantable),
                 Resource::Database(name) => {
-                    access.database_mut(name).own.add(&privileges, grantable)
+                    let rights = access.database_mut(name);
+                    rights.id = ids.databases.get(name).copied().unwrap_or_default();
+                    rights.own.add(&privileges, grantable);
                 }
-                Resource::Table { database, table } => access
-                    .table_mut(database, table)
-                    .own
-                    .add(&privileges, grantable),
+                Resource::Table { database, table } => {
+                    let rights = access.table_mut(database, table, ids);
+                    rights.own.add(&privileges, grantable);
+                }
                 Resource::Columns {
                     database,
                     table,
                     columns,
                 } => {
-                    let rights = access.table_mut(database, table);
+                    let rights = access.table_mut(database, table, ids);
                     for column in columns {
                         *rights.columns.entry(column.clone()).or_default() |= grantable;
                     }
@@ -110,11 +118,12 @@ impl Access {
         self.databases.entry(name.to_owned()).or_default()
     }
 
-    fn table_mut(&mut self, database: &str, table: &str) -> &mut TableRights {
-        self.database_mut(database)
-            .tables
-            .entry(table.to_owned())
-            .or_default()
+    fn table_mut(&mut self, database: &str, table: &str, ids: &GrantedIds) -> &mut TableRights {
+        let tables = &mut self.database_mut(database).tables;
+        let rights = tables.entry(table.to_owned()).or_default();
+        let id = ids.tables.get(&(database.to_owned(), table.to_owned()));
+        rights.id = id.copied().unwrap_or_default();
+        rights
     }
 
     /// The user's name.
@@ -122,7 +131,7 @@ impl Access {
         &self.user
     }
 
-    /// On whose behalf the user's changes are made.
+    /// The principal that the user's changes are made by.
     pub fn by(&self) -> By {
         match self.administrator {
             true => By::Administrator,
@@ -130,17 +139,17 @@ impl Access {
         }
     }
 
-    /// Whether the user is in [`ADMINISTRATORS`] and so may do everything.
+    /// Whether the user is a member of [`ADMINISTRATORS`] and may do everything.
     pub fn is_administrator(&self) -> bool {
         self.administrator
     }
 
-    /// All roles that the user is in, directly or through roles.
+    /// All roles that the user is a member of, directly or through roles.
     pub fn roles(&self) -> &BTreeSet<String> {
         &self.roles
     }
 
-    /// Whether the user may know that a database exists: any right on it or on something in it.
+    /// Whether a database exists for the user: any right on it or on something in it.
     pub fn database_visible(&self, database: &str) -> bool {
         let catalog_shows = !self.catalog.held.is_empty()
             && self.catalog.held != PrivilegeSet::from_iter([Privilege::CreateDatabase]);
@@ -164,7 +173,7 @@ impl Access {
         self.on_database(database, Privilege::CreateTable)
     }
 
-    /// Whether the user may run queries in a workgroup. Everybody may in [`PRIMARY_WORKGROUP`].
+    /// Whether the user may run queries in a workgroup. Every user may in [`PRIMARY_WORKGROUP`].
     pub fn can_use_workgroup(&self, workgroup: &str) -> bool {
         self.administrator
             || workgroup == PRIMARY_WORKGROUP
@@ -174,7 +183,8 @@ impl Access {
                 .is_some_and(|rights| rights.held.contains(Privilege::Usage))
     }
 
-    /// Whether the user may register a folder: DATA_LOCATION is granted on it, or on one that holds it.
+    /// Whether the user may register a folder: DATA_LOCATION is granted on it or on one that
+    /// contains it.
     ///
     /// `folder`: as [`Resource::Location`] has it.
     pub fn can_use_location(&self, folder: &str) -> bool {
@@ -182,22 +192,51 @@ impl Access {
         self.administrator || granted.any(|(granted, _)| folder.starts_with(granted.as_str()))
     }
 
-    /// What the user may see and do with a table whose columns (partition keys included, in order)
-    /// are `all_columns`. `None`: for this user the table does not exist.
+    /// What the user may see and do with a table. `None`: for this user the table does not exist.
+    ///
+    /// Grants count by the ids of the table and its database: those on another one that had the
+    /// name, when these rights were computed, do not.
     ///
     /// If SELECT is granted on some columns only, those are all that exists, whatever else is
-    /// granted; a granted column that the table does not have (any more) gives nothing, also not
-    /// the rest of the table. Without SELECT any other right lists all columns.
+    /// granted; a granted column that the table does not have (any more) has no effect, and does
+    /// not extend to the rest of the table. Without SELECT any other right lists all columns.
+    pub fn on_table(&self, table: &Table) -> Option<TableAccess> {
+        let database = self.databases.get(&table.database_name);
+        let in_database = database.filter(|rights| rights.id == table.database_id);
+        let rights = database
+            .and_then(|rights| rights.tables.get(&table.name))
+            .filter(|rights| rights.id == table.id);
+        let inherited = in_database
+            .map(|rights| rights.own.held)
+            .unwrap_or_default();
+        self.effective(
+            rights,
+            inherited.union(self.catalog.held),
+            &table.column_names(),
+        )
+    }
+
+    /// [`Access::on_table`] by name alone: of the table that had the name when these rights were
+    /// computed. `all_columns`: its columns, partition keys included, in order.
     pub fn table(&self, database: &str, table: &str, all_columns: &[&str]) -> Option<TableAccess> {
         let rights = self
             .databases
             .get(database)
             .and_then(|rights| rights.tables.get(table));
+        self.effective(rights, self.database_rights(database), all_columns)
+    }
+
+    fn effective(
+        &self,
+        rights: Option<&TableRights>,
+        inherited: PrivilegeSet,
+        all_columns: &[&str],
+    ) -> Option<TableAccess> {
         let held = if self.administrator {
             PrivilegeSet::EVERYTHING
         } else {
             let on_table = rights.map(|rights| rights.own.held).unwrap_or_default();
-            on_table.union(self.database_rights(database))
+            on_table.union(inherited)
         };
         let restricted = rights.filter(|rights| !rights.columns.is_empty());
         let select = match restricted {
@@ -241,9 +280,9 @@ impl Access {
         (acts || selects).then_some(access)
     }
 
-    /// Whether the user may grant a privilege on (and revoke it): an administrator, or who holds it
-    /// there, or on what contains the resource, with grant option. For columns, SELECT with grant
-    /// option on each of them.
+    /// Whether the user may pass a privilege on (and revoke it): administrators may, and users that
+    /// hold it there, or on what contains the resource, with grant option. For columns, SELECT with
+    /// grant option on each of them.
     pub fn can_grant(&self, privilege: Privilege, resource: &Resource) -> bool {
         if self.administrator {
             return true;

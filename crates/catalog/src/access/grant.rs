@@ -1,4 +1,4 @@
-//! What can be granted on what.
+//! Privileges, the resources that they are granted on, and grants.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -7,13 +7,13 @@ use std::str::FromStr;
 use crate::error::{CatalogError, Kind, Result};
 use crate::model::names::normalize;
 
-/// A right. Which of them a resource knows: [`Resource::privileges`].
+/// A right. [`Resource::privileges`] says which of them apply to a resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Privilege {
     /// To read rows, of all columns or of some.
     Select,
-    /// To see that a table is there and what its columns are, without reading it.
+    /// To see a table and its columns, without reading it.
     Describe,
     /// To add rows.
     Insert,
@@ -29,10 +29,11 @@ pub enum Privilege {
     CreateDatabase,
     /// Of a workgroup: to run queries in it.
     Usage,
-    /// Of a folder of the lake: to make it, or what lies in it, the location of a database, a table or a partition.
+    /// Of a folder of the lake: to use it, or what lies in it, as the location of a database, a
+    /// table or a partition.
     DataLocation,
-    /// Every privilege that the resource knows. The store keeps it as those privileges, so that
-    /// revoking one of them works.
+    /// Every privilege that applies to the resource. The store keeps it as those privileges, so
+    /// that one of them can be revoked.
     All,
 }
 
@@ -110,7 +111,7 @@ impl PrivilegeSet {
     /// Nothing.
     pub const EMPTY: PrivilegeSet = PrivilegeSet(0);
 
-    /// Every privilege there is.
+    /// All privileges.
     pub const EVERYTHING: PrivilegeSet = PrivilegeSet(u16::MAX);
 
     /// Adds one.
@@ -118,18 +119,18 @@ impl PrivilegeSet {
         self.0 |= 1 << privilege as u16;
     }
 
-    /// Whether it is in.
+    /// Whether the set has a privilege.
     pub fn contains(self, privilege: Privilege) -> bool {
         self.0 & (1 << privilege as u16) != 0
     }
 
-    /// What is in either.
+    /// The privileges of both sets.
     #[must_use]
     pub fn union(self, other: PrivilegeSet) -> PrivilegeSet {
         PrivilegeSet(self.0 | other.0)
     }
 
-    /// Whether nothing is in.
+    /// Whether the set is empty.
     pub fn is_empty(self) -> bool {
         self.0 == 0
     }
@@ -157,7 +158,7 @@ impl fmt::Debug for PrivilegeSet {
     }
 }
 
-/// What a privilege is granted on. Names are lower case.
+/// What a privilege is granted on, as SQL names it. Names are lower case.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Resource {
     /// All databases with all their tables, present and future.
@@ -176,10 +177,39 @@ pub enum Resource {
     },
     /// A workgroup; only USAGE.
     Workgroup(String),
-    /// A folder of the lake with all that lies in it; only DATA_LOCATION. Its URL, in the one form that the storage has, which ends
-    /// in `/`: text that begins alike is what lies in it.
+    /// A folder of the lake with all that lies in it; only DATA_LOCATION. Its URL in the canonical
+    /// form of the storage, which ends in `/`: URLs with this prefix lie in it.
     Location(String),
 }
+
+const ON_CATALOG: [Privilege; 8] = [
+    Privilege::Select,
+    Privilege::Describe,
+    Privilege::Insert,
+    Privilege::Delete,
+    Privilege::Alter,
+    Privilege::Drop,
+    Privilege::CreateTable,
+    Privilege::CreateDatabase,
+];
+const ON_DATABASE: [Privilege; 7] = [
+    Privilege::Select,
+    Privilege::Describe,
+    Privilege::Insert,
+    Privilege::Delete,
+    Privilege::Alter,
+    Privilege::Drop,
+    Privilege::CreateTable,
+];
+const ON_TABLE: [Privilege; 6] = [
+    Privilege::Select,
+    Privilege::Describe,
+    Privilege::Insert,
+    Privilege::Delete,
+    Privilege::Alter,
+    Privilege::Drop,
+];
+const ON_WORKGROUP: [Privilege; 1] = [Privilege::Usage];
 
 impl Resource {
     /// A table.
@@ -203,36 +233,23 @@ impl Resource {
         }
     }
 
-    /// The privileges that mean something here, [`Privilege::All`] not among them.
+    /// The privileges that apply to the resource, without [`Privilege::All`].
     pub fn privileges(&self) -> &'static [Privilege] {
-        use Privilege::{
-            Alter, CreateDatabase, CreateTable, DataLocation, Delete, Describe, Drop, Insert,
-            Select, Usage,
-        };
         match self {
-            Resource::Catalog => &[
-                Select,
-                Describe,
-                Insert,
-                Delete,
-                Alter,
-                Drop,
-                CreateTable,
-                CreateDatabase,
-            ],
-            Resource::Database(_) => &[Select, Describe, Insert, Delete, Alter, Drop, CreateTable],
-            Resource::Table { .. } => &[Select, Describe, Insert, Delete, Alter, Drop],
-            Resource::Columns { .. } => &[Select],
-            Resource::Workgroup(_) => &[Usage],
-            Resource::Location(_) => &[DataLocation],
+            Resource::Catalog => &ON_CATALOG,
+            Resource::Database(_) => &ON_DATABASE,
+            Resource::Table { .. } => &ON_TABLE,
+            Resource::Columns { .. } => &[Privilege::Select],
+            Resource::Workgroup(_) => &ON_WORKGROUP,
+            Resource::Location(_) => &[Privilege::DataLocation],
         }
     }
 
-    /// What `privilege` stands for here: itself, or all that the resource knows for
-    /// [`Privilege::All`].
+    /// What `privilege` stands for here: itself, or for [`Privilege::All`] all that apply to the
+    /// resource.
     ///
     /// # Errors
-    /// [`CatalogError::InvalidInput`] if the resource does not know the privilege.
+    /// [`CatalogError::InvalidInput`] if the privilege does not apply to the resource.
     pub fn expand(&self, privilege: Privilege) -> Result<Vec<Privilege>> {
         let known = self.privileges();
         match privilege {
@@ -250,6 +267,9 @@ impl Resource {
     }
 
     /// Checks the names and lower-cases them; a column list must not be empty.
+    ///
+    /// # Errors
+    /// [`CatalogError::InvalidInput`] that says which rule is broken.
     pub fn normalized(&self) -> Result<Resource> {
         Ok(match self {
             Resource::Catalog => Resource::Catalog,
@@ -314,14 +334,34 @@ impl fmt::Display for Resource {
     }
 }
 
-/// That a user or a role has a privilege.
+/// What a stored grant is on. Ids are never used again, so a grant never passes to another resource
+/// that gets the name later, and a rename keeps it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum ResourceId {
+    Database(i64),
+    Table(i64),
+    Workgroup(i64),
+}
+
+impl ResourceId {
+    /// As [`Resource::privileges`].
+    pub fn privileges(self) -> &'static [Privilege] {
+        match self {
+            ResourceId::Database(_) => &ON_DATABASE,
+            ResourceId::Table(_) => &ON_TABLE,
+            ResourceId::Workgroup(_) => &ON_WORKGROUP,
+        }
+    }
+}
+
+/// A privilege of a user or a role on a resource.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Grant {
     /// A user's or a role's name, lower case.
     pub grantee: String,
     pub resource: Resource,
     pub privilege: Privilege,
-    /// Whether the grantee may grant it on.
+    /// Whether the grantee may pass it on.
     pub with_grant_option: bool,
 }
 
@@ -337,12 +377,12 @@ impl Grant {
     }
 }
 
-/// On whose behalf a change is made.
+/// The principal that makes a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum By {
     /// An administrator, or the server itself.
     #[default]
     Administrator,
-    /// A user that is no administrator, by id.
+    /// A user that is not an administrator, by id.
     User(i64),
 }

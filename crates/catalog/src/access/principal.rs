@@ -4,11 +4,11 @@ use chrono::{DateTime, Utc};
 
 use super::ScramVerifier;
 
-/// The built-in role whose members may do everything. It cannot be dropped, and it always keeps a
-/// member once it has one.
+/// The built-in role whose members may do everything. It cannot be dropped, and it never loses its
+/// last member.
 pub const ADMINISTRATORS: &str = "administrators";
 
-/// Somebody who can log in.
+/// A user, which can log in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct User {
     /// Never reused, and not shared with a role. The source of OIDs.
@@ -20,7 +20,7 @@ pub struct User {
     pub default_workgroup: Option<String>,
     /// Cannot log in, and has no session. Grants, memberships and history stay.
     pub disabled: bool,
-    /// One more each time that the user's sessions are ended: a session of another number is over.
+    /// Increased each time the user's sessions are ended: a session with another epoch is over.
     pub session_epoch: i64,
     pub created: DateTime<Utc>,
 }
@@ -35,7 +35,7 @@ pub struct Role {
     pub created: DateTime<Utc>,
 }
 
-/// That `member` (a user or a role) has everything that `role` has.
+/// `member` (a user or a role) has all rights of `role`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Membership {
     pub role: String,

@@ -1,4 +1,4 @@
-//! SCRAM-SHA-256 verifiers (RFC 5802, RFC 7677): what is kept instead of a password.
+//! SCRAM-SHA-256 verifiers (RFC 5802, RFC 7677), which are kept instead of passwords.
 //!
 //! ```text
 //!   salted  = PBKDF2-HMAC-SHA-256(SASLprep(password), salt, iterations)
@@ -20,7 +20,7 @@ use crate::error::{CatalogError, Result};
 /// PBKDF2 rounds of a new verifier, as Postgres has them.
 pub const DEFAULT_ITERATIONS: u32 = 4096;
 
-/// The most PBKDF2 rounds: a verifier with more would let a login burn the CPU.
+/// The most PBKDF2 rounds, so that a login cannot take much processor time.
 pub const MAX_ITERATIONS: u32 = 100_000;
 
 /// The longest password, in bytes of UTF-8.
@@ -31,7 +31,7 @@ const MAX_SALT_BYTES: usize = 64;
 
 /// What a server needs to check a password without knowing it. `Display` and `FromStr` use
 /// Postgres's text form, `SCRAM-SHA-256$<iterations>:<salt>$<stored key>:<server key>`; `Debug`
-/// shows nothing of it.
+/// shows none of it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ScramVerifier {
     /// 1 to [`MAX_ITERATIONS`].
@@ -64,10 +64,10 @@ impl ScramVerifier {
         Ok(ScramVerifier::derive(password, &salt, iterations))
     }
 
-    /// Whether this is the verifier's password. Takes as long whether it is or not.
+    /// Whether this is the verifier's password. Takes the same time for every answer.
     pub fn verify_password(&self, password: &str) -> bool {
-        // A password that cannot have been set is still hashed, bounded in length, so that time
-        // does not tell.
+        // A password that cannot have been set is still hashed, bounded in length, so that the time
+        // reveals nothing.
         let possible = check_password(password).is_ok();
         let candidate = ScramVerifier::derive(
             if possible { password } else { "" },
@@ -79,9 +79,8 @@ impl ScramVerifier {
         bool::from(same) & possible
     }
 
-    /// The verifier to show for a name that is nobody's: derived from a secret, so that its salt is
-    /// the same at every attempt and cannot be told from a real one; no password is known to open
-    /// it.
+    /// A verifier for a name without a user, derived from a secret: its salt is the same at every
+    /// attempt and is indistinguishable from a real one, and no known password matches it.
     pub fn mock(name: &str, secret: &[u8]) -> ScramVerifier {
         let part = |purpose: &str| {
             let message = [purpose.as_bytes(), b"\0", name.as_bytes()].concat();
@@ -111,8 +110,7 @@ impl ScramVerifier {
 }
 
 fn hmac_sha256(key: &[u8], message: &[u8]) -> [u8; 32] {
-    // HMAC takes keys of any length; were it not so, the result is one that nothing matches by
-    // knowing the key.
+    // HMAC takes keys of any length. If it did not, the result must not match by knowing the key.
     match <Hmac<Sha256> as Mac>::new_from_slice(key) {
         Ok(mac) => mac.chain_update(message).finalize().into_bytes().into(),
         Err(_) => rand::random(),
@@ -164,7 +162,7 @@ impl fmt::Display for ScramVerifier {
 impl FromStr for ScramVerifier {
     type Err = CatalogError;
 
-    /// Reads Postgres's text form. The message of an error shows nothing of the text.
+    /// Reads Postgres's text form. The message of an error does not contain the text.
     fn from_str(text: &str) -> Result<Self> {
         let invalid = || {
             CatalogError::invalid(

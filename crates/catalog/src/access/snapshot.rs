@@ -1,4 +1,4 @@
-//! All of users, roles, grants, workgroups and settings at one moment.
+//! All control data at one moment.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
@@ -12,10 +12,10 @@ use super::{ADMINISTRATORS, Access, Grant, Membership, Role, ScramVerifier, User
 pub(crate) const SERVER_SECRET: &str = "server_secret";
 
 /// Users, roles, memberships, grants, workgroups and settings at one moment. Immutable and shared;
-/// every change makes a new one.
+/// every change creates a new one.
 #[derive(Default)]
 pub struct ControlSnapshot {
-    /// One more with every change, across restarts.
+    /// Increases with every change, across restarts.
     pub version: u64,
     pub users: BTreeMap<String, Arc<User>>,
     pub roles: BTreeMap<String, Arc<Role>>,
@@ -23,15 +23,29 @@ pub struct ControlSnapshot {
     /// In order of grantee, resource, privilege. SELECT on columns is one grant per grantee, table
     /// and grant option.
     pub grants: Vec<Grant>,
+    /// The ids behind the names in `grants`.
+    pub(crate) granted: GrantedIds,
     pub workgroups: BTreeMap<String, Arc<Workgroup>>,
+    /// Folders that a table left by the hand of a user that could not read all of it, and when, in
+    /// milliseconds since 1970. The right to create tables does not extend to them.
+    pub vacated: Arc<BTreeMap<String, i64>>,
     /// Not printed by `Debug`: some are secrets.
     pub settings: BTreeMap<String, String>,
     /// Computed on first use, dropped with the snapshot.
     pub(crate) computed: Mutex<HashMap<String, Arc<Access>>>,
 }
 
+/// The ids of the databases and tables that grants are on, by name: by the time a name is looked up
+/// it may be another resource's.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct GrantedIds {
+    pub(crate) databases: HashMap<String, i64>,
+    /// By database and table.
+    pub(crate) tables: HashMap<(String, String), i64>,
+}
+
 impl ControlSnapshot {
-    /// The rights of a user; `None` if there is no such user (any more), or the user is disabled.
+    /// The rights of a user; `None` if the user does not exist or is disabled.
     pub fn access(&self, user: &str) -> Option<Arc<Access>> {
         if self.users.get(user).is_none_or(|user| user.disabled) {
             return None;
@@ -45,7 +59,7 @@ impl ControlSnapshot {
         Some(access)
     }
 
-    /// All roles that a user or role is in, directly or through roles; without itself.
+    /// All roles that a user or role is a member of, directly or through roles; without itself.
     pub fn roles_of(&self, principal: &str) -> BTreeSet<String> {
         let mut found = BTreeSet::new();
         let mut open = vec![principal];
@@ -73,9 +87,8 @@ impl ControlSnapshot {
             .collect()
     }
 
-    /// What to run SCRAM against for a login name: the user's verifier, or for the name of a user
-    /// that does not exist or is disabled one that no password opens and that is the same at every
-    /// attempt.
+    /// The verifier to run SCRAM against for a login name: the user's, or, for a user that does not
+    /// exist or is disabled, one that no password matches and that is the same at every attempt.
     pub fn scram_verifier(&self, user: &str) -> ScramVerifier {
         match self.users.get(user).filter(|user| !user.disabled) {
             Some(user) => user.verifier.clone(),
@@ -83,7 +96,7 @@ impl ControlSnapshot {
         }
     }
 
-    /// A secret of this store that never changes: random text, made with the store.
+    /// A secret of this store that never changes: random text, created with the store.
     pub fn server_secret(&self) -> &[u8] {
         self.settings
             .get(SERVER_SECRET)

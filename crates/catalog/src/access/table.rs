@@ -1,4 +1,4 @@
-//! What of one table one user may see and do.
+//! The rights of one user on one table.
 
 use std::collections::BTreeSet;
 
@@ -26,8 +26,8 @@ impl ColumnSelection {
     }
 }
 
-/// What of one table one user may see and do. A user who may do nothing with it has no
-/// `TableAccess`: for that user the table does not exist.
+/// The rights of one user on one table. A user without any has no `TableAccess`: for that user the
+/// table does not exist.
 ///
 /// Every listing shows [`TableAccess::visible_columns`] and nothing else; a query sees those of
 /// them that are in `select`.
@@ -35,7 +35,7 @@ impl ColumnSelection {
 pub struct TableAccess {
     /// The columns that may be queried.
     pub select: ColumnSelection,
-    /// DESCRIBE was granted. Seeing the table does not need it: any other right shows it too.
+    /// DESCRIBE was granted. Not needed to see the table: any other right shows it too.
     pub describe: bool,
     pub insert: bool,
     pub delete: bool,
@@ -70,23 +70,24 @@ impl TableAccess {
         self.select == ColumnSelection::All
     }
 
-    /// Takes away what needs rights on another table too, since files of this one belong to that one. `other`: what the same user may
-    /// do with it.
+    /// Removes what needs rights on another table too, because files of this one belong to that
+    /// one. `other`: the same user's rights on it.
     ///
-    /// Columns do not count one by one: that they are called alike does not make them the same in a file.
+    /// Columns do not count one by one: columns of one name need not be the same in a file.
     pub fn limit(&mut self, other: Option<&TableAccess>) {
         if !other.is_some_and(TableAccess::selects_all) {
             self.select = ColumnSelection::None;
-            // The names of its partitions would show, and a narrower definition could become a wider one.
+            // DESCRIBE would show the names of its partitions, and ALTER could widen its
+            // definition.
             self.alter = false;
         }
         self.insert &= other.is_some_and(|other| other.insert);
         self.delete &= other.is_some_and(|other| other.delete);
     }
 
-    /// SHA-256 of all that a read of the table depends on: two principals with the same digest are
-    /// answered the same. Rights that change no read, such as INSERT, are not in it, so that their
-    /// holders share results with everybody else.
+    /// SHA-256 of all that a read of the table depends on: two principals with the same digest get
+    /// the same answers. Rights that change no read, such as INSERT, are not in it, so that users
+    /// with and without them share results.
     ///
     /// Equal in every process and version of this crate that has the same fields.
     pub fn read_digest(&self) -> [u8; 32] {

@@ -1,4 +1,4 @@
-//! Workgroups: under which limits a query runs.
+//! Workgroups: the limits that a query runs under.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 
 use crate::error::CatalogError;
 
-/// The built-in workgroup: everybody may use it, and it cannot be dropped.
+/// The built-in workgroup: every user may use it, and it cannot be dropped.
 pub const PRIMARY_WORKGROUP: &str = "primary";
 
 /// Whether a workgroup takes queries.
@@ -44,7 +44,7 @@ impl FromStr for WorkgroupState {
     }
 }
 
-/// What a caller gives to create or change a workgroup.
+/// What a caller passes to create or change a workgroup.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct WorkgroupInput {
     pub name: String,
@@ -52,19 +52,20 @@ pub struct WorkgroupInput {
     pub state: WorkgroupState,
     /// The most bytes that one query may scan; `None` is no limit. At most `i64::MAX`, not 0.
     pub bytes_scanned_cutoff_per_query: Option<u64>,
-    /// How old a stored result may be that a query is answered from although files have changed. In whole milliseconds.
+    /// The maximum age of a stored result that may answer a query although files have changed. In
+    /// whole milliseconds.
     pub max_staleness: Duration,
     pub limits: QueryLimits,
 }
 
-/// What one query may take beside bytes; `None` is no limit.
+/// Limits of one query beside bytes scanned; `None` is no limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct QueryLimits {
     /// Processor time of all threads together. In whole milliseconds, not 0.
     pub cpu_time: Option<Duration>,
-    /// Time since it was asked, less what it waits for a place. In whole milliseconds, not 0.
+    /// Time since it was submitted, without the time in the queue. In whole milliseconds, not 0.
     pub run_time: Option<Duration>,
-    /// Rows that its client is given. At most `i64::MAX`, not 0.
+    /// Rows that are returned to its client. At most `i64::MAX`, not 0.
     pub rows_returned: Option<u64>,
 }
 
@@ -79,14 +80,14 @@ pub struct Workgroup {
     pub state: WorkgroupState,
     /// The most bytes that one query may scan; `None` is no limit.
     pub bytes_scanned_cutoff_per_query: Option<u64>,
-    /// How old a stored result may be that a query is answered from although files have changed.
+    /// The maximum age of a stored result that may answer a query although files have changed.
     pub max_staleness: Duration,
     pub limits: QueryLimits,
     pub created: DateTime<Utc>,
 }
 
 impl Workgroup {
-    /// The input that would make this workgroup again: start from it to change one property.
+    /// The input that would create this workgroup again: start from it to change one property.
     pub fn to_input(&self) -> WorkgroupInput {
         WorkgroupInput {
             name: self.name.clone(),

@@ -52,8 +52,8 @@ impl HiveType {
     /// signed ones (`UInt64` is `decimal(20,0)`), a timestamp's unit and zone are dropped.
     ///
     /// # Errors
-    /// Names the Arrow types that Hive has nothing for: null, times of day, durations, intervals,
-    /// unions, and decimals wider than 38 digits.
+    /// An Arrow type that Hive has no type for: null, times of day, durations, intervals, unions,
+    /// and decimals wider than 38 digits.
     pub fn from_arrow(data_type: &DataType) -> Result<HiveType, TypeError> {
         convert(data_type, 1)
     }

@@ -58,7 +58,7 @@ pub struct StructField {
     pub data_type: HiveType,
 }
 
-/// Why a text or an Arrow type is no Hive type.
+/// Why a text or an Arrow type is not a Hive type.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct TypeError {
@@ -196,7 +196,7 @@ fn is_plain(name: &str) -> bool {
 }
 
 /// A character of an unquoted field name. Hive takes nearly all; those with a meaning in a type are
-/// left out.
+/// excluded.
 fn is_name_char(c: char) -> bool {
     c.is_alphanumeric() || matches!(c, '_' | '$' | '-' | '.' | '@' | '#')
 }

@@ -1,8 +1,8 @@
 //! Glue's shapes: plain data with public fields, named and serialised as Glue does (PascalCase,
 //! epoch seconds).
 //!
-//! `*Input` is what a caller asks for; the shape without the suffix is what the store holds, with
-//! an id, times and a version. Names are checked and lower-cased by the store on the way in
+//! `*Input` is what a caller passes; the shape without the suffix is what the store holds, with an
+//! id, times and a version. Names are checked and lower-cased by the store on the way in
 //! ([`names`]), so a stored name needs no folding.
 
 mod database;

@@ -1,4 +1,4 @@
-//! What may be a name, and what a table's columns must be.
+//! The rules for names and for a table's columns.
 
 use std::collections::HashSet;
 
@@ -12,7 +12,7 @@ pub const MAX_NAME_CHARS: usize = 255;
 /// The most columns (partition keys included) that a table may have.
 pub const MAX_COLUMNS: usize = 10_000;
 
-/// Schemas that are not Glue databases; no database may be called so.
+/// Schemas that are not Glue databases; a database must not have such a name.
 pub const RESERVED_DATABASES: [&str; 3] = ["system", "information_schema", "pg_catalog"];
 
 /// Checks a name and lower-cases it: 1 to 255 characters, no control characters, no `/`.
@@ -45,7 +45,10 @@ pub fn normalize(kind: Kind, name: &str) -> Result<String> {
     Ok(lower)
 }
 
-/// Checks a database and folds its name.
+/// Checks a database and lower-cases its name.
+///
+/// # Errors
+/// `InvalidInput` for a bad or reserved name.
 pub fn normalize_database(input: &mut DatabaseInput) -> Result<()> {
     input.name = normalize(Kind::Database, &input.name)?;
     if RESERVED_DATABASES.contains(&input.name.as_str()) {
@@ -57,8 +60,10 @@ pub fn normalize_database(input: &mut DatabaseInput) -> Result<()> {
     Ok(())
 }
 
+/// Checks how many columns a table has, partition keys included.
+///
 /// # Errors
-/// More columns, partition keys among them, than a table may have.
+/// `InvalidInput` for more than [`MAX_COLUMNS`].
 pub fn check_width(table: &str, columns: usize) -> Result<()> {
     if columns <= MAX_COLUMNS {
         return Ok(());
@@ -68,8 +73,11 @@ pub fn check_width(table: &str, columns: usize) -> Result<()> {
     )))
 }
 
-/// Checks a table and folds its names: at least one column, no column twice, no partition key that
-/// is also a column, every type a Hive type, every partition key of a primitive type.
+/// Checks a table and lower-cases its names: at least one column, no column twice, no partition key
+/// that is also a column, every type a Hive type, every partition key of a primitive type.
+///
+/// # Errors
+/// `InvalidInput` that says which rule is broken.
 pub fn normalize_table(input: &mut TableInput) -> Result<()> {
     input.name = normalize(Kind::Table, &input.name)?;
     normalize_storage(&mut input.storage_descriptor, &input.name)?;
@@ -114,7 +122,11 @@ pub fn normalize_table(input: &mut TableInput) -> Result<()> {
     Ok(())
 }
 
-/// Checks a storage descriptor's columns and folds their names: none twice, every type a Hive type.
+/// Checks a storage descriptor's columns and lower-cases their names: none twice, every type a Hive
+/// type.
+///
+/// # Errors
+/// `InvalidInput` that says which rule is broken.
 pub fn normalize_storage(storage: &mut StorageDescriptor, table: &str) -> Result<()> {
     let mut seen = HashSet::new();
     for column in &mut storage.columns {

@@ -1,4 +1,4 @@
-//! Where and how the data of a table or a partition lies.
+//! The location and format of a table's or a partition's data.
 
 use serde::{Deserialize, Serialize};
 
@@ -53,11 +53,11 @@ pub struct SortColumn {
     pub sort_order: i32,
 }
 
-/// Columns, place and format of a table's or a partition's data.
+/// Columns, location and format of a table's or a partition's data.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct StorageDescriptor {
-    /// The columns that files hold; partition keys are not among them.
+    /// The columns in the files, without partition keys.
     pub columns: Vec<Column>,
     /// A URL such as `s3://bucket/prefix/`.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -12,7 +12,7 @@ pub const EXTERNAL_TABLE: &str = "EXTERNAL_TABLE";
 /// `TableType` of a view.
 pub const VIRTUAL_VIEW: &str = "VIRTUAL_VIEW";
 
-/// What a caller gives to create or change a table.
+/// What a caller passes to create or change a table.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct TableInput {
@@ -40,9 +40,13 @@ pub struct TableInput {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Table {
-    /// Ours, not Glue's: never reused, also not after a drop. The source of OIDs. Not serialised.
+    /// Not part of Glue's model: never reused, also not after a drop. Grants and OIDs are by it.
+    /// Not serialised.
     #[serde(skip)]
     pub id: i64,
+    /// The id of the table's database, as [`Table::id`]. Not serialised.
+    #[serde(skip)]
+    pub database_id: i64,
     pub database_name: String,
     pub name: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -72,15 +76,18 @@ pub struct Table {
     /// their own). A string in Glue's JSON.
     #[serde(with = "version_text")]
     pub version_id: u64,
-    /// By what right the table has its folder. Ours, not Glue's. Not serialised.
+    /// By what right the table has its folder. Not part of Glue's model, and kept by the embedded
+    /// store alone. Not serialised.
     #[serde(skip)]
     pub claim: Claim,
-    /// By what right it has the folders of partitions that lie elsewhere; `None`: none does. As `claim`.
+    /// By what right it has the folders of partitions outside of its own folder; `None` if there
+    /// are none. As `claim`.
     #[serde(skip)]
     pub outer_claim: Option<Claim>,
 }
 
-/// Since when a table has a folder, and by whose right: of two tables that share one, it belongs to one of them.
+/// Since when a table has a folder, and by whose right: a folder that two tables share belongs to
+/// one of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Claim {
     /// When it was registered, in milliseconds since 1970; of several, the last.
@@ -90,7 +97,7 @@ pub struct Claim {
 }
 
 impl Claim {
-    /// One claim for what two are for.
+    /// The claim for the folders of both.
     #[must_use]
     pub fn with(self, other: Claim) -> Claim {
         Claim {
@@ -99,9 +106,10 @@ impl Claim {
         }
     }
 
-    /// Whether a folder of both belongs to the table of this claim: an administrator's goes before others', and then the elder.
+    /// Whether a folder of both belongs to the table of this claim: an administrator's claim goes
+    /// before others, then the older one.
     ///
-    /// Of two that were made at the same moment, each goes before the other.
+    /// Of two claims of the same moment, each goes before the other.
     pub fn goes_before(&self, other: &Claim) -> bool {
         let rank = |claim: &Claim| (!claim.by_administrator, claim.since);
         rank(self) <= rank(other)
@@ -113,6 +121,7 @@ impl Table {
     pub fn of_input(input: TableInput, database: &str, created: DateTime<Utc>) -> Table {
         Table {
             id: 0,
+            database_id: 0,
             database_name: database.to_owned(),
             name: input.name,
             description: input.description,
@@ -132,7 +141,7 @@ impl Table {
         }
     }
 
-    /// Whether this is a view. Its columns are in the storage descriptor all the same.
+    /// Whether this is a view. The columns of a view are in the storage descriptor too.
     pub fn is_view(&self) -> bool {
         self.table_type
             .as_deref()
@@ -152,12 +161,12 @@ impl Table {
             .chain(&self.partition_keys)
     }
 
-    /// The names of [`Table::columns`], as [`crate::access::Access::table`] wants them.
+    /// The names of [`Table::columns`], as [`crate::access::Access::table`] takes them.
     pub fn column_names(&self) -> Vec<&str> {
         self.columns().map(|column| column.name.as_str()).collect()
     }
 
-    /// The input that would make this table again: start from it to change one property.
+    /// The input that would create this table again: start from it to change one property.
     pub fn to_input(&self) -> TableInput {
         TableInput {
             name: self.name.clone(),
@@ -173,8 +182,7 @@ impl Table {
         }
     }
 
-    /// The storage descriptor that a new partition of this table gets when it brings none of its
-    /// own.
+    /// The storage descriptor of a new partition of this table without its own.
     pub fn partition_template(&self) -> Arc<StorageDescriptor> {
         Arc::new(self.storage_descriptor.clone())
     }

@@ -1,10 +1,11 @@
-//! Partitions: their values, their `key=value` folders, and the set of a table's partitions.
+//! Partitions: their values, their `key=value` folders, predicates, and the set of a table's
+//! partitions.
 //!
-//! A value is kept as the text that came in (`month=07` stays `07`); two values are the same
-//! partition if they are the same value of the key's type (`07` and `7` of an `int` key). That
-//! comparison is made once, when a partition is stored, by its *canonical* text.
+//! A value is kept as the text that came in (`month=07` stays `07`), and compares as a value of the
+//! key's type (`07` and `7` of an `int` key are equal), by its *canonical* text.
 
 mod path;
+mod predicate;
 mod set;
 mod spec;
 mod value;
@@ -12,6 +13,7 @@ mod value;
 pub use path::{
     PathMismatch, escape_path_name, parse_partition_path, partition_path, unescape_path_name,
 };
+pub use predicate::{Comparison, KeyCondition, PartitionPredicate};
 pub use set::{Partition, PartitionInput, Partitions};
 pub use set::{canonical_key, default_location, identity_key};
 pub(crate) use set::{is_below, spellings};

@@ -41,12 +41,13 @@ pub fn escape_path_name(name: &str) -> String {
     escaped
 }
 
-/// The inverse of [`escape_path_name`]. As in Hive, `%XX` is the character with that number, and a `%` without two hexadecimal
-/// digits after it stands for itself. Hive writes ASCII characters so and no others; other writers (DuckDB, pyarrow) write
-/// each byte of UTF-8 so, and where such bytes are text it is that text.
+/// The inverse of [`escape_path_name`]. As in Hive, `%XX` is the character with that number, and a
+/// `%` without two hexadecimal digits after it stands for itself. Hive escapes ASCII characters
+/// only; other writers (DuckDB, pyarrow) escape each byte of UTF-8, and bytes that are valid UTF-8
+/// together are decoded as that text.
 pub fn unescape_path_name(name: &str) -> String {
     let mut plain = String::with_capacity(name.len());
-    // Coded bytes that are no ASCII and follow one another.
+    // A run of escaped bytes that are not ASCII.
     let mut coded: Vec<u8> = Vec::new();
     let mut rest = name;
     while let Some(first) = rest.chars().next() {

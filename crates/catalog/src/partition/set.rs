@@ -5,12 +5,11 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::path::{escape_path_name, partition_path};
-use super::spec::PartitionSpec;
 use super::value::{PartitionKey, canonical_value};
 use crate::error::{CatalogError, Result};
 use crate::model::{Parameters, StorageDescriptor};
 
-/// What a caller gives to add or change a partition.
+/// What a caller passes to add or change a partition.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct PartitionInput {
     /// One per key, in the keys' order.
@@ -119,12 +118,12 @@ pub fn default_location<S: AsRef<str>>(base: &str, keys: &[PartitionKey], values
     )
 }
 
-/// Between the canonical values and their spelling in an [`identity_key`]: sorts before everything that an escaped value holds,
-/// so that all spellings of the same values are neighbours.
+/// Between the canonical values and their spelling in an [`identity_key`]: sorts before every
+/// character of an escaped value, so that all spellings of the same values are neighbours.
 const SPELLED: char = '\u{1}';
 
-/// The text by which one partition is told from another: [`canonical_key`], and where a value is spelled in another way, the
-/// spelling. As in Glue, `month=01` and `month=1` are two partitions, with a folder each.
+/// The text that identifies a partition: [`canonical_key`], and where a value is spelled in another
+/// way, the spelling. As in Glue, `month=01` and `month=1` are two partitions, with a folder each.
 ///
 /// # Errors
 /// As of [`canonical_key`].
@@ -142,13 +141,14 @@ pub fn identity_key<S: AsRef<str>>(keys: &[PartitionKey], values: &[S]) -> Resul
     Ok(key)
 }
 
-/// The keys from the first of a pair and below the second are those of all spellings of the values of a [`canonical_key`].
+/// The range of the keys of all spellings of the values of a [`canonical_key`]: from the first,
+/// below the second.
 pub(crate) fn spellings(canonical: &str) -> (String, String) {
     (canonical.to_owned(), format!("{canonical}\u{2}"))
 }
 
-/// The text by which the values of one partition are told from those of another: the canonical
-/// values, escaped, with `/` between.
+/// The text that identifies the values of a partition: the canonical values, escaped, with `/`
+/// between.
 ///
 /// # Errors
 /// `InvalidInput` if there is not one value per key, or one is not of its key's type.
@@ -170,14 +170,15 @@ pub fn canonical_key<S: AsRef<str>>(keys: &[PartitionKey], values: &[S]) -> Resu
     Ok(text)
 }
 
-/// All partitions of a table at one moment. Immutable and shared; every change makes a new one.
+/// Partitions of a table at one moment: all, or those that a predicate selects. Immutable and
+/// shared; every change creates a new one.
 #[derive(Debug, Clone)]
 pub struct Partitions {
-    /// One more with every change to the table's partitions, across restarts.
+    /// Increases with every change to the table's partitions, across restarts.
     pub version: u64,
     /// The table's partition keys.
     pub keys: Arc<[PartitionKey]>,
-    /// In order of [`identity_key`], text by text; use [`Partitions::get`] or [`Partitions::find`] to find one.
+    /// In order of [`identity_key`]; use [`Partitions::get`] or [`Partitions::find`] to find one.
     pub items: Vec<Arc<Partition>>,
 }
 
@@ -201,8 +202,8 @@ impl Partitions {
         Ok(self.search(&key).ok().and_then(|at| self.items.get(at)))
     }
 
-    /// A partition with these values, one per key: the one that spells them so, or else the first; `7` finds `07` if the key is a
-    /// number.
+    /// A partition with these values, one per key: the one with this spelling, or else the first;
+    /// `7` finds `07` if the key is a number.
     ///
     /// # Errors
     /// `InvalidInput` if the values do not fit the keys.
@@ -220,14 +221,15 @@ impl Partitions {
         Ok(first.filter(same))
     }
 
-    /// The partitions that a spec of some or all keys names.
-    pub fn matching<'a>(
-        &'a self,
-        spec: &'a PartitionSpec,
-    ) -> impl Iterator<Item = &'a Arc<Partition>> {
-        self.items
-            .iter()
-            .filter(|partition| spec.matches(partition))
+    /// All partitions with these values, one per key, in every spelling.
+    ///
+    /// # Errors
+    /// `InvalidInput` if the values do not fit the keys.
+    pub(crate) fn spelled<S: AsRef<str>>(&self, values: &[S]) -> Result<&[Arc<Partition>]> {
+        let (first, end) = spellings(&canonical_key(&self.keys, values)?);
+        let (Ok(first) | Err(first)) = self.search(&first);
+        let (Ok(end) | Err(end)) = self.search(&end);
+        Ok(self.items.get(first..end).unwrap_or_default())
     }
 
     /// Where an identity key is, or would be.
@@ -292,6 +294,7 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
     use super::*;
     use crate::hive_type::HiveType;
+    use crate::partition::PartitionSpec;
 
     fn keys() -> Arc<[PartitionKey]> {
         Arc::from(vec![

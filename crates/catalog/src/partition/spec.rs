@@ -1,6 +1,9 @@
 //! `PARTITION (year = 2024, month = '07')`: values for some or all keys.
 
-use super::set::Partition;
+use std::sync::Arc;
+
+use super::predicate::{Comparison, PartitionPredicate};
+use super::set::{Partition, Partitions};
 use super::value::{PartitionKey, canonical_value};
 use crate::error::{CatalogError, Kind, Result};
 
@@ -77,6 +80,15 @@ impl PartitionSpec {
             .collect()
     }
 
+    /// The predicate of partitions with these values.
+    pub fn predicate(&self) -> PartitionPredicate {
+        let given = self.keys.iter().zip(&self.values);
+        given.fold(PartitionPredicate::all(), |all, (key, value)| match value {
+            Some((value, _)) => all.and(&key.name, Comparison::Equal, value.clone()),
+            None => all,
+        })
+    }
+
     /// Whether a partition has these values.
     pub fn matches(&self, partition: &Partition) -> bool {
         let wanted = self.keys.iter().zip(&self.values).zip(&partition.values);
@@ -90,7 +102,7 @@ impl PartitionSpec {
             })
     }
 
-    /// The error for a complete spec that names no partition: `year=2024/month=07`.
+    /// The error for a complete spec without a partition: `year=2024/month=07`.
     pub fn not_found(&self) -> CatalogError {
         let given = self.keys.iter().zip(&self.values);
         let parts: Vec<String> = given
@@ -101,5 +113,17 @@ impl PartitionSpec {
             })
             .collect();
         CatalogError::not_found(Kind::Partition, parts.join("/"))
+    }
+}
+
+impl Partitions {
+    /// The partitions that a spec of some or all keys selects.
+    pub fn matching<'a>(
+        &'a self,
+        spec: &'a PartitionSpec,
+    ) -> impl Iterator<Item = &'a Arc<Partition>> {
+        self.items
+            .iter()
+            .filter(|partition| spec.matches(partition))
     }
 }

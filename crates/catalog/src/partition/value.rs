@@ -40,7 +40,7 @@ impl PartitionKey {
     /// The keys of a table, in order.
     ///
     /// # Errors
-    /// If a key's type is no Hive type, which a stored table's is.
+    /// `InvalidInput` if a key's type is not a Hive type; those of stored tables are.
     pub fn of_table(table: &Table) -> Result<Arc<[PartitionKey]>> {
         table
             .partition_keys

@@ -1,23 +1,20 @@
 //! The trait of what is in the lake.
 
-use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::access::By;
 use crate::error::Result;
 use crate::model::{Database, DatabaseInput, Table, TableInput};
-use crate::partition::{PartitionInput, Partitions};
-use crate::store::{CommitWrite, Committed, Discarded, OpenWrites, UnfinishedWrite, WriteId};
+use crate::partition::{PartitionInput, PartitionPredicate, Partitions};
 
 /// What `IF NOT EXISTS` did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Created<T> {
-    /// The new thing, or the one that was there.
+    /// The new resource, or the one that existed.
     pub value: T,
-    /// `false`: it was there already and stays as it was.
+    /// `false`: it existed already and is unchanged.
     pub created: bool,
 }
 
@@ -25,55 +22,69 @@ pub struct Created<T> {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct AddedPartitions {
     pub added: usize,
-    /// Positions in the input of partitions that were there already (or earlier in the same input).
+    /// Positions in the input of partitions that existed already (or stand earlier in the input).
     pub existing: Vec<usize>,
 }
 
-/// Databases, tables and partitions. Names are checked and lower-cased on the way in. A change is
-/// durable before it returns, and a failed one changed nothing.
+/// The version of one table. Two equal versions are the same definition and the same partitions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TableVersion {
+    /// [`Table::id`].
+    pub id: i64,
+    /// [`Table::version_id`].
+    pub table: u64,
+    /// [`Partitions::version`].
+    pub partitions: u64,
+}
+
+/// Databases, tables and partitions in Glue's shapes, and nothing else: no grants, no writes. Names
+/// are checked and lower-cased on the way in. A change is durable before it returns, and a failed
+/// one changed nothing.
 ///
-/// Nothing here asks whether the caller may: that is the view's and the statements' part.
+/// Ids of databases and tables are never used again, also not after a drop: grants are kept by
+/// them.
+///
+/// Rights are not checked here; that is the policy's and the statements' part. Statements change a
+/// catalog through its [`Coordinator`](super::Coordinator), which keeps grants and the write log in
+/// step.
 #[async_trait]
 pub trait Metastore: Debug + Send + Sync {
     /// One more with every change of anything here, across restarts.
     fn catalog_version(&self) -> u64;
 
     /// All databases in order of name.
+    ///
+    /// # Errors
+    /// The store cannot be read.
     async fn databases(&self) -> Result<Vec<Arc<Database>>>;
 
     /// A database, or `None`.
+    ///
+    /// # Errors
+    /// The store cannot be read.
     async fn database(&self, name: &str) -> Result<Option<Arc<Database>>>;
 
+    /// Creates a database.
+    ///
     /// # Errors
     /// `AlreadyExists` unless `if_not_exists`; `InvalidInput` for a bad or reserved name.
     async fn create_database(
         &self,
         input: DatabaseInput,
         if_not_exists: bool,
-    ) -> Result<Created<Arc<Database>>> {
-        let by = By::Administrator;
-        self.create_database_by(input, if_not_exists, by, None)
-            .await
-    }
-
-    /// [`Metastore::create_database`]. A user gets everything on the new database in the same commit, and, as long as the database is
-    /// there, DATA_LOCATION on `folder`, which is its own as [`Resource::Location`](crate::access::Resource::Location) has it.
-    async fn create_database_by(
-        &self,
-        input: DatabaseInput,
-        if_not_exists: bool,
-        by: By,
-        folder: Option<String>,
     ) -> Result<Created<Arc<Database>>>;
 
     /// Replaces everything but the name.
-    async fn update_database(&self, input: DatabaseInput) -> Result<Arc<Database>>;
-
-    /// Drops a database with its grants, and with `cascade` its tables. `false` if there was none
-    /// and `if_exists`.
     ///
     /// # Errors
-    /// `NotEmpty` if it has tables and not `cascade`.
+    /// `NotFound` for the database.
+    async fn update_database(&self, input: DatabaseInput) -> Result<Arc<Database>>;
+
+    /// Drops a database, and with `cascade` its tables. `false` if it did not exist and
+    /// `if_exists`.
+    ///
+    /// # Errors
+    /// `NotFound` unless `if_exists`; `NotEmpty` if it has tables and not `cascade`.
     async fn drop_database(&self, name: &str, if_exists: bool, cascade: bool) -> Result<bool>;
 
     /// All tables and views of a database in order of name.
@@ -83,8 +94,20 @@ pub trait Metastore: Debug + Send + Sync {
     async fn tables(&self, database: &str) -> Result<Vec<Arc<Table>>>;
 
     /// A table or view, or `None` (also if the database does not exist).
+    ///
+    /// # Errors
+    /// The store cannot be read.
     async fn table(&self, database: &str, name: &str) -> Result<Option<Arc<Table>>>;
 
+    /// The version of a table, which costs less than the table or its partitions; `None` if it does
+    /// not exist.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    async fn table_version(&self, database: &str, name: &str) -> Result<Option<TableVersion>>;
+
+    /// Creates a table or view.
+    ///
     /// # Errors
     /// `NotFound` for the database; `AlreadyExists` unless `if_not_exists`; `InvalidInput` for bad
     /// names, types or columns.
@@ -93,95 +116,78 @@ pub trait Metastore: Debug + Send + Sync {
         database: &str,
         input: TableInput,
         if_not_exists: bool,
-    ) -> Result<Created<Arc<Table>>> {
-        self.create_table_by(database, input, if_not_exists, By::Administrator)
-            .await
-    }
-
-    /// [`Metastore::create_table`]. A user gets everything on the new table in the same commit.
-    async fn create_table_by(
-        &self,
-        database: &str,
-        input: TableInput,
-        if_not_exists: bool,
-        by: By,
     ) -> Result<Created<Arc<Table>>>;
 
     /// Replaces everything but name, id and creation time; the former version is archived.
-    /// Partitions keep what they have. Grants on columns that the table has no more end.
+    /// Partitions keep their own definition.
     ///
     /// # Errors
-    /// `Conflict` if `expected_version` is given and is not the current one; `InvalidInput` if
-    /// names or types of partition keys change while there are partitions.
+    /// `NotFound` for the table; `Conflict` if `expected_version` is given and is not the current
+    /// one; `InvalidInput` if names or types of partition keys change while there are partitions.
     async fn update_table(
         &self,
         database: &str,
         input: TableInput,
         expected_version: Option<u64>,
-    ) -> Result<Arc<Table>> {
-        self.update_table_by(database, input, expected_version, By::Administrator)
-            .await
-    }
-
-    /// [`Metastore::update_table`], which records the user that moved the table.
-    async fn update_table_by(
-        &self,
-        database: &str,
-        input: TableInput,
-        expected_version: Option<u64>,
-        by: By,
     ) -> Result<Arc<Table>>;
 
-    /// Gives a table another name in its database. Its id, partitions and grants stay; the former version is archived.
+    /// Renames a table in its database. Its id and partitions stay; the former version is archived.
     ///
     /// # Errors
     /// `NotFound` for the table; `AlreadyExists` for the new name; `InvalidInput` for a bad one.
     async fn rename_table(&self, database: &str, name: &str, new_name: &str) -> Result<Arc<Table>>;
 
-    /// Drops a table with its partitions, versions and grants. `false` if there was none and
-    /// `if_exists`.
+    /// Drops a table with its partitions and versions. `false` if it did not exist and `if_exists`.
+    ///
+    /// # Errors
+    /// `NotFound` unless `if_exists`.
     async fn drop_table(&self, database: &str, name: &str, if_exists: bool) -> Result<bool>;
 
     /// The current and the archived versions of a table, newest first (the last 100).
-    async fn table_versions(&self, database: &str, name: &str) -> Result<Vec<Arc<Table>>>;
-
-    /// All partitions of a table, in order. From memory after the first use.
-    async fn partitions(&self, database: &str, table: &str) -> Result<Arc<Partitions>>;
-
-    /// Adds all these partitions in one transaction, or none.
     ///
     /// # Errors
-    /// `InvalidInput` if values do not fit the keys (the message names key, value and type);
-    /// `AlreadyExists` unless `if_not_exists`.
+    /// `NotFound` for the table.
+    async fn table_versions(&self, database: &str, name: &str) -> Result<Vec<Arc<Table>>>;
+
+    /// All partitions of a table, in order. The embedded store serves them from memory after the
+    /// first use; a remote store should be asked by predicate.
+    ///
+    /// # Errors
+    /// `NotFound` for the table.
+    async fn partitions(&self, database: &str, table: &str) -> Result<Arc<Partitions>> {
+        self.partitions_matching(database, table, &PartitionPredicate::all())
+            .await
+    }
+
+    /// At least the partitions of a table that satisfy a predicate, in order. A store may return
+    /// more of the table's partitions; callers that need exactness evaluate the predicate
+    /// themselves.
+    ///
+    /// # Errors
+    /// `NotFound` for the table; `InvalidInput` if the predicate names what is no partition key of
+    /// the table.
+    async fn partitions_matching(
+        &self,
+        database: &str,
+        table: &str,
+        predicate: &PartitionPredicate,
+    ) -> Result<Arc<Partitions>>;
+
+    /// Adds all these partitions, or none.
+    ///
+    /// # Errors
+    /// `NotFound` for the table; `InvalidInput` if values do not fit the keys (the message names
+    /// key, value and type); `AlreadyExists` unless `if_not_exists`.
     async fn add_partitions(
         &self,
         database: &str,
         table: &str,
         partitions: Vec<PartitionInput>,
         if_not_exists: bool,
-    ) -> Result<AddedPartitions> {
-        self.add_partitions_by(
-            database,
-            table,
-            partitions,
-            if_not_exists,
-            By::Administrator,
-        )
-        .await
-    }
-
-    /// [`Metastore::add_partitions`], which records the user that registered a folder outside of the table's.
-    async fn add_partitions_by(
-        &self,
-        database: &str,
-        table: &str,
-        partitions: Vec<PartitionInput>,
-        if_not_exists: bool,
-        by: By,
     ) -> Result<AddedPartitions>;
 
-    /// Drops the partitions with these values and adds others (those that are there stay), in one transaction. Returns how many were
-    /// dropped.
+    /// Drops the partitions with these values and adds others (existing ones stay), all or nothing.
+    /// Returns how many were dropped.
     ///
     /// # Errors
     /// As [`Metastore::add_partitions`].
@@ -193,11 +199,11 @@ pub trait Metastore: Debug + Send + Sync {
         added: Vec<PartitionInput>,
     ) -> Result<(usize, AddedPartitions)>;
 
-    /// Drops the partitions with these values (one per key; typed comparison) in one transaction,
-    /// or none. Returns how many.
+    /// Drops the partitions with these values (one per key; typed comparison), all or none. Returns
+    /// how many.
     ///
     /// # Errors
-    /// `NotFound` unless `if_exists`.
+    /// `NotFound` for the table, and for a partition unless `if_exists`.
     async fn drop_partitions(
         &self,
         database: &str,
@@ -206,7 +212,7 @@ pub trait Metastore: Debug + Send + Sync {
         if_exists: bool,
     ) -> Result<usize>;
 
-    /// Gives a partition other values; its location stays.
+    /// Changes the values of a partition; its location stays.
     ///
     /// # Errors
     /// `NotFound` for `from`, `AlreadyExists` for `to`.
@@ -218,8 +224,8 @@ pub trait Metastore: Debug + Send + Sync {
         to: &[String],
     ) -> Result<()>;
 
-    /// Replaces storage descriptor, location and parameters of the partitions with these values, in
-    /// one transaction, or of none.
+    /// Replaces storage descriptor, location and parameters of the partitions with these values, of
+    /// all or of none.
     ///
     /// # Errors
     /// `NotFound` if one does not exist.
@@ -228,60 +234,5 @@ pub trait Metastore: Debug + Send + Sync {
         database: &str,
         table: &str,
         partitions: Vec<PartitionInput>,
-    ) -> Result<()> {
-        self.update_partitions_by(database, table, partitions, By::Administrator)
-            .await
-    }
-
-    /// [`Metastore::update_partitions`], which records the user that registered a folder outside of the table's.
-    async fn update_partitions_by(
-        &self,
-        database: &str,
-        table: &str,
-        partitions: Vec<PartitionInput>,
-        by: By,
     ) -> Result<()>;
-
-    /// Records that a user is about to take the table of these folders away without being allowed to read it: the right to make tables
-    /// there does not give them to anybody, and neither does a table that is there already. Folders as
-    /// [`Resource::Location`](crate::access::Resource::Location) has them; of very many, their parents are kept.
-    async fn vacate(&self, folders: Vec<String>) -> Result<()>;
-
-    /// All folders that were vacated, and when, in milliseconds since 1970.
-    fn vacated(&self) -> Arc<BTreeMap<String, i64>>;
-
-    /// The writes that are not committed now.
-    fn open_writes(&self) -> OpenWrites;
-
-    /// Begins a write to a table that is there or will be. Until it is committed or ended, files of its names are in no listing.
-    ///
-    /// `locations`: the folders that its files will lie in, which are looked through should the process die.
-    async fn begin_write(
-        &self,
-        database: &str,
-        table: &str,
-        locations: Vec<String>,
-    ) -> Result<WriteId>;
-
-    /// More folders for the files of a write, before the first file is in them.
-    async fn extend_write(&self, id: WriteId, locations: Vec<String>) -> Result<()>;
-
-    /// Makes all files of a write visible at once, with its table and partitions. Afterwards the write is no more.
-    ///
-    /// # Errors
-    /// `Conflict` or `NotFound` if the table is not the expected one any more, `AlreadyExists` for one that is to be made,
-    /// `InvalidInput` if a partition has another location meanwhile, or if the write is not open. The write stays open then.
-    async fn commit_write(&self, id: WriteId, commit: CommitWrite) -> Result<Committed>;
-
-    /// Forgets a write that was not committed, once its files are deleted.
-    async fn end_write(&self, id: WriteId) -> Result<()>;
-
-    /// The writes that are open, those of a process that died among them.
-    async fn unfinished_writes(&self) -> Result<Vec<UnfinishedWrite>>;
-
-    /// What commits have discarded and nobody has deleted yet.
-    async fn discarded(&self) -> Result<Vec<Discarded>>;
-
-    /// Forgets what was discarded, once it is deleted.
-    async fn forget_discarded(&self, id: i64) -> Result<()>;
 }

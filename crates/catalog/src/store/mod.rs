@@ -1,19 +1,29 @@
-//! Where the catalog lives: two traits, and SQLite under both.
+//! Where the catalog lives: three stores, what orders them, and SQLite under all.
 //!
-//! [`Metastore`] is what is in the lake (databases, tables, partitions); [`Control`] is
-//! users and their rights (roles, grants, workgroups, settings). [`SqliteStore`] is both on one file. What a
-//! method changed is on disk before it returns, and visible to the next read; a failed method
-//! changed nothing.
+//! ```text
+//!   Metastore    databases, tables, partitions, versions: Glue's shapes alone
+//!   WriteLog     writes that are open, what commits recorded and discarded
+//!   Control      users, roles, credentials, grants by resource id, data locations, workgroups
+//!        └── Coordinator: changes of several of them, all or nothing
+//! ```
+//!
+//! [`SqliteStore`] is all of these on one file; [`MemoryMetastore`] is a second [`Metastore`], for
+//! tests. A change is on disk before its method returns, and visible to the next read; a failed
+//! method changed nothing.
 
 mod control;
+mod coordinator;
+mod memory;
 mod metastore;
 mod sqlite;
-mod writes;
+mod table_rules;
+mod write_log;
 
 pub use control::Control;
-pub use metastore::{AddedPartitions, Created, Metastore};
+pub use coordinator::{CommitWrite, Committed, Coordinator, ExpectedTable, Stores};
+pub use memory::MemoryMetastore;
+pub use metastore::{AddedPartitions, Created, Metastore, TableVersion};
 pub use sqlite::SqliteStore;
-pub use writes::{
-    CommitWrite, Committed, Discarded, ExpectedTable, OpenWrites, UnfinishedWrite, WriteId,
-    WrittenFiles,
+pub use write_log::{
+    Discarded, OpenWrites, UnfinishedWrite, WriteId, WriteLog, WriteRecord, WrittenFiles,
 };

@@ -157,7 +157,7 @@ impl QueryContext {
                     .map_err(from_engine)?;
             }
             let optimized = self.optimized(&plan)?;
-            let writes = self.gateway.metastore.open_writes();
+            let writes = self.gateway.write_log.open_writes();
             if writes.commits() == commits {
                 return snapshots::prune(optimized, &self.planning.lake, writes);
             }

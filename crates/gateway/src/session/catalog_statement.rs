@@ -26,6 +26,8 @@ impl Session {
         Ok(StatementContext {
             view,
             control: Arc::clone(&self.gateway.control),
+            coordinator: Arc::clone(&self.gateway.coordinator),
+            write_log: Arc::clone(&self.gateway.write_log),
             roots: Arc::clone(&self.gateway.roots),
             path,
             before_commit: BeforeCommit::default(),

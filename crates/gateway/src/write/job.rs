@@ -49,7 +49,7 @@ impl WriteJob {
         permit: impl Send,
     ) -> Result<u64> {
         let table = &self.plan.target.table;
-        let begin = self.gateway.metastore.begin_write(
+        let begin = self.gateway.write_log.begin_write(
             &table.database_name,
             &table.name,
             vec![location(table)?.to_owned()],
@@ -129,7 +129,7 @@ impl WriteJob {
         let rows = written.rows;
         let commit = self.plan.commit(written, by);
         self.query.commits()?;
-        let committed = self.gateway.metastore.commit_write(id, commit).await?;
+        let committed = self.gateway.coordinator.commit_write(id, commit).await?;
         // From here on the rows are visible, whatever fails.
         if let Some(discarded) = committed.discarded {
             // Queries from here on are planned with the new table.

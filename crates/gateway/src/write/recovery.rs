@@ -23,11 +23,11 @@ impl Gateway {
     /// # Errors
     /// Those of the catalog.
     pub async fn recover_writes(self: &Arc<Self>) -> Result<()> {
-        for write in self.metastore.unfinished_writes().await? {
+        for write in self.write_log.unfinished_writes().await? {
             tracing::info!(write = %write.id, table = write.table, "a write was not finished; its files are deleted");
             tokio::spawn(clear_later(Arc::clone(self), write.id));
         }
-        for discarded in self.metastore.discarded().await? {
+        for discarded in self.write_log.discarded().await? {
             tokio::spawn(discard(Arc::clone(self), discarded, Vec::new()));
         }
         Ok(())
@@ -35,10 +35,10 @@ impl Gateway {
 
     /// Deletes the files of a write that is not committed, and ends it.
     pub(super) async fn clear_write(&self, id: WriteId) -> Result<()> {
-        let open = self.metastore.unfinished_writes().await?;
+        let open = self.write_log.unfinished_writes().await?;
         if let Some(write) = open.iter().find(|write| write.id == id) {
             sweep::remove_write(&self.roots, id, &write.locations).await?;
-            self.metastore.end_write(id).await?;
+            self.write_log.end_write(id).await?;
         }
         Ok(())
     }
@@ -71,6 +71,7 @@ pub(super) async fn discard(gateway: Arc<Gateway>, discarded: Discarded, readers
     }
     while let Err(error) = clear_discarded(
         gateway.metastore.as_ref(),
+        gateway.write_log.as_ref(),
         &gateway.folders,
         &gateway.roots,
         &discarded,

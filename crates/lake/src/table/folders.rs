@@ -114,27 +114,31 @@ impl Folders {
     }
 
     async fn folders_of(&self, metastore: &dyn Metastore, table: &Table) -> Result<Arc<[Folder]>> {
-        let partitions = match table.outer_claim {
-            None => None,
-            Some(claim) => {
-                let partitions = metastore.partitions(&table.database_name, &table.name);
-                match partitions.await {
-                    Ok(partitions) => Some((partitions, claim)),
-                    // Dropped meanwhile.
-                    Err(CatalogError::NotFound { .. }) => None,
-                    Err(error) => return Err(error.into()),
-                }
+        let (database, name) = (&table.database_name, &table.name);
+        let of_partitions = match table.outer_claim {
+            None => 0,
+            Some(_) => {
+                let version = metastore.table_version(database, name).await?;
+                let version = version.filter(|version| version.id == table.id);
+                version.map_or(0, |version| version.partitions)
             }
         };
-        let of_partitions = partitions
-            .as_ref()
-            .map(|(partitions, _)| partitions.version);
-        let versions = (table.version_id, of_partitions.unwrap_or_default());
         if let Some(known) = self.inner.known.lock().get(&table.id)
-            && known.versions == versions
+            && known.versions == (table.version_id, of_partitions)
         {
             return Ok(Arc::clone(&known.folders));
         }
+        let partitions = match table.outer_claim {
+            None => None,
+            Some(claim) => match metastore.partitions(database, name).await {
+                Ok(partitions) => Some((partitions, claim)),
+                // Dropped meanwhile.
+                Err(CatalogError::NotFound { .. }) => None,
+                Err(error) => return Err(error.into()),
+            },
+        };
+        let of_partitions = partitions.as_ref().map(|(all, _)| all.version);
+        let versions = (table.version_id, of_partitions.unwrap_or_default());
         let mut folders = Vec::new();
         let home = table.storage_descriptor.location.as_deref();
         let mut add = |location: &str, claim| {

@@ -60,22 +60,25 @@ impl LakeTables {
         metastore: &dyn Metastore,
         table: &Arc<Table>,
     ) -> Result<Arc<LakeTable>> {
-        let partitions = if table.partition_keys.is_empty() {
-            None
+        let (database, name) = (&table.database_name, &table.name);
+        let key = |partitions| (table.id, table.version_id, partitions);
+        let partitioned = !table.partition_keys.is_empty();
+        let version = if partitioned {
+            let version = metastore.table_version(database, name).await?;
+            let version = version.filter(|version| version.id == table.id);
+            version.map(|version| version.partitions)
         } else {
-            Some(
-                metastore
-                    .partitions(&table.database_name, &table.name)
-                    .await?,
-            )
+            Some(0)
         };
-        let key = (
-            table.id,
-            table.version_id,
-            partitions
-                .as_ref()
-                .map_or(0, |partitions| partitions.version),
-        );
+        if let Some(loaded) = version.and_then(|version| self.tables.get(&key(version))) {
+            return Ok(loaded);
+        }
+        let partitions = if partitioned {
+            Some(metastore.partitions(database, name).await?)
+        } else {
+            None
+        };
+        let key = key(partitions.as_ref().map_or(0, |all| all.version));
         if let Some(loaded) = self.tables.get(&key) {
             return Ok(loaded);
         }

@@ -1,7 +1,7 @@
-//! A copy of a store, whether a process uses it meanwhile or not.
+//! A copy of a store, also while a process uses it.
 //!
-//! The copy is read through a connection of its own that cannot write, so it takes no lock of the process that has the
-//! store: in a write-ahead log readers see one moment, and writers go on.
+//! The copy is read through its own connection that cannot write, so it needs no lock of the
+//! process that has the store: with a write-ahead log readers see one moment, and writers continue.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,15 +13,15 @@ use super::{SqliteStore, create_private, resolve, schema};
 use crate::error::{CatalogError, Result};
 
 impl SqliteStore {
-    /// Copies the store at a path, as of one moment, to a file that only its owner can read. The file has its name only
-    /// when it is complete and on disk. Blocks on the disk.
+    /// Copies the store at a path, as of one moment, to a file that only its owner can read. The
+    /// file gets its name when it is complete and on disk. Blocks on the disk.
     ///
-    /// `overwrite`: a file that has the name is replaced.
+    /// `overwrite`: an existing file is replaced.
     ///
     /// # Errors
-    /// `InvalidInput` if there is no catalog at `store`, if `to` is the store itself or in a folder that does not exist,
-    /// or, without `overwrite`, if there is a file already; `NewerSchema` if a newer program made the store; `Storage` if
-    /// it cannot be read or the copy not written.
+    /// `InvalidInput` if there is no catalog at `store`, if `to` is the store itself or in a folder
+    /// that does not exist, or, without `overwrite`, if there is a file already; `NewerSchema` if a
+    /// newer program wrote the store; `Storage` if it cannot be read or the copy cannot be written.
     pub fn backup(store: impl AsRef<Path>, to: impl AsRef<Path>, overwrite: bool) -> Result<()> {
         let (store, to) = (resolve(store.as_ref())?, resolve(to.as_ref())?);
         if !store.exists() {
@@ -39,14 +39,13 @@ impl SqliteStore {
         refuse_existing(&to, overwrite)?;
         let temporary = temporary_beside(&to);
         let written = copy_to(&store, &temporary).and_then(|()| {
-            // Once more: copying may have taken long enough for somebody else's backup.
+            // Once more: another backup may have been written while copying.
             refuse_existing(&to, overwrite)?;
             std::fs::rename(&temporary, &to)?;
             sync_folder(&to)
         });
         if written.is_err() {
-            // The copy is of no use; that it could not be removed either changes nothing for the
-            // caller.
+            // The incomplete copy is of no use. The caller gets the first error, not this one.
             let _ = std::fs::remove_file(&temporary);
         }
         written

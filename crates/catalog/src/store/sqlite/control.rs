@@ -1,18 +1,18 @@
-//! [`Control`]: users, roles, workgroups and settings. Grants are in the file beside this one.
+//! [`Control`] on the file: users, roles, workgroups and settings. Grants are in `grants.rs`.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use rusqlite::{OptionalExtension, params};
+use rusqlite::params;
 
 use super::SqliteStore;
 use super::grants::normalized;
-use super::metastore::signed;
-use super::write::Write;
+use super::load::signed;
+use super::vacated;
 use crate::access::{
-    ADMINISTRATORS, By, ControlSnapshot, Grant, Membership, PRIMARY_WORKGROUP, QueryLimits, Role,
-    SERVER_SECRET, ScramVerifier, User, Workgroup, WorkgroupInput,
+    ADMINISTRATORS, By, ControlSnapshot, Grant, Membership, PRIMARY_WORKGROUP, QueryLimits,
+    ResourceId, Role, SERVER_SECRET, ScramVerifier, User, Workgroup, WorkgroupInput,
 };
 use crate::error::{CatalogError, Kind, Result};
 use crate::model::names::normalize;
@@ -88,7 +88,7 @@ impl Control for SqliteStore {
         let name = name.to_lowercase();
         self.write(move |write| {
             let id = write.user(&name)?;
-            // What was logged in with before does not come back to life when the user is enabled again.
+            // Sessions from before do not continue when the user is enabled again.
             let sql = "UPDATE principals SET disabled = ?2, session_epoch = session_epoch + ?2 WHERE id = ?1 AND disabled <> ?2";
             write.changed_any(sql, params![id, disabled])
         })
@@ -236,6 +236,28 @@ impl Control for SqliteStore {
         .await
     }
 
+    async fn forget(&self, resources: &[ResourceId]) -> Result<usize> {
+        let resources = resources.to_vec();
+        self.write(move |write| {
+            let mut removed = 0;
+            for resource in resources {
+                removed += write.forget(resource)?;
+            }
+            Ok(removed)
+        })
+        .await
+    }
+
+    async fn vacate(&self, folders: Vec<String>) -> Result<()> {
+        self.write(move |write| {
+            let since = now().timestamp_millis();
+            vacated::note(&write.tx, folders, since)?;
+            write.control_changed();
+            Ok(())
+        })
+        .await
+    }
+
     async fn create_workgroup(
         &self,
         input: WorkgroupInput,
@@ -293,17 +315,13 @@ impl Control for SqliteStore {
             )));
         }
         self.write(move |write| {
-            if !write.changed_any("DELETE FROM workgroups WHERE name = ?1", params![name])? {
-                return if if_exists {
-                    Ok(false)
-                } else {
-                    Err(CatalogError::not_found(Kind::Workgroup, name))
-                };
-            }
-            write.tx.execute(
-                "DELETE FROM grants WHERE kind = 'workgroup' AND workgroup_name = ?1",
-                params![name],
-            )?;
+            let id = match write.workgroup(&name) {
+                Ok(id) => id,
+                Err(CatalogError::NotFound { .. }) if if_exists => return Ok(false),
+                Err(error) => return Err(error),
+            };
+            write.changed_any("DELETE FROM workgroups WHERE id = ?1", [id])?;
+            write.forget(ResourceId::Workgroup(id))?;
             write.tx.execute(
                 "UPDATE principals SET default_workgroup = NULL WHERE default_workgroup = ?1",
                 params![name],
@@ -341,101 +359,6 @@ impl SqliteStore {
     fn stored_workgroup(&self, name: String) -> Result<Arc<Workgroup>> {
         let workgroup = self.snapshot().workgroups.get(&name).cloned();
         workgroup.ok_or_else(|| CatalogError::not_found(Kind::Workgroup, name))
-    }
-}
-
-impl Write<'_> {
-    /// Runs a statement; if it changed rows, control data changed.
-    pub(super) fn changed_any(&mut self, sql: &str, values: impl rusqlite::Params) -> Result<bool> {
-        let changed = self.tx.execute(sql, values)? > 0;
-        if changed {
-            self.control_changed();
-        }
-        Ok(changed)
-    }
-
-    fn principal(&self, name: &str) -> Result<Option<(i64, Kind)>> {
-        let sql = "SELECT id, kind FROM principals WHERE name = ?1";
-        let found = self.tx.query_row(sql, [name], |row| {
-            let kind = if row.get::<_, String>(1)? == "role" {
-                Kind::Role
-            } else {
-                Kind::User
-            };
-            Ok((row.get(0)?, kind))
-        });
-        Ok(found.optional()?)
-    }
-
-    pub(super) fn any_principal(&self, name: &str) -> Result<i64> {
-        self.principal(name)?
-            .map(|(id, _)| id)
-            .ok_or_else(|| CatalogError::not_found(Kind::Principal, name))
-    }
-
-    fn user(&self, name: &str) -> Result<i64> {
-        let found = self
-            .principal(name)?
-            .filter(|(_, kind)| *kind == Kind::User);
-        found
-            .map(|(id, _)| id)
-            .ok_or_else(|| CatalogError::not_found(Kind::User, name))
-    }
-
-    fn role(&self, name: &str) -> Result<i64> {
-        let found = self
-            .principal(name)?
-            .filter(|(_, kind)| *kind == Kind::Role);
-        found
-            .map(|(id, _)| id)
-            .ok_or_else(|| CatalogError::not_found(Kind::Role, name))
-    }
-
-    pub(super) fn workgroup(&self, name: &str) -> Result<i64> {
-        let found = self
-            .tx
-            .query_row("SELECT id FROM workgroups WHERE name = ?1", [name], |row| {
-                row.get(0)
-            })
-            .optional()?;
-        found.ok_or_else(|| CatalogError::not_found(Kind::Workgroup, name))
-    }
-
-    /// Whether `member` is `role`, or in it directly or through roles.
-    fn is_member(&self, member: i64, role: i64) -> Result<bool> {
-        let sql = "WITH RECURSIVE roles (id) AS (
-                       SELECT ?1 UNION SELECT m.role_id FROM memberships m JOIN roles r ON m.member_id = r.id)
-                   SELECT EXISTS (SELECT 1 FROM roles WHERE id = ?2)";
-        Ok(self.tx.query_row(sql, [member, role], |row| row.get(0))?)
-    }
-
-    fn add_member(
-        &mut self,
-        role_id: i64,
-        member_id: i64,
-        role: &str,
-        member: &str,
-    ) -> Result<bool> {
-        if self.is_member(role_id, member_id)? {
-            return Err(CatalogError::invalid(format!(
-                "role \"{role}\" cannot be granted to \"{member}\": \"{role}\" is itself a member of \"{member}\""
-            )));
-        }
-        let sql =
-            "INSERT INTO memberships (role_id, member_id) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
-        self.changed_any(sql, params![role_id, member_id])
-    }
-
-    fn drop_principal(&mut self, kind: Kind, name: &str, if_exists: bool) -> Result<bool> {
-        let Some((id, _)) = self.principal(name)?.filter(|(_, found)| *found == kind) else {
-            return if if_exists {
-                Ok(false)
-            } else {
-                Err(CatalogError::not_found(kind, name))
-            };
-        };
-        // Memberships and grants go with it.
-        self.changed_any("DELETE FROM principals WHERE id = ?1", [id])
     }
 }
 

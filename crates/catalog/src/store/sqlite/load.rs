@@ -1,22 +1,25 @@
-//! The file → memory.
+//! Reads the file into memory.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, Row};
 
-use super::{CachedPartitions, Catalog, DatabaseEntry};
+use super::state::{CachedPartitions, DatabaseEntry, State, TableEntry};
 use crate::access::{
-    ControlSnapshot, Grant, Membership, Privilege, QueryLimits, Resource, Role, User, Workgroup,
+    ControlSnapshot, Grant, GrantedIds, Membership, Privilege, QueryLimits, Resource, Role, User,
+    Workgroup,
 };
 use crate::error::{CatalogError, Result};
 use crate::model::{Claim, Database, Parameters, StorageDescriptor, Table};
 use crate::partition::{Partition, PartitionKey, Partitions};
+use crate::store::OpenWrites;
 
-/// All databases and tables.
-pub(super) fn catalog(connection: &Connection) -> Result<Catalog> {
+/// All databases and tables, and the open writes.
+pub(super) fn state(connection: &Connection) -> Result<State> {
     let mut databases = BTreeMap::new();
     let mut names = HashMap::new();
     let mut statement = connection.prepare("SELECT id, json FROM databases")?;
@@ -36,7 +39,7 @@ pub(super) fn catalog(connection: &Connection) -> Result<Catalog> {
             },
         );
     }
-    let sql = "SELECT id, database_id, json, claimed, by_administrator, outer_claimed, outer_by_administrator FROM tables";
+    let sql = "SELECT id, database_id, json, claimed, by_administrator, outer_claimed, outer_by_administrator, partitions_version FROM tables";
     let mut statement = connection.prepare(sql)?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
@@ -46,7 +49,9 @@ pub(super) fn catalog(connection: &Connection) -> Result<Catalog> {
         };
         let outer: Option<i64> = row.get(5)?;
         let outer_by_administrator = row.get(6)?;
+        let database_id = row.get(1)?;
         let table = Table {
+            database_id,
             claim,
             outer_claim: outer.map(|since| Claim {
                 since,
@@ -55,29 +60,47 @@ pub(super) fn catalog(connection: &Connection) -> Result<Catalog> {
             ..table(row.get(0)?, &row.get::<_, String>(2)?)?
         };
         let entry = names
-            .get(&row.get(1)?)
+            .get(&database_id)
             .and_then(|name| databases.get_mut(name));
         let entry = entry.ok_or_else(|| {
             CatalogError::Storage(format!("table \"{}\" has no database", table.full_name()))
         })?;
-        entry.tables.insert(table.name.clone(), Arc::new(table));
+        let partitions_version = unsigned(row.get(7)?);
+        let name = table.name.clone();
+        let table = Arc::new(table);
+        entry.tables.insert(
+            name,
+            TableEntry {
+                table,
+                partitions_version,
+            },
+        );
     }
     let databases = databases
         .into_iter()
         .map(|(name, entry)| (name, Arc::new(entry)))
         .collect();
-    Ok(Catalog {
+    Ok(State {
         version: counter(connection, "catalog")?,
         databases,
-        writes: super::writes::load(connection)?,
-        vacated: Arc::new(vacated(connection)?),
+        writes: open_writes(connection)?,
     })
 }
 
-fn vacated(connection: &Connection) -> Result<BTreeMap<String, i64>> {
-    let mut statement = connection.prepare("SELECT folder, since FROM vacated")?;
-    let folders = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    Ok(folders.collect::<rusqlite::Result<_>>()?)
+/// The writes that are open as the file is opened.
+fn open_writes(connection: &Connection) -> Result<OpenWrites> {
+    let mut statement = connection.prepare("SELECT number FROM writes")?;
+    let open = statement
+        .query_map([], |row| row.get(0))?
+        .collect::<rusqlite::Result<BTreeSet<i64>>>()?;
+    let last = signed_counter(connection, "write")?;
+    Ok(OpenWrites {
+        tag: u32::try_from(signed_counter(connection, "write_tag")?).unwrap_or_default(),
+        open: Arc::new(open),
+        last,
+        issued: Arc::new(AtomicI64::new(last)),
+        commits: 0,
+    })
 }
 
 /// A table from its row.
@@ -112,7 +135,7 @@ pub(super) fn partitions(
     let mut statement = connection.prepare(sql)?;
     let mut rows = statement.query([table.id])?;
     let mut items = Vec::new();
-    // Equal parameters are kept once.
+    // Equal parameters share one allocation.
     let mut shared: HashMap<String, Arc<Parameters>> = HashMap::new();
     while let Some(row) = rows.next()? {
         let descriptor = descriptors.get(&row.get(2)?);
@@ -156,7 +179,7 @@ pub(super) fn values(json: &str) -> Result<Box<[Box<str>]>> {
     Ok(serde_json::from_str(json)?)
 }
 
-/// Users, roles, memberships, grants, workgroups and settings.
+/// Users, roles, memberships, grants, workgroups, settings and vacated folders.
 pub(super) fn control(connection: &Connection) -> Result<ControlSnapshot> {
     let mut snapshot = ControlSnapshot {
         version: counter(connection, "control")?,
@@ -194,7 +217,8 @@ pub(super) fn control(connection: &Connection) -> Result<ControlSnapshot> {
             member: row.get(1)?,
         });
     }
-    snapshot.grants = grants(connection)?;
+    (snapshot.grants, snapshot.granted) = grants(connection)?;
+    snapshot.vacated = Arc::new(super::vacated::load(connection)?);
     let sql = "SELECT id, name, description, state, bytes_scanned_cutoff_per_query, created, max_staleness_ms,
                       cpu_time_limit_ms, run_time_limit_ms, rows_returned_limit FROM workgroups";
     let mut statement = connection.prepare(sql)?;
@@ -226,23 +250,47 @@ pub(super) fn control(connection: &Connection) -> Result<ControlSnapshot> {
     Ok(snapshot)
 }
 
-fn grants(connection: &Connection) -> Result<Vec<Grant>> {
+/// All grants with the names of what they are on, and the ids behind the names. A grant on what is
+/// gone is left out.
+fn grants(connection: &Connection) -> Result<(Vec<Grant>, GrantedIds)> {
     // One of several grantors may have given the grant option.
-    let sql = "SELECT p.name, g.kind, g.database_name, g.table_name, g.column_name, g.workgroup_name, g.privilege, max(g.grantable), g.location
+    let sql = "SELECT p.name, g.kind, g.resource_id, g.column_name, g.location, g.privilege, max(g.grantable),
+                      coalesce(d.name, o.name), t.name, w.name
                FROM grants g JOIN principals p ON p.id = g.grantee_id
-               GROUP BY g.grantee_id, g.kind, g.database_name, g.table_name, g.column_name, g.workgroup_name, g.location, g.privilege";
+               LEFT JOIN databases d ON g.kind = 'database' AND d.id = g.resource_id
+               LEFT JOIN tables t ON g.kind IN ('table', 'column') AND t.id = g.resource_id
+               LEFT JOIN databases o ON o.id = t.database_id
+               LEFT JOIN workgroups w ON g.kind = 'workgroup' AND w.id = g.resource_id
+               GROUP BY g.grantee_id, g.kind, g.resource_id, g.column_name, g.location, g.privilege";
     let mut statement = connection.prepare(sql)?;
     let mut rows = statement.query([])?;
     let mut grants = BTreeSet::new();
+    let mut ids = GrantedIds::default();
     let mut columns: BTreeMap<(String, String, String, bool), BTreeSet<String>> = BTreeMap::new();
     while let Some(row) = rows.next()? {
-        let (grantee, with_grant_option): (String, bool) = (row.get(0)?, row.get(7)?);
-        let Some(resource) = resource(row)? else {
-            let table = (grantee, row.get(2)?, row.get(3)?, with_grant_option);
-            columns.entry(table).or_default().insert(row.get(4)?);
-            continue;
+        let (grantee, with_grant_option): (String, bool) = (row.get(0)?, row.get(6)?);
+        let resource = match GrantedOn::of_row(row)? {
+            None => continue,
+            Some(GrantedOn::Column { database, table }) => {
+                ids.tables
+                    .insert((database.clone(), table.clone()), row.get(2)?);
+                let table = (grantee, database, table, with_grant_option);
+                columns.entry(table).or_default().insert(row.get(3)?);
+                continue;
+            }
+            Some(GrantedOn::Resource(resource)) => resource,
         };
-        let privilege = row.get::<_, String>(6)?.parse()?;
+        match &resource {
+            Resource::Database(name) => {
+                ids.databases.insert(name.clone(), row.get(2)?);
+            }
+            Resource::Table { database, table } => {
+                ids.tables
+                    .insert((database.clone(), table.clone()), row.get(2)?);
+            }
+            _ => {}
+        }
+        let privilege = row.get::<_, String>(5)?.parse()?;
         grants.insert(Grant {
             grantee,
             resource,
@@ -263,22 +311,41 @@ fn grants(connection: &Connection) -> Result<Vec<Grant>> {
             with_grant_option,
         });
     }
-    Ok(grants.into_iter().collect())
+    Ok((grants.into_iter().collect(), ids))
 }
 
-/// What a row of `grants` is about; `None` for a column, of which several rows make one grant.
-fn resource(row: &Row<'_>) -> Result<Option<Resource>> {
-    Ok(Some(match row.get::<_, String>(1)?.as_str() {
-        "catalog" => Resource::Catalog,
-        "database" => Resource::Database(row.get(2)?),
-        "table" => Resource::Table {
-            database: row.get(2)?,
-            table: row.get(3)?,
-        },
-        "workgroup" => Resource::Workgroup(row.get(5)?),
-        "location" => Resource::Location(row.get(8)?),
-        _ => return Ok(None),
-    }))
+/// What a row of `grants` is on.
+enum GrantedOn {
+    Resource(Resource),
+    /// A column, of which several rows make one grant.
+    Column {
+        database: String,
+        table: String,
+    },
+}
+
+impl GrantedOn {
+    /// `None`: what it was on is gone.
+    fn of_row(row: &Row<'_>) -> Result<Option<GrantedOn>> {
+        let kind: String = row.get(1)?;
+        let database: Option<String> = row.get(7)?;
+        let table: Option<String> = row.get(8)?;
+        let resource = match (kind.as_str(), database, table) {
+            ("catalog", ..) => Resource::Catalog,
+            ("location", ..) => Resource::Location(row.get(4)?),
+            ("database", Some(database), _) => Resource::Database(database),
+            ("table", Some(database), Some(table)) => Resource::Table { database, table },
+            ("column", Some(database), Some(table)) => {
+                return Ok(Some(GrantedOn::Column { database, table }));
+            }
+            ("workgroup", ..) => match row.get::<_, Option<String>>(9)? {
+                Some(workgroup) => Resource::Workgroup(workgroup),
+                None => return Ok(None),
+            },
+            _ => return Ok(None),
+        };
+        Ok(Some(GrantedOn::Resource(resource)))
+    }
 }
 
 fn counter(connection: &Connection, name: &str) -> Result<u64> {
@@ -288,6 +355,11 @@ fn counter(connection: &Connection, name: &str) -> Result<u64> {
 /// A number that may be missing.
 fn optional(row: &Row<'_>, index: usize) -> Result<Option<u64>> {
     Ok(row.get::<_, Option<i64>>(index)?.map(unsigned))
+}
+
+/// For SQLite, whose integers are signed.
+pub(super) fn signed(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
 }
 
 /// A number that is never negative in the file.

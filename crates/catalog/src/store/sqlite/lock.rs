@@ -1,6 +1,6 @@
 //! One process at a time: an operating-system lock on a file beside the store.
 //!
-//! The lock goes with the process, however that ends. The file stays, because removing it would let
+//! The lock ends with the process, however that ends. The file stays, because removing it would let
 //! two processes lock two files of one name; its text is the holder's process id, for the message
 //! only.
 
@@ -59,8 +59,8 @@ impl StoreLock {
 
 impl Drop for StoreLock {
     fn drop(&mut self) {
-        // Closing alone would not do: a child process that is just being started has a copy of the
-        // open file. Should it fail, the lock goes with the last copy.
+        // Closing alone is not enough: a child process that is just being started has a copy of the
+        // open file. If this fails, the lock ends with the last copy.
         let _ = self.file.unlock();
     }
 }

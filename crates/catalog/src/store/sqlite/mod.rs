@@ -1,9 +1,16 @@
-//! [`SqliteStore`]: the catalog and its control data in one SQLite file.
+//! [`SqliteStore`]: the catalog, its write log and its control data in one SQLite file.
 //!
 //! ```text
 //!   reads   ── from memory: an immutable snapshot that is swapped after each commit
 //!              (a table's partitions are read from the file on first use, then kept)
 //!   writes  ── one at a time: transaction ▸ commit (fsync) ▸ swap the snapshot ▸ acknowledge
+//!
+//!   metastore   control   write_log        the traits
+//!        └────────┐ │ ┌────────┘
+//!            coordinator                   changes of several stores, each one transaction
+//!   tables  partitions  grants  principals steps of a change: rows, and what memory becomes
+//!        └──────── write ───────┘          the transaction and its commit
+//!              load, state                 the file → memory
 //! ```
 //!
 //! What never happens: memory shows what is not committed; an acknowledged change is lost to `kill
@@ -11,17 +18,22 @@
 
 mod backup;
 mod control;
+mod coordinator;
 mod grants;
 mod load;
 mod lock;
 mod metastore;
+mod partition_rows;
 mod partitions;
+mod principals;
 mod schema;
+mod state;
+mod tables;
 mod vacated;
 mod write;
-mod writes;
+mod write_log;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::fmt;
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
@@ -31,14 +43,14 @@ use parking_lot::{Mutex, RwLock};
 use rusqlite::{Connection, OpenFlags};
 
 use self::lock::StoreLock;
+use self::state::{CachedPartitions, State};
 use crate::access::ControlSnapshot;
 use crate::error::{CatalogError, Result};
-use crate::model::{Database, StorageDescriptor, Table};
-use crate::partition::Partitions;
-use crate::store::OpenWrites;
+use crate::store::Stores;
 
-/// [`Metastore`](super::Metastore) and [`Control`](super::Control) on one SQLite file. A clone is
-/// the same store.
+/// The embedded store: [`Metastore`](super::Metastore), [`WriteLog`](super::WriteLog),
+/// [`Control`](super::Control) and their [`Coordinator`](super::Coordinator) on one SQLite file. A
+/// clone is the same store.
 #[derive(Clone)]
 pub struct SqliteStore {
     inner: Arc<Inner>,
@@ -48,49 +60,26 @@ struct Inner {
     /// `None`: in memory, for tests.
     path: Option<PathBuf>,
     writer: Mutex<Connection>,
-    catalog: RwLock<Arc<Catalog>>,
+    state: RwLock<Arc<State>>,
     control: RwLock<Arc<ControlSnapshot>>,
     /// By table id; only tables whose partitions have been used. Changed under `writer` only.
     partitions: Mutex<HashMap<i64, CachedPartitions>>,
-    /// Last, so that the file is closed when the lock goes.
+    /// Last, so that the file is closed before the lock is released.
     _lock: Option<StoreLock>,
 }
 
-/// All databases and tables at one moment.
-#[derive(Debug, Clone, Default)]
-struct Catalog {
-    version: u64,
-    databases: BTreeMap<String, Arc<DatabaseEntry>>,
-    writes: OpenWrites,
-    /// Folders whose table a user took away without being allowed to read it, and when, in milliseconds since 1970.
-    vacated: Arc<BTreeMap<String, i64>>,
-}
-
-#[derive(Debug, Clone)]
-struct DatabaseEntry {
-    database: Arc<Database>,
-    tables: BTreeMap<String, Arc<Table>>,
-}
-
-#[derive(Debug, Clone)]
-struct CachedPartitions {
-    set: Arc<Partitions>,
-    /// By row id, so that partitions added later share them too.
-    descriptors: HashMap<i64, Arc<StorageDescriptor>>,
-}
-
 impl SqliteStore {
-    /// Opens the store at a path, making it if there is none, and holds it for as long as a clone
+    /// Opens the store at a path, creating it if there is none, and locks it for as long as a clone
     /// of it lives. Its folder must exist. Blocks on the disk.
     ///
     /// # Errors
-    /// `Locked` if a process has it open, `NewerSchema` if a newer program made it, `InvalidInput`
+    /// `Locked` if a process has it open, `NewerSchema` if a newer program wrote it, `InvalidInput`
     /// if the file is not a catalog, `Storage` if it cannot be read or written.
     pub fn open(path: impl AsRef<Path>) -> Result<SqliteStore> {
         SqliteStore::open_file(path.as_ref(), true)
     }
 
-    /// Opens a store that must be there, for commands that repair or inspect one offline.
+    /// Opens an existing store, for commands that repair or inspect one offline.
     ///
     /// # Errors
     /// As [`SqliteStore::open`]; `InvalidInput` if there is no file.
@@ -98,10 +87,23 @@ impl SqliteStore {
         SqliteStore::open_file(path.as_ref(), false)
     }
 
-    /// A store that goes with the process, for tests.
+    /// A store without a file, for tests.
+    ///
+    /// # Errors
+    /// `Storage` if SQLite fails.
     pub fn in_memory() -> Result<SqliteStore> {
         let connection = Connection::open_in_memory()?;
         SqliteStore::start(connection, None, None)
+    }
+
+    /// All stores of the catalog, which are this one.
+    pub fn stores(&self) -> Stores {
+        Stores {
+            metastore: Arc::new(self.clone()),
+            write_log: Arc::new(self.clone()),
+            control: Arc::new(self.clone()),
+            coordinator: Arc::new(self.clone()),
+        }
     }
 
     /// Where the file is, links resolved; `None` for a store in memory.
@@ -137,12 +139,12 @@ impl SqliteStore {
         schema::check(&connection, &shown)?;
         configure(&connection)?;
         schema::migrate(&mut connection)?;
-        let catalog = load::catalog(&connection)?;
+        let state = load::state(&connection)?;
         let control = load::control(&connection)?;
         let inner = Inner {
             path,
             writer: Mutex::new(connection),
-            catalog: RwLock::new(Arc::new(catalog)),
+            state: RwLock::new(Arc::new(state)),
             control: RwLock::new(Arc::new(control)),
             partitions: Mutex::default(),
             _lock: lock,
@@ -152,11 +154,11 @@ impl SqliteStore {
         })
     }
 
-    fn catalog(&self) -> Arc<Catalog> {
-        Arc::clone(&self.inner.catalog.read())
+    fn state(&self) -> Arc<State> {
+        Arc::clone(&self.inner.state.read())
     }
 
-    /// Runs on a thread that may block.
+    /// Runs work on a thread that may block.
     async fn blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Inner) -> Result<T> + Send + 'static,
@@ -176,13 +178,7 @@ impl fmt::Debug for SqliteStore {
     }
 }
 
-impl Catalog {
-    fn table(&self, database: &str, name: &str) -> Option<&Arc<Table>> {
-        self.databases.get(database)?.tables.get(name)
-    }
-}
-
-/// What makes a commit durable and the file's rules hold.
+/// Settings that make a commit durable and enforce the file's constraints.
 fn configure(connection: &Connection) -> Result<()> {
     connection.busy_timeout(std::time::Duration::from_secs(5))?;
     // In memory the answer is "memory".
@@ -216,8 +212,8 @@ fn resolve(path: &Path) -> Result<PathBuf> {
     Ok(parent.join(name))
 }
 
-/// Makes an empty file that only its owner can read (it will hold password verifiers), if there is
-/// none.
+/// Creates an empty file that only its owner can read (it will hold password verifiers), if there
+/// is none.
 fn create_private(path: &Path) -> Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);

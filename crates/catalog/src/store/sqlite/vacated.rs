@@ -1,30 +1,35 @@
-//! Folders whose table a user took away without being allowed to read it: nobody gets them merely by creating tables there.
+//! Folders that a table left by the hand of a user that could not read all of it: the right to
+//! create tables does not extend to them.
 //!
-//! They are kept for good, so their number is bounded. A folder makes those within it superfluous. Of more than
-//! [`MOST`], folders of one parent become the parent, which keeps more from users than before and never less; administrators, and
-//! users that were granted `DATA_LOCATION`, use such a folder as before.
+//! They are kept for good, so their number is bounded. A folder makes those within it superfluous.
+//! Of more than [`MOST`], folders of one parent become the parent, which withholds more from users
+//! than before and never less. Administrators, and users with `DATA_LOCATION` on such a folder, use
+//! it as before.
 
 use std::collections::BTreeMap;
 
-use rusqlite::{Transaction, params};
+use rusqlite::{Connection, Transaction, params};
 
 use crate::error::Result;
 
 /// Folders that are kept.
 const MOST: usize = 10_000;
 
-/// Notes the folders, as of `since` (milliseconds since 1970), in memory and in the file.
-pub(super) fn note(
-    tx: &Transaction<'_>,
-    known: &mut BTreeMap<String, i64>,
-    folders: Vec<String>,
-    since: i64,
-) -> Result<()> {
-    let before = known.clone();
+/// All folders, and since when.
+pub(super) fn load(connection: &Connection) -> Result<BTreeMap<String, i64>> {
+    let mut statement = connection.prepare("SELECT folder, since FROM vacated")?;
+    let folders = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(folders.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Records folders as of `since`, in milliseconds since 1970.
+pub(super) fn note(tx: &Transaction<'_>, folders: Vec<String>, since: i64) -> Result<()> {
+    let before = load(tx)?;
+    let mut known = before.clone();
     for folder in folders {
-        add(known, folder, since);
+        add(&mut known, folder, since);
     }
-    gather(known, MOST);
+    gather(&mut known, MOST);
     for folder in before.keys().filter(|folder| !known.contains_key(*folder)) {
         tx.execute("DELETE FROM vacated WHERE folder = ?1", [folder])?;
     }
@@ -43,7 +48,8 @@ fn add(known: &mut BTreeMap<String, i64>, folder: String, since: i64) {
     known.insert(folder, since);
 }
 
-/// Puts parents in the place of their folders until at most `most` are left, the parent of most folders first.
+/// Replaces folders by their parents until at most `most` are left, the parent of most folders
+/// first.
 fn gather(known: &mut BTreeMap<String, i64>, most: usize) {
     while known.len() > most {
         let mut parents: BTreeMap<&str, (usize, i64)> = BTreeMap::new();

@@ -1,32 +1,33 @@
-//! The one way to change the file: a transaction, and what memory becomes when it is committed.
+//! The one way to change the file: a transaction, and what memory becomes when it commits.
 
 use std::sync::Arc;
 
 use rusqlite::{Transaction, TransactionBehavior};
 
-use super::{CachedPartitions, Catalog, DatabaseEntry, Inner, SqliteStore, load};
+use super::state::{CachedPartitions, DatabaseEntry, State};
+use super::{Inner, SqliteStore, load};
 use crate::error::{CatalogError, Kind, Result};
 use crate::model::Table;
 use crate::store::OpenWrites;
 
-/// A change in the making. Dropped without commit, it has changed nothing.
+/// A change in progress. Dropped without commit, it changed nothing.
 pub(super) struct Write<'a> {
     pub(super) tx: Transaction<'a>,
     inner: &'a Inner,
-    /// As it will be; a copy is made of what changes only.
-    catalog: Arc<Catalog>,
+    /// As it will be; only what changes is copied.
+    state: Arc<State>,
     catalog_changed: bool,
-    /// In memory the catalog has other open writes, and nothing else of it has changed.
+    /// The set of open writes changed, and nothing else of the state.
     writes_changed: bool,
     control_changed: bool,
     partitions: Vec<(i64, Option<CachedPartitions>)>,
-    /// Tables whose partitions are forgotten in memory whatever else becomes of them here.
+    /// Tables whose partitions are dropped from memory, whatever `partitions` says.
     reread: Vec<i64>,
 }
 
 impl SqliteStore {
-    /// Makes a change durable and visible, or none at all. Also when the caller stops waiting, the
-    /// change is made whole.
+    /// Makes a change durable and visible, all or nothing. The change completes even if the caller
+    /// stops waiting.
     pub(super) async fn write<T: Send + 'static>(
         &self,
         change: impl FnOnce(&mut Write<'_>) -> Result<T> + Send + 'static,
@@ -41,7 +42,7 @@ impl Inner {
         let mut write = Write {
             tx: connection.transaction_with_behavior(TransactionBehavior::Immediate)?,
             inner: self,
-            catalog: Arc::clone(&self.catalog.read()),
+            state: Arc::clone(&self.state.read()),
             catalog_changed: false,
             writes_changed: false,
             control_changed: false,
@@ -58,39 +59,36 @@ impl Inner {
 }
 
 impl Write<'_> {
-    /// The catalog as this change has it so far.
-    pub(super) fn catalog(&self) -> &Catalog {
-        &self.catalog
+    /// Databases and tables as this change has them so far.
+    pub(super) fn state(&self) -> &State {
+        &self.state
     }
 
-    /// To change the catalog in memory along with the file.
-    pub(super) fn catalog_mut(&mut self) -> &mut Catalog {
+    /// To change databases and tables in memory along with the file.
+    pub(super) fn state_mut(&mut self) -> &mut State {
         self.catalog_changed = true;
-        Arc::make_mut(&mut self.catalog)
+        Arc::make_mut(&mut self.state)
     }
 
     /// The writes that are open as this change has it so far.
     pub(super) fn writes(&self) -> &OpenWrites {
-        &self.catalog.writes
+        &self.state.writes
     }
 
     /// To change in memory which writes are open.
     pub(super) fn writes_mut(&mut self) -> &mut OpenWrites {
         self.writes_changed = true;
-        &mut Arc::make_mut(&mut self.catalog).writes
+        &mut Arc::make_mut(&mut self.state).writes
     }
 
     /// A database of the catalog.
     pub(super) fn database(&self, name: &str) -> Result<&Arc<DatabaseEntry>> {
-        self.catalog
-            .databases
-            .get(name)
-            .ok_or_else(|| CatalogError::not_found(Kind::Database, name))
+        self.state.database(name)
     }
 
     /// A database of the catalog, to change it.
     pub(super) fn database_mut(&mut self, name: &str) -> Result<&mut DatabaseEntry> {
-        let entry = self.catalog_mut().databases.get_mut(name);
+        let entry = self.state_mut().databases.get_mut(name);
         entry
             .map(Arc::make_mut)
             .ok_or_else(|| CatalogError::not_found(Kind::Database, name))
@@ -98,15 +96,24 @@ impl Write<'_> {
 
     /// A table of the catalog.
     pub(super) fn table(&self, database: &str, name: &str) -> Result<Arc<Table>> {
-        let table = self.database(database)?.tables.get(name);
-        table
-            .cloned()
+        let entry = self.database(database)?.tables.get(name);
+        entry
+            .map(|entry| Arc::clone(&entry.table))
             .ok_or_else(|| CatalogError::not_found(Kind::Table, format!("{database}.{name}")))
     }
 
-    /// That users, roles, grants, workgroups or settings changed in the file.
+    /// Records that control data changed in the file.
     pub(super) fn control_changed(&mut self) {
         self.control_changed = true;
+    }
+
+    /// Runs a statement; if it changed rows, control data changed.
+    pub(super) fn changed_any(&mut self, sql: &str, values: impl rusqlite::Params) -> Result<bool> {
+        let changed = self.tx.execute(sql, values)? > 0;
+        if changed {
+            self.control_changed();
+        }
+        Ok(changed)
     }
 
     /// A table's partitions in memory, if they have been used.
@@ -114,14 +121,35 @@ impl Write<'_> {
         self.inner.partitions.lock().get(&table_id).cloned()
     }
 
-    /// What a table's partitions in memory become; `None` forgets them. Counts as a change of the
-    /// catalog.
+    /// What a table's partitions in memory become; `None` drops them from memory. Counts as a
+    /// change of the catalog.
     pub(super) fn set_partitions(&mut self, table_id: i64, partitions: Option<CachedPartitions>) {
         self.catalog_changed = true;
         self.partitions.push((table_id, partitions));
     }
 
-    /// Forgets a table's partitions in memory, also those that are added later in this change.
+    /// Counts a change of a table's partitions, in the file and in memory.
+    pub(super) fn bump_partitions(&mut self, table: &Table) -> Result<u64> {
+        let sql = "UPDATE tables SET partitions_version = partitions_version + 1 WHERE id = ?1 RETURNING partitions_version";
+        let version: i64 = self.tx.query_row(sql, [table.id], |row| row.get(0))?;
+        let version = load::unsigned(version);
+        let tables = &mut self.database_mut(&table.database_name)?.tables;
+        if let Some(entry) = tables.get_mut(&table.name) {
+            entry.partitions_version = version;
+        }
+        Ok(version)
+    }
+
+    /// Puts the next version of a table, which is there, in its place in memory.
+    pub(super) fn set_table(&mut self, table: &Arc<Table>) -> Result<()> {
+        let tables = &mut self.database_mut(&table.database_name)?.tables;
+        if let Some(entry) = tables.get_mut(&table.name) {
+            entry.table = Arc::clone(table);
+        }
+        Ok(())
+    }
+
+    /// Drops a table's partitions from memory, also those that are added later in this change.
     pub(super) fn reread_partitions(&mut self, table_id: i64) {
         self.catalog_changed = true;
         self.reread.push(table_id);
@@ -130,7 +158,7 @@ impl Write<'_> {
     fn commit(mut self) -> Result<()> {
         if self.catalog_changed {
             let version = self.bump("catalog")?;
-            Arc::make_mut(&mut self.catalog).version = version;
+            Arc::make_mut(&mut self.state).version = version;
         }
         let control = if self.control_changed {
             Some(self.next_control()?)
@@ -148,10 +176,10 @@ impl Write<'_> {
         for table_id in self.reread {
             drop(cached.remove(&table_id));
         }
-        // A reader that finds the new partitions finds the new catalog afterwards. The catalog before the grants: a dropped table is gone
-        // before its grants are.
+        // A reader that finds the new partitions finds the new state afterwards. The state before
+        // the grants: a dropped table is gone before its grants are.
         if self.catalog_changed || self.writes_changed {
-            *self.inner.catalog.write() = self.catalog;
+            *self.inner.state.write() = self.state;
         }
         drop(cached);
         if let Some(control) = control {

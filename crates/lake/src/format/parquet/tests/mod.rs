@@ -75,6 +75,7 @@ impl Lake {
         let class = "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe";
         let table = Table {
             id: 1,
+            database_id: 1,
             claim: Default::default(),
             outer_claim: None,
             database_name: "raw".to_owned(),

@@ -8,7 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
-use super::partitions::respell;
+use super::partition_rows::respell;
 use crate::access::SERVER_SECRET;
 use crate::access::{ADMINISTRATORS, PRIMARY_WORKGROUP};
 use crate::error::{CatalogError, Result};
@@ -20,7 +20,7 @@ const APPLICATION_ID: i64 = 0x4C41_4B45;
 /// The schema that this program knows.
 pub(super) const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
 
-const MIGRATIONS: [&str; 8] = [
+const MIGRATIONS: [&str; 9] = [
     // 1: everything but the archive of table versions.
     "
     CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
@@ -101,7 +101,8 @@ const MIGRATIONS: [&str; 8] = [
         PRIMARY KEY (table_id, version)
     ) STRICT, WITHOUT ROWID;
     ",
-    // 3: writes that are not committed, and what commits have discarded. `locations` is a JSON array of folders.
+    // 3: writes that are not committed, and what commits have discarded. `locations` is a JSON
+    // array of folders.
     "
     CREATE TABLE writes (number INTEGER PRIMARY KEY, table_name TEXT NOT NULL, locations TEXT NOT NULL, created INTEGER NOT NULL) STRICT;
     CREATE TABLE discarded (id INTEGER PRIMARY KEY AUTOINCREMENT, locations TEXT NOT NULL, created INTEGER NOT NULL) STRICT;
@@ -111,8 +112,8 @@ const MIGRATIONS: [&str; 8] = [
     "ALTER TABLE workgroups ADD COLUMN max_staleness_ms INTEGER NOT NULL DEFAULT 0;",
     // 5: partitions that spell the same values in different ways; see `partitions::respell`.
     "",
-    // 6: what a query may take beside bytes; NULL is no limit. Only a catalog that nobody uses yet begins with limits: four hours of
-    // processor time, and half an hour as Athena has it.
+    // 6: what a query may take beside bytes; NULL is no limit. Only a catalog that nobody uses yet
+    // begins with limits: four hours of processor time, and half an hour as Athena has it.
     "
     ALTER TABLE workgroups ADD COLUMN cpu_time_limit_ms INTEGER;
     ALTER TABLE workgroups ADD COLUMN run_time_limit_ms INTEGER;
@@ -120,8 +121,8 @@ const MIGRATIONS: [&str; 8] = [
     UPDATE workgroups SET cpu_time_limit_ms = 14400000, run_time_limit_ms = 1800000
         WHERE NOT EXISTS (SELECT 1 FROM principals WHERE kind = 'user');
     ",
-    // 7: grants on folders, and by whom (0: administrators, below 0: it comes with a database); by whose right tables have their folders;
-    // the files of each write.
+    // 7: grants on folders, and by whom (0: administrators, below 0: it comes with a database); by
+    // whose right tables have their folders; the files of each write.
     "
     CREATE TABLE new_grants (
         grantee_id INTEGER NOT NULL REFERENCES principals ON DELETE CASCADE,
@@ -175,6 +176,40 @@ const MIGRATIONS: [&str; 8] = [
     "
     ALTER TABLE principals ADD COLUMN disabled INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE principals ADD COLUMN session_epoch INTEGER NOT NULL DEFAULT 0;
+    ",
+    // 9: grants by the id of their database, table or workgroup. Control data and the write log do
+    // not refer to the catalog's tables: these may be another store's.
+    "
+    CREATE TABLE new_grants (
+        grantee_id INTEGER NOT NULL REFERENCES principals ON DELETE CASCADE,
+        kind TEXT NOT NULL CHECK (kind IN ('catalog', 'database', 'table', 'column', 'workgroup', 'location')),
+        resource_id INTEGER NOT NULL,     -- 0 for the catalog and for locations; of a column, its table's
+        column_name TEXT NOT NULL,
+        location TEXT NOT NULL,
+        privilege TEXT NOT NULL,
+        grantor_id INTEGER NOT NULL,
+        grantable INTEGER NOT NULL,
+        PRIMARY KEY (grantee_id, kind, resource_id, column_name, location, privilege, grantor_id)
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO new_grants
+        SELECT grantee_id, kind, 0, '', location, privilege, grantor_id, grantable
+            FROM grants WHERE kind IN ('catalog', 'location')
+        UNION ALL SELECT g.grantee_id, g.kind, d.id, '', '', g.privilege, g.grantor_id, g.grantable
+            FROM grants g JOIN databases d ON d.name = g.database_name WHERE g.kind = 'database'
+        UNION ALL SELECT g.grantee_id, g.kind, t.id, g.column_name, '', g.privilege, g.grantor_id, g.grantable
+            FROM grants g JOIN databases d ON d.name = g.database_name
+            JOIN tables t ON t.database_id = d.id AND t.name = g.table_name WHERE g.kind IN ('table', 'column')
+        UNION ALL SELECT g.grantee_id, g.kind, w.id, '', '', g.privilege, g.grantor_id, g.grantable
+            FROM grants g JOIN workgroups w ON w.name = g.workgroup_name WHERE g.kind = 'workgroup';
+    DROP TABLE grants;
+    ALTER TABLE new_grants RENAME TO grants;
+    CREATE INDEX grants_by_resource ON grants (resource_id, kind);
+
+    CREATE TABLE new_written (number INTEGER PRIMARY KEY, table_id INTEGER NOT NULL, files INTEGER NOT NULL) STRICT;
+    INSERT INTO new_written SELECT number, table_id, files FROM written;
+    DROP TABLE written;
+    ALTER TABLE new_written RENAME TO written;
+    CREATE INDEX written_by_table ON written (table_id);
     ",
 ];
 
@@ -255,277 +290,4 @@ fn pragma(connection: &Connection, name: &str) -> rusqlite::Result<i64> {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-    use std::time::Duration;
-
-    use super::*;
-    use crate::access::QueryLimits;
-    use crate::model::{Column, DatabaseInput, TableInput};
-    use crate::store::{Control, Metastore, SqliteStore};
-
-    /// What a v1 program left behind: a database and a table.
-    fn version_1(path: &std::path::Path) {
-        let mut connection = Connection::open(path).unwrap();
-        migrate_to(&mut connection, 1).unwrap();
-        connection
-            .execute_batch(
-                r#"INSERT INTO databases VALUES (7, 'old', '{"Name":"old","CreateTime":1.5}');
-                INSERT INTO tables VALUES (9, 7, 't', 3, '{"DatabaseName":"old","Name":"t","CreateTime":1,"UpdateTime":1,
-                    "StorageDescriptor":{"Columns":[{"Name":"a","Type":"int"}]},"VersionId":"4"}');"#,
-            )
-            .unwrap();
-    }
-
-    #[tokio::test]
-    async fn a_file_of_the_first_schema_is_migrated_and_keeps_what_it_has() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("catalog.db");
-        version_1(&path);
-        let store = SqliteStore::open(&path).unwrap();
-        let table = store.table("old", "t").await.unwrap().unwrap();
-        assert_eq!((table.id, table.version_id), (9, 4));
-        // What the second schema brought works on the migrated file.
-        let mut input = table.to_input();
-        input.description = Some("changed".into());
-        store.update_table("old", input, Some(4)).await.unwrap();
-        let versions: Vec<u64> = store
-            .table_versions("old", "t")
-            .await
-            .unwrap()
-            .iter()
-            .map(|t| t.version_id)
-            .collect();
-        assert_eq!(versions, [5, 4]);
-        let new = TableInput {
-            name: "u".into(),
-            storage_descriptor: crate::model::StorageDescriptor {
-                columns: vec![Column::new("a", "int")],
-                ..Default::default()
-            },
-            ..TableInput::default()
-        };
-        assert!(
-            store
-                .create_table("old", new, false)
-                .await
-                .unwrap()
-                .value
-                .id
-                > 9
-        );
-    }
-
-    #[tokio::test]
-    async fn partitions_of_old_are_found_by_their_spelling_after_migration() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("catalog.db");
-        version_1(&path);
-        let connection = Connection::open(&path).unwrap();
-        connection
-            .execute_batch(
-                r#"INSERT INTO tables VALUES (10, 7, 'p', 3, '{"DatabaseName":"old","Name":"p","CreateTime":1,"UpdateTime":1,
-                    "StorageDescriptor":{"Columns":[{"Name":"a","Type":"int"}],"Location":"s3://lake/p"},
-                    "PartitionKeys":[{"Name":"month","Type":"int"}],"VersionId":"1"}');
-                INSERT INTO descriptors VALUES (1, 10, x'00', '{"Columns":[{"Name":"a","Type":"int"}],"Location":"s3://lake/p"}');
-                INSERT INTO partitions VALUES (10, '7', '["07"]', NULL, 1, NULL, 1), (10, '8', '["8"]', NULL, 1, NULL, 1);"#,
-            )
-            .unwrap();
-        drop(connection);
-        let store = SqliteStore::open(&path).unwrap();
-        let added = store
-            .add_partitions(
-                "old",
-                "p",
-                ["07", "7", "8"]
-                    .map(|month| crate::partition::PartitionInput::new([month]))
-                    .to_vec(),
-                true,
-            )
-            .await
-            .unwrap();
-        assert_eq!((added.added, added.existing), (1, vec![0, 2]));
-        let all = store.partitions("old", "p").await.unwrap();
-        let names: Vec<String> = all.items.iter().map(|p| p.name(&all.keys)).collect();
-        assert_eq!(names, ["month=7", "month=07", "month=8"]);
-    }
-
-    #[tokio::test]
-    async fn a_new_catalog_limits_queries_and_one_in_use_goes_on_as_it_was() {
-        let folder = tempfile::tempdir().unwrap();
-        let limits = |path: &std::path::Path| {
-            let store = SqliteStore::open(path).unwrap();
-            store.snapshot().workgroups[PRIMARY_WORKGROUP].limits
-        };
-        let new = limits(&folder.path().join("new.db"));
-        assert_eq!(
-            (new.cpu_time, new.run_time, new.rows_returned),
-            (
-                Some(Duration::from_secs(4 * 3600)),
-                Some(Duration::from_secs(1800)),
-                None
-            )
-        );
-        let used = folder.path().join("used.db");
-        version_1(&used);
-        Connection::open(&used)
-            .unwrap()
-            .execute(
-                "INSERT INTO principals (name, kind, verifier, created) VALUES ('ann', 'user', ?1, 0)",
-                [crate::access::ScramVerifier::with_iterations("a password", 1).unwrap().to_string()],
-            )
-            .unwrap();
-        assert_eq!(limits(&used), QueryLimits::default());
-    }
-
-    #[tokio::test]
-    async fn grants_and_who_has_which_folder_are_migrated() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("catalog.db");
-        let mut connection = Connection::open(&path).unwrap();
-        migrate_to(&mut connection, 4).unwrap();
-        let verifier = crate::access::ScramVerifier::with_iterations("x", 1).unwrap();
-        connection
-            .execute_batch(&format!(
-                r#"INSERT INTO principals (id, name, kind, verifier, created) VALUES (10, 'root', 'user', '{verifier}', 0), (11, 'ann', 'user', '{verifier}', 0);
-                INSERT INTO principals (id, name, kind, created) VALUES (12, 'chiefs', 'role', 0);
-                INSERT INTO memberships SELECT id, 12 FROM principals WHERE name = 'administrators';
-                INSERT INTO memberships VALUES (12, 10);
-                INSERT INTO databases VALUES (7, 'd', '{{"Name":"d","CreateTime":1.5}}');
-                INSERT INTO grants VALUES (11, 'column', 'd', 'roots', 'a', '', 'SELECT', 1);"#
-            ))
-            .unwrap();
-        for (id, name, owner) in [
-            (1, "roots", "root"),
-            (2, "anns", "ann"),
-            (3, "gones", "gone"),
-        ] {
-            let json = format!(
-                r#"{{"DatabaseName":"d","Name":"{name}","Owner":"{owner}","CreateTime":{id},"UpdateTime":1,"StorageDescriptor":{{"Columns":[{{"Name":"a","Type":"int"}}],"Location":"s3://l/{name}/"}},"PartitionKeys":[{{"Name":"p","Type":"int"}}],"VersionId":"0"}}"#
-            );
-            connection
-                .execute(
-                    "INSERT INTO tables VALUES (?1, 7, ?2, 0, ?3)",
-                    params![id, name, json],
-                )
-                .unwrap();
-        }
-        connection
-            .execute_batch(
-                r#"INSERT INTO descriptors VALUES (1, 2, x'00', '{"Columns":[],"Location":"s3://l/anns/"}');
-                INSERT INTO partitions VALUES (2, '1', '["1"]', 's3://l/elsewhere/', 1, NULL, 0);"#,
-            )
-            .unwrap();
-        drop(connection);
-        let store = SqliteStore::open(&path).unwrap();
-        let claims: Vec<(String, i64, bool, bool)> = store
-            .tables("d")
-            .await
-            .unwrap()
-            .iter()
-            .map(|t| {
-                (
-                    t.name.clone(),
-                    t.claim.since,
-                    t.claim.by_administrator,
-                    t.outer_claim.is_some(),
-                )
-            })
-            .collect();
-        assert_eq!(
-            claims,
-            [
-                ("anns".to_owned(), 2000, false, true),
-                ("gones".to_owned(), 3000, true, false),
-                ("roots".to_owned(), 1000, true, false)
-            ]
-        );
-        use crate::store::Control;
-        let access = store.snapshot().access("ann").unwrap();
-        assert!(
-            access
-                .table("d", "roots", &["a", "b"])
-                .unwrap()
-                .can_select("a")
-        );
-        let columns = crate::access::Resource::columns("d", "roots", ["a"]);
-        assert!(access.can_grant(crate::access::Privilege::Select, &columns));
-    }
-
-    #[tokio::test]
-    async fn a_newer_schema_is_refused_and_left_alone() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("catalog.db");
-        drop(SqliteStore::open(&path).unwrap());
-        let newer = SCHEMA_VERSION + 1;
-        Connection::open(&path)
-            .unwrap()
-            .pragma_update(None, "user_version", newer)
-            .unwrap();
-        let error = SqliteStore::open(&path).unwrap_err();
-        assert!(
-            matches!(error, CatalogError::NewerSchema { found, supported, .. } if found == newer && supported == SCHEMA_VERSION),
-            "{error}"
-        );
-        assert_eq!(
-            pragma(&Connection::open(&path).unwrap(), "user_version").unwrap(),
-            newer
-        );
-    }
-
-    #[tokio::test]
-    async fn other_files_are_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        let other = folder.path().join("other.db");
-        Connection::open(&other)
-            .unwrap()
-            .execute_batch("CREATE TABLE theirs (a INTEGER)")
-            .unwrap();
-        assert!(
-            SqliteStore::open(&other)
-                .unwrap_err()
-                .to_string()
-                .contains("another program's SQLite file")
-        );
-        let text = folder.path().join("text.db");
-        std::fs::write(
-            &text,
-            "not a database at all, but long enough to be read as one ".repeat(40),
-        )
-        .unwrap();
-        assert!(matches!(
-            SqliteStore::open(&text).unwrap_err(),
-            CatalogError::Storage(_)
-        ));
-        assert!(
-            SqliteStore::open_existing(folder.path().join("absent.db"))
-                .unwrap_err()
-                .to_string()
-                .contains("no catalog")
-        );
-        assert!(!folder.path().join("absent.db").exists());
-    }
-
-    #[tokio::test]
-    async fn ids_are_not_used_again() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("catalog.db");
-        let input = DatabaseInput {
-            name: "d".into(),
-            ..DatabaseInput::default()
-        };
-        let first = {
-            let store = SqliteStore::open(&path).unwrap();
-            let id = store
-                .create_database(input.clone(), false)
-                .await
-                .unwrap()
-                .value
-                .id;
-            store.drop_database("d", false, false).await.unwrap();
-            id
-        };
-        let store = SqliteStore::open(&path).unwrap();
-        assert!(store.create_database(input, false).await.unwrap().value.id > first);
-    }
-}
+mod tests;

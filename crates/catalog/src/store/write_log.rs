@@ -1,38 +1,40 @@
-//! Writes to tables: which files belong to one, and which of them are not to be seen yet.
+//! The trait of writes to tables: which files belong to a write, and which are not visible yet.
 //!
 //! ```text
-//!  begin_write ─▶ files named lakegate-<tag>-<write>-… ─▶ commit_write   one transaction: table, partitions,
-//!      │           in no listing as long as it is open        │           and the files are in listings from here on
+//!  begin_write ─▶ files named lakegate-<tag>-<write>-… ─▶ Coordinator::commit_write
+//!      │           in no listing while it is open           table, partitions and log together;
+//!      │                                                    listings have the files from here on
 //!      └─ the process dies: unfinished_writes ─▶ its files are deleted ─▶ end_write
 //! ```
 //!
-//! A reader takes [`OpenWrites`] before it lists. What never happens: a listing shows a part of a write.
+//! A reader takes [`OpenWrites`] before it lists. What never happens: a listing shows a part of a
+//! write.
 
 use std::collections::BTreeSet;
-use std::fmt;
+use std::fmt::{self, Debug};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use crate::access::By;
-use crate::model::{Table, TableInput};
-use crate::partition::PartitionInput;
+use async_trait::async_trait;
 
-/// What the names of all files that are written for a catalog begin with.
+use crate::error::Result;
+
+/// The prefix of the names of all files that are written for a catalog.
 const FILE_PREFIX: &str = "lakegate-";
 /// Hexadecimal digits of the catalog's tag and of a write's number in the name of a file.
 const TAG_DIGITS: usize = 8;
 const NUMBER_DIGITS: usize = 16;
 
-/// A write to one table, of one catalog. Numbers only grow, and are never used again.
+/// A write to one table, of one catalog. Numbers only grow and are never used again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WriteId {
-    /// Tells the catalogs apart that write into one folder.
+    /// Distinguishes catalogs that write into one folder.
     pub(crate) tag: u32,
     pub(crate) number: i64,
 }
 
 impl WriteId {
-    /// What the names of the write's files begin with: `lakegate-<8 hex>-<16 hex>-`.
+    /// The prefix of the names of the write's files: `lakegate-<8 hex>-<16 hex>-`.
     pub fn file_prefix(self) -> String {
         format!("{FILE_PREFIX}{self}-")
     }
@@ -42,14 +44,14 @@ impl WriteId {
         format!("{}{number:05}.parquet", self.file_prefix())
     }
 
-    /// The number of a file of the write; `None`: its name is not one that [`WriteId::file_name`] gives.
+    /// The number of a file of the write; `None` if [`WriteId::file_name`] returns no such name.
     pub fn file_number(self, name: &str) -> Option<u64> {
         let rest = name.strip_prefix(&self.file_prefix())?;
         let number = rest.strip_suffix(".parquet")?.parse().ok()?;
         (self.file_name(number) == name).then_some(number)
     }
 
-    /// The write that a file is of, by the file's name; `None`: it was not written for a catalog.
+    /// The write that a file belongs to, by its name; `None` if it was not written for a catalog.
     pub fn of_file(name: &str) -> Option<WriteId> {
         let rest = name.strip_prefix(FILE_PREFIX)?;
         let (tag, rest) = rest.split_once('-')?;
@@ -87,51 +89,32 @@ fn hexadecimal(text: &str, digits: usize) -> Option<u64> {
 pub struct OpenWrites {
     pub(crate) tag: u32,
     pub(crate) open: Arc<BTreeSet<i64>>,
-    /// The last number that was given out.
+    /// The last number that was issued at that moment.
     pub(crate) last: i64,
-    /// The last number that has been given out by now.
+    /// The last number that has been issued by now.
     pub(crate) issued: Arc<AtomicI64>,
     pub(crate) commits: u64,
 }
 
 impl OpenWrites {
-    /// Whether a file is of a write that was open, or had not begun.
+    /// Whether a file belongs to a write that was open, or had not begun.
     pub fn hides(&self, file_name: &str) -> bool {
         WriteId::of_file(file_name).is_some_and(|write| {
-            // A number beyond the last that was given out is of a server with a copy of this catalog.
+            // A number beyond the last issued one is of a server with a copy of this catalog.
             let began_later =
                 || write.number > self.last && write.number <= self.issued.load(Ordering::Acquire);
             write.tag == self.tag && (self.open.contains(&write.number) || began_later())
         })
     }
 
-    /// How many writes were committed since the process began: names that were resolved at one count and files that are listed at
-    /// the same count are of one state of the catalog.
+    /// How many writes were committed since the process began. Names that were resolved and files
+    /// that were listed at the same count belong to one state of the catalog.
     pub fn commits(&self) -> u64 {
         self.commits
     }
 }
 
-/// What a commit makes of its table.
-#[derive(Debug, Clone)]
-pub struct CommitWrite {
-    pub database: String,
-    pub table: String,
-    /// The table as it was when the write began; `None`: there was none, and there must be none now.
-    pub expected: Option<ExpectedTable>,
-    /// The table as it becomes; `None`: it stays as it is. Takes the partitions that the table had with it.
-    pub definition: Option<TableInput>,
-    /// All partitions that were written to, with their locations: those that are not registered become so.
-    pub partitions: Vec<PartitionInput>,
-    /// How many files the write made: `<prefix>00000.parquet` and so on.
-    pub files: u64,
-    /// The folders of a table that is replaced: what was written to it there belongs to nobody any more once this is committed.
-    pub discard: Vec<String>,
-    /// The principal that writes. A user gets everything on a table that is made.
-    pub by: By,
-}
-
-/// The files that a write made, which was committed.
+/// The files of a committed write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WrittenFiles {
     pub write: WriteId,
@@ -146,23 +129,7 @@ impl WrittenFiles {
     }
 }
 
-/// A table at one version.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ExpectedTable {
-    pub id: i64,
-    pub version: u64,
-}
-
-/// What a commit did.
-#[derive(Debug, Clone)]
-pub struct Committed {
-    pub table: Arc<Table>,
-    pub partitions_added: usize,
-    /// What it discards; `None`: nothing.
-    pub discarded: Option<Discarded>,
-}
-
-/// A write that is not committed, as its catalog holds it.
+/// A write that is not committed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnfinishedWrite {
     pub id: WriteId,
@@ -179,6 +146,85 @@ pub struct Discarded {
     pub locations: Vec<String>,
     /// No other file is to be deleted.
     pub files: Vec<WrittenFiles>,
+}
+
+/// What the commit of a write records.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WriteRecord {
+    /// The id of the table whose files they are from here on.
+    pub table_id: i64,
+    /// How many files the write made: `<prefix>00000.parquet` and so on.
+    pub files: u64,
+    /// The folders of a table that the write replaced: files of earlier writes to it are discarded.
+    pub discard: Vec<String>,
+}
+
+/// The writes to tables that are not committed, and what commits recorded. A change is durable
+/// before it returns.
+///
+/// Definitions and partitions are the metastore's; [`Coordinator`](super::Coordinator) commits them
+/// together with the log.
+#[async_trait]
+pub trait WriteLog: Debug + Send + Sync {
+    /// The writes that are not committed now, from memory.
+    fn open_writes(&self) -> OpenWrites;
+
+    /// Begins a write to a table that exists or will. Until it is committed or ended, listings skip
+    /// files with its prefix.
+    ///
+    /// `locations`: the folders that its files will lie in, for recovery after the process dies.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    async fn begin_write(
+        &self,
+        database: &str,
+        table: &str,
+        locations: Vec<String>,
+    ) -> Result<WriteId>;
+
+    /// Adds folders to a write, before the first file is in them.
+    ///
+    /// # Errors
+    /// `InvalidInput` if the write is not open.
+    async fn extend_write(&self, id: WriteId, locations: Vec<String>) -> Result<()>;
+
+    /// Closes a write and makes its files visible. Returns what the commit discards. What the
+    /// metastore needs to know of the write must be there before.
+    ///
+    /// # Errors
+    /// `InvalidInput` if the write is not open.
+    async fn record_commit(&self, id: WriteId, record: WriteRecord) -> Result<Option<Discarded>>;
+
+    /// Removes a write that was not committed, once its files are deleted.
+    ///
+    /// # Errors
+    /// `InvalidInput` if the write is not open.
+    async fn end_write(&self, id: WriteId) -> Result<()>;
+
+    /// The writes that are open, including those that a dead process left.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    async fn unfinished_writes(&self) -> Result<Vec<UnfinishedWrite>>;
+
+    /// What commits discarded and is not deleted yet.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    async fn discarded(&self) -> Result<Vec<Discarded>>;
+
+    /// Removes what commits recorded for a table that was dropped. Its files stay where they are.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    async fn forget_table(&self, table_id: i64) -> Result<()>;
+
+    /// Removes an entry of [`WriteLog::discarded`], once its files are deleted.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    async fn forget_discarded(&self, id: i64) -> Result<()>;
 }
 
 #[cfg(test)]

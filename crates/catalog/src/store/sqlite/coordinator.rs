@@ -1,0 +1,464 @@
+//! [`Coordinator`] on the file: each change is one transaction over all three stores.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::SqliteStore;
+use super::write::Write;
+use crate::access::{By, ResourceId};
+use crate::error::{CatalogError, Kind, Result};
+use crate::model::names::{normalize_database, normalize_table};
+use crate::model::{Database, DatabaseInput, Table, TableInput};
+use crate::partition::PartitionInput;
+use crate::store::{
+    AddedPartitions, CommitWrite, Committed, Coordinator, Created, ExpectedTable, WriteId,
+    WriteRecord,
+};
+
+#[async_trait]
+impl Coordinator for SqliteStore {
+    async fn create_database_by(
+        &self,
+        mut input: DatabaseInput,
+        if_not_exists: bool,
+        by: By,
+        folder: Option<String>,
+    ) -> Result<Created<Arc<Database>>> {
+        normalize_database(&mut input)?;
+        self.write(move |write| {
+            let made = write.create_database(input, if_not_exists)?;
+            if made.created {
+                let id = made.value.id;
+                write.grant_owner(by, ResourceId::Database(id))?;
+                if let Some(folder) = folder {
+                    write.grant_database_folder(by, id, &folder)?;
+                }
+            }
+            Ok(made)
+        })
+        .await
+    }
+
+    async fn drop_database_and_grants(
+        &self,
+        name: &str,
+        if_exists: bool,
+        cascade: bool,
+    ) -> Result<bool> {
+        let name = name.to_lowercase();
+        self.write(move |write| {
+            let Some(dropped) = write.drop_database(&name, if_exists, cascade)? else {
+                return Ok(false);
+            };
+            for entry in dropped.tables.values() {
+                forget_table(write, entry.table.id)?;
+            }
+            write.forget(ResourceId::Database(dropped.database.id))?;
+            Ok(true)
+        })
+        .await
+    }
+
+    async fn create_table_by(
+        &self,
+        database: &str,
+        mut input: TableInput,
+        if_not_exists: bool,
+        by: By,
+    ) -> Result<Created<Arc<Table>>> {
+        normalize_table(&mut input)?;
+        let database = database.to_lowercase();
+        self.write(move |write| create_table(write, &database, input, if_not_exists, by))
+            .await
+    }
+
+    async fn update_table_by(
+        &self,
+        database: &str,
+        mut input: TableInput,
+        expected_version: Option<u64>,
+        by: By,
+    ) -> Result<Arc<Table>> {
+        normalize_table(&mut input)?;
+        let database = database.to_lowercase();
+        self.write(move |write| update_table(write, &database, input, expected_version, by))
+            .await
+    }
+
+    async fn drop_table_and_grants(
+        &self,
+        database: &str,
+        name: &str,
+        if_exists: bool,
+    ) -> Result<bool> {
+        let (database, name) = (database.to_lowercase(), name.to_lowercase());
+        self.write(move |write| {
+            let Some(dropped) = write.drop_table(&database, &name, if_exists)? else {
+                return Ok(false);
+            };
+            forget_table(write, dropped.id)?;
+            Ok(true)
+        })
+        .await
+    }
+
+    async fn add_partitions_by(
+        &self,
+        database: &str,
+        table: &str,
+        partitions: Vec<PartitionInput>,
+        if_not_exists: bool,
+        by: By,
+    ) -> Result<AddedPartitions> {
+        let (database, table) = (database.to_lowercase(), table.to_lowercase());
+        self.write(move |write| {
+            write.add_partitions(&database, &table, partitions, if_not_exists, by)
+        })
+        .await
+    }
+
+    async fn update_partitions_by(
+        &self,
+        database: &str,
+        table: &str,
+        partitions: Vec<PartitionInput>,
+        by: By,
+    ) -> Result<()> {
+        let (database, table) = (database.to_lowercase(), table.to_lowercase());
+        self.write(move |write| write.update_partitions(&database, &table, partitions, by))
+            .await
+    }
+
+    async fn commit_write(&self, id: WriteId, mut commit: CommitWrite) -> Result<Committed> {
+        commit.database = commit.database.to_lowercase();
+        commit.table = commit.table.to_lowercase();
+        if let Some(definition) = &mut commit.definition {
+            normalize_table(definition)?;
+        }
+        self.write(move |write| commit_write(write, id, commit))
+            .await
+    }
+}
+
+fn create_table(
+    write: &mut Write<'_>,
+    database: &str,
+    input: TableInput,
+    if_not_exists: bool,
+    by: By,
+) -> Result<Created<Arc<Table>>> {
+    let made = write.create_table(database, input, if_not_exists, by)?;
+    if made.created {
+        write.grant_owner(by, ResourceId::Table(made.value.id))?;
+    }
+    Ok(made)
+}
+
+/// Removes what the other stores keep of a table that was dropped.
+fn forget_table(write: &mut Write<'_>, id: i64) -> Result<()> {
+    write.forget(ResourceId::Table(id))?;
+    write.forget_written(id)
+}
+
+fn update_table(
+    write: &mut Write<'_>,
+    database: &str,
+    input: TableInput,
+    expected: Option<u64>,
+    by: By,
+) -> Result<Arc<Table>> {
+    let (table, dropped) = write.update_table(database, input, expected, by)?;
+    write.forget_columns(table.id, &dropped)?;
+    Ok(table)
+}
+
+fn commit_write(write: &mut Write<'_>, id: WriteId, commit: CommitWrite) -> Result<Committed> {
+    let CommitWrite {
+        database,
+        table: name,
+        expected,
+        definition,
+        partitions,
+        files,
+        discard,
+        by,
+    } = commit;
+    write.require_open(id)?;
+    // The version changes also where no definition and no partition does: plans that were made
+    // before do not know the new files.
+    write.state_mut();
+    let table = match (expected, definition) {
+        (None, Some(input)) => create_table(write, &database, input, false, by)?.value,
+        (None, None) => {
+            let name = format!("{database}.{name}");
+            return Err(CatalogError::not_found(Kind::Table, name));
+        }
+        (Some(expected), definition) => {
+            let current = expected_table(write, &database, &name, expected)?;
+            match definition {
+                None => current,
+                Some(input) => {
+                    write.clear_partitions(&current)?;
+                    update_table(write, &database, input, None, by)?
+                }
+            }
+        }
+    };
+    let partitions_added = if partitions.is_empty() {
+        0
+    } else {
+        register(write, &table, partitions, by)?
+    };
+    let record = WriteRecord {
+        table_id: table.id,
+        files,
+        discard,
+    };
+    let discarded = write.record_commit(id, record)?;
+    Ok(Committed {
+        table,
+        partitions_added,
+        discarded,
+    })
+}
+
+/// The table that a write was planned for.
+///
+/// # Errors
+/// `NotFound` or `Conflict` if it is not there any more or was changed.
+fn expected_table(
+    write: &Write<'_>,
+    database: &str,
+    name: &str,
+    expected: ExpectedTable,
+) -> Result<Arc<Table>> {
+    let current = write.table(database, name)?;
+    if current.id != expected.id || current.version_id != expected.version {
+        return Err(CatalogError::Conflict {
+            table: current.full_name(),
+            expected: expected.version,
+            found: current.version_id,
+        });
+    }
+    Ok(current)
+}
+
+/// Adds the partitions that do not exist.
+///
+/// # Errors
+/// `InvalidInput` if an existing one lies elsewhere, so that it does not have the files.
+fn register(
+    write: &mut Write<'_>,
+    table: &Table,
+    partitions: Vec<PartitionInput>,
+    by: By,
+) -> Result<usize> {
+    let (database, name) = (&table.database_name, &table.name);
+    let wanted = partitions.clone();
+    let added = write.add_partitions(database, name, partitions, true, by)?;
+    for position in added.existing {
+        let Some(input) = wanted.get(position) else {
+            continue;
+        };
+        let found = write.partition_location(database, name, &input.values)?;
+        let same = match (&input.location, &found) {
+            (Some(wanted), Some(found)) => {
+                wanted.trim_end_matches('/') == found.trim_end_matches('/')
+            }
+            _ => false,
+        };
+        if !same {
+            return Err(CatalogError::invalid(format!(
+                "partition {} of table \"{}\" was registered with another location while rows were written to it; write them again",
+                input.values.join("/"),
+                table.full_name()
+            )));
+        }
+    }
+    Ok(added.added)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use super::*;
+    use crate::access::ScramVerifier;
+    use crate::model::{Column, StorageDescriptor};
+    use crate::store::{Control, Metastore, WriteLog};
+
+    async fn store() -> (SqliteStore, By) {
+        let store = SqliteStore::in_memory().unwrap();
+        let verifier = ScramVerifier::with_iterations("x", 1).unwrap();
+        store.create_user("ann", verifier, false).await.unwrap();
+        let by = By::User(store.snapshot().users["ann"].id);
+        store.create_database(named("sales"), false).await.unwrap();
+        (store, by)
+    }
+
+    fn named(name: &str) -> DatabaseInput {
+        DatabaseInput {
+            name: name.into(),
+            ..DatabaseInput::default()
+        }
+    }
+
+    fn table() -> TableInput {
+        TableInput {
+            name: "t".into(),
+            storage_descriptor: StorageDescriptor {
+                columns: vec![Column::new("a", "int")],
+                ..StorageDescriptor::default()
+            },
+            ..TableInput::default()
+        }
+    }
+
+    /// Makes every statement on a table of the file fail, as a crash at that point does.
+    async fn crash_at(store: &SqliteStore, event: &str) {
+        let sql =
+            format!("CREATE TRIGGER crash BEFORE {event} BEGIN SELECT RAISE(ABORT, 'crash'); END");
+        let created = store.write(move |write| Ok(write.tx.execute_batch(&sql)?));
+        created.await.unwrap();
+    }
+
+    async fn recover(store: &SqliteStore) {
+        let dropped = store.write(|write| Ok(write.tx.execute_batch("DROP TRIGGER crash")?));
+        dropped.await.unwrap();
+    }
+
+    /// What the file holds, whatever is in memory.
+    async fn rows(store: &SqliteStore, sql: &'static str) -> i64 {
+        let count = store.write(move |write| Ok(write.tx.query_row(sql, [], |row| row.get(0))?));
+        count.await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_table_is_created_with_its_owners_grant_or_not_at_all() {
+        let (store, ann) = store().await;
+        crash_at(&store, "INSERT ON grants").await;
+        let made = store.create_table_by("sales", table(), false, ann).await;
+        assert!(made.unwrap_err().to_string().contains("crash"));
+        let write = store.begin_write("sales", "t", Vec::new()).await.unwrap();
+        let commit = CommitWrite {
+            database: "sales".into(),
+            table: "t".into(),
+            expected: None,
+            definition: Some(table()),
+            partitions: Vec::new(),
+            files: 1,
+            discard: Vec::new(),
+            by: ann,
+        };
+        assert!(store.commit_write(write, commit.clone()).await.is_err());
+        let made = store
+            .create_database_by(named("lab"), false, ann, None)
+            .await;
+        assert!(made.is_err());
+        assert!(store.table("sales", "t").await.unwrap().is_none());
+        assert!(store.database("lab").await.unwrap().is_none());
+        assert_eq!(rows(&store, "SELECT count(*) FROM tables").await, 0);
+        assert_eq!(rows(&store, "SELECT count(*) FROM databases").await, 1);
+        assert_eq!(store.unfinished_writes().await.unwrap().len(), 1);
+        assert!(store.open_writes().hides(&write.file_name(0)));
+
+        recover(&store).await;
+        let made = store.commit_write(write, commit).await.unwrap().table;
+        let access = store.snapshot().access("ann").unwrap();
+        assert!(access.on_table(&made).unwrap().drop);
+        assert!(!store.open_writes().hides(&write.file_name(0)));
+    }
+
+    #[tokio::test]
+    async fn a_table_is_dropped_with_its_grants_or_not_at_all() {
+        let (store, ann) = store().await;
+        let made = store.create_table_by("sales", table(), false, ann).await;
+        let made = made.unwrap().value;
+        crash_at(&store, "DELETE ON grants").await;
+        assert!(
+            store
+                .drop_table_and_grants("sales", "t", false)
+                .await
+                .is_err()
+        );
+        assert!(
+            store
+                .drop_database_and_grants("sales", false, true)
+                .await
+                .is_err()
+        );
+        assert_eq!(rows(&store, "SELECT count(*) FROM tables").await, 1);
+        let access = store.snapshot().access("ann").unwrap();
+        assert!(access.on_table(&made).unwrap().drop);
+        recover(&store).await;
+        store
+            .drop_table_and_grants("sales", "t", false)
+            .await
+            .unwrap();
+        assert_eq!(rows(&store, "SELECT count(*) FROM grants").await, 0);
+    }
+
+    #[tokio::test]
+    async fn a_commit_that_the_log_does_not_record_changes_no_table() {
+        let (store, ann) = store().await;
+        let table_made = store.create_table_by("sales", table(), false, ann).await;
+        let expected = table_made.unwrap().value;
+        let write = store.begin_write("sales", "t", Vec::new()).await.unwrap();
+        crash_at(&store, "INSERT ON written").await;
+        let commit = CommitWrite {
+            database: "sales".into(),
+            table: "t".into(),
+            expected: Some(ExpectedTable {
+                id: expected.id,
+                version: expected.version_id,
+            }),
+            definition: Some(TableInput {
+                description: Some("next".into()),
+                ..table()
+            }),
+            partitions: Vec::new(),
+            files: 1,
+            discard: Vec::new(),
+            by: ann,
+        };
+        assert!(store.commit_write(write, commit.clone()).await.is_err());
+        let now = store.table("sales", "t").await.unwrap().unwrap();
+        assert_eq!(now, expected);
+        assert!(store.open_writes().hides(&write.file_name(0)));
+        recover(&store).await;
+        let committed = store.commit_write(write, commit).await.unwrap();
+        assert_eq!(committed.table.description.as_deref(), Some("next"));
+        assert_eq!(store.open_writes().commits(), 1);
+    }
+
+    #[tokio::test]
+    async fn the_write_log_commits_by_itself_for_a_table_of_another_store() {
+        let (store, _) = store().await;
+        let table_id = 4_711;
+        let mut writes = Vec::new();
+        for discard in [Vec::new(), vec!["s3://lake/t/".to_owned()]] {
+            let write = store.begin_write("sales", "t", Vec::new()).await.unwrap();
+            let record = WriteRecord {
+                table_id,
+                files: 2,
+                discard,
+            };
+            let discarded = store.record_commit(write, record.clone()).await.unwrap();
+            assert!(!store.open_writes().hides(&write.file_name(1)));
+            assert!(store.record_commit(write, record).await.is_err());
+            writes.push((write, discarded));
+        }
+        let (first, none) = &writes[0];
+        assert!(none.is_none());
+        let discarded = writes[1].1.as_ref().unwrap();
+        assert!(discarded.files[0].contains(&first.file_name(1)));
+        assert_eq!(
+            store.discarded().await.unwrap(),
+            std::slice::from_ref(discarded)
+        );
+        let written = "SELECT count(*) FROM written";
+        assert_eq!(rows(&store, written).await, 1);
+        store.forget_table(table_id).await.unwrap();
+        assert_eq!(rows(&store, written).await, 0);
+    }
+}

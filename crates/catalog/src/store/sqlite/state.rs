@@ -1,0 +1,66 @@
+//! What the store holds in memory: all databases and tables, and the partitions of tables in use.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use crate::error::{CatalogError, Kind, Result};
+use crate::model::{Database, StorageDescriptor, Table};
+use crate::partition::Partitions;
+use crate::store::{OpenWrites, TableVersion};
+
+/// All databases and tables at one moment. A change makes a new one.
+#[derive(Debug, Clone, Default)]
+pub(super) struct State {
+    pub(super) version: u64,
+    pub(super) databases: BTreeMap<String, Arc<DatabaseEntry>>,
+    pub(super) writes: OpenWrites,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct DatabaseEntry {
+    pub(super) database: Arc<Database>,
+    pub(super) tables: BTreeMap<String, TableEntry>,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct TableEntry {
+    pub(super) table: Arc<Table>,
+    /// As in [`Partitions::version`], also when the partitions are not in memory.
+    pub(super) partitions_version: u64,
+}
+
+/// The partitions of a table that has been used.
+#[derive(Debug, Clone)]
+pub(super) struct CachedPartitions {
+    pub(super) set: Arc<Partitions>,
+    /// By row id, so that partitions added later share them too.
+    pub(super) descriptors: HashMap<i64, Arc<StorageDescriptor>>,
+}
+
+impl State {
+    pub(super) fn entry(&self, database: &str, table: &str) -> Option<&TableEntry> {
+        self.databases.get(database)?.tables.get(table)
+    }
+
+    pub(super) fn table(&self, database: &str, name: &str) -> Option<&Arc<Table>> {
+        self.entry(database, name).map(|entry| &entry.table)
+    }
+
+    /// # Errors
+    /// `NotFound` for the database.
+    pub(super) fn database(&self, name: &str) -> Result<&Arc<DatabaseEntry>> {
+        self.databases
+            .get(name)
+            .ok_or_else(|| CatalogError::not_found(Kind::Database, name))
+    }
+}
+
+impl TableEntry {
+    pub(super) fn version(&self) -> TableVersion {
+        TableVersion {
+            id: self.table.id,
+            table: self.table.version_id,
+            partitions: self.partitions_version,
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! What holds for tables in every metastore of ours.
+
+use crate::error::{CatalogError, Result};
+use crate::model::{Column, StorageDescriptor, Table, TableInput, now};
+use crate::partition::{PartitionKey, default_location};
+
+/// How many former versions of a table are kept.
+pub(super) const KEPT_VERSIONS: u64 = 100;
+
+/// The next version of a table.
+///
+/// # Errors
+/// `Conflict` if `expected` is given and is not the current version.
+pub(super) fn next_version(old: &Table, input: TableInput, expected: Option<u64>) -> Result<Table> {
+    if let Some(expected) = expected.filter(|expected| *expected != old.version_id) {
+        return Err(CatalogError::Conflict {
+            table: old.full_name(),
+            expected,
+            found: old.version_id,
+        });
+    }
+    Ok(Table {
+        id: old.id,
+        database_id: old.database_id,
+        // A clock that was set back does not make an update older than the table.
+        update_time: now().max(old.update_time),
+        version_id: old.version_id + 1,
+        claim: old.claim,
+        outer_claim: old.outer_claim,
+        ..Table::of_input(input, &old.database_name, old.create_time)
+    })
+}
+
+/// A table under another name, as its next version.
+pub(super) fn renamed(old: &Table, new_name: String) -> Table {
+    Table {
+        name: new_name,
+        update_time: now().max(old.update_time),
+        version_id: old.version_id + 1,
+        ..old.clone()
+    }
+}
+
+/// Whether names and types are the same, which is what stored partitions depend on.
+pub(super) fn same_keys(left: &[Column], right: &[Column]) -> bool {
+    left.len() == right.len()
+        && left
+            .iter()
+            .zip(right)
+            .all(|(left, right)| left.name == right.name && left.data_type == right.data_type)
+}
+
+/// The error for other partition keys of a table that has partitions.
+pub(super) fn keys_are_fixed(table: &Table) -> CatalogError {
+    CatalogError::invalid(format!(
+        "the partition keys of table \"{}\" cannot change while it has partitions; drop the partitions or make a new table",
+        table.full_name()
+    ))
+}
+
+/// The location that is given for a partition, by itself or in its descriptor.
+///
+/// # Errors
+/// `InvalidInput` if there is none and the table has none either.
+pub(super) fn partition_location(
+    table: &Table,
+    location: Option<String>,
+    descriptor: Option<&StorageDescriptor>,
+) -> Result<Option<String>> {
+    let location = location.or_else(|| descriptor.and_then(|given| given.location.clone()));
+    if table.storage_descriptor.location.is_none() && location.is_none() {
+        return Err(CatalogError::invalid(format!(
+            "table \"{}\" has no location for its partitions to lie under; give the partition a location",
+            table.full_name()
+        )));
+    }
+    Ok(location)
+}
+
+/// The location if it is not the one that follows from the values anyway (a slash at the end does
+/// not matter).
+pub(super) fn own_location(
+    descriptor: &StorageDescriptor,
+    keys: &[PartitionKey],
+    values: &[String],
+    location: &str,
+) -> Option<String> {
+    let follows = descriptor.location.as_deref().is_some_and(|base| {
+        default_location(base, keys, values).trim_end_matches('/') == location.trim_end_matches('/')
+    });
+    (!follows).then(|| location.to_owned())
+}
