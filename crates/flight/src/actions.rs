@@ -11,6 +11,7 @@ use arrow_flight::{
 };
 use bytes::Bytes;
 use lakegate_error::{Code, Error, Result};
+use lakegate_gateway::detached::tokens::TokenKind;
 use lakegate_gateway::substrait_versions;
 use lakegate_proto::arrow::flight::protocol::close_session_result::Status as Closing;
 use lakegate_proto::arrow::flight::protocol::{
@@ -22,7 +23,6 @@ use tonic::{Request, Status};
 
 use super::auth::Caller;
 use super::info::{self, Part};
-use super::sessions::Kind;
 use super::statements::{no_transactions, unknown_handle};
 use super::status::{not_prepared, to_status};
 use super::{Door, session_options};
@@ -226,7 +226,7 @@ impl Door {
         asked: &SetSessionOptionsRequest,
     ) -> Result<Answer, Status> {
         match caller.by {
-            Some(Kind::Bearer | Kind::Cookie) => {
+            Some(TokenKind::Bearer | TokenKind::Cookie) => {
                 let result = session_options::set(&caller.session, asked).await;
                 Ok(Answer::of(&result))
             }
@@ -258,9 +258,9 @@ impl Door {
                 known = true;
                 cancelled |= found.value.cancel();
             }
-            if let Some(found) = self.polled.get(part.handle, owner, false) {
+            if let Some(stopped) = self.polled.cancel(part.handle, &caller.session.session) {
                 known = true;
-                cancelled |= found.value.cancel();
+                cancelled |= stopped;
             }
         }
         match (known, cancelled) {
@@ -283,10 +283,7 @@ impl Door {
             .tickets
             .get(part.handle, owner, true)
             .map(|found| found.expires)
-            .or_else(|| {
-                let found = self.polled.get(part.handle, owner, true)?;
-                Some(found.expires)
-            })
+            .or_else(|| self.polled.renew(part.handle, &caller.session.session))
             .ok_or_else(|| unknown_handle("ticket"))?;
         Ok(FlightEndpoint {
             expiration_time: Some(info::timestamp(expires)),

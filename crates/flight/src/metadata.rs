@@ -12,15 +12,15 @@ use arrow_flight::{FlightDescriptor, FlightInfo};
 use futures::StreamExt;
 use lakegate_error::{Error, Result};
 use lakegate_gateway::CATALOG;
+use lakegate_gateway::detached::executions::Started;
 use lakegate_gateway::{RelationFilter, RelationKind};
 use prost::Message;
 
 use super::Door;
 use super::auth::Caller;
 use super::delivery::{ArrowTypes, Delivery};
-use super::execution::Started;
 use super::info::flight_info;
-use super::stream::{Outgoing, Parcel};
+use super::stream::{Outgoing, StreamRequest};
 use super::{sql_info, types, xdbc};
 
 const TABLE: &str = "TABLE";
@@ -113,9 +113,9 @@ impl Door {
         let started = Started {
             schema: Arc::clone(&schema),
             batches: futures::stream::iter((batch.num_rows() > 0).then_some(Ok(batch))).boxed(),
-            tally: Arc::default(),
+            usage: Arc::default(),
         };
-        let parcel = Parcel {
+        let request = StreamRequest {
             schema,
             started,
             // Exactly as the schema says.
@@ -125,7 +125,7 @@ impl Door {
             },
             in_use: caller.session.enter(),
         };
-        Outgoing::new(parcel, &self.lanes).map(Some)
+        Outgoing::new(request, &self.streams).map(Some)
     }
 
     async fn catalog_batch(

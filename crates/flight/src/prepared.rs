@@ -11,13 +11,14 @@ use arrow_flight::{FlightDescriptor, FlightInfo};
 use bytes::Bytes;
 use lakegate_error::{Error, Result};
 use lakegate_gateway::Prepared;
+use lakegate_gateway::detached::executions::Values;
 use lakegate_gateway::detached::handles::{Found, Handle, New, Overflow};
 use parking_lot::Mutex;
 use tonic::Status;
 
 use super::Door;
 use super::auth::Caller;
-use super::execution::{Bound, Values};
+use super::bound::Bound;
 use super::info::schema_bytes;
 use super::parameters::{self, Received};
 use super::put::Incoming;
@@ -26,7 +27,7 @@ use super::statements::{announced, check_transaction, plan_bytes, unknown_handle
 use super::status::to_status;
 
 #[derive(Debug)]
-pub(super) struct Statement {
+pub(super) struct PreparedStatement {
     session: Arc<FlightSession>,
     /// As it was planned without values.
     original: Arc<Prepared>,
@@ -42,7 +43,7 @@ struct Binding {
     rows: Option<Arc<Vec<Values>>>,
 }
 
-impl Statement {
+impl PreparedStatement {
     /// What a query of this statement would run.
     ///
     /// Errors: it takes parameters, and none were bound.
@@ -52,11 +53,7 @@ impl Statement {
             Some(rows) => Arc::clone(rows),
             None => once(&self.original)?,
         };
-        Ok(Bound {
-            session: Arc::clone(&self.session),
-            prepared: Arc::clone(&bound.prepared),
-            rows,
-        })
+        Ok(Bound::new(&self.session, Arc::clone(&bound.prepared), rows))
     }
 }
 
@@ -107,7 +104,7 @@ impl Door {
         prepared: Prepared,
     ) -> Result<ActionCreatePreparedStatementResult> {
         let session = &caller.session;
-        let dataset_schema = match announced(&prepared, session.delivery()) {
+        let dataset_schema = match announced(&prepared, session.options.delivery()) {
             Some(schema) => schema_bytes(&schema)?,
             None => Bytes::new(),
         };
@@ -118,7 +115,7 @@ impl Door {
         };
         let weight = weight(&prepared);
         let prepared = Arc::new(prepared);
-        let statement = Arc::new(Statement {
+        let statement = Arc::new(PreparedStatement {
             session: Arc::clone(session),
             original: Arc::clone(&prepared),
             bound: Mutex::new(Binding {
@@ -152,7 +149,7 @@ impl Door {
         }
     }
 
-    fn prepared(&self, caller: &Caller, handle: &[u8]) -> Result<Found<Statement>> {
+    fn prepared(&self, caller: &Caller, handle: &[u8]) -> Result<Found<PreparedStatement>> {
         Handle::read(handle)
             .and_then(|handle| self.statements.get(handle, &caller.session.principal, true))
             .ok_or_else(|| unknown_handle("prepared statement"))
@@ -223,15 +220,15 @@ impl Door {
             .binding(&found.value, received)
             .await
             .map_err(to_status)?;
-        Ok(Bound {
-            session: Arc::clone(&found.value.session),
-            prepared: binding.prepared,
-            rows: binding.rows.unwrap_or_default(),
-        })
+        Ok(Bound::new(
+            &found.value.session,
+            binding.prepared,
+            binding.rows.unwrap_or_default(),
+        ))
     }
 
     /// The statement for the types of the values that were received, and the values for its types.
-    async fn binding(&self, statement: &Statement, received: Received) -> Result<Binding> {
+    async fn binding(&self, statement: &PreparedStatement, received: Received) -> Result<Binding> {
         let sent: Vec<DataType> = received
             .schema
             .iter()

@@ -14,7 +14,7 @@ use tonic::{Status, Streaming};
 
 use super::auth::Caller;
 use super::status::to_status;
-use super::{Door, execution, info, ingest};
+use super::{Door, info, ingest};
 
 /// What a client sends: a descriptor with the first message, then batches.
 pub(super) type Incoming = Peekable<Streaming<FlightData>>;
@@ -52,20 +52,12 @@ impl Door {
                     .bind_text(&caller.session, &query)
                     .await
                     .map_err(to_status)?;
-                updated(
-                    Box::pin(execution::update(&bound))
-                        .await
-                        .map_err(to_status)?,
-                )
+                updated(Box::pin(bound.update()).await.map_err(to_status)?)
             }
             Command::CommandPreparedStatementUpdate(update) => {
                 let handle = &update.prepared_statement_handle;
                 let bound = self.bind_for_update(caller, handle, incoming).await?;
-                updated(
-                    Box::pin(execution::update(&bound))
-                        .await
-                        .map_err(to_status)?,
-                )
+                updated(Box::pin(bound.update()).await.map_err(to_status)?)
             }
             Command::CommandPreparedStatementQuery(query) => {
                 let handle = query.prepared_statement_handle;
@@ -84,11 +76,7 @@ impl Door {
                     .bind_plan(&caller.session, &plan)
                     .await
                     .map_err(to_status)?;
-                updated(
-                    Box::pin(execution::update(&bound))
-                        .await
-                        .map_err(to_status)?,
-                )
+                updated(Box::pin(bound.update()).await.map_err(to_status)?)
             }
             other => {
                 return Err(to_status(Error::new(

@@ -43,7 +43,9 @@ pub(super) async fn set(
         let failed = if index >= MAX_OPTIONS {
             Some(ErrorValue::Error)
         } else if OPTIONS.contains(&lower.as_str()) {
-            let set = session.delivery.lock().set(&lower, value.as_deref());
+            let set = session
+                .options
+                .change(|delivery| delivery.set(&lower, value.as_deref()));
             set.err().map(|_| ErrorValue::InvalidValue)
         } else {
             match session.session.set_option(name, value.as_deref()).await {
@@ -63,7 +65,7 @@ pub(super) async fn set(
 
 /// All options that a session has, with their values.
 pub(super) fn get(session: &FlightSession) -> GetSessionOptionsResult {
-    let delivery = session.delivery();
+    let delivery = session.options.delivery();
     let own = OPTIONS.map(|name| (name.to_owned(), delivery.get(name)));
     let session_options = session
         .session

@@ -12,6 +12,7 @@ use arrow_flight::sql::{CommandStatementQuery, CommandStatementSubstraitPlan, Su
 use arrow_flight::{FlightDescriptor, FlightInfo};
 use bytes::Bytes;
 use lakegate_error::{Code, Error, Result};
+use lakegate_gateway::detached::executions::Started;
 use lakegate_gateway::detached::handles::{New, Overflow};
 use lakegate_gateway::{Prepared, QueryWatch};
 use parking_lot::Mutex;
@@ -19,11 +20,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::Door;
 use super::auth::Caller;
+use super::bound::Bound;
 use super::delivery::Delivery;
-use super::execution::{self, Bound, Started};
 use super::info::{Part, flight_info};
 use super::sessions::FlightSession;
-use super::stream::{Lane, Outgoing, Parcel};
+use super::stream::{OpenStream, Outgoing, StreamRequest};
 use super::types;
 
 /// What the memory of a statement is taken to be, beside its text: its tree, its columns.
@@ -48,7 +49,7 @@ enum State {
     /// Until its first row; cancelled by the token.
     Starting(CancellationToken),
     Started {
-        lane: Weak<Lane>,
+        stream: Weak<OpenStream>,
         query: Option<QueryWatch>,
     },
     Cancelled,
@@ -60,8 +61,8 @@ impl Ticket {
         let before = {
             let mut state = self.state.lock();
             match &*state {
-                State::Started { lane, .. }
-                    if lane.upgrade().is_none_or(|lane| !lane.is_open()) =>
+                State::Started { stream, .. }
+                    if stream.upgrade().is_none_or(|stream| !stream.is_open()) =>
                 {
                     return false;
                 }
@@ -71,12 +72,12 @@ impl Ticket {
         };
         match before {
             State::Starting(token) => token.cancel(),
-            State::Started { lane, query } => {
+            State::Started { stream, query } => {
                 if let Some(query) = query {
                     query.cancel();
                 }
-                if let Some(lane) = lane.upgrade() {
-                    lane.stop(cancelled());
+                if let Some(stream) = stream.upgrade() {
+                    stream.stop(cancelled());
                 }
             }
             State::Fresh | State::Cancelled => {}
@@ -157,11 +158,8 @@ fn without_parameters(session: &Arc<FlightSession>, prepared: Prepared) -> Resul
         ))
         .with_hint("prepare it and bind them"));
     }
-    Ok(Bound {
-        session: Arc::clone(session),
-        prepared: Arc::new(prepared),
-        rows: Arc::new(vec![Vec::new()]),
-    })
+    let once = Arc::new(vec![Vec::new()]);
+    Ok(Bound::new(session, Arc::new(prepared), once))
 }
 
 impl Door {
@@ -208,9 +206,9 @@ impl Door {
         bound: Bound,
         descriptor: FlightDescriptor,
     ) -> Result<FlightInfo> {
-        let delivery = session.delivery();
-        let schema = announced(&bound.prepared, delivery);
-        let weight = weight(&bound.prepared);
+        let delivery = session.options.delivery();
+        let schema = announced(bound.prepared(), delivery);
+        let weight = weight(bound.prepared());
         let ticket = Arc::new(Ticket {
             bound,
             delivery,
@@ -274,7 +272,7 @@ impl Door {
             }
         };
         if !fresh {
-            let started = Box::pin(execution::replay(&ticket.bound)).await;
+            let started = Box::pin(ticket.bound.executions.replay()).await;
             let started = started.map_err(|error| match error.code() {
                 Code::ResultNotStored => used_up(),
                 _ => error,
@@ -286,12 +284,12 @@ impl Door {
         let started = tokio::select! {
             biased;
             () = token.cancelled() => return Err(cancelled()),
-            started = Box::pin(execution::run(&ticket.bound)) => started?,
+            started = Box::pin(ticket.bound.executions.run()) => started?,
         };
-        let query = started.tally.query();
+        let query = started.usage.query();
         let outgoing = self.send(ticket, started)?;
         let started = State::Started {
-            lane: Arc::downgrade(outgoing.lane()),
+            stream: Arc::downgrade(outgoing.stream()),
             query,
         };
         attempt.succeeds(started)?;
@@ -302,26 +300,26 @@ impl Door {
     ///
     /// Errors: what running it fails with before its first row.
     pub async fn run_bound(&self, bound: &Bound) -> Result<Outgoing> {
-        let delivery = bound.session.delivery();
-        let started = Box::pin(execution::run(bound)).await?;
-        let parcel = Parcel {
+        let delivery = bound.session.options.delivery();
+        let started = Box::pin(bound.executions.run()).await?;
+        let request = StreamRequest {
             schema: types::result_schema(&started.schema, delivery.types),
             started,
             delivery,
             in_use: bound.session.enter(),
         };
-        Outgoing::new(parcel, &self.lanes)
+        Outgoing::new(request, &self.streams)
     }
 
     /// Errors: the result is not what the client was told.
     fn send(&self, ticket: &Ticket, started: Started) -> Result<Outgoing> {
-        let parcel = Parcel {
+        let request = StreamRequest {
             schema: ticket.checked(&started)?,
             started,
             delivery: ticket.delivery,
             in_use: ticket.bound.session.enter(),
         };
-        Outgoing::new(parcel, &self.lanes)
+        Outgoing::new(request, &self.streams)
     }
 }
 

@@ -22,6 +22,7 @@ use arrow_flight::utils::batches_to_flight_data;
 use bytes::Bytes;
 use futures::Stream;
 use lakegate_error::{Error, Result};
+use lakegate_gateway::detached::executions::{Started, UsageTotal};
 use lakegate_gateway::{Gateway, client_stalled};
 use parking_lot::Mutex;
 use tokio::time::Sleep;
@@ -29,7 +30,6 @@ use tonic::Status;
 
 use super::delivery::Delivery;
 use super::encoding::Encoding;
-use super::execution::{Started, Tally};
 use super::sessions::InUse;
 use super::status::status;
 
@@ -38,12 +38,12 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// A stream that is being sent, as those see it who may stop it.
 #[derive(Default)]
-pub(super) struct Lane {
-    state: Mutex<LaneState>,
+pub(super) struct OpenStream {
+    state: Mutex<OpenStreamState>,
 }
 
 #[derive(Default)]
-struct LaneState {
+struct OpenStreamState {
     /// `None`: it has ended, or was stopped.
     source: Option<Source>,
     /// Told next, and then nothing more.
@@ -53,13 +53,13 @@ struct LaneState {
     unread_since: Option<Instant>,
 }
 
-impl std::fmt::Debug for Lane {
+impl std::fmt::Debug for OpenStream {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Lane").finish_non_exhaustive()
+        f.debug_struct("OpenStream").finish_non_exhaustive()
     }
 }
 
-impl Lane {
+impl OpenStream {
     /// Ends the stream with an error, wherever it is.
     pub fn stop(&self, error: Error) {
         let (source, waker) = {
@@ -83,15 +83,15 @@ impl Lane {
 
 /// The streams of one door.
 #[derive(Debug)]
-pub(super) struct Lanes {
+pub(super) struct OpenStreams {
     /// On whose threads large results are encoded.
     gateway: Arc<Gateway>,
     /// What a message with rows weighs, about.
     message_bytes: usize,
-    open: Mutex<(u64, HashMap<u64, Weak<Lane>>)>,
+    open: Mutex<(u64, HashMap<u64, Weak<OpenStream>>)>,
 }
 
-impl Lanes {
+impl OpenStreams {
     pub fn new(gateway: Arc<Gateway>, message_bytes: usize) -> Self {
         Self {
             gateway,
@@ -100,31 +100,31 @@ impl Lanes {
         }
     }
 
-    fn add(&self, lane: &Arc<Lane>) {
+    fn add(&self, stream: &Arc<OpenStream>) {
         let mut open = self.open.lock();
         open.0 += 1;
         let id = open.0;
-        open.1.insert(id, Arc::downgrade(lane));
+        open.1.insert(id, Arc::downgrade(stream));
     }
 
     /// Stops the streams that their clients have not read for so long.
     pub fn stop_stalled(&self, timeout: Duration) {
-        let lanes: Vec<Arc<Lane>> = {
+        let streams: Vec<Arc<OpenStream>> = {
             let mut open = self.open.lock();
-            open.1.retain(|_, lane| lane.strong_count() > 0);
+            open.1.retain(|_, stream| stream.strong_count() > 0);
             open.1.values().filter_map(Weak::upgrade).collect()
         };
-        for lane in lanes {
-            let unread = lane.state.lock().unread_since;
+        for stream in streams {
+            let unread = stream.state.lock().unread_since;
             if unread.is_some_and(|since| since.elapsed() > timeout) {
-                lane.stop(client_stalled(timeout));
+                stream.stop(client_stalled(timeout));
             }
         }
     }
 }
 
 /// What is sent, and how.
-pub(super) struct Parcel {
+pub(super) struct StreamRequest {
     /// Of every batch, as [`super::types::conform`] takes it.
     pub schema: SchemaRef,
     pub started: Started,
@@ -135,7 +135,7 @@ pub(super) struct Parcel {
 struct Source {
     encoding: Encoding,
     schema: SchemaRef,
-    tally: Arc<Tally>,
+    usage: Arc<UsageTotal>,
     /// The message that goes out next, and whether it is a batch.
     held: Option<(FlightData, bool)>,
     seen_schema: bool,
@@ -147,48 +147,48 @@ struct Source {
 
 /// The answer to DoGet.
 pub(super) struct Outgoing {
-    lane: Arc<Lane>,
+    stream: Arc<OpenStream>,
     keep_alive: Pin<Box<Sleep>>,
 }
 
 impl Outgoing {
     /// Errors: the delivery cannot be encoded.
-    pub fn new(parcel: Parcel, lanes: &Lanes) -> Result<Self> {
-        let Parcel {
+    pub fn new(request: StreamRequest, streams: &OpenStreams) -> Result<Self> {
+        let StreamRequest {
             schema,
             started,
             delivery,
             in_use,
-        } = parcel;
-        let gateway = Arc::clone(&lanes.gateway);
+        } = request;
+        let gateway = Arc::clone(&streams.gateway);
         let encoding = Encoding::new(
             started.batches,
             &schema,
             delivery,
             gateway,
-            lanes.message_bytes,
-            started.tally.query(),
+            streams.message_bytes,
+            started.usage.query(),
         )?;
-        let lane = Arc::new(Lane::default());
-        lane.state.lock().source = Some(Source {
+        let stream = Arc::new(OpenStream::default());
+        stream.state.lock().source = Some(Source {
             encoding,
             schema,
-            tally: started.tally,
+            usage: started.usage,
             held: None,
             seen_schema: false,
             ready: VecDeque::new(),
             ended: false,
             _in_use: in_use,
         });
-        lanes.add(&lane);
+        streams.add(&stream);
         Ok(Self {
-            lane,
+            stream,
             keep_alive: Box::pin(tokio::time::sleep(KEEP_ALIVE)),
         })
     }
 
-    pub fn lane(&self) -> &Arc<Lane> {
-        &self.lane
+    pub fn stream(&self) -> &Arc<OpenStream> {
+        &self.stream
     }
 }
 
@@ -230,7 +230,7 @@ impl Source {
 
     /// The usage travels with the last batch, or with an empty one where the last has already gone.
     fn finish(&mut self) {
-        let usage = serde_json::to_vec(&self.tally.usage()).unwrap_or_default();
+        let usage = serde_json::to_vec(&self.usage.usage()).unwrap_or_default();
         let usage = Bytes::from(usage);
         match self.held.take() {
             Some((mut last, true)) => {
@@ -270,7 +270,7 @@ impl Source {
             },
             other => Error::internal(format!("a result cannot be sent: {other}")),
         };
-        match (error.query_id(), self.tally.query()) {
+        match (error.query_id(), self.usage.query()) {
             (None, Some(query)) => error.with_query(query.id()),
             _ => error,
         }
@@ -281,8 +281,8 @@ impl Stream for Outgoing {
     type Item = Result<FlightData, Status>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let lane = Arc::clone(&self.lane);
-        let mut state = lane.state.lock();
+        let stream = Arc::clone(&self.stream);
+        let mut state = stream.state.lock();
         state.unread_since = None;
         if let Some(error) = state.error.take() {
             return Poll::Ready(Some(Err(status(&error))));
@@ -314,7 +314,7 @@ impl Stream for Outgoing {
                 if let Some(query) = state
                     .source
                     .as_ref()
-                    .and_then(|source| source.tally.query())
+                    .and_then(|source| source.usage.query())
                 {
                     query.client_takes();
                 }
@@ -333,7 +333,7 @@ impl Stream for Outgoing {
 
 impl Drop for Outgoing {
     fn drop(&mut self) {
-        let source = self.lane.state.lock().source.take();
+        let source = self.stream.state.lock().source.take();
         drop(source);
     }
 }

@@ -1,0 +1,574 @@
+//! Stored results: in memory while they are small, in a file of the spill directory beyond that.
+//!
+//! ```text
+//!  batch ─ cut ─ plain ─┬─▶ memory, reserved in the engine's pool
+//!                       └─▶ file: each batch an Arrow IPC stream of its own, found by its offset
+//! ```
+//!
+//! A batch in the file stands by itself, with its schema and dictionaries: any range of batches is read without those
+//! before it, while others read too, and a reader holds one batch.
+
+use std::fs::File;
+use std::io::{BufReader, BufWriter, Seek, SeekFrom, Write};
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow::array::{RecordBatch, UInt32Array};
+use arrow::compute::take_record_batch;
+use arrow::datatypes::SchemaRef;
+use arrow::error::ArrowError;
+use arrow::ipc::reader::StreamReader;
+use arrow::ipc::writer::StreamWriter;
+use datafusion::execution::spill_file::{SpillFile, SpillWriter};
+use futures::StreamExt;
+use lakegate_error::{Code, Error, Result};
+use lakegate_lake::sizes::bytes_in;
+
+use crate::BatchStream;
+use crate::detached::quota::Account;
+use crate::results::plain;
+
+/// Bytes of a stored batch, about; a row that is larger is a batch of its own.
+const BATCH_BYTES: usize = 4 << 20;
+/// Bytes that are written to a file at once.
+const WRITE_BUFFER: usize = 256 << 10;
+/// A batch that holds so many times the bytes of its rows is copied.
+const SLACK: usize = 2;
+
+/// One batch of a stored result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BatchSize {
+    pub rows: usize,
+    /// In memory.
+    pub bytes: usize,
+}
+
+/// A result, or its beginning, that can be read any number of times.
+#[derive(Debug)]
+pub struct StoredResult {
+    schema: SchemaRef,
+    sizes: Vec<BatchSize>,
+    place: Place,
+    /// Given back when the result is dropped, which is after its last reader.
+    _account: Account,
+}
+
+enum Place {
+    Memory(Vec<RecordBatch>),
+    Disk {
+        file: Arc<dyn SpillFile>,
+        /// Of each batch.
+        offsets: Vec<u64>,
+    },
+}
+
+impl std::fmt::Debug for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Place::Memory(batches) => f.debug_tuple("Memory").field(&batches.len()).finish(),
+            Place::Disk { file, offsets } => f
+                .debug_struct("Disk")
+                .field("path", &file.path())
+                .field("batches", &offsets.len())
+                .finish(),
+        }
+    }
+}
+
+impl StoredResult {
+    /// The schema of the result as the engine has it. Batches may have plain types where it has views.
+    pub fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// The batches in their order.
+    pub fn batches(&self) -> &[BatchSize] {
+        &self.sizes
+    }
+
+    /// Reads the batches of a range, one at a time.
+    pub fn read(self: &Arc<Self>, batches: Range<usize>) -> BatchStream {
+        let result = Arc::clone(self);
+        let batches = batches.start..batches.end.min(self.sizes.len());
+        if let Place::Memory(_) = &self.place {
+            return futures::stream::iter(batches)
+                .filter_map(move |index| std::future::ready(result.in_memory(index).map(Ok)))
+                .boxed();
+        }
+        let reader = (result, None, batches);
+        futures::stream::try_unfold(reader, |(result, file, mut batches)| async move {
+            let Some(index) = batches.next() else {
+                return Ok(None);
+            };
+            let reading = tokio::task::spawn_blocking(move || {
+                let (batch, file) = result.on_disk(index, file)?;
+                Ok((batch, (result, Some(file), batches)))
+            });
+            reading.await.map_err(|error| unreadable(&error))?.map(Some)
+        })
+        .boxed()
+    }
+
+    fn in_memory(&self, index: usize) -> Option<RecordBatch> {
+        match &self.place {
+            Place::Memory(batches) => batches.get(index).cloned(),
+            Place::Disk { .. } => None,
+        }
+    }
+
+    /// Reads one batch. `open`: the file, if this reader has opened it already.
+    fn on_disk(
+        &self,
+        index: usize,
+        open: Option<BufReader<File>>,
+    ) -> Result<(RecordBatch, BufReader<File>)> {
+        let missing = || Error::internal("a stored result has no such batch");
+        let Place::Disk { file, offsets } = &self.place else {
+            return Err(missing());
+        };
+        let mut reader = match open {
+            Some(reader) => reader,
+            None => {
+                let path = file.path().ok_or_else(missing)?;
+                BufReader::new(File::open(path).map_err(|error| unreadable(&error))?)
+            }
+        };
+        let offset = *offsets.get(index).ok_or_else(missing)?;
+        reader
+            .seek(SeekFrom::Start(offset))
+            .map_err(|error| unreadable(&error))?;
+        let mut stream =
+            StreamReader::try_new(&mut reader, None).map_err(|error| unreadable(&error))?;
+        let batch = stream.next().ok_or_else(missing)?;
+        let batch = batch.map_err(|error| unreadable(&error))?;
+        drop(stream);
+        Ok((batch, reader))
+    }
+}
+
+fn unreadable(error: &dyn std::fmt::Display) -> Error {
+    Error::new(
+        Code::Storage,
+        format!("a stored result cannot be read: {error}"),
+    )
+}
+
+/// Takes the batches of a result as they come.
+#[derive(Debug)]
+pub(crate) struct ResultWriter {
+    schema: SchemaRef,
+    account: Account,
+    memory: Vec<RecordBatch>,
+    file: Option<BatchFile>,
+    sizes: Vec<BatchSize>,
+}
+
+impl ResultWriter {
+    pub fn new(schema: SchemaRef, account: Account) -> Self {
+        Self {
+            schema,
+            account,
+            memory: Vec::new(),
+            file: None,
+            sizes: Vec::new(),
+        }
+    }
+
+    /// Stores a batch. Returns what is not stored of it, if the result outgrows the bounds with it.
+    ///
+    /// # Errors
+    ///
+    /// The spill directory is full, or cannot be written.
+    pub async fn write(&mut self, batch: RecordBatch) -> Result<Option<RecordBatch>> {
+        let (rows, each) = (batch.num_rows(), rows_of_part(&batch));
+        let mut start = 0;
+        while start < rows {
+            let part = batch.slice(start, each.min(rows - start));
+            if !self.write_part(plain(part, usize::MAX)).await? {
+                return Ok(Some(batch.slice(start, rows - start)));
+            }
+            start += each;
+        }
+        Ok(None)
+    }
+
+    /// Returns whether there was room for it.
+    async fn write_part(&mut self, batch: RecordBatch) -> Result<bool> {
+        let mut size = BatchSize {
+            rows: batch.num_rows(),
+            bytes: bytes_in(&batch),
+        };
+        if self.file.is_none() {
+            let batch = compact(batch.clone(), size.bytes);
+            let bytes = batch.get_array_memory_size();
+            if self.account.take_memory(bytes) {
+                size.bytes = bytes;
+                self.memory.push(batch);
+                self.sizes.push(size);
+                return Ok(true);
+            }
+        }
+        if !self.account.take_disk(size.bytes as u64) {
+            return Ok(false);
+        }
+        let mut file = match self.file.take() {
+            Some(file) => file,
+            None => self.spill().await?,
+        };
+        file = file.write(batch).await?;
+        self.account.settle_disk(file.written());
+        self.file = Some(file);
+        self.sizes.push(size);
+        Ok(true)
+    }
+
+    /// Moves what is in memory to a new file.
+    async fn spill(&mut self) -> Result<BatchFile> {
+        let mut file = BatchFile::create(self.account.space().file("stored result")?)?;
+        for batch in std::mem::take(&mut self.memory) {
+            file = file.write(batch).await?;
+        }
+        self.account.moved_to_disk(file.written());
+        Ok(file)
+    }
+
+    /// What was stored.
+    pub fn finish(self) -> Arc<StoredResult> {
+        let place = match self.file {
+            Some(file) => Place::Disk {
+                file: file.file,
+                offsets: file.offsets,
+            },
+            None => Place::Memory(self.memory),
+        };
+        Arc::new(StoredResult {
+            schema: self.schema,
+            sizes: self.sizes,
+            place,
+            _account: self.account,
+        })
+    }
+}
+
+/// Rows of each part that a batch is cut into.
+fn rows_of_part(batch: &RecordBatch) -> usize {
+    let rows = batch.num_rows().max(1);
+    let parts = bytes_in(batch).div_ceil(BATCH_BYTES).clamp(1, rows);
+    rows.div_ceil(parts)
+}
+
+/// The batch by itself, without the buffers of a larger one that it is a slice of.
+fn compact(batch: RecordBatch, bytes: usize) -> RecordBatch {
+    if batch.get_array_memory_size() / SLACK <= bytes.max(4096) {
+        return batch;
+    }
+    let Ok(rows) = u32::try_from(batch.num_rows()) else {
+        return batch;
+    };
+    let all = UInt32Array::from_iter_values(0..rows);
+    take_record_batch(&batch, &all).unwrap_or(batch)
+}
+
+/// A file of batches that is written.
+struct BatchFile {
+    file: Arc<dyn SpillFile>,
+    writer: Counted<BufWriter<Box<dyn SpillWriter>>>,
+    offsets: Vec<u64>,
+}
+
+impl std::fmt::Debug for BatchFile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("BatchFile")
+            .field("path", &self.file.path())
+            .field("written", &self.written())
+            .finish_non_exhaustive()
+    }
+}
+
+impl BatchFile {
+    fn create(file: Arc<dyn SpillFile>) -> Result<Self> {
+        let writer = file.open_writer().map_err(lakegate_error::from_engine)?;
+        let writer = BufWriter::with_capacity(WRITE_BUFFER, writer);
+        Ok(Self {
+            file,
+            writer: Counted { writer, written: 0 },
+            offsets: Vec::new(),
+        })
+    }
+
+    /// Bytes of the file.
+    fn written(&self) -> u64 {
+        self.writer.written
+    }
+
+    /// Adds a batch, on a thread that may wait for the disk.
+    ///
+    /// # Errors
+    ///
+    /// The spill directory is full, or cannot be written.
+    async fn write(mut self, batch: RecordBatch) -> Result<Self> {
+        let writing = tokio::task::spawn_blocking(move || {
+            self.offsets.push(self.writer.written);
+            encode(&mut self.writer, &batch).map_err(unwritable)?;
+            Ok(self)
+        });
+        let written = writing.await;
+        written.map_err(|error| Error::internal(format!("a result cannot be stored: {error}")))?
+    }
+}
+
+fn encode(writer: &mut impl Write, batch: &RecordBatch) -> std::result::Result<(), ArrowError> {
+    let mut stream = StreamWriter::try_new(&mut *writer, &batch.schema())?;
+    stream.write(batch)?;
+    stream.finish()?;
+    writer.flush()?;
+    Ok(())
+}
+
+/// Tells a full disk, and a spill limit that is reached, from other errors.
+fn unwritable(error: ArrowError) -> Error {
+    use std::io::ErrorKind;
+    let text = error.to_string();
+    let full = match &error {
+        ArrowError::IoError(_, io) => {
+            matches!(io.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
+        }
+        _ => false,
+    };
+    // The engine's own words for the limit.
+    if full || text.contains("used disk space during the spilling") {
+        return Error::new(
+            Code::OutOfSpillSpace,
+            "there is no space left to store the result in the spill directory",
+        )
+        .with_hint("select less, or raise engine.spill_limit");
+    }
+    Error::new(
+        Code::Storage,
+        format!("a result cannot be written to the spill directory: {text}"),
+    )
+}
+
+/// Counts what is written.
+struct Counted<W> {
+    writer: W,
+    written: u64,
+}
+
+impl<W: Write> Write for Counted<W> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let written = self.writer.write(bytes)?;
+        self.written += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.writer.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+    use std::os::unix::fs::PermissionsExt;
+
+    use arrow::array::{ArrayRef, AsArray, Int64Array, StringViewArray};
+    use arrow::datatypes::{DataType, Int64Type};
+    use futures::TryStreamExt;
+
+    use super::*;
+    use crate::Principal;
+    use crate::detached::quota::Quota;
+    use crate::detached::quota::tests::{engine, limits};
+
+    fn numbers(rows: Range<i64>) -> RecordBatch {
+        let texts = rows
+            .clone()
+            .map(|n| format!("a text of more than twelve bytes {n}"));
+        let texts: ArrayRef = Arc::new(StringViewArray::from_iter_values(texts));
+        let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(rows));
+        RecordBatch::try_from_iter([("n", numbers), ("t", texts)]).unwrap()
+    }
+
+    fn first_numbers(batches: &[RecordBatch]) -> Vec<i64> {
+        batches
+            .iter()
+            .flat_map(|batch| {
+                batch
+                    .column(0)
+                    .as_primitive::<Int64Type>()
+                    .values()
+                    .to_vec()
+            })
+            .collect()
+    }
+
+    /// Writes batches of 1000 rows; `None` for what was not stored.
+    async fn stored(quota: &Arc<Quota>, user: i64, batches: i64) -> (Arc<StoredResult>, usize) {
+        let account = quota.open(&Principal::sample("user", user)).unwrap();
+        let mut writer = ResultWriter::new(numbers(0..0).schema(), account);
+        for batch in 0..batches {
+            let rows = numbers(batch * 1000..(batch + 1) * 1000);
+            if let Some(rest) = writer.write(rows).await.unwrap() {
+                return (writer.finish(), rest.num_rows());
+            }
+        }
+        (writer.finish(), 0)
+    }
+
+    async fn rows_of(result: &Arc<StoredResult>, batches: Range<usize>) -> Vec<i64> {
+        let batches: Vec<_> = result.read(batches).try_collect().await.unwrap();
+        first_numbers(&batches)
+    }
+
+    #[tokio::test]
+    async fn small_result_is_in_memory_which_is_counted_until_it_is_dropped() {
+        let (engine, _folder) = engine();
+        let space = engine.space();
+        let quota = Quota::new(limits(), space.clone());
+        let (result, rest) = stored(&quota, 1, 5).await;
+        assert_eq!((rest, result.batches().len()), (0, 5));
+        let held: usize = result.batches().iter().map(|batch| batch.bytes).sum();
+        assert_eq!(space.reserved(), held);
+        assert_eq!(space.disk_used(), 0);
+        assert_eq!(
+            rows_of(&result, 1..3).await,
+            (1000..3000).collect::<Vec<_>>()
+        );
+        let reader = result.read(0..5);
+        drop(result);
+        assert_eq!(space.reserved(), held, "it is still read");
+        drop(reader);
+        assert_eq!(space.reserved(), 0);
+    }
+
+    #[tokio::test]
+    async fn larger_result_is_in_a_file_that_is_gone_when_it_is_dropped() {
+        let (engine, folder) = engine();
+        let space = engine.space();
+        let quota = Quota::new(limits(), space.clone());
+        let (result, rest) = stored(&quota, 1, 30).await;
+        assert_eq!((rest, result.batches().len()), (0, 30));
+        assert_eq!(space.reserved(), 0);
+        assert!(space.disk_used() > 1 << 20);
+        let Place::Disk { file, .. } = &result.place else {
+            panic!("it is in memory")
+        };
+        let path = file.path().unwrap().to_owned();
+        assert!(path.starts_with(folder.path()));
+        let mode = |path: &std::path::Path| path.metadata().unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(&path), 0o600);
+        assert_eq!(mode(path.parent().unwrap()), 0o700);
+        // Any range, again and again, also side by side.
+        let (some, all) = tokio::join!(rows_of(&result, 7..9), rows_of(&result, 0..30));
+        assert_eq!(some, (7000..9000).collect::<Vec<_>>());
+        assert_eq!(all, (0..30_000).collect::<Vec<_>>());
+        let mut reader = result.read(0..30);
+        reader.try_next().await.unwrap().unwrap();
+        drop(result);
+        assert_eq!(
+            reader.try_fold(1, async |n, _| Ok(n + 1)).await.unwrap(),
+            30
+        );
+        assert!(!path.exists());
+        assert_eq!(space.disk_used(), 0);
+    }
+
+    #[tokio::test]
+    async fn result_beyond_the_bounds_is_stored_as_far_as_they_go() {
+        let (engine, _folder) = engine();
+        let quota = Quota::new(limits(), engine.space());
+        let (result, rest) = stored(&quota, 1, 200).await;
+        assert_eq!(rest, 1000);
+        let rows = rows_of(&result, 0..usize::MAX).await;
+        assert_eq!(rows.len(), result.batches().len() * 1000);
+        let bytes: usize = result.batches().iter().map(|batch| batch.bytes).sum();
+        assert!((3 << 20..=4 << 20).contains(&bytes), "{bytes}");
+    }
+
+    #[tokio::test]
+    async fn one_users_results_leave_room_for_anothers() {
+        let (engine, _folder) = engine();
+        let space = engine.space();
+        let quota = Quota::new(limits(), space.clone());
+        // As much as fits: one in memory, one that is spilled as the user's memory is taken.
+        let (first, _) = stored(&quota, 1, 14).await;
+        let (second, _) = stored(&quota, 1, 14).await;
+        assert!(matches!(first.place, Place::Memory(_)));
+        assert!(matches!(second.place, Place::Disk { .. }));
+        assert!(space.reserved() <= limits().memory_per_user);
+        let (other, rest) = stored(&quota, 2, 14).await;
+        assert!(matches!(other.place, Place::Memory(_)));
+        assert_eq!(rest, 0);
+    }
+
+    #[tokio::test]
+    async fn full_spill_directory_is_an_error_that_says_so() {
+        let (engine, _folder) = engine();
+        let space = engine.space();
+        let quota = Quota::new(limits(), space.clone());
+        // A query has spilled as much as it may.
+        let taken = space.file("a sort").unwrap();
+        let mut writer = taken.open_writer().unwrap();
+        writer.write_all(&vec![0; (64 << 20) - 1000]).unwrap();
+        let account = quota.open(&Principal::sample("user", 1)).unwrap();
+        let mut writer = ResultWriter::new(numbers(0..0).schema(), account);
+        let mut failed = None;
+        for batch in 0..30 {
+            let rows = numbers(batch * 1000..(batch + 1) * 1000);
+            if let Err(error) = writer.write(rows).await {
+                failed = Some(error);
+                break;
+            }
+        }
+        assert_eq!(failed.unwrap().code(), Code::OutOfSpillSpace);
+        drop(writer);
+        assert_eq!(space.reserved(), 0);
+        assert!(space.disk_used() < 64 << 20);
+    }
+
+    #[tokio::test]
+    async fn stored_batches_hold_nothing_but_their_rows() {
+        let (engine, _folder) = engine();
+        let quota = Quota::new(limits(), engine.space());
+        let account = quota.open(&Principal::sample("user", 1)).unwrap();
+        let mut writer = ResultWriter::new(numbers(0..0).schema(), account);
+        let large = numbers(0..100_000);
+        writer.write(large.slice(500, 10)).await.unwrap();
+        let result = writer.finish();
+        assert!(result.batches()[0].bytes < 10_000, "{:?}", result.batches());
+        let batch = result.read(0..1).try_next().await.unwrap().unwrap();
+        assert_eq!(batch.column(1).data_type(), &DataType::Utf8);
+        assert_eq!(result.schema().field(1).data_type(), &DataType::Utf8View);
+        assert_eq!(first_numbers(&[batch]), (500..510).collect::<Vec<_>>());
+    }
+
+    #[tokio::test]
+    async fn large_batch_is_stored_in_parts() {
+        let (engine, _folder) = engine();
+        let quota = Quota::new(
+            crate::detached::quota::DetachedLimits {
+                bytes_per_result: 1 << 30,
+                bytes_per_user: 1 << 30,
+                ..limits()
+            },
+            engine.space(),
+        );
+        let account = quota.open(&Principal::sample("user", 1)).unwrap();
+        let mut writer = ResultWriter::new(numbers(0..0).schema(), account);
+        let rest = writer.write(numbers(0..90_000)).await.unwrap();
+        assert!(rest.is_none());
+        let result = writer.finish();
+        assert!(result.batches().len() > 1);
+        assert!(
+            result
+                .batches()
+                .iter()
+                .all(|batch| batch.bytes <= BATCH_BYTES)
+        );
+        assert_eq!(
+            rows_of(&result, 0..9).await,
+            (0..90_000).collect::<Vec<_>>()
+        );
+    }
+}
