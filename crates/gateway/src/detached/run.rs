@@ -16,10 +16,10 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::detached::executions::{Executions, Started, UsageTotal};
+use crate::BatchStream;
+use crate::detached::executions::{Started, UsageTotal};
 use crate::detached::quota::Account;
 use crate::detached::store::{ResultWriter, StoredResult};
-use crate::{BatchStream, Grants};
 
 /// How far a run is.
 #[derive(Debug, Clone)]
@@ -35,8 +35,6 @@ pub enum RunState {
 pub struct Run {
     state: watch::Sender<RunState>,
     cancel: CancellationToken,
-    /// What the principal held before the query began.
-    grants: Grants,
     usage: OnceLock<Arc<UsageTotal>>,
     /// The one reading of a result that overflowed.
     once: Mutex<Option<Rest>>,
@@ -57,11 +55,10 @@ impl std::fmt::Debug for Rest {
 }
 
 impl Run {
-    pub(super) fn new(grants: Grants) -> Arc<Self> {
+    pub(super) fn new() -> Arc<Self> {
         Arc::new(Self {
             state: watch::Sender::new(RunState::Running),
             cancel: CancellationToken::new(),
-            grants,
             usage: OnceLock::new(),
             once: Mutex::default(),
         })
@@ -69,17 +66,17 @@ impl Run {
 
     /// Runs until the result is stored, the store has no room for more of it, or it fails.
     ///
-    /// `guard`: kept until the query has ended, such as the use of its session.
+    /// `start`: begins the query. `guard`: kept until the query has ended, such as the use of its session.
     pub(super) async fn drive<G: Send + 'static>(
         self: Arc<Self>,
-        executions: Executions,
+        start: impl Future<Output = Result<Started>>,
         account: Account,
         guard: G,
     ) {
         let ended = tokio::select! {
             biased;
             () = self.cancel.cancelled() => Err(cancelled()),
-            ended = self.store(&executions, account, guard) => ended,
+            ended = self.store(start, account, guard) => ended,
         };
         let (state, rest) = ended.unwrap_or_else(|error| (RunState::Failed(error), None));
         // Dropped after the locks are released, if it was cancelled meanwhile.
@@ -96,16 +93,15 @@ impl Run {
 
     async fn store<G: Send + 'static>(
         &self,
-        executions: &Executions,
+        start: impl Future<Output = Result<Started>>,
         account: Account,
         guard: G,
     ) -> Result<(RunState, Option<Rest>)> {
-        let started = Box::pin(executions.run()).await?;
         let Started {
             schema,
             batches,
             usage,
-        } = started;
+        } = start.await?;
         let _ = self.usage.set(usage);
         let mut batches = batches.map(move |batch| {
             let _until_then = &guard;
@@ -197,11 +193,6 @@ impl Run {
             usage: self.usage(),
         })
     }
-
-    /// What the principal held before the query began.
-    pub(super) fn grants(&self) -> &Grants {
-        &self.grants
-    }
 }
 
 fn cancelled() -> Error {
@@ -209,4 +200,156 @@ fn cancelled() -> Error {
         Code::QueryCancelled,
         "canceling statement due to user request",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+    use arrow::array::{ArrayRef, Int64Array, RecordBatch};
+    use futures::{Stream, TryStreamExt};
+    use lakegate_engine::{Engine, Space};
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::Principal;
+    use crate::detached::quota::Quota;
+    use crate::detached::quota::tests::{engine, limits};
+
+    const SOON: Duration = Duration::from_secs(10);
+
+    fn batch(rows: i64) -> RecordBatch {
+        let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(0..rows));
+        RecordBatch::try_from_iter([("n", numbers)]).unwrap()
+    }
+
+    struct House {
+        space: Space,
+        quota: Arc<Quota>,
+        _engine: Engine,
+        _folder: TempDir,
+    }
+
+    impl House {
+        fn new() -> Self {
+            let (engine, folder) = engine();
+            Self {
+                space: engine.space(),
+                quota: Quota::new(limits(), engine.space()),
+                _engine: engine,
+                _folder: folder,
+            }
+        }
+
+        /// Runs a query with these batches. The guard is dropped when the query has ended.
+        fn run(
+            &self,
+            batches: impl Stream<Item = Result<RecordBatch>> + Send + 'static,
+        ) -> (Arc<Run>, Arc<()>) {
+            let account = self.quota.open(&Principal::sample("user", 1)).unwrap();
+            let started = Started {
+                schema: batch(0).schema(),
+                batches: batches.boxed(),
+                usage: Arc::default(),
+            };
+            let (run, guard) = (Run::new(), Arc::new(()));
+            let start = std::future::ready(Ok(started));
+            tokio::spawn(Arc::clone(&run).drive(start, account, Arc::clone(&guard)));
+            (run, guard)
+        }
+
+        fn holds_nothing(&self) -> bool {
+            self.space.reserved() == 0 && self.space.disk_used() == 0
+        }
+    }
+
+    fn batches(count: usize) -> impl Stream<Item = Result<RecordBatch>> + Send + 'static {
+        futures::stream::iter(vec![Ok(batch(1000)); count])
+    }
+
+    async fn rows(batches: BatchStream) -> usize {
+        let rows = batches.try_fold(0, async |rows, batch| Ok(rows + batch.num_rows()));
+        rows.await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn stored_result_is_read_again_and_again_and_gone_with_its_run() {
+        for count in [10, 200] {
+            let house = House::new();
+            let (run, guard) = house.run(batches(count));
+            let RunState::Stored(result) = run.wait(SOON).await else {
+                panic!("it is not stored: {run:?}")
+            };
+            assert_eq!(house.space.disk_used() > 0, count == 200, "spilled");
+            for _ in 0..2 {
+                assert_eq!(rows(result.read(0..count)).await, count * 1000);
+            }
+            assert!(!run.cancel(), "it has ended");
+            assert_eq!(run.progress(), Some(1.0));
+            assert_eq!(Arc::strong_count(&guard), 1);
+            drop((result, run));
+            assert!(house.holds_nothing());
+        }
+    }
+
+    #[tokio::test]
+    async fn result_that_overflows_is_read_once_and_whole() {
+        let house = House::new();
+        let (run, guard) = house.run(batches(1000));
+        assert!(matches!(run.wait(SOON).await, RunState::Overflowed));
+        assert_eq!(Arc::strong_count(&guard), 2, "the query has not ended");
+        let started = run.take_rows().unwrap();
+        assert_eq!(rows(started.batches).await, 1_000_000);
+        let again = run.take_rows().unwrap_err();
+        assert_eq!(again.code(), Code::ResultNotStored);
+        assert_eq!(Arc::strong_count(&guard), 1);
+        assert!(house.holds_nothing());
+    }
+
+    #[tokio::test]
+    async fn running_query_is_waited_for_no_longer_than_told_and_stops_at_once() {
+        let house = House::new();
+        let endless = batches(100).chain(futures::stream::pending());
+        let (run, guard) = house.run(endless);
+        let state = run.wait(Duration::from_millis(50)).await;
+        assert!(matches!(state, RunState::Running), "{state:?}");
+        assert!(run.take_rows().is_err());
+        assert!(run.cancel());
+        let RunState::Failed(error) = run.wait(SOON).await else {
+            panic!("it runs")
+        };
+        assert_eq!(error.code(), Code::QueryCancelled);
+        tokio::time::timeout(Duration::from_secs(1), async {
+            while Arc::strong_count(&guard) > 1 || !house.holds_nothing() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        })
+        .await
+        .unwrap();
+        assert!(!run.cancel());
+    }
+
+    #[tokio::test]
+    async fn overflowed_result_that_is_cancelled_holds_nothing() {
+        let house = House::new();
+        let (run, guard) = house.run(batches(1000));
+        assert!(matches!(run.wait(SOON).await, RunState::Overflowed));
+        assert!(run.cancel());
+        assert_eq!(Arc::strong_count(&guard), 1);
+        assert!(house.holds_nothing());
+        assert_eq!(run.take_rows().unwrap_err().code(), Code::QueryCancelled);
+    }
+
+    #[tokio::test]
+    async fn error_of_the_query_is_the_runs_and_what_was_stored_is_gone() {
+        let house = House::new();
+        let error = Error::new(Code::DivisionByZero, "division by zero");
+        let failing = batches(200).chain(futures::stream::iter([Err(error)]));
+        let (run, guard) = house.run(failing);
+        let RunState::Failed(error) = run.wait(SOON).await else {
+            panic!("it did not fail: {run:?}")
+        };
+        assert_eq!(error.code(), Code::DivisionByZero);
+        assert_eq!(Arc::strong_count(&guard), 1);
+        assert!(house.holds_nothing());
+    }
 }

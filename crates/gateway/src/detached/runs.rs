@@ -12,12 +12,14 @@ use lakegate_error::Result;
 use crate::detached::executions::Executions;
 use crate::detached::handles::{Found, Handle, Limits, New, Overflow, Registry};
 use crate::detached::run::Run;
-use crate::{Gateway, Session};
+use crate::{Gateway, Grants, Session};
 
 /// A detached query, with what a door keeps about it.
 #[derive(Debug)]
 pub struct DetachedRun<D> {
     pub run: Arc<Run>,
+    /// What the principal held before the query began.
+    grants: Grants,
     pub details: D,
 }
 
@@ -71,9 +73,10 @@ impl<D> Runs<D> {
             self.sweep();
             quota.open(session.principal())
         })?;
-        let run = Run::new(session.grants()?);
+        let run = Run::new();
         let entry = DetachedRun {
             run: Arc::clone(&run),
+            grants: session.grants()?,
             details: new.details,
         };
         let kept = New {
@@ -87,7 +90,8 @@ impl<D> Runs<D> {
         let found = self
             .entries
             .insert(Arc::new(entry), kept, "detached queries")?;
-        tokio::spawn(run.drive(executions, account, guard).boxed());
+        let drive = async move { run.drive(executions.run().boxed(), account, guard).await };
+        tokio::spawn(drive.boxed());
         Ok(found)
     }
 
@@ -106,7 +110,7 @@ impl<D> Runs<D> {
 
     /// Whether the session's user holds what it held when the query began. If not, the query is dropped.
     fn may_read(&self, session: &Session, found: &Found<DetachedRun<D>>) -> bool {
-        let may = session.holds(found.value.run.grants());
+        let may = session.holds(&found.value.grants);
         if !may {
             self.entries.remove(found.handle, session.principal());
             found.value.run.cancel();
