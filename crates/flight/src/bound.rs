@@ -35,7 +35,8 @@ impl Bound {
         &self.executions.prepared
     }
 
-    /// Runs the statement for what it changes. Returns the number of changed rows, -1 where the statement has rows of its own.
+    /// Runs the statement for what it changes. Returns the number of changed rows, -1 where the
+    /// statement has rows of its own.
     ///
     /// # Errors
     ///

@@ -64,7 +64,7 @@ use self::poll::PollDetails;
 use self::prepared::PreparedStatement;
 use self::service::Service;
 use self::sessions::DoorOptions;
-use self::statements::Ticket;
+use self::statements::StatementTicket;
 use self::stream::OpenStreams;
 
 /// How the door is run.
@@ -140,7 +140,7 @@ struct Door {
     gateway: Arc<Gateway>,
     options: FlightOptions,
     sessions: TokenSessions<DoorOptions>,
-    tickets: Registry<Ticket>,
+    tickets: Registry<StatementTicket>,
     statements: Registry<PreparedStatement>,
     polled: Runs<PollDetails>,
     streams: OpenStreams,

@@ -1,7 +1,8 @@
 //! PollFlightInfo: a query that runs by itself while its client asks how far it is.
 //!
-//! The gateway runs it and stores its result. A result that is stored whole is offered at several endpoints, which are read
-//! in parallel and any number of times until it expires. One that outgrows the store is read once, at one endpoint.
+//! The gateway runs it and stores its result. A result that is stored whole is offered at several
+//! endpoints, which are read in parallel and any number of times until it expires. One that
+//! outgrows the store is read once, at one endpoint.
 
 use std::ops::Range;
 use std::sync::Arc;

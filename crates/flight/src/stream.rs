@@ -1,12 +1,14 @@
-//! Batches on their way out, as fast as the client takes them: the source is asked for more only when there is room in the client's window.
+//! The streams that DoGet answers with. The source is polled only while there is room in the
+//! client's window.
 //!
 //! ```text
 //!  batches ─▶ encoding ─▶ one message held back ─▶ client
 //!             schema first  the last gets the usage
 //! ```
 //!
-//! While there is nothing to send an empty batch goes out from time to time, so that nobody on the way takes the call for dead. What is
-//! stopped from elsewhere, or not read for too long, drops its source at once: that cancels the query and frees its place.
+//! While there is nothing to send, an empty batch is sent from time to time, so that proxies do not
+//! close an idle call. A stream that is stopped, or not read for too long, drops its source at
+//! once: that cancels the query and frees its slot.
 
 use std::collections::{HashMap, VecDeque};
 use std::pin::Pin;
@@ -33,10 +35,10 @@ use super::encoding::Encoding;
 use super::sessions::InUse;
 use super::status::status;
 
-/// Without anything to send for so long, an empty batch is sent.
+/// An empty batch is sent when there was nothing to send for so long.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
-/// A stream that is being sent, as those see it who may stop it.
+/// A stream that is being sent, and can be stopped from elsewhere.
 #[derive(Default)]
 pub(super) struct OpenStream {
     state: Mutex<OpenStreamState>,
@@ -44,12 +46,12 @@ pub(super) struct OpenStream {
 
 #[derive(Default)]
 struct OpenStreamState {
-    /// `None`: it has ended, or was stopped.
+    /// `None` once the stream has ended or was stopped.
     source: Option<Source>,
-    /// Told next, and then nothing more.
+    /// Sent next, as the last item.
     error: Option<Error>,
     waker: Option<Waker>,
-    /// Since when the client has not asked for more; `None` while it is the source that is waited for.
+    /// Since when the client has not asked for more; `None` while the stream waits for its source.
     unread_since: Option<Instant>,
 }
 
@@ -81,12 +83,12 @@ impl OpenStream {
     }
 }
 
-/// The streams of one door.
+/// The open streams of one door.
 #[derive(Debug)]
 pub(super) struct OpenStreams {
-    /// On whose threads large results are encoded.
+    /// Its query threads encode large results.
     gateway: Arc<Gateway>,
-    /// What a message with rows weighs, about.
+    /// The approximate size of a message with rows.
     message_bytes: usize,
     open: Mutex<(u64, HashMap<u64, Weak<OpenStream>>)>,
 }
@@ -107,7 +109,7 @@ impl OpenStreams {
         open.1.insert(id, Arc::downgrade(stream));
     }
 
-    /// Stops the streams that their clients have not read for so long.
+    /// Stops the streams that were not read for longer than `timeout`.
     pub fn stop_stalled(&self, timeout: Duration) {
         let streams: Vec<Arc<OpenStream>> = {
             let mut open = self.open.lock();
@@ -123,9 +125,9 @@ impl OpenStreams {
     }
 }
 
-/// What is sent, and how.
+/// A result to be sent, and how.
 pub(super) struct StreamRequest {
-    /// Of every batch, as [`super::types::conform`] takes it.
+    /// Of every batch after [`super::types::conform`].
     pub schema: SchemaRef,
     pub started: Started,
     pub delivery: Delivery,
@@ -136,10 +138,10 @@ struct Source {
     encoding: Encoding,
     schema: SchemaRef,
     usage: Arc<UsageTotal>,
-    /// The message that goes out next, and whether it is a batch.
+    /// The message that is sent next, and whether it is a batch.
     held: Option<(FlightData, bool)>,
     seen_schema: bool,
-    /// What goes out before anything else.
+    /// Messages that are sent before anything else.
     ready: VecDeque<Result<FlightData>>,
     ended: bool,
     _in_use: InUse,
@@ -152,7 +154,9 @@ pub(super) struct Outgoing {
 }
 
 impl Outgoing {
-    /// Errors: the delivery cannot be encoded.
+    /// # Errors
+    ///
+    /// The delivery options cannot be encoded.
     pub fn new(request: StreamRequest, streams: &OpenStreams) -> Result<Self> {
         let StreamRequest {
             schema,
@@ -219,7 +223,7 @@ impl Source {
                     self.ended = true;
                     self.finish();
                 }
-                // What is there goes out before anything is waited for.
+                // Send the held message before waiting.
                 Poll::Pending => match self.held.take() {
                     Some((held, _)) => return Poll::Ready(Some(Ok(held))),
                     None => return Poll::Pending,
@@ -228,7 +232,7 @@ impl Source {
         }
     }
 
-    /// The usage travels with the last batch, or with an empty one where the last has already gone.
+    /// The usage is sent with the last batch, or with an empty one if the last was already sent.
     fn finish(&mut self) {
         let usage = serde_json::to_vec(&self.usage.usage()).unwrap_or_default();
         let usage = Bytes::from(usage);
@@ -257,7 +261,7 @@ impl Source {
         let empty = RecordBatch::new_empty(Arc::clone(&self.schema));
         let mut messages = batches_to_flight_data(&self.schema, vec![empty])
             .map_err(|e| Error::internal(format!("an empty batch cannot be sent: {e}")))?;
-        // The schema has been sent.
+        // The first message is the schema, which was already sent.
         messages.remove(0);
         Ok(messages)
     }
@@ -321,7 +325,7 @@ impl Stream for Outgoing {
                 Poll::Ready(Some(Ok(data)))
             }
             ended => {
-                // Its query ends with it.
+                // Dropping the source ends the query.
                 let source = state.source.take();
                 drop(state);
                 drop(source);

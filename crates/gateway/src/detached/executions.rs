@@ -1,4 +1,5 @@
-//! A statement with the values that it runs with: once, or once a row with the results one after the other.
+//! A statement with the values that it runs with: once, or once a row with the results one after
+//! the other.
 
 use std::sync::Arc;
 
@@ -144,7 +145,8 @@ impl Executions {
         Ok(once.concatenated(rows, Arc::default()))
     }
 
-    /// The rows of the first execution, then those of the executions that follow, each run when the one before it has ended.
+    /// The rows of the first execution, then those of the executions that follow, each run when the
+    /// one before it has ended.
     fn concatenated(self, first: Rows, usage: Arc<UsageTotal>) -> Started {
         usage.begins(first.query);
         let schema = first.schema;
@@ -178,8 +180,9 @@ impl Executions {
         }
     }
 
-    /// Runs the statement for what it changes. Returns the number of rows that all executions changed, or `None` where the
-    /// statement returned rows, which are dropped: drivers run queries so when they are given many rows of parameters.
+    /// Runs the statement for what it changes. Returns the number of rows that all executions
+    /// changed, or `None` where the statement returned rows, which are dropped: drivers run queries
+    /// so when they are given many rows of parameters.
     ///
     /// # Errors
     ///

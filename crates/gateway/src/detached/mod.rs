@@ -1,5 +1,5 @@
-//! What outlives a request: queries that run without a client that waits, their results, the handles that clients come
-//! back with, and sessions that are found by a token.
+//! What outlives a request: queries that run without a client that waits, their results, the
+//! handles that clients come back with, and sessions that are found by a token.
 //!
 //! ```text
 //!  door ─▶ Runs ─ handle ─▶ Run ─▶ Executions ─▶ Session

@@ -1,8 +1,9 @@
-//! What detached queries may hold: their number, their memory and the bytes that they store; of one result, of one user,
-//! and of all users together.
+//! What detached queries may hold: their number, their memory and the bytes that they store; of one
+//! result, of one user, and of all users together.
 //!
-//! A detached query has an [`Account`] from its start until its result is gone. The memory of the account is reserved in
-//! the engine's pool too, so that stored results and running queries share one limit.
+//! A detached query has an [`Account`] from its start until its result is gone. The memory of the
+//! account is reserved in the engine's pool too, so that stored results and running queries share
+//! one limit.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,7 +15,8 @@ use parking_lot::Mutex;
 
 use crate::Principal;
 
-/// Stored results of all users hold at most this part of the engine's pool, and of its spill limit twice of it.
+/// Stored results of all users hold at most this part of the engine's pool, and of its spill limit
+/// twice of it.
 const PART_OF_POOL: usize = 4;
 const PART_OF_DISK: u64 = 2;
 /// Those of one user hold at most this part.
@@ -28,13 +30,13 @@ pub struct DetachedLimits {
     pub runs: usize,
     /// Bytes of one result in memory; a larger one is spilled.
     pub memory_per_result: usize,
-    /// Bytes of one user's results in memory; what is more is spilled. Never more than an eighth of the engine's pool;
-    /// a quarter of it for all users.
+    /// Bytes of one user's results in memory; what is more is spilled. Never more than an eighth of
+    /// the engine's pool; a quarter of it for all users.
     pub memory_per_user: usize,
     /// Bytes of one result, in memory or on disk; a larger one is not stored whole.
     pub bytes_per_result: u64,
-    /// Bytes of one user's results, in memory and on disk. Never more than an eighth of the spill limit; half of it for
-    /// all users.
+    /// Bytes of one user's results, in memory and on disk. Never more than an eighth of the spill
+    /// limit; half of it for all users.
     pub bytes_per_user: u64,
 }
 
@@ -154,9 +156,7 @@ impl Quota {
                         held.runs
                     ),
                 )
-                .with_hint(
-                    "cancel those that are not needed any more, or wait until they expire",
-                ));
+                .with_hint("cancel those that are no longer needed, or wait until they expire"));
             }
         }
         totals.replace(user, Held::default(), one);

@@ -66,7 +66,8 @@ impl Run {
 
     /// Runs until the result is stored, the store has no room for more of it, or it fails.
     ///
-    /// `start`: begins the query. `guard`: kept until the query has ended, such as the use of its session.
+    /// `start`: begins the query. `guard`: kept until the query has ended, such as the use of its
+    /// session.
     pub(super) async fn drive<G: Send + 'static>(
         self: Arc<Self>,
         start: impl Future<Output = Result<Started>>,
@@ -152,7 +153,8 @@ impl Run {
         self.usage.get().cloned().unwrap_or_default()
     }
 
-    /// Stops the query. Returns whether there was something to stop: it ran, or rows of it were still to be read.
+    /// Stops the query. Returns whether there was something to stop: it ran, or rows of it were
+    /// still to be read.
     pub fn cancel(&self) -> bool {
         self.cancel.cancel();
         if let Some(query) = self.usage.get().and_then(|usage| usage.query()) {

@@ -1,7 +1,7 @@
 //! The detached queries of one door, by the handles that its clients have.
 //!
-//! A query is found by the principal that began it, and only while that holds what it held then: a result that was made
-//! under other grants is dropped.
+//! A query is found by the principal that began it, and only while that holds what it held then: a
+//! result that was made under other grants is dropped.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -108,7 +108,8 @@ impl<D> Runs<D> {
         found
     }
 
-    /// Whether the session's user holds what it held when the query began. If not, the query is dropped.
+    /// Whether the session's user holds what it held when the query began. If not, the query is
+    /// dropped.
     fn may_read(&self, session: &Session, found: &Found<DetachedRun<D>>) -> bool {
         let may = session.holds(&found.value.grants);
         if !may {
@@ -124,7 +125,8 @@ impl<D> Runs<D> {
         Some(found.expires)
     }
 
-    /// Stops a query. Returns whether there was something to stop, or `None` if the user has no such query.
+    /// Stops a query. Returns whether there was something to stop, or `None` if the user has no
+    /// such query.
     pub fn cancel(&self, handle: Handle, session: &Session) -> Option<bool> {
         let found = self.entries.get(handle, session.principal(), false)?;
         Some(found.value.run.cancel())

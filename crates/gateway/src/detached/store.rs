@@ -5,8 +5,8 @@
 //!                       └─▶ file: each batch an Arrow IPC stream of its own, found by its offset
 //! ```
 //!
-//! A batch in the file stands by itself, with its schema and dictionaries: any range of batches is read without those
-//! before it, while others read too, and a reader holds one batch.
+//! A batch in the file stands by itself, with its schema and dictionaries: any range of batches is
+//! read without those before it, while others read too, and a reader holds one batch.
 
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Seek, SeekFrom, Write};
@@ -76,7 +76,8 @@ impl std::fmt::Debug for Place {
 }
 
 impl StoredResult {
-    /// The schema of the result as the engine has it. Batches may have plain types where it has views.
+    /// The schema of the result as the engine has it. Batches may have plain types where it has
+    /// views.
     pub fn schema(&self) -> &SchemaRef {
         &self.schema
     }
@@ -95,14 +96,13 @@ impl StoredResult {
                 .filter_map(move |index| std::future::ready(result.in_memory(index).map(Ok)))
                 .boxed();
         }
-        let reader = (result, None, batches);
-        futures::stream::try_unfold(reader, |(result, file, mut batches)| async move {
+        futures::stream::try_unfold((result, batches), |(result, mut batches)| async move {
             let Some(index) = batches.next() else {
                 return Ok(None);
             };
             let reading = tokio::task::spawn_blocking(move || {
-                let (batch, file) = result.on_disk(index, file)?;
-                Ok((batch, (result, Some(file), batches)))
+                let batch = result.on_disk(index)?;
+                Ok((batch, (result, batches)))
             });
             reading.await.map_err(|error| unreadable(&error))?.map(Some)
         })
@@ -116,33 +116,23 @@ impl StoredResult {
         }
     }
 
-    /// Reads one batch. `open`: the file, if this reader has opened it already.
-    fn on_disk(
-        &self,
-        index: usize,
-        open: Option<BufReader<File>>,
-    ) -> Result<(RecordBatch, BufReader<File>)> {
+    /// Reads one batch of a file. The file is open no longer than that, so that slow readers hold no
+    /// descriptors.
+    fn on_disk(&self, index: usize) -> Result<RecordBatch> {
         let missing = || Error::internal("a stored result has no such batch");
         let Place::Disk { file, offsets } = &self.place else {
             return Err(missing());
         };
-        let mut reader = match open {
-            Some(reader) => reader,
-            None => {
-                let path = file.path().ok_or_else(missing)?;
-                BufReader::new(File::open(path).map_err(|error| unreadable(&error))?)
-            }
-        };
-        let offset = *offsets.get(index).ok_or_else(missing)?;
-        reader
-            .seek(SeekFrom::Start(offset))
+        let (path, offset) = file.path().zip(offsets.get(index)).ok_or_else(missing)?;
+        let mut file = File::open(path).map_err(|error| unreadable(&error))?;
+        file.seek(SeekFrom::Start(*offset))
             .map_err(|error| unreadable(&error))?;
-        let mut stream =
-            StreamReader::try_new(&mut reader, None).map_err(|error| unreadable(&error))?;
-        let batch = stream.next().ok_or_else(missing)?;
-        let batch = batch.map_err(|error| unreadable(&error))?;
-        drop(stream);
-        Ok((batch, reader))
+        let batch = StreamReader::try_new(BufReader::new(file), None)
+            .map_err(|error| unreadable(&error))?
+            .next();
+        batch
+            .ok_or_else(missing)?
+            .map_err(|error| unreadable(&error))
     }
 }
 

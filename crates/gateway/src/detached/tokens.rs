@@ -1,4 +1,5 @@
-//! Sessions that clients come back to, by bearer token or by cookie: bounded, and closed when they were not used for long.
+//! Sessions that clients come back to, by bearer token or by cookie: bounded, and closed when they
+//! were not used for long.
 //!
 //! Of a token, only its hash is kept.
 
@@ -133,8 +134,9 @@ impl<O> TokenSessions<O> {
         }
     }
 
-    /// Keeps a session, and returns its token and the sessions that made room for it. Where there are too many, the one
-    /// that was not used for longest makes room: clients that never close theirs must not lock out new ones.
+    /// Keeps a session, and returns its token and the sessions that made room for it. Where there
+    /// are too many, the one that was not used for longest makes room: clients that never close
+    /// theirs must not lock out new ones.
     pub fn keep(
         &self,
         kind: TokenKind,
@@ -171,7 +173,8 @@ impl<O> TokenSessions<O> {
         self.open.lock().retain(|_, known| known.id != session.id);
     }
 
-    /// Closes the sessions that were not used for too long, or whose users are gone, and returns them.
+    /// Closes the sessions that were not used for too long, or whose users are gone, and returns
+    /// them.
     pub fn sweep(&self, gateway: &Gateway) -> Vec<Arc<TokenSession<O>>> {
         let now = Instant::now();
         let mut closed = Vec::new();
