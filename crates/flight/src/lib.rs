@@ -167,7 +167,7 @@ impl Door {
             gateway,
             options,
         });
-        door.gateway.sweeps(&door);
+        door.gateway.register_sweep(&door);
         door
     }
 }

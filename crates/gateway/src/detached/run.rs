@@ -224,14 +224,14 @@ mod tests {
         RecordBatch::try_from_iter([("n", numbers)]).unwrap()
     }
 
-    struct House {
+    struct Fixture {
         space: Space,
         quota: Arc<Quota>,
         _engine: Engine,
         _folder: TempDir,
     }
 
-    impl House {
+    impl Fixture {
         fn new() -> Self {
             let (engine, folder) = engine();
             Self {
@@ -276,12 +276,12 @@ mod tests {
     #[tokio::test]
     async fn stored_result_is_read_again_and_again_and_gone_with_its_run() {
         for count in [10, 200] {
-            let house = House::new();
-            let (run, guard) = house.run(batches(count));
+            let fixture = Fixture::new();
+            let (run, guard) = fixture.run(batches(count));
             let RunState::Stored(result) = run.wait(SOON).await else {
                 panic!("it is not stored: {run:?}")
             };
-            assert_eq!(house.space.disk_used() > 0, count == 200, "spilled");
+            assert_eq!(fixture.space.disk_used() > 0, count == 200, "spilled");
             for _ in 0..2 {
                 assert_eq!(rows(result.read(0..count)).await, count * 1000);
             }
@@ -289,14 +289,14 @@ mod tests {
             assert_eq!(run.progress(), Some(1.0));
             assert_eq!(Arc::strong_count(&guard), 1);
             drop((result, run));
-            assert!(house.holds_nothing());
+            assert!(fixture.holds_nothing());
         }
     }
 
     #[tokio::test]
     async fn result_that_overflows_is_read_once_and_whole() {
-        let house = House::new();
-        let (run, guard) = house.run(batches(1000));
+        let fixture = Fixture::new();
+        let (run, guard) = fixture.run(batches(1000));
         assert!(matches!(run.wait(SOON).await, RunState::Overflowed));
         assert_eq!(Arc::strong_count(&guard), 2, "the query has not ended");
         let started = run.take_rows().unwrap();
@@ -304,14 +304,14 @@ mod tests {
         let again = run.take_rows().unwrap_err();
         assert_eq!(again.code(), Code::ResultNotStored);
         assert_eq!(Arc::strong_count(&guard), 1);
-        assert!(house.holds_nothing());
+        assert!(fixture.holds_nothing());
     }
 
     #[tokio::test]
     async fn running_query_is_waited_for_no_longer_than_told_and_stops_at_once() {
-        let house = House::new();
+        let fixture = Fixture::new();
         let endless = batches(100).chain(futures::stream::pending());
-        let (run, guard) = house.run(endless);
+        let (run, guard) = fixture.run(endless);
         let state = run.wait(Duration::from_millis(50)).await;
         assert!(matches!(state, RunState::Running), "{state:?}");
         assert!(run.take_rows().is_err());
@@ -321,7 +321,7 @@ mod tests {
         };
         assert_eq!(error.code(), Code::QueryCancelled);
         tokio::time::timeout(Duration::from_secs(1), async {
-            while Arc::strong_count(&guard) > 1 || !house.holds_nothing() {
+            while Arc::strong_count(&guard) > 1 || !fixture.holds_nothing() {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         })
@@ -332,26 +332,26 @@ mod tests {
 
     #[tokio::test]
     async fn overflowed_result_that_is_cancelled_holds_nothing() {
-        let house = House::new();
-        let (run, guard) = house.run(batches(1000));
+        let fixture = Fixture::new();
+        let (run, guard) = fixture.run(batches(1000));
         assert!(matches!(run.wait(SOON).await, RunState::Overflowed));
         assert!(run.cancel());
         assert_eq!(Arc::strong_count(&guard), 1);
-        assert!(house.holds_nothing());
+        assert!(fixture.holds_nothing());
         assert_eq!(run.take_rows().unwrap_err().code(), Code::QueryCancelled);
     }
 
     #[tokio::test]
     async fn error_of_the_query_is_the_runs_and_what_was_stored_is_gone() {
-        let house = House::new();
+        let fixture = Fixture::new();
         let error = Error::new(Code::DivisionByZero, "division by zero");
         let failing = batches(200).chain(futures::stream::iter([Err(error)]));
-        let (run, guard) = house.run(failing);
+        let (run, guard) = fixture.run(failing);
         let RunState::Failed(error) = run.wait(SOON).await else {
             panic!("it did not fail: {run:?}")
         };
         assert_eq!(error.code(), Code::DivisionByZero);
         assert_eq!(Arc::strong_count(&guard), 1);
-        assert!(house.holds_nothing());
+        assert!(fixture.holds_nothing());
     }
 }

@@ -362,14 +362,17 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::panic)]
     use std::os::unix::fs::PermissionsExt;
 
-    use arrow::array::{ArrayRef, AsArray, Int64Array, StringViewArray};
-    use arrow::datatypes::{DataType, Int64Type};
+    use arrow::array::{
+        ArrayRef, AsArray, DictionaryArray, Int64Array, ListBuilder, StringViewArray,
+        StringViewBuilder,
+    };
+    use arrow::datatypes::{DataType, Int32Type, Int64Type};
     use futures::TryStreamExt;
 
     use super::*;
     use crate::Principal;
-    use crate::detached::quota::Quota;
     use crate::detached::quota::tests::{engine, limits};
+    use crate::detached::quota::{DetachedLimits, Quota};
 
     fn numbers(rows: Range<i64>) -> RecordBatch {
         let texts = rows
@@ -534,10 +537,41 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn dictionaries_and_nested_views_come_back_from_a_file() {
+        let (engine, _folder) = engine();
+        let none = DetachedLimits {
+            memory_per_result: 0,
+            ..limits()
+        };
+        let quota = Quota::new(none, engine.space());
+        let batch = |word: &str| {
+            let words: DictionaryArray<Int32Type> = [word, "b", word].into_iter().collect();
+            let mut lists = ListBuilder::new(StringViewBuilder::new());
+            for text in ["a text of more than twelve bytes", word, ""] {
+                lists.values().append_value(text);
+                lists.append(true);
+            }
+            let words: ArrayRef = Arc::new(words);
+            let lists: ArrayRef = Arc::new(lists.finish());
+            RecordBatch::try_from_iter([("d", words), ("l", lists)]).unwrap()
+        };
+        let batches = [batch("one"), batch("another"), batch("one").slice(1, 2)];
+        let account = quota.open(&Principal::sample("user", 1)).unwrap();
+        let mut writer = ResultWriter::new(batches[0].schema(), account);
+        for batch in &batches {
+            assert!(writer.write(batch.clone()).await.unwrap().is_none());
+        }
+        let result = writer.finish();
+        assert!(matches!(result.place, Place::Disk { .. }));
+        let read: Vec<_> = result.read(0..3).try_collect().await.unwrap();
+        assert_eq!(read, batches);
+    }
+
+    #[tokio::test]
     async fn large_batch_is_stored_in_parts() {
         let (engine, _folder) = engine();
         let quota = Quota::new(
-            crate::detached::quota::DetachedLimits {
+            DetachedLimits {
                 bytes_per_result: 1 << 30,
                 bytes_per_user: 1 << 30,
                 ..limits()

@@ -1,5 +1,6 @@
 //! Clears what has expired: one task for all doors.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -40,14 +41,18 @@ impl Sweeper {
             known.iter().filter_map(Weak::upgrade).collect()
         };
         for what in swept {
-            what.sweep();
+            // A panic in one must not keep the others from being swept.
+            let swept = std::panic::catch_unwind(AssertUnwindSafe(|| what.sweep()));
+            if swept.is_err() {
+                tracing::error!("clearing what has expired ended by a panic");
+            }
         }
     }
 }
 
 impl Gateway {
-    /// Sweeps `what` from time to time, until it is dropped.
-    pub fn sweeps<S: Sweep + 'static>(&self, what: &Arc<S>) {
+    /// Has `what` swept from time to time, until it is dropped.
+    pub fn register_sweep<S: Sweep + 'static>(&self, what: &Arc<S>) {
         let what: Weak<S> = Arc::downgrade(what);
         self.detached().sweeper().add(what);
     }
@@ -69,12 +74,13 @@ impl Gateway {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::panic)]
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
 
     #[test]
-    fn what_exists_is_swept_and_what_is_gone_is_forgotten() {
+    fn what_exists_is_swept_whatever_panics_and_what_is_gone_is_forgotten() {
         #[derive(Default)]
         struct Counting(AtomicUsize);
         impl Sweep for Counting {
@@ -82,7 +88,16 @@ mod tests {
                 self.0.fetch_add(1, Ordering::Relaxed);
             }
         }
+        struct Panics;
+        impl Sweep for Panics {
+            fn sweep(&self) {
+                panic!("on purpose");
+            }
+        }
         let sweeper = Sweeper::default();
+        let panics = Arc::new(Panics);
+        let first: Weak<Panics> = Arc::downgrade(&panics);
+        sweeper.add(first);
         let [kept, gone] = [(); 2].map(|()| Arc::new(Counting::default()));
         for what in [&kept, &gone] {
             let what: Weak<Counting> = Arc::downgrade(what);
@@ -92,6 +107,6 @@ mod tests {
         drop(gone);
         sweeper.sweep();
         assert_eq!(kept.0.load(Ordering::Relaxed), 2);
-        assert_eq!(sweeper.swept.lock().len(), 1);
+        assert_eq!(sweeper.swept.lock().len(), 2);
     }
 }
