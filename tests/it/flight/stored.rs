@@ -66,8 +66,8 @@ fn spilled(server: &Server) -> Vec<PathBuf> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn large_result_is_spilled_to_private_files_and_read_until_it_expires() {
-    let server = Server::private(&[("LAKEGATE_FLIGHT__TICKET_LIFETIME", "4s")]);
+async fn large_result_is_spilled_to_a_private_file_and_read_until_its_session_ends() {
+    let server = Server::private(&[]);
     let mut flight = server.flight("admin").await;
     let info = polled(&mut flight, LARGE).await;
     assert_eq!(info.total_records, 200_000);
@@ -81,6 +81,22 @@ async fn large_result_is_spilled_to_private_files_and_read_until_it_expires() {
     for _ in 0..2 {
         assert_eq!(rows(&mut flight, &info).await, 200_000);
     }
+    flight.act("CloseSession", Vec::new()).await.unwrap();
+    eventually("the file to be deleted", async || {
+        spilled(&server).is_empty().then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn stored_result_that_nobody_reads_expires_with_its_file() {
+    let server = Server::private(&[
+        ("LAKEGATE_FLIGHT__TICKET_LIFETIME", "3s"),
+        ("LAKEGATE_RESULTS__STORED_MEMORY", "0"),
+    ]);
+    let mut flight = server.flight("admin").await;
+    let info = polled(&mut flight, "SELECT 'kept for three seconds'").await;
+    assert_eq!(spilled(&server).len(), 1);
     let ticket = info.endpoint[0].ticket.clone().unwrap();
     eventually("the file to be deleted", async || {
         spilled(&server).is_empty().then_some(())
