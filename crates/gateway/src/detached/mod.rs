@@ -15,6 +15,7 @@
 //! - A result is served that was made under other grants than its principal holds now.
 //! - What is stored is not counted: memory in the engine's pool, files in its spill limit.
 
+mod batch_file;
 pub mod executions;
 pub mod handles;
 mod quota;

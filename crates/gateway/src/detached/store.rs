@@ -2,36 +2,26 @@
 //!
 //! ```text
 //!  batch ─ cut ─ plain ─┬─▶ memory, reserved in the engine's pool
-//!                       └─▶ file: each batch an Arrow IPC stream of its own, found by its offset
+//!                       └─▶ file, of which a reader holds one batch
 //! ```
-//!
-//! A batch in the file stands by itself, with its schema and dictionaries: any range of batches is
-//! read without those before it, while others read too, and a reader holds one batch.
 
-use std::fs::File;
-use std::io::{BufReader, BufWriter, Seek, SeekFrom, Write};
 use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{RecordBatch, UInt32Array};
 use arrow::compute::take_record_batch;
 use arrow::datatypes::SchemaRef;
-use arrow::error::ArrowError;
-use arrow::ipc::reader::StreamReader;
-use arrow::ipc::writer::StreamWriter;
-use datafusion::execution::spill_file::{SpillFile, SpillWriter};
 use futures::StreamExt;
-use lakegate_error::{Code, Error, Result};
+use lakegate_error::Result;
 use lakegate_lake::sizes::bytes_in;
 
 use crate::BatchStream;
+use crate::detached::batch_file::{BatchFile, BatchFileWriter, unreadable};
 use crate::detached::quota::Account;
 use crate::results::plain;
 
 /// Bytes of a stored batch, about; a row that is larger is a batch of its own.
 const BATCH_BYTES: usize = 4 << 20;
-/// Bytes that are written to a file at once.
-const WRITE_BUFFER: usize = 256 << 10;
 /// A batch that holds so many times the bytes of its rows is copied.
 const SLACK: usize = 2;
 
@@ -53,26 +43,10 @@ pub struct StoredResult {
     _account: Account,
 }
 
+#[derive(Debug)]
 enum Place {
     Memory(Vec<RecordBatch>),
-    Disk {
-        file: Arc<dyn SpillFile>,
-        /// Of each batch.
-        offsets: Vec<u64>,
-    },
-}
-
-impl std::fmt::Debug for Place {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Place::Memory(batches) => f.debug_tuple("Memory").field(&batches.len()).finish(),
-            Place::Disk { file, offsets } => f
-                .debug_struct("Disk")
-                .field("path", &file.path())
-                .field("batches", &offsets.len())
-                .finish(),
-        }
-    }
+    Disk(BatchFile),
 }
 
 impl StoredResult {
@@ -112,35 +86,16 @@ impl StoredResult {
     fn in_memory(&self, index: usize) -> Option<RecordBatch> {
         match &self.place {
             Place::Memory(batches) => batches.get(index).cloned(),
-            Place::Disk { .. } => None,
+            Place::Disk(_) => None,
         }
     }
 
-    /// Reads one batch of a file. The file is open no longer than that, so that slow readers hold no
-    /// descriptors.
     fn on_disk(&self, index: usize) -> Result<RecordBatch> {
-        let missing = || Error::internal("a stored result has no such batch");
-        let Place::Disk { file, offsets } = &self.place else {
-            return Err(missing());
-        };
-        let (path, offset) = file.path().zip(offsets.get(index)).ok_or_else(missing)?;
-        let mut file = File::open(path).map_err(|error| unreadable(&error))?;
-        file.seek(SeekFrom::Start(*offset))
-            .map_err(|error| unreadable(&error))?;
-        let batch = StreamReader::try_new(BufReader::new(file), None)
-            .map_err(|error| unreadable(&error))?
-            .next();
-        batch
-            .ok_or_else(missing)?
-            .map_err(|error| unreadable(&error))
+        match &self.place {
+            Place::Disk(file) => file.read(index),
+            Place::Memory(_) => Err(unreadable(&"it is not in a file")),
+        }
     }
-}
-
-fn unreadable(error: &dyn std::fmt::Display) -> Error {
-    Error::new(
-        Code::Storage,
-        format!("a stored result cannot be read: {error}"),
-    )
 }
 
 /// Takes the batches of a result as they come.
@@ -149,7 +104,7 @@ pub(crate) struct ResultWriter {
     schema: SchemaRef,
     account: Account,
     memory: Vec<RecordBatch>,
-    file: Option<BatchFile>,
+    file: Option<BatchFileWriter>,
     sizes: Vec<BatchSize>,
 }
 
@@ -213,8 +168,8 @@ impl ResultWriter {
     }
 
     /// Moves what is in memory to a new file.
-    async fn spill(&mut self) -> Result<BatchFile> {
-        let mut file = BatchFile::create(self.account.space().file("stored result")?)?;
+    async fn spill(&mut self) -> Result<BatchFileWriter> {
+        let mut file = BatchFileWriter::create(self.account.space().file("stored result")?)?;
         for batch in std::mem::take(&mut self.memory) {
             file = file.write(batch).await?;
         }
@@ -225,10 +180,7 @@ impl ResultWriter {
     /// What was stored.
     pub fn finish(self) -> Arc<StoredResult> {
         let place = match self.file {
-            Some(file) => Place::Disk {
-                file: file.file,
-                offsets: file.offsets,
-            },
+            Some(file) => Place::Disk(file.finish()),
             None => Place::Memory(self.memory),
         };
         Arc::new(StoredResult {
@@ -259,107 +211,10 @@ fn compact(batch: RecordBatch, bytes: usize) -> RecordBatch {
     take_record_batch(&batch, &all).unwrap_or(batch)
 }
 
-/// A file of batches that is written.
-struct BatchFile {
-    file: Arc<dyn SpillFile>,
-    writer: Counted<BufWriter<Box<dyn SpillWriter>>>,
-    offsets: Vec<u64>,
-}
-
-impl std::fmt::Debug for BatchFile {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("BatchFile")
-            .field("path", &self.file.path())
-            .field("written", &self.written())
-            .finish_non_exhaustive()
-    }
-}
-
-impl BatchFile {
-    fn create(file: Arc<dyn SpillFile>) -> Result<Self> {
-        let writer = file.open_writer().map_err(lakegate_error::from_engine)?;
-        let writer = BufWriter::with_capacity(WRITE_BUFFER, writer);
-        Ok(Self {
-            file,
-            writer: Counted { writer, written: 0 },
-            offsets: Vec::new(),
-        })
-    }
-
-    /// Bytes of the file.
-    fn written(&self) -> u64 {
-        self.writer.written
-    }
-
-    /// Adds a batch, on a thread that may wait for the disk.
-    ///
-    /// # Errors
-    ///
-    /// The spill directory is full, or cannot be written.
-    async fn write(mut self, batch: RecordBatch) -> Result<Self> {
-        let writing = tokio::task::spawn_blocking(move || {
-            self.offsets.push(self.writer.written);
-            encode(&mut self.writer, &batch).map_err(unwritable)?;
-            Ok(self)
-        });
-        let written = writing.await;
-        written.map_err(|error| Error::internal(format!("a result cannot be stored: {error}")))?
-    }
-}
-
-fn encode(writer: &mut impl Write, batch: &RecordBatch) -> std::result::Result<(), ArrowError> {
-    let mut stream = StreamWriter::try_new(&mut *writer, &batch.schema())?;
-    stream.write(batch)?;
-    stream.finish()?;
-    writer.flush()?;
-    Ok(())
-}
-
-/// Tells a full disk, and a spill limit that is reached, from other errors.
-fn unwritable(error: ArrowError) -> Error {
-    use std::io::ErrorKind;
-    let text = error.to_string();
-    let full = match &error {
-        ArrowError::IoError(_, io) => {
-            matches!(io.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
-        }
-        _ => false,
-    };
-    // The engine's own words for the limit.
-    if full || text.contains("used disk space during the spilling") {
-        return Error::new(
-            Code::OutOfSpillSpace,
-            "there is no space left to store the result in the spill directory",
-        )
-        .with_hint("select less, or raise engine.spill_limit");
-    }
-    Error::new(
-        Code::Storage,
-        format!("a result cannot be written to the spill directory: {text}"),
-    )
-}
-
-/// Counts what is written.
-struct Counted<W> {
-    writer: W,
-    written: u64,
-}
-
-impl<W: Write> Write for Counted<W> {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        let written = self.writer.write(bytes)?;
-        self.written += written as u64;
-        Ok(written)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        self.writer.flush()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::panic)]
+    use std::io::Write;
     use std::os::unix::fs::PermissionsExt;
 
     use arrow::array::{
@@ -368,6 +223,7 @@ mod tests {
     };
     use arrow::datatypes::{DataType, Int32Type, Int64Type};
     use futures::TryStreamExt;
+    use lakegate_error::Code;
 
     use super::*;
     use crate::Principal;
@@ -444,7 +300,7 @@ mod tests {
         assert_eq!((rest, result.batches().len()), (0, 30));
         assert_eq!(space.reserved(), 0);
         assert!(space.disk_used() > 1 << 20);
-        let Place::Disk { file, .. } = &result.place else {
+        let Place::Disk(file) = &result.place else {
             panic!("it is in memory")
         };
         let path = file.path().unwrap().to_owned();
@@ -492,7 +348,7 @@ mod tests {
         let (first, _) = stored(&quota, 1, 10).await;
         let (second, _) = stored(&quota, 1, 10).await;
         assert!(matches!(first.place, Place::Memory(_)));
-        assert!(matches!(second.place, Place::Disk { .. }));
+        assert!(matches!(second.place, Place::Disk(_)));
         assert!(space.reserved() <= limits.memory_per_user);
         let (other, rest) = stored(&quota, 2, 10).await;
         assert!(matches!(other.place, Place::Memory(_)));
@@ -566,7 +422,7 @@ mod tests {
             assert!(writer.write(batch.clone()).await.unwrap().is_none());
         }
         let result = writer.finish();
-        assert!(matches!(result.place, Place::Disk { .. }));
+        assert!(matches!(result.place, Place::Disk(_)));
         let read: Vec<_> = result.read(0..3).try_collect().await.unwrap();
         assert_eq!(read, batches);
     }
