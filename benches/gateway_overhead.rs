@@ -30,7 +30,8 @@ use lakegate_gateway::results::ResultCache;
 use lakegate_gateway::telemetry::history::History;
 use lakegate_gateway::workgroup::AdmissionLimits;
 use lakegate_gateway::{
-    ConnectionLimits, Execution, Gateway, GatewayParts, Login, Prepared, Protocol, Session,
+    ConnectionLimits, DetachedLimits, Execution, Gateway, GatewayParts, Login, Prepared, Protocol,
+    Session,
 };
 use lakegate_lake::format::parquet::FooterCache;
 use lakegate_lake::roots::{Backing, Roots};
@@ -200,6 +201,7 @@ async fn session(lake: &Path, state: &Path, threads: usize) -> Arc<Session> {
             reserved: 0,
             per_user: 10,
         },
+        detached: DetachedLimits::default(),
         max_stall: Duration::from_secs(600),
         max_statistics_files: 4096,
         max_planning_time: std::time::Duration::from_secs(30),

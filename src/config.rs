@@ -208,6 +208,14 @@ pub struct ResultsConfig {
     pub cache_size: ByteSize,
     /// The largest result that is cached.
     pub max_entry_size: ByteSize,
+    /// Results of queries that run without a client are stored: in memory up to this size, spilled if they are larger.
+    pub stored_memory: ByteSize,
+    /// Memory for the stored results of one user, at most an eighth of `engine.memory_limit`; what is more is spilled.
+    pub stored_memory_per_user: ByteSize,
+    /// The largest result that is stored, in memory or spilled; a larger one is read once.
+    pub max_stored_size: ByteSize,
+    /// Stored results of one user, in memory and spilled, at most an eighth of `engine.spill_limit`.
+    pub max_stored_size_per_user: ByteSize,
 }
 
 impl Default for ResultsConfig {
@@ -215,6 +223,10 @@ impl Default for ResultsConfig {
         Self {
             cache_size: ByteSize::mib(512),
             max_entry_size: ByteSize::mib(32),
+            stored_memory: ByteSize::mib(16),
+            stored_memory_per_user: ByteSize::mib(64),
+            max_stored_size: ByteSize::gib(1),
+            max_stored_size_per_user: ByteSize::gib(4),
         }
     }
 }

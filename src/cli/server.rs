@@ -12,7 +12,9 @@ use lakegate_flight::FlightOptions;
 use lakegate_gateway::results::ResultCache;
 use lakegate_gateway::telemetry::history::History;
 use lakegate_gateway::workgroup::AdmissionLimits;
-use lakegate_gateway::{ConnectionLimits, Gateway, GatewayParts, Jwt, JwtKeys, JwtOptions};
+use lakegate_gateway::{
+    ConnectionLimits, DetachedLimits, Gateway, GatewayParts, Jwt, JwtKeys, JwtOptions,
+};
 use lakegate_lake::format::parquet::FooterCache;
 use lakegate_lake::roots::s3::{self, S3Options};
 use lakegate_lake::roots::{Backing, Roots};
@@ -26,7 +28,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::connection_file::{ConnectionFile, HostPort, HttpDoor};
 use super::password::{private_dir, random_password, write_secret_file};
-use crate::config::{Audience, ClientCertificates, Config, JwtConfig};
+use crate::config::{Audience, ClientCertificates, Config, JwtConfig, ResultsConfig};
 
 /// Everything that serves, opened and not yet listening.
 #[derive(Debug)]
@@ -96,6 +98,7 @@ impl Server {
                 reserved: config.server.reserved_connections(),
                 per_user: config.server.max_connections_per_user(),
             },
+            detached: detached_limits(&config.results),
             max_stall: config.queries.max_stall,
             max_statistics_files: config.engine.max_statistics_files,
             max_planning_time: config.queries.max_planning_time,
@@ -103,6 +106,7 @@ impl Server {
             process_memory_limit: of_process,
         });
         gateway.watch_memory()?;
+        gateway.start_sweeper();
         gateway.recover_writes().await?;
         gateway.enforce_limits()?;
         let tls = match (&config.tls.cert_file, &config.tls.key_file) {
@@ -268,6 +272,17 @@ fn admission(config: &Config, threads: usize) -> AdmissionLimits {
             .max_concurrent_per_user
             .unwrap_or(shared.running_per_user),
         ..shared
+    }
+}
+
+fn detached_limits(results: &ResultsConfig) -> DetachedLimits {
+    let bytes = |size: ByteSize| usize::try_from(size.as_u64()).unwrap_or(usize::MAX);
+    DetachedLimits {
+        memory_per_result: bytes(results.stored_memory),
+        memory_per_user: bytes(results.stored_memory_per_user),
+        bytes_per_result: results.max_stored_size.as_u64(),
+        bytes_per_user: results.max_stored_size_per_user.as_u64(),
+        ..DetachedLimits::default()
     }
 }
 

@@ -43,6 +43,7 @@ pub mod quantified;
 mod relations;
 mod rounding;
 mod set_operations;
+mod space;
 pub mod stop;
 mod subqueries;
 #[cfg(feature = "substrait")]
@@ -84,6 +85,7 @@ pub use output_names::{
 };
 pub use planners::Planners;
 pub use relations::{check as check_names, with_shown_names};
+pub use space::Space;
 pub use stop::{PlanRun, Stop, StopOnDrop};
 use uuid::Uuid;
 
@@ -167,6 +169,7 @@ impl Engine {
             .with_object_store_registry(Arc::new(QueryStores::none()))
             .build_arc()
             .map_err(from_engine)?;
+        space::keep_private(&runtime.disk_manager)?;
 
         let mut config = SessionConfig::new()
             .with_target_partitions(options.threads)
@@ -370,6 +373,11 @@ impl Engine {
     /// An empty reservation in the shared memory pool, for memory that no plan holds.
     pub fn reservation(&self, name: &str) -> MemoryReservation {
         MemoryConsumer::new(name).register(&self.runtime.memory_pool)
+    }
+
+    /// Memory and disk for what is kept when plans have ended.
+    pub fn space(&self) -> Space {
+        Space::of(&self.runtime)
     }
 
     /// The runtime for plans, apart from handshakes and catalog statements.

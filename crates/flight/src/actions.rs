@@ -11,6 +11,7 @@ use arrow_flight::{
 };
 use bytes::Bytes;
 use lakegate_error::{Code, Error, Result};
+use lakegate_gateway::detached::tokens::TokenKind;
 use lakegate_gateway::substrait_versions;
 use lakegate_proto::arrow::flight::protocol::close_session_result::Status as Closing;
 use lakegate_proto::arrow::flight::protocol::{
@@ -22,7 +23,6 @@ use tonic::{Request, Status};
 
 use super::auth::Caller;
 use super::info::{self, Part};
-use super::sessions::Kind;
 use super::statements::{no_transactions, unknown_handle};
 use super::status::{not_prepared, to_status};
 use super::{Door, session_options};
@@ -30,43 +30,43 @@ use super::{Door, session_options};
 const ACTIONS: [(&str, &str); 9] = [
     (
         "CreatePreparedStatement",
-        "Prepares a statement. Takes ActionCreatePreparedStatementRequest, gives ActionCreatePreparedStatementResult.",
+        "Prepares a statement. Takes ActionCreatePreparedStatementRequest, returns ActionCreatePreparedStatementResult.",
     ),
     (
         "CreatePreparedSubstraitPlan",
-        "Prepares a Substrait plan. Takes ActionCreatePreparedSubstraitPlanRequest, gives ActionCreatePreparedStatementResult.",
+        "Prepares a Substrait plan. Takes ActionCreatePreparedSubstraitPlanRequest, returns ActionCreatePreparedStatementResult.",
     ),
     (
         "ClosePreparedStatement",
-        "Forgets a prepared statement. Takes ActionClosePreparedStatementRequest, gives nothing.",
+        "Closes a prepared statement. Takes ActionClosePreparedStatementRequest, returns nothing.",
     ),
     (
         "CancelQuery",
-        "Cancels a query by its FlightInfo. Takes ActionCancelQueryRequest, gives ActionCancelQueryResult.",
+        "Cancels a query by its FlightInfo. Takes ActionCancelQueryRequest, returns ActionCancelQueryResult.",
     ),
     (
         "CancelFlightInfo",
-        "Cancels a query by its FlightInfo. Takes CancelFlightInfoRequest, gives CancelFlightInfoResult.",
+        "Cancels a query by its FlightInfo. Takes CancelFlightInfoRequest, returns CancelFlightInfoResult.",
     ),
     (
         "RenewFlightEndpoint",
-        "Begins the time of an endpoint anew. Takes RenewFlightEndpointRequest, gives FlightEndpoint.",
+        "Extends the lifetime of an endpoint. Takes RenewFlightEndpointRequest, returns FlightEndpoint.",
     ),
     (
         "SetSessionOptions",
-        "Sets options of the session. Takes SetSessionOptionsRequest, gives SetSessionOptionsResult.",
+        "Sets options of the session. Takes SetSessionOptionsRequest, returns SetSessionOptionsResult.",
     ),
     (
         "GetSessionOptions",
-        "The options of the session. Takes GetSessionOptionsRequest, gives GetSessionOptionsResult.",
+        "The options of the session. Takes GetSessionOptionsRequest, returns GetSessionOptionsResult.",
     ),
     (
         "CloseSession",
-        "Ends the session. Takes CloseSessionRequest, gives CloseSessionResult.",
+        "Ends the session. Takes CloseSessionRequest, returns CloseSessionResult.",
     ),
 ];
 
-/// The actions that there are.
+/// The actions of this server.
 pub(super) fn list() -> Vec<ActionType> {
     let substrait = substrait_versions().is_some();
     ACTIONS
@@ -79,7 +79,7 @@ pub(super) fn list() -> Vec<ActionType> {
         .collect()
 }
 
-/// What an action answers with.
+/// The answer to an action.
 #[derive(Debug, Default)]
 pub(super) struct Answer {
     pub bodies: Vec<Bytes>,
@@ -103,7 +103,7 @@ impl Answer {
 fn unreadable(action: &str, why: &str) -> Error {
     Error::new(
         Code::ProtocolViolation,
-        format!("the body of action {action} is not what it takes: {why}"),
+        format!("the body of action {action} cannot be read: {why}"),
     )
 }
 
@@ -118,7 +118,7 @@ fn packed<M: ProstMessageExt>(action: &Action) -> Result<M> {
         .ok_or_else(|| unreadable(&action.r#type, &format!("its type is '{}'", any.type_url)))
 }
 
-/// What an action asks for, as its body says.
+/// The request of an action, decoded from its body.
 #[derive(Debug)]
 pub(super) enum Asked {
     Prepare(ActionCreatePreparedStatementRequest),
@@ -133,7 +133,9 @@ pub(super) enum Asked {
 }
 
 impl Asked {
-    /// Errors: an action that is not there; a body that is not what it takes.
+    /// # Errors
+    ///
+    /// There is no such action; the body is not the message that it takes.
     pub fn read(action: &Action) -> Result<Self> {
         let lacks = |what: &str| unreadable(&action.r#type, &format!("it has no {what}"));
         Ok(match action.r#type.as_str() {
@@ -176,7 +178,9 @@ impl Asked {
 }
 
 impl Door {
-    /// Errors: an action that is not there; what it fails with.
+    /// # Errors
+    ///
+    /// There is no such action; what it fails with.
     pub async fn act(&self, caller: &Caller, request: &Request<Action>) -> Result<Answer, Status> {
         match Asked::read(request.get_ref()).map_err(to_status)? {
             Asked::Prepare(asked) => {
@@ -218,7 +222,8 @@ impl Door {
         }
     }
 
-    /// Sets options of the caller's session. For one who has none, a session begins that is found again by its cookie.
+    /// Sets options of the caller's session. A call without a session begins one, which is found
+    /// again by its cookie.
     async fn set_options(
         &self,
         caller: &Caller,
@@ -226,7 +231,7 @@ impl Door {
         asked: &SetSessionOptionsRequest,
     ) -> Result<Answer, Status> {
         match caller.by {
-            Some(Kind::Bearer | Kind::Cookie) => {
+            Some(TokenKind::Bearer | TokenKind::Cookie) => {
                 let result = session_options::set(&caller.session, asked).await;
                 Ok(Answer::of(&result))
             }
@@ -241,9 +246,11 @@ impl Door {
         }
     }
 
-    /// Cancels whatever a FlightInfo names.
+    /// Cancels the queries that a FlightInfo names.
     ///
-    /// Errors: it names nothing that is the principal's.
+    /// # Errors
+    ///
+    /// It names nothing of this principal's.
     fn cancel(&self, caller: &Caller, info: &FlightInfo) -> Result<CancelStatus> {
         let tickets = info.endpoint.iter().filter_map(|endpoint| {
             let ticket = endpoint.ticket.as_ref()?;
@@ -258,9 +265,9 @@ impl Door {
                 known = true;
                 cancelled |= found.value.cancel();
             }
-            if let Some(found) = self.polled.get(part.handle, owner, false) {
+            if let Some(stopped) = self.polled.cancel(part.handle, &caller.session.session) {
                 known = true;
-                cancelled |= found.value.cancel();
+                cancelled |= stopped;
             }
         }
         match (known, cancelled) {
@@ -271,9 +278,11 @@ impl Door {
         }
     }
 
-    /// Begins the time of a ticket anew.
+    /// Extends the lifetime of a ticket.
     ///
-    /// Errors: it is unknown, or of a kind that does not expire.
+    /// # Errors
+    ///
+    /// The ticket is unknown, or of a kind that does not expire.
     fn renew(&self, caller: &Caller, endpoint: FlightEndpoint) -> Result<FlightEndpoint> {
         let ticket = endpoint.ticket.as_ref().map(|ticket| &ticket.ticket);
         let part = ticket.and_then(part_of);
@@ -283,10 +292,7 @@ impl Door {
             .tickets
             .get(part.handle, owner, true)
             .map(|found| found.expires)
-            .or_else(|| {
-                let found = self.polled.get(part.handle, owner, true)?;
-                Some(found.expires)
-            })
+            .or_else(|| self.polled.renew(part.handle, &caller.session.session))
             .ok_or_else(|| unknown_handle("ticket"))?;
         Ok(FlightEndpoint {
             expiration_time: Some(info::timestamp(expires)),
@@ -295,7 +301,7 @@ impl Door {
     }
 }
 
-/// The part of a statement that a ticket or a descriptor names, if it names one.
+/// The part of a result that a ticket or a descriptor names, if it names one.
 pub(super) fn part_of(bytes: &Bytes) -> Option<Part> {
     match info::command(bytes).ok()? {
         Command::TicketStatementQuery(ticket) => Part::read(&ticket.statement_handle),

@@ -7,12 +7,13 @@ use base64::Engine;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use lakegate_error::{Code, Error, Result};
+use lakegate_gateway::detached::tokens::TokenKind;
 use lakegate_gateway::{Login, Principal, Protocol};
 use tonic::metadata::{Ascii, MetadataMap, MetadataValue};
 use tonic::{Request, Status};
 
 use super::connection::Peer;
-use super::sessions::{FlightSession, InUse, Kind};
+use super::sessions::{DoorOptions, FlightSession, InUse};
 use super::status::{to_status, unauthenticated};
 use super::{Door, status};
 
@@ -33,12 +34,12 @@ const MAX_APPLICATION_NAME: usize = 64;
 pub(super) struct Caller {
     pub session: Arc<FlightSession>,
     /// What the session was found by; `None`: the call stands alone.
-    pub by: Option<Kind>,
+    pub by: Option<TokenKind>,
     _in_use: InUse,
 }
 
 impl Caller {
-    fn new(session: Arc<FlightSession>, by: Option<Kind>) -> Self {
+    fn new(session: Arc<FlightSession>, by: Option<TokenKind>) -> Self {
         Self {
             _in_use: session.enter(),
             session,
@@ -110,13 +111,13 @@ impl Door {
         let peer = self.admitted(peer)?;
         let Known { principal, session } = self.known(credentials(metadata)?, peer).await?;
         if let Some(session) = session {
-            return Ok(Caller::new(session, Some(Kind::Bearer)));
+            return Ok(Caller::new(session, Some(TokenKind::Bearer)));
         }
         if let Some(cookie) = cookie(metadata, COOKIE) {
-            let session = self.sessions.get(Kind::Cookie, &cookie);
+            let session = self.sessions.get(TokenKind::Cookie, &cookie);
             let session = session.filter(|known| known.principal == principal);
             let session = session.ok_or_else(session_is_over)?;
-            return Ok(Caller::new(session, Some(Kind::Cookie)));
+            return Ok(Caller::new(session, Some(TokenKind::Cookie)));
         }
         let session = self.open(principal, metadata, peer, false).await?;
         Ok(Caller::new(session, None))
@@ -139,7 +140,7 @@ impl Door {
             return Ok(given);
         }
         let session = self.open(known.principal, metadata, peer, true).await?;
-        let token = self.keep(Kind::Bearer, &session);
+        let token = self.keep(TokenKind::Bearer, &session);
         Ok(format!("Bearer {token}"))
     }
 
@@ -176,7 +177,7 @@ impl Door {
                 .await
                 .map_err(to_status)?,
             (Some(Credentials::Bearer(token)), _) => {
-                let known = self.sessions.get(Kind::Bearer, &token);
+                let known = self.sessions.get(TokenKind::Bearer, &token);
                 let known = known.filter(|known| self.gateway.is_current(&known.principal));
                 let known = known.ok_or_else(|| {
                     unauthenticated(
@@ -205,7 +206,7 @@ impl Door {
         let session = self
             .open(principal, metadata, self.admitted(peer)?, true)
             .await?;
-        let cookie = self.keep(Kind::Cookie, &session);
+        let cookie = self.keep(TokenKind::Cookie, &session);
         let header = format!("{COOKIE}={cookie}; Path=/; HttpOnly; Secure; SameSite=Strict");
         let header = header
             .parse()
@@ -213,7 +214,7 @@ impl Door {
         Ok((session, header))
     }
 
-    fn keep(&self, kind: Kind, session: &Arc<FlightSession>) -> String {
+    fn keep(&self, kind: TokenKind, session: &Arc<FlightSession>) -> String {
         let (token, evicted) = self.sessions.keep(kind, session);
         for session in evicted {
             self.end_session(&session);
@@ -227,9 +228,7 @@ impl Door {
         for ticket in self.tickets.end_session(session.id) {
             ticket.cancel();
         }
-        for polled in self.polled.end_session(session.id) {
-            polled.cancel();
-        }
+        self.polled.end_session(session.id);
         self.statements.end_session(session.id);
         session.session.forget_all();
     }
@@ -257,7 +256,11 @@ impl Door {
             })
             .await
             .map_err(to_status)?;
-        Ok(FlightSession::new(principal, session))
+        Ok(FlightSession::new(
+            principal,
+            session,
+            DoorOptions::default(),
+        ))
     }
 
     /// The connection that a call came over, if its calls are answered at all.

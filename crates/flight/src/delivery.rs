@@ -1,23 +1,23 @@
-//! How results travel to one session's client: which Arrow types, how large the batches, how compressed.
+//! How a session's results are sent: Arrow types, batch size, compression.
 
 use arrow::ipc::CompressionType;
 use arrow::ipc::writer::IpcWriteOptions;
 use lakegate_error::{Error, Result};
 
-/// Most rows of a batch that a client may ask for.
+/// The largest batch size that a client may set, in rows.
 const MAX_BATCH_SIZE: usize = 1_048_576;
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Delivery {
     pub types: ArrowTypes,
     pub compression: Compression,
-    /// Rows of every batch but the last; `None`: as the engine makes them.
+    /// Rows of every batch but the last; `None` leaves batches as the engine makes them.
     pub batch_size: Option<usize>,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum ArrowTypes {
-    /// No dictionaries and no views, which not every client reads.
+    /// Without dictionaries and views, which not every client can read.
     #[default]
     Plain,
     /// As the engine made them.
@@ -32,13 +32,15 @@ pub(super) enum Compression {
     Zstd,
 }
 
-/// The session options that are the door's own.
+/// Session options of this door.
 pub(super) const OPTIONS: [&str; 3] = ["arrow_types", "batch_size", "compression"];
 
 impl Delivery {
-    /// Sets one of [`OPTIONS`]; `None` is the default.
+    /// Sets one of [`OPTIONS`]; `None` resets it to its default.
     ///
-    /// Errors: a value that it does not take.
+    /// # Errors
+    ///
+    /// The option does not take this value.
     pub fn set(&mut self, name: &str, value: Option<&str>) -> Result<()> {
         let lower = value.map(str::to_lowercase);
         match (name, lower.as_deref()) {
@@ -54,14 +56,20 @@ impl Delivery {
                     .ok()
                     .filter(|rows| (1..=MAX_BATCH_SIZE).contains(rows));
                 self.batch_size = Some(rows.ok_or_else(|| {
-                    Error::invalid(format!("batch_size is 1 to {MAX_BATCH_SIZE} rows, or 0"))
+                    Error::invalid(format!(
+                        "batch_size must be 1 to {MAX_BATCH_SIZE} rows, or 0"
+                    ))
                 })?);
             }
-            ("arrow_types", _) => return Err(Error::invalid("arrow_types is plain or native")),
-            ("compression", _) => return Err(Error::invalid("compression is none, lz4 or zstd")),
+            ("arrow_types", _) => {
+                return Err(Error::invalid("arrow_types must be plain or native"));
+            }
+            ("compression", _) => {
+                return Err(Error::invalid("compression must be none, lz4 or zstd"));
+            }
             _ => {
                 return Err(Error::internal(format!(
-                    "'{name}' is no option of deliveries"
+                    "'{name}' is not a delivery option"
                 )));
             }
         }

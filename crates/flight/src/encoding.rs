@@ -1,11 +1,12 @@
-//! Batches made into messages: small results where they are asked for, large ones on the query threads.
+//! Encodes batches as messages: small results on the calling task, large ones on the query threads.
 //!
-//! Casting, compressing and copying a large batch takes milliseconds, in which handshakes and catalog calls would wait. From the batch on
-//! that makes a result large, a task of its own encodes, ahead of the client by a message or two and no further.
+//! Casting, compressing and copying a large batch takes milliseconds, in which handshakes and
+//! catalog calls would wait. Once a result turns out to be large, a separate task encodes it, at
+//! most a message or two ahead of the client.
 //!
 //! ```text
 //!  batches ─▶ Feed ─ conform ─ batch_size ─ cut ─▶ FlightDataEncoder ─▶ messages
-//!              │ holds the batch that makes it large back, until all of this has moved to the query threads
+//!              │ holds back the batch that makes the result large until the pipeline is on the query threads
 //! ```
 
 use std::pin::Pin;
@@ -28,17 +29,17 @@ use tokio::sync::mpsc;
 use super::delivery::{ArrowTypes, Delivery};
 use super::types;
 
-/// Bytes of batches from which on a result is large.
+/// A result of more bytes than this is large.
 const LARGE: usize = 128 * 1024;
 /// Messages between the task that encodes and the stream that sends.
 const AHEAD: usize = 1;
 
-/// A result as messages, the schema first.
+/// A result as messages; the schema comes first.
 pub(super) struct Encoding {
     state: State,
     handover: Arc<Handover>,
     gateway: Arc<Gateway>,
-    /// Charged with the encoding.
+    /// The query whose processor time the encoding counts as.
     query: Option<QueryWatch>,
 }
 
@@ -53,23 +54,26 @@ enum State {
 
 enum Sent {
     Message(Result<FlightData, FlightError>),
-    /// Without it, the task did not come to the end.
+    /// Sent last; if it is missing, the task was dropped or panicked.
     End,
 }
 
-/// Between the encoder and the batches that it is fed with.
+/// Shared by the encoder and the [`Feed`] that it reads.
 #[derive(Default)]
 struct Handover {
-    /// There is a batch that is not to be encoded here.
+    /// A batch is held back that must not be encoded on the calling task.
     wanted: AtomicBool,
-    /// Nothing is held back any more.
+    /// The encoder has moved; nothing is held back.
     done: AtomicBool,
 }
 
 impl Encoding {
-    /// `schema`: of every batch, as [`types::conform`] takes it. `message_bytes`: of a message with rows, about.
+    /// `schema`: the schema of every batch after [`types::conform`]. `message_bytes`: the
+    /// approximate size of a message with rows.
     ///
-    /// Errors: the delivery cannot be encoded.
+    /// # Errors
+    ///
+    /// The delivery options cannot be encoded.
     pub fn new(
         batches: BatchStream,
         schema: &SchemaRef,
@@ -110,7 +114,7 @@ impl Encoding {
             .with_schema(Arc::clone(schema))
             .with_options(delivery.ipc()?)
             .with_dictionary_handling(dictionaries)
-            // They are cut already, by what is in them rather than by what their buffers hold.
+            // Batches are cut already, by the bytes of their rows rather than of their buffers.
             .with_max_flight_data_size(usize::MAX)
             .build(cut);
         Ok(Self {
@@ -176,10 +180,11 @@ impl Encoding {
                     return;
                 }
             }
-            // Where nobody listens there is nobody to tell.
+            // The receiver may be gone.
             let _ = sender.send(Sent::End).await;
         };
-        // Threads that take nothing any more drop the task, and so the sender: the next message is the error that says so.
+        // At shutdown the query threads drop the task, and the sender with it: the receiver then
+        // reports an error.
         let work = match &self.query {
             Some(query) => self.gateway.spawn_work(query.metered(work)),
             None => self.gateway.spawn_work(work),
@@ -191,7 +196,8 @@ impl Encoding {
     }
 }
 
-/// The batches of a result; it holds back the one that makes the result large, and what follows, until the handover is done.
+/// The batches of a result. Holds back the batch that makes the result large, and those after it,
+/// until the encoder has moved.
 struct Feed {
     batches: BatchStream,
     bytes: usize,
@@ -221,7 +227,8 @@ impl Stream for Feed {
                     return Poll::Ready(Some(Ok(batch)));
                 }
                 self.held = Some(batch);
-                // Who polls the encoder looks at this before it waits: nothing has to be woken.
+                // `Encoding::poll` checks this before it returns `Pending`, so no wake-up is
+                // needed.
                 self.handover.wanted.store(true, Ordering::Release);
                 Poll::Pending
             }
@@ -230,7 +237,7 @@ impl Stream for Feed {
     }
 }
 
-/// Batches of exactly so many rows, but for the last.
+/// Batches of exactly `rows` rows, except the last.
 fn resized(batches: BatchStream, schema: SchemaRef, rows: usize) -> BatchStream {
     let state = (batches, BatchCoalescer::new(schema, rows), false);
     futures::stream::unfold(
@@ -261,9 +268,10 @@ fn resized(batches: BatchStream, schema: SchemaRef, rows: usize) -> BatchStream 
     .boxed()
 }
 
-/// Slices of a batch of about `message_bytes` each; an empty batch is one.
+/// Cuts a batch into slices of about `message_bytes` each; an empty batch stays one.
 ///
-/// arrow-flight would cut by the memory behind a batch, which of a slice is all that it is a slice of, and so make many small messages.
+/// arrow-flight splits by buffer size; a slice reports its whole parent's buffers and would be
+/// split into many tiny messages.
 fn cut(batch: RecordBatch, message_bytes: usize) -> Vec<RecordBatch> {
     let rows = batch.num_rows();
     let parts = bytes_in(&batch)
@@ -302,7 +310,7 @@ mod tests {
             1_000_000
         );
         assert!(parts.iter().all(|part| part.num_rows() * 8 <= MESSAGE));
-        // A small part of something large is small.
+        // A small slice of a large batch is small.
         assert_eq!(cut(million.slice(500_000, 8192), MESSAGE).len(), 1);
         assert_eq!(cut(million.slice(0, 0), MESSAGE).len(), 1);
         let text = Arc::new(StringArray::from(vec!["x".repeat(5 << 20)])) as Arc<dyn Array>;

@@ -1,5 +1,5 @@
-//! How large a client's arrays are when every value is written out, found before anything is: a dictionary, a view or a run says one
-//! value many times over in a few bytes, and so may ask for more memory than there is.
+//! Measures a client's arrays as if every value were written out, before any is: a dictionary, a
+//! view or a run repeats a value in a few bytes, and could claim more memory than the server has.
 
 use std::collections::HashMap;
 
@@ -7,10 +7,11 @@ use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::DataType;
 
-/// What an element is taken to be at least, in bytes.
+/// The least bytes that an element counts as.
 const LEAST: usize = 8;
 
-/// The bytes of a batch written out; `None`: finding out would take more memory than `budget`, of which what it took is taken off.
+/// The bytes of a batch when written out. Returns `None` if measuring would take more memory than
+/// `budget`, which is reduced by the memory used.
 pub(super) fn bytes(batch: &RecordBatch, budget: &mut usize) -> Option<usize> {
     let mut total = 0usize;
     for column in batch.columns() {
@@ -20,7 +21,7 @@ pub(super) fn bytes(batch: &RecordBatch, budget: &mut usize) -> Option<usize> {
     Some(total)
 }
 
-/// Whether arrays of a type may say one value many times over.
+/// Whether arrays of a type can repeat a value without storing it again.
 pub(super) fn repeats(data_type: &DataType) -> bool {
     use DataType as T;
     match data_type {
@@ -157,7 +158,7 @@ fn size(number: impl TryInto<usize>) -> usize {
     number.try_into().unwrap_or(0)
 }
 
-/// From offsets, of which there is one more than there are elements.
+/// The lengths between offsets, of which there is one more than elements.
 fn between<O: Copy + TryInto<usize>>(offsets: &[O]) -> Vec<usize> {
     let pairs = offsets.windows(2);
     pairs
@@ -165,7 +166,7 @@ fn between<O: Copy + TryInto<usize>>(offsets: &[O]) -> Vec<usize> {
         .collect()
 }
 
-/// The lower half of the first eight bytes of a view is its length.
+/// The low four bytes of a view are its length.
 fn viewed(views: &[u128]) -> Vec<usize> {
     let lengths = views.iter().map(|view| size(view & u128::from(u32::MAX)));
     lengths.map(|length| length.max(LEAST)).collect()
@@ -178,7 +179,7 @@ fn added(mut a: Vec<usize>, b: &[usize]) -> Vec<usize> {
     a
 }
 
-/// The total of all elements before each, and of all.
+/// Running totals: before each element, and of all.
 fn totals(sizes: &[usize]) -> Vec<usize> {
     let mut total = 0usize;
     let mut totals = vec![0];
@@ -195,7 +196,7 @@ fn within(totals: &[usize], start: usize, count: usize) -> usize {
     at(until).saturating_sub(at(start)).max(LEAST)
 }
 
-/// The total of the items of each list, which begins where the one before it ends.
+/// The total of the items of each list; a list begins where the one before it ends.
 fn ranges(items: &[usize], starts: &[usize]) -> Vec<usize> {
     let totals = totals(items);
     let pairs = starts.windows(2);

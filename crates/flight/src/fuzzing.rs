@@ -1,7 +1,9 @@
-//! What a client's bytes meet before anything is looked up, callable without a server: for the targets of `fuzz/`, and for the test below,
-//! which gives the same entries some thousands of broken messages.
+//! What a client's bytes meet before anything is looked up, callable without a server: for the
+//! targets of `fuzz/`, and for the test below, which gives the same entries some thousands of
+//! broken messages.
 //!
-//! Every entry takes any bytes, and says whether they were a message. A panic, or memory beyond the bounds, is a defect.
+//! Every entry takes any bytes, and says whether they were a message. A panic, or memory beyond the
+//! bounds, is a defect.
 
 use std::sync::Arc;
 

@@ -1,5 +1,6 @@
-//! Batches that a client sends: bounded before they are decoded, as the lengths that its messages declare decide what is allocated for
-//! them, and decoded so that what panics in the reader is an error.
+//! Decodes the batches that a client sends. Messages are checked before they are decoded, since the
+//! lengths that they declare decide how much is allocated, and a panic of the reader becomes an
+//! error.
 
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
@@ -16,9 +17,9 @@ use tonic::Status;
 
 use super::status::to_status;
 
-/// Bytes of one message, and of all dictionaries of a call, once they are unpacked.
+/// Uncompressed bytes of one message, and of all dictionaries of a call.
 const MAX_BYTES: u64 = 64 * 1024 * 1024;
-/// Elements of one column of a batch, nested ones together.
+/// Elements of one column of a batch, nested ones included.
 const MAX_ELEMENTS: i64 = 16 * 1024 * 1024;
 
 /// The batches of one call.
@@ -29,7 +30,7 @@ impl Batches {
     where
         S: Stream<Item = Result<FlightData, Status>> + Send + 'static,
     {
-        // A message that only carries the descriptor is no batch.
+        // A message that carries only the descriptor is no batch.
         let checked = incoming.try_filter(|data| {
             let has_header = !data.data_header.is_empty();
             async move { has_header }
@@ -45,23 +46,26 @@ impl Batches {
         Self(FlightRecordBatchStream::new_from_flight_data(checked))
     }
 
-    /// `None`: all has come.
+    /// The next batch; `None` at the end of the stream.
     ///
-    /// Errors: the client's stream broke off; a message is no batch, or too large. Nothing is to be read after it.
+    /// # Errors
+    ///
+    /// The client's stream broke off; a message is not a batch, or is too large. Nothing must be
+    /// read after an error.
     pub async fn next(&mut self) -> Result<Option<RecordBatch>, FlightError> {
-        // The reader panics at types that it does not know, and at buffers that are not where its message says.
+        // The reader panics on unknown types, and on buffers that are not where the message says.
         let next = AssertUnwindSafe(self.0.next()).catch_unwind().await;
         let next = next.map_err(|_| FlightError::ExternalError(Box::new(unreadable())))?;
         next.transpose()
     }
 
-    /// The columns; `None` before the first message of them.
+    /// The schema; `None` before its message has arrived.
     pub fn schema(&self) -> Option<&SchemaRef> {
         self.0.schema()
     }
 }
 
-/// Why a stream of batches went no further, as the client is told.
+/// The client's error for a stream of batches that failed.
 pub(super) fn malformed(error: FlightError) -> Status {
     match error {
         FlightError::Tonic(status) => *status,
@@ -69,7 +73,7 @@ pub(super) fn malformed(error: FlightError) -> Status {
     }
 }
 
-/// Why a stream of batches went no further.
+/// Translates the decoder's error.
 pub(super) fn broken(error: FlightError) -> Error {
     match error {
         FlightError::Tonic(status) => Error::new(
@@ -105,12 +109,14 @@ fn batch_too_large() -> Error {
     .with_hint("send smaller batches")
 }
 
-/// The dictionaries that the reader keeps beside the batches: by their number, the bytes of each.
+/// The dictionaries that the reader keeps: the bytes of each, by id.
 #[derive(Debug, Default)]
 struct Dictionaries(HashMap<i64, u64>);
 
 impl Dictionaries {
-    /// Errors: what the message declares is more than may be decoded.
+    /// # Errors
+    ///
+    /// The message declares more than may be decoded.
     fn check(&mut self, data: &FlightData) -> Result<()> {
         let message = ipc::root_as_message(&data.data_header).map_err(|_| unreadable())?;
         match message.header_type() {
@@ -143,13 +149,13 @@ impl Dictionaries {
     }
 }
 
-/// Whether one message by itself may be decoded.
+/// Whether a message by itself may be decoded.
 #[cfg(test)]
 pub(super) fn check_alone(data: &FlightData) -> Result<()> {
     Dictionaries::default().check(data)
 }
 
-/// The bytes that a message takes once it is unpacked.
+/// The uncompressed bytes of a message.
 fn unpacked(batch: &ipc::RecordBatch<'_>, data: &FlightData) -> Result<u64> {
     let within = |length: i64| (0..=MAX_ELEMENTS).contains(&length);
     let nodes = batch.nodes().into_iter().flatten();
@@ -161,7 +167,7 @@ fn unpacked(batch: &ipc::RecordBatch<'_>, data: &FlightData) -> Result<u64> {
     if batch.compression().is_none() {
         return Ok(sent);
     }
-    // Each compressed buffer begins with its length when it is not.
+    // A compressed buffer begins with its uncompressed length.
     let mut unpacked: u64 = 0;
     for buffer in batch.buffers().into_iter().flatten() {
         if buffer.length() <= 0 {
@@ -173,7 +179,7 @@ fn unpacked(batch: &ipc::RecordBatch<'_>, data: &FlightData) -> Result<u64> {
             .get(start..)
             .and_then(|body| body.first_chunk());
         let length = i64::from_le_bytes(*prefix.ok_or_else(unreadable)?);
-        // -1: it is not compressed after all.
+        // -1 marks a buffer that is stored uncompressed.
         unpacked = unpacked.saturating_add(u64::try_from(length).unwrap_or(0));
     }
     if unpacked > MAX_BYTES {

@@ -1,4 +1,4 @@
-//! FlightInfo, its endpoints and its schema, as every kind of statement answers with them.
+//! Builds FlightInfo, endpoints and schemas, and reads tickets and descriptors.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -16,14 +16,16 @@ use prost_types::Timestamp;
 
 use super::Door;
 
-/// What a client asks for by a descriptor or a ticket.
+/// Decodes the command of a descriptor or a ticket.
 ///
-/// Errors: bytes that are no message, or a message of another protocol.
+/// # Errors
+///
+/// The bytes are not a message, or a message of another protocol.
 pub(super) fn command(bytes: &[u8]) -> Result<Command> {
     let malformed = |why: String| {
         Error::new(
             Code::ProtocolViolation,
-            format!("the command is no message of Flight SQL: {why}"),
+            format!("the command is not a Flight SQL message: {why}"),
         )
     };
     let any = Any::decode(bytes).map_err(|e| malformed(e.to_string()))?;
@@ -33,14 +35,16 @@ pub(super) fn command(bytes: &[u8]) -> Result<Command> {
     }
 }
 
-/// The command of a descriptor.
+/// Decodes the command of a descriptor.
 ///
-/// Errors: also a path, which names nothing here.
+/// # Errors
+///
+/// As for [`command`]; the descriptor is a path, which names nothing here.
 pub(super) fn described(descriptor: &FlightDescriptor) -> Result<Command> {
     if descriptor.cmd.is_empty() {
         return Err(Error::new(
             Code::ProtocolViolation,
-            "the descriptor holds no command; paths name nothing here",
+            "the descriptor has no command; paths name nothing here",
         ));
     }
     command(&descriptor.cmd)
@@ -58,11 +62,11 @@ pub(super) fn schema_bytes(schema: &Schema) -> Result<Bytes> {
     Ok(bytes)
 }
 
-/// A part of a statement's result, as a ticket names it.
+/// A part of a result, as a ticket names it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Part {
     pub handle: Handle,
-    /// `None`: the whole.
+    /// `None` for the whole result.
     pub index: Option<u16>,
 }
 
@@ -75,7 +79,7 @@ impl Part {
         bytes.into()
     }
 
-    /// `None`: bytes that no ticket of this server has.
+    /// Returns `None` for bytes that are no ticket of this server.
     pub fn read(bytes: &[u8]) -> Option<Self> {
         let (handle, rest) = bytes.split_at_checked(Handle::BYTES)?;
         let index = match rest {
@@ -89,7 +93,7 @@ impl Part {
         })
     }
 
-    /// The message that is a ticket for it.
+    /// The bytes of its ticket.
     pub fn message(&self) -> Bytes {
         let ticket = TicketStatementQuery {
             statement_handle: self.bytes(),
@@ -98,7 +102,7 @@ impl Part {
     }
 }
 
-/// The wall clock's time of a moment of the near future.
+/// The wall clock time of an instant in the near future.
 pub(super) fn timestamp(at: Instant) -> Timestamp {
     let left = at.saturating_duration_since(Instant::now());
     let since = SystemTime::now()
@@ -112,7 +116,7 @@ pub(super) fn timestamp(at: Instant) -> Timestamp {
 }
 
 impl Door {
-    /// `ticket`: the bytes that DoGet will be given.
+    /// `ticket`: the bytes that the client passes to DoGet.
     pub fn endpoint(&self, ticket: Bytes, expires: Option<Instant>) -> FlightEndpoint {
         let location = self.options.location.iter();
         FlightEndpoint {
@@ -124,10 +128,10 @@ impl Door {
     }
 }
 
-/// A result of unknown size, in order over its endpoints.
+/// A result of unknown size, ordered by its endpoints.
 ///
-/// `schema`: `None` of a command, whose result has no columns. Clients that are told of no schema wait for the first message of DoGet, and
-/// so until the command is done.
+/// `schema`: `None` for a command, whose result has no columns. Without a schema, clients wait for
+/// the first message of DoGet, and so until the command is done.
 pub(super) fn flight_info(
     schema: Option<&Schema>,
     endpoints: Vec<FlightEndpoint>,

@@ -15,19 +15,21 @@ use super::put::Incoming;
 use super::statements::check_transaction;
 use super::status::to_status;
 
-/// Bytes of one batch whose values are written out: dictionaries, views and runs say them many times over.
+/// Bytes of one batch with all values written out, since dictionaries, views and runs repeat them.
 const MAX_WRITTEN_OUT: usize = 512 * 1024 * 1024;
 
-/// Writes what a client sends, and gives the number of rows once they are visible.
+/// Writes the rows that a client sends, and returns their number once they are visible.
 ///
-/// Errors: no schema, messages that are no batches, what the gateway refuses. Then nothing was written.
+/// # Errors
+///
+/// There is no schema; a message is not a batch; what the gateway refuses. Nothing is written then.
 pub(super) async fn ingest(
     caller: &Caller,
     request: &WriteRequest,
     incoming: Incoming,
 ) -> Result<i64, Status> {
     let mut batches = Batches::new(incoming);
-    // The schema comes before the first batch, of which there may be none.
+    // The schema comes before the first batch; there may be no batch.
     let first = batches.next().await.map_err(malformed)?;
     let schema = batches
         .schema()
@@ -54,7 +56,9 @@ pub(super) async fn ingest(
     Ok(i64::try_from(rows).unwrap_or(i64::MAX))
 }
 
-/// Errors: the batch is larger than may be, once every value is written out.
+/// # Errors
+///
+/// The batch is too large once every value is written out.
 fn written_out(batch: RecordBatch, repeats: bool) -> Result<RecordBatch> {
     if repeats {
         let mut budget = MAX_WRITTEN_OUT;
@@ -77,9 +81,11 @@ fn written_out_too_large() -> Error {
     .with_hint("send smaller batches")
 }
 
-/// What a command asks for.
+/// Translates an ingestion command.
 ///
-/// Errors: a temporary table, a transaction, an option that is not known.
+/// # Errors
+///
+/// It asks for a temporary table, a transaction, or an unknown option.
 pub(super) fn requested(command: &CommandStatementIngest) -> Result<WriteRequest> {
     check_transaction(command.transaction_id.as_ref())?;
     if command.temporary {
@@ -125,7 +131,7 @@ pub(super) fn requested(command: &CommandStatementIngest) -> Result<WriteRequest
             "location" => request.location = named_as_is(value),
             _ => {
                 return Err(Error::not_supported(format!(
-                    "option \"{name}\" of an ingestion is not known; partition_by and location are"
+                    "unknown ingestion option \"{name}\"; the options are partition_by and location"
                 )));
             }
         }
@@ -133,7 +139,8 @@ pub(super) fn requested(command: &CommandStatementIngest) -> Result<WriteRequest
     Ok(request)
 }
 
-/// Rows for the table of a path, which is there: `[table]`, `[database, table]` or `[catalog, database, table]`.
+/// Appends to an existing table, named by a path: `[table]`, `[database, table]` or `[catalog,
+/// database, table]`.
 pub(super) fn appended(path: &[String]) -> Result<WriteRequest> {
     let (catalog, database, table) = match path {
         [table] => (None, None, table),
@@ -200,7 +207,7 @@ mod tests {
             (IfMissing::Create, IfExists::Replace)
         );
         assert_eq!(request.partitioned_by, ["day", "city"]);
-        // Without options rows are added to what is there.
+        // Without options, rows are appended.
         let bare = CommandStatementIngest {
             table: "t".to_owned(),
             ..CommandStatementIngest::default()

@@ -14,10 +14,10 @@
 
 mod actions;
 mod auth;
+mod bound;
 mod connection;
 mod delivery;
 mod encoding;
-mod execution;
 mod expansion;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
@@ -26,7 +26,6 @@ mod gate;
 mod incoming;
 mod info;
 mod ingest;
-mod janitor;
 mod metadata;
 mod parameters;
 mod poll;
@@ -49,6 +48,9 @@ use std::time::Duration;
 use arrow_flight::flight_service_server::FlightServiceServer;
 use lakegate_gateway::Gateway;
 use lakegate_gateway::detached::handles::{Limits, Registry};
+use lakegate_gateway::detached::runs::Runs;
+use lakegate_gateway::detached::sweep::Sweep;
+use lakegate_gateway::detached::tokens::{TokenLimits, TokenSessions};
 use lakegate_transport::opening::Opening;
 use lakegate_transport::tls::{ClientAuth, Tls};
 use tokio::net::TcpListener;
@@ -58,12 +60,12 @@ use tonic::transport::Server;
 use tracing::{error, info};
 
 use self::gate::Gate;
-use self::poll::Polled;
-use self::prepared::Statement;
+use self::poll::PollDetails;
+use self::prepared::PreparedStatement;
 use self::service::Service;
-use self::sessions::Sessions;
-use self::statements::Ticket;
-use self::stream::Lanes;
+use self::sessions::DoorOptions;
+use self::statements::StatementTicket;
+use self::stream::OpenStreams;
 
 /// How the door is run.
 #[derive(Debug, Clone)]
@@ -99,9 +101,6 @@ pub struct FlightOptions {
     pub max_sessions: usize,
     /// Tickets, and prepared statements, of one user.
     pub max_statements: usize,
-    /// Polled queries of one user, and of all.
-    pub max_polled_per_user: usize,
-    pub max_polled: usize,
     /// Connections on which nobody has authenticated, all together.
     pub max_opening: usize,
     /// Connections on which nobody has authenticated, from one address.
@@ -127,8 +126,6 @@ impl Default for FlightOptions {
             max_sessions_per_user: 1_000,
             max_sessions: 10_000,
             max_statements: 10_000,
-            max_polled_per_user: 8,
-            max_polled: 64,
             max_opening: 512,
             max_opening_per_address: 256,
         }
@@ -142,11 +139,11 @@ const MAX_STATEMENT_WEIGHT: usize = 256 * 1024 * 1024;
 struct Door {
     gateway: Arc<Gateway>,
     options: FlightOptions,
-    sessions: Sessions,
-    tickets: Registry<Ticket>,
-    statements: Registry<Statement>,
-    polled: Registry<Polled>,
-    lanes: Lanes,
+    sessions: TokenSessions<DoorOptions>,
+    tickets: Registry<StatementTicket>,
+    statements: Registry<PreparedStatement>,
+    polled: Runs<PollDetails>,
+    streams: OpenStreams,
 }
 
 impl Door {
@@ -156,20 +153,34 @@ impl Door {
             total: usize::MAX,
             weight_per_owner: MAX_STATEMENT_WEIGHT,
         };
-        let of_polled = Limits {
-            per_owner: options.max_polled_per_user,
-            total: options.max_polled,
-            weight_per_owner: usize::MAX,
+        let of_sessions = TokenLimits {
+            lifetime: options.token_lifetime,
+            per_user: options.max_sessions_per_user,
+            total: options.max_sessions,
         };
-        Arc::new(Self {
-            sessions: Sessions::new(&options),
+        let door = Arc::new(Self {
+            sessions: TokenSessions::new(of_sessions),
             tickets: Registry::new(of_statements),
             statements: Registry::new(of_statements),
-            polled: Registry::new(of_polled),
-            lanes: Lanes::new(Arc::clone(&gateway), options.result_message_bytes),
+            polled: Runs::new(Arc::clone(&gateway)),
+            streams: OpenStreams::new(Arc::clone(&gateway), options.result_message_bytes),
             gateway,
             options,
-        })
+        });
+        door.gateway.register_sweep(&door);
+        door
+    }
+}
+
+impl Sweep for Door {
+    fn sweep(&self) {
+        for closed in self.sessions.sweep(&self.gateway) {
+            self.end_session(&closed);
+        }
+        self.tickets.sweep();
+        self.statements.sweep();
+        self.polled.sweep();
+        self.streams.stop_stalled(self.options.stall_timeout);
     }
 }
 
@@ -214,7 +225,6 @@ pub async fn serve(
         kill: kill.clone(),
     };
     let incoming = connection::incoming(listener, acceptor, shutdown.clone());
-    let janitor = tokio::spawn(janitor::run(Arc::clone(&door), shutdown.clone()));
     let service = Gate {
         inner: FlightServiceServer::new(Service(Arc::clone(&door)))
             .max_decoding_message_size(door.options.max_message_bytes)
@@ -248,7 +258,6 @@ pub async fn serve(
         error!(%error, "the flight door failed");
     }
     kill.cancel();
-    janitor.abort();
 }
 
 /// What a client may send on a stream, and on a connection, before the server has taken it.

@@ -1,6 +1,7 @@
-//! The catalog as clients ask for it by commands: through the principal's view, with the schemas of FlightSql.proto.
+//! Catalog commands: answered through the principal's view, with the schemas of FlightSql.proto.
 //!
-//! The ticket of such a command is the command itself. Whoever redeems it sees what he may see.
+//! The ticket of such a command is the command itself. A user that redeems it sees only what they
+//! may see.
 
 use std::sync::Arc;
 
@@ -12,15 +13,15 @@ use arrow_flight::{FlightDescriptor, FlightInfo};
 use futures::StreamExt;
 use lakegate_error::{Error, Result};
 use lakegate_gateway::CATALOG;
+use lakegate_gateway::detached::executions::Started;
 use lakegate_gateway::{RelationFilter, RelationKind};
 use prost::Message;
 
 use super::Door;
 use super::auth::Caller;
 use super::delivery::{ArrowTypes, Delivery};
-use super::execution::Started;
 use super::info::flight_info;
-use super::stream::{Outgoing, Parcel};
+use super::stream::{Outgoing, StreamRequest};
 use super::{sql_info, types, xdbc};
 
 const TABLE: &str = "TABLE";
@@ -39,7 +40,7 @@ fn failed(error: FlightError) -> Error {
     Error::internal(format!("the catalog cannot be shown: {error}"))
 }
 
-/// The schema that a command of the catalog answers with; `None`: it is another command.
+/// The schema of a catalog command's answer; `None` for other commands.
 pub(super) fn schema(command: &Command) -> Option<SchemaRef> {
     Some(match command {
         Command::CommandGetCatalogs(get) => get.into_builder().schema(),
@@ -86,7 +87,7 @@ fn foreign_keys() -> SchemaRef {
 }
 
 impl Door {
-    /// `None`: the command is no command of the catalog.
+    /// Returns `None` if the command is not a catalog command.
     pub fn catalog_info(
         &self,
         command: Command,
@@ -100,7 +101,7 @@ impl Door {
         flight_info(Some(&schema), vec![endpoint], descriptor).map(Some)
     }
 
-    /// The answer of a command of the catalog; `None`: it is none.
+    /// The answer to a catalog command; `None` for other commands.
     pub async fn catalog_rows(
         &self,
         caller: &Caller,
@@ -113,19 +114,19 @@ impl Door {
         let started = Started {
             schema: Arc::clone(&schema),
             batches: futures::stream::iter((batch.num_rows() > 0).then_some(Ok(batch))).boxed(),
-            tally: Arc::default(),
+            usage: Arc::default(),
         };
-        let parcel = Parcel {
+        let request = StreamRequest {
             schema,
             started,
-            // Exactly as the schema says.
+            // Exactly the types of the schema.
             delivery: Delivery {
                 types: ArrowTypes::Native,
                 ..Delivery::default()
             },
             in_use: caller.session.enter(),
         };
-        Outgoing::new(parcel, &self.lanes).map(Some)
+        Outgoing::new(request, &self.streams).map(Some)
     }
 
     async fn catalog_batch(
@@ -142,7 +143,7 @@ impl Door {
                 builder.build().map_err(failed)
             }
             Command::CommandGetDbSchemas(mut get) => {
-                // The builder would make a regular expression of it, which has a limit.
+                // The builder would turn it into a regular expression, whose size is limited.
                 let pattern = get.db_schema_filter_pattern.take();
                 let names = session.databases(pattern.as_deref()).await?;
                 let mut builder = get.into_builder();
@@ -168,7 +169,7 @@ impl Door {
                 },
             ),
             Command::CommandGetXdbcTypeInfo(get) => xdbc::batch(get),
-            // Files have no keys.
+            // Tables over files have no keys.
             _ => Ok(RecordBatch::new_empty(Arc::clone(schema))),
         }
     }
@@ -179,7 +180,7 @@ impl Door {
         let in_catalog = get.catalog.as_ref().is_none_or(|asked| asked == CATALOG);
         let relations = if in_catalog {
             let filter = RelationFilter {
-                // The builder would make regular expressions of them, which have a limit.
+                // The builder would turn them into regular expressions, whose size is limited.
                 database: get.db_schema_filter_pattern.take(),
                 name: get.table_name_filter_pattern.take(),
                 columns: get.include_schema,

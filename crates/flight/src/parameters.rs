@@ -10,11 +10,11 @@ use datafusion::common::ScalarValue;
 use datafusion::common::utils::memory::get_record_batch_memory_size;
 use futures::Stream;
 use lakegate_error::{Code, Error, Result};
+use lakegate_gateway::detached::executions::Values;
 use lakegate_gateway::values::cast_rounded;
 use lakegate_gateway::values::{STRICT, type_name};
 use tonic::Status;
 
-use super::execution::Values;
 use super::expansion;
 use super::incoming::{Batches, malformed};
 use super::status::to_status;

@@ -1,4 +1,4 @@
-//! Prepared statements: planned once, run with one row of parameters or with many.
+//! Prepared statements: planned once, run with one row of parameters or many.
 
 use std::sync::Arc;
 
@@ -11,13 +11,14 @@ use arrow_flight::{FlightDescriptor, FlightInfo};
 use bytes::Bytes;
 use lakegate_error::{Error, Result};
 use lakegate_gateway::Prepared;
+use lakegate_gateway::detached::executions::Values;
 use lakegate_gateway::detached::handles::{Found, Handle, New, Overflow};
 use parking_lot::Mutex;
 use tonic::Status;
 
 use super::Door;
 use super::auth::Caller;
-use super::execution::{Bound, Values};
+use super::bound::Bound;
 use super::info::schema_bytes;
 use super::parameters::{self, Received};
 use super::put::Incoming;
@@ -25,44 +26,45 @@ use super::sessions::FlightSession;
 use super::statements::{announced, check_transaction, plan_bytes, unknown_handle, weight};
 use super::status::to_status;
 
+/// A prepared statement that a client has a handle of.
 #[derive(Debug)]
-pub(super) struct Statement {
+pub(super) struct PreparedStatement {
     session: Arc<FlightSession>,
-    /// As it was planned without values.
+    /// As planned without values.
     original: Arc<Prepared>,
     bound: Mutex<Binding>,
 }
 
-/// What the statement runs with next.
+/// The values that the statement runs with next.
 #[derive(Debug)]
 struct Binding {
-    /// For values of the types that were bound.
+    /// Planned for the types of the bound values.
     prepared: Arc<Prepared>,
-    /// `None`: nothing was bound yet.
+    /// `None` before the first binding.
     rows: Option<Arc<Vec<Values>>>,
 }
 
-impl Statement {
-    /// What a query of this statement would run.
+impl PreparedStatement {
+    /// The statement with the values that are bound now.
     ///
-    /// Errors: it takes parameters, and none were bound.
+    /// # Errors
+    ///
+    /// It takes parameters, and none are bound.
     fn ready(&self) -> Result<Bound> {
         let bound = self.bound.lock();
         let rows = match &bound.rows {
             Some(rows) => Arc::clone(rows),
             None => once(&self.original)?,
         };
-        Ok(Bound {
-            session: Arc::clone(&self.session),
-            prepared: Arc::clone(&bound.prepared),
-            rows,
-        })
+        Ok(Bound::new(&self.session, Arc::clone(&bound.prepared), rows))
     }
 }
 
 /// One execution without values.
 ///
-/// Errors: the statement takes some.
+/// # Errors
+///
+/// The statement takes parameters.
 fn once(prepared: &Prepared) -> Result<Arc<Vec<Values>>> {
     if prepared.parameters.is_empty() {
         return Ok(Arc::new(vec![Vec::new()]));
@@ -76,7 +78,11 @@ fn once(prepared: &Prepared) -> Result<Arc<Vec<Values>>> {
 const WHAT: &str = "prepared statements";
 
 impl Door {
-    /// Errors: what planning refuses; too many are open.
+    /// Prepares a statement.
+    ///
+    /// # Errors
+    ///
+    /// What planning refuses; too many are open.
     pub async fn prepare(
         &self,
         caller: &Caller,
@@ -88,7 +94,11 @@ impl Door {
         self.keep_prepared(caller, prepared)
     }
 
-    /// Errors: a plan that is refused; too many are open.
+    /// Prepares a Substrait plan.
+    ///
+    /// # Errors
+    ///
+    /// What planning refuses; too many are open.
     pub async fn prepare_plan(
         &self,
         caller: &Caller,
@@ -107,7 +117,7 @@ impl Door {
         prepared: Prepared,
     ) -> Result<ActionCreatePreparedStatementResult> {
         let session = &caller.session;
-        let dataset_schema = match announced(&prepared, session.delivery()) {
+        let dataset_schema = match announced(&prepared, session.options.delivery()) {
             Some(schema) => schema_bytes(&schema)?,
             None => Bytes::new(),
         };
@@ -118,7 +128,7 @@ impl Door {
         };
         let weight = weight(&prepared);
         let prepared = Arc::new(prepared);
-        let statement = Arc::new(Statement {
+        let statement = Arc::new(PreparedStatement {
             session: Arc::clone(session),
             original: Arc::clone(&prepared),
             bound: Mutex::new(Binding {
@@ -145,32 +155,32 @@ impl Door {
         })
     }
 
-    /// Closing what is not open does nothing.
+    /// Closes a prepared statement. Does nothing if it is not open.
     pub fn close_prepared(&self, caller: &Caller, request: &ActionClosePreparedStatementRequest) {
         if let Some(handle) = Handle::read(&request.prepared_statement_handle) {
             self.statements.remove(handle, &caller.session.principal);
         }
     }
 
-    fn prepared(&self, caller: &Caller, handle: &[u8]) -> Result<Found<Statement>> {
+    fn prepared(&self, caller: &Caller, handle: &[u8]) -> Result<Found<PreparedStatement>> {
         Handle::read(handle)
             .and_then(|handle| self.statements.get(handle, &caller.session.principal, true))
             .ok_or_else(|| unknown_handle("prepared statement"))
     }
 
-    /// What a prepared statement runs next, with the parameters that were bound last.
+    /// A prepared statement with the parameters that were bound last.
     pub fn bound(&self, caller: &Caller, handle: &[u8]) -> Result<Bound> {
         self.prepared(caller, handle)?.value.ready()
     }
 
-    /// A prepared statement as it was planned last.
+    /// The latest plan of a prepared statement.
     pub fn planned(&self, caller: &Caller, handle: &[u8]) -> Result<Arc<Prepared>> {
         let found = self.prepared(caller, handle)?;
         let bound = found.value.bound.lock();
         Ok(Arc::clone(&bound.prepared))
     }
 
-    /// Makes the one ticket of a prepared statement with its parameters of now.
+    /// Makes a ticket for a prepared statement with its current parameters.
     pub fn prepared_info(
         &self,
         caller: &Caller,
@@ -182,7 +192,7 @@ impl Door {
         self.ticket_info(&session, bound, descriptor)
     }
 
-    /// Binds all rows that a client sends, in the place of those that were bound before.
+    /// Binds the rows that a client sends, replacing those bound before.
     pub async fn bind(
         &self,
         caller: &Caller,
@@ -203,7 +213,7 @@ impl Door {
         Ok(())
     }
 
-    /// What an update runs: with the rows that come with it, else with those that were bound before.
+    /// The statement for an update: with the rows that the client sends, or those bound before.
     pub async fn bind_for_update(
         &self,
         caller: &Caller,
@@ -223,15 +233,16 @@ impl Door {
             .binding(&found.value, received)
             .await
             .map_err(to_status)?;
-        Ok(Bound {
-            session: Arc::clone(&found.value.session),
-            prepared: binding.prepared,
-            rows: binding.rows.unwrap_or_default(),
-        })
+        Ok(Bound::new(
+            &found.value.session,
+            binding.prepared,
+            binding.rows.unwrap_or_default(),
+        ))
     }
 
-    /// The statement for the types of the values that were received, and the values for its types.
-    async fn binding(&self, statement: &Statement, received: Received) -> Result<Binding> {
+    /// Plans the statement for the types of the received values, and converts the values to its
+    /// parameters' types.
+    async fn binding(&self, statement: &PreparedStatement, received: Received) -> Result<Binding> {
         let sent: Vec<DataType> = received
             .schema
             .iter()

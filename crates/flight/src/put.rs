@@ -1,4 +1,4 @@
-//! DoPut: statements that change something, and the parameters of prepared ones.
+//! DoPut: updates, bulk ingestion, and the parameters of prepared statements.
 
 use std::pin::Pin;
 
@@ -14,15 +14,17 @@ use tonic::{Status, Streaming};
 
 use super::auth::Caller;
 use super::status::to_status;
-use super::{Door, execution, info, ingest};
+use super::{Door, info, ingest};
 
-/// What a client sends: a descriptor with the first message, then batches.
+/// The client's stream: the first message has a descriptor, batches follow.
 pub(super) type Incoming = Peekable<Streaming<FlightData>>;
 
 impl Door {
-    /// The one answer to a DoPut.
+    /// Answers DoPut.
     ///
-    /// Errors: no command, one that is no DoPut; what running it fails with.
+    /// # Errors
+    ///
+    /// There is no command, or not one of DoPut; what running it fails with.
     pub async fn put(&self, caller: &Caller, mut incoming: Incoming) -> Result<PutResult, Status> {
         let first = match Pin::new(&mut incoming).peek().await {
             Some(Ok(first)) => first,
@@ -52,20 +54,12 @@ impl Door {
                     .bind_text(&caller.session, &query)
                     .await
                     .map_err(to_status)?;
-                updated(
-                    Box::pin(execution::update(&bound))
-                        .await
-                        .map_err(to_status)?,
-                )
+                updated(Box::pin(bound.update()).await.map_err(to_status)?)
             }
             Command::CommandPreparedStatementUpdate(update) => {
                 let handle = &update.prepared_statement_handle;
                 let bound = self.bind_for_update(caller, handle, incoming).await?;
-                updated(
-                    Box::pin(execution::update(&bound))
-                        .await
-                        .map_err(to_status)?,
-                )
+                updated(Box::pin(bound.update()).await.map_err(to_status)?)
             }
             Command::CommandPreparedStatementQuery(query) => {
                 let handle = query.prepared_statement_handle;
@@ -84,16 +78,12 @@ impl Door {
                     .bind_plan(&caller.session, &plan)
                     .await
                     .map_err(to_status)?;
-                updated(
-                    Box::pin(execution::update(&bound))
-                        .await
-                        .map_err(to_status)?,
-                )
+                updated(Box::pin(bound.update()).await.map_err(to_status)?)
             }
             other => {
                 return Err(to_status(Error::new(
                     Code::ProtocolViolation,
-                    format!("{} is no command of DoPut", other.type_url()),
+                    format!("{} is not a DoPut command", other.type_url()),
                 )));
             }
         };
@@ -114,7 +104,7 @@ fn no_command() -> Error {
     )
 }
 
-/// The stream of a DoPut, to be looked into.
+/// Wraps the stream of a DoPut, so that its first message can be peeked at.
 pub(super) fn incoming(stream: Streaming<FlightData>) -> Incoming {
     stream.peekable()
 }

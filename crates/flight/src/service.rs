@@ -278,7 +278,7 @@ impl Door {
 
     /// Answers GetSchema, as an encapsulated IPC message.
     async fn schema(&self, caller: &Caller, command: Command) -> Result<bytes::Bytes> {
-        let delivery = caller.session.delivery();
+        let delivery = caller.session.options.delivery();
         let schema = match &command {
             Command::CommandStatementQuery(query) => {
                 let session = &caller.session.session;
@@ -292,7 +292,7 @@ impl Door {
             }
             Command::CommandStatementSubstraitPlan(plan) => {
                 let bound = self.bind_plan(&caller.session, plan).await?;
-                announced(&bound.prepared, delivery).unwrap_or_else(nothing)
+                announced(bound.prepared(), delivery).unwrap_or_else(nothing)
             }
             other => metadata::schema(other).ok_or_else(|| no_query(other))?,
         };

@@ -1,4 +1,4 @@
-//! SetSessionOptions, GetSessionOptions, CloseSession: the gateway's options of a session, and the door's own of how results travel.
+//! SetSessionOptions and GetSessionOptions: the gateway's options of a session, and the door's own.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,10 +13,10 @@ use lakegate_proto::arrow::flight::protocol::{
 use super::delivery::OPTIONS;
 use super::sessions::FlightSession;
 
-/// Options of one request; more are not looked at one by one.
+/// Options that are set by one request; further ones are reported as errors.
 const MAX_OPTIONS: usize = 1_000;
 
-/// An option's value as text; `None`: the option is to be unset.
+/// An option's value as text; `None` unsets the option.
 pub(super) fn text(value: &SessionOptionValue) -> Option<String> {
     Some(match value.option_value.as_ref()? {
         OptionValue::StringValue(text) => text.clone(),
@@ -28,13 +28,14 @@ pub(super) fn text(value: &SessionOptionValue) -> Option<String> {
     })
 }
 
-/// Sets each option by itself, `workgroup` first and then in the order of their names; those that could not be set are in the result.
+/// Sets each option separately, `workgroup` first and the others by name. The result lists those
+/// that could not be set.
 pub(super) async fn set(
     session: &Arc<FlightSession>,
     request: &SetSessionOptionsRequest,
 ) -> SetSessionOptionsResult {
     let mut options: Vec<(&String, &SessionOptionValue)> = request.session_options.iter().collect();
-    // The workgroup first: it says what others may be set to.
+    // The workgroup first: it restricts the values of others.
     options.sort_by_key(|(name, _)| (!name.eq_ignore_ascii_case("workgroup"), *name));
     let mut errors = BTreeMap::new();
     for (index, (name, value)) in options.into_iter().enumerate() {
@@ -43,7 +44,9 @@ pub(super) async fn set(
         let failed = if index >= MAX_OPTIONS {
             Some(ErrorValue::Error)
         } else if OPTIONS.contains(&lower.as_str()) {
-            let set = session.delivery.lock().set(&lower, value.as_deref());
+            let set = session
+                .options
+                .change(|delivery| delivery.set(&lower, value.as_deref()));
             set.err().map(|_| ErrorValue::InvalidValue)
         } else {
             match session.session.set_option(name, value.as_deref()).await {
@@ -61,9 +64,9 @@ pub(super) async fn set(
     SetSessionOptionsResult { errors }
 }
 
-/// All options that a session has, with their values.
+/// All options of a session with their values.
 pub(super) fn get(session: &FlightSession) -> GetSessionOptionsResult {
-    let delivery = session.delivery();
+    let delivery = session.options.delivery();
     let own = OPTIONS.map(|name| (name.to_owned(), delivery.get(name)));
     let session_options = session
         .session

@@ -1,7 +1,7 @@
-//! GetSqlInfo: what this server is and does, as FlightSql.proto asks for it.
+//! GetSqlInfo: the server's properties, as FlightSql.proto numbers them.
 //!
-//! Each number of the specification has an answer, but for the versions of Substrait where the server was built without. Numbers that the
-//! specification does not have are left out of an answer.
+//! Every number of the specification has an answer, except the Substrait versions in a server that
+//! was built without it. Unknown numbers are left out of an answer.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -19,16 +19,16 @@ use arrow_flight::sql::{
 use lakegate_error::{Error, Result};
 use lakegate_gateway::substrait_versions;
 
-/// What differs between servers.
+/// Properties that differ between servers.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Facts {
     pub max_connections: usize,
     pub max_statements: usize,
-    /// An unused prepared statement is forgotten after so long.
+    /// A prepared statement that was not used for so long is closed.
     pub statement_timeout: Duration,
 }
 
-/// Words of the dialect that are none of SQL:2003.
+/// Keywords of the dialect that are not in SQL:2003.
 const KEYWORDS: &[&str] = &[
     "ANALYZE",
     "BUCKETS",
@@ -119,7 +119,7 @@ const DATETIME_FUNCTIONS: &[&str] = &[
     "to_unixtime",
 ];
 
-/// Characters of a name, as `SHOW max_identifier_length` has them.
+/// Characters of a name, as in `SHOW max_identifier_length`.
 const MAX_NAME: i64 = 255;
 /// Columns of a table.
 const MAX_COLUMNS: i64 = 10_000;
@@ -128,7 +128,7 @@ fn bits(values: &[i32]) -> i32 {
     values.iter().fold(0, |bits, value| bits | (1 << value))
 }
 
-/// What can be CAST to what.
+/// The types that CAST converts between.
 fn conversions() -> BTreeMap<i32, Vec<i32>> {
     use SqlSupportsConvert as C;
     let types = [
@@ -206,12 +206,12 @@ fn all(facts: &Facts) -> Result<SqlInfoData> {
         SqlSupportedCaseSensitivity::SqlCaseSensitivityLowercase as i32,
     );
     info.append(I::SqlIdentifierQuoteChar, "\"");
-    // Names of tables are found in any case, those of columns are not.
+    // Table names are case-insensitive, column names are not.
     info.append(
         I::SqlQuotedIdentifierCase,
         SqlSupportedCaseSensitivity::SqlCaseSensitivityUnknown as i32,
     );
-    // A table that is visible need not be granted for SELECT.
+    // A visible table need not be granted for SELECT.
     info.append(I::SqlAllTablesAreSelectable, false);
     info.append(
         I::SqlNullOrdering,
@@ -228,7 +228,7 @@ fn all(facts: &Facts) -> Result<SqlInfoData> {
     info.append(I::SqlNullPlusNullIsNull, true);
     info.append(I::SqlSupportsConvert, conversions());
     info.append(I::SqlSupportsTableCorrelationNames, true);
-    // They may be like the names of tables.
+    // Database names may equal table names.
     info.append(I::SqlSupportsDifferentTableCorrelationNames, false);
     info.append(I::SqlSupportsExpressionsInOrderBy, true);
     info.append(I::SqlSupportsOrderByUnrelated, true);
@@ -237,10 +237,10 @@ fn all(facts: &Facts) -> Result<SqlInfoData> {
         SqlSupportedGroupBy::SqlGroupByBeyondSelect as i32,
     ]);
     info.append(I::SqlSupportedGroupBy, group_by);
-    // LIKE has the backslash as its escape, and takes no other.
+    // The escape character of LIKE is the backslash, and cannot be changed.
     info.append(I::SqlSupportsLikeEscapeClause, false);
     info.append(I::SqlSupportsNonNullableColumns, false);
-    // All of ODBC's and ANSI's levels have INSERT, UPDATE and DELETE.
+    // Every level of ODBC and ANSI includes INSERT, UPDATE and DELETE.
     info.append(I::SqlSupportedGrammar, 0i32);
     info.append(I::SqlAnsi92SupportedLevel, 0i32);
     info.append(I::SqlSupportsIntegrityEnhancementFacility, false);
@@ -271,7 +271,7 @@ fn all(facts: &Facts) -> Result<SqlInfoData> {
     ]);
     info.append(I::SqlSupportedUnions, unions);
 
-    // 0 is no limit, or none that is known.
+    // 0 means no limit, or an unknown one.
     for unlimited in [
         I::SqlMaxBinaryLiteralLength,
         I::SqlMaxCharLiteralLength,
@@ -336,17 +336,17 @@ fn all(facts: &Facts) -> Result<SqlInfoData> {
     info.append(I::SqlLocatorsUpdateCopy, false);
     info.append(I::SqlStoredFunctionsUsingCallSyntaxSupported, false);
     info.build()
-        .map_err(|e| Error::internal(format!("the server's facts cannot be shown: {e}")))
+        .map_err(|e| Error::internal(format!("the server's properties cannot be shown: {e}")))
 }
 
 pub(super) fn schema() -> SchemaRef {
     SqlInfoDataBuilder::schema().clone().into()
 }
 
-/// The answers to `asked`, in the order of their numbers; to all if it is empty.
+/// The answers to the numbers `asked`, in ascending order; all answers if it is empty.
 pub(super) fn batch(asked: &[u32], facts: &Facts) -> Result<RecordBatch> {
     let shown = |e: &dyn std::fmt::Display| {
-        Error::internal(format!("the server's facts cannot be shown: {e}"))
+        Error::internal(format!("the server's properties cannot be shown: {e}"))
     };
     let all = all(facts)?.record_batch(None).map_err(|e| shown(&e))?;
     if asked.is_empty() {
@@ -381,7 +381,7 @@ mod tests {
         let batch = batch(&[], &FACTS).unwrap();
         let names = batch.column(0).as_any().downcast_ref::<UInt32Array>();
         let answered: BTreeSet<u32> = names.unwrap().values().iter().copied().collect();
-        // 6 and 7 are the versions of Substrait, which not every server has.
+        // 6 and 7 are the Substrait versions, which not every server has.
         let versions = [6, 7].map(|name| answered.contains(&name));
         assert_eq!(versions, [substrait_versions().is_some(); 2]);
         let specified = (0..=5).chain(8..=11).chain(100..=101).chain(500..=576);

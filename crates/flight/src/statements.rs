@@ -1,4 +1,5 @@
-//! Statements that are sent as text: planned when the ticket is made, run when it is redeemed, once.
+//! Statements that are sent as text: planned when the ticket is made, run once, when it is
+//! redeemed.
 //!
 //! ```text
 //!  GetFlightInfo ─ plan ─▶ ticket ─ DoGet ─▶ run under the policy of that moment ─▶ stream
@@ -12,6 +13,7 @@ use arrow_flight::sql::{CommandStatementQuery, CommandStatementSubstraitPlan, Su
 use arrow_flight::{FlightDescriptor, FlightInfo};
 use bytes::Bytes;
 use lakegate_error::{Code, Error, Result};
+use lakegate_gateway::detached::executions::Started;
 use lakegate_gateway::detached::handles::{New, Overflow};
 use lakegate_gateway::{Prepared, QueryWatch};
 use parking_lot::Mutex;
@@ -19,24 +21,24 @@ use tokio_util::sync::CancellationToken;
 
 use super::Door;
 use super::auth::Caller;
+use super::bound::Bound;
 use super::delivery::Delivery;
-use super::execution::{self, Bound, Started};
 use super::info::{Part, flight_info};
 use super::sessions::FlightSession;
-use super::stream::{Lane, Outgoing, Parcel};
+use super::stream::{OpenStream, Outgoing, StreamRequest};
 use super::types;
 
-/// What the memory of a statement is taken to be, beside its text: its tree, its columns.
+/// Estimated bytes of a statement beside its text: its syntax tree, its columns.
 const STATEMENT_WEIGHT: usize = 4 * 1024;
-/// What a byte of text, or of a Substrait plan, is taken to be in memory, with its tree.
+/// Estimated bytes in memory for each byte of text or Substrait plan, with its syntax tree.
 const TEXT_WEIGHT: usize = 16;
 
-/// Something to be run once.
+/// A statement that runs once.
 #[derive(Debug)]
-pub(super) struct Ticket {
+pub(super) struct StatementTicket {
     bound: Bound,
     delivery: Delivery,
-    /// As the client was told; `None` of a command.
+    /// As it was announced to the client; `None` for a command.
     schema: Option<SchemaRef>,
     descriptor: FlightDescriptor,
     state: Mutex<State>,
@@ -45,23 +47,24 @@ pub(super) struct Ticket {
 #[derive(Debug)]
 enum State {
     Fresh,
-    /// Until its first row; cancelled by the token.
+    /// Until the first row; the token cancels it.
     Starting(CancellationToken),
     Started {
-        lane: Weak<Lane>,
+        stream: Weak<OpenStream>,
         query: Option<QueryWatch>,
     },
     Cancelled,
 }
 
-impl Ticket {
-    /// Stops what it runs; one that has not run will not. `false`: there was nothing to stop any more.
+impl StatementTicket {
+    /// Stops the statement; if it has not run, it never will. Returns whether there was something
+    /// to stop.
     pub fn cancel(&self) -> bool {
         let before = {
             let mut state = self.state.lock();
             match &*state {
-                State::Started { lane, .. }
-                    if lane.upgrade().is_none_or(|lane| !lane.is_open()) =>
+                State::Started { stream, .. }
+                    if stream.upgrade().is_none_or(|stream| !stream.is_open()) =>
                 {
                     return false;
                 }
@@ -71,12 +74,12 @@ impl Ticket {
         };
         match before {
             State::Starting(token) => token.cancel(),
-            State::Started { lane, query } => {
+            State::Started { stream, query } => {
                 if let Some(query) = query {
                     query.cancel();
                 }
-                if let Some(lane) = lane.upgrade() {
-                    lane.stop(cancelled());
+                if let Some(stream) = stream.upgrade() {
+                    stream.stop(cancelled());
                 }
             }
             State::Fresh | State::Cancelled => {}
@@ -88,18 +91,20 @@ impl Ticket {
         matches!(*self.state.lock(), State::Fresh)
     }
 
-    /// The schema of what is sent.
+    /// The schema that is sent.
     ///
-    /// Errors: it is not what the client was told.
+    /// # Errors
+    ///
+    /// It differs from the one that was announced.
     fn checked(&self, started: &Started) -> Result<SchemaRef> {
         let actual = types::result_schema(&started.schema, self.delivery.types);
         match &self.schema {
-            Some(told) if !types::same_columns(told, &actual) => Err(Error::new(
+            Some(announced) if !types::same_columns(announced, &actual) => Err(Error::new(
                 Code::ResultTypeChanged,
                 "the columns of the result have changed since the statement was planned",
             )
             .with_hint("ask for a new FlightInfo")),
-            Some(told) => Ok(Arc::clone(told)),
+            Some(announced) => Ok(Arc::clone(announced)),
             None => Ok(actual),
         }
     }
@@ -112,7 +117,9 @@ pub(super) fn cancelled() -> Error {
     )
 }
 
-/// Errors: the client believes to be in a transaction.
+/// # Errors
+///
+/// The client names a transaction; this server has none.
 pub(super) fn check_transaction(id: Option<&Bytes>) -> Result<()> {
     match id {
         None => Ok(()),
@@ -123,32 +130,31 @@ pub(super) fn check_transaction(id: Option<&Bytes>) -> Result<()> {
 
 pub(super) fn no_transactions() -> Error {
     Error::not_supported("this server has no transactions")
-        .with_hint("every statement commits by itself: use autocommit")
+        .with_hint("every statement commits by itself; use autocommit")
 }
 
-/// The columns of a statement as clients are told of them; `None` of a command.
+/// The schema of a statement as it is announced to clients; `None` for a command.
 pub(super) fn announced(prepared: &Prepared, delivery: Delivery) -> Option<SchemaRef> {
     let columns = prepared.columns.as_ref()?;
     Some(types::result_schema(columns, delivery.types))
 }
 
-/// What a statement is taken to hold of memory, in bytes.
+/// Estimated bytes of a statement in memory.
 pub(super) fn weight(prepared: &Prepared) -> usize {
     STATEMENT_WEIGHT + prepared.source_bytes() * TEXT_WEIGHT
 }
 
-/// Errors: the client sent no plan.
+/// # Errors
+///
+/// The client sent no plan.
 pub(super) fn plan_bytes(plan: Option<&SubstraitPlan>) -> Result<Bytes> {
     let plan = plan.map(|plan| plan.plan.clone());
-    plan.ok_or_else(|| {
-        Error::new(
-            Code::ProtocolViolation,
-            "the command holds no Substrait plan",
-        )
-    })
+    plan.ok_or_else(|| Error::new(Code::ProtocolViolation, "the command has no Substrait plan"))
 }
 
-/// Errors: the statement needs parameters.
+/// # Errors
+///
+/// The statement takes parameters.
 fn without_parameters(session: &Arc<FlightSession>, prepared: Prepared) -> Result<Bound> {
     if !prepared.parameters.is_empty() {
         return Err(Error::invalid(format!(
@@ -157,17 +163,16 @@ fn without_parameters(session: &Arc<FlightSession>, prepared: Prepared) -> Resul
         ))
         .with_hint("prepare it and bind them"));
     }
-    Ok(Bound {
-        session: Arc::clone(session),
-        prepared: Arc::new(prepared),
-        rows: Arc::new(vec![Vec::new()]),
-    })
+    let once = Arc::new(vec![Vec::new()]);
+    Ok(Bound::new(session, Arc::new(prepared), once))
 }
 
 impl Door {
     /// Plans a statement and makes a ticket for it.
     ///
-    /// Errors: what planning refuses; a statement that needs parameters.
+    /// # Errors
+    ///
+    /// What planning refuses; the statement takes parameters.
     pub async fn statement_info(
         &self,
         caller: &Caller,
@@ -178,7 +183,7 @@ impl Door {
         self.ticket_info(&caller.session, bound, descriptor)
     }
 
-    /// A statement without parameters, ready to run.
+    /// Plans a statement without parameters.
     pub async fn bind_text(
         &self,
         session: &Arc<FlightSession>,
@@ -189,7 +194,7 @@ impl Door {
         without_parameters(session, prepared)
     }
 
-    /// A Substrait plan without parameters, ready to run.
+    /// Plans a Substrait plan without parameters.
     pub async fn bind_plan(
         &self,
         session: &Arc<FlightSession>,
@@ -201,17 +206,17 @@ impl Door {
         without_parameters(session, prepared)
     }
 
-    /// Makes the one ticket of a statement that is ready to run.
+    /// Makes a ticket for a statement that is ready to run.
     pub fn ticket_info(
         &self,
         session: &FlightSession,
         bound: Bound,
         descriptor: FlightDescriptor,
     ) -> Result<FlightInfo> {
-        let delivery = session.delivery();
-        let schema = announced(&bound.prepared, delivery);
-        let weight = weight(&bound.prepared);
-        let ticket = Arc::new(Ticket {
+        let delivery = session.options.delivery();
+        let schema = announced(bound.prepared(), delivery);
+        let weight = weight(bound.prepared());
+        let ticket = Arc::new(StatementTicket {
             bound,
             delivery,
             schema: schema.clone(),
@@ -238,7 +243,7 @@ impl Door {
         flight_info(schema.as_deref(), vec![endpoint], descriptor)
     }
 
-    /// The tickets of a principal that were not redeemed yet.
+    /// The principal's tickets that have not been redeemed.
     pub fn fresh_tickets(&self, caller: &Caller) -> Result<Vec<FlightInfo>> {
         let tickets = self.tickets.of_owner(&caller.session.principal);
         tickets
@@ -259,8 +264,11 @@ impl Door {
 
     /// Redeems a ticket.
     ///
-    /// Errors: it is used up and no result is stored; what running it fails with before its first row. After such an error it can be redeemed again.
-    pub async fn redeem(&self, ticket: &Ticket) -> Result<Outgoing> {
+    /// # Errors
+    ///
+    /// The ticket is used up and no result is cached; what the statement fails with before its
+    /// first row. After such an error the ticket can be redeemed again.
+    pub async fn redeem(&self, ticket: &StatementTicket) -> Result<Outgoing> {
         let token = CancellationToken::new();
         let fresh = {
             let mut state = ticket.state.lock();
@@ -274,24 +282,24 @@ impl Door {
             }
         };
         if !fresh {
-            let started = Box::pin(execution::replay(&ticket.bound)).await;
+            let started = Box::pin(ticket.bound.executions.replay()).await;
             let started = started.map_err(|error| match error.code() {
                 Code::ResultNotStored => used_up(),
                 _ => error,
             })?;
             return self.send(ticket, started);
         }
-        // Whatever keeps it from starting leaves it as it was.
+        // If it does not start, the ticket stays fresh.
         let attempt = Attempt(Some(ticket));
         let started = tokio::select! {
             biased;
             () = token.cancelled() => return Err(cancelled()),
-            started = Box::pin(execution::run(&ticket.bound)) => started?,
+            started = Box::pin(ticket.bound.executions.run()) => started?,
         };
-        let query = started.tally.query();
+        let query = started.usage.query();
         let outgoing = self.send(ticket, started)?;
         let started = State::Started {
-            lane: Arc::downgrade(outgoing.lane()),
+            stream: Arc::downgrade(outgoing.stream()),
             query,
         };
         attempt.succeeds(started)?;
@@ -300,36 +308,42 @@ impl Door {
 
     /// Runs a statement without a ticket.
     ///
-    /// Errors: what running it fails with before its first row.
+    /// # Errors
+    ///
+    /// What the statement fails with before its first row.
     pub async fn run_bound(&self, bound: &Bound) -> Result<Outgoing> {
-        let delivery = bound.session.delivery();
-        let started = Box::pin(execution::run(bound)).await?;
-        let parcel = Parcel {
+        let delivery = bound.session.options.delivery();
+        let started = Box::pin(bound.executions.run()).await?;
+        let request = StreamRequest {
             schema: types::result_schema(&started.schema, delivery.types),
             started,
             delivery,
             in_use: bound.session.enter(),
         };
-        Outgoing::new(parcel, &self.lanes)
+        Outgoing::new(request, &self.streams)
     }
 
-    /// Errors: the result is not what the client was told.
-    fn send(&self, ticket: &Ticket, started: Started) -> Result<Outgoing> {
-        let parcel = Parcel {
+    /// # Errors
+    ///
+    /// The result's schema differs from the one that was announced.
+    fn send(&self, ticket: &StatementTicket, started: Started) -> Result<Outgoing> {
+        let request = StreamRequest {
             schema: ticket.checked(&started)?,
             started,
             delivery: ticket.delivery,
             in_use: ticket.bound.session.enter(),
         };
-        Outgoing::new(parcel, &self.lanes)
+        Outgoing::new(request, &self.streams)
     }
 }
 
-/// Makes a ticket fresh again that did not start.
-struct Attempt<'a>(Option<&'a Ticket>);
+/// Makes a ticket fresh again if its statement did not start.
+struct Attempt<'a>(Option<&'a StatementTicket>);
 
 impl Attempt<'_> {
-    /// Errors: it was cancelled meanwhile.
+    /// # Errors
+    ///
+    /// The ticket was cancelled meanwhile.
     fn succeeds(mut self, started: State) -> Result<()> {
         let Some(ticket) = self.0.take() else {
             return Ok(());
@@ -362,7 +376,7 @@ fn used_up() -> Error {
     .with_hint("ask for a new FlightInfo")
 }
 
-/// The same words for a handle that never was, has expired, or is somebody else's.
+/// One error for handles that never existed, have expired, or are another user's.
 pub(super) fn unknown_handle(what: &str) -> Error {
     Error::new(
         Code::UndefinedObject,

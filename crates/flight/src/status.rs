@@ -1,4 +1,5 @@
-//! Errors as gRPC has them: a code, a message with its hint, and the rest in `google.rpc.Status` details for programs.
+//! Errors in gRPC's form: a code, a message with its hint, and `google.rpc.Status` details for
+//! programs.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +10,8 @@ use prost::Message;
 use tonic::metadata::MetadataMap;
 use tonic::{Code as Grpc, Status};
 
-/// Bytes of a message; more is cut. Messages travel in headers, of which some clients take 8 KiB at most.
+/// Bytes of a message; longer ones are cut. Messages are sent in headers, of which some clients
+/// accept 8 KiB at most.
 const MAX_MESSAGE: usize = 1_500;
 
 pub(super) fn code_of(code: Code) -> Grpc {
@@ -71,18 +73,19 @@ pub(super) fn code_of(code: Code) -> Grpc {
     }
 }
 
-/// The same of an error that is given away, for `map_err`.
+/// Like [`status`], for `map_err`.
 pub(super) fn to_status(error: Error) -> Status {
     status(&error)
 }
 
-/// The metadata of the trailers has `sqlstate`, `lakegate-error`, and where there is one `lakegate-query-id`; the details have these and
-/// the hint as `google.rpc.ErrorInfo`.
+/// The trailers have `sqlstate`, `lakegate-error` and, if there is a query, `lakegate-query-id`;
+/// the details have these and the hint as `google.rpc.ErrorInfo`.
 pub(super) fn status(error: &Error) -> Status {
     with_code(code_of(error.code()), error)
 }
 
-/// Why a statement cannot be prepared. ADBC takes UNIMPLEMENTED for a server that prepares nothing, drops the message, and goes on.
+/// The error of a statement that cannot be prepared. ADBC reads UNIMPLEMENTED as a server without
+/// prepared statements, and drops the message.
 pub(super) fn not_prepared(error: &Error) -> Status {
     let code = match code_of(error.code()) {
         Grpc::Unimplemented => Grpc::InvalidArgument,
@@ -91,7 +94,7 @@ pub(super) fn not_prepared(error: &Error) -> Status {
     with_code(code, error)
 }
 
-/// Whoever calls is not, or no longer, known.
+/// The caller is unknown, or no longer known.
 pub(super) fn unauthenticated(message: &'static str) -> Status {
     status(&Error::new(Code::InvalidPassword, message))
 }

@@ -1,12 +1,14 @@
-//! Batches on their way out, as fast as the client takes them: the source is asked for more only when there is room in the client's window.
+//! The streams that DoGet answers with. The source is polled only while there is room in the
+//! client's window.
 //!
 //! ```text
 //!  batches ─▶ encoding ─▶ one message held back ─▶ client
 //!             schema first  the last gets the usage
 //! ```
 //!
-//! While there is nothing to send an empty batch goes out from time to time, so that nobody on the way takes the call for dead. What is
-//! stopped from elsewhere, or not read for too long, drops its source at once: that cancels the query and frees its place.
+//! While there is nothing to send, an empty batch is sent from time to time, so that proxies do not
+//! close an idle call. A stream that is stopped, or not read for too long, drops its source at
+//! once: that cancels the query and frees its slot.
 
 use std::collections::{HashMap, VecDeque};
 use std::pin::Pin;
@@ -22,6 +24,7 @@ use arrow_flight::utils::batches_to_flight_data;
 use bytes::Bytes;
 use futures::Stream;
 use lakegate_error::{Error, Result};
+use lakegate_gateway::detached::executions::{Started, UsageTotal};
 use lakegate_gateway::{Gateway, client_stalled};
 use parking_lot::Mutex;
 use tokio::time::Sleep;
@@ -29,37 +32,36 @@ use tonic::Status;
 
 use super::delivery::Delivery;
 use super::encoding::Encoding;
-use super::execution::{Started, Tally};
 use super::sessions::InUse;
 use super::status::status;
 
-/// Without anything to send for so long, an empty batch is sent.
+/// An empty batch is sent when there was nothing to send for so long.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
-/// A stream that is being sent, as those see it who may stop it.
+/// A stream that is being sent, and can be stopped from elsewhere.
 #[derive(Default)]
-pub(super) struct Lane {
-    state: Mutex<LaneState>,
+pub(super) struct OpenStream {
+    state: Mutex<OpenStreamState>,
 }
 
 #[derive(Default)]
-struct LaneState {
-    /// `None`: it has ended, or was stopped.
+struct OpenStreamState {
+    /// `None` once the stream has ended or was stopped.
     source: Option<Source>,
-    /// Told next, and then nothing more.
+    /// Sent next, as the last item.
     error: Option<Error>,
     waker: Option<Waker>,
-    /// Since when the client has not asked for more; `None` while it is the source that is waited for.
+    /// Since when the client has not asked for more; `None` while the stream waits for its source.
     unread_since: Option<Instant>,
 }
 
-impl std::fmt::Debug for Lane {
+impl std::fmt::Debug for OpenStream {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Lane").finish_non_exhaustive()
+        f.debug_struct("OpenStream").finish_non_exhaustive()
     }
 }
 
-impl Lane {
+impl OpenStream {
     /// Ends the stream with an error, wherever it is.
     pub fn stop(&self, error: Error) {
         let (source, waker) = {
@@ -81,17 +83,17 @@ impl Lane {
     }
 }
 
-/// The streams of one door.
+/// The open streams of one door.
 #[derive(Debug)]
-pub(super) struct Lanes {
-    /// On whose threads large results are encoded.
+pub(super) struct OpenStreams {
+    /// Its query threads encode large results.
     gateway: Arc<Gateway>,
-    /// What a message with rows weighs, about.
+    /// The approximate size of a message with rows.
     message_bytes: usize,
-    open: Mutex<(u64, HashMap<u64, Weak<Lane>>)>,
+    open: Mutex<(u64, HashMap<u64, Weak<OpenStream>>)>,
 }
 
-impl Lanes {
+impl OpenStreams {
     pub fn new(gateway: Arc<Gateway>, message_bytes: usize) -> Self {
         Self {
             gateway,
@@ -100,32 +102,32 @@ impl Lanes {
         }
     }
 
-    fn add(&self, lane: &Arc<Lane>) {
+    fn add(&self, stream: &Arc<OpenStream>) {
         let mut open = self.open.lock();
         open.0 += 1;
         let id = open.0;
-        open.1.insert(id, Arc::downgrade(lane));
+        open.1.insert(id, Arc::downgrade(stream));
     }
 
-    /// Stops the streams that their clients have not read for so long.
+    /// Stops the streams that were not read for longer than `timeout`.
     pub fn stop_stalled(&self, timeout: Duration) {
-        let lanes: Vec<Arc<Lane>> = {
+        let streams: Vec<Arc<OpenStream>> = {
             let mut open = self.open.lock();
-            open.1.retain(|_, lane| lane.strong_count() > 0);
+            open.1.retain(|_, stream| stream.strong_count() > 0);
             open.1.values().filter_map(Weak::upgrade).collect()
         };
-        for lane in lanes {
-            let unread = lane.state.lock().unread_since;
+        for stream in streams {
+            let unread = stream.state.lock().unread_since;
             if unread.is_some_and(|since| since.elapsed() > timeout) {
-                lane.stop(client_stalled(timeout));
+                stream.stop(client_stalled(timeout));
             }
         }
     }
 }
 
-/// What is sent, and how.
-pub(super) struct Parcel {
-    /// Of every batch, as [`super::types::conform`] takes it.
+/// A result to be sent, and how.
+pub(super) struct StreamRequest {
+    /// Of every batch after [`super::types::conform`].
     pub schema: SchemaRef,
     pub started: Started,
     pub delivery: Delivery,
@@ -135,11 +137,11 @@ pub(super) struct Parcel {
 struct Source {
     encoding: Encoding,
     schema: SchemaRef,
-    tally: Arc<Tally>,
-    /// The message that goes out next, and whether it is a batch.
+    usage: Arc<UsageTotal>,
+    /// The message that is sent next, and whether it is a batch.
     held: Option<(FlightData, bool)>,
     seen_schema: bool,
-    /// What goes out before anything else.
+    /// Messages that are sent before anything else.
     ready: VecDeque<Result<FlightData>>,
     ended: bool,
     _in_use: InUse,
@@ -147,48 +149,50 @@ struct Source {
 
 /// The answer to DoGet.
 pub(super) struct Outgoing {
-    lane: Arc<Lane>,
+    stream: Arc<OpenStream>,
     keep_alive: Pin<Box<Sleep>>,
 }
 
 impl Outgoing {
-    /// Errors: the delivery cannot be encoded.
-    pub fn new(parcel: Parcel, lanes: &Lanes) -> Result<Self> {
-        let Parcel {
+    /// # Errors
+    ///
+    /// The delivery options cannot be encoded.
+    pub fn new(request: StreamRequest, streams: &OpenStreams) -> Result<Self> {
+        let StreamRequest {
             schema,
             started,
             delivery,
             in_use,
-        } = parcel;
-        let gateway = Arc::clone(&lanes.gateway);
+        } = request;
+        let gateway = Arc::clone(&streams.gateway);
         let encoding = Encoding::new(
             started.batches,
             &schema,
             delivery,
             gateway,
-            lanes.message_bytes,
-            started.tally.query(),
+            streams.message_bytes,
+            started.usage.query(),
         )?;
-        let lane = Arc::new(Lane::default());
-        lane.state.lock().source = Some(Source {
+        let stream = Arc::new(OpenStream::default());
+        stream.state.lock().source = Some(Source {
             encoding,
             schema,
-            tally: started.tally,
+            usage: started.usage,
             held: None,
             seen_schema: false,
             ready: VecDeque::new(),
             ended: false,
             _in_use: in_use,
         });
-        lanes.add(&lane);
+        streams.add(&stream);
         Ok(Self {
-            lane,
+            stream,
             keep_alive: Box::pin(tokio::time::sleep(KEEP_ALIVE)),
         })
     }
 
-    pub fn lane(&self) -> &Arc<Lane> {
-        &self.lane
+    pub fn stream(&self) -> &Arc<OpenStream> {
+        &self.stream
     }
 }
 
@@ -219,7 +223,7 @@ impl Source {
                     self.ended = true;
                     self.finish();
                 }
-                // What is there goes out before anything is waited for.
+                // Send the held message before waiting.
                 Poll::Pending => match self.held.take() {
                     Some((held, _)) => return Poll::Ready(Some(Ok(held))),
                     None => return Poll::Pending,
@@ -228,9 +232,9 @@ impl Source {
         }
     }
 
-    /// The usage travels with the last batch, or with an empty one where the last has already gone.
+    /// The usage is sent with the last batch, or with an empty one if the last was already sent.
     fn finish(&mut self) {
-        let usage = serde_json::to_vec(&self.tally.usage()).unwrap_or_default();
+        let usage = serde_json::to_vec(&self.usage.usage()).unwrap_or_default();
         let usage = Bytes::from(usage);
         match self.held.take() {
             Some((mut last, true)) => {
@@ -257,7 +261,7 @@ impl Source {
         let empty = RecordBatch::new_empty(Arc::clone(&self.schema));
         let mut messages = batches_to_flight_data(&self.schema, vec![empty])
             .map_err(|e| Error::internal(format!("an empty batch cannot be sent: {e}")))?;
-        // The schema has been sent.
+        // The first message is the schema, which was already sent.
         messages.remove(0);
         Ok(messages)
     }
@@ -270,7 +274,7 @@ impl Source {
             },
             other => Error::internal(format!("a result cannot be sent: {other}")),
         };
-        match (error.query_id(), self.tally.query()) {
+        match (error.query_id(), self.usage.query()) {
             (None, Some(query)) => error.with_query(query.id()),
             _ => error,
         }
@@ -281,8 +285,8 @@ impl Stream for Outgoing {
     type Item = Result<FlightData, Status>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let lane = Arc::clone(&self.lane);
-        let mut state = lane.state.lock();
+        let stream = Arc::clone(&self.stream);
+        let mut state = stream.state.lock();
         state.unread_since = None;
         if let Some(error) = state.error.take() {
             return Poll::Ready(Some(Err(status(&error))));
@@ -314,14 +318,14 @@ impl Stream for Outgoing {
                 if let Some(query) = state
                     .source
                     .as_ref()
-                    .and_then(|source| source.tally.query())
+                    .and_then(|source| source.usage.query())
                 {
                     query.client_takes();
                 }
                 Poll::Ready(Some(Ok(data)))
             }
             ended => {
-                // Its query ends with it.
+                // Dropping the source ends the query.
                 let source = state.source.take();
                 drop(state);
                 drop(source);
@@ -333,7 +337,7 @@ impl Stream for Outgoing {
 
 impl Drop for Outgoing {
     fn drop(&mut self) {
-        let source = self.lane.state.lock().source.take();
+        let source = self.stream.state.lock().source.take();
         drop(source);
     }
 }

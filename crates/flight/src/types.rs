@@ -1,4 +1,4 @@
-//! Which Arrow types travel, and what a schema tells beside them.
+//! The Arrow types that are sent, and the metadata of their fields.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,9 +11,9 @@ use lakegate_gateway::values::{STRICT, type_name};
 
 use super::delivery::ArrowTypes;
 
-/// The type that travels in the place of this one.
+/// The type that is sent in place of this one.
 ///
-/// Large lists become lists even where types are native: arrow-flight announces them so.
+/// Large lists become lists even if types are native: arrow-flight announces them so.
 fn travelling(data_type: &DataType, types: ArrowTypes) -> DataType {
     use DataType as T;
     let item = |field: &FieldRef| -> FieldRef {
@@ -35,7 +35,8 @@ fn travelling(data_type: &DataType, types: ArrowTypes) -> DataType {
     }
 }
 
-/// The schema of a result as clients are told of it. All columns may be NULL: the engine's word that one is not is not relied on.
+/// The schema of a result as it is announced to clients. All columns are nullable: the engine's
+/// nullability is not relied on.
 pub(super) fn result_schema(schema: &Schema, types: ArrowTypes) -> SchemaRef {
     let fields: Vec<Field> = schema
         .fields()
@@ -49,7 +50,7 @@ pub(super) fn result_schema(schema: &Schema, types: ArrowTypes) -> SchemaRef {
     Arc::new(Schema::new(fields))
 }
 
-/// A table's column as GetTables tells of it.
+/// A table's column as GetTables reports it.
 pub(super) fn table_field(
     catalog: &str,
     database: &str,
@@ -60,7 +61,7 @@ pub(super) fn table_field(
     let mut metadata: HashMap<String, String> = column_metadata(&data_type).collect();
     metadata.insert(key("TYPE_NAME"), column.hive_type.clone());
     metadata.insert(key("CATALOG_NAME"), catalog.to_owned());
-    // The specification has the longer name, every implementation the shorter.
+    // The specification has the longer name, all implementations the shorter.
     metadata.insert(key("SCHEMA_NAME"), database.to_owned());
     metadata.insert(key("DB_SCHEMA_NAME"), database.to_owned());
     metadata.insert(key("TABLE_NAME"), table.to_owned());
@@ -74,7 +75,7 @@ fn key(name: &str) -> String {
     format!("ARROW:FLIGHT:SQL:{name}")
 }
 
-/// What FlightSql.proto names for a column and its type alone decides.
+/// The metadata of FlightSql.proto that follows from a column's type alone.
 fn column_metadata(data_type: &DataType) -> impl Iterator<Item = (String, String)> {
     let (precision, scale) = precision_and_scale(data_type);
     let flag = |set: bool| if set { "1" } else { "0" }.to_owned();
@@ -92,7 +93,7 @@ fn column_metadata(data_type: &DataType) -> impl Iterator<Item = (String, String
     .filter_map(|(name, value)| Some((key(name), value?)))
 }
 
-/// Decimal digits of numbers, and characters of dates and times as text.
+/// Precision and scale: decimal digits of numbers, characters of dates and times as text.
 fn precision_and_scale(data_type: &DataType) -> (Option<i32>, Option<i32>) {
     use DataType as T;
     match data_type {
@@ -116,12 +117,16 @@ fn precision_and_scale(data_type: &DataType) -> (Option<i32>, Option<i32>) {
     }
 }
 
-/// The batch in the types of a [`result_schema`].
+/// Casts a batch to the types of a [`result_schema`].
 ///
-/// Errors: a value that does not fit, which only text of more than 2 GiB in one batch is.
+/// # Errors
+///
+/// A value does not fit, which only happens with more than 2 GiB of text in one batch.
 pub(super) fn conform(batch: RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
     if batch.num_columns() != schema.fields().len() {
-        return Err(Error::internal("a batch has other columns than its schema"));
+        return Err(Error::internal(
+            "a batch does not have the columns of its schema",
+        ));
     }
     let rows = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
     let columns: Vec<ArrayRef> = batch
@@ -140,7 +145,7 @@ pub(super) fn conform(batch: RecordBatch, schema: &SchemaRef) -> Result<RecordBa
         .map_err(|e| Error::internal(format!("a result cannot be sent: {e}")))
 }
 
-/// Whether two results have the same columns: their names and types.
+/// Whether two schemas have the same column names and types.
 pub(super) fn same_columns(a: &Schema, b: &Schema) -> bool {
     let mut pairs = a.fields().iter().zip(b.fields());
     a.fields().len() == b.fields().len()

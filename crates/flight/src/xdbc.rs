@@ -8,7 +8,7 @@ use arrow_flight::sql::{
 };
 use lakegate_error::{Error, Result};
 
-/// A type that has nothing but a name.
+/// A type with nothing but a name.
 fn named(name: &str, data_type: XdbcDataType) -> XdbcTypeInfo {
     XdbcTypeInfo {
         type_name: name.to_owned(),
@@ -21,7 +21,7 @@ fn named(name: &str, data_type: XdbcDataType) -> XdbcTypeInfo {
     }
 }
 
-/// `digits`: decimal ones.
+/// `digits`: decimal digits.
 fn integer(name: &str, data_type: XdbcDataType, digits: i32) -> XdbcTypeInfo {
     XdbcTypeInfo {
         column_size: Some(digits),
@@ -35,7 +35,7 @@ fn integer(name: &str, data_type: XdbcDataType, digits: i32) -> XdbcTypeInfo {
     }
 }
 
-/// `bits`: of the mantissa.
+/// `bits`: bits of the mantissa.
 fn float(name: &str, data_type: XdbcDataType, bits: i32) -> XdbcTypeInfo {
     XdbcTypeInfo {
         column_size: Some(bits),
@@ -47,7 +47,7 @@ fn float(name: &str, data_type: XdbcDataType, bits: i32) -> XdbcTypeInfo {
     }
 }
 
-/// `length`: the most characters, where there is a limit.
+/// `length`: the most characters, if there is a limit.
 fn text(name: &str, data_type: XdbcDataType, length: Option<i32>) -> XdbcTypeInfo {
     XdbcTypeInfo {
         column_size: length,
@@ -109,7 +109,7 @@ fn all() -> Result<XdbcTypeInfoData> {
         "date",
         X::XdbcDate,
         10,
-        // XDBC_SUBCODE_DATE, which has the same number.
+        // Equal to XDBC_SUBCODE_DATE.
         XdbcDatetimeSubcode::XdbcSubcodeYear,
     ));
     types.append(XdbcTypeInfo {

@@ -24,7 +24,7 @@ use auth::logins::Passwords;
 pub use auth::logins::{Principal, too_many_failures, wrong_certificate, wrong_password};
 pub use auth::throttle::Throttle;
 use chrono::{DateTime, Utc};
-use datafusion::execution::memory_pool::MemoryReservation;
+pub use detached::DetachedLimits;
 use lakegate_catalog::access::ScramVerifier;
 use lakegate_catalog::store::{Control, Coordinator, Metastore, Stores, WriteLog};
 use lakegate_dialect::Dialect;
@@ -152,6 +152,8 @@ pub struct GatewayParts {
     /// Checks the tokens of an identity provider, where one is configured.
     pub jwt: Option<Jwt>,
     pub connections: ConnectionLimits,
+    /// What queries may hold that run without a client.
+    pub detached: DetachedLimits,
     /// How long a query with a place waits for a client that does not read, or does not send.
     pub max_stall: Duration,
     pub max_statistics_files: usize,
@@ -184,6 +186,7 @@ pub struct Gateway {
     max_row_bytes: usize,
     max_stall: Duration,
     connections: Arc<Connections>,
+    detached: detached::Detached,
     memory: query::memory::MemoryGuard,
     sessions: Mutex<HashMap<i32, std::sync::Weak<Session>>>,
     running: Arc<RunningQueries>,
@@ -197,6 +200,7 @@ pub struct Gateway {
 impl Gateway {
     pub fn new(parts: GatewayParts) -> Arc<Self> {
         let folders = Folders::new(Arc::clone(&parts.roots));
+        let detached = detached::Detached::new(parts.detached, parts.engine.space());
         Arc::new(Self {
             engine: parts.engine,
             roots: parts.roots,
@@ -217,6 +221,7 @@ impl Gateway {
             max_row_bytes: parts.max_row_bytes,
             max_stall: parts.max_stall,
             connections: Connections::new(parts.connections),
+            detached,
             memory: query::memory::MemoryGuard::new(parts.process_memory_limit),
             sessions: Mutex::default(),
             running: Arc::default(),
@@ -350,10 +355,5 @@ impl Gateway {
         } else {
             self.engine.cpu()
         }
-    }
-
-    /// Memory of the pool that queries share, none yet, for what is kept of a query when it has run.
-    pub fn reservation(&self, name: &str) -> MemoryReservation {
-        self.engine.reservation(name)
     }
 }

@@ -10,6 +10,7 @@ mod prepared;
 mod running;
 mod sessions;
 mod statements;
+mod stored;
 mod substrait;
 mod tokens;
 

@@ -117,7 +117,8 @@ async fn polled_query_runs_by_itself_and_is_read_at_its_endpoints_again_and_agai
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn polled_result_that_outgrows_the_store_is_read_once_as_it_runs_on() {
-    let mut flight = Server::shared().flight("admin").await;
+    let server = Server::private(&[("LAKEGATE_RESULTS__MAX_STORED_SIZE", "16MiB")]);
+    let mut flight = server.flight("admin").await;
     let sql = "SELECT x, repeat(md5(CAST(x AS VARCHAR)), 10) FROM generate_series(1, 200000) t(x)";
     let info = polled_to_its_end(&mut flight, sql).await.info.unwrap();
     assert_eq!((info.endpoint.len(), info.total_records), (1, -1));

@@ -1,4 +1,5 @@
-//! What clients come back to by a handle: unguessable, bounded in number and weight, of one principal, and gone when its time is over.
+//! Values that clients come back to by a handle: unguessable, bounded in number and weight, bound to
+//! one principal, and dropped when they expire.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -21,7 +22,7 @@ impl Handle {
         Self(rand::random())
     }
 
-    /// `None`: bytes of another length are no handle.
+    /// Returns `None` for bytes of another length.
     pub fn read(bytes: &[u8]) -> Option<Self> {
         bytes.try_into().ok().map(Self)
     }
@@ -37,19 +38,20 @@ impl fmt::Debug for Handle {
     }
 }
 
+/// Bounds of a registry.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     pub per_owner: usize,
     pub total: usize,
-    /// Bytes, as whoever inserts estimates them.
+    /// Bytes, as estimated by the caller of [`Registry::insert`].
     pub weight_per_owner: usize,
 }
 
-/// What happens when an owner has as many as may be.
+/// What happens at a bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Overflow {
     Refuse,
-    /// The oldest makes room.
+    /// The owner's oldest entry makes room.
     Evict,
 }
 
@@ -62,12 +64,12 @@ struct Entry<T> {
     order: u64,
     expires: Instant,
     lifetime: Duration,
-    /// No use of it puts its end off beyond this.
+    /// Uses extend the lifetime up to this.
     latest: Option<Instant>,
     value: Arc<T>,
 }
 
-/// What one principal has.
+/// The entries of one principal.
 #[derive(Debug, Default)]
 struct Owned {
     weight: usize,
@@ -82,6 +84,7 @@ struct Entries<T> {
     inserted: u64,
 }
 
+/// The entries of one kind, by handle.
 #[derive(Debug)]
 pub struct Registry<T> {
     limits: Limits,
@@ -92,11 +95,11 @@ pub struct Registry<T> {
 #[derive(Debug, Clone, Copy)]
 pub struct New<'a> {
     pub owner: &'a Principal,
-    /// The session that made it, with which it ends.
+    /// The session that it ends with.
     pub session: u64,
     pub weight: usize,
     pub lifetime: Duration,
-    /// However often it is used, it is gone after so long. `None`: each use begins its time anew.
+    /// How long it is kept at most, however often it is used. `None` sets no bound.
     pub max_age: Option<Duration>,
     pub overflow: Overflow,
 }
@@ -121,9 +124,11 @@ impl<T> Registry<T> {
         }
     }
 
-    /// Keeps a value. `what` names its like in errors.
+    /// Keeps a value. `what` names its kind in errors.
     ///
-    /// Errors: there are as many as may be, or they weigh as much, and old ones are not to make room.
+    /// # Errors
+    ///
+    /// A bound is reached, and old entries must not make room.
     pub fn insert(&self, value: Arc<T>, new: New<'_>, what: &str) -> Result<Found<T>> {
         let now = Instant::now();
         let New {
@@ -173,7 +178,7 @@ impl<T> Registry<T> {
         Ok(found)
     }
 
-    /// Finds what is the principal's own, and begins its time anew if `renew`.
+    /// Returns the owner's value, and extends its lifetime if `renew`.
     pub fn get(&self, handle: Handle, owner: &Principal, renew: bool) -> Option<Found<T>> {
         let now = Instant::now();
         let mut entries = self.entries.lock();
@@ -200,9 +205,11 @@ impl<T> Registry<T> {
         entries.remove(handle).map(|entry| entry.value)
     }
 
-    /// Changes what an entry is taken to weigh.
+    /// Changes the weight of an entry.
     ///
-    /// Errors: its owner's would weigh more than they may.
+    /// # Errors
+    ///
+    /// The owner's entries would weigh too much.
     pub fn reweigh(&self, handle: Handle, weight: usize, what: &str) -> Result<()> {
         let mut guard = self.entries.lock();
         let entries = &mut *guard;
@@ -224,7 +231,7 @@ impl<T> Registry<T> {
         Ok(())
     }
 
-    /// What is the principal's own, oldest first.
+    /// The owner's entries, oldest first.
     pub fn of_owner(&self, owner: &Principal) -> Vec<Found<T>> {
         let now = Instant::now();
         let entries = self.entries.lock();
@@ -244,12 +251,12 @@ impl<T> Registry<T> {
             .collect()
     }
 
-    /// Forgets what a session has made, and gives it back.
+    /// Removes and returns the values of a session.
     pub fn end_session(&self, session: u64) -> Vec<Arc<T>> {
         self.take(|entry| entry.session == session)
     }
 
-    /// Forgets what has expired, and gives it back.
+    /// Removes and returns the values that have expired.
     pub fn sweep(&self) -> Vec<Arc<T>> {
         let now = Instant::now();
         self.take(|entry| entry.expires <= now)
@@ -262,7 +269,7 @@ impl<T> Registry<T> {
 }
 
 impl<T> Entries<T> {
-    /// How many the owner has, if one more of this weight is too many.
+    /// The number of the owner's entries, if one more of this weight is too many.
     fn crowded(&self, owner: &Principal, weight: usize, limits: &Limits) -> Option<usize> {
         let owned = self.owners.get(owner);
         let (count, weighs) = owned.map_or((0, 0), |owned| (owned.by_order.len(), owned.weight));
@@ -317,7 +324,7 @@ fn too_many(what: &str, count: usize) -> Error {
         Code::TooManyQueries,
         format!("too many {what}: {count} are open"),
     )
-    .with_hint("close those that are not needed any more")
+    .with_hint("close those that are no longer needed")
 }
 
 #[cfg(test)]

@@ -22,6 +22,7 @@ pub use bill::Payer;
 use datafusion::logical_expr::LogicalPlan;
 use lakegate_engine::PlanSettings;
 use parking_lot::Mutex;
+pub(crate) use plain::plain;
 pub use run::{Attach, Follower, Run, RunReader, replay};
 
 /// What is asked: it decides the answer, but for the files.

@@ -12,7 +12,7 @@ use lakegate_lake::sizes::{viewed, views};
 
 /// The batch with its columns of views written out. A column of more than `most` bytes stays as it is, and so does one of more than
 /// 2 GiB, which would be no array.
-pub(super) fn plain(batch: RecordBatch, most: usize) -> RecordBatch {
+pub(crate) fn plain(batch: RecordBatch, most: usize) -> RecordBatch {
     let schema = batch.schema();
     if !batch.columns().iter().any(|c| views(c).is_some()) {
         return batch;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use lakegate_catalog::model::Table;
 use lakegate_catalog::partition::{PartitionInput, PartitionKey, Partitions, default_location};
-use lakegate_catalog::store::{Metastore, WriteId};
+use lakegate_catalog::store::{WriteId, WriteLog};
 use lakegate_error::{Code, Error, Result};
 
 use crate::format::{Codec, TableFormat, not_writable};
@@ -37,7 +37,7 @@ pub struct TableFolders {
     /// there are none.
     pub partitions: Option<Arc<Partitions>>,
     /// Gets folders outside of the table's own before the write has a file there.
-    pub metastore: Arc<dyn Metastore>,
+    pub write_log: Arc<dyn WriteLog>,
 }
 
 /// The folder of one partition.
@@ -130,7 +130,7 @@ impl Destination {
         let url = partition.and_then(|partition| partition.location.as_ref());
         if let Some(outside) = url.filter(|url| !url.starts_with(&home)) {
             let outside = vec![outside.clone()];
-            table.metastore.extend_write(self.write, outside).await?;
+            table.write_log.extend_write(self.write, outside).await?;
         }
         Ok(())
     }
@@ -143,7 +143,7 @@ pub struct Target {
     /// The registered ones. `None`: the table has no keys, or does not exist yet.
     pub partitions: Option<Arc<Partitions>>,
     pub roots: Arc<Roots>,
-    pub metastore: Arc<dyn Metastore>,
+    pub write_log: Arc<dyn WriteLog>,
 }
 
 impl Target {
@@ -165,7 +165,7 @@ impl Target {
             table: Some(Arc::new(TableFolders {
                 table: Arc::clone(table),
                 partitions: self.partitions.clone(),
-                metastore: Arc::clone(&self.metastore),
+                write_log: Arc::clone(&self.write_log),
             })),
         })
     }

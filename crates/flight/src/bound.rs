@@ -1,0 +1,48 @@
+//! A statement of a session, ready to run.
+
+use std::sync::Arc;
+
+use lakegate_error::Result;
+use lakegate_gateway::Prepared;
+use lakegate_gateway::detached::executions::{Executions, Values};
+
+use super::sessions::FlightSession;
+
+/// A statement with the values that it will run with.
+#[derive(Debug, Clone)]
+pub(super) struct Bound {
+    pub session: Arc<FlightSession>,
+    pub executions: Executions,
+}
+
+impl Bound {
+    pub fn new(
+        session: &Arc<FlightSession>,
+        prepared: Arc<Prepared>,
+        rows: Arc<Vec<Values>>,
+    ) -> Self {
+        Self {
+            session: Arc::clone(session),
+            executions: Executions {
+                session: Arc::clone(&session.session),
+                prepared,
+                rows,
+            },
+        }
+    }
+
+    pub fn prepared(&self) -> &Prepared {
+        &self.executions.prepared
+    }
+
+    /// Runs the statement for what it changes. Returns the number of changed rows, -1 where the
+    /// statement has rows of its own.
+    ///
+    /// # Errors
+    ///
+    /// What an execution fails with.
+    pub async fn update(&self) -> Result<i64> {
+        let changed = self.executions.update().await?;
+        Ok(changed.map_or(-1, |rows| i64::try_from(rows).unwrap_or(i64::MAX)))
+    }
+}

@@ -1,0 +1,214 @@
+//! A statement with the values that it runs with: once, or once a row with the results one after
+//! the other.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{Schema, SchemaRef};
+use datafusion::common::ScalarValue;
+use futures::{FutureExt, StreamExt, TryStreamExt};
+use lakegate_error::{Code, Error, Result};
+use parking_lot::Mutex;
+use serde::Serialize;
+
+use crate::{BatchStream, Execution, Prepared, QueryWatch, Rows, Session};
+
+/// The values of `$1`, `$2` … for one execution.
+pub type Values = Vec<ScalarValue>;
+
+/// A prepared statement and the values of each of its executions.
+#[derive(Debug, Clone)]
+pub struct Executions {
+    pub session: Arc<Session>,
+    pub prepared: Arc<Prepared>,
+    /// One execution each.
+    pub rows: Arc<Vec<Values>>,
+}
+
+/// Executions that have begun.
+pub struct Started {
+    /// As the engine has it; empty for a command.
+    pub schema: SchemaRef,
+    pub batches: BatchStream,
+    pub usage: Arc<UsageTotal>,
+}
+
+/// What the executions of one call cost together.
+#[derive(Debug, Default)]
+pub struct UsageTotal {
+    state: Mutex<UsageState>,
+}
+
+#[derive(Debug, Default)]
+struct UsageState {
+    before: Usage,
+    current: Option<QueryWatch>,
+}
+
+/// What executions have cost so far.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Usage {
+    /// Of the last execution.
+    pub query_id: Option<String>,
+    pub bytes_scanned: u64,
+    /// Whether every execution was answered from a stored result.
+    pub cache_hit: bool,
+    pub rows: u64,
+}
+
+impl UsageTotal {
+    fn begins(&self, query: Option<QueryWatch>) {
+        let mut state = self.state.lock();
+        state.before = state.usage();
+        state.current = query;
+    }
+
+    /// The execution that runs, or ran last.
+    pub fn query(&self) -> Option<QueryWatch> {
+        self.state.lock().current.clone()
+    }
+
+    pub fn usage(&self) -> Usage {
+        self.state.lock().usage()
+    }
+}
+
+impl UsageState {
+    fn usage(&self) -> Usage {
+        let Some(query) = &self.current else {
+            return self.before.clone();
+        };
+        let record = query.record();
+        let first = self.before.query_id.is_none();
+        Usage {
+            query_id: Some(query.id().to_string()),
+            bytes_scanned: self.before.bytes_scanned + record.bytes_scanned,
+            cache_hit: record.cache_hit && (first || self.before.cache_hit),
+            rows: self.before.rows + record.rows,
+        }
+    }
+}
+
+impl Executions {
+    async fn execute(&self, values: Values) -> Result<Execution> {
+        self.session.execute(&self.prepared, values).boxed().await
+    }
+
+    /// Runs the statement and returns its rows; a command has none.
+    ///
+    /// # Errors
+    ///
+    /// What the first execution fails with before its first row. What fails later is in the stream.
+    pub async fn run(&self) -> Result<Started> {
+        let usage = Arc::new(UsageTotal::default());
+        let Some((first, rest)) = self.rows.split_first() else {
+            let columns = self.prepared.columns.clone();
+            return Ok(Started {
+                schema: columns.unwrap_or_else(|| Arc::new(Schema::empty())),
+                batches: futures::stream::empty().boxed(),
+                usage,
+            });
+        };
+        let rows = match self.execute(first.clone()).await? {
+            Execution::Rows(rows) => rows,
+            Execution::Command { .. } => {
+                for values in rest {
+                    self.execute(values.clone()).await?;
+                }
+                return Ok(Started {
+                    schema: Arc::new(Schema::empty()),
+                    batches: futures::stream::empty().boxed(),
+                    usage,
+                });
+            }
+        };
+        Ok(self.clone().concatenated(rows, usage))
+    }
+
+    /// Returns the cached result of the statement, which does not run.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::ResultNotStored`].
+    pub async fn replay(&self) -> Result<Started> {
+        let [values] = self.rows.as_slice() else {
+            return Err(Error::new(
+                Code::ResultNotStored,
+                "results of several executions are not stored",
+            ));
+        };
+        let stored = self.session.stored(&self.prepared, values.clone());
+        let rows = stored.boxed().await?;
+        let once = Self {
+            rows: Arc::new(Vec::new()),
+            ..self.clone()
+        };
+        Ok(once.concatenated(rows, Arc::default()))
+    }
+
+    /// The rows of the first execution, then those of the executions that follow, each run when the
+    /// one before it has ended.
+    fn concatenated(self, first: Rows, usage: Arc<UsageTotal>) -> Started {
+        usage.begins(first.query);
+        let schema = first.schema;
+        if self.rows.len() <= 1 {
+            return Started {
+                schema,
+                batches: first.stream,
+                usage,
+            };
+        }
+        let counted = Arc::clone(&usage);
+        let rest = futures::stream::iter(1..self.rows.len()).then(move |index| {
+            let (executions, usage) = (self.clone(), Arc::clone(&counted));
+            async move {
+                let values = executions.rows.get(index).cloned().unwrap_or_default();
+                match executions.execute(values).await? {
+                    Execution::Rows(rows) => {
+                        usage.begins(rows.query);
+                        Ok::<BatchStream, Error>(rows.stream)
+                    }
+                    Execution::Command { .. } => Err(Error::internal(
+                        "a statement returned rows, and none the next time",
+                    )),
+                }
+            }
+        });
+        Started {
+            schema,
+            batches: first.stream.chain(rest.try_flatten()).boxed(),
+            usage,
+        }
+    }
+
+    /// Runs the statement for what it changes. Returns the number of rows that all executions
+    /// changed, or `None` where the statement returned rows, which are dropped: drivers run queries
+    /// so when they are given many rows of parameters.
+    ///
+    /// # Errors
+    ///
+    /// What an execution fails with. None follows after that.
+    pub async fn update(&self) -> Result<Option<u64>> {
+        let mut changed = Some(0_u64);
+        for values in self.rows.iter() {
+            match self.execute(values.clone()).await? {
+                Execution::Command { rows, .. } => {
+                    changed = changed.map(|changed| changed.saturating_add(rows.unwrap_or(0)));
+                }
+                Execution::Rows(rows) => {
+                    changed = None;
+                    rows.stream.try_for_each(|_| async { Ok(()) }).await?;
+                }
+            }
+        }
+        Ok(changed)
+    }
+}
+
+impl std::fmt::Debug for Started {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Started")
+            .field("schema", &self.schema)
+            .field("usage", &self.usage)
+            .finish_non_exhaustive()
+    }
+}

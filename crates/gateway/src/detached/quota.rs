@@ -1,0 +1,378 @@
+//! What detached queries may hold: their number, their memory and the bytes that they store; of one
+//! result, of one user, and of all users together.
+//!
+//! A detached query has an [`Account`] from its start until its result is gone. The memory of the
+//! account is reserved in the engine's pool too, so that stored results and running queries share
+//! one limit.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use datafusion::execution::memory_pool::MemoryReservation;
+use lakegate_engine::Space;
+use lakegate_error::{Code, Error, Result};
+use parking_lot::Mutex;
+
+use crate::Principal;
+
+/// Stored results of all users hold at most this part of the engine's pool, and of its spill limit
+/// twice of it.
+const PART_OF_POOL: usize = 4;
+const PART_OF_DISK: u64 = 2;
+/// Those of one user hold at most this part.
+const PART_OF_USER: usize = 8;
+
+#[derive(Debug, Clone, Copy)]
+pub struct DetachedLimits {
+    /// Queries of one user that run, or whose results are stored.
+    pub runs_per_user: usize,
+    /// The same of all users.
+    pub runs: usize,
+    /// Bytes of one result in memory; a larger one is spilled.
+    pub memory_per_result: usize,
+    /// Bytes of one user's results in memory; what is more is spilled. Never more than an eighth of
+    /// the engine's pool; a quarter of it for all users.
+    pub memory_per_user: usize,
+    /// Bytes of one result, in memory or on disk; a larger one is not stored whole.
+    pub bytes_per_result: u64,
+    /// Bytes of one user's results, in memory and on disk. Never more than an eighth of the spill
+    /// limit; half of it for all users.
+    pub bytes_per_user: u64,
+}
+
+impl Default for DetachedLimits {
+    fn default() -> Self {
+        Self {
+            runs_per_user: 8,
+            runs: 64,
+            memory_per_result: 16 << 20,
+            memory_per_user: 64 << 20,
+            bytes_per_result: 1 << 30,
+            bytes_per_user: 4 << 30,
+        }
+    }
+}
+
+/// What is held.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Held {
+    runs: usize,
+    /// Bytes.
+    memory: usize,
+    /// Bytes.
+    disk: u64,
+}
+
+impl Held {
+    fn bytes(&self) -> u64 {
+        self.disk.saturating_add(self.memory as u64)
+    }
+
+    fn plus(self, more: Held) -> Held {
+        Held {
+            runs: self.runs.saturating_add(more.runs),
+            memory: self.memory.saturating_add(more.memory),
+            disk: self.disk.saturating_add(more.disk),
+        }
+    }
+
+    fn minus(self, less: Held) -> Held {
+        Held {
+            runs: self.runs.saturating_sub(less.runs),
+            memory: self.memory.saturating_sub(less.memory),
+            disk: self.disk.saturating_sub(less.disk),
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Totals {
+    all: Held,
+    /// By the user's id in the catalog; users that hold nothing are not in it.
+    users: HashMap<i64, Held>,
+}
+
+impl Totals {
+    fn of_user(&self, user: i64) -> Held {
+        self.users.get(&user).copied().unwrap_or_default()
+    }
+
+    /// Puts `after` in the place of `before`, which the user holds.
+    fn replace(&mut self, user: i64, before: Held, after: Held) {
+        self.all = self.all.minus(before).plus(after);
+        let held = self.of_user(user).minus(before).plus(after);
+        if held == Held::default() {
+            self.users.remove(&user);
+        } else {
+            self.users.insert(user, held);
+        }
+    }
+}
+
+/// The bounds, and what is held within them.
+#[derive(Debug)]
+pub(crate) struct Quota {
+    limits: DetachedLimits,
+    space: Space,
+    totals: Mutex<Totals>,
+}
+
+impl Quota {
+    pub fn new(limits: DetachedLimits, space: Space) -> Arc<Self> {
+        let of_pool = space.memory_limit() / PART_OF_USER;
+        let of_disk = space.disk_limit() / PART_OF_USER as u64;
+        Arc::new(Self {
+            limits: DetachedLimits {
+                memory_per_user: limits.memory_per_user.min(of_pool),
+                bytes_per_user: limits.bytes_per_user.min(of_disk),
+                ..limits
+            },
+            space,
+            totals: Mutex::default(),
+        })
+    }
+
+    /// Opens the account of one more detached query.
+    ///
+    /// # Errors
+    ///
+    /// The user has as many as allowed, or all users together have.
+    pub fn open(self: &Arc<Self>, owner: &Principal) -> Result<Account> {
+        let user = owner.id();
+        let one = Held {
+            runs: 1,
+            ..Held::default()
+        };
+        let mut totals = self.totals.lock();
+        for (held, most, whose) in [
+            (totals.of_user(user), self.limits.runs_per_user, "this user"),
+            (totals.all, self.limits.runs, "all users"),
+        ] {
+            if held.runs >= most {
+                return Err(Error::new(
+                    Code::TooManyQueries,
+                    format!(
+                        "too many detached queries: {} of {whose} run or have a result",
+                        held.runs
+                    ),
+                )
+                .with_hint("cancel those that are no longer needed, or wait until they expire"));
+            }
+        }
+        totals.replace(user, Held::default(), one);
+        drop(totals);
+        Ok(Account {
+            quota: Arc::clone(self),
+            user,
+            held: one,
+            reservation: self.space.reservation("stored result"),
+        })
+    }
+
+    fn allows(&self, totals: &Totals, account: &Account, more: Held) -> bool {
+        let limits = &self.limits;
+        let result = account.held.plus(more);
+        let user = totals.of_user(account.user).plus(more);
+        let all = totals.all.plus(more);
+        let memory = more.memory == 0
+            || (result.memory <= limits.memory_per_result
+                && user.memory <= limits.memory_per_user
+                && all.memory <= self.space.memory_limit() / PART_OF_POOL);
+        memory
+            && result.bytes() <= limits.bytes_per_result
+            && user.bytes() <= limits.bytes_per_user
+            && all.disk <= self.space.disk_limit() / PART_OF_DISK
+    }
+}
+
+/// What one detached query holds. Dropping it gives all of it back.
+#[derive(Debug)]
+pub(crate) struct Account {
+    quota: Arc<Quota>,
+    user: i64,
+    held: Held,
+    reservation: MemoryReservation,
+}
+
+impl Account {
+    pub fn space(&self) -> &Space {
+        &self.quota.space
+    }
+
+    /// Takes bytes of memory, and returns whether there was room for them.
+    pub fn take_memory(&mut self, bytes: usize) -> bool {
+        let more = Held {
+            memory: bytes,
+            ..Held::default()
+        };
+        // The pool first: it is another lock, and what it refuses changes nothing here.
+        if self.reservation.try_grow(bytes).is_err() {
+            return false;
+        }
+        let taken = self.take(more);
+        if !taken {
+            self.reservation.shrink(bytes);
+        }
+        taken
+    }
+
+    /// Takes bytes on disk, and returns whether there was room for them.
+    pub fn take_disk(&mut self, bytes: u64) -> bool {
+        self.take(Held {
+            disk: bytes,
+            ..Held::default()
+        })
+    }
+
+    fn take(&mut self, more: Held) -> bool {
+        let mut totals = self.quota.totals.lock();
+        let allowed = self.quota.allows(&totals, self, more);
+        if allowed {
+            let after = self.held.plus(more);
+            totals.replace(self.user, self.held, after);
+            drop(totals);
+            self.held = after;
+        }
+        allowed
+    }
+
+    /// What is in memory is on disk from now on, and takes so many bytes there.
+    pub fn moved_to_disk(&mut self, bytes: u64) {
+        self.becomes(Held {
+            memory: 0,
+            disk: bytes,
+            ..self.held
+        });
+        self.reservation.free();
+    }
+
+    /// What is on disk takes so many bytes, which were estimated before.
+    pub fn settle_disk(&mut self, bytes: u64) {
+        self.becomes(Held {
+            disk: bytes,
+            ..self.held
+        });
+    }
+
+    fn becomes(&mut self, after: Held) {
+        let mut totals = self.quota.totals.lock();
+        totals.replace(self.user, self.held, after);
+        drop(totals);
+        self.held = after;
+    }
+}
+
+impl Drop for Account {
+    fn drop(&mut self) {
+        // The reservation gives its bytes back by itself.
+        self.becomes(Held::default());
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    #![allow(clippy::unwrap_used)]
+    use lakegate_engine::{Engine, EngineOptions};
+    use tempfile::TempDir;
+
+    use super::*;
+
+    /// An engine with a pool of 64 MiB and 64 MiB of spilled files, in a folder of its own.
+    pub fn engine() -> (Engine, TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        let engine = Engine::open(&EngineOptions {
+            memory_limit: 64 << 20,
+            spill_dir: folder.path().join("spill"),
+            spill_limit: 64 << 20,
+            threads: 1,
+            batch_size: 8192,
+        })
+        .unwrap();
+        (engine, folder)
+    }
+
+    pub fn limits() -> DetachedLimits {
+        DetachedLimits {
+            runs_per_user: 2,
+            runs: 3,
+            memory_per_result: 1 << 20,
+            memory_per_user: 5 << 18,
+            bytes_per_result: 4 << 20,
+            bytes_per_user: 6 << 20,
+        }
+    }
+
+    #[test]
+    fn queries_are_bounded_by_user_and_in_all() {
+        let (engine, _folder) = engine();
+        let quota = Quota::new(limits(), engine.space());
+        let [ada, bob, eve] = [1, 2, 3].map(|id| Principal::sample("user", id));
+        let mine = [quota.open(&ada).unwrap(), quota.open(&ada).unwrap()];
+        let refused = quota.open(&ada).unwrap_err();
+        assert_eq!(refused.code(), Code::TooManyQueries);
+        assert!(refused.message().contains("2 of this user"), "{refused}");
+        let _other = quota.open(&bob).unwrap();
+        let refused = quota.open(&eve).unwrap_err();
+        assert!(refused.message().contains("3 of all users"), "{refused}");
+        drop(mine);
+        quota.open(&eve).unwrap();
+    }
+
+    #[test]
+    fn memory_is_bounded_by_result_and_user_and_reserved_in_the_pool() {
+        let (engine, _folder) = engine();
+        let space = engine.space();
+        let quota = Quota::new(limits(), space.clone());
+        let [ada, bob] = [1, 2].map(|id| Principal::sample("user", id));
+        let mut first = quota.open(&ada).unwrap();
+        let mut second = quota.open(&ada).unwrap();
+        let mut other = quota.open(&bob).unwrap();
+        assert!(!first.take_memory((1 << 20) + 1), "of a result");
+        assert!(first.take_memory(1 << 20));
+        assert!(!second.take_memory(1 << 20), "of a user");
+        assert!(other.take_memory(1 << 20), "another user's");
+        assert_eq!(space.reserved(), 2 << 20);
+        first.moved_to_disk(3 << 20);
+        assert_eq!(space.reserved(), 1 << 20);
+        assert!(second.take_memory(1 << 20));
+        drop((first, second, other));
+        assert_eq!(space.reserved(), 0);
+        assert!(quota.totals.lock().users.is_empty());
+    }
+
+    #[test]
+    fn bytes_are_bounded_by_result_and_user() {
+        let (engine, _folder) = engine();
+        let quota = Quota::new(limits(), engine.space());
+        let [ada, bob] = [1, 2].map(|id| Principal::sample("user", id));
+        let mut first = quota.open(&ada).unwrap();
+        let mut second = quota.open(&ada).unwrap();
+        assert!(!first.take_disk((4 << 20) + 1), "of a result");
+        assert!(first.take_disk(4 << 20));
+        assert!(!second.take_disk(3 << 20), "of a user");
+        assert!(quota.open(&bob).unwrap().take_disk(3 << 20));
+        first.settle_disk(1 << 20);
+        assert!(second.take_disk(3 << 20));
+    }
+
+    #[test]
+    fn one_user_never_takes_more_than_an_eighth_of_the_pool() {
+        let (engine, _folder) = engine();
+        let quota = Quota::new(
+            DetachedLimits {
+                memory_per_result: usize::MAX,
+                memory_per_user: usize::MAX,
+                bytes_per_result: u64::MAX,
+                bytes_per_user: u64::MAX,
+                ..limits()
+            },
+            engine.space(),
+        );
+        let [ada, bob] = [1, 2].map(|id| Principal::sample("user", id));
+        let mut mine = quota.open(&ada).unwrap();
+        assert!(!mine.take_memory((8 << 20) + 1));
+        assert!(mine.take_memory(8 << 20));
+        assert!(!quota.open(&ada).unwrap().take_memory(1));
+        assert!(quota.open(&bob).unwrap().take_memory(8 << 20));
+    }
+}
