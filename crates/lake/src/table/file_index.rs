@@ -120,7 +120,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use std::sync::Arc;
 
-    use lakegate_catalog::store::{Metastore, SqliteStore};
+    use lakegate_catalog::store::{Metastore, SqliteStore, WriteLog};
     use object_store::memory::InMemory;
     use object_store::path::Path;
     use object_store::{ObjectStore, ObjectStoreExt};

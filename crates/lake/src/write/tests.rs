@@ -9,7 +9,7 @@ use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool, UnboundedMe
 use futures::TryStreamExt;
 use lakegate_catalog::hive_type::HiveType;
 use lakegate_catalog::partition::PartitionKey;
-use lakegate_catalog::store::{Metastore, SqliteStore};
+use lakegate_catalog::store::{Metastore, SqliteStore, WriteLog};
 use lakegate_error::Code;
 use object_store::memory::InMemory;
 use object_store::path::Path;
