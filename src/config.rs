@@ -289,7 +289,9 @@ impl Config {
             jwt.validate()?;
         }
         self.validate_client_certificates()?;
-        let Self { flight, lake, .. } = self;
+        let Self {
+            flight, http, lake, ..
+        } = self;
         let (kib, mib, gib) = (ByteSize::kib, ByteSize::mib, ByteSize::gib);
         for (name, size, least, most) in [
             (
@@ -310,6 +312,7 @@ impl Config {
                 kib(4),
                 mib(16),
             ),
+            ("http.max_header_size", http.max_header_size, kib(8), mib(1)),
             ("lake.max_row_size", lake.max_row_size, kib(1), gib(1)),
         ] {
             if !(least..=most).contains(&size) {
@@ -340,10 +343,11 @@ impl Config {
             || self.queries.max_concurrent == Some(0)
             || self.queries.max_concurrent_per_user == Some(0)
             || self.server.max_connections_per_user == Some(0)
+            || self.http.max_connections == 0
         {
             return Err(Error::invalid(
-                "engine.batch_size, engine.threads, queries.max_concurrent, queries.max_concurrent_per_user and \
-                 server.max_connections_per_user must be at least 1",
+                "engine.batch_size, engine.threads, queries.max_concurrent, queries.max_concurrent_per_user, \
+                 server.max_connections_per_user and http.max_connections must be at least 1",
             ));
         }
         if self.server.reserved_connections() >= self.server.max_connections {
@@ -356,6 +360,11 @@ impl Config {
         if self.queries.max_stall.is_zero() {
             return Err(Error::invalid(
                 "queries.max_stall is 0; it must be at least some seconds, such as 10min",
+            ));
+        }
+        if self.http.head_timeout.is_zero() {
+            return Err(Error::invalid(
+                "http.head_timeout is 0; it must be at least some seconds, such as 30s",
             ));
         }
         for root in &self.lake.roots {

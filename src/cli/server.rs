@@ -15,6 +15,7 @@ use lakegate_gateway::workgroup::AdmissionLimits;
 use lakegate_gateway::{
     ConnectionLimits, DetachedLimits, Gateway, GatewayParts, Jwt, JwtKeys, JwtOptions,
 };
+use lakegate_http::HttpOptions;
 use lakegate_lake::format::parquet::FooterCache;
 use lakegate_lake::roots::s3::{self, S3Options};
 use lakegate_lake::roots::{Backing, Roots};
@@ -155,7 +156,6 @@ impl Server {
 
     fn flight_options(&self) -> FlightOptions {
         let config = &self.config.flight;
-        let bytes = |size: ByteSize| usize::try_from(size.as_u64()).unwrap_or(usize::MAX);
         FlightOptions {
             require_tls: config.require_tls,
             clients: self.clients_of(config.client_certificates),
@@ -170,13 +170,24 @@ impl Server {
         }
     }
 
+    fn http_options(&self) -> HttpOptions {
+        let config = &self.config.http;
+        HttpOptions {
+            require_tls: config.require_tls,
+            connections: config.connections(),
+            head_timeout: config.head_timeout,
+            max_header_bytes: bytes(config.max_header_size),
+            ..HttpOptions::default()
+        }
+    }
+
     /// Serves until SIGTERM or SIGINT, then lets running queries end within the grace period.
     ///
     /// `ready` is told how to connect, once all doors accept connections.
     pub async fn serve(self, ready: impl FnOnce(ConnectionFile) -> Result<()>) -> Result<()> {
         let mut connection = ConnectionFile::new();
         let stop = CancellationToken::new();
-        let mut doors: JoinSet<Result<()>> = JoinSet::new();
+        let mut doors: JoinSet<()> = JoinSet::new();
         connection.tls.ca_file = self
             .tls
             .ca_file()
@@ -194,10 +205,13 @@ impl Server {
                 Arc::clone(&self.tls),
                 stop.clone(),
             );
-            doors.spawn(async move {
-                lakegate_postgres::serve(listener, gateway, Some(tls), options, stop).await;
-                Ok(())
-            });
+            doors.spawn(lakegate_postgres::serve(
+                listener,
+                gateway,
+                Some(tls),
+                options,
+                stop,
+            ));
         }
         if let Some(address) = self.config.flight.listen.0 {
             let listener = listen("flight", address).await?;
@@ -208,10 +222,13 @@ impl Server {
                 Arc::clone(&self.tls),
                 stop.clone(),
             );
-            doors.spawn(async move {
-                lakegate_flight::serve(listener, gateway, Some(tls), options, stop).await;
-                Ok(())
-            });
+            doors.spawn(lakegate_flight::serve(
+                listener,
+                gateway,
+                Some(tls),
+                options,
+                stop,
+            ));
         }
         if let Some(address) = self.config.http.listen.0 {
             let listener = listen("http", address).await?;
@@ -219,12 +236,19 @@ impl Server {
             connection.http = Some(HttpDoor {
                 url: format!("http://{}:{}", at.host, at.port),
             });
-            let (gateway, stop) = (Arc::clone(&self.gateway), stop.clone());
-            doors.spawn(async move {
-                lakegate_http::serve(listener, gateway, stop)
-                    .await
-                    .map_err(|e| Error::internal(format!("the http door: {e}")))
-            });
+            let options = self.http_options();
+            let (gateway, tls, stop) = (
+                Arc::clone(&self.gateway),
+                Arc::clone(&self.tls),
+                stop.clone(),
+            );
+            doors.spawn(lakegate_http::serve(
+                listener,
+                gateway,
+                Some(tls),
+                options,
+                stop,
+            ));
         }
         let mut terminate = signal(SignalKind::terminate()).map_err(signal_failed)?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(signal_failed)?;
@@ -233,7 +257,7 @@ impl Server {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
             Some(ended) = doors.join_next() => {
-                ended.map_err(|e| Error::internal(format!("a door failed: {e}")))??;
+                ended.map_err(|e| Error::internal(format!("a door failed: {e}")))?;
             }
         }
         tracing::info!(running = self.gateway.running().len(), "shutting down");
@@ -251,16 +275,15 @@ impl Server {
             ));
         }
         stop.cancel();
-        let all = async { while doors.join_next().await.is_some() {} };
-        if tokio::time::timeout(std::time::Duration::from_secs(5), all)
-            .await
-            .is_err()
-        {
-            tracing::warn!("some connections did not close in time");
-        }
+        // Each door cuts off the connections that do not close in time.
+        while doors.join_next().await.is_some() {}
         self.gateway.history().flush();
         Ok(())
     }
+}
+
+fn bytes(size: ByteSize) -> usize {
+    usize::try_from(size.as_u64()).unwrap_or(usize::MAX)
 }
 
 fn admission(config: &Config, threads: usize) -> AdmissionLimits {

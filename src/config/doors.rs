@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytesize::ByteSize;
+use lakegate_transport::opening::OpeningLimits;
 use serde::{Deserialize, Serialize};
 
 use super::ClientCertificates;
@@ -75,12 +76,35 @@ impl Default for FlightConfig {
 pub struct HttpConfig {
     /// Health answers here; `none` closes the door.
     pub listen: Listen,
+    /// Refuse requests without TLS, except for health checks.
+    pub require_tls: bool,
+    /// Connections of this door; half of them from one address. Of more, the oldest is closed.
+    pub max_connections: usize,
+    /// Request line and headers of one request; 8 KiB to 1 MiB.
+    pub max_header_size: ByteSize,
+    /// A connection on which no head of a request has arrived for so long is closed.
+    #[serde(with = "humantime_serde")]
+    pub head_timeout: Duration,
+}
+
+impl HttpConfig {
+    /// Connections in all and from one address.
+    pub fn connections(&self) -> OpeningLimits {
+        OpeningLimits {
+            total: self.max_connections,
+            per_address: self.max_connections.div_ceil(2),
+        }
+    }
 }
 
 impl Default for HttpConfig {
     fn default() -> Self {
         Self {
             listen: Listen::on(8080),
+            require_tls: true,
+            max_connections: 256,
+            max_header_size: ByteSize::kib(64),
+            head_timeout: Duration::from_secs(30),
         }
     }
 }

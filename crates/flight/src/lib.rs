@@ -51,13 +51,15 @@ use lakegate_gateway::detached::handles::{Limits, Registry};
 use lakegate_gateway::detached::runs::Runs;
 use lakegate_gateway::detached::sweep::Sweep;
 use lakegate_gateway::detached::tokens::{TokenLimits, TokenSessions};
-use lakegate_transport::opening::Opening;
+use lakegate_transport::accept::{self, Shutdown};
+use lakegate_transport::opening::{OPENING_TIME, OpeningLimits};
 use lakegate_transport::tls::{ClientAuth, Tls};
 use tokio::net::TcpListener;
+use tokio::sync::mpsc;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
-use tracing::{error, info};
+use tracing::error;
 
 use self::gate::Gate;
 use self::poll::PollDetails;
@@ -76,8 +78,6 @@ pub struct FlightOptions {
     pub clients: Option<ClientAuth>,
     /// From accept to the first call with right credentials.
     pub startup_timeout: Duration,
-    /// How long running streams may go on after the shutdown began.
-    pub grace: Duration,
     /// Longest message that a client may send.
     pub max_message_bytes: usize,
     /// What a message with rows of a result weighs, about; one row that weighs more goes as it is.
@@ -101,10 +101,8 @@ pub struct FlightOptions {
     pub max_sessions: usize,
     /// Tickets, and prepared statements, of one user.
     pub max_statements: usize,
-    /// Connections on which nobody has authenticated, all together.
-    pub max_opening: usize,
-    /// Connections on which nobody has authenticated, from one address.
-    pub max_opening_per_address: usize,
+    /// Connections on which nobody has authenticated.
+    pub opening: OpeningLimits,
 }
 
 impl Default for FlightOptions {
@@ -112,8 +110,7 @@ impl Default for FlightOptions {
         Self {
             require_tls: true,
             clients: None,
-            startup_timeout: Duration::from_secs(10),
-            grace: Duration::from_secs(30),
+            startup_timeout: OPENING_TIME,
             max_message_bytes: 64 * 1024 * 1024,
             result_message_bytes: 2 * 1024 * 1024,
             max_header_bytes: 64 * 1024,
@@ -126,8 +123,7 @@ impl Default for FlightOptions {
             max_sessions_per_user: 1_000,
             max_sessions: 10_000,
             max_statements: 10_000,
-            max_opening: 512,
-            max_opening_per_address: 256,
+            opening: OpeningLimits::default(),
         }
     }
 }
@@ -184,8 +180,8 @@ impl Sweep for Door {
     }
 }
 
-/// Serves calls until `shutdown`. Then no connection is accepted, open ones are told to go away, running streams may end within the grace
-/// period, and the rest is cut off. Returns when no connection is left.
+/// Serves calls until `shutdown`. Then no connection is accepted, open ones are told to go away, running
+/// streams may end, and the rest is cut off. Returns when no connection is left.
 ///
 /// Without `tls` and with `require_tls` every call is refused.
 pub async fn serve(
@@ -210,21 +206,20 @@ pub async fn serve(
         error!("TLS is required and there is no certificate: every call will be refused");
     }
     let door = Door::new(Arc::clone(&gateway), options);
-    let kill = CancellationToken::new();
-    let opening = Opening::new(
-        door.options.max_opening,
-        door.options.max_opening_per_address,
-    );
-    let acceptor = connection::Acceptor {
+    let ending = Shutdown::on(shutdown.clone());
+    let (opened, mut receiver) = mpsc::channel(HANDED_OVER);
+    let opener = Arc::new(connection::Opener {
         gateway,
         tls,
         require_tls: door.options.require_tls,
         clients,
         startup_timeout: door.options.startup_timeout,
-        opening,
-        kill: kill.clone(),
-    };
-    let incoming = connection::incoming(listener, acceptor, shutdown.clone());
+        shutdown: ending.clone(),
+        opened,
+    });
+    let open = move |accepted| Arc::clone(&opener).open(accepted);
+    let accepting = accept::run(listener, door.options.opening, ending.clone(), open);
+    let incoming = futures::stream::poll_fn(move |context| receiver.poll_recv(context));
     let service = Gate {
         inner: FlightServiceServer::new(Service(Arc::clone(&door)))
             .max_decoding_message_size(door.options.max_message_bytes)
@@ -242,29 +237,18 @@ pub async fn serve(
     let mut serving = std::pin::pin!(serving);
     let ended = tokio::select! {
         ended = &mut serving => Some(ended),
-        () = grace_is_over(&shutdown, door.options.grace) => None,
-    };
-    let ended = match ended {
-        Some(ended) => Some(ended),
-        None => {
-            info!("the grace period is over: flight connections are cut off");
-            kill.cancel();
-            tokio::time::timeout(Duration::from_secs(5), serving)
-                .await
-                .ok()
-        }
+        // The connections are closed or cut off, so that serving ends too.
+        () = accepting => tokio::time::timeout(Duration::from_secs(1), serving).await.ok(),
     };
     if let Some(Err(error)) = ended {
         error!(%error, "the flight door failed");
     }
-    kill.cancel();
+    ending.cut_off().cancel();
 }
+
+/// Connections between their handshake and the server of calls.
+const HANDED_OVER: usize = 64;
 
 /// What a client may send on a stream, and on a connection, before the server has taken it.
 const STREAM_WINDOW: u32 = 1024 * 1024;
 const CONNECTION_WINDOW: u32 = 2 * 1024 * 1024;
-
-async fn grace_is_over(shutdown: &CancellationToken, grace: Duration) {
-    shutdown.cancelled().await;
-    tokio::time::sleep(grace).await;
-}

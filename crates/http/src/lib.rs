@@ -1,39 +1,85 @@
-//! The HTTP door. For now it answers health checks, and tells nothing else to anybody.
+//! The HTTP door. For now it answers health checks.
+//!
+//! ```text
+//!  accept ─▶ connection ─▶ routes ─▶ Gateway
+//!            TLS, bounds
+//! ```
+//!
+//! Health checks carry no secret and are answered without TLS too, for probes that know no certificate.
+//! Where TLS is required, nothing else is.
 
-mod bounded;
+mod connection;
+mod routes;
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use axum::Router;
-use axum::extract::State;
-use axum::http::StatusCode;
-use axum::routing::get;
 use lakegate_gateway::Gateway;
+use lakegate_transport::accept::{self, Shutdown};
+use lakegate_transport::opening::{OPENING_TIME, OpeningLimits};
+use lakegate_transport::tls::Tls;
 use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
+use tracing::error;
 
-/// Answers until `stop`, then finishes the requests that it has begun.
+use self::connection::Door;
+
+/// How the door is run.
+#[derive(Debug, Clone)]
+pub struct HttpOptions {
+    /// Refuse requests without TLS, except for health checks.
+    pub require_tls: bool,
+    /// Connections that are open at once. At a limit, the oldest is closed for the new one.
+    pub connections: OpeningLimits,
+    /// From accept to the first byte and the end of the TLS handshake.
+    pub startup_timeout: Duration,
+    /// For the head of a request to arrive, counted from the opening of the connection or the previous
+    /// answer. It ends idle connections too.
+    pub head_timeout: Duration,
+    /// Request line and headers of one request, in bytes.
+    pub max_header_bytes: usize,
+    /// Body of one request, in bytes.
+    pub max_body_bytes: usize,
+}
+
+impl Default for HttpOptions {
+    fn default() -> Self {
+        Self {
+            require_tls: true,
+            connections: OpeningLimits {
+                total: 256,
+                per_address: 128,
+            },
+            startup_timeout: OPENING_TIME,
+            head_timeout: Duration::from_secs(30),
+            max_header_bytes: 64 * 1024,
+            max_body_bytes: 1024 * 1024,
+        }
+    }
+}
+
+/// Answers requests until `shutdown`. Then no connection is accepted, idle ones are closed, requests that
+/// have begun may finish, and the rest is cut off. Returns when no connection is left.
 ///
-/// `/health/live`: 200 while the process can answer at all. `/health/ready`: 200 while queries are taken,
-/// 503 once the server is shutting down.
+/// Without `tls`, every connection is plain.
 pub async fn serve(
     listener: TcpListener,
     gateway: Arc<Gateway>,
-    stop: CancellationToken,
-) -> std::io::Result<()> {
-    let routes = Router::new()
-        .route("/health/live", get(|| async { "live\n" }))
-        .route("/health/ready", get(ready))
-        .with_state(gateway);
-    axum::serve(bounded::BoundedListener::new(listener), routes)
-        .with_graceful_shutdown(stop.cancelled_owned())
-        .await
-}
-
-async fn ready(State(gateway): State<Arc<Gateway>>) -> (StatusCode, &'static str) {
-    if gateway.is_shutting_down() {
-        (StatusCode::SERVICE_UNAVAILABLE, "shutting down\n")
-    } else {
-        (StatusCode::OK, "ready\n")
-    }
+    tls: Option<Arc<Tls>>,
+    options: HttpOptions,
+    shutdown: CancellationToken,
+) {
+    let tls = tls.and_then(|tls| match tls.server_config(&[connection::ALPN], None) {
+        Ok(config) => Some(TlsAcceptor::from(config)),
+        Err(error) => {
+            error!(%error, "the http door has no TLS");
+            None
+        }
+    });
+    let shutdown = Shutdown::on(shutdown);
+    let limits = options.connections;
+    let door = Arc::new(Door::new(gateway, tls, options, shutdown.clone()));
+    let serve = |accepted| Arc::clone(&door).serve(accepted);
+    accept::run(listener, limits, shutdown, serve).await;
 }

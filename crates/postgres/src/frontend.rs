@@ -7,6 +7,10 @@
 use bytes::{Buf, Bytes};
 use lakegate_error::{Code, Error, Result};
 
+/// Longest packet, and longest message, of a client that has not logged in yet, in bytes. As PostgreSQL's
+/// `MAX_STARTUP_PACKET_LENGTH`.
+pub(super) const MAX_STARTUP: usize = 10_000;
+
 /// A message after start-up.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Message {

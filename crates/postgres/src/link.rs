@@ -6,7 +6,6 @@
 //! scan down to the client's pace.
 
 use std::future::Future;
-use std::io;
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::pin::{Pin, pin};
@@ -16,10 +15,10 @@ use std::time::Duration;
 use bytes::{Buf, Bytes, BytesMut};
 use futures::FutureExt;
 use lakegate_error::{Code, Error};
-use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
-use tokio::net::TcpStream;
+use lakegate_transport::accept::Shutdown;
+use lakegate_transport::io::Io;
+use tokio::io::{AsyncWrite, Interest};
 use tokio::time::{Sleep, sleep};
-use tokio_rustls::server::TlsStream;
 use tokio_util::io::poll_read_buf;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
@@ -33,66 +32,6 @@ pub(super) const WRITE_AT: usize = 64 * 1024;
 const KEEP: usize = 1024 * 1024;
 /// How often the socket is asked whether it is closed while nothing more may be read from it.
 const CLOSED_CHECK: Duration = Duration::from_millis(500);
-
-/// The socket, with or without TLS.
-#[derive(Debug)]
-pub(super) enum Stream {
-    Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
-}
-
-impl Stream {
-    fn tcp(&self) -> &TcpStream {
-        match self {
-            Stream::Plain(tcp) => tcp,
-            Stream::Tls(tls) => tls.get_ref().0,
-        }
-    }
-
-    pub fn is_tls(&self) -> bool {
-        matches!(self, Stream::Tls(_))
-    }
-}
-
-impl AsyncRead for Stream {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Stream::Plain(tcp) => Pin::new(tcp).poll_read(cx, buf),
-            Stream::Tls(tls) => Pin::new(tls).poll_read(cx, buf),
-        }
-    }
-}
-
-impl AsyncWrite for Stream {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Stream::Plain(tcp) => Pin::new(tcp).poll_write(cx, buf),
-            Stream::Tls(tls) => Pin::new(tls).poll_write(cx, buf),
-        }
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Stream::Plain(tcp) => Pin::new(tcp).poll_flush(cx),
-            Stream::Tls(tls) => Pin::new(tls).poll_flush(cx),
-        }
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Stream::Plain(tcp) => Pin::new(tcp).poll_shutdown(cx),
-            Stream::Tls(tls) => Pin::new(tls).poll_shutdown(cx),
-        }
-    }
-}
 
 /// Why a connection ends.
 #[derive(Debug)]
@@ -129,7 +68,7 @@ fn poll_caught<F: Future>(
 }
 
 pub(super) struct Link {
-    stream: Stream,
+    stream: Io,
     peer: SocketAddr,
     input: BytesMut,
     /// Answers to be written.
@@ -137,7 +76,7 @@ pub(super) struct Link {
     /// The longest message that is accepted.
     max_message: usize,
     stop: CancellationToken,
-    kill: Pin<Box<WaitForCancellationFutureOwned>>,
+    cut_off: Pin<Box<WaitForCancellationFutureOwned>>,
     closed_check: Pin<Box<Sleep>>,
 }
 
@@ -150,22 +89,17 @@ impl std::fmt::Debug for Link {
 }
 
 impl Link {
-    /// `stop` ends the connection when it is idle, `kill` at any moment.
-    pub fn new(
-        stream: Stream,
-        peer: SocketAddr,
-        stop: CancellationToken,
-        kill: CancellationToken,
-    ) -> Self {
+    /// The shutdown ends the connection when it is idle, or at any moment once connections are cut off.
+    pub fn new(stream: Io, peer: SocketAddr, shutdown: &Shutdown) -> Self {
         Self {
             stream,
             peer,
             input: BytesMut::new(),
             out: BytesMut::new(),
             // Until the client has shown who it is.
-            max_message: super::startup::MAX_STARTUP,
-            stop,
-            kill: Box::pin(kill.cancelled_owned()),
+            max_message: frontend::MAX_STARTUP,
+            stop: shutdown.stopping().clone(),
+            cut_off: Box::pin(shutdown.cut_off().clone().cancelled_owned()),
             closed_check: Box::pin(sleep(CLOSED_CHECK)),
         }
     }
@@ -178,7 +112,7 @@ impl Link {
         self.peer
     }
 
-    pub fn stream(&self) -> &Stream {
+    pub fn stream(&self) -> &Io {
         &self.stream
     }
 
@@ -290,7 +224,7 @@ impl Link {
 
     /// Ready when the client has gone or the server stops waiting.
     fn poll_watch(&mut self, cx: &mut Context<'_>) -> Poll<Ended> {
-        if self.kill.as_mut().poll(cx).is_ready() {
+        if self.cut_off.as_mut().poll(cx).is_ready() {
             return Poll::Ready(Ended::ShuttingDown);
         }
         while self.input.len() < PIPELINE {

@@ -12,19 +12,17 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use lakegate_error::{Code, Error, Result};
 use lakegate_gateway::{ConnectionSlot, Login, Protocol, Session};
+use lakegate_transport::io::Io;
+use lakegate_transport::opening;
 use lakegate_transport::tls::Identity;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
-use tracing::debug;
 
 use super::backend::{self, Severity};
-use super::frontend::{Opening, Startup};
-use super::link::{Ended, Link, Stream};
+use super::frontend::{MAX_STARTUP, Opening, Startup};
+use super::link::{Ended, Link};
 use super::{Door, auth};
-
-/// As PostgreSQL's `MAX_STARTUP_PACKET_LENGTH`.
-pub(super) const MAX_STARTUP: usize = 10_000;
 
 /// The protocol that is spoken: 3.2 differs from 3.0 in longer cancel keys only.
 const NEWEST_MINOR: u16 = 2;
@@ -41,10 +39,10 @@ pub(super) struct Opened {
 
 /// The opening of a connection.
 enum First {
-    Startup(Stream, Startup, Option<Arc<Identity>>),
+    Startup(Io, Startup, Option<Arc<Identity>>),
     /// It only came to cancel another's query.
-    Cancelled(Stream),
-    Refused(Stream, Error),
+    Cancelled(Io),
+    Refused(Io, Error),
 }
 
 /// Opens a session. `None`: the connection is over, and the client has been sent the reason, if it
@@ -57,17 +55,7 @@ pub(super) fn open(door: &Door, tcp: TcpStream, peer: SocketAddr) -> BoxFuture<'
 
 async fn open_within(door: &Door, tcp: TcpStream, peer: SocketAddr) -> Option<Opened> {
     let deadline = tokio::time::Instant::now() + door.options.startup_timeout;
-    let first = match tokio::time::timeout_at(deadline, first(door, tcp)).await {
-        Ok(Ok(first)) => first,
-        Ok(Err(error)) => {
-            debug!(%peer, %error, "connection closed while it opened");
-            return None;
-        }
-        Err(_) => {
-            debug!(%peer, "connection closed: it did not open in time");
-            return None;
-        }
-    };
+    let first = opening::until(deadline, peer, first(door, tcp)).await?;
     let (stream, startup, identity) = match first {
         First::Startup(stream, startup, identity) => (stream, startup, identity),
         First::Cancelled(mut stream) => {
@@ -76,15 +64,11 @@ async fn open_within(door: &Door, tcp: TcpStream, peer: SocketAddr) -> Option<Op
             return None;
         }
         First::Refused(stream, error) => {
-            refuse(
-                Link::new(stream, peer, door.stop.clone(), door.kill.clone()),
-                &error,
-            )
-            .await;
+            refuse(Link::new(stream, peer, &door.shutdown), &error).await;
             return None;
         }
     };
-    let mut link = Link::new(stream, peer, door.stop.clone(), door.kill.clone());
+    let mut link = Link::new(stream, peer, &door.shutdown);
     let opened = tokio::time::timeout_at(
         deadline,
         log_in(door, &mut link, &startup, identity.as_deref()).boxed(),
@@ -126,19 +110,12 @@ pub(super) fn refuse(mut link: Link, error: &Error) -> BoxFuture<'static, ()> {
 
 /// TLS, encryption requests, and the first packet.
 async fn first(door: &Door, mut tcp: TcpStream) -> std::io::Result<First> {
-    let mut byte = [0];
-    if tcp.peek(&mut byte).await? == 0 {
-        return Err(std::io::ErrorKind::UnexpectedEof.into());
-    }
     let identity;
-    // A TLS handshake record, where Postgres' packets begin with the zero of a length.
-    let mut stream = if byte[0] == 0x16 {
+    let mut stream = if opening::begins_with_tls(&tcp).await? {
         let (stream, shown) = accept_tls(door, tcp).await?;
         identity = shown;
-        let Stream::Tls(tls) = &stream else {
-            return Err(std::io::ErrorKind::Unsupported.into());
-        };
-        if tls.get_ref().1.alpn_protocol() != Some(ALPN) {
+        let alpn = stream.tls().and_then(|tls| tls.alpn_protocol());
+        if alpn != Some(ALPN) {
             let why = Error::new(
                 Code::ProtocolViolation,
                 "received direct SSL connection request without ALPN protocol negotiation extension",
@@ -151,7 +128,7 @@ async fn first(door: &Door, mut tcp: TcpStream) -> std::io::Result<First> {
         loop {
             let packet = match packet(&mut tcp).await? {
                 Ok(packet) => packet,
-                Err(error) => return Ok(First::Refused(Stream::Plain(tcp), error)),
+                Err(error) => return Ok(First::Refused(Io::Plain(tcp), error)),
             };
             match Opening::parse(packet) {
                 Ok(Opening::Ssl) if !asked.0 => {
@@ -173,10 +150,10 @@ async fn first(door: &Door, mut tcp: TcpStream) -> std::io::Result<First> {
                 }
                 Ok(Opening::Ssl | Opening::GssEnc) => {
                     let why = Error::new(Code::ProtocolViolation, "encryption was asked for twice");
-                    return Ok(First::Refused(Stream::Plain(tcp), why));
+                    return Ok(First::Refused(Io::Plain(tcp), why));
                 }
                 // A cancel key is no secret worth TLS: libpq before 17 sends it in the clear.
-                opening => return Ok(opened(door, Stream::Plain(tcp), opening, None)),
+                opening => return Ok(opened(door, Io::Plain(tcp), opening, None)),
             }
         }
     };
@@ -189,7 +166,7 @@ async fn first(door: &Door, mut tcp: TcpStream) -> std::io::Result<First> {
 
 fn opened(
     door: &Door,
-    stream: Stream,
+    stream: Io,
     opening: Result<Opening>,
     identity: Option<Arc<Identity>>,
 ) -> First {
@@ -210,7 +187,7 @@ fn opened(
     }
 }
 
-async fn accept_tls(door: &Door, tcp: TcpStream) -> std::io::Result<(Stream, Arc<Identity>)> {
+async fn accept_tls(door: &Door, tcp: TcpStream) -> std::io::Result<(Io, Arc<Identity>)> {
     let Some(tls) = &door.tls else {
         return Err(std::io::ErrorKind::Unsupported.into());
     };
@@ -218,8 +195,8 @@ async fn accept_tls(door: &Door, tcp: TcpStream) -> std::io::Result<(Stream, Arc
     let config = identity
         .server_config(&[ALPN], door.options.clients.as_ref())
         .map_err(std::io::Error::other)?;
-    let stream = TlsAcceptor::from(config).accept(tcp).await?;
-    Ok((Stream::Tls(Box::new(stream)), identity))
+    let stream = Io::encrypt(tcp, &TlsAcceptor::from(config)).await?;
+    Ok((stream, identity))
 }
 
 /// A packet without a type: its body, exactly.
@@ -263,10 +240,7 @@ async fn log_in(
     if minor != startup.minor || !startup.protocol_options.is_empty() {
         backend::negotiate_protocol_version(&mut link.out, minor, &startup.protocol_options);
     }
-    let certified = match (&door.options.clients, link.stream()) {
-        (Some(clients), Stream::Tls(tls)) => clients.user(tls.get_ref().1),
-        _ => Ok(None),
-    };
+    let certified = link.stream().certified_user(door.options.clients.as_ref());
     let authenticated = match certified {
         Ok(Some(certified)) => auth::by_certificate(link, &door.gateway, &certified, user)
             .map(|principal| (None, principal)),

@@ -1,4 +1,15 @@
-//! What the doors share below their protocols: the first bytes of a connection, TLS, certificates.
+//! What the doors share below their protocols.
+//!
+//! ```text
+//!  accept ─▶ opening ─▶ io ─▶ the door's protocol
+//!  one loop  deadline,  TCP or TLS
+//!            bounds     (tls: certificates of both sides)
+//! ```
+//!
+//! Nothing here knows a protocol, a user or a query. A connection is counted here while nobody has logged
+//! in on it; from then on the gateway counts it.
 
+pub mod accept;
+pub mod io;
 pub mod opening;
 pub mod tls;

@@ -1,31 +1,79 @@
-//! What every door does with a socket that it has accepted: options of the socket, and bounds on connections that nobody has logged in
-//! on yet.
+//! Connections on which nobody has logged in yet: how many there may be, and for how long.
 
 use std::collections::{BTreeMap, HashMap};
-use std::net::IpAddr;
+use std::future::Future;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use socket2::{SockRef, TcpKeepalive};
 use tokio::net::TcpStream;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tracing::debug;
 
-/// Small answers go out at once; a peer that vanished without a word is noticed after a minute and a half.
-pub fn prepare(tcp: &TcpStream) {
-    let _ = tcp.set_nodelay(true);
-    let keepalive = TcpKeepalive::new()
-        .with_time(Duration::from_secs(60))
-        .with_interval(Duration::from_secs(10));
-    let _ = SockRef::from(tcp).set_tcp_keepalive(&keepalive);
+/// From accept to the end of the authentication, on every door.
+pub const OPENING_TIME: Duration = Duration::from_secs(10);
+
+/// The first byte of a TLS connection: a record that holds a part of the handshake.
+const TLS_HANDSHAKE: u8 = 0x16;
+
+/// Whether the client begins with a TLS handshake. Waits for the first byte and leaves it unread.
+///
+/// # Errors
+///
+/// The connection broke, or was closed before its first byte.
+pub async fn begins_with_tls(tcp: &TcpStream) -> io::Result<bool> {
+    let mut first = [0];
+    if tcp.peek(&mut first).await? == 0 {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    Ok(first[0] == TLS_HANDSHAKE)
 }
 
-/// The connections of one door that are still opening, bounded in all and by address. At a bound, the oldest gives way to a new one:
-/// a client that logs in does so within a moment, and connections that stay silent keep no client out.
+/// Runs a step of the opening of a connection. Returns `None` if it fails or takes longer than until
+/// `deadline`; the connection is then over, and the reason is logged for debugging.
+pub async fn until<T>(
+    deadline: Instant,
+    peer: SocketAddr,
+    step: impl Future<Output = io::Result<T>>,
+) -> Option<T> {
+    match tokio::time::timeout_at(deadline, step).await {
+        Ok(Ok(done)) => Some(done),
+        Ok(Err(error)) => {
+            debug!(%peer, %error, "connection closed while it opened");
+            None
+        }
+        Err(_) => {
+            debug!(%peer, "connection closed: it did not open in time");
+            None
+        }
+    }
+}
+
+/// How many connections of a door may be opening at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OpeningLimits {
+    pub total: usize,
+    /// Of these, connections from one address.
+    pub per_address: usize,
+}
+
+impl Default for OpeningLimits {
+    fn default() -> Self {
+        Self {
+            total: 512,
+            per_address: 256,
+        }
+    }
+}
+
+/// The connections of one door that are opening. At a limit, the oldest is closed for the new one: a client
+/// that logs in does so within a moment, and connections that stay silent keep no client out.
 #[derive(Debug)]
-pub struct Opening {
-    max: usize,
-    max_per_address: usize,
+pub(crate) struct OpeningConnections {
+    limits: OpeningLimits,
     counts: Mutex<Counts>,
 }
 
@@ -33,7 +81,7 @@ pub struct Opening {
 struct Counts {
     total: usize,
     next: u64,
-    /// In the order in which they came.
+    /// By address, in the order in which they were accepted.
     by_address: HashMap<IpAddr, BTreeMap<u64, CancellationToken>>,
 }
 
@@ -48,7 +96,7 @@ impl Counts {
         Some(removed)
     }
 
-    /// Ends the oldest from this address, or else from the one that has most.
+    /// Ends the oldest from `address`; without one, the oldest from the address with the most.
     fn evict(&mut self, address: Option<IpAddr>) {
         let most = || {
             let addresses = self.by_address.iter();
@@ -70,24 +118,35 @@ impl Counts {
 /// Counts an opening connection until it is dropped.
 #[derive(Debug)]
 pub struct OpeningSlot {
-    opening: Arc<Opening>,
+    connections: Arc<OpeningConnections>,
     address: IpAddr,
     number: u64,
     evicted: CancellationToken,
 }
 
 impl OpeningSlot {
-    /// Cancelled when the connection has to give way to another while it is opening.
+    /// Cancelled when the connection has to make room for another while it is opening.
     pub fn evicted(&self) -> CancellationToken {
         self.evicted.clone()
     }
+
+    /// Runs `future`; drops it and returns `None` once the connection has to make room for another.
+    pub async fn unless_evicted<T>(&self, future: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            done = future => Some(done),
+            () = self.evicted.cancelled() => {
+                debug!(address = %self.address, "connection closed: too many others were opening");
+                None
+            }
+        }
+    }
 }
 
-impl Opening {
-    pub fn new(max: usize, max_per_address: usize) -> Arc<Self> {
+impl OpeningConnections {
+    pub fn new(limits: OpeningLimits) -> Arc<Self> {
         Arc::new(Self {
-            max,
-            max_per_address,
+            limits,
             counts: Mutex::default(),
         })
     }
@@ -95,9 +154,9 @@ impl Opening {
     pub fn take(self: &Arc<Self>, address: IpAddr) -> OpeningSlot {
         let mut counts = self.counts.lock();
         let here = counts.by_address.get(&address).map_or(0, BTreeMap::len);
-        if here >= self.max_per_address {
+        if here >= self.limits.per_address {
             counts.evict(Some(address));
-        } else if counts.total >= self.max {
+        } else if counts.total >= self.limits.total {
             counts.evict(None);
         }
         let (number, evicted) = (counts.next, CancellationToken::new());
@@ -106,7 +165,7 @@ impl Opening {
         let of_address = counts.by_address.entry(address).or_default();
         of_address.insert(number, evicted.clone());
         OpeningSlot {
-            opening: Arc::clone(self),
+            connections: Arc::clone(self),
             address,
             number,
             evicted,
@@ -116,7 +175,7 @@ impl Opening {
 
 impl Drop for OpeningSlot {
     fn drop(&mut self) {
-        let mut counts = self.opening.counts.lock();
+        let mut counts = self.connections.counts.lock();
         counts.remove(self.address, self.number);
     }
 }
@@ -128,7 +187,10 @@ mod tests {
     #[test]
     fn opening_connections_are_bounded_and_the_oldest_gives_way() {
         let (here, there) = (IpAddr::from([127, 0, 0, 1]), IpAddr::from([127, 0, 0, 2]));
-        let opening = Opening::new(3, 2);
+        let opening = OpeningConnections::new(OpeningLimits {
+            total: 3,
+            per_address: 2,
+        });
         let given_way = |slot: &OpeningSlot| slot.evicted().is_cancelled();
         let first = opening.take(here);
         let second = opening.take(here);
