@@ -124,7 +124,7 @@ async fn descriptors_that_name_no_command_are_refused_with_what_is_wrong() {
         ),
         (
             FlightDescriptor::new_cmd("SELECT 1"),
-            "no message of Flight SQL",
+            "not a Flight SQL message",
         ),
     ] {
         let data = FlightData::new().with_descriptor(descriptor.clone());
