@@ -9,7 +9,7 @@ use regex::Regex;
 
 /// The crates, lowest floor first; crates of one floor do not know one another. The last one is the server's package.
 const FLOORS: [&[&str]; 10] = [
-    &["catalog", "sql", "demo", "proto"],
+    &["catalog", "sql", "demo", "proto", "config"],
     &["error"],
     &["lake", "transport"],
     &["engine"],
@@ -23,7 +23,7 @@ const FLOORS: [&[&str]; 10] = [
 
 /// An endpoint translates its protocol; the gateway decides.
 const DOORS: [&str; 3] = ["postgres", "flight", "http"];
-const BELOW_DOORS: [&str; 4] = ["gateway", "error", "transport", "proto"];
+const BELOW_DOORS: [&str; 5] = ["gateway", "error", "transport", "proto", "config"];
 
 /// Crates that plain ones must do without: no lake is opened and nothing is planned there.
 const PLAIN: [&str; 3] = ["catalog", "sql", "demo"];

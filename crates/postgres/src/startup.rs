@@ -294,7 +294,7 @@ async fn log_in(
 }
 
 fn check(door: &Door, link: &Link, startup: &Startup) -> Result<()> {
-    if door.options.require_tls && !link.stream().is_tls() {
+    if door.options.config.require_tls && !link.stream().is_tls() {
         return Err(Error::new(Code::PermissionDenied, "this server accepts only connections with TLS")
             .with_hint("connect with sslmode=require, or with sslmode=verify-full and the server's CA certificate as sslrootcert"));
     }
