@@ -19,7 +19,6 @@ mod tests {
     use jsonwebtoken::{Algorithm, AlgorithmFamily};
     use lakegate_error::Result;
 
-    use super::*;
     use crate::config::Config;
 
     const JWT: &str = "[auth.jwt]\nissuer = \"https://id.example/\"\naudience = \"lake\"\n";

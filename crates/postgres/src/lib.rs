@@ -19,6 +19,9 @@ mod copy;
 mod encode;
 mod extended;
 mod frontend;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod link;
 mod params;
 mod rows;

@@ -323,7 +323,7 @@ fn check(door: &Door, link: &Link, startup: &Startup) -> Result<()> {
 }
 
 /// The settings in libpq's `options`: `-c name=value`, `--name=value`; a backslash makes a space part of a value.
-fn options(text: &str) -> Vec<(String, String)> {
+pub(super) fn options(text: &str) -> Vec<(String, String)> {
     let mut words = vec![String::new()];
     let mut chars = text.chars();
     while let Some(c) = chars.next() {

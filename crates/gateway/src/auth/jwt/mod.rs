@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, Header, Validation};
-use lakegate_error::{Error, Result};
+use lakegate_error::Result;
 use serde_json::{Map, Value};
 use thiserror::Error as ThisError;
 

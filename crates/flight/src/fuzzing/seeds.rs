@@ -1,10 +1,7 @@
-//! What a client's bytes meet before anything is looked up, callable without a server: for the
-//! targets of `fuzz/`, and for the test below, which gives the same entries some thousands of
-//! broken messages.
-//!
-//! Every entry takes any bytes, and says whether they were a message. A panic, or memory beyond the
-//! bounds, is a defect.
+//! Messages as clients send them: where the files in `fuzz/seeds` come from.
+#![allow(clippy::unwrap_used)]
 
+use std::fs;
 use std::sync::Arc;
 
 use arrow::array::{
@@ -12,7 +9,7 @@ use arrow::array::{
     ListArray, MapBuilder, NullArray, RecordBatch, RunArray, StringArray, StringBuilder,
     StringViewArray, StructArray,
 };
-use arrow::datatypes::{DataType, Field, Int32Type, Int64Type, TimeUnit};
+use arrow::datatypes::{DataType, Field, Int32Type, Int64Type};
 use arrow::ipc::CompressionType;
 use arrow::ipc::writer::IpcWriteOptions;
 use arrow_flight::encode::{DictionaryHandling, FlightDataEncoderBuilder};
@@ -25,164 +22,51 @@ use lakegate_gateway::detached::handles::Handle;
 use lakegate_proto::arrow::flight::protocol::session_option_value::{OptionValue, StringListValue};
 use lakegate_proto::arrow::flight::protocol::{SessionOptionValue, SetSessionOptionsRequest};
 use prost::Message;
-use tonic::metadata::{MetadataMap, MetadataValue};
 
-use super::actions::{self, Asked};
-use super::auth::{self, COOKIE};
-use super::delivery::{Delivery, OPTIONS};
-use super::info::{self, Part};
-use super::{metadata, parameters, session_options};
+use super::TARGETS;
 
-/// Bytes, and an entry that takes them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Target {
-    /// A ticket.
-    Ticket,
-    /// A descriptor of GetFlightInfo, GetSchema and PollFlightInfo, as protobuf.
-    Descriptor,
-    /// An action with its body, as protobuf.
-    Action,
-    /// The messages of a DoPut, as protobuf, each with its length before it.
-    Put,
-    /// The `authorization` header, and in a second line the `cookie` header.
-    Headers,
-}
-
-pub const TARGETS: [Target; 5] = [
-    Target::Ticket,
-    Target::Descriptor,
-    Target::Action,
-    Target::Put,
-    Target::Headers,
-];
-
-impl Target {
-    /// `true`: the bytes are a message that would be looked into further.
-    pub fn takes(self, bytes: &[u8]) -> bool {
-        match self {
-            Self::Ticket => ticket(bytes),
-            Self::Descriptor => descriptor(bytes),
-            Self::Action => action(bytes),
-            Self::Put => put(bytes),
-            Self::Headers => headers(bytes),
-        }
-    }
-
-    /// Messages that it takes, for a fuzzer to begin with.
-    pub fn seeds(self) -> Vec<Vec<u8>> {
-        match self {
-            Self::Ticket => commands(),
-            Self::Descriptor => commands()
-                .into_iter()
-                .map(|command| FlightDescriptor::new_cmd(command).encode_to_vec())
-                .collect(),
-            Self::Action => action_seeds(),
-            Self::Put => put_seeds(),
-            Self::Headers => [
-                "Basic YWRhOmEgc2VjcmV0\nlakegate_session=abc",
-                "Basic YWRhOmEgc2VjcmV0IA\na=b; lakegate_session=\"abc\"; c",
-                "Bearer AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n",
-            ]
-            .map(|text| text.as_bytes().to_vec())
-            .to_vec(),
-        }
+fn seeds(name: &str) -> Vec<Vec<u8>> {
+    match name {
+        "flight_ticket" => commands(),
+        "flight_descriptor" => commands()
+            .into_iter()
+            .map(|command| FlightDescriptor::new_cmd(command).encode_to_vec())
+            .collect(),
+        "flight_action" => action_seeds(),
+        "flight_put" => put_seeds(),
+        _ => [
+            "Basic YWRhOmEgc2VjcmV0\nlakegate_session=abc",
+            "Basic YWRhOmEgc2VjcmV0IA\na=b; lakegate_session=\"abc\"; c",
+            "Bearer AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n",
+        ]
+        .map(|text| text.as_bytes().to_vec())
+        .to_vec(),
     }
 }
 
-fn ticket(bytes: &[u8]) -> bool {
-    let _ = actions::part_of(&Bytes::copy_from_slice(bytes));
-    let Ok(command) = info::command(bytes) else {
-        return false;
-    };
-    let _ = metadata::schema(&command);
-    if let messages::Command::TicketStatementQuery(ticket) = &command {
-        let _ = Part::read(&ticket.statement_handle);
-    }
-    true
-}
-
-fn descriptor(bytes: &[u8]) -> bool {
-    FlightDescriptor::decode(bytes).is_ok_and(|descriptor| info::described(&descriptor).is_ok())
-}
-
-fn action(bytes: &[u8]) -> bool {
-    let Ok(action) = Action::decode(bytes) else {
-        return false;
-    };
-    let Ok(asked) = Asked::read(&action) else {
-        return false;
-    };
-    match asked {
-        Asked::CancelQuery(info) | Asked::CancelFlightInfo(info) => {
-            let tickets = info.endpoint.into_iter().filter_map(|known| known.ticket);
-            for ticket in tickets {
-                let _ = actions::part_of(&ticket.ticket);
+/// `LAKEGATE_UPDATE_GOLDEN=1` writes the files anew.
+#[test]
+fn clients_messages_are_accepted_and_are_the_seeds() {
+    for target in &TARGETS {
+        let seeds = seeds(target.name);
+        assert!(seeds.len() >= 3);
+        let folder = lakegate_fuzzing::seed_folder(target.name);
+        if std::env::var_os("LAKEGATE_UPDATE_GOLDEN").is_some() {
+            fs::create_dir_all(&folder).unwrap();
+            for (index, seed) in seeds.iter().enumerate() {
+                fs::write(folder.join(format!("seed-{index:02}")), seed).unwrap();
             }
         }
-        Asked::Renew(endpoint) => {
-            let _ = endpoint.ticket.map(|known| actions::part_of(&known.ticket));
+        for (index, seed) in seeds.iter().enumerate() {
+            assert!((target.accepts)(seed), "{target:?} {index}");
         }
-        Asked::SetOptions(options) => {
-            let mut delivery = Delivery::default();
-            for (name, value) in &options.session_options {
-                let value = session_options::text(value);
-                if OPTIONS.contains(&name.as_str()) {
-                    let _ = delivery.set(name, value.as_deref());
-                }
-            }
-            assert!(delivery.ipc().is_ok());
-        }
-        Asked::ClosePrepared(close) => {
-            let _ = Handle::read(&close.prepared_statement_handle);
-        }
-        Asked::Prepare(_) | Asked::PreparePlan(_) | Asked::GetOptions | Asked::CloseSession => {}
+        assert_eq!(
+            lakegate_fuzzing::seeds(target.name).unwrap().len(),
+            seeds.len(),
+            "{target:?}"
+        );
     }
-    true
-}
-
-/// Types of parameters, of which each column is read as one.
-const PARAMETERS: [DataType; 8] = [
-    DataType::Utf8,
-    DataType::Int32,
-    DataType::Int64,
-    DataType::Float64,
-    DataType::Decimal128(10, 2),
-    DataType::Date32,
-    DataType::Timestamp(TimeUnit::Microsecond, None),
-    DataType::Binary,
-];
-
-fn put(mut bytes: &[u8]) -> bool {
-    let mut sent = Vec::new();
-    while let Ok(data) = FlightData::decode_length_delimited(&mut bytes) {
-        if let Some(descriptor) = &data.flight_descriptor {
-            let _ = info::described(descriptor);
-        }
-        sent.push(Ok(data));
-    }
-    let received = parameters::receive(futures::stream::iter(sent));
-    let Ok(received) = futures::executor::block_on(received) else {
-        return false;
-    };
-    assert!(received.bytes <= parameters::MAX_BYTES);
-    let columns = received.schema.map_or(0, |schema| schema.fields().len());
-    for first in 0..PARAMETERS.len() {
-        let types = PARAMETERS.iter().cycle().skip(first).take(columns);
-        let _ = parameters::values(&received.batches, &types.cloned().collect::<Vec<_>>());
-    }
-    true
-}
-
-fn headers(bytes: &[u8]) -> bool {
-    let mut lines = bytes.split(|byte| *byte == b'\n');
-    let mut metadata = MetadataMap::new();
-    for name in ["authorization", "cookie"] {
-        if let Ok(value) = MetadataValue::try_from(lines.next().unwrap_or_default()) {
-            metadata.insert(name, value);
-        }
-    }
-    let _ = auth::cookie(&metadata, COOKIE);
-    auth::credentials(&metadata).is_ok_and(|found| found.is_some())
+    assert_eq!(put_seeds().len(), 9);
 }
 
 fn commands() -> Vec<Vec<u8>> {
@@ -405,89 +289,4 @@ fn encode(batch: &RecordBatch, compression: Option<CompressionType>) -> Option<V
         bytes.extend(message.encode_length_delimited_to_vec());
     }
     Some(bytes)
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use rand::rngs::StdRng;
-    use rand::{Rng, SeedableRng};
-
-    use super::*;
-
-    /// For each target.
-    const CASES: usize = 4_000;
-
-    /// What breaks readers: ends of ranges, and lengths.
-    const VALUES: [u64; 8] = [
-        0,
-        1,
-        0x7f,
-        0xff,
-        i32::MAX as u64,
-        u32::MAX as u64,
-        i64::MAX as u64,
-        u64::MAX,
-    ];
-
-    fn broken(random: &mut StdRng, seeds: &[Vec<u8>]) -> Vec<u8> {
-        let mut bytes = seeds[random.random_range(0..seeds.len())].clone();
-        for _ in 0..random.random_range(1..=4) {
-            let length = bytes.len();
-            if length == 0 {
-                return vec![random.random(); random.random_range(0..64)];
-            }
-            let at = random.random_range(0..length);
-            let until = (at + random.random_range(1..=16)).min(length);
-            match random.random_range(0..7) {
-                0 => bytes[at] ^= 1 << random.random_range(0..8),
-                1 => bytes[at] = random.random(),
-                2 => bytes.truncate(at),
-                3 => {
-                    let repeated = bytes[at..until].to_vec();
-                    bytes.splice(at..at, repeated);
-                }
-                4 => {
-                    bytes.drain(at..until);
-                }
-                5 => {
-                    let value = VALUES[random.random_range(0..VALUES.len())].to_le_bytes();
-                    let width = [1, 2, 4, 8][random.random_range(0..4)].min(length - at);
-                    bytes[at..at + width].copy_from_slice(&value[..width]);
-                }
-                _ => {
-                    let other = &seeds[random.random_range(0..seeds.len())];
-                    let from = random.random_range(0..=other.len());
-                    bytes.truncate(at);
-                    bytes.extend(&other[from..]);
-                }
-            }
-        }
-        bytes
-    }
-
-    #[test]
-    fn seeds_are_messages() {
-        for target in TARGETS {
-            let seeds = target.seeds();
-            assert!(seeds.len() >= 3);
-            for (index, seed) in seeds.iter().enumerate() {
-                assert!(target.takes(seed), "{target:?} {index}");
-            }
-        }
-        assert_eq!(Target::Put.seeds().len(), 9);
-    }
-
-    #[test]
-    fn broken_messages_are_taken_or_refused_and_nothing_else() {
-        for target in TARGETS {
-            let seeds = target.seeds();
-            let mut random = StdRng::seed_from_u64(4);
-            let mut taken = 0;
-            for _ in 0..CASES {
-                taken += usize::from(target.takes(&broken(&mut random, &seeds)));
-            }
-            assert!((1..CASES).contains(&taken), "{target:?}: {taken} taken");
-        }
-    }
 }
