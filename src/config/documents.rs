@@ -1,6 +1,6 @@
 //! The example file and the table of settings in `docs/operations.md` are written from the
 //! declarations of the settings: `LAKEGATE_UPDATE_GOLDEN=1` writes them anew.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::result_large_err)]
 
 use std::fmt::Write;
 use std::fs;
@@ -77,8 +77,11 @@ fn explained(setting: &Setting) -> String {
     if !setting.choices.is_empty() {
         write!(text, " One of {}.", kind(setting)).unwrap();
     }
-    if let DefaultValue::Described { words, .. } = setting.default {
-        write!(text, " Default: {words}.").unwrap();
+    match setting.default {
+        DefaultValue::Described { words, .. } if words != "none" => {
+            write!(text, " Default: {words}.").unwrap();
+        }
+        _ => {}
     }
     comment(&text)
 }

@@ -9,7 +9,7 @@ section! {
     /// names.
     pub struct RootConfig {
         /// What LOCATIONs begin with: `s3://bucket/prefix/` or `file:///folder/`.
-        pub url: String = String::new() => ("it must be set", "\"s3://datalake/\""),
+        pub url: String = String::new() => ("none; it must be set", "\"s3://datalake/\""),
         /// A directory that holds the files: an S3-shaped lake without S3.
         pub path: Option<PathBuf> = None => ("an S3 bucket", "\"/srv/datalake\""),
         /// Files and folders of the directory that are never served. The state directory never is.

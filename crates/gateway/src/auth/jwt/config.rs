@@ -17,9 +17,9 @@ section! {
     /// docs/authentication.md explains them.
     pub struct JwtConfig {
         /// What `iss` of a token must be, to the letter.
-        pub issuer: String = String::new() => ("it must be set", "\"https://id.example.com/realms/data\""),
+        pub issuer: String = String::new() => ("none; it must be set", "\"https://id.example.com/realms/data\""),
         /// What `aud` of a token must have; one of them, if this is a list.
-        pub audience: Audience = Audience(Vec::new()) => ("it must be set", "\"lakegate\""),
+        pub audience: Audience = Audience(Vec::new()) => ("none; it must be set", "\"lakegate\""),
         /// The issuer's public keys, a JSON Web Key Set: an https URL. Either this or `jwks_file`.
         pub jwks_url: Option<String> = None => ("none", "\"https://id.example.com/realms/data/protocol/openid-connect/certs\""),
         /// The same in a file, which is read again when it changes.
