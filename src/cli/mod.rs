@@ -33,6 +33,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serve your own lake.
+    #[command(after_long_help = crate::config::reference::help())]
     Serve(serve::ServeArgs),
     /// Make a demo lake, or take the one that is there, and serve it.
     Demo(demo::DemoArgs),

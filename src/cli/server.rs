@@ -12,15 +12,12 @@ use lakegate_flight::FlightOptions;
 use lakegate_gateway::results::ResultCache;
 use lakegate_gateway::telemetry::history::History;
 use lakegate_gateway::workgroup::AdmissionLimits;
-use lakegate_gateway::{
-    ConnectionLimits, DetachedLimits, Gateway, GatewayParts, Jwt, JwtKeys, JwtOptions,
-};
+use lakegate_gateway::{ConnectionLimits, DetachedLimits, Gateway, GatewayParts, Jwt};
 use lakegate_http::HttpOptions;
 use lakegate_lake::format::parquet::FooterCache;
-use lakegate_lake::roots::s3::{self, S3Options};
-use lakegate_lake::roots::{Backing, Roots};
+use lakegate_lake::roots::{Backing, Roots, s3};
 use lakegate_postgres::PostgresOptions;
-use lakegate_transport::tls::{ClientAuth, ClientTrust, Tls};
+use lakegate_transport::tls::{ClientAuth, ClientCertificates, ClientTrust, Tls};
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
@@ -29,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::connection_file::{ConnectionFile, HostPort, HttpDoor};
 use super::password::{private_dir, random_password, write_secret_file};
-use crate::config::{Audience, ClientCertificates, Config, JwtConfig, ResultsConfig};
+use crate::config::{Config, ResultsConfig};
 
 /// Everything that serves, opened and not yet listening.
 #[derive(Debug)]
@@ -91,7 +88,7 @@ impl Server {
             admission: admission(&config, threads),
             history: History::open(&state.join("history.db"), config.history.retention)?,
             jwt: match &config.auth.jwt {
-                Some(jwt) => Some(Jwt::open(jwt_options(jwt)?).await?),
+                Some(jwt) => Some(Jwt::open(jwt.clone()).await?),
                 None => None,
             },
             connections: ConnectionLimits {
@@ -157,26 +154,16 @@ impl Server {
     fn flight_options(&self) -> FlightOptions {
         let config = &self.config.flight;
         FlightOptions {
-            require_tls: config.require_tls,
             clients: self.clients_of(config.client_certificates),
-            location: config.location.clone(),
-            max_message_bytes: bytes(config.max_message_size),
-            result_message_bytes: bytes(config.result_message_size),
-            max_header_bytes: u32::try_from(config.max_header_size.as_u64()).unwrap_or(u32::MAX),
-            token_lifetime: config.token_lifetime,
-            ticket_lifetime: config.ticket_lifetime,
+            config: config.clone(),
             stall_timeout: self.config.queries.max_stall,
             ..FlightOptions::default()
         }
     }
 
     fn http_options(&self) -> HttpOptions {
-        let config = &self.config.http;
         HttpOptions {
-            require_tls: config.require_tls,
-            connections: config.connections(),
-            head_timeout: config.head_timeout,
-            max_header_bytes: bytes(config.max_header_size),
+            config: self.config.http.clone(),
             ..HttpOptions::default()
         }
     }
@@ -196,8 +183,8 @@ impl Server {
             let listener = listen("postgres", address).await?;
             connection.postgres = Some(host_port(&listener)?);
             let options = PostgresOptions {
-                require_tls: self.config.postgres.require_tls,
                 clients: self.clients_of(self.config.postgres.client_certificates),
+                config: self.config.postgres.clone(),
                 ..PostgresOptions::default()
             };
             let (gateway, tls, stop) = (
@@ -299,7 +286,6 @@ fn admission(config: &Config, threads: usize) -> AdmissionLimits {
 }
 
 fn detached_limits(results: &ResultsConfig) -> DetachedLimits {
-    let bytes = |size: ByteSize| usize::try_from(size.as_u64()).unwrap_or(usize::MAX);
     DetachedLimits {
         memory_per_result: bytes(results.stored_memory),
         memory_per_user: bytes(results.stored_memory_per_user),
@@ -307,27 +293,6 @@ fn detached_limits(results: &ResultsConfig) -> DetachedLimits {
         bytes_per_user: results.max_stored_size_per_user.as_u64(),
         ..DetachedLimits::default()
     }
-}
-
-fn jwt_options(config: &JwtConfig) -> Result<JwtOptions> {
-    let Audience(audience) = &config.audience;
-    let keys = match (&config.jwks_file, &config.jwks_url) {
-        (Some(file), None) => JwtKeys::File(file.clone()),
-        (None, Some(url)) => JwtKeys::Url(url.clone()),
-        _ => {
-            return Err(Error::invalid(
-                "set either auth.jwt.jwks_file or auth.jwt.jwks_url",
-            ));
-        }
-    };
-    Ok(JwtOptions {
-        issuer: config.issuer.clone(),
-        audience: audience.clone(),
-        keys,
-        user_claim: config.user_claim.clone(),
-        algorithms: config.algorithms.clone(),
-        leeway: config.leeway,
-    })
 }
 
 fn signal_failed(error: std::io::Error) -> Error {
@@ -379,18 +344,7 @@ async fn open_roots(config: &Config) -> Result<Roots> {
         let backing = match (&root.path, root.url.strip_prefix("file://")) {
             (Some(path), _) => directory(path.clone()),
             (None, Some(path)) => directory(PathBuf::from(path)),
-            (None, None) => {
-                let options = S3Options {
-                    endpoint: root.endpoint.clone(),
-                    region: root.region.clone(),
-                    path_style: root.path_style,
-                    access_key_id: root.access_key_id.clone(),
-                    secret_access_key: root.secret_access_key.clone(),
-                    session_token: root.session_token.clone(),
-                    profile: root.profile.clone(),
-                };
-                s3::open(&root.url, &options, &Handle::current()).await?
-            }
+            (None, None) => s3::open(root, &Handle::current()).await?,
         };
         opened.push((root.url.clone(), backing));
     }

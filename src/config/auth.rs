@@ -1,119 +1,13 @@
-//! Who is believed beside a user with his password: an identity provider's tokens, and client certificates.
+//! The section `auth`: logins beside passwords.
 
-use std::path::PathBuf;
-use std::time::Duration;
-
-use jsonwebtoken::{Algorithm, AlgorithmFamily};
-use lakegate_error::{Error, Result};
-use lakegate_gateway::{ALGORITHMS, LEEWAY, USER_CLAIM};
-pub use lakegate_transport::tls::CertificateUser;
+use lakegate_gateway::JwtConfig;
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AuthConfig {
-    /// Takes the tokens of an identity provider as bearer tokens.
+    /// Accepts the tokens of an identity provider as bearer tokens.
     pub jwt: Option<JwtConfig>,
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct JwtConfig {
-    /// What `iss` must be.
-    pub issuer: String,
-    /// One of these must be in `aud`.
-    pub audience: Audience,
-    /// The issuer's public keys, a JSON Web Key Set, read again when the file changes. Either this or `jwks_url`.
-    pub jwks_file: Option<PathBuf>,
-    /// The same, fetched: an https URL.
-    pub jwks_url: Option<String>,
-    /// The claim that is the user's name.
-    pub user_claim: String,
-    /// Of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, EdDSA.
-    pub algorithms: Vec<Algorithm>,
-    /// How far the issuer's clock may be from this one; at most 5 minutes.
-    #[serde(with = "humantime_serde")]
-    pub leeway: Duration,
-}
-
-const MAX_LEEWAY: Duration = Duration::from_secs(300);
-
-impl Default for JwtConfig {
-    fn default() -> Self {
-        Self {
-            issuer: String::new(),
-            audience: Audience(Vec::new()),
-            jwks_file: None,
-            jwks_url: None,
-            user_claim: USER_CLAIM.to_owned(),
-            algorithms: ALGORITHMS.to_vec(),
-            leeway: LEEWAY,
-        }
-    }
-}
-
-impl JwtConfig {
-    pub(super) fn validate(&self) -> Result<()> {
-        let Audience(audience) = &self.audience;
-        if self.issuer.is_empty() || audience.is_empty() || audience.iter().any(String::is_empty) {
-            return Err(Error::invalid(
-                "auth.jwt.issuer and auth.jwt.audience must be set: tokens of another issuer, or for another service, are refused by them",
-            ));
-        }
-        if self.jwks_file.is_some() == self.jwks_url.is_some() {
-            return Err(Error::invalid(
-                "set either auth.jwt.jwks_file or auth.jwt.jwks_url: the issuer's public keys",
-            ));
-        }
-        let symmetric = |algorithm: &Algorithm| algorithm.family() == AlgorithmFamily::Hmac;
-        if self.algorithms.is_empty() || self.algorithms.iter().any(symmetric) {
-            return Err(Error::invalid(
-                "auth.jwt.algorithms must name algorithms with public keys, such as RS256, ES256 or EdDSA",
-            ));
-        }
-        if self.user_claim.is_empty() {
-            return Err(Error::invalid(
-                "auth.jwt.user_claim must name a claim, such as sub or email",
-            ));
-        }
-        if self.leeway > MAX_LEEWAY {
-            return Err(Error::invalid("auth.jwt.leeway may be at most 5min"));
-        }
-        Ok(())
-    }
-}
-
-/// One text, or several.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(from = "OneOrMany")]
-pub struct Audience(pub Vec<String>);
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum OneOrMany {
-    One(String),
-    Many(Vec<String>),
-}
-
-impl From<OneOrMany> for Audience {
-    fn from(written: OneOrMany) -> Self {
-        match written {
-            OneOrMany::One(one) => Self(vec![one]),
-            OneOrMany::Many(many) => Self(many),
-        }
-    }
-}
-
-/// Whether a door asks clients for a certificate.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ClientCertificates {
-    #[default]
-    Off,
-    /// Whoever shows one is its user; others log in otherwise.
-    Optional,
-    /// No connection without one.
-    Required,
 }
 
 #[cfg(test)]
@@ -122,7 +16,9 @@ mod tests {
     use std::collections::BTreeMap;
     use std::path::Path;
 
-    use super::*;
+    use jsonwebtoken::{Algorithm, AlgorithmFamily};
+    use lakegate_error::Result;
+
     use crate::config::Config;
 
     const JWT: &str = "[auth.jwt]\nissuer = \"https://id.example/\"\naudience = \"lake\"\n";
@@ -146,6 +42,7 @@ mod tests {
         assert_eq!((jwt.user_claim.as_str(), jwt.leeway.as_secs()), ("sub", 60));
         assert!(
             jwt.algorithms
+                .0
                 .iter()
                 .all(|algorithm| algorithm.family() != AlgorithmFamily::Hmac)
         );
@@ -166,7 +63,7 @@ mod tests {
             let config = Config::load(None, BTreeMap::new()).unwrap();
             let jwt = config.auth.jwt.unwrap();
             assert_eq!(jwt.audience.0, ["lake", "other"]);
-            assert_eq!(jwt.algorithms, [Algorithm::ES256]);
+            assert_eq!(jwt.algorithms.0, [Algorithm::ES256]);
             Ok(())
         });
     }

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use regex::Regex;
 
 /// The crates, lowest floor first; crates of one floor do not know one another. The last one is the server's package.
-const FLOORS: [&[&str]; 10] = [
+const FLOORS: [&[&str]; 11] = [
+    &["config", "fuzzing"],
     &["catalog", "sql", "demo", "proto"],
     &["error"],
     &["lake", "transport"],
@@ -23,7 +24,14 @@ const FLOORS: [&[&str]; 10] = [
 
 /// An endpoint translates its protocol; the gateway decides.
 const DOORS: [&str; 3] = ["postgres", "flight", "http"];
-const BELOW_DOORS: [&str; 4] = ["gateway", "error", "transport", "proto"];
+const BELOW_DOORS: [&str; 6] = [
+    "gateway",
+    "error",
+    "transport",
+    "proto",
+    "config",
+    "fuzzing",
+];
 
 /// Crates that plain ones must do without: no lake is opened and nothing is planned there.
 const PLAIN: [&str; 3] = ["catalog", "sql", "demo"];

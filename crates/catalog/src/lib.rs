@@ -14,6 +14,9 @@
 
 pub mod access;
 pub mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod hive_type;
 pub mod model;
 pub mod partition;

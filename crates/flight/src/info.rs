@@ -118,7 +118,7 @@ pub(super) fn timestamp(at: Instant) -> Timestamp {
 impl Door {
     /// `ticket`: the bytes that the client passes to DoGet.
     pub fn endpoint(&self, ticket: Bytes, expires: Option<Instant>) -> FlightEndpoint {
-        let location = self.options.location.iter();
+        let location = self.options.config.location.iter();
         FlightEndpoint {
             ticket: Some(Ticket { ticket }),
             location: location.map(|uri| Location { uri: uri.clone() }).collect(),

@@ -15,6 +15,7 @@
 mod actions;
 mod auth;
 mod bound;
+mod config;
 mod connection;
 mod delivery;
 mod encoding;
@@ -61,6 +62,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
 use tracing::error;
 
+pub use self::config::FlightConfig;
 use self::gate::Gate;
 use self::poll::PollDetails;
 use self::prepared::PreparedStatement;
@@ -72,30 +74,17 @@ use self::stream::OpenStreams;
 /// How the door is run.
 #[derive(Debug, Clone)]
 pub struct FlightOptions {
-    /// Refuse calls without TLS.
-    pub require_tls: bool,
+    pub config: FlightConfig,
     /// Whose certificates clients may, or must, log in by.
     pub clients: Option<ClientAuth>,
     /// From accept to the first call with right credentials.
     pub startup_timeout: Duration,
-    /// Longest message that a client may send.
-    pub max_message_bytes: usize,
-    /// What a message with rows of a result weighs, about; one row that weighs more goes as it is.
-    pub result_message_bytes: usize,
-    /// Headers of one call, together.
-    pub max_header_bytes: u32,
     /// Calls at once on one connection.
     pub max_streams: u32,
     /// A connection without traffic is asked whether it lives.
     pub keep_alive: Duration,
-    /// A bearer token, a cookie or a prepared statement that was not used for so long is forgotten.
-    pub token_lifetime: Duration,
-    /// How long a ticket can be redeemed, and a polled result be read.
-    pub ticket_lifetime: Duration,
     /// A stream that its client does not read for so long is ended.
     pub stall_timeout: Duration,
-    /// Where clients are told to fetch results; `None`: where they asked.
-    pub location: Option<String>,
     /// Sessions of one user, and of all.
     pub max_sessions_per_user: usize,
     pub max_sessions: usize,
@@ -108,18 +97,12 @@ pub struct FlightOptions {
 impl Default for FlightOptions {
     fn default() -> Self {
         Self {
-            require_tls: true,
+            config: FlightConfig::default(),
             clients: None,
             startup_timeout: OPENING_TIME,
-            max_message_bytes: 64 * 1024 * 1024,
-            result_message_bytes: 2 * 1024 * 1024,
-            max_header_bytes: 64 * 1024,
             max_streams: 256,
             keep_alive: Duration::from_secs(30),
-            token_lifetime: Duration::from_secs(12 * 3600),
-            ticket_lifetime: Duration::from_secs(600),
             stall_timeout: Duration::from_secs(600),
-            location: None,
             max_sessions_per_user: 1_000,
             max_sessions: 10_000,
             max_statements: 10_000,
@@ -150,7 +133,7 @@ impl Door {
             weight_per_owner: MAX_STATEMENT_WEIGHT,
         };
         let of_sessions = TokenLimits {
-            lifetime: options.token_lifetime,
+            lifetime: options.config.token_lifetime,
             per_user: options.max_sessions_per_user,
             total: options.max_sessions,
         };
@@ -159,7 +142,7 @@ impl Door {
             tickets: Registry::new(of_statements),
             statements: Registry::new(of_statements),
             polled: Runs::new(Arc::clone(&gateway)),
-            streams: OpenStreams::new(Arc::clone(&gateway), options.result_message_bytes),
+            streams: OpenStreams::new(Arc::clone(&gateway), options.config.result_message_bytes()),
             gateway,
             options,
         });
@@ -202,7 +185,7 @@ pub async fn serve(
             }
         },
     );
-    if tls.is_none() && options.require_tls {
+    if tls.is_none() && options.config.require_tls {
         error!("TLS is required and there is no certificate: every call will be refused");
     }
     let door = Door::new(Arc::clone(&gateway), options);
@@ -211,7 +194,7 @@ pub async fn serve(
     let opener = Arc::new(connection::Opener {
         gateway,
         tls,
-        require_tls: door.options.require_tls,
+        require_tls: door.options.config.require_tls,
         clients,
         startup_timeout: door.options.startup_timeout,
         shutdown: ending.clone(),
@@ -222,12 +205,12 @@ pub async fn serve(
     let incoming = futures::stream::poll_fn(move |context| receiver.poll_recv(context));
     let service = Gate {
         inner: FlightServiceServer::new(Service(Arc::clone(&door)))
-            .max_decoding_message_size(door.options.max_message_bytes)
+            .max_decoding_message_size(door.options.config.max_message_bytes())
             .max_encoding_message_size(usize::MAX),
         door: Arc::clone(&door),
     };
     let serving = Server::builder()
-        .http2_max_header_list_size(door.options.max_header_bytes)
+        .http2_max_header_list_size(door.options.config.max_header_bytes())
         .max_concurrent_streams(door.options.max_streams)
         .http2_keepalive_interval(Some(door.options.keep_alive))
         .http2_keepalive_timeout(Some(Duration::from_secs(20)))

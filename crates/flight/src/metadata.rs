@@ -165,7 +165,7 @@ impl Door {
                 &sql_info::Facts {
                     max_connections: self.gateway.max_connections(),
                     max_statements: self.options.max_statements,
-                    statement_timeout: self.options.token_lifetime,
+                    statement_timeout: self.options.config.token_lifetime,
                 },
             ),
             Command::CommandGetXdbcTypeInfo(get) => xdbc::batch(get),

@@ -150,8 +150,8 @@ impl Door {
         let guard = session.enter();
         let new = NewRun {
             session: session.id,
-            lifetime: self.options.ticket_lifetime,
-            max_age: self.options.ticket_lifetime * MAX_LIFETIMES,
+            lifetime: self.options.config.ticket_lifetime,
+            max_age: self.options.config.ticket_lifetime * MAX_LIFETIMES,
             details: PollDetails {
                 schema: announced(&executions.prepared, delivery),
                 delivery,

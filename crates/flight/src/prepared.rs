@@ -142,7 +142,7 @@ impl Door {
                 owner: &session.principal,
                 session: session.id,
                 weight,
-                lifetime: self.options.token_lifetime,
+                lifetime: self.options.config.token_lifetime,
                 max_age: None,
                 overflow: Overflow::Refuse,
             },

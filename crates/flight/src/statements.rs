@@ -229,7 +229,7 @@ impl Door {
                 owner: &session.principal,
                 session: session.id,
                 weight,
-                lifetime: self.options.ticket_lifetime,
+                lifetime: self.options.config.ticket_lifetime,
                 max_age: None,
                 overflow: Overflow::Evict,
             },

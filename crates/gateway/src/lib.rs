@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrow::datatypes::SchemaRef;
-pub use auth::jwt::{ALGORITHMS, Jwt, JwtKeys, JwtOptions, LEEWAY, USER_CLAIM};
+pub use auth::jwt::{Algorithms, Audience, Jwt, JwtConfig, JwtKeys};
 use auth::logins::Passwords;
 pub use auth::logins::{Principal, too_many_failures, wrong_certificate, wrong_password};
 pub use auth::throttle::Throttle;

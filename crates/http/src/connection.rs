@@ -72,7 +72,7 @@ impl Door {
     }
 
     async fn requests(&self, io: Io) -> hyper::Result<()> {
-        let routes = if io.is_tls() || !self.options.require_tls {
+        let routes = if io.is_tls() || !self.options.config.require_tls {
             &self.routes
         } else {
             &self.without_tls
@@ -80,8 +80,9 @@ impl Door {
         let service = TowerToHyperService::new(routes.clone());
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
-            .header_read_timeout(self.options.head_timeout)
-            .max_header_size(self.options.max_header_bytes)
+            // From the opening of the connection or the previous answer: idle connections end by it too.
+            .header_read_timeout(self.options.config.head_timeout)
+            .max_header_size(self.options.config.max_header_bytes())
             .serve_connection(TokioIo::new(io), service);
         let mut connection = pin!(connection);
         tokio::select! {

@@ -8,6 +8,7 @@
 //! Health checks carry no secret and are answered without TLS too, for probes that know no certificate.
 //! Where TLS is required, nothing else is.
 
+mod config;
 mod connection;
 mod routes;
 
@@ -16,29 +17,23 @@ use std::time::Duration;
 
 use lakegate_gateway::Gateway;
 use lakegate_transport::accept::{self, Shutdown};
-use lakegate_transport::opening::{OPENING_TIME, OpeningLimits};
+use lakegate_transport::opening::OPENING_TIME;
 use lakegate_transport::tls::Tls;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tracing::error;
 
+pub use self::config::HttpConfig;
 use self::connection::Door;
 
 /// How the door is run.
 #[derive(Debug, Clone)]
 pub struct HttpOptions {
-    /// Refuse requests without TLS, except for health checks.
-    pub require_tls: bool,
-    /// Connections that are open at once. At a limit, the oldest is closed for the new one.
-    pub connections: OpeningLimits,
+    /// Among others, connections that are open at once. At a limit, the oldest is closed for the new one.
+    pub config: HttpConfig,
     /// From accept to the first byte and the end of the TLS handshake.
     pub startup_timeout: Duration,
-    /// For the head of a request to arrive, counted from the opening of the connection or the previous
-    /// answer. It ends idle connections too.
-    pub head_timeout: Duration,
-    /// Request line and headers of one request, in bytes.
-    pub max_header_bytes: usize,
     /// Body of one request, in bytes.
     pub max_body_bytes: usize,
 }
@@ -46,14 +41,8 @@ pub struct HttpOptions {
 impl Default for HttpOptions {
     fn default() -> Self {
         Self {
-            require_tls: true,
-            connections: OpeningLimits {
-                total: 256,
-                per_address: 128,
-            },
+            config: HttpConfig::default(),
             startup_timeout: OPENING_TIME,
-            head_timeout: Duration::from_secs(30),
-            max_header_bytes: 64 * 1024,
             max_body_bytes: 1024 * 1024,
         }
     }
@@ -78,7 +67,7 @@ pub async fn serve(
         }
     });
     let shutdown = Shutdown::on(shutdown);
-    let limits = options.connections;
+    let limits = options.config.connections();
     let door = Arc::new(Door::new(gateway, tls, options, shutdown.clone()));
     let serve = |accepted| Arc::clone(&door).serve(accepted);
     accept::run(listener, limits, shutdown, serve).await;

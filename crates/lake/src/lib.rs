@@ -7,6 +7,9 @@
 pub mod casts;
 pub mod float_text;
 pub mod format;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod leaves;
 pub mod meter;
 pub mod roots;

@@ -22,7 +22,7 @@ pub(super) fn of(prepared: &Prepared) -> Option<&ast::Copy> {
 }
 
 /// How values are written in a line.
-struct Lines {
+pub(super) struct Lines {
     csv: bool,
     delimiter: u8,
     null: String,
@@ -33,7 +33,7 @@ struct Lines {
 }
 
 impl Lines {
-    fn new(copy: &ast::Copy, columns: &[&str]) -> Result<Self> {
+    pub(super) fn new(copy: &ast::Copy, columns: &[&str]) -> Result<Self> {
         let options = &copy.options;
         let csv = copy.format == CopyFormat::Csv;
         let one_byte = |what: &str, given: &Option<String>, default: u8| match given
@@ -82,7 +82,7 @@ impl Lines {
     }
 
     /// Appends the value of column `n`, with the delimiter before it; `None` is NULL.
-    fn put(&self, out: &mut BytesMut, n: usize, value: Option<&[u8]>) {
+    pub(super) fn put(&self, out: &mut BytesMut, n: usize, value: Option<&[u8]>) {
         if n > 0 {
             out.put_u8(self.delimiter);
         }

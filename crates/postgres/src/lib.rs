@@ -13,11 +13,15 @@
 
 mod auth;
 mod backend;
+mod config;
 mod connection;
 mod copy;
 mod encode;
 mod extended;
 mod frontend;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod link;
 mod params;
 mod rows;
@@ -36,11 +40,13 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing::error;
 
+pub use self::config::PostgresConfig;
+
 /// How the door is run.
 #[derive(Debug, Clone)]
 pub struct PostgresOptions {
-    /// Refuse connections without TLS. CancelRequests are taken without it: libpq before 17 sends no others.
-    pub require_tls: bool,
+    /// `require_tls` does not hold for CancelRequests: libpq before 17 sends no others.
+    pub config: PostgresConfig,
     /// Whose certificates clients may, or must, log in by.
     pub clients: Option<ClientAuth>,
     /// From accept to the end of authentication.
@@ -60,7 +66,7 @@ pub struct PostgresOptions {
 impl Default for PostgresOptions {
     fn default() -> Self {
         Self {
-            require_tls: true,
+            config: PostgresConfig::default(),
             clients: None,
             startup_timeout: OPENING_TIME,
             max_message_bytes: 64 * 1024 * 1024,
@@ -98,7 +104,7 @@ pub async fn serve(
     options: PostgresOptions,
     shutdown: CancellationToken,
 ) {
-    if tls.is_none() && options.require_tls {
+    if tls.is_none() && options.config.require_tls {
         error!("TLS is required and there is no certificate: every connection will be refused");
     }
     let shutdown = Shutdown::on(shutdown);

@@ -294,7 +294,7 @@ async fn log_in(
 }
 
 fn check(door: &Door, link: &Link, startup: &Startup) -> Result<()> {
-    if door.options.require_tls && !link.stream().is_tls() {
+    if door.options.config.require_tls && !link.stream().is_tls() {
         return Err(Error::new(Code::PermissionDenied, "this server accepts only connections with TLS")
             .with_hint("connect with sslmode=require, or with sslmode=verify-full and the server's CA certificate as sslrootcert"));
     }
@@ -323,7 +323,7 @@ fn check(door: &Door, link: &Link, startup: &Startup) -> Result<()> {
 }
 
 /// The settings in libpq's `options`: `-c name=value`, `--name=value`; a backslash makes a space part of a value.
-fn options(text: &str) -> Vec<(String, String)> {
+pub(super) fn options(text: &str) -> Vec<(String, String)> {
     let mut words = vec![String::new()];
     let mut chars = text.chars();
     while let Some(c) = chars.next() {

@@ -8,6 +8,9 @@
 pub mod ast;
 mod dialect;
 mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod lexer;
 mod parser;
 mod redact;

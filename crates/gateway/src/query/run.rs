@@ -103,7 +103,7 @@ impl Session {
         let mut statement = ast::Statement::Query(query.clone());
         let types: Vec<Option<DataType>> = prepared.parameters.iter().cloned().map(Some).collect();
         declare_types(&mut statement, &types);
-        self.resolve(moment, statement).await
+        Box::pin(self.resolve(moment, statement)).await
     }
 
     /// Submits a query that is resolved: from here on it is in the history and can be cancelled.

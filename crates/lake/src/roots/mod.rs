@@ -12,12 +12,14 @@ use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore};
 
 mod boundary;
+mod config;
 mod local_file;
 mod location_url;
 mod redaction;
 pub mod root_store;
 pub mod s3;
 
+pub use self::config::RootConfig;
 use self::location_url::{normal_url, refused};
 pub use self::root_store::Backing;
 use self::root_store::RootStore;

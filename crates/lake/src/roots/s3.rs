@@ -20,7 +20,7 @@ use object_store::{ClientOptions, CredentialProvider, RetryConfig};
 use tokio::runtime::Handle;
 use tokio::sync::Mutex;
 
-use super::Backing;
+use super::{Backing, RootConfig};
 
 /// Credentials are renewed this long before they expire.
 const RENEW_BEFORE: Duration = Duration::from_secs(120);
@@ -29,47 +29,26 @@ const RENEW_BEFORE: Duration = Duration::from_secs(120);
 /// servers ignore it.
 const DEFAULT_REGION: &str = "us-east-1";
 
-/// How one S3 root is reached. What is `None` comes from the usual AWS variables and files.
-#[derive(Clone, Default)]
-pub struct S3Options {
-    pub endpoint: Option<String>,
-    pub region: Option<String>,
-    /// `endpoint/bucket/key` rather than `bucket.endpoint/key`; default with an endpoint.
-    pub path_style: Option<bool>,
-    pub access_key_id: Option<String>,
-    pub secret_access_key: Option<String>,
-    pub session_token: Option<String>,
-    pub profile: Option<String>,
-}
-
-impl fmt::Debug for S3Options {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("S3Options")
-            .field("endpoint", &self.endpoint)
-            .field("region", &self.region)
-            .finish_non_exhaustive()
-    }
-}
-
-/// Opens the bucket and prefix that `url` names. Requests are made on `io`, whatever runtime polls
-/// them.
+/// Opens the bucket and prefix that `root.url` names. Requests are made on `io`, whatever runtime
+/// polls them.
 ///
 /// # Errors
-/// A URL without a bucket, options that do not fit together.
-pub async fn open(url: &str, options: &S3Options, io: &Handle) -> Result<Backing> {
+/// A URL without a bucket, settings that do not fit together.
+pub async fn open(root: &RootConfig, io: &Handle) -> Result<Backing> {
+    let url = &root.url;
     let invalid = |why: String| Error::invalid(format!("lake root {url}: {why}"));
     let rest = url.strip_prefix("s3://").ok_or_else(|| {
         invalid("an S3 root begins with s3://; a directory needs a path".to_owned())
     })?;
     let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
     let prefix = Path::parse(prefix.trim_end_matches('/')).map_err(|e| invalid(e.to_string()))?;
-    let endpoint = options.endpoint.clone().or_else(endpoint_from_environment);
+    let endpoint = root.endpoint.clone().or_else(endpoint_from_environment);
     let place = place(endpoint.as_deref(), bucket);
-    let region = match &options.region {
+    let region = match &root.region {
         Some(region) => region.clone(),
         None => default_region().await,
     };
-    let path_style = options.path_style.unwrap_or(endpoint.is_some());
+    let path_style = root.path_style.unwrap_or(endpoint.is_some());
     let allow_http = endpoint
         .as_ref()
         .is_some_and(|endpoint| endpoint.starts_with("http://"));
@@ -97,19 +76,17 @@ pub async fn open(url: &str, options: &S3Options, io: &Handle) -> Result<Backing
         };
         builder = builder.with_endpoint(endpoint);
     }
-    builder = match (&options.access_key_id, &options.secret_access_key) {
+    builder = match (&root.access_key_id, &root.secret_access_key) {
         (Some(key), Some(secret)) => {
             let mut builder = builder
                 .with_access_key_id(key)
-                .with_secret_access_key(secret);
-            if let Some(token) = &options.session_token {
-                builder = builder.with_token(token);
+                .with_secret_access_key(secret.expose());
+            if let Some(token) = &root.session_token {
+                builder = builder.with_token(token.expose());
             }
             builder
         }
-        _ => builder.with_credentials(Arc::new(
-            AwsChain::new(options.profile.as_deref(), io).await,
-        )),
+        _ => builder.with_credentials(Arc::new(AwsChain::new(root.profile.as_deref(), io).await)),
     };
     let store = builder.build().map_err(|e| invalid(e.to_string()))?;
     Ok(Backing::Remote {

@@ -6,6 +6,7 @@
 
 mod clients;
 mod generated;
+mod settings;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -23,6 +24,7 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tracing::{info, warn};
 
 pub use self::clients::{CertificateUser, ClientAuth, ClientTrust};
+pub use self::settings::ClientCertificates;
 
 /// How long a certificate is used without a look at its files.
 const CHECK_EVERY: Duration = Duration::from_secs(2);

@@ -7,6 +7,7 @@
 //! Only what is configured decides which key and which algorithm are right. Headers that bring a key along (`jwk`, `jku`, `x5c`) are not
 //! looked at, symmetric algorithms and `none` do not exist here, and a key serves algorithms of its own kind only.
 
+mod config;
 mod crypto;
 mod keys;
 mod source;
@@ -17,11 +18,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use jsonwebtoken::errors::ErrorKind;
-use jsonwebtoken::{Algorithm, AlgorithmFamily, Header, Validation};
-use lakegate_error::{Error, Result};
+use jsonwebtoken::{Algorithm, Header, Validation};
+use lakegate_error::Result;
 use serde_json::{Map, Value};
 use thiserror::Error as ThisError;
 
+pub use self::config::{Algorithms, Audience, JwtConfig};
 use self::keys::{Chosen, KeySet};
 use self::source::Source;
 
@@ -29,39 +31,6 @@ use self::source::Source;
 const MAX_TOKEN: usize = 16 * 1024;
 /// Characters of a reason that come from whoever sent the token, and go to the log.
 const MAX_REASON: usize = 200;
-
-/// The claim that names the user, where the configuration names none.
-pub const USER_CLAIM: &str = "sub";
-/// The algorithms of signatures that are accepted, where the configuration names none.
-pub const ALGORITHMS: [Algorithm; 9] = [
-    Algorithm::RS256,
-    Algorithm::RS384,
-    Algorithm::RS512,
-    Algorithm::PS256,
-    Algorithm::PS384,
-    Algorithm::PS512,
-    Algorithm::ES256,
-    Algorithm::ES384,
-    Algorithm::EdDSA,
-];
-/// How far the clocks may be apart, where the configuration does not say.
-pub const LEEWAY: Duration = Duration::from_secs(60);
-
-/// Who is believed, and about whom.
-#[derive(Debug, Clone)]
-pub struct JwtOptions {
-    /// What `iss` must be, to the letter.
-    pub issuer: String,
-    /// One of these must be in `aud`.
-    pub audience: Vec<String>,
-    pub keys: JwtKeys,
-    /// The claim that names the user.
-    pub user_claim: String,
-    /// Asymmetric ones only.
-    pub algorithms: Vec<Algorithm>,
-    /// How far the clocks may be apart.
-    pub leeway: Duration,
-}
 
 /// Where the public keys are: a JSON Web Key Set.
 #[derive(Debug, Clone)]
@@ -118,24 +87,25 @@ pub(crate) enum Refused {
 impl Jwt {
     /// Reads a key file at once; a URL is fetched in the background.
     ///
-    /// Errors: a symmetric algorithm, or none at all; a key file that cannot be read or holds no usable key; a URL that is neither https nor
-    /// on this machine. Panics outside of a tokio runtime.
-    pub async fn open(options: JwtOptions) -> Result<Self> {
-        let symmetric = |algorithm: &Algorithm| algorithm.family() == AlgorithmFamily::Hmac;
-        if options.algorithms.is_empty() || options.algorithms.iter().any(symmetric) {
-            return Err(Error::invalid(
-                "auth.jwt.algorithms must name algorithms with public keys, such as RS256, ES256 or EdDSA",
-            ));
-        }
+    /// # Errors
+    ///
+    /// Settings that [`JwtConfig::validate`] refuses; a key file that cannot be read or holds no usable key; a URL that is neither https nor
+    /// on this machine.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime.
+    pub async fn open(config: JwtConfig) -> Result<Self> {
+        config.validate()?;
         // Once for the process; later calls change nothing.
         let _ = crypto::PROVIDER.install_default();
         Ok(Self {
-            issuer: options.issuer,
-            audience: options.audience,
-            user_claim: options.user_claim,
-            algorithms: options.algorithms,
-            leeway: options.leeway,
-            source: Source::open(options.keys).await?,
+            source: Source::open(config.keys()?).await?,
+            issuer: config.issuer,
+            audience: config.audience.0,
+            user_claim: config.user_claim,
+            algorithms: config.algorithms.0,
+            leeway: config.leeway,
         })
     }
 

@@ -107,19 +107,22 @@ fn with(mut value: Value, member: &str, to: Value) -> Value {
     value
 }
 
-fn options(keys: JwtKeys) -> JwtOptions {
-    JwtOptions {
+fn options(keys: JwtKeys) -> JwtConfig {
+    let (jwks_file, jwks_url) = match keys {
+        JwtKeys::File(file) => (Some(file), None),
+        JwtKeys::Url(url) => (None, Some(url)),
+    };
+    JwtConfig {
         issuer: ISSUER.to_owned(),
-        audience: vec!["lake".to_owned(), "warehouse".to_owned()],
-        keys,
-        user_claim: USER_CLAIM.to_owned(),
-        algorithms: ALGORITHMS.to_vec(),
-        leeway: LEEWAY,
+        audience: Audience(vec!["lake".to_owned(), "warehouse".to_owned()]),
+        jwks_file,
+        jwks_url,
+        ..JwtConfig::default()
     }
 }
 
 /// With the key set in a file.
-async fn checking(set: &Value, change: impl Fn(&mut JwtOptions)) -> (Jwt, tempfile::TempDir) {
+async fn checking(set: &Value, change: impl Fn(&mut JwtConfig)) -> (Jwt, tempfile::TempDir) {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("keys.json");
     std::fs::write(&file, set.to_string()).unwrap();
@@ -254,7 +257,7 @@ async fn algorithms_cannot_be_confused() {
         );
     }
     let (narrow, _dir) = checking(&keys.set(), |options| {
-        options.algorithms = vec![Algorithm::EdDSA];
+        options.algorithms = Algorithms(vec![Algorithm::EdDSA]);
     })
     .await;
     let token = keys.token(&header("RS256", "rsa"), &claims());
@@ -264,7 +267,7 @@ async fn algorithms_cannot_be_confused() {
     );
     let symmetric = |algorithms| {
         let mut options = options(JwtKeys::File("/nonexistent".into()));
-        options.algorithms = algorithms;
+        options.algorithms = Algorithms(algorithms);
         options
     };
     for algorithms in [vec![], vec![Algorithm::RS256, Algorithm::HS512]] {

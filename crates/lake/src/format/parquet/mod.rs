@@ -17,6 +17,8 @@ mod decode;
 mod faults;
 mod footer;
 mod format;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod hints;
 mod lz4;
 mod names;

@@ -8,6 +8,8 @@
 mod columns;
 mod decoder;
 mod framing;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod input;
 mod json;
 mod lazy_simple;

@@ -1,0 +1,39 @@
+//! The section `http` of the configuration.
+
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use lakegate_config::{Listen, section};
+use lakegate_transport::opening::OpeningLimits;
+
+section! {
+    /// HTTP. It answers health checks: /health/live and /health/ready.
+    pub struct HttpConfig {
+        /// Address and port, or "none".
+        pub listen: Listen = Listen::on(8080),
+        /// Refuse requests without TLS, except for health checks.
+        pub require_tls: bool = true,
+        /// Connections at once; half of them from one address. Of more, the oldest is closed.
+        pub max_connections: usize = 256,
+        /// Request line and headers of one request: 8KiB to 1MiB.
+        pub max_header_size: ByteSize = ByteSize::kib(64),
+        /// A connection on which no head of a request has arrived for so long is closed.
+        #[serde(with = "lakegate_config::time")]
+        pub head_timeout: Duration = Duration::from_secs(30),
+    }
+}
+
+impl HttpConfig {
+    /// Connections in all and from one address.
+    pub fn connections(&self) -> OpeningLimits {
+        OpeningLimits {
+            total: self.max_connections,
+            per_address: self.max_connections.div_ceil(2),
+        }
+    }
+
+    /// `max_header_size` in bytes.
+    pub fn max_header_bytes(&self) -> usize {
+        usize::try_from(self.max_header_size.as_u64()).unwrap_or(usize::MAX)
+    }
+}

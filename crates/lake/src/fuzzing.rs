@@ -1,0 +1,50 @@
+//! Targets over the bytes of a lake's files, called without a store.
+
+use lakegate_fuzzing::Target;
+
+use crate::format::{parquet, text};
+
+pub const TARGETS: [Target; 6] = [
+    Target {
+        name: "parquet_footer",
+        accepts: parquet::fuzzing::footer,
+    },
+    Target {
+        name: "parquet_pages",
+        accepts: parquet::fuzzing::pages,
+    },
+    Target {
+        name: "json",
+        accepts: text::fuzzing::json,
+    },
+    Target {
+        name: "csv",
+        accepts: text::fuzzing::csv,
+    },
+    Target {
+        name: "delimited",
+        accepts: text::fuzzing::delimited,
+    },
+    Target {
+        name: "timestamp_pattern",
+        accepts: text::fuzzing::timestamp_pattern,
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn hostile_bytes_are_accepted_or_refused() {
+        for target in &TARGETS {
+            let done = lakegate_fuzzing::replay(target, 10_000).unwrap();
+            assert_eq!(done.accepted_seeds, done.seeds, "{target:?}");
+            assert!(
+                (1..done.mutations).contains(&done.accepted_mutations),
+                "{target:?}: {done:?}"
+            );
+        }
+    }
+}

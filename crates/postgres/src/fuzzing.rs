@@ -1,0 +1,159 @@
+//! Targets over what a client sends to the Postgres door, called without a connection.
+
+use bytes::{Bytes, BytesMut};
+use datafusion::arrow::datatypes::{DataType, Field, TimeUnit};
+use lakegate_fuzzing::{Target, text};
+use lakegate_gateway::sql::{self, ast};
+
+use super::copy::Lines;
+use super::encode::Zone;
+use super::frontend::{Message, Opening, is_known, sasl_initial};
+use super::params::{self, Parameter};
+use super::startup;
+
+pub const TARGETS: [Target; 4] = [
+    Target {
+        name: "postgres_startup",
+        accepts: startup,
+    },
+    Target {
+        name: "postgres_message",
+        accepts: message,
+    },
+    Target {
+        name: "postgres_parameters",
+        accepts: parameters,
+    },
+    Target {
+        name: "postgres_copy",
+        accepts: copy,
+    },
+];
+
+/// The body of the first message.
+fn startup(bytes: &[u8]) -> bool {
+    match Opening::parse(Bytes::copy_from_slice(bytes)) {
+        Ok(Opening::Startup(startup)) => {
+            if let Some(options) = startup.get("options") {
+                let _ = startup::options(options);
+            }
+            true
+        }
+        Ok(_) => true,
+        Err(_) => false,
+    }
+}
+
+/// The type of a message, and its body.
+fn message(bytes: &[u8]) -> bool {
+    let Some((tag, body)) = bytes.split_first() else {
+        return false;
+    };
+    let body = Bytes::copy_from_slice(body);
+    match tag {
+        b'p' => sasl_initial(body).is_ok(),
+        tag if is_known(*tag) => Message::parse(*tag, body).is_ok(),
+        _ => false,
+    }
+}
+
+/// The type of a statement's parameter: as it is inferred, and as a client may declare it.
+fn types() -> Vec<DataType> {
+    vec![
+        DataType::Boolean,
+        DataType::Int16,
+        DataType::Int32,
+        DataType::Int64,
+        DataType::Float32,
+        DataType::Float64,
+        DataType::Decimal128(38, 10),
+        DataType::Decimal256(76, 4),
+        DataType::Utf8,
+        DataType::Binary,
+        DataType::Date32,
+        DataType::Time64(TimeUnit::Microsecond),
+        DataType::Timestamp(TimeUnit::Microsecond, None),
+        DataType::Timestamp(TimeUnit::Microsecond, Some("Europe/Berlin".into())),
+        DataType::Interval(datafusion::arrow::datatypes::IntervalUnit::MonthDayNano),
+        DataType::List(Field::new_list_field(DataType::Int32, true).into()),
+        DataType::List(Field::new_list_field(DataType::Utf8, true).into()),
+        DataType::Null,
+    ]
+}
+
+/// One byte for the format, one for the type that is declared, one for the type that is inferred,
+/// and the value.
+fn parameters(bytes: &[u8]) -> bool {
+    let [format, declared, inferred, value @ ..] = bytes else {
+        return false;
+    };
+    let types = types();
+    let any = |selector: &u8| types[usize::from(*selector) % types.len()].clone();
+    // Types of values are declared by their numbers; one in two leaves it to the server.
+    let declared = match declared {
+        0..128 => 0,
+        other => Parameter {
+            declared: 0,
+            inferred: any(other),
+        }
+        .oid(),
+    };
+    let parameter = Parameter {
+        declared,
+        inferred: any(inferred),
+    };
+    let bound = params::bind(
+        &[Some(Bytes::copy_from_slice(value))],
+        &[i16::from(format % 2)],
+        &[parameter],
+        Zone::parse("Europe/Berlin"),
+    );
+    bound.is_ok()
+}
+
+/// A COPY statement, and after a zero byte a value to write by its options.
+fn copy(bytes: &[u8]) -> bool {
+    let mut parts = bytes.splitn(2, |byte| *byte == 0);
+    let Some(statement) = parts.next().and_then(text) else {
+        return false;
+    };
+    let value = parts.next().unwrap_or_default();
+    let Ok(statements) = sql::parse(statement) else {
+        return false;
+    };
+    let mut accepted = false;
+    for parsed in statements {
+        let ast::Statement::Copy(copy) = parsed.statement else {
+            continue;
+        };
+        let Ok(lines) = Lines::new(&copy, &["a", "b"]) else {
+            continue;
+        };
+        let mut out = BytesMut::new();
+        lines.put(&mut out, 0, Some(value));
+        lines.put(&mut out, 1, None);
+        // Each byte is escaped by one more at most; the rest is quotes, a delimiter and the text
+        // for NULL.
+        assert!(out.len() <= 2 * value.len() + 3 + statement.len());
+        accepted = true;
+    }
+    accepted
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn hostile_bytes_are_accepted_or_refused() {
+        for target in &TARGETS {
+            let done = lakegate_fuzzing::replay(target, 10_000).unwrap();
+            assert_eq!(done.accepted_seeds, done.seeds, "{target:?}");
+            assert!(
+                (1..done.mutations).contains(&done.accepted_mutations),
+                "{target:?}: {done:?}"
+            );
+        }
+    }
+}

@@ -1,8 +1,0 @@
-#![no_main]
-
-use lakegate_flight::fuzzing::Target;
-use libfuzzer_sys::fuzz_target;
-
-fuzz_target!(|bytes: &[u8]| {
-    Target::Action.takes(bytes);
-});
