@@ -41,7 +41,7 @@ VOLUME ["/var/lib/lakegate", "/lake"]
 # colours.
 ENV LAKEGATE_CONFIG=/etc/lakegate/lakegate.toml \
     NO_COLOR=1
-# PostgreSQL, Arrow Flight SQL, health. The last one has no TLS: keep it inside.
+# PostgreSQL, Arrow Flight SQL, health. The last one is answered without TLS too.
 EXPOSE 15432 32010 8080
 STOPSIGNAL SIGTERM
 # bash speaks TCP, so that the image needs no HTTP client.

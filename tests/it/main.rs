@@ -29,6 +29,7 @@ mod golden;
 mod governance;
 mod hidden;
 mod hostile_memory;
+mod http;
 mod identities;
 mod lifecycle;
 mod limits;
