@@ -284,7 +284,8 @@ fn variables_are_read_under_the_names_that_documents_have() {
                 let error = Config::load(None, Default::default()).unwrap_err();
                 let path = format!("{}.{}", section.path, setting.name);
                 assert!(
-                    error.message().contains(&path) || error.message().contains(&variable),
+                    error.message().to_lowercase().contains(&path)
+                        || error.message().contains(&variable),
                     "{variable}: {error}"
                 );
                 Ok(())
