@@ -3,7 +3,7 @@
 //! Every setting is also an environment variable: `LAKEGATE_` and its path in capitals with `__` between
 //! the parts, such as `LAKEGATE_ENGINE__MEMORY_LIMIT=8GiB`. Lists are written as in TOML.
 //!
-//! A section stands in a file here, or in the crate that it configures. [`reference`] has all of them.
+//! A section stands in a file here, or in the crate that it configures. [`mod@reference`] has all of them.
 
 mod auth;
 #[cfg(test)]
