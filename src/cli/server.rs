@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use bytesize::ByteSize;
 use lakegate_catalog::access::ScramVerifier;
 use lakegate_catalog::store::{Control, SqliteStore};
+use lakegate_config::bytes;
 use lakegate_engine::{Engine, EngineOptions, machine};
 use lakegate_error::{Code, Error, Result};
 use lakegate_flight::FlightOptions;
@@ -83,7 +83,7 @@ impl Server {
             stores,
             results: ResultCache::new(
                 config.results.cache_size.as_u64(),
-                usize::try_from(config.results.max_entry_size.as_u64()).unwrap_or(usize::MAX),
+                bytes(config.results.max_entry_size),
             ),
             admission: admission(&config, threads),
             history: History::open(&state.join("history.db"), config.history.retention)?,
@@ -100,7 +100,7 @@ impl Server {
             max_stall: config.queries.max_stall,
             max_statistics_files: config.engine.max_statistics_files,
             max_planning_time: config.queries.max_planning_time,
-            max_row_bytes: usize::try_from(config.lake.max_row_size.as_u64()).unwrap_or(usize::MAX),
+            max_row_bytes: bytes(config.lake.max_row_size),
             process_memory_limit: of_process,
         });
         gateway.watch_memory()?;
@@ -179,6 +179,10 @@ impl Server {
             .tls
             .ca_file()
             .map(|file| file.canonicalize().unwrap_or(file));
+        let shared = || {
+            let tls = Some(Arc::clone(&self.tls));
+            (Arc::clone(&self.gateway), tls, stop.clone())
+        };
         if let Some(address) = self.config.postgres.listen.0 {
             let listener = listen("postgres", address).await?;
             connection.postgres = Some(host_port(&listener)?);
@@ -187,34 +191,18 @@ impl Server {
                 config: self.config.postgres.clone(),
                 ..PostgresOptions::default()
             };
-            let (gateway, tls, stop) = (
-                Arc::clone(&self.gateway),
-                Arc::clone(&self.tls),
-                stop.clone(),
-            );
+            let (gateway, tls, stop) = shared();
             doors.spawn(lakegate_postgres::serve(
-                listener,
-                gateway,
-                Some(tls),
-                options,
-                stop,
+                listener, gateway, tls, options, stop,
             ));
         }
         if let Some(address) = self.config.flight.listen.0 {
             let listener = listen("flight", address).await?;
             connection.flight = Some(host_port(&listener)?);
             let options = self.flight_options();
-            let (gateway, tls, stop) = (
-                Arc::clone(&self.gateway),
-                Arc::clone(&self.tls),
-                stop.clone(),
-            );
+            let (gateway, tls, stop) = shared();
             doors.spawn(lakegate_flight::serve(
-                listener,
-                gateway,
-                Some(tls),
-                options,
-                stop,
+                listener, gateway, tls, options, stop,
             ));
         }
         if let Some(address) = self.config.http.listen.0 {
@@ -224,18 +212,8 @@ impl Server {
                 url: format!("http://{}:{}", at.host, at.port),
             });
             let options = self.http_options();
-            let (gateway, tls, stop) = (
-                Arc::clone(&self.gateway),
-                Arc::clone(&self.tls),
-                stop.clone(),
-            );
-            doors.spawn(lakegate_http::serve(
-                listener,
-                gateway,
-                Some(tls),
-                options,
-                stop,
-            ));
+            let (gateway, tls, stop) = shared();
+            doors.spawn(lakegate_http::serve(listener, gateway, tls, options, stop));
         }
         let mut terminate = signal(SignalKind::terminate()).map_err(signal_failed)?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(signal_failed)?;
@@ -269,10 +247,6 @@ impl Server {
     }
 }
 
-fn bytes(size: ByteSize) -> usize {
-    usize::try_from(size.as_u64()).unwrap_or(usize::MAX)
-}
-
 fn admission(config: &Config, threads: usize) -> AdmissionLimits {
     let queries = &config.queries;
     let running = queries.max_concurrent.unwrap_or(threads * 4);
@@ -291,7 +265,8 @@ fn detached_limits(results: &ResultsConfig) -> DetachedLimits {
         memory_per_user: bytes(results.stored_memory_per_user),
         bytes_per_result: results.max_stored_size.as_u64(),
         bytes_per_user: results.max_stored_size_per_user.as_u64(),
-        ..DetachedLimits::default()
+        runs_per_user: DetachedLimits::RUNS_PER_USER,
+        runs: DetachedLimits::RUNS,
     }
 }
 

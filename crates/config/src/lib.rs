@@ -11,7 +11,7 @@ pub use humantime_serde as time;
 pub use serde;
 
 pub use self::listen::Listen;
-pub use self::value::{Secret, Value};
+pub use self::value::{Secret, Value, bytes};
 
 /// A table of the configuration file.
 pub trait Section: Default {

@@ -7,6 +7,11 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use serde::{Deserialize, Serialize};
 
+/// A size in bytes, or the largest that this machine can address.
+pub fn bytes(size: ByteSize) -> usize {
+    usize::try_from(size.as_u64()).unwrap_or(usize::MAX)
+}
+
 /// The type of a setting.
 pub trait Value {
     /// The type in a word.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytesize::ByteSize;
-use lakegate_config::{Listen, section};
+use lakegate_config::{Listen, bytes, section};
 use lakegate_transport::tls::ClientCertificates;
 
 section! {
@@ -50,8 +50,4 @@ impl FlightConfig {
     pub fn max_header_bytes(&self) -> u32 {
         u32::try_from(self.max_header_size.as_u64()).unwrap_or(u32::MAX)
     }
-}
-
-fn bytes(size: ByteSize) -> usize {
-    usize::try_from(size.as_u64()).unwrap_or(usize::MAX)
 }

@@ -163,8 +163,8 @@ impl Sweep for Door {
     }
 }
 
-/// Serves calls until `shutdown`. Then no connection is accepted, open ones are told to go away, running
-/// streams may end, and the rest is cut off. Returns when no connection is left.
+/// Serves calls until `shutdown`. Then it accepts no connection, sends GOAWAY on open ones, lets running
+/// streams end, and cuts off the rest. Returns when no connection is left.
 ///
 /// Without `tls` and with `require_tls` every call is refused.
 pub async fn serve(

@@ -1,7 +1,7 @@
 //! Fuzz targets over decoders of hostile bytes, and a bounded run of them on stable Rust.
 //!
 //! A crate with such decoders has a module `fuzzing` with its `TARGETS`, behind its feature of that
-//! name. `fuzz/` hands them to libFuzzer; the crate's own test hands them to [`replay`], so that
+//! name. `fuzz/` hands them to libFuzzer; the crate's own test hands them to [`check`], so that
 //! `./test` runs each over its seeds and over mutations of them.
 
 use std::fs;
@@ -94,6 +94,23 @@ pub fn replay(target: &Target, mutations: usize) -> io::Result<Replay> {
     Ok(done)
 }
 
+/// Replays each target over its seeds and `mutations` of them. Every seed must be accepted, and of the
+/// mutations some but not all: otherwise the target decodes nothing, or refuses nothing.
+///
+/// # Errors
+///
+/// Those of [`replay`]; a target accepts too little or too much, which the error says with the counts.
+pub fn check(targets: &[Target], mutations: usize) -> io::Result<()> {
+    for target in targets {
+        let done = replay(target, mutations)?;
+        let accepted = done.accepted_mutations;
+        if done.accepted_seeds != done.seeds || !(1..done.mutations).contains(&accepted) {
+            return Err(io::Error::other(format!("{target:?}: {done:?}")));
+        }
+    }
+    Ok(())
+}
+
 fn caught(target: &Target, input: &[u8]) -> io::Result<bool> {
     catch_unwind(AssertUnwindSafe(|| (target.accepts)(input))).map_err(|_| {
         io::Error::other(format!(
@@ -171,6 +188,20 @@ mod tests {
             error.starts_with("target hive_type panicked on b\""),
             "{error}"
         );
+    }
+
+    #[test]
+    fn targets_that_accept_too_little_or_too_much_are_found() {
+        let target = |accepts| Target {
+            name: "hive_type",
+            accepts,
+        };
+        let nothing = target(|_| false);
+        let everything = target(|_| true);
+        let no_seed = target(|bytes| bytes.contains(&b'%'));
+        for wrong in [nothing, everything, no_seed] {
+            assert!(check(&[wrong], 1_000).is_err());
+        }
     }
 
     #[test]

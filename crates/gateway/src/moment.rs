@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::Utc;
-use lakegate_catalog::access::{Access, ControlSnapshot, PRIMARY_WORKGROUP, WorkgroupState};
+use lakegate_catalog::access::{
+    Access, ControlSnapshot, PRIMARY_WORKGROUP, Workgroup, WorkgroupState,
+};
 use lakegate_error::{Code, Error, Result};
 use lakegate_policy::View;
 
@@ -77,15 +79,20 @@ impl Moment {
     /// # Errors
     /// The workgroup does not exist, or is not granted: the text is the same.
     pub fn check_workgroup(&self, name: &str) -> Result<()> {
-        let exists = self.control.workgroups.contains_key(name);
-        if exists && self.access().can_use_workgroup(name) {
-            return Ok(());
-        }
-        Err(Error::new(
-            Code::UndefinedObject,
-            format!("workgroup \"{name}\" does not exist"),
-        )
-        .with_hint("SHOW WORKGROUPS lists those you may use"))
+        self.granted_workgroup(name).map(drop)
+    }
+
+    fn granted_workgroup(&self, name: &str) -> Result<&Workgroup> {
+        let known = self.control.workgroups.get(name).map(Arc::as_ref);
+        known
+            .filter(|_| self.access().can_use_workgroup(name))
+            .ok_or_else(|| {
+                Error::new(
+                    Code::UndefinedObject,
+                    format!("workgroup \"{name}\" does not exist"),
+                )
+                .with_hint("SHOW WORKGROUPS lists those you may use")
+            })
     }
 
     /// What a workgroup allows a query over the lake.
@@ -93,13 +100,8 @@ impl Moment {
     /// # Errors
     /// The workgroup does not exist, is not granted, or is disabled.
     pub fn query_limits(&self, name: &str) -> Result<WorkgroupLimits> {
-        self.check_workgroup(name)?;
-        let disabled = self
-            .control
-            .workgroups
-            .get(name)
-            .is_some_and(|workgroup| workgroup.state == WorkgroupState::Disabled);
-        if disabled {
+        let workgroup = self.granted_workgroup(name)?;
+        if workgroup.state == WorkgroupState::Disabled {
             return Err(Error::new(
                 Code::PermissionDenied,
                 format!("workgroup \"{name}\" is disabled"),
@@ -108,7 +110,7 @@ impl Moment {
                 "SET workgroup = '{PRIMARY_WORKGROUP}', or ask an administrator to enable it"
             )));
         }
-        Ok(self.statement_limits(name))
+        Ok(WorkgroupLimits::of(workgroup))
     }
 
     /// What a workgroup allows a statement that scans nothing: such statements also run in a

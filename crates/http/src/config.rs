@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytesize::ByteSize;
-use lakegate_config::{Listen, section};
+use lakegate_config::{Listen, bytes, section};
 use lakegate_transport::opening::OpeningLimits;
 
 section! {
@@ -34,6 +34,6 @@ impl HttpConfig {
 
     /// `max_header_size` in bytes.
     pub fn max_header_bytes(&self) -> usize {
-        usize::try_from(self.max_header_size.as_u64()).unwrap_or(usize::MAX)
+        bytes(self.max_header_size)
     }
 }

@@ -77,8 +77,7 @@ impl PolicyTable {
         self.granted.pruned(roots, filters)
     }
 
-    /// Digest of what the principal may read of the table: equal for principals who may read the
-    /// same.
+    /// Digest of what may be read of the table. Principals with the same rights have the same digest.
     pub fn policy(&self) -> &[u8; 32] {
         &self.policy
     }

@@ -93,8 +93,8 @@ fn shutting_down() -> Error {
     )
 }
 
-/// Serves connections until `shutdown`. Then no more are accepted, idle ones are told and closed, busy ones
-/// may finish their statement, and the rest is cut off. Returns when no connection is left.
+/// Serves connections until `shutdown`. Then it accepts no more, closes idle connections with an error,
+/// lets busy ones finish their statement, and cuts off the rest. Returns when no connection is left.
 ///
 /// Without `tls` and with `require_tls` every connection is refused.
 pub async fn serve(

@@ -11,21 +11,15 @@ use lakegate_error::{Code, Error, Result};
 
 use crate::postgres::{milliseconds, quote_ident, shown_time};
 
-/// The release of PostgreSQL whose protocol and catalog Lakegate speaks.
-macro_rules! postgres_release {
+/// The release of PostgreSQL whose protocol and catalog Lakegate speaks, with Lakegate's own.
+macro_rules! server_version {
     () => {
-        "16.6"
+        concat!("16.6 (Lakegate ", env!("CARGO_PKG_VERSION"), ")")
     };
 }
 
 /// What `version()` returns.
-pub const VERSION: &str = concat!(
-    "PostgreSQL ",
-    postgres_release!(),
-    " (Lakegate ",
-    env!("CARGO_PKG_VERSION"),
-    ")"
-);
+pub const VERSION: &str = concat!("PostgreSQL ", server_version!());
 
 /// How a query uses stored results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -243,12 +237,7 @@ const KNOWN: &[Known] = &[
     },
     Known {
         name: "server_version",
-        default: concat!(
-            postgres_release!(),
-            " (Lakegate ",
-            env!("CARGO_PKG_VERSION"),
-            ")"
-        ),
+        default: server_version!(),
         kind: Kind::Constant,
         description: "Release of PostgreSQL whose protocol and catalog Lakegate speaks",
     },

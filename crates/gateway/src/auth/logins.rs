@@ -194,11 +194,6 @@ impl Gateway {
         self.principal(&principal.user).as_ref() == Some(principal)
     }
 
-    /// What the principal may do now; `None`: its session is over.
-    pub(crate) fn access_of(&self, principal: &Principal) -> Option<Arc<Access>> {
-        principal.access(&self.control.snapshot())
-    }
-
     /// Cancels what runs for users that were dropped or disabled, or whose sessions were ended, and forgets what their sessions hold.
     pub(crate) fn end_what_is_over(&self) {
         for query in self.running.all() {

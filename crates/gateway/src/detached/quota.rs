@@ -40,17 +40,10 @@ pub struct DetachedLimits {
     pub bytes_per_user: u64,
 }
 
-impl Default for DetachedLimits {
-    fn default() -> Self {
-        Self {
-            runs_per_user: 8,
-            runs: 64,
-            memory_per_result: 16 << 20,
-            memory_per_user: 64 << 20,
-            bytes_per_result: 1 << 30,
-            bytes_per_user: 4 << 30,
-        }
-    }
+impl DetachedLimits {
+    /// Of the server, which has no setting for them.
+    pub const RUNS_PER_USER: usize = 8;
+    pub const RUNS: usize = 64;
 }
 
 /// What is held.
@@ -264,7 +257,7 @@ impl Account {
 
 impl Drop for Account {
     fn drop(&mut self) {
-        // The reservation gives its bytes back by itself.
+        // The reservation returns its bytes when it is dropped.
         self.becomes(Held::default());
     }
 }

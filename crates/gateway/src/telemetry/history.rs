@@ -40,13 +40,14 @@ impl History {
         }))
     }
 
-    fn record(&self, record: QueryRecord) {
+    fn record(&self, record: &QueryRecord) {
         if record.state.is_final() {
             // Written before it leaves memory, so that a reader never misses it.
             self.writer.push(record.clone());
             self.running.lock().remove(&record.query_id);
         } else {
-            self.running.lock().insert(record.query_id, record);
+            let mut running = self.running.lock();
+            running.insert(record.query_id, record.clone());
         }
     }
 
@@ -105,7 +106,7 @@ impl History {
 
 impl QueryListener for History {
     fn on(&self, event: &QueryEvent<'_>) {
-        self.record(event.record().clone());
+        self.record(event.record());
     }
 }
 
@@ -215,15 +216,15 @@ mod tests {
         let day = Duration::from_secs(86_400);
         let history = History::open(&file, day).unwrap();
         let mut query = sample("ann", QueryState::Running);
-        history.record(query.clone());
+        history.record(&query);
         assert_eq!(
             history.queries(None, 10).await.unwrap()[0].state,
             QueryState::Running
         );
         query.state = QueryState::Failed;
         query.error_code = Some("DIVISION_BY_ZERO".to_owned());
-        history.record(query.clone());
-        history.record(QueryRecord {
+        history.record(&query);
+        history.record(&QueryRecord {
             user_id: Some(4),
             ..sample("bob", QueryState::Succeeded)
         });
@@ -252,7 +253,7 @@ mod tests {
         let file = dir.path().join("history.db");
         let day = Duration::from_secs(86_400);
         let history = History::open(&file, day).unwrap();
-        history.record(sample("ann", QueryState::Succeeded));
+        history.record(&sample("ann", QueryState::Succeeded));
         drop(history);
         rusqlite::Connection::open(&file)
             .unwrap()
@@ -262,7 +263,7 @@ mod tests {
             )
             .unwrap();
         let history = History::open(&file, day).unwrap();
-        history.record(sample("ben", QueryState::Succeeded));
+        history.record(&sample("ben", QueryState::Succeeded));
         let queries = history.queries(None, 10).await.unwrap();
         let times = queries
             .iter()
@@ -278,7 +279,7 @@ mod tests {
         use futures::StreamExt;
         let dir = tempfile::tempdir().unwrap();
         let history = History::open(&dir.path().join("h.db"), Duration::from_secs(3600)).unwrap();
-        history.record(sample("ann", QueryState::Running));
+        history.record(&sample("ann", QueryState::Running));
         let long = "x".repeat(1 << 20);
         let mut ids = HashSet::new();
         for number in 0..40 {
@@ -287,12 +288,12 @@ mod tests {
             // Many of one moment.
             query.submitted_at = DateTime::from_timestamp(2_000_000_000 + number / 8, 0).unwrap();
             ids.insert(query.query_id);
-            history.record(query);
+            history.record(&query);
         }
         for number in 0..2_000 {
             let mut query = sample("robert", QueryState::Succeeded);
             query.submitted_at = DateTime::from_timestamp(2_000_000_000 + number / 700, 0).unwrap();
-            history.record(query);
+            history.record(&query);
         }
         let mut pages = Box::pin(history.pages(Some(owner("ann"))));
         let mut found = Vec::new();
@@ -324,8 +325,8 @@ mod tests {
         let history = History::open(&file, Duration::from_secs(3600)).unwrap();
         let mut old = sample("ann", QueryState::Succeeded);
         old.submitted_at = Utc::now() - chrono::TimeDelta::hours(2);
-        history.record(old);
-        history.record(sample("ann", QueryState::Succeeded));
+        history.record(&old);
+        history.record(&sample("ann", QueryState::Succeeded));
         history.flush();
         drop(history);
         let history = History::open(&file, Duration::from_secs(3600)).unwrap();

@@ -294,7 +294,7 @@ mod tests {
         let ann = admission.admit("ann").await.unwrap();
         let _ann = admission.admit("ann").await.unwrap();
         let third = asks(&admission, "ann");
-        // Who waits for its own does not stand in the way of others.
+        // A query that waits for a permit of its user does not block other users.
         let _ben = admission.admit("ben").await.unwrap();
         drop(ann);
         assert!(third.await.is_ok());

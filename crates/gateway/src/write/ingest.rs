@@ -61,8 +61,8 @@ impl Session {
         let unfinished = Unfinished::guard(&query);
         let planned = async {
             // A schema of many columns takes its time.
-            let (writing, request, rows) = (context.clone(), request.clone(), rows.clone());
-            let planning = async move { writing.plan_write(&request, &rows).await };
+            let (request, rows) = (request.clone(), rows.clone());
+            let planning = async move { context.plan_write(&request, &rows).await };
             let planning = self.gateway.plan_for(&query, planning.boxed());
             query.step(Phase::Planning, planning).await
         };
@@ -76,7 +76,6 @@ impl Session {
         let job = WriteJob {
             gateway: Arc::clone(&self.gateway),
             query: Arc::clone(&query),
-            context,
             plan,
         };
         unfinished.disarm();

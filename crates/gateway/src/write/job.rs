@@ -17,8 +17,7 @@ use lakegate_catalog::store::WriteId;
 use lakegate_engine::metered;
 use lakegate_error::{Code, Error, Result};
 use lakegate_lake::write::{PartitionedWriter, Written, location};
-use lakegate_policy::View;
-use lakegate_statement::{StatementContext, WritePlan};
+use lakegate_statement::WritePlan;
 use tokio_util::sync::CancellationToken;
 
 use crate::Gateway;
@@ -29,7 +28,6 @@ use crate::write::recovery::{clear_later, discard};
 pub(crate) struct WriteJob {
     pub gateway: Arc<Gateway>,
     pub query: Arc<Query>,
-    pub context: StatementContext,
     pub plan: WritePlan,
 }
 
@@ -106,16 +104,13 @@ impl WriteJob {
 
     async fn commit(&self, id: WriteId, written: Written) -> Result<u64> {
         let before = Instant::now();
-        let by = match self.gateway.access_of(self.query.principal()) {
-            Some(access) => {
-                let by = access.by();
-                let view = View {
-                    access,
-                    ..self.context.view.clone()
-                };
-                self.plan.may(&view).await?.then_some(by)
+        // As of now: the grants of the statement's moment may have been revoked.
+        let by = match self.gateway.moment(self.query.principal()) {
+            Ok(now) => {
+                let may = self.plan.may(&now.view).await?;
+                may.then(|| now.access().by())
             }
-            None => None,
+            Err(_) => None,
         };
         let Some(by) = by else {
             return Err(Error::new(

@@ -13,6 +13,26 @@ const SUPPORTED: &str = "Parquet (org.apache.hadoop.hive.ql.io.parquet.serde.Par
     (org.apache.hadoop.hive.serde2.OpenCSVSerde) and delimited text \
     (org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe)";
 
+#[cfg(any(test, feature = "fuzzing"))]
+impl TableFormat {
+    /// The format of a table whose SerDe and whose own properties are these.
+    pub(crate) fn of_serde(class: &str, properties: &[(&str, &str)]) -> Result<Self> {
+        let parameters: Parameters = properties
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        let descriptor = StorageDescriptor {
+            serde_info: Some(lakegate_catalog::model::SerDeInfo {
+                serialization_library: Some(class.to_owned()),
+                parameters: parameters.clone(),
+                ..Default::default()
+            }),
+            ..StorageDescriptor::default()
+        };
+        Self::detect(&descriptor, &parameters)
+    }
+}
+
 impl TableFormat {
     /// Reads the format from a table's or a partition's descriptor. `table_parameters` are the
     /// table's own (`TBLPROPERTIES`), which hold `skip.header.line.count` and, where no SerDe is

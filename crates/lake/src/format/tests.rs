@@ -3,7 +3,6 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use lakegate_catalog::model::{Parameters, SerDeInfo, StorageDescriptor};
 use sha2::{Digest, Sha256};
 
 use super::TableFormat;
@@ -15,19 +14,7 @@ const CSV: &str = "org.apache.hadoop.hive.serde2.OpenCSVSerde";
 const LAZY: &str = "org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe";
 
 fn format(class: &str, properties: &[(&str, &str)]) -> TableFormat {
-    let parameters: Parameters = properties
-        .iter()
-        .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
-        .collect();
-    let descriptor = StorageDescriptor {
-        serde_info: Some(SerDeInfo {
-            serialization_library: Some(class.to_owned()),
-            parameters: parameters.clone(),
-            ..SerDeInfo::default()
-        }),
-        ..StorageDescriptor::default()
-    };
-    TableFormat::detect(&descriptor, &parameters).unwrap()
+    TableFormat::of_serde(class, properties).unwrap()
 }
 
 fn digest(format: &TableFormat) -> String {

@@ -6,7 +6,6 @@ use arrow::array::Array;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use bytes::Bytes;
 use lakegate_catalog::hive_type::HiveType;
-use lakegate_catalog::model::{Parameters, SerDeInfo, StorageDescriptor};
 use lakegate_fuzzing::text;
 
 use super::framing::Lines;
@@ -17,7 +16,7 @@ use crate::format::TableFormat;
 /// The longest line, in bytes.
 const LONGEST: usize = 1 << 20;
 
-/// What a SerDe is told: its class and its properties.
+/// The class of a SerDe, and its properties.
 type SerDe = (&'static str, &'static [(&'static str, &'static str)]);
 
 const JSON: [SerDe; 3] = [
@@ -66,7 +65,7 @@ const DELIMITED: [SerDe; 2] = [
     ),
 ];
 
-const COLUMNS: [(&str, &str); 12] = [
+pub(super) const COLUMNS: [(&str, &str); 12] = [
     ("a", "int"),
     ("b", "string"),
     ("c", "double"),
@@ -114,18 +113,19 @@ pub(crate) fn timestamp_pattern(bytes: &[u8]) -> bool {
     texts.lines().filter_map(|text| pattern.read(text)).count() > 0
 }
 
-/// The columns as the table has them; nested ones are texts where the SerDe has no nesting.
+/// Names and Hive types of columns; nested ones are texts where the SerDe has no nesting.
+pub(super) fn columns(is_nested: bool) -> impl Iterator<Item = (&'static str, &'static str)> {
+    COLUMNS.into_iter().map(move |(name, hive)| {
+        let is_text = !is_nested && hive.contains('<');
+        (name, if is_text { "string" } else { hive })
+    })
+}
+
 fn schema(is_nested: bool) -> SchemaRef {
-    let fields: Vec<Field> = COLUMNS
-        .iter()
+    let fields: Vec<Field> = columns(is_nested)
         .filter_map(|(name, hive)| {
-            let hive = if is_nested || !hive.contains('<') {
-                hive
-            } else {
-                "string"
-            };
             let hive = hive.parse::<HiveType>().ok()?;
-            Some(Field::new(*name, hive.to_arrow(), true))
+            Some(Field::new(name, hive.to_arrow(), true))
         })
         .collect();
     Arc::new(Schema::new(fields))
@@ -133,19 +133,7 @@ fn schema(is_nested: bool) -> SchemaRef {
 
 /// Whether all lines are rows. A batch that is made of them is a valid one.
 fn reads((class, properties): &SerDe, schema: &SchemaRef, bytes: &[u8]) -> bool {
-    let parameters: Parameters = properties
-        .iter()
-        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-        .collect();
-    let descriptor = StorageDescriptor {
-        serde_info: Some(SerDeInfo {
-            serialization_library: Some((*class).to_owned()),
-            parameters: parameters.clone(),
-            ..SerDeInfo::default()
-        }),
-        ..StorageDescriptor::default()
-    };
-    let Ok(TableFormat::Text(format)) = TableFormat::detect(&descriptor, &parameters) else {
+    let Ok(TableFormat::Text(format)) = TableFormat::of_serde(class, properties) else {
         return false;
     };
     let all: Vec<usize> = (0..schema.fields().len()).collect();

@@ -1,6 +1,7 @@
 //! Whatever a file holds, reading it ends in rows or in an error.
 
 use super::*;
+use crate::format::text::fuzzing::{COLUMNS, columns};
 
 /// A small generator: the same bytes in every run.
 struct Random(u64);
@@ -14,21 +15,6 @@ impl Random {
         usize::try_from(self.0 >> 33).unwrap() % bound
     }
 }
-
-const COLUMNS: [(&str, &str); 12] = [
-    ("a", "int"),
-    ("b", "string"),
-    ("c", "double"),
-    ("d", "decimal(10,2)"),
-    ("e", "date"),
-    ("f", "timestamp"),
-    ("g", "boolean"),
-    ("h", "array<int>"),
-    ("i", "map<string,decimal(5,1)>"),
-    ("j", "struct<x:int,y:array<struct<z:string>>>"),
-    ("k", "binary"),
-    ("l", "tinyint"),
-];
 
 const JSON: &str = r#"{"a":1,"b":"x\u00e9\n","c":-2.5e3,"d":"19.99","e":"2024-01-02","f":"2024-01-02T03:04:05.678+01:00","g":true,"h":[1,null],"i":{"k":1.5,"k":2},"j":{"x":1,"y":[{"z":"q"},{}]},"k":"aGk=","l":7,"m":{"n":[[]]}}"#;
 const DELIMITED: &str = "1,\"x\\\"y\",-2.5e3,19.99,2024-01-02,2024-01-02 03:04:05.678,true,1\x022,k\x031\x02l,1\x02q\x04r,aGk=,7";
@@ -95,20 +81,7 @@ async fn no_bytes_make_a_reader_panic_or_build_a_damaged_batch() {
         ),
     ];
     for (class, properties, seed) in formats {
-        let nested = class == OPEN_CSV;
-        let columns: Vec<(&str, &str)> = COLUMNS
-            .into_iter()
-            .map(|(name, hive)| {
-                (
-                    name,
-                    if nested && hive.contains('<') {
-                        "string"
-                    } else {
-                        hive
-                    },
-                )
-            })
-            .collect();
+        let columns: Vec<(&str, &str)> = columns(class != OPEN_CSV).collect();
         let (mut read, mut refused) = (0, 0);
         for round in 0..400 {
             let bytes = if round % 4 == 0 {

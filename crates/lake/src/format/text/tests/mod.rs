@@ -27,7 +27,6 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::scalar::ScalarValue;
 use futures::TryStreamExt;
 use lakegate_catalog::hive_type::HiveType;
-use lakegate_catalog::model::{Parameters, SerDeInfo, StorageDescriptor};
 use lakegate_error::{Error, from_engine};
 use object_store::memory::InMemory;
 use object_store::path::Path;
@@ -57,20 +56,7 @@ struct Lake {
 impl Lake {
     /// `columns`: names and Hive types. `properties`: of the SerDe and of the table alike.
     fn new(class: &str, properties: &[(&str, &str)], columns: &[(&str, &str)]) -> Self {
-        let parameters: Parameters = properties
-            .iter()
-            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
-            .collect();
-        let descriptor = StorageDescriptor {
-            serde_info: Some(SerDeInfo {
-                serialization_library: Some(class.to_owned()),
-                parameters: parameters.clone(),
-                ..SerDeInfo::default()
-            }),
-            ..StorageDescriptor::default()
-        };
-        let TableFormat::Text(format) = TableFormat::detect(&descriptor, &parameters).unwrap()
-        else {
+        let TableFormat::Text(format) = TableFormat::of_serde(class, properties).unwrap() else {
             panic!("{class} is no text format")
         };
         let fields: Vec<Field> = columns
