@@ -36,8 +36,8 @@ async fn get(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), path: &str) -> 
     rest(stream).await
 }
 
-/// What the door answers over TLS to a client that trusts `ca`.
-async fn get_over_tls(server: &Server, ca: &Path, path: &str) -> String {
+/// The answer over TLS to a client that trusts `ca`.
+pub async fn get_over_tls(server: &Server, ca: &Path, path: &str) -> String {
     let tcp = connect(server).await;
     let mut tls = Tls::trusting(ca);
     let handshake = MakeTlsConnect::<TcpStream>::make_tls_connect(&mut tls, "localhost").unwrap();
@@ -45,7 +45,8 @@ async fn get_over_tls(server: &Server, ca: &Path, path: &str) -> String {
     get(&mut stream, path).await
 }
 
-fn is(answer: &str, status: u16) -> bool {
+/// Whether an answer has this status.
+pub fn is(answer: &str, status: u16) -> bool {
     answer.starts_with(&format!("HTTP/1.1 {status} "))
 }
 

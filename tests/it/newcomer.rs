@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::harness::{Options, Server, lake};
+use crate::http::{get_over_tls, is};
 
 #[tokio::test]
 async fn connection_file_names_every_door_and_every_user() {
@@ -91,12 +92,15 @@ fn passwords_differ_between_users_and_between_lakes() {
     assert!(server.password("admin").len() >= 12);
 }
 
-#[test]
-fn health_answers_live_and_ready() {
+#[tokio::test]
+async fn health_answers_live_and_ready() {
     let server = Server::shared();
     assert_eq!(server.http_get("/health/live").0, 200);
     assert_eq!(server.http_get("/health/ready").0, 200);
-    assert_eq!(server.http_get("/nothing/here").0, 404);
+    // Other paths are answered over TLS alone.
+    let ca = Path::new(server.ca_file());
+    let answer = get_over_tls(server, ca, "/nothing/here").await;
+    assert!(is(&answer, 404), "{answer}");
 }
 
 /// Every data file: where, which inode, when written.

@@ -151,7 +151,7 @@ fn check_wildcards(pattern: &str) -> Result<()> {
     Err(Error::new(
         Code::InvalidParameter,
         format!(
-            "the pattern of LIKE has {gaps} % and {} _; at most {MOST_GAPS} % and {MOST_WILDCARDS} in all are allowed",
+            "the pattern of LIKE has {gaps} % and {} _; {MOST_GAPS} % and {MOST_WILDCARDS} in all are the most",
             all - gaps
         ),
     )
