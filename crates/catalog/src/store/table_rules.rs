@@ -77,6 +77,22 @@ pub(super) fn partition_location(
     Ok(location)
 }
 
+/// The storage descriptor of a partition, not normalised yet: the one that was given, at the location of
+/// the table, or that of the table.
+pub(super) fn partition_descriptor(
+    table: &Table,
+    given: Option<&StorageDescriptor>,
+) -> StorageDescriptor {
+    let own = &table.storage_descriptor;
+    match given {
+        None => own.clone(),
+        Some(given) => StorageDescriptor {
+            location: own.location.clone(),
+            ..given.clone()
+        },
+    }
+}
+
 /// The location if it is not the one that follows from the values anyway (a slash at the end does
 /// not matter).
 pub(super) fn own_location(

@@ -30,8 +30,6 @@ use std::sync::Arc;
 use lakegate_engine::Space;
 pub use quota::DetachedLimits;
 
-use crate::Gateway;
-
 /// What detached queries of all doors share.
 #[derive(Debug)]
 pub(crate) struct Detached {
@@ -45,19 +43,5 @@ impl Detached {
             quota: quota::Quota::new(limits, space),
             sweeper: sweep::Sweeper::default(),
         }
-    }
-
-    fn quota(&self) -> &Arc<quota::Quota> {
-        &self.quota
-    }
-
-    fn sweeper(&self) -> &sweep::Sweeper {
-        &self.sweeper
-    }
-}
-
-impl Gateway {
-    fn detached(&self) -> &Detached {
-        &self.detached
     }
 }

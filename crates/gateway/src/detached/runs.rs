@@ -67,7 +67,7 @@ impl<D> Runs<D> {
         guard: G,
     ) -> Result<Found<DetachedRun<D>>> {
         let session = Arc::clone(&executions.session);
-        let quota = self.gateway.detached().quota();
+        let quota = &self.gateway.detached.quota;
         let account = quota.open(session.principal()).or_else(|_| {
             // Those that have expired make room.
             self.sweep();

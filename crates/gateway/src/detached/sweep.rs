@@ -54,7 +54,7 @@ impl Gateway {
     /// Has `what` swept from time to time, until it is dropped.
     pub fn register_sweep<S: Sweep + 'static>(&self, what: &Arc<S>) {
         let what: Weak<S> = Arc::downgrade(what);
-        self.detached().sweeper().add(what);
+        self.detached.sweeper.add(what);
     }
 
     /// Starts the task that sweeps. It ends with the gateway.
@@ -66,7 +66,7 @@ impl Gateway {
                 let Some(gateway) = gateway.upgrade() else {
                     return;
                 };
-                gateway.detached().sweeper().sweep();
+                gateway.detached.sweeper.sweep();
             }
         });
     }

@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use crate::error::{CatalogError, Kind, Result};
 use crate::model::names::normalize_storage;
-use crate::model::{Claim, StorageDescriptor, Table, now};
+use crate::model::{Claim, Table, now};
 use crate::partition::{
     Partition, PartitionInput, Partitions, identity_key, is_below, partition_path,
 };
-use crate::store::table_rules::{KEPT_VERSIONS, own_location, partition_location};
+use crate::store::table_rules::{
+    KEPT_VERSIONS, own_location, partition_descriptor, partition_location,
+};
 use crate::store::{AddedPartitions, TableVersion};
 
 #[derive(Debug, Clone)]
@@ -47,13 +49,7 @@ impl TableEntry {
             parameters,
         } = input;
         let location = partition_location(&self.table, location, given.as_deref())?;
-        let mut descriptor = match given {
-            None => self.table.storage_descriptor.clone(),
-            Some(given) => StorageDescriptor {
-                location: self.table.storage_descriptor.location.clone(),
-                ..(*given).clone()
-            },
-        };
+        let mut descriptor = partition_descriptor(&self.table, given.as_deref());
         normalize_storage(&mut descriptor, &self.table.name)?;
         let keys = &self.partitions.keys;
         let own = location.and_then(|at| own_location(&descriptor, keys, &values, &at));

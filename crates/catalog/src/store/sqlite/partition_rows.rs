@@ -16,7 +16,7 @@ use crate::model::{Parameters, StorageDescriptor, Table};
 use crate::partition::{
     Partition, PartitionInput, PartitionKey, canonical_key, identity_key, is_below, spellings,
 };
-use crate::store::table_rules::{own_location, partition_location};
+use crate::store::table_rules::{own_location, partition_descriptor, partition_location};
 
 /// A table whose partitions a change concerns.
 pub(super) struct Target {
@@ -51,27 +51,19 @@ impl Write<'_> {
             storage_descriptor: given,
             parameters,
         } = input;
-        let base = target.table.storage_descriptor.location.clone();
         let location = partition_location(&target.table, location, given.as_deref())?;
         let text = match &given {
             // The common case costs no more than a look-up of an empty text.
             None => String::new(),
-            Some(given) => serde_json::to_string(&StorageDescriptor {
-                location: base.clone(),
-                ..(**given).clone()
-            })?,
+            Some(given) => {
+                serde_json::to_string(&partition_descriptor(&target.table, Some(given)))?
+            }
         };
         let known = target.descriptors.get(&text).cloned();
         let (descriptor_id, storage_descriptor) = match known {
             Some(known) => known,
             None => {
-                let mut descriptor = match given {
-                    None => target.table.storage_descriptor.clone(),
-                    Some(given) => StorageDescriptor {
-                        location: base,
-                        ..(*given).clone()
-                    },
-                };
+                let mut descriptor = partition_descriptor(&target.table, given.as_deref());
                 normalize_storage(&mut descriptor, &target.table.name)?;
                 let stored = self.descriptor(target, descriptor)?;
                 target.descriptors.insert(text, stored.clone());
