@@ -22,7 +22,7 @@ FOREVER = (
 )
 
 
-@shows("wrong password is an error")
+@shows("error for a wrong password")
 def test_wrong_password_fails_when_connecting(adbc, connect):
     admin = connect(autocommit=True)
     admin.execute("CREATE USER pyflier WITH PASSWORD 'a secret phrase'")
@@ -32,7 +32,7 @@ def test_wrong_password_fails_when_connecting(adbc, connect):
     admin.execute("DROP USER pyflier")
 
 
-@shows("connection over verified TLS")
+@shows("TLS with certificate verification")
 @shows("user and password")
 @shows("query")
 def test_rows_come_as_python_values(adbc):
@@ -70,7 +70,7 @@ def test_certificate_logs_in(demo, identity):
     assert who(demo, **certificate) == ("analyst",)
 
 
-@shows("result as Arrow")
+@shows("result as Arrow data")
 def test_result_is_an_arrow_table(adbc, connect):
     table = adbc().execute("SELECT order_id, total, order_date FROM curated.orders").fetch_arrow_table()
     assert table.num_rows == connect(autocommit=True).execute("SELECT count(*) FROM curated.orders").fetchone()[0]
@@ -87,7 +87,7 @@ def test_nested_types_arrive_as_they_are(adbc):
     assert "city" in table.column("shipping").to_pylist()[0]["address"]
 
 
-@shows("result in pieces")
+@shows("reading a result in pieces")
 def test_result_streams(adbc):
     cursor = adbc().execute(
         "SELECT a.x FROM generate_series(1, 1000000) a(x), generate_series(1, 1000000) b(y)"
@@ -110,7 +110,7 @@ def test_parameters_are_typed(adbc):
         connection.execute(sql, (datetime.date(2024, 5, 5), "many", Decimal("1.00"))).fetchone()
 
 
-@shows("many rows of parameters")
+@shows("several rows of parameters")
 def test_rows_of_parameters_give_results_one_after_the_other(adbc):
     given = pa.record_batch([pa.array([1, 2, 3], pa.int64())], names=["0"])
     table = adbc().execute("SELECT ? * 10 AS tens", given).fetch_arrow_table()
@@ -124,7 +124,7 @@ def test_executemany_runs_each_row(adbc):
     assert cursor.fetchone() == (1,)
 
 
-@shows("statement without rows")
+@shows("statement that returns no rows")
 def test_commands_are_done_when_execute_returns(adbc):
     cursor = adbc().cursor()
     cursor.execute("CREATE DATABASE flight_python")
@@ -156,7 +156,7 @@ def test_get_objects_at_every_depth(adbc, depth):
 
 
 @shows("columns")
-@shows("columns that are not granted are hidden")
+@shows("columns without a grant are hidden")
 def test_scientist_sees_three_columns(adbc):
     connection = adbc("scientist")
     objects = connection.adbc_get_objects(depth="all", db_schema_filter="curated", table_name_filter="customers")
@@ -171,7 +171,7 @@ def test_scientist_sees_three_columns(adbc):
 
 @shows("schema of a table")
 @shows("table types")
-@shows("facts of the server")
+@shows("information about the server")
 def test_table_schema_and_types_and_info(adbc):
     connection = adbc()
     schema = connection.adbc_get_table_schema("orders", db_schema_filter="curated")
@@ -195,7 +195,7 @@ def test_current_schema_is_a_session_option(adbc):
         connection.adbc_current_db_schema = "no_such_database"
 
 
-@shows("errors say what and where")
+@shows("message and position of an error")
 def test_bad_sql_says_what_and_where(adbc):
     connection = adbc()
     for sql, message in [
@@ -254,7 +254,7 @@ def test_rows_are_fetched_in_every_way(adbc):
     assert cursor.execute(sql).fetchallarrow().column("x").to_pylist() == [1, 2, 3, 4, 5]
 
 
-@shows("parameters of every type")
+@shows("parameters of all types")
 @pytest.mark.parametrize(
     ("kind", "value"),
     [
@@ -292,7 +292,7 @@ def test_statement_that_is_not_supported_says_so_when_it_is_prepared(adbc):
         adbc().execute("SELECT CAST(? AS tsvector)", ("x",))
 
 
-@shows("schema of a result without running it")
+@shows("schema of a result without execution")
 def test_schema_of_a_result_is_told_without_running(adbc):
     cursor = adbc().cursor()
     assert cursor.adbc_execute_schema(FOREVER).types == [pa.int64()]
@@ -333,7 +333,7 @@ def test_get_objects_is_filtered(adbc):
     assert {table for _, table, _ in system} >= {"queries"}
 
 
-@shows("parts of a result, read elsewhere")
+@shows("reading partitions of a result elsewhere")
 def test_partitions_are_read_by_another_connection_of_the_user(adbc):
     cursor = adbc().cursor()
     partitions, schema = cursor.adbc_execute_partitions("SELECT count(*) AS n FROM curated.products")
@@ -343,7 +343,7 @@ def test_partitions_are_read_by_another_connection_of_the_user(adbc):
     assert other.fetchone()[0] > 0
 
 
-@shows("settings of the session")
+@shows("session settings")
 def test_settings_are_session_options(adbc):
     connection = adbc()
     options = connection.adbc_connection
@@ -359,7 +359,7 @@ def test_settings_are_session_options(adbc):
     assert native.num_rows == 1
 
 
-@shows("transactions are refused, with a word on it")
+@shows("error for a transaction")
 def test_autocommit_cannot_be_switched_off(adbc, demo):
     ca = Path(demo["tls"]["ca_file"]).read_text()
     options = {
@@ -373,7 +373,7 @@ def test_autocommit_cannot_be_switched_off(adbc, demo):
     connection.close()
 
 
-@shows("SQLSTATE of an error can be read")
+@shows("SQLSTATE of an error")
 def test_errors_have_details_for_programs(adbc):
     with pytest.raises(flightsql.Error) as failed:
         adbc().execute("SELECT * FROM curated.absent").fetchone()

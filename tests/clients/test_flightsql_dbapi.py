@@ -52,7 +52,7 @@ def test_token_logs_in(demo, identity):
 
 @shows("client certificate")
 @pytest.mark.xfail(
-    strict=True, reason="without a password or a token it sends a bearer token of its own, \"None\"; give it a token of the same user too"
+    strict=True, reason="without a password or a token, it sends the bearer token \"None\"; also pass a token of the same user"
 )
 def test_certificate_logs_in(demo, identity):
     client = client_by(
@@ -64,7 +64,7 @@ def test_certificate_logs_in(demo, identity):
         assert connection.execute("SELECT current_user").fetchone() == ["analyst"]
 
 
-@shows("connection over verified TLS")
+@shows("TLS with certificate verification")
 @shows("user and password")
 @shows("query")
 def test_rows_come_as_python_values(connection):
@@ -82,21 +82,21 @@ def test_rows_come_as_python_values(connection):
     assert cursor.fetchmany(2) == [[1], [2]] and cursor.fetchall() == [[3], [4], [5]]
 
 
-@shows("wrong password is an error")
+@shows("error for a wrong password")
 def test_wrong_password_is_an_error(demo):
     with pytest.raises(flight.FlightUnauthenticatedError, match="password authentication failed"):
         client_of(demo, "nobody_dbapi", "wrong")
 
 
-@shows("result as Arrow")
+@shows("result as Arrow data")
 def test_client_gives_arrow(client):
     table = read(client, client.execute("SELECT total, order_date FROM curated.orders LIMIT 3"))
     assert table.num_rows == 3 and table.schema.types == [pa.decimal128(10, 2), pa.date32()]
 
 
-@shows("statement without rows")
+@shows("statement that returns no rows")
 @shows("current catalog and database")
-@shows("settings of the session")
+@shows("session settings")
 def test_statements_without_rows(client, connection):
     assert client.execute_update("USE curated") == 0
     assert connection.execute("SELECT count(*) FROM products").fetchone()[0] > 0
@@ -112,8 +112,8 @@ def test_prepared_statement_runs_again_and_again(client):
     assert len(counts) == 1
 
 
-@shows("parameters of every type")
-@shows("many rows of parameters")
+@shows("parameters of all types")
+@shows("several rows of parameters")
 def test_parameters_travel_as_unions(connection):
     for value in (42, 2.5, "x", True, b"\x00\xff"):
         assert connection.execute("SELECT ?", (value,)).fetchall() == [[value]]
@@ -135,20 +135,20 @@ def test_catalog_is_listed(client, connection):
     assert set(types) == {"TABLE", "VIEW", "SYSTEM TABLE"}
 
 
-@shows("keys (there are none)")
+@shows("primary and foreign keys (always empty)")
 def test_keys_are_answered_with_nothing(connection):
     assert connection.flightsql_get_primary_keys("orders", "curated") == []
     assert connection.flightsql_get_foreign_keys("orders", "curated") == []
 
 
-@shows("facts of the server")
-@shows("types of the server")
+@shows("information about the server")
+@shows("type information of the server")
 def test_server_tells_about_itself(client, connection):
     assert connection.flightsql_get_sql_info([0, 2])[0] == "Lakegate"
     assert "bigint" in read(client, client.get_xdbc_type_info(None)).column("type_name").to_pylist()
 
 
-@shows("errors say what and where")
+@shows("message and position of an error")
 def test_bad_sql_says_what(connection):
     with pytest.raises(pa.ArrowException, match='column "no_such" does not exist'):
         connection.execute("SELECT no_such FROM curated.orders")

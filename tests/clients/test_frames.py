@@ -20,7 +20,7 @@ def orders(adbc):
 @client("polars", "polars")
 class TestPolars:
     @shows("query")
-    @shows("result as Arrow")
+    @shows("result as Arrow data")
     def test_reads_a_query(self, adbc, orders):
         import polars
 
@@ -28,13 +28,13 @@ class TestPolars:
         assert frame.schema == {"customer_id": polars.String, "total": polars.Decimal(10, 2), "order_date": polars.Date}
         assert (frame.height, frame["total"].sum()) == orders
 
-    @shows("connection over verified TLS")
+    @shows("TLS with certificate verification")
     @shows("user and password")
     def test_cursor_gives_a_frame(self, adbc):
         frame = adbc("analyst").execute("SELECT current_user AS name").fetch_polars()
         assert frame["name"].to_list() == ["analyst"]
 
-    @shows("parameters of every type")
+    @shows("parameters of all types")
     def test_takes_parameters(self, adbc):
         import polars
 
@@ -53,14 +53,14 @@ class TestPolars:
         assert isinstance(frame.schema["shipping"], polars.Struct) and isinstance(frame.schema["items"], polars.List)
         assert frame["shipping"].struct.field("address").struct.field("city").null_count() == 0
 
-    @shows("result in pieces")
+    @shows("reading a result in pieces")
     def test_reads_in_pieces(self, adbc):
         import polars
 
         pieces = polars.read_database(SPENT, adbc(), iter_batches=True, batch_size=10)
         assert sum(piece.height for piece in pieces) == polars.read_database(SPENT, adbc()).height
 
-    @shows("errors say what and where")
+    @shows("message and position of an error")
     def test_errors_come_through(self, adbc):
         import polars
 
@@ -73,7 +73,7 @@ class TestPolars:
 
 @client("pandas", "pandas")
 class TestPandas:
-    @shows("connection over verified TLS")
+    @shows("TLS with certificate verification")
     @shows("user and password")
     @shows("query")
     def test_reads_a_query(self, adbc, orders):
@@ -82,7 +82,7 @@ class TestPandas:
         frame = pandas.read_sql(SPENT, adbc())
         assert (len(frame), frame["total"].sum()) == orders
 
-    @shows("result as Arrow")
+    @shows("result as Arrow data")
     def test_keeps_the_arrow_types(self, adbc):
         import pandas
         import pyarrow as pa
@@ -91,12 +91,12 @@ class TestPandas:
         types = [kind.pyarrow_dtype for kind in frame.dtypes]
         assert types == [pa.string(), pa.decimal128(10, 2), pa.date32()]
 
-    @shows("parameters of every type")
+    @shows("parameters of all types")
     def test_cursor_takes_parameters(self, adbc):
         frame = adbc().execute("SELECT ? AS number, ? AS word, ? AS share", (42, "x", 2.5)).fetch_df()
         assert frame.iloc[0].to_list() == [42, "x", 2.5]
 
-    @shows("errors say what and where")
+    @shows("message and position of an error")
     def test_errors_come_through(self, adbc):
         import pandas
 
@@ -110,14 +110,14 @@ class TestPandas:
 @client("DuckDB", "duckdb")
 class TestDuckDB:
     @shows("query")
-    @shows("result as Arrow")
+    @shows("result as Arrow data")
     def test_queries_a_result(self, adbc, orders):
         import duckdb
 
         spent = adbc().execute(SPENT).fetch_arrow_table()
         assert duckdb.execute("SELECT count(*), sum(total) FROM spent").fetchone() == orders
 
-    @shows("result in pieces")
+    @shows("reading a result in pieces")
     def test_reads_a_result_as_it_streams(self, adbc, orders):
         import duckdb
 
@@ -148,7 +148,7 @@ class TestDuckDB:
 @client("ibis", "ibis-framework")
 class TestIbis:
     @shows("query")
-    @shows("result as Arrow")
+    @shows("result as Arrow data")
     def test_expressions_over_a_result(self, adbc, orders):
         import ibis
 

@@ -81,9 +81,9 @@ def test_certificate_logs_in(demo, identity):
     assert table.to_pylist() == [{"current_user": "analyst"}]
 
 
-@shows("connection over verified TLS")
+@shows("TLS with certificate verification")
 @shows("user and password")
-@shows("wrong password is an error")
+@shows("error for a wrong password")
 @shows("query")
 def test_handshake_gives_a_bearer_token(flight_client, demo):
     header, token = flight_client.authenticate_basic_token("analyst", password_of(demo, "analyst"))
@@ -107,7 +107,7 @@ def test_set_without_a_session_says_so(flight_client, demo):
         fetch(flight_client, basic(demo, "admin"), "SET search_path = curated")
 
 
-@shows("cost of a query, with its last message")
+@shows("query cost in the last message")
 def test_cost_is_told_with_the_last_message(flight_client, demo):
     options = log_in(flight_client, demo)
     sql = "SELECT count(*), max(total) FROM curated.orders"
@@ -165,15 +165,15 @@ def test_columns_have_their_types_and_their_metadata(flight_client, demo):
     assert total.metadata[b"ARROW:FLIGHT:SQL:PRECISION"] == b"10"
 
 
-@shows("keys (there are none)")
+@shows("primary and foreign keys (always empty)")
 def test_keys_are_answered_with_nothing(flight_client, demo):
     options = log_in(flight_client, demo)
     for name in ["CommandGetPrimaryKeys", "CommandGetExportedKeys", "CommandGetImportedKeys"]:
         assert ask(flight_client, options, name, field(3, b"orders")).num_rows == 0
 
 
-@shows("facts of the server")
-@shows("types of the server")
+@shows("information about the server")
+@shows("type information of the server")
 def test_server_tells_about_itself(flight_client, demo):
     options = log_in(flight_client, demo)
     facts = {row["info_name"]: row["value"] for row in ask(flight_client, options, "CommandGetSqlInfo").to_pylist()}
@@ -182,7 +182,7 @@ def test_server_tells_about_itself(flight_client, demo):
     assert {"bigint", "decimal", "string", "timestamp"} <= set(types)
 
 
-@shows("schema of a result without running it")
+@shows("schema of a result without execution")
 def test_schema_is_told_without_running(flight_client, demo):
     options = log_in(flight_client, demo)
     schema = flight_client.get_schema(statement("SELECT random() AS r, 1::bigint AS n"), options).schema
@@ -190,7 +190,7 @@ def test_schema_is_told_without_running(flight_client, demo):
 
 
 @shows("nested types")
-@shows("result as Arrow")
+@shows("result as Arrow data")
 def test_result_is_arrow(flight_client, demo):
     sql = "SELECT order_id, shipping, items, attributes FROM raw.orders LIMIT 3"
     table, _ = fetch(flight_client, log_in(flight_client, demo), sql)
@@ -199,7 +199,7 @@ def test_result_is_arrow(flight_client, demo):
     assert pa.types.is_struct(shipping) and pa.types.is_list(items) and pa.types.is_map(attributes)
 
 
-@shows("result in pieces")
+@shows("reading a result in pieces")
 @shows("cancel")
 def test_stream_is_read_in_pieces_and_cancelled(flight_client, demo):
     options = log_in(flight_client, demo)
@@ -216,15 +216,15 @@ def test_stream_is_read_in_pieces_and_cancelled(flight_client, demo):
     assert time.monotonic() - started < 30
 
 
-@shows("errors say what and where")
+@shows("message and position of an error")
 def test_bad_sql_says_what(flight_client, demo):
     options = log_in(flight_client, demo)
     with pytest.raises(pa.ArrowException, match='relation "curated.absent" does not exist'):
         fetch(flight_client, options, "SELECT * FROM curated.absent")
 
 
-@shows("SQLSTATE of an error can be read")
-@pytest.mark.xfail(strict=True, reason="its exceptions for errors of a statement have the message alone")
+@shows("SQLSTATE of an error")
+@pytest.mark.xfail(strict=True, reason="its exceptions for statement errors contain only the message")
 def test_error_details_have_the_sqlstate(flight_client, demo):
     options = log_in(flight_client, demo)
     with pytest.raises(pa.ArrowInvalid) as failed:
@@ -232,9 +232,9 @@ def test_error_details_have_the_sqlstate(flight_client, demo):
     assert b"42601" in getattr(failed.value, "extra_info", b"")
 
 
-@shows("statement without rows")
+@shows("statement that returns no rows")
 @shows("current catalog and database")
-@shows("settings of the session")
+@shows("session settings")
 def test_use_holds_for_the_session(flight_client, demo):
     options = log_in(flight_client, demo)
     fetch(flight_client, options, "USE curated")

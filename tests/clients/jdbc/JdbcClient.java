@@ -29,9 +29,9 @@ public final class JdbcClient extends Runner {
 
     public static void main(String[] arguments) throws Exception {
         begin(arguments);
-        works("connection over verified TLS", connection -> same(1L, value(connection, "SELECT 1")));
+        works("TLS with certificate verification", connection -> same(1L, value(connection, "SELECT 1")));
         works("user and password", connection -> same("admin", value(connection, "SELECT current_user")));
-        works("wrong password is an error", connection ->
+        works("error for a wrong password", connection ->
                 fails("password authentication failed", () -> connect("nobody_jdbc", "wrong").close()));
         works("token of an identity provider", connection -> {
             try (Connection analyst = connectBy("token", token)) {
@@ -46,25 +46,25 @@ public final class JdbcClient extends Runner {
         });
         works("query", JdbcClient::rowsComeAsJavaValues);
         works("nested types", JdbcClient::nestedTypes);
-        works("result in pieces", JdbcClient::resultInPieces);
-        works("statement without rows", JdbcClient::statementsWithoutRows);
-        cannot("row limit", "setMaxRows counts the rows of each batch by itself, so that a result of several is not cut; use LIMIT",
+        works("reading a result in pieces", JdbcClient::resultInPieces);
+        works("statement that returns no rows", JdbcClient::statementsWithoutRows);
+        cannot("row limit", "setMaxRows counts the rows of each batch separately, so a result of several batches is not limited; use LIMIT",
                 JdbcClient::rowLimit);
-        works("errors say what and where", JdbcClient::errorsSayWhat);
-        works("SQLSTATE of an error can be read", JdbcClient::sqlstateIsInTheCause);
+        works("message and position of an error", JdbcClient::errorsSayWhat);
+        works("SQLSTATE of an error", JdbcClient::sqlstateIsInTheCause);
         works("cancel", JdbcClient::cancelFromAnotherThread);
         works("timeout", JdbcClient::timeoutEndsTheQuery);
         works("prepared statement", JdbcClient::preparedStatement);
-        works("schema of a result without running it", connection -> {
+        works("schema of a result without execution", connection -> {
             try (PreparedStatement prepared = connection.prepareStatement(FOREVER)) {
                 same(Types.BIGINT, prepared.getMetaData().getColumnType(1));
             }
         });
-        works("parameters of every type", JdbcClient::parametersOfEveryType);
-        cannot("many rows of parameters",
-                "executeBatch is for updates, and there is no INSERT yet; of a query it gives no rows",
+        works("parameters of all types", JdbcClient::parametersOfEveryType);
+        cannot("several rows of parameters",
+                "executeBatch is for updates, and INSERT is not supported yet; for a query, it returns no rows",
                 connection -> same(2, batchOfQueries(connection).length));
-        cannot("batch of statements", "the driver does not have Statement.addBatch", connection -> {
+        cannot("batch of statements", "the driver does not implement Statement.addBatch", connection -> {
             Statement statement = connection.createStatement();
             statement.addBatch("CREATE DATABASE jdbc_batch");
             statement.executeBatch();
@@ -73,22 +73,22 @@ public final class JdbcClient extends Runner {
         works("columns", JdbcClient::columns);
         works("table types", connection -> same(
                 Set.of("TABLE", "VIEW", "SYSTEM TABLE"), column(connection.getMetaData().getTableTypes(), "TABLE_TYPE")));
-        works("keys (there are none)", JdbcClient::keys);
-        cannot("types of the server", "the driver answers getTypeInfo by itself, with nothing", connection ->
+        works("primary and foreign keys (always empty)", JdbcClient::keys);
+        cannot("type information of the server", "the driver answers getTypeInfo itself, with an empty result", connection ->
                 holds(column(connection.getMetaData().getTypeInfo(), "TYPE_NAME"), "bigint"));
-        works("facts of the server", JdbcClient::factsOfTheServer);
-        works("columns that are not granted are hidden", JdbcClient::scientistSeesThreeColumns);
+        works("information about the server", JdbcClient::factsOfTheServer);
+        works("columns without a grant are hidden", JdbcClient::scientistSeesThreeColumns);
         works("current catalog and database", JdbcClient::useHolds);
-        cannot("setSchema", "the driver keeps the name to itself; use the statement USE", connection -> {
+        cannot("setSchema", "the driver does not send the name to the server; use the statement USE", connection -> {
             connection.setSchema("curated");
             value(connection, "SELECT count(*) FROM products");
         });
-        works("settings of the session", connection -> {
+        works("session settings", connection -> {
             run(connection, "SET statement_timeout = '30s'");
             same("30s", value(connection, "SHOW statement_timeout"));
         });
-        cannot("transactions are refused, with a word on it",
-                "the driver's setAutoCommit(false), commit and rollback do nothing, without a word", connection ->
+        cannot("error for a transaction",
+                "the driver's setAutoCommit(false), commit and rollback do nothing and raise no error", connection ->
                         fails("transaction", () -> connection.setAutoCommit(false)));
         works("DBeaver's calls", JdbcClient::asDBeaver);
         end();

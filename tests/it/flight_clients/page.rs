@@ -24,40 +24,40 @@ const CLIENTS: [&str; 10] = [
 
 /// The rows, in their order.
 const CAPABILITIES: [&str; 36] = [
-    "connection over verified TLS",
+    "TLS with certificate verification",
     "user and password",
-    "wrong password is an error",
+    "error for a wrong password",
     "token of an identity provider",
     "client certificate",
     "query",
-    "result as Arrow",
+    "result as Arrow data",
     "nested types",
-    "result in pieces",
-    "parts of a result, read elsewhere",
+    "reading a result in pieces",
+    "reading partitions of a result elsewhere",
     "row limit",
-    "statement without rows",
+    "statement that returns no rows",
     "batch of statements",
-    "errors say what and where",
-    "SQLSTATE of an error can be read",
+    "message and position of an error",
+    "SQLSTATE of an error",
     "cancel",
     "timeout",
-    "cost of a query, with its last message",
+    "query cost in the last message",
     "prepared statement",
-    "parameters of every type",
-    "many rows of parameters",
-    "schema of a result without running it",
+    "parameters of all types",
+    "several rows of parameters",
+    "schema of a result without execution",
     "catalogs, databases, tables",
     "columns",
-    "columns that are not granted are hidden",
+    "columns without a grant are hidden",
     "table types",
     "schema of a table",
-    "keys (there are none)",
-    "types of the server",
-    "facts of the server",
+    "primary and foreign keys (always empty)",
+    "type information of the server",
+    "information about the server",
     "current catalog and database",
     "setSchema",
-    "settings of the session",
-    "transactions are refused, with a word on it",
+    "session settings",
+    "error for a transaction",
     "bulk ingestion",
     "DBeaver's calls",
 ];
@@ -65,17 +65,19 @@ const CAPABILITIES: [&str; 36] = [
 const HEAD: &str = "\
 # Flight SQL clients
 
-<!-- The tests of tests/it/flight_clients compare this page with what they saw, and write it: LAKEGATE_UPDATE_DOCS=1 ./test flight_clients -->
+<!-- The tests in tests/it/flight_clients compare this page with their results, and write it: LAKEGATE_UPDATE_DOCS=1 ./test flight_clients -->
 
-What works with which client of [Arrow Flight SQL](connecting.md#arrow-flight-sql). Every entry is the outcome of a live test, which is
-run with all the others: *yes*, its test passes; *no*, it fails for a reason that is [below](#what-does-not-work-and-why). Where there is
-no entry, the client has no such call of its own, or no test. polars, pandas, DuckDB and ibis read what ADBC gives them.
+This page shows which features of [Arrow Flight SQL](connecting.md#arrow-flight-sql) work with each
+client. Every entry is the result of a test against a live server, which runs with all other tests.
+*yes*: the test passes. *no*: the test fails, for a reason under
+[Known limitations](#known-limitations). No entry: the client has no call for the feature, or there
+is no test. polars, pandas, DuckDB and ibis read the results of ADBC.
 ";
 
 /// Tests of clients run beside each other, and each writes its column.
 static FILE: Mutex<()> = Mutex::new(());
 
-const REASONS: &str = "## What does not work, and why";
+const REASONS: &str = "## Known limitations";
 
 /// One thing that a client's test saw: a line of `$LAKEGATE_SHOWN`.
 #[derive(Debug, Clone, Deserialize)]

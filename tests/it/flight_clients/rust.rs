@@ -43,11 +43,15 @@ pub async fn shown() -> Vec<Shown> {
     let mut flight = server.flight("admin").await;
 
     assert_eq!(flight.run("SELECT current_user").await.value(), "admin");
-    works(&["connection over verified TLS", "user and password", "query"]);
+    works(&[
+        "TLS with certificate verification",
+        "user and password",
+        "query",
+    ]);
     let mut anonymous = server.flight_anonymous().await;
     let refused = anonymous.handshake("nobody_at_all", "wrong").await;
     assert_eq!(refused.unwrap_err().code(), Code::Unauthenticated);
-    works(&["wrong password is an error"]);
+    works(&["error for a wrong password"]);
     anonymous.with_bearer(token);
     assert_eq!(
         anonymous.run("SELECT current_user").await.value(),
@@ -60,39 +64,36 @@ pub async fn shown() -> Vec<Shown> {
     works(&["client certificate"]);
     results(&mut flight).await;
     works(&[
-        "result as Arrow",
+        "result as Arrow data",
         "nested types",
-        "cost of a query, with its last message",
+        "query cost in the last message",
     ]);
     pieces_and_cancel(&mut flight).await;
-    works(&["result in pieces", "cancel"]);
+    works(&["reading a result in pieces", "cancel"]);
     errors(&mut flight).await;
-    works(&[
-        "errors say what and where",
-        "SQLSTATE of an error can be read",
-    ]);
+    works(&["message and position of an error", "SQLSTATE of an error"]);
     prepared(&mut flight).await;
     works(&[
         "prepared statement",
-        "parameters of every type",
-        "many rows of parameters",
+        "parameters of all types",
+        "several rows of parameters",
     ]);
     catalog(&mut flight).await;
     works(&[
         "catalogs, databases, tables",
         "columns",
         "table types",
-        "keys (there are none)",
-        "types of the server",
-        "facts of the server",
+        "primary and foreign keys (always empty)",
+        "type information of the server",
+        "information about the server",
     ]);
     session(&mut flight).await;
     works(&[
-        "statement without rows",
-        "schema of a result without running it",
+        "statement that returns no rows",
+        "schema of a result without execution",
         "current catalog and database",
-        "settings of the session",
-        "transactions are refused, with a word on it",
+        "session settings",
+        "error for a transaction",
     ]);
     ingest(&mut flight).await;
     works(&["bulk ingestion"]);
@@ -101,7 +102,7 @@ pub async fn shown() -> Vec<Shown> {
         .run("SELECT * FROM curated.customers LIMIT 1")
         .await;
     assert_eq!(customers.batches[0].num_columns(), 3);
-    works(&["columns that are not granted are hidden"]);
+    works(&["columns without a grant are hidden"]);
     shown
 }
 
