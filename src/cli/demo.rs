@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use chrono::NaiveDate;
+use lakegate_catalog::access::ScramVerifier;
 use lakegate_demo::{DEFAULT_UNTIL, DemoOptions, Outcome, demo_users};
 use lakegate_error::{Error, Result};
 use lakegate_gateway::{Login, Protocol};
@@ -14,7 +15,7 @@ use super::connection_file::{ConnectionFile, UserEntry};
 use super::credentials::{self, CREDENTIALS, READY, STATE};
 use super::password::{private_dir, random_password, write_secret_file};
 use super::serve::runtime;
-use super::server::{Server, create_administrator, verifier};
+use super::server::Server;
 use crate::config::{Config, RootConfig};
 
 #[derive(Debug, clap::Args)]
@@ -144,13 +145,21 @@ async fn register(server: &Server, options: &DemoOptions) -> Result<Vec<UserEntr
     for user in &users {
         // From a start that was interrupted a user may be there with a password that nobody knows.
         control
-            .create_user(&user.name, verifier(&user.password).await?, true)
+            .create_user(
+                &user.name,
+                ScramVerifier::in_background(&user.password).await?,
+                true,
+            )
             .await?;
         control
-            .set_password(&user.name, verifier(&user.password).await?)
+            .set_password(
+                &user.name,
+                ScramVerifier::in_background(&user.password).await?,
+            )
             .await?;
     }
-    create_administrator(control, &admin.name, &admin.password).await?;
+    let (name, password) = (&admin.name, &admin.password);
+    server.gateway.create_administrator(name, password).await?;
     let principal = server.gateway.principal(&admin.name);
     let principal = principal.ok_or_else(|| Error::internal("the administrator was not made"))?;
     let login = Login {

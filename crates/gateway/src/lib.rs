@@ -19,13 +19,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrow::datatypes::SchemaRef;
-pub use auth::jwt::{Algorithms, Audience, Jwt, JwtConfig, JwtKeys};
-use auth::logins::Passwords;
-pub use auth::logins::{Principal, too_many_failures, wrong_certificate, wrong_password};
-pub use auth::throttle::Throttle;
+pub use auth::jwt::{Algorithms, Audience, Jwt, JwtConfig, JwtKeys, is_jwt};
+pub use auth::{ClientIdentity, Credentials, Principal, ScramAttempt, unknown_token};
+use auth::{Passwords, Throttle};
 use chrono::{DateTime, Utc};
 pub use detached::DetachedLimits;
-use lakegate_catalog::access::ScramVerifier;
 use lakegate_catalog::store::{Control, Coordinator, Metastore, Stores, WriteLog};
 use lakegate_dialect::Dialect;
 pub use lakegate_engine::CATALOG;
@@ -238,21 +236,6 @@ impl Gateway {
     /// Errors: there are no more threads.
     pub fn enforce_limits(&self) -> Result<()> {
         query::watchdog::watch(&self.running, self.max_stall)
-    }
-
-    /// The SCRAM verifier of a user; for a user that does not exist or is disabled one that no password fits, the same each time.
-    pub fn scram_verifier(&self, user: &str) -> ScramVerifier {
-        self.control.snapshot().scram_verifier(user)
-    }
-
-    /// The same, with the user that it is of.
-    pub fn scram_login(&self, user: &str) -> (ScramVerifier, Option<Principal>) {
-        let control = self.control.snapshot();
-        let known = control.users.get(user).filter(|user| !user.disabled);
-        (
-            control.scram_verifier(user),
-            known.map(|user| Principal::of(user)),
-        )
     }
 
     /// Opens a session for an authenticated user.

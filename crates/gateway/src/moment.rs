@@ -14,7 +14,7 @@ use lakegate_error::{Code, Error, Result};
 use lakegate_policy::View;
 
 use crate::Gateway;
-use crate::auth::logins::{Principal, session_is_over};
+use crate::auth::{Principal, session_is_over};
 use crate::telemetry::record::Owner;
 use crate::workgroup::WorkgroupLimits;
 

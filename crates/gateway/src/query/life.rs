@@ -15,7 +15,7 @@ use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::auth::logins::Principal;
+use crate::auth::Principal;
 use crate::query::stalled::Stalled;
 use crate::query::stream::Delivery;
 use crate::results::Payer;

@@ -6,7 +6,7 @@ use lakegate_error::{Code, Error, Result};
 use lakegate_lake::meter::QueryMeter;
 use lakegate_sql::redact;
 
-use crate::auth::logins::session_is_over;
+use crate::auth::session_is_over;
 use crate::query::life::{Query, Submission};
 use crate::session::Session;
 use crate::workgroup::{QueryResources, WorkgroupLimits};

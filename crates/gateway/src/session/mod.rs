@@ -30,7 +30,7 @@ use lakegate_engine::{CATALOG, Stop};
 use lakegate_error::{Code, Error, Result};
 use parking_lot::Mutex;
 
-use crate::auth::logins::Principal;
+use crate::auth::Principal;
 use crate::moment::Moment;
 use crate::query::kept_plan::LastSlot;
 use crate::query::life::Query;
