@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use datafusion::logical_expr::LogicalPlan;
-use lakegate_dialect::postgres::Mentions;
+use lakegate_dialect::postgres::CatalogReferences;
 use lakegate_error::Result;
 
 use crate::moment::Moment;
@@ -25,7 +25,7 @@ impl Session {
     pub(crate) async fn resolve_substrait(&self, moment: &Moment, plan: Bytes) -> Result<Planning> {
         let source = QuerySource::Substrait(plan);
         let names = ColumnNames::default();
-        self.resolve_source(moment, source, names, &Mentions::default())
+        self.resolve_source(moment, source, names, &CatalogReferences::default())
             .await
     }
 }
