@@ -23,7 +23,7 @@ use datafusion::logical_expr::LogicalPlan;
 use lakegate_engine::PlanSettings;
 use parking_lot::Mutex;
 pub(crate) use plain::plain;
-pub use run::{Attach, Follower, Run, RunReader, replay};
+pub use run::{CacheSlot, Follower, Run, RunReader, replay};
 
 /// What is asked: it decides the answer, but for the files.
 pub struct QueryKey {
@@ -220,7 +220,7 @@ impl ResultCache {
         }
         let run = Run::new(
             self.max_entry,
-            Some(Attach {
+            Some(CacheSlot {
                 cache: Arc::clone(self),
                 key: Arc::clone(key),
                 as_of,

@@ -29,7 +29,7 @@ const IN_FLIGHT: usize = 2;
 
 /// Where a run's result goes when it is whole.
 #[derive(Debug)]
-pub struct Attach {
+pub struct CacheSlot {
     pub cache: Arc<ResultCache>,
     pub key: Arc<ResultKey>,
     /// No later than the files were listed that are read.
@@ -48,7 +48,7 @@ pub struct Run {
     stop: Arc<Stop>,
     overflow: mpsc::Sender<RecordBatch>,
     overflow_reader: Mutex<Option<mpsc::Receiver<RecordBatch>>>,
-    attach: Option<Attach>,
+    slot: Option<CacheSlot>,
     bill: Mutex<Bill>,
 }
 
@@ -70,7 +70,7 @@ enum Phase {
 }
 
 impl Run {
-    pub(super) fn new(max_spool: usize, attach: Option<Attach>) -> Arc<Self> {
+    pub(super) fn new(max_spool: usize, slot: Option<CacheSlot>) -> Arc<Self> {
         let (overflow, overflow_reader) = mpsc::channel(IN_FLIGHT);
         Arc::new(Self {
             max_spool,
@@ -80,7 +80,7 @@ impl Run {
             stop: Arc::default(),
             overflow,
             overflow_reader: Mutex::new(Some(overflow_reader)),
-            attach,
+            slot,
             bill: Mutex::default(),
         })
     }
@@ -190,12 +190,12 @@ impl Run {
 
     fn keep(&self) {
         let spool = self.spool.lock();
-        if let (Some(attach), Phase::Spooling) = (&self.attach, &spool.phase) {
+        if let (Some(slot), Phase::Spooling) = (&self.slot, &spool.phase) {
             let result = CachedResult {
                 batches: spool.batches.clone(),
                 bytes: spool.bytes,
             };
-            attach.cache.keep(&attach.key, result, attach.as_of);
+            slot.cache.keep(&slot.key, result, slot.as_of);
         }
     }
 
@@ -207,8 +207,8 @@ impl Run {
     }
 
     fn detach(&self) {
-        if let Some(attach) = &self.attach {
-            attach.cache.detach(&attach.key, self);
+        if let Some(slot) = &self.slot {
+            slot.cache.detach(&slot.key, self);
         }
     }
 }
