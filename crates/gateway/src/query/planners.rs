@@ -31,8 +31,8 @@ impl Gateway {
     ) -> Result<T> {
         let limit = self.max_planning_time;
         let planning = async {
-            let place = self.planning_permits.admit(user).await;
-            let held = (place, held);
+            let permit = self.planning_permits.admit(user).await;
+            let held = (permit, held);
             self.engine.planners().plan(stop, held, work).await
         };
         tokio::select! {

@@ -329,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn places_for_others_are_a_quarter() {
+    fn permits_for_others_are_a_quarter() {
         let most = [0, 1, 2, 3, 4, 8, 1000].map(most_of_one);
         assert_eq!(most, [0, 1, 1, 2, 3, 6, 750]);
     }
