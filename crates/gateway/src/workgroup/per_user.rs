@@ -1,4 +1,4 @@
-//! Places that each user has a few of, so that one user cannot take all.
+//! A limited number of permits per user, so that one user cannot take all.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -6,12 +6,12 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// From so many users on, those without a taken place are forgotten.
+/// The number of users from which idle users are removed.
 const REMEMBERED: usize = 256;
 
 #[derive(Debug)]
 pub struct PerUser {
-    /// Of one user.
+    /// Permits of one user.
     permits: usize,
     users: Mutex<HashMap<String, Arc<Semaphore>>>,
 }
@@ -24,7 +24,8 @@ impl PerUser {
         }
     }
 
-    /// Waits for one of the user's places. `None` never comes: places are not closed.
+    /// Waits for one of the user's permits. Never returns `None`, because the semaphores are not
+    /// closed.
     pub async fn admit(&self, user: &str) -> Option<OwnedSemaphorePermit> {
         let permits = {
             let mut users = self.users.lock();
