@@ -1,5 +1,5 @@
-//! From a session's statement to a query that can be planned: the principal's view of the catalog, the
-//! limits of the workgroup, and the system tables.
+//! Name resolution: from a session's statement to a query that can be planned, with the principal's
+//! view of the catalog, the limits of the workgroup, and the system tables.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -26,10 +26,11 @@ use crate::session::catalog_source::SessionCatalog;
 use crate::telemetry::system::SystemSchema;
 
 impl Session {
-    /// Resolves a statement: makes an engine session in which it can be planned for the principal.
+    /// Resolves a statement: creates an engine session in which it can be planned for the
+    /// principal.
     ///
     /// # Errors
-    /// The workgroup is gone, disabled, or not granted; what the rewrite refuses.
+    /// The workgroup is dropped, disabled or not granted; the rewrite rejects the statement.
     pub(crate) async fn resolve(
         &self,
         moment: &Moment,
@@ -59,10 +60,10 @@ impl Session {
             .await
     }
 
-    /// The same for a source that may be a Substrait plan.
+    /// Resolves a source, which may be a Substrait plan.
     ///
-    /// `names`: of its columns. `references`: what it asks of the system catalogs by PostgreSQL's own
-    /// syntax.
+    /// `names`: the names of its columns. `references`: what it refers to in the system catalogs,
+    /// in PostgreSQL's own syntax.
     pub(crate) async fn resolve_source(
         &self,
         moment: &Moment,
@@ -136,7 +137,7 @@ impl Session {
     }
 }
 
-/// Relations of a statement, planned by themselves for the names of their columns.
+/// Plans relations of a statement by themselves, for their column names.
 struct Relations<'a> {
     session: &'a Session,
     moment: &'a Moment,
