@@ -1,4 +1,4 @@
-//! What is done beside the server: a backup, and, while it is stopped, a new password.
+//! Administration next to the server: backups and, while the server is stopped, new passwords.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -1,4 +1,5 @@
-//! `lakegate demo`: makes the demo lake, registers it through the gateway as its administrator, and serves it.
+//! `lakegate demo`: generates the demo lake, registers it through the gateway as its administrator,
+//! and serves it.
 
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
@@ -55,7 +56,7 @@ pub fn run(args: DemoArgs) -> Result<()> {
         tpcds: args.tpcds,
     };
     if generate(&options)? == Outcome::Created {
-        // Whatever was registered before belonged to other files.
+        // Earlier registrations belong to other files.
         let state = args.dir.join(STATE);
         if state.exists() {
             std::fs::remove_dir_all(&state)
@@ -80,7 +81,7 @@ pub fn run(args: DemoArgs) -> Result<()> {
 }
 
 fn generate(options: &DemoOptions) -> Result<Outcome> {
-    // A line that is drawn over on a terminal, a line a phase in a log.
+    // On a terminal, one line that is overwritten; in a log, one line per phase.
     let terminal = std::io::stderr().is_terminal();
     let mut last = ("", 0);
     let outcome = lakegate_demo::generate(options, &mut |progress| {
@@ -122,7 +123,7 @@ fn configuration(args: &DemoArgs) -> Result<Config> {
     Ok(config)
 }
 
-/// Makes the users and runs the demo's statements, once; a start that was interrupted does it again.
+/// Creates the users and runs the demo's statements, once. Repeats this after an interrupted start.
 async fn register(server: &Server, options: &DemoOptions) -> Result<Vec<UserEntry>> {
     let ready = options.dir.join(STATE).join(READY);
     if ready.exists() {
@@ -142,7 +143,7 @@ async fn register(server: &Server, options: &DemoOptions) -> Result<Vec<UserEntr
         .first()
         .ok_or_else(|| Error::internal("the demo has no users"))?;
     for user in &users {
-        // From a start that was interrupted a user may be there with a password that nobody knows.
+        // After an interrupted start, a user may exist with an unknown password.
         control
             .create_user(&user.name, verifier(&user.password).await?, true)
             .await?;
@@ -163,7 +164,7 @@ async fn register(server: &Server, options: &DemoOptions) -> Result<Vec<UserEntr
     };
     let session = server.gateway.connect(login).await?;
     for sql in lakegate_demo::setup_sql(options) {
-        // The roles are there when an earlier start was interrupted.
+        // After an interrupted start, the roles exist.
         if let Some(role) = sql.strip_prefix("CREATE ROLE ")
             && control.snapshot().roles.contains_key(role.trim())
         {

@@ -1,4 +1,4 @@
-//! The command line: `serve`, `demo`, and what an administrator does beside the server.
+//! The command line: `serve`, `demo` and administrative commands.
 
 mod admin;
 mod connection_file;
@@ -50,7 +50,7 @@ struct ConfigArgs {
     config: Option<PathBuf>,
 }
 
-/// Runs the command; the process ends with what it returns.
+/// Runs the command. The process exits with its result.
 pub fn run() -> Result<()> {
     let cli = Cli::parse();
     start_log(&cli);
@@ -76,8 +76,9 @@ fn start_log(cli: &Cli) {
     }
 }
 
-/// A panic is one line of the log. The standard hook resolves a backtrace where `RUST_BACKTRACE` asks for one, and keeps hundreds of
-/// megabytes of symbols from then on; a panic of one query must not cost the others that much.
+/// Logs a panic as one line. The standard hook resolves a backtrace if `RUST_BACKTRACE` is set, and
+/// keeps hundreds of megabytes of symbols from then on; a panic in one query must not take this
+/// memory from the others.
 fn log_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let thread = std::thread::current();

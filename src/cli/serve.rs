@@ -1,4 +1,4 @@
-//! `lakegate serve`: the user's own lake.
+//! `lakegate serve`: serves the operator's own lake.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -46,7 +46,7 @@ pub fn run(args: ServeArgs) -> Result<()> {
     })
 }
 
-/// The server's own threads: endpoints, metadata, object store IO.
+/// Creates the runtime of the server's IO threads: endpoints, metadata, object store requests.
 pub fn runtime() -> Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
