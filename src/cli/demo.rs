@@ -20,29 +20,31 @@ use crate::config::{Config, RootConfig};
 
 #[derive(Debug, clap::Args)]
 pub struct DemoArgs {
-    /// Where the lake lies; kept and reused on the next start.
+    /// Folder of the lake. It is kept and reused on the next start.
     #[arg(long, default_value = "lakegate-demo")]
     dir: PathBuf,
-    /// 1 is about a million orders.
+    /// Scale of the data: 1 is about a million orders.
     #[arg(long, default_value_t = 1.0)]
     scale: f64,
-    /// The last of the 366 days that have orders.
+    /// The last of 366 days with orders.
     #[arg(long, default_value_t = DEFAULT_UNTIL)]
     until: NaiveDate,
-    /// Add a database `tpch` of this scale factor.
+    /// Add a database `tpch` with this scale factor.
     #[arg(long)]
     tpch: Option<f64>,
-    /// Add a database `tpcds` of this scale factor.
+    /// Add a database `tpcds` with this scale factor.
     #[arg(long)]
     tpcds: Option<f64>,
-    /// 0 is any free port.
+    /// Port for PostgreSQL; 0 selects a free port.
     #[arg(long, default_value_t = 15432)]
     postgres_port: u16,
+    /// Port for Arrow Flight SQL; 0 selects a free port.
     #[arg(long, default_value_t = 32010)]
     flight_port: u16,
+    /// Port for HTTP; 0 selects a free port.
     #[arg(long, default_value_t = 8080)]
     http_port: u16,
-    /// Write how to connect into this file, once all doors accept connections.
+    /// Write connection details to this file once all endpoints accept connections.
     #[arg(long)]
     connection_file: Option<PathBuf>,
 }

@@ -20,10 +20,10 @@ use lakegate_error::Result;
     about = "A self-hosted Athena: governed, metered SQL over a data lake"
 )]
 pub struct Cli {
-    /// What is logged, such as `info` or `lakegate=debug,warn`.
+    /// Log filter, such as `info` or `lakegate=debug,warn`.
     #[arg(long, env = "LAKEGATE_LOG", default_value = "info", global = true)]
     log: String,
-    /// Log lines as JSON.
+    /// Write log lines as JSON.
     #[arg(long, env = "LAKEGATE_LOG_JSON", global = true)]
     log_json: bool,
     #[command(subcommand)]
@@ -35,11 +35,11 @@ enum Command {
     /// Serve your own lake.
     #[command(after_long_help = crate::config::reference::help())]
     Serve(serve::ServeArgs),
-    /// Make a demo lake, or take the one that is there, and serve it.
+    /// Generate a demo lake, or reuse an existing one, and serve it.
     Demo(demo::DemoArgs),
-    /// Give a user a new password while the server is stopped; made up and printed unless given.
+    /// Set a user's password while the server is stopped. Generates and prints one unless given.
     ResetPassword(admin::ResetPasswordArgs),
-    /// Copy the catalog to a file; the server may run meanwhile.
+    /// Copy the catalog to a file. The server may be running.
     Backup(admin::BackupArgs),
 }
 

@@ -13,7 +13,7 @@ use crate::config::Config;
 pub struct ServeArgs {
     #[command(flatten)]
     config: ConfigArgs,
-    /// Write how to connect into this file, once all doors accept connections.
+    /// Write connection details to this file once all endpoints accept connections.
     #[arg(long)]
     connection_file: Option<PathBuf>,
 }
