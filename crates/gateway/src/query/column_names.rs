@@ -51,6 +51,9 @@ impl ColumnNames {
 }
 
 /// Renames the columns of a batch to those of `schema`.
+///
+/// # Errors
+/// The renamed batch is not valid, which is an internal error.
 pub fn renamed(batch: RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
     if batch.schema_ref() == schema || batch.num_columns() != schema.fields().len() {
         return Ok(batch);

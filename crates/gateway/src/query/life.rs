@@ -360,6 +360,9 @@ impl Query {
 
     /// Runs one step of the query, unless the query is stopped first. The elapsed time is charged
     /// to `phase`, and the CPU time to the query.
+    ///
+    /// # Errors
+    /// The step fails, or the query is stopped.
     pub async fn step<T>(&self, phase: Phase, work: impl Future<Output = Result<T>>) -> Result<T> {
         if let Phase::Queued = phase {
             return self.queued(self.unless_stopped(work)).await;

@@ -35,6 +35,9 @@ pub(crate) async fn plan_statement(
 
 /// Casts the columns of an optimised plan to the types announced to the client. The optimizer may
 /// change a type: next to a distinct aggregate, a sum of decimals becomes a wider sum of sums.
+///
+/// # Errors
+/// The casts cannot be planned.
 pub(crate) fn with_types_of(
     planned: &LogicalPlan,
     optimized: LogicalPlan,

@@ -188,6 +188,9 @@ fn sql_type(data_type: &DataType) -> Option<ast::DataType> {
 
 /// Returns the types of a plan's parameters: the type that DataFusion infers, or else the one that
 /// the parameter is cast to (`$1::int`).
+///
+/// # Errors
+/// DataFusion infers conflicting types for a parameter.
 pub fn inferred_types(plan: &LogicalPlan) -> Result<HashMap<String, Option<DataType>>> {
     let mut types = plan.get_parameter_types().map_err(from_engine)?;
     let walked = plan.apply_with_subqueries(|node| {
@@ -267,6 +270,9 @@ pub fn untyped_parameters(
 }
 
 /// Evaluates a parameter expression of EXECUTE: a literal, possibly negated, typed or cast.
+///
+/// # Errors
+/// The expression is not a literal.
 pub fn literal(expr: &Expr) -> Result<ScalarValue> {
     let invalid = || {
         Error::invalid(format!(

@@ -91,6 +91,9 @@ impl Planning {
 
     /// Returns the plan with the final types of its columns. For a UNION, the planner knows only
     /// the types of the first SELECT.
+    ///
+    /// # Errors
+    /// Types do not match; a parameter has no type.
     pub fn analyzed(&self, plan: &LogicalPlan) -> Result<LogicalPlan> {
         self.state
             .analyzer()

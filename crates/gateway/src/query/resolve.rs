@@ -64,6 +64,9 @@ impl Session {
     ///
     /// `names`: the names of its columns. `references`: what it refers to in the system catalogs,
     /// in PostgreSQL's own syntax.
+    ///
+    /// # Errors
+    /// The workgroup is dropped, disabled or not granted; the catalog cannot be read.
     pub(crate) async fn resolve_source(
         &self,
         moment: &Moment,

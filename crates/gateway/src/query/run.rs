@@ -108,6 +108,9 @@ impl Session {
     }
 
     /// Submits a resolved query. From now on it is in the history and can be cancelled.
+    ///
+    /// # Errors
+    /// The server is shutting down; the session is over.
     pub(crate) fn query_context(&self, text: &str, planning: Planning) -> Result<QueryContext> {
         let settings = self.settings();
         let staleness = settings.staleness().min(planning.limits.max_staleness);
@@ -177,6 +180,9 @@ impl QueryContext {
     }
 
     /// Plans a query and binds it to the files that it will read.
+    ///
+    /// # Errors
+    /// Planning fails; the files cannot be listed.
     pub async fn snapshot(&self, parameters: &[ScalarValue]) -> Result<SnapshotPlan> {
         let pruned_plan = self.pruned(None, parameters).await?;
         pruned_plan.list(&self.planning.lake).await
@@ -193,6 +199,10 @@ impl QueryContext {
             .map_err(from_engine)
     }
 
+    /// Makes the physical plan on a planner thread.
+    ///
+    /// # Errors
+    /// Planning fails or takes too long.
     pub async fn physical(&self, snapshot: &LogicalPlan) -> Result<Arc<dyn ExecutionPlan>> {
         let (context, snapshot) = (self.clone(), snapshot.clone());
         let planning = async move {
@@ -203,6 +213,10 @@ impl QueryContext {
     }
 
     /// Runs a query and returns a stream of its rows. The query ends when the stream does.
+    ///
+    /// # Errors
+    /// Planning fails; the columns differ from `expected`; only stored results are allowed and
+    /// there is none; the server is shutting down. Later errors are part of the stream.
     pub async fn run(
         self,
         planned: Option<LogicalPlan>,
@@ -359,6 +373,9 @@ impl QueryContext {
     }
 
     /// Executes a plan on the caller's runtime.
+    ///
+    /// # Errors
+    /// The plan cannot be started. Later errors are part of the stream.
     pub fn execute(
         &self,
         plan: &Arc<dyn ExecutionPlan>,

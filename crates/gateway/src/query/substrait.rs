@@ -23,6 +23,9 @@ pub fn substrait_versions() -> Option<(String, String)> {
 
 impl Session {
     /// Resolves a Substrait plan; see [`Session::resolve`].
+    ///
+    /// # Errors
+    /// As of [`Session::resolve`].
     pub(crate) async fn resolve_substrait(&self, moment: &Moment, plan: Bytes) -> Result<Planning> {
         let source = QuerySource::Substrait(plan);
         let names = ColumnNames::default();

@@ -54,6 +54,10 @@ impl CatalogSource for SessionCatalog {
 }
 
 impl SessionCatalog {
+    /// Collects the visible part of the catalog, with the details in `needs`.
+    ///
+    /// # Errors
+    /// The catalog cannot be read.
     pub(crate) async fn collect(&self, needs: &Needs) -> Result<VisibleCatalog> {
         let access = self.moment.access();
         let mut databases = Vec::new();

@@ -176,6 +176,10 @@ impl Drop for Fetching {
 }
 
 impl Cursors {
+    /// Adds a cursor.
+    ///
+    /// # Errors
+    /// The name is taken; too many cursors are open.
     pub fn open(&mut self, name: &str, cursor: Arc<Cursor>) -> Result<()> {
         if self.open.contains_key(name) {
             return Err(Error::new(
@@ -193,6 +197,10 @@ impl Cursors {
         Ok(())
     }
 
+    /// Returns the cursor of this name.
+    ///
+    /// # Errors
+    /// The cursor does not exist.
     pub fn get(&self, name: &str) -> Result<Arc<Cursor>> {
         self.open.get(name).cloned().ok_or_else(|| {
             Error::new(
@@ -203,6 +211,9 @@ impl Cursors {
     }
 
     /// Closes a cursor, or all for `None`.
+    ///
+    /// # Errors
+    /// The cursor does not exist.
     pub fn close(&mut self, name: Option<&str>) -> Result<()> {
         match name {
             None => self.open.clear(),

@@ -38,6 +38,9 @@ pub struct Relation {
 
 impl Session {
     /// Returns the names of the databases that match the LIKE pattern.
+    ///
+    /// # Errors
+    /// The session is over; the catalog cannot be read.
     pub async fn databases(&self, pattern: Option<&str>) -> Result<Vec<String>> {
         let catalog = self.catalog(&Needs::default()).await?;
         Ok(catalog
@@ -49,6 +52,9 @@ impl Session {
     }
 
     /// Returns the tables and views that match the filter.
+    ///
+    /// # Errors
+    /// The session is over; the catalog cannot be read.
     pub async fn relations(&self, filter: &RelationFilter) -> Result<Vec<Relation>> {
         let mut catalog = self.catalog(&Needs::default()).await?;
         if filter.columns {

@@ -83,6 +83,10 @@ impl Drop for Session {
 }
 
 impl Session {
+    /// Opens a session with the settings of a login.
+    ///
+    /// # Errors
+    /// The session of the principal is over.
     pub(crate) fn open(
         gateway: Arc<Gateway>,
         login: &Login<'_>,
@@ -151,6 +155,10 @@ impl Session {
             .collect()
     }
 
+    /// Sets the search path to the database of a login, unless that is the catalog itself.
+    ///
+    /// # Errors
+    /// The database does not exist or is not visible to the user.
     pub(crate) async fn use_database_of_login(&self, database: Option<&str>) -> Result<()> {
         let Some(name) = database
             .map(str::to_lowercase)

@@ -21,6 +21,10 @@ const MAX_PREPARED: usize = 10_000;
 
 impl Session {
     /// Runs PREPARE.
+    ///
+    /// # Errors
+    /// The name is taken; too many statements are prepared, or they take too much memory; preparing
+    /// the statement fails.
     pub(super) async fn prepare_named(&self, prepare: &sql::Prepare) -> Result<Execution> {
         {
             let state = self.state.lock();
@@ -101,6 +105,10 @@ impl Session {
     }
 
     /// Runs DECLARE CURSOR: starts its query.
+    ///
+    /// # Errors
+    /// No transaction block is open and the cursor is not WITH HOLD; the query fails; the name is
+    /// taken; too many cursors are open.
     pub(super) async fn declare(
         &self,
         moment: &Moment,
@@ -121,6 +129,10 @@ impl Session {
     }
 
     /// Runs FETCH.
+    ///
+    /// # Errors
+    /// The cursor does not exist; the direction is not forward; an earlier FETCH is still being
+    /// read.
     pub(super) fn fetch(&self, fetch: &sql::Fetch) -> Result<Execution> {
         let cursor = self.cursor(&fetch.name)?;
         let count = forward(fetch.direction)?;

@@ -18,6 +18,9 @@ use crate::session::{Session, is_built_in};
 impl Session {
     /// Runs COMMIT, ROLLBACK and ROLLBACK TO, which a failed block accepts too. Returns `None` for
     /// other statements.
+    ///
+    /// # Errors
+    /// ROLLBACK TO outside of a block, or to an unknown savepoint.
     pub(super) fn end_of_block(&self, statement: &Statement) -> Result<Option<Execution>> {
         let mut guard = self.state.lock();
         let state = &mut *guard;
@@ -188,6 +191,10 @@ impl Session {
         ))
     }
 
+    /// Runs USE.
+    ///
+    /// # Errors
+    /// The database does not exist or is not visible to the user.
     pub(super) async fn use_database(&self, moment: &Moment, name: &str) -> Result<Execution> {
         if !is_built_in(name) {
             moment.view.require_database(name).await?;
@@ -196,6 +203,10 @@ impl Session {
         Ok(command("USE"))
     }
 
+    /// Runs KILL.
+    ///
+    /// # Errors
+    /// The query is not running, or the user may not kill it; it is committing.
     pub(super) fn kill(&self, moment: &Moment, query_id: &str) -> Result<Execution> {
         let query = Uuid::parse_str(query_id.trim())
             .ok()

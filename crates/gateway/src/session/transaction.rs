@@ -135,6 +135,10 @@ impl Transaction {
         })
     }
 
+    /// Adds a savepoint.
+    ///
+    /// # Errors
+    /// No block is open, or it has too many savepoints.
     pub fn savepoint(&mut self, name: String, settings: &Settings) -> Result<()> {
         let savepoints = &mut self.block("SAVEPOINT")?.savepoints;
         if savepoints.len() >= MAX_SAVEPOINTS {
@@ -148,6 +152,10 @@ impl Transaction {
         Ok(())
     }
 
+    /// Removes a savepoint and all later ones.
+    ///
+    /// # Errors
+    /// No block is open; the savepoint does not exist.
     pub fn release(&mut self, name: &str) -> Result<()> {
         let block = self.block("RELEASE SAVEPOINT")?;
         let at = find(&block.savepoints, name)?;
@@ -156,6 +164,9 @@ impl Transaction {
     }
 
     /// Restores the settings of a savepoint, which is kept. A failed block becomes usable again.
+    ///
+    /// # Errors
+    /// No block is open; the savepoint does not exist.
     pub fn rollback_to(&mut self, name: &str, settings: &mut Settings) -> Result<()> {
         let block = self.block("ROLLBACK TO SAVEPOINT")?;
         let at = find(&block.savepoints, name)?;

@@ -170,6 +170,9 @@ impl HistoryStore {
 
     /// Returns queries before a position of the history, newest first: at most `limit`, and none
     /// after [`PAGE_BYTES`] are exceeded.
+    ///
+    /// # Errors
+    /// The database cannot be read.
     pub(super) fn page(
         &self,
         owner: Option<&Owner>,

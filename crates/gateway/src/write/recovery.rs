@@ -34,6 +34,9 @@ impl Gateway {
     }
 
     /// Deletes the files of an uncommitted write, and ends it.
+    ///
+    /// # Errors
+    /// The files cannot be deleted; the catalog cannot be read or written.
     pub(super) async fn clear_write(&self, id: WriteId) -> Result<()> {
         let open = self.write_log.unfinished_writes().await?;
         if let Some(write) = open.iter().find(|write| write.id == id) {
