@@ -4,7 +4,7 @@
 //! ```text
 //!  endpoint ─▶ Runs ─ handle ─▶ Run ─▶ Executions ─▶ Session
 //!                │               └──▶ ResultWriter ─▶ StoredResult ─▶ memory, or a spilled file
-//!                │                        └ Account ─▶ Quota: limits per result, per user, in total
+//!                │                        └ Account ─▶ Quota: limits per result, user, total
 //!                ├ Registry       tickets, prepared statements
 //!                └ TokenSessions  bearer tokens, cookies        all swept by one task
 //! ```

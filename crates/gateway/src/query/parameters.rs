@@ -269,7 +269,8 @@ pub fn untyped_parameters(
     (0..count).filter(|index| !known(*index)).collect()
 }
 
-/// Evaluates a parameter expression of EXECUTE: a literal, possibly negated, typed or cast.
+/// Evaluates a parameter expression of EXECUTE: a literal, possibly negated or in parentheses, or a
+/// typed string such as `DATE '2025-01-31'`.
 ///
 /// # Errors
 /// The expression is not a literal.

@@ -1,8 +1,9 @@
 //! A write: takes a stream of batches and commits them.
 //!
 //! ```text
-//!  batches ─▶ PartitionedWriter, on the query threads ─▶ commit ─▶ the files of a replaced table are
-//!                 │                                                 deleted once no query reads them
+//!  batches ─▶ PartitionedWriter, on the query threads ─▶ commit ─▶ the files of a replaced
+//!                 │                                                 table are deleted once
+//!                 │                                                 no query reads them
 //!                 └─ error, cancelled: the files are deleted ─▶ the write ends
 //! ```
 //!
