@@ -4,7 +4,7 @@
 //! ```text
 //!  resident ≥ 50 % of the limit    the allocator is made to return freed memory
 //!  resident ≥ 90 % of the limit    new lake queries wait briefly, then are refused if others run
-//!  resident ≥ 95 % of the limit    the query that holds most of the pool is cancelled, and then the next
+//!  resident ≥ 95 % of the limit    the query that holds most of the pool is cancelled, then the next
 //! ```
 //!
 //! The allocator keeps freed memory for a second, and longer until a thread makes it look for pages

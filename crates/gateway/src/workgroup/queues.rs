@@ -25,7 +25,7 @@ pub enum Queue {
     /// Queries over system tables only. They have a queue of their own, so that `system.queries`
     /// can still be read when the server is full.
     System,
-    /// Writes of rows. They have a queue of their own, because the client decides how long one takes.
+    /// Writes of rows. They have a queue of their own, because clients decide how long they take.
     Write,
 }
 
