@@ -9,7 +9,7 @@ use super::password::write_secret_file;
 
 /// The file of credentials, in the lake's folder.
 pub const CREDENTIALS: &str = "credentials.json";
-/// The state directory, in the lake's folder, where queries cannot read.
+/// The state directory, in the lake's folder. Queries cannot read it.
 pub const STATE: &str = ".lakegate";
 /// A file in the state directory. If it exists, the lake is registered and its users are created.
 pub const READY: &str = "demo-ready";

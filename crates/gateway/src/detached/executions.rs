@@ -97,7 +97,8 @@ impl Executions {
     ///
     /// # Errors
     ///
-    /// The first execution fails before its first row. Later errors are part of the stream.
+    /// The first execution fails before its first row, or any execution of a command fails. Later
+    /// errors are part of the stream.
     pub async fn run(&self) -> Result<Started> {
         let usage = Arc::new(UsageTotal::default());
         let Some((first, rest)) = self.rows.split_first() else {

@@ -1,4 +1,4 @@
-//! The column names of a query's result: columns that the query does not name get the name of the
+//! The column names of a query's result: columns that the query does not name are named as in the
 //! session's dialect, and names may repeat.
 //!
 //! The engine requires distinct names in a SELECT list and names expressions by their own text. So

@@ -150,7 +150,7 @@ async fn analyze_plan(
     let run = PlanRun::new(Arc::clone(&unwanted.0), held);
     let (running, physical) = (context.clone(), Arc::clone(physical));
     let counting = async move {
-        // Started on the query threads too, because some operators begin to work here.
+        // Executed on the query threads too, because some operators begin to work here.
         running
             .execute(&physical, run)?
             .try_fold(0, |rows, batch| async move {

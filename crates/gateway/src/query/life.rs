@@ -590,7 +590,7 @@ impl Payer for Query {
     }
 }
 
-/// A query in a queue. Dropping it ends the wait, also when the query gives up.
+/// A query in a queue. Dropping it ends the wait, also if the query gives up.
 struct Queued<'a>(&'a Query);
 
 impl Drop for Queued<'_> {

@@ -193,7 +193,7 @@ fn watch(gateway: &Weak<Gateway>) {
 impl Gateway {
     /// Cancels the query that holds most of the pool, apart from those in `but`. If memory grows
     /// and no query holds much of the pool, cancels the query with the most CPU time, because the
-    /// growth is outside of the pool.
+    /// growth is outside of the pool. Cancels nothing while the trend is [`Trend::Rests`].
     fn cancel_largest(&self, resident: u64, trend: Trend, but: &HashSet<Uuid>) -> Option<Uuid> {
         let limit = self.memory.limit;
         let much = usize::try_from(limit / STEPS).unwrap_or(usize::MAX);

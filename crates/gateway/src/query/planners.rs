@@ -65,7 +65,7 @@ impl Gateway {
     }
 }
 
-/// The maximum length, in bytes, of a text that does not parse in the history.
+/// The maximum number of bytes that the history shows of a text that does not parse.
 const SHOWN_BYTES: usize = 64 * 1024;
 
 /// Planning work that belongs to no query is recorded in the history if it takes longer than this,

@@ -125,7 +125,7 @@ impl Session {
         }))
     }
 
-    /// The principal that the session was opened for.
+    /// Returns the principal that the session was opened for.
     pub(crate) fn principal(&self) -> &Principal {
         &self.principal
     }

@@ -57,8 +57,8 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    /// Prepares a statement without parameters that runs without being described first, so that it
-    /// is planned only once.
+    /// Wraps a statement without parameters that runs without being described first, so that it is
+    /// planned only once.
     pub fn undescribed(parsed: Parsed) -> Self {
         Self::of(QuerySource::Sql(parsed))
     }

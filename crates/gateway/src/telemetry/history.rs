@@ -32,7 +32,7 @@ impl History {
     /// Opens the history database.
     ///
     /// # Errors
-    /// The database cannot be opened, is in use, or was written by a newer version.
+    /// The database cannot be opened, is locked, or was written by a newer version.
     pub fn open(file: &Path, retention: Duration) -> Result<Arc<Self>> {
         let store = Arc::new(HistoryStore::open(file, retention)?);
         let writer = Writer::start(Arc::clone(&store))?;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// The number of users from which idle users are removed.
+/// The number of tracked users at which idle ones are removed.
 const REMEMBERED: usize = 256;
 
 #[derive(Debug)]
