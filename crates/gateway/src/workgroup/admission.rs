@@ -291,7 +291,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_user_does_not_take_all_places() {
+    async fn one_user_does_not_take_all_permits() {
         let admission = admission(3, 10, 2);
         let ann = admission.admit("ann").await.unwrap();
         let _ann = admission.admit("ann").await.unwrap();
@@ -303,7 +303,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn free_place_goes_to_the_user_of_whom_the_fewest_run() {
+    async fn free_permit_goes_to_the_user_of_whom_the_fewest_run() {
         let admission = admission(2, 10, 2);
         let ann = admission.admit("ann").await.unwrap();
         let other = admission.admit("ann").await.unwrap();
