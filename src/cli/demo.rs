@@ -1,4 +1,5 @@
-//! `lakegate demo`: makes the demo lake, registers it through the gateway as its administrator, and serves it.
+//! `lakegate demo`: generates the demo lake, registers it through the gateway as its administrator,
+//! and serves it.
 
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
@@ -20,29 +21,31 @@ use crate::config::{Config, RootConfig};
 
 #[derive(Debug, clap::Args)]
 pub struct DemoArgs {
-    /// Where the lake lies; kept and reused on the next start.
+    /// Folder of the lake. It is kept and reused on the next start.
     #[arg(long, default_value = "lakegate-demo")]
     dir: PathBuf,
-    /// 1 is about a million orders.
+    /// Scale of the data: 1 is about a million orders.
     #[arg(long, default_value_t = 1.0)]
     scale: f64,
-    /// The last of the 366 days that have orders.
+    /// The last of 366 days with orders.
     #[arg(long, default_value_t = DEFAULT_UNTIL)]
     until: NaiveDate,
-    /// Add a database `tpch` of this scale factor.
+    /// Add a database `tpch` with this scale factor.
     #[arg(long)]
     tpch: Option<f64>,
-    /// Add a database `tpcds` of this scale factor.
+    /// Add a database `tpcds` with this scale factor.
     #[arg(long)]
     tpcds: Option<f64>,
-    /// 0 is any free port.
+    /// Port for PostgreSQL; 0 selects a free port.
     #[arg(long, default_value_t = 15432)]
     postgres_port: u16,
+    /// Port for Arrow Flight SQL; 0 selects a free port.
     #[arg(long, default_value_t = 32010)]
     flight_port: u16,
+    /// Port for HTTP; 0 selects a free port.
     #[arg(long, default_value_t = 8080)]
     http_port: u16,
-    /// Write how to connect into this file, once all doors accept connections.
+    /// Write connection details to this file once all endpoints accept connections.
     #[arg(long)]
     connection_file: Option<PathBuf>,
 }
@@ -56,7 +59,7 @@ pub fn run(args: DemoArgs) -> Result<()> {
         tpcds: args.tpcds,
     };
     if generate(&options)? == Outcome::Created {
-        // Whatever was registered before belonged to other files.
+        // Earlier registrations belong to other files.
         let state = args.dir.join(STATE);
         if state.exists() {
             std::fs::remove_dir_all(&state)
@@ -81,7 +84,7 @@ pub fn run(args: DemoArgs) -> Result<()> {
 }
 
 fn generate(options: &DemoOptions) -> Result<Outcome> {
-    // A line that is drawn over on a terminal, a line a phase in a log.
+    // On a terminal, one line that is overwritten; in a log, one line per phase.
     let terminal = std::io::stderr().is_terminal();
     let mut last = ("", 0);
     let outcome = lakegate_demo::generate(options, &mut |progress| {
@@ -123,7 +126,7 @@ fn configuration(args: &DemoArgs) -> Result<Config> {
     Ok(config)
 }
 
-/// Makes the users and runs the demo's statements, once; a start that was interrupted does it again.
+/// Creates the users and runs the demo's statements, once. Repeats this after an interrupted start.
 async fn register(server: &Server, options: &DemoOptions) -> Result<Vec<UserEntry>> {
     let ready = options.dir.join(STATE).join(READY);
     if ready.exists() {
@@ -143,7 +146,7 @@ async fn register(server: &Server, options: &DemoOptions) -> Result<Vec<UserEntr
         .first()
         .ok_or_else(|| Error::internal("the demo has no users"))?;
     for user in &users {
-        // From a start that was interrupted a user may be there with a password that nobody knows.
+        // After an interrupted start, a user may exist with an unknown password.
         control
             .create_user(
                 &user.name,
@@ -172,7 +175,7 @@ async fn register(server: &Server, options: &DemoOptions) -> Result<Vec<UserEntr
     };
     let session = server.gateway.connect(login).await?;
     for sql in lakegate_demo::setup_sql(options) {
-        // The roles are there when an earlier start was interrupted.
+        // After an interrupted start, the roles exist.
         if let Some(role) = sql.strip_prefix("CREATE ROLE ")
             && control.snapshot().roles.contains_key(role.trim())
         {

@@ -23,7 +23,7 @@ pub fn apart_in_relation(name: &str, place: usize) -> String {
 /// The name without its mark.
 pub fn shown(name: &str) -> &str {
     match name.rsplit_once(APART) {
-        Some((shown, told)) if told.starts_with(':') => shown,
+        Some((shown, mark)) if mark.starts_with(':') => shown,
         _ => name,
     }
 }
@@ -31,7 +31,7 @@ pub fn shown(name: &str) -> &str {
 /// Whether the name is marked as one of several equal names in a relation of FROM.
 pub fn is_apart_in_relation(name: &str) -> bool {
     name.rsplit_once(APART)
-        .is_some_and(|(_, told)| told.starts_with("::"))
+        .is_some_and(|(_, mark)| mark.starts_with("::"))
 }
 
 /// Whether the name has a mark.
