@@ -22,7 +22,7 @@ pub fn run(args: ServeArgs) -> Result<()> {
     let config = Config::load(args.config.config.as_deref(), BTreeMap::new())?;
     if config.lake.roots.is_empty() {
         return Err(Error::invalid(
-            "no lake root is configured; [[lake.roots]] names the places that tables may lie in",
+            "no lake root is configured; [[lake.roots]] names the locations that tables may have",
         ));
     }
     runtime()?.block_on(async move {
@@ -31,13 +31,13 @@ pub fn run(args: ServeArgs) -> Result<()> {
         server
             .serve(|connection| {
                 if let Some(at) = &connection.postgres {
-                    tracing::info!(host = %at.host, port = at.port, "postgres door is open");
+                    tracing::info!(host = %at.host, port = at.port, "listening for the PostgreSQL protocol");
                 }
                 if let Some(at) = &connection.flight {
-                    tracing::info!(host = %at.host, port = at.port, "flight door is open");
+                    tracing::info!(host = %at.host, port = at.port, "listening for Arrow Flight SQL");
                 }
                 if let Some(at) = &connection.http {
-                    tracing::info!(url = %at.url, "http door is open");
+                    tracing::info!(url = %at.url, "listening for HTTP");
                 }
                 args.connection_file
                     .map_or(Ok(()), |file| connection.write(&file))

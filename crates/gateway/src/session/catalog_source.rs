@@ -228,7 +228,7 @@ fn system_database(needs: &Needs) -> VisibleDatabase {
         id: QUERIES_TABLE,
         name: "queries".to_owned(),
         kind: TableKind::View,
-        comment: Some("Queries that run and that ran, with what they cost".to_owned()),
+        comment: Some("Running and finished queries with their usage".to_owned()),
         privileges: TablePrivileges {
             select: true,
             ..TablePrivileges::default()
@@ -252,7 +252,7 @@ fn system_database(needs: &Needs) -> VisibleDatabase {
     VisibleDatabase {
         id: SYSTEM_DATABASE,
         name: "system".to_owned(),
-        comment: Some("What Lakegate tells of itself".to_owned()),
+        comment: Some("What Lakegate reports about itself".to_owned()),
         can_create: false,
         tables: vec![queries],
     }

@@ -36,7 +36,7 @@ impl Session {
         }
         if matches!(parsed.statement, Statement::Copy(_)) {
             return Err(
-                Error::not_supported("COPY TO STDOUT is of the PostgreSQL protocol only")
+                Error::not_supported("COPY TO STDOUT needs the PostgreSQL protocol")
                     .with_hint("send the query by itself: its rows come as Arrow batches"),
             );
         }
