@@ -270,7 +270,7 @@ mod tests {
         let work = metered(Arc::clone(&meter), async {
             busy(PIECE);
             let task = SpawnedTask::spawn(async {
-                // Twice removed.
+                // Spawned by a spawned task.
                 SpawnedTask::spawn_blocking(|| busy(PIECE)).await.unwrap();
                 busy(PIECE);
             });
