@@ -3,9 +3,10 @@
 /// Implements methods of [`AggregateUDFImpl`](datafusion::logical_expr::AggregateUDFImpl) by
 /// calling the function in `self.inner`. The types are those that the calling module imports.
 ///
-/// - Without an argument: all methods but the accumulators of groups and moving frames.
+/// - Without an argument: everything except the accumulators of groups and moving frames.
 /// - `except accumulator`: the same without `accumulator`.
-/// - `description`: the same without the dependence on the order of rows.
+/// - `description`: the same without the dependence on the order of rows, and without
+///   `reverse_expr`, which is `Identical` otherwise.
 macro_rules! as_the_inner {
     () => {
         as_the_inner!(except accumulator);

@@ -24,10 +24,10 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use parking_lot::{Mutex, RwLock};
 
-/// Shorter work is charged when it ends, and is not visible before.
+/// Work that lasts no longer is charged when it ends, and is not visible before.
 const SHORT: Duration = Duration::from_millis(20);
 
-/// Unit of the times of other threads on Linux, whatever the kernel's own clock.
+/// Unit in which Linux reports the times of other threads, whatever the kernel's own clock.
 const TICKS_PER_SECOND: u64 = 100;
 
 /// The processor time that one query has used.

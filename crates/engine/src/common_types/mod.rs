@@ -203,7 +203,7 @@ fn without_alias(expr: &Expr) -> &Expr {
     }
 }
 
-/// Returns whether an expression consists of literals only.
+/// Returns whether an expression consists of literals and operators only.
 fn is_written(expr: &Expr) -> bool {
     match without_alias(expr) {
         Expr::Negative(expr) => is_written(expr),

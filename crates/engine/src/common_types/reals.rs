@@ -1,7 +1,7 @@
 //! A `real` and an integer are compared as doubles, as in PostgreSQL.
 //!
-//! The engine casts the integer to `real`, which has 24 bits for it, so that `16777216::real =
-//! 16777217` is true.
+//! The engine casts the integer to `real`, which has 24 bits for it, so that
+//! `16777216::real = 16777217` is true.
 
 use arrow::datatypes::DataType;
 use datafusion::common::DFSchema;

@@ -26,8 +26,8 @@ impl Row {
     }
 }
 
-/// Returns the one row of a plan, with outer columns that are columns of `outer`. `None` if the
-/// plan reads a table, or cannot be written as expressions.
+/// Returns the one row of a plan without a table, in which outer columns that `outer` has are plain
+/// columns. `None` for other plans.
 ///
 /// # Errors
 ///

@@ -157,7 +157,7 @@ impl Rewriter {
                     Expr::InSubquery(mut within) => {
                         if Place::Elsewhere.wants(&within.expr, target.rows.schema())? {
                             *within.expr = self.replace(*within.expr, target, Place::Elsewhere)?;
-                            // The subquery reads values of other subqueries in the item.
+                            // The item may read the values of its own subqueries now.
                             target.rows = target.joined.clone();
                         }
                         let rows = target.rows.schema();

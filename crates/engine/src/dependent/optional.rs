@@ -40,7 +40,7 @@ impl AnalyzerRule for OptionalValues {
         let plan = plan.transform_up_with_subqueries(|node| {
             let node =
                 node.map_expressions(|expr| expr.transform_up(|expr| optional(expr, &found)))?;
-            // The schemas of the nodes above follow.
+            // The nodes above become nullable too.
             node.map_data(LogicalPlan::recompute_schema)
         })?;
         if !found.get() {

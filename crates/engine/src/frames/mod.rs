@@ -1,7 +1,7 @@
 //! Aggregate functions over moving frames.
 //!
 //! The engine subtracts the values that leave a frame. Subtraction of floating-point numbers loses
-//! digits of the other numbers, an infinity or a NaN stays for ever, and numbers that are all equal
+//! digits of the other numbers, an infinity or a NaN stays forever, and numbers that are all equal
 //! leave a small remainder instead of 0 (`retract_batch` in `sum.rs`, `average.rs`, `variance.rs`,
 //! `covariance.rs`, `correlation.rs` and `regr.rs` of `datafusion-functions-aggregate`, 55.2). This
 //! module subtracts nothing: [`stacks`] combines a frame from its parts. Delete this when the
