@@ -64,8 +64,8 @@ fn is_of(subquery: &LogicalPlan, outer: &DFSchema) -> Result<bool> {
     Ok(columns.iter().all(|column| outer.has_column(column)))
 }
 
-/// Returns whether outer columns are read in filters alone, above which nothing depends on the rows
-/// that are there. With `as_set`, duplicate rows do not matter, so DISTINCT is allowed.
+/// Returns whether outer columns are read in filters alone, above which no operator depends on the
+/// rows that exist. With `as_set`, duplicate rows do not matter, so DISTINCT is allowed.
 fn is_filtered(plan: &LogicalPlan, as_set: bool) -> Result<bool> {
     if outer_columns(plan)?.is_empty() {
         return Ok(true);
