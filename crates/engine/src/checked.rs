@@ -288,7 +288,7 @@ impl ScalarUDFImpl for Chain {
         &self.name
     }
 
-    /// The name of the operators that the call replaces, so that columns keep their names.
+    /// Returns the name of the operators that the call replaces, so that columns keep their names.
     fn schema_name(&self, args: &[Expr]) -> Result<String> {
         let mut args = args.iter();
         let mut name = args

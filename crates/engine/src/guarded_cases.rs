@@ -51,8 +51,8 @@ impl AnalyzerRule for GuardedCases {
     }
 }
 
-/// Whether an expression other than the first condition, which is evaluated for all rows, could
-/// fail.
+/// Returns whether an expression other than the first condition, which is evaluated for all rows,
+/// could fail.
 fn guards(case: &Case) -> bool {
     let conditions = case.when_then_expr.iter().skip(1).map(|(when, _)| when);
     let branches = case.when_then_expr.iter().map(|(_, then)| then);

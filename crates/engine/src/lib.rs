@@ -381,17 +381,18 @@ impl Engine {
         Space::of(&self.runtime)
     }
 
-    /// The runtime for query plans, separate from handshakes and catalog statements.
+    /// Returns the runtime for query plans, separate from handshakes and catalog statements.
     pub fn cpu(&self) -> &CpuRuntime {
         &self.cpu
     }
 
-    /// The runtime for plans over built-in tables only, so that they do not wait for other queries.
+    /// Returns the runtime for plans over built-in tables only, so that they do not wait for other
+    /// queries.
     pub fn catalog_cpu(&self) -> &CpuRuntime {
         &self.catalog_cpu
     }
 
-    /// The threads that queries are planned on.
+    /// Returns the threads that queries are planned on.
     pub fn planners(&self) -> &Planners {
         &self.planners
     }

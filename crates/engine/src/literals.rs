@@ -15,7 +15,7 @@ const BATCH_BYTES: usize = 64 * 1024 * 1024;
 /// Bytes up to which a constant is not counted.
 const SMALL: usize = 4 * 1024;
 
-/// Rows of a batch for constants of `bytes` bytes, at most `most`.
+/// Returns the rows of a batch for constants of `bytes` bytes, at most `most`.
 fn rows(bytes: usize, most: usize) -> usize {
     match bytes {
         0 => most,
@@ -23,7 +23,8 @@ fn rows(bytes: usize, most: usize) -> usize {
     }
 }
 
-/// Rows of a batch so that a plan's constants stay within [`BATCH_BYTES`], at most `most`.
+/// Returns the rows of a batch so that a plan's constants stay within [`BATCH_BYTES`], at most
+/// `most`.
 pub(super) fn rows_of_plan(plan: &LogicalPlan, most: usize) -> Result<usize> {
     let mut bytes = 0usize;
     plan.apply_with_subqueries(|node| {
@@ -39,7 +40,7 @@ pub(super) fn rows_of_plan(plan: &LogicalPlan, most: usize) -> Result<usize> {
     Ok(rows(bytes, most))
 }
 
-/// The same for a physical plan.
+/// Returns the same for a physical plan.
 pub(super) fn rows_of_execution(plan: &Arc<dyn ExecutionPlan>, most: usize) -> Result<usize> {
     let mut bytes = 0usize;
     plan.apply(|node| {

@@ -216,8 +216,8 @@ impl Quantified {
     }
 }
 
-/// Whether DataFusion's IN compares a constant as `=` does. For some types, equal values have
-/// different bytes.
+/// Returns whether DataFusion's IN compares a constant as `=` does. For some types, equal values
+/// have different bytes.
 fn is_plain(item: &Expr) -> bool {
     match item {
         Expr::Literal(ScalarValue::Float64(Some(number)), _) => *number != 0.0 && !number.is_nan(),

@@ -30,12 +30,12 @@ impl Space {
         }
     }
 
-    /// A reservation of the pool, of no bytes yet.
+    /// Returns a reservation of the pool, of no bytes yet.
     pub fn reservation(&self, name: &str) -> MemoryReservation {
         MemoryConsumer::new(name).register(&self.pool)
     }
 
-    /// A new, empty file.
+    /// Returns a new, empty file.
     ///
     /// # Errors
     ///
@@ -44,7 +44,7 @@ impl Space {
         self.disk.create_tmp_file(name).map_err(from_engine)
     }
 
-    /// Bytes that the pool holds at most.
+    /// Returns the bytes that the pool holds at most.
     pub fn memory_limit(&self) -> usize {
         match self.pool.memory_limit() {
             MemoryLimit::Finite(bytes) => bytes,
@@ -52,17 +52,17 @@ impl Space {
         }
     }
 
-    /// Bytes of the pool that are reserved now.
+    /// Returns the bytes of the pool that are reserved now.
     pub fn reserved(&self) -> usize {
         self.pool.reserved()
     }
 
-    /// Bytes that spilled files take at most.
+    /// Returns the bytes that spilled files take at most.
     pub fn disk_limit(&self) -> u64 {
         self.disk.max_temp_directory_size()
     }
 
-    /// Bytes that spilled files take now.
+    /// Returns the bytes that spilled files take now.
     pub fn disk_used(&self) -> u64 {
         self.disk.used_disk_space()
     }

@@ -69,7 +69,7 @@ fn has_unclear_key(window: &Window) -> Result<bool> {
     Ok(found)
 }
 
-/// Whether the key compares or combines computed values.
+/// Returns whether the key compares or combines computed values.
 fn is_unclear(key: &Expr) -> bool {
     let mut found = false;
     let walked = key.apply(|part| {
@@ -87,7 +87,7 @@ fn is_unclear(key: &Expr) -> bool {
     found || walked.is_err()
 }
 
-/// Whether DataFusion knows the range of the expression, if only from its type.
+/// Returns whether DataFusion knows the range of the expression, if only from its type.
 fn is_plain(expr: &Expr) -> bool {
     match expr {
         Expr::Column(_) | Expr::Literal(..) | Expr::Placeholder(_) => true,
@@ -152,7 +152,7 @@ impl Keys {
         )
     }
 
-    /// The column for a key.
+    /// Returns the column for a key.
     fn column(&mut self, key: Expr) -> Expr {
         let place = self.0.iter().position(|known| *known == key);
         let place = place.unwrap_or_else(|| {

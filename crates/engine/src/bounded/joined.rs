@@ -83,7 +83,7 @@ impl ScalarUDFImpl for Joined {
         "||"
     }
 
-    /// The name of the operators that the call replaces, so that columns keep their names.
+    /// Returns the name of the operators that the call replaces, so that columns keep their names.
     fn schema_name(&self, args: &[Expr]) -> Result<String> {
         let names: Vec<String> = args
             .iter()

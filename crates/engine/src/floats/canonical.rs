@@ -283,7 +283,7 @@ impl ScalarUDFImpl for Canonical {
         "canonical"
     }
 
-    /// The name of the argument, so that columns keep their names.
+    /// Returns the name of the argument, so that columns keep their names.
     fn schema_name(&self, args: &[Expr]) -> Result<String> {
         let name = args.first().map(|inner| inner.schema_name().to_string());
         Ok(name.unwrap_or_default())

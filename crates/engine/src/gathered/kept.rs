@@ -149,7 +149,7 @@ pub fn given(batch: &RecordBatch) -> Result<()> {
     })
 }
 
-/// Whether a window operator works on this thread.
+/// Returns whether a window operator works on this thread.
 pub(super) fn within_window() -> bool {
     CURRENT.with_borrow(Option::is_some)
 }

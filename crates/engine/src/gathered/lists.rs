@@ -46,7 +46,8 @@ impl Held {
         self.rows = left;
     }
 
-    /// Bytes held, with the list that is built at the end: it has new views, but shares their text.
+    /// Returns the bytes held, with the list that is built at the end: it has new views, but shares
+    /// their text.
     fn bytes(&self, bytes_of_row: usize) -> usize {
         let values = self.values.saturating_mul(2);
         values

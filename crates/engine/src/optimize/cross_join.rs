@@ -34,7 +34,7 @@ pub fn guard(
     rule.rewrite(plan, config)
 }
 
-/// Whether an inner join of the plan, or of its subqueries, treats two NULLs as equal.
+/// Returns whether an inner join of the plan, or of its subqueries, treats two NULLs as equal.
 fn nulls_are_equal(plan: &LogicalPlan) -> Result<bool> {
     let mut found = false;
     plan.apply_with_subqueries(|node| {

@@ -146,7 +146,7 @@ fn is_call(call: &ScalarFunction) -> bool {
     call.func.inner().is::<Independent>()
 }
 
-/// Whether DataFusion takes some of the columns for determined by others.
+/// Returns whether DataFusion takes some of the columns for determined by others.
 fn has_dependencies(plan: &LogicalPlan) -> bool {
     !plan.schema().functional_dependencies().is_empty()
 }
@@ -244,7 +244,7 @@ pub fn of_groups(
     Ok(Transformed::yes(optimized.data))
 }
 
-/// Whether DataFusion would drop keys.
+/// Returns whether DataFusion would drop keys.
 fn loses_keys(groups: &Aggregate) -> bool {
     if !has_dependencies(&groups.input) {
         return false;

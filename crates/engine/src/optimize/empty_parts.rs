@@ -44,7 +44,7 @@ pub fn guard(
     }
 }
 
-/// The only input of a union that may have rows, if all others have none.
+/// Returns the only input of a union that may have rows, if all others have none.
 fn only_part(plan: &LogicalPlan) -> Option<&Arc<LogicalPlan>> {
     let LogicalPlan::Union(union) = plan else {
         return None;

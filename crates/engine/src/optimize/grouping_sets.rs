@@ -29,7 +29,7 @@ fn forget(node: Operator) -> Result<Transformed<Operator>> {
     with_inputs(node, [has_sets.then_some(Order::Unknown)])
 }
 
-/// Whether a set leaves a key out.
+/// Returns whether a set leaves a key out.
 fn leaves_out(aggregate: &AggregateExec) -> bool {
     let sets = aggregate.group_expr().groups();
     sets.iter()

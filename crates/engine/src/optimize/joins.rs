@@ -45,7 +45,7 @@ fn forget(node: Operator) -> Result<Transformed<Operator>> {
     with_inputs(node, orders)
 }
 
-/// The sides of which a join would claim too much: left, right.
+/// Returns the sides of which a join would claim too much: left, right.
 fn forgotten(plan: &dyn ExecutionPlan) -> Option<(bool, bool)> {
     let (join_type, left_order_is_added) = if let Some(join) = plan.downcast_ref::<HashJoinExec>() {
         let is_added =

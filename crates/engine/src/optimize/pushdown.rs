@@ -46,7 +46,7 @@ fn filters_an_aggregate_of_nothing(plan: &LogicalPlan) -> bool {
     }
 }
 
-/// Whether it has no keys, or grouping sets, one of which may be empty.
+/// Returns whether it has no keys, or grouping sets, one of which may be empty.
 fn gives_a_row_for_nothing(aggregate: &Aggregate) -> bool {
     aggregate.group_expr.is_empty()
         || aggregate

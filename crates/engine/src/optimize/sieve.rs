@@ -64,7 +64,7 @@ pub fn guard(
         .data()
 }
 
-/// Names that several columns have.
+/// Returns the names that several columns have.
 fn repeated(schema: &Schema) -> HashSet<String> {
     let mut seen = HashSet::new();
     let fields = schema.fields().iter();

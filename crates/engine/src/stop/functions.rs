@@ -238,7 +238,7 @@ impl InParts {
     }
 }
 
-/// How many of these rows one call takes, at least one.
+/// Returns how many of these rows one call takes, at least one.
 fn rows_of_part(steps: &[u64]) -> usize {
     let mut all = 0u64;
     let within = steps.iter().take_while(|row| {
@@ -255,7 +255,7 @@ fn sliced(arg: &ColumnarValue, first: usize, rows: usize) -> ColumnarValue {
     }
 }
 
-/// The number of rows; 1 if all arguments are constant.
+/// Returns the number of rows; 1 if all arguments are constant.
 fn rows(args: &ScalarFunctionArgs) -> usize {
     let is_array = |arg: &ColumnarValue| matches!(arg, ColumnarValue::Array(_));
     if args.args.iter().any(is_array) {
@@ -265,7 +265,7 @@ fn rows(args: &ScalarFunctionArgs) -> usize {
     }
 }
 
-/// Comparisons that take as long as the keys of each row's lists.
+/// Returns the comparisons that take as long as the keys of each row's lists.
 fn keys(args: &ScalarFunctionArgs) -> Result<Option<Vec<u64>>> {
     let mut steps = vec![0u64; rows(args)];
     for arg in &args.args {
@@ -283,7 +283,7 @@ fn keys(args: &ScalarFunctionArgs) -> Result<Option<Vec<u64>>> {
     Ok(Some(steps))
 }
 
-/// Comparisons of each row; `None` if the arguments are not two texts or two lists.
+/// Returns the comparisons of each row; `None` if the arguments are not two texts or two lists.
 fn products(args: &ScalarFunctionArgs) -> Result<Option<Vec<u64>>> {
     let [one, other, ..] = args.args.as_slice() else {
         return Ok(None);

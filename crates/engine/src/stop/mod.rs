@@ -56,7 +56,7 @@ impl Stop {
         reason.unwrap_or_else(|| Error::internal("work was stopped without a reason"))
     }
 
-    /// Whether the work must stop.
+    /// Returns whether the work must stop.
     pub fn is_stopped(&self) -> bool {
         self.reason.get().is_some()
     }

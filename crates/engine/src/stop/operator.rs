@@ -110,7 +110,8 @@ fn paced_input(plan: &dyn ExecutionPlan) -> Option<(usize, Arc<Pace>)> {
         .flatten()
 }
 
-/// Whether an operator evaluates an expression that may take longer for a row than reading it.
+/// Returns whether an operator evaluates an expression that may take longer for a row than reading
+/// it.
 fn may_take_long(plan: &dyn ExecutionPlan) -> bool {
     let mut long = false;
     let walked = plan.apply_expressions(&mut |root| {

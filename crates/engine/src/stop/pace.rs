@@ -71,7 +71,7 @@ impl Pace {
         }
     }
 
-    /// How many rows the operator gets now.
+    /// Returns how many rows the operator gets now.
     fn rows(&self, partition: usize) -> usize {
         let Some(partition) = self.partition(partition) else {
             return usize::MAX;
@@ -98,7 +98,7 @@ pub(super) struct Parts {
 }
 
 impl Parts {
-    /// The next part of an earlier batch, if anything is left of it.
+    /// Returns the next part of an earlier batch, if anything is left of it.
     ///
     /// # Errors
     ///
@@ -138,7 +138,7 @@ impl Parts {
     }
 }
 
-/// The same rows in their own memory.
+/// Returns the same rows in their own memory.
 pub(super) fn copied(batch: &RecordBatch) -> Result<RecordBatch> {
     if batch.num_columns() == 0 {
         return Ok(batch.clone());

@@ -127,8 +127,8 @@ fn task(context: &SessionContext, run: Arc<PlanRun>) -> Arc<TaskContext> {
     )))
 }
 
-/// How long the run of a plan continues after it was stopped. Other tasks of the thread are polled
-/// meanwhile if it yields.
+/// Returns how long the run of a plan continues after it was stopped. Other tasks of the thread are
+/// polled meanwhile if it yields.
 async fn stopped_after(context: &SessionContext, plan: Arc<dyn ExecutionPlan>) -> Duration {
     let stop = Arc::new(Stop::default());
     let (held, mut ended) = tokio::sync::oneshot::channel::<()>();

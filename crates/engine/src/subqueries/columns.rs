@@ -119,7 +119,7 @@ impl Columns<'_> {
         .data()
     }
 
-    /// Whether `x` is among the values of a subquery.
+    /// Returns whether `x` is among the values of a subquery.
     fn found(&self, x: Expr, subquery: &Subquery, input: &mut LogicalPlan) -> Result<Expr> {
         self.names.set(self.names.get() + 1);
         let alias = format!("__in_{}", self.names.get());
@@ -144,8 +144,8 @@ impl Columns<'_> {
     }
 }
 
-/// An EXISTS with the same result for all rows, in a form that DataFusion supports everywhere:
-/// `(SELECT count(*) > 0 FROM (S LIMIT 1))`.
+/// Returns an EXISTS with the same result for all rows, in a form that DataFusion supports
+/// everywhere: `(SELECT count(*) > 0 FROM (S LIMIT 1))`.
 fn any_row(subquery: Subquery, negated: bool) -> Result<Expr> {
     use datafusion::functions_aggregate::count::count_udaf;
     let rows = LogicalPlanBuilder::from(Arc::unwrap_or_clone(subquery.subquery))

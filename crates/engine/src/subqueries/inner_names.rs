@@ -82,7 +82,7 @@ fn within(mut expr: Expr, made: &Cell<usize>) -> Result<Transformed<Expr>> {
     Ok(Transformed::new_transformed(expr, plan.transformed))
 }
 
-/// The names of the values that a subquery computes.
+/// Returns the names of the values that a subquery computes.
 fn given(plan: &LogicalPlan) -> HashSet<String> {
     match plan {
         LogicalPlan::Projection(projection) => {

@@ -45,7 +45,8 @@ impl Logic<'_> {
         }
     }
 
-    /// An expression that is true where `expr` is true. Where `expr` is NULL, it may be false.
+    /// Returns an expression that is true where `expr` is true. Where `expr` is NULL, it may be
+    /// false.
     pub(super) fn truth(&self, expr: Expr) -> Result<Expr> {
         match expr {
             Expr::BinaryExpr(BinaryExpr {
@@ -102,7 +103,7 @@ impl Logic<'_> {
         }
     }
 
-    /// An expression with the same value, NULL included.
+    /// Returns an expression with the same value, NULL included.
     pub(super) fn value(&self, expr: Expr) -> Result<Expr> {
         expr.transform_up(|expr| {
             if !is_predicate(&expr) {
@@ -245,7 +246,7 @@ impl Logic<'_> {
         .data()
     }
 
-    /// Whether an expression reads no column of the current rows.
+    /// Returns whether an expression reads no column of the current rows.
     fn is_constant(&self, expr: &Expr) -> bool {
         expr.column_refs().is_empty()
     }
@@ -255,7 +256,7 @@ fn compared(x: &Expr, op: Operator, y: Expr) -> Expr {
     Expr::BinaryExpr(BinaryExpr::new(Box::new(x.clone()), op, Box::new(y)))
 }
 
-/// The column that a subquery returns.
+/// Returns the column that a subquery returns.
 fn column(subquery: &Subquery) -> Expr {
     Expr::Column(Column::from(subquery.subquery.schema().qualified_field(0)))
 }
@@ -288,8 +289,8 @@ fn subquery_of(plan: LogicalPlan, like: &Subquery) -> Subquery {
     }
 }
 
-/// One of three expressions: `some` if S has a NULL, `none` if it has none, `empty` if it has no
-/// rows. S is read once.
+/// Returns the one of three expressions: `some` if S has a NULL, `none` if it has none, `empty` if
+/// it has no rows. S is read once.
 fn by_holes(subquery: &Subquery, some: Expr, none: Expr, empty: Expr) -> Result<Expr> {
     Ok(Expr::Case(Case {
         expr: Some(Box::new(holes(subquery)?)),
@@ -323,8 +324,8 @@ fn case(found: Expr, unknown: Expr, value: bool) -> Expr {
     })
 }
 
-/// The parts of a CASE built by [`case`]: the condition for found, the condition for unknown, and
-/// the value if found.
+/// Returns the parts of a CASE built by [`case`]: the condition for found, the condition for
+/// unknown, and the value if found.
 fn three_valued(case: &Case) -> Option<(&Expr, &Expr, bool)> {
     let boolean = |expr: &Expr| match expr {
         Expr::Literal(ScalarValue::Boolean(value), _) => Some(*value),

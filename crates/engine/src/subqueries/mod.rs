@@ -91,7 +91,7 @@ fn rewritten(node: LogicalPlan, names: &Cell<usize>) -> Result<Transformed<Logic
     Ok(Transformed::yes(node))
 }
 
-/// Whether an expression is a predicate over a subquery.
+/// Returns whether an expression is a predicate over a subquery.
 fn is_predicate(expr: &Expr) -> bool {
     matches!(
         expr,

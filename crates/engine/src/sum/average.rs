@@ -45,7 +45,7 @@ pub(super) fn register(state: &mut SessionState) -> Result<()> {
     Ok(())
 }
 
-/// The number nearest to `sum / count`, except perhaps in the last bit.
+/// Returns the number nearest to `sum / count`, except perhaps in the last bit.
 fn average(sum: i128, count: u64) -> Option<f64> {
     let count = i128::from(count);
     let (whole, rest) = (sum.checked_div(count)?, sum.checked_rem(count)?);
@@ -65,7 +65,7 @@ fn is_whole(field: Option<&FieldRef>) -> bool {
     field.is_some_and(|field| matches!(field.data_type(), DataType::Int64 | DataType::Null))
 }
 
-/// The values that are not NULL.
+/// Returns the values that are not NULL.
 fn whole(columns: &[ArrayRef]) -> Result<impl Iterator<Item = i64> + '_> {
     let values = column(columns, 0)?.as_primitive_opt::<Int64Type>();
     Ok(values.into_iter().flatten().flatten())

@@ -123,8 +123,8 @@ impl Kind {
         })
     }
 
-    /// Whether a sum may overflow 128 bits. A narrower result comes from values with at most 27
-    /// digits; it would take 10^10 times as many rows as a table may have.
+    /// Returns whether a sum may overflow 128 bits. A narrower result comes from values with at
+    /// most 27 digits; it would take 10^10 times as many rows as a table may have.
     fn carries(&self) -> bool {
         self.precision == MAX_PRECISION
     }

@@ -41,7 +41,7 @@ impl Total {
     }
 }
 
-/// A column of an accumulator's state.
+/// Returns a column of an accumulator's state.
 pub(super) fn column(arrays: &[ArrayRef], index: usize) -> Result<&ArrayRef> {
     arrays
         .get(index)

@@ -245,7 +245,7 @@ impl OfTimes {
     }
 }
 
-/// The time with these parts.
+/// Returns the time with these parts.
 fn moment(parts: [i64; 5], seconds: f64) -> Result<i64, Error> {
     let [year, month, day, hour, minute] = parts;
     let wrong = || {

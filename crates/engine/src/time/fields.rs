@@ -111,7 +111,7 @@ impl FieldName {
         )
     }
 
-    /// The field of an instant. `shown` is what the clock shows at it.
+    /// Returns the field of an instant. `shown` is what the clock shows at it.
     fn value(self, instant: i64, shown: i64) -> f64 {
         let (day, time) = split(shown);
         let (year, month, date) = date_of(day);

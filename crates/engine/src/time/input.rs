@@ -41,7 +41,7 @@ pub(super) struct TimeOfText {
     signature: Signature,
 }
 
-/// Whether text is parsed as this type here.
+/// Returns whether text is parsed as this type here.
 pub(super) fn is_read(to: &DataType) -> bool {
     matches!(
         to,
@@ -64,7 +64,7 @@ impl TimeOfText {
         expressions::call(function, vec![text])
     }
 
-    /// The same text as a timestamp with other digits, if `call` parses a timestamp.
+    /// Returns the same text as a timestamp with other digits, if `call` parses a timestamp.
     pub(super) fn with_digits(call: &ScalarFunction, digits: u8) -> Option<Expr> {
         let function = call.func.inner().downcast_ref::<Self>()?;
         let [text] = call.args.as_slice() else {
