@@ -6,7 +6,7 @@
 //!
 //! ```text
 //! WHERE CASE WHEN y = 0 THEN false ELSE x / y > 1 END
-//!     became y <> 0 AND x / y > 1, which divides by zero
+//!     DataFusion: y <> 0 AND x / y > 1, which divides by zero
 //! ```
 //!
 //! The same happens to a comparison with one of the branches:

@@ -5,9 +5,9 @@
 //! `inlist_intersection` and `inlist_except`, 55.2):
 //!
 //! ```text
-//! x IN (1, 2) AND x NOT IN (3, NULL)     became x IN (1, 2); is never true
-//! x IN (a, 1) AND x IN (b, 2)            became false; is true where x = a = b
-//! NOT (x IN (1, 2) AND x IN (3, 4))      became true; is NULL where x is NULL
+//! x IN (1, 2) AND x NOT IN (3, NULL)     DataFusion: x IN (1, 2); correct: never true
+//! x IN (a, 1) AND x IN (b, 2)            DataFusion: false; correct: true where x = a = b
+//! NOT (x IN (1, 2) AND x IN (3, 4))      DataFusion: true; correct: NULL where x is NULL
 //! ```
 //!
 //! An analyzer rule wraps the tested expressions of such lists in [`Same`], so that the simplifier
@@ -17,7 +17,7 @@
 //! A second fix is for items that are wrongly taken for constants. The physical list evaluates each
 //! item over no rows, and builds a set of the items if none returns an array
 //! (`datafusion-physical-expr`, `in_list.rs`, `try_evaluate_constant_list`, 55.2). A CASE over no
-//! rows returns NULL, so `x NOT IN (27, 55, 0, CASE y WHEN y THEN x ELSE 3 END)` was never true. In
+//! rows returns NULL, so `x NOT IN (27, 55, 0, CASE y WHEN y THEN x ELSE 3 END)` is never true. In
 //! the plan that runs, such an item is wrapped in [`Same`], which returns an array: [`by_rows`].
 //! Delete this when the list checks which columns an item reads.
 

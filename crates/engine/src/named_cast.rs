@@ -79,7 +79,7 @@ impl ScalarUDFImpl for NamedCast {
         args.arg_fields.first().cloned().ok_or_else(of_nothing)
     }
 
-    /// Only the cast is left: columns keep their names during simplification.
+    /// Leaves only the cast: columns keep their names during simplification.
     fn simplify(&self, args: Vec<Expr>, _: &SimplifyContext) -> Result<ExprSimplifyResult> {
         let cast = args.into_iter().next().ok_or_else(of_nothing)?;
         Ok(ExprSimplifyResult::Simplified(cast))

@@ -2,7 +2,7 @@
 //! PostgreSQL. DataFusion's casts truncate (`arrow-cast`, 59.3).
 //!
 //! ```text
-//! CAST(1.5 AS INT)      became 1; is CAST(rounded(1.5) AS INT), 2
+//! CAST(1.5 AS INT)      DataFusion: 1; rewritten to CAST(rounded(1.5) AS INT), 2
 //! ```
 //!
 //! A cast to a decimal with fewer fractional digits rounds by itself, but not where it is compared:

@@ -55,7 +55,7 @@ pub fn is_written(data_type: &DataType) -> bool {
         )
 }
 
-/// `CAST(value AS target)` for a type that [`is_written`] here; `target` is a text type.
+/// Returns `CAST(value AS target)` for a type that [`is_written`] here; `target` is a text type.
 pub fn written(value: Expr, target: DataType) -> Expr {
     let function = Text {
         target,

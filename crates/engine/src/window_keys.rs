@@ -7,7 +7,7 @@
 //!
 //! ```text
 //! rank() OVER (PARTITION BY length(s) > 5 ORDER BY x)
-//!     was refused: "does not satisfy order requirements"
+//!     DataFusion: "does not satisfy order requirements"
 //!
 //!   Projection: s, x, rank() PARTITION BY [length(s) > 5] …
 //!     WindowAggr: rank() PARTITION BY [__window_key_0] … AS rank() PARTITION BY [length(s) > 5] …

@@ -57,7 +57,7 @@ static RANGE: Definition = Definition {
 };
 
 impl ExprPlanner for Subscripts {
-    /// An untyped NULL that is concatenated with an array is a NULL array and adds nothing. The
+    /// Plans `||` of an array and an untyped NULL, which is a NULL array and adds nothing. The
     /// engine would append it as an item.
     fn plan_binary_op(
         &self,

@@ -113,7 +113,7 @@ impl Accumulator for Lists {
     }
 }
 
-/// Bytes of the group and row numbers stored beside each value.
+/// Bytes of the group and row numbers stored with each value.
 const PLACE_BYTES: usize = 8;
 
 /// Accumulates by group.

@@ -59,7 +59,7 @@ fn condition(condition: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     })
 }
 
-/// Function calls are opaque already.
+/// Returns whether an argument is not opaque. Function calls are opaque already.
 fn is_clear(argument: &Expr) -> bool {
     !matches!(argument, Expr::ScalarFunction(_) | Expr::Literal(..))
 }

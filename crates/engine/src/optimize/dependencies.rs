@@ -16,10 +16,10 @@
 //! ```text
 //! WITH q AS (SELECT k, unnest(a) AS u
 //!            FROM (SELECT k, array_agg(v) AS a FROM t GROUP BY k) g)
-//! SELECT k, u FROM q ORDER BY k, u                      was sorted by k
-//! SELECT DISTINCT k FROM q                              had k as often as u
-//! SELECT x FROM b LEFT JOIN q ON x = k                  had x once
-//! SELECT sum(u) OVER (ORDER BY k) FROM q                summed row by row
+//! SELECT k, u FROM q ORDER BY k, u                      is sorted by k
+//! SELECT DISTINCT k FROM q                              has k as often as u
+//! SELECT x FROM b LEFT JOIN q ON x = k                  has x once
+//! SELECT sum(u) OVER (ORDER BY k) FROM q                sums row by row
 //! ```
 //!
 //! The SQL planner gets relations without dependencies, whose columns are wrapped in

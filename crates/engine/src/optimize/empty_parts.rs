@@ -7,7 +7,7 @@
 //! SELECT a FROM t WHERE false UNION ALL (SELECT b FROM u LIMIT 1)
 //!     "column a does not exist"
 //! SELECT a, b FROM t WHERE false UNION ALL (SELECT b, a FROM u LIMIT 1)
-//!     returned b in the place of a
+//!     returns b in place of a
 //! ```
 //!
 //! Delete this when DataFusion matches them by position.

@@ -6,7 +6,7 @@
 //!
 //! ```text
 //! SELECT x, y FROM (SELECT 7 AS x, y FROM t) GROUP BY CUBE (x, y) ORDER BY x, y
-//!     was sorted by y alone
+//!     is sorted by y alone
 //! ```
 //!
 //! So the input of such an aggregate claims no order. Delete this when the aggregate claims none.

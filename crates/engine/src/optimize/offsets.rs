@@ -5,7 +5,7 @@
 //! (`ensure_requirements/enforce_sorting/sort_pushdown.rs`, 55.2):
 //!
 //! ```text
-//! SELECT x FROM (SELECT x FROM t ORDER BY x DESC OFFSET 1) q ORDER BY x      skipped the smallest
+//! SELECT x FROM (SELECT x FROM t ORDER BY x DESC OFFSET 1) q ORDER BY x      skips the smallest
 //! ```
 //!
 //! So nothing is moved through an OFFSET. Delete this when DataFusion does not do it.

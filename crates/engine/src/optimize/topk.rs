@@ -10,9 +10,9 @@
 //!
 //! ```text
 //! SELECT x, count(*) OVER () FROM t GROUP BY x ORDER BY x LIMIT 1
-//!     counted one group
+//!     counts one group
 //! SELECT DISTINCT m FROM (SELECT y, max(z) AS m FROM t GROUP BY y) q ORDER BY m DESC LIMIT 2
-//!     had too few rows
+//!     has too few rows
 //! ```
 //!
 //! So plans with windows or several groupings are left unchanged, too. Delete this when the limit

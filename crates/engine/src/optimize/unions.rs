@@ -7,7 +7,7 @@
 //!
 //! ```text
 //! SELECT 2 AS k, x FROM t UNION ALL SELECT 1, y FROM u ORDER BY k, x LIMIT 2
-//!     returned rows of t where y is greater
+//!     returns rows of t where y is greater
 //! ```
 //!
 //! So a union claims no such constants. Delete this when each input has its own bound.

@@ -320,7 +320,8 @@ fn numbers<'a>(
     Ok(Arc::new(numbers.finish()))
 }
 
-/// `of` appends the items of a row's list and returns whether the list is not NULL.
+/// Builds a column of lists. `of` appends the items of a row's list, and returns whether the list
+/// is not NULL.
 fn lists<'a>(
     each: impl Iterator<Item = Result<Option<Row<'a>>>>,
     of: impl Fn(Row<'a>, &mut ListBuilder<StringBuilder>) -> Result<bool>,

@@ -162,7 +162,7 @@ impl ScalarUDFImpl for InParts {
 }
 
 impl InParts {
-    /// `steps`: comparisons of each row, if known.
+    /// Evaluates a call in parts. `steps` has the comparisons of each row, if known.
     fn counted(&self, args: ScalarFunctionArgs, steps: Option<Vec<u64>>) -> Result<ColumnarValue> {
         let Some(steps) = steps else {
             return self.called(args);
@@ -207,7 +207,8 @@ impl InParts {
         })
     }
 
-    /// `rows_from`: how many rows one call takes, starting at the given row.
+    /// Calls the function for some rows at a time, and checks in between whether to stop.
+    /// `rows_from` returns how many rows one call takes, starting at the given row.
     fn in_parts(
         &self,
         args: &ScalarFunctionArgs,

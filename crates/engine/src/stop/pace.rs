@@ -38,7 +38,7 @@ struct Partition {
 }
 
 impl Pace {
-    /// `first`: rows of the first batch.
+    /// Creates a pace whose first batches have `first` rows.
     pub fn new(partitions: usize, first: usize, copies: bool) -> Self {
         let partition = || Partition {
             rows: AtomicUsize::new(first),
@@ -149,7 +149,8 @@ pub(super) fn copied(batch: &RecordBatch) -> Result<RecordBatch> {
     Ok(RecordBatch::try_new(taken.schema(), columns)?)
 }
 
-/// Taking rows copies views, but not the text behind them.
+/// Returns a column whose views do not share text with other columns. Taking rows copies views, but
+/// not the text behind them.
 fn unshared(column: &ArrayRef) -> ArrayRef {
     match column.data_type() {
         DataType::Utf8View => {

@@ -81,7 +81,7 @@ fn as_texts(value: &ColumnarValue) -> Result<Option<ArrayRef>> {
     })
 }
 
-/// A constant has one value for all rows.
+/// Returns the text of a row; `None` for NULL. A constant has one value for all rows.
 fn value(array: &ArrayRef, row: usize) -> Option<&str> {
     let row = if array.len() == 1 { 0 } else { row };
     if row >= array.len() || array.is_null(row) {

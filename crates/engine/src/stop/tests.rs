@@ -169,7 +169,7 @@ async fn exploding_operators_stop_within_a_second() {
     }
 }
 
-/// On a single thread, a task beside an exploding operator runs only when the operator yields.
+/// On a single thread, a task next to an exploding operator runs only when the operator yields.
 #[tokio::test]
 async fn exploding_operators_yield_to_other_tasks() {
     let context = context().await;

@@ -147,7 +147,7 @@ impl Logic<'_> {
         Ok(case(found, unknown, *quantifier == SetQuantifier::Any))
     }
 
-    /// `x [NOT] IN S`, with NULL and false kept apart.
+    /// Rewrites `x [NOT] IN S`, with NULL and false kept apart.
     fn within(&self, within: InSubquery) -> Result<Expr> {
         let InSubquery {
             expr: x,
@@ -180,7 +180,7 @@ impl Logic<'_> {
         Ok(case(found, unknown, !negated))
     }
 
-    /// `x NOT IN S`, where NULL may become false.
+    /// Rewrites `x NOT IN S`, where NULL may become false.
     fn not_in(&self, within: InSubquery) -> Result<Expr> {
         let InSubquery {
             expr: x, subquery, ..
@@ -198,7 +198,7 @@ impl Logic<'_> {
         Ok(found.and(by_holes(&subquery, lit(false), x.is_not_null(), lit(true))?))
     }
 
-    /// `EXISTS (S WHERE condition(y))`.
+    /// Returns `EXISTS (S WHERE condition(y))`.
     fn exists(
         &self,
         subquery: &Subquery,
@@ -289,8 +289,8 @@ fn subquery_of(plan: LogicalPlan, like: &Subquery) -> Subquery {
     }
 }
 
-/// Returns the one of three expressions: `some` if S has a NULL, `none` if it has none, `empty` if
-/// it has no rows. S is read once.
+/// Returns one of three expressions: `some` if S has a NULL, `none` if it has none, `empty` if it
+/// has no rows. S is read once.
 fn by_holes(subquery: &Subquery, some: Expr, none: Expr, empty: Expr) -> Result<Expr> {
     Ok(Expr::Case(Case {
         expr: Some(Box::new(holes(subquery)?)),
@@ -302,7 +302,7 @@ fn by_holes(subquery: &Subquery, some: Expr, none: Expr, empty: Expr) -> Result<
     }))
 }
 
-/// `(SELECT bool_or(y IS NULL) FROM S)`: NULL if S has no rows.
+/// Returns `(SELECT bool_or(y IS NULL) FROM S)`, which is NULL if S has no rows.
 fn holes(subquery: &Subquery) -> Result<Expr> {
     let plan = LogicalPlanBuilder::from(subquery.subquery.as_ref().clone())
         .aggregate(

@@ -326,7 +326,7 @@ fn masked(plan: LogicalPlan, mask: &MaskExpression) -> EngineResult<LogicalPlan>
     LogicalPlanBuilder::from(plan).project(picked?)?.build()
 }
 
-/// Returns what an error calls a refused relation.
+/// Returns the name of a refused relation in an error.
 fn kind(rel: &RelType) -> &'static str {
     match rel {
         RelType::Write(_) | RelType::Update(_) => "a relation that writes",

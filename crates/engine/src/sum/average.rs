@@ -59,8 +59,8 @@ struct ExactAverage {
     signature: Signature,
 }
 
-/// A column without a type counts as integers: the average of NULLs is NULL, like that of no
-/// integers.
+/// Returns whether a column has integers. A column without a type counts as integers: the average
+/// of NULLs is NULL, like that of no integers.
 fn is_whole(field: Option<&FieldRef>) -> bool {
     field.is_some_and(|field| matches!(field.data_type(), DataType::Int64 | DataType::Null))
 }

@@ -41,7 +41,7 @@ use interval::IntervalSum;
 use lakegate_error::{Code, Error};
 use total::{PlainSum, Total};
 
-/// The type of the state of a sum.
+/// The type of a sum's state.
 const STATE: DataType = DataType::Decimal128(38, 0);
 
 /// Digits of the widest decimal.

@@ -288,7 +288,8 @@ fn ages(left: &ArrayRef, right: &ArrayRef) -> Result<ArrayRef> {
     Ok(Arc::new(ages))
 }
 
-/// `to - from` in months, days and the rest. Days are borrowed from the month of the earlier time.
+/// Returns `to - from` in months, days and the rest. Days are borrowed from the month of the
+/// earlier time.
 fn age(to: i64, from: i64) -> IntervalMonthDayNano {
     if to < from {
         let age = age(from, to);

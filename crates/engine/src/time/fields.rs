@@ -146,7 +146,8 @@ impl FieldName {
     }
 }
 
-/// Centuries and millennia count from the year 1; the one before ends with the year 1 BC.
+/// Returns the century or the millennium of a year. They count from the year 1; the one before ends
+/// with the year 1 BC.
 fn century(year: i64, length: i64) -> i64 {
     match year > 0 {
         true => (year + length - 1) / length,

@@ -53,7 +53,7 @@ pub(super) fn is_read(to: &DataType) -> bool {
 }
 
 impl TimeOfText {
-    /// `to` is a type that [`is_read`].
+    /// Returns a call that parses `text`; `to` is a type that [`is_read`].
     pub(super) fn call(text: Expr, to: DataType, digits: u8, strict: bool) -> Expr {
         let function = Self {
             to,
@@ -99,7 +99,7 @@ impl ScalarUDFImpl for TimeOfText {
     }
 }
 
-/// PostgreSQL's name of a type.
+/// Returns PostgreSQL's name of a type.
 fn name_of(to: &DataType) -> &'static str {
     match to {
         DataType::Timestamp(_, Some(_)) => "timestamp with time zone",

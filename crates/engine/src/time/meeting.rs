@@ -371,7 +371,7 @@ fn is_date_and_interval(expr: &Expr, schema: &DFSchema) -> bool {
         && (is_interval(&binary.left) || is_interval(&binary.right))
 }
 
-/// `nullif`, which keeps the type of its first argument.
+/// Rewrites `nullif`, which keeps the type of its first argument.
 fn nullif(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     let Expr::ScalarFunction(call) = &expr else {
         return Ok(Transformed::no(expr));

@@ -69,8 +69,8 @@ impl AnalyzerRule for WindowsByLength {
     }
 }
 
-/// A RANGE frame without offsets ends with the peers of a row, like a GROUPS frame, for which
-/// DataFusion accepts any type.
+/// Turns a RANGE frame without offsets into a GROUPS frame. Both end with the peers of a row, but
+/// DataFusion accepts any type for GROUPS.
 fn by_peers(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
     let Expr::WindowFunction(mut window) = expr else {
         return Transformed::no(expr);
