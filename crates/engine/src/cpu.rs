@@ -60,7 +60,8 @@ impl CpuRuntime {
     }
 
     /// Runs a future on the query threads, metered for the query that the caller works for, if any.
-    /// Dropping the handle does not stop the future; aborting does.
+    /// Dropping the handle does not stop the future; aborting does. Returns `None` only while the
+    /// runtime is dropped.
     pub fn spawn<F>(&self, future: F) -> Option<JoinHandle<F::Output>>
     where
         F: Future + Send + 'static,
@@ -74,8 +75,8 @@ impl CpuRuntime {
     }
 }
 
-/// Lowers the calling thread's own priority, which is what Linux applies it to. A failure only
-/// costs fairness.
+/// Lowers the priority of the calling thread: on Linux, the system call applies to that thread
+/// only. A failure only costs fairness.
 pub(super) fn lower_priority(nice: i32) {
     if let Err(error) = rustix::process::setpriority_process(None, nice) {
         tracing::debug!(%error, "a thread keeps its priority");

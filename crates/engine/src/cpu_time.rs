@@ -27,7 +27,8 @@ use parking_lot::{Mutex, RwLock};
 /// Work that lasts no longer is charged when it ends, and is not visible before.
 const SHORT: Duration = Duration::from_millis(20);
 
-/// Unit in which Linux reports the times of other threads, whatever the kernel's own clock.
+/// Ticks per second in which Linux reports the times of other threads, whatever the kernel's own
+/// clock.
 const TICKS_PER_SECOND: u64 = 100;
 
 /// The processor time that one query has used.

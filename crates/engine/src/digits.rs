@@ -62,7 +62,7 @@ fn rewritten(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
     }
 }
 
-/// Returns a cast of values that may hold texts, with the check if it is a cast to decimals.
+/// Adds the check to a cast of values that may hold texts, if it is a cast to decimals.
 pub fn bounded(Cast { expr, field }: Cast) -> Transformed<Expr> {
     if !holds(field.data_type(), &DataType::is_decimal) || is_checked(&expr) {
         return Transformed::no(Expr::Cast(Cast { expr, field }));
@@ -99,7 +99,8 @@ fn holds(data_type: &DataType, one: &impl Fn(&DataType) -> bool) -> bool {
 /// Returns the values as they are, if no text among them is longer than a decimal may be.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Digits {
-    /// Whether a longer text becomes NULL, for TRY_CAST.
+    /// Whether a longer text becomes NULL, for TRY_CAST. A longer text in an array, struct or map
+    /// is an error in either case.
     or_null: bool,
     signature: Signature,
 }

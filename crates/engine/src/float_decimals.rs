@@ -181,7 +181,7 @@ fn cast_to(values: &ArrayRef, to: &DataType, safe: bool) -> Result<ArrayRef> {
     })
 }
 
-/// Replaces the values of rows that have an exact value.
+/// Replaces values by the exact ones, in rows that have one.
 fn corrected<T: arrow::datatypes::ArrowPrimitiveType>(
     cast: &PrimitiveArray<T>,
     exact: impl Fn(usize) -> Option<T::Native>,

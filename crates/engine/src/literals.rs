@@ -23,8 +23,12 @@ fn rows(bytes: usize, most: usize) -> usize {
     }
 }
 
-/// Returns the rows of a batch so that a plan's constants stay within [`BATCH_BYTES`], at most
-/// `most`.
+/// Returns the number of rows of a batch for which a plan's constants stay within [`BATCH_BYTES`],
+/// at most `most`.
+///
+/// # Errors
+///
+/// Returns an error if the plan cannot be walked.
 pub(super) fn rows_of_plan(plan: &LogicalPlan, most: usize) -> Result<usize> {
     let mut bytes = 0usize;
     plan.apply_with_subqueries(|node| {
@@ -41,6 +45,10 @@ pub(super) fn rows_of_plan(plan: &LogicalPlan, most: usize) -> Result<usize> {
 }
 
 /// Returns the same for a physical plan.
+///
+/// # Errors
+///
+/// Returns an error if the plan cannot be walked.
 pub(super) fn rows_of_execution(plan: &Arc<dyn ExecutionPlan>, most: usize) -> Result<usize> {
     let mut bytes = 0usize;
     plan.apply(|node| {

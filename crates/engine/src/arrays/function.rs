@@ -185,7 +185,7 @@ pub(super) fn mismatch(message: String) -> datafusion::error::DataFusionError {
     Error::new(Code::TypeMismatch, message).into()
 }
 
-/// Returns the types to coerce an array and the values that are compared with its items to.
+/// Returns the coerced types of an array and of the values that are compared with its items.
 ///
 /// # Errors
 ///

@@ -385,8 +385,8 @@ fn regexp_replaced(args: &ScalarFunctionArgs) -> Result<Estimate> {
     Ok(call.estimate(bytes))
 }
 
-/// Returns at least as many matches as a pattern has in a text. They are counted only if the
-/// maximum number of matches would make the result large; `to` is the size of the replacement in
+/// Returns an upper bound of the number of matches of a pattern in a text. The matches are counted
+/// only if the maximum number would make the result large; `to` is the size of the replacement in
 /// bytes.
 fn matches(text: &str, pattern: Option<&str>, flags: &str, to: u64) -> Result<u64> {
     let most = text.len() as u64 + 1;

@@ -100,8 +100,8 @@ thread_local! {
     static MUCH: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Returns whether a function call on this thread was estimated to make much for its number of
-/// rows, since the last call of `made_much`.
+/// Returns whether a function call on this thread was estimated to produce a large result for its
+/// number of rows, since the last call of `made_much`.
 pub fn made_much() -> bool {
     MUCH.replace(false)
 }
@@ -186,8 +186,7 @@ pub fn check_series(args: &ScalarFunctionArgs) -> Result<()> {
     series::measure(args).map(|_| ())
 }
 
-/// Wraps functions that are in a plan without a lookup in the registry, and replaces `||` by
-/// functions.
+/// Wraps functions that a plan does not get from the registry, and replaces `||` by functions.
 #[derive(Debug)]
 struct BoundedResults;
 

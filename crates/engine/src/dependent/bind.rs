@@ -59,6 +59,10 @@ impl<'a> Binder<'a> {
     }
 
     /// Returns one more copy of the domain, and its columns.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if two readings of the outer rows may return different values.
     pub(super) fn copy(&mut self) -> Result<(LogicalPlan, Vec<Column>)> {
         self.copies += 1;
         let alias = format!("{}_{}", self.domain.alias, self.copies);
@@ -82,6 +86,10 @@ impl<'a> Binder<'a> {
 
     /// Replaces the outer columns of an expression by the domain's columns. The expression keeps
     /// its name.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the expression cannot be rewritten.
     pub(super) fn expr(&self, expr: Expr, columns: &[Column]) -> Result<Expr> {
         if !expr.contains_outer() {
             return Ok(expr);

@@ -114,7 +114,7 @@ impl Rewriter {
         plan.transform_up(|node| self.node(node)).data()
     }
 
-    /// Rewrites the subqueries within an expression's subquery first.
+    /// Rewrites the subqueries within an expression's own subquery, before that one is rewritten.
     fn inside(&mut self, expr: Expr) -> Result<Transformed<Expr>> {
         let mut inner = |subquery: Subquery| -> Result<Subquery> {
             let plan = self.plan(Arc::unwrap_or_clone(subquery.subquery))?;

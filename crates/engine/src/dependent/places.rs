@@ -136,6 +136,10 @@ impl Rewriter {
     }
 
     /// Applies the conditions without subqueries first, because fewer rows have fewer values.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if a subquery is not supported.
     pub(super) fn filter(&mut self, filter: Filter) -> Result<LogicalPlan> {
         let schema = Arc::clone(filter.input.schema());
         let (later, first): (Vec<Expr>, Vec<Expr>) = split_conjunction_owned(filter.predicate)

@@ -22,6 +22,10 @@ use datafusion::physical_plan::joins::{
 
 /// Returns the same join with a condition that can be stopped; `None` for other operators and joins
 /// that do not need one.
+///
+/// # Errors
+///
+/// Returns an error if the join cannot be rebuilt.
 pub(super) fn interruptible(plan: &dyn ExecutionPlan) -> Result<Option<Arc<dyn ExecutionPlan>>> {
     if let Some(join) = plan.downcast_ref::<NestedLoopJoinExec>() {
         let condition = match join.filter() {

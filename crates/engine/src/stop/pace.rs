@@ -139,6 +139,10 @@ impl Parts {
 }
 
 /// Returns the same rows in their own memory.
+///
+/// # Errors
+///
+/// Returns an error if the rows cannot be copied.
 pub(super) fn copied(batch: &RecordBatch) -> Result<RecordBatch> {
     if batch.num_columns() == 0 {
         return Ok(batch.clone());

@@ -23,6 +23,10 @@ pub(super) struct Columns<'a> {
 
 impl Columns<'_> {
     /// Rewrites a node that is neither a filter nor a join.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the rewritten node is invalid.
     pub(super) fn outside_filters(
         &self,
         node: LogicalPlan,

@@ -28,6 +28,10 @@ pub(super) struct Logic<'a> {
 impl Logic<'_> {
     /// Rewrites a conjunct of a filter. There, DataFusion handles a column NOT IN an uncorrelated
     /// subquery correctly and reads the subquery once.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the rewritten subquery is invalid.
     pub(super) fn top(&self, expr: Expr) -> Result<Expr> {
         match expr {
             Expr::InSubquery(within)
@@ -47,6 +51,10 @@ impl Logic<'_> {
 
     /// Returns an expression that is true where `expr` is true. Where `expr` is NULL, it may be
     /// false.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the rewritten subquery is invalid.
     pub(super) fn truth(&self, expr: Expr) -> Result<Expr> {
         match expr {
             Expr::BinaryExpr(BinaryExpr {
@@ -104,6 +112,10 @@ impl Logic<'_> {
     }
 
     /// Returns an expression with the same value, NULL included.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the rewritten subquery is invalid.
     pub(super) fn value(&self, expr: Expr) -> Result<Expr> {
         expr.transform_up(|expr| {
             if !is_predicate(&expr) {

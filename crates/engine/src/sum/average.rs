@@ -25,6 +25,10 @@ use super::total::column;
 use super::{Kind, MAX_PRECISION, STATE};
 
 /// Replaces DataFusion's `avg` with the exact one.
+///
+/// # Errors
+///
+/// Returns an error if the function cannot be registered.
 pub(super) fn register(state: &mut SessionState) -> Result<()> {
     let Some(inner) = state.aggregate_functions().get("avg").cloned() else {
         return Ok(());
