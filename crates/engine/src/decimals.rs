@@ -162,7 +162,7 @@ fn uncast<'a>(expr: &'a Expr, schema: &DFSchema) -> Option<&'a Expr> {
     let is_implicit = match inner.get_type(schema).ok()? {
         DataType::Float64 => *scale >= FLOAT64_SCALE,
         DataType::Float32 => *scale >= FLOAT32_SCALE,
-        // A user's own cast of this kind changes no value either, but may make some an error.
+        // A user's own cast of this kind changes no value either, but it may make some an error.
         DataType::Decimal128(_, from_scale) => from_scale <= *scale,
         _ => false,
     };

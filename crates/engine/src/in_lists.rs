@@ -1,7 +1,7 @@
 //! Keeps DataFusion from merging IN lists over the same expression.
 //!
 //! DataFusion's simplifier treats the lists as sets of distinct, non-NULL values: expressions that
-//! differ are taken for different values (`datafusion-optimizer`, `expr_simplifier.rs`,
+//! differ are treated as different values (`datafusion-optimizer`, `expr_simplifier.rs`,
 //! `inlist_intersection` and `inlist_except`, 55.2):
 //!
 //! ```text
@@ -14,8 +14,8 @@
 //! sees lists over different expressions. Delete this when it handles NULLs and items that are not
 //! constant.
 //!
-//! A second fix is for items that are wrongly taken for constants. The physical list evaluates each
-//! item over no rows, and builds a set of the items if none returns an array
+//! A second fix is for items that are wrongly treated as constants. The physical list evaluates
+//! each item over no rows, and builds a set of the items if none returns an array
 //! (`datafusion-physical-expr`, `in_list.rs`, `try_evaluate_constant_list`, 55.2). A CASE over no
 //! rows returns NULL, so `x NOT IN (27, 55, 0, CASE y WHEN y THEN x ELSE 3 END)` is never true. In
 //! the plan that runs, such an item is wrapped in [`Same`], which returns an array: [`by_rows`].
@@ -193,7 +193,7 @@ pub fn by_rows(plan: LogicalPlan) -> Result<LogicalPlan> {
     })
 }
 
-/// Returns whether a list may be taken for constant although an item is not. A column already
+/// Returns whether a list may be treated as constant although an item is not. A column already
 /// returns an array.
 fn is_mistaken(InList { list, .. }: &InList) -> bool {
     let has_column = list.iter().any(|item| matches!(item, Expr::Column(_)));

@@ -44,7 +44,7 @@ pub(super) fn rows_of_plan(plan: &LogicalPlan, most: usize) -> Result<usize> {
     Ok(rows(bytes, most))
 }
 
-/// Returns the same for a physical plan.
+/// Returns the same number as [`rows_of_plan`], for a physical plan.
 ///
 /// # Errors
 ///

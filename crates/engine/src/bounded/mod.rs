@@ -292,7 +292,7 @@ impl ScalarUDFImpl for Bounded {
         Ok(match self.inner.simplify(args, info)? {
             ExprSimplifyResult::Simplified(expr) => {
                 if let Expr::Cast(cast) = &expr {
-                    // The result of a cast is not measured: a batch of its type has to fit.
+                    // The result of a cast is not measured: a batch of its type must fit.
                     let bytes = growth::width(cast.field.data_type()).saturating_mul(8192);
                     let one_value = false;
                     check(self.name(), Estimate { bytes, one_value })?;

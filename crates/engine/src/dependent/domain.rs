@@ -170,7 +170,7 @@ fn superset(plan: &LogicalPlan, needed: &[Column]) -> Result<Option<LogicalPlan>
     }
 }
 
-/// Returns the columns of the plan as it is, if each reading returns the same rows.
+/// Returns the columns of the unchanged plan, if each reading returns the same rows.
 fn whole(plan: &LogicalPlan, needed: &[Column]) -> Result<Option<LogicalPlan>> {
     match is_exact(plan)? {
         false => Ok(None),

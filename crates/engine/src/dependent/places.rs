@@ -252,7 +252,7 @@ fn wants_key(sort: &Sort) -> Result<bool> {
     Ok(false)
 }
 
-/// Returns whether an expression in ON has to be replaced.
+/// Returns whether an expression in ON must be replaced.
 fn is_placed(expr: &Expr) -> bool {
     match expr {
         Expr::ScalarSubquery(subquery) => !subquery.outer_ref_columns.is_empty(),

@@ -1,4 +1,4 @@
-//! Keeps casts in conditions from being taken for reversible; see [`casts`](lakegate_lake::casts).
+//! Keeps casts in conditions from being treated as reversible; see [`casts`](lakegate_lake::casts).
 
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::common::{DFSchema, DFSchemaRef};

@@ -3,15 +3,15 @@
 //! DataFusion derives from a GROUP BY that its keys determine the other columns, and keeps the
 //! dependency where it no longer holds (`functional_dependencies.rs` of `datafusion-common`, 55.2):
 //!
-//! | above it | wrongly taken for determined |
+//! | above it | wrongly treated as determined |
 //! |---|---|
 //! | another GROUP BY | all keys, if some determine one (`aggregate_functional_dependencies`) |
 //! | ROLLUP, CUBE | keys that a set leaves out |
 //! | `unnest` | its items, by the keys of the row that contains the array |
 //!
-//! Columns taken for determined are dropped from ORDER BY and GROUP BY, or added to GROUP BY.
-//! DISTINCT over unique columns is dropped, and so is a join whose other side has at most one row.
-//! A window over unique columns gets frames of rows:
+//! Columns that are treated as determined are dropped from ORDER BY and GROUP BY, or added to GROUP
+//! BY. DISTINCT over unique columns is dropped, and so is a join whose other side has at most one
+//! row. A window over unique columns gets frames of rows:
 //!
 //! ```text
 //! WITH q AS (SELECT k, unnest(a) AS u
@@ -146,7 +146,7 @@ fn is_call(call: &ScalarFunction) -> bool {
     call.func.inner().is::<Independent>()
 }
 
-/// Returns whether DataFusion takes some of the columns for determined by others.
+/// Returns whether DataFusion treats some of the columns as determined by others.
 fn has_dependencies(plan: &LogicalPlan) -> bool {
     !plan.schema().functional_dependencies().is_empty()
 }

@@ -1,7 +1,7 @@
 //! Keeps grouping sets from inheriting the order of their input.
 //!
-//! A grouping set has NULL for each key that it leaves out. DataFusion still takes a key that is
-//! constant or sorted in the input for constant or sorted in the output, and drops it from the sort
+//! A grouping set has NULL for each key that it leaves out. DataFusion still treats a key that is
+//! constant or sorted in the input as constant or sorted in the output, and drops it from the sort
 //! of ORDER BY (`AggregateExec::compute_properties` of `datafusion-physical-plan`, 55.2):
 //!
 //! ```text

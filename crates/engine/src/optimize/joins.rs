@@ -1,8 +1,8 @@
 //! Keeps joins from inheriting too much about the order and the constants of their inputs.
 //!
-//! - An outer join adds rows of NULLs on one side. DataFusion takes what is constant or equal on
-//!   that side for constant or equal in the output (`EquivalenceGroup::join` of
-//!   `datafusion-physical-expr`, 55.2). It then drops such columns from sorts, and takes groups for
+//! - An outer join adds rows of NULLs on one side. DataFusion treats columns that are constant or
+//!   equal on that side as constant or equal in the output (`EquivalenceGroup::join` of
+//!   `datafusion-physical-expr`, 55.2). It then drops such columns from sorts, and treats groups as
 //!   sorted that are not:
 //!
 //!   ```text

@@ -1,7 +1,7 @@
 //! Keeps sorts above an OFFSET.
 //!
-//! DataFusion moves a sort below operators that keep the order of their input, and takes an OFFSET
-//! without LIMIT for one of them. Other rows are then skipped
+//! DataFusion moves a sort below operators that keep the order of their input, and treats an OFFSET
+//! without LIMIT as one of them. Other rows are then skipped
 //! (`ensure_requirements/enforce_sorting/sort_pushdown.rs`, 55.2):
 //!
 //! ```text

@@ -1,4 +1,4 @@
-//! Keeps a column that is a different constant in each input of a union from being taken for
+//! Keeps a column that is a different constant in each input of a union from being treated as
 //! constant.
 //!
 //! DataFusion drops such a column from the sorts of the inputs, which is correct for a merge of

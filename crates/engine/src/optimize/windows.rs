@@ -34,7 +34,7 @@ fn state(node: Operator) -> Result<Transformed<Operator>> {
     Ok(window.update_data(|window| Arc::new(Restated::new(window, known)) as Operator))
 }
 
-/// Returns whether a window that takes its input for sorted by its keys finds only some of them in
+/// Returns whether a window that treats its input as sorted by its keys finds only some of them in
 /// the order.
 fn finds_fewer(plan: &dyn ExecutionPlan, input: &Operator) -> bool {
     let windows = if let Some(window) = plan.downcast_ref::<BoundedWindowAggExec>() {

@@ -69,7 +69,7 @@ pub fn stoppable_functions(state: &mut SessionState) -> Result<()> {
     Ok(())
 }
 
-/// Makes a call stoppable that the planner puts in the place of an operator, such as `@>`.
+/// Makes a call stoppable that the planner puts in place of an operator, such as `@>`.
 pub(super) fn stoppable_call(mut call: ScalarFunction) -> Transformed<Expr> {
     let is_product = PRODUCTS.contains(&call.func.name()) && !call.func.inner().is::<InParts>();
     if is_product {

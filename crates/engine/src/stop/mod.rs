@@ -118,7 +118,7 @@ pub fn check() -> EngineResult<()> {
 }
 
 /// One run of a plan, shared by its streams. What it holds is dropped with the last of them, when
-/// no thread works for the run any more.
+/// no thread works for the run.
 pub struct PlanRun {
     stop: Arc<Stop>,
     _held: Box<dyn std::any::Any + Send + Sync>,

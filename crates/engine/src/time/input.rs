@@ -1,6 +1,6 @@
 //! Parses text as PostgreSQL does: timestamps, dates, times of day and intervals. DataFusion
-//! accepts fewer forms, and reads some differently: it takes `20240229` for a time of day, applies
-//! a zone in the text to a timestamp without time zone, and refuses times that a clock shows twice.
+//! accepts fewer forms, and reads some differently: it reads `20240229` as a time of day, applies a
+//! zone in the text to a timestamp without time zone, and refuses times that a clock shows twice.
 //!
 //! Fractions finer than a microsecond are rounded half up, as in Trino's casts.
 
