@@ -1,4 +1,4 @@
-//! `lakegate serve`: the user's own lake.
+//! `lakegate serve`: serves the operator's own lake.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -13,7 +13,7 @@ use crate::config::Config;
 pub struct ServeArgs {
     #[command(flatten)]
     config: ConfigArgs,
-    /// Write how to connect into this file, once all doors accept connections.
+    /// Write connection details to this file once all endpoints accept connections.
     #[arg(long)]
     connection_file: Option<PathBuf>,
 }
@@ -46,7 +46,7 @@ pub fn run(args: ServeArgs) -> Result<()> {
     })
 }
 
-/// The server's own threads: endpoints, metadata, object store IO.
+/// Creates the runtime of the server's IO threads: endpoints, metadata, object store requests.
 pub fn runtime() -> Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()

@@ -120,13 +120,15 @@ fn variants(
         _ => "",
     };
     // The engine's several text types are one type to a user: the first of them is kept.
-    let mut told = BTreeMap::new();
+    let mut signatures = BTreeMap::new();
     for types in &examples {
         let names: Vec<String> = types.iter().map(type_name).collect();
-        told.entry(names.join(", ") + and_more)
+        signatures
+            .entry(names.join(", ") + and_more)
             .or_insert_with(|| returned(types));
     }
-    told.into_iter()
+    signatures
+        .into_iter()
         .map(|(arguments, returns)| entry(arguments, returns))
         .collect()
 }

@@ -52,7 +52,7 @@ mod sum;
 mod texts;
 pub mod time;
 mod whole_decimals;
-mod window_keys;
+mod window_inputs;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -224,7 +224,7 @@ impl Engine {
             .with_analyzer_rule(Arc::new(rounding::RoundingCasts))
             .with_analyzer_rule(Arc::new(guarded_cases::GuardedCases))
             .with_analyzer_rule(Arc::new(floats::CanonicalFloats))
-            .with_analyzer_rule(Arc::new(window_keys::WindowKeys))
+            .with_analyzer_rule(Arc::new(window_inputs::WindowInputs))
             .with_analyzer_rule(Arc::new(posix::PosixPatterns))
             .build();
         for name in FUNCTIONS_OF_FILES {

@@ -24,7 +24,7 @@ pub fn apart_in_relation(name: &str, place: usize) -> String {
 /// Returns the name without its mark.
 pub fn shown(name: &str) -> &str {
     match name.rsplit_once(APART) {
-        Some((shown, told)) if told.starts_with(':') => shown,
+        Some((shown, mark)) if mark.starts_with(':') => shown,
         _ => name,
     }
 }
@@ -32,7 +32,7 @@ pub fn shown(name: &str) -> &str {
 /// Returns whether the name is marked as one of several equal names in a relation of FROM.
 pub fn is_apart_in_relation(name: &str) -> bool {
     name.rsplit_once(APART)
-        .is_some_and(|(_, told)| told.starts_with("::"))
+        .is_some_and(|(_, mark)| mark.starts_with("::"))
 }
 
 /// Returns whether the name has a mark.
