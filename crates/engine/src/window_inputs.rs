@@ -160,7 +160,7 @@ fn rewritten(node: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
 struct Inputs(Vec<Expr>);
 
 impl Inputs {
-    /// The window function over columns for its computed inputs.
+    /// Returns the window function over columns for its computed inputs.
     fn taken_from(&mut self, expr: Expr) -> Transformed<Expr> {
         let Expr::WindowFunction(mut function) = expr else {
             return Transformed::no(expr);
