@@ -11,7 +11,7 @@
 //!
 //! ```text
 //! rank() OVER (PARTITION BY length(s) > 5 ORDER BY x)
-//!     was refused: "does not satisfy order requirements"
+//!     DataFusion: "does not satisfy order requirements"
 //!
 //!   Projection: s, x, rank() PARTITION BY [length(s) > 5] …
 //!     WindowAggr: rank() PARTITION BY [__window_input_0] … AS rank() PARTITION BY [length(s) > 5] …
@@ -58,7 +58,7 @@ impl AnalyzerRule for WindowInputs {
     }
 }
 
-/// Whether any input of the window must become a column.
+/// Returns whether any input of the window must become a column.
 fn is_computed(window: &Window) -> Result<bool> {
     let mut found = false;
     for expr in &window.window_expr {
@@ -77,7 +77,7 @@ fn is_computed(window: &Window) -> Result<bool> {
     Ok(found)
 }
 
-/// Whether the expression calls a function, or searches, for each row.
+/// Returns whether the expression calls a function, or searches, for each row.
 fn may_take_long(expr: &Expr) -> bool {
     use Operator as O;
     let mut calls = false;
@@ -95,7 +95,7 @@ fn may_take_long(expr: &Expr) -> bool {
     walked.is_ok() && calls && !expr.column_refs().is_empty() && !expr.contains_outer()
 }
 
-/// Whether the key compares or combines computed values.
+/// Returns whether the key compares or combines computed values.
 fn is_unclear(key: &Expr) -> bool {
     let mut found = false;
     let walked = key.apply(|part| {
@@ -113,7 +113,7 @@ fn is_unclear(key: &Expr) -> bool {
     found || walked.is_err()
 }
 
-/// Whether DataFusion knows the range of the expression, if only from its type.
+/// Returns whether DataFusion knows the range of the expression, if only from its type.
 fn is_plain(expr: &Expr) -> bool {
     match expr {
         Expr::Column(_) | Expr::Literal(..) | Expr::Placeholder(_) => true,
@@ -160,7 +160,7 @@ fn rewritten(node: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
 struct Inputs(Vec<Expr>);
 
 impl Inputs {
-    /// The window function over columns for its computed inputs.
+    /// Returns the window function over columns for its computed inputs.
     fn taken_from(&mut self, expr: Expr) -> Transformed<Expr> {
         let Expr::WindowFunction(mut function) = expr else {
             return Transformed::no(expr);
@@ -184,7 +184,7 @@ impl Inputs {
         )
     }
 
-    /// The column for an input. A volatile function has a column for each of its calls.
+    /// Returns the column for an input. A volatile function has a column for each of its calls.
     fn column(&mut self, input: Expr) -> Expr {
         let known = self.0.iter().position(|known| *known == input);
         let index = known.filter(|_| !input.is_volatile()).unwrap_or_else(|| {
