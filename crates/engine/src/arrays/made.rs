@@ -32,7 +32,7 @@ static FUNCTIONS: [Definition; 2] = [
             ),
         ],
         needs: 2,
-        description: "An array of one value, as long as is said.",
+        description: "An array of the given length, filled with one value.",
         coerced: |_, types| {
             let value = types.first().cloned().unwrap_or(DataType::Null);
             Ok(vec![value, list_of(DataType::Int64)])

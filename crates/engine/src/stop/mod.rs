@@ -87,7 +87,7 @@ impl Drop for StopOnDrop {
     fn drop(&mut self) {
         self.0.stop(Error::new(
             Code::QueryCancelled,
-            "canceling statement: nobody waits for its result",
+            "canceling statement: no client waits for its result",
         ));
     }
 }

@@ -237,7 +237,7 @@ impl Drop for Ending<'_> {
 fn abandoned() -> Error {
     Error::new(
         lakegate_error::Code::QueryCancelled,
-        "canceling statement: nobody waits for its result",
+        "canceling statement: no client waits for its result",
     )
 }
 
