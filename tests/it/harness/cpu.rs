@@ -12,7 +12,7 @@ const TICK: Duration = Duration::from_millis(10);
 const WINDOW: Duration = Duration::from_millis(250);
 
 impl Server {
-    /// What the threads have worked so far that run plans and that plan.
+    /// Returns the processor time so far of the threads that run plans and of those that plan.
     pub fn worked(&self) -> Duration {
         let Ok(tasks) = fs::read_dir(format!("/proc/{}/task", self.pid())) else {
             return Duration::ZERO;
@@ -36,15 +36,16 @@ impl Server {
         TICK * ticks
     }
 
-    /// Waits until these threads do nothing any more; how long it took.
+    /// Waits until these threads do nothing any more. Returns their processor time until then,
+    /// which other processes on the machine do not lengthen.
     pub async fn quiet(&self) -> Duration {
-        let start = Instant::now();
+        let (start, at_first) = (Instant::now(), self.worked());
         loop {
-            let (began, before) = (start.elapsed(), self.worked());
+            let before = self.worked();
             tokio::time::sleep(WINDOW).await;
             // The tests themselves ask for the states of queries.
             if self.worked().saturating_sub(before) <= 4 * TICK {
-                return began;
+                return before.saturating_sub(at_first);
             }
             assert!(
                 start.elapsed() < super::PATIENCE,
