@@ -8,7 +8,7 @@ use arrow_flight::sql::{
 };
 use lakegate_error::{Error, Result};
 
-/// A type with nothing but a name.
+/// A type that has only a name.
 fn named(name: &str, data_type: XdbcDataType) -> XdbcTypeInfo {
     XdbcTypeInfo {
         type_name: name.to_owned(),
@@ -47,7 +47,7 @@ fn float(name: &str, data_type: XdbcDataType, bits: i32) -> XdbcTypeInfo {
     }
 }
 
-/// `length`: the most characters, if there is a limit.
+/// `length`: the maximum number of characters, if there is a limit.
 fn text(name: &str, data_type: XdbcDataType, length: Option<i32>) -> XdbcTypeInfo {
     XdbcTypeInfo {
         column_size: length,
