@@ -50,7 +50,8 @@ struct OpenStreamState {
     /// Sent next, as the last item.
     error: Option<Error>,
     waker: Option<Waker>,
-    /// The time since which the client has not asked for more; `None` while the stream waits for its source.
+    /// The time since which the client has not asked for more; `None` while the stream waits for
+    /// its source.
     unread_since: Option<Instant>,
 }
 

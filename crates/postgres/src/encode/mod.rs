@@ -1,4 +1,4 @@
-//! Record batches straight to protocol bytes.
+//! Encodes record batches directly as protocol bytes.
 //!
 //! A batch's columns are downcast once ([`column`]); then each row is appended to the connection's
 //! buffer as a `DataRow` (or a line of `COPY`), in text or binary format by column. Nothing is
@@ -24,7 +24,7 @@ use self::column::Column;
 pub(crate) use self::time::Zone;
 use super::types::{self, PgType};
 
-/// The longest message: clients read the length as an `int`, and libpq refuses more.
+/// The longest message in bytes: clients read the length as an `int`, and libpq refuses more.
 pub(crate) const MAX_MESSAGE: usize = 1 << 30;
 
 /// The format of a column on the wire.
