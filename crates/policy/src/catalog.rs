@@ -1,4 +1,5 @@
-//! The view as the engine's catalog: names resolve asynchronously, and only through the view.
+//! A principal's view as the engine's catalog: names resolve asynchronously, and only through the
+//! view.
 
 use std::collections::HashMap;
 use std::fmt::Debug;
@@ -62,7 +63,8 @@ struct ViewCatalog {
 }
 
 impl CatalogProvider for ViewCatalog {
-    /// Built-in schemas only: listing the databases needs an await, which this method cannot do.
+    /// Returns the built-in schemas only: listing the databases needs an await, which this method
+    /// cannot do.
     fn schema_names(&self) -> Vec<String> {
         self.built_in.keys().cloned().collect()
     }
@@ -92,7 +94,8 @@ impl ViewCatalog {
     }
 }
 
-/// The schemas of the search path as one schema: a name resolves to the first table that has it.
+/// The schemas of the search path as one schema: a name resolves to the first schema that has a
+/// table of that name.
 #[derive(Debug)]
 struct PathSchema {
     schemas: Vec<Arc<dyn SchemaProvider>>,
