@@ -78,8 +78,8 @@ async fn tables(admin: &Client) {
     admin.run("SET result_reuse = off").await;
 }
 
-/// Every format stops soon after the cutoff with an error that has both numbers; without the
-/// workgroup it does not stop.
+/// Checks that every format stops soon after the cutoff with an error that has both numbers, and
+/// does not stop without the workgroup.
 async fn every_format_stops(admin: &Client, sizes: &[(&str, u64)]) {
     for (name, _) in TABLES {
         let sql = format!("SELECT sum(length(note)) FROM big.{name}");

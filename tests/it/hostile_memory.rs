@@ -184,7 +184,7 @@ async fn cursors(client: &Client) {
     client.run("COMMIT").await;
 }
 
-/// The state that a session keeps is bounded in bytes.
+/// Checks that the state that a session keeps is bounded in bytes.
 async fn sessions(server: &Server) {
     let client = server.connect("analyst").await;
     let list = vec!["1"; 60_000].join(",");

@@ -305,7 +305,7 @@ impl Door {
     }
 }
 
-/// The part of a result that a ticket or a descriptor names, if it names one.
+/// Returns the part of a result that a ticket or a descriptor names, if it names one.
 pub(super) fn part_of(bytes: &Bytes) -> Option<Part> {
     match info::command(bytes).ok()? {
         Command::TicketStatementQuery(ticket) => Part::read(&ticket.statement_handle),

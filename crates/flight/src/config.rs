@@ -37,17 +37,17 @@ section! {
 }
 
 impl FlightConfig {
-    /// `max_message_size` in bytes.
+    /// Returns `max_message_size` in bytes.
     pub fn max_message_bytes(&self) -> usize {
         bytes(self.max_message_size)
     }
 
-    /// `result_message_size` in bytes.
+    /// Returns `result_message_size` in bytes.
     pub fn result_message_bytes(&self) -> usize {
         bytes(self.result_message_size)
     }
 
-    /// `max_header_size` in bytes.
+    /// Returns `max_header_size` in bytes.
     pub fn max_header_bytes(&self) -> u32 {
         u32::try_from(self.max_header_size.as_u64()).unwrap_or(u32::MAX)
     }

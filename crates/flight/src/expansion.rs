@@ -167,7 +167,7 @@ fn between<O: Copy + TryInto<usize>>(offsets: &[O]) -> Vec<usize> {
         .collect()
 }
 
-/// The low four bytes of a view are its length.
+/// Returns the lengths of views, which are their low four bytes.
 fn viewed(views: &[u128]) -> Vec<usize> {
     let lengths = views.iter().map(|view| size(view & u128::from(u32::MAX)));
     lengths.map(|length| length.max(LEAST)).collect()

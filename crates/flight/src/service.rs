@@ -239,7 +239,7 @@ fn no_query(command: &Command) -> Error {
     )
 }
 
-/// The schema of a statement that returns no columns.
+/// Returns the schema of a statement without columns.
 fn nothing() -> SchemaRef {
     Arc::new(Schema::empty())
 }

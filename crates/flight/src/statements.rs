@@ -385,7 +385,7 @@ fn used_up() -> Error {
     .with_hint("ask for a new FlightInfo")
 }
 
-/// The same error for handles that never existed, have expired, or belong to another user.
+/// Returns the same error for handles that never existed, have expired, or belong to another user.
 pub(super) fn unknown_handle(what: &str) -> Error {
     Error::new(
         Code::UndefinedObject,

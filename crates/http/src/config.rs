@@ -33,7 +33,7 @@ impl HttpConfig {
         }
     }
 
-    /// `max_header_size` in bytes.
+    /// Returns `max_header_size` in bytes.
     pub fn max_header_bytes(&self) -> usize {
         bytes(self.max_header_size)
     }

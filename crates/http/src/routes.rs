@@ -21,8 +21,8 @@ pub(crate) fn without_tls(gateway: Arc<Gateway>, max_body: usize) -> Router {
     bounded(health(gateway).fallback(tls_required), max_body)
 }
 
-/// `/health/live`: 200 while the process answers. `/health/ready`: 200 while queries are accepted,
-/// 503 once the server is shutting down.
+/// Returns the health checks. `/health/live`: 200 while the process answers. `/health/ready`: 200
+/// while queries are accepted, 503 once the server is shutting down.
 fn health(gateway: Arc<Gateway>) -> Router {
     Router::new()
         .route("/health/live", get(|| async { "live\n" }))

@@ -24,7 +24,8 @@ pub struct PolicyCatalogs {
 }
 
 impl PolicyCatalogs {
-    /// `path`: the databases in which unqualified names are looked up.
+    /// Builds the catalog of a view. `path`: the databases in which unqualified names are looked
+    /// up.
     pub fn new(view: View, built_in: SystemTables, path: SearchPath) -> Self {
         Self {
             catalog: Arc::new(ViewCatalog {
@@ -82,7 +83,7 @@ impl CatalogProvider for ViewCatalog {
 }
 
 impl ViewCatalog {
-    /// `name`: lower case.
+    /// Returns the schema of a database. `name`: lower case.
     fn one_schema(&self, name: &str) -> Arc<dyn SchemaProvider> {
         if let Some(built_in) = self.built_in.get(name) {
             return Arc::clone(built_in);

@@ -184,8 +184,8 @@ impl View {
     }
 }
 
-/// The error for a privilege that is granted on a table but missing on a table that its files
-/// belong to. It does not name the latter, which may be hidden from the principal.
+/// Builds the error for a privilege that is granted on a table but missing on a table that its
+/// files belong to. It does not name the latter, which may be hidden from the principal.
 pub fn limited(table: &Table, privilege: Privilege) -> Error {
     Error::new(
         Code::PermissionDenied,
@@ -197,7 +197,7 @@ pub fn limited(table: &Table, privilege: Privilege) -> Error {
     .with_hint("an administrator can grant it on all of that table, or give this one a folder of its own")
 }
 
-/// The same message whether the database is missing or not granted.
+/// Builds the error for a database that is missing or not granted; the message is the same.
 pub fn database_not_found(name: &str) -> Error {
     Error::new(
         Code::SchemaNotFound,

@@ -89,8 +89,8 @@ impl std::fmt::Debug for Link {
 }
 
 impl Link {
-    /// The shutdown ends the connection when it is idle, or at any time once connections are cut
-    /// off.
+    /// Wraps a connection. The shutdown ends it when it is idle, or at any time once connections
+    /// are cut off.
     pub fn new(stream: Io, peer: SocketAddr, shutdown: &Shutdown) -> Self {
         Self {
             stream,
@@ -223,7 +223,7 @@ impl Link {
             .map_err(|_| Ended::Gone)
     }
 
-    /// Ready when the client has disconnected or the connections are cut off.
+    /// Becomes ready when the client has disconnected or the connections are cut off.
     fn poll_watch(&mut self, cx: &mut Context<'_>) -> Poll<Ended> {
         if self.cut_off.as_mut().poll(cx).is_ready() {
             return Poll::Ready(Ended::ShuttingDown);

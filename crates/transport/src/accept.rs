@@ -40,12 +40,13 @@ impl Shutdown {
         }
     }
 
-    /// Cancelled when no more connections are accepted. Idle connections end then.
+    /// Returns a token that is cancelled when no more connections are accepted. Idle connections
+    /// end then.
     pub fn stopping(&self) -> &CancellationToken {
         &self.stop
     }
 
-    /// Cancelled when all connections must end, even busy ones.
+    /// Returns a token that is cancelled when all connections must end, even busy ones.
     pub fn cut_off(&self) -> &CancellationToken {
         &self.cut
     }

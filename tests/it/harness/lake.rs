@@ -30,7 +30,7 @@ impl Default for Options {
 }
 
 impl Options {
-    /// A tenth of the default scale: few files, so that a copy is fast.
+    /// Returns a tenth of the default scale: few files, so that a copy is fast.
     pub fn small() -> Self {
         Self {
             scale: "0.001".to_owned(),

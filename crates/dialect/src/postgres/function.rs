@@ -177,7 +177,7 @@ impl ScalarUDFImpl for PgFunction {
     }
 }
 
-/// The error for a value that a function does not accept.
+/// Builds the error for a value that a function does not accept.
 pub fn invalid(message: impl Into<String>) -> DataFusionError {
     lakegate_error::Error::invalid(message.into()).into()
 }

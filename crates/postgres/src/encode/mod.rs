@@ -68,7 +68,7 @@ pub(crate) struct RowEncoder {
 }
 
 impl RowEncoder {
-    /// `formats` has one entry per column; columns beyond it are text.
+    /// Builds an encoder. `formats` has one entry per column; columns beyond it are text.
     pub fn new(schema: &Schema, formats: &[Format], style: Style) -> Self {
         let formats = formats
             .iter()

@@ -116,7 +116,7 @@ fn one(
     value.fit(target, zone)
 }
 
-/// The error for a value that is not valid for its type.
+/// Builds the error for a value that is not valid for its type.
 fn invalid(type_oid: u32, text: &str) -> Error {
     let shown: String = text.chars().take(80).collect();
     Error::new(

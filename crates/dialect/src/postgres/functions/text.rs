@@ -58,7 +58,7 @@ pub fn quote_literal(text: &str) -> String {
     }
 }
 
-/// `format('%I.%I', …)`: `%s`, `%I`, `%L` and `%%`, with `n$` positions.
+/// Formats like `format('%I.%I', …)`: `%s`, `%I`, `%L` and `%%`, with `n$` positions.
 fn format(args: &[Cell<'static>]) -> Result<Cell<'static>> {
     let Some(template) = args[0].as_str() else {
         return Ok(Cell::Null);

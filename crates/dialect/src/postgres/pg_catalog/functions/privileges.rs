@@ -71,7 +71,8 @@ fn relation<'a>(lookup: &'a Lookup, object: &Cell<'_>) -> Result<Option<Relation
     }
 }
 
-/// Every user may read the system's relations, and none may write them.
+/// Returns whether a privilege on a system relation is held: every user may read them, and none may
+/// write them.
 fn on_system(privilege: &str) -> Result<Option<bool>> {
     let held = any_of(privilege, |name| match name {
         "SELECT" => Some(true),
