@@ -88,6 +88,10 @@ fn foreign_keys() -> SchemaRef {
 
 impl Door {
     /// Returns the FlightInfo of a catalog command, or `None` for other commands.
+    ///
+    /// # Errors
+    ///
+    /// The schema cannot be encoded.
     pub fn catalog_info(
         &self,
         command: Command,
@@ -102,6 +106,10 @@ impl Door {
     }
 
     /// Answers a catalog command; returns `None` for other commands.
+    ///
+    /// # Errors
+    ///
+    /// The catalog cannot be read, or the answer cannot be built.
     pub async fn catalog_rows(
         &self,
         caller: &Caller,

@@ -232,6 +232,10 @@ impl Door {
     }
 
     /// Reads a part of a polled query's result.
+    ///
+    /// # Errors
+    ///
+    /// The part of the result cannot be read: see [`read`].
     pub fn read_polled(&self, polled: &PolledQuery, index: Option<u16>) -> Result<Outgoing> {
         let started = read(polled, index)?;
         let details = &polled.details;

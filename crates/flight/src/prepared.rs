@@ -169,11 +169,19 @@ impl Door {
     }
 
     /// Returns a prepared statement with the parameters that were bound last.
+    ///
+    /// # Errors
+    ///
+    /// The handle is unknown, or the statement takes parameters and none are bound.
     pub fn bound(&self, caller: &Caller, handle: &[u8]) -> Result<Bound> {
         self.prepared(caller, handle)?.value.ready()
     }
 
     /// Returns the latest plan of a prepared statement.
+    ///
+    /// # Errors
+    ///
+    /// The handle is unknown.
     pub fn planned(&self, caller: &Caller, handle: &[u8]) -> Result<Arc<Prepared>> {
         let found = self.prepared(caller, handle)?;
         let bound = found.value.bound.lock();
@@ -181,6 +189,11 @@ impl Door {
     }
 
     /// Makes a ticket for a prepared statement with its current parameters.
+    ///
+    /// # Errors
+    ///
+    /// The handle is unknown, parameters are not bound, or the statement exceeds the bytes that a
+    /// user's tickets may hold.
     pub fn prepared_info(
         &self,
         caller: &Caller,
@@ -193,6 +206,10 @@ impl Door {
     }
 
     /// Binds the rows that a client sends, replacing those bound before.
+    ///
+    /// # Errors
+    ///
+    /// The handle is unknown, the values do not match the parameters, or they exceed the bounds.
     pub async fn bind(
         &self,
         caller: &Caller,
@@ -215,6 +232,10 @@ impl Door {
 
     /// Returns the statement for an update, with the rows that the client sends, or else those
     /// bound before.
+    ///
+    /// # Errors
+    ///
+    /// The handle is unknown, the values do not match the parameters, or values are missing.
     pub async fn bind_for_update(
         &self,
         caller: &Caller,

@@ -189,6 +189,10 @@ impl Door {
     }
 
     /// Plans a statement without parameters.
+    ///
+    /// # Errors
+    ///
+    /// Planning refuses the statement, it takes parameters, or the client names a transaction.
     pub async fn bind_text(
         &self,
         session: &Arc<FlightSession>,
@@ -200,6 +204,10 @@ impl Door {
     }
 
     /// Plans a Substrait plan without parameters.
+    ///
+    /// # Errors
+    ///
+    /// Planning refuses the plan, it takes parameters, or the client names a transaction.
     pub async fn bind_plan(
         &self,
         session: &Arc<FlightSession>,
@@ -212,6 +220,10 @@ impl Door {
     }
 
     /// Makes a ticket for a statement that is ready to run.
+    ///
+    /// # Errors
+    ///
+    /// The statement exceeds the bytes that a user's tickets may hold.
     pub fn ticket_info(
         &self,
         session: &FlightSession,

@@ -80,6 +80,10 @@ impl Visible {
 
 impl View {
     /// Returns the databases visible to the principal, by name.
+    ///
+    /// # Errors
+    ///
+    /// The metastore fails.
     pub async fn databases(&self) -> Result<Vec<Arc<Database>>> {
         let mut databases = self.metastore.databases().await?;
         databases.retain(|database| self.access.database_visible(&database.name));
@@ -105,6 +109,10 @@ impl View {
     }
 
     /// Returns the tables and views of a database that are visible to the principal, by name.
+    ///
+    /// # Errors
+    ///
+    /// The database does not exist for the principal, or the metastore fails.
     pub async fn tables(&self, database: &str) -> Result<Vec<Visible>> {
         self.require_database(database).await?;
         let tables = self.metastore.tables(database).await?;
@@ -124,6 +132,10 @@ impl View {
 
     /// Returns the table with the principal's access, or `None` if it is not visible to the
     /// principal.
+    ///
+    /// # Errors
+    ///
+    /// The metastore fails.
     pub async fn visible(&self, table: Arc<Table>) -> Result<Option<Visible>> {
         let Some(access) = self.granted(&table) else {
             return Ok(None);
@@ -174,6 +186,10 @@ impl View {
     }
 
     /// Returns the other tables that files of a table may belong to.
+    ///
+    /// # Errors
+    ///
+    /// The metastore fails.
     pub async fn owners(&self, table: &Table) -> Result<Vec<Arc<Table>>> {
         let index = self.folders.index(self.metastore.as_ref()).await?;
         Ok(index.owners(table))

@@ -42,6 +42,10 @@ impl SearchPath {
 
 impl View {
     /// Resolves the databases of a session's search path that exist for the principal.
+    ///
+    /// # Errors
+    ///
+    /// The metastore fails.
     pub async fn search_path(&self, names: &[String]) -> Result<SearchPath> {
         let mut visible: Vec<String> = Vec::new();
         for name in names {
@@ -59,6 +63,10 @@ impl View {
 
     /// Finds the table or view that an unqualified name refers to: in the first database in which
     /// the principal sees one.
+    ///
+    /// # Errors
+    ///
+    /// The metastore fails.
     pub async fn on_path(&self, path: &SearchPath, name: &str) -> Result<Option<Visible>> {
         for database in &path.visible {
             if let Some(visible) = self.table(database, name).await? {

@@ -219,6 +219,10 @@ impl Startup {
 
 impl Opening {
     /// Parses the body (without the length) of the first message.
+    ///
+    /// # Errors
+    ///
+    /// The packet is malformed, or of another major version than 3.
     pub fn parse(body: Bytes) -> Result<Self> {
         let mut body = Body(body);
         let (major, minor) = match body.int()? {

@@ -118,6 +118,10 @@ impl Link {
     }
 
     /// Returns the next message. Pending output is written first.
+    ///
+    /// # Errors
+    ///
+    /// The connection ends: see [`Ended`].
     pub async fn frame(&mut self) -> Result<Frame, Ended> {
         loop {
             if let Some(frame) = self.buffered_frame()? {
@@ -175,6 +179,10 @@ impl Link {
 
     /// Runs `future` while watching the client. If the client disconnects, the future is dropped,
     /// which cancels it.
+    ///
+    /// # Errors
+    ///
+    /// The connection ends, or the future panics: see [`Ended`].
     pub async fn run<F: Future>(&mut self, future: F) -> Result<F::Output, Ended> {
         let mut future = pin!(future);
         std::future::poll_fn(|cx| match poll_caught(future.as_mut(), cx) {
@@ -185,6 +193,10 @@ impl Link {
     }
 
     /// Like [`Link::run`], but writes pending output while `future` is pending.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Link::run`].
     pub async fn run_and_write<F: Future>(&mut self, future: F) -> Result<F::Output, Ended> {
         let mut future = pin!(future);
         std::future::poll_fn(|cx| match poll_caught(future.as_mut(), cx) {
@@ -198,6 +210,10 @@ impl Link {
     }
 
     /// Writes all output, waiting for the client to read it.
+    ///
+    /// # Errors
+    ///
+    /// The connection ends: see [`Ended`].
     pub async fn flush(&mut self) -> Result<(), Ended> {
         std::future::poll_fn(|cx| match self.poll_write_out(cx) {
             Poll::Ready(done) => Poll::Ready(done),

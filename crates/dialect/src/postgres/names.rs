@@ -34,6 +34,10 @@ impl ShownAsNames {
 
     /// Rewrites the plan of a whole query to show names wherever a client sees the numbers: in
     /// casts to text, and in the result.
+    ///
+    /// # Errors
+    ///
+    /// The engine rejects the rewritten plan.
     pub fn finish(&self, plan: LogicalPlan) -> Result<LogicalPlan> {
         let mapped = plan.transform_up_with_subqueries(|node| self.casts(node))?;
         let plan = match mapped.transformed {

@@ -57,6 +57,10 @@ pub(super) enum Data<'a> {
 
 impl<'a> Column<'a> {
     /// Downcasts `array`, shown as `pg`; nested children are shown as their own types.
+    ///
+    /// # Errors
+    ///
+    /// The type nests too deeply.
     pub fn new(array: &'a dyn Array, pg: PgType) -> Result<Self> {
         Self::build(array, pg, 0)
     }

@@ -86,6 +86,10 @@ impl RowEncoder {
     }
 
     /// Downcasts a batch of the schema given to [`RowEncoder::new`].
+    ///
+    /// # Errors
+    ///
+    /// The batch does not have the columns of the result, or a type nests too deeply.
     pub fn batch<'a>(&'a self, batch: &'a RecordBatch) -> Result<BatchEncoder<'a>> {
         if batch.num_columns() != self.columns.len() {
             return Err(Error::internal(format!(
@@ -112,12 +116,20 @@ pub(crate) struct BatchEncoder<'a> {
 
 impl BatchEncoder<'_> {
     /// Appends a `DataRow`. On an error `out` is unchanged.
+    ///
+    /// # Errors
+    ///
+    /// A value is outside Postgres' range, or the row is too long or has too many columns.
     pub fn put_data_row(&self, out: &mut BytesMut, row: usize) -> Result<()> {
         self.message(out, b'D', |out| self.put_fields(out, row))
     }
 
     /// Appends a `CopyData` with a row in COPY's binary format, whose body is that of a `DataRow`.
     /// `before`: the header, with the first row.
+    ///
+    /// # Errors
+    ///
+    /// As for [`BatchEncoder::put_data_row`].
     pub fn put_copy_binary(&self, out: &mut BytesMut, row: usize, before: &[u8]) -> Result<()> {
         self.message(out, b'd', |out| {
             out.put_slice(before);
@@ -127,6 +139,10 @@ impl BatchEncoder<'_> {
 
     /// Appends a `CopyData` with a line. `field` adds delimiters and escapes to the text of each
     /// value (`None`: NULL).
+    ///
+    /// # Errors
+    ///
+    /// As for [`BatchEncoder::put_data_row`].
     pub fn put_copy_line(
         &self,
         out: &mut BytesMut,

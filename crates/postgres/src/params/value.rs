@@ -53,6 +53,10 @@ pub(super) const MAX_DIGITS: usize = 76;
 impl Numeric {
     /// Builds a number from digits with a point before the last `scale`; drops insignificant zeros
     /// at both ends.
+    ///
+    /// # Errors
+    ///
+    /// The number has more digits than a decimal can have.
     pub fn new(negative: bool, digits: &str, scale: usize) -> Result<Self> {
         let fraction_zeros = digits.len() - digits.trim_end_matches('0').len();
         let dropped = fraction_zeros.min(scale);
@@ -209,6 +213,11 @@ fn shifted(micros: i64, seconds: i32) -> Result<i64> {
 impl Value {
     /// Returns a scalar of `target` if that represents the value exactly, else of the value's own
     /// type. Text is parsed as the target type.
+    ///
+    /// # Errors
+    ///
+    /// The value is out of the range of its own type, or is text that is not valid for the target
+    /// type.
     pub fn fit(self, target: &DataType, zone: Zone) -> Result<ScalarValue> {
         let target = unwrapped(target);
         Ok(match (self, target) {

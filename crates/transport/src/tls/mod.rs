@@ -52,6 +52,10 @@ impl Identity {
     /// Returns a configuration that presents exactly this certificate. `alpn`: protocols by
     /// preference, empty for none. `clients`: the authorities of client certificates, if any are
     /// requested. The configuration is for one connection, so it offers no resumption.
+    ///
+    /// # Errors
+    ///
+    /// TLS cannot be set up.
     pub fn server_config(
         &self,
         alpn: &[&[u8]],
@@ -213,6 +217,10 @@ impl Tls {
     /// and IP addresses). It is generated at the first start, and again when it is about to expire
     /// or `hosts` change. It is signed by a CA that stays the same, [`Tls::ca_file`], for clients
     /// to trust.
+    ///
+    /// # Errors
+    ///
+    /// A host name is not valid in a certificate, or a file cannot be read or written.
     pub fn generated(state_dir: &Path, hosts: &[String]) -> Result<Arc<Self>> {
         let dir = state_dir.join("tls");
         generated::ensure(&dir, hosts)?;
@@ -288,6 +296,10 @@ impl Tls {
 
     /// Returns a configuration for many connections: each handshake presents the certificate that
     /// is current then.
+    ///
+    /// # Errors
+    ///
+    /// TLS cannot be set up.
     pub fn server_config(
         self: &Arc<Self>,
         alpn: &[&[u8]],

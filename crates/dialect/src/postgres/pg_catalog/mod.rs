@@ -77,6 +77,10 @@ pub struct PgCatalog {
 impl PgCatalog {
     /// Fetches from the source only what the query's functions look up; relations fetch their rows
     /// when they are scanned.
+    ///
+    /// # Errors
+    ///
+    /// The source fails.
     pub async fn open(
         session: Arc<SessionInfo>,
         source: Arc<dyn CatalogSource>,
@@ -118,6 +122,10 @@ impl PgCatalog {
     ///
     /// The operators are only for statements that read the catalog: other queries are planned
     /// unchanged.
+    ///
+    /// # Errors
+    ///
+    /// The engine rejects a function or the operators.
     pub fn install(&self, state: &mut SessionState, mentions: &Mentions) -> Result<()> {
         for function in postgres::functions(&self.session)
             .into_iter()
@@ -134,6 +142,10 @@ impl PgCatalog {
 
     /// Returns the plan of a whole query, with the names that a client sees for `regclass` and
     /// similar types.
+    ///
+    /// # Errors
+    ///
+    /// The engine rejects the rewritten plan.
     pub fn finish(&self, plan: LogicalPlan) -> Result<LogicalPlan> {
         match self.asks_the_catalog {
             true => self.names.finish(plan),

@@ -121,6 +121,10 @@ fn without_sizes(data_type: &mut DataType) {
 }
 
 /// Returns the items of a literal array, such as `'{a,b}'`.
+///
+/// # Errors
+///
+/// The text is not an array literal.
 pub fn literal_array(expr: &Expr) -> Result<Option<Vec<Expr>>, Error> {
     let Expr::Value(value) = expr else {
         return Ok(None);

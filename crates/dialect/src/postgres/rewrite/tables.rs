@@ -55,6 +55,10 @@ pub fn join_constraint_mut(join: &mut Join) -> Option<&mut JoinConstraint> {
 }
 
 /// Rejects a join without a condition, which the engine would plan as a CROSS JOIN.
+///
+/// # Errors
+///
+/// A join has no condition.
 pub fn check_joins(tables: &TableWithJoins) -> Result<(), Error> {
     let mut constraints = tables.joins.iter().filter_map(join_constraint);
     if constraints.any(|constraint| matches!(constraint, JoinConstraint::None)) {
