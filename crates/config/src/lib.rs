@@ -15,7 +15,7 @@ pub use self::value::{Secret, Value, bytes};
 
 /// A table of the configuration file.
 pub trait Section: Default {
-    /// What the section configures, in a sentence or two.
+    /// Describes the section, in a sentence or two.
     const ABOUT: &'static str;
 
     /// Returns the settings in the order of their declaration, with the values of `self` as
@@ -28,7 +28,7 @@ pub trait Section: Default {
 pub struct Setting {
     /// Its name within the section.
     pub name: &'static str,
-    /// What it means, with units and bounds.
+    /// Its description, with units and bounds.
     pub meaning: String,
     /// The type of its value: `size`, `time`, `number`.
     pub kind: &'static str,
@@ -37,7 +37,7 @@ pub struct Setting {
     pub default: DefaultValue,
 }
 
-/// What applies if a setting is not set.
+/// The behaviour of a setting that is not set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DefaultValue {
     /// A value, as TOML.

@@ -254,7 +254,7 @@ impl Door {
     ///
     /// # Errors
     ///
-    /// It names no query of this principal.
+    /// The FlightInfo names no query of this principal.
     fn cancel(&self, caller: &Caller, info: &FlightInfo) -> Result<CancelStatus> {
         let tickets = info.endpoint.iter().filter_map(|endpoint| {
             let ticket = endpoint.ticket.as_ref()?;
@@ -276,7 +276,7 @@ impl Door {
         }
         match (known, cancelled) {
             (true, true) => Ok(CancelStatus::Cancelled),
-            // It has ended, or was cancelled before.
+            // The query has ended, or was cancelled before.
             (true, false) => Ok(CancelStatus::NotCancellable),
             (false, _) => Err(unknown_handle("query")),
         }

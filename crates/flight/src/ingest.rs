@@ -89,7 +89,7 @@ fn written_out_too_large() -> Error {
 ///
 /// # Errors
 ///
-/// It asks for a temporary table, a transaction, or an unknown option.
+/// The command requests a temporary table, a transaction, or an unknown option.
 pub(super) fn requested(command: &CommandStatementIngest) -> Result<WriteRequest> {
     check_transaction(command.transaction_id.as_ref())?;
     if command.temporary {

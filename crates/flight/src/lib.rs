@@ -117,7 +117,7 @@ impl Default for FlightOptions {
 /// user's prepared statements.
 const MAX_STATEMENT_WEIGHT: usize = 256 * 1024 * 1024;
 
-/// What the calls of one listener share.
+/// The state that the calls of one listener share.
 struct Door {
     gateway: Arc<Gateway>,
     options: FlightOptions,

@@ -94,7 +94,7 @@ impl StatementTicket {
     ///
     /// # Errors
     ///
-    /// It differs from the announced schema.
+    /// The result's schema differs from the announced one.
     fn checked(&self, started: &Started) -> Result<SchemaRef> {
         let actual = types::result_schema(&started.schema, self.delivery.types);
         match &self.schema {

@@ -20,7 +20,7 @@ use crate::{HttpOptions, routes};
 /// The only protocol that a client can negotiate in its TLS handshake.
 pub(crate) const ALPN: &[u8] = b"http/1.1";
 
-/// What the connections of one listener share.
+/// The state that the connections of one listener share.
 pub(crate) struct Door {
     tls: Option<TlsAcceptor>,
     options: HttpOptions,

@@ -78,7 +78,7 @@ impl Default for PostgresOptions {
     }
 }
 
-/// What the connections of one listener share.
+/// The state that the connections of one listener share.
 struct Door {
     gateway: Arc<Gateway>,
     tls: Option<Arc<Tls>>,

@@ -1,4 +1,4 @@
-//! What the doors share below their protocols.
+//! The code that the doors share below their protocols.
 //!
 //! ```text
 //!  accept ─▶ opening ─▶ io ─▶ the door's protocol

@@ -19,7 +19,7 @@ macro_rules! server_version {
     };
 }
 
-/// What `version()` returns.
+/// The result of `version()`.
 pub const VERSION: &str = concat!("PostgreSQL ", server_version!());
 
 /// How a query uses stored results.
@@ -433,7 +433,7 @@ impl Settings {
     ///
     /// # Errors
     ///
-    /// With it, the values exceed the bytes that a session may set.
+    /// The values would exceed the bytes that a session may set.
     fn keep(&mut self, key: String, value: String) -> Result<()> {
         let others = self.values.iter().filter(|(name, _)| **name != key);
         let others: usize = others.map(|(name, value)| name.len() + value.len()).sum();

@@ -141,7 +141,7 @@ struct Rewriter<'a> {
     mends_precedence: bool,
 }
 
-/// What a SELECT determines about its tables.
+/// The system tables, conditions and windows of a SELECT.
 #[derive(Default)]
 struct Scope {
     /// The OIDs of its system relations, by alias.

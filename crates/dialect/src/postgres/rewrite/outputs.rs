@@ -219,7 +219,7 @@ struct Rename {
 impl VisitorMut for Rename {
     type Break = ();
 
-    /// From the inside out: names inside an inner WITH are already renamed.
+    /// Renames from the inside out: names inside an inner WITH are already renamed.
     fn post_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
         let Some(mut with) = query.with.take() else {
             return ControlFlow::Continue(());

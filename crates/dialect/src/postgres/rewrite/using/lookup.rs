@@ -109,8 +109,7 @@ pub fn resolve_joins(statement: &Statement, columns: &JoinedColumns) -> Result<R
     unknown.collect::<Result<_, _>>().map(Resolution::Unknown)
 }
 
-/// What is known about the SELECTs of a statement. Valid while the statement is not moved in
-/// memory.
+/// The known columns of a statement's SELECTs. Valid while the statement is not moved in memory.
 pub(super) struct Known<'a> {
     /// The numbers of the SELECTs, by their address.
     numbers: HashMap<usize, usize>,

@@ -34,7 +34,7 @@ pub(super) enum Part {
     },
 }
 
-/// What an unqualified name refers to.
+/// The meaning of an unqualified name.
 #[derive(Debug, PartialEq)]
 pub(super) enum Meaning<'a> {
     Common {
