@@ -1,9 +1,10 @@
-//! The configuration of the server: a file, then the environment, then flags, in that order.
+//! The server's configuration: a file, overridden by the environment, overridden by flags.
 //!
-//! Every setting is also an environment variable: `LAKEGATE_` and its path in capitals with `__` between
-//! the parts, such as `LAKEGATE_ENGINE__MEMORY_LIMIT=8GiB`. Lists are written as in TOML.
+//! Every setting is also an environment variable: `LAKEGATE_` and its path in capitals with `__`
+//! between the parts, such as `LAKEGATE_ENGINE__MEMORY_LIMIT=8GiB`. Lists are written as in TOML.
 //!
-//! A section stands in a file here, or in the crate that it configures. [`mod@reference`] has all of them.
+//! A section is declared in a file here, or in the crate that it configures. [`mod@reference`]
+//! lists all sections.
 
 mod auth;
 #[cfg(test)]
@@ -57,11 +58,12 @@ pub struct Config {
 }
 
 impl Config {
-    /// Reads the configuration and checks it.
+    /// Reads and validates the configuration.
     ///
     /// # Errors
     ///
-    /// A file that is missing or no TOML, an unknown setting, a value of the wrong kind; each by name.
+    /// The file does not exist or is not TOML; a setting is unknown or has an invalid value. The
+    /// message names the setting.
     pub fn load(
         file: Option<&Path>,
         flags: BTreeMap<String, figment::value::Value>,

@@ -1,6 +1,7 @@
 //! Lakegate: a self-hosted Athena.
 //!
-//! `ARCHITECTURE.md` has the map. This package is the server's top floor: its command line and its configuration.
+//! `ARCHITECTURE.md` has an overview. This package is the top layer of the server: its command line
+//! and its configuration.
 
 pub mod cli;
 pub mod config;

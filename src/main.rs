@@ -1,4 +1,5 @@
-//! The binary: the library's command line, and an allocator that keeps its pages.
+//! The server binary: runs the library's command line, with mimalloc as the allocator, which keeps
+//! freed pages for a while.
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

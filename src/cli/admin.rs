@@ -1,4 +1,4 @@
-//! What is done beside the server: a backup, and, while it is stopped, a new password.
+//! Administration next to the server: backups and, while the server is stopped, new passwords.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -17,12 +17,13 @@ use crate::config::Config;
 pub struct ResetPasswordArgs {
     #[command(flatten)]
     config: ConfigArgs,
-    /// The state directory, where there is no configuration file; for a demo lake its `.lakegate` folder.
+    /// The state directory, if there is no configuration file. For a demo lake, its `.lakegate`
+    /// folder.
     #[arg(long)]
     state_dir: Option<PathBuf>,
     /// The user.
     user: String,
-    /// Take the password from a file instead; `-` is standard input.
+    /// Read the password from this file; `-` is standard input.
     #[arg(long)]
     password_file: Option<PathBuf>,
 }
@@ -31,13 +32,13 @@ pub struct ResetPasswordArgs {
 pub struct BackupArgs {
     #[command(flatten)]
     config: ConfigArgs,
-    /// The state directory, where there is no configuration file.
+    /// The state directory, if there is no configuration file.
     #[arg(long)]
     state_dir: Option<PathBuf>,
     /// The file to write.
     #[arg(long)]
     to: PathBuf,
-    /// Replace the file if it is there.
+    /// Replace an existing file.
     #[arg(long)]
     overwrite: bool,
 }

@@ -1,4 +1,4 @@
-//! The file that tells programs how to connect: written once all doors accept connections.
+//! The file that tells programs how to connect. Written once all endpoints accept connections.
 
 use std::path::{Path, PathBuf};
 
@@ -32,7 +32,7 @@ pub struct HttpDoor {
 
 #[derive(Debug, Serialize)]
 pub struct TlsFiles {
-    /// `None`: the certificate is the user's own.
+    /// The authority of a generated certificate; `None` for the operator's own certificate.
     pub ca_file: Option<PathBuf>,
 }
 
@@ -56,7 +56,7 @@ impl ConnectionFile {
         }
     }
 
-    /// Readable by its owner only: it may hold passwords.
+    /// Writes the file so that only its owner can read it, because it may contain passwords.
     pub fn write(&self, file: &Path) -> Result<()> {
         let text = serde_json::to_string_pretty(self)
             .map_err(|e| Error::internal(format!("the connection file: {e}")))?;

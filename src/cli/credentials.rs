@@ -1,4 +1,4 @@
-//! The demo's `credentials.json`: its users and their passwords, for whoever starts it.
+//! The demo's `credentials.json`: its users and their passwords, for the user who started it.
 
 use std::path::Path;
 
@@ -7,14 +7,17 @@ use lakegate_error::{Error, Result};
 use super::connection_file::UserEntry;
 use super::password::write_secret_file;
 
-/// In the lake's folder.
+/// The file of credentials, in the lake's folder.
 pub const CREDENTIALS: &str = "credentials.json";
-/// In the lake's folder, where no query reads.
+/// The state directory, in the lake's folder. Queries cannot read it.
 pub const STATE: &str = ".lakegate";
-/// In the state directory: the lake is registered and its users are made.
+/// A file in the state directory. If it exists, the lake is registered and its users are created.
 pub const READY: &str = "demo-ready";
 
-/// `dir`: the lake's folder. Errors: the file is not there or not as it was written.
+/// Reads the credentials. `dir`: the lake's folder.
+///
+/// # Errors
+/// The file does not exist or has been damaged.
 pub fn read(dir: &Path) -> Result<Vec<UserEntry>> {
     let file = dir.join(CREDENTIALS);
     let text = std::fs::read_to_string(&file)
@@ -22,14 +25,14 @@ pub fn read(dir: &Path) -> Result<Vec<UserEntry>> {
     serde_json::from_str(&text).map_err(|e| Error::invalid(format!("{}: {e}", file.display())))
 }
 
-/// `dir`: the lake's folder.
+/// Writes the credentials. `dir`: the lake's folder.
 pub fn write(dir: &Path, users: &[UserEntry]) -> Result<()> {
     let text = serde_json::to_string_pretty(users).map_err(|e| Error::internal(e.to_string()))?;
     write_secret_file(&dir.join(CREDENTIALS), &format!("{text}\n"))
 }
 
-/// Puts a new password into the file, if the state directory is that of a demo and the user one of its own. Says whether
-/// it is.
+/// Stores a new password in the file, if the state directory belongs to a demo and the user is one
+/// of the demo's. Returns whether it was stored.
 pub fn remember(state_dir: &Path, user: &str, password: &str) -> Result<bool> {
     if !state_dir.join(READY).exists() {
         return Ok(false);
@@ -73,7 +76,7 @@ mod tests {
         let state = dir.path().join(STATE);
         std::fs::create_dir(&state).unwrap();
         write(dir.path(), &[user("ann"), user("ben")]).unwrap();
-        // Not a demo, or not one that is ready.
+        // Not a demo, or not a ready one.
         assert!(!remember(&state, "ann", "new").unwrap());
         std::fs::write(state.join(READY), "").unwrap();
         assert!(remember(&state, "ann", "new").unwrap());

@@ -1,4 +1,5 @@
-//! `lakegate demo`: makes the demo lake, registers it through the gateway as its administrator, and serves it.
+//! `lakegate demo`: generates the demo lake, registers it through the gateway as its administrator,
+//! and serves it.
 
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
@@ -6,6 +7,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use chrono::NaiveDate;
+use lakegate_catalog::access::ScramVerifier;
 use lakegate_demo::{DEFAULT_UNTIL, DemoOptions, Outcome, demo_users};
 use lakegate_error::{Error, Result};
 use lakegate_gateway::{Login, Protocol};
@@ -14,34 +16,36 @@ use super::connection_file::{ConnectionFile, UserEntry};
 use super::credentials::{self, CREDENTIALS, READY, STATE};
 use super::password::{private_dir, random_password, write_secret_file};
 use super::serve::runtime;
-use super::server::{Server, create_administrator, verifier};
+use super::server::Server;
 use crate::config::{Config, RootConfig};
 
 #[derive(Debug, clap::Args)]
 pub struct DemoArgs {
-    /// Where the lake lies; kept and reused on the next start.
+    /// Folder of the lake. It is kept and reused on the next start.
     #[arg(long, default_value = "lakegate-demo")]
     dir: PathBuf,
-    /// 1 is about a million orders.
+    /// Scale of the data: 1 is about a million orders.
     #[arg(long, default_value_t = 1.0)]
     scale: f64,
-    /// The last of the 366 days that have orders.
+    /// The last of 366 days with orders.
     #[arg(long, default_value_t = DEFAULT_UNTIL)]
     until: NaiveDate,
-    /// Add a database `tpch` of this scale factor.
+    /// Add a database `tpch` with this scale factor.
     #[arg(long)]
     tpch: Option<f64>,
-    /// Add a database `tpcds` of this scale factor.
+    /// Add a database `tpcds` with this scale factor.
     #[arg(long)]
     tpcds: Option<f64>,
-    /// 0 is any free port.
+    /// Port for PostgreSQL; 0 selects a free port.
     #[arg(long, default_value_t = 15432)]
     postgres_port: u16,
+    /// Port for Arrow Flight SQL; 0 selects a free port.
     #[arg(long, default_value_t = 32010)]
     flight_port: u16,
+    /// Port for HTTP; 0 selects a free port.
     #[arg(long, default_value_t = 8080)]
     http_port: u16,
-    /// Write how to connect into this file, once all doors accept connections.
+    /// Write connection details to this file once all endpoints accept connections.
     #[arg(long)]
     connection_file: Option<PathBuf>,
 }
@@ -55,7 +59,7 @@ pub fn run(args: DemoArgs) -> Result<()> {
         tpcds: args.tpcds,
     };
     if generate(&options)? == Outcome::Created {
-        // Whatever was registered before belonged to other files.
+        // Earlier registrations belong to other files.
         let state = args.dir.join(STATE);
         if state.exists() {
             std::fs::remove_dir_all(&state)
@@ -80,7 +84,7 @@ pub fn run(args: DemoArgs) -> Result<()> {
 }
 
 fn generate(options: &DemoOptions) -> Result<Outcome> {
-    // A line that is drawn over on a terminal, a line a phase in a log.
+    // On a terminal, one line that is overwritten; in a log, one line per phase.
     let terminal = std::io::stderr().is_terminal();
     let mut last = ("", 0);
     let outcome = lakegate_demo::generate(options, &mut |progress| {
@@ -122,7 +126,7 @@ fn configuration(args: &DemoArgs) -> Result<Config> {
     Ok(config)
 }
 
-/// Makes the users and runs the demo's statements, once; a start that was interrupted does it again.
+/// Creates the users and runs the demo's statements, once. Repeats this after an interrupted start.
 async fn register(server: &Server, options: &DemoOptions) -> Result<Vec<UserEntry>> {
     let ready = options.dir.join(STATE).join(READY);
     if ready.exists() {
@@ -142,15 +146,23 @@ async fn register(server: &Server, options: &DemoOptions) -> Result<Vec<UserEntr
         .first()
         .ok_or_else(|| Error::internal("the demo has no users"))?;
     for user in &users {
-        // From a start that was interrupted a user may be there with a password that nobody knows.
+        // After an interrupted start, a user may exist with an unknown password.
         control
-            .create_user(&user.name, verifier(&user.password).await?, true)
+            .create_user(
+                &user.name,
+                ScramVerifier::in_background(&user.password).await?,
+                true,
+            )
             .await?;
         control
-            .set_password(&user.name, verifier(&user.password).await?)
+            .set_password(
+                &user.name,
+                ScramVerifier::in_background(&user.password).await?,
+            )
             .await?;
     }
-    create_administrator(control, &admin.name, &admin.password).await?;
+    let (name, password) = (&admin.name, &admin.password);
+    server.gateway.create_administrator(name, password).await?;
     let principal = server.gateway.principal(&admin.name);
     let principal = principal.ok_or_else(|| Error::internal("the administrator was not made"))?;
     let login = Login {
@@ -163,7 +175,7 @@ async fn register(server: &Server, options: &DemoOptions) -> Result<Vec<UserEntr
     };
     let session = server.gateway.connect(login).await?;
     for sql in lakegate_demo::setup_sql(options) {
-        // The roles are there when an earlier start was interrupted.
+        // After an interrupted start, the roles exist.
         if let Some(role) = sql.strip_prefix("CREATE ROLE ")
             && control.snapshot().roles.contains_key(role.trim())
         {

@@ -1,4 +1,4 @@
-//! The command line: `serve`, `demo`, and what an administrator does beside the server.
+//! The command line: `serve`, `demo` and administrative commands.
 
 mod admin;
 mod connection_file;
@@ -20,10 +20,10 @@ use lakegate_error::Result;
     about = "A self-hosted Athena: governed, metered SQL over a data lake"
 )]
 pub struct Cli {
-    /// What is logged, such as `info` or `lakegate=debug,warn`.
+    /// Log filter, such as `info` or `lakegate=debug,warn`.
     #[arg(long, env = "LAKEGATE_LOG", default_value = "info", global = true)]
     log: String,
-    /// Log lines as JSON.
+    /// Write log lines as JSON.
     #[arg(long, env = "LAKEGATE_LOG_JSON", global = true)]
     log_json: bool,
     #[command(subcommand)]
@@ -35,11 +35,11 @@ enum Command {
     /// Serve your own lake.
     #[command(after_long_help = crate::config::reference::help())]
     Serve(serve::ServeArgs),
-    /// Make a demo lake, or take the one that is there, and serve it.
+    /// Generate a demo lake, or reuse an existing one, and serve it.
     Demo(demo::DemoArgs),
-    /// Give a user a new password while the server is stopped; made up and printed unless given.
+    /// Set a user's password while the server is stopped. Generates and prints one unless given.
     ResetPassword(admin::ResetPasswordArgs),
-    /// Copy the catalog to a file; the server may run meanwhile.
+    /// Copy the catalog to a file. The server may be running.
     Backup(admin::BackupArgs),
 }
 
@@ -50,7 +50,7 @@ struct ConfigArgs {
     config: Option<PathBuf>,
 }
 
-/// Runs the command; the process ends with what it returns.
+/// Runs the command. The process exits with its result.
 pub fn run() -> Result<()> {
     let cli = Cli::parse();
     start_log(&cli);
@@ -76,8 +76,9 @@ fn start_log(cli: &Cli) {
     }
 }
 
-/// A panic is one line of the log. The standard hook resolves a backtrace where `RUST_BACKTRACE` asks for one, and keeps hundreds of
-/// megabytes of symbols from then on; a panic of one query must not cost the others that much.
+/// Logs a panic as one line. The standard hook resolves a backtrace if `RUST_BACKTRACE` is set, and
+/// keeps hundreds of megabytes of symbols from then on; a panic in one query must not take this
+/// memory from the others.
 fn log_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let thread = std::thread::current();

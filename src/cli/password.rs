@@ -1,4 +1,4 @@
-//! Passwords that are made up here, and the files that hold them.
+//! Generated passwords, and files that contain passwords.
 
 use std::io::Write;
 use std::path::Path;
@@ -6,10 +6,10 @@ use std::path::Path;
 use lakegate_error::{Error, Result};
 use rand::Rng;
 
-/// Without characters that are mistaken for others, or that a shell or a URL would change.
+/// Excludes characters that look like others, or that a shell or a URL would change.
 const ALPHABET: &[u8] = b"abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789";
 
-/// 24 characters of 55: 138 bits.
+/// Returns 24 random characters of 56: 139 bits.
 pub fn random_password() -> String {
     let mut random = rand::rng();
     (0..24)
@@ -18,12 +18,12 @@ pub fn random_password() -> String {
         .collect()
 }
 
-/// Writes a file that only its owner can read, whole or not at all.
+/// Writes a file that only its owner can read, atomically.
 pub fn write_secret_file(file: &Path, content: &str) -> Result<()> {
     write_file(file, content, 0o600)
 }
 
-/// Writes a file under another name and renames it, so that no reader sees a part of it.
+/// Writes a file under a temporary name and renames it, so that readers never see a part of it.
 pub fn write_file(file: &Path, content: &str, mode: u32) -> Result<()> {
     let failed =
         |e: std::io::Error| Error::invalid(format!("cannot write {}: {e}", file.display()));

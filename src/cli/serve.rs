@@ -1,4 +1,4 @@
-//! `lakegate serve`: the user's own lake.
+//! `lakegate serve`: serves the operator's own lake.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -13,7 +13,7 @@ use crate::config::Config;
 pub struct ServeArgs {
     #[command(flatten)]
     config: ConfigArgs,
-    /// Write how to connect into this file, once all doors accept connections.
+    /// Write connection details to this file once all endpoints accept connections.
     #[arg(long)]
     connection_file: Option<PathBuf>,
 }
@@ -22,7 +22,7 @@ pub fn run(args: ServeArgs) -> Result<()> {
     let config = Config::load(args.config.config.as_deref(), BTreeMap::new())?;
     if config.lake.roots.is_empty() {
         return Err(Error::invalid(
-            "no lake root is configured; [[lake.roots]] names the places that tables may lie in",
+            "no lake root is configured; [[lake.roots]] names the locations that tables may have",
         ));
     }
     runtime()?.block_on(async move {
@@ -31,13 +31,13 @@ pub fn run(args: ServeArgs) -> Result<()> {
         server
             .serve(|connection| {
                 if let Some(at) = &connection.postgres {
-                    tracing::info!(host = %at.host, port = at.port, "postgres door is open");
+                    tracing::info!(host = %at.host, port = at.port, "listening for the PostgreSQL protocol");
                 }
                 if let Some(at) = &connection.flight {
-                    tracing::info!(host = %at.host, port = at.port, "flight door is open");
+                    tracing::info!(host = %at.host, port = at.port, "listening for Arrow Flight SQL");
                 }
                 if let Some(at) = &connection.http {
-                    tracing::info!(url = %at.url, "http door is open");
+                    tracing::info!(url = %at.url, "listening for HTTP");
                 }
                 args.connection_file
                     .map_or(Ok(()), |file| connection.write(&file))
@@ -46,7 +46,7 @@ pub fn run(args: ServeArgs) -> Result<()> {
     })
 }
 
-/// The server's own threads: endpoints, metadata, object store IO.
+/// Creates the runtime of the server's IO threads: endpoints, metadata, object store requests.
 pub fn runtime() -> Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()

@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use lakegate_catalog::access::ScramVerifier;
 use lakegate_catalog::store::{Control, SqliteStore};
 use lakegate_config::bytes;
 use lakegate_engine::{Engine, EngineOptions, machine};
@@ -136,7 +135,9 @@ impl Server {
         let password = random_password();
         let file = self.config.server.state_dir.join("initial-admin-password");
         write_secret_file(&file, &format!("{password}\n"))?;
-        create_administrator(self.control.as_ref(), "admin", &password).await?;
+        self.gateway
+            .create_administrator("admin", &password)
+            .await?;
         tracing::info!(file = %file.display(), "first start: user 'admin' was created; its password is in the file, change it with ALTER USER");
         Ok(())
     }
@@ -324,18 +325,4 @@ async fn open_roots(config: &Config) -> Result<Roots> {
         opened.push((root.url.clone(), backing));
     }
     Roots::open(opened)
-}
-
-/// Makes a user who may do everything, unless there is one of this name.
-pub async fn create_administrator(control: &dyn Control, name: &str, password: &str) -> Result<()> {
-    let verifier = verifier(password).await?;
-    Ok(control.create_administrator(name, verifier).await?)
-}
-
-/// Deriving a verifier takes the time that it is meant to take: not on the server's own threads.
-pub async fn verifier(password: &str) -> Result<ScramVerifier> {
-    let password = password.to_owned();
-    let derived =
-        tokio::task::spawn_blocking(move || ScramVerifier::from_password(&password)).await;
-    Ok(derived.map_err(|e| Error::internal(e.to_string()))??)
 }

@@ -1,4 +1,4 @@
-//! The section `auth`: logins beside passwords.
+//! The section `auth`: logins other than by password.
 
 use lakegate_gateway::JwtConfig;
 use serde::{Deserialize, Serialize};

@@ -1,5 +1,5 @@
-//! The example file and the table of settings in `docs/operations.md` are written from the
-//! declarations of the settings: `LAKEGATE_UPDATE_GOLDEN=1` writes them anew.
+//! Tests that the example file and the table of settings in `docs/operations.md` match the
+//! declarations of the settings. `LAKEGATE_UPDATE_GOLDEN=1` rewrites both.
 #![allow(clippy::unwrap_used, clippy::result_large_err)]
 
 use std::fmt::Write;
@@ -13,7 +13,7 @@ use lakegate_config::{DefaultValue, Setting};
 use super::Config;
 use super::reference::{Presence, SectionReference, default, help, kind, sections};
 
-/// Longest line of a comment in the example file.
+/// The maximum length of a comment line in the example file.
 const WIDTH: usize = 100;
 
 const HEAD: &str = "\
@@ -29,7 +29,7 @@ const HEAD: &str = "\
 #     lakegate serve --config lakegate.toml
 ";
 
-/// What is behind the settings of a lake root: usual ones, of which the example file uses one.
+/// The text after the settings of a lake root: common roots, of which the example file enables one.
 const ROOTS: &str = "
 # A bucket, or a part of one, on AWS.
 # [[lake.roots]]
@@ -57,7 +57,7 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// `text` in lines of comments.
+/// Formats `text` as comment lines.
 fn comment(text: &str) -> String {
     let mut lines = vec!["#".to_owned()];
     for word in text.split_whitespace() {
@@ -97,7 +97,7 @@ fn example() -> String {
         write!(text, "\n{}{title}\n", comment(section.about)).unwrap();
         for setting in &section.settings {
             text += &explained(setting);
-            // The tables of a list follow in a section of their own.
+            // The entries of a list follow in a section of their own.
             let is_list = sections().iter().any(|other| {
                 other.presence == Presence::Repeated
                     && other.path == format!("{}.{}", section.path, setting.name)
@@ -113,7 +113,7 @@ fn example() -> String {
     text
 }
 
-/// The tables of `docs/operations.md`.
+/// Returns the tables of `docs/operations.md`.
 fn tables() -> String {
     let mut text =
         "| setting | variable | type | default | meaning |\n|---|---|---|---|---|\n".to_owned();
@@ -164,7 +164,7 @@ fn shown_default(setting: &Setting) -> String {
     }
 }
 
-/// Compares a document with what it should be, or writes it.
+/// Compares a document with its expected content, or writes it.
 fn assert_written(file: &str, expected: &str) {
     let path: PathBuf = root().join(file);
     if std::env::var_os("LAKEGATE_UPDATE_GOLDEN").is_some() {
@@ -200,7 +200,7 @@ fn operations_page_has_every_setting_as_declared() {
     );
 }
 
-/// Every line of the example that is commented out is a setting, and its value is accepted.
+/// Every commented-out line of the example is a setting with a valid value.
 #[test]
 fn example_file_is_accepted_with_all_its_settings() {
     let all: String = example()
@@ -233,7 +233,7 @@ fn example_file_is_accepted_with_all_its_settings() {
     }
 }
 
-/// The example as it stands is a configuration whose values are the defaults.
+/// The example as written is a configuration with the default values.
 #[test]
 fn example_file_changes_no_default() {
     let read: Config = Figment::from(Toml::string(&example())).extract().unwrap();
@@ -246,7 +246,7 @@ fn example_file_changes_no_default() {
     assert_eq!(without_roots(read), without_roots(defaults));
 }
 
-/// A default that is fixed means the same in TOML as in code.
+/// A fixed default has the same value in TOML as in code.
 #[test]
 fn defaults_are_written_as_they_are_read() {
     let mut all = String::new();
@@ -279,7 +279,7 @@ fn variables_are_read_under_the_names_that_documents_have() {
             }
             let variable = section.variable(setting);
             figment::Jail::expect_with(|jail| {
-                // Of a wrong type for all: the error names the setting.
+                // Has the wrong type for every setting, so the error names the setting.
                 jail.set_env(&variable, "[[]]");
                 let error = Config::load(None, Default::default()).unwrap_err();
                 let path = format!("{}.{}", section.path, setting.name);

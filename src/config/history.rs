@@ -5,7 +5,7 @@ use std::time::Duration;
 use lakegate_config::section;
 
 section! {
-    /// The record of queries.
+    /// The query history.
     pub struct HistoryConfig {
         /// How long system.queries keeps a query.
         #[serde(with = "lakegate_config::time")]

@@ -5,13 +5,13 @@ use lakegate_config::section;
 use lakegate_lake::roots::RootConfig;
 
 section! {
-    /// Where tables lie, and how their files are read.
+    /// Locations of tables, and how their files are read.
     pub struct LakeConfig {
-        /// The only places that a LOCATION may name. At least one is needed. Of two that fit, the
-        /// longer url counts.
+        /// Every LOCATION must lie within one of these roots. At least one is required. If several
+        /// match, the one with the longest url applies.
         pub roots: Vec<RootConfig> = Vec::new() => ("none", "[{url = \"s3://datalake/\", path = \"/srv/datalake\"}]"),
-        /// The longest row of a JSON, CSV or delimited file, after decompression: 1KiB to 1GiB. A
-        /// longer one fails its query.
+        /// Maximum size of a row of a JSON, CSV or delimited file, after decompression: 1KiB to
+        /// 1GiB. A query that reads a longer row fails.
         pub max_row_size: ByteSize = ByteSize::mib(32),
     }
 }

@@ -1,5 +1,5 @@
-//! All settings, from their declarations: for the command line's help, and for the documents that are
-//! compared with them.
+//! All settings, from their declarations: for the help of the command line, and for the documents
+//! that are checked against them.
 
 use std::fmt::Write;
 
@@ -11,26 +11,26 @@ use super::{AuthConfig, Config, LakeConfig, RootConfig};
 /// A section of the configuration with its settings.
 #[derive(Debug)]
 pub struct SectionReference {
-    /// Its place in the file: `engine`, `auth.jwt`.
+    /// The path in the file: `engine`, `auth.jwt`.
     pub path: &'static str,
     pub about: &'static str,
     pub presence: Presence,
     pub settings: Vec<Setting>,
 }
 
-/// How often a section stands in the configuration.
+/// How often a section occurs in the configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Presence {
     Once,
-    /// What it configures is off without it.
+    /// The feature is off without this section.
     Optional,
-    /// A list of such tables.
+    /// A list of tables.
     Repeated,
 }
 
-/// Returns all sections, in the order in which documents have them.
+/// Returns all sections, in the order of the documents.
 pub fn sections() -> Vec<SectionReference> {
-    // Without `..`: the compiler asks for a section that is missing here.
+    // Destructured without `..`, so that the compiler reports a section that is missing here.
     let Config {
         server,
         postgres,
@@ -71,14 +71,14 @@ fn section<T: Section>(path: &'static str, presence: Presence, defaults: &T) -> 
 }
 
 impl SectionReference {
-    /// The environment variable of one of its settings.
+    /// Returns the environment variable of one of the section's settings.
     pub fn variable(&self, setting: &Setting) -> String {
         let path = format!("{}.{}", self.path, setting.name);
         format!("LAKEGATE_{}", path.replace('.', "__").to_uppercase())
     }
 }
 
-/// The type of a setting in words: its choices, where it has some.
+/// Returns the type of a setting in words, or its choices if it has some.
 pub fn kind(setting: &Setting) -> String {
     match setting.choices {
         [] => setting.kind.to_owned(),
@@ -86,7 +86,7 @@ pub fn kind(setting: &Setting) -> String {
     }
 }
 
-/// What holds without the setting, in words.
+/// Returns the default of a setting in words.
 pub fn default(setting: &Setting) -> &str {
     match &setting.default {
         DefaultValue::Fixed(value) => value.trim_matches('"'),
@@ -94,13 +94,13 @@ pub fn default(setting: &Setting) -> &str {
     }
 }
 
-/// What `lakegate serve --help` says of the environment.
+/// Returns the description of settings in `lakegate serve --help`.
 pub fn help() -> String {
     let mut text = "Settings, each of the file or of the environment, which wins:\n".to_owned();
     let sections = sections();
     for section in &sections {
         for setting in &section.settings {
-            // Tables of a list have no variables of their own: the list has one.
+            // Sections of a list have no variables of their own: the list has one.
             if section.presence == Presence::Repeated {
                 continue;
             }

@@ -8,17 +8,17 @@ use lakegate_config::section;
 section! {
     /// The process, its files and its connections.
     pub struct ServerConfig {
-        /// Catalog, grants, query history, certificates, spilled data. Created with mode 0700. One
-        /// server at a time uses it.
+        /// Directory for the catalog, grants, query history, certificates and spilled data. Created
+        /// with mode 0700. Only one server at a time can use it.
         pub state_dir: PathBuf = PathBuf::from("lakegate-state"),
-        /// How long running queries may go on after SIGTERM.
+        /// How long running queries may continue after SIGTERM.
         #[serde(with = "lakegate_config::time")]
         pub grace_period: Duration = Duration::from_secs(30),
-        /// Connections on all doors together. More are refused.
+        /// Maximum open connections across all protocols. More are refused.
         pub max_connections: usize = 500,
-        /// Of these, kept for administrators when the others are taken.
+        /// Of these, the connections that are reserved for administrators.
         pub reserved_connections: Option<usize> = None => ("3; of fewer than 12 connections, a quarter", "3"),
-        /// Connections of one user.
+        /// Maximum open connections per user.
         pub max_connections_per_user: Option<usize> = None => ("nine tenths of those that are not reserved", "448"),
     }
 }

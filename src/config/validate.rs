@@ -1,4 +1,4 @@
-//! Bounds of settings, and settings that depend on one another.
+//! Limits of settings, and dependencies between them.
 
 use bytesize::ByteSize;
 use lakegate_error::{Error, Result};
@@ -7,11 +7,11 @@ use lakegate_transport::tls::ClientCertificates;
 use super::{Config, TlsConfig};
 
 impl Config {
-    /// Checks settings against their bounds and one another.
+    /// Checks settings against their limits and against each other.
     ///
     /// # Errors
     ///
-    /// The first setting that is wrong, by name.
+    /// A setting is invalid. The message names the first one.
     pub(super) fn validate(&self) -> Result<()> {
         if self.tls.cert_file.is_some() != self.tls.key_file.is_some() {
             return Err(Error::invalid(

@@ -442,8 +442,8 @@ async fn lakes_that_differ_in_what_is_hidden_answer_alike() {
 
     // The administrator sees the file's name, and the log has it for the query that the other user
     // ran.
-    let told = a.admin.fails("SELECT id FROM d.torn").await;
-    told.names(&["day=2024-01-05", "alpha.parquet"]);
+    let failure = a.admin.fails("SELECT id FROM d.torn").await;
+    failure.names(&["day=2024-01-05", "alpha.parquet"]);
     let id = a
         .admin
         .value("SELECT max(query_id) FROM system.queries WHERE user_name = 'eve' AND query = 'SELECT count(*) FROM d.torn' AND state = 'FAILED'")

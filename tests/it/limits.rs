@@ -304,7 +304,7 @@ async fn one_user_does_not_take_all_places(door: Door) {
     });
 }
 
-fn one_place() -> Server {
+fn one_permit() -> Server {
     Server::private(&[
         ("LAKEGATE_QUERIES__MAX_CONCURRENT", "1"),
         ("LAKEGATE_QUERIES__MAX_STALL", "1s"),
@@ -313,7 +313,7 @@ fn one_place() -> Server {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn cursors_portals_and_results_that_nobody_reads_give_their_place_back() {
-    let server = one_place();
+    let server = one_permit();
     let other = server.connect("scientist").await;
     other.run("SET result_reuse = off").await;
 
@@ -367,7 +367,7 @@ async fn cursors_portals_and_results_that_nobody_reads_give_their_place_back() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn results_that_nobody_reads_by_flight_give_their_place_back() {
-    let server = one_place();
+    let server = one_permit();
     let other = server.connect("scientist").await;
     other.run("SET result_reuse = off").await;
     let mut flight = server.flight("analyst").await;
@@ -385,7 +385,7 @@ async fn results_that_nobody_reads_by_flight_give_their_place_back() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn writes_whose_clients_stop_sending_give_their_places_back() {
-    let server = one_place();
+    let server = one_permit();
     let admin = server.connect("admin").await;
     admin
         .run("CREATE DATABASE stalled LOCATION 's3://datalake/tests/stalled/'")

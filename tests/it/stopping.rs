@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 
 use crate::harness::{Client, Door, Options, Server, eventually, lake, python, through_each_door};
 
-/// Threads of a stopped query end within a second; the rest absorbs disturbances of the test
-/// machine.
+/// The limit for the threads of a stopped query, each of which ends within a second. As processor
+/// time, it is the sum of two threads. As a client's waiting time, the second half absorbs
+/// disturbances of the test machine.
 const SOON: Duration = Duration::from_secs(2);
 
 /// Many rows with few keys, `a` and `b`, from which a join produces more rows than its result has.
@@ -112,8 +113,9 @@ fn run(client: &Arc<Client>, sql: String) -> tokio::task::JoinHandle<String> {
 }
 
 async fn ends_soon(server: &Server, admin: &Client, name: &str) {
-    let took = server.quiet().await;
-    assert!(took < SOON, "{name}: threads went on for {took:?}");
+    let worked = server.quiet().await;
+    println!("{name}: {worked:?} of processor time after its end");
+    assert!(worked < SOON, "{name}: threads worked for {worked:?}");
     in_state(admin, name, "CANCELLED").await;
 }
 

@@ -10,7 +10,7 @@ pub mod visible;
 use datafusion::sql::sqlparser::ast;
 use lakegate_error::Result;
 
-use crate::postgres::{Mentions, OutputNames, enclose_joins, output_names, pg_catalog};
+use crate::postgres::{CatalogReferences, OutputNames, enclose_joins, output_names, pg_catalog};
 
 /// The dialect that a session speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -45,7 +45,7 @@ impl Dialect {
     /// # Errors
     ///
     /// A literal is not valid for its type.
-    pub fn rewrite(self, statement: &mut ast::Statement) -> Result<Mentions> {
+    pub fn rewrite(self, statement: &mut ast::Statement) -> Result<CatalogReferences> {
         match self {
             Self::Postgres => pg_catalog::rewrite(statement),
         }

@@ -1,9 +1,12 @@
-//! Aggregate functions that are the engine's but for a part.
+//! Delegation for aggregate functions that override parts of one of the engine's.
 
-/// What of an [`AggregateUDFImpl`](datafusion::logical_expr::AggregateUDFImpl) is that of the function in `self.inner`. The types are
-/// those that are imported where it is used.
+/// Implements methods of [`AggregateUDFImpl`](datafusion::logical_expr::AggregateUDFImpl) by
+/// calling the function in `self.inner`. The types are those that the calling module imports.
 ///
-/// `description`: all but what rows are gathered with, and in which order.
+/// - Without an argument: everything except the accumulators of groups and moving frames.
+/// - `except accumulator`: the same without `accumulator`.
+/// - `description`: the same without the dependence on the order of rows, and without
+///   `reverse_expr`, which is `Identical` otherwise.
 macro_rules! as_the_inner {
     () => {
         as_the_inner!(except accumulator);

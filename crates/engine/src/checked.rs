@@ -1,12 +1,14 @@
-//! Integers that overflow are an error, as in Athena and Postgres; the engine's own operators wrap silently. So are decimals
-//! of more than 38 digits, of which the engine keeps as many as 128 bits hold.
+//! Integer overflow is an error, as in Athena and PostgreSQL; the engine's own operators wrap
+//! silently. So is a decimal of more than 38 digits, of which the engine keeps as many as 128 bits
+//! hold.
 //!
-//! An analyzer rule, after types are settled: what is wrong with a constant is then found where it is folded, too.
+//! An analyzer rule that runs after type coercion, so that constant folding finds the errors in
+//! constants too.
 //!
 //! ```text
-//! a + b - 1      +-(a, b, 1)        one function for a whole chain, so that long chains do not nest
-//! -a             0 - a              with `-` checked: of an integer or an interval
-//! x * y          *(x, y)            of decimals whose result has all 38 digits
+//! a + b - 1      +-(a, b, 1)      one function for a whole chain, so that long chains do not nest
+//! -a             0 - a            with `-` checked, for integers
+//! x * y          *(x, y)          for decimals whose result has all 38 digits
 //! ```
 
 use std::sync::Arc;
@@ -30,7 +32,8 @@ use lakegate_error::{Code, Error};
 
 use super::expressions;
 
-/// Puts [`Chain`]s in the place of `+`, `-` and `*` of integers, and [`Decimals`] in that of operators of wide decimals.
+/// Replaces `+`, `-` and `*` of integers by [`Chain`], and the operators of wide decimals by
+/// [`Decimals`].
 #[derive(Debug)]
 pub struct CheckedIntegers;
 
@@ -88,8 +91,8 @@ fn checked(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
     Transformed::yes(expressions::call(Chain::new(ops, data_type), args))
 }
 
-/// What a value is taken from to be negated, if the smallest one has no opposite. A constant is folded by the planner, which
-/// sees its sign.
+/// Returns the zero that a value is subtracted from to negate it, if the smallest value of its type
+/// has no opposite. `None` for constants: the planner folds them, and sees their sign.
 fn negated(value: &Expr, schema: &DFSchema) -> Option<Expr> {
     let data_type = value.get_type(schema).ok()?;
     let signed = matches!(
@@ -105,7 +108,8 @@ fn negated(value: &Expr, schema: &DFSchema) -> Option<Expr> {
         .flatten()
 }
 
-/// The type of an operation on decimals, if its result may have more digits than a decimal has.
+/// Returns the type of an operation on decimals, if its result may have more digits than a decimal
+/// holds.
 fn wide_decimal(binary: &Expr, schema: &DFSchema) -> Option<DataType> {
     let Expr::BinaryExpr(BinaryExpr { left, op, .. }) = binary else {
         return None;
@@ -117,10 +121,10 @@ fn wide_decimal(binary: &Expr, schema: &DFSchema) -> Option<DataType> {
     matches!(data_type, DataType::Decimal128(MAX_PRECISION, _)).then_some(data_type)
 }
 
-/// The type of an expression, if it is an integer.
+/// Returns the type of an expression, if it is an integer.
 fn integer(expr: &Expr, schema: &dyn ExprSchema) -> Option<DataType> {
     let data_type = match expr {
-        // Asking the function would walk the whole chain again.
+        // `get_type` would walk the whole chain again.
         Expr::ScalarFunction(call) if chain(&call.func).is_some() => {
             chain(&call.func)?.data_type.clone()
         }
@@ -133,13 +137,13 @@ fn chain(func: &ScalarUDF) -> Option<&Chain> {
     func.inner().downcast_ref::<Chain>()
 }
 
-/// Digits of the widest decimal.
+/// Maximum digits of a decimal.
 const MAX_PRECISION: u8 = 38;
 
-/// `a op b` of decimals, whose result is held to 38 digits.
+/// `a op b` of decimals, whose result has at most 38 digits.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Decimals {
-    /// As EXPLAIN shows it.
+    /// The operator, as EXPLAIN shows it.
     name: String,
     op: Operator,
     data_type: DataType,
@@ -220,7 +224,8 @@ impl ScalarUDFImpl for Decimals {
         let fits = match &value {
             ColumnarValue::Scalar(ScalarValue::Decimal128(value, ..)) => value.is_none_or(fits),
             ColumnarValue::Array(array) => match array.as_primitive_opt::<Decimal128Type>() {
-                // Where there is no value, whatever stands there is not one.
+                // The slots of NULLs may hold any number, so they are skipped if the quick check
+                // fails.
                 Some(array) => {
                     array.values().iter().all(|value| fits(*value))
                         || array.iter().flatten().all(fits)
@@ -241,10 +246,10 @@ fn fits(value: i128) -> bool {
     value.unsigned_abs() < BOUND
 }
 
-/// `a op b op c …` from left to right, all of one type of integer.
+/// `a op b op c …` from left to right, for integers of one type.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Chain {
-    /// As EXPLAIN shows it: the operators.
+    /// The operators, as EXPLAIN shows them.
     name: String,
     ops: Vec<Operator>,
     data_type: DataType,
@@ -283,7 +288,7 @@ impl ScalarUDFImpl for Chain {
         &self.name
     }
 
-    /// That of the operators which it stands for: columns keep their names.
+    /// Returns the name of the operators that the call replaces, so that columns keep their names.
     fn schema_name(&self, args: &[Expr]) -> Result<String> {
         let mut args = args.iter();
         let mut name = args

@@ -1,12 +1,15 @@
-//! Bounds on a plan before it is analysed and optimised.
+//! Limits on a plan before it is analyzed and optimized.
 //!
-//! A short text may be a large plan: a WITH that is named twice is planned twice, and one that names the one before twice doubles with
-//! each step. The optimizer writes out a column where a filter goes below a projection, so a column that is used twice in the next
-//! projection doubles too.
+//! A short text may be a large plan. A WITH that is named twice is planned twice, and if each WITH
+//! names the previous one twice, the plan doubles with each step. The optimizer writes out a
+//! column's expression where it moves a filter below a projection, so a column that is used twice
+//! in the next projection doubles too.
 //!
 //! ```text
-//! WITH a AS (SELECT x …), b AS (SELECT x || x AS x FROM a), c AS (SELECT x || x AS x FROM b) … WHERE x = 'y'
-//!                    1                  2 a's                         4 a's
+//! WITH a AS (SELECT x …), b AS (SELECT x || x AS x FROM a),
+//!      c AS (SELECT x || x AS x FROM b) … WHERE x = 'y'
+//!
+//! a.x is 1 part, b.x is 2 of a's, c.x is 4 of a's
 //! ```
 
 use std::collections::HashMap;
@@ -17,28 +20,33 @@ use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::{Expr, LogicalPlan};
 use lakegate_error::{Code, Error};
 
-/// Nodes of a plan; one that is used twice counts twice.
+/// Maximum nodes of a plan; a node that is used twice counts twice.
 const MAX_NODES: usize = 10_000;
-/// Nodes above one another: to walk and to drop a plan takes stack for each.
+/// Maximum depth of a plan: walking and dropping it takes stack for each level.
 const MAX_DEPTH: usize = 2_500;
-/// Parts of an expression whose columns are written out down to where they are read or aggregated.
+/// Maximum parts of an expression whose columns are written out down to where they are read or
+/// aggregated.
 const MAX_WRITTEN_OUT: u64 = 100_000;
-/// Parts within one another of such an expression: to walk, to evaluate and to drop it takes stack for each. A text has fewer.
+/// Maximum depth of such an expression: walking, evaluating and dropping it takes stack for each
+/// level. An expression as written in a statement is less deep.
 const MAX_WRITTEN_DEPTH: u64 = 4_000;
 
+/// Checks the size and the depth of a plan and its expressions.
+///
 /// # Errors
 ///
-/// [`Code::TooComplex`]: the plan has too many nodes, is too deep, or its expressions grow into one another.
+/// Returns [`Code::TooComplex`] if the plan has too many nodes, is too deep, or has an expression
+/// that is too large when its columns are written out.
 pub fn check(plan: &LogicalPlan) -> Result<()> {
     plan.visit_with_subqueries(&mut Check::default())?;
     Ok(())
 }
 
-/// What a column is when it is written out.
+/// The size of a column's expression when it is written out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Size {
     parts: u64,
-    /// Parts within one another.
+    /// Levels of nested parts.
     depth: u64,
 }
 
@@ -53,13 +61,13 @@ impl Size {
     }
 }
 
-/// The sizes of a node's columns by name, apart from those that are written out already, of which each is one part.
+/// The sizes of a node's columns by name. Columns of one part are left out.
 type Sizes = Rc<HashMap<String, Size>>;
 
 #[derive(Default)]
 struct Check {
     nodes: usize,
-    /// For each node above, how many results there were before its own inputs'.
+    /// For each node above, the number of results before those of its own inputs.
     above: Vec<usize>,
     results: Vec<Sizes>,
 }
@@ -94,7 +102,7 @@ impl TreeNodeVisitor<'_> for Check {
     fn f_up(&mut self, node: &LogicalPlan) -> Result<TreeNodeRecursion> {
         let first = self.above.pop().unwrap_or(0);
         let below = self.results.split_off(first.min(self.results.len()));
-        // Subqueries of its expressions come before its inputs.
+        // The results of subqueries in its expressions come before those of its inputs.
         let inputs = node.inputs().len().min(below.len());
         let inputs = &below[below.len() - inputs..];
         let sizes = sizes(node, inputs)?;
@@ -128,7 +136,7 @@ fn sizes(node: &LogicalPlan, inputs: &[Sizes]) -> Result<Sizes> {
     }
     let made: &[Expr] = match node {
         LogicalPlan::Projection(projection) => &projection.expr,
-        // What is aggregated is computed once.
+        // Aggregate functions are computed once.
         LogicalPlan::Aggregate(aggregate) => &aggregate.group_expr,
         LogicalPlan::Union(_) => return Ok(union(node, inputs)),
         _ => return Ok(input),
@@ -143,7 +151,7 @@ fn sizes(node: &LogicalPlan, inputs: &[Sizes]) -> Result<Sizes> {
     Ok(Rc::new(sizes))
 }
 
-/// The columns of all inputs; of two of one name, the larger.
+/// Returns the columns of all inputs; of two with one name, the larger.
 fn together(inputs: &[Sizes]) -> Sizes {
     match inputs {
         [] => Sizes::default(),
@@ -159,7 +167,7 @@ fn together(inputs: &[Sizes]) -> Sizes {
     }
 }
 
-/// A union's columns have the names of its first input's.
+/// Returns the columns of a union, which have the names of its first input's.
 fn union(node: &LogicalPlan, inputs: &[Sizes]) -> Sizes {
     let mut all = HashMap::new();
     for (sizes, input) in inputs.iter().zip(node.inputs()) {
@@ -177,7 +185,7 @@ fn union(node: &LogicalPlan, inputs: &[Sizes]) -> Sizes {
     Rc::new(all)
 }
 
-/// An expression with its columns written out.
+/// Returns the size of an expression with its columns written out.
 fn size(expr: &Expr, columns: &HashMap<String, Size>) -> Result<Size> {
     let mut walk = Walk {
         columns,
@@ -195,7 +203,7 @@ fn size(expr: &Expr, columns: &HashMap<String, Size>) -> Result<Size> {
 struct Walk<'a> {
     columns: &'a HashMap<String, Size>,
     parts: u64,
-    /// Parts above the one that is looked at.
+    /// Parts above the current one.
     above: u64,
     deepest: u64,
 }
@@ -205,7 +213,7 @@ impl<'n> TreeNodeVisitor<'n> for Walk<'_> {
 
     fn f_down(&mut self, expr: &'n Expr) -> Result<TreeNodeRecursion> {
         let part = match expr {
-            // A list of constants is as long as its text.
+            // Constants do not count: a list of them is only as long as its text.
             Expr::Alias(_) | Expr::Literal(..) => Size { parts: 0, depth: 0 },
             Expr::Column(column) => self.columns.get(&column.name).copied().unwrap_or(Size::ONE),
             _ => Size::ONE,
@@ -237,7 +245,7 @@ mod tests {
         check(&plan)
     }
 
-    /// `WITH c0 AS (SELECT x, y FROM t), c1 AS (<step>), …`, where `{}` is the one before.
+    /// `WITH c0 AS (SELECT x, y FROM t), c1 AS (<step>), …`, where `{}` is the previous one.
     fn chain(steps: usize, step: &str, end: &str) -> String {
         let mut sql = "WITH c0 AS (SELECT x, y FROM t)".to_owned();
         for number in 1..=steps {

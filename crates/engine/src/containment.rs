@@ -1,7 +1,9 @@
-//! `@>`, `<@` and `&&` of lists by PostgreSQL's rules: of a list that is NULL the answer is, and an item that is NULL is equal to none.
+//! `@>`, `<@` and `&&` of lists by PostgreSQL's rules: a NULL list makes the result NULL, and a
+//! NULL item equals no item.
 //!
-//! The engine's functions say true of an empty list in NULL, find NULL among NULLs, and tell -0 from 0 (`array_has.rs` of
-//! `datafusion-functions-nested`, 55.2). Delete this when they do none of these.
+//! The engine's functions return true for an empty list in NULL, find NULL among NULLs, and
+//! distinguish -0 from 0 (`array_has.rs` of `datafusion-functions-nested`, 55.2). Delete this when
+//! they do none of these.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -16,10 +18,12 @@ use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs};
 use super::arrays::keys_of;
 use super::stop::check;
 
-/// What `array_has_all` or `array_has_any` answers. `call`: the engine's own function, for what are no two lists of one type.
+/// Evaluates `array_has_all` or `array_has_any`. `call` is the engine's own function, for arguments
+/// that are not two lists of one type.
 ///
 /// # Errors
-/// Those of the function.
+///
+/// Returns the error of `call`, or an error if the items cannot be compared.
 pub fn of_lists(
     name: &str,
     args: ScalarFunctionArgs,
@@ -63,7 +67,7 @@ pub fn of_lists(
     })
 }
 
-/// Where the items of a list are; `None` of NULL.
+/// Returns the range of a list's items in the values of the column; `None` for NULL.
 fn places(lists: &ListArray, row: usize) -> Option<std::ops::Range<usize>> {
     let place = |row: usize| {
         let offset = lists.value_offsets().get(row).copied();
@@ -74,7 +78,7 @@ fn places(lists: &ListArray, row: usize) -> Option<std::ops::Range<usize>> {
     lists.is_valid(row).then(|| place(row)..place(row + 1))
 }
 
-/// `None` of what is no list.
+/// Returns a value as lists; `None` if it is not a list.
 fn as_list(value: &ColumnarValue, rows: usize) -> Result<Option<ListArray>> {
     let array = value.to_array(rows)?;
     let item = match array.data_type() {

@@ -1,4 +1,5 @@
-//! The runtime that plans execute on: threads of their own, at lower priority than the rest of the server.
+//! The runtimes that plans execute on: separate threads with a lower priority than the rest of the
+//! server.
 
 use std::future::Future;
 
@@ -8,14 +9,16 @@ use tokio::task::JoinHandle;
 
 use super::cpu_time::{current, meter_what_the_engine_spawns, metered};
 
-/// How far below the server's own threads the scheduler ranks query threads (`nice`, 0 to 19).
+/// How far the scheduler ranks query threads below the server's own threads (`nice`, 0 to 19).
 const NICE: i32 = 5;
-/// The same for the threads of the catalog, which come before queries.
+/// The same for the threads of catalog plans, which precede queries.
 const CATALOG_NICE: i32 = 1;
 
-/// Bytes of stack of a thread: deep plans are run, and dropped, one operator within another. Only what is used takes memory.
+/// Stack of a thread in bytes: nested operators of deep plans run, and are dropped, within one
+/// another. Only the stack that is used takes memory.
 pub const STACK: usize = 64 * 1024 * 1024;
 
+/// A thread pool for query plans.
 #[derive(Debug)]
 pub struct CpuRuntime {
     /// `None` only while dropping.
@@ -23,11 +26,20 @@ pub struct CpuRuntime {
 }
 
 impl CpuRuntime {
+    /// Starts the threads for queries.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the threads cannot start.
     pub fn start(threads: usize) -> Result<Self> {
         Self::start_as("lakegate-query", threads, NICE)
     }
 
-    /// For plans over built-in tables, which are answered whatever queries do.
+    /// Starts the threads for plans over built-in tables, which do not wait for queries.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the threads cannot start.
     pub fn of_catalog(threads: usize) -> Result<Self> {
         Self::start_as("lakegate-catalog", threads, CATALOG_NICE)
     }
@@ -47,8 +59,9 @@ impl CpuRuntime {
         })
     }
 
-    /// Runs a future on the query threads, for the query that the caller works for, if it does. Dropping the handle does not stop it;
-    /// aborting does.
+    /// Runs a future on the query threads, metered for the query that the caller works for, if any.
+    /// Dropping the handle does not stop the future; aborting does. Returns `None` only while the
+    /// runtime is dropped.
     pub fn spawn<F>(&self, future: F) -> Option<JoinHandle<F::Output>>
     where
         F: Future + Send + 'static,
@@ -62,7 +75,8 @@ impl CpuRuntime {
     }
 }
 
-/// On Linux this is the calling thread's own priority. Failing to lower it only costs fairness.
+/// Lowers the priority of the calling thread: on Linux, the system call applies to that thread
+/// only. A failure only costs fairness.
 pub(super) fn lower_priority(nice: i32) {
     if let Err(error) = rustix::process::setpriority_process(None, nice) {
         tracing::debug!(%error, "a thread keeps its priority");
@@ -70,7 +84,8 @@ pub(super) fn lower_priority(nice: i32) {
 }
 
 impl Drop for CpuRuntime {
-    /// A runtime must not block when it is dropped within another one.
+    /// Shuts down in the background, because a runtime must not block when it is dropped within
+    /// another one.
     fn drop(&mut self) {
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();

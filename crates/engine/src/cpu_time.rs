@@ -1,12 +1,15 @@
 //! Processor time of a query, on all threads that work for it.
 //!
 //! ```text
-//!  metered(meter, future) ── each poll ──▶ the thread works for `meter` ── end of the poll ──▶ its clock's difference is charged
-//!                                              │
-//!                                              └─ what is spawned meanwhile, by our runtimes or the engine's operators, is metered too
+//! metered(meter, future)
+//!    │ each poll
+//!    ├─ start    the thread works for `meter`
+//!    │             └─ tasks spawned meanwhile, by our runtimes or the engine's operators,
+//!    │                are metered too
+//!    └─ end      the difference of the thread's clock is charged
 //! ```
 //!
-//! A poll that takes long is seen while it lasts: other threads read the clock of the thread that it is on.
+//! A long poll is visible while it lasts: other threads read the clock of the thread that runs it.
 
 use std::any::Any;
 use std::future::{Future, poll_fn};
@@ -21,29 +24,31 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use parking_lot::{Mutex, RwLock};
 
-/// Work that lasts no longer is charged when it ends, and not looked at before.
+/// Work that lasts no longer is charged when it ends, and is not visible before.
 const SHORT: Duration = Duration::from_millis(20);
 
-/// What Linux counts in for other threads' times, whatever the kernel's own clock.
+/// Ticks per second in which Linux reports the times of other threads, whatever the kernel's own
+/// clock.
 const TICKS_PER_SECOND: u64 = 100;
 
-/// What one query has used of processors.
+/// The processor time that one query has used.
 #[derive(Debug, Default)]
 pub struct CpuMeter {
     /// Nanoseconds of work that has ended.
     spent: AtomicU64,
-    /// Charged in the place of this one, from some moment on.
+    /// The meter that is charged instead of this one, once it is set.
     successor: RwLock<Option<Arc<CpuMeter>>>,
 }
 
 impl CpuMeter {
-    /// Processor time so far, with that of work that goes on.
+    /// Returns the processor time so far, including work in progress.
     pub fn total(self: &Arc<Self>) -> Duration {
         let open: Duration = slots().iter().map(|slot| slot.open_for(self)).sum();
         Duration::from_nanos(self.spent.load(Ordering::Relaxed)) + open
     }
 
-    /// From now on all that is metered with this one is charged to another; what was used so far stays.
+    /// Charges everything that is metered with this meter to `other` from now on. The time so far
+    /// stays.
     pub fn pass_to(self: &Arc<Self>, other: &Arc<CpuMeter>) {
         if Arc::ptr_eq(self, other) {
             return;
@@ -67,7 +72,7 @@ impl CpuMeter {
     }
 }
 
-/// Charges a future's polls to a meter, and those of what it spawns.
+/// Charges the polls of a future, and of the tasks that it spawns, to a meter.
 pub async fn metered<F: Future>(meter: Arc<CpuMeter>, future: F) -> F::Output {
     let mut future = pin!(future);
     poll_fn(|context| {
@@ -77,7 +82,7 @@ pub async fn metered<F: Future>(meter: Arc<CpuMeter>, future: F) -> F::Output {
     .await
 }
 
-/// The meter of the query that this thread works for at the moment.
+/// Returns the meter of the query that this thread works for at the moment.
 pub fn current() -> Option<Arc<CpuMeter>> {
     SLOT.try_with(|slot| {
         slot.work
@@ -89,10 +94,10 @@ pub fn current() -> Option<Arc<CpuMeter>> {
     .flatten()
 }
 
-/// One thread, as others see it.
+/// One thread, as other threads see it.
 #[derive(Debug)]
 struct Slot {
-    /// Of the thread's clock among the process' files; `None` where there is no such file.
+    /// Path of the thread's clock in `/proc`; `None` if there is no such file.
     clock: Option<String>,
     work: Mutex<Option<Work>>,
 }
@@ -100,7 +105,7 @@ struct Slot {
 #[derive(Debug)]
 struct Work {
     meter: Arc<CpuMeter>,
-    /// The thread's clock from which on is to be charged.
+    /// The thread's clock at the start of the time that is to be charged.
     from: Duration,
     began: Instant,
 }
@@ -129,7 +134,7 @@ impl Slot {
         slot
     }
 
-    /// What work that goes on has used, if it is charged to this meter.
+    /// Returns the time that work in progress has used, if it is charged to this meter.
     fn open_for(&self, meter: &CpuMeter) -> Duration {
         let work = self.work.lock();
         work.as_ref()
@@ -138,7 +143,7 @@ impl Slot {
             .unwrap_or_default()
     }
 
-    /// Charges what work that goes on has used, if it is metered with this meter.
+    /// Charges the time that work in progress has used, if it is metered with this meter.
     fn settle(&self, meter: &Arc<CpuMeter>) {
         let mut work = self.work.lock();
         if let Some(work) = work
@@ -151,7 +156,8 @@ impl Slot {
         }
     }
 
-    /// What work of another thread has used, and that thread's clock. Without one, the work has used all the time since it began.
+    /// Returns the time that the work of another thread has used, and that thread's clock. Without
+    /// a clock, the work has used all the time since it began.
     fn used(&self, work: &Work) -> (Duration, Duration) {
         let clock = self.clock.as_deref().and_then(clock_of);
         let now = clock.unwrap_or_else(|| work.from + work.began.elapsed());
@@ -159,10 +165,10 @@ impl Slot {
     }
 }
 
-/// The clock of a thread: user and system time, the 14th and 15th field of its `stat`.
+/// Returns the clock of a thread: user and system time, the 14th and 15th field of its `stat`.
 fn clock_of(file: &str) -> Option<Duration> {
     let text = std::fs::read_to_string(file).ok()?;
-    // The second field is a name, which may hold anything.
+    // The second field is a name, which may contain any character.
     let (_, fields) = text.rsplit_once(')')?;
     let mut times = fields.split_ascii_whitespace().skip(11);
     let mut ticks = || times.next()?.parse::<u64>().ok();
@@ -170,12 +176,12 @@ fn clock_of(file: &str) -> Option<Duration> {
     Some(Duration::from_millis(ticks * 1000 / TICKS_PER_SECOND))
 }
 
-/// The clock of this thread.
+/// Returns the clock of this thread.
 fn own_clock() -> Duration {
     ThreadTime::try_now().map_or(Duration::ZERO, |time| time.as_duration())
 }
 
-/// This thread works for a meter until it is dropped.
+/// The time in which this thread works for a meter, until it is dropped.
 struct Working(Option<Arc<Slot>>);
 
 impl Working {
@@ -183,7 +189,7 @@ impl Working {
         let slot = SLOT.try_with(Arc::clone).ok();
         let begun = slot.filter(|slot| {
             let mut work = slot.work.lock();
-            // Work within work is charged with it.
+            // Nested work is charged with the outer work.
             let free = work.is_none();
             if free {
                 *work = Some(Work {
@@ -207,7 +213,7 @@ impl Drop for Working {
     }
 }
 
-/// What the engine's operators spawn is metered as they are.
+/// Meters the tasks that the engine's operators spawn.
 struct Inherit;
 
 impl JoinSetTracer for Inherit {
@@ -235,9 +241,9 @@ impl JoinSetTracer for Inherit {
     }
 }
 
-/// From now on what the engine spawns is metered. Once is enough for the process.
+/// Meters the tasks that the engine spawns from now on. One call per process is enough.
 pub(super) fn meter_what_the_engine_spawns() {
-    // The one reason to fail is that it is done already.
+    // This only fails if it is done already.
     let _ = set_join_set_tracer(&Inherit);
 }
 
@@ -248,7 +254,7 @@ mod tests {
 
     use super::*;
 
-    /// Uses this thread for so long, by its own clock.
+    /// Uses this thread for `time`, by its own clock.
     fn busy(time: Duration) {
         let start = own_clock();
         while own_clock() - start < time {
@@ -265,7 +271,7 @@ mod tests {
         let work = metered(Arc::clone(&meter), async {
             busy(PIECE);
             let task = SpawnedTask::spawn(async {
-                // Twice removed.
+                // Spawned by a spawned task.
                 SpawnedTask::spawn_blocking(|| busy(PIECE)).await.unwrap();
                 busy(PIECE);
             });
@@ -304,7 +310,7 @@ mod tests {
             }
         });
         metered(Arc::clone(&meter), async {
-            // Within one poll; without a clock to look at it would not end.
+            // Within one poll. Without a readable clock, it would not end.
             while watched.try_recv().is_err() {
                 busy(Duration::from_millis(1));
             }

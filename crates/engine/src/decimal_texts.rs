@@ -1,11 +1,13 @@
-//! A text that is compared with a decimal is the number that it says, with all of its digits.
+//! A text that is compared with a decimal is a number with all of its digits.
 //!
-//! The engine casts it to the decimal's own type, so that `price = '0.005'` finds 0.01 where prices have two digits behind the
-//! point. PostgreSQL takes it for a `numeric` of any length. An analyzer rule, before types are settled, puts the number in the
-//! place of the text. A parameter that a client sends as text is cast before, while its statement is prepared.
+//! The engine casts the text to the decimal's own type, so that `price = '0.005'` finds 0.01 where
+//! prices have two digits after the point. PostgreSQL reads it as a `numeric` of any length. An
+//! analyzer rule that runs before type coercion replaces the text by the number. A parameter that a
+//! client sends as text is cast before, while its statement is prepared.
 //!
-//! So it is with a number of more digits than a floating-point number tells apart, `12345678901234567.89`: where it meets a decimal it is
-//! that decimal. The parser hands its text on in a call of [`LONG_NUMBER`].
+//! The same applies to a number with more digits than a floating-point number distinguishes,
+//! `12345678901234567.89`: next to a decimal, it is that decimal. The parser passes its text on in
+//! a call of [`LONG_NUMBER`].
 
 use std::sync::Arc;
 
@@ -25,10 +27,10 @@ use lakegate_error::Error;
 
 use super::expressions;
 
-/// The most digits of a decimal.
+/// Maximum digits of a decimal.
 const MAX_DIGITS: usize = 38;
 
-/// Takes texts that are compared with decimals for numbers.
+/// Reads texts that are compared with decimals as numbers.
 #[derive(Debug)]
 pub struct DecimalTexts;
 
@@ -93,7 +95,8 @@ fn compared(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
     }
 }
 
-/// Puts numbers in the place of texts, if one of the operands is a decimal; whether anything was changed.
+/// Replaces texts by numbers, if one of the operands is a decimal. Returns whether anything
+/// changed.
 fn numbers<'a>(operands: impl IntoIterator<Item = &'a mut Expr>, schema: &DFSchema) -> bool {
     let operands: Vec<&mut Expr> = operands.into_iter().collect();
     if !operands.iter().any(|operand| text_of(operand).is_some()) {
@@ -118,7 +121,8 @@ fn numbers<'a>(operands: impl IntoIterator<Item = &'a mut Expr>, schema: &DFSche
     changed
 }
 
-/// The text of a literal, of a parameter that is text, or of a number that is written with many digits.
+/// Returns the text of a literal, of a parameter that is text, or of a number that is written with
+/// many digits.
 fn text_of(expr: &Expr) -> Option<&str> {
     match expr {
         Expr::Literal(value, _) => value.try_as_str().flatten(),
@@ -130,10 +134,11 @@ fn text_of(expr: &Expr) -> Option<&str> {
     }
 }
 
-/// Stands for a number of more digits than a float tells apart, until it is known what it meets. By itself it is a float.
+/// Name of the function that holds the text of a number with more digits than a float
+/// distinguishes, until it is known what it is combined with. By itself it returns a float.
 pub const LONG_NUMBER: &str = "long_number";
 
-/// The text of a call of [`LONG_NUMBER`].
+/// Returns the text of a call of [`LONG_NUMBER`]; `None` for other expressions.
 pub fn long_number(expr: &Expr) -> Option<&str> {
     let Expr::ScalarFunction(call) = expr else {
         return None;
@@ -145,6 +150,11 @@ pub fn long_number(expr: &Expr) -> Option<&str> {
     }
 }
 
+/// Registers [`LONG_NUMBER`].
+///
+/// # Errors
+///
+/// Returns an error if the session cannot register the function.
 pub fn register(state: &mut SessionState) -> Result<()> {
     let function = LongNumber {
         signature: Signature::exact(vec![DataType::Utf8], Volatility::Immutable),
@@ -189,7 +199,8 @@ impl ScalarUDFImpl for LongNumber {
     }
 }
 
-/// The decimal that a text says: digits with a point, and an exponent. `None`: it is no number, or of too many digits.
+/// Parses a decimal: digits with a point, and an exponent. Returns `None` if the text is not a
+/// number, or has more digits than a decimal holds.
 pub fn number(text: &str) -> Option<ScalarValue> {
     let text = text.trim();
     let (negative, unsigned) = match text.strip_prefix('-') {
@@ -213,7 +224,7 @@ pub fn number(text: &str) -> Option<ScalarValue> {
         digits.push_str(&"0".repeat(zeros));
         scale = 0;
     }
-    // Zeros at the end say nothing.
+    // Trailing zeros do not change the number.
     while scale > 0 && digits.ends_with('0') {
         digits.pop();
         scale -= 1;

@@ -1,10 +1,10 @@
-//! Decimals are compared with numbers as they are written.
+//! Decimals are compared with number literals as they are written.
 //!
-//! A literal such as `9999999.99` is a floating-point number to the parser, and the engine compares it with a DECIMAL as
-//! a decimal of 15 digits behind the point, which is `9999999.990000001220608`: no value is equal to it. An analyzer
-//! rule, after types are settled, takes the literal as the decimal that it is written as. A DECIMAL and another
-//! floating-point number are compared as floating-point numbers, as in Athena and PostgreSQL; as decimals large numbers
-//! and NaN would be errors.
+//! A literal such as `9999999.99` is a floating-point number to the parser. The engine compares it
+//! with a DECIMAL as a decimal with 15 digits after the point, `9999999.990000001220608`, which no
+//! value equals. An analyzer rule that runs after type coercion reads the literal as the decimal
+//! that is written. A DECIMAL and any other floating-point number are compared as floating-point
+//! numbers, as in Athena and PostgreSQL: as decimals, large numbers and NaN would be errors.
 
 use arrow::datatypes::DataType;
 use datafusion::common::tree_node::Transformed;
@@ -17,14 +17,14 @@ use datafusion::optimizer::AnalyzerRule;
 
 use super::expressions;
 
-/// The most digits of a decimal.
+/// Maximum digits of a decimal.
 const MAX_DIGITS: u32 = 38;
 
-/// The digits behind the point of the decimals that the engine makes of floating-point numbers.
+/// Digits after the point of the decimals that the engine makes of floating-point numbers.
 const FLOAT64_SCALE: i8 = 15;
 const FLOAT32_SCALE: i8 = 7;
 
-/// Takes floating-point literals that are compared with decimals for decimals.
+/// Reads floating-point literals that are compared with decimals as decimals.
 #[derive(Debug)]
 pub struct DecimalLiterals;
 
@@ -87,16 +87,16 @@ fn compared(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
     }
 }
 
-/// What is compared, before it was made a decimal.
+/// An operand of a comparison, without the engine's cast to a decimal.
 enum Operand {
     Decimal(Expr, u8, i8),
-    /// A literal as it is written: its digits, and how many of them are behind the point.
+    /// A literal as it is written: its digits, and how many of them are after the point.
     Literal(i128, u32),
     Null,
     Float(Expr),
 }
 
-/// The operands as values of one type; none where nothing changes.
+/// Returns the operands as values of one type; `None` if nothing changes.
 fn alike(operands: &[&Expr], schema: &DFSchema) -> Option<Vec<Expr>> {
     let is_float = |expr: &Expr| {
         let data_type = uncast(expr, schema)?.get_type(schema).ok()?;
@@ -150,7 +150,8 @@ fn alike(operands: &[&Expr], schema: &DFSchema) -> Option<Vec<Expr>> {
         .collect()
 }
 
-/// What the engine has made a decimal of to compare it; none where a user may have asked for it, or nothing was done.
+/// Returns the operand of a cast to a decimal that the engine added for the comparison. `None` if
+/// there is no cast, or a user may have written it.
 fn uncast<'a>(expr: &'a Expr, schema: &DFSchema) -> Option<&'a Expr> {
     let Expr::Cast(Cast { expr: inner, field }) = expr else {
         return None;
@@ -161,7 +162,7 @@ fn uncast<'a>(expr: &'a Expr, schema: &DFSchema) -> Option<&'a Expr> {
     let is_implicit = match inner.get_type(schema).ok()? {
         DataType::Float64 => *scale >= FLOAT64_SCALE,
         DataType::Float32 => *scale >= FLOAT32_SCALE,
-        // One that a user has asked for changes no value either, but for those that it makes an error of.
+        // A user's own cast of this kind changes no value either, but it may make some an error.
         DataType::Decimal128(_, from_scale) => from_scale <= *scale,
         _ => false,
     };
@@ -189,8 +190,8 @@ fn operand_of(expr: &Expr, schema: &DFSchema) -> Option<Operand> {
     }
 }
 
-/// The shortest decimal that is this number to the parser, which is what was written but for numbers of more than 15
-/// digits.
+/// Returns the shortest decimal that the parser reads as this number, which is what was written
+/// unless it has more than 15 digits.
 fn written(value: f64) -> Option<(i128, u32)> {
     if !value.is_finite() {
         return None;
@@ -203,7 +204,8 @@ fn written(value: f64) -> Option<(i128, u32)> {
     (length(digits) <= MAX_DIGITS && scale <= MAX_DIGITS).then_some((digits, scale))
 }
 
-/// A number that is written in a statement, as a decimal of its own digits; `None` where it has more than a decimal may have.
+/// Returns a number literal as a decimal of its own digits; `None` if it has more digits than a
+/// decimal holds.
 pub fn of_literal(value: f64) -> Option<ScalarValue> {
     let (digits, scale) = written(value)?;
     let precision = u8::try_from(length(digits).max(scale).max(1)).ok()?;
@@ -211,7 +213,7 @@ pub fn of_literal(value: f64) -> Option<ScalarValue> {
     Some(ScalarValue::Decimal128(Some(digits), precision, scale))
 }
 
-/// How many digits a number has.
+/// Returns the number of digits.
 fn length(digits: i128) -> u32 {
     digits
         .unsigned_abs()

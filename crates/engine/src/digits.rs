@@ -1,7 +1,8 @@
-//! Texts that are cast to decimals have a number's length.
+//! A limit for the length of texts that are cast to decimals.
 //!
-//! `i256::from_string` (`arrow-buffer`, 59.3), by which texts are cast to decimals, calls itself once for each 36 digits: some megabytes
-//! of them overflow the stack, and end the process. Delete this when it loops.
+//! `i256::from_string` (`arrow-buffer`, 59.3), which casts texts to decimals, calls itself once for
+//! each 36 digits: a text of some megabytes overflows the stack and ends the process. Delete this
+//! when it loops.
 
 use std::sync::Arc;
 
@@ -20,10 +21,10 @@ use lakegate_error::{Code, Error};
 
 use super::expressions;
 
-/// Bytes of a text that may be a decimal.
+/// Maximum bytes of a text that is cast to a decimal.
 const MOST: usize = 10_000;
 
-/// Puts a check into casts of texts to decimals.
+/// Adds a check to casts of texts to decimals.
 #[derive(Debug)]
 pub struct BoundedDigits;
 
@@ -61,7 +62,7 @@ fn rewritten(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
     }
 }
 
-/// The cast of what may hold texts, with the check where it is one to decimals.
+/// Adds the check to a cast of values that may hold texts, if it is a cast to decimals.
 pub fn bounded(Cast { expr, field }: Cast) -> Transformed<Expr> {
     if !holds(field.data_type(), &DataType::is_decimal) || is_checked(&expr) {
         return Transformed::no(Expr::Cast(Cast { expr, field }));
@@ -82,7 +83,7 @@ fn checked(expr: Expr, or_null: bool) -> Expr {
     expressions::call(function, vec![expr])
 }
 
-/// Whether a type is one, or nests one.
+/// Returns whether a type is `one`, or nests a type that is.
 fn holds(data_type: &DataType, one: &impl Fn(&DataType) -> bool) -> bool {
     use DataType as T;
     match data_type {
@@ -95,10 +96,11 @@ fn holds(data_type: &DataType, one: &impl Fn(&DataType) -> bool) -> bool {
     }
 }
 
-/// The values as they are, if no text among them is longer than a decimal may be.
+/// Returns the values as they are, if no text among them is longer than a decimal may be.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Digits {
-    /// Of a longer one NULL is made, for TRY_CAST.
+    /// Whether a longer text becomes NULL, for TRY_CAST. A longer text in an array, struct or map
+    /// is an error in either case.
     or_null: bool,
     signature: Signature,
 }
@@ -161,7 +163,7 @@ impl ScalarUDFImpl for Digits {
     }
 }
 
-/// The length of a text that is too long to be a decimal, if there is one.
+/// Returns the length of a text that is too long to be a decimal, if there is one.
 fn too_long(array: &dyn Array) -> Option<usize> {
     let mut lengths: Box<dyn Iterator<Item = usize>> = match array.data_type() {
         DataType::Utf8 => Box::new(array.as_string::<i32>().iter().flatten().map(str::len)),

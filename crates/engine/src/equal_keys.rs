@@ -1,19 +1,21 @@
-//! Comparing, ordering, grouping and joining by values that are equal but differ in their bytes, or whose order is not that of their
-//! bytes: intervals and arrays.
+//! Comparing, ordering, grouping and joining by intervals and arrays: values that may be equal but
+//! differ in their bytes, or that sort in another order than their bytes.
 //!
-//! The engine groups, joins and compares these by their bytes: a month is not 30 days, and `{0}` is not `{-0}`; and it has an item that
-//! is NULL before all others, not behind them. Here they are compared by what is equal and ordered in them, the length of an interval
-//! and the key of an array (`engine/arrays/keys.rs`); of the values of a group, the result has one:
+//! The engine groups, joins and compares them by their bytes, so that a month is not 30 days, and
+//! `{0}` is not `{-0}`; and it sorts a NULL item before all others, not after them. This rule
+//! compares the length of an interval and the key of an array instead (`arrays/keys.rs`). The
+//! result of a group has one of the group's values:
 //!
 //! ```text
-//! GROUP BY i             GROUP BY interval_length(i), with first_value(i) in the place of i
+//! GROUP BY i             GROUP BY interval_length(i), and first_value(i) in the result
 //! SELECT DISTINCT i      GROUP BY, as above
 //! JOIN … USING (i)       ON interval_length(l.i) = interval_length(r.i)
 //! a < b, ORDER BY a      array_key(a) < array_key(b), ORDER BY array_key(a)
 //! x IN (SELECT y …)      array_key(x) IN (SELECT array_key(y) …)
 //! ```
 //!
-//! An analyzer rule, after types are settled. Delete it when the engine has comparable forms of all types.
+//! An analyzer rule that runs after type coercion. Delete it when the engine has comparable forms
+//! of all types.
 
 use std::sync::Arc;
 
@@ -37,7 +39,7 @@ use lakegate_error::{Code, Error};
 use super::expressions::{self, until};
 use super::{arrays, floats, time};
 
-/// The rule.
+/// The analyzer rule.
 #[derive(Debug)]
 pub struct EqualKeys;
 
@@ -50,7 +52,7 @@ impl AnalyzerRule for EqualKeys {
         let plan = expressions::rewritten(plan, is_comparison, compared)?;
         let rewritten = plan.transform_up_with_subqueries(rewritten)?;
         match rewritten.transformed {
-            // What a node gives may be NULL now, there and above.
+            // Columns of rewritten nodes may be nullable now, and so may columns above them.
             true => rewritten
                 .data
                 .transform_up_with_subqueries(|node| node.recompute_schema().map(Transformed::yes))
@@ -64,7 +66,7 @@ impl AnalyzerRule for EqualKeys {
     }
 }
 
-/// Whether a plan has such values.
+/// Returns whether a plan has values that this rule compares.
 fn concerns(plan: &LogicalPlan) -> Result<bool> {
     let mut found = false;
     plan.apply_with_subqueries(|node| {
@@ -81,12 +83,12 @@ fn concerns(plan: &LogicalPlan) -> Result<bool> {
     Ok(found)
 }
 
-/// Whether values of a type are compared here.
+/// Returns whether this rule compares values of a type.
 fn is_compared(data_type: &DataType) -> bool {
     matches!(data_type, DataType::Interval(_)) || arrays::is_keyed(data_type)
 }
 
-/// Whether a function may make arrays of what are none.
+/// Returns whether a function may make arrays of other values.
 fn makes_arrays(function: &str) -> bool {
     function.contains("array")
         || matches!(
@@ -95,14 +97,15 @@ fn makes_arrays(function: &str) -> bool {
         )
 }
 
-/// Whether equal values of a type may be of different bytes, which the engine does not see.
+/// Returns whether equal values of a type may have different bytes, which the engine does not
+/// recognize.
 fn differs(data_type: &DataType) -> bool {
     matches!(data_type, DataType::Interval(_))
         || floats::are_lists(data_type)
         || time::are_lists(data_type)
 }
 
-/// What is compared in the place of a value; `None`: the value itself.
+/// Returns the expression to compare instead of a value; `None` for the value itself.
 fn comparable(expr: &Expr, schema: &DFSchema) -> Option<Expr> {
     let data_type = expr.get_type(schema).ok()?;
     match data_type {
@@ -112,7 +115,7 @@ fn comparable(expr: &Expr, schema: &DFSchema) -> Option<Expr> {
     }
 }
 
-/// What is sorted by in the place of a value; `None`: the value itself.
+/// Returns the expression to sort by instead of a value; `None` for the value itself.
 fn sortable(expr: &Expr, schema: &DFSchema) -> Option<Expr> {
     comparable(expr, schema).or_else(|| {
         let is_struct = |of: &DataType| matches!(of, DataType::Struct(_)) && arrays::is_keyed(of);
@@ -121,7 +124,8 @@ fn sortable(expr: &Expr, schema: &DFSchema) -> Option<Expr> {
     })
 }
 
-/// What is grouped by in the place of a value, where the engine would tell equal ones apart; `None`: the value itself.
+/// Returns the expression to group by instead of a value, if the engine would distinguish equal
+/// values. `None` for the value itself.
 fn groupable(expr: &Expr, schema: &DFSchema) -> Option<Expr> {
     let data_type = expr.get_type(schema).ok()?;
     differs(&data_type)
@@ -129,7 +133,8 @@ fn groupable(expr: &Expr, schema: &DFSchema) -> Option<Expr> {
         .flatten()
 }
 
-/// Values of one aggregate can only be sorted by what is distinct in them.
+/// Refuses aggregates of distinct arrays with an order: distinct values of an aggregate can only be
+/// sorted by themselves, not by their keys.
 fn check_distinct(plan: &LogicalPlan) -> Result<()> {
     plan.apply_with_subqueries(|node| {
         let LogicalPlan::Aggregate(aggregate) = node else {
@@ -173,7 +178,8 @@ fn is_comparison(expr: &Expr) -> bool {
     }
 }
 
-/// Comparisons of arrays, and with the rows of a subquery: others of intervals are done before.
+/// Rewrites comparisons of arrays, and comparisons with the rows of a subquery. Other comparisons
+/// of intervals are rewritten before.
 fn compared(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
     let expr = match of_arrays(&expr, schema) {
         Some(compared) => return Transformed::yes(compared),
@@ -198,7 +204,7 @@ fn compared(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
     }
 }
 
-/// Other comparisons of arrays; `None` if it is of other types.
+/// Rewrites other comparisons of arrays; `None` for other types.
 fn of_arrays(expr: &Expr, schema: &DFSchema) -> Option<Expr> {
     let array = |expr: &Expr| {
         let of = expr.get_type(schema).ok()?;
@@ -352,7 +358,7 @@ fn joined(join: Join) -> Result<Transformed<LogicalPlan>> {
     }
 }
 
-/// Groups by what is equal.
+/// Groups by comparable values.
 fn grouped(aggregate: Aggregate) -> Result<Transformed<LogicalPlan>> {
     let below = Arc::clone(aggregate.input.schema());
     let mut keys = Keys {
@@ -428,7 +434,8 @@ fn grouped(aggregate: Aggregate) -> Result<Transformed<LogicalPlan>> {
         .map(Transformed::yes)
 }
 
-/// A value of the group; NULL where the key is, as where a grouping set leaves it out.
+/// Returns a value of the group. It is NULL where the key is, as in a grouping set that leaves the
+/// key out.
 fn value_of(key: Expr, place: usize, data_type: &DataType) -> Result<Expr> {
     let null = Expr::Literal(ScalarValue::try_from(data_type)?, None);
     let value = Expr::Column(Column::new_unqualified(name("value", place)));
@@ -436,7 +443,7 @@ fn value_of(key: Expr, place: usize, data_type: &DataType) -> Result<Expr> {
     Ok(Expr::Case(Case::new(None, whens, Some(Box::new(value)))))
 }
 
-/// `count(DISTINCT x)` counts what is not equal.
+/// Makes `count(DISTINCT x)` count values that are not equal.
 fn counted(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
     match expr {
         Expr::AggregateFunction(mut call)
@@ -452,7 +459,7 @@ fn counted(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
     }
 }
 
-/// Keys with what is compared in their place.
+/// Keys, and the comparable expressions that replace them.
 struct Keys<'a> {
     schema: &'a DFSchema,
     found: Vec<(Expr, Expr)>,

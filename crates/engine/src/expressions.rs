@@ -1,4 +1,5 @@
-//! Rewriting the expressions of a whole plan, with every column keeping its name; calls of functions that no session registers.
+//! Rewrites of all expressions of a plan, in which every column keeps its name, and calls of
+//! functions that no session registers.
 
 use std::sync::Arc;
 
@@ -13,13 +14,15 @@ use datafusion::logical_expr::{
     ColumnarValue, Expr, GroupingSet, LogicalPlan, Operator, ScalarUDF, ScalarUDFImpl,
 };
 
-/// Applies `rewrite` to each expression of the plan and its subqueries, from the inside out; it gets what the columns are of.
+/// Applies `rewrite` to each expression of the plan and its subqueries, from the inside out, with
+/// the schema of the expression's columns.
 ///
-/// `concerns`: the expressions that it may change. Most plans have none of them, and most operators: to look for them takes a
-/// fraction of what it takes to save names and to merge schemas.
+/// `concerns` selects the expressions that it may change. Most plans and most operators have none:
+/// to search for them takes a fraction of the time that it takes to save names and merge schemas.
 ///
 /// # Errors
-/// Those of the plan's own checks.
+///
+/// Returns an error if a rewritten plan is invalid.
 pub fn rewritten(
     plan: LogicalPlan,
     concerns: impl Fn(&Expr) -> bool,
@@ -32,10 +35,11 @@ pub fn rewritten(
         .data()
 }
 
-/// The same to the expressions of one operator.
+/// Applies `rewrite` to the expressions of one operator, as [`rewritten`] does.
 ///
 /// # Errors
-/// The operator's expressions cannot be walked.
+///
+/// Returns an error if the operator's expressions cannot be walked.
 pub fn of_node(
     node: LogicalPlan,
     concerns: impl Fn(&Expr) -> bool,
@@ -52,10 +56,11 @@ pub fn of_node(
     node.map_expressions(|expr| named(expr, &names, &|expr| Ok(rewrite(expr, &schema))))
 }
 
-/// Whether an expression of the plan, or of its subqueries, is one of these.
+/// Returns whether the plan or its subqueries have an expression that `concerns` selects.
 ///
 /// # Errors
-/// The plan cannot be walked.
+///
+/// Returns an error if the plan cannot be walked.
 pub fn has(plan: &LogicalPlan, concerns: impl Fn(&Expr) -> bool) -> Result<bool> {
     let mut found = false;
     plan.apply_with_subqueries(|node| {
@@ -65,10 +70,11 @@ pub fn has(plan: &LogicalPlan, concerns: impl Fn(&Expr) -> bool) -> Result<bool>
     Ok(found)
 }
 
-/// Whether an expression of the operator itself is one of these.
+/// Returns whether the operator itself has an expression that `concerns` selects.
 ///
 /// # Errors
-/// The operator's expressions cannot be walked.
+///
+/// Returns an error if the operator's expressions cannot be walked.
 pub fn reads(node: &LogicalPlan, concerns: impl Fn(&Expr) -> bool) -> Result<bool> {
     let mut found = false;
     node.apply_expressions(|expr| {
@@ -78,7 +84,7 @@ pub fn reads(node: &LogicalPlan, concerns: impl Fn(&Expr) -> bool) -> Result<boo
     Ok(found)
 }
 
-/// A walk goes on until something is found.
+/// Returns how a search continues: it stops when something is found.
 pub fn until(found: bool) -> TreeNodeRecursion {
     if found {
         TreeNodeRecursion::Stop
@@ -89,12 +95,14 @@ pub fn until(found: bool) -> TreeNodeRecursion {
 
 /// Applies `rewrite` to an expression of a node, from the inside out.
 ///
-/// A column without an alias is named after its expression, for a window by the keys that it is ordered by, and the plan above
-/// calls it so: where a rewritten expression has another name, the old one becomes its alias. The keys of ROLLUP and its like
-/// are columns each.
+/// A column without an alias is named after its expression, and a column of a window also after the
+/// keys that it is ordered by. The plan above refers to it by this name, so if a rewritten
+/// expression has another name, the old one becomes its alias. Each key of ROLLUP, CUBE and
+/// GROUPING SETS is a column.
 ///
 /// # Errors
-/// Those of `rewrite`.
+///
+/// Returns the error of `rewrite`.
 pub fn named(
     expr: Expr,
     names: &NamePreserver,
@@ -119,7 +127,7 @@ pub fn named(
     Ok(expr.update_data(|expr| name.restore(expr)))
 }
 
-/// Whether an operator calculates with numbers.
+/// Returns whether an operator calculates with numbers.
 pub fn is_arithmetic(op: Operator) -> bool {
     matches!(
         op,
@@ -127,7 +135,8 @@ pub fn is_arithmetic(op: Operator) -> bool {
     )
 }
 
-/// Of an operator that searches for a pattern: whether it is negated, and whether it takes any case.
+/// Returns whether an operator that matches a pattern is negated, and whether it ignores case.
+/// `None` for other operators.
 pub fn pattern_operator(op: Operator) -> Option<(bool, bool)> {
     match op {
         Operator::RegexMatch => Some((false, false)),
@@ -138,7 +147,7 @@ pub fn pattern_operator(op: Operator) -> Option<(bool, bool)> {
     }
 }
 
-/// A call of a function that plans bring with them.
+/// Returns a call of a function that is not registered in a session.
 pub fn call(function: impl ScalarUDFImpl + 'static, args: Vec<Expr>) -> Expr {
     Expr::ScalarFunction(ScalarFunction {
         func: Arc::new(ScalarUDF::new_from_impl(function)),
@@ -146,16 +155,18 @@ pub fn call(function: impl ScalarUDFImpl + 'static, args: Vec<Expr>) -> Expr {
     })
 }
 
-/// Whether all arguments are constants.
+/// Returns whether all arguments are constants.
 pub fn are_constants(args: &[ColumnarValue]) -> bool {
     args.iter()
         .all(|arg| matches!(arg, ColumnarValue::Scalar(_)))
 }
 
-/// What was made of arguments: of `constants`, of which there is one row, a constant.
+/// Returns the result of a function. If its arguments were `constants`, it has one row and is a
+/// constant.
 ///
 /// # Errors
-/// The constant is of a type that there are none of.
+///
+/// Returns an error if its type has no constants.
 pub fn made(values: ArrayRef, constants: bool) -> Result<ColumnarValue> {
     Ok(match constants {
         true => ColumnarValue::Scalar(ScalarValue::try_from_array(&values, 0)?),
@@ -163,10 +174,11 @@ pub fn made(values: ArrayRef, constants: bool) -> Result<ColumnarValue> {
     })
 }
 
-/// What `of` makes of an argument: of a constant it is one too.
+/// Applies `of` to an argument. The result for a constant is a constant.
 ///
 /// # Errors
-/// There is no argument; those of `of`.
+///
+/// Returns the error of `of`, or an error if there is no argument.
 pub fn applied(
     argument: Option<&ColumnarValue>,
     of: impl FnOnce(&ArrayRef) -> Result<ArrayRef>,

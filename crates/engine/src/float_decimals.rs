@@ -1,15 +1,16 @@
-//! Casts between decimals and floating-point numbers return the nearest value, as in PostgreSQL
-//! and Athena.
+//! Casts between decimals and floating-point numbers return the nearest value, as in PostgreSQL and
+//! Athena.
 //!
-//! The engine multiplies and divides by a power of ten, in 53 bits (`arrow-cast`, 59.3), which is the nearest for 15 digits alone:
+//! The engine multiplies and divides by a power of ten in 53 bits (`arrow-cast`, 59.3), which
+//! returns the nearest value only for up to 15 digits:
 //!
 //! ```text
-//! CAST(1e15 AS DECIMAL(38,10))                     became 1000000000000000.0905969664
-//! CAST(1234567.89::DECIMAL(38,10) AS DOUBLE)       became 1234567.8900000001
+//! CAST(1e15 AS DECIMAL(38,10))                     the engine: 1000000000000000.0905969664
+//! CAST(1234567.89::DECIMAL(38,10) AS DOUBLE)       the engine: 1234567.8900000001
 //! ```
 //!
-//! A floating-point number is the decimal of the fewest digits that is read as it. An analyzer rule, after types are settled.
-//! Delete this when the engine's casts are exact.
+//! A floating-point number becomes the shortest decimal that reads back as this number. An analyzer
+//! rule that runs after type coercion. Delete this when the engine's casts are exact.
 
 use std::sync::Arc;
 
@@ -28,14 +29,14 @@ use datafusion::optimizer::AnalyzerRule;
 
 use super::expressions;
 
-/// Digits that a double holds, whatever they are.
+/// Digits that a double always holds.
 const FLOAT64_DIGITS: u8 = 15;
 const FLOAT32_DIGITS: u8 = 6;
 /// The largest power of ten that is a double: 10^22.
 const FLOAT64_POWERS: i8 = 22;
 const FLOAT32_POWERS: i8 = 10;
 
-/// Puts [`Nearest`] in the place of casts whose results may be off.
+/// Replaces casts whose results may be inexact by [`Nearest`].
 #[derive(Debug)]
 pub struct NearestCasts;
 
@@ -74,7 +75,7 @@ fn rewritten(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
     }
 }
 
-/// Whether the engine's own cast may miss the nearest value.
+/// Returns whether the engine's own cast may miss the nearest value.
 fn is_off(expr: &Expr, to: &DataType, schema: &DFSchema) -> bool {
     match (expr.get_type(schema), to) {
         (Ok(DataType::Float64 | DataType::Float32), DataType::Decimal128(..)) => true,
@@ -97,7 +98,7 @@ fn nearest(expr: Expr, to: &DataType, safe: bool) -> Expr {
     expressions::call(function, vec![expr])
 }
 
-/// A cast to the nearest value. `safe`: to NULL where there is none.
+/// A cast to the nearest value. If `safe`, a value that does not fit becomes NULL.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Nearest {
     to: DataType,
@@ -134,7 +135,8 @@ impl ScalarUDFImpl for Nearest {
     }
 }
 
-/// The engine's own cast says what is no such number; the values of the others are put right.
+/// Casts values with the engine's own cast, which reports those that do not fit, and corrects the
+/// results.
 fn cast_to(values: &ArrayRef, to: &DataType, safe: bool) -> Result<ArrayRef> {
     let options = CastOptions {
         safe,
@@ -179,7 +181,7 @@ fn cast_to(values: &ArrayRef, to: &DataType, safe: bool) -> Result<ArrayRef> {
     })
 }
 
-/// With the exact values of the rows that have one.
+/// Replaces values by the exact ones, in rows that have one.
 fn corrected<T: arrow::datatypes::ArrowPrimitiveType>(
     cast: &PrimitiveArray<T>,
     exact: impl Fn(usize) -> Option<T::Native>,
@@ -191,7 +193,8 @@ fn corrected<T: arrow::datatypes::ArrowPrimitiveType>(
     PrimitiveArray::new(values.collect(), cast.nulls().cloned())
 }
 
-/// A number in scientific notation as that many units of 10^-scale, rounded half away from zero; `None` if it has no such digits.
+/// Returns a number in scientific notation in units of 10^-scale, rounded half away from zero.
+/// `None` if it is not finite, or too large.
 fn digits(text: &str, scale: i8) -> Option<i128> {
     let (mantissa, exponent) = text.split_once('e')?;
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));

@@ -16,26 +16,26 @@ use super::named_cast::NAMED_CAST;
 use super::quantified::{ALL, ANY};
 use super::time::PRECISION_FUNCTION;
 
-/// A function with one list of argument types; a name has as many of these as it has lists.
+/// A function with one list of argument types. A name has as many entries as it has lists.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FunctionInfo {
-    /// Lower case; an alias is a function of its own.
+    /// Lower case; an alias is a separate function.
     pub name: String,
     /// `scalar`, `aggregate`, `window` or `table`.
     pub kind: &'static str,
-    /// Athena's names of types. Where a function takes any type, the names of its arguments.
+    /// Athena's names of the types, or the names of the arguments if the function takes any type.
     pub arguments: String,
-    /// Athena's name of the type; `None` if only the arguments decide it.
+    /// Athena's name of the type; `None` if it depends on the arguments.
     pub returns: Option<String>,
     /// Whether the same arguments return the same value.
     pub deterministic: bool,
     pub description: Option<String>,
 }
 
-/// Functions that PostgreSQL's syntax is rewritten into, which nobody calls by name.
+/// Functions that PostgreSQL's syntax is rewritten into and that users do not call by name.
 const HELPERS: [&str; 5] = [ANY, ALL, PRECISION_FUNCTION, NAMED_CAST, LONG_NUMBER];
 
-/// Every function of a session state, by name.
+/// Returns every function of a session state, by name.
 pub(super) fn functions(state: &SessionState) -> Vec<FunctionInfo> {
     let mut all = BTreeSet::new();
     for (name, function) in state.scalar_functions() {
@@ -80,7 +80,7 @@ pub(super) fn functions(state: &SessionState) -> Vec<FunctionInfo> {
     all.into_iter().collect()
 }
 
-/// One entry for each list of argument types that the engine reports for a function.
+/// Returns one entry for each list of argument types that the engine reports for a function.
 fn variants(
     name: &str,
     kind: &'static str,
@@ -108,7 +108,7 @@ fn variants(
     };
     let examples = signature.type_signature.get_example_types();
     if examples.is_empty() {
-        // Only without arguments is the type known from nothing.
+        // Without argument types, the result type is only known if there are no arguments.
         let returns = match signature.type_signature {
             TypeSignature::Nullary => returned(&[]),
             _ => None,
@@ -119,14 +119,16 @@ fn variants(
         TypeSignature::Variadic(_) => ", ...",
         _ => "",
     };
-    // The engine's several types of text are one to a user: the first of them stands for all.
-    let mut told = BTreeMap::new();
+    // The engine's several text types are one type to a user: the first of them is kept.
+    let mut signatures = BTreeMap::new();
     for types in &examples {
         let names: Vec<String> = types.iter().map(type_name).collect();
-        told.entry(names.join(", ") + and_more)
+        signatures
+            .entry(names.join(", ") + and_more)
             .or_insert_with(|| returned(types));
     }
-    told.into_iter()
+    signatures
+        .into_iter()
         .map(|(arguments, returns)| entry(arguments, returns))
         .collect()
 }
@@ -140,12 +142,13 @@ fn argument_names(documentation: Option<&Documentation>) -> String {
     names.collect::<Vec<_>>().join(", ")
 }
 
-/// A description without its line breaks.
+/// Returns a description without its line breaks.
 fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// A type as Athena's queries write it, without precisions: a function is of all of them.
+/// Returns a type as Athena's queries write it, without precisions, because a function takes all of
+/// them.
 fn type_name(data_type: &DataType) -> String {
     match data_type {
         DataType::UInt64 => "bigint".to_owned(),

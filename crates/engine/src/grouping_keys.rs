@@ -2,7 +2,7 @@
 //!
 //! A rule that rewrites an expression keeps its name with an alias, which a key of ROLLUP, CUBE or
 //! GROUPING SETS cannot have: the nodes above then look for a column that no longer exists
-//! (`datafusion-optimizer`, 55.2). A constant key is also taken for constant above the sets, where
+//! (`datafusion-optimizer`, 55.2). A constant key is also treated as constant above the sets, where
 //! it may be NULL.
 //!
 //! ```text

@@ -6,7 +6,7 @@
 //!
 //! ```text
 //! WHERE CASE WHEN y = 0 THEN false ELSE x / y > 1 END
-//!     became y <> 0 AND x / y > 1, which divides by zero
+//!     DataFusion: y <> 0 AND x / y > 1, which divides by zero
 //! ```
 //!
 //! The same happens to a comparison with one of the branches:
@@ -51,8 +51,8 @@ impl AnalyzerRule for GuardedCases {
     }
 }
 
-/// Whether an expression other than the first condition, which is evaluated for all rows, could
-/// fail.
+/// Returns whether an expression other than the first condition, which is evaluated for all rows,
+/// could fail.
 fn guards(case: &Case) -> bool {
     let conditions = case.when_then_expr.iter().skip(1).map(|(when, _)| when);
     let branches = case.when_then_expr.iter().map(|(_, then)| then);

@@ -5,8 +5,8 @@
 //! value is NULL (`general_append_and_prepend` and `get_field` of `datafusion-functions`, 55.2):
 //!
 //! ```text
-//! CASE WHEN false THEN ARRAY[1, 2] END || 7       became {1,2,7}; is {7}
-//! (CASE WHEN false THEN s END).f                  became the field's value in s; is NULL
+//! CASE WHEN false THEN ARRAY[1, 2] END || 7       DataFusion: {1,2,7}; correct: {7}
+//! (CASE WHEN false THEN s END).f                  DataFusion: the field of s; correct: NULL
 //! ```
 //!
 //! An analyzer rule, which runs after type coercion. Delete this when all such functions check.

@@ -1,23 +1,23 @@
 //! Keeps DataFusion from merging IN lists over the same expression.
 //!
 //! DataFusion's simplifier treats the lists as sets of distinct, non-NULL values: expressions that
-//! differ are taken for different values (`datafusion-optimizer`, `expr_simplifier.rs`,
+//! differ are treated as different values (`datafusion-optimizer`, `expr_simplifier.rs`,
 //! `inlist_intersection` and `inlist_except`, 55.2):
 //!
 //! ```text
-//! x IN (1, 2) AND x NOT IN (3, NULL)     became x IN (1, 2); is never true
-//! x IN (a, 1) AND x IN (b, 2)            became false; is true where x = a = b
-//! NOT (x IN (1, 2) AND x IN (3, 4))      became true; is NULL where x is NULL
+//! x IN (1, 2) AND x NOT IN (3, NULL)     DataFusion: x IN (1, 2); correct: never true
+//! x IN (a, 1) AND x IN (b, 2)            DataFusion: false; correct: true where x = a = b
+//! NOT (x IN (1, 2) AND x IN (3, 4))      DataFusion: true; correct: NULL where x is NULL
 //! ```
 //!
 //! An analyzer rule wraps the tested expressions of such lists in [`Same`], so that the simplifier
 //! sees lists over different expressions. Delete this when it handles NULLs and items that are not
 //! constant.
 //!
-//! A second fix is for items that are wrongly taken for constants. The physical list evaluates each
-//! item over no rows, and builds a set of the items if none returns an array
+//! A second fix is for items that are wrongly treated as constants. The physical list evaluates
+//! each item over no rows, and builds a set of the items if none returns an array
 //! (`datafusion-physical-expr`, `in_list.rs`, `try_evaluate_constant_list`, 55.2). A CASE over no
-//! rows returns NULL, so `x NOT IN (27, 55, 0, CASE y WHEN y THEN x ELSE 3 END)` was never true. In
+//! rows returns NULL, so `x NOT IN (27, 55, 0, CASE y WHEN y THEN x ELSE 3 END)` is never true. In
 //! the plan that runs, such an item is wrapped in [`Same`], which returns an array: [`by_rows`].
 //! Delete this when the list checks which columns an item reads.
 
@@ -130,7 +130,7 @@ fn compared_with_each(list: &InList) -> Expr {
     compared.unwrap_or_else(|| lit(list.negated))
 }
 
-/// The operator, if the expression is an AND or OR.
+/// Returns the operator, if the expression is an AND or OR.
 fn junction(expr: &Expr) -> Option<Operator> {
     match expr {
         Expr::BinaryExpr(BinaryExpr {
@@ -193,8 +193,8 @@ pub fn by_rows(plan: LogicalPlan) -> Result<LogicalPlan> {
     })
 }
 
-/// Whether a list may be taken for constant although an item is not. A column already returns an
-/// array.
+/// Returns whether a list may be treated as constant although an item is not. A column already
+/// returns an array.
 fn is_mistaken(InList { list, .. }: &InList) -> bool {
     let has_column = list.iter().any(|item| matches!(item, Expr::Column(_)));
     !has_column && !list.iter().all(is_literal)
@@ -204,7 +204,7 @@ fn is_literal(item: &Expr) -> bool {
     matches!(item, Expr::Literal(..))
 }
 
-/// The operands of a chain of ANDs or ORs. Iterative, because there may be thousands.
+/// Returns the operands of a chain of ANDs or ORs. Iterative, because there may be thousands.
 fn operands(expr: &Expr, op: Operator) -> impl Iterator<Item = &Expr> {
     let mut rest = vec![expr];
     std::iter::from_fn(move || {
@@ -220,9 +220,9 @@ fn operands(expr: &Expr, op: Operator) -> impl Iterator<Item = &Expr> {
     })
 }
 
-/// The expression that an operand compares with a list, if the simplifier could merge the operand
-/// wrongly with another. Under OR these are negated lists only. Under AND they include an OR of
-/// equalities, which becomes a list; so does an AND of inequalities under NOT.
+/// Returns the expression that an operand compares with a list, if the simplifier could merge the
+/// operand wrongly with another. Under OR these are negated lists only. Under AND they include an
+/// OR of equalities, which becomes a list; so does an AND of inequalities under NOT.
 fn listed(operand: &Expr, op: Operator, sense: Sense) -> Option<&Expr> {
     let either = sense == Sense::Either;
     match operand {
@@ -243,7 +243,8 @@ fn listed(operand: &Expr, op: Operator, sense: Sense) -> Option<&Expr> {
     }
 }
 
-/// The tested column of an equality or an IN list; if `negated`, of an inequality or a NOT IN list.
+/// Returns the tested column of an equality or an IN list; if `negated`, of an inequality or a NOT
+/// IN list.
 fn compared(part: &Expr, negated: bool) -> Option<&Expr> {
     let compares = if negated {
         Operator::NotEq
@@ -263,7 +264,7 @@ fn compared(part: &Expr, negated: bool) -> Option<&Expr> {
     }
 }
 
-/// The expression without its casts, which the simplifier may move to the literals.
+/// Returns the expression without its casts, which the simplifier may move to the literals.
 fn uncast(mut expr: &Expr) -> &Expr {
     while let Expr::Cast(Cast { expr: inner, .. }) | Expr::TryCast(TryCast { expr: inner, .. }) =
         expr
@@ -313,7 +314,7 @@ impl ScalarUDFImpl for Same {
         "same"
     }
 
-    /// The name of the argument, so that columns keep their names.
+    /// Returns the name of the argument, so that columns keep their names.
     fn schema_name(&self, args: &[Expr]) -> Result<String> {
         let name = args.first().map(|inner| inner.schema_name().to_string());
         Ok(name.unwrap_or_default())
@@ -358,7 +359,7 @@ mod tests {
 
     use super::*;
 
-    /// The values of a query's only column, in order.
+    /// Returns the values of a query's only column, in order.
     async fn column(sql: &str) -> Vec<String> {
         let state = SessionStateBuilder::new()
             .with_default_features()

@@ -60,7 +60,7 @@ impl AggregateUDFImpl for Joined {
         AggregateOrderSensitivity::SoftRequirement
     }
 
-    /// The function sorts in either case.
+    /// Returns the function unchanged, because it sorts in either case.
     fn with_beneficial_ordering(
         self: Arc<Self>,
         _: bool,

@@ -35,7 +35,7 @@ impl Ledger {
         pool
     }
 
-    /// The queries that hold memory and their bytes, largest first.
+    /// Returns the queries that hold memory and their bytes, largest first.
     pub fn largest(&self) -> Vec<(Uuid, usize)> {
         // The pools outlive the lock's guard, because dropping the last reference to a pool locks.
         let pools: Vec<Arc<QueryPool>> = {

@@ -1,7 +1,7 @@
 //! The one place that configures DataFusion: session state, functions, memory, spill, and the
 //! runtime that queries run on.
 //!
-//! Catalogs and stores are parameters: the engine knows nothing of principals and lake roots.
+//! Catalogs and stores are parameters: the engine knows nothing about principals or lake roots.
 
 mod aggregates;
 pub mod arrays;
@@ -52,7 +52,7 @@ mod sum;
 mod texts;
 pub mod time;
 mod whole_decimals;
-mod window_keys;
+mod window_inputs;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -98,8 +98,9 @@ const MAX_STATES: u64 = 64;
 /// Threads for queries over built-in tables.
 const CATALOG_THREADS: usize = 2;
 
-/// Functions about the file of a row. A path contains the values of all partition keys, and a row's
-/// position in its file shows how rows are sorted by columns that are not granted.
+/// Functions that expose a row's file, which the engine removes. A path contains the values of all
+/// partition keys, and a row's position in its file shows how rows are sorted by columns that are
+/// not granted.
 const FUNCTIONS_OF_FILES: &[&str] = &["file_row_index", "input_file_name"];
 
 /// Limits and sizes of the engine, from the configuration.
@@ -141,7 +142,7 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Creates the spill folder, and starts the threads.
+    /// Creates the spill folder and starts the threads.
     ///
     /// # Errors
     ///
@@ -223,7 +224,7 @@ impl Engine {
             .with_analyzer_rule(Arc::new(rounding::RoundingCasts))
             .with_analyzer_rule(Arc::new(guarded_cases::GuardedCases))
             .with_analyzer_rule(Arc::new(floats::CanonicalFloats))
-            .with_analyzer_rule(Arc::new(window_keys::WindowKeys))
+            .with_analyzer_rule(Arc::new(window_inputs::WindowInputs))
             .with_analyzer_rule(Arc::new(posix::PosixPatterns))
             .build();
         for name in FUNCTIONS_OF_FILES {
@@ -255,7 +256,7 @@ impl Engine {
         })
     }
 
-    /// The state to plan one query with. It sees these catalogs and no others, and no store.
+    /// Returns the state to plan one query with. It has these catalogs only, and no object store.
     /// Unqualified names are looked up in the schema [`UNQUALIFIED`] of the catalog.
     pub fn session(
         &self,
@@ -285,7 +286,7 @@ impl Engine {
     }
 
     /// Returns the state to plan with if a plan's constants are large: its batches are small enough
-    /// to bound the memory of the constants. `None` if the default batches are.
+    /// to bound the memory of the constants. `None` if the default batches are small enough.
     ///
     /// # Errors
     ///
@@ -300,7 +301,7 @@ impl Engine {
         }))
     }
 
-    /// Creates the physical plan of an optimized plan. It can be stopped: see [`stop`].
+    /// Creates the physical plan of an optimized plan. The result can be stopped: see [`stop`].
     ///
     /// # Errors
     ///
@@ -321,8 +322,8 @@ impl Engine {
         physical.and_then(stop::stoppable).map_err(from_engine)
     }
 
-    /// The context to run a plan in that was made with `state`: it sees these stores and no others,
-    /// until `run` is stopped. Its memory is counted for the query.
+    /// Returns the context to run `plan` in, which was made with `state`. The plan can read these
+    /// stores only, and stops when `run` is stopped. Its memory is counted for `query`.
     ///
     /// # Errors
     ///
@@ -359,38 +360,39 @@ impl Engine {
         )))
     }
 
-    /// The queries that hold memory of the pool and their bytes, largest first.
+    /// Returns the queries that hold memory of the pool and their bytes, largest first.
     pub fn largest_queries(&self) -> Vec<(Uuid, usize)> {
         self.ledger.largest()
     }
 
-    /// The functions that every query may call, by name. Those of PostgreSQL's catalog are not
-    /// included: `pg_catalog.pg_proc` lists them.
+    /// Returns the functions that every query may call, by name. Functions of PostgreSQL's catalog
+    /// are not included: `pg_catalog.pg_proc` lists them.
     pub fn functions(&self) -> Vec<FunctionInfo> {
         functions::functions(&self.base)
     }
 
-    /// An empty reservation in the shared memory pool, for memory that no plan holds.
+    /// Returns an empty reservation in the shared memory pool, for memory that no plan holds.
     pub fn reservation(&self, name: &str) -> MemoryReservation {
         MemoryConsumer::new(name).register(&self.runtime.memory_pool)
     }
 
-    /// Memory and disk for what is kept when plans have ended.
+    /// Returns memory and disk for data that is kept after its plan has ended.
     pub fn space(&self) -> Space {
         Space::of(&self.runtime)
     }
 
-    /// The runtime for plans, apart from handshakes and catalog statements.
+    /// Returns the runtime for query plans, separate from handshakes and catalog statements.
     pub fn cpu(&self) -> &CpuRuntime {
         &self.cpu
     }
 
-    /// The runtime for plans over built-in tables only, so that they do not wait for other queries.
+    /// Returns the runtime for plans over built-in tables only, so that they do not wait for other
+    /// queries.
     pub fn catalog_cpu(&self) -> &CpuRuntime {
         &self.catalog_cpu
     }
 
-    /// The threads that queries are planned on.
+    /// Returns the threads that queries are planned on.
     pub fn planners(&self) -> &Planners {
         &self.planners
     }

@@ -15,7 +15,7 @@ const BATCH_BYTES: usize = 64 * 1024 * 1024;
 /// Bytes up to which a constant is not counted.
 const SMALL: usize = 4 * 1024;
 
-/// Rows of a batch for constants of `bytes` bytes, at most `most`.
+/// Returns the rows of a batch for constants of `bytes` bytes, at most `most`.
 fn rows(bytes: usize, most: usize) -> usize {
     match bytes {
         0 => most,
@@ -23,7 +23,12 @@ fn rows(bytes: usize, most: usize) -> usize {
     }
 }
 
-/// Rows of a batch so that a plan's constants stay within [`BATCH_BYTES`], at most `most`.
+/// Returns the number of rows of a batch for which a plan's constants stay within [`BATCH_BYTES`],
+/// at most `most`.
+///
+/// # Errors
+///
+/// Returns an error if the plan cannot be walked.
 pub(super) fn rows_of_plan(plan: &LogicalPlan, most: usize) -> Result<usize> {
     let mut bytes = 0usize;
     plan.apply_with_subqueries(|node| {
@@ -39,7 +44,11 @@ pub(super) fn rows_of_plan(plan: &LogicalPlan, most: usize) -> Result<usize> {
     Ok(rows(bytes, most))
 }
 
-/// The same for a physical plan.
+/// Returns the same number as [`rows_of_plan`], for a physical plan.
+///
+/// # Errors
+///
+/// Returns an error if the plan cannot be walked.
 pub(super) fn rows_of_execution(plan: &Arc<dyn ExecutionPlan>, most: usize) -> Result<usize> {
     let mut bytes = 0usize;
     plan.apply(|node| {

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 /// Bytes assumed if the machine does not report its memory.
 const UNKNOWN: u64 = 4 << 30;
 
-/// Bytes that this process may use: those of the machine, or of its control group if that has
-/// fewer.
+/// Returns the bytes that this process may use: those of the machine, or of its control group if
+/// that has fewer.
 pub fn memory() -> u64 {
     let machine = std::fs::read_to_string("/proc/meminfo")
         .ok()
@@ -16,7 +16,8 @@ pub fn memory() -> u64 {
     group.map_or(machine, |limit| limit.min(machine))
 }
 
-/// Bytes of anonymous memory of this process: what is allocated, and what the allocator retains.
+/// Returns the bytes of anonymous memory of this process: what is allocated, and what the allocator
+/// retains.
 pub fn resident() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     kib(&status, "RssAnon:").or_else(|| kib(&status, "VmRSS:"))
@@ -29,7 +30,8 @@ fn kib(text: &str, name: &str) -> Option<u64> {
     number.checked_mul(1024)
 }
 
-/// The lowest limit of the process's control group and its ancestors; `None` if there is none.
+/// Returns the lowest limit of the process's control group and its ancestors; `None` if there is
+/// none.
 fn group_limit() -> Option<u64> {
     let groups = std::fs::read_to_string("/proc/self/cgroup").ok()?;
     let mut files = Vec::new();
@@ -59,8 +61,8 @@ fn group_limit() -> Option<u64> {
         .min()
 }
 
-/// The limit files of a group and its ancestors. Inside a container, the group may be the root of
-/// the mounted hierarchy.
+/// Returns the limit files of a group and its ancestors. Inside a container, the group may be the
+/// root of the mounted hierarchy.
 fn limits_above(root: &Path, group: &str, file: &str) -> Vec<PathBuf> {
     let mut folders = vec![root.to_owned()];
     for part in Path::new(group).components().skip(1) {

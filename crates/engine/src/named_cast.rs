@@ -22,8 +22,8 @@ use datafusion::logical_expr::{
 /// A function of a cast and the type's name that returns the cast.
 pub const NAMED_CAST: &str = "named_cast";
 
-/// Whether two groups or aggregates of the plan have the same name, which DataFusion refuses when
-/// it optimizes the plan.
+/// Returns whether two groups or aggregates of the plan have the same name, which DataFusion
+/// refuses when it optimizes the plan.
 pub fn has_columns_of_one_name(plan: &LogicalPlan) -> bool {
     let mut found = false;
     let walked = plan.apply_with_subqueries(|node| {
@@ -79,7 +79,7 @@ impl ScalarUDFImpl for NamedCast {
         args.arg_fields.first().cloned().ok_or_else(of_nothing)
     }
 
-    /// Only the cast is left: columns keep their names during simplification.
+    /// Leaves only the cast: columns keep their names during simplification.
     fn simplify(&self, args: Vec<Expr>, _: &SimplifyContext) -> Result<ExprSimplifyResult> {
         let cast = args.into_iter().next().ok_or_else(of_nothing)?;
         Ok(ExprSimplifyResult::Simplified(cast))

@@ -152,8 +152,8 @@ fn check(expr: &Expr, schema: &DFSchema) -> Result<()> {
     }
 }
 
-/// Whether DataFusion can order two values. It cannot for arrays within structs or structs within
-/// arrays.
+/// Returns whether DataFusion can order two values. It cannot for arrays within structs or structs
+/// within arrays.
 fn is_ordered(data_type: &DataType) -> bool {
     match data_type {
         DataType::Map(..) => false,

@@ -10,31 +10,32 @@ use datafusion::sql::sqlparser::ast::Ident;
 /// Separates a name from the mark that makes it unique. It has no width.
 const APART: char = '\u{2063}';
 
-/// A unique name for the column at `place`, if another column has the name already.
+/// Returns a unique name for the column at `place`, if another column has the name already.
 pub fn apart(name: &str, place: usize) -> String {
     format!("{}{APART}:{place}", shown(name))
 }
 
-/// The same for a relation in FROM. A select list above it may add marks to its own columns.
+/// Returns the same for a relation in FROM. A select list above it may add marks to its own
+/// columns.
 pub fn apart_in_relation(name: &str, place: usize) -> String {
     format!("{}{APART}::{place}", shown(name))
 }
 
-/// The name without its mark.
+/// Returns the name without its mark.
 pub fn shown(name: &str) -> &str {
     match name.rsplit_once(APART) {
-        Some((shown, told)) if told.starts_with(':') => shown,
+        Some((shown, mark)) if mark.starts_with(':') => shown,
         _ => name,
     }
 }
 
-/// Whether the name is marked as one of several equal names in a relation of FROM.
+/// Returns whether the name is marked as one of several equal names in a relation of FROM.
 pub fn is_apart_in_relation(name: &str) -> bool {
     name.rsplit_once(APART)
-        .is_some_and(|(_, told)| told.starts_with("::"))
+        .is_some_and(|(_, mark)| mark.starts_with("::"))
 }
 
-/// Whether the name has a mark.
+/// Returns whether the name has a mark.
 pub fn is_apart(name: &str) -> bool {
     shown(name).len() < name.len()
 }
@@ -49,7 +50,7 @@ pub struct OutputNames {
 }
 
 impl OutputNames {
-    /// Whether a query with `count` columns may have these names.
+    /// Returns whether a query with `count` columns may have these names.
     pub fn fit(&self, count: usize) -> bool {
         match &self.last {
             None => self.first.len() == count,
@@ -57,13 +58,13 @@ impl OutputNames {
         }
     }
 
-    /// How many of the known columns have the name.
+    /// Returns how many of the known columns have the name.
     pub fn count(&self, name: &str) -> usize {
         let names = self.first.iter().chain(self.last.iter().flatten());
         names.filter(|known| *known == name).count()
     }
 
-    /// The name at `place` of `count` columns; `None` for a column of `*`.
+    /// Returns the name at `place` of `count` columns; `None` for a column of `*`.
     pub fn get(&self, place: usize, count: usize) -> Option<&str> {
         let last = self.last.as_deref().unwrap_or_default();
         let name = match place.checked_sub(count.saturating_sub(last.len())) {

@@ -89,8 +89,8 @@ impl ScalarUDFImpl for Quantified {
         Ok(DataType::Boolean)
     }
 
-    /// A list of constants, such as that of a parameter, becomes IN, which can rule out files and
-    /// tables.
+    /// Turns a list of constants, such as that of a parameter, into IN, which can rule out files
+    /// and tables.
     fn simplify(&self, args: Vec<Expr>, _: &SimplifyContext) -> Result<ExprSimplifyResult> {
         let items = match args.as_slice() {
             [
@@ -159,7 +159,7 @@ impl Quantified {
             return Ok((0..lists.len()).map(empty).collect());
         }
         let lists = lists.as_list::<i32>();
-        // Each item beside the value that it is compared with.
+        // Each item next to the value that it is compared with.
         let rows: UInt64Array = (0..lists.len())
             .flat_map(|row| {
                 let items = match lists.is_null(row) {
@@ -216,8 +216,8 @@ impl Quantified {
     }
 }
 
-/// Whether DataFusion's IN compares a constant as `=` does. For some types, equal values have
-/// different bytes.
+/// Returns whether DataFusion's IN compares a constant as `=` does. For some types, equal values
+/// have different bytes.
 fn is_plain(item: &Expr) -> bool {
     match item {
         Expr::Literal(ScalarValue::Float64(Some(number)), _) => *number != 0.0 && !number.is_nan(),

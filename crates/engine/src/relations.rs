@@ -183,13 +183,13 @@ pub fn check(plan: &LogicalPlan, by_number: bool) -> lakegate_error::Result<()> 
 
 fn ambiguous_in(node: &LogicalPlan) -> Result<Option<String>> {
     let inputs = node.inputs();
-    let told_apart: Vec<Named> = inputs
+    let marked: Vec<Named> = inputs
         .iter()
         .flat_map(|input| input.schema().iter())
         .filter(|(_, field)| is_apart_in_relation(field.name()))
         .map(|(relation, field)| (relation.cloned(), field.name().clone()))
         .collect();
-    if told_apart.is_empty() {
+    if marked.is_empty() {
         return Ok(None);
     }
     let mut counts: HashMap<Named, usize> = HashMap::new();
@@ -219,7 +219,7 @@ fn ambiguous_in(node: &LogicalPlan) -> Result<Option<String>> {
             outer(&lateral.outer_ref_columns, &mut count);
         }
     }
-    let ambiguous = told_apart.into_iter().find(|(relation, name)| {
+    let ambiguous = marked.into_iter().find(|(relation, name)| {
         let of = |name: &str| counts.get(&(relation.clone(), name.to_owned()));
         of(shown(name)) != of(name)
     });

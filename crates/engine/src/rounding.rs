@@ -2,7 +2,7 @@
 //! PostgreSQL. DataFusion's casts truncate (`arrow-cast`, 59.3).
 //!
 //! ```text
-//! CAST(1.5 AS INT)      became 1; is CAST(rounded(1.5) AS INT), 2
+//! CAST(1.5 AS INT)      DataFusion: 1; rewritten to CAST(rounded(1.5) AS INT), 2
 //! ```
 //!
 //! A cast to a decimal with fewer fractional digits rounds by itself, but not where it is compared:
@@ -67,7 +67,7 @@ fn rewritten(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
     }
 }
 
-/// The number of fractional digits that a cast keeps, if it drops some.
+/// Returns the number of fractional digits that a cast keeps, if it drops some.
 fn kept(expr: &Expr, to: &DataType, schema: &DFSchema) -> Option<i8> {
     let is_rounded = matches!(expr, Expr::ScalarFunction(call)
         if call.func.inner().downcast_ref::<Rounded>().is_some());
@@ -152,7 +152,7 @@ impl ScalarUDFImpl for Rounded {
         "rounded"
     }
 
-    /// The name of the argument, as for the cast, so that columns keep their names.
+    /// Returns the name of the argument, as for the cast, so that columns keep their names.
     fn schema_name(&self, args: &[Expr]) -> Result<String> {
         let name = args.first().map(|inner| inner.schema_name().to_string());
         Ok(name.unwrap_or_default())

@@ -43,8 +43,8 @@ impl AnalyzerRule for CountedSetOperations {
     }
 }
 
-/// Whether a join is DataFusion's plan for INTERSECT or EXCEPT: every column is a key, and NULLs
-/// are equal.
+/// Returns whether a join is DataFusion's plan for INTERSECT or EXCEPT: every column is a key, and
+/// NULLs are equal.
 pub fn is_set_operation(join: &Join) -> bool {
     matches!(join.join_type, JoinType::LeftSemi | JoinType::LeftAnti)
         && join.null_equality == NullEquality::NullEqualsNull
@@ -53,7 +53,7 @@ pub fn is_set_operation(join: &Join) -> bool {
         && join.on.len() == join.right.schema().fields().len()
 }
 
-/// Whether the join is INTERSECT ALL or EXCEPT ALL: without ALL, the left side is distinct.
+/// Returns whether the join is INTERSECT ALL or EXCEPT ALL: without ALL, the left side is distinct.
 fn is_of_all(join: &Join) -> bool {
     is_set_operation(join)
         && !join.null_aware

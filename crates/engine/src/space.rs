@@ -1,7 +1,9 @@
-//! Memory of the pool and files of the spill directory, for what is kept of queries when their plans have ended.
+//! Memory of the pool and files of the spill directory, for results that are kept after their plans
+//! have ended.
 //!
-//! A file counts in the spill limit while it is written, is readable by the server's user alone, and is deleted with its
-//! last reference. Files that a killed server left are deleted at the next start.
+//! A file counts toward the spill limit while it is written, is readable only by the server's user,
+//! and is deleted with its last reference. Files that a killed server left are deleted at the next
+//! start.
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
@@ -30,21 +32,21 @@ impl Space {
         }
     }
 
-    /// A reservation of the pool, of no bytes yet.
+    /// Returns an empty reservation of the pool.
     pub fn reservation(&self, name: &str) -> MemoryReservation {
         MemoryConsumer::new(name).register(&self.pool)
     }
 
-    /// A new, empty file.
+    /// Returns a new, empty file.
     ///
     /// # Errors
     ///
-    /// The file cannot be created.
+    /// Returns an error if the file cannot be created.
     pub fn file(&self, name: &str) -> Result<Arc<dyn SpillFile>> {
         self.disk.create_tmp_file(name).map_err(from_engine)
     }
 
-    /// Bytes that the pool holds at most.
+    /// Returns the maximum bytes of the pool.
     pub fn memory_limit(&self) -> usize {
         match self.pool.memory_limit() {
             MemoryLimit::Finite(bytes) => bytes,
@@ -52,27 +54,27 @@ impl Space {
         }
     }
 
-    /// Bytes of the pool that are reserved now.
+    /// Returns the bytes of the pool that are reserved.
     pub fn reserved(&self) -> usize {
         self.pool.reserved()
     }
 
-    /// Bytes that spilled files take at most.
+    /// Returns the maximum bytes of spilled files.
     pub fn disk_limit(&self) -> u64 {
         self.disk.max_temp_directory_size()
     }
 
-    /// Bytes that spilled files take now.
+    /// Returns the bytes of spilled files.
     pub fn disk_used(&self) -> u64 {
         self.disk.used_disk_space()
     }
 }
 
-/// Makes the folders of spilled files the server's own, whatever its umask is.
+/// Makes the folders of spilled files accessible only by the server's user, whatever its umask.
 ///
 /// # Errors
 ///
-/// The permissions of a folder cannot be changed.
+/// Returns an error if the permissions of a folder cannot be changed.
 pub(crate) fn keep_private(disk: &DiskManager) -> Result<()> {
     for folder in disk.temp_dir_paths() {
         std::fs::set_permissions(&folder, Permissions::from_mode(0o700)).map_err(|error| {

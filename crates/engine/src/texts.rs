@@ -35,7 +35,7 @@ use super::write_interval;
 /// Microseconds per day.
 const DAY: i64 = 86_400_000_000;
 
-/// Whether values of this type are written here rather than by DataFusion.
+/// Returns whether values of this type are written here rather than by DataFusion.
 pub fn is_written(data_type: &DataType) -> bool {
     with_texts(data_type).is_some()
         || matches!(
@@ -55,7 +55,7 @@ pub fn is_written(data_type: &DataType) -> bool {
         )
 }
 
-/// `CAST(value AS target)` for a type that [`is_written`] here; `target` is a text type.
+/// Returns `CAST(value AS target)` for a type that [`is_written`] here; `target` is a text type.
 pub fn written(value: Expr, target: DataType) -> Expr {
     let function = Text {
         target,
@@ -94,7 +94,7 @@ impl ScalarUDFImpl for Text {
     }
 }
 
-/// The values as text, as a cast writes them.
+/// Returns the values as text, as a cast writes them.
 ///
 /// # Errors
 ///

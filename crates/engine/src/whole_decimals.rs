@@ -43,7 +43,7 @@ struct Whole {
     inner: Arc<ScalarUDF>,
 }
 
-/// The type of the result, if the only argument is a decimal with fractional digits.
+/// Returns the type of the result, if the only argument is a decimal with fractional digits.
 fn whole(types: &[DataType]) -> Option<DataType> {
     let [DataType::Decimal128(precision, scale @ 1..)] = types else {
         return None;

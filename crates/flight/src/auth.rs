@@ -1,5 +1,5 @@
-//! Who calls: Basic credentials or an identity provider's token on each call, the bearer token that the handshake gave, a client
-//! certificate; and the session cookie.
+//! The credentials of calls: Basic or an identity provider's token on each call, the bearer token
+//! of a handshake, or a client certificate; and the session cookie.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use lakegate_error::{Code, Error, Result};
 use lakegate_gateway::detached::tokens::TokenKind;
-use lakegate_gateway::{Login, Principal, Protocol};
+use lakegate_gateway::{Credentials, Login, Principal, Protocol, is_jwt, unknown_token};
 use tonic::metadata::{Ascii, MetadataMap, MetadataValue};
 use tonic::{Request, Status};
 
@@ -26,14 +26,14 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// Characters of a client's name that are kept.
+/// Maximum length of a client's name, in characters; longer ones are cut.
 const MAX_APPLICATION_NAME: usize = 64;
 
 /// One call's principal and session.
 #[derive(Debug)]
 pub(super) struct Caller {
     pub session: Arc<FlightSession>,
-    /// What the session was found by; `None`: the call stands alone.
+    /// How the session was found; `None` if it is of this call only.
     pub by: Option<TokenKind>,
     _in_use: InUse,
 }
@@ -48,19 +48,24 @@ impl Caller {
     }
 }
 
-/// Who calls, and the session that his token is.
+/// The principal of a call, and the session of its bearer token.
 struct Known {
     principal: Principal,
     session: Option<Arc<FlightSession>>,
 }
 
-pub(super) enum Credentials {
+/// What the authorization header of a call contains.
+pub(super) enum Authorization {
     Basic { user: String, password: String },
     Bearer(String),
 }
 
-/// The credentials of a call; `None`: it has none.
-pub(super) fn credentials(metadata: &MetadataMap) -> Result<Option<Credentials>, Status> {
+/// Parses the authorization header of a call; `None` if the call has none.
+///
+/// # Errors
+///
+/// Returns `UNAUTHENTICATED` if the header is neither Basic nor Bearer.
+pub(super) fn authorization(metadata: &MetadataMap) -> Result<Option<Authorization>, Status> {
     let Some(header) = metadata.get("authorization") else {
         return Ok(None);
     };
@@ -73,7 +78,7 @@ pub(super) fn credentials(metadata: &MetadataMap) -> Result<Option<Credentials>,
     let (scheme, rest) = header.trim().split_once(' ').ok_or_else(malformed)?;
     let rest = rest.trim();
     if scheme.eq_ignore_ascii_case("bearer") {
-        return Ok(Some(Credentials::Bearer(rest.to_owned())));
+        return Ok(Some(Authorization::Bearer(rest.to_owned())));
     }
     if !scheme.eq_ignore_ascii_case("basic") {
         return Err(malformed());
@@ -81,7 +86,7 @@ pub(super) fn credentials(metadata: &MetadataMap) -> Result<Option<Credentials>,
     let decoded = BASE64.decode(rest).map_err(|_| malformed())?;
     let decoded = String::from_utf8(decoded).map_err(|_| malformed())?;
     let (user, password) = decoded.split_once(':').ok_or_else(malformed)?;
-    Ok(Some(Credentials::Basic {
+    Ok(Some(Authorization::Basic {
         user: user.to_owned(),
         password: password.to_owned(),
     }))
@@ -100,16 +105,19 @@ pub(super) fn cookie(metadata: &MetadataMap, name: &str) -> Option<String> {
 }
 
 impl Door {
-    /// Authenticates a call, and finds the session that it belongs to.
+    /// Authenticates a call and finds its session.
     ///
-    /// Errors: the connection is refused, the server is shutting down, no or wrong credentials, a token or cookie that has expired.
+    /// # Errors
+    ///
+    /// Returns an error if the connection is refused, the server is shutting down, the credentials
+    /// are missing or wrong, or the token or cookie has expired.
     pub async fn caller(
         &self,
         metadata: &MetadataMap,
         peer: Option<&Peer>,
     ) -> Result<Caller, Status> {
         let peer = self.admitted(peer)?;
-        let Known { principal, session } = self.known(credentials(metadata)?, peer).await?;
+        let Known { principal, session } = self.known(authorization(metadata)?, peer).await?;
         if let Some(session) = session {
             return Ok(Caller::new(session, Some(TokenKind::Bearer)));
         }
@@ -123,19 +131,23 @@ impl Door {
         Ok(Caller::new(session, None))
     }
 
-    /// Checks Basic credentials or a client certificate, and begins a session with a bearer token. A valid token is given back as it is: an
-    /// identity provider's ends when it says, and no session of ours outlives it.
+    /// Checks Basic credentials or a client certificate, and opens a session with a bearer token. A
+    /// valid token is returned as it is: no session outlives the token of an identity provider.
     ///
-    /// The result is what goes into the `authorization` header.
+    /// Returns the value of the `authorization` header for later calls.
+    ///
+    /// # Errors
+    ///
+    /// The same as [`Door::caller`].
     pub async fn handshake<T>(&self, request: &Request<T>) -> Result<String, Status> {
         let (metadata, peer) = (request.metadata(), request.extensions().get());
         let peer = self.admitted(peer)?;
-        let credentials = credentials(metadata)?;
-        let given = match &credentials {
-            Some(Credentials::Bearer(token)) => Some(format!("Bearer {token}")),
-            Some(Credentials::Basic { .. }) | None => None,
+        let presented = authorization(metadata)?;
+        let given = match &presented {
+            Some(Authorization::Bearer(token)) => Some(format!("Bearer {token}")),
+            Some(Authorization::Basic { .. }) | None => None,
         };
-        let known = self.known(credentials, peer).await?;
+        let known = self.known(presented, peer).await?;
         if let Some(given) = given {
             return Ok(given);
         }
@@ -144,58 +156,34 @@ impl Door {
         Ok(format!("Bearer {token}"))
     }
 
-    /// Checks what a call shows. A connection with a client certificate serves the certificate's user only, whatever else it shows.
-    async fn known(&self, credentials: Option<Credentials>, peer: &Peer) -> Result<Known, Status> {
-        let address = peer.address().ip();
-        let certified = peer.certified();
-        let is_other = |user: &str| certified.is_some_and(|certified| certified != user);
+    /// Authenticates a call. The gateway decides; the door knows the sessions of its own tokens.
+    async fn known(&self, presented: Option<Authorization>, peer: &Peer) -> Result<Known, Status> {
         let mut session = None;
-        let principal = match (credentials, certified) {
-            (None, Some(user)) => self
-                .gateway
-                .log_in_with_certificate(user, address)
-                .map_err(to_status)?,
+        let credentials = match (&presented, peer.certified()) {
+            (Some(Authorization::Basic { user, password }), _) => {
+                Credentials::Password { user, password }
+            }
+            (Some(Authorization::Bearer(token)), _) if is_jwt(token) => Credentials::Jwt(token),
+            (Some(Authorization::Bearer(token)), _) => {
+                let known = self.sessions.get(TokenKind::Bearer, token);
+                let known = known.ok_or_else(|| to_status(unknown_token()))?;
+                Credentials::Session(&session.insert(known).principal)
+            }
+            (None, Some(user)) => Credentials::Certificate { user },
             (None, None) => {
                 return Err(unauthenticated(
                     "this call has no credentials: send Basic or Bearer in the authorization header",
                 ));
             }
-            (Some(Credentials::Basic { user, password }), _) => {
-                // Before the password is looked at, which it then cannot be guessed by.
-                if is_other(&user) {
-                    return Err(of_another());
-                }
-                self.gateway
-                    .log_in(&user, &password, address)
-                    .await
-                    .map_err(to_status)?
-            }
-            // Our own tokens have no dots.
-            (Some(Credentials::Bearer(token)), _) if token.contains('.') => self
-                .gateway
-                .log_in_with_jwt(&token, address)
-                .await
-                .map_err(to_status)?,
-            (Some(Credentials::Bearer(token)), _) => {
-                let known = self.sessions.get(TokenKind::Bearer, &token);
-                let known = known.filter(|known| self.gateway.is_current(&known.principal));
-                let known = known.ok_or_else(|| {
-                    unauthenticated(
-                        "the bearer token is unknown, has expired or was closed: log in again",
-                    )
-                })?;
-                session.insert(known).principal.clone()
-            }
         };
-        if is_other(&principal.user) {
-            return Err(of_another());
-        }
+        let authenticated = self.gateway.authenticate(peer.identity(), credentials);
+        let principal = authenticated.await.map_err(to_status)?;
         peer.authenticated(&self.gateway, &principal.user)
             .map_err(to_status)?;
         Ok(Known { principal, session })
     }
 
-    /// A session that lasts, for a caller who has none, and the header that sets its cookie.
+    /// Opens a session that outlives the call, and returns it with the header that sets its cookie.
     pub async fn open_with_cookie<T>(
         &self,
         caller: &Caller,
@@ -222,7 +210,7 @@ impl Door {
         token
     }
 
-    /// Ends a session: what it has prepared is forgotten, what it runs is cancelled.
+    /// Ends a session: drops its prepared statements and results, and cancels its queries.
     pub fn end_session(&self, session: &FlightSession) {
         self.sessions.close(session);
         for ticket in self.tickets.end_session(session.id) {
@@ -263,7 +251,11 @@ impl Door {
         ))
     }
 
-    /// The connection that a call came over, if its calls are answered at all.
+    /// Returns the connection of a call.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if calls on this connection are refused, or the server is shutting down.
     fn admitted<'a>(&self, peer: Option<&'a Peer>) -> Result<&'a Peer, Status> {
         let peer = peer.ok_or_else(|| {
             status::status(&Error::internal("a call came over no known connection"))
@@ -281,11 +273,7 @@ impl Door {
     }
 }
 
-fn of_another() -> Status {
-    unauthenticated("the authorization header is of another user than the client certificate")
-}
-
-/// Tells a client that keeps cookies to forget this one.
+/// Returns the status for an unknown cookie, with a header that makes the client delete it.
 fn session_is_over() -> Status {
     let mut status = unauthenticated(
         "the session of this cookie is unknown, has expired or was closed: set its options again",
@@ -312,7 +300,7 @@ mod tests {
     fn basic_credentials_are_read_with_padding_and_without() {
         for encoded in ["YWRhOnBhOnNz", "YWRhOnA=", "YWRhOnA"] {
             let metadata = metadata("authorization", &format!("Basic {encoded}"));
-            let Some(Credentials::Basic { user, password }) = credentials(&metadata).unwrap()
+            let Some(Authorization::Basic { user, password }) = authorization(&metadata).unwrap()
             else {
                 panic!("no credentials in {encoded}")
             };
@@ -331,12 +319,12 @@ mod tests {
             "",
             "Basic /w==",
         ] {
-            let refused = credentials(&metadata("authorization", header))
+            let refused = authorization(&metadata("authorization", header))
                 .err()
                 .unwrap();
             assert_eq!(refused.code(), tonic::Code::Unauthenticated, "{header}");
         }
-        assert!(credentials(&MetadataMap::new()).unwrap().is_none());
+        assert!(authorization(&MetadataMap::new()).unwrap().is_none());
     }
 
     #[test]

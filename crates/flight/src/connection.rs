@@ -1,8 +1,7 @@
-//! From an accepted socket to a stream that HTTP/2 is spoken on: TLS, the bounds on connections, and their
-//! end.
+//! From an accepted socket to an HTTP/2 connection: TLS, limits on connections, and their end.
 //!
-//! A connection that is refused still speaks HTTP/2, so that its calls are answered with the reason. One on
-//! which nobody authenticates in time is closed.
+//! A refused connection still speaks HTTP/2, so that its calls return the reason. A connection
+//! without a successful login in time is closed.
 
 use std::io;
 use std::net::SocketAddr;
@@ -13,7 +12,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use lakegate_error::{Code, Error, Result};
-use lakegate_gateway::{ConnectionSlot, Gateway};
+use lakegate_gateway::{ClientIdentity, ConnectionSlot, Gateway};
 use lakegate_transport::accept::{Accepted, OpenConnection, Shutdown};
 use lakegate_transport::io::Io;
 use lakegate_transport::opening::{self, OpeningSlot};
@@ -25,7 +24,7 @@ use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 use tonic::transport::server::Connected;
 
-/// What a client must ask for in its TLS handshake, if it asks for anything.
+/// The protocol that a client's TLS handshake must offer, if it offers any.
 pub(super) const ALPN: &[u8] = b"h2";
 
 /// Opens accepted connections and hands them to the server of calls.
@@ -33,7 +32,7 @@ pub(super) struct Opener {
     pub gateway: Arc<Gateway>,
     pub tls: Option<TlsAcceptor>,
     pub require_tls: bool,
-    /// The authorities of clients' certificates.
+    /// The certificate authorities of clients.
     pub clients: Option<ClientAuth>,
     pub startup_timeout: Duration,
     pub shutdown: Shutdown,
@@ -41,18 +40,18 @@ pub(super) struct Opener {
     pub opened: mpsc::Sender<io::Result<Connection>>,
 }
 
-/// Who is at the other end; every call on the connection has it among its extensions.
+/// The client of a connection, in the extensions of each of its calls.
 #[derive(Clone)]
 pub(super) struct Peer(Arc<Inner>);
 
 struct Inner {
     address: SocketAddr,
-    /// The user of the client's certificate, if it has shown one.
+    /// The user of the client's certificate, if the client has presented one.
     certified: Option<String>,
     refused: Option<Error>,
     authenticated: AtomicBool,
     opening: Mutex<Option<OpeningSlot>>,
-    /// From the first right credentials on.
+    /// Set by the first successful login.
     slot: Mutex<Option<ConnectionSlot>>,
 }
 
@@ -61,19 +60,29 @@ impl Peer {
         self.0.address
     }
 
-    /// The user whom the client's certificate names. Nobody else calls on this connection.
+    /// The address and the certificate's user, by which the gateway decides on logins.
+    pub fn identity(&self) -> ClientIdentity<'_> {
+        ClientIdentity {
+            address: self.0.address.ip(),
+            certified: self.certified(),
+        }
+    }
+
+    /// The user that the client's certificate names.
     pub fn certified(&self) -> Option<&str> {
         self.0.certified.as_deref()
     }
 
-    /// Why no call on this connection is answered, if none is.
+    /// The reason why calls on this connection are refused, if they are.
     pub fn refused(&self) -> Option<&Error> {
         self.0.refused.as_ref()
     }
 
-    /// Somebody has shown right credentials: the connection is counted as this user's, and may stay.
+    /// Records a successful login: the connection counts as this user's, and stays open.
     ///
-    /// Errors: there are too many connections.
+    /// # Errors
+    ///
+    /// Returns an error if there are too many connections.
     pub fn authenticated(&self, gateway: &Gateway, user: &str) -> Result<()> {
         let mut slot = self.0.slot.lock();
         if slot.is_none() {
@@ -85,7 +94,7 @@ impl Peer {
     }
 }
 
-/// A connection, until the peer closes it, nobody has authenticated in time, or the server ends.
+/// A connection, until the client closes it, no login succeeds in time, or the server ends.
 pub(super) struct Connection {
     io: Io,
     peer: Peer,
@@ -95,7 +104,7 @@ pub(super) struct Connection {
 }
 
 impl Opener {
-    /// Performs the TLS handshake. What fails to open in time is closed.
+    /// Performs the TLS handshake. Closes a connection that does not open in time.
     pub async fn open(self: Arc<Self>, accepted: Accepted) {
         let Accepted {
             tcp,
@@ -153,11 +162,12 @@ impl Opener {
         let _ = self.opened.send(Ok(connection)).await;
     }
 
-    /// The user of the client's certificate, if the client has shown one.
+    /// Returns the user of the client's certificate, if the client has presented one.
     ///
     /// # Errors
     ///
-    /// TLS is required and not used, the certificate names no user, or there is no room for a connection.
+    /// Returns an error if TLS is required and not used, the certificate names no user, or there
+    /// are too many connections.
     fn admit(&self, io: &Io) -> Result<Option<String>> {
         if self.require_tls && !io.is_tls() {
             return Err(Error::new(

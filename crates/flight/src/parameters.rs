@@ -93,7 +93,7 @@ pub(super) fn schema_of(parameters: &[DataType]) -> Schema {
     let fields: Vec<Field> = parameters
         .iter()
         .enumerate()
-        .map(|(index, data_type)| Field::new(format!("${}", index + 1), told(data_type), true))
+        .map(|(index, data_type)| Field::new(format!("${}", index + 1), announced(data_type), true))
         .collect();
     super::types::result_schema(&Schema::new(fields), super::delivery::ArrowTypes::Plain)
         .as_ref()
@@ -104,7 +104,7 @@ pub(super) fn schema_of(parameters: &[DataType]) -> Schema {
 ///
 /// Times are announced in milliseconds: the JDBC driver (18.3) sends milliseconds whatever the unit
 /// is, so any other unit would change the time. Other clients send the type of their values.
-fn told(data_type: &DataType) -> DataType {
+fn announced(data_type: &DataType) -> DataType {
     match data_type {
         DataType::Timestamp(_, zone) => DataType::Timestamp(TimeUnit::Millisecond, zone.clone()),
         DataType::Time64(_) => DataType::Time32(TimeUnit::Millisecond),

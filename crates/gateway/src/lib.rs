@@ -1,5 +1,6 @@
-//! The one way in. An endpoint translates its protocol to calls of [`Gateway`] and [`Session`], and record
-//! batches back to its protocol; whatever holds here therefore holds on every door.
+//! The only entry point to the engine. An endpoint translates its protocol to calls of [`Gateway`]
+//! and [`Session`], and record batches back to its protocol. Rules enforced here therefore hold for
+//! every protocol.
 
 mod auth;
 pub mod detached;
@@ -19,13 +20,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrow::datatypes::SchemaRef;
-pub use auth::jwt::{Algorithms, Audience, Jwt, JwtConfig, JwtKeys};
-use auth::logins::Passwords;
-pub use auth::logins::{Principal, too_many_failures, wrong_certificate, wrong_password};
-pub use auth::throttle::Throttle;
+pub use auth::jwt::{Algorithms, Audience, Jwt, JwtConfig, JwtKeys, is_jwt};
+pub use auth::{ClientIdentity, Credentials, Principal, ScramAttempt, unknown_token};
+use auth::{Passwords, Throttle};
 use chrono::{DateTime, Utc};
 pub use detached::DetachedLimits;
-use lakegate_catalog::access::ScramVerifier;
 use lakegate_catalog::store::{Control, Coordinator, Metastore, Stores, WriteLog};
 use lakegate_dialect::Dialect;
 pub use lakegate_engine::CATALOG;
@@ -66,7 +65,7 @@ use crate::workgroup::{AdmissionLimits, PerUser, QueryPermit, Queue, Queues};
 /// Bytes of the key with which a client cancels its query from another connection.
 const CANCEL_SECRET_BYTES: usize = 4;
 
-/// The door that a session came through.
+/// The protocol that a session was opened through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Protocol {
     Postgres,
@@ -81,7 +80,7 @@ impl Protocol {
         }
     }
 
-    /// The dialect that sessions of this protocol begin with.
+    /// Returns the dialect that sessions of this protocol start with.
     fn dialect(self) -> Dialect {
         match self {
             Protocol::Postgres | Protocol::FlightSql => Dialect::Postgres,
@@ -89,7 +88,7 @@ impl Protocol {
     }
 }
 
-/// Who connects, once authenticated.
+/// An authenticated client that opens a session.
 #[derive(Debug, Clone)]
 pub struct Login<'a> {
     pub principal: &'a Principal,
@@ -98,30 +97,29 @@ pub struct Login<'a> {
     pub application_name: Option<&'a str>,
     pub client_addr: SocketAddr,
     pub protocol: Protocol,
-    /// Whether later calls can use this session. If not, statements that change session state are
-    /// errors.
+    /// Whether later calls can use this session. If not, statements that change session state fail.
     pub stateful: bool,
 }
 
-/// What a statement gave.
+/// The outcome of a statement.
 #[derive(Debug)]
 pub enum Execution {
     Rows(Rows),
     Command {
-        /// Without the count, such as `CREATE TABLE`.
+        /// The command tag without the row count, such as `CREATE TABLE`.
         tag: String,
         rows: Option<u64>,
     },
 }
 
-/// Rows on their way. Dropping them cancels the query.
+/// A stream of result rows. Dropping it cancels the query.
 pub struct Rows {
     pub schema: SchemaRef,
     /// `SELECT`, `FETCH`, `SHOW`, `EXPLAIN` …
     pub tag: &'static str,
     pub stream: BatchStream,
     pub query_id: Option<Uuid>,
-    /// The query that they are of; rows of SHOW, FETCH and the like are of none.
+    /// The query that produces the rows; `None` for SHOW, FETCH and the like.
     pub query: Option<QueryWatch>,
 }
 
@@ -135,10 +133,10 @@ impl fmt::Debug for Rows {
     }
 }
 
-/// Work on the query threads, which ends when this is dropped.
+/// A task on the query threads. Dropping it aborts the task.
 pub type Work = AbortOnDropHandle<()>;
 
-/// What the gateway is built of.
+/// The parts that a [`Gateway`] is built from.
 #[derive(Debug)]
 pub struct GatewayParts {
     pub engine: Engine,
@@ -146,22 +144,22 @@ pub struct GatewayParts {
     pub footers: FooterCache,
     pub stores: Stores,
     pub results: Arc<ResultCache>,
-    /// Bounds of queries over the lake.
+    /// Limits on concurrent and queued queries over the lake.
     pub admission: AdmissionLimits,
     pub history: Arc<History>,
-    /// Checks the tokens of an identity provider, where one is configured.
+    /// Validates the tokens of an identity provider, if one is configured.
     pub jwt: Option<Jwt>,
     pub connections: ConnectionLimits,
-    /// What queries may hold that run without a client.
+    /// Limits on the resources of queries that run without a client.
     pub detached: DetachedLimits,
-    /// How long a query with a place waits for a client that does not read, or does not send.
+    /// How long a query that holds a permit waits for a client that stopped reading or sending.
     pub max_stall: Duration,
     pub max_statistics_files: usize,
-    /// A statement that takes longer to plan is an error.
+    /// The time limit for planning a statement. Planning that takes longer fails.
     pub max_planning_time: Duration,
-    /// The longest row of a text file, in bytes after decompression.
+    /// The maximum size of a row of a text file, in bytes after decompression.
     pub max_row_bytes: usize,
-    /// Bytes of memory that the process may hold.
+    /// The maximum resident memory of the process, in bytes.
     pub process_memory_limit: u64,
 }
 
@@ -233,31 +231,18 @@ impl Gateway {
         })
     }
 
-    /// Holds queries to the limits of their workgroups, and clients to taking what they asked for, from now on.
+    /// Starts to enforce the limits of workgroups on queries, and `max_stall` on clients.
     ///
-    /// Errors: there are no more threads.
+    /// # Errors
+    /// The watchdog thread cannot be started.
     pub fn enforce_limits(&self) -> Result<()> {
         query::watchdog::watch(&self.running, self.max_stall)
     }
 
-    /// The SCRAM verifier of a user; for a user that does not exist or is disabled one that no password fits, the same each time.
-    pub fn scram_verifier(&self, user: &str) -> ScramVerifier {
-        self.control.snapshot().scram_verifier(user)
-    }
-
-    /// The same, with the user that it is of.
-    pub fn scram_login(&self, user: &str) -> (ScramVerifier, Option<Principal>) {
-        let control = self.control.snapshot();
-        let known = control.users.get(user).filter(|user| !user.disabled);
-        (
-            control.scram_verifier(user),
-            known.map(|user| Principal::of(user)),
-        )
-    }
-
     /// Opens a session for an authenticated user.
     ///
-    /// Errors: the database does not exist or not for this user; the server is shutting down.
+    /// # Errors
+    /// The database does not exist or is not visible to the user; the server is shutting down.
     pub async fn connect(self: &Arc<Self>, login: Login<'_>) -> Result<Arc<Session>> {
         if self.closing.is_cancelled() {
             return Err(Error::new(
@@ -284,7 +269,8 @@ impl Gateway {
         Ok(session)
     }
 
-    /// Cancels what the session with this key runs. A wrong key does nothing, and takes as long.
+    /// Cancels the running query of the session with this key. A wrong key has no effect, and takes
+    /// as long.
     pub fn cancel(&self, pid: i32, secret: &[u8]) {
         let session = self
             .sessions
@@ -302,7 +288,7 @@ impl Gateway {
         self.sessions.lock().remove(&pid);
     }
 
-    /// The sessions that are open.
+    /// Returns the open sessions.
     pub fn sessions(&self) -> Vec<Arc<Session>> {
         self.sessions
             .lock()
@@ -311,13 +297,13 @@ impl Gateway {
             .collect()
     }
 
-    /// From now on nobody connects and no query begins.
+    /// Rejects new sessions and new queries from now on.
     pub fn begin_shutdown(&self) {
         self.closing.cancel();
     }
 
-    /// Does work that takes much of a processor on the query threads, until it is done or what this gives is dropped. `None`: they take no
-    /// more work, and have dropped it.
+    /// Spawns CPU-bound work on the query threads. It runs until it is done or the returned handle
+    /// is dropped. Returns `None`, and drops the work, if the threads no longer accept any.
     pub fn spawn_work(&self, work: impl Future<Output = ()> + Send + 'static) -> Option<Work> {
         self.engine.cpu().spawn(work).map(AbortOnDropHandle::new)
     }
@@ -335,12 +321,12 @@ impl Gateway {
     }
 }
 
-/// What the rooms of this floor share.
+/// Helpers shared by the modules of this crate.
 impl Gateway {
-    /// Waits until a query may run.
+    /// Waits until the query may run.
     ///
     /// # Errors
-    /// As many queries wait as may; there is too little memory for one more query of the lake.
+    /// The queue is full; too little memory is free for another query over the lake.
     async fn admit(&self, query: &Query, queue: Queue) -> Result<QueryPermit> {
         if queue != Queue::System {
             self.memory.check(&self.running).await?;
@@ -348,7 +334,7 @@ impl Gateway {
         query.resources.admit(queue, &query.principal().user).await
     }
 
-    /// The threads that a query runs on.
+    /// Returns the threads that a query runs on.
     fn threads(&self, query: &SnapshotPlan) -> &CpuRuntime {
         if query.system_only {
             self.engine.catalog_cpu()

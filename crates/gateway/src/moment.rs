@@ -1,7 +1,7 @@
-//! The state that one statement is decided by, taken once when the statement begins.
+//! A consistent view of the server state for one statement, taken when the statement begins.
 //!
-//! Rights, workgroup, limits, staleness, names and the plan of a statement all come from one [`Moment`],
-//! so that a GRANT, an ALTER WORKGROUP or a commit in between cannot take effect for half of it.
+//! Rights, workgroup, limits, staleness, names and the plan of a statement all come from one
+//! [`Moment`], so a concurrent GRANT, ALTER WORKGROUP or commit cannot take effect for half of it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,27 +14,29 @@ use lakegate_error::{Code, Error, Result};
 use lakegate_policy::View;
 
 use crate::Gateway;
-use crate::auth::logins::{Principal, session_is_over};
+use crate::auth::{Principal, session_is_over};
 use crate::telemetry::record::Owner;
 use crate::workgroup::WorkgroupLimits;
 
-/// The catalog, the grants and the writes as one statement sees them.
+/// The catalog, the grants and the write counter as one statement sees them.
 #[derive(Debug, Clone)]
 pub(crate) struct Moment {
-    /// The catalog as the principal sees it.
+    /// The catalog as visible to the principal.
     pub view: View,
-    /// Commits of writes before the first name was resolved, as
-    /// [`OpenWrites`](lakegate_catalog::store::OpenWrites) counts them.
+    /// The number of commits of writes before the first name was resolved, as counted by
+    /// [`OpenWrites`](lakegate_catalog::store::OpenWrites).
     pub commits: u64,
     control: Arc<ControlSnapshot>,
     catalog_version: u64,
 }
 
 impl Gateway {
+    /// Takes the moment for a statement of the principal.
+    ///
     /// # Errors
     /// The session of the principal is over.
     pub(crate) fn moment(&self, principal: &Principal) -> Result<Moment> {
-        // The counters come first: a change between two of these reads is noticed by comparing them.
+        // The counters are read first: comparing them later detects a change between these reads.
         let commits = self.write_log.open_writes().commits();
         let catalog_version = self.metastore.catalog_version();
         let control = self.control.snapshot();
@@ -65,19 +67,21 @@ impl Moment {
         &self.control
     }
 
-    /// The workgroup that the user's sessions start in, if it is not the primary one.
+    /// Returns the workgroup that the user's sessions start in, unless it is the primary one.
     pub fn default_workgroup(&self) -> Option<String> {
         let user = self.control.users.get(self.access().user())?;
         user.default_workgroup.clone()
     }
 
-    /// Whether a plan that was made at the other moment would be made now.
+    /// Whether planning at this moment gives the same plan as at the other.
     pub fn plans_alike(&self, other: &Moment) -> bool {
         Arc::ptr_eq(&self.control, &other.control) && self.catalog_version == other.catalog_version
     }
 
+    /// Checks that the principal may use the workgroup.
+    ///
     /// # Errors
-    /// The workgroup does not exist, or is not granted: the text is the same.
+    /// The workgroup does not exist or is not granted. The message is the same for both.
     pub fn check_workgroup(&self, name: &str) -> Result<()> {
         self.granted_workgroup(name).map(drop)
     }
@@ -95,7 +99,7 @@ impl Moment {
             })
     }
 
-    /// What a workgroup allows a query over the lake.
+    /// Returns the limits of a workgroup for a query over the lake.
     ///
     /// # Errors
     /// The workgroup does not exist, is not granted, or is disabled.
@@ -113,8 +117,8 @@ impl Moment {
         Ok(WorkgroupLimits::of(workgroup))
     }
 
-    /// What a workgroup allows a statement that scans nothing: such statements also run in a
-    /// workgroup that is disabled or gone, which would otherwise lock its users out.
+    /// Returns the limits of a workgroup for a statement that scans nothing. Such statements also
+    /// run in a disabled or dropped workgroup; otherwise its users would be locked out.
     pub fn statement_limits(&self, name: &str) -> WorkgroupLimits {
         match self.control.workgroups.get(name) {
             Some(workgroup) => WorkgroupLimits::of(workgroup),
@@ -122,12 +126,13 @@ impl Moment {
         }
     }
 
-    /// How old the results may be that queries of a workgroup reuse although files have changed.
+    /// Returns the maximum age of a result that queries of a workgroup may reuse although files
+    /// have changed.
     pub fn max_staleness(&self, workgroup: &str) -> Duration {
         self.statement_limits(workgroup).max_staleness
     }
 
-    /// Whose queries the principal sees in the history.
+    /// Returns the owner whose queries the principal sees in the history.
     pub fn owner(&self, principal: &Principal) -> Owner {
         let known = self.control.users.get(&principal.user);
         Owner {

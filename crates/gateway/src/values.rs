@@ -1,4 +1,5 @@
-//! What doors need to turn values into their protocol's form and back, as the engine and the dialects have it.
+//! Helpers with which endpoints convert values to their protocol's form and back, re-exported from
+//! the engine, the lake and the dialects.
 
 pub use lakegate_dialect::postgres::{decode_bytea, put_f32, put_f64, write_interval};
 pub use lakegate_dialect::visible::VisibleColumn;

@@ -23,7 +23,7 @@ use crate::format::parquet::FooterCache;
 use crate::format::{FileScan, PartitionName, ScanSource, TableFileFormat, TableFormat};
 use crate::meter::QueryMeter;
 use crate::roots::Roots;
-use crate::table::{LakeTable, Opened, TableSnapshot, bounds};
+use crate::table::{LakeTable, OpenedFiles, TableSnapshot, bounds};
 
 /// Footers that are read at once while a query is planned.
 const PARALLEL_FOOTERS: usize = 32;
@@ -110,7 +110,7 @@ async fn planned(
         }
     }
     let mut plans: Vec<Arc<dyn ExecutionPlan>> = Vec::new();
-    let mut opened = Opened::default();
+    let mut opened = OpenedFiles::default();
     for scan in scans.into_values() {
         let (scan, statistics) = scan.matching(lake, table, wanted).await?;
         if scan.files.is_empty() {

@@ -1,17 +1,16 @@
 //! SCRAM-SHA-256 and, over TLS, SCRAM-SHA-256-PLUS; or the client's certificate. pgwire implements
-//! the exchange, the gateway supplies the verifiers.
+//! the exchange; the gateway supplies the verifiers and decides.
 //!
 //! An unknown user goes through the same exchange with a stable mock verifier, so neither the salt,
 //! nor the timing, nor the message reveals that the user does not exist.
 
-use std::time::Instant;
-
+use futures::FutureExt;
 use lakegate_error::{Code, Error, Result};
-use lakegate_gateway::{Gateway, Principal, too_many_failures, wrong_certificate, wrong_password};
+use lakegate_gateway::{ClientIdentity, Credentials, Gateway, Principal, ScramAttempt};
 use lakegate_transport::tls::Identity;
 use pgwire::api::auth::sasl::scram::{ScramSecret, ScramServerAuth};
 use pgwire::error::PgWireError;
-use tracing::{info, warn};
+use tracing::warn;
 
 use super::backend::{self, Authentication};
 use super::frontend;
@@ -35,56 +34,48 @@ fn server(identity: Option<&Identity>) -> (ScramServerAuth, &'static [&'static s
     (server, &[PLAIN])
 }
 
-/// Authenticates `user`. The result contains the last message of the exchange, to be sent with
-/// AuthenticationOk once the session is open.
-pub(super) async fn authenticate(
+/// Authenticates `user` by a SCRAM proof. The result contains the last message of the exchange, to
+/// be sent with AuthenticationOk once the session is open.
+pub(super) async fn by_password(
     link: &mut Link,
     gateway: &Gateway,
     identity: Option<&Identity>,
     user: &str,
 ) -> Result<Result<(String, Principal)>, Ended> {
-    let address = link.peer().ip();
-    let throttle = gateway.throttle();
-    match throttle.wait(user, address, Instant::now()) {
-        Ok(wait) if wait.is_zero() => {}
-        Ok(wait) => link.run(tokio::time::sleep(wait)).await?,
-        Err(seconds) => return Ok(Err(too_many_failures(user, address, seconds))),
-    }
-    let outcome = exchange(link, gateway, identity, user).await?;
-    match &outcome {
-        Ok(_) => throttle.succeeded(user, address),
-        Err(error) => {
-            throttle.failed(user, address, Instant::now());
-            info!(user, %address, %error, "login failed");
-        }
-    }
-    Ok(outcome)
+    let client = ClientIdentity {
+        address: link.peer().ip(),
+        certified: None,
+    };
+    let attempt = match link.run(gateway.begin_scram(client, user).boxed()).await? {
+        Ok(attempt) => attempt,
+        Err(error) => return Ok(Err(error)),
+    };
+    let outcome = exchange(link, identity, &attempt).await?;
+    Ok(attempt.finish(outcome))
 }
 
-/// A client certificate authenticates its own user and no other, without a password, like
-/// PostgreSQL's `cert` method.
-pub(super) fn by_certificate(
-    link: &Link,
+/// Authenticates `user` by the client's certificate, without a password, like PostgreSQL's `cert`
+/// method.
+pub(super) async fn by_certificate(
+    link: &mut Link,
     gateway: &Gateway,
     certified: &str,
     user: &str,
-) -> Result<Principal> {
-    if certified != user {
-        info!(
-            user,
-            certified, "login failed: the certificate is another user's"
-        );
-        return Err(wrong_certificate(user));
-    }
-    gateway.log_in_with_certificate(user, link.peer().ip())
+) -> Result<Result<Principal>, Ended> {
+    let client = ClientIdentity {
+        address: link.peer().ip(),
+        certified: Some(certified),
+    };
+    let login = gateway.authenticate(client, Credentials::Certificate { user });
+    link.run(login.boxed()).await
 }
 
+/// Exchanges the messages. The result is the last message.
 async fn exchange(
     link: &mut Link,
-    gateway: &Gateway,
     identity: Option<&Identity>,
-    user: &str,
-) -> Result<Result<(String, Principal)>, Ended> {
+    attempt: &ScramAttempt<'_>,
+) -> Result<Result<String>, Ended> {
     let (server, mechanisms) = server(identity);
     backend::authentication(&mut link.out, &Authentication::Sasl(mechanisms));
     let (mechanism, first) = match password_message(link)
@@ -106,7 +97,7 @@ async fn exchange(
             "the mechanism and the channel binding flag contradict each other",
         )));
     }
-    let (verifier, principal) = gateway.scram_login(user);
+    let verifier = attempt.verifier();
     let secret = ScramSecret::Verifier {
         salt: verifier.salt.clone(),
         iterations: verifier.iterations as usize,
@@ -115,21 +106,15 @@ async fn exchange(
     };
     let (server_first, waiting) = match server.on_client_first_message_with_secret(&first, secret) {
         Ok(next) => next,
-        Err(error) => return Ok(Err(failed(user, &error))),
+        Err(error) => return Ok(Err(failed(attempt, &error))),
     };
     backend::authentication(&mut link.out, &Authentication::SaslContinue(&server_first));
     let last = match password_message(link).await? {
         Ok(last) => last,
         Err(error) => return Ok(Err(error)),
     };
-    let last = match waiting.on_client_final_message(&last) {
-        Ok(last) => last,
-        Err(error) => return Ok(Err(failed(user, &error))),
-    };
-    // No password matches the mock verifier.
-    Ok(principal
-        .map(|principal| (last, principal))
-        .ok_or_else(|| wrong_password(user)))
+    let proven = waiting.on_client_final_message(&last);
+    Ok(proven.map_err(|error| failed(attempt, &error)))
 }
 
 async fn password_message(link: &mut Link) -> Result<Result<bytes::Bytes>, Ended> {
@@ -151,9 +136,9 @@ fn malformed(why: &str) -> Error {
     )
 }
 
-fn failed(user: &str, error: &PgWireError) -> Error {
+fn failed(attempt: &ScramAttempt<'_>, error: &PgWireError) -> Error {
     match error {
-        PgWireError::InvalidPassword(_) => wrong_password(user),
+        PgWireError::InvalidPassword(_) => attempt.wrong_password(),
         PgWireError::InvalidScramMessage(why) => malformed(why),
         other => malformed(&other.to_string()),
     }

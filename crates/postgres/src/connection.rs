@@ -190,15 +190,15 @@ impl Connection {
 
     /// Reports the parameters whose values have changed since the last report.
     fn report(&mut self) {
-        for (name, told) in REPORTED.iter().zip(&mut self.reported) {
+        for (name, reported) in REPORTED.iter().zip(&mut self.reported) {
             let value = self.session.parameter(name);
-            if value.is_some() && value != *told {
+            if value.is_some() && value != *reported {
                 backend::parameter_status(
                     &mut self.link.out,
                     name,
                     value.as_deref().unwrap_or_default(),
                 );
-                *told = value;
+                *reported = value;
             }
         }
     }

@@ -40,7 +40,7 @@ pub(super) struct Opened {
 /// The opening of a connection.
 enum First {
     Startup(Io, Startup, Option<Arc<Identity>>),
-    /// It only came to cancel another's query.
+    /// The connection carried only a request to cancel a query of another connection.
     Cancelled(Io),
     Refused(Io, Error),
 }
@@ -243,8 +243,9 @@ async fn log_in(
     let certified = link.stream().certified_user(door.options.clients.as_ref());
     let authenticated = match certified {
         Ok(Some(certified)) => auth::by_certificate(link, &door.gateway, &certified, user)
+            .await?
             .map(|principal| (None, principal)),
-        Ok(None) => auth::authenticate(link, &door.gateway, identity, user)
+        Ok(None) => auth::by_password(link, &door.gateway, identity, user)
             .await?
             .map(|(server_final, principal)| (Some(server_final), principal)),
         Err(error) => Err(error),
@@ -322,7 +323,8 @@ fn check(door: &Door, link: &Link, startup: &Startup) -> Result<()> {
     Ok(())
 }
 
-/// The settings in libpq's `options`: `-c name=value`, `--name=value`; a backslash makes a space part of a value.
+/// Parses the settings in libpq's `options`: `-c name=value`, `--name=value`. A backslash escapes a
+/// space.
 pub(super) fn options(text: &str) -> Vec<(String, String)> {
     let mut words = vec![String::new()];
     let mut chars = text.chars();

@@ -17,7 +17,7 @@ use super::{Output, StatementContext, rows};
 
 pub(super) async fn create_user(context: &StatementContext, create: &CreateUser) -> Result<Output> {
     context.require_administrator("create users")?;
-    let verifier = verifier(&create.password).await?;
+    let verifier = ScramVerifier::in_background(create.password.expose()).await?;
     context
         .control
         .create_user(&create.name, verifier, create.if_not_exists)
@@ -38,7 +38,7 @@ pub(super) async fn alter_user(context: &StatementContext, alter: &AlterUser) ->
     }
     match &alter.change {
         UserChange::SetPassword(password) => {
-            let verifier = verifier(password).await?;
+            let verifier = ScramVerifier::in_background(password.expose()).await?;
             if alter.terminate_sessions {
                 context.control.reset_password(name, verifier).await?;
             } else {
@@ -290,17 +290,6 @@ pub(super) fn show_roles(
 
 fn listed(names: impl IntoIterator<Item = String>) -> String {
     names.into_iter().collect::<Vec<_>>().join(", ")
-}
-
-/// Derived on a blocking thread: it deliberately takes milliseconds of CPU.
-async fn verifier(password: &Secret) -> Result<ScramVerifier> {
-    let password = password.clone();
-    let derived =
-        tokio::task::spawn_blocking(move || ScramVerifier::from_password(password.expose()));
-    let verifier = derived
-        .await
-        .map_err(|_| Error::internal("the password could not be hashed"))?;
-    Ok(verifier?)
 }
 
 #[cfg(test)]

@@ -145,10 +145,10 @@ async fn everything_that_a_driver_asks_for_is_answered() {
     );
     let mut rows = Vec::new();
     for info in infos {
-        let told = info.clone().try_decode_schema().unwrap();
+        let announced = info.clone().try_decode_schema().unwrap();
         let ticket = info.endpoint[0].ticket.clone().unwrap();
         let fetched = flight.fetch(ticket).await.unwrap();
-        assert_eq!(fetched.batches[0].schema().as_ref(), &told);
+        assert_eq!(fetched.batches[0].schema().as_ref(), &announced);
         rows.push(
             fetched
                 .batches

@@ -65,8 +65,8 @@ async fn session_options_are_set_told_and_refused_one_by_one() {
         ]
     );
     let answer = flight.act("GetSessionOptions", Vec::new()).await.unwrap();
-    let told = GetSessionOptionsResult::decode(answer[0].clone()).unwrap();
-    let of = |name: &str| match &told.session_options[name].option_value {
+    let current = GetSessionOptionsResult::decode(answer[0].clone()).unwrap();
+    let of = |name: &str| match &current.session_options[name].option_value {
         Some(OptionValue::StringValue(text)) => text.clone(),
         other => panic!("{name} is {other:?}"),
     };

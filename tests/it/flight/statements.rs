@@ -10,15 +10,15 @@ async fn statement_streams_its_rows_and_tells_what_it_cost() {
     let mut flight = server.flight("admin").await;
     flight.run("SET result_reuse = off").await;
     let info = flight.info(sql).await.unwrap();
-    let told = info.clone().try_decode_schema().unwrap();
+    let announced = info.clone().try_decode_schema().unwrap();
     let fetched = flight
         .fetch(info.endpoint[0].ticket.clone().unwrap())
         .await
         .unwrap();
     let rows = admin.number("SELECT count(*) FROM curated.orders").await;
     assert_eq!(fetched.rows().len(), usize::try_from(rows).unwrap());
-    assert_eq!(fetched.batches[0].schema().as_ref(), &told);
-    let types: Vec<&DataType> = told.fields().iter().map(|f| f.data_type()).collect();
+    assert_eq!(fetched.batches[0].schema().as_ref(), &announced);
+    let types: Vec<&DataType> = announced.fields().iter().map(|f| f.data_type()).collect();
     assert_eq!(
         types,
         [
@@ -28,7 +28,7 @@ async fn statement_streams_its_rows_and_tells_what_it_cost() {
             &DataType::Date32
         ]
     );
-    let metadata = told.field(2).metadata();
+    let metadata = announced.field(2).metadata();
     assert_eq!(metadata["ARROW:FLIGHT:SQL:TYPE_NAME"], "decimal(10,2)");
     assert_eq!(metadata["ARROW:FLIGHT:SQL:SCALE"], "2");
     let usage = &fetched.usage;
@@ -204,7 +204,7 @@ async fn schema_is_told_without_running() {
     };
     let descriptor = FlightDescriptor::new_cmd(command.as_any().encode_to_vec());
     let request = flight.request(descriptor);
-    let told = flight.sql.inner_mut().get_schema(request).await.unwrap();
-    let schema = Schema::try_from(&told.into_inner()).unwrap();
+    let response = flight.sql.inner_mut().get_schema(request).await.unwrap();
+    let schema = Schema::try_from(&response.into_inner()).unwrap();
     assert_eq!(schema.fields().len(), 2);
 }

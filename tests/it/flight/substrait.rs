@@ -96,11 +96,11 @@ mod with_the_feature {
         let mut flight = server.flight("admin").await;
         let plan = plan(server, sql).await;
         let bytes = plan.len();
-        let told = info(&mut flight, plan).await.unwrap();
-        let schema = told.clone().try_decode_schema().unwrap();
+        let flight_info = info(&mut flight, plan).await.unwrap();
+        let schema = flight_info.clone().try_decode_schema().unwrap();
         assert_eq!(schema.field(1).name(), "orders");
         let fetched = flight
-            .fetch(told.endpoint[0].ticket.clone().unwrap())
+            .fetch(flight_info.endpoint[0].ticket.clone().unwrap())
             .await
             .unwrap();
         assert_eq!(fetched.rows(), flight.run(sql).await.rows());
@@ -125,8 +125,8 @@ mod with_the_feature {
         let mut flight = server.flight("admin").await;
         let mut hits = Vec::new();
         for _ in 0..2 {
-            let told = info(&mut flight, plan.clone()).await.unwrap();
-            let ticket = told.endpoint[0].ticket.clone().unwrap();
+            let flight_info = info(&mut flight, plan.clone()).await.unwrap();
+            let ticket = flight_info.endpoint[0].ticket.clone().unwrap();
             hits.push(flight.fetch(ticket).await.unwrap().usage["cache_hit"].clone());
         }
         assert_eq!(hits[1], true);
@@ -158,8 +158,8 @@ mod with_the_feature {
         assert_eq!(prepared.code(), Code::NotFound);
         // The ticket of a user with the privilege is useless to a user without it.
         let mut flight = server.flight("admin").await;
-        let told = info(&mut flight, whole).await.unwrap();
-        let ticket = told.endpoint[0].ticket.clone().unwrap();
+        let flight_info = info(&mut flight, whole).await.unwrap();
+        let ticket = flight_info.endpoint[0].ticket.clone().unwrap();
         assert!(ann.fetch(ticket).await.is_err());
     }
 
@@ -177,8 +177,8 @@ mod with_the_feature {
         for _ in 0..2 {
             let descriptor = FlightDescriptor::new_cmd(query.as_any().encode_to_vec());
             let request = flight.request(descriptor);
-            let told = flight.sql.inner_mut().get_flight_info(request).await;
-            let ticket = told.unwrap().into_inner().endpoint[0].ticket.clone();
+            let response = flight.sql.inner_mut().get_flight_info(request).await;
+            let ticket = response.unwrap().into_inner().endpoint[0].ticket.clone();
             assert_eq!(flight.fetch(ticket.unwrap()).await.unwrap().value(), count);
         }
     }
@@ -191,8 +191,8 @@ mod with_the_feature {
         };
         let descriptor = FlightDescriptor::new_cmd(asked.as_any().encode_to_vec());
         let request = flight.request(descriptor);
-        let told = flight.sql.inner_mut().get_flight_info(request).await;
-        let ticket = told.unwrap().into_inner().endpoint[0].ticket.clone();
+        let response = flight.sql.inner_mut().get_flight_info(request).await;
+        let ticket = response.unwrap().into_inner().endpoint[0].ticket.clone();
         let facts = flight.fetch(ticket.unwrap()).await.unwrap().rows();
         assert_eq!(facts.len(), 3, "{facts:?}");
         assert!(facts[0][1].contains("true"), "{facts:?}");

@@ -156,13 +156,13 @@ fn difference(said: &Column, seen: &Column) -> String {
     for row in CAPABILITIES {
         let (before, now) = (said.outcomes.get(row), seen.outcomes.get(row));
         if before != now {
-            writeln!(text, "  {row}: {} is {}", told(before), told(now)).unwrap();
+            writeln!(text, "  {row}: {} is {}", described(before), described(now)).unwrap();
         }
     }
     text
 }
 
-fn told(outcome: Option<&Option<String>>) -> String {
+fn described(outcome: Option<&Option<String>>) -> String {
     match outcome {
         None => "not there".to_owned(),
         Some(None) => "yes".to_owned(),

@@ -51,6 +51,22 @@ impl ScramVerifier {
         ScramVerifier::with_iterations(password, DEFAULT_ITERATIONS)
     }
 
+    /// The same as [`ScramVerifier::from_password`], on a blocking thread: it takes milliseconds of
+    /// processor time by design.
+    ///
+    /// # Errors
+    /// If the password is empty or longer than [`MAX_PASSWORD_BYTES`], or the runtime is shutting
+    /// down.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    pub async fn in_background(password: &str) -> Result<ScramVerifier> {
+        let password = password.to_owned();
+        let derived =
+            tokio::task::spawn_blocking(move || ScramVerifier::from_password(&password)).await;
+        derived.map_err(|e| CatalogError::Storage(format!("the password cannot be hashed: {e}")))?
+    }
+
     /// A verifier with a random salt. Takes some milliseconds of CPU per 4096 iterations: not for
     /// an IO thread.
     ///

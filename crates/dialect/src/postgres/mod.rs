@@ -27,9 +27,9 @@ pub use names::ShownAsNames;
 pub use operators::planner;
 pub use output_names::output_names;
 pub use rewrite::{
-    JoinedColumns, Mentions, Resolution, SystemRelations, Unknown, enclose_joins, everything,
-    folded, name_casts, name_columns, name_outputs, resolve_joins, restore_outputs, rewrite,
-    sorts_by_number,
+    CatalogReferences, JoinedColumns, Resolution, SystemRelations, Unknown, enclose_joins,
+    everything, folded, name_casts, name_columns, name_outputs, resolve_joins, restore_outputs,
+    rewrite, sorts_by_number,
 };
 pub use session::SessionInfo;
 pub use settings::{ResultReuse, Settings, ShownSetting, VERSION};

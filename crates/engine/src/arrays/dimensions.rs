@@ -1,8 +1,8 @@
 //! Dimensions of arrays: an empty array has none, and a dimension that an array does not have is
-//! reported as NULL.
+//! NULL.
 //!
 //! In an array of arrays, the first item that is not NULL determines the length of the next
-//! dimension, though other items may have other lengths.
+//! dimension, even if other items have other lengths.
 
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ static FUNCTIONS: [Definition; 5] = [
         names: &["array_length", "list_length"],
         arguments: &[ARRAY, DIMENSION],
         needs: 1,
-        description: "The length of a dimension, NULL if the array has not so many; without a dimension, the number of items.",
+        description: "The length of a dimension, NULL if the array has fewer; without a dimension, the number of items.",
         coerced: with_dimension,
         returns: |_| Ok(DataType::Int64),
         body: |columns, returns| match columns.get(1) {
@@ -46,7 +46,7 @@ static FUNCTIONS: [Definition; 5] = [
         names: &["array_upper"],
         arguments: &[ARRAY, DIMENSION],
         needs: 2,
-        description: "The last subscript of a dimension, NULL if the array has not so many.",
+        description: "The last subscript of a dimension, NULL if the array has fewer.",
         coerced: with_dimension,
         returns: |_| Ok(DataType::Int32),
         body: |columns, _| of_dimension("array_upper", columns, |length| length),
@@ -55,7 +55,7 @@ static FUNCTIONS: [Definition; 5] = [
         names: &["array_lower"],
         arguments: &[ARRAY, DIMENSION],
         needs: 2,
-        description: "The first subscript of a dimension, which is 1; NULL if the array has not so many.",
+        description: "The first subscript of a dimension, which is 1; NULL if the array has fewer.",
         coerced: with_dimension,
         returns: |_| Ok(DataType::Int32),
         body: |columns, _| of_dimension("array_lower", columns, |_| 1),
@@ -105,7 +105,7 @@ fn with_dimension(function: &str, types: &[DataType]) -> Result<Vec<DataType>> {
     Ok(coerced)
 }
 
-/// The type with lists of one kind, at every depth.
+/// Returns the type with lists of one kind at every depth.
 fn lists_within(item: DataType) -> DataType {
     match item {
         DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) => {
@@ -119,7 +119,7 @@ fn as_number(length: usize) -> i64 {
     i64::try_from(length).unwrap_or(i64::MAX)
 }
 
-/// The length of each dimension: no entries for an empty array, `None` for NULL.
+/// Returns the length of each dimension: no entries for an empty array, `None` for NULL.
 fn lengths(list: &ListArray, row: usize) -> Option<Vec<usize>> {
     if list.is_null(row) {
         return None;
@@ -148,7 +148,7 @@ fn of_dimension(function: &str, columns: &[ArrayRef], of: fn(i32) -> i32) -> Res
         let dimensions = dimensions.filter(|dimensions| dimensions.is_valid(row))?;
         let place = usize::try_from(dimensions.value(row).checked_sub(1)?).ok()?;
         let length = match place {
-            // The usual case needs no list of its own.
+            // The first dimension, the usual case, needs no list of lengths.
             0 => lists.items(row)?.len(),
             _ => *lengths(lists.list, row)?.get(place)?,
         };

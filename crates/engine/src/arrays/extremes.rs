@@ -26,7 +26,7 @@ fn size_of_keyed((key, value): &Keyed) -> usize {
     size_of::<Keyed>() + key.capacity() + value.size()
 }
 
-/// A copy of one row's value, so that it does not keep the rest of its batch in memory.
+/// Copies one row's value, so that it does not keep the rest of its batch in memory.
 fn value_of(values: &ArrayRef, row: usize) -> Result<ScalarValue> {
     let mut value = ScalarValue::try_from_array(values, row)?;
     value.compact();
@@ -180,7 +180,7 @@ impl Accumulator for MovingArrayExtreme {
     }
 }
 
-/// `greatest` or `least` of arrays; `None` for another function or other argument types.
+/// Returns `greatest` or `least` of arrays; `None` for another function or other argument types.
 pub(crate) fn greatest_or_least(call: &ScalarFunction, schema: &DFSchema) -> Option<Expr> {
     let wanted = match call.func.name() {
         "greatest" => Ordering::Greater,
@@ -199,7 +199,7 @@ pub(crate) fn greatest_or_least(call: &ScalarFunction, schema: &DFSchema) -> Opt
 
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct ExtremeArray {
-    /// What a value is to those before it whose place it takes.
+    /// How a value must compare with the best one so far to replace it.
     wanted: Ordering,
     data_type: DataType,
     signature: Signature,

@@ -25,11 +25,13 @@ pub(super) struct Definition {
     /// The number of required arguments.
     pub needs: usize,
     pub description: &'static str,
-    /// The types that it takes, of as many as it may have.
+    /// Returns the types to coerce the arguments to, from the function's name and the argument
+    /// types. The number of arguments is checked before.
     pub coerced: fn(&str, &[DataType]) -> Result<Vec<DataType>>,
     /// The result type, from the coerced argument types.
     pub returns: fn(&[DataType]) -> Result<DataType>,
-    /// Of columns of these types, each of as many rows.
+    /// Computes the result column from columns of the coerced types, which have the same number of
+    /// rows, and the result type.
     pub body: fn(&[ArrayRef], &DataType) -> Result<ArrayRef>,
 }
 
@@ -158,7 +160,7 @@ impl ScalarUDFImpl for ArrayFunction {
     }
 }
 
-/// The type of the items of an array.
+/// Returns the type of the items of an array.
 ///
 /// # Errors
 ///
@@ -183,7 +185,7 @@ pub(super) fn mismatch(message: String) -> datafusion::error::DataFusionError {
     Error::new(Code::TypeMismatch, message).into()
 }
 
-/// The types of an array and of values that are compared with its items.
+/// Returns the coerced types of an array and of the values that are compared with its items.
 ///
 /// # Errors
 ///
@@ -198,7 +200,7 @@ pub(super) fn with_items(
         common = match (&common, value) {
             (common, DataType::Null) => common.clone(),
             (DataType::Null, value) => value.clone(),
-            // A text is what it says of the item's type.
+            // A text is read as a value of the item's type.
             (common, value) if value.is_string() && !common.is_string() => common.clone(),
             (common, value) => comparison_coercion(common, value).ok_or_else(|| {
                 mismatch(format!(
@@ -212,12 +214,14 @@ pub(super) fn with_items(
     Ok(types)
 }
 
-/// The lists of a column and the range of each one's items; `None` for NULL.
+/// A column of lists.
 pub(super) struct Lists<'a> {
     pub list: &'a ListArray,
 }
 
 impl<'a> Lists<'a> {
+    /// Reads a column as lists.
+    ///
     /// # Errors
     ///
     /// Returns an error if the column does not hold lists.
@@ -231,6 +235,7 @@ impl<'a> Lists<'a> {
         self.list.len()
     }
 
+    /// Returns the range of a row's items in the values of the column; `None` for NULL.
     pub fn items(&self, row: usize) -> Option<std::ops::Range<usize>> {
         if self.list.is_null(row) {
             return None;

@@ -1,7 +1,8 @@
-//! Functions that look for an item: `array_remove`, `array_replace`, `array_position`, `array_positions`.
+//! Functions that search for an item: `array_remove`, `array_replace`, `array_position` and
+//! `array_positions`.
 //!
-//! NULL is found like any other item. The engine's functions change only the first of several
-//! equal items, do not find NULL, and treat -0 and 0 as different.
+//! NULL is found like any other item. The engine's functions change only the first of several equal
+//! items, do not find NULL, and treat -0 and 0 as different.
 
 use std::sync::Arc;
 
@@ -102,7 +103,8 @@ static FUNCTIONS: [Definition; 6] = [
     },
 ];
 
-/// The array, what is compared with its items or takes their place, and at the end a number.
+/// Returns the types to coerce the arguments to: the array, the values that are compared with its
+/// items or replace them, and a number at the end.
 fn with_item(function: &str, types: &[DataType]) -> Result<Vec<DataType>> {
     let (values, numbers) = match function {
         "array_remove_n" | "array_position" => (1, true),
@@ -123,7 +125,7 @@ fn same(types: &[DataType]) -> Result<DataType> {
     Ok(types.first().cloned().unwrap_or(DataType::Null))
 }
 
-/// Which items are equal to the element of their row.
+/// The keys of all items and of the element of each row, to find the items that are equal to it.
 struct Found<'a> {
     lists: Lists<'a>,
     items: arrow::row::Rows,
@@ -149,7 +151,8 @@ impl<'a> Found<'a> {
         self.items.row(item) == self.elements.row(row)
     }
 
-    /// Lists of what `put` makes of each item, of which no more than `max` of a row are found; it gets the row, the item and whether it is.
+    /// Builds lists from the results of `put`, which gets the row, the item and whether the item is
+    /// found. At most `max` items of a row are found.
     fn walked<T>(
         &self,
         max: Option<&ArrayRef>,
@@ -174,7 +177,7 @@ impl<'a> Found<'a> {
     }
 }
 
-/// How many items of a row may be changed; `None` where that is NULL.
+/// Returns how many items of a row may be changed; `None` if `max` is NULL.
 fn most(max: Option<&ArrayRef>, row: usize) -> Option<i64> {
     match max.map(|max| max.as_primitive::<Int64Type>()) {
         None => Some(i64::MAX),
@@ -183,7 +186,7 @@ fn most(max: Option<&ArrayRef>, row: usize) -> Option<i64> {
     }
 }
 
-/// Lists of a row each, as they are put together.
+/// A builder for a column of lists.
 struct Built {
     ends: Vec<i32>,
     valid: Vec<bool>,
@@ -199,7 +202,11 @@ impl Built {
         }
     }
 
-    /// `items`: of all lists so far.
+    /// Ends the list of a row. `items` is the number of items of all lists so far.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the lists have more items than an offset can count.
     fn end(&mut self, items: usize, valid: bool) -> Result<()> {
         let end = i32::try_from(items).map_err(|_| {
             Error::new(

@@ -21,7 +21,7 @@ use datafusion::logical_expr::{
 
 use crate::{expressions, floats, time};
 
-/// Whether values of a type are arrays.
+/// Returns whether values of a type are arrays.
 pub fn is_array(data_type: &DataType) -> bool {
     matches!(
         data_type,
@@ -29,7 +29,8 @@ pub fn is_array(data_type: &DataType) -> bool {
     )
 }
 
-/// Whether values of a type are ordered by keys: arrays and structs, except those that hold maps.
+/// Returns whether values of a type are ordered by keys: arrays and structs, except those that hold
+/// maps.
 pub(crate) fn is_keyed(data_type: &DataType) -> bool {
     data_type.is_nested() && has_key(data_type)
 }
@@ -44,7 +45,7 @@ fn has_key(data_type: &DataType) -> bool {
     }
 }
 
-/// The key of an expression of a type that [`is_keyed`].
+/// Returns the key of an expression of a type that [`is_keyed`].
 pub(crate) fn key(expr: Expr) -> Expr {
     let is_key = |expr: &Expr| match expr {
         Expr::ScalarFunction(call) => call.func.inner().is::<Key>(),
@@ -98,7 +99,7 @@ fn key_column(values: &ArrayRef) -> Result<BinaryArray> {
     )?)
 }
 
-/// The key of each value of any type. Equal values have equal keys, including NULL.
+/// Returns the key of each value, of any type. Equal values have equal keys, including NULL.
 ///
 /// # Errors
 ///
@@ -113,10 +114,12 @@ pub(crate) fn keys_of(values: &ArrayRef) -> Result<Rows> {
     Ok(RowConverter::new(vec![field])?.convert_columns(&[values])?)
 }
 
-/// What the engine's comparisons have in the order of the values, where they do not have the values so.
+/// Returns values that the engine compares in the right order: keys for arrays and structs, and
+/// replacements for floating-point numbers and intervals. Other values are returned unchanged.
 ///
 /// # Errors
-/// Values of a type that has no order.
+///
+/// Returns an error if the type has no order.
 pub(crate) fn comparable(values: &ArrayRef) -> Result<ArrayRef> {
     match values.data_type() {
         nested if is_keyed(nested) => Ok(Arc::new(key_column(values)?)),
@@ -124,7 +127,8 @@ pub(crate) fn comparable(values: &ArrayRef) -> Result<ArrayRef> {
     }
 }
 
-/// Values in whose place others are equal or of another order, at every depth: floating-point numbers and intervals.
+/// Replaces floating-point numbers and intervals, at every depth, by values that are identical if
+/// they are equal and that sort in the right order.
 fn plain(values: &ArrayRef) -> Result<ArrayRef> {
     let renewed = |item: &Field, values: &ArrayRef| {
         Arc::new(item.clone().with_data_type(values.data_type().clone()))

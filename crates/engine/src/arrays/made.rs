@@ -18,7 +18,7 @@ pub(super) fn register(state: &mut SessionState) -> Result<()> {
     register_all(state, &FUNCTIONS)
 }
 
-/// Minimum bytes of an array item whose own size is not known.
+/// Minimum bytes that are counted for an array item.
 const ITEM_BYTES: usize = 16;
 
 static FUNCTIONS: [Definition; 2] = [
@@ -32,7 +32,7 @@ static FUNCTIONS: [Definition; 2] = [
             ),
         ],
         needs: 2,
-        description: "An array of one value, as long as is said.",
+        description: "An array of the given length, filled with one value.",
         coerced: |_, types| {
             let value = types.first().cloned().unwrap_or(DataType::Null);
             Ok(vec![value, list_of(DataType::Int64)])
@@ -57,7 +57,11 @@ static FUNCTIONS: [Definition; 2] = [
     },
 ];
 
-/// How long the array of a row is to be.
+/// Returns the length of the array of a row.
+///
+/// # Errors
+///
+/// Returns an error if the length is NULL or negative, or if there are several dimensions.
 fn length_of(lengths: &ListArray, row: usize) -> Result<usize> {
     let wrong = |code: Code, what: &str| {
         Error::new(code, format!("array_fill: {what}"))

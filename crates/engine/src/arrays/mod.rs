@@ -3,6 +3,8 @@
 //!
 //! The engine sorts NULL items before all others. Some of its functions change only the first of
 //! several equal items, or report one dimension for an empty array (`datafusion-functions-nested`,
+//! The engine sorts NULL items before all others. Some of its functions change only the first of
+//! several equal items, or report one dimension for an empty array (`datafusion-functions-nested`,
 //! 55.2). This module replaces what differs:
 //!
 //! - `keys`: the keys by which arrays are compared, ordered and grouped;
@@ -11,7 +13,7 @@
 //! - `dimensions`: `array_length`, `array_ndims`, `array_dims`, `array_lower`, `array_upper`;
 //! - `subscripts`: `a[i]` and `a[i:j]`, which never count from the end;
 //! - `made`: `array_fill` and `trim_array`;
-//! - `text`: `array_to_string`, which formats items as a cast does.
+//! - `text`: `array_to_string`, which formats items as PostgreSQL does.
 //!
 //! As in Athena, an array of arrays is an array whose items are arrays: `a[1]` is an array, and
 //! `unnest` removes one level.

@@ -57,8 +57,8 @@ static RANGE: Definition = Definition {
 };
 
 impl ExprPlanner for Subscripts {
-    /// Beside an array, an untyped NULL is a NULL array and adds nothing. The engine would append
-    /// it as an item.
+    /// Plans `||` of an array and an untyped NULL, which is a NULL array and adds nothing. The
+    /// engine would append it as an item.
     fn plan_binary_op(
         &self,
         expr: RawBinaryExpr,
@@ -109,7 +109,8 @@ fn is_one(stride: &Expr) -> bool {
     matches!(stride, Expr::Literal(ScalarValue::Int64(Some(1)), _))
 }
 
-/// Whether this is an item of `array_agg(…)`, which the engine finds without building the array.
+/// Returns whether this is an item of `array_agg(…)`, which the engine finds without building the
+/// array.
 fn is_nth(expr: &Expr, key: &Expr) -> bool {
     matches!(expr, Expr::AggregateFunction(call) if call.func.name() == "array_agg")
         && matches!(key, Expr::Literal(ScalarValue::Int64(Some(place)), _) if *place > 0)
@@ -129,7 +130,7 @@ fn with_places(function: &str, types: &[DataType]) -> Result<Vec<DataType>> {
     Ok(coerced)
 }
 
-/// The subscript of a row, `None` for NULL. The value is not bounded: callers do that.
+/// Returns the subscript of a row; `None` for NULL. Callers bound the value.
 fn place(column: Option<&ArrayRef>, row: usize) -> Option<i64> {
     let column = column?.as_primitive_opt::<Int64Type>()?;
     column.is_valid(row).then(|| column.value(row))

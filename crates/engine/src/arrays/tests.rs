@@ -52,7 +52,7 @@ fn the_key_of_null_is_null() {
 
 #[test]
 fn extremes_of_moving_rows_are_those_of_their_rows() {
-    // Numbers of a generator without a library, so that each run is the same.
+    // The numbers are generated without a library, so that each run is the same.
     let mut seed = 7u64;
     let mut next = |below: u64| {
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);

@@ -1,5 +1,5 @@
 //! How much larger than its arguments each function's result may be. A test fails for a function
-//! that is neither matched in `growth` nor listed in `AS_ARGUMENTS`.
+//! that [`growth`] does not classify.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use super::measure::Argument;
 use super::series;
 use crate::stop::{check, check_search};
 
-/// Returns the maximum size of a call's result for the given arguments.
+/// A function that returns the maximum size of a call's result for the given arguments.
 pub(super) type Measure = fn(&ScalarFunctionArgs) -> Result<Estimate>;
 
 /// How large a function's result may be.
@@ -52,7 +52,8 @@ pub(super) fn growth(name: &str) -> Option<Growth> {
     Some(Growth::Grows(measure))
 }
 
-/// In order. Functions of PostgreSQL's, which are evaluated row by row, are measured where that is done (`pg/function.rs`).
+/// Sorted, for a binary search. PostgreSQL's own functions, which are evaluated row by row, are
+/// measured where they are called (`postgres/function.rs` of the dialect).
 const AS_ARGUMENTS: &[&str] = &[
     "abs",
     "acos",
@@ -214,7 +215,7 @@ const AS_ARGUMENTS: &[&str] = &[
     "with_metadata",
 ];
 
-/// The arguments of a call, and the rows that they are of.
+/// The arguments of a call, and the number of its rows.
 struct Call {
     arguments: Vec<Argument>,
     rows: usize,
@@ -235,7 +236,7 @@ impl Call {
         })
     }
 
-    /// The sum of what the rows would make.
+    /// Returns the sum of the sizes of all rows.
     fn sum(&self, of_row: impl Fn(&[Argument], usize) -> u64) -> Result<Estimate> {
         let mut bytes = 0u64;
         for row in 0..self.rows {
@@ -292,8 +293,8 @@ fn padded(args: &ScalarFunctionArgs) -> Result<Estimate> {
     })
 }
 
-/// A negative length counts as 0. The engine's own functions panic on one that is not a constant
-/// (`lpad.rs` of `datafusion-functions`, 55.2).
+/// Replaces negative lengths by 0. The engine's own functions panic on a negative length that is
+/// not a constant (`lpad.rs` of `datafusion-functions`, 55.2).
 pub fn not_negative(length: &mut ColumnarValue) {
     match length {
         ColumnarValue::Scalar(ScalarValue::Int64(Some(length))) => *length = (*length).max(0),
@@ -343,7 +344,7 @@ fn replaced(args: &ScalarFunctionArgs) -> Result<Estimate> {
             if to <= from.len() as u64 {
                 return length;
             }
-            // Nothing is before and after each character.
+            // An empty text is found before and after each character.
             let most = text.len().checked_div(from.len());
             let most = most.unwrap_or(text.len() + 1) as u64;
             let times = if most.saturating_mul(to) > super::MAX_VALUE_BYTES / 1024 {
@@ -357,7 +358,7 @@ fn replaced(args: &ScalarFunctionArgs) -> Result<Estimate> {
     })
 }
 
-/// `regexp_replace(text, pattern, to[, flags])`: `\1` in `to` stands for a part of the match.
+/// `regexp_replace(text, pattern, to[, flags])`: `\1` in `to` refers to a part of the match.
 fn regexp_replaced(args: &ScalarFunctionArgs) -> Result<Estimate> {
     let call = Call::of(args)?;
     let [text, pattern, to, rest @ ..] = call.arguments.as_slice() else {
@@ -384,7 +385,9 @@ fn regexp_replaced(args: &ScalarFunctionArgs) -> Result<Estimate> {
     Ok(call.estimate(bytes))
 }
 
-/// How often a pattern is found in a text, counted where it matters.
+/// Returns an upper bound of the number of matches of a pattern in a text. The matches are counted
+/// only if the maximum number would make the result large; `to` is the size of the replacement in
+/// bytes.
 fn matches(text: &str, pattern: Option<&str>, flags: &str, to: u64) -> Result<u64> {
     let most = text.len() as u64 + 1;
     if most.saturating_mul(to) <= super::MAX_VALUE_BYTES / 1024 {
@@ -413,12 +416,12 @@ fn matches(text: &str, pattern: Option<&str>, flags: &str, to: u64) -> Result<u6
     Ok(times)
 }
 
-/// `array_to_string(list, separator[, for_null])`, of lists of lists too.
+/// `array_to_string(list, separator[, for_null])`, also of nested lists.
 fn listed(args: &ScalarFunctionArgs) -> Result<Estimate> {
     Call::of(args)?.sum(|args, row| match args {
         [list, separator, rest @ ..] => {
             let held = list.bytes(row);
-            // Of lists in a list, the items are not counted: none takes less than a bit.
+            // The items of nested lists are not counted; each takes at least one bit.
             let items = list.items(row).max(match list.is_list_of_lists() {
                 true => held.saturating_mul(8),
                 false => 0,
@@ -434,7 +437,7 @@ fn listed(args: &ScalarFunctionArgs) -> Result<Estimate> {
     })
 }
 
-/// `encode(bytes, format)`: at most two digits per byte; nested calls multiply.
+/// `encode(bytes, format)`: at most two digits per byte; nested calls multiply the factor.
 fn encoded(args: &ScalarFunctionArgs) -> Result<Estimate> {
     let call = Call::of(args)?;
     let first = call.arguments.first();
@@ -442,7 +445,7 @@ fn encoded(args: &ScalarFunctionArgs) -> Result<Estimate> {
     Ok(call.estimate(bytes.saturating_mul(2)))
 }
 
-/// `to_char(time, format)`: two letters of a format produce at most 40.
+/// `to_char(time, format)`: two letters of a format produce at most 40 bytes.
 fn formatted(args: &ScalarFunctionArgs) -> Result<Estimate> {
     let call = Call::of(args)?;
     let format = call.arguments.get(1);
@@ -464,7 +467,7 @@ fn translated(args: &ScalarFunctionArgs) -> Result<Estimate> {
     })
 }
 
-/// All arguments side by side: a value passed twice counts twice.
+/// Functions whose result holds all arguments: a value that is passed twice counts twice.
 fn together(args: &ScalarFunctionArgs) -> Result<Estimate> {
     let call = Call::of(args)?;
     Ok(call.estimate(call.total()))
@@ -499,7 +502,7 @@ fn in_pieces(args: &ScalarFunctionArgs) -> Result<Estimate> {
                 return 0;
             };
             let pieces = match separator {
-                // One a character.
+                // One piece per character.
                 None => text.len() as u64,
                 Some("") => 1,
                 Some(separator) => text.matches(separator).count() as u64 + 1,
@@ -522,7 +525,7 @@ fn captured(args: &ScalarFunctionArgs) -> Result<Estimate> {
     })
 }
 
-/// Values of a type whose width is written in it, NULL or not.
+/// Casts to a type that an argument names. A type of fixed width takes its width for NULL too.
 fn of_type(args: &ScalarFunctionArgs) -> Result<Estimate> {
     let call = Call::of(args)?;
     let width = width(args.return_field.data_type());
@@ -530,7 +533,7 @@ fn of_type(args: &ScalarFunctionArgs) -> Result<Estimate> {
     Ok(call.estimate(fixed.saturating_add(call.total())))
 }
 
-/// Bytes that a value of this type takes in any case.
+/// Returns the bytes that every value of this type takes.
 pub(super) fn width(data_type: &arrow::datatypes::DataType) -> u64 {
     use arrow::datatypes::DataType as T;
     match data_type {

@@ -1,6 +1,6 @@
-//! `a || b || c` of texts or bytes as one function, which is measured before it is called.
+//! `a || b || c` of texts or bytes as one function, whose result is measured before each call.
 //!
-//! One for a whole chain, so that long chains do not nest.
+//! A whole chain is one call, so that long chains do not nest.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use datafusion::logical_expr::{
 use super::check_arguments;
 use crate::expressions;
 
-/// Puts [`Joined`] in the place of `||`, once the types of both sides are settled.
+/// Replaces `||` by [`Joined`], after the types of both sides are coerced.
 pub(super) fn joined(operation: BinaryExpr, schema: &DFSchema) -> Transformed<Expr> {
     let BinaryExpr { left, op, right } = operation;
     let data_type = (op == Operator::StringConcat)
@@ -38,10 +38,10 @@ pub(super) fn joined(operation: BinaryExpr, schema: &DFSchema) -> Transformed<Ex
     Transformed::yes(expressions::call(function, args))
 }
 
-/// The type of an expression, if it is one of texts or bytes.
+/// Returns the type of an expression if it is text or bytes.
 fn type_of(expr: &Expr, schema: &DFSchema) -> Option<DataType> {
     let data_type = match expr {
-        // Asking the function would walk the whole chain again.
+        // `get_type` would walk the whole chain again.
         Expr::ScalarFunction(call) if chain(&call.func).is_some() => {
             chain(&call.func)?.data_type.clone()
         }
@@ -83,7 +83,7 @@ impl ScalarUDFImpl for Joined {
         "||"
     }
 
-    /// That of the operators which it stands for: columns keep their names.
+    /// Returns the name of the operators that the call replaces, so that columns keep their names.
     fn schema_name(&self, args: &[Expr]) -> Result<String> {
         let names: Vec<String> = args
             .iter()

@@ -8,12 +8,12 @@ use arrow::datatypes::{DataType, Int64Type, UInt64Type};
 use datafusion::error::Result;
 use datafusion::logical_expr::ColumnarValue;
 
-/// An argument of a call, looked at row by row.
+/// An argument of a call, read row by row.
 pub(super) struct Argument {
-    /// One row of a constant, else a row each.
+    /// One row for a constant, otherwise all rows of the batch.
     array: ArrayRef,
     constant: bool,
-    /// Whole numbers of 64 bits, where it has some and they were asked for.
+    /// The values as 64-bit integers, cast on first use; `None` if they are not integers.
     numbers: OnceCell<Option<ArrayRef>>,
 }
 
@@ -42,7 +42,8 @@ impl Argument {
         row >= self.array.len() || self.array.is_null(row)
     }
 
-    /// A count, 0 for NULL and what is below.
+    /// Returns a row's count; 0 for NULL, for negative numbers and for values that are not
+    /// integers.
     pub fn count(&self, row: usize) -> u64 {
         if self.is_null(row) {
             return 0;
@@ -66,7 +67,7 @@ impl Argument {
         }
     }
 
-    /// The text of a row, if it is a text.
+    /// Returns the text of a row; `None` for NULL and for values that are not text.
     pub fn text(&self, row: usize) -> Option<&str> {
         if self.is_null(row) {
             return None;
@@ -80,7 +81,7 @@ impl Argument {
         }
     }
 
-    /// Bytes of a row's value, 0 for NULL.
+    /// Returns the bytes of a row's value; 0 for NULL.
     pub fn bytes(&self, row: usize) -> u64 {
         if self.is_null(row) {
             return 0;
@@ -88,7 +89,7 @@ impl Argument {
         value_bytes(&self.array, self.row(row))
     }
 
-    /// Items of a row's list, 0 for what is none.
+    /// Returns the number of items of a row's list; 0 for NULL and for values that are not lists.
     pub fn items(&self, row: usize) -> u64 {
         if self.is_null(row) {
             return 0;
@@ -96,7 +97,7 @@ impl Argument {
         items(&self.array, self.row(row))
     }
 
-    /// Whether items of the list are lists themselves.
+    /// Returns whether the items of the list are nested.
     pub fn is_list_of_lists(&self) -> bool {
         match self.array.data_type() {
             DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) => {
@@ -106,7 +107,7 @@ impl Argument {
         }
     }
 
-    /// Bytes of the values of `rows` rows.
+    /// Returns the bytes of the values of `rows` rows.
     pub fn total(&self, rows: usize) -> u64 {
         match self.constant {
             true => self.bytes(0).saturating_mul(rows as u64),
@@ -126,7 +127,7 @@ fn items(array: &dyn Array, row: usize) -> u64 {
     u64::try_from(items).unwrap_or(0)
 }
 
-/// Bytes of one value, with what it nests.
+/// Returns the bytes of one value, including nested values.
 fn value_bytes(array: &dyn Array, row: usize) -> u64 {
     let bytes = match array.data_type() {
         DataType::Utf8 => array.as_string::<i32>().value(row).len(),
@@ -143,7 +144,8 @@ fn value_bytes(array: &dyn Array, row: usize) -> u64 {
     bytes as u64
 }
 
-/// Bytes of an array's values, of the part of its buffers that it uses. Views count as what they show: a copy would have it all.
+/// Returns the bytes of an array's values, without parts of its buffers that it does not use. A
+/// view counts as the value that it refers to, because a copy holds all of it.
 pub(super) fn array_bytes(array: &dyn Array) -> u64 {
     match array.data_type() {
         DataType::Utf8View => {

@@ -42,7 +42,7 @@ use measure::Argument;
 
 use super::{digits, expressions};
 
-/// Whether the function is classified by how large its results may be.
+/// Returns whether the function is classified by how large its results may be.
 pub fn is_classified(name: &str) -> bool {
     growth(name).is_some()
 }
@@ -50,10 +50,14 @@ pub fn is_classified(name: &str) -> bool {
 /// Maximum bytes that one call may produce for all rows of a batch.
 const MAX_BATCH_BYTES: u64 = 256 * 1024 * 1024;
 
-/// Maximum bytes that a call with constant arguments may produce, which is one value.
+/// Maximum bytes that a call with constant arguments may produce. The result is one value.
 const MAX_VALUE_BYTES: u64 = 64 * 1024 * 1024;
 
 /// Wraps a session's functions that grow, and adds the rule for those not looked up by name.
+///
+/// # Errors
+///
+/// Returns an error if the session cannot register a function.
 pub fn bound(state: &mut SessionState) -> Result<()> {
     let functions: Vec<Arc<ScalarUDF>> = state.scalar_functions().values().cloned().collect();
     for function in functions {
@@ -65,7 +69,7 @@ pub fn bound(state: &mut SessionState) -> Result<()> {
     Ok(())
 }
 
-/// The wrapped function; `None` if it does not grow or is already wrapped.
+/// Returns the wrapped function; `None` if it does not grow or is already wrapped.
 fn bounded(function: &Arc<ScalarUDF>) -> Option<Arc<ScalarUDF>> {
     if function.inner().is::<Bounded>() {
         return None;
@@ -83,12 +87,12 @@ fn bounded(function: &Arc<ScalarUDF>) -> Option<Arc<ScalarUDF>> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Estimate {
     bytes: u64,
-    /// Whether it is the size of one value rather than of a batch.
+    /// Whether this is the size of one value rather than of a batch.
     one_value: bool,
 }
 
-/// A call that would make more should get fewer rows the next time: the limit is meant for large
-/// values, not for an operator that passes more and more rows at once on a fast machine.
+/// Bytes of a batch above which the next calls should get fewer rows. The limit of a batch is meant
+/// for large values, not for an operator that passes more and more rows at once on a fast machine.
 const MUCH_FOR_A_BATCH: u64 = MAX_BATCH_BYTES / 8;
 
 thread_local! {
@@ -96,15 +100,17 @@ thread_local! {
     static MUCH: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether a function call on this thread was estimated to make much for its number of rows, since
-/// the last call of this function.
+/// Returns whether a function call on this thread was estimated to produce a large result for its
+/// number of rows, since the last call of `made_much`.
 pub fn made_much() -> bool {
     MUCH.replace(false)
 }
 
+/// Checks an estimate against the limit of a value or of a batch.
+///
 /// # Errors
 ///
-/// Returns an error if the call would make more than it may.
+/// Returns an error if the estimate exceeds the limit.
 fn check(name: &str, estimate: Estimate) -> Result<()> {
     if estimate.bytes > MUCH_FOR_A_BATCH && !estimate.one_value {
         MUCH.set(true);
@@ -129,7 +135,7 @@ fn check(name: &str, estimate: Estimate) -> Result<()> {
 ///
 /// # Errors
 ///
-/// Returns an error if the copies would take more than a call may make.
+/// Returns an error if the copies would exceed the limit of a call.
 pub fn check_arguments(name: &str, args: &[ColumnarValue], rows: usize) -> Result<()> {
     let mut bytes = 0u64;
     for arg in args {
@@ -180,7 +186,7 @@ pub fn check_series(args: &ScalarFunctionArgs) -> Result<()> {
     series::measure(args).map(|_| ())
 }
 
-/// Wraps functions that a plan got outside the registry, and replaces `||` by functions.
+/// Wraps functions that a plan does not get from the registry, and replaces `||` by functions.
 #[derive(Debug)]
 struct BoundedResults;
 
@@ -286,7 +292,7 @@ impl ScalarUDFImpl for Bounded {
         Ok(match self.inner.simplify(args, info)? {
             ExprSimplifyResult::Simplified(expr) => {
                 if let Expr::Cast(cast) = &expr {
-                    // What a cast makes is not measured any more: a batch of its type has to fit.
+                    // The result of a cast is not measured: a batch of its type must fit.
                     let bytes = growth::width(cast.field.data_type()).saturating_mul(8192);
                     let one_value = false;
                     check(self.name(), Estimate { bytes, one_value })?;

@@ -1,4 +1,5 @@
-//! `generate_series(start, end[, step])` and `range`, of integers and of times: how long their lists would be.
+//! The length of the lists of `generate_series(start, end[, step])` and `range`, over integers and
+//! times.
 
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::compute::cast;
@@ -11,13 +12,18 @@ use lakegate_error::{Code, Error};
 
 use super::Estimate;
 
-/// Elements that one call makes for all rows of a batch together.
+/// Maximum elements that one call makes for all rows of a batch together.
 const MAX_ELEMENTS: i128 = 10_000_000;
 
-/// Nanoseconds of a day; a month is taken to have 28, so that the estimate is not too low.
+/// Nanoseconds of a day. A month counts as 28 days, so that the estimate is not too low.
 const DAY: i128 = 86_400_000_000_000;
 
-/// Errors: more elements than a list may have.
+/// Returns the size of the lists that a call makes.
+///
+/// # Errors
+///
+/// Returns an error if the lists have more elements than a call may make, or if a time cannot be
+/// cast.
 pub(super) fn measure(args: &ScalarFunctionArgs) -> Result<Estimate> {
     let elements = elements(args)?;
     if elements > MAX_ELEMENTS {
@@ -36,7 +42,7 @@ pub(super) fn measure(args: &ScalarFunctionArgs) -> Result<Estimate> {
     })
 }
 
-/// How many elements a call makes at most.
+/// Returns the maximum number of elements that a call makes.
 fn elements(args: &ScalarFunctionArgs) -> Result<i128> {
     let arrays = ColumnarValue::values_to_arrays(&args.args)?;
     let (start, end, step) = match arrays.as_slice() {
@@ -60,7 +66,7 @@ fn elements(args: &ScalarFunctionArgs) -> Result<i128> {
         let step = match step {
             Some(step) => match length(step, row)? {
                 Some(step) => step,
-                // A list of no step is NULL.
+                // A NULL step makes a NULL list.
                 None => continue,
             },
             None if end.data_type().is_integer() => 1,
@@ -71,7 +77,8 @@ fn elements(args: &ScalarFunctionArgs) -> Result<i128> {
     Ok(total)
 }
 
-/// A start or an end: an integer, or a time in nanoseconds.
+/// Returns a start or an end: an integer, or a time in nanoseconds. `None` for NULL and for other
+/// types.
 fn position(array: &ArrayRef, row: usize) -> Result<Option<i128>> {
     if array.is_null(row) {
         return Ok(None);
@@ -85,7 +92,7 @@ fn position(array: &ArrayRef, row: usize) -> Result<Option<i128>> {
         )));
     }
     if array.data_type().is_temporal() {
-        // Nanoseconds do not hold the years before 1677 and after 2262.
+        // 64 bits of nanoseconds do not reach the years before 1677 and after 2262.
         let microseconds = DataType::Timestamp(TimeUnit::Microsecond, None);
         let time = cast(&single, &microseconds)?;
         return Ok((!time.is_null(0))
@@ -94,7 +101,7 @@ fn position(array: &ArrayRef, row: usize) -> Result<Option<i128>> {
     Ok(None)
 }
 
-/// A step: an integer, or an interval in nanoseconds.
+/// Returns a step: an integer, or an interval in nanoseconds. `None` for NULL and for other types.
 fn length(array: &ArrayRef, row: usize) -> Result<Option<i128>> {
     if matches!(array.data_type(), DataType::Interval(_)) && !array.is_null(row) {
         let interval = cast(

@@ -17,7 +17,7 @@ async fn run(sql: &str) -> Result<String> {
     Ok(arrow::util::pretty::pretty_format_batches(&batches)?.to_string())
 }
 
-/// One that is not classified may be the next by which a query takes all memory.
+/// A function that is not classified may be the next one through which a query takes all memory.
 #[test]
 fn every_scalar_function_is_classified() {
     let state = context().state();
@@ -43,7 +43,8 @@ fn functions_that_grow_are_wrapped_by_all_their_names() {
     }
 }
 
-/// Functions whose arguments are lambdas do not grow by themselves: what a lambda makes is made by the functions in it.
+/// Functions that take lambdas do not grow by themselves: the functions in a lambda make its
+/// results.
 #[test]
 fn functions_of_lambdas_are_those_that_were_looked_at() {
     let state = context().state();
@@ -95,7 +96,7 @@ const TABLE: &str =
 async fn results_that_explode_are_refused_before_they_are_made() {
     let big = "repeat('x', 34000000)";
     for call in [
-        // Of constants, which are folded while planning.
+        // Constant arguments, which are folded while planning.
         "repeat('x', 1500000000)".to_owned(),
         "repeat('x', 2000000000)".to_owned(),
         "repeat('x', 9223372036854775807)".to_owned(),
@@ -132,7 +133,7 @@ async fn results_that_explode_are_refused_before_they_are_made() {
         format!("struct({big}, {big})"),
         format!("map([1, 2], [{big}, {big}])"),
         "to_char(DATE '2024-01-01', repeat('%c', 20000000))".to_owned(),
-        // Of a column.
+        // A column as the argument.
         format!("sum(length(repeat(x, 100000))) FROM {TABLE}"),
         format!("sum(length(lpad(x, 100000))) FROM {TABLE}"),
         format!("sum(length(replace(x, 'a', repeat('y', 100000)))) FROM {TABLE}"),

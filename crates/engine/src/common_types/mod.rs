@@ -1,19 +1,23 @@
-//! The type that values of several types have in common, where the engine's own is not the one of PostgreSQL and Athena.
+//! Common types of mixed values, where the engine's choice differs from that of PostgreSQL and
+//! Athena.
 //!
-//! A decimal and a floating-point number are floating-point numbers; the engine takes both for a decimal of 15 digits behind the point,
-//! which loses small numbers and has no room for large ones (`datafusion-expr-common`, `get_common_decimal_type`, 55.2):
+//! A decimal and a floating-point number become floating-point numbers. The engine makes both of
+//! them decimals with 15 digits after the point, which loses small numbers and cannot hold large
+//! ones (`get_common_decimal_type` of `datafusion-expr-common`, 55.2):
 //!
 //! ```text
-//! 0::numeric IN (SELECT 1e-20::double)         was true
-//! coalesce(1e16::double, price)                was an error: too large
-//! SELECT price UNION SELECT 1e-20::double      was 0
+//! 0::numeric IN (SELECT 1e-20::double)         the engine: true
+//! coalesce(1e16::double, price)                the engine: an error, too large
+//! SELECT price UNION SELECT 1e-20::double      the engine: 0
 //! ```
 //!
-//! A number that is written in the statement has no type of its own: beside decimals, it is a decimal of the digits that it is written
-//! with. `coalesce(price, 0.0)` has the type of `price`.
+//! A number literal has no type of its own: next to decimals, it is a decimal with the digits that
+//! are written. `coalesce(price, 0.0)` has the type of `price`.
 //!
-//! An analyzer rule before types are coerced; comparisons with decimals are [`super::decimals`]', those of [`reals`] are done here. It gives a UNION its type too, which has the type of
-//! its first part until the engine's coercion reaches it, so that rules before that see the types that values will have.
+//! An analyzer rule that runs before type coercion. [`super::decimals`] handles comparisons with
+//! decimals, and [`reals`] handles those of `real` and integers. The rule also sets the type of a
+//! UNION, which has the type of its first part until the engine coerces it, so that the rules in
+//! between see the final types.
 
 mod reals;
 mod set_operations;
@@ -29,7 +33,7 @@ use datafusion::optimizer::AnalyzerRule;
 
 use super::{decimal_texts, decimals};
 
-/// Functions whose arguments, or results, are of one type.
+/// Functions whose arguments or results have one common type.
 const OF_ONE_TYPE: [&str; 8] = [
     "coalesce",
     "greatest",
@@ -41,7 +45,7 @@ const OF_ONE_TYPE: [&str; 8] = [
     "array_append",
 ];
 
-/// Takes decimals that meet floating-point numbers for such.
+/// Gives mixed decimals, floating-point numbers and number literals a common type.
 #[derive(Debug)]
 pub struct CommonTypes;
 
@@ -128,13 +132,14 @@ fn met(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
     }
 }
 
-/// Gives operands that are compared one type; whether anything was changed.
+/// Gives operands that are compared one type. Returns whether anything changed.
 fn compare_and_meet(mut operands: Vec<&mut Expr>, schema: &DFSchema) -> bool {
     let compared = reals::compare(operands.iter_mut().map(|operand| &mut **operand), schema);
     meet(operands, schema) || compared
 }
 
-/// Gives operands one type where decimals meet floating-point numbers; whether anything was changed.
+/// Gives operands one type where decimals meet floating-point numbers or number literals. Returns
+/// whether anything changed.
 fn meet(operands: Vec<&mut Expr>, schema: &DFSchema) -> bool {
     let kinds: Vec<Kind> = operands.iter().map(|expr| Kind::of(expr, schema)).collect();
     let Some(meeting) = Meeting::of(&kinds) else {
@@ -150,12 +155,12 @@ fn meet(operands: Vec<&mut Expr>, schema: &DFSchema) -> bool {
     changed
 }
 
-/// What a value is where decimals and floating-point numbers meet.
+/// The kind of a value, which decides the common type.
 #[derive(Debug, Clone, PartialEq)]
 enum Kind {
     Decimal,
     Float,
-    /// A number as it is written, as a decimal.
+    /// A number literal, as a decimal.
     Written(ScalarValue),
     Other,
 }
@@ -166,7 +171,7 @@ impl Kind {
             return Self::Written(number);
         }
         if let Expr::Case(case) = without_alias(expr) {
-            // It has the type of its first branch until the engine's coercion reaches it.
+            // A CASE has the type of its first branch until the engine coerces it.
             let branches = case.when_then_expr.iter().map(|(_, then)| then);
             let kinds = branches.chain(&case.else_expr);
             let kinds: Vec<Self> = kinds.map(|branch| Self::of(branch, schema)).collect();
@@ -182,7 +187,7 @@ impl Kind {
     }
 }
 
-/// A number of the statement that is a floating-point number to the parser: the decimal that is written there.
+/// Returns a number literal as a decimal. The parser reads it as a floating-point number.
 fn written(expr: &Expr) -> Option<ScalarValue> {
     match without_alias(expr) {
         Expr::Negative(number) => written(number)?.arithmetic_negate().ok(),
@@ -198,7 +203,7 @@ fn without_alias(expr: &Expr) -> &Expr {
     }
 }
 
-/// Whether an expression is of nothing but numbers that are written, and NULL.
+/// Returns whether an expression consists of literals and operators only.
 fn is_written(expr: &Expr) -> bool {
     match without_alias(expr) {
         Expr::Negative(expr) => is_written(expr),
@@ -208,12 +213,12 @@ fn is_written(expr: &Expr) -> bool {
     }
 }
 
-/// What becomes of values of several kinds.
+/// The conversion that gives values of several kinds one type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Meeting {
     /// Decimals become floating-point numbers.
     Floats,
-    /// Numbers that are written become decimals.
+    /// Number literals become decimals.
     Decimals,
 }
 
@@ -229,7 +234,7 @@ impl Meeting {
         has(|kind| matches!(kind, Kind::Written(_))).then_some(Self::Decimals)
     }
 
-    /// What an operand becomes, if it changes.
+    /// Returns what an operand becomes; `None` if it does not change.
     fn of_operand(self, operand: &Expr, kind: &Kind) -> Option<Expr> {
         match (self, kind) {
             (Self::Floats, Kind::Decimal) => Some(cast(operand.clone(), DataType::Float64)),

@@ -1,6 +1,7 @@
 //! A `real` and an integer are compared as doubles, as in PostgreSQL.
 //!
-//! The engine makes a `real` of the integer, which has 24 bits for it: `16777216::real = 16777217` was true.
+//! The engine casts the integer to `real`, which has 24 bits for it, so that
+//! `16777216::real = 16777217` is true.
 
 use arrow::datatypes::DataType;
 use datafusion::common::DFSchema;
@@ -8,10 +9,14 @@ use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, cast};
 
 use crate::expressions;
 
-/// Integers up to this are of type `real` too.
+/// Largest integer up to which all integers are of type `real` too.
 const LARGEST_EXACT: i64 = 1 << f32::MANTISSA_DIGITS;
 
-/// Whether a node gives a `real`, or makes one.
+/// Returns whether a node has a column of type `real`, or a cast to it.
+///
+/// # Errors
+///
+/// Returns an error if the node's expressions cannot be walked.
 pub fn are_in(node: &LogicalPlan) -> datafusion::error::Result<bool> {
     let mut fields = node.schema().fields().iter();
     let is_cast = |expr: &Expr| matches!(expr, Expr::Cast(cast) if *cast.field.data_type() == DataType::Float32);
@@ -19,7 +24,7 @@ pub fn are_in(node: &LogicalPlan) -> datafusion::error::Result<bool> {
         || expressions::reads(node, is_cast)?)
 }
 
-/// Whether an expression compares.
+/// Returns whether an expression is a comparison.
 pub fn is_comparison(expr: &Expr) -> bool {
     match expr {
         Expr::BinaryExpr(binary) => binary.op.supports_propagation(),
@@ -27,7 +32,8 @@ pub fn is_comparison(expr: &Expr) -> bool {
     }
 }
 
-/// Makes doubles of the operands that are `real`, if one is an integer that may be none; whether anything was changed.
+/// Casts the operands of type `real` to doubles, if another operand is an integer that may not be a
+/// `real`. Returns whether anything changed.
 pub fn compare<'a>(operands: impl IntoIterator<Item = &'a mut Expr>, schema: &DFSchema) -> bool {
     let mut operands: Vec<(&mut Expr, Side)> = operands
         .into_iter()
@@ -78,7 +84,7 @@ impl Side {
         }
     }
 
-    /// Whether there are both among the sides.
+    /// Returns whether there are both a `real` and an integer among the sides.
     pub fn meet(sides: impl Iterator<Item = Self> + Clone) -> bool {
         let has = |wanted| sides.clone().any(|side| side == wanted);
         has(Self::Real) && has(Self::Integer)

@@ -17,10 +17,12 @@ use super::{Kind, Meeting};
 use crate::expressions;
 use crate::set_operations::is_set_operation;
 
-/// Gives values that meet the types that they have in common, and what is above them the types that follow.
+/// Gives the values of set operations, VALUES and subqueries common types, and updates the types of
+/// the nodes above them.
 ///
 /// # Errors
-/// Those of the plan's own checks.
+///
+/// Returns an error if a rewritten plan is invalid.
 pub fn of_one_type(plan: LogicalPlan) -> Result<LogicalPlan> {
     let (mut is_concerned, mut has_reals) = (false, false);
     plan.apply_with_subqueries(|node| {
@@ -42,7 +44,8 @@ pub fn of_one_type(plan: LogicalPlan) -> Result<LogicalPlan> {
     }
 }
 
-/// From the inside out: what is above may meet what a node gives.
+/// Rewrites a plan from the inside out, because a node depends on the types of its inputs. Returns
+/// whether anything changed.
 fn settled(plan: LogicalPlan, concerns: impl Fn(&Expr) -> bool) -> Result<(LogicalPlan, bool)> {
     let mut is_changed = false;
     let plan = plan.transform_up_with_subqueries(|node| {
@@ -58,7 +61,7 @@ fn settled(plan: LogicalPlan, concerns: impl Fn(&Expr) -> bool) -> Result<(Logic
                     node => node,
                 }
             }
-            // The types of what is below may have changed.
+            // The types of the inputs may have changed.
             node if is_changed => node.recompute_schema()?,
             node => node,
         };
@@ -67,11 +70,11 @@ fn settled(plan: LogicalPlan, concerns: impl Fn(&Expr) -> bool) -> Result<(Logic
     Ok((plan.data()?, is_changed))
 }
 
-/// Whether a node has values of different types in one column.
+/// Returns whether a node has values of different types in one column.
 fn concerned(node: &LogicalPlan) -> bool {
     match node {
         LogicalPlan::Values(values) => meetings(values).iter().any(Option::is_some),
-        // Its own types are those that its first part had.
+        // The types of the union itself are those that its first part had.
         LogicalPlan::Union(union) => {
             let parts = union.inputs.iter().map(|input| input.schema());
             differ(parts.chain([&union.schema]))
@@ -83,7 +86,7 @@ fn concerned(node: &LogicalPlan) -> bool {
     }
 }
 
-/// Whether there are columns of different types in one place.
+/// Returns whether the schemas have columns of different types in one place.
 fn differ<'a>(schemas: impl IntoIterator<Item = &'a DFSchemaRef>) -> bool {
     let types = |schema: &'a DFSchemaRef| schema.fields().iter().map(|field| field.data_type());
     let mut schemas = schemas.into_iter();
@@ -93,7 +96,7 @@ fn differ<'a>(schemas: impl IntoIterator<Item = &'a DFSchemaRef>) -> bool {
 
 fn of_union(union: Union) -> Result<LogicalPlan> {
     let inputs = common(union.inputs)?;
-    // What has no type in common is the engine's error.
+    // If there is no common type, the engine reports the error.
     let schema = match coerce_union_schema(&inputs) {
         Ok(schema) => Arc::new(schema),
         Err(_) => union.schema,
@@ -116,7 +119,8 @@ fn of_join(mut join: Join) -> Result<LogicalPlan> {
     LogicalPlan::Join(join).recompute_schema()
 }
 
-/// The inputs of a set operation, with columns of one type where decimals meet floating-point numbers.
+/// Returns the inputs of a set operation, with columns of one type where decimals meet
+/// floating-point numbers.
 fn common(mut inputs: Vec<Arc<LogicalPlan>>) -> Result<Vec<Arc<LogicalPlan>>> {
     let width = inputs
         .first()
@@ -135,7 +139,8 @@ fn common(mut inputs: Vec<Arc<LogicalPlan>>) -> Result<Vec<Arc<LogicalPlan>>> {
     Ok(inputs)
 }
 
-/// For each column of VALUES, whether decimals and floating-point numbers meet there.
+/// Returns, for each column of VALUES, how decimals meet floating-point numbers; `None` if they do
+/// not.
 fn meetings(values: &Values) -> Vec<Option<Meeting>> {
     let columns = values.schema.fields().iter().enumerate();
     let columns = columns.map(|(column, field)| {
@@ -150,7 +155,8 @@ fn meetings(values: &Values) -> Vec<Option<Meeting>> {
     columns.collect()
 }
 
-/// A cell of VALUES before it was cast to the column's type, which is done where the statement is read.
+/// Returns a cell of VALUES without the cast to the column's type that was added when the statement
+/// was read.
 fn uncast<'a>(cell: &'a Expr, data_type: &DataType) -> &'a Expr {
     match cell {
         Expr::Cast(Cast { expr, field }) if field.data_type() == data_type => expr,
@@ -187,8 +193,8 @@ fn of_values(values: Values) -> Result<Values> {
     })
 }
 
-/// What is compared in `expr IN (subquery)`: the operand is changed, and the subquery that takes the place of the other is returned;
-/// none if nothing changes.
+/// Gives both sides of `expr IN (subquery)` one type: changes `expr`, and returns the new subquery.
+/// `None` if nothing changes.
 pub fn compared(
     expr: &mut Expr,
     subquery: &Arc<LogicalPlan>,
@@ -215,7 +221,7 @@ pub fn compared(
     Some(changed.map_or_else(as_it_is, Arc::new))
 }
 
-/// What a column of a relation is of.
+/// Returns the kind of a relation's column.
 fn kind(plan: &LogicalPlan, column: usize) -> Kind {
     let Some(field) = plan.schema().fields().get(column) else {
         return Kind::Other;
@@ -256,7 +262,8 @@ fn of_type(data_type: &DataType) -> Kind {
     }
 }
 
-/// A relation with a column of another type, under its name.
+/// Returns a relation with one column changed by `change`, under its old name; `None` if nothing
+/// changes.
 fn changed(
     plan: &Arc<LogicalPlan>,
     column: usize,
@@ -282,7 +289,8 @@ fn changed(
     plan.build().map(Some)
 }
 
-/// Columns of outer queries keep the type that they had when the statement was read; `outer`: what they are of, the innermost last.
+/// Updates the types of outer columns, which keep the type that they had when the statement was
+/// read. `outer` has the schemas of the outer queries, the innermost last.
 fn with_outer_types(plan: LogicalPlan, outer: &[DFSchemaRef]) -> Result<LogicalPlan> {
     let beside = |outer: &[DFSchemaRef], schema: DFSchemaRef| {
         let mut outer = outer.to_vec();
@@ -290,7 +298,7 @@ fn with_outer_types(plan: LogicalPlan, outer: &[DFSchemaRef]) -> Result<LogicalP
         outer
     };
     let plan = match plan {
-        // What is LATERAL reads the columns of the left side.
+        // The right side of a LATERAL join reads the columns of the left side.
         LogicalPlan::Join(mut join) => {
             let left = with_outer_types(Arc::unwrap_or_clone(join.left), outer)?;
             let outer = beside(outer, Arc::clone(left.schema()));

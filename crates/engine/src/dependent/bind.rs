@@ -1,4 +1,4 @@
-//! A subquery's plan over all values of its outer columns at once.
+//! The plan of a subquery for all values of its outer columns at once.
 
 use std::sync::Arc;
 
@@ -14,29 +14,32 @@ use super::domain::Domain;
 use super::{numbered, outer_columns, refused, single_value};
 use crate::expressions;
 
-/// A plan over its domain.
+/// A plan that is bound to its domain.
 pub struct Bound {
     pub plan: LogicalPlan,
-    /// Where the domain's columns are now.
+    /// The domain's columns in the plan.
     pub columns: Vec<Column>,
     /// The index of the plan's first own column.
     pub first: usize,
 }
 
+/// Binds plans to a domain.
 pub struct Binder<'a> {
     pub(super) domain: &'a Domain,
     copies: usize,
-    /// Whether values may be evaluated that no outer row has.
+    /// Whether expressions may be evaluated for values that no outer row has.
     beyond: bool,
-    /// The number of the last name that was given.
+    /// The number of the last generated name.
     pub(super) names: usize,
 }
 
 impl<'a> Binder<'a> {
-    /// For a plan. Where that raises an error for a second row, it is evaluated for no more values than there are.
+    /// Creates a binder for a plan. A plan that raises an error for a second row is evaluated only
+    /// for the values that the outer rows have.
     ///
     /// # Errors
-    /// The plan cannot be walked.
+    ///
+    /// Returns an error if the plan cannot be walked.
     pub fn new(domain: &'a Domain, plan: &LogicalPlan) -> Result<Self> {
         let raises = |expr: &Expr| single_value::argument(expr).is_some();
         Ok(Self {
@@ -47,7 +50,7 @@ impl<'a> Binder<'a> {
         })
     }
 
-    /// The same for a plan of which a second row will be an error.
+    /// Returns the binder for a plan whose second row is an error.
     pub fn of_one_row(self) -> Self {
         Self {
             beyond: false,
@@ -55,7 +58,11 @@ impl<'a> Binder<'a> {
         }
     }
 
-    /// The domain once more, and its columns.
+    /// Returns one more copy of the domain, and its columns.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if two readings of the outer rows may return different values.
     pub(super) fn copy(&mut self) -> Result<(LogicalPlan, Vec<Column>)> {
         self.copies += 1;
         let alias = format!("{}_{}", self.domain.alias, self.copies);
@@ -77,7 +84,12 @@ impl<'a> Binder<'a> {
         Ok(known.any(|(column, _)| read.contains(column)))
     }
 
-    /// An expression over the domain's columns instead of the outer ones; its name stays.
+    /// Replaces the outer columns of an expression by the domain's columns. The expression keeps
+    /// its name.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the expression cannot be rewritten.
     pub(super) fn expr(&self, expr: Expr, columns: &[Column]) -> Result<Expr> {
         if !expr.contains_outer() {
             return Ok(expr);
@@ -110,7 +122,7 @@ impl<'a> Binder<'a> {
         known.position(|(known, _)| known == column)
     }
 
-    /// A name for something that the plan does not have yet.
+    /// Returns a name that the plan does not have yet.
     pub(super) fn next(&mut self, what: &str) -> String {
         self.names += 1;
         format!("{}_{what}_{}", self.domain.alias, self.names)
@@ -126,9 +138,12 @@ pub(super) fn own_columns(plan: &LogicalPlan) -> Vec<Expr> {
     columns.map(Expr::Column).collect()
 }
 
-/// `plan` for each value of the domain, whose columns come with it.
+/// Returns the rows of `plan` for each value of the domain, with the domain's columns.
 ///
-/// Errors: the plan holds outer columns where they cannot be bound, such as a recursive query.
+/// # Errors
+///
+/// Returns an error if the plan has outer columns where they cannot be bound, such as in a
+/// recursive query.
 pub fn bind(binder: &mut Binder<'_>, plan: LogicalPlan) -> Result<Bound> {
     if !binder.reads_domain(&plan)? {
         let (domain, columns) = binder.copy()?;
@@ -174,10 +189,10 @@ pub fn bind(binder: &mut Binder<'_>, plan: LogicalPlan) -> Result<Bound> {
                 first: input.first,
             })
         }
-        // A LATERAL item that reads no table beside it.
+        // A LATERAL item that does not read the tables before it.
         LogicalPlan::Subquery(subquery) => bind(binder, Arc::unwrap_or_clone(subquery.subquery)),
         LogicalPlan::Aggregate(aggregate) => bind_aggregate(binder, aggregate),
-        // Only a limit keeps an order.
+        // Only a limit depends on an order.
         LogicalPlan::Sort(sort) if sort.fetch.is_none() => {
             bind(binder, Arc::unwrap_or_clone(sort.input))
         }
@@ -214,7 +229,8 @@ fn bind_filter(binder: &mut Binder<'_>, filter: Filter) -> Result<Bound> {
     Ok(Bound { plan, ..input })
 }
 
-/// A filter that equates each of the domain's columns with something of its rows: that is the value, and no domain is read.
+/// Binds a filter that equates each of the domain's columns with an expression over its own rows.
+/// These expressions are the values, and the domain is not read. `None` for other filters.
 fn bind_equated(binder: &mut Binder<'_>, filter: &Filter) -> Result<Option<Bound>> {
     if !binder.beyond || binder.reads_domain(&filter.input)? {
         return Ok(None);
@@ -254,7 +270,7 @@ fn bind_equated(binder: &mut Binder<'_>, filter: &Filter) -> Result<Option<Bound
     }))
 }
 
-/// `outer = value`, where the value reads no outer column.
+/// Returns the column and the value of `outer = value`, if the value reads no outer column.
 fn equated(condition: &Expr) -> Option<(Column, Expr)> {
     let Expr::BinaryExpr(BinaryExpr {
         left,
@@ -320,7 +336,7 @@ fn bind_aggregate(binder: &mut Binder<'_>, aggregate: Aggregate) -> Result<Bound
             first,
         });
     }
-    // An aggregate without groups has a row for a value of the domain that has no rows: NULL, or a count of 0.
+    // An aggregate without groups has one row even for a value without rows: NULL, or a count of 0.
     let (domain, columns) = binder.copy()?;
     let keys = (columns.clone(), input.columns);
     let joined = LogicalPlanBuilder::from(domain).join_detailed(
@@ -349,7 +365,7 @@ fn bind_aggregate(binder: &mut Binder<'_>, aggregate: Aggregate) -> Result<Bound
     })
 }
 
-/// What an aggregate is of no rows, if it is not NULL.
+/// Returns the value of an aggregate over no rows; `None` if it is NULL.
 fn value_of_none(expr: &Expr, kind: &arrow::datatypes::DataType) -> Result<Option<Expr>> {
     match expr {
         Expr::Alias(alias) => value_of_none(&alias.expr, kind),
@@ -378,7 +394,7 @@ fn bind_union(binder: &mut Binder<'_>, union: Union) -> Result<Bound> {
     united(binder, parts)
 }
 
-/// `VALUES` of outer columns: each row is a SELECT.
+/// Binds `VALUES` of outer columns: each row is a SELECT.
 fn bind_values(binder: &mut Binder<'_>, values: Values) -> Result<Bound> {
     let mut parts = Vec::new();
     for row in values.values {
@@ -402,7 +418,7 @@ fn bind_values(binder: &mut Binder<'_>, values: Values) -> Result<Bound> {
     united(binder, parts)
 }
 
-/// All rows of plans, of which each gives the same columns.
+/// Returns all rows of plans that have the same columns.
 fn united(binder: &mut Binder<'_>, parts: Vec<(Bound, Vec<Expr>)>) -> Result<Bound> {
     let places = 0..binder.domain.outer.len();
     let names: Vec<String> = places.map(|_| binder.next("united")).collect();

@@ -15,28 +15,31 @@ use crate::expressions;
 
 /// The distinct values of the outer columns that a subquery reads, or all of the outer rows.
 pub struct Domain {
-    /// Outer columns, with the names that they have in the domain.
+    /// Outer columns, and their names in the domain.
     pub outer: Vec<(Column, String)>,
-    /// Their types.
+    /// The types of the outer columns.
     pub types: Vec<DataType>,
-    /// None where two readings of the outer rows may give different values.
+    /// `None` if two readings of the outer rows may return different values.
     plan: Option<LogicalPlan>,
     pub alias: String,
 }
 
 impl Domain {
-    /// Of those columns of `rows` that `subquery` reads. It may have more values than there are, and has all of them.
+    /// Returns the domain of the columns of `rows` that `subquery` reads. It has all of their
+    /// values, and may have more.
     ///
     /// # Errors
-    /// The plans cannot be walked.
+    ///
+    /// Returns an error if the plans cannot be walked.
     pub fn of(subquery: &LogicalPlan, rows: &LogicalPlan, number: usize) -> Result<Self> {
         Self::of_columns(&outer_columns(subquery)?, rows, number)
     }
 
-    /// Of those columns that `rows` has.
+    /// Returns the domain of those `columns` that `rows` has.
     ///
     /// # Errors
-    /// The plan cannot be walked.
+    ///
+    /// Returns an error if the plan cannot be walked.
     pub fn of_columns(columns: &[Column], rows: &LogicalPlan, number: usize) -> Result<Self> {
         let own = columns
             .iter()
@@ -61,10 +64,11 @@ impl Domain {
         })
     }
 
-    /// The outer rows themselves, with all of their columns.
+    /// Returns the outer rows themselves, with all of their columns.
     ///
     /// # Errors
-    /// Those of the plan's own checks.
+    ///
+    /// Returns an error if the rows cannot be projected.
     pub fn rows(rows: &LogicalPlan, number: usize) -> Result<Self> {
         let columns = rows.schema().columns();
         let types = types(&columns, rows)?;
@@ -84,10 +88,11 @@ impl Domain {
         self.outer.is_empty()
     }
 
-    /// The values.
+    /// Returns the plan of the values.
     ///
     /// # Errors
-    /// Two readings of the outer rows may give different ones.
+    ///
+    /// Returns an error if two readings of the outer rows may return different values.
     pub fn plan(&self) -> Result<LogicalPlan> {
         match &self.plan {
             Some(plan) => Ok(plan.clone()),
@@ -121,8 +126,8 @@ fn renamed(outer: &[(Column, String)]) -> Vec<Expr> {
         .collect()
 }
 
-/// At least the rows of a plan without duplicates, of these columns alone, from as little as gives them. `None`: a second reading
-/// may give other values.
+/// Returns a plan of these columns alone with at least the rows of `plan`, duplicates aside, that
+/// reads as little as possible. `None` if a second reading may return other values.
 fn superset(plan: &LogicalPlan, needed: &[Column]) -> Result<Option<LogicalPlan>> {
     if needed.is_empty() {
         return whole(plan, needed);
@@ -165,7 +170,7 @@ fn superset(plan: &LogicalPlan, needed: &[Column]) -> Result<Option<LogicalPlan>
     }
 }
 
-/// The plan as it is, where each reading gives the same.
+/// Returns the columns of the unchanged plan, if each reading returns the same rows.
 fn whole(plan: &LogicalPlan, needed: &[Column]) -> Result<Option<LogicalPlan>> {
     match is_exact(plan)? {
         false => Ok(None),
@@ -216,7 +221,7 @@ fn of_filter(filter: &Filter, needed: &[Column]) -> Result<Option<LogicalPlan>> 
             columns.push(column);
         }
     }
-    // What it leaves out is left out again above.
+    // The condition only leaves out rows that are left out again above.
     match superset(&filter.input, &columns)? {
         Some(input) => {
             let mut plan = LogicalPlanBuilder::from(input);
@@ -290,7 +295,7 @@ fn of_join(plan: &LogicalPlan, join: &Join, needed: &[Column]) -> Result<Option<
     projected(Some(LogicalPlan::Join(join)), columns)
 }
 
-/// The keys of a GROUP BY that columns are, if all are.
+/// Returns the keys of a GROUP BY that the columns are; `None` if a column is not a key.
 fn keys(aggregate: &Aggregate, needed: &[Column]) -> Result<Option<Vec<Expr>>> {
     if aggregate
         .group_expr
@@ -347,7 +352,7 @@ fn has_subquery(expr: &Expr) -> bool {
     .unwrap_or(true)
 }
 
-/// Whether each reading of a plan gives the same rows.
+/// Returns whether each reading of a plan returns the same rows.
 fn is_exact(plan: &LogicalPlan) -> Result<bool> {
     if expressions::has(plan, Expr::is_volatile_node)? {
         return Ok(false);
@@ -375,7 +380,8 @@ fn is_exact(plan: &LogicalPlan) -> Result<bool> {
     Ok(exact)
 }
 
-/// Whether rows that an order does not tell apart are equal.
+/// Returns whether a plan sorts by all of its columns, so that rows which the order does not
+/// distinguish are equal.
 fn sorts_all(plan: &LogicalPlan) -> bool {
     let LogicalPlan::Sort(sort) = plan else {
         return false;
@@ -385,7 +391,7 @@ fn sorts_all(plan: &LogicalPlan) -> bool {
     columns.all(|column| sort.expr.iter().any(|key| key.expr == column))
 }
 
-/// Whether a window's value does not depend on the order of equal rows.
+/// Returns whether a window's value does not depend on the order of equal rows.
 fn is_settled(expr: &Expr, schema: &DFSchema) -> bool {
     match expr {
         Expr::Alias(alias) => is_settled(&alias.expr, schema),
@@ -408,7 +414,7 @@ fn is_settled(expr: &Expr, schema: &DFSchema) -> bool {
     }
 }
 
-/// Whether an aggregate is of a set of rows, in whichever order they come.
+/// Returns whether an aggregate depends on the set of its rows, and not on their order.
 fn is_of_a_set(expr: &Expr, schema: &DFSchema) -> bool {
     match expr {
         Expr::Alias(alias) => is_of_a_set(&alias.expr, schema),
@@ -427,7 +433,7 @@ fn is_of_sets(name: &str, args: &[Expr], schema: &DFSchema) -> bool {
     is_whole(name) || (name == "sum" && args.iter().all(is_exact))
 }
 
-/// Whether it is the same also for floats, whose sums depend on their order.
+/// Returns whether a function does not depend on the order of its rows even for floats.
 fn is_whole(name: &str) -> bool {
     matches!(
         name,

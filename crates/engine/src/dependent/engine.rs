@@ -1,7 +1,7 @@
-//! What the engine joins rightly itself, which is faster than a domain.
+//! Subqueries that the engine joins correctly itself, which is faster than a domain.
 //!
-//! It takes conditions on outer columns out of filters and makes them those of a join. That is the same where nothing between the
-//! filter and the subquery's top counts, cuts, numbers or unites rows.
+//! The engine moves conditions on outer columns out of filters into a join. The result is the same
+//! if nothing between the filter and the top of the subquery counts, cuts, numbers or unites rows.
 
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, Result};
@@ -10,17 +10,30 @@ use datafusion::logical_expr::{BinaryExpr, Distinct, Expr, JoinType, LogicalPlan
 
 use super::{outer_columns, single_value, subquery_of};
 
-/// Whether it makes EXISTS or IN over `subquery` a semi, an anti or a mark join with rows of `outer`.
+/// Returns whether the engine makes EXISTS or IN over `subquery` a semi, anti or mark join with
+/// rows of `outer`.
+///
+/// # Errors
+///
+/// Returns an error if the plan cannot be walked.
 pub fn joins(subquery: &LogicalPlan, outer: &DFSchema) -> Result<bool> {
     Ok(is_of(subquery, outer)? && is_filtered(subquery, true)?)
 }
 
-/// Whether it makes a LATERAL subquery a join.
+/// Returns whether the engine makes a LATERAL subquery a join.
+///
+/// # Errors
+///
+/// Returns an error if the plan cannot be walked.
 pub fn joins_laterally(subquery: &LogicalPlan, outer: &DFSchema) -> Result<bool> {
     Ok(is_of(subquery, outer)? && is_filtered(subquery, false)?)
 }
 
-/// Whether it makes a scalar subquery a join with groups.
+/// Returns whether the engine makes a scalar subquery a join with groups.
+///
+/// # Errors
+///
+/// Returns an error if the plan cannot be walked.
 pub fn groups(subquery: &LogicalPlan, outer: &DFSchema) -> Result<bool> {
     if !is_of(subquery, outer)? {
         return Ok(false);
@@ -45,13 +58,14 @@ pub fn groups(subquery: &LogicalPlan, outer: &DFSchema) -> Result<bool> {
     }
 }
 
-/// Whether all outer columns are of these rows, and none of rows further out.
+/// Returns whether all outer columns are columns of these rows, and none of rows further out.
 fn is_of(subquery: &LogicalPlan, outer: &DFSchema) -> Result<bool> {
     let columns = outer_columns(subquery)?;
     Ok(columns.iter().all(|column| outer.has_column(column)))
 }
 
-/// Whether outer columns are read in filters alone, above which nothing depends on which rows there are. `as_set`: nor on how many.
+/// Returns whether outer columns are read in filters alone, above which no operator depends on the
+/// rows that exist. With `as_set`, duplicate rows do not matter, so DISTINCT is allowed.
 fn is_filtered(plan: &LogicalPlan, as_set: bool) -> Result<bool> {
     if outer_columns(plan)?.is_empty() {
         return Ok(true);
@@ -84,7 +98,7 @@ fn is_filtered(plan: &LogicalPlan, as_set: bool) -> Result<bool> {
     }
 }
 
-/// Whether each condition on outer columns equates them with others.
+/// Returns whether each condition on outer columns equates them with other columns.
 fn is_equated(plan: &LogicalPlan) -> bool {
     let conditions = match plan {
         LogicalPlan::Filter(filter) => split_conjunction(&filter.predicate),
@@ -107,7 +121,7 @@ fn equates(condition: &Expr) -> bool {
             let own = |expr: &Expr| !reads_outer(expr) && !expr.column_refs().is_empty();
             (outer(left) && own(right)) || (outer(right) && own(left))
         }
-        // The same condition in all of them.
+        // Both alternatives have the same condition.
         Expr::BinaryExpr(BinaryExpr {
             left,
             op: Operator::Or,
@@ -135,7 +149,8 @@ fn reads_outer(expr: &Expr) -> bool {
     expr.contains_outer() || expr.exists(correlated).unwrap_or(true)
 }
 
-/// Whether a subquery of a condition reads columns of rows further out than those of the condition.
+/// Returns whether a subquery of a condition reads columns of rows further out than those of the
+/// condition.
 fn escapes(condition: &Expr, schema: &DFSchema) -> Result<bool> {
     let mut found = false;
     condition.apply(|expr| {

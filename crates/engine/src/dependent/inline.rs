@@ -8,15 +8,15 @@ use datafusion::logical_expr::{Distinct, Expr, FetchType, LogicalPlan, SkipType,
 
 use super::single_value;
 
-/// The row that a subquery gives.
+/// The row that a subquery returns.
 pub struct Row {
     pub values: Vec<Expr>,
-    /// Whether there is one; without it, there is.
+    /// Whether there is a row; `None` if there always is.
     pub exists: Option<Expr>,
 }
 
 impl Row {
-    /// The first value, NULL if there is no row.
+    /// Returns the first value, which is NULL if there is no row; `None` if the row has no columns.
     pub fn value(self) -> Option<Result<Expr>> {
         let value = self.values.into_iter().next()?;
         Some(match self.exists {
@@ -26,10 +26,12 @@ impl Row {
     }
 }
 
-/// The one row of a plan, in terms of outer columns that are those of `outer`.
+/// Returns the one row of a plan without a table, in which outer columns that `outer` has are plain
+/// columns. `None` for other plans.
 ///
 /// # Errors
-/// Those of walking expressions.
+///
+/// Returns an error if the expressions cannot be walked.
 pub fn row(plan: &LogicalPlan, outer: &DFSchema) -> Result<Option<Row>> {
     let Some(row) = outer_row(plan)? else {
         return Ok(None);
@@ -126,7 +128,7 @@ fn outer_row(plan: &LogicalPlan) -> Result<Option<Row>> {
     }
 }
 
-/// Whether an expression may be written more than once, and elsewhere.
+/// Returns whether an expression may be written more than once, and in another place.
 fn is_plain(expr: &Expr) -> bool {
     let special = expr.exists(|expr| {
         Ok(matches!(
@@ -141,7 +143,7 @@ fn is_plain(expr: &Expr) -> bool {
     !expr.is_volatile() && !special.unwrap_or(true)
 }
 
-/// An expression over the columns of `input` in terms of what they are.
+/// Replaces the columns of `input` in an expression by their values.
 fn substituted(expr: Expr, input: &Arc<LogicalPlan>, values: &[Expr]) -> Result<Expr> {
     expr.transform_down(|expr| {
         let place = match &expr {

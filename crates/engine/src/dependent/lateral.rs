@@ -1,4 +1,4 @@
-//! LATERAL: a subquery in FROM that reads columns of what is before it.
+//! LATERAL: a subquery in FROM that reads columns of the items before it.
 
 use std::sync::Arc;
 
@@ -55,7 +55,8 @@ impl Rewriter {
         .build()
     }
 
-    /// The subquery with the outer rows themselves in the place of their values: no row is lost or joined with another's.
+    /// Joins the subquery with the outer rows themselves instead of their values: no row is lost or
+    /// joined with another row's results.
     fn beside_rows(
         &mut self,
         join: &Join,
@@ -88,7 +89,7 @@ impl Rewriter {
     }
 }
 
-/// What is LATERAL, with its alias.
+/// Returns a LATERAL item, with its alias.
 fn item(plan: &LogicalPlan) -> (&LogicalPlan, Option<TableReference>) {
     match plan {
         LogicalPlan::Subquery(subquery) => (&subquery.subquery, None),
@@ -100,7 +101,8 @@ fn item(plan: &LogicalPlan) -> (&LogicalPlan, Option<TableReference>) {
     }
 }
 
-/// Whether the engine knows a plan as LATERAL: not where the columns are read deeper in it.
+/// Returns whether the engine recognizes a plan as LATERAL. It does not if the columns are read
+/// deeper in the plan.
 fn is_marked(plan: &LogicalPlan) -> bool {
     match plan {
         LogicalPlan::Subquery(_) => true,
@@ -111,10 +113,11 @@ fn is_marked(plan: &LogicalPlan) -> bool {
     }
 }
 
-/// The columns of a join's left side that its right side reads.
+/// Returns the columns of a join's left side that its right side reads.
 ///
 /// # Errors
-/// The plan cannot be walked.
+///
+/// Returns an error if the plan cannot be walked.
 pub fn read_columns(join: &Join) -> Result<Vec<Column>> {
     let marked = is_marked(&join.right);
     let mut columns = outer_columns(&join.right)?;
@@ -124,7 +127,7 @@ pub fn read_columns(join: &Join) -> Result<Vec<Column>> {
     Ok(columns)
 }
 
-/// Whether a plan makes of each outer row the rows that it makes of an equal one, whatever the others are.
+/// Returns whether the rows that a plan makes of an outer row depend on that row alone.
 fn is_row_by_row(plan: &LogicalPlan) -> Result<bool> {
     if outer_columns(plan)?.is_empty() {
         return Ok(true);

@@ -1,9 +1,11 @@
-//! Correlated subqueries as joins, wherever they stand and whatever they are.
+//! Correlated subqueries as joins, of any kind and in any place.
 //!
-//! DataFusion decorrelates a scalar subquery only if it is an aggregate over equalities, EXISTS and IN only in a filter, LATERAL only
-//! over filters, and nothing over two levels; some of the rest it answers wrongly. What it does rightly is left to it
-//! ([`engine`]). Else a subquery is evaluated for all distinct values of the outer columns that it reads at once, its *domain*, then
-//! joined to the outer rows by them (Neumann, Kemper: Unnesting Arbitrary Queries, 2015).
+//! DataFusion decorrelates a scalar subquery only if it is an aggregate over equalities, EXISTS and
+//! IN only in a filter, LATERAL only over filters, and nothing over two levels; for some others its
+//! results are wrong. The subqueries that it joins correctly are left to it ([`engine`]). Any other
+//! subquery is evaluated at once for all distinct values of the outer columns that it reads, its
+//! *domain*, and then joined to the outer rows by them (Neumann, Kemper: Unnesting Arbitrary
+//! Queries, 2015).
 //!
 //! ```text
 //! SELECT a.x, (SELECT c.y FROM c WHERE c.z < a.z ORDER BY c.y LIMIT 1) FROM a
@@ -19,9 +21,10 @@
 //!               c
 //! ```
 //!
-//! The domain is a second reading of the outer rows. It may have more values than these have, which then find no row, but not fewer:
-//! what may differ from one reading to the next is left out or refused ([`domain`]). A subquery whose filter equates all outer columns
-//! with columns of its own needs no domain ([`bind`]), nor does one without a table ([`inline`]).
+//! The domain is a second reading of the outer rows. It may have more values than the rows, which
+//! then match no row, but not fewer: expressions that may differ between two readings are left out
+//! or refused ([`domain`]). A subquery whose filter equates all outer columns with its own columns
+//! needs no domain ([`bind`]), nor does one without a table ([`inline`]).
 
 mod bind;
 mod domain;
@@ -56,7 +59,7 @@ use single_value::single_value;
 
 use crate::expressions;
 
-/// The rule; it runs after types are settled, and after the rule for three-valued logic.
+/// The analyzer rule, which runs after type coercion and after the rule for three-valued logic.
 #[derive(Debug)]
 pub struct DependentJoins;
 
@@ -80,15 +83,15 @@ const VALUE: &str = "__subquery_value";
 
 #[derive(Default)]
 struct Rewriter {
-    /// The number of the last name that was given.
+    /// The number of the last generated name.
     names: usize,
 }
 
-/// What subqueries are joined with.
+/// The rows that subqueries are joined with.
 struct Target {
     /// The outer rows, from which domains are taken.
     rows: LogicalPlan,
-    /// The same with the values of subqueries.
+    /// The same rows with the values of subqueries.
     joined: LogicalPlan,
 }
 
@@ -111,7 +114,7 @@ impl Rewriter {
         plan.transform_up(|node| self.node(node)).data()
     }
 
-    /// Subqueries of an expression first get rid of their own.
+    /// Rewrites the subqueries within an expression's own subquery, before that one is rewritten.
     fn inside(&mut self, expr: Expr) -> Result<Transformed<Expr>> {
         let mut inner = |subquery: Subquery| -> Result<Subquery> {
             let plan = self.plan(Arc::unwrap_or_clone(subquery.subquery))?;
@@ -134,7 +137,8 @@ impl Rewriter {
         })
     }
 
-    /// An expression with its subqueries replaced by columns of the rows, which are joined with them; its name stays.
+    /// Replaces the subqueries of an expression by columns, which are joined with the rows of
+    /// `target`. The expression keeps its name.
     fn replace(&mut self, expr: Expr, target: &mut Target, place: Place) -> Result<Expr> {
         if !place.wants(&expr, target.rows.schema())? {
             return Ok(expr);
@@ -153,7 +157,7 @@ impl Rewriter {
                     Expr::InSubquery(mut within) => {
                         if Place::Elsewhere.wants(&within.expr, target.rows.schema())? {
                             *within.expr = self.replace(*within.expr, target, Place::Elsewhere)?;
-                            // The subquery reads the values that the item has of others.
+                            // The item may read the values of its own subqueries now.
                             target.rows = target.joined.clone();
                         }
                         let rows = target.rows.schema();
@@ -217,7 +221,7 @@ impl Rewriter {
         let plan = LogicalPlanBuilder::from(bound.plan);
         let columns = named(&bound.columns, &domain);
         let plan = match groups.is_empty() {
-            // One row or none: the same for all outer rows.
+            // One row or none, the same for all outer rows.
             true => plan.limit(0, Some(1))?.project([lit(true).alias(VALUE)])?,
             false => plan
                 .aggregate(groups, Vec::<Expr>::new())?
@@ -231,7 +235,8 @@ impl Rewriter {
         })
     }
 
-    /// A subquery over its domain of outer rows. `may_be_many`: a second row is no error, or there is none.
+    /// Binds a subquery to its domain of outer rows. `may_be_many`: a second row is not an error,
+    /// or cannot occur.
     fn bound(
         &mut self,
         plan: LogicalPlan,
@@ -258,7 +263,7 @@ impl Rewriter {
         Ok((bound, domain))
     }
 
-    /// Joins rows with a plan of the domain's columns and a value; gives the value.
+    /// Joins rows with a plan of the domain's columns and a value, and returns the value.
     fn join(&mut self, target: &mut Target, plan: LogicalPlan, domain: &Domain) -> Result<Expr> {
         let alias = format!("__subquery_{}", self.next());
         let right = LogicalPlanBuilder::from(plan)
@@ -280,7 +285,7 @@ impl Rewriter {
     }
 }
 
-/// What outer rows are joined by with a plan over their domain.
+/// Returns the columns that outer rows and a plan over their domain are joined by.
 fn keys(domain: &Domain, alias: Option<&str>) -> (Vec<Column>, Vec<Column>) {
     let outer = domain.outer.iter();
     outer
@@ -288,7 +293,7 @@ fn keys(domain: &Domain, alias: Option<&str>) -> (Vec<Column>, Vec<Column>) {
         .unzip()
 }
 
-/// The domain's columns by the names that they are joined by.
+/// Returns the domain's columns under the names that they are joined by.
 fn named<'a>(columns: &'a [Column], domain: &'a Domain) -> impl Iterator<Item = Expr> + 'a {
     columns
         .iter()
@@ -300,7 +305,7 @@ fn columns_of(schema: &DFSchema) -> Vec<Expr> {
     schema.columns().into_iter().map(Expr::Column).collect()
 }
 
-/// The subquery that an expression is of.
+/// Returns the subquery of an expression; `None` if it is not a subquery.
 fn subquery_of(expr: &Expr) -> Option<&Subquery> {
     match expr {
         Expr::ScalarSubquery(subquery) => Some(subquery),
@@ -320,15 +325,17 @@ fn with_plan(plan: LogicalPlan, spans: datafusion::common::Spans) -> Subquery {
     }
 }
 
-/// Whether a subquery reads columns of rows outside, also where only its own subqueries do.
+/// Returns whether a subquery reads columns of outer rows, itself or in its own subqueries.
 ///
 /// # Errors
-/// The plan cannot be walked.
+///
+/// Returns an error if the plan cannot be walked.
 pub fn is_correlated(subquery: &Subquery) -> Result<bool> {
     Ok(!outer_columns(&subquery.subquery)?.is_empty())
 }
 
-/// IN's subquery, with another name for a cast than for what is cast: the engine has both of them beside each other.
+/// Gives a cast in IN's subquery a name of its own, because the engine has the cast and its operand
+/// as columns of one relation.
 fn with_named_cast(subquery: Subquery) -> Result<Subquery> {
     match subquery.subquery.as_ref() {
         LogicalPlan::Projection(list) if matches!(list.expr.as_slice(), [Expr::Cast(_)]) => {
@@ -341,7 +348,7 @@ fn with_named_cast(subquery: Subquery) -> Result<Subquery> {
     }
 }
 
-/// The columns of rows outside of a plan that it reads, also those that its own subqueries read.
+/// Returns the outer columns that a plan reads, itself or in its own subqueries.
 fn outer_columns(plan: &LogicalPlan) -> Result<Vec<Column>> {
     let mut found = Vec::new();
     find_outer_columns(plan, &mut found)?;
@@ -389,7 +396,8 @@ fn refused<T>(message: &str) -> Result<T> {
     Err(Error::new(Code::NotSupported, message.to_owned()).into())
 }
 
-/// A subquery is evaluated once for equal outer values, not once for each row.
+/// Refuses volatile functions, because a subquery is evaluated once for equal outer values and not
+/// once for each row.
 fn refuse_volatile(plan: &LogicalPlan) -> Result<()> {
     match expressions::has(plan, Expr::is_volatile_node)? {
         true => refused("a volatile function in a correlated subquery is not supported"),
@@ -397,7 +405,7 @@ fn refuse_volatile(plan: &LogicalPlan) -> Result<()> {
     }
 }
 
-/// Whether a plan gives at most one row for each value of its domain.
+/// Returns whether a plan has at most one row for each value of its domain.
 fn gives_one_row(plan: &LogicalPlan) -> Result<bool> {
     Ok(match plan {
         LogicalPlan::Projection(projection) => gives_one_row(&projection.input)?,
@@ -413,7 +421,7 @@ fn gives_one_row(plan: &LogicalPlan) -> Result<bool> {
     })
 }
 
-/// A plan that has rows where `plan` has: its columns do not matter.
+/// Returns a plan that has rows exactly if `plan` does. Its columns do not matter.
 fn rows_alone(plan: LogicalPlan) -> Result<LogicalPlan> {
     match plan {
         LogicalPlan::Projection(list) => rows_alone(Arc::unwrap_or_clone(list.input)),
@@ -437,7 +445,7 @@ fn rows_alone(plan: LogicalPlan) -> Result<LogicalPlan> {
     }
 }
 
-/// `x IN (subquery)` as EXISTS: the subquery where its column equals `x`.
+/// Returns the subquery of EXISTS for `x IN (subquery)`: its rows whose column equals `x`.
 fn with_item_filter(item: Expr, subquery: Subquery, schema: &DFSchema) -> Result<Subquery> {
     let item = item
         .transform_up(|expr| {

@@ -1,4 +1,5 @@
-//! LIMIT, DISTINCT ON and window functions hold for each value of the domain: rows are numbered within it.
+//! LIMIT, DISTINCT ON and window functions apply to each value of the domain, within which rows are
+//! numbered.
 
 use std::sync::Arc;
 
@@ -13,14 +14,18 @@ use datafusion::logical_expr::{
 use super::bind::{Binder, Bound, bind, own_columns, refs};
 use super::refused;
 
-/// `LIMIT`, after the order below it.
+/// Binds `LIMIT`, together with the order below it.
+///
+/// # Errors
+///
+/// Returns an error if the limit is not a constant, or the input cannot be bound.
 pub fn bind_limit(binder: &mut Binder<'_>, limit: Limit) -> Result<Bound> {
     let (SkipType::Literal(skip), FetchType::Literal(fetch)) =
         (limit.get_skip_type()?, limit.get_fetch_type()?)
     else {
         return refused("a correlated subquery with a computed LIMIT is not supported");
     };
-    // What projects rows leaves their order and number as they are.
+    // A projection or an alias keeps the order and the number of rows.
     match limit.input.as_ref() {
         LogicalPlan::Projection(list) if !list.expr.iter().any(Expr::is_volatile) => {
             let (skip, input) = (limit.skip, Arc::clone(&list.input));
@@ -62,7 +67,11 @@ pub fn bind_limit(binder: &mut Binder<'_>, limit: Limit) -> Result<Bound> {
     numbered(binder, input, partition, order, skip, fetch)
 }
 
-/// `DISTINCT ON`: the first row of each group.
+/// Binds `DISTINCT ON`, which keeps the first row of each group.
+///
+/// # Errors
+///
+/// Returns an error if the input cannot be bound.
 pub fn bind_distinct_on(binder: &mut Binder<'_>, distinct: DistinctOn) -> Result<Bound> {
     let schema = Arc::clone(&distinct.schema);
     let input = bind(binder, Arc::unwrap_or_clone(distinct.input))?;
@@ -92,7 +101,11 @@ pub fn bind_distinct_on(binder: &mut Binder<'_>, distinct: DistinctOn) -> Result
     })
 }
 
-/// Window functions of the rows of each value.
+/// Binds window functions, which see the rows of one value.
+///
+/// # Errors
+///
+/// Returns an error if the input cannot be bound.
 pub fn bind_window(binder: &mut Binder<'_>, window: Window) -> Result<Bound> {
     let input = bind(binder, Arc::unwrap_or_clone(window.input))?;
     let keys: Vec<Expr> = refs(&input.columns).collect();
@@ -113,7 +126,7 @@ pub fn bind_window(binder: &mut Binder<'_>, window: Window) -> Result<Bound> {
     Ok(Bound { plan, ..input })
 }
 
-/// A window function that has these keys more.
+/// Adds keys to the partition of a window function.
 fn within(expr: Expr, keys: &[Expr]) -> Result<Expr> {
     match expr {
         Expr::Alias(alias) => {
@@ -142,7 +155,7 @@ fn bound_keys(
     .collect()
 }
 
-/// Of each partition, the rows after `skip`, at most `fetch`.
+/// Returns the rows of each partition after `skip`, at most `fetch`.
 fn numbered(
     binder: &mut Binder<'_>,
     input: Bound,
@@ -159,7 +172,7 @@ fn numbered(
     let name = binder.next("row");
     let all: Vec<Expr> = own_columns(&input.plan);
     let place = Expr::Column(Column::new_unqualified(&name));
-    // The rows' numbers are unsigned, and types are settled by now.
+    // Row numbers are unsigned, and types are coerced already.
     let number_of = |rows: usize| lit(u64::try_from(rows).unwrap_or(u64::MAX));
     let mut kept = place.clone().gt(number_of(skip));
     if let Some(fetch) = fetch {

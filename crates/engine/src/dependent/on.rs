@@ -1,7 +1,7 @@
 //! Subqueries in the ON of a join.
 //!
-//! Those of an inner join are conditions on its rows. An outer join keeps rows that fulfil none, so its subqueries become columns of
-//! its sides:
+//! Subqueries in the ON of an inner join are conditions on its rows. An outer join keeps rows that
+//! meet no condition, so its subqueries become columns of its sides:
 //!
 //! ```text
 //! a LEFT JOIN b ON a.k = b.k AND EXISTS (SELECT … a.x …)              a is joined with the found values of a.x
@@ -88,8 +88,12 @@ impl Rewriter {
             .build()
     }
 
-    /// A condition over all pairs of values of both sides, as a column of the side that may lack; and what the other side is joined
-    /// with it by.
+    /// Joins the side that may lack rows with all pairs of values of both sides and the result of a
+    /// condition. Returns the conditions that join the other side with it.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error for a FULL JOIN.
     fn pairs(
         &mut self,
         condition: Expr,
@@ -111,7 +115,7 @@ impl Rewriter {
         let number = self.next();
         let of_lacking = Domain::of_columns(asked, &lacking.rows, number)?;
         let alias = format!("__pairs_{number}");
-        // Under their own names, so that the condition finds them.
+        // The columns keep their own names, so that the condition finds them.
         let rows = LogicalPlanBuilder::from(of_kept.plan()?)
             .cross_join(of_lacking.plan()?)?
             .project(
@@ -156,7 +160,11 @@ impl Rewriter {
     }
 }
 
-/// The columns that a condition reads, itself or in its subqueries.
+/// Returns the columns that a condition reads, itself or in its subqueries.
+///
+/// # Errors
+///
+/// Returns an error if the condition cannot be walked.
 pub fn columns_of_expr(condition: &Expr) -> Result<Vec<Column>> {
     let mut columns: Vec<Column> = condition.column_refs().into_iter().cloned().collect();
     condition.apply(|expr| {

@@ -1,14 +1,15 @@
-//! A scalar subquery without a row is NULL, also where its column never is.
+//! A scalar subquery without a row is NULL, even if its column never is.
 //!
-//! The engine takes a scalar subquery for as nullable as its column (`ExprSchemable::nullable` of `datafusion-expr`, 55.2), and leaves
-//! out what asks for NULL:
+//! To the engine, a scalar subquery is as nullable as its column (`ExprSchemable::nullable` of
+//! `datafusion-expr`, 55.2), and tests for NULL are removed:
 //!
 //! ```text
-//! SELECT s.m IS NULL FROM (SELECT (SELECT 1 WHERE t.k > 5) AS m FROM t) s        was false for all rows
+//! SELECT s.m IS NULL FROM (SELECT (SELECT 1 WHERE t.k > 5) AS m FROM t) s      false for all rows
 //! ```
 //!
-//! So the value of such a subquery becomes that of an aggregate, which may be NULL. An analyzer rule, before nullability is asked for.
-//! Delete it when the engine has scalar subqueries nullable.
+//! The value of such a subquery is therefore made the result of an aggregate, which may be NULL.
+//! This is an analyzer rule that runs before nullability is used. Delete it when scalar subqueries
+//! are nullable in the engine.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -25,7 +26,7 @@ use super::single_value::single_value;
 use super::with_plan;
 use crate::expressions;
 
-/// The rule.
+/// The analyzer rule.
 #[derive(Debug)]
 pub struct OptionalValues;
 
@@ -39,7 +40,7 @@ impl AnalyzerRule for OptionalValues {
         let plan = plan.transform_up_with_subqueries(|node| {
             let node =
                 node.map_expressions(|expr| expr.transform_up(|expr| optional(expr, &found)))?;
-            // What is above knows of it too.
+            // The nodes above become nullable too.
             node.map_data(LogicalPlan::recompute_schema)
         })?;
         if !found.get() {
@@ -78,7 +79,7 @@ fn optional(expr: Expr, found: &Cell<bool>) -> Result<Transformed<Expr>> {
     }
 }
 
-/// Whether a subquery may have no row, while its column is never NULL.
+/// Returns whether a subquery may have no row, while its column is never NULL.
 fn may_lack(subquery: &Subquery) -> bool {
     let plan = subquery.subquery.as_ref();
     plan.schema().fields().len() == 1 && !plan.schema().field(0).is_nullable() && !has_a_row(plan)
@@ -95,7 +96,7 @@ fn has_a_row(plan: &LogicalPlan) -> bool {
     }
 }
 
-/// An outer column as one that may be NULL, for what it is of may be such a subquery.
+/// Makes an outer column nullable, because it may be the value of such a subquery.
 fn nullable(expr: Expr) -> Result<Transformed<Expr>> {
     Ok(match expr {
         Expr::OuterReferenceColumn(field, column) if !field.is_nullable() => {

@@ -1,4 +1,4 @@
-//! Where subqueries stand: each kind of node whose expressions may have them.
+//! The places of subqueries: each kind of node whose expressions may have them.
 
 use std::sync::Arc;
 
@@ -12,18 +12,23 @@ use datafusion::logical_expr::{
 
 use super::{Rewriter, Target, columns_of, engine, lateral, on, refused, subquery_of};
 
+/// A place of an expression, by the subqueries that the engine supports there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
-    /// The engine knows EXISTS and IN here, and scalar subqueries.
+    /// EXISTS, IN and scalar subqueries.
     Condition,
-    /// The engine knows scalar subqueries here.
+    /// Scalar subqueries.
     List,
-    /// The engine knows none but uncorrelated scalar ones.
+    /// Only uncorrelated scalar subqueries.
     Elsewhere,
 }
 
 impl Place {
-    /// Whether the engine does not join this subquery with these rows.
+    /// Returns whether an expression is a subquery that the engine does not join with these rows.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the plan cannot be walked.
     pub fn replaces(self, expr: &Expr, rows: &DFSchema) -> Result<bool> {
         Ok(match expr {
             Expr::ScalarSubquery(subquery) => {
@@ -41,12 +46,20 @@ impl Place {
         })
     }
 
-    /// Whether the engine joins the subquery of IN with these rows.
+    /// Returns whether the engine joins the subquery of IN with these rows.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the plan cannot be walked.
     pub fn knows(self, within: &InSubquery, rows: &DFSchema) -> Result<bool> {
         Ok(self == Self::Condition && engine::joins(&within.subquery.subquery, rows)?)
     }
 
-    /// Whether an expression has such a subquery.
+    /// Returns whether an expression has a subquery that the engine does not join with these rows.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the expression cannot be walked.
     pub fn wants(self, expr: &Expr, rows: &DFSchema) -> Result<bool> {
         expr.exists(|expr| self.replaces(expr, rows))
     }
@@ -122,7 +135,11 @@ impl Rewriter {
             .build()
     }
 
-    /// Conditions without subqueries come first: fewer rows have fewer values.
+    /// Applies the conditions without subqueries first, because fewer rows have fewer values.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if a subquery is not supported.
     pub(super) fn filter(&mut self, filter: Filter) -> Result<LogicalPlan> {
         let schema = Arc::clone(filter.input.schema());
         let (later, first): (Vec<Expr>, Vec<Expr>) = split_conjunction_owned(filter.predicate)
@@ -205,7 +222,7 @@ impl Rewriter {
     }
 }
 
-/// A SELECT list with columns more that are read above, as by a subquery in ORDER BY.
+/// Adds the columns to a SELECT list that are read above it, for example by a subquery in ORDER BY.
 fn with_columns(plan: LogicalPlan, read: &[Column]) -> Result<LogicalPlan> {
     let LogicalPlan::Projection(list) = plan else {
         return Ok(plan);
@@ -235,7 +252,7 @@ fn wants_key(sort: &Sort) -> Result<bool> {
     Ok(false)
 }
 
-/// Whether the engine does not know an expression in ON.
+/// Returns whether an expression in ON must be replaced.
 fn is_placed(expr: &Expr) -> bool {
     match expr {
         Expr::ScalarSubquery(subquery) => !subquery.outer_ref_columns.is_empty(),

@@ -10,11 +10,14 @@ use datafusion::logical_expr::{
 use super::bind::{Binder, Bound, bind, own_columns, refs};
 use super::refused;
 
-/// The join, of which one side or both are bound.
+/// Binds one side of a join, or both.
 ///
-/// A side without outer columns needs no domain, unless its rows without a partner count: then they do for each value.
+/// A side without outer columns needs no domain, unless its rows without a partner are in the
+/// result: then they are there for each value.
 ///
-/// Errors: a join by NOT IN, or one that marks the rows of its right side.
+/// # Errors
+///
+/// Returns an error for a join by NOT IN, and for a mark join.
 pub fn bind_join(binder: &mut Binder<'_>, join: Join) -> Result<Bound> {
     if join.null_aware {
         return refused("NOT IN within a correlated subquery is not supported here");
@@ -53,7 +56,8 @@ pub fn bind_join(binder: &mut Binder<'_>, join: Join) -> Result<Bound> {
     if let Some(filter) = join.filter {
         conditions.push(binder.unnamed(filter, known)?);
     }
-    // One notion of equality is the join's; the domain's keys are added as conditions, which the engine makes keys of.
+    // A join has one kind of equality for its keys. The domain's keys are therefore added as
+    // conditions, which the engine makes keys.
     if bind_left && bind_right {
         let pairs = refs(&left_keys).zip(refs(&right_keys));
         conditions.extend(
@@ -65,7 +69,7 @@ pub fn bind_join(binder: &mut Binder<'_>, join: Join) -> Result<Bound> {
         (true, JoinType::Inner) => builder.cross_join(right.plan)?,
         _ => builder.join_on(right.plan, join.join_type, conditions)?,
     };
-    // The domain's columns once, of the side that has them in all rows.
+    // The domain's columns once, from the side that has them in all rows.
     let names: Vec<String> = left_keys
         .iter()
         .chain(&right_keys)
@@ -95,7 +99,7 @@ pub fn bind_join(binder: &mut Binder<'_>, join: Join) -> Result<Bound> {
     })
 }
 
-/// A side, with the domain's columns under names that the other side does not have.
+/// Binds a side if `is_bound`. The domain's columns get names that the other side does not have.
 fn side(binder: &mut Binder<'_>, plan: Arc<LogicalPlan>, is_bound: bool) -> Result<Bound> {
     let plan = Arc::unwrap_or_clone(plan);
     if !is_bound {

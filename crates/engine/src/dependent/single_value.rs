@@ -1,4 +1,4 @@
-//! The value of a scalar subquery: one row's, NULL for none, an error for more.
+//! The value of a scalar subquery: that of its one row, NULL for no row, an error for several.
 
 use std::sync::{Arc, LazyLock};
 
@@ -18,11 +18,12 @@ static FUNCTION: LazyLock<Arc<AggregateUDF>> = LazyLock::new(|| {
     }))
 });
 
+/// Returns the aggregate that is the value of its only row.
 pub fn single_value(expr: Expr) -> Expr {
     FUNCTION.call(vec![expr])
 }
 
-/// The argument of [`single_value`].
+/// Returns the argument of [`single_value`]; `None` for other expressions.
 pub fn argument(expr: &Expr) -> Option<&Expr> {
     match expr {
         Expr::AggregateFunction(call) if call.func.inner().is::<SingleValue>() => {

@@ -19,7 +19,7 @@ fn context() -> SessionContext {
 const TABLES: &str = "WITH t AS (SELECT * FROM (VALUES (1, 1), (2, NULL), (2, 5)) z(k, a)),
     u AS (SELECT * FROM (VALUES (1, 10), (1, 20), (2, 30), (NULL, 40)) z(k, x))";
 
-/// The rows as texts, sorted.
+/// Returns the rows as texts, sorted.
 async fn rows(sql: &str) -> Result<Vec<String>> {
     let context = context();
     let batches = context
@@ -38,7 +38,7 @@ async fn rows(sql: &str) -> Result<Vec<String>> {
     Ok(rows)
 }
 
-/// The plan once it is analysed.
+/// Returns the analyzed plan.
 async fn plan(sql: &str) -> Result<String> {
     let context = context();
     let plan = context
@@ -101,7 +101,7 @@ async fn equated_columns_need_no_domain_and_others_one_of_what_they_are_read_fro
         "SELECT t.k, z.x FROM t, LATERAL (SELECT x FROM u WHERE u.k = t.k ORDER BY x LIMIT 1) z";
     let equated = plan_of(equated).await;
     assert!(!equated.contains("__domain_1_1"), "{equated}");
-    // More values do no harm, fewer would.
+    // A domain may have more values, but not fewer.
     let limited =
         "SELECT k, (SELECT count(*) FROM u WHERE u.k < s.k) FROM (SELECT * FROM t LIMIT 2) s";
     let limited = plan_of(limited).await;
@@ -123,7 +123,7 @@ async fn values_that_may_differ_are_refused() {
             error.contains("from one reading to the next"),
             "{read}: {error}"
         );
-        // Beside those that are read, they do no harm.
+        // Columns that a subquery does not read may differ.
         let beside = format!(
             "SELECT (SELECT count(*) FROM u WHERE u.x > s.k) FROM {from} WHERE r IS NOT NULL OR k > 0"
         );

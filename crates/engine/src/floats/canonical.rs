@@ -1,19 +1,22 @@
 //! One NaN and one zero, where the engine distinguishes several.
 //!
-//! The engine orders floating-point numbers by their bits (IEEE's total order), and treats -0 as 0 in comparisons, joins and groups
-//! alone. A NaN whose sign bit is set, as processors make it of `inf - inf` and negation of any, is then the least number and not
-//! equal to another; and 0 and -0 are two partitions of a window and two values to CASE, `nullif`, a long IN list and an aggregate
-//! of distinct values.
+//! The engine orders floating-point numbers by their bits (IEEE's total order), and treats -0 as 0
+//! only in comparisons, joins and groups. A NaN whose sign bit is set, which processors return for
+//! `inf - inf` and negation makes of any NaN, is then the least number and not equal to another
+//! NaN; and 0 and -0 are two partitions of a window and two values to CASE, `nullif`, a long IN
+//! list and an aggregate of distinct values.
 //!
-//! An analyzer rule, after types are settled: [`Canonical`] goes around what makes such a NaN, and around what is compared by bits.
+//! An analyzer rule that runs after type coercion puts [`Canonical`] around expressions that make
+//! such a NaN, and around values that are compared by their bits.
 //!
 //! ```text
-//! a * b - c              canonical(a * b - c)                   NaN only; the -0 of a result is shown
+//! a * b - c              canonical(a * b - c)                   NaN only; a result keeps its -0
 //! PARTITION BY x         PARTITION BY canonical(x)
 //! CASE x WHEN 0 THEN …   CASE canonical(x) WHEN canonical(0) …
 //! ```
 //!
-//! Delete this when the engine compares numbers in one way everywhere (apache/datafusion, total order of floats, 55.2).
+//! Delete this when the engine compares numbers in one way everywhere (apache/datafusion, total
+//! order of floats, 55.2).
 
 use std::sync::Arc;
 
@@ -33,7 +36,7 @@ use datafusion::optimizer::AnalyzerRule;
 
 use super::super::expressions;
 
-/// Puts [`Canonical`] where it is needed.
+/// Puts [`Canonical`] around the expressions that need it.
 #[derive(Debug)]
 pub struct CanonicalFloats;
 
@@ -60,7 +63,7 @@ fn concerns(expr: &Expr) -> bool {
     }
 }
 
-/// Whether a function compares by bits.
+/// Returns whether a function compares by bits.
 fn compares(function: &str) -> bool {
     matches!(
         function,
@@ -76,12 +79,12 @@ fn compares(function: &str) -> bool {
 fn rewritten(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
     match expr {
         Expr::BinaryExpr(BinaryExpr { left, op, right }) if expressions::is_arithmetic(op) => {
-            // The left one may be a long chain, whose type takes a walk.
+            // The left operand may be a long chain, and to get its type takes a walk.
             let float = is_float(&right, schema) && is_float(&left, schema);
             if !float {
                 return Transformed::no(Expr::BinaryExpr(BinaryExpr { left, op, right }));
             }
-            // The outermost of a chain is enough: no sign of a NaN changes what comes of it.
+            // The outermost call of a chain is enough: the sign of a NaN changes no later result.
             let (left, right) = (Box::new(bare(*left)), Box::new(bare(*right)));
             let result = Expr::BinaryExpr(BinaryExpr { left, op, right });
             Transformed::yes(canonical(result, false))
@@ -104,7 +107,7 @@ fn rewritten(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
             let float = call.params.args.iter().any(|arg| is_float(arg, schema));
             let args = call.params.args.iter_mut();
             args.for_each(|arg| compared(arg, schema));
-            // What is ordered by has to be the argument still.
+            // The order must still be by the argument.
             let orders = call.params.order_by.iter_mut();
             orders.for_each(|order| compared(&mut order.expr, schema));
             Transformed::new_transformed(Expr::AggregateFunction(call), float)
@@ -129,7 +132,8 @@ fn rewritten(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
             mut list,
             negated,
         }) => {
-            // Otherwise nothing but the expression could prune by statistics.
+            // Only a bare expression can prune by statistics, so it stays bare if no item may be
+            // zero.
             let zero = is_float(&expr, schema) && list.iter().any(may_be_zero);
             if zero {
                 compared(&mut expr, schema);
@@ -147,7 +151,7 @@ fn rewritten(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
     }
 }
 
-/// The numbers with one NaN and one zero, or what is no such number as it is.
+/// Returns the numbers with one NaN and one zero. Other values are returned unchanged.
 ///
 /// # Errors
 ///
@@ -157,14 +161,14 @@ pub(crate) fn one_zero(numbers: &ArrayRef) -> Result<ArrayRef> {
 }
 
 fn is_float(expr: &Expr, schema: &dyn ExprSchema) -> bool {
-    // Asking for the type of what is inside would walk the whole chain again.
+    // `get_type` would walk the whole chain again.
     as_canonical(expr).is_some()
         || expr
             .get_type(schema)
             .is_ok_and(|kind| kind.is_floating() || are_lists(&kind))
 }
 
-/// Whether values are arrays of floating-point numbers, or of such arrays.
+/// Returns whether values are arrays of floating-point numbers, at any depth.
 pub(crate) fn are_lists(data_type: &DataType) -> bool {
     match data_type {
         DataType::List(item) => item.data_type().is_floating() || are_lists(item.data_type()),
@@ -196,7 +200,7 @@ fn as_canonical(expr: &Expr) -> Option<&Canonical> {
     }
 }
 
-/// The expression without [`Canonical`] around it.
+/// Returns the expression without [`Canonical`] around it.
 fn bare(expr: Expr) -> Expr {
     match expr {
         Expr::ScalarFunction(ScalarFunction { func, mut args })
@@ -208,7 +212,7 @@ fn bare(expr: Expr) -> Expr {
     }
 }
 
-/// Makes of a float what is compared by its bits.
+/// Puts [`Canonical`], with one zero, around a float that is compared by its bits.
 fn compared(expr: &mut Expr, schema: &DFSchema) {
     if is_float(expr, schema) {
         let inner = std::mem::take(expr);
@@ -220,7 +224,7 @@ fn canonical(expr: Expr, zeros: bool) -> Expr {
     expressions::call(Canonical::new(zeros), vec![expr])
 }
 
-/// A floating-point number with the one NaN, and if asked the one zero.
+/// A floating-point number with the one NaN, and if `zeros` with the one zero.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub(super) struct Canonical {
     zeros: bool,
@@ -255,7 +259,7 @@ impl Canonical {
                         value => value,
                     }),
             ),
-            // f32 holds every one of these.
+            // f32 holds every value of f16.
             DataType::Float16 => cast(
                 &self.array(&cast(array, &DataType::Float32)?)?,
                 &DataType::Float16,
@@ -279,7 +283,7 @@ impl ScalarUDFImpl for Canonical {
         "canonical"
     }
 
-    /// That of what is inside: columns keep their names.
+    /// Returns the name of the argument, so that columns keep their names.
     fn schema_name(&self, args: &[Expr]) -> Result<String> {
         let name = args.first().map(|inner| inner.schema_name().to_string());
         Ok(name.unwrap_or_default())

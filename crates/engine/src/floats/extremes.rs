@@ -1,8 +1,8 @@
-//! `min` and `max` of groups of floating-point numbers; those of arrays are in `engine/arrays/extremes.rs`.
+//! `min` and `max` of groups of floating-point numbers. `arrays/extremes.rs` has those of arrays.
 //!
-//! The engine's begin with the largest and the smallest finite number, so that the maximum of a group of infinities is finite, and
-//! let whatever comes after a NaN take its place (`datafusion-functions-aggregate`, `min_max.rs`, 55.2). Delete this when they
-//! agree with `min` and `max` of all rows.
+//! The engine's begin with the largest and the smallest finite number, so that they are finite for
+//! a group of infinities, and replace a NaN by any later value (`datafusion-functions-aggregate`,
+//! `min_max.rs`, 55.2). Delete this when they agree with `min` and `max` of all rows.
 
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -31,6 +31,11 @@ use super::order;
 use crate::aggregates::as_the_inner;
 use crate::arrays::{ArrayExtreme, MovingArrayExtreme, is_array};
 
+/// Registers `min` and `max` in place of the engine's.
+///
+/// # Errors
+///
+/// Returns an error if the session cannot register a function.
 pub fn register(state: &mut SessionState) -> Result<()> {
     for (name, wanted) in [("min", Ordering::Less), ("max", Ordering::Greater)] {
         if let Some(inner) = state.aggregate_functions().get(name).cloned() {
@@ -41,11 +46,12 @@ pub fn register(state: &mut SessionState) -> Result<()> {
     Ok(())
 }
 
-/// `min` or `max`: the engine's but for arrays and for groups of floating-point numbers.
+/// `min` or `max`, which is the engine's except for arrays and for groups of floating-point
+/// numbers.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Extreme {
     inner: Arc<AggregateUDF>,
-    /// What a value is to the one that it takes the place of.
+    /// How a value must compare with the current one to replace it.
     wanted: Ordering,
 }
 
@@ -83,7 +89,7 @@ impl AggregateUDFImpl for Extreme {
     }
 }
 
-/// A type of floating-point numbers.
+/// A floating-point type.
 pub(super) trait Float: ArrowPrimitiveType + Send + Sync {
     fn widened(value: Self::Native) -> f64;
 }
@@ -108,7 +114,7 @@ impl Float for Float16Type {
 
 struct Grouped<T: Float> {
     wanted: Ordering,
-    /// `None`: no value so far.
+    /// The extreme of each group; `None` if it has no value so far.
     values: Vec<Option<T::Native>>,
     nulls: NullState,
 }

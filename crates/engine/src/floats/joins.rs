@@ -1,8 +1,9 @@
-//! Keys of hash joins that are floating-point numbers, with one zero.
+//! Floating-point keys of hash joins, with one zero.
 //!
-//! A hash join has -0 and 0 as one key. The filter that it makes of the smaller side's keys for the larger side's scan,
-//! `x IN (0)`, is decided by bits, and loses the rows with the other zero (apache/datafusion, dynamic filters, 55.2). A physical
-//! rule, before filters are pushed, puts [`Canonical`] around such keys; the filter then speaks of what the rule made.
+//! A hash join treats -0 and 0 as one key. The filter that it makes of the smaller side's keys for
+//! the scan of the larger side, `x IN (0)`, compares bits and loses the rows with the other zero
+//! (apache/datafusion, dynamic filters, 55.2). A physical rule that runs before filters are pushed
+//! puts [`Canonical`] around such keys, and the filter then contains the canonical keys.
 //!
 //! Delete this when the engine's lists of floating-point numbers are compared as its `=` compares.
 

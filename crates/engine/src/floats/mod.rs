@@ -1,11 +1,14 @@
-//! Floating-point numbers as PostgreSQL has them: NaN is equal to itself and greater than every other number, -0 is 0.
+//! Floating-point numbers as in PostgreSQL: NaN is equal to itself and greater than every other
+//! number, and -0 is 0.
 //!
 //! The engine does this in comparisons, joins and groups, but not everywhere. This module replaces
 //! what differs:
 //!
-//! - [`extremes`]: `min` and `max` of groups, which begin at the largest finite number and forget NaN;
+//! - [`extremes`]: `min` and `max` of groups, which begin at the largest finite number and lose
+//!   NaN;
 //! - [`places`]: `round` and `trunc` to more or fewer places than a number has;
-//! - [`canonical`]: NaNs with a sign, and -0 in windows, CASE, `nullif`, IN lists and functions over arrays;
+//! - [`canonical`]: NaNs with a sign, and -0 in windows, CASE, `nullif`, IN lists and functions
+//!   over arrays;
 //! - [`joins`]: -0 in the filters that joins make of their keys.
 
 mod canonical;
@@ -22,12 +25,16 @@ use datafusion::execution::SessionState;
 pub use joins::CanonicalJoinKeys;
 
 /// Registers these functions in place of the engine's.
+///
+/// # Errors
+///
+/// Returns an error if the session cannot register a function.
 pub fn register(state: &mut SessionState) -> Result<()> {
     extremes::register(state)?;
     places::register(state)
 }
 
-/// Orders NaN last, whatever its sign.
+/// Compares two numbers, with NaN last whatever its sign.
 fn order(left: f64, right: f64) -> Ordering {
     match (left.is_nan(), right.is_nan()) {
         (true, true) => Ordering::Equal,

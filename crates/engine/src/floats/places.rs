@@ -1,7 +1,8 @@
-//! `round(x, n)` and `trunc(x, n)` of floating-point numbers for any n: the engine multiplies by 10^n and divides again, which is
-//! NaN where either is infinite (apache/datafusion, `round.rs` and `trunc.rs`, 55.2).
+//! `round(x, n)` and `trunc(x, n)` of floating-point numbers for any n. The engine multiplies by
+//! 10^n and divides again, which is NaN if either is infinite (apache/datafusion, `round.rs` and
+//! `trunc.rs`, 55.2).
 //!
-//! Delete this when `SELECT round(42.5, 1000)` is 42.5 without it.
+//! Delete this when the engine's own `round(42.5, 1000)` is 42.5.
 
 use std::sync::Arc;
 
@@ -28,7 +29,7 @@ pub(super) fn register(state: &mut SessionState) -> Result<()> {
     Ok(())
 }
 
-/// The engine's function, whose results are finite where its arguments are.
+/// The engine's function, with results that are finite if its arguments are.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Places {
     inner: Arc<ScalarUDF>,
@@ -99,7 +100,8 @@ impl ScalarUDFImpl for Places {
     }
 }
 
-/// With more places than a number has it stays as it is; with none that reach it, it is 0.
+/// Replaces results that are not finite: by the number itself for more places than it has, and by 0
+/// for negative places beyond its digits.
 fn mended<T: Float>(
     values: &ArrayRef,
     places: &PrimitiveArray<Int64Type>,

@@ -51,7 +51,7 @@ async fn extremes_of_groups_know_infinity_and_nan() {
         ],
         "{shown}"
     );
-    // In whatever order they come.
+    // In any order.
     for order in ["i", "i DESC"] {
         let shown = run(&format!(
             "SELECT max(x), min(x) FROM (SELECT * FROM {VALUES} WHERE g = 1 ORDER BY {order}) GROUP BY g"

@@ -1,5 +1,6 @@
-//! `regr_r2` of values of y that are all equal is 1, as in SQL's standard and PostgreSQL; the engine's is NULL (`regr.rs` of
-//! `datafusion-functions-aggregate`, 55.2). Delete this when it is 1 there.
+//! `regr_r2` is 1 if all values of y are equal, as in the SQL standard and PostgreSQL. The engine
+//! returns NULL (`regr.rs` of `datafusion-functions-aggregate`, 55.2). Delete this when it returns
+//! 1.
 
 use std::sync::Arc;
 
@@ -42,7 +43,7 @@ impl AggregateUDFImpl for Determination {
     }
 }
 
-/// The engine's accumulator, which knows that y was level.
+/// The engine's accumulator, which also recognizes that all values of y are equal.
 #[derive(Debug)]
 struct Level {
     inner: Box<dyn Accumulator>,
@@ -66,7 +67,7 @@ impl Accumulator for Level {
         if !value.is_null() {
             return Ok(value);
         }
-        // count, mean of x, mean of y, squares of x, squares of y, products
+        // The state: count, mean of x, mean of y, squares of x, squares of y, products.
         let state = self.inner.state()?;
         let float = |index: usize| match state.get(index) {
             Some(ScalarValue::Float64(value)) => *value,

@@ -1,5 +1,6 @@
-//! `bit_xor` over a frame that its last value has left is NULL; the engine's is 0 (`bit_and_or_xor.rs` of
-//! `datafusion-functions-aggregate`, 55.2). Delete this when it is NULL there.
+//! `bit_xor` is NULL over a frame that its last value has left. The engine returns 0
+//! (`bit_and_or_xor.rs` of `datafusion-functions-aggregate`, 55.2). Delete this when it returns
+//! NULL.
 
 use std::sync::Arc;
 
@@ -56,7 +57,7 @@ impl AggregateUDFImpl for Xor {
     }
 }
 
-/// The engine's accumulator, and how many values it has.
+/// The engine's accumulator, and the number of its values.
 #[derive(Debug)]
 struct Counted {
     inner: Box<dyn Accumulator>,

@@ -1,11 +1,14 @@
 //! Aggregate functions over moving frames.
 //!
-//! The engine subtracts what leaves a frame. What is subtracted from floating-point numbers takes digits of the others with it, an
-//! infinity or a NaN stays for ever, and of numbers that are all equal a little is left that is not nothing (`retract_batch` in
-//! `sum.rs`, `average.rs`, `variance.rs`, `covariance.rs`, `correlation.rs` and `regr.rs` of `datafusion-functions-aggregate`,
-//! 55.2). Here nothing is subtracted: [`stacks`] put a frame together from its parts. Delete this when the engine does so.
+//! The engine subtracts the values that leave a frame. Subtraction of floating-point numbers loses
+//! digits of the other numbers, an infinity or a NaN stays forever, and numbers that are all equal
+//! leave a small remainder instead of 0 (`retract_batch` in `sum.rs`, `average.rs`, `variance.rs`,
+//! `covariance.rs`, `correlation.rs` and `regr.rs` of `datafusion-functions-aggregate`, 55.2). This
+//! module subtracts nothing: [`stacks`] combines a frame from its parts. Delete this when the
+//! engine does so.
 //!
-//! [`emptied`] are functions that do not see that nothing is left; [`determination`] is one that is NULL where it is 1.
+//! [`emptied`] replaces a function that does not recognize an empty frame; [`determination`]
+//! replaces one that is NULL where its result is 1.
 
 mod determination;
 mod emptied;
@@ -72,7 +75,7 @@ pub fn register(state: &mut SessionState) -> Result<()> {
     Ok(())
 }
 
-/// What is made of a frame: of its numbers, or of its pairs (y, x).
+/// The aggregate of a frame's numbers, or of its pairs (y, x).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Kind {
     Sum,
@@ -92,7 +95,7 @@ enum Kind {
     Products,
 }
 
-/// By how many to divide, if there are as many.
+/// Returns the number to divide by; `None` if there are too few values.
 fn degrees(count: f64, population: bool) -> Option<f64> {
     let degrees = count - if population { 0.0 } else { 1.0 };
     (degrees > 0.0).then_some(degrees)
@@ -106,7 +109,7 @@ impl Kind {
         )
     }
 
-    /// Of numbers. `None`: SQL's NULL.
+    /// Returns the aggregate of numbers; `None` for SQL's NULL.
     fn of_numbers(self, of: &Moments) -> Option<f64> {
         let variance = |population| Some(of.squares / degrees(of.count, population)?);
         match self {
@@ -118,7 +121,7 @@ impl Kind {
         }
     }
 
-    /// Of pairs, as in PostgreSQL. `None`: SQL's NULL.
+    /// Returns the aggregate of pairs, as in PostgreSQL; `None` for SQL's NULL.
     fn of_all_pairs(self, of: &Pairs) -> Option<f64> {
         let (x, y) = (&of.x, &of.y);
         let any = of.count() > 0.0;
@@ -143,7 +146,7 @@ impl Kind {
     }
 }
 
-/// The engine's function but for moving frames.
+/// The engine's function, except for moving frames.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Sliding {
     inner: Arc<AggregateUDF>,
@@ -197,21 +200,21 @@ fn floats(columns: &[ArrayRef], index: usize) -> Result<impl Iterator<Item = Opt
     Ok(column.iter())
 }
 
-/// Over the numbers of a frame, NULLs left out.
+/// An aggregate of the numbers of a frame, without NULLs.
 #[derive(Debug)]
 struct Numbers {
     kind: Kind,
     frame: Queue<Moments>,
 }
 
-/// Over the pairs of a frame, those with a NULL left out.
+/// An aggregate of the pairs of a frame, without those that have a NULL.
 #[derive(Debug)]
 struct AllPairs {
     kind: Kind,
     frame: Queue<Pairs>,
 }
 
-/// What is alike in accumulators of frames, whose parts never come from elsewhere.
+/// Methods that all accumulators of frames share. Their states are never merged.
 macro_rules! of_one_frame {
     () => {
         fn supports_retract_batch(&self) -> bool {

@@ -1,21 +1,22 @@
-//! Sums of numbers and of pairs of numbers, and of their squares and products, that are put together from parts.
+//! Sums of numbers and of pairs of numbers, and of their squares and products, which can be
+//! combined from parts.
 //!
-//! Squares are of distances from the mean: Chan, Golub and LeVeque, "Updating Formulae and a Pairwise Algorithm for Computing
-//! Sample Variances", 1979.
+//! Squares are those of distances from the mean: Chan, Golub and LeVeque, "Updating Formulae and a
+//! Pairwise Algorithm for Computing Sample Variances", 1979.
 
 use super::stacks::Merge;
 
-/// Of numbers.
+/// The sums of numbers.
 #[derive(Debug, Clone, Copy)]
 pub struct Moments {
     pub count: f64,
     pub sum: f64,
     pub mean: f64,
-    /// Of the squares of distances from the mean.
+    /// The sum of the squares of distances from the mean.
     pub squares: f64,
 }
 
-/// Nothing, but NaN of what is infinite or no number.
+/// Returns 0, or NaN for an infinity or NaN.
 fn distance_from_itself(value: f64) -> f64 {
     if value.is_finite() { 0.0 } else { f64::NAN }
 }
@@ -59,12 +60,12 @@ impl Merge for Moments {
     }
 }
 
-/// Of pairs.
+/// The sums of pairs.
 #[derive(Debug, Clone, Copy)]
 pub struct Pairs {
     pub x: Moments,
     pub y: Moments,
-    /// Of the products of both distances from the means.
+    /// The sum of the products of both distances from the means.
     pub products: f64,
 }
 

@@ -1,19 +1,20 @@
 //! A queue that returns the total of its items without subtraction.
 
-/// What two parts of a frame make together.
+/// A part of a frame, which can be merged with another part.
 pub trait Merge: Copy {
-    /// Of no items.
+    /// The part without items.
     const NOTHING: Self;
 
-    /// That of this part and a later one.
+    /// Returns the part that consists of this part and a later one.
     fn merge(&self, later: &Self) -> Self;
 }
 
-/// First in, first out. The items that came last are kept as they came; of the older ones each knows the total of itself and
-/// those that came after it. An item is moved once, so that the total costs the same however many there are.
+/// A first-in, first-out queue. New items are kept as they are; each older item is stored as the
+/// total of itself and the older items that came after it. An item is moved once, so that the cost
+/// of a total does not depend on the number of items.
 #[derive(Debug)]
 pub struct Queue<T> {
-    /// Totals, that of the oldest item last.
+    /// Totals; the oldest item's is last.
     older: Vec<T>,
     newer: Vec<T>,
     of_newer: T,
@@ -53,7 +54,7 @@ impl<T: Merge> Queue<T> {
         }
     }
 
-    /// Bytes of memory.
+    /// Returns the bytes of memory.
     pub fn size(&self) -> usize {
         (self.older.capacity() + self.newer.capacity()) * size_of::<T>()
     }
@@ -67,7 +68,7 @@ mod tests {
         const NOTHING: Self = 0;
 
         fn merge(&self, later: &Self) -> Self {
-            // Not the same the other way round.
+            // The order of merges matters.
             if *later == 0 {
                 *self
             } else {

@@ -4,7 +4,7 @@ use arrow::util::display::array_value_to_string;
 use datafusion::execution::SessionStateBuilder;
 use datafusion::prelude::SessionContext;
 
-/// The rows of a query, a line each.
+/// Returns the rows of a query, one per line.
 async fn rows(sql: &str) -> Vec<String> {
     let mut state = SessionStateBuilder::new().with_default_features().build();
     super::register(&mut state).unwrap();
@@ -44,7 +44,7 @@ async fn what_leaves_a_frame_leaves_nothing_behind() {
     }
 }
 
-/// As PostgreSQL 15 has them, of the same rows without a window.
+/// The results of PostgreSQL 15 for the same rows without a window.
 #[tokio::test]
 async fn pairs_are_compared_as_if_no_others_had_been_there() {
     let rows = rows(
@@ -57,10 +57,10 @@ async fn pairs_are_compared_as_if_no_others_had_been_there() {
     assert_eq!(
         rows[2..],
         [
-            // One x.
+            // The frame has one x.
             "NULL 0.0 NULL NULL NULL 2 0.5 0.0 0.0",
             "1.0 1.0 2.0 -0.75 1.0 2 1.0 0.5 1.0",
-            // One y.
+            // The frame has one y.
             "NULL 0.0 0.0 2.25 1.0 2 2.0 0.5 0.0",
             "NULL NULL NULL NULL NULL 1 2.5 0.0 0.0",
             "NULL NULL NULL NULL NULL 0 NULL NULL NULL",

@@ -82,7 +82,7 @@ impl Gathered {
     }
 }
 
-/// Whether the call has DISTINCT, and whether it has ORDER BY.
+/// Returns whether the call has DISTINCT, and whether it has ORDER BY.
 fn kind(args: &AccumulatorArgs<'_>) -> (bool, bool) {
     (args.is_distinct, !args.order_bys.is_empty())
 }

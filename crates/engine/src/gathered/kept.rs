@@ -73,8 +73,8 @@ impl Kept {
         })
     }
 
-    /// Until the returned guard is dropped, what this thread produces is charged to `kept`, or to
-    /// no operator if it is `None`.
+    /// Charges what this thread produces to `kept`, or to no operator if it is `None`, until the
+    /// returned guard is dropped.
     pub fn enter(kept: Option<&Arc<Self>>) -> Entered {
         let kept = kept.map(Arc::clone);
         Entered(CURRENT.with_borrow_mut(|current| std::mem::replace(current, kept)))
@@ -109,7 +109,7 @@ impl Kept {
     ///
     /// # Errors
     ///
-    /// Returns an error if the pool has no room for what is left.
+    /// Returns an error if the pool has no memory for the rest.
     pub fn gave(&self, rows: usize) -> Result<()> {
         if self.whole {
             return Ok(());
@@ -141,7 +141,7 @@ fn added(pinned: &mut Pinned, batch: &RecordBatch) -> usize {
 ///
 /// # Errors
 ///
-/// Returns an error if the operator keeps the batch and the pool has no room for it.
+/// Returns an error if the operator keeps the batch and the pool has no memory for it.
 pub fn given(batch: &RecordBatch) -> Result<()> {
     CURRENT.with_borrow(|current| match current {
         Some(kept) => kept.take(batch),
@@ -149,7 +149,7 @@ pub fn given(batch: &RecordBatch) -> Result<()> {
     })
 }
 
-/// Whether a window operator works on this thread.
+/// Returns whether a window operator works on this thread.
 pub(super) fn within_window() -> bool {
     CURRENT.with_borrow(Option::is_some)
 }
@@ -158,7 +158,7 @@ pub(super) fn within_window() -> bool {
 ///
 /// # Errors
 ///
-/// Returns an error if the pool has no room for it.
+/// Returns an error if the pool has no memory for it.
 pub(super) fn made(bytes: usize, rows: usize) -> Result<()> {
     CURRENT.with_borrow(|current| match current {
         // The values, and then the array that collects them.
@@ -173,7 +173,7 @@ pub(super) fn made(bytes: usize, rows: usize) -> Result<()> {
 ///
 /// # Errors
 ///
-/// Returns an error if the pool has no room for it.
+/// Returns an error if the pool has no memory for it.
 pub(super) fn made_for_all(bytes: usize) -> Result<()> {
     CURRENT.with_borrow(|current| {
         let Some(kept) = current else {

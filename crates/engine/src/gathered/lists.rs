@@ -46,7 +46,8 @@ impl Held {
         self.rows = left;
     }
 
-    /// Bytes held, with the list that is built at the end: it has new views, but shares their text.
+    /// Returns the bytes held, with the list that is built at the end: it has new views, but shares
+    /// their text.
     fn bytes(&self, bytes_of_row: usize) -> usize {
         let values = self.values.saturating_mul(2);
         values
@@ -112,7 +113,7 @@ impl Accumulator for Lists {
     }
 }
 
-/// Bytes of the group and row numbers stored beside each value.
+/// Bytes of the group and row numbers stored with each value.
 const PLACE_BYTES: usize = 8;
 
 /// Accumulates by group.

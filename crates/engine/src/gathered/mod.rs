@@ -69,13 +69,13 @@ fn filtered(expr: Expr, _: &DFSchema) -> Transformed<Expr> {
     let Expr::WindowFunction(mut window) = expr else {
         return Transformed::no(expr);
     };
-    let told = match &window.fun {
+    let replacement = match &window.fun {
         WindowFunctionDefinition::AggregateUDF(function) if window.params.filter.is_some() => {
             aggregates::filtered(function)
         }
         _ => None,
     };
-    match told {
+    match replacement {
         Some(function) => {
             window.fun = WindowFunctionDefinition::AggregateUDF(function);
             Transformed::yes(Expr::WindowFunction(window))

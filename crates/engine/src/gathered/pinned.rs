@@ -66,7 +66,7 @@ impl Pinned {
     }
 }
 
-/// The share of `bytes` that `rows` of `of` rows have.
+/// Returns the share of `bytes` that `rows` of `of` rows have.
 pub(super) fn part(bytes: usize, rows: usize, of: usize) -> usize {
     let part = bytes as u128 * rows as u128 / (of as u128).max(1);
     usize::try_from(part).unwrap_or(usize::MAX).min(bytes)

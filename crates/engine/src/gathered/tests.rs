@@ -10,7 +10,7 @@ use lakegate_error::{Code, from_engine};
 use super::*;
 use crate::stop::stoppable;
 
-/// A context with a memory pool of `bytes` bytes.
+/// Returns a context with a memory pool of `bytes` bytes.
 fn context(bytes: usize, ours: bool) -> SessionContext {
     let runtime = RuntimeEnvBuilder::new()
         .with_memory_pool(Arc::new(FairSpillPool::new(bytes)))

@@ -1,4 +1,4 @@
-//! Keeps casts in conditions from being taken for reversible; see [`casts`](lakegate_lake::casts).
+//! Keeps casts in conditions from being treated as reversible; see [`casts`](lakegate_lake::casts).
 
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::common::{DFSchema, DFSchemaRef};
@@ -59,7 +59,7 @@ fn condition(condition: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     })
 }
 
-/// Function calls are opaque already.
+/// Returns whether an argument is not opaque. Function calls are opaque already.
 fn is_clear(argument: &Expr) -> bool {
     !matches!(argument, Expr::ScalarFunction(_) | Expr::Literal(..))
 }

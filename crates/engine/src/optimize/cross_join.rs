@@ -5,8 +5,8 @@
 //! `eliminate_cross_join.rs`, 55.2):
 //!
 //! ```text
-//! a JOIN b ON a.k IS NOT DISTINCT FROM b.k CROSS JOIN c          lost the pair of NULLs
-//! a JOIN b ON a.k = b.k JOIN c ON a.k IS NOT DISTINCT FROM c.k   paired NULLs of a and b
+//! a JOIN b ON a.k IS NOT DISTINCT FROM b.k CROSS JOIN c          loses the pair of NULLs
+//! a JOIN b ON a.k = b.k JOIN c ON a.k IS NOT DISTINCT FROM c.k   pairs NULLs of a and b
 //! ```
 //!
 //! Delete this when each key of DataFusion's joins has its own null equality, or the rule skips
@@ -34,7 +34,7 @@ pub fn guard(
     rule.rewrite(plan, config)
 }
 
-/// Whether an inner join of the plan, or of its subqueries, treats two NULLs as equal.
+/// Returns whether an inner join of the plan, or of its subqueries, treats two NULLs as equal.
 fn nulls_are_equal(plan: &LogicalPlan) -> Result<bool> {
     let mut found = false;
     plan.apply_with_subqueries(|node| {

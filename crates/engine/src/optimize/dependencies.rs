@@ -3,23 +3,23 @@
 //! DataFusion derives from a GROUP BY that its keys determine the other columns, and keeps the
 //! dependency where it no longer holds (`functional_dependencies.rs` of `datafusion-common`, 55.2):
 //!
-//! | above it | wrongly taken for determined |
+//! | above it | wrongly treated as determined |
 //! |---|---|
 //! | another GROUP BY | all keys, if some determine one (`aggregate_functional_dependencies`) |
 //! | ROLLUP, CUBE | keys that a set leaves out |
 //! | `unnest` | its items, by the keys of the row that contains the array |
 //!
-//! Columns taken for determined are dropped from ORDER BY and GROUP BY, or added to GROUP BY.
-//! DISTINCT over unique columns is dropped, and so is a join whose other side has at most one row.
-//! A window over unique columns gets frames of rows:
+//! Columns that are treated as determined are dropped from ORDER BY and GROUP BY, or added to GROUP
+//! BY. DISTINCT over unique columns is dropped, and so is a join whose other side has at most one
+//! row. A window over unique columns gets frames of rows:
 //!
 //! ```text
 //! WITH q AS (SELECT k, unnest(a) AS u
 //!            FROM (SELECT k, array_agg(v) AS a FROM t GROUP BY k) g)
-//! SELECT k, u FROM q ORDER BY k, u                      was sorted by k
-//! SELECT DISTINCT k FROM q                              had k as often as u
-//! SELECT x FROM b LEFT JOIN q ON x = k                  had x once
-//! SELECT sum(u) OVER (ORDER BY k) FROM q                summed row by row
+//! SELECT k, u FROM q ORDER BY k, u                      is sorted by k
+//! SELECT DISTINCT k FROM q                              has k as often as u
+//! SELECT x FROM b LEFT JOIN q ON x = k                  has x once
+//! SELECT sum(u) OVER (ORDER BY k) FROM q                sums row by row
 //! ```
 //!
 //! The SQL planner gets relations without dependencies, whose columns are wrapped in
@@ -146,7 +146,7 @@ fn is_call(call: &ScalarFunction) -> bool {
     call.func.inner().is::<Independent>()
 }
 
-/// Whether DataFusion takes some of the columns for determined by others.
+/// Returns whether DataFusion treats some of the columns as determined by others.
 fn has_dependencies(plan: &LogicalPlan) -> bool {
     !plan.schema().functional_dependencies().is_empty()
 }
@@ -244,7 +244,7 @@ pub fn of_groups(
     Ok(Transformed::yes(optimized.data))
 }
 
-/// Whether DataFusion would drop keys.
+/// Returns whether DataFusion would drop keys.
 fn loses_keys(groups: &Aggregate) -> bool {
     if !has_dependencies(&groups.input) {
         return false;

@@ -1,4 +1,4 @@
-//! Keeps the types of aggregates beside one with DISTINCT.
+//! Keeps the types of aggregates next to one with DISTINCT.
 //!
 //! DataFusion turns `count(DISTINCT a), sum(b)` into a sum of the sums of groups by `a`. For
 //! decimals its type is wider than the one that the plan above was built for

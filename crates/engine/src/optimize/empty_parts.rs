@@ -7,7 +7,7 @@
 //! SELECT a FROM t WHERE false UNION ALL (SELECT b FROM u LIMIT 1)
 //!     "column a does not exist"
 //! SELECT a, b FROM t WHERE false UNION ALL (SELECT b, a FROM u LIMIT 1)
-//!     returned b in the place of a
+//!     returns b in place of a
 //! ```
 //!
 //! Delete this when DataFusion matches them by position.
@@ -44,7 +44,7 @@ pub fn guard(
     }
 }
 
-/// The only input of a union that may have rows, if all others have none.
+/// Returns the only input of a union that may have rows, if all others have none.
 fn only_part(plan: &LogicalPlan) -> Option<&Arc<LogicalPlan>> {
     let LogicalPlan::Union(union) = plan else {
         return None;

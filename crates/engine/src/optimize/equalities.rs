@@ -1,10 +1,10 @@
-//! Keeps equalities from being taken for different ones.
+//! Keeps equalities from being confused with different ones.
 //!
 //! ```text
 //! x JOIN y ON x.b IS NOT DISTINCT FROM y.b WHERE x.a = y.a
-//!     also joined NULLs of a: all keys of a join have the same null equality
+//!     also joins NULLs of a: all keys of a join have the same null equality
 //! WHERE f = 3 AND 3 IN (f)
-//!     was false: `3 = f` was taken for another value of f than `f = 3`
+//!     is false: `3 = f` is treated as another value of f than `f = 3`
 //! ```
 //!
 //! The first is `extract_equijoin_predicate`, which adds keys to a join that already has some. The

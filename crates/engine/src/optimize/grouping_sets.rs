@@ -1,12 +1,12 @@
 //! Keeps grouping sets from inheriting the order of their input.
 //!
-//! A grouping set has NULL for each key that it leaves out. DataFusion still takes a key that is
-//! constant or sorted in the input for constant or sorted in the output, and drops it from the sort
+//! A grouping set has NULL for each key that it leaves out. DataFusion still treats a key that is
+//! constant or sorted in the input as constant or sorted in the output, and drops it from the sort
 //! of ORDER BY (`AggregateExec::compute_properties` of `datafusion-physical-plan`, 55.2):
 //!
 //! ```text
 //! SELECT x, y FROM (SELECT 7 AS x, y FROM t) GROUP BY CUBE (x, y) ORDER BY x, y
-//!     was sorted by y alone
+//!     is sorted by y alone
 //! ```
 //!
 //! So the input of such an aggregate claims no order. Delete this when the aggregate claims none.
@@ -29,7 +29,7 @@ fn forget(node: Operator) -> Result<Transformed<Operator>> {
     with_inputs(node, [has_sets.then_some(Order::Unknown)])
 }
 
-/// Whether a set leaves a key out.
+/// Returns whether a set leaves a key out.
 fn leaves_out(aggregate: &AggregateExec) -> bool {
     let sets = aggregate.group_expr().groups();
     sets.iter()

@@ -1,13 +1,13 @@
 //! Keeps joins from inheriting too much about the order and the constants of their inputs.
 //!
-//! - An outer join adds rows of NULLs on one side. DataFusion takes what was constant or equal on
-//!   that side for constant or equal in the output (`EquivalenceGroup::join` of
-//!   `datafusion-physical-expr`, 55.2). It then drops such columns from sorts, and takes groups for
+//! - An outer join adds rows of NULLs on one side. DataFusion treats columns that are constant or
+//!   equal on that side as constant or equal in the output (`EquivalenceGroup::join` of
+//!   `datafusion-physical-expr`, 55.2). It then drops such columns from sorts, and treats groups as
 //!   sorted that are not:
 //!
 //!   ```text
 //!   SELECT a.k, b.x FROM a LEFT JOIN (SELECT k, 7 AS x FROM b) b ON a.k = b.k ORDER BY b.x
-//!       was not sorted
+//!       is not sorted
 //!   ```
 //!
 //! - A hash join keeps the order of its probe side. DataFusion appends the order of the other side
@@ -45,7 +45,7 @@ fn forget(node: Operator) -> Result<Transformed<Operator>> {
     with_inputs(node, orders)
 }
 
-/// The sides of which a join would claim too much: left, right.
+/// Returns the sides of which a join would claim too much: left, right.
 fn forgotten(plan: &dyn ExecutionPlan) -> Option<(bool, bool)> {
     let (join_type, left_order_is_added) = if let Some(join) = plan.downcast_ref::<HashJoinExec>() {
         let is_added =

@@ -1,7 +1,7 @@
 //! Runs the plan without a rule that fails, if the rule only saves work.
 //!
-//! DataFusion moves the reading of struct fields down to the files. Beside a correlated subquery it
-//! gives two columns the same name and then refuses its own plan (`push_down_leaf_projections` of
+//! DataFusion moves the reading of struct fields down to the files. Next to a correlated subquery,
+//! it makes two columns of one name and then refuses its own plan (`push_down_leaf_projections` of
 //! `datafusion-optimizer`, 55.2). Delete this when it does not.
 
 use datafusion::common::tree_node::Transformed;

@@ -59,7 +59,7 @@ const PHYSICAL: &[(&str, PhysicalGuard)] = &[
     ("FilterPushdown(Post)", sieve::guard),
 ];
 
-/// DataFusion's logical rules in their order.
+/// Returns DataFusion's logical rules in their order, with guards.
 pub fn logical_rules() -> Vec<Logical> {
     let mut rules = Optimizer::new().rules;
     for rule in &mut rules {
@@ -71,7 +71,8 @@ pub fn logical_rules() -> Vec<Logical> {
     rules
 }
 
-/// DataFusion's physical rules in their order.
+/// Returns DataFusion's physical rules in their order, with guards and with the rules of this
+/// module.
 pub fn physical_rules() -> Vec<Physical> {
     let mut rules = PhysicalOptimizer::new().rules;
     for rule in &mut rules {

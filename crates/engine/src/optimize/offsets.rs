@@ -1,11 +1,11 @@
 //! Keeps sorts above an OFFSET.
 //!
-//! DataFusion moves a sort below operators that keep the order of their input, and takes an OFFSET
-//! without LIMIT for one of them. Other rows are then skipped
+//! DataFusion moves a sort below operators that keep the order of their input, and treats an OFFSET
+//! without LIMIT as one of them. Other rows are then skipped
 //! (`ensure_requirements/enforce_sorting/sort_pushdown.rs`, 55.2):
 //!
 //! ```text
-//! SELECT x FROM (SELECT x FROM t ORDER BY x DESC OFFSET 1) q ORDER BY x      skipped the smallest
+//! SELECT x FROM (SELECT x FROM t ORDER BY x DESC OFFSET 1) q ORDER BY x      skips the smallest
 //! ```
 //!
 //! So nothing is moved through an OFFSET. Delete this when DataFusion does not do it.

@@ -2,14 +2,14 @@
 //!
 //! ```text
 //! Filter: NULL                                 Aggregate: count(*)            one row, 0
-//!   Aggregate: count(*)          became          Filter: NULL
+//!   Aggregate: count(*)          becomes         Filter: NULL
 //!     TableScan                                    TableScan
 //! ```
 //!
 //! DataFusion pushes filters that name group keys only, and a filter without columns names no
-//! others. Such a filter is left of a HAVING with an uncorrelated subquery, or of an outer join's
-//! ON. The physical rule guards against it, the logical one does not (`datafusion-optimizer`,
-//! `push_down_filter.rs`, 55.2). Delete this when it does.
+//! others. A HAVING with an uncorrelated subquery leaves such a filter, and so does the ON of an
+//! outer join. The physical rule guards against it, the logical one does not
+//! (`datafusion-optimizer`, `push_down_filter.rs`, 55.2). Delete this when it does.
 
 use datafusion::common::tree_node::Transformed;
 use datafusion::error::Result;
@@ -34,8 +34,8 @@ pub fn guard(
     rule.rewrite(with_constants_last(plan)?, config)
 }
 
-/// One or several filters right above such an aggregate. DataFusion would merge several and push
-/// the result.
+/// Returns whether the plan is one or several filters right above such an aggregate. DataFusion
+/// would merge several and push the result.
 fn filters_an_aggregate_of_nothing(plan: &LogicalPlan) -> bool {
     let LogicalPlan::Filter(filter) = plan else {
         return false;
@@ -46,7 +46,7 @@ fn filters_an_aggregate_of_nothing(plan: &LogicalPlan) -> bool {
     }
 }
 
-/// Whether it has no keys, or grouping sets, one of which may be empty.
+/// Returns whether an aggregate has no keys, or has grouping sets, one of which may be empty.
 fn gives_a_row_for_nothing(aggregate: &Aggregate) -> bool {
     aggregate.group_expr.is_empty()
         || aggregate

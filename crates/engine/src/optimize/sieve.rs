@@ -5,12 +5,12 @@
 //! share column names, that may be the wrong column:
 //!
 //! ```text
-//! FilterExec: a.x < 5 OR b.x = 7                became, below the join, on b's side:
+//! FilterExec: a.x < 5 OR b.x = 7                becomes, below the join, on b's side:
 //!   ProjectionExec: a.x as x, b.x as x            FilterExec: x < 5 OR x = 7
 //!     HashJoinExec: LEFT
 //! ```
 //!
-//! While filters are pushed, a [`Sieve`] lies on every operator whose output has a duplicate name.
+//! While filters are pushed, a [`Sieve`] is on every operator whose output has a duplicate name.
 //! It stops all filters that use such a name. Delete this when DataFusion maps columns by index.
 
 use std::collections::HashSet;
@@ -64,7 +64,7 @@ pub fn guard(
         .data()
 }
 
-/// Names that several columns have.
+/// Returns the names that several columns have.
 fn repeated(schema: &Schema) -> HashSet<String> {
     let mut seen = HashSet::new();
     let fields = schema.fields().iter();
@@ -74,7 +74,7 @@ fn repeated(schema: &Schema) -> HashSet<String> {
         .collect()
 }
 
-/// Lies on an operator while filters are pushed. It is never run.
+/// An operator on top of another one while filters are pushed. It is never run.
 #[derive(Debug)]
 struct Sieve {
     input: Arc<dyn ExecutionPlan>,

@@ -11,7 +11,7 @@
 //! `take_optimizable`, 55.2):
 //!
 //! ```text
-//! SELECT sum(n) FILTER (WHERE n > 5) FROM (SELECT count(*) AS n FROM t) s      became count(*)
+//! SELECT sum(n) FILTER (WHERE n > 5) FROM (SELECT count(*) AS n FROM t) s      becomes count(*)
 //! ```
 //!
 //! Delete this when it looks at that half only.

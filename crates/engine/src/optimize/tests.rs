@@ -8,7 +8,7 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 use super::super::set_operations::CountedSetOperations;
 use super::{LOGICAL, PHYSICAL, logical_rules, physical_rules};
 
-/// The rows of a query, one per line.
+/// Returns the rows of a query, one per line.
 async fn ordered(sql: &str) -> Vec<String> {
     let state = SessionStateBuilder::new()
         .with_config(SessionConfig::new().with_target_partitions(2))

@@ -10,9 +10,9 @@
 //!
 //! ```text
 //! SELECT x, count(*) OVER () FROM t GROUP BY x ORDER BY x LIMIT 1
-//!     counted one group
+//!     counts one group
 //! SELECT DISTINCT m FROM (SELECT y, max(z) AS m FROM t GROUP BY y) q ORDER BY m DESC LIMIT 2
-//!     had too few rows
+//!     has too few rows
 //! ```
 //!
 //! So plans with windows or several groupings are left unchanged, too. Delete this when the limit
@@ -68,7 +68,7 @@ fn without_limit(plan: Operator) -> Result<Transformed<Operator>> {
     Ok(Transformed::yes(Arc::new(aggregate)))
 }
 
-/// Whether a limit may reach groups that are not right below it.
+/// Returns whether a limit may reach groups that are not right below it.
 fn is_deep(plan: &Operator) -> Result<bool> {
     let (mut groupings, mut has_others) = (0, false);
     plan.apply(|node| {
@@ -83,7 +83,7 @@ fn is_deep(plan: &Operator) -> Result<bool> {
     Ok(has_others || groupings > 1)
 }
 
-/// Whether an aggregate outputs floating-point numbers.
+/// Returns whether an aggregate outputs floating-point numbers.
 fn groups_floats(plan: &Operator) -> Result<bool> {
     let mut found = false;
     plan.apply(|node| {

@@ -1,4 +1,4 @@
-//! Keeps a column that is a different constant in each input of a union from being taken for
+//! Keeps a column that is a different constant in each input of a union from being treated as
 //! constant.
 //!
 //! DataFusion drops such a column from the sorts of the inputs, which is correct for a merge of
@@ -7,7 +7,7 @@
 //!
 //! ```text
 //! SELECT 2 AS k, x FROM t UNION ALL SELECT 1, y FROM u ORDER BY k, x LIMIT 2
-//!     returned rows of t where y is greater
+//!     returns rows of t where y is greater
 //! ```
 //!
 //! So a union claims no such constants. Delete this when each input has its own bound.

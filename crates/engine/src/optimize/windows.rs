@@ -34,8 +34,8 @@ fn state(node: Operator) -> Result<Transformed<Operator>> {
     Ok(window.update_data(|window| Arc::new(Restated::new(window, known)) as Operator))
 }
 
-/// Whether a window that takes its input for sorted by its keys finds only some of them in the
-/// order.
+/// Returns whether a window that treats its input as sorted by its keys finds only some of them in
+/// the order.
 fn finds_fewer(plan: &dyn ExecutionPlan, input: &Operator) -> bool {
     let windows = if let Some(window) = plan.downcast_ref::<BoundedWindowAggExec>() {
         match window.input_order_mode {
@@ -54,7 +54,7 @@ fn finds_fewer(plan: &dyn ExecutionPlan, input: &Operator) -> bool {
     })
 }
 
-/// The order of a window's input, if the window does not find its keys in it.
+/// Returns the order of a window's input, if the window does not find its keys in it.
 fn missed(plan: &dyn ExecutionPlan) -> Result<Option<LexOrdering>> {
     let keys = if let Some(window) = plan.downcast_ref::<BoundedWindowAggExec>() {
         window.partition_by_sort_keys()

@@ -92,7 +92,7 @@ impl Call {
         })
     }
 
-    /// A number that is at least `least`; `otherwise` if the argument is missing.
+    /// Returns a number that is at least `least`; `otherwise` if the argument is missing.
     fn at_least(&self, wanted: Argument, row: usize, least: i64, otherwise: i64) -> Result<usize> {
         let number = self.number(wanted, row).unwrap_or(otherwise);
         if number < least {
@@ -184,7 +184,7 @@ impl Call {
         Ok(Arc::new(texts.finish()))
     }
 
-    /// The matches of a row, at most `most`.
+    /// Returns the matches of a row, at most `most`.
     fn all(&self, row: &Row<'_>, most: Option<usize>) -> Result<Vec<Groups>> {
         match row.from {
             Some(from) => row.found.0.all(self.kind.name(), row.text, from, most),
@@ -196,7 +196,7 @@ impl Call {
         Ok(i64::try_from(self.all(row, None)?.len()).unwrap_or(i64::MAX))
     }
 
-    /// The group of the match that the arguments `n` and `group` select.
+    /// Returns the group of the match that the arguments `n` and `group` select.
     fn wanted(&self, row: &Row<'_>) -> Result<Option<(usize, usize)>> {
         let which = self.at_least(Argument::N, row.row, 1, 1)?;
         let group = self.at_least(Argument::Group, row.row, 0, 0)?;
@@ -320,7 +320,8 @@ fn numbers<'a>(
     Ok(Arc::new(numbers.finish()))
 }
 
-/// `of` appends the items of a row's list and returns whether the list is not NULL.
+/// Builds a column of lists. `of` appends the items of a row's list, and returns whether the list
+/// is not NULL.
 fn lists<'a>(
     each: impl Iterator<Item = Result<Option<Row<'a>>>>,
     of: impl Fn(Row<'a>, &mut ListBuilder<StringBuilder>) -> Result<bool>,

@@ -25,8 +25,9 @@ const MOST_KEPT: usize = 250_000;
 /// Steps between two checks whether the work must stop.
 const STEPS_BETWEEN_CHECKS: u64 = 100_000;
 
-/// Whether the crate's matches of a pattern may have another length or other groups. They may with
-/// alternatives, with lazy quantifiers, and with repetitions of more than a single character.
+/// Returns whether the crate's matches of a pattern may have another length or other groups. They
+/// may with alternatives, with lazy quantifiers, and with repetitions of more than a single
+/// character.
 pub(super) fn may_differ(tree: &Tree) -> bool {
     tree.pieces.iter().any(|piece| match piece {
         Piece::Either(_) | Piece::Look { .. } => true,
@@ -37,9 +38,9 @@ pub(super) fn may_differ(tree: &Tree) -> bool {
     })
 }
 
-/// Whether the crate's match is PostgreSQL's with all its groups if it reaches the end of the text,
-/// so that none is longer. It is if each repeated part has a fixed length: as many repetitions as
-/// possible are then as much text as possible.
+/// Returns whether the crate's match is PostgreSQL's with all its groups if it reaches the end of
+/// the text, so that none is longer. It is if each repeated part has a fixed length: as many
+/// repetitions as possible are then as much text as possible.
 pub(super) fn is_greedy(tree: &Tree) -> bool {
     tree.pieces.iter().all(|piece| match piece {
         Piece::Either(_) | Piece::Look { .. } => false,
@@ -111,8 +112,8 @@ impl<'a> Extents<'a> {
         }
     }
 
-    /// The match that begins at `start`: the whole first, then its groups. `None` if there is no
-    /// match.
+    /// Returns the match that begins at `start`: the whole first, then its groups. `None` if there
+    /// is no match.
     ///
     /// # Errors
     ///
@@ -155,7 +156,7 @@ impl<'a> Extents<'a> {
         Ok(())
     }
 
-    /// The ends of a part that begins at `start`.
+    /// Returns the ends of a part that begins at `start`.
     fn ends(&mut self, place: Place, start: usize) -> Result<Ends> {
         if let Some(known) = self.known.get(&(place, start)) {
             return Ok(Rc::clone(known));
@@ -216,7 +217,7 @@ impl<'a> Extents<'a> {
         Ok(ends)
     }
 
-    /// The ends of a part that is repeated `least` to `most` times.
+    /// Returns the ends of a part that is repeated `least` to `most` times.
     fn ends_of_rounds(
         &mut self,
         inner: Place,
@@ -338,7 +339,7 @@ impl<'a> Extents<'a> {
         }
     }
 
-    /// Where each piece of a sequence begins and ends.
+    /// Returns where each piece of a sequence begins and ends.
     fn parts(
         &mut self,
         pieces: &[Place],
@@ -384,7 +385,7 @@ impl<'a> Extents<'a> {
         Ok(parts)
     }
 
-    /// Where each round of a repetition begins and ends. There may be no rounds.
+    /// Returns where each round of a repetition begins and ends. There may be no rounds.
     fn rounds(
         &mut self,
         inner: Place,

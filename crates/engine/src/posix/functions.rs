@@ -84,7 +84,7 @@ impl Kind {
         }
     }
 
-    /// The arguments of a call with these types.
+    /// Returns the arguments of a call with these types.
     fn arguments(self, types: &[DataType]) -> &'static [Argument] {
         use Argument::{End, Flags, Group, N, Pattern, Replacement, Start, Text};
         let is_text = |place: usize| types.get(place).is_some_and(DataType::is_string);

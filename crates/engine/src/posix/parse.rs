@@ -413,7 +413,7 @@ impl Parser {
         }
     }
 
-    /// Parses the character that an escape stands for, after its backslash.
+    /// Parses the character that an escape represents, after its backslash.
     fn character(&mut self) -> Result<char> {
         let wrong = || invalid("invalid escape \\ sequence");
         let letter = self.next().ok_or_else(wrong)?;

@@ -48,8 +48,8 @@ fn constant(expr: &Expr) -> Option<&str> {
     }
 }
 
-/// The pattern in the crate's syntax; `None` if the crate has none or the pattern is invalid. The
-/// function then reports the error.
+/// Returns the pattern in the crate's syntax; `None` if the crate has none or the pattern is
+/// invalid. The function then reports the error.
 fn spelled(pattern: &Expr, flags: &str) -> Option<Expr> {
     let text = constant(pattern)?;
     let flags = Flags::of(flags).ok().filter(|flags| !flags.global)?;

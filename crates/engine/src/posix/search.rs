@@ -52,7 +52,7 @@ impl Pattern {
         })
     }
 
-    /// The pattern in the crate's syntax, which matches in the same texts.
+    /// Returns the pattern in the crate's syntax, which matches in the same texts.
     pub fn spelled(&self) -> Option<&str> {
         self.spelled.as_deref()
     }
@@ -77,7 +77,7 @@ impl Pattern {
         })
     }
 
-    /// Whether the text has a match.
+    /// Returns whether the text has a match.
     ///
     /// # Errors
     ///
@@ -96,7 +96,7 @@ impl Pattern {
         }
     }
 
-    /// Whether the crate's next match is PostgreSQL's. Also true if there is no next match.
+    /// Returns whether the crate's next match is PostgreSQL's. Also true if there is no next match.
     fn is_of_the_crate(&self, search: &Search<'_>) -> bool {
         if !self.is_ours {
             return true;
@@ -110,7 +110,7 @@ impl Pattern {
                 .is_none_or(|found| found.end() == search.text.len())
     }
 
-    /// The matches from the byte `from` on, at most `most`.
+    /// Returns the matches from the byte `from` on, at most `most`.
     ///
     /// # Errors
     ///

@@ -2,8 +2,8 @@
 
 use super::tree::{Class, Edge, Item, Name, Piece, Place, Tree};
 
-/// A pattern that matches where the tree does, though it may match a shorter or longer part. `None`
-/// if the crate has no such pattern.
+/// Returns a pattern that matches where the tree does, though it may match a shorter or longer
+/// part. `None` if the crate has no such pattern.
 pub(super) fn spelled(tree: &Tree) -> Option<String> {
     let mut text = String::new();
     if tree.any_case {
@@ -120,7 +120,7 @@ fn of_name(name: Name) -> &'static str {
     }
 }
 
-/// Whether a class contains a character.
+/// Returns whether a class contains a character.
 pub(super) fn has(class: &Class, letter: char, any_case: bool) -> bool {
     let within = |letter: char| {
         class.items.iter().any(|item| match item {
@@ -152,7 +152,7 @@ fn is_named(name: Name, letter: char) -> bool {
     }
 }
 
-/// Whether a character belongs to words.
+/// Returns whether a character belongs to words.
 pub(super) fn is_word(letter: char) -> bool {
     letter.is_alphanumeric() || letter == '_'
 }

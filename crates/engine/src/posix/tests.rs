@@ -2,7 +2,7 @@
 use super::search::Pattern;
 use super::tree::Flags;
 
-/// The groups of the first match, the whole first.
+/// Returns the groups of the first match, the whole first.
 fn found(pattern: &str, text: &str) -> Option<Vec<Option<String>>> {
     let pattern = Pattern::new(pattern, Flags::default()).unwrap();
     let groups = pattern

@@ -20,8 +20,12 @@ use datafusion::physical_plan::joins::{
     HashJoinExec, HashJoinExecBuilder, NestedLoopJoinExec, NestedLoopJoinExecBuilder,
 };
 
-/// The same join with a condition that can be stopped; `None` for other operators and joins that do
-/// not need one.
+/// Returns the same join with a condition that can be stopped; `None` for other operators and joins
+/// that do not need one.
+///
+/// # Errors
+///
+/// Returns an error if the join cannot be rebuilt.
 pub(super) fn interruptible(plan: &dyn ExecutionPlan) -> Result<Option<Arc<dyn ExecutionPlan>>> {
     if let Some(join) = plan.downcast_ref::<NestedLoopJoinExec>() {
         let condition = match join.filter() {
@@ -48,7 +52,7 @@ pub(super) fn interruptible(plan: &dyn ExecutionPlan) -> Result<Option<Arc<dyn E
     Ok(None)
 }
 
-/// Whether a join without a condition returns all matching pairs.
+/// Returns whether a join without a condition returns all matching pairs.
 pub(super) fn gives_pairs(join: JoinType) -> bool {
     matches!(
         join,
@@ -64,7 +68,7 @@ fn asking(condition: &JoinFilter) -> JoinFilter {
     )
 }
 
-/// A condition over no columns that is always true.
+/// Returns a condition over no columns that is always true.
 fn always() -> JoinFilter {
     let always = lit(ScalarValue::Boolean(Some(true)));
     JoinFilter::new(

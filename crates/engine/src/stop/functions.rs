@@ -69,7 +69,7 @@ pub fn stoppable_functions(state: &mut SessionState) -> Result<()> {
     Ok(())
 }
 
-/// Makes a call stoppable that the planner puts in the place of an operator, such as `@>`.
+/// Makes a call stoppable that the planner puts in place of an operator, such as `@>`.
 pub(super) fn stoppable_call(mut call: ScalarFunction) -> Transformed<Expr> {
     let is_product = PRODUCTS.contains(&call.func.name()) && !call.func.inner().is::<InParts>();
     if is_product {
@@ -162,7 +162,7 @@ impl ScalarUDFImpl for InParts {
 }
 
 impl InParts {
-    /// `steps`: comparisons of each row, if known.
+    /// Evaluates a call in parts. `steps` has the comparisons of each row, if known.
     fn counted(&self, args: ScalarFunctionArgs, steps: Option<Vec<u64>>) -> Result<ColumnarValue> {
         let Some(steps) = steps else {
             return self.called(args);
@@ -207,7 +207,8 @@ impl InParts {
         })
     }
 
-    /// `rows_from`: how many rows one call takes, starting at the given row.
+    /// Calls the function for some rows at a time, and checks in between whether to stop.
+    /// `rows_from` returns how many rows one call takes, starting at the given row.
     fn in_parts(
         &self,
         args: &ScalarFunctionArgs,
@@ -238,7 +239,7 @@ impl InParts {
     }
 }
 
-/// How many of these rows one call takes, at least one.
+/// Returns how many of these rows one call takes, at least one.
 fn rows_of_part(steps: &[u64]) -> usize {
     let mut all = 0u64;
     let within = steps.iter().take_while(|row| {
@@ -255,7 +256,7 @@ fn sliced(arg: &ColumnarValue, first: usize, rows: usize) -> ColumnarValue {
     }
 }
 
-/// The number of rows; 1 if all arguments are constant.
+/// Returns the number of rows; 1 if all arguments are constant.
 fn rows(args: &ScalarFunctionArgs) -> usize {
     let is_array = |arg: &ColumnarValue| matches!(arg, ColumnarValue::Array(_));
     if args.args.iter().any(is_array) {
@@ -265,7 +266,7 @@ fn rows(args: &ScalarFunctionArgs) -> usize {
     }
 }
 
-/// Comparisons that take as long as the keys of each row's lists.
+/// Returns the comparisons that take as long as the keys of each row's lists.
 fn keys(args: &ScalarFunctionArgs) -> Result<Option<Vec<u64>>> {
     let mut steps = vec![0u64; rows(args)];
     for arg in &args.args {
@@ -283,7 +284,7 @@ fn keys(args: &ScalarFunctionArgs) -> Result<Option<Vec<u64>>> {
     Ok(Some(steps))
 }
 
-/// Comparisons of each row; `None` if the arguments are not two texts or two lists.
+/// Returns the comparisons of each row; `None` if the arguments are not two texts or two lists.
 fn products(args: &ScalarFunctionArgs) -> Result<Option<Vec<u64>>> {
     let [one, other, ..] = args.args.as_slice() else {
         return Ok(None);
@@ -402,8 +403,8 @@ mod tests {
             "SELECT repeat('a', 5000000) LIKE repeat('%a', 20000) || 'b'",
         ] {
             let error = shown(sql).await.unwrap_err().to_string();
-            let told = error.contains("are the most") || error.contains("would take too long");
-            assert!(told, "{sql}: {error}");
+            let refused = error.contains("are the most") || error.contains("would take too long");
+            assert!(refused, "{sql}: {error}");
         }
         // Far less than it would take to the end, even on a busy machine.
         assert!(before.elapsed() < Duration::from_secs(60));

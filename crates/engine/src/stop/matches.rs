@@ -121,8 +121,8 @@ fn constant(expr: &Expr) -> Option<&str> {
     }
 }
 
-/// Whether a pattern is a constant that is cheap to match, so that DataFusion may turn it into
-/// anything.
+/// Returns whether a pattern is a constant that is cheap to match, so that DataFusion may turn it
+/// into anything.
 pub(super) fn is_small(pattern: &Expr) -> bool {
     match pattern {
         Expr::Literal(ScalarValue::Null, _) => true,

@@ -56,7 +56,7 @@ impl Stop {
         reason.unwrap_or_else(|| Error::internal("work was stopped without a reason"))
     }
 
-    /// Whether the work must stop.
+    /// Returns whether the work must stop.
     pub fn is_stopped(&self) -> bool {
         self.reason.get().is_some()
     }
@@ -73,13 +73,13 @@ impl Stop {
         }
     }
 
-    /// Until the returned guard is dropped, [`check`] on this thread checks this `Stop`.
+    /// Makes [`check`] on this thread check this `Stop`, until the returned guard is dropped.
     pub fn enter(self: &Arc<Self>) -> Entered {
         Entered(CURRENT.with_borrow_mut(|current| current.replace(Arc::clone(self))))
     }
 }
 
-/// Stops work that nobody waits for any more. Has no effect on work that has ended.
+/// Stops work when its result is no longer awaited. Has no effect on work that has ended.
 #[derive(Debug)]
 pub struct StopOnDrop(pub Arc<Stop>);
 
@@ -87,13 +87,13 @@ impl Drop for StopOnDrop {
     fn drop(&mut self) {
         self.0.stop(Error::new(
             Code::QueryCancelled,
-            "canceling statement: nobody waits for its result",
+            "canceling statement: no client waits for its result",
         ));
     }
 }
 
 thread_local! {
-    /// That of the work that this thread is doing.
+    /// The `Stop` of the work that this thread is doing.
     static CURRENT: RefCell<Option<Arc<Stop>>> = const { RefCell::new(None) };
 }
 
@@ -107,17 +107,18 @@ impl Drop for Entered {
     }
 }
 
-/// A check for code deep within work: a rule, a function, a condition.
+/// Checks whether the work on this thread must stop. For code deep within work: a rule, a function,
+/// a condition.
 ///
 /// # Errors
 ///
-/// Returns the reason if the work on this thread must stop.
+/// Returns the reason if it must.
 pub fn check() -> EngineResult<()> {
     CURRENT.with_borrow(|current| current.as_ref().map_or(Ok(()), |stop| stop.check()))
 }
 
 /// One run of a plan, shared by its streams. What it holds is dropped with the last of them, when
-/// no thread works for the run any more.
+/// no thread works for the run.
 pub struct PlanRun {
     stop: Arc<Stop>,
     _held: Box<dyn std::any::Any + Send + Sync>,
@@ -132,7 +133,8 @@ impl std::fmt::Debug for PlanRun {
 }
 
 impl PlanRun {
-    /// `held` is kept as long as a thread works for the run, such as its admission slot.
+    /// Creates a run. `held`, such as its admission slot, is kept as long as a thread works for the
+    /// run.
     pub fn new(stop: Arc<Stop>, held: impl Send + Sync + 'static) -> Arc<Self> {
         Arc::new(Self {
             stop,

@@ -82,9 +82,9 @@ fn around(
     }))
 }
 
-/// For an operator whose work on one batch is bounded by its number of rows only: the index of that
-/// input and the pace of its batches. Other operators either gather their input, or only compare,
-/// hash and copy each row.
+/// Returns the index and the pace of an input, for an operator whose work on one batch is bounded
+/// by its number of rows only. Other operators either gather their input, or only compare, hash and
+/// copy each row.
 fn paced_input(plan: &dyn ExecutionPlan) -> Option<(usize, Arc<Pace>)> {
     let partitions = plan.properties().partitioning.partition_count();
     let paced =
@@ -110,7 +110,8 @@ fn paced_input(plan: &dyn ExecutionPlan) -> Option<(usize, Arc<Pace>)> {
         .flatten()
 }
 
-/// Whether an operator evaluates an expression that may take longer for a row than reading it.
+/// Returns whether an operator evaluates an expression that may take longer for a row than reading
+/// it.
 fn may_take_long(plan: &dyn ExecutionPlan) -> bool {
     let mut long = false;
     let walked = plan.apply_expressions(&mut |root| {
@@ -324,8 +325,8 @@ struct Polled {
 }
 
 impl StoppableStream {
-    /// The parent asks for a batch. Its work so far is charged before it gets one, because it may
-    /// ask forever within one poll.
+    /// Charges the parent for its work so far, when it requests a batch. It may request batches
+    /// forever within one poll.
     fn asked(&self, cx: &mut Context<'_>) {
         let now = Instant::now();
         if let Some(since) = SINCE.get() {

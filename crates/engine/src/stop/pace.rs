@@ -38,7 +38,7 @@ struct Partition {
 }
 
 impl Pace {
-    /// `first`: rows of the first batch.
+    /// Creates a pace whose first batches have `first` rows.
     pub fn new(partitions: usize, first: usize, copies: bool) -> Self {
         let partition = || Partition {
             rows: AtomicUsize::new(first),
@@ -71,7 +71,7 @@ impl Pace {
         }
     }
 
-    /// How many rows the operator gets now.
+    /// Returns how many rows the operator gets now.
     fn rows(&self, partition: usize) -> usize {
         let Some(partition) = self.partition(partition) else {
             return usize::MAX;
@@ -98,7 +98,7 @@ pub(super) struct Parts {
 }
 
 impl Parts {
-    /// The next part of an earlier batch, if anything is left of it.
+    /// Returns the next part of an earlier batch, if anything is left of it.
     ///
     /// # Errors
     ///
@@ -138,7 +138,11 @@ impl Parts {
     }
 }
 
-/// The same rows in their own memory.
+/// Returns the same rows in their own memory.
+///
+/// # Errors
+///
+/// Returns an error if the rows cannot be copied.
 pub(super) fn copied(batch: &RecordBatch) -> Result<RecordBatch> {
     if batch.num_columns() == 0 {
         return Ok(batch.clone());
@@ -149,7 +153,8 @@ pub(super) fn copied(batch: &RecordBatch) -> Result<RecordBatch> {
     Ok(RecordBatch::try_new(taken.schema(), columns)?)
 }
 
-/// Taking rows copies views, but not the text behind them.
+/// Returns a column whose views do not share text with other columns. Taking rows copies views, but
+/// not the text behind them.
 fn unshared(column: &ArrayRef) -> ArrayRef {
     match column.data_type() {
         DataType::Utf8View => {

@@ -81,7 +81,7 @@ fn as_texts(value: &ColumnarValue) -> Result<Option<ArrayRef>> {
     })
 }
 
-/// A constant has one value for all rows.
+/// Returns the text of a row; `None` for NULL. A constant has one value for all rows.
 fn value(array: &ArrayRef, row: usize) -> Option<&str> {
     let row = if array.len() == 1 { 0 } else { row };
     if row >= array.len() || array.is_null(row) {
@@ -94,7 +94,7 @@ fn value(array: &ArrayRef, row: usize) -> Option<&str> {
     })
 }
 
-/// Bytes that each row's search reads, for callers that call the function in parts.
+/// Returns the bytes that each row's search reads, for callers that call the function in parts.
 ///
 /// # Errors
 ///
@@ -144,7 +144,7 @@ pub fn check_search(name: &str, pattern: &str, length: usize) -> Result<()> {
     }
 }
 
-/// How many of these rows one call takes, at least one.
+/// Returns how many of these rows one call takes, at least one.
 pub(super) fn rows_of_part(lengths: &[usize]) -> usize {
     let mut all = 0usize;
     let within = lengths.iter().take_while(|length| {

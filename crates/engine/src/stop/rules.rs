@@ -16,8 +16,8 @@ use datafusion::physical_plan::ExecutionPlan;
 
 use super::check;
 
-/// The same session with rules that fail if the thread that runs them must stop. Call it after all
-/// rules are added.
+/// Returns the same session with rules that fail if the thread that runs them must stop. Call it
+/// after all rules are added.
 pub fn stoppable_rules(state: SessionState) -> SessionState {
     let analyzer = state.analyzer().rules.iter().map(|rule| {
         let rule: Arc<dyn AnalyzerRule + Send + Sync> = Arc::new(Asking(Arc::clone(rule)));

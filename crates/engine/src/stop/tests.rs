@@ -127,8 +127,8 @@ fn task(context: &SessionContext, run: Arc<PlanRun>) -> Arc<TaskContext> {
     )))
 }
 
-/// How long the run of a plan continues after it was stopped. Other tasks of the thread are polled
-/// meanwhile if it yields.
+/// Returns how long the run of a plan continues after it was stopped. Other tasks of the thread are
+/// polled meanwhile if it yields.
 async fn stopped_after(context: &SessionContext, plan: Arc<dyn ExecutionPlan>) -> Duration {
     let stop = Arc::new(Stop::default());
     let (held, mut ended) = tokio::sync::oneshot::channel::<()>();
@@ -169,7 +169,7 @@ async fn exploding_operators_stop_within_a_second() {
     }
 }
 
-/// On a single thread, a task beside an exploding operator runs only when the operator yields.
+/// On a single thread, a task next to an exploding operator runs only when the operator yields.
 #[tokio::test]
 async fn exploding_operators_yield_to_other_tasks() {
     let context = context().await;

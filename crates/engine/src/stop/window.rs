@@ -39,7 +39,7 @@ pub(super) fn kept(plan: &dyn ExecutionPlan, pool: &Arc<dyn MemoryPool>) -> Opti
     ))
 }
 
-/// The same rows in batches of at most `rows`.
+/// Returns the same rows in batches of at most `rows`.
 pub(super) fn in_batches(
     rows: usize,
     stream: SendableRecordBatchStream,

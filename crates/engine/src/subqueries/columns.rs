@@ -23,6 +23,10 @@ pub(super) struct Columns<'a> {
 
 impl Columns<'_> {
     /// Rewrites a node that is neither a filter nor a join.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the rewritten node is invalid.
     pub(super) fn outside_filters(
         &self,
         node: LogicalPlan,
@@ -119,7 +123,7 @@ impl Columns<'_> {
         .data()
     }
 
-    /// Whether `x` is among the values of a subquery.
+    /// Returns whether `x` is among the values of a subquery.
     fn found(&self, x: Expr, subquery: &Subquery, input: &mut LogicalPlan) -> Result<Expr> {
         self.names.set(self.names.get() + 1);
         let alias = format!("__in_{}", self.names.get());
@@ -144,8 +148,8 @@ impl Columns<'_> {
     }
 }
 
-/// An EXISTS with the same result for all rows, in a form that DataFusion supports everywhere:
-/// `(SELECT count(*) > 0 FROM (S LIMIT 1))`.
+/// Returns an EXISTS with the same result for all rows, in a form that DataFusion supports
+/// everywhere: `(SELECT count(*) > 0 FROM (S LIMIT 1))`.
 fn any_row(subquery: Subquery, negated: bool) -> Result<Expr> {
     use datafusion::functions_aggregate::count::count_udaf;
     let rows = LogicalPlanBuilder::from(Arc::unwrap_or_clone(subquery.subquery))

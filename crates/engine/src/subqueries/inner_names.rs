@@ -5,8 +5,8 @@
 //! 55.2):
 //!
 //! ```text
-//! EXISTS (SELECT u.a FROM u CROSS JOIN v WHERE v.a = t.a)        became u.a = t.a
-//! EXISTS (SELECT 1 AS a FROM v WHERE v.a = t.a)                  was refused as ambiguous
+//! EXISTS (SELECT u.a FROM u CROSS JOIN v WHERE v.a = t.a)        DataFusion: u.a = t.a
+//! EXISTS (SELECT 1 AS a FROM v WHERE v.a = t.a)                  DataFusion: refused as ambiguous
 //!
 //!   Projection: __inner_0 AS u.a, __inner_1 AS v.a
 //!     Filter: __inner_1 = t.a
@@ -82,7 +82,7 @@ fn within(mut expr: Expr, made: &Cell<usize>) -> Result<Transformed<Expr>> {
     Ok(Transformed::new_transformed(expr, plan.transformed))
 }
 
-/// The names of the values that a subquery computes.
+/// Returns the names of the values that a subquery computes.
 fn given(plan: &LogicalPlan) -> HashSet<String> {
     match plan {
         LogicalPlan::Projection(projection) => {

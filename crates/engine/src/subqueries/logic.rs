@@ -28,6 +28,10 @@ pub(super) struct Logic<'a> {
 impl Logic<'_> {
     /// Rewrites a conjunct of a filter. There, DataFusion handles a column NOT IN an uncorrelated
     /// subquery correctly and reads the subquery once.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the rewritten subquery is invalid.
     pub(super) fn top(&self, expr: Expr) -> Result<Expr> {
         match expr {
             Expr::InSubquery(within)
@@ -45,7 +49,12 @@ impl Logic<'_> {
         }
     }
 
-    /// An expression that is true where `expr` is true. Where `expr` is NULL, it may be false.
+    /// Returns an expression that is true where `expr` is true. Where `expr` is NULL, it may be
+    /// false.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the rewritten subquery is invalid.
     pub(super) fn truth(&self, expr: Expr) -> Result<Expr> {
         match expr {
             Expr::BinaryExpr(BinaryExpr {
@@ -102,7 +111,11 @@ impl Logic<'_> {
         }
     }
 
-    /// An expression with the same value, NULL included.
+    /// Returns an expression with the same value, NULL included.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the rewritten subquery is invalid.
     pub(super) fn value(&self, expr: Expr) -> Result<Expr> {
         expr.transform_up(|expr| {
             if !is_predicate(&expr) {
@@ -146,7 +159,7 @@ impl Logic<'_> {
         Ok(case(found, unknown, *quantifier == SetQuantifier::Any))
     }
 
-    /// `x [NOT] IN S`, with NULL and false kept apart.
+    /// Rewrites `x [NOT] IN S`, with NULL and false kept apart.
     fn within(&self, within: InSubquery) -> Result<Expr> {
         let InSubquery {
             expr: x,
@@ -179,7 +192,7 @@ impl Logic<'_> {
         Ok(case(found, unknown, !negated))
     }
 
-    /// `x NOT IN S`, where NULL may become false.
+    /// Rewrites `x NOT IN S`, where NULL may become false.
     fn not_in(&self, within: InSubquery) -> Result<Expr> {
         let InSubquery {
             expr: x, subquery, ..
@@ -197,7 +210,7 @@ impl Logic<'_> {
         Ok(found.and(by_holes(&subquery, lit(false), x.is_not_null(), lit(true))?))
     }
 
-    /// `EXISTS (S WHERE condition(y))`.
+    /// Returns `EXISTS (S WHERE condition(y))`.
     fn exists(
         &self,
         subquery: &Subquery,
@@ -245,7 +258,7 @@ impl Logic<'_> {
         .data()
     }
 
-    /// Whether an expression reads no column of the current rows.
+    /// Returns whether an expression reads no column of the current rows.
     fn is_constant(&self, expr: &Expr) -> bool {
         expr.column_refs().is_empty()
     }
@@ -255,7 +268,7 @@ fn compared(x: &Expr, op: Operator, y: Expr) -> Expr {
     Expr::BinaryExpr(BinaryExpr::new(Box::new(x.clone()), op, Box::new(y)))
 }
 
-/// The column that a subquery returns.
+/// Returns the column that a subquery returns.
 fn column(subquery: &Subquery) -> Expr {
     Expr::Column(Column::from(subquery.subquery.schema().qualified_field(0)))
 }
@@ -288,8 +301,8 @@ fn subquery_of(plan: LogicalPlan, like: &Subquery) -> Subquery {
     }
 }
 
-/// One of three expressions: `some` if S has a NULL, `none` if it has none, `empty` if it has no
-/// rows. S is read once.
+/// Returns one of three expressions: `some` if S has a NULL, `none` if it has none, `empty` if it
+/// has no rows. S is read once.
 fn by_holes(subquery: &Subquery, some: Expr, none: Expr, empty: Expr) -> Result<Expr> {
     Ok(Expr::Case(Case {
         expr: Some(Box::new(holes(subquery)?)),
@@ -301,7 +314,7 @@ fn by_holes(subquery: &Subquery, some: Expr, none: Expr, empty: Expr) -> Result<
     }))
 }
 
-/// `(SELECT bool_or(y IS NULL) FROM S)`: NULL if S has no rows.
+/// Returns `(SELECT bool_or(y IS NULL) FROM S)`, which is NULL if S has no rows.
 fn holes(subquery: &Subquery) -> Result<Expr> {
     let plan = LogicalPlanBuilder::from(subquery.subquery.as_ref().clone())
         .aggregate(
@@ -323,8 +336,8 @@ fn case(found: Expr, unknown: Expr, value: bool) -> Expr {
     })
 }
 
-/// The parts of a CASE built by [`case`]: the condition for found, the condition for unknown, and
-/// the value if found.
+/// Returns the parts of a CASE built by [`case`]: the condition for found, the condition for
+/// unknown, and the value if found.
 fn three_valued(case: &Case) -> Option<(&Expr, &Expr, bool)> {
     let boolean = |expr: &Expr| match expr {
         Expr::Literal(ScalarValue::Boolean(value), _) => Some(*value),

@@ -1,5 +1,5 @@
-//! `IN`, `ANY`, `ALL` and `EXISTS` over subqueries, with three-valued logic and wherever an
-//! expression may stand.
+//! `IN`, `ANY`, `ALL` and `EXISTS` over subqueries, with three-valued logic and in any place of an
+//! expression.
 //!
 //! DataFusion supports them in filters only, and is correct there for a column and an uncorrelated
 //! subquery. A constant before NOT IN (apache/datafusion#23410), a correlated NOT IN, and any of
@@ -41,7 +41,7 @@ pub use existence::Existence;
 pub use inner_names::InnerNames;
 use logic::Logic;
 
-/// The analyzer rule. It runs after the rules that settle types.
+/// The analyzer rule. It runs after type coercion.
 #[derive(Debug)]
 pub struct ThreeValuedSubqueries;
 
@@ -91,7 +91,7 @@ fn rewritten(node: LogicalPlan, names: &Cell<usize>) -> Result<Transformed<Logic
     Ok(Transformed::yes(node))
 }
 
-/// Whether an expression is a predicate over a subquery.
+/// Returns whether an expression is a predicate over a subquery.
 fn is_predicate(expr: &Expr) -> bool {
     matches!(
         expr,

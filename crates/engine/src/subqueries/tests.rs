@@ -8,7 +8,7 @@ use datafusion::prelude::SessionContext;
 use super::*;
 use crate::dependent::DependentJoins;
 
-/// The rows as text, in order.
+/// Returns the rows as text, in order.
 async fn rows(sql: &str) -> Vec<String> {
     let state = SessionStateBuilder::new()
         .with_default_features()

@@ -50,7 +50,7 @@ const MAX_NODES: usize = 500_000;
 /// The oldest Substrait version, major and minor, whose plans are read.
 const OLDEST: (u32, u32) = (0, 20);
 
-/// The oldest and the newest Substrait version whose plans are read.
+/// Returns the oldest and the newest Substrait version whose plans are read.
 pub fn versions() -> (String, String) {
     (
         format!("{}.{}.0", OLDEST.0, OLDEST.1),
@@ -157,7 +157,8 @@ fn own(error: DataFusionError) -> Error {
     }
 }
 
-/// Whether it has an enhancement, which changes the meaning of a plan for consumers that know it.
+/// Returns whether it has an enhancement, which changes the meaning of a plan for consumers that
+/// know it.
 fn has_enhancement(extension: Option<&AdvancedExtension>) -> bool {
     extension.is_some_and(|extension| extension.enhancement.is_some())
 }
@@ -258,7 +259,7 @@ impl Consumer<'_> {
         Ok(())
     }
 
-    /// A table by name, with the read's filter and projection above it.
+    /// Returns a table by name, with the read's filter and projection above it.
     async fn scan(&self, read: &ReadRel, named: &NamedTable) -> EngineResult<LogicalPlan> {
         if has_enhancement(named.advanced_extension.as_ref()) {
             return Err(refused("an enhancement").into());
@@ -325,7 +326,7 @@ fn masked(plan: LogicalPlan, mask: &MaskExpression) -> EngineResult<LogicalPlan>
     LogicalPlanBuilder::from(plan).project(picked?)?.build()
 }
 
-/// What an error calls a refused relation.
+/// Returns the name of a refused relation in an error.
 fn kind(rel: &RelType) -> &'static str {
     match rel {
         RelType::Write(_) | RelType::Update(_) => "a relation that writes",

@@ -23,7 +23,7 @@ fn schema() -> SchemaRef {
     ]))
 }
 
-/// A session with a table `t` that has these columns of [`schema`].
+/// Returns a session with a table `t` that has these columns of [`schema`].
 fn session(columns: &[usize]) -> SessionContext {
     let batch = RecordBatch::try_new(
         schema(),
@@ -60,7 +60,7 @@ async fn refusal(plan: &Plan) -> Error {
     consumed(&session(&[0, 1, 2]), plan).await.unwrap_err()
 }
 
-/// The root relation of a plan.
+/// Returns the root relation of a plan.
 fn rel(plan: &Plan) -> Rel {
     match plan.relations[0].rel_type.clone().unwrap() {
         plan_rel::RelType::Root(root) => root.input.unwrap(),
@@ -68,7 +68,7 @@ fn rel(plan: &Plan) -> Rel {
     }
 }
 
-/// The first read of a plan with a projection on top.
+/// Returns the first read of a plan with a projection on top.
 fn read(plan: &Plan) -> ReadRel {
     match rel(plan).rel_type {
         Some(RelType::Read(read)) => *read,

@@ -25,6 +25,10 @@ use super::total::column;
 use super::{Kind, MAX_PRECISION, STATE};
 
 /// Replaces DataFusion's `avg` with the exact one.
+///
+/// # Errors
+///
+/// Returns an error if the function cannot be registered.
 pub(super) fn register(state: &mut SessionState) -> Result<()> {
     let Some(inner) = state.aggregate_functions().get("avg").cloned() else {
         return Ok(());
@@ -45,7 +49,7 @@ pub(super) fn register(state: &mut SessionState) -> Result<()> {
     Ok(())
 }
 
-/// The number nearest to `sum / count`, except perhaps in the last bit.
+/// Returns the number nearest to `sum / count`, except perhaps in the last bit.
 fn average(sum: i128, count: u64) -> Option<f64> {
     let count = i128::from(count);
     let (whole, rest) = (sum.checked_div(count)?, sum.checked_rem(count)?);
@@ -59,13 +63,13 @@ struct ExactAverage {
     signature: Signature,
 }
 
-/// A column without a type counts as integers: the average of NULLs is NULL, like that of no
-/// integers.
+/// Returns whether a column has integers. A column without a type counts as integers: the average
+/// of NULLs is NULL, like that of no integers.
 fn is_whole(field: Option<&FieldRef>) -> bool {
     field.is_some_and(|field| matches!(field.data_type(), DataType::Int64 | DataType::Null))
 }
 
-/// The values that are not NULL.
+/// Returns the values that are not NULL.
 fn whole(columns: &[ArrayRef]) -> Result<impl Iterator<Item = i64> + '_> {
     let values = column(columns, 0)?.as_primitive_opt::<Int64Type>();
     Ok(values.into_iter().flatten().flatten())

@@ -30,7 +30,7 @@ impl<T> DistinctSum<T> {
         }
     }
 
-    /// The distinct values, each once.
+    /// Returns the distinct values, each once.
     pub(super) fn distinct(&self) -> impl Iterator<Item = i128> + '_ {
         self.values.keys().copied()
     }

@@ -20,7 +20,7 @@ use super::total::column;
 
 const INTERVAL: DataType = DataType::Interval(IntervalUnit::MonthDayNano);
 
-/// Whether this module sums values of this type.
+/// Returns whether this module sums values of this type.
 pub(super) fn is_summed(data_type: &DataType) -> bool {
     *data_type == INTERVAL
 }

@@ -41,7 +41,7 @@ use interval::IntervalSum;
 use lakegate_error::{Code, Error};
 use total::{PlainSum, Total};
 
-/// The type of the state of a sum.
+/// The type of a sum's state.
 const STATE: DataType = DataType::Decimal128(38, 0);
 
 /// Digits of the widest decimal.
@@ -123,8 +123,8 @@ impl Kind {
         })
     }
 
-    /// Whether a sum may overflow 128 bits. A narrower result comes from values with at most 27
-    /// digits; it would take 10^10 times as many rows as a table may have.
+    /// Returns whether a sum may overflow 128 bits. A narrower result comes from values with at
+    /// most 27 digits; it would take 10^10 times as many rows as a table may have.
     fn carries(&self) -> bool {
         self.precision == MAX_PRECISION
     }

@@ -41,7 +41,11 @@ impl Total {
     }
 }
 
-/// A column of an accumulator's state.
+/// Returns a column of an accumulator's state.
+///
+/// # Errors
+///
+/// Returns an error if there is no such column.
 pub(super) fn column(arrays: &[ArrayRef], index: usize) -> Result<&ArrayRef> {
     arrays
         .get(index)

@@ -245,7 +245,7 @@ impl OfTimes {
     }
 }
 
-/// The time with these parts.
+/// Returns the time with these parts.
 fn moment(parts: [i64; 5], seconds: f64) -> Result<i64, Error> {
     let [year, month, day, hour, minute] = parts;
     let wrong = || {
@@ -288,7 +288,8 @@ fn ages(left: &ArrayRef, right: &ArrayRef) -> Result<ArrayRef> {
     Ok(Arc::new(ages))
 }
 
-/// `to - from` in months, days and the rest. Days are borrowed from the month of the earlier time.
+/// Returns `to - from` in months, days and the rest. Days are borrowed from the month of the
+/// earlier time.
 fn age(to: i64, from: i64) -> IntervalMonthDayNano {
     if to < from {
         let age = age(from, to);

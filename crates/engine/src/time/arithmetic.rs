@@ -122,7 +122,7 @@ enum Kind {
     Number,
 }
 
-/// The kind of an expression; `None` for other kinds, or if it nests too deeply.
+/// Returns the kind of an expression; `None` for other kinds, or if it nests too deeply.
 fn kind(expr: &Expr, schema: &DFSchema, depth: u8) -> Option<Kind> {
     if let Expr::BinaryExpr(BinaryExpr { left, op, right }) = expr {
         let depth = depth.checked_sub(1)?;

@@ -166,7 +166,7 @@ fn moved(zones: &Zones, times: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
     Ok(Arc::new(moved.finish()))
 }
 
-/// The clocks of names, or of intervals east of UTC.
+/// Returns the clocks of names, or of intervals east of UTC.
 fn clocks(zones: &ArrayRef) -> Result<Vec<Option<Clock>>> {
     if let DataType::Interval(_) = zones.data_type() {
         let intervals = cast(zones, &INTERVAL)?;

@@ -25,7 +25,8 @@ const DAY: i64 = 86_400 * SECOND;
 /// Times that fit nanoseconds, with years to spare for the start of a bin.
 const HELD: std::ops::Range<i64> = -9_000_000_000 * SECOND..9_000_000_000 * SECOND;
 
-/// Whether DataFusion's functions are correct for all of these times, if they are in microseconds.
+/// Returns whether DataFusion's functions are correct for all of these times, if they are in
+/// microseconds.
 fn held(times: &ColumnarValue) -> bool {
     match times {
         ColumnarValue::Scalar(ScalarValue::TimestampMicrosecond(time, _)) => {
@@ -165,7 +166,7 @@ pub(super) fn date_bin(
     }))
 }
 
-/// The start of the bin that contains a time.
+/// Returns the start of the bin that contains a time.
 fn bin(stride: IntervalMonthDayNano, time: i64, origin: i64) -> Result<i64, Error> {
     let step = i128::from(stride.days) * i128::from(DAY) * 1000 + i128::from(stride.nanoseconds);
     match (stride.months, step) {
@@ -186,7 +187,7 @@ fn bin(stride: IntervalMonthDayNano, time: i64, origin: i64) -> Result<i64, Erro
     }
 }
 
-/// The last `origin + n * months` that is not after `time`.
+/// Returns the last `origin + n * months` that is not after `time`.
 fn month_bin(time: i64, origin: i64, months: i32) -> Result<i64, Error> {
     let date = |micros| {
         DateTime::from_timestamp_micros(micros)

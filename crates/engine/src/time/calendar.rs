@@ -6,7 +6,7 @@ use super::SECOND;
 /// Microseconds per day.
 pub(super) const DAY: i64 = 86_400 * SECOND;
 
-/// Days from 1970-01-01 to a date. Months and days may be out of their bounds.
+/// Returns the days from 1970-01-01 to a date. Months and days may be out of their bounds.
 pub(super) fn days_of(year: i64, month: i64, day: i64) -> i64 {
     // Years begin in March, so that the leap day comes last.
     let months = year * 12 + month - 3;
@@ -17,7 +17,7 @@ pub(super) fn days_of(year: i64, month: i64, day: i64) -> i64 {
     cycle * 146_097 + of_cycle * 365 + of_cycle / 4 - of_cycle / 100 + of_year + day - 1 - 719_468
 }
 
-/// The year, month (1 to 12) and day for a number of days since 1970-01-01.
+/// Returns the year, month (1 to 12) and day for a number of days since 1970-01-01.
 pub(super) fn date_of(days: i64) -> (i64, i64, i64) {
     let days = days + 719_468;
     let cycle = days.div_euclid(146_097);
@@ -31,12 +31,12 @@ pub(super) fn date_of(days: i64) -> (i64, i64, i64) {
     (cycle * 400 + year + i64::from(january), month, day)
 }
 
-/// The number of days in a month, 28 to 31.
+/// Returns the number of days in a month, 28 to 31.
 pub(super) fn days_in_month(year: i64, month: i64) -> i64 {
     days_of(year, month + 1, 1) - days_of(year, month, 1)
 }
 
-/// The same day of the month `months` later, or the last day of that month.
+/// Returns the same day of the month `months` later, or the last day of that month.
 pub(super) fn months_later(days: i64, months: i64) -> i64 {
     let (year, month, day) = date_of(days);
     let months = year * 12 + month - 1 + months;
@@ -44,22 +44,22 @@ pub(super) fn months_later(days: i64, months: i64) -> i64 {
     days_of(year, month, day.min(days_in_month(year, month)))
 }
 
-/// The day of a time, and the microseconds since midnight.
+/// Returns the day of a time, and the microseconds since midnight.
 pub(super) fn split(time: i64) -> (i64, i64) {
     (time.div_euclid(DAY), time.rem_euclid(DAY))
 }
 
-/// The time on a day; `None` after the last time.
+/// Returns the time on a day; `None` after the last time.
 pub(super) fn at(day: i64, micros: i64) -> Option<i64> {
     day.checked_mul(DAY)?.checked_add(micros)
 }
 
-/// The day of the week, from 0 (Monday) to 6.
+/// Returns the day of the week, from 0 (Monday) to 6.
 pub(super) fn weekday(day: i64) -> i64 {
     (day + 3).rem_euclid(7)
 }
 
-/// The year and the week (1 to 53) in the ISO calendar.
+/// Returns the year and the week (1 to 53) in the ISO calendar.
 pub(super) fn iso_week(day: i64) -> (i64, i64) {
     // The year is that of the week's Thursday.
     let thursday = day - weekday(day) + 3;

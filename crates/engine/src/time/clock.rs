@@ -36,7 +36,7 @@ impl Clock {
     /// The clock of UTC.
     pub const UTC: Self = Self::Fixed(0);
 
-    /// The zone of a type: an IANA name, or an offset such as `+02:00`.
+    /// Returns the zone of a type: an IANA name, or an offset such as `+02:00`.
     ///
     /// # Errors
     ///
@@ -48,7 +48,7 @@ impl Clock {
             .ok_or_else(|| unknown(zone))
     }
 
-    /// The zone of a type that may have none. Without one, it is UTC.
+    /// Returns the zone of a type that may have none. Without one, it is UTC.
     ///
     /// # Errors
     ///
@@ -57,8 +57,8 @@ impl Clock {
         zone.map_or(Ok(Self::UTC), Self::of)
     }
 
-    /// A zone by the name that `AT TIME ZONE` takes: an IANA name in any case, an abbreviation, or
-    /// a POSIX name such as `UTC+3`, whose offset counts west.
+    /// Returns a zone by the name that `AT TIME ZONE` takes: an IANA name in any case, an
+    /// abbreviation, or a POSIX name such as `UTC+3`, whose offset counts west.
     ///
     /// # Errors
     ///
@@ -67,19 +67,19 @@ impl Clock {
         Self::in_text(name).ok_or_else(|| unknown(name))
     }
 
-    /// A zone by its name in the text of a time.
+    /// Returns a zone by its name in the text of a time.
     pub fn in_text(name: &str) -> Option<Self> {
         abbreviation(name)
             .or_else(|| named(name))
             .or_else(|| posix(name).map(|west| Self::Fixed(-west)))
     }
 
-    /// Whether the clock always shows UTC.
+    /// Returns whether the clock always shows UTC.
     pub fn is_utc(self) -> bool {
         matches!(self, Self::Fixed(0) | Self::Named(Tz::UTC | Tz::Etc__UTC))
     }
 
-    /// Seconds east of UTC at an instant.
+    /// Returns the seconds east of UTC at an instant.
     pub fn offset_at(self, instant: i64) -> i32 {
         match self {
             Self::Fixed(seconds) => seconds,
@@ -90,7 +90,7 @@ impl Clock {
         }
     }
 
-    /// The zone's abbreviation at an instant, such as `CEST`, or `+02` if it has none.
+    /// Returns the zone's abbreviation at an instant, such as `CEST`, or `+02` if it has none.
     pub fn abbreviation_at(self, instant: i64) -> String {
         let seconds = self.offset_at(instant);
         let named = match self {
@@ -112,12 +112,12 @@ impl Clock {
         })
     }
 
-    /// What the clock shows at an instant; `None` after the last time.
+    /// Returns what the clock shows at an instant; `None` after the last time.
     pub fn shown(self, instant: i64) -> Option<i64> {
         instant.checked_add(i64::from(self.offset_at(instant)) * SECOND)
     }
 
-    /// Seconds east of UTC when the clock shows a time.
+    /// Returns the seconds east of UTC when the clock shows a time.
     pub fn offset_when(self, shown: i64) -> i32 {
         let zone = match self {
             Self::Fixed(seconds) => return seconds,
@@ -132,7 +132,7 @@ impl Clock {
         }
     }
 
-    /// The instant at which the clock shows a time; `None` after the last time.
+    /// Returns the instant at which the clock shows a time; `None` after the last time.
     pub fn instant(self, shown: i64) -> Option<i64> {
         shown.checked_sub(i64::from(self.offset_when(shown)) * SECOND)
     }
@@ -168,7 +168,7 @@ fn within_tables(time: i64, zone: Tz) -> NaiveDateTime {
     time.with_year(year).unwrap_or(before)
 }
 
-/// The first time that `chrono` can still shift by an offset.
+/// Returns the first time that `chrono` can still shift by an offset.
 fn first() -> NaiveDateTime {
     NaiveDateTime::MIN + chrono::TimeDelta::days(2)
 }
@@ -240,7 +240,7 @@ fn posix(text: &str) -> Option<i32> {
     }
 }
 
-/// The abbreviations of PostgreSQL's default set whose meaning does not change.
+/// Returns the abbreviations of PostgreSQL's default set whose meaning does not change.
 fn abbreviation(name: &str) -> Option<Clock> {
     let name = name.to_ascii_lowercase();
     let found = ABBREVIATIONS.binary_search_by_key(&name.as_str(), |(name, _)| name);

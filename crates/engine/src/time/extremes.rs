@@ -73,8 +73,8 @@ impl ScalarUDFImpl for ExtremeInterval {
     }
 }
 
-/// For each row, the column with the least or greatest value: the first of equal ones, and the
-/// first column if all are NULL.
+/// Returns, for each row, the column with the least or greatest value: the first of equal ones, and
+/// the first column if all are NULL.
 pub(crate) fn best_places<'a, C, K: Ord>(
     rows: usize,
     wanted: Ordering,

@@ -111,7 +111,7 @@ impl FieldName {
         )
     }
 
-    /// The field of an instant. `shown` is what the clock shows at it.
+    /// Returns the field of an instant. `shown` is what the clock shows at it.
     fn value(self, instant: i64, shown: i64) -> f64 {
         let (day, time) = split(shown);
         let (year, month, date) = date_of(day);
@@ -146,7 +146,8 @@ impl FieldName {
     }
 }
 
-/// Centuries and millennia count from the year 1; the one before ends with the year 1 BC.
+/// Returns the century or the millennium of a year. They count from the year 1; the one before ends
+/// with the year 1 BC.
 fn century(year: i64, length: i64) -> i64 {
     match year > 0 {
         true => (year + length - 1) / length,

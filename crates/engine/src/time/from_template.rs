@@ -28,7 +28,7 @@ pub(super) enum Fault {
     Pattern(&'static str),
 }
 
-/// The error for a text that cannot be parsed.
+/// Returns the error for a text that cannot be parsed.
 pub(super) fn error(text: &str, template: &str, fault: &Fault) -> Error {
     let text: String = text.chars().take(100).collect();
     let template: String = template.chars().take(100).collect();

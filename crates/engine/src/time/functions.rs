@@ -181,7 +181,7 @@ impl ScalarUDFImpl for InMicroseconds {
     }
 }
 
-/// `to_timestamp(x)` and its variants; `None` if DataFusion's own is correct.
+/// Evaluates `to_timestamp(x)` and its variants; `None` if DataFusion's own is correct.
 fn to_timestamp(
     name: &str,
     value: &ColumnarValue,

@@ -1,6 +1,6 @@
 //! Parses text as PostgreSQL does: timestamps, dates, times of day and intervals. DataFusion
-//! accepts fewer forms, and reads some differently: it takes `20240229` for a time of day, applies
-//! a zone in the text to a timestamp without time zone, and refuses times that a clock shows twice.
+//! accepts fewer forms, and reads some differently: it reads `20240229` as a time of day, applies a
+//! zone in the text to a timestamp without time zone, and refuses times that a clock shows twice.
 //!
 //! Fractions finer than a microsecond are rounded half up, as in Trino's casts.
 
@@ -41,7 +41,7 @@ pub(super) struct TimeOfText {
     signature: Signature,
 }
 
-/// Whether text is parsed as this type here.
+/// Returns whether text is parsed as this type here.
 pub(super) fn is_read(to: &DataType) -> bool {
     matches!(
         to,
@@ -53,7 +53,7 @@ pub(super) fn is_read(to: &DataType) -> bool {
 }
 
 impl TimeOfText {
-    /// `to` is a type that [`is_read`].
+    /// Returns a call that parses `text`; `to` is a type that [`is_read`].
     pub(super) fn call(text: Expr, to: DataType, digits: u8, strict: bool) -> Expr {
         let function = Self {
             to,
@@ -64,7 +64,7 @@ impl TimeOfText {
         expressions::call(function, vec![text])
     }
 
-    /// The same text as a timestamp with other digits, if `call` parses a timestamp.
+    /// Returns the same text as a timestamp with other digits, if `call` parses a timestamp.
     pub(super) fn with_digits(call: &ScalarFunction, digits: u8) -> Option<Expr> {
         let function = call.func.inner().downcast_ref::<Self>()?;
         let [text] = call.args.as_slice() else {
@@ -99,7 +99,7 @@ impl ScalarUDFImpl for TimeOfText {
     }
 }
 
-/// PostgreSQL's name of a type.
+/// Returns PostgreSQL's name of a type.
 fn name_of(to: &DataType) -> &'static str {
     match to {
         DataType::Timestamp(_, Some(_)) => "timestamp with time zone",

@@ -147,7 +147,7 @@ pub(super) fn compared(expr: &Expr, schema: &DFSchema) -> Option<Expr> {
     }
 }
 
-/// Whether an operator is a comparison.
+/// Returns whether an operator is a comparison.
 pub fn compares(op: Operator) -> bool {
     use Operator::{Eq, Gt, GtEq, IsDistinctFrom, IsNotDistinctFrom, Lt, LtEq, NotEq};
     matches!(
@@ -156,8 +156,8 @@ pub fn compares(op: Operator) -> bool {
     )
 }
 
-/// The length of an interval or a duration, or the lengths of those in an array. For a duration
-/// cast to an interval, the length of the duration.
+/// Returns the length of an interval or a duration, or the lengths of those in an array. For a
+/// duration cast to an interval, the length of the duration.
 pub fn length(expr: &Expr, schema: &DFSchema) -> Option<Expr> {
     let data_type = expr.get_type(schema).ok()?;
     let scalar = matches!(data_type, DataType::Interval(_) | DataType::Duration(_));
@@ -208,7 +208,7 @@ impl ScalarUDFImpl for Length {
 /// The type of a length in nanoseconds.
 const LENGTH: DataType = DataType::Decimal128(38, 0);
 
-/// Whether values are arrays of intervals, at any depth of arrays.
+/// Returns whether values are arrays of intervals, at any depth of arrays.
 pub fn are_lists(data_type: &DataType) -> bool {
     match data_type {
         DataType::List(item) => {
@@ -244,7 +244,7 @@ fn nested_lengths(values: &ArrayRef) -> Result<ArrayRef> {
     )?))
 }
 
-/// The lengths of intervals or durations, in nanoseconds.
+/// Returns the lengths of intervals or durations, in nanoseconds.
 ///
 /// # Errors
 ///

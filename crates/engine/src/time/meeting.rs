@@ -69,7 +69,7 @@ impl AnalyzerRule for MeetingZones {
     }
 }
 
-/// Whether any column or expression of a plan may have a zone.
+/// Returns whether any column or expression of a plan may have a zone.
 fn concerns(plan: &LogicalPlan) -> Result<bool> {
     let mut found = false;
     plan.apply_with_subqueries(|node| {
@@ -273,7 +273,7 @@ fn is_naive(data_type: &DataType) -> bool {
     matches!(data_type, DataType::Timestamp(_, None) | DataType::Date32)
 }
 
-/// The common type with a zone; `None` if no type has a zone, or all have.
+/// Returns the common type with a zone; `None` if no type has a zone, or all have.
 fn common<'a>(types: impl Iterator<Item = &'a DataType>) -> Option<DataType> {
     let (mut zone, mut naive) = (None, false);
     for data_type in types {
@@ -360,7 +360,8 @@ fn met(mut expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     })
 }
 
-/// Whether an expression adds a date and an interval: a date here, but a timestamp in PostgreSQL.
+/// Returns whether an expression adds a date and an interval: a date here, but a timestamp in
+/// PostgreSQL.
 fn is_date_and_interval(expr: &Expr, schema: &DFSchema) -> bool {
     let Expr::BinaryExpr(binary) = expr else {
         return false;
@@ -370,7 +371,7 @@ fn is_date_and_interval(expr: &Expr, schema: &DFSchema) -> bool {
         && (is_interval(&binary.left) || is_interval(&binary.right))
 }
 
-/// `nullif`, which keeps the type of its first argument.
+/// Rewrites `nullif`, which keeps the type of its first argument.
 fn nullif(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     let Expr::ScalarFunction(call) = &expr else {
         return Ok(Transformed::no(expr));

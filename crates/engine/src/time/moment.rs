@@ -73,8 +73,8 @@ impl Moment {
         Reader { rest: text, digits }.moment()
     }
 
-    /// Microseconds since 1970 as a clock without a zone shows them. A zone in the text is parsed
-    /// and ignored.
+    /// Returns the microseconds since 1970 as a clock without a zone shows them. A zone in the text
+    /// is parsed and ignored.
     ///
     /// # Errors
     ///
@@ -85,7 +85,7 @@ impl Moment {
         in_range(time)
     }
 
-    /// The instant in microseconds since 1970, by the zone in the text or else by `clock`.
+    /// Returns the instant in microseconds since 1970, by the zone in the text or else by `clock`.
     ///
     /// # Errors
     ///
@@ -97,7 +97,7 @@ impl Moment {
         in_range(zone.instant(shown).ok_or(Fault::Range)?)
     }
 
-    /// Days since 1970.
+    /// Returns the days since 1970.
     ///
     /// # Errors
     ///
@@ -107,7 +107,7 @@ impl Moment {
         i32::try_from(day).map_err(|_| Fault::Range)
     }
 
-    /// Microseconds since midnight, at most a whole day.
+    /// Returns the microseconds since midnight, at most a whole day.
     ///
     /// # Errors
     ///
@@ -243,7 +243,7 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// Whether the next digits begin a date.
+    /// Returns whether the next digits begin a date.
     fn is_date(&self) -> bool {
         let digits = self.digits_ahead();
         match self.rest.as_bytes().get(digits) {
@@ -343,7 +343,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Microseconds from the digits of a fraction, rounded half up to `digits` digits.
+/// Returns the microseconds from the digits of a fraction, rounded half up to `digits` digits.
 fn fraction(text: &str, digits: u8) -> i64 {
     let kept = usize::from(digits.min(MAX_DIGITS));
     let number = |digits: &str| -> i64 {
@@ -361,7 +361,7 @@ fn fraction(text: &str, digits: u8) -> i64 {
     number(written) * 10i64.pow(missing) + if rounds { unit } else { 0 }
 }
 
-/// The number of a month from its English name or the first three letters of it.
+/// Returns the number of a month from its English name or the first three letters of it.
 fn month_of(name: &str) -> Option<i64> {
     let found = MONTHS.iter().position(|month| {
         let short = month.get(..3).unwrap_or(month);

@@ -19,6 +19,10 @@ use super::moment::FIRST_TIME;
 use super::types::with_texts;
 
 /// Replaces timestamps with text, at every depth of an array.
+///
+/// # Errors
+///
+/// Returns an error if a timestamp is out of range.
 pub(crate) fn texts(array: &ArrayRef) -> Result<ArrayRef> {
     let Some(target) = with_texts(array.data_type()) else {
         return Ok(Arc::clone(array));

@@ -3,7 +3,7 @@
 //! `4 days 01:02:03.5` has 1 hour.
 //!
 //! For an interval, DataFusion returns nanoseconds as an `i32` if they fit, and whole seconds
-//! otherwise (`arrow-arith`, `temporal.rs`, 59.3). It does not know centuries, and takes a year for
+//! otherwise (`arrow-arith`, `temporal.rs`, 59.3). It does not know centuries, and counts a year as
 //! 360 days. For a duration it returns the whole duration in the unit, and wraps.
 
 use std::sync::Arc;

@@ -376,12 +376,12 @@ fn whole(text: &str) -> Result<i64, Fault> {
     }
 }
 
-/// Whether a number comes next.
+/// Returns whether a number follows.
 fn any_number(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c))
 }
 
-/// Whether a time such as `4:05` comes next.
+/// Returns whether a time such as `4:05` follows.
 fn is_clock(text: &str) -> bool {
     let digits = text.trim_start_matches(['+', '-']);
     let count = digits.bytes().take_while(u8::is_ascii_digit).count();

@@ -69,8 +69,8 @@ impl AnalyzerRule for WindowsByLength {
     }
 }
 
-/// A RANGE frame without offsets ends with the peers of a row, like a GROUPS frame, for which
-/// DataFusion accepts any type.
+/// Turns a RANGE frame without offsets into a GROUPS frame. Both end with the peers of a row, but
+/// DataFusion accepts any type for GROUPS.
 fn by_peers(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
     let Expr::WindowFunction(mut window) = expr else {
         return Transformed::no(expr);
@@ -105,7 +105,7 @@ fn by_peers(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
     Transformed::yes(Expr::WindowFunction(window))
 }
 
-/// Whether a frame has a RANGE offset, whose type depends on that of the order key.
+/// Returns whether a frame has a RANGE offset, whose type depends on that of the order key.
 fn has_offset(frame: &WindowFrame) -> bool {
     let goes_far = |bound: &WindowFrameBound| match bound {
         WindowFrameBound::Preceding(by) | WindowFrameBound::Following(by) => !by.is_null(),
@@ -131,7 +131,7 @@ fn of_timestamps(window: &WindowFunction, schema: &DFSchema) -> Option<WindowFun
     Some(window)
 }
 
-/// Whether a plan has nanoseconds, or casts that are evaluated here.
+/// Returns whether a plan has nanoseconds, or casts that are evaluated here.
 fn concerns(plan: &LogicalPlan) -> Result<bool> {
     let mut found = false;
     plan.apply_with_subqueries(|node| {
@@ -159,7 +159,7 @@ fn is_done_here(expr: &Expr) -> bool {
     }
 }
 
-/// Whether a call may name nanoseconds: `arrow_cast(x, 'Timestamp(ns)')`.
+/// Returns whether a call may name nanoseconds: `arrow_cast(x, 'Timestamp(ns)')`.
 fn is_asked_for(call: &ScalarFunction) -> bool {
     matches!(call.func.name(), "arrow_cast" | "arrow_try_cast")
 }
@@ -303,7 +303,7 @@ fn expression(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     })
 }
 
-/// A literal in microseconds, rounded half up.
+/// Returns a literal in microseconds, rounded half up.
 fn literal(value: ScalarValue) -> ScalarValue {
     match value {
         ScalarValue::TimestampNanosecond(nanos, zone) => {

@@ -31,7 +31,7 @@ fn leads_nowhere(name: &str) -> DataFusionError {
     .into()
 }
 
-/// The lists from `start` to `end`, with `end` if `inclusive`; `None` if they are not of
+/// Returns the lists from `start` to `end`, with `end` if `inclusive`; `None` if they are not of
 /// timestamps.
 ///
 /// # Errors

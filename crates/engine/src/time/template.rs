@@ -57,7 +57,7 @@ pub(super) enum Letters {
     Capital,
 }
 
-/// The pattern that a text begins with, and its letter case.
+/// Returns the pattern that a text begins with, and its letter case.
 pub(super) fn pattern(text: &str) -> Option<(&'static str, Letters)> {
     PATTERNS.iter().find_map(|pattern| {
         let written = text.get(..pattern.len())?;

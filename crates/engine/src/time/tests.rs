@@ -28,7 +28,7 @@ async fn batches(sql: &str) -> Result<Vec<RecordBatch>> {
         .await
 }
 
-/// The rows as text. Also checks that all timestamp columns are in microseconds.
+/// Returns the rows as text. Also checks that all timestamp columns are in microseconds.
 async fn rows(sql: &str) -> Vec<String> {
     let batches = match batches(sql).await {
         Ok(batches) => batches,

@@ -96,7 +96,11 @@ impl ScalarUDFImpl for ToChar {
     }
 }
 
-/// Whether any of the templates is a `strftime` format.
+/// Returns whether any of the templates is a `strftime` format.
+///
+/// # Errors
+///
+/// Returns an error if the templates are not text.
 pub(super) fn has_formats(templates: &ColumnarValue) -> Result<bool> {
     let templates = cast(&templates.to_array(1)?, &DataType::Utf8)?;
     let mut templates = templates.as_string::<i32>().iter().flatten();

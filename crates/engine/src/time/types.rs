@@ -28,7 +28,7 @@ impl TypePlanner for MicrosecondTypes {
     }
 }
 
-/// The type with microseconds in place of nanoseconds; `None` if it has no nanoseconds.
+/// Returns the type with microseconds in place of nanoseconds; `None` if it has no nanoseconds.
 pub(super) fn in_microseconds(data_type: &DataType) -> Option<DataType> {
     mapped(data_type, &|data_type| match data_type {
         DataType::Timestamp(TimeUnit::Nanosecond, zone) => {
@@ -38,7 +38,7 @@ pub(super) fn in_microseconds(data_type: &DataType) -> Option<DataType> {
     })
 }
 
-/// The type with all timestamps in microseconds; `None` if nothing changes.
+/// Returns the type with all timestamps in microseconds; `None` if nothing changes.
 pub(super) fn all_in_microseconds(data_type: &DataType) -> Option<DataType> {
     mapped(data_type, &|data_type| match data_type {
         DataType::Timestamp(TimeUnit::Microsecond, _) => None,
@@ -49,7 +49,7 @@ pub(super) fn all_in_microseconds(data_type: &DataType) -> Option<DataType> {
     })
 }
 
-/// The type with text in place of timestamps; `None` if it has none.
+/// Returns the type with text in place of timestamps; `None` if it has none.
 pub(crate) fn with_texts(data_type: &DataType) -> Option<DataType> {
     mapped(data_type, &|data_type| {
         matches!(data_type, DataType::Timestamp(..)).then_some(DataType::Utf8)

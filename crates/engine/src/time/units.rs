@@ -41,7 +41,7 @@ impl Unit {
         })
     }
 
-    /// Whether DataFusion's `date_trunc` knows the unit by this name.
+    /// Returns whether DataFusion's `date_trunc` knows the unit by this name.
     pub(super) fn is_of_engine(name: &str) -> bool {
         matches!(
             name.to_ascii_lowercase().as_str(),
@@ -58,9 +58,9 @@ impl Unit {
         )
     }
 
-    /// The start of the unit that contains an instant, by a clock. Days and longer units start by
-    /// the clock, hours and shorter ones by the offset of the instant. `None` before the first
-    /// time.
+    /// Returns the start of the unit that contains an instant, by a clock. Days and longer units
+    /// start by the clock, hours and shorter ones by the offset of the instant. `None` before the
+    /// first time.
     pub(super) fn truncated(self, clock: Clock, instant: i64) -> Option<i64> {
         let offset = i64::from(clock.offset_at(instant)) * SECOND;
         let shown = instant.checked_add(offset)?;
@@ -75,7 +75,7 @@ impl Unit {
         (shown - shown.rem_euclid(length)).checked_sub(offset)
     }
 
-    /// The first day of the unit that contains a day.
+    /// Returns the first day of the unit that contains a day.
     fn first_day(self, day: i64) -> i64 {
         let (year, month, _) = date_of(day);
         // Centuries and millennia begin one year after a multiple of their length.

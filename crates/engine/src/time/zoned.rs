@@ -31,7 +31,7 @@ use crate::expressions;
 
 pub(super) const INTERVAL: DataType = DataType::Interval(IntervalUnit::MonthDayNano);
 
-/// A time with a zone plus or minus an interval; `None` for anything else, and in UTC.
+/// Returns a time with a zone plus or minus an interval; `None` for anything else, and in UTC.
 pub(super) fn arithmetic(binary: &BinaryExpr, schema: &DFSchema) -> Option<Expr> {
     let sign = match binary.op {
         Operator::Plus => 1,
@@ -128,7 +128,7 @@ impl ScalarUDFImpl for Shifted {
     }
 }
 
-/// The time `sign` times an interval later; `None` after the last time.
+/// Returns the time `sign` times an interval later; `None` after the last time.
 pub(super) fn shifted(clock: Clock, time: i64, by: IntervalMonthDayNano, sign: i64) -> Option<i64> {
     let mut time = time;
     if by.months != 0 {
@@ -143,8 +143,8 @@ pub(super) fn shifted(clock: Clock, time: i64, by: IntervalMonthDayNano, sign: i
     time.checked_add(sign * (by.nanoseconds / 1000))
 }
 
-/// Intervals as they are; the differences of two times as in PostgreSQL, in days and the rest in
-/// hours.
+/// Returns the intervals as they are; the differences of two times as in PostgreSQL, in days and
+/// the rest in hours.
 ///
 /// # Errors
 ///

@@ -22,7 +22,7 @@ use super::clock::Clock;
 use super::input::out_of_range;
 use crate::expressions;
 
-/// A cast that follows a clock; `None` if DataFusion's own is correct.
+/// Returns a cast that follows a clock; `None` if DataFusion's own is correct.
 pub(super) fn by_the_clock(expr: &Expr, from: &DataType, to: &DataType) -> Option<Expr> {
     let naive = DataType::Timestamp(TimeUnit::Microsecond, None);
     let zone = match (from, to) {
@@ -49,7 +49,7 @@ pub(super) fn by_the_clock(expr: &Expr, from: &DataType, to: &DataType) -> Optio
     Some(expressions::call(function, vec![expr.clone()]))
 }
 
-/// Whether the zone's clock shows UTC.
+/// Returns whether the zone's clock shows UTC.
 pub(super) fn is_utc(zone: &str) -> bool {
     matches!(zone, "UTC" | "Z" | "GMT") || Clock::of(zone).is_ok_and(Clock::is_utc)
 }

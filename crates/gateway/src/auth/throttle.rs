@@ -1,7 +1,8 @@
 //! Slows down the guessing of passwords, by user and address, on all doors together.
 //!
-//! Each failure doubles the time until the next try of that pair is looked at, and tries queue one behind the other: a thousand parallel
-//! connections guess no faster than one. Waiting is a timer, not a thread.
+//! Each failure doubles the time until the next attempt of that pair is looked at, and attempts
+//! queue: a thousand parallel connections guess no faster than one. Waiting is a timer, not a
+//! thread.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -11,11 +12,11 @@ use parking_lot::Mutex;
 
 const FIRST_DELAY: Duration = Duration::from_millis(100);
 const MAX_DELAY: Duration = Duration::from_secs(5);
-/// Whoever would wait longer is refused at once.
+/// An attempt that would wait longer is refused at once.
 const MAX_WAIT: Duration = Duration::from_secs(8);
-/// A pair that did not fail for so long is forgotten.
+/// A pair without a failure for this long is forgotten.
 const FORGET: Duration = Duration::from_secs(900);
-/// Pairs that are remembered; the one that may go on first makes room.
+/// Maximum number of pairs; the one whose wait ends first makes room.
 const MAX_ENTRIES: usize = 10_000;
 
 #[derive(Debug, Default)]
@@ -27,11 +28,11 @@ pub struct Throttle {
 struct Failures {
     count: u32,
     last: Instant,
-    /// When the next try may be looked at.
+    /// When the next attempt may be looked at.
     next: Instant,
 }
 
-/// Longer names are not kept: whoever is not yet known must not fill the memory.
+/// Names are cut to 64 characters: clients that have not logged in must not fill the memory.
 fn key(user: &str, address: IpAddr) -> (String, IpAddr) {
     (user.chars().take(64).collect(), address)
 }
@@ -43,7 +44,11 @@ fn delay(count: u32) -> Duration {
 }
 
 impl Throttle {
-    /// How long a try has to wait; `Err`: too long, the seconds until one may be made.
+    /// Returns how long an attempt has to wait.
+    ///
+    /// # Errors
+    ///
+    /// Returns the seconds until an attempt may be made, if they are too many to wait.
     pub fn wait(&self, user: &str, address: IpAddr, now: Instant) -> Result<Duration, u64> {
         let mut failures = self.failures.lock();
         let key = key(user, address);
@@ -62,7 +67,7 @@ impl Throttle {
         Ok(wait)
     }
 
-    /// Remembers a wrong password.
+    /// Records a wrong password.
     pub fn failed(&self, user: &str, address: IpAddr, now: Instant) {
         let mut failures = self.failures.lock();
         if failures.len() >= MAX_ENTRIES {
@@ -86,7 +91,7 @@ impl Throttle {
         entry.next = entry.next.max(now + delay(entry.count));
     }
 
-    /// Forgets what failed before.
+    /// Forgets earlier failures.
     pub fn succeeded(&self, user: &str, address: IpAddr) {
         self.failures.lock().remove(&key(user, address));
     }

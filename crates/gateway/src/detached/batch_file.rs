@@ -1,7 +1,7 @@
-//! A file of the spill directory that holds batches, each an Arrow IPC stream of its own.
+//! A file of batches in the spill directory, each an Arrow IPC stream of its own.
 //!
-//! A batch stands by itself, with its schema and dictionaries, and is found by its offset: any of
-//! them is read without those before it, by any number of readers.
+//! A batch includes its schema and dictionaries and is found by its offset, so any number of
+//! readers can read any batch without those before it.
 
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Seek, SeekFrom, Write};
@@ -14,13 +14,13 @@ use arrow::ipc::writer::StreamWriter;
 use datafusion::execution::spill_file::{SpillFile, SpillWriter};
 use lakegate_error::{Code, Error, Result, from_engine};
 
-/// Bytes that are written to a file at once.
+/// The size of the write buffer, in bytes.
 const WRITE_BUFFER: usize = 256 << 10;
 
-/// A file of batches. Deleted when it is dropped.
+/// A file of batches. Dropping it deletes the file.
 pub(super) struct BatchFile {
     file: Arc<dyn SpillFile>,
-    /// Of each batch.
+    /// The offset of each batch, in bytes.
     offsets: Vec<u64>,
 }
 
@@ -34,12 +34,11 @@ impl std::fmt::Debug for BatchFile {
 }
 
 impl BatchFile {
-    /// Reads one batch. The file is open no longer than that, so that slow readers hold no
-    /// descriptors.
+    /// Reads one batch. The file is only open during the call, so slow readers hold no descriptors.
     ///
     /// # Errors
     ///
-    /// There is no such batch; the file cannot be read.
+    /// The batch does not exist; the file cannot be read.
     pub fn read(&self, index: usize) -> Result<RecordBatch> {
         let missing = || unreadable(&"it has no such batch");
         let (path, offset) = self
@@ -88,6 +87,8 @@ impl std::fmt::Debug for BatchFileWriter {
 }
 
 impl BatchFileWriter {
+    /// Creates a file.
+    ///
     /// # Errors
     ///
     /// The file cannot be opened.
@@ -101,12 +102,12 @@ impl BatchFileWriter {
         })
     }
 
-    /// Bytes of the file.
+    /// Returns the size of the file, in bytes.
     pub fn written(&self) -> u64 {
         self.writer.written
     }
 
-    /// Adds a batch, on a thread that may wait for the disk.
+    /// Appends a batch, on a blocking thread.
     ///
     /// # Errors
     ///
@@ -137,9 +138,9 @@ fn encode(writer: &mut impl Write, batch: &RecordBatch) -> std::result::Result<(
     Ok(())
 }
 
-/// Distinguishes a full disk, and a spill limit that is reached, from other errors.
+/// Distinguishes a full disk and an exceeded spill limit from other errors.
 ///
-/// By their texts: the engine's writer wraps the errors of the system.
+/// Inspects the message, because the engine's writer wraps system errors.
 fn unwritable(error: ArrowError) -> Error {
     const FULL: [&str; 3] = [
         "used disk space during the spilling",
@@ -161,7 +162,7 @@ fn unwritable(error: ArrowError) -> Error {
     )
 }
 
-/// Counts what is written.
+/// A writer that counts the bytes written.
 struct Counted<W> {
     writer: W,
     written: u64,

@@ -1,5 +1,5 @@
-//! A statement with the values that it runs with: once, or once a row with the results one after
-//! the other.
+//! A statement with its parameter values: executed once, or once per row of values with the results
+//! concatenated.
 
 use std::sync::Arc;
 
@@ -20,19 +20,19 @@ pub type Values = Vec<ScalarValue>;
 pub struct Executions {
     pub session: Arc<Session>,
     pub prepared: Arc<Prepared>,
-    /// One execution each.
+    /// The values of each execution.
     pub rows: Arc<Vec<Values>>,
 }
 
-/// Executions that have begun.
+/// A running statement and its results.
 pub struct Started {
-    /// As the engine has it; empty for a command.
+    /// The schema as reported by the engine; empty for a command.
     pub schema: SchemaRef,
     pub batches: BatchStream,
     pub usage: Arc<UsageTotal>,
 }
 
-/// What the executions of one call cost together.
+/// The total cost of the executions of one call.
 #[derive(Debug, Default)]
 pub struct UsageTotal {
     state: Mutex<UsageState>,
@@ -44,13 +44,13 @@ struct UsageState {
     current: Option<QueryWatch>,
 }
 
-/// What executions have cost so far.
+/// The cost of executions so far.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Usage {
-    /// Of the last execution.
+    /// The id of the last execution.
     pub query_id: Option<String>,
     pub bytes_scanned: u64,
-    /// Whether every execution was answered from a stored result.
+    /// Whether all executions were answered from stored results.
     pub cache_hit: bool,
     pub rows: u64,
 }
@@ -62,7 +62,7 @@ impl UsageTotal {
         state.current = query;
     }
 
-    /// The execution that runs, or ran last.
+    /// Returns the running execution, or the last one.
     pub fn query(&self) -> Option<QueryWatch> {
         self.state.lock().current.clone()
     }
@@ -97,7 +97,8 @@ impl Executions {
     ///
     /// # Errors
     ///
-    /// What the first execution fails with before its first row. What fails later is in the stream.
+    /// The first execution fails before its first row, or any execution of a command fails. Later
+    /// errors are part of the stream.
     pub async fn run(&self) -> Result<Started> {
         let usage = Arc::new(UsageTotal::default());
         let Some((first, rest)) = self.rows.split_first() else {
@@ -124,7 +125,7 @@ impl Executions {
         Ok(self.clone().concatenated(rows, usage))
     }
 
-    /// Returns the cached result of the statement, which does not run.
+    /// Returns the stored result of the statement without running it.
     ///
     /// # Errors
     ///
@@ -145,8 +146,8 @@ impl Executions {
         Ok(once.concatenated(rows, Arc::default()))
     }
 
-    /// The rows of the first execution, then those of the executions that follow, each run when the
-    /// one before it has ended.
+    /// Returns the rows of the first execution followed by those of the others. Each execution
+    /// starts when the previous one has ended.
     fn concatenated(self, first: Rows, usage: Arc<UsageTotal>) -> Started {
         usage.begins(first.query);
         let schema = first.schema;
@@ -180,13 +181,13 @@ impl Executions {
         }
     }
 
-    /// Runs the statement for what it changes. Returns the number of rows that all executions
-    /// changed, or `None` where the statement returned rows, which are dropped: drivers run queries
-    /// so when they are given many rows of parameters.
+    /// Runs the statement for its changes. Returns the number of rows changed by all executions, or
+    /// `None` if the statement returned rows, which are discarded: drivers run queries this way
+    /// when they are given many rows of parameters.
     ///
     /// # Errors
     ///
-    /// What an execution fails with. None follows after that.
+    /// An execution fails; the later ones do not run.
     pub async fn update(&self) -> Result<Option<u64>> {
         let mut changed = Some(0_u64);
         for values in self.rows.iter() {

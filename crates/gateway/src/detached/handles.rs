@@ -1,4 +1,4 @@
-//! Values that clients come back to by a handle: unguessable, bounded in number and weight, bound to
+//! Values that clients refer to by a handle: unguessable, limited in number and weight, bound to
 //! one principal, and dropped when they expire.
 
 use std::collections::{BTreeMap, HashMap};
@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 
 use crate::Principal;
 
-/// 256 random bits.
+/// A handle of 256 random bits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Handle([u8; Handle::BYTES]);
 
@@ -38,7 +38,7 @@ impl fmt::Debug for Handle {
     }
 }
 
-/// Bounds of a registry.
+/// Limits of a registry.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     pub per_owner: usize,
@@ -47,11 +47,11 @@ pub struct Limits {
     pub weight_per_owner: usize,
 }
 
-/// What happens at a bound.
+/// The behaviour at a limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Overflow {
     Refuse,
-    /// The owner's oldest entry makes room.
+    /// Evict the owner's oldest entry.
     Evict,
 }
 
@@ -60,11 +60,11 @@ struct Entry<T> {
     owner: Principal,
     session: u64,
     weight: usize,
-    /// Grows with every insertion.
+    /// The insertion number, which increases with each entry.
     order: u64,
     expires: Instant,
     lifetime: Duration,
-    /// Uses extend the lifetime up to this.
+    /// The time up to which uses can extend the lifetime.
     latest: Option<Instant>,
     value: Arc<T>,
 }
@@ -84,27 +84,27 @@ struct Entries<T> {
     inserted: u64,
 }
 
-/// The entries of one kind, by handle.
+/// Entries of one kind, by handle.
 #[derive(Debug)]
 pub struct Registry<T> {
     limits: Limits,
     entries: Mutex<Entries<T>>,
 }
 
-/// How a value is kept.
+/// The properties of a new entry.
 #[derive(Debug, Clone, Copy)]
 pub struct New<'a> {
     pub owner: &'a Principal,
-    /// The session that it ends with.
+    /// The session that the entry ends with.
     pub session: u64,
     pub weight: usize,
     pub lifetime: Duration,
-    /// How long it is kept at most, however often it is used. `None` sets no bound.
+    /// The maximum age of the entry, however often it is used. `None` sets no limit.
     pub max_age: Option<Duration>,
     pub overflow: Overflow,
 }
 
-/// One entry as its owner finds it.
+/// An entry returned to its owner.
 #[derive(Debug)]
 pub struct Found<T> {
     pub handle: Handle,
@@ -124,11 +124,11 @@ impl<T> Registry<T> {
         }
     }
 
-    /// Keeps a value. `what` names its kind in errors.
+    /// Inserts a value. `what` names its kind in errors.
     ///
     /// # Errors
     ///
-    /// A bound is reached, and old entries must not make room.
+    /// A limit is reached and no entry may be evicted.
     pub fn insert(&self, value: Arc<T>, new: New<'_>, what: &str) -> Result<Found<T>> {
         let now = Instant::now();
         let New {
@@ -173,7 +173,7 @@ impl<T> Registry<T> {
             },
         );
         drop(entries);
-        // Values may take locks of their own as they are dropped.
+        // Dropping values may take other locks.
         drop(gone);
         Ok(found)
     }
@@ -209,7 +209,7 @@ impl<T> Registry<T> {
     ///
     /// # Errors
     ///
-    /// The owner's entries would weigh too much.
+    /// The owner's entries would exceed their weight limit.
     pub fn reweigh(&self, handle: Handle, weight: usize, what: &str) -> Result<()> {
         let mut guard = self.entries.lock();
         let entries = &mut *guard;
@@ -231,7 +231,7 @@ impl<T> Registry<T> {
         Ok(())
     }
 
-    /// The owner's entries, oldest first.
+    /// Returns the owner's entries, oldest first.
     pub fn of_owner(&self, owner: &Principal) -> Vec<Found<T>> {
         let now = Instant::now();
         let entries = self.entries.lock();
@@ -269,7 +269,7 @@ impl<T> Registry<T> {
 }
 
 impl<T> Entries<T> {
-    /// The number of the owner's entries, if one more of this weight is too many.
+    /// Returns the number of the owner's entries if one more of this weight exceeds a limit.
     fn crowded(&self, owner: &Principal, weight: usize, limits: &Limits) -> Option<usize> {
         let owned = self.owners.get(owner);
         let (count, weighs) = owned.map_or((0, 0), |owned| (owned.by_order.len(), owned.weight));

@@ -1,19 +1,19 @@
-//! What outlives a request: queries that run without a client that waits, their results, the
-//! handles that clients come back with, and sessions that are found by a token.
+//! State that outlives a request: queries that run without a waiting client, their results, the
+//! handles by which clients refer to them, and sessions identified by a token.
 //!
 //! ```text
-//!  door ─▶ Runs ─ handle ─▶ Run ─▶ Executions ─▶ Session
-//!            │               └──▶ ResultWriter ─▶ StoredResult ─▶ memory, or a spilled file
-//!            │                        └ Account ─▶ Quota: bounds of a result, a user, all
-//!            ├ Registry       tickets, prepared statements
-//!            └ TokenSessions  bearer tokens, cookies        all swept by one task
+//!  endpoint ─▶ Runs ─ handle ─▶ Run ─▶ Executions ─▶ Session
+//!                │               └──▶ ResultWriter ─▶ StoredResult ─▶ memory, or a spilled file
+//!                │                        └ Account ─▶ Quota: limits per result, user, total
+//!                ├ Registry       tickets, prepared statements
+//!                └ TokenSessions  bearer tokens, cookies        all swept by one task
 //! ```
 //!
-//! # What never happens
+//! # Invariants
 //!
-//! - A handle is of use to another principal than the one that it was made for, or after its time.
-//! - A result is served that was made under other grants than its principal holds now.
-//! - What is stored is not counted: memory in the engine's pool, files in its spill limit.
+//! - A handle is valid only for the principal that it was made for, and only until it expires.
+//! - A result is served only while its principal has the same grants as when it was made.
+//! - All stored data is counted: memory in the engine's pool, files in its spill limit.
 
 mod batch_file;
 pub mod executions;
@@ -30,7 +30,7 @@ use std::sync::Arc;
 use lakegate_engine::Space;
 pub use quota::DetachedLimits;
 
-/// What detached queries of all doors share.
+/// The state shared by the detached queries of all protocols.
 #[derive(Debug)]
 pub(crate) struct Detached {
     quota: Arc<quota::Quota>,

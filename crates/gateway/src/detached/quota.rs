@@ -1,9 +1,8 @@
-//! What detached queries may hold: their number, their memory and the bytes that they store; of one
-//! result, of one user, and of all users together.
+//! Limits of detached queries: their number, their memory and the bytes that they store, per
+//! result, per user and in total.
 //!
-//! A detached query has an [`Account`] from its start until its result is gone. The memory of the
-//! account is reserved in the engine's pool too, so that stored results and running queries share
-//! one limit.
+//! A detached query has an [`Account`] from its start until its result is dropped. Its memory is
+//! also reserved in the engine's pool, so that stored results and running queries share one limit.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,44 +14,45 @@ use parking_lot::Mutex;
 
 use crate::Principal;
 
-/// Stored results of all users hold at most this part of the engine's pool, and of its spill limit
-/// twice of it.
+/// All stored results together may take 1/`PART_OF_POOL` of the engine's pool and 1/`PART_OF_DISK`
+/// of its spill limit.
 const PART_OF_POOL: usize = 4;
 const PART_OF_DISK: u64 = 2;
-/// Those of one user hold at most this part.
+/// The stored results of one user may take 1/`PART_OF_USER` of each.
 const PART_OF_USER: usize = 8;
 
 #[derive(Debug, Clone, Copy)]
 pub struct DetachedLimits {
-    /// Queries of one user that run, or whose results are stored.
+    /// The maximum number of queries of one user that run or have a stored result.
     pub runs_per_user: usize,
-    /// The same of all users.
+    /// The maximum number for all users together.
     pub runs: usize,
-    /// Bytes of one result in memory; a larger one is spilled.
+    /// The maximum bytes of one result in memory. Larger results are spilled.
     pub memory_per_result: usize,
-    /// Bytes of one user's results in memory; what is more is spilled. Never more than an eighth of
-    /// the engine's pool; a quarter of it for all users.
+    /// The maximum bytes of one user's results in memory; further ones are spilled. Limited to an
+    /// eighth of the engine's pool, of which the results of all users may take a quarter.
     pub memory_per_user: usize,
-    /// Bytes of one result, in memory or on disk; a larger one is not stored whole.
+    /// The maximum bytes of one result, in memory or on disk. Larger results are not stored
+    /// completely.
     pub bytes_per_result: u64,
-    /// Bytes of one user's results, in memory and on disk. Never more than an eighth of the spill
-    /// limit; half of it for all users.
+    /// The maximum bytes of one user's results, in memory and on disk. Limited to an eighth of the
+    /// spill limit, of which the results of all users may take half.
     pub bytes_per_user: u64,
 }
 
 impl DetachedLimits {
-    /// Of the server, which has no setting for them.
+    /// The server's limits, which are not configurable.
     pub const RUNS_PER_USER: usize = 8;
     pub const RUNS: usize = 64;
 }
 
-/// What is held.
+/// The resources in use.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Held {
     runs: usize,
-    /// Bytes.
+    /// In bytes.
     memory: usize,
-    /// Bytes.
+    /// In bytes.
     disk: u64,
 }
 
@@ -81,7 +81,7 @@ impl Held {
 #[derive(Debug, Default)]
 struct Totals {
     all: Held,
-    /// By the user's id in the catalog; users that hold nothing are not in it.
+    /// By the user's id in the catalog. Users without resources have no entry.
     users: HashMap<i64, Held>,
 }
 
@@ -90,7 +90,7 @@ impl Totals {
         self.users.get(&user).copied().unwrap_or_default()
     }
 
-    /// Puts `after` in the place of `before`, which the user holds.
+    /// Replaces `before` by `after` in the user's resources.
     fn replace(&mut self, user: i64, before: Held, after: Held) {
         self.all = self.all.minus(before).plus(after);
         let held = self.of_user(user).minus(before).plus(after);
@@ -102,7 +102,7 @@ impl Totals {
     }
 }
 
-/// The bounds, and what is held within them.
+/// The limits, and the resources in use.
 #[derive(Debug)]
 pub(crate) struct Quota {
     limits: DetachedLimits,
@@ -125,11 +125,11 @@ impl Quota {
         })
     }
 
-    /// Opens the account of one more detached query.
+    /// Opens the account of a new detached query.
     ///
     /// # Errors
     ///
-    /// The user has as many as allowed, or all users together have.
+    /// The limit of the user or of all users is reached.
     pub fn open(self: &Arc<Self>, owner: &Principal) -> Result<Account> {
         let user = owner.id();
         let one = Held {
@@ -178,7 +178,7 @@ impl Quota {
     }
 }
 
-/// What one detached query holds. Dropping it gives all of it back.
+/// The resources of one detached query. Dropping it releases them.
 #[derive(Debug)]
 pub(crate) struct Account {
     quota: Arc<Quota>,
@@ -192,13 +192,13 @@ impl Account {
         &self.quota.space
     }
 
-    /// Takes bytes of memory, and returns whether there was room for them.
+    /// Takes memory, in bytes. Returns whether the limits allow it.
     pub fn take_memory(&mut self, bytes: usize) -> bool {
         let more = Held {
             memory: bytes,
             ..Held::default()
         };
-        // The pool first: it is another lock, and what it refuses changes nothing here.
+        // The pool is asked first, because it has its own lock, and a refusal changes nothing here.
         if self.reservation.try_grow(bytes).is_err() {
             return false;
         }
@@ -209,7 +209,7 @@ impl Account {
         taken
     }
 
-    /// Takes bytes on disk, and returns whether there was room for them.
+    /// Takes disk space, in bytes. Returns whether the limits allow it.
     pub fn take_disk(&mut self, bytes: u64) -> bool {
         self.take(Held {
             disk: bytes,
@@ -229,7 +229,7 @@ impl Account {
         allowed
     }
 
-    /// What is in memory is on disk from now on, and takes so many bytes there.
+    /// Records that the data in memory was moved to disk, where it takes `bytes`.
     pub fn moved_to_disk(&mut self, bytes: u64) {
         self.becomes(Held {
             memory: 0,
@@ -239,7 +239,7 @@ impl Account {
         self.reservation.free();
     }
 
-    /// What is on disk takes so many bytes, which were estimated before.
+    /// Replaces the estimated disk space by the actual one, in bytes.
     pub fn settle_disk(&mut self, bytes: u64) {
         self.becomes(Held {
             disk: bytes,
@@ -257,7 +257,7 @@ impl Account {
 
 impl Drop for Account {
     fn drop(&mut self) {
-        // The reservation returns its bytes when it is dropped.
+        // Dropping the reservation releases its memory.
         self.becomes(Held::default());
     }
 }
@@ -270,7 +270,7 @@ pub(crate) mod tests {
 
     use super::*;
 
-    /// An engine with a pool of 64 MiB and 64 MiB of spilled files, in a folder of its own.
+    /// Returns an engine with a pool of 64 MiB and a spill limit of 64 MiB, in a temporary folder.
     pub fn engine() -> (Engine, TempDir) {
         let folder = tempfile::tempdir().unwrap();
         let engine = Engine::open(&EngineOptions {

@@ -1,8 +1,8 @@
-//! A query that runs without a client that waits for it.
+//! A query that runs without a waiting client.
 //!
 //! ```text
-//!  Running ─┬─▶ Stored       the whole result, read any number of times
-//!           ├─▶ Overflowed   its beginning; the rest waits in the query, and all of it is read once
+//!  Running ─┬─▶ Stored       the complete result, which can be read any number of times
+//!           ├─▶ Overflowed   the beginning; the rest stays in the query, all readable once
 //!           └─▶ Failed       also when it is cancelled
 //! ```
 
@@ -21,7 +21,7 @@ use crate::detached::executions::{Started, UsageTotal};
 use crate::detached::quota::Account;
 use crate::detached::store::{ResultWriter, StoredResult};
 
-/// How far a run is.
+/// The progress of a run.
 #[derive(Debug, Clone)]
 pub enum RunState {
     Running,
@@ -36,7 +36,7 @@ pub struct Run {
     state: watch::Sender<RunState>,
     cancel: CancellationToken,
     usage: OnceLock<Arc<UsageTotal>>,
-    /// The one reading of a result that overflowed.
+    /// The rows of a result that overflowed, for a single reader.
     once: Mutex<Option<Rest>>,
 }
 
@@ -64,10 +64,10 @@ impl Run {
         })
     }
 
-    /// Runs until the result is stored, the store has no room for more of it, or it fails.
+    /// Runs the query until its result is stored, exceeds the storage limits, or fails.
     ///
-    /// `start`: begins the query. `guard`: kept until the query has ended, such as the use of its
-    /// session.
+    /// `start`: starts the query. `guard`: dropped when the query has ended; for example, it keeps
+    /// the session in use.
     pub(super) async fn drive<G: Send + 'static>(
         self: Arc<Self>,
         start: impl Future<Output = Result<Started>>,
@@ -80,7 +80,7 @@ impl Run {
             ended = self.store(start, account, guard) => ended,
         };
         let (state, rest) = ended.unwrap_or_else(|error| (RunState::Failed(error), None));
-        // Dropped after the locks are released, if it was cancelled meanwhile.
+        // Dropped after the locks are released if the run was cancelled meanwhile.
         let mut rest = rest;
         self.state.send_if_modified(|now| {
             let running = matches!(now, RunState::Running);
@@ -128,7 +128,7 @@ impl Run {
         self.state.borrow().clone()
     }
 
-    /// Waits until the query no longer runs, but no longer than this, and returns its state then.
+    /// Waits until the query has ended, at most for `most`, and returns its state.
     pub async fn wait(&self, most: Duration) -> RunState {
         let mut changes = self.state.subscribe();
         let settled = async {
@@ -140,7 +140,8 @@ impl Run {
         self.state()
     }
 
-    /// The part of its files that the query has read, 0 to 1; `None` while it is unknown.
+    /// Returns the part of the query's files that has been read, from 0 to 1, or `None` while it is
+    /// unknown.
     pub fn progress(&self) -> Option<f64> {
         match self.state() {
             RunState::Stored(_) | RunState::Overflowed => Some(1.0),
@@ -148,13 +149,12 @@ impl Run {
         }
     }
 
-    /// What the query has cost so far.
+    /// Returns the cost of the query so far.
     pub fn usage(&self) -> Arc<UsageTotal> {
         self.usage.get().cloned().unwrap_or_default()
     }
 
-    /// Stops the query. Returns whether there was something to stop: it ran, or rows of it were
-    /// still to be read.
+    /// Stops the query. Returns whether it was running, or had rows left to read.
     pub fn cancel(&self) -> bool {
         self.cancel.cancel();
         if let Some(query) = self.usage.get().and_then(|usage| usage.query()) {
@@ -173,11 +173,12 @@ impl Run {
         stopped
     }
 
-    /// The rows of a result that overflowed, for its one reader.
+    /// Returns the rows of a result that overflowed, for a single reader.
     ///
     /// # Errors
     ///
-    /// They were read before, or the result did not overflow: what failed, or that it still runs.
+    /// The query failed; [`Code::ResultNotStored`] if the rows were read before or the result did
+    /// not overflow.
     pub fn take_rows(&self) -> Result<Started> {
         if let RunState::Failed(error) = self.state() {
             return Err(error);
@@ -242,7 +243,8 @@ mod tests {
             }
         }
 
-        /// Runs a query with these batches. The guard is dropped when the query has ended.
+        /// Runs a query with these batches. The returned guard is released when the query has
+        /// ended.
         fn run(
             &self,
             batches: impl Stream<Item = Result<RecordBatch>> + Send + 'static,

@@ -1,7 +1,7 @@
-//! The detached queries of one door, by the handles that its clients have.
+//! The detached queries of one endpoint, by the handles of its clients.
 //!
-//! A query is found by the principal that began it, and only while that holds what it held then: a
-//! result that was made under other grants is dropped.
+//! A query is only returned to the principal that started it, and only while the principal's grants
+//! are unchanged: a result made under other grants is dropped.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,28 +14,28 @@ use crate::detached::handles::{Found, Handle, Limits, New, Overflow, Registry};
 use crate::detached::run::Run;
 use crate::{Gateway, Grants, Session};
 
-/// A detached query, with what a door keeps about it.
+/// A detached query and the endpoint's data about it.
 #[derive(Debug)]
 pub struct DetachedRun<D> {
     pub run: Arc<Run>,
-    /// What the principal held before the query began.
+    /// The principal's grants before the query began.
     grants: Grants,
     pub details: D,
 }
 
-/// How a detached query is kept.
+/// The properties of a new detached query.
 #[derive(Debug)]
 pub struct NewRun<D> {
     pub details: D,
-    /// The door's session that it ends with.
+    /// The endpoint's session that the query ends with.
     pub session: u64,
-    /// How long it is kept when nobody asks for it. Each use begins the time anew.
+    /// The lifetime without use. Each use restarts it.
     pub lifetime: Duration,
-    /// How long it is kept in any case.
+    /// The maximum lifetime, however often the query is used.
     pub max_age: Duration,
 }
 
-/// The detached queries of one door.
+/// The detached queries of one endpoint.
 #[derive(Debug)]
 pub struct Runs<D> {
     gateway: Arc<Gateway>,
@@ -44,7 +44,7 @@ pub struct Runs<D> {
 
 impl<D> Runs<D> {
     pub fn new(gateway: Arc<Gateway>) -> Self {
-        // Their number and size are bounded by the gateway's quota, for all doors together.
+        // Their number and size are limited by the gateway's quota, across all endpoints.
         let entries = Registry::new(Limits {
             per_owner: usize::MAX,
             total: usize::MAX,
@@ -55,11 +55,11 @@ impl<D> Runs<D> {
 
     /// Starts a query.
     ///
-    /// `guard`: kept until the query has ended, such as the use of its session.
+    /// `guard`: dropped when the query has ended; for example, it keeps the session in use.
     ///
     /// # Errors
     ///
-    /// The session is over; the user, or all users together, have as many as allowed.
+    /// The session is over; the limit of the user or of all users is reached.
     pub fn start<G: Send + 'static>(
         &self,
         executions: Executions,
@@ -69,7 +69,7 @@ impl<D> Runs<D> {
         let session = Arc::clone(&executions.session);
         let quota = &self.gateway.detached.quota;
         let account = quota.open(session.principal()).or_else(|_| {
-            // Those that have expired make room.
+            // Dropping expired queries frees their accounts.
             self.sweep();
             quota.open(session.principal())
         })?;
@@ -95,21 +95,21 @@ impl<D> Runs<D> {
         Ok(found)
     }
 
-    /// Finds a query, and begins its time anew.
+    /// Returns a query and restarts its lifetime.
     pub fn get(&self, handle: Handle, session: &Session) -> Option<Found<DetachedRun<D>>> {
         let found = self.entries.get(handle, session.principal(), true)?;
         self.may_read(session, &found).then_some(found)
     }
 
-    /// The queries that the session's user has started.
+    /// Returns the queries that the session's user has started.
     pub fn list(&self, session: &Session) -> Vec<Found<DetachedRun<D>>> {
         let mut found = self.entries.of_owner(session.principal());
         found.retain(|found| self.may_read(session, found));
         found
     }
 
-    /// Whether the session's user holds what it held when the query began. If not, the query is
-    /// dropped.
+    /// Whether the grants of the session's user are those from when the query began. If not, the
+    /// query is dropped.
     fn may_read(&self, session: &Session, found: &Found<DetachedRun<D>>) -> bool {
         let may = session.holds(&found.value.grants);
         if !may {
@@ -119,7 +119,7 @@ impl<D> Runs<D> {
         may
     }
 
-    /// Begins a query's time anew, and returns when it ends.
+    /// Restarts a query's lifetime, and returns its new expiry.
     pub fn renew(&self, handle: Handle, session: &Session) -> Option<Instant> {
         let found = self.entries.get(handle, session.principal(), true)?;
         Some(found.expires)
@@ -132,14 +132,14 @@ impl<D> Runs<D> {
         Some(found.value.run.cancel())
     }
 
-    /// Stops and drops the queries of a door's session.
+    /// Stops and drops the queries of an endpoint's session.
     pub fn end_session(&self, session: u64) {
         for ended in self.entries.end_session(session) {
             ended.run.cancel();
         }
     }
 
-    /// Stops and drops the queries whose time is over.
+    /// Stops and drops the expired queries.
     pub fn sweep(&self) {
         for expired in self.entries.sweep() {
             expired.run.cancel();

@@ -1,4 +1,4 @@
-//! Stored results: in memory while they are small, in a file of the spill directory beyond that.
+//! Stored results: small ones in memory, larger ones in a file of the spill directory.
 //!
 //! ```text
 //!  batch ─ cut ─ plain ─┬─▶ memory, reserved in the engine's pool
@@ -20,16 +20,16 @@ use crate::detached::batch_file::{BatchFile, BatchFileWriter, unreadable};
 use crate::detached::quota::Account;
 use crate::results::plain;
 
-/// Bytes of a stored batch, about; a row that is larger is a batch of its own.
+/// The approximate size of a stored batch, in bytes. A larger row is a batch of its own.
 const BATCH_BYTES: usize = 4 << 20;
-/// A batch that holds so many times the bytes of its rows is copied.
+/// A batch whose buffers exceed the size of its rows by more than this factor is copied.
 const SLACK: usize = 2;
 
 /// One batch of a stored result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BatchSize {
     pub rows: usize,
-    /// In memory.
+    /// The size in memory, in bytes.
     pub bytes: usize,
 }
 
@@ -39,7 +39,7 @@ pub struct StoredResult {
     schema: SchemaRef,
     sizes: Vec<BatchSize>,
     place: Place,
-    /// Given back when the result is dropped, which is after its last reader.
+    /// Released when the result is dropped, after its last reader.
     _account: Account,
 }
 
@@ -50,13 +50,12 @@ enum Place {
 }
 
 impl StoredResult {
-    /// The schema of the result as the engine has it. Batches may have plain types where it has
-    /// views.
+    /// Returns the engine's schema of the result. Batches may have plain types where it has views.
     pub fn schema(&self) -> &SchemaRef {
         &self.schema
     }
 
-    /// The batches in their order.
+    /// Returns the sizes of the batches, in order.
     pub fn batches(&self) -> &[BatchSize] {
         &self.sizes
     }
@@ -98,7 +97,7 @@ impl StoredResult {
     }
 }
 
-/// Takes the batches of a result as they come.
+/// Stores the batches of a result as they arrive.
 #[derive(Debug)]
 pub(crate) struct ResultWriter {
     schema: SchemaRef,
@@ -119,7 +118,7 @@ impl ResultWriter {
         }
     }
 
-    /// Stores a batch. Returns what is not stored of it, if the result outgrows the bounds with it.
+    /// Stores a batch. Returns the rows that do not fit if the result exceeds the limits.
     ///
     /// # Errors
     ///
@@ -137,7 +136,7 @@ impl ResultWriter {
         Ok(None)
     }
 
-    /// Returns whether there was room for it.
+    /// Stores part of a batch. Returns whether the limits allow it.
     async fn write_part(&mut self, batch: RecordBatch) -> Result<bool> {
         let mut size = BatchSize {
             rows: batch.num_rows(),
@@ -167,7 +166,7 @@ impl ResultWriter {
         Ok(true)
     }
 
-    /// Moves what is in memory to a new file.
+    /// Moves the batches in memory to a new file.
     async fn spill(&mut self) -> Result<BatchFileWriter> {
         let mut file = BatchFileWriter::create(self.account.space().file("stored result")?)?;
         for batch in std::mem::take(&mut self.memory) {
@@ -177,7 +176,7 @@ impl ResultWriter {
         Ok(file)
     }
 
-    /// What was stored.
+    /// Returns the stored result.
     pub fn finish(self) -> Arc<StoredResult> {
         let place = match self.file {
             Some(file) => Place::Disk(file.finish()),
@@ -192,14 +191,14 @@ impl ResultWriter {
     }
 }
 
-/// Rows of each part that a batch is cut into.
+/// Returns the number of rows of each part that a batch is split into.
 fn rows_of_part(batch: &RecordBatch) -> usize {
     let rows = batch.num_rows().max(1);
     let parts = bytes_in(batch).div_ceil(BATCH_BYTES).clamp(1, rows);
     rows.div_ceil(parts)
 }
 
-/// The batch by itself, without the buffers of a larger one that it is a slice of.
+/// Returns the batch without the buffers of a larger one that it is a slice of.
 fn compact(batch: RecordBatch, bytes: usize) -> RecordBatch {
     if batch.get_array_memory_size() / SLACK <= bytes.max(4096) {
         return batch;
@@ -252,7 +251,8 @@ mod tests {
             .collect()
     }
 
-    /// Writes batches of 1000 rows; `None` for what was not stored.
+    /// Stores batches of 1000 rows. Returns the result and the number of rows left of the first
+    /// batch that did not fit.
     async fn stored(quota: &Arc<Quota>, user: i64, batches: i64) -> (Arc<StoredResult>, usize) {
         let account = quota.open(&Principal::sample("user", user)).unwrap();
         let mut writer = ResultWriter::new(numbers(0..0).schema(), account);
@@ -308,7 +308,7 @@ mod tests {
         let mode = |path: &std::path::Path| path.metadata().unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(&path), 0o600);
         assert_eq!(mode(path.parent().unwrap()), 0o700);
-        // Any range, again and again, also side by side.
+        // Ranges can be read repeatedly and concurrently.
         let (some, all) = tokio::join!(rows_of(&result, 7..9), rows_of(&result, 0..30));
         assert_eq!(some, (7000..9000).collect::<Vec<_>>());
         assert_eq!(all, (0..30_000).collect::<Vec<_>>());
@@ -339,7 +339,7 @@ mod tests {
     async fn one_users_results_leave_room_for_anothers() {
         let (engine, _folder) = engine();
         let space = engine.space();
-        // Room for one of them, and not for two.
+        // Large enough for one of the results, but not for two.
         let limits = DetachedLimits {
             memory_per_user: 7 << 17,
             ..limits()
@@ -360,7 +360,7 @@ mod tests {
         let (engine, _folder) = engine();
         let space = engine.space();
         let quota = Quota::new(limits(), space.clone());
-        // A query has spilled as much as it may.
+        // A query has used up the spill limit.
         let taken = space.file("a sort").unwrap();
         let mut writer = taken.open_writer().unwrap();
         writer.write_all(&vec![0; (64 << 20) - 1000]).unwrap();

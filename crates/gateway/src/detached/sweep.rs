@@ -1,4 +1,4 @@
-//! Clears what has expired: one task for all doors.
+//! Removal of expired entries, by one task for all endpoints.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Weak};
@@ -8,16 +8,16 @@ use parking_lot::Mutex;
 
 use crate::Gateway;
 
-/// Between two looks.
+/// The interval between sweeps.
 const EVERY: Duration = Duration::from_secs(5);
 
-/// Something whose entries expire: a registry of handles, of detached queries, of token sessions.
+/// A container whose entries expire: a registry of handles, detached queries or token sessions.
 pub trait Sweep: Send + Sync {
-    /// Drops what has expired.
+    /// Drops the expired entries.
     fn sweep(&self);
 }
 
-/// What is swept, as long as it exists.
+/// The containers to sweep, as long as they exist.
 #[derive(Default)]
 pub(crate) struct Sweeper {
     swept: Mutex<Vec<Weak<dyn Sweep>>>,
@@ -51,13 +51,13 @@ impl Sweeper {
 }
 
 impl Gateway {
-    /// Has `what` swept from time to time, until it is dropped.
+    /// Registers `what` to be swept regularly until it is dropped.
     pub fn register_sweep<S: Sweep + 'static>(&self, what: &Arc<S>) {
         let what: Weak<S> = Arc::downgrade(what);
         self.detached.sweeper.add(what);
     }
 
-    /// Starts the task that sweeps. It ends with the gateway.
+    /// Starts the sweeping task. It ends when the gateway is dropped.
     pub fn start_sweeper(self: &Arc<Self>) {
         let gateway = Arc::downgrade(self);
         tokio::spawn(async move {

@@ -1,7 +1,7 @@
-//! Sessions that clients come back to, by bearer token or by cookie: bounded, and closed when they
-//! were not used for long.
+//! Sessions that clients return to by a bearer token or a cookie: limited in number, and closed
+//! after a period without use.
 //!
-//! Of a token, only its hash is kept.
+//! Only a token's hash is stored.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,10 +15,10 @@ use sha2::{Digest, Sha256};
 
 use crate::{Gateway, Principal, Session};
 
-/// Bytes of a token: 256 bits.
+/// The length of a token, in bytes.
 const TOKEN_BYTES: usize = 32;
 
-/// A session of the gateway, with the options that a door has of its own.
+/// A session of the gateway, with options of its endpoint.
 #[derive(Debug)]
 pub struct TokenSession<O> {
     /// Unique in the process.
@@ -29,11 +29,11 @@ pub struct TokenSession<O> {
     activity: Activity,
 }
 
-/// When something was used last.
+/// The last use of a session.
 #[derive(Debug)]
 struct Activity {
     used: Mutex<Instant>,
-    /// Uses that have not ended.
+    /// The number of uses in progress.
     open: AtomicUsize,
 }
 
@@ -54,7 +54,7 @@ impl Activity {
         self.open.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// How long it has not been used.
+    /// Returns the time since the last use; zero while in use.
     fn idle(&self, now: Instant) -> Duration {
         if self.open.load(Ordering::Relaxed) > 0 {
             return Duration::ZERO;
@@ -63,7 +63,7 @@ impl Activity {
     }
 }
 
-/// While it is held, the session is in use.
+/// A guard that marks the session as in use.
 #[derive(Debug)]
 pub struct InUse<O>(Arc<TokenSession<O>>);
 
@@ -91,7 +91,7 @@ impl<O> Drop for InUse<O> {
     }
 }
 
-/// How a client shows which session it means.
+/// The way in which a client sends its token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TokenKind {
     Bearer,
@@ -110,16 +110,16 @@ impl Key {
     }
 }
 
-/// Bounds of a door's token sessions.
+/// Limits of an endpoint's token sessions.
 #[derive(Debug, Clone, Copy)]
 pub struct TokenLimits {
-    /// A session that was not used for so long is closed.
+    /// A session that was not used for longer than this is closed.
     pub lifetime: Duration,
     pub per_user: usize,
     pub total: usize,
 }
 
-/// The sessions of one door that have a token.
+/// The sessions of one endpoint that have a token.
 #[derive(Debug)]
 pub struct TokenSessions<O> {
     limits: TokenLimits,
@@ -134,9 +134,9 @@ impl<O> TokenSessions<O> {
         }
     }
 
-    /// Keeps a session, and returns its token and the sessions that made room for it. Where there
-    /// are too many, the one that was not used for longest makes room: clients that never close
-    /// theirs must not lock out new ones.
+    /// Adds a session. Returns its token and the sessions evicted for it. At a limit, the session
+    /// that was idle for longest is evicted, so that clients that never close their sessions cannot
+    /// lock out new ones.
     pub fn keep(
         &self,
         kind: TokenKind,
@@ -162,7 +162,7 @@ impl<O> TokenSessions<O> {
         (token, evicted)
     }
 
-    /// The session of a token; `None` if there is none, or it was not used for too long.
+    /// Returns the session of a token, or `None` if there is none or it was idle for too long.
     pub fn get(&self, kind: TokenKind, token: &str) -> Option<Arc<TokenSession<O>>> {
         let session = self.open.lock().get(&Key::of(kind, token)).cloned()?;
         (session.activity.idle(Instant::now()) <= self.limits.lifetime).then_some(session)
@@ -173,8 +173,7 @@ impl<O> TokenSessions<O> {
         self.open.lock().retain(|_, known| known.id != session.id);
     }
 
-    /// Closes the sessions that were not used for too long, or whose users are gone, and returns
-    /// them.
+    /// Closes and returns the sessions that were idle for too long or whose users are gone.
     pub fn sweep(&self, gateway: &Gateway) -> Vec<Arc<TokenSession<O>>> {
         let now = Instant::now();
         let mut closed = Vec::new();

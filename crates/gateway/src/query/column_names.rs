@@ -1,8 +1,9 @@
-//! The names of a query's columns: those of the session's dialect where the query names none, with
-//! duplicates.
+//! The column names of a query's result: columns that the query does not name are named as in the
+//! session's dialect, and names may repeat.
 //!
 //! The engine requires distinct names in a SELECT list and names expressions by their own text. So
-//! columns of one name are distinguished while a query is planned, and shown as the dialect names them.
+//! equal names are made distinct while a query is planned, and the result shows the names of the
+//! dialect.
 
 use std::sync::Arc;
 
@@ -13,12 +14,13 @@ use lakegate_dialect::postgres::{OutputNames, shown};
 use lakegate_error::{Error, Result};
 use sqlparser::ast;
 
-/// The names to show; the engine's own are right where there are none, as of the columns of `*`.
+/// The names to show. Columns without an entry, such as those of `*`, keep the engine's name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ColumnNames(OutputNames);
 
 impl ColumnNames {
-    /// Finds the names of a query, as it is written: the rewrite for the planner comes after.
+    /// Finds the names of a query. Expects the statement as written, before it is rewritten for the
+    /// planner.
     pub fn of(dialect: Dialect, statement: &ast::Statement) -> Self {
         let names = match statement {
             ast::Statement::Query(query) => dialect.output_names(query),
@@ -48,7 +50,10 @@ impl ColumnNames {
     }
 }
 
-/// The same columns under other names.
+/// Renames the columns of a batch to those of `schema`.
+///
+/// # Errors
+/// The renamed batch is not valid, which is an internal error.
 pub fn renamed(batch: RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
     if batch.schema_ref() == schema || batch.num_columns() != schema.fields().len() {
         return Ok(batch);

@@ -1,4 +1,5 @@
-//! Where in a statement an error is about: the first place where the name stands that the error names.
+//! The position of an error in a statement: the first occurrence of the name that the error is
+//! about.
 
 use lakegate_error::{Code, Error};
 use sqlparser::dialect::GenericDialect;
@@ -6,7 +7,8 @@ use sqlparser::tokenizer::{Location, Token, Tokenizer};
 
 /// Adds a position to an error about a name, unless it has one.
 ///
-/// `text`: the statement. `begins`: where it stands in what the client sent, in characters from 1.
+/// `text`: the statement. `begins`: the position of the statement in the text that the client sent,
+/// in characters from 1.
 pub fn locate(error: Error, text: &str, begins: usize) -> Error {
     let about_a_name = matches!(
         error.code(),
@@ -25,7 +27,7 @@ pub fn locate(error: Error, text: &str, begins: usize) -> Error {
     }
 }
 
-/// The name in the message, by its parts: `t` and `x` of `column "t.x" does not exist`.
+/// Returns the parts of the name in the message: `t` and `x` of `column "t.x" does not exist`.
 fn named(error: &Error) -> Option<Vec<String>> {
     let message = error.message();
     let name = match message.split('"').nth(1) {
@@ -39,7 +41,8 @@ fn named(error: &Error) -> Option<Vec<String>> {
     Some(name.split('.').map(str::to_lowercase).collect())
 }
 
-/// Characters before the first name like this one outside of strings and comments. Either may be qualified further than the other.
+/// Returns the number of characters before the first matching name outside of strings and comments.
+/// Either name may have more qualifiers than the other.
 fn position_of(name: &[String], text: &str) -> Option<usize> {
     let (_, location) = names_in(text)?
         .into_iter()
@@ -54,7 +57,7 @@ fn position_of(name: &[String], text: &str) -> Option<usize> {
     Some(before + column)
 }
 
-/// All names of a text by their parts, and where each begins; keywords are taken for names.
+/// Returns the parts of each name in a text, and where it begins. Keywords count as names.
 fn names_in(text: &str) -> Option<Vec<(Vec<String>, Location)>> {
     let tokens = Tokenizer::new(&GenericDialect {}, text)
         .tokenize_with_location()

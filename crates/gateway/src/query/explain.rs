@@ -1,4 +1,4 @@
-//! EXPLAIN: the plan, and for each table how much of it is read.
+//! EXPLAIN: the plan, and how much of each table is read.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ use crate::query::run::{QueryContext, queue_of};
 use crate::session::Session;
 use crate::session::results::rows;
 
-/// One column of text, a row a line.
+/// Returns the schema of EXPLAIN: one text column, with one row per line.
 pub fn explain_schema() -> SchemaRef {
     Arc::new(Schema::new(vec![Field::new(
         "QUERY PLAN",
@@ -33,10 +33,10 @@ pub fn explain_schema() -> SchemaRef {
 }
 
 impl Session {
-    /// EXPLAIN, and EXPLAIN ANALYZE, which runs the query.
+    /// Runs EXPLAIN, or EXPLAIN ANALYZE, which also runs the query.
     ///
     /// # Errors
-    /// The statement is not a query; those of planning it, and of running it.
+    /// The statement is not a query; planning or running it fails.
     pub(crate) async fn explain(
         &self,
         moment: &Moment,
@@ -79,7 +79,7 @@ impl Session {
     }
 }
 
-/// The lines of EXPLAIN; with `analyze`, the query runs first.
+/// Returns the lines of EXPLAIN. With `analyze`, the query runs first.
 async fn explain(
     context: &QueryContext,
     parameters: &[ScalarValue],
@@ -150,7 +150,7 @@ async fn analyze_plan(
     let run = PlanRun::new(Arc::clone(&unwanted.0), held);
     let (running, physical) = (context.clone(), Arc::clone(physical));
     let counting = async move {
-        // On the query threads too: some operators begin their work here.
+        // Executed on the query threads too, because some operators begin to work here.
         running
             .execute(&physical, run)?
             .try_fold(0, |rows, batch| async move {
@@ -161,7 +161,7 @@ async fn analyze_plan(
     let counting = metered(Arc::clone(&context.query.resources.cpu), counting);
     let counting = context.gateway.threads(snapshot).spawn(counting);
     let counting = counting.ok_or_else(|| Error::internal("the query threads have ended"))?;
-    // Aborted when the statement is cancelled: the handle is dropped with the step.
+    // The handle is dropped with the step, which aborts the task when the statement is cancelled.
     let counting = tokio_util::task::AbortOnDropHandle::new(counting);
     context
         .query
@@ -171,7 +171,8 @@ async fn analyze_plan(
         .await
 }
 
-/// `curated.orders: partitions: 31 of 366, files: 31 of 31, bytes: 1234567`, a line a scan.
+/// Returns one line per scan:
+/// `curated.orders: partitions: 31 of 366, files: 31 of 31, bytes: 1234567, list requests: 1`.
 fn scans(snapshot: &SnapshotPlan) -> Vec<String> {
     if snapshot.tables.is_empty() {
         return Vec::new();

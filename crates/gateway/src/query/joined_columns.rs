@@ -1,4 +1,5 @@
-//! The columns of joined tables, looked up where the names of the tables do not say what a NATURAL or USING join is of.
+//! The columns of joined tables, for NATURAL and USING joins whose common columns do not follow
+//! from the statement alone.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -10,19 +11,20 @@ use sqlparser::ast;
 
 use crate::query::planners::too_long;
 
-/// Relations that are looked up for one statement.
+/// The maximum number of relations that are looked up for one statement.
 const MAX_LOOKUPS: usize = 500;
 
-/// What was looked up for a statement so far: relations within others are asked for again with those.
+/// The relations looked up so far for a statement. A relation that contains others is looked up
+/// together with them.
 #[derive(Debug, Default)]
 pub(crate) struct Lookups {
-    /// By the text of the query that each was planned as.
+    /// By the text of the query that each relation was planned as.
     found: HashMap<String, Result<Vec<String>>>,
 }
 
 /// Plans a relation of a statement by itself.
 pub(crate) trait ColumnsOf: Sync {
-    /// The names of the columns of a relation.
+    /// Returns the names of the columns of a relation.
     fn columns_of<'a>(
         &'a self,
         relation: &'a ast::Query,
@@ -30,13 +32,13 @@ pub(crate) trait ColumnsOf: Sync {
     ) -> BoxFuture<'a, Result<Vec<String>>>;
 }
 
-/// Replaces USING and NATURAL by ON, and looks up the columns that this takes.
+/// Replaces USING and NATURAL by ON, looking up columns as needed.
 ///
-/// `limit`: for all look-ups together.
+/// `limit`: the time limit for all lookups together.
 ///
 /// # Errors
-/// Those of planning a relation; more relations, or more time, than one statement may take; what
-/// [`resolve_in`] refuses.
+/// Planning a relation fails; the statement needs too many lookups or too much time; [`resolve_in`]
+/// rejects the statement.
 pub(crate) async fn resolve_joins(
     statement: ast::Statement,
     relations: &impl ColumnsOf,
@@ -66,7 +68,7 @@ pub(crate) async fn resolve_joins(
     }
 }
 
-/// The columns of each relation, or why they are not known without the query around it.
+/// Returns the columns of each relation, or why they depend on the surrounding query.
 async fn look_up(
     unknown: &Unknown,
     relations: &impl ColumnsOf,
@@ -91,7 +93,7 @@ async fn look_up(
             }
         };
         match found {
-            // The column may belong to the query around it.
+            // The column may belong to the surrounding query.
             Err(error) if error.code() != Code::ColumnNotFound => return Err(error),
             found => all.push(found),
         }

@@ -1,7 +1,7 @@
-//! The plan that described a prepared statement, kept for its first execution.
+//! The plan made to describe a prepared statement, kept for its first execution.
 //!
-//! Drivers prepare a statement, ask for its columns, and run it once: without this, each query would be
-//! planned twice. A session keeps one such plan, that of the statement prepared last.
+//! Drivers prepare a statement, ask for its columns, and run it once; without this, each query
+//! would be planned twice. A session keeps one such plan, that of the statement prepared last.
 
 use std::fmt;
 use std::sync::{Arc, Weak};
@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use crate::moment::Moment;
 use crate::query::planning::Planning;
 
-/// What a plan depends on. Taken before planning, so that a change meanwhile is noticed.
+/// The inputs of a plan. Taken before planning, so that a concurrent change is detected.
 #[derive(Debug)]
 pub(crate) struct PlanInputs {
     pub moment: Moment,
@@ -33,7 +33,7 @@ pub(crate) struct KeptPlan {
     pub planning: Planning,
 }
 
-/// Room for the plan of one prepared statement.
+/// A slot for the plan of one prepared statement.
 #[derive(Default)]
 pub(crate) struct PlanSlot(Mutex<Option<KeptPlan>>);
 
@@ -48,14 +48,14 @@ impl PlanSlot {
         Arc::new(Self(Mutex::new(Some(plan))))
     }
 
-    /// Takes the plan out, if planning now would make the same.
+    /// Takes the plan, if planning now would give the same one.
     pub fn take(&self, moment: &Moment, settings: &Settings) -> Option<(LogicalPlan, Planning)> {
         let kept = self.0.lock().take()?;
         if !kept.inputs.are(moment, settings) {
             return None;
         }
         let mut planning = kept.planning;
-        // now() is the time at which the statement runs, not that at which it was prepared.
+        // now() is the time at which the statement runs, not at which it was prepared.
         planning.state.mark_start_execution();
         Some((kept.plan, planning))
     }

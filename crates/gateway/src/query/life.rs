@@ -1,4 +1,5 @@
-//! One query's life: submitted, planned, queued, run, recorded; and cancelled at any moment of it.
+//! The life of a query: submitted, planned, queued, run and recorded. It can be cancelled at any
+//! time.
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -15,7 +16,7 @@ use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::auth::logins::Principal;
+use crate::auth::Principal;
 use crate::query::stalled::Stalled;
 use crate::query::stream::Delivery;
 use crate::results::Payer;
@@ -26,12 +27,12 @@ use crate::workgroup::QueryResources;
 /// A stream of a query's batches.
 pub type BatchStream = Pin<Box<dyn Stream<Item = Result<RecordBatch>> + Send>>;
 
-/// What a query is known by from its first moment.
+/// The properties of a query that are known from the start.
 #[derive(Debug)]
 pub struct Submission {
     pub principal: Principal,
     pub database: String,
-    /// Without passwords.
+    /// Redacted: without passwords.
     pub text: String,
     pub protocol: String,
     pub application_name: Option<String>,
@@ -47,9 +48,10 @@ pub struct Query {
     started: Instant,
     deadline: Option<Instant>,
     timeout: Option<Duration>,
-    /// It reads nothing but built-in tables, whose rows nobody counts: tools would not find their way without them.
+    /// The query reads only built-in tables. Their rows are not limited, because clients need them
+    /// to discover the catalog.
     system_only: AtomicBool,
-    /// A run that another query began has become its own.
+    /// The query has taken over the costs of a run that another query began.
     paid: AtomicBool,
     pub(crate) cancelled: CancellationToken,
     stopping: Mutex<Stopping>,
@@ -64,35 +66,37 @@ pub struct Query {
     running: Arc<RunningQueries>,
 }
 
-/// Whom or what a query waits for.
+/// What a query is waiting for.
 #[derive(Debug, Default)]
 struct Waits {
-    /// For a place, or for an identical query.
+    /// Waiting for a permit, or for an identical query.
     queued_since: Option<Instant>,
-    /// For its client, which has a part of the result and has not asked for the next, or has not sent what it announced.
+    /// Waiting for its client, which has part of the result and has not requested more, or has not
+    /// sent the data that it announced.
     client_since: Option<(Stalled, Instant)>,
-    /// It holds a permit, which others may wait for.
+    /// The query holds a permit, which other queries may be waiting for.
     has_permit: bool,
 }
 
 #[derive(Debug, Default)]
 struct Stopping {
     reason: Option<Error>,
-    /// What it does is being committed: it is too late to stop it.
+    /// The query's work is being committed: it can no longer be stopped.
     commits: bool,
 }
 
 #[derive(Debug, Default)]
 struct Ending {
-    /// Somebody has said how it ends.
+    /// The outcome is decided; later outcomes are ignored.
     decided: bool,
-    /// How it was stopped, and after how many rows; recorded when nothing works for it any more.
+    /// The row count and the error of a query that was stopped. Recorded when no work for it is
+    /// left.
     stopped: Option<(u64, Error)>,
-    /// How much there is that works for it.
+    /// The number of live [`Working`] guards.
     working: usize,
 }
 
-/// Stops a query whose client has gone, unless it has ended or commits.
+/// Stops a query whose client is gone, unless it has ended or is committing.
 pub(crate) struct CancelOnDrop(pub Arc<Query>);
 
 impl Drop for CancelOnDrop {
@@ -104,7 +108,7 @@ impl Drop for CancelOnDrop {
     }
 }
 
-/// Ends a query when it is dropped, unless it is disarmed first.
+/// Ends a query when dropped, unless disarmed before.
 pub(crate) struct Unfinished(Option<Arc<Query>>);
 
 impl Unfinished {
@@ -112,7 +116,7 @@ impl Unfinished {
         Self(Some(Arc::clone(query)))
     }
 
-    /// Something else ends the query from now on, such as its stream.
+    /// Leaves the end of the query to another owner, such as its stream.
     pub(crate) fn disarm(mut self) {
         self.0 = None;
     }
@@ -130,7 +134,7 @@ impl Drop for Unfinished {
     }
 }
 
-/// As long as it lives, something works for a query: the query does not end before.
+/// A guard for work on behalf of a query. The query does not end while one exists.
 #[derive(Debug)]
 pub struct Working(Arc<Query>);
 
@@ -151,7 +155,7 @@ impl Drop for Working {
     }
 }
 
-/// The queries that have not ended, for KILL, for their limits, and for the drain at shutdown.
+/// The queries that have not ended, for KILL, for their limits, and for draining at shutdown.
 #[derive(Debug, Default)]
 pub struct RunningQueries {
     queries: Mutex<std::collections::HashMap<Uuid, Arc<Query>>>,
@@ -185,7 +189,7 @@ impl RunningQueries {
         self.queries.lock().is_empty()
     }
 
-    /// Waits until no query runs, and no thread for one.
+    /// Waits until no query is running, and no thread works for one.
     pub async fn drained(&self) {
         loop {
             let changed = self.changed.notified();
@@ -203,7 +207,7 @@ impl RunningQueries {
     }
 }
 
-/// Where a query's time went.
+/// A part of a query's time.
 #[derive(Debug, Clone, Copy)]
 pub enum Phase {
     Planning,
@@ -268,18 +272,20 @@ impl Query {
         query
     }
 
-    /// The query as of now.
+    /// Returns the current record of the query.
     pub fn record(&self) -> QueryRecord {
         self.record.lock().clone()
     }
 
-    /// Whose query it is.
+    /// Returns the principal that the query runs for.
     pub fn principal(&self) -> &Principal {
         &self.principal
     }
 
-    /// Stops the query wherever it is; it fails with `reason`, or with that of an earlier call. Where nobody polls its stream, what it holds
-    /// is freed at once, and its client reads the reason when it comes for more. `false`: it commits, which cannot be stopped any more.
+    /// Stops the query in any phase. It fails with `reason`, or with the reason of an earlier call.
+    /// If its stream is not being polled, its resources are freed immediately, and the client reads
+    /// the reason with its next request. Returns `false` if the query is committing and can no
+    /// longer be stopped.
     pub fn cancel(&self, reason: Error) -> bool {
         {
             let mut stopping = self.stopping.lock();
@@ -296,15 +302,15 @@ impl Query {
         true
     }
 
-    /// Why it was stopped, if it was.
+    /// Returns the reason why the query was stopped, if it was.
     pub(crate) fn reason(&self) -> Option<Error> {
         self.stopping.lock().reason.clone()
     }
 
-    /// From here on the query cannot be stopped any more, and says so.
+    /// Marks the query as committing: from now on it cannot be stopped.
     ///
     /// # Errors
-    /// It was stopped before.
+    /// The query has been stopped.
     pub fn commits(&self) -> Result<()> {
         let mut stopping = self.stopping.lock();
         if let Some(reason) = &stopping.reason {
@@ -314,13 +320,13 @@ impl Query {
         Ok(())
     }
 
-    /// Something works for the query as long as this lives.
+    /// Keeps the query from ending until the returned guard is dropped.
     pub fn working(self: &Arc<Self>) -> Working {
         self.ending.lock().working += 1;
         Working(Arc::clone(self))
     }
 
-    /// Resolves when somebody has said how the query ends.
+    /// Resolves when the query's outcome is decided.
     pub async fn ended(&self) {
         self.ended.cancelled().await;
     }
@@ -338,7 +344,7 @@ impl Query {
         timed_out(self.timeout.unwrap_or_default())
     }
 
-    /// Resolves when the query must stop, with the reason.
+    /// Resolves with the reason when the query must stop.
     pub(crate) async fn stopped(&self) -> Error {
         if let Some(deadline) = self.deadline {
             tokio::select! {
@@ -352,7 +358,11 @@ impl Query {
         self.cancellation()
     }
 
-    /// Runs one step of the query, unless it must stop first; `phase` is charged with the time, and the query with that of processors.
+    /// Runs one step of the query, unless the query is stopped first. The elapsed time is charged
+    /// to `phase`, and the CPU time to the query.
+    ///
+    /// # Errors
+    /// The step fails, or the query is stopped.
     pub async fn step<T>(&self, phase: Phase, work: impl Future<Output = Result<T>>) -> Result<T> {
         if let Phase::Queued = phase {
             return self.queued(self.unless_stopped(work)).await;
@@ -373,7 +383,7 @@ impl Query {
         }
     }
 
-    /// Waits in a queue, which is no part of the query's run.
+    /// Waits in a queue. This time does not count as run time.
     pub(crate) async fn queued<T>(&self, waiting: impl Future<Output = T>) -> T {
         self.waits.lock().queued_since = Some(Instant::now());
         let _queued = Queued(self);
@@ -382,13 +392,13 @@ impl Query {
 
     fn leaves_queue(&self) {
         let mut waits = self.waits.lock();
-        // Under the lock, so that nobody takes the wait for a part of the run.
+        // Recorded under the lock, so that the wait is never counted as run time.
         if let Some(since) = waits.queued_since.take() {
             self.spent(Phase::Queued, since.elapsed());
         }
     }
 
-    /// Time since it was asked, less what it waited in queues.
+    /// Returns the time since submission without the time spent in queues.
     fn run_time(&self) -> Duration {
         let waits = self.waits.lock();
         let waited = waits
@@ -398,35 +408,35 @@ impl Query {
         self.started.elapsed().saturating_sub(queued)
     }
 
-    /// The query holds a permit until the returned guard is dropped.
+    /// Marks the query as holding a permit until the returned guard is dropped.
     pub(crate) fn holds_permit(self: &Arc<Self>) -> HoldsPermit {
         self.waits.lock().has_permit = true;
         HoldsPermit(Arc::clone(self))
     }
 
-    /// The client has something to do: read what it was given, or send.
+    /// Marks the query as waiting for its client to read or send.
     pub(crate) fn waits_for_client(&self, stalled: Stalled) {
         self.waits.lock().client_since = Some((stalled, Instant::now()));
     }
 
-    /// The client waits for the query.
+    /// Marks the client as waiting for the query.
     pub(crate) fn client_waits(&self) {
         self.waits.lock().client_since = None;
     }
 
-    /// The client has taken a part of what it was given.
+    /// Records that the client has taken part of the rows delivered to it.
     pub(crate) fn client_takes(&self) {
         if let Some((_, since)) = &mut self.waits.lock().client_since {
             *since = Instant::now();
         }
     }
 
-    /// The limit that the query has passed by now.
+    /// Returns an error if the query has exceeded one of its limits.
     pub(crate) fn exceeded(&self, max_stall: Duration) -> Option<Error> {
         if self.cancelled.is_cancelled() {
             return None;
         }
-        // Also where nobody polls the query.
+        // Checked here too, for queries that are not polled.
         if self
             .deadline
             .is_some_and(|deadline| deadline <= Instant::now())
@@ -444,7 +454,7 @@ impl Query {
         self.resources.exceeded(|| self.run_time())
     }
 
-    /// The most rows that its client is given.
+    /// Returns the maximum number of rows to return to the client.
     pub(crate) fn max_rows(&self) -> Option<u64> {
         let counted = !self.system_only.load(Ordering::Relaxed);
         let most = self.resources.limits.per_query.rows_returned;
@@ -455,7 +465,7 @@ impl Query {
         self.system_only.store(true, Ordering::Relaxed);
     }
 
-    /// Where its rows go.
+    /// Sets the stream that the query's rows are read from.
     pub(crate) fn delivers(&self, delivery: &Arc<Delivery>) {
         *self.delivery.lock() = Arc::downgrade(delivery);
     }
@@ -469,7 +479,7 @@ impl Query {
         }
     }
 
-    /// The query has found its place and runs.
+    /// Marks the query as running.
     pub fn runs(&self) {
         let record = {
             let mut record = self.record.lock();
@@ -482,17 +492,18 @@ impl Query {
         self.events.send(&QueryEvent::Started(&record));
     }
 
-    /// How much there is to read, at most: of a column format, queries read less.
+    /// Sets the maximum number of bytes to read. Queries read less of columnar formats.
     pub fn will_read(&self, bytes: u64) {
         self.planned_bytes.store(bytes, Ordering::Relaxed);
     }
 
-    /// The query is answered by a result that is there, unless it has paid for it.
+    /// Records a cache hit, unless the query has paid for the result.
     pub fn served_from_cache(&self) {
         self.record.lock().cache_hit = !self.paid.load(Ordering::Relaxed);
     }
 
-    /// Ends the query; only the first end counts. The record of a query that was stopped ends when nothing works for it any more.
+    /// Ends the query; only the first call has an effect. The record of a stopped query is
+    /// completed when no work for it is left.
     pub fn finish(&self, rows: u64, outcome: std::result::Result<(), &Error>) {
         let working = {
             let mut ending = self.ending.lock();
@@ -527,7 +538,8 @@ impl Query {
             record.state = match outcome {
                 Ok(()) => QueryState::Succeeded,
                 Err(error) => match error.code() {
-                    // Athena cancels a query that passes its workgroup's limit.
+                    // Athena too reports a query as cancelled if it exceeds a limit of its
+                    // workgroup.
                     Code::QueryCancelled
                     | Code::StatementTimeout
                     | Code::SessionEnded
@@ -542,7 +554,8 @@ impl Query {
             if let Err(error) = outcome {
                 record.error_code = Some(error.code().name().to_owned());
                 record.error_message = Some(error.message().to_owned());
-                // What the principal is not told the operator finds here, by the query's id.
+                // Details withheld from the principal are logged for the operator, who finds them
+                // by the query's id.
                 if let Some(error) = error.full() {
                     tracing::warn!(query_id = %self.id, user = record.user_name, error, "a query failed");
                 }
@@ -577,7 +590,7 @@ impl Payer for Query {
     }
 }
 
-/// A query in a queue, also when it gives up.
+/// A query in a queue. Dropping it ends the wait, also if the query gives up.
 struct Queued<'a>(&'a Query);
 
 impl Drop for Queued<'_> {
@@ -586,7 +599,7 @@ impl Drop for Queued<'_> {
     }
 }
 
-/// As long as it lives, the query holds a permit.
+/// A guard for the permit that a query holds.
 #[derive(Debug)]
 pub(crate) struct HoldsPermit(Arc<Query>);
 
@@ -606,7 +619,7 @@ pub(crate) fn timed_out(timeout: Duration) -> Error {
     )
 }
 
-/// Whether an error with this code ends a query from outside, while it works.
+/// Whether an error with this code stops a query from outside, while it works.
 fn stops(code: Code) -> bool {
     matches!(
         code,

@@ -1,4 +1,5 @@
-//! Logical plans: made from a statement that only reads, compared, and kept to their announced types.
+//! Logical plans: planning of read-only statements, comparison of columns, and casts to the
+//! announced types.
 
 use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::Column;
@@ -9,10 +10,10 @@ use lakegate_engine::{complexity, has_expression};
 use lakegate_error::{Result, from_engine};
 use sqlparser::ast;
 
-/// Plans a statement that only reads.
+/// Plans a read-only statement.
 ///
 /// # Errors
-/// Those of the planner; a plan that is too complex, or that does more than read.
+/// Planning fails; the plan is too complex, or does more than read.
 pub(crate) async fn plan_statement(
     state: &SessionState,
     statement: ast::Statement,
@@ -22,7 +23,7 @@ pub(crate) async fn plan_statement(
         .statement_to_plan(statement)
         .await
         .map_err(from_engine)?;
-    // Before anything walks it.
+    // Checked before the plan is walked.
     complexity::check(&plan).map_err(from_engine)?;
     let only_reads = datafusion::execution::context::SQLOptions::new()
         .with_allow_ddl(false)
@@ -32,8 +33,11 @@ pub(crate) async fn plan_statement(
     Ok(plan)
 }
 
-/// Casts the columns of an optimised plan to the types that were announced to the client. The optimizer
-/// may change a type: beside one distinct aggregate, a sum of decimals becomes a wider sum of sums.
+/// Casts the columns of an optimised plan to the types announced to the client. The optimizer may
+/// change a type: next to a distinct aggregate, a sum of decimals becomes a wider sum of sums.
+///
+/// # Errors
+/// The casts cannot be planned.
 pub(crate) fn with_types_of(
     planned: &LogicalPlan,
     optimized: LogicalPlan,
@@ -59,7 +63,7 @@ fn same_types(a: &LogicalPlan, b: &LogicalPlan) -> bool {
     types.all(|(a, b)| a.data_type() == b.data_type())
 }
 
-/// Whether two results have the same columns for a client that has prepared for one of them.
+/// Whether two results have the same columns, for a client that has prepared for one of them.
 pub(crate) fn same_columns(a: &SchemaRef, b: &SchemaRef) -> bool {
     a.fields().len() == b.fields().len()
         && a.fields()
@@ -68,7 +72,8 @@ pub(crate) fn same_columns(a: &SchemaRef, b: &SchemaRef) -> bool {
             .all(|(a, b)| a.name() == b.name() && is_same_type(a.data_type(), b.data_type()))
 }
 
-/// Whether types are the same but for the time zone, which is the session's and may have been set since.
+/// Whether two types are equal except for the time zone, which is a setting of the session that may
+/// have changed.
 fn is_same_type(a: &DataType, b: &DataType) -> bool {
     match (a, b) {
         (DataType::Timestamp(a, Some(_)), DataType::Timestamp(b, Some(_))) => a == b,
@@ -76,7 +81,7 @@ fn is_same_type(a: &DataType, b: &DataType) -> bool {
     }
 }
 
-/// Whether running the plan again over the same files gives the same rows.
+/// Whether running the plan again on the same files gives the same rows.
 pub(crate) fn is_repeatable(plan: &LogicalPlan) -> bool {
     matches!(has_expression(plan, Expr::is_volatile_node), Ok(false))
 }

@@ -1,13 +1,15 @@
-//! The guard on the memory of the process: what the pool of the engine does not count, the machine does.
+//! A guard on the memory of the process, which also covers memory that the engine's pool does not
+//! count.
 //!
 //! ```text
-//!  resident ≥ 50 % of the limit    the allocator is asked to give back what it keeps
-//!  resident ≥ 90 % of the limit    new queries of the lake wait a moment, and are refused then, while others run
-//!  resident ≥ 95 % of the limit    the query that holds most of the pool is cancelled, and then the next
+//!  resident ≥ 50 % of the limit    the allocator is made to return freed memory
+//!  resident ≥ 90 % of the limit    new lake queries wait briefly, then are refused if others run
+//!  resident ≥ 95 % of the limit    the query that holds most of the pool is cancelled, then the next
 //! ```
 //!
-//! The allocator keeps what was freed for a second, and then until a thread has it do so much as to look. So where memory does not grow,
-//! nobody is cancelled before it had the time to give back what is not in use; and where no query runs, one begins in any case.
+//! The allocator keeps freed memory for a second, and longer until a thread makes it look for pages
+//! to return. So while memory does not grow, no query is cancelled before unused memory can have
+//! been returned; and if no query is running, a new one is admitted in any case.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,24 +23,28 @@ use uuid::Uuid;
 use crate::Gateway;
 use crate::query::life::RunningQueries;
 
-/// Between two looks.
+/// The interval between checks.
 const EVERY: Duration = Duration::from_millis(50);
-/// How long a cancelled query has to give back what it holds before the next is cancelled.
+/// How long a cancelled query may take to release its memory before the next one is cancelled.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// How long the allocator may keep what was freed, and a little more (`purge_delay` of mimalloc 3: a second).
+/// How long the allocator may keep freed memory, with some margin (`purge_delay` of mimalloc 3: one
+/// second).
 const KEEPS: Duration = Duration::from_millis(1500);
-/// A part of the limit: memory that grows by less is not being taken, and a query that holds less of it is not to blame.
+/// Divisor of the limit: growth by less than this part does not count, and a query that holds less
+/// is not cancelled for its share of the pool.
 const STEPS: u64 = 256;
-/// Bytes of a block for which the allocator looks for pages to give back: too large to come from one that is in use.
+/// The size of a block, in bytes, whose allocation makes the allocator look for pages to return:
+/// too large to fit into a page in use.
 const LARGE_BLOCK: usize = 8 << 20;
-/// Such blocks at one look. At each, it looks at a quarter of its memory.
+/// The number of such allocations per check. At each, the allocator looks at a quarter of its
+/// memory.
 const BLOCKS: usize = 5;
 
 #[derive(Debug)]
 pub(crate) struct MemoryGuard {
-    /// Bytes that the process may hold.
+    /// The maximum memory of the process, in bytes.
     limit: u64,
-    /// Bytes that it held at the last look.
+    /// The memory of the process at the last check, in bytes.
     resident: AtomicU64,
 }
 
@@ -50,11 +56,12 @@ impl MemoryGuard {
         }
     }
 
-    /// Waits a moment where memory is short.
+    /// Waits briefly while memory is short.
     ///
-    /// Errors: so much memory is in use that no query may begin beside those that run.
+    /// `running`: the running queries, including the caller's.
     ///
-    /// `running`: with the one that asks.
+    /// # Errors
+    /// Memory stays short, and other queries are running.
     pub async fn check(&self, running: &RunningQueries) -> Result<()> {
         let began = Instant::now();
         while self.is_short(running) {
@@ -84,9 +91,10 @@ impl MemoryGuard {
 }
 
 impl Gateway {
-    /// Watches the memory of the process until the gateway is gone.
+    /// Watches the memory of the process until the gateway is dropped.
     ///
-    /// Errors: there is no thread to do it on.
+    /// # Errors
+    /// The thread cannot be started.
     pub fn watch_memory(self: &Arc<Self>) -> Result<()> {
         let gateway = Arc::downgrade(self);
         std::thread::Builder::new()
@@ -97,29 +105,30 @@ impl Gateway {
     }
 }
 
-/// Has the allocator give back what was freed longer ago than it keeps it: it looks for that where a thread takes or frees a large block.
-/// The block itself is never touched, so it takes no memory.
+/// Makes the allocator return memory that was freed longer ago than it keeps it. It looks for such
+/// memory when a thread allocates or frees a large block. The block is never touched, so it takes
+/// no memory.
 fn give_back() {
     for _ in 0..BLOCKS {
         drop(std::hint::black_box(Vec::<u8>::with_capacity(LARGE_BLOCK)));
     }
 }
 
-/// What the memory of the process does.
+/// The trend of the process's memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Trend {
     Grows,
-    /// Not for long: what was freed may not have been given back yet.
+    /// Not growing, but for too short a time: freed memory may not have been returned yet.
     Rests,
-    /// For as long as the allocator keeps what is free.
+    /// Not growing for as long as the allocator keeps freed memory.
     Steady,
 }
 
 #[derive(Debug)]
 struct Growth {
-    /// Bytes that count as growth.
+    /// The minimum growth that counts, in bytes.
     step: u64,
-    /// Resident when it grew last, or less.
+    /// Resident bytes at the last growth, or the minimum since.
     from: u64,
     since: Instant,
 }
@@ -182,8 +191,9 @@ fn watch(gateway: &Weak<Gateway>) {
 }
 
 impl Gateway {
-    /// Cancels the query that holds most, apart from those that have been told already. Where the pool knows of none that holds much and
-    /// memory grows, it is the one that has worked most: what takes memory then is outside of the pool.
+    /// Cancels the query that holds most of the pool, apart from those in `but`. If memory grows
+    /// and no query holds much of the pool, cancels the query with the most CPU time, because the
+    /// growth is outside of the pool. Cancels nothing while the trend is [`Trend::Rests`].
     fn cancel_largest(&self, resident: u64, trend: Trend, but: &HashSet<Uuid>) -> Option<Uuid> {
         let limit = self.memory.limit;
         let much = usize::try_from(limit / STEPS).unwrap_or(usize::MAX);

@@ -1,4 +1,4 @@
-//! A query: its way from a statement to rows ([`run`]), and its life ([`life`]).
+//! Queries: the path from a statement to rows ([`run`]), and the life of a query ([`life`]).
 
 pub(crate) mod column_names;
 pub(crate) mod error_position;

@@ -11,17 +11,17 @@ use lakegate_engine::exact_decimal;
 use lakegate_error::{Code, Error, Result, from_engine};
 use sqlparser::ast::{self, Expr, Value, VisitMut, VisitorMut};
 
-/// The highest parameter number, as Postgres has it.
+/// The highest parameter number, as in PostgreSQL.
 const MAX_PARAMETERS: usize = 65_535;
 
-/// The number of a placeholder: `$1` is 1.
+/// Returns the number of a placeholder: 1 for `$1`.
 fn number(placeholder: &str) -> Option<usize> {
     placeholder.strip_prefix('$')?.parse().ok()
 }
 
-/// Gives placeholders the types that the client declared, as casts.
+/// Casts placeholders to the types that the client declared.
 ///
-/// `declared`: for `$1`, `$2` …; `None` or missing is left to inference.
+/// `declared`: the types of `$1`, `$2` …; a `None` or missing one is inferred.
 pub fn declare_types(statement: &mut ast::Statement, declared: &[Option<DataType>]) {
     struct Declare<'a>(&'a [Option<DataType>]);
     impl VisitorMut for Declare<'_> {
@@ -47,13 +47,13 @@ pub fn declare_types(statement: &mut ast::Statement, declared: &[Option<DataType
         }
     }
     if declared.iter().any(Option::is_some) {
-        // Nothing breaks the walk.
+        // The visitor never breaks.
         let _ = statement.visit(&mut Declare(declared));
     }
 }
 
-/// Puts `x = $1` in the place of `x = ANY($1)` where `$1` has no declared type: from that the engine infers what the
-/// items are. Gives the numbers of these parameters, which are lists.
+/// Replaces `x = ANY($1)` by `x = $1` where `$1` has no declared type, so that the engine infers
+/// the type of its items. Returns the numbers of these parameters, which are lists.
 pub fn lists_as_items(query: &mut ast::Query, declared: &[Option<DataType>]) -> BTreeSet<usize> {
     struct Lists<'a> {
         declared: &'a [Option<DataType>],
@@ -98,12 +98,12 @@ pub fn lists_as_items(query: &mut ast::Query, declared: &[Option<DataType>]) -> 
         declared,
         found: BTreeSet::new(),
     };
-    // Nothing breaks the walk.
+    // The visitor never breaks.
     let _ = query.visit(&mut lists);
     lists.found
 }
 
-/// The name of a parameter, such as `$1`, maybe in parentheses.
+/// Returns the name of a parameter, such as `$1`. It may be in parentheses.
 fn placeholder(expr: &Expr) -> Option<&str> {
     match expr {
         Expr::Nested(inner) => placeholder(inner),
@@ -115,7 +115,7 @@ fn placeholder(expr: &Expr) -> Option<&str> {
     }
 }
 
-/// The type of a list of these items.
+/// Returns the type of a list of these items.
 pub fn list_of(item: &DataType) -> DataType {
     let item = match item {
         DataType::LargeUtf8 | DataType::Utf8View => DataType::Utf8,
@@ -124,8 +124,10 @@ pub fn list_of(item: &DataType) -> DataType {
     DataType::new_list(item, true)
 }
 
+/// Checks that all parameters of the statement are among the first `given`.
+///
 /// # Errors
-/// The statement has a parameter that is not among the first `given`.
+/// The statement has another parameter.
 pub fn check_parameters(statement: &impl ast::Visit, given: usize) -> Result<()> {
     let found = ast::visit_expressions(statement, |expr| match placeholder(expr) {
         Some(name) if number(name).is_none_or(|n| n == 0 || n > given) => {
@@ -149,7 +151,7 @@ pub fn no_parameter(name: &str) -> Error {
     ))
 }
 
-/// The SQL type by which a parameter of this type is cast; `None` leaves it to inference.
+/// Returns the SQL type that a parameter is cast to; `None` leaves it to inference.
 fn sql_type(data_type: &DataType) -> Option<ast::DataType> {
     use ast::DataType as T;
     Some(match data_type {
@@ -184,7 +186,11 @@ fn sql_type(data_type: &DataType) -> Option<ast::DataType> {
     })
 }
 
-/// What the plan says of its parameters: what DataFusion infers, and else the type that a parameter is cast to (`$1::int`).
+/// Returns the types of a plan's parameters: the type that DataFusion infers, or else the one that
+/// the parameter is cast to (`$1::int`).
+///
+/// # Errors
+/// DataFusion infers conflicting types for a parameter.
 pub fn inferred_types(plan: &LogicalPlan) -> Result<HashMap<String, Option<DataType>>> {
     let mut types = plan.get_parameter_types().map_err(from_engine)?;
     let walked = plan.apply_with_subqueries(|node| {
@@ -206,7 +212,7 @@ pub fn inferred_types(plan: &LogicalPlan) -> Result<HashMap<String, Option<DataT
     Ok(types)
 }
 
-/// The parameters that a query names, wherever it does: of a WITH that nothing reads there is nothing in a plan.
+/// Returns all parameters that a query names. A plan would miss those of an unused WITH.
 pub fn named_parameters(query: &ast::Query) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     let _: ControlFlow<()> = ast::visit_expressions(query, |expr| {
@@ -216,9 +222,10 @@ pub fn named_parameters(query: &ast::Query) -> BTreeSet<String> {
     names
 }
 
-/// The types of all parameters: declared, else inferred, else text.
+/// Returns the types of all parameters: declared, else inferred, else text.
 ///
-/// Errors: a number that is out of bounds, such as `$0`.
+/// # Errors
+/// A number is out of bounds, such as `$0`.
 pub fn parameter_types(
     inferred: impl IntoIterator<Item = (String, Option<DataType>)>,
     declared: &[Option<DataType>],
@@ -247,7 +254,7 @@ pub fn parameter_types(
         .collect())
 }
 
-/// Indices of the parameters, of `count`, that are neither inferred nor declared.
+/// Returns the indices of those of `count` parameters that are neither inferred nor declared.
 pub fn untyped_parameters(
     inferred: &HashMap<String, Option<DataType>>,
     declared: &[Option<DataType>],
@@ -262,7 +269,11 @@ pub fn untyped_parameters(
     (0..count).filter(|index| !known(*index)).collect()
 }
 
-/// The value of a parameter expression of EXECUTE: a literal, maybe negative, maybe typed or cast.
+/// Evaluates a parameter expression of EXECUTE: a literal, possibly negated or in parentheses, or a
+/// typed string such as `DATE '2025-01-31'`.
+///
+/// # Errors
+/// The expression is not a literal.
 pub fn literal(expr: &Expr) -> Result<ScalarValue> {
     let invalid = || {
         Error::invalid(format!(
@@ -297,10 +308,11 @@ pub fn literal(expr: &Expr) -> Result<ScalarValue> {
     })
 }
 
-/// A parameter's value as one of its type, or of a type of its own where that would change it: `0.005` is no decimal of two digits.
+/// Converts a parameter's value to its type, or returns a value of another type if the conversion
+/// would change it: `0.005` does not fit into a decimal with two digits.
 ///
 /// # Errors
-/// It is not of the type.
+/// The value cannot be converted to the type.
 pub fn fitted(value: ScalarValue, data_type: &DataType) -> Result<ScalarValue> {
     let exact = match &value {
         ScalarValue::Utf8(Some(text)) if data_type.is_decimal() => exact_decimal(text),

@@ -1,7 +1,9 @@
-//! A physical plan as EXPLAIN prints it: the engine's text, but for what the principal may not know of files.
+//! A physical plan as EXPLAIN prints it: the engine's text without the files that the principal may
+//! not know.
 //!
-//! A path holds the values of all partition keys. Of a table with hidden columns or keys, EXPLAIN tells how many files a scan has, and not
-//! which. Columns need no such care: the plan knows the granted ones alone.
+//! A path contains the values of all partition keys. For a table with hidden columns or keys,
+//! EXPLAIN prints how many files a scan has, but not which. Columns need no such care, because the
+//! plan contains only granted ones.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,10 +15,10 @@ use datafusion::physical_plan::{DisplayFormatType, ExecutionPlan};
 use lakegate_lake::format::sight_of;
 use lakegate_lake::sight::Sight;
 
-/// The lines of a plan, the root first, each node two spaces further in than its parent.
+/// Prints a plan: the root first, each node indented by two more spaces than its parent.
 pub(crate) struct PlanText {
     pub verbose: bool,
-    /// Whether the plan has run and its metrics are wanted.
+    /// Whether to print metrics, of a plan that has run.
     pub metrics: bool,
 }
 
@@ -47,7 +49,7 @@ impl PlanText {
             });
             text.push_str(&format!(", metrics=[{}]", metrics.unwrap_or_default()));
         }
-        // A literal may hold line ends.
+        // A literal may contain line breaks.
         let indent = "  ".repeat(depth);
         lines.extend(text.lines().map(|line| format!("{indent}{line}")));
         for child in plan.children() {
@@ -72,7 +74,8 @@ impl fmt::Display for Scan<'_> {
     }
 }
 
-/// The scan, if it is one of files whose names its principal may not know. A source of files that is none of ours tells no names either.
+/// Returns the scan if the principal may not know its file names. This includes scans of unknown
+/// file sources.
 fn hidden_files(plan: &Arc<dyn ExecutionPlan>) -> Option<&FileScanConfig> {
     let scan = plan.downcast_ref::<DataSourceExec>()?;
     let config = scan.data_source().downcast_ref::<FileScanConfig>()?;
@@ -81,7 +84,7 @@ fn hidden_files(plan: &Arc<dyn ExecutionPlan>) -> Option<&FileScanConfig> {
     (!sight.is_some_and(Sight::is_whole)).then_some(config)
 }
 
-/// `DataSourceExec: file_groups={2 groups: 5 files}, projection=[a], …`.
+/// Formats a scan as `DataSourceExec: file_groups={2 groups: 5 files}, projection=[a], …`.
 fn without_files(scan: &FileScanConfig, format: DisplayFormatType) -> String {
     let groups = scan.file_groups.len();
     let files: usize = scan.file_groups.iter().map(|group| group.len()).sum();

@@ -1,4 +1,4 @@
-//! Planning: on threads of its own, for a bounded time, and within the places of the user.
+//! Planning: on dedicated threads, with a time limit and a limit per user.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,16 +12,17 @@ use crate::moment::Moment;
 use crate::query::life::{Query, Unfinished, timed_out};
 use crate::session::Session;
 
-/// Plannings of one user at once; the others of the same user wait. So statements that take long to plan keep only their own user waiting.
+/// The number of plannings that one user may run at once. Further ones of the same user wait, so
+/// statements that are slow to plan delay only their own user.
 pub(crate) const PERMITS_OF_USER: usize = 8;
 
 impl Gateway {
-    /// Plans on a thread of its own. Dropping the future stops the planning.
+    /// Runs planning work on a planner thread. Dropping the future stops the work.
     ///
-    /// `stop`: of this planning alone. `held`: until its thread is done.
+    /// `stop`: the stop handle of this work only. `held`: dropped when the thread is done.
     ///
     /// # Errors
-    /// Those of the work; it takes longer than any planning may.
+    /// The work fails, or takes longer than the planning time limit.
     pub(crate) async fn plan<T: Send + 'static>(
         &self,
         user: &str,
@@ -31,8 +32,8 @@ impl Gateway {
     ) -> Result<T> {
         let limit = self.max_planning_time;
         let planning = async {
-            let place = self.planning_permits.admit(user).await;
-            let held = (place, held);
+            let permit = self.planning_permits.admit(user).await;
+            let held = (permit, held);
             self.engine.planners().plan(stop, held, work).await
         };
         tokio::select! {
@@ -47,10 +48,11 @@ impl Gateway {
         }
     }
 
-    /// Plans for a query: its CPU time counts, and stopping it stops the planning.
+    /// Runs planning work for a query: the CPU time is charged to the query, and stopping the query
+    /// stops the work.
     ///
     /// # Errors
-    /// Those of the work; it takes longer than any planning may.
+    /// The work fails, or takes longer than the planning time limit.
     pub(crate) async fn plan_for<T: Send + 'static>(
         &self,
         query: &Arc<Query>,
@@ -63,19 +65,19 @@ impl Gateway {
     }
 }
 
-/// Bytes that the history shows of a text that does not parse.
+/// The maximum number of bytes that the history shows of a text that does not parse.
 const SHOWN_BYTES: usize = 64 * 1024;
 
-/// Planning of what is not a query yet and takes longer than this is put into the history, where it can
-/// be found and killed.
+/// Planning work that belongs to no query is recorded in the history if it takes longer than this,
+/// so that it can be found and killed.
 const SHOWN_AFTER: Duration = Duration::from_secs(1);
 
-/// What is planned, as the history shows it.
+/// The text of planning work, as recorded in the history.
 #[derive(Debug, Clone)]
 pub(crate) enum PlannedText<'a> {
-    /// One that does not parse may hold a password in any place.
+    /// A text that does not parse may contain a password anywhere.
     Text(&'a str),
-    /// With the database that it is in.
+    /// The query and its current database.
     Query(&'a ast::Query, String),
     Substrait(String),
 }
@@ -91,11 +93,13 @@ impl PlannedText<'_> {
 }
 
 impl Session {
-    /// Plans what is not a query yet, such as a statement that is prepared. What cancels the session's query stops it too, and where it
-    /// takes long, it is a query of the history for as long as it does.
+    /// Runs planning work that belongs to no query yet, such as preparing a statement. Cancelling
+    /// the session's query stops it. Work that takes long appears as a query in the history until
+    /// it is done.
     ///
     /// # Errors
-    /// Those of the work; it takes longer than any planning may, or than the session's statements may.
+    /// The work fails, or takes longer than the planning time limit or the session's statement
+    /// timeout.
     pub(crate) async fn plan<T: Send + 'static>(
         &self,
         moment: &Moment,
@@ -123,7 +127,8 @@ impl Session {
         planned
     }
 
-    /// Waits for the planning, which is a query of the history once it takes long. Killing that query ends it.
+    /// Waits for planning work, and records it as a query if it takes long. Killing that query
+    /// stops the work.
     async fn shown<T>(
         &self,
         moment: &Moment,
@@ -140,7 +145,7 @@ impl Session {
         let limits = moment.statement_limits(&self.settings().workgroup());
         let query: Arc<Query> = self.submit(&text, database, limits, Arc::default())?;
         let _unfinished = Unfinished::guard(&query);
-        // Dropping the planning stops it.
+        // Dropping the future stops the work.
         let planned = tokio::select! {
             biased;
             reason = query.stopped() => Err(reason),
@@ -162,7 +167,7 @@ pub(crate) fn too_long(limit: Duration) -> Error {
     .with_hint("split it into simpler statements, or ask for a higher limit")
 }
 
-/// The text, cut if it is long, without the content of anything in single quotes.
+/// Returns the text, truncated if it is long, with the contents of single quotes masked.
 pub(crate) fn without_strings(text: &str) -> String {
     let text = text
         .get(..text.floor_char_boundary(SHOWN_BYTES))

@@ -1,4 +1,4 @@
-//! A query whose names are resolved: what its plan is made in, and the plan.
+//! A query with resolved names: the state that it is planned in, and its plan.
 
 use std::sync::Arc;
 
@@ -18,14 +18,14 @@ use crate::query::rewording;
 use crate::query::source::QuerySource;
 use crate::workgroup::WorkgroupLimits;
 
-/// What planning a query takes, and running it then.
+/// Everything needed to plan a query and then to run it.
 #[derive(Debug)]
 pub(crate) struct Planning {
-    /// The statement as it was rewritten, or the plan as it was sent.
+    /// The rewritten statement, or the plan as it was sent.
     pub source: QuerySource<Box<ast::Statement>>,
-    /// Commits of writes before the first name was resolved.
+    /// The number of commits of writes before the first name was resolved.
     pub commits: u64,
-    /// What the query may use.
+    /// The limits of the query.
     pub limits: WorkgroupLimits,
     pub state: SessionState,
     /// The stores that the plan may read.
@@ -35,12 +35,12 @@ pub(crate) struct Planning {
     /// The current database, for the history.
     pub database: String,
     pub system: PgCatalog,
-    /// It is a part of a statement, planned for the names of its columns alone.
+    /// The query is part of a statement, planned only for its column names.
     pub is_part: bool,
     pub names: ColumnNames,
 }
 
-/// A plan with what it was planned in, and its columns as the client sees them.
+/// A plan with the state that it was made in, and its columns as the client sees them.
 #[derive(Debug)]
 pub(crate) struct Planned {
     pub plan: LogicalPlan,
@@ -49,8 +49,10 @@ pub(crate) struct Planned {
 }
 
 impl Planning {
+    /// Plans the query and determines its columns.
+    ///
     /// # Errors
-    /// Those of [`Self::plan`].
+    /// As of [`Self::plan`].
     pub async fn described(self) -> Result<Planned> {
         let plan = self.plan().await?;
         Ok(Planned {
@@ -60,8 +62,10 @@ impl Planning {
         })
     }
 
+    /// Makes the logical plan.
+    ///
     /// # Errors
-    /// Names that do not resolve, types that do not fit, syntax that the engine does not plan.
+    /// Names do not resolve, types do not match, or the engine does not support the syntax.
     pub async fn plan(&self) -> Result<LogicalPlan> {
         match &self.source {
             QuerySource::Sql(statement) => {
@@ -77,16 +81,19 @@ impl Planning {
         }
     }
 
-    /// The columns as the client sees them.
+    /// Returns the columns as the client sees them.
     fn columns(&self, plan: &LogicalPlan) -> SchemaRef {
-        // A parameter without a type keeps a plan from being analysed: the planner's types are used then.
+        // A plan with an untyped parameter cannot be analysed: then the planner's types are used.
         let analyzed = self.analyzed(plan);
         let plan = analyzed.as_ref().unwrap_or(plan);
         self.names.schema(plan.schema().inner())
     }
 
-    /// The plan with the final types of its columns: of a UNION, the planner knows those of the first
-    /// SELECT alone.
+    /// Returns the plan with the final types of its columns. For a UNION, the planner knows only
+    /// the types of the first SELECT.
+    ///
+    /// # Errors
+    /// Types do not match; a parameter has no type.
     pub fn analyzed(&self, plan: &LogicalPlan) -> Result<LogicalPlan> {
         self.state
             .analyzer()

@@ -1,5 +1,5 @@
-//! From a session's statement to a query that can be planned: the principal's view of the catalog, the
-//! limits of the workgroup, and the system tables.
+//! Name resolution: from a session's statement to a query that can be planned, with the principal's
+//! view of the catalog, the limits of the workgroup, and the system tables.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use std::sync::Arc;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use lakegate_dialect::postgres::pg_catalog::PgCatalog;
-use lakegate_dialect::postgres::{Mentions, SessionInfo};
+use lakegate_dialect::postgres::{CatalogReferences, SessionInfo};
 use lakegate_engine::{CATALOG, PlanSettings};
 use lakegate_error::{Result, from_engine};
 use lakegate_lake::meter::QueryStores;
@@ -26,10 +26,11 @@ use crate::session::catalog_source::SessionCatalog;
 use crate::telemetry::system::SystemSchema;
 
 impl Session {
-    /// Resolves a statement: makes an engine session in which it can be planned for the principal.
+    /// Resolves a statement: creates an engine session in which it can be planned for the
+    /// principal.
     ///
     /// # Errors
-    /// The workgroup is gone, disabled, or not granted; what the rewrite refuses.
+    /// The workgroup is dropped, disabled or not granted; the rewrite rejects the statement.
     pub(crate) async fn resolve(
         &self,
         moment: &Moment,
@@ -53,21 +54,25 @@ impl Session {
         };
         let limit = self.gateway.max_planning_time;
         statement = resolve_joins(statement, &relations, lookups, limit).await?;
-        let mentions = self.dialect.rewrite(&mut statement)?;
+        let references = self.dialect.rewrite(&mut statement)?;
         let source = QuerySource::Sql(Box::new(statement));
-        self.resolve_source(moment, source, names, &mentions).await
+        self.resolve_source(moment, source, names, &references)
+            .await
     }
 
-    /// The same for a source that may be a Substrait plan.
+    /// Resolves a source, which may be a Substrait plan.
     ///
-    /// `names`: of its columns. `mentions`: what it asks of the system catalogs by PostgreSQL's own
-    /// syntax.
+    /// `names`: the names of its columns. `references`: what it refers to in the system catalogs,
+    /// in PostgreSQL's own syntax.
+    ///
+    /// # Errors
+    /// The workgroup is dropped, disabled or not granted; the catalog cannot be read.
     pub(crate) async fn resolve_source(
         &self,
         moment: &Moment,
         source: QuerySource<Box<ast::Statement>>,
         names: ColumnNames,
-        mentions: &Mentions,
+        references: &CatalogReferences,
     ) -> Result<Planning> {
         let settings = self.settings();
         let view = moment.view.clone();
@@ -103,7 +108,7 @@ impl Session {
             client_addr: Some(self.client_addr().ip().to_string()),
             client_port: Some(i32::from(self.client_addr().port())),
         });
-        let system = PgCatalog::open(info, Arc::new(catalog), mentions)
+        let system = PgCatalog::open(info, Arc::new(catalog), references)
             .await
             .map_err(from_engine)?;
         let is_administrator = moment.access().is_administrator();
@@ -116,7 +121,9 @@ impl Session {
         let database = path.shown();
         let catalogs = Arc::new(PolicyCatalogs::new(view, built_in, path));
         let mut state = self.gateway.engine.session(&plan_settings, catalogs);
-        system.install(&mut state, mentions).map_err(from_engine)?;
+        system
+            .install(&mut state, references)
+            .map_err(from_engine)?;
         Ok(Planning {
             source,
             commits: moment.commits,
@@ -133,7 +140,7 @@ impl Session {
     }
 }
 
-/// Relations of a statement, planned by themselves for the names of their columns.
+/// Plans relations of a statement by themselves, for their column names.
 struct Relations<'a> {
     session: &'a Session,
     moment: &'a Moment,

@@ -1,4 +1,4 @@
-//! Statements that the engine refuses as they are written, in other words that it plans.
+//! Equivalent forms of statements that the engine rejects as they are written.
 
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::LogicalPlan;
@@ -10,13 +10,13 @@ use sqlparser::ast::Statement;
 use crate::query::logical_plan::plan_statement;
 use crate::query::stars;
 
-/// How often a statement is put in other words, each time for another reason.
+/// The maximum number of rewrites of a statement, each for another error.
 const MAX_REWORDINGS: usize = 5;
 
-/// Plans a statement, in other words where the engine refuses it as it is written.
+/// Plans a statement, in an equivalent form if the engine rejects it as it is written.
 ///
 /// # Errors
-/// The engine's for the statement as it is written, if it plans none of the others.
+/// The engine's error for the original statement, if no equivalent form can be planned.
 pub(crate) async fn planned(state: &SessionState, statement: &Statement) -> Result<LogicalPlan> {
     let first = plan_statement(state, statement.clone()).await;
     let (mut statement, mut planned) = (statement.clone(), first.clone());
@@ -32,7 +32,7 @@ pub(crate) async fn planned(state: &SessionState, statement: &Statement) -> Resu
             let plan = plan_statement(state, other.clone()).await;
             match (&plan, &planned) {
                 (Ok(_), _) => return plan,
-                // One of several reasons is gone.
+                // Another error means that one of several causes is gone.
                 (Err(error), Err(known)) if error.message() != known.message() => {
                     next = next.or(Some((other, plan)));
                 }
@@ -51,7 +51,7 @@ fn is_named_twice(planned: &Result<LogicalPlan>) -> bool {
     matches!(planned, Err(error) if error.code() == Code::DuplicateColumn)
 }
 
-/// A statement that the engine refuses, in other words that may avoid it.
+/// Returns equivalent forms of a rejected statement that may avoid its error.
 fn reworded(statement: &Statement, planned: &Result<LogicalPlan>) -> Vec<Statement> {
     let changed = |change: &dyn Fn(&mut Statement) -> bool| {
         let mut reworded = statement.clone();
@@ -74,7 +74,8 @@ fn reworded(statement: &Statement, planned: &Result<LogicalPlan>) -> Vec<Stateme
             }),
         ]
     } else if planned.as_ref().is_ok_and(has_columns_of_one_name) {
-        // Columns that differ in a cast alone have one name in the engine, which it says when it optimises the plan.
+        // The engine gives the same name to columns that differ only in a cast. It fails only when
+        // it optimises the plan.
         [changed(&name_casts), None]
     } else {
         [None, None]

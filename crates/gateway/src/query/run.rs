@@ -1,8 +1,8 @@
-//! The way of a query, top to bottom: resolve, plan, snapshot, reuse, admit, run.
+//! The path of a query: resolve, plan, snapshot, reuse, admit, run.
 //!
-//! [`Session::run_query`] resolves names and submits the query; [`QueryContext::start`] plans it, binds
-//! it to a snapshot of each table, and looks for a result to reuse; [`QueryContext::lead`] waits for a
-//! permit and runs it on the query threads.
+//! [`Session::run_query`] resolves names and submits the query; [`QueryContext::start`] plans it,
+//! binds it to a snapshot of each table, and looks for a result to reuse; [`QueryContext::lead`]
+//! waits for a permit and runs it on the query threads.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -36,27 +36,28 @@ use crate::session::prepared::Prepared;
 use crate::workgroup::Queue;
 use crate::{Gateway, Rows};
 
-/// How often a query is planned whose plan is out of date before it is bound to files: only commits of writes make it so.
+/// The maximum number of times that a query is planned. A plan becomes outdated before it is bound
+/// to files only through commits of writes.
 const MAX_PLANNINGS: usize = 10;
 
-/// What a query runs with.
+/// The context that a query is planned and run in.
 #[derive(Debug, Clone)]
 pub(crate) struct QueryContext {
     pub gateway: Arc<Gateway>,
     pub query: Arc<Query>,
     pub planning: Arc<Planning>,
     pub reuse: ResultReuse,
-    /// How old a result may be that is reused although files have changed.
+    /// The maximum age of a result that is reused although files have changed.
     pub staleness: Duration,
 }
 
 impl Session {
     /// Runs the query of a prepared statement.
     ///
-    /// `reuse`: instead of the session's own setting.
+    /// `reuse`: overrides the session's setting.
     ///
     /// # Errors
-    /// Those of planning; what the workgroup does not allow; a limit of the server.
+    /// Planning fails; the query exceeds a limit of its workgroup or of the server.
     pub(crate) async fn run_query(
         &self,
         moment: &Moment,
@@ -99,14 +100,17 @@ impl Session {
             other => return Err(Error::internal(format!("{} is not a query", other.tag()))),
         };
         check_parameters(query.as_ref(), given)?;
-        // The rewrites change it, and the statement may run again.
+        // Cloned, because the rewrites change it and the statement may run again.
         let mut statement = ast::Statement::Query(query.clone());
         let types: Vec<Option<DataType>> = prepared.parameters.iter().cloned().map(Some).collect();
         declare_types(&mut statement, &types);
         Box::pin(self.resolve(moment, statement)).await
     }
 
-    /// Submits a query that is resolved: from here on it is in the history and can be cancelled.
+    /// Submits a resolved query. From now on it is in the history and can be cancelled.
+    ///
+    /// # Errors
+    /// The server is shutting down; the session is over.
     pub(crate) fn query_context(&self, text: &str, planning: Planning) -> Result<QueryContext> {
         let settings = self.settings();
         let staleness = settings.staleness().min(planning.limits.max_staleness);
@@ -124,12 +128,15 @@ impl Session {
 }
 
 impl QueryContext {
-    /// Plans a query in the principal's view, optimises the plan and finds the partitions that it will read, of which nothing is listed
-    /// yet. What listings will show is of the state of the catalog that names were resolved in, before a write was committed or after it.
+    /// Plans a query in the principal's view, optimises the plan, and finds the partitions to read,
+    /// without listing them yet. The plan and the later listings see the same state of the catalog,
+    /// before or after any write is committed.
     ///
-    /// `planned`: the plan, where the query was planned to be described.
+    /// `planned`: the plan, if the query was planned before to describe it.
     ///
-    /// Errors: names that do not resolve, types that do not fit, syntax the engine does not plan; what [`snapshots::prune`] refuses.
+    /// # Errors
+    /// Names do not resolve, types do not match, or the engine does not support the syntax;
+    /// [`snapshots::prune`] fails.
     async fn pruned(
         &self,
         planned: Option<LogicalPlan>,
@@ -173,6 +180,9 @@ impl QueryContext {
     }
 
     /// Plans a query and binds it to the files that it will read.
+    ///
+    /// # Errors
+    /// Planning fails; the files cannot be listed.
     pub async fn snapshot(&self, parameters: &[ScalarValue]) -> Result<SnapshotPlan> {
         let pruned_plan = self.pruned(None, parameters).await?;
         pruned_plan.list(&self.planning.lake).await
@@ -180,7 +190,7 @@ impl QueryContext {
 
     fn optimized(&self, plan: &LogicalPlan) -> Result<LogicalPlan> {
         let state = &self.planning.state;
-        // Only analysis settles the types of a UNION, whose first SELECT may be NULL or narrower.
+        // Only analysis determines the types of a UNION whose first SELECT is NULL or narrower.
         let analyzed = self.planning.analyzed(plan)?;
         state
             .optimizer()
@@ -189,6 +199,10 @@ impl QueryContext {
             .map_err(from_engine)
     }
 
+    /// Makes the physical plan on a planner thread.
+    ///
+    /// # Errors
+    /// Planning fails or takes too long.
     pub async fn physical(&self, snapshot: &LogicalPlan) -> Result<Arc<dyn ExecutionPlan>> {
         let (context, snapshot) = (self.clone(), snapshot.clone());
         let planning = async move {
@@ -198,7 +212,11 @@ impl QueryContext {
         self.gateway.plan_for(&self.query, planning.boxed()).await
     }
 
-    /// Runs a query to a stream of rows. The query is recorded as ended when the stream is.
+    /// Runs a query and returns a stream of its rows. The query ends when the stream does.
+    ///
+    /// # Errors
+    /// Planning fails; the columns differ from `expected`; only stored results are allowed and
+    /// there is none; the server is shutting down. Later errors are part of the stream.
     pub async fn run(
         self,
         planned: Option<LogicalPlan>,
@@ -306,14 +324,15 @@ impl QueryContext {
         Ok(snapshot)
     }
 
-    /// The query is answered from a result that is there.
+    /// Answers the query from a stored result.
     fn reused(&self, result: Arc<CachedResult>) -> BatchStream {
         self.query.served_from_cache();
         self.query.runs();
         replay(result)
     }
 
-    /// Starts a run on the query threads and reads it. The run goes on while anyone reads it.
+    /// Starts a run on the query threads and reads it. The run continues as long as it has a
+    /// reader.
     fn lead(&self, run: Arc<Run>, snapshot: SnapshotPlan, keep: bool) -> Result<BatchStream> {
         let reader = run.reader(Arc::clone(&self.query) as _)?;
         if snapshot.system_only {
@@ -332,7 +351,7 @@ impl QueryContext {
             let before = std::time::Instant::now();
             let plan = context.physical(&snapshot.plan).await?;
             context.query.spent(Phase::Planning, before.elapsed());
-            // The permit is returned when the last thread that works for the run has ended.
+            // The permit is released when the last thread that works for the run has ended.
             context.execute(&plan, PlanRun::new(stop, (permit, worker)))
         };
         let execution = metered(
@@ -345,7 +364,7 @@ impl QueryContext {
         let query = Arc::clone(&self.query);
         tokio::spawn(async move {
             query.ended().await;
-            // What goes on is for others.
+            // If the run continues, it is for other queries.
             if run.is_read() {
                 working.lock().take();
             }
@@ -353,7 +372,10 @@ impl QueryContext {
         Ok(reader.into_stream())
     }
 
-    /// Executes a plan on the runtime of the caller.
+    /// Executes a plan on the caller's runtime.
+    ///
+    /// # Errors
+    /// The plan cannot be started. Later errors are part of the stream.
     pub fn execute(
         &self,
         plan: &Arc<dyn ExecutionPlan>,
@@ -368,7 +390,7 @@ impl QueryContext {
     }
 }
 
-/// Where a plan waits to run.
+/// Returns the queue in which a plan waits to run.
 pub(crate) fn queue_of(plan: &SnapshotPlan) -> Queue {
     if plan.system_only {
         Queue::System

@@ -1,18 +1,18 @@
-//! What a query is made from.
+//! The source of a query: SQL or an encoded plan.
 
 use bytes::Bytes;
 use lakegate_sql::Parsed;
 
-/// SQL, or a plan in its place.
+/// SQL, or an encoded plan.
 #[derive(Debug, Clone)]
 pub enum QuerySource<S = Parsed> {
     Sql(S),
-    /// A `substrait.Plan`, encoded.
+    /// An encoded `substrait.Plan`.
     Substrait(Bytes),
 }
 
 impl QuerySource {
-    /// The statement, if it is one.
+    /// Returns the statement, if the source is SQL.
     pub fn sql(&self) -> Option<&Parsed> {
         match self {
             Self::Sql(parsed) => Some(parsed),
@@ -20,7 +20,7 @@ impl QuerySource {
         }
     }
 
-    /// The text that the history shows.
+    /// Returns the text to show in the history.
     pub(crate) fn text(&self) -> std::borrow::Cow<'_, str> {
         match self {
             Self::Sql(parsed) => parsed.text.as_str().into(),
@@ -28,7 +28,7 @@ impl QuerySource {
         }
     }
 
-    /// Bytes of the text or the plan.
+    /// Returns the size of the text or of the plan, in bytes.
     pub(crate) fn bytes(&self) -> usize {
         match self {
             Self::Sql(parsed) => parsed.text.len(),

@@ -1,4 +1,4 @@
-//! Clients that keep a running query waiting.
+//! Clients that stop reading or sending while a query runs.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use lakegate_error::{Code, Error};
 
 use crate::workgroup::seconds;
 
-/// What a client that keeps a query waiting does not do.
+/// What a client has stopped doing while its query waits for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stalled {
     Reading,
@@ -30,7 +30,7 @@ impl Stalled {
     }
 }
 
-/// The error of a stream that its client has not read for this long.
+/// Returns the error of a stream that the client has not read for `time`.
 pub fn client_stalled(time: Duration) -> Error {
     Stalled::Reading.error(time)
 }

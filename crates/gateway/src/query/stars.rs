@@ -1,4 +1,5 @@
-//! A SELECT list with several `*`, whose columns the engine wants to differ: the later ones become names of their columns.
+//! SELECT lists with several `*`. The engine requires distinct columns, so each `*` after the first
+//! is replaced by the names of its columns.
 //!
 //! ```text
 //! SELECT *, t.* FROM t      SELECT *, t.a AS "a:1", t.b AS "b:1" FROM t
@@ -16,10 +17,11 @@ use sqlparser::ast::{
 
 use crate::query::logical_plan::plan_statement;
 
-/// SELECTs of a statement that are looked up.
+/// The maximum number of SELECTs that are expanded per statement.
 const MAX_LISTS: usize = 20;
 
-/// Names the columns of each `*` but the first of its list. `None`: there is none, or its columns cannot be told without what is around.
+/// Replaces each `*` after the first of its list by column names. Returns `None` if there is none,
+/// or if its columns depend on the surrounding query.
 pub(crate) async fn expanded(
     state: &SessionState,
     statement: &ast::Statement,
@@ -44,10 +46,10 @@ pub(crate) async fn expanded(
     found.then_some(statement)
 }
 
-/// Looks for the first list with several `*`, and replaces them where the columns are known.
+/// Finds the first list with several `*`, and replaces them once their columns are known.
 #[derive(Default)]
 struct Stars {
-    /// Of the queries around.
+    /// The WITH clauses of the surrounding queries.
     withs: Vec<Option<With>>,
     columns: Option<DFSchema>,
     lookup: Option<Query>,
@@ -68,7 +70,7 @@ impl VisitorMut for Stars {
 
     fn post_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
         let stars = || select.projection.iter().filter(|item| is_star(item));
-        // What EXCLUDE and its like leave out of a `*` is the engine's to say.
+        // The columns of a `*` with EXCLUDE and the like are only known to the engine.
         if stars().count() < 2 || !stars().all(is_plain) {
             return ControlFlow::Continue(());
         }
@@ -81,7 +83,7 @@ impl VisitorMut for Stars {
 }
 
 impl Stars {
-    /// `SELECT * FROM …` of a SELECT, with the tables of the WITHs around.
+    /// Returns `SELECT * FROM …` with the tables of the SELECT and the surrounding WITH clauses.
     fn lookup_of(&self, select: &Select) -> Option<Query> {
         let mut query = lakegate_dialect::postgres::everything().ok()?;
         if let SetExpr::Select(all) = query.body.as_mut() {

@@ -1,5 +1,5 @@
-//! A query's rows on their way to its client: they can be stopped whether anybody reads them or not, are counted, and end the query
-//! however they end.
+//! The stream of a query's rows to its client. It can be stopped whether it is being polled or not,
+//! counts rows, and ends the query however it ends.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -15,9 +15,9 @@ use parking_lot::Mutex;
 use crate::query::life::{BatchStream, Phase, Query};
 use crate::query::stalled::Stalled;
 
-/// What the stream and those who may stop it have in common.
+/// The state shared by the stream and those who may stop it.
 pub(crate) struct Delivery {
-    /// `None` once it has ended. Locked while it is polled.
+    /// `None` after the end. Locked while it is polled.
     inner: Mutex<Option<BatchStream>>,
     since: Instant,
     rows: AtomicU64,
@@ -31,7 +31,8 @@ impl std::fmt::Debug for Delivery {
 }
 
 impl Delivery {
-    /// Frees what the stream holds and ends the query, unless it is being polled: then the poll does it.
+    /// Frees the stream's resources and ends the query. If the stream is being polled, the poll
+    /// does this instead.
     pub fn stop(&self, query: &Query, reason: &Error) {
         let Some(mut inner) = self.inner.try_lock() else {
             return;
@@ -50,12 +51,12 @@ impl Delivery {
     }
 }
 
-/// A query's stream to its client.
+/// The stream of a query's rows to its client.
 pub struct QueryStream {
     query: Arc<Query>,
     delivery: Arc<Delivery>,
     stopped: Pin<Box<dyn Future<Output = Error> + Send>>,
-    /// In the place of the next row, after the last that may be given.
+    /// The error that replaces the next row once the row limit is reached.
     too_many: Option<Error>,
     done: bool,
 }
@@ -87,7 +88,7 @@ impl QueryStream {
         }
     }
 
-    /// Nothing comes any more: what the stream holds is freed, and its query ends.
+    /// Ends the stream: frees its resources and ends the query.
     fn end(&mut self, outcome: std::result::Result<(), &Error>) {
         self.done = true;
         let source = self.delivery.inner.lock().take();
@@ -100,7 +101,7 @@ impl QueryStream {
         Poll::Ready(Some(Err(error)))
     }
 
-    /// What of a batch its client may have.
+    /// Counts a batch's rows, and returns the part within the row limit.
     fn counted(&mut self, batch: RecordBatch) -> Poll<Option<Result<RecordBatch>>> {
         let before = self.delivery.rows.load(Ordering::Relaxed);
         let rows = batch.num_rows() as u64;
@@ -111,7 +112,7 @@ impl QueryStream {
                 if left == 0 {
                     return self.fail(error);
                 }
-                // It needs nothing more to fail.
+                // No more rows are needed before the stream fails.
                 let source = self.delivery.inner.lock().take();
                 drop(source);
                 self.too_many = Some(error);
@@ -141,7 +142,7 @@ impl Stream for QueryStream {
             return self.fail(error);
         }
         let next = self.poll_inner(context);
-        // Whoever stopped it meanwhile found it busy.
+        // A concurrent stop could not take the stream while it was being polled.
         if self.query.cancelled.is_cancelled() {
             let reason = self.query.cancellation();
             return self.fail(reason);
@@ -160,7 +161,7 @@ impl Stream for QueryStream {
 
 impl Drop for QueryStream {
     fn drop(&mut self) {
-        // Whoever stopped it has said why; else nobody wants the rest.
+        // Uses the reason of an earlier stop, if there was one.
         let gone = self.query.reason().unwrap_or_else(|| {
             Error::new(
                 Code::QueryCancelled,

@@ -1,4 +1,4 @@
-//! A statement of a session becomes a query of the history.
+//! Submission: turns a statement of a session into a query in the history.
 
 use std::sync::Arc;
 
@@ -6,13 +6,13 @@ use lakegate_error::{Code, Error, Result};
 use lakegate_lake::meter::QueryMeter;
 use lakegate_sql::redact;
 
-use crate::auth::logins::session_is_over;
+use crate::auth::session_is_over;
 use crate::query::life::{Query, Submission};
 use crate::session::Session;
 use crate::workgroup::{QueryResources, WorkgroupLimits};
 
 impl Session {
-    /// Puts a statement into the history. From here on it can be cancelled.
+    /// Adds a statement to the history. From now on it can be cancelled.
     ///
     /// `meter`: counts the bytes that it scans.
     ///
@@ -44,8 +44,8 @@ impl Session {
         let events = Arc::clone(&self.gateway.events);
         let query = Query::submit(submission, events, Arc::clone(&self.gateway.running));
         self.state.lock().active = Some(Arc::clone(&query));
-        // What ends sessions cancels the queries that it finds after the change. A query that it did
-        // not find yet sees the change here.
+        // Ending a session first makes it invalid and then cancels its queries. A query that was
+        // submitted after that sees the change here.
         if !self.gateway.is_current(self.principal()) {
             let error = session_is_over(&self.user);
             query.finish(0, Err(&error));

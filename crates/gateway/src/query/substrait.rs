@@ -1,9 +1,9 @@
-//! Substrait plans in the place of SQL. They are planned in the principal's own view of the catalog, and go the way of a query from there:
-//! what is not granted is not there for them either.
+//! Substrait plans in place of SQL. They are planned in the principal's own view of the catalog and
+//! then run like any query, so what is not granted does not exist for them either.
 
 use bytes::Bytes;
 use datafusion::logical_expr::LogicalPlan;
-use lakegate_dialect::postgres::Mentions;
+use lakegate_dialect::postgres::CatalogReferences;
 use lakegate_error::Result;
 
 use crate::moment::Moment;
@@ -12,7 +12,8 @@ use crate::query::planning::Planning;
 use crate::query::source::QuerySource;
 use crate::session::Session;
 
-/// The oldest and the newest release of Substrait whose plans are run; `None`: this server was built without them.
+/// Returns the oldest and the newest supported release of Substrait, or `None` if this server was
+/// built without support for it.
 pub fn substrait_versions() -> Option<(String, String)> {
     #[cfg(feature = "substrait")]
     return Some(lakegate_engine::substrait::versions());
@@ -21,11 +22,14 @@ pub fn substrait_versions() -> Option<(String, String)> {
 }
 
 impl Session {
-    /// As [`Session::resolve`], for a plan in place of SQL.
+    /// Resolves a Substrait plan; see [`Session::resolve`].
+    ///
+    /// # Errors
+    /// As of [`Session::resolve`].
     pub(crate) async fn resolve_substrait(&self, moment: &Moment, plan: Bytes) -> Result<Planning> {
         let source = QuerySource::Substrait(plan);
         let names = ColumnNames::default();
-        self.resolve_source(moment, source, names, &Mentions::default())
+        self.resolve_source(moment, source, names, &CatalogReferences::default())
             .await
     }
 }

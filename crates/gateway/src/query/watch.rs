@@ -1,4 +1,4 @@
-//! A query as those see it who look on while it runs, and may stop it.
+//! A handle to watch a running query and cancel it.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::query::life::Query;
 use crate::telemetry::record::QueryRecord;
 
-/// One who looks on while a query runs, and may stop it.
+/// A handle to watch a running query and cancel it.
 #[derive(Debug, Clone)]
 pub struct QueryWatch(Arc<Query>);
 
@@ -23,7 +23,7 @@ impl QueryWatch {
         self.0.id
     }
 
-    /// The query as of now, with the bytes that it has scanned so far.
+    /// Returns the current record of the query, with the bytes scanned so far.
     pub fn record(&self) -> QueryRecord {
         let mut record = self.0.record();
         if !record.state.is_final() && !record.cache_hit {
@@ -36,18 +36,19 @@ impl QueryWatch {
         record
     }
 
-    /// The client has taken a part of the rows that were given out last, and so has not come to a stop.
+    /// Records that the client has taken part of the rows delivered last, and so has not stalled.
     pub fn client_takes(&self) {
         self.0.client_takes();
     }
 
-    /// Work for the query, such as putting its rows into a protocol's form, whose processor time is the query's.
+    /// Charges the CPU time of `work` to the query, such as that of encoding its rows.
     pub fn metered<F: Future>(&self, work: F) -> impl Future<Output = F::Output> + use<F> {
         metered(Arc::clone(&self.0.resources.cpu), work)
     }
 
-    /// The part of its files that the query has read, 0 to 1, or `None` while it is not known. It need not come to 1: a query reads
-    /// only the columns and row groups that it needs.
+    /// Returns the part of the query's files that has been read, from 0 to 1, or `None` while it is
+    /// unknown. It may end below 1, because a query reads only the columns and row groups that it
+    /// needs.
     pub fn progress(&self) -> Option<f64> {
         let record = self.record();
         if record.state.is_final() {
@@ -57,7 +58,7 @@ impl QueryWatch {
         (planned > 0).then(|| (record.bytes_scanned as f64 / planned as f64).min(0.99))
     }
 
-    /// Stops the query as its user's request.
+    /// Cancels the query on its user's request.
     pub fn cancel(&self) {
         self.0.cancel(Error::new(
             Code::QueryCancelled,

@@ -1,7 +1,7 @@
-//! Cancels queries that pass a limit, or whose client has stopped reading or sending.
+//! Cancels queries that exceed a limit, or whose client has stopped reading or sending.
 //!
-//! A thread of its own checks every query ten times a second, so that limits hold whatever the other
-//! threads do, and also for queries that nobody polls.
+//! A dedicated thread checks every query ten times a second, so limits are enforced whatever the
+//! other threads do, and also for queries that are not polled.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::query::life::{Query, RunningQueries};
 
 const EVERY: Duration = Duration::from_millis(100);
 
-/// Starts the thread. It ends when `queries` is dropped.
+/// Starts the watchdog thread. It ends when `queries` is dropped.
 ///
 /// # Errors
 /// The thread cannot be started.

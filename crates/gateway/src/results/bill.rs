@@ -1,7 +1,8 @@
-//! Who pays for a run: one query at a time, so that no work is free and none is charged twice.
+//! The payer of a run: one query at a time, so that all work is charged exactly once.
 //!
-//! The leader pays, and once it has left before the end, the follower that has waited longest. What the run costs from then on is that
-//! query's, whose limits hold; what it cost before stays with those who paid.
+//! The leader pays, and if it leaves before the end, the follower that has waited longest. The
+//! costs from then on are charged to that follower, and its limits apply; earlier costs stay with
+//! those who paid them.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -16,26 +17,26 @@ pub trait Payer: fmt::Debug + Send + Sync {
 
     fn cpu(&self) -> &Arc<CpuMeter>;
 
-    /// From now on the run's costs are this query's.
+    /// Called when the costs of the run are charged to this query from now on.
     fn takes_over(&self);
 }
 
 #[derive(Debug, Default)]
 pub(super) struct Bill {
-    /// Whose meters the plan runs with; what they count goes to who pays.
+    /// The query whose meters the plan runs with; their counts are passed on to the payer.
     leader: Option<Arc<dyn Payer>>,
-    /// The reader that pays; `None`: who did has left.
+    /// The reader that pays; `None` after it has left.
     paying: Option<u64>,
-    /// Readers that wait, in the order that they came.
+    /// Waiting readers, in order of arrival.
     waiting: VecDeque<(u64, Arc<dyn Payer>)>,
-    /// Readers so far.
+    /// The number of readers so far.
     readers: u64,
-    /// The run has ended, or is its leader's alone.
+    /// The run has ended, or has overflowed to its leader.
     closed: bool,
 }
 
 impl Bill {
-    /// The number of one more reader.
+    /// Registers a reader and returns its number.
     pub fn comes(&mut self) -> u64 {
         self.readers += 1;
         self.readers
@@ -46,7 +47,7 @@ impl Bill {
         self.paying = Some(reader);
     }
 
-    /// It may be this reader that pays from some moment on.
+    /// Registers a waiting reader as a candidate for paying.
     pub fn waits(&mut self, reader: u64, payer: Arc<dyn Payer>) {
         self.waiting.push_back((reader, payer));
         self.settle();
@@ -60,7 +61,7 @@ impl Bill {
         }
     }
 
-    /// Nobody takes the run over any more.
+    /// No other reader takes over the run from now on.
     pub fn close(&mut self) {
         self.closed = true;
     }
@@ -69,7 +70,7 @@ impl Bill {
         self.paying == Some(reader)
     }
 
-    /// The next of those who wait pays, if nobody does.
+    /// Makes the first waiting reader the payer if there is none.
     fn settle(&mut self) {
         let (false, None, Some(leader)) = (self.closed, self.paying, &self.leader) else {
             return;

@@ -1,4 +1,4 @@
-//! The plan of a key that is kept: small, and holding nothing that is not compared.
+//! The plan of a stored key: small, and holding nothing that does not take part in comparisons.
 
 use std::sync::Arc;
 
@@ -6,12 +6,13 @@ use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, Tr
 use datafusion::logical_expr::logical_plan::builder::LogicalTableSource;
 use datafusion::logical_expr::{Expr, LogicalPlan};
 
-/// Memory of a node, of a column of its schema and of an expression, about.
+/// Estimated memory of a node, of a column of its schema and of an expression, in bytes.
 const NODE: usize = 512;
 const COLUMN: usize = 128;
 const EXPRESSION: usize = 192;
 
-/// The plan with tables that know nothing but their columns: two plans are equal whatever their tables hold.
+/// Returns the plan with its tables replaced by their schemas. Plans compare equal regardless of
+/// the contents of their tables.
 pub(super) fn without_tables(plan: &LogicalPlan) -> LogicalPlan {
     let stripped = plan.clone().transform_down_with_subqueries(|node| {
         Ok(match node {
@@ -22,11 +23,11 @@ pub(super) fn without_tables(plan: &LogicalPlan) -> LogicalPlan {
             node => Transformed::no(node),
         })
     });
-    // It only ever fails with what the closure fails with, which is nothing.
+    // It can only fail with an error of the closure, which returns none.
     stripped.data().unwrap_or_else(|_| plan.clone())
 }
 
-/// Bytes of memory, about: what is shared between nodes counts for each.
+/// Estimates the memory of a plan, in bytes. Data shared between nodes is counted for each.
 pub(super) fn bytes(plan: &LogicalPlan) -> usize {
     let mut bytes = 0usize;
     let walked = plan.apply_with_subqueries(|node| {

@@ -1,10 +1,12 @@
 //! The result cache: never stale, never leaking, and one run for identical queries in flight.
 //!
-//! The key is the optimised plan itself, the settings that change results, a digest of what the catalog says of its tables (which holds
-//! the principal's policy), and one of the files that the query would read. Two queries with equal keys read the same bytes under the
-//! same policy, so they have the same answer; nothing is ever invalidated.
+//! A result is keyed by the optimised plan, the settings that change results, a digest of the
+//! catalog entries of its tables (which includes the principal's policy), and a digest of the files
+//! that the query would read. Two queries with equal keys read the same bytes under the same
+//! policy, so they have the same answer, and nothing is ever invalidated.
 //!
-//! Who accepts a staleness looks by all of it but the files, and is given the newest result if it is new enough.
+//! A session that accepts staleness looks a result up by everything but the files, and gets the
+//! newest result that is recent enough.
 
 mod bill;
 mod key_plan;
@@ -23,16 +25,18 @@ use datafusion::logical_expr::LogicalPlan;
 use lakegate_engine::PlanSettings;
 use parking_lot::Mutex;
 pub(crate) use plain::plain;
-pub use run::{Attach, Follower, Run, RunReader, replay};
+pub use run::{CacheSlot, Follower, Run, RunReader, replay};
 
-/// What is asked: it decides the answer, but for the files.
+/// The part of a result key that does not depend on files. With the files, it determines the
+/// answer.
 pub struct QueryKey {
     plan: LogicalPlan,
     settings: PlanSettings,
-    /// Digest of what the catalog says of the tables of the plan, and of what the principal may read of them.
+    /// Digest of the catalog entries of the plan's tables, and of what the principal may read of
+    /// them.
     catalog: [u8; 32],
     hash: u64,
-    /// Memory that the plan takes, about, in bytes; known of a key that is kept.
+    /// Estimated memory of the plan, in bytes. Only set in a key that is stored.
     bytes: usize,
 }
 
@@ -51,7 +55,8 @@ impl QueryKey {
         }
     }
 
-    /// The same key, to be kept for long: with its size, and without what the tables of the plan hold, which it is not compared by.
+    /// Returns an equal key to store in the cache: with its size, and without the contents of the
+    /// plan's tables, which do not take part in comparisons.
     fn kept(&self) -> Self {
         let plan = key_plan::without_tables(&self.plan);
         Self {
@@ -81,10 +86,11 @@ impl Hash for QueryKey {
     }
 }
 
-/// What decides a query's answer.
+/// The complete key of a result: query and files.
 #[derive(PartialEq, Eq)]
 pub struct ResultKey {
-    /// Digest of the files of all tables of the plan, in its order. Compared first: it differs most.
+    /// Digest of the files of all tables of the plan, in plan order. Compared first, because it
+    /// differs most often.
     snapshots: [u8; 32],
     query: Arc<QueryKey>,
 }
@@ -118,10 +124,10 @@ impl fmt::Debug for ResultKey {
     }
 }
 
-/// A whole result.
+/// A complete result.
 #[derive(Debug)]
 pub struct CachedResult {
-    /// Texts and bytes are written out in them where the plan has views.
+    /// The result's batches, in which string and binary views are written out.
     pub batches: Vec<RecordBatch>,
     /// Memory of the batches, in bytes.
     pub bytes: usize,
@@ -131,7 +137,7 @@ pub struct CachedResult {
 #[derive(Debug)]
 pub struct ResultCache {
     results: moka::sync::Cache<Arc<ResultKey>, Arc<CachedResult>>,
-    /// The newest of the results of each query, as long as it is kept.
+    /// For each query, the newest of its results in the cache.
     newest: Arc<Mutex<HashMap<Arc<QueryKey>, Newest>>>,
     running: Mutex<HashMap<Arc<ResultKey>, Weak<Run>>>,
     max_entry: usize,
@@ -139,25 +145,26 @@ pub struct ResultCache {
 
 #[derive(Debug)]
 struct Newest {
-    /// Digest of its files.
+    /// Digest of the files that the result was computed from.
     snapshots: [u8; 32],
-    /// No later than the files were listed for which this was the answer.
+    /// A time not later than the listing of the files for which the result was the answer.
     as_of: Instant,
 }
 
-/// What the cache has for a query.
+/// The outcome of a cache lookup.
 #[derive(Debug)]
 pub enum Lookup {
     /// The answer.
     Hit(Arc<CachedResult>),
-    /// An identical query runs: wait for it.
+    /// An identical query is running: wait for its result.
     Follow(Follower),
-    /// Nothing: run it, and write into this.
+    /// No result: execute the query into this run.
     Lead(Arc<Run>),
 }
 
 impl ResultCache {
-    /// `capacity`: bytes of all results, 0 for none; `max_entry`: bytes of one.
+    /// Creates a cache. `capacity`: the maximum size of all results in bytes, where 0 disables
+    /// caching; `max_entry`: the maximum size of one result in bytes.
     pub fn new(capacity: u64, max_entry: usize) -> Arc<Self> {
         let newest: Arc<Mutex<HashMap<Arc<QueryKey>, Newest>>> = Arc::default();
         let known = Arc::clone(&newest);
@@ -188,7 +195,7 @@ impl ResultCache {
         })
     }
 
-    /// The newest result of a query over whatever files, if it is no older than this.
+    /// Returns the newest result of a query, over any files, that is at most `staleness` old.
     pub fn recent(&self, query: &Arc<QueryKey>, staleness: Duration) -> Option<Arc<CachedResult>> {
         let key = {
             let newest = self.newest.lock();
@@ -196,31 +203,31 @@ impl ResultCache {
             (newest.as_of.elapsed() <= staleness)
                 .then(|| Arc::new(ResultKey::new(Arc::clone(query), newest.snapshots)))?
         };
-        // Not under the lock, which the cache takes when it throws something out.
+        // Called without holding the lock, because the cache takes it on eviction.
         self.results.get(&key)
     }
 
-    /// The answer for files that were listed after `as_of`.
+    /// Looks up the answer for files that were listed after `as_of`.
     ///
-    /// `fresh`: do not take an old answer; a run that is in flight is none.
+    /// `fresh`: skip stored results and runs in flight.
     pub fn lookup(self: &Arc<Self>, key: &Arc<ResultKey>, fresh: bool, as_of: Instant) -> Lookup {
         if !fresh && let Some(result) = self.stored(key, as_of) {
             return Lookup::Hit(result);
         }
-        // Declared before the lock, so dropped after it: a run that ends here takes the lock itself.
+        // Declared before the lock guard and so dropped after it: dropping a run takes the lock.
         let candidate;
         let mut running = self.running.lock();
         candidate = running.get(key).and_then(Weak::upgrade);
         if !fresh && let Some(follower) = candidate.as_ref().and_then(Follower::of) {
             return Lookup::Follow(follower);
         }
-        // Between the look into the cache and the lock a run may have ended: look again, now that none can.
+        // A run may have ended between the cache lookup and taking the lock. No run can end now.
         if !fresh && let Some(result) = self.stored(key, as_of) {
             return Lookup::Hit(result);
         }
         let run = Run::new(
             self.max_entry,
-            Some(Attach {
+            Some(CacheSlot {
                 cache: Arc::clone(self),
                 key: Arc::clone(key),
                 as_of,
@@ -230,10 +237,11 @@ impl ResultCache {
         Lookup::Lead(run)
     }
 
-    /// The answer for files that were listed after `as_of`, if it is kept already; nobody waits and nothing runs.
+    /// Returns the stored answer for files that were listed after `as_of`. Does not wait, and
+    /// starts no run.
     pub fn stored(&self, key: &Arc<ResultKey>, as_of: Instant) -> Option<Arc<CachedResult>> {
         let result = self.results.get(key)?;
-        // It was as good as new then.
+        // The answer was still current at `as_of`.
         if let Some(newest) = self.newest.lock().get_mut(&key.query)
             && newest.as_of < as_of
         {
@@ -245,13 +253,13 @@ impl ResultCache {
         Some(result)
     }
 
-    /// A run that nobody can join and whose result nobody keeps.
+    /// Returns a run that cannot be joined and whose result is not stored.
     pub fn private_run() -> Arc<Run> {
         Run::new(0, None)
     }
 
     fn keep(&self, key: &Arc<ResultKey>, result: CachedResult, as_of: Instant) {
-        // A plan holds its tables, and with them the partitions of its day.
+        // The original plan holds its tables, and through them their current partitions.
         let key = Arc::new(ResultKey::new(Arc::new(key.query.kept()), key.snapshots));
         {
             let mut newest = self.newest.lock();
@@ -261,11 +269,11 @@ impl ResultCache {
                 newest.insert(Arc::clone(&key.query), Newest { snapshots, as_of });
             }
         }
-        // After it, so that whatever throws the result out finds it there.
+        // Inserted last, so that an eviction of the result finds the entry in `newest`.
         self.results.insert(key, Arc::new(result));
     }
 
-    /// Forgets a run that nobody may join any more, unless another has taken its place.
+    /// Removes a run that can no longer be joined, unless another has replaced it.
     fn detach(&self, key: &ResultKey, run: &Run) {
         let mut running = self.running.lock();
         if running
@@ -297,7 +305,7 @@ mod tests {
         Arc::new(ResultKey::new(query, [files; 32]))
     }
 
-    /// Told from others by its size.
+    /// Results are distinguished by their size.
     fn result(bytes: usize) -> CachedResult {
         CachedResult {
             batches: Vec::new(),
@@ -349,10 +357,10 @@ mod tests {
         assert_eq!(recent(1, 5), Some(2));
         cache.keep(&over(3, query(1)), result(3), ago(20));
         assert_eq!(recent(1, 60), Some(2), "one that took long is not newer");
-        // The files are again those of the first result.
+        // The files are those of the first result again.
         assert!(cache.stored(&over(1, query(1)), ago(0)).is_some());
         assert_eq!(recent(1, 60), Some(1));
-        // It is made once more, and takes the place of what it was.
+        // The query is run again, and its result replaces the stored one.
         cache.keep(&over(1, query(1)), result(4), ago(0));
         cache.results.run_pending_tasks();
         assert_eq!(recent(1, 60), Some(4));

@@ -1,7 +1,8 @@
-//! Batches as they are kept: texts and bytes by themselves, without the buffers that they are views of.
+//! Batches as they are stored: string and binary columns own their bytes instead of being views.
 //!
-//! The engine's views point into pages of files and into batches that a filter has left little of; kept so, a small result holds
-//! what it was read from. Written out once, a result is as large as it says, and is sent each time as it lies there.
+//! The engine's views point into file pages, and into batches of which a filter has left little.
+//! Storing them would keep these buffers in memory. Written out once, a result takes as much memory
+//! as its reported size, and can be sent any number of times without conversion.
 
 use std::sync::Arc;
 
@@ -10,8 +11,8 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Schema};
 use lakegate_lake::sizes::{viewed, views};
 
-/// The batch with its columns of views written out. A column of more than `most` bytes stays as it is, and so does one of more than
-/// 2 GiB, which would be no array.
+/// Returns the batch with its view columns written out. A column of more than `most` bytes stays a
+/// view, and so does one of more than 2 GiB, which does not fit into an array with 32-bit offsets.
 pub(crate) fn plain(batch: RecordBatch, most: usize) -> RecordBatch {
     let schema = batch.schema();
     if !batch.columns().iter().any(|c| views(c).is_some()) {
@@ -42,7 +43,7 @@ fn written_out(column: &ArrayRef, most: usize) -> Option<ArrayRef> {
         DataType::BinaryView => DataType::Binary,
         _ => return None,
     };
-    // The cast of more does not fail, it panics.
+    // Casting a larger column does not fail but panics.
     views(column).filter(|views| viewed(views) <= most)?;
     cast(column, &target).ok()
 }

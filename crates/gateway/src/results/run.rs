@@ -1,11 +1,13 @@
-//! One execution and those who read it.
+//! One execution and its readers.
 //!
-//! While the result is small, batches gather in a spool: the leader reads it as it grows, followers wait
-//! until it is whole. A result that outgrows the entry limit is the leader's alone from then on, handed
-//! over batch by batch, so that a slow client slows the scan; its followers run for themselves.
+//! While the result is small, batches accumulate in a spool: the leader reads it as it grows, and
+//! followers wait until it is complete. Once a result exceeds the entry limit, the leader alone
+//! receives the rest, batch by batch, so that a slow client slows the scan. The followers then run
+//! the query themselves.
 //!
-//! One query at a time pays for a run: the leader, and once that has left before the end, the follower that has waited longest. What
-//! the run costs from then on is the follower's, whose limits hold.
+//! One query at a time pays for a run: the leader, and if the leader leaves before the end, the
+//! follower that has waited longest. The costs from then on are charged to that follower, and its
+//! limits apply.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -24,31 +26,31 @@ use super::bill::{Bill, Payer};
 use super::plain::plain;
 use super::{CachedResult, ResultCache, ResultKey};
 
-/// Batches between an execution and its reader, once they are not spooled.
+/// Batches in flight between an execution and its reader after the spool has overflowed.
 const IN_FLIGHT: usize = 2;
 
-/// Where a run's result goes when it is whole.
+/// The cache entry that a run fills when its result is complete.
 #[derive(Debug)]
-pub struct Attach {
+pub struct CacheSlot {
     pub cache: Arc<ResultCache>,
     pub key: Arc<ResultKey>,
-    /// No later than the files were listed that are read.
+    /// A time not later than the listing of the files that the run reads.
     pub as_of: Instant,
 }
 
 #[derive(Debug)]
 pub struct Run {
-    /// Bytes.
+    /// The maximum size of the spool, in bytes.
     max_spool: usize,
     spool: Mutex<Spool>,
-    /// Bumped whenever the spool changes.
+    /// Incremented whenever the spool changes.
     progress: watch::Sender<u64>,
     readers: watch::Sender<usize>,
-    /// Stopped when nobody reads the run any more.
+    /// Set when the run has no reader left.
     stop: Arc<Stop>,
     overflow: mpsc::Sender<RecordBatch>,
     overflow_reader: Mutex<Option<mpsc::Receiver<RecordBatch>>>,
-    attach: Option<Attach>,
+    slot: Option<CacheSlot>,
     bill: Mutex<Bill>,
 }
 
@@ -63,14 +65,14 @@ struct Spool {
 enum Phase {
     #[default]
     Spooling,
-    /// Too large to keep: what comes now goes to the leader only.
+    /// Too large to store: further batches go to the leader only.
     Overflowed,
     Finished,
     Failed(Error),
 }
 
 impl Run {
-    pub(super) fn new(max_spool: usize, attach: Option<Attach>) -> Arc<Self> {
+    pub(super) fn new(max_spool: usize, slot: Option<CacheSlot>) -> Arc<Self> {
         let (overflow, overflow_reader) = mpsc::channel(IN_FLIGHT);
         Arc::new(Self {
             max_spool,
@@ -80,12 +82,13 @@ impl Run {
             stop: Arc::default(),
             overflow,
             overflow_reader: Mutex::new(Some(overflow_reader)),
-            attach,
+            slot,
             bill: Mutex::default(),
         })
     }
 
-    /// For the plan that the run executes: it is stopped when nobody reads the run any more.
+    /// The stop handle for the plan that the run executes. It is set when the run has no reader
+    /// left.
     pub fn stop(&self) -> &Arc<Stop> {
         &self.stop
     }
@@ -94,7 +97,10 @@ impl Run {
         *self.readers.borrow() > 0
     }
 
-    /// The leader's reader. There is one.
+    /// Returns the leader's reader.
+    ///
+    /// # Errors
+    /// It was taken before: a run has only one leader.
     pub fn reader(self: &Arc<Self>, leader: Arc<dyn Payer>) -> Result<RunReader> {
         let overflow = self
             .overflow_reader
@@ -112,10 +118,10 @@ impl Run {
         })
     }
 
-    /// Executes: starts the query and reads it to its end, or until nobody waits for it. Ends also when it
-    /// is dropped or panics, so that nobody waits in vain.
+    /// Starts the query and reads it to its end, or until no reader is left. The run also ends if
+    /// this future is dropped or panics, so that no reader waits forever.
     ///
-    /// `keep`: whether the whole result may be cached.
+    /// `keep`: whether the complete result may be stored.
     pub async fn execute<F, S>(self: Arc<Self>, start: F, keep: bool)
     where
         F: Future<Output = Result<S>>,
@@ -165,7 +171,8 @@ impl Run {
         Phase::Finished
     }
 
-    /// Adds a batch to the spool, or gives it back when there is no room. Only the run itself calls it.
+    /// Appends a batch to the spool, or returns it if it does not fit. Only the run itself calls
+    /// this.
     fn spool(&self, batch: RecordBatch) -> Option<RecordBatch> {
         if matches!(self.spool.lock().phase, Phase::Overflowed) {
             return Some(batch);
@@ -190,12 +197,12 @@ impl Run {
 
     fn keep(&self) {
         let spool = self.spool.lock();
-        if let (Some(attach), Phase::Spooling) = (&self.attach, &spool.phase) {
+        if let (Some(slot), Phase::Spooling) = (&self.slot, &spool.phase) {
             let result = CachedResult {
                 batches: spool.batches.clone(),
                 bytes: spool.bytes,
             };
-            attach.cache.keep(&attach.key, result, attach.as_of);
+            slot.cache.keep(&slot.key, result, slot.as_of);
         }
     }
 
@@ -207,13 +214,13 @@ impl Run {
     }
 
     fn detach(&self) {
-        if let Some(attach) = &self.attach {
-            attach.cache.detach(&attach.key, self);
+        if let Some(slot) = &self.slot {
+            slot.cache.detach(&slot.key, self);
         }
     }
 }
 
-/// Tells all who wait how the run ended, however it ends.
+/// Reports the end of a run to all readers, also after a panic or drop.
 struct Ending<'a> {
     run: &'a Run,
     outcome: Option<Phase>,
@@ -230,7 +237,7 @@ impl Drop for Ending<'_> {
 fn abandoned() -> Error {
     Error::new(
         lakegate_error::Code::QueryCancelled,
-        "canceling statement: nobody waits for its result",
+        "canceling statement: no client waits for its result",
     )
 }
 
@@ -240,11 +247,11 @@ impl Drop for Run {
     }
 }
 
-/// Keeps a run alive.
+/// A registered reader. As long as there is one, the run continues.
 #[derive(Debug)]
 struct Interest {
     run: Arc<Run>,
-    /// Which of its readers this is.
+    /// The number of this reader.
     reader: u64,
 }
 
@@ -257,7 +264,7 @@ impl Interest {
         }
     }
 
-    /// It may be this reader that pays from some moment on.
+    /// Registers the reader as a candidate for paying.
     fn waits(&self, payer: Arc<dyn Payer>) {
         self.run.bill.lock().waits(self.reader, payer);
     }
@@ -281,13 +288,13 @@ impl Drop for Interest {
     }
 }
 
-/// The leader's stream of batches.
+/// The leader's reader of batches.
 #[derive(Debug)]
 pub struct RunReader {
     interest: Interest,
-    /// The next batch of the spool.
+    /// Index of the next batch in the spool.
     next: usize,
-    /// What was left of the spool when it overflowed.
+    /// Batches that were left in the spool when it overflowed.
     taken: VecDeque<RecordBatch>,
     overflow: mpsc::Receiver<RecordBatch>,
     state: ReaderState,
@@ -301,7 +308,7 @@ enum ReaderState {
 }
 
 impl RunReader {
-    /// Turns the reader into a stream.
+    /// Converts the reader into a stream.
     pub fn into_stream(self) -> Pin<Box<dyn Stream<Item = Result<RecordBatch>> + Send>> {
         let progress = self.interest.run.progress.subscribe();
         futures::stream::unfold((self, progress), |(mut reader, mut progress)| async move {
@@ -311,7 +318,8 @@ impl RunReader {
                     Step::Batch(batch) => return Some((Ok(batch), (reader, progress))),
                     Step::Error(error) => return Some((Err(error), (reader, progress))),
                     Step::End => return None,
-                    // The run notifies whenever the spool changes, and the channel hands over what outgrew it.
+                    // The run notifies on each change of the spool; the channel carries the batches
+                    // after an overflow.
                     Step::Wait if reader.state == ReaderState::Overflow => {
                         let received = tokio::select! {
                             biased;
@@ -357,7 +365,7 @@ impl RunReader {
             }
             (Phase::Overflowed, _) => Step::Wait,
             (ended, _) => {
-                // What was sent before the end is still in the channel.
+                // Batches that were sent before the end are still in the channel.
                 if let Ok(batch) = self.overflow.try_recv() {
                     return Step::Batch(batch);
                 }
@@ -378,23 +386,24 @@ enum Step {
     End,
 }
 
-/// One who waits for an identical query's result.
+/// A query that waits for the result of an identical one.
 #[derive(Debug)]
 pub struct Follower(Interest);
 
 impl Follower {
-    /// `None` when the run can no longer be joined.
+    /// Joins a run. Returns `None` if it can no longer be joined.
     pub(super) fn of(run: &Arc<Run>) -> Option<Self> {
-        // Registered first: a run that has no reader ends.
+        // Registered before the check, because a run without readers ends.
         let interest = Interest::register(run);
         let joinable = matches!(run.spool.lock().phase, Phase::Spooling);
         joinable.then_some(Self(interest))
     }
 
-    /// The whole result, or `None` when one must run for oneself: the run failed, for reasons that may be its payer's own, or its result
-    /// is too large to share.
+    /// Waits for the complete result. Returns `None` if the caller must run the query itself: the
+    /// run failed, possibly because of its payer's limits, or its result is too large to share.
     ///
-    /// Errors: what the run failed with while this query paid for it.
+    /// # Errors
+    /// The run's failure, if it failed while this query paid for it.
     pub async fn wait(self, payer: Arc<dyn Payer>) -> Result<Option<CachedResult>> {
         self.0.waits(payer);
         let run = &self.0.run;
@@ -426,7 +435,7 @@ impl Follower {
     }
 }
 
-/// A cached result as a stream.
+/// Returns a stored result as a stream.
 pub fn replay(
     result: Arc<CachedResult>,
 ) -> Pin<Box<dyn Stream<Item = Result<RecordBatch>> + Send>> {

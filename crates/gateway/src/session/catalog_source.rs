@@ -1,4 +1,5 @@
-//! What a session's principal may see, handed to `pg_catalog` and `information_schema`.
+//! The part of the catalog visible to a session's principal, as the source of `pg_catalog` and
+//! `information_schema`.
 
 use std::fmt;
 use std::sync::{Arc, Weak};
@@ -20,14 +21,14 @@ use crate::session::Session;
 use crate::telemetry::system::queries_schema;
 use crate::{Gateway, TransactionStatus};
 
-/// Ids of what is built in are negative.
+/// Built-in databases and tables have negative ids.
 const SYSTEM_DATABASE: i64 = -1;
 const QUERIES_TABLE: i64 = -1;
 
-/// Role OIDs begin here; the ids of users and roles are of one sequence.
+/// The first OID of users and roles, whose ids come from one sequence.
 const FIRST_ROLE: i64 = 16_384;
 
-/// One session's view, as its catalog tables ask for it.
+/// The catalog as visible to one session.
 pub struct SessionCatalog {
     pub session: Weak<Session>,
     pub gateway: Arc<Gateway>,
@@ -53,6 +54,10 @@ impl CatalogSource for SessionCatalog {
 }
 
 impl SessionCatalog {
+    /// Collects the visible part of the catalog, with the details in `needs`.
+    ///
+    /// # Errors
+    /// The catalog cannot be read.
     pub(crate) async fn collect(&self, needs: &Needs) -> Result<VisibleCatalog> {
         let access = self.moment.access();
         let mut databases = Vec::new();
@@ -84,7 +89,8 @@ impl SessionCatalog {
         })
     }
 
-    /// An administrator sees all users and roles, everybody else himself and what he is in.
+    /// Returns all users and roles for an administrator, and otherwise the user and the roles that
+    /// it belongs to.
     fn roles(&self, control: &ControlSnapshot) -> Vec<VisibleRole> {
         let access = self.moment.access();
         let shown = |name: &str| {
@@ -124,7 +130,7 @@ impl SessionCatalog {
         users.chain(roles).collect()
     }
 
-    /// The sessions of the principal; to an administrator, all.
+    /// Returns all sessions for an administrator, and otherwise those of the principal.
     fn activity(&self) -> Vec<Backend> {
         let access = self.moment.access();
         let own = self.session.upgrade();
@@ -134,7 +140,7 @@ impl SessionCatalog {
                 .is_some_and(|own| own.principal().id() == session.principal().id())
         };
         let mut sessions = self.gateway.sessions();
-        // One that is over is nobody's to see; it ends with its next message.
+        // A session that is over is shown to nobody; it ends with its next message.
         sessions.retain(|session| self.gateway.is_current(session.principal()));
         sessions.retain(|session| access.is_administrator() || mine_is(session.as_ref()));
         sessions
@@ -145,7 +151,7 @@ impl SessionCatalog {
 }
 
 impl Session {
-    /// The session as `pg_stat_activity` shows it.
+    /// Returns the session's row of `pg_stat_activity`.
     fn backend(&self, asks_itself: bool) -> Backend {
         let (running, text, since) = self.activity();
         let state = match (running || asks_itself, self.transaction_status()) {
@@ -216,13 +222,13 @@ fn describe(visible: &Visible, needs: &Needs) -> Result<VisibleTable> {
     Ok(described)
 }
 
-/// The schema `system`, which everybody sees.
+/// Returns the schema `system`, which every user sees.
 fn system_database(needs: &Needs) -> VisibleDatabase {
     let mut queries = VisibleTable {
         id: QUERIES_TABLE,
         name: "queries".to_owned(),
         kind: TableKind::View,
-        comment: Some("Queries that run and that ran, with what they cost".to_owned()),
+        comment: Some("Running and finished queries with their usage".to_owned()),
         privileges: TablePrivileges {
             select: true,
             ..TablePrivileges::default()
@@ -246,7 +252,7 @@ fn system_database(needs: &Needs) -> VisibleDatabase {
     VisibleDatabase {
         id: SYSTEM_DATABASE,
         name: "system".to_owned(),
-        comment: Some("What Lakegate tells of itself".to_owned()),
+        comment: Some("What Lakegate reports about itself".to_owned()),
         can_create: false,
         tables: vec![queries],
     }

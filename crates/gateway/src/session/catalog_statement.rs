@@ -1,4 +1,4 @@
-//! Statements of the catalog: definitions, grants, and what SHOW and DESCRIBE list.
+//! Catalog statements: definitions, grants, SHOW and DESCRIBE.
 
 use std::sync::Arc;
 
@@ -16,10 +16,10 @@ use crate::session::Session;
 use crate::session::results::{command, rows};
 
 impl Session {
-    /// What a statement of the catalog runs with.
+    /// Returns the context that a catalog statement runs in.
     ///
     /// # Errors
-    /// Those of the catalog.
+    /// The catalog cannot be read.
     pub(crate) async fn statement_context(&self, moment: &Moment) -> Result<StatementContext> {
         let view = moment.view.clone();
         let path = view.search_path(&self.named_path()).await?;
@@ -34,11 +34,11 @@ impl Session {
         })
     }
 
-    /// Runs a statement of the catalog.
+    /// Runs a catalog statement.
     ///
     /// # Errors
-    /// Those of the statement; [`Code::NotSupported`](lakegate_error::Code) for one that is none of the
-    /// catalog's.
+    /// The statement fails; [`Code::NotSupported`](lakegate_error::Code) if it is not a catalog
+    /// statement.
     pub(crate) async fn run_catalog_statement(
         &self,
         moment: &Moment,
@@ -62,7 +62,8 @@ impl Session {
         };
         let (running, executed) = (Arc::clone(&query), statement.clone());
         let gateway = Arc::clone(&self.gateway);
-        // A task of its own: a commit that has begun completes even if the client goes away.
+        // Runs in its own task, so a commit that has begun completes even if the client
+        // disconnects.
         let execution = tokio::spawn(async move {
             let _unfinished = Unfinished::guard(&running);
             let work = async {

@@ -1,7 +1,7 @@
-//! Connections on all doors together: how many there are, of whom, and how many are kept for administrators.
+//! Connection limits across all protocols: in total, per user, and reserved for administrators.
 //!
-//! A connection is counted once its user is known. Those on which nobody has logged in are bounded by their door, in number and time, so
-//! that no stranger takes a place that an administrator needs.
+//! A connection is counted once its user is known. Connections before login are limited by their
+//! endpoint in number and time, so that strangers cannot take slots that an administrator needs.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,13 +11,14 @@ use parking_lot::Mutex;
 
 use crate::Gateway;
 
-/// How many connections there may be.
+/// Limits on open connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ConnectionLimits {
     pub all: usize,
-    /// Of `all`, those that only administrators get, when no others are free.
+    /// The part of `all` that is reserved for administrators, who use it when no other slot is
+    /// free.
     pub reserved: usize,
-    /// Of the others, those that one user may have.
+    /// The part of the remaining slots that one user may take.
     pub per_user: usize,
 }
 
@@ -31,15 +32,15 @@ pub(crate) struct Connections {
 struct Open {
     ordinary: usize,
     reserved: usize,
-    /// Of the ordinary ones.
+    /// Ordinary connections by user.
     by_user: HashMap<Arc<str>, usize>,
 }
 
-/// A counted connection; dropping it makes room for another.
+/// A counted connection. Dropping it frees its slot.
 #[derive(Debug)]
 pub struct ConnectionSlot {
     connections: Arc<Connections>,
-    /// `None`: a reserved one.
+    /// `None` for a reserved slot.
     user: Option<Arc<str>>,
 }
 
@@ -55,7 +56,10 @@ impl Connections {
         self.limits.all.saturating_sub(self.limits.reserved)
     }
 
-    /// Errors: whoever it is, there is no room.
+    /// Checks that a slot of either kind is free.
+    ///
+    /// # Errors
+    /// All slots are taken.
     fn check(&self) -> Result<()> {
         let open = self.open.lock();
         let full = open.ordinary >= self.ordinary() && open.reserved >= self.limits.reserved;
@@ -140,9 +144,11 @@ impl Drop for ConnectionSlot {
 }
 
 impl Gateway {
-    /// Whether it is worth finding out who connects, which costs more than to refuse.
+    /// Checks whether a connection could be accepted at all. This is cheaper than authenticating
+    /// the client first.
     ///
-    /// Errors: there is no room, not even for an administrator; the server is shutting down.
+    /// # Errors
+    /// No slot is free, not even for an administrator; the server is shutting down.
     pub fn room_for_connection(&self) -> Result<()> {
         if self.is_shutting_down() {
             return Err(Error::new(
@@ -153,9 +159,10 @@ impl Gateway {
         self.connections.check()
     }
 
-    /// Counts a connection of a user who has shown who they are.
+    /// Takes a connection slot for an authenticated user.
     ///
-    /// Errors: as many are open as may be, of all or of this user.
+    /// # Errors
+    /// The limit of all connections or of this user is reached; the server is shutting down.
     pub fn connection_slot(&self, user: &str) -> Result<ConnectionSlot> {
         self.room_for_connection()?;
         let access = self.control.snapshot().access(user);
@@ -163,7 +170,7 @@ impl Gateway {
         self.connections.take(user, administrator)
     }
 
-    /// Connections that may be open on all doors together.
+    /// Returns the maximum number of open connections across all protocols.
     pub fn max_connections(&self) -> usize {
         self.connections.limits.all
     }
@@ -217,7 +224,8 @@ mod tests {
         let _open = [(); 2].map(|()| connections.take("ann", false).unwrap());
         let refused = refusal(&connections, "ann", false);
         assert!(refused.contains("user \"ann\": 2 are open"), "{refused}");
-        // An administrator that has taken its own gets a reserved one, and no more.
+        // An administrator whose per-user slots are taken gets a reserved slot, and no more than
+        // that.
         let open = [(); 3].map(|()| connections.take("root", true).unwrap());
         assert!(refusal(&connections, "root", true).contains("too many clients"));
         drop(open);

@@ -1,4 +1,4 @@
-//! SQL cursors: DECLARE, FETCH, MOVE and CLOSE over a query that goes on streaming.
+//! SQL cursors: DECLARE, FETCH, MOVE and CLOSE on a query that keeps streaming.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use tokio::sync::Mutex;
 
 use crate::query::life::BatchStream;
 
-/// Open cursors of one session; each holds a query that may be running.
+/// The maximum number of open cursors per session. Each holds a query that may be running.
 const MAX_CURSORS: usize = 100;
 
 #[derive(Debug, Default)]
@@ -21,10 +21,10 @@ pub struct Cursors {
     open: HashMap<String, Arc<Cursor>>,
 }
 
-/// A cursor that only goes forward, as a stream does.
+/// A forward-only cursor on a stream of rows.
 pub struct Cursor {
     pub schema: SchemaRef,
-    /// Lives on when its transaction ends.
+    /// WITH HOLD: the cursor survives the end of its transaction.
     pub hold: bool,
     rows: Mutex<Position>,
     asked: Asked,
@@ -32,12 +32,12 @@ pub struct Cursor {
 
 struct Position {
     stream: BatchStream,
-    /// What is left of the batch that was read last.
+    /// The rest of the batch that was read last.
     rest: Option<RecordBatch>,
 }
 
 impl Position {
-    /// Up to `most` rows; `None`: there are no more.
+    /// Returns up to `most` rows, or `None` at the end.
     async fn next(&mut self, most: usize) -> Result<Option<RecordBatch>> {
         let batch = match self.rest.take() {
             Some(batch) => batch,
@@ -54,12 +54,12 @@ impl Position {
     }
 }
 
-/// What a FETCH asked for and its client has not taken.
+/// The rows that were requested by a FETCH but not read by its client.
 #[derive(Debug, Default)]
 struct Asked {
-    /// Whether a FETCH is still being read.
+    /// Whether a FETCH is being read.
     busy: AtomicBool,
-    /// Rows that a FETCH was given up before: the next one begins after them.
+    /// The number of rows left unread by abandoned FETCHes. The next FETCH begins after them.
     skip: AtomicUsize,
 }
 
@@ -82,10 +82,11 @@ impl Cursor {
         })
     }
 
-    /// Up to `count` rows from where the cursor is, as the client takes them: no more than a batch is held. The cursor is then behind all
-    /// of them, whether they were taken or not.
+    /// Returns up to `count` rows from the cursor's position, as a stream that holds at most one
+    /// batch. The cursor moves past all of them, whether they are read or not.
     ///
-    /// Errors: an earlier FETCH has not been read to its end.
+    /// # Errors
+    /// An earlier FETCH has not been read to its end.
     pub fn fetch(self: Arc<Self>, count: usize) -> Result<BatchStream> {
         let fetching = Fetching::begin(self, count)?;
         let rows = futures::stream::try_unfold(fetching, |mut fetching| async move {
@@ -95,9 +96,10 @@ impl Cursor {
         Ok(rows.boxed())
     }
 
-    /// Goes past up to `count` rows, which are dropped as they come, and gives their number.
+    /// Moves past up to `count` rows, discards them, and returns their number.
     ///
-    /// Errors: as of [`Cursor::fetch`], and what the cursor's query fails with.
+    /// # Errors
+    /// As of [`Cursor::fetch`]; the cursor's query fails.
     pub async fn pass(self: Arc<Self>, count: usize) -> Result<u64> {
         let mut fetching = Fetching::begin(self, count)?;
         let mut passed = 0;
@@ -108,10 +110,10 @@ impl Cursor {
     }
 }
 
-/// A FETCH or MOVE on its way.
+/// A FETCH or MOVE in progress.
 struct Fetching {
     cursor: Arc<Cursor>,
-    /// Rows.
+    /// Rows still to read.
     missing: usize,
 }
 
@@ -174,6 +176,10 @@ impl Drop for Fetching {
 }
 
 impl Cursors {
+    /// Adds a cursor.
+    ///
+    /// # Errors
+    /// The name is taken; too many cursors are open.
     pub fn open(&mut self, name: &str, cursor: Arc<Cursor>) -> Result<()> {
         if self.open.contains_key(name) {
             return Err(Error::new(
@@ -191,6 +197,10 @@ impl Cursors {
         Ok(())
     }
 
+    /// Returns the cursor of this name.
+    ///
+    /// # Errors
+    /// The cursor does not exist.
     pub fn get(&self, name: &str) -> Result<Arc<Cursor>> {
         self.open.get(name).cloned().ok_or_else(|| {
             Error::new(
@@ -200,7 +210,10 @@ impl Cursors {
         })
     }
 
-    /// `None` closes all.
+    /// Closes a cursor, or all for `None`.
+    ///
+    /// # Errors
+    /// The cursor does not exist.
     pub fn close(&mut self, name: Option<&str>) -> Result<()> {
         match name {
             None => self.open.clear(),
@@ -212,15 +225,16 @@ impl Cursors {
         Ok(())
     }
 
-    /// Closes what does not outlive its transaction.
+    /// Closes the cursors that do not outlive their transaction.
     pub fn end_transaction(&mut self, committed: bool) {
         self.open.retain(|_, cursor| cursor.hold && committed);
     }
 }
 
-/// How many rows a direction asks for.
+/// Returns the number of rows that a direction requests.
 ///
-/// Errors: any way that is not forward.
+/// # Errors
+/// The direction is not forward.
 pub fn forward(direction: FetchDirection) -> Result<usize> {
     let backward = || {
         Error::new(Code::ObjectInUse, "cursor can only scan forward")
@@ -245,7 +259,7 @@ mod tests {
 
     use super::*;
 
-    /// Batches of 10 rows, 0 to 99; counts how many were taken.
+    /// Returns batches of 10 rows, from 0 to 99, and counts those taken.
     fn cursor(taken: &Arc<AtomicUsize>) -> Arc<Cursor> {
         let schema = Arc::new(Schema::new(vec![Field::new("x", DataType::Int64, false)]));
         let (taken, of_batch) = (Arc::clone(taken), Arc::clone(&schema));

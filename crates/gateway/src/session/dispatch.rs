@@ -1,4 +1,4 @@
-//! The execution of a session's statements: each goes to the room that runs it.
+//! Statement dispatch: each statement goes to the module that runs it.
 
 use datafusion::common::ScalarValue;
 use futures::future::BoxFuture;
@@ -16,10 +16,11 @@ use crate::session::prepared::Prepared;
 use crate::{Execution, Rows};
 
 impl Session {
-    /// Runs a prepared statement. A statement that fails also fails the transaction block it is in.
+    /// Runs a prepared statement. A failing statement also fails the transaction block that it is
+    /// in.
     ///
     /// # Errors
-    /// Those of the statement.
+    /// The statement fails.
     pub async fn execute(
         &self,
         prepared: &Prepared,
@@ -56,7 +57,7 @@ impl Session {
     /// Runs the statements of a text and discards their rows.
     ///
     /// # Errors
-    /// Those of the first statement that fails.
+    /// A statement fails; the later ones do not run.
     pub async fn run_to_end(&self, text: &str) -> Result<()> {
         for parsed in self.parse(text).await? {
             let prepared = Prepared::undescribed(parsed);
@@ -67,7 +68,7 @@ impl Session {
         Ok(())
     }
 
-    /// A boxed future: EXECUTE comes back here.
+    /// Returns a boxed future, because EXECUTE recurses into it.
     fn dispatch<'a>(
         &'a self,
         moment: &'a Moment,
@@ -153,8 +154,10 @@ impl Session {
         }
     }
 
+    /// Checks the statement against the state of the transaction block.
+    ///
     /// # Errors
-    /// The transaction block has failed, or does not take this statement.
+    /// The transaction block has failed, or does not allow this statement.
     fn check_transaction(&self, statement: Option<&Statement>) -> Result<()> {
         let state = self.state.lock();
         state.transaction.check()?;
@@ -166,8 +169,10 @@ impl Session {
         }
     }
 
+    /// Checks whether the session can run the statement.
+    ///
     /// # Errors
-    /// The statement changes the session, and no later call can use this one.
+    /// The statement changes session state, and no later call can use this session.
     pub(crate) fn check_stateful(&self, statement: &Statement) -> Result<()> {
         let changes_session = match statement {
             Statement::Show(_) | Statement::Unlisten => false,

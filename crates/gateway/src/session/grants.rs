@@ -1,4 +1,4 @@
-//! What a principal held when a result was made, for results that are read later than they were made.
+//! A principal's rights when a result was made, for results that are read later.
 
 use std::sync::Arc;
 
@@ -7,19 +7,19 @@ use lakegate_error::Result;
 
 use crate::session::Session;
 
-/// All that the principal of a session held at one moment.
+/// All rights of a session's principal at one moment.
 #[derive(Debug, Clone)]
 pub struct Grants(Arc<Access>);
 
 impl PartialEq for Grants {
-    /// By value: any change of users or grants makes all rights anew.
+    /// Compares by value, because any change of users or grants rebuilds all rights.
     fn eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0) || self.0 == other.0
     }
 }
 
 impl Session {
-    /// What the principal holds now.
+    /// Returns the current rights of the principal.
     ///
     /// # Errors
     /// The session is over.
@@ -27,7 +27,7 @@ impl Session {
         Ok(Grants(Arc::clone(self.moment()?.access())))
     }
 
-    /// Whether the principal holds now what it held then: nothing was granted to it or revoked from it, and its session goes on.
+    /// Whether the principal's rights are still the same and the session is not over.
     pub fn holds(&self, then: &Grants) -> bool {
         self.grants().is_ok_and(|now| now == *then)
     }

@@ -1,4 +1,4 @@
-//! What of the catalog a session's principal may know of, for doors whose protocol asks for it by calls of its own.
+//! Catalog metadata visible to a session's principal, for protocols with metadata calls.
 
 use std::sync::Arc;
 
@@ -8,12 +8,13 @@ use lakegate_error::Result;
 use crate::session::Session;
 use crate::session::catalog_source::SessionCatalog;
 
-/// Which tables and views are asked for. Patterns are SQL's LIKE: `%`, `_`, and `\` before either of them.
+/// Selects tables and views. Patterns are those of SQL's LIKE: `%`, `_`, and `\` as the escape
+/// character.
 #[derive(Debug, Clone, Default)]
 pub struct RelationFilter {
     pub database: Option<String>,
     pub name: Option<String>,
-    /// Whether the columns are wanted too.
+    /// Whether to return the columns too.
     pub columns: bool,
 }
 
@@ -25,18 +26,21 @@ pub enum RelationKind {
     System,
 }
 
-/// A table or view that the principal may know of.
+/// A table or view that is visible to the principal.
 #[derive(Debug, Clone)]
 pub struct Relation {
     pub database: String,
     pub name: String,
     pub kind: RelationKind,
-    /// Those that the principal may know of, partition keys last; empty unless asked for.
+    /// The visible columns, partition keys last; empty unless requested.
     pub columns: Vec<VisibleColumn>,
 }
 
 impl Session {
-    /// The databases, by name; `pattern` is SQL's LIKE.
+    /// Returns the names of the databases that match the LIKE pattern.
+    ///
+    /// # Errors
+    /// The session is over; the catalog cannot be read.
     pub async fn databases(&self, pattern: Option<&str>) -> Result<Vec<String>> {
         let catalog = self.catalog(&Needs::default()).await?;
         Ok(catalog
@@ -47,11 +51,14 @@ impl Session {
             .collect())
     }
 
-    /// Tables and views by database and name.
+    /// Returns the tables and views that match the filter.
+    ///
+    /// # Errors
+    /// The session is over; the catalog cannot be read.
     pub async fn relations(&self, filter: &RelationFilter) -> Result<Vec<Relation>> {
         let mut catalog = self.catalog(&Needs::default()).await?;
         if filter.columns {
-            // Columns are dear: only of the tables that are asked for.
+            // Columns are expensive, so they are read only for the selected tables.
             let ids = wanted(&catalog, filter)
                 .map(|(_, table)| table.id)
                 .collect();
@@ -123,7 +130,8 @@ enum Part {
     Exactly(char),
 }
 
-/// SQL's LIKE with `\` as its escape. Remembers only the last `%`, so that the time is the product of the lengths at most.
+/// Matches SQL's LIKE with `\` as the escape character. Backtracks only to the last `%`, so the
+/// time is bounded by the product of the lengths.
 fn is_like(pattern: &str, name: &str) -> bool {
     let mut parts = Vec::new();
     let mut chars = pattern.chars();
@@ -131,7 +139,7 @@ fn is_like(pattern: &str, name: &str) -> bool {
         parts.push(match c {
             '%' => Part::Any,
             '_' => Part::One,
-            // At the end it is itself.
+            // A trailing `\` stands for itself.
             '\\' => Part::Exactly(chars.next().unwrap_or('\\')),
             c => Part::Exactly(c),
         });

@@ -1,4 +1,4 @@
-//! One connection's session: its settings, its transaction block, what it prepared and declared.
+//! The session of one connection: settings, transaction block, prepared statements and cursors.
 
 pub(crate) mod catalog_source;
 mod catalog_statement;
@@ -30,7 +30,7 @@ use lakegate_engine::{CATALOG, Stop};
 use lakegate_error::{Code, Error, Result};
 use parking_lot::Mutex;
 
-use crate::auth::logins::Principal;
+use crate::auth::Principal;
 use crate::moment::Moment;
 use crate::query::kept_plan::LastSlot;
 use crate::query::life::Query;
@@ -61,9 +61,9 @@ pub(crate) struct State {
     pub(crate) prepared: HashMap<String, Arc<Prepared>>,
     pub(crate) cursors: Cursors,
     pub(crate) kept_plan: LastSlot,
-    /// The query that runs, or ran last.
+    /// The running query, or the last one.
     pub(crate) active: Option<Arc<Query>>,
-    /// Stops the planning of what is not a query yet.
+    /// Stops planning work that belongs to no query yet.
     pub(crate) planning: Option<Arc<Stop>>,
 }
 
@@ -83,6 +83,10 @@ impl Drop for Session {
 }
 
 impl Session {
+    /// Opens a session with the settings of a login.
+    ///
+    /// # Errors
+    /// The session of the principal is over.
     pub(crate) fn open(
         gateway: Arc<Gateway>,
         login: &Login<'_>,
@@ -121,12 +125,12 @@ impl Session {
         }))
     }
 
-    /// The principal that the session was opened for.
+    /// Returns the principal that the session was opened for.
     pub(crate) fn principal(&self) -> &Principal {
         &self.principal
     }
 
-    /// The state that a statement which begins now is decided by.
+    /// Returns the server state for a statement that begins now.
     ///
     /// # Errors
     /// The session is over.
@@ -134,12 +138,13 @@ impl Session {
         self.gateway.moment(&self.principal)
     }
 
-    /// The settings as of now. A copy shares the values.
+    /// Returns the current settings. The clone shares the values.
     pub(crate) fn settings(&self) -> Settings {
         self.state.lock().settings.clone()
     }
 
-    /// The databases in which unqualified names are looked up; `$user` is the one of the user's name.
+    /// Returns the databases in which unqualified names are looked up. `$user` is the database with
+    /// the user's name.
     pub(crate) fn named_path(&self) -> Vec<String> {
         let path = self.settings().search_path();
         path.into_iter()
@@ -150,6 +155,10 @@ impl Session {
             .collect()
     }
 
+    /// Sets the search path to the database of a login, unless that is the catalog itself.
+    ///
+    /// # Errors
+    /// The database does not exist or is not visible to the user.
     pub(crate) async fn use_database_of_login(&self, database: Option<&str>) -> Result<()> {
         let Some(name) = database
             .map(str::to_lowercase)
@@ -170,12 +179,12 @@ impl Session {
         Ok(())
     }
 
-    /// The process id that the wire shows.
+    /// Returns the process id that clients see.
     pub fn backend_pid(&self) -> i32 {
         self.pid
     }
 
-    /// With the process id, the key to cancel this session's query.
+    /// Returns the secret that, with the process id, authorizes cancelling this session's query.
     pub fn cancel_secret(&self) -> &[u8] {
         &self.secret
     }
@@ -202,12 +211,12 @@ impl Session {
         self.opened_at
     }
 
-    /// A parameter's value, such as `client_encoding`.
+    /// Returns a parameter's value, such as that of `client_encoding`.
     pub fn parameter(&self, name: &str) -> Option<String> {
         self.state.lock().settings.get(name).ok()
     }
 
-    /// Sets a parameter as the start-up packet may: what is unknown is ignored.
+    /// Sets a parameter of the start-up packet. Unknown parameters are ignored.
     pub fn start_parameter(&self, name: &str, value: &str) {
         let mut state = self.state.lock();
         let mut probe = state.settings.clone();
@@ -222,12 +231,12 @@ impl Session {
         self.state.lock().transaction.status()
     }
 
-    /// An error happened: a block that is open takes nothing more but its end.
+    /// Marks an open transaction block as failed: it accepts nothing but its end.
     pub fn fail_transaction(&self) {
         self.state.lock().transaction.fail();
     }
 
-    /// Stops what the session runs or plans.
+    /// Cancels the session's running query or planning.
     pub fn cancel(&self) {
         let (active, planning) = {
             let state = self.state.lock();
@@ -245,7 +254,8 @@ impl Session {
         }
     }
 
-    /// Whether a query runs, the text of the one that runs or ran last, and since when.
+    /// Returns whether a query is running, and the text and submission time of the running or last
+    /// query.
     pub(crate) fn activity(&self) -> (bool, String, Option<DateTime<Utc>>) {
         let active = self.state.lock().active.clone();
         active.map_or((false, String::new(), None), |query| {
@@ -258,12 +268,12 @@ impl Session {
         })
     }
 
-    /// Ends what the session still holds.
+    /// Releases the resources that the session still holds.
     pub async fn close(&self) {
         self.forget_all();
     }
 
-    /// Forgets what was prepared and declared by name.
+    /// Drops all named prepared statements and cursors.
     pub fn forget_all(&self) {
         let mut state = self.state.lock();
         state.prepared.clear();

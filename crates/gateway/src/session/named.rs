@@ -1,4 +1,4 @@
-//! What a session holds by name in SQL: prepared statements and cursors.
+//! Named objects of a session in SQL: prepared statements and cursors.
 
 use std::sync::Arc;
 
@@ -16,11 +16,15 @@ use crate::session::results::command;
 use crate::session::transaction::TransactionStatus;
 use crate::{Execution, Rows};
 
-/// Statements that one session may hold prepared by name in SQL.
+/// The maximum number of statements that a session may hold prepared by name.
 const MAX_PREPARED: usize = 10_000;
 
 impl Session {
-    /// PREPARE.
+    /// Runs PREPARE.
+    ///
+    /// # Errors
+    /// The name is taken; too many statements are prepared, or they take too much memory; preparing
+    /// the statement fails.
     pub(super) async fn prepare_named(&self, prepare: &sql::Prepare) -> Result<Execution> {
         {
             let state = self.state.lock();
@@ -57,10 +61,10 @@ impl Session {
         Ok(command("PREPARE"))
     }
 
-    /// The statement and the values of EXECUTE.
+    /// Returns the statement and the values of EXECUTE.
     ///
     /// # Errors
-    /// There is no such statement; values that are not literals, or do not fit its parameters.
+    /// The statement does not exist; a value is not a literal, or does not fit its parameter.
     pub(super) fn named_statement(
         &self,
         execute: &sql::Execute,
@@ -68,7 +72,7 @@ impl Session {
         let prepared = self.state.lock().prepared.get(&execute.name).cloned();
         let prepared = prepared.ok_or_else(|| unknown_prepared(&execute.name))?;
         if matches!(prepared.statement(), Some(Statement::Execute(_))) {
-            // The parser prepares queries alone; this keeps a change there from recursing here.
+            // The parser only allows queries here. This guards against recursion if that changes.
             return Err(Error::internal("a prepared statement executes another"));
         }
         let values = execute
@@ -92,15 +96,19 @@ impl Session {
         Ok((prepared, values))
     }
 
-    /// The cursor of this name.
+    /// Returns the cursor of this name.
     ///
     /// # Errors
-    /// There is none.
+    /// The cursor does not exist.
     pub(crate) fn cursor(&self, name: &str) -> Result<Arc<Cursor>> {
         self.state.lock().cursors.get(name)
     }
 
-    /// DECLARE CURSOR: runs its query up to the first row.
+    /// Runs DECLARE CURSOR: starts its query.
+    ///
+    /// # Errors
+    /// No transaction block is open and the cursor is not WITH HOLD; the query fails; the name is
+    /// taken; too many cursors are open.
     pub(super) async fn declare(
         &self,
         moment: &Moment,
@@ -120,7 +128,11 @@ impl Session {
         Ok(command("DECLARE CURSOR"))
     }
 
-    /// FETCH.
+    /// Runs FETCH.
+    ///
+    /// # Errors
+    /// The cursor does not exist; the direction is not forward; an earlier FETCH is still being
+    /// read.
     pub(super) fn fetch(&self, fetch: &sql::Fetch) -> Result<Execution> {
         let cursor = self.cursor(&fetch.name)?;
         let count = forward(fetch.direction)?;

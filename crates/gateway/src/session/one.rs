@@ -17,11 +17,11 @@ use crate::session::Session;
 use crate::session::prepared::Prepared;
 
 impl Session {
-    /// Prepares the one statement of a text. Parameters are `?`, or `$1`, `$2` ….
+    /// Prepares a text with a single statement. Parameters are `?`, or `$1`, `$2` ….
     ///
     /// # Errors
-    /// No statement or several, one that only other protocols have, one that needs a session that later
-    /// calls can use, and those of [`Session::prepare`].
+    /// The text has no statement or several; the statement belongs to another protocol, or needs a
+    /// session that later calls can use; [`Session::prepare`] fails.
     pub async fn prepare_one(&self, text: &str) -> Result<Prepared> {
         let mut statements = self.parse(text).await?;
         let Some(parsed) = statements.pop() else {
@@ -36,7 +36,7 @@ impl Session {
         }
         if matches!(parsed.statement, Statement::Copy(_)) {
             return Err(
-                Error::not_supported("COPY TO STDOUT is of the PostgreSQL protocol only")
+                Error::not_supported("COPY TO STDOUT needs the PostgreSQL protocol")
                     .with_hint("send the query by itself: its rows come as Arrow batches"),
             );
         }
@@ -44,10 +44,10 @@ impl Session {
         self.prepare(parsed, &[]).boxed().await
     }
 
-    /// Prepares the one statement of a text that runs without values.
+    /// Prepares a text with a single statement without parameters.
     ///
     /// # Errors
-    /// Those of [`Self::prepare_one`]; it has parameters.
+    /// As of [`Self::prepare_one`]; the statement has parameters.
     pub async fn prepare_closed(&self, text: &str) -> Result<Prepared> {
         let prepared = self.prepare_one(text).await?;
         if prepared.parameters.is_empty() {
@@ -68,11 +68,11 @@ impl Session {
         ))
     }
 
-    /// The same statement for values of these types: an untyped parameter takes the type of its value. A
-    /// statement without such parameters is returned as it is.
+    /// Prepares a statement again for values of these types: an untyped parameter takes the type of
+    /// its value. Returns a statement without untyped parameters unchanged.
     ///
     /// # Errors
-    /// Those of [`Session::prepare`].
+    /// As of [`Session::prepare`].
     pub async fn prepare_for(
         &self,
         prepared: &Arc<Prepared>,
@@ -98,11 +98,11 @@ impl Session {
         Ok(Arc::new(prepared))
     }
 
-    /// The stored result of a query, under the current grants, over the current files or over files as
-    /// old as the session's staleness allows. Nothing runs.
+    /// Returns the stored result of a query, under the current grants, over the current files or
+    /// over files as old as the session's staleness allows. Runs nothing.
     ///
     /// # Errors
-    /// [`Code::ResultNotStored`], also for a statement that is not a query; those of planning.
+    /// [`Code::ResultNotStored`], also for a statement that is not a query; planning fails.
     pub async fn stored(&self, prepared: &Prepared, parameters: Vec<ScalarValue>) -> Result<Rows> {
         let is_query = match prepared.statement() {
             Some(statement) => matches!(statement, Statement::Query(_)),
@@ -121,7 +121,8 @@ impl Session {
     }
 }
 
-/// The type that a parameter is declared with so that values of this one fit; `None`: none can be declared.
+/// Returns the type to declare for a parameter so that values of this type fit, or `None` if there
+/// is none.
 fn declarable(data_type: &DataType) -> Option<DataType> {
     use DataType as T;
     Some(match data_type {

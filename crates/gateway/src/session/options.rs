@@ -1,5 +1,5 @@
-//! A session's settings by name and value, for doors whose protocol sets them by calls of its own: every parameter that SET knows, with
-//! `catalog` and `schema` beside them.
+//! Session options by name and value, for protocols with calls to set them: every parameter of SET,
+//! as well as `catalog` and `schema`.
 
 use lakegate_engine::CATALOG;
 use lakegate_error::{Code, Error, Result};
@@ -7,7 +7,7 @@ use lakegate_sql::ast::{Set, SetScope, SetValue};
 
 use crate::session::{Session, is_built_in};
 
-/// Why an option was not set.
+/// The reason why an option was not set.
 #[derive(Debug, Clone)]
 pub enum OptionError {
     UnknownName(Error),
@@ -15,7 +15,7 @@ pub enum OptionError {
 }
 
 impl Session {
-    /// All options with their values: `catalog`, `schema` and the parameters.
+    /// Returns all options with their values: `catalog`, `schema` and the parameters.
     pub fn options(&self) -> Vec<(String, String)> {
         let parameters = self.settings().all();
         let own = [
@@ -34,9 +34,11 @@ impl Session {
             .collect()
     }
 
-    /// Sets an option as SET would; `None` is the default.
+    /// Sets an option as SET does; `None` resets it to its default.
     ///
-    /// Errors: there is no such option; it cannot be set, or not to this value, which a database or workgroup of others is too.
+    /// # Errors
+    /// The option does not exist, or cannot be set to this value. A database or workgroup that is
+    /// not granted counts as an invalid value.
     pub async fn set_option(&self, name: &str, value: Option<&str>) -> Result<(), OptionError> {
         let invalid = OptionError::InvalidValue;
         match name.to_lowercase().as_str() {

@@ -1,4 +1,4 @@
-//! Texts to statements.
+//! Parsing of texts into statements.
 
 use std::sync::Arc;
 
@@ -9,15 +9,16 @@ use lakegate_sql::{ParseError, Parsed, redact};
 use crate::query::planners::{PlannedText, without_strings};
 use crate::session::Session;
 
-/// Bytes of a text that is parsed on the thread that reads it, which takes some milliseconds.
+/// The maximum length, in bytes, of a text that is parsed on the calling thread, which takes a few
+/// milliseconds.
 const PARSED_AT_ONCE: usize = 8192;
 
 impl Session {
-    /// Splits a text into statements. A long text is parsed on the planners' threads: it may take a
-    /// second, during which only its own user waits.
+    /// Splits a text into statements. A long text is parsed on the planner threads, because it may
+    /// take a second; only its own user waits meanwhile.
     ///
     /// # Errors
-    /// A statement does not parse; the error has its position in the whole text.
+    /// A statement does not parse. The position in the error is that in the whole text.
     pub async fn parse(&self, text: &str) -> Result<Vec<Parsed>> {
         if text.len() <= PARSED_AT_ONCE {
             return self.parsed(lakegate_sql::parse(text), text);
@@ -48,14 +49,14 @@ impl Session {
         })
     }
 
-    /// Puts a text that does not parse into the history.
+    /// Records a text that does not parse in the history.
     fn record_unparsed(&self, text: &str, error: &Error) {
         let Ok(moment) = self.moment() else {
             return;
         };
         let limits = moment.statement_limits(&self.settings().workgroup());
         let database = self.named_path().into_iter().next().unwrap_or_default();
-        // A password may be anywhere in a text that does not parse.
+        // A text that does not parse may contain a password anywhere.
         let text = without_strings(text);
         if let Ok(query) = self.submit(&text, database, limits, Arc::default()) {
             query.finish(0, Err(error));

@@ -1,4 +1,4 @@
-//! Preparing: what a statement takes and returns, found by planning it.
+//! Preparation: finds a statement's parameters and columns by planning it.
 
 use std::sync::Arc;
 
@@ -32,7 +32,7 @@ impl Session {
     /// `declared`: the types that the client declares for `$1`, `$2` …; the others are inferred.
     ///
     /// # Errors
-    /// The session is over; for a query, those of planning it.
+    /// The session is over; planning a query fails.
     pub async fn prepare(&self, parsed: Parsed, declared: &[Option<DataType>]) -> Result<Prepared> {
         let moment = self.moment()?;
         let mut prepared = Prepared::undescribed(parsed);
@@ -86,12 +86,12 @@ impl Session {
         Ok(prepared)
     }
 
-    /// Prepares a `substrait.Plan`. Its dynamic parameters are those of a prepared statement: number 0
-    /// is `$1`.
+    /// Prepares a `substrait.Plan`. Its dynamic parameters become those of the prepared statement:
+    /// number 0 is `$1`.
     ///
     /// # Errors
-    /// The server was built without Substrait; the bytes are not a plan, or one that does more than
-    /// read; names that do not resolve.
+    /// The server was built without Substrait; the bytes are not a plan, or the plan does more than
+    /// read; names do not resolve.
     pub async fn prepare_substrait(&self, plan: Bytes) -> Result<Prepared> {
         let moment = self.moment()?;
         let inputs = self.plan_inputs(&moment);
@@ -147,7 +147,7 @@ impl Session {
         }
         let settled: Vec<Option<DataType>> = parameters.iter().cloned().map(Some).collect();
         if settled != declared {
-            // Plan it as it will run.
+            // Planned again with the types that it will run with.
             planned = Box::pin(self.plan_query(moment, query, &settled)).await?;
         }
         Ok(Description {
@@ -159,7 +159,7 @@ impl Session {
         })
     }
 
-    /// Plans a query whose parameters have the types that are known of them.
+    /// Plans a query whose parameters have the types known so far.
     async fn plan_query(
         &self,
         moment: &Moment,
@@ -174,7 +174,7 @@ impl Session {
     }
 }
 
-/// A query whose parameters all have their types, with its plan.
+/// A planned query with the types of all its parameters.
 struct Description {
     parameters: Vec<DataType>,
     untyped: Vec<usize>,

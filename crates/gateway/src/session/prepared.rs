@@ -1,4 +1,4 @@
-//! Prepared statements: what a statement takes and returns, known before it runs.
+//! Prepared statements: a statement's parameters and columns, known before it runs.
 
 use std::sync::Arc;
 
@@ -10,20 +10,24 @@ use lakegate_sql::ast::Statement;
 use crate::query::kept_plan::PlanSlot;
 use crate::query::source::QuerySource;
 
-/// Bytes that statements which one connection keeps prepared take together, by [`Prepared::weight`].
+/// The maximum memory of the statements that one connection keeps prepared, in bytes of
+/// [`Prepared::weight`].
 pub const MAX_PREPARED_WEIGHT: usize = 64 * 1024 * 1024;
 
-/// Memory of a parsed statement for each byte of its text.
+/// Estimated bytes of memory of a parsed statement per byte of its text.
 const PARSED_BYTES: usize = 32;
-/// Memory of a column or parameter that was described.
+/// Estimated bytes of memory of a described column or parameter.
 const FIELD_BYTES: usize = 256;
-/// Memory of any statement.
+/// Estimated bytes of memory of any statement.
 const FIXED_BYTES: usize = 1024;
 
-/// `remedy`: how a client releases a statement.
+/// Checks that a connection may keep another prepared statement.
+///
+/// `kept`: the weights of its statements. `one`: the weight of the new one. `remedy`: how a client
+/// releases a statement.
 ///
 /// # Errors
-/// With `one` more, the statements take more memory than one connection may use.
+/// With the new statement, they exceed [`MAX_PREPARED_WEIGHT`].
 pub fn check_weight(kept: impl Iterator<Item = usize>, one: usize, remedy: &str) -> Result<()> {
     let weight = kept.fold(one, usize::saturating_add);
     if weight <= MAX_PREPARED_WEIGHT {
@@ -44,22 +48,22 @@ pub struct Prepared {
     pub source: QuerySource,
     /// The types of `$1`, `$2` …
     pub parameters: Vec<DataType>,
-    /// Indices of the parameters whose type is neither declared nor inferred; they are text.
+    /// Indices of the parameters whose type is neither declared nor inferred. They are text.
     pub untyped: Vec<usize>,
-    /// The columns of its rows; `None` for a command.
+    /// The columns of the result; `None` for a command.
     pub columns: Option<SchemaRef>,
-    /// Its plan, for the first execution.
+    /// The plan for the first execution.
     pub(crate) plan: Option<Arc<PlanSlot>>,
 }
 
 impl Prepared {
-    /// A statement without parameters that runs without being described first, so that it is planned
-    /// once.
+    /// Wraps a statement without parameters that runs without being described first, so that it is
+    /// planned only once.
     pub fn undescribed(parsed: Parsed) -> Self {
         Self::of(QuerySource::Sql(parsed))
     }
 
-    /// A statement of which nothing but its source is known.
+    /// Creates a prepared statement of which only the source is known.
     pub(crate) fn of(source: QuerySource) -> Self {
         Self {
             source,
@@ -70,17 +74,18 @@ impl Prepared {
         }
     }
 
-    /// The SQL statement; `None` for a Substrait plan.
+    /// Returns the SQL statement, or `None` for a Substrait plan.
     pub fn statement(&self) -> Option<&Statement> {
         self.source.sql().map(|parsed| &parsed.statement)
     }
 
-    /// Bytes of its source: the text of the statement, or the Substrait plan.
+    /// Returns the size of the source, in bytes: the statement's text, or the Substrait plan.
     pub fn source_bytes(&self) -> usize {
         self.source.bytes()
     }
 
-    /// About the bytes that it takes in memory: a parsed statement takes many times its text.
+    /// Estimates the memory of the statement, in bytes. A parsed statement takes many times the
+    /// size of its text.
     pub fn weight(&self) -> usize {
         let columns = self
             .columns

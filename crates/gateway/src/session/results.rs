@@ -1,4 +1,4 @@
-//! Results that are at hand: of commands, and of statements whose rows are made at once.
+//! Results that need no query: those of commands, and of statements whose rows are made at once.
 
 use std::sync::Arc;
 

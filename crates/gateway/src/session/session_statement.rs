@@ -1,4 +1,4 @@
-//! Statements that concern the session alone: settings, transaction blocks, USE, KILL.
+//! Statements on the session itself: settings, transaction blocks, USE and KILL.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,11 @@ use crate::session::results::{command, rows, text_schema};
 use crate::session::{Session, is_built_in};
 
 impl Session {
-    /// COMMIT, ROLLBACK and ROLLBACK TO, which also a failed block accepts; `None` for other statements.
+    /// Runs COMMIT, ROLLBACK and ROLLBACK TO, which a failed block accepts too. Returns `None` for
+    /// other statements.
+    ///
+    /// # Errors
+    /// ROLLBACK TO outside of a block, or to an unknown savepoint.
     pub(super) fn end_of_block(&self, statement: &Statement) -> Result<Option<Execution>> {
         let mut guard = self.state.lock();
         let state = &mut *guard;
@@ -48,10 +52,10 @@ impl Session {
         Ok(Some(command(tag)))
     }
 
-    /// Statements of the session alone: settings, transactions, what was prepared and declared.
+    /// Runs a statement on the session: settings, transactions, prepared statements and cursors.
     ///
     /// # Errors
-    /// Those of the statement.
+    /// The statement fails or is not supported.
     pub(super) fn session_statement(
         &self,
         moment: &Moment,
@@ -117,11 +121,11 @@ impl Session {
         Ok(command(statement.tag()))
     }
 
-    /// SET, and what sets a parameter in other ways.
+    /// Sets a parameter, for SET and for other ways to set one.
     ///
     /// # Errors
-    /// No such parameter, one that cannot be set, or a value that it does not take, which a workgroup
-    /// that is not granted is too.
+    /// The parameter does not exist, cannot be set, or does not accept the value. A workgroup that
+    /// is not granted counts as an invalid value.
     pub(crate) fn set(&self, moment: &Moment, set: &sql::Set) -> Result<()> {
         let value = match &set.value {
             sql::SetValue::Default => None,
@@ -157,16 +161,17 @@ impl Session {
         if set.scope == sql::SetScope::Local
             && !state.transaction.set_local(&set.name, &state.settings)
         {
-            // As Postgres: outside of a block SET LOCAL has no effect.
+            // As in PostgreSQL, SET LOCAL outside of a block has no effect.
             return Ok(());
         }
         state.settings.set(&set.name, value.as_deref())
     }
 
-    /// Values that are not durations are rejected elsewhere.
+    /// Checks a staleness against the limit of the session's workgroup. Values that are not
+    /// durations are rejected elsewhere.
     ///
     /// # Errors
-    /// It is longer than the workgroup of the session allows.
+    /// The workgroup does not allow this staleness.
     fn check_staleness(&self, moment: &Moment, value: &str) -> Result<()> {
         let asked = Duration::from_millis(milliseconds(value).unwrap_or(0));
         let workgroup = self.settings().workgroup();
@@ -186,6 +191,10 @@ impl Session {
         ))
     }
 
+    /// Runs USE.
+    ///
+    /// # Errors
+    /// The database does not exist or is not visible to the user.
     pub(super) async fn use_database(&self, moment: &Moment, name: &str) -> Result<Execution> {
         if !is_built_in(name) {
             moment.view.require_database(name).await?;
@@ -194,6 +203,10 @@ impl Session {
         Ok(command("USE"))
     }
 
+    /// Runs KILL.
+    ///
+    /// # Errors
+    /// The query is not running, or the user may not kill it; it is committing.
     pub(super) fn kill(&self, moment: &Moment, query_id: &str) -> Result<Execution> {
         let query = Uuid::parse_str(query_id.trim())
             .ok()

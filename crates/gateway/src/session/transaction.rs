@@ -1,14 +1,14 @@
-//! Transaction blocks. Every statement commits by itself; a block only keeps the settings together, and
-//! refuses to go on after an error, as drivers expect.
+//! Transaction blocks. Every statement commits by itself. A block only groups changes of settings,
+//! and rejects statements after an error, as drivers expect.
 
 use lakegate_error::{Code, Error, Result};
 
 use lakegate_dialect::postgres::Settings;
 
-/// Savepoints of one block.
+/// The maximum number of savepoints per block.
 const MAX_SAVEPOINTS: usize = 1_000;
 
-/// As the wire shows it.
+/// The transaction status that clients see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TransactionStatus {
     Idle,
@@ -16,7 +16,7 @@ pub enum TransactionStatus {
     Failed,
 }
 
-/// The block that a session is in.
+/// The transaction block that a session is in, if any.
 #[derive(Debug, Default)]
 pub struct Transaction {
     block: Option<Block>,
@@ -25,11 +25,11 @@ pub struct Transaction {
 #[derive(Debug)]
 struct Block {
     failed: bool,
-    /// To go back to on ROLLBACK.
+    /// The settings to restore on ROLLBACK.
     before: Settings,
-    /// Names and the settings of their moment, the latest last.
+    /// Savepoints with their settings, the latest last.
     savepoints: Vec<(String, Settings)>,
-    /// To go back to at the end, however it ends: what SET LOCAL changed.
+    /// The values that SET LOCAL replaced, restored at the end of the block however it ends.
     locals: Vec<(String, Option<String>)>,
 }
 
@@ -42,7 +42,10 @@ impl Transaction {
         }
     }
 
-    /// Errors: the block has failed and takes nothing but its end.
+    /// Checks that statements are accepted.
+    ///
+    /// # Errors
+    /// The block has failed and accepts nothing but its end.
     pub fn check(&self) -> Result<()> {
         if self.status() == TransactionStatus::Failed {
             return Err(Error::new(
@@ -53,7 +56,10 @@ impl Transaction {
         Ok(())
     }
 
-    /// Errors: a block is open, in which this statement cannot run.
+    /// Checks that no block is open.
+    ///
+    /// # Errors
+    /// A block is open, in which this statement cannot run.
     pub fn check_outside(&self, tag: &str) -> Result<()> {
         if self.block.is_some() {
             return Err(Error::new(
@@ -65,7 +71,7 @@ impl Transaction {
         Ok(())
     }
 
-    /// Whether a block was open already.
+    /// Begins a block. Returns whether one was open already.
     pub fn begin(&mut self, settings: &Settings) -> bool {
         if self.block.is_some() {
             return true;
@@ -85,12 +91,12 @@ impl Transaction {
         }
     }
 
-    /// Remembers a setting that SET LOCAL is about to change. `false` outside of a block.
+    /// Saves a setting that SET LOCAL is about to change. Returns `false` outside of a block.
     pub fn set_local(&mut self, name: &str, settings: &Settings) -> bool {
         let Some(block) = &mut self.block else {
             return false;
         };
-        // What it was before the first of them is what it will be again.
+        // The value before the first SET LOCAL is the one to restore.
         if !block.locals.iter().any(|(known, _)| known == name) {
             block
                 .locals
@@ -99,7 +105,7 @@ impl Transaction {
         true
     }
 
-    /// Ends the block; the tag that was reached, `COMMIT` or `ROLLBACK`.
+    /// Ends the block. Returns the resulting command tag, `COMMIT` or `ROLLBACK`.
     pub fn commit(&mut self, settings: &mut Settings) -> &'static str {
         let Some(block) = self.block.take() else {
             return "COMMIT";
@@ -129,6 +135,10 @@ impl Transaction {
         })
     }
 
+    /// Adds a savepoint.
+    ///
+    /// # Errors
+    /// No block is open, or it has too many savepoints.
     pub fn savepoint(&mut self, name: String, settings: &Settings) -> Result<()> {
         let savepoints = &mut self.block("SAVEPOINT")?.savepoints;
         if savepoints.len() >= MAX_SAVEPOINTS {
@@ -142,6 +152,10 @@ impl Transaction {
         Ok(())
     }
 
+    /// Removes a savepoint and all later ones.
+    ///
+    /// # Errors
+    /// No block is open; the savepoint does not exist.
     pub fn release(&mut self, name: &str) -> Result<()> {
         let block = self.block("RELEASE SAVEPOINT")?;
         let at = find(&block.savepoints, name)?;
@@ -149,7 +163,10 @@ impl Transaction {
         Ok(())
     }
 
-    /// Goes back to a savepoint, which stays; a failed block goes on from there.
+    /// Restores the settings of a savepoint, which is kept. A failed block becomes usable again.
+    ///
+    /// # Errors
+    /// No block is open; the savepoint does not exist.
     pub fn rollback_to(&mut self, name: &str, settings: &mut Settings) -> Result<()> {
         let block = self.block("ROLLBACK TO SAVEPOINT")?;
         let at = find(&block.savepoints, name)?;
@@ -167,7 +184,8 @@ fn find(savepoints: &[(String, Settings)], name: &str) -> Result<usize> {
         .iter()
         .rposition(|(known, _)| known == name)
         .ok_or_else(|| {
-            // PostgreSQL's 3B001, invalid savepoint specification, is an undefined object to everybody else.
+            // PostgreSQL's 3B001, invalid savepoint specification. Other protocols report an
+            // undefined object.
             Error::new(
                 Code::InvalidSavepoint,
                 format!("savepoint \"{name}\" does not exist"),

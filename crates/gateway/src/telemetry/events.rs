@@ -1,18 +1,18 @@
-//! What happens to queries, for those that keep record of it.
+//! Query lifecycle events, and the listeners that record them.
 
 use std::fmt;
 use std::sync::Arc;
 
 use super::record::QueryRecord;
 
-/// A step in the life of a query, with the query as of then.
+/// A step in the life of a query, with the query's record at that time.
 #[derive(Debug, Clone, Copy)]
 pub enum QueryEvent<'a> {
     /// The query exists and can be cancelled.
     Submitted(&'a QueryRecord),
-    /// It has left the queue.
+    /// The query has left the queue.
     Started(&'a QueryRecord),
-    /// It has ended. Sent once a query.
+    /// The query has ended. Sent once per query.
     Finished(&'a QueryRecord),
 }
 
@@ -30,7 +30,7 @@ pub trait QueryListener: fmt::Debug + Send + Sync {
     fn on(&self, event: &QueryEvent<'_>);
 }
 
-/// The one sink of query events: hands each to every listener, in their order.
+/// Dispatches each query event to all listeners, in their order.
 #[derive(Debug, Default)]
 pub struct QueryEvents {
     listeners: Vec<Arc<dyn QueryListener>>,

@@ -1,7 +1,7 @@
-//! The history of queries: every one from its submission on, kept for as long as the retention says.
+//! The query history: every query from its submission on, kept for the configured retention.
 //!
-//! Running queries are in memory; finished ones are written in groups, off the query path, to a store of
-//! their own. A crash loses at most the group that was being gathered.
+//! Running queries are held in memory. Finished ones are written in groups, off the query path, to
+//! a separate database. A crash loses at most the group that was being collected.
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
@@ -17,7 +17,7 @@ use super::events::{QueryEvent, QueryListener};
 use super::history_store::{HistoryStore, Place, Writer};
 use super::record::{Owner, QueryRecord};
 
-/// Records of one page.
+/// The maximum number of records per page.
 const PAGE_ROWS: usize = 1_000;
 
 /// All queries, running and past.
@@ -29,7 +29,10 @@ pub struct History {
 }
 
 impl History {
-    /// Errors: the store cannot be opened, is in use, or is newer than this program.
+    /// Opens the history database.
+    ///
+    /// # Errors
+    /// The database cannot be opened, is locked, or was written by a newer version.
     pub fn open(file: &Path, retention: Duration) -> Result<Arc<Self>> {
         let store = Arc::new(HistoryStore::open(file, retention)?);
         let writer = Writer::start(Arc::clone(&store))?;
@@ -42,7 +45,8 @@ impl History {
 
     fn record(&self, record: &QueryRecord) {
         if record.state.is_final() {
-            // Written before it leaves memory, so that a reader never misses it.
+            // Queued for writing before it is removed from memory, so that a reader never misses
+            // it.
             self.writer.push(record.clone());
             self.running.lock().remove(&record.query_id);
         } else {
@@ -55,7 +59,7 @@ impl History {
         self.running.lock().get(&query_id).cloned()
     }
 
-    /// The queries that run, of one user or of all, newest first.
+    /// Returns the running queries of one user or of all users, newest first.
     fn running_of(&self, owner: Option<&Owner>) -> Vec<QueryRecord> {
         let running = self.running.lock();
         let wanted = running
@@ -67,7 +71,8 @@ impl History {
         records
     }
 
-    /// Queries of one user, or of all, page by page, each newest first: those that run, and then those that have ended.
+    /// Returns the queries of one user or of all users, page by page: first the running ones, then
+    /// the finished ones, each newest first.
     pub fn pages(
         self: &Arc<Self>,
         owner: Option<Owner>,
@@ -84,7 +89,7 @@ impl History {
         })
     }
 
-    /// Queries of one user, or of all, newest first; `limit` at most.
+    /// Returns the newest queries of one user or of all users, at most `limit`.
     #[cfg(test)]
     pub async fn queries(
         self: &Arc<Self>,
@@ -98,7 +103,7 @@ impl History {
         Ok(records)
     }
 
-    /// Waits until all that ended is on disk.
+    /// Waits until all finished queries are on disk.
     pub fn flush(&self) {
         self.writer.flush();
     }
@@ -110,7 +115,7 @@ impl QueryListener for History {
     }
 }
 
-/// A reader of the history on its way.
+/// The state of a paged read.
 struct Pages {
     history: Arc<History>,
     owner: Option<Owner>,
@@ -119,7 +124,8 @@ struct Pages {
 
 enum Next {
     Running,
-    /// With those that ran at the first look: one that has ended since would be there twice.
+    /// `running` holds the ids already returned from memory: a query that has ended since then
+    /// would be returned twice.
     Past {
         before: Place,
         running: HashSet<Uuid>,
@@ -134,7 +140,8 @@ impl Pages {
             Next::End => return Ok(None),
             Next::Running => {
                 let records = self.history.running_of(owner);
-                // After it, so that one that ends now is in one of the two at least.
+                // Flushed after the look into memory, so that a query that ends now is in at least
+                // one of the two.
                 self.history.writer.flush();
                 let running = records.iter().map(|record| record.query_id).collect();
                 self.next = Next::Past {
@@ -236,7 +243,7 @@ mod tests {
             user_name: "ann".to_owned(),
             since: Utc::now(),
         };
-        // Another user of that name sees nothing of it.
+        // A later user with the same name sees none of these queries.
         let others = history.queries(Some(owner(77)), 10).await.unwrap();
         assert!(others.is_empty(), "{others:?}");
         let anns = history.queries(query.user_id.map(owner), 10).await.unwrap();
@@ -285,7 +292,7 @@ mod tests {
         for number in 0..40 {
             let mut query = sample("ann", QueryState::Succeeded);
             query.query = long.clone();
-            // Many of one moment.
+            // Many queries with the same timestamp.
             query.submitted_at = DateTime::from_timestamp(2_000_000_000 + number / 8, 0).unwrap();
             ids.insert(query.query_id);
             history.record(&query);

@@ -1,4 +1,5 @@
-//! The history on disk: SQLite, one writer thread that gathers what ends within a moment into one transaction.
+//! The history on disk: an SQLite database with one writer thread, which groups queries that end at
+//! about the same time into one transaction.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -19,26 +20,26 @@ const SCHEMA_VERSION: i64 = 2;
 /// Queries that end within this time are written together.
 const GROUP: Duration = Duration::from_millis(100);
 
-/// Bytes of the records of one page; a page has one record at least.
+/// The maximum size of a page, in bytes of record text. A page has at least one record.
 const PAGE_BYTES: usize = 4 * 1024 * 1024;
 
-/// Where a query is in the history.
+/// A position in the history, which is ordered by time and id.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Place {
-    /// Microseconds.
+    /// Microseconds since the Unix epoch.
     pub submitted_at: i64,
     pub query_id: Uuid,
 }
 
 impl Place {
-    /// Before it are all queries.
+    /// The position after all queries.
     pub const END: Self = Self {
         submitted_at: i64::MAX,
         query_id: Uuid::max(),
     };
 }
 
-/// How often old queries are forgotten.
+/// The interval at which expired queries are deleted.
 const PRUNE_EVERY: Duration = Duration::from_secs(600);
 
 #[derive(Debug)]
@@ -167,7 +168,11 @@ impl HistoryStore {
         Ok(())
     }
 
-    /// Queries before a place of the history, newest first: at most `limit`, and no more after [`PAGE_BYTES`].
+    /// Returns queries before a position of the history, newest first: at most `limit`, and none
+    /// after [`PAGE_BYTES`] are exceeded.
+    ///
+    /// # Errors
+    /// The database cannot be read.
     pub(super) fn page(
         &self,
         owner: Option<&Owner>,
@@ -262,7 +267,7 @@ enum Message {
     Flush(Sender<()>),
 }
 
-/// The writer thread; dropping it writes what is left.
+/// The writer thread. Dropping it writes the remaining records.
 #[derive(Debug)]
 pub(super) struct Writer {
     messages: Option<Sender<Message>>,
@@ -290,13 +295,13 @@ impl Writer {
         }
     }
 
-    /// Returns once all that was pushed before is written.
+    /// Returns once all records pushed before are written.
     pub(super) fn flush(&self) {
         let (done, wait) = channel();
         if let Some(messages) = &self.messages
             && messages.send(Message::Flush(done)).is_ok()
         {
-            // An error means that the writer has ended, and with it the waiting.
+            // An error means that the writer has ended: nothing is left to wait for.
             let _ = wait.recv();
         }
     }
@@ -337,7 +342,7 @@ fn write_groups(store: &HistoryStore, messages: &Receiver<Message>) {
             }
             Ok(Message::Flush(done)) => {
                 write(&mut group);
-                // Nobody waits any more: nothing to tell.
+                // The receiver may have stopped waiting.
                 let _ = done.send(());
             }
             Err(RecvTimeoutError::Timeout) => write(&mut group),

@@ -1,4 +1,4 @@
-//! What happened: events of queries, and the history that is kept of them.
+//! Query events, the query history and the `system` schema.
 
 pub mod events;
 pub mod history;

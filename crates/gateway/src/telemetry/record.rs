@@ -1,11 +1,11 @@
-//! One query as it is recorded, and the user it belongs to.
+//! The record of one query, and the user that it belongs to.
 
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-/// A query's state, in Athena's names.
+/// A query's state, named as in Athena.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum QueryState {
     Queued,
@@ -36,22 +36,22 @@ impl QueryState {
 pub struct QueryRecord {
     pub query_id: Uuid,
     pub user_name: String,
-    /// Id of the user in the catalog; `None` for queries recorded before ids were.
+    /// The user's id in the catalog; `None` for queries recorded before ids existed.
     pub user_id: Option<i64>,
     pub workgroup: String,
     pub database: String,
     pub state: QueryState,
-    /// The statement's text, with passwords taken out.
+    /// The statement's text, with passwords removed.
     pub query: String,
     pub submitted_at: DateTime<Utc>,
     pub completed_at: Option<DateTime<Utc>>,
-    /// Parsing, resolving and planning, with the listing of files.
+    /// Time spent on parsing, resolving and planning, including the listing of files.
     pub planning: Duration,
-    /// Waiting in a queue, or for an identical query.
+    /// Time spent waiting in a queue, or for an identical query.
     pub queued: Duration,
     pub execution: Duration,
     pub total: Duration,
-    /// CPU time of all threads together.
+    /// Total CPU time of all threads.
     pub cpu: Duration,
     pub bytes_scanned: u64,
     pub bytes_fetched: u64,
@@ -64,7 +64,7 @@ pub struct QueryRecord {
 }
 
 impl QueryRecord {
-    /// Bytes of the texts of the record.
+    /// Returns the size of the record's texts, in bytes.
     pub(super) fn bytes(&self) -> usize {
         let optional = |text: &Option<String>| text.as_ref().map_or(0, String::len);
         self.query.len()
@@ -84,7 +84,8 @@ pub struct Owner {
     pub user_id: i64,
     /// Identifies the user in records without an id.
     pub user_name: String,
-    /// When the user was created. Older records without an id belong to an earlier user of that name.
+    /// When the user was created. Older records without an id belong to an earlier user with the
+    /// same name.
     pub since: DateTime<Utc>,
 }
 

@@ -1,4 +1,4 @@
-//! The `system` schema: what Lakegate tells of itself, to each what he may know.
+//! The `system` schema: what Lakegate reports about itself. Each user sees only what they may know.
 
 use std::fmt;
 use std::sync::Arc;
@@ -21,17 +21,17 @@ use futures::StreamExt;
 use super::history::History;
 use super::record::{Owner, QueryRecord};
 
-/// The most queries that one look into `system.queries` gives.
+/// The maximum number of rows that one scan of `system.queries` returns.
 const MAX_QUERIES: usize = 100_000;
 
-/// The schema `system` as one user sees it.
+/// The schema `system` as visible to one user.
 #[derive(Debug)]
 pub struct SystemSchema {
     queries: Arc<QueriesTable>,
 }
 
 impl SystemSchema {
-    /// `owner`: whose queries are shown; `None` shows everybody's.
+    /// Creates the schema. `owner`: the user whose queries are shown; `None` shows all queries.
     pub fn new(history: Arc<History>, owner: Option<Owner>) -> Self {
         Self {
             queries: Arc::new(QueriesTable {
@@ -74,7 +74,7 @@ impl fmt::Debug for QueriesTable {
     }
 }
 
-/// The columns of `system.queries`. Times by phase are in milliseconds.
+/// Returns the columns of `system.queries`. Durations are in milliseconds.
 pub fn queries_schema() -> SchemaRef {
     let timestamp = || DataType::Timestamp(TimeUnit::Microsecond, None);
     let field = |name: &str, data_type| Field::new(name, data_type, true);
@@ -193,7 +193,7 @@ impl PartitionStream for QueriesTable {
         &self.schema
     }
 
-    /// A page at a time is in memory.
+    /// Streams the pages, of which one is in memory at a time.
     fn execute(&self, _: Arc<TaskContext>) -> SendableRecordBatchStream {
         let schema = Arc::clone(&self.schema);
         let batches = self

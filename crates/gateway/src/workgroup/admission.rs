@@ -1,4 +1,4 @@
-//! Admission: how many queries run at once, and how many may wait; of one user, fewer than of all.
+//! Admission: limits how many queries run and wait at once, in total and per user.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -7,19 +7,20 @@ use lakegate_error::{Code, Error, Result};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
-/// How many queries may run and wait.
+/// Limits on running and waiting queries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AdmissionLimits {
     pub running: usize,
     pub waiting: usize,
-    /// Of `running`, those that one user may have.
+    /// The part of `running` that one user may take.
     pub running_per_user: usize,
-    /// Of `waiting`, those that one user may have.
+    /// The part of `waiting` that one user may take.
     pub waiting_per_user: usize,
 }
 
 impl AdmissionLimits {
-    /// Leaves a quarter of each, and at least one of two or more, to other users than the busiest.
+    /// Reserves a quarter of each limit, and at least one of two or more, for users other than the
+    /// busiest.
     pub fn shared(running: usize, waiting: usize) -> Self {
         Self {
             running,
@@ -34,8 +35,9 @@ fn most_of_one(all: usize) -> usize {
     all.saturating_sub((all / 4).max(1)).max(all.min(1))
 }
 
-/// AdmissionLimits for running queries. A free one goes to the user of whom the fewest run, and of these to the query that came first. A query
-/// whose user has as many places as one user may have waits, and lets others by.
+/// Permits for running queries. A free permit goes to the user with the fewest running queries, and
+/// among these users to the query that arrived first. A query whose user is at the per-user limit
+/// waits without blocking the queries of others.
 #[derive(Debug)]
 pub struct Admission(Arc<Shared>);
 
@@ -49,7 +51,7 @@ struct Shared {
 struct State {
     running: usize,
     waiting: usize,
-    /// Queries that have come to wait so far.
+    /// The number of queries that have entered the queue so far.
     arrivals: u64,
     users: HashMap<Arc<str>, User>,
 }
@@ -57,7 +59,7 @@ struct State {
 #[derive(Debug, Default)]
 struct User {
     running: usize,
-    /// In the order that they came.
+    /// In order of arrival.
     waiting: VecDeque<Waiting>,
 }
 
@@ -80,13 +82,13 @@ impl Admission {
         Self(Arc::new(Shared { limits, state }))
     }
 
-    /// Waits for the right to run a query of this user. Dropping the future leaves the queue.
+    /// Waits for the permit to run a query of this user. Dropping the future leaves the queue.
     ///
     /// # Errors
-    /// As many queries wait as may, of this user or of all.
+    /// The queue is full, for this user or in total.
     pub async fn admit(&self, user: &str) -> Result<Permit> {
         let (mut permit, queued) = self.enter(Arc::from(user))?;
-        // Leaves the queue also when this future is dropped.
+        // Leaves the queue when this future is dropped.
         let _queued = queued;
         (&mut permit)
             .await
@@ -152,19 +154,19 @@ impl Admission {
 }
 
 impl Shared {
-    /// Lets queries run as long as there are free permits.
+    /// Admits queries as long as permits are free.
     fn fill(self: &Arc<Self>) {
         loop {
             let Some((waiting, user)) = self.next() else {
                 return;
             };
             let shared = Arc::clone(self);
-            // The query may have left the queue: then the permit is dropped and goes to the next.
+            // If the query has left the queue, the permit is dropped and goes to the next.
             let _ = waiting.go.send(Permit { shared, user });
         }
     }
 
-    /// Takes the query that runs next out of the queue.
+    /// Removes the query to run next from the queue.
     fn next(&self) -> Option<(Waiting, Arc<str>)> {
         let mut guard = self.state.lock();
         let state = &mut *guard;
@@ -279,7 +281,7 @@ mod tests {
         let first = admission.admit("ann").await.unwrap();
         drop(asks(&admission, "ann"));
         assert_eq!(admission.waiting(), 0);
-        // Also once the place was given, and not yet taken.
+        // Also after the permit was sent and before it is received.
         let second = asks(&admission, "ann");
         drop(first);
         assert_eq!(admission.running(), 1);
@@ -289,7 +291,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_user_does_not_take_all_places() {
+    async fn one_user_does_not_take_all_permits() {
         let admission = admission(3, 10, 2);
         let ann = admission.admit("ann").await.unwrap();
         let _ann = admission.admit("ann").await.unwrap();
@@ -301,7 +303,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn free_place_goes_to_the_user_of_whom_the_fewest_run() {
+    async fn free_permit_goes_to_the_user_of_whom_the_fewest_run() {
         let admission = admission(2, 10, 2);
         let ann = admission.admit("ann").await.unwrap();
         let other = admission.admit("ann").await.unwrap();
@@ -309,7 +311,7 @@ mod tests {
         let ben = asks(&admission, "ben");
         drop(ann);
         let _ben = ben.now_or_never().unwrap().unwrap();
-        // Of one each, the one that came first.
+        // Neither user runs a query then, so the earlier arrival wins.
         let late = asks(&admission, "cem");
         let mut more = more;
         assert!(more.as_mut().now_or_never().is_none());
@@ -329,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn places_for_others_are_a_quarter() {
+    fn permits_for_others_are_a_quarter() {
         let most = [0, 1, 2, 3, 4, 8, 1000].map(most_of_one);
         assert_eq!(most, [0, 1, 1, 2, 3, 6, 750]);
     }

@@ -6,14 +6,14 @@ use lakegate_catalog::access::{QueryLimits, Workgroup};
 use lakegate_error::{Code, Error};
 use lakegate_lake::meter::{Cutoff, QueryMeter};
 
-/// What a workgroup allows one query.
+/// The limits of a workgroup for one query.
 #[derive(Debug, Clone, Default)]
 pub struct WorkgroupLimits {
     pub workgroup: String,
-    /// Bytes.
+    /// The maximum number of bytes that the query may scan.
     pub bytes_scanned: Option<u64>,
     pub per_query: QueryLimits,
-    /// How old a result may be that the query reuses although files have changed.
+    /// The maximum age of a result that the query may reuse although files have changed.
     pub max_staleness: Duration,
 }
 
@@ -27,7 +27,8 @@ impl WorkgroupLimits {
         }
     }
 
-    /// A workgroup that limits nothing and allows no stale results.
+    /// Returns limits that restrict nothing and allow no stale results, for a workgroup of this
+    /// name.
     pub fn none(workgroup: &str) -> Self {
         Self {
             workgroup: workgroup.to_owned(),
@@ -35,7 +36,7 @@ impl WorkgroupLimits {
         }
     }
 
-    /// A meter that stops the query at the workgroup's cutoff.
+    /// Returns a meter that stops the query at the workgroup's cutoff.
     pub fn meter(&self) -> QueryMeter {
         QueryMeter::new(self.bytes_scanned.map(|limit| Cutoff {
             workgroup: self.workgroup.clone(),
@@ -43,7 +44,7 @@ impl WorkgroupLimits {
         }))
     }
 
-    /// The error of a query that has used so much CPU time, if it is too much.
+    /// Returns an error if `used` exceeds the CPU time limit.
     pub fn cpu_time(&self, used: Duration) -> Option<Error> {
         let most = self.per_query.cpu_time.filter(|most| used > *most)?;
         Some(
@@ -62,7 +63,7 @@ impl WorkgroupLimits {
         )
     }
 
-    /// The error of a query that has run for so long, if it is too long. Waiting in queues does not count.
+    /// Returns an error if `ran` exceeds the run time limit. Time spent in queues does not count.
     pub fn run_time(&self, ran: Duration) -> Option<Error> {
         let most = self.per_query.run_time.filter(|most| ran > *most)?;
         Some(
@@ -79,7 +80,7 @@ impl WorkgroupLimits {
         )
     }
 
-    /// The error that a client receives in place of the first row beyond `most`.
+    /// Returns the error that a client receives in place of the first row after `most`.
     pub fn rows_returned(&self, most: u64) -> Error {
         Error::new(
             Code::RowsReturnedLimit,
@@ -94,7 +95,7 @@ impl WorkgroupLimits {
     }
 }
 
-/// `60 s`, `61.2 s`, `0.05 s`.
+/// Formats a duration as `60 s`, `61.2 s` or `0.05 s`.
 pub(crate) fn seconds(time: Duration) -> String {
     let (whole, part) = (time.as_secs(), time.subsec_millis());
     let places = match whole {

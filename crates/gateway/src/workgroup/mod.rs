@@ -1,7 +1,8 @@
-//! Workgroups: what a query may use, how many queries run at once, and what each has used.
+//! Workgroups: the limits of a query, the admission of queries, and the resources that each has
+//! used.
 //!
-//! A query carries one [`QueryResources`]: the limits of its workgroup, resolved once when it begins,
-//! the queues that admit it, and its meters.
+//! A query carries one [`QueryResources`]: the limits of its workgroup, resolved once when it
+//! begins, the queues that admit it, and its meters.
 
 mod admission;
 mod limits;

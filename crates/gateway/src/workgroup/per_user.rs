@@ -1,4 +1,4 @@
-//! Places that each user has a few of, so that one user cannot take all.
+//! A limited number of permits per user, so that one user cannot take all.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -6,37 +6,38 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// From so many users on, those without a taken place are forgotten.
+/// The number of tracked users at which idle ones are removed.
 const REMEMBERED: usize = 256;
 
 #[derive(Debug)]
 pub struct PerUser {
-    /// Of one user.
-    places: usize,
+    /// Permits of one user.
+    permits: usize,
     users: Mutex<HashMap<String, Arc<Semaphore>>>,
 }
 
 impl PerUser {
-    pub fn new(places: usize) -> Self {
+    pub fn new(permits: usize) -> Self {
         Self {
-            places,
+            permits,
             users: Mutex::default(),
         }
     }
 
-    /// Waits for one of the user's places. `None` never comes: places are not closed.
+    /// Waits for one of the user's permits. Never returns `None`, because the semaphores are not
+    /// closed.
     pub async fn admit(&self, user: &str) -> Option<OwnedSemaphorePermit> {
-        let places = {
+        let permits = {
             let mut users = self.users.lock();
             if users.len() >= REMEMBERED {
-                users.retain(|_, places| {
-                    Arc::strong_count(places) > 1 || places.available_permits() < self.places
+                users.retain(|_, permits| {
+                    Arc::strong_count(permits) > 1 || permits.available_permits() < self.permits
                 });
             }
-            let places = users.entry(user.to_owned());
-            Arc::clone(places.or_insert_with(|| Arc::new(Semaphore::new(self.places))))
+            let permits = users.entry(user.to_owned());
+            Arc::clone(permits.or_insert_with(|| Arc::new(Semaphore::new(self.permits))))
         };
-        places.acquire_owned().await.ok()
+        permits.acquire_owned().await.ok()
     }
 }
 
@@ -49,24 +50,24 @@ mod tests {
 
     #[tokio::test]
     async fn one_user_waits_for_the_own_places_and_another_does_not() {
-        let places = PerUser::new(2);
-        let first = places.admit("a").await;
-        let _second = places.admit("a").await;
-        let mut third = Box::pin(places.admit("a"));
+        let permits = PerUser::new(2);
+        let first = permits.admit("a").await;
+        let _second = permits.admit("a").await;
+        let mut third = Box::pin(permits.admit("a"));
         assert!(third.as_mut().now_or_never().is_none());
-        assert!(places.admit("b").now_or_never().is_some());
+        assert!(permits.admit("b").now_or_never().is_some());
         drop(first);
         assert!(third.now_or_never().is_some());
     }
 
     #[tokio::test]
-    async fn users_are_forgotten_only_without_a_taken_place() {
-        let places = PerUser::new(1);
-        let _taken = places.admit("a").await;
+    async fn users_are_forgotten_only_without_a_taken_permit() {
+        let permits = PerUser::new(1);
+        let _taken = permits.admit("a").await;
         for user in 0..=2 * REMEMBERED {
-            places.admit(&user.to_string()).await;
+            permits.admit(&user.to_string()).await;
         }
-        assert!(places.users.lock().len() <= REMEMBERED + 1);
-        assert!(places.admit("a").now_or_never().is_none());
+        assert!(permits.users.lock().len() <= REMEMBERED + 1);
+        assert!(permits.admit("a").now_or_never().is_none());
     }
 }

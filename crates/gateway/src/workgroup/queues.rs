@@ -1,31 +1,31 @@
-//! The queues in which queries wait until they may run.
+//! The queues in which queries wait to run.
 
 use lakegate_error::Result;
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::workgroup::{Admission, AdmissionLimits, PerUser, Permit};
 
-/// Queries over system tables alone that run at once.
+/// The maximum number of running queries over system tables only.
 const SYSTEM_RUNNING: usize = 32;
-/// Of these, those of one user.
+/// The maximum number of running queries over system tables only, per user.
 const SYSTEM_RUNNING_PER_USER: usize = 3;
-/// Queries over system tables that may wait.
+/// The maximum number of waiting queries over system tables only.
 const SYSTEM_WAITING: usize = 1000;
 
-/// Writes that run at once.
+/// The maximum number of running writes.
 const WRITES_RUNNING: usize = 4;
-/// Writes that may wait.
+/// The maximum number of waiting writes.
 const WRITES_WAITING: usize = 100;
 
-/// Where a statement waits.
+/// The queue that a statement waits in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Queue {
     /// Queries over the lake.
     Lake,
-    /// Queries over system tables alone. They have a queue of their own, so that `system.queries` can
-    /// still be read when the server is full.
+    /// Queries over system tables only. They have a queue of their own, so that `system.queries`
+    /// can still be read when the server is full.
     System,
-    /// Writes of rows. They have a queue of their own, because the client decides how long one takes.
+    /// Writes of rows. They have a queue of their own, because clients decide how long they take.
     Write,
 }
 
@@ -45,7 +45,7 @@ pub struct QueryPermit {
 }
 
 impl Queues {
-    /// `lake`: the bounds of queries over the lake.
+    /// Creates the queues. `lake`: the limits for queries over the lake.
     pub fn new(lake: AdmissionLimits) -> Self {
         let shared = |running, waiting| Admission::new(AdmissionLimits::shared(running, waiting));
         Self {
@@ -59,7 +59,7 @@ impl Queues {
     /// Waits until a query of this user may run.
     ///
     /// # Errors
-    /// As many queries wait as may, of this user or of all.
+    /// The queue is full, for this user or in total.
     pub async fn admit(&self, queue: Queue, user: &str) -> Result<QueryPermit> {
         let per_user = match queue {
             Queue::System => self.system_per_user.admit(user).await,

@@ -1,4 +1,4 @@
-//! What one query may use, and what it has used.
+//! The resources of one query: its limits and its usage.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::workgroup::{QueryPermit, Queue, Queues, WorkgroupLimits};
 #[derive(Debug)]
 pub struct QueryResources {
     pub limits: WorkgroupLimits,
-    /// Bytes.
+    /// Counts bytes read.
     pub meter: Arc<QueryMeter>,
     pub cpu: Arc<CpuMeter>,
     queues: Arc<Queues>,
@@ -32,14 +32,14 @@ impl QueryResources {
     /// Waits until the query may run.
     ///
     /// # Errors
-    /// As many queries wait as may, of this user or of all.
+    /// The queue is full, for this user or in total.
     pub async fn admit(&self, queue: Queue, user: &str) -> Result<QueryPermit> {
         self.queues.admit(queue, user).await
     }
 
-    /// The limit that the query has passed, of CPU time or of run time.
+    /// Returns an error if the query has exceeded its limit of CPU time or run time.
     ///
-    /// `run_time`: without what it waited in queues; computed only where there is a limit.
+    /// `run_time`: the run time without the time spent in queues; called only if there is a limit.
     pub fn exceeded(&self, run_time: impl FnOnce() -> Duration) -> Option<Error> {
         let limits = &self.limits;
         let by_cpu = limits

@@ -1,10 +1,10 @@
-//! Ingestion: a client streams rows into a table.
+//! Bulk ingestion: a client streams rows into a table.
 //!
 //! ```text
-//!  client ─ batches ─▶ channel, bounded ─▶ WriteJob, on a task of its own
+//!  client ─ batches ─▶ bounded channel ─▶ WriteJob, in its own task
 //! ```
 //!
-//! A task owns the write, so a call that is dropped leaves nothing behind.
+//! The task owns the write, so a dropped call leaves nothing behind.
 
 use std::sync::Arc;
 
@@ -22,24 +22,25 @@ use crate::session::Session;
 use crate::workgroup::Queue;
 use crate::write::job::WriteJob;
 
-/// Batches between the client and the encoder.
+/// The capacity of the channel between the client and the encoder, in batches.
 const QUEUED_BATCHES: usize = 4;
 
-/// From the client to the write.
+/// A message from the client to the write.
 enum Message {
     Batch(RecordBatch),
-    /// All has been sent. If the channel closes without it, the client broke off.
+    /// The client has sent all rows. If the channel closes without this message, the client broke
+    /// off.
     End,
 }
 
 impl Session {
-    /// Writes rows to a table and returns their number. On return, every query that begins sees them; on
-    /// an error, none of them is ever visible.
+    /// Writes rows to a table and returns their number. After success, every query that begins sees
+    /// the rows; after an error, none of them is ever visible.
     ///
     /// # Errors
-    /// Those of [`StatementContext::plan_write`](lakegate_statement::StatementContext::plan_write); a
-    /// batch that does not fit the table; too many writes; the error that the client's stream ends with;
-    /// the table was changed meanwhile.
+    /// [`StatementContext::plan_write`](lakegate_statement::StatementContext::plan_write) fails; a
+    /// batch does not fit the table; the queue of writes is full; the client's stream ends with an
+    /// error; the table was changed meanwhile.
     pub async fn ingest(
         &self,
         request: &WriteRequest,
@@ -60,7 +61,7 @@ impl Session {
         let query = self.submit(&described(request), context.path.shown(), limits, meter)?;
         let unfinished = Unfinished::guard(&query);
         let planned = async {
-            // A schema of many columns takes its time.
+            // Planned on a planner thread, because a schema with many columns takes long.
             let (request, rows) = (request.clone(), rows.clone());
             let planning = async move { context.plan_write(&request, &rows).await };
             let planning = self.gateway.plan_for(&query, planning.boxed());
@@ -82,12 +83,12 @@ impl Session {
         let (sender, receiver) = mpsc::channel(QUEUED_BATCHES);
         let (done, mut outcome) = oneshot::channel();
         tokio::spawn(async move {
-            // The client may be gone.
+            // The receiver is gone if the client is.
             let _ = done.send(run(job, received(receiver)).await);
         });
         let mut batches = std::pin::pin!(batches);
         let mut broken = None;
-        // A write that has failed, or was stopped, does not wait for the client to send more.
+        // A write that has failed or was stopped does not wait for the client to send more.
         let ended = loop {
             query.waits_for_client(Stalled::Sending);
             let next = tokio::select! {
@@ -98,7 +99,7 @@ impl Session {
             query.client_waits();
             match next {
                 Some(Ok(batch)) => {
-                    // Closed: the write has ended, and says why below.
+                    // The channel is closed: the write has ended, and its error is returned below.
                     if sender.send(Message::Batch(batch)).await.is_err() {
                         break None;
                     }
@@ -120,12 +121,12 @@ impl Session {
             None => outcome.await,
         };
         let outcome = outcome.map_err(|_| Error::internal("the task of a write died"))?;
-        // Of a stream that broke, the write knows only that not all came.
+        // If the client's stream failed, the write only knows that rows are missing.
         outcome.map_err(|error| broken.unwrap_or(error).with_query(query.id))
     }
 }
 
-/// The statement that the history shows.
+/// Returns the statement to show in the history.
 fn described(request: &WriteRequest) -> String {
     let how = match request.if_exists {
         IfExists::Fail => "a new table",
@@ -135,7 +136,7 @@ fn described(request: &WriteRequest) -> String {
     format!("INSERT INTO {} /* bulk ingestion, {how} */", request.table)
 }
 
-/// The batches of the client, which end with an error where the client breaks off.
+/// Returns the client's batches as a stream, which ends with an error if the client breaks off.
 fn received(
     receiver: mpsc::Receiver<Message>,
 ) -> impl Stream<Item = Result<RecordBatch>> + Send + 'static {

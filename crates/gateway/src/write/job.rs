@@ -1,12 +1,14 @@
-//! A write: a stream of batches in, a commit out.
+//! A write: takes a stream of batches and commits them.
 //!
 //! ```text
-//!  batches ─▶ PartitionedWriter, on the query threads ─▶ commit ─▶ the files of a replaced table are deleted,
-//!                 │                                                 once no query reads them
+//!  batches ─▶ PartitionedWriter, on the query threads ─▶ commit ─▶ the files of a replaced
+//!                 │                                                 table are deleted once
+//!                 │                                                 no query reads them
 //!                 └─ error, cancelled: the files are deleted ─▶ the write ends
 //! ```
 //!
-//! The job runs in its caller's query, with its caller's permit: it neither admits nor finishes a query.
+//! The job runs in its caller's query and with its caller's permit: it neither admits nor finishes
+//! a query.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -24,7 +26,7 @@ use crate::Gateway;
 use crate::query::life::{Phase, Query};
 use crate::write::recovery::{clear_later, discard};
 
-/// Rows for a table, which become visible all at once or not at all.
+/// A write to a table whose rows become visible all at once or not at all.
 pub(crate) struct WriteJob {
     pub gateway: Arc<Gateway>,
     pub query: Arc<Query>,
@@ -32,14 +34,14 @@ pub(crate) struct WriteJob {
 }
 
 impl WriteJob {
-    /// Writes all batches and commits, and returns the number of rows. If it fails, no row is visible and
-    /// its files are deleted. The end of the stream is what commits: a source that breaks off must end
-    /// with an error.
+    /// Writes all batches, commits, and returns the number of rows. If it fails, no row becomes
+    /// visible and the files are deleted. The end of the stream triggers the commit, so a source
+    /// that breaks off must end with an error.
     ///
-    /// Run it on a task of its own: dropping the future leaves the files to the next start.
+    /// Run this in its own task: dropping the future leaves the files behind until the next start.
     ///
     /// # Errors
-    /// Those of the stream; a batch that does not fit the table; the query was stopped; the table or the
+    /// The stream fails; a batch does not fit the table; the query was stopped; the table or the
     /// grants were changed meanwhile.
     pub async fn run(
         self,
@@ -87,7 +89,8 @@ impl WriteJob {
             biased;
             reason = self.query.stopped() => {
                 stop.cancel();
-                // Nothing is deleted before the last file is closed; how it ends does not matter any more.
+                // Files may only be deleted after the last one is closed. The outcome no longer
+                // matters.
                 let _ = encoding.await;
                 Err(reason)
             }
@@ -104,7 +107,8 @@ impl WriteJob {
 
     async fn commit(&self, id: WriteId, written: Written) -> Result<u64> {
         let before = Instant::now();
-        // As of now: the grants of the statement's moment may have been revoked.
+        // Checked against the current grants, because those of the statement's moment may have been
+        // revoked.
         let by = match self.gateway.moment(self.query.principal()) {
             Ok(now) => {
                 let may = self.plan.may(&now.view).await?;
@@ -125,9 +129,9 @@ impl WriteJob {
         let commit = self.plan.commit(written, by);
         self.query.commits()?;
         let committed = self.gateway.coordinator.commit_write(id, commit).await?;
-        // From here on the rows are visible, whatever fails.
+        // From here on the rows are visible, even if a later step fails.
         if let Some(discarded) = committed.discarded {
-            // Queries from here on are planned with the new table.
+            // Queries that start from here on are planned with the new table.
             let mut readers = self.gateway.running.ids();
             readers.retain(|id| *id != self.query.id);
             tokio::spawn(discard(Arc::clone(&self.gateway), discarded, readers));
@@ -137,7 +141,7 @@ impl WriteJob {
     }
 }
 
-/// Encodes the batches of a stream to its end.
+/// Encodes the batches of a stream until its end.
 async fn encode(
     mut writer: PartitionedWriter,
     batches: impl Stream<Item = Result<RecordBatch>> + Send,

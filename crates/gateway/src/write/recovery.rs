@@ -1,4 +1,4 @@
-//! What is left of writes that were not committed, and of tables that were replaced.
+//! Cleanup after uncommitted writes and replaced tables.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,17 +11,17 @@ use uuid::Uuid;
 
 use crate::Gateway;
 
-/// Between two attempts to delete what a write left.
+/// The interval between attempts to delete files.
 const RETRY: Duration = Duration::from_secs(60);
-/// How long the files of a replaced table wait for the queries that read them.
+/// The maximum time that the files of a replaced table are kept for queries that read them.
 const MAX_WAIT_FOR_READERS: Duration = Duration::from_secs(3600);
 
 impl Gateway {
-    /// Deletes what earlier processes left: files of writes that were not committed, and files of tables
-    /// that were replaced. The work continues after this returns; no query sees the files meanwhile.
+    /// Deletes files that earlier processes left: those of uncommitted writes and of replaced
+    /// tables. The work continues after this returns; no query sees the files meanwhile.
     ///
     /// # Errors
-    /// Those of the catalog.
+    /// The catalog cannot be read.
     pub async fn recover_writes(self: &Arc<Self>) -> Result<()> {
         for write in self.write_log.unfinished_writes().await? {
             tracing::info!(write = %write.id, table = write.table, "a write was not finished; its files are deleted");
@@ -33,7 +33,10 @@ impl Gateway {
         Ok(())
     }
 
-    /// Deletes the files of a write that is not committed, and ends it.
+    /// Deletes the files of an uncommitted write, and ends it.
+    ///
+    /// # Errors
+    /// The files cannot be deleted; the catalog cannot be read or written.
     pub(super) async fn clear_write(&self, id: WriteId) -> Result<()> {
         let open = self.write_log.unfinished_writes().await?;
         if let Some(write) = open.iter().find(|write| write.id == id) {
@@ -44,7 +47,7 @@ impl Gateway {
     }
 }
 
-/// Retries until the write is cleared: a store that cannot be reached now may be reached later.
+/// Retries until the write is cleared, because an unreachable store may become reachable.
 pub(super) async fn clear_later(gateway: Arc<Gateway>, id: WriteId) {
     while let Err(error) = gateway.clear_write(id).await {
         tracing::warn!(write = %id, %error, "files of a write that was not committed cannot be deleted yet");
@@ -52,7 +55,8 @@ pub(super) async fn clear_later(gateway: Arc<Gateway>, id: WriteId) {
     }
 }
 
-/// Deletes the files of a replaced table when these queries, which may read them, have ended.
+/// Deletes the files of a replaced table once `readers`, the queries that may read them, have
+/// ended.
 pub(super) async fn discard(gateway: Arc<Gateway>, discarded: Discarded, readers: Vec<Uuid>) {
     let ended = async {
         for reader in readers {

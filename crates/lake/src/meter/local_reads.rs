@@ -22,12 +22,12 @@ const FILE_CHUNK: u64 = 512 * 1024;
 
 /// A local file, and its state when it was opened, which is the one that its ETag was compared in.
 #[derive(Debug, Clone)]
-pub(super) struct Opened {
+pub(super) struct OpenFile {
     pub file: Arc<File>,
     pub state: ObjectMeta,
 }
 
-impl Opened {
+impl OpenFile {
     /// The ranges of the file; `None` if the file has changed since it was opened.
     ///
     /// # Errors
@@ -63,7 +63,7 @@ pub(super) fn file_stream(
     range: Range<u64>,
     meter: Arc<QueryMeter>,
 ) -> BoxStream<'static, object_store::Result<Bytes>> {
-    let opened = Opened {
+    let opened = OpenFile {
         file: Arc::new(file),
         state,
     };

@@ -18,7 +18,7 @@ use object_store::{
 use parking_lot::Mutex;
 
 use super::QueryMeter;
-use super::local_reads::{Opened, blocking, file_stream};
+use super::local_reads::{OpenFile, blocking, file_stream};
 use crate::roots::Root;
 use crate::roots::root_store::RootStore;
 
@@ -34,7 +34,7 @@ pub struct MeteredStore {
     bound: Option<ObjectMeta>,
     /// The local file that was read last: a reader asks for one row group of a file after the
     /// other.
-    opened: Mutex<Option<Opened>>,
+    opened: Mutex<Option<OpenFile>>,
 }
 
 impl MeteredStore {
@@ -80,7 +80,7 @@ impl MeteredStore {
             // Not open, or changed since: the plan's ETag decides whether it may be read.
             let (file, state) = root.open_file(&location)?;
             options.check_preconditions(&state)?;
-            let opened = Opened {
+            let opened = OpenFile {
                 file: Arc::new(file),
                 state,
             };

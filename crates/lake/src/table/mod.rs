@@ -23,4 +23,4 @@ pub use self::lake_table::{LakeTable, PartitionSource};
 #[cfg(test)]
 pub(crate) use self::lake_tables::typed;
 pub use self::lake_tables::{LakeTables, table_schema};
-pub use self::snapshot::{Opened, Pruned, SnapshotPartition, TableSnapshot};
+pub use self::snapshot::{OpenedFiles, Pruned, SnapshotPartition, TableSnapshot};

@@ -37,12 +37,12 @@ pub struct TableSnapshot {
     pub list_requests: usize,
     listed_at: SystemTime,
     /// The files that a scan opens. Not set: no scan is planned yet.
-    opened: OnceLock<Opened>,
+    opened: OnceLock<OpenedFiles>,
 }
 
 /// Files that a scan opens: those that neither their footers nor a limit ruled out.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Opened {
+pub struct OpenedFiles {
     pub files: usize,
     /// Their sizes, in bytes.
     pub bytes: u64,
@@ -118,15 +118,15 @@ impl TableSnapshot {
     }
 
     /// The files that the scan opens; all files until a scan is planned.
-    pub fn opened(&self) -> Opened {
-        self.opened.get().copied().unwrap_or_else(|| Opened {
+    pub fn opened(&self) -> OpenedFiles {
+        self.opened.get().copied().unwrap_or_else(|| OpenedFiles {
             files: self.files().count(),
             bytes: self.files().map(|file| file.size).sum(),
         })
     }
 
     /// Records that a scan of the snapshot is planned. If two scans are, the first counts.
-    pub(crate) fn will_open(&self, opened: Opened) {
+    pub(crate) fn will_open(&self, opened: OpenedFiles) {
         self.opened.get_or_init(|| opened);
     }
 

@@ -29,7 +29,7 @@ pub(super) struct Target {
 }
 
 /// An input that is checked and can be stored.
-pub(super) struct Prepared {
+pub(super) struct CheckedPartition {
     pub(super) key: String,
     pub(super) values: Vec<String>,
     pub(super) storage_descriptor: Arc<StorageDescriptor>,
@@ -44,7 +44,7 @@ impl Write<'_> {
         target: &mut Target,
         key: String,
         input: PartitionInput,
-    ) -> Result<Prepared> {
+    ) -> Result<CheckedPartition> {
         let PartitionInput {
             values,
             location,
@@ -73,7 +73,7 @@ impl Write<'_> {
         let own_location = location.and_then(|location| {
             own_location(&storage_descriptor, &target.keys, &values, &location)
         });
-        Ok(Prepared {
+        Ok(CheckedPartition {
             key,
             values,
             storage_descriptor,
@@ -188,7 +188,7 @@ impl PartitionRow {
     }
 }
 
-impl Prepared {
+impl CheckedPartition {
     /// Whether the partition may lie outside of its table's folder.
     pub(super) fn is_outer(&self, table: &Table) -> bool {
         let home = table.storage_descriptor.location.as_deref();

@@ -5,10 +5,10 @@
 //! was not granted.
 //!
 //! ```text
-//! let mentions = pg_catalog::rewrite(&mut statement)?;                   // Postgres' syntax to the engine's
-//! let system = PgCatalog::open(session, source, &mentions).await?;
+//! let references = pg_catalog::rewrite(&mut statement)?;                 // Postgres' syntax to the engine's
+//! let system = PgCatalog::open(session, source, &references).await?;
 //! built_in.extend(system.schemas());                                     // before the session state is built
-//! system.install(&mut state, &mentions)?;                                // functions, operators
+//! system.install(&mut state, &references)?;                              // functions, operators
 //! let plan = system.finish(state.statement_to_plan(statement).await?)?;  // numbers as names, where visible
 //! ```
 
@@ -35,7 +35,7 @@ use lakegate_error::Error;
 use self::functions::{ABOUT_COLUMNS, ABOUT_NAMES, Lookup};
 use self::provider::SystemSchema;
 use self::shape::{INFORMATION_SCHEMA, PG_CATALOG, Shapes};
-use crate::postgres::{self, Mentions, SessionInfo, ShownAsNames, SystemRelations};
+use crate::postgres::{self, CatalogReferences, SessionInfo, ShownAsNames, SystemRelations};
 use crate::visible::{CatalogSource, Columns, Needs, Pins, VisibleCatalog};
 
 static SYSTEM_RELATIONS: LazyLock<SystemRelations> = LazyLock::new(|| {
@@ -60,7 +60,7 @@ pub fn has_relation(name: &str) -> bool {
 /// # Errors
 ///
 /// A literal is not valid for its type.
-pub fn rewrite(statement: &mut Statement) -> Result<Mentions, Error> {
+pub fn rewrite(statement: &mut Statement) -> Result<CatalogReferences, Error> {
     postgres::rewrite(statement, &SYSTEM_RELATIONS, ABOUT_COLUMNS)
 }
 
@@ -84,11 +84,11 @@ impl PgCatalog {
     pub async fn open(
         session: Arc<SessionInfo>,
         source: Arc<dyn CatalogSource>,
-        mentions: &Mentions,
+        references: &CatalogReferences,
     ) -> Result<Self> {
         let about_names = |name: &String| ABOUT_NAMES.contains(&name.as_str());
-        let catalog = match mentions.functions.iter().any(about_names) {
-            true => source.visible(&lookup_needs(mentions)).await?,
+        let catalog = match references.functions.iter().any(about_names) {
+            true => source.visible(&lookup_needs(references)).await?,
             false => Arc::new(VisibleCatalog::default()),
         };
         let lookup = Arc::new(Lookup::new(catalog, Arc::clone(&session)));
@@ -98,7 +98,7 @@ impl PgCatalog {
             source,
             lookup,
             names,
-            asks_the_catalog: asks_the_catalog(mentions),
+            asks_the_catalog: asks_the_catalog(references),
         })
     }
 
@@ -126,14 +126,14 @@ impl PgCatalog {
     /// # Errors
     ///
     /// The engine rejects a function or the operators.
-    pub fn install(&self, state: &mut SessionState, mentions: &Mentions) -> Result<()> {
+    pub fn install(&self, state: &mut SessionState, references: &CatalogReferences) -> Result<()> {
         for function in postgres::functions(&self.session)
             .into_iter()
             .chain(functions::functions(&self.lookup))
         {
             state.register_udf(function)?;
         }
-        if !asks_the_catalog(mentions) {
+        if !asks_the_catalog(references) {
             return Ok(());
         }
         state.register_expr_planner(postgres::planner())?;
@@ -155,17 +155,17 @@ impl PgCatalog {
 }
 
 /// Returns whether a statement reads system relations or calls functions about objects.
-fn asks_the_catalog(mentions: &Mentions) -> bool {
-    mentions.system_relations
-        || mentions
+fn asks_the_catalog(references: &CatalogReferences) -> bool {
+    references.system_relations
+        || references
             .functions
             .iter()
             .any(|name| ABOUT_NAMES.contains(&name.as_str()))
 }
 
-fn lookup_needs(mentions: &Mentions) -> Needs {
-    let columns = match &mentions.objects {
-        _ if !mentions
+fn lookup_needs(references: &CatalogReferences) -> Needs {
+    let columns = match &references.objects {
+        _ if !references
             .functions
             .iter()
             .any(|name| ABOUT_COLUMNS.contains(&name.as_str())) =>

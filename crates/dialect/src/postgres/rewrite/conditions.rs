@@ -33,13 +33,13 @@ pub(super) fn check(select: &Select) -> Result<(), Error> {
     if tables.len() < 2 {
         return Ok(());
     }
-    let mut mentions = Mentions::default();
-    let _ = selection.visit(&mut mentions);
+    let mut references = ColumnReferences::default();
+    let _ = selection.visit(&mut references);
     let is_of_two = |name: &&String| {
-        let qualifiers = mentions.qualified.get(*name);
+        let qualifiers = references.qualified.get(*name);
         qualifiers.is_some_and(|of| of.intersection(&tables).nth(1).is_some())
     };
-    match mentions.bare.iter().find(is_of_two) {
+    match references.bare.iter().find(is_of_two) {
         None => Ok(()),
         Some(name) => Err(Error::new(
             Code::AmbiguousColumn,
@@ -85,7 +85,7 @@ fn name(factor: &TableFactor) -> Option<String> {
 
 /// The columns mentioned in an expression, without those in its subqueries.
 #[derive(Default)]
-struct Mentions {
+struct ColumnReferences {
     /// The number of subqueries around the visitor.
     depth: usize,
     bare: BTreeSet<String>,
@@ -93,7 +93,7 @@ struct Mentions {
     qualified: BTreeMap<String, BTreeSet<String>>,
 }
 
-impl Visitor for Mentions {
+impl Visitor for ColumnReferences {
     type Break = ();
 
     fn pre_visit_query(&mut self, _: &Query) -> ControlFlow<()> {

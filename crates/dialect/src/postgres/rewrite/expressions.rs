@@ -118,7 +118,7 @@ impl Rewriter<'_> {
                 if let Expr::Function(function) = expr
                     && let Some(names) = parts(&function.name)
                 {
-                    self.mentions.functions.extend(names);
+                    self.references.functions.extend(names);
                 }
             }
             Expr::Like {
@@ -229,14 +229,14 @@ impl Rewriter<'_> {
         if name == "every" {
             function.name = ObjectName::from(vec![Ident::new("bool_and")]);
         }
-        self.mentions.functions.insert(name.clone());
+        self.references.functions.insert(name.clone());
         let args = build::arguments(&function.args);
         if self.by_object.contains(&name.as_str()) {
             let held = args
                 .as_deref()
                 .and_then(<[Expr]>::first)
                 .and_then(|object| self.held_to(object));
-            self.mentions.objects = match (self.mentions.objects.take(), held) {
+            self.references.objects = match (self.references.objects.take(), held) {
                 (Some(mut objects), Some(object)) => {
                     objects.insert(object);
                     Some(objects)

@@ -69,7 +69,7 @@ pub type SystemRelations = BTreeMap<&'static str, i64>;
 
 /// The functions and relations that a statement uses.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Mentions {
+pub struct CatalogReferences {
     /// The names of the functions that it calls.
     pub functions: BTreeSet<String>,
     /// For calls `f(x, …)` of those in `Rewriter::by_object`: the numbers that the calling SELECT
@@ -88,7 +88,7 @@ pub fn rewrite(
     statement: &mut Statement,
     relations: &SystemRelations,
     by_object: &[&str],
-) -> Result<Mentions, Error> {
+) -> Result<CatalogReferences, Error> {
     outputs::name(statement)?;
     order_keys::rewrite(statement)?;
     let mut names = CommonTables::default();
@@ -97,9 +97,9 @@ pub fn rewrite(
         relations,
         by_object,
         common_tables: names.names,
-        mentions: Mentions {
+        references: CatalogReferences {
             objects: Some(BTreeSet::new()),
-            ..Mentions::default()
+            ..CatalogReferences::default()
         },
         scopes: Vec::new(),
         mends_precedence: precedence::is_needed(statement),
@@ -110,7 +110,7 @@ pub fn rewrite(
     operands::enclose(statement)?;
     // This comes last: different expressions may be equal once they are rewritten.
     alike::tell_apart(statement);
-    Ok(rewriter.mentions)
+    Ok(rewriter.references)
 }
 
 /// The names of a statement's common table expressions.
@@ -135,7 +135,7 @@ struct Rewriter<'a> {
     relations: &'a SystemRelations,
     by_object: &'a [&'a str],
     common_tables: BTreeSet<String>,
-    mentions: Mentions,
+    references: CatalogReferences,
     scopes: Vec<Scope>,
     /// Whether the parser read ANDs and ORs as part of the preceding operand.
     mends_precedence: bool,
@@ -285,7 +285,7 @@ impl VisitorMut for Rewriter<'_> {
                 .nth(1)
                 .is_some_and(|schema| schema == "pg_catalog" || schema == "information_schema")
         });
-        self.mentions.system_relations |= system;
+        self.references.system_relations |= system;
         ControlFlow::Continue(())
     }
 
@@ -299,7 +299,7 @@ impl VisitorMut for Rewriter<'_> {
         }
         match tables::rewrite(factor) {
             Ok(called) => {
-                self.mentions.functions.extend(called);
+                self.references.functions.extend(called);
                 ControlFlow::Continue(())
             }
             Err(error) => ControlFlow::Break(error),

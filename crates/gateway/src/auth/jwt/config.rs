@@ -35,11 +35,11 @@ section! {
 }
 
 impl JwtConfig {
-    /// Checks that the settings fit together and accept no token that anybody could have made.
+    /// Checks that the settings are consistent and accept no token without a private key's signature.
     ///
     /// # Errors
     ///
-    /// The first setting that is wrong, by name.
+    /// Returns an error that names the first wrong setting.
     pub fn validate(&self) -> Result<()> {
         let Audience(audience) = &self.audience;
         if self.issuer.is_empty() || audience.is_empty() || audience.iter().any(String::is_empty) {
@@ -66,11 +66,11 @@ impl JwtConfig {
         Ok(())
     }
 
-    /// Where the public keys are.
+    /// The location of the public keys.
     ///
     /// # Errors
     ///
-    /// Neither a file nor a URL is set, or both are.
+    /// Returns an error unless exactly one of file and URL is set.
     pub fn keys(&self) -> Result<JwtKeys> {
         match (&self.jwks_file, &self.jwks_url) {
             (Some(file), None) => Ok(JwtKeys::File(file.clone())),
@@ -82,7 +82,7 @@ impl JwtConfig {
     }
 }
 
-/// One text, or several.
+/// One audience or several.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(from = "OneOrMany")]
 pub struct Audience(pub Vec<String>);
@@ -111,7 +111,7 @@ impl Value for Audience {
     }
 }
 
-/// Algorithms of signatures, by default all that have public keys.
+/// The accepted signature algorithms; by default, all with public keys.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Algorithms(pub Vec<Algorithm>);
 

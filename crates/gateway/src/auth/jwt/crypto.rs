@@ -1,4 +1,4 @@
-//! Signatures of JWTs, checked by ring, which TLS uses too. Nothing is signed.
+//! Verification of JWT signatures by ring, which TLS uses too.
 
 use jsonwebtoken::crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils};
 use jsonwebtoken::errors::{ErrorKind, Result};
@@ -10,7 +10,7 @@ use ring::signature::{UnparsedPublicKey, VerificationAlgorithm};
 pub(super) static PROVIDER: CryptoProvider = CryptoProvider {
     signer_factory: no_signer,
     verifier_factory: verifier,
-    // For making JWKs out of keys.
+    // Used only to create JWKs from keys.
     key_utils: KeyUtils::new_unimplemented(),
 };
 

@@ -1,4 +1,4 @@
-//! A JSON Web Key Set (RFC 7517): which keys of it can check which signatures.
+//! A JSON Web Key Set (RFC 7517), and the signatures that each of its keys can check.
 
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyOperations, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey};
@@ -7,9 +7,9 @@ use serde::Deserialize;
 use serde_json::Value;
 use tracing::debug;
 
-/// Bytes of a key set.
+/// Maximum length of a key set, in bytes.
 pub(super) const MAX_SET: usize = 1024 * 1024;
-/// Keys of a key set.
+/// Maximum number of keys of a key set.
 const MAX_KEYS: usize = 256;
 
 const RSA: &[Algorithm] = &[
@@ -50,9 +50,12 @@ struct Written {
 }
 
 impl KeySet {
-    /// Keys that cannot check signatures (of unknown kinds, symmetric, for encryption) are passed over. `from` names the set in errors.
+    /// Parses a key set. Skips keys that cannot check signatures: of unknown kinds, symmetric, for
+    /// encryption. `from` names the set in errors.
     ///
-    /// Errors: it is no key set, has too many keys, or none that can be used.
+    /// # Errors
+    ///
+    /// Returns an error if the text is not a key set, or has too many keys or no usable one.
     pub fn parse(text: &[u8], from: &str) -> Result<Self> {
         let invalid = |why: String| Error::invalid(format!("the key set {from} {why}"));
         let written: Written = serde_json::from_slice(text).map_err(|e| {
@@ -73,7 +76,7 @@ impl KeySet {
         Ok(Self(keys))
     }
 
-    /// The keys of this id that are for this algorithm. A token without a key id is clear only where one key fits.
+    /// Returns the keys of this id for this algorithm. Without an id, exactly one key must fit.
     pub fn choose(&self, id: Option<&str>, algorithm: Algorithm) -> Chosen {
         let fits = |key: &&Key| {
             key.algorithms.contains(&algorithm) && (id.is_none() || key.id.as_deref() == id)
@@ -135,7 +138,7 @@ impl Key {
     }
 }
 
-/// The algorithms of a kind of key, and the bytes of its public key where they are given.
+/// Returns the algorithms of a kind of key, and the length of its public key if that is fixed.
 fn kind(parameters: &AlgorithmParameters) -> Option<(&'static [Algorithm], Option<usize>)> {
     match parameters {
         AlgorithmParameters::RSA(_) => Some((RSA, None)),

@@ -1,11 +1,14 @@
-//! Logins with a JSON Web Token: an identity provider has signed it, and one of its claims names a user of the catalog.
+//! Logins with a JSON Web Token, which an identity provider has signed. One of its claims names a
+//! user of the catalog.
 //!
 //! ```text
-//!  token ─▶ header: algorithm, key id ─▶ keys (a file or a URL, read again) ─▶ signature ─▶ exp, nbf, iss, aud ─▶ user
+//!  token ─▶ header: algorithm, key id ─▶ keys (a file or a URL, reloaded)
+//!        ─▶ signature ─▶ exp, nbf, iss, aud ─▶ user
 //! ```
 //!
-//! Only what is configured decides which key and which algorithm are right. Headers that bring a key along (`jwk`, `jku`, `x5c`) are not
-//! looked at, symmetric algorithms and `none` do not exist here, and a key serves algorithms of its own kind only.
+//! Only the configuration decides which keys and algorithms are accepted. Headers that contain a key
+//! (`jwk`, `jku`, `x5c`) are ignored, symmetric algorithms and `none` are not supported, and a key
+//! checks signatures of its own kind only.
 
 mod config;
 mod crypto;
@@ -27,12 +30,12 @@ pub use self::config::{Algorithms, Audience, JwtConfig};
 use self::keys::{Chosen, KeySet};
 use self::source::Source;
 
-/// The longest token that is looked at, in bytes.
+/// Maximum length of a token, in bytes.
 const MAX_TOKEN: usize = 16 * 1024;
-/// Characters of a reason that come from whoever sent the token, and go to the log.
+/// Maximum number of characters of a token that go to the log.
 const MAX_REASON: usize = 200;
 
-/// Where the public keys are: a JSON Web Key Set.
+/// The location of the public keys, a JSON Web Key Set.
 #[derive(Debug, Clone)]
 pub enum JwtKeys {
     File(PathBuf),
@@ -51,7 +54,7 @@ pub struct Jwt {
     source: Source,
 }
 
-/// Why a token is not accepted: for the server's log, not for whoever sent it.
+/// Why a token is refused: for the server's log, not for the client.
 #[derive(Debug, ThisError, PartialEq, Eq)]
 pub(crate) enum Refused {
     #[error("it is longer than {MAX_TOKEN} bytes")]
@@ -85,12 +88,12 @@ pub(crate) enum Refused {
 }
 
 impl Jwt {
-    /// Reads a key file at once; a URL is fetched in the background.
+    /// Reads a key file; fetches a URL in the background.
     ///
     /// # Errors
     ///
-    /// Settings that [`JwtConfig::validate`] refuses; a key file that cannot be read or holds no usable key; a URL that is neither https nor
-    /// on this machine.
+    /// Returns an error for settings that [`JwtConfig::validate`] refuses, a key file that cannot be
+    /// read or holds no usable key, and a URL that is neither https nor on this machine.
     ///
     /// # Panics
     ///
@@ -109,7 +112,7 @@ impl Jwt {
         })
     }
 
-    /// The user whom a token names. Whether there is such a user, the catalog knows.
+    /// Returns the user that a token names, which need not exist in the catalog.
     pub(crate) async fn user(&self, token: &str) -> Result<String, Refused> {
         let header = self.header(token)?;
         let keys = self.keys(&header).await?;
@@ -130,7 +133,7 @@ impl Jwt {
         Err(Refused::Signature)
     }
 
-    /// What stands before the signature, and decides how that is checked.
+    /// Returns the header, which selects the key and the algorithm.
     fn header(&self, token: &str) -> Result<Header, Refused> {
         if token.len() > MAX_TOKEN {
             return Err(Refused::TooLong);
@@ -144,7 +147,7 @@ impl Jwt {
             return Err(Refused::Critical);
         }
         if let Some(typ) = &header.typ {
-            // A logout token or a DPoP proof is signed by the same issuer, and logs nobody in.
+            // A logout token or a DPoP proof has the same issuer, and is no login.
             let lower = typ.to_ascii_lowercase();
             let kind = lower.strip_prefix("application/").unwrap_or(&lower);
             if kind != "jwt" && kind != "at+jwt" {
@@ -154,7 +157,8 @@ impl Jwt {
         Ok(header)
     }
 
-    /// The keys that may have signed it. A key id that is unknown may be a new one: the key set is then read again.
+    /// Returns the keys that may have signed the token. An unknown key id may be a new one, so the
+    /// key set is reloaded then.
     async fn keys(&self, header: &Header) -> Result<Vec<jsonwebtoken::DecodingKey>, Refused> {
         let kid = header.kid.as_deref();
         let choose = |set: &KeySet| set.choose(kid, header.alg);
@@ -173,7 +177,7 @@ impl Jwt {
     }
 
     fn named(&self, claims: &Map<String, Value>) -> Result<String, Refused> {
-        // The library takes a list of issuers too, which RFC 7519 does not know.
+        // The library accepts a list of issuers, which RFC 7519 does not define.
         if claims.get("iss").and_then(Value::as_str) != Some(&self.issuer) {
             return Err(Refused::Issuer);
         }
@@ -182,6 +186,11 @@ impl Jwt {
             .map(str::to_owned)
             .ok_or_else(|| Refused::Claim(self.user_claim.clone()))
     }
+}
+
+/// Whether a bearer token is a JWT rather than one of the server's own, which have no dots.
+pub fn is_jwt(token: &str) -> bool {
+    token.contains('.')
 }
 
 fn refused(error: &jsonwebtoken::errors::Error) -> Refused {
@@ -198,7 +207,7 @@ fn refused(error: &jsonwebtoken::errors::Error) -> Refused {
     }
 }
 
-/// Somebody else's words, fit for a line of the log.
+/// Text of a client, cut and escaped for the log.
 pub(crate) fn shown(text: &str) -> String {
     text.chars()
         .take(MAX_REASON)

@@ -1,5 +1,5 @@
-//! Where the keys come from, and when they are read again: when the file changes, when the fetched ones have an age, and when a token names
-//! a key that is not among them; never so often that tokens which somebody makes up weigh on the provider.
+//! Loads the keys, and reloads them when the file changes, when fetched keys reach an age, and when a
+//! token names an unknown key. A minimum interval keeps forged tokens from loading the provider.
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -17,20 +17,20 @@ use url::{Host, Url};
 use super::JwtKeys;
 use super::keys::{KeySet, MAX_SET};
 
-/// How often keys are read again, at most and at least.
+/// How often keys are reloaded, at most and at least.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Pace {
-    /// Between two tries, whatever a token asks for.
+    /// Minimum time between two attempts.
     pub between: Duration,
-    /// The age at which keys are read again, beside the call that notices it.
+    /// The age at which keys are reloaded in the background.
     pub fresh: Duration,
-    /// The age at which the call waits for that: a key that was withdrawn must not be believed for long.
+    /// The age at which a login waits for the reload: a withdrawn key must not be accepted for long.
     pub stale: Duration,
-    /// The age at which keys that could not be read again are not used any more.
+    /// The age at which keys that could not be reloaded are no longer used.
     pub usable: Duration,
 }
 
-/// A file may be looked at often. Where it cannot be read any more, its keys stay, as those of certificates do.
+/// Reading a file is cheap. If it becomes unreadable, its keys stay in use, like certificates.
 const OF_FILES: Pace = Pace {
     between: Duration::from_secs(2),
     fresh: Duration::from_secs(2),
@@ -43,7 +43,7 @@ const OF_URLS: Pace = Pace {
     stale: Duration::from_secs(600),
     usable: Duration::from_secs(24 * 3600),
 };
-/// For a fetch, from the name's lookup to the last byte.
+/// Maximum time of a fetch, from the DNS lookup to the last byte.
 const FETCH_TIMEOUT: Duration = Duration::from_secs(10);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -56,7 +56,7 @@ struct Inner {
     place: Place,
     pace: Pace,
     loaded: RwLock<Loaded>,
-    /// One reads, others wait for it.
+    /// Held while the keys are read; other readers wait.
     reading: Mutex<()>,
 }
 
@@ -68,9 +68,9 @@ enum Place {
 
 #[derive(Debug, Default)]
 struct Loaded {
-    /// With when it was read.
+    /// The keys and when they were read.
     set: Option<(Arc<KeySet>, Instant)>,
-    /// What it was read from.
+    /// The text of the keys.
     text: Vec<u8>,
     tried: Option<Instant>,
 }
@@ -85,7 +85,7 @@ impl Source {
             }
             JwtKeys::Url(url) => {
                 let source = Self::new(place(&url)?, OF_URLS);
-                // A provider that is not there yet does not keep the server from starting.
+                // The server starts without a reachable provider.
                 source.renew_in_background();
                 Ok(source)
             }
@@ -101,7 +101,8 @@ impl Source {
         }))
     }
 
-    /// The keys. They are read again if they have an age, and nobody waits for that but the first to find them too old.
+    /// Returns the keys, and reloads them if they reached an age. Only a caller that finds them stale
+    /// waits for that.
     pub async fn current(&self) -> Option<Arc<KeySet>> {
         let Pace { fresh, stale, .. } = self.0.pace;
         if self.0.is_due(Instant::now(), stale) {
@@ -112,7 +113,7 @@ impl Source {
         self.0.usable(Instant::now())
     }
 
-    /// The keys, read again if they were not just now.
+    /// Returns the keys, reloaded unless the last attempt was just now.
     pub async fn renewed(&self) -> Option<Arc<KeySet>> {
         self.0.renew(Duration::ZERO).await;
         self.0.usable(Instant::now())
@@ -131,7 +132,7 @@ impl Inner {
         (now.saturating_duration_since(*read) <= self.pace.usable).then(|| Arc::clone(set))
     }
 
-    /// Whether the keys are older than `age`, and the last try is not too young.
+    /// Whether the keys are older than `age` and the last attempt is long enough ago.
     fn is_due(&self, now: Instant, age: Duration) -> bool {
         let loaded = self.loaded.read();
         let since = |then: Instant| now.saturating_duration_since(then);
@@ -140,10 +141,10 @@ impl Inner {
         waited && old
     }
 
-    /// Reads the keys again if they are older than `age`. If that fails, those that are there stay.
+    /// Reloads the keys if they are older than `age`. If that fails, the present keys stay.
     async fn renew(&self, age: Duration) {
         let _reading = self.reading.lock().await;
-        // Somebody else may have read them while this one waited.
+        // Another task may have read them in the meantime.
         if self.is_due(Instant::now(), age)
             && let Err(error) = self.read().await
         {
@@ -198,7 +199,7 @@ async fn fetch(client: &reqwest::Client, url: &Url) -> Result<Vec<u8>> {
     let failed = |e: reqwest::Error| {
         let error = e.without_url();
         let mut why = error.to_string();
-        // The cause, such as a certificate that nobody trusts, is further down.
+        // The root cause, such as an untrusted certificate, is among the sources.
         let mut cause = std::error::Error::source(&error);
         while let Some(deeper) = cause {
             why = format!("{why}: {deeper}");
@@ -233,7 +234,7 @@ fn too_long(from: &str) -> Error {
     Error::invalid(format!("the key set {from} is longer than {MAX_SET} bytes"))
 }
 
-/// Keys decide who may log in: they come over https, from where the URL says and nowhere else.
+/// Parses the URL of the keys. They decide on logins, so they come over https, without redirects.
 fn place(url: &str) -> Result<Place> {
     let url = Url::parse(url).map_err(|e| {
         Error::invalid(format!(
@@ -269,17 +270,17 @@ fn place(url: &str) -> Result<Place> {
 
 #[cfg(test)]
 impl Source {
-    /// Of a URL, at a pace of the test's own.
+    /// A source of a URL with this pace.
     pub(super) fn paced(url: &str, pace: Pace) -> Result<Self> {
         Ok(Self::new(place(url)?, pace))
     }
 
-    /// As if the last try was long ago.
+    /// Forgets when the keys were last read.
     pub(super) fn forget_tries(&self) {
         self.0.loaded.write().tried = None;
     }
 
-    /// As if the keys were read ten seconds ago.
+    /// Makes the keys ten seconds old.
     pub(super) fn make_old(&self) {
         self.forget_tries();
         let then = Instant::now().checked_sub(Duration::from_secs(10));

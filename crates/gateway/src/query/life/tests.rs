@@ -92,7 +92,7 @@ async fn what_commits_cannot_be_stopped_and_what_was_stopped_does_not_commit() {
     assert_eq!(early.commits().unwrap_err().code(), Code::QueryCancelled);
 }
 
-/// The names of the events of each query.
+/// Records the name and the state of each event.
 #[derive(Debug, Default)]
 struct Heard(Mutex<Vec<(&'static str, QueryState)>>);
 

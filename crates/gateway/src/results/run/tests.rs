@@ -12,7 +12,7 @@ use lakegate_lake::meter::{Cutoff, QueryMeter};
 use super::super::{Lookup, QueryKey};
 use super::*;
 
-/// A query as far as a run knows it.
+/// A query as a run sees it.
 #[derive(Debug)]
 struct Query {
     bytes: Arc<QueryMeter>,
@@ -190,7 +190,8 @@ async fn run_goes_on_for_a_follower_when_its_leader_leaves_and_is_charged_to_it(
     assert!(first.took_over() && !second.took_over() && !stop.is_stopped());
     go.send(()).await.unwrap();
     eventually(|| first.bytes.scanned() == 10).await;
-    // The third read is beyond the limit of who pays now, though not of who began it, and so fails for that query only.
+    // The third read exceeds the limit of the current payer but not that of the leader, so only the
+    // payer's query fails.
     go.send(()).await.unwrap();
     assert!(one.await.is_err());
     assert!(two.await.unwrap().is_none());
@@ -218,7 +219,7 @@ async fn follower_that_leaves_while_it_pays_passes_the_run_on() {
     assert!(first.took_over());
     drop(early);
     leader.bytes.reserve(1).unwrap();
-    // Nobody else waited, and the next who does takes it.
+    // No other query was waiting, so the next one that waits takes over.
     let mut late = Box::pin(late.wait(second.clone()));
     assert!(futures::poll!(&mut late).is_pending());
     assert!(second.took_over());
@@ -243,7 +244,7 @@ async fn follower_that_left_while_it_waited_pays_nothing() {
     assert!(!first.took_over() && second.took_over());
     leader.bytes.reserve(10).unwrap();
     assert_eq!((first.bytes.scanned(), second.bytes.scanned()), (0, 10));
-    // Nor is the time that the plan works its leader's any more.
+    // CPU time of the plan is no longer charged to the leader either.
     metered(Arc::clone(&leader.cpu), async {
         let begun = Instant::now();
         while begun.elapsed() < Duration::from_millis(50) {
@@ -309,7 +310,7 @@ async fn what_outgrows_the_spool_comes_after_what_is_in_it() {
     let run = Run::new(batch(1).get_array_memory_size(), None);
     let mut stream = run.reader(payer()).unwrap().into_stream();
     assert!(futures::poll!(stream.next()).is_pending());
-    // Both before the reader looks again.
+    // Both batches arrive before the reader looks again.
     assert!(
         run.spool(batch(1)).is_none(),
         "it is just as large as may be"

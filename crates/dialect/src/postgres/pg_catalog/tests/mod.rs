@@ -211,9 +211,9 @@ type Rows = Vec<Vec<String>>;
 
 /// Builds a session that treats each statement as one that reads the catalog.
 fn state_of(system: &PgCatalog) -> Result<SessionState> {
-    let mentions = Mentions {
+    let references = CatalogReferences {
         system_relations: true,
-        ..Mentions::default()
+        ..CatalogReferences::default()
     };
     let catalog = MemoryCatalogProvider::new();
     for (name, schema) in system.schemas() {
@@ -233,7 +233,7 @@ fn state_of(system: &PgCatalog) -> Result<SessionState> {
         .register_catalog("awsdatacatalog".to_owned(), Arc::new(catalog));
     quantified::register(&mut state)?;
     lakegate_engine::arrays::register(&mut state)?;
-    system.install(&mut state, &mentions)?;
+    system.install(&mut state, &references)?;
     Ok(state)
 }
 
@@ -245,8 +245,8 @@ async fn run_with(
     let mut statement = Parser::parse_sql(&PostgreSqlDialect {}, sql)
         .unwrap_or_else(|e| panic!("{e}: {sql}"))
         .remove(0);
-    let mentions = rewrite(&mut statement)?;
-    let system = PgCatalog::open(Arc::new(session()), Arc::clone(source) as _, &mentions).await?;
+    let references = rewrite(&mut statement)?;
+    let system = PgCatalog::open(Arc::new(session()), Arc::clone(source) as _, &references).await?;
     let state = state_of(&system)?;
     let plan = state
         .statement_to_plan(EngineStatement::Statement(Box::new(statement)))

@@ -56,11 +56,11 @@ async fn shown() -> String {
                     0 => &["NULL"],
                     _ => &["NULL", "", "false", "NO"],
                 };
-                let told = cells.iter().filter(|(_, cell)| !left_out.contains(cell));
-                let told: Vec<String> = told
+                let printed = cells.iter().filter(|(_, cell)| !left_out.contains(cell));
+                let printed: Vec<String> = printed
                     .map(|(column, cell)| format!("{column}={cell}"))
                     .collect();
-                text.push_str(&format!("    {}\n", told.join(" ")));
+                text.push_str(&format!("    {}\n", printed.join(" ")));
             }
         }
     }

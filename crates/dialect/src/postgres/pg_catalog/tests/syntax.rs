@@ -80,11 +80,11 @@ async fn how_a_value_is_shown_does_not_survive_a_cast() {
     )
     .unwrap()
     .remove(0);
-    let mentions = rewrite(&mut statement).unwrap();
+    let references = rewrite(&mut statement).unwrap();
     let system = PgCatalog::open(
         Arc::new(session()),
         Arc::<Sample>::default() as _,
-        &mentions,
+        &references,
     )
     .await
     .unwrap();

@@ -42,7 +42,7 @@ use super::FooterCache;
 use crate::meter::{QueryMeter, QueryStores};
 use crate::roots::{Backing, Roots};
 use crate::scan::{self, QueryLake, Wanted};
-use crate::table::{LakeTable, Opened, TableSnapshot, typed};
+use crate::table::{LakeTable, OpenedFiles, TableSnapshot, typed};
 
 /// The table `raw.t` over the files of `s3://lake/t/`.
 struct Lake {
@@ -59,7 +59,7 @@ struct Lake {
 struct Answer {
     rows: Vec<Vec<String>>,
     scanned: u64,
-    opened: Opened,
+    opened: OpenedFiles,
 }
 
 impl Lake {

@@ -1,4 +1,8 @@
-//! Turns computed keys of windows into columns below the window.
+//! Turns computed inputs of windows into columns below the window, for two reasons.
+//!
+//! A window over whole partitions evaluates its arguments, its filter and its keys for all rows of
+//! a partition in one call. A function of millions of rows does not stop for seconds, and its
+//! results count as those of one batch. A projection below evaluates it batch by batch.
 //!
 //! To find an expression in an order, DataFusion computes the range of each of its parts. It knows
 //! none for a function, a CASE or an equality, not even a type. To compare or combine such a part
@@ -7,11 +11,11 @@
 //!
 //! ```text
 //! rank() OVER (PARTITION BY length(s) > 5 ORDER BY x)
-//!     was refused: "does not satisfy order requirements"
+//!     DataFusion: "does not satisfy order requirements"
 //!
 //!   Projection: s, x, rank() PARTITION BY [length(s) > 5] …
-//!     WindowAggr: rank() PARTITION BY [__window_key_0] … AS rank() PARTITION BY [length(s) > 5] …
-//!       Projection: s, x, length(s) > 5 AS __window_key_0
+//!     WindowAggr: rank() PARTITION BY [__window_input_0] … AS rank() PARTITION BY [length(s) > 5] …
+//!       Projection: s, x, length(s) > 5 AS __window_input_0
 //! ```
 //!
 //! An analyzer rule that runs after those that change expressions. Delete it when the plans of the
@@ -25,21 +29,21 @@ use datafusion::config::ConfigOptions;
 use datafusion::error::Result;
 use datafusion::logical_expr::expr::{Between, BinaryExpr, Cast, TryCast, WindowFunction};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
-use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, Window};
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, Operator, Window};
 use datafusion::optimizer::AnalyzerRule;
 
 use super::expressions::until;
 
 /// The analyzer rule that runs last.
 #[derive(Debug)]
-pub struct WindowKeys;
+pub struct WindowInputs;
 
-impl AnalyzerRule for WindowKeys {
+impl AnalyzerRule for WindowInputs {
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
         let mut found = false;
         plan.apply_with_subqueries(|node| {
             if let LogicalPlan::Window(window) = node {
-                found = has_unclear_key(window)?;
+                found = is_computed(window)?;
             }
             Ok(until(found))
         })?;
@@ -50,18 +54,22 @@ impl AnalyzerRule for WindowKeys {
     }
 
     fn name(&self) -> &str {
-        "window_keys"
+        "window_inputs"
     }
 }
 
-fn has_unclear_key(window: &Window) -> Result<bool> {
+/// Returns whether any input of the window must become a column.
+fn is_computed(window: &Window) -> Result<bool> {
     let mut found = false;
     for expr in &window.window_expr {
         expr.apply(|part| {
             if let Expr::WindowFunction(function) = part {
-                let order = function.params.order_by.iter().map(|sort| &sort.expr);
-                let mut keys = function.params.partition_by.iter().chain(order);
-                found |= keys.any(is_unclear);
+                let params = &function.params;
+                let order = params.order_by.iter().map(|sort| &sort.expr);
+                let mut keys = params.partition_by.iter().chain(order);
+                let mut values = params.args.iter().chain(params.filter.as_deref());
+                found |= keys.any(|key| is_unclear(key) || may_take_long(key))
+                    || values.any(may_take_long);
             }
             Ok(until(found))
         })?;
@@ -69,7 +77,25 @@ fn has_unclear_key(window: &Window) -> Result<bool> {
     Ok(found)
 }
 
-/// Whether the key compares or combines computed values.
+/// Returns whether the expression calls a function, or searches, for each row.
+fn may_take_long(expr: &Expr) -> bool {
+    use Operator as O;
+    let mut calls = false;
+    let walked = expr.apply(|part| {
+        calls = match part {
+            Expr::ScalarFunction(_) | Expr::Like(_) | Expr::SimilarTo(_) => true,
+            Expr::BinaryExpr(binary) => matches!(
+                binary.op,
+                O::RegexMatch | O::RegexIMatch | O::RegexNotMatch | O::RegexNotIMatch
+            ),
+            _ => false,
+        };
+        Ok(until(calls))
+    });
+    walked.is_ok() && calls && !expr.column_refs().is_empty() && !expr.contains_outer()
+}
+
+/// Returns whether the key compares or combines computed values.
 fn is_unclear(key: &Expr) -> bool {
     let mut found = false;
     let walked = key.apply(|part| {
@@ -87,7 +113,7 @@ fn is_unclear(key: &Expr) -> bool {
     found || walked.is_err()
 }
 
-/// Whether DataFusion knows the range of the expression, if only from its type.
+/// Returns whether DataFusion knows the range of the expression, if only from its type.
 fn is_plain(expr: &Expr) -> bool {
     match expr {
         Expr::Column(_) | Expr::Literal(..) | Expr::Placeholder(_) => true,
@@ -100,7 +126,7 @@ fn rewritten(node: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
     let LogicalPlan::Window(window) = node else {
         return Ok(Transformed::no(node));
     };
-    if !has_unclear_key(&window)? {
+    if !is_computed(&window)? {
         return Ok(Transformed::no(LogicalPlan::Window(window)));
     }
     let Window {
@@ -108,19 +134,19 @@ fn rewritten(node: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
         window_expr,
         schema,
     } = window;
-    let mut keys = Keys::default();
+    let mut inputs = Inputs::default();
     let names = NamePreserver::new_for_projection();
     let windows = window_expr.into_iter().map(|expr| {
         let name = names.save(&expr);
         let expr = expr
-            .transform_down(|part| Ok(keys.taken_from(part)))
+            .transform_down(|part| Ok(inputs.taken_from(part)))
             .data()?;
         Ok(name.restore(expr))
     });
     let windows = windows.collect::<Result<Vec<_>>>()?;
 
     let below = input.schema().iter().map(Expr::from);
-    let below: Vec<Expr> = below.chain(keys.columns()).collect();
+    let below: Vec<Expr> = below.chain(inputs.columns()).collect();
     let input = LogicalPlanBuilder::from(Arc::unwrap_or_clone(input)).project(below)?;
     let window = Window::try_new(windows, Arc::new(input.build()?))?;
     LogicalPlanBuilder::from(LogicalPlan::Window(window))
@@ -129,11 +155,12 @@ fn rewritten(node: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
         .map(Transformed::yes)
 }
 
-/// Keys that become columns.
+/// Inputs that become columns.
 #[derive(Default)]
-struct Keys(Vec<Expr>);
+struct Inputs(Vec<Expr>);
 
-impl Keys {
+impl Inputs {
+    /// Returns the window function over columns for its computed inputs.
     fn taken_from(&mut self, expr: Expr) -> Transformed<Expr> {
         let Expr::WindowFunction(mut function) = expr else {
             return Transformed::no(expr);
@@ -141,8 +168,13 @@ impl Keys {
         let WindowFunction { params, .. } = function.as_mut();
         let order = params.order_by.iter_mut().map(|sort| &mut sort.expr);
         for key in params.partition_by.iter_mut().chain(order) {
-            if is_unclear(key) {
+            if is_unclear(key) || may_take_long(key) {
                 *key = self.column(std::mem::take(key));
+            }
+        }
+        for value in params.args.iter_mut().chain(params.filter.as_deref_mut()) {
+            if may_take_long(value) {
+                *value = self.column(std::mem::take(value));
             }
         }
         Transformed::new(
@@ -152,24 +184,24 @@ impl Keys {
         )
     }
 
-    /// The column for a key.
-    fn column(&mut self, key: Expr) -> Expr {
-        let place = self.0.iter().position(|known| *known == key);
-        let place = place.unwrap_or_else(|| {
-            self.0.push(key);
+    /// Returns the column for an input. A volatile function has a column for each of its calls.
+    fn column(&mut self, input: Expr) -> Expr {
+        let known = self.0.iter().position(|known| *known == input);
+        let index = known.filter(|_| !input.is_volatile()).unwrap_or_else(|| {
+            self.0.push(input);
             self.0.len() - 1
         });
-        Expr::Column(Column::new_unqualified(name(place)))
+        Expr::Column(Column::new_unqualified(name(index)))
     }
 
     fn columns(self) -> impl Iterator<Item = Expr> {
-        let keys = self.0.into_iter().enumerate();
-        keys.map(|(place, key)| key.alias(name(place)))
+        let inputs = self.0.into_iter().enumerate();
+        inputs.map(|(index, input)| input.alias(name(index)))
     }
 }
 
-fn name(place: usize) -> String {
-    format!("__window_key_{place}")
+fn name(index: usize) -> String {
+    format!("__window_input_{index}")
 }
 
 #[cfg(test)]
@@ -185,7 +217,7 @@ mod tests {
         let state = SessionStateBuilder::new()
             .with_config(SessionConfig::new().with_target_partitions(2))
             .with_default_features()
-            .with_analyzer_rule(Arc::new(WindowKeys))
+            .with_analyzer_rule(Arc::new(WindowInputs))
             .build();
         let frame = SessionContext::new_with_state(state)
             .sql(sql)
@@ -223,6 +255,60 @@ mod tests {
         }
         let sql = format!("SELECT rank() OVER (ORDER BY length(s) > 1 NULLS LAST) FROM {ROWS}");
         assert_eq!(column(&sql).await, ["1", "2", "2", "4"]);
+    }
+
+    #[tokio::test]
+    async fn arguments_and_filters_may_call_functions() {
+        for (window, values) in [
+            ("sum(length(s)) OVER (ORDER BY x)", ["1", "3", "5", "5"]),
+            (
+                "count(*) FILTER (WHERE s LIKE 'b%') OVER ()",
+                ["2", "2", "2", "2"],
+            ),
+            (
+                "sum(x) FILTER (WHERE upper(s) ~ 'B') OVER (ORDER BY x ROWS 1 PRECEDING)",
+                ["", "2", "3", "5"],
+            ),
+            (
+                "lag(upper(s), 1, lower('X')) OVER (ORDER BY x)",
+                ["A", "BB", "BB", "x"],
+            ),
+            (
+                "first_value(upper(s)) OVER (PARTITION BY upper(s) ORDER BY abs(x))",
+                ["", "A", "BB", "BB"],
+            ),
+            (
+                "sum(abs(x)) OVER (PARTITION BY x % 2 ORDER BY abs(x)) + max(abs(x)) OVER ()",
+                ["5", "6", "8", "10"],
+            ),
+        ] {
+            let sql = format!("SELECT {window} FROM {ROWS}");
+            let mut values = values.to_vec();
+            values.sort();
+            assert_eq!(column(&sql).await, values, "{sql}");
+        }
+        let (a, b) = (ROWS.replace("t(", "a("), ROWS.replace("t(", "b("));
+        let sql = format!(
+            "SELECT (SELECT max(m) FROM (SELECT sum(abs(b.x)) OVER () AS m FROM {b} WHERE b.x = a.x) q) FROM {a}"
+        );
+        assert_eq!(column(&sql).await, ["1", "2", "3", "4"]);
+    }
+
+    #[tokio::test]
+    async fn functions_are_evaluated_below_the_window() {
+        let state = SessionStateBuilder::new()
+            .with_default_features()
+            .with_analyzer_rule(Arc::new(WindowInputs))
+            .build();
+        let sql = format!("SELECT sum(length(md5(s))) OVER () FROM {ROWS}");
+        let frame = SessionContext::new_with_state(state).sql(&sql).await;
+        let plan = frame.unwrap().into_optimized_plan().unwrap().to_string();
+        let (window, below) = plan.split_once("WindowAggr").unwrap();
+        assert!(below.contains("length(md5"), "{plan}");
+        assert!(
+            !window.contains("md5(") || window.contains(" AS "),
+            "{plan}"
+        );
     }
 
     #[tokio::test]

@@ -1,0 +1,91 @@
+//! Logins with a SCRAM proof (RFC 5802). A door exchanges the messages; the gateway supplies the
+//! verifier and counts failures.
+
+use std::net::IpAddr;
+use std::time::Instant;
+
+use lakegate_catalog::access::ScramVerifier;
+use lakegate_error::{Error, Result};
+use tracing::info;
+
+use super::password::{too_many_failures, wrong_password};
+use super::{ClientIdentity, Principal};
+use crate::Gateway;
+
+/// One exchange of SCRAM messages.
+#[derive(Debug)]
+#[must_use = "an exchange that is not finished is not counted as a failure"]
+pub struct ScramAttempt<'a> {
+    gateway: &'a Gateway,
+    user: &'a str,
+    address: IpAddr,
+    verifier: ScramVerifier,
+    /// `None` if there is no such user: the verifier is a mock then, which no proof fits.
+    principal: Option<Principal>,
+}
+
+impl Gateway {
+    /// Begins an exchange. Waits first if the user's last passwords from this address were wrong.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the wait would be too long, or the connection's client certificate is
+    /// another user's.
+    pub async fn begin_scram<'a>(
+        &'a self,
+        client: ClientIdentity<'_>,
+        user: &'a str,
+    ) -> Result<ScramAttempt<'a>> {
+        client.check(user)?;
+        match self.throttle.wait(user, client.address, Instant::now()) {
+            Ok(wait) if wait.is_zero() => {}
+            Ok(wait) => tokio::time::sleep(wait).await,
+            Err(seconds) => return Err(too_many_failures(user, client.address, seconds)),
+        }
+        // The verifier and the principal are of one snapshot: a user that is dropped and created
+        // again in between has another password.
+        let control = self.control.snapshot();
+        Ok(ScramAttempt {
+            gateway: self,
+            user,
+            address: client.address,
+            verifier: control.scram_verifier(user),
+            principal: Principal::in_snapshot(&control, user),
+        })
+    }
+}
+
+impl ScramAttempt<'_> {
+    /// The user's verifier. For a user that does not exist or is disabled, it is a mock that stays
+    /// the same between attempts.
+    pub fn verifier(&self) -> &ScramVerifier {
+        &self.verifier
+    }
+
+    /// Returns the error for a proof that does not fit.
+    pub fn wrong_password(&self) -> Error {
+        wrong_password(self.user)
+    }
+
+    /// Ends the exchange with its outcome, and returns the principal if the proof was right.
+    ///
+    /// # Errors
+    ///
+    /// Returns the exchange's error, which counts as a failed login.
+    pub fn finish<T>(self, outcome: Result<T>) -> Result<(T, Principal)> {
+        let (user, address) = (self.user, self.address);
+        let outcome = match (outcome, self.principal) {
+            (Ok(proof), Some(principal)) => Ok((proof, principal)),
+            (Ok(_), None) => Err(wrong_password(user)),
+            (Err(error), _) => Err(error),
+        };
+        match &outcome {
+            Ok(_) => self.gateway.throttle.succeeded(user, address),
+            Err(error) => {
+                self.gateway.throttle.failed(user, address, Instant::now());
+                info!(user, %address, %error, "login failed");
+            }
+        }
+        outcome
+    }
+}
