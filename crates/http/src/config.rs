@@ -25,7 +25,7 @@ section! {
 }
 
 impl HttpConfig {
-    /// Connections in all and from one address.
+    /// Returns the limits of open connections: in total, and half of them per address.
     pub fn connections(&self) -> OpeningLimits {
         OpeningLimits {
             total: self.max_connections,

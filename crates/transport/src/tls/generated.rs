@@ -22,7 +22,8 @@ const DAY: Duration = Duration::from_secs(86_400);
 const CA_DAYS: u32 = 3650;
 /// The longest validity that browsers and Apple's clients accept.
 const SERVER_DAYS: u32 = 397;
-/// A certificate is generated again this long before it expires.
+/// A server certificate is generated again this long before it expires; the CA
+/// [`SERVER_DAYS`] earlier than that, so that it outlives the certificates that it signs.
 const RENEW_DAYS: u32 = 30;
 
 /// Generates whatever is missing, about to expire or for other hosts. Two processes may do so at
