@@ -1,5 +1,5 @@
-//! The peer of `benches/flight.py`: a Flight server that does nothing but send the batches of an Arrow IPC file, which
-//! it has read into memory, to whoever asks for anything. Same libraries, TLS, encoder and allocator as Lakegate's
+//! The peer of `benches/flight.py`: a Flight server that only sends the batches of an Arrow IPC
+//! file from memory, whatever the request. Same libraries, TLS, encoder and allocator as Lakegate's
 //! door; no SQL, no authentication, no limits.
 //!
 //! ```text
@@ -34,12 +34,12 @@ use tonic::transport::Server;
 use tonic::transport::server::Connected;
 use tonic::{Request, Response, Status, Streaming};
 
-/// The server's.
+/// The same as the server's.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() {
-    // `cargo bench` gives arguments of its own.
+    // `cargo bench` passes arguments of its own.
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [batches, certificate, key] = arguments.as_slice() else {
         println!(
@@ -50,7 +50,7 @@ fn main() {
     let batches = Batches::read(batches);
     let acceptor = acceptor(certificate, key);
     std::thread::spawn(|| {
-        // Whoever started this holds the other end.
+        // Standard input closes when the process that started this ends.
         let _ = std::io::stdin().read_to_end(&mut Vec::new());
         std::process::exit(0);
     });
@@ -96,7 +96,7 @@ async fn serve(batches: Batches, acceptor: TlsAcceptor) {
         .unwrap();
 }
 
-/// What every DoGet sends.
+/// The batches that every DoGet sends.
 struct Batches {
     schema: SchemaRef,
     batches: Arc<[RecordBatch]>,
@@ -113,7 +113,7 @@ impl Batches {
     }
 }
 
-/// tonic has this for itself only with its own TLS, which would be another.
+/// tonic implements `Connected` only for its own TLS stream, which is a different one.
 struct Connection(TlsStream<TcpStream>);
 
 impl Connected for Connection {

@@ -1,11 +1,11 @@
-"""TPC-H over the wire beside DuckDB's and DataFusion's wheels, on the same Parquet files.
+"""Compares TPC-H over the wire with DuckDB's and DataFusion's wheels, on the same Parquet files.
 
     pip install -r tests/clients/requirements.txt -r benches/requirements.txt
     target/release/lakegate demo --dir L --scale 0.0001 --tpch 1 --connection-file F &
     benches/compare.py --connection-file F --lake L [--runs 5]
 
-Medians in milliseconds; result reuse is off. Lakegate's times hold the wire and Python's reading of it, as the
-others' hold Python's reading of their results.
+Prints medians in milliseconds; result reuse is off. Lakegate's times include the wire and Python's reading of it; the
+others' include Python's reading of their results.
 """
 
 import argparse

@@ -1,13 +1,13 @@
-"""The Flight SQL door: TPC-H lineitem by DoGet, by ingestion, in SELECT 1 and in memory, beside its peers.
+"""Measures the Flight SQL door against its peers: TPC-H lineitem by DoGet and by ingestion, SELECT 1, and memory.
 
     pip install -r tests/clients/requirements.txt -r benches/requirements.txt
     benches/flight.py target/release/lakegate [--scale N] [--runs N] [--dir DIR] [--bare PROGRAM] [--parts a,b]
 
-It starts the server, a Flight server that sends the same batches from memory (`benches/bare_flight.rs`, built with cargo
-unless --bare says where it is; and pyarrow's), and PostgreSQL if that is installed; all with the same certificate. As
-root it runs PostgreSQL as the user postgres. Ways take turns in each run, and who begins changes; times are medians,
-ratios are medians of the runs' ratios. MB are 10^6 bytes of Arrow, the same for all Flight servers. `CPU` is the server's
-own, or that of pyarrow where it writes by itself. Client and servers share the machine.
+It starts the server, two Flight servers that send the same batches from memory (pyarrow's, and `benches/bare_flight.rs`,
+which is built with cargo unless --bare names the program), and PostgreSQL if it is installed; all with the same
+certificate. As root it runs PostgreSQL as the user postgres. The methods take turns in each run, in a changing order;
+times are medians, ratios are medians of the runs' ratios. MB are 10^6 bytes of Arrow, the same for all Flight servers.
+`CPU` is the server's own, or pyarrow's where pyarrow writes itself. Client and servers share the machine.
 """
 
 import argparse
@@ -42,7 +42,7 @@ def varint(number):
 
 
 def field(number, content):
-    """A length-delimited field of protobuf."""
+    """Encodes a length-delimited field of protobuf."""
     return varint(number << 3 | 2) + varint(len(content)) + content
 
 
@@ -52,13 +52,13 @@ def statement(sql):
 
 
 def client_of(uri, ca):
-    # A connection of its own: clients of one process would share one.
+    # A separate connection: clients in one process would share one.
     options = [("grpc.use_local_subchannel_pool", 1)]
     return flight.FlightClient(uri, tls_root_certs=Path(ca).read_bytes(), generic_options=options)
 
 
 class Received:
-    """What a stream held: rows, bytes of Arrow, and what the last message told."""
+    """The totals of a stream: rows, bytes of Arrow, and the usage in its last message."""
 
     def __init__(self, reader, keep=None):
         self.rows, self.bytes, self.usage = 0, 0, None
@@ -73,7 +73,7 @@ class Received:
 
 
 class Session:
-    """pyarrow.flight, logged in to the server."""
+    """A pyarrow.flight client, logged in to the server."""
 
     def __init__(self, server, reuse):
         self.client = client_of(server.uri, server.ca)
@@ -96,20 +96,20 @@ class Session:
 
 
 class Ways:
-    """Times of several ways to do the same."""
+    """Times of several methods for the same task."""
 
     def __init__(self, runs):
         self.runs, self.ways, self.times, self.cpu = runs, {}, {}, {}
 
     def add(self, name, run, pid=None, before=lambda: None):
-        """`before`: what is not timed."""
+        """Adds a method. `before` runs before each measurement and is not timed."""
         self.ways[name] = (run, pid, before)
 
     def measure(self):
         names = list(self.ways)
         self.times = {name: [] for name in names}
         self.cpu = {name: [] for name in names}
-        # The first run warms up, and is not counted.
+        # The first run is a warm-up and is not counted.
         for number in range(self.runs + 1):
             turn = number % len(names)
             for name in names[turn:] + names[:turn]:
@@ -127,7 +127,7 @@ class Ways:
         return statistics.median(self.times[name])
 
     def table(self, rows, size):
-        """`size`: bytes by the name of the way; `None` is for those that are not named."""
+        """Prints the times. `size`: bytes by the name of the method; `None` applies to all other methods."""
         print(f"{'':34}{'ms':>10}{'rows/s':>13}{'MB/s':>9}{'CPU ms':>9}")
         for name, cpu in self.cpu.items():
             median = self.median(name)
@@ -137,7 +137,7 @@ class Ways:
         print(f"  {'as fast as':60}{'times':>8}{'by CPU':>9}")
 
     def ratio(self, name, beside, goal=None):
-        """Prints how many times as fast as `beside` a way is, by the CPU too, and whether that is enough."""
+        """Prints how many times as fast as `beside` a method is, also by CPU time, and whether it meets the goal."""
         ratio = statistics.median(b / a for a, b in zip(self.times[name], self.times[beside]))
         met = "" if goal is None else f"   goal {goal:.2f}, {'met' if ratio >= goal else 'NOT met'}"
         used = [self.cpu[name], self.cpu[beside]]
@@ -146,7 +146,7 @@ class Ways:
 
 
 def aggregate(schema):
-    """A query that reads all columns and sends one row."""
+    """Returns a query that reads all columns and sends one row."""
     numbers = (pa.types.is_integer, pa.types.is_decimal)
     columns = [
         f"{'sum' if any(is_it(field.type) for is_it in numbers) else 'max'}({field.name})" for field in schema
@@ -155,7 +155,7 @@ def aggregate(schema):
 
 
 def memory(server):
-    """The server's memory while clients stream, each on a connection of its own, and nothing is kept."""
+    """Measures the server's memory while clients stream, each on its own connection, and no result is stored."""
     idle = peers.memory(server.pid, "VmRSS")
     sessions = [Session(server, "off") for _ in range(CLIENTS)]
     received = []
@@ -166,7 +166,7 @@ def memory(server):
     for thread in threads:
         thread.join()
     seconds = time.perf_counter() - started
-    # Since its start, when it held less.
+    # The maximum since the server's start, when it used less.
     most = peers.memory(server.pid, "VmHWM")
     if len(received) != CLIENTS:
         raise SystemExit(f"{len(received)} of {CLIENTS} clients got all of lineitem")
@@ -181,16 +181,16 @@ def memory(server):
 
 
 def get(server, runs, temp, bare):
-    """DoGet, beside the bare servers and PostgreSQL's COPY."""
+    """Measures DoGet against the bare servers and PostgreSQL's COPY."""
     stored, scanning = Session(server, "on"), Session(server, "off")
     first = stored.fetch(LINEITEM)
-    # Results over files that were made this moment are not kept yet.
+    # Results over files that were just written are not stored yet.
     deadline = time.monotonic() + 10
     while not stored.fetch(LINEITEM).usage["cache_hit"]:
         if time.monotonic() > deadline:
             raise SystemExit("lineitem is not kept in the result cache: is it larger than 4 GiB?")
         time.sleep(1)
-    # What the bare servers send.
+    # The bare servers send these batches.
     batches = []
     received = stored.scan(cached=True, keep=batches)
     file = Path(temp) / "batches.arrow"
@@ -219,7 +219,7 @@ def get(server, runs, temp, bare):
                 raise SystemExit(f"{got.rows} rows and {got.bytes} bytes came, {received.rows} and {received.bytes} went")
 
         def whole(got):
-            # A scan may cut its batches otherwise.
+            # A scan may split the rows into other batches.
             if got.rows != received.rows:
                 raise SystemExit(f"{got.rows} rows came, {received.rows} went")
 
@@ -253,7 +253,7 @@ def get(server, runs, temp, bare):
 
 
 def copied(ways, sizes, cluster, stack):
-    """PostgreSQL's COPY over TLS, its bytes thrown away; the names of the ways."""
+    """Adds PostgreSQL's COPY over TLS, whose bytes are discarded; returns the names of the methods."""
     copy = "COPY (SELECT * FROM lineitem) TO STDOUT (FORMAT binary)"
     connection = stack.enter_context(cluster.psycopg())
     psycopg, psql = "COPY binary, psycopg", "COPY binary, psql"
@@ -263,7 +263,7 @@ def copied(ways, sizes, cluster, stack):
             sizes[psycopg] = sum(len(part) for part in data)
 
     def by_psql():
-        """Its time holds a login."""
+        """The time includes a login."""
         to = cluster.parameters
         environment = {
             "PGHOST": to["host"], "PGPORT": str(to["port"]), "PGUSER": to["user"], "PGPASSWORD": to["password"],
@@ -314,7 +314,7 @@ def ingest(server, runs):
 
 
 def select(server, runs):
-    """Round trips of SELECT 1, one after the other on an open connection."""
+    """Measures round trips of SELECT 1, one after the other on an open connection."""
     times = 200
     session = Session(server, "on")
     with contextlib.ExitStack() as stack:
@@ -360,12 +360,12 @@ def main():
         lake = arguments.dir or str(Path(temp) / "lake")
         print(f"TPC-H SF {arguments.scale:g}", flush=True)
         if not (Path(lake) / ".lakegate").exists():
-            # Makes the lake: a server that has done so holds memory of it.
+            # Made by another server, because making the lake leaves a server with more memory.
             with peers.lakegate(arguments.binary, lake, arguments.scale, temp):
                 pass
             (Path(temp) / "connection.json").unlink()
         with peers.lakegate(arguments.binary, lake, arguments.scale, temp) as server:
-            # First, while the server has done nothing else.
+            # This comes first, before the server has done anything else.
             if "memory" in parts:
                 memory(server)
             if "get" in parts:

@@ -1,4 +1,4 @@
-"""Ingestion of benches/flight.py: adbc_ingest of a table, beside pyarrow writing it as Parquet into the same folder."""
+"""Ingestion for benches/flight.py: adbc_ingest of a table, against pyarrow writing it as Parquet to the same folder."""
 
 import os
 import shutil
@@ -21,13 +21,13 @@ def connect(server):
 
 
 class Ingestion:
-    """Each way writes the table anew; `clear`, which is not timed, takes it away."""
+    """Each method writes the whole table; `clear`, which is not timed, removes it."""
 
     def __init__(self, server, table):
         self.table, self.folder = table, server.lake / "flight_bench"
         self.connection = connect(server)
         self.cursor = self.connection.cursor()
-        # Of a bench that was interrupted.
+        # Removes the leftovers of an interrupted bench.
         self.clear()
         self.cursor.execute("DROP DATABASE IF EXISTS flight_bench CASCADE")
         self.cursor.execute("CREATE DATABASE flight_bench LOCATION 's3://datalake/flight_bench/'")
@@ -43,7 +43,7 @@ class Ingestion:
         self.cursor.execute("DROP TABLE IF EXISTS flight_bench.lineitem")
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir()
-        # What the way before has left to be written is not the next one's.
+        # Otherwise the next method would pay for unwritten data of the previous one.
         os.sync()
 
     def file_bytes(self):

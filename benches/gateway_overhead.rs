@@ -1,9 +1,9 @@
-//! What the Gateway costs: TPC-H through it, result reuse off, against bare DataFusion in the same process on the
-//! same files with the same settings, column types and nullability. Interleaved pairs; the figure is the median of
-//! the pairs' ratios.
+//! The overhead of the Gateway: TPC-H through it, without result reuse, against bare DataFusion in
+//! the same process on the same files with the same settings, column types and nullability. Runs
+//! are interleaved pairs; the result is the median of the pairs' ratios.
 //!
 //! ```text
-//! cargo bench --bench gateway_overhead                  # SF 1, 7 pairs a query
+//! cargo bench --bench gateway_overhead                  # SF 1, 7 pairs per query
 //! LAKEGATE_BENCH_SF=0.1 LAKEGATE_BENCH_PAIRS=3 LAKEGATE_BENCH_QUERIES=1,6 cargo bench --bench gateway_overhead
 //! ```
 #![allow(
@@ -36,7 +36,7 @@ use lakegate_gateway::{
 use lakegate_lake::format::parquet::FooterCache;
 use lakegate_lake::roots::{Backing, Roots};
 
-/// The server's.
+/// The same as the server's.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -83,7 +83,7 @@ fn main() {
             );
             let mut times: Vec<(Duration, Duration)> = Vec::with_capacity(pairs);
             for pair in 0..pairs {
-                // Who goes first changes, so that what the first leaves in the machine's caches helps both.
+                // The order alternates, so that both sides benefit equally from warm caches.
                 times.push(if pair % 2 == 0 {
                     let gateway = timed(through_gateway(&session, &sql)).await;
                     (gateway, timed(through_bare(&bare, &sql)).await)
@@ -133,7 +133,7 @@ async fn timed(run: impl Future<Output = usize>) -> Duration {
     start.elapsed()
 }
 
-/// Made once for each scale factor, and kept.
+/// Returns the lake of a scale factor, which is made once and kept.
 fn lake(scale: f64) -> PathBuf {
     let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("bench-sf{scale}"));
     let mut options = DemoOptions::new(&dir);
@@ -155,7 +155,7 @@ fn query(number: usize) -> String {
         .to_owned()
 }
 
-/// The Gateway as the server builds it, and an administrator's session on the database `tpch`.
+/// Builds the Gateway as the server does, and an administrator's session on the database `tpch`.
 async fn session(lake: &Path, state: &Path, threads: usize) -> Arc<Session> {
     let stores = SqliteStore::open(state.join("catalog.db"))
         .unwrap()
@@ -241,7 +241,7 @@ async fn session(lake: &Path, state: &Path, threads: usize) -> Arc<Session> {
     session
 }
 
-/// DataFusion with the engine's settings and its own listing tables.
+/// Builds DataFusion with the engine's settings and its own listing tables.
 async fn bare(lake: &Path, threads: usize) -> SessionContext {
     let mut config = SessionConfig::new()
         .with_target_partitions(threads)
@@ -251,7 +251,8 @@ async fn bare(lake: &Path, threads: usize) -> SessionContext {
     for entry in std::fs::read_dir(lake.join("tpch")).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_str().unwrap();
-        // Hive's columns may be NULL, whatever the files say: bare DataFusion plans with the same.
+        // Columns of Hive tables are nullable, whatever the files say, so bare DataFusion gets the
+        // same schema.
         let path = path.to_str().unwrap();
         let files = context
             .read_parquet(path, ParquetReadOptions::default())

@@ -1,7 +1,7 @@
-"""What benches/flight.py measures: the server, two bare Flight servers and PostgreSQL, each a process on loopback with
-the same certificate.
+"""The servers that benches/flight.py measures: Lakegate, two bare Flight servers and PostgreSQL, each a process on
+loopback with the same certificate.
 
-    benches/peers.py BATCHES.arrow CERTIFICATE KEY      # is pyarrow's bare server; prints its port, ends with its stdin
+    benches/peers.py BATCHES.arrow CERTIFICATE KEY      # pyarrow's bare server; prints its port, ends with its stdin
 """
 
 import contextlib
@@ -21,18 +21,18 @@ import pyarrow as pa
 from pyarrow import csv, flight
 
 ROOT = Path(__file__).resolve().parent.parent
-# The cache keeps the whole of lineitem; one result can be 4 GiB at most.
+# The cache can store all of lineitem; one result can have at most 4 GiB.
 STORING = {"LAKEGATE_RESULTS__CACHE_SIZE": "8GiB", "LAKEGATE_RESULTS__MAX_ENTRY_SIZE": "4GiB"}
 
 
 def cpu_seconds(pid):
-    """Of a process so far, its threads included."""
+    """Returns the CPU time of a process so far, including its threads."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def memory(pid, name):
-    """MiB. VmRSS: now; VmHWM: the most there was."""
+    """Returns memory in MiB. VmRSS: now; VmHWM: the maximum so far."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith(f"{name}:"):
             return int(line.split()[1]) / 1024
@@ -66,7 +66,7 @@ class Lakegate:
 
 @contextlib.contextmanager
 def lakegate(binary, lake, scale, temp):
-    """A demo with TPC-H; making it takes its time, unless it is there."""
+    """Runs a demo with TPC-H. If the lake is missing, it is generated, which takes a while."""
     file, log = Path(temp) / "connection.json", Path(temp) / "lakegate.log"
     with open(log, "w") as to_log:
         process = subprocess.Popen(
@@ -94,7 +94,7 @@ class Bare:
 
 @contextlib.contextmanager
 def bare(command, batches, server):
-    """A Flight server that sends the batches of a file from memory. It has the server's certificate."""
+    """Runs a Flight server that sends the batches of a file from memory, with the server's certificate."""
     process = subprocess.Popen(
         [*command, batches, server.certificate, server.key], text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
@@ -109,7 +109,7 @@ def pyarrow_bare():
 
 
 def built_bare():
-    """Cargo builds the bare server of Rust, and says where it is."""
+    """Builds the bare server in Rust with cargo, and returns its path."""
     command = ["cargo", "build", "--release", "--bench", "bare_flight", "--message-format=json"]
     built = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
     for line in built.stdout.splitlines():
@@ -120,7 +120,7 @@ def built_bare():
 
 
 def postgres_programs():
-    """The folder of initdb and postgres, or None."""
+    """Returns the folder of initdb and postgres, or None."""
     found = shutil.which("initdb")
     folders = [Path(found).resolve().parent] if found else []
     folders += sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda folder: folder.parent.name, reverse=True)
@@ -146,12 +146,12 @@ class Postgres:
 
 @contextlib.contextmanager
 def postgres(server):
-    """A cluster that is thrown away, or None where PostgreSQL is not installed. It has the server's certificate."""
+    """Runs a temporary cluster with the server's certificate. Yields None if PostgreSQL is not installed."""
     programs = postgres_programs()
     if programs is None:
         yield None
         return
-    # PostgreSQL refuses to be root.
+    # PostgreSQL refuses to run as root.
     root = os.geteuid() == 0
     other = {"user": "postgres", "group": "postgres", "extra_groups": []} if root else {}
     with tempfile.TemporaryDirectory() as temp:
@@ -176,7 +176,7 @@ def postgres(server):
         settings = {
             "listen_addresses": "127.0.0.1", "port": port, "unix_socket_directories": "", "ssl": "on",
             "ssl_cert_file": Path(temp) / "server.pem", "ssl_key_file": Path(temp) / "server.key",
-            # Rows in its own memory, and nothing to write while it is measured.
+            # Rows are in PostgreSQL's own memory, and nothing is written during measurements.
             "shared_buffers": "2GB", "fsync": "off", "autovacuum": "off", "wal_level": "minimal", "max_wal_senders": "0",
             "max_wal_size": "8GB",
         }
@@ -200,7 +200,7 @@ def postgres(server):
             yield cluster
         finally:
             log.close()
-            # At once, and without waiting for clients.
+            # A fast shutdown, without waiting for clients.
             stop(process, signal.SIGINT)
 
 
@@ -214,7 +214,7 @@ def postgres_type(of):
 
 
 def load(cluster, schema, batches):
-    """The rows as table lineitem."""
+    """Loads the rows into a table lineitem."""
     columns = ", ".join(f"{field.name} {postgres_type(field.type)}" for field in schema)
     options = csv.WriteOptions(include_header=False)
     with cluster.psycopg() as connection, connection.cursor() as cursor:
@@ -227,7 +227,7 @@ def load(cluster, schema, batches):
         rows = sum(batch.num_rows for batch in batches)
         if cursor.rowcount != rows:
             raise SystemExit(f"PostgreSQL took {cursor.rowcount} of {rows} rows")
-        # So that reading writes nothing.
+        # Afterwards, reads cause no writes.
         cursor.execute("VACUUM (FREEZE, ANALYZE) lineitem")
 
 

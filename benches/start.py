@@ -1,4 +1,4 @@
-"""How soon a server is there, how soon it answers, and what it holds while it does nothing.
+"""Measures how fast a server starts and answers, and how much memory it uses while it is idle.
 
     benches/start.py target/release/lakegate [--dir DIR] [--runs N]
 

@@ -1,10 +1,10 @@
-"""What the wire costs, apart from the query: a million rows of lineitem, scanned only, and sent in two ways.
+"""Measures the cost of the wire, apart from the query: a million rows of lineitem, only scanned, and sent in two ways.
 
     target/release/lakegate demo --dir L --scale 0.0001 --tpch 1 --connection-file F &
     benches/wire.py --connection-file F [--rows N] [--runs N]
 
-Medians. `scan` is the same query, its columns added up on the server; the others are psql's COPY over TLS, written to a
-pipe. It needs psycopg and psql.
+Prints medians. `scan` is the same query with its columns aggregated on the server; the others are psql's COPY over TLS,
+written to a pipe. Requires psycopg and psql.
 """
 
 import argparse
@@ -32,7 +32,7 @@ def connect(to):
 
 
 def copied(to, query, options):
-    """Bytes that psql was sent; its time holds a login."""
+    """Returns the bytes that psql received. The time includes a login."""
     admin = next(user for user in to["users"] if user["name"] == "admin")
     environment = {
         "PATH": os.environ["PATH"], "PGHOST": to["postgres"]["host"], "PGPORT": str(to["postgres"]["port"]),

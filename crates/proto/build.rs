@@ -1,8 +1,8 @@
-//! Compiles the definitions of proto/ to Rust. protox is a compiler in Rust: no `protoc` is needed.
+//! Compiles the definitions in proto/ to Rust. protox is a compiler in Rust: no `protoc` is needed.
 
 use std::error::Error;
 
-/// Where imports are looked up. Paths below it follow the packages.
+/// The root of imports. Paths below it follow the packages.
 const ROOT: &str = "proto";
 
 const FILES: [&str; 4] = [
@@ -17,7 +17,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed={ROOT}");
     let definitions = protox::compile(FILES, [ROOT])?;
     prost_build::Config::new()
-        // Maps encode in the order of their keys, so equal messages are equal bytes.
+        // Maps are encoded in the order of their keys, so equal messages have equal bytes.
         .btree_map(["."])
         .compile_fds(definitions)?;
     Ok(())

@@ -1,4 +1,4 @@
-//! Every cell of `tests/data/access_matrix.txt`: which privilege allows which statement.
+//! Tests every cell of `tests/data/access_matrix.txt`: which privilege allows which statement.
 
 use std::fmt::Write;
 
@@ -16,13 +16,13 @@ use crate::harness::{Client, Door, Flight, Server};
 
 const MATRIX: &str = include_str!("../data/access_matrix.txt");
 const PASSWORD: &str = "a long enough secret";
-/// What is granted, in the order of the columns.
+/// The grants of each column of the matrix, in order.
 const GRANTED: [&str; 8] = ["", "T", "F", "O", "TF", "TO", "FO", "TFO"];
-/// A missing right, what does not exist for the user, and a table that cannot be replaced as
-/// another lies there.
+/// SQLSTATEs of refusals: a missing privilege, an object that does not exist for the user, and a
+/// table that cannot be replaced because its folder holds another table.
 const REFUSALS: [&str; 5] = ["42501", "42P01", "3F000", "42704", "42P16"];
 
-/// One column of the matrix: a user with what is granted, and tables of its own.
+/// One column of the matrix: a user with its grants, and tables of its own.
 struct Case {
     door: Door,
     granted: &'static str,
@@ -85,7 +85,7 @@ impl Case {
         case
     }
 
-    /// The tables and grants that a line finds.
+    /// Restores the tables and grants that each line starts from.
     async fn reset(&self) {
         let (database, user) = (&self.database, &self.user);
         let run = async |sql: String| self.admin.run(&sql).await;
@@ -108,7 +108,7 @@ impl Case {
         }
     }
 
-    /// Whether what a line says is done.
+    /// Runs a line and returns whether it succeeded.
     async fn attempt(&self, line: &str) -> bool {
         let (database, location) = (&self.database, &self.folder.location);
         let line = line
@@ -215,7 +215,7 @@ async fn shown(flight: &mut Flight, info: arrow_flight::FlightInfo) -> bool {
     fetched.batches.iter().any(|batch| batch.num_rows() > 0)
 }
 
-/// Whether a line may have changed what the next one finds.
+/// Returns whether a line may have changed the state that the next one starts from.
 fn changes(line: &str) -> bool {
     let reads = [
         "SELECT",
@@ -254,7 +254,7 @@ async fn rights_are_those_of_the_matrix() {
     );
     for door in [Door::Postgres, Door::Flight] {
         let cases = join_all(GRANTED.map(|granted| Case::new(&server, door, granted))).await;
-        // Each user tries the lines in their order, all users side by side.
+        // Each user tries the lines in order; the users run concurrently.
         let outcomes = join_all(cases.iter().map(|case| async {
             let mut outcome = Vec::with_capacity(lines.len());
             for (line, _) in lines {

@@ -1,16 +1,17 @@
-//! What cancels a query: its user, a client that disconnects, its time limit, KILL by another user.
+//! Everything that cancels a query: its user, a client that disconnects, its time limit, KILL by
+//! another user.
 
 use std::time::{Duration, Instant};
 
 use crate::harness::{Client, Door, Server, eventually, through_each_door};
 
-/// `/* name */` tells one from another in the history: comments inside a statement are part of its
-/// text.
+/// Returns a query that runs until it is stopped. `/* name */` identifies it in the history:
+/// comments inside a statement are part of its text.
 fn forever(name: &str) -> String {
     FOREVER.replace("SELECT", &format!("SELECT /* {name} */"))
 }
 
-/// Runs until it is stopped, for all that a test waits.
+/// Runs until it is stopped, longer than any test waits.
 const FOREVER: &str = "SELECT count(*) FROM generate_series(1, 100000) a(x), generate_series(1, 100000) b(y), generate_series(1, 100000) c(z) WHERE x + y > z";
 
 async fn state_of(client: &Client, marker: &str) -> Option<String> {
@@ -47,7 +48,7 @@ async fn cancel_request_stops_a_running_query_and_the_connection_goes_on(door: D
     });
     assert_eq!(failure.code, "57014");
     assert_eq!(victim.value("SELECT 1").await, "1");
-    // Its record ends with its last thread.
+    // The query is recorded when its last thread ends.
     reached(&admin, marker, "CANCELLED").await;
 }
 
@@ -56,7 +57,7 @@ async fn cancel_key_of_one_connection_does_not_touch_another(door: Door) {
     let admin = door.connect(server, "admin").await;
     let victim = door.connect(server, "admin").await;
     let other = door.connect(server, "admin").await;
-    // What it cancels is its own, which has ended.
+    // Its cancel request applies to its own query, which has ended.
     other.run("SELECT 1").await;
     let marker = &format!("untouched {door}");
     let sql = forever(marker);
@@ -114,7 +115,7 @@ async fn client_that_vanishes_takes_its_query_with_it_within_a_second(door: Door
     })
     .await;
     let took = gone.elapsed();
-    // The second that it may take, and as much for what disturbs a test.
+    // One second is allowed; the other absorbs disturbances of the test machine.
     assert!(took < Duration::from_secs(2), "noticed after {took:?} only");
 }
 
@@ -158,14 +159,14 @@ async fn queries_beyond_the_concurrency_limit_wait_and_those_beyond_the_queue_ar
     let third = door.connect(&server, "admin").await;
     let sql = "SELECT sum(quantity) > 0 FROM curated.orders";
 
-    // One runs, the other waits, and then there is no place to wait in.
+    // One query runs, the other waits, and the queue is full.
     let (one, other) = (forever("one"), forever("other"));
     let second_in_turn = async {
         running(&third, "one").await;
         second.fails(&other).await
     };
     let (one, other, ()) = tokio::join!(first.fails(&one), second_in_turn, async {
-        // Who looks for the reason does not queue behind it.
+        // A query of the history does not queue behind them.
         queued(&third, "other").await;
         assert_eq!(third.fails(sql).await.code, "53400");
         assert_eq!(state_of(&third, "one").await.as_deref(), Some("RUNNING"));
@@ -182,7 +183,7 @@ async fn queries_beyond_the_concurrency_limit_wait_and_those_beyond_the_queue_ar
     })
     .await;
 
-    // Who waits gets an answer as soon as there is a place.
+    // A waiting query runs as soon as a slot is free.
     let busy = forever("busy");
     let third_in_turn = async {
         running(&second, "busy").await;

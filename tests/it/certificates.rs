@@ -1,11 +1,11 @@
-//! The server's own certificate: served, and reloaded when its files change.
+//! The server's own certificate is presented, and reloaded when its files change.
 
 use std::path::Path;
 
 use crate::harness::tls::Tls;
 use crate::harness::{Client, Server, eventually};
 
-/// Writes a certificate for the server as a renewal tool does: each file whole, one after the
+/// Writes a certificate for the server as a renewal tool does: each file as a whole, one after the
 /// other.
 fn write_new(dir: &Path) {
     let certified =
@@ -48,7 +48,7 @@ async fn certificate_is_read_again_when_its_files_change_and_open_connections_go
     assert_eq!(value_over(&server, first).await, None);
     assert_eq!(open.value("SELECT 1").await, "1");
 
-    // Half a file is no reason to show none.
+    // After half a file is written, the last good certificate stays in use.
     std::fs::write(&certificate, "-----BEGIN CERTIFICATE-----\nMIIB").unwrap();
     tokio::time::sleep(std::time::Duration::from_secs(3)).await;
     assert_eq!(value_over(&server, second).await.as_deref(), Some("1"));

@@ -13,7 +13,8 @@ struct Doors {
     _dir: tempfile::TempDir,
 }
 
-/// Both doors with `client_certificates` as given, and a certificate of the demo's analyst.
+/// Starts both doors with this setting of `client_certificates`, and signs a certificate for the
+/// demo's analyst.
 fn doors(wanted: &str) -> Doors {
     let dir = tempfile::tempdir().unwrap();
     let authority = Authority::new(dir.path());
@@ -34,7 +35,7 @@ fn doors(wanted: &str) -> Doors {
 }
 
 impl Doors {
-    /// Calls `SELECT current_user`; the error of a handshake that fails is its text.
+    /// Runs `SELECT current_user`; if the handshake fails, returns its text as the error.
     async fn flight(&self, tls: &Tls, authorize: impl Fn(&mut Flight)) -> Result<String, String> {
         let channel = self.server.flight_over(tls).await;
         let mut flight = Flight::over(channel.map_err(|e| format!("{e:?}"))?);
@@ -132,7 +133,7 @@ async fn where_certificates_are_required_no_handshake_succeeds_without_one() {
             .await
             .is_err()
     );
-    // Nor with one that somebody else has signed.
+    // Nor with one that another authority has signed.
     let stranger = Authority::new(dir.path()).sign("analyst", 1);
     let tls = stranger.over(server.tls());
     assert!(doors.flight(&tls, |_| {}).await.is_err());

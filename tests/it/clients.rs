@@ -1,11 +1,11 @@
-//! Real clients of the Postgres endpoint: psql and the Python ones of `tests/clients`.
+//! Real clients of the Postgres door: psql and the Python clients of `tests/clients`.
 
 use std::process::Command;
 
 use crate::harness::identity::{Authority, Provider};
 use crate::harness::{Server, python};
 
-/// psql on the shared server; gives what it printed.
+/// Runs psql on the shared server and returns its output.
 fn psql(user: &str, database: &str, arguments: &[&str]) -> String {
     let server = Server::shared();
     let output = Command::new("psql")

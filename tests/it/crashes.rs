@@ -1,4 +1,4 @@
-//! `kill -9` at any moment: acknowledged changes survive, others are complete or absent.
+//! `kill -9` at any moment: acknowledged changes survive; other changes are complete or absent.
 
 use std::time::Duration;
 

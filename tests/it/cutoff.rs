@@ -9,18 +9,18 @@ use crate::harness::{Client, Door, Server, lake, server, through_each_door};
 
 const CUTOFF: u64 = 1 << 20;
 const ROWS: u64 = 200_000;
-/// The most that is asked of a store at once for one stream.
+/// The largest request to a store for one stream, in bytes.
 const PIECE: u64 = 512 * 1024;
 
-/// What may be read beyond the cutoff: the piece at hand of each stream. The servers have a query
-/// thread for each core, and a scan has a stream for each of these.
+/// Returns the bytes that may be read beyond the cutoff: the current piece of each stream. The
+/// servers have a query thread per core, and a scan has a stream per query thread.
 fn overshoot() -> u64 {
     let streams = std::thread::available_parallelism().map_or(2, usize::from);
     PIECE * u64::try_from(streams).unwrap()
 }
 
-/// The same eight megabytes and more as Parquet (many row groups), JSON lines and CSV; gzipped,
-/// half as many.
+/// Returns the same rows, more than eight megabytes, as Parquet (many row groups), JSON lines and
+/// CSV; about half that size when gzipped.
 fn files() -> Vec<(&'static str, Vec<u8>)> {
     let rows = big_batch(ROWS);
     let ids = rows
@@ -78,8 +78,8 @@ async fn tables(admin: &Client) {
     admin.run("SET result_reuse = off").await;
 }
 
-/// Every format stops soon after the cutoff, and says both numbers; without the workgroup it does
-/// not.
+/// Checks that every format stops soon after the cutoff with an error that has both numbers, and
+/// does not stop without the workgroup.
 async fn every_format_stops(admin: &Client, sizes: &[(&str, u64)]) {
     for (name, _) in TABLES {
         let sql = format!("SELECT sum(length(note)) FROM big.{name}");
@@ -106,7 +106,7 @@ async fn every_format_stops(admin: &Client, sizes: &[(&str, u64)]) {
             "{name}: {fetched} bytes were read"
         );
         failure.names(&[&stopped.to_string()]);
-        // What needs less than the cutoff still runs.
+        // A query that needs less than the cutoff still runs.
         assert_eq!(admin.value("SELECT 1").await, "1");
         admin.run("RESET workgroup").await;
     }
@@ -116,7 +116,7 @@ async fn last_scanned(admin: &Client, sql: &str) -> u64 {
     last(admin, "bytes_scanned", sql).await
 }
 
-/// A number of the last record of a query.
+/// Returns a numeric column of the last record of a query.
 async fn last(admin: &Client, column: &str, sql: &str) -> u64 {
     let number = admin
         .number(&format!(
@@ -208,7 +208,7 @@ async fn cached_result_passes_any_cutoff(door: Door) {
     admin
         .run("CREATE WORKGROUP tiny WITH (bytes_scanned_cutoff_per_query = 10)")
         .await;
-    // The demo's files must be older than the two seconds of which a file's clock tells nothing.
+    // The demo's files must be older than two seconds; younger ones are not cached.
     tokio::time::sleep(std::time::Duration::from_millis(2_100)).await;
     let sql = "SELECT sum(total) FROM curated.orders";
     let first = admin.value(sql).await;

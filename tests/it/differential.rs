@@ -21,7 +21,7 @@ fn ten_thousand_random_queries_give_the_rows_that_other_engines_give() {
             "1",
             "--queries",
             "10000",
-            // Of a test run that differs, one small case of each process is enough.
+            // A test run shows only one small case per process.
             "--most",
             "3",
         ],

@@ -1,13 +1,16 @@
-//! The floors of the house: nothing imports upwards, and raw tools stay in their rooms.
+//! The layers of the code: no crate imports from a higher layer, and low-level tools stay in their
+//! crates.
 //!
-//! Between crates the compiler holds this, once their manifests do. Within the gateway's crate, some rooms know only themselves.
+//! Between crates, the compiler enforces this once their manifests are right. Within the gateway's
+//! crate, some modules may only import themselves.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use regex::Regex;
 
-/// The crates, lowest floor first; crates of one floor do not know one another. The last one is the server's package.
+/// The crates by layer, the lowest first; crates of one layer do not import each other. The last
+/// one is the server's package.
 const FLOORS: [&[&str]; 11] = [
     &["config", "fuzzing"],
     &["catalog", "sql", "demo", "proto"],
@@ -22,7 +25,7 @@ const FLOORS: [&[&str]; 11] = [
     &["server"],
 ];
 
-/// An endpoint translates its protocol; the gateway decides.
+/// The doors: they translate their protocols; the gateway decides.
 const DOORS: [&str; 3] = ["postgres", "flight", "http"];
 const BELOW_DOORS: [&str; 6] = [
     "gateway",
@@ -33,14 +36,15 @@ const BELOW_DOORS: [&str; 6] = [
     "fuzzing",
 ];
 
-/// Crates that plain ones must do without: no lake is opened and nothing is planned there.
+/// Crates that must not depend on the heavy ones: they open no lake and plan nothing.
 const PLAIN: [&str; 3] = ["catalog", "sql", "demo"];
 const HEAVY: [&str; 3] = ["datafusion", "object_store", "pgwire"];
 
-/// Rooms of `crates/gateway` that know neither the gateway nor one another.
+/// Modules of `crates/gateway` that import neither the rest of the gateway nor each other.
 const ROOMS: [&str; 3] = ["workgroup", "results", "telemetry"];
 
-/// Words that stay below a floor: the lowest crate that is too high for them, and why.
+/// Words that only lower layers may use: the word, the lowest crate that must not use it, and the
+/// reason.
 const TOOLS: [(&str, &str, &str); 4] = [
     (
         "ObjectStore",
@@ -72,7 +76,7 @@ fn floor(name: &str) -> Option<usize> {
     FLOORS.iter().position(|crates| crates.contains(&name))
 }
 
-/// The folder of a crate.
+/// Returns the folder of a crate.
 fn folder(name: &str) -> PathBuf {
     match name {
         "server" => root().to_owned(),
@@ -80,7 +84,7 @@ fn folder(name: &str) -> PathBuf {
     }
 }
 
-/// What a manifest depends on, tests included.
+/// Returns the dependencies of a manifest, including those of tests.
 fn dependencies(manifest: &str) -> Vec<String> {
     let mut in_dependencies = false;
     let mut found = Vec::new();
@@ -95,7 +99,7 @@ fn dependencies(manifest: &str) -> Vec<String> {
     found
 }
 
-/// What is wrong with a crate's dependencies, in a line each.
+/// Returns what is wrong with a crate's dependencies, one line each.
 fn wrong_dependencies(name: &str, manifest: &str) -> Vec<String> {
     let Some(own) = floor(name) else {
         return vec![format!("crate '{name}' has no floor in tests/it/floors.rs")];
@@ -144,7 +148,7 @@ fn no_crate_depends_on_one_from_above() {
     assert!(wrongs.is_empty(), "\n{}", wrongs.join("\n"));
 }
 
-/// A source file: its crate, its place in the crate's `src`, and its code without comments.
+/// A source file: its crate, its path in the crate's `src`, and its code without comments.
 struct Source {
     name: String,
     place: PathBuf,
@@ -173,7 +177,7 @@ fn sources() -> Vec<Source> {
         let folder = folder(name).join("src");
         for path in rust_files(&folder) {
             let code = without_comments(&fs::read_to_string(&path).unwrap())
-                // A registry of stores, which the engine hands on unopened.
+                // A registry of stores, which the engine passes on without opening a store.
                 .replace("object_store::ObjectStoreRegistry", "ObjectStoreRegistry");
             found.push(Source {
                 name: (*name).to_owned(),
@@ -191,7 +195,7 @@ fn without_comments(text: &str) -> String {
     comment.replace_all(text, "").into_owned()
 }
 
-/// The module that a file is: `results/run.rs` is `[results, run]`.
+/// Returns the path of a file's module: `results/run.rs` is `[results, run]`.
 fn module_of(place: &Path) -> Vec<String> {
     let mut module: Vec<String> = place
         .with_extension("")
@@ -202,7 +206,7 @@ fn module_of(place: &Path) -> Vec<String> {
     module
 }
 
-/// The heads of a list in braces: `a::{b, c}, d` has `a` and `d`.
+/// Returns the first segments of a list in braces: `a::{b, c}, d` has `a` and `d`.
 fn heads(list: &str) -> Vec<String> {
     let (mut depth, mut word, mut words) = (0, String::new(), Vec::new());
     for character in list.chars() {
@@ -230,13 +234,15 @@ fn heads(list: &str) -> Vec<String> {
         .collect()
 }
 
-/// Rooms of its own crate that a file names, by `crate::` or by as many `super::` as lead out of its room.
+/// Returns the top-level modules of its own crate that a file names, by `crate::` or by as many
+/// `super::` as lead out of its own top-level module.
 fn named_rooms(place: &Path, code: &str) -> Vec<String> {
     let module = module_of(place);
     let path = Regex::new(r"\b(crate|(?:super::)*super)::(\{|[a-z_]+)").unwrap();
     let mut rooms = Vec::new();
     for found in path.captures_iter(code) {
-        // An inline module, such as `tests`, is one deeper than its file, which makes this strict for what stands outside of it.
+        // An inline module, such as `tests`, is one level deeper than its file, so the check is
+        // strict for code outside of it.
         let up = found[1].matches("super").count();
         let leaves =
             &found[1] == "crate" || up >= module.len() + usize::from(code.contains("mod tests {"));
@@ -252,7 +258,7 @@ fn named_rooms(place: &Path, code: &str) -> Vec<String> {
     rooms
 }
 
-/// What is wrong with one file, in a line each.
+/// Returns what is wrong with one file, one line each.
 fn wrongs(source: &Source) -> Vec<String> {
     let path = source.place.display();
     let mut wrongs = Vec::new();
@@ -267,7 +273,7 @@ fn wrongs(source: &Source) -> Vec<String> {
             }
         }
     }
-    // Such a room stands on the policy, below the statements.
+    // Such a module is on the layer of the policy, below the statements.
     let own = floor(if room.is_some() {
         "policy"
     } else {
@@ -370,7 +376,7 @@ fn a_wrong_import_and_a_misplaced_tool_are_found() {
 
 #[test]
 fn no_test_is_ignored_without_a_reason() {
-    // Written in two pieces, as this file is read too.
+    // In two pieces, because this file is checked too.
     let marker = format!("#[{}", "ignore");
     for folder in ["src", "tests", "crates"] {
         for path in rust_files(&root().join(folder)) {
@@ -386,7 +392,7 @@ fn no_test_is_ignored_without_a_reason() {
     }
 }
 
-/// Else `cargo test` after `cargo build` compiles the engine a second time, for many minutes.
+/// Otherwise `cargo test` after `cargo build` compiles the engine again, for many minutes.
 #[test]
 fn server_and_tests_share_one_build_of_their_dependencies() {
     let tree = |edges: &str, selection: &[&str]| -> Vec<String> {

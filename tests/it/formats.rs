@@ -1,4 +1,4 @@
-//! Files as other tools leave them: other types, missing columns, damaged rows, hidden names,
+//! Files as other tools write them: other types, missing columns, damaged rows, hidden names,
 //! compression.
 
 use std::sync::Arc;
@@ -15,7 +15,7 @@ struct Lake {
     table: String,
 }
 
-/// A table `formats.<name>` on a folder of its own.
+/// Creates a table `formats.<name>` on a folder of its own.
 async fn table(name: &str, columns: &str, rest: &str) -> Lake {
     let server = Server::shared();
     let admin = server.connect("admin").await;
@@ -193,7 +193,7 @@ async fn hostile_parquet_files_fail_their_query_by_name_and_nothing_else() {
         let footer = parts.concat();
         with_tail(&footer, u32::try_from(footer.len()).unwrap())
     };
-    // Thrift by hand: a version, a schema of one element or of groups that nest 100,000 deep, no
+    // Hand-written Thrift: a version, a schema of one element or of groups nested 100,000 deep, no
     // rows, row groups.
     let version = &[0x15, 2][..];
     let root = &[0x19, 0x1c, 0x48, 1, b'r', 0][..];
@@ -230,7 +230,7 @@ async fn hostile_parquet_files_fail_their_query_by_name_and_nothing_else() {
         let file = format!("{name}.parquet");
         lake.folder.put(&file, bytes);
         let mut failures = vec![lake.admin.fails(&all).await];
-        // Who counts rows needs no pages.
+        // Counting rows needs no pages.
         if name != "pages" {
             failures.push(lake.admin.fails(&count).await);
         }
@@ -297,7 +297,7 @@ async fn malformed_json_fails_and_names_the_file_unless_the_serde_ignores_it() {
     let ignoring = format!("{OPENX} WITH SERDEPROPERTIES ('ignore.malformed.json'='true')");
     let lake = table("malformed_ignored", "id BIGINT", &ignoring).await;
     lake.folder.put("rows.json", text);
-    // The row stays, its columns are NULL, as the openx SerDe does it.
+    // The row is kept with NULL columns, as by the openx SerDe.
     assert_eq!(lake.all().await, "1\n3\nNULL");
 }
 
@@ -592,7 +592,7 @@ async fn values_that_are_read_as_texts_are_those_of_a_cast() {
         );
         assert_eq!(lake.admin.column(&sql).await, expected, "{}", lake.table);
     }
-    // Whether a condition is decided by footers or by rows.
+    // Conditions that are decided by footers, or by rows.
     for condition in [
         "d = '1e+20'",
         "t = '1969-12-31 23:59:59.5'",
@@ -602,7 +602,7 @@ async fn values_that_are_read_as_texts_are_those_of_a_cast() {
         let sql = format!("SELECT count(*) FROM {} WHERE {condition}", texts.table);
         assert_eq!(texts.admin.text(&sql).await, "1", "{condition}");
     }
-    // A time is of no type of a table.
+    // No type of a table corresponds to a time of day.
     let times = table("times_as_texts", "c STRING", "STORED AS PARQUET").await;
     let file = Time64MicrosecondArray::from(vec![36_000_500_000]);
     let file = batch(&[("c", Values::Array(Arc::new(file)))]);

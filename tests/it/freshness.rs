@@ -9,7 +9,7 @@ fn rows(ids: &[i64]) -> Vec<u8> {
     parquet(&batch(&[("id", Values::Int(ids))]), 100)
 }
 
-/// A table of the test's own, `fresh_{door}.{name}`, with one file.
+/// Creates a table of the test's own, `fresh_{door}.{name}`, with one file.
 async fn cached(door: Door, name: &str) -> (&'static Server, Client, Folder) {
     let server = Server::shared();
     let admin = door.connect(server, "admin").await;
@@ -34,7 +34,7 @@ async fn create(admin: &Client, table: &str, folder: &Folder) {
         .await;
 }
 
-/// The newest record of this very text.
+/// Returns the newest record of exactly this text.
 async fn record(client: &Client, sql: &str) -> String {
     client
         .text(&format!(
@@ -50,7 +50,7 @@ async fn second_time_is_a_hit_that_scans_nothing(door: Door) {
     assert_eq!(record(&admin, &sql).await, "f|t|SUCCEEDED");
     assert_eq!(admin.value(&sql).await, "1");
     assert_eq!(record(&admin, &sql).await, "t|f|SUCCEEDED");
-    // Written otherwise, the plan is the same.
+    // A different text with the same plan.
     let otherwise = format!("select   sum( id ) as hit_sum from fresh_{door}.hit");
     assert_eq!(admin.value(&otherwise).await, "1");
     assert_eq!(record(&admin, &otherwise).await, "t|f|SUCCEEDED");
@@ -94,7 +94,7 @@ async fn file_replaced_within_the_tick_of_its_clock_is_seen(door: Door) {
     let sql = &format!("SELECT sum(id) FROM fresh_{door}.tick");
     let path = folder.path.join("p=1/a.parquet");
     for id in [3, 4, 5, 6] {
-        // Written just now, in place: same name, same size, maybe the same modification time.
+        // Overwritten in place just now: same name, same size, possibly the same modification time.
         std::fs::write(&path, rows(&[id])).unwrap();
         assert_eq!(admin.value(sql).await, id.to_string());
     }
@@ -136,7 +136,7 @@ async fn revoked_and_other_users_never_get_another_ones_result(door: Door) {
     }
     admin.run(&revoke).await;
     assert_eq!(a.fails(sql).await.code, "42P01");
-    // One column fewer: SELECT * is another query now.
+    // With one column fewer, SELECT * is a different query.
     admin.run(&grant_one).await;
     let all = &format!("SELECT * FROM fresh_{door}.grants");
     assert_eq!(a.columns(all).await, ["p"]);

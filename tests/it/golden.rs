@@ -1,8 +1,8 @@
 //! The golden files of `tests/sql`, through each door, on a lake of local files and on one on S3.
 //!
-//! A statement runs as `admin` on the catalog's database unless its first line says otherwise: `--
-//! as scientist` or `-- as analyst in curated`. What only one protocol has is `onlyif postgres` or
-//! `onlyif flight`.
+//! A statement runs as `admin` on the catalog's database unless its first line says otherwise, such
+//! as `-- as scientist` or `-- as analyst in curated`. Statements for one protocol only are marked
+//! `onlyif postgres` or `onlyif flight`.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use sqllogictest::{AsyncDB, DBOutput, DefaultColumnType, Runner};
 use crate::harness::s3::S3;
 use crate::harness::{Client, Door, Failure, Options, Server, lake, server, through_each_door};
 
-/// Every connection that a golden file uses, by user and database.
+/// The connections that a golden file uses, by user and database.
 struct Connections<'a> {
     door: Door,
     server: &'a Server,
@@ -70,7 +70,7 @@ impl AsyncDB for Connections<'_> {
             None => "NULL".to_owned(),
             Some(line) if explains => plan_line(&line),
             Some(text) if text.is_empty() => "(empty)".to_owned(),
-            // A result of many lines, as of EXPLAIN, is one cell a line all the same.
+            // A cell with several lines, such as EXPLAIN's, is still written in one line.
             Some(text) => text.replace('\n', "\\n"),
         };
         let rows = rows
@@ -96,14 +96,14 @@ impl AsyncDB for Connections<'_> {
     }
 }
 
-/// A line of a plan without what differs from lake to lake and from run to run: paths, numbers,
-/// what was measured.
+/// Returns a line of a plan without the parts that differ between lakes and runs: paths, numbers,
+/// measurements.
 fn plan_line(line: &str) -> String {
     let mut shown = line.to_owned();
     for (pattern, word) in [
         (r"metrics=\[[^\]]*\]", "metrics=[]"),
         (r"file_groups=\{[^}]*\[[^}]*\}", "file_groups={PATHS}"),
-        // The place of a column, after an @, stays.
+        // The position of a column, after an @, is kept.
         (r"(^|[^@\d])\d+", "${1}N"),
     ] {
         let pattern = regex::Regex::new(pattern).unwrap();
@@ -124,7 +124,7 @@ fn files() -> Vec<PathBuf> {
     files
 }
 
-/// All files, and then one report of everything that differs.
+/// Runs all files, then reports all differences at once.
 async fn every_file_passes(door: Door, server: &Server, label: &str) {
     let update = std::env::var_os("LAKEGATE_UPDATE_GOLDEN").is_some()
         && (door, label) == (Door::Postgres, "files");
@@ -177,8 +177,7 @@ async fn golden_files_pass_on_s3(door: Door) {
     let s3 = S3::start().await;
     let lake = lake::copy(&Options::default());
     let dir = lake.path().join("lake");
-    // Of the eight thousand hours of raw orders one day is enough: the golden files ask for no
-    // more.
+    // One day of the eight thousand hours of raw orders is enough: the golden files query no more.
     let uploaded = s3
         .upload(&dir, |key| {
             let zone = ["curated/", "analytics/", "raw/users/", "raw/products/"]

@@ -1,11 +1,12 @@
-//! Visibility: nothing without a grant, and what is not granted does not exist.
+//! Visibility: nothing is visible without a grant, and objects that are not granted appear not to
+//! exist.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::harness::files::{Folder, Values, batch, parquet};
 use crate::harness::{Client, Door, Server, through_each_door};
 
-/// Two principals of a test's own: the administrator and a user without any grant.
+/// Two principals for one test: the administrator and a user without any grant.
 struct People {
     door: Door,
     server: &'static Server,
@@ -56,7 +57,7 @@ impl People {
     }
 }
 
-/// Everything that a catalog shows of a schema, in one text.
+/// Returns everything that the catalogs show of a schema, as one text.
 async fn everything_shown(client: &Client) -> String {
     let mut shown = String::new();
     for sql in [
@@ -160,7 +161,8 @@ async fn ungranted_column_is_absent_from_every_listing_and_gives_the_error_of_a_
                     assert!(!text.contains(column), "{listing} shows {column}: {text}");
                 }
             }
-            // A listing may be refused altogether, as SHOW CREATE TABLE is without every column.
+            // A listing may be refused altogether, as SHOW CREATE TABLE is if a column is not
+            // granted.
             Err(failure) => assert_eq!(failure.code, "42501", "{listing}: {failure:?}"),
         }
     }
@@ -387,7 +389,7 @@ async fn alter_and_drop_are_granted_each_on_its_own(door: Door) {
     user.run(&drop).await;
     let select = format!("SELECT * FROM {table}");
     assert_eq!(people.admin.fails(&select).await.code, "42P01");
-    // A table of the same name later is another table: the old grants are gone with the old one.
+    // A later table of the same name is a different table: the grants of the old one are gone.
     people.admin.run(&create).await;
     assert_eq!(user.fails(&drop).await.code, "42P01");
 }

@@ -1,5 +1,5 @@
-//! Two lakes that differ only in what a user may not see answer that user alike: rows, plans,
-//! listings and errors, byte by byte.
+//! Two lakes that differ only in what a user may not see return the same answers to that user:
+//! rows, plans, listings and errors, byte for byte.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use crate::harness::files::{Values, batch, parquet, put};
 use crate::harness::server::serving;
 use crate::harness::{Client, Door, Server};
 
-/// What is hidden in one lake: words of equal length in both, so that no size differs.
+/// The hidden contents of one lake: words of equal length in both lakes, so that no size differs.
 struct Secret {
     word: &'static str,
     days: [&'static str; 2],
@@ -29,7 +29,7 @@ const SECRETS: [Secret; 2] = [
     },
 ];
 
-/// A table with hidden columns: its name, and the columns that are granted.
+/// The tables with hidden columns: names, and the columns that are granted.
 const TABLES: [(&str, &[&str]); 8] = [
     ("d.facts", &["id", "amount", "region"]),
     ("d.plain", &["id", "amount"]),
@@ -41,7 +41,8 @@ const TABLES: [(&str, &[&str]); 8] = [
     ("d.torn", &["id", "amount"]),
 ];
 
-/// Of a column `{c}`: most of them fail for some of its values, and say for which.
+/// Expressions over a column `{c}`. Most of them fail for some of its values, with the value in the
+/// error.
 const EXPRESSIONS: [&str; 10] = [
     "CAST({c} AS int)",
     "1 / CAST({c} AS int)",
@@ -59,7 +60,7 @@ const JSON: &str = "ROW FORMAT SERDE 'org.openx.data.jsonserde.JsonSerDe'";
 const CSV: &str = "ROW FORMAT SERDE 'org.apache.hadoop.hive.serde2.OpenCSVSerde'";
 const TEXT: &str = "ROW FORMAT DELIMITED FIELDS TERMINATED BY ','";
 
-/// A served lake, with the administrator's client.
+/// A running server with its lake, and the administrator's client.
 struct Lake {
     server: Server,
     admin: Client,
@@ -104,7 +105,7 @@ fn write_files(lake: &Path, secret: &Secret) {
             ("secret", Values::Text(&words[..ids.len()])),
             ("amount", Values::Text(amounts)),
         ];
-        // One row group: two would be read side by side, and either could fail first.
+        // One row group: two would be read concurrently, and either could fail first.
         parquet(&batch(&columns), 10)
     };
     for (day, ids, amounts, region) in [
@@ -209,8 +210,8 @@ fn definitions(secret: &Secret) -> Vec<String> {
     statements
 }
 
-/// What somebody asks who wants to know what is hidden. Rows and errors of each come in one order:
-/// more than one file is read only where the rows are sorted and nothing fails.
+/// Returns statements that probe for hidden data. The order of their rows and errors is fixed:
+/// several files are read only by queries that sort and do not fail.
 fn statements() -> Vec<String> {
     let mut asked = Vec::new();
     for (table, columns) in TABLES {
@@ -227,7 +228,7 @@ fn statements() -> Vec<String> {
             format!("SELECT id, count(*) FROM {table} GROUP BY id ORDER BY id"),
             format!("SELECT amount, row_number() OVER (ORDER BY id) FROM {table} WHERE id > 'A'"),
         ];
-        // Where the data are whole, all sorts of expressions; elsewhere some.
+        // All expressions on tables with intact data; some on the others.
         let whole = ["d.facts", "d.plain", "d.bad_values"].contains(&table);
         let (expressions, explained) = if whole { (10, 5) } else { (4, 2) };
         for column in columns {
@@ -251,8 +252,7 @@ fn statements() -> Vec<String> {
                 "EXPLAIN (FORMAT JSON)",
                 "EXPLAIN (TYPE IO)",
             ] {
-                // What runs with filters that change as it runs reads more or less from time to
-                // time.
+                // Queries with dynamic filters read different amounts from run to run.
                 if at < 3 || !explain.contains("ANALYZE") {
                     asked.push(format!("{explain} {query}"));
                 }
@@ -324,7 +324,7 @@ fn statements() -> Vec<String> {
     asked
 }
 
-/// What changes from run to run and tells nothing.
+/// Masks text that changes from run to run and reveals nothing.
 struct Mask {
     volatile: Vec<(Regex, &'static str)>,
     metrics: Regex,
@@ -354,7 +354,7 @@ impl Mask {
         for (pattern, word) in &self.volatile {
             masked = pattern.replace_all(&masked, *word).into_owned();
         }
-        // How long it took, and how the threads shared the work.
+        // Durations, and how the threads shared the work.
         let metrics = self
             .metrics
             .replace_all(&masked, |found: &regex::Captures<'_>| {
@@ -364,7 +364,7 @@ impl Mask {
     }
 }
 
-/// The whole answer: every cell, or every part of the error.
+/// Returns the whole answer: every cell, or every part of the error.
 async fn answer(client: &Client, sql: &str) -> String {
     match client.try_rows(sql).await {
         Ok(rows) => {
@@ -388,7 +388,8 @@ async fn lakes_that_differ_in_what_is_hidden_answer_alike() {
     let mut differ = Vec::new();
     for door in [Door::Postgres, Door::Flight] {
         let (left_eve, right_eve) = (a.eve(door).await, b.eve(door).await);
-        // The doors share what answers them: at the second, some are enough, and the history.
+        // The doors share the code that answers. At the second door, every fourth statement and the
+        // history are enough.
         let every = if door == Door::Postgres { 1 } else { 4 };
         let asked = statements();
         let last = asked.len() - 1;
@@ -423,7 +424,7 @@ async fn lakes_that_differ_in_what_is_hidden_answer_alike() {
         differ.join("\n\n")
     );
 
-    // What is granted is read as it is, whatever stands before it.
+    // Granted data is read correctly, whatever hidden data precedes it.
     let eve = a.eve(Door::Postgres).await;
     for (sql, rows) in [
         (
@@ -439,8 +440,8 @@ async fn lakes_that_differ_in_what_is_hidden_answer_alike() {
         assert_eq!(eve.text(sql).await, rows, "{sql}");
     }
 
-    // The administrator is told which file it is, and the log says it of the query that another
-    // user ran.
+    // The administrator sees the file's name, and the log has it for the query that the other user
+    // ran.
     let failure = a.admin.fails("SELECT id FROM d.torn").await;
     failure.names(&["day=2024-01-05", "alpha.parquet"]);
     let id = a

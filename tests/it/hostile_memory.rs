@@ -1,4 +1,4 @@
-//! Clients that request more memory than there is. Each gets an error that says so, or its answer;
+//! Clients that request more memory than there is. Each gets an error that says so, or its result;
 //! the process stays within its limit, and other clients are not affected.
 
 use std::time::Duration;
@@ -14,7 +14,7 @@ async fn fails(client: &Client, sql: &str) -> Failure {
     failed.unwrap_or_else(|_| panic!("nothing after a minute: {shown}"))
 }
 
-/// `WITH c0 AS (first), c1 AS (step), …`, where `{}` is the one before.
+/// Builds `WITH c0 AS (first), c1 AS (step), …`, where `{}` is the previous name.
 fn chain(first: &str, step: &str, steps: usize, end: &str) -> String {
     let mut sql = format!("WITH c0 AS ({first})");
     for number in 1..=steps {
@@ -24,19 +24,20 @@ fn chain(first: &str, step: &str, steps: usize, end: &str) -> String {
     format!("{sql} {}", end.replace("{}", &format!("c{steps}")))
 }
 
-/// Gathers 1.9 GB, each text of its own.
+/// Builds a query that gathers 1.9 GB of distinct texts.
 fn gathered(function: &str, value: &str) -> String {
     let text = value.replace('x', "repeat(md5(CAST(x AS varchar)), 100)");
 
     format!("SELECT cardinality({function}({text})) FROM generate_series(1, 600000) t(x)")
 }
 
-/// Has a value for each row that is as large as all rows, or made for all.
+/// Builds a window query whose value in each row is as large as all rows, or is computed from all
+/// of them.
 fn windowed(function: &str, rows: u64) -> String {
     format!("SELECT count(v) FROM (SELECT {function} AS v FROM generate_series(1, {rows}) t(x)) q")
 }
 
-/// Statements by the code that each has to fail with.
+/// Returns statements, each with the SQLSTATE that it must fail with.
 fn statements() -> Vec<(&'static str, String)> {
     let many = "FROM generate_series(1, 8192) t(x)";
     let doubling = |steps| {
@@ -111,8 +112,8 @@ async fn who_asks_for_too_much_memory_gets_an_error_and_the_process_stays_within
     let watch = Watch::over(&server);
     let limit = 1536 * MIB;
     let client = server.connect("analyst").await;
-    // What is large and honest runs. It comes first, as the allocator keeps what the others let go
-    // for a while.
+    // A large but legitimate query runs. It comes first, because the allocator keeps memory that
+    // the others have freed for a while.
     let joined = "SELECT length(max(concat(s, CAST(x AS varchar)))) FROM (SELECT repeat('x', 1000000) AS s, x FROM generate_series(1, 500) t(x)) q";
     assert_eq!(client.value(joined).await, "1000002");
     watch.stayed_under(limit, "large constants");
@@ -138,7 +139,7 @@ async fn who_asks_for_too_much_memory_gets_an_error_and_the_process_stays_within
     sessions(&server).await;
     watch.stayed_under(limit, "what sessions keep");
 
-    // The history has all of these texts by now.
+    // The history contains all of these texts by now.
     let admin = server.connect("admin").await;
     let texts = admin
         .number("SELECT count(*) FROM system.queries WHERE length(query) > 0")
@@ -154,7 +155,7 @@ async fn who_asks_for_too_much_memory_gets_an_error_and_the_process_stays_within
     );
 }
 
-/// 960 MB go through a cursor.
+/// Sends 960 MB through a cursor.
 async fn cursors(client: &Client) {
     let wide =
         "SELECT x, repeat(md5(CAST(x AS varchar)), 30) FROM generate_series(1, 1000000) t(x)";
@@ -183,7 +184,7 @@ async fn cursors(client: &Client) {
     client.run("COMMIT").await;
 }
 
-/// What a session keeps is bounded in bytes.
+/// Checks that the state that a session keeps is bounded in bytes.
 async fn sessions(server: &Server) {
     let client = server.connect("analyst").await;
     let list = vec!["1"; 60_000].join(",");
@@ -236,7 +237,7 @@ async fn largest_query_is_cancelled_when_the_process_holds_too_much() {
     assert_eq!(failure.code, "53200", "{failure:?}");
     failure.names(&["engine.process_memory_limit"]);
     watch.stayed_under(1024 * MIB, "a query that gathers 1.9 GB");
-    // What the allocator keeps does not keep queries out.
+    // Memory that the allocator keeps does not block new queries.
     for client in [&other, &greedy] {
         eventually("the server to take queries again", async || {
             let tried = client.try_rows("SELECT count(*) FROM curated.orders").await;

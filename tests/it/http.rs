@@ -1,4 +1,4 @@
-//! The HTTP door: TLS beside plain health checks, and the bounds on what a client may hold or send.
+//! The HTTP door: TLS, health checks without it, and the bounds on what a client may hold or send.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -16,7 +16,7 @@ async fn connect(server: &Server) -> TcpStream {
     TcpStream::connect(address).await.unwrap()
 }
 
-/// All that the server sends until it closes the connection.
+/// Returns everything that the server sends until it closes the connection.
 async fn rest(stream: &mut (impl AsyncRead + Unpin)) -> String {
     let mut answer = Vec::new();
     let read = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut answer));
@@ -36,7 +36,7 @@ async fn get(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), path: &str) -> 
     rest(stream).await
 }
 
-/// The answer over TLS to a client that trusts `ca`.
+/// Returns the response over TLS to a client that trusts `ca`.
 pub async fn get_over_tls(server: &Server, ca: &Path, path: &str) -> String {
     let tcp = connect(server).await;
     let mut tls = Tls::trusting(ca);
@@ -45,7 +45,7 @@ pub async fn get_over_tls(server: &Server, ca: &Path, path: &str) -> String {
     get(&mut stream, path).await
 }
 
-/// Whether an answer has this status.
+/// Returns whether a response has this status.
 pub fn is(answer: &str, status: u16) -> bool {
     answer.starts_with(&format!("HTTP/1.1 {status} "))
 }
@@ -137,7 +137,7 @@ async fn heads_and_bodies_that_are_too_long_are_refused() {
 
 #[tokio::test]
 async fn of_more_connections_than_there_may_be_the_oldest_is_closed() {
-    // Two from one address.
+    // Two connections from one address.
     let server = Server::private(&[("LAKEGATE_HTTP__MAX_CONNECTIONS", "4")]);
     let mut oldest = connect(&server).await;
     let mut second = connect(&server).await;

@@ -1,5 +1,5 @@
-//! Sessions, tokens, handles and history belong to a user, not to a name; and they end when the
-//! user does.
+//! Sessions, tokens, handles and history belong to a user, not to a name, and they end when the
+//! user is dropped.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -8,7 +8,7 @@ use crate::harness::{Client, Door, Failure, Server, eventually, through_each_doo
 const SECRET: &str = "a long enough secret";
 const FOREVER: &str = "SELECT count(*) FROM generate_series(1, 100000) a(x), generate_series(1, 100000) b(y), generate_series(1, 100000) c(z) WHERE x + y > z";
 
-/// A user of a test's own, and the administrator.
+/// A user for one test, and the administrator.
 struct Account {
     door: Door,
     server: &'static Server,
@@ -58,8 +58,7 @@ impl Account {
         connected.err().expect("the login should fail")
     }
 
-    /// What a client is told whose session is over: PostgreSQL's code, or that the token is not
-    /// known any more.
+    /// Returns the error of a client whose session is over: PostgreSQL's code, or an unknown token.
     fn over(&self) -> &'static str {
         match self.door {
             Door::Postgres => "57P01",
@@ -120,7 +119,7 @@ async fn disabled_user_is_out_at_once_and_comes_back_as_it_was(door: Door) {
     assert_eq!(state().await, "DISABLED");
     account.alter("ENABLE").await;
     assert_eq!(state().await, "ENABLED");
-    // What it had logged in with before, and not used since, is over.
+    // A login from before that was not used since is over.
     assert!(waiting.try_rows(query).await.is_err());
     assert_eq!(account.connect().await.value(query).await, orders);
 }

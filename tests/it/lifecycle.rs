@@ -1,4 +1,4 @@
-//! Start, drain, limits.
+//! Starting, draining and limits.
 
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
@@ -86,7 +86,7 @@ async fn connections_beyond_the_limit_get_a_clear_error() {
     assert_eq!(refused.code, "53300", "{refused:?}");
     assert_eq!(open.len(), 3);
     open.pop();
-    // A place is free as soon as the server has seen the client go.
+    // The slot is free once the server has noticed the disconnect.
     eventually("a place", async || {
         server
             .try_connect("admin", server.password("admin"), "awsdatacatalog")
@@ -137,7 +137,7 @@ async fn backup_of_a_running_server_is_a_catalog_to_serve_from() {
     assert!(done, "{why}");
     let mode = std::fs::metadata(&copy).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
-    // The server goes on, and a file that is there is replaced only if that is wanted.
+    // The server still runs. An existing file is replaced only on request.
     admin.run("CREATE DATABASE also_kept").await;
     let (done, why) = backup(&[]);
     assert!(!done && why.contains("--overwrite"), "{why}");

@@ -1,5 +1,5 @@
-//! Limits per query, client and user: processor time, run time, rows, slots and connections; others
-//! are served meanwhile.
+//! Limits per query, client and user: processor time, run time, rows, slots and connections. Other
+//! clients are not affected.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,18 +16,18 @@ use crate::harness::{Client, Door, Failure, Server, eventually, through_each_doo
 
 /// Runs until it is stopped.
 const FOREVER: &str = "SELECT count(*) FROM generate_series(1, 100000) a(x), generate_series(1, 100000) b(y), generate_series(1, 100000) c(z) WHERE x + y > z";
-/// A hash join of which each row of one side meets each of the other: 10^12 rows.
+/// A hash join in which each row of one side matches each row of the other: 10^12 rows.
 const EXPLODES: &str = "SELECT count(*) FROM (SELECT x % 1 AS k FROM generate_series(1, 1000000) t(x)) a JOIN (SELECT x % 1 AS k FROM generate_series(1, 1000000) t(x)) b ON a.k = b.k";
-/// Rows of 320 bytes at once and without end.
+/// Endless rows of 320 bytes, from the start.
 const WIDE: &str = "SELECT repeat(md5(CAST(a.x AS VARCHAR)), 10) FROM generate_series(1, 1000000) a(x), generate_series(1, 1000000) b(y)";
-/// Has to wait for a place, as it reads the lake.
+/// Needs a slot, because it reads the lake.
 const OF_THE_LAKE: &str = "SELECT count(*) > 0 FROM curated.orders";
 
 fn marked(sql: &str, marker: &str) -> String {
     sql.replacen("SELECT", &format!("SELECT /* {marker} */"), 1)
 }
 
-/// Columns of the history of a marked query.
+/// Returns columns of the history of a marked query.
 async fn recorded(client: &Client, columns: &str, marker: &str) -> String {
     client
         .text(&format!(
@@ -43,7 +43,7 @@ async fn reached(client: &Client, marker: &str, state: &str) {
     .await;
 }
 
-/// The number before a word in what an error says.
+/// Returns the number before a word in an error message.
 fn figure(failure: &Failure, word: &str) -> f64 {
     let before = failure.message.split(word).next().unwrap();
     let number = before.split_whitespace().next_back().unwrap();
@@ -52,7 +52,7 @@ fn figure(failure: &Failure, word: &str) -> f64 {
 
 async fn each_limit_names_the_figure_and_the_limit_and_null_lifts_it(door: Door) {
     let server = Server::private(&[]);
-    // Whose own statements have the limits of primary.
+    // The statements of this session have the limits of primary.
     let watch = door.connect(&server, "admin").await;
     let admin = door.connect(&server, "admin").await;
     admin
@@ -66,7 +66,7 @@ async fn each_limit_names_the_figure_and_the_limit_and_null_lifts_it(door: Door)
     assert_eq!(failure.code, "54000", "{failure:?}");
     failure.names(&["CPU time", "workgroup \"small\" allows 0.3 s"]);
     assert!(figure(&failure, " s of CPU time") > 0.3, "{failure:?}");
-    // Its record ends with its last thread.
+    // The query is recorded when its last thread ends.
     reached(&watch, "by cpu", "CANCELLED").await;
     let record = recorded(&watch, "state, error_code, cpu_time_ms >= 300", "by cpu").await;
     assert_eq!(
@@ -99,7 +99,7 @@ async fn each_limit_names_the_figure_and_the_limit_and_null_lifts_it(door: Door)
         recorded(&watch, "state, error_code, rows", "by rows").await,
         "CANCELLED|EXCEEDED_ROWS_RETURNED_LIMIT|10"
     );
-    // What tools ask of the catalog has more rows than any query may give.
+    // Catalog queries of tools may return more rows than the limit allows.
     assert!(
         admin
             .rows("SELECT typname FROM pg_catalog.pg_type")
@@ -107,7 +107,7 @@ async fn each_limit_names_the_figure_and_the_limit_and_null_lifts_it(door: Door)
             .len()
             > 10
     );
-    // A statement of the session ends the query before a limit that is far away does.
+    // The session's timeout ends the query before a distant limit does.
     watch
         .run("ALTER WORKGROUP small SET (rows_returned_limit_per_query = NULL, cpu_time_limit_per_query = '1h')")
         .await;
@@ -132,7 +132,7 @@ async fn join_that_explodes_is_stopped_by_its_processor_time(door: Door) {
     failure.names(&["CPU time", "allows 1 s"]);
 }
 
-/// User and system time of a process, in milliseconds.
+/// Returns the user and system time of a process, in milliseconds.
 fn process_time(pid: u32) -> f64 {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
     let fields: Vec<&str> = stat
@@ -195,7 +195,7 @@ async fn rows_up_to_the_limit_are_given_and_the_error_comes_in_the_place_of_the_
     };
     assert_eq!((given, failure.code.as_str()), (10, "54000"), "{failure:?}");
 
-    // Of a cursor, all its rows count.
+    // All rows of a cursor count together.
     admin
         .run(&format!("BEGIN; DECLARE c CURSOR FOR {sql}"))
         .await;
@@ -204,7 +204,7 @@ async fn rows_up_to_the_limit_are_given_and_the_error_comes_in_the_place_of_the_
     assert_eq!(admin.fails("FETCH 1 FROM c").await.code, "54000");
     admin.run("ROLLBACK").await;
 
-    // At the other door too.
+    // The same through the other door.
     let mut flight = server.flight("admin").await;
     flight
         .sql
@@ -258,7 +258,7 @@ async fn administrators_get_in_when_others_have_taken_all_connections(door: Door
     let refused = connect("admin").await.err().unwrap();
     assert_eq!(refused.code, "53300", "{refused:?}");
     refused.names(&["too many clients"]);
-    // A place is free for anybody as soon as the server has seen a client go.
+    // A slot is free for every user once the server has noticed a disconnect.
     open.pop();
     eventually("a place", async || connect("scientist").await.ok()).await;
 }
@@ -297,7 +297,7 @@ async fn one_user_does_not_take_all_places(door: Door) {
         reached(&admin, "second", "QUEUED").await;
         assert_eq!(other.value(OF_THE_LAKE).await, "t");
         assert_eq!(recorded(&admin, "state", "second").await, "QUEUED");
-        // One of its own ends, and the next of the same user runs.
+        // When one of the user's queries ends, the next of the same user runs.
         first.cancel().await;
         reached(&admin, "second", "RUNNING").await;
         second.cancel().await;
@@ -351,7 +351,7 @@ async fn cursors_portals_and_results_that_nobody_reads_give_their_place_back() {
     assert_eq!(Failure::of(&failure).code, "57014", "{failure:?}");
     drop(transaction);
 
-    // As psql does whose user looks at the first page.
+    // Like psql while its user looks at the first page.
     let holder = server.connect("analyst").await;
     let no_parameters: [&str; 0] = [];
     let mut rows = std::pin::pin!(holder.raw().query_raw(WIDE, no_parameters).await.unwrap());
@@ -403,7 +403,7 @@ async fn writes_whose_clients_stop_sending_give_their_places_back() {
         schema: Some("stalled".to_owned()),
         ..CommandStatementIngest::default()
     };
-    // More than there are places for.
+    // More calls than there are slots.
     let mut calls = Vec::new();
     for number in 0..5 {
         let mut flight = server.flight("admin").await;
@@ -429,7 +429,8 @@ async fn writes_whose_clients_stop_sending_give_their_places_back() {
     assert_eq!(admin.value("SELECT count(*) FROM stalled.whole").await, "3");
 }
 
-/// Takes longer than anybody waits, and could be kept: so whoever asks the same waits for it.
+/// Returns a query that runs longer than any test waits and can be cached, so equal queries wait
+/// for it.
 fn shared(marker: &str) -> String {
     let orders = "(SELECT total FROM curated.orders ORDER BY order_id LIMIT 1000)";
     let pairs = format!("(SELECT a.total + b.total AS t FROM {orders} a, {orders} b)");
@@ -447,7 +448,7 @@ async fn run_whose_leader_leaves_is_charged_to_who_waits_for_it(door: Door) {
             "SET workgroup = 'small'",
         ])
         .await;
-    // Files younger than two seconds are not kept, and so not shared.
+    // Results over files younger than two seconds are not stored, so they are not shared.
     tokio::time::sleep(Duration::from_millis(2_100)).await;
     let (one, other) = (shared("leads"), shared("follows"));
     let follows = async {
@@ -456,7 +457,7 @@ async fn run_whose_leader_leaves_is_charged_to_who_waits_for_it(door: Door) {
     };
     let (_, failure, ()) = tokio::join!(leader.fails(&one), follows, async {
         reached(&admin, "follows", "QUEUED").await;
-        // The other pays: it waits for longer than its own limit would let it run.
+        // Waits until the run has used more processor time than the follower's limit allows.
         tokio::time::sleep(Duration::from_millis(1_500)).await;
         assert_eq!(recorded(&admin, "state", "follows").await, "QUEUED");
         leader.cancel().await;

@@ -1,4 +1,4 @@
-//! A LOCATION is under a lake root, or an error names it.
+//! A LOCATION must be under a lake root; otherwise an error names it.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -132,7 +132,7 @@ async fn links_that_lead_out_of_a_location_are_not_followed() {
         assert_eq!(failure.code, "42501", "{name}: {failure:?}");
         failure.names(&["a symbolic link leads out of its"]);
     }
-    // A location that is itself a link within the lake is the folder that it leads to.
+    // A location that is itself a link within the lake resolves to the folder that it points to.
     admin.run(&create("another_name")).await;
     assert_eq!(
         admin.value("SELECT id FROM links.another_name").await,
@@ -140,8 +140,8 @@ async fn links_that_lead_out_of_a_location_are_not_followed() {
     );
 }
 
-/// A table over curated.orders, made by a user who may read that: what goes with the right to read
-/// it.
+/// The table is over curated.orders and was made by a user with the right to read that table.
+/// Revoking the right also revokes access through this table.
 #[tokio::test]
 async fn table_over_the_folder_of_another_does_not_outlive_the_rights_on_that_one() {
     let server = Server::shared();

@@ -1,7 +1,7 @@
-//! End to end: the real binary, through its endpoints, with real clients.
+//! End-to-end tests: the real binary, through its doors, with real clients.
 //!
-//! `./test` runs this with everything else and makes the Python venv that some of it needs. To
-//! write golden files anew from what the server answers: `LAKEGATE_UPDATE_GOLDEN=1`, then read the
+//! `./test` runs them with everything else and makes the Python venv that some of them need. To
+//! rewrite golden files from the server's answers, set `LAKEGATE_UPDATE_GOLDEN=1`, then read the
 //! diff.
 #![allow(
     clippy::unwrap_used,

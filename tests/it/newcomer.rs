@@ -97,13 +97,13 @@ async fn health_answers_live_and_ready() {
     let server = Server::shared();
     assert_eq!(server.http_get("/health/live").0, 200);
     assert_eq!(server.http_get("/health/ready").0, 200);
-    // Other paths are answered over TLS alone.
+    // Other paths are answered only over TLS.
     let ca = Path::new(server.ca_file());
     let answer = get_over_tls(server, ca, "/nothing/here").await;
     assert!(is(&answer, 404), "{answer}");
 }
 
-/// Every data file: where, which inode, when written.
+/// Lists every data file: path, inode, modification time.
 fn data_files(dir: &Path) -> Vec<(String, u64, i64)> {
     let mut files = Vec::new();
     let mut folders: Vec<_> = ["raw", "curated", "analytics"]
@@ -297,7 +297,7 @@ async fn database_of_the_connection_is_its_search_path() {
         .err()
         .unwrap();
     assert_eq!(refused.code, "3D000");
-    // What a principal cannot see is not there.
+    // Objects that a principal cannot see appear not to exist.
     let hidden = server
         .try_connect("scientist", server.password("scientist"), "raw")
         .await

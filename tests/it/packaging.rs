@@ -1,4 +1,4 @@
-//! The container image and the systemd unit, as far as they can be checked without running either.
+//! The container image and the systemd unit, as far as they can be checked without running them.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -30,7 +30,7 @@ fn toml(file: &str) -> Value {
     Figment::from(Toml::string(&text)).extract().unwrap()
 }
 
-/// The instructions of the Dockerfile: a word in capitals and its arguments, in one line.
+/// Returns the instructions of the Dockerfile: a keyword and its arguments, on one line.
 fn instructions() -> Vec<(String, String)> {
     let lines: Vec<String> = read("Dockerfile")
         .lines()
@@ -46,7 +46,7 @@ fn instructions() -> Vec<(String, String)> {
         .collect()
 }
 
-/// The arguments of each instruction of a kind.
+/// Returns the arguments of each instruction of a kind.
 fn all_of(kind: &str) -> Vec<String> {
     let all: Vec<String> = instructions()
         .into_iter()
@@ -62,12 +62,12 @@ fn one_of(kind: &str) -> String {
     one
 }
 
-/// An argument in the form of a JSON array, which runs without a shell.
+/// Parses an argument in the form of a JSON array, which runs without a shell.
 fn exec_form(arguments: &str) -> Vec<String> {
     serde_json::from_str(arguments).unwrap_or_else(|error| panic!("{arguments}: {error}"))
 }
 
-/// What the image copies from the sources.
+/// Returns the sources that the image copies.
 fn copied_sources() -> Vec<String> {
     all_of("COPY")
         .iter()
@@ -80,7 +80,7 @@ fn copied_sources() -> Vec<String> {
         .collect()
 }
 
-/// The values of a setting of the unit.
+/// Returns the values of a setting of the unit.
 fn unit(setting: &str) -> Vec<String> {
     read("packaging/lakegate.service")
         .lines()
@@ -95,8 +95,8 @@ fn one_unit(setting: &str) -> String {
     one
 }
 
-/// Runs the server with a configuration file that is not there: what it says of arguments comes
-/// before what it says of the file.
+/// Runs the server with a missing configuration file: errors about arguments are reported before
+/// the error about the file.
 fn assert_arguments_are_accepted(arguments: &[String], environment: &[(&str, &str)]) {
     let output = Command::new(BINARY)
         .args(arguments)
@@ -114,7 +114,7 @@ fn text(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// The defaults of the doors, by section of the configuration.
+/// Returns the default addresses of the doors, by section of the configuration.
 fn default_doors() -> [(&'static str, SocketAddr); 3] {
     let Config {
         postgres,
@@ -283,7 +283,7 @@ fn configuration_of_the_image_is_one_that_a_server_starts_with() {
     assert!(!is_healthy(port), "healthy without a server");
 }
 
-/// What the image's HEALTHCHECK says of a server whose HTTP door is at `port`.
+/// Returns the result of the image's HEALTHCHECK for a server whose HTTP door is at `port`.
 fn is_healthy(port: u16) -> bool {
     let check = one_of("HEALTHCHECK");
     let command = exec_form(check.split_once("CMD").unwrap().1);
@@ -337,7 +337,7 @@ fn unit_confines_the_server() {
     assert!(unit("ProcSubset").is_empty());
 }
 
-/// As systemd reads the unit, where systemd is installed.
+/// Checks the unit with systemd, if it is installed.
 #[test]
 fn unit_is_one_that_systemd_takes() {
     let is_installed = Command::new("systemd-analyze").arg("--version").output();
@@ -354,16 +354,16 @@ fn unit_is_one_that_systemd_takes() {
             .arg(&file)
             .output()
             .unwrap();
-        // Only lines about this unit: the machine's own may have faults too.
+        // Only lines about this unit: the machine's own units may have faults too.
         let all = self::text(&output);
         let own = all.lines().filter(|line| line.contains("lakegate.service"));
         let own: Vec<&str> = own.collect();
         (output.status.success(), own.join("\n"))
     };
-    // systemd asks whether the program is there.
+    // systemd checks whether the program exists.
     let unit = read("packaging/lakegate.service").replace(INSTALLED, BINARY);
     assert_eq!(verify(&unit), (true, String::new()));
-    // What is misspelt would be reported.
+    // A misspelt setting would be reported.
     let (_, report) = verify(&unit.replace("ProtectSystem=", "ProtectSystems="));
     assert!(report.contains("ProtectSystems"), "{report}");
 }

@@ -1,10 +1,10 @@
-//! Partitions as other writers leave them: folders whose names spell values differently, or escape
+//! Partitions as other writers create them: folders whose names spell values differently, or escape
 //! their characters.
 
 use crate::harness::files::{Folder, Values, batch, parquet};
 use crate::harness::{Client, Server};
 
-/// A table with one row `v` in each of these folders.
+/// Creates a table with one row `v` in each of these folders.
 async fn table(name: &str, keys: &str, folders: &[&str]) -> (Client, Folder, String) {
     let server = Server::shared();
     let admin = server.connect("admin").await;
@@ -47,7 +47,7 @@ async fn folders_that_spell_one_value_in_two_ways_are_both_read() {
     }
     let grouped = format!("SELECT year, month, count(*) FROM {table} GROUP BY 1, 2 ORDER BY 1, 2");
     assert_eq!(admin.text(&grouped).await, "2023|1|1\n2024|1|2\n2024|12|1");
-    // A second repair finds nothing to do, and one that drops finds nothing without a folder.
+    // A second repair has nothing to do, and one that drops partitions finds none without a folder.
     for mode in ["", " SYNC PARTITIONS"] {
         let report = admin
             .text(&format!("MSCK REPAIR TABLE {table}{mode}"))
@@ -57,7 +57,7 @@ async fn folders_that_spell_one_value_in_two_ways_are_both_read() {
             "{report}"
         );
     }
-    // All spellings are dropped by the value.
+    // The value drops the partitions of all spellings.
     admin
         .run(&format!("ALTER TABLE {table} DROP PARTITION (month = 1)"))
         .await;

@@ -76,7 +76,7 @@ async fn no_password_shows_in_history_logs_errors_or_state() {
     assert!(found.is_empty(), "a password lies in {found:?}");
 }
 
-/// Files outside the data zones that hold these bytes.
+/// Returns the files outside the data zones that contain these bytes.
 fn files_with(dir: &std::path::Path, needle: &[u8]) -> Vec<String> {
     let mut found = Vec::new();
     for entry in fs::read_dir(dir).unwrap() {
@@ -126,7 +126,7 @@ async fn administrators_lost_password_is_reset_offline() {
     server
         .connect_as("admin", "a new secret phrase", "awsdatacatalog")
         .await;
-    // The demo tells its users of the new password.
+    // The demo reports the new password to its users.
     assert_eq!(server.password("admin"), "a new secret phrase");
     assert!(
         server

@@ -1,11 +1,12 @@
-//! Predicates on partition columns determine what is listed and opened; EXPLAIN shows the outcome.
+//! Predicates on partition columns determine which folders are listed and which files are opened;
+//! EXPLAIN shows the outcome.
 
 use std::fs;
 
 use crate::harness::files::{Folder, Values, batch, parquet};
 use crate::harness::{Client, Server};
 
-/// `partitions: 31 of 366` of an EXPLAIN, as (31, 366).
+/// Parses `partitions: 31 of 366` of an EXPLAIN as (31, 366).
 async fn partitions(client: &Client, sql: &str) -> (u64, u64) {
     let plan = client.text(&format!("EXPLAIN {sql}")).await;
     counts(&plan, "partitions: ")
@@ -73,7 +74,7 @@ async fn explain_shows_the_partitions_that_a_predicate_on_a_date_leaves() {
         ("false", 0),
     ] {
         let sql = format!("SELECT count(*), max(total) FROM curated.orders WHERE {predicate}");
-        // A plan that can be seen to be empty need not name the table at all.
+        // A plan that is recognised as empty need not name the table at all.
         if expected == 0
             && !admin
                 .text(&format!("EXPLAIN {sql}"))
@@ -239,7 +240,7 @@ async fn partition_that_cannot_match_is_neither_listed_nor_opened() {
             folder.location
         ))
         .await;
-    // Listing a folder that is a link out of the lake is refused, so who gets an answer has not
+    // Listing a folder that is a link out of the lake is refused, so a query that succeeds has not
     // listed it.
     fs::remove_dir_all(folder.path.join("p=3")).unwrap();
     std::os::unix::fs::symlink("/etc", folder.path.join("p=3")).unwrap();

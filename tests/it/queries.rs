@@ -1,4 +1,4 @@
-//! `system.queries`: every query with its figures, for the users that may see it.
+//! `system.queries`: every query with its measurements, for the users that may see it.
 
 use crate::harness::Server;
 

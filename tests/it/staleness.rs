@@ -1,4 +1,4 @@
-//! Results that may be slightly old, if the workgroup allows it and the session asks for it.
+//! Results that may be slightly old, if the workgroup allows it and the session requests it.
 
 use std::time::Duration;
 
@@ -7,12 +7,12 @@ use crate::harness::{Client, Server};
 
 const PASSWORD: &str = "a long enough secret";
 
-/// A Parquet file of one row.
+/// Returns a Parquet file of one row.
 pub fn one_row(id: i64) -> Vec<u8> {
     parquet(&batch(&[("id", Values::Int(&[id]))]), 100)
 }
 
-/// A table of one row, `1`, and a workgroup of its name that allows this staleness.
+/// Creates a table of one row, `1`, and a workgroup of the same name that allows this staleness.
 pub async fn stale(name: &str, allowed: &str) -> (&'static Server, Client, Folder) {
     let server = Server::shared();
     let admin = server.connect("admin").await;
@@ -45,12 +45,13 @@ async fn changed_files_are_not_seen_until_the_result_is_too_old() {
         ))
         .await;
     assert_eq!(hit, "t|0");
-    // Other queries of the table have no result that they could take.
+    // Other queries of the table have no stored result.
     assert_eq!(
         admin.value("SELECT max(id) FROM stale.stale_files").await,
         "10"
     );
-    // Who does not ask for it sees the files of now, and then so do those who do.
+    // A session that did not request staleness sees the current files; afterwards, so do sessions
+    // that did.
     admin.run("RESET staleness").await;
     assert_eq!(admin.value(sql).await, "11");
     admin.run("SET staleness = '10min'").await;
@@ -73,7 +74,7 @@ async fn changed_files_are_not_seen_until_the_result_is_too_old() {
     );
 }
 
-/// A result that was found to be as good as new is as young as that.
+/// A result that was verified as unchanged is as young as the verification.
 #[tokio::test]
 async fn age_is_that_of_the_last_listing_that_found_nothing_changed() {
     let (_, admin, folder) = stale("stale_age", "10min").await;
@@ -159,7 +160,7 @@ async fn workgroup_says_how_much() {
     admin.run("SET staleness = '60s'").await;
     assert_eq!(admin.value("SHOW staleness").await, "1min");
     assert_eq!(admin.fails("SET staleness = 'a while'").await.code, "22023");
-    // The workgroup of the moment decides, whatever was set before.
+    // The workgroup's current limit decides, whatever was set before.
     let sql = "SELECT sum(id) FROM stale.stale_limit";
     assert_eq!(admin.value(sql).await, "1");
     folder.put("p=1/a.parquet", one_row(2));

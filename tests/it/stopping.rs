@@ -1,15 +1,16 @@
-//! A stopped query stops working: measured as processor time of the server's threads.
+//! A stopped query stops working, measured as processor time of the server's threads.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::harness::{Client, Door, Options, Server, eventually, lake, python, through_each_door};
 
-/// Each of two threads ends within a second; as processor time, of both. As time, of what a client
-/// waits for, the second half is for what disturbs a test.
+/// The limit for the threads of a stopped query, each of which ends within a second. As processor
+/// time, it is the sum of two threads. As a client's waiting time, the second half absorbs
+/// disturbances of the test machine.
 const SOON: Duration = Duration::from_secs(2);
 
-/// Many rows with few keys, `a` and `b`, from which a join makes more than it ends with.
+/// Many rows with few keys, `a` and `b`, from which a join produces more rows than its result has.
 const MANY: &str = "WITH a AS (SELECT x, x % 7 AS k FROM generate_series(1, 2000000) AS s(x)), \
                     b AS (SELECT x, x % 7 AS k FROM generate_series(1, 2000000) AS s(x)) ";
 
@@ -84,7 +85,7 @@ const EXPLODING: &[(&str, &str)] = &[
     ),
 ];
 
-/// `/* name */` tells one from another in the history.
+/// Marks a query with `/* name */`, which identifies it in the history.
 fn marked(name: &str, sql: &str) -> String {
     format!(
         "{MANY}{}",
@@ -105,7 +106,7 @@ async fn in_state(client: &Client, name: &str, state: &str) -> String {
     .await
 }
 
-/// Runs until it is stopped, by a task of its own.
+/// Runs a query until it is stopped, in a task of its own.
 fn run(client: &Arc<Client>, sql: String) -> tokio::task::JoinHandle<String> {
     let client = Arc::clone(client);
     tokio::spawn(async move { client.fails(&sql).await.code })
@@ -135,8 +136,8 @@ async fn threads_of_each_operator_end_when_its_query_is_cancelled() {
     }
 }
 
-/// Runs a query and goes away. The driver of the Postgres door waits for its answer whatever is
-/// dropped, so there a process is killed.
+/// Runs a query and disconnects. The driver of the Postgres door waits for its answer even when it
+/// is dropped, so there a process is killed.
 async fn vanish(
     door: Door,
     server: &Server,
@@ -189,11 +190,10 @@ async fn threads_end_in_whatever_way_a_query_is_stopped(door: Door) {
     }
 }
 
-/// What everybody waits for at most while queries keep the machine busy: half of the answers, and
+/// The longest response times while queries keep the machine busy: of the median answer, and of
 /// each.
 const MEDIAN: Duration = Duration::from_millis(200);
-/// A second where nothing else runs; the rest is for builds and other tests, which run beside on
-/// the same processors.
+/// One second on an idle machine; the rest is for builds and other tests on the same processors.
 const WORST: Duration = Duration::from_secs(3);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -275,7 +275,7 @@ async fn shutdown_stops_what_explodes_and_does_not_wait_for_it() {
     running.abort();
 }
 
-/// A statement of 200 KB that takes long to plan.
+/// Returns a statement of 200 KB that takes long to plan.
 fn hard_to_plan(name: &str) -> String {
     let condition: String = (0..400)
         .map(|n| format!("(a.x + {n}) % 7 = b.k OR "))
@@ -356,7 +356,7 @@ async fn planning_of_what_is_no_query_yet_is_found_and_killed() {
     }
 }
 
-/// Texts as long as may be, which take long to parse.
+/// The texts have the maximum length, which takes long to parse.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_waits_for_long_texts_to_be_parsed() {
     let server = Server::private(&[]);
@@ -438,7 +438,7 @@ async fn repair_of_a_table_obeys_its_timeout() {
     assert_eq!(admin.rows("SHOW PARTITIONS many.t").await.len(), 2_000);
 }
 
-/// Expressions as deep as may be are planned, run and dropped, or refused; no thread's stack
+/// Expressions of the maximum depth are planned, run and dropped, or refused; no thread's stack
 /// overflows.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn deep_expressions_end_no_thread() {
@@ -483,7 +483,7 @@ async fn deep_expressions_end_no_thread() {
     assert_eq!(client.value("SELECT 1").await, "1");
 }
 
-/// It stops the repair before it has changed anything, or comes too late and says so.
+/// KILL stops the repair before it has changed anything, or comes too late and says so.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn kill_falls_into_a_repair() {
     const FOLDERS: usize = 4_000;

@@ -1,5 +1,5 @@
-//! TPC-H and TPC-DS against DuckDB on the same files; `tests/clients/tpc_compare.py` says what is
-//! compared.
+//! TPC-H and TPC-DS compared with DuckDB on the same files; `tests/clients/tpc_compare.py`
+//! documents the comparison.
 
 use std::fs;
 

@@ -17,7 +17,7 @@ async fn failed_block_refuses_everything_until_it_ends() {
     admin.run("BEGIN").await;
     admin.fails("SELEC 1").await;
     assert_eq!(admin.fails("SELECT 1").await.code, "25P02");
-    // COMMIT of a failed block rolls back and is no error.
+    // COMMIT of a failed block rolls back and succeeds.
     admin.run("COMMIT").await;
     assert_eq!(admin.value("SELECT 1").await, "1");
 }

@@ -59,7 +59,7 @@ async fn sales_of_the_last_thirty_days_are_there_on_a_demo_until_today() {
         admin.run(statement).await;
     }
     let days = admin.column(LAST_DAYS).await;
-    // 31 days, or 30 if midnight has passed since the lake was made.
+    // 31 days, or 30 if midnight has passed since the lake was created.
     assert!(days.len() == 31 || days.len() == 30, "{days:?}");
     assert_eq!(days[0], today.to_string());
     assert!(days.is_sorted_by(|a, b| a > b), "{days:?}");

@@ -269,7 +269,8 @@ async fn cursor_in_sql_is_fetched_and_closed() {
 #[tokio::test]
 async fn rows_stream_while_they_are_made() {
     let admin = Server::shared().connect("admin").await;
-    // Far more than any buffer: the first rows must arrive though the end would take for ever.
+    // Far more than any buffer: the first rows must arrive although the whole result would take
+    // forever.
     let rows = admin
         .raw()
         .query_raw(

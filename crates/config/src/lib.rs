@@ -1,8 +1,8 @@
-//! How a setting of the server is declared: its name, type, default and meaning stand once, in a
-//! [`section!`] of the crate that it configures.
+//! Declarations of the server's settings: the name, type, default and meaning of a setting are
+//! written once, in a [`section!`] of the crate that it configures.
 //!
-//! The server's package composes the sections into its configuration. The example file, the table of
-//! the documentation and the command line's help are written from [`Section::settings`].
+//! The server's package composes the sections into its configuration. The example file, the table
+//! in the documentation and the command line's help are generated from [`Section::settings`].
 
 mod listen;
 mod value;
@@ -15,10 +15,11 @@ pub use self::value::{Secret, Value, bytes};
 
 /// A table of the configuration file.
 pub trait Section: Default {
-    /// What the section is about, in a sentence or two.
+    /// Describes the section, in a sentence or two.
     const ABOUT: &'static str;
 
-    /// The settings in the order of their declaration, with the values of `self` as defaults.
+    /// Returns the settings in the order of their declaration, with the values of `self` as
+    /// defaults.
     fn settings(&self) -> Vec<Setting>;
 }
 
@@ -27,21 +28,21 @@ pub trait Section: Default {
 pub struct Setting {
     /// Its name within the section.
     pub name: &'static str,
-    /// What it means, with units and bounds.
+    /// Its description, with units and bounds.
     pub meaning: String,
     /// The type of its value: `size`, `time`, `number`.
     pub kind: &'static str,
-    /// The values that there are, if they are few.
+    /// The possible values, if they are few.
     pub choices: &'static [&'static str],
     pub default: DefaultValue,
 }
 
-/// What holds for a setting that is not set.
+/// The behaviour of a setting that is not set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DefaultValue {
     /// A value, as TOML.
     Fixed(String),
-    /// What the words say; with a value that the setting may have, as TOML.
+    /// A description, with an example value as TOML.
     Described {
         words: &'static str,
         example: &'static str,
@@ -49,7 +50,7 @@ pub enum DefaultValue {
 }
 
 impl Setting {
-    /// A value that the setting may have, as TOML: the default where it is fixed.
+    /// Returns a possible value of the setting, as TOML: the default if it is fixed.
     pub fn example(&self) -> &str {
         match &self.default {
             DefaultValue::Fixed(value) => value,
@@ -67,9 +68,9 @@ pub fn joined(lines: &[&str]) -> String {
 
 /// Declares a section: a struct with `Default`, `Deserialize` and [`Section`].
 ///
-/// Each field has a doc comment, which is what the documentation says of it, and a default. A default
-/// that depends on the machine or on other settings is `None`, and is followed by words for it and by
-/// an example in TOML:
+/// Each field has a doc comment, which becomes its description in the documentation, and a default.
+/// A default that depends on the machine or on other settings is `None`, followed by a description
+/// of it and by an example in TOML:
 ///
 /// ```
 /// lakegate_config::section! {

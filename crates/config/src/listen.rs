@@ -1,4 +1,4 @@
-//! Where a door listens.
+//! The address on which a door listens.
 
 use std::net::SocketAddr;
 
@@ -12,7 +12,7 @@ use super::Value;
 pub struct Listen(pub Option<SocketAddr>);
 
 impl Listen {
-    /// A port of this machine alone.
+    /// Listens on a port of the loopback address only.
     pub fn on(port: u16) -> Self {
         Self(Some(SocketAddr::from(([127, 0, 0, 1], port))))
     }

@@ -1,4 +1,4 @@
-//! Types that settings have, and how their values are written in TOML.
+//! Types of settings, and the form of their values in TOML.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -7,20 +7,20 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use serde::{Deserialize, Serialize};
 
-/// A size in bytes, or the largest that this machine can address.
+/// Returns a size in bytes, or the largest that this machine can address.
 pub fn bytes(size: ByteSize) -> usize {
     usize::try_from(size.as_u64()).unwrap_or(usize::MAX)
 }
 
-/// The type of a setting.
+/// A type that a setting can have.
 pub trait Value {
-    /// The type in a word.
+    /// A word for the type, in the documentation.
     const KIND: &'static str;
 
-    /// The values that there are, if they are few.
+    /// The possible values, if they are few.
     const CHOICES: &'static [&'static str] = &[];
 
-    /// The value as it is written in the file; `None` if it is absent.
+    /// Returns the value as it is written in the file, or `None` if it is absent.
     fn toml(&self) -> Option<String>;
 }
 
@@ -59,7 +59,7 @@ impl Value for PathBuf {
 impl Value for ByteSize {
     const KIND: &'static str = "size";
 
-    /// In the largest unit of which it is a whole number.
+    /// Uses the largest unit that divides the value.
     fn toml(&self) -> Option<String> {
         let bytes = self.as_u64();
         let units = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
@@ -77,7 +77,7 @@ impl Value for ByteSize {
 impl Value for Duration {
     const KIND: &'static str = "time";
 
-    /// In the largest unit of which it is a whole number.
+    /// Uses the largest unit that divides the value.
     fn toml(&self) -> Option<String> {
         let milliseconds = self.as_millis();
         let units = [
@@ -125,7 +125,6 @@ impl Secret {
         Self(text.into())
     }
 
-    /// Returns the text.
     pub fn expose(&self) -> &str {
         &self.0
     }

@@ -1,5 +1,5 @@
-//! SQL dialects, beside the engine: the names of unnamed columns, the syntax that DataFusion's planner
-//! does not take, and the system catalogs that clients query.
+//! SQL dialects on top of the engine: the names of unnamed columns, the syntax that DataFusion's
+//! planner does not accept, and the system catalogs that clients query.
 //!
 //! What never happens: a dialect that reads the lake. Its catalogs are filled from a
 //! [`visible::VisibleCatalog`].
@@ -20,16 +20,18 @@ pub enum Dialect {
 }
 
 impl Dialect {
-    /// The names of a query's columns, as it was sent; the engine's own are right for `None`.
+    /// Returns the names of a query's columns, from the query as it was sent. `None` if the
+    /// engine's own names are correct.
     pub fn output_names(self, query: &ast::Query) -> Option<OutputNames> {
         match self {
             Self::Postgres => output_names(query),
         }
     }
 
-    /// Wraps joins that have a name into subqueries. Comes before [`postgres::resolve_joins`].
+    /// Wraps named joins into subqueries. Call this before [`postgres::resolve_joins`].
     ///
     /// # Errors
+    ///
     /// None that depend on the statement.
     pub fn enclose_joins(self, statement: &mut ast::Statement) -> Result<()> {
         match self {
@@ -37,10 +39,12 @@ impl Dialect {
         }
     }
 
-    /// Rewrites a statement into what the engine plans, and returns what it asks of the system catalogs.
+    /// Rewrites a statement for the engine's planner, and returns what it uses of the system
+    /// catalogs.
     ///
     /// # Errors
-    /// A literal that its type does not accept.
+    ///
+    /// A literal is not valid for its type.
     pub fn rewrite(self, statement: &mut ast::Statement) -> Result<CatalogReferences> {
         match self {
             Self::Postgres => pg_catalog::rewrite(statement),

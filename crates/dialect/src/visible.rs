@@ -1,5 +1,5 @@
-//! What a principal may see of the catalog, as plain data: the only input of `pg_catalog` and
-//! `information_schema`.
+//! The part of the catalog that a principal may see, as plain data: the only input of `pg_catalog`
+//! and `information_schema`.
 //!
 //! Invariant: it contains no database, table, column, role or query that was not granted. Its
 //! producer enforces that; the tables made from it show all of it.
@@ -15,17 +15,17 @@ use datafusion::error::Result;
 /// The source of a [`VisibleCatalog`], called once per query.
 #[async_trait]
 pub trait CatalogSource: Debug + Send + Sync {
-    /// What the principal may see, sorted by name. Databases, tables and roles are always complete;
-    /// more expensive parts are present if `needs` names them.
+    /// Returns what the principal may see, sorted by name. Databases, tables and roles are always
+    /// complete; more expensive parts are present if `needs` names them.
     async fn visible(&self, needs: &Needs) -> Result<Arc<VisibleCatalog>>;
 }
 
-/// What a query needs of the catalog beyond names.
+/// The parts of the catalog beyond names that a query needs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Needs {
     /// The tables whose columns (and view texts) are needed.
     pub columns: Columns,
-    /// The running queries.
+    /// Whether the running queries are needed.
     pub activity: bool,
 }
 
@@ -40,7 +40,7 @@ pub enum Columns {
 }
 
 impl Columns {
-    /// Whether the columns of this table are needed.
+    /// Returns whether the columns of this table are needed.
     pub fn wants(&self, database: &str, table: &str, table_id: i64) -> bool {
         match self {
             Columns::None => false,
@@ -50,7 +50,7 @@ impl Columns {
     }
 }
 
-/// Equalities that a query's filters impose on tables; `None` is no condition.
+/// Equalities that a query's filters impose on tables; `None` means no condition.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Pins {
     pub table_ids: Option<BTreeSet<i64>>,
@@ -63,7 +63,7 @@ impl Pins {
         self.table_ids.is_none() && self.tables.is_none() && self.databases.is_none()
     }
 
-    /// Whether a row of this table can pass the filters.
+    /// Returns whether a row of this table can pass the filters.
     pub fn admit(&self, database: &str, table: &str, table_id: i64) -> bool {
         self.table_ids
             .as_ref()
@@ -109,7 +109,7 @@ pub struct VisibleRole {
 /// A Glue database, or a built-in schema such as `system`.
 #[derive(Debug, Clone, Default)]
 pub struct VisibleDatabase {
-    /// Stable; its OID derives from it. Negative for a built-in schema.
+    /// Stable; the database's OID derives from it. Negative for a built-in schema.
     pub id: i64,
     pub name: String,
     pub comment: Option<String>,
@@ -127,7 +127,7 @@ pub enum TableKind {
 
 #[derive(Debug, Clone, Default)]
 pub struct VisibleTable {
-    /// Stable; its OID derives from it. Negative for a built-in table.
+    /// Stable; the table's OID derives from it. Negative for a built-in table.
     pub id: i64,
     pub name: String,
     pub kind: TableKind,
@@ -140,10 +140,10 @@ pub struct VisibleTable {
     pub privileges: TablePrivileges,
 }
 
-/// What the principal may do with a table.
+/// The principal's privileges on a table.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct TablePrivileges {
-    /// On the table, or on at least one of its columns.
+    /// SELECT on the table, or on at least one of its columns.
     pub select: bool,
     pub insert: bool,
     pub update: bool,

@@ -1,4 +1,4 @@
-//! DoAction: prepared statements, cancelling, renewing, and the options of a session.
+//! DoAction: prepared statements, cancellation, renewal, and the options of a session.
 
 use arrow_flight::sql::{
     ActionCancelQueryRequest, ActionCancelQueryResult, ActionClosePreparedStatementRequest,
@@ -66,7 +66,7 @@ const ACTIONS: [(&str, &str); 9] = [
     ),
 ];
 
-/// The actions of this server.
+/// Lists the actions that this server supports.
 pub(super) fn list() -> Vec<ActionType> {
     let substrait = substrait_versions().is_some();
     ACTIONS
@@ -94,7 +94,7 @@ impl Answer {
         }
     }
 
-    /// Messages of Flight SQL travel inside an Any.
+    /// Wraps a message of Flight SQL in an `Any`, as the protocol requires.
     fn packed(message: &impl ProstMessageExt) -> Self {
         Self::of(&message.as_any())
     }
@@ -133,9 +133,11 @@ pub(super) enum Asked {
 }
 
 impl Asked {
+    /// Decodes an action.
+    ///
     /// # Errors
     ///
-    /// There is no such action; the body is not the message that it takes.
+    /// There is no such action, or its body is not the message that the action takes.
     pub fn read(action: &Action) -> Result<Self> {
         let lacks = |what: &str| unreadable(&action.r#type, &format!("it has no {what}"));
         Ok(match action.r#type.as_str() {
@@ -178,9 +180,11 @@ impl Asked {
 }
 
 impl Door {
+    /// Performs an action.
+    ///
     /// # Errors
     ///
-    /// There is no such action; what it fails with.
+    /// There is no such action, or it fails.
     pub async fn act(&self, caller: &Caller, request: &Request<Action>) -> Result<Answer, Status> {
         match Asked::read(request.get_ref()).map_err(to_status)? {
             Asked::Prepare(asked) => {
@@ -222,8 +226,8 @@ impl Door {
         }
     }
 
-    /// Sets options of the caller's session. A call without a session begins one, which is found
-    /// again by its cookie.
+    /// Sets options of the caller's session. A call without a session opens one and returns its
+    /// cookie, by which later calls find it.
     async fn set_options(
         &self,
         caller: &Caller,
@@ -250,7 +254,7 @@ impl Door {
     ///
     /// # Errors
     ///
-    /// It names nothing of this principal's.
+    /// The FlightInfo names no query of this principal.
     fn cancel(&self, caller: &Caller, info: &FlightInfo) -> Result<CancelStatus> {
         let tickets = info.endpoint.iter().filter_map(|endpoint| {
             let ticket = endpoint.ticket.as_ref()?;
@@ -272,7 +276,7 @@ impl Door {
         }
         match (known, cancelled) {
             (true, true) => Ok(CancelStatus::Cancelled),
-            // It has ended, or was cancelled before.
+            // The query has ended, or was cancelled before.
             (true, false) => Ok(CancelStatus::NotCancellable),
             (false, _) => Err(unknown_handle("query")),
         }
@@ -301,7 +305,7 @@ impl Door {
     }
 }
 
-/// The part of a result that a ticket or a descriptor names, if it names one.
+/// Returns the part of a result that a ticket or a descriptor names, if it names one.
 pub(super) fn part_of(bytes: &Bytes) -> Option<Part> {
     match info::command(bytes).ok()? {
         Command::TicketStatementQuery(ticket) => Part::read(&ticket.statement_handle),

@@ -35,12 +35,12 @@ impl Bound {
         &self.executions.prepared
     }
 
-    /// Runs the statement for what it changes. Returns the number of changed rows, -1 where the
-    /// statement has rows of its own.
+    /// Runs the statement for its changes. Returns the number of changed rows, or -1 for a
+    /// statement that returns rows.
     ///
     /// # Errors
     ///
-    /// What an execution fails with.
+    /// The statement fails.
     pub async fn update(&self) -> Result<i64> {
         let changed = self.executions.update().await?;
         Ok(changed.map_or(-1, |rows| i64::try_from(rows).unwrap_or(i64::MAX)))

@@ -13,40 +13,41 @@ section! {
         pub listen: Listen = Listen::on(32010),
         /// Refuse calls without TLS.
         pub require_tls: bool = true,
-        /// Whether clients log in by certificates that `tls.client_ca_file` has signed.
+        /// Whether clients log in with certificates that an authority in `tls.client_ca_file` has
+        /// signed.
         pub client_certificates: ClientCertificates = ClientCertificates::Off,
-        /// Where clients fetch results. Set it where results must not pass through a proxy that
-        /// calls pass through.
+        /// URI from which clients fetch results. Set it if results must not pass through the proxy
+        /// that calls pass through.
         pub location: Option<String> = None => ("where they called", "\"grpc+tls://lake.example.com:32010\""),
-        /// Longest message of a client: 64KiB to 2GiB.
+        /// Maximum size of a client's message: 64KiB to 2GiB.
         pub max_message_size: ByteSize = ByteSize::mib(64),
-        /// Batches of results are sent in messages of about this size, or of one row, if that is
-        /// longer: 64KiB to 1GiB.
+        /// Approximate size of the messages in which results are sent: 64KiB to 1GiB. A longer row
+        /// is sent as one message.
         pub result_message_size: ByteSize = ByteSize::mib(2),
-        /// Headers of one call, together: 4KiB to 16MiB.
+        /// Maximum size of all headers of one call: 4KiB to 16MiB.
         pub max_header_size: ByteSize = ByteSize::kib(64),
         /// A bearer token, a session cookie or a prepared statement expires when it is not used for
-        /// so long.
+        /// this long.
         #[serde(with = "lakegate_config::time")]
         pub token_lifetime: Duration = Duration::from_secs(12 * 3600),
-        /// How long a ticket can be redeemed, and the result of a polled query be read.
+        /// How long a ticket can be redeemed and the result of a polled query can be read.
         #[serde(with = "lakegate_config::time")]
         pub ticket_lifetime: Duration = Duration::from_secs(600),
     }
 }
 
 impl FlightConfig {
-    /// `max_message_size` in bytes.
+    /// Returns `max_message_size` in bytes.
     pub fn max_message_bytes(&self) -> usize {
         bytes(self.max_message_size)
     }
 
-    /// `result_message_size` in bytes.
+    /// Returns `result_message_size` in bytes.
     pub fn result_message_bytes(&self) -> usize {
         bytes(self.result_message_size)
     }
 
-    /// `max_header_size` in bytes.
+    /// Returns `max_header_size` in bytes.
     pub fn max_header_bytes(&self) -> u32 {
         u32::try_from(self.max_header_size.as_u64()).unwrap_or(u32::MAX)
     }

@@ -17,10 +17,10 @@ pub(super) struct Delivery {
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum ArrowTypes {
-    /// Without dictionaries and views, which not every client can read.
+    /// Without dictionaries and views, which some clients cannot read.
     #[default]
     Plain,
-    /// As the engine made them.
+    /// As the engine produced them.
     Native,
 }
 
@@ -32,7 +32,7 @@ pub(super) enum Compression {
     Zstd,
 }
 
-/// Session options of this door.
+/// The session options of this door.
 pub(super) const OPTIONS: [&str; 3] = ["arrow_types", "batch_size", "compression"];
 
 impl Delivery {
@@ -76,7 +76,7 @@ impl Delivery {
         Ok(())
     }
 
-    /// The value of each of [`OPTIONS`].
+    /// Returns the value of one of [`OPTIONS`].
     pub fn get(&self, name: &str) -> String {
         match name {
             "arrow_types" => match self.types {

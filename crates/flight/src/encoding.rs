@@ -39,7 +39,7 @@ pub(super) struct Encoding {
     state: State,
     handover: Arc<Handover>,
     gateway: Arc<Gateway>,
-    /// The query whose processor time the encoding counts as.
+    /// The query that is charged for the processor time of encoding.
     query: Option<QueryWatch>,
 }
 
@@ -61,13 +61,15 @@ enum Sent {
 /// Shared by the encoder and the [`Feed`] that it reads.
 #[derive(Default)]
 struct Handover {
-    /// A batch is held back that must not be encoded on the calling task.
+    /// The feed holds back a batch that must not be encoded on the calling task.
     wanted: AtomicBool,
     /// The encoder has moved; nothing is held back.
     done: AtomicBool,
 }
 
 impl Encoding {
+    /// Builds the pipeline on the calling task.
+    ///
     /// `schema`: the schema of every batch after [`types::conform`]. `message_bytes`: the
     /// approximate size of a message with rows.
     ///
@@ -114,7 +116,7 @@ impl Encoding {
             .with_schema(Arc::clone(schema))
             .with_options(delivery.ipc()?)
             .with_dictionary_handling(dictionaries)
-            // Batches are cut already, by the bytes of their rows rather than of their buffers.
+            // Batches are already cut by the bytes of their rows, not of their buffers.
             .with_max_flight_data_size(usize::MAX)
             .build(cut);
         Ok(Self {
@@ -125,7 +127,7 @@ impl Encoding {
         })
     }
 
-    /// The next message; `None` at the end.
+    /// Polls for the next message; `None` at the end.
     pub fn poll(
         &mut self,
         context: &mut Context<'_>,
@@ -237,7 +239,7 @@ impl Stream for Feed {
     }
 }
 
-/// Batches of exactly `rows` rows, except the last.
+/// Regroups batches to exactly `rows` rows each, except the last.
 fn resized(batches: BatchStream, schema: SchemaRef, rows: usize) -> BatchStream {
     let state = (batches, BatchCoalescer::new(schema, rows), false);
     futures::stream::unfold(

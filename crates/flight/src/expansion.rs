@@ -1,5 +1,6 @@
-//! Measures a client's arrays as if every value were written out, before any is: a dictionary, a
-//! view or a run repeats a value in a few bytes, and could claim more memory than the server has.
+//! Measures a client's arrays as if every value were written out, before they are: a dictionary, a
+//! view or a run repeats a value in a few bytes, and could expand to more memory than the server
+//! has.
 
 use std::collections::HashMap;
 
@@ -7,11 +8,11 @@ use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::DataType;
 
-/// The least bytes that an element counts as.
+/// The minimum number of bytes that an element counts as.
 const LEAST: usize = 8;
 
-/// The bytes of a batch when written out. Returns `None` if measuring would take more memory than
-/// `budget`, which is reduced by the memory used.
+/// Returns the bytes of a batch when written out, or `None` if measuring would take more memory
+/// than `budget`, which is reduced by the memory used.
 pub(super) fn bytes(batch: &RecordBatch, budget: &mut usize) -> Option<usize> {
     let mut total = 0usize;
     for column in batch.columns() {
@@ -21,7 +22,7 @@ pub(super) fn bytes(batch: &RecordBatch, budget: &mut usize) -> Option<usize> {
     Some(total)
 }
 
-/// Whether arrays of a type can repeat a value without storing it again.
+/// Returns whether arrays of a type can repeat a value without storing it again.
 pub(super) fn repeats(data_type: &DataType) -> bool {
     use DataType as T;
     match data_type {
@@ -46,7 +47,7 @@ fn sum(sizes: &[usize]) -> usize {
         .fold(0, |total, size| total.saturating_add(*size))
 }
 
-/// The bytes of each element.
+/// Returns the bytes of each element.
 fn sizes(array: &ArrayRef, budget: &mut usize) -> Option<Vec<usize>> {
     use DataType as T;
     let length = array.len();
@@ -158,7 +159,7 @@ fn size(number: impl TryInto<usize>) -> usize {
     number.try_into().unwrap_or(0)
 }
 
-/// The lengths between offsets, of which there is one more than elements.
+/// Returns the lengths between offsets; there is one offset more than elements.
 fn between<O: Copy + TryInto<usize>>(offsets: &[O]) -> Vec<usize> {
     let pairs = offsets.windows(2);
     pairs
@@ -166,7 +167,7 @@ fn between<O: Copy + TryInto<usize>>(offsets: &[O]) -> Vec<usize> {
         .collect()
 }
 
-/// The low four bytes of a view are its length.
+/// Returns the lengths of views, which are their low four bytes.
 fn viewed(views: &[u128]) -> Vec<usize> {
     let lengths = views.iter().map(|view| size(view & u128::from(u32::MAX)));
     lengths.map(|length| length.max(LEAST)).collect()
@@ -179,7 +180,7 @@ fn added(mut a: Vec<usize>, b: &[usize]) -> Vec<usize> {
     a
 }
 
-/// Running totals: before each element, and of all.
+/// Returns running totals: before each element, and of all elements.
 fn totals(sizes: &[usize]) -> Vec<usize> {
     let mut total = 0usize;
     let mut totals = vec![0];
@@ -196,7 +197,7 @@ fn within(totals: &[usize], start: usize, count: usize) -> usize {
     at(until).saturating_sub(at(start)).max(LEAST)
 }
 
-/// The total of the items of each list; a list begins where the one before it ends.
+/// Returns the total of the items of each list; a list begins where the previous one ends.
 fn ranges(items: &[usize], starts: &[usize]) -> Vec<usize> {
     let totals = totals(items);
     let pairs = starts.windows(2);

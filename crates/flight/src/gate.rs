@@ -1,4 +1,4 @@
-//! Every call but the handshake is authenticated by its headers, before anything of its body is read.
+//! Authenticates every call except the handshake by its headers, before its body is read.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use super::status::status;
 
 const HANDSHAKE: &str = "/arrow.flight.protocol.FlightService/Handshake";
 
-/// The service behind the gate finds the [`Caller`] among a request's extensions.
+/// Wraps the service; passes it the [`Caller`] in the request's extensions.
 #[derive(Clone)]
 pub(super) struct Gate<S> {
     pub door: Arc<Door>,
@@ -43,7 +43,8 @@ where
     }
 
     fn call(&mut self, mut request: http::Request<Body>) -> Self::Future {
-        // The service that was asked whether it is ready is the one to call.
+        // `poll_ready` was called on this instance, so this instance must take the call, not its
+        // clone.
         let waiting = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, waiting);
         let door = Arc::clone(&self.door);
@@ -64,8 +65,8 @@ where
     }
 }
 
-/// The body of a call, whose end is its end: tonic takes a call that the client gave up for one that has sent all it had, so that half
-/// of an ingestion would be committed.
+/// Turns the client's cancellation into an error of the body. tonic treats the body of a cancelled
+/// call as complete, so half of an ingestion would be committed.
 fn whole(body: Body) -> Body {
     Body::new(body.map_err(|status| match status.code() {
         Code::Cancelled => Status::aborted("the client gave the call up"),
@@ -73,7 +74,7 @@ fn whole(body: Body) -> Body {
     }))
 }
 
-/// Who calls, as the gate has found out.
+/// Returns the caller that the gate authenticated.
 pub(super) fn caller_of<T>(request: &Request<T>) -> Result<Arc<Caller>, Status> {
     let caller = request.extensions().get::<Arc<Caller>>().cloned();
     caller.ok_or_else(|| status(&Error::internal("a call came past the gate")))

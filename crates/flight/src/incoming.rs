@@ -1,6 +1,5 @@
 //! Decodes the batches that a client sends. Messages are checked before they are decoded, since the
-//! lengths that they declare decide how much is allocated, and a panic of the reader becomes an
-//! error.
+//! lengths that they declare decide how much is allocated. A panic of the reader becomes an error.
 
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
@@ -17,7 +16,7 @@ use tonic::Status;
 
 use super::status::to_status;
 
-/// Uncompressed bytes of one message, and of all dictionaries of a call.
+/// Uncompressed bytes of one message; also the limit for all dictionaries of a call.
 const MAX_BYTES: u64 = 64 * 1024 * 1024;
 /// Elements of one column of a batch, nested ones included.
 const MAX_ELEMENTS: i64 = 16 * 1024 * 1024;
@@ -30,7 +29,7 @@ impl Batches {
     where
         S: Stream<Item = Result<FlightData, Status>> + Send + 'static,
     {
-        // A message that carries only the descriptor is no batch.
+        // A message that carries only the descriptor is not a batch.
         let checked = incoming.try_filter(|data| {
             let has_header = !data.data_header.is_empty();
             async move { has_header }
@@ -46,12 +45,12 @@ impl Batches {
         Self(FlightRecordBatchStream::new_from_flight_data(checked))
     }
 
-    /// The next batch; `None` at the end of the stream.
+    /// Returns the next batch, or `None` at the end of the stream.
     ///
     /// # Errors
     ///
-    /// The client's stream broke off; a message is not a batch, or is too large. Nothing must be
-    /// read after an error.
+    /// The client's stream broke off, or a message is not a batch or is too large. Do not call
+    /// again after an error.
     pub async fn next(&mut self) -> Result<Option<RecordBatch>, FlightError> {
         // The reader panics on unknown types, and on buffers that are not where the message says.
         let next = AssertUnwindSafe(self.0.next()).catch_unwind().await;
@@ -59,13 +58,13 @@ impl Batches {
         next.transpose()
     }
 
-    /// The schema; `None` before its message has arrived.
+    /// Returns the schema, or `None` before its message has arrived.
     pub fn schema(&self) -> Option<&SchemaRef> {
         self.0.schema()
     }
 }
 
-/// The client's error for a stream of batches that failed.
+/// Returns the status that a client gets for a stream of batches that failed.
 pub(super) fn malformed(error: FlightError) -> Status {
     match error {
         FlightError::Tonic(status) => *status,
@@ -109,11 +108,13 @@ fn batch_too_large() -> Error {
     .with_hint("send smaller batches")
 }
 
-/// The dictionaries that the reader keeps: the bytes of each, by id.
+/// The dictionaries that the reader keeps: their sizes in bytes, by id.
 #[derive(Debug, Default)]
 struct Dictionaries(HashMap<i64, u64>);
 
 impl Dictionaries {
+    /// Checks a message and counts its dictionaries.
+    ///
     /// # Errors
     ///
     /// The message declares more than may be decoded.
@@ -149,13 +150,13 @@ impl Dictionaries {
     }
 }
 
-/// Whether a message by itself may be decoded.
+/// Checks a message on its own, without the dictionaries of earlier ones.
 #[cfg(test)]
 pub(super) fn check_alone(data: &FlightData) -> Result<()> {
     Dictionaries::default().check(data)
 }
 
-/// The uncompressed bytes of a message.
+/// Returns the uncompressed bytes of a message.
 fn unpacked(batch: &ipc::RecordBatch<'_>, data: &FlightData) -> Result<u64> {
     let within = |length: i64| (0..=MAX_ELEMENTS).contains(&length);
     let nodes = batch.nodes().into_iter().flatten();

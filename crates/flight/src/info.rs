@@ -1,4 +1,4 @@
-//! Builds FlightInfo, endpoints and schemas, and reads tickets and descriptors.
+//! Builds FlightInfo, endpoints and schemas, and decodes tickets and descriptors.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -20,7 +20,7 @@ use super::Door;
 ///
 /// # Errors
 ///
-/// The bytes are not a message, or a message of another protocol.
+/// The bytes are not a message, or are a message of another protocol.
 pub(super) fn command(bytes: &[u8]) -> Result<Command> {
     let malformed = |why: String| {
         Error::new(
@@ -39,7 +39,7 @@ pub(super) fn command(bytes: &[u8]) -> Result<Command> {
 ///
 /// # Errors
 ///
-/// As for [`command`]; the descriptor is a path, which names nothing here.
+/// As for [`command`], or the descriptor is a path, which names nothing here.
 pub(super) fn described(descriptor: &FlightDescriptor) -> Result<Command> {
     if descriptor.cmd.is_empty() {
         return Err(Error::new(
@@ -50,7 +50,7 @@ pub(super) fn described(descriptor: &FlightDescriptor) -> Result<Command> {
     command(&descriptor.cmd)
 }
 
-/// The schema as an encapsulated IPC message.
+/// Encodes the schema as an encapsulated IPC message.
 pub(super) fn schema_bytes(schema: &Schema) -> Result<Bytes> {
     let options = IpcWriteOptions::default();
     let IpcMessage(bytes) =
@@ -62,7 +62,7 @@ pub(super) fn schema_bytes(schema: &Schema) -> Result<Bytes> {
     Ok(bytes)
 }
 
-/// A part of a result, as a ticket names it.
+/// A part of a result, as named by a ticket.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Part {
     pub handle: Handle,
@@ -79,7 +79,7 @@ impl Part {
         bytes.into()
     }
 
-    /// Returns `None` for bytes that are no ticket of this server.
+    /// Parses the bytes of a handle; returns `None` if they are not a ticket of this server.
     pub fn read(bytes: &[u8]) -> Option<Self> {
         let (handle, rest) = bytes.split_at_checked(Handle::BYTES)?;
         let index = match rest {
@@ -93,7 +93,7 @@ impl Part {
         })
     }
 
-    /// The bytes of its ticket.
+    /// Returns the bytes of its ticket.
     pub fn message(&self) -> Bytes {
         let ticket = TicketStatementQuery {
             statement_handle: self.bytes(),
@@ -102,7 +102,7 @@ impl Part {
     }
 }
 
-/// The wall clock time of an instant in the near future.
+/// Converts an instant in the near future to wall clock time.
 pub(super) fn timestamp(at: Instant) -> Timestamp {
     let left = at.saturating_duration_since(Instant::now());
     let since = SystemTime::now()
@@ -116,7 +116,7 @@ pub(super) fn timestamp(at: Instant) -> Timestamp {
 }
 
 impl Door {
-    /// `ticket`: the bytes that the client passes to DoGet.
+    /// Builds an endpoint. `ticket`: the bytes that the client passes to DoGet.
     pub fn endpoint(&self, ticket: Bytes, expires: Option<Instant>) -> FlightEndpoint {
         let location = self.options.config.location.iter();
         FlightEndpoint {
@@ -128,7 +128,7 @@ impl Door {
     }
 }
 
-/// A result of unknown size, ordered by its endpoints.
+/// Describes a result of unknown size, ordered by its endpoints.
 ///
 /// `schema`: `None` for a command, whose result has no columns. Without a schema, clients wait for
 /// the first message of DoGet, and so until the command is done.

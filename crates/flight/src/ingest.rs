@@ -15,14 +15,16 @@ use super::put::Incoming;
 use super::statements::check_transaction;
 use super::status::to_status;
 
-/// Bytes of one batch with all values written out, since dictionaries, views and runs repeat them.
+/// Bytes of one batch with all values written out; dictionaries, views and runs store repeated
+/// values only once.
 const MAX_WRITTEN_OUT: usize = 512 * 1024 * 1024;
 
 /// Writes the rows that a client sends, and returns their number once they are visible.
 ///
 /// # Errors
 ///
-/// There is no schema; a message is not a batch; what the gateway refuses. Nothing is written then.
+/// There is no schema, a message is not a batch, or the gateway refuses the write. Nothing is
+/// written then.
 pub(super) async fn ingest(
     caller: &Caller,
     request: &WriteRequest,
@@ -56,6 +58,8 @@ pub(super) async fn ingest(
     Ok(i64::try_from(rows).unwrap_or(i64::MAX))
 }
 
+/// Checks the size of a batch whose types can repeat values.
+///
 /// # Errors
 ///
 /// The batch is too large once every value is written out.
@@ -85,7 +89,7 @@ fn written_out_too_large() -> Error {
 ///
 /// # Errors
 ///
-/// It asks for a temporary table, a transaction, or an unknown option.
+/// The command requests a temporary table, a transaction, or an unknown option.
 pub(super) fn requested(command: &CommandStatementIngest) -> Result<WriteRequest> {
     check_transaction(command.transaction_id.as_ref())?;
     if command.temporary {

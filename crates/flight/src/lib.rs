@@ -1,16 +1,18 @@
-//! The Arrow Flight SQL door: results leave as the Arrow batches that the engine made.
+//! The Arrow Flight SQL door: sends results as the Arrow batches that the engine produced.
 //!
 //! ```text
-//!  accept ─ connection ─▶ gate ─▶ service ─┬─ statements ─┬─▶ execution ─▶ Session (gateway)
+//!  accept ─ connection ─▶ gate ─▶ service ─┬─ statements ─┬─▶ bound ─▶ executions (gateway)
 //!           TLS, limits    │               ├─ prepared ───┤     │ batches
 //!                        auth              ├─ poll ───────┘     ▼
 //!                      sessions            ├─ metadata        stream ─ encoding ─ types ─▶ FlightData
+//!                                          ├─ put ─ ingest ─▶ Session (gateway)
 //!                                          └─ actions
 //! ```
 //!
-//! A call stands alone, or belongs to a session: that of the bearer token which the handshake gave, or of a cookie. What a client may come
-//! back to (tickets, prepared statements, polled queries) is in a `registry`, bounded, unguessable, and of its principal. No SQL, no
-//! grants and no limits of queries here.
+//! A call has its own session or shares one with other calls: the session of the bearer token that
+//! the handshake returned, or of a cookie. Tickets, prepared statements and polled queries outlive
+//! a call. They are kept in the gateway's bounded registries, under unguessable handles that work
+//! only for their principal. No SQL, no grants and no query limits here.
 
 mod actions;
 mod auth;
@@ -71,26 +73,26 @@ use self::sessions::DoorOptions;
 use self::statements::StatementTicket;
 use self::stream::OpenStreams;
 
-/// How the door is run.
+/// How the door runs.
 #[derive(Debug, Clone)]
 pub struct FlightOptions {
     pub config: FlightConfig,
-    /// Whose certificates clients may, or must, log in by.
+    /// The authorities whose certificates clients may, or must, log in with.
     pub clients: Option<ClientAuth>,
-    /// From accept to the first call with right credentials.
+    /// From accept to the first call with valid credentials.
     pub startup_timeout: Duration,
-    /// Calls at once on one connection.
+    /// Concurrent calls on one connection.
     pub max_streams: u32,
-    /// A connection without traffic is asked whether it lives.
+    /// A connection without traffic for this long is sent an HTTP/2 ping.
     pub keep_alive: Duration,
-    /// A stream that its client does not read for so long is ended.
+    /// A stream that its client does not read for this long is ended.
     pub stall_timeout: Duration,
-    /// Sessions of one user, and of all.
+    /// Sessions of one user, and of all users.
     pub max_sessions_per_user: usize,
     pub max_sessions: usize,
-    /// Tickets, and prepared statements, of one user.
+    /// Tickets of one user; also the limit of a user's prepared statements.
     pub max_statements: usize,
-    /// Connections on which nobody has authenticated.
+    /// Connections on which no user has authenticated yet.
     pub opening: OpeningLimits,
 }
 
@@ -111,10 +113,11 @@ impl Default for FlightOptions {
     }
 }
 
-/// Bytes of statements and their parameters that one user's tickets, and one user's prepared statements, may hold.
+/// Bytes of statements and their parameters that one user's tickets may hold; also the limit of a
+/// user's prepared statements.
 const MAX_STATEMENT_WEIGHT: usize = 256 * 1024 * 1024;
 
-/// What the calls of one listener share.
+/// The state that the calls of one listener share.
 struct Door {
     gateway: Arc<Gateway>,
     options: FlightOptions,
@@ -163,10 +166,10 @@ impl Sweep for Door {
     }
 }
 
-/// Serves calls until `shutdown`. Then it accepts no connection, sends GOAWAY on open ones, lets running
-/// streams end, and cuts off the rest. Returns when no connection is left.
+/// Serves calls until `shutdown`. Then it accepts no more connections, sends GOAWAY on open ones,
+/// lets running streams end, and cuts off the rest. Returns when no connection is left.
 ///
-/// Without `tls` and with `require_tls` every call is refused.
+/// Without `tls` and with `require_tls`, every call is refused.
 pub async fn serve(
     listener: TcpListener,
     gateway: Arc<Gateway>,
@@ -174,7 +177,8 @@ pub async fn serve(
     options: FlightOptions,
     shutdown: CancellationToken,
 ) {
-    // Kept for all connections: each handshake shows the certificate of its moment.
+    // One configuration for all connections: each handshake presents the certificate that is
+    // current then.
     let clients = options.clients.clone();
     let tls = tls.and_then(
         |tls| match tls.server_config(&[connection::ALPN], clients.as_ref()) {
@@ -220,7 +224,7 @@ pub async fn serve(
     let mut serving = std::pin::pin!(serving);
     let ended = tokio::select! {
         ended = &mut serving => Some(ended),
-        // The connections are closed or cut off, so that serving ends too.
+        // The connections are closed or cut off, so serving ends as well.
         () = accepting => tokio::time::timeout(Duration::from_secs(1), serving).await.ok(),
     };
     if let Some(Err(error)) = ended {
@@ -229,9 +233,10 @@ pub async fn serve(
     ending.cut_off().cancel();
 }
 
-/// Connections between their handshake and the server of calls.
+/// Connections whose handshake is complete and which the call server has not picked up yet.
 const HANDED_OVER: usize = 64;
 
-/// What a client may send on a stream, and on a connection, before the server has taken it.
+/// Bytes that a client may send on a stream, and on a connection, before the server has consumed
+/// them.
 const STREAM_WINDOW: u32 = 1024 * 1024;
 const CONNECTION_WINDOW: u32 = 2 * 1024 * 1024;

@@ -1,7 +1,7 @@
-//! Catalog commands: answered through the principal's view, with the schemas of FlightSql.proto.
+//! Catalog commands, answered through the principal's view, with the schemas of FlightSql.proto.
 //!
-//! The ticket of such a command is the command itself. A user that redeems it sees only what they
-//! may see.
+//! The ticket of such a command is the command itself. A user who redeems it sees only what that
+//! user may see.
 
 use std::sync::Arc;
 
@@ -40,7 +40,7 @@ fn failed(error: FlightError) -> Error {
     Error::internal(format!("the catalog cannot be shown: {error}"))
 }
 
-/// The schema of a catalog command's answer; `None` for other commands.
+/// Returns the schema of a catalog command's answer, or `None` for other commands.
 pub(super) fn schema(command: &Command) -> Option<SchemaRef> {
     Some(match command {
         Command::CommandGetCatalogs(get) => get.into_builder().schema(),
@@ -87,7 +87,11 @@ fn foreign_keys() -> SchemaRef {
 }
 
 impl Door {
-    /// Returns `None` if the command is not a catalog command.
+    /// Returns the FlightInfo of a catalog command, or `None` for other commands.
+    ///
+    /// # Errors
+    ///
+    /// The schema cannot be encoded.
     pub fn catalog_info(
         &self,
         command: Command,
@@ -101,7 +105,11 @@ impl Door {
         flight_info(Some(&schema), vec![endpoint], descriptor).map(Some)
     }
 
-    /// The answer to a catalog command; `None` for other commands.
+    /// Answers a catalog command; returns `None` for other commands.
+    ///
+    /// # Errors
+    ///
+    /// The catalog cannot be read, or the answer cannot be built.
     pub async fn catalog_rows(
         &self,
         caller: &Caller,
@@ -119,7 +127,7 @@ impl Door {
         let request = StreamRequest {
             schema,
             started,
-            // Exactly the types of the schema.
+            // The batch already has exactly the types of the schema.
             delivery: Delivery {
                 types: ArrowTypes::Native,
                 ..Delivery::default()

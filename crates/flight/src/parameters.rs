@@ -1,4 +1,5 @@
-//! Parameters: from the batches that a client sends to values of the types that its statement takes.
+//! Converts the batches of parameters that a client sends to values of the statement's parameter
+//! types.
 
 use std::sync::Arc;
 
@@ -20,24 +21,26 @@ use super::incoming::{Batches, malformed};
 use super::status::to_status;
 use super::unions;
 
-/// Rows of parameters of one call: each is an execution.
+/// Rows of parameters in one call; each row is one execution.
 const MAX_ROWS: usize = 100_000;
-/// Bytes of the parameters of one call, as they are in memory.
+/// Bytes in memory of the parameters of one call.
 pub(super) const MAX_BYTES: usize = 64 * 1024 * 1024;
 
-/// The rows of parameters that a client has sent.
+/// The rows of parameters that a client sent.
 #[derive(Debug)]
 pub(super) struct Received {
-    /// `None`: not even a schema was sent.
+    /// `None` if the client sent no schema.
     pub schema: Option<SchemaRef>,
     pub batches: Vec<RecordBatch>,
-    /// In memory.
+    /// Bytes in memory.
     pub bytes: usize,
 }
 
-/// Reads all that a client sends.
+/// Reads the whole stream of parameters.
 ///
-/// Errors: more than the bounds; messages that are no batches.
+/// # Errors
+///
+/// The parameters exceed the bounds, or a message is not a batch.
 pub(super) async fn receive<S>(incoming: S) -> Result<Received, Status>
 where
     S: Stream<Item = Result<FlightData, Status>> + Send + 'static,
@@ -52,7 +55,8 @@ where
     let mut budget = MAX_BYTES;
     while let Some(batch) = decoded.next().await.map_err(malformed)? {
         rows += batch.num_rows();
-        // As batches, written out, and as values one by one.
+        // Counted: the larger of the batch in memory and the batch written out, and its scalar
+        // values.
         let written_out = expansion::bytes(&batch, &mut budget)
             .ok_or_else(too_large)
             .map_err(to_status)?;
@@ -83,7 +87,8 @@ fn too_large() -> Error {
     )
 }
 
-/// The schema of a statement's parameters, as a client is told of it. Values may come in any type that converts.
+/// Returns the schema of a statement's parameters as announced to the client. Values may be sent in
+/// any type that converts.
 pub(super) fn schema_of(parameters: &[DataType]) -> Schema {
     let fields: Vec<Field> = parameters
         .iter()
@@ -95,8 +100,10 @@ pub(super) fn schema_of(parameters: &[DataType]) -> Schema {
         .clone()
 }
 
-/// Times are told of in milliseconds: the JDBC driver (18.3) sends these whatever the unit is, so that in any other they would mean
-/// another time. Other clients send what they have.
+/// Returns the type that is announced for a parameter.
+///
+/// Times are announced in milliseconds: the JDBC driver (18.3) sends milliseconds whatever the unit
+/// is, so any other unit would change the time. Other clients send the type of their values.
 fn announced(data_type: &DataType) -> DataType {
     match data_type {
         DataType::Timestamp(_, zone) => DataType::Timestamp(TimeUnit::Millisecond, zone.clone()),
@@ -105,9 +112,12 @@ fn announced(data_type: &DataType) -> DataType {
     }
 }
 
-/// The values of every row, in the types that the statement takes.
+/// Converts every row to the types that the statement takes.
 ///
-/// Errors: another number of columns; a value that is not of its parameter's type, which is named.
+/// # Errors
+///
+/// The number of columns differs, or a value does not fit the type of its parameter. The error
+/// names the parameter.
 pub(super) fn values(batches: &[RecordBatch], types: &[DataType]) -> Result<Vec<Values>> {
     let mut rows = Vec::new();
     for batch in batches {
@@ -155,10 +165,10 @@ fn convert(column: &ArrayRef, data_type: &DataType, number: usize) -> Result<Arr
             type_name(data_type)
         ))
     };
-    // Times that are finer than the parameter's are rounded, as by a cast in SQL.
+    // Times with a finer unit than the parameter's are rounded, as by a cast in SQL.
     let converted = cast_rounded(column, data_type, &STRICT).map_err(|e| wrong(e.to_string()))?;
     if loses(column.data_type(), data_type) {
-        // What comes back as something else was cut off on the way.
+        // A value that does not survive the round trip was truncated.
         let back = cast_with_options(&converted, column.data_type(), &STRICT)
             .map_err(|e| wrong(e.to_string()))?;
         if back.to_data() != column.to_data() && !same_values(&back, column) {
@@ -179,10 +189,10 @@ fn convert(column: &ArrayRef, data_type: &DataType, number: usize) -> Result<Arr
     Ok(converted)
 }
 
-/// A decimal of more digits than parameters have.
+/// A decimal with more digits than any parameter type has.
 const WIDEST: DataType = DataType::Decimal256(76, 38);
 
-/// Whether a cast between these types cuts off what does not fit, without a word.
+/// Returns whether a cast between these types silently truncates values that do not fit.
 fn loses(from: &DataType, to: &DataType) -> bool {
     use DataType as T;
     let fraction = from.is_floating() || from.is_decimal();
@@ -199,7 +209,8 @@ fn loses(from: &DataType, to: &DataType) -> bool {
     }
 }
 
-/// Equal where neither is NULL; both hold NULLs in the same places, as casts keep them.
+/// Returns whether the arrays are equal wherever neither is NULL. Both have NULLs in the same
+/// places, because casts keep them.
 fn same_values(a: &ArrayRef, b: &ArrayRef) -> bool {
     arrow::compute::kernels::cmp::neq(a, b).is_ok_and(|differ| differ.true_count() == 0)
 }

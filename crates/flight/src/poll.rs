@@ -1,7 +1,7 @@
-//! PollFlightInfo: a query that runs by itself while its client asks how far it is.
+//! PollFlightInfo: a query that runs on its own while its client polls for progress.
 //!
-//! The gateway runs it and stores its result. A result that is stored whole is offered at several
-//! endpoints, which are read in parallel and any number of times until it expires. One that
+//! The gateway runs it and stores its result. A completely stored result is offered at several
+//! endpoints, which can be read in parallel and any number of times until it expires. A result that
 //! outgrows the store is read once, at one endpoint.
 
 use std::ops::Range;
@@ -29,30 +29,30 @@ use super::statements::{announced, unknown_handle};
 use super::stream::{Outgoing, StreamRequest};
 use super::types;
 
-/// Endpoints that a stored result is offered at, at most.
+/// The maximum number of endpoints of a stored result.
 const MAX_ENDPOINTS: usize = 4;
-/// Bytes of a result for which one more endpoint is worth it.
+/// Bytes of a result per endpoint.
 const ENDPOINT_BYTES: usize = 1024 * 1024;
-/// How many lifetimes of a ticket a result is kept, however often it is read.
+/// The maximum age of a result in ticket lifetimes, however often it is read.
 const MAX_LIFETIMES: u32 = 4;
-/// A poll is answered when something has changed, and after so long in any case.
+/// A poll is answered when the state changes, and after this long in any case.
 const LONG_POLL: Duration = Duration::from_secs(5);
 
-/// What the door keeps about a query that is polled.
+/// The door's data about a polled query.
 #[derive(Debug)]
 pub(super) struct PollDetails {
     session: Arc<FlightSession>,
     delivery: Delivery,
-    /// As it was announced to the client; `None` for a command.
+    /// As announced to the client; `None` for a command.
     schema: Option<SchemaRef>,
-    /// What the client asks for next.
+    /// The descriptor that the client polls with next.
     retry: Mutex<FlightDescriptor>,
 }
 
-/// A query that is polled.
+/// A query that a client polls.
 pub(super) type PolledQuery = DetachedRun<PollDetails>;
 
-/// The parts of a stored result: where each begins and ends among its batches.
+/// Splits a stored result into parts: ranges of its batches.
 fn parts(result: &StoredResult) -> Vec<Range<usize>> {
     let batches = result.batches();
     let bytes: usize = batches.iter().map(|batch| batch.bytes).sum();
@@ -73,11 +73,12 @@ fn parts(result: &StoredResult) -> Vec<Range<usize>> {
     parts
 }
 
-/// A part of the result, or the whole.
+/// Reads a part of the result, or the whole result.
 ///
 /// # Errors
 ///
-/// The query still runs, or failed; there is no such part; the result is read once, and was.
+/// The query is still running or failed, there is no such part, or the result can be read only once
+/// and was read.
 fn read(polled: &PolledQuery, index: Option<u16>) -> Result<Started> {
     match polled.run.state() {
         RunState::Running => Err(Error::new(
@@ -98,11 +99,11 @@ fn read(polled: &PolledQuery, index: Option<u16>) -> Result<Started> {
 }
 
 impl Door {
-    /// Starts a query, or reports how far a started one is.
+    /// Starts a query, or reports the progress of a started one.
     ///
     /// # Errors
     ///
-    /// What planning refuses; too many queries are detached; what the query failed with.
+    /// Planning refuses the statement, too many queries are detached, or the query failed.
     pub async fn poll(
         &self,
         caller: &Caller,
@@ -126,7 +127,7 @@ impl Door {
                 found.value.run.wait(LONG_POLL).await;
                 return self.poll_info(&found);
             }
-            // What is answered at once has nothing to poll for.
+            // Other commands are answered at once: there is nothing to poll.
             other => {
                 let info = self.info(caller, descriptor, other).await?;
                 return Ok(PollInfo {
@@ -168,7 +169,7 @@ impl Door {
         Ok(found)
     }
 
-    /// The query that a ticket or a poll names, its time begun anew.
+    /// Finds the query that a ticket or a descriptor names, and renews its lifetime.
     pub fn polled_of(&self, caller: &Caller, part: Part) -> Option<Found<PolledQuery>> {
         self.polled.get(part.handle, &caller.session.session)
     }
@@ -189,7 +190,7 @@ impl Door {
         })
     }
 
-    /// What there is of the result now.
+    /// Describes the part of the result that exists now.
     pub fn polled_info(&self, found: &Found<PolledQuery>) -> Result<FlightInfo> {
         self.info_of(found, &found.value.run.state())
     }
@@ -210,7 +211,7 @@ impl Door {
                 self.endpoint(part.message(), Some(found.expires))
             })
             .collect();
-        // By the descriptor the query is found again, to cancel it, before there is any endpoint.
+        // With this descriptor the query can be found and cancelled before it has any endpoint.
         let retry = details.retry.lock().clone();
         let mut info = flight_info(details.schema.as_deref(), endpoints, retry)?;
         if let RunState::Stored(result) = state {
@@ -224,13 +225,17 @@ impl Door {
         Ok(info)
     }
 
-    /// The polled queries of a principal.
+    /// Lists the polled queries of a principal.
     pub fn polled_infos(&self, caller: &Caller) -> Result<Vec<FlightInfo>> {
         let found = self.polled.list(&caller.session.session);
         found.iter().map(|found| self.polled_info(found)).collect()
     }
 
     /// Reads a part of a polled query's result.
+    ///
+    /// # Errors
+    ///
+    /// The part of the result cannot be read: see [`read`].
     pub fn read_polled(&self, polled: &PolledQuery, index: Option<u16>) -> Result<Outgoing> {
         let started = read(polled, index)?;
         let details = &polled.details;

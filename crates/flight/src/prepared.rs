@@ -1,4 +1,4 @@
-//! Prepared statements: planned once, run with one row of parameters or many.
+//! Prepared statements: planned once, run with one or many rows of parameters.
 
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ use super::sessions::FlightSession;
 use super::statements::{announced, check_transaction, plan_bytes, unknown_handle, weight};
 use super::status::to_status;
 
-/// A prepared statement that a client has a handle of.
+/// A prepared statement to which a client has a handle.
 #[derive(Debug)]
 pub(super) struct PreparedStatement {
     session: Arc<FlightSession>,
@@ -45,11 +45,11 @@ struct Binding {
 }
 
 impl PreparedStatement {
-    /// The statement with the values that are bound now.
+    /// Returns the statement with the values that are bound now.
     ///
     /// # Errors
     ///
-    /// It takes parameters, and none are bound.
+    /// The statement takes parameters, and none are bound.
     fn ready(&self) -> Result<Bound> {
         let bound = self.bound.lock();
         let rows = match &bound.rows {
@@ -60,7 +60,7 @@ impl PreparedStatement {
     }
 }
 
-/// One execution without values.
+/// Returns the rows of one execution without values.
 ///
 /// # Errors
 ///
@@ -82,7 +82,7 @@ impl Door {
     ///
     /// # Errors
     ///
-    /// What planning refuses; too many are open.
+    /// Planning refuses the statement, or too many statements are open.
     pub async fn prepare(
         &self,
         caller: &Caller,
@@ -98,7 +98,7 @@ impl Door {
     ///
     /// # Errors
     ///
-    /// What planning refuses; too many are open.
+    /// Planning refuses the plan, or too many statements are open.
     pub async fn prepare_plan(
         &self,
         caller: &Caller,
@@ -168,12 +168,20 @@ impl Door {
             .ok_or_else(|| unknown_handle("prepared statement"))
     }
 
-    /// A prepared statement with the parameters that were bound last.
+    /// Returns a prepared statement with the parameters that were bound last.
+    ///
+    /// # Errors
+    ///
+    /// The handle is unknown, or the statement takes parameters and none are bound.
     pub fn bound(&self, caller: &Caller, handle: &[u8]) -> Result<Bound> {
         self.prepared(caller, handle)?.value.ready()
     }
 
-    /// The latest plan of a prepared statement.
+    /// Returns the latest plan of a prepared statement.
+    ///
+    /// # Errors
+    ///
+    /// The handle is unknown.
     pub fn planned(&self, caller: &Caller, handle: &[u8]) -> Result<Arc<Prepared>> {
         let found = self.prepared(caller, handle)?;
         let bound = found.value.bound.lock();
@@ -181,6 +189,11 @@ impl Door {
     }
 
     /// Makes a ticket for a prepared statement with its current parameters.
+    ///
+    /// # Errors
+    ///
+    /// The handle is unknown, parameters are not bound, or the statement exceeds the bytes that a
+    /// user's tickets may hold.
     pub fn prepared_info(
         &self,
         caller: &Caller,
@@ -193,6 +206,10 @@ impl Door {
     }
 
     /// Binds the rows that a client sends, replacing those bound before.
+    ///
+    /// # Errors
+    ///
+    /// The handle is unknown, the values do not match the parameters, or they exceed the bounds.
     pub async fn bind(
         &self,
         caller: &Caller,
@@ -213,7 +230,12 @@ impl Door {
         Ok(())
     }
 
-    /// The statement for an update: with the rows that the client sends, or those bound before.
+    /// Returns the statement for an update, with the rows that the client sends, or else those
+    /// bound before.
+    ///
+    /// # Errors
+    ///
+    /// The handle is unknown, the values do not match the parameters, or values are missing.
     pub async fn bind_for_update(
         &self,
         caller: &Caller,

@@ -24,7 +24,7 @@ impl Door {
     ///
     /// # Errors
     ///
-    /// There is no command, or not one of DoPut; what running it fails with.
+    /// There is no command, the command is not one of DoPut, or running it fails.
     pub async fn put(&self, caller: &Caller, mut incoming: Incoming) -> Result<PutResult, Status> {
         let first = match Pin::new(&mut incoming).peek().await {
             Some(Ok(first)) => first,

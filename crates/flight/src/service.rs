@@ -1,4 +1,5 @@
-//! The calls of Flight: each is done by its room and answered, once the gate has let it in; a panic in one is its error and nobody else's.
+//! The gRPC service: dispatches each call that passed the gate to its module and sends the answer.
+//! A panic in a call becomes an error of that call alone.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -29,7 +30,8 @@ type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 #[derive(Clone)]
 pub(super) struct Service(pub Arc<Door>);
 
-/// Runs a call. Boxed, so that the compiler sees of each call by itself that it may move between threads.
+/// Runs a call and turns a panic into an error. The call is boxed so that the compiler checks
+/// `Send` for each call separately.
 pub(super) async fn guarded<T: Send>(
     name: &'static str,
     call: impl Future<Output = Result<T, Status>> + Send,
@@ -41,7 +43,7 @@ pub(super) async fn guarded<T: Send>(
     })
 }
 
-/// The same for what is answered piece by piece.
+/// Like [`guarded`], for an answer that is a stream.
 fn guarded_stream(rows: Outgoing) -> Answers<FlightData> {
     let rows = std::panic::AssertUnwindSafe(rows).catch_unwind();
     rows.map(|next| {
@@ -73,7 +75,7 @@ impl FlightService for Service {
     type ListActionsStream = Answers<ActionType>;
     type DoExchangeStream = Answers<FlightData>;
 
-    /// What the client sends beside its headers is not looked at.
+    /// Ignores everything that the client sends except its headers.
     async fn handshake(
         &self,
         request: Request<Streaming<HandshakeRequest>>,
@@ -237,7 +239,7 @@ fn no_query(command: &Command) -> Error {
     )
 }
 
-/// The schema of what has no columns.
+/// Returns the schema of a statement without columns.
 fn nothing() -> SchemaRef {
     Arc::new(Schema::empty())
 }
@@ -245,7 +247,9 @@ fn nothing() -> SchemaRef {
 impl Door {
     /// Answers GetFlightInfo.
     ///
-    /// Errors: what planning refuses; a command that has no rows to fetch.
+    /// # Errors
+    ///
+    /// Planning refuses the statement, or the command has no rows to fetch.
     pub async fn info(
         &self,
         caller: &Caller,
@@ -276,7 +280,7 @@ impl Door {
         }
     }
 
-    /// Answers GetSchema, as an encapsulated IPC message.
+    /// Answers GetSchema with an encapsulated IPC message.
     async fn schema(&self, caller: &Caller, command: Command) -> Result<bytes::Bytes> {
         let delivery = caller.session.options.delivery();
         let schema = match &command {
@@ -301,7 +305,9 @@ impl Door {
 
     /// Answers DoGet.
     ///
-    /// Errors: the ticket is unknown or used up; what running it fails with before its first row.
+    /// # Errors
+    ///
+    /// The ticket is unknown or used up, or the statement fails before its first row.
     async fn rows(&self, caller: &Caller, command: Command) -> Result<Outgoing> {
         match command {
             Command::TicketStatementQuery(ticket) => {
@@ -315,7 +321,7 @@ impl Door {
                 let found = found.ok_or_else(|| unknown_handle("ticket"))?;
                 self.read_polled(&found.value, part.index)
             }
-            // The handle by itself runs the statement anew each time.
+            // The handle is not a ticket: each DoGet runs the statement again.
             Command::CommandPreparedStatementQuery(query) => {
                 let bound = self.bound(caller, &query.prepared_statement_handle)?;
                 self.run_bound(&bound).await

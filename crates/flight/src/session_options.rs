@@ -1,4 +1,4 @@
-//! SetSessionOptions and GetSessionOptions: the gateway's options of a session, and the door's own.
+//! SetSessionOptions and GetSessionOptions: the gateway's session options and the door's own.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,10 +13,10 @@ use lakegate_proto::arrow::flight::protocol::{
 use super::delivery::OPTIONS;
 use super::sessions::FlightSession;
 
-/// Options that are set by one request; further ones are reported as errors.
+/// The number of options that one request can set; further ones are reported as errors.
 const MAX_OPTIONS: usize = 1_000;
 
-/// An option's value as text; `None` unsets the option.
+/// Returns an option's value as text; `None` unsets the option.
 pub(super) fn text(value: &SessionOptionValue) -> Option<String> {
     Some(match value.option_value.as_ref()? {
         OptionValue::StringValue(text) => text.clone(),
@@ -35,7 +35,7 @@ pub(super) async fn set(
     request: &SetSessionOptionsRequest,
 ) -> SetSessionOptionsResult {
     let mut options: Vec<(&String, &SessionOptionValue)> = request.session_options.iter().collect();
-    // The workgroup first: it restricts the values of others.
+    // The workgroup comes first because it restricts the values of others.
     options.sort_by_key(|(name, _)| (!name.eq_ignore_ascii_case("workgroup"), *name));
     let mut errors = BTreeMap::new();
     for (index, (name, value)) in options.into_iter().enumerate() {
@@ -64,7 +64,7 @@ pub(super) async fn set(
     SetSessionOptionsResult { errors }
 }
 
-/// All options of a session with their values.
+/// Returns all options of a session with their values.
 pub(super) fn get(session: &FlightSession) -> GetSessionOptionsResult {
     let delivery = session.options.delivery();
     let own = OPTIONS.map(|name| (name.to_owned(), delivery.get(name)));

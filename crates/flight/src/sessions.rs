@@ -1,11 +1,11 @@
-//! The door's sessions: those of the gateway, with how their results travel.
+//! The door's sessions: the gateway's, with the options that control how their results are sent.
 
 use lakegate_gateway::detached::tokens;
 use parking_lot::Mutex;
 
 use super::delivery::Delivery;
 
-/// Options of a session that are the door's own.
+/// The options of a session that belong to the door.
 #[derive(Debug, Default)]
 pub(super) struct DoorOptions(Mutex<Delivery>);
 
@@ -14,7 +14,7 @@ impl DoorOptions {
         *self.0.lock()
     }
 
-    /// Changes the delivery of results that are asked for from now on.
+    /// Changes how later results are delivered.
     pub fn change<T>(&self, change: impl FnOnce(&mut Delivery) -> T) -> T {
         change(&mut self.0.lock())
     }

@@ -24,7 +24,7 @@ use lakegate_gateway::substrait_versions;
 pub(super) struct Facts {
     pub max_connections: usize,
     pub max_statements: usize,
-    /// A prepared statement that was not used for so long is closed.
+    /// A prepared statement that is not used for this long is closed.
     pub statement_timeout: Duration,
 }
 
@@ -119,16 +119,16 @@ const DATETIME_FUNCTIONS: &[&str] = &[
     "to_unixtime",
 ];
 
-/// Characters of a name, as in `SHOW max_identifier_length`.
+/// Characters in a name, as in `SHOW max_identifier_length`.
 const MAX_NAME: i64 = 255;
-/// Columns of a table.
+/// Columns in a table.
 const MAX_COLUMNS: i64 = 10_000;
 
 fn bits(values: &[i32]) -> i32 {
     values.iter().fold(0, |bits, value| bits | (1 << value))
 }
 
-/// The types that CAST converts between.
+/// Returns the types that CAST converts between.
 fn conversions() -> BTreeMap<i32, Vec<i32>> {
     use SqlSupportsConvert as C;
     let types = [
@@ -343,7 +343,7 @@ pub(super) fn schema() -> SchemaRef {
     SqlInfoDataBuilder::schema().clone().into()
 }
 
-/// The answers to the numbers `asked`, in ascending order; all answers if it is empty.
+/// Returns the answers to the numbers `asked`, in ascending order; all answers if it is empty.
 pub(super) fn batch(asked: &[u32], facts: &Facts) -> Result<RecordBatch> {
     let shown = |e: &dyn std::fmt::Display| {
         Error::internal(format!("the server's properties cannot be shown: {e}"))

@@ -1,5 +1,4 @@
-//! Statements that are sent as text: planned when the ticket is made, run once, when it is
-//! redeemed.
+//! Statements sent as text: planned when the ticket is made, run once when it is redeemed.
 //!
 //! ```text
 //!  GetFlightInfo ─ plan ─▶ ticket ─ DoGet ─▶ run under the policy of that moment ─▶ stream
@@ -28,9 +27,9 @@ use super::sessions::FlightSession;
 use super::stream::{OpenStream, Outgoing, StreamRequest};
 use super::types;
 
-/// Estimated bytes of a statement beside its text: its syntax tree, its columns.
+/// Estimated bytes of a statement in addition to its text: its syntax tree, its columns.
 const STATEMENT_WEIGHT: usize = 4 * 1024;
-/// Estimated bytes in memory for each byte of text or Substrait plan, with its syntax tree.
+/// Estimated bytes in memory per byte of text or Substrait plan, including its syntax tree.
 const TEXT_WEIGHT: usize = 16;
 
 /// A statement that runs once.
@@ -38,7 +37,7 @@ const TEXT_WEIGHT: usize = 16;
 pub(super) struct StatementTicket {
     bound: Bound,
     delivery: Delivery,
-    /// As it was announced to the client; `None` for a command.
+    /// As announced to the client; `None` for a command.
     schema: Option<SchemaRef>,
     descriptor: FlightDescriptor,
     state: Mutex<State>,
@@ -47,7 +46,7 @@ pub(super) struct StatementTicket {
 #[derive(Debug)]
 enum State {
     Fresh,
-    /// Until the first row; the token cancels it.
+    /// Before the first row; the token cancels the statement.
     Starting(CancellationToken),
     Started {
         stream: Weak<OpenStream>,
@@ -57,8 +56,8 @@ enum State {
 }
 
 impl StatementTicket {
-    /// Stops the statement; if it has not run, it never will. Returns whether there was something
-    /// to stop.
+    /// Stops the statement, or prevents it from running if it has not started. Returns whether
+    /// there was something to stop.
     pub fn cancel(&self) -> bool {
         let before = {
             let mut state = self.state.lock();
@@ -91,11 +90,11 @@ impl StatementTicket {
         matches!(*self.state.lock(), State::Fresh)
     }
 
-    /// The schema that is sent.
+    /// Returns the schema to send.
     ///
     /// # Errors
     ///
-    /// It differs from the one that was announced.
+    /// The result's schema differs from the announced one.
     fn checked(&self, started: &Started) -> Result<SchemaRef> {
         let actual = types::result_schema(&started.schema, self.delivery.types);
         match &self.schema {
@@ -117,6 +116,8 @@ pub(super) fn cancelled() -> Error {
     )
 }
 
+/// Checks that a request names no transaction.
+///
 /// # Errors
 ///
 /// The client names a transaction; this server has none.
@@ -133,17 +134,19 @@ pub(super) fn no_transactions() -> Error {
         .with_hint("every statement commits by itself; use autocommit")
 }
 
-/// The schema of a statement as it is announced to clients; `None` for a command.
+/// Returns the schema of a statement as announced to clients, or `None` for a command.
 pub(super) fn announced(prepared: &Prepared, delivery: Delivery) -> Option<SchemaRef> {
     let columns = prepared.columns.as_ref()?;
     Some(types::result_schema(columns, delivery.types))
 }
 
-/// Estimated bytes of a statement in memory.
+/// Estimates the bytes of a statement in memory.
 pub(super) fn weight(prepared: &Prepared) -> usize {
     STATEMENT_WEIGHT + prepared.source_bytes() * TEXT_WEIGHT
 }
 
+/// Returns the bytes of a Substrait plan.
+///
 /// # Errors
 ///
 /// The client sent no plan.
@@ -152,6 +155,8 @@ pub(super) fn plan_bytes(plan: Option<&SubstraitPlan>) -> Result<Bytes> {
     plan.ok_or_else(|| Error::new(Code::ProtocolViolation, "the command has no Substrait plan"))
 }
 
+/// Binds a statement that takes no parameters.
+///
 /// # Errors
 ///
 /// The statement takes parameters.
@@ -172,7 +177,7 @@ impl Door {
     ///
     /// # Errors
     ///
-    /// What planning refuses; the statement takes parameters.
+    /// Planning refuses the statement, or it takes parameters.
     pub async fn statement_info(
         &self,
         caller: &Caller,
@@ -184,6 +189,10 @@ impl Door {
     }
 
     /// Plans a statement without parameters.
+    ///
+    /// # Errors
+    ///
+    /// Planning refuses the statement, it takes parameters, or the client names a transaction.
     pub async fn bind_text(
         &self,
         session: &Arc<FlightSession>,
@@ -195,6 +204,10 @@ impl Door {
     }
 
     /// Plans a Substrait plan without parameters.
+    ///
+    /// # Errors
+    ///
+    /// Planning refuses the plan, it takes parameters, or the client names a transaction.
     pub async fn bind_plan(
         &self,
         session: &Arc<FlightSession>,
@@ -207,6 +220,10 @@ impl Door {
     }
 
     /// Makes a ticket for a statement that is ready to run.
+    ///
+    /// # Errors
+    ///
+    /// The statement exceeds the bytes that a user's tickets may hold.
     pub fn ticket_info(
         &self,
         session: &FlightSession,
@@ -243,7 +260,7 @@ impl Door {
         flight_info(schema.as_deref(), vec![endpoint], descriptor)
     }
 
-    /// The principal's tickets that have not been redeemed.
+    /// Lists the principal's tickets that have not been redeemed.
     pub fn fresh_tickets(&self, caller: &Caller) -> Result<Vec<FlightInfo>> {
         let tickets = self.tickets.of_owner(&caller.session.principal);
         tickets
@@ -266,8 +283,8 @@ impl Door {
     ///
     /// # Errors
     ///
-    /// The ticket is used up and no result is cached; what the statement fails with before its
-    /// first row. After such an error the ticket can be redeemed again.
+    /// The ticket is used up and no result is cached, or the statement fails before its first row.
+    /// After such a failure the ticket can be redeemed again.
     pub async fn redeem(&self, ticket: &StatementTicket) -> Result<Outgoing> {
         let token = CancellationToken::new();
         let fresh = {
@@ -310,7 +327,7 @@ impl Door {
     ///
     /// # Errors
     ///
-    /// What the statement fails with before its first row.
+    /// The statement fails before its first row.
     pub async fn run_bound(&self, bound: &Bound) -> Result<Outgoing> {
         let delivery = bound.session.options.delivery();
         let started = Box::pin(bound.executions.run()).await?;
@@ -323,9 +340,11 @@ impl Door {
         Outgoing::new(request, &self.streams)
     }
 
+    /// Sends a started statement's rows.
+    ///
     /// # Errors
     ///
-    /// The result's schema differs from the one that was announced.
+    /// The result's schema differs from the announced one.
     fn send(&self, ticket: &StatementTicket, started: Started) -> Result<Outgoing> {
         let request = StreamRequest {
             schema: ticket.checked(&started)?,
@@ -341,6 +360,8 @@ impl Door {
 struct Attempt<'a>(Option<&'a StatementTicket>);
 
 impl Attempt<'_> {
+    /// Records that the statement started.
+    ///
     /// # Errors
     ///
     /// The ticket was cancelled meanwhile.
@@ -376,7 +397,7 @@ fn used_up() -> Error {
     .with_hint("ask for a new FlightInfo")
 }
 
-/// One error for handles that never existed, have expired, or are another user's.
+/// Returns the same error for handles that never existed, have expired, or belong to another user.
 pub(super) fn unknown_handle(what: &str) -> Error {
     Error::new(
         Code::UndefinedObject,

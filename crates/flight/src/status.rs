@@ -1,5 +1,5 @@
-//! Errors in gRPC's form: a code, a message with its hint, and `google.rpc.Status` details for
-//! programs.
+//! Errors in gRPC's form: a code, a message with its hint, and machine-readable `google.rpc.Status`
+//! details.
 
 use std::collections::BTreeMap;
 
@@ -10,8 +10,8 @@ use prost::Message;
 use tonic::metadata::MetadataMap;
 use tonic::{Code as Grpc, Status};
 
-/// Bytes of a message; longer ones are cut. Messages are sent in headers, of which some clients
-/// accept 8 KiB at most.
+/// The maximum bytes of a message; longer ones are cut. Messages are sent in headers, and some
+/// clients accept at most 8 KiB of headers.
 const MAX_MESSAGE: usize = 1_500;
 
 pub(super) fn code_of(code: Code) -> Grpc {
@@ -78,14 +78,14 @@ pub(super) fn to_status(error: Error) -> Status {
     status(&error)
 }
 
-/// The trailers have `sqlstate`, `lakegate-error` and, if there is a query, `lakegate-query-id`;
-/// the details have these and the hint as `google.rpc.ErrorInfo`.
+/// Converts an error. The trailers have `sqlstate`, `lakegate-error` and, if there is a query,
+/// `lakegate-query-id`; the details have these and the hint as `google.rpc.ErrorInfo`.
 pub(super) fn status(error: &Error) -> Status {
     with_code(code_of(error.code()), error)
 }
 
-/// The error of a statement that cannot be prepared. ADBC reads UNIMPLEMENTED as a server without
-/// prepared statements, and drops the message.
+/// Converts the error of a statement that cannot be prepared. ADBC reads UNIMPLEMENTED as a server
+/// without prepared statements, and drops the message.
 pub(super) fn not_prepared(error: &Error) -> Status {
     let code = match code_of(error.code()) {
         Grpc::Unimplemented => Grpc::InvalidArgument,
@@ -94,7 +94,7 @@ pub(super) fn not_prepared(error: &Error) -> Status {
     with_code(code, error)
 }
 
-/// The caller is unknown, or no longer known.
+/// Builds the status for a caller who is unknown, or no longer known.
 pub(super) fn unauthenticated(message: &'static str) -> Status {
     status(&Error::new(Code::InvalidPassword, message))
 }

@@ -1,5 +1,4 @@
-//! The streams that DoGet answers with. The source is polled only while there is room in the
-//! client's window.
+//! The streams that answer DoGet. The source is polled only while the client's window has space.
 //!
 //! ```text
 //!  batches ─▶ encoding ─▶ one message held back ─▶ client
@@ -35,10 +34,10 @@ use super::encoding::Encoding;
 use super::sessions::InUse;
 use super::status::status;
 
-/// An empty batch is sent when there was nothing to send for so long.
+/// An empty batch is sent after this long without a message.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
-/// A stream that is being sent, and can be stopped from elsewhere.
+/// A stream in progress, which can be stopped from elsewhere.
 #[derive(Default)]
 pub(super) struct OpenStream {
     state: Mutex<OpenStreamState>,
@@ -51,7 +50,8 @@ struct OpenStreamState {
     /// Sent next, as the last item.
     error: Option<Error>,
     waker: Option<Waker>,
-    /// Since when the client has not asked for more; `None` while the stream waits for its source.
+    /// The time since which the client has not asked for more; `None` while the stream waits for
+    /// its source.
     unread_since: Option<Instant>,
 }
 
@@ -62,7 +62,7 @@ impl std::fmt::Debug for OpenStream {
 }
 
 impl OpenStream {
-    /// Ends the stream with an error, wherever it is.
+    /// Ends the stream with an error, at whatever point it is.
     pub fn stop(&self, error: Error) {
         let (source, waker) = {
             let mut state = self.state.lock();
@@ -86,7 +86,7 @@ impl OpenStream {
 /// The open streams of one door.
 #[derive(Debug)]
 pub(super) struct OpenStreams {
-    /// Its query threads encode large results.
+    /// Encodes large results on its query threads.
     gateway: Arc<Gateway>,
     /// The approximate size of a message with rows.
     message_bytes: usize,
@@ -109,7 +109,7 @@ impl OpenStreams {
         open.1.insert(id, Arc::downgrade(stream));
     }
 
-    /// Stops the streams that were not read for longer than `timeout`.
+    /// Stops the streams that their clients did not read for longer than `timeout`.
     pub fn stop_stalled(&self, timeout: Duration) {
         let streams: Vec<Arc<OpenStream>> = {
             let mut open = self.open.lock();
@@ -125,9 +125,9 @@ impl OpenStreams {
     }
 }
 
-/// A result to be sent, and how.
+/// A result to be sent, and how to send it.
 pub(super) struct StreamRequest {
-    /// Of every batch after [`super::types::conform`].
+    /// The schema of every batch after [`super::types::conform`].
     pub schema: SchemaRef,
     pub started: Started,
     pub delivery: Delivery,
@@ -154,6 +154,8 @@ pub(super) struct Outgoing {
 }
 
 impl Outgoing {
+    /// Registers the stream and starts its encoding.
+    ///
     /// # Errors
     ///
     /// The delivery options cannot be encoded.
@@ -232,7 +234,8 @@ impl Source {
         }
     }
 
-    /// The usage is sent with the last batch, or with an empty one if the last was already sent.
+    /// Ends the stream. The usage is sent with the last batch, or with an empty one if the last was
+    /// already sent.
     fn finish(&mut self) {
         let usage = serde_json::to_vec(&self.usage.usage()).unwrap_or_default();
         let usage = Bytes::from(usage);

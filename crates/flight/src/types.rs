@@ -11,7 +11,7 @@ use lakegate_gateway::values::{STRICT, type_name};
 
 use super::delivery::ArrowTypes;
 
-/// The type that is sent in place of this one.
+/// Returns the type that is sent in place of `data_type`.
 ///
 /// Large lists become lists even if types are native: arrow-flight announces them so.
 fn travelling(data_type: &DataType, types: ArrowTypes) -> DataType {
@@ -35,7 +35,7 @@ fn travelling(data_type: &DataType, types: ArrowTypes) -> DataType {
     }
 }
 
-/// The schema of a result as it is announced to clients. All columns are nullable: the engine's
+/// Returns the schema of a result as announced to clients. All columns are nullable: the engine's
 /// nullability is not relied on.
 pub(super) fn result_schema(schema: &Schema, types: ArrowTypes) -> SchemaRef {
     let fields: Vec<Field> = schema
@@ -50,7 +50,7 @@ pub(super) fn result_schema(schema: &Schema, types: ArrowTypes) -> SchemaRef {
     Arc::new(Schema::new(fields))
 }
 
-/// A table's column as GetTables reports it.
+/// Describes a table's column as GetTables reports it.
 pub(super) fn table_field(
     catalog: &str,
     database: &str,
@@ -75,7 +75,7 @@ fn key(name: &str) -> String {
     format!("ARROW:FLIGHT:SQL:{name}")
 }
 
-/// The metadata of FlightSql.proto that follows from a column's type alone.
+/// Returns the metadata of FlightSql.proto that follows from a column's type alone.
 fn column_metadata(data_type: &DataType) -> impl Iterator<Item = (String, String)> {
     let (precision, scale) = precision_and_scale(data_type);
     let flag = |set: bool| if set { "1" } else { "0" }.to_owned();
@@ -93,7 +93,7 @@ fn column_metadata(data_type: &DataType) -> impl Iterator<Item = (String, String
     .filter_map(|(name, value)| Some((key(name), value?)))
 }
 
-/// Precision and scale: decimal digits of numbers, characters of dates and times as text.
+/// Returns precision and scale: decimal digits of numbers, characters of dates and times as text.
 fn precision_and_scale(data_type: &DataType) -> (Option<i32>, Option<i32>) {
     use DataType as T;
     match data_type {
@@ -145,7 +145,7 @@ pub(super) fn conform(batch: RecordBatch, schema: &SchemaRef) -> Result<RecordBa
         .map_err(|e| Error::internal(format!("a result cannot be sent: {e}")))
 }
 
-/// Whether two schemas have the same column names and types.
+/// Returns whether two schemas have the same column names and types.
 pub(super) fn same_columns(a: &Schema, b: &Schema) -> bool {
     let mut pairs = a.fields().iter().zip(b.fields());
     a.fields().len() == b.fields().len()

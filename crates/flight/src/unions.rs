@@ -1,4 +1,5 @@
-//! Parameters that travel in unions: what clients do that learn a value's type only from the value.
+//! Parameters that arrive in unions: some clients know a value's type only once they have the
+//! value.
 
 use std::sync::Arc;
 
@@ -12,9 +13,11 @@ use lakegate_gateway::values::type_name;
 
 use super::parameters::Received;
 
-/// Puts the values themselves in the place of the unions around them.
+/// Replaces each union column by the values that it holds.
 ///
-/// Errors: the values of one parameter are of several types.
+/// # Errors
+///
+/// The values of one parameter are of several types.
 pub(super) fn flatten(received: &mut Received) -> Result<()> {
     let Some(schema) = &received.schema else {
         return Ok(());
@@ -54,7 +57,7 @@ fn flat_batch(batch: &RecordBatch) -> Result<RecordBatch> {
     })
 }
 
-/// The rows of a union, all of which must be of one of its types.
+/// Returns the rows of a union, all of which must be of the same member type.
 fn values_of(union: &UnionArray, number: usize) -> Result<ArrayRef> {
     let ids = union.type_ids();
     let Some(id) = ids.first().copied() else {
@@ -75,7 +78,8 @@ fn values_of(union: &UnionArray, number: usize) -> Result<ArrayRef> {
         )
     };
     let rows: Vec<i32> = match union.offsets() {
-        // As the format has them. Were they repeated, a small message could grow without bounds here.
+        // The format requires increasing offsets. With repeated ones, a small message could expand
+        // without bounds.
         Some(offsets) if offsets.windows(2).all(|pair| pair[0] < pair[1]) => offsets.to_vec(),
         Some(_) => return Err(broken("its offsets do not increase")),
         None => (0..).take(union.len()).collect(),
@@ -84,7 +88,11 @@ fn values_of(union: &UnionArray, number: usize) -> Result<ArrayRef> {
     take(child, &Int32Array::from(rows), options).map_err(|e| broken(&e.to_string()))
 }
 
-/// Errors: a parameter has another type in a later batch.
+/// Checks that both batches have the same column types.
+///
+/// # Errors
+///
+/// A parameter has another type in the later batch.
 fn same_types(first: &RecordBatch, later: &RecordBatch) -> Result<()> {
     for (index, (a, b)) in first.columns().iter().zip(later.columns()).enumerate() {
         if a.data_type() != b.data_type() {

@@ -8,7 +8,7 @@ use arrow_flight::sql::{
 };
 use lakegate_error::{Error, Result};
 
-/// A type with nothing but a name.
+/// Describes a type that has only a name.
 fn named(name: &str, data_type: XdbcDataType) -> XdbcTypeInfo {
     XdbcTypeInfo {
         type_name: name.to_owned(),
@@ -21,7 +21,7 @@ fn named(name: &str, data_type: XdbcDataType) -> XdbcTypeInfo {
     }
 }
 
-/// `digits`: decimal digits.
+/// Describes an integer type. `digits`: decimal digits.
 fn integer(name: &str, data_type: XdbcDataType, digits: i32) -> XdbcTypeInfo {
     XdbcTypeInfo {
         column_size: Some(digits),
@@ -35,7 +35,7 @@ fn integer(name: &str, data_type: XdbcDataType, digits: i32) -> XdbcTypeInfo {
     }
 }
 
-/// `bits`: bits of the mantissa.
+/// Describes a float type. `bits`: bits of the mantissa.
 fn float(name: &str, data_type: XdbcDataType, bits: i32) -> XdbcTypeInfo {
     XdbcTypeInfo {
         column_size: Some(bits),
@@ -47,7 +47,7 @@ fn float(name: &str, data_type: XdbcDataType, bits: i32) -> XdbcTypeInfo {
     }
 }
 
-/// `length`: the most characters, if there is a limit.
+/// Describes a text type. `length`: the maximum number of characters, if there is a limit.
 fn text(name: &str, data_type: XdbcDataType, length: Option<i32>) -> XdbcTypeInfo {
     XdbcTypeInfo {
         column_size: length,
@@ -59,7 +59,7 @@ fn text(name: &str, data_type: XdbcDataType, length: Option<i32>) -> XdbcTypeInf
     }
 }
 
-/// `length`: characters as text.
+/// Describes a type of dates or times. `length`: characters as text.
 fn time(
     name: &str,
     data_type: XdbcDataType,

@@ -1,7 +1,7 @@
-//! Fuzz targets over decoders of hostile bytes, and a bounded run of them on stable Rust.
+//! Fuzz targets for decoders of hostile bytes, and a bounded run of them on stable Rust.
 //!
 //! A crate with such decoders has a module `fuzzing` with its `TARGETS`, behind its feature of that
-//! name. `fuzz/` hands them to libFuzzer; the crate's own test hands them to [`check`], so that
+//! name. `fuzz/` passes them to libFuzzer; the crate's own test passes them to [`check`], so that
 //! `./test` runs each over its seeds and over mutations of them.
 
 use std::fs;
@@ -15,14 +15,14 @@ use rand::{Rng, SeedableRng};
 /// A decoder that takes any bytes.
 #[derive(Debug, Clone, Copy)]
 pub struct Target {
-    /// The name of its folder in `fuzz/seeds`, and of its program in `fuzz/fuzz_targets`.
+    /// The name of its folder in `fuzz/seeds` and of its program in `fuzz/fuzz_targets`.
     pub name: &'static str,
     /// Decodes the bytes; returns whether they were accepted. A panic, or memory that the length of
     /// the input does not bound, is a defect.
     pub accepts: fn(&[u8]) -> bool,
 }
 
-/// What became of the inputs of a [`replay`].
+/// The outcome of a [`replay`]: inputs and how many of them were accepted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Replay {
     pub seeds: usize,
@@ -31,7 +31,7 @@ pub struct Replay {
     pub accepted_mutations: usize,
 }
 
-/// Numbers at which decoders break: ends of ranges, and lengths.
+/// Numbers that often break decoders: ends of ranges, and lengths.
 const NUMBERS: [u64; 8] = [
     0,
     1,
@@ -43,23 +43,23 @@ const NUMBERS: [u64; 8] = [
     u64::MAX,
 ];
 
-/// Text at which decoders break: delimiters, escapes, signs, letters of more than one byte.
+/// Text that often breaks decoders: delimiters, escapes, signs, multi-byte letters.
 const TEXTS: [&str; 28] = [
     "'", "\"", "\\", "$$", "--", "/*", "*/", ";", ",", "\n", "\r", "\0", "\t", "{", "}", "[", "]",
     "(", ")", "<", ">", ":", "=", "%", "-", "e9", "é", "😀",
 ];
 
-/// The most edits of one mutation.
+/// The maximum number of edits in one mutation.
 const MAX_EDITS: usize = 4;
 
-/// The folder with the seeds of a target.
+/// Returns the folder with the seeds of a target.
 pub fn seed_folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../../fuzz/seeds")
         .join(name)
 }
 
-/// Returns the seeds of a target, in the order of their files' names.
+/// Returns the seeds of a target, ordered by file name.
 ///
 /// # Errors
 ///
@@ -73,11 +73,11 @@ pub fn seeds(name: &str) -> io::Result<Vec<Vec<u8>>> {
     files.iter().map(fs::read).collect()
 }
 
-/// Runs a target over its seeds and over `mutations` of them, the same ones every time.
+/// Runs a target over its seeds and over `mutations` of them, which are the same in every run.
 ///
 /// # Errors
 ///
-/// The target panics, which the error says with the input; the seeds cannot be read.
+/// The target panics (the error shows the input), or the seeds cannot be read.
 pub fn replay(target: &Target, mutations: usize) -> io::Result<Replay> {
     let seeds = seeds(target.name)?;
     let mut done = Replay::default();
@@ -94,12 +94,12 @@ pub fn replay(target: &Target, mutations: usize) -> io::Result<Replay> {
     Ok(done)
 }
 
-/// Replays each target over its seeds and `mutations` of them. Every seed must be accepted, and of the
-/// mutations some but not all: otherwise the target decodes nothing, or refuses nothing.
+/// Replays each target over its seeds and `mutations` of them. All seeds must be accepted, and some
+/// but not all of the mutations: otherwise the target decodes nothing, or refuses nothing.
 ///
 /// # Errors
 ///
-/// Those of [`replay`]; a target accepts too little or too much, which the error says with the counts.
+/// As for [`replay`], or a target accepts too little or too much; the error has the counts.
 pub fn check(targets: &[Target], mutations: usize) -> io::Result<()> {
     for target in targets {
         let done = replay(target, mutations)?;
@@ -121,7 +121,7 @@ fn caught(target: &Target, input: &[u8]) -> io::Result<bool> {
     })
 }
 
-/// One of the seeds with a few edits.
+/// Returns one of the seeds with a few edits.
 fn mutated(random: &mut StdRng, seeds: &[Vec<u8>]) -> Vec<u8> {
     let mut bytes = seeds[random.random_range(0..seeds.len())].clone();
     for _ in 0..random.random_range(1..=MAX_EDITS) {
@@ -167,7 +167,7 @@ fn mutated(random: &mut StdRng, seeds: &[Vec<u8>]) -> Vec<u8> {
     bytes
 }
 
-/// The text that bytes are, if they are one.
+/// Returns the bytes as text, if they are UTF-8.
 pub fn text(bytes: &[u8]) -> Option<&str> {
     std::str::from_utf8(bytes).ok()
 }
@@ -216,7 +216,7 @@ mod tests {
         assert!(run().iter().any(|bytes| bytes.len() > 100));
     }
 
-    /// A target is a program for libFuzzer, too, and each program has seeds.
+    /// Every target has a program for libFuzzer, and every program has seeds.
     #[test]
     fn programs_and_seeds_go_together() {
         let names = |folder: &str| {

@@ -13,18 +13,19 @@ section! {
         pub listen: Listen = Listen::on(8080),
         /// Refuse requests without TLS, except for health checks.
         pub require_tls: bool = true,
-        /// Connections at once; half of them from one address. Of more, the oldest is closed.
+        /// Maximum open connections; at most half of them from one address. At the maximum, the
+        /// oldest is closed for a new one.
         pub max_connections: usize = 256,
-        /// Request line and headers of one request: 8KiB to 1MiB.
+        /// Maximum size of the request line and headers of one request: 8KiB to 1MiB.
         pub max_header_size: ByteSize = ByteSize::kib(64),
-        /// A connection on which no head of a request has arrived for so long is closed.
+        /// A connection is closed if the head of a request has not arrived after this long.
         #[serde(with = "lakegate_config::time")]
         pub head_timeout: Duration = Duration::from_secs(30),
     }
 }
 
 impl HttpConfig {
-    /// Connections in all and from one address.
+    /// Returns the limits of open connections: in total, and half of them per address.
     pub fn connections(&self) -> OpeningLimits {
         OpeningLimits {
             total: self.max_connections,
@@ -32,7 +33,7 @@ impl HttpConfig {
         }
     }
 
-    /// `max_header_size` in bytes.
+    /// Returns `max_header_size` in bytes.
     pub fn max_header_bytes(&self) -> usize {
         bytes(self.max_header_size)
     }

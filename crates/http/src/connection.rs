@@ -1,4 +1,4 @@
-//! One connection: its opening, HTTP/1.1, and its end.
+//! One HTTP/1.1 connection, from its opening to its end.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -17,17 +17,17 @@ use tracing::debug;
 
 use crate::{HttpOptions, routes};
 
-/// What a client may ask for in its TLS handshake.
+/// The only protocol that a client can negotiate in its TLS handshake.
 pub(crate) const ALPN: &[u8] = b"http/1.1";
 
-/// What the connections of one listener share.
+/// The state that the connections of one listener share.
 pub(crate) struct Door {
     tls: Option<TlsAcceptor>,
     options: HttpOptions,
     shutdown: Shutdown,
-    /// On connections with TLS, and on all where TLS is not required.
+    /// For connections with TLS, and for all connections if TLS is not required.
     routes: Router,
-    /// On connections without TLS where it is required.
+    /// For connections without TLS if it is required.
     without_tls: Router,
 }
 
@@ -48,8 +48,8 @@ impl Door {
         }
     }
 
-    /// Serves a connection to its end. It keeps its slot: as long as nobody logs in on this door, all of its
-    /// connections count as opening.
+    /// Serves a connection to its end. The connection keeps its slot: no user logs in on this door,
+    /// so all of its connections count as opening.
     pub async fn serve(self: Arc<Self>, accepted: Accepted) {
         let Accepted {
             tcp,
@@ -80,7 +80,8 @@ impl Door {
         let service = TowerToHyperService::new(routes.clone());
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
-            // From the opening of the connection or the previous answer: idle connections end by it too.
+            // Counted from the opening of the connection or the previous response, so idle
+            // connections time out too.
             .header_read_timeout(self.options.config.head_timeout)
             .max_header_size(self.options.config.max_header_bytes())
             .serve_connection(TokioIo::new(io), service);

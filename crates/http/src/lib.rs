@@ -1,12 +1,12 @@
-//! The HTTP door. For now it answers health checks.
+//! The HTTP door. For now it answers only health checks.
 //!
 //! ```text
 //!  accept ─▶ connection ─▶ routes ─▶ Gateway
 //!            TLS, bounds
 //! ```
 //!
-//! Health checks carry no secret and are answered without TLS too, for probes that know no certificate.
-//! Where TLS is required, nothing else is.
+//! Health checks carry no secret and are answered without TLS too, because some probes cannot
+//! verify certificates. If TLS is required, all other requests without TLS are refused.
 
 mod config;
 mod connection;
@@ -27,10 +27,10 @@ use tracing::error;
 pub use self::config::HttpConfig;
 use self::connection::Door;
 
-/// How the door is run.
+/// How the door runs.
 #[derive(Debug, Clone)]
 pub struct HttpOptions {
-    /// Among others, connections that are open at once. At a limit, the oldest is closed for the new one.
+    /// Includes the limit of open connections. At the limit, the oldest is closed for the new one.
     pub config: HttpConfig,
     /// From accept to the first byte and the end of the TLS handshake.
     pub startup_timeout: Duration,
@@ -48,8 +48,8 @@ impl Default for HttpOptions {
     }
 }
 
-/// Answers requests until `shutdown`. Then no connection is accepted, idle ones are closed, requests that
-/// have begun may finish, and the rest is cut off. Returns when no connection is left.
+/// Answers requests until `shutdown`. Then no connection is accepted, idle ones are closed,
+/// requests in progress may finish, and the rest is cut off. Returns when no connection is left.
 ///
 /// Without `tls`, every connection is plain.
 pub async fn serve(

@@ -1,4 +1,4 @@
-//! What is answered, by path.
+//! The routes and their handlers.
 
 use std::sync::Arc;
 
@@ -11,18 +11,18 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use lakegate_gateway::Gateway;
 
-/// All routes.
+/// Returns all routes.
 pub(crate) fn all(gateway: Arc<Gateway>, max_body: usize) -> Router {
     bounded(health(gateway), max_body)
 }
 
-/// The routes of connections without TLS on a door that requires it.
+/// Returns the routes for connections without TLS on a door that requires it.
 pub(crate) fn without_tls(gateway: Arc<Gateway>, max_body: usize) -> Router {
     bounded(health(gateway).fallback(tls_required), max_body)
 }
 
-/// `/health/live`: 200 while the process answers. `/health/ready`: 200 while queries are accepted, 503 once
-/// the server is shutting down.
+/// Returns the health checks. `/health/live`: 200 while the process answers. `/health/ready`: 200
+/// while queries are accepted, 503 once the server is shutting down.
 fn health(gateway: Arc<Gateway>) -> Router {
     Router::new()
         .route("/health/live", get(|| async { "live\n" }))
@@ -45,7 +45,8 @@ async fn tls_required() -> (StatusCode, &'static str) {
     )
 }
 
-/// Refuses a body that is announced as longer than `max`, and stops reading others there.
+/// Refuses a body whose declared length exceeds `max`, and stops reading any other body at `max`
+/// bytes.
 fn bounded(routes: Router, max: usize) -> Router {
     routes
         .layer(from_fn_with_state(max, announced_body))

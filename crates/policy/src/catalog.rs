@@ -1,4 +1,5 @@
-//! The view as the engine's catalog: names resolve asynchronously, and only through the view.
+//! A principal's view as the engine's catalog: names resolve asynchronously, and only through the
+//! view.
 
 use std::collections::HashMap;
 use std::fmt::Debug;
@@ -23,7 +24,8 @@ pub struct PolicyCatalogs {
 }
 
 impl PolicyCatalogs {
-    /// `path`: the databases in which unqualified names are looked up.
+    /// Builds the catalog of a view. `path`: the databases in which unqualified names are looked
+    /// up.
     pub fn new(view: View, built_in: SystemTables, path: SearchPath) -> Self {
         Self {
             catalog: Arc::new(ViewCatalog {
@@ -62,7 +64,8 @@ struct ViewCatalog {
 }
 
 impl CatalogProvider for ViewCatalog {
-    /// Built-in schemas only: listing the databases needs an await, which this method cannot do.
+    /// Returns the built-in schemas only: listing the databases needs an await, which this method
+    /// cannot do.
     fn schema_names(&self) -> Vec<String> {
         self.built_in.keys().cloned().collect()
     }
@@ -80,7 +83,7 @@ impl CatalogProvider for ViewCatalog {
 }
 
 impl ViewCatalog {
-    /// `name`: lower case.
+    /// Returns the schema of a database. `name`: lower case.
     fn one_schema(&self, name: &str) -> Arc<dyn SchemaProvider> {
         if let Some(built_in) = self.built_in.get(name) {
             return Arc::clone(built_in);
@@ -92,7 +95,8 @@ impl ViewCatalog {
     }
 }
 
-/// The schemas of the search path as one schema: a name resolves to the first table that has it.
+/// The schemas of the search path as one schema: a name resolves to the first schema that has a
+/// table of that name.
 #[derive(Debug)]
 struct PathSchema {
     schemas: Vec<Arc<dyn SchemaProvider>>,

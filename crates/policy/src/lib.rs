@@ -29,7 +29,7 @@ pub use table::PolicyTable;
 pub struct View {
     pub access: Arc<Access>,
     pub metastore: Arc<dyn Metastore>,
-    /// Asked for vacated folders, as of now.
+    /// Queried for vacated folders, as of now.
     pub control: Arc<dyn Control>,
     pub tables: LakeTables,
     pub folders: Folders,
@@ -39,18 +39,19 @@ pub struct View {
 #[derive(Debug, Clone)]
 pub struct Visible {
     pub table: Arc<Table>,
-    /// The effective access: what is granted on this table, limited by the access to the tables
+    /// The effective access: the grants on this table, limited by the access to the other tables
     /// that some of its files belong to.
     pub access: TableAccess,
-    /// If files of it belong to another table: what is granted on this table alone.
+    /// The grants on this table alone, if other tables limit `access`.
     granted: Option<TableAccess>,
-    /// Files of it belong to another table that the principal may not read in full.
+    /// Whether some of its files belong, or belonged, to another table that the principal may not
+    /// read in full.
     pub withheld: bool,
 }
 
 impl Visible {
-    /// Whether a privilege is granted on the table but has no effect, because the principal lacks
-    /// it on a table that its files belong to.
+    /// Returns whether a privilege is granted on the table but has no effect, because the principal
+    /// lacks it on a table that its files belong to.
     pub fn lacks(&self, privilege: Privilege) -> bool {
         let holds = |access: &TableAccess| match privilege {
             Privilege::Select => access.select != ColumnSelection::None,
@@ -64,8 +65,8 @@ impl Visible {
 }
 
 impl Visible {
-    /// What the principal may learn about the table's files and partitions: everything if every
-    /// column and partition key may be selected.
+    /// Returns what the principal may learn about the table's files and partitions: everything if
+    /// every column and partition key may be selected.
     pub fn sight(&self) -> Sight {
         let name = self.table.full_name();
         let mut columns = self.table.columns();
@@ -78,7 +79,11 @@ impl Visible {
 }
 
 impl View {
-    /// The databases visible to the principal, by name.
+    /// Returns the databases visible to the principal, by name.
+    ///
+    /// # Errors
+    ///
+    /// The metastore fails.
     pub async fn databases(&self) -> Result<Vec<Arc<Database>>> {
         let mut databases = self.metastore.databases().await?;
         databases.retain(|database| self.access.database_visible(&database.name));
@@ -92,16 +97,22 @@ impl View {
         Ok(self.metastore.database(name).await?)
     }
 
+    /// Returns a database that must exist.
+    ///
     /// # Errors
     ///
-    /// The database does not exist, or does not exist for this principal.
+    /// The database does not exist, or is not visible to this principal.
     pub async fn require_database(&self, name: &str) -> Result<Arc<Database>> {
         self.database(name)
             .await?
             .ok_or_else(|| database_not_found(name))
     }
 
-    /// The tables and views of a database that are visible to the principal, by name.
+    /// Returns the tables and views of a database that are visible to the principal, by name.
+    ///
+    /// # Errors
+    ///
+    /// The database does not exist for the principal, or the metastore fails.
     pub async fn tables(&self, database: &str) -> Result<Vec<Visible>> {
         self.require_database(database).await?;
         let tables = self.metastore.tables(database).await?;
@@ -119,7 +130,12 @@ impl View {
         }
     }
 
-    /// `None`: for this principal the table does not exist.
+    /// Returns the table with the principal's access, or `None` if it is not visible to the
+    /// principal.
+    ///
+    /// # Errors
+    ///
+    /// The metastore fails.
     pub async fn visible(&self, table: Arc<Table>) -> Result<Option<Visible>> {
         let Some(access) = self.granted(&table) else {
             return Ok(None);
@@ -149,9 +165,9 @@ impl View {
         Ok(Some(visible))
     }
 
-    /// Whether a user who could not read another table removed it from folders of this one. Its
-    /// files must not become readable through this table, unless an administrator registered the
-    /// folder or the principal may use it.
+    /// Returns whether a user who could not read another table removed it from folders of this one.
+    /// Its files must not become readable through this table, unless an administrator registered
+    /// the folder or the principal may use it.
     async fn was_vacated(&self, table: &Table) -> Result<bool> {
         let vacated = self.control.vacated();
         if vacated.is_empty() {
@@ -169,7 +185,11 @@ impl View {
         }))
     }
 
-    /// The other tables that files of a table may belong to.
+    /// Returns the other tables that files of a table may belong to.
+    ///
+    /// # Errors
+    ///
+    /// The metastore fails.
     pub async fn owners(&self, table: &Table) -> Result<Vec<Arc<Table>>> {
         let index = self.folders.index(self.metastore.as_ref()).await?;
         Ok(index.owners(table))
@@ -180,8 +200,8 @@ impl View {
     }
 }
 
-/// The error for a privilege that is granted on a table but missing on a table that its files
-/// belong to. It does not name the latter: it may not exist for the principal.
+/// Builds the error for a privilege that is granted on a table but missing on a table that its
+/// files belong to. It does not name the latter, which may be hidden from the principal.
 pub fn limited(table: &Table, privilege: Privilege) -> Error {
     Error::new(
         Code::PermissionDenied,
@@ -193,7 +213,7 @@ pub fn limited(table: &Table, privilege: Privilege) -> Error {
     .with_hint("an administrator can grant it on all of that table, or give this one a folder of its own")
 }
 
-/// The same message whether the database is missing or not granted.
+/// Builds the error for a database that is missing or not granted; the message is the same.
 pub fn database_not_found(name: &str) -> Error {
     Error::new(
         Code::SchemaNotFound,

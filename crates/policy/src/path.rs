@@ -15,11 +15,11 @@ pub struct SearchPath {
 }
 
 impl SearchPath {
-    /// The database in which new tables are created and which listings use.
+    /// Returns the database in which new tables are created and which listings use.
     ///
     /// # Errors
     ///
-    /// No database of the path exists, or none exists for this principal.
+    /// No database of the path exists, or none is visible to this principal.
     pub fn current(&self) -> Result<&str> {
         match (self.visible.first(), &self.first_named) {
             (Some(first), _) => Ok(first),
@@ -32,7 +32,8 @@ impl SearchPath {
         }
     }
 
-    /// The current database, or the first named one if none exists: recorded with a query.
+    /// Returns the current database, or the first named one if none exists, for the record of a
+    /// query.
     pub fn shown(&self) -> String {
         let first = self.visible.first().or(self.first_named.as_ref());
         first.cloned().unwrap_or_default()
@@ -40,7 +41,11 @@ impl SearchPath {
 }
 
 impl View {
-    /// The databases of a session's search path that exist for the principal.
+    /// Resolves the databases of a session's search path that exist for the principal.
+    ///
+    /// # Errors
+    ///
+    /// The metastore fails.
     pub async fn search_path(&self, names: &[String]) -> Result<SearchPath> {
         let mut visible: Vec<String> = Vec::new();
         for name in names {
@@ -56,8 +61,12 @@ impl View {
         })
     }
 
-    /// The table or view that an unqualified name refers to: from the first database in which the
-    /// principal sees one.
+    /// Finds the table or view that an unqualified name refers to: in the first database in which
+    /// the principal sees one.
+    ///
+    /// # Errors
+    ///
+    /// The metastore fails.
     pub async fn on_path(&self, path: &SearchPath, name: &str) -> Result<Option<Visible>> {
         for database in &path.visible {
             if let Some(visible) = self.table(database, name).await? {

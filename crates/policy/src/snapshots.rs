@@ -1,4 +1,4 @@
-//! The snapshots of a plan: every lake table in it is bound to the files it will read.
+//! The snapshots of a plan: binds every lake table in it to the files that it will read.
 
 use std::sync::Arc;
 
@@ -22,14 +22,14 @@ const PARALLEL_TABLES: usize = 8;
 #[derive(Debug)]
 pub struct PrunedPlan {
     pub plan: LogicalPlan,
-    /// In the plan's order, one entry per scan of a table, with the index of its read.
+    /// One entry per scan of a table, in the plan's order, with the index of its read.
     scans: Vec<(PolicyTable, Vec<Expr>, usize)>,
     /// The distinct reads. A table that is scanned twice with the same filters is listed once, so
     /// both scans see the same files.
     reads: Vec<Pruned>,
     /// Open writes, whose files are not listed.
     writes: OpenWrites,
-    /// Every leaf has a snapshot: the plan and the snapshots determine the answer.
+    /// Whether every leaf has a snapshot: the plan and the snapshots then determine the result.
     pub fully_snapshotted: bool,
     system_only: bool,
 }
@@ -38,9 +38,9 @@ pub struct PrunedPlan {
 #[derive(Debug)]
 pub struct SnapshotPlan {
     pub plan: LogicalPlan,
-    /// In the plan's order, one entry per scan of a table.
+    /// One entry per scan of a table, in the plan's order.
     pub tables: Vec<SnapshotTable>,
-    /// No leaf reads the lake or generates rows: there are only built-in tables and literals.
+    /// Whether no leaf reads the lake or generates rows: all are built-in tables and literals.
     pub system_only: bool,
 }
 
@@ -51,8 +51,8 @@ pub struct SnapshotTable {
 }
 
 impl SnapshotPlan {
-    /// Two plans with the same [`PrunedPlan::digest`] and the same value of this read the same
-    /// bytes.
+    /// Returns a digest of the files. Two plans with the same [`PrunedPlan::digest`] and the same
+    /// value of this read the same bytes.
     pub fn digest(&self) -> [u8; 32] {
         let mut digest = Sha256::new();
         for pinned in &self.tables {
@@ -62,7 +62,7 @@ impl SnapshotPlan {
         digest.finalize().into()
     }
 
-    /// Total bytes of all files that the plan may read.
+    /// Returns the total bytes of all files that the plan may read.
     pub fn bytes(&self) -> u64 {
         self.tables
             .iter()
@@ -70,7 +70,7 @@ impl SnapshotPlan {
             .sum()
     }
 
-    /// Whether the same digest later means the same bytes.
+    /// Returns whether the same digest will mean the same bytes later.
     pub fn is_stable(&self) -> bool {
         self.tables.iter().all(|pinned| pinned.snapshot.is_stable())
     }
@@ -82,7 +82,7 @@ impl SnapshotPlan {
 ///
 /// # Errors
 ///
-/// A LOCATION outside the lake roots, an unknown SerDe.
+/// A LOCATION is outside the lake roots, or a SerDe is unknown.
 pub fn prune(plan: LogicalPlan, lake: &QueryLake, writes: OpenWrites) -> Result<PrunedPlan> {
     let mut found: Vec<(PolicyTable, Vec<Expr>)> = Vec::new();
     let mut fully_snapshotted = true;
@@ -132,8 +132,8 @@ pub fn prune(plan: LogicalPlan, lake: &QueryLake, writes: OpenWrites) -> Result<
 }
 
 impl PrunedPlan {
-    /// Two plans with the same value read the same partitions of the same tables under the same
-    /// policy.
+    /// Returns a digest of the reads. Two plans with the same value read the same partitions of the
+    /// same tables under the same policy.
     pub fn digest(&self) -> [u8; 32] {
         let mut digest = Sha256::new();
         for (table, _, read) in &self.scans {
@@ -218,7 +218,7 @@ fn read_of(
     scans.iter().find(same).map(|(_, _, read)| *read)
 }
 
-/// Whether the scan is of generate_series or range.
+/// Returns whether the scan is of generate_series or range.
 fn makes_rows(scan: &TableScan) -> bool {
     source_as_provider(&scan.source)
         .is_ok_and(|provider| provider.downcast_ref::<GenerateSeriesTable>().is_some())

@@ -30,6 +30,8 @@ pub struct PolicyTable {
 }
 
 impl PolicyTable {
+    /// Restricts a table to what `access` permits.
+    ///
     /// # Errors
     ///
     /// The principal may see the table but select no column of it.
@@ -72,12 +74,13 @@ impl PolicyTable {
     ///
     /// # Errors
     ///
-    /// A LOCATION outside the lake roots, an unknown SerDe.
+    /// The LOCATION is outside the lake roots, or the SerDe is unknown.
     pub fn pruned(&self, roots: &Roots, filters: &[Expr]) -> Result<Pruned> {
         self.granted.pruned(roots, filters)
     }
 
-    /// Digest of what may be read of the table. Principals with the same rights have the same digest.
+    /// Returns a digest of what may be read of the table. Principals with the same rights have the
+    /// same digest.
     pub fn policy(&self) -> &[u8; 32] {
         &self.policy
     }

@@ -17,7 +17,8 @@ pub(super) fn message(out: &mut BytesMut, tag: u8, body: impl FnOnce(&mut BytesM
     out[start..start + 4].copy_from_slice(&length.to_be_bytes());
 }
 
-/// A string ends at its first zero byte, so zero bytes are replaced by spaces.
+/// Appends a string. It ends at its first zero byte, so zero bytes in `text` are replaced by
+/// spaces.
 fn put_text(out: &mut BytesMut, text: &str) {
     if text.contains('\0') {
         out.put_slice(text.replace('\0', " ").as_bytes());
@@ -71,7 +72,8 @@ pub(super) fn authentication(out: &mut BytesMut, what: &Authentication<'_>) {
     });
 }
 
-/// The version as a full number, 196610 for 3.2, which is how libpq reads it.
+/// Appends NegotiateProtocolVersion. The version is a full number, 196610 for 3.2, which is how
+/// libpq reads it.
 pub(super) fn negotiate_protocol_version(
     out: &mut BytesMut,
     minor: u16,
@@ -110,7 +112,7 @@ pub(super) fn ready_for_query(out: &mut BytesMut, status: TransactionStatus) {
     });
 }
 
-/// `rows`: the count that is part of the tag.
+/// Appends CommandComplete. `rows`: the count that is part of the tag.
 pub(super) fn command_complete(out: &mut BytesMut, tag: &str, rows: Option<u64>) {
     message(out, b'C', |out| match rows {
         // The 0 is historic: it was the OID of the inserted row.
@@ -120,7 +122,7 @@ pub(super) fn command_complete(out: &mut BytesMut, tag: &str, rows: Option<u64>)
     });
 }
 
-/// Whether the tag of a statement with rows includes their count.
+/// Returns whether the tag of a statement with rows includes their count.
 pub(super) fn counts_rows(tag: &str) -> bool {
     matches!(tag, "SELECT" | "FETCH" | "COPY" | "MOVE")
 }
@@ -142,7 +144,7 @@ pub(super) fn row_description<'a>(
         out.put_u16(columns.len() as u16);
         for (name, pg, format) in columns {
             put_text(out, name);
-            // No table and no column number: result columns are not traced to table columns.
+            // No table and no column number: result columns are not traced back to table columns.
             out.put_u32(0);
             out.put_u16(0);
             out.put_u32(pg.oid);
@@ -174,7 +176,8 @@ pub(super) fn error(out: &mut BytesMut, severity: Severity, error: &Error) {
     error_as(out, severity, error.code().sqlstate(), error);
 }
 
-/// With an explicit SQLSTATE, where Postgres has a finer one than [`lakegate_error::Code`].
+/// Appends an error with an explicit SQLSTATE, where Postgres has a finer one than
+/// [`lakegate_error::Code`].
 pub(super) fn error_as(out: &mut BytesMut, severity: Severity, sqlstate: &str, error: &Error) {
     let severity = match severity {
         Severity::Error => "ERROR",

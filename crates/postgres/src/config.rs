@@ -10,7 +10,8 @@ section! {
         pub listen: Listen = Listen::on(15432),
         /// Refuse connections without TLS.
         pub require_tls: bool = true,
-        /// Whether clients log in by certificates that `tls.client_ca_file` has signed.
+        /// Whether clients log in with certificates that an authority in `tls.client_ca_file` has
+        /// signed.
         pub client_certificates: ClientCertificates = ClientCertificates::Off,
     }
 }

@@ -19,7 +19,7 @@ use super::rows::{Failed, Running, describe, style};
 use super::startup::Opened;
 use super::{Door, PostgresOptions, startup};
 
-/// Reported at start-up and on every change, as by PostgreSQL; drivers rely on them.
+/// Reported at start-up and on every change, as PostgreSQL does; drivers rely on them.
 const REPORTED: &[&str] = &[
     "application_name",
     "client_encoding",
@@ -90,7 +90,7 @@ async fn serve_with(options: PostgresOptions, opened: Opened) {
     }
 }
 
-/// Whether the error ends the connection because its session is over.
+/// Returns whether the error ends the connection because its session is over.
 fn is_over(error: &Error) -> bool {
     error.code() == Code::SessionEnded
 }
@@ -147,7 +147,7 @@ impl Connection {
                 }
                 self.report();
                 self.ready();
-                // Written later: at once only if no further message is buffered.
+                // The output is written once no further message is buffered.
                 return Ok(());
             }
             Message::Terminate => return Err(Ended::Gone),
@@ -203,7 +203,7 @@ impl Connection {
         }
     }
 
-    /// A simple query: its statements in order, up to the first that fails.
+    /// Runs a simple query: its statements in order, up to the first that fails.
     async fn query(&mut self, text: String) -> Result<(), Ended> {
         // A simple query discards the unnamed statement.
         self.close_statement("");
@@ -265,7 +265,8 @@ impl Connection {
 
     pub(super) fn completed(&mut self, command: &str, rows: Option<u64>) {
         backend::command_complete(&mut self.link.out, command, rows);
-        // These also apply to the protocol's statements, which the session does not know.
+        // These also apply to statements that were prepared through the protocol, which the session
+        // does not know.
         if matches!(command, "DISCARD ALL" | "DEALLOCATE ALL") {
             self.statements.clear();
             self.portals.clear();

@@ -1,4 +1,5 @@
-//! `COPY … TO STDOUT` in text, CSV and binary format. Formats: PostgreSQL's documentation of COPY, "File Formats".
+//! `COPY … TO STDOUT` in text, CSV and binary format. Formats: PostgreSQL's documentation of COPY,
+//! "File Formats".
 
 use bytes::{BufMut, BytesMut};
 use lakegate_error::{Error, Result};
@@ -13,7 +14,7 @@ use super::rows::{Failed, Running, style};
 /// Signature, no flags, no extension.
 const BINARY_HEAD: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 
-/// The statement's COPY, if it is one.
+/// Returns the statement's COPY, if it is one.
 pub(super) fn of(prepared: &Prepared) -> Option<&ast::Copy> {
     match prepared.statement()? {
         ast::Statement::Copy(copy) => Some(copy),
@@ -28,7 +29,7 @@ pub(super) struct Lines {
     null: String,
     quote: u8,
     escape: u8,
-    /// By column: always quoted, unless NULL.
+    /// Per column: whether values other than NULL are always quoted.
     force_quote: Vec<bool>,
 }
 
@@ -168,7 +169,7 @@ impl Connection {
         let mut running = Running::new(rows, &vec![format; names.len()], style(&self.session));
         backend::copy_out_response(&mut self.link.out, format, names.len());
         let sent = if format == Format::Binary {
-            // As in Postgres, the header comes with the first row, which psycopg relies on; a row
+            // As in Postgres, the header is sent with the first row, which psycopg relies on; a row
             // of -1 columns is the end.
             let mut head = BINARY_HEAD;
             let put = |out: &mut BytesMut, batch: &BatchEncoder<'_>, row: usize| {

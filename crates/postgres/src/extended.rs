@@ -21,13 +21,13 @@ use super::types;
 /// A prepared statement.
 #[derive(Debug)]
 pub(super) struct Statement {
-    /// `None`: the empty statement.
+    /// `None` for the empty statement.
     prepared: Option<Prepared>,
     parameters: Vec<Parameter>,
 }
 
 impl Statement {
-    /// Approximate memory, in bytes.
+    /// Returns the approximate memory in bytes.
     fn weight(&self) -> usize {
         self.prepared.as_ref().map_or(0, Prepared::weight)
     }
@@ -58,7 +58,7 @@ enum State {
 }
 
 impl Portal {
-    /// Bytes of the bound values that wait for execution.
+    /// Returns the bytes of the bound values that wait for execution.
     fn weight(&self) -> usize {
         match &self.state {
             State::Bound(values) => weight_of(values),
@@ -228,7 +228,8 @@ impl Connection {
         Ok(())
     }
 
-    /// Postgres treats a cursor declared in SQL as a portal, and drivers describe it that way.
+    /// Describes a cursor. Postgres treats a cursor declared in SQL as a portal, and drivers
+    /// describe it that way.
     async fn describe_cursor(&mut self, name: &str) -> Result<(), Failed> {
         let fetch = ast::Fetch {
             name: name.to_owned(),
@@ -366,7 +367,7 @@ impl Connection {
         backend::empty(&mut self.link.out, tag::CLOSE_COMPLETE);
     }
 
-    /// Closing a statement closes its portals.
+    /// Closes a statement and its portals.
     pub(super) fn close_statement(&mut self, name: &str) {
         if let Some(statement) = self.statements.remove(name) {
             self.portals
@@ -374,8 +375,9 @@ impl Connection {
         }
     }
 
-    /// `DEALLOCATE` of a statement that was prepared through the protocol, which the session does
-    /// not know. Drivers that cannot send Close do this.
+    /// Executes a `DEALLOCATE` of a statement that was prepared through the protocol, which the
+    /// session does not know. Drivers that cannot send Close do this. Returns whether there was
+    /// such a statement.
     pub(super) fn deallocate(&mut self, statement: &ast::Statement) -> bool {
         let ast::Statement::Deallocate(deallocate) = statement else {
             return false;
@@ -401,7 +403,7 @@ fn unknown_portal(name: &str) -> Error {
     )
 }
 
-/// Whether the types of `actual` match the announced `described`.
+/// Returns whether the types of `actual` match the announced `described`.
 fn same_types(described: &SchemaRef, actual: &SchemaRef) -> bool {
     let types = |schema: &SchemaRef| -> Vec<u32> {
         schema

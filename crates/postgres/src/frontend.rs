@@ -7,8 +7,8 @@
 use bytes::{Buf, Bytes};
 use lakegate_error::{Code, Error, Result};
 
-/// Longest packet, and longest message, of a client that has not logged in yet, in bytes. As PostgreSQL's
-/// `MAX_STARTUP_PACKET_LENGTH`.
+/// Longest packet, and longest message, in bytes, of a client that has not logged in yet.
+/// PostgreSQL's `MAX_STARTUP_PACKET_LENGTH`.
 pub(super) const MAX_STARTUP: usize = 10_000;
 
 /// A message after start-up.
@@ -45,14 +45,14 @@ pub(super) enum Target {
 pub(super) struct Bind {
     pub portal: String,
     pub statement: String,
-    /// Empty: all text; one entry: for all; else one per parameter.
+    /// Empty: text for all; one entry: for all; otherwise one per parameter.
     pub parameter_formats: Vec<i16>,
     /// `None` is NULL.
     pub parameters: Vec<Option<Bytes>>,
     pub result_formats: Vec<i16>,
 }
 
-/// Whether the message type exists. An unknown type means that the framing is lost.
+/// Returns whether the message type exists. An unknown type means that the framing is lost.
 pub(super) fn is_known(tag: u8) -> bool {
     matches!(
         tag,
@@ -125,7 +125,7 @@ impl Body {
         Ok(self.0.get_i32())
     }
 
-    /// A string up to its zero byte.
+    /// Reads a string up to its zero byte.
     fn text(&mut self) -> Result<String> {
         let end = self
             .0
@@ -137,7 +137,7 @@ impl Body {
         utf8(&bytes)
     }
 
-    /// A 16-bit count, then that many items of at least `size` bytes each.
+    /// Reads a 16-bit count, then that many items of at least `size` bytes each.
     fn list<T>(
         &mut self,
         size: usize,
@@ -175,7 +175,7 @@ impl Body {
     }
 }
 
-/// Text from a client. The only client encoding is UTF8.
+/// Decodes text from a client. The only client encoding is UTF8.
 pub(super) fn utf8(bytes: &[u8]) -> Result<String> {
     std::str::from_utf8(bytes).map(str::to_owned).map_err(|_| {
         Error::new(
@@ -200,9 +200,9 @@ pub(super) enum Opening {
 pub(super) struct Startup {
     /// Minor version of protocol 3.
     pub minor: u16,
-    /// In the order sent; without `_pq_.` options.
+    /// In the order sent, without `_pq_.` options.
     pub parameters: Vec<(String, String)>,
-    /// Protocol options (`_pq_.`), none of which is known here.
+    /// Protocol options (`_pq_.`). The server knows none.
     pub protocol_options: Vec<String>,
 }
 
@@ -219,6 +219,10 @@ impl Startup {
 
 impl Opening {
     /// Parses the body (without the length) of the first message.
+    ///
+    /// # Errors
+    ///
+    /// The packet is malformed, or of another major version than 3.
     pub fn parse(body: Bytes) -> Result<Self> {
         let mut body = Body(body);
         let (major, minor) = match body.int()? {
@@ -267,7 +271,7 @@ impl Opening {
     }
 }
 
-/// The client's first SASL message: the chosen mechanism, and its data.
+/// Parses the client's first SASL message: the chosen mechanism, and its data.
 pub(super) fn sasl_initial(body: Bytes) -> Result<(String, Bytes)> {
     let mut body = Body(body);
     let mechanism = body.text()?;

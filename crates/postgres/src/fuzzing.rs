@@ -1,4 +1,4 @@
-//! Targets over what a client sends to the Postgres door, called without a connection.
+//! Fuzz targets for the Postgres door's decoders of client input, called without a connection.
 
 use bytes::{Bytes, BytesMut};
 use datafusion::arrow::datatypes::{DataType, Field, TimeUnit};
@@ -30,7 +30,7 @@ pub const TARGETS: [Target; 4] = [
     },
 ];
 
-/// The body of the first message.
+/// Input: the body of the first message.
 fn startup(bytes: &[u8]) -> bool {
     match Opening::parse(Bytes::copy_from_slice(bytes)) {
         Ok(Opening::Startup(startup)) => {
@@ -44,7 +44,7 @@ fn startup(bytes: &[u8]) -> bool {
     }
 }
 
-/// The type of a message, and its body.
+/// Input: the type of a message, and its body.
 fn message(bytes: &[u8]) -> bool {
     let Some((tag, body)) = bytes.split_first() else {
         return false;
@@ -57,7 +57,7 @@ fn message(bytes: &[u8]) -> bool {
     }
 }
 
-/// The type of a statement's parameter: as it is inferred, and as a client may declare it.
+/// Returns the parameter types to choose from, both as inferred and as declared by a client.
 fn types() -> Vec<DataType> {
     vec![
         DataType::Boolean,
@@ -81,15 +81,15 @@ fn types() -> Vec<DataType> {
     ]
 }
 
-/// One byte for the format, one for the type that is declared, one for the type that is inferred,
-/// and the value.
+/// Input: one byte for the format, one for the declared type, one for the inferred type, and the
+/// value.
 fn parameters(bytes: &[u8]) -> bool {
     let [format, declared, inferred, value @ ..] = bytes else {
         return false;
     };
     let types = types();
     let any = |selector: &u8| types[usize::from(*selector) % types.len()].clone();
-    // Types of values are declared by their numbers; one in two leaves it to the server.
+    // Half of the inputs declare no type (0).
     let declared = match declared {
         0..128 => 0,
         other => Parameter {
@@ -111,7 +111,7 @@ fn parameters(bytes: &[u8]) -> bool {
     bound.is_ok()
 }
 
-/// A COPY statement, and after a zero byte a value to write by its options.
+/// Input: a COPY statement and, after a zero byte, a value to write with its options.
 fn copy(bytes: &[u8]) -> bool {
     let mut parts = bytes.splitn(2, |byte| *byte == 0);
     let Some(statement) = parts.next().and_then(text) else {
@@ -132,8 +132,8 @@ fn copy(bytes: &[u8]) -> bool {
         let mut out = BytesMut::new();
         lines.put(&mut out, 0, Some(value));
         lines.put(&mut out, 1, None);
-        // Each byte is escaped by one more at most; the rest is quotes, a delimiter and the text
-        // for NULL.
+        // Escaping adds at most one byte per byte; the rest is quotes, a delimiter and the text for
+        // NULL.
         assert!(out.len() <= 2 * value.len() + 3 + statement.len());
         accepted = true;
     }

@@ -1,4 +1,4 @@
-//! The Postgres endpoint: protocol 3 for psql, drivers and BI tools.
+//! The Postgres door: wire protocol 3 for psql, drivers and BI tools.
 //!
 //! ```text
 //!  accept ─ startup ─ auth ─▶ connection ─┬─ simple ───┬─▶ Session (gateway)
@@ -7,7 +7,7 @@
 //!                                   link ◀── rows, copy ◀── encode
 //! ```
 //!
-//! The connection's loop, the message parser (`frontend`) and the encoders (`encode`) are this
+//! The connection loop, the message parser (`frontend`) and the encoders (`encode`) are this
 //! crate's own, because a result must stream at the client's pace while the client is watched;
 //! SCRAM is pgwire's. No SQL, no grants and no query limits here.
 
@@ -42,24 +42,24 @@ use tracing::error;
 
 pub use self::config::PostgresConfig;
 
-/// How the door is run.
+/// How the door runs.
 #[derive(Debug, Clone)]
 pub struct PostgresOptions {
-    /// `require_tls` does not hold for CancelRequests: libpq before 17 sends no others.
+    /// `require_tls` does not apply to CancelRequests: libpq before 17 sends them without TLS.
     pub config: PostgresConfig,
-    /// Whose certificates clients may, or must, log in by.
+    /// The authorities whose certificates clients may, or must, log in with.
     pub clients: Option<ClientAuth>,
     /// From accept to the end of authentication.
     pub startup_timeout: Duration,
-    /// Longest message that an authenticated client may send.
+    /// The longest message that an authenticated client may send.
     pub max_message_bytes: usize,
-    /// Prepared statements a connection.
+    /// Prepared statements per connection.
     pub max_statements: usize,
-    /// Portals a connection.
+    /// Portals per connection.
     pub max_portals: usize,
-    /// Bytes of the values of all portals of a connection that were bound and not yet executed.
+    /// Bytes of the values of all portals of a connection that are bound and not yet executed.
     pub max_bound_bytes: usize,
-    /// Connections on which nobody has authenticated.
+    /// Connections on which no user has authenticated yet.
     pub opening: OpeningLimits,
 }
 
@@ -78,7 +78,7 @@ impl Default for PostgresOptions {
     }
 }
 
-/// What the connections of one listener share.
+/// The state that the connections of one listener share.
 struct Door {
     gateway: Arc<Gateway>,
     tls: Option<Arc<Tls>>,
@@ -93,10 +93,11 @@ fn shutting_down() -> Error {
     )
 }
 
-/// Serves connections until `shutdown`. Then it accepts no more, closes idle connections with an error,
-/// lets busy ones finish their statement, and cuts off the rest. Returns when no connection is left.
+/// Serves connections until `shutdown`. Then it accepts no more connections, closes idle ones with
+/// an error, lets busy ones finish their statement, and cuts off the rest. Returns when no
+/// connection is left.
 ///
-/// Without `tls` and with `require_tls` every connection is refused.
+/// Without `tls` and with `require_tls`, every connection is refused.
 pub async fn serve(
     listener: TcpListener,
     gateway: Arc<Gateway>,

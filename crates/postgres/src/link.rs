@@ -1,4 +1,4 @@
-//! A connection's bytes: framing, buffers, back-pressure, and detection of a client that has gone.
+//! A connection's bytes: framing, buffers, back-pressure, and detection of disconnected clients.
 //!
 //! There is one task per connection, and no lock. While a statement runs, [`Link::run`] polls it
 //! together with the socket's read side: pipelined input is kept (up to [`PIPELINE`]), and a
@@ -28,9 +28,9 @@ use super::frontend;
 const PIPELINE: usize = 256 * 1024;
 /// Output is buffered up to this many bytes before it is written.
 pub(super) const WRITE_AT: usize = 64 * 1024;
-/// A buffer that grew beyond this for a long row is released.
+/// A buffer that grew beyond this for a long row is released, in bytes.
 const KEEP: usize = 1024 * 1024;
-/// How often the socket is asked whether it is closed while nothing more may be read from it.
+/// How often the socket is checked for a disconnect while nothing more may be read from it.
 const CLOSED_CHECK: Duration = Duration::from_millis(500);
 
 /// Why a connection ends.
@@ -51,8 +51,8 @@ pub(super) struct Frame {
     pub body: Bytes,
 }
 
-/// Catches panics of a statement, here or in the engine: they end only its connection, and the
-/// client gets an error.
+/// Polls a statement and catches its panics, in this crate or in the engine: they end only its
+/// connection, and the client gets an error.
 fn poll_caught<F: Future>(
     future: Pin<&mut F>,
     cx: &mut Context<'_>,
@@ -71,7 +71,7 @@ pub(super) struct Link {
     stream: Io,
     peer: SocketAddr,
     input: BytesMut,
-    /// Answers to be written.
+    /// Output that is not yet written.
     pub out: BytesMut,
     /// The longest message that is accepted.
     max_message: usize,
@@ -89,14 +89,15 @@ impl std::fmt::Debug for Link {
 }
 
 impl Link {
-    /// The shutdown ends the connection when it is idle, or at any moment once connections are cut off.
+    /// Wraps a connection. The shutdown ends it when it is idle, or at any time once connections
+    /// are cut off.
     pub fn new(stream: Io, peer: SocketAddr, shutdown: &Shutdown) -> Self {
         Self {
             stream,
             peer,
             input: BytesMut::new(),
             out: BytesMut::new(),
-            // Until the client has shown who it is.
+            // Raised once the client has authenticated.
             max_message: frontend::MAX_STARTUP,
             stop: shutdown.stopping().clone(),
             cut_off: Box::pin(shutdown.cut_off().clone().cancelled_owned()),
@@ -116,7 +117,11 @@ impl Link {
         &self.stream
     }
 
-    /// The next message. Pending output is written first.
+    /// Returns the next message. Pending output is written first.
+    ///
+    /// # Errors
+    ///
+    /// The connection ends: see [`Ended`].
     pub async fn frame(&mut self) -> Result<Frame, Ended> {
         loop {
             if let Some(frame) = self.buffered_frame()? {
@@ -132,7 +137,7 @@ impl Link {
         }
     }
 
-    /// A complete message from the input buffer.
+    /// Takes a complete message from the input buffer.
     fn buffered_frame(&mut self) -> Result<Option<Frame>, Ended> {
         let [tag, a, b, c, d, ..] = self.input[..] else {
             return Ok(None);
@@ -160,7 +165,7 @@ impl Link {
     }
 
     fn poll_read_more(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Ended>> {
-        // A message's claimed length is not reserved: the buffer grows as bytes arrive.
+        // The length that a message declares is not reserved: the buffer grows as bytes arrive.
         self.input.reserve(8 * 1024);
         match ready!(poll_read_buf(
             Pin::new(&mut self.stream),
@@ -172,8 +177,12 @@ impl Link {
         }
     }
 
-    /// Runs `future` while watching the client. If the client goes, the future is dropped, which
-    /// cancels it.
+    /// Runs `future` while watching the client. If the client disconnects, the future is dropped,
+    /// which cancels it.
+    ///
+    /// # Errors
+    ///
+    /// The connection ends, or the future panics: see [`Ended`].
     pub async fn run<F: Future>(&mut self, future: F) -> Result<F::Output, Ended> {
         let mut future = pin!(future);
         std::future::poll_fn(|cx| match poll_caught(future.as_mut(), cx) {
@@ -184,6 +193,10 @@ impl Link {
     }
 
     /// Like [`Link::run`], but writes pending output while `future` is pending.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Link::run`].
     pub async fn run_and_write<F: Future>(&mut self, future: F) -> Result<F::Output, Ended> {
         let mut future = pin!(future);
         std::future::poll_fn(|cx| match poll_caught(future.as_mut(), cx) {
@@ -196,7 +209,11 @@ impl Link {
         .await
     }
 
-    /// Writes all output; waits for the client to read it.
+    /// Writes all output, waiting for the client to read it.
+    ///
+    /// # Errors
+    ///
+    /// The connection ends: see [`Ended`].
     pub async fn flush(&mut self) -> Result<(), Ended> {
         std::future::poll_fn(|cx| match self.poll_write_out(cx) {
             Poll::Ready(done) => Poll::Ready(done),
@@ -222,7 +239,7 @@ impl Link {
             .map_err(|_| Ended::Gone)
     }
 
-    /// Ready when the client has gone or the server stops waiting.
+    /// Becomes ready when the client has disconnected or the connections are cut off.
     fn poll_watch(&mut self, cx: &mut Context<'_>) -> Poll<Ended> {
         if self.cut_off.as_mut().poll(cx).is_ready() {
             return Poll::Ready(Ended::ShuttingDown);
@@ -233,7 +250,8 @@ impl Link {
                 Err(ended) => return Poll::Ready(ended),
             }
         }
-        // The pipeline is full: the rest stays in the socket, which is polled for a disconnect.
+        // The pipeline is full: the rest stays in the socket, which is only checked for a
+        // disconnect.
         loop {
             ready!(self.closed_check.as_mut().poll(cx));
             self.closed_check.set(sleep(CLOSED_CHECK));
@@ -244,8 +262,8 @@ impl Link {
         }
     }
 
-    /// Writes pending output, then closes gracefully: a socket that is closed with unread input is
-    /// reset, and the client might not see the last message.
+    /// Writes pending output, then closes gracefully: a socket closed with unread input is reset,
+    /// and the client might not see the last message.
     pub async fn close(mut self) {
         let _ = tokio::time::timeout(Duration::from_secs(1), async {
             let written = std::future::poll_fn(|cx| self.poll_write_out(cx)).await;

@@ -30,7 +30,7 @@ impl From<Ended> for Failed {
     }
 }
 
-/// The session's current settings that text output depends on.
+/// Returns the session's current settings that text output depends on.
 pub(super) fn style(session: &Session) -> Style {
     let zone = session
         .parameter("TimeZone")
@@ -48,7 +48,7 @@ pub(super) fn style(session: &Session) -> Style {
 ///
 /// # Errors
 ///
-/// More columns than the protocol can count.
+/// The result has more columns than the protocol can count.
 pub(super) fn describe(link: &mut Link, schema: &SchemaRef, formats: &[Format]) -> Result<()> {
     if schema.fields().len() > i16::MAX as usize {
         return Err(Error::not_supported(format!(
@@ -74,7 +74,7 @@ pub(super) fn describe(link: &mut Link, schema: &SchemaRef, formats: &[Format]) 
 pub(super) struct Running {
     pub tag: &'static str,
     stream: BatchStream,
-    /// Records what the client has taken, and is charged for encoding.
+    /// Records how far the client has read, and is charged for encoding.
     query: Option<QueryWatch>,
     /// The current batch, and its next row.
     batch: Option<(RecordBatch, usize)>,

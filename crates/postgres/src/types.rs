@@ -126,7 +126,7 @@ impl PgType {
         }
     }
 
-    /// The array type of `element`; `json` if Postgres has no such array.
+    /// Returns the array type of `element`, or `json` if Postgres has no such array.
     fn array_of(element: PgType) -> Self {
         match array_oid(element.oid) {
             Some(oid) => PgType {
@@ -139,8 +139,8 @@ impl PgType {
         }
     }
 
-    /// Whether a value is four bytes of unsigned object id on the wire (`oid`, `xid`, `regclass`
-    /// …).
+    /// Returns whether a value is four bytes of unsigned object id on the wire (`oid`, `xid`,
+    /// `regclass` …).
     pub fn is_oid_like(self) -> bool {
         oid_like(self.oid)
     }
@@ -162,7 +162,7 @@ fn array_oid(element: u32) -> Option<u32> {
         .filter(|oid| *oid != 0)
 }
 
-/// The element type of an array type: `int4` of `int4[]`.
+/// Returns the element type of an array type: `int4` of `int4[]`.
 pub(crate) fn element_oid(array: u32) -> Option<u32> {
     if array == 0 {
         return None;
@@ -170,7 +170,7 @@ pub(crate) fn element_oid(array: u32) -> Option<u32> {
     TYPES.iter().find(|t| t.3 == array).map(|t| t.1)
 }
 
-/// The type's name in error messages: `integer[]` is `int4[]` here.
+/// Returns the type's name in error messages; `integer[]` is written `int4[]`.
 pub(crate) fn type_name(type_oid: u32) -> String {
     if let Some(t) = TYPES.iter().find(|t| t.1 == type_oid) {
         return t.0.to_owned();
@@ -189,7 +189,7 @@ fn by_name(name: &str) -> Option<PgType> {
     TYPES.iter().find(|t| t.0 == name).map(|t| PgType::of(t.1))
 }
 
-/// The Postgres type of a result column.
+/// Returns the Postgres type of a result column.
 pub(crate) fn of_field(field: &Field) -> PgType {
     let natural = of_data_type(field.data_type());
     let Some(hint) = field.metadata().get(PG_TYPE).and_then(|name| by_name(name)) else {
@@ -204,8 +204,8 @@ pub(crate) fn of_field(field: &Field) -> PgType {
     }
 }
 
-/// A hint that the values cannot be encoded as is ignored, so that the announced type is the one
-/// sent.
+/// Returns whether values of `data_type` can be encoded as `hint`. Other hints are ignored, so that
+/// the announced type is the one that is sent.
 fn hint_fits(hint: PgType, data_type: &DataType) -> bool {
     let data_type = unwrapped(data_type);
     if hint.element != 0 || matches!(hint.oid, oid::INT2VECTOR | oid::OIDVECTOR) {
@@ -216,7 +216,7 @@ fn hint_fits(hint: PgType, data_type: &DataType) -> bool {
         };
         return match list_element(data_type) {
             Some(field) => hint_fits(PgType::of(element), field.data_type()),
-            // A vector that is already text ("1 2 3").
+            // A vector that is already text, such as "1 2 3".
             None => hint.element == 0 && is_string(data_type),
         };
     }
@@ -258,7 +258,7 @@ fn is_small_integer(data_type: &DataType) -> bool {
     )
 }
 
-/// The type behind dictionary and run-end encoding.
+/// Returns the type behind dictionary and run-end encoding.
 pub(crate) fn unwrapped(data_type: &DataType) -> &DataType {
     match data_type {
         DataType::Dictionary(_, values) => unwrapped(values),
@@ -286,7 +286,7 @@ fn numeric(precision: u8, scale: i8) -> PgType {
     }
 }
 
-/// The Postgres type that shows values of `data_type`.
+/// Returns the Postgres type that shows values of `data_type`.
 pub(crate) fn of_data_type(data_type: &DataType) -> PgType {
     use DataType::*;
     let oid = match data_type {
@@ -325,7 +325,8 @@ pub(crate) fn of_data_type(data_type: &DataType) -> PgType {
     PgType::of(oid)
 }
 
-/// The Arrow type of a parameter declared with a type OID; `None`: unknown, to be inferred.
+/// Returns the Arrow type of a parameter declared with a type OID, or `None` if the type is unknown
+/// and must be inferred.
 pub(crate) fn arrow_of(type_oid: u32) -> Option<DataType> {
     Some(match type_oid {
         oid::BOOL => DataType::Boolean,

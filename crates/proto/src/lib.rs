@@ -1,11 +1,11 @@
 //! Protobuf messages of the formats that Lakegate speaks.
 //!
-//! The definitions are the files of `proto/`. The build script compiles them with protox, so a
+//! The definitions are the files in `proto/`. The build script compiles them with protox, so a
 //! build needs no `protoc`. Each module below is one protobuf package; each file there names the
 //! source of its format. Maps are `BTreeMap`s: equal messages encode to equal bytes.
 //!
-//! Decoding takes hostile bytes: it returns an error and never panics. It skips unknown fields, and
-//! an encoder does not write them again.
+//! Decoding accepts hostile bytes: it returns an error and never panics. It skips unknown fields,
+//! and an encoder does not write them again.
 //!
 //! ```
 //! use lakegate_proto::arrow::flight::protocol::SetSessionOptionsRequest;

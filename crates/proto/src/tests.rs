@@ -1,5 +1,5 @@
-//! Expected bytes are literals, written by hand from the formats, so that no change of a definition
-//! or of a compiler goes unnoticed.
+//! Expected bytes are literals, written by hand from the formats, so that changes of a definition
+//! or of the compiler are noticed.
 
 #![allow(clippy::unwrap_used)]
 
@@ -17,7 +17,8 @@ use crate::athena::column::Nullable;
 use crate::athena::{Column, ResultMetadata};
 use crate::google::rpc::{ErrorInfo, Status};
 
-/// The message is these bytes, and the bytes are this message. What is cut off is read or refused.
+/// Checks that the message encodes to these bytes and the bytes decode to this message. Decoding
+/// truncated bytes may fail but must not panic.
 fn is<M: Message + Default + PartialEq + Debug>(message: &M, bytes: &[u8]) {
     assert_eq!(
         message.encode_to_vec().escape_ascii().to_string(),
@@ -146,7 +147,7 @@ fn closing_answers_how_far_it_is() {
     is(&result(Status::NotCloseable), b"\x08\x03");
 }
 
-/// As a client reads them that is older than the server.
+/// As read by a client that is older than the server.
 #[test]
 fn unknown_values_of_an_enumeration_read_as_unspecified() {
     use close_session_result::Status;
@@ -169,7 +170,7 @@ fn unknown_fields_are_skipped_and_not_written_again() {
         assert_eq!(read.encode_to_vec(), known);
     }
     assert!(CloseSessionRequest::decode(&unknown[..]).is_ok());
-    // A kind of value that Flight may get later. Here it is no value at all.
+    // A kind of value that Flight may add later. Decoding it yields no value.
     let value = SessionOptionValue::decode(&b"\x32\x01x"[..]).unwrap();
     assert_eq!(value.option_value, None);
 }
@@ -177,11 +178,11 @@ fn unknown_fields_are_skipped_and_not_written_again() {
 #[test]
 fn bytes_of_no_message_are_refused() {
     let broken: [&[u8]; 6] = [
-        // Cut off in a varint, in a length, in an entry.
+        // Truncated in a varint, in a length, in an entry.
         b"\x0a",
         b"\x0a\xff",
         b"\x0a\x05\x0a\x06schema",
-        // A name that is no UTF-8.
+        // A name that is not UTF-8.
         b"\x0a\x03\x0a\x01\xff",
         // A varint where an entry belongs.
         b"\x08\x01",
@@ -192,7 +193,7 @@ fn bytes_of_no_message_are_refused() {
         let read = SetSessionOptionsRequest::decode(bytes);
         assert!(read.is_err(), "{}: {read:?}", bytes.escape_ascii());
     }
-    // A length beyond all memory reserves none.
+    // A length beyond all memory allocates nothing.
     let huge = b"\x0a\xff\xff\xff\xff\xff\xff\xff\xff\x7f";
     assert!(ResultMetadata::decode(&huge[..]).is_err());
 }
@@ -242,7 +243,7 @@ fn column(name: &str, kind: &str) -> Column {
     }
 }
 
-/// Columns of Athena's types, of which some have fields that are 0 and some lack them.
+/// Columns of Athena's types; in some a field is 0, in others it is absent.
 #[test]
 fn columns_have_the_fields_that_athena_writes() {
     let exact = |name: &str, kind: &str, precision, scale, case_sensitive| Column {

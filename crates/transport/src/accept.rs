@@ -15,13 +15,13 @@ use tracing::{error, info, warn};
 
 use crate::opening::{OpeningConnections, OpeningLimits, OpeningSlot};
 
-/// How long connections may go on once the server stops accepting. Queries have ended by then, within
-/// `server.grace_period`: this is the time for the rest of an answer to reach its client.
+/// How long connections may continue once the server stops accepting. Queries have ended by then,
+/// within `server.grace_period`: this is the time for the rest of a response to reach its client.
 pub const CLOSING_TIME: Duration = Duration::from_secs(5);
-/// How long connections that were cut off have for their last message.
+/// The time that connections have for their last message after they were cut off.
 const CUT_OFF_TIME: Duration = Duration::from_secs(1);
-/// Pause after a failed accept. The usual reason is a lack of file descriptors, which other connections
-/// free as they close.
+/// Pause after a failed accept. The usual reason is a lack of file descriptors, which other
+/// connections free as they close.
 const BACK_OFF: Duration = Duration::from_millis(100);
 
 /// The two steps in which the connections of a door end.
@@ -32,7 +32,7 @@ pub struct Shutdown {
 }
 
 impl Shutdown {
-    /// Ends when `stop` is cancelled.
+    /// Begins the shutdown when `stop` is cancelled.
     pub fn on(stop: CancellationToken) -> Self {
         Self {
             stop,
@@ -40,12 +40,13 @@ impl Shutdown {
         }
     }
 
-    /// Cancelled when no more connections are accepted. Idle connections end now.
+    /// Returns a token that is cancelled when no more connections are accepted. Idle connections
+    /// end then.
     pub fn stopping(&self) -> &CancellationToken {
         &self.stop
     }
 
-    /// Cancelled when all connections end, whatever they do.
+    /// Returns a token that is cancelled when all connections must end, even busy ones.
     pub fn cut_off(&self) -> &CancellationToken {
         &self.cut
     }
@@ -62,16 +63,16 @@ pub struct Accepted {
     pub open: OpenConnection,
 }
 
-/// Counts an open connection until it is dropped. The accept loop does not return before, except that it
-/// does not wait for connections that ignore their being cut off.
+/// Counts an open connection until it is dropped. The accept loop waits for that before it returns,
+/// but not for connections that ignore being cut off.
 #[derive(Debug)]
 pub struct OpenConnection(#[allow(dead_code)] TaskTrackerToken);
 
-/// Accepts connections until the shutdown begins, and runs `serve` for each in a task of its own. A panic
-/// in a task ends its connection only.
+/// Accepts connections until the shutdown begins, and runs `serve` for each in a task of its own. A
+/// panic in a task ends its connection only.
 ///
-/// Returns when no connection is left. Those that are open [`CLOSING_TIME`] after the shutdown began are
-/// cut off.
+/// Returns when no connection is left. Connections still open [`CLOSING_TIME`] after the shutdown
+/// began are cut off.
 pub async fn run<F>(
     listener: TcpListener,
     limits: OpeningLimits,
@@ -126,7 +127,8 @@ fn spawn(peer: SocketAddr, serve: impl Future<Output = ()> + Send + 'static) {
     });
 }
 
-/// Small answers are sent at once, and a peer that vanished is noticed after a minute and a half.
+/// Sets socket options: small responses are sent at once, and a vanished peer is noticed after two
+/// and a half minutes (Linux sends nine probes by default).
 fn prepare(tcp: &TcpStream) {
     let _ = tcp.set_nodelay(true);
     let keepalive = TcpKeepalive::new()
@@ -155,7 +157,7 @@ mod tests {
         (listener, address)
     }
 
-    /// Sends back what it receives, until the client closes or the connection has to end.
+    /// Echoes what it receives until the client closes or the connection has to end.
     async fn echo(accepted: Accepted, shutdown: Shutdown) {
         let Accepted {
             mut tcp,

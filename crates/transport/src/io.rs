@@ -1,4 +1,4 @@
-//! The bytes of a connection, with or without TLS.
+//! The byte stream of a connection, with or without TLS.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -22,8 +22,9 @@ pub enum Io {
 }
 
 impl Io {
-    /// Performs the TLS handshake if the client begins with one; otherwise the connection stays plain.
-    /// Without an acceptor, every connection is plain. Whether a plain one is served is up to the door.
+    /// Performs the TLS handshake if the client begins with one; otherwise the connection stays
+    /// plain. Without an acceptor, every connection is plain. The door decides whether to serve a
+    /// plain connection.
     ///
     /// # Errors
     ///
@@ -45,7 +46,7 @@ impl Io {
         Ok(Self::Tls(Box::new(tls.accept(tcp).await?)))
     }
 
-    /// The socket below.
+    /// Returns the underlying socket.
     pub fn tcp(&self) -> &TcpStream {
         match self {
             Self::Plain(tcp) => tcp,
@@ -57,7 +58,7 @@ impl Io {
         matches!(self, Self::Tls(_))
     }
 
-    /// The state of TLS; `None` on a plain connection.
+    /// Returns the TLS state, or `None` on a plain connection.
     pub fn tls(&self) -> Option<&ServerConnection> {
         match self {
             Self::Plain(_) => None,
@@ -65,7 +66,8 @@ impl Io {
         }
     }
 
-    /// The user that the client's certificate names; `None` if the client has not shown one.
+    /// Returns the user that the client's certificate names, or `None` if the client has presented
+    /// none.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! What the doors share below their protocols.
+//! The code that the doors share below their protocols.
 //!
 //! ```text
 //!  accept ─▶ opening ─▶ io ─▶ the door's protocol
@@ -6,8 +6,8 @@
 //!            bounds     (tls: certificates of both sides)
 //! ```
 //!
-//! Nothing here knows a protocol, a user or a query. A connection is counted here while nobody has logged
-//! in on it; from then on the gateway counts it.
+//! Nothing here knows a protocol, a user or a query. This crate counts a connection until a user
+//! has logged in on it; from then on the gateway counts it.
 
 pub mod accept;
 pub mod io;

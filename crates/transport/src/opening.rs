@@ -1,4 +1,4 @@
-//! Connections on which nobody has logged in yet: how many there may be, and for how long.
+//! Connections on which no user has logged in yet: their maximum number and duration.
 
 use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
@@ -13,13 +13,14 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
-/// From accept to the end of the authentication, on every door.
+/// From accept to the end of authentication, on every door.
 pub const OPENING_TIME: Duration = Duration::from_secs(10);
 
 /// The first byte of a TLS connection: a record that holds a part of the handshake.
 const TLS_HANDSHAKE: u8 = 0x16;
 
-/// Whether the client begins with a TLS handshake. Waits for the first byte and leaves it unread.
+/// Returns whether the client begins with a TLS handshake. Waits for the first byte and leaves it
+/// unread.
 ///
 /// # Errors
 ///
@@ -32,8 +33,8 @@ pub async fn begins_with_tls(tcp: &TcpStream) -> io::Result<bool> {
     Ok(first[0] == TLS_HANDSHAKE)
 }
 
-/// Runs a step of the opening of a connection. Returns `None` if it fails or takes longer than until
-/// `deadline`; the connection is then over, and the reason is logged for debugging.
+/// Runs a step of the opening of a connection. Returns `None` if it fails or does not finish before
+/// `deadline`; the connection is then over, and the reason is logged at debug level.
 pub async fn until<T>(
     deadline: Instant,
     peer: SocketAddr,
@@ -69,8 +70,8 @@ impl Default for OpeningLimits {
     }
 }
 
-/// The connections of one door that are opening. At a limit, the oldest is closed for the new one: a client
-/// that logs in does so within a moment, and connections that stay silent keep no client out.
+/// The connections of one door that are opening. At a limit, the oldest is closed for the new one:
+/// a client that logs in does so within a moment, so silent connections cannot lock clients out.
 #[derive(Debug)]
 pub(crate) struct OpeningConnections {
     limits: OpeningLimits,
@@ -96,7 +97,8 @@ impl Counts {
         Some(removed)
     }
 
-    /// Ends the oldest from `address`; without one, the oldest from the address with the most.
+    /// Evicts the oldest connection from `address`, or, without an address, the oldest from the
+    /// address with the most.
     fn evict(&mut self, address: Option<IpAddr>) {
         let most = || {
             let addresses = self.by_address.iter();
@@ -125,12 +127,14 @@ pub struct OpeningSlot {
 }
 
 impl OpeningSlot {
-    /// Cancelled when the connection has to make room for another while it is opening.
+    /// Returns a token that is cancelled when the connection is evicted in favour of another while
+    /// it is opening.
     pub fn evicted(&self) -> CancellationToken {
         self.evicted.clone()
     }
 
-    /// Runs `future`; drops it and returns `None` once the connection has to make room for another.
+    /// Runs `future`; drops it and returns `None` if the connection is evicted in favour of
+    /// another.
     pub async fn unless_evicted<T>(&self, future: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
             biased;

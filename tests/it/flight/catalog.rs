@@ -1,4 +1,4 @@
-//! What drivers ask of the catalog.
+//! Catalog requests of drivers.
 
 use super::*;
 

@@ -1,5 +1,5 @@
-//! Clients that take and do not give back: that never read, vanish, never close, or knock without end. What they hold is bounded, comes
-//! free again, and nobody else feels it.
+//! Clients that hold resources: they never read, vanish, never close, or log in endlessly. The
+//! resources that they hold are bounded and are freed again, and other clients are not affected.
 
 use std::time::Duration;
 
@@ -7,12 +7,12 @@ use arrow_flight::sql::ActionCreatePreparedStatementRequest;
 
 use super::*;
 
-/// A statement that a client does not close may not cost more than this, in bytes.
+/// The maximum memory, in bytes, of a statement that a client does not close.
 const PER_STATEMENT: u64 = 32 * 1024;
-/// What a client of the tests waits for at most.
+/// The longest wait of a test's client.
 const WAIT: Duration = Duration::from_secs(30);
 
-/// Rows of 320 bytes at once and without end.
+/// Endless rows of 320 bytes, from the start.
 const WIDE: &str = "SELECT repeat(md5(CAST(a.x AS VARCHAR)), 10) FROM generate_series(1, 1000000) a(x), generate_series(1, 1000000) b(y)";
 
 async fn in_time<T>(what: &str, doing: impl Future<Output = T>) -> T {
@@ -76,7 +76,7 @@ async fn client_that_vanishes_in_the_middle_of_a_stream_frees_its_place() {
                 let ticket = flight.ticket(&query).await.unwrap();
                 let mut stream = flight.sql.do_get(ticket).await.unwrap();
                 stream.next().await.unwrap().unwrap();
-                // Nothing says good-bye: its sockets close as its process ends.
+                // No orderly close: the sockets close when the runtime ends.
                 std::mem::forget(stream);
             });
             runtime.shutdown_background();
@@ -165,7 +165,7 @@ async fn flood_of_wrong_passwords_is_refused_and_keeps_nobody_else_out() {
     let knocks = futures::stream::iter(0..400).map(|n: usize| {
         let mut flight = doors[n % doors.len()].clone();
         async move {
-            // Half at one user, half at as many that do not exist.
+            // Half of them for one user, half for users that do not exist.
             let user = match n % 2 {
                 0 => "admin".to_owned(),
                 _ => format!("nobody_{n}"),
@@ -175,7 +175,7 @@ async fn flood_of_wrong_passwords_is_refused_and_keeps_nobody_else_out() {
     });
     let mut knocks = knocks.buffer_unordered(400);
     let mut refused = 0;
-    // The rest wait their turn, ever longer, and are gone with this client.
+    // The remaining logins wait ever longer, and end with this client.
     while refused < 300 {
         let answer = in_time("a handshake to be refused", knocks.next()).await;
         let status = answer.unwrap().unwrap_err();

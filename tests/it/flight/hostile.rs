@@ -1,4 +1,4 @@
-//! Clients that send nonsense, or what is not theirs, and a server that stops.
+//! Clients that send nonsense or other users' handles, and a server that stops.
 
 use arrow_flight::FlightData;
 use bytes::{Buf, BufMut};
@@ -33,14 +33,14 @@ async fn nonsense_is_refused_and_the_server_goes_on() {
             "SetSessionOptions",
             "NoSuchAction",
         ] {
-            // By chance, bytes may be a message that asks for nothing.
+            // By chance, bytes may be a valid message that requests nothing.
             let _ = flight.act(action, bytes.clone()).await;
         }
     }
     flight.run("SELECT 1").await;
 }
 
-/// Bytes in the place of protobuf messages.
+/// A codec that sends raw bytes in place of protobuf messages.
 #[derive(Clone, Default)]
 struct Raw;
 
@@ -140,7 +140,7 @@ async fn descriptors_that_name_no_command_are_refused_with_what_is_wrong() {
         ] {
             let refused = refused.unwrap_err();
             assert_eq!(refused.code(), Code::InvalidArgument, "{refused:?}");
-            // A path is the table of an ingestion, which begins with a schema.
+            // A path names the table of an ingestion, which begins with a schema.
             let message = refused.message();
             assert!(
                 message.contains(part) || message.contains("no schema was sent"),
@@ -234,7 +234,7 @@ async fn sigterm_lets_streams_end_and_refuses_new_calls_clearly() {
         })
         .await;
         server.signal("TERM");
-        // Nobody asks over an open transaction of the other door.
+        // Repeated until the server has begun to stop.
         let mut refused = idle.try_run("SELECT 1").await.err();
         while refused.is_none() {
             refused = idle.try_run("SELECT 1").await.err();

@@ -1,8 +1,8 @@
-//! Who may call: handshakes, tokens, Basic credentials.
+//! Authentication of calls: handshakes, tokens, Basic credentials.
 
 use super::*;
 
-/// A user of the test's own, whose failed logins slow nobody else down.
+/// Creates a user for one test, whose failed logins delay no other test.
 async fn user(server: &Server, name: &str) {
     let admin = server.connect("admin").await;
     admin

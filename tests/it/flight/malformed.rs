@@ -1,4 +1,4 @@
-//! Parameters whose messages lie: about their lengths, their buffers, their types.
+//! Parameters whose messages declare wrong lengths, buffers or types.
 
 use std::collections::HashMap;
 
@@ -17,7 +17,7 @@ use futures::TryStreamExt;
 
 use super::*;
 
-/// The messages of one column of parameters.
+/// Returns the messages of one column of parameters.
 async fn messages(column: ArrayRef, compression: Option<CompressionType>) -> Vec<FlightData> {
     let batch = RecordBatch::try_from_iter([("1", column)]).unwrap();
     let options = IpcWriteOptions::default();
@@ -32,7 +32,7 @@ fn numbers() -> ArrayRef {
     Arc::new(Int64Array::from_iter_values(0..1_000))
 }
 
-/// The header with one byte changed so that `wanted` holds of it.
+/// Returns the header with one byte changed so that `wanted` is true for it.
 fn patched(
     header: &[u8],
     from: u8,
@@ -50,7 +50,7 @@ fn patched(
     panic!("no byte of the header has that meaning")
 }
 
-/// Binds what the messages hold to a prepared statement, and gives the error.
+/// Binds the messages to a prepared statement, and returns the error.
 async fn refused(flight: &mut Flight, mut data: Vec<FlightData>) -> tonic::Status {
     let create = ActionCreatePreparedStatementRequest {
         query: "SELECT ?".to_owned(),
@@ -172,7 +172,7 @@ async fn messages_that_lie_are_refused_each_with_its_code() {
     flight.run("SELECT 1").await;
 }
 
-/// The schema of a list of lists.
+/// Returns the schema of nested lists.
 fn nested(depth: usize) -> FlightData {
     let mut data_type = DataType::Int64;
     for _ in 0..depth {
@@ -182,7 +182,7 @@ fn nested(depth: usize) -> FlightData {
     SchemaAsIpc::new(&schema, &IpcWriteOptions::default()).into()
 }
 
-/// Fifty thousand times a megabyte, in little more than one.
+/// Returns an array that repeats a megabyte fifty thousand times, in little more than one megabyte.
 fn repeated() -> ArrayRef {
     let long: ArrayRef = Arc::new(StringArray::from(vec!["x".repeat(1 << 20)]));
     let keys = Int32Array::from(vec![0; 50_000]);

@@ -34,7 +34,7 @@ use crate::harness::flight::{Fetched, status};
 use crate::harness::{Client, Flight, Server, eventually};
 
 const FOREVER: &str = "SELECT count(*) FROM generate_series(1, 100000) a(x), generate_series(1, 100000) b(y), generate_series(1, 100000) c(z) WHERE x + y > z";
-/// Gives rows at once and without end.
+/// Returns rows from the start, without end.
 const ENDLESS: &str =
     "SELECT a.x FROM generate_series(1, 1000000) a(x), generate_series(1, 1000000) b(y)";
 

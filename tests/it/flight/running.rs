@@ -1,4 +1,4 @@
-//! Queries that are cancelled, polled, abandoned.
+//! Queries that are cancelled, polled or abandoned.
 
 use arrow_flight::PollInfo;
 
@@ -32,7 +32,7 @@ async fn cancel_by_flight_info_stops_the_query() {
         assert_eq!(result.status(), CancelStatus::Cancelled);
     });
     assert_eq!(ended.unwrap_err().code(), Code::Cancelled);
-    // Its record ends with its last thread.
+    // The query is recorded when its last thread ends.
     eventually("the query to be recorded as cancelled", async || {
         (state_of(&admin, "flight cancelled").await.as_deref() == Some("CANCELLED")).then_some(())
     })
@@ -68,7 +68,7 @@ async fn stream_that_is_dropped_ends_its_query() {
     .await;
 }
 
-/// The last answer of PollFlightInfo; each has a FlightInfo.
+/// Returns the last answer of PollFlightInfo; each answer has a FlightInfo.
 async fn polled_to_its_end(flight: &mut Flight, sql: &str) -> PollInfo {
     let command = CommandStatementQuery {
         query: sql.to_owned(),
@@ -149,7 +149,7 @@ async fn polled_result_is_read_under_the_grants_it_was_made_under_or_not_at_all(
     let sql = "SELECT order_id FROM curated.orders LIMIT 10";
     let info = polled_to_its_end(&mut flight, sql).await.info.unwrap();
     let ticket = info.endpoint[0].ticket.clone().unwrap();
-    // What changes for others changes nothing.
+    // Changes that concern other users have no effect.
     admin.run("CREATE ROLE pollsters").await;
     for _ in 0..2 {
         let fetched = flight.fetch(ticket.clone()).await.unwrap();
@@ -164,7 +164,7 @@ async fn polled_result_is_read_under_the_grants_it_was_made_under_or_not_at_all(
     let request = flight.request(descriptor);
     let polled = flight.sql.inner_mut().poll_flight_info(request).await;
     assert_eq!(polled.unwrap_err().code(), Code::NotFound);
-    // It is gone for good.
+    // The result stays lost after the grant is restored.
     admin.run(grant).await;
     assert_eq!(
         flight.fetch(ticket).await.unwrap_err().code(),

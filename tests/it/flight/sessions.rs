@@ -129,7 +129,7 @@ async fn compressed_and_native_results_are_the_same_rows() {
     );
 }
 
-/// Large results are encoded elsewhere than small ones.
+/// Large results are encoded on other threads than small ones.
 #[tokio::test]
 async fn large_results_arrive_whole_and_in_order() {
     let mut flight = Server::shared().flight("admin").await;
@@ -151,7 +151,7 @@ async fn large_results_arrive_whole_and_in_order() {
                 assert_eq!(*number, next);
                 next += 1;
             }
-            // No message is longer than clients take.
+            // No message is longer than clients accept.
             let columns = batch.columns().iter();
             let bytes = columns.map(|column| column.to_data().get_slice_memory_size().unwrap());
             assert!(bytes.sum::<usize>() <= 3 << 20, "{values:?}");

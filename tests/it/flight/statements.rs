@@ -1,4 +1,4 @@
-//! Statements sent as text: tickets, rows, errors, what they cost.
+//! Statements sent as text: tickets, rows, errors, usage.
 
 use super::*;
 

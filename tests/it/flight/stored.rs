@@ -1,4 +1,4 @@
-//! Results that are stored until their clients come for them: where, for whom, for how long.
+//! Results that are stored until their clients fetch them: where, for which users, and how long.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use arrow_flight::{FlightInfo, PollInfo};
 
 use super::*;
 
-/// 64 MiB.
+/// Its result has 64 MiB.
 const LARGE: &str =
     "SELECT x, repeat(md5(CAST(x AS VARCHAR)), 10) FROM generate_series(1, 200000) t(x)";
 
@@ -29,7 +29,7 @@ async fn poll(
     Ok(answer.into_inner())
 }
 
-/// The FlightInfo of a query that was polled to its end.
+/// Returns the FlightInfo of a query that was polled until it was done.
 async fn polled(flight: &mut Flight, sql: &str) -> FlightInfo {
     let mut descriptor = command(sql);
     loop {
@@ -50,7 +50,7 @@ async fn rows(flight: &mut Flight, info: &FlightInfo) -> usize {
     rows
 }
 
-/// The files of the spill directory with their folders.
+/// Returns the files of the spill directory with their folders.
 fn spilled(server: &Server) -> Vec<PathBuf> {
     fn files(folder: &Path, found: &mut Vec<PathBuf>) {
         for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
@@ -120,7 +120,7 @@ async fn stored_results_of_one_user_leave_the_store_to_others() {
     for _ in 0..2 {
         assert_eq!(rows(&mut other, &others).await, 200_000);
     }
-    // Small ones, up to their number.
+    // Small results, up to their maximum number.
     let mut stored = 2;
     let refused = loop {
         match poll(&mut greedy, command("SELECT 1")).await {

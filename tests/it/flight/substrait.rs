@@ -1,4 +1,4 @@
-//! Substrait plans beside SQL, in a server that was built with them; in others an error that says so.
+//! Substrait plans in a server that was built with them; in others, an error that says so.
 #![allow(clippy::disallowed_methods)]
 
 use arrow_flight::sql::{
@@ -69,7 +69,7 @@ mod with_the_feature {
 
     use super::*;
 
-    /// A plan of a query over the columns that clients know `curated.orders` to have.
+    /// Returns a plan of a query over the columns of `curated.orders` that clients know.
     async fn plan(server: &Server, sql: &str) -> Vec<u8> {
         let mut admin = server.flight("admin").await;
         let known = admin.info("SELECT * FROM curated.orders").await.unwrap();
@@ -156,7 +156,7 @@ mod with_the_feature {
         assert_eq!(refused.code(), as_sql.code(), "{refused:?}");
         let prepared = prepare(&mut ann, whole.clone()).await.unwrap_err();
         assert_eq!(prepared.code(), Code::NotFound);
-        // The ticket of one who may is of no use to one who may not.
+        // The ticket of a user with the privilege is useless to a user without it.
         let mut flight = server.flight("admin").await;
         let flight_info = info(&mut flight, whole).await.unwrap();
         let ticket = flight_info.endpoint[0].ticket.clone().unwrap();

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::*;
 use crate::harness::identity::{AUDIENCE, ISSUER, Provider};
 
-/// A server that believes a provider, with a user `tokenflier`.
+/// Starts a server that trusts a provider, with a user `tokenflier`.
 async fn server() -> (Server, Provider, tempfile::TempDir) {
     let dir = tempfile::tempdir().unwrap();
     let provider = Provider::new(dir.path(), "first");
@@ -38,7 +38,7 @@ async fn token_of_the_provider_is_its_user_on_each_call() {
         Code::FailedPrecondition,
         "every call stands alone"
     );
-    // Grants are those of the user, and a ticket is his alone.
+    // The user's grants apply, and a ticket works only for its user.
     assert_eq!(
         flight
             .fails("SELECT count(*) FROM curated.orders")
@@ -126,7 +126,7 @@ async fn session_of_a_cookie_belongs_to_the_user_and_each_call_needs_a_valid_tok
     })
     .await;
     assert_eq!(expired.code(), Code::Unauthenticated, "{expired:?}");
-    // With a fresh token, the session goes on.
+    // With a fresh token, the session continues.
     session.with_bearer(&provider.token("admin", 600));
     session.run("SELECT count(*) FROM orders").await;
 }

@@ -1,5 +1,6 @@
-//! Clients of Flight SQL, live: each runs by itself against the shared server, and what it showed is held against the page of what works
-//! with whom (`page`). `./test` installs what they need.
+//! Live tests of Flight SQL clients: each runs on its own against the shared server, and its
+//! results are compared with the page that lists what works with which client (`page`). `./test`
+//! installs what they need.
 
 mod page;
 mod rust;
@@ -18,7 +19,7 @@ use crate::harness::{Options, Server, lake, python};
 /// A demo whose analyst can log in without a password.
 struct Analyst {
     server: Server,
-    /// Of an identity provider that the server believes.
+    /// A token of an identity provider that the server trusts.
     token: String,
     certified: Certified,
 }
@@ -43,7 +44,7 @@ fn analyst() -> &'static Analyst {
     })
 }
 
-/// Where `./test` puts the JDBC driver that `tests/clients/jdbc/driver.txt` names.
+/// Returns the path where `./test` puts the JDBC driver that `tests/clients/jdbc/driver.txt` names.
 fn jdbc_driver() -> PathBuf {
     let pin = fs::read_to_string(python::clients().join("jdbc/driver.txt")).unwrap();
     let (_, artifact) = pin.trim().split_once(':').unwrap();
@@ -57,7 +58,7 @@ fn jdbc_driver() -> PathBuf {
     jar
 }
 
-/// A command that is ended if it hangs.
+/// Builds a command that is ended if it hangs.
 fn patient(program: impl AsRef<Path>) -> Command {
     let mut command = Command::new("timeout");
     command
@@ -66,7 +67,8 @@ fn patient(program: impl AsRef<Path>) -> Command {
     command
 }
 
-/// Runs the client's tests, checks that nothing was left out, and compares what they showed with the page.
+/// Runs the client's tests, checks that no capability was left out, and compares the results with
+/// the page.
 fn run(name: &str, clients: &[&str], mut command: Command) {
     let shown = lake::scratch().join(format!("shown-{}.jsonl", name.replace(' ', "-")));
     let analyst = analyst();
@@ -98,7 +100,7 @@ fn run(name: &str, clients: &[&str], mut command: Command) {
     }
 }
 
-/// These tests, with the Python of this venv.
+/// Runs these tests with the Python of this venv.
 fn pytest(venv: &Path, tests: &[&str], clients: &[&str]) {
     let mut command = patient(venv.join("bin/python"));
     command
@@ -155,12 +157,12 @@ fn jdbc_works_as_the_page_says() {
     let mut path = driver.into_os_string();
     path.push(":");
     path.push(&classes);
-    // It runs for seconds: the better compiler would cost more than it gives.
+    // The program runs for seconds: the optimizing compiler would cost more time than it saves.
     command
         .args(["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp"])
         .arg(path)
         .arg("--add-opens=java.base/java.nio=ALL-UNNAMED")
-        // It takes times without a zone for those of the machine's.
+        // The driver interprets times without a zone in the machine's zone.
         .arg("-Duser.timezone=UTC")
         .arg("JdbcClient")
         .arg(format!("jdbc:arrow-flight-sql://{host}:{}", door["port"]))

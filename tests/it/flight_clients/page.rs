@@ -1,5 +1,5 @@
-//! `docs/flight-clients.md`: what works with which client. Each client's test compares its own column, or with `LAKEGATE_UPDATE_DOCS=1`
-//! writes it.
+//! `docs/flight-clients.md`: what works with which client. Each client's test compares its own
+//! column, or rewrites it with `LAKEGATE_UPDATE_DOCS=1`.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -22,7 +22,7 @@ const CLIENTS: [&str; 10] = [
     "Rust",
 ];
 
-/// The rows, in their order.
+/// The rows of the page, in order.
 const CAPABILITIES: [&str; 36] = [
     "TLS with certificate verification",
     "user and password",
@@ -74,22 +74,22 @@ client. Every entry is the result of a test against a live server, which runs wi
 is no test. polars, pandas, DuckDB and ibis read the results of ADBC.
 ";
 
-/// Tests of clients run beside each other, and each writes its column.
+/// The clients' tests run concurrently, and each writes its column.
 static FILE: Mutex<()> = Mutex::new(());
 
 const REASONS: &str = "## Known limitations";
 
-/// One thing that a client's test saw: a line of `$LAKEGATE_SHOWN`.
+/// One result of a client's test: a line of `$LAKEGATE_SHOWN`.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Shown {
     pub client: String,
     pub version: String,
     pub capability: String,
-    /// Why the test is expected to fail; `None`: it passed.
+    /// Why the test is expected to fail; `None` if it passed.
     pub fails_because: Option<String>,
 }
 
-/// Of each capability, `None` if it works, or why not.
+/// The outcome of each capability: `None` if it works, or the reason why it does not.
 type Outcomes = BTreeMap<String, Option<String>>;
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -105,7 +105,7 @@ fn path() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/flight-clients.md")
 }
 
-/// What the tests of a client saw must be what the page says of it.
+/// Compares the results of a client's tests with the page.
 pub fn check(client: &str, shown: &[Shown]) {
     let seen = column(client, shown);
     let _lock = FILE
@@ -138,7 +138,7 @@ fn column(client: &str, shown: &[Shown]) -> Column {
         );
         column.version.clone_from(&one.version);
         let outcome = column.outcomes.entry(one.capability.clone()).or_default();
-        // One of its tests that fails is enough.
+        // One failing test of a capability is enough.
         if outcome.is_none() {
             outcome.clone_from(&one.fails_because);
         }
@@ -248,7 +248,7 @@ fn parse(text: &str) -> Page {
     page
 }
 
-/// Whoever edits the page by hand meets this; so does a capability that was renamed.
+/// Fails after manual edits of the page, and after a capability was renamed.
 #[test]
 fn page_is_as_it_would_be_written() {
     if std::env::var_os("LAKEGATE_UPDATE_DOCS").is_some() {

@@ -1,4 +1,5 @@
-//! Rust's own client: `FlightSqlServiceClient` of the crate arrow-flight. `tests/it/flight` has it do much more than is gone through here.
+//! Rust's own client: `FlightSqlServiceClient` of the crate arrow-flight. `tests/it/flight` tests
+//! much more with it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,7 +25,7 @@ use crate::harness::flight::Fetched;
 
 const FOREVER: &str = "SELECT count(*) FROM generate_series(1, 100000) a(x), generate_series(1, 100000) b(y), generate_series(1, 100000) c(z) WHERE x + y > z";
 
-/// Goes through what the client can do; panics at what does not work.
+/// Exercises each capability of the client; panics if one does not work.
 pub async fn shown() -> Vec<Shown> {
     let mut shown = Vec::new();
     let mut works = |capabilities: &[&str]| {

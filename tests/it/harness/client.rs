@@ -1,4 +1,5 @@
-//! A client that reads like a transcript, whichever door it came through: run this, these are the rows, this fails so.
+//! A client for either door, for tests that read like transcripts: run this, expect these rows,
+//! fail like this.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,13 +28,13 @@ enum Link {
     Flight(Box<FlightLink>),
 }
 
-/// A statement that its own client has prepared.
+/// A statement prepared by its client.
 pub enum Prepared {
     Postgres(tokio_postgres::Statement),
     Flight(Box<PreparedStatement<Channel>>),
 }
 
-/// What the server said was wrong.
+/// An error that the server reported.
 #[derive(Debug, Clone)]
 pub struct Failure {
     pub code: String,
@@ -75,7 +76,7 @@ impl Failure {
         }
     }
 
-    /// Message, detail and hint: all that a person reads.
+    /// Returns message, detail and hint: everything that a user reads.
     pub fn text(&self) -> String {
         let parts = [
             Some(self.message.clone()),
@@ -125,7 +126,8 @@ impl Client {
             .await
             .map_err(|e| Failure::of(&e))?;
         tokio::spawn(async move {
-            // An error here is the server's end; the statements of the test see it as well.
+            // An error here means that the server has ended; the statements of the test see it as
+            // well.
             let _ = connection.await;
         });
         Ok(Self {
@@ -139,7 +141,7 @@ impl Client {
         }
     }
 
-    /// Without TLS at all; whether the server takes that is what the test asks.
+    /// Connects without TLS; whether the server accepts that is up to the test.
     pub async fn connect_in_clear(config: &tokio_postgres::Config) -> Result<(), Failure> {
         let mut config = config.clone();
         config.ssl_mode(SslMode::Disable);
@@ -150,7 +152,7 @@ impl Client {
             .map_err(|e| Failure::of(&e))
     }
 
-    /// tokio-postgres itself, for the extended protocol.
+    /// Returns the tokio-postgres client, for the extended protocol.
     pub fn raw(&self) -> &tokio_postgres::Client {
         match &self.link {
             Link::Postgres { inner, .. } => inner,
@@ -165,7 +167,8 @@ impl Client {
         }
     }
 
-    /// Stops what the client runs, as its protocol does while the statement's own call waits for its rows.
+    /// Cancels the running query by the means of its protocol. The statement's own call keeps
+    /// waiting for its rows.
     pub async fn cancel(&self) {
         match &self.link {
             Link::Postgres { inner, tls } => {
@@ -183,7 +186,7 @@ impl Client {
         }
     }
 
-    /// Runs a prepared statement with one text parameter; how many rows it gives.
+    /// Runs a prepared statement with one text parameter, and returns the number of its rows.
     pub async fn try_execute(
         &self,
         statement: &Prepared,
@@ -203,12 +206,13 @@ impl Client {
         }
     }
 
-    /// The rows of the last statement that has any, as text; at the Postgres door by the simple protocol.
+    /// Returns the rows of the last statement that has any, as text; at the Postgres door by the
+    /// simple protocol.
     pub async fn try_rows(&self, sql: &str) -> Result<Vec<Row>, Failure> {
         Ok(self.try_table(sql).await?.1)
     }
 
-    /// The same with the names of the columns, of which a command has none.
+    /// Like `try_rows`, with the names of the columns; a command has none.
     async fn try_table(&self, sql: &str) -> Result<(Vec<String>, Vec<Row>), Failure> {
         let inner = match &self.link {
             Link::Postgres { inner, .. } => inner,
@@ -248,7 +252,7 @@ impl Client {
         }
     }
 
-    /// Runs statements that must succeed, whatever they give.
+    /// Runs statements that must succeed, and ignores their results.
     #[track_caller]
     pub fn run(&self, sql: &str) -> impl Future<Output = ()> {
         let rows = self.rows(sql);
@@ -257,7 +261,8 @@ impl Client {
         }
     }
 
-    /// Rows joined by `|` and lines, NULL as `NULL`: for comparing with what a person would write.
+    /// Returns cells joined by `|` and rows by line breaks, with NULL as `NULL`, for comparison
+    /// with literals.
     #[track_caller]
     pub fn text(&self, sql: &str) -> impl Future<Output = String> {
         let rows = self.rows(sql);
@@ -273,7 +278,7 @@ impl Client {
         }
     }
 
-    /// The first column of every row.
+    /// Returns the first column of every row.
     #[track_caller]
     pub fn column(&self, sql: &str) -> impl Future<Output = Vec<String>> {
         let rows = self.rows(sql);
@@ -285,7 +290,7 @@ impl Client {
         }
     }
 
-    /// The one value of the one row.
+    /// Returns the only value of the only row.
     #[track_caller]
     pub fn value(&self, sql: &str) -> impl Future<Output = String> {
         let caller = std::panic::Location::caller();
@@ -306,7 +311,7 @@ impl Client {
         async move { value.await.parse().unwrap() }
     }
 
-    /// Runs statements one after the other, as a protocol that has no scripts needs them.
+    /// Runs statements one after the other, for protocols without scripts.
     #[track_caller]
     pub fn run_each<'a>(&'a self, statements: &'a [&'a str]) -> impl Future<Output = ()> + 'a {
         let runs: Vec<_> = statements.iter().map(|sql| self.run(sql)).collect();
@@ -317,14 +322,14 @@ impl Client {
         }
     }
 
-    /// The names of the columns that a query gives.
+    /// Returns the names of a query's columns.
     pub async fn columns(&self, sql: &str) -> Vec<String> {
         let (names, _) = self.try_table(sql).await.unwrap();
         assert!(!names.is_empty(), "{sql} gave no columns");
         names
     }
 
-    /// The error of a statement that must fail.
+    /// Returns the error of a statement that must fail.
     #[track_caller]
     pub fn fails(&self, sql: &str) -> impl Future<Output = Failure> {
         let caller = std::panic::Location::caller();

@@ -1,4 +1,4 @@
-//! How much a server's threads work.
+//! Processor time of a server's threads.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -8,11 +8,11 @@ use super::Server;
 /// Linux counts the time of threads in hundredths of a second.
 const TICK: Duration = Duration::from_millis(10);
 
-/// Windows in which threads are watched.
+/// The interval over which threads are watched.
 const WINDOW: Duration = Duration::from_millis(250);
 
 impl Server {
-    /// Returns the processor time so far of the threads that run plans and of those that plan.
+    /// Returns the processor time so far of the threads that plan queries and run them.
     pub fn worked(&self) -> Duration {
         let Ok(tasks) = fs::read_dir(format!("/proc/{}/task", self.pid())) else {
             return Duration::ZERO;
@@ -36,14 +36,14 @@ impl Server {
         TICK * ticks
     }
 
-    /// Waits until these threads do nothing any more. Returns their processor time until then,
-    /// which other processes on the machine do not lengthen.
+    /// Waits until these threads are idle. Returns the processor time that they have used until
+    /// then, which other processes on the machine do not lengthen.
     pub async fn quiet(&self) -> Duration {
         let (start, at_first) = (Instant::now(), self.worked());
         loop {
             let before = self.worked();
             tokio::time::sleep(WINDOW).await;
-            // The tests themselves ask for the states of queries.
+            // The tests themselves query the states of queries.
             if self.worked().saturating_sub(before) <= 4 * TICK {
                 return before.saturating_sub(at_first);
             }

@@ -1,4 +1,4 @@
-//! The doors, for tests of what holds at each of them.
+//! The doors, for tests that apply to each of them.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ pub enum Door {
     Flight,
 }
 
-/// In names of what a test makes for itself on a server that it shares.
+/// Used in names of objects that a test creates on a shared server.
 impl fmt::Display for Door {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -22,7 +22,7 @@ impl fmt::Display for Door {
 }
 
 impl Door {
-    /// One of the demo's users on the catalog's database.
+    /// Connects one of the demo's users to the catalog's database.
     pub async fn connect(self, server: &Server, user: &str) -> Client {
         let password = server.password(user);
         self.connect_as(server, user, password, "awsdatacatalog")
@@ -61,7 +61,8 @@ impl Door {
     }
 }
 
-/// Makes of each `async fn(Door)` one test for each door. One that is not listed is code that nobody uses.
+/// Makes one test per door of each `async fn(Door)`. The compiler reports a function that is not
+/// listed as unused.
 macro_rules! through_each_door {
     ($($test:ident),+ $(,)?) => {
         mod postgres {

@@ -16,7 +16,7 @@ use parquet::file::properties::WriterProperties;
 
 use super::Server;
 
-/// A folder of the test's own in a server's lake: where it is, and what a LOCATION says.
+/// A folder for one test in a server's lake: its path, and its LOCATION.
 pub struct Folder {
     pub path: PathBuf,
     pub location: String,
@@ -34,7 +34,8 @@ impl Folder {
         }
     }
 
-    /// Writes whole files only, as object stores do, with a clock old enough for the result cache.
+    /// Writes a file as a whole, as object stores do, with a modification time old enough for the
+    /// result cache.
     pub fn put(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
         put(&self.path.join(name), bytes.as_ref())
     }
@@ -44,7 +45,8 @@ impl Folder {
     }
 }
 
-/// The cache leaves alone files younger than two seconds; these look older, by a different age each.
+/// Writes a file. The cache ignores files younger than two seconds, so the file looks older; each
+/// file gets a different age.
 pub fn put(path: &Path, bytes: &[u8]) -> PathBuf {
     static AGE: AtomicU32 = AtomicU32::new(0);
     fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -92,7 +94,7 @@ pub fn batch(columns: &[(&str, Values<'_>)]) -> RecordBatch {
     .unwrap()
 }
 
-/// Snappy Parquet in memory, `rows_a_group` rows to the row group.
+/// Encodes a batch as Snappy Parquet, with `rows_a_group` rows per row group.
 pub fn parquet(batch: &RecordBatch, rows_a_group: usize) -> Vec<u8> {
     let properties = WriterProperties::builder()
         .set_compression(Compression::SNAPPY)
@@ -105,7 +107,7 @@ pub fn parquet(batch: &RecordBatch, rows_a_group: usize) -> Vec<u8> {
     bytes
 }
 
-/// `rows` rows of `id` 0.. and a `note` that does not compress, some 40 bytes a row.
+/// Returns `rows` rows of `id` 0.. and an incompressible `note`, about 40 bytes per row.
 pub fn big_batch(rows: u64) -> RecordBatch {
     let ids: Vec<i64> = (0..rows).map(|i| i64::try_from(i).unwrap()).collect();
     let notes: Vec<String> = (0..rows)
@@ -122,14 +124,14 @@ pub fn big_batch(rows: u64) -> RecordBatch {
     RecordBatch::try_new(Arc::new(schema), columns).unwrap()
 }
 
-/// Spreads bits (the finaliser of splitmix64).
+/// Mixes the bits of a number (the finaliser of splitmix64).
 fn mix(value: u64) -> u64 {
     let value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     value ^ (value >> 31)
 }
 
-/// Bytes through a compressor of the machine: not our own code on both sides.
+/// Pipes bytes through a compressor of the machine, so that not both sides are our own code.
 pub fn through(program: &str, bytes: &[u8]) -> Vec<u8> {
     let mut child = Command::new(program)
         .arg("-c")
@@ -138,7 +140,7 @@ pub fn through(program: &str, bytes: &[u8]) -> Vec<u8> {
         .spawn()
         .unwrap();
     let mut stdin = child.stdin.take().unwrap();
-    // At once, because a pipe holds little.
+    // Written concurrently, because a pipe holds little.
     let output = std::thread::scope(|scope| {
         scope.spawn(move || stdin.write_all(bytes).unwrap());
         child.wait_with_output().unwrap()

@@ -1,4 +1,5 @@
-//! A Flight SQL client that reads like a transcript: run this, these are the rows, this fails so.
+//! A Flight SQL client for tests that read like transcripts: run this, expect these rows, fail like
+//! this.
 
 use arrow::array::RecordBatch;
 use arrow::util::display::array_value_to_string;
@@ -27,11 +28,11 @@ pub struct Flight {
     pub sql: FlightSqlServiceClient<Channel>,
 }
 
-/// What a DoGet gave.
+/// The result of a DoGet.
 #[derive(Debug)]
 pub struct Fetched {
     pub batches: Vec<RecordBatch>,
-    /// The JSON of the last message.
+    /// The JSON metadata of the last message.
     pub usage: Value,
 }
 
@@ -55,7 +56,7 @@ impl Fetched {
     }
 }
 
-/// The gRPC status of an error, which everything that the server says has.
+/// Returns the gRPC status of an error; every error from the server has one.
 pub fn status(error: FlightError) -> Status {
     match error {
         FlightError::Tonic(status) => *status,
@@ -64,7 +65,7 @@ pub fn status(error: FlightError) -> Status {
 }
 
 impl Server {
-    /// A connection over verified TLS, without credentials.
+    /// Opens a connection over verified TLS, without credentials.
     pub async fn flight_channel(&self) -> Channel {
         self.flight_over(self.tls()).await.unwrap()
     }
@@ -89,7 +90,7 @@ impl Server {
             .await
     }
 
-    /// As drivers are given it.
+    /// Returns the URI that drivers connect to.
     pub fn flight_uri(&self) -> String {
         let door = &self.connection()["flight"];
         format!(
@@ -103,7 +104,7 @@ impl Server {
         Flight::over(self.flight_channel().await)
     }
 
-    /// Logged in by Handshake: its calls are one session.
+    /// Logs in by Handshake: all calls are in one session.
     pub async fn flight(&self, user: &str) -> Flight {
         let mut flight = self.flight_anonymous().await;
         let password = self.password(user).to_owned();
@@ -115,7 +116,7 @@ impl Server {
         flight
     }
 
-    /// Basic credentials on each call: every call stands alone.
+    /// Sends Basic credentials with each call: every call has its own session.
     pub async fn flight_basic(&self, user: &str) -> Flight {
         let mut flight = self.flight_anonymous().await;
         flight.with_basic(user, self.password(user), true);
@@ -124,7 +125,7 @@ impl Server {
 }
 
 impl Flight {
-    /// Without credentials.
+    /// Wraps a channel without credentials.
     pub fn over(channel: Channel) -> Self {
         let inner = FlightServiceClient::new(channel).max_decoding_message_size(usize::MAX);
         Self {
@@ -137,7 +138,7 @@ impl Flight {
             .set_header("authorization", format!("Bearer {token}"));
     }
 
-    /// Logs in by Handshake; the header that the answer has.
+    /// Logs in by Handshake, and returns the authorization header of the answer.
     pub async fn handshake(&mut self, user: &str, password: &str) -> Result<String, Status> {
         let mut request = tonic::Request::new(futures::stream::iter([HandshakeRequest::default()]));
         let basic = format!("Basic {}", STANDARD.encode(format!("{user}:{password}")));
@@ -153,7 +154,7 @@ impl Flight {
         Ok(header)
     }
 
-    /// A request that carries the session's token, for calls that the client has no method for.
+    /// Builds a request with the session's token, for calls that the client has no method for.
     pub fn request<T>(&self, message: T) -> tonic::Request<T> {
         let mut request = tonic::Request::new(message);
         let token = format!("Bearer {}", self.sql.token().unwrap());
@@ -178,7 +179,7 @@ impl Flight {
         self.sql.execute(sql.to_owned(), None).await.map_err(status)
     }
 
-    /// The one ticket of a statement.
+    /// Returns the only ticket of a statement.
     pub async fn ticket(&mut self, sql: &str) -> Result<Ticket, Status> {
         let info = self.info(sql).await?;
         assert_eq!(info.endpoint.len(), 1);
@@ -221,7 +222,7 @@ impl Flight {
         }
     }
 
-    /// The error of a statement that must fail.
+    /// Returns the error of a statement that must fail.
     #[track_caller]
     pub fn fails(&mut self, sql: &str) -> impl Future<Output = Status> {
         let caller = std::panic::Location::caller();
@@ -233,7 +234,7 @@ impl Flight {
         }
     }
 
-    /// The bodies that an action answers with.
+    /// Returns the bodies of an action's answer.
     pub async fn act(&mut self, name: &str, body: Vec<u8>) -> Result<Vec<bytes::Bytes>, Status> {
         let answer = self
             .sql

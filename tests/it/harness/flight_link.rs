@@ -1,4 +1,4 @@
-//! A session at the Flight SQL door, as a [`Client`](super::Client) that may have come through either door uses it.
+//! A session at the Flight SQL door, behind the [`Client`](super::Client) for either door.
 
 use std::sync::Mutex;
 
@@ -16,7 +16,7 @@ use super::{Server, render};
 
 pub struct FlightLink {
     flight: Flight,
-    /// Of the query that was asked for last.
+    /// The FlightInfo of the last query.
     last: Mutex<Option<FlightInfo>>,
 }
 
@@ -48,7 +48,8 @@ fn split_off<'a>(text: &'a str, mark: &str) -> (&'a str, Option<String>) {
     }
 }
 
-/// Whether a client calls for rows or for an update. It knows by the first word, as the tools do that leave the choice to their user.
+/// Returns whether a client runs a statement as a query rather than as an update. Decides by the
+/// first word, like tools that leave the choice to their user.
 fn gives_rows(sql: &str) -> bool {
     let lines = sql.lines().filter(|line| !line.starts_with("--"));
     let text = lines.collect::<Vec<_>>().join("\n");
@@ -62,7 +63,7 @@ fn gives_rows(sql: &str) -> bool {
 }
 
 impl FlightLink {
-    /// Logs in by Handshake, so that all its statements are of one session.
+    /// Logs in by Handshake, so that all statements are in one session.
     pub async fn open(
         server: &Server,
         user: &str,
@@ -83,7 +84,7 @@ impl FlightLink {
         Ok(link)
     }
 
-    /// The names of the columns, and the rows; none of a command.
+    /// Returns the names of the columns and the rows; a command has none.
     pub async fn rows(&self, sql: &str) -> Result<(Vec<String>, Vec<Row>), Failure> {
         let mut flight = self.flight.clone();
         if !gives_rows(sql) {
@@ -117,7 +118,7 @@ impl FlightLink {
         Ok(read(&fetched.batches).1)
     }
 
-    /// Cancels the query that was asked for last, from another connection's point of view: its call goes on.
+    /// Cancels the last query with a call of its own; the query's call keeps waiting.
     pub async fn cancel(&self) {
         let info = self.last.lock().unwrap().clone();
         let info = info.expect("no query was asked for that could be cancelled");

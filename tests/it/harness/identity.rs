@@ -1,4 +1,5 @@
-//! An identity provider that signs JWTs, and an authority that signs clients' certificates, made for one test.
+//! An identity provider that signs JWTs, and an authority that signs client certificates, each for
+//! one test.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -43,7 +44,7 @@ impl Provider {
         provider
     }
 
-    /// The variables of a server that believes it.
+    /// Returns the environment variables of a server that trusts the provider.
     pub fn environment(&self) -> Vec<(&'static str, String)> {
         vec![
             ("LAKEGATE_AUTH__JWT__ISSUER", ISSUER.to_owned()),
@@ -56,7 +57,7 @@ impl Provider {
         ]
     }
 
-    /// For so many seconds from now; fewer than none have passed.
+    /// Signs a token that expires this many seconds from now; a negative number is in the past.
     pub fn token(&self, user: &str, seconds: i64) -> String {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
         let now = i64::try_from(since.as_secs()).unwrap();
@@ -72,20 +73,20 @@ impl Provider {
     }
 }
 
-/// Signs clients' certificates.
+/// Signs client certificates.
 pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
     dir: PathBuf,
 }
 
-/// A client's certificate with its key, as files too.
+/// A client certificate with its key, also as files.
 pub struct Certified {
     pub certificate: PathBuf,
     pub key: PathBuf,
 }
 
 impl Certified {
-    /// `tls`, with this certificate shown to servers that ask.
+    /// Returns `tls` with this certificate, for servers that request one.
     pub fn over(&self, tls: &Tls) -> Tls {
         tls.showing(&self.certificate, &self.key)
     }
@@ -131,14 +132,14 @@ impl Authority {
         };
         fs::write(&certified.certificate, certificate.pem()).unwrap();
         fs::write(&certified.key, key.serialize_pem()).unwrap();
-        // libpq takes no key that others can read.
+        // libpq rejects a key that other users can read.
         let mut permissions = fs::metadata(&certified.key).unwrap().permissions();
         std::os::unix::fs::PermissionsExt::set_mode(&mut permissions, 0o600);
         fs::set_permissions(&certified.key, permissions).unwrap();
         certified
     }
 
-    /// From now on these serial numbers, and no others, are revoked.
+    /// Revokes exactly these serial numbers.
     pub fn revoke(&self, serials: &[u64]) {
         let now = SystemTime::now();
         let revoked = serials.iter().map(|serial| RevokedCertParams {

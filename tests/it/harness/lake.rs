@@ -30,7 +30,7 @@ impl Default for Options {
 }
 
 impl Options {
-    /// A tenth of the default: few files, so that a copy is quick.
+    /// Returns a tenth of the default scale: few files, so that a copy is fast.
     pub fn small() -> Self {
         Self {
             scale: "0.001".to_owned(),
@@ -53,9 +53,10 @@ impl Options {
     }
 }
 
-/// This process's folder for everything that tests write: one file system, so that links work.
+/// Returns this process's folder for everything that tests write: one file system, so that hard
+/// links work.
 ///
-/// Nothing runs when a test binary ends, so the next one removes what dead processes left.
+/// Nothing runs when a test binary ends, so the next one removes the folders of dead processes.
 pub fn scratch() -> &'static Path {
     static SCRATCH: OnceLock<PathBuf> = OnceLock::new();
     SCRATCH.get_or_init(|| {
@@ -73,7 +74,7 @@ pub fn scratch() -> &'static Path {
     })
 }
 
-/// A lake with these arguments in `<temp>/lake`, registered and not being served.
+/// Creates a lake with these arguments in `<temp>/lake`, registered and not being served.
 ///
 /// Data files are hard links: replace a file, never write into it.
 pub fn copy(options: &Options) -> TempDir {
@@ -86,7 +87,7 @@ pub fn copy(options: &Options) -> TempDir {
     temp
 }
 
-/// Made by the binary itself, which is then stopped with SIGTERM.
+/// Creates the lake with the binary itself, which is then stopped with SIGTERM.
 fn template(options: &Options) -> Arc<TempDir> {
     type Templates = HashMap<Options, Arc<TempDir>>;
     static TEMPLATES: OnceLock<Mutex<Templates>> = OnceLock::new();
@@ -111,7 +112,7 @@ fn template(options: &Options) -> Arc<TempDir> {
     temp
 }
 
-/// Zones are linked, everything else (the state: databases, certificates, passwords) is copied.
+/// Links zones and copies everything else (the state: databases, certificates, passwords).
 fn link_tree(from: &Path, to: &Path, depth: usize) {
     const ZONES: [&str; 5] = ["raw", "curated", "analytics", "tpch", "tpcds"];
     fs::create_dir_all(to).unwrap();

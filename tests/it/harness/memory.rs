@@ -1,4 +1,4 @@
-//! The memory that a server holds.
+//! The memory of a server.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -8,7 +8,8 @@ use super::Server;
 
 pub const MIB: u64 = 1 << 20;
 
-/// The most memory that a process has held since, apart from what files back.
+/// The maximum anonymous memory of a process since the watch began; file-backed memory does not
+/// count.
 pub struct Watch {
     most: Arc<AtomicU64>,
     stop: Arc<AtomicBool>,

@@ -1,8 +1,9 @@
-//! Starts the real binary, talks to it as clients do, and cleans up whatever happens.
+//! Starts the real binary, talks to it as clients do, and cleans up in every case.
 //!
-//! [`server`] runs `lakegate`, [`lake`] makes and copies demo lakes, [`client`] speaks Postgres and [`flight`]
-//! Flight SQL over verified TLS, [`door`] is for tests of both, [`files`] writes data files, [`s3`] is an S3 server,
-//! [`python`] the pinned venv, [`identity`] an identity provider and an authority for client certificates.
+//! [`server`] runs `lakegate`, [`lake`] makes and copies demo lakes, [`client`] speaks Postgres and
+//! [`flight`] Flight SQL over verified TLS, [`door`] is for tests of both, [`files`] writes data
+//! files, [`s3`] is an S3 server, [`python`] the pinned venv, [`identity`] an identity provider and
+//! an authority for client certificates.
 
 pub mod client;
 pub mod cpu;
@@ -29,10 +30,10 @@ pub use flight::Flight;
 pub use lake::Options;
 pub use server::Server;
 
-/// Longest wait for anything that must happen; a test that waits this long has failed.
+/// The longest wait for anything that must happen; a test that waits this long has failed.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Asks again until `check` gives a value. Panics after [`PATIENCE`].
+/// Calls `check` until it returns a value. Panics after [`PATIENCE`].
 pub async fn eventually<T, F>(what: &str, mut check: impl FnMut() -> F) -> T
 where
     F: Future<Output = Option<T>>,

@@ -1,9 +1,9 @@
-//! The venv with the pinned clients; `./test` makes it.
+//! The venv with the pinned clients, which `./test` makes.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-/// Where `./test` put something: what the variable says, else this folder in `~/.cache`.
+/// Returns where `./test` put something: the path in the variable, or this folder in `~/.cache`.
 pub fn cached(variable: &str, folder: &str) -> PathBuf {
     match std::env::var_os(variable) {
         Some(path) => PathBuf::from(path),
@@ -13,7 +13,7 @@ pub fn cached(variable: &str, folder: &str) -> PathBuf {
     }
 }
 
-/// `$LAKEGATE_VENV`, else `~/.cache/lakegate-venv`.
+/// Returns `$LAKEGATE_VENV`, or `~/.cache/lakegate-venv`.
 pub fn venv() -> PathBuf {
     let venv = cached("LAKEGATE_VENV", "lakegate-venv");
     assert!(
@@ -32,7 +32,8 @@ pub fn clients() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients")
 }
 
-/// Runs a script of `tests/clients` and gives what it printed; a failure fails the test with all of it.
+/// Runs a script of `tests/clients` and returns its output; if the script fails, the test fails
+/// with all of the output.
 pub fn run(script: &str, arguments: &[&str], environment: &[(&str, &str)]) -> String {
     let output = Command::new(program("python"))
         .arg(clients().join(script))

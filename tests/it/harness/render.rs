@@ -1,4 +1,5 @@
-//! An Arrow value as PostgreSQL's text format has it: what the golden files hold, told of the value and its Arrow type alone.
+//! Arrow values in PostgreSQL's text format, as in the golden files, derived only from the value
+//! and its Arrow type.
 
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::{
@@ -12,7 +13,7 @@ use arrow::datatypes::{
 use arrow::temporal_conversions::{as_datetime, as_time};
 use chrono::{DateTime, Datelike, FixedOffset, NaiveDate, NaiveDateTime, Offset, TimeZone};
 
-/// The text of one cell; `None`: NULL.
+/// Returns the text of one cell, or `None` for NULL.
 pub fn text(column: &ArrayRef, row: usize) -> Option<String> {
     if column.is_null(row) || *column.data_type() == DataType::Null {
         return None;
@@ -37,7 +38,7 @@ pub fn text(column: &ArrayRef, row: usize) -> Option<String> {
     })
 }
 
-/// Of these PostgreSQL has no arrays.
+/// Returns whether PostgreSQL has no arrays of this type.
 fn is_nested(data_type: &DataType) -> bool {
     matches!(
         data_type,
@@ -45,7 +46,7 @@ fn is_nested(data_type: &DataType) -> bool {
     )
 }
 
-/// What is spelled alike as a value of its own and as a part of another.
+/// Returns the text of a value that is the same on its own and as part of another value.
 fn scalar(column: &ArrayRef, row: usize) -> String {
     use DataType as T;
     match column.data_type() {
@@ -104,7 +105,8 @@ where
     column.as_primitive::<T>().value(row).to_string()
 }
 
-/// The fewest digits that tell the number, with an exponent where it is below -4 or has `most` digits before the point.
+/// Returns the fewest digits that identify the number, with an exponent if that is below -4 or
+/// there are `most` digits before the point.
 fn float(scientific: &str, plain: &str, most: i32) -> String {
     match scientific {
         "inf" => return "Infinity".to_owned(),
@@ -135,7 +137,7 @@ fn date(date: NaiveDate) -> String {
     }
 }
 
-/// `.5` of half a second, nothing of none.
+/// Returns `.5` for half a second, and nothing for a whole one.
 fn fraction(micros: u32) -> String {
     let digits = format!(".{micros:06}");
     digits
@@ -166,7 +168,7 @@ where
     as_datetime::<T>(value.into()).unwrap()
 }
 
-/// In the time zone that the type has.
+/// Formats a timestamp in the time zone of its type.
 fn timestamp(column: &ArrayRef, row: usize, between: char) -> String {
     let DataType::Timestamp(unit, zone) = column.data_type() else {
         panic!("{} is no timestamp", column.data_type());
@@ -203,7 +205,7 @@ fn in_zone(utc: NaiveDateTime, zone: &str) -> DateTime<FixedOffset> {
     there.with_timezone(&there.offset().fix())
 }
 
-/// `+09`, `+05:30`.
+/// Formats an offset: `+09`, `+05:30`.
 fn offset(offset: FixedOffset) -> String {
     let seconds = offset.local_minus_utc();
     let sign = if seconds < 0 { '-' } else { '+' };
@@ -214,7 +216,7 @@ fn offset(offset: FixedOffset) -> String {
     }
 }
 
-/// As with `intervalstyle` postgres: `1 year 2 mons 3 days 04:05:06.7`.
+/// Formats an interval as with `intervalstyle` postgres: `1 year 2 mons 3 days 04:05:06.7`.
 fn interval(months: i32, days: i32, micros: i64) -> String {
     let mut parts = Vec::new();
     for (count, one, many) in [
@@ -242,7 +244,7 @@ fn interval(months: i32, days: i32, micros: i64) -> String {
     parts.join(" ")
 }
 
-/// As `array_out` spells an item.
+/// Quotes an item like `array_out`.
 fn quoted_item(item: String) -> String {
     let special = |c: char| matches!(c, '"' | '\\' | '{' | '}' | ',') || c.is_ascii_whitespace();
     if !item.is_empty() && !item.eq_ignore_ascii_case("null") && !item.contains(special) {
@@ -252,7 +254,7 @@ fn quoted_item(item: String) -> String {
     format!("\"{escaped}\"")
 }
 
-/// As `to_json` spells a value.
+/// Formats a value like `to_json`.
 fn json(column: &ArrayRef, row: usize) -> String {
     use DataType as T;
     if column.is_null(row) {

@@ -1,4 +1,4 @@
-//! An S3 server: moto's, started by the test, killed with it.
+//! An S3 server: moto's, started by the test and killed with it.
 
 use std::fs;
 use std::net::{TcpListener, TcpStream};
@@ -31,7 +31,7 @@ impl Drop for S3 {
 }
 
 impl S3 {
-    /// With an empty bucket, [`BUCKET`].
+    /// Starts a server with an empty bucket, [`BUCKET`].
     pub async fn start() -> S3 {
         let port = TcpListener::bind("127.0.0.1:0")
             .unwrap()
@@ -101,7 +101,7 @@ impl S3 {
         self.store().put(&key.into(), bytes.into()).await.unwrap();
     }
 
-    /// Uploads the files under `dir` for which `wanted` holds of the key.
+    /// Uploads the files under `dir` whose key satisfies `wanted`.
     pub async fn upload(&self, dir: &Path, wanted: impl Fn(&str) -> bool) -> usize {
         let mut files = Vec::new();
         walk(dir, &mut files);
@@ -113,7 +113,7 @@ impl S3 {
         let puts = keys.map(|(key, file)| {
             let store = store.clone();
             async move {
-                // `parse` keeps the percent signs of a partition's folder as they are.
+                // `parse` keeps the percent signs of a partition's folder unchanged.
                 let key = object_store::path::Path::parse(&key).unwrap();
                 store
                     .put(&key, fs::read(file).unwrap().into())
@@ -128,12 +128,12 @@ impl S3 {
             .unwrap()
     }
 
-    /// The server's log of requests.
+    /// Returns the server's log of requests.
     pub fn requests(&self) -> String {
         fs::read_to_string(&self.log).unwrap()
     }
 
-    /// The lines of a lake root for `lakegate.toml`.
+    /// Returns the lines of a lake root for `lakegate.toml`.
     pub fn root(&self) -> String {
         format!(
             "[[lake.roots]]\nurl = \"s3://{BUCKET}/\"\nendpoint = \"{}\"\nregion = \"us-east-1\"\n\

@@ -18,7 +18,7 @@ use super::tls::Tls;
 
 pub const BINARY: &str = env!("CARGO_BIN_EXE_lakegate");
 
-/// Runs "$@" until the test process ends, however it ends: then its end of the pipe closes.
+/// Runs "$@" until the test process ends, in whatever way: its end of the pipe closes then.
 const WATCHED: &str = r#"
 exec 3<&0
 "$@" 3<&- </dev/null & server=$!
@@ -40,20 +40,21 @@ pub struct Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // The watcher kills the server as the pipe closes.
+        // The watcher kills the server when the pipe closes.
         drop(self.shell.stdin.take());
         let _ = self.shell.wait();
     }
 }
 
 impl Server {
-    /// The server of the whole test binary: the demo at scale 0.01. Change only what is your own in it.
+    /// Returns the server of the whole test binary: the demo at scale 0.01. Tests may change only
+    /// objects that they create.
     pub fn shared() -> &'static Server {
         static SHARED: OnceLock<Server> = OnceLock::new();
         SHARED.get_or_init(|| Server::copied(&Options::default(), &[]))
     }
 
-    /// A demo server of the test's own, on a copy of the demo lake at scale 0.001.
+    /// Starts a demo server for one test, on a copy of the demo lake at scale 0.001.
     pub fn private(environment: &[(&str, &str)]) -> Server {
         Server::copied(&Options::small(), environment)
     }
@@ -66,7 +67,7 @@ impl Server {
         server
     }
 
-    /// `lakegate demo` on a folder that outlives the server.
+    /// Runs `lakegate demo` on a folder that outlives the server.
     pub fn demo(dir: &Path, options: &Options, environment: &[(&str, &str)]) -> Server {
         Self::try_demo(dir, options, environment)
             .unwrap_or_else(|error| panic!("lakegate demo did not start: {error}"))
@@ -89,7 +90,7 @@ impl Server {
         Self::start(dir, &arguments, environment)
     }
 
-    /// `lakegate serve` with a configuration file; its listeners should be on port 0.
+    /// Runs `lakegate serve` with a configuration file; its listeners should be on port 0.
     pub fn serve(dir: &Path, configuration: &Path, environment: &[(&str, &str)]) -> Server {
         let arguments = ["serve", "--config", configuration.to_str().unwrap()].map(str::to_owned);
         Self::start(dir, &arguments, environment)
@@ -144,7 +145,7 @@ impl Server {
         }
         server.connection =
             serde_json::from_str(&fs::read_to_string(&connection_file).unwrap()).unwrap();
-        // With a certificate of the user's own, which CA to trust is the user's to know.
+        // With a certificate of their own, users know which CA to trust.
         server.tls = match server.connection["tls"]["ca_file"].as_str() {
             Some(ca_file) => Tls::trusting(Path::new(ca_file)),
             None => Tls::none(),
@@ -152,7 +153,7 @@ impl Server {
         Ok(server)
     }
 
-    /// Runs a command of the binary to its end.
+    /// Runs a command of the binary until it ends.
     pub fn command(arguments: &[&str], stdin: &str) -> (ExitStatus, String, String) {
         let mut child = Command::new(BINARY)
             .args(arguments)
@@ -161,7 +162,7 @@ impl Server {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        // A command that needs no input may be gone before it could read any.
+        // A command that needs no input may have ended before it could read any.
         let _ = child.stdin.take().unwrap().write_all(stdin.as_bytes());
         let output = child.wait_with_output().unwrap();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -176,7 +177,7 @@ impl Server {
         fs::read_to_string(self.files.join("stdout")).unwrap()
     }
 
-    /// Everything that the server has printed.
+    /// Returns everything that the server has printed.
     pub fn log(&self) -> String {
         format!(
             "{}{}",
@@ -189,7 +190,7 @@ impl Server {
         self.connection["pid"].as_u64().unwrap().try_into().unwrap()
     }
 
-    /// The memory that the process has in use, in bytes, as Linux tells.
+    /// Returns the memory that the process uses, in bytes, as reported by Linux.
     pub fn resident(&self) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
         let line = status.lines().find(|line| line.starts_with("VmRSS:"));
@@ -226,13 +227,13 @@ impl Server {
         user["password"].as_str().unwrap()
     }
 
-    /// Remembers a user that the test has made.
+    /// Records a user that the test has created.
     pub fn knows(&mut self, user: &str, password: &str) {
         let user = serde_json::json!({"name": user, "password": password});
         self.connection["users"].as_array_mut().unwrap().push(user);
     }
 
-    /// A libpq connection string for one of the users.
+    /// Returns a libpq connection string for one of the users.
     pub fn dsn(&self, user: &str, database: &str) -> String {
         format!(
             "host={} port={} user={user} password={} dbname={database} sslmode=verify-full sslrootcert={}",
@@ -247,14 +248,14 @@ impl Server {
         client::config(self.host(), self.port(), user, password, database)
     }
 
-    /// One of the demo's users on the catalog's database.
+    /// Connects one of the demo's users to the catalog's database.
     #[track_caller]
     pub fn connect(&self, user: &str) -> impl Future<Output = Client> {
         let password = self.password(user).to_owned();
         async move { self.connect_as(user, &password, "awsdatacatalog").await }
     }
 
-    /// One of the demo's users on a Glue database.
+    /// Connects one of the demo's users to a Glue database.
     pub async fn connect_to(&self, user: &str, database: &str) -> Client {
         self.connect_as(user, self.password(user), database).await
     }
@@ -278,7 +279,7 @@ impl Server {
         Client::connect(&self.config(user, password, database), self.tls.clone()).await
     }
 
-    /// GET on the HTTP door: status and body.
+    /// Sends a GET to the HTTP door; returns status and body.
     pub fn http_get(&self, path: &str) -> (u16, String) {
         let url = self.connection["http"]["url"].as_str().unwrap();
         let address = url.trim_start_matches("http://").trim_end_matches('/');
@@ -299,7 +300,7 @@ impl Server {
         (status, body)
     }
 
-    /// `signal` as kill(1) spells it: `TERM`, `KILL`.
+    /// Sends a signal. `signal`: as in kill(1), `TERM` or `KILL`.
     pub fn signal(&self, signal: &str) {
         let status = Command::new("kill")
             .args([format!("-{signal}"), self.pid().to_string()])
@@ -308,7 +309,7 @@ impl Server {
         assert!(status.success());
     }
 
-    /// Waits for the process to end by itself.
+    /// Waits for the process to end on its own.
     pub fn wait(&mut self) -> ExitStatus {
         let start = Instant::now();
         loop {
@@ -324,14 +325,15 @@ impl Server {
         }
     }
 
-    /// SIGKILL, and gone.
+    /// Sends SIGKILL and waits for the process to end.
     pub fn kill(&mut self) {
         self.signal("KILL");
         self.wait();
     }
 }
 
-/// `lakegate serve` with a state folder under `dir`, the given `[[lake.roots]]`, and its administrator's client.
+/// Runs `lakegate serve` with a state folder under `dir` and the given `[[lake.roots]]`; returns it
+/// with its administrator's client.
 pub async fn serving(dir: &Path, roots: &str) -> (Server, Client) {
     let configuration = dir.join("lakegate.toml");
     let state = dir.join("state");

@@ -44,14 +44,14 @@ impl Tls {
         Self(Arc::new(config))
     }
 
-    /// For HTTP/2, as gRPC speaks it.
+    /// Returns the configuration for HTTP/2, which gRPC uses.
     pub fn http2(&self) -> Arc<ClientConfig> {
         let mut config = ClientConfig::clone(&self.0);
         config.alpn_protocols = vec![b"h2".to_vec()];
         Arc::new(config)
     }
 
-    /// With a certificate to show to servers that ask for one.
+    /// Adds a certificate for servers that request one.
     pub fn showing(&self, certificate: &Path, key: &Path) -> Self {
         let chain = CertificateDer::pem_file_iter(certificate).unwrap();
         let key = PrivateKeyDer::from_pem_file(key).unwrap();
@@ -65,7 +65,7 @@ impl Tls {
         Self(Arc::new(config))
     }
 
-    /// Trusts nobody.
+    /// Trusts no CA.
     pub fn none() -> Self {
         Self::with(RootCertStore::empty())
     }

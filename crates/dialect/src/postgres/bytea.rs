@@ -11,7 +11,7 @@ use datafusion::logical_expr::{
 };
 use lakegate_error::{Code, Error};
 
-/// How much of a text an error shows, in characters.
+/// The number of characters of a text that an error shows.
 const SHOWN: usize = 60;
 
 /// Decodes `\x6869` (blanks between the pairs are ignored), or the older escape format (`\\` and
@@ -55,7 +55,7 @@ pub fn decode_bytea(text: &str) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// As [`decode_bytea`].
+/// Decodes like [`decode_bytea`].
 ///
 /// # Errors
 ///

@@ -12,11 +12,11 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, FieldRef, Float64Type, Int64Type, TimeUnit};
 use datafusion::error::{DataFusionError, Result};
 
-/// Field metadata key for the Postgres type of a column that Arrow has no type for: `oid`, `name`,
+/// Field metadata key for the Postgres type of a column whose type Arrow lacks: `oid`, `name`,
 /// `char` …
 pub const PG_TYPE: &str = "pg.type";
 
-/// A field that is shown as the Postgres type `pg_type`.
+/// Builds a field that is shown as the Postgres type `pg_type`.
 pub fn hinted_field(name: &str, data_type: DataType, pg_type: &str) -> Field {
     Field::new(name, data_type, true)
         .with_metadata([(PG_TYPE.to_owned(), pg_type.to_owned())].into())
@@ -40,7 +40,7 @@ impl<'a> Cell<'a> {
         Cell::Text(value.into())
     }
 
-    /// NULL for `None`.
+    /// Wraps a text; NULL for `None`.
     pub fn optional_text(value: Option<&'a str>) -> Self {
         value.map_or(Cell::Null, Cell::text)
     }
@@ -60,7 +60,7 @@ impl<'a> Cell<'a> {
         }
     }
 
-    /// The integer, also if given as text.
+    /// Returns the integer, also if it is stored as text.
     pub fn as_int(&self) -> Option<i64> {
         match self {
             Cell::Int(value) => Some(*value),
@@ -82,7 +82,7 @@ impl<'a> Cell<'a> {
         }
     }
 
-    /// The value in Postgres' text form; `None` for NULL.
+    /// Returns the value in Postgres' text form, or `None` for NULL.
     pub fn to_text(&self) -> Option<String> {
         match self {
             Cell::Null => None,
@@ -126,7 +126,7 @@ fn narrow<T: TryFrom<i64>>(value: i64, data_type: &DataType) -> Result<T> {
     })
 }
 
-/// A column of `data_type` with these values.
+/// Builds a column of `data_type` with these values.
 ///
 /// # Errors
 ///
@@ -197,11 +197,11 @@ fn build_list<'a>(item: &FieldRef, cells: impl Iterator<Item = Cell<'a>>) -> Res
     Ok(Arc::new(list))
 }
 
-/// The values of a column.
+/// Returns the values of a column.
 ///
 /// # Errors
 ///
-/// Catalog functions do not take values of its type.
+/// Catalog functions do not accept values of its type.
 pub fn cells_of(array: &ArrayRef) -> Result<Vec<Cell<'static>>> {
     let rows = array.len();
     let with_nulls = |value: &dyn Fn(usize) -> Cell<'static>| {
@@ -264,8 +264,8 @@ pub fn cells_of(array: &ArrayRef) -> Result<Vec<Cell<'static>>> {
     })
 }
 
-/// The items of a one-dimensional array in Postgres' text form, such as `{a,"b c",NULL}`; `None` if
-/// it is not one.
+/// Splits a one-dimensional array in Postgres' text form, such as `{a,"b c",NULL}`, into its items;
+/// `None` if it is not such an array.
 pub fn parse_array_text(text: &str) -> Option<Vec<Option<String>>> {
     let inner = text.trim().strip_prefix('{')?.strip_suffix('}')?;
     if inner.trim().is_empty() {

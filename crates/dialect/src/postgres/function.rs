@@ -35,7 +35,7 @@ pub struct PgFunction {
 }
 
 impl PgFunction {
-    /// `arity`: the accepted range of argument counts.
+    /// Builds a function. `arity`: the accepted range of argument counts.
     pub fn new(
         name: &str,
         arity: std::ops::RangeInclusive<usize>,
@@ -61,7 +61,7 @@ impl PgFunction {
         }
     }
 
-    /// Called for NULL arguments too.
+    /// Calls the function for NULL arguments too.
     pub fn called_on_null(mut self) -> Self {
         self.strict = false;
         self
@@ -77,13 +77,13 @@ impl PgFunction {
         self
     }
 
-    /// Shown as this Postgres type.
+    /// Shows the result as this Postgres type.
     pub fn shown_as(mut self, pg_type: &'static str) -> Self {
         self.pg_type = Some(pg_type);
         self
     }
 
-    /// The same function under another name.
+    /// Returns the same function under another name.
     pub fn renamed(&self, name: &str) -> Self {
         Self {
             name: name.to_owned(),
@@ -104,7 +104,7 @@ impl fmt::Debug for PgFunction {
     }
 }
 
-// Functions of the same name differ in the session that they belong to.
+// Functions of the same name can belong to different sessions.
 impl PartialEq for PgFunction {
     fn eq(&self, other: &Self) -> bool {
         self.name == other.name && Arc::ptr_eq(&self.body, &other.body)
@@ -147,7 +147,7 @@ impl ScalarUDFImpl for PgFunction {
             .all(|arg| matches!(arg, ColumnarValue::Scalar(_)))
             && self.signature.volatility != Volatility::Volatile;
         let rows = if constant { 1 } else { args.number_rows };
-        // Each row copies each argument, and returns a value of about that size.
+        // Each row copies each argument, and returns a value of about the same size.
         bounded::check_arguments(&self.name, &args.args, rows)?;
         let columns: Vec<Vec<Cell<'static>>> = args
             .args
@@ -177,7 +177,7 @@ impl ScalarUDFImpl for PgFunction {
     }
 }
 
-/// The error for a value that a function does not accept.
+/// Builds the error for a value that a function does not accept.
 pub fn invalid(message: impl Into<String>) -> DataFusionError {
     lakegate_error::Error::invalid(message.into()).into()
 }

@@ -1,8 +1,8 @@
 //! `information_schema`: PostgreSQL's views of the SQL standard, with the columns `comment` and
 //! `extra_info` that Athena adds to `columns`.
 //!
-//! Types are named as the Postgres protocol sends them; `extra_info` is `partition key` where
-//! Athena's is.
+//! Types have the names that the Postgres protocol sends; `extra_info` is `partition key` where
+//! Athena reports it.
 
 use arrow::array::RecordBatch;
 use datafusion::error::Result;
@@ -202,7 +202,7 @@ fn column_value<'a>(input: &'a Input, row: &ColumnRow<'a>, column: &str) -> Valu
     })
 }
 
-/// The principal's privileges on a table.
+/// Returns the principal's privileges on a table.
 fn held(table: &VisibleTable) -> impl Iterator<Item = &'static str> {
     let granted = table.privileges;
     [
@@ -276,7 +276,7 @@ fn column_privilege<'a>(
     }
 }
 
-/// The roles that the principal holds, directly or through others.
+/// Returns the roles that the principal holds, directly or through others.
 fn held_roles(input: &Input) -> Vec<String> {
     roles::held_by(&input.catalog, &input.catalog.principal)
         .into_iter()

@@ -1,7 +1,7 @@
 //! PostgreSQL on this engine: its catalog functions, its operators on untyped literals, and the SQL
 //! that DataFusion's planner does not accept.
 //!
-//! Nothing here matches the text of a known query: each rewrite holds for any query of its form.
+//! Nothing here matches the text of a known query: each rewrite applies to any query of its form.
 
 mod bytea;
 mod cell;

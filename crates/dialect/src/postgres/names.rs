@@ -32,8 +32,12 @@ impl ShownAsNames {
             .flatten()
     }
 
-    /// The plan of a whole query, with names where a client sees them: in casts to text, and in the
-    /// result.
+    /// Rewrites the plan of a whole query to show names wherever a client sees the numbers: in
+    /// casts to text, and in the result.
+    ///
+    /// # Errors
+    ///
+    /// The engine rejects the rewritten plan.
     pub fn finish(&self, plan: LogicalPlan) -> Result<LogicalPlan> {
         let mapped = plan.transform_up_with_subqueries(|node| self.casts(node))?;
         let plan = match mapped.transformed {
@@ -77,7 +81,8 @@ impl ShownAsNames {
         })
     }
 
-    /// A cast of such a number to text returns its name; any cast drops how its operand is shown.
+    /// Casts such a number to text as its name. Any cast drops the type that its operand is shown
+    /// as.
     fn cast(&self, expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
         let Expr::Cast(mut cast) = expr else {
             return Ok(Transformed::no(expr));

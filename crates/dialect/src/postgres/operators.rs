@@ -23,7 +23,7 @@ fn compares(op: &BinaryOperator) -> bool {
     matches!(op, Eq | NotEq | Lt | LtEq | Gt | GtEq | Spaceship)
 }
 
-/// The text of a quoted literal that has no type yet.
+/// Returns the text of a quoted literal that has no type yet.
 fn untyped(expr: &Expr) -> Option<&str> {
     match expr {
         Expr::Literal(value, _) => value.try_as_str().flatten(),
@@ -94,7 +94,7 @@ impl ExprPlanner for UntypedLiterals {
     }
 }
 
-/// The planner, to register.
+/// Returns the planner to register.
 pub fn planner() -> Arc<dyn ExprPlanner> {
     Arc::new(UntypedLiterals)
 }

@@ -8,7 +8,8 @@ use super::folded;
 /// The name of an expression that has none.
 const UNNAMED: &str = "?column?";
 
-/// The names of a query's columns, from the query as written, before the rewrite for the planner.
+/// Returns the names of a query's columns. Takes the query as written, before the rewrite for the
+/// planner.
 pub fn output_names(query: &Query) -> Option<OutputNames> {
     let items = items_of(&query.body)?;
     let names: Vec<Option<String>> = items.iter().map(item_name).collect();
@@ -19,7 +20,7 @@ pub fn output_names(query: &Query) -> Option<OutputNames> {
     Some(OutputNames { first, last })
 }
 
-/// The list of the first SELECT, which also names the columns of a UNION.
+/// Returns the list of the first SELECT, which also names the columns of a UNION.
 fn items_of(body: &SetExpr) -> Option<&[SelectItem]> {
     let mut body = body;
     loop {
@@ -32,7 +33,7 @@ fn items_of(body: &SetExpr) -> Option<&[SelectItem]> {
     }
 }
 
-/// The name of a column; `None` for `*`.
+/// Returns the name of a column, or `None` for `*`.
 pub fn item_name(item: &SelectItem) -> Option<String> {
     match item {
         SelectItem::UnnamedExpr(expr) => Some(name_of(expr)),
@@ -41,12 +42,12 @@ pub fn item_name(item: &SelectItem) -> Option<String> {
     }
 }
 
-/// PostgreSQL's name of an expression (FigureColname of its parse_target.c).
+/// Returns PostgreSQL's name of an expression (FigureColname of its parse_target.c).
 fn name_of(expr: &Expr) -> String {
     figured(expr).map_or_else(|| UNNAMED.to_owned(), |(name, _)| name)
 }
 
-/// The name, and whether it takes precedence over that of an enclosing cast.
+/// Returns the name, and whether it takes precedence over that of an enclosing cast.
 fn figured(expr: &Expr) -> Option<(String, bool)> {
     let good = |name: &str| Some((name.to_owned(), true));
     match expr {

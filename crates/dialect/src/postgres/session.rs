@@ -9,7 +9,8 @@ pub struct SessionInfo {
     pub user: String,
     /// The Postgres database: the catalog's name.
     pub database: String,
-    /// The databases of unqualified names, in order, without the implicit `pg_catalog`.
+    /// The databases in which unqualified names are looked up, in order, without the implicit
+    /// `pg_catalog`.
     pub search_path: Vec<String>,
     pub backend_pid: i32,
     pub settings: Settings,

@@ -1,7 +1,7 @@
-//! The settings of a session: PostgreSQL's that clients set or read, and Lakegate's.
+//! The settings of a session: the PostgreSQL ones that clients set or read, and Lakegate's own.
 //!
-//! One table serves SET, SHOW, `pg_settings`, `current_setting` and the parameters that a connection
-//! starts with.
+//! One table serves SET, SHOW, `pg_settings`, `current_setting` and the parameters that a
+//! connection starts with.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,33 +11,34 @@ use lakegate_error::{Code, Error, Result};
 
 use crate::postgres::{milliseconds, quote_ident, shown_time};
 
-/// The release of PostgreSQL whose protocol and catalog Lakegate speaks, with Lakegate's own.
+/// The PostgreSQL release whose protocol and catalog Lakegate implements, followed by Lakegate's
+/// own version.
 macro_rules! server_version {
     () => {
         concat!("16.6 (Lakegate ", env!("CARGO_PKG_VERSION"), ")")
     };
 }
 
-/// What `version()` returns.
+/// The result of `version()`.
 pub const VERSION: &str = concat!("PostgreSQL ", server_version!());
 
 /// How a query uses stored results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ResultReuse {
-    /// An identical query's result, if nothing that it read has changed.
+    /// Use an identical query's result, if nothing that it read has changed.
     On,
-    /// Neither take nor keep a result.
+    /// Neither use nor store a result.
     Off,
-    /// Run, and keep the result for others.
+    /// Run the query, and store the result for others.
     Fresh,
-    /// Take a stored result and else fail; no session can set this.
+    /// Use a stored result, or fail without one; no session can set this.
     Only,
 }
 
-/// A setting that exists.
+/// The definition of a setting.
 #[derive(Debug)]
 struct Known {
-    /// As Postgres spells it; looked up without regard to case.
+    /// In Postgres' spelling; looked up case-insensitively.
     name: &'static str,
     default: &'static str,
     kind: Kind,
@@ -51,9 +52,9 @@ enum Kind {
     Integer,
     Milliseconds,
     TimeZone,
-    /// Only these, in lower case.
+    /// Only these values, in lower case.
     OneOf(&'static [&'static str]),
-    /// Cannot be set.
+    /// Cannot be changed.
     Constant,
     /// Databases, separated by commas.
     SearchPath,
@@ -68,7 +69,7 @@ const ISOLATION: &[&str] = &[
     "serializable",
 ];
 
-/// By name, without regard to case.
+/// Sorted by name, ignoring case.
 const KNOWN: &[Known] = &[
     Known {
         name: "application_name",
@@ -320,7 +321,7 @@ fn unrecognized(name: &str) -> Error {
 /// A setting of a session with its value.
 #[derive(Debug, Clone)]
 pub struct ShownSetting {
-    /// As PostgreSQL spells it.
+    /// In PostgreSQL's spelling.
     pub name: &'static str,
     pub value: String,
     pub description: &'static str,
@@ -331,12 +332,13 @@ pub struct ShownSetting {
     pub var_type: &'static str,
     /// `pg_settings.unit`.
     pub unit: Option<&'static str>,
-    /// It cannot be set.
+    /// Whether the setting cannot be changed.
     pub is_constant: bool,
 }
 
 impl ShownSetting {
-    /// A value in the unit of the setting, as `pg_settings` has it: a time as milliseconds.
+    /// Converts a value to the unit of the setting, as in `pg_settings`: a duration as
+    /// milliseconds.
     pub fn in_unit(&self, value: &str) -> String {
         match self.unit {
             Some(_) => milliseconds(value).unwrap_or(0).to_string(),
@@ -368,23 +370,26 @@ impl Kind {
 /// Bytes of names and values that one session may set.
 const MAX_BYTES: usize = 64 * 1024;
 
-/// Values by lower-case name; what is not here has its default. Copies share them until one is changed: savepoints are copies.
+/// Values by lower-case name; settings without a value here have their default. Copies share the
+/// values until one is changed: savepoints are copies.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Settings {
     values: Arc<BTreeMap<String, String>>,
-    /// What a session starts with, and RESET goes back to.
+    /// The values that a session starts with, and to which RESET returns.
     initial: Arc<BTreeMap<String, String>>,
 }
 
 impl Settings {
-    /// Sets what the session starts with, without looking whether it may be set.
+    /// Sets a value that the session starts with, without checking whether it may be set.
     pub fn start_with(&mut self, name: &str, value: impl Into<String>) {
         Arc::make_mut(&mut self.initial).insert(name.to_lowercase(), value.into());
     }
 
-    /// The value, as SHOW gives it.
+    /// Returns the value, as SHOW displays it.
     ///
-    /// Errors: no such parameter.
+    /// # Errors
+    ///
+    /// There is no such parameter.
     pub fn get(&self, name: &str) -> Result<String> {
         let key = name.to_lowercase();
         if let Some(value) = self.values.get(&key).or_else(|| self.initial.get(&key)) {
@@ -395,9 +400,12 @@ impl Settings {
             .ok_or_else(|| unrecognized(name))
     }
 
-    /// Checks a value and keeps it in its normal form. `None` is DEFAULT.
+    /// Checks a value and stores it in its normal form. `None` is DEFAULT.
     ///
-    /// Errors: no such parameter, one that cannot be set, a value it does not take; more than a session may set.
+    /// # Errors
+    ///
+    /// There is no such parameter, it cannot be set, it does not accept the value, or the values
+    /// exceed what a session may set.
     pub fn set(&mut self, name: &str, value: Option<&str>) -> Result<()> {
         let key = name.to_lowercase();
         let Some(value) = value else {
@@ -410,7 +418,8 @@ impl Settings {
             return Ok(());
         };
         let Some(known) = known(&key) else {
-            // Names with a dot belong to extensions: kept, as Postgres keeps them. The engine's own are not for users.
+            // Names with a dot belong to extensions and are kept, as in Postgres. The engine's own
+            // settings are not available to users.
             if !key.contains('.') || key.starts_with("datafusion.") {
                 return Err(unrecognized(name));
             }
@@ -420,7 +429,11 @@ impl Settings {
         self.keep(key, value)
     }
 
-    /// Errors: with it there are more bytes than a session may set.
+    /// Stores a value.
+    ///
+    /// # Errors
+    ///
+    /// The values would exceed the bytes that a session may set.
     fn keep(&mut self, key: String, value: String) -> Result<()> {
         let others = self.values.iter().filter(|(name, _)| **name != key);
         let others: usize = others.map(|(name, value)| name.len() + value.len()).sum();
@@ -435,12 +448,12 @@ impl Settings {
         Ok(())
     }
 
-    /// What SET has given this parameter, if anything.
+    /// Returns the value that SET assigned to this parameter, if any.
     pub fn explicit(&self, name: &str) -> Option<String> {
         self.values.get(&name.to_lowercase()).cloned()
     }
 
-    /// Back to what [`Settings::explicit`] gave.
+    /// Restores a value that [`Settings::explicit`] returned.
     pub fn restore(&mut self, name: &str, value: Option<String>) {
         let key = name.to_lowercase();
         let values = Arc::make_mut(&mut self.values);
@@ -454,8 +467,8 @@ impl Settings {
         self.values = Arc::default();
     }
 
-    /// Every parameter with its value, by name, as SHOW ALL and `pg_settings` list them. Those with
-    /// a dot in their name are not listed.
+    /// Returns every parameter with its value, by name, as SHOW ALL and `pg_settings` list them.
+    /// Parameters with a dot in their name are not listed.
     pub fn all(&self) -> Vec<ShownSetting> {
         KNOWN
             .iter()
@@ -472,7 +485,7 @@ impl Settings {
             .collect()
     }
 
-    /// What RESET goes back to.
+    /// Returns the value to which RESET returns.
     fn initial_value(&self, known: &Known) -> String {
         let initial = self.initial.get(&known.name.to_lowercase());
         initial.map_or_else(|| known.default.to_owned(), Clone::clone)
@@ -482,7 +495,7 @@ impl Settings {
         self.get(name).unwrap_or_default()
     }
 
-    /// `None`: no limit.
+    /// Returns the timeout, or `None` for no limit.
     pub fn statement_timeout(&self) -> Option<Duration> {
         let milliseconds = milliseconds(&self.value("statement_timeout")).unwrap_or(0);
         (milliseconds > 0).then(|| Duration::from_millis(milliseconds))
@@ -512,7 +525,8 @@ impl Settings {
         self.value("application_name")
     }
 
-    /// The databases in which unqualified names are looked up, in order; `$user` stands for the one of the user's name.
+    /// Returns the databases in which unqualified names are looked up, in order; `$user` means the
+    /// database with the user's name.
     pub fn search_path(&self) -> Vec<String> {
         databases(&self.value("search_path")).collect()
     }
@@ -549,7 +563,7 @@ impl Known {
             Kind::TimeZone => time_zone(value).ok_or_else(|| {
                 invalid("a name such as 'Europe/Berlin' or an offset such as '+02:00'")
             }),
-            // As Postgres shows it: names in quotes only where they have to be.
+            // As Postgres displays it: names are quoted only where necessary.
             Kind::SearchPath => {
                 let names: Vec<String> = databases(value).map(|name| quote_ident(&name)).collect();
                 Ok(names.join(", "))
@@ -570,14 +584,14 @@ impl Known {
     }
 }
 
-/// The names of a search path, in quotes or not.
+/// Splits a search path into names, quoted or not.
 fn databases(path: &str) -> impl Iterator<Item = String> {
     path.split(',')
         .map(|name| name.trim().trim_matches('"').to_lowercase())
         .filter(|name| !name.is_empty())
 }
 
-/// An IANA name in its own spelling, or an offset as `+hh:mm`.
+/// Returns an IANA name in its canonical spelling, or an offset as `+hh:mm`.
 fn time_zone(value: &str) -> Option<String> {
     let value = value.trim().trim_matches('\'');
     if value.eq_ignore_ascii_case("local") || value.eq_ignore_ascii_case("default") {

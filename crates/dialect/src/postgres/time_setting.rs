@@ -1,6 +1,6 @@
 //! Settings that are durations, in Postgres' format.
 
-/// Units by their length in milliseconds, the longest first.
+/// Units and their length in milliseconds, the longest first.
 const UNITS: [(&str, u64); 5] = [
     ("d", 86_400_000),
     ("h", 3_600_000),
@@ -9,8 +9,8 @@ const UNITS: [(&str, u64); 5] = [
     ("ms", 1),
 ];
 
-/// The milliseconds of `500`, `500ms`, `2.5s`, `5min`; fractions are rounded up. `None`: not a
-/// duration, or more than Postgres accepts.
+/// Parses `500`, `500ms`, `2.5s` or `5min` as milliseconds; fractions are rounded up. `None` if the
+/// text is not a duration, or is longer than Postgres accepts.
 pub fn milliseconds(value: &str) -> Option<u64> {
     let value = value.trim();
     let split = value
@@ -30,7 +30,7 @@ pub fn milliseconds(value: &str) -> Option<u64> {
         .then_some(result.ceil() as u64)
 }
 
-/// A duration in the longest unit that divides it: `30s`, `1min`; `0` has no unit.
+/// Formats a duration in the longest unit that divides it: `30s`, `1min`; `0` has no unit.
 pub fn shown_time(milliseconds: u64) -> String {
     let fits = |(_, length): &&(&str, u64)| milliseconds.is_multiple_of(*length);
     match UNITS.iter().find(fits) {

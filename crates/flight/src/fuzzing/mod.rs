@@ -1,5 +1,4 @@
-//! Targets over what a client sends to the Flight SQL door before anything is looked up, called
-//! without a server.
+//! Fuzz targets for the Flight SQL door's decoders of client input, called without a server.
 
 #[cfg(test)]
 mod seeds;
@@ -35,12 +34,12 @@ pub const TARGETS: [Target; 5] = [
         name: "flight_action",
         accepts: action,
     },
-    // The messages of a DoPut, as protobuf, each with its length before it.
+    // The messages of a DoPut, as protobuf, each preceded by its length.
     Target {
         name: "flight_put",
         accepts: put,
     },
-    // The `authorization` header, and in a second line the `cookie` header.
+    // The `authorization` header, and on a second line the `cookie` header.
     Target {
         name: "flight_headers",
         accepts: headers,
@@ -98,7 +97,7 @@ fn action(bytes: &[u8]) -> bool {
     true
 }
 
-/// Types of parameters, of which each column is read as one.
+/// Parameter types; each column is converted to one of them.
 const PARAMETERS: [DataType; 8] = [
     DataType::Utf8,
     DataType::Int32,

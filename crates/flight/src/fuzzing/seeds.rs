@@ -1,4 +1,4 @@
-//! Messages as clients send them: where the files in `fuzz/seeds` come from.
+//! Messages as clients send them, from which the files in `fuzz/seeds` are written.
 #![allow(clippy::unwrap_used)]
 
 use std::fs;
@@ -44,7 +44,7 @@ fn seeds(name: &str) -> Vec<Vec<u8>> {
     }
 }
 
-/// `LAKEGATE_UPDATE_GOLDEN=1` writes the files anew.
+/// `LAKEGATE_UPDATE_GOLDEN=1` rewrites the files.
 #[test]
 fn clients_messages_are_accepted_and_are_the_seeds() {
     for target in &TARGETS {
@@ -274,7 +274,7 @@ fn put_seeds() -> Vec<Vec<u8>> {
     seeds
 }
 
-/// Batches as a client's encoder sends them; `None` where that cannot be.
+/// Encodes a batch as a client does; `None` if it cannot be encoded.
 fn encode(batch: &RecordBatch, compression: Option<CompressionType>) -> Option<Vec<u8>> {
     let options = IpcWriteOptions::default();
     let encoder = FlightDataEncoderBuilder::new()

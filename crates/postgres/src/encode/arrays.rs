@@ -23,7 +23,7 @@ pub(super) enum DateUnit {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Zoned(pub bool);
 
-/// The bytes of an integer in binary format.
+/// The format of an integer in binary.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum IntWidth {
     Two,
@@ -48,7 +48,8 @@ pub(super) enum Ints<'a> {
 }
 
 impl Ints<'_> {
-    /// The value. One above `i64::MAX`, which only `U64` holds, wraps: see [`Ints::get_unsigned`].
+    /// Returns the value. One above `i64::MAX`, which only `U64` holds, wraps: see
+    /// [`Ints::get_unsigned`].
     #[inline]
     pub fn get(&self, row: usize) -> i64 {
         match self {
@@ -153,12 +154,12 @@ impl Intervals<'_> {
     }
 }
 
-/// The difference of two timestamps, as days and a remainder, like PostgreSQL's.
+/// Converts the difference of two timestamps to days and a remainder, like PostgreSQL.
 fn between(micros: i64) -> Interval {
     const DAY: i64 = 86_400_000_000;
     Interval {
         months: 0,
-        // It always fits: there are 2^63 microseconds.
+        // Always fits: there are 2^63 microseconds.
         days: i32::try_from(micros / DAY).unwrap_or(i32::MAX),
         micros: micros % DAY,
     }

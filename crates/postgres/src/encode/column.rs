@@ -16,8 +16,8 @@ use super::arrays::{
     durations, ints, runs, time32, time64, timestamps,
 };
 
-/// How deeply types may nest: far more than a catalog's type text allows, far less than the stack
-/// holds.
+/// The maximum nesting depth of types: far more than a catalog's type text allows, far less than
+/// the stack holds.
 const MAX_DEPTH: usize = 64;
 
 /// One column, ready to be written row by row.
@@ -57,6 +57,10 @@ pub(super) enum Data<'a> {
 
 impl<'a> Column<'a> {
     /// Downcasts `array`, shown as `pg`; nested children are shown as their own types.
+    ///
+    /// # Errors
+    ///
+    /// The type nests too deeply.
     pub fn new(array: &'a dyn Array, pg: PgType) -> Result<Self> {
         Self::build(array, pg, 0)
     }
@@ -277,7 +281,7 @@ impl<'a> Column<'a> {
     }
 }
 
-/// The child that holds the row of a union, and the row in it.
+/// Returns the child that holds the row of a union, and the row in it.
 pub(super) fn union_child<'c, 'a>(
     union: &UnionArray,
     children: &'c [(i8, Column<'a>)],

@@ -108,7 +108,7 @@ fn separate(out: &mut BytesMut, n: usize) {
     }
 }
 
-/// JSON keys are strings, whatever the map's key type.
+/// Appends a key. JSON keys are strings, whatever the map's key type.
 fn put_key(out: &mut BytesMut, keys: &Column<'_>, row: usize, style: &Style) -> Result<()> {
     let start = out.len();
     put(out, keys, row, style)?;
@@ -119,7 +119,7 @@ fn put_key(out: &mut BytesMut, keys: &Column<'_>, row: usize, style: &Style) -> 
     Ok(())
 }
 
-/// JSON has no NaN and no infinity: they are written as strings.
+/// Appends a float. JSON has no NaN and no infinity: they are written as strings.
 fn put_float(out: &mut BytesMut, finite: bool, write: impl FnOnce(&mut BytesMut)) {
     if !finite {
         out.put_u8(b'"');

@@ -1,4 +1,4 @@
-//! Record batches straight to protocol bytes.
+//! Encodes record batches directly as protocol bytes.
 //!
 //! A batch's columns are downcast once ([`column`]); then each row is appended to the connection's
 //! buffer as a `DataRow` (or a line of `COPY`), in text or binary format by column. Nothing is
@@ -24,7 +24,7 @@ use self::column::Column;
 pub(crate) use self::time::Zone;
 use super::types::{self, PgType};
 
-/// The longest message: clients read the length as an `int`, and libpq refuses more.
+/// The longest message in bytes: clients read the length as an `int`, and libpq refuses more.
 pub(crate) const MAX_MESSAGE: usize = 1 << 30;
 
 /// The format of a column on the wire.
@@ -68,7 +68,7 @@ pub(crate) struct RowEncoder {
 }
 
 impl RowEncoder {
-    /// `formats` has one entry per column; columns beyond it are text.
+    /// Builds an encoder. `formats` has one entry per column; columns beyond it are text.
     pub fn new(schema: &Schema, formats: &[Format], style: Style) -> Self {
         let formats = formats
             .iter()
@@ -86,6 +86,10 @@ impl RowEncoder {
     }
 
     /// Downcasts a batch of the schema given to [`RowEncoder::new`].
+    ///
+    /// # Errors
+    ///
+    /// The batch does not have the columns of the result, or a type nests too deeply.
     pub fn batch<'a>(&'a self, batch: &'a RecordBatch) -> Result<BatchEncoder<'a>> {
         if batch.num_columns() != self.columns.len() {
             return Err(Error::internal(format!(
@@ -112,12 +116,20 @@ pub(crate) struct BatchEncoder<'a> {
 
 impl BatchEncoder<'_> {
     /// Appends a `DataRow`. On an error `out` is unchanged.
+    ///
+    /// # Errors
+    ///
+    /// A value is outside Postgres' range, or the row is too long or has too many columns.
     pub fn put_data_row(&self, out: &mut BytesMut, row: usize) -> Result<()> {
         self.message(out, b'D', |out| self.put_fields(out, row))
     }
 
     /// Appends a `CopyData` with a row in COPY's binary format, whose body is that of a `DataRow`.
     /// `before`: the header, with the first row.
+    ///
+    /// # Errors
+    ///
+    /// As for [`BatchEncoder::put_data_row`].
     pub fn put_copy_binary(&self, out: &mut BytesMut, row: usize, before: &[u8]) -> Result<()> {
         self.message(out, b'd', |out| {
             out.put_slice(before);
@@ -127,6 +139,10 @@ impl BatchEncoder<'_> {
 
     /// Appends a `CopyData` with a line. `field` adds delimiters and escapes to the text of each
     /// value (`None`: NULL).
+    ///
+    /// # Errors
+    ///
+    /// As for [`BatchEncoder::put_data_row`].
     pub fn put_copy_line(
         &self,
         out: &mut BytesMut,

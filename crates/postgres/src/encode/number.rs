@@ -4,7 +4,7 @@
 use bytes::{BufMut, BytesMut};
 pub(super) use lakegate_gateway::values::{put_f32, put_f64};
 
-/// Room for the decimal digits of a `u128` (39) or of an `i256` (78).
+/// Space for the decimal digits of a `u128` (39) or of an `i256` (78).
 const MAX_DIGITS: usize = 80;
 
 pub(super) fn put_int(out: &mut BytesMut, value: i64) {
@@ -22,7 +22,7 @@ pub(super) fn put_uint(out: &mut BytesMut, value: u64) {
     out.put_slice(digits.as_slice());
 }
 
-/// An integer with at least two digits, as in times and dates.
+/// Appends an integer with at least two digits, as in times and dates.
 pub(super) fn put_two(out: &mut BytesMut, value: u32) {
     if value < 10 {
         out.put_u8(b'0');
@@ -71,7 +71,7 @@ impl Digits {
         }
     }
 
-    /// From text of at most 78 digits, as `i256` prints itself without its sign.
+    /// Adds digits from text of at most 78 digits, as `i256` prints itself without its sign.
     pub fn push_text(&mut self, digits: &str) {
         for digit in digits.bytes().rev() {
             if self.start > 0 {
@@ -82,8 +82,8 @@ impl Digits {
     }
 }
 
-/// A decimal in plain notation with exactly `scale` digits after the point (none for a negative
-/// scale).
+/// Appends a decimal in plain notation with exactly `scale` digits after the point (none for a
+/// negative scale).
 pub(super) fn put_decimal(out: &mut BytesMut, negative: bool, digits: &[u8], scale: i8) {
     let zero = digits == b"0";
     if negative && !zero {
@@ -110,8 +110,8 @@ pub(super) fn put_decimal(out: &mut BytesMut, negative: bool, digits: &[u8], sca
     }
 }
 
-/// The body of a binary numeric: ndigits, weight, sign, dscale, then base-10000 digits without
-/// leading or trailing zero groups.
+/// Appends the body of a binary numeric: ndigits, weight, sign, dscale, then base-10000 digits
+/// without leading or trailing zero groups.
 pub(super) fn put_numeric_binary(out: &mut BytesMut, negative: bool, digits: &[u8], scale: i8) {
     let zero = digits == b"0";
     let display_scale = u16::from(scale.max(0).unsigned_abs());

@@ -21,7 +21,7 @@ fn batch(field: Field, array: ArrayRef) -> RecordBatch {
     RecordBatch::try_new(Arc::new(Schema::new(vec![field])), vec![array]).unwrap()
 }
 
-/// The only column's values of each row, `None` for NULL.
+/// Returns the only column's value in each row, `None` for NULL.
 fn values_styled(batch: &RecordBatch, format: Format, style: Style) -> Vec<Option<Vec<u8>>> {
     let encoder = RowEncoder::new(&batch.schema(), &[format], style);
     let rows = encoder.batch(batch).unwrap();
@@ -69,7 +69,7 @@ fn binaries(array: impl Array + 'static) -> Vec<Option<Vec<u8>>> {
     )
 }
 
-/// The first value in binary format, as a driver decodes it.
+/// Returns the first value in binary format, as a driver decodes it.
 fn decoded<T: for<'a> FromSql<'a>>(array: impl Array + 'static, pg: &Type) -> T {
     assert_eq!(crate::types::of_data_type(array.data_type()).oid, pg.oid());
     assert!(T::accepts(pg));

@@ -36,7 +36,7 @@ pub(crate) enum Zone {
 impl Zone {
     pub const UTC: Zone = Zone::Fixed(0);
 
-    /// An IANA name (any case) or an offset such as `+05:30`; otherwise UTC.
+    /// Parses an IANA name (any case) or an offset such as `+05:30`; anything else is UTC.
     pub fn parse(name: &str) -> Zone {
         let name = name.trim();
         if name.eq_ignore_ascii_case("utc")
@@ -52,7 +52,7 @@ impl Zone {
             .map_or(Zone::UTC, |offset| Zone::Fixed(offset.local_minus_utc()))
     }
 
-    /// The same zone as the engine's type.
+    /// Returns the same zone as the engine's type.
     pub fn clock(self) -> Clock {
         match self {
             Zone::Fixed(seconds) => Clock::Fixed(seconds),
@@ -60,12 +60,13 @@ impl Zone {
         }
     }
 
-    /// Seconds east of UTC at a moment, in microseconds since 1970.
+    /// Returns the seconds east of UTC at a moment, in microseconds since 1970.
     pub fn offset_at(self, micros: i64) -> i32 {
         self.clock().offset_at(micros)
     }
 
-    /// Seconds east of UTC at a local time, in microseconds since 1970, as the engine resolves it.
+    /// Returns the seconds east of UTC at a local time, in microseconds since 1970, as the engine
+    /// resolves it.
     pub fn offset_at_local(self, micros: i64) -> i32 {
         self.clock().offset_when(micros)
     }
@@ -96,7 +97,7 @@ pub(super) fn micros(value: i64, unit: TimeUnit, what: &str) -> Result<i64> {
     .ok_or_else(|| out_of_range(what))
 }
 
-/// Days since 1970 to days since 2000, range-checked.
+/// Converts days since 1970 to days since 2000, and checks the range.
 pub(super) fn pg_date(days: i64) -> Result<i32> {
     let days = days - EPOCH_DAYS;
     match i32::try_from(days) {
@@ -105,7 +106,7 @@ pub(super) fn pg_date(days: i64) -> Result<i32> {
     }
 }
 
-/// Microseconds since 1970 to microseconds since 2000, range-checked.
+/// Converts microseconds since 1970 to microseconds since 2000, and checks the range.
 pub(super) fn pg_timestamp(micros: i64) -> Result<i64> {
     micros
         .checked_sub(EPOCH_MICROS)
@@ -124,7 +125,7 @@ pub(super) fn pg_time(micros: i64) -> Result<i64> {
     }
 }
 
-/// Year (0 is 1 BC), month and day of days since 1970.
+/// Returns the year (0 is 1 BC), month and day of days since 1970.
 fn civil(days: i64) -> (i64, u32, u32) {
     let shifted = days + 719_468;
     let era = shifted.div_euclid(146_097);
@@ -142,7 +143,7 @@ fn civil(days: i64) -> (i64, u32, u32) {
     (year_of_era + era * 400 + i64::from(month <= 2), month, day)
 }
 
-/// Days since 1970 of a date; the inverse of [`civil`].
+/// Returns the days since 1970 of a date; the inverse of [`civil`].
 #[cfg(test)]
 fn days_from_civil(year: i64, month: u32, day: u32) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
@@ -180,7 +181,7 @@ fn put_clock(out: &mut BytesMut, micros: i64) {
     put_fraction(out, (micros % 1_000_000) as u32);
 }
 
-/// `.ffffff` without trailing zeros; nothing for zero.
+/// Writes `.ffffff` without trailing zeros; nothing for zero.
 fn put_fraction(out: &mut BytesMut, mut micros: u32) {
     if micros == 0 {
         return;
@@ -212,8 +213,8 @@ pub(super) fn put_time(out: &mut BytesMut, micros: i64) -> Result<()> {
     Ok(())
 }
 
-/// `2024-01-31 23:59:59.5`, with `separator` between date and time (JSON has `T`); with a zone, its
-/// offset follows.
+/// Writes `2024-01-31 23:59:59.5`, with `separator` between date and time (JSON has `T`); with a
+/// zone, its offset follows.
 pub(super) fn put_timestamp(
     out: &mut BytesMut,
     micros: i64,
@@ -251,7 +252,7 @@ fn put_offset(out: &mut BytesMut, seconds: i32, with_minutes: bool) {
     }
 }
 
-/// An interval's three parts, which do not convert into one another.
+/// An interval's three parts, which do not convert into each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Interval {
     pub months: i32,
@@ -266,7 +267,7 @@ impl Interval {
         out.put_i32(self.months);
     }
 
-    /// IntervalStyle `postgres`: `1 year 2 mons -3 days +04:05:06.7`.
+    /// Writes IntervalStyle `postgres`: `1 year 2 mons -3 days +04:05:06.7`.
     pub fn put_text(self, out: &mut BytesMut) {
         // Writing cannot fail: the buffer grows.
         let _ = write_interval(out, self.months, self.days, self.micros);

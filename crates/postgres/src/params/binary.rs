@@ -130,7 +130,7 @@ fn finite<T: PartialEq>(value: T, least: T, most: T, what: &str) -> Result<T> {
     Ok(value)
 }
 
-/// `None`: malformed.
+/// Reads a numeric; `None` if it is malformed.
 fn numeric(mut bytes: &[u8]) -> Option<Result<Numeric>> {
     if bytes.len() < 8 {
         return None;
@@ -156,8 +156,8 @@ fn numeric(mut bytes: &[u8]) -> Option<Result<Numeric>> {
         }
         _ => return None,
     };
-    // Groups of four digits from 10000^weight down; groups before the point that are not sent are
-    // zero.
+    // Groups of four digits, starting at 10000^weight; groups before the point that are not sent
+    // are zero.
     let weight = i32::from(weight);
     let groups_after_point = count as i32 - 1 - weight;
     if count > MAX_DIGITS / 2 || weight.abs() > MAX_DIGITS as i32 || usize::from(scale) > 16_383 {
@@ -184,7 +184,7 @@ fn numeric(mut bytes: &[u8]) -> Option<Result<Numeric>> {
     ))
 }
 
-/// `None`: malformed.
+/// Reads an array; `None` if it is malformed.
 fn array(element: u32, mut bytes: &[u8]) -> Option<Result<Value>> {
     if bytes.len() < 12 {
         return None;

@@ -19,7 +19,8 @@ use lakegate_error::{Code, Error, Result};
 use super::encode::{Format, Zone};
 use super::types::{self, oid};
 
-/// The formats of `count` parameters or columns, from none (all text), one (for all) or one each.
+/// Resolves the formats of `count` parameters or columns from a list that has no code (all text),
+/// one (for all) or one each.
 pub(super) fn formats(codes: &[i16], count: usize, what: &str) -> Result<Vec<Format>> {
     let format = |code: &i16| match code {
         0 => Ok(Format::Text),
@@ -52,7 +53,7 @@ pub(super) struct Parameter {
 }
 
 impl Parameter {
-    /// The type to announce, and to read values with.
+    /// Returns the type to announce, and to read values with.
     pub fn oid(&self) -> u32 {
         match self.declared {
             0 | oid::UNKNOWN => types::of_data_type(&self.inferred).oid,
@@ -65,8 +66,8 @@ impl Parameter {
 ///
 /// # Errors
 ///
-/// A count or format that does not fit (`ProtocolViolation`), a value that its type does not hold
-/// (`InvalidCast`, `NumericOutOfRange`). Each names the parameter.
+/// A count or format does not fit (`ProtocolViolation`), or a value is not valid for its type
+/// (`InvalidCast`, `NumericOutOfRange`). The error names the parameter.
 pub(super) fn bind(
     values: &[Option<Bytes>],
     codes: &[i16],
@@ -115,7 +116,7 @@ fn one(
     value.fit(target, zone)
 }
 
-/// A value that its type does not hold.
+/// Builds the error for a value that is not valid for its type.
 fn invalid(type_oid: u32, text: &str) -> Error {
     let shown: String = text.chars().take(80).collect();
     Error::new(

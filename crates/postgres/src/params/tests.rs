@@ -121,7 +121,7 @@ fn timestamps_mind_their_zone() {
         text("2024-07-01T12:00:00.0000001Z", zoned.clone()).unwrap(),
         ScalarValue::TimestampMicrosecond(Some(noon), Some("UTC".into()))
     );
-    // With a time zone type, text without a zone is in the session's.
+    // With a time zone type, text without a zone is in the session's zone.
     assert_eq!(
         text("2024-07-01 14:00", zoned.clone()).unwrap(),
         ScalarValue::TimestampMicrosecond(Some(noon), Some("UTC".into()))

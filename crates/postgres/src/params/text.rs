@@ -11,7 +11,7 @@ use super::super::types::{element_oid, oid, oid_like};
 use super::invalid;
 use super::value::{Numeric, Value};
 
-/// Reads a value of the type `type_oid`; a type without its own reader is text.
+/// Reads a value of the type `type_oid`. Types without a reader of their own are read as text.
 pub(super) fn read(type_oid: u32, text: &str, zone: Zone) -> Result<Value> {
     let bad = || invalid(type_oid, text);
     let trimmed = text.trim();
@@ -64,8 +64,8 @@ fn boolean(text: &str) -> Option<bool> {
     }
 }
 
-/// Rust accepts Postgres' spellings (`NaN`, `Infinity`, `-inf`) in any case. A number too large for
-/// the type is not infinity.
+/// Reads a float. Rust accepts Postgres' spellings (`NaN`, `Infinity`, `-inf`) in any case. A
+/// number too large for the type is an error, not infinity.
 fn float<T: std::str::FromStr + Into<f64> + Copy>(text: &str) -> Option<T> {
     let value: T = text.parse().ok()?;
     let spelled = text
@@ -75,7 +75,7 @@ fn float<T: std::str::FromStr + Into<f64> + Copy>(text: &str) -> Option<T> {
     (!value.into().is_infinite() || spelled).then_some(value)
 }
 
-/// Digits with an optional point and exponent. `None`: not a number.
+/// Reads digits with an optional point and exponent; `None` if the text is not a number.
 fn numeric(text: &str) -> Option<Result<Numeric>> {
     let (negative, unsigned) = match text.strip_prefix('-') {
         Some(rest) => (true, rest),
@@ -114,7 +114,8 @@ fn numeric(text: &str) -> Option<Result<Numeric>> {
     Some(Numeric::new(negative, &digits, scale))
 }
 
-/// The elements of an array of one dimension: `{1,NULL,"a \"b\""}`; `None` for anything else.
+/// Splits an array of one dimension into its elements: `{1,NULL,"a \"b\""}`; `None` for anything
+/// else.
 fn array_elements(text: &str) -> Option<Vec<Option<String>>> {
     let body = match text.strip_prefix('[') {
         // Bounds, as in `[1:3]={1,2,3}`.

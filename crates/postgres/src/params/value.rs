@@ -47,12 +47,16 @@ pub(super) struct Numeric {
     pub scale: usize,
 }
 
-/// The digits that Arrow's widest decimal holds.
+/// The number of digits in Arrow's widest decimal.
 pub(super) const MAX_DIGITS: usize = 76;
 
 impl Numeric {
-    /// From digits with a point before the last `scale`; insignificant zeros are dropped at both
-    /// ends.
+    /// Builds a number from digits with a point before the last `scale`; drops insignificant zeros
+    /// at both ends.
+    ///
+    /// # Errors
+    ///
+    /// The number has more digits than a decimal can have.
     pub fn new(negative: bool, digits: &str, scale: usize) -> Result<Self> {
         let fraction_zeros = digits.len() - digits.trim_end_matches('0').len();
         let dropped = fraction_zeros.min(scale);
@@ -76,8 +80,8 @@ impl Numeric {
         })
     }
 
-    /// The unscaled digits at another scale; `None` if digits would be lost or `precision`
-    /// exceeded.
+    /// Returns the unscaled digits at another scale, or `None` if digits would be lost or
+    /// `precision` exceeded.
     fn at(&self, precision: u8, scale: i8) -> Option<String> {
         let scale = i32::from(scale);
         let more = scale - self.scale as i32;
@@ -111,7 +115,7 @@ impl Numeric {
         }
     }
 
-    /// A decimal of its own type: Arrow's widest, with the scale that it needs.
+    /// Returns a decimal of its own type: Arrow's widest, with the scale that the number needs.
     fn natural(&self) -> Result<ScalarValue> {
         let scale = i8::try_from(self.scale).map_err(|_| out_of_range("numeric"))?;
         let unscaled = self.signed(&self.digits);
@@ -123,7 +127,7 @@ impl Numeric {
         Ok(ScalarValue::Decimal256(Some(value), 76, scale))
     }
 
-    /// In plain notation.
+    /// Returns the number in plain notation.
     fn text(&self) -> String {
         let padded = format!("{:0>width$}", self.digits, width = self.scale + 1);
         let (whole, fraction) = padded.split_at(padded.len() - self.scale);
@@ -174,7 +178,7 @@ fn cast(scalar: ScalarValue, target: &DataType) -> Result<ScalarValue> {
     scalar.cast_to(target).map_err(|_| out_of_range(target))
 }
 
-/// Microseconds as a timestamp of `unit`, if it holds them exactly.
+/// Returns microseconds as a timestamp of `unit`, if it represents them exactly.
 fn timestamp(
     micros: i64,
     unit: TimeUnit,
@@ -207,8 +211,13 @@ fn shifted(micros: i64, seconds: i32) -> Result<i64> {
 }
 
 impl Value {
-    /// A scalar of `target` if that holds the value exactly, else of the value's own type. Text is
-    /// parsed as the target type.
+    /// Returns a scalar of `target` if that represents the value exactly, else of the value's own
+    /// type. Text is parsed as the target type.
+    ///
+    /// # Errors
+    ///
+    /// The value is out of the range of its own type, or is text that is not valid for the target
+    /// type.
     pub fn fit(self, target: &DataType, zone: Zone) -> Result<ScalarValue> {
         let target = unwrapped(target);
         Ok(match (self, target) {
@@ -297,7 +306,7 @@ impl Value {
         })
     }
 
-    /// Text that was declared as text, or not declared, for a parameter of another type.
+    /// Parses text that was declared as text, or not declared, for a parameter of another type.
     fn from_text(value: &str, target: &DataType, zone: Zone) -> Result<ScalarValue> {
         let wanted = types::of_data_type(target).oid;
         match text::read(wanted, value, zone)? {

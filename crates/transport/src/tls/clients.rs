@@ -1,7 +1,8 @@
-//! Certificates of clients: which authorities may sign them, which are revoked, and whose they are.
+//! Client certificates: which authorities may sign them, which are revoked, and which users they
+//! name.
 //!
-//! The authorities and the revocation lists are read again when their files change, like the server's own certificate. A handshake is held
-//! to those of its moment; a connection that is open stays.
+//! The authorities and the revocation lists are read again when their files change, like the
+//! server's own certificate. Changes apply to new handshakes; open connections are not closed.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -24,7 +25,7 @@ use x509_certificate::X509Certificate;
 
 use super::{CHECK_EVERY, Stamp, provider, unreadable};
 
-/// Whom a door believes to have signed its clients' certificates, and whether it takes clients without.
+/// The authorities whose client certificates a door accepts, and whether it requires one.
 #[derive(Debug, Clone)]
 pub struct ClientAuth {
     pub trust: Arc<ClientTrust>,
@@ -32,9 +33,12 @@ pub struct ClientAuth {
 }
 
 impl ClientAuth {
-    /// The user of the certificate that the client has shown in its handshake; `None`: it has shown none.
+    /// Returns the user of the certificate that the client presented in its handshake, or `None` if
+    /// it presented none.
     ///
-    /// Errors: the certificate names no user.
+    /// # Errors
+    ///
+    /// The certificate names no user, or several.
     pub fn user(&self, connection: &ServerConnection) -> Result<Option<String>> {
         let shown = connection.peer_certificates().and_then(<[_]>::first);
         shown
@@ -64,9 +68,12 @@ struct Loaded {
 }
 
 impl ClientTrust {
-    /// PEM certificates of authorities, and PEM revocation lists: with them, every authority between a client and a root needs its own.
+    /// Reads PEM certificates of authorities, and PEM revocation lists. With revocation lists,
+    /// every authority between a client and a root needs its own list.
     ///
-    /// Errors: a file that cannot be read, or holds none.
+    /// # Errors
+    ///
+    /// A file cannot be read, or contains no certificate or no list.
     pub fn open(
         ca_file: PathBuf,
         crl_file: Option<PathBuf>,
@@ -86,7 +93,7 @@ impl ClientTrust {
         }))
     }
 
-    /// Looks at the files' times every two seconds at most.
+    /// Returns the current verifier. Checks the files' times at most every two seconds.
     fn current(&self) -> Arc<dyn ClientCertVerifier> {
         {
             let loaded = self.loaded.read();
@@ -114,9 +121,11 @@ impl ClientTrust {
         Arc::clone(&loaded.verifier)
     }
 
-    /// The user whom a verified certificate names.
+    /// Returns the user that a verified certificate names.
     ///
-    /// Errors: it names nobody, or several.
+    /// # Errors
+    ///
+    /// The certificate names no user, or several.
     fn user_of(&self, certificate: &CertificateDer<'_>) -> Result<String> {
         let refused = |why: &str| {
             Error::new(
@@ -133,7 +142,7 @@ impl ClientTrust {
     }
 }
 
-/// What in a client's certificate is the user's name.
+/// The field of a client's certificate that holds the user's name.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CertificateUser {
@@ -154,7 +163,7 @@ fn what(user: CertificateUser) -> &'static str {
     }
 }
 
-/// `None`: it cannot be read.
+/// Returns the names in `user`'s field, or `None` if the certificate cannot be read.
 fn names(certificate: &CertificateDer<'_>, user: CertificateUser) -> Option<Vec<String>> {
     if user == CertificateUser::Cn {
         let parsed = X509Certificate::from_der(certificate).ok()?;
@@ -173,7 +182,7 @@ fn stamps(ca_file: &Path, crl_file: Option<&Path>) -> [Option<Stamp>; 2] {
     [Stamp::of(ca_file), crl_file.and_then(Stamp::of)]
 }
 
-/// Whether clients without a certificate are taken is the door's to say: see [`Latest`].
+/// Reads the files into a verifier. Whether a certificate is required is decided by [`Latest`].
 fn read(ca_file: &Path, crl_file: Option<&Path>) -> Result<Arc<dyn ClientCertVerifier>> {
     const CA: &str = "authorities of client certificates";
     const CRL: &str = "revocation lists of client certificates";
@@ -212,7 +221,7 @@ fn read(ca_file: &Path, crl_file: Option<&Path>) -> Result<Arc<dyn ClientCertVer
         })
 }
 
-/// Asks the verifier of the moment.
+/// Delegates to the current verifier.
 #[derive(Debug)]
 struct Latest(ClientAuth);
 
@@ -221,7 +230,8 @@ impl ClientCertVerifier for Latest {
         self.0.required
     }
 
-    /// None: they are a hint for clients with several certificates, and would have to outlive a change of the file.
+    /// Returns none. Hints help clients with several certificates to choose, but would have to
+    /// outlive a change of the file.
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
         &[]
     }

@@ -1,7 +1,8 @@
-//! A certificate authority of one's own and a server certificate signed by it.
+//! A generated certificate authority and a server certificate signed by it.
 //!
-//! `ca.pem` and `ca.key` stay for ten years, so that clients trust them once; `server.pem` and `server.key` are made again when the host
-//! names change or the end is near. What a certificate is for stands in a comment line before it, which PEM readers skip.
+//! `ca.pem` and `ca.key` are valid for ten years, so that clients need to trust them only once;
+//! `server.pem` and `server.key` are generated again when the host names change or the expiry is
+//! near. A comment line before each certificate, which PEM readers skip, records its purpose.
 
 use std::fs;
 use std::io::Write;
@@ -15,16 +16,18 @@ use rcgen::{
     Issuer, KeyPair, KeyUsagePurpose,
 };
 
-/// How clients on the same machine call it.
+/// The names that clients on the same machine use.
 const ALWAYS: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 const DAY: Duration = Duration::from_secs(86_400);
 const CA_DAYS: u32 = 3650;
-/// What browsers and Apple's clients accept at most.
+/// The longest validity that browsers and Apple's clients accept.
 const SERVER_DAYS: u32 = 397;
-/// How long before its end a certificate is made again.
+/// A server certificate is generated again this long before it expires; the CA
+/// [`SERVER_DAYS`] earlier than that, so that it outlives the certificates that it signs.
 const RENEW_DAYS: u32 = 30;
 
-/// Makes what is missing, near its end or for other hosts. Two processes may do so at once: files are replaced as a whole.
+/// Generates whatever is missing, about to expire or for other hosts. Two processes may do so at
+/// once: files are replaced as a whole.
 pub(super) fn ensure(dir: &Path, hosts: &[String]) -> Result<()> {
     let mut names: Vec<String> = ALWAYS.iter().map(|name| (*name).to_owned()).collect();
     for host in hosts {
@@ -76,7 +79,8 @@ pub(super) fn ensure(dir: &Path, hosts: &[String]) -> Result<()> {
     params.use_authority_key_identifier_extension = true;
     lasts(&mut params, SERVER_DAYS);
     let certificate = params.signed_by(&key, &issuer).map_err(|e| failed(&e))?;
-    // The key first: a reader that meets the new key with the old certificate keeps what it has until both are there.
+    // The key comes first: a reader that sees the new key with the old certificate keeps its
+    // current pair until both files are new.
     write(&dir.join("server.key"), &key.serialize_pem(), true)?;
     write(
         &dir.join("server.pem"),
@@ -100,7 +104,7 @@ fn named(name: &str) -> DistinguishedName {
     distinguished
 }
 
-/// From yesterday, for clients whose clock is late.
+/// Sets the validity. It begins yesterday, for clients whose clock is slow.
 fn lasts(params: &mut CertificateParams, days: u32) {
     let now = SystemTime::now();
     params.not_before = (now - DAY).into();
@@ -115,7 +119,7 @@ fn header(purpose: &str, days: u32) -> String {
     )
 }
 
-/// Whether `path` was generated for `purpose` and has `days` left.
+/// Returns whether `path` was generated for `purpose` and is valid for at least `days`.
 fn is_good(path: &Path, purpose: &str, days: u32) -> bool {
     let Ok(text) = fs::read_to_string(path) else {
         return false;
@@ -132,7 +136,7 @@ fn is_good(path: &Path, purpose: &str, days: u32) -> bool {
     for_whom == purpose && end.is_ok_and(|end| end > SystemTime::now() + DAY * days)
 }
 
-/// Replaces a file as a whole; a key is never readable by others, not even while it is written.
+/// Replaces a file as a whole. A key is never readable by others, not even while it is written.
 fn write(path: &Path, text: &str, secret: bool) -> Result<()> {
     let temporary = path.with_extension(format!("{}.tmp", std::process::id()));
     let mut options = fs::OpenOptions::new();

@@ -1,8 +1,8 @@
-//! The certificate that every door shows: the user's own, read again when its files change, or a generated one. And whose certificates
-//! of clients are believed (`clients`).
+//! The certificate that every door presents: a configured one, read again when its files change, or
+//! a generated one. Also the client certificates that are accepted (`clients`).
 //!
-//! rustls with ring, TLS 1.2 and later. A certificate that cannot be read any more (half written, key of another) leaves the last good one
-//! in place, with a warning.
+//! rustls with ring, TLS 1.2 and later. If a changed certificate cannot be read (half written, key
+//! of another), the last good one stays in use, with a warning.
 
 mod clients;
 mod generated;
@@ -26,10 +26,10 @@ use tracing::{info, warn};
 pub use self::clients::{CertificateUser, ClientAuth, ClientTrust};
 pub use self::settings::ClientCertificates;
 
-/// How long a certificate is used without a look at its files.
+/// How long a certificate is used before its files are checked again.
 const CHECK_EVERY: Duration = Duration::from_secs(2);
 
-/// A certificate with its key, and what it was read from.
+/// A certificate with its key.
 pub struct Identity {
     certified: Arc<CertifiedKey>,
     leaf_pem: String,
@@ -44,14 +44,18 @@ impl std::fmt::Debug for Identity {
 }
 
 impl Identity {
-    /// The server's own certificate as PEM: what SCRAM's channel binding hashes.
+    /// Returns the server's own certificate as PEM, which SCRAM's channel binding hashes.
     pub fn leaf_pem(&self) -> &str {
         &self.leaf_pem
     }
 
-    /// A configuration that shows exactly this certificate. `alpn`: protocols by preference, empty for none. `clients`: whose certificates
-    /// are asked for, if any are.
-    /// It is for one connection, and so offers no resumption.
+    /// Returns a configuration that presents exactly this certificate. `alpn`: protocols by
+    /// preference, empty for none. `clients`: the authorities of client certificates, if any are
+    /// requested. The configuration is for one connection, so it offers no resumption.
+    ///
+    /// # Errors
+    ///
+    /// TLS cannot be set up.
     pub fn server_config(
         &self,
         alpn: &[&[u8]],
@@ -126,7 +130,7 @@ fn server_config(
     }
     .with_cert_resolver(resolver);
     if clients.is_some() {
-        // A resumed session would bring back a certificate that has ended or was revoked meanwhile.
+        // A resumed session would accept a certificate that has since expired or been revoked.
         without_resumption(&mut config);
     }
     config.alpn_protocols = alpn.iter().map(|protocol| protocol.to_vec()).collect();
@@ -156,7 +160,7 @@ impl ResolvesServerCert for Latest {
     }
 }
 
-/// What tells one version of a file from the next, without reading it.
+/// Identifies a version of a file without reading it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Stamp {
     modified: Option<SystemTime>,
@@ -191,13 +195,17 @@ struct Loaded {
 pub struct Tls {
     certificate: PathBuf,
     key: PathBuf,
-    /// `Some`: generated here, with the host names it is for.
+    /// `Some` for a generated certificate: its folder and its host names.
     generated: Option<(PathBuf, Vec<String>)>,
     loaded: RwLock<Loaded>,
 }
 
 impl Tls {
-    /// A PEM chain, the server's own certificate first, and its private key. Errors: a file that cannot be read or used.
+    /// Reads a PEM chain, the server's own certificate first, and its private key.
+    ///
+    /// # Errors
+    ///
+    /// A file cannot be read or used.
     pub fn from_files(
         certificate: impl Into<PathBuf>,
         key: impl Into<PathBuf>,
@@ -205,8 +213,14 @@ impl Tls {
         Self::open(certificate.into(), key.into(), None)
     }
 
-    /// A certificate under `<state_dir>/tls` for this machine's own names and `hosts` (names and IP addresses), made at the first start, and again when it nears its
-    /// end or `hosts` change. It is signed by a CA that stays the same, [`Tls::ca_file`], for clients to trust.
+    /// Uses a certificate under `<state_dir>/tls` for this machine's own names and `hosts` (names
+    /// and IP addresses). It is generated at the first start, and again when it is about to expire
+    /// or `hosts` change. It is signed by a CA that stays the same, [`Tls::ca_file`], for clients
+    /// to trust.
+    ///
+    /// # Errors
+    ///
+    /// A host name is not valid in a certificate, or a file cannot be read or written.
     pub fn generated(state_dir: &Path, hosts: &[String]) -> Result<Arc<Self>> {
         let dir = state_dir.join("tls");
         generated::ensure(&dir, hosts)?;
@@ -237,12 +251,12 @@ impl Tls {
         }))
     }
 
-    /// The file of the CA that signed a generated certificate: what `sslrootcert` names.
+    /// Returns the file of the CA that signed a generated certificate, for `sslrootcert`.
     pub fn ca_file(&self) -> Option<PathBuf> {
         self.generated.as_ref().map(|(dir, _)| dir.join("ca.pem"))
     }
 
-    /// The certificate to show now. Looks at the files' times every two seconds at most.
+    /// Returns the current certificate. Checks the files' times at most every two seconds.
     pub fn current(&self) -> Arc<Identity> {
         {
             let loaded = self.loaded.read();
@@ -280,7 +294,12 @@ impl Tls {
         loaded.identity.clone()
     }
 
-    /// A configuration for doors that keep one: each handshake shows the certificate of that moment.
+    /// Returns a configuration for many connections: each handshake presents the certificate that
+    /// is current then.
+    ///
+    /// # Errors
+    ///
+    /// TLS cannot be set up.
     pub fn server_config(
         self: &Arc<Self>,
         alpn: &[&[u8]],
@@ -300,7 +319,7 @@ mod tests {
         names.iter().map(|name| (*name).to_owned()).collect()
     }
 
-    /// Forgets when the files were last looked at.
+    /// Makes the next use check the files.
     fn expire(tls: &Tls) {
         tls.loaded.write().checked = Instant::now().checked_sub(CHECK_EVERY * 2).unwrap();
     }

@@ -11,9 +11,10 @@ use super::CertificateUser;
 pub enum ClientCertificates {
     #[default]
     Off,
-    /// A client with a certificate is its user; others log in otherwise.
+    /// A client with a certificate logs in as the user that it names; other clients log in with a
+    /// password or token.
     Optional,
-    /// No connection without one.
+    /// A certificate is required on every connection.
     Required,
 }
 

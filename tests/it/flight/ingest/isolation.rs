@@ -1,4 +1,5 @@
-//! What others see of a write while it goes on, and what is left of one that does not come to its end.
+//! What other sessions see of a write in progress, and what remains of a write that does not
+//! complete.
 
 use super::*;
 
@@ -10,7 +11,8 @@ async fn rows_are_seen_together_when_they_are_committed() {
     let count = "SELECT count(*) FROM ing_atomic.sales";
     let command = into("ing_atomic.sales", Mode::Append);
     let (mut sender, call) = slowly(server.flight("admin").await, command);
-    // More partitions than files may be open: the first files are ended while others are written.
+    // More partitions than files may be open: the first files are finished while others are
+    // written.
     let days: Vec<i32> = (0..1_500).collect();
     let amounts = vec![2; days.len()];
     sender.send(Ok(sales(&days, &amounts))).await.unwrap();
@@ -21,7 +23,7 @@ async fn rows_are_seen_together_when_they_are_committed() {
     })
     .await;
     assert_eq!(admin.text(count).await, "1");
-    // Who finds the folders finds no rows in them.
+    // A repair during the write finds the folders, but no rows in them.
     admin.run("MSCK REPAIR TABLE ing_atomic.sales").await;
     assert_eq!(admin.text(count).await, "1");
     drop(sender);
@@ -44,7 +46,7 @@ async fn broken_and_cancelled_streams_leave_nothing() {
     };
     let append = || into("ing_broken.sales", Mode::Append);
 
-    // The client goes away, with its connection.
+    // The client disconnects.
     let elsewhere = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
@@ -65,7 +67,7 @@ async fn broken_and_cancelled_streams_leave_nothing() {
     .await;
     drop(sender);
 
-    // It is killed.
+    // The query is killed.
     let (mut sender, call) = slowly(server.flight("admin").await, append());
     sender.send(rows()).await.unwrap();
     eventually("files are written", written).await;
@@ -78,7 +80,7 @@ async fn broken_and_cancelled_streams_leave_nothing() {
     drop(sender);
     assert_eq!(files(&folder.path), before);
 
-    // What comes after good rows is no batch.
+    // Valid rows are followed by a message that is not a batch.
     let mut flight = server.flight("admin").await;
     let descriptor = FlightDescriptor::new_cmd(append().as_any().encode_to_vec());
     let mut data: Vec<FlightData> = FlightDataEncoderBuilder::new()
@@ -185,7 +187,7 @@ async fn write_that_a_kill_interrupts_is_cleared_at_the_next_start() {
     let mut server = Server::demo(&dir, &Options::small(), &[]);
     let admin = server.connect("admin").await;
     let folder = sales_table(&server, &admin, "ing_killed").await;
-    // A partition that is elsewhere is written to as well.
+    // A partition at another location is written to as well.
     let elsewhere = Folder::new(&server, "elsewhere");
     admin
         .run(&format!(
@@ -219,7 +221,7 @@ async fn write_that_a_kill_interrupts_is_cleared_at_the_next_start() {
         (files(&folder.path) == before && files(&elsewhere.path).is_empty()).then_some(())
     })
     .await;
-    // The partition that lies elsewhere takes rows to where it is.
+    // Rows of the partition at another location are written there.
     let mut flight = server.flight("admin").await;
     let command = into("ing_killed.sales", Mode::Append);
     let written = ingest(&mut flight, command, vec![sales(&[1], &[3])]).await;

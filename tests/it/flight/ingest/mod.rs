@@ -1,4 +1,5 @@
-//! Bulk ingestion: rows become files of a table, all visible at once or none, and nothing is left of what failed.
+//! Bulk ingestion: rows become files of a table, all visible at once or none, and a failed write
+//! leaves nothing behind.
 
 mod isolation;
 
@@ -23,7 +24,7 @@ use crate::harness::memory::{MIB, Watch};
 use crate::harness::s3::S3;
 use crate::harness::{Options, lake, server};
 
-/// What ADBC's modes are on the wire.
+/// ADBC's ingestion modes.
 #[derive(Clone, Copy)]
 enum Mode {
     Create,
@@ -51,7 +52,7 @@ fn into(table: &str, mode: Mode) -> CommandStatementIngest {
     }
 }
 
-/// The rows that the server says it has written.
+/// Ingests rows and returns their number as reported by the server.
 async fn ingest(
     flight: &mut Flight,
     command: CommandStatementIngest,
@@ -67,7 +68,7 @@ async fn ingest(
 
 type Rows = mpsc::Sender<Result<RecordBatch, FlightError>>;
 
-/// Rows that come when they are sent, and what becomes of them.
+/// Starts an ingestion whose rows are sent one by one; returns the sender and the running call.
 fn slowly(
     mut flight: Flight,
     command: CommandStatementIngest,
@@ -90,7 +91,7 @@ fn sales(days: &[i32], amounts: &[i64]) -> RecordBatch {
     ])
 }
 
-/// A partitioned table with one row, on 2024-01-01, and the folder that it is in.
+/// Creates a partitioned table with one row, on 2024-01-01, and returns its folder.
 async fn sales_table(server: &Server, admin: &Client, database: &str) -> Folder {
     let folder = Folder::new(server, database);
     admin
@@ -112,7 +113,7 @@ async fn sales_table(server: &Server, admin: &Client, database: &str) -> Folder 
     folder
 }
 
-/// All files below a folder, hidden ones and those of uploads under way among them.
+/// Lists all files below a folder, including hidden ones and uploads in progress.
 fn files(folder: &Path) -> Vec<String> {
     let mut found = Vec::new();
     let Ok(entries) = fs::read_dir(folder) else {
@@ -138,7 +139,7 @@ async fn rows_are_added_to_the_partitions_of_their_keys() {
     let total = "SELECT count(*), sum(amount) FROM ing_append.sales";
     assert_eq!(admin.text(total).await, "1|1");
     let mut flight = server.flight("admin").await;
-    // Columns in another order and case, of narrower types; a column less, in two batches.
+    // Columns in another order and case, of narrower types; one column fewer, in two batches.
     let rows = |n: i32| {
         batch(&[
             (
@@ -253,7 +254,7 @@ async fn tables_are_made_replaced_and_found_there() {
             .then_some(())
     })
     .await;
-    // A table without rows has its columns all the same.
+    // A table without rows still has its columns.
     let empty = RecordBatch::new_empty(rows.schema());
     let command = into("ing_modes.nothing", Mode::Create);
     assert_eq!(ingest(&mut flight, command, vec![empty]).await.unwrap(), 0);
@@ -263,7 +264,8 @@ async fn tables_are_made_replaced_and_found_there() {
             .await,
         "0"
     );
-    // The folder of a dropped table keeps its files, and the next table of the name gets another.
+    // The folder of a dropped table keeps its files, and the next table of the same name gets
+    // another folder.
     admin.run("DROP TABLE ing_modes.items").await;
     let left = files(&folder.path.join("new")).len();
     let command = into("ing_modes.items", Mode::Create);
@@ -272,7 +274,7 @@ async fn tables_are_made_replaced_and_found_there() {
     assert_eq!(files(&folder.path.join("new")).len(), left + 1);
 }
 
-/// A table over a folder that others write to as well, whose files no catalog has recorded.
+/// Other tools write to the table's folder as well, and no catalog records their files.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn replaced_table_loses_only_what_was_written_to_it() {
     let server = Server::shared();
@@ -280,7 +282,7 @@ async fn replaced_table_loses_only_what_was_written_to_it() {
     let folder = Folder::new(server, "ing_shared");
     let rows = || batch(&[("n", Values::Int(&[1]))]);
     let foreign = parquet(&rows(), 10);
-    // One of them looks like a file of a write.
+    // One of these files looks like a file of a write.
     let forged = "lakegate-00000000-0000000000000001-00000.parquet";
     for name in ["theirs.parquet", "deep/theirs.parquet", forged, "notes.txt"] {
         folder.put(&format!("data/{name}"), &foreign);
@@ -372,7 +374,7 @@ async fn what_does_not_fit_is_refused_and_leaves_nothing() {
             assert!(refused.message().contains(part), "{refused:?}");
         }
     }
-    // A key that a folder's name cannot have, after rows that were fine.
+    // A key that cannot be a folder's name, after valid rows.
     let mut cities = into("ing_errors.cities", Mode::Create);
     cities.options = [("partition_by".to_owned(), "city".to_owned())].into();
     let named = |city: &str| batch(&[("n", Values::Int(&[1])), ("city", Values::Text(&[city]))]);
@@ -380,7 +382,7 @@ async fn what_does_not_fit_is_refused_and_leaves_nothing() {
         .await
         .unwrap_err();
     assert!(refused.message().contains("\"city\""), "{refused:?}");
-    // More columns than a table has, as a new one and in the place of one.
+    // More columns than a table may have, for a new table and for a replaced one.
     let names: Vec<String> = (0..10_001).map(|n| format!("c{n}")).collect();
     let columns = names.iter().map(|name| (name.as_str(), Values::Int(&[1])));
     let wide = batch(&columns.collect::<Vec<_>>());
@@ -407,7 +409,7 @@ async fn what_does_not_fit_is_refused_and_leaves_nothing() {
     assert!(!folder.path.join("new/cities").exists());
 }
 
-/// A column of structs that is sent as NULLs, in a few bytes, is written as many columns.
+/// A column of structs, sent as NULLs in a few bytes, is written as many columns.
 #[tokio::test]
 async fn nulls_of_wide_structs_are_made_by_pieces() {
     let server = Server::private(&[]);
@@ -453,7 +455,7 @@ async fn only_who_may_insert_writes() {
         .run("GRANT INSERT ON TABLE ing_rights.sales TO scientist")
         .await;
     assert_eq!(ingest(&mut scientist, append(), rows()).await.unwrap(), 1);
-    // To replace is to delete and to alter too.
+    // Replacing requires the rights to delete and to alter too.
     let replace = into("ing_rights.sales", Mode::Replace);
     let refused = ingest(&mut scientist, replace, rows()).await.unwrap_err();
     assert_eq!(refused.code(), Code::PermissionDenied);
@@ -466,10 +468,10 @@ async fn only_who_may_insert_writes() {
         .run("GRANT CREATE TABLE ON DATABASE ing_rights TO scientist")
         .await;
     assert_eq!(ingest(&mut scientist, create, rows()).await.unwrap(), 1);
-    // What one has made is one's own.
+    // Users have access to the tables that they create.
     let fetched = scientist.run("SELECT amount FROM ing_rights.mine").await;
     assert_eq!(fetched.value(), "7");
-    // A right that is taken away while rows come is gone when they are to become visible.
+    // A right that is revoked while rows arrive is missing when they would become visible.
     let (mut sender, call) = slowly(scientist, append());
     sender.send(Ok(sales(&[19_723], &[9]))).await.unwrap();
     admin
@@ -531,7 +533,7 @@ async fn rows_go_to_s3_in_parts() {
         admin.text("SELECT count(*), max(id) FROM d.t").await,
         "500000|499999"
     );
-    // What fails leaves nothing there either.
+    // A failed write leaves nothing there either.
     let large = UInt64Array::from(vec![u64::MAX]);
     let large = batch(&[("id", Values::Array(Arc::new(large)))]);
     let command = into("d.t", Mode::Append);

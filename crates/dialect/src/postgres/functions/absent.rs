@@ -1,5 +1,5 @@
-//! Functions about objects that a lake does not have: Postgres answers NULL for an object that does
-//! not exist, and so do these.
+//! Functions about kinds of objects that a lake does not have. Like Postgres for an object that
+//! does not exist, they return NULL.
 
 use arrow::datatypes::DataType;
 use lakegate_error::Error;
@@ -55,7 +55,7 @@ pub fn functions() -> Vec<PgFunction> {
         PgFunction::new("pg_is_other_temp_schema", 1..=1, DataType::Boolean, |_| {
             Ok(Cell::Bool(false))
         }),
-        // Changes of the lake's tables are not captured.
+        // Changes to the lake's tables are not captured.
         PgFunction::new(
             "pg_relation_is_publishable",
             1..=1,

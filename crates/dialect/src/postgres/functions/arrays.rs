@@ -128,7 +128,7 @@ impl ScalarUDFImpl for ArrayFunction {
     }
 }
 
-/// The items of all lists, without those under a NULL, and the lists' lengths.
+/// Returns the items of all lists, without those under a NULL, and the lists' lengths.
 fn compact(list: &ListArray) -> Result<(ArrayRef, Vec<usize>)> {
     let mut indices = Vec::new();
     let mut lengths = Vec::with_capacity(list.len());
@@ -152,8 +152,8 @@ pub fn functions() -> Vec<Arc<ScalarUDF>> {
     vec![
         ArrayFunction::udf(Kind::OrEmpty),
         ArrayFunction::udf(Kind::Expand),
-        // A LIKE pattern converted from another escape character, since the engine supports only
-        // the backslash.
+        // Converts a LIKE pattern from another escape character, since the engine supports only the
+        // backslash.
         PgFunction::new("like_escape", 2..=2, DataType::Utf8, |args| {
             let (pattern, escape) = (
                 args[0].to_text().unwrap_or_default(),

@@ -1,5 +1,5 @@
-//! Functions that need no catalog: about the session, text and arrays, and those that always return
-//! nothing.
+//! Functions that need no catalog: those about the session, text and arrays, and those that always
+//! return nothing.
 
 mod absent;
 mod arrays;
@@ -15,7 +15,7 @@ pub use text::{quote_ident, split_name};
 
 use super::SessionInfo;
 
-/// All of them, for one session.
+/// Returns all of them, for one session.
 pub fn functions(session: &Arc<SessionInfo>) -> Vec<Arc<ScalarUDF>> {
     let mut all = session::functions(session);
     all.extend(text::functions());

@@ -15,7 +15,7 @@ fn timestamp() -> DataType {
     DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
 }
 
-/// A function without arguments that returns a value of the session.
+/// Builds a function without arguments that returns a value of the session.
 fn constant(
     name: &str,
     returns: DataType,
@@ -30,7 +30,7 @@ fn own(text: Option<&str>) -> Cell<'static> {
     text.map_or(Cell::Null, |text| Cell::text(text.to_owned()))
 }
 
-/// The value of a setting of the session.
+/// Returns the value of a setting of the session.
 pub fn setting(session: &SessionInfo, name: &str) -> Option<String> {
     session.settings.get(name).ok()
 }

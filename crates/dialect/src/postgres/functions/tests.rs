@@ -10,7 +10,7 @@ use lakegate_error::Code;
 use super::functions;
 use crate::postgres::{PgFunction, SessionInfo};
 
-/// An unclassified function may be the next one through which a query exhausts memory.
+/// A query could exhaust memory through an unclassified function.
 #[test]
 fn every_function_is_classified() {
     let mut unknown: Vec<String> = functions(&Arc::new(SessionInfo::default()))

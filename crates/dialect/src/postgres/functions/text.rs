@@ -8,7 +8,7 @@ use crate::postgres::{Cell, PgFunction, invalid, parse_array_text};
 
 const UTF8: i64 = 6;
 
-/// An identifier quoted for SQL where necessary.
+/// Quotes an identifier for SQL where necessary.
 pub fn quote_ident(name: &str) -> String {
     let plain = name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
         && name
@@ -48,7 +48,7 @@ fn is_reserved(name: &str) -> bool {
         )
 }
 
-/// A string quoted for SQL.
+/// Quotes a string for SQL.
 pub fn quote_literal(text: &str) -> String {
     let quoted = format!("'{}'", text.replace('\'', "''"));
     if text.contains('\\') {
@@ -58,7 +58,7 @@ pub fn quote_literal(text: &str) -> String {
     }
 }
 
-/// `format('%I.%I', …)`: `%s`, `%I`, `%L` and `%%`, with `n$` positions.
+/// Formats like `format('%I.%I', …)`: `%s`, `%I`, `%L` and `%%`, with `n$` positions.
 fn format(args: &[Cell<'static>]) -> Result<Cell<'static>> {
     let Some(template) = args[0].as_str() else {
         return Ok(Cell::Null);
@@ -116,20 +116,20 @@ fn format(args: &[Cell<'static>]) -> Result<Cell<'static>> {
     Ok(Cell::text(out))
 }
 
-/// Bytes in the largest unit that leaves at least ten: `10 kB`.
+/// Formats a size in the largest unit that leaves at least ten: `10 kB`.
 fn size_pretty(bytes: i64) -> String {
     const UNITS: [&str; 6] = ["bytes", "kB", "MB", "GB", "TB", "PB"];
     let mut value = i128::from(bytes);
     let mut unit = 0;
     while unit + 1 < UNITS.len() && value.abs() >= 10 * 1024 {
-        // Half up, away from zero, as Postgres rounds.
+        // Rounds half away from zero, like Postgres.
         value = (value + 512 * value.signum()) / 1024;
         unit += 1;
     }
     format!("{value} {}", UNITS[unit])
 }
 
-/// The parts of a qualified name: `curated."Orders"`.
+/// Returns the parts of a qualified name: `curated."Orders"`.
 pub fn split_name(name: &str) -> Option<Vec<String>> {
     let mut parts = Vec::new();
     let mut chars = name.trim().chars().peekable();
@@ -244,7 +244,7 @@ pub fn functions() -> Vec<PgFunction> {
             }
         })
         .immutable(),
-        // Postgres' function; the engine's to_json has another shape.
+        // Postgres' function; the engine's to_json returns another shape.
         PgFunction::new("json_build_object", 0..=64, text(), |args| {
             if args.len() % 2 != 0 {
                 return Err(invalid("argument list must have even number of elements"));

@@ -43,7 +43,7 @@ impl StaticTable {
         self.text(row, column).parse().unwrap_or(0)
     }
 
-    /// The value of a column of type `pg_type`; `None` if the file lacks the column.
+    /// Returns the value of a column of type `pg_type`, or `None` if the file lacks the column.
     pub fn cell(&self, row: &StaticRow, column: &str, pg_type: &str) -> Option<Cell<'static>> {
         let text = *self.field(row, column)?;
         if text == "\\N" {
@@ -84,7 +84,7 @@ tables! {
     KEYWORDS = "data/keywords.tsv";
 }
 
-/// The fixed rows of a relation.
+/// Returns the fixed rows of a relation.
 pub fn fixed_rows(relation: &str) -> Option<&'static StaticTable> {
     Some(match relation {
         "pg_type" => &PG_TYPES,

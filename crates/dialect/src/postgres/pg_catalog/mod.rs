@@ -1,14 +1,14 @@
 //! `pg_catalog` and `information_schema` for one session: relations filled from what its principal
 //! may see, and the functions that clients call about them.
 //!
-//! Invariants: no answer depends on the text of a known query, and no row is about something that
+//! Invariants: no result depends on the text of a known query, and no row is about something that
 //! was not granted.
 //!
 //! ```text
-//! let references = pg_catalog::rewrite(&mut statement, &columns)?;       // Postgres' syntax to the engine's
+//! let references = pg_catalog::rewrite(&mut statement)?;                 // Postgres' syntax to the engine's
 //! let system = PgCatalog::open(session, source, &references).await?;
 //! built_in.extend(system.schemas());                                     // before the session state is built
-//! system.install(&mut state)?;                                           // functions, operators, rules
+//! system.install(&mut state, &references)?;                              // functions, operators
 //! let plan = system.finish(state.statement_to_plan(statement).await?)?;  // numbers as names, where visible
 //! ```
 
@@ -49,8 +49,8 @@ static SYSTEM_RELATIONS: LazyLock<SystemRelations> = LazyLock::new(|| {
 /// The schema's name.
 pub const SCHEMA: &str = "pg_catalog";
 
-/// Whether an unqualified name refers to a relation of `pg_catalog`, unless a table of the lake has
-/// it.
+/// Returns whether an unqualified name refers to a relation of `pg_catalog`, unless a table of the
+/// lake has that name.
 pub fn has_relation(name: &str) -> bool {
     SYSTEM_RELATIONS.contains_key(name)
 }
@@ -59,7 +59,7 @@ pub fn has_relation(name: &str) -> bool {
 ///
 /// # Errors
 ///
-/// A literal that its type does not accept.
+/// A literal is not valid for its type.
 pub fn rewrite(statement: &mut Statement) -> Result<CatalogReferences, Error> {
     postgres::rewrite(statement, &SYSTEM_RELATIONS, ABOUT_COLUMNS)
 }
@@ -75,8 +75,12 @@ pub struct PgCatalog {
 }
 
 impl PgCatalog {
-    /// Requests from the source only what the query's functions look up; relations request their
-    /// rows when they are scanned.
+    /// Fetches from the source only what the query's functions look up; relations fetch their rows
+    /// when they are scanned.
+    ///
+    /// # Errors
+    ///
+    /// The source fails.
     pub async fn open(
         session: Arc<SessionInfo>,
         source: Arc<dyn CatalogSource>,
@@ -98,7 +102,7 @@ impl PgCatalog {
         })
     }
 
-    /// The schemas `pg_catalog` and `information_schema`.
+    /// Returns the schemas `pg_catalog` and `information_schema`.
     pub fn schemas(&self) -> [(String, Arc<dyn SchemaProvider>); 2] {
         let schema = |shapes: &'static Shapes| {
             let schema = SystemSchema {
@@ -118,6 +122,10 @@ impl PgCatalog {
     ///
     /// The operators are only for statements that read the catalog: other queries are planned
     /// unchanged.
+    ///
+    /// # Errors
+    ///
+    /// The engine rejects a function or the operators.
     pub fn install(&self, state: &mut SessionState, references: &CatalogReferences) -> Result<()> {
         for function in postgres::functions(&self.session)
             .into_iter()
@@ -132,8 +140,12 @@ impl PgCatalog {
         Ok(())
     }
 
-    /// The plan of a whole query, with the names that a client sees for `regclass` and similar
-    /// types.
+    /// Returns the plan of a whole query, with the names that a client sees for `regclass` and
+    /// similar types.
+    ///
+    /// # Errors
+    ///
+    /// The engine rejects the rewritten plan.
     pub fn finish(&self, plan: LogicalPlan) -> Result<LogicalPlan> {
         match self.asks_the_catalog {
             true => self.names.finish(plan),
@@ -142,7 +154,7 @@ impl PgCatalog {
     }
 }
 
-/// Whether a statement reads system relations or calls functions about objects.
+/// Returns whether a statement reads system relations or calls functions about objects.
 fn asks_the_catalog(references: &CatalogReferences) -> bool {
     references.system_relations
         || references

@@ -22,7 +22,7 @@ pub const TABLESPACE: i64 = 1663;
 /// The access method of tables.
 pub const HEAP: i64 = 2;
 
-/// Relations that comments and dependencies name.
+/// Relations that comments and dependencies refer to.
 pub const CLASS_PG_CLASS: i64 = 1259;
 pub const CLASS_PG_NAMESPACE: i64 = 2615;
 
@@ -35,24 +35,24 @@ fn within(id: i64) -> i64 {
     id.clamp(MIN_ID, MAX_ID)
 }
 
-/// The namespace of a database.
+/// Returns the OID of a database's namespace.
 pub fn namespace(database_id: i64) -> i64 {
     BASE + 2 * within(database_id)
 }
 
-/// A table or a view.
+/// Returns the OID of a table or a view.
 pub fn table(table_id: i64) -> i64 {
     BASE + 1 + 2 * within(table_id)
 }
 
-/// The id of the table that has this OID.
+/// Returns the id of the table that has this OID.
 pub fn table_id(oid: i64) -> Option<i64> {
     let distance = oid.checked_sub(BASE + 1)?;
     let id = distance.div_euclid(2);
     (distance.rem_euclid(2) == 0 && (MIN_ID..=MAX_ID).contains(&id)).then_some(id)
 }
 
-/// A function of the engine, from its name alone.
+/// Returns the OID of a function of the engine, from its name alone.
 pub fn function(name: &str) -> i64 {
     // FNV-1a: the same on every machine and in every release.
     let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {

@@ -1,5 +1,5 @@
-//! Extracts from a query's filters which relations it needs, so that the columns of one table do
-//! not cost those of the whole lake.
+//! Extracts from a query's filters which relations it needs, so that a query about one table does
+//! not load the columns of the whole lake.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use datafusion::logical_expr::{BinaryExpr, Expr, Operator};
 use super::oids;
 use crate::visible::{Columns, Pins};
 
-/// How a column of a relation identifies the relations that its rows are about.
+/// How a column of a system relation identifies the relations that its rows describe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Identifies {
     Oid,
@@ -30,23 +30,23 @@ fn identifies(relation: &str, column: &str) -> Option<Identifies> {
     }
 }
 
-/// Conditions on relations; `None` is no condition.
+/// Conditions on relations; `None` means no condition.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RelationPins {
     oids: Option<BTreeSet<i64>>,
     names: Option<BTreeSet<String>>,
     namespaces: Option<BTreeSet<String>>,
-    /// Only comments on whole relations are needed, not on their columns.
+    /// Whether only comments on whole relations are needed, not on their columns.
     pub whole_relations: bool,
 }
 
-/// Whether a filter can restrict anything; the engine evaluates it again in any case.
+/// Returns whether a filter can restrict anything. The engine evaluates it again in any case.
 pub fn is_useful(relation: &str, filter: &Expr) -> bool {
     RelationPins::of(relation, std::slice::from_ref(filter)) != RelationPins::default()
 }
 
 impl RelationPins {
-    /// From filters that all hold.
+    /// Extracts the conditions from filters that all apply.
     pub fn of(relation: &str, filters: &[Expr]) -> Self {
         let mut pins = Self::default();
         for filter in filters {
@@ -86,7 +86,7 @@ impl RelationPins {
                 .is_none_or(|names| names.contains(namespace))
     }
 
-    /// The columns to ask the catalog for.
+    /// Returns the columns to request from the catalog.
     pub fn columns(&self) -> Columns {
         let pins = Pins {
             table_ids: self
@@ -128,7 +128,7 @@ fn is_whole(value: &ScalarValue) -> bool {
     value.data_type().is_integer()
 }
 
-/// Also NULL, which equals nothing.
+/// Returns whether the value is text, or NULL, which equals nothing.
 fn is_text(value: &ScalarValue) -> bool {
     value.is_null() || value.try_as_str().is_some()
 }
@@ -159,7 +159,8 @@ fn column_and_literal(left: &Expr, right: &Expr) -> Option<(String, ScalarValue)
     }
 }
 
-/// The column that a filter restricts to a set of values: `c = 1`, `c IN (1, 2)`, `c = 1 OR c = 2`.
+/// Returns the column that a filter restricts to a set of values: `c = 1`, `c IN (1, 2)`, `c = 1 OR
+/// c = 2`.
 fn equalities(filter: &Expr, depth: usize) -> Option<(String, Vec<ScalarValue>)> {
     match filter {
         Expr::BinaryExpr(BinaryExpr {

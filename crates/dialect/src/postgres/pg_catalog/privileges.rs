@@ -1,12 +1,13 @@
-//! Privileges in Postgres' form, from what the principal was granted.
+//! Privileges in Postgres' form, from the principal's grants.
 
 use crate::postgres::Cell;
 use crate::visible::{TableKind, VisibleCatalog, VisibleColumn, VisibleDatabase, VisibleTable};
 
-/// The role that owns the catalog, if no role of the lake does.
+/// The role that owns the catalog, unless a role of the lake does.
 pub const OWNER_NAME: &str = "lakegate";
 
-/// A privilege on a table as named in `has_table_privilege`; `None` for an unknown name.
+/// Returns whether a privilege on a table, as named in `has_table_privilege`, is held; `None` for
+/// an unknown name.
 pub fn on_table(table: &VisibleTable, privilege: &str) -> Option<bool> {
     let granted = table.privileges;
     any_of(privilege, |name| {
@@ -21,7 +22,7 @@ pub fn on_table(table: &VisibleTable, privilege: &str) -> Option<bool> {
     })
 }
 
-/// A privilege on a column.
+/// Returns whether a privilege on a column is held; `None` for an unknown name.
 pub fn on_column(table: &VisibleTable, column: &VisibleColumn, privilege: &str) -> Option<bool> {
     any_of(privilege, |name| {
         Some(match name {
@@ -34,11 +35,11 @@ pub fn on_column(table: &VisibleTable, column: &VisibleColumn, privilege: &str) 
     })
 }
 
-/// A privilege on a namespace.
+/// Returns whether a privilege on a namespace is held; `None` for an unknown name.
 pub fn on_namespace(database: &VisibleDatabase, privilege: &str) -> Option<bool> {
     any_of(privilege, |name| {
         Some(match name {
-            // Only visible objects exist, so every one may be used.
+            // Only visible objects are listed, so each of them may be used.
             "USAGE" => true,
             "CREATE" => database.can_create,
             _ => return None,
@@ -46,7 +47,7 @@ pub fn on_namespace(database: &VisibleDatabase, privilege: &str) -> Option<bool>
     })
 }
 
-/// A list of privileges, any of which suffices: `SELECT, INSERT WITH GRANT OPTION`. Only
+/// Returns whether any privilege of a list is held: `SELECT, INSERT WITH GRANT OPTION`. Only
 /// administrators hold the grant option.
 pub fn any_of(privileges: &str, held: impl Fn(&str) -> Option<bool>) -> Option<bool> {
     let mut any = false;
@@ -73,7 +74,7 @@ fn item(principal: &str, letters: &str) -> String {
     format!("{principal}={letters}/{OWNER_NAME}")
 }
 
-/// `relacl`: the principal's own privileges; those of others are not visible.
+/// Returns `relacl`: the principal's own privileges; those of others are not visible.
 pub fn table_acl(catalog: &VisibleCatalog, table: &VisibleTable) -> Cell<'static> {
     let granted = table.privileges;
     let held = [
@@ -93,7 +94,7 @@ pub fn table_acl(catalog: &VisibleCatalog, table: &VisibleTable) -> Cell<'static
     }
 }
 
-/// `nspacl`.
+/// Returns `nspacl`.
 pub fn namespace_acl(catalog: &VisibleCatalog, database: &VisibleDatabase) -> Cell<'static> {
     Cell::texts([item(
         &catalog.principal,

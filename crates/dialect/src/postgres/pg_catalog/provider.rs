@@ -1,5 +1,5 @@
-//! The system schemas as schemas of the engine, and a relation as a table, filled when it is
-//! scanned.
+//! The system schemas as schemas of the engine, and each relation as a table that is filled when it
+//! is scanned.
 
 use std::fmt;
 use std::sync::Arc;
@@ -152,7 +152,7 @@ fn sliced(batch: &RecordBatch) -> Vec<RecordBatch> {
         .collect()
 }
 
-/// The engine's functions by name, with `pg_proc`'s letter for their kind.
+/// Returns the engine's functions by name, with the letter of their kind in `pg_proc`.
 fn functions(state: &dyn Session) -> Vec<(String, &'static str)> {
     let scalar = state
         .scalar_functions()

@@ -43,7 +43,7 @@ impl Shapes {
             .and_then(|index| self.relations.get(*index))
     }
 
-    /// Lines of `name kind oid column:type …`.
+    /// Parses lines of `name kind oid column:type …`.
     fn parse(namespace: &'static str, namespace_oid: i64, text: &'static str) -> Self {
         let relations: Vec<Shape> = text.lines().filter_map(Shape::parse).collect();
         let index = relations
@@ -85,7 +85,7 @@ impl Shape {
     }
 }
 
-/// The type behind the domains of `information_schema`.
+/// Returns the type behind a domain of `information_schema`.
 fn base_type(pg_type: &'static str) -> &'static str {
     match pg_type {
         "sql_identifier" => "name",
@@ -119,8 +119,8 @@ fn list_of(element: &str) -> DataType {
     DataType::List(Arc::new(item))
 }
 
-/// The Arrow type that holds values of a Postgres type. OIDs are `Int64`, so that they compare with
-/// SQL's integers as they are.
+/// Returns the Arrow type for values of a Postgres type. OIDs are `Int64`, so that they compare
+/// with SQL's integers without a cast.
 fn arrow_type(pg_type: &str) -> DataType {
     if let Some(element) = pg_type.strip_suffix("[]") {
         return list_of(element);

@@ -1,4 +1,4 @@
-//! PostgreSQL's types, and the one that each column of the lake has.
+//! PostgreSQL's types, and the type of each column of the lake.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -74,7 +74,7 @@ pub fn by_name(name: &str) -> Option<&'static PgType> {
     TYPES.by_name.get(name).map(|index| &TYPES.all[*index])
 }
 
-/// The type of a system relation's column, such as `oid[]`; `text` for an unknown name.
+/// Returns the type of a system relation's column, such as `oid[]`; `text` for an unknown name.
 pub fn of_shape(pg_type: &str) -> i64 {
     let found = match pg_type.strip_suffix("[]") {
         Some(element) => by_name(element).map(|t| t.array),
@@ -97,7 +97,7 @@ impl WireType {
     }
 }
 
-/// The type of a column of the lake. Total: what Postgres lacks is `json`.
+/// Returns the type of a column of the lake. Total: types that Postgres lacks are `json`.
 pub fn of_arrow(data_type: &DataType) -> WireType {
     use DataType::*;
     WireType::plain(match data_type {
@@ -142,7 +142,7 @@ pub fn of_arrow(data_type: &DataType) -> WireType {
     })
 }
 
-/// The result of `format_type`.
+/// Returns the result of `format_type`.
 pub fn format_type(oid: i64, typmod: Option<i64>) -> String {
     if oid == 0 {
         return "-".to_owned();
@@ -195,7 +195,8 @@ pub fn format_type(oid: i64, typmod: Option<i64>) -> String {
     }
 }
 
-/// The type of a name as SQL writes it: `int`, `character varying(10)`, `text[]`, `pg_catalog.oid`.
+/// Finds the type that a SQL name means: `int`, `character varying(10)`, `text[]`,
+/// `pg_catalog.oid`.
 pub fn parse_name(name: &str) -> Option<&'static PgType> {
     let name = name.trim();
     let name = name.strip_prefix("pg_catalog.").unwrap_or(name);

@@ -35,7 +35,7 @@ pub fn name_outputs(statement: &mut Statement, column: &str) -> bool {
     names.found
 }
 
-/// For a query's own list.
+/// Renames the column in the list of this query, without its subqueries.
 fn name_output(query: &mut Query, column: &str) -> bool {
     let SetExpr::Select(select) = query.body.as_mut() else {
         return false;
@@ -74,7 +74,7 @@ fn name_output(query: &mut Query, column: &str) -> bool {
     true
 }
 
-/// The name of a scalar subquery's column, where it is a column or has an alias.
+/// Returns the name of a scalar subquery's column, if it is a plain column or has an alias.
 fn name_of(query: &Query) -> Option<String> {
     let SetExpr::Select(select) = query.body.as_ref() else {
         return None;
@@ -86,7 +86,7 @@ fn name_of(query: &Query) -> Option<String> {
     }
 }
 
-/// Names the outputs of other queries, beside a `*` or a column.
+/// Renames the outputs of every query whose list also contains a `*` or the column itself.
 struct NameOutputs<'a> {
     column: &'a str,
     found: bool,
@@ -115,7 +115,7 @@ fn is_star(item: &SelectItem) -> bool {
     )
 }
 
-/// The name of a column that is used unchanged.
+/// Returns the name of a column that is used unchanged.
 fn column_name(item: &SelectItem) -> Option<String> {
     match item {
         SelectItem::UnnamedExpr(Expr::Identifier(name)) => Some(folded(name)),
@@ -124,7 +124,7 @@ fn column_name(item: &SelectItem) -> Option<String> {
     }
 }
 
-/// Gives a unique name to each column that is in a list twice: `SELECT a, t.a`, `SELECT a, *`.
+/// Gives a unique name to each column that occurs twice in a list: `SELECT a, t.a`, `SELECT a, *`.
 /// Returns whether there are any.
 pub fn name_columns(statement: &mut Statement) -> bool {
     let mut names = NameColumns { found: false };
@@ -197,8 +197,8 @@ impl VisitorMut for TellApart {
     }
 }
 
-/// Names in GROUP BY that several columns of the list have: they cannot refer to any of them, only
-/// to a column of a table.
+/// Returns the names in GROUP BY that several columns of the list have: such a name refers to none
+/// of them, only to a column of a table.
 fn grouped_by_several(select: &Select) -> HashSet<String> {
     let GroupByExpr::Expressions(keys, _) = &select.group_by else {
         return HashSet::new();
@@ -218,7 +218,7 @@ fn grouped_by_several(select: &Select) -> HashSet<String> {
     names.filter(aliased).collect()
 }
 
-/// Stands for the name of any expression that holds a subquery or an interval.
+/// Represents the name of any expression that contains a subquery or an interval.
 const OTHERWISE: &str = "<otherwise>";
 
 fn is_named_otherwise(expr: &Expr) -> bool {
@@ -231,7 +231,8 @@ fn is_named_otherwise(expr: &Expr) -> bool {
     .is_break()
 }
 
-/// The engine names a cast after its operand, wherever it stands.
+/// Returns the text of an expression without casts: the engine names a cast after its operand, at
+/// any depth.
 fn uncast(expr: &Expr) -> String {
     let mut bare = expr.clone();
     // The visitor never breaks.

@@ -42,7 +42,7 @@ pub fn call(name: &str, args: Vec<Expr>) -> Expr {
     })
 }
 
-/// The arguments of a call, if all are plain expressions.
+/// Returns the arguments of a call, if all are plain expressions.
 pub fn arguments(args: &FunctionArguments) -> Option<Vec<Expr>> {
     match args {
         FunctionArguments::None => Some(vec![]),
@@ -62,7 +62,7 @@ pub fn argument(arg: &FunctionArg) -> Option<Expr> {
     }
 }
 
-/// `SELECT` with these items and nothing else.
+/// Builds a `SELECT` of these items and nothing else.
 pub fn select(projection: Vec<SelectItem>) -> Result<Query, Error> {
     let parsed = Parser::parse_sql(&PostgreSqlDialect {}, "SELECT 1")
         .map_err(|e| Error::internal(e.to_string()))?;
@@ -75,7 +75,7 @@ pub fn select(projection: Vec<SelectItem>) -> Result<Query, Error> {
     Ok(*query)
 }
 
-/// `SELECT *`, not yet from a table.
+/// Builds `SELECT *` without a FROM.
 pub fn everything() -> Result<Query, Error> {
     select(vec![SelectItem::Wildcard(
         WildcardAdditionalOptions::default(),
@@ -86,7 +86,7 @@ pub fn aliased(expr: Expr, alias: Ident) -> SelectItem {
     SelectItem::ExprWithAlias { expr, alias }
 }
 
-/// `table.name`.
+/// Builds `table.name`.
 pub fn column(table: &str, name: &str) -> Expr {
     Expr::CompoundIdentifier(vec![
         Ident::with_quote('"', table),
@@ -94,7 +94,7 @@ pub fn column(table: &str, name: &str) -> Expr {
     ])
 }
 
-/// `CASE WHEN … THEN … ELSE … END`.
+/// Builds `CASE WHEN … THEN … ELSE … END`.
 pub fn case(branches: Vec<(Expr, Expr)>, other: Expr) -> Result<Expr, Error> {
     let mut case = expression("CASE WHEN true THEN true ELSE true END")?;
     if let Expr::Case {
@@ -119,7 +119,7 @@ fn expression(text: &str) -> Result<Expr, Error> {
         .map_err(|e| Error::internal(e.to_string()))
 }
 
-/// `SELECT 1 FROM (query) AS alias (names)`; without names, the columns keep their own.
+/// Builds `SELECT 1 FROM (query) AS alias (names)`; without names, the columns keep their own.
 pub fn select_from(query: Query, alias: &str, names: &[String]) -> Result<Query, Error> {
     let names = match names {
         [] => String::new(),
@@ -140,7 +140,7 @@ pub fn select_from(query: Query, alias: &str, names: &[String]) -> Result<Query,
     Ok(*outer)
 }
 
-/// A table in FROM.
+/// Builds a table in FROM.
 pub fn table(schema: &str, name: &str, alias: Option<TableAlias>) -> Result<TableFactor, Error> {
     let parsed = Parser::parse_sql(&PostgreSqlDialect {}, "SELECT 1 FROM t")
         .map_err(|e| Error::internal(e.to_string()))?;

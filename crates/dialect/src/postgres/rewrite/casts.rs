@@ -12,7 +12,7 @@ use super::{build, folded};
 use crate::postgres::bytea::bytea_of;
 use crate::postgres::parse_array_text;
 
-/// What a cast to a Postgres type is rewritten to.
+/// The replacement of a cast to a Postgres type.
 enum Target {
     /// A type of the engine.
     Engine(DataType),
@@ -24,7 +24,7 @@ enum Target {
     Unchanged,
 }
 
-/// The last part of a type's name, if its schema is `pg_catalog` or none.
+/// Returns the last part of a type's name, if its schema is `pg_catalog` or absent.
 fn type_name(name: &ObjectName) -> Option<(String, bool)> {
     let idents: Vec<_> = name
         .0
@@ -120,7 +120,11 @@ fn without_sizes(data_type: &mut DataType) {
     }
 }
 
-/// The items of a literal array, such as `'{a,b}'`.
+/// Returns the items of a literal array, such as `'{a,b}'`.
+///
+/// # Errors
+///
+/// The text is not an array literal.
 pub fn literal_array(expr: &Expr) -> Result<Option<Vec<Expr>>, Error> {
     let Expr::Value(value) = expr else {
         return Ok(None);
@@ -140,8 +144,8 @@ pub fn literal_array(expr: &Expr) -> Result<Option<Vec<Expr>>, Error> {
     ))
 }
 
-/// What a cast of an expression to `bytea` is rewritten to: text is decoded. `None` if it stays a
-/// cast.
+/// Returns the replacement of a cast of an expression to `bytea`: text is decoded. `None` if it
+/// stays a cast.
 fn bytea(kind: &CastKind, inner: &mut Expr) -> Result<Option<Expr>, Error> {
     let strict = matches!(kind, CastKind::Cast | CastKind::DoubleColon);
     if let Expr::Value(value) = inner {
@@ -169,8 +173,8 @@ fn bytea(kind: &CastKind, inner: &mut Expr) -> Result<Option<Expr>, Error> {
     Ok(Some(build::call("bytea_in", vec![argument])))
 }
 
-/// Timestamps of a precision below microseconds are rounded by a function; the engine has no such
-/// types.
+/// Rewrites timestamps of a precision below microseconds to a function that rounds; the engine has
+/// no such types.
 fn rounded(expr: &mut Expr) -> bool {
     let Expr::Cast {
         data_type: DataType::Timestamp(precision, _),
@@ -188,8 +192,8 @@ fn rounded(expr: &mut Expr) -> bool {
     true
 }
 
-/// The maximum length of a text type such as `varchar(3)`, in characters; 1 for `char`; `None` if
-/// unbounded.
+/// Returns the maximum length of a text type such as `varchar(3)`, in characters; 1 for `char`;
+/// `None` if unbounded.
 fn characters(data_type: &DataType) -> Option<i64> {
     let length = match data_type {
         DataType::Char(None) | DataType::Character(None) => return Some(1),
@@ -207,7 +211,8 @@ fn characters(data_type: &DataType) -> Option<i64> {
     }
 }
 
-/// The engine's text has no length limit: a function truncates longer values.
+/// Rewrites a cast to a text type with a length limit, which the engine lacks, to a function that
+/// truncates longer values.
 fn cut(expr: &mut Expr) -> bool {
     let Expr::Cast { data_type, .. } = expr else {
         return false;
@@ -221,7 +226,8 @@ fn cut(expr: &mut Expr) -> bool {
     true
 }
 
-/// A number cast to a decimal keeps the digits as written, not those of the nearest float.
+/// Quotes a literal number that is cast to a decimal, so that it keeps the digits as written, not
+/// those of the nearest float.
 fn exactly(inner: &mut Expr, data_type: &DataType) {
     let is_decimal = matches!(
         data_type,
@@ -232,7 +238,7 @@ fn exactly(inner: &mut Expr, data_type: &DataType) {
     }
 }
 
-/// A literal number as it is written.
+/// Returns the text of a literal number as written.
 fn number_text(expr: &Expr) -> Option<String> {
     match expr {
         Expr::Function(function) if function.name.to_string() == LONG_NUMBER => {
@@ -260,8 +266,8 @@ fn number_text(expr: &Expr) -> Option<String> {
     }
 }
 
-/// A literal with more digits than a float holds. A whole number becomes a decimal, as in
-/// PostgreSQL and Athena; any other becomes a decimal where it meets one.
+/// Rewrites a literal with more digits than a float holds. A whole number becomes a decimal, as in
+/// PostgreSQL and Athena; any other becomes a decimal when it is combined with one.
 pub fn long_number(expr: &mut Expr) {
     let Expr::Value(value) = expr else { return };
     let Value::Number(number, _) = &value.value else {
@@ -295,7 +301,7 @@ pub fn long_number(expr: &mut Expr) {
     };
 }
 
-/// The minus sign before such a number belongs to it.
+/// Moves the minus sign before such a number into the literal.
 pub fn negated(expr: &mut Expr) {
     let Expr::UnaryOp { expr: inner, .. } = expr else {
         return;
@@ -307,7 +313,7 @@ pub fn negated(expr: &mut Expr) {
     }
 }
 
-/// Decimal digits that a double preserves when read and written again.
+/// Decimal digits that survive a round trip through a double.
 const FLOAT_DIGITS: usize = 15;
 
 /// Digits of the widest decimal.

@@ -29,7 +29,7 @@ pub(super) fn rewrite(select: &mut Select) {
     }
 }
 
-/// The item of a SELECT list that an ordinal refers to.
+/// Returns the item of a SELECT list that an ordinal refers to.
 pub(super) fn numbered(key: &Expr, projection: &[SelectItem]) -> Option<Expr> {
     let Expr::Value(value) = key else { return None };
     let Value::Number(number, _) = &value.value else {

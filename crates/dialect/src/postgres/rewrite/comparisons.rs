@@ -119,7 +119,7 @@ pub fn rewrite(expr: &mut Expr) -> Result<(), Error> {
     Ok(())
 }
 
-/// The fields of a row constructor.
+/// Returns the fields of a row constructor.
 fn row(expr: &Expr) -> Option<Vec<Expr>> {
     match expr {
         Expr::Nested(inner) => row(inner),
@@ -162,7 +162,7 @@ fn compare(left: &Expr, op: &BinaryOperator, right: &Expr) -> Expr {
     ))
 }
 
-/// Whether any two fields differ; NULL counts as a value.
+/// Builds a test for whether any two fields differ; NULL counts as a value.
 fn distinct(left: &[Expr], right: &[Expr]) -> Result<Expr, Error> {
     if left.len() != right.len() {
         return Err(uneven());
@@ -178,8 +178,8 @@ fn distinct(left: &[Expr], right: &[Expr]) -> Result<Expr, Error> {
     Ok(all(parts, &BinaryOperator::Or))
 }
 
-/// Whether all fields are NULL, or none is. A field that is a row is not NULL, whatever it
-/// contains.
+/// Builds a test for whether all fields are NULL, or none is. A field that is a row is not NULL,
+/// whatever it contains.
 fn are_null(parts: Vec<Expr>, null: bool) -> Expr {
     let parts = parts.into_iter().map(|part| match (row(&part), null) {
         (Some(_), null) => Expr::Value(Value::Boolean(!null).into()),
@@ -235,7 +235,7 @@ fn compared(left: &[Expr], op: &BinaryOperator, right: &[Expr]) -> Result<Option
     })
 }
 
-/// From left to right; the first pair that differs decides.
+/// Builds an ordering comparison from left to right: the first pair that differs decides.
 fn ordered(left: &[Expr], op: &BinaryOperator, right: &[Expr]) -> Result<Expr, Error> {
     use BinaryOperator::{And, Eq, Gt, GtEq, Lt, LtEq, Or};
     let (Some((first, others)), Some((other, rest))) = (left.split_first(), right.split_first())
@@ -295,7 +295,7 @@ fn in_subquery(item: &[Expr], query: &Query, negated: bool) -> Result<Expr, Erro
     )
 }
 
-/// `EXISTS (SELECT 1 FROM (query) AS __row (names) WHERE condition)`.
+/// Builds `EXISTS (SELECT 1 FROM (query) AS __row (names) WHERE condition)`.
 fn exists(query: &Query, names: &[String], condition: Expr) -> Result<Expr, Error> {
     let mut outer = build::select_from(query.clone(), "__row", names)?;
     if let SetExpr::Select(select) = outer.body.as_mut() {

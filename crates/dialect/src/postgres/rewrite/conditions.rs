@@ -8,7 +8,7 @@
 //! FROM a, b WHERE m = 2 OR a.m = b.m      took m for a.m
 //! ```
 //!
-//! Common columns of USING and NATURAL are written out before.
+//! Common columns of USING and NATURAL have been written out before this check.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
@@ -20,7 +20,7 @@ use lakegate_error::{Code, Error};
 
 use super::folded;
 
-/// Refuses such a name.
+/// Rejects such a name.
 ///
 /// # Errors
 ///
@@ -49,7 +49,7 @@ pub(super) fn check(select: &Select) -> Result<(), Error> {
     }
 }
 
-/// The names of the tables of a FROM.
+/// Returns the names of the tables of a FROM.
 fn names(from: &[TableWithJoins]) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     let mut left: Vec<&TableWithJoins> = from.iter().collect();
@@ -83,13 +83,13 @@ fn name(factor: &TableFactor) -> Option<String> {
     }
 }
 
-/// The columns of an expression, without those of its subqueries.
+/// The columns mentioned in an expression, without those in its subqueries.
 #[derive(Default)]
 struct ColumnReferences {
-    /// How many subqueries the visitor is in.
+    /// The number of subqueries around the visitor.
     depth: usize,
     bare: BTreeSet<String>,
-    /// The tables' names, by the column's.
+    /// Names of tables, by the name of the column that they qualify.
     qualified: BTreeMap<String, BTreeSet<String>>,
 }
 
@@ -156,7 +156,7 @@ mod tests {
         for sql in [
             "SELECT 1 FROM a, b WHERE m = 2 OR a.m = b.n",
             "SELECT 1 FROM a, b WHERE a.m = b.m",
-            // Of the outer query.
+            // `m` belongs to the outer query.
             "SELECT 1 FROM b, c WHERE m = 2 AND a.m = b.m",
             "SELECT 1 FROM a, b WHERE a.m = b.m AND EXISTS (SELECT 1 FROM c WHERE m = 2)",
             "SELECT 1 FROM a, b WHERE m = 2 AND a.m IN (SELECT b.m FROM c b)",

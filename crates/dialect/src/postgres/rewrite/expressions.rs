@@ -1,4 +1,4 @@
-//! Expressions.
+//! Rewrites of expressions.
 
 use datafusion::sql::sqlparser::ast::{
     AccessExpr, BinaryOperator, CastKind, DataType, DuplicateTreatment, Expr, Function,
@@ -28,7 +28,7 @@ const UNSIGNED: &[&str] = &[
     "row_number",
 ];
 
-/// An integer, or a string that is one.
+/// Returns the value of an integer literal, or of a string literal that is an integer.
 pub fn number(expr: &Expr) -> Option<i64> {
     match expr {
         Expr::Nested(inner) => number(inner),
@@ -41,7 +41,7 @@ pub fn number(expr: &Expr) -> Option<i64> {
     }
 }
 
-/// Whether a collation is the byte order that text has here.
+/// Returns whether a collation is the byte order that text has here.
 fn by_bytes(collation: &ObjectName) -> bool {
     let name = collation.0.last().and_then(|part| part.as_ident());
     name.is_some_and(|name| {
@@ -262,7 +262,7 @@ impl Rewriter<'_> {
             {
                 Some(Expr::Nested(Box::new(array.clone())))
             }
-            // NULL is last there too.
+            // NULLs sort last; the engine's default is first.
             ("array_sort" | "list_sort", [array]) => Some(build::call(
                 "array_sort",
                 vec![array.clone(), build::text("ASC"), build::text("NULLS LAST")],
@@ -284,7 +284,7 @@ impl Rewriter<'_> {
             (set, _) if SET_RETURNING.contains(&set) => {
                 Some(build::call("unnest", vec![build::call(set, args)]))
             }
-            // A keyword that is called without parentheses.
+            // Keywords that are called without parentheses.
             (
                 "current_schema" | "current_user" | "session_user" | "user" | "current_catalog"
                 | "current_role",
@@ -296,7 +296,7 @@ impl Rewriter<'_> {
         })
     }
 
-    /// The number that the current SELECT requires an expression to equal.
+    /// Returns the number that the current SELECT requires an expression to equal.
     fn held_to(&self, expr: &Expr) -> Option<i64> {
         number(expr).or_else(|| {
             let scope = self.scopes.last()?;
@@ -328,7 +328,7 @@ fn bigint(expr: Expr) -> Expr {
     }
 }
 
-/// `OPERATOR(pg_catalog.~)` as `~`.
+/// Rewrites `OPERATOR(pg_catalog.~)` to `~`.
 fn native_operator(op: &mut BinaryOperator) {
     let BinaryOperator::PGCustomBinaryOperator(path) = op else {
         return;
@@ -377,7 +377,7 @@ pub fn strip_schema(name: &mut ObjectName) -> Option<String> {
     }
 }
 
-/// `ARRAY(SELECT …)`.
+/// Rewrites `ARRAY(SELECT …)`.
 fn array_of(mut query: Query) -> Result<Expr, Error> {
     let order = match query.order_by.as_ref().map(|order| &order.kind) {
         Some(OrderByKind::Expressions(keys)) => keys.clone(),
@@ -416,8 +416,8 @@ fn array_of(mut query: Query) -> Result<Expr, Error> {
     ))
 }
 
-/// Whether an expression calls what may not stand in an aggregate: another aggregate, or a
-/// set-returning function.
+/// Returns whether an expression contains a call that is not allowed in an aggregate: another
+/// aggregate, or a set-returning function.
 fn calls(expr: &Expr) -> bool {
     use std::ops::ControlFlow;
 
@@ -445,7 +445,7 @@ fn calls(expr: &Expr) -> bool {
     expr.visit(&mut Found).is_break()
 }
 
-/// `array_agg(item ORDER BY …)`, with ordinals and names of the item resolved.
+/// Builds `array_agg(item ORDER BY …)`, with ordinals and names of the item resolved.
 fn array_agg(item: Expr, mut order: Vec<OrderByExpr>, first: &Expr) -> Expr {
     for key in &mut order {
         if number(&key.expr) == Some(1) {
@@ -469,7 +469,7 @@ fn array_agg(item: Expr, mut order: Vec<OrderByExpr>, first: &Expr) -> Expr {
     aggregate
 }
 
-/// `SELECT array_agg(item) FROM (query) AS q(item)`.
+/// Builds `SELECT array_agg(item) FROM (query) AS q(item)`.
 fn wrapped(mut query: Query, mut order: Vec<OrderByExpr>) -> Result<Query, Error> {
     // An order by the item itself survives the wrapping; any other must be the inner query's.
     order.retain(|key| number(&key.expr) == Some(1));

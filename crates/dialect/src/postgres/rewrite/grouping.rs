@@ -1,4 +1,4 @@
-//! ROLLUP, CUBE and GROUPING SETS, of which the engine takes lists of plain expressions.
+//! ROLLUP, CUBE and GROUPING SETS, of which the engine supports only lists of plain expressions.
 //!
 //! ```text
 //! SELECT a + 1 … GROUP BY ROLLUP (1)             GROUP BY ROLLUP (a + 1)
@@ -14,7 +14,7 @@ use super::clauses::numbered;
 use super::order_keys::{are_one_column, plain};
 use super::{build, folded};
 
-/// The most sets of one GROUP BY, as in PostgreSQL.
+/// The maximum number of sets in one GROUP BY, as in PostgreSQL.
 const MAX_SETS: usize = 4096;
 
 type Set = Vec<Expr>;
@@ -23,7 +23,7 @@ type Set = Vec<Expr>;
 ///
 /// # Errors
 ///
-/// More sets than a GROUP BY may have.
+/// The GROUP BY has too many sets.
 pub(super) fn rewrite(select: &mut Select) -> Result<(), Error> {
     let GroupByExpr::Expressions(keys, _) = &select.group_by else {
         return Ok(());
@@ -92,8 +92,8 @@ fn resolve(expr: &mut Expr, select: &Select) {
     }
 }
 
-/// The arguments of ROLLUP and CUBE within GROUPING SETS, which are parsed as calls; and whether it
-/// is CUBE.
+/// Returns the arguments of ROLLUP or CUBE within GROUPING SETS, which the parser reads as a call,
+/// and whether it is CUBE.
 fn nested(expr: &Expr) -> Option<(bool, Vec<Set>)> {
     let Expr::Function(function) = expr else {
         return None;
@@ -117,7 +117,7 @@ fn parts(expr: Expr) -> Set {
     }
 }
 
-/// Whether it contains what the engine does not accept there.
+/// Returns whether a key contains what the engine does not accept there.
 fn is_no_list(key: &Expr) -> bool {
     match key {
         Expr::Rollup(elements) | Expr::Cube(elements) => {
@@ -128,7 +128,7 @@ fn is_no_list(key: &Expr) -> bool {
     }
 }
 
-/// Whether some set may have a key twice.
+/// Returns whether some set may contain a key twice.
 fn has_twice(keys: &[Expr], select: &Select) -> bool {
     let mut all = Set::new();
     for key in keys {

@@ -1,7 +1,7 @@
-//! PostgreSQL's syntax in words that the engine's planner knows, before it plans.
+//! Rewrites PostgreSQL's syntax to syntax that the engine's planner accepts.
 //!
 //! ```text
-//! pg_class, where no CTE is called so      pg_catalog.pg_class
+//! pg_class, unless a CTE has the name      pg_catalog.pg_class
 //! pg_catalog.f(x)                          f(x)
 //! a OPERATOR(pg_catalog.~) b COLLATE "c"   a ~ b
 //! x::regclass, x::"char", '{a,b}'::text[]  regclass_in(x), x::text, ARRAY['a', 'b']::text[]
@@ -64,13 +64,13 @@ pub use self::named_casts::name_casts;
 pub use self::order_keys::{restore as restore_outputs, sorts_by_number};
 pub use self::using::{JoinedColumns, Resolution, Unknown, enclose_joins, resolve_joins};
 
-/// The system relations that unqualified names may refer to: name to OID.
+/// The system relations that unqualified names may refer to: OIDs by name.
 pub type SystemRelations = BTreeMap<&'static str, i64>;
 
-/// What a statement uses.
+/// The functions and relations that a statement uses.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CatalogReferences {
-    /// Functions that it calls, by name.
+    /// The names of the functions that it calls.
     pub functions: BTreeSet<String>,
     /// For calls `f(x, …)` of those in `Rewriter::by_object`: the numbers that the calling SELECT
     /// restricts `x` to; `None` if some call may be about any object.
@@ -79,11 +79,11 @@ pub struct CatalogReferences {
     pub system_relations: bool,
 }
 
-/// Rewrites a statement in place, whose joins are resolved.
+/// Rewrites a statement in place. Its joins must be resolved.
 ///
 /// # Errors
 ///
-/// It uses something that has no equivalent here.
+/// The statement uses something that has no equivalent here.
 pub fn rewrite(
     statement: &mut Statement,
     relations: &SystemRelations,
@@ -108,7 +108,7 @@ pub fn rewrite(
         return Err(error);
     }
     operands::enclose(statement)?;
-    // Last: different expressions may be equal once they are rewritten.
+    // This comes last: different expressions may be equal once they are rewritten.
     alike::tell_apart(statement);
     Ok(rewriter.references)
 }
@@ -137,22 +137,22 @@ struct Rewriter<'a> {
     common_tables: BTreeSet<String>,
     references: CatalogReferences,
     scopes: Vec<Scope>,
-    /// Whether the parser took ANDs and ORs for a part of the preceding operand.
+    /// Whether the parser read ANDs and ORs as part of the preceding operand.
     mends_precedence: bool,
 }
 
-/// What a SELECT determines about its tables.
+/// The system tables, conditions and windows of a SELECT.
 #[derive(Default)]
 struct Scope {
     /// The OIDs of its system relations, by alias.
     relations: BTreeMap<String, i64>,
     /// The conjuncts of its WHERE that compare an expression with a number.
     equalities: Vec<(Expr, i64)>,
-    /// Those of its WINDOW clause.
+    /// The windows of its WINDOW clause.
     windows: windows::Windows,
 }
 
-/// An identifier in the form in which names are compared.
+/// Returns an identifier in the form in which names are compared.
 pub fn folded(ident: &Ident) -> String {
     if ident.quote_style.is_some() {
         ident.value.clone()
@@ -161,7 +161,7 @@ pub fn folded(ident: &Ident) -> String {
     }
 }
 
-/// The parts of a name; `None` if one is computed.
+/// Returns the parts of a name, or `None` if one is computed.
 fn parts(name: &ObjectName) -> Option<Vec<String>> {
     name.0
         .iter()
@@ -170,7 +170,7 @@ fn parts(name: &ObjectName) -> Option<Vec<String>> {
 }
 
 impl Rewriter<'_> {
-    /// The system relation that a table's name means.
+    /// Returns the system relation that a table's name refers to.
     fn system_relation(&self, name: &ObjectName) -> Option<(String, i64)> {
         let parts = parts(name)?;
         let name = match parts.as_slice() {
@@ -212,7 +212,7 @@ impl Rewriter<'_> {
     }
 }
 
-/// Calls `found` for each equality among the conjuncts, both ways round.
+/// Calls `found` for each equality among the conjuncts, with its sides in both orders.
 fn conjuncts(expr: &Expr, found: &mut impl FnMut(&Expr, &Expr)) {
     match expr {
         Expr::Nested(inner) => conjuncts(inner, found),

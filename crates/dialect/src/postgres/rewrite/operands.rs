@@ -8,9 +8,10 @@
 //! … EXCEPT SELECT a.x, b.x FROM a, b      … EXCEPT SELECT * FROM (SELECT a.x, b.x FROM a, b) AS "operand 2"
 //! ```
 //!
-//! The first operand of a UNION is enclosed likewise. In the others the engine names an expression
-//! after the first operand's column at the same position, which may equal the name of another
-//! column (`project_with_validation_and_schema`, 55.2); so the expression gets a name beforehand:
+//! The first operand of a UNION is enclosed likewise. In the other operands the engine names an
+//! expression after the first operand's column at the same position, which may equal the name of
+//! another column (`project_with_validation_and_schema`, 55.2); so the expression gets a name
+//! beforehand:
 //!
 //! ```text
 //! SELECT x AS a, y AS b FROM t UNION SELECT b, 1 FROM u      … UNION SELECT b, 1 AS item FROM u
@@ -39,7 +40,7 @@ pub fn enclose(statement: &mut Statement) -> Result<(), Error> {
 }
 
 struct Enclose {
-    /// Enclosed so far.
+    /// The number of operands enclosed so far.
     operands: usize,
 }
 
@@ -102,7 +103,7 @@ impl Enclose {
     }
 }
 
-/// Names the expressions beside columns.
+/// Names the expressions of a list that also has columns.
 fn name_items(operand: &mut SetExpr) {
     let select = match operand {
         SetExpr::Select(select) => select,
@@ -142,8 +143,8 @@ fn reads_several_tables(operand: &SetExpr) -> bool {
     }
 }
 
-/// Whether the names of a UNION, which are those of its first operand, may be equal without their
-/// tables.
+/// Returns whether the names of a UNION, which are those of its first operand, may be equal when
+/// their tables are ignored.
 fn names_may_be_alike(operand: &SetExpr) -> bool {
     let SetExpr::Select(select) = operand else {
         return false;

@@ -1,6 +1,6 @@
-//! ORDER BY keys as PostgreSQL resolves them: a bare name is one of the list, before it is a
-//! column; within an expression all names are columns. The engine looks up names of the list in
-//! both cases, and sorts a DISTINCT by names of the list only.
+//! ORDER BY keys as PostgreSQL resolves them: a bare name is first an output of the list, then a
+//! column; within an expression all names are columns. The engine looks up outputs in both cases,
+//! and sorts a DISTINCT only by outputs.
 //!
 //! ```text
 //! SELECT a::text FROM t ORDER BY a                 … ORDER BY 1
@@ -28,7 +28,7 @@ use crate::postgres::output_names::{item_name, output_names};
 ///
 /// # Errors
 ///
-/// A name that several columns of the list have.
+/// Several columns of the list have the name of a key.
 pub fn rewrite(statement: &mut Statement) -> Result<(), Error> {
     match VisitMut::visit(statement, &mut Keys) {
         ControlFlow::Break(error) => Err(error),
@@ -36,7 +36,7 @@ pub fn rewrite(statement: &mut Statement) -> Result<(), Error> {
     }
 }
 
-/// Whether a statement sorts by an ordinal.
+/// Returns whether a statement sorts by an ordinal.
 pub fn sorts_by_number(statement: &Statement) -> bool {
     Visit::visit(statement, &mut Numbers).is_break()
 }
@@ -58,7 +58,7 @@ impl Visitor for Numbers {
     }
 }
 
-/// Undoes the rule that names in expressions are columns, if there is no such column. Returns
+/// Undoes the rule that names in expressions are columns, for a name that is not a column. Returns
 /// whether there was a name to restore.
 pub fn restore(statement: &mut Statement, column: &str) -> bool {
     let mut restore = Restore {
@@ -93,7 +93,7 @@ fn keys_of(query: &mut Query) -> Result<(), Error> {
     };
     match query.body.as_mut() {
         SetExpr::Select(select) if matches!(select.distinct, Some(Distinct::On(_))) => {
-            // The engine wants them as the expressions of ON, which are written out.
+            // The engine requires the same expressions as in ON, so they are written out.
             for key in keys.iter_mut() {
                 let column = match &key.expr {
                     Expr::Identifier(_) => column_of(&key.expr, select)?,
@@ -160,7 +160,7 @@ fn is_column(expr: &Expr) -> bool {
     matches!(expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_))
 }
 
-/// The column of the list that a key is, if the engine would not find it.
+/// Returns the column of the list that a key refers to, if the engine would not find it.
 fn column_of(key: &Expr, select: &mut Select) -> Result<Option<Expr>, Error> {
     if let Expr::Identifier(name) = key {
         let wanted = folded(name);
@@ -205,8 +205,8 @@ fn column_of(key: &Expr, select: &mut Select) -> Result<Option<Expr>, Error> {
     Ok(place.and_then(|place| numbered(place, &mut select.projection)))
 }
 
-/// The name of a column given by its ordinal, if the list is grouped: the engine checks whether it
-/// is one of the keys, or an output with a name.
+/// Returns a name for the column that an ordinal refers to, if the list is grouped: the engine
+/// requires it to be one of the group's keys, or a named output.
 fn of_groups(key: &Expr, select: &mut Select) -> Option<Expr> {
     let groups = match &select.group_by {
         GroupByExpr::Expressions(keys, _) => !keys.is_empty(),
@@ -228,8 +228,8 @@ fn named(item: &mut SelectItem, place: usize) -> Option<Ident> {
     Some(alias)
 }
 
-/// A column of the list by its number, or by a name where a `*` before it keeps it from being
-/// counted.
+/// Returns a reference to a column of the list: its number, or its name if a `*` before it makes
+/// its number unknown.
 fn numbered(place: usize, list: &mut [SelectItem]) -> Option<Expr> {
     let (before, rest) = list.split_at_mut(place);
     if before.iter().all(|item| expr_of(item).is_some()) {
@@ -243,7 +243,7 @@ fn numbered(place: usize, list: &mut [SelectItem]) -> Option<Expr> {
     Some(Expr::Identifier(alias))
 }
 
-/// Renames columns of the list whose name is that of a column which a key reads in an expression.
+/// Renames outputs whose name equals that of a column which a key reads in an expression.
 fn hide_names(select: &mut Select, keys: &mut [OrderByExpr]) {
     for (place, item) in select.projection.iter_mut().enumerate() {
         let SelectItem::ExprWithAlias { expr, alias } = item else {
@@ -277,7 +277,7 @@ fn reads(expr: &Expr, name: &str) -> bool {
     .is_break()
 }
 
-/// The expression without purely syntactic variants.
+/// Returns the expression without purely syntactic differences.
 pub(super) fn plain(expr: &Expr, select: &Select) -> Expr {
     let mut plain = expr.clone();
     let mut walk = Plain {
@@ -288,7 +288,7 @@ pub(super) fn plain(expr: &Expr, select: &Select) -> Expr {
     plain
 }
 
-/// The name of the one table that a SELECT reads.
+/// Returns the name of the table that a SELECT reads, if it reads only one.
 fn only_relation(select: &Select) -> Option<String> {
     let [table] = select.from.as_slice() else {
         return None;
@@ -344,7 +344,7 @@ impl VisitorMut for Plain {
     }
 }
 
-/// Whether one is the other, qualified by its table.
+/// Returns whether one expression is the other, qualified by its table.
 pub(super) fn are_one_column(one: &Expr, other: &Expr) -> bool {
     match (one, other) {
         (Expr::Identifier(name), Expr::CompoundIdentifier(parts))
@@ -427,7 +427,7 @@ mod tests {
                 "SELECT DISTINCT t.a AS b FROM t, u ORDER BY a",
                 "SELECT DISTINCT t.a AS b FROM t, u ORDER BY 1",
             ),
-            // It is the output's name first.
+            // The name is the output's first.
             (
                 "SELECT DISTINCT a AS b, b AS a FROM t ORDER BY a",
                 "SELECT DISTINCT a AS b, b AS a FROM t ORDER BY a",

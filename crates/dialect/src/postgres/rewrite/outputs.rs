@@ -66,7 +66,8 @@ impl VisitorMut for NameOutputs {
             && let SelectItem::UnnamedExpr(column) = item
             && !matches!(column, Expr::Identifier(_) | Expr::CompoundIdentifier(_))
         {
-            // The engine names a column of the join after it, which may be there already.
+            // The engine names a column of the join after the expression, and such a column may
+            // already exist.
             let alias = Ident::with_quote('"', apart("item", 0));
             *item = build::aliased(column.clone(), alias);
         }
@@ -91,7 +92,8 @@ impl VisitorMut for NameOutputs {
     }
 }
 
-/// The names of a query's columns, if the engine has others or may have to distinguish them.
+/// Returns the names of a query's columns, if the engine uses others or may have to distinguish
+/// them.
 fn names_to_give(query: &Query) -> Option<OutputNames> {
     let names = output_names(query)?;
     let mut seen = BTreeSet::new();
@@ -99,7 +101,7 @@ fn names_to_give(query: &Query) -> Option<OutputNames> {
     (!plain || !is_named(&query.body)).then_some(names)
 }
 
-/// Whether the columns of a query are all named by itself or as columns of tables.
+/// Returns whether every column of a query has an alias or is a column of a table.
 fn is_named(body: &SetExpr) -> bool {
     match body {
         SetExpr::Select(select) => select.projection.iter().all(|item| match item {
@@ -115,7 +117,7 @@ fn is_named(body: &SetExpr) -> bool {
     }
 }
 
-/// Whether a query reads a table of this name.
+/// Returns whether a query reads a table of this name.
 fn reads(query: &Query, name: &str) -> bool {
     struct Reads<'a>(&'a str);
     impl Visitor for Reads<'_> {
@@ -130,8 +132,8 @@ fn reads(query: &Query, name: &str) -> bool {
     query.visit(&mut Reads(name)).is_break()
 }
 
-/// Names the columns of a recursive query that have no alias, where the engine has other names or
-/// some have one.
+/// Names the columns of a recursive query that have no alias, if the engine uses other names or
+/// some columns have an alias.
 fn alias_all(table: &mut Cte) {
     let given = table.alias.columns.len();
     if given == 0 && names_to_give(&table.query).is_none() {
@@ -192,7 +194,7 @@ fn rename_hiding_tables(statement: &mut Statement) {
     }
 }
 
-/// In how many WITHs there is a table of a name.
+/// The number of WITH clauses that define each name.
 #[derive(Default)]
 struct Count(BTreeMap<String, usize>);
 
@@ -217,7 +219,7 @@ struct Rename {
 impl VisitorMut for Rename {
     type Break = ();
 
-    /// From the inside out: names inside an inner WITH are already renamed.
+    /// Renames from the inside out: names inside an inner WITH are already renamed.
     fn post_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
         let Some(mut with) = query.with.take() else {
             return ControlFlow::Continue(());
@@ -260,7 +262,7 @@ impl VisitorMut for Rename {
     }
 }
 
-/// Renames a table where it is read, under an alias of its old name.
+/// Renames a table where it is read, and keeps its old name as the alias.
 struct References<'a> {
     from: &'a str,
     to: Ident,
@@ -303,7 +305,7 @@ mod tests {
 
     use super::*;
 
-    /// With `~` for the sign that marks.
+    /// Returns the rewritten statement, with `~` for the invisible mark.
     fn named(sql: &str) -> String {
         let mut statements = Parser::parse_sql(&PostgreSqlDialect {}, sql).unwrap();
         let statement = statements.first_mut().unwrap();

@@ -1,9 +1,9 @@
 //! `a IS DISTINCT FROM b AND c`: the parser takes `b AND c` for the right side, where SQL takes
 //! `b`.
 //!
-//! A parenthesized expression is a node of its own, so a right side with a bare AND or OR was read
-//! too far. Then the whole surrounding expression of ANDs and ORs is split, from left to right, and
-//! rebuilt.
+//! A parenthesized expression is a node of its own, so a right side with a bare AND or OR was
+//! parsed too far. Then the whole surrounding expression of ANDs and ORs is split, from left to
+//! right, and rebuilt.
 
 use std::ops::ControlFlow;
 
@@ -12,7 +12,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 /// Corrects an expression that is not part of a larger one of ANDs and ORs, or is part of one that
-/// is corrected.
+/// is being corrected.
 pub fn mend(expr: &mut Expr) {
     if !reads_too_far(expr) {
         return;
@@ -27,7 +27,7 @@ fn joins(op: &BinaryOperator) -> bool {
     matches!(op, BinaryOperator::And | BinaryOperator::Or)
 }
 
-/// Whether a statement has such an expression.
+/// Returns whether a statement contains such an expression.
 pub fn is_needed(statement: &Statement) -> bool {
     let found = visit_expressions(statement, |expr| match is_loose(expr) {
         true => ControlFlow::Break(()),
@@ -45,7 +45,8 @@ fn is_loose(expr: &Expr) -> bool {
     }
 }
 
-/// Whether it must be rebuilt. The left side of ANDs and ORs may be as deep as a statement is long.
+/// Returns whether the expression must be rebuilt. Iterates on the left side, since chains of ANDs
+/// and ORs can be as deep as a statement is long.
 fn reads_too_far(expr: &Expr) -> bool {
     let mut next = Some(expr);
     while let Some(expr) = next.take() {
@@ -120,7 +121,7 @@ fn take_apart(expr: Expr, operands: &mut Vec<Expr>, operators: &mut Vec<BinaryOp
     }
 }
 
-/// AND binds more tightly than OR.
+/// Rebuilds the expression; AND binds more tightly than OR.
 fn put_together(operands: Vec<Expr>, operators: Vec<BinaryOperator>) -> Expr {
     let binary = |left: Option<Expr>, op: BinaryOperator, right: Expr| match left {
         None => right,
@@ -154,7 +155,7 @@ mod tests {
 
     use super::*;
 
-    /// With the parentheses that the tree means.
+    /// Prints the expression with explicit parentheses.
     fn shown(expr: &Expr) -> String {
         match expr {
             Expr::BinaryOp { left, op, right } if joins(op) => {

@@ -58,7 +58,7 @@ fn no_constant() -> Error {
         .with_hint("LIKE and ~ take patterns of columns")
 }
 
-/// The regular expression equivalent to the pattern.
+/// Returns the regular expression equivalent to the pattern.
 fn regular(pattern: &str, escape: Option<char>) -> Result<String, Error> {
     let mut regular = "(?s)^(?:".to_owned();
     let mut within_brackets = false;

@@ -9,7 +9,7 @@ use super::build;
 ///
 /// # Errors
 ///
-/// A subscript after a slice: in PostgreSQL it applies to the next dimension.
+/// A subscript follows a slice: in PostgreSQL it applies to the next dimension.
 pub(super) fn complete(access_chain: &mut [AccessExpr]) -> Result<(), Error> {
     let several = access_chain.len() > 1;
     for access in access_chain {

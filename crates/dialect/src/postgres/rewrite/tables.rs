@@ -1,4 +1,4 @@
-//! Functions in FROM.
+//! Functions in FROM, and joins without a condition.
 
 use datafusion::sql::sqlparser::ast::{
     Expr, Ident, Join, JoinConstraint, JoinOperator, SelectItem, TableAlias, TableAliasColumnDef,
@@ -10,11 +10,11 @@ use lakegate_error::{Code, Error};
 use super::build;
 use super::expressions::strip_schema;
 
-/// Functions that are tables of `pg_catalog` here, with the same name.
+/// Functions that are implemented as tables of `pg_catalog` with the same name.
 const TABLE_FUNCTIONS: &[&str] = &["pg_get_keywords"];
 
-/// The constraint of a join: ON, USING, NATURAL or none; `None` for joins that never have one, such
-/// as CROSS JOIN.
+/// Returns the constraint of a join: ON, USING, NATURAL or none. `None` for joins that never have
+/// one, such as CROSS JOIN.
 pub fn join_constraint(join: &Join) -> Option<&JoinConstraint> {
     match &join.join_operator {
         JoinOperator::Join(constraint)
@@ -34,7 +34,7 @@ pub fn join_constraint(join: &Join) -> Option<&JoinConstraint> {
     }
 }
 
-/// The same, mutable.
+/// Returns the same constraint, mutable.
 pub fn join_constraint_mut(join: &mut Join) -> Option<&mut JoinConstraint> {
     match &mut join.join_operator {
         JoinOperator::Join(constraint)
@@ -54,7 +54,11 @@ pub fn join_constraint_mut(join: &mut Join) -> Option<&mut JoinConstraint> {
     }
 }
 
-/// Refuses a join without a condition, which the engine would plan as a CROSS JOIN.
+/// Rejects a join without a condition, which the engine would plan as a CROSS JOIN.
+///
+/// # Errors
+///
+/// A join has no condition.
 pub fn check_joins(tables: &TableWithJoins) -> Result<(), Error> {
     let mut constraints = tables.joins.iter().filter_map(join_constraint);
     if constraints.any(|constraint| matches!(constraint, JoinConstraint::None)) {
@@ -66,7 +70,7 @@ pub fn check_joins(tables: &TableWithJoins) -> Result<(), Error> {
     Ok(())
 }
 
-/// Rewrites a table that is a call. Returns the functions that it calls.
+/// Rewrites a table that is a function call. Returns the functions that it calls.
 pub fn rewrite(factor: &mut TableFactor) -> Result<Vec<String>, Error> {
     let (name, args, ordinality, alias) = match factor {
         TableFactor::Table {
@@ -188,7 +192,7 @@ pub fn rewrite(factor: &mut TableFactor) -> Result<Vec<String>, Error> {
     Ok(vec![name])
 }
 
-/// The alias with the names of all columns: a single one is named as the table.
+/// Returns the alias with the names of all columns; a single column has the name of the table.
 fn alias_of_unnest(alias: Option<TableAlias>, count: usize) -> TableAlias {
     let unnamed = || Ident::new("unnest");
     let mut alias = alias.unwrap_or_else(|| TableAlias {
@@ -212,7 +216,7 @@ fn alias_of_unnest(alias: Option<TableAlias>, count: usize) -> TableAlias {
     alias
 }
 
-/// The names of the columns: those of the alias, then, for one column, the alias itself.
+/// Returns the names of the columns: those of the alias, or, for one column, the alias itself.
 fn column_names(alias: Option<&TableAlias>, function: &str, count: usize) -> Vec<Ident> {
     let given: Vec<Ident> = alias
         .map(|alias| {
@@ -259,7 +263,7 @@ fn derived(
     })
 }
 
-/// A number as it is written, maybe negative.
+/// Returns whether an expression is a literal number, possibly negative.
 fn is_number(expr: &Expr) -> bool {
     match expr {
         Expr::Value(value) => matches!(value.value, Value::Number(..)),
@@ -268,7 +272,7 @@ fn is_number(expr: &Expr) -> bool {
     }
 }
 
-/// Whether an expression reads no column.
+/// Returns whether an expression reads no column.
 fn is_constant(expr: &Expr) -> bool {
     use std::ops::ControlFlow;
 

@@ -39,7 +39,7 @@ pub fn rewrite(expr: &mut Expr) -> Result<(), Error> {
     Ok(())
 }
 
-/// What a call is rewritten to; `None` if it is unchanged.
+/// Returns the replacement of a call, or `None` if it stays unchanged.
 pub fn call(name: &str, args: &[Expr]) -> Option<Expr> {
     match (name, args) {
         ("age", [to, from]) => Some(build::call(AGE, vec![to.clone(), from.clone()])),

@@ -1,9 +1,10 @@
 //! Rewrites `JOIN … USING` and `NATURAL JOIN` to joins with ON, and writes out the names that
 //! depend on them.
 //!
-//! The common column of such a join has the value of the side that every row has, and for a FULL
-//! JOIN that of the side which has the row; `l.k` and `r.k` are each side's own. The engine uses
-//! the left side's for all of them (apache/datafusion#22881), so no join by names reaches it:
+//! The common column of such a join has the value of the side that is present in every row; in a
+//! FULL JOIN, of the side that is present in the row. `l.k` and `r.k` remain the columns of the two
+//! sides. The engine uses the left side's column for all of them (apache/datafusion#22881), so it
+//! never receives a join by names:
 //!
 //! ```text
 //! SELECT k, x FROM l JOIN r USING (k)                SELECT l.k, x FROM l JOIN r ON l.k = r.k
@@ -13,8 +14,8 @@
 //!   WHERE EXISTS (SELECT 1 FROM q WHERE y = k)
 //! ```
 //!
-//! The meaning of a name depends on the columns of the tables. A statement is resolved with what is
-//! known, and reports what else must be looked up (`lookup.rs`).
+//! The meaning of a name depends on the columns of the tables. A statement is resolved with the
+//! columns that are known, and the result lists the tables that must be looked up (`lookup.rs`).
 
 mod lookup;
 mod namespace;
@@ -46,23 +47,23 @@ struct Resolver<'a> {
     known: Known<'a>,
     /// The SELECTs whose relations must be looked up.
     wanted: BTreeSet<usize>,
-    /// Number of relations that were given a name.
+    /// The number of relations that were named here.
     named: usize,
 }
 
 /// The relations visible to an expression, and the enclosing scopes.
 struct Scope<'a> {
     namespace: &'a Namespace,
-    /// The number of the SELECT, to ask for what is not known of it.
+    /// The number of the SELECT, for requesting its unknown columns.
     select: usize,
     outer: Option<&'a Scope<'a>>,
 }
 
-/// A FROM that is being read.
+/// A FROM clause during its resolution.
 struct FromClause<'a> {
     select: usize,
     outer: Option<&'a Scope<'a>>,
-    /// Of its relations, in the order that they are written in.
+    /// The columns of each relation, in the order in which the relations are written.
     columns: std::vec::IntoIter<Columns>,
     /// Whether relations without a name need one.
     has_joins_by_names: bool,
@@ -88,7 +89,7 @@ impl Resolver<'_> {
     }
 
     fn operations(&mut self, body: &mut SetExpr, outer: Option<&Scope<'_>>) -> Result<(), Error> {
-        // A loop, since a chain of operations nests deeply on its left.
+        // A loop instead of recursion, because chains of operations are nested deeply on the left.
         let mut bodies = vec![body];
         while let Some(body) = bodies.pop() {
             match body {
@@ -104,7 +105,7 @@ impl Resolver<'_> {
         Ok(())
     }
 
-    /// `keys`: those of ORDER BY, which is outside the SELECT.
+    /// Resolves a SELECT. `keys`: the keys of ORDER BY, which is outside the SELECT.
     fn select(
         &mut self,
         select: &mut Select,
@@ -137,7 +138,7 @@ impl Resolver<'_> {
             _ => &mut [],
         };
         for key in distinct.iter_mut().chain(keys) {
-            // A name alone means a column of the list first.
+            // A bare name refers to an output of the list first.
             let is_output =
                 matches!(key, Expr::Identifier(name) if outputs.contains(&folded(name)));
             if !is_output {
@@ -186,7 +187,7 @@ impl Resolver<'_> {
         Ok(())
     }
 
-    /// Resolves joined tables. `before`: the tables of the same FROM that LATERAL sees.
+    /// Resolves joined tables. `before`: the tables of the same FROM that LATERAL can see.
     fn tables(
         &mut self,
         table: &mut TableWithJoins,
@@ -249,7 +250,7 @@ impl Resolver<'_> {
                     });
                 }
             }
-            // A function sees the preceding tables.
+            // A function can refer to the preceding tables.
             _ => self.expressions(factor, Some(&lateral))?,
         }
         Ok(Namespace::of(factor, columns))
@@ -300,7 +301,8 @@ impl Resolver<'_> {
         }
     }
 
-    /// An error that there is for want of what can be looked up.
+    /// Handles an error that a lookup of the SELECT's relations may resolve: requests the lookup,
+    /// or returns the error if the relations were already looked up.
     fn lack(&mut self, select: usize, error: Error) -> Result<(), Error> {
         if self.known.is_known(select) {
             return Err(error);
@@ -326,8 +328,8 @@ impl Resolver<'_> {
         }
     }
 
-    /// What stands for a name without a table, if that is a common column, or one of a table
-    /// further out.
+    /// Returns the replacement of a name without a table, if the name is a common column or a
+    /// column of an enclosing scope.
     fn value(&mut self, name: &str, scope: Option<&Scope<'_>>) -> Result<Option<Expr>, Error> {
         let mut between: Vec<&Scope<'_>> = Vec::new();
         let mut scopes = std::iter::successors(scope, |scope| scope.outer);
@@ -342,7 +344,8 @@ impl Resolver<'_> {
                     }
                     break value;
                 }
-                // The engine looks at the tables around a subquery before those that LATERAL sees.
+                // The engine looks at the tables around a subquery before those that LATERAL can
+                // see.
                 Meaning::Column(Some(relation)) if !between.is_empty() => {
                     let is_sure = |scope: &&Scope<'_>| {
                         let is_nothing = scope.namespace.meaning(name) == Meaning::Nothing;
@@ -353,7 +356,8 @@ impl Resolver<'_> {
                     return Ok(between.iter().all(is_sure).then(column));
                 }
                 Meaning::Column(_) => return Ok(None),
-                // It is decided by what is known, if nothing further out is a common column.
+                // The scope is already looked up, so its columns stay unknown: the name is left to
+                // the engine.
                 Meaning::Unknown if self.known.is_known(scope.select) => return Ok(None),
                 Meaning::Unknown | Meaning::Nothing => between.push(scope),
             }
@@ -375,11 +379,11 @@ impl Resolver<'_> {
     }
 }
 
-/// Visits the expressions of a part of a SELECT. Queries within are the resolver's.
+/// Visits the expressions of a part of a SELECT. Subqueries are left to the resolver.
 struct Names<'a, 'b> {
     resolver: &'a mut Resolver<'b>,
     scope: Option<&'a Scope<'a>>,
-    /// Those around.
+    /// The number of queries around the visitor.
     queries: usize,
 }
 
@@ -415,7 +419,7 @@ impl VisitorMut for Names<'_, '_> {
     }
 }
 
-/// Whether tables are joined by names, here or in parentheses.
+/// Returns whether tables are joined by names, here or in parentheses.
 fn has_joins_by_names(table: &TableWithJoins) -> bool {
     let by_names = table.joins.iter().any(|join| {
         matches!(
@@ -434,7 +438,7 @@ fn has_joins_by_names(table: &TableWithJoins) -> bool {
         })
 }
 
-/// Whether a relation may name columns of those before it.
+/// Returns whether a relation can refer to columns of those before it.
 fn sees_others(factor: &TableFactor) -> bool {
     match factor {
         TableFactor::Derived { lateral, .. } => *lateral,
@@ -456,7 +460,7 @@ fn single(name: &ObjectName) -> Option<String> {
     }
 }
 
-/// The column that an expression is, with or without a cast.
+/// Returns the column that an expression consists of, with or without a cast.
 fn bare(expr: &Expr) -> Option<&Ident> {
     match expr {
         Expr::Identifier(name) => Some(name),
@@ -473,7 +477,7 @@ fn bare_name(item: &SelectItem) -> Option<Ident> {
     }
 }
 
-/// The name of an item of a SELECT list.
+/// Returns the name of an item of a SELECT list.
 fn output(item: &SelectItem) -> Option<String> {
     match item {
         SelectItem::UnnamedExpr(expr) => bare(expr).map(folded),
@@ -482,7 +486,7 @@ fn output(item: &SelectItem) -> Option<String> {
     }
 }
 
-/// The names of a SELECT list, as far as they are known.
+/// Returns the names of a SELECT list, as far as they are known.
 fn outputs(items: &[SelectItem], namespace: &Namespace) -> BTreeSet<String> {
     let mut all: BTreeSet<String> = items.iter().filter_map(output).collect();
     for item in items {
@@ -508,7 +512,7 @@ fn outputs(items: &[SelectItem], namespace: &Namespace) -> BTreeSet<String> {
     all
 }
 
-/// The tables of the columns in a value.
+/// Returns the tables of the columns in a value.
 fn relations_of(value: &Expr) -> Vec<String> {
     match value {
         Expr::CompoundIdentifier(parts) => {

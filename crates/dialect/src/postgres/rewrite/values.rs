@@ -1,5 +1,5 @@
 //! VALUES with subqueries, which the engine evaluates before they are executed
-//! (`ScalarSubqueryExpr`, 55.2): each row a SELECT.
+//! (`ScalarSubqueryExpr`, 55.2): each row becomes a SELECT.
 //!
 //! ```text
 //! VALUES ((SELECT 1), 2), (3, 4)      SELECT (SELECT 1) AS column1, 2 AS column2 UNION ALL SELECT 3 AS column1, 4 AS column2
@@ -50,7 +50,7 @@ fn selected(row: Vec<Expr>) -> Result<SetExpr, Error> {
     Ok(*build::select(items)?.body)
 }
 
-/// A balanced tree: a deep chain would take as much stack.
+/// Joins the rows by UNION ALL in a balanced tree, because a deep chain would need a deep stack.
 fn united(mut rows: Vec<SetExpr>) -> Option<SetExpr> {
     while rows.len() > 1 {
         let mut pairs = Vec::with_capacity(rows.len().div_ceil(2));

@@ -1,4 +1,4 @@
-//! Resolves windows that refer to other ones, whose clauses the engine drops (`datafusion-sql`,
+//! Resolves windows that refer to other windows, whose clauses the engine drops (`datafusion-sql`,
 //! 55.2).
 //!
 //! ```text

@@ -10,7 +10,7 @@ use datafusion::error::Result;
 use crate::postgres::pg_catalog::data::KEYWORDS;
 use crate::postgres::{Cell, build_array};
 
-/// The name of the table that stands for the call.
+/// The name of the table that replaces the call.
 pub const KEYWORDS_TABLE: &str = "pg_get_keywords";
 
 pub fn keywords() -> Result<Arc<dyn TableProvider>> {

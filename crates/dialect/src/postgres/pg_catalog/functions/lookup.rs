@@ -1,4 +1,4 @@
-//! The catalog by name and by OID.
+//! Looks up catalog objects by name and by OID.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::visible::{VisibleCatalog, VisibleDatabase, VisibleTable};
 pub struct Lookup {
     pub catalog: Arc<VisibleCatalog>,
     pub session: Arc<SessionInfo>,
-    /// Indexes of database and table in the catalog, by the table's OID.
+    /// Indexes into the catalog's databases and their tables, by the table's OID.
     tables: HashMap<i64, (usize, usize)>,
 }
 
@@ -79,20 +79,20 @@ impl Lookup {
         }
     }
 
-    /// `pg_catalog` comes first, unless the path names it.
+    /// Returns the schemas to search. `pg_catalog` is first, unless the path names it.
     pub fn search_path(&self) -> impl Iterator<Item = &str> {
         let path = &self.session.search_path;
         let implicit = (!path.iter().any(|schema| schema == "pg_catalog")).then_some("pg_catalog");
         implicit.into_iter().chain(path.iter().map(String::as_str))
     }
 
-    /// The relation that an unqualified name refers to.
+    /// Returns the relation that an unqualified name refers to.
     fn visible(&self, name: &str) -> Option<Relation<'_>> {
         self.search_path()
             .find_map(|schema| self.in_schema(schema, name))
     }
 
-    /// The relation of a name in SQL syntax, or of a number.
+    /// Returns the relation of a name in SQL syntax, or of a number.
     pub fn relation_named(&self, name: &str) -> Option<Relation<'_>> {
         if let Ok(oid) = name.trim().parse() {
             return self.relation(oid);
@@ -107,7 +107,8 @@ impl Lookup {
         }
     }
 
-    /// Whether its unqualified name refers to this relation; `None` if the relation does not exist.
+    /// Returns whether the unqualified name of this relation refers to it; `None` if the relation
+    /// does not exist.
     pub fn is_visible(&self, oid: i64) -> Option<bool> {
         let relation = self.relation(oid)?;
         Some(
@@ -116,7 +117,7 @@ impl Lookup {
         )
     }
 
-    /// A relation's name, qualified and quoted where necessary.
+    /// Returns a relation's name, qualified and quoted where necessary.
     pub fn relation_name(&self, oid: i64) -> Option<String> {
         let relation = self.relation(oid)?;
         let name = quote_ident(relation.name());

@@ -42,10 +42,10 @@ pub const ABOUT_NAMES: &[&str] = &[
     "pg_get_viewdef",
 ];
 
-/// Functions that need a table's columns or its text; the first argument is the table.
+/// Functions that need a table's columns or its view text; the first argument is the table.
 pub const ABOUT_COLUMNS: &[&str] = &["col_description", "pg_get_viewdef", "has_column_privilege"];
 
-/// All of them, over the looked-up data.
+/// Returns all of them, over the looked-up data.
 pub fn functions(lookup: &Arc<Lookup>) -> Vec<Arc<ScalarUDF>> {
     let mut all = names::functions(lookup);
     all.extend(describe::functions(lookup));
@@ -53,7 +53,7 @@ pub fn functions(lookup: &Arc<Lookup>) -> Vec<Arc<ScalarUDF>> {
     all.into_iter().map(PgFunction::into_udf).collect()
 }
 
-/// The functions that return the name for a number, by its type.
+/// Returns the functions that convert a number to its name, by type.
 pub fn names_by_type(lookup: &Arc<Lookup>) -> HashMap<&'static str, Arc<ScalarUDF>> {
     names::output(lookup)
         .into_iter()

@@ -83,7 +83,7 @@ fn input(
     [strict, lenient]
 }
 
-/// The functions that show numbers as names, by type.
+/// Returns the functions that show numbers as names, by type.
 pub fn output(lookup: &Arc<Lookup>) -> Vec<(&'static str, PgFunction)> {
     let show = |pg_type: &'static str, name: Name| {
         let of = Arc::clone(lookup);
@@ -93,7 +93,7 @@ pub fn output(lookup: &Arc<Lookup>) -> Vec<(&'static str, PgFunction)> {
             DataType::Utf8,
             move |args| {
                 let oid = args[0].as_int().unwrap_or(0);
-                // An unknown number is shown as it is, zero as nothing.
+                // An unknown number is shown unchanged, zero as `-`.
                 Ok(Cell::text(match oid {
                     0 => "-".to_owned(),
                     _ => name(&of, oid).unwrap_or_else(|| oid.to_string()),
@@ -199,7 +199,7 @@ pub fn functions(lookup: &Arc<Lookup>) -> Vec<PgFunction> {
                 .map_or(Cell::Null, Cell::Bool))
         },
     ));
-    // All of these live in `pg_catalog`, which is always searched first.
+    // All of these are in `pg_catalog`, which is always searched first.
     all.extend(
         [
             "pg_type_is_visible",

@@ -1,7 +1,7 @@
-//! `has_table_privilege` and similar: the current principal's privileges.
+//! `has_table_privilege` and similar functions: the current principal's privileges.
 //!
 //! Each takes `([user,] object, privilege)`. Privileges of other users are not known here: the
-//! answer is NULL, as for an object that does not exist.
+//! result is NULL, as for an object that does not exist.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::postgres::pg_catalog::relations::{Relation, roles};
 use crate::postgres::{Cell, PgFunction};
 use crate::visible::{VisibleColumn, VisibleTable};
 
-/// Whether a user argument names the principal.
+/// Returns whether a user argument names the principal.
 fn is_principal(lookup: &Lookup, user: &Cell<'_>) -> bool {
     match user {
         Cell::Int(oid) => lookup.role_name(*oid) == Some(lookup.catalog.principal.as_str()),
@@ -23,7 +23,8 @@ fn is_principal(lookup: &Lookup, user: &Cell<'_>) -> bool {
     }
 }
 
-/// A function `name([user,] objects…, privilege)`; `check` receives the objects and the privilege.
+/// Builds a function `name([user,] objects…, privilege)`; `check` receives the objects and the
+/// privilege.
 fn function(
     lookup: &Arc<Lookup>,
     name: &str,
@@ -70,7 +71,8 @@ fn relation<'a>(lookup: &'a Lookup, object: &Cell<'_>) -> Result<Option<Relation
     }
 }
 
-/// Every user may read the system's relations, and none may write them.
+/// Returns whether a privilege on a system relation is held: every user may read them, and none may
+/// write them.
 fn on_system(privilege: &str) -> Result<Option<bool>> {
     let held = any_of(privilege, |name| match name {
         "SELECT" => Some(true),

@@ -36,7 +36,7 @@ pub struct Input {
     pub functions: Vec<(String, &'static str)>,
 }
 
-/// What a relation needs beyond names, if only these columns of it are read.
+/// Returns what a relation needs beyond names if only these columns of it are read.
 pub fn needs(shapes: &Shapes, relation: &str, columns: &[&str], pins: &RelationPins) -> Needs {
     let reads_columns = match relation {
         "pg_attribute" | "columns" | "column_privileges" | "role_column_grants" => true,
@@ -56,7 +56,7 @@ pub fn needs(shapes: &Shapes, relation: &str, columns: &[&str], pins: &RelationP
     }
 }
 
-/// The rows of a relation, with the columns at these indexes.
+/// Returns the rows of a relation, with the columns at these indexes.
 pub fn fill(
     shapes: &Shapes,
     shape: &Shape,
@@ -109,14 +109,15 @@ pub fn fill(
     }
 }
 
-/// A relation of which some columns are read.
+/// A relation, with the columns that are read.
 pub struct Projected<'a> {
     pub shape: &'a Shape,
     projection: &'a [usize],
 }
 
 impl Projected<'_> {
-    /// `value`: `None` stands for Postgres' value for "nothing" in a column of the type.
+    /// Builds the rows. `value` may return `None` for Postgres' value for "nothing" in a column of
+    /// the type.
     pub fn build<'r, R>(
         &self,
         rows: Vec<R>,
@@ -157,7 +158,7 @@ impl Projected<'_> {
     }
 }
 
-/// Columns that have the same value in all fixed rows.
+/// Returns the value of columns that are equal in all fixed rows.
 fn fixed_value(column: &str) -> Option<Cell<'static>> {
     Some(match column {
         "typnamespace" | "oprnamespace" | "collnamespace" => Cell::Int(oids::PG_CATALOG),
@@ -169,7 +170,7 @@ fn fixed_value(column: &str) -> Option<Cell<'static>> {
     })
 }
 
-/// The value of a column without information.
+/// Returns the value of a column without information.
 fn nothing(pg_type: &str) -> Cell<'static> {
     match pg_type {
         "bool" => Cell::Bool(false),

@@ -14,7 +14,7 @@ type Value<'a> = Option<Cell<'a>>;
 
 const SYSTEM: [&std::sync::LazyLock<Shapes>; 2] = [&PG_CATALOG, &INFORMATION_SCHEMA];
 
-/// A namespace: of the system, or a database.
+/// A namespace: a system schema, or a database.
 pub struct Namespace<'a> {
     pub oid: i64,
     pub name: &'a str,
@@ -96,7 +96,7 @@ impl<'a> Relation<'a> {
     }
 }
 
-/// All relations that can pass the query's filters.
+/// Returns all relations that can pass the query's filters.
 pub fn relations(input: &Input) -> Vec<Relation<'_>> {
     let system = SYSTEM.iter().flat_map(|shapes| {
         shapes
@@ -156,7 +156,7 @@ enum Attribute<'a> {
     Lake(&'a VisibleColumn),
 }
 
-/// A column, numbered from 1 among those that the principal sees.
+/// A column, numbered from 1 among the columns visible to the principal.
 pub struct NumberedAttribute<'a> {
     pub number: i64,
     pub wire: WireType,
@@ -171,7 +171,7 @@ impl<'a> NumberedAttribute<'a> {
         }
     }
 
-    /// The lake's column; `None` for a system relation's.
+    /// Returns the lake's column, or `None` for a column of a system relation.
     pub fn lake_column(&self) -> Option<&'a VisibleColumn> {
         match self.attribute {
             Attribute::System(_) => None,
@@ -180,7 +180,7 @@ impl<'a> NumberedAttribute<'a> {
     }
 }
 
-/// The columns of the relations that can pass the query's filters.
+/// Returns the columns of the relations that can pass the query's filters.
 pub fn attributes(input: &Input) -> Vec<(Relation<'_>, NumberedAttribute<'_>)> {
     let mut rows = Vec::new();
     for relation in relations(input) {
@@ -219,7 +219,7 @@ pub fn attributes(input: &Input) -> Vec<(Relation<'_>, NumberedAttribute<'_>)> {
     rows
 }
 
-/// `attnum` of the column at an index.
+/// Returns `attnum` of the column at an index.
 pub fn number(index: usize) -> i64 {
     i64::try_from(index + 1)
         .unwrap_or(i64::from(i16::MAX))
@@ -298,7 +298,7 @@ pub fn descriptions(input: &Input) -> Vec<Description<'_>> {
     rows
 }
 
-/// A column's comment; psql's `\d+` also shows there that it is a partition key.
+/// Returns a column's comment, which also marks partition keys, for psql's `\d+`.
 pub fn column_comment(column: &VisibleColumn) -> Option<String> {
     let comment = column
         .comment
@@ -357,7 +357,7 @@ pub fn pg_views<'a>(_: &'a Input, row: &Relation<'a>, column: &str) -> Value<'a>
     })
 }
 
-/// The tables of a statistics view, by its name.
+/// Returns the tables of a statistics view, by its name.
 pub fn statistics<'a>(input: &'a Input, view: &str) -> Vec<Relation<'a>> {
     let mut rows = tables(input);
     rows.retain(|relation| match relation {

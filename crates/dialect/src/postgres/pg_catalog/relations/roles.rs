@@ -8,7 +8,7 @@ use crate::visible::{VisibleCatalog, VisibleRole};
 
 type Value<'a> = Option<Cell<'a>>;
 
-/// The visible roles, with the one that owns the catalog.
+/// Returns the visible roles, including the one that owns the catalog.
 pub fn roles(input: &Input) -> Vec<std::borrow::Cow<'_, VisibleRole>> {
     use std::borrow::Cow;
     let known = &input.catalog.roles;
@@ -53,7 +53,7 @@ pub fn pg_user<'a>(row: &&'a VisibleRole, column: &str) -> Value<'a> {
     })
 }
 
-/// The roles that a user or role holds, directly or through others, excluding itself.
+/// Returns the roles that a user or role holds, directly or through others, excluding itself.
 pub fn held_by<'a>(catalog: &'a VisibleCatalog, name: &str) -> Vec<&'a VisibleRole> {
     let find = |oid: i64| catalog.roles.iter().find(|role| role.oid == oid);
     let mut held: Vec<&VisibleRole> = Vec::new();
@@ -73,7 +73,7 @@ pub fn held_by<'a>(catalog: &'a VisibleCatalog, name: &str) -> Vec<&'a VisibleRo
     held
 }
 
-/// Pairs of a member and a role that it holds.
+/// Returns pairs of a member and a role that it holds.
 pub fn members(input: &Input) -> Vec<(i64, i64)> {
     let roles = &input.catalog.roles;
     roles

@@ -35,7 +35,7 @@ pub fn pg_stat_database<'a>(input: &'a Input, column: &str) -> Value<'a> {
     })
 }
 
-/// The settings of the session that asks.
+/// Returns the settings of the session that runs the query.
 pub fn settings(input: &Input) -> Vec<ShownSetting> {
     input.session.settings.all()
 }
@@ -91,7 +91,7 @@ pub fn pg_stat_activity<'a>(input: &'a Input, row: &&'a Backend, column: &str) -
     })
 }
 
-/// A function: one of Postgres' own that its types are made of, or one of the engine's.
+/// A function: one of Postgres' own that its types refer to, or one of the engine's.
 pub enum Function<'a> {
     Fixed(&'static StaticRow),
     Engine(&'a str, &'static str),

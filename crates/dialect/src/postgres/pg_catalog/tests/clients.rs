@@ -29,7 +29,7 @@ fn captured(text: &str) -> Vec<Captured> {
         .collect()
 }
 
-/// Runs all that a client sends; returns the answers by title.
+/// Runs every query that a client sends; returns the results by title.
 async fn all_of(text: &str, unsupported: &[&str]) -> HashMap<String, Vec<Rows>> {
     let mut failures = Vec::new();
     let mut answers: HashMap<String, Vec<Rows>> = HashMap::new();
@@ -85,7 +85,7 @@ async fn pgjdbc_gets_an_answer_to_all_that_it_sends() {
 
 #[tokio::test]
 async fn psycopg_gets_an_answer_to_all_that_it_sends() {
-    // 2: `coalesce` of an array with a literal in quotes (CompositeInfo).
+    // 2: `coalesce` of an array with a quoted literal (CompositeInfo).
     all_of(include_str!("../fixtures/psycopg.sql"), &["2"]).await;
 }
 

@@ -1,4 +1,4 @@
-//! The catalog of a small lake, asked in SQL.
+//! The catalog of a small lake, queried in SQL.
 
 #![allow(
     clippy::disallowed_methods,
@@ -91,7 +91,7 @@ fn sample() -> VisibleCatalog {
         },
         ..table(3, "v", vec![column("sale_date", DataType::Date32, None)])
     };
-    // Everything is granted on it, except that SELECT is on one column only.
+    // All privileges are granted on it, except that SELECT is on one column only.
     let sales = VisibleTable {
         privileges: TablePrivileges {
             select: true,
@@ -209,7 +209,7 @@ fn session() -> SessionInfo {
 /// Rows as text; NULL is `NULL`.
 type Rows = Vec<Vec<String>>;
 
-/// A session that treats each statement as one that reads the catalog.
+/// Builds a session that treats each statement as one that reads the catalog.
 fn state_of(system: &PgCatalog) -> Result<SessionState> {
     let references = CatalogReferences {
         system_relations: true,

@@ -1,4 +1,4 @@
-//! Relations of the catalog, and the functions that ask about objects.
+//! Relations of the catalog, and the functions about objects.
 
 use super::*;
 
@@ -183,7 +183,7 @@ async fn objects_are_found_by_name_and_by_number() {
     ] {
         assert_eq!(run(&format!("SELECT {asked}")).await, [[answer]], "{asked}");
     }
-    // Beside a function that is not about objects.
+    // Together with a function that is not about objects.
     let rows = run("SELECT 'orders'::regclass, has_table_privilege('orders', 'SELECT'), abs(-1)");
     assert_eq!(rows.await, [["orders", "true", "1"]]);
     for refused in [

@@ -2,8 +2,8 @@
 
 use super::*;
 
-/// Each relation's first row, all of it that is not NULL, and the values other than "nothing" of
-/// its rows about the sample.
+/// The non-NULL values of each relation's first row, and the values other than "nothing" of its
+/// rows about the sample.
 ///
 /// To regenerate: set `LAKEGATE_UPDATE_GOLDEN=1`, then read the diff.
 const WRITTEN: &str = concat!(
@@ -11,7 +11,7 @@ const WRITTEN: &str = concat!(
     "/src/postgres/pg_catalog/tests/relations.txt"
 );
 
-/// A row that has one of these as a value is shown.
+/// A row is shown if it contains one of these values.
 const SHOWN: [&str; 17] = [
     "curated",
     "analytics",

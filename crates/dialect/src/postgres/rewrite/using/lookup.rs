@@ -1,12 +1,12 @@
-//! What has to be known of tables, so that the names in joins say which columns they mean.
+//! The columns that must be known before names in joins can be resolved.
 //!
-//! | | what has to be known |
+//! | statement | required columns |
 //! |---|---|
 //! | `a NATURAL JOIN b` | the columns of both |
 //! | `a JOIN b ON … JOIN c USING (k)` | whether `a` or `b` has `k` |
 //! | `… a JOIN b USING (k) WHERE EXISTS (SELECT 1 FROM c WHERE k = 1)` | whether `c` has `k` |
 //!
-//! Only the planner knows the columns of a table. So the session plans `SELECT * FROM` each:
+//! Only the planner knows the columns of a table. Therefore the session plans `SELECT * FROM` each:
 //!
 //! ```text
 //! let mut columns = JoinedColumns::default();
@@ -38,8 +38,8 @@ use crate::postgres::rewrite::{build, folded};
 /// The columns of the relations in FROM, for the SELECTs whose resolution depends on them.
 #[derive(Debug, Default)]
 pub struct JoinedColumns {
-    /// By the number of the SELECT in the order of their visits: of each relation in the order that
-    /// they are written in.
+    /// By the number of the SELECT in visiting order: the columns of each relation, in the order in
+    /// which the relations are written.
     selects: BTreeMap<usize, Vec<Columns>>,
 }
 
@@ -47,8 +47,8 @@ pub struct JoinedColumns {
 #[derive(Debug)]
 pub struct Unknown {
     select: usize,
-    /// `SELECT * FROM` each relation, in the order that they are written in; `None` of one that
-    /// stands for no query by itself.
+    /// `SELECT * FROM` each relation, in the order in which they are written; `None` for a relation
+    /// that needs no lookup or cannot be queried alone.
     pub relations: Vec<Option<Query>>,
 }
 
@@ -56,7 +56,7 @@ pub struct Unknown {
 #[derive(Debug)]
 pub enum Resolution {
     Resolved(Box<Statement>),
-    /// More must be known, about SELECTs that were not learned before.
+    /// The SELECTs whose relations must be looked up first.
     Unknown(Vec<Unknown>),
 }
 
@@ -67,12 +67,12 @@ impl JoinedColumns {
     }
 }
 
-/// Replaces USING and NATURAL by ON, and writes out what depends on them.
+/// Replaces USING and NATURAL by ON, and writes out the names that depend on them.
 ///
 /// # Errors
 ///
-/// A common column that a side has twice or not at all, or of a table whose columns cannot be known
-/// (with the learned reason).
+/// A side has a common column twice or not at all, or the columns of a table cannot be known (with
+/// the learned reason).
 pub fn resolve_joins(statement: &Statement, columns: &JoinedColumns) -> Result<Resolution, Error> {
     let mut resolved = statement.clone();
     if !statement.visit(&mut Joins).is_break() {
@@ -93,7 +93,7 @@ pub fn resolve_joins(statement: &Statement, columns: &JoinedColumns) -> Result<R
     if wanted.is_empty() {
         return outcome.map(|()| Resolution::Resolved(Box::new(resolved)));
     }
-    // What went wrong may be for want of them.
+    // Any error may be due to the missing columns, so it is not reported yet.
     let unknown = wanted.into_iter().map(|select| {
         let mut gather = Gather {
             wanted: select,
@@ -109,9 +109,9 @@ pub fn resolve_joins(statement: &Statement, columns: &JoinedColumns) -> Result<R
     unknown.collect::<Result<_, _>>().map(Resolution::Unknown)
 }
 
-/// What is known of the SELECTs of a statement, for as long as it is not taken apart.
+/// The known columns of a statement's SELECTs. Valid while the statement is not moved in memory.
 pub(super) struct Known<'a> {
-    /// By their places in memory.
+    /// The numbers of the SELECTs, by their address.
     numbers: HashMap<usize, usize>,
     columns: &'a JoinedColumns,
 }
@@ -122,12 +122,12 @@ impl Known<'_> {
         number.copied().unwrap_or_default()
     }
 
-    /// Whether its relations were looked up.
+    /// Returns whether the relations of the SELECT were looked up.
     pub fn is_known(&self, select: usize) -> bool {
         self.columns.selects.contains_key(&select)
     }
 
-    /// The columns of each relation; empty if they were not looked up.
+    /// Returns the columns of each relation; empty if they were not looked up.
     pub fn columns(&self, select: usize) -> Vec<Columns> {
         let known = self.columns.selects.get(&select);
         known.cloned().unwrap_or_default()
@@ -138,7 +138,7 @@ fn place(select: &Select) -> usize {
     ptr::from_ref(select).addr()
 }
 
-/// The columns of a relation whose own text names each.
+/// Returns the columns of a subquery whose text names all of them.
 pub(super) fn named_columns(factor: &TableFactor) -> Option<Vec<String>> {
     let TableFactor::Derived {
         subquery, alias, ..
@@ -174,7 +174,7 @@ fn names_of(body: &SetExpr) -> Option<Vec<String>> {
     }
 }
 
-/// Finds whether there is a join by names.
+/// Breaks at the first join by names.
 struct Joins;
 
 impl Visitor for Joins {
@@ -188,7 +188,7 @@ impl Visitor for Joins {
     }
 }
 
-/// Numbers the SELECTs.
+/// Numbers the SELECTs, by their address.
 #[derive(Default)]
 struct Places {
     numbers: HashMap<usize, usize>,
@@ -204,7 +204,7 @@ impl Visitor for Places {
     }
 }
 
-/// The relations of joined tables, in the order that they are written in.
+/// Collects the relations of joined tables, in the order in which they are written.
 fn relations<'a>(table: &'a TableWithJoins, all: &mut Vec<&'a TableFactor>) {
     let factors = std::iter::once(&table.relation).chain(table.joins.iter().map(|j| &j.relation));
     for factor in factors {
@@ -217,26 +217,27 @@ fn relations<'a>(table: &'a TableWithJoins, all: &mut Vec<&'a TableFactor>) {
     }
 }
 
-/// Gathers the relations of a SELECT as queries.
+/// Collects the relations of a SELECT as queries.
 struct Gather {
     wanted: usize,
     selects: usize,
-    /// The queries around.
+    /// The enclosing queries.
     around: Vec<Around>,
 }
 
 /// A query that is being visited.
 struct Around {
     with: Option<With>,
-    /// The places of its common tables' queries.
+    /// The addresses of the queries of its common tables.
     bodies: Vec<usize>,
-    /// How many of the common tables can be named: in one of them, those before it.
+    /// The number of common tables that can be referred to: within a common table, only the
+    /// preceding ones.
     visible: usize,
 }
 
 impl Around {
-    /// The common tables that can be named. One that is defined by itself has the columns of what
-    /// it begins with.
+    /// Returns the common tables that can be referred to. A recursive one has the columns of its
+    /// first operand.
     fn named(&self) -> Vec<Cte> {
         let Some(with) = &self.with else {
             return Vec::new();
@@ -256,7 +257,7 @@ impl Around {
 }
 
 impl Gather {
-    /// The common tables that can be named: of those of one name, the innermost.
+    /// Returns the common tables that can be referred to: of several with one name, the innermost.
     fn with(&self) -> Option<With> {
         let mut all: Option<With> = None;
         for around in &self.around {
@@ -283,7 +284,7 @@ impl Gather {
             relations(table, &mut all);
         }
         let queries = all.into_iter().map(|factor| {
-            // One that may name columns of those before it is no query by itself.
+            // A relation that can refer to columns of those before it cannot be queried alone.
             let sees_others = matches!(
                 factor,
                 TableFactor::Derived { lateral: true, .. }

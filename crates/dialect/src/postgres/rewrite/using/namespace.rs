@@ -1,4 +1,4 @@
-//! What the columns of joined tables are called.
+//! The names of the columns of joined tables.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use lakegate_error::{Code, Error};
 use super::super::{build, folded};
 use super::single;
 
-/// The columns of a relation, or the reason that they are not known.
+/// The columns of a relation, or the reason why they are unknown.
 pub type Columns = Result<Vec<String>, Error>;
 
 /// The relations of a FROM, or of a part of it.
@@ -27,36 +27,37 @@ pub(super) enum Part {
     /// The other columns of a relation.
     Others {
         relation: Vec<Ident>,
-        /// All that it has.
+        /// All columns of the relation.
         columns: Columns,
-        /// Those that became common ones.
+        /// The columns that became common ones.
         merged: Vec<String>,
     },
 }
 
-/// What an unqualified name refers to.
+/// The meaning of an unqualified name.
 #[derive(Debug, PartialEq)]
 pub(super) enum Meaning<'a> {
     Common {
         value: &'a Expr,
-        /// No other relation has a column of the name. Where that is not known, it is taken for so.
+        /// Whether it is certain that no other relation has a column of this name. Otherwise it is
+        /// assumed.
         is_sure: bool,
     },
-    /// The column of a relation; `None`: of several.
+    /// The column of a relation; `None` if several relations have one.
     Column(Option<&'a [Ident]>),
-    /// No relation is known to have it, and the columns of some are not known.
+    /// No relation is known to have the column, and the columns of some relations are unknown.
     Unknown,
     Nothing,
 }
 
-/// Which sides' rows a join has, and so whose value a common column takes.
+/// The sides that are present in a join's rows, which determine the value of a common column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// All rows have the left side.
+    /// The left side is present in all rows.
     Left,
     Right,
     Full,
-    /// SEMI and ANTI joins: rows of one side alone.
+    /// SEMI and ANTI joins, whose rows have one side only.
     LeftOnly,
     RightOnly,
 }
@@ -97,7 +98,7 @@ impl Namespace {
         self
     }
 
-    /// Whether a join by names is in it.
+    /// Returns whether it contains a join by names.
     pub fn is_joined(&self) -> bool {
         let mut parts = self.parts.iter();
         parts.any(|part| matches!(part, Part::Common { .. }))
@@ -126,12 +127,12 @@ impl Namespace {
             ([], []) if is_unknown => Meaning::Unknown,
             ([], []) => Meaning::Nothing,
             ([], [relation]) => Meaning::Column(Some(relation)),
-            // Of several columns, the engine says that the name is ambiguous.
+            // Several columns: the engine reports that the name is ambiguous.
             _ => Meaning::Column(None),
         }
     }
 
-    /// Whether a relation of this name hides one of the same name further out.
+    /// Returns whether a relation of this name hides one of the same name in an outer scope.
     pub fn has_relation(&self, wanted: &str) -> bool {
         self.parts.iter().any(|part| match part {
             Part::Common { .. } => false,
@@ -141,11 +142,11 @@ impl Namespace {
         })
     }
 
-    /// The names of all columns.
+    /// Returns the names of all columns.
     ///
     /// # Errors
     ///
-    /// The columns of a relation are not known.
+    /// The columns of a relation are unknown.
     pub fn names(&self) -> Columns {
         let mut all = Vec::new();
         for part in &self.parts {
@@ -162,11 +163,11 @@ impl Namespace {
         Ok(all)
     }
 
-    /// Joins two sides by their common columns: the result, and the condition.
+    /// Joins two sides by their common columns. Returns the result, and the condition.
     ///
     /// # Errors
     ///
-    /// A side has a column twice, not at all, or its relations are not known.
+    /// A side has a column twice or not at all, or the columns of its relations are unknown.
     pub fn join(
         mut self,
         mut right: Self,
@@ -200,7 +201,7 @@ impl Namespace {
         Ok((joined, all(equal)))
     }
 
-    /// Takes a column out of a side.
+    /// Removes a column from a side and returns it.
     fn take(&mut self, name: &str, side: &str) -> Result<Expr, Error> {
         let (mut having, mut unknown) = (Vec::new(), Vec::new());
         for (place, part) in self.parts.iter().enumerate() {
@@ -244,7 +245,7 @@ impl Namespace {
 }
 
 impl Part {
-    /// How many columns of a name it has; `None`: not known.
+    /// Returns how many columns have this name, or `None` if that is unknown.
     fn count(&self, wanted: &str) -> Option<usize> {
         match self {
             Part::Common { name, .. } => Some(usize::from(name == wanted)),
@@ -264,8 +265,8 @@ fn not_known(name: &str) -> Error {
     .with_hint("join with ON")
 }
 
-/// The names that both sides have, in the left one's order. Of one that a side has twice, the join
-/// says so.
+/// Returns the names that both sides have, in the left side's order. A name that one side has twice
+/// is reported by [`Namespace::join`].
 pub(super) fn common(left: &[String], right: &[String]) -> Vec<String> {
     let mut all: Vec<String> = Vec::new();
     let mut rights: BTreeSet<&str> = right.iter().map(String::as_str).collect();
@@ -277,7 +278,7 @@ pub(super) fn common(left: &[String], right: &[String]) -> Vec<String> {
     all
 }
 
-/// A conjunction. It is as shallow as can be: NATURAL joins are of any number of columns.
+/// Builds a conjunction as a balanced tree: a NATURAL join can have any number of columns.
 fn all(mut conditions: Vec<Expr>) -> Expr {
     while conditions.len() > 1 {
         let mut pairs = conditions.into_iter();
@@ -298,7 +299,7 @@ fn all(mut conditions: Vec<Expr>) -> Expr {
     conditions.pop().unwrap_or_else(truth)
 }
 
-/// How a relation is named before its columns.
+/// Returns the name that qualifies the columns of a relation.
 pub(super) fn relation(factor: &TableFactor) -> Option<Vec<Ident>> {
     let parts = |name: &ObjectName| name.0.iter().map(|part| part.as_ident().cloned()).collect();
     match factor {
@@ -327,7 +328,7 @@ pub(super) fn qualified(relation: &[Ident], name: &str) -> Expr {
     Expr::CompoundIdentifier(column)
 }
 
-/// A column's name as it is written, in quotes where it needs them.
+/// Returns a column's name as SQL text, quoted if necessary.
 pub(super) fn ident(name: &str) -> Ident {
     let is_plain = name
         .bytes()
@@ -338,11 +339,11 @@ pub(super) fn ident(name: &str) -> Ident {
     }
 }
 
-/// The names in USING.
+/// Returns the names in USING.
 ///
 /// # Errors
 ///
-/// A qualified name.
+/// A name is qualified, or occurs twice.
 pub(super) fn using(names: &[ObjectName]) -> Result<Vec<String>, Error> {
     let mut all: Vec<String> = Vec::new();
     for name in names {

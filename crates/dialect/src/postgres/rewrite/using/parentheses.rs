@@ -1,5 +1,4 @@
-//! Joins in parentheses that have a name are tables of their own: their columns are those of `*`,
-//! each once.
+//! Named joins in parentheses are tables of their own: their columns are those of `*`, each once.
 //!
 //! ```text
 //! FROM (a JOIN b USING (k)) AS x        FROM (SELECT * FROM a JOIN b USING (k)) AS x

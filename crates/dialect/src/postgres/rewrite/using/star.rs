@@ -10,12 +10,12 @@ use super::super::{build, folded};
 use super::namespace::{Columns, Namespace, Part, ident};
 use super::single;
 
-/// The items that `*` stands for.
+/// Returns the items that `*` expands to.
 ///
 /// # Errors
 ///
-/// EXCLUDE or REPLACE of columns that do not exist, or of relations whose columns are not known;
-/// other options.
+/// EXCLUDE or REPLACE names columns that do not exist, or applies to relations whose columns are
+/// unknown; or `*` has other options.
 pub(super) fn expanded(
     namespace: &Namespace,
     options: WildcardAdditionalOptions,
@@ -87,7 +87,7 @@ fn excluded(options: &WildcardAdditionalOptions) -> Vec<String> {
     excluded.into_iter().chain(except).collect()
 }
 
-/// The replacements of a relation's columns.
+/// Returns the replacements of a relation's columns.
 fn of_relation(
     columns: &Columns,
     missing: &[String],
@@ -102,7 +102,7 @@ fn of_relation(
     own
 }
 
-/// A common column as an item of a SELECT list.
+/// Builds the item of a SELECT list for a common column.
 fn shown(name: &str, value: &Expr) -> SelectItem {
     match value {
         Expr::CompoundIdentifier(_) => SelectItem::UnnamedExpr(value.clone()),

@@ -13,7 +13,7 @@ fn parsed(sql: &str) -> Statement {
     statements.unwrap().remove(0)
 }
 
-/// What tables have: `t` has `k` and `t`, and so on; `dup` has `k` twice.
+/// Returns the columns of the test tables: `t` has `k` and `t`, and so on; `dup` has `k` twice.
 fn columns_of(query: &Query) -> Columns {
     let text = query.to_string();
     let table = text.rsplit(' ').next().unwrap();
@@ -24,7 +24,7 @@ fn columns_of(query: &Query) -> Columns {
     })
 }
 
-/// The statement as it is resolved, and the queries that were asked for.
+/// Returns the resolved statement, and the queries that were requested.
 fn resolved(sql: &str) -> (Result<String, Error>, Vec<String>) {
     let statement = parsed(sql);
     let mut columns = JoinedColumns::default();
@@ -140,7 +140,7 @@ fn names_are_those_of_the_tables_that_have_them() {
             "SELECT (SELECT count(*) FROM a NATURAL JOIN b WHERE k = c.c) FROM c NATURAL JOIN a WHERE k = 2",
             "SELECT (SELECT count(*) FROM a JOIN b ON a.k = b.k WHERE a.k = c.c) FROM c JOIN a ON c.k = a.k WHERE c.k = 2",
         ),
-        // Further out, where no table of the subquery has the name.
+        // The column of an enclosing scope, if no table of the subquery has the name.
         (
             "SELECT 1 FROM a FULL JOIN b USING (k) WHERE EXISTS (SELECT 1 FROM other WHERE n = k)",
             "SELECT 1 FROM a FULL JOIN b ON a.k = b.k WHERE EXISTS (SELECT 1 FROM other WHERE n = coalesce(a.k, b.k))",
@@ -153,12 +153,12 @@ fn names_are_those_of_the_tables_that_have_them() {
             "SELECT 1 FROM a JOIN b USING (k) WHERE EXISTS (SELECT 1 FROM c, LATERAL (SELECT n FROM other WHERE n = k) d)",
             "SELECT 1 FROM a JOIN b ON a.k = b.k WHERE EXISTS (SELECT 1 FROM c, LATERAL (SELECT n FROM other WHERE n = c.k) d)",
         ),
-        // A subquery in FROM sees no other table.
+        // A subquery in FROM cannot see other tables.
         (
             "SELECT 1 FROM a JOIN b USING (k), (SELECT k FROM other) d",
             "SELECT 1 FROM a JOIN b ON a.k = b.k, (SELECT k FROM other) d",
         ),
-        // ON sees the tables that it joins alone.
+        // ON sees only the tables that it joins.
         (
             "SELECT 1 FROM a JOIN other ON k = n RIGHT JOIN b USING (k)",
             "SELECT 1 FROM a JOIN other ON k = n RIGHT JOIN b ON a.k = b.k",

@@ -1,4 +1,4 @@
-//! Of statements over tables that are queries by themselves.
+//! Rows of statements over tables that are queries themselves.
 
 #![allow(clippy::unwrap_used)]
 use arrow::util::pretty::pretty_format_batches;
