@@ -14,7 +14,7 @@ use tonic::{Code, Request, Status};
 use super::Door;
 use super::auth::Caller;
 use super::connection::Peer;
-use super::service::guarded;
+use super::panics::guarded;
 use super::status::status;
 
 const HANDSHAKE: &str = "/arrow.flight.protocol.FlightService/Handshake";
@@ -69,7 +69,7 @@ where
 /// call as complete, so half of an ingestion would be committed.
 fn whole(body: Body) -> Body {
     Body::new(body.map_err(|status| match status.code() {
-        Code::Cancelled => Status::aborted("the client gave the call up"),
+        Code::Cancelled => Status::aborted("the client cancelled the call"),
         _ => status,
     }))
 }

@@ -10,9 +10,10 @@ use arrow::ipc::{self, MessageHeader};
 use arrow_flight::FlightData;
 use arrow_flight::decode::FlightRecordBatchStream;
 use arrow_flight::error::FlightError;
+use futures::stream::Peekable;
 use futures::{FutureExt, Stream, StreamExt, TryStreamExt};
 use lakegate_error::{Code, Error, Result};
-use tonic::Status;
+use tonic::{Status, Streaming};
 
 use super::status::to_status;
 
@@ -20,6 +21,19 @@ use super::status::to_status;
 const MAX_BYTES: u64 = 64 * 1024 * 1024;
 /// Elements of one column of a batch, nested ones included.
 const MAX_ELEMENTS: i64 = 16 * 1024 * 1024;
+
+/// The client's stream: the first message has a descriptor, batches follow.
+pub(super) type Incoming = Peekable<Streaming<FlightData>>;
+
+/// The rows of parameters that a client sent.
+#[derive(Debug)]
+pub(super) struct Received {
+    /// `None` if the client sent no schema.
+    pub schema: Option<SchemaRef>,
+    pub batches: Vec<RecordBatch>,
+    /// Bytes in memory.
+    pub bytes: usize,
+}
 
 /// The batches of one call.
 pub(super) struct Batches(FlightRecordBatchStream);

@@ -10,8 +10,7 @@ use tonic::Status;
 
 use super::auth::Caller;
 use super::expansion;
-use super::incoming::{Batches, broken, malformed};
-use super::put::Incoming;
+use super::incoming::{Batches, Incoming, broken, malformed};
 use super::statements::check_transaction;
 use super::status::to_status;
 

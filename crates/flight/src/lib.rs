@@ -30,6 +30,7 @@ mod incoming;
 mod info;
 mod ingest;
 mod metadata;
+mod panics;
 mod parameters;
 mod poll;
 mod prepared;

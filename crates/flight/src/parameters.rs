@@ -17,7 +17,7 @@ use lakegate_gateway::values::{STRICT, type_name};
 use tonic::Status;
 
 use super::expansion;
-use super::incoming::{Batches, malformed};
+use super::incoming::{Batches, Received, malformed};
 use super::status::to_status;
 use super::unions;
 
@@ -25,16 +25,6 @@ use super::unions;
 const MAX_ROWS: usize = 100_000;
 /// Bytes in memory of the parameters of one call.
 pub(super) const MAX_BYTES: usize = 64 * 1024 * 1024;
-
-/// The rows of parameters that a client sent.
-#[derive(Debug)]
-pub(super) struct Received {
-    /// `None` if the client sent no schema.
-    pub schema: Option<SchemaRef>,
-    pub batches: Vec<RecordBatch>,
-    /// Bytes in memory.
-    pub bytes: usize,
-}
 
 /// Reads the whole stream of parameters.
 ///

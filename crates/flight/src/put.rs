@@ -2,22 +2,18 @@
 
 use std::pin::Pin;
 
+use arrow_flight::PutResult;
 use arrow_flight::sql::{
     Command, CommandStatementQuery, DoPutPreparedStatementResult, DoPutUpdateResult,
 };
-use arrow_flight::{FlightData, PutResult};
-use futures::StreamExt;
-use futures::stream::Peekable;
 use lakegate_error::{Code, Error, Result};
 use prost::Message;
-use tonic::{Status, Streaming};
+use tonic::Status;
 
 use super::auth::Caller;
+use super::incoming::Incoming;
 use super::status::to_status;
 use super::{Door, info, ingest};
-
-/// The client's stream: the first message has a descriptor, batches follow.
-pub(super) type Incoming = Peekable<Streaming<FlightData>>;
 
 impl Door {
     /// Answers DoPut.
@@ -102,9 +98,4 @@ fn no_command() -> Error {
         Code::ProtocolViolation,
         "the first message of a DoPut must hold a descriptor with a command",
     )
-}
-
-/// Wraps the stream of a DoPut, so that its first message can be peeked at.
-pub(super) fn incoming(stream: Streaming<FlightData>) -> Incoming {
-    stream.peekable()
 }

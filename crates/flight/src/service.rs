@@ -1,7 +1,6 @@
 //! The gRPC service: dispatches each call that passed the gate to its module and sends the answer.
 //! A panic in a call becomes an error of that call alone.
 
-use std::pin::Pin;
 use std::sync::Arc;
 
 use arrow::datatypes::{Schema, SchemaRef};
@@ -11,55 +10,20 @@ use arrow_flight::{
     Action, ActionType, Criteria, Empty, FlightData, FlightDescriptor, FlightInfo,
     HandshakeRequest, HandshakeResponse, PollInfo, PutResult, SchemaResult, Ticket,
 };
-use futures::{FutureExt, Stream, StreamExt};
+use futures::StreamExt;
 use lakegate_error::{Code, Error, Result};
 use tonic::{Request, Response, Status, Streaming};
-use tracing::error;
 
 use super::auth::Caller;
 use super::gate::caller_of;
 use super::info::{self, Part, schema_bytes};
+use super::panics::{Answers, guarded, guarded_stream};
 use super::statements::{announced, unknown_handle};
 use super::status::{status, to_status};
-use super::stream::Outgoing;
-use super::{Door, actions, metadata, put};
-
-/// A stream of answers.
-type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+use super::{Door, actions, metadata};
 
 #[derive(Clone)]
 pub(super) struct Service(pub Arc<Door>);
-
-/// Runs a call and turns a panic into an error. The call is boxed so that the compiler checks
-/// `Send` for each call separately.
-pub(super) async fn guarded<T: Send>(
-    name: &'static str,
-    call: impl Future<Output = Result<T, Status>> + Send,
-) -> Result<T, Status> {
-    let done = std::panic::AssertUnwindSafe(call.boxed()).catch_unwind();
-    done.await.unwrap_or_else(|_| {
-        error!(call = name, "a call ended by a panic");
-        Err(defect())
-    })
-}
-
-/// Like [`guarded`], for an answer that is a stream.
-fn guarded_stream(rows: Outgoing) -> Answers<FlightData> {
-    let rows = std::panic::AssertUnwindSafe(rows).catch_unwind();
-    rows.map(|next| {
-        next.unwrap_or_else(|_| {
-            error!("a stream ended by a panic");
-            Err(defect())
-        })
-    })
-    .boxed()
-}
-
-fn defect() -> Status {
-    status(&Error::internal(
-        "the server has a defect here; its log says more",
-    ))
-}
 
 fn answers<T: Send + 'static>(items: Vec<T>) -> Answers<T> {
     futures::stream::iter(items.into_iter().map(Ok)).boxed()
@@ -182,7 +146,7 @@ impl FlightService for Service {
     ) -> Result<Response<Self::DoPutStream>, Status> {
         guarded("DoPut", async move {
             let caller = caller_of(&request)?;
-            let incoming = put::incoming(request.into_inner());
+            let incoming = request.into_inner().peekable();
             let result = self.0.put(&caller, incoming).await?;
             Ok(Response::new(answers(vec![result])))
         })

@@ -11,7 +11,7 @@ use arrow::datatypes::{DataType, Field, Schema};
 use lakegate_error::{Code, Error, Result};
 use lakegate_gateway::values::type_name;
 
-use super::parameters::Received;
+use super::incoming::Received;
 
 /// Replaces each union column by the values that it holds.
 ///

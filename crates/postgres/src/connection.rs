@@ -12,11 +12,11 @@ use tracing::debug;
 
 use super::backend::{self, Severity, tag};
 use super::copy;
-use super::extended::{Portal, Statement};
+use super::extended::{NamedStatement, Portal};
 use super::frontend::Message;
 use super::link::{Ended, Frame, Link};
 use super::rows::{Failed, Running, describe, style};
-use super::startup::Opened;
+use super::startup::LoggedIn;
 use super::{Door, PostgresOptions, startup};
 
 /// Reported at start-up and on every change, as PostgreSQL does; drivers rely on them.
@@ -40,7 +40,7 @@ const REPORTED: &[&str] = &[
 pub(super) struct Connection {
     pub link: Link,
     pub session: Arc<Session>,
-    pub statements: HashMap<String, Arc<Statement>>,
+    pub statements: HashMap<String, Arc<NamedStatement>>,
     pub portals: HashMap<String, Portal>,
     pub options: PostgresOptions,
     /// The last reported value of each of [`REPORTED`].
@@ -50,12 +50,12 @@ pub(super) struct Connection {
 }
 
 /// Serves a connection until it ends.
-pub(super) fn serve(door: &Door, opened: Opened) -> BoxFuture<'static, ()> {
+pub(super) fn serve(door: &Door, opened: LoggedIn) -> BoxFuture<'static, ()> {
     serve_with(door.options.clone(), opened).boxed()
 }
 
-async fn serve_with(options: PostgresOptions, opened: Opened) {
-    let Opened {
+async fn serve_with(options: PostgresOptions, opened: LoggedIn) {
+    let LoggedIn {
         link,
         session,
         slot,

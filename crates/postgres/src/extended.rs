@@ -20,13 +20,13 @@ use super::types;
 
 /// A prepared statement.
 #[derive(Debug)]
-pub(super) struct Statement {
+pub(super) struct NamedStatement {
     /// `None` for the empty statement.
     prepared: Option<Prepared>,
     parameters: Vec<Parameter>,
 }
 
-impl Statement {
+impl NamedStatement {
     /// Returns the approximate memory in bytes.
     fn weight(&self) -> usize {
         self.prepared.as_ref().map_or(0, Prepared::weight)
@@ -42,7 +42,7 @@ impl Statement {
 /// A statement bound to values.
 #[derive(Debug)]
 pub(super) struct Portal {
-    statement: Arc<Statement>,
+    statement: Arc<NamedStatement>,
     formats: Vec<Format>,
     state: State,
 }
@@ -105,7 +105,7 @@ impl Connection {
             .into());
         }
         let statement = match parsed.pop() {
-            None => Statement {
+            None => NamedStatement {
                 prepared: None,
                 parameters: Vec::new(),
             },
@@ -125,7 +125,7 @@ impl Connection {
                         inferred: inferred.clone(),
                     })
                     .collect();
-                Statement {
+                NamedStatement {
                     prepared: Some(prepared),
                     parameters,
                 }
@@ -141,7 +141,7 @@ impl Connection {
         Ok(())
     }
 
-    fn statement(&self, name: &str) -> Result<Arc<Statement>> {
+    fn statement(&self, name: &str) -> Result<Arc<NamedStatement>> {
         self.statements.get(name).cloned().ok_or_else(|| {
             let why = if name.is_empty() {
                 "unnamed prepared statement does not exist".to_owned()
@@ -310,7 +310,7 @@ impl Connection {
     /// Starts the statement of a portal.
     async fn start(
         &mut self,
-        statement: &Statement,
+        statement: &NamedStatement,
         formats: &[Format],
         values: Vec<ScalarValue>,
     ) -> Result<State, Failed> {

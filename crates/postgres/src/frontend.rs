@@ -188,7 +188,7 @@ pub(super) fn utf8(bytes: &[u8]) -> Result<String> {
 
 /// The first packet of a connection.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Opening {
+pub(super) enum FirstPacket {
     Ssl,
     GssEnc,
     Cancel { pid: i32, secret: Bytes },
@@ -217,7 +217,7 @@ impl Startup {
     }
 }
 
-impl Opening {
+impl FirstPacket {
     /// Parses the body (without the length) of the first message.
     ///
     /// # Errors
@@ -226,15 +226,15 @@ impl Opening {
     pub fn parse(body: Bytes) -> Result<Self> {
         let mut body = Body(body);
         let (major, minor) = match body.int()? {
-            80_877_103 => return Ok(Opening::Ssl),
-            80_877_104 => return Ok(Opening::GssEnc),
+            80_877_103 => return Ok(FirstPacket::Ssl),
+            80_877_104 => return Ok(FirstPacket::GssEnc),
             80_877_102 => {
                 let pid = body.int()?;
                 // Protocol 3.0 has four bytes, 3.2 up to 256.
                 if !(4..=256).contains(&body.0.len()) {
                     return Err(malformed("a cancel key has 4 to 256 bytes"));
                 }
-                return Ok(Opening::Cancel {
+                return Ok(FirstPacket::Cancel {
                     pid,
                     secret: body.0,
                 });
@@ -263,7 +263,7 @@ impl Opening {
         if body.0.has_remaining() {
             return Err(malformed("the startup packet goes on after its terminator"));
         }
-        Ok(Opening::Startup(Startup {
+        Ok(FirstPacket::Startup(Startup {
             minor,
             parameters,
             protocol_options,
@@ -355,17 +355,18 @@ mod tests {
 
     #[test]
     fn openings_are_told_apart() {
-        let open = |body: &'static [u8]| Opening::parse(Bytes::from_static(body));
-        assert_eq!(open(b"\x04\xd2\x16\x2f").unwrap(), Opening::Ssl);
-        assert_eq!(open(b"\x04\xd2\x16\x30").unwrap(), Opening::GssEnc);
+        let open = |body: &'static [u8]| FirstPacket::parse(Bytes::from_static(body));
+        assert_eq!(open(b"\x04\xd2\x16\x2f").unwrap(), FirstPacket::Ssl);
+        assert_eq!(open(b"\x04\xd2\x16\x30").unwrap(), FirstPacket::GssEnc);
         assert_eq!(
             open(b"\x04\xd2\x16\x2e\0\0\0\x07abcd").unwrap(),
-            Opening::Cancel {
+            FirstPacket::Cancel {
                 pid: 7,
                 secret: Bytes::from_static(b"abcd")
             }
         );
-        let Opening::Startup(startup) = open(b"\0\x03\0\x02user\0ada\0_pq_.grease\0x\0\0").unwrap()
+        let FirstPacket::Startup(startup) =
+            open(b"\0\x03\0\x02user\0ada\0_pq_.grease\0x\0\0").unwrap()
         else {
             panic!("not a startup")
         };
@@ -398,8 +399,8 @@ mod tests {
             let _ = sasl_initial(body.clone());
             let mut startup = vec![0, 3, 0, 0];
             startup.extend_from_slice(&body);
-            let _ = Opening::parse(startup.into());
-            let _ = Opening::parse(body);
+            let _ = FirstPacket::parse(startup.into());
+            let _ = FirstPacket::parse(body);
         }
     }
 }

@@ -7,7 +7,7 @@ use lakegate_gateway::sql::{self, ast};
 
 use super::copy::Lines;
 use super::encode::Zone;
-use super::frontend::{Message, Opening, is_known, sasl_initial};
+use super::frontend::{FirstPacket, Message, is_known, sasl_initial};
 use super::params::{self, Parameter};
 use super::startup;
 
@@ -32,8 +32,8 @@ pub const TARGETS: [Target; 4] = [
 
 /// Input: the body of the first message.
 fn startup(bytes: &[u8]) -> bool {
-    match Opening::parse(Bytes::copy_from_slice(bytes)) {
-        Ok(Opening::Startup(startup)) => {
+    match FirstPacket::parse(Bytes::copy_from_slice(bytes)) {
+        Ok(FirstPacket::Startup(startup)) => {
             if let Some(options) = startup.get("options") {
                 let _ = startup::options(options);
             }

@@ -20,7 +20,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
 use super::backend::{self, Severity};
-use super::frontend::{MAX_STARTUP, Opening, Startup};
+use super::frontend::{FirstPacket, MAX_STARTUP, Startup};
 use super::link::{Ended, Link};
 use super::{Door, auth};
 
@@ -31,14 +31,14 @@ const NEWEST_MINOR: u16 = 2;
 const ALPN: &[u8] = b"postgresql";
 
 /// An authenticated connection, ready for statements.
-pub(super) struct Opened {
+pub(super) struct LoggedIn {
     pub link: Link,
     pub session: Arc<Session>,
     pub slot: ConnectionSlot,
 }
 
 /// The opening of a connection.
-enum First {
+enum Opening {
     Startup(Io, Startup, Option<Arc<Identity>>),
     /// The connection carried only a request to cancel a query of another connection.
     Cancelled(Io),
@@ -49,21 +49,25 @@ enum First {
 /// still reads.
 ///
 /// Boxed, here and below, so that the compiler checks for each part separately that it is `Send`.
-pub(super) fn open(door: &Door, tcp: TcpStream, peer: SocketAddr) -> BoxFuture<'_, Option<Opened>> {
+pub(super) fn open(
+    door: &Door,
+    tcp: TcpStream,
+    peer: SocketAddr,
+) -> BoxFuture<'_, Option<LoggedIn>> {
     open_within(door, tcp, peer).boxed()
 }
 
-async fn open_within(door: &Door, tcp: TcpStream, peer: SocketAddr) -> Option<Opened> {
+async fn open_within(door: &Door, tcp: TcpStream, peer: SocketAddr) -> Option<LoggedIn> {
     let deadline = tokio::time::Instant::now() + door.options.startup_timeout;
     let first = opening::until(deadline, peer, first(door, tcp)).await?;
     let (stream, startup, identity) = match first {
-        First::Startup(stream, startup, identity) => (stream, startup, identity),
-        First::Cancelled(mut stream) => {
+        Opening::Startup(stream, startup, identity) => (stream, startup, identity),
+        Opening::Cancelled(mut stream) => {
             // A connection over TLS ends with a close_notify, which libpq 18 waits for.
             let _ = tokio::time::timeout_at(deadline, stream.shutdown()).await;
             return None;
         }
-        First::Refused(stream, error) => {
+        Opening::Refused(stream, error) => {
             refuse(Link::new(stream, peer, &door.shutdown), &error).await;
             return None;
         }
@@ -77,7 +81,7 @@ async fn open_within(door: &Door, tcp: TcpStream, peer: SocketAddr) -> Option<Op
     let error = match opened {
         Ok(Ok(Ok((session, slot)))) => {
             link.allow_messages_of(door.options.max_message_bytes);
-            return Some(Opened {
+            return Some(LoggedIn {
                 link,
                 session,
                 slot,
@@ -109,7 +113,7 @@ pub(super) fn refuse(mut link: Link, error: &Error) -> BoxFuture<'static, ()> {
 }
 
 /// TLS, encryption requests, and the first packet.
-async fn first(door: &Door, mut tcp: TcpStream) -> std::io::Result<First> {
+async fn first(door: &Door, mut tcp: TcpStream) -> std::io::Result<Opening> {
     let identity;
     let mut stream = if opening::begins_with_tls(&tcp).await? {
         let (stream, shown) = accept_tls(door, tcp).await?;
@@ -120,7 +124,7 @@ async fn first(door: &Door, mut tcp: TcpStream) -> std::io::Result<First> {
                 Code::ProtocolViolation,
                 "received direct SSL connection request without ALPN protocol negotiation extension",
             );
-            return Ok(First::Refused(stream, why));
+            return Ok(Opening::Refused(stream, why));
         }
         stream
     } else {
@@ -128,10 +132,10 @@ async fn first(door: &Door, mut tcp: TcpStream) -> std::io::Result<First> {
         loop {
             let packet = match packet(&mut tcp).await? {
                 Ok(packet) => packet,
-                Err(error) => return Ok(First::Refused(Io::Plain(tcp), error)),
+                Err(error) => return Ok(Opening::Refused(Io::Plain(tcp), error)),
             };
-            match Opening::parse(packet) {
-                Ok(Opening::Ssl) if !asked.0 => {
+            match FirstPacket::parse(packet) {
+                Ok(FirstPacket::Ssl) if !asked.0 => {
                     asked.0 = true;
                     if door.tls.is_none() {
                         tcp.write_all(b"N").await?;
@@ -144,13 +148,13 @@ async fn first(door: &Door, mut tcp: TcpStream) -> std::io::Result<First> {
                     identity = shown;
                     break stream;
                 }
-                Ok(Opening::GssEnc) if !asked.1 => {
+                Ok(FirstPacket::GssEnc) if !asked.1 => {
                     asked.1 = true;
                     tcp.write_all(b"N").await?;
                 }
-                Ok(Opening::Ssl | Opening::GssEnc) => {
+                Ok(FirstPacket::Ssl | FirstPacket::GssEnc) => {
                     let why = Error::new(Code::ProtocolViolation, "encryption was asked for twice");
-                    return Ok(First::Refused(Io::Plain(tcp), why));
+                    return Ok(Opening::Refused(Io::Plain(tcp), why));
                 }
                 // A cancel key is no secret worth TLS: libpq before 17 sends it in the clear.
                 opening => return Ok(opened(door, Io::Plain(tcp), opening, None)),
@@ -158,7 +162,7 @@ async fn first(door: &Door, mut tcp: TcpStream) -> std::io::Result<First> {
         }
     };
     let opening = match packet(&mut stream).await? {
-        Ok(packet) => Opening::parse(packet),
+        Ok(packet) => FirstPacket::parse(packet),
         Err(error) => Err(error),
     };
     Ok(opened(door, stream, opening, Some(identity)))
@@ -167,23 +171,23 @@ async fn first(door: &Door, mut tcp: TcpStream) -> std::io::Result<First> {
 fn opened(
     door: &Door,
     stream: Io,
-    opening: Result<Opening>,
+    opening: Result<FirstPacket>,
     identity: Option<Arc<Identity>>,
-) -> First {
+) -> Opening {
     match opening {
-        Ok(Opening::Startup(startup)) => First::Startup(stream, startup, identity),
-        Ok(Opening::Cancel { pid, secret }) => {
+        Ok(FirstPacket::Startup(startup)) => Opening::Startup(stream, startup, identity),
+        Ok(FirstPacket::Cancel { pid, secret }) => {
             door.gateway.cancel(pid, &secret);
-            First::Cancelled(stream)
+            Opening::Cancelled(stream)
         }
-        Ok(Opening::Ssl | Opening::GssEnc) => First::Refused(
+        Ok(FirstPacket::Ssl | FirstPacket::GssEnc) => Opening::Refused(
             stream,
             Error::new(
                 Code::ProtocolViolation,
                 "encryption was asked for on an encrypted connection",
             ),
         ),
-        Err(error) => First::Refused(stream, error),
+        Err(error) => Opening::Refused(stream, error),
     }
 }
 
