@@ -20,6 +20,7 @@ use super::info::{self, Part, schema_bytes};
 use super::panics::{Answers, guarded, guarded_stream};
 use super::statements::{announced, unknown_handle};
 use super::status::{status, to_status};
+use super::stream::Outgoing;
 use super::{Door, actions, metadata};
 
 #[derive(Clone)]

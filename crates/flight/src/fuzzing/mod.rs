@@ -139,7 +139,7 @@ fn headers(bytes: &[u8]) -> bool {
         }
     }
     let _ = auth::cookie(&metadata, COOKIE);
-    auth::credentials(&metadata).is_ok_and(|found| found.is_some())
+    auth::authorization(&metadata).is_ok_and(|found| found.is_some())
 }
 
 #[cfg(test)]
