@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use lakegate_catalog::access::ScramVerifier;
 use lakegate_catalog::store::{Control, SqliteStore};
 use lakegate_error::{Code, Error, Result};
 
@@ -10,7 +11,7 @@ use super::ConfigArgs;
 use super::credentials::{self, CREDENTIALS};
 use super::password::random_password;
 use super::serve::runtime;
-use super::server::{catalog_file, verifier};
+use super::server::catalog_file;
 use crate::config::Config;
 
 #[derive(Debug, clap::Args)]
@@ -80,7 +81,7 @@ pub fn reset_password(args: ResetPasswordArgs) -> Result<()> {
     };
     runtime()?.block_on(async {
         store
-            .set_password(&user, verifier(&password).await?)
+            .set_password(&user, ScramVerifier::in_background(&password).await?)
             .await?;
         if given.is_none() {
             println!("{password}");

@@ -46,6 +46,8 @@ mod types;
 mod unions;
 mod xdbc;
 
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -171,67 +173,71 @@ impl Sweep for Door {
 /// lets running streams end, and cuts off the rest. Returns when no connection is left.
 ///
 /// Without `tls` and with `require_tls`, every call is refused.
-pub async fn serve(
+pub fn serve(
     listener: TcpListener,
     gateway: Arc<Gateway>,
     tls: Option<Arc<Tls>>,
     options: FlightOptions,
     shutdown: CancellationToken,
-) {
-    // One configuration for all connections: each handshake presents the certificate that is
-    // current then.
-    let clients = options.clients.clone();
-    let tls = tls.and_then(
-        |tls| match tls.server_config(&[connection::ALPN], clients.as_ref()) {
-            Ok(config) => Some(TlsAcceptor::from(config)),
-            Err(error) => {
-                error!(%error, "the flight door has no TLS");
-                None
-            }
-        },
-    );
-    if tls.is_none() && options.config.require_tls {
-        error!("TLS is required and there is no certificate: every call will be refused");
+) -> BoxFuture<'static, ()> {
+    async move {
+        // One configuration for all connections: each handshake presents the certificate that is
+        // current then.
+        let clients = options.clients.clone();
+        let tls =
+            tls.and_then(
+                |tls| match tls.server_config(&[connection::ALPN], clients.as_ref()) {
+                    Ok(config) => Some(TlsAcceptor::from(config)),
+                    Err(error) => {
+                        error!(%error, "the flight door has no TLS");
+                        None
+                    }
+                },
+            );
+        if tls.is_none() && options.config.require_tls {
+            error!("TLS is required and there is no certificate: every call will be refused");
+        }
+        let door = Door::new(Arc::clone(&gateway), options);
+        let ending = Shutdown::on(shutdown.clone());
+        let (opened, mut receiver) = mpsc::channel(HANDED_OVER);
+        let opener = Arc::new(connection::Opener {
+            gateway,
+            tls,
+            require_tls: door.options.config.require_tls,
+            clients,
+            startup_timeout: door.options.startup_timeout,
+            shutdown: ending.clone(),
+            opened,
+        });
+        let open = move |accepted| Arc::clone(&opener).open(accepted);
+        let accepting = accept::run(listener, door.options.opening, ending.clone(), open);
+        let incoming = futures::stream::poll_fn(move |context| receiver.poll_recv(context));
+        let service = Gate {
+            inner: FlightServiceServer::new(Service(Arc::clone(&door)))
+                .max_decoding_message_size(door.options.config.max_message_bytes())
+                .max_encoding_message_size(usize::MAX),
+            door: Arc::clone(&door),
+        };
+        let serving = Server::builder()
+            .http2_max_header_list_size(door.options.config.max_header_bytes())
+            .max_concurrent_streams(door.options.max_streams)
+            .http2_keepalive_interval(Some(door.options.keep_alive))
+            .http2_keepalive_timeout(Some(Duration::from_secs(20)))
+            .initial_stream_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(CONNECTION_WINDOW)
+            .serve_with_incoming_shutdown(service, incoming, shutdown.clone().cancelled_owned());
+        let mut serving = std::pin::pin!(serving);
+        let ended = tokio::select! {
+            ended = &mut serving => Some(ended),
+            // The connections are closed or cut off, so serving ends as well.
+            () = accepting => tokio::time::timeout(Duration::from_secs(1), serving).await.ok(),
+        };
+        if let Some(Err(error)) = ended {
+            error!(%error, "the flight door failed");
+        }
+        ending.cut_off().cancel();
     }
-    let door = Door::new(Arc::clone(&gateway), options);
-    let ending = Shutdown::on(shutdown.clone());
-    let (opened, mut receiver) = mpsc::channel(HANDED_OVER);
-    let opener = Arc::new(connection::Opener {
-        gateway,
-        tls,
-        require_tls: door.options.config.require_tls,
-        clients,
-        startup_timeout: door.options.startup_timeout,
-        shutdown: ending.clone(),
-        opened,
-    });
-    let open = move |accepted| Arc::clone(&opener).open(accepted);
-    let accepting = accept::run(listener, door.options.opening, ending.clone(), open);
-    let incoming = futures::stream::poll_fn(move |context| receiver.poll_recv(context));
-    let service = Gate {
-        inner: FlightServiceServer::new(Service(Arc::clone(&door)))
-            .max_decoding_message_size(door.options.config.max_message_bytes())
-            .max_encoding_message_size(usize::MAX),
-        door: Arc::clone(&door),
-    };
-    let serving = Server::builder()
-        .http2_max_header_list_size(door.options.config.max_header_bytes())
-        .max_concurrent_streams(door.options.max_streams)
-        .http2_keepalive_interval(Some(door.options.keep_alive))
-        .http2_keepalive_timeout(Some(Duration::from_secs(20)))
-        .initial_stream_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW)
-        .serve_with_incoming_shutdown(service, incoming, shutdown.clone().cancelled_owned());
-    let mut serving = std::pin::pin!(serving);
-    let ended = tokio::select! {
-        ended = &mut serving => Some(ended),
-        // The connections are closed or cut off, so serving ends as well.
-        () = accepting => tokio::time::timeout(Duration::from_secs(1), serving).await.ok(),
-    };
-    if let Some(Err(error)) = ended {
-        error!(%error, "the flight door failed");
-    }
-    ending.cut_off().cancel();
+    .boxed()
 }
 
 /// Connections whose handshake is complete and which the call server has not picked up yet.

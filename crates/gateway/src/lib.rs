@@ -13,6 +13,8 @@ pub mod values;
 pub mod workgroup;
 mod write;
 
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use std::collections::HashMap;
 use std::fmt;
 use std::net::SocketAddr;
@@ -243,30 +245,36 @@ impl Gateway {
     ///
     /// # Errors
     /// The database does not exist or is not visible to the user; the server is shutting down.
-    pub async fn connect(self: &Arc<Self>, login: Login<'_>) -> Result<Arc<Session>> {
-        if self.closing.is_cancelled() {
-            return Err(Error::new(
-                Code::StartingUp,
-                "the database system is shutting down",
-            ));
-        }
-        let session = {
-            let mut sessions = self.sessions.lock();
-            let mut random = rand::rng();
-            let mut pid: i32 = random.random_range(1..i32::MAX);
-            while sessions
-                .get(&pid)
-                .is_some_and(|known| known.strong_count() > 0)
-            {
-                pid = random.random_range(1..i32::MAX);
+    pub fn connect<'a>(
+        self: &'a Arc<Self>,
+        login: Login<'a>,
+    ) -> BoxFuture<'a, Result<Arc<Session>>> {
+        async move {
+            if self.closing.is_cancelled() {
+                return Err(Error::new(
+                    Code::StartingUp,
+                    "the database system is shutting down",
+                ));
             }
-            let secret: [u8; CANCEL_SECRET_BYTES] = random.random();
-            let session = Session::open(Arc::clone(self), &login, pid, secret.to_vec())?;
-            sessions.insert(pid, Arc::downgrade(&session));
-            session
-        };
-        session.use_database_of_login(login.database).await?;
-        Ok(session)
+            let session = {
+                let mut sessions = self.sessions.lock();
+                let mut random = rand::rng();
+                let mut pid: i32 = random.random_range(1..i32::MAX);
+                while sessions
+                    .get(&pid)
+                    .is_some_and(|known| known.strong_count() > 0)
+                {
+                    pid = random.random_range(1..i32::MAX);
+                }
+                let secret: [u8; CANCEL_SECRET_BYTES] = random.random();
+                let session = Session::open(Arc::clone(self), &login, pid, secret.to_vec())?;
+                sessions.insert(pid, Arc::downgrade(&session));
+                session
+            };
+            session.use_database_of_login(login.database).await?;
+            Ok(session)
+        }
+        .boxed()
     }
 
     /// Cancels the running query of the session with this key. A wrong key has no effect, and takes

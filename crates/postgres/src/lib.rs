@@ -28,6 +28,8 @@ mod rows;
 mod startup;
 mod types;
 
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -98,26 +100,29 @@ fn shutting_down() -> Error {
 /// connection is left.
 ///
 /// Without `tls` and with `require_tls`, every connection is refused.
-pub async fn serve(
+pub fn serve(
     listener: TcpListener,
     gateway: Arc<Gateway>,
     tls: Option<Arc<Tls>>,
     options: PostgresOptions,
     shutdown: CancellationToken,
-) {
-    if tls.is_none() && options.config.require_tls {
-        error!("TLS is required and there is no certificate: every connection will be refused");
+) -> BoxFuture<'static, ()> {
+    async move {
+        if tls.is_none() && options.config.require_tls {
+            error!("TLS is required and there is no certificate: every connection will be refused");
+        }
+        let shutdown = Shutdown::on(shutdown);
+        let limits = options.opening;
+        let door = Arc::new(Door {
+            gateway,
+            tls,
+            options,
+            shutdown: shutdown.clone(),
+        });
+        let serve = |accepted| connection(Arc::clone(&door), accepted);
+        accept::run(listener, limits, shutdown, serve).await;
     }
-    let shutdown = Shutdown::on(shutdown);
-    let limits = options.opening;
-    let door = Arc::new(Door {
-        gateway,
-        tls,
-        options,
-        shutdown: shutdown.clone(),
-    });
-    let serve = |accepted| connection(Arc::clone(&door), accepted);
-    accept::run(listener, limits, shutdown, serve).await;
+    .boxed()
 }
 
 async fn connection(door: Arc<Door>, accepted: Accepted) {

@@ -33,6 +33,8 @@ mod testing;
 mod workgroups;
 mod write;
 
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -104,65 +106,81 @@ pub enum Output {
 /// A name that does not exist for the principal; a missing privilege, which is named with those that can
 /// grant it; a LOCATION that is not under a lake root; what the catalog refuses;
 /// [`Code::NotSupported`](lakegate_error::Code) for a statement that is not one of the catalog.
-pub async fn execute(context: &StatementContext, statement: &Statement) -> Result<Output> {
-    // The others change nothing, or first list the lake, which may take long.
-    if columns(statement).is_none() {
-        context.commits()?;
+pub fn execute<'a>(
+    context: &'a StatementContext,
+    statement: &'a Statement,
+) -> BoxFuture<'a, Result<Output>> {
+    async move {
+        // The others change nothing, or first list the lake, which may take long.
+        if columns(statement).is_none() {
+            context.commits()?;
+        }
+        match statement {
+            Statement::CreateDatabase(create) => databases::create(context, create).await,
+            Statement::DropDatabase(drop) => databases::drop(context, drop).await,
+            Statement::AlterDatabaseSetProperties(alter) => {
+                databases::set_properties(context, alter).await
+            }
+            Statement::CreateTable(create) => tables::create(context, create).await,
+            Statement::DropTable(drop) => tables::drop(context, drop).await,
+            Statement::AlterTableRename(rename) => tables::rename(context, rename).await,
+            Statement::MsckRepair(repair) => msck::repair(context, statement, repair).await,
+            Statement::AlterTableAddPartitions(add) => partitions::add(context, add).await,
+            Statement::AlterTableDropPartitions(drop) => partitions::drop(context, drop).await,
+            Statement::AlterTableRenamePartition(rename) => {
+                partitions::rename(context, rename).await
+            }
+            Statement::AlterTableAddColumns(alter) => alter::add_columns(context, alter).await,
+            Statement::AlterTableReplaceColumns(alter) => {
+                alter::replace_columns(context, alter).await
+            }
+            Statement::AlterTableSetProperties(alter) => {
+                alter::set_properties(context, alter).await
+            }
+            Statement::AlterTableUnsetProperties(alter) => {
+                alter::unset_properties(context, alter).await
+            }
+            Statement::AlterTableSetLocation(alter) => alter::set_location(context, alter).await,
+            Statement::AlterTableSetSerdeProperties(alter) => {
+                alter::set_serde(context, alter).await
+            }
+            Statement::AlterTableIfExists(alter) => alter::if_exists(context, alter).await,
+            Statement::ShowDatabases(show) => show::databases(context, statement, show).await,
+            Statement::ShowTables(show) => show::tables(context, statement, show).await,
+            Statement::ShowViews(show) => show::views(context, statement, show).await,
+            Statement::ShowColumns(show) => show::columns(context, statement, show).await,
+            Statement::ShowPartitions(show) => partitions::show(context, statement, show).await,
+            Statement::ShowCreateTable(show) => {
+                create_table_text::show(context, statement, show).await
+            }
+            Statement::ShowTblProperties(show) => {
+                show::table_properties(context, statement, show).await
+            }
+            Statement::Describe(describe) => describe::describe(context, statement, describe).await,
+            Statement::CreateUser(create) => principals::create_user(context, create).await,
+            Statement::AlterUser(alter) => principals::alter_user(context, alter).await,
+            Statement::DropUser(drop) => principals::drop_user(context, drop).await,
+            Statement::CreateRole(create) => principals::create_role(context, create).await,
+            Statement::DropRole(drop) => principals::drop_role(context, drop).await,
+            Statement::GrantRole(grant) => principals::grant_role(context, grant).await,
+            Statement::RevokeRole(revoke) => principals::revoke_role(context, revoke).await,
+            Statement::Grant(grant) => grants::grant(context, grant).await,
+            Statement::Revoke(revoke) => grants::revoke(context, revoke).await,
+            Statement::ShowGrants(show) => grants::show(context, statement, show).await,
+            Statement::ShowRoles(show) => principals::show_roles(context, statement, show),
+            Statement::ShowUsers => principals::show_users(context, statement),
+            Statement::CreateWorkgroup(create) => workgroups::create(context, create).await,
+            Statement::AlterWorkgroup(alter) => workgroups::alter(context, alter).await,
+            Statement::DropWorkgroup(drop) => workgroups::drop(context, drop).await,
+            Statement::ShowWorkgroups => workgroups::show_all(context, statement),
+            Statement::ShowWorkgroup(show) => workgroups::show(context, statement, show),
+            other => Err(Error::not_supported(format!(
+                "{} is not supported",
+                other.tag()
+            ))),
+        }
     }
-    match statement {
-        Statement::CreateDatabase(create) => databases::create(context, create).await,
-        Statement::DropDatabase(drop) => databases::drop(context, drop).await,
-        Statement::AlterDatabaseSetProperties(alter) => {
-            databases::set_properties(context, alter).await
-        }
-        Statement::CreateTable(create) => tables::create(context, create).await,
-        Statement::DropTable(drop) => tables::drop(context, drop).await,
-        Statement::AlterTableRename(rename) => tables::rename(context, rename).await,
-        Statement::MsckRepair(repair) => msck::repair(context, statement, repair).await,
-        Statement::AlterTableAddPartitions(add) => partitions::add(context, add).await,
-        Statement::AlterTableDropPartitions(drop) => partitions::drop(context, drop).await,
-        Statement::AlterTableRenamePartition(rename) => partitions::rename(context, rename).await,
-        Statement::AlterTableAddColumns(alter) => alter::add_columns(context, alter).await,
-        Statement::AlterTableReplaceColumns(alter) => alter::replace_columns(context, alter).await,
-        Statement::AlterTableSetProperties(alter) => alter::set_properties(context, alter).await,
-        Statement::AlterTableUnsetProperties(alter) => {
-            alter::unset_properties(context, alter).await
-        }
-        Statement::AlterTableSetLocation(alter) => alter::set_location(context, alter).await,
-        Statement::AlterTableSetSerdeProperties(alter) => alter::set_serde(context, alter).await,
-        Statement::AlterTableIfExists(alter) => alter::if_exists(context, alter).await,
-        Statement::ShowDatabases(show) => show::databases(context, statement, show).await,
-        Statement::ShowTables(show) => show::tables(context, statement, show).await,
-        Statement::ShowViews(show) => show::views(context, statement, show).await,
-        Statement::ShowColumns(show) => show::columns(context, statement, show).await,
-        Statement::ShowPartitions(show) => partitions::show(context, statement, show).await,
-        Statement::ShowCreateTable(show) => create_table_text::show(context, statement, show).await,
-        Statement::ShowTblProperties(show) => {
-            show::table_properties(context, statement, show).await
-        }
-        Statement::Describe(describe) => describe::describe(context, statement, describe).await,
-        Statement::CreateUser(create) => principals::create_user(context, create).await,
-        Statement::AlterUser(alter) => principals::alter_user(context, alter).await,
-        Statement::DropUser(drop) => principals::drop_user(context, drop).await,
-        Statement::CreateRole(create) => principals::create_role(context, create).await,
-        Statement::DropRole(drop) => principals::drop_role(context, drop).await,
-        Statement::GrantRole(grant) => principals::grant_role(context, grant).await,
-        Statement::RevokeRole(revoke) => principals::revoke_role(context, revoke).await,
-        Statement::Grant(grant) => grants::grant(context, grant).await,
-        Statement::Revoke(revoke) => grants::revoke(context, revoke).await,
-        Statement::ShowGrants(show) => grants::show(context, statement, show).await,
-        Statement::ShowRoles(show) => principals::show_roles(context, statement, show),
-        Statement::ShowUsers => principals::show_users(context, statement),
-        Statement::CreateWorkgroup(create) => workgroups::create(context, create).await,
-        Statement::AlterWorkgroup(alter) => workgroups::alter(context, alter).await,
-        Statement::DropWorkgroup(drop) => workgroups::drop(context, drop).await,
-        Statement::ShowWorkgroups => workgroups::show_all(context, statement),
-        Statement::ShowWorkgroup(show) => workgroups::show(context, statement, show),
-        other => Err(Error::not_supported(format!(
-            "{} is not supported",
-            other.tag()
-        ))),
-    }
+    .boxed()
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use lakegate_catalog::access::{
 use lakegate_error::{Code, Error, Result};
 use lakegate_sql::Statement;
 use lakegate_sql::ast::{
-    AlterUser, CreateRole, CreateUser, DropRole, DropUser, GrantRole, Grantee, RevokeRole, Secret,
+    AlterUser, CreateRole, CreateUser, DropRole, DropUser, GrantRole, Grantee, RevokeRole,
     ShowRoles, UserChange, UserRef,
 };
 

@@ -1,6 +1,8 @@
 //! Planning of writes: which table rows are appended to, created in or replace, and whether the
 //! principal may do it.
 
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -111,48 +113,57 @@ impl StatementContext {
     /// The table exists or does not, contrary to the request; it is a view, or not Parquet; a
     /// missing privilege; columns that the table does not have, or of other types; no folder for a
     /// new table.
-    pub async fn plan_write(&self, request: &WriteRequest, rows: &Schema) -> Result<WritePlan> {
-        match self.find_table(&request.table).await? {
-            None if request.if_missing == IfMissing::Fail => Err(table_not_found(&request.table)),
-            None => self.plan_create(request, rows).await,
-            Some(found) => {
-                let table = &found.table;
-                let missing = |privilege| self.denied_on(&found, privilege);
-                if request.if_exists == IfExists::Fail {
-                    return Err(Error::new(
-                        Code::DuplicateTable,
-                        format!("table \"{}\" already exists", table.full_name()),
-                    )
-                    .with_hint("append to it, replace it, or choose another name"));
+    pub fn plan_write<'a>(
+        &'a self,
+        request: &'a WriteRequest,
+        rows: &'a Schema,
+    ) -> BoxFuture<'a, Result<WritePlan>> {
+        async move {
+            match self.find_table(&request.table).await? {
+                None if request.if_missing == IfMissing::Fail => {
+                    Err(table_not_found(&request.table))
                 }
-                if table.is_view() {
-                    return Err(Error::not_supported(format!(
-                        "{} is a view; rows are written to tables only",
-                        table.full_name()
-                    )));
+                None => self.plan_create(request, rows).await,
+                Some(found) => {
+                    let table = &found.table;
+                    let missing = |privilege| self.denied_on(&found, privilege);
+                    if request.if_exists == IfExists::Fail {
+                        return Err(Error::new(
+                            Code::DuplicateTable,
+                            format!("table \"{}\" already exists", table.full_name()),
+                        )
+                        .with_hint("append to it, replace it, or choose another name"));
+                    }
+                    if table.is_view() {
+                        return Err(Error::not_supported(format!(
+                            "{} is a view; rows are written to tables only",
+                            table.full_name()
+                        )));
+                    }
+                    if !found.access.insert {
+                        return Err(missing(Privilege::Insert));
+                    }
+                    if request.if_exists == IfExists::Append {
+                        require_partition_keys(&found)?;
+                        check_format(table)?;
+                        let schema = table_schema(table)?;
+                        let name = table.full_name();
+                        let mapping = Mapping::new(&name, &schema, rows, |column| {
+                            found.access.is_visible(column)
+                        })?;
+                        return self.plan_append(Arc::clone(table), mapping).await;
+                    }
+                    if !found.access.delete {
+                        return Err(missing(Privilege::Delete));
+                    }
+                    if !found.access.alter || !sees_all_columns(&found) {
+                        return Err(missing(Privilege::Alter));
+                    }
+                    self.plan_replace(request, Arc::clone(table), rows).await
                 }
-                if !found.access.insert {
-                    return Err(missing(Privilege::Insert));
-                }
-                if request.if_exists == IfExists::Append {
-                    require_partition_keys(&found)?;
-                    check_format(table)?;
-                    let schema = table_schema(table)?;
-                    let name = table.full_name();
-                    let mapping = Mapping::new(&name, &schema, rows, |column| {
-                        found.access.is_visible(column)
-                    })?;
-                    return self.plan_append(Arc::clone(table), mapping).await;
-                }
-                if !found.access.delete {
-                    return Err(missing(Privilege::Delete));
-                }
-                if !found.access.alter || !sees_all_columns(&found) {
-                    return Err(missing(Privilege::Alter));
-                }
-                self.plan_replace(request, Arc::clone(table), rows).await
             }
         }
+        .boxed()
     }
 
     async fn plan_append(&self, table: Arc<Table>, mapping: Mapping) -> Result<WritePlan> {

@@ -16,6 +16,8 @@ mod principal;
 mod scram;
 mod throttle;
 
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use std::net::IpAddr;
 
 use lakegate_catalog::access::ScramVerifier;
@@ -59,25 +61,28 @@ impl Gateway {
     ///
     /// Returns [`Code::InvalidPassword`] if the credentials are wrong, are another user's than the
     /// client certificate, or are not looked at after too many failures.
-    pub async fn authenticate(
-        &self,
-        client: ClientIdentity<'_>,
-        credentials: Credentials<'_>,
-    ) -> Result<Principal> {
-        let principal = match credentials {
-            Credentials::Certificate { user } => self.check_certificate(client, user)?,
-            Credentials::Password { user, password } => {
-                client.check(user)?;
-                self.check_password(user, password, client.address).await?
-            }
-            Credentials::Jwt(token) => self.check_jwt(token, client.address).await?,
-            Credentials::Session(principal) => match self.is_current(principal) {
-                true => principal.clone(),
-                false => return Err(unknown_token()),
-            },
-        };
-        client.check(&principal.user)?;
-        Ok(principal)
+    pub fn authenticate<'a>(
+        &'a self,
+        client: ClientIdentity<'a>,
+        credentials: Credentials<'a>,
+    ) -> BoxFuture<'a, Result<Principal>> {
+        async move {
+            let principal = match credentials {
+                Credentials::Certificate { user } => self.check_certificate(client, user)?,
+                Credentials::Password { user, password } => {
+                    client.check(user)?;
+                    self.check_password(user, password, client.address).await?
+                }
+                Credentials::Jwt(token) => self.check_jwt(token, client.address).await?,
+                Credentials::Session(principal) => match self.is_current(principal) {
+                    true => principal.clone(),
+                    false => return Err(unknown_token()),
+                },
+            };
+            client.check(&principal.user)?;
+            Ok(principal)
+        }
+        .boxed()
     }
 
     /// Checks the user of a client certificate.
@@ -124,9 +129,16 @@ impl Gateway {
     /// # Errors
     ///
     /// Returns an error if the password cannot be used or the user cannot be stored.
-    pub async fn create_administrator(&self, user: &str, password: &str) -> Result<()> {
-        let verifier = ScramVerifier::in_background(password).await?;
-        Ok(self.control.create_administrator(user, verifier).await?)
+    pub fn create_administrator<'a>(
+        &'a self,
+        user: &'a str,
+        password: &'a str,
+    ) -> BoxFuture<'a, Result<()>> {
+        async move {
+            let verifier = ScramVerifier::in_background(password).await?;
+            Ok(self.control.create_administrator(user, verifier).await?)
+        }
+        .boxed()
     }
 }
 

@@ -1,6 +1,8 @@
 //! Logins with a SCRAM proof (RFC 5802). A door exchanges the messages; the gateway supplies the
 //! verifier and counts failures.
 
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use std::net::IpAddr;
 use std::time::Instant;
 
@@ -31,27 +33,30 @@ impl Gateway {
     ///
     /// Returns an error if the wait would be too long, or the connection's client certificate is
     /// another user's.
-    pub async fn begin_scram<'a>(
+    pub fn begin_scram<'a>(
         &'a self,
-        client: ClientIdentity<'_>,
+        client: ClientIdentity<'a>,
         user: &'a str,
-    ) -> Result<ScramAttempt<'a>> {
-        client.check(user)?;
-        match self.throttle.wait(user, client.address, Instant::now()) {
-            Ok(wait) if wait.is_zero() => {}
-            Ok(wait) => tokio::time::sleep(wait).await,
-            Err(seconds) => return Err(too_many_failures(user, client.address, seconds)),
+    ) -> BoxFuture<'a, Result<ScramAttempt<'a>>> {
+        async move {
+            client.check(user)?;
+            match self.throttle.wait(user, client.address, Instant::now()) {
+                Ok(wait) if wait.is_zero() => {}
+                Ok(wait) => tokio::time::sleep(wait).await,
+                Err(seconds) => return Err(too_many_failures(user, client.address, seconds)),
+            }
+            // The verifier and the principal are of one snapshot: a user that is dropped and created
+            // again in between has another password.
+            let control = self.control.snapshot();
+            Ok(ScramAttempt {
+                gateway: self,
+                user,
+                address: client.address,
+                verifier: control.scram_verifier(user),
+                principal: Principal::in_snapshot(&control, user),
+            })
         }
-        // The verifier and the principal are of one snapshot: a user that is dropped and created
-        // again in between has another password.
-        let control = self.control.snapshot();
-        Ok(ScramAttempt {
-            gateway: self,
-            user,
-            address: client.address,
-            verifier: control.scram_verifier(user),
-            principal: Principal::in_snapshot(&control, user),
-        })
+        .boxed()
     }
 }
 

@@ -1,6 +1,7 @@
 //! A statement with its parameter values: executed once, or once per row of values with the results
 //! concatenated.
 
+use futures::future::BoxFuture;
 use std::sync::Arc;
 
 use arrow::datatypes::{Schema, SchemaRef};
@@ -99,30 +100,33 @@ impl Executions {
     ///
     /// The first execution fails before its first row, or any execution of a command fails. Later
     /// errors are part of the stream.
-    pub async fn run(&self) -> Result<Started> {
-        let usage = Arc::new(UsageTotal::default());
-        let Some((first, rest)) = self.rows.split_first() else {
-            let columns = self.prepared.columns.clone();
-            return Ok(Started {
-                schema: columns.unwrap_or_else(|| Arc::new(Schema::empty())),
-                batches: futures::stream::empty().boxed(),
-                usage,
-            });
-        };
-        let rows = match self.execute(first.clone()).await? {
-            Execution::Rows(rows) => rows,
-            Execution::Command { .. } => {
-                for values in rest {
-                    self.execute(values.clone()).await?;
-                }
+    pub fn run<'a>(&'a self) -> BoxFuture<'a, Result<Started>> {
+        async move {
+            let usage = Arc::new(UsageTotal::default());
+            let Some((first, rest)) = self.rows.split_first() else {
+                let columns = self.prepared.columns.clone();
                 return Ok(Started {
-                    schema: Arc::new(Schema::empty()),
+                    schema: columns.unwrap_or_else(|| Arc::new(Schema::empty())),
                     batches: futures::stream::empty().boxed(),
                     usage,
                 });
-            }
-        };
-        Ok(self.clone().concatenated(rows, usage))
+            };
+            let rows = match self.execute(first.clone()).await? {
+                Execution::Rows(rows) => rows,
+                Execution::Command { .. } => {
+                    for values in rest {
+                        self.execute(values.clone()).await?;
+                    }
+                    return Ok(Started {
+                        schema: Arc::new(Schema::empty()),
+                        batches: futures::stream::empty().boxed(),
+                        usage,
+                    });
+                }
+            };
+            Ok(self.clone().concatenated(rows, usage))
+        }
+        .boxed()
     }
 
     /// Returns the stored result of the statement without running it.
@@ -130,20 +134,23 @@ impl Executions {
     /// # Errors
     ///
     /// [`Code::ResultNotStored`].
-    pub async fn replay(&self) -> Result<Started> {
-        let [values] = self.rows.as_slice() else {
-            return Err(Error::new(
-                Code::ResultNotStored,
-                "results of several executions are not stored",
-            ));
-        };
-        let stored = self.session.stored(&self.prepared, values.clone());
-        let rows = stored.boxed().await?;
-        let once = Self {
-            rows: Arc::new(Vec::new()),
-            ..self.clone()
-        };
-        Ok(once.concatenated(rows, Arc::default()))
+    pub fn replay<'a>(&'a self) -> BoxFuture<'a, Result<Started>> {
+        async move {
+            let [values] = self.rows.as_slice() else {
+                return Err(Error::new(
+                    Code::ResultNotStored,
+                    "results of several executions are not stored",
+                ));
+            };
+            let stored = self.session.stored(&self.prepared, values.clone());
+            let rows = stored.boxed().await?;
+            let once = Self {
+                rows: Arc::new(Vec::new()),
+                ..self.clone()
+            };
+            Ok(once.concatenated(rows, Arc::default()))
+        }
+        .boxed()
     }
 
     /// Returns the rows of the first execution followed by those of the others. Each execution
@@ -188,20 +195,23 @@ impl Executions {
     /// # Errors
     ///
     /// An execution fails; the later ones do not run.
-    pub async fn update(&self) -> Result<Option<u64>> {
-        let mut changed = Some(0_u64);
-        for values in self.rows.iter() {
-            match self.execute(values.clone()).await? {
-                Execution::Command { rows, .. } => {
-                    changed = changed.map(|changed| changed.saturating_add(rows.unwrap_or(0)));
-                }
-                Execution::Rows(rows) => {
-                    changed = None;
-                    rows.stream.try_for_each(|_| async { Ok(()) }).await?;
+    pub fn update<'a>(&'a self) -> BoxFuture<'a, Result<Option<u64>>> {
+        async move {
+            let mut changed = Some(0_u64);
+            for values in self.rows.iter() {
+                match self.execute(values.clone()).await? {
+                    Execution::Command { rows, .. } => {
+                        changed = changed.map(|changed| changed.saturating_add(rows.unwrap_or(0)));
+                    }
+                    Execution::Rows(rows) => {
+                        changed = None;
+                        rows.stream.try_for_each(|_| async { Ok(()) }).await?;
+                    }
                 }
             }
+            Ok(changed)
         }
-        Ok(changed)
+        .boxed()
     }
 }
 

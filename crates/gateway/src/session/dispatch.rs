@@ -21,51 +21,57 @@ impl Session {
     ///
     /// # Errors
     /// The statement fails.
-    pub async fn execute(
-        &self,
-        prepared: &Prepared,
+    pub fn execute<'a>(
+        &'a self,
+        prepared: &'a Prepared,
         parameters: Vec<ScalarValue>,
-    ) -> Result<Execution> {
-        let result = match self.moment() {
-            Ok(moment) => self.dispatch(&moment, prepared, parameters).await,
-            Err(error) => Err(error),
-        };
-        match result {
-            Err(error) => {
-                self.fail_transaction();
-                Err(match prepared.source.sql() {
-                    Some(parsed) => locate(error, &parsed.text, parsed.position),
-                    None => error,
-                })
-            }
-            Ok(Execution::Rows(mut rows)) => {
-                let session = self.me.clone();
-                rows.stream = rows
-                    .stream
-                    .inspect_err(move |_| {
-                        if let Some(session) = session.upgrade() {
-                            session.fail_transaction();
-                        }
+    ) -> BoxFuture<'a, Result<Execution>> {
+        async move {
+            let result = match self.moment() {
+                Ok(moment) => self.dispatch(&moment, prepared, parameters).await,
+                Err(error) => Err(error),
+            };
+            match result {
+                Err(error) => {
+                    self.fail_transaction();
+                    Err(match prepared.source.sql() {
+                        Some(parsed) => locate(error, &parsed.text, parsed.position),
+                        None => error,
                     })
-                    .boxed();
-                Ok(Execution::Rows(rows))
+                }
+                Ok(Execution::Rows(mut rows)) => {
+                    let session = self.me.clone();
+                    rows.stream = rows
+                        .stream
+                        .inspect_err(move |_| {
+                            if let Some(session) = session.upgrade() {
+                                session.fail_transaction();
+                            }
+                        })
+                        .boxed();
+                    Ok(Execution::Rows(rows))
+                }
+                command => command,
             }
-            command => command,
         }
+        .boxed()
     }
 
     /// Runs the statements of a text and discards their rows.
     ///
     /// # Errors
     /// A statement fails; the later ones do not run.
-    pub async fn run_to_end(&self, text: &str) -> Result<()> {
-        for parsed in self.parse(text).await? {
-            let prepared = Prepared::undescribed(parsed);
-            if let Execution::Rows(rows) = self.execute(&prepared, Vec::new()).await? {
-                rows.stream.try_for_each(|_| async { Ok(()) }).await?;
+    pub fn run_to_end<'a>(&'a self, text: &'a str) -> BoxFuture<'a, Result<()>> {
+        async move {
+            for parsed in self.parse(text).await? {
+                let prepared = Prepared::undescribed(parsed);
+                if let Execution::Rows(rows) = self.execute(&prepared, Vec::new()).await? {
+                    rows.stream.try_for_each(|_| async { Ok(()) }).await?;
+                }
             }
+            Ok(())
         }
-        Ok(())
+        .boxed()
     }
 
     /// Returns a boxed future, because EXECUTE recurses into it.

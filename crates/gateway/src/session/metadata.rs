@@ -1,5 +1,7 @@
 //! Catalog metadata visible to a session's principal, for protocols with metadata calls.
 
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use std::sync::Arc;
 
 use lakegate_dialect::visible::{Columns, Needs, Pins, TableKind, VisibleCatalog, VisibleColumn};
@@ -41,48 +43,57 @@ impl Session {
     ///
     /// # Errors
     /// The session is over; the catalog cannot be read.
-    pub async fn databases(&self, pattern: Option<&str>) -> Result<Vec<String>> {
-        let catalog = self.catalog(&Needs::default()).await?;
-        Ok(catalog
-            .databases
-            .iter()
-            .map(|database| database.name.clone())
-            .filter(|name| pattern.is_none_or(|pattern| is_like(pattern, name)))
-            .collect())
+    pub fn databases<'a>(&'a self, pattern: Option<&'a str>) -> BoxFuture<'a, Result<Vec<String>>> {
+        async move {
+            let catalog = self.catalog(&Needs::default()).await?;
+            Ok(catalog
+                .databases
+                .iter()
+                .map(|database| database.name.clone())
+                .filter(|name| pattern.is_none_or(|pattern| is_like(pattern, name)))
+                .collect())
+        }
+        .boxed()
     }
 
     /// Returns the tables and views that match the filter.
     ///
     /// # Errors
     /// The session is over; the catalog cannot be read.
-    pub async fn relations(&self, filter: &RelationFilter) -> Result<Vec<Relation>> {
-        let mut catalog = self.catalog(&Needs::default()).await?;
-        if filter.columns {
-            // Columns are expensive, so they are read only for the selected tables.
-            let ids = wanted(&catalog, filter)
-                .map(|(_, table)| table.id)
-                .collect();
-            let needs = Needs {
-                columns: Columns::Of(Pins {
-                    table_ids: Some(ids),
-                    ..Pins::default()
-                }),
-                ..Needs::default()
-            };
-            catalog = self.catalog(&needs).await?;
+    pub fn relations<'a>(
+        &'a self,
+        filter: &'a RelationFilter,
+    ) -> BoxFuture<'a, Result<Vec<Relation>>> {
+        async move {
+            let mut catalog = self.catalog(&Needs::default()).await?;
+            if filter.columns {
+                // Columns are expensive, so they are read only for the selected tables.
+                let ids = wanted(&catalog, filter)
+                    .map(|(_, table)| table.id)
+                    .collect();
+                let needs = Needs {
+                    columns: Columns::Of(Pins {
+                        table_ids: Some(ids),
+                        ..Pins::default()
+                    }),
+                    ..Needs::default()
+                };
+                catalog = self.catalog(&needs).await?;
+            }
+            Ok(wanted(&catalog, filter)
+                .map(|(database, table)| Relation {
+                    database: database.name.clone(),
+                    name: table.name.clone(),
+                    kind: match table.kind {
+                        _ if database.id < 0 => RelationKind::System,
+                        TableKind::Table => RelationKind::Table,
+                        TableKind::View => RelationKind::View,
+                    },
+                    columns: table.columns.clone(),
+                })
+                .collect())
         }
-        Ok(wanted(&catalog, filter)
-            .map(|(database, table)| Relation {
-                database: database.name.clone(),
-                name: table.name.clone(),
-                kind: match table.kind {
-                    _ if database.id < 0 => RelationKind::System,
-                    TableKind::Table => RelationKind::Table,
-                    TableKind::View => RelationKind::View,
-                },
-                columns: table.columns.clone(),
-            })
-            .collect())
+        .boxed()
     }
 
     async fn catalog(&self, needs: &Needs) -> Result<Arc<VisibleCatalog>> {

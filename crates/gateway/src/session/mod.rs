@@ -17,6 +17,8 @@ pub(crate) mod results;
 mod session_statement;
 pub(crate) mod transaction;
 
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use std::collections::HashMap;
 use std::fmt;
 use std::net::SocketAddr;
@@ -269,8 +271,11 @@ impl Session {
     }
 
     /// Releases the resources that the session still holds.
-    pub async fn close(&self) {
-        self.forget_all();
+    pub fn close<'a>(&'a self) -> BoxFuture<'a, ()> {
+        async move {
+            self.forget_all();
+        }
+        .boxed()
     }
 
     /// Drops all named prepared statements and cursors.

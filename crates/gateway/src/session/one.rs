@@ -1,6 +1,7 @@
 //! Single-statement entry points, for protocols without scripts: prepare from text, type the
 //! parameters later, or replay a stored result.
 
+use futures::future::BoxFuture;
 use std::sync::Arc;
 
 use arrow::datatypes::DataType;
@@ -22,50 +23,56 @@ impl Session {
     /// # Errors
     /// The text has no statement or several; the statement belongs to another protocol, or needs a
     /// session that later calls can use; [`Session::prepare`] fails.
-    pub async fn prepare_one(&self, text: &str) -> Result<Prepared> {
-        let mut statements = self.parse(text).await?;
-        let Some(parsed) = statements.pop() else {
-            return Err(Error::new(Code::SyntaxError, "the statement is empty"));
-        };
-        if !statements.is_empty() {
-            return Err(Error::new(
-                Code::SyntaxError,
-                "there are several statements in the text",
-            )
-            .with_hint("send them one by one"));
+    pub fn prepare_one<'a>(&'a self, text: &'a str) -> BoxFuture<'a, Result<Prepared>> {
+        async move {
+            let mut statements = self.parse(text).await?;
+            let Some(parsed) = statements.pop() else {
+                return Err(Error::new(Code::SyntaxError, "the statement is empty"));
+            };
+            if !statements.is_empty() {
+                return Err(Error::new(
+                    Code::SyntaxError,
+                    "there are several statements in the text",
+                )
+                .with_hint("send them one by one"));
+            }
+            if matches!(parsed.statement, Statement::Copy(_)) {
+                return Err(
+                    Error::not_supported("COPY TO STDOUT needs the PostgreSQL protocol")
+                        .with_hint("send the query by itself: its rows come as Arrow batches"),
+                );
+            }
+            self.check_stateful(&parsed.statement)?;
+            self.prepare(parsed, &[]).boxed().await
         }
-        if matches!(parsed.statement, Statement::Copy(_)) {
-            return Err(
-                Error::not_supported("COPY TO STDOUT needs the PostgreSQL protocol")
-                    .with_hint("send the query by itself: its rows come as Arrow batches"),
-            );
-        }
-        self.check_stateful(&parsed.statement)?;
-        self.prepare(parsed, &[]).boxed().await
+        .boxed()
     }
 
     /// Prepares a text with a single statement without parameters.
     ///
     /// # Errors
     /// As of [`Self::prepare_one`]; the statement has parameters.
-    pub async fn prepare_closed(&self, text: &str) -> Result<Prepared> {
-        let prepared = self.prepare_one(text).await?;
-        if prepared.parameters.is_empty() {
-            return Ok(prepared);
+    pub fn prepare_closed<'a>(&'a self, text: &'a str) -> BoxFuture<'a, Result<Prepared>> {
+        async move {
+            let prepared = self.prepare_one(text).await?;
+            if prepared.parameters.is_empty() {
+                return Ok(prepared);
+            }
+            let error = no_parameter("$1");
+            let Some(parsed) = prepared.source.sql() else {
+                return Err(error);
+            };
+            let named = match &parsed.statement {
+                Statement::Query(query) => check_parameters(query.as_ref(), 0).err(),
+                _ => None,
+            };
+            Err(locate(
+                named.unwrap_or(error),
+                &parsed.text,
+                parsed.position,
+            ))
         }
-        let error = no_parameter("$1");
-        let Some(parsed) = prepared.source.sql() else {
-            return Err(error);
-        };
-        let named = match &parsed.statement {
-            Statement::Query(query) => check_parameters(query.as_ref(), 0).err(),
-            _ => None,
-        };
-        Err(locate(
-            named.unwrap_or(error),
-            &parsed.text,
-            parsed.position,
-        ))
+        .boxed()
     }
 
     /// Prepares a statement again for values of these types: an untyped parameter takes the type of
@@ -73,29 +80,32 @@ impl Session {
     ///
     /// # Errors
     /// As of [`Session::prepare`].
-    pub async fn prepare_for(
-        &self,
-        prepared: &Arc<Prepared>,
-        bound: &[DataType],
-    ) -> Result<Arc<Prepared>> {
-        let parsed = match prepared.source.sql() {
-            Some(parsed) if !prepared.untyped.is_empty() => parsed,
-            _ => return Ok(Arc::clone(prepared)),
-        };
-        let declared: Vec<Option<DataType>> = prepared
-            .parameters
-            .iter()
-            .enumerate()
-            .map(|(index, settled)| {
-                if prepared.untyped.contains(&index) {
-                    bound.get(index).and_then(declarable)
-                } else {
-                    Some(settled.clone())
-                }
-            })
-            .collect();
-        let prepared = self.prepare(parsed.clone(), &declared).boxed().await?;
-        Ok(Arc::new(prepared))
+    pub fn prepare_for<'a>(
+        &'a self,
+        prepared: &'a Arc<Prepared>,
+        bound: &'a [DataType],
+    ) -> BoxFuture<'a, Result<Arc<Prepared>>> {
+        async move {
+            let parsed = match prepared.source.sql() {
+                Some(parsed) if !prepared.untyped.is_empty() => parsed,
+                _ => return Ok(Arc::clone(prepared)),
+            };
+            let declared: Vec<Option<DataType>> = prepared
+                .parameters
+                .iter()
+                .enumerate()
+                .map(|(index, settled)| {
+                    if prepared.untyped.contains(&index) {
+                        bound.get(index).and_then(declarable)
+                    } else {
+                        Some(settled.clone())
+                    }
+                })
+                .collect();
+            let prepared = self.prepare(parsed.clone(), &declared).boxed().await?;
+            Ok(Arc::new(prepared))
+        }
+        .boxed()
     }
 
     /// Returns the stored result of a query, under the current grants, over the current files or
@@ -103,21 +113,28 @@ impl Session {
     ///
     /// # Errors
     /// [`Code::ResultNotStored`], also for a statement that is not a query; planning fails.
-    pub async fn stored(&self, prepared: &Prepared, parameters: Vec<ScalarValue>) -> Result<Rows> {
-        let is_query = match prepared.statement() {
-            Some(statement) => matches!(statement, Statement::Query(_)),
-            None => true,
-        };
-        if !is_query {
-            return Err(Error::new(
-                Code::ResultNotStored,
-                "only results of queries are stored",
-            ));
+    pub fn stored<'a>(
+        &'a self,
+        prepared: &'a Prepared,
+        parameters: Vec<ScalarValue>,
+    ) -> BoxFuture<'a, Result<Rows>> {
+        async move {
+            let is_query = match prepared.statement() {
+                Some(statement) => matches!(statement, Statement::Query(_)),
+                None => true,
+            };
+            if !is_query {
+                return Err(Error::new(
+                    Code::ResultNotStored,
+                    "only results of queries are stored",
+                ));
+            }
+            let moment = self.moment()?;
+            self.run_query(&moment, prepared, parameters, Some(ResultReuse::Only))
+                .boxed()
+                .await
         }
-        let moment = self.moment()?;
-        self.run_query(&moment, prepared, parameters, Some(ResultReuse::Only))
-            .boxed()
-            .await
+        .boxed()
     }
 }
 

@@ -1,6 +1,8 @@
 //! Session options by name and value, for protocols with calls to set them: every parameter of SET,
 //! as well as `catalog` and `schema`.
 
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use lakegate_engine::CATALOG;
 use lakegate_error::{Code, Error, Result};
 use lakegate_sql::ast::{Set, SetScope, SetValue};
@@ -39,39 +41,46 @@ impl Session {
     /// # Errors
     /// The option does not exist, or cannot be set to this value. A database or workgroup that is
     /// not granted counts as an invalid value.
-    pub async fn set_option(&self, name: &str, value: Option<&str>) -> Result<(), OptionError> {
-        let invalid = OptionError::InvalidValue;
-        match name.to_lowercase().as_str() {
-            "catalog" => match value {
-                None | Some("") => Ok(()),
-                Some(value) if value.eq_ignore_ascii_case(CATALOG) => Ok(()),
-                Some(value) => Err(invalid(
-                    Error::new(
-                        Code::CatalogNotFound,
-                        format!("catalog \"{value}\" does not exist"),
-                    )
-                    .with_hint(format!("the one catalog is \"{CATALOG}\"")),
-                )),
-            },
-            "schema" => {
-                let value = value
-                    .map(str::to_lowercase)
-                    .filter(|value| !value.is_empty());
-                if let Some(database) = &value
-                    && !is_built_in(database)
-                {
-                    let view = self.moment().map_err(invalid)?.view;
-                    view.require_database(database).await.map_err(invalid)?;
+    pub fn set_option<'a>(
+        &'a self,
+        name: &'a str,
+        value: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<(), OptionError>> {
+        async move {
+            let invalid = OptionError::InvalidValue;
+            match name.to_lowercase().as_str() {
+                "catalog" => match value {
+                    None | Some("") => Ok(()),
+                    Some(value) if value.eq_ignore_ascii_case(CATALOG) => Ok(()),
+                    Some(value) => Err(invalid(
+                        Error::new(
+                            Code::CatalogNotFound,
+                            format!("catalog \"{value}\" does not exist"),
+                        )
+                        .with_hint(format!("the one catalog is \"{CATALOG}\"")),
+                    )),
+                },
+                "schema" => {
+                    let value = value
+                        .map(str::to_lowercase)
+                        .filter(|value| !value.is_empty());
+                    if let Some(database) = &value
+                        && !is_built_in(database)
+                    {
+                        let view = self.moment().map_err(invalid)?.view;
+                        view.require_database(database).await.map_err(invalid)?;
+                    }
+                    self.set_parameter("search_path", value).map_err(invalid)
                 }
-                self.set_parameter("search_path", value).map_err(invalid)
-            }
-            _ => {
-                let exists = self.state.lock().settings.get(name).map(|_| ());
-                exists.map_err(OptionError::UnknownName)?;
-                self.set_parameter(name, value.map(str::to_owned))
-                    .map_err(invalid)
+                _ => {
+                    let exists = self.state.lock().settings.get(name).map(|_| ());
+                    exists.map_err(OptionError::UnknownName)?;
+                    self.set_parameter(name, value.map(str::to_owned))
+                        .map_err(invalid)
+                }
             }
         }
+        .boxed()
     }
 
     fn set_parameter(&self, name: &str, value: Option<String>) -> Result<()> {

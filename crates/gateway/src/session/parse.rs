@@ -1,5 +1,6 @@
 //! Parsing of texts into statements.
 
+use futures::future::BoxFuture;
 use std::sync::Arc;
 
 use futures::FutureExt;
@@ -19,16 +20,19 @@ impl Session {
     ///
     /// # Errors
     /// A statement does not parse. The position in the error is that in the whole text.
-    pub async fn parse(&self, text: &str) -> Result<Vec<Parsed>> {
-        if text.len() <= PARSED_AT_ONCE {
-            return self.parsed(lakegate_sql::parse(text), text);
+    pub fn parse<'a>(&'a self, text: &'a str) -> BoxFuture<'a, Result<Vec<Parsed>>> {
+        async move {
+            if text.len() <= PARSED_AT_ONCE {
+                return self.parsed(lakegate_sql::parse(text), text);
+            }
+            let long = text.to_owned();
+            let work = async move { Ok(lakegate_sql::parse(&long)) };
+            let moment = self.moment()?;
+            let planned = PlannedText::Text(text);
+            let parsed = self.plan(&moment, planned, work.boxed()).await?;
+            self.parsed(parsed, text)
         }
-        let long = text.to_owned();
-        let work = async move { Ok(lakegate_sql::parse(&long)) };
-        let moment = self.moment()?;
-        let planned = PlannedText::Text(text);
-        let parsed = self.plan(&moment, planned, work.boxed()).await?;
-        self.parsed(parsed, text)
+        .boxed()
     }
 
     fn parsed(

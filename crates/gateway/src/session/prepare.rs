@@ -1,5 +1,6 @@
 //! Preparation: finds a statement's parameters and columns by planning it.
 
+use futures::future::BoxFuture;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, SchemaRef};
@@ -33,57 +34,64 @@ impl Session {
     ///
     /// # Errors
     /// The session is over; planning a query fails.
-    pub async fn prepare(&self, parsed: Parsed, declared: &[Option<DataType>]) -> Result<Prepared> {
-        let moment = self.moment()?;
-        let mut prepared = Prepared::undescribed(parsed);
-        let QuerySource::Sql(parsed) = &prepared.source else {
-            return Ok(prepared);
-        };
-        match &parsed.statement {
-            Statement::Query(query) => {
-                let inputs = self.plan_inputs(&moment);
-                let described = self.describe(&moment, query, declared).await;
-                let described =
-                    described.map_err(|error| locate(error, &parsed.text, parsed.position))?;
-                prepared.columns = Some(described.columns);
-                prepared.parameters = described.parameters;
-                prepared.untyped = described.untyped;
-                prepared.plan = Some(self.keep_plan(KeptPlan {
-                    inputs,
-                    plan: described.plan,
-                    planning: described.planning,
-                }));
-            }
-            Statement::Copy(copy) => {
-                let described = self.describe(&moment, &copy.query, declared).await?;
-                prepared.parameters = described.parameters;
-                prepared.untyped = described.untyped;
-            }
-            Statement::Explain(explain) => {
-                if let Statement::Query(query) = explain.statement.as_ref() {
-                    let described = self.describe(&moment, query, declared).await?;
+    pub fn prepare<'a>(
+        &'a self,
+        parsed: Parsed,
+        declared: &'a [Option<DataType>],
+    ) -> BoxFuture<'a, Result<Prepared>> {
+        async move {
+            let moment = self.moment()?;
+            let mut prepared = Prepared::undescribed(parsed);
+            let QuerySource::Sql(parsed) = &prepared.source else {
+                return Ok(prepared);
+            };
+            match &parsed.statement {
+                Statement::Query(query) => {
+                    let inputs = self.plan_inputs(&moment);
+                    let described = self.describe(&moment, query, declared).await;
+                    let described =
+                        described.map_err(|error| locate(error, &parsed.text, parsed.position))?;
+                    prepared.columns = Some(described.columns);
+                    prepared.parameters = described.parameters;
+                    prepared.untyped = described.untyped;
+                    prepared.plan = Some(self.keep_plan(KeptPlan {
+                        inputs,
+                        plan: described.plan,
+                        planning: described.planning,
+                    }));
+                }
+                Statement::Copy(copy) => {
+                    let described = self.describe(&moment, &copy.query, declared).await?;
                     prepared.parameters = described.parameters;
                     prepared.untyped = described.untyped;
                 }
-                prepared.columns = Some(explain_schema());
+                Statement::Explain(explain) => {
+                    if let Statement::Query(query) = explain.statement.as_ref() {
+                        let described = self.describe(&moment, query, declared).await?;
+                        prepared.parameters = described.parameters;
+                        prepared.untyped = described.untyped;
+                    }
+                    prepared.columns = Some(explain_schema());
+                }
+                Statement::Execute(execute) => {
+                    let state = self.state.lock();
+                    let executed = state.prepared.get(&execute.name);
+                    prepared.columns = executed.and_then(|executed| executed.columns.clone());
+                }
+                Statement::Fetch(fetch) => {
+                    prepared.columns = Some(Arc::clone(&self.cursor(&fetch.name)?.schema));
+                }
+                Statement::Show(sql::Show::Setting(name)) => {
+                    prepared.columns = Some(text_schema(&[name]));
+                }
+                Statement::Show(sql::Show::All) => {
+                    prepared.columns = Some(text_schema(&["name", "setting", "description"]));
+                }
+                other => prepared.columns = lakegate_statement::columns(other),
             }
-            Statement::Execute(execute) => {
-                let state = self.state.lock();
-                let executed = state.prepared.get(&execute.name);
-                prepared.columns = executed.and_then(|executed| executed.columns.clone());
-            }
-            Statement::Fetch(fetch) => {
-                prepared.columns = Some(Arc::clone(&self.cursor(&fetch.name)?.schema));
-            }
-            Statement::Show(sql::Show::Setting(name)) => {
-                prepared.columns = Some(text_schema(&[name]));
-            }
-            Statement::Show(sql::Show::All) => {
-                prepared.columns = Some(text_schema(&["name", "setting", "description"]));
-            }
-            other => prepared.columns = lakegate_statement::columns(other),
+            Ok(prepared)
         }
-        Ok(prepared)
+        .boxed()
     }
 
     /// Prepares a `substrait.Plan`. Its dynamic parameters become those of the prepared statement:
@@ -92,22 +100,25 @@ impl Session {
     /// # Errors
     /// The server was built without Substrait; the bytes are not a plan, or the plan does more than
     /// read; names do not resolve.
-    pub async fn prepare_substrait(&self, plan: Bytes) -> Result<Prepared> {
-        let moment = self.moment()?;
-        let inputs = self.plan_inputs(&moment);
-        let planning = Box::pin(self.resolve_substrait(&moment, plan.clone())).await?;
-        let shown = PlannedText::Substrait(planning.database.clone());
-        let planned = self.plan(&moment, shown, planning.described().boxed());
-        let planned = planned.await?;
-        let mut prepared = Prepared::of(QuerySource::Substrait(plan));
-        prepared.parameters = parameter_types(inferred_types(&planned.plan)?, &[])?;
-        prepared.columns = Some(planned.columns);
-        prepared.plan = Some(self.keep_plan(KeptPlan {
-            inputs,
-            plan: planned.plan,
-            planning: planned.planning,
-        }));
-        Ok(prepared)
+    pub fn prepare_substrait<'a>(&'a self, plan: Bytes) -> BoxFuture<'a, Result<Prepared>> {
+        async move {
+            let moment = self.moment()?;
+            let inputs = self.plan_inputs(&moment);
+            let planning = Box::pin(self.resolve_substrait(&moment, plan.clone())).await?;
+            let shown = PlannedText::Substrait(planning.database.clone());
+            let planned = self.plan(&moment, shown, planning.described().boxed());
+            let planned = planned.await?;
+            let mut prepared = Prepared::of(QuerySource::Substrait(plan));
+            prepared.parameters = parameter_types(inferred_types(&planned.plan)?, &[])?;
+            prepared.columns = Some(planned.columns);
+            prepared.plan = Some(self.keep_plan(KeptPlan {
+                inputs,
+                plan: planned.plan,
+                planning: planned.planning,
+            }));
+            Ok(prepared)
+        }
+        .boxed()
     }
 
     fn plan_inputs(&self, moment: &Moment) -> PlanInputs {

@@ -6,6 +6,8 @@
 //!
 //! The task owns the write, so a dropped call leaves nothing behind.
 
+use futures::future::BoxFuture;
+use futures::stream::BoxStream;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -41,88 +43,91 @@ impl Session {
     /// [`StatementContext::plan_write`](lakegate_statement::StatementContext::plan_write) fails; a
     /// batch does not fit the table; the queue of writes is full; the client's stream ends with an
     /// error; the table was changed meanwhile.
-    pub async fn ingest(
-        &self,
-        request: &WriteRequest,
-        rows: &Schema,
-        batches: impl Stream<Item = Result<RecordBatch>> + Send,
-    ) -> Result<u64> {
-        let moment = self.moment()?;
-        let workgroup = {
-            let state = self.state.lock();
-            state.transaction.check()?;
-            state.transaction.check_outside("bulk ingestion")?;
-            state.settings.workgroup()
-        };
-        moment.check_workgroup(&workgroup)?;
-        let context = self.statement_context(&moment).await?;
-        let limits = moment.statement_limits(&workgroup);
-        let meter = Arc::new(QueryMeter::new(None));
-        let query = self.submit(&described(request), context.path.shown(), limits, meter)?;
-        let unfinished = Unfinished::guard(&query);
-        let planned = async {
-            // Planned on a planner thread, because a schema with many columns takes long.
-            let (request, rows) = (request.clone(), rows.clone());
-            let planning = async move { context.plan_write(&request, &rows).await };
-            let planning = self.gateway.plan_for(&query, planning.boxed());
-            query.step(Phase::Planning, planning).await
-        };
-        let plan = match planned.await {
-            Ok(plan) => plan,
-            Err(error) => {
-                query.finish(0, Err(&error));
-                return Err(error.with_query(query.id));
-            }
-        };
-        let job = WriteJob {
-            gateway: Arc::clone(&self.gateway),
-            query: Arc::clone(&query),
-            plan,
-        };
-        unfinished.disarm();
-        let (sender, receiver) = mpsc::channel(QUEUED_BATCHES);
-        let (done, mut outcome) = oneshot::channel();
-        tokio::spawn(async move {
-            // The receiver is gone if the client is.
-            let _ = done.send(run(job, received(receiver)).await);
-        });
-        let mut batches = std::pin::pin!(batches);
-        let mut broken = None;
-        // A write that has failed or was stopped does not wait for the client to send more.
-        let ended = loop {
-            query.waits_for_client(Stalled::Sending);
-            let next = tokio::select! {
-                biased;
-                ended = &mut outcome => break Some(ended),
-                next = batches.next() => next,
+    pub fn ingest<'a>(
+        &'a self,
+        request: &'a WriteRequest,
+        rows: &'a Schema,
+        batches: BoxStream<'a, Result<RecordBatch>>,
+    ) -> BoxFuture<'a, Result<u64>> {
+        async move {
+            let moment = self.moment()?;
+            let workgroup = {
+                let state = self.state.lock();
+                state.transaction.check()?;
+                state.transaction.check_outside("bulk ingestion")?;
+                state.settings.workgroup()
             };
-            query.client_waits();
-            match next {
-                Some(Ok(batch)) => {
-                    // The channel is closed: the write has ended, and its error is returned below.
-                    if sender.send(Message::Batch(batch)).await.is_err() {
+            moment.check_workgroup(&workgroup)?;
+            let context = self.statement_context(&moment).await?;
+            let limits = moment.statement_limits(&workgroup);
+            let meter = Arc::new(QueryMeter::new(None));
+            let query = self.submit(&described(request), context.path.shown(), limits, meter)?;
+            let unfinished = Unfinished::guard(&query);
+            let planned = async {
+                // Planned on a planner thread, because a schema with many columns takes long.
+                let (request, rows) = (request.clone(), rows.clone());
+                let planning = async move { context.plan_write(&request, &rows).await };
+                let planning = self.gateway.plan_for(&query, planning.boxed());
+                query.step(Phase::Planning, planning).await
+            };
+            let plan = match planned.await {
+                Ok(plan) => plan,
+                Err(error) => {
+                    query.finish(0, Err(&error));
+                    return Err(error.with_query(query.id));
+                }
+            };
+            let job = WriteJob {
+                gateway: Arc::clone(&self.gateway),
+                query: Arc::clone(&query),
+                plan,
+            };
+            unfinished.disarm();
+            let (sender, receiver) = mpsc::channel(QUEUED_BATCHES);
+            let (done, mut outcome) = oneshot::channel();
+            tokio::spawn(async move {
+                // The receiver is gone if the client is.
+                let _ = done.send(run(job, received(receiver)).await);
+            });
+            let mut batches = std::pin::pin!(batches);
+            let mut broken = None;
+            // A write that has failed or was stopped does not wait for the client to send more.
+            let ended = loop {
+                query.waits_for_client(Stalled::Sending);
+                let next = tokio::select! {
+                    biased;
+                    ended = &mut outcome => break Some(ended),
+                    next = batches.next() => next,
+                };
+                query.client_waits();
+                match next {
+                    Some(Ok(batch)) => {
+                        // The channel is closed: the write has ended, and its error is returned below.
+                        if sender.send(Message::Batch(batch)).await.is_err() {
+                            break None;
+                        }
+                    }
+                    Some(Err(error)) => {
+                        broken = Some(error);
+                        break None;
+                    }
+                    None => {
+                        // As above.
+                        let _ = sender.send(Message::End).await;
                         break None;
                     }
                 }
-                Some(Err(error)) => {
-                    broken = Some(error);
-                    break None;
-                }
-                None => {
-                    // As above.
-                    let _ = sender.send(Message::End).await;
-                    break None;
-                }
-            }
-        };
-        drop(sender);
-        let outcome = match ended {
-            Some(ended) => ended,
-            None => outcome.await,
-        };
-        let outcome = outcome.map_err(|_| Error::internal("the task of a write died"))?;
-        // If the client's stream failed, the write only knows that rows are missing.
-        outcome.map_err(|error| broken.unwrap_or(error).with_query(query.id))
+            };
+            drop(sender);
+            let outcome = match ended {
+                Some(ended) => ended,
+                None => outcome.await,
+            };
+            let outcome = outcome.map_err(|_| Error::internal("the task of a write died"))?;
+            // If the client's stream failed, the write only knows that rows are missing.
+            outcome.map_err(|error| broken.unwrap_or(error).with_query(query.id))
+        }
+        .boxed()
     }
 }
 

@@ -1,5 +1,7 @@
 //! Cleanup after uncommitted writes and replaced tables.
 
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,7 +24,8 @@ impl Gateway {
     ///
     /// # Errors
     /// The catalog cannot be read.
-    pub async fn recover_writes(self: &Arc<Self>) -> Result<()> {
+    pub fn recover_writes<'a>(self: &'a Arc<Self>) -> BoxFuture<'a, Result<()>> {
+        async move {
         for write in self.write_log.unfinished_writes().await? {
             tracing::info!(write = %write.id, table = write.table, "a write was not finished; its files are deleted");
             tokio::spawn(clear_later(Arc::clone(self), write.id));
@@ -31,6 +34,7 @@ impl Gateway {
             tokio::spawn(discard(Arc::clone(self), discarded, Vec::new()));
         }
         Ok(())
+    }.boxed()
     }
 
     /// Deletes the files of an uncommitted write, and ends it.

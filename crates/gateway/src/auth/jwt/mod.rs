@@ -17,6 +17,8 @@ mod source;
 #[cfg(test)]
 mod tests;
 
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -98,18 +100,21 @@ impl Jwt {
     /// # Panics
     ///
     /// Outside of a tokio runtime.
-    pub async fn open(config: JwtConfig) -> Result<Self> {
-        config.validate()?;
-        // Once for the process; later calls change nothing.
-        let _ = crypto::PROVIDER.install_default();
-        Ok(Self {
-            source: Source::open(config.keys()?).await?,
-            issuer: config.issuer,
-            audience: config.audience.0,
-            user_claim: config.user_claim,
-            algorithms: config.algorithms.0,
-            leeway: config.leeway,
-        })
+    pub fn open(config: JwtConfig) -> BoxFuture<'static, Result<Self>> {
+        async move {
+            config.validate()?;
+            // Once for the process; later calls change nothing.
+            let _ = crypto::PROVIDER.install_default();
+            Ok(Self {
+                source: Source::open(config.keys()?).await?,
+                issuer: config.issuer,
+                audience: config.audience.0,
+                user_claim: config.user_claim,
+                algorithms: config.algorithms.0,
+                leeway: config.leeway,
+            })
+        }
+        .boxed()
     }
 
     /// Returns the user that a token names, which need not exist in the catalog.
