@@ -15,7 +15,7 @@ use super::server::catalog_file;
 use crate::config::Config;
 
 #[derive(Debug, clap::Args)]
-pub struct ResetPasswordArgs {
+pub(super) struct ResetPasswordArgs {
     #[command(flatten)]
     config: ConfigArgs,
     /// The state directory, if there is no configuration file. For a demo lake, its `.lakegate`
@@ -30,7 +30,7 @@ pub struct ResetPasswordArgs {
 }
 
 #[derive(Debug, clap::Args)]
-pub struct BackupArgs {
+pub(super) struct BackupArgs {
     #[command(flatten)]
     config: ConfigArgs,
     /// The state directory, if there is no configuration file.
@@ -54,7 +54,7 @@ fn state_dir(config: &ConfigArgs, state_dir: Option<PathBuf>) -> Result<PathBuf>
     }
 }
 
-pub fn reset_password(args: ResetPasswordArgs) -> Result<()> {
+pub(super) fn reset_password(args: ResetPasswordArgs) -> Result<()> {
     let state_dir = state_dir(&args.config, args.state_dir)?;
     let store = SqliteStore::open_existing(catalog_file(&state_dir))?;
     let user = args.user.to_lowercase();
@@ -100,7 +100,7 @@ pub fn reset_password(args: ResetPasswordArgs) -> Result<()> {
     Ok(())
 }
 
-pub fn backup(args: BackupArgs) -> Result<()> {
+pub(super) fn backup(args: BackupArgs) -> Result<()> {
     let state_dir = state_dir(&args.config, args.state_dir)?;
     let (store, to) = (catalog_file(&state_dir), &args.to);
     if !args.overwrite && to.exists() {

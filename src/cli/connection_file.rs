@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::password::write_file;
 
 #[derive(Debug, Serialize)]
-pub struct ConnectionFile {
+pub(super) struct ConnectionFile {
     pub postgres: Option<HostPort>,
     pub flight: Option<HostPort>,
     pub http: Option<HttpDoor>,
@@ -20,31 +20,31 @@ pub struct ConnectionFile {
 }
 
 #[derive(Debug, Clone, Serialize)]
-pub struct HostPort {
+pub(super) struct HostPort {
     pub host: String,
     pub port: u16,
 }
 
 #[derive(Debug, Serialize)]
-pub struct HttpDoor {
+pub(super) struct HttpDoor {
     pub url: String,
 }
 
 #[derive(Debug, Serialize)]
-pub struct TlsFiles {
+pub(super) struct TlsFiles {
     /// The authority of a generated certificate; `None` for the operator's own certificate.
     pub ca_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Serialize, serde::Deserialize)]
-pub struct UserEntry {
+pub(super) struct UserEntry {
     pub name: String,
     pub password: String,
     pub roles: Vec<String>,
 }
 
 impl ConnectionFile {
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             postgres: None,
             flight: None,
@@ -57,7 +57,7 @@ impl ConnectionFile {
     }
 
     /// Writes the file so that only its owner can read it, because it may contain passwords.
-    pub fn write(&self, file: &Path) -> Result<()> {
+    pub(super) fn write(&self, file: &Path) -> Result<()> {
         let text = serde_json::to_string_pretty(self)
             .map_err(|e| Error::internal(format!("the connection file: {e}")))?;
         write_file(file, &format!("{text}\n"), 0o600)

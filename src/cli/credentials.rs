@@ -8,17 +8,17 @@ use super::connection_file::UserEntry;
 use super::password::write_secret_file;
 
 /// The file of credentials, in the lake's folder.
-pub const CREDENTIALS: &str = "credentials.json";
+pub(super) const CREDENTIALS: &str = "credentials.json";
 /// The state directory, in the lake's folder. Queries cannot read it.
-pub const STATE: &str = ".lakegate";
+pub(super) const STATE: &str = ".lakegate";
 /// A file in the state directory. If it exists, the lake is registered and its users are created.
-pub const READY: &str = "demo-ready";
+pub(super) const READY: &str = "demo-ready";
 
 /// Reads the credentials. `dir`: the lake's folder.
 ///
 /// # Errors
 /// The file does not exist or has been damaged.
-pub fn read(dir: &Path) -> Result<Vec<UserEntry>> {
+pub(super) fn read(dir: &Path) -> Result<Vec<UserEntry>> {
     let file = dir.join(CREDENTIALS);
     let text = std::fs::read_to_string(&file)
         .map_err(|e| Error::invalid(format!("{}: {e}", file.display())))?;
@@ -26,14 +26,14 @@ pub fn read(dir: &Path) -> Result<Vec<UserEntry>> {
 }
 
 /// Writes the credentials. `dir`: the lake's folder.
-pub fn write(dir: &Path, users: &[UserEntry]) -> Result<()> {
+pub(super) fn write(dir: &Path, users: &[UserEntry]) -> Result<()> {
     let text = serde_json::to_string_pretty(users).map_err(|e| Error::internal(e.to_string()))?;
     write_secret_file(&dir.join(CREDENTIALS), &format!("{text}\n"))
 }
 
 /// Stores a new password in the file, if the state directory belongs to a demo and the user is one
 /// of the demo's. Returns whether it was stored.
-pub fn remember(state_dir: &Path, user: &str, password: &str) -> Result<bool> {
+pub(super) fn remember(state_dir: &Path, user: &str, password: &str) -> Result<bool> {
     if !state_dir.join(READY).exists() {
         return Ok(false);
     }

@@ -20,7 +20,7 @@ use super::server::Server;
 use crate::config::{Config, RootConfig};
 
 #[derive(Debug, clap::Args)]
-pub struct DemoArgs {
+pub(super) struct DemoArgs {
     /// Folder of the lake. It is kept and reused on the next start.
     #[arg(long, default_value = "lakegate-demo")]
     dir: PathBuf,
@@ -50,7 +50,7 @@ pub struct DemoArgs {
     connection_file: Option<PathBuf>,
 }
 
-pub fn run(args: DemoArgs) -> Result<()> {
+pub(super) fn run(args: DemoArgs) -> Result<()> {
     let options = DemoOptions {
         dir: args.dir.clone(),
         scale: args.scale,

@@ -10,7 +10,7 @@ use rand::Rng;
 const ALPHABET: &[u8] = b"abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789";
 
 /// Returns 24 random characters of 56: 139 bits.
-pub fn random_password() -> String {
+pub(super) fn random_password() -> String {
     let mut random = rand::rng();
     (0..24)
         .filter_map(|_| ALPHABET.get(random.random_range(0..ALPHABET.len())))
@@ -19,12 +19,12 @@ pub fn random_password() -> String {
 }
 
 /// Writes a file that only its owner can read, atomically.
-pub fn write_secret_file(file: &Path, content: &str) -> Result<()> {
+pub(super) fn write_secret_file(file: &Path, content: &str) -> Result<()> {
     write_file(file, content, 0o600)
 }
 
 /// Writes a file under a temporary name and renames it, so that readers never see a part of it.
-pub fn write_file(file: &Path, content: &str, mode: u32) -> Result<()> {
+pub(super) fn write_file(file: &Path, content: &str, mode: u32) -> Result<()> {
     let failed =
         |e: std::io::Error| Error::invalid(format!("cannot write {}: {e}", file.display()));
     let folder = file
@@ -42,7 +42,7 @@ pub fn write_file(file: &Path, content: &str, mode: u32) -> Result<()> {
 }
 
 /// Creates a folder that only its owner can enter.
-pub fn private_dir(dir: &Path) -> Result<()> {
+pub(super) fn private_dir(dir: &Path) -> Result<()> {
     use std::os::unix::fs::DirBuilderExt;
     std::fs::DirBuilder::new()
         .recursive(true)

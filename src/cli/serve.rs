@@ -10,7 +10,7 @@ use super::server::Server;
 use crate::config::Config;
 
 #[derive(Debug, clap::Args)]
-pub struct ServeArgs {
+pub(super) struct ServeArgs {
     #[command(flatten)]
     config: ConfigArgs,
     /// Write connection details to this file once all endpoints accept connections.
@@ -18,7 +18,7 @@ pub struct ServeArgs {
     connection_file: Option<PathBuf>,
 }
 
-pub fn run(args: ServeArgs) -> Result<()> {
+pub(super) fn run(args: ServeArgs) -> Result<()> {
     let config = Config::load(args.config.config.as_deref(), BTreeMap::new())?;
     if config.lake.roots.is_empty() {
         return Err(Error::invalid(
@@ -47,7 +47,7 @@ pub fn run(args: ServeArgs) -> Result<()> {
 }
 
 /// Creates the runtime of the server's IO threads: endpoints, metadata, object store requests.
-pub fn runtime() -> Result<tokio::runtime::Runtime> {
+pub(super) fn runtime() -> Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_name("lakegate-io")

@@ -29,7 +29,7 @@ use crate::config::{Config, ResultsConfig};
 
 /// Everything that serves, opened and not yet listening.
 #[derive(Debug)]
-pub struct Server {
+pub(super) struct Server {
     pub gateway: Arc<Gateway>,
     pub control: Arc<dyn Control>,
     tls: Arc<Tls>,
@@ -39,12 +39,12 @@ pub struct Server {
 }
 
 /// The catalog's file in the state directory.
-pub fn catalog_file(state_dir: &Path) -> PathBuf {
+pub(super) fn catalog_file(state_dir: &Path) -> PathBuf {
     state_dir.join("catalog.db")
 }
 
 impl Server {
-    pub async fn open(config: Config) -> Result<Self> {
+    pub(super) async fn open(config: Config) -> Result<Self> {
         let state = &config.server.state_dir;
         private_dir(state)?;
         let stores = SqliteStore::open(catalog_file(state))?.stores();
@@ -128,7 +128,7 @@ impl Server {
     }
 
     /// At the first start of a lake, makes its administrator and leaves the password in a file of the state directory.
-    pub async fn first_start(&self) -> Result<()> {
+    pub(super) async fn first_start(&self) -> Result<()> {
         if !self.control.snapshot().users.is_empty() {
             return Ok(());
         }
@@ -172,7 +172,10 @@ impl Server {
     /// Serves until SIGTERM or SIGINT, then lets running queries end within the grace period.
     ///
     /// `ready` is told how to connect, once all doors accept connections.
-    pub async fn serve(self, ready: impl FnOnce(ConnectionFile) -> Result<()>) -> Result<()> {
+    pub(super) async fn serve(
+        self,
+        ready: impl FnOnce(ConnectionFile) -> Result<()>,
+    ) -> Result<()> {
         let mut connection = ConnectionFile::new();
         let stop = CancellationToken::new();
         let mut doors: JoinSet<()> = JoinSet::new();

@@ -37,7 +37,7 @@ async fn get(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), path: &str) -> 
 }
 
 /// Returns the response over TLS to a client that trusts `ca`.
-pub async fn get_over_tls(server: &Server, ca: &Path, path: &str) -> String {
+pub(crate) async fn get_over_tls(server: &Server, ca: &Path, path: &str) -> String {
     let tcp = connect(server).await;
     let mut tls = Tls::trusting(ca);
     let handshake = MakeTlsConnect::<TcpStream>::make_tls_connect(&mut tls, "localhost").unwrap();
@@ -46,7 +46,7 @@ pub async fn get_over_tls(server: &Server, ca: &Path, path: &str) -> String {
 }
 
 /// Returns whether a response has this status.
-pub fn is(answer: &str, status: u16) -> bool {
+pub(crate) fn is(answer: &str, status: u16) -> bool {
     answer.starts_with(&format!("HTTP/1.1 {status} "))
 }
 

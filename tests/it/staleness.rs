@@ -8,12 +8,12 @@ use crate::harness::{Client, Server};
 const PASSWORD: &str = "a long enough secret";
 
 /// Returns a Parquet file of one row.
-pub fn one_row(id: i64) -> Vec<u8> {
+pub(crate) fn one_row(id: i64) -> Vec<u8> {
     parquet(&batch(&[("id", Values::Int(&[id]))]), 100)
 }
 
 /// Creates a table of one row, `1`, and a workgroup of the same name that allows this staleness.
-pub async fn stale(name: &str, allowed: &str) -> (&'static Server, Client, Folder) {
+pub(crate) async fn stale(name: &str, allowed: &str) -> (&'static Server, Client, Folder) {
     let server = Server::shared();
     let admin = server.connect("admin").await;
     let folder = Folder::new(server, name);

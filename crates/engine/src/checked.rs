@@ -35,7 +35,7 @@ use super::expressions;
 /// Replaces `+`, `-` and `*` of integers by [`Chain`], and the operators of wide decimals by
 /// [`Decimals`].
 #[derive(Debug)]
-pub struct CheckedIntegers;
+pub(crate) struct CheckedIntegers;
 
 impl AnalyzerRule for CheckedIntegers {
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {

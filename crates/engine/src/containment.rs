@@ -24,7 +24,7 @@ use super::stop::check;
 /// # Errors
 ///
 /// Returns the error of `call`, or an error if the items cannot be compared.
-pub fn of_lists(
+pub(crate) fn of_lists(
     name: &str,
     args: ScalarFunctionArgs,
     call: impl FnOnce(ScalarFunctionArgs) -> Result<ColumnarValue>,

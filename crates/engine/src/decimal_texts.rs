@@ -32,7 +32,7 @@ const MAX_DIGITS: usize = 38;
 
 /// Reads texts that are compared with decimals as numbers.
 #[derive(Debug)]
-pub struct DecimalTexts;
+pub(crate) struct DecimalTexts;
 
 impl AnalyzerRule for DecimalTexts {
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
@@ -139,7 +139,7 @@ fn text_of(expr: &Expr) -> Option<&str> {
 pub const LONG_NUMBER: &str = "long_number";
 
 /// Returns the text of a call of [`LONG_NUMBER`]; `None` for other expressions.
-pub fn long_number(expr: &Expr) -> Option<&str> {
+pub(crate) fn long_number(expr: &Expr) -> Option<&str> {
     let Expr::ScalarFunction(call) = expr else {
         return None;
     };
@@ -155,7 +155,7 @@ pub fn long_number(expr: &Expr) -> Option<&str> {
 /// # Errors
 ///
 /// Returns an error if the session cannot register the function.
-pub fn register(state: &mut SessionState) -> Result<()> {
+pub(crate) fn register(state: &mut SessionState) -> Result<()> {
     let function = LongNumber {
         signature: Signature::exact(vec![DataType::Utf8], Volatility::Immutable),
     };

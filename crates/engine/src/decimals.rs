@@ -26,7 +26,7 @@ const FLOAT32_SCALE: i8 = 7;
 
 /// Reads floating-point literals that are compared with decimals as decimals.
 #[derive(Debug)]
-pub struct DecimalLiterals;
+pub(crate) struct DecimalLiterals;
 
 impl AnalyzerRule for DecimalLiterals {
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
@@ -206,7 +206,7 @@ fn written(value: f64) -> Option<(i128, u32)> {
 
 /// Returns a number literal as a decimal of its own digits; `None` if it has more digits than a
 /// decimal holds.
-pub fn of_literal(value: f64) -> Option<ScalarValue> {
+pub(crate) fn of_literal(value: f64) -> Option<ScalarValue> {
     let (digits, scale) = written(value)?;
     let precision = u8::try_from(length(digits).max(scale).max(1)).ok()?;
     let scale = i8::try_from(scale).ok()?;

@@ -26,7 +26,7 @@ const MOST: usize = 10_000;
 
 /// Adds a check to casts of texts to decimals.
 #[derive(Debug)]
-pub struct BoundedDigits;
+pub(crate) struct BoundedDigits;
 
 impl AnalyzerRule for BoundedDigits {
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
@@ -63,7 +63,7 @@ fn rewritten(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
 }
 
 /// Adds the check to a cast of values that may hold texts, if it is a cast to decimals.
-pub fn bounded(Cast { expr, field }: Cast) -> Transformed<Expr> {
+pub(crate) fn bounded(Cast { expr, field }: Cast) -> Transformed<Expr> {
     if !holds(field.data_type(), &DataType::is_decimal) || is_checked(&expr) {
         return Transformed::no(Expr::Cast(Cast { expr, field }));
     }

@@ -41,7 +41,7 @@ use super::{arrays, floats, time};
 
 /// The analyzer rule.
 #[derive(Debug)]
-pub struct EqualKeys;
+pub(crate) struct EqualKeys;
 
 impl AnalyzerRule for EqualKeys {
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {

@@ -23,7 +23,7 @@ use datafusion::logical_expr::{
 /// # Errors
 ///
 /// Returns an error if a rewritten plan is invalid.
-pub fn rewritten(
+pub(crate) fn rewritten(
     plan: LogicalPlan,
     concerns: impl Fn(&Expr) -> bool,
     rewrite: impl Fn(Expr, &DFSchema) -> Transformed<Expr>,
@@ -40,7 +40,7 @@ pub fn rewritten(
 /// # Errors
 ///
 /// Returns an error if the operator's expressions cannot be walked.
-pub fn of_node(
+pub(crate) fn of_node(
     node: LogicalPlan,
     concerns: impl Fn(&Expr) -> bool,
     rewrite: impl Fn(Expr, &DFSchema) -> Transformed<Expr>,
@@ -75,7 +75,7 @@ pub fn has(plan: &LogicalPlan, concerns: impl Fn(&Expr) -> bool) -> Result<bool>
 /// # Errors
 ///
 /// Returns an error if the operator's expressions cannot be walked.
-pub fn reads(node: &LogicalPlan, concerns: impl Fn(&Expr) -> bool) -> Result<bool> {
+pub(crate) fn reads(node: &LogicalPlan, concerns: impl Fn(&Expr) -> bool) -> Result<bool> {
     let mut found = false;
     node.apply_expressions(|expr| {
         found = expr.exists(|expr| Ok(concerns(expr)))?;
@@ -85,7 +85,7 @@ pub fn reads(node: &LogicalPlan, concerns: impl Fn(&Expr) -> bool) -> Result<boo
 }
 
 /// Returns how a search continues: it stops when something is found.
-pub fn until(found: bool) -> TreeNodeRecursion {
+pub(crate) fn until(found: bool) -> TreeNodeRecursion {
     if found {
         TreeNodeRecursion::Stop
     } else {
@@ -103,7 +103,7 @@ pub fn until(found: bool) -> TreeNodeRecursion {
 /// # Errors
 ///
 /// Returns the error of `rewrite`.
-pub fn named(
+pub(crate) fn named(
     expr: Expr,
     names: &NamePreserver,
     rewrite: &impl Fn(Expr) -> Result<Transformed<Expr>>,
@@ -128,7 +128,7 @@ pub fn named(
 }
 
 /// Returns whether an operator calculates with numbers.
-pub fn is_arithmetic(op: Operator) -> bool {
+pub(crate) fn is_arithmetic(op: Operator) -> bool {
     matches!(
         op,
         Operator::Plus | Operator::Minus | Operator::Multiply | Operator::Divide | Operator::Modulo
@@ -137,7 +137,7 @@ pub fn is_arithmetic(op: Operator) -> bool {
 
 /// Returns whether an operator that matches a pattern is negated, and whether it ignores case.
 /// `None` for other operators.
-pub fn pattern_operator(op: Operator) -> Option<(bool, bool)> {
+pub(crate) fn pattern_operator(op: Operator) -> Option<(bool, bool)> {
     match op {
         Operator::RegexMatch => Some((false, false)),
         Operator::RegexIMatch => Some((false, true)),
@@ -148,7 +148,7 @@ pub fn pattern_operator(op: Operator) -> Option<(bool, bool)> {
 }
 
 /// Returns a call of a function that is not registered in a session.
-pub fn call(function: impl ScalarUDFImpl + 'static, args: Vec<Expr>) -> Expr {
+pub(crate) fn call(function: impl ScalarUDFImpl + 'static, args: Vec<Expr>) -> Expr {
     Expr::ScalarFunction(ScalarFunction {
         func: Arc::new(ScalarUDF::new_from_impl(function)),
         args,
@@ -156,7 +156,7 @@ pub fn call(function: impl ScalarUDFImpl + 'static, args: Vec<Expr>) -> Expr {
 }
 
 /// Returns whether all arguments are constants.
-pub fn are_constants(args: &[ColumnarValue]) -> bool {
+pub(crate) fn are_constants(args: &[ColumnarValue]) -> bool {
     args.iter()
         .all(|arg| matches!(arg, ColumnarValue::Scalar(_)))
 }
@@ -167,7 +167,7 @@ pub fn are_constants(args: &[ColumnarValue]) -> bool {
 /// # Errors
 ///
 /// Returns an error if its type has no constants.
-pub fn made(values: ArrayRef, constants: bool) -> Result<ColumnarValue> {
+pub(crate) fn made(values: ArrayRef, constants: bool) -> Result<ColumnarValue> {
     Ok(match constants {
         true => ColumnarValue::Scalar(ScalarValue::try_from_array(&values, 0)?),
         false => ColumnarValue::Array(values),
@@ -179,7 +179,7 @@ pub fn made(values: ArrayRef, constants: bool) -> Result<ColumnarValue> {
 /// # Errors
 ///
 /// Returns the error of `of`, or an error if there is no argument.
-pub fn applied(
+pub(crate) fn applied(
     argument: Option<&ColumnarValue>,
     of: impl FnOnce(&ArrayRef) -> Result<ArrayRef>,
 ) -> Result<ColumnarValue> {

@@ -38,7 +38,7 @@ const FLOAT32_POWERS: i8 = 10;
 
 /// Replaces casts whose results may be inexact by [`Nearest`].
 #[derive(Debug)]
-pub struct NearestCasts;
+pub(crate) struct NearestCasts;
 
 impl AnalyzerRule for NearestCasts {
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {

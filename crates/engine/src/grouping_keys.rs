@@ -22,7 +22,7 @@ use datafusion::optimizer::AnalyzerRule;
 
 /// The analyzer rule. It runs before the rules that rewrite expressions.
 #[derive(Debug)]
-pub struct GroupingKeys;
+pub(crate) struct GroupingKeys;
 
 impl AnalyzerRule for GroupingKeys {
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {

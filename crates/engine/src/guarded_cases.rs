@@ -31,7 +31,7 @@ use super::expressions;
 
 /// The analyzer rule.
 #[derive(Debug)]
-pub struct GuardedCases;
+pub(crate) struct GuardedCases;
 
 impl AnalyzerRule for GuardedCases {
     fn analyze(

@@ -31,7 +31,7 @@ use super::expressions;
 
 /// Wraps expressions that produce NULLs in [`Emptied`].
 #[derive(Debug)]
-pub struct EmptyNulls;
+pub(crate) struct EmptyNulls;
 
 impl AnalyzerRule for EmptyNulls {
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {

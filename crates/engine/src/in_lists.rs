@@ -39,7 +39,7 @@ use super::expressions;
 
 /// Keeps IN lists of one AND or OR from being merged.
 #[derive(Debug)]
-pub struct SeparateInLists;
+pub(crate) struct SeparateInLists;
 
 impl AnalyzerRule for SeparateInLists {
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
@@ -178,7 +178,7 @@ fn separate(expr: &mut Expr, sense: Sense, made: &Cell<u32>) -> bool {
 /// # Errors
 ///
 /// Returns an error if the rewritten plan is invalid.
-pub fn by_rows(plan: LogicalPlan) -> Result<LogicalPlan> {
+pub(crate) fn by_rows(plan: LogicalPlan) -> Result<LogicalPlan> {
     let made = Cell::new(0);
     let mistaken = |expr: &Expr| matches!(expr, Expr::InList(list) if is_mistaken(list));
     expressions::rewritten(plan, mistaken, |expr, _| match expr {

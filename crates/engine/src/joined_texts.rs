@@ -29,7 +29,7 @@ use super::aggregates::as_the_inner;
 /// # Errors
 ///
 /// Returns an error if the function cannot be registered.
-pub fn register(state: &mut SessionState) -> Result<()> {
+pub(crate) fn register(state: &mut SessionState) -> Result<()> {
     if let Some(inner) = state.aggregate_functions().get("string_agg").cloned() {
         state.register_udaf(Arc::new(AggregateUDF::new_from_impl(Joined { inner })))?;
     }

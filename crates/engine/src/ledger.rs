@@ -24,7 +24,11 @@ pub(super) struct Ledger {
 
 impl Ledger {
     /// Returns the pool of a query. It stays in the ledger as long as the query's tasks hold it.
-    pub fn pool(self: &Arc<Self>, query: Uuid, shared: &Arc<dyn MemoryPool>) -> Arc<QueryPool> {
+    pub(crate) fn pool(
+        self: &Arc<Self>,
+        query: Uuid,
+        shared: &Arc<dyn MemoryPool>,
+    ) -> Arc<QueryPool> {
         let pool = Arc::new(QueryPool {
             query,
             shared: Arc::clone(shared),
@@ -36,7 +40,7 @@ impl Ledger {
     }
 
     /// Returns the queries that hold memory and their bytes, largest first.
-    pub fn largest(&self) -> Vec<(Uuid, usize)> {
+    pub(crate) fn largest(&self) -> Vec<(Uuid, usize)> {
         // The pools outlive the lock's guard, because dropping the last reference to a pool locks.
         let pools: Vec<Arc<QueryPool>> = {
             let queries = self.queries.lock();

@@ -42,7 +42,7 @@ const OF_TEXT: [&str; 13] = [
 /// Refuses implicit casts of nested values, and casts to arrays and timestamps that PostgreSQL does
 /// not have.
 #[derive(Debug)]
-pub struct NestedAreNoTexts;
+pub(crate) struct NestedAreNoTexts;
 
 impl AnalyzerRule for NestedAreNoTexts {
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {

@@ -27,7 +27,7 @@ use super::output_names::{apart_in_relation, decoded, is_apart_in_relation, show
 
 /// Plans subqueries in FROM, and tables with column aliases.
 #[derive(Debug)]
-pub struct NamedRelations;
+pub(crate) struct NamedRelations;
 
 impl RelationPlanner for NamedRelations {
     fn plan_relation(

@@ -31,7 +31,7 @@ use super::expressions;
 
 /// Puts [`Rounded`] into casts to integers, and to decimals with fewer fractional digits.
 #[derive(Debug)]
-pub struct RoundingCasts;
+pub(crate) struct RoundingCasts;
 
 impl AnalyzerRule for RoundingCasts {
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {

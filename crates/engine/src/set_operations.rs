@@ -27,7 +27,7 @@ const RIGHT: &str = " nth of right";
 
 /// The analyzer rule.
 #[derive(Debug)]
-pub struct CountedSetOperations;
+pub(crate) struct CountedSetOperations;
 
 impl AnalyzerRule for CountedSetOperations {
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
@@ -45,7 +45,7 @@ impl AnalyzerRule for CountedSetOperations {
 
 /// Returns whether a join is DataFusion's plan for INTERSECT or EXCEPT: every column is a key, and
 /// NULLs are equal.
-pub fn is_set_operation(join: &Join) -> bool {
+pub(crate) fn is_set_operation(join: &Join) -> bool {
     matches!(join.join_type, JoinType::LeftSemi | JoinType::LeftAnti)
         && join.null_equality == NullEquality::NullEqualsNull
         && join.filter.is_none()

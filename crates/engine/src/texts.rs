@@ -36,7 +36,7 @@ use super::write_interval;
 const DAY: i64 = 86_400_000_000;
 
 /// Returns whether values of this type are written here rather than by DataFusion.
-pub fn is_written(data_type: &DataType) -> bool {
+pub(crate) fn is_written(data_type: &DataType) -> bool {
     with_texts(data_type).is_some()
         || matches!(
             data_type,
@@ -56,7 +56,7 @@ pub fn is_written(data_type: &DataType) -> bool {
 }
 
 /// Returns `CAST(value AS target)` for a type that [`is_written`] here; `target` is a text type.
-pub fn written(value: Expr, target: DataType) -> Expr {
+pub(crate) fn written(value: Expr, target: DataType) -> Expr {
     let function = Text {
         target,
         signature: Signature::any(1, Volatility::Immutable),
@@ -99,7 +99,7 @@ impl ScalarUDFImpl for Text {
 /// # Errors
 ///
 /// Returns an error if the type has no text form or the work must stop.
-pub fn texts(values: &ArrayRef) -> Result<StringArray> {
+pub(crate) fn texts(values: &ArrayRef) -> Result<StringArray> {
     Ok(match values.data_type() {
         DataType::Float64 => {
             let values = values.as_primitive::<Float64Type>().iter();

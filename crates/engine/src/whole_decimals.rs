@@ -28,7 +28,7 @@ const MAX_PRECISION: u8 = 38;
 /// # Errors
 ///
 /// Returns an error if a function cannot be registered.
-pub fn register(state: &mut SessionState) -> Result<()> {
+pub(crate) fn register(state: &mut SessionState) -> Result<()> {
     for name in ["ceil", "floor", "trunc"] {
         if let Some(inner) = state.scalar_functions().get(name).cloned() {
             state.register_udf(Arc::new(ScalarUDF::new_from_impl(Whole { inner })))?;

@@ -36,7 +36,7 @@ use super::expressions::until;
 
 /// The analyzer rule that runs last.
 #[derive(Debug)]
-pub struct WindowInputs;
+pub(crate) struct WindowInputs;
 
 impl AnalyzerRule for WindowInputs {
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {

@@ -138,7 +138,7 @@ impl Asked {
     /// # Errors
     ///
     /// There is no such action, or its body is not the message that the action takes.
-    pub fn read(action: &Action) -> Result<Self> {
+    pub(crate) fn read(action: &Action) -> Result<Self> {
         let lacks = |what: &str| unreadable(&action.r#type, &format!("it has no {what}"));
         Ok(match action.r#type.as_str() {
             "CreatePreparedStatement" => Self::Prepare(packed(action)?),
@@ -185,7 +185,11 @@ impl Door {
     /// # Errors
     ///
     /// There is no such action, or it fails.
-    pub async fn act(&self, caller: &Caller, request: &Request<Action>) -> Result<Answer, Status> {
+    pub(crate) async fn act(
+        &self,
+        caller: &Caller,
+        request: &Request<Action>,
+    ) -> Result<Answer, Status> {
         match Asked::read(request.get_ref()).map_err(to_status)? {
             Asked::Prepare(asked) => {
                 let prepared = self.prepare(caller, &asked).await;

@@ -111,7 +111,7 @@ impl Door {
     ///
     /// Returns an error if the connection is refused, the server is shutting down, the credentials
     /// are missing or wrong, or the token or cookie has expired.
-    pub async fn caller(
+    pub(crate) async fn caller(
         &self,
         metadata: &MetadataMap,
         peer: Option<&Peer>,
@@ -139,7 +139,7 @@ impl Door {
     /// # Errors
     ///
     /// The same as [`Door::caller`].
-    pub async fn handshake<T>(&self, request: &Request<T>) -> Result<String, Status> {
+    pub(crate) async fn handshake<T>(&self, request: &Request<T>) -> Result<String, Status> {
         let (metadata, peer) = (request.metadata(), request.extensions().get());
         let peer = self.admitted(peer)?;
         let presented = authorization(metadata)?;
@@ -184,7 +184,7 @@ impl Door {
     }
 
     /// Opens a session that outlives the call, and returns it with the header that sets its cookie.
-    pub async fn open_with_cookie<T>(
+    pub(crate) async fn open_with_cookie<T>(
         &self,
         caller: &Caller,
         request: &Request<T>,
@@ -211,7 +211,7 @@ impl Door {
     }
 
     /// Ends a session: drops its prepared statements and results, and cancels its queries.
-    pub fn end_session(&self, session: &FlightSession) {
+    pub(crate) fn end_session(&self, session: &FlightSession) {
         self.sessions.close(session);
         for ticket in self.tickets.end_session(session.id) {
             ticket.cancel();

@@ -16,7 +16,7 @@ pub(super) struct Bound {
 }
 
 impl Bound {
-    pub fn new(
+    pub(crate) fn new(
         session: &Arc<FlightSession>,
         prepared: Arc<Prepared>,
         rows: Arc<Vec<Values>>,
@@ -31,7 +31,7 @@ impl Bound {
         }
     }
 
-    pub fn prepared(&self) -> &Prepared {
+    pub(crate) fn prepared(&self) -> &Prepared {
         &self.executions.prepared
     }
 
@@ -41,7 +41,7 @@ impl Bound {
     /// # Errors
     ///
     /// The statement fails.
-    pub async fn update(&self) -> Result<i64> {
+    pub(crate) async fn update(&self) -> Result<i64> {
         let changed = self.executions.update().await?;
         Ok(changed.map_or(-1, |rows| i64::try_from(rows).unwrap_or(i64::MAX)))
     }

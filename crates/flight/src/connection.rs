@@ -56,12 +56,12 @@ struct Inner {
 }
 
 impl Peer {
-    pub fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         self.0.address
     }
 
     /// The address and the certificate's user, by which the gateway decides on logins.
-    pub fn identity(&self) -> ClientIdentity<'_> {
+    pub(crate) fn identity(&self) -> ClientIdentity<'_> {
         ClientIdentity {
             address: self.0.address.ip(),
             certified: self.certified(),
@@ -69,12 +69,12 @@ impl Peer {
     }
 
     /// The user that the client's certificate names.
-    pub fn certified(&self) -> Option<&str> {
+    pub(crate) fn certified(&self) -> Option<&str> {
         self.0.certified.as_deref()
     }
 
     /// The reason why calls on this connection are refused, if they are.
-    pub fn refused(&self) -> Option<&Error> {
+    pub(crate) fn refused(&self) -> Option<&Error> {
         self.0.refused.as_ref()
     }
 
@@ -83,7 +83,7 @@ impl Peer {
     /// # Errors
     ///
     /// Returns an error if there are too many connections.
-    pub fn authenticated(&self, gateway: &Gateway, user: &str) -> Result<()> {
+    pub(crate) fn authenticated(&self, gateway: &Gateway, user: &str) -> Result<()> {
         let mut slot = self.0.slot.lock();
         if slot.is_none() {
             *slot = Some(gateway.connection_slot(user)?);
@@ -105,7 +105,7 @@ pub(super) struct Connection {
 
 impl Opener {
     /// Performs the TLS handshake. Closes a connection that does not open in time.
-    pub async fn open(self: Arc<Self>, accepted: Accepted) {
+    pub(crate) async fn open(self: Arc<Self>, accepted: Accepted) {
         let Accepted {
             tcp,
             peer,

@@ -41,7 +41,7 @@ impl Delivery {
     /// # Errors
     ///
     /// The option does not take this value.
-    pub fn set(&mut self, name: &str, value: Option<&str>) -> Result<()> {
+    pub(crate) fn set(&mut self, name: &str, value: Option<&str>) -> Result<()> {
         let lower = value.map(str::to_lowercase);
         match (name, lower.as_deref()) {
             ("arrow_types", None | Some("plain")) => self.types = ArrowTypes::Plain,
@@ -77,7 +77,7 @@ impl Delivery {
     }
 
     /// Returns the value of one of [`OPTIONS`].
-    pub fn get(&self, name: &str) -> String {
+    pub(crate) fn get(&self, name: &str) -> String {
         match name {
             "arrow_types" => match self.types {
                 ArrowTypes::Plain => "plain".to_owned(),
@@ -92,7 +92,7 @@ impl Delivery {
         }
     }
 
-    pub fn ipc(&self) -> Result<IpcWriteOptions> {
+    pub(crate) fn ipc(&self) -> Result<IpcWriteOptions> {
         let compression = match self.compression {
             Compression::None => None,
             Compression::Lz4 => Some(CompressionType::LZ4_FRAME),

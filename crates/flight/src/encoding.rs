@@ -76,7 +76,7 @@ impl Encoding {
     /// # Errors
     ///
     /// The delivery options cannot be encoded.
-    pub fn new(
+    pub(crate) fn new(
         batches: BatchStream,
         schema: &SchemaRef,
         delivery: Delivery,
@@ -128,7 +128,7 @@ impl Encoding {
     }
 
     /// Polls for the next message; `None` at the end.
-    pub fn poll(
+    pub(crate) fn poll(
         &mut self,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<FlightData, FlightError>>> {

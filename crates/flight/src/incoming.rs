@@ -39,7 +39,7 @@ pub(super) struct Received {
 pub(super) struct Batches(FlightRecordBatchStream);
 
 impl Batches {
-    pub fn new<S>(incoming: S) -> Self
+    pub(crate) fn new<S>(incoming: S) -> Self
     where
         S: Stream<Item = Result<FlightData, Status>> + Send + 'static,
     {
@@ -65,7 +65,7 @@ impl Batches {
     ///
     /// The client's stream broke off, or a message is not a batch or is too large. Do not call
     /// again after an error.
-    pub async fn next(&mut self) -> Result<Option<RecordBatch>, FlightError> {
+    pub(crate) async fn next(&mut self) -> Result<Option<RecordBatch>, FlightError> {
         // The reader panics on unknown types, and on buffers that are not where the message says.
         let next = AssertUnwindSafe(self.0.next()).catch_unwind().await;
         let next = next.map_err(|_| FlightError::ExternalError(Box::new(unreadable())))?;
@@ -73,7 +73,7 @@ impl Batches {
     }
 
     /// Returns the schema, or `None` before its message has arrived.
-    pub fn schema(&self) -> Option<&SchemaRef> {
+    pub(crate) fn schema(&self) -> Option<&SchemaRef> {
         self.0.schema()
     }
 }

@@ -80,7 +80,7 @@ impl Part {
     }
 
     /// Parses the bytes of a handle; returns `None` if they are not a ticket of this server.
-    pub fn read(bytes: &[u8]) -> Option<Self> {
+    pub(crate) fn read(bytes: &[u8]) -> Option<Self> {
         let (handle, rest) = bytes.split_at_checked(Handle::BYTES)?;
         let index = match rest {
             [] => None,
@@ -94,7 +94,7 @@ impl Part {
     }
 
     /// Returns the bytes of its ticket.
-    pub fn message(&self) -> Bytes {
+    pub(crate) fn message(&self) -> Bytes {
         let ticket = TicketStatementQuery {
             statement_handle: self.bytes(),
         };
@@ -117,7 +117,7 @@ pub(super) fn timestamp(at: Instant) -> Timestamp {
 
 impl Door {
     /// Builds an endpoint. `ticket`: the bytes that the client passes to DoGet.
-    pub fn endpoint(&self, ticket: Bytes, expires: Option<Instant>) -> FlightEndpoint {
+    pub(crate) fn endpoint(&self, ticket: Bytes, expires: Option<Instant>) -> FlightEndpoint {
         let location = self.options.config.location.iter();
         FlightEndpoint {
             ticket: Some(Ticket { ticket }),

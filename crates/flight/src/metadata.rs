@@ -92,7 +92,7 @@ impl Door {
     /// # Errors
     ///
     /// The schema cannot be encoded.
-    pub fn catalog_info(
+    pub(crate) fn catalog_info(
         &self,
         command: Command,
         descriptor: FlightDescriptor,
@@ -110,7 +110,7 @@ impl Door {
     /// # Errors
     ///
     /// The catalog cannot be read, or the answer cannot be built.
-    pub async fn catalog_rows(
+    pub(crate) async fn catalog_rows(
         &self,
         caller: &Caller,
         command: Command,

@@ -104,7 +104,7 @@ impl Door {
     /// # Errors
     ///
     /// Planning refuses the statement, too many queries are detached, or the query failed.
-    pub async fn poll(
+    pub(crate) async fn poll(
         &self,
         caller: &Caller,
         descriptor: FlightDescriptor,
@@ -170,7 +170,7 @@ impl Door {
     }
 
     /// Finds the query that a ticket or a descriptor names, and renews its lifetime.
-    pub fn polled_of(&self, caller: &Caller, part: Part) -> Option<Found<PolledQuery>> {
+    pub(crate) fn polled_of(&self, caller: &Caller, part: Part) -> Option<Found<PolledQuery>> {
         self.polled.get(part.handle, &caller.session.session)
     }
 
@@ -191,7 +191,7 @@ impl Door {
     }
 
     /// Describes the part of the result that exists now.
-    pub fn polled_info(&self, found: &Found<PolledQuery>) -> Result<FlightInfo> {
+    pub(crate) fn polled_info(&self, found: &Found<PolledQuery>) -> Result<FlightInfo> {
         self.info_of(found, &found.value.run.state())
     }
 
@@ -226,7 +226,7 @@ impl Door {
     }
 
     /// Lists the polled queries of a principal.
-    pub fn polled_infos(&self, caller: &Caller) -> Result<Vec<FlightInfo>> {
+    pub(crate) fn polled_infos(&self, caller: &Caller) -> Result<Vec<FlightInfo>> {
         let found = self.polled.list(&caller.session.session);
         found.iter().map(|found| self.polled_info(found)).collect()
     }
@@ -236,7 +236,7 @@ impl Door {
     /// # Errors
     ///
     /// The part of the result cannot be read: see [`read`].
-    pub fn read_polled(&self, polled: &PolledQuery, index: Option<u16>) -> Result<Outgoing> {
+    pub(crate) fn read_polled(&self, polled: &PolledQuery, index: Option<u16>) -> Result<Outgoing> {
         let started = read(polled, index)?;
         let details = &polled.details;
         let schema = match &details.schema {

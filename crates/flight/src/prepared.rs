@@ -83,7 +83,7 @@ impl Door {
     /// # Errors
     ///
     /// Planning refuses the statement, or too many statements are open.
-    pub async fn prepare(
+    pub(crate) async fn prepare(
         &self,
         caller: &Caller,
         request: &ActionCreatePreparedStatementRequest,
@@ -99,7 +99,7 @@ impl Door {
     /// # Errors
     ///
     /// Planning refuses the plan, or too many statements are open.
-    pub async fn prepare_plan(
+    pub(crate) async fn prepare_plan(
         &self,
         caller: &Caller,
         request: &ActionCreatePreparedSubstraitPlanRequest,
@@ -156,7 +156,11 @@ impl Door {
     }
 
     /// Closes a prepared statement. Does nothing if it is not open.
-    pub fn close_prepared(&self, caller: &Caller, request: &ActionClosePreparedStatementRequest) {
+    pub(crate) fn close_prepared(
+        &self,
+        caller: &Caller,
+        request: &ActionClosePreparedStatementRequest,
+    ) {
         if let Some(handle) = Handle::read(&request.prepared_statement_handle) {
             self.statements.remove(handle, &caller.session.principal);
         }
@@ -173,7 +177,7 @@ impl Door {
     /// # Errors
     ///
     /// The handle is unknown, or the statement takes parameters and none are bound.
-    pub fn bound(&self, caller: &Caller, handle: &[u8]) -> Result<Bound> {
+    pub(crate) fn bound(&self, caller: &Caller, handle: &[u8]) -> Result<Bound> {
         self.prepared(caller, handle)?.value.ready()
     }
 
@@ -182,7 +186,7 @@ impl Door {
     /// # Errors
     ///
     /// The handle is unknown.
-    pub fn planned(&self, caller: &Caller, handle: &[u8]) -> Result<Arc<Prepared>> {
+    pub(crate) fn planned(&self, caller: &Caller, handle: &[u8]) -> Result<Arc<Prepared>> {
         let found = self.prepared(caller, handle)?;
         let bound = found.value.bound.lock();
         Ok(Arc::clone(&bound.prepared))
@@ -194,7 +198,7 @@ impl Door {
     ///
     /// The handle is unknown, parameters are not bound, or the statement exceeds the bytes that a
     /// user's tickets may hold.
-    pub fn prepared_info(
+    pub(crate) fn prepared_info(
         &self,
         caller: &Caller,
         handle: &[u8],
@@ -210,7 +214,7 @@ impl Door {
     /// # Errors
     ///
     /// The handle is unknown, the values do not match the parameters, or they exceed the bounds.
-    pub async fn bind(
+    pub(crate) async fn bind(
         &self,
         caller: &Caller,
         handle: &[u8],
@@ -236,7 +240,7 @@ impl Door {
     /// # Errors
     ///
     /// The handle is unknown, the values do not match the parameters, or values are missing.
-    pub async fn bind_for_update(
+    pub(crate) async fn bind_for_update(
         &self,
         caller: &Caller,
         handle: &[u8],

@@ -21,7 +21,11 @@ impl Door {
     /// # Errors
     ///
     /// There is no command, the command is not one of DoPut, or running it fails.
-    pub async fn put(&self, caller: &Caller, mut incoming: Incoming) -> Result<PutResult, Status> {
+    pub(crate) async fn put(
+        &self,
+        caller: &Caller,
+        mut incoming: Incoming,
+    ) -> Result<PutResult, Status> {
         let first = match Pin::new(&mut incoming).peek().await {
             Some(Ok(first)) => first,
             Some(Err(status)) => return Err(status.clone()),

@@ -215,7 +215,7 @@ impl Door {
     /// # Errors
     ///
     /// Planning refuses the statement, or the command has no rows to fetch.
-    pub async fn info(
+    pub(crate) async fn info(
         &self,
         caller: &Caller,
         descriptor: FlightDescriptor,

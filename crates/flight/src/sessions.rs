@@ -10,12 +10,12 @@ use super::delivery::Delivery;
 pub(super) struct DoorOptions(Mutex<Delivery>);
 
 impl DoorOptions {
-    pub fn delivery(&self) -> Delivery {
+    pub(crate) fn delivery(&self) -> Delivery {
         *self.0.lock()
     }
 
     /// Changes how later results are delivered.
-    pub fn change<T>(&self, change: impl FnOnce(&mut Delivery) -> T) -> T {
+    pub(crate) fn change<T>(&self, change: impl FnOnce(&mut Delivery) -> T) -> T {
         change(&mut self.0.lock())
     }
 }

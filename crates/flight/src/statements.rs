@@ -58,7 +58,7 @@ enum State {
 impl StatementTicket {
     /// Stops the statement, or prevents it from running if it has not started. Returns whether
     /// there was something to stop.
-    pub fn cancel(&self) -> bool {
+    pub(crate) fn cancel(&self) -> bool {
         let before = {
             let mut state = self.state.lock();
             match &*state {
@@ -86,7 +86,7 @@ impl StatementTicket {
         true
     }
 
-    pub fn is_fresh(&self) -> bool {
+    pub(crate) fn is_fresh(&self) -> bool {
         matches!(*self.state.lock(), State::Fresh)
     }
 
@@ -178,7 +178,7 @@ impl Door {
     /// # Errors
     ///
     /// Planning refuses the statement, or it takes parameters.
-    pub async fn statement_info(
+    pub(crate) async fn statement_info(
         &self,
         caller: &Caller,
         command: &CommandStatementQuery,
@@ -193,7 +193,7 @@ impl Door {
     /// # Errors
     ///
     /// Planning refuses the statement, it takes parameters, or the client names a transaction.
-    pub async fn bind_text(
+    pub(crate) async fn bind_text(
         &self,
         session: &Arc<FlightSession>,
         command: &CommandStatementQuery,
@@ -208,7 +208,7 @@ impl Door {
     /// # Errors
     ///
     /// Planning refuses the plan, it takes parameters, or the client names a transaction.
-    pub async fn bind_plan(
+    pub(crate) async fn bind_plan(
         &self,
         session: &Arc<FlightSession>,
         command: &CommandStatementSubstraitPlan,
@@ -224,7 +224,7 @@ impl Door {
     /// # Errors
     ///
     /// The statement exceeds the bytes that a user's tickets may hold.
-    pub fn ticket_info(
+    pub(crate) fn ticket_info(
         &self,
         session: &FlightSession,
         bound: Bound,
@@ -261,7 +261,7 @@ impl Door {
     }
 
     /// Lists the principal's tickets that have not been redeemed.
-    pub fn fresh_tickets(&self, caller: &Caller) -> Result<Vec<FlightInfo>> {
+    pub(crate) fn fresh_tickets(&self, caller: &Caller) -> Result<Vec<FlightInfo>> {
         let tickets = self.tickets.of_owner(&caller.session.principal);
         tickets
             .into_iter()
@@ -285,7 +285,7 @@ impl Door {
     ///
     /// The ticket is used up and no result is cached, or the statement fails before its first row.
     /// After such a failure the ticket can be redeemed again.
-    pub async fn redeem(&self, ticket: &StatementTicket) -> Result<Outgoing> {
+    pub(crate) async fn redeem(&self, ticket: &StatementTicket) -> Result<Outgoing> {
         let token = CancellationToken::new();
         let fresh = {
             let mut state = ticket.state.lock();
@@ -328,7 +328,7 @@ impl Door {
     /// # Errors
     ///
     /// The statement fails before its first row.
-    pub async fn run_bound(&self, bound: &Bound) -> Result<Outgoing> {
+    pub(crate) async fn run_bound(&self, bound: &Bound) -> Result<Outgoing> {
         let delivery = bound.session.options.delivery();
         let started = Box::pin(bound.executions.run()).await?;
         let request = StreamRequest {

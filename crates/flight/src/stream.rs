@@ -63,7 +63,7 @@ impl std::fmt::Debug for OpenStream {
 
 impl OpenStream {
     /// Ends the stream with an error, at whatever point it is.
-    pub fn stop(&self, error: Error) {
+    pub(crate) fn stop(&self, error: Error) {
         let (source, waker) = {
             let mut state = self.state.lock();
             if state.source.is_none() {
@@ -78,7 +78,7 @@ impl OpenStream {
         }
     }
 
-    pub fn is_open(&self) -> bool {
+    pub(crate) fn is_open(&self) -> bool {
         self.state.lock().source.is_some()
     }
 }
@@ -94,7 +94,7 @@ pub(super) struct OpenStreams {
 }
 
 impl OpenStreams {
-    pub fn new(gateway: Arc<Gateway>, message_bytes: usize) -> Self {
+    pub(crate) fn new(gateway: Arc<Gateway>, message_bytes: usize) -> Self {
         Self {
             gateway,
             message_bytes,
@@ -110,7 +110,7 @@ impl OpenStreams {
     }
 
     /// Stops the streams that their clients did not read for longer than `timeout`.
-    pub fn stop_stalled(&self, timeout: Duration) {
+    pub(crate) fn stop_stalled(&self, timeout: Duration) {
         let streams: Vec<Arc<OpenStream>> = {
             let mut open = self.open.lock();
             open.1.retain(|_, stream| stream.strong_count() > 0);
@@ -159,7 +159,7 @@ impl Outgoing {
     /// # Errors
     ///
     /// The delivery options cannot be encoded.
-    pub fn new(request: StreamRequest, streams: &OpenStreams) -> Result<Self> {
+    pub(crate) fn new(request: StreamRequest, streams: &OpenStreams) -> Result<Self> {
         let StreamRequest {
             schema,
             started,
@@ -193,7 +193,7 @@ impl Outgoing {
         })
     }
 
-    pub fn stream(&self) -> &Arc<OpenStream> {
+    pub(crate) fn stream(&self) -> &Arc<OpenStream> {
         &self.stream
     }
 }

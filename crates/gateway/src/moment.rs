@@ -59,22 +59,22 @@ impl Gateway {
 }
 
 impl Moment {
-    pub fn access(&self) -> &Arc<Access> {
+    pub(crate) fn access(&self) -> &Arc<Access> {
         &self.view.access
     }
 
-    pub fn control(&self) -> &ControlSnapshot {
+    pub(crate) fn control(&self) -> &ControlSnapshot {
         &self.control
     }
 
     /// Returns the workgroup that the user's sessions start in, unless it is the primary one.
-    pub fn default_workgroup(&self) -> Option<String> {
+    pub(crate) fn default_workgroup(&self) -> Option<String> {
         let user = self.control.users.get(self.access().user())?;
         user.default_workgroup.clone()
     }
 
     /// Whether planning at this moment gives the same plan as at the other.
-    pub fn plans_alike(&self, other: &Moment) -> bool {
+    pub(crate) fn plans_alike(&self, other: &Moment) -> bool {
         Arc::ptr_eq(&self.control, &other.control) && self.catalog_version == other.catalog_version
     }
 
@@ -82,7 +82,7 @@ impl Moment {
     ///
     /// # Errors
     /// The workgroup does not exist or is not granted. The message is the same for both.
-    pub fn check_workgroup(&self, name: &str) -> Result<()> {
+    pub(crate) fn check_workgroup(&self, name: &str) -> Result<()> {
         self.granted_workgroup(name).map(drop)
     }
 
@@ -103,7 +103,7 @@ impl Moment {
     ///
     /// # Errors
     /// The workgroup does not exist, is not granted, or is disabled.
-    pub fn query_limits(&self, name: &str) -> Result<WorkgroupLimits> {
+    pub(crate) fn query_limits(&self, name: &str) -> Result<WorkgroupLimits> {
         let workgroup = self.granted_workgroup(name)?;
         if workgroup.state == WorkgroupState::Disabled {
             return Err(Error::new(
@@ -119,7 +119,7 @@ impl Moment {
 
     /// Returns the limits of a workgroup for a statement that scans nothing. Such statements also
     /// run in a disabled or dropped workgroup; otherwise its users would be locked out.
-    pub fn statement_limits(&self, name: &str) -> WorkgroupLimits {
+    pub(crate) fn statement_limits(&self, name: &str) -> WorkgroupLimits {
         match self.control.workgroups.get(name) {
             Some(workgroup) => WorkgroupLimits::of(workgroup),
             None => WorkgroupLimits::none(name),
@@ -128,12 +128,12 @@ impl Moment {
 
     /// Returns the maximum age of a result that queries of a workgroup may reuse although files
     /// have changed.
-    pub fn max_staleness(&self, workgroup: &str) -> Duration {
+    pub(crate) fn max_staleness(&self, workgroup: &str) -> Duration {
         self.statement_limits(workgroup).max_staleness
     }
 
     /// Returns the owner whose queries the principal sees in the history.
-    pub fn owner(&self, principal: &Principal) -> Owner {
+    pub(crate) fn owner(&self, principal: &Principal) -> Owner {
         let known = self.control.users.get(&principal.user);
         Owner {
             user_id: principal.id(),

@@ -32,7 +32,7 @@ pub(crate) struct Door {
 }
 
 impl Door {
-    pub fn new(
+    pub(crate) fn new(
         gateway: Arc<Gateway>,
         tls: Option<TlsAcceptor>,
         options: HttpOptions,
@@ -50,7 +50,7 @@ impl Door {
 
     /// Serves a connection to its end. The connection keeps its slot: no user logs in on this door,
     /// so all of its connections count as opening.
-    pub async fn serve(self: Arc<Self>, accepted: Accepted) {
+    pub(crate) async fn serve(self: Arc<Self>, accepted: Accepted) {
         let Accepted {
             tcp,
             peer,

@@ -30,13 +30,13 @@ fn put_text(out: &mut BytesMut, text: &str) {
 
 /// Messages without a body.
 pub(super) mod tag {
-    pub const PARSE_COMPLETE: u8 = b'1';
-    pub const BIND_COMPLETE: u8 = b'2';
-    pub const CLOSE_COMPLETE: u8 = b'3';
-    pub const NO_DATA: u8 = b'n';
-    pub const EMPTY_QUERY: u8 = b'I';
-    pub const PORTAL_SUSPENDED: u8 = b's';
-    pub const COPY_DONE: u8 = b'c';
+    pub(crate) const PARSE_COMPLETE: u8 = b'1';
+    pub(crate) const BIND_COMPLETE: u8 = b'2';
+    pub(crate) const CLOSE_COMPLETE: u8 = b'3';
+    pub(crate) const NO_DATA: u8 = b'n';
+    pub(crate) const EMPTY_QUERY: u8 = b'I';
+    pub(crate) const PORTAL_SUSPENDED: u8 = b's';
+    pub(crate) const COPY_DONE: u8 = b'c';
 }
 
 pub(super) fn empty(out: &mut BytesMut, tag: u8) {

@@ -66,7 +66,7 @@ impl Message {
     /// # Errors
     ///
     /// `ProtocolViolation`. The connection may continue, since its framing is intact.
-    pub fn parse(tag: u8, body: Bytes) -> Result<Self> {
+    pub(crate) fn parse(tag: u8, body: Bytes) -> Result<Self> {
         let mut body = Body(body);
         let message = match tag {
             b'Q' => Message::Query(body.text()?),
@@ -207,7 +207,7 @@ pub(super) struct Startup {
 }
 
 impl Startup {
-    pub fn get(&self, name: &str) -> Option<&str> {
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.parameters
             .iter()
             .rev()
@@ -223,7 +223,7 @@ impl FirstPacket {
     /// # Errors
     ///
     /// The packet is malformed, or of another major version than 3.
-    pub fn parse(body: Bytes) -> Result<Self> {
+    pub(crate) fn parse(body: Bytes) -> Result<Self> {
         let mut body = Body(body);
         let (major, minor) = match body.int()? {
             80_877_103 => return Ok(FirstPacket::Ssl),

@@ -91,7 +91,7 @@ impl std::fmt::Debug for Link {
 impl Link {
     /// Wraps a connection. The shutdown ends it when it is idle, or at any time once connections
     /// are cut off.
-    pub fn new(stream: Io, peer: SocketAddr, shutdown: &Shutdown) -> Self {
+    pub(crate) fn new(stream: Io, peer: SocketAddr, shutdown: &Shutdown) -> Self {
         Self {
             stream,
             peer,
@@ -105,15 +105,15 @@ impl Link {
         }
     }
 
-    pub fn allow_messages_of(&mut self, bytes: usize) {
+    pub(crate) fn allow_messages_of(&mut self, bytes: usize) {
         self.max_message = bytes;
     }
 
-    pub fn peer(&self) -> SocketAddr {
+    pub(crate) fn peer(&self) -> SocketAddr {
         self.peer
     }
 
-    pub fn stream(&self) -> &Io {
+    pub(crate) fn stream(&self) -> &Io {
         &self.stream
     }
 
@@ -122,7 +122,7 @@ impl Link {
     /// # Errors
     ///
     /// The connection ends: see [`Ended`].
-    pub async fn frame(&mut self) -> Result<Frame, Ended> {
+    pub(crate) async fn frame(&mut self) -> Result<Frame, Ended> {
         loop {
             if let Some(frame) = self.buffered_frame()? {
                 return Ok(frame);
@@ -183,7 +183,7 @@ impl Link {
     /// # Errors
     ///
     /// The connection ends, or the future panics: see [`Ended`].
-    pub async fn run<F: Future>(&mut self, future: F) -> Result<F::Output, Ended> {
+    pub(crate) async fn run<F: Future>(&mut self, future: F) -> Result<F::Output, Ended> {
         let mut future = pin!(future);
         std::future::poll_fn(|cx| match poll_caught(future.as_mut(), cx) {
             Poll::Ready(output) => Poll::Ready(output),
@@ -197,7 +197,7 @@ impl Link {
     /// # Errors
     ///
     /// As for [`Link::run`].
-    pub async fn run_and_write<F: Future>(&mut self, future: F) -> Result<F::Output, Ended> {
+    pub(crate) async fn run_and_write<F: Future>(&mut self, future: F) -> Result<F::Output, Ended> {
         let mut future = pin!(future);
         std::future::poll_fn(|cx| match poll_caught(future.as_mut(), cx) {
             Poll::Ready(output) => Poll::Ready(output),
@@ -214,7 +214,7 @@ impl Link {
     /// # Errors
     ///
     /// The connection ends: see [`Ended`].
-    pub async fn flush(&mut self) -> Result<(), Ended> {
+    pub(crate) async fn flush(&mut self) -> Result<(), Ended> {
         std::future::poll_fn(|cx| match self.poll_write_out(cx) {
             Poll::Ready(done) => Poll::Ready(done),
             Poll::Pending => self.poll_watch(cx).map(Err),
@@ -264,7 +264,7 @@ impl Link {
 
     /// Writes pending output, then closes gracefully: a socket closed with unread input is reset,
     /// and the client might not see the last message.
-    pub async fn close(mut self) {
+    pub(crate) async fn close(mut self) {
         let _ = tokio::time::timeout(Duration::from_secs(1), async {
             let written = std::future::poll_fn(|cx| self.poll_write_out(cx)).await;
             if written.is_err()

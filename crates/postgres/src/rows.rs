@@ -92,7 +92,7 @@ impl std::fmt::Debug for Running {
 }
 
 impl Running {
-    pub fn new(rows: Rows, formats: &[Format], style: Style) -> Self {
+    pub(crate) fn new(rows: Rows, formats: &[Format], style: Style) -> Self {
         let encoder = RowEncoder::new(&rows.schema, formats, style);
         Self {
             tag: rows.tag,
@@ -104,13 +104,13 @@ impl Running {
         }
     }
 
-    pub fn is_done(&self) -> bool {
+    pub(crate) fn is_done(&self) -> bool {
         self.done
     }
 
     /// Sends rows until the end or until `limit` rows are sent; returns the count. Dropping the
     /// future drops the stream's batch, which cancels the query.
-    pub async fn send(
+    pub(crate) async fn send(
         &mut self,
         link: &mut Link,
         limit: Option<u64>,

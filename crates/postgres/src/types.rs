@@ -12,36 +12,36 @@ pub(crate) const PG_TYPE: &str = "pg.type";
 
 /// Type OIDs by name, from `pg_type.dat`.
 pub(crate) mod oid {
-    pub const BOOL: u32 = 16;
-    pub const BYTEA: u32 = 17;
-    pub const CHAR: u32 = 18;
-    pub const NAME: u32 = 19;
-    pub const INT8: u32 = 20;
-    pub const INT2: u32 = 21;
-    pub const INT2VECTOR: u32 = 22;
-    pub const INT4: u32 = 23;
-    pub const REGPROC: u32 = 24;
-    pub const TEXT: u32 = 25;
-    pub const OID: u32 = 26;
-    pub const XID: u32 = 28;
-    pub const OIDVECTOR: u32 = 30;
-    pub const JSON: u32 = 114;
-    pub const FLOAT4: u32 = 700;
-    pub const FLOAT8: u32 = 701;
-    pub const UNKNOWN: u32 = 705;
-    pub const BPCHAR: u32 = 1042;
-    pub const VARCHAR: u32 = 1043;
-    pub const DATE: u32 = 1082;
-    pub const TIME: u32 = 1083;
-    pub const TIMESTAMP: u32 = 1114;
-    pub const TIMESTAMPTZ: u32 = 1184;
-    pub const INTERVAL: u32 = 1186;
-    pub const NUMERIC: u32 = 1700;
-    pub const REGCLASS: u32 = 2205;
-    pub const REGTYPE: u32 = 2206;
-    pub const UUID: u32 = 2950;
-    pub const JSONB: u32 = 3802;
-    pub const REGNAMESPACE: u32 = 4089;
+    pub(crate) const BOOL: u32 = 16;
+    pub(crate) const BYTEA: u32 = 17;
+    pub(crate) const CHAR: u32 = 18;
+    pub(crate) const NAME: u32 = 19;
+    pub(crate) const INT8: u32 = 20;
+    pub(crate) const INT2: u32 = 21;
+    pub(crate) const INT2VECTOR: u32 = 22;
+    pub(crate) const INT4: u32 = 23;
+    pub(crate) const REGPROC: u32 = 24;
+    pub(crate) const TEXT: u32 = 25;
+    pub(crate) const OID: u32 = 26;
+    pub(crate) const XID: u32 = 28;
+    pub(crate) const OIDVECTOR: u32 = 30;
+    pub(crate) const JSON: u32 = 114;
+    pub(crate) const FLOAT4: u32 = 700;
+    pub(crate) const FLOAT8: u32 = 701;
+    pub(crate) const UNKNOWN: u32 = 705;
+    pub(crate) const BPCHAR: u32 = 1042;
+    pub(crate) const VARCHAR: u32 = 1043;
+    pub(crate) const DATE: u32 = 1082;
+    pub(crate) const TIME: u32 = 1083;
+    pub(crate) const TIMESTAMP: u32 = 1114;
+    pub(crate) const TIMESTAMPTZ: u32 = 1184;
+    pub(crate) const INTERVAL: u32 = 1186;
+    pub(crate) const NUMERIC: u32 = 1700;
+    pub(crate) const REGCLASS: u32 = 2205;
+    pub(crate) const REGTYPE: u32 = 2206;
+    pub(crate) const UUID: u32 = 2950;
+    pub(crate) const JSONB: u32 = 3802;
+    pub(crate) const REGNAMESPACE: u32 = 4089;
 }
 
 /// `(typname, oid, typlen, oid of its array type)`: the types that a column or a parameter can
@@ -141,7 +141,7 @@ impl PgType {
 
     /// Returns whether a value is four bytes of unsigned object id on the wire (`oid`, `xid`,
     /// `regclass` …).
-    pub fn is_oid_like(self) -> bool {
+    pub(crate) fn is_oid_like(self) -> bool {
         oid_like(self.oid)
     }
 }

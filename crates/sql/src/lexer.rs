@@ -55,7 +55,7 @@ pub(crate) enum Prefix {
 
 impl TokenKind {
     /// Whether the token is some kind of string. `".."` may be one.
-    pub fn is_stringy(self) -> bool {
+    pub(crate) fn is_stringy(self) -> bool {
         matches!(
             self,
             TokenKind::Single { .. } | TokenKind::Double { .. } | TokenKind::Dollar { .. }
@@ -72,7 +72,7 @@ pub(crate) struct RawStatement {
 impl RawStatement {
     /// Byte offsets of the statement without blanks and comments around it; `None` for an empty
     /// one.
-    pub fn span(&self) -> Option<(usize, usize)> {
+    pub(crate) fn span(&self) -> Option<(usize, usize)> {
         Some((self.tokens.first()?.start, self.tokens.last()?.end))
     }
 }

@@ -25,7 +25,7 @@ pub(super) struct Lake {
 impl Lake {
     /// `s3://lake/` on an empty directory, the administrator `admin`, the users `ann` and `ben`,
     /// the database `sales`.
-    pub async fn new() -> Lake {
+    pub(crate) async fn new() -> Lake {
         let directory = tempfile::tempdir().unwrap();
         let backing = Backing::Directory {
             path: directory.path().to_owned(),
@@ -49,7 +49,7 @@ impl Lake {
 
     /// With `sales.orders (id, email) PARTITIONED BY (day DATE)`, Parquet under
     /// `s3://lake/orders/`.
-    pub async fn with_orders() -> Lake {
+    pub(crate) async fn with_orders() -> Lake {
         let lake = Lake::new().await;
         lake.ok(
             "CREATE EXTERNAL TABLE sales.orders (id INT, email STRING COMMENT 'of the customer')
@@ -60,12 +60,12 @@ impl Lake {
     }
 
     /// A session with the search path `sales, stock`.
-    pub async fn context(&self, user: &str) -> StatementContext {
+    pub(crate) async fn context(&self, user: &str) -> StatementContext {
         self.context_on(user, ["sales", "stock"]).await
     }
 
     /// A session with a search path of its own.
-    pub async fn context_on(&self, user: &str, path: [&str; 2]) -> StatementContext {
+    pub(crate) async fn context_on(&self, user: &str, path: [&str; 2]) -> StatementContext {
         let view = View {
             access: self.store.snapshot().access(user).unwrap(),
             metastore: Arc::clone(&self.store) as _,
@@ -86,7 +86,7 @@ impl Lake {
     }
 
     /// Runs statements as a user, each with the rights of its own moment; returns the last answer.
-    pub async fn run(&self, user: &str, sql: &str) -> Result<Output> {
+    pub(crate) async fn run(&self, user: &str, sql: &str) -> Result<Output> {
         let mut last = Output::Command;
         for parsed in lakegate_sql::parse(sql).unwrap_or_else(|error| panic!("{sql}: {error}")) {
             last = execute(&self.context(user).await, &parsed.statement).await?;
@@ -101,17 +101,17 @@ impl Lake {
     }
 
     /// Runs statements as the administrator.
-    pub async fn ok(&self, sql: &str) {
+    pub(crate) async fn ok(&self, sql: &str) {
         self.ok_as("admin", sql).await;
     }
 
-    pub async fn ok_as(&self, user: &str, sql: &str) {
+    pub(crate) async fn ok_as(&self, user: &str, sql: &str) {
         if let Err(error) = self.run(user, sql).await {
             panic!("{sql}: {error}");
         }
     }
 
-    pub async fn fails(&self, user: &str, sql: &str) -> Error {
+    pub(crate) async fn fails(&self, user: &str, sql: &str) -> Error {
         match self.run(user, sql).await {
             Ok(_) => panic!("{sql} did not fail"),
             Err(error) => error,
@@ -119,7 +119,7 @@ impl Lake {
     }
 
     /// The answer as text: one line per row, values separated by `|`, `NULL` for null.
-    pub async fn text(&self, user: &str, sql: &str) -> String {
+    pub(crate) async fn text(&self, user: &str, sql: &str) -> String {
         let batch = match self.run(user, sql).await {
             Ok(Output::Rows { batch }) => batch,
             other => panic!("{sql}: {other:?}"),
@@ -142,12 +142,12 @@ impl Lake {
         lines.join("\n")
     }
 
-    pub async fn table(&self, name: &str) -> Arc<Table> {
+    pub(crate) async fn table(&self, name: &str) -> Arc<Table> {
         self.store.table("sales", name).await.unwrap().unwrap()
     }
 
     /// Creates folders below the lake root, each with a file in it.
-    pub fn folders(&self, paths: &[&str]) {
+    pub(crate) fn folders(&self, paths: &[&str]) {
         for path in paths {
             let folder = self.directory.path().join(path);
             std::fs::create_dir_all(&folder).unwrap();
@@ -155,7 +155,7 @@ impl Lake {
         }
     }
 
-    pub fn path(&self) -> &std::path::Path {
+    pub(crate) fn path(&self) -> &std::path::Path {
         self.directory.path()
     }
 }

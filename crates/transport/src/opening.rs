@@ -148,14 +148,14 @@ impl OpeningSlot {
 }
 
 impl OpeningConnections {
-    pub fn new(limits: OpeningLimits) -> Arc<Self> {
+    pub(crate) fn new(limits: OpeningLimits) -> Arc<Self> {
         Arc::new(Self {
             limits,
             counts: Mutex::default(),
         })
     }
 
-    pub fn take(self: &Arc<Self>, address: IpAddr) -> OpeningSlot {
+    pub(crate) fn take(self: &Arc<Self>, address: IpAddr) -> OpeningSlot {
         let mut counts = self.counts.lock();
         let here = counts.by_address.get(&address).map_or(0, BTreeMap::len);
         if here >= self.limits.per_address {

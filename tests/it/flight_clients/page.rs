@@ -81,7 +81,7 @@ const REASONS: &str = "## Known limitations";
 
 /// One result of a client's test: a line of `$LAKEGATE_SHOWN`.
 #[derive(Debug, Clone, Deserialize)]
-pub struct Shown {
+pub(super) struct Shown {
     pub client: String,
     pub version: String,
     pub capability: String,
@@ -106,7 +106,7 @@ fn path() -> PathBuf {
 }
 
 /// Compares the results of a client's tests with the page.
-pub fn check(client: &str, shown: &[Shown]) {
+pub(super) fn check(client: &str, shown: &[Shown]) {
     let seen = column(client, shown);
     let _lock = FILE
         .lock()

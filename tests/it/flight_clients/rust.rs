@@ -26,7 +26,7 @@ use crate::harness::flight::Fetched;
 const FOREVER: &str = "SELECT count(*) FROM generate_series(1, 100000) a(x), generate_series(1, 100000) b(y), generate_series(1, 100000) c(z) WHERE x + y > z";
 
 /// Exercises each capability of the client; panics if one does not work.
-pub async fn shown() -> Vec<Shown> {
+pub(super) async fn shown() -> Vec<Shown> {
     let mut shown = Vec::new();
     let mut works = |capabilities: &[&str]| {
         shown.extend(capabilities.iter().map(|capability| Shown {

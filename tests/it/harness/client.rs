@@ -14,9 +14,9 @@ use tonic::transport::Channel;
 use super::flight_link::FlightLink;
 use super::tls::Tls;
 
-pub type Row = Vec<Option<String>>;
+pub(crate) type Row = Vec<Option<String>>;
 
-pub struct Client {
+pub(crate) struct Client {
     link: Link,
 }
 
@@ -29,14 +29,14 @@ enum Link {
 }
 
 /// A statement prepared by its client.
-pub enum Prepared {
+pub(crate) enum Prepared {
     Postgres(tokio_postgres::Statement),
     Flight(Box<PreparedStatement<Channel>>),
 }
 
 /// An error that the server reported.
 #[derive(Debug, Clone)]
-pub struct Failure {
+pub(crate) struct Failure {
     pub code: String,
     pub message: String,
     pub severity: String,
@@ -62,7 +62,7 @@ impl From<&DbError> for Failure {
 }
 
 impl Failure {
-    pub fn of(error: &tokio_postgres::Error) -> Self {
+    pub(crate) fn of(error: &tokio_postgres::Error) -> Self {
         match error.as_db_error() {
             Some(error) => error.into(),
             None => Self {
@@ -77,7 +77,7 @@ impl Failure {
     }
 
     /// Returns message, detail and hint: everything that a user reads.
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let parts = [
             Some(self.message.clone()),
             self.detail.clone(),
@@ -87,7 +87,7 @@ impl Failure {
     }
 
     #[track_caller]
-    pub fn names(&self, parts: &[&str]) -> &Self {
+    pub(crate) fn names(&self, parts: &[&str]) -> &Self {
         let text = self.text().to_lowercase();
         for part in parts {
             assert!(
@@ -99,7 +99,7 @@ impl Failure {
     }
 }
 
-pub fn config(
+pub(crate) fn config(
     host: &str,
     port: u16,
     user: &str,
@@ -120,7 +120,10 @@ pub fn config(
 }
 
 impl Client {
-    pub async fn connect(config: &tokio_postgres::Config, tls: Tls) -> Result<Self, Failure> {
+    pub(crate) async fn connect(
+        config: &tokio_postgres::Config,
+        tls: Tls,
+    ) -> Result<Self, Failure> {
         let (inner, connection) = config
             .connect(tls.clone())
             .await
@@ -135,14 +138,14 @@ impl Client {
         })
     }
 
-    pub fn flying(link: FlightLink) -> Self {
+    pub(crate) fn flying(link: FlightLink) -> Self {
         Self {
             link: Link::Flight(Box::new(link)),
         }
     }
 
     /// Connects without TLS; whether the server accepts that is up to the test.
-    pub async fn connect_in_clear(config: &tokio_postgres::Config) -> Result<(), Failure> {
+    pub(crate) async fn connect_in_clear(config: &tokio_postgres::Config) -> Result<(), Failure> {
         let mut config = config.clone();
         config.ssl_mode(SslMode::Disable);
         config
@@ -153,14 +156,14 @@ impl Client {
     }
 
     /// Returns the tokio-postgres client, for the extended protocol.
-    pub fn raw(&self) -> &tokio_postgres::Client {
+    pub(crate) fn raw(&self) -> &tokio_postgres::Client {
         match &self.link {
             Link::Postgres { inner, .. } => inner,
             Link::Flight(_) => panic!("this client came through the Flight SQL door"),
         }
     }
 
-    pub fn raw_mut(&mut self) -> &mut tokio_postgres::Client {
+    pub(crate) fn raw_mut(&mut self) -> &mut tokio_postgres::Client {
         match &mut self.link {
             Link::Postgres { inner, .. } => inner,
             Link::Flight(_) => panic!("this client came through the Flight SQL door"),
@@ -169,7 +172,7 @@ impl Client {
 
     /// Cancels the running query by the means of its protocol. The statement's own call keeps
     /// waiting for its rows.
-    pub async fn cancel(&self) {
+    pub(crate) async fn cancel(&self) {
         match &self.link {
             Link::Postgres { inner, tls } => {
                 let token = inner.cancel_token();
@@ -179,7 +182,7 @@ impl Client {
         }
     }
 
-    pub async fn prepare(&self, sql: &str) -> Prepared {
+    pub(crate) async fn prepare(&self, sql: &str) -> Prepared {
         match &self.link {
             Link::Postgres { inner, .. } => Prepared::Postgres(inner.prepare(sql).await.unwrap()),
             Link::Flight(link) => Prepared::Flight(Box::new(link.prepare(sql).await.unwrap())),
@@ -187,7 +190,7 @@ impl Client {
     }
 
     /// Runs a prepared statement with one text parameter, and returns the number of its rows.
-    pub async fn try_execute(
+    pub(crate) async fn try_execute(
         &self,
         statement: &Prepared,
         parameter: &str,
@@ -208,7 +211,7 @@ impl Client {
 
     /// Returns the rows of the last statement that has any, as text; at the Postgres door by the
     /// simple protocol.
-    pub async fn try_rows(&self, sql: &str) -> Result<Vec<Row>, Failure> {
+    pub(crate) async fn try_rows(&self, sql: &str) -> Result<Vec<Row>, Failure> {
         Ok(self.try_table(sql).await?.1)
     }
 
@@ -237,7 +240,7 @@ impl Client {
     }
 
     #[track_caller]
-    pub fn rows(&self, sql: &str) -> impl Future<Output = Vec<Row>> {
+    pub(crate) fn rows(&self, sql: &str) -> impl Future<Output = Vec<Row>> {
         let caller = std::panic::Location::caller();
         async move {
             match self.try_rows(sql).await {
@@ -254,7 +257,7 @@ impl Client {
 
     /// Runs statements that must succeed, and ignores their results.
     #[track_caller]
-    pub fn run(&self, sql: &str) -> impl Future<Output = ()> {
+    pub(crate) fn run(&self, sql: &str) -> impl Future<Output = ()> {
         let rows = self.rows(sql);
         async move {
             rows.await;
@@ -264,7 +267,7 @@ impl Client {
     /// Returns cells joined by `|` and rows by line breaks, with NULL as `NULL`, for comparison
     /// with literals.
     #[track_caller]
-    pub fn text(&self, sql: &str) -> impl Future<Output = String> {
+    pub(crate) fn text(&self, sql: &str) -> impl Future<Output = String> {
         let rows = self.rows(sql);
         async move {
             let lines = rows.await.into_iter().map(|row| {
@@ -280,7 +283,7 @@ impl Client {
 
     /// Returns the first column of every row.
     #[track_caller]
-    pub fn column(&self, sql: &str) -> impl Future<Output = Vec<String>> {
+    pub(crate) fn column(&self, sql: &str) -> impl Future<Output = Vec<String>> {
         let rows = self.rows(sql);
         async move {
             rows.await
@@ -292,7 +295,7 @@ impl Client {
 
     /// Returns the only value of the only row.
     #[track_caller]
-    pub fn value(&self, sql: &str) -> impl Future<Output = String> {
+    pub(crate) fn value(&self, sql: &str) -> impl Future<Output = String> {
         let caller = std::panic::Location::caller();
         let rows = self.rows(sql);
         async move {
@@ -306,14 +309,17 @@ impl Client {
     }
 
     #[track_caller]
-    pub fn number(&self, sql: &str) -> impl Future<Output = i64> {
+    pub(crate) fn number(&self, sql: &str) -> impl Future<Output = i64> {
         let value = self.value(sql);
         async move { value.await.parse().unwrap() }
     }
 
     /// Runs statements one after the other, for protocols without scripts.
     #[track_caller]
-    pub fn run_each<'a>(&'a self, statements: &'a [&'a str]) -> impl Future<Output = ()> + 'a {
+    pub(crate) fn run_each<'a>(
+        &'a self,
+        statements: &'a [&'a str],
+    ) -> impl Future<Output = ()> + 'a {
         let runs: Vec<_> = statements.iter().map(|sql| self.run(sql)).collect();
         async move {
             for run in runs {
@@ -323,7 +329,7 @@ impl Client {
     }
 
     /// Returns the names of a query's columns.
-    pub async fn columns(&self, sql: &str) -> Vec<String> {
+    pub(crate) async fn columns(&self, sql: &str) -> Vec<String> {
         let (names, _) = self.try_table(sql).await.unwrap();
         assert!(!names.is_empty(), "{sql} gave no columns");
         names
@@ -331,7 +337,7 @@ impl Client {
 
     /// Returns the error of a statement that must fail.
     #[track_caller]
-    pub fn fails(&self, sql: &str) -> impl Future<Output = Failure> {
+    pub(crate) fn fails(&self, sql: &str) -> impl Future<Output = Failure> {
         let caller = std::panic::Location::caller();
         async move {
             match self.try_rows(sql).await {

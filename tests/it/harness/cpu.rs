@@ -13,7 +13,7 @@ const WINDOW: Duration = Duration::from_millis(250);
 
 impl Server {
     /// Returns the processor time so far of the threads that plan queries and run them.
-    pub fn worked(&self) -> Duration {
+    pub(crate) fn worked(&self) -> Duration {
         let Ok(tasks) = fs::read_dir(format!("/proc/{}/task", self.pid())) else {
             return Duration::ZERO;
         };
@@ -38,7 +38,7 @@ impl Server {
 
     /// Waits until these threads are idle. Returns the processor time that they have used until
     /// then, which other processes on the machine do not lengthen.
-    pub async fn quiet(&self) -> Duration {
+    pub(crate) async fn quiet(&self) -> Duration {
         let (start, at_first) = (Instant::now(), self.worked());
         loop {
             let before = self.worked();

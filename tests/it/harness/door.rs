@@ -6,7 +6,7 @@ use super::client::{Client, Failure};
 use super::{Server, flight_link::FlightLink};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Door {
+pub(crate) enum Door {
     Postgres,
     Flight,
 }
@@ -23,13 +23,13 @@ impl fmt::Display for Door {
 
 impl Door {
     /// Connects one of the demo's users to the catalog's database.
-    pub async fn connect(self, server: &Server, user: &str) -> Client {
+    pub(crate) async fn connect(self, server: &Server, user: &str) -> Client {
         let password = server.password(user);
         self.connect_as(server, user, password, "awsdatacatalog")
             .await
     }
 
-    pub async fn connect_as(
+    pub(crate) async fn connect_as(
         self,
         server: &Server,
         user: &str,
@@ -45,7 +45,7 @@ impl Door {
         }
     }
 
-    pub async fn try_connect(
+    pub(crate) async fn try_connect(
         self,
         server: &Server,
         user: &str,

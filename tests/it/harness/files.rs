@@ -17,13 +17,13 @@ use parquet::file::properties::WriterProperties;
 use super::Server;
 
 /// A folder for one test in a server's lake: its path, and its LOCATION.
-pub struct Folder {
+pub(crate) struct Folder {
     pub path: PathBuf,
     pub location: String,
 }
 
 impl Folder {
-    pub fn new(server: &Server, name: &str) -> Self {
+    pub(crate) fn new(server: &Server, name: &str) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let unique = format!("{name}-{}", NEXT.fetch_add(1, Ordering::Relaxed));
         let path = server.dir.join("tests").join(&unique);
@@ -36,18 +36,18 @@ impl Folder {
 
     /// Writes a file as a whole, as object stores do, with a modification time old enough for the
     /// result cache.
-    pub fn put(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
+    pub(crate) fn put(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
         put(&self.path.join(name), bytes.as_ref())
     }
 
-    pub fn remove(&self, name: &str) {
+    pub(crate) fn remove(&self, name: &str) {
         fs::remove_file(self.path.join(name)).unwrap();
     }
 }
 
 /// Writes a file. The cache ignores files younger than two seconds, so the file looks older; each
 /// file gets a different age.
-pub fn put(path: &Path, bytes: &[u8]) -> PathBuf {
+pub(crate) fn put(path: &Path, bytes: &[u8]) -> PathBuf {
     static AGE: AtomicU32 = AtomicU32::new(0);
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     let partial = path.with_file_name(format!(".partial-{}", AGE.load(Ordering::Relaxed)));
@@ -65,13 +65,13 @@ pub fn put(path: &Path, bytes: &[u8]) -> PathBuf {
 }
 
 /// A column of a Parquet file.
-pub enum Values<'a> {
+pub(crate) enum Values<'a> {
     Int(&'a [i64]),
     Text(&'a [&'a str]),
     Array(ArrayRef),
 }
 
-pub fn batch(columns: &[(&str, Values<'_>)]) -> RecordBatch {
+pub(crate) fn batch(columns: &[(&str, Values<'_>)]) -> RecordBatch {
     let arrays: Vec<(String, ArrayRef)> = columns
         .iter()
         .map(|(name, values)| {
@@ -95,7 +95,7 @@ pub fn batch(columns: &[(&str, Values<'_>)]) -> RecordBatch {
 }
 
 /// Encodes a batch as Snappy Parquet, with `rows_a_group` rows per row group.
-pub fn parquet(batch: &RecordBatch, rows_a_group: usize) -> Vec<u8> {
+pub(crate) fn parquet(batch: &RecordBatch, rows_a_group: usize) -> Vec<u8> {
     let properties = WriterProperties::builder()
         .set_compression(Compression::SNAPPY)
         .set_max_row_group_row_count(Some(rows_a_group))
@@ -108,7 +108,7 @@ pub fn parquet(batch: &RecordBatch, rows_a_group: usize) -> Vec<u8> {
 }
 
 /// Returns `rows` rows of `id` 0.. and an incompressible `note`, about 40 bytes per row.
-pub fn big_batch(rows: u64) -> RecordBatch {
+pub(crate) fn big_batch(rows: u64) -> RecordBatch {
     let ids: Vec<i64> = (0..rows).map(|i| i64::try_from(i).unwrap()).collect();
     let notes: Vec<String> = (0..rows)
         .map(|i| format!("{:016x}{:016x}", mix(i), mix(!i)))
@@ -132,7 +132,7 @@ fn mix(value: u64) -> u64 {
 }
 
 /// Pipes bytes through a compressor of the machine, so that not both sides are our own code.
-pub fn through(program: &str, bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn through(program: &str, bytes: &[u8]) -> Vec<u8> {
     let mut child = Command::new(program)
         .arg("-c")
         .stdin(Stdio::piped())

@@ -24,20 +24,20 @@ use super::tls::Tls;
 
 /// A connection with the credentials that its calls carry.
 #[derive(Clone)]
-pub struct Flight {
+pub(crate) struct Flight {
     pub sql: FlightSqlServiceClient<Channel>,
 }
 
 /// The result of a DoGet.
 #[derive(Debug)]
-pub struct Fetched {
+pub(crate) struct Fetched {
     pub batches: Vec<RecordBatch>,
     /// The JSON metadata of the last message.
     pub usage: Value,
 }
 
 impl Fetched {
-    pub fn rows(&self) -> Vec<Vec<String>> {
+    pub(crate) fn rows(&self) -> Vec<Vec<String>> {
         let rows = self.batches.iter().flat_map(|batch| {
             (0..batch.num_rows()).map(|row| {
                 let cells = batch.columns().iter();
@@ -49,7 +49,7 @@ impl Fetched {
         rows.collect()
     }
 
-    pub fn value(&self) -> String {
+    pub(crate) fn value(&self) -> String {
         let rows = self.rows();
         assert_eq!((rows.len(), rows[0].len()), (1, 1), "{rows:?}");
         rows[0][0].clone()
@@ -57,7 +57,7 @@ impl Fetched {
 }
 
 /// Returns the gRPC status of an error; every error from the server has one.
-pub fn status(error: FlightError) -> Status {
+pub(crate) fn status(error: FlightError) -> Status {
     match error {
         FlightError::Tonic(status) => *status,
         other => Status::unknown(other.to_string()),
@@ -66,11 +66,11 @@ pub fn status(error: FlightError) -> Status {
 
 impl Server {
     /// Opens a connection over verified TLS, without credentials.
-    pub async fn flight_channel(&self) -> Channel {
+    pub(crate) async fn flight_channel(&self) -> Channel {
         self.flight_over(self.tls()).await.unwrap()
     }
 
-    pub async fn flight_over(&self, tls: &Tls) -> Result<Channel, tonic::transport::Error> {
+    pub(crate) async fn flight_over(&self, tls: &Tls) -> Result<Channel, tonic::transport::Error> {
         let door = &self.connection()["flight"];
         let host = door["host"].as_str().unwrap().to_owned();
         let port = u16::try_from(door["port"].as_u64().unwrap()).unwrap();
@@ -91,7 +91,7 @@ impl Server {
     }
 
     /// Returns the URI that drivers connect to.
-    pub fn flight_uri(&self) -> String {
+    pub(crate) fn flight_uri(&self) -> String {
         let door = &self.connection()["flight"];
         format!(
             "grpc+tls://{}:{}",
@@ -100,12 +100,12 @@ impl Server {
         )
     }
 
-    pub async fn flight_anonymous(&self) -> Flight {
+    pub(crate) async fn flight_anonymous(&self) -> Flight {
         Flight::over(self.flight_channel().await)
     }
 
     /// Logs in by Handshake: all calls are in one session.
-    pub async fn flight(&self, user: &str) -> Flight {
+    pub(crate) async fn flight(&self, user: &str) -> Flight {
         let mut flight = self.flight_anonymous().await;
         let password = self.password(user).to_owned();
         flight.sql.handshake(user, &password).await.unwrap();
@@ -117,7 +117,7 @@ impl Server {
     }
 
     /// Sends Basic credentials with each call: every call has its own session.
-    pub async fn flight_basic(&self, user: &str) -> Flight {
+    pub(crate) async fn flight_basic(&self, user: &str) -> Flight {
         let mut flight = self.flight_anonymous().await;
         flight.with_basic(user, self.password(user), true);
         flight
@@ -126,20 +126,20 @@ impl Server {
 
 impl Flight {
     /// Wraps a channel without credentials.
-    pub fn over(channel: Channel) -> Self {
+    pub(crate) fn over(channel: Channel) -> Self {
         let inner = FlightServiceClient::new(channel).max_decoding_message_size(usize::MAX);
         Self {
             sql: FlightSqlServiceClient::new_from_inner(inner),
         }
     }
 
-    pub fn with_bearer(&mut self, token: &str) {
+    pub(crate) fn with_bearer(&mut self, token: &str) {
         self.sql
             .set_header("authorization", format!("Bearer {token}"));
     }
 
     /// Logs in by Handshake, and returns the authorization header of the answer.
-    pub async fn handshake(&mut self, user: &str, password: &str) -> Result<String, Status> {
+    pub(crate) async fn handshake(&mut self, user: &str, password: &str) -> Result<String, Status> {
         let mut request = tonic::Request::new(futures::stream::iter([HandshakeRequest::default()]));
         let basic = format!("Basic {}", STANDARD.encode(format!("{user}:{password}")));
         request
@@ -155,7 +155,7 @@ impl Flight {
     }
 
     /// Builds a request with the session's token, for calls that the client has no method for.
-    pub fn request<T>(&self, message: T) -> tonic::Request<T> {
+    pub(crate) fn request<T>(&self, message: T) -> tonic::Request<T> {
         let mut request = tonic::Request::new(message);
         let token = format!("Bearer {}", self.sql.token().unwrap());
         request
@@ -164,7 +164,7 @@ impl Flight {
         request
     }
 
-    pub fn with_basic(&mut self, user: &str, password: &str, padded: bool) {
+    pub(crate) fn with_basic(&mut self, user: &str, password: &str, padded: bool) {
         let plain = format!("{user}:{password}");
         let encoded = if padded {
             STANDARD.encode(plain)
@@ -175,12 +175,12 @@ impl Flight {
             .set_header("authorization", format!("Basic {encoded}"));
     }
 
-    pub async fn info(&mut self, sql: &str) -> Result<FlightInfo, Status> {
+    pub(crate) async fn info(&mut self, sql: &str) -> Result<FlightInfo, Status> {
         self.sql.execute(sql.to_owned(), None).await.map_err(status)
     }
 
     /// Returns the only ticket of a statement.
-    pub async fn ticket(&mut self, sql: &str) -> Result<Ticket, Status> {
+    pub(crate) async fn ticket(&mut self, sql: &str) -> Result<Ticket, Status> {
         let info = self.info(sql).await?;
         assert_eq!(info.endpoint.len(), 1);
         assert!(
@@ -190,7 +190,7 @@ impl Flight {
         Ok(info.endpoint[0].ticket.clone().unwrap())
     }
 
-    pub async fn fetch(&mut self, ticket: Ticket) -> Result<Fetched, Status> {
+    pub(crate) async fn fetch(&mut self, ticket: Ticket) -> Result<Fetched, Status> {
         let stream = self.sql.do_get(ticket).await.map_err(status)?;
         let mut decoded = stream.into_inner();
         let mut fetched = Fetched {
@@ -207,13 +207,13 @@ impl Flight {
         Ok(fetched)
     }
 
-    pub async fn try_run(&mut self, sql: &str) -> Result<Fetched, Status> {
+    pub(crate) async fn try_run(&mut self, sql: &str) -> Result<Fetched, Status> {
         let ticket = self.ticket(sql).await?;
         self.fetch(ticket).await
     }
 
     #[track_caller]
-    pub fn run(&mut self, sql: &str) -> impl Future<Output = Fetched> {
+    pub(crate) fn run(&mut self, sql: &str) -> impl Future<Output = Fetched> {
         let caller = std::panic::Location::caller();
         async move {
             self.try_run(sql)
@@ -224,7 +224,7 @@ impl Flight {
 
     /// Returns the error of a statement that must fail.
     #[track_caller]
-    pub fn fails(&mut self, sql: &str) -> impl Future<Output = Status> {
+    pub(crate) fn fails(&mut self, sql: &str) -> impl Future<Output = Status> {
         let caller = std::panic::Location::caller();
         async move {
             match self.try_run(sql).await {
@@ -235,7 +235,11 @@ impl Flight {
     }
 
     /// Returns the bodies of an action's answer.
-    pub async fn act(&mut self, name: &str, body: Vec<u8>) -> Result<Vec<bytes::Bytes>, Status> {
+    pub(crate) async fn act(
+        &mut self,
+        name: &str,
+        body: Vec<u8>,
+    ) -> Result<Vec<bytes::Bytes>, Status> {
         let answer = self
             .sql
             .do_action(Action::new(name, body))

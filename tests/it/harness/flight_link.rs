@@ -14,7 +14,7 @@ use super::client::{Failure, Row};
 use super::flight::{Flight, status};
 use super::{Server, render};
 
-pub struct FlightLink {
+pub(crate) struct FlightLink {
     flight: Flight,
     /// The FlightInfo of the last query.
     last: Mutex<Option<FlightInfo>>,
@@ -64,7 +64,7 @@ fn gives_rows(sql: &str) -> bool {
 
 impl FlightLink {
     /// Logs in by Handshake, so that all statements are in one session.
-    pub async fn open(
+    pub(crate) async fn open(
         server: &Server,
         user: &str,
         password: &str,
@@ -85,7 +85,7 @@ impl FlightLink {
     }
 
     /// Returns the names of the columns and the rows; a command has none.
-    pub async fn rows(&self, sql: &str) -> Result<(Vec<String>, Vec<Row>), Failure> {
+    pub(crate) async fn rows(&self, sql: &str) -> Result<(Vec<String>, Vec<Row>), Failure> {
         let mut flight = self.flight.clone();
         if !gives_rows(sql) {
             let updated = flight.sql.execute_update(sql.to_owned(), None).await;
@@ -99,13 +99,13 @@ impl FlightLink {
         Ok(read(&fetched.batches))
     }
 
-    pub async fn prepare(&self, sql: &str) -> Result<PreparedStatement<Channel>, Failure> {
+    pub(crate) async fn prepare(&self, sql: &str) -> Result<PreparedStatement<Channel>, Failure> {
         let mut flight = self.flight.clone();
         let prepared = flight.sql.prepare(sql.to_owned(), None).await;
         Ok(prepared.map_err(status)?)
     }
 
-    pub async fn execute(
+    pub(crate) async fn execute(
         &self,
         statement: &PreparedStatement<Channel>,
         parameters: RecordBatch,
@@ -119,7 +119,7 @@ impl FlightLink {
     }
 
     /// Cancels the last query with a call of its own; the query's call keeps waiting.
-    pub async fn cancel(&self) {
+    pub(crate) async fn cancel(&self) {
         let info = self.last.lock().unwrap().clone();
         let info = info.expect("no query was asked for that could be cancelled");
         let request = CancelFlightInfoRequest::new(info).encode_to_vec();

@@ -18,18 +18,18 @@ use serde_json::{Value, json};
 
 use super::tls::Tls;
 
-pub const ISSUER: &str = "https://id.example/";
-pub const AUDIENCE: &str = "lakegate";
+pub(crate) const ISSUER: &str = "https://id.example/";
+pub(crate) const AUDIENCE: &str = "lakegate";
 
 /// Signs with one Ed25519 key, and publishes it in a file.
-pub struct Provider {
+pub(crate) struct Provider {
     key: Ed25519KeyPair,
     kid: String,
     file: PathBuf,
 }
 
 impl Provider {
-    pub fn new(dir: &Path, kid: &str) -> Self {
+    pub(crate) fn new(dir: &Path, kid: &str) -> Self {
         let written = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).unwrap();
         let provider = Self {
             key: Ed25519KeyPair::from_pkcs8(written.as_ref()).unwrap(),
@@ -45,7 +45,7 @@ impl Provider {
     }
 
     /// Returns the environment variables of a server that trusts the provider.
-    pub fn environment(&self) -> Vec<(&'static str, String)> {
+    pub(crate) fn environment(&self) -> Vec<(&'static str, String)> {
         vec![
             ("LAKEGATE_AUTH__JWT__ISSUER", ISSUER.to_owned()),
             ("LAKEGATE_AUTH__JWT__AUDIENCE", AUDIENCE.to_owned()),
@@ -58,13 +58,13 @@ impl Provider {
     }
 
     /// Signs a token that expires this many seconds from now; a negative number is in the past.
-    pub fn token(&self, user: &str, seconds: i64) -> String {
+    pub(crate) fn token(&self, user: &str, seconds: i64) -> String {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
         let now = i64::try_from(since.as_secs()).unwrap();
         self.signed(&json!({"iss": ISSUER, "aud": AUDIENCE, "sub": user, "exp": now + seconds}))
     }
 
-    pub fn signed(&self, claims: &Value) -> String {
+    pub(crate) fn signed(&self, claims: &Value) -> String {
         let header = json!({"alg": "EdDSA", "typ": "JWT", "kid": self.kid});
         let encode = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
         let message = format!("{}.{}", encode(&header), encode(claims));
@@ -74,27 +74,27 @@ impl Provider {
 }
 
 /// Signs client certificates.
-pub struct Authority {
+pub(crate) struct Authority {
     issuer: Issuer<'static, KeyPair>,
     dir: PathBuf,
 }
 
 /// A client certificate with its key, also as files.
-pub struct Certified {
+pub(crate) struct Certified {
     pub certificate: PathBuf,
     pub key: PathBuf,
 }
 
 impl Certified {
     /// Returns `tls` with this certificate, for servers that request one.
-    pub fn over(&self, tls: &Tls) -> Tls {
+    pub(crate) fn over(&self, tls: &Tls) -> Tls {
         tls.showing(&self.certificate, &self.key)
     }
 }
 
 impl Authority {
     /// Writes `client-ca.pem`, and an empty `client-crl.pem`.
-    pub fn new(dir: &Path) -> Self {
+    pub(crate) fn new(dir: &Path) -> Self {
         let mut params = CertificateParams::default();
         params.distinguished_name = named("clients of the test");
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
@@ -110,15 +110,15 @@ impl Authority {
         authority
     }
 
-    pub fn ca_file(&self) -> PathBuf {
+    pub(crate) fn ca_file(&self) -> PathBuf {
         self.dir.join("client-ca.pem")
     }
 
-    pub fn crl_file(&self) -> PathBuf {
+    pub(crate) fn crl_file(&self) -> PathBuf {
         self.dir.join("client-crl.pem")
     }
 
-    pub fn sign(&self, user: &str, serial: u64) -> Certified {
+    pub(crate) fn sign(&self, user: &str, serial: u64) -> Certified {
         let mut params = CertificateParams::default();
         params.distinguished_name = named(user);
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
@@ -140,7 +140,7 @@ impl Authority {
     }
 
     /// Revokes exactly these serial numbers.
-    pub fn revoke(&self, serials: &[u64]) {
+    pub(crate) fn revoke(&self, serials: &[u64]) {
         let now = SystemTime::now();
         let revoked = serials.iter().map(|serial| RevokedCertParams {
             serial_number: SerialNumber::from(*serial),

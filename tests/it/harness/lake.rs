@@ -11,7 +11,7 @@ use super::server::Server;
 
 /// The demo's arguments, as a user types them.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Options {
+pub(crate) struct Options {
     pub scale: String,
     pub until: Option<String>,
     pub tpch: Option<String>,
@@ -31,14 +31,14 @@ impl Default for Options {
 
 impl Options {
     /// Returns a tenth of the default scale: few files, so that a copy is fast.
-    pub fn small() -> Self {
+    pub(crate) fn small() -> Self {
         Self {
             scale: "0.001".to_owned(),
             ..Self::default()
         }
     }
 
-    pub fn arguments(&self) -> Vec<String> {
+    pub(crate) fn arguments(&self) -> Vec<String> {
         let mut arguments = vec!["--scale".to_owned(), self.scale.clone()];
         for (name, value) in [
             ("--until", &self.until),
@@ -57,7 +57,7 @@ impl Options {
 /// links work.
 ///
 /// Nothing runs when a test binary ends, so the next one removes the folders of dead processes.
-pub fn scratch() -> &'static Path {
+pub(crate) fn scratch() -> &'static Path {
     static SCRATCH: OnceLock<PathBuf> = OnceLock::new();
     SCRATCH.get_or_init(|| {
         let root = Path::new(env!("CARGO_TARGET_TMPDIR"));
@@ -77,7 +77,7 @@ pub fn scratch() -> &'static Path {
 /// Creates a lake with these arguments in `<temp>/lake`, registered and not being served.
 ///
 /// Data files are hard links: replace a file, never write into it.
-pub fn copy(options: &Options) -> TempDir {
+pub(crate) fn copy(options: &Options) -> TempDir {
     let template = template(options);
     let temp = tempfile::Builder::new()
         .prefix("lake")

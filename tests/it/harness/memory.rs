@@ -6,17 +6,17 @@ use std::time::Duration;
 
 use super::Server;
 
-pub const MIB: u64 = 1 << 20;
+pub(crate) const MIB: u64 = 1 << 20;
 
 /// The maximum anonymous memory of a process since the watch began; file-backed memory does not
 /// count.
-pub struct Watch {
+pub(crate) struct Watch {
     most: Arc<AtomicU64>,
     stop: Arc<AtomicBool>,
 }
 
 impl Watch {
-    pub fn over(server: &Server) -> Self {
+    pub(crate) fn over(server: &Server) -> Self {
         let status = format!("/proc/{}/status", server.pid());
         let (most, stop) = (Arc::<AtomicU64>::default(), Arc::<AtomicBool>::default());
         let (seen, stopped) = (Arc::clone(&most), Arc::clone(&stop));
@@ -35,7 +35,7 @@ impl Watch {
     }
 
     #[track_caller]
-    pub fn stayed_under(&self, bytes: u64, what: &str) {
+    pub(crate) fn stayed_under(&self, bytes: u64, what: &str) {
         let most = self.most.load(Ordering::Relaxed);
         assert!(most > 0, "the process was not watched");
         assert!(most < bytes, "{most} bytes were held, by {what}");

@@ -5,36 +5,36 @@
 //! files, [`s3`] is an S3 server, [`python`] the pinned venv, [`identity`] an identity provider and
 //! an authority for client certificates.
 
-pub mod client;
-pub mod cpu;
-pub mod door;
-pub mod files;
-pub mod flight;
-pub mod flight_link;
-pub mod identity;
-pub mod lake;
-pub mod memory;
-pub mod python;
-pub mod render;
-pub mod s3;
-pub mod server;
-pub mod tls;
+pub(crate) mod client;
+pub(crate) mod cpu;
+pub(crate) mod door;
+pub(crate) mod files;
+pub(crate) mod flight;
+pub(crate) mod flight_link;
+pub(crate) mod identity;
+pub(crate) mod lake;
+pub(crate) mod memory;
+pub(crate) mod python;
+pub(crate) mod render;
+pub(crate) mod s3;
+pub(crate) mod server;
+pub(crate) mod tls;
 
 use std::future::Future;
 use std::time::{Duration, Instant};
 
-pub use client::{Client, Failure};
-pub use door::Door;
+pub(crate) use client::{Client, Failure};
+pub(crate) use door::Door;
 pub(crate) use door::through_each_door;
-pub use flight::Flight;
-pub use lake::Options;
-pub use server::Server;
+pub(crate) use flight::Flight;
+pub(crate) use lake::Options;
+pub(crate) use server::Server;
 
 /// The longest wait for anything that must happen; a test that waits this long has failed.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Calls `check` until it returns a value. Panics after [`PATIENCE`].
-pub async fn eventually<T, F>(what: &str, mut check: impl FnMut() -> F) -> T
+pub(crate) async fn eventually<T, F>(what: &str, mut check: impl FnMut() -> F) -> T
 where
     F: Future<Output = Option<T>>,
 {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 /// Returns where `./test` put something: the path in the variable, or this folder in `~/.cache`.
-pub fn cached(variable: &str, folder: &str) -> PathBuf {
+pub(crate) fn cached(variable: &str, folder: &str) -> PathBuf {
     match std::env::var_os(variable) {
         Some(path) => PathBuf::from(path),
         None => PathBuf::from(std::env::var_os("HOME").unwrap())
@@ -14,7 +14,7 @@ pub fn cached(variable: &str, folder: &str) -> PathBuf {
 }
 
 /// Returns `$LAKEGATE_VENV`, or `~/.cache/lakegate-venv`.
-pub fn venv() -> PathBuf {
+pub(crate) fn venv() -> PathBuf {
     let venv = cached("LAKEGATE_VENV", "lakegate-venv");
     assert!(
         venv.join("bin/python").exists(),
@@ -24,17 +24,17 @@ pub fn venv() -> PathBuf {
     venv
 }
 
-pub fn program(name: &str) -> PathBuf {
+pub(crate) fn program(name: &str) -> PathBuf {
     venv().join("bin").join(name)
 }
 
-pub fn clients() -> PathBuf {
+pub(crate) fn clients() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients")
 }
 
 /// Runs a script of `tests/clients` and returns its output; if the script fails, the test fails
 /// with all of the output.
-pub fn run(script: &str, arguments: &[&str], environment: &[(&str, &str)]) -> String {
+pub(crate) fn run(script: &str, arguments: &[&str], environment: &[(&str, &str)]) -> String {
     let output = Command::new(program("python"))
         .arg(clients().join(script))
         .args(arguments)
@@ -45,7 +45,7 @@ pub fn run(script: &str, arguments: &[&str], environment: &[(&str, &str)]) -> St
     printed(script, &output)
 }
 
-pub fn printed(what: &str, output: &Output) -> String {
+pub(crate) fn printed(what: &str, output: &Output) -> String {
     let text = format!(
         "{}{}",
         String::from_utf8_lossy(&output.stdout),

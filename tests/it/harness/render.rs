@@ -14,7 +14,7 @@ use arrow::temporal_conversions::{as_datetime, as_time};
 use chrono::{DateTime, Datelike, FixedOffset, NaiveDate, NaiveDateTime, Offset, TimeZone};
 
 /// Returns the text of one cell, or `None` for NULL.
-pub fn text(column: &ArrayRef, row: usize) -> Option<String> {
+pub(crate) fn text(column: &ArrayRef, row: usize) -> Option<String> {
     if column.is_null(row) || *column.data_type() == DataType::Null {
         return None;
     }

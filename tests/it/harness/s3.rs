@@ -13,11 +13,11 @@ use object_store::{ObjectStoreExt, PutPayload};
 
 use super::{PATIENCE, lake, python};
 
-pub const BUCKET: &str = "datalake";
-pub const ACCESS_KEY: &str = "test-access-key";
-pub const SECRET_KEY: &str = "test-secret-key";
+pub(crate) const BUCKET: &str = "datalake";
+pub(crate) const ACCESS_KEY: &str = "test-access-key";
+pub(crate) const SECRET_KEY: &str = "test-secret-key";
 
-pub struct S3 {
+pub(crate) struct S3 {
     shell: Child,
     pub endpoint: String,
     log: std::path::PathBuf,
@@ -32,7 +32,7 @@ impl Drop for S3 {
 
 impl S3 {
     /// Starts a server with an empty bucket, [`BUCKET`].
-    pub async fn start() -> S3 {
+    pub(crate) async fn start() -> S3 {
         let port = TcpListener::bind("127.0.0.1:0")
             .unwrap()
             .local_addr()
@@ -84,7 +84,7 @@ impl S3 {
         assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     }
 
-    pub fn store(&self) -> Arc<AmazonS3> {
+    pub(crate) fn store(&self) -> Arc<AmazonS3> {
         let store = AmazonS3Builder::new()
             .with_endpoint(&self.endpoint)
             .with_allow_http(true)
@@ -97,12 +97,12 @@ impl S3 {
         Arc::new(store)
     }
 
-    pub async fn put(&self, key: &str, bytes: impl Into<PutPayload>) {
+    pub(crate) async fn put(&self, key: &str, bytes: impl Into<PutPayload>) {
         self.store().put(&key.into(), bytes.into()).await.unwrap();
     }
 
     /// Uploads the files under `dir` whose key satisfies `wanted`.
-    pub async fn upload(&self, dir: &Path, wanted: impl Fn(&str) -> bool) -> usize {
+    pub(crate) async fn upload(&self, dir: &Path, wanted: impl Fn(&str) -> bool) -> usize {
         let mut files = Vec::new();
         walk(dir, &mut files);
         let store = self.store();
@@ -129,12 +129,12 @@ impl S3 {
     }
 
     /// Returns the server's log of requests.
-    pub fn requests(&self) -> String {
+    pub(crate) fn requests(&self) -> String {
         fs::read_to_string(&self.log).unwrap()
     }
 
     /// Returns the lines of a lake root for `lakegate.toml`.
-    pub fn root(&self) -> String {
+    pub(crate) fn root(&self) -> String {
         format!(
             "[[lake.roots]]\nurl = \"s3://{BUCKET}/\"\nendpoint = \"{}\"\nregion = \"us-east-1\"\n\
              access_key_id = \"{ACCESS_KEY}\"\nsecret_access_key = \"{SECRET_KEY}\"\n",

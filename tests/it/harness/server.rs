@@ -16,7 +16,7 @@ use super::client::{self, Client, Failure};
 use super::lake::{self, Options};
 use super::tls::Tls;
 
-pub const BINARY: &str = env!("CARGO_BIN_EXE_lakegate");
+pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_lakegate");
 
 /// Runs "$@" until the test process ends, in whatever way: its end of the pipe closes then.
 const WATCHED: &str = r#"
@@ -28,7 +28,7 @@ kill $watcher 2>/dev/null
 exit $status
 "#;
 
-pub struct Server {
+pub(crate) struct Server {
     shell: Child,
     connection: Value,
     tls: Tls,
@@ -49,17 +49,17 @@ impl Drop for Server {
 impl Server {
     /// Returns the server of the whole test binary: the demo at scale 0.01. Tests may change only
     /// objects that they create.
-    pub fn shared() -> &'static Server {
+    pub(crate) fn shared() -> &'static Server {
         static SHARED: OnceLock<Server> = OnceLock::new();
         SHARED.get_or_init(|| Server::copied(&Options::default(), &[]))
     }
 
     /// Starts a demo server for one test, on a copy of the demo lake at scale 0.001.
-    pub fn private(environment: &[(&str, &str)]) -> Server {
+    pub(crate) fn private(environment: &[(&str, &str)]) -> Server {
         Server::copied(&Options::small(), environment)
     }
 
-    pub fn copied(options: &Options, environment: &[(&str, &str)]) -> Server {
+    pub(crate) fn copied(options: &Options, environment: &[(&str, &str)]) -> Server {
         let temp = lake::copy(options);
         let dir = temp.path().join("lake");
         let mut server = Server::demo(&dir, options, environment);
@@ -68,12 +68,12 @@ impl Server {
     }
 
     /// Runs `lakegate demo` on a folder that outlives the server.
-    pub fn demo(dir: &Path, options: &Options, environment: &[(&str, &str)]) -> Server {
+    pub(crate) fn demo(dir: &Path, options: &Options, environment: &[(&str, &str)]) -> Server {
         Self::try_demo(dir, options, environment)
             .unwrap_or_else(|error| panic!("lakegate demo did not start: {error}"))
     }
 
-    pub fn try_demo(
+    pub(crate) fn try_demo(
         dir: &Path,
         options: &Options,
         environment: &[(&str, &str)],
@@ -91,7 +91,7 @@ impl Server {
     }
 
     /// Runs `lakegate serve` with a configuration file; its listeners should be on port 0.
-    pub fn serve(dir: &Path, configuration: &Path, environment: &[(&str, &str)]) -> Server {
+    pub(crate) fn serve(dir: &Path, configuration: &Path, environment: &[(&str, &str)]) -> Server {
         let arguments = ["serve", "--config", configuration.to_str().unwrap()].map(str::to_owned);
         Self::start(dir, &arguments, environment)
             .unwrap_or_else(|error| panic!("lakegate serve did not start: {error}"))
@@ -154,7 +154,7 @@ impl Server {
     }
 
     /// Runs a command of the binary until it ends.
-    pub fn command(arguments: &[&str], stdin: &str) -> (ExitStatus, String, String) {
+    pub(crate) fn command(arguments: &[&str], stdin: &str) -> (ExitStatus, String, String) {
         let mut child = Command::new(BINARY)
             .args(arguments)
             .stdin(Stdio::piped())
@@ -169,16 +169,16 @@ impl Server {
         (output.status, text(&output.stdout), text(&output.stderr))
     }
 
-    pub fn connection(&self) -> &Value {
+    pub(crate) fn connection(&self) -> &Value {
         &self.connection
     }
 
-    pub fn stdout(&self) -> String {
+    pub(crate) fn stdout(&self) -> String {
         fs::read_to_string(self.files.join("stdout")).unwrap()
     }
 
     /// Returns everything that the server has printed.
-    pub fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         format!(
             "{}{}",
             self.stdout(),
@@ -186,23 +186,23 @@ impl Server {
         )
     }
 
-    pub fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.connection["pid"].as_u64().unwrap().try_into().unwrap()
     }
 
     /// Returns the memory that the process uses, in bytes, as reported by Linux.
-    pub fn resident(&self) -> u64 {
+    pub(crate) fn resident(&self) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
         let line = status.lines().find(|line| line.starts_with("VmRSS:"));
         let kib = line.and_then(|line| line.split_whitespace().nth(1));
         kib.unwrap().parse::<u64>().unwrap() * 1024
     }
 
-    pub fn host(&self) -> &str {
+    pub(crate) fn host(&self) -> &str {
         self.connection["postgres"]["host"].as_str().unwrap()
     }
 
-    pub fn port(&self) -> u16 {
+    pub(crate) fn port(&self) -> u16 {
         self.connection["postgres"]["port"]
             .as_u64()
             .unwrap()
@@ -210,15 +210,15 @@ impl Server {
             .unwrap()
     }
 
-    pub fn tls(&self) -> &Tls {
+    pub(crate) fn tls(&self) -> &Tls {
         &self.tls
     }
 
-    pub fn ca_file(&self) -> &str {
+    pub(crate) fn ca_file(&self) -> &str {
         self.connection["tls"]["ca_file"].as_str().unwrap()
     }
 
-    pub fn password(&self, user: &str) -> &str {
+    pub(crate) fn password(&self, user: &str) -> &str {
         let users = self.connection["users"].as_array().unwrap();
         let user = users
             .iter()
@@ -228,13 +228,13 @@ impl Server {
     }
 
     /// Records a user that the test has created.
-    pub fn knows(&mut self, user: &str, password: &str) {
+    pub(crate) fn knows(&mut self, user: &str, password: &str) {
         let user = serde_json::json!({"name": user, "password": password});
         self.connection["users"].as_array_mut().unwrap().push(user);
     }
 
     /// Returns a libpq connection string for one of the users.
-    pub fn dsn(&self, user: &str, database: &str) -> String {
+    pub(crate) fn dsn(&self, user: &str, database: &str) -> String {
         format!(
             "host={} port={} user={user} password={} dbname={database} sslmode=verify-full sslrootcert={}",
             self.host(),
@@ -244,23 +244,28 @@ impl Server {
         )
     }
 
-    pub fn config(&self, user: &str, password: &str, database: &str) -> tokio_postgres::Config {
+    pub(crate) fn config(
+        &self,
+        user: &str,
+        password: &str,
+        database: &str,
+    ) -> tokio_postgres::Config {
         client::config(self.host(), self.port(), user, password, database)
     }
 
     /// Connects one of the demo's users to the catalog's database.
     #[track_caller]
-    pub fn connect(&self, user: &str) -> impl Future<Output = Client> {
+    pub(crate) fn connect(&self, user: &str) -> impl Future<Output = Client> {
         let password = self.password(user).to_owned();
         async move { self.connect_as(user, &password, "awsdatacatalog").await }
     }
 
     /// Connects one of the demo's users to a Glue database.
-    pub async fn connect_to(&self, user: &str, database: &str) -> Client {
+    pub(crate) async fn connect_to(&self, user: &str, database: &str) -> Client {
         self.connect_as(user, self.password(user), database).await
     }
 
-    pub async fn connect_as(&self, user: &str, password: &str, database: &str) -> Client {
+    pub(crate) async fn connect_as(&self, user: &str, password: &str, database: &str) -> Client {
         match self.try_connect(user, password, database).await {
             Ok(client) => client,
             Err(error) => panic!(
@@ -270,7 +275,7 @@ impl Server {
         }
     }
 
-    pub async fn try_connect(
+    pub(crate) async fn try_connect(
         &self,
         user: &str,
         password: &str,
@@ -280,7 +285,7 @@ impl Server {
     }
 
     /// Sends a GET to the HTTP door; returns status and body.
-    pub fn http_get(&self, path: &str) -> (u16, String) {
+    pub(crate) fn http_get(&self, path: &str) -> (u16, String) {
         let url = self.connection["http"]["url"].as_str().unwrap();
         let address = url.trim_start_matches("http://").trim_end_matches('/');
         let mut stream = TcpStream::connect(address).unwrap();
@@ -301,7 +306,7 @@ impl Server {
     }
 
     /// Sends a signal. `signal`: as in kill(1), `TERM` or `KILL`.
-    pub fn signal(&self, signal: &str) {
+    pub(crate) fn signal(&self, signal: &str) {
         let status = Command::new("kill")
             .args([format!("-{signal}"), self.pid().to_string()])
             .status()
@@ -310,7 +315,7 @@ impl Server {
     }
 
     /// Waits for the process to end on its own.
-    pub fn wait(&mut self) -> ExitStatus {
+    pub(crate) fn wait(&mut self) -> ExitStatus {
         let start = Instant::now();
         loop {
             if let Some(status) = self.shell.try_wait().unwrap() {
@@ -326,7 +331,7 @@ impl Server {
     }
 
     /// Sends SIGKILL and waits for the process to end.
-    pub fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         self.signal("KILL");
         self.wait();
     }
@@ -334,7 +339,7 @@ impl Server {
 
 /// Runs `lakegate serve` with a state folder under `dir` and the given `[[lake.roots]]`; returns it
 /// with its administrator's client.
-pub async fn serving(dir: &Path, roots: &str) -> (Server, Client) {
+pub(crate) async fn serving(dir: &Path, roots: &str) -> (Server, Client) {
     let configuration = dir.join("lakegate.toml");
     let state = dir.join("state");
     let text = format!(

@@ -18,10 +18,10 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream as RustlsStream;
 
 #[derive(Clone)]
-pub struct Tls(Arc<ClientConfig>);
+pub(crate) struct Tls(Arc<ClientConfig>);
 
 impl Tls {
-    pub fn trusting(ca_file: &Path) -> Self {
+    pub(crate) fn trusting(ca_file: &Path) -> Self {
         let mut roots = RootCertStore::empty();
         for certificate in CertificateDer::pem_file_iter(ca_file).unwrap() {
             roots.add(certificate.unwrap()).unwrap();
@@ -45,14 +45,14 @@ impl Tls {
     }
 
     /// Returns the configuration for HTTP/2, which gRPC uses.
-    pub fn http2(&self) -> Arc<ClientConfig> {
+    pub(crate) fn http2(&self) -> Arc<ClientConfig> {
         let mut config = ClientConfig::clone(&self.0);
         config.alpn_protocols = vec![b"h2".to_vec()];
         Arc::new(config)
     }
 
     /// Adds a certificate for servers that request one.
-    pub fn showing(&self, certificate: &Path, key: &Path) -> Self {
+    pub(crate) fn showing(&self, certificate: &Path, key: &Path) -> Self {
         let chain = CertificateDer::pem_file_iter(certificate).unwrap();
         let key = PrivateKeyDer::from_pem_file(key).unwrap();
         let certified = CertifiedKey::from_der(
@@ -66,7 +66,7 @@ impl Tls {
     }
 
     /// Trusts no CA.
-    pub fn none() -> Self {
+    pub(crate) fn none() -> Self {
         Self::with(RootCertStore::empty())
     }
 }
@@ -87,7 +87,7 @@ where
     }
 }
 
-pub struct Connect {
+pub(crate) struct Connect {
     config: Arc<ClientConfig>,
     name: ServerName<'static>,
 }
@@ -110,7 +110,7 @@ where
     }
 }
 
-pub struct Stream<S>(RustlsStream<S>);
+pub(crate) struct Stream<S>(RustlsStream<S>);
 
 impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream for Stream<S> {
     fn channel_binding(&self) -> ChannelBinding {

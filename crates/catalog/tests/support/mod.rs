@@ -6,11 +6,11 @@ use lakegate_catalog::model::{Column, DatabaseInput, StorageDescriptor, TableInp
 use lakegate_catalog::store::{Control, Metastore, SqliteStore};
 
 /// A verifier that is cheap to make; tests of SCRAM itself are elsewhere.
-pub fn verifier() -> ScramVerifier {
+pub(crate) fn verifier() -> ScramVerifier {
     ScramVerifier::with_iterations("secret", 1).unwrap()
 }
 
-pub fn database(name: &str) -> DatabaseInput {
+pub(crate) fn database(name: &str) -> DatabaseInput {
     DatabaseInput {
         name: name.into(),
         ..DatabaseInput::default()
@@ -18,7 +18,7 @@ pub fn database(name: &str) -> DatabaseInput {
 }
 
 /// A table under `s3://lake/<name>/`.
-pub fn table(name: &str, columns: &[(&str, &str)], keys: &[(&str, &str)]) -> TableInput {
+pub(crate) fn table(name: &str, columns: &[(&str, &str)], keys: &[(&str, &str)]) -> TableInput {
     let column = |(name, data_type): &(&str, &str)| Column::new(*name, *data_type);
     TableInput {
         name: name.into(),
@@ -34,7 +34,7 @@ pub fn table(name: &str, columns: &[(&str, &str)], keys: &[(&str, &str)]) -> Tab
 }
 
 /// `sales.orders (id, price) partitioned by (year int, city string)`.
-pub async fn with_orders(store: &SqliteStore) {
+pub(crate) async fn with_orders(store: &SqliteStore) {
     store
         .create_database(database("sales"), false)
         .await
@@ -47,7 +47,7 @@ pub async fn with_orders(store: &SqliteStore) {
     store.create_table("sales", orders, false).await.unwrap();
 }
 
-pub async fn with_users(store: &SqliteStore, names: &[&str]) {
+pub(crate) async fn with_users(store: &SqliteStore, names: &[&str]) {
     for name in names {
         store.create_user(name, verifier(), false).await.unwrap();
     }

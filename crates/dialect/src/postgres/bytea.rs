@@ -60,7 +60,7 @@ pub fn decode_bytea(text: &str) -> Option<Vec<u8>> {
 /// # Errors
 ///
 /// The text is in neither format; the error shows it.
-pub fn bytea_of(text: &str) -> Result<Vec<u8>, Error> {
+pub(super) fn bytea_of(text: &str) -> Result<Vec<u8>, Error> {
     decode_bytea(text).ok_or_else(|| {
         let shown: String = text.chars().take(SHOWN).collect();
         let more = if shown.len() < text.len() { "..." } else { "" };
@@ -76,12 +76,12 @@ pub fn bytea_of(text: &str) -> Result<Vec<u8>, Error> {
 
 /// `bytea_in(x)`, which a cast to `bytea` is rewritten to: text is decoded, bytes are unchanged.
 #[derive(Debug, PartialEq, Eq, Hash)]
-pub struct ByteaIn {
+pub(super) struct ByteaIn {
     signature: Signature,
 }
 
 impl ByteaIn {
-    pub fn udf() -> Arc<ScalarUDF> {
+    pub(super) fn udf() -> Arc<ScalarUDF> {
         Arc::new(ScalarUDF::new_from_impl(ByteaIn {
             signature: Signature::any(1, Volatility::Immutable),
         }))

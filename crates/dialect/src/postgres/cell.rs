@@ -202,7 +202,7 @@ fn build_list<'a>(item: &FieldRef, cells: impl Iterator<Item = Cell<'a>>) -> Res
 /// # Errors
 ///
 /// Catalog functions do not accept values of its type.
-pub fn cells_of(array: &ArrayRef) -> Result<Vec<Cell<'static>>> {
+pub(super) fn cells_of(array: &ArrayRef) -> Result<Vec<Cell<'static>>> {
     let rows = array.len();
     let with_nulls = |value: &dyn Fn(usize) -> Cell<'static>| {
         (0..rows)

@@ -16,7 +16,7 @@ use super::cell::{Cell, build_array, parse_array_text};
 
 /// Converts `'16384'` to the type of the column that it is compared with.
 #[derive(Debug, Default)]
-pub struct UntypedLiterals;
+pub(super) struct UntypedLiterals;
 
 fn compares(op: &BinaryOperator) -> bool {
     use BinaryOperator::*;

@@ -34,7 +34,7 @@ fn items_of(body: &SetExpr) -> Option<&[SelectItem]> {
 }
 
 /// Returns the name of a column, or `None` for `*`.
-pub fn item_name(item: &SelectItem) -> Option<String> {
+pub(super) fn item_name(item: &SelectItem) -> Option<String> {
     match item {
         SelectItem::UnnamedExpr(expr) => Some(name_of(expr)),
         SelectItem::ExprWithAlias { alias, .. } => Some(folded(alias)),

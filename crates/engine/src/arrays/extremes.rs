@@ -43,7 +43,7 @@ pub(crate) struct ArrayExtreme {
 }
 
 impl ArrayExtreme {
-    pub fn new(wanted: Ordering, data_type: &DataType) -> Self {
+    pub(crate) fn new(wanted: Ordering, data_type: &DataType) -> Self {
         Self {
             wanted,
             data_type: data_type.clone(),
@@ -111,7 +111,7 @@ pub(crate) struct MovingArrayExtreme {
 }
 
 impl MovingArrayExtreme {
-    pub fn new(wanted: Ordering, data_type: &DataType) -> Self {
+    pub(crate) fn new(wanted: Ordering, data_type: &DataType) -> Self {
         Self {
             wanted,
             data_type: data_type.clone(),

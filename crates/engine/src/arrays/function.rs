@@ -56,7 +56,7 @@ pub(super) struct ArrayFunction {
 }
 
 impl ArrayFunction {
-    pub fn new(definition: &'static Definition) -> Self {
+    pub(super) fn new(definition: &'static Definition) -> Self {
         let names = definition.names.iter().skip(1);
         let arguments = definition.arguments.iter();
         let listed: Vec<&str> = arguments.clone().map(|(name, _)| *name).collect();
@@ -225,18 +225,18 @@ impl<'a> Lists<'a> {
     /// # Errors
     ///
     /// Returns an error if the column does not hold lists.
-    pub fn of(function: &str, column: Option<&'a ArrayRef>) -> Result<Self> {
+    pub(super) fn of(function: &str, column: Option<&'a ArrayRef>) -> Result<Self> {
         let list = column.and_then(|column| column.as_list_opt::<i32>());
         let list = list.ok_or_else(|| mismatch(format!("{function} takes an array")))?;
         Ok(Self { list })
     }
 
-    pub fn rows(&self) -> usize {
+    pub(super) fn rows(&self) -> usize {
         self.list.len()
     }
 
     /// Returns the range of a row's items in the values of the column; `None` for NULL.
-    pub fn items(&self, row: usize) -> Option<std::ops::Range<usize>> {
+    pub(super) fn items(&self, row: usize) -> Option<std::ops::Range<usize>> {
         if self.list.is_null(row) {
             return None;
         }

@@ -295,7 +295,7 @@ fn padded(args: &ScalarFunctionArgs) -> Result<Estimate> {
 
 /// Replaces negative lengths by 0. The engine's own functions panic on a negative length that is
 /// not a constant (`lpad.rs` of `datafusion-functions`, 55.2).
-pub fn not_negative(length: &mut ColumnarValue) {
+pub(super) fn not_negative(length: &mut ColumnarValue) {
     match length {
         ColumnarValue::Scalar(ScalarValue::Int64(Some(length))) => *length = (*length).max(0),
         ColumnarValue::Array(lengths) => {

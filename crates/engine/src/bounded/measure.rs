@@ -18,7 +18,7 @@ pub(super) struct Argument {
 }
 
 impl Argument {
-    pub fn of(value: &ColumnarValue) -> Result<Self> {
+    pub(super) fn of(value: &ColumnarValue) -> Result<Self> {
         Ok(match value {
             ColumnarValue::Array(array) => Self::new(ArrayRef::clone(array), false),
             ColumnarValue::Scalar(scalar) => Self::new(scalar.to_array_of_size(1)?, true),
@@ -37,14 +37,14 @@ impl Argument {
         if self.constant { 0 } else { row }
     }
 
-    pub fn is_null(&self, row: usize) -> bool {
+    pub(super) fn is_null(&self, row: usize) -> bool {
         let row = self.row(row);
         row >= self.array.len() || self.array.is_null(row)
     }
 
     /// Returns a row's count; 0 for NULL, for negative numbers and for values that are not
     /// integers.
-    pub fn count(&self, row: usize) -> u64 {
+    pub(super) fn count(&self, row: usize) -> u64 {
         if self.is_null(row) {
             return 0;
         }
@@ -68,7 +68,7 @@ impl Argument {
     }
 
     /// Returns the text of a row; `None` for NULL and for values that are not text.
-    pub fn text(&self, row: usize) -> Option<&str> {
+    pub(super) fn text(&self, row: usize) -> Option<&str> {
         if self.is_null(row) {
             return None;
         }
@@ -82,7 +82,7 @@ impl Argument {
     }
 
     /// Returns the bytes of a row's value; 0 for NULL.
-    pub fn bytes(&self, row: usize) -> u64 {
+    pub(super) fn bytes(&self, row: usize) -> u64 {
         if self.is_null(row) {
             return 0;
         }
@@ -90,7 +90,7 @@ impl Argument {
     }
 
     /// Returns the number of items of a row's list; 0 for NULL and for values that are not lists.
-    pub fn items(&self, row: usize) -> u64 {
+    pub(super) fn items(&self, row: usize) -> u64 {
         if self.is_null(row) {
             return 0;
         }
@@ -98,7 +98,7 @@ impl Argument {
     }
 
     /// Returns whether the items of the list are nested.
-    pub fn is_list_of_lists(&self) -> bool {
+    pub(super) fn is_list_of_lists(&self) -> bool {
         match self.array.data_type() {
             DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) => {
                 item.data_type().is_nested()
@@ -108,7 +108,7 @@ impl Argument {
     }
 
     /// Returns the bytes of the values of `rows` rows.
-    pub fn total(&self, rows: usize) -> u64 {
+    pub(super) fn total(&self, rows: usize) -> u64 {
         match self.constant {
             true => self.bytes(0).saturating_mul(rows as u64),
             false => array_bytes(&self.array),

@@ -47,7 +47,7 @@ const OF_ONE_TYPE: [&str; 8] = [
 
 /// Gives mixed decimals, floating-point numbers and number literals a common type.
 #[derive(Debug)]
-pub struct CommonTypes;
+pub(crate) struct CommonTypes;
 
 impl AnalyzerRule for CommonTypes {
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {

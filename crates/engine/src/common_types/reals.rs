@@ -17,7 +17,7 @@ const LARGEST_EXACT: i64 = 1 << f32::MANTISSA_DIGITS;
 /// # Errors
 ///
 /// Returns an error if the node's expressions cannot be walked.
-pub fn are_in(node: &LogicalPlan) -> datafusion::error::Result<bool> {
+pub(super) fn are_in(node: &LogicalPlan) -> datafusion::error::Result<bool> {
     let mut fields = node.schema().fields().iter();
     let is_cast = |expr: &Expr| matches!(expr, Expr::Cast(cast) if *cast.field.data_type() == DataType::Float32);
     Ok(fields.any(|field| *field.data_type() == DataType::Float32)
@@ -25,7 +25,7 @@ pub fn are_in(node: &LogicalPlan) -> datafusion::error::Result<bool> {
 }
 
 /// Returns whether an expression is a comparison.
-pub fn is_comparison(expr: &Expr) -> bool {
+pub(super) fn is_comparison(expr: &Expr) -> bool {
     match expr {
         Expr::BinaryExpr(binary) => binary.op.supports_propagation(),
         expr => matches!(expr, Expr::Between(_) | Expr::InList(_)),
@@ -34,7 +34,10 @@ pub fn is_comparison(expr: &Expr) -> bool {
 
 /// Casts the operands of type `real` to doubles, if another operand is an integer that may not be a
 /// `real`. Returns whether anything changed.
-pub fn compare<'a>(operands: impl IntoIterator<Item = &'a mut Expr>, schema: &DFSchema) -> bool {
+pub(super) fn compare<'a>(
+    operands: impl IntoIterator<Item = &'a mut Expr>,
+    schema: &DFSchema,
+) -> bool {
     let mut operands: Vec<(&mut Expr, Side)> = operands
         .into_iter()
         .map(|operand| {
@@ -55,14 +58,14 @@ pub fn compare<'a>(operands: impl IntoIterator<Item = &'a mut Expr>, schema: &DF
 
 /// An operand of a comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Side {
+pub(super) enum Side {
     Real,
     Integer,
     Other,
 }
 
 impl Side {
-    pub fn of(expr: &Expr, schema: &DFSchema) -> Self {
+    pub(super) fn of(expr: &Expr, schema: &DFSchema) -> Self {
         match expr {
             Expr::Literal(value, _) => match value.cast_to(&DataType::Int64).map(i64::try_from) {
                 Ok(Ok(number)) if number.abs() <= LARGEST_EXACT => Self::Other,
@@ -74,7 +77,7 @@ impl Side {
         }
     }
 
-    pub fn of_type(data_type: &DataType) -> Self {
+    pub(super) fn of_type(data_type: &DataType) -> Self {
         match data_type {
             DataType::Float32 => Self::Real,
             DataType::Int32 | DataType::Int64 | DataType::UInt32 | DataType::UInt64 => {
@@ -85,7 +88,7 @@ impl Side {
     }
 
     /// Returns whether there are both a `real` and an integer among the sides.
-    pub fn meet(sides: impl Iterator<Item = Self> + Clone) -> bool {
+    pub(super) fn meet(sides: impl Iterator<Item = Self> + Clone) -> bool {
         let has = |wanted| sides.clone().any(|side| side == wanted);
         has(Self::Real) && has(Self::Integer)
     }

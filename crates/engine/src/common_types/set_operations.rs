@@ -23,7 +23,7 @@ use crate::set_operations::is_set_operation;
 /// # Errors
 ///
 /// Returns an error if a rewritten plan is invalid.
-pub fn of_one_type(plan: LogicalPlan) -> Result<LogicalPlan> {
+pub(super) fn of_one_type(plan: LogicalPlan) -> Result<LogicalPlan> {
     let (mut is_concerned, mut has_reals) = (false, false);
     plan.apply_with_subqueries(|node| {
         has_reals = has_reals || reals::are_in(node)?;
@@ -195,7 +195,7 @@ fn of_values(values: Values) -> Result<Values> {
 
 /// Gives both sides of `expr IN (subquery)` one type: changes `expr`, and returns the new subquery.
 /// `None` if nothing changes.
-pub fn compared(
+pub(super) fn compared(
     expr: &mut Expr,
     subquery: &Arc<LogicalPlan>,
     schema: &DFSchema,

@@ -15,7 +15,7 @@ use super::{numbered, outer_columns, refused, single_value};
 use crate::expressions;
 
 /// A plan that is bound to its domain.
-pub struct Bound {
+pub(super) struct Bound {
     pub plan: LogicalPlan,
     /// The domain's columns in the plan.
     pub columns: Vec<Column>,
@@ -24,7 +24,7 @@ pub struct Bound {
 }
 
 /// Binds plans to a domain.
-pub struct Binder<'a> {
+pub(super) struct Binder<'a> {
     pub(super) domain: &'a Domain,
     copies: usize,
     /// Whether expressions may be evaluated for values that no outer row has.
@@ -40,7 +40,7 @@ impl<'a> Binder<'a> {
     /// # Errors
     ///
     /// Returns an error if the plan cannot be walked.
-    pub fn new(domain: &'a Domain, plan: &LogicalPlan) -> Result<Self> {
+    pub(super) fn new(domain: &'a Domain, plan: &LogicalPlan) -> Result<Self> {
         let raises = |expr: &Expr| single_value::argument(expr).is_some();
         Ok(Self {
             domain,
@@ -51,7 +51,7 @@ impl<'a> Binder<'a> {
     }
 
     /// Returns the binder for a plan whose second row is an error.
-    pub fn of_one_row(self) -> Self {
+    pub(super) fn of_one_row(self) -> Self {
         Self {
             beyond: false,
             ..self
@@ -144,7 +144,7 @@ pub(super) fn own_columns(plan: &LogicalPlan) -> Vec<Expr> {
 ///
 /// Returns an error if the plan has outer columns where they cannot be bound, such as in a
 /// recursive query.
-pub fn bind(binder: &mut Binder<'_>, plan: LogicalPlan) -> Result<Bound> {
+pub(super) fn bind(binder: &mut Binder<'_>, plan: LogicalPlan) -> Result<Bound> {
     if !binder.reads_domain(&plan)? {
         let (domain, columns) = binder.copy()?;
         let first = columns.len();

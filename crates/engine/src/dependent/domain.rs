@@ -14,7 +14,7 @@ use super::{outer_columns, refused};
 use crate::expressions;
 
 /// The distinct values of the outer columns that a subquery reads, or all of the outer rows.
-pub struct Domain {
+pub(super) struct Domain {
     /// Outer columns, and their names in the domain.
     pub outer: Vec<(Column, String)>,
     /// The types of the outer columns.
@@ -31,7 +31,7 @@ impl Domain {
     /// # Errors
     ///
     /// Returns an error if the plans cannot be walked.
-    pub fn of(subquery: &LogicalPlan, rows: &LogicalPlan, number: usize) -> Result<Self> {
+    pub(super) fn of(subquery: &LogicalPlan, rows: &LogicalPlan, number: usize) -> Result<Self> {
         Self::of_columns(&outer_columns(subquery)?, rows, number)
     }
 
@@ -40,7 +40,11 @@ impl Domain {
     /// # Errors
     ///
     /// Returns an error if the plan cannot be walked.
-    pub fn of_columns(columns: &[Column], rows: &LogicalPlan, number: usize) -> Result<Self> {
+    pub(super) fn of_columns(
+        columns: &[Column],
+        rows: &LogicalPlan,
+        number: usize,
+    ) -> Result<Self> {
         let own = columns
             .iter()
             .filter(|column| rows.schema().has_column(column));
@@ -69,7 +73,7 @@ impl Domain {
     /// # Errors
     ///
     /// Returns an error if the rows cannot be projected.
-    pub fn rows(rows: &LogicalPlan, number: usize) -> Result<Self> {
+    pub(super) fn rows(rows: &LogicalPlan, number: usize) -> Result<Self> {
         let columns = rows.schema().columns();
         let types = types(&columns, rows)?;
         let outer = named(columns, number);
@@ -84,7 +88,7 @@ impl Domain {
         })
     }
 
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.outer.is_empty()
     }
 
@@ -93,7 +97,7 @@ impl Domain {
     /// # Errors
     ///
     /// Returns an error if two readings of the outer rows may return different values.
-    pub fn plan(&self) -> Result<LogicalPlan> {
+    pub(super) fn plan(&self) -> Result<LogicalPlan> {
         match &self.plan {
             Some(plan) => Ok(plan.clone()),
             None => refused(

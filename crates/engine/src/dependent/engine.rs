@@ -16,7 +16,7 @@ use super::{outer_columns, single_value, subquery_of};
 /// # Errors
 ///
 /// Returns an error if the plan cannot be walked.
-pub fn joins(subquery: &LogicalPlan, outer: &DFSchema) -> Result<bool> {
+pub(super) fn joins(subquery: &LogicalPlan, outer: &DFSchema) -> Result<bool> {
     Ok(is_of(subquery, outer)? && is_filtered(subquery, true)?)
 }
 
@@ -25,7 +25,7 @@ pub fn joins(subquery: &LogicalPlan, outer: &DFSchema) -> Result<bool> {
 /// # Errors
 ///
 /// Returns an error if the plan cannot be walked.
-pub fn joins_laterally(subquery: &LogicalPlan, outer: &DFSchema) -> Result<bool> {
+pub(super) fn joins_laterally(subquery: &LogicalPlan, outer: &DFSchema) -> Result<bool> {
     Ok(is_of(subquery, outer)? && is_filtered(subquery, false)?)
 }
 
@@ -34,7 +34,7 @@ pub fn joins_laterally(subquery: &LogicalPlan, outer: &DFSchema) -> Result<bool>
 /// # Errors
 ///
 /// Returns an error if the plan cannot be walked.
-pub fn groups(subquery: &LogicalPlan, outer: &DFSchema) -> Result<bool> {
+pub(super) fn groups(subquery: &LogicalPlan, outer: &DFSchema) -> Result<bool> {
     if !is_of(subquery, outer)? {
         return Ok(false);
     }

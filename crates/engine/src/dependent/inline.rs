@@ -9,7 +9,7 @@ use datafusion::logical_expr::{Distinct, Expr, FetchType, LogicalPlan, SkipType,
 use super::single_value;
 
 /// The row that a subquery returns.
-pub struct Row {
+pub(super) struct Row {
     pub values: Vec<Expr>,
     /// Whether there is a row; `None` if there always is.
     pub exists: Option<Expr>,
@@ -17,7 +17,7 @@ pub struct Row {
 
 impl Row {
     /// Returns the first value, which is NULL if there is no row; `None` if the row has no columns.
-    pub fn value(self) -> Option<Result<Expr>> {
+    pub(super) fn value(self) -> Option<Result<Expr>> {
         let value = self.values.into_iter().next()?;
         Some(match self.exists {
             Some(exists) => when(exists, value).end(),
@@ -32,7 +32,7 @@ impl Row {
 /// # Errors
 ///
 /// Returns an error if the expressions cannot be walked.
-pub fn row(plan: &LogicalPlan, outer: &DFSchema) -> Result<Option<Row>> {
+pub(super) fn row(plan: &LogicalPlan, outer: &DFSchema) -> Result<Option<Row>> {
     let Some(row) = outer_row(plan)? else {
         return Ok(None);
     };

@@ -118,7 +118,7 @@ fn is_marked(plan: &LogicalPlan) -> bool {
 /// # Errors
 ///
 /// Returns an error if the plan cannot be walked.
-pub fn read_columns(join: &Join) -> Result<Vec<Column>> {
+pub(super) fn read_columns(join: &Join) -> Result<Vec<Column>> {
     let marked = is_marked(&join.right);
     let mut columns = outer_columns(&join.right)?;
     columns.retain(|column| {

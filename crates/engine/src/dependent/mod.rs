@@ -53,7 +53,7 @@ use datafusion::logical_expr::{
 use datafusion::optimizer::AnalyzerRule;
 use domain::Domain;
 use lakegate_error::{Code, Error};
-pub use optional::OptionalValues;
+pub(crate) use optional::OptionalValues;
 use places::Place;
 use single_value::single_value;
 
@@ -330,7 +330,7 @@ fn with_plan(plan: LogicalPlan, spans: datafusion::common::Spans) -> Subquery {
 /// # Errors
 ///
 /// Returns an error if the plan cannot be walked.
-pub fn is_correlated(subquery: &Subquery) -> Result<bool> {
+pub(crate) fn is_correlated(subquery: &Subquery) -> Result<bool> {
     Ok(!outer_columns(&subquery.subquery)?.is_empty())
 }
 

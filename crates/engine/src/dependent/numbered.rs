@@ -19,7 +19,7 @@ use super::refused;
 /// # Errors
 ///
 /// Returns an error if the limit is not a constant, or the input cannot be bound.
-pub fn bind_limit(binder: &mut Binder<'_>, limit: Limit) -> Result<Bound> {
+pub(super) fn bind_limit(binder: &mut Binder<'_>, limit: Limit) -> Result<Bound> {
     let (SkipType::Literal(skip), FetchType::Literal(fetch)) =
         (limit.get_skip_type()?, limit.get_fetch_type()?)
     else {
@@ -72,7 +72,7 @@ pub fn bind_limit(binder: &mut Binder<'_>, limit: Limit) -> Result<Bound> {
 /// # Errors
 ///
 /// Returns an error if the input cannot be bound.
-pub fn bind_distinct_on(binder: &mut Binder<'_>, distinct: DistinctOn) -> Result<Bound> {
+pub(super) fn bind_distinct_on(binder: &mut Binder<'_>, distinct: DistinctOn) -> Result<Bound> {
     let schema = Arc::clone(&distinct.schema);
     let input = bind(binder, Arc::unwrap_or_clone(distinct.input))?;
     let mut partition: Vec<Expr> = refs(&input.columns).collect();
@@ -106,7 +106,7 @@ pub fn bind_distinct_on(binder: &mut Binder<'_>, distinct: DistinctOn) -> Result
 /// # Errors
 ///
 /// Returns an error if the input cannot be bound.
-pub fn bind_window(binder: &mut Binder<'_>, window: Window) -> Result<Bound> {
+pub(super) fn bind_window(binder: &mut Binder<'_>, window: Window) -> Result<Bound> {
     let input = bind(binder, Arc::unwrap_or_clone(window.input))?;
     let keys: Vec<Expr> = refs(&input.columns).collect();
     let columns: Vec<Expr> = own_columns(&input.plan);

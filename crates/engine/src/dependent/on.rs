@@ -165,7 +165,7 @@ impl Rewriter {
 /// # Errors
 ///
 /// Returns an error if the condition cannot be walked.
-pub fn columns_of_expr(condition: &Expr) -> Result<Vec<Column>> {
+pub(super) fn columns_of_expr(condition: &Expr) -> Result<Vec<Column>> {
     let mut columns: Vec<Column> = condition.column_refs().into_iter().cloned().collect();
     condition.apply(|expr| {
         if let Some(subquery) = subquery_of(expr) {

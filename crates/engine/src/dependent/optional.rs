@@ -28,7 +28,7 @@ use crate::expressions;
 
 /// The analyzer rule.
 #[derive(Debug)]
-pub struct OptionalValues;
+pub(crate) struct OptionalValues;
 
 impl AnalyzerRule for OptionalValues {
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {

@@ -14,7 +14,7 @@ use super::{Rewriter, Target, columns_of, engine, lateral, on, refused, subquery
 
 /// A place of an expression, by the subqueries that the engine supports there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub(super) enum Place {
     /// EXISTS, IN and scalar subqueries.
     Condition,
     /// Scalar subqueries.
@@ -29,7 +29,7 @@ impl Place {
     /// # Errors
     ///
     /// Returns an error if the plan cannot be walked.
-    pub fn replaces(self, expr: &Expr, rows: &DFSchema) -> Result<bool> {
+    pub(super) fn replaces(self, expr: &Expr, rows: &DFSchema) -> Result<bool> {
         Ok(match expr {
             Expr::ScalarSubquery(subquery) => {
                 let plan = &subquery.subquery;
@@ -51,7 +51,7 @@ impl Place {
     /// # Errors
     ///
     /// Returns an error if the plan cannot be walked.
-    pub fn knows(self, within: &InSubquery, rows: &DFSchema) -> Result<bool> {
+    pub(super) fn knows(self, within: &InSubquery, rows: &DFSchema) -> Result<bool> {
         Ok(self == Self::Condition && engine::joins(&within.subquery.subquery, rows)?)
     }
 
@@ -60,7 +60,7 @@ impl Place {
     /// # Errors
     ///
     /// Returns an error if the expression cannot be walked.
-    pub fn wants(self, expr: &Expr, rows: &DFSchema) -> Result<bool> {
+    pub(super) fn wants(self, expr: &Expr, rows: &DFSchema) -> Result<bool> {
         expr.exists(|expr| self.replaces(expr, rows))
     }
 

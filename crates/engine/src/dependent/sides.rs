@@ -18,7 +18,7 @@ use super::refused;
 /// # Errors
 ///
 /// Returns an error for a join by NOT IN, and for a mark join.
-pub fn bind_join(binder: &mut Binder<'_>, join: Join) -> Result<Bound> {
+pub(super) fn bind_join(binder: &mut Binder<'_>, join: Join) -> Result<Bound> {
     if join.null_aware {
         return refused("NOT IN within a correlated subquery is not supported here");
     }

@@ -19,12 +19,12 @@ static FUNCTION: LazyLock<Arc<AggregateUDF>> = LazyLock::new(|| {
 });
 
 /// Returns the aggregate that is the value of its only row.
-pub fn single_value(expr: Expr) -> Expr {
+pub(super) fn single_value(expr: Expr) -> Expr {
     FUNCTION.call(vec![expr])
 }
 
 /// Returns the argument of [`single_value`]; `None` for other expressions.
-pub fn argument(expr: &Expr) -> Option<&Expr> {
+pub(super) fn argument(expr: &Expr) -> Option<&Expr> {
     match expr {
         Expr::AggregateFunction(call) if call.func.inner().is::<SingleValue>() => {
             call.params.args.first()

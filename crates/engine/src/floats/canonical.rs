@@ -38,7 +38,7 @@ use super::super::expressions;
 
 /// Puts [`Canonical`] around the expressions that need it.
 #[derive(Debug)]
-pub struct CanonicalFloats;
+pub(crate) struct CanonicalFloats;
 
 impl AnalyzerRule for CanonicalFloats {
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {

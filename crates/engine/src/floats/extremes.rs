@@ -36,7 +36,7 @@ use crate::arrays::{ArrayExtreme, MovingArrayExtreme, is_array};
 /// # Errors
 ///
 /// Returns an error if the session cannot register a function.
-pub fn register(state: &mut SessionState) -> Result<()> {
+pub(super) fn register(state: &mut SessionState) -> Result<()> {
     for (name, wanted) in [("min", Ordering::Less), ("max", Ordering::Greater)] {
         if let Some(inner) = state.aggregate_functions().get(name).cloned() {
             let extreme = Extreme { inner, wanted };

@@ -23,7 +23,7 @@ use super::canonical::Canonical;
 
 /// Puts [`Canonical`] around the keys of hash joins.
 #[derive(Debug)]
-pub struct CanonicalJoinKeys;
+pub(crate) struct CanonicalJoinKeys;
 
 impl PhysicalOptimizerRule for CanonicalJoinKeys {
     fn optimize(

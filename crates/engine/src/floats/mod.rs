@@ -18,18 +18,18 @@ mod places;
 
 use std::cmp::Ordering;
 
-pub use canonical::CanonicalFloats;
+pub(crate) use canonical::CanonicalFloats;
 pub(crate) use canonical::{are_lists, one_zero};
 use datafusion::error::Result;
 use datafusion::execution::SessionState;
-pub use joins::CanonicalJoinKeys;
+pub(crate) use joins::CanonicalJoinKeys;
 
 /// Registers these functions in place of the engine's.
 ///
 /// # Errors
 ///
 /// Returns an error if the session cannot register a function.
-pub fn register(state: &mut SessionState) -> Result<()> {
+pub(crate) fn register(state: &mut SessionState) -> Result<()> {
     extremes::register(state)?;
     places::register(state)
 }

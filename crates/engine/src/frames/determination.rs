@@ -21,7 +21,7 @@ use datafusion::logical_expr::{
 
 use crate::aggregates::as_the_inner;
 
-pub fn register(state: &mut SessionState) -> Result<()> {
+pub(super) fn register(state: &mut SessionState) -> Result<()> {
     if let Some(inner) = state.aggregate_functions().get("regr_r2").cloned() {
         let function = AggregateUDF::new_from_impl(Determination { inner });
         state.register_udaf(Arc::new(function))?;

@@ -43,7 +43,7 @@ use super::aggregates::as_the_inner;
 /// # Errors
 ///
 /// Returns the session's error if a function cannot be registered.
-pub fn register(state: &mut SessionState) -> Result<()> {
+pub(crate) fn register(state: &mut SessionState) -> Result<()> {
     determination::register(state)?;
     emptied::register(state)?;
     use Kind as K;

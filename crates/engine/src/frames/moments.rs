@@ -8,7 +8,7 @@ use super::stacks::Merge;
 
 /// The sums of numbers.
 #[derive(Debug, Clone, Copy)]
-pub struct Moments {
+pub(super) struct Moments {
     pub count: f64,
     pub sum: f64,
     pub mean: f64,
@@ -22,7 +22,7 @@ fn distance_from_itself(value: f64) -> f64 {
 }
 
 impl Moments {
-    pub fn of(value: f64) -> Self {
+    pub(super) fn of(value: f64) -> Self {
         Self {
             count: 1.0,
             sum: value,
@@ -62,7 +62,7 @@ impl Merge for Moments {
 
 /// The sums of pairs.
 #[derive(Debug, Clone, Copy)]
-pub struct Pairs {
+pub(super) struct Pairs {
     pub x: Moments,
     pub y: Moments,
     /// The sum of the products of both distances from the means.
@@ -70,7 +70,7 @@ pub struct Pairs {
 }
 
 impl Pairs {
-    pub fn of(y: f64, x: f64) -> Self {
+    pub(super) fn of(y: f64, x: f64) -> Self {
         Self {
             x: Moments::of(x),
             y: Moments::of(y),
@@ -78,7 +78,7 @@ impl Pairs {
         }
     }
 
-    pub fn count(&self) -> f64 {
+    pub(super) fn count(&self) -> f64 {
         self.x.count
     }
 }

@@ -1,7 +1,7 @@
 //! A queue that returns the total of its items without subtraction.
 
 /// A part of a frame, which can be merged with another part.
-pub trait Merge: Copy {
+pub(super) trait Merge: Copy {
     /// The part without items.
     const NOTHING: Self;
 
@@ -13,7 +13,7 @@ pub trait Merge: Copy {
 /// total of itself and the older items that came after it. An item is moved once, so that the cost
 /// of a total does not depend on the number of items.
 #[derive(Debug)]
-pub struct Queue<T> {
+pub(super) struct Queue<T> {
     /// Totals; the oldest item's is last.
     older: Vec<T>,
     newer: Vec<T>,
@@ -21,7 +21,7 @@ pub struct Queue<T> {
 }
 
 impl<T: Merge> Queue<T> {
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             older: Vec::new(),
             newer: Vec::new(),
@@ -29,13 +29,13 @@ impl<T: Merge> Queue<T> {
         }
     }
 
-    pub fn push(&mut self, item: T) {
+    pub(super) fn push(&mut self, item: T) {
         self.newer.push(item);
         self.of_newer = self.of_newer.merge(&item);
     }
 
     /// Removes the oldest item.
-    pub fn pop(&mut self) {
+    pub(super) fn pop(&mut self) {
         if self.older.is_empty() {
             let mut total = T::NOTHING;
             for item in self.newer.drain(..).rev() {
@@ -47,7 +47,7 @@ impl<T: Merge> Queue<T> {
         self.older.pop();
     }
 
-    pub fn total(&self) -> T {
+    pub(super) fn total(&self) -> T {
         match self.older.last() {
             Some(older) => older.merge(&self.of_newer),
             None => self.of_newer,
@@ -55,7 +55,7 @@ impl<T: Merge> Queue<T> {
     }
 
     /// Returns the bytes of memory.
-    pub fn size(&self) -> usize {
+    pub(super) fn size(&self) -> usize {
         (self.older.capacity() + self.newer.capacity()) * size_of::<T>()
     }
 }

@@ -13,7 +13,7 @@ use super::pinned::Pinned;
 
 /// What one stream of a window operator keeps of its input, and what it has produced from it.
 #[derive(Debug)]
-pub struct Kept {
+pub(crate) struct Kept {
     /// Whether the operator keeps all of its input until the end.
     whole: bool,
     /// Number of functions that the operator evaluates.
@@ -45,7 +45,7 @@ thread_local! {
 
 /// Restores the thread's previous operator when dropped.
 #[derive(Debug)]
-pub struct Entered(Option<Arc<Kept>>);
+pub(crate) struct Entered(Option<Arc<Kept>>);
 
 impl Drop for Entered {
     fn drop(&mut self) {
@@ -54,7 +54,7 @@ impl Drop for Entered {
 }
 
 impl Kept {
-    pub fn new(
+    pub(crate) fn new(
         name: &str,
         whole: bool,
         functions: usize,
@@ -75,13 +75,13 @@ impl Kept {
 
     /// Charges what this thread produces to `kept`, or to no operator if it is `None`, until the
     /// returned guard is dropped.
-    pub fn enter(kept: Option<&Arc<Self>>) -> Entered {
+    pub(crate) fn enter(kept: Option<&Arc<Self>>) -> Entered {
         let kept = kept.map(Arc::clone);
         Entered(CURRENT.with_borrow_mut(|current| std::mem::replace(current, kept)))
     }
 
     /// Releases all memory of the operator.
-    pub fn free(&self) {
+    pub(crate) fn free(&self) {
         self.input.free();
         self.made.free();
     }
@@ -110,7 +110,7 @@ impl Kept {
     /// # Errors
     ///
     /// Returns an error if the pool has no memory for the rest.
-    pub fn gave(&self, rows: usize) -> Result<()> {
+    pub(crate) fn gave(&self, rows: usize) -> Result<()> {
         if self.whole {
             return Ok(());
         }
@@ -142,7 +142,7 @@ fn added(pinned: &mut Pinned, batch: &RecordBatch) -> usize {
 /// # Errors
 ///
 /// Returns an error if the operator keeps the batch and the pool has no memory for it.
-pub fn given(batch: &RecordBatch) -> Result<()> {
+pub(crate) fn given(batch: &RecordBatch) -> Result<()> {
     CURRENT.with_borrow(|current| match current {
         Some(kept) => kept.take(batch),
         None => Ok(()),
@@ -194,7 +194,7 @@ pub(super) struct Reach {
 }
 
 impl Reach {
-    pub fn set(&mut self, rows: usize) {
+    pub(super) fn set(&mut self, rows: usize) {
         let rows = i64::try_from(rows).unwrap_or(i64::MAX);
         if rows == self.rows {
             return;

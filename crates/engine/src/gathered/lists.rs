@@ -64,7 +64,7 @@ pub(super) struct Lists {
 }
 
 impl Lists {
-    pub fn around(inner: Box<dyn Accumulator>) -> Self {
+    pub(super) fn around(inner: Box<dyn Accumulator>) -> Self {
         Self {
             inner,
             held: Held::default(),
@@ -123,7 +123,7 @@ pub(super) struct GroupedLists {
 }
 
 impl GroupedLists {
-    pub fn around(inner: Box<dyn GroupsAccumulator>) -> Self {
+    pub(super) fn around(inner: Box<dyn GroupsAccumulator>) -> Self {
         Self {
             inner,
             held: Held::default(),

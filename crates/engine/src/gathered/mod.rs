@@ -28,7 +28,7 @@ use datafusion::execution::{FunctionRegistry, SessionState};
 use datafusion::logical_expr::expr::WindowFunctionDefinition;
 use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::optimizer::AnalyzerRule;
-pub use kept::{Entered, Kept, given};
+pub(crate) use kept::{Entered, Kept, given};
 
 use super::expressions;
 
@@ -37,7 +37,7 @@ use super::expressions;
 /// # Errors
 ///
 /// Returns an error if a function cannot be registered.
-pub fn register(state: &mut SessionState) -> Result<()> {
+pub(crate) fn register(state: &mut SessionState) -> Result<()> {
     let aggregates: Vec<_> = state.aggregate_functions().values().cloned().collect();
     for function in aggregates {
         state.register_udaf(aggregates::gathered(function))?;

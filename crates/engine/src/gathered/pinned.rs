@@ -14,18 +14,18 @@ pub(super) struct Pinned {
 }
 
 impl Pinned {
-    pub fn bytes(&self) -> usize {
+    pub(super) fn bytes(&self) -> usize {
         self.bytes
     }
 
     /// Adds the buffers of an array that are not counted yet. Returns their bytes.
-    pub fn add(&mut self, array: &dyn Array) -> usize {
+    pub(super) fn add(&mut self, array: &dyn Array) -> usize {
         self.add_data(&array.to_data(), false)
     }
 
     /// Adds only the text behind an array's views, which the size of a slice leaves out. Returns
     /// its bytes.
-    pub fn add_viewed(&mut self, array: &dyn Array) -> usize {
+    pub(super) fn add_viewed(&mut self, array: &dyn Array) -> usize {
         if !has_views(array.data_type()) {
             return 0;
         }
@@ -58,7 +58,7 @@ impl Pinned {
     }
 
     /// Scales the count down to `rows` of `of` rows.
-    pub fn keep(&mut self, rows: usize, of: usize) {
+    pub(super) fn keep(&mut self, rows: usize, of: usize) {
         self.bytes = part(self.bytes, rows, of);
         if rows == 0 {
             self.seen.clear();

@@ -15,7 +15,7 @@ use crate::expressions;
 /// # Errors
 ///
 /// Returns an error if the rewritten plan is invalid.
-pub fn with_opaque_casts(plan: LogicalPlan) -> Result<LogicalPlan> {
+pub(crate) fn with_opaque_casts(plan: LogicalPlan) -> Result<LogicalPlan> {
     let is_cast = |expr: &Expr| matches!(expr, Expr::Cast(Cast { expr, .. }) if is_clear(expr));
     if !expressions::has(&plan, is_cast)? {
         return Ok(plan);

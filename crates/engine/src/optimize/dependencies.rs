@@ -51,7 +51,7 @@ use crate::expressions::{self, until};
 
 /// Plans the relations of FROM so that no column is known to be determined by others.
 #[derive(Debug)]
-pub struct IndependentRelations;
+pub(crate) struct IndependentRelations;
 
 thread_local! {
     /// Whether the next relation on this thread is left to DataFusion: this planner is asking for
@@ -114,7 +114,7 @@ fn independent(plan: LogicalPlan) -> Result<LogicalPlan> {
 /// # Errors
 ///
 /// Returns an error if the rewritten plan is invalid.
-pub fn with_plain_columns(plan: LogicalPlan) -> Result<LogicalPlan> {
+pub(crate) fn with_plain_columns(plan: LogicalPlan) -> Result<LogicalPlan> {
     expressions::rewritten(plan, is_independent, |mut expr, _| match &mut expr {
         Expr::ScalarFunction(call) if is_call(call) => match call.args.pop() {
             Some(column) => Transformed::yes(column),
@@ -126,7 +126,7 @@ pub fn with_plain_columns(plan: LogicalPlan) -> Result<LogicalPlan> {
 
 /// The analyzer rule that runs first.
 #[derive(Debug)]
-pub struct PlainColumns;
+pub(crate) struct PlainColumns;
 
 impl AnalyzerRule for PlainColumns {
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
@@ -156,7 +156,7 @@ fn has_dependencies(plan: &LogicalPlan) -> bool {
 /// # Errors
 ///
 /// Returns the rule's errors.
-pub fn of_sorts(
+pub(super) fn of_sorts(
     rule: &dyn OptimizerRule,
     plan: LogicalPlan,
     config: &dyn OptimizerConfig,
@@ -172,7 +172,7 @@ pub fn of_sorts(
 /// # Errors
 ///
 /// Returns the errors of the rule and of building the aggregate.
-pub fn of_distinct(
+pub(super) fn of_distinct(
     rule: &dyn OptimizerRule,
     plan: LogicalPlan,
     config: &dyn OptimizerConfig,
@@ -194,7 +194,7 @@ pub fn of_distinct(
 /// # Errors
 ///
 /// Returns the rule's errors.
-pub fn of_joins(
+pub(super) fn of_joins(
     rule: &dyn OptimizerRule,
     plan: LogicalPlan,
     config: &dyn OptimizerConfig,
@@ -217,7 +217,7 @@ pub fn of_joins(
 /// # Errors
 ///
 /// Returns the rule's errors, or an error if the rewritten plan is invalid.
-pub fn of_groups(
+pub(super) fn of_groups(
     rule: &dyn OptimizerRule,
     plan: LogicalPlan,
     config: &dyn OptimizerConfig,

@@ -23,7 +23,7 @@ use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
 /// # Errors
 ///
 /// Returns the rule's errors.
-pub fn of_keys(
+pub(super) fn of_keys(
     rule: &dyn OptimizerRule,
     plan: LogicalPlan,
     config: &dyn OptimizerConfig,
@@ -43,7 +43,7 @@ pub fn of_keys(
 /// # Errors
 ///
 /// Returns an error if the rewritten filter is invalid.
-pub fn with_constants_last(plan: LogicalPlan) -> Result<LogicalPlan> {
+pub(super) fn with_constants_last(plan: LogicalPlan) -> Result<LogicalPlan> {
     Ok(match plan {
         LogicalPlan::Filter(filter) if has_constant_first(&filter.predicate) => {
             let predicate = flipped(filter.predicate);

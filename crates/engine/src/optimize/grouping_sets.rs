@@ -19,7 +19,7 @@ use super::restated::{Order, with_inputs};
 use super::rules::{EachOperator, Operator};
 
 /// Hides the order below aggregates with grouping sets.
-pub const FORGET_ORDER: EachOperator = EachOperator {
+pub(super) const FORGET_ORDER: EachOperator = EachOperator {
     name: "forget_order",
     rewrite: forget,
 };

@@ -26,7 +26,7 @@ use super::restated::{Order, with_inputs};
 use super::rules::{EachOperator, Operator};
 
 /// Hides the order of inputs from which a join would derive too much.
-pub const FORGET_SIDES: EachOperator = EachOperator {
+pub(super) const FORGET_SIDES: EachOperator = EachOperator {
     name: "forget_sides",
     rewrite: forget,
 };

@@ -23,11 +23,11 @@ mod windows;
 
 use std::sync::Arc;
 
-pub use conditions::with_opaque_casts;
+pub(crate) use conditions::with_opaque_casts;
 use datafusion::optimizer::optimizer::Optimizer;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
-pub use dependencies::{IndependentRelations, PlainColumns, with_plain_columns};
+pub(crate) use dependencies::{IndependentRelations, PlainColumns, with_plain_columns};
 
 use self::rules::{
     GuardedLogical, GuardedPhysical, Logical, LogicalGuard, Physical, PhysicalGuard,
@@ -60,7 +60,7 @@ const PHYSICAL: &[(&str, PhysicalGuard)] = &[
 ];
 
 /// Returns DataFusion's logical rules in their order, with guards.
-pub fn logical_rules() -> Vec<Logical> {
+pub(crate) fn logical_rules() -> Vec<Logical> {
     let mut rules = Optimizer::new().rules;
     for rule in &mut rules {
         if let Some((_, guard)) = LOGICAL.iter().find(|(name, _)| *name == rule.name()) {
@@ -73,7 +73,7 @@ pub fn logical_rules() -> Vec<Logical> {
 
 /// Returns DataFusion's physical rules in their order, with guards and with the rules of this
 /// module.
-pub fn physical_rules() -> Vec<Physical> {
+pub(crate) fn physical_rules() -> Vec<Physical> {
     let mut rules = PhysicalOptimizer::new().rules;
     for rule in &mut rules {
         if let Some((_, guard)) = PHYSICAL.iter().find(|(name, _)| *name == rule.name()) {

@@ -21,7 +21,7 @@ use super::restated::{Order, Restated};
 use super::rules::{EachOperator, Operator};
 
 /// Lets no sort through an OFFSET.
-pub const KEEP_ORDER: EachOperator = EachOperator {
+pub(super) const KEEP_ORDER: EachOperator = EachOperator {
     name: "keep_order",
     rewrite: keep,
 };

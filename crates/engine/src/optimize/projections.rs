@@ -29,7 +29,7 @@ use super::rules::Operator;
 /// # Errors
 ///
 /// Returns the errors of the rule and of rebuilding operators.
-pub fn guard(
+pub(super) fn guard(
     rule: &dyn PhysicalOptimizerRule,
     plan: Operator,
     config: &ConfigOptions,

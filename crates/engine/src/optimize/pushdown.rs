@@ -23,7 +23,7 @@ use super::equalities::with_constants_last;
 /// # Errors
 ///
 /// Returns the rule's errors.
-pub fn guard(
+pub(super) fn guard(
     rule: &dyn OptimizerRule,
     plan: LogicalPlan,
     config: &dyn OptimizerConfig,

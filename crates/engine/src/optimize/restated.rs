@@ -28,7 +28,7 @@ use super::rules::Operator;
 
 /// What is claimed about the order of rows.
 #[derive(Clone, Debug)]
-pub enum Order {
+pub(super) enum Order {
     /// Nothing: no order, no constant columns, and no columns equal to each other.
     Unknown,
     /// This order and nothing else. The input must have it.
@@ -41,14 +41,14 @@ pub enum Order {
 
 /// Passes its input on.
 #[derive(Debug)]
-pub struct Restated {
+pub(super) struct Restated {
     input: Arc<dyn ExecutionPlan>,
     order: Order,
     properties: Arc<PlanProperties>,
 }
 
 impl Restated {
-    pub fn new(input: Arc<dyn ExecutionPlan>, order: Order) -> Self {
+    pub(super) fn new(input: Arc<dyn ExecutionPlan>, order: Order) -> Self {
         let known = input.properties();
         let claimed = match &order {
             Order::Unknown => EquivalenceProperties::new(input.schema()),
@@ -78,7 +78,7 @@ impl Restated {
 /// # Errors
 ///
 /// Returns an error if the operator cannot be rebuilt.
-pub fn with_inputs(
+pub(super) fn with_inputs(
     operator: Operator,
     orders: impl IntoIterator<Item = Option<Order>>,
 ) -> Result<Transformed<Operator>> {

@@ -12,23 +12,23 @@ use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::ExecutionPlan;
 
 /// A logical rule.
-pub type Logical = Arc<dyn OptimizerRule + Send + Sync>;
+pub(super) type Logical = Arc<dyn OptimizerRule + Send + Sync>;
 /// A physical rule.
-pub type Physical = Arc<dyn PhysicalOptimizerRule + Send + Sync>;
+pub(super) type Physical = Arc<dyn PhysicalOptimizerRule + Send + Sync>;
 /// An operator of a physical plan.
-pub type Operator = Arc<dyn ExecutionPlan>;
+pub(super) type Operator = Arc<dyn ExecutionPlan>;
 
 /// Runs in place of a logical rule, which it gets as its first argument.
-pub type LogicalGuard =
+pub(super) type LogicalGuard =
     fn(&dyn OptimizerRule, LogicalPlan, &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>>;
 
 /// Runs in place of a physical rule, which it gets as its first argument.
-pub type PhysicalGuard =
+pub(super) type PhysicalGuard =
     fn(&dyn PhysicalOptimizerRule, Operator, &ConfigOptions) -> Result<Operator>;
 
 /// One of DataFusion's logical rules with its guard.
 #[derive(Debug)]
-pub struct GuardedLogical {
+pub(super) struct GuardedLogical {
     pub inner: Logical,
     pub guard: LogicalGuard,
 }
@@ -53,7 +53,7 @@ impl OptimizerRule for GuardedLogical {
 
 /// One of DataFusion's physical rules with its guard.
 #[derive(Debug)]
-pub struct GuardedPhysical {
+pub(super) struct GuardedPhysical {
     pub inner: Physical,
     pub guard: PhysicalGuard,
 }
@@ -74,7 +74,7 @@ impl PhysicalOptimizerRule for GuardedPhysical {
 
 /// A physical rule that rewrites each operator, from the inputs up.
 #[derive(Debug)]
-pub struct EachOperator {
+pub(super) struct EachOperator {
     pub name: &'static str,
     pub rewrite: fn(Operator) -> Result<Transformed<Operator>>,
 }

@@ -37,7 +37,7 @@ use super::rules::Operator;
 /// # Errors
 ///
 /// Returns the rule's errors.
-pub fn guard(
+pub(super) fn guard(
     rule: &dyn PhysicalOptimizerRule,
     plan: Operator,
     config: &ConfigOptions,

@@ -38,7 +38,7 @@ use super::rules::{EachOperator, Operator};
 /// # Errors
 ///
 /// Returns the rule's errors.
-pub fn guard(
+pub(super) fn guard(
     rule: &dyn PhysicalOptimizerRule,
     plan: Operator,
     config: &ConfigOptions,
@@ -56,7 +56,7 @@ pub fn guard(
 }
 
 /// Sorts inputs that are not known to be sorted as the operator requires.
-pub const SORT_INPUTS: EachOperator = EachOperator {
+pub(super) const SORT_INPUTS: EachOperator = EachOperator {
     name: "sort_inputs",
     rewrite: with_sorted_inputs,
 };

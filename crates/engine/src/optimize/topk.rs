@@ -39,7 +39,7 @@ use super::rules::{EachOperator, Operator};
 /// # Errors
 ///
 /// Returns the rule's errors.
-pub fn guard(
+pub(super) fn guard(
     rule: &dyn PhysicalOptimizerRule,
     plan: Operator,
     config: &ConfigOptions,
@@ -51,7 +51,7 @@ pub fn guard(
 }
 
 /// Removes an unordered limit from groupings that have an order.
-pub const FORGET_LIMIT: EachOperator = EachOperator {
+pub(super) const FORGET_LIMIT: EachOperator = EachOperator {
     name: "forget_limit",
     rewrite: without_limit,
 };

@@ -24,7 +24,7 @@ use super::restated::{Order, Restated};
 use super::rules::{EachOperator, Operator};
 
 /// Hides constants that differ between the inputs of a union.
-pub const FORGET_CONSTANTS: EachOperator = EachOperator {
+pub(super) const FORGET_CONSTANTS: EachOperator = EachOperator {
     name: "forget_constants",
     rewrite: forget,
 };

@@ -20,7 +20,7 @@ use super::restated::{Order, Restated, with_inputs};
 use super::rules::{EachOperator, Operator};
 
 /// Restates the order around windows that would not find their keys.
-pub const STATE_ORDER: EachOperator = EachOperator {
+pub(super) const STATE_ORDER: EachOperator = EachOperator {
     name: "state_order",
     rewrite: state,
 };

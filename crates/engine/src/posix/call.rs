@@ -142,7 +142,7 @@ impl Call {
     ///
     /// Returns an error for an invalid pattern, if a search takes too long, or if the work must
     /// stop.
-    pub fn made(&self, rows: usize) -> Result<ArrayRef> {
+    pub(super) fn made(&self, rows: usize) -> Result<ArrayRef> {
         let mut compiled = Compiled::default();
         let each = (0..rows).map(|row| self.row(row, &mut compiled));
         Ok(match self.kind {

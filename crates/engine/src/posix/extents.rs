@@ -102,7 +102,7 @@ pub(super) struct Extents<'a> {
 }
 
 impl<'a> Extents<'a> {
-    pub fn new(tree: &'a Tree, text: &'a [char]) -> Self {
+    pub(super) fn new(tree: &'a Tree, text: &'a [char]) -> Self {
         Self {
             tree,
             text,
@@ -118,7 +118,7 @@ impl<'a> Extents<'a> {
     /// # Errors
     ///
     /// Returns an error if the search takes too long or the work must stop.
-    pub fn at(&mut self, start: usize) -> Result<Option<Vec<Option<Span>>>> {
+    pub(super) fn at(&mut self, start: usize) -> Result<Option<Vec<Option<Span>>>> {
         if self.held > MOST_KEPT {
             self.known.clear();
             self.held = 0;

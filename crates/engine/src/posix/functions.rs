@@ -21,7 +21,7 @@ use crate::expressions;
 /// # Errors
 ///
 /// Returns an error if a function cannot be registered.
-pub fn register(state: &mut SessionState) -> Result<()> {
+pub(crate) fn register(state: &mut SessionState) -> Result<()> {
     for kind in [
         Kind::Count,
         Kind::Instr,
@@ -54,7 +54,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    pub fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Kind::Count => "regexp_count",
             Kind::Instr => "regexp_instr",
@@ -126,7 +126,7 @@ pub(super) enum Argument {
 }
 
 impl Argument {
-    pub fn name(self) -> (&'static str, &'static str) {
+    pub(super) fn name(self) -> (&'static str, &'static str) {
         match self {
             Argument::Text => ("text", "The text that is searched."),
             Argument::Pattern => ("pattern", "The regular expression."),
@@ -169,7 +169,7 @@ impl Hash for Function {
 }
 
 impl Function {
-    pub fn new(kind: Kind) -> Self {
+    pub(super) fn new(kind: Kind) -> Self {
         let section = DocSection {
             include: true,
             label: "Regular Expression Functions",

@@ -24,8 +24,8 @@ mod search;
 mod spelling;
 mod tree;
 
-pub use functions::register;
-pub use rule::PosixPatterns;
+pub(crate) use functions::register;
+pub(crate) use rule::PosixPatterns;
 
 #[cfg(test)]
 mod tests;

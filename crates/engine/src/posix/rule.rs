@@ -24,7 +24,7 @@ use crate::expressions;
 
 /// Replaces PostgreSQL's patterns with those of the crate `regex`.
 #[derive(Debug)]
-pub struct PosixPatterns;
+pub(crate) struct PosixPatterns;
 
 impl AnalyzerRule for PosixPatterns {
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {

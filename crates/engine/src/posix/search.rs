@@ -32,7 +32,7 @@ impl Pattern {
     /// # Errors
     ///
     /// Returns an error if the pattern is invalid, too large or not supported.
-    pub fn new(pattern: &str, flags: Flags) -> Result<Self> {
+    pub(super) fn new(pattern: &str, flags: Flags) -> Result<Self> {
         let tree = parse(pattern, flags)?;
         let spelled = spelled(&tree);
         let regex = spelled.as_deref().map(Regex::new).transpose();
@@ -53,11 +53,11 @@ impl Pattern {
     }
 
     /// Returns the pattern in the crate's syntax, which matches in the same texts.
-    pub fn spelled(&self) -> Option<&str> {
+    pub(super) fn spelled(&self) -> Option<&str> {
         self.spelled.as_deref()
     }
 
-    pub fn groups(&self) -> usize {
+    pub(super) fn groups(&self) -> usize {
         self.tree.groups
     }
 
@@ -66,7 +66,7 @@ impl Pattern {
     /// # Errors
     ///
     /// Returns an error if the search would take too long.
-    pub fn search<'a>(&'a self, name: &str, text: &'a str) -> Result<Search<'a>> {
+    pub(super) fn search<'a>(&'a self, name: &str, text: &'a str) -> Result<Search<'a>> {
         if let Some(spelled) = &self.spelled {
             check_search(name, spelled, text.len())?;
         }
@@ -82,7 +82,7 @@ impl Pattern {
     /// # Errors
     ///
     /// Returns an error if the search would take too long.
-    pub fn is_match(&self, name: &str, text: &str) -> Result<bool> {
+    pub(super) fn is_match(&self, name: &str, text: &str) -> Result<bool> {
         match &self.regex {
             Some(regex) => {
                 check_search(
@@ -115,7 +115,7 @@ impl Pattern {
     /// # Errors
     ///
     /// Returns an error if the search takes too long or the work must stop.
-    pub fn all(
+    pub(super) fn all(
         &self,
         name: &str,
         text: &str,

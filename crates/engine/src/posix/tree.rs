@@ -110,7 +110,7 @@ impl Flags {
     /// # Errors
     ///
     /// Returns an error for a letter that is not a flag.
-    pub fn of(letters: &str) -> Result<Self> {
+    pub(super) fn of(letters: &str) -> Result<Self> {
         let mut flags = Self::default();
         for letter in letters.chars() {
             flags.add(letter)?;
@@ -123,7 +123,7 @@ impl Flags {
     /// # Errors
     ///
     /// Returns an error for a letter that is not a flag.
-    pub fn add(&mut self, letter: char) -> Result<()> {
+    pub(super) fn add(&mut self, letter: char) -> Result<()> {
         let lines = |flags: &mut Self, dot, edges| {
             flags.dot_within_lines = dot;
             flags.edges_of_lines = edges;

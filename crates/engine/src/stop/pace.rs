@@ -39,7 +39,7 @@ struct Partition {
 
 impl Pace {
     /// Creates a pace whose first batches have `first` rows.
-    pub fn new(partitions: usize, first: usize, copies: bool) -> Self {
+    pub(super) fn new(partitions: usize, first: usize, copies: bool) -> Self {
         let partition = || Partition {
             rows: AtomicUsize::new(first),
             given: AtomicUsize::new(first),
@@ -57,7 +57,7 @@ impl Pace {
 
     /// Records uninterrupted work. `much`: the operator's functions produced so much for the batch
     /// that fewer rows are better.
-    pub fn worked(&self, partition: usize, time: Duration, much: bool) {
+    pub(super) fn worked(&self, partition: usize, time: Duration, much: bool) {
         let time = if much { time.max(LONG * 2) } else { time };
         let nanoseconds = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
         if let Some(partition) = self.partition(partition) {
@@ -103,7 +103,7 @@ impl Parts {
     /// # Errors
     ///
     /// Returns an error if rows cannot be copied.
-    pub fn next(&mut self, pace: &Pace, partition: usize) -> Option<Result<RecordBatch>> {
+    pub(super) fn next(&mut self, pace: &Pace, partition: usize) -> Option<Result<RecordBatch>> {
         let batch = self.rest.take()?;
         let part = self.cut(batch, pace, partition);
         // `cut` does not copy the last part.
@@ -118,7 +118,7 @@ impl Parts {
     /// # Errors
     ///
     /// Returns an error if rows cannot be copied.
-    pub fn cut(
+    pub(super) fn cut(
         &mut self,
         batch: RecordBatch,
         pace: &Pace,

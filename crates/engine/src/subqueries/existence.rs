@@ -19,7 +19,7 @@ use crate::expressions;
 
 /// The analyzer rule.
 #[derive(Debug)]
-pub struct Existence;
+pub(crate) struct Existence;
 
 impl AnalyzerRule for Existence {
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {

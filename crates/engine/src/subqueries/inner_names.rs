@@ -31,7 +31,7 @@ use crate::expressions;
 
 /// The analyzer rule.
 #[derive(Debug)]
-pub struct InnerNames;
+pub(crate) struct InnerNames;
 
 impl AnalyzerRule for InnerNames {
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {

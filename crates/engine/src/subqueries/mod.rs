@@ -37,13 +37,13 @@ use datafusion::error::Result;
 use datafusion::logical_expr::utils::{conjunction, merge_schema, split_conjunction_owned};
 use datafusion::logical_expr::{Expr, Filter, LogicalPlan};
 use datafusion::optimizer::AnalyzerRule;
-pub use existence::Existence;
-pub use inner_names::InnerNames;
+pub(crate) use existence::Existence;
+pub(crate) use inner_names::InnerNames;
 use logic::Logic;
 
 /// The analyzer rule. It runs after type coercion.
 #[derive(Debug)]
-pub struct ThreeValuedSubqueries;
+pub(crate) struct ThreeValuedSubqueries;
 
 impl AnalyzerRule for ThreeValuedSubqueries {
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {

@@ -52,7 +52,7 @@ const MAX_PRECISION: u8 = 38;
 /// # Errors
 ///
 /// Returns an error if a function cannot be registered.
-pub fn register(state: &mut SessionState) -> Result<()> {
+pub(crate) fn register(state: &mut SessionState) -> Result<()> {
     if let Some(inner) = state.aggregate_functions().get("sum").cloned() {
         state.register_udaf(Arc::new(AggregateUDF::new_from_impl(CheckedSum { inner })))?;
     }

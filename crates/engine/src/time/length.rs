@@ -148,7 +148,7 @@ pub(super) fn compared(expr: &Expr, schema: &DFSchema) -> Option<Expr> {
 }
 
 /// Returns whether an operator is a comparison.
-pub fn compares(op: Operator) -> bool {
+pub(crate) fn compares(op: Operator) -> bool {
     use Operator::{Eq, Gt, GtEq, IsDistinctFrom, IsNotDistinctFrom, Lt, LtEq, NotEq};
     matches!(
         op,
@@ -158,7 +158,7 @@ pub fn compares(op: Operator) -> bool {
 
 /// Returns the length of an interval or a duration, or the lengths of those in an array. For a
 /// duration cast to an interval, the length of the duration.
-pub fn length(expr: &Expr, schema: &DFSchema) -> Option<Expr> {
+pub(crate) fn length(expr: &Expr, schema: &DFSchema) -> Option<Expr> {
     let data_type = expr.get_type(schema).ok()?;
     let scalar = matches!(data_type, DataType::Interval(_) | DataType::Duration(_));
     if !scalar && !are_lists(&data_type) {
@@ -209,7 +209,7 @@ impl ScalarUDFImpl for Length {
 const LENGTH: DataType = DataType::Decimal128(38, 0);
 
 /// Returns whether values are arrays of intervals, at any depth of arrays.
-pub fn are_lists(data_type: &DataType) -> bool {
+pub(crate) fn are_lists(data_type: &DataType) -> bool {
     match data_type {
         DataType::List(item) => {
             matches!(item.data_type(), DataType::Interval(_)) || are_lists(item.data_type())
@@ -249,7 +249,7 @@ fn nested_lengths(values: &ArrayRef) -> Result<ArrayRef> {
 /// # Errors
 ///
 /// Returns an error for values of another type.
-pub fn lengths(values: &ArrayRef) -> Result<Decimal128Array> {
+pub(crate) fn lengths(values: &ArrayRef) -> Result<Decimal128Array> {
     let lengths: Decimal128Array = match values.data_type() {
         DataType::Duration(unit) => {
             let nanoseconds = match unit {

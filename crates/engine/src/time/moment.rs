@@ -52,7 +52,7 @@ impl Moment {
     /// # Errors
     ///
     /// Returns an error if the text is not a moment.
-    pub fn read(text: &str, digits: u8) -> Result<Self, Fault> {
+    pub(super) fn read(text: &str, digits: u8) -> Result<Self, Fault> {
         let text = text.trim_matches(|c: char| c.is_ascii_whitespace() || c == '\u{b}');
         if text.eq_ignore_ascii_case("epoch") {
             return Ok(Self {
@@ -79,7 +79,7 @@ impl Moment {
     /// # Errors
     ///
     /// Returns an error if there is no date, or if the time is out of range.
-    pub fn timestamp(self) -> Result<i64, Fault> {
+    pub(super) fn timestamp(self) -> Result<i64, Fault> {
         let day = self.day.ok_or(Fault::Syntax)?;
         let time = at(day, self.time.unwrap_or(0)).ok_or(Fault::Range)?;
         in_range(time)
@@ -90,7 +90,7 @@ impl Moment {
     /// # Errors
     ///
     /// Returns an error if there is no date, or if the time is out of range.
-    pub fn instant(self, clock: Clock) -> Result<i64, Fault> {
+    pub(super) fn instant(self, clock: Clock) -> Result<i64, Fault> {
         let zone = self.zone.unwrap_or(clock);
         let day = self.day.ok_or(Fault::Syntax)?;
         let shown = at(day, self.time.unwrap_or(0)).ok_or(Fault::Range)?;
@@ -102,7 +102,7 @@ impl Moment {
     /// # Errors
     ///
     /// Returns an error if there is no date.
-    pub fn date(self) -> Result<i32, Fault> {
+    pub(super) fn date(self) -> Result<i32, Fault> {
         let day = self.day.ok_or(Fault::Syntax)?;
         i32::try_from(day).map_err(|_| Fault::Range)
     }
@@ -113,7 +113,7 @@ impl Moment {
     ///
     /// Returns an error if there is no time, if the zone needs a date, or if there is a date in an
     /// ISO 8601 form.
-    pub fn time_of_day(self) -> Result<i64, Fault> {
+    pub(super) fn time_of_day(self) -> Result<i64, Fault> {
         let time = self.time.ok_or(Fault::Syntax)?;
         let needs_date = matches!(self.zone, Some(Clock::Named(_))) && self.day.is_none();
         match needs_date || (self.is_iso && self.day.is_some()) {

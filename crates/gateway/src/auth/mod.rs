@@ -18,6 +18,7 @@ mod throttle;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use std::fmt;
 use std::net::IpAddr;
 
 use lakegate_catalog::access::ScramVerifier;
@@ -52,6 +53,18 @@ pub enum Credentials<'a> {
     Jwt(&'a str),
     /// A token of the server's own, which the door has found to be a session of this principal.
     Session(&'a Principal),
+}
+
+/// Shows neither passwords nor tokens.
+impl fmt::Debug for Credentials<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Certificate { user } => f.debug_tuple("Certificate").field(user).finish(),
+            Self::Password { user, .. } => f.debug_tuple("Password").field(user).finish(),
+            Self::Jwt(_) => f.write_str("Jwt"),
+            Self::Session(principal) => f.debug_tuple("Session").field(principal).finish(),
+        }
+    }
 }
 
 impl Gateway {
@@ -107,7 +120,7 @@ impl Gateway {
     /// Returns the same error for every reason, and for a server without an identity provider: only
     /// the log says why.
     async fn check_jwt(&self, token: &str, address: IpAddr) -> Result<Principal> {
-        let refused = |why: &dyn std::fmt::Display| {
+        let refused = |why: &dyn fmt::Display| {
             info!(%address, %why, "a bearer token was refused");
             Error::new(
                 Code::InvalidPassword,

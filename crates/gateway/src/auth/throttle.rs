@@ -20,7 +20,7 @@ const FORGET: Duration = Duration::from_secs(900);
 const MAX_ENTRIES: usize = 10_000;
 
 #[derive(Debug, Default)]
-pub struct Throttle {
+pub(crate) struct Throttle {
     failures: Mutex<HashMap<(String, IpAddr), Failures>>,
 }
 
@@ -49,7 +49,7 @@ impl Throttle {
     /// # Errors
     ///
     /// Returns the seconds until an attempt may be made, if they are too many to wait.
-    pub fn wait(&self, user: &str, address: IpAddr, now: Instant) -> Result<Duration, u64> {
+    pub(crate) fn wait(&self, user: &str, address: IpAddr, now: Instant) -> Result<Duration, u64> {
         let mut failures = self.failures.lock();
         let key = key(user, address);
         let Some(entry) = failures.get_mut(&key) else {
@@ -68,7 +68,7 @@ impl Throttle {
     }
 
     /// Records a wrong password.
-    pub fn failed(&self, user: &str, address: IpAddr, now: Instant) {
+    pub(crate) fn failed(&self, user: &str, address: IpAddr, now: Instant) {
         let mut failures = self.failures.lock();
         if failures.len() >= MAX_ENTRIES {
             failures.retain(|_, entry| now.duration_since(entry.last) <= FORGET);
@@ -92,7 +92,7 @@ impl Throttle {
     }
 
     /// Forgets earlier failures.
-    pub fn succeeded(&self, user: &str, address: IpAddr) {
+    pub(crate) fn succeeded(&self, user: &str, address: IpAddr) {
         self.failures.lock().remove(&key(user, address));
     }
 }

@@ -39,7 +39,7 @@ impl BatchFile {
     /// # Errors
     ///
     /// The batch does not exist; the file cannot be read.
-    pub fn read(&self, index: usize) -> Result<RecordBatch> {
+    pub(super) fn read(&self, index: usize) -> Result<RecordBatch> {
         let missing = || unreadable(&"it has no such batch");
         let (path, offset) = self
             .file
@@ -58,7 +58,7 @@ impl BatchFile {
     }
 
     #[cfg(test)]
-    pub fn path(&self) -> Option<&std::path::Path> {
+    pub(super) fn path(&self) -> Option<&std::path::Path> {
         self.file.path()
     }
 }
@@ -92,7 +92,7 @@ impl BatchFileWriter {
     /// # Errors
     ///
     /// The file cannot be opened.
-    pub fn create(file: Arc<dyn SpillFile>) -> Result<Self> {
+    pub(super) fn create(file: Arc<dyn SpillFile>) -> Result<Self> {
         let writer = file.open_writer().map_err(from_engine)?;
         let writer = BufWriter::with_capacity(WRITE_BUFFER, writer);
         Ok(Self {
@@ -103,7 +103,7 @@ impl BatchFileWriter {
     }
 
     /// Returns the size of the file, in bytes.
-    pub fn written(&self) -> u64 {
+    pub(super) fn written(&self) -> u64 {
         self.writer.written
     }
 
@@ -112,7 +112,7 @@ impl BatchFileWriter {
     /// # Errors
     ///
     /// The spill directory is full, or cannot be written.
-    pub async fn write(mut self, batch: RecordBatch) -> Result<Self> {
+    pub(super) async fn write(mut self, batch: RecordBatch) -> Result<Self> {
         let writing = tokio::task::spawn_blocking(move || {
             self.offsets.push(self.writer.written);
             encode(&mut self.writer, &batch).map_err(unwritable)?;
@@ -122,7 +122,7 @@ impl BatchFileWriter {
         written.map_err(|error| Error::internal(format!("a result cannot be stored: {error}")))?
     }
 
-    pub fn finish(self) -> BatchFile {
+    pub(super) fn finish(self) -> BatchFile {
         BatchFile {
             file: self.file,
             offsets: self.offsets,

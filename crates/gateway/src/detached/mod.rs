@@ -38,7 +38,7 @@ pub(crate) struct Detached {
 }
 
 impl Detached {
-    pub fn new(limits: DetachedLimits, space: Space) -> Self {
+    pub(crate) fn new(limits: DetachedLimits, space: Space) -> Self {
         Self {
             quota: quota::Quota::new(limits, space),
             sweeper: sweep::Sweeper::default(),

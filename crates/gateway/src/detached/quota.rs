@@ -111,7 +111,7 @@ pub(crate) struct Quota {
 }
 
 impl Quota {
-    pub fn new(limits: DetachedLimits, space: Space) -> Arc<Self> {
+    pub(super) fn new(limits: DetachedLimits, space: Space) -> Arc<Self> {
         let of_pool = space.memory_limit() / PART_OF_USER;
         let of_disk = space.disk_limit() / PART_OF_USER as u64;
         Arc::new(Self {
@@ -130,7 +130,7 @@ impl Quota {
     /// # Errors
     ///
     /// The limit of the user or of all users is reached.
-    pub fn open(self: &Arc<Self>, owner: &Principal) -> Result<Account> {
+    pub(super) fn open(self: &Arc<Self>, owner: &Principal) -> Result<Account> {
         let user = owner.id();
         let one = Held {
             runs: 1,
@@ -188,12 +188,12 @@ pub(crate) struct Account {
 }
 
 impl Account {
-    pub fn space(&self) -> &Space {
+    pub(crate) fn space(&self) -> &Space {
         &self.quota.space
     }
 
     /// Takes memory, in bytes. Returns whether the limits allow it.
-    pub fn take_memory(&mut self, bytes: usize) -> bool {
+    pub(crate) fn take_memory(&mut self, bytes: usize) -> bool {
         let more = Held {
             memory: bytes,
             ..Held::default()
@@ -210,7 +210,7 @@ impl Account {
     }
 
     /// Takes disk space, in bytes. Returns whether the limits allow it.
-    pub fn take_disk(&mut self, bytes: u64) -> bool {
+    pub(crate) fn take_disk(&mut self, bytes: u64) -> bool {
         self.take(Held {
             disk: bytes,
             ..Held::default()
@@ -230,7 +230,7 @@ impl Account {
     }
 
     /// Records that the data in memory was moved to disk, where it takes `bytes`.
-    pub fn moved_to_disk(&mut self, bytes: u64) {
+    pub(crate) fn moved_to_disk(&mut self, bytes: u64) {
         self.becomes(Held {
             memory: 0,
             disk: bytes,
@@ -240,7 +240,7 @@ impl Account {
     }
 
     /// Replaces the estimated disk space by the actual one, in bytes.
-    pub fn settle_disk(&mut self, bytes: u64) {
+    pub(crate) fn settle_disk(&mut self, bytes: u64) {
         self.becomes(Held {
             disk: bytes,
             ..self.held
@@ -271,7 +271,7 @@ pub(crate) mod tests {
     use super::*;
 
     /// Returns an engine with a pool of 64 MiB and a spill limit of 64 MiB, in a temporary folder.
-    pub fn engine() -> (Engine, TempDir) {
+    pub(crate) fn engine() -> (Engine, TempDir) {
         let folder = tempfile::tempdir().unwrap();
         let engine = Engine::open(&EngineOptions {
             memory_limit: 64 << 20,
@@ -284,7 +284,7 @@ pub(crate) mod tests {
         (engine, folder)
     }
 
-    pub fn limits() -> DetachedLimits {
+    pub(crate) fn limits() -> DetachedLimits {
         DetachedLimits {
             runs_per_user: 2,
             runs: 3,

@@ -108,7 +108,7 @@ pub(crate) struct ResultWriter {
 }
 
 impl ResultWriter {
-    pub fn new(schema: SchemaRef, account: Account) -> Self {
+    pub(crate) fn new(schema: SchemaRef, account: Account) -> Self {
         Self {
             schema,
             account,
@@ -123,7 +123,7 @@ impl ResultWriter {
     /// # Errors
     ///
     /// The spill directory is full, or cannot be written.
-    pub async fn write(&mut self, batch: RecordBatch) -> Result<Option<RecordBatch>> {
+    pub(crate) async fn write(&mut self, batch: RecordBatch) -> Result<Option<RecordBatch>> {
         let (rows, each) = (batch.num_rows(), rows_of_part(&batch));
         let mut start = 0;
         while start < rows {
@@ -177,7 +177,7 @@ impl ResultWriter {
     }
 
     /// Returns the stored result.
-    pub fn finish(self) -> Arc<StoredResult> {
+    pub(crate) fn finish(self) -> Arc<StoredResult> {
         let place = match self.file {
             Some(file) => Place::Disk(file.finish()),
             None => Place::Memory(self.memory),

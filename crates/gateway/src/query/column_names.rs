@@ -16,12 +16,12 @@ use sqlparser::ast;
 
 /// The names to show. Columns without an entry, such as those of `*`, keep the engine's name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ColumnNames(OutputNames);
+pub(crate) struct ColumnNames(OutputNames);
 
 impl ColumnNames {
     /// Finds the names of a query. Expects the statement as written, before it is rewritten for the
     /// planner.
-    pub fn of(dialect: Dialect, statement: &ast::Statement) -> Self {
+    pub(crate) fn of(dialect: Dialect, statement: &ast::Statement) -> Self {
         let names = match statement {
             ast::Statement::Query(query) => dialect.output_names(query),
             _ => None,
@@ -29,7 +29,7 @@ impl ColumnNames {
         Self(names.unwrap_or_default())
     }
 
-    pub fn schema(&self, schema: &SchemaRef) -> SchemaRef {
+    pub(crate) fn schema(&self, schema: &SchemaRef) -> SchemaRef {
         let count = schema.fields().len();
         let fits = self.0.fit(count);
         let mut changes = false;
@@ -54,7 +54,7 @@ impl ColumnNames {
 ///
 /// # Errors
 /// The renamed batch is not valid, which is an internal error.
-pub fn renamed(batch: RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
+pub(crate) fn renamed(batch: RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
     if batch.schema_ref() == schema || batch.num_columns() != schema.fields().len() {
         return Ok(batch);
     }

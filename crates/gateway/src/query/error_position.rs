@@ -9,7 +9,7 @@ use sqlparser::tokenizer::{Location, Token, Tokenizer};
 ///
 /// `text`: the statement. `begins`: the position of the statement in the text that the client sent,
 /// in characters from 1.
-pub fn locate(error: Error, text: &str, begins: usize) -> Error {
+pub(crate) fn locate(error: Error, text: &str, begins: usize) -> Error {
     let about_a_name = matches!(
         error.code(),
         Code::ColumnNotFound

@@ -24,7 +24,7 @@ use crate::session::Session;
 use crate::session::results::rows;
 
 /// Returns the schema of EXPLAIN: one text column, with one row per line.
-pub fn explain_schema() -> SchemaRef {
+pub(crate) fn explain_schema() -> SchemaRef {
     Arc::new(Schema::new(vec![Field::new(
         "QUERY PLAN",
         DataType::Utf8,

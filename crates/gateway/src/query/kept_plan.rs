@@ -44,12 +44,16 @@ impl fmt::Debug for PlanSlot {
 }
 
 impl PlanSlot {
-    pub fn new(plan: KeptPlan) -> Arc<Self> {
+    pub(crate) fn new(plan: KeptPlan) -> Arc<Self> {
         Arc::new(Self(Mutex::new(Some(plan))))
     }
 
     /// Takes the plan, if planning now would give the same one.
-    pub fn take(&self, moment: &Moment, settings: &Settings) -> Option<(LogicalPlan, Planning)> {
+    pub(crate) fn take(
+        &self,
+        moment: &Moment,
+        settings: &Settings,
+    ) -> Option<(LogicalPlan, Planning)> {
         let kept = self.0.lock().take()?;
         if !kept.inputs.are(moment, settings) {
             return None;
@@ -66,7 +70,7 @@ impl PlanSlot {
 pub(crate) struct LastSlot(Weak<PlanSlot>);
 
 impl LastSlot {
-    pub fn replace(&mut self, slot: &Arc<PlanSlot>) {
+    pub(crate) fn replace(&mut self, slot: &Arc<PlanSlot>) {
         let last = std::mem::replace(&mut self.0, Arc::downgrade(slot));
         if let Some(last) = last.upgrade() {
             last.0.lock().take();

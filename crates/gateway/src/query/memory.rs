@@ -49,7 +49,7 @@ pub(crate) struct MemoryGuard {
 }
 
 impl MemoryGuard {
-    pub fn new(limit: u64) -> Self {
+    pub(crate) fn new(limit: u64) -> Self {
         Self {
             limit,
             resident: AtomicU64::new(0),
@@ -62,7 +62,7 @@ impl MemoryGuard {
     ///
     /// # Errors
     /// Memory stays short, and other queries are running.
-    pub async fn check(&self, running: &RunningQueries) -> Result<()> {
+    pub(crate) async fn check(&self, running: &RunningQueries) -> Result<()> {
         let began = Instant::now();
         while self.is_short(running) {
             if began.elapsed() > KEEPS {

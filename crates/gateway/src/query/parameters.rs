@@ -1,5 +1,6 @@
 //! The parameters of a statement: their numbers, types and values.
 
+use lakegate_sql::walk::{Tree, walk_expressions, walk_mut};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::ControlFlow;
 
@@ -9,7 +10,7 @@ use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::{Expr as PlanExpr, LogicalPlan};
 use lakegate_engine::exact_decimal;
 use lakegate_error::{Code, Error, Result, from_engine};
-use sqlparser::ast::{self, Expr, Value, VisitMut, VisitorMut};
+use sqlparser::ast::{self, Expr, Value, VisitorMut};
 
 /// The highest parameter number, as in PostgreSQL.
 const MAX_PARAMETERS: usize = 65_535;
@@ -22,7 +23,7 @@ fn number(placeholder: &str) -> Option<usize> {
 /// Casts placeholders to the types that the client declared.
 ///
 /// `declared`: the types of `$1`, `$2` …; a `None` or missing one is inferred.
-pub fn declare_types(statement: &mut ast::Statement, declared: &[Option<DataType>]) {
+pub(crate) fn declare_types(statement: &mut ast::Statement, declared: &[Option<DataType>]) {
     struct Declare<'a>(&'a [Option<DataType>]);
     impl VisitorMut for Declare<'_> {
         type Break = ();
@@ -48,13 +49,16 @@ pub fn declare_types(statement: &mut ast::Statement, declared: &[Option<DataType
     }
     if declared.iter().any(Option::is_some) {
         // The visitor never breaks.
-        let _ = statement.visit(&mut Declare(declared));
+        let _ = walk_mut(statement, &mut Declare(declared));
     }
 }
 
 /// Replaces `x = ANY($1)` by `x = $1` where `$1` has no declared type, so that the engine infers
 /// the type of its items. Returns the numbers of these parameters, which are lists.
-pub fn lists_as_items(query: &mut ast::Query, declared: &[Option<DataType>]) -> BTreeSet<usize> {
+pub(crate) fn lists_as_items(
+    query: &mut ast::Query,
+    declared: &[Option<DataType>],
+) -> BTreeSet<usize> {
     struct Lists<'a> {
         declared: &'a [Option<DataType>],
         found: BTreeSet<usize>,
@@ -99,7 +103,7 @@ pub fn lists_as_items(query: &mut ast::Query, declared: &[Option<DataType>]) -> 
         found: BTreeSet::new(),
     };
     // The visitor never breaks.
-    let _ = query.visit(&mut lists);
+    let _ = walk_mut(query, &mut lists);
     lists.found
 }
 
@@ -116,7 +120,7 @@ fn placeholder(expr: &Expr) -> Option<&str> {
 }
 
 /// Returns the type of a list of these items.
-pub fn list_of(item: &DataType) -> DataType {
+pub(crate) fn list_of(item: &DataType) -> DataType {
     let item = match item {
         DataType::LargeUtf8 | DataType::Utf8View => DataType::Utf8,
         item => item.clone(),
@@ -128,8 +132,8 @@ pub fn list_of(item: &DataType) -> DataType {
 ///
 /// # Errors
 /// The statement has another parameter.
-pub fn check_parameters(statement: &impl ast::Visit, given: usize) -> Result<()> {
-    let found = ast::visit_expressions(statement, |expr| match placeholder(expr) {
+pub(crate) fn check_parameters(statement: &impl Tree, given: usize) -> Result<()> {
+    let found = walk_expressions(statement, |expr| match placeholder(expr) {
         Some(name) if number(name).is_none_or(|n| n == 0 || n > given) => {
             ControlFlow::Break(no_parameter(name))
         }
@@ -141,7 +145,7 @@ pub fn check_parameters(statement: &impl ast::Visit, given: usize) -> Result<()>
     }
 }
 
-pub fn no_parameter(name: &str) -> Error {
+pub(crate) fn no_parameter(name: &str) -> Error {
     Error::new(
         Code::UndefinedParameter,
         format!("there is no parameter {name}"),
@@ -191,7 +195,7 @@ fn sql_type(data_type: &DataType) -> Option<ast::DataType> {
 ///
 /// # Errors
 /// DataFusion infers conflicting types for a parameter.
-pub fn inferred_types(plan: &LogicalPlan) -> Result<HashMap<String, Option<DataType>>> {
+pub(crate) fn inferred_types(plan: &LogicalPlan) -> Result<HashMap<String, Option<DataType>>> {
     let mut types = plan.get_parameter_types().map_err(from_engine)?;
     let walked = plan.apply_with_subqueries(|node| {
         node.apply_expressions(|expr| {
@@ -213,9 +217,9 @@ pub fn inferred_types(plan: &LogicalPlan) -> Result<HashMap<String, Option<DataT
 }
 
 /// Returns all parameters that a query names. A plan would miss those of an unused WITH.
-pub fn named_parameters(query: &ast::Query) -> BTreeSet<String> {
+pub(crate) fn named_parameters(query: &ast::Query) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
-    let _: ControlFlow<()> = ast::visit_expressions(query, |expr| {
+    let _: ControlFlow<()> = walk_expressions(query, |expr| {
         names.extend(placeholder(expr).map(str::to_owned));
         ControlFlow::Continue(())
     });
@@ -226,7 +230,7 @@ pub fn named_parameters(query: &ast::Query) -> BTreeSet<String> {
 ///
 /// # Errors
 /// A number is out of bounds, such as `$0`.
-pub fn parameter_types(
+pub(crate) fn parameter_types(
     inferred: impl IntoIterator<Item = (String, Option<DataType>)>,
     declared: &[Option<DataType>],
 ) -> Result<Vec<DataType>> {
@@ -255,7 +259,7 @@ pub fn parameter_types(
 }
 
 /// Returns the indices of those of `count` parameters that are neither inferred nor declared.
-pub fn untyped_parameters(
+pub(crate) fn untyped_parameters(
     inferred: &HashMap<String, Option<DataType>>,
     declared: &[Option<DataType>],
     count: usize,
@@ -274,7 +278,7 @@ pub fn untyped_parameters(
 ///
 /// # Errors
 /// The expression is not a literal.
-pub fn literal(expr: &Expr) -> Result<ScalarValue> {
+pub(crate) fn literal(expr: &Expr) -> Result<ScalarValue> {
     let invalid = || {
         Error::invalid(format!(
             "parameter {expr} is no literal; EXECUTE takes literals only"
@@ -313,7 +317,7 @@ pub fn literal(expr: &Expr) -> Result<ScalarValue> {
 ///
 /// # Errors
 /// The value cannot be converted to the type.
-pub fn fitted(value: ScalarValue, data_type: &DataType) -> Result<ScalarValue> {
+pub(crate) fn fitted(value: ScalarValue, data_type: &DataType) -> Result<ScalarValue> {
     let exact = match &value {
         ScalarValue::Utf8(Some(text)) if data_type.is_decimal() => exact_decimal(text),
         ScalarValue::Float64(Some(number)) if data_type.is_decimal() => {

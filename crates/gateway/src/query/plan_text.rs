@@ -23,7 +23,7 @@ pub(crate) struct PlanText {
 }
 
 impl PlanText {
-    pub fn lines(&self, plan: &Arc<dyn ExecutionPlan>) -> Vec<String> {
+    pub(crate) fn lines(&self, plan: &Arc<dyn ExecutionPlan>) -> Vec<String> {
         let mut lines = Vec::new();
         self.node(plan, 0, &mut lines);
         lines

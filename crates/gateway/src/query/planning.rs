@@ -53,7 +53,7 @@ impl Planning {
     ///
     /// # Errors
     /// As of [`Self::plan`].
-    pub async fn described(self) -> Result<Planned> {
+    pub(crate) async fn described(self) -> Result<Planned> {
         let plan = self.plan().await?;
         Ok(Planned {
             columns: self.columns(&plan),
@@ -66,7 +66,7 @@ impl Planning {
     ///
     /// # Errors
     /// Names do not resolve, types do not match, or the engine does not support the syntax.
-    pub async fn plan(&self) -> Result<LogicalPlan> {
+    pub(crate) async fn plan(&self) -> Result<LogicalPlan> {
         match &self.source {
             QuerySource::Sql(statement) => {
                 let plan = Box::pin(rewording::planned(&self.state, statement)).await?;
@@ -94,7 +94,7 @@ impl Planning {
     ///
     /// # Errors
     /// Types do not match; a parameter has no type.
-    pub fn analyzed(&self, plan: &LogicalPlan) -> Result<LogicalPlan> {
+    pub(crate) fn analyzed(&self, plan: &LogicalPlan) -> Result<LogicalPlan> {
         self.state
             .analyzer()
             .execute_and_check(plan.clone(), self.state.config_options(), |_, _| {})

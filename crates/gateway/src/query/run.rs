@@ -183,7 +183,7 @@ impl QueryContext {
     ///
     /// # Errors
     /// Planning fails; the files cannot be listed.
-    pub async fn snapshot(&self, parameters: &[ScalarValue]) -> Result<SnapshotPlan> {
+    pub(crate) async fn snapshot(&self, parameters: &[ScalarValue]) -> Result<SnapshotPlan> {
         let pruned_plan = self.pruned(None, parameters).await?;
         pruned_plan.list(&self.planning.lake).await
     }
@@ -203,7 +203,7 @@ impl QueryContext {
     ///
     /// # Errors
     /// Planning fails or takes too long.
-    pub async fn physical(&self, snapshot: &LogicalPlan) -> Result<Arc<dyn ExecutionPlan>> {
+    pub(crate) async fn physical(&self, snapshot: &LogicalPlan) -> Result<Arc<dyn ExecutionPlan>> {
         let (context, snapshot) = (self.clone(), snapshot.clone());
         let planning = async move {
             let (engine, state) = (&context.gateway.engine, &context.planning.state);
@@ -217,7 +217,7 @@ impl QueryContext {
     /// # Errors
     /// Planning fails; the columns differ from `expected`; only stored results are allowed and
     /// there is none; the server is shutting down. Later errors are part of the stream.
-    pub async fn run(
+    pub(crate) async fn run(
         self,
         planned: Option<LogicalPlan>,
         parameters: &[ScalarValue],
@@ -376,7 +376,7 @@ impl QueryContext {
     ///
     /// # Errors
     /// The plan cannot be started. Later errors are part of the stream.
-    pub fn execute(
+    pub(crate) fn execute(
         &self,
         plan: &Arc<dyn ExecutionPlan>,
         run: Arc<PlanRun>,

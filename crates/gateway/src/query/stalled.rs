@@ -8,13 +8,13 @@ use crate::workgroup::seconds;
 
 /// What a client has stopped doing while its query waits for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stalled {
+pub(crate) enum Stalled {
     Reading,
     Sending,
 }
 
 impl Stalled {
-    pub fn error(self, time: Duration) -> Error {
+    pub(crate) fn error(self, time: Duration) -> Error {
         let what = match self {
             Stalled::Reading => "read",
             Stalled::Sending => "send",

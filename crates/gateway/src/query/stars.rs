@@ -5,6 +5,7 @@
 //! SELECT *, t.* FROM t      SELECT *, t.a AS "a:1", t.b AS "b:1" FROM t
 //! ```
 
+use lakegate_sql::walk::walk_mut;
 use std::ops::ControlFlow;
 
 use datafusion::common::DFSchema;
@@ -12,7 +13,7 @@ use datafusion::execution::SessionState;
 use lakegate_dialect::postgres::{apart, folded};
 use sqlparser::ast::{
     self, Expr, Ident, Query, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr,
-    VisitMut, VisitorMut, WildcardAdditionalOptions, With,
+    VisitorMut, WildcardAdditionalOptions, With,
 };
 
 use crate::query::logical_plan::plan_statement;
@@ -30,7 +31,7 @@ pub(crate) async fn expanded(
     let mut found = false;
     for _ in 0..MAX_LISTS {
         let mut search = Stars::default();
-        let _ = VisitMut::visit(&mut statement, &mut search);
+        let _ = walk_mut(&mut statement, &mut search);
         let Some(lookup) = search.lookup else {
             break;
         };
@@ -40,7 +41,7 @@ pub(crate) async fn expanded(
             columns: Some(plan.schema().as_ref().clone()),
             ..Stars::default()
         };
-        let _ = VisitMut::visit(&mut statement, &mut replace);
+        let _ = walk_mut(&mut statement, &mut replace);
         found = true;
     }
     found.then_some(statement)

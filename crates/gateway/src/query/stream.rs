@@ -33,7 +33,7 @@ impl std::fmt::Debug for Delivery {
 impl Delivery {
     /// Frees the stream's resources and ends the query. If the stream is being polled, the poll
     /// does this instead.
-    pub fn stop(&self, query: &Query, reason: &Error) {
+    pub(crate) fn stop(&self, query: &Query, reason: &Error) {
         let Some(mut inner) = self.inner.try_lock() else {
             return;
         };
@@ -52,7 +52,7 @@ impl Delivery {
 }
 
 /// The stream of a query's rows to its client.
-pub struct QueryStream {
+pub(crate) struct QueryStream {
     query: Arc<Query>,
     delivery: Arc<Delivery>,
     stopped: Pin<Box<dyn Future<Output = Error> + Send>>,
@@ -62,7 +62,7 @@ pub struct QueryStream {
 }
 
 impl QueryStream {
-    pub fn new(query: Arc<Query>, inner: BatchStream) -> Self {
+    pub(crate) fn new(query: Arc<Query>, inner: BatchStream) -> Self {
         let delivery = Arc::new(Delivery {
             inner: Mutex::new(Some(inner)),
             since: Instant::now(),

@@ -37,23 +37,23 @@ pub(super) struct Bill {
 
 impl Bill {
     /// Registers a reader and returns its number.
-    pub fn comes(&mut self) -> u64 {
+    pub(super) fn comes(&mut self) -> u64 {
         self.readers += 1;
         self.readers
     }
 
-    pub fn leads(&mut self, reader: u64, leader: Arc<dyn Payer>) {
+    pub(super) fn leads(&mut self, reader: u64, leader: Arc<dyn Payer>) {
         self.leader = Some(leader);
         self.paying = Some(reader);
     }
 
     /// Registers a waiting reader as a candidate for paying.
-    pub fn waits(&mut self, reader: u64, payer: Arc<dyn Payer>) {
+    pub(super) fn waits(&mut self, reader: u64, payer: Arc<dyn Payer>) {
         self.waiting.push_back((reader, payer));
         self.settle();
     }
 
-    pub fn leaves(&mut self, reader: u64) {
+    pub(super) fn leaves(&mut self, reader: u64) {
         self.waiting.retain(|(waiting, _)| *waiting != reader);
         if self.paying == Some(reader) {
             self.paying = None;
@@ -62,11 +62,11 @@ impl Bill {
     }
 
     /// No other reader takes over the run from now on.
-    pub fn close(&mut self) {
+    pub(super) fn close(&mut self) {
         self.closed = true;
     }
 
-    pub fn pays(&self, reader: u64) -> bool {
+    pub(super) fn pays(&self, reader: u64) -> bool {
         self.paying == Some(reader)
     }
 

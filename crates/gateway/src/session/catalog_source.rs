@@ -29,7 +29,7 @@ const QUERIES_TABLE: i64 = -1;
 const FIRST_ROLE: i64 = 16_384;
 
 /// The catalog as visible to one session.
-pub struct SessionCatalog {
+pub(crate) struct SessionCatalog {
     pub session: Weak<Session>,
     pub gateway: Arc<Gateway>,
     pub moment: Moment,

@@ -17,12 +17,12 @@ use crate::query::life::BatchStream;
 const MAX_CURSORS: usize = 100;
 
 #[derive(Debug, Default)]
-pub struct Cursors {
+pub(crate) struct Cursors {
     open: HashMap<String, Arc<Cursor>>,
 }
 
 /// A forward-only cursor on a stream of rows.
-pub struct Cursor {
+pub(crate) struct Cursor {
     pub schema: SchemaRef,
     /// WITH HOLD: the cursor survives the end of its transaction.
     pub hold: bool,
@@ -73,7 +73,7 @@ impl std::fmt::Debug for Cursor {
 }
 
 impl Cursor {
-    pub fn new(schema: SchemaRef, hold: bool, stream: BatchStream) -> Arc<Self> {
+    pub(crate) fn new(schema: SchemaRef, hold: bool, stream: BatchStream) -> Arc<Self> {
         Arc::new(Self {
             schema,
             hold,
@@ -87,7 +87,7 @@ impl Cursor {
     ///
     /// # Errors
     /// An earlier FETCH has not been read to its end.
-    pub fn fetch(self: Arc<Self>, count: usize) -> Result<BatchStream> {
+    pub(crate) fn fetch(self: Arc<Self>, count: usize) -> Result<BatchStream> {
         let fetching = Fetching::begin(self, count)?;
         let rows = futures::stream::try_unfold(fetching, |mut fetching| async move {
             let batch = fetching.next().await?;
@@ -100,7 +100,7 @@ impl Cursor {
     ///
     /// # Errors
     /// As of [`Cursor::fetch`]; the cursor's query fails.
-    pub async fn pass(self: Arc<Self>, count: usize) -> Result<u64> {
+    pub(crate) async fn pass(self: Arc<Self>, count: usize) -> Result<u64> {
         let mut fetching = Fetching::begin(self, count)?;
         let mut passed = 0;
         while let Some(batch) = fetching.next().await? {
@@ -180,7 +180,7 @@ impl Cursors {
     ///
     /// # Errors
     /// The name is taken; too many cursors are open.
-    pub fn open(&mut self, name: &str, cursor: Arc<Cursor>) -> Result<()> {
+    pub(crate) fn open(&mut self, name: &str, cursor: Arc<Cursor>) -> Result<()> {
         if self.open.contains_key(name) {
             return Err(Error::new(
                 Code::DuplicateCursor,
@@ -201,7 +201,7 @@ impl Cursors {
     ///
     /// # Errors
     /// The cursor does not exist.
-    pub fn get(&self, name: &str) -> Result<Arc<Cursor>> {
+    pub(crate) fn get(&self, name: &str) -> Result<Arc<Cursor>> {
         self.open.get(name).cloned().ok_or_else(|| {
             Error::new(
                 Code::InvalidCursor,
@@ -214,7 +214,7 @@ impl Cursors {
     ///
     /// # Errors
     /// The cursor does not exist.
-    pub fn close(&mut self, name: Option<&str>) -> Result<()> {
+    pub(crate) fn close(&mut self, name: Option<&str>) -> Result<()> {
         match name {
             None => self.open.clear(),
             Some(name) => {
@@ -226,7 +226,7 @@ impl Cursors {
     }
 
     /// Closes the cursors that do not outlive their transaction.
-    pub fn end_transaction(&mut self, committed: bool) {
+    pub(crate) fn end_transaction(&mut self, committed: bool) {
         self.open.retain(|_, cursor| cursor.hold && committed);
     }
 }
@@ -235,7 +235,7 @@ impl Cursors {
 ///
 /// # Errors
 /// The direction is not forward.
-pub fn forward(direction: FetchDirection) -> Result<usize> {
+pub(super) fn forward(direction: FetchDirection) -> Result<usize> {
     let backward = || {
         Error::new(Code::ObjectInUse, "cursor can only scan forward")
             .with_hint("declare the query again to start over")

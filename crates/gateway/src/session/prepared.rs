@@ -12,7 +12,7 @@ use crate::query::source::QuerySource;
 
 /// The maximum memory of the statements that one connection keeps prepared, in bytes of
 /// [`Prepared::weight`].
-pub const MAX_PREPARED_WEIGHT: usize = 64 * 1024 * 1024;
+pub(crate) const MAX_PREPARED_WEIGHT: usize = 64 * 1024 * 1024;
 
 /// Estimated bytes of memory of a parsed statement per byte of its text.
 const PARSED_BYTES: usize = 32;

@@ -18,7 +18,7 @@ pub enum TransactionStatus {
 
 /// The transaction block that a session is in, if any.
 #[derive(Debug, Default)]
-pub struct Transaction {
+pub(crate) struct Transaction {
     block: Option<Block>,
 }
 
@@ -34,7 +34,7 @@ struct Block {
 }
 
 impl Transaction {
-    pub fn status(&self) -> TransactionStatus {
+    pub(crate) fn status(&self) -> TransactionStatus {
         match &self.block {
             None => TransactionStatus::Idle,
             Some(block) if block.failed => TransactionStatus::Failed,
@@ -46,7 +46,7 @@ impl Transaction {
     ///
     /// # Errors
     /// The block has failed and accepts nothing but its end.
-    pub fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<()> {
         if self.status() == TransactionStatus::Failed {
             return Err(Error::new(
                 Code::FailedTransaction,
@@ -60,7 +60,7 @@ impl Transaction {
     ///
     /// # Errors
     /// A block is open, in which this statement cannot run.
-    pub fn check_outside(&self, tag: &str) -> Result<()> {
+    pub(crate) fn check_outside(&self, tag: &str) -> Result<()> {
         if self.block.is_some() {
             return Err(Error::new(
                 Code::ActiveTransaction,
@@ -72,7 +72,7 @@ impl Transaction {
     }
 
     /// Begins a block. Returns whether one was open already.
-    pub fn begin(&mut self, settings: &Settings) -> bool {
+    pub(crate) fn begin(&mut self, settings: &Settings) -> bool {
         if self.block.is_some() {
             return true;
         }
@@ -85,14 +85,14 @@ impl Transaction {
         false
     }
 
-    pub fn fail(&mut self) {
+    pub(crate) fn fail(&mut self) {
         if let Some(block) = &mut self.block {
             block.failed = true;
         }
     }
 
     /// Saves a setting that SET LOCAL is about to change. Returns `false` outside of a block.
-    pub fn set_local(&mut self, name: &str, settings: &Settings) -> bool {
+    pub(crate) fn set_local(&mut self, name: &str, settings: &Settings) -> bool {
         let Some(block) = &mut self.block else {
             return false;
         };
@@ -106,7 +106,7 @@ impl Transaction {
     }
 
     /// Ends the block. Returns the resulting command tag, `COMMIT` or `ROLLBACK`.
-    pub fn commit(&mut self, settings: &mut Settings) -> &'static str {
+    pub(crate) fn commit(&mut self, settings: &mut Settings) -> &'static str {
         let Some(block) = self.block.take() else {
             return "COMMIT";
         };
@@ -120,7 +120,7 @@ impl Transaction {
         "COMMIT"
     }
 
-    pub fn rollback(&mut self, settings: &mut Settings) {
+    pub(crate) fn rollback(&mut self, settings: &mut Settings) {
         if let Some(block) = self.block.take() {
             *settings = block.before;
         }
@@ -139,7 +139,7 @@ impl Transaction {
     ///
     /// # Errors
     /// No block is open, or it has too many savepoints.
-    pub fn savepoint(&mut self, name: String, settings: &Settings) -> Result<()> {
+    pub(crate) fn savepoint(&mut self, name: String, settings: &Settings) -> Result<()> {
         let savepoints = &mut self.block("SAVEPOINT")?.savepoints;
         if savepoints.len() >= MAX_SAVEPOINTS {
             return Err(Error::new(
@@ -156,7 +156,7 @@ impl Transaction {
     ///
     /// # Errors
     /// No block is open; the savepoint does not exist.
-    pub fn release(&mut self, name: &str) -> Result<()> {
+    pub(crate) fn release(&mut self, name: &str) -> Result<()> {
         let block = self.block("RELEASE SAVEPOINT")?;
         let at = find(&block.savepoints, name)?;
         block.savepoints.truncate(at);
@@ -167,7 +167,7 @@ impl Transaction {
     ///
     /// # Errors
     /// No block is open; the savepoint does not exist.
-    pub fn rollback_to(&mut self, name: &str, settings: &mut Settings) -> Result<()> {
+    pub(crate) fn rollback_to(&mut self, name: &str, settings: &mut Settings) -> Result<()> {
         let block = self.block("ROLLBACK TO SAVEPOINT")?;
         let at = find(&block.savepoints, name)?;
         block.savepoints.truncate(at + 1);

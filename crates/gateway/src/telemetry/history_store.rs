@@ -33,7 +33,7 @@ pub(super) struct Place {
 
 impl Place {
     /// The position after all queries.
-    pub const END: Self = Self {
+    pub(super) const END: Self = Self {
         submitted_at: i64::MAX,
         query_id: Uuid::max(),
     };

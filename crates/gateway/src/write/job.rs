@@ -43,7 +43,7 @@ impl WriteJob {
     /// # Errors
     /// The stream fails; a batch does not fit the table; the query was stopped; the table or the
     /// grants were changed meanwhile.
-    pub async fn run(
+    pub(super) async fn run(
         self,
         batches: impl Stream<Item = Result<RecordBatch>> + Send + 'static,
         permit: impl Send,

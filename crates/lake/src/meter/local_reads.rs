@@ -32,7 +32,7 @@ impl OpenFile {
     ///
     /// # Errors
     /// The file system.
-    pub fn read(&self, ranges: &[Range<u64>]) -> object_store::Result<Option<Vec<Bytes>>> {
+    pub(super) fn read(&self, ranges: &[Range<u64>]) -> object_store::Result<Option<Vec<Bytes>>> {
         let size = self.state.size;
         // A footer may claim any range: what the file does not hold is never allocated.
         let pieces = ranges

@@ -21,7 +21,7 @@ pub(super) struct Boundary {
 
 impl Boundary {
     /// Where an object would be in the file system; `None` in a remote store.
-    pub fn path_of(&self, path: &Path) -> Option<PathBuf> {
+    pub(super) fn path_of(&self, path: &Path) -> Option<PathBuf> {
         let directory = self.directory.clone()?;
         let parts = path.parts();
         Some(parts.fold(directory, |folder, part| folder.join(part.as_ref())))
@@ -32,7 +32,7 @@ impl Boundary {
     ///
     /// # Errors
     /// It is not, or an excluded path holds it; the file system.
-    pub fn check(&self, path: &Path) -> Result<()> {
+    pub(super) fn check(&self, path: &Path) -> Result<()> {
         if !path.prefix_matches(&self.prefix) {
             return Err(Error::new(
                 Code::LocationRefused,
@@ -48,7 +48,7 @@ impl Boundary {
 
     /// The real path of the nearest ancestor of an object that is there, and what follows. What
     /// does not exist cannot lead anywhere.
-    pub fn resolved(&self, path: &Path) -> Result<(PathBuf, PathBuf)> {
+    pub(super) fn resolved(&self, path: &Path) -> Result<(PathBuf, PathBuf)> {
         let directory = self.directory.clone().unwrap_or_default();
         let mut target = directory.clone();
         for part in path.parts() {
@@ -80,7 +80,7 @@ impl Boundary {
     ///
     /// # Errors
     /// It is not.
-    pub fn check_real(&self, path: &Path, real: &std::path::Path) -> Result<()> {
+    pub(super) fn check_real(&self, path: &Path, real: &std::path::Path) -> Result<()> {
         if self
             .excluded
             .iter()
@@ -105,14 +105,14 @@ impl Boundary {
     }
 
     /// An error of the store below, as users may see it.
-    pub fn redacted(&self, error: object_store::Error) -> object_store::Error {
+    pub(super) fn redacted(&self, error: object_store::Error) -> object_store::Error {
         match self.directory.as_ref().and_then(|path| path.to_str()) {
             Some(directory) => without_directory(error, directory),
             None => error,
         }
     }
 
-    pub fn guard(&self, path: &Path) -> object_store::Result<()> {
+    pub(super) fn guard(&self, path: &Path) -> object_store::Result<()> {
         self.check(path).map_err(|e| object_store::Error::Generic {
             store: "lake root",
             source: Box::new(e),

@@ -22,7 +22,7 @@ pub(super) struct Splitter {
 
 impl Splitter {
     /// `data`: the number of columns before the keys.
-    pub fn new(keys: impl Into<Arc<[PartitionKey]>>, data: usize) -> Self {
+    pub(super) fn new(keys: impl Into<Arc<[PartitionKey]>>, data: usize) -> Self {
         Self {
             keys: keys.into(),
             data,
@@ -34,7 +34,7 @@ impl Splitter {
     ///
     /// # Errors
     /// A value that cannot be one of a partition, with its key's name.
-    pub fn split(&self, batch: &RecordBatch) -> Result<Vec<(Box<[String]>, RecordBatch)>> {
+    pub(super) fn split(&self, batch: &RecordBatch) -> Result<Vec<(Box<[String]>, RecordBatch)>> {
         let internal = |error: arrow::error::ArrowError| Error::internal(error.to_string());
         let columns: Vec<usize> = (0..self.data).collect();
         let data = batch.project(&columns).map_err(internal)?;

@@ -51,7 +51,7 @@ impl Ints<'_> {
     /// Returns the value. One above `i64::MAX`, which only `U64` holds, wraps: see
     /// [`Ints::get_unsigned`].
     #[inline]
-    pub fn get(&self, row: usize) -> i64 {
+    pub(super) fn get(&self, row: usize) -> i64 {
         match self {
             Ints::I8(v) => i64::from(v[row]),
             Ints::I16(v) => i64::from(v[row]),
@@ -64,7 +64,7 @@ impl Ints<'_> {
         }
     }
 
-    pub fn get_unsigned(&self, row: usize) -> Option<u64> {
+    pub(super) fn get_unsigned(&self, row: usize) -> Option<u64> {
         match self {
             Ints::U64(v) => Some(v[row]),
             _ => None,
@@ -87,7 +87,7 @@ pub(super) enum Strings<'a> {
 
 impl Strings<'_> {
     #[inline]
-    pub fn get(&self, row: usize) -> &str {
+    pub(super) fn get(&self, row: usize) -> &str {
         match self {
             Strings::Utf8(a) => a.value(row),
             Strings::Large(a) => a.value(row),
@@ -105,7 +105,7 @@ pub(super) enum Binaries<'a> {
 
 impl Binaries<'_> {
     #[inline]
-    pub fn get(&self, row: usize) -> &[u8] {
+    pub(super) fn get(&self, row: usize) -> &[u8] {
         match self {
             Binaries::Binary(a) => a.value(row),
             Binaries::Large(a) => a.value(row),
@@ -123,7 +123,7 @@ pub(super) enum Intervals<'a> {
 }
 
 impl Intervals<'_> {
-    pub fn get(&self, row: usize) -> Result<Interval> {
+    pub(super) fn get(&self, row: usize) -> Result<Interval> {
         Ok(match self {
             Intervals::YearMonth(a) => Interval {
                 months: a.value(row),
@@ -172,7 +172,7 @@ pub(super) enum Runs<'a> {
 }
 
 impl Runs<'_> {
-    pub fn physical(&self, row: usize) -> usize {
+    pub(super) fn physical(&self, row: usize) -> usize {
         match self {
             Runs::R16(a) => a.get_physical_index(row),
             Runs::R32(a) => a.get_physical_index(row),
@@ -200,7 +200,7 @@ pub(super) enum Ranges<'a> {
 }
 
 impl List<'_> {
-    pub fn range(&self, row: usize) -> std::ops::Range<usize> {
+    pub(super) fn range(&self, row: usize) -> std::ops::Range<usize> {
         match &self.ranges {
             Ranges::Offsets32(o) => o[row].as_usize()..o[row + 1].as_usize(),
             Ranges::Offsets64(o) => o[row].as_usize()..o[row + 1].as_usize(),

@@ -61,7 +61,7 @@ impl<'a> Column<'a> {
     /// # Errors
     ///
     /// The type nests too deeply.
-    pub fn new(array: &'a dyn Array, pg: PgType) -> Result<Self> {
+    pub(super) fn new(array: &'a dyn Array, pg: PgType) -> Result<Self> {
         Self::build(array, pg, 0)
     }
 
@@ -265,7 +265,7 @@ impl<'a> Column<'a> {
     }
 
     #[inline]
-    pub fn is_null(&self, row: usize) -> bool {
+    pub(super) fn is_null(&self, row: usize) -> bool {
         if self.nulls.is_some_and(|nulls| nulls.is_null(row)) {
             return true;
         }

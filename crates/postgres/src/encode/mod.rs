@@ -35,7 +35,7 @@ pub(crate) enum Format {
 }
 
 impl Format {
-    pub fn code(self) -> i16 {
+    pub(crate) fn code(self) -> i16 {
         match self {
             Format::Text => 0,
             Format::Binary => 1,
@@ -69,7 +69,7 @@ pub(crate) struct RowEncoder {
 
 impl RowEncoder {
     /// Builds an encoder. `formats` has one entry per column; columns beyond it are text.
-    pub fn new(schema: &Schema, formats: &[Format], style: Style) -> Self {
+    pub(crate) fn new(schema: &Schema, formats: &[Format], style: Style) -> Self {
         let formats = formats
             .iter()
             .copied()
@@ -90,7 +90,7 @@ impl RowEncoder {
     /// # Errors
     ///
     /// The batch does not have the columns of the result, or a type nests too deeply.
-    pub fn batch<'a>(&'a self, batch: &'a RecordBatch) -> Result<BatchEncoder<'a>> {
+    pub(crate) fn batch<'a>(&'a self, batch: &'a RecordBatch) -> Result<BatchEncoder<'a>> {
         if batch.num_columns() != self.columns.len() {
             return Err(Error::internal(format!(
                 "a batch has {} columns where its result has {}",
@@ -120,7 +120,7 @@ impl BatchEncoder<'_> {
     /// # Errors
     ///
     /// A value is outside Postgres' range, or the row is too long or has too many columns.
-    pub fn put_data_row(&self, out: &mut BytesMut, row: usize) -> Result<()> {
+    pub(crate) fn put_data_row(&self, out: &mut BytesMut, row: usize) -> Result<()> {
         self.message(out, b'D', |out| self.put_fields(out, row))
     }
 
@@ -130,7 +130,12 @@ impl BatchEncoder<'_> {
     /// # Errors
     ///
     /// As for [`BatchEncoder::put_data_row`].
-    pub fn put_copy_binary(&self, out: &mut BytesMut, row: usize, before: &[u8]) -> Result<()> {
+    pub(crate) fn put_copy_binary(
+        &self,
+        out: &mut BytesMut,
+        row: usize,
+        before: &[u8],
+    ) -> Result<()> {
         self.message(out, b'd', |out| {
             out.put_slice(before);
             self.put_fields(out, row)
@@ -143,7 +148,7 @@ impl BatchEncoder<'_> {
     /// # Errors
     ///
     /// As for [`BatchEncoder::put_data_row`].
-    pub fn put_copy_line(
+    pub(crate) fn put_copy_line(
         &self,
         out: &mut BytesMut,
         row: usize,

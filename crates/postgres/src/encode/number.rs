@@ -46,7 +46,7 @@ impl Default for Digits {
 }
 
 impl Digits {
-    pub fn as_slice(&self) -> &[u8] {
+    pub(super) fn as_slice(&self) -> &[u8] {
         &self.bytes[self.start..]
     }
 
@@ -60,7 +60,7 @@ impl Digits {
         }
     }
 
-    pub fn push_u128(&mut self, value: u128) {
+    pub(super) fn push_u128(&mut self, value: u128) {
         const CHUNK: u128 = 10_000_000_000_000_000_000;
         match u64::try_from(value) {
             Ok(small) => self.push_u64(small, 1),
@@ -72,7 +72,7 @@ impl Digits {
     }
 
     /// Adds digits from text of at most 78 digits, as `i256` prints itself without its sign.
-    pub fn push_text(&mut self, digits: &str) {
+    pub(super) fn push_text(&mut self, digits: &str) {
         for digit in digits.bytes().rev() {
             if self.start > 0 {
                 self.start -= 1;

@@ -34,10 +34,10 @@ pub(crate) enum Zone {
 }
 
 impl Zone {
-    pub const UTC: Zone = Zone::Fixed(0);
+    pub(crate) const UTC: Zone = Zone::Fixed(0);
 
     /// Parses an IANA name (any case) or an offset such as `+05:30`; anything else is UTC.
-    pub fn parse(name: &str) -> Zone {
+    pub(crate) fn parse(name: &str) -> Zone {
         let name = name.trim();
         if name.eq_ignore_ascii_case("utc")
             || name.eq_ignore_ascii_case("gmt")
@@ -53,7 +53,7 @@ impl Zone {
     }
 
     /// Returns the same zone as the engine's type.
-    pub fn clock(self) -> Clock {
+    pub(crate) fn clock(self) -> Clock {
         match self {
             Zone::Fixed(seconds) => Clock::Fixed(seconds),
             Zone::Named(zone) => Clock::Named(zone),
@@ -61,13 +61,13 @@ impl Zone {
     }
 
     /// Returns the seconds east of UTC at a moment, in microseconds since 1970.
-    pub fn offset_at(self, micros: i64) -> i32 {
+    pub(crate) fn offset_at(self, micros: i64) -> i32 {
         self.clock().offset_at(micros)
     }
 
     /// Returns the seconds east of UTC at a local time, in microseconds since 1970, as the engine
     /// resolves it.
-    pub fn offset_at_local(self, micros: i64) -> i32 {
+    pub(crate) fn offset_at_local(self, micros: i64) -> i32 {
         self.clock().offset_when(micros)
     }
 }
@@ -261,14 +261,14 @@ pub(super) struct Interval {
 }
 
 impl Interval {
-    pub fn put_binary(self, out: &mut BytesMut) {
+    pub(super) fn put_binary(self, out: &mut BytesMut) {
         out.put_i64(self.micros);
         out.put_i32(self.days);
         out.put_i32(self.months);
     }
 
     /// Writes IntervalStyle `postgres`: `1 year 2 mons -3 days +04:05:06.7`.
-    pub fn put_text(self, out: &mut BytesMut) {
+    pub(super) fn put_text(self, out: &mut BytesMut) {
         // Writing cannot fail: the buffer grows.
         let _ = write_interval(out, self.months, self.days, self.micros);
     }

@@ -54,7 +54,7 @@ pub(super) struct Parameter {
 
 impl Parameter {
     /// Returns the type to announce, and to read values with.
-    pub fn oid(&self) -> u32 {
+    pub(crate) fn oid(&self) -> u32 {
         match self.declared {
             0 | oid::UNKNOWN => types::of_data_type(&self.inferred).oid,
             declared => declared,

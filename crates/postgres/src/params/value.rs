@@ -57,7 +57,7 @@ impl Numeric {
     /// # Errors
     ///
     /// The number has more digits than a decimal can have.
-    pub fn new(negative: bool, digits: &str, scale: usize) -> Result<Self> {
+    pub(super) fn new(negative: bool, digits: &str, scale: usize) -> Result<Self> {
         let fraction_zeros = digits.len() - digits.trim_end_matches('0').len();
         let dropped = fraction_zeros.min(scale);
         let kept = digits[..digits.len() - dropped].trim_start_matches('0');
@@ -218,7 +218,7 @@ impl Value {
     ///
     /// The value is out of the range of its own type, or is text that is not valid for the target
     /// type.
-    pub fn fit(self, target: &DataType, zone: Zone) -> Result<ScalarValue> {
+    pub(super) fn fit(self, target: &DataType, zone: Zone) -> Result<ScalarValue> {
         let target = unwrapped(target);
         Ok(match (self, target) {
             (Value::Bool(value), _) => ScalarValue::Boolean(Some(value)),

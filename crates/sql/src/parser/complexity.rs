@@ -4,9 +4,10 @@
 //! it takes stack in proportion. sqlparser bounds its own recursion, but neither such chains nor
 //! nested types, so they are counted here, on the tokens.
 
+use crate::walk::walk;
 use std::ops::ControlFlow;
 
-use sqlparser::ast::{self, Visit, Visitor};
+use sqlparser::ast::{self, Visitor};
 
 use super::cursor::{Cursor, Result};
 use crate::lexer::{Token, TokenKind};
@@ -153,7 +154,7 @@ pub(super) fn check_relations(cursor: &Cursor<'_>, query: &ast::Query) -> Result
             }
         }
     }
-    match query.visit(&mut Parts(0)) {
+    match walk(query, &mut Parts(0)) {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(()) => {
             let mut error = cursor.error(format!(

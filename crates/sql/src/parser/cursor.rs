@@ -36,7 +36,7 @@ pub(super) struct Cursor<'a> {
 }
 
 impl<'a> Cursor<'a> {
-    pub fn new(sql: &'a str, tokens: &'a [Token]) -> Self {
+    pub(super) fn new(sql: &'a str, tokens: &'a [Token]) -> Self {
         Cursor {
             sql,
             tokens,
@@ -45,7 +45,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// The same position, limited to the next `count` tokens.
-    pub fn limited(&self, count: usize) -> Self {
+    pub(super) fn limited(&self, count: usize) -> Self {
         let end = (self.index + count).min(self.tokens.len());
         Cursor {
             sql: self.sql,
@@ -54,32 +54,32 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    pub fn token(&self) -> Option<Token> {
+    pub(super) fn token(&self) -> Option<Token> {
         self.tokens.get(self.index).copied()
     }
 
-    pub fn rest(&self) -> &'a [Token] {
+    pub(super) fn rest(&self) -> &'a [Token] {
         self.tokens.get(self.index..).unwrap_or_default()
     }
 
-    pub fn advance(&mut self) {
+    pub(super) fn advance(&mut self) {
         self.index = (self.index + 1).min(self.tokens.len());
     }
 
-    pub fn skip_rest(&mut self) {
+    pub(super) fn skip_rest(&mut self) {
         self.index = self.tokens.len();
     }
 
-    pub fn at_end(&self) -> bool {
+    pub(super) fn at_end(&self) -> bool {
         self.index >= self.tokens.len()
     }
 
-    pub fn text_of(&self, token: Token) -> &'a str {
+    pub(super) fn text_of(&self, token: Token) -> &'a str {
         self.sql.get(token.start..token.end).unwrap_or_default()
     }
 
     /// The source from here to the end of the statement.
-    pub fn rest_text(&self) -> &'a str {
+    pub(super) fn rest_text(&self) -> &'a str {
         match (self.rest().first(), self.rest().last()) {
             (Some(first), Some(last)) => self.sql.get(first.start..last.end).unwrap_or_default(),
             _ => "",
@@ -87,7 +87,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Whether a preceding word announces a password.
-    pub fn follows_password(&self) -> bool {
+    pub(super) fn follows_password(&self) -> bool {
         self.tokens
             .iter()
             .take(self.index)
@@ -97,32 +97,32 @@ impl<'a> Cursor<'a> {
     // ---- words and signs
 
     /// The bare word `ahead` tokens from here, as written.
-    pub fn word_at(&self, ahead: usize) -> Option<&'a str> {
+    pub(super) fn word_at(&self, ahead: usize) -> Option<&'a str> {
         self.tokens
             .get(self.index + ahead)
             .filter(|token| token.kind == TokenKind::Word)
             .map(|token| self.text_of(*token))
     }
 
-    pub fn is_word(&self, word: &str) -> bool {
+    pub(super) fn is_word(&self, word: &str) -> bool {
         self.is_word_at(0, word)
     }
 
-    pub fn is_word_at(&self, ahead: usize, word: &str) -> bool {
+    pub(super) fn is_word_at(&self, ahead: usize, word: &str) -> bool {
         self.word_at(ahead)
             .is_some_and(|w| w.eq_ignore_ascii_case(word))
     }
 
-    pub fn is_one_of(&self, words: &[&str]) -> bool {
+    pub(super) fn is_one_of(&self, words: &[&str]) -> bool {
         words.iter().any(|word| self.is_word(word))
     }
 
-    pub fn is_one_of_at(&self, ahead: usize, words: &[&str]) -> bool {
+    pub(super) fn is_one_of_at(&self, ahead: usize, words: &[&str]) -> bool {
         words.iter().any(|word| self.is_word_at(ahead, word))
     }
 
     /// Consumes the keyword if it is next.
-    pub fn eat(&mut self, word: &str) -> bool {
+    pub(super) fn eat(&mut self, word: &str) -> bool {
         let found = self.is_word(word);
         if found {
             self.advance();
@@ -131,7 +131,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Consumes all of these keywords (separated by blanks) if they are next, or none of them.
-    pub fn eat_all(&mut self, words: &str) -> bool {
+    pub(super) fn eat_all(&mut self, words: &str) -> bool {
         let mut count = 0;
         for word in words.split(' ') {
             if !self.is_word_at(count, word) {
@@ -144,11 +144,11 @@ impl<'a> Cursor<'a> {
     }
 
     /// Consumes one of these keywords if it is next.
-    pub fn eat_any(&mut self, words: &[&str]) -> bool {
+    pub(super) fn eat_any(&mut self, words: &[&str]) -> bool {
         words.iter().any(|word| self.eat(word))
     }
 
-    pub fn expect(&mut self, word: &str) -> Result<()> {
+    pub(super) fn expect(&mut self, word: &str) -> Result<()> {
         if self.eat(word) {
             Ok(())
         } else {
@@ -156,21 +156,21 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    pub fn expect_all(&mut self, words: &str) -> Result<()> {
+    pub(super) fn expect_all(&mut self, words: &str) -> Result<()> {
         words.split(' ').try_for_each(|word| self.expect(word))
     }
 
-    pub fn is_sign(&self, sign: char) -> bool {
+    pub(super) fn is_sign(&self, sign: char) -> bool {
         self.is_sign_at(0, sign)
     }
 
-    pub fn is_sign_at(&self, ahead: usize, sign: char) -> bool {
+    pub(super) fn is_sign_at(&self, ahead: usize, sign: char) -> bool {
         self.tokens
             .get(self.index + ahead)
             .is_some_and(|token| token.kind == TokenKind::Sign(sign))
     }
 
-    pub fn eat_sign(&mut self, sign: char) -> bool {
+    pub(super) fn eat_sign(&mut self, sign: char) -> bool {
         let found = self.is_sign(sign);
         if found {
             self.advance();
@@ -178,7 +178,7 @@ impl<'a> Cursor<'a> {
         found
     }
 
-    pub fn expect_sign(&mut self, sign: char) -> Result<()> {
+    pub(super) fn expect_sign(&mut self, sign: char) -> Result<()> {
         if self.eat_sign(sign) {
             Ok(())
         } else {
@@ -187,7 +187,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Consumes two adjacent signs, such as `<=`.
-    pub fn eat_signs(&mut self, first: char, second: char) -> bool {
+    pub(super) fn eat_signs(&mut self, first: char, second: char) -> bool {
         let touching = match (self.tokens.get(self.index), self.tokens.get(self.index + 1)) {
             (Some(a), Some(b)) => a.end == b.start,
             _ => false,
@@ -199,7 +199,7 @@ impl<'a> Cursor<'a> {
         found
     }
 
-    pub fn expect_end(&self) -> Result<()> {
+    pub(super) fn expect_end(&self) -> Result<()> {
         if self.at_end() {
             Ok(())
         } else {
@@ -210,7 +210,7 @@ impl<'a> Cursor<'a> {
     // ---- names and values
 
     /// Whether a name can be next.
-    pub fn is_name(&self) -> bool {
+    pub(super) fn is_name(&self) -> bool {
         self.token().is_some_and(|token| {
             matches!(
                 token.kind,
@@ -220,7 +220,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// A name as written: unquoted, case kept.
-    pub fn raw_name(&mut self, what: &str) -> Result<String> {
+    pub(super) fn raw_name(&mut self, what: &str) -> Result<String> {
         let token = self
             .token()
             .filter(|_| self.is_name())
@@ -235,13 +235,13 @@ impl<'a> Cursor<'a> {
     }
 
     /// A name, lower-cased.
-    pub fn name(&mut self, what: &str) -> Result<String> {
+    pub(super) fn name(&mut self, what: &str) -> Result<String> {
         Ok(self.raw_name(what)?.to_lowercase())
     }
 
     /// A name or a single-quoted string, as users write names of users, workgroups and so on.
     /// Lower-cased.
-    pub fn name_or_string(&mut self, what: &str) -> Result<String> {
+    pub(super) fn name_or_string(&mut self, what: &str) -> Result<String> {
         if self.is_name() {
             self.name(what)
         } else {
@@ -251,7 +251,7 @@ impl<'a> Cursor<'a> {
 
     /// The name of a principal or workgroup: like [`Self::name_or_string`], but an unquoted keyword
     /// that may follow the name is not taken for it, so that a missing name is reported as such.
-    pub fn principal_name(&mut self, what: &str) -> Result<String> {
+    pub(super) fn principal_name(&mut self, what: &str) -> Result<String> {
         if !self.is_one_of(AROUND_PRINCIPALS) {
             return self.name_or_string(what);
         }
@@ -260,7 +260,7 @@ impl<'a> Cursor<'a> {
         Err(error)
     }
 
-    pub fn names_in_parentheses(&mut self, what: &str) -> Result<Vec<String>> {
+    pub(super) fn names_in_parentheses(&mut self, what: &str) -> Result<Vec<String>> {
         self.expect_sign('(')?;
         let names = self.list(|cursor| cursor.name(what))?;
         self.expect_sign(')')?;
@@ -268,7 +268,10 @@ impl<'a> Cursor<'a> {
     }
 
     /// One or more, separated by commas.
-    pub fn list<T>(&mut self, mut item: impl FnMut(&mut Self) -> Result<T>) -> Result<Vec<T>> {
+    pub(super) fn list<T>(
+        &mut self,
+        mut item: impl FnMut(&mut Self) -> Result<T>,
+    ) -> Result<Vec<T>> {
         let mut items = vec![item(self)?];
         while self.eat_sign(',') {
             items.push(item(self)?);
@@ -276,18 +279,18 @@ impl<'a> Cursor<'a> {
         Ok(items)
     }
 
-    pub fn is_string(&self) -> bool {
+    pub(super) fn is_string(&self) -> bool {
         self.token().is_some_and(|token| token.kind.is_stringy())
     }
 
-    pub fn is_string_at(&self, ahead: usize) -> bool {
+    pub(super) fn is_string_at(&self, ahead: usize) -> bool {
         self.tokens
             .get(self.index + ahead)
             .is_some_and(|token| token.kind.is_stringy())
     }
 
     /// A string in either quote, escapes resolved.
-    pub fn string(&mut self, what: &str) -> Result<String> {
+    pub(super) fn string(&mut self, what: &str) -> Result<String> {
         let token = self
             .token()
             .filter(|_| self.is_string())
@@ -299,7 +302,7 @@ impl<'a> Cursor<'a> {
         Ok(value)
     }
 
-    pub fn string_after(&mut self, words: &str) -> Result<Option<String>> {
+    pub(super) fn string_after(&mut self, words: &str) -> Result<Option<String>> {
         if self.eat_all(words) {
             self.string(&format!("a string after {words}")).map(Some)
         } else {
@@ -308,7 +311,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// A number with its sign.
-    pub fn number(&mut self) -> Option<String> {
+    pub(super) fn number(&mut self) -> Option<String> {
         let (ahead, sign) = if self.is_sign('-') {
             (1, "-")
         } else if self.is_sign('+') {
@@ -326,7 +329,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// `IF NOT EXISTS`
-    pub fn if_not_exists(&mut self) -> Result<bool> {
+    pub(super) fn if_not_exists(&mut self) -> Result<bool> {
         if !self.is_word("IF") {
             return Ok(false);
         }
@@ -334,7 +337,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// `IF EXISTS`
-    pub fn if_exists(&mut self) -> Result<bool> {
+    pub(super) fn if_exists(&mut self) -> Result<bool> {
         if !(self.is_word("IF") && self.is_word_at(1, "EXISTS")) {
             return Ok(false);
         }
@@ -342,7 +345,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// `('k' = 'v', ..)`
-    pub fn properties(&mut self) -> Result<Properties> {
+    pub(super) fn properties(&mut self) -> Result<Properties> {
         self.expect_sign('(')?;
         let properties = self.list(|cursor| {
             let key = cursor.string("a property's name as a string")?;
@@ -361,7 +364,7 @@ impl<'a> Cursor<'a> {
     // ---- errors
 
     /// The error that the next token is not the expected one.
-    pub fn expected(&self, what: &str) -> ParseError {
+    pub(super) fn expected(&self, what: &str) -> ParseError {
         if let Some(token) = self.token().filter(|token| token.unterminated) {
             return unterminated(self.sql, token);
         }
@@ -375,7 +378,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// An error at this position.
-    pub fn error(&self, message: String) -> ParseError {
+    pub(super) fn error(&self, message: String) -> ParseError {
         let offset = match self.token() {
             Some(token) => token.start,
             None => self.tokens.last().map_or(0, |token| token.end),

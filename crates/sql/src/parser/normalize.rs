@@ -4,13 +4,14 @@
 //! that spelling: then the alias is meant, and an alias keeps its spelling in the result. Unquoted
 //! names are left to DataFusion, which folds them.
 
+use crate::walk::walk_mut;
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
     Expr, Fetch, Ident, JoinConstraint, JoinOperator, LimitClause, ObjectName, ObjectNamePart,
     Query, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, TableAlias, TableFactor,
-    Value, ValueWithSpan, VisitMut, VisitorMut,
+    Value, ValueWithSpan, VisitorMut,
 };
 
 use super::query::refused_write;
@@ -23,13 +24,13 @@ use crate::ast::Unsupported;
 /// The query writes.
 pub(super) fn query(query: &mut Query) -> Result<(), Unsupported> {
     let mut aliases = Aliases::default();
-    if let ControlFlow::Break(refused) = query.visit(&mut aliases) {
+    if let ControlFlow::Break(refused) = walk_mut(query, &mut aliases) {
         return Err(refused);
     }
     let mut fold = Fold {
         declared: aliases.declared,
     };
-    let _: ControlFlow<()> = query.visit(&mut fold);
+    let _: ControlFlow<()> = walk_mut(query, &mut fold);
     Ok(())
 }
 
@@ -38,7 +39,7 @@ pub(super) fn expressions(expressions: &mut Vec<Expr>) {
     let mut fold = Fold {
         declared: HashMap::new(),
     };
-    let _: ControlFlow<()> = expressions.visit(&mut fold);
+    let _: ControlFlow<()> = walk_mut(expressions, &mut fold);
 }
 
 /// Whether folding changes the name, and DataFusion would not fold it.
@@ -304,11 +305,11 @@ fn fold_own_names(declared: &HashMap<String, usize>, select: &mut Select) {
         | SelectItem::ExprWithAlias { expr, .. }
         | SelectItem::ExprWithAliases { expr, .. } = item
         {
-            let _: ControlFlow<()> = expr.visit(&mut fold);
+            let _: ControlFlow<()> = walk_mut(expr, &mut fold);
         }
     }
     if let Some(selection) = &mut select.selection {
-        let _: ControlFlow<()> = selection.visit(&mut fold);
+        let _: ControlFlow<()> = walk_mut(selection, &mut fold);
     }
 }
 

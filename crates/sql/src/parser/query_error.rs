@@ -16,7 +16,7 @@ pub(super) struct Source<'a> {
 }
 
 impl<'a> Source<'a> {
-    pub fn of(cursor: &Cursor<'a>) -> Self {
+    pub(super) fn of(cursor: &Cursor<'a>) -> Self {
         let tokens = cursor.rest();
         Source {
             sql: cursor.sql,
@@ -26,7 +26,7 @@ impl<'a> Source<'a> {
         }
     }
 
-    pub fn text(&self) -> &'a str {
+    pub(super) fn text(&self) -> &'a str {
         self.sql.get(self.start..self.end).unwrap_or_default()
     }
 
@@ -49,7 +49,7 @@ impl<'a> Source<'a> {
     }
 
     /// Tokens without blanks.
-    pub fn token_count(&self) -> usize {
+    pub(super) fn token_count(&self) -> usize {
         self.tokens.len()
     }
 

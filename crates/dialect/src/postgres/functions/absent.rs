@@ -6,7 +6,7 @@ use lakegate_error::Error;
 
 use crate::postgres::{Cell, PgFunction};
 
-pub fn functions() -> Vec<PgFunction> {
+pub(super) fn functions() -> Vec<PgFunction> {
     let text = || DataType::Utf8;
     let null = |name: &str, arity, returns| {
         PgFunction::new(name, arity, returns, |_| Ok(Cell::Null)).called_on_null()

@@ -148,7 +148,7 @@ fn compact(list: &ListArray) -> Result<(ArrayRef, Vec<usize>)> {
     ))
 }
 
-pub fn functions() -> Vec<Arc<ScalarUDF>> {
+pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
     vec![
         ArrayFunction::udf(Kind::OrEmpty),
         ArrayFunction::udf(Kind::Expand),

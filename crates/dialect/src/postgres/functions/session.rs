@@ -31,11 +31,11 @@ fn own(text: Option<&str>) -> Cell<'static> {
 }
 
 /// Returns the value of a setting of the session.
-pub fn setting(session: &SessionInfo, name: &str) -> Option<String> {
+pub(super) fn setting(session: &SessionInfo, name: &str) -> Option<String> {
     session.settings.get(name).ok()
 }
 
-pub fn functions(session: &Arc<SessionInfo>) -> Vec<PgFunction> {
+pub(super) fn functions(session: &Arc<SessionInfo>) -> Vec<PgFunction> {
     let text = || DataType::Utf8;
     let user =
         |name: &str| constant(name, text(), session, |s| own(Some(&s.user))).shown_as("name");

@@ -49,7 +49,7 @@ fn is_reserved(name: &str) -> bool {
 }
 
 /// Quotes a string for SQL.
-pub fn quote_literal(text: &str) -> String {
+pub(super) fn quote_literal(text: &str) -> String {
     let quoted = format!("'{}'", text.replace('\'', "''"));
     if text.contains('\\') {
         format!("E{}", quoted.replace('\\', "\\\\"))
@@ -161,7 +161,7 @@ pub fn split_name(name: &str) -> Option<Vec<String>> {
     }
 }
 
-pub fn functions() -> Vec<PgFunction> {
+pub(super) fn functions() -> Vec<PgFunction> {
     let text = || DataType::Utf8;
     let list = || DataType::new_list(DataType::Utf8, true);
     vec![

@@ -7,11 +7,11 @@ use std::sync::LazyLock;
 use crate::postgres::Cell;
 
 /// The fields of one row, as text.
-pub type StaticRow = Vec<&'static str>;
+pub(super) type StaticRow = Vec<&'static str>;
 
 /// A table of fixed rows: tab-separated, a header line, `\N` for NULL.
 #[derive(Debug)]
-pub struct StaticTable {
+pub(super) struct StaticTable {
     columns: HashMap<&'static str, usize>,
     pub rows: Vec<StaticRow>,
 }
@@ -35,16 +35,21 @@ impl StaticTable {
         self.columns.get(column).and_then(|index| row.get(*index))
     }
 
-    pub fn text(&self, row: &StaticRow, column: &str) -> &'static str {
+    pub(super) fn text(&self, row: &StaticRow, column: &str) -> &'static str {
         self.field(row, column).copied().unwrap_or_default()
     }
 
-    pub fn int(&self, row: &StaticRow, column: &str) -> i64 {
+    pub(super) fn int(&self, row: &StaticRow, column: &str) -> i64 {
         self.text(row, column).parse().unwrap_or(0)
     }
 
     /// Returns the value of a column of type `pg_type`, or `None` if the file lacks the column.
-    pub fn cell(&self, row: &StaticRow, column: &str, pg_type: &str) -> Option<Cell<'static>> {
+    pub(super) fn cell(
+        &self,
+        row: &StaticRow,
+        column: &str,
+        pg_type: &str,
+    ) -> Option<Cell<'static>> {
         let text = *self.field(row, column)?;
         if text == "\\N" {
             return Some(Cell::Null);
@@ -67,7 +72,7 @@ impl StaticTable {
 
 macro_rules! tables {
     ($($name:ident = $file:literal;)+) => {
-        $(pub static $name: LazyLock<StaticTable> = LazyLock::new(|| StaticTable::parse(include_str!($file)));)+
+        $(pub(super) static $name: LazyLock<StaticTable> = LazyLock::new(|| StaticTable::parse(include_str!($file)));)+
     };
 }
 
@@ -85,7 +90,7 @@ tables! {
 }
 
 /// Returns the fixed rows of a relation.
-pub fn fixed_rows(relation: &str) -> Option<&'static StaticTable> {
+pub(super) fn fixed_rows(relation: &str) -> Option<&'static StaticTable> {
     Some(match relation {
         "pg_type" => &PG_TYPES,
         "pg_range" => &PG_RANGE,

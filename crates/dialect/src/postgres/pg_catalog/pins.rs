@@ -32,7 +32,7 @@ fn identifies(relation: &str, column: &str) -> Option<Identifies> {
 
 /// Conditions on relations; `None` means no condition.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct RelationPins {
+pub(crate) struct RelationPins {
     oids: Option<BTreeSet<i64>>,
     names: Option<BTreeSet<String>>,
     namespaces: Option<BTreeSet<String>>,
@@ -41,13 +41,13 @@ pub struct RelationPins {
 }
 
 /// Returns whether a filter can restrict anything. The engine evaluates it again in any case.
-pub fn is_useful(relation: &str, filter: &Expr) -> bool {
+pub(super) fn is_useful(relation: &str, filter: &Expr) -> bool {
     RelationPins::of(relation, std::slice::from_ref(filter)) != RelationPins::default()
 }
 
 impl RelationPins {
     /// Extracts the conditions from filters that all apply.
-    pub fn of(relation: &str, filters: &[Expr]) -> Self {
+    pub(crate) fn of(relation: &str, filters: &[Expr]) -> Self {
         let mut pins = Self::default();
         for filter in filters {
             let Some((column, values)) = equalities(filter, 0) else {
@@ -77,7 +77,7 @@ impl RelationPins {
         pins
     }
 
-    pub fn admit(&self, namespace: &str, name: &str, oid: i64) -> bool {
+    pub(crate) fn admit(&self, namespace: &str, name: &str, oid: i64) -> bool {
         self.oids.as_ref().is_none_or(|oids| oids.contains(&oid))
             && self.names.as_ref().is_none_or(|names| names.contains(name))
             && self
@@ -87,7 +87,7 @@ impl RelationPins {
     }
 
     /// Returns the columns to request from the catalog.
-    pub fn columns(&self) -> Columns {
+    pub(crate) fn columns(&self) -> Columns {
         let pins = Pins {
             table_ids: self
                 .oids

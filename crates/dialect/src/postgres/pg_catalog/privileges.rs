@@ -4,11 +4,11 @@ use crate::postgres::Cell;
 use crate::visible::{TableKind, VisibleCatalog, VisibleColumn, VisibleDatabase, VisibleTable};
 
 /// The role that owns the catalog, unless a role of the lake does.
-pub const OWNER_NAME: &str = "lakegate";
+pub(crate) const OWNER_NAME: &str = "lakegate";
 
 /// Returns whether a privilege on a table, as named in `has_table_privilege`, is held; `None` for
 /// an unknown name.
-pub fn on_table(table: &VisibleTable, privilege: &str) -> Option<bool> {
+pub(crate) fn on_table(table: &VisibleTable, privilege: &str) -> Option<bool> {
     let granted = table.privileges;
     any_of(privilege, |name| {
         Some(match name {
@@ -23,7 +23,11 @@ pub fn on_table(table: &VisibleTable, privilege: &str) -> Option<bool> {
 }
 
 /// Returns whether a privilege on a column is held; `None` for an unknown name.
-pub fn on_column(table: &VisibleTable, column: &VisibleColumn, privilege: &str) -> Option<bool> {
+pub(crate) fn on_column(
+    table: &VisibleTable,
+    column: &VisibleColumn,
+    privilege: &str,
+) -> Option<bool> {
     any_of(privilege, |name| {
         Some(match name {
             "SELECT" => column.selectable,
@@ -36,7 +40,7 @@ pub fn on_column(table: &VisibleTable, column: &VisibleColumn, privilege: &str) 
 }
 
 /// Returns whether a privilege on a namespace is held; `None` for an unknown name.
-pub fn on_namespace(database: &VisibleDatabase, privilege: &str) -> Option<bool> {
+pub(crate) fn on_namespace(database: &VisibleDatabase, privilege: &str) -> Option<bool> {
     any_of(privilege, |name| {
         Some(match name {
             // Only visible objects are listed, so each of them may be used.
@@ -49,7 +53,7 @@ pub fn on_namespace(database: &VisibleDatabase, privilege: &str) -> Option<bool>
 
 /// Returns whether any privilege of a list is held: `SELECT, INSERT WITH GRANT OPTION`. Only
 /// administrators hold the grant option.
-pub fn any_of(privileges: &str, held: impl Fn(&str) -> Option<bool>) -> Option<bool> {
+pub(crate) fn any_of(privileges: &str, held: impl Fn(&str) -> Option<bool>) -> Option<bool> {
     let mut any = false;
     for privilege in privileges.split(',') {
         let name = privilege.trim().to_ascii_uppercase();
@@ -75,7 +79,7 @@ fn item(principal: &str, letters: &str) -> String {
 }
 
 /// Returns `relacl`: the principal's own privileges; those of others are not visible.
-pub fn table_acl(catalog: &VisibleCatalog, table: &VisibleTable) -> Cell<'static> {
+pub(crate) fn table_acl(catalog: &VisibleCatalog, table: &VisibleTable) -> Cell<'static> {
     let granted = table.privileges;
     let held = [
         (granted.insert && table.kind == TableKind::Table, 'a'),
@@ -95,7 +99,7 @@ pub fn table_acl(catalog: &VisibleCatalog, table: &VisibleTable) -> Cell<'static
 }
 
 /// Returns `nspacl`.
-pub fn namespace_acl(catalog: &VisibleCatalog, database: &VisibleDatabase) -> Cell<'static> {
+pub(crate) fn namespace_acl(catalog: &VisibleCatalog, database: &VisibleDatabase) -> Cell<'static> {
     Cell::texts([item(
         &catalog.principal,
         if database.can_create { "UC" } else { "U" },

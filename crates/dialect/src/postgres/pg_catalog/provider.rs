@@ -24,7 +24,7 @@ use crate::visible::CatalogSource;
 const BATCH: usize = 8192;
 
 /// `pg_catalog` or `information_schema` for one session.
-pub struct SystemSchema {
+pub(super) struct SystemSchema {
     pub(super) shapes: &'static Shapes,
     pub(super) source: Arc<dyn CatalogSource>,
     pub(super) session: Arc<SessionInfo>,

@@ -10,7 +10,7 @@ use crate::postgres::{PG_TYPE, hinted_field};
 
 /// A relation of a system schema.
 #[derive(Debug)]
-pub struct Shape {
+pub(crate) struct Shape {
     pub name: &'static str,
     /// `r` or `v`.
     pub kind: &'static str,
@@ -20,7 +20,7 @@ pub struct Shape {
 }
 
 #[derive(Debug)]
-pub struct ShapeColumn {
+pub(crate) struct ShapeColumn {
     pub name: &'static str,
     /// As in `pg_type.typname`, with `[]` for an array.
     pub pg_type: &'static str,
@@ -28,7 +28,7 @@ pub struct ShapeColumn {
 
 /// A system schema.
 #[derive(Debug)]
-pub struct Shapes {
+pub(crate) struct Shapes {
     pub namespace: &'static str,
     pub namespace_oid: i64,
     /// By name.
@@ -37,7 +37,7 @@ pub struct Shapes {
 }
 
 impl Shapes {
-    pub fn get(&self, name: &str) -> Option<&Shape> {
+    pub(crate) fn get(&self, name: &str) -> Option<&Shape> {
         self.index
             .get(name)
             .and_then(|index| self.relations.get(*index))
@@ -140,7 +140,7 @@ fn arrow_type(pg_type: &str) -> DataType {
 }
 
 /// `pg_catalog`.
-pub static PG_CATALOG: LazyLock<Shapes> = LazyLock::new(|| {
+pub(super) static PG_CATALOG: LazyLock<Shapes> = LazyLock::new(|| {
     Shapes::parse(
         "pg_catalog",
         oids::PG_CATALOG,
@@ -149,7 +149,7 @@ pub static PG_CATALOG: LazyLock<Shapes> = LazyLock::new(|| {
 });
 
 /// `information_schema`, with the two columns that Athena adds to `columns`.
-pub static INFORMATION_SCHEMA: LazyLock<Shapes> = LazyLock::new(|| {
+pub(super) static INFORMATION_SCHEMA: LazyLock<Shapes> = LazyLock::new(|| {
     Shapes::parse(
         "information_schema",
         oids::INFORMATION_SCHEMA,

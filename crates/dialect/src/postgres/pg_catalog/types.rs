@@ -7,13 +7,13 @@ use arrow::datatypes::{DataType, TimeUnit};
 
 use super::data::PG_TYPES;
 
-pub const TEXT: i64 = 25;
+pub(crate) const TEXT: i64 = 25;
 const JSON: i64 = 114;
 const NUMERIC: i64 = 1700;
 
 /// A row of `pg_type`.
 #[derive(Debug)]
-pub struct PgType {
+pub(crate) struct PgType {
     pub oid: i64,
     pub name: &'static str,
     pub len: i64,
@@ -66,16 +66,16 @@ static TYPES: LazyLock<Types> = LazyLock::new(|| {
     }
 });
 
-pub fn by_oid(oid: i64) -> Option<&'static PgType> {
+pub(crate) fn by_oid(oid: i64) -> Option<&'static PgType> {
     TYPES.by_oid.get(&oid).map(|index| &TYPES.all[*index])
 }
 
-pub fn by_name(name: &str) -> Option<&'static PgType> {
+pub(crate) fn by_name(name: &str) -> Option<&'static PgType> {
     TYPES.by_name.get(name).map(|index| &TYPES.all[*index])
 }
 
 /// Returns the type of a system relation's column, such as `oid[]`; `text` for an unknown name.
-pub fn of_shape(pg_type: &str) -> i64 {
+pub(crate) fn of_shape(pg_type: &str) -> i64 {
     let found = match pg_type.strip_suffix("[]") {
         Some(element) => by_name(element).map(|t| t.array),
         None => by_name(pg_type).map(|t| t.oid),
@@ -85,7 +85,7 @@ pub fn of_shape(pg_type: &str) -> i64 {
 
 /// A column's type and its modifier, as the Postgres protocol sends them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct WireType {
+pub(crate) struct WireType {
     pub oid: i64,
     /// `atttypmod`: for numeric `((precision << 16) | scale) + 4`, else -1.
     pub typmod: i64,
@@ -98,7 +98,7 @@ impl WireType {
 }
 
 /// Returns the type of a column of the lake. Total: types that Postgres lacks are `json`.
-pub fn of_arrow(data_type: &DataType) -> WireType {
+pub(crate) fn of_arrow(data_type: &DataType) -> WireType {
     use DataType::*;
     WireType::plain(match data_type {
         Boolean => 16,
@@ -143,7 +143,7 @@ pub fn of_arrow(data_type: &DataType) -> WireType {
 }
 
 /// Returns the result of `format_type`.
-pub fn format_type(oid: i64, typmod: Option<i64>) -> String {
+pub(crate) fn format_type(oid: i64, typmod: Option<i64>) -> String {
     if oid == 0 {
         return "-".to_owned();
     }
@@ -197,7 +197,7 @@ pub fn format_type(oid: i64, typmod: Option<i64>) -> String {
 
 /// Finds the type that a SQL name means: `int`, `character varying(10)`, `text[]`,
 /// `pg_catalog.oid`.
-pub fn parse_name(name: &str) -> Option<&'static PgType> {
+pub(crate) fn parse_name(name: &str) -> Option<&'static PgType> {
     let name = name.trim();
     let name = name.strip_prefix("pg_catalog.").unwrap_or(name);
     if let Some(element) = name.strip_suffix("[]") {

@@ -1,20 +1,21 @@
 //! Columns of a SELECT list with equal names, which Postgres accepts and the engine does not.
 
+use lakegate_sql::walk::{walk_expressions, walk_mut};
 use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     Expr, GroupByExpr, Ident, OrderByKind, Query, Select, SelectItem, SetExpr, Statement, Value,
-    VisitMut, VisitorMut, visit_expressions,
+    VisitorMut,
 };
 use lakegate_engine::apart;
 
 use super::folded;
 
 /// Gives every column of a SELECT list that equals an earlier one a unique name.
-pub fn tell_apart(statement: &mut Statement) {
+pub(super) fn tell_apart(statement: &mut Statement) {
     // The visitor never breaks.
-    let _ = VisitMut::visit(statement, &mut TellApart);
+    let _ = walk_mut(statement, &mut TellApart);
 }
 
 /// Renames a column of a SELECT list that has the name of a table's column, which the engine
@@ -31,7 +32,7 @@ pub fn name_outputs(statement: &mut Statement, column: &str) -> bool {
         found: outermost,
     };
     // The visitor never breaks.
-    let _ = VisitMut::visit(statement, &mut names);
+    let _ = walk_mut(statement, &mut names);
     names.found
 }
 
@@ -129,7 +130,7 @@ fn column_name(item: &SelectItem) -> Option<String> {
 pub fn name_columns(statement: &mut Statement) -> bool {
     let mut names = NameColumns { found: false };
     // The visitor never breaks.
-    let _ = VisitMut::visit(statement, &mut names);
+    let _ = walk_mut(statement, &mut names);
     names.found
 }
 
@@ -222,7 +223,7 @@ fn grouped_by_several(select: &Select) -> HashSet<String> {
 const OTHERWISE: &str = "<otherwise>";
 
 fn is_named_otherwise(expr: &Expr) -> bool {
-    visit_expressions(expr, |part| match part {
+    walk_expressions(expr, |part| match part {
         Expr::Exists { .. } | Expr::InSubquery { .. } | Expr::Subquery(_) | Expr::Interval(_) => {
             ControlFlow::Break(())
         }
@@ -236,7 +237,7 @@ fn is_named_otherwise(expr: &Expr) -> bool {
 fn uncast(expr: &Expr) -> String {
     let mut bare = expr.clone();
     // The visitor never breaks.
-    let _ = VisitMut::visit(&mut bare, &mut Uncast);
+    let _ = walk_mut(&mut bare, &mut Uncast);
     bare.to_string()
 }
 

@@ -9,19 +9,19 @@ use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 use lakegate_error::Error;
 
-pub fn text(value: impl Into<String>) -> Expr {
+pub(super) fn text(value: impl Into<String>) -> Expr {
     Expr::Value(Value::SingleQuotedString(value.into()).into())
 }
 
-pub fn integer(value: i64) -> Expr {
+pub(super) fn integer(value: i64) -> Expr {
     Expr::Value(Value::Number(value.to_string(), false).into())
 }
 
-pub fn array(elem: Vec<Expr>) -> Expr {
+pub(super) fn array(elem: Vec<Expr>) -> Expr {
     Expr::Array(Array { elem, named: true })
 }
 
-pub fn call(name: &str, args: Vec<Expr>) -> Expr {
+pub(super) fn call(name: &str, args: Vec<Expr>) -> Expr {
     let args = args
         .into_iter()
         .map(|arg| FunctionArg::Unnamed(FunctionArgExpr::Expr(arg)))
@@ -43,7 +43,7 @@ pub fn call(name: &str, args: Vec<Expr>) -> Expr {
 }
 
 /// Returns the arguments of a call, if all are plain expressions.
-pub fn arguments(args: &FunctionArguments) -> Option<Vec<Expr>> {
+pub(super) fn arguments(args: &FunctionArguments) -> Option<Vec<Expr>> {
     match args {
         FunctionArguments::None => Some(vec![]),
         FunctionArguments::List(list)
@@ -55,7 +55,7 @@ pub fn arguments(args: &FunctionArguments) -> Option<Vec<Expr>> {
     }
 }
 
-pub fn argument(arg: &FunctionArg) -> Option<Expr> {
+pub(super) fn argument(arg: &FunctionArg) -> Option<Expr> {
     match arg {
         FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Some(expr.clone()),
         _ => None,
@@ -63,7 +63,7 @@ pub fn argument(arg: &FunctionArg) -> Option<Expr> {
 }
 
 /// Builds a `SELECT` of these items and nothing else.
-pub fn select(projection: Vec<SelectItem>) -> Result<Query, Error> {
+pub(super) fn select(projection: Vec<SelectItem>) -> Result<Query, Error> {
     let parsed = Parser::parse_sql(&PostgreSqlDialect {}, "SELECT 1")
         .map_err(|e| Error::internal(e.to_string()))?;
     let Some(Statement::Query(mut query)) = parsed.into_iter().next() else {
@@ -82,12 +82,12 @@ pub fn everything() -> Result<Query, Error> {
     )])
 }
 
-pub fn aliased(expr: Expr, alias: Ident) -> SelectItem {
+pub(super) fn aliased(expr: Expr, alias: Ident) -> SelectItem {
     SelectItem::ExprWithAlias { expr, alias }
 }
 
 /// Builds `table.name`.
-pub fn column(table: &str, name: &str) -> Expr {
+pub(super) fn column(table: &str, name: &str) -> Expr {
     Expr::CompoundIdentifier(vec![
         Ident::with_quote('"', table),
         Ident::with_quote('"', name),
@@ -95,7 +95,7 @@ pub fn column(table: &str, name: &str) -> Expr {
 }
 
 /// Builds `CASE WHEN … THEN … ELSE … END`.
-pub fn case(branches: Vec<(Expr, Expr)>, other: Expr) -> Result<Expr, Error> {
+pub(super) fn case(branches: Vec<(Expr, Expr)>, other: Expr) -> Result<Expr, Error> {
     let mut case = expression("CASE WHEN true THEN true ELSE true END")?;
     if let Expr::Case {
         conditions,
@@ -120,7 +120,7 @@ fn expression(text: &str) -> Result<Expr, Error> {
 }
 
 /// Builds `SELECT 1 FROM (query) AS alias (names)`; without names, the columns keep their own.
-pub fn select_from(query: Query, alias: &str, names: &[String]) -> Result<Query, Error> {
+pub(super) fn select_from(query: Query, alias: &str, names: &[String]) -> Result<Query, Error> {
     let names = match names {
         [] => String::new(),
         names => format!(" (\"{}\")", names.join("\", \"")),
@@ -141,7 +141,11 @@ pub fn select_from(query: Query, alias: &str, names: &[String]) -> Result<Query,
 }
 
 /// Builds a table in FROM.
-pub fn table(schema: &str, name: &str, alias: Option<TableAlias>) -> Result<TableFactor, Error> {
+pub(super) fn table(
+    schema: &str,
+    name: &str,
+    alias: Option<TableAlias>,
+) -> Result<TableFactor, Error> {
     let parsed = Parser::parse_sql(&PostgreSqlDialect {}, "SELECT 1 FROM t")
         .map_err(|e| Error::internal(e.to_string()))?;
     let factor = parsed

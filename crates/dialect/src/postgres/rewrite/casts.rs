@@ -125,7 +125,7 @@ fn without_sizes(data_type: &mut DataType) {
 /// # Errors
 ///
 /// The text is not an array literal.
-pub fn literal_array(expr: &Expr) -> Result<Option<Vec<Expr>>, Error> {
+pub(super) fn literal_array(expr: &Expr) -> Result<Option<Vec<Expr>>, Error> {
     let Expr::Value(value) = expr else {
         return Ok(None);
     };
@@ -268,7 +268,7 @@ fn number_text(expr: &Expr) -> Option<String> {
 
 /// Rewrites a literal with more digits than a float holds. A whole number becomes a decimal, as in
 /// PostgreSQL and Athena; any other becomes a decimal when it is combined with one.
-pub fn long_number(expr: &mut Expr) {
+pub(super) fn long_number(expr: &mut Expr) {
     let Expr::Value(value) = expr else { return };
     let Value::Number(number, _) = &value.value else {
         return;
@@ -302,7 +302,7 @@ pub fn long_number(expr: &mut Expr) {
 }
 
 /// Moves the minus sign before such a number into the literal.
-pub fn negated(expr: &mut Expr) {
+pub(super) fn negated(expr: &mut Expr) {
     let Expr::UnaryOp { expr: inner, .. } = expr else {
         return;
     };
@@ -319,7 +319,7 @@ const FLOAT_DIGITS: usize = 15;
 /// Digits of the widest decimal.
 const MAX_DIGITS: u64 = 38;
 
-pub fn rewrite(expr: &mut Expr) -> Result<(), Error> {
+pub(super) fn rewrite(expr: &mut Expr) -> Result<(), Error> {
     if rounded(expr) || cut(expr) {
         return Ok(());
     }

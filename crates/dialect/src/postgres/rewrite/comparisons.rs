@@ -21,7 +21,7 @@ use lakegate_error::{Code, Error};
 use super::build;
 
 /// Rewrites one expression, whose operands are already rewritten.
-pub fn rewrite(expr: &mut Expr) -> Result<(), Error> {
+pub(super) fn rewrite(expr: &mut Expr) -> Result<(), Error> {
     match expr {
         Expr::BinaryOp { left, op, right } => {
             if let (Some(left), Some(right)) = (row(left), row(right))

@@ -10,12 +10,11 @@
 //!
 //! Common columns of USING and NATURAL have been written out before this check.
 
+use lakegate_sql::walk::walk;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
-use datafusion::sql::sqlparser::ast::{
-    Expr, Query, Select, TableFactor, TableWithJoins, Visit, Visitor,
-};
+use datafusion::sql::sqlparser::ast::{Expr, Query, Select, TableFactor, TableWithJoins, Visitor};
 use lakegate_error::{Code, Error};
 
 use super::folded;
@@ -34,7 +33,7 @@ pub(super) fn check(select: &Select) -> Result<(), Error> {
         return Ok(());
     }
     let mut references = ColumnReferences::default();
-    let _ = selection.visit(&mut references);
+    let _ = walk(selection, &mut references);
     let is_of_two = |name: &&String| {
         let qualifiers = references.qualified.get(*name);
         qualifiers.is_some_and(|of| of.intersection(&tables).nth(1).is_some())

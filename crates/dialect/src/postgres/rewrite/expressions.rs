@@ -7,6 +7,7 @@ use datafusion::sql::sqlparser::ast::{
     SetExpr, TableAlias, TableAliasColumnDef, TableFactor, TableWithJoins, UnaryOperator, Value,
 };
 use lakegate_error::Error;
+use lakegate_sql::walk::walk;
 
 use super::{Rewriter, build, casts, folded, parts, similar, slices, times, windows};
 
@@ -29,7 +30,7 @@ const UNSIGNED: &[&str] = &[
 ];
 
 /// Returns the value of an integer literal, or of a string literal that is an integer.
-pub fn number(expr: &Expr) -> Option<i64> {
+pub(super) fn number(expr: &Expr) -> Option<i64> {
     match expr {
         Expr::Nested(inner) => number(inner),
         Expr::Cast { expr, .. } => number(expr),
@@ -54,7 +55,7 @@ fn by_bytes(collation: &ObjectName) -> bool {
 }
 
 impl Rewriter<'_> {
-    pub fn rewrite_expr(&mut self, expr: &mut Expr) -> Result<(), Error> {
+    pub(super) fn rewrite_expr(&mut self, expr: &mut Expr) -> Result<(), Error> {
         match expr {
             Expr::Collate {
                 expr: inner,
@@ -360,7 +361,7 @@ fn native_operator(op: &mut BinaryOperator) {
 }
 
 /// Removes the schema in which all functions live from a function's name.
-pub fn strip_schema(name: &mut ObjectName) -> Option<String> {
+pub(super) fn strip_schema(name: &mut ObjectName) -> Option<String> {
     let names = parts(name)?;
     if let [schema, function] = names.as_slice() {
         let function = match (schema.as_str(), function.as_str()) {
@@ -421,7 +422,7 @@ fn array_of(mut query: Query) -> Result<Expr, Error> {
 fn calls(expr: &Expr) -> bool {
     use std::ops::ControlFlow;
 
-    use datafusion::sql::sqlparser::ast::{Visit, Visitor};
+    use datafusion::sql::sqlparser::ast::Visitor;
     struct Found;
     impl Visitor for Found {
         type Break = ();
@@ -442,7 +443,7 @@ fn calls(expr: &Expr) -> bool {
             }
         }
     }
-    expr.visit(&mut Found).is_break()
+    walk(expr, &mut Found).is_break()
 }
 
 /// Builds `array_agg(item ORDER BY …)`, with ordinals and names of the item resolved.

@@ -49,12 +49,13 @@ mod using;
 mod values;
 mod windows;
 
+use lakegate_sql::walk::walk_mut;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, Expr, Ident, ObjectName, ObjectNamePart, Query, Select, Statement, TableFactor,
-    VisitMut, VisitorMut,
+    VisitorMut,
 };
 use lakegate_error::Error;
 
@@ -92,7 +93,7 @@ pub fn rewrite(
     outputs::name(statement)?;
     order_keys::rewrite(statement)?;
     let mut names = CommonTables::default();
-    let _ = VisitMut::visit(statement, &mut names);
+    let _ = walk_mut(statement, &mut names);
     let mut rewriter = Rewriter {
         relations,
         by_object,
@@ -104,7 +105,7 @@ pub fn rewrite(
         scopes: Vec::new(),
         mends_precedence: precedence::is_needed(statement),
     };
-    if let ControlFlow::Break(error) = VisitMut::visit(statement, &mut rewriter) {
+    if let ControlFlow::Break(error) = walk_mut(statement, &mut rewriter) {
         return Err(error);
     }
     operands::enclose(statement)?;

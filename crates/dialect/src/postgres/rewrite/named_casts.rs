@@ -1,8 +1,9 @@
 //! Casts that are parts of column names; see [`named_cast`](lakegate_engine::named_cast).
 
+use lakegate_sql::walk::walk_mut;
 use std::ops::ControlFlow;
 
-use datafusion::sql::sqlparser::ast::{Expr, Statement, VisitMut, VisitorMut};
+use datafusion::sql::sqlparser::ast::{Expr, Statement, VisitorMut};
 use lakegate_engine::named_cast::NAMED_CAST;
 
 use super::build;
@@ -10,7 +11,7 @@ use super::build;
 /// Replaces each cast of a statement by a call that names its type. Returns whether there are any.
 pub fn name_casts(statement: &mut Statement) -> bool {
     let mut casts = Casts { found: false };
-    let _ = VisitMut::visit(statement, &mut casts);
+    let _ = walk_mut(statement, &mut casts);
     casts.found
 }
 

@@ -19,12 +19,13 @@
 //!
 //! Delete this when the engine matches columns by position.
 
+use lakegate_sql::walk::walk_mut;
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Ident, Query, SelectItem, SetExpr, SetOperator, Statement, TableFactor, VisitMut,
-    VisitorMut, WildcardAdditionalOptions,
+    Expr, Ident, Query, SelectItem, SetExpr, SetOperator, Statement, TableFactor, VisitorMut,
+    WildcardAdditionalOptions,
 };
 use lakegate_engine::apart;
 use lakegate_error::Error;
@@ -32,8 +33,8 @@ use lakegate_error::Error;
 use super::{build, folded};
 
 /// Encloses each operand that reads several tables.
-pub fn enclose(statement: &mut Statement) -> Result<(), Error> {
-    match VisitMut::visit(statement, &mut Enclose { operands: 0 }) {
+pub(super) fn enclose(statement: &mut Statement) -> Result<(), Error> {
+    match walk_mut(statement, &mut Enclose { operands: 0 }) {
         ControlFlow::Break(error) => Err(error),
         ControlFlow::Continue(()) => Ok(()),
     }

@@ -10,12 +10,12 @@
 //! SELECT -a AS a FROM t ORDER BY a + 1, a          SELECT -a AS "a:0" FROM t ORDER BY a + 1, "a:0"
 //! ```
 
+use lakegate_sql::walk::{walk, walk_expressions, walk_mut};
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     Distinct, Expr, GroupByExpr, Ident, ObjectNamePart, OrderByExpr, OrderByKind, Query, Select,
-    SelectItem, SetExpr, Statement, TableFactor, Visit, VisitMut, Visitor, VisitorMut,
-    visit_expressions,
+    SelectItem, SetExpr, Statement, TableFactor, Visitor, VisitorMut,
 };
 use lakegate_engine::{apart, is_apart, shown};
 use lakegate_error::{Code, Error};
@@ -29,8 +29,8 @@ use crate::postgres::output_names::{item_name, output_names};
 /// # Errors
 ///
 /// Several columns of the list have the name of a key.
-pub fn rewrite(statement: &mut Statement) -> Result<(), Error> {
-    match VisitMut::visit(statement, &mut Keys) {
+pub(super) fn rewrite(statement: &mut Statement) -> Result<(), Error> {
+    match walk_mut(statement, &mut Keys) {
         ControlFlow::Break(error) => Err(error),
         ControlFlow::Continue(()) => Ok(()),
     }
@@ -38,7 +38,7 @@ pub fn rewrite(statement: &mut Statement) -> Result<(), Error> {
 
 /// Returns whether a statement sorts by an ordinal.
 pub fn sorts_by_number(statement: &Statement) -> bool {
-    Visit::visit(statement, &mut Numbers).is_break()
+    walk(statement, &mut Numbers).is_break()
 }
 
 struct Numbers;
@@ -66,7 +66,7 @@ pub fn restore(statement: &mut Statement, column: &str) -> bool {
         found: false,
     };
     // The visitor never breaks.
-    let _ = VisitMut::visit(statement, &mut restore);
+    let _ = walk_mut(statement, &mut restore);
     restore.found
 }
 
@@ -270,7 +270,7 @@ fn hide_names(select: &mut Select, keys: &mut [OrderByExpr]) {
 }
 
 fn reads(expr: &Expr, name: &str) -> bool {
-    visit_expressions(expr, |part| match part {
+    walk_expressions(expr, |part| match part {
         Expr::Identifier(column) if folded(column) == name => ControlFlow::Break(()),
         _ => ControlFlow::Continue(()),
     })
@@ -284,7 +284,7 @@ pub(super) fn plain(expr: &Expr, select: &Select) -> Expr {
         relation: only_relation(select),
     };
     // The visitor never breaks.
-    let _ = VisitMut::visit(&mut plain, &mut walk);
+    let _ = walk_mut(&mut plain, &mut walk);
     plain
 }
 

@@ -7,13 +7,13 @@
 //! WITH q AS … (WITH q AS … q) … q        WITH q AS … (WITH "q:1" AS … "q:1" AS q) … q
 //! ```
 
+use lakegate_sql::walk::{walk, walk_mut};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     Cte, Expr, Ident, ObjectName, Query, SelectItem, SetExpr, Statement, TableAlias,
-    TableAliasColumnDef, TableFactor, Visit, VisitMut, Visitor, VisitorMut,
-    WildcardAdditionalOptions,
+    TableAliasColumnDef, TableFactor, Visitor, VisitorMut, WildcardAdditionalOptions,
 };
 use lakegate_engine::{OutputNames, apart, apart_in_relation, encoded};
 use lakegate_error::Error;
@@ -26,9 +26,9 @@ use crate::postgres::output_names::output_names;
 /// # Errors
 ///
 /// None that depend on the statement.
-pub fn name(statement: &mut Statement) -> Result<(), Error> {
+pub(super) fn name(statement: &mut Statement) -> Result<(), Error> {
     rename_hiding_tables(statement);
-    match VisitMut::visit(statement, &mut NameOutputs) {
+    match walk_mut(statement, &mut NameOutputs) {
         ControlFlow::Break(error) => Err(error),
         ControlFlow::Continue(()) => Ok(()),
     }
@@ -129,7 +129,7 @@ fn reads(query: &Query, name: &str) -> bool {
             }
         }
     }
-    query.visit(&mut Reads(name)).is_break()
+    walk(query, &mut Reads(name)).is_break()
 }
 
 /// Names the columns of a recursive query that have no alias, if the engine uses other names or
@@ -183,14 +183,14 @@ fn enclosed(table: &mut Cte) -> Result<(), Error> {
 fn rename_hiding_tables(statement: &mut Statement) {
     let mut counts = Count::default();
     // The visitors never break.
-    let _ = Visit::visit(statement, &mut counts);
+    let _ = walk(statement, &mut counts);
     if counts.0.values().any(|count| *count > 1) {
         let names = counts.0.into_iter().filter(|(_, count)| *count > 1);
         let mut rename = Rename {
             names: names.map(|(name, _)| name).collect(),
             renamed: 0,
         };
-        let _ = VisitMut::visit(statement, &mut rename);
+        let _ = walk_mut(statement, &mut rename);
     }
 }
 
@@ -246,15 +246,15 @@ impl VisitorMut for Rename {
                 to: Ident::with_quote('"', apart(&name, self.renamed)),
             };
             if with.recursive {
-                let _ = VisitMut::visit(&mut table.query, &mut references);
+                let _ = walk_mut(&mut table.query, &mut references);
                 for earlier in before {
-                    let _ = VisitMut::visit(&mut earlier.query, &mut references);
+                    let _ = walk_mut(&mut earlier.query, &mut references);
                 }
             }
             for later in after {
-                let _ = VisitMut::visit(&mut later.query, &mut references);
+                let _ = walk_mut(&mut later.query, &mut references);
             }
-            let _ = VisitMut::visit(query, &mut references);
+            let _ = walk_mut(query, &mut references);
             table.alias.name = references.to;
         }
         query.with = Some(with);

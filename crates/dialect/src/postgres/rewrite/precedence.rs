@@ -5,15 +5,14 @@
 //! parsed too far. Then the whole surrounding expression of ANDs and ORs is split, from left to
 //! right, and rebuilt.
 
+use lakegate_sql::walk::walk_expressions;
 use std::ops::ControlFlow;
 
-use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, Expr, Statement, UnaryOperator, Value, visit_expressions,
-};
+use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, Statement, UnaryOperator, Value};
 
 /// Corrects an expression that is not part of a larger one of ANDs and ORs, or is part of one that
 /// is being corrected.
-pub fn mend(expr: &mut Expr) {
+pub(super) fn mend(expr: &mut Expr) {
     if !reads_too_far(expr) {
         return;
     }
@@ -28,8 +27,8 @@ fn joins(op: &BinaryOperator) -> bool {
 }
 
 /// Returns whether a statement contains such an expression.
-pub fn is_needed(statement: &Statement) -> bool {
-    let found = visit_expressions(statement, |expr| match is_loose(expr) {
+pub(super) fn is_needed(statement: &Statement) -> bool {
+    let found = walk_expressions(statement, |expr| match is_loose(expr) {
         true => ControlFlow::Break(()),
         false => ControlFlow::Continue(()),
     });

@@ -6,6 +6,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 use lakegate_engine::apart_in_relation;
 use lakegate_error::{Code, Error};
+use lakegate_sql::walk::walk;
 
 use super::build;
 use super::expressions::strip_schema;
@@ -15,7 +16,7 @@ const TABLE_FUNCTIONS: &[&str] = &["pg_get_keywords"];
 
 /// Returns the constraint of a join: ON, USING, NATURAL or none. `None` for joins that never have
 /// one, such as CROSS JOIN.
-pub fn join_constraint(join: &Join) -> Option<&JoinConstraint> {
+pub(super) fn join_constraint(join: &Join) -> Option<&JoinConstraint> {
     match &join.join_operator {
         JoinOperator::Join(constraint)
         | JoinOperator::Inner(constraint)
@@ -35,7 +36,7 @@ pub fn join_constraint(join: &Join) -> Option<&JoinConstraint> {
 }
 
 /// Returns the same constraint, mutable.
-pub fn join_constraint_mut(join: &mut Join) -> Option<&mut JoinConstraint> {
+pub(super) fn join_constraint_mut(join: &mut Join) -> Option<&mut JoinConstraint> {
     match &mut join.join_operator {
         JoinOperator::Join(constraint)
         | JoinOperator::Inner(constraint)
@@ -59,7 +60,7 @@ pub fn join_constraint_mut(join: &mut Join) -> Option<&mut JoinConstraint> {
 /// # Errors
 ///
 /// A join has no condition.
-pub fn check_joins(tables: &TableWithJoins) -> Result<(), Error> {
+pub(super) fn check_joins(tables: &TableWithJoins) -> Result<(), Error> {
     let mut constraints = tables.joins.iter().filter_map(join_constraint);
     if constraints.any(|constraint| matches!(constraint, JoinConstraint::None)) {
         return Err(
@@ -71,7 +72,7 @@ pub fn check_joins(tables: &TableWithJoins) -> Result<(), Error> {
 }
 
 /// Rewrites a table that is a function call. Returns the functions that it calls.
-pub fn rewrite(factor: &mut TableFactor) -> Result<Vec<String>, Error> {
+pub(super) fn rewrite(factor: &mut TableFactor) -> Result<Vec<String>, Error> {
     let (name, args, ordinality, alias) = match factor {
         TableFactor::Table {
             name,
@@ -276,7 +277,7 @@ fn is_number(expr: &Expr) -> bool {
 fn is_constant(expr: &Expr) -> bool {
     use std::ops::ControlFlow;
 
-    use datafusion::sql::sqlparser::ast::{Visit, Visitor};
+    use datafusion::sql::sqlparser::ast::Visitor;
     struct Found;
     impl Visitor for Found {
         type Break = ();
@@ -287,5 +288,5 @@ fn is_constant(expr: &Expr) -> bool {
             }
         }
     }
-    expr.visit(&mut Found).is_continue()
+    walk(expr, &mut Found).is_continue()
 }

@@ -18,7 +18,7 @@ use super::build;
 /// # Errors
 ///
 /// The text is not an interval.
-pub fn rewrite(expr: &mut Expr) -> Result<(), Error> {
+pub(super) fn rewrite(expr: &mut Expr) -> Result<(), Error> {
     match expr {
         Expr::Interval(interval) if interval.leading_field.is_none() => {
             if let Expr::Value(value) = interval.value.as_mut()
@@ -40,7 +40,7 @@ pub fn rewrite(expr: &mut Expr) -> Result<(), Error> {
 }
 
 /// Returns the replacement of a call, or `None` if it stays unchanged.
-pub fn call(name: &str, args: &[Expr]) -> Option<Expr> {
+pub(super) fn call(name: &str, args: &[Expr]) -> Option<Expr> {
     match (name, args) {
         ("age", [to, from]) => Some(build::call(AGE, vec![to.clone(), from.clone()])),
         // Each statement is its own transaction for these functions.

@@ -24,13 +24,14 @@ mod star;
 #[cfg(test)]
 mod tests;
 
+use lakegate_sql::walk::{Tree, walk_mut};
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     Distinct, Expr, Ident, Join, JoinConstraint, ObjectName, OrderByKind, Query, Select,
     SelectItem, SelectItemQualifiedWildcardKind, SetExpr, TableAlias, TableFactor, TableWithJoins,
-    VisitMut, VisitorMut,
+    VisitorMut,
 };
 use lakegate_error::Error;
 
@@ -312,7 +313,7 @@ impl Resolver<'_> {
     }
 
     /// Resolves the names in expressions, and the queries in them.
-    fn expressions<T: VisitMut>(
+    fn expressions<T: Tree>(
         &mut self,
         part: &mut T,
         scope: Option<&Scope<'_>>,
@@ -322,7 +323,7 @@ impl Resolver<'_> {
             scope,
             queries: 0,
         };
-        match part.visit(&mut names) {
+        match walk_mut(part, &mut names) {
             ControlFlow::Continue(()) => Ok(()),
             ControlFlow::Break(error) => Err(error),
         }

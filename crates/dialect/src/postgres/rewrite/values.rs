@@ -7,10 +7,11 @@
 //!
 //! Delete this when the engine executes them.
 
+use lakegate_sql::walk::walk_expressions;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Ident, Query, SetExpr, SetOperator, SetQuantifier, Values, visit_expressions,
+    Expr, Ident, Query, SetExpr, SetOperator, SetQuantifier, Values,
 };
 use lakegate_error::Error;
 
@@ -34,7 +35,7 @@ pub(super) fn rewrite(query: &mut Query) -> Result<(), Error> {
 }
 
 fn holds_subquery(values: &Values) -> bool {
-    visit_expressions(values, |part| match part {
+    walk_expressions(values, |part| match part {
         Expr::Exists { .. } | Expr::InSubquery { .. } | Expr::Subquery(_) => ControlFlow::Break(()),
         _ => ControlFlow::Continue(()),
     })

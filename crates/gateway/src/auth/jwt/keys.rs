@@ -56,7 +56,7 @@ impl KeySet {
     /// # Errors
     ///
     /// Returns an error if the text is not a key set, or has too many keys or no usable one.
-    pub fn parse(text: &[u8], from: &str) -> Result<Self> {
+    pub(super) fn parse(text: &[u8], from: &str) -> Result<Self> {
         let invalid = |why: String| Error::invalid(format!("the key set {from} {why}"));
         let written: Written = serde_json::from_slice(text).map_err(|e| {
             invalid(format!(
@@ -77,7 +77,7 @@ impl KeySet {
     }
 
     /// Returns the keys of this id for this algorithm. Without an id, exactly one key must fit.
-    pub fn choose(&self, id: Option<&str>, algorithm: Algorithm) -> Chosen {
+    pub(super) fn choose(&self, id: Option<&str>, algorithm: Algorithm) -> Chosen {
         let fits = |key: &&Key| {
             key.algorithms.contains(&algorithm) && (id.is_none() || key.id.as_deref() == id)
         };
@@ -95,7 +95,7 @@ impl KeySet {
         }
     }
 
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.0.len()
     }
 }

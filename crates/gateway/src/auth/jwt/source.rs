@@ -76,7 +76,7 @@ struct Loaded {
 }
 
 impl Source {
-    pub async fn open(keys: JwtKeys) -> Result<Self> {
+    pub(super) async fn open(keys: JwtKeys) -> Result<Self> {
         match keys {
             JwtKeys::File(path) => {
                 let source = Self::new(Place::File(path), OF_FILES);
@@ -103,7 +103,7 @@ impl Source {
 
     /// Returns the keys, and reloads them if they reached an age. Only a caller that finds them stale
     /// waits for that.
-    pub async fn current(&self) -> Option<Arc<KeySet>> {
+    pub(super) async fn current(&self) -> Option<Arc<KeySet>> {
         let Pace { fresh, stale, .. } = self.0.pace;
         if self.0.is_due(Instant::now(), stale) {
             self.0.renew(stale).await;
@@ -114,7 +114,7 @@ impl Source {
     }
 
     /// Returns the keys, reloaded unless the last attempt was just now.
-    pub async fn renewed(&self) -> Option<Arc<KeySet>> {
+    pub(super) async fn renewed(&self) -> Option<Arc<KeySet>> {
         self.0.renew(Duration::ZERO).await;
         self.0.usable(Instant::now())
     }

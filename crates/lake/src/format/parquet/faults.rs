@@ -19,7 +19,7 @@ pub(super) struct Faults(HashMap<usize, String>);
 
 impl Faults {
     /// The first that is found of a column counts.
-    pub fn add(&mut self, leaf: usize, fault: &ParquetError) {
+    pub(super) fn add(&mut self, leaf: usize, fault: &ParquetError) {
         self.0.entry(leaf).or_insert_with(|| match fault {
             ParquetError::General(what) => what.clone(),
             other => other.to_string(),
@@ -30,7 +30,7 @@ impl Faults {
     ///
     /// # Errors
     /// The Parquet crate cannot put it together.
-    pub fn emptied(&self, metadata: ParquetMetaData) -> Result<ParquetMetaData> {
+    pub(super) fn emptied(&self, metadata: ParquetMetaData) -> Result<ParquetMetaData> {
         if self.0.is_empty() {
             return Ok(metadata);
         }
@@ -54,7 +54,11 @@ impl Faults {
 
     /// What is wrong, by the name of the column in `schema`, as the table's columns are matched
     /// with it.
-    pub fn by_name(&self, metadata: &ParquetMetaData, schema: &Schema) -> HashMap<String, String> {
+    pub(super) fn by_name(
+        &self,
+        metadata: &ParquetMetaData,
+        schema: &Schema,
+    ) -> HashMap<String, String> {
         let columns = metadata.file_metadata().schema_descr();
         let faults = self.0.iter().filter_map(|(leaf, fault)| {
             let field = schema.fields().get(columns.get_column_root_idx(*leaf))?;

@@ -45,7 +45,7 @@ pub(super) struct PackedChunks {
 }
 
 impl PackedChunks {
-    pub fn of(metadata: &ParquetMetaData) -> Self {
+    pub(super) fn of(metadata: &ParquetMetaData) -> Self {
         let columns = metadata
             .row_groups()
             .iter()
@@ -81,7 +81,12 @@ impl PackedChunks {
     ///
     /// # Errors
     /// A page that unpacks to more or fewer bytes than it says.
-    pub async fn checked(&self, bytes: Bytes, place: &Range<u64>, pages: &[Page]) -> Result<Bytes> {
+    pub(super) async fn checked(
+        &self,
+        bytes: Bytes,
+        place: &Range<u64>,
+        pages: &[Page],
+    ) -> Result<Bytes> {
         let Some(codec) = self.codec(place.start) else {
             return Ok(bytes);
         };

@@ -133,13 +133,13 @@ pub(super) fn pages(bytes: &[u8]) -> Result<Vec<Page>> {
 
 impl Page {
     /// Whether it claims so much that it is to be [checked](Self::check).
-    pub fn is_large(&self) -> bool {
+    pub(super) fn is_large(&self) -> bool {
         self.uncompressed > SMALL
     }
 
     /// # Errors
     /// The page claims more bytes than the codec can make of what it has.
-    pub fn check(&self, codec: Compression) -> Result<()> {
+    pub(super) fn check(&self, codec: Compression) -> Result<()> {
         // Snappy copies at most 64 bytes by three, LZ4 255 by one, deflate makes 1032 of one. Those
         // that take memory only as they go are left to find out.
         let most = match codec {

@@ -45,7 +45,7 @@ struct Size {
 
 impl RowGroup {
     /// The row group number `index` of a file.
-    pub fn begin(factory: &ArrowRowGroupWriterFactory, index: usize) -> Result<Self> {
+    pub(super) fn begin(factory: &ArrowRowGroupWriterFactory, index: usize) -> Result<Self> {
         Ok(Self {
             columns: factory.create_column_writers(index)?,
             encoding: Vec::new(),
@@ -59,7 +59,7 @@ impl RowGroup {
     ///
     /// # Errors
     /// Values that have no Parquet form; a row group that was to be given up.
-    pub async fn write(&mut self, schema: &Schema, rows: RecordBatch) -> Result<()> {
+    pub(super) async fn write(&mut self, schema: &Schema, rows: RecordBatch) -> Result<()> {
         self.rows += rows.num_rows();
         self.size.gathered += bytes_in(&rows);
         self.gathered.push(rows);
@@ -73,7 +73,7 @@ impl RowGroup {
     ///
     /// # Errors
     /// As of [`RowGroup::write`].
-    pub async fn encode(&mut self, schema: &Schema) -> Result<()> {
+    pub(super) async fn encode(&mut self, schema: &Schema) -> Result<()> {
         self.begin_encoding(schema).await?;
         self.encoded().await
     }
@@ -127,22 +127,22 @@ impl RowGroup {
         self.size.encoding = 0;
     }
 
-    pub fn rows(&self) -> usize {
+    pub(super) fn rows(&self) -> usize {
         self.rows
     }
 
     /// Bytes that it will have in the file, about; of what is not encoded yet, as it came.
-    pub fn bytes(&self) -> usize {
+    pub(super) fn bytes(&self) -> usize {
         self.size.encoded + self.size.encoding + self.size.gathered
     }
 
     /// Bytes that it holds in memory.
-    pub fn memory(&self) -> usize {
+    pub(super) fn memory(&self) -> usize {
         self.size.encoders + self.size.encoding + self.size.gathered
     }
 
     /// What the file takes, column by column.
-    pub async fn end(mut self, schema: &Schema) -> Result<Vec<ArrowColumnChunk>> {
+    pub(super) async fn end(mut self, schema: &Schema) -> Result<Vec<ArrowColumnChunk>> {
         self.encode(schema).await?;
         let columns = self.columns.into_iter();
         columns.map(ArrowColumnWriter::close).collect()

@@ -81,7 +81,7 @@ struct Edit {
 }
 
 impl<'a> Walk<'a> {
-    pub fn new(bytes: &'a [u8]) -> Self {
+    pub(super) fn new(bytes: &'a [u8]) -> Self {
         Self {
             bytes,
             at: 0,
@@ -92,7 +92,7 @@ impl<'a> Walk<'a> {
 
     /// Leaves out, as other readers do, fields of another type than their shape says and
     /// annotations that are not known: [`mended`](Self::mended) has the bytes without them.
-    pub fn mending(bytes: &'a [u8]) -> Self {
+    pub(super) fn mending(bytes: &'a [u8]) -> Self {
         Self {
             edits: Some(Vec::new()),
             ..Self::new(bytes)
@@ -100,7 +100,7 @@ impl<'a> Walk<'a> {
     }
 
     /// The bytes without what was left out.
-    pub fn mended(self) -> Cow<'a, [u8]> {
+    pub(super) fn mended(self) -> Cow<'a, [u8]> {
         let edits = self.edits.unwrap_or_default();
         if edits.is_empty() {
             return Cow::Borrowed(self.bytes);
@@ -117,7 +117,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Bytes walked so far.
-    pub fn at(&self) -> usize {
+    pub(super) fn at(&self) -> usize {
         self.at
     }
 
@@ -126,7 +126,7 @@ impl<'a> Walk<'a> {
     /// # Errors
     /// The bytes end before it, a field of another type than its shape says, a claim that cannot be
     /// true.
-    pub fn structure(&mut self, shape: &Shape, watch: &mut impl Watch) -> Result<()> {
+    pub(super) fn structure(&mut self, shape: &Shape, watch: &mut impl Watch) -> Result<()> {
         let mut last = 0;
         let mut left_out = false;
         loop {

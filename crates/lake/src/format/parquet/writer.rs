@@ -115,7 +115,7 @@ impl Parts {
 impl ParquetFileWriter {
     /// # Errors
     /// The schema has no Parquet form.
-    pub fn create(file: NewFile<'_>) -> Result<Self> {
+    pub(super) fn create(file: NewFile<'_>) -> Result<Self> {
         let NewFile {
             folder,
             name,

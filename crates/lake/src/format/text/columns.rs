@@ -121,7 +121,7 @@ fn end_of(child: usize) -> Result<i32, Misfit> {
 impl Column {
     /// # Errors
     /// A type that no text format has.
-    pub fn new(data_type: &DataType) -> Result<Self> {
+    pub(super) fn new(data_type: &DataType) -> Result<Self> {
         let data = match data_type {
             DataType::Boolean => Data::Boolean(BooleanBufferBuilder::new(0)),
             DataType::Int8 => Data::Int8(Vec::new()),
@@ -180,11 +180,11 @@ impl Column {
         })
     }
 
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.nulls.len()
     }
 
-    pub fn append_null(&mut self) {
+    pub(super) fn append_null(&mut self) {
         match &mut self.data {
             Data::Boolean(values) => values.append(false),
             Data::Int8(values) => values.push(0),
@@ -204,7 +204,7 @@ impl Column {
 
     /// Ends a list, a map or a struct whose children have been appended. A struct's child without a
     /// value is NULL.
-    pub fn close(&mut self) -> Result<(), Misfit> {
+    pub(super) fn close(&mut self) -> Result<(), Misfit> {
         let parents = self.nulls.len() + 1;
         match &mut self.data {
             Data::List(list) => list.ends.push(end_of(list.item.len())?),
@@ -221,7 +221,7 @@ impl Column {
     }
 
     /// Cuts back to the first `len` values, and whatever was appended below an unfinished one.
-    pub fn truncate(&mut self, len: usize) {
+    pub(super) fn truncate(&mut self, len: usize) {
         match &mut self.data {
             Data::Boolean(values) => values.truncate(len),
             Data::Int8(values) => values.truncate(len),
@@ -247,7 +247,7 @@ impl Column {
     }
 
     /// Appends a value without children. On an error nothing is appended.
-    pub fn append_text(&mut self, text: &str, rules: &ScalarRules) -> Result<(), Misfit> {
+    pub(super) fn append_text(&mut self, text: &str, rules: &ScalarRules) -> Result<(), Misfit> {
         let integer = || scalars::integer(text, rules.fractions);
         match &mut self.data {
             Data::Text(values) => values.push(text.as_bytes())?,
@@ -281,7 +281,7 @@ impl Column {
     }
 
     /// Hands out what was appended and starts anew.
-    pub fn finish(&mut self) -> Result<ArrayRef, ArrowError> {
+    pub(super) fn finish(&mut self) -> Result<ArrayRef, ArrowError> {
         let len = self.nulls.len();
         let nulls = self.nulls.finish();
         Ok(match &mut self.data {

@@ -49,7 +49,7 @@ enum Place {
 
 impl Lines {
     /// `offset`: of the first byte that will be pushed. `limit`: the longest line, in bytes.
-    pub fn new(offset: u64, limit: usize) -> Self {
+    pub(super) fn new(offset: u64, limit: usize) -> Self {
         Self {
             piece: Bytes::new(),
             at: 0,
@@ -66,37 +66,37 @@ impl Lines {
     }
 
     /// Drops what comes before the first line break, however long it is, and the break.
-    pub fn drop_first(&mut self) {
+    pub(super) fn drop_first(&mut self) {
         self.dropping = true;
     }
 
     /// Adds the next piece. The one before must be used up: [`Self::next`] has returned `None`.
-    pub fn push(&mut self, piece: Bytes) {
+    pub(super) fn push(&mut self, piece: Bytes) {
         self.piece = piece;
         self.at = 0;
     }
 
     /// No more pieces follow: what is left is the last line.
-    pub fn end(&mut self) {
+    pub(super) fn end(&mut self) {
         self.ended = true;
     }
 
-    pub fn is_ended(&self) -> bool {
+    pub(super) fn is_ended(&self) -> bool {
         self.ended
     }
 
     /// Lines handed out or dropped so far: the number of the last one, from 1.
-    pub fn number(&self) -> u64 {
+    pub(super) fn number(&self) -> u64 {
         self.number
     }
 
     /// The next line does not start before this byte.
-    pub fn offset(&self) -> u64 {
+    pub(super) fn offset(&self) -> u64 {
         self.offset + self.dropped
     }
 
     /// The next complete line; none where more bytes are needed.
-    pub fn next(&mut self) -> Result<Option<Line<'_>>, TooLong> {
+    pub(super) fn next(&mut self) -> Result<Option<Line<'_>>, TooLong> {
         if self.carry_done {
             self.carry.clear();
             self.carry_done = false;

@@ -34,7 +34,12 @@ struct Values {
 
 impl LazySimpleDecoder {
     /// `projection`: the field of each column of `rows`, ascending. `last`: the table's last field.
-    pub fn new(rows: Rows, options: &LazySimpleOptions, projection: &[usize], last: usize) -> Self {
+    pub(super) fn new(
+        rows: Rows,
+        options: &LazySimpleOptions,
+        projection: &[usize],
+        last: usize,
+    ) -> Self {
         Self {
             rows,
             positions: projection.to_vec(),

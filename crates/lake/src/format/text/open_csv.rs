@@ -154,7 +154,7 @@ impl OpenCsvDecoder {
     ///
     /// # Errors
     /// A nested column, which this SerDe cannot hold.
-    pub fn new(rows: Rows, options: &OpenCsvOptions, projection: &[usize]) -> Result<Self> {
+    pub(super) fn new(rows: Rows, options: &OpenCsvOptions, projection: &[usize]) -> Result<Self> {
         for (index, column) in rows.columns.iter().enumerate() {
             if matches!(column.data, Data::List(_) | Data::Map(_) | Data::Struct(..)) {
                 return Err(Error::not_supported(format!(

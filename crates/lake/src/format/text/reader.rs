@@ -34,7 +34,7 @@ pub(super) struct FileRead {
 impl FileRead {
     /// # Errors
     /// The store; a compression that is not supported.
-    pub async fn open(
+    pub(super) async fn open(
         self,
     ) -> Result<BoxStream<'static, Result<RecordBatch, DataFusionError>>, DataFusionError> {
         let sight = self.sight.clone();

@@ -67,11 +67,11 @@ pub(super) struct BadRow(pub String);
 impl BadRow {
     /// The text if it is about one column, which then is one that is read: it quotes no other. What
     /// is about the line may quote all of it.
-    pub fn of_a_column(&self) -> Option<&str> {
+    pub(super) fn of_a_column(&self) -> Option<&str> {
         self.0.starts_with("column '").then_some(self.0.as_str())
     }
 
-    pub fn value(column: &str, text: &str, wanted: &DataType, misfit: Misfit) -> Self {
+    pub(super) fn value(column: &str, text: &str, wanted: &DataType, misfit: Misfit) -> Self {
         let wanted = type_name(wanted);
         let why = match misfit {
             Misfit::NotA => "is not a valid",
@@ -111,7 +111,7 @@ pub(super) struct Rows {
 }
 
 impl Rows {
-    pub fn new(schema: &SchemaRef) -> Result<Self> {
+    pub(super) fn new(schema: &SchemaRef) -> Result<Self> {
         let columns = schema
             .fields()
             .iter()
@@ -126,7 +126,7 @@ impl Rows {
         })
     }
 
-    pub fn name(&self, column: usize) -> &str {
+    pub(super) fn name(&self, column: usize) -> &str {
         self.schema
             .fields()
             .get(column)
@@ -134,7 +134,7 @@ impl Rows {
     }
 
     /// Ends a row: columns without a value in it are NULL.
-    pub fn commit(&mut self) {
+    pub(super) fn commit(&mut self) {
         for column in self
             .columns
             .iter_mut()
@@ -146,13 +146,13 @@ impl Rows {
     }
 
     /// Takes back what the unfinished row appended.
-    pub fn roll_back(&mut self) {
+    pub(super) fn roll_back(&mut self) {
         for column in &mut self.columns {
             column.truncate(self.count);
         }
     }
 
-    pub fn flush(&mut self) -> Result<RecordBatch, ArrowError> {
+    pub(super) fn flush(&mut self) -> Result<RecordBatch, ArrowError> {
         let arrays = self
             .columns
             .iter_mut()

@@ -49,7 +49,7 @@ pub(super) struct ScalarRules {
 
 impl ScalarRules {
     /// Microseconds since the Unix epoch.
-    pub fn timestamp(&self, text: &str) -> Result<i64, Misfit> {
+    pub(super) fn timestamp(&self, text: &str) -> Result<i64, Misfit> {
         if let Some(micros) = self.patterns.iter().find_map(|pattern| pattern.read(text)) {
             return Ok(micros);
         }
@@ -66,7 +66,7 @@ impl ScalarRules {
     }
 
     /// Days since the Unix epoch.
-    pub fn date(&self, text: &str) -> Result<i32, Misfit> {
+    pub(super) fn date(&self, text: &str) -> Result<i32, Misfit> {
         if let Some(days) = times::date(text) {
             return Ok(days);
         }

@@ -22,7 +22,7 @@ pub(super) struct Moment {
 }
 
 impl Moment {
-    pub const EPOCH: Moment = Moment {
+    pub(super) const EPOCH: Moment = Moment {
         year: 1970,
         month: 1,
         day: 1,
@@ -34,7 +34,7 @@ impl Moment {
     };
 
     /// Microseconds since the Unix epoch in UTC; `None` where a part is out of its range.
-    pub fn to_micros(self) -> Option<i64> {
+    pub(super) fn to_micros(self) -> Option<i64> {
         if self.hour > 23 || self.minute > 59 || self.second > 59 || self.micros > 999_999 {
             return None;
         }
@@ -109,7 +109,7 @@ pub(super) struct Cursor<'a> {
 
 impl Cursor<'_> {
     /// A number of `least` to `most` digits, at most 9.
-    pub fn number(&mut self, least: usize, most: usize) -> Option<u32> {
+    pub(super) fn number(&mut self, least: usize, most: usize) -> Option<u32> {
         let digits = self
             .rest
             .iter()
@@ -128,13 +128,13 @@ impl Cursor<'_> {
         )
     }
 
-    pub fn literal(&mut self, literal: &[u8]) -> Option<()> {
+    pub(super) fn literal(&mut self, literal: &[u8]) -> Option<()> {
         self.rest = self.rest.strip_prefix(literal)?;
         Some(())
     }
 
     /// Like [`Self::literal`], in either case.
-    pub fn word(&mut self, word: &str) -> Option<()> {
+    pub(super) fn word(&mut self, word: &str) -> Option<()> {
         let (head, rest) = self.rest.split_at_checked(word.len())?;
         if !head.eq_ignore_ascii_case(word.as_bytes()) {
             return None;
@@ -144,7 +144,7 @@ impl Cursor<'_> {
     }
 
     /// The digits after a decimal point, in microseconds.
-    pub fn fraction(&mut self) -> Option<u32> {
+    pub(super) fn fraction(&mut self) -> Option<u32> {
         let digits = self
             .rest
             .iter()
@@ -157,7 +157,7 @@ impl Cursor<'_> {
     }
 
     /// `Z`, `UTC`, `GMT` or an offset; seconds east of UTC.
-    pub fn zone(&mut self) -> Option<i32> {
+    pub(super) fn zone(&mut self) -> Option<i32> {
         if ["utc", "gmt", "z"]
             .iter()
             .any(|name| self.word(name).is_some())

@@ -33,7 +33,7 @@ fn optional(text: Option<String>) -> Cell<'static> {
     text.map_or(Cell::Null, Cell::text)
 }
 
-pub fn functions(lookup: &Arc<Lookup>) -> Vec<PgFunction> {
+pub(super) fn functions(lookup: &Arc<Lookup>) -> Vec<PgFunction> {
     let text = || DataType::Utf8;
     let of = Arc::clone(lookup);
     let object = PgFunction::new("obj_description", 1..=2, text(), move |args| {

@@ -11,9 +11,9 @@ use crate::postgres::pg_catalog::data::KEYWORDS;
 use crate::postgres::{Cell, build_array};
 
 /// The name of the table that replaces the call.
-pub const KEYWORDS_TABLE: &str = "pg_get_keywords";
+pub(crate) const KEYWORDS_TABLE: &str = "pg_get_keywords";
 
-pub fn keywords() -> Result<Arc<dyn TableProvider>> {
+pub(crate) fn keywords() -> Result<Arc<dyn TableProvider>> {
     let columns = [
         ("word", "text"),
         ("catcode", "char"),

@@ -12,7 +12,7 @@ use crate::visible::{VisibleCatalog, VisibleDatabase, VisibleTable};
 
 /// The data that functions look up.
 #[derive(Debug)]
-pub struct Lookup {
+pub(crate) struct Lookup {
     pub catalog: Arc<VisibleCatalog>,
     pub session: Arc<SessionInfo>,
     /// Indexes into the catalog's databases and their tables, by the table's OID.
@@ -20,7 +20,7 @@ pub struct Lookup {
 }
 
 impl Lookup {
-    pub fn new(catalog: Arc<VisibleCatalog>, session: Arc<SessionInfo>) -> Self {
+    pub(crate) fn new(catalog: Arc<VisibleCatalog>, session: Arc<SessionInfo>) -> Self {
         let databases = catalog.databases.iter().enumerate();
         let tables = databases
             .flat_map(|(d, database)| {
@@ -38,13 +38,13 @@ impl Lookup {
         }
     }
 
-    pub fn table(&self, oid: i64) -> Option<(&VisibleDatabase, &VisibleTable)> {
+    pub(crate) fn table(&self, oid: i64) -> Option<(&VisibleDatabase, &VisibleTable)> {
         let (database, table) = self.tables.get(&oid)?;
         let database = self.catalog.databases.get(*database)?;
         Some((database, database.tables.get(*table)?))
     }
 
-    pub fn relation(&self, oid: i64) -> Option<Relation<'_>> {
+    pub(crate) fn relation(&self, oid: i64) -> Option<Relation<'_>> {
         if let Some((database, table)) = self.table(oid) {
             return Some(Relation::Lake(database, table));
         }
@@ -80,7 +80,7 @@ impl Lookup {
     }
 
     /// Returns the schemas to search. `pg_catalog` is first, unless the path names it.
-    pub fn search_path(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn search_path(&self) -> impl Iterator<Item = &str> {
         let path = &self.session.search_path;
         let implicit = (!path.iter().any(|schema| schema == "pg_catalog")).then_some("pg_catalog");
         implicit.into_iter().chain(path.iter().map(String::as_str))
@@ -93,7 +93,7 @@ impl Lookup {
     }
 
     /// Returns the relation of a name in SQL syntax, or of a number.
-    pub fn relation_named(&self, name: &str) -> Option<Relation<'_>> {
+    pub(crate) fn relation_named(&self, name: &str) -> Option<Relation<'_>> {
         if let Ok(oid) = name.trim().parse() {
             return self.relation(oid);
         }
@@ -109,7 +109,7 @@ impl Lookup {
 
     /// Returns whether the unqualified name of this relation refers to it; `None` if the relation
     /// does not exist.
-    pub fn is_visible(&self, oid: i64) -> Option<bool> {
+    pub(crate) fn is_visible(&self, oid: i64) -> Option<bool> {
         let relation = self.relation(oid)?;
         Some(
             self.visible(relation.name())
@@ -118,7 +118,7 @@ impl Lookup {
     }
 
     /// Returns a relation's name, qualified and quoted where necessary.
-    pub fn relation_name(&self, oid: i64) -> Option<String> {
+    pub(crate) fn relation_name(&self, oid: i64) -> Option<String> {
         let relation = self.relation(oid)?;
         let name = quote_ident(relation.name());
         Some(match self.is_visible(oid) {
@@ -127,7 +127,7 @@ impl Lookup {
         })
     }
 
-    pub fn namespace_oid(&self, name: &str) -> Option<i64> {
+    pub(crate) fn namespace_oid(&self, name: &str) -> Option<i64> {
         match name {
             "pg_catalog" => Some(oids::PG_CATALOG),
             "information_schema" => Some(oids::INFORMATION_SCHEMA),
@@ -137,7 +137,7 @@ impl Lookup {
         }
     }
 
-    pub fn namespace_name(&self, oid: i64) -> Option<&str> {
+    pub(crate) fn namespace_name(&self, oid: i64) -> Option<&str> {
         match oid {
             oids::PG_CATALOG => Some("pg_catalog"),
             oids::INFORMATION_SCHEMA => Some("information_schema"),
@@ -145,27 +145,27 @@ impl Lookup {
         }
     }
 
-    pub fn database(&self, name: &str) -> Option<&VisibleDatabase> {
+    pub(crate) fn database(&self, name: &str) -> Option<&VisibleDatabase> {
         self.catalog
             .databases
             .iter()
             .find(|database| database.name == name)
     }
 
-    pub fn database_of(&self, namespace: i64) -> Option<&VisibleDatabase> {
+    pub(crate) fn database_of(&self, namespace: i64) -> Option<&VisibleDatabase> {
         self.catalog
             .databases
             .iter()
             .find(|database| oids::namespace(database.id) == namespace)
     }
 
-    pub fn role_name(&self, oid: i64) -> Option<&str> {
+    pub(crate) fn role_name(&self, oid: i64) -> Option<&str> {
         let role = self.catalog.roles.iter().find(|role| role.oid == oid);
         role.map(|role| role.name.as_str())
             .or_else(|| (oid == oids::OWNER).then_some(OWNER_NAME))
     }
 
-    pub fn role_oid(&self, name: &str) -> Option<i64> {
+    pub(crate) fn role_oid(&self, name: &str) -> Option<i64> {
         let role = self.catalog.roles.iter().find(|role| role.name == name);
         role.map(|role| role.oid)
             .or_else(|| (name == OWNER_NAME).then_some(oids::OWNER))

@@ -10,13 +10,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use datafusion::logical_expr::ScalarUDF;
-pub use keywords::{KEYWORDS_TABLE, keywords};
-pub use lookup::Lookup;
+pub(super) use keywords::{KEYWORDS_TABLE, keywords};
+pub(super) use lookup::Lookup;
 
 use crate::postgres::PgFunction;
 
 /// Functions whose results depend on names and grants of the lake.
-pub const ABOUT_NAMES: &[&str] = &[
+pub(super) const ABOUT_NAMES: &[&str] = &[
     "regclass_in",
     "regtype_in",
     "to_regtype",
@@ -43,10 +43,11 @@ pub const ABOUT_NAMES: &[&str] = &[
 ];
 
 /// Functions that need a table's columns or its view text; the first argument is the table.
-pub const ABOUT_COLUMNS: &[&str] = &["col_description", "pg_get_viewdef", "has_column_privilege"];
+pub(super) const ABOUT_COLUMNS: &[&str] =
+    &["col_description", "pg_get_viewdef", "has_column_privilege"];
 
 /// Returns all of them, over the looked-up data.
-pub fn functions(lookup: &Arc<Lookup>) -> Vec<Arc<ScalarUDF>> {
+pub(super) fn functions(lookup: &Arc<Lookup>) -> Vec<Arc<ScalarUDF>> {
     let mut all = names::functions(lookup);
     all.extend(describe::functions(lookup));
     all.extend(privileges::functions(lookup));
@@ -54,7 +55,7 @@ pub fn functions(lookup: &Arc<Lookup>) -> Vec<Arc<ScalarUDF>> {
 }
 
 /// Returns the functions that convert a number to its name, by type.
-pub fn names_by_type(lookup: &Arc<Lookup>) -> HashMap<&'static str, Arc<ScalarUDF>> {
+pub(super) fn names_by_type(lookup: &Arc<Lookup>) -> HashMap<&'static str, Arc<ScalarUDF>> {
     names::output(lookup)
         .into_iter()
         .map(|(pg_type, function)| (pg_type, function.into_udf()))

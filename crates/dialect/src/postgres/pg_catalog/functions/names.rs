@@ -84,7 +84,7 @@ fn input(
 }
 
 /// Returns the functions that show numbers as names, by type.
-pub fn output(lookup: &Arc<Lookup>) -> Vec<(&'static str, PgFunction)> {
+pub(super) fn output(lookup: &Arc<Lookup>) -> Vec<(&'static str, PgFunction)> {
     let show = |pg_type: &'static str, name: Name| {
         let of = Arc::clone(lookup);
         let function = PgFunction::new(
@@ -124,7 +124,7 @@ fn undefined(what: &str, name: &str) -> Error {
     )
 }
 
-pub fn functions(lookup: &Arc<Lookup>) -> Vec<PgFunction> {
+pub(super) fn functions(lookup: &Arc<Lookup>) -> Vec<PgFunction> {
     let mut all: Vec<PgFunction> = output(lookup)
         .into_iter()
         .map(|(_, function)| function)

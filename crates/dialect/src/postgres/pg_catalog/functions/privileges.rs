@@ -104,7 +104,7 @@ fn plain(privilege: &str, held: &[&str], known: &[&str]) -> Result<Option<bool>>
     Ok(Some(answer.ok_or_else(|| unknown(privilege))?))
 }
 
-pub fn functions(lookup: &Arc<Lookup>) -> Vec<PgFunction> {
+pub(super) fn functions(lookup: &Arc<Lookup>) -> Vec<PgFunction> {
     let on_relation = |lookup: &Lookup, objects: &[Cell<'static>], privilege: &str| match relation(
         lookup,
         &objects[0],

@@ -5,7 +5,7 @@
 //! has Postgres' value for "nothing".
 
 mod objects;
-pub mod roles;
+pub(crate) mod roles;
 mod server;
 
 use std::sync::Arc;
@@ -14,8 +14,8 @@ use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow::datatypes::Schema;
 use datafusion::error::Result;
 #[cfg(test)]
-pub use objects::number;
-pub use objects::{
+pub(crate) use objects::number;
+pub(crate) use objects::{
     Namespace, NumberedAttribute, Relation, attributes, column_comment, namespaces, relations,
 };
 
@@ -28,7 +28,7 @@ use crate::visible::{Columns, Needs, VisibleCatalog};
 
 /// The input of a relation.
 #[derive(Debug)]
-pub struct Input {
+pub(crate) struct Input {
     pub catalog: Arc<VisibleCatalog>,
     pub session: Arc<SessionInfo>,
     pub pins: RelationPins,
@@ -37,7 +37,12 @@ pub struct Input {
 }
 
 /// Returns what a relation needs beyond names if only these columns of it are read.
-pub fn needs(shapes: &Shapes, relation: &str, columns: &[&str], pins: &RelationPins) -> Needs {
+pub(crate) fn needs(
+    shapes: &Shapes,
+    relation: &str,
+    columns: &[&str],
+    pins: &RelationPins,
+) -> Needs {
     let reads_columns = match relation {
         "pg_attribute" | "columns" | "column_privileges" | "role_column_grants" => true,
         "pg_description" => !pins.whole_relations,
@@ -57,7 +62,7 @@ pub fn needs(shapes: &Shapes, relation: &str, columns: &[&str], pins: &RelationP
 }
 
 /// Returns the rows of a relation, with the columns at these indexes.
-pub fn fill(
+pub(crate) fn fill(
     shapes: &Shapes,
     shape: &Shape,
     projection: &[usize],
@@ -110,7 +115,7 @@ pub fn fill(
 }
 
 /// A relation, with the columns that are read.
-pub struct Projected<'a> {
+pub(crate) struct Projected<'a> {
     pub shape: &'a Shape,
     projection: &'a [usize],
 }
@@ -118,7 +123,7 @@ pub struct Projected<'a> {
 impl Projected<'_> {
     /// Builds the rows. `value` may return `None` for Postgres' value for "nothing" in a column of
     /// the type.
-    pub fn build<'r, R>(
+    pub(crate) fn build<'r, R>(
         &self,
         rows: Vec<R>,
         value: impl Fn(&R, &str) -> Option<Cell<'r>>,

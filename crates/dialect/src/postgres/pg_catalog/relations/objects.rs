@@ -15,13 +15,13 @@ type Value<'a> = Option<Cell<'a>>;
 const SYSTEM: [&std::sync::LazyLock<Shapes>; 2] = [&PG_CATALOG, &INFORMATION_SCHEMA];
 
 /// A namespace: a system schema, or a database.
-pub struct Namespace<'a> {
+pub(crate) struct Namespace<'a> {
     pub oid: i64,
     pub name: &'a str,
     acl: Option<Cell<'a>>,
 }
 
-pub fn namespaces(input: &Input) -> Vec<Namespace<'_>> {
+pub(crate) fn namespaces(input: &Input) -> Vec<Namespace<'_>> {
     let system = SYSTEM.iter().map(|shapes| Namespace {
         oid: shapes.namespace_oid,
         name: shapes.namespace,
@@ -35,7 +35,7 @@ pub fn namespaces(input: &Input) -> Vec<Namespace<'_>> {
     system.chain(databases).collect()
 }
 
-pub fn pg_namespace<'a>(row: &Namespace<'a>, column: &str) -> Value<'a> {
+pub(super) fn pg_namespace<'a>(row: &Namespace<'a>, column: &str) -> Value<'a> {
     Some(match column {
         "oid" => Cell::Int(row.oid),
         "nspname" => Cell::text(row.name),
@@ -47,34 +47,34 @@ pub fn pg_namespace<'a>(row: &Namespace<'a>, column: &str) -> Value<'a> {
 
 /// A relation of the system or of the lake.
 #[derive(Clone, Copy)]
-pub enum Relation<'a> {
+pub(crate) enum Relation<'a> {
     System(&'a Shapes, &'a Shape),
     Lake(&'a VisibleDatabase, &'a VisibleTable),
 }
 
 impl<'a> Relation<'a> {
-    pub fn oid(&self) -> i64 {
+    pub(crate) fn oid(&self) -> i64 {
         match self {
             Relation::System(_, shape) => shape.oid,
             Relation::Lake(_, table) => oids::table(table.id),
         }
     }
 
-    pub fn name(&self) -> &'a str {
+    pub(crate) fn name(&self) -> &'a str {
         match self {
             Relation::System(_, shape) => shape.name,
             Relation::Lake(_, table) => &table.name,
         }
     }
 
-    pub fn namespace(&self) -> &'a str {
+    pub(crate) fn namespace(&self) -> &'a str {
         match self {
             Relation::System(shapes, _) => shapes.namespace,
             Relation::Lake(database, _) => &database.name,
         }
     }
 
-    pub fn is_view(&self) -> bool {
+    pub(crate) fn is_view(&self) -> bool {
         match self {
             Relation::System(_, shape) => shape.kind == "v",
             Relation::Lake(_, table) => table.kind == TableKind::View,
@@ -97,7 +97,7 @@ impl<'a> Relation<'a> {
 }
 
 /// Returns all relations that can pass the query's filters.
-pub fn relations(input: &Input) -> Vec<Relation<'_>> {
+pub(crate) fn relations(input: &Input) -> Vec<Relation<'_>> {
     let system = SYSTEM.iter().flat_map(|shapes| {
         shapes
             .relations
@@ -120,7 +120,7 @@ pub fn relations(input: &Input) -> Vec<Relation<'_>> {
         .collect()
 }
 
-pub fn pg_class<'a>(input: &'a Input, row: &Relation<'a>, column: &str) -> Value<'a> {
+pub(super) fn pg_class<'a>(input: &'a Input, row: &Relation<'a>, column: &str) -> Value<'a> {
     let view = row.is_view();
     Some(match column {
         "oid" => Cell::Int(row.oid()),
@@ -157,14 +157,14 @@ enum Attribute<'a> {
 }
 
 /// A column, numbered from 1 among the columns visible to the principal.
-pub struct NumberedAttribute<'a> {
+pub(crate) struct NumberedAttribute<'a> {
     pub number: i64,
     pub wire: WireType,
     attribute: Attribute<'a>,
 }
 
 impl<'a> NumberedAttribute<'a> {
-    pub fn name(&self) -> &'a str {
+    pub(crate) fn name(&self) -> &'a str {
         match self.attribute {
             Attribute::System(column) => column.name,
             Attribute::Lake(column) => &column.name,
@@ -172,7 +172,7 @@ impl<'a> NumberedAttribute<'a> {
     }
 
     /// Returns the lake's column, or `None` for a column of a system relation.
-    pub fn lake_column(&self) -> Option<&'a VisibleColumn> {
+    pub(crate) fn lake_column(&self) -> Option<&'a VisibleColumn> {
         match self.attribute {
             Attribute::System(_) => None,
             Attribute::Lake(column) => Some(column),
@@ -181,7 +181,7 @@ impl<'a> NumberedAttribute<'a> {
 }
 
 /// Returns the columns of the relations that can pass the query's filters.
-pub fn attributes(input: &Input) -> Vec<(Relation<'_>, NumberedAttribute<'_>)> {
+pub(crate) fn attributes(input: &Input) -> Vec<(Relation<'_>, NumberedAttribute<'_>)> {
     let mut rows = Vec::new();
     for relation in relations(input) {
         match relation {
@@ -220,13 +220,13 @@ pub fn attributes(input: &Input) -> Vec<(Relation<'_>, NumberedAttribute<'_>)> {
 }
 
 /// Returns `attnum` of the column at an index.
-pub fn number(index: usize) -> i64 {
+pub(crate) fn number(index: usize) -> i64 {
     i64::try_from(index + 1)
         .unwrap_or(i64::from(i16::MAX))
         .min(i64::from(i16::MAX))
 }
 
-pub fn pg_attribute<'a>(
+pub(super) fn pg_attribute<'a>(
     (relation, row): &(Relation<'a>, NumberedAttribute<'a>),
     column: &str,
 ) -> Value<'a> {
@@ -250,7 +250,7 @@ pub fn pg_attribute<'a>(
 }
 
 /// A comment.
-pub struct Description<'a> {
+pub(super) struct Description<'a> {
     object: i64,
     class: i64,
     /// The column's number; 0 for the object itself.
@@ -258,7 +258,7 @@ pub struct Description<'a> {
     text: Cell<'a>,
 }
 
-pub fn descriptions(input: &Input) -> Vec<Description<'_>> {
+pub(super) fn descriptions(input: &Input) -> Vec<Description<'_>> {
     let mut rows = Vec::new();
     for database in &input.catalog.databases {
         let object = oids::namespace(database.id);
@@ -299,7 +299,7 @@ pub fn descriptions(input: &Input) -> Vec<Description<'_>> {
 }
 
 /// Returns a column's comment, which also marks partition keys, for psql's `\d+`.
-pub fn column_comment(column: &VisibleColumn) -> Option<String> {
+pub(crate) fn column_comment(column: &VisibleColumn) -> Option<String> {
     let comment = column
         .comment
         .as_deref()
@@ -311,7 +311,7 @@ pub fn column_comment(column: &VisibleColumn) -> Option<String> {
     }
 }
 
-pub fn pg_description<'a>(row: &Description<'a>, column: &str) -> Value<'a> {
+pub(super) fn pg_description<'a>(row: &Description<'a>, column: &str) -> Value<'a> {
     Some(match column {
         "objoid" => Cell::Int(row.object),
         "classoid" => Cell::Int(row.class),
@@ -321,21 +321,21 @@ pub fn pg_description<'a>(row: &Description<'a>, column: &str) -> Value<'a> {
     })
 }
 
-pub fn tables(input: &Input) -> Vec<Relation<'_>> {
+pub(super) fn tables(input: &Input) -> Vec<Relation<'_>> {
     relations(input)
         .into_iter()
         .filter(|relation| !relation.is_view())
         .collect()
 }
 
-pub fn views(input: &Input) -> Vec<Relation<'_>> {
+pub(super) fn views(input: &Input) -> Vec<Relation<'_>> {
     relations(input)
         .into_iter()
         .filter(Relation::is_view)
         .collect()
 }
 
-pub fn pg_tables<'a>(_: &'a Input, row: &Relation<'a>, column: &str) -> Value<'a> {
+pub(super) fn pg_tables<'a>(_: &'a Input, row: &Relation<'a>, column: &str) -> Value<'a> {
     Some(match column {
         "schemaname" => Cell::text(row.namespace()),
         "tablename" => Cell::text(row.name()),
@@ -344,7 +344,7 @@ pub fn pg_tables<'a>(_: &'a Input, row: &Relation<'a>, column: &str) -> Value<'a
     })
 }
 
-pub fn pg_views<'a>(_: &'a Input, row: &Relation<'a>, column: &str) -> Value<'a> {
+pub(super) fn pg_views<'a>(_: &'a Input, row: &Relation<'a>, column: &str) -> Value<'a> {
     Some(match column {
         "schemaname" => Cell::text(row.namespace()),
         "viewname" => Cell::text(row.name()),
@@ -358,7 +358,7 @@ pub fn pg_views<'a>(_: &'a Input, row: &Relation<'a>, column: &str) -> Value<'a>
 }
 
 /// Returns the tables of a statistics view, by its name.
-pub fn statistics<'a>(input: &'a Input, view: &str) -> Vec<Relation<'a>> {
+pub(super) fn statistics<'a>(input: &'a Input, view: &str) -> Vec<Relation<'a>> {
     let mut rows = tables(input);
     rows.retain(|relation| match relation {
         Relation::System(..) => !view.contains("_user_"),
@@ -367,7 +367,7 @@ pub fn statistics<'a>(input: &'a Input, view: &str) -> Vec<Relation<'a>> {
     rows
 }
 
-pub fn pg_stat_tables<'a>(row: &Relation<'a>, column: &str) -> Value<'a> {
+pub(super) fn pg_stat_tables<'a>(row: &Relation<'a>, column: &str) -> Value<'a> {
     Some(match column {
         "relid" => Cell::Int(row.oid()),
         "schemaname" => Cell::text(row.namespace()),

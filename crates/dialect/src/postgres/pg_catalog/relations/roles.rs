@@ -9,7 +9,7 @@ use crate::visible::{VisibleCatalog, VisibleRole};
 type Value<'a> = Option<Cell<'a>>;
 
 /// Returns the visible roles, including the one that owns the catalog.
-pub fn roles(input: &Input) -> Vec<std::borrow::Cow<'_, VisibleRole>> {
+pub(crate) fn roles(input: &Input) -> Vec<std::borrow::Cow<'_, VisibleRole>> {
     use std::borrow::Cow;
     let known = &input.catalog.roles;
     let mut rows: Vec<Cow<'_, VisibleRole>> = known.iter().map(Cow::Borrowed).collect();
@@ -21,7 +21,7 @@ pub fn roles(input: &Input) -> Vec<std::borrow::Cow<'_, VisibleRole>> {
     rows
 }
 
-pub fn pg_roles<'a>(row: &std::borrow::Cow<'a, VisibleRole>, column: &str) -> Value<'a> {
+pub(crate) fn pg_roles<'a>(row: &std::borrow::Cow<'a, VisibleRole>, column: &str) -> Value<'a> {
     Some(match column {
         "oid" => Cell::Int(row.oid),
         "rolname" => Cell::text(row.name.clone()),
@@ -34,7 +34,7 @@ pub fn pg_roles<'a>(row: &std::borrow::Cow<'a, VisibleRole>, column: &str) -> Va
     })
 }
 
-pub fn users(input: &Input) -> Vec<&VisibleRole> {
+pub(crate) fn users(input: &Input) -> Vec<&VisibleRole> {
     input
         .catalog
         .roles
@@ -43,7 +43,7 @@ pub fn users(input: &Input) -> Vec<&VisibleRole> {
         .collect()
 }
 
-pub fn pg_user<'a>(row: &&'a VisibleRole, column: &str) -> Value<'a> {
+pub(crate) fn pg_user<'a>(row: &&'a VisibleRole, column: &str) -> Value<'a> {
     Some(match column {
         "usename" => Cell::text(row.name.as_str()),
         "usesysid" => Cell::Int(row.oid),
@@ -54,7 +54,7 @@ pub fn pg_user<'a>(row: &&'a VisibleRole, column: &str) -> Value<'a> {
 }
 
 /// Returns the roles that a user or role holds, directly or through others, excluding itself.
-pub fn held_by<'a>(catalog: &'a VisibleCatalog, name: &str) -> Vec<&'a VisibleRole> {
+pub(crate) fn held_by<'a>(catalog: &'a VisibleCatalog, name: &str) -> Vec<&'a VisibleRole> {
     let find = |oid: i64| catalog.roles.iter().find(|role| role.oid == oid);
     let mut held: Vec<&VisibleRole> = Vec::new();
     let mut open: Vec<&VisibleRole> = catalog
@@ -74,7 +74,7 @@ pub fn held_by<'a>(catalog: &'a VisibleCatalog, name: &str) -> Vec<&'a VisibleRo
 }
 
 /// Returns pairs of a member and a role that it holds.
-pub fn members(input: &Input) -> Vec<(i64, i64)> {
+pub(crate) fn members(input: &Input) -> Vec<(i64, i64)> {
     let roles = &input.catalog.roles;
     roles
         .iter()
@@ -82,7 +82,7 @@ pub fn members(input: &Input) -> Vec<(i64, i64)> {
         .collect()
 }
 
-pub fn pg_auth_members<'a>((member, role): &(i64, i64), column: &str) -> Value<'a> {
+pub(crate) fn pg_auth_members<'a>((member, role): &(i64, i64), column: &str) -> Value<'a> {
     Some(match column {
         // Stable while both roles exist: the pair combined into one number.
         "oid" => Cell::Int((role.wrapping_mul(65_536) ^ member) & i64::from(u32::MAX)),

@@ -11,7 +11,7 @@ type Value<'a> = Option<Cell<'a>>;
 /// `pg_enc2name`'s number of UTF8.
 const UTF8: i64 = 6;
 
-pub fn pg_database<'a>(input: &'a Input, column: &str) -> Value<'a> {
+pub(super) fn pg_database<'a>(input: &'a Input, column: &str) -> Value<'a> {
     Some(match column {
         "oid" => Cell::Int(oids::DATABASE),
         "datname" => Cell::text(input.session.database.as_str()),
@@ -26,7 +26,7 @@ pub fn pg_database<'a>(input: &'a Input, column: &str) -> Value<'a> {
     })
 }
 
-pub fn pg_stat_database<'a>(input: &'a Input, column: &str) -> Value<'a> {
+pub(super) fn pg_stat_database<'a>(input: &'a Input, column: &str) -> Value<'a> {
     Some(match column {
         "datid" => Cell::Int(oids::DATABASE),
         "datname" => Cell::text(input.session.database.as_str()),
@@ -36,11 +36,11 @@ pub fn pg_stat_database<'a>(input: &'a Input, column: &str) -> Value<'a> {
 }
 
 /// Returns the settings of the session that runs the query.
-pub fn settings(input: &Input) -> Vec<ShownSetting> {
+pub(super) fn settings(input: &Input) -> Vec<ShownSetting> {
     input.session.settings.all()
 }
 
-pub fn pg_settings(row: &ShownSetting, column: &str) -> Value<'static> {
+pub(super) fn pg_settings(row: &ShownSetting, column: &str) -> Value<'static> {
     let value = |value: &str| Cell::text(row.in_unit(value));
     Some(match column {
         "name" => Cell::text(row.name),
@@ -61,7 +61,7 @@ pub fn pg_settings(row: &ShownSetting, column: &str) -> Value<'static> {
     })
 }
 
-pub fn pg_stat_activity<'a>(input: &'a Input, row: &&'a Backend, column: &str) -> Value<'a> {
+pub(super) fn pg_stat_activity<'a>(input: &'a Input, row: &&'a Backend, column: &str) -> Value<'a> {
     let time = |micros: Option<i64>| micros.map_or(Cell::Null, Cell::Timestamp);
     let role = || {
         input
@@ -92,12 +92,12 @@ pub fn pg_stat_activity<'a>(input: &'a Input, row: &&'a Backend, column: &str) -
 }
 
 /// A function: one of Postgres' own that its types refer to, or one of the engine's.
-pub enum Function<'a> {
+pub(super) enum Function<'a> {
     Fixed(&'static StaticRow),
     Engine(&'a str, &'static str),
 }
 
-pub fn functions(input: &Input) -> Vec<Function<'_>> {
+pub(super) fn functions(input: &Input) -> Vec<Function<'_>> {
     let fixed: std::collections::HashSet<&str> = PG_PROC
         .rows
         .iter()
@@ -119,7 +119,7 @@ pub fn functions(input: &Input) -> Vec<Function<'_>> {
 /// The type `any`: argument and result types of a function are resolved per call.
 const ANY: i64 = 2276;
 
-pub fn pg_proc<'a>(row: &Function<'a>, column: &str) -> Value<'a> {
+pub(super) fn pg_proc<'a>(row: &Function<'a>, column: &str) -> Value<'a> {
     match (row, column) {
         (_, "pronamespace") => Some(Cell::Int(oids::PG_CATALOG)),
         (_, "proowner") => Some(Cell::Int(oids::OWNER)),

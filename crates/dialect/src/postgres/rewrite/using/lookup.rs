@@ -21,13 +21,13 @@
 //! };
 //! ```
 
+use lakegate_sql::walk::walk;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::ControlFlow;
 use std::ptr;
 
 use datafusion::sql::sqlparser::ast::{
-    Cte, Query, Select, SelectItem, SetExpr, Statement, TableFactor, TableWithJoins, Visit,
-    Visitor, With,
+    Cte, Query, Select, SelectItem, SetExpr, Statement, TableFactor, TableWithJoins, Visitor, With,
 };
 use lakegate_error::Error;
 
@@ -75,11 +75,11 @@ impl JoinedColumns {
 /// the learned reason).
 pub fn resolve_joins(statement: &Statement, columns: &JoinedColumns) -> Result<Resolution, Error> {
     let mut resolved = statement.clone();
-    if !statement.visit(&mut Joins).is_break() {
+    if !walk(statement, &mut Joins).is_break() {
         return Ok(Resolution::Resolved(Box::new(resolved)));
     }
     let mut places = Places::default();
-    let _ = resolved.visit(&mut places);
+    let _ = walk(&resolved, &mut places);
     let mut resolver = Resolver {
         known: Known {
             numbers: places.numbers,
@@ -100,7 +100,7 @@ pub fn resolve_joins(statement: &Statement, columns: &JoinedColumns) -> Result<R
             selects: 0,
             around: Vec::new(),
         };
-        let relations = match statement.visit(&mut gather) {
+        let relations = match walk(statement, &mut gather) {
             ControlFlow::Break(relations) => relations?,
             ControlFlow::Continue(()) => Vec::new(),
         };
@@ -117,18 +117,18 @@ pub(super) struct Known<'a> {
 }
 
 impl Known<'_> {
-    pub fn number(&self, select: &Select) -> usize {
+    pub(super) fn number(&self, select: &Select) -> usize {
         let number = self.numbers.get(&place(select));
         number.copied().unwrap_or_default()
     }
 
     /// Returns whether the relations of the SELECT were looked up.
-    pub fn is_known(&self, select: usize) -> bool {
+    pub(super) fn is_known(&self, select: usize) -> bool {
         self.columns.selects.contains_key(&select)
     }
 
     /// Returns the columns of each relation; empty if they were not looked up.
-    pub fn columns(&self, select: usize) -> Vec<Columns> {
+    pub(super) fn columns(&self, select: usize) -> Vec<Columns> {
         let known = self.columns.selects.get(&select);
         known.cloned().unwrap_or_default()
     }

@@ -11,7 +11,7 @@ use super::super::{build, folded};
 use super::single;
 
 /// The columns of a relation, or the reason why they are unknown.
-pub type Columns = Result<Vec<String>, Error>;
+pub(super) type Columns = Result<Vec<String>, Error>;
 
 /// The relations of a FROM, or of a part of it.
 #[derive(Debug, Default, Clone)]
@@ -63,7 +63,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    pub fn of(operator: &JoinOperator) -> Self {
+    pub(super) fn of(operator: &JoinOperator) -> Self {
         match operator {
             JoinOperator::Right(_) | JoinOperator::RightOuter(_) => Kind::Right,
             JoinOperator::FullOuter(_) => Kind::Full,
@@ -78,7 +78,7 @@ impl Kind {
 }
 
 impl Namespace {
-    pub fn of(factor: &TableFactor, columns: Columns) -> Self {
+    pub(super) fn of(factor: &TableFactor, columns: Columns) -> Self {
         let relation = relation(factor).unwrap_or_default();
         Self {
             parts: vec![Part::Others {
@@ -89,22 +89,22 @@ impl Namespace {
         }
     }
 
-    pub fn parts(&self) -> &[Part] {
+    pub(super) fn parts(&self) -> &[Part] {
         &self.parts
     }
 
-    pub fn with(mut self, right: Self) -> Self {
+    pub(super) fn with(mut self, right: Self) -> Self {
         self.parts.extend(right.parts);
         self
     }
 
     /// Returns whether it contains a join by names.
-    pub fn is_joined(&self) -> bool {
+    pub(super) fn is_joined(&self) -> bool {
         let mut parts = self.parts.iter();
         parts.any(|part| matches!(part, Part::Common { .. }))
     }
 
-    pub fn meaning(&self, name: &str) -> Meaning<'_> {
+    pub(super) fn meaning(&self, name: &str) -> Meaning<'_> {
         let mut common = Vec::new();
         let (mut relations, mut is_unknown) = (Vec::new(), false);
         for part in &self.parts {
@@ -133,7 +133,7 @@ impl Namespace {
     }
 
     /// Returns whether a relation of this name hides one of the same name in an outer scope.
-    pub fn has_relation(&self, wanted: &str) -> bool {
+    pub(super) fn has_relation(&self, wanted: &str) -> bool {
         self.parts.iter().any(|part| match part {
             Part::Common { .. } => false,
             Part::Others { relation, .. } => {
@@ -147,7 +147,7 @@ impl Namespace {
     /// # Errors
     ///
     /// The columns of a relation are unknown.
-    pub fn names(&self) -> Columns {
+    pub(super) fn names(&self) -> Columns {
         let mut all = Vec::new();
         for part in &self.parts {
             match part {
@@ -168,7 +168,7 @@ impl Namespace {
     /// # Errors
     ///
     /// A side has a column twice or not at all, or the columns of its relations are unknown.
-    pub fn join(
+    pub(super) fn join(
         mut self,
         mut right: Self,
         names: &[String],

@@ -4,9 +4,10 @@
 //! FROM (a JOIN b USING (k)) AS x        FROM (SELECT * FROM a JOIN b USING (k)) AS x
 //! ```
 
+use lakegate_sql::walk::walk_mut;
 use std::ops::ControlFlow;
 
-use datafusion::sql::sqlparser::ast::{SetExpr, Statement, TableFactor, VisitMut, VisitorMut};
+use datafusion::sql::sqlparser::ast::{SetExpr, Statement, TableFactor, VisitorMut};
 use lakegate_error::Error;
 
 use crate::postgres::rewrite::build;
@@ -17,7 +18,7 @@ use crate::postgres::rewrite::build;
 ///
 /// None that depend on the statement.
 pub fn enclose_joins(statement: &mut Statement) -> Result<(), Error> {
-    match VisitMut::visit(statement, &mut Enclose) {
+    match walk_mut(statement, &mut Enclose) {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(error) => Err(error),
     }

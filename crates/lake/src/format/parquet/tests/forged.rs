@@ -100,7 +100,7 @@ pub(super) struct Thrift(pub Vec<u8>);
 
 impl Thrift {
     /// An unsigned number of variable length.
-    pub fn count(mut self, mut value: u64) -> Self {
+    pub(super) fn count(mut self, mut value: u64) -> Self {
         while value >= 0x80 {
             self.0.push(u8::try_from(value & 0x7f).unwrap() | 0x80);
             value >>= 7;
@@ -115,18 +115,18 @@ impl Thrift {
     }
 
     /// A field `delta` after the one before it.
-    pub fn int(self, delta: u8, value: i64) -> Self {
+    pub(super) fn int(self, delta: u8, value: i64) -> Self {
         let zigzag = (value << 1) ^ (value >> 63);
         self.header(delta, 5).count(zigzag.cast_unsigned())
     }
 
-    pub fn text(self, delta: u8, text: &str) -> Self {
+    pub(super) fn text(self, delta: u8, text: &str) -> Self {
         let mut with = self.header(delta, 8).count(text.len() as u64);
         with.0.extend_from_slice(text.as_bytes());
         with
     }
 
-    pub fn list(self, delta: u8, items: &[Thrift]) -> Self {
+    pub(super) fn list(self, delta: u8, items: &[Thrift]) -> Self {
         let mut with = self.claimed_list(delta, items.len() as u64);
         for item in items {
             with.0.extend_from_slice(&item.0);
@@ -135,19 +135,19 @@ impl Thrift {
     }
 
     /// The beginning of a list of structs.
-    pub fn claimed_list(self, delta: u8, items: u64) -> Self {
+    pub(super) fn claimed_list(self, delta: u8, items: u64) -> Self {
         let mut with = self.header(delta, 9);
         with.0.push(0xfc);
         with.count(items)
     }
 
-    pub fn structure(self, delta: u8, fields: Thrift) -> Self {
+    pub(super) fn structure(self, delta: u8, fields: Thrift) -> Self {
         let mut with = self.header(delta, 12);
         with.0.extend_from_slice(&fields.0);
         with
     }
 
-    pub fn end(mut self) -> Self {
+    pub(super) fn end(mut self) -> Self {
         self.0.push(0);
         self
     }

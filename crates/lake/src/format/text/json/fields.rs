@@ -31,7 +31,7 @@ pub(super) enum Shape {
 }
 
 impl Fields {
-    pub fn new<'a>(names: impl Iterator<Item = &'a str>, options: &JsonOptions) -> Self {
+    pub(super) fn new<'a>(names: impl Iterator<Item = &'a str>, options: &JsonOptions) -> Self {
         let by_key = names
             .enumerate()
             .map(|(index, name)| {
@@ -60,7 +60,7 @@ impl Fields {
     }
 
     /// The field of the `position`-th key of an object.
-    pub fn find(&mut self, position: usize, key: &str) -> Option<usize> {
+    pub(super) fn find(&mut self, position: usize, key: &str) -> Option<usize> {
         if let Some((hinted, field)) = self.hints.get(position)
             && hinted == key
         {
@@ -98,7 +98,7 @@ impl Fields {
 
 impl Shape {
     /// Recursion is bounded: Hive's types nest at most 32 levels deep.
-    pub fn new(data_type: &DataType, options: &JsonOptions) -> Self {
+    pub(super) fn new(data_type: &DataType, options: &JsonOptions) -> Self {
         match data_type {
             DataType::List(item) => Shape::List(Box::new(Shape::new(item.data_type(), options))),
             DataType::Map(entries, _) => {

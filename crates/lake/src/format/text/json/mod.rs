@@ -76,7 +76,7 @@ impl From<SyntaxError> for Failure {
 }
 
 impl JsonDecoder {
-    pub fn new(rows: Rows, options: &JsonOptions, dialect: Dialect) -> Self {
+    pub(super) fn new(rows: Rows, options: &JsonOptions, dialect: Dialect) -> Self {
         let names: Vec<&str> = (0..rows.columns.len())
             .map(|column| rows.name(column))
             .collect();

@@ -37,21 +37,21 @@ pub(super) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    pub fn new(text: &'a str) -> Self {
+    pub(super) fn new(text: &'a str) -> Self {
         Self { text, at: 0 }
     }
 
     /// A position to come back to.
-    pub fn position(&self) -> usize {
+    pub(super) fn position(&self) -> usize {
         self.at
     }
 
     /// Goes back to a [`Self::position`].
-    pub fn rewind(&mut self, position: usize) {
+    pub(super) fn rewind(&mut self, position: usize) {
         self.at = position;
     }
 
-    pub fn text(&self, from: usize, to: usize) -> &'a str {
+    pub(super) fn text(&self, from: usize, to: usize) -> &'a str {
         self.text.get(from..to).unwrap_or_default()
     }
 
@@ -79,7 +79,7 @@ impl<'a> Reader<'a> {
     }
 
     /// What the next value is; nothing but white space is consumed.
-    pub fn kind(&mut self) -> Result<Kind> {
+    pub(super) fn kind(&mut self) -> Result<Kind> {
         match self.peek() {
             Some(b'{') => Ok(Kind::Object),
             Some(b'[') => Ok(Kind::Array),
@@ -94,7 +94,7 @@ impl<'a> Reader<'a> {
     }
 
     /// `true`, `false` or `null`.
-    pub fn literal(&mut self, literal: &'static str) -> Result<&'static str> {
+    pub(super) fn literal(&mut self, literal: &'static str) -> Result<&'static str> {
         if !self.rest().starts_with(literal.as_bytes()) {
             return self.error("a value was expected");
         }
@@ -102,7 +102,7 @@ impl<'a> Reader<'a> {
         Ok(literal)
     }
 
-    pub fn number(&mut self) -> Result<&'a str> {
+    pub(super) fn number(&mut self) -> Result<&'a str> {
         let start = self.at;
         if self.byte() == Some(b'-') {
             self.at += 1;
@@ -167,7 +167,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A string, at its opening quote.
-    pub fn string(&mut self) -> Result<Cow<'a, str>> {
+    pub(super) fn string(&mut self) -> Result<Cow<'a, str>> {
         if self.peek() != Some(b'"') {
             return self.error("a string was expected");
         }
@@ -191,12 +191,12 @@ impl<'a> Reader<'a> {
     }
 
     /// Consumes `{` and says whether a member follows.
-    pub fn enter_object(&mut self) -> Result<bool> {
+    pub(super) fn enter_object(&mut self) -> Result<bool> {
         self.enter(b'{', b'}')
     }
 
     /// Consumes `[` and says whether an element follows.
-    pub fn enter_array(&mut self) -> Result<bool> {
+    pub(super) fn enter_array(&mut self) -> Result<bool> {
         self.enter(b'[', b']')
     }
 
@@ -213,12 +213,12 @@ impl<'a> Reader<'a> {
     }
 
     /// After a member: consumes `,` (another follows) or `}`.
-    pub fn next_member(&mut self) -> Result<bool> {
+    pub(super) fn next_member(&mut self) -> Result<bool> {
         self.next(b'}', "',' or '}' was expected")
     }
 
     /// After an element: consumes `,` (another follows) or `]`.
-    pub fn next_element(&mut self) -> Result<bool> {
+    pub(super) fn next_element(&mut self) -> Result<bool> {
         self.next(b']', "',' or ']' was expected")
     }
 
@@ -233,7 +233,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A member's key and the colon after it.
-    pub fn key(&mut self) -> Result<Cow<'a, str>> {
+    pub(super) fn key(&mut self) -> Result<Cow<'a, str>> {
         let key = self.string()?;
         self.colon()?;
         Ok(key)
@@ -248,7 +248,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Checks one value, however deep, and returns its text.
-    pub fn skip(&mut self) -> Result<&'a str> {
+    pub(super) fn skip(&mut self) -> Result<&'a str> {
         self.peek();
         let start = self.at;
         let mut open: Vec<Kind> = Vec::new();
@@ -291,7 +291,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Nothing but white space may follow.
-    pub fn end(&mut self) -> Result<()> {
+    pub(super) fn end(&mut self) -> Result<()> {
         match self.peek() {
             None => Ok(()),
             Some(_) => self.error("there is more text after its end"),
