@@ -27,7 +27,7 @@ const FIXED_BYTES: usize = 1024;
 /// releases a statement.
 ///
 /// # Errors
-/// With the new statement, they exceed [`MAX_PREPARED_WEIGHT`].
+/// With the new statement, they exceed `MAX_PREPARED_WEIGHT`.
 pub fn check_weight(kept: impl Iterator<Item = usize>, one: usize, remedy: &str) -> Result<()> {
     let weight = kept.fold(one, usize::saturating_add);
     if weight <= MAX_PREPARED_WEIGHT {
