@@ -1,4 +1,4 @@
-//! The demo's `credentials.json`: its users and their passwords, for the user who started it.
+//! The demo's `credentials.json`: its users and their passwords, readable by the user that started it.
 
 use std::path::Path;
 

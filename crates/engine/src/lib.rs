@@ -401,6 +401,8 @@ impl Engine {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use std::path::Path;
+
     use arrow::datatypes::Schema;
     use datafusion::catalog::MemoryCatalogProviderList;
     use datafusion::physical_plan::empty::EmptyExec;
@@ -409,17 +411,22 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn planning_reads_nothing_and_a_task_reads_its_own_stores() {
-        let directory = tempfile::tempdir().unwrap();
-        let engine = Engine::open(&EngineOptions {
+    /// An engine with one thread and a megabyte, which spills into this directory.
+    pub(crate) fn small_engine(directory: &Path) -> Engine {
+        Engine::open(&EngineOptions {
             memory_limit: 1 << 20,
-            spill_dir: directory.path().to_owned(),
+            spill_dir: directory.to_owned(),
             spill_limit: 1 << 20,
             threads: 1,
             batch_size: 8192,
         })
-        .unwrap();
+        .unwrap()
+    }
+
+    #[test]
+    fn planning_reads_nothing_and_a_task_reads_its_own_stores() {
+        let directory = tempfile::tempdir().unwrap();
+        let engine = small_engine(directory.path());
         let state = |zone: &str| {
             let settings = PlanSettings {
                 time_zone: zone.to_owned(),

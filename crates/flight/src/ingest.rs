@@ -51,7 +51,8 @@ pub(super) async fn ingest(
     let all = futures::stream::iter(first.map(Ok)).chain(rest);
     let all = all.and_then(move |batch| future::ready(written_out(batch, repeats)));
     let session = &caller.session.session;
-    let rows = Box::pin(session.ingest(request, &schema, all.boxed()))
+    let rows = session
+        .ingest(request, &schema, all.boxed())
         .await
         .map_err(to_status)?;
     Ok(i64::try_from(rows).unwrap_or(i64::MAX))

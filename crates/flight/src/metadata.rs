@@ -1,7 +1,7 @@
 //! Catalog commands, answered through the principal's view, with the schemas of FlightSql.proto.
 //!
-//! The ticket of such a command is the command itself. A user who redeems it sees only what that
-//! user may see.
+//! The ticket of such a command is the command itself. It returns only what the calling user
+//! may see.
 
 use std::sync::Arc;
 

@@ -90,7 +90,7 @@ impl Door {
     ) -> Result<ActionCreatePreparedStatementResult> {
         check_transaction(request.transaction_id.as_ref())?;
         let session = &caller.session.session;
-        let prepared = Box::pin(session.prepare_one(&request.query)).await?;
+        let prepared = session.prepare_one(&request.query).await?;
         self.keep_prepared(caller, prepared)
     }
 
@@ -107,7 +107,7 @@ impl Door {
         check_transaction(request.transaction_id.as_ref())?;
         let plan = plan_bytes(request.plan.as_ref())?;
         let session = &caller.session.session;
-        let prepared = Box::pin(session.prepare_substrait(plan)).await?;
+        let prepared = session.prepare_substrait(plan).await?;
         self.keep_prepared(caller, prepared)
     }
 
@@ -290,7 +290,7 @@ impl Door {
             });
         }
         let session = &statement.session.session;
-        let prepared = Box::pin(session.prepare_for(original, &sent)).await?;
+        let prepared = session.prepare_for(original, &sent).await?;
         let rows = parameters::values(&received.batches, &prepared.parameters)?;
         Ok(Binding {
             prepared,

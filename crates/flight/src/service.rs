@@ -251,7 +251,7 @@ impl Door {
         let schema = match &command {
             Command::CommandStatementQuery(query) => {
                 let session = &caller.session.session;
-                let prepared = Box::pin(session.prepare_one(&query.query)).await?;
+                let prepared = session.prepare_one(&query.query).await?;
                 announced(&prepared, delivery).unwrap_or_else(nothing)
             }
             Command::CommandPreparedStatementQuery(query) => {

@@ -199,7 +199,7 @@ impl Door {
         command: &CommandStatementQuery,
     ) -> Result<Bound> {
         check_transaction(command.transaction_id.as_ref())?;
-        let prepared = Box::pin(session.session.prepare_closed(&command.query)).await?;
+        let prepared = session.session.prepare_closed(&command.query).await?;
         without_parameters(session, prepared)
     }
 
@@ -215,7 +215,7 @@ impl Door {
     ) -> Result<Bound> {
         check_transaction(command.transaction_id.as_ref())?;
         let plan = plan_bytes(command.plan.as_ref())?;
-        let prepared = Box::pin(session.session.prepare_substrait(plan)).await?;
+        let prepared = session.session.prepare_substrait(plan).await?;
         without_parameters(session, prepared)
     }
 
@@ -299,7 +299,7 @@ impl Door {
             }
         };
         if !fresh {
-            let started = Box::pin(ticket.bound.executions.replay()).await;
+            let started = ticket.bound.executions.replay().await;
             let started = started.map_err(|error| match error.code() {
                 Code::ResultNotStored => used_up(),
                 _ => error,
@@ -311,7 +311,7 @@ impl Door {
         let started = tokio::select! {
             biased;
             () = token.cancelled() => return Err(cancelled()),
-            started = Box::pin(ticket.bound.executions.run()) => started?,
+            started = ticket.bound.executions.run() => started?,
         };
         let query = started.usage.query();
         let outgoing = self.send(ticket, started)?;
@@ -330,7 +330,7 @@ impl Door {
     /// The statement fails before its first row.
     pub(crate) async fn run_bound(&self, bound: &Bound) -> Result<Outgoing> {
         let delivery = bound.session.options.delivery();
-        let started = Box::pin(bound.executions.run()).await?;
+        let started = bound.executions.run().await?;
         let request = StreamRequest {
             schema: types::result_schema(&started.schema, delivery.types),
             started,

@@ -94,7 +94,7 @@ pub(super) fn not_prepared(error: &Error) -> Status {
     with_code(code, error)
 }
 
-/// Builds the status for a caller who is unknown, or no longer known.
+/// Builds the status for missing, wrong or expired credentials.
 pub(super) fn unauthenticated(message: &'static str) -> Status {
     status(&Error::new(Code::InvalidPassword, message))
 }

@@ -165,7 +165,8 @@ impl View {
         Ok(Some(visible))
     }
 
-    /// Returns whether a user who could not read another table removed it from folders of this one.
+    /// Returns whether another table was removed from folders of this one by a user without the
+    /// right to read it.
     /// Its files must not become readable through this table, unless an administrator registered
     /// the folder or the principal may use it.
     async fn was_vacated(&self, table: &Table) -> Result<bool> {

@@ -4,7 +4,6 @@
 //! An unknown user goes through the same exchange with a stable mock verifier, so neither the salt,
 //! nor the timing, nor the message reveals that the user does not exist.
 
-use futures::FutureExt;
 use lakegate_error::{Code, Error, Result};
 use lakegate_gateway::{ClientIdentity, Credentials, Gateway, Principal, ScramAttempt};
 use lakegate_transport::tls::Identity;
@@ -46,7 +45,7 @@ pub(super) async fn by_password(
         address: link.peer().ip(),
         certified: None,
     };
-    let attempt = match link.run(gateway.begin_scram(client, user).boxed()).await? {
+    let attempt = match link.run(gateway.begin_scram(client, user)).await? {
         Ok(attempt) => attempt,
         Err(error) => return Ok(Err(error)),
     };
@@ -67,7 +66,7 @@ pub(super) async fn by_certificate(
         certified: Some(certified),
     };
     let login = gateway.authenticate(client, Credentials::Certificate { user });
-    link.run(login.boxed()).await
+    link.run(login).await
 }
 
 /// Exchanges the messages. The result is the last message.

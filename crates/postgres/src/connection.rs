@@ -236,7 +236,7 @@ impl Connection {
             let prepared = Prepared::undescribed(parsed);
             let execution = self
                 .link
-                .run(session.execute(&prepared, Vec::new()).boxed())
+                .run(session.execute(&prepared, Vec::new()))
                 .await??;
             match execution {
                 Execution::Command { tag, rows } => self.completed(&tag, rows),

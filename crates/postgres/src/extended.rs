@@ -113,10 +113,7 @@ impl Connection {
                 let types: Vec<Option<DataType>> =
                     declared.iter().map(|oid| types::arrow_of(*oid)).collect();
                 let session = Arc::clone(&self.session);
-                let prepared = self
-                    .link
-                    .run(session.prepare(parsed, &types).boxed())
-                    .await??;
+                let prepared = self.link.run(session.prepare(parsed, &types)).await??;
                 let declared = declared.iter().copied().chain(std::iter::repeat(0));
                 let parameters = prepared.parameters.iter().zip(declared);
                 let parameters = parameters
@@ -241,7 +238,7 @@ impl Connection {
             position: 1,
         };
         let session = Arc::clone(&self.session);
-        let prepared = self.link.run(session.prepare(parsed, &[]).boxed()).await?;
+        let prepared = self.link.run(session.prepare(parsed, &[])).await?;
         match prepared.ok().and_then(|prepared| prepared.columns) {
             Some(columns) => Ok(describe(&mut self.link, &columns, &[])?),
             None => Err(unknown_portal(name).into()),
@@ -325,11 +322,7 @@ impl Connection {
             return Ok(State::Ran);
         }
         let session = Arc::clone(&self.session);
-        let rows = match self
-            .link
-            .run(session.execute(prepared, values).boxed())
-            .await??
-        {
+        let rows = match self.link.run(session.execute(prepared, values)).await?? {
             Execution::Command { tag, rows } => {
                 self.completed(&tag, rows);
                 return Ok(State::Ran);

@@ -280,7 +280,7 @@ async fn log_in(
         Ok(slot) => slot,
         Err(error) => return Ok(Err(error)),
     };
-    let session = match link.run(door.gateway.connect(login).boxed()).await? {
+    let session = match link.run(door.gateway.connect(login)).await? {
         Ok(session) => session,
         Err(error) => return Ok(Err(error)),
     };

@@ -6,10 +6,8 @@
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    Assignment, Expr, Fetch, Function, FunctionArguments, GroupByExpr, Join, JoinConstraint,
-    JoinOperator, LimitClause, ObjectName, OrderBy, OrderByExpr, Query, Select, SelectItem,
-    SetExpr, Statement, TableFactor, TableWithJoins, ValueWithSpan, Values, Visit, VisitMut,
-    Visitor, VisitorMut, With,
+    Expr, Fetch, JoinConstraint, LimitClause, ObjectName, Query, Select, SelectItem, SetExpr,
+    Statement, TableFactor, ValueWithSpan, Values, Visit, VisitMut, Visitor, VisitorMut,
 };
 
 /// Visits the nodes of a tree until the visitor breaks.
@@ -83,27 +81,17 @@ macro_rules! trees {
 }
 
 trees!(
-    Assignment,
     Expr,
     Fetch,
-    Function,
-    FunctionArguments,
-    GroupByExpr,
-    Join,
     JoinConstraint,
-    JoinOperator,
     LimitClause,
-    OrderBy,
-    OrderByExpr,
     Query,
     Select,
     SelectItem,
     SetExpr,
     Statement,
     TableFactor,
-    TableWithJoins,
     Values,
-    With,
 );
 
 impl<T: Tree> Tree for Vec<T> {

@@ -7,7 +7,7 @@ use datafusion::prelude::SessionContext;
 
 use super::growth::{Growth, growth};
 use super::*;
-use crate::{Engine, EngineOptions};
+use crate::tests::small_engine;
 
 fn context() -> SessionContext {
     let mut state = SessionStateBuilder::new().with_default_features().build();
@@ -23,14 +23,8 @@ async fn run(sql: &str) -> Result<String> {
 /// The functions that a query may call, by name: DataFusion's, and the engine's own.
 fn functions_of_queries() -> HashMap<String, Arc<ScalarUDF>> {
     let directory = tempfile::tempdir().unwrap();
-    let engine = Engine::open(&EngineOptions {
-        memory_limit: 1 << 20,
-        spill_dir: directory.path().to_owned(),
-        spill_limit: 1 << 20,
-        threads: 1,
-        batch_size: 8192,
-    });
-    engine.unwrap().base.scalar_functions().clone()
+    let engine = small_engine(directory.path());
+    engine.base.scalar_functions().clone()
 }
 
 /// A function that is not classified may be the next one through which a query takes all memory.

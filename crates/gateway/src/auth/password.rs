@@ -57,6 +57,26 @@ impl Passwords {
 }
 
 impl Gateway {
+    /// Waits as long as earlier failures of this user from this address require.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the wait would be too long.
+    pub(super) async fn delay_attempt(&self, user: &str, address: IpAddr) -> Result<()> {
+        match self.throttle.wait(user, address, Instant::now()) {
+            Ok(wait) if wait.is_zero() => {}
+            Ok(wait) => tokio::time::sleep(wait).await,
+            Err(seconds) => return Err(too_many_failures(user, address, seconds)),
+        }
+        Ok(())
+    }
+
+    /// Records a failed attempt.
+    pub(super) fn attempt_failed(&self, user: &str, address: IpAddr, error: &Error) {
+        self.throttle.failed(user, address, Instant::now());
+        info!(user, %address, %error, "login failed");
+    }
+
     /// Checks a password. Takes as long for a user that does not exist, and returns the same error.
     ///
     /// # Errors
@@ -75,10 +95,7 @@ impl Gateway {
         {
             return self.principal(user).ok_or_else(|| wrong_password(user));
         }
-        match self.throttle.wait(user, address, Instant::now()) {
-            Ok(wait) => tokio::time::sleep(wait).await,
-            Err(seconds) => return Err(too_many_failures(user, address, seconds)),
-        }
+        self.delay_attempt(user, address).await?;
         let right = {
             let _permit = self.passwords.permits.acquire().await;
             let password = password.to_owned();
@@ -87,9 +104,8 @@ impl Gateway {
                 .map_err(|e| Error::internal(format!("a password cannot be checked: {e}")))?
         };
         let Some(principal) = self.principal(user).filter(|_| right) else {
-            self.throttle.failed(user, address, Instant::now());
             let error = wrong_password(user);
-            info!(user, %address, %error, "login failed");
+            self.attempt_failed(user, address, &error);
             return Err(error);
         };
         self.throttle.succeeded(user, address);
@@ -109,7 +125,7 @@ pub(super) fn wrong_password(user: &str) -> Error {
 }
 
 /// `seconds`: until the next attempt is looked at.
-pub(super) fn too_many_failures(user: &str, address: IpAddr, seconds: u64) -> Error {
+fn too_many_failures(user: &str, address: IpAddr, seconds: u64) -> Error {
     Error::new(
         Code::InvalidPassword,
         format!("too many failed logins of user \"{user}\" from {address}"),

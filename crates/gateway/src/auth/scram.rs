@@ -4,13 +4,11 @@
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use std::net::IpAddr;
-use std::time::Instant;
 
 use lakegate_catalog::access::ScramVerifier;
 use lakegate_error::{Error, Result};
-use tracing::info;
 
-use super::password::{too_many_failures, wrong_password};
+use super::password::wrong_password;
 use super::{ClientIdentity, Principal};
 use crate::Gateway;
 
@@ -40,11 +38,7 @@ impl Gateway {
     ) -> BoxFuture<'a, Result<ScramAttempt<'a>>> {
         async move {
             client.check(user)?;
-            match self.throttle.wait(user, client.address, Instant::now()) {
-                Ok(wait) if wait.is_zero() => {}
-                Ok(wait) => tokio::time::sleep(wait).await,
-                Err(seconds) => return Err(too_many_failures(user, client.address, seconds)),
-            }
+            self.delay_attempt(user, client.address).await?;
             // The verifier and the principal are of one snapshot: a user that is dropped and created
             // again in between has another password.
             let control = self.control.snapshot();
@@ -86,10 +80,7 @@ impl ScramAttempt<'_> {
         };
         match &outcome {
             Ok(_) => self.gateway.throttle.succeeded(user, address),
-            Err(error) => {
-                self.gateway.throttle.failed(user, address, Instant::now());
-                info!(user, %address, %error, "login failed");
-            }
+            Err(error) => self.gateway.attempt_failed(user, address, error),
         }
         outcome
     }

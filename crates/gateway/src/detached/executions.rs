@@ -91,7 +91,7 @@ impl UsageState {
 
 impl Executions {
     async fn execute(&self, values: Values) -> Result<Execution> {
-        self.session.execute(&self.prepared, values).boxed().await
+        self.session.execute(&self.prepared, values).await
     }
 
     /// Runs the statement and returns its rows; a command has none.
@@ -143,7 +143,7 @@ impl Executions {
                 ));
             };
             let stored = self.session.stored(&self.prepared, values.clone());
-            let rows = stored.boxed().await?;
+            let rows = stored.await?;
             let once = Self {
                 rows: Arc::new(Vec::new()),
                 ..self.clone()

@@ -554,8 +554,8 @@ impl Query {
             if let Err(error) = outcome {
                 record.error_code = Some(error.code().name().to_owned());
                 record.error_message = Some(error.message().to_owned());
-                // Details withheld from the principal are logged for the operator, who finds them
-                // by the query's id.
+                // Details withheld from the principal are logged under the query's id, for
+                // the operator.
                 if let Some(error) = error.full() {
                     tracing::warn!(query_id = %self.id, user = record.user_name, error, "a query failed");
                 }

@@ -15,7 +15,7 @@ use parking_lot::Mutex;
 use crate::query::life::{BatchStream, Phase, Query};
 use crate::query::stalled::Stalled;
 
-/// The state shared by the stream and those who may stop it.
+/// The state shared by the stream and the tasks that may stop it.
 pub(crate) struct Delivery {
     /// `None` after the end. Locked while it is polled.
     inner: Mutex<Option<BatchStream>>,

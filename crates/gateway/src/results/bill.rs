@@ -2,7 +2,7 @@
 //!
 //! The leader pays, and if it leaves before the end, the follower that has waited longest. The
 //! costs from then on are charged to that follower, and its limits apply; earlier costs stay with
-//! those who paid them.
+//! the queries that paid them.
 
 use std::collections::VecDeque;
 use std::fmt;

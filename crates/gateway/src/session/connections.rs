@@ -15,7 +15,7 @@ use crate::Gateway;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ConnectionLimits {
     pub all: usize,
-    /// The part of `all` that is reserved for administrators, who use it when no other slot is
+    /// The part of `all` that is reserved for administrators. It is used when no other slot is
     /// free.
     pub reserved: usize,
     /// The part of the remaining slots that one user may take.

@@ -43,7 +43,7 @@ impl Session {
                 );
             }
             self.check_stateful(&parsed.statement)?;
-            self.prepare(parsed, &[]).boxed().await
+            self.prepare(parsed, &[]).await
         }
         .boxed()
     }
@@ -102,7 +102,7 @@ impl Session {
                     }
                 })
                 .collect();
-            let prepared = self.prepare(parsed.clone(), &declared).boxed().await?;
+            let prepared = self.prepare(parsed.clone(), &declared).await?;
             Ok(Arc::new(prepared))
         }
         .boxed()
