@@ -32,6 +32,8 @@ fn answers<T: Send + 'static>(items: Vec<T>) -> Answers<T> {
 
 #[tonic::async_trait]
 impl FlightService for Service {
+    // The methods name these types and not `Self::…Stream`: to resolve such a projection among the lifetimes
+    // of an async method, the compiler proves that all of `Door` is Send and Sync, at ten seconds a method.
     type HandshakeStream = Answers<HandshakeResponse>;
     type ListFlightsStream = Answers<FlightInfo>;
     type DoGetStream = Answers<FlightData>;
@@ -44,7 +46,7 @@ impl FlightService for Service {
     async fn handshake(
         &self,
         request: Request<Streaming<HandshakeRequest>>,
-    ) -> Result<Response<Self::HandshakeStream>, Status> {
+    ) -> Result<Response<Answers<HandshakeResponse>>, Status> {
         guarded("Handshake", async move {
             let bearer = self.0.handshake(&request).await?;
             let response = HandshakeResponse {
@@ -64,7 +66,7 @@ impl FlightService for Service {
     async fn list_flights(
         &self,
         request: Request<Criteria>,
-    ) -> Result<Response<Self::ListFlightsStream>, Status> {
+    ) -> Result<Response<Answers<FlightInfo>>, Status> {
         guarded("ListFlights", async move {
             let caller = caller_of(&request)?;
             if !request.get_ref().expression.is_empty() {
@@ -131,7 +133,7 @@ impl FlightService for Service {
     async fn do_get(
         &self,
         request: Request<Ticket>,
-    ) -> Result<Response<Self::DoGetStream>, Status> {
+    ) -> Result<Response<Answers<FlightData>>, Status> {
         guarded("DoGet", async move {
             let caller = caller_of(&request)?;
             let command = info::command(&request.get_ref().ticket).map_err(to_status)?;
@@ -144,7 +146,7 @@ impl FlightService for Service {
     async fn do_put(
         &self,
         request: Request<Streaming<FlightData>>,
-    ) -> Result<Response<Self::DoPutStream>, Status> {
+    ) -> Result<Response<Answers<PutResult>>, Status> {
         guarded("DoPut", async move {
             let caller = caller_of(&request)?;
             let incoming = request.into_inner().peekable();
@@ -157,7 +159,7 @@ impl FlightService for Service {
     async fn do_action(
         &self,
         request: Request<Action>,
-    ) -> Result<Response<Self::DoActionStream>, Status> {
+    ) -> Result<Response<Answers<arrow_flight::Result>>, Status> {
         guarded("DoAction", async move {
             let caller = caller_of(&request)?;
             let answer = self.0.act(&caller, &request).await?;
@@ -175,7 +177,7 @@ impl FlightService for Service {
     async fn list_actions(
         &self,
         request: Request<Empty>,
-    ) -> Result<Response<Self::ListActionsStream>, Status> {
+    ) -> Result<Response<Answers<ActionType>>, Status> {
         guarded("ListActions", async move {
             caller_of(&request)?;
             Ok(Response::new(answers(actions::list())))
@@ -186,7 +188,7 @@ impl FlightService for Service {
     async fn do_exchange(
         &self,
         request: Request<Streaming<FlightData>>,
-    ) -> Result<Response<Self::DoExchangeStream>, Status> {
+    ) -> Result<Response<Answers<FlightData>>, Status> {
         guarded("DoExchange", async move {
             caller_of(&request)?;
             Err(to_status(Error::not_supported(
