@@ -1,0 +1,137 @@
+//! Arguments of a call, read by row: a constant is one row that all rows read.
+
+use arrow::array::{
+    Array, ArrayRef, AsArray, BinaryArray, BooleanArray, ListArray, MapArray, PrimitiveArray,
+    StringArray,
+};
+use arrow::datatypes::ArrowPrimitiveType;
+use datafusion::error::Result;
+use datafusion::logical_expr::ColumnarValue;
+
+/// An argument of a call.
+#[derive(Debug, Clone)]
+pub(crate) struct Column {
+    pub array: ArrayRef,
+    /// Whether all rows have the value of row 0.
+    pub constant: bool,
+}
+
+impl Column {
+    /// # Errors
+    ///
+    /// A constant cannot be made an array.
+    pub(crate) fn of(value: ColumnarValue) -> Result<Self> {
+        Ok(match value {
+            ColumnarValue::Array(array) => Self {
+                array,
+                constant: false,
+            },
+            ColumnarValue::Scalar(scalar) => Self {
+                array: scalar.to_array_of_size(1)?,
+                constant: true,
+            },
+        })
+    }
+
+    /// Returns the index in `array` of the value of a row.
+    pub(crate) fn at(&self, row: usize) -> usize {
+        if self.constant { 0 } else { row }
+    }
+
+    pub(crate) fn is_null(&self, row: usize) -> bool {
+        self.array.is_null(self.at(row))
+    }
+
+    /// The column as `Utf8`, which the function's signature asked for.
+    pub(crate) fn texts(&self) -> Values<'_, StringArray> {
+        Values {
+            array: self.array.as_string::<i32>(),
+            constant: self.constant,
+        }
+    }
+
+    /// The column as `Binary`.
+    pub(crate) fn bytes(&self) -> Values<'_, BinaryArray> {
+        Values {
+            array: self.array.as_binary::<i32>(),
+            constant: self.constant,
+        }
+    }
+
+    /// The column as numbers, dates or times of one type.
+    pub(crate) fn primitives<T: ArrowPrimitiveType>(&self) -> Values<'_, PrimitiveArray<T>> {
+        Values {
+            array: self.array.as_primitive::<T>(),
+            constant: self.constant,
+        }
+    }
+
+    pub(crate) fn booleans(&self) -> Values<'_, BooleanArray> {
+        Values {
+            array: self.array.as_boolean(),
+            constant: self.constant,
+        }
+    }
+
+    /// The column as `List`; `None` if its type is `Null`.
+    pub(crate) fn lists(&self) -> Option<Values<'_, ListArray>> {
+        Some(Values {
+            array: self.array.as_list_opt::<i32>()?,
+            constant: self.constant,
+        })
+    }
+
+    /// The column as `Map`; `None` if its type is `Null`.
+    pub(crate) fn maps(&self) -> Option<Values<'_, MapArray>> {
+        Some(Values {
+            array: self.array.as_map_opt()?,
+            constant: self.constant,
+        })
+    }
+}
+
+/// A column of a known type, read by row.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Values<'a, A> {
+    pub array: &'a A,
+    pub constant: bool,
+}
+
+impl<A: Array> Values<'_, A> {
+    /// Returns the index in `array` of the value of a row; `None` if the value is NULL.
+    pub(crate) fn index(&self, row: usize) -> Option<usize> {
+        let index = if self.constant { 0 } else { row };
+        self.array.is_valid(index).then_some(index)
+    }
+}
+
+impl<'a> Values<'a, StringArray> {
+    pub(crate) fn get(&self, row: usize) -> Option<&'a str> {
+        self.index(row).map(|index| self.array.value(index))
+    }
+}
+
+impl<'a> Values<'a, BinaryArray> {
+    pub(crate) fn get(&self, row: usize) -> Option<&'a [u8]> {
+        self.index(row).map(|index| self.array.value(index))
+    }
+}
+
+impl<T: ArrowPrimitiveType> Values<'_, PrimitiveArray<T>> {
+    pub(crate) fn get(&self, row: usize) -> Option<T::Native> {
+        self.index(row).map(|index| self.array.value(index))
+    }
+}
+
+impl Values<'_, BooleanArray> {
+    pub(crate) fn get(&self, row: usize) -> Option<bool> {
+        self.index(row).map(|index| self.array.value(index))
+    }
+}
+
+impl Values<'_, ListArray> {
+    /// Returns the items of a row's list.
+    pub(crate) fn get(&self, row: usize) -> Option<ArrayRef> {
+        self.index(row).map(|index| self.array.value(index))
+    }
+}

@@ -1,0 +1,90 @@
+//! A function with what the library knows of it.
+
+use std::sync::Arc;
+
+use datafusion::logical_expr::{AggregateUDF, HigherOrderUDF, ScalarUDF};
+
+use crate::docs::Page;
+use crate::kernel::Kernel;
+
+/// The sessions in which a name is this function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Known {
+    Everywhere,
+    /// PostgreSQL has another function of the name, which its dialect keeps.
+    Trino,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum Function {
+    Scalar(Arc<ScalarUDF>),
+    Aggregate(Arc<AggregateUDF>),
+    HigherOrder(Arc<HigherOrderUDF>),
+    /// Another name of a scalar function that the session has.
+    Alias {
+        name: &'static str,
+        of: &'static str,
+    },
+    /// Another name of an aggregate that the session has.
+    AggregateAlias {
+        name: &'static str,
+        of: &'static str,
+    },
+}
+
+/// A function of the library.
+#[derive(Debug, Clone)]
+pub(crate) struct Entry {
+    pub function: Function,
+    pub known: Known,
+    pub page: Option<&'static Page>,
+}
+
+impl Entry {
+    pub(crate) fn scalar(kernel: Kernel) -> Self {
+        let page = Some(kernel.page());
+        Self {
+            function: Function::Scalar(Arc::new(kernel.into_udf())),
+            known: Known::Everywhere,
+            page,
+        }
+    }
+
+    pub(crate) fn aggregate(function: AggregateUDF, page: &'static Page) -> Self {
+        Self {
+            function: Function::Aggregate(Arc::new(function)),
+            known: Known::Everywhere,
+            page: Some(page),
+        }
+    }
+
+    pub(crate) fn higher_order(function: HigherOrderUDF, page: &'static Page) -> Self {
+        Self {
+            function: Function::HigherOrder(Arc::new(function)),
+            known: Known::Everywhere,
+            page: Some(page),
+        }
+    }
+
+    pub(crate) fn alias(name: &'static str, of: &'static str) -> Self {
+        Self {
+            function: Function::Alias { name, of },
+            known: Known::Everywhere,
+            page: None,
+        }
+    }
+
+    pub(crate) fn aggregate_alias(name: &'static str, of: &'static str) -> Self {
+        Self {
+            function: Function::AggregateAlias { name, of },
+            known: Known::Everywhere,
+            page: None,
+        }
+    }
+
+    /// The name is another function in PostgreSQL's dialect.
+    pub(crate) fn in_trino(mut self) -> Self {
+        self.known = Known::Trino;
+        self
+    }
+}
