@@ -9,6 +9,8 @@ use sqlparser::dialect::{Dialect, PostgreSqlDialect, Precedence};
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
 
+use crate::trino;
+
 const POSTGRES: PostgreSqlDialect = PostgreSqlDialect {};
 
 /// Postgres, extended by what Athena's users write, and reduced where the two conflict.
@@ -81,8 +83,11 @@ impl Dialect for AthenaDialect {
             || matches!(keyword, Keyword::CASE | Keyword::CAST)
     }
 
-    fn parse_prefix(&self, _parser: &mut Parser<'_>) -> Option<Result<Expr, ParserError>> {
-        self.step().err().map(Err)
+    fn parse_prefix(&self, parser: &mut Parser<'_>) -> Option<Result<Expr, ParserError>> {
+        match self.step() {
+            Ok(()) => trino::prefix(parser),
+            Err(error) => Some(Err(error)),
+        }
     }
 
     fn get_next_precedence(&self, parser: &Parser<'_>) -> Option<Result<u8, ParserError>> {

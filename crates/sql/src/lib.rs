@@ -14,6 +14,7 @@ pub mod fuzzing;
 mod lexer;
 mod parser;
 mod redact;
+pub mod trino;
 pub mod walk;
 
 pub use ast::{Statement, StatementKind};

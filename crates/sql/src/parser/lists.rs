@@ -1,7 +1,9 @@
-//! Rewrites what sqlparser cannot parse in lists of ROLLUP and similar, and in window frames, to an
-//! equivalent that it can.
+//! Rewrites what sqlparser cannot parse in lists of VALUES, GROUP BY and ROLLUP, and in window
+//! frames, to an equivalent that it can.
 //!
 //! ```text
+//! VALUES 1, (2)                          VALUES (1), (2)
+//! GROUP BY ALL a, b                      GROUP BY a, b        also DISTINCT without grouping sets
 //! ROLLUP ((a) + 1, b)                    ROLLUP (((a) + 1), b)
 //! (ORDER BY x ROWS 1 PRECEDING EXCLUDE NO OTHERS)      (ORDER BY x ROWS 1 PRECEDING)
 //! ```
@@ -15,13 +17,134 @@ use super::query::{MAX_DEPTH, is_word};
 /// Rewrites the tokens of a query.
 pub(super) fn plain(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     let concerns = |token: &TokenWithSpan| {
-        let words = ["ROLLUP", "CUBE", "SETS", "EXCLUDE"];
+        let words = ["ROLLUP", "CUBE", "SETS", "EXCLUDE", "VALUES", "GROUP"];
         words.iter().any(|word| is_word(&token.token, word))
     };
     if !tokens.iter().any(concerns) {
         return tokens;
     }
-    enclosed(without_exclusion_of_none(tokens))
+    let tokens = without_quantifier(without_exclusion_of_none(tokens));
+    enclosed(rows(tokens))
+}
+
+/// Words that end a list of VALUES.
+const AFTER_VALUES: [&str; 8] = [
+    "UNION",
+    "EXCEPT",
+    "INTERSECT",
+    "ORDER",
+    "LIMIT",
+    "OFFSET",
+    "FETCH",
+    "FOR",
+];
+
+/// Adds parentheses around the rows of VALUES that have none.
+fn rows(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    let places = places(&tokens);
+    let of = |at: usize| places.get(at).and_then(|place| tokens.get(*place));
+    let sign = |at: usize, sign: &Token| of(at).is_some_and(|token| token.token == *sign);
+    let mut opened = vec![0usize; tokens.len()];
+    let mut closed = vec![0usize; tokens.len()];
+    for at in 0..places.len() {
+        let begins = of(at).is_some_and(|token| is_word(&token.token, "VALUES"));
+        // A column of this name is none: the word is reserved.
+        if !begins || at > 0 && sign(at - 1, &Token::Period) {
+            continue;
+        }
+        let (mut depth, mut start, mut encloses) = (0usize, at + 1, true);
+        for next in at + 1.. {
+            let token = of(next).map(|token| &token.token);
+            let ends_list = match token {
+                None | Some(Token::EOF | Token::SemiColon) => true,
+                Some(Token::RParen) => depth == 0,
+                Some(word) => depth == 0 && AFTER_VALUES.iter().any(|end| is_word(word, end)),
+            };
+            if ends_list || depth == 0 && token == Some(&Token::Comma) {
+                if !encloses
+                    && start < next
+                    && let (Some(from), Some(to)) = (places.get(start), places.get(next - 1))
+                    && let (Some(open), Some(close)) = (opened.get_mut(*from), closed.get_mut(*to))
+                {
+                    *open += 1;
+                    *close += 1;
+                }
+                (start, encloses) = (next + 1, true);
+                if ends_list {
+                    break;
+                }
+                continue;
+            }
+            // A row is enclosed if its first parenthesis closes at its end, also after ROW.
+            let is_row = next == start && token.is_some_and(|token| is_word(token, "ROW"));
+            match token {
+                Some(Token::LParen) => {
+                    let first = next == start
+                        || next == start + 1
+                            && of(start).is_some_and(|token| is_word(&token.token, "ROW"));
+                    encloses &= depth > 0 || first;
+                    depth += 1;
+                }
+                Some(Token::LBracket | Token::LBrace) => {
+                    encloses &= depth > 0;
+                    depth += 1;
+                }
+                Some(Token::RParen | Token::RBracket | Token::RBrace) => {
+                    depth = depth.saturating_sub(1);
+                }
+                _ => encloses &= depth > 0 || is_row,
+            }
+        }
+    }
+    with_parentheses(tokens, &opened, &closed)
+}
+
+/// Removes ALL and DISTINCT after GROUP BY. DISTINCT stays before grouping sets, where it means
+/// something.
+fn without_quantifier(mut tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    let places = places(&tokens);
+    let of = |at: usize| places.get(at).and_then(|place| tokens.get(*place));
+    let is = |at: usize, word: &str| of(at).is_some_and(|token| is_word(&token.token, word));
+    let sets = tokens.iter().any(|token| {
+        let words = ["ROLLUP", "CUBE", "SETS"];
+        words.iter().any(|word| is_word(&token.token, word))
+    });
+    let ends = |at: usize| match of(at).map(|token| &token.token) {
+        None | Some(Token::EOF | Token::RParen | Token::SemiColon) => true,
+        Some(_) => {
+            let words = ["HAVING", "WINDOW", "QUALIFY"];
+            words.iter().chain(&AFTER_VALUES).any(|word| is(at, word))
+        }
+    };
+    let found: HashSet<usize> = (2..places.len())
+        .filter(|at| is(at - 2, "GROUP") && is(at - 1, "BY"))
+        // GROUP BY ALL alone groups by all plain columns, as in DuckDB.
+        .filter(|at| is(*at, "ALL") && !ends(at + 1) || is(*at, "DISTINCT") && !sets)
+        .filter_map(|at| places.get(at).copied())
+        .collect();
+    let mut place = 0;
+    tokens.retain(|_| {
+        place += 1;
+        !found.contains(&(place - 1))
+    });
+    tokens
+}
+
+/// Adds so many parentheses before and after each token.
+fn with_parentheses(
+    tokens: Vec<TokenWithSpan>,
+    opened: &[usize],
+    closed: &[usize],
+) -> Vec<TokenWithSpan> {
+    let mut out = Vec::with_capacity(tokens.len());
+    for ((token, opened), closed) in tokens.into_iter().zip(opened).zip(closed) {
+        let span = token.span;
+        let sign = |sign: Token| TokenWithSpan::new(sign, span);
+        out.extend(std::iter::repeat_n(sign(Token::LParen), *opened));
+        out.push(token);
+        out.extend(std::iter::repeat_n(sign(Token::RParen), *closed));
+    }
+    out
 }
 
 /// The indexes of the tokens that are not blanks.
@@ -103,15 +226,7 @@ fn enclosed(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
             next += 1;
         }
     }
-    let mut out = Vec::with_capacity(tokens.len());
-    for ((token, opened), closed) in tokens.into_iter().zip(opened).zip(closed) {
-        let span = token.span;
-        let sign = |sign: Token| TokenWithSpan::new(sign, span);
-        out.extend(std::iter::repeat_n(sign(Token::LParen), opened));
-        out.push(token);
-        out.extend(std::iter::repeat_n(sign(Token::RParen), closed));
-    }
-    out
+    with_parentheses(tokens, &opened, &closed)
 }
 
 #[cfg(test)]
@@ -136,6 +251,23 @@ mod tests {
             ("ROLLUP ((a) + 1", "ROLLUP ((a) + 1"),
             ("(ORDER BY x EXCLUDE NO OTHERS)", "(ORDER BY x   )"),
             ("(ORDER BY x EXCLUDE TIES)", "(ORDER BY x EXCLUDE TIES)"),
+            ("VALUES 1, 2", "VALUES (1), (2)"),
+            ("VALUES (1, 'a'), (2, 'b')", "VALUES (1, 'a'), (2, 'b')"),
+            ("VALUES (1) + 1, f(2, 3)", "VALUES ((1) + 1), (f(2, 3))"),
+            ("VALUES ROW(1, 2), ROW(3, 4)", "VALUES ROW(1, 2), ROW(3, 4)"),
+            (
+                "(VALUES 1, NULL) t(x) UNION VALUES ARRAY[1, 2] ORDER BY 1",
+                "(VALUES (1), (NULL)) t(x) UNION VALUES (ARRAY[1, 2]) ORDER BY 1",
+            ),
+            ("VALUES (VALUES 1)", "VALUES (VALUES (1))"),
+            ("VALUES", "VALUES"),
+            ("GROUP BY ALL a, b", "GROUP BY  a, b"),
+            ("GROUP BY DISTINCT a", "GROUP BY  a"),
+            ("GROUP BY ALL HAVING", "GROUP BY ALL HAVING"),
+            (
+                "GROUP BY DISTINCT ROLLUP (a)",
+                "GROUP BY DISTINCT ROLLUP (a)",
+            ),
         ] {
             let tokens = Tokenizer::new(&AthenaDialect::default(), sql)
                 .tokenize_with_location()

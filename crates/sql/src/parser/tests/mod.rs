@@ -9,6 +9,7 @@ mod queries;
 mod robustness;
 mod session;
 mod show;
+mod trino;
 
 use crate::ast::Statement;
 use crate::{ParseError, parse};

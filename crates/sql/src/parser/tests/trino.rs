@@ -1,0 +1,59 @@
+//! Expressions and clauses that only Trino's grammar has.
+
+use super::*;
+
+#[test]
+fn conditions_attempts_and_nested_casts_become_what_the_planner_knows() {
+    for (sql, expected) in [
+        (
+            "SELECT if(a > 1, 'x', 'y'), IF(b, 1)",
+            "SELECT CASE WHEN a > 1 THEN 'x' ELSE 'y' END, CASE WHEN b THEN 1 END",
+        ),
+        ("SELECT try(1 / a)", "SELECT \"$try\"(\"$\" -> 1 / a)"),
+        (
+            "SELECT CAST(a AS ARRAY(BIGINT))",
+            "SELECT \"$cast\"(a, CAST(NULL AS ARRAY<BIGINT>))",
+        ),
+        (
+            "SELECT TRY_CAST(a AS map(varchar, array(integer)))",
+            "SELECT \"$try\"(\"$\" -> \"$cast\"(a, CAST(NULL AS Map(VARCHAR, ARRAY<INTEGER>))))",
+        ),
+        (
+            "SELECT CAST(ROW(1, 'a') AS ROW(x BIGINT, y VARCHAR(10))).x",
+            "SELECT \"$cast\"(ROW(1, 'a'), CAST(NULL AS STRUCT(x BIGINT, y VARCHAR(10)))).x",
+        ),
+        (
+            "SELECT CAST(a AS ROW(double precision, timestamp with time zone, b timestamp(3)))",
+            "SELECT \"$cast\"(a, CAST(NULL AS STRUCT(DOUBLE PRECISION, TIMESTAMP WITH TIME ZONE, b TIMESTAMP(3))))",
+        ),
+        (
+            "SELECT CAST(a AS JSON)",
+            "SELECT \"$cast\"(a, CAST(NULL AS JSON))",
+        ),
+        (
+            "SELECT CAST(a AS integer), TRY_CAST(a AS date)",
+            "SELECT CAST(a AS INTEGER), TRY_CAST(a AS DATE)",
+        ),
+        // Names that are not calls.
+        ("SELECT if, try FROM t", "SELECT if, try FROM t"),
+        ("SELECT \"if\"(1, 2)", "SELECT \"if\"(1, 2)"),
+        (
+            "SELECT * FROM (VALUES 1, 2) t(x) GROUP BY ALL x",
+            "SELECT * FROM (VALUES (1), (2)) t (x) GROUP BY x",
+        ),
+    ] {
+        assert_eq!(query(sql), expected, "{sql}");
+    }
+}
+
+#[test]
+fn mistakes_in_them_are_located() {
+    for (sql, position) in [
+        ("SELECT if(1)", 12),
+        ("SELECT try(1, 2)", 13),
+        ("SELECT CAST(a AS MAP(varchar))", 29),
+        ("SELECT CAST(a AS ROW())", 22),
+    ] {
+        assert_eq!(error(sql).position, Some(position), "{sql}");
+    }
+}

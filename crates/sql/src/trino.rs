@@ -1,0 +1,190 @@
+//! Trino's expressions that sqlparser does not parse in Postgres' grammar.
+//!
+//! ```text
+//! IF(c, a, b)                        CASE WHEN c THEN a ELSE b END
+//! TRY(x)                             "$try"(_ -> x): a lambda, so that x is not evaluated before the call
+//! CAST(x AS ARRAY(T) | MAP(K, V) | ROW(a T, …) | JSON)
+//!                                    "$cast"(x, CAST(NULL AS T)): fields by position, and JSON
+//! TRY_CAST(x AS …) of the same       "$try"(_ -> "$cast"(…))
+//! ```
+
+use sqlparser::ast::helpers::attached_token::AttachedToken;
+use sqlparser::ast::{
+    ArrayElemTypeDef, CaseWhen, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr,
+    FunctionArgumentList, FunctionArguments, Ident, LambdaFunction, LambdaFunctionParameter,
+    LambdaSyntax, ObjectName, OneOrManyWithParens, StructBracketKind, StructField, Value,
+};
+use sqlparser::parser::{Parser, ParserError};
+use sqlparser::tokenizer::Token;
+
+/// The function that `TRY` calls: its lambda's errors of data become NULL.
+pub const TRY: &str = "$try";
+/// The function that a cast to a nested type or to JSON calls.
+pub const CAST: &str = "$cast";
+
+/// Parses an expression that begins with one of Trino's words; `None` if the next tokens do not.
+pub(crate) fn prefix(parser: &mut Parser<'_>) -> Option<Result<Expr, ParserError>> {
+    let parse: fn(&mut Parser<'_>) -> Result<Expr, ParserError> = {
+        let Token::Word(word) = &parser.peek_token_ref().token else {
+            return None;
+        };
+        if word.quote_style.is_some() {
+            return None;
+        }
+        match word.value.to_ascii_uppercase().as_str() {
+            "IF" => conditional,
+            "TRY" => attempt,
+            "CAST" => |parser| cast(parser, CastKind::Cast),
+            "TRY_CAST" => |parser| cast(parser, CastKind::TryCast),
+            _ => return None,
+        }
+    };
+    if parser.peek_nth_token_ref(1).token != Token::LParen {
+        return None;
+    }
+    parser.advance_token();
+    parser.advance_token();
+    Some(parse(parser))
+}
+
+/// `IF(condition, value[, otherwise])`, after its parenthesis.
+fn conditional(parser: &mut Parser<'_>) -> Result<Expr, ParserError> {
+    let condition = parser.parse_expr()?;
+    parser.expect_token(&Token::Comma)?;
+    let result = parser.parse_expr()?;
+    let else_result = match parser.consume_token(&Token::Comma) {
+        true => Some(Box::new(parser.parse_expr()?)),
+        false => None,
+    };
+    parser.expect_token(&Token::RParen)?;
+    Ok(Expr::Case {
+        case_token: AttachedToken::empty(),
+        end_token: AttachedToken::empty(),
+        operand: None,
+        conditions: vec![CaseWhen { condition, result }],
+        else_result,
+    })
+}
+
+/// `TRY(expression)`, after its parenthesis.
+fn attempt(parser: &mut Parser<'_>) -> Result<Expr, ParserError> {
+    let tried = parser.parse_expr()?;
+    parser.expect_token(&Token::RParen)?;
+    Ok(tried_call(tried))
+}
+
+fn tried_call(tried: Expr) -> Expr {
+    let parameter = LambdaFunctionParameter {
+        name: Ident::with_quote('"', "$"),
+        data_type: None,
+    };
+    let lambda = LambdaFunction {
+        params: OneOrManyWithParens::One(parameter),
+        body: Box::new(tried),
+        syntax: LambdaSyntax::Arrow,
+    };
+    call(TRY, vec![Expr::Lambda(lambda)])
+}
+
+fn call(name: &str, arguments: Vec<Expr>) -> Expr {
+    let args = arguments
+        .into_iter()
+        .map(|argument| FunctionArg::Unnamed(FunctionArgExpr::Expr(argument)))
+        .collect();
+    Expr::Function(Function {
+        name: ObjectName::from(vec![Ident::with_quote('"', name)]),
+        uses_odbc_syntax: false,
+        parameters: FunctionArguments::None,
+        args: FunctionArguments::List(FunctionArgumentList {
+            duplicate_treatment: None,
+            args,
+            clauses: Vec::new(),
+        }),
+        filter: None,
+        null_treatment: None,
+        over: None,
+        within_group: Vec::new(),
+    })
+}
+
+/// `CAST(x AS type)`, after its parenthesis.
+fn cast(parser: &mut Parser<'_>, kind: CastKind) -> Result<Expr, ParserError> {
+    let expr = Box::new(parser.parse_expr()?);
+    parser.expect_keyword_is(sqlparser::keywords::Keyword::AS)?;
+    let (data_type, special) = data_type(parser)?;
+    let plain = |kind, expr, data_type| Expr::Cast {
+        kind,
+        expr,
+        data_type,
+        array: false,
+        format: None,
+    };
+    parser.expect_token(&Token::RParen)?;
+    if !special {
+        return Ok(plain(kind, expr, data_type));
+    }
+    let null = Box::new(Expr::Value(Value::Null.with_empty_span()));
+    let call = call(CAST, vec![*expr, plain(CastKind::Cast, null, data_type)]);
+    Ok(match kind {
+        CastKind::TryCast => tried_call(call),
+        _ => call,
+    })
+}
+
+/// A type, and whether a cast to it is Trino's own.
+fn data_type(parser: &mut Parser<'_>) -> Result<(DataType, bool), ParserError> {
+    let word = match &parser.peek_token_ref().token {
+        Token::Word(word) if word.quote_style.is_none() => word.value.to_ascii_uppercase(),
+        _ => String::new(),
+    };
+    let opens = parser.peek_nth_token_ref(1).token == Token::LParen;
+    let is_type = match word.as_str() {
+        "JSON" => {
+            parser.advance_token();
+            return Ok((DataType::JSON, true));
+        }
+        "ARRAY" | "MAP" | "ROW" => opens,
+        _ => false,
+    };
+    if !is_type {
+        return Ok((parser.parse_data_type()?, false));
+    }
+    parser.advance_token();
+    parser.advance_token();
+    let inner = |parser: &mut Parser<'_>| Ok::<_, ParserError>(Box::new(data_type(parser)?.0));
+    let nested = match word.as_str() {
+        "ARRAY" => DataType::Array(ArrayElemTypeDef::AngleBracket(inner(parser)?)),
+        "MAP" => {
+            let key = inner(parser)?;
+            parser.expect_token(&Token::Comma)?;
+            DataType::Map(key, inner(parser)?)
+        }
+        _ => {
+            let fields = parser.parse_comma_separated(field)?;
+            DataType::Struct(fields, StructBracketKind::Parentheses)
+        }
+    };
+    parser.expect_token(&Token::RParen)?;
+    Ok((nested, true))
+}
+
+/// `name type` or `type`, in a ROW.
+fn field(parser: &mut Parser<'_>) -> Result<StructField, ParserError> {
+    let named = match &parser.peek_nth_token_ref(1).token {
+        Token::Comma | Token::RParen | Token::LParen | Token::Lt | Token::LBracket => false,
+        // Types of two words.
+        Token::Word(word) => !["PRECISION", "VARYING", "WITH", "WITHOUT"]
+            .iter()
+            .any(|second| word.value.eq_ignore_ascii_case(second)),
+        _ => true,
+    };
+    let field_name = match named {
+        true => Some(parser.parse_identifier()?),
+        false => None,
+    };
+    Ok(StructField {
+        field_name,
+        field_type: data_type(parser)?.0,
+        options: None,
+    })
+}
