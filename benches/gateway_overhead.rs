@@ -175,13 +175,16 @@ async fn session(lake: &Path, state: &Path, threads: usize) -> Arc<Session> {
         excluded: Vec::new(),
     };
     let gateway = Gateway::new(GatewayParts {
-        engine: Engine::open(&EngineOptions {
-            memory_limit: MEMORY,
-            spill_dir: state.join("spill"),
-            spill_limit: 1 << 30,
-            threads,
-            batch_size: BATCH_SIZE,
-        })
+        engine: Engine::open(
+            &EngineOptions {
+                memory_limit: MEMORY,
+                spill_dir: state.join("spill"),
+                spill_limit: 1 << 30,
+                threads,
+                batch_size: BATCH_SIZE,
+            },
+            lakegate_functions::register,
+        )
         .unwrap(),
         roots: Arc::new(
             Roots::open(vec![(

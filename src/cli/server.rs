@@ -68,13 +68,16 @@ impl Server {
             .clone()
             .unwrap_or_else(|| state.join("spill"));
         clear_spill(&spill_dir)?;
-        let engine = Engine::open(&EngineOptions {
-            memory_limit: usize::try_from(memory).unwrap_or(usize::MAX),
-            spill_dir,
-            spill_limit: config.engine.spill_limit.as_u64(),
-            threads,
-            batch_size: config.engine.batch_size,
-        })?;
+        let engine = Engine::open(
+            &EngineOptions {
+                memory_limit: usize::try_from(memory).unwrap_or(usize::MAX),
+                spill_dir,
+                spill_limit: config.engine.spill_limit.as_u64(),
+                threads,
+                batch_size: config.engine.batch_size,
+            },
+            lakegate_functions::register,
+        )?;
         let gateway = Gateway::new(GatewayParts {
             engine,
             roots: Arc::new(open_roots(&config).await?),

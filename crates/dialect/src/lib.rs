@@ -5,26 +5,57 @@
 //! [`visible::VisibleCatalog`].
 
 pub mod postgres;
+mod trino;
 pub mod visible;
 
 use datafusion::sql::sqlparser::ast;
+use lakegate_engine::Names;
 use lakegate_error::Result;
 
 use crate::postgres::{CatalogReferences, OutputNames, enclose_joins, output_names, pg_catalog};
 
-/// The dialect that a session speaks.
+/// The dialect that a session speaks. All share one grammar and one set of functions; a dialect
+/// decides where they disagree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Dialect {
     #[default]
     Postgres,
+    Athena,
+    Trino,
 }
 
 impl Dialect {
+    /// Returns the dialect that the setting `dialect` names.
+    pub fn of_name(name: &str) -> Self {
+        match name {
+            "athena" => Self::Athena,
+            "trino" => Self::Trino,
+            _ => Self::Postgres,
+        }
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Postgres => "postgres",
+            Self::Athena => "athena",
+            Self::Trino => "trino",
+        }
+    }
+
+    /// Returns which functions the names in a query mean.
+    pub fn names(self) -> Names {
+        match self {
+            Self::Postgres => Names::Postgres,
+            Self::Athena | Self::Trino => Names::Trino,
+        }
+    }
+
     /// Returns the names of a query's columns, from the query as it was sent. `None` if the
     /// engine's own names are correct.
     pub fn output_names(self, query: &ast::Query) -> Option<OutputNames> {
         match self {
             Self::Postgres => output_names(query),
+            Self::Athena | Self::Trino => trino::output_names(query),
         }
     }
 
@@ -34,9 +65,7 @@ impl Dialect {
     ///
     /// None that depend on the statement.
     pub fn enclose_joins(self, statement: &mut ast::Statement) -> Result<()> {
-        match self {
-            Self::Postgres => enclose_joins(statement),
-        }
+        enclose_joins(statement)
     }
 
     /// Rewrites a statement for the engine's planner, and returns what it uses of the system
@@ -46,8 +75,10 @@ impl Dialect {
     ///
     /// A literal is not valid for its type.
     pub fn rewrite(self, statement: &mut ast::Statement) -> Result<CatalogReferences> {
-        match self {
-            Self::Postgres => pg_catalog::rewrite(statement),
+        trino::widen(statement);
+        if self != Self::Postgres {
+            trino::rewrite(statement)?;
         }
+        pg_catalog::rewrite(statement)
     }
 }

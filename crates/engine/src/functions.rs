@@ -32,14 +32,15 @@ pub struct FunctionInfo {
     pub description: Option<String>,
 }
 
-/// Functions that PostgreSQL's syntax is rewritten into and that users do not call by name.
+/// Functions that PostgreSQL's syntax is rewritten into and that users do not call by name. Those of
+/// Trino's syntax begin with `$`.
 const HELPERS: [&str; 5] = [ANY, ALL, PRECISION_FUNCTION, NAMED_CAST, LONG_NUMBER];
 
 /// Returns every function of a session state, by name.
 pub(super) fn functions(state: &SessionState) -> Vec<FunctionInfo> {
     let mut all = BTreeSet::new();
     for (name, function) in state.scalar_functions() {
-        if HELPERS.contains(&name.as_str()) {
+        if HELPERS.contains(&name.as_str()) || name.starts_with('$') {
             continue;
         }
         let returns = |fields: &[FieldRef]| {
@@ -68,6 +69,20 @@ pub(super) fn functions(state: &SessionState) -> Vec<FunctionInfo> {
             |fields: &[FieldRef]| function.field(WindowUDFFieldArgs::new(fields, name)).ok();
         let (signature, documentation) = (function.signature(), function.documentation());
         all.extend(variants(name, "window", signature, documentation, returns));
+    }
+    for (name, function) in state.higher_order_functions() {
+        if name.starts_with('$') {
+            continue;
+        }
+        let documentation = function.documentation();
+        all.insert(FunctionInfo {
+            name: name.clone(),
+            kind: "scalar",
+            arguments: argument_names(documentation),
+            returns: None,
+            deterministic: function.signature().volatility != Volatility::Volatile,
+            description: documentation.map(|documentation| one_line(&documentation.description)),
+        });
     }
     all.extend(state.table_functions().keys().map(|name| FunctionInfo {
         name: name.clone(),

@@ -60,7 +60,7 @@ use std::sync::Arc;
 
 pub use cpu::{CpuRuntime, STACK};
 pub use cpu_time::{CpuMeter, current, metered};
-use datafusion::catalog::CatalogProviderList;
+use datafusion::catalog::{CatalogProviderList, MemoryCatalogProviderList};
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{
     FairSpillPool, MemoryConsumer, MemoryPool, MemoryReservation, TrackConsumersPool,
@@ -81,7 +81,8 @@ use lakegate_error::{Error, Result, UNQUALIFIED, from_engine};
 use lakegate_lake::meter::QueryStores;
 pub use named_cast::has_columns_of_one_name;
 pub use output_names::{
-    OutputNames, apart, apart_in_relation, decoded, encoded, is_apart, is_apart_in_relation, shown,
+    NUMBERED, OutputNames, apart, apart_in_relation, decoded, encoded, is_apart,
+    is_apart_in_relation, shown,
 };
 pub use planners::Planners;
 pub use relations::{check as check_names, with_shown_names};
@@ -125,15 +126,27 @@ pub struct PlanSettings {
     pub time_zone: String,
     /// The databases in which unqualified names are looked up, in order.
     pub search_path: Vec<String>,
+    pub names: Names,
 }
+
+/// Which function a name means where PostgreSQL and Trino have different ones of that name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Names {
+    Postgres,
+    Trino,
+}
+
+/// Adds functions to those of the engine, for sessions with these names.
+pub type Library = fn(&mut SessionState, Names) -> datafusion::error::Result<()>;
 
 /// DataFusion as Lakegate configures it, with the threads and the memory that queries share.
 #[derive(Debug)]
 pub struct Engine {
     base: SessionState,
-    /// Keyed by time zone, because some functions are built for one. Building a state registers
-    /// hundreds of functions; copying one is cheap.
-    states: moka::sync::Cache<String, Arc<SessionState>>,
+    library: Library,
+    /// Keyed by time zone, because some functions are built for one, and by names. Building a state
+    /// registers hundreds of functions; copying one is cheap.
+    states: moka::sync::Cache<(String, Names), Arc<SessionState>>,
     runtime: Arc<RuntimeEnv>,
     cpu: CpuRuntime,
     catalog_cpu: CpuRuntime,
@@ -142,13 +155,14 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Creates the spill folder and starts the threads.
+    /// Creates the spill folder and starts the threads. `library`: functions that the sessions have
+    /// besides the engine's own.
     ///
     /// # Errors
     ///
     /// Returns an error if the folder cannot be created, a thread cannot start, or
-    /// DataFusion refuses a setting.
-    pub fn open(options: &EngineOptions) -> Result<Self> {
+    /// DataFusion refuses a setting or a function.
+    pub fn open(options: &EngineOptions, library: Library) -> Result<Self> {
         std::fs::create_dir_all(&options.spill_dir).map_err(|e| {
             Error::invalid(format!(
                 "spill directory {}: {e}",
@@ -247,6 +261,7 @@ impl Engine {
         gathered::register(&mut base).map_err(from_engine)?;
         Ok(Self {
             base: stop::stoppable_rules(base),
+            library,
             states: moka::sync::Cache::new(MAX_STATES),
             runtime,
             cpu: CpuRuntime::start(options.threads)?,
@@ -258,31 +273,37 @@ impl Engine {
 
     /// Returns the state to plan one query with. It has these catalogs only, and no object store.
     /// Unqualified names are looked up in the schema [`UNQUALIFIED`] of the catalog.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if a function of the library cannot be registered.
     pub fn session(
         &self,
         settings: &PlanSettings,
         catalogs: Arc<dyn CatalogProviderList>,
-    ) -> SessionState {
-        let state = self.states.get_with_by_ref(&settings.time_zone, || {
+    ) -> Result<SessionState> {
+        let key = (settings.time_zone.clone(), settings.names);
+        let made = self.states.try_get_with(key, || {
             let mut config = self.base.config().clone();
             config.options_mut().execution.time_zone = Some(settings.time_zone.clone());
             let state = SessionStateBuilder::new_from_existing(self.base.clone());
             let types = time::MicrosecondTypes {
                 time_zone: Some(settings.time_zone.clone()),
             };
-            Arc::new(
-                state
-                    .with_config(config)
-                    .with_type_planner(Arc::new(types))
-                    .build(),
-            )
+            let mut state = state
+                .with_config(config)
+                .with_type_planner(Arc::new(types))
+                .build();
+            (self.library)(&mut state, settings.names).map_err(from_engine)?;
+            Ok(Arc::new(state))
         });
-        let mut state = SessionState::clone(&state);
+        let made = made.map_err(|error: Arc<Error>| Error::clone(&error))?;
+        let mut state = SessionState::clone(&made);
         // The only place that registers catalogs: they are those of a principal's view.
         #[allow(clippy::disallowed_methods)]
         state.register_catalog_list(catalogs);
         state.mark_start_execution();
-        state
+        Ok(state)
     }
 
     /// Returns the state to plan with if a plan's constants are large: its batches are small enough
@@ -367,8 +388,18 @@ impl Engine {
 
     /// Returns the functions that every query may call, by name. Functions of PostgreSQL's catalog
     /// are not included: `pg_catalog.pg_proc` lists them.
-    pub fn functions(&self) -> Vec<FunctionInfo> {
-        functions::functions(&self.base)
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if a function of the library cannot be registered.
+    pub fn functions(&self, names: Names) -> Result<Vec<FunctionInfo>> {
+        let settings = PlanSettings {
+            time_zone: "UTC".to_owned(),
+            search_path: Vec::new(),
+            names,
+        };
+        let catalogs = Arc::new(MemoryCatalogProviderList::new());
+        Ok(functions::functions(&self.session(&settings, catalogs)?))
     }
 
     /// Returns an empty reservation in the shared memory pool, for memory that no plan holds.
@@ -404,7 +435,6 @@ mod tests {
     use std::path::Path;
 
     use arrow::datatypes::Schema;
-    use datafusion::catalog::MemoryCatalogProviderList;
     use datafusion::physical_plan::empty::EmptyExec;
     use lakegate_lake::meter::QueryMeter;
     use lakegate_lake::roots::{Backing, Roots};
@@ -413,13 +443,16 @@ mod tests {
 
     /// An engine with one thread and a megabyte, which spills into this directory.
     pub(crate) fn small_engine(directory: &Path) -> Engine {
-        Engine::open(&EngineOptions {
-            memory_limit: 1 << 20,
-            spill_dir: directory.to_owned(),
-            spill_limit: 1 << 20,
-            threads: 1,
-            batch_size: 8192,
-        })
+        Engine::open(
+            &EngineOptions {
+                memory_limit: 1 << 20,
+                spill_dir: directory.to_owned(),
+                spill_limit: 1 << 20,
+                threads: 1,
+                batch_size: 8192,
+            },
+            |_, _| Ok(()),
+        )
         .unwrap()
     }
 
@@ -431,8 +464,10 @@ mod tests {
             let settings = PlanSettings {
                 time_zone: zone.to_owned(),
                 search_path: Vec::new(),
+                names: Names::Postgres,
             };
-            engine.session(&settings, Arc::new(MemoryCatalogProviderList::new()))
+            let catalogs = Arc::new(MemoryCatalogProviderList::new());
+            engine.session(&settings, catalogs).unwrap()
         };
         let backing = Backing::Directory {
             path: directory.path().to_owned(),

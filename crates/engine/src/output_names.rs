@@ -40,6 +40,9 @@ pub fn is_apart(name: &str) -> bool {
     shown(name).len() < name.len()
 }
 
+/// Stands for a name that Trino makes of the column's place.
+pub const NUMBERED: &str = "\u{2063}_col";
+
 /// The names of a query's columns, as far as the query states them: `*` has those of its tables.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OutputNames {
@@ -64,14 +67,26 @@ impl OutputNames {
         names.filter(|known| *known == name).count()
     }
 
+    /// Collects the names of a select list; `None` stands for a `*`.
+    pub fn of(names: &[Option<String>]) -> Self {
+        let first: Vec<String> = names.iter().map_while(Clone::clone).collect();
+        let has_star = first.len() < names.len();
+        let last = names.iter().rev().map_while(Clone::clone);
+        let last = has_star.then(|| last.collect::<Vec<_>>().into_iter().rev().collect());
+        Self { first, last }
+    }
+
     /// Returns the name at `place` of `count` columns; `None` for a column of `*`.
-    pub fn get(&self, place: usize, count: usize) -> Option<&str> {
+    pub fn get(&self, place: usize, count: usize) -> Option<String> {
         let last = self.last.as_deref().unwrap_or_default();
         let name = match place.checked_sub(count.saturating_sub(last.len())) {
             Some(place) => last.get(place),
             None => self.first.get(place),
         };
-        name.map(String::as_str)
+        name.map(|name| match name.as_str() {
+            NUMBERED => format!("_col{place}"),
+            name => name.to_owned(),
+        })
     }
 }
 

@@ -85,12 +85,12 @@ fn named(
         .iter()
         .enumerate()
         .map(|(place, field)| {
-            let given = written.get(place).map(String::as_str);
             let output = || outputs.get(place, count).filter(|_| fits);
-            let name = given
+            let name = written
+                .get(place)
+                .cloned()
                 .or_else(output)
-                .unwrap_or_else(|| shown(field.name()))
-                .to_owned();
+                .unwrap_or_else(|| shown(field.name()).to_owned());
             let own = match seen.insert(name.clone()) {
                 true => name,
                 false => apart_in_relation(&name, place),

@@ -36,13 +36,7 @@ mod work;
 use datafusion::error::Result;
 use datafusion::execution::{FunctionRegistry, SessionState};
 use entry::{Entry, Function, Known};
-
-/// Whose function a name is where PostgreSQL and Trino have different ones.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Names {
-    Postgres,
-    Trino,
-}
+use lakegate_engine::Names;
 
 /// Returns every function.
 fn entries() -> Vec<Entry> {

@@ -12,7 +12,9 @@ use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::parser::Parser;
 use lakegate_sql::AthenaDialect;
 
-use crate::{Names, register};
+use lakegate_engine::Names;
+
+use crate::register;
 
 /// Returns the rows of a query of one column, each as Athena shows its value.
 pub(crate) async fn rows(query: &str) -> Result<Vec<String>> {

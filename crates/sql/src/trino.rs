@@ -3,8 +3,8 @@
 //! ```text
 //! IF(c, a, b)                        CASE WHEN c THEN a ELSE b END
 //! TRY(x)                             "$try"(_ -> x): a lambda, so that x is not evaluated before the call
-//! CAST(x AS ARRAY(T) | MAP(K, V) | ROW(a T, …) | JSON)
-//!                                    "$cast"(x, CAST(NULL AS T)): fields by position, and JSON
+//! CAST(x AS ARRAY(T) | MAP(K, V) | ROW(a T, …))
+//!                                    "$cast"(x, CAST(NULL AS T)): fields by position
 //! TRY_CAST(x AS …) of the same       "$try"(_ -> "$cast"(…))
 //! ```
 
@@ -19,7 +19,7 @@ use sqlparser::tokenizer::Token;
 
 /// The function that `TRY` calls: its lambda's errors of data become NULL.
 pub const TRY: &str = "$try";
-/// The function that a cast to a nested type or to JSON calls.
+/// The function that a cast to a nested type calls.
 pub const CAST: &str = "$cast";
 
 /// Parses an expression that begins with one of Trino's words; `None` if the next tokens do not.
@@ -73,7 +73,8 @@ fn attempt(parser: &mut Parser<'_>) -> Result<Expr, ParserError> {
     Ok(tried_call(tried))
 }
 
-fn tried_call(tried: Expr) -> Expr {
+/// Returns the call of [`TRY`] with an expression.
+pub fn tried_call(tried: Expr) -> Expr {
     let parameter = LambdaFunctionParameter {
         name: Ident::with_quote('"', "$"),
         data_type: None,
@@ -86,7 +87,8 @@ fn tried_call(tried: Expr) -> Expr {
     call(TRY, vec![Expr::Lambda(lambda)])
 }
 
-fn call(name: &str, arguments: Vec<Expr>) -> Expr {
+/// Returns the call of a function.
+pub fn call(name: &str, arguments: Vec<Expr>) -> Expr {
     let args = arguments
         .into_iter()
         .map(|argument| FunctionArg::Unnamed(FunctionArgExpr::Expr(argument)))
@@ -138,15 +140,7 @@ fn data_type(parser: &mut Parser<'_>) -> Result<(DataType, bool), ParserError> {
         _ => String::new(),
     };
     let opens = parser.peek_nth_token_ref(1).token == Token::LParen;
-    let is_type = match word.as_str() {
-        "JSON" => {
-            parser.advance_token();
-            return Ok((DataType::JSON, true));
-        }
-        "ARRAY" | "MAP" | "ROW" => opens,
-        _ => false,
-    };
-    if !is_type {
+    if !opens || !["ARRAY", "MAP", "ROW"].contains(&word.as_str()) {
         return Ok((parser.parse_data_type()?, false));
     }
     parser.advance_token();

@@ -13,15 +13,11 @@ const UNNAMED: &str = "?column?";
 pub fn output_names(query: &Query) -> Option<OutputNames> {
     let items = items_of(&query.body)?;
     let names: Vec<Option<String>> = items.iter().map(item_name).collect();
-    let first: Vec<String> = names.iter().map_while(Clone::clone).collect();
-    let has_star = first.len() < names.len();
-    let last = names.iter().rev().map_while(Clone::clone);
-    let last = has_star.then(|| last.collect::<Vec<_>>().into_iter().rev().collect());
-    Some(OutputNames { first, last })
+    Some(OutputNames::of(&names))
 }
 
 /// Returns the list of the first SELECT, which also names the columns of a UNION.
-fn items_of(body: &SetExpr) -> Option<&[SelectItem]> {
+pub(crate) fn items_of(body: &SetExpr) -> Option<&[SelectItem]> {
     let mut body = body;
     loop {
         body = match body {

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use lakegate_error::{Code, Error, Result};
 
+use crate::Dialect;
 use crate::postgres::{milliseconds, quote_ident, shown_time};
 
 /// The PostgreSQL release whose protocol and catalog Lakegate implements, followed by Lakegate's
@@ -139,6 +140,12 @@ const KNOWN: &[Known] = &[
         default: "off",
         kind: Kind::Boolean,
         description: "Accepted and without effect",
+    },
+    Known {
+        name: "dialect",
+        default: "postgres",
+        kind: Kind::OneOf(&["postgres", "athena", "trino"]),
+        description: "Whose words queries are in: postgres, athena or trino",
     },
     Known {
         name: "extra_float_digits",
@@ -511,6 +518,10 @@ impl Settings {
 
     pub fn staleness(&self) -> Duration {
         Duration::from_millis(milliseconds(&self.value("staleness")).unwrap_or(0))
+    }
+
+    pub fn dialect(&self) -> Dialect {
+        Dialect::of_name(&self.value("dialect"))
     }
 
     pub fn time_zone(&self) -> String {

@@ -3,11 +3,14 @@
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, FieldRef, TimeUnit};
-use datafusion::error::Result;
+use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::planner::TypePlanner;
-use datafusion::sql::sqlparser::ast::{DataType as SqlType, TimezoneInfo};
+use datafusion::sql::sqlparser::ast::{
+    ArrayElemTypeDef, DataType as SqlType, ExactNumberInfo, TimezoneInfo,
+};
+use lakegate_error::{Code, Error};
 
-/// Plans `TIMESTAMP` of any precision.
+/// Plans `TIMESTAMP` of any precision, and `MAP`.
 #[derive(Debug)]
 pub struct MicrosecondTypes {
     /// The session's time zone.
@@ -16,8 +19,10 @@ pub struct MicrosecondTypes {
 
 impl TypePlanner for MicrosecondTypes {
     fn plan_type_field(&self, sql_type: &SqlType) -> Result<Option<FieldRef>> {
-        let SqlType::Timestamp(_, zoned) = sql_type else {
-            return Ok(None);
+        let zoned = match sql_type {
+            SqlType::Timestamp(_, zoned) => zoned,
+            SqlType::Map(key, value) => return self.map_of(key, value).map(Some),
+            _ => return Ok(None),
         };
         let zone = match zoned {
             TimezoneInfo::Tz | TimezoneInfo::WithTimeZone => self.time_zone.as_deref(),
@@ -26,6 +31,90 @@ impl TypePlanner for MicrosecondTypes {
         let data_type = DataType::Timestamp(TimeUnit::Microsecond, zone.map(Arc::from));
         Ok(Some(Arc::new(Field::new("", data_type, true))))
     }
+}
+
+impl MicrosecondTypes {
+    /// Plans `MAP(K, V)`, which DataFusion does not.
+    fn map_of(&self, key: &SqlType, value: &SqlType) -> Result<FieldRef> {
+        let key = Field::new("key", self.data_type(key, 0)?, false);
+        let value = Field::new("value", self.data_type(value, 0)?, true);
+        Ok(Arc::new(Field::new("", map_type(key, value), true)))
+    }
+
+    /// Returns the type of a map's keys or values.
+    fn data_type(&self, sql_type: &SqlType, depth: usize) -> Result<DataType> {
+        if depth > MAX_DEPTH {
+            let message = "a type is nested too deeply";
+            return Err(Error::new(Code::TooComplex, message).into());
+        }
+        let of = |inner: &SqlType| self.data_type(inner, depth + 1);
+        Ok(match sql_type {
+            SqlType::Boolean | SqlType::Bool => DataType::Boolean,
+            SqlType::TinyInt(_) => DataType::Int8,
+            SqlType::SmallInt(_) | SqlType::Int2(_) => DataType::Int16,
+            SqlType::Int(_) | SqlType::Integer(_) | SqlType::Int4(_) => DataType::Int32,
+            SqlType::BigInt(_) | SqlType::Int8(_) => DataType::Int64,
+            SqlType::Real | SqlType::Float4 => DataType::Float32,
+            SqlType::Double(_) | SqlType::DoublePrecision | SqlType::Float8 | SqlType::Float(_) => {
+                DataType::Float64
+            }
+            SqlType::Varchar(_) | SqlType::Text | SqlType::String(_) | SqlType::Char(_) => {
+                DataType::Utf8
+            }
+            SqlType::Varbinary(_) | SqlType::Binary(_) | SqlType::Bytea => DataType::Binary,
+            SqlType::Date => DataType::Date32,
+            SqlType::Decimal(info) | SqlType::Numeric(info) => {
+                let (precision, scale) = match info {
+                    ExactNumberInfo::None => (38, 0),
+                    ExactNumberInfo::Precision(precision) => (*precision, 0),
+                    ExactNumberInfo::PrecisionAndScale(precision, scale) => (*precision, *scale),
+                };
+                match (u8::try_from(precision), i8::try_from(scale)) {
+                    (Ok(precision @ 1..=38), Ok(scale))
+                        if i64::from(scale) <= i64::from(precision) =>
+                    {
+                        DataType::Decimal128(precision, scale)
+                    }
+                    _ => return Err(not_planned(sql_type)),
+                }
+            }
+            SqlType::Array(ArrayElemTypeDef::AngleBracket(item)) => {
+                DataType::List(Arc::new(Field::new_list_field(of(item)?, true)))
+            }
+            SqlType::Map(key, value) => map_type(
+                Field::new("key", of(key)?, false),
+                Field::new("value", of(value)?, true),
+            ),
+            SqlType::Struct(fields, _) => {
+                let fields = fields.iter().enumerate().map(|(place, field)| {
+                    let name = match &field.field_name {
+                        Some(name) if name.quote_style.is_some() => name.value.clone(),
+                        Some(name) => name.value.to_lowercase(),
+                        None => format!("c{place}"),
+                    };
+                    Ok(Field::new(name, of(&field.field_type)?, true))
+                });
+                DataType::Struct(fields.collect::<Result<Vec<_>>>()?.into())
+            }
+            SqlType::Timestamp(..) => match self.plan_type_field(sql_type)? {
+                Some(field) => field.data_type().clone(),
+                None => return Err(not_planned(sql_type)),
+            },
+            _ => return Err(not_planned(sql_type)),
+        })
+    }
+}
+
+/// How deeply the types of a map may be nested.
+const MAX_DEPTH: usize = 32;
+
+fn map_type(key: Field, value: Field) -> DataType {
+    let entries = DataType::Struct(vec![key, value].into());
+    DataType::Map(Arc::new(Field::new("entries", entries, false)), false)
+}
+
+fn not_planned(sql_type: &SqlType) -> DataFusionError {
+    Error::not_supported(format!("the type {sql_type} within a MAP is not supported")).into()
 }
 
 /// Returns the type with microseconds in place of nanoseconds; `None` if it has no nanoseconds.

@@ -273,13 +273,16 @@ pub(crate) mod tests {
     /// Returns an engine with a pool of 64 MiB and a spill limit of 64 MiB, in a temporary folder.
     pub(crate) fn engine() -> (Engine, TempDir) {
         let folder = tempfile::tempdir().unwrap();
-        let engine = Engine::open(&EngineOptions {
-            memory_limit: 64 << 20,
-            spill_dir: folder.path().join("spill"),
-            spill_limit: 64 << 20,
-            threads: 1,
-            batch_size: 8192,
-        })
+        let engine = Engine::open(
+            &EngineOptions {
+                memory_limit: 64 << 20,
+                spill_dir: folder.path().join("spill"),
+                spill_limit: 64 << 20,
+                threads: 1,
+                batch_size: 8192,
+            },
+            |_, _| Ok(()),
+        )
         .unwrap();
         (engine, folder)
     }

@@ -35,8 +35,8 @@ impl ColumnNames {
         let mut changes = false;
         let fields = schema.fields().iter().enumerate().map(|(place, field)| {
             let name = self.0.get(place, count).filter(|_| fits);
-            let name = name.unwrap_or_else(|| shown(field.name()));
-            if name == field.name() {
+            let name = name.unwrap_or_else(|| shown(field.name()).to_owned());
+            if name == *field.name() {
                 return Arc::clone(field);
             }
             changes = true;

@@ -46,15 +46,16 @@ impl Session {
         mut statement: ast::Statement,
         lookups: &mut Lookups,
     ) -> Result<Planning> {
-        let names = ColumnNames::of(self.dialect, &statement);
-        self.dialect.enclose_joins(&mut statement)?;
+        let dialect = self.dialect();
+        let names = ColumnNames::of(dialect, &statement);
+        dialect.enclose_joins(&mut statement)?;
         let relations = Relations {
             session: self,
             moment,
         };
         let limit = self.gateway.max_planning_time;
         statement = resolve_joins(statement, &relations, lookups, limit).await?;
-        let references = self.dialect.rewrite(&mut statement)?;
+        let references = dialect.rewrite(&mut statement)?;
         let source = QuerySource::Sql(Box::new(statement));
         self.resolve_source(moment, source, names, &references)
             .await
@@ -80,6 +81,7 @@ impl Session {
         let plan_settings = PlanSettings {
             time_zone: settings.time_zone(),
             search_path: path.visible.clone(),
+            names: settings.dialect().names(),
         };
         let limits = moment.query_limits(&settings.workgroup())?;
         let meter = Arc::new(limits.meter());
@@ -120,7 +122,7 @@ impl Session {
         let stores = QueryStores::new(Arc::clone(&self.gateway.roots), meter);
         let database = path.shown();
         let catalogs = Arc::new(PolicyCatalogs::new(view, built_in, path));
-        let mut state = self.gateway.engine.session(&plan_settings, catalogs);
+        let mut state = self.gateway.engine.session(&plan_settings, catalogs)?;
         system
             .install(&mut state, references)
             .map_err(from_engine)?;

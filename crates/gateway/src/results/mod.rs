@@ -290,12 +290,15 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use datafusion::logical_expr::LogicalPlanBuilder;
 
+    use lakegate_engine::Names;
+
     use super::*;
 
     fn query(catalog: u8) -> Arc<QueryKey> {
         let settings = PlanSettings {
             time_zone: "UTC".into(),
             search_path: Vec::new(),
+            names: Names::Postgres,
         };
         let plan = LogicalPlanBuilder::empty(true).build().unwrap();
         Arc::new(QueryKey::new(plan, settings, [catalog; 32]))
@@ -326,6 +329,7 @@ mod tests {
             settings: PlanSettings {
                 time_zone: time_zone.into(),
                 search_path: Vec::new(),
+                names: Names::Postgres,
             },
             catalog: [catalog; 32],
             hash: 1,
@@ -380,6 +384,7 @@ mod tests {
             let settings = PlanSettings {
                 time_zone: "UTC".into(),
                 search_path: Vec::new(),
+                names: Names::Postgres,
             };
             let query = Arc::new(QueryKey::new(plan, settings, [0; 32]));
             let key = over(1, Arc::clone(&query));

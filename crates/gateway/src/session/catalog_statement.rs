@@ -56,7 +56,7 @@ impl Session {
             Statement::ShowFunctions(show) => Some(lakegate_statement::show_functions(
                 statement,
                 show,
-                self.gateway.engine.functions(),
+                self.gateway.engine.functions(self.dialect().names())?,
             )),
             _ => None,
         };

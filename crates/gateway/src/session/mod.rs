@@ -49,7 +49,6 @@ pub struct Session {
     pub(crate) user: String,
     principal: Principal,
     pub(crate) protocol: Protocol,
-    pub(crate) dialect: Dialect,
     pub(crate) stateful: bool,
     client_addr: SocketAddr,
     opened_at: DateTime<Utc>,
@@ -99,6 +98,7 @@ impl Session {
         let user = login.principal.user.as_str();
         let moment = gateway.moment(login.principal)?;
         settings.start_with("session_authorization", user);
+        settings.start_with("dialect", login.protocol.dialect().name());
         if let Some(name) = login.application_name {
             settings.start_with("application_name", name);
         }
@@ -116,7 +116,6 @@ impl Session {
             user: user.to_owned(),
             principal: login.principal.clone(),
             protocol: login.protocol,
-            dialect: login.protocol.dialect(),
             stateful: login.stateful,
             client_addr: login.client_addr,
             opened_at: Utc::now(),
@@ -143,6 +142,11 @@ impl Session {
     /// Returns the current settings. The clone shares the values.
     pub(crate) fn settings(&self) -> Settings {
         self.state.lock().settings.clone()
+    }
+
+    /// Returns the dialect of the session's next statement.
+    pub(crate) fn dialect(&self) -> Dialect {
+        self.state.lock().settings.dialect()
     }
 
     /// Returns the databases in which unqualified names are looked up. `$user` is the database with

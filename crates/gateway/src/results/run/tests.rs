@@ -6,7 +6,7 @@ use std::time::Duration;
 use arrow::array::{ArrayRef, Int64Array};
 use datafusion::logical_expr::LogicalPlanBuilder;
 use futures::TryStreamExt;
-use lakegate_engine::{CpuMeter, PlanSettings, metered};
+use lakegate_engine::{CpuMeter, Names, PlanSettings, metered};
 use lakegate_lake::meter::{Cutoff, QueryMeter};
 
 use super::super::{Lookup, QueryKey};
@@ -69,6 +69,7 @@ fn key(snapshot: u8) -> Arc<ResultKey> {
     let settings = PlanSettings {
         time_zone: "UTC".into(),
         search_path: vec!["d".into()],
+        names: Names::Postgres,
     };
     let query = QueryKey::new(plan, settings, [0; 32]);
     Arc::new(ResultKey::new(Arc::new(query), [snapshot; 32]))

@@ -1,0 +1,65 @@
+//! Trino's names for the columns of a query: `_col0`, `_col1` … by place, for what has no name.
+
+use datafusion::sql::sqlparser::ast::{AccessExpr, Expr, Query, SelectItem};
+use lakegate_engine::{NUMBERED, OutputNames};
+
+use crate::postgres::{folded, items_of};
+
+/// Returns the names of a query's columns. Takes the query as written, before the rewrite for the
+/// planner.
+pub(crate) fn output_names(query: &Query) -> Option<OutputNames> {
+    let items = items_of(&query.body)?;
+    let names: Vec<Option<String>> = items.iter().map(item_name).collect();
+    Some(OutputNames::of(&names))
+}
+
+/// Returns the name of a column, or `None` for `*`.
+fn item_name(item: &SelectItem) -> Option<String> {
+    match item {
+        SelectItem::UnnamedExpr(expr) => Some(name_of(expr).unwrap_or_else(|| NUMBERED.to_owned())),
+        SelectItem::ExprWithAlias { alias, .. } => Some(folded(alias)),
+        _ => None,
+    }
+}
+
+fn name_of(expr: &Expr) -> Option<String> {
+    match expr {
+        Expr::Identifier(ident) => Some(folded(ident)),
+        Expr::CompoundIdentifier(parts) => parts.last().map(folded),
+        Expr::CompoundFieldAccess { access_chain, .. } => match access_chain.last()? {
+            AccessExpr::Dot(Expr::Identifier(field)) => Some(folded(field)),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+    use super::*;
+
+    fn names(sql: &str) -> OutputNames {
+        let parsed = lakegate_sql::parse(sql).unwrap().remove(0);
+        let lakegate_sql::Statement::Query(query) = parsed.statement else {
+            panic!("no query: {sql}")
+        };
+        output_names(&query).unwrap()
+    }
+
+    #[test]
+    fn columns_without_a_name_are_numbered() {
+        let names =
+            names("SELECT a, t.B, count(*), 1 AS \"X\", r.x.y, a[1], CAST(a AS bigint) FROM t");
+        let shown: Vec<String> = (0..7).filter_map(|place| names.get(place, 7)).collect();
+        assert_eq!(shown, ["a", "b", "_col2", "X", "y", "_col5", "_col6"]);
+    }
+
+    #[test]
+    fn columns_after_a_star_are_numbered_by_their_place_in_the_result() {
+        let names = names("SELECT *, 1, a FROM t");
+        assert_eq!(names.get(0, 5), None);
+        assert_eq!(names.get(3, 5).unwrap(), "_col3");
+        assert_eq!(names.get(4, 5).unwrap(), "a");
+    }
+}

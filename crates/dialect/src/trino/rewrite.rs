@@ -1,0 +1,192 @@
+//! Rewrites operators of Trino whose meaning differs from PostgreSQL's.
+//!
+//! ```text
+//! a[i]                    "$subscript"(a, i)       an error outside of the array
+//! a LIKE 'x\%'            a LIKE 'x\\%'            no escape character unless ESCAPE names one
+//! EXTRACT(DOW FROM x)     day_of_week(x)           1 for Monday to 7 for Sunday
+//! CAST(x AS JSON)         "$json_of"(x)            a JSON value of x, not a text in JSON
+//! ```
+
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{
+    AccessExpr, CastKind, DataType, DateTimeField, Expr, Ident, Statement, Subscript, Value,
+    ValueWithSpan, VisitorMut,
+};
+use lakegate_error::Result;
+use lakegate_sql::trino::{call, tried_call};
+use lakegate_sql::walk::walk_mut;
+
+/// Returns the JSON value of any value.
+const JSON_OF: &str = "$json_of";
+/// Fails where an array has no such item, or a map no such key.
+const SUBSCRIPT: &str = "$subscript";
+
+/// Rewrites a statement in place.
+///
+/// # Errors
+///
+/// None that depend on the statement.
+pub(crate) fn rewrite(statement: &mut Statement) -> Result<()> {
+    let _: ControlFlow<()> = walk_mut(statement, &mut Operators);
+    Ok(())
+}
+
+struct Operators;
+
+impl VisitorMut for Operators {
+    type Break = ();
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        match expr {
+            Expr::CompoundFieldAccess { .. } => subscripts(expr),
+            Expr::Like {
+                pattern,
+                escape_char: None,
+                any: false,
+                ..
+            } => unescaped(pattern),
+            Expr::Cast {
+                data_type: DataType::JSON,
+                kind,
+                ..
+            } => {
+                let tries = *kind == CastKind::TryCast;
+                if let Expr::Cast { expr: of, .. } = taken(expr) {
+                    let json = call(JSON_OF, vec![*of]);
+                    *expr = if tries { tried_call(json) } else { json };
+                }
+            }
+            Expr::Extract { field, .. } => {
+                if let Some(function) = part(field)
+                    && let Expr::Extract { expr: of, .. } = taken(expr)
+                {
+                    *expr = call(function, vec![*of]);
+                }
+            }
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+fn taken(expr: &mut Expr) -> Expr {
+    std::mem::replace(expr, Expr::Value(Value::Null.with_empty_span()))
+}
+
+/// `root[i].f[j]`: each subscript by an expression becomes a call.
+fn subscripts(expr: &mut Expr) {
+    let indexes =
+        |access: &AccessExpr| matches!(access, AccessExpr::Subscript(Subscript::Index { .. }));
+    let Expr::CompoundFieldAccess { access_chain, .. } = expr else {
+        return;
+    };
+    if !access_chain.iter().any(indexes) {
+        return;
+    }
+    let Expr::CompoundFieldAccess { root, access_chain } = taken(expr) else {
+        return;
+    };
+    let mut value = *root;
+    let mut rest = Vec::new();
+    let with_rest = |value: Expr, rest: Vec<AccessExpr>| match rest.is_empty() {
+        true => value,
+        false => Expr::CompoundFieldAccess {
+            root: Box::new(value),
+            access_chain: rest,
+        },
+    };
+    for access in access_chain {
+        match access {
+            AccessExpr::Subscript(Subscript::Index { index }) => {
+                let of = with_rest(value, std::mem::take(&mut rest));
+                value = call(SUBSCRIPT, vec![of, index]);
+            }
+            other => rest.push(other),
+        }
+    }
+    *expr = with_rest(value, rest);
+}
+
+/// Escapes the backslashes of a pattern, which are plain characters in Trino.
+fn unescaped(pattern: &mut Expr) {
+    match pattern {
+        Expr::Value(ValueWithSpan {
+            value: Value::SingleQuotedString(text),
+            ..
+        }) => *text = text.replace('\\', "\\\\"),
+        Expr::Value(_) => {}
+        _ => {
+            let text = |text: &str| {
+                let text = Value::SingleQuotedString(text.to_owned());
+                Expr::Value(text.with_empty_span())
+            };
+            let of = taken(pattern);
+            *pattern = call("replace", vec![of, text("\\"), text("\\\\")]);
+        }
+    }
+}
+
+/// Returns the function for a field of EXTRACT that PostgreSQL counts differently or lacks.
+fn part(field: &DateTimeField) -> Option<&'static str> {
+    let custom = |ident: &Ident| {
+        Some(match ident.value.to_ascii_lowercase().as_str() {
+            "day_of_week" => "day_of_week",
+            "day_of_month" => "day_of_month",
+            "day_of_year" => "day_of_year",
+            "year_of_week" | "yow" => "year_of_week",
+            "week_of_year" => "week",
+            _ => return None,
+        })
+    };
+    match field {
+        DateTimeField::Dow | DateTimeField::DayOfWeek => Some("day_of_week"),
+        DateTimeField::DayOfYear => Some("day_of_year"),
+        DateTimeField::Custom(ident) => custom(ident),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+    use super::*;
+
+    fn rewritten(sql: &str) -> String {
+        let parsed = lakegate_sql::parse(sql).unwrap().remove(0);
+        let lakegate_sql::Statement::Query(query) = parsed.statement else {
+            panic!("no query: {sql}")
+        };
+        let mut statement = Statement::Query(query);
+        rewrite(&mut statement).unwrap();
+        statement.to_string()
+    }
+
+    #[test]
+    fn operators_become_those_of_trino() {
+        for (sql, expected) in [
+            ("SELECT a[1]", "SELECT \"$subscript\"(a, 1)"),
+            (
+                "SELECT t.a[1][b[2]].x[3].y",
+                "SELECT \"$subscript\"(\"$subscript\"(\"$subscript\"(t.a, 1), \"$subscript\"(b, 2)).x, 3).y",
+            ),
+            ("SELECT a LIKE 'x\\%'", "SELECT a LIKE 'x\\\\%'"),
+            (
+                "SELECT a LIKE 'x!%' ESCAPE '!'",
+                "SELECT a LIKE 'x!%' ESCAPE '!'",
+            ),
+            ("SELECT CAST(a AS JSON)", "SELECT \"$json_of\"(a)"),
+            (
+                "SELECT a LIKE b",
+                "SELECT a LIKE \"replace\"(b, '\\', '\\\\')",
+            ),
+            ("SELECT extract(dow FROM x)", "SELECT \"day_of_week\"(x)"),
+            (
+                "SELECT extract(year_of_week FROM x), extract(month FROM x)",
+                "SELECT \"year_of_week\"(x), EXTRACT(MONTH FROM x)",
+            ),
+        ] {
+            assert_eq!(rewritten(sql), expected, "{sql}");
+        }
+    }
+}
