@@ -76,7 +76,7 @@ impl Server {
                 threads,
                 batch_size: config.engine.batch_size,
             },
-            lakegate_functions::register,
+            lakegate_functions::library(),
         )?;
         let gateway = Gateway::new(GatewayParts {
             engine,

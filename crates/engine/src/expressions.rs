@@ -23,7 +23,7 @@ use datafusion::logical_expr::{
 /// # Errors
 ///
 /// Returns an error if a rewritten plan is invalid.
-pub(crate) fn rewritten(
+pub fn rewritten(
     plan: LogicalPlan,
     concerns: impl Fn(&Expr) -> bool,
     rewrite: impl Fn(Expr, &DFSchema) -> Transformed<Expr>,

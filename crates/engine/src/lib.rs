@@ -69,12 +69,12 @@ use datafusion::execution::object_store::ObjectStoreRegistry;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::{FunctionRegistry, SessionState, SessionStateBuilder, TaskContext};
 use datafusion::logical_expr::LogicalPlan;
-use datafusion::optimizer::Analyzer;
+use datafusion::optimizer::{Analyzer, AnalyzerRule};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::prelude::SessionConfig;
 pub use decimal_texts::{LONG_NUMBER, number as exact_decimal};
 pub use dependent::DependentJoins;
-pub use expressions::has as has_expression;
+pub use expressions::{has as has_expression, rewritten};
 pub use functions::FunctionInfo;
 pub use interval_text::write_interval;
 use lakegate_error::{Error, Result, UNQUALIFIED, from_engine};
@@ -136,8 +136,24 @@ pub enum Names {
     Trino,
 }
 
-/// Adds functions to those of the engine, for sessions with these names.
-pub type Library = fn(&mut SessionState, Names) -> datafusion::error::Result<()>;
+/// Functions beside those of the engine.
+#[derive(Debug, Clone, Copy)]
+pub struct Library {
+    /// Adds the functions to those of a session with these names.
+    pub register: fn(&mut SessionState, Names) -> datafusion::error::Result<()>,
+    /// Rules for their calls, which come before the engine's.
+    pub rules: fn() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>>,
+}
+
+impl Library {
+    /// Returns a library without functions.
+    pub fn none() -> Self {
+        Self {
+            register: |_, _| Ok(()),
+            rules: Vec::new,
+        }
+    }
+}
 
 /// DataFusion as Lakegate configures it, with the threads and the memory that queries share.
 #[derive(Debug)]
@@ -209,6 +225,7 @@ impl Engine {
         rules.insert(2, Arc::new(decimal_texts::DecimalTexts));
         rules.insert(2, Arc::new(common_types::CommonTypes));
         rules.insert(2, Arc::new(time::MeetingZones));
+        rules.splice(0..0, (library.rules)());
         let mut base = SessionStateBuilder::new()
             .with_expr_planners(vec![Arc::new(arrays::Subscripts)])
             .with_config(config)
@@ -294,7 +311,7 @@ impl Engine {
                 .with_config(config)
                 .with_type_planner(Arc::new(types))
                 .build();
-            (self.library)(&mut state, settings.names).map_err(from_engine)?;
+            (self.library.register)(&mut state, settings.names).map_err(from_engine)?;
             Ok(Arc::new(state))
         });
         let made = made.map_err(|error: Arc<Error>| Error::clone(&error))?;
@@ -451,7 +468,7 @@ mod tests {
                 threads: 1,
                 batch_size: 8192,
             },
-            |_, _| Ok(()),
+            Library::none(),
         )
         .unwrap()
     }

@@ -165,6 +165,7 @@ mod tests {
     #[test]
     fn operators_become_those_of_trino() {
         for (sql, expected) in [
+            ("SELECT JSON '[1]'", "SELECT \"json_parse\"('[1]')"),
             ("SELECT a[1]", "SELECT \"$subscript\"(a, 1)"),
             (
                 "SELECT t.a[1][b[2]].x[3].y",

@@ -281,7 +281,7 @@ pub(crate) mod tests {
                 threads: 1,
                 batch_size: 8192,
             },
-            |_, _| Ok(()),
+            lakegate_engine::Library::none(),
         )
         .unwrap();
         (engine, folder)

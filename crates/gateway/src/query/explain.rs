@@ -2,20 +2,23 @@
 
 use std::sync::Arc;
 
-use arrow::array::{RecordBatch, StringArray};
+use arrow::array::{ArrayRef, BooleanArray, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::ScalarValue;
+use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::ExecutionPlan;
 use futures::{FutureExt, TryStreamExt};
 use lakegate_dialect::postgres::ResultReuse;
-use lakegate_engine::{PlanRun, StopOnDrop, metered};
+use lakegate_engine::{CATALOG, PlanRun, StopOnDrop, metered};
 use lakegate_error::{Error, Result};
 use lakegate_policy::snapshots::{SnapshotPlan, SnapshotTable};
 use lakegate_sql::ast::{self as sql, Statement};
+use serde_json::json;
 use sqlparser::ast;
 
 use crate::Execution;
 use crate::moment::Moment;
+use crate::query::explain_options::{self, Format, PlanNode, PlanType};
 use crate::query::life::{Phase, Unfinished};
 use crate::query::parameters::check_parameters;
 use crate::query::plan_text::PlanText;
@@ -23,13 +26,14 @@ use crate::query::run::{QueryContext, queue_of};
 use crate::session::Session;
 use crate::session::results::rows;
 
-/// Returns the schema of EXPLAIN: one text column, with one row per line.
-pub(crate) fn explain_schema() -> SchemaRef {
-    Arc::new(Schema::new(vec![Field::new(
-        "QUERY PLAN",
-        DataType::Utf8,
-        false,
-    )]))
+/// Returns the schema of EXPLAIN: one text column, with one row per line. That of TYPE VALIDATE is
+/// Athena's.
+pub(crate) fn explain_schema(explain: &sql::Explain) -> SchemaRef {
+    let field = match explain.plan_type.as_deref() {
+        Some("VALIDATE") => Field::new("Valid", DataType::Boolean, false),
+        _ => Field::new("QUERY PLAN", DataType::Utf8, false),
+    };
+    Arc::new(Schema::new(vec![field]))
 }
 
 impl Session {
@@ -44,6 +48,7 @@ impl Session {
         text: &str,
         parameters: Vec<ScalarValue>,
     ) -> Result<Execution> {
+        let options = explain_options::of(explained)?;
         let query = match explained.statement.as_ref() {
             Statement::Query(query) => query,
             Statement::DeclareCursor(declare) => &declare.query,
@@ -63,13 +68,13 @@ impl Session {
         let mut context = self.query_context(text, planning)?;
         context.reuse = ResultReuse::Off;
         let _unfinished = Unfinished::guard(&context.query);
-        let result = explain(&context, &parameters, explained.analyze, explained.verbose)
+        let result = explain(&context, &parameters, explained, options)
             .boxed()
             .await;
         match result {
             Ok(batch) => {
                 context.query.finish(batch.num_rows() as u64, Ok(()));
-                Ok(rows("EXPLAIN", explain_schema(), vec![batch]))
+                Ok(rows("EXPLAIN", explain_schema(explained), vec![batch]))
             }
             Err(error) => {
                 context.query.finish(0, Err(&error));
@@ -83,9 +88,10 @@ impl Session {
 async fn explain(
     context: &QueryContext,
     parameters: &[ScalarValue],
-    analyze: bool,
-    verbose: bool,
+    explained: &sql::Explain,
+    (format, plan_type): (Format, PlanType),
 ) -> Result<RecordBatch> {
+    let (analyze, verbose) = (explained.analyze, explained.verbose);
     let planning = async {
         let snapshot = context.snapshot(parameters).await?;
         let physical = context.physical(&snapshot.plan).await?;
@@ -105,17 +111,26 @@ async fn explain(
         verbose,
         metrics: analyze,
     };
-    lines.extend(text.lines(&physical));
-    if verbose {
+    let logical = || LogicalText(&snapshot.plan);
+    match (plan_type, format) {
+        (PlanType::Validate, _) => {
+            let valid = Arc::new(BooleanArray::from(vec![true]));
+            return batch(explained, valid);
+        }
+        (PlanType::Io, _) => lines.extend(pretty(&inputs(&snapshot))),
+        (PlanType::Distributed, Format::Text) => lines.extend(text.lines(&physical)),
+        (PlanType::Logical, Format::Text) => lines.extend(logical().lines()),
+        (PlanType::Distributed, Format::Json) => lines.extend(pretty(&text.tree(&physical).json())),
+        (PlanType::Logical, Format::Json) => lines.extend(pretty(&logical().tree().json())),
+        (PlanType::Distributed, Format::Graphviz) => lines.extend(text.tree(&physical).graphviz()),
+        (PlanType::Logical, Format::Graphviz) => lines.extend(logical().tree().graphviz()),
+    }
+    if format != Format::Text {
+        return batch(explained, Arc::new(StringArray::from_iter_values(lines)));
+    }
+    if verbose && plan_type == PlanType::Distributed {
         lines.push("Logical plan:".to_owned());
-        lines.extend(
-            snapshot
-                .plan
-                .display_indent()
-                .to_string()
-                .lines()
-                .map(|line| format!("  {line}")),
-        );
+        lines.extend(logical().lines().iter().map(|line| format!("  {line}")));
     }
     lines.extend(scans(&snapshot));
     if let Some(rows) = rows {
@@ -127,9 +142,54 @@ async fn explain(
         let cpu = context.query.resources.cpu.total();
         lines.push(format!("CPU time: {:.1} ms", cpu.as_secs_f64() * 1000.0));
     }
-    let column = StringArray::from_iter_values(lines);
-    RecordBatch::try_new(explain_schema(), vec![Arc::new(column)])
+    batch(explained, Arc::new(StringArray::from_iter_values(lines)))
+}
+
+fn batch(explained: &sql::Explain, column: ArrayRef) -> Result<RecordBatch> {
+    RecordBatch::try_new(explain_schema(explained), vec![column])
         .map_err(|e| Error::internal(format!("the plan cannot be shown: {e}")))
+}
+
+/// Returns the lines of a JSON document.
+fn pretty(json: &serde_json::Value) -> Vec<String> {
+    let text = serde_json::to_string_pretty(json).unwrap_or_default();
+    text.lines().map(str::to_owned).collect()
+}
+
+/// A logical plan as EXPLAIN prints it. It contains granted columns only, and no files.
+struct LogicalText<'a>(&'a LogicalPlan);
+
+impl LogicalText<'_> {
+    fn lines(&self) -> Vec<String> {
+        let text = self.0.display_indent().to_string();
+        text.lines().map(str::to_owned).collect()
+    }
+
+    fn tree(&self) -> PlanNode {
+        let inputs = self.0.inputs().into_iter();
+        let inputs = inputs.map(|input| LogicalText(input).tree()).collect();
+        PlanNode::new(&self.0.display().to_string(), inputs)
+    }
+}
+
+/// Returns the tables that a query reads, in the shape of Trino's TYPE IO.
+fn inputs(snapshot: &SnapshotPlan) -> serde_json::Value {
+    let tables = snapshot.tables.iter().map(|scanned| {
+        let opened = scanned.snapshot.opened();
+        let name = scanned.table.name();
+        let (schema, table) = name.split_once('.').unwrap_or(("", name.as_str()));
+        json!({
+            "table": {
+                "catalog": CATALOG,
+                "schemaTable": {"schema": schema, "table": table},
+            },
+            "partitions": scanned.snapshot.partitions.len(),
+            "partitionsTotal": scanned.snapshot.partitions_total,
+            "files": opened.files,
+            "estimate": {"outputSizeInBytes": opened.bytes},
+        })
+    });
+    json!({ "inputTableColumnInfos": tables.collect::<Vec<_>>() })
 }
 
 /// Runs the plan to its end on the query threads and counts its rows.

@@ -15,6 +15,8 @@ use datafusion::physical_plan::{DisplayFormatType, ExecutionPlan};
 use lakegate_lake::format::sight_of;
 use lakegate_lake::sight::Sight;
 
+use crate::query::explain_options::PlanNode;
+
 /// Prints a plan: the root first, each node indented by two more spaces than its parent.
 pub(crate) struct PlanText {
     pub verbose: bool,
@@ -29,7 +31,24 @@ impl PlanText {
         lines
     }
 
+    /// Returns the plan as a tree.
+    pub(crate) fn tree(&self, plan: &Arc<dyn ExecutionPlan>) -> PlanNode {
+        let inputs = plan.children().into_iter().map(|child| self.tree(child));
+        PlanNode::new(&self.text(plan), inputs.collect())
+    }
+
     fn node(&self, plan: &Arc<dyn ExecutionPlan>, depth: usize, lines: &mut Vec<String>) {
+        let text = self.text(plan);
+        // A literal may contain line breaks.
+        let indent = "  ".repeat(depth);
+        lines.extend(text.lines().map(|line| format!("{indent}{line}")));
+        for child in plan.children() {
+            self.node(child, depth + 1, lines);
+        }
+    }
+
+    /// Returns the text of one operator.
+    fn text(&self, plan: &Arc<dyn ExecutionPlan>) -> String {
         let format = match self.verbose {
             true => DisplayFormatType::Verbose,
             false => DisplayFormatType::Default,
@@ -49,12 +68,7 @@ impl PlanText {
             });
             text.push_str(&format!(", metrics=[{}]", metrics.unwrap_or_default()));
         }
-        // A literal may contain line breaks.
-        let indent = "  ".repeat(depth);
-        lines.extend(text.lines().map(|line| format!("{indent}{line}")));
-        for child in plan.children() {
-            self.node(child, depth + 1, lines);
-        }
+        text
     }
 }
 

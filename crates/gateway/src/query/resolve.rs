@@ -8,7 +8,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use lakegate_dialect::postgres::pg_catalog::PgCatalog;
 use lakegate_dialect::postgres::{CatalogReferences, SessionInfo};
-use lakegate_engine::{CATALOG, PlanSettings};
+use lakegate_engine::{CATALOG, Names, PlanSettings};
 use lakegate_error::{Result, from_engine};
 use lakegate_lake::meter::QueryStores;
 use lakegate_lake::scan::QueryLake;
@@ -123,8 +123,11 @@ impl Session {
         let database = path.shown();
         let catalogs = Arc::new(PolicyCatalogs::new(view, built_in, path));
         let mut state = self.gateway.engine.session(&plan_settings, catalogs)?;
+        let keeps = |name: &str| {
+            plan_settings.names == Names::Trino && lakegate_functions::is_function(name)
+        };
         system
-            .install(&mut state, references)
+            .install(&mut state, references, keeps)
             .map_err(from_engine)?;
         Ok(Planning {
             source,

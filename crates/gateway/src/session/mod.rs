@@ -4,6 +4,7 @@ pub(crate) mod catalog_source;
 mod catalog_statement;
 pub(crate) mod connections;
 mod cursors;
+mod describe_prepared;
 mod dispatch;
 pub(crate) mod grants;
 pub(crate) mod metadata;

@@ -24,6 +24,7 @@ use crate::query::planners::PlannedText;
 use crate::query::planning::{Planned, Planning};
 use crate::query::source::QuerySource;
 use crate::session::Session;
+use crate::session::describe_prepared;
 use crate::session::prepared::Prepared;
 use crate::session::results::text_schema;
 
@@ -71,7 +72,7 @@ impl Session {
                         prepared.parameters = described.parameters;
                         prepared.untyped = described.untyped;
                     }
-                    prepared.columns = Some(explain_schema());
+                    prepared.columns = Some(explain_schema(explain));
                 }
                 Statement::Execute(execute) => {
                     let state = self.state.lock();
@@ -80,6 +81,9 @@ impl Session {
                 }
                 Statement::Fetch(fetch) => {
                     prepared.columns = Some(Arc::clone(&self.cursor(&fetch.name)?.schema));
+                }
+                Statement::DescribePrepared(describe) => {
+                    prepared.columns = Some(describe_prepared::columns(describe.side));
                 }
                 Statement::Show(sql::Show::Setting(name)) => {
                     prepared.columns = Some(text_schema(&[name]));

@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use crate::Execution;
 use crate::moment::Moment;
+use crate::session::describe_prepared;
 use crate::session::named::unknown_prepared;
 use crate::session::results::{command, rows, text_schema};
 use crate::session::{Session, is_built_in};
@@ -109,6 +110,11 @@ impl Session {
                         .ok_or_else(|| unknown_prepared(name))?;
                 }
             },
+            Statement::DescribePrepared(describe) => {
+                let prepared = state.prepared.get(&describe.name);
+                let prepared = prepared.ok_or_else(|| unknown_prepared(&describe.name))?;
+                return describe_prepared::describe(prepared, describe.side);
+            }
             Statement::CloseCursor(close) => state.cursors.close(close.name.as_deref())?,
             Statement::Unlisten => {}
             other => {

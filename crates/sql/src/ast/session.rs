@@ -131,6 +131,20 @@ pub struct Execute {
     pub parameters: Vec<ast::Expr>,
 }
 
+/// Athena's `DESCRIBE {INPUT|OUTPUT} n`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DescribePrepared {
+    pub side: PreparedSide,
+    pub name: String,
+}
+
+/// The parameters or the columns of a prepared statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PreparedSide {
+    Input,
+    Output,
+}
+
 /// `DEALLOCATE [PREPARE] {n|ALL}`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Deallocate {

@@ -74,6 +74,7 @@ pub enum Statement {
     Prepare(Prepare),
     Execute(Execute),
     Deallocate(Deallocate),
+    DescribePrepared(DescribePrepared),
     DeclareCursor(DeclareCursor),
     Fetch(Fetch),
     MoveCursor(Fetch),
@@ -198,6 +199,7 @@ impl Statement {
             Statement::Execute(_) => "EXECUTE",
             Statement::Deallocate(Deallocate { name: None }) => "DEALLOCATE ALL",
             Statement::Deallocate(_) => "DEALLOCATE",
+            Statement::DescribePrepared(_) => "DESCRIBE",
             Statement::DeclareCursor(_) => "DECLARE CURSOR",
             Statement::Fetch(_) => "FETCH",
             Statement::MoveCursor(_) => "MOVE",
@@ -266,6 +268,7 @@ impl Statement {
             | Statement::Prepare(_)
             | Statement::Execute(_)
             | Statement::Deallocate(_)
+            | Statement::DescribePrepared(_)
             | Statement::DeclareCursor(_)
             | Statement::Fetch(_)
             | Statement::MoveCursor(_)

@@ -15,6 +15,7 @@ use sqlparser::ast::{
 };
 
 use super::query::refused_write;
+use super::{sample, ties};
 use crate::ast::Unsupported;
 
 /// Folds the names of a query.
@@ -91,6 +92,9 @@ impl VisitorMut for Aliases {
         for cte in query.with.iter().flat_map(|with| &with.cte_tables) {
             self.declare_columns(&cte.alias);
         }
+        if let Err(refused) = ties::expand(query) {
+            return ControlFlow::Break(refused);
+        }
         limit_of_fetch(query);
         ControlFlow::Continue(())
     }
@@ -108,6 +112,9 @@ impl VisitorMut for Aliases {
             self.declare(&alias.name);
             self.declare_columns(alias);
         }
+        if let Err(refused) = sample::expand(factor) {
+            return ControlFlow::Break(refused);
+        }
         match ignored_by_datafusion(factor) {
             Some(refused) => ControlFlow::Break(refused),
             None => ControlFlow::Continue(()),
@@ -118,12 +125,6 @@ impl VisitorMut for Aliases {
 /// Table clauses that DataFusion would silently ignore, so that it would answer a different query.
 fn ignored_by_datafusion(factor: &TableFactor) -> Option<Unsupported> {
     let (what, nearest) = match factor {
-        TableFactor::Table {
-            sample: Some(_), ..
-        }
-        | TableFactor::Derived {
-            sample: Some(_), ..
-        } => ("TABLESAMPLE", "WHERE random() < 0.1"),
         TableFactor::Table {
             version: Some(_), ..
         } => (

@@ -3,9 +3,9 @@
 use super::cursor::{Cursor, Result};
 use super::{grants, names, partitions, session};
 use crate::ast::{
-    DatabaseName, Describe, DescribeDetail, ShowColumns, ShowCreateTable, ShowDatabases,
-    ShowFunctions, ShowPartitions, ShowTables, ShowTblProperties, ShowViews, ShowWorkgroup,
-    Statement, Unsupported,
+    DatabaseName, Describe, DescribeDetail, DescribePrepared, PreparedSide, ShowColumns,
+    ShowCreateTable, ShowDatabases, ShowFunctions, ShowPartitions, ShowTables, ShowTblProperties,
+    ShowViews, ShowWorkgroup, Statement, Unsupported,
 };
 
 pub(super) fn show(cursor: &mut Cursor<'_>) -> Result<Statement> {
@@ -199,12 +199,21 @@ fn tblproperties(cursor: &mut Cursor<'_>) -> Result<Statement> {
 pub(super) fn describe(cursor: &mut Cursor<'_>) -> Result<Statement> {
     cursor.advance();
     let named = |cursor: &Cursor<'_>| cursor.rest().len() > 1 && !cursor.is_sign_at(1, '.');
-    if named(cursor) && cursor.is_one_of(&["DATABASE", "SCHEMA", "FUNCTION", "INPUT", "OUTPUT"]) {
+    if named(cursor) && cursor.is_one_of(&["DATABASE", "SCHEMA", "FUNCTION"]) {
         let what = cursor.word_at(0).unwrap_or_default().to_ascii_uppercase();
         return Ok(Statement::Unsupported(Unsupported {
             what: format!("DESCRIBE {what}"),
             nearest: Some("DESCRIBE table".to_owned()),
         }));
+    }
+    if named(cursor) && cursor.is_one_of(&["INPUT", "OUTPUT"]) {
+        let side = match cursor.is_word("INPUT") {
+            true => PreparedSide::Input,
+            false => PreparedSide::Output,
+        };
+        cursor.advance();
+        let name = names::folded(cursor, "a prepared statement's name")?;
+        return Ok(Statement::DescribePrepared(DescribePrepared { side, name }));
     }
     let detail = if named(cursor) && cursor.eat("EXTENDED") {
         DescribeDetail::Extended

@@ -8,7 +8,7 @@
 //! let references = pg_catalog::rewrite(&mut statement)?;                 // Postgres' syntax to the engine's
 //! let system = PgCatalog::open(session, source, &references).await?;
 //! built_in.extend(system.schemas());                                     // before the session state is built
-//! system.install(&mut state, &references)?;                              // functions, operators
+//! system.install(&mut state, &references, keeps)?;                       // functions, operators
 //! let plan = system.finish(state.statement_to_plan(statement).await?)?;  // numbers as names, where visible
 //! ```
 
@@ -118,7 +118,8 @@ impl PgCatalog {
         [schema(&PG_CATALOG), schema(&INFORMATION_SCHEMA)]
     }
 
-    /// Registers the functions, and the operators on untyped literals.
+    /// Registers the functions but those that `keeps` selects by name, and the operators on untyped
+    /// literals.
     ///
     /// The operators are only for statements that read the catalog: other queries are planned
     /// unchanged.
@@ -126,12 +127,19 @@ impl PgCatalog {
     /// # Errors
     ///
     /// The engine rejects a function or the operators.
-    pub fn install(&self, state: &mut SessionState, references: &CatalogReferences) -> Result<()> {
+    pub fn install(
+        &self,
+        state: &mut SessionState,
+        references: &CatalogReferences,
+        keeps: impl Fn(&str) -> bool,
+    ) -> Result<()> {
         for function in postgres::functions(&self.session)
             .into_iter()
             .chain(functions::functions(&self.lookup))
         {
-            state.register_udf(function)?;
+            if !keeps(function.name()) {
+                state.register_udf(function)?;
+            }
         }
         if !asks_the_catalog(references) {
             return Ok(());

@@ -213,7 +213,6 @@ fn refused_statements_name_the_nearest_that_works() {
         "ALTER TABLE t TOUCH",
         "SHOW CREATE VIEW v",
         "DESCRIBE DATABASE d",
-        "DESCRIBE INPUT p",
         "EXPORT TABLE t TO 's3://b/'",
         "CREATE INDEX i ON t (a)",
         "CREATE FUNCTION f() RETURNS int AS 'x'",

@@ -224,9 +224,9 @@ fn copy_to_stdout_takes_old_and_new_options() {
 #[test]
 fn what_datafusion_would_leave_out_in_silence_is_refused() {
     for sql in [
-        "SELECT * FROM t TABLESAMPLE BERNOULLI (10)",
-        "SELECT * FROM t AS x TABLESAMPLE SYSTEM (10)",
-        "SELECT 1 WHERE EXISTS (SELECT * FROM t TABLESAMPLE SYSTEM (10))",
+        "SELECT * FROM t TABLESAMPLE BERNOULLI (10) REPEATABLE (1)",
+        "SELECT * FROM t AS x TABLESAMPLE SYSTEM (101)",
+        "SELECT 1 WHERE EXISTS (SELECT * FROM t TABLESAMPLE BUCKET 1 OUT OF 2)",
     ] {
         assert!(refused(sql).contains(" is not supported; use "), "{sql}");
     }

@@ -15,6 +15,21 @@ fn values(list: &[&str]) -> SetValue {
 }
 
 #[test]
+fn prepared_statements_can_be_described() {
+    let described = |side| {
+        Statement::DescribePrepared(DescribePrepared {
+            side,
+            name: "p".to_owned(),
+        })
+    };
+    assert_eq!(one("DESCRIBE INPUT P"), described(PreparedSide::Input));
+    assert_eq!(one("describe output p"), described(PreparedSide::Output));
+    // Tables of these names.
+    assert!(matches!(one("DESCRIBE input"), Statement::Describe(_)));
+    assert!(matches!(one("DESCRIBE output.t"), Statement::Describe(_)));
+}
+
+#[test]
 fn set_takes_the_forms_that_clients_send() {
     use SetScope::{Local, Session};
     for (sql, scope, name, value) in [

@@ -54,3 +54,51 @@ fn mistakes_in_them_are_located() {
         assert_eq!(error(sql).position, Some(position), "{sql}");
     }
 }
+
+#[test]
+fn samples_and_ties_become_conditions() {
+    for (sql, expected) in [
+        (
+            "SELECT * FROM d.t TABLESAMPLE BERNOULLI (12.5)",
+            "SELECT * FROM (SELECT * FROM d.t WHERE random() * 100 < (12.5)) AS t",
+        ),
+        (
+            "SELECT * FROM t AS s TABLESAMPLE SYSTEM (10) WHERE s.x > 1",
+            "SELECT * FROM (SELECT * FROM t WHERE random() * 100 < (10)) AS s WHERE s.x > 1",
+        ),
+        (
+            "SELECT a, b + 1 AS c FROM t ORDER BY c DESC, 1 FETCH FIRST 3 ROWS WITH TIES",
+            "SELECT a, b + 1 AS c FROM t QUALIFY rank() OVER (ORDER BY b + 1 DESC, a) <= (3) ORDER BY c DESC, 1",
+        ),
+        (
+            "SELECT a FROM t ORDER BY a FETCH FIRST ROW WITH TIES",
+            "SELECT a FROM t QUALIFY rank() OVER (ORDER BY a) <= (1) ORDER BY a",
+        ),
+    ] {
+        assert_eq!(query(sql), expected, "{sql}");
+    }
+    for (sql, what) in [
+        (
+            "SELECT * FROM t TABLESAMPLE BERNOULLI (120)",
+            "a sample of 120 percent",
+        ),
+        (
+            "SELECT * FROM t TABLESAMPLE BERNOULLI (1) REPEATABLE (3)",
+            "REPEATABLE",
+        ),
+        (
+            "SELECT a FROM t FETCH FIRST 2 ROWS WITH TIES",
+            "without ORDER BY",
+        ),
+        (
+            "SELECT DISTINCT a FROM t ORDER BY a FETCH FIRST 2 ROWS WITH TIES",
+            "DISTINCT",
+        ),
+        (
+            "VALUES 1, 2 ORDER BY 1 FETCH FIRST 2 ROWS WITH TIES",
+            "VALUES",
+        ),
+    ] {
+        assert!(refused(sql).contains(what), "{sql}: {}", refused(sql));
+    }
+}

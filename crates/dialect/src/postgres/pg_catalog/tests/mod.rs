@@ -233,7 +233,7 @@ fn state_of(system: &PgCatalog) -> Result<SessionState> {
         .register_catalog("awsdatacatalog".to_owned(), Arc::new(catalog));
     quantified::register(&mut state)?;
     lakegate_engine::arrays::register(&mut state)?;
-    system.install(&mut state, &references)?;
+    system.install(&mut state, &references, |_| false)?;
     Ok(state)
 }
 
