@@ -1,8 +1,7 @@
 //! Arguments of a call, read by row: a constant is one row that all rows read.
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BinaryArray, BooleanArray, ListArray, MapArray, PrimitiveArray,
-    StringArray,
+    Array, ArrayRef, AsArray, BinaryArray, ListArray, MapArray, PrimitiveArray, StringArray,
 };
 use arrow::datatypes::ArrowPrimitiveType;
 use datafusion::error::Result;
@@ -66,13 +65,6 @@ impl Column {
         }
     }
 
-    pub(crate) fn booleans(&self) -> Values<'_, BooleanArray> {
-        Values {
-            array: self.array.as_boolean(),
-            constant: self.constant,
-        }
-    }
-
     /// The column as `List`; `None` if its type is `Null`.
     pub(crate) fn lists(&self) -> Option<Values<'_, ListArray>> {
         Some(Values {
@@ -119,12 +111,6 @@ impl<'a> Values<'a, BinaryArray> {
 
 impl<T: ArrowPrimitiveType> Values<'_, PrimitiveArray<T>> {
     pub(crate) fn get(&self, row: usize) -> Option<T::Native> {
-        self.index(row).map(|index| self.array.value(index))
-    }
-}
-
-impl Values<'_, BooleanArray> {
-    pub(crate) fn get(&self, row: usize) -> Option<bool> {
         self.index(row).map(|index| self.array.value(index))
     }
 }

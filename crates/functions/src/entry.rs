@@ -20,11 +20,6 @@ pub(crate) enum Function {
     Scalar(Arc<ScalarUDF>),
     Aggregate(Arc<AggregateUDF>),
     HigherOrder(Arc<HigherOrderUDF>),
-    /// Another name of a scalar function that the session has.
-    Alias {
-        name: &'static str,
-        of: &'static str,
-    },
     /// Another name of an aggregate that the session has.
     AggregateAlias {
         name: &'static str,
@@ -66,20 +61,18 @@ impl Entry {
         }
     }
 
-    pub(crate) fn alias(name: &'static str, of: &'static str) -> Self {
-        Self {
-            function: Function::Alias { name, of },
-            known: Known::Everywhere,
-            page: None,
-        }
-    }
-
     pub(crate) fn aggregate_alias(name: &'static str, of: &'static str) -> Self {
         Self {
             function: Function::AggregateAlias { name, of },
             known: Known::Everywhere,
             page: None,
         }
+    }
+
+    /// The function is called by rewrites only, and has no page.
+    pub(crate) fn unlisted(mut self) -> Self {
+        self.page = None;
+        self
     }
 
     /// The name is another function in PostgreSQL's dialect.

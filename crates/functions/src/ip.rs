@@ -1,5 +1,324 @@
+//! Functions of IP addresses and networks, which are texts such as `10.1.2.3` and `10.0.0.0/8`.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, BooleanBuilder, ListBuilder, StringBuilder};
+use arrow::datatypes::DataType;
+use datafusion::error::Result;
+
+use crate::docs::Page;
 use crate::entry::Entry;
+use crate::kernel::{Call, Kernel, Returns};
+use crate::text::arguments::{Bigints, Texts, bigint, invalid, quoted, takes, text};
+
+const SECTION: &str = "IP address";
+
+static PREFIX: Page = Page {
+    name: "ip_prefix",
+    section: SECTION,
+    syntax: "ip_prefix(address, bits)",
+    sentence: "Returns the network of an address with a number of bits.",
+    example: "ip_prefix('192.168.255.255', 9)",
+    result: "192.128.0.0/9",
+};
+
+static SUBNET_MIN: Page = Page {
+    name: "ip_subnet_min",
+    section: SECTION,
+    syntax: "ip_subnet_min(network)",
+    sentence: "Returns the first address of a network.",
+    example: "ip_subnet_min('192.64.1.1/9')",
+    result: "192.0.0.0",
+};
+
+static SUBNET_MAX: Page = Page {
+    name: "ip_subnet_max",
+    section: SECTION,
+    syntax: "ip_subnet_max(network)",
+    sentence: "Returns the last address of a network.",
+    example: "ip_subnet_max('192.64.0.0/9')",
+    result: "192.127.255.255",
+};
+
+static SUBNET_RANGE: Page = Page {
+    name: "ip_subnet_range",
+    section: SECTION,
+    syntax: "ip_subnet_range(network)",
+    sentence: "Returns the first and the last address of a network as an array.",
+    example: "ip_subnet_range('1.2.3.160/24')",
+    result: "[1.2.3.0, 1.2.3.255]",
+};
+
+static IS_SUBNET_OF: Page = Page {
+    name: "is_subnet_of",
+    section: SECTION,
+    syntax: "is_subnet_of(network, address)",
+    sentence: "Tests whether a network has an address, or another network.",
+    example: "is_subnet_of('192.168.3.131/26', '192.168.3.144')",
+    result: "true",
+};
+
+/// Bytes of the longest network.
+const LONGEST: usize = 48;
 
 pub(crate) fn entries() -> Vec<Entry> {
-    Vec::new()
+    let one_text = || vec![takes([text()])];
+    let utf8 = || Returns::Type(DataType::Utf8);
+    let all = [
+        Kernel::new(&PREFIX, vec![takes([text(), bigint()])], utf8(), prefix),
+        Kernel::new(&SUBNET_MIN, one_text(), utf8(), |call| ends(call, 0)),
+        Kernel::new(&SUBNET_MAX, one_text(), utf8(), |call| ends(call, 1)),
+        Kernel::new(
+            &SUBNET_RANGE,
+            one_text(),
+            Returns::Type(DataType::new_list(DataType::Utf8, true)),
+            ranges,
+        ),
+        Kernel::new(
+            &IS_SUBNET_OF,
+            vec![takes([text(), text()])],
+            Returns::Type(DataType::Boolean),
+            is_subnet_of,
+        ),
+    ];
+    all.into_iter().map(Entry::scalar).collect()
+}
+
+/// Reads an address. One of version 4 that is written as one of version 6 is of version 4.
+fn address(text: &str) -> Result<IpAddr> {
+    let address = text.parse::<IpAddr>().ok();
+    let address = address.ok_or_else(|| invalid(format!("{} is no IP address", quoted(text))))?;
+    Ok(address.to_canonical())
+}
+
+/// A network: an address, whose lower bits may be set, and the number of its upper bits.
+#[derive(Debug, Clone, Copy)]
+struct Network {
+    address: IpAddr,
+    bits: u32,
+}
+
+impl Network {
+    fn of(address: IpAddr, bits: i64) -> Result<Self> {
+        let most = if address.is_ipv4() { 32 } else { 128 };
+        match u32::try_from(bits) {
+            Ok(bits) if bits <= most => Ok(Self { address, bits }),
+            _ => Err(invalid(format!(
+                "the network of {address} must have from 0 to {most} bits, not {bits}"
+            ))),
+        }
+    }
+
+    fn parse(text: &str) -> Result<Self> {
+        let parts = text
+            .split_once('/')
+            .and_then(|(address, bits)| Some((address, bits.parse::<i64>().ok()?)));
+        let Some((start, bits)) = parts else {
+            return Err(invalid(format!(
+                "{} is no network, such as 10.0.0.0/8",
+                quoted(text)
+            )));
+        };
+        Self::of(address(start)?, bits)
+    }
+
+    /// The first and the last address.
+    fn ends(self) -> [IpAddr; 2] {
+        match self.address {
+            IpAddr::V4(address) => {
+                let mask = u32::MAX.checked_shr(self.bits).unwrap_or(0);
+                let start = address.to_bits() & !mask;
+                [start, start | mask].map(|bits| IpAddr::V4(Ipv4Addr::from_bits(bits)))
+            }
+            IpAddr::V6(address) => {
+                let mask = u128::MAX.checked_shr(self.bits).unwrap_or(0);
+                let start = address.to_bits() & !mask;
+                [start, start | mask].map(|bits| IpAddr::V6(Ipv6Addr::from_bits(bits)))
+            }
+        }
+    }
+
+    /// Both versions are in one order: those of version 4 are within those of version 6.
+    fn contains(self, address: IpAddr) -> bool {
+        let [first, last] = self.ends().map(place);
+        (first..=last).contains(&place(address))
+    }
+}
+
+fn place(address: IpAddr) -> u128 {
+    match address {
+        IpAddr::V4(address) => address.to_ipv6_mapped().to_bits(),
+        IpAddr::V6(address) => address.to_bits(),
+    }
+}
+
+fn prefix(call: &Call<'_>) -> Result<ArrayRef> {
+    let (addresses, sizes) = (Texts::of(call, 0)?, Bigints::of(call, 1)?);
+    let mut prefixes = StringBuilder::new();
+    for row in 0..call.rows {
+        call.work.builds(LONGEST)?;
+        let Some((text, bits)) = addresses.get(row).zip(sizes.get(row)) else {
+            prefixes.append_null();
+            continue;
+        };
+        let network = Network::of(address(text)?, bits)?;
+        let [start, _] = network.ends();
+        prefixes.append_value(format!("{start}/{bits}"));
+    }
+    Ok(Arc::new(prefixes.finish()))
+}
+
+/// The first address of each network, or the last.
+fn ends(call: &Call<'_>, end: usize) -> Result<ArrayRef> {
+    let networks = Texts::of(call, 0)?;
+    let mut addresses = StringBuilder::new();
+    for row in 0..call.rows {
+        call.work.builds(LONGEST)?;
+        let ends = networks.get(row).map(Network::parse).transpose()?;
+        let ends = ends.map(Network::ends);
+        let address = ends.and_then(|ends| ends.get(end).copied());
+        addresses.append_option(address.map(|address| address.to_string()));
+    }
+    Ok(Arc::new(addresses.finish()))
+}
+
+fn ranges(call: &Call<'_>) -> Result<ArrayRef> {
+    let networks = Texts::of(call, 0)?;
+    let mut lists = ListBuilder::new(StringBuilder::new());
+    for row in 0..call.rows {
+        call.work.builds(2 * LONGEST)?;
+        match networks.get(row).map(Network::parse).transpose()? {
+            None => lists.append_null(),
+            Some(network) => {
+                for address in network.ends() {
+                    lists.values().append_value(address.to_string());
+                }
+                lists.append(true);
+            }
+        }
+    }
+    Ok(Arc::new(lists.finish()))
+}
+
+fn is_subnet_of(call: &Call<'_>) -> Result<ArrayRef> {
+    let (networks, parts) = (Texts::of(call, 0)?, Texts::of(call, 1)?);
+    let mut within = BooleanBuilder::with_capacity(call.rows);
+    for row in 0..call.rows {
+        call.work.builds(1)?;
+        let Some((network, part)) = networks.get(row).zip(parts.get(row)) else {
+            within.append_null();
+            continue;
+        };
+        let network = Network::parse(network)?;
+        within.append_value(match part.contains('/') {
+            true => {
+                let ends = Network::parse(part)?.ends();
+                ends.iter().all(|end| network.contains(*end))
+            }
+            false => network.contains(address(part)?),
+        });
+    }
+    Ok(Arc::new(within.finish()))
+}
+
+/// `contains(network, address)`: whether a network has an address of the same version. Bits below
+/// those of a network of version 4 must be 0.
+///
+/// # Errors
+///
+/// One of the texts is no network or no address.
+#[allow(dead_code)] // `contains` of arrays calls it.
+pub(crate) fn contains_network(network: &str, of: &str) -> Result<bool> {
+    let parsed = Network::parse(network)?;
+    let [start, _] = parsed.ends();
+    if parsed.address.is_ipv4() && parsed.address != start {
+        return Err(invalid(format!(
+            "{} is no network: the bits below its {} must be 0",
+            quoted(network),
+            parsed.bits
+        )));
+    }
+    let of = address(of)?;
+    Ok(of.is_ipv4() == parsed.address.is_ipv4() && parsed.contains(of))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::contains_network;
+    use crate::testing::{error, rows, value};
+
+    #[tokio::test]
+    async fn networks_begin_where_their_bits_end() {
+        let query = "SELECT ip_prefix(x, n) FROM (VALUES ('10.1.2.3', 8), ('10.1.2.3', 0), ('10.1.2.3', 32), ('2001:DB8:0:0:1::5', 64), ('::ffff:1.2.3.4', 24), (NULL, 1), ('1.2.3.4', NULL)) t(x, n)";
+        let expected = [
+            "10.0.0.0/8",
+            "0.0.0.0/0",
+            "10.1.2.3/32",
+            "2001:db8::/64",
+            "1.2.3.0/24",
+            "NULL",
+            "NULL",
+        ];
+        assert_eq!(rows(query).await.unwrap(), expected);
+        assert!(error("ip_prefix('1.2.3.4', 33)").await.contains("32"));
+        assert!(error("ip_prefix('::1', -1)").await.contains("128"));
+        assert!(
+            error("ip_prefix('1.2.3', 3)")
+                .await
+                .contains("no IP address")
+        );
+        assert!(
+            error("ip_prefix('01.2.3.4', 3)")
+                .await
+                .contains("no IP address")
+        );
+    }
+
+    #[tokio::test]
+    async fn networks_have_ends() {
+        let query = "SELECT ip_subnet_range(x) FROM (VALUES ('64:ff9b::52f4/120'), ('0.0.0.0/0'), ('1.2.3.4/32'), (NULL)) t(x)";
+        let expected = [
+            "[64:ff9b::5200, 64:ff9b::52ff]",
+            "[0.0.0.0, 255.255.255.255]",
+            "[1.2.3.4, 1.2.3.4]",
+            "NULL",
+        ];
+        assert_eq!(rows(query).await.unwrap(), expected);
+        assert_eq!(
+            value("ip_subnet_max('::/0')").await.unwrap(),
+            "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"
+        );
+        assert!(
+            error("ip_subnet_min('1.2.3.4')")
+                .await
+                .contains("no network")
+        );
+        assert!(
+            error("ip_subnet_min('1.2.3.4/x')")
+                .await
+                .contains("no network")
+        );
+    }
+
+    #[tokio::test]
+    async fn networks_contain_addresses_and_networks() {
+        let query = "SELECT is_subnet_of(x, y) FROM (VALUES ('1.2.3.128/26', '1.2.3.129'), ('1.2.3.128/26', '1.2.5.1'), ('192.168.3.131/26', '192.168.3.144/30'), ('192.168.3.131/26', '192.168.3.0/24'), ('::/0', '1.2.3.4'), ('1.2.3.0/24', '::1'), (NULL, '::1')) t(x, y)";
+        let expected = ["true", "false", "true", "false", "true", "false", "NULL"];
+        assert_eq!(rows(query).await.unwrap(), expected);
+    }
+
+    #[test]
+    fn a_network_contains_addresses_of_its_version() {
+        assert!(contains_network("10.0.0.0/8", "10.255.255.255").unwrap());
+        assert!(!contains_network("10.0.0.0/8", "11.0.0.0").unwrap());
+        assert!(contains_network("0.0.0.0/0", "1.2.3.4").unwrap());
+        assert!(!contains_network("::/0", "1.2.3.4").unwrap());
+        assert!(contains_network("2001:db8::1/32", "2001:db8::2").unwrap());
+        assert!(contains_network("10.0.0.1/8", "10.0.0.1").is_err());
+        assert!(contains_network("10.0.0.0", "10.0.0.1").is_err());
+        assert!(contains_network("10.0.0.0/33", "10.0.0.1").is_err());
+        assert!(contains_network("10.0.0.0/8", "x").is_err());
+    }
 }

@@ -12,8 +12,10 @@
 
 mod aggregates;
 mod arrays;
+mod attempt;
 mod binary;
 mod bitwise;
+mod casts;
 mod columns;
 mod dates;
 mod docs;
@@ -21,26 +23,38 @@ mod entry;
 mod geospatial;
 mod ip;
 mod json;
+mod json_casts;
 mod kernel;
 mod lambdas;
 mod maps;
 mod math;
+#[cfg(test)]
+mod reference;
 mod regexps;
 mod sketches;
 #[cfg(test)]
 mod testing;
 mod text;
+mod unnest;
 mod urls;
 mod work;
 
+use std::collections::HashSet;
+use std::sync::{Arc, LazyLock};
+
 use datafusion::error::Result;
 use datafusion::execution::{FunctionRegistry, SessionState};
+use datafusion::optimizer::AnalyzerRule;
 use entry::{Entry, Function, Known};
-use lakegate_engine::Names;
+use json_casts::JsonCasts;
+use lakegate_engine::{Library, Names};
 
 /// Returns every function.
 fn entries() -> Vec<Entry> {
-    let families: [fn() -> Vec<Entry>; 15] = [
+    let families: [fn() -> Vec<Entry>; 18] = [
+        unnest::entries,
+        attempt::entries,
+        casts::entries,
         aggregates::entries,
         arrays::entries,
         binary::entries,
@@ -60,12 +74,25 @@ fn entries() -> Vec<Entry> {
     families.iter().flat_map(|family| family()).collect()
 }
 
+/// Returns the library as the engine takes it.
+pub fn library() -> Library {
+    Library { register, rules }
+}
+
+/// Returns the rules that come before the engine's own.
+fn rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
+    JsonCasts::new()
+        .map(|rule| Arc::new(rule) as _)
+        .into_iter()
+        .collect()
+}
+
 /// Adds the functions to a session's.
 ///
 /// # Errors
 ///
 /// The session cannot register a function, or lacks the one that a name stands for.
-pub fn register(state: &mut SessionState, names: Names) -> Result<()> {
+fn register(state: &mut SessionState, names: Names) -> Result<()> {
     for entry in entries() {
         if entry.known == Known::Trino && names == Names::Postgres {
             continue;
@@ -80,10 +107,6 @@ pub fn register(state: &mut SessionState, names: Names) -> Result<()> {
             Function::HigherOrder(function) => {
                 state.register_higher_order_function(function)?;
             }
-            Function::Alias { name, of } => {
-                let function = state.udf(of)?.as_ref().clone().with_aliases([name]);
-                state.register_udf(function.into())?;
-            }
             Function::AggregateAlias { name, of } => {
                 let function = state.udaf(of)?.as_ref().clone().with_aliases([name]);
                 state.register_udaf(function.into())?;
@@ -93,11 +116,28 @@ pub fn register(state: &mut SessionState, names: Names) -> Result<()> {
     Ok(())
 }
 
+/// Returns whether the library has a function of this name, in lower case.
+pub fn is_function(name: &str) -> bool {
+    static NAMES: LazyLock<HashSet<String>> = LazyLock::new(|| {
+        let mut names = HashSet::new();
+        for entry in entries() {
+            let (name, aliases) = match &entry.function {
+                Function::Scalar(function) => (function.name(), function.aliases()),
+                Function::Aggregate(function) => (function.name(), function.aliases()),
+                Function::HigherOrder(function) => (function.name(), function.aliases()),
+                Function::AggregateAlias { name, .. } => (*name, &[][..]),
+            };
+            names.insert(name.to_owned());
+            names.extend(aliases.iter().cloned());
+        }
+        names
+    });
+    NAMES.contains(name)
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use std::collections::HashSet;
-
     use super::*;
     use crate::testing::value;
 

@@ -7,25 +7,32 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, TimeUnit};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::error::{DataFusionError, Result};
+use datafusion::execution::SessionStateBuilder;
+use datafusion::optimizer::Analyzer;
 use datafusion::prelude::SessionContext;
 use datafusion::sql::parser::Statement;
-use datafusion::sql::sqlparser::parser::Parser;
-use lakegate_sql::AthenaDialect;
 
 use lakegate_engine::Names;
 
-use crate::register;
+use crate::{register, rules};
 
 /// Returns the rows of a query of one column, each as Athena shows its value.
 pub(crate) async fn rows(query: &str) -> Result<Vec<String>> {
-    let context = SessionContext::new();
-    let mut state = context.state();
+    let mut rules = rules();
+    rules.extend(Analyzer::new().rules);
+    let mut state = SessionStateBuilder::new()
+        .with_default_features()
+        .with_analyzer_rules(rules)
+        .build();
     register(&mut state, Names::Trino)?;
-    let parsed = Parser::parse_sql(&AthenaDialect::default(), query)
-        .map_err(|e| DataFusionError::External(Box::new(e)))?;
-    let [statement]: [_; 1] = parsed
+    let parsed = lakegate_sql::parse(query).map_err(|e| DataFusionError::External(Box::new(e)))?;
+    let [parsed]: [_; 1] = parsed
         .try_into()
         .map_err(|_| DataFusionError::Plan("one statement expected".to_owned()))?;
+    let lakegate_sql::Statement::Query(query) = parsed.statement else {
+        return Err(DataFusionError::Plan("a query expected".to_owned()));
+    };
+    let statement = lakegate_sql::sqlparser::ast::Statement::Query(query);
     let plan = state
         .statement_to_plan(Statement::Statement(Box::new(statement)))
         .await?;

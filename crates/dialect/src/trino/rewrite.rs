@@ -57,6 +57,10 @@ impl VisitorMut for Operators {
                     *expr = if tries { tried_call(json) } else { json };
                 }
             }
+            Expr::TypedString(typed) if typed.data_type == DataType::JSON => {
+                let text = Expr::Value(typed.value.clone());
+                *expr = call("json_parse", vec![text]);
+            }
             Expr::Extract { field, .. } => {
                 if let Some(function) = part(field)
                     && let Expr::Extract { expr: of, .. } = taken(expr)

@@ -1,0 +1,110 @@
+//! Arrays of numbers as vectors.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, Float64Builder};
+use arrow::datatypes::{DataType, Float64Type};
+use datafusion::error::Result;
+use datafusion::logical_expr::TypeSignature;
+
+use super::lists::{Lists, walked};
+use super::types::{item_type, mismatch};
+use super::{SECTION, invalid};
+use crate::docs::Page;
+use crate::entry::Entry;
+use crate::kernel::{Call, Kernel, Returns};
+
+static DOT_PRODUCT: Page = Page {
+    name: "dot_product",
+    section: SECTION,
+    syntax: "dot_product(array, array)",
+    sentence: "Returns the sum of the products of the items at the same place.",
+    example: "dot_product(ARRAY[1.0, 2.0], ARRAY[3.0, 4.0])",
+    result: "11.0",
+};
+
+static DISTANCE: Page = Page {
+    name: "euclidean_distance",
+    section: SECTION,
+    syntax: "euclidean_distance(array, array)",
+    sentence: "Returns the distance of two points.",
+    example: "euclidean_distance(ARRAY[1.0, 2.0], ARRAY[4.0, 6.0])",
+    result: "5.0",
+};
+
+pub(super) fn entries() -> Vec<Entry> {
+    let kernel = |page, returns, body| {
+        Entry::scalar(Kernel::new(
+            page,
+            vec![TypeSignature::Any(2)],
+            returns,
+            body,
+        ))
+    };
+    vec![
+        kernel(
+            &DOT_PRODUCT,
+            Returns::From(|types| vectors("dot_product", types)),
+            |call| sums(call, |left, right| left * right, |sum| sum),
+        ),
+        kernel(
+            &DISTANCE,
+            Returns::From(|types| vectors("euclidean_distance", types)),
+            |call| sums(call, |left, right| (left - right).powi(2), f64::sqrt),
+        ),
+    ]
+}
+
+fn vectors(name: &str, types: &[DataType]) -> Result<DataType> {
+    for data_type in types {
+        let item = item_type(name, data_type)?;
+        if !item.is_numeric() && !item.is_null() {
+            return Err(mismatch(name, "arrays of numbers", data_type));
+        }
+    }
+    Ok(DataType::Float64)
+}
+
+fn sums(
+    call: &Call<'_>,
+    term: impl Fn(f64, f64) -> f64,
+    of_sum: impl Fn(f64) -> f64,
+) -> Result<ArrayRef> {
+    let left = Lists::of(&call.columns[0], &DataType::Float64)?;
+    let right = Lists::of(&call.columns[1], &DataType::Float64)?;
+    let lefts = left.values.as_primitive::<Float64Type>();
+    let rights = right.values.as_primitive::<Float64Type>();
+    let mut results = Float64Builder::with_capacity(call.rows);
+    for row in 0..call.rows {
+        let (Some(first), Some(second)) = (left.range(row), right.range(row)) else {
+            call.work.step()?;
+            results.append_null();
+            continue;
+        };
+        if first.len() != second.len() {
+            return Err(invalid(format!(
+                "{}: the arguments must have the same length, not {} and {}",
+                call.name,
+                first.len(),
+                second.len()
+            )));
+        }
+        walked(&call.work, first.len())?;
+        let valid = |values: &arrow::array::Float64Array, range: &std::ops::Range<usize>| {
+            values.null_count() == 0 || range.clone().all(|item| values.is_valid(item))
+        };
+        if !valid(lefts, &first) || !valid(rights, &second) {
+            results.append_null();
+            continue;
+        }
+        let (Some(first), Some(second)) = (lefts.values().get(first), rights.values().get(second))
+        else {
+            results.append_null();
+            continue;
+        };
+        let terms = first.iter().zip(second);
+        let sum = terms.fold(0.0, |sum, (left, right)| sum + term(*left, *right));
+        results.append_value(of_sum(sum));
+    }
+    Ok(Arc::new(results.finish()))
+}

@@ -1,0 +1,43 @@
+//! Geometries: points, lines and polygons on the plane, and Bing's tiles.
+//!
+//! ```text
+//! WKT, WKB ─ wkt, wkb ─▶ Shape ─ relations, overlay, measures … ─▶ values, or WKB of a column
+//! ```
+//!
+//! A column of geometries is `Binary`: well-known binary, marked `lakegate.geometry` in the field.
+//! A geography, `lakegate.geography`, is also marked in each value, so that a function never takes
+//! degrees for a plane. Coordinates have two dimensions; others are errors.
+
+mod call;
+mod linework;
+mod makers;
+mod measures;
+mod overlay;
+mod parts;
+mod places;
+mod relations;
+mod shape;
+mod sphere;
+#[cfg(test)]
+mod tests;
+mod tiles;
+mod validity;
+mod wkb;
+mod wkt;
+
+use crate::entry::Entry;
+
+pub(crate) fn entries() -> Vec<Entry> {
+    let families = [
+        makers::entries,
+        parts::entries,
+        places::entries,
+        measures::entries,
+        relations::entries,
+        validity::entries,
+        overlay::entries,
+        sphere::entries,
+        tiles::entries,
+    ];
+    families.iter().flat_map(|family| family()).collect()
+}

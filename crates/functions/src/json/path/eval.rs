@@ -1,0 +1,591 @@
+//! Finds the items of a value.
+
+use std::borrow::Cow;
+use std::cell::Cell;
+use std::collections::HashMap;
+
+use datafusion::error::DataFusionError;
+use lakegate_error::{Code, Error};
+
+use super::items::Entry;
+use super::{Accessor, Item, Method, Node, Num, Path, Predicate};
+use crate::json::numbers;
+use crate::json::scan::{Fault, Raw, Scalar, Scanner};
+use crate::json::strings;
+use crate::work::Work;
+
+/// Items that the evaluation of a path for one row may make.
+const MAX_ITEMS: usize = 4_000_000;
+
+/// Why a path has no items.
+#[derive(Debug)]
+pub(in crate::json) enum Failure {
+    /// The value does not fit the path.
+    Value(Cow<'static, str>),
+    Fault(Fault),
+}
+
+impl Failure {
+    pub(super) fn value(what: impl Into<Cow<'static, str>>) -> Self {
+        Self::Value(what.into())
+    }
+}
+
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Malformed => Self::value("the value is not valid JSON"),
+            fault => Self::Fault(fault),
+        }
+    }
+}
+
+impl From<DataFusionError> for Failure {
+    fn from(error: DataFusionError) -> Self {
+        Self::Fault(error.into())
+    }
+}
+
+type Evaluated<T> = Result<T, Failure>;
+type Items<'a> = Vec<Item<'a>>;
+
+/// What a path is evaluated for.
+#[derive(Debug)]
+pub(in crate::json) struct Row<'a, 'w> {
+    /// The text of the value, which is `$`.
+    pub json: &'a str,
+    /// The values of variables; `None` is an empty sequence.
+    pub variables: &'w [(String, Option<Item<'a>>)],
+    pub work: &'w Work,
+}
+
+/// Returns the items of a path.
+///
+/// # Errors
+///
+/// The text is not JSON, or does not fit the path.
+pub(in crate::json) fn evaluate<'a>(path: &Path, row: &Row<'a, '_>) -> Evaluated<Items<'a>> {
+    let mut scanner = Scanner::new(row.json);
+    scanner.space();
+    let root = item(&mut scanner, row.work)?;
+    scanner.end()?;
+    let evaluation = Evaluation {
+        row,
+        lax: path.lax,
+        root,
+        items: Cell::new(0),
+        ids: Cell::new(0),
+    };
+    evaluation.node(&path.root, &Scope::default())
+}
+
+/// Takes the value at the scanner's place as an item, and moves past it.
+fn item<'a>(scanner: &mut Scanner<'a>, work: &Work) -> Result<Item<'a>, Fault> {
+    Ok(match scanner.peek() {
+        Some(b'[') => Item::Array(scanner.value(work)?),
+        Some(b'{') => Item::Object(scanner.value(work)?),
+        _ => match scanner.scalar()? {
+            Scalar::Null => Item::Null,
+            Scalar::Boolean(boolean) => Item::Boolean(boolean),
+            Scalar::Number(number) => Item::Written(number),
+            Scalar::String(raw) => Item::Text(text(raw)),
+        },
+    })
+}
+
+fn text(raw: Raw<'_>) -> Cow<'_, str> {
+    if !raw.escaped {
+        return Cow::Borrowed(raw.text);
+    }
+    let mut decoded = String::new();
+    strings::decode(raw, &mut decoded);
+    Cow::Owned(decoded)
+}
+
+/// What `@` and `last` are.
+#[derive(Debug, Clone, Default)]
+struct Scope<'a> {
+    current: Option<Item<'a>>,
+    last: Option<i64>,
+}
+
+#[derive(Debug)]
+struct Evaluation<'a, 'r, 'w> {
+    row: &'r Row<'a, 'w>,
+    lax: bool,
+    root: Item<'a>,
+    /// Items made so far.
+    items: Cell<usize>,
+    /// The next number of an object for `keyvalue()`.
+    ids: Cell<i64>,
+}
+
+impl<'a> Evaluation<'a, '_, '_> {
+    fn push(&self, item: Item<'a>, into: &mut Items<'a>) -> Evaluated<()> {
+        let items = self.items.get() + 1;
+        self.items.set(items);
+        if items > MAX_ITEMS {
+            let message = format!("a JSON path may make at most {MAX_ITEMS} items of a value");
+            return Err(Failure::from(DataFusionError::from(Error::new(
+                Code::ResultTooLarge,
+                message,
+            ))));
+        }
+        self.row.work.step()?;
+        into.push(item);
+        Ok(())
+    }
+
+    fn node(&self, node: &Node, scope: &Scope<'a>) -> Evaluated<Items<'a>> {
+        Ok(vec![match node {
+            Node::Null => Item::Null,
+            Node::Boolean(boolean) => Item::Boolean(*boolean),
+            Node::Number(number) => Item::Number(*number),
+            Node::Text(text) => Item::Text(Cow::Owned(text.clone())),
+            Node::Context => self.root.clone(),
+            Node::Current => match &scope.current {
+                Some(item) => item.clone(),
+                None => return Err(Failure::value("@ is used outside of a filter")),
+            },
+            Node::Last => match scope.last {
+                Some(last) => Item::Number(Num::Whole(last, false)),
+                None => return Err(Failure::value("last is used outside of a subscript")),
+            },
+            Node::Variable(name) => {
+                let mut variables = self.row.variables.iter();
+                match variables.find(|(variable, _)| variable == name) {
+                    Some((_, Some(item))) => item.clone(),
+                    Some((_, None)) => return Ok(Vec::new()),
+                    None => {
+                        let message = format!("no value is passed for the path's variable ${name}");
+                        return Err(DataFusionError::from(Error::invalid(message)).into());
+                    }
+                }
+            }
+            Node::Arithmetic(first, rest) => {
+                let mut result = self.single_number(first, scope)?;
+                for (operator, operand) in rest {
+                    self.row.work.step()?;
+                    result = result.apply(*operator, self.single_number(operand, scope)?)?;
+                }
+                Item::Number(result)
+            }
+            Node::Negated(base) => {
+                return self.each_number(self.node(base, scope)?, Num::negated);
+            }
+            Node::Numeric(base) => return self.each_number(self.node(base, scope)?, Ok),
+            Node::Accessed(base, accessors) => {
+                let mut items = self.node(base, scope)?;
+                for accessor in accessors {
+                    items = self.access(items, accessor, scope)?;
+                }
+                return Ok(items);
+            }
+        }])
+    }
+
+    /// The one number that a node is.
+    fn single_number(&self, node: &Node, scope: &Scope<'a>) -> Evaluated<Num> {
+        let items = self.unwrapped(self.node(node, scope)?)?;
+        match items.as_slice() {
+            [item] => item.expect_number(),
+            _ => Err(Failure::value("arithmetic needs one number on each side")),
+        }
+    }
+
+    fn each_number(
+        &self,
+        items: Items<'a>,
+        of: impl Fn(Num) -> Evaluated<Num>,
+    ) -> Evaluated<Items<'a>> {
+        let items = self.unwrapped(items)?.into_iter();
+        let numbers = items.map(|item| Ok(Item::Number(of(item.expect_number()?)?)));
+        numbers.collect()
+    }
+
+    /// In lax mode, the items with the elements of arrays instead of these.
+    fn unwrapped(&self, items: Items<'a>) -> Evaluated<Items<'a>> {
+        if !self.lax || !items.iter().any(|item| matches!(item, Item::Array(_))) {
+            return Ok(items);
+        }
+        let mut unwrapped = Vec::new();
+        for item in items {
+            match item {
+                Item::Array(text) => self.elements(text, &mut unwrapped)?,
+                item => self.push(item, &mut unwrapped)?,
+            }
+        }
+        Ok(unwrapped)
+    }
+
+    fn elements(&self, array: &'a str, into: &mut Items<'a>) -> Evaluated<()> {
+        let mut scanner = Scanner::new(array);
+        let mut more = scanner.enter(b']');
+        while more {
+            self.push(item(&mut scanner, self.row.work)?, into)?;
+            more = scanner.next(b']')?;
+        }
+        Ok(())
+    }
+
+    /// The members of an object; of several of one name, the last.
+    fn members(&self, object: &'a str) -> Evaluated<Vec<(Cow<'a, str>, Item<'a>)>> {
+        let mut members: Vec<(Cow<'a, str>, Item<'a>)> = Vec::new();
+        let mut places: HashMap<Cow<'a, str>, usize> = HashMap::new();
+        let mut scanner = Scanner::new(object);
+        let mut more = scanner.enter(b'}');
+        while more {
+            self.row.work.step()?;
+            let name = text(scanner.key()?);
+            let value = item(&mut scanner, self.row.work)?;
+            let place = *places.entry(name.clone()).or_insert(members.len());
+            match members.get_mut(place) {
+                Some(member) => member.1 = value,
+                None => members.push((name, value)),
+            }
+            more = scanner.next(b'}')?;
+        }
+        Ok(members)
+    }
+
+    /// The value of the last member of a name.
+    fn member(&self, object: &'a str, name: &str) -> Evaluated<Option<Item<'a>>> {
+        let mut found = None;
+        let mut scanner = Scanner::new(object);
+        let mut more = scanner.enter(b'}');
+        while more {
+            self.row.work.step()?;
+            match strings::equals(scanner.key()?, name) {
+                true => found = Some(item(&mut scanner, self.row.work)?),
+                false => scanner.skip(self.row.work)?,
+            }
+            more = scanner.next(b'}')?;
+        }
+        Ok(found)
+    }
+
+    fn access(
+        &self,
+        items: Items<'a>,
+        accessor: &Accessor,
+        scope: &Scope<'a>,
+    ) -> Evaluated<Items<'a>> {
+        let mut found = Vec::new();
+        match accessor {
+            Accessor::Member(name) => {
+                for item in self.unwrapped(items)? {
+                    let value = match &item {
+                        Item::Object(object) => self.member(object, name)?,
+                        Item::Entry(entry) => {
+                            let mut members = entry.members().into_iter();
+                            members.find(|(of, _)| of == name).map(|(_, value)| value)
+                        }
+                        _ if self.lax => None,
+                        item => return Err(wrong_type("an object", item)),
+                    };
+                    match value {
+                        Some(value) => self.push(value, &mut found)?,
+                        None if self.lax => (),
+                        None => {
+                            let message = format!("the object has no member \"{name}\"");
+                            return Err(Failure::value(message));
+                        }
+                    }
+                }
+            }
+            Accessor::AnyMember => {
+                for item in self.unwrapped(items)? {
+                    for (_, value) in self.members_of(item)? {
+                        self.push(value, &mut found)?;
+                    }
+                }
+            }
+            Accessor::Descendant(name) => self.descendants(items, name, &mut found)?,
+            Accessor::AnyElement => {
+                for item in items {
+                    match item {
+                        Item::Array(array) => self.elements(array, &mut found)?,
+                        item if self.lax => self.push(item, &mut found)?,
+                        item => return Err(wrong_type("an array", &item)),
+                    }
+                }
+            }
+            Accessor::Elements(subscripts) => {
+                for item in items {
+                    self.subscripted(item, subscripts, scope, &mut found)?;
+                }
+            }
+            Accessor::Filter(predicate) => {
+                let mut scope = scope.clone();
+                for item in self.unwrapped(items)? {
+                    scope.current = Some(item);
+                    let is = self.predicate(predicate, &scope)?;
+                    if let (Some(true), Some(item)) = (is, scope.current.take()) {
+                        self.push(item, &mut found)?;
+                    }
+                }
+            }
+            Accessor::Method(method) => return self.method(items, *method),
+        }
+        Ok(found)
+    }
+
+    /// All members of an item; in lax mode, what is no object has none.
+    fn members_of(&self, item: Item<'a>) -> Evaluated<Vec<(Cow<'a, str>, Item<'a>)>> {
+        match item {
+            Item::Object(object) => self.members(object),
+            Item::Entry(entry) => {
+                let members = entry.members().into_iter();
+                Ok(members
+                    .map(|(name, value)| (Cow::Borrowed(name), value))
+                    .collect())
+            }
+            _ if self.lax => Ok(Vec::new()),
+            item => Err(wrong_type("an object", &item)),
+        }
+    }
+
+    /// The members of a name at all levels: those of an object, then those of its values.
+    fn descendants(&self, items: Items<'a>, name: &str, found: &mut Items<'a>) -> Evaluated<()> {
+        // The next item is the last.
+        let mut next = items;
+        next.reverse();
+        while let Some(item) = next.pop() {
+            let from = next.len();
+            match item {
+                Item::Array(array) => self.elements(array, &mut next)?,
+                item @ (Item::Object(_) | Item::Entry(_)) => {
+                    for (of, value) in self.members_of(item)? {
+                        if of == name {
+                            self.push(value.clone(), found)?;
+                        }
+                        self.push(value, &mut next)?;
+                    }
+                }
+                _ => (),
+            }
+            next.get_mut(from..).unwrap_or_default().reverse();
+        }
+        Ok(())
+    }
+
+    fn subscripted(
+        &self,
+        item: Item<'a>,
+        subscripts: &[(Node, Option<Node>)],
+        scope: &Scope<'a>,
+        found: &mut Items<'a>,
+    ) -> Evaluated<()> {
+        let mut elements = Vec::new();
+        match item {
+            Item::Array(array) => self.elements(array, &mut elements)?,
+            item if self.lax => elements.push(item),
+            item => return Err(wrong_type("an array", &item)),
+        }
+        let size = i64::try_from(elements.len()).unwrap_or(i64::MAX);
+        if size == 0 {
+            return match self.lax {
+                true => Ok(()),
+                false => Err(Failure::value("a subscript of an empty array")),
+            };
+        }
+        let mut scope = scope.clone();
+        scope.last = Some(size - 1);
+        let index = |node: &Node| match self.node(node, &scope)?.as_slice() {
+            [item] => item.expect_number()?.index(),
+            _ => Err(Failure::value("a subscript must be one number")),
+        };
+        for (from, to) in subscripts {
+            let from = index(from)?;
+            let to = match to {
+                Some(to) => index(to)?,
+                None => from,
+            };
+            if !self.lax && (from < 0 || to >= size || from > to) {
+                let message =
+                    format!("the subscript {from} to {to} of an array of {size} elements");
+                return Err(Failure::value(message));
+            }
+            for at in from.max(0)..=to.min(size - 1) {
+                let element = usize::try_from(at).ok().and_then(|at| elements.get(at));
+                if let Some(element) = element {
+                    self.push(element.clone(), found)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn method(&self, items: Items<'a>, method: Method) -> Evaluated<Items<'a>> {
+        let mut found = Vec::new();
+        match method {
+            Method::Type => {
+                for item in items {
+                    self.push(Item::Text(item.type_name().into()), &mut found)?;
+                }
+            }
+            Method::Size => {
+                for item in items {
+                    let size = match item {
+                        Item::Array(array) => {
+                            let mut scanner = Scanner::new(array);
+                            crate::json::extract::count(&mut scanner, self.row.work)?.unwrap_or(0)
+                        }
+                        _ if self.lax => 1,
+                        item => return Err(wrong_type("an array", &item)),
+                    };
+                    let size = i64::try_from(size).unwrap_or(i64::MAX);
+                    self.push(Item::Number(Num::Whole(size, false)), &mut found)?;
+                }
+            }
+            Method::Double => {
+                for item in self.unwrapped(items)? {
+                    let number = match item.text() {
+                        Some(text) => numbers::read_double(text)
+                            .ok_or_else(|| Failure::value("a text is no number"))?,
+                        None => item.expect_number()?.double(),
+                    };
+                    self.push(Item::Number(Num::Double(number)), &mut found)?;
+                }
+            }
+            Method::Ceiling => return self.each_number(items, |number| number.rounded(true)),
+            Method::Floor => return self.each_number(items, |number| number.rounded(false)),
+            Method::Abs => return self.each_number(items, Num::abs),
+            Method::KeyValue => {
+                for item in self.unwrapped(items)? {
+                    if !matches!(item, Item::Object(_) | Item::Entry(_)) {
+                        return Err(wrong_type("an object", &item));
+                    }
+                    let id = self.ids.get();
+                    self.ids.set(id + 1);
+                    for (name, value) in self.members_of(item)? {
+                        let entry = Box::new(Entry { name, value, id });
+                        self.push(Item::Entry(entry), &mut found)?;
+                    }
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// Evaluates a predicate; `None` is unknown.
+    ///
+    /// # Errors
+    ///
+    /// The query was stopped, or too many items were made: what a value does not fit is unknown.
+    fn predicate(&self, predicate: &Predicate, scope: &Scope<'a>) -> Evaluated<Option<bool>> {
+        self.row.work.step()?;
+        Ok(match predicate {
+            Predicate::All(all) => {
+                let mut result = Some(true);
+                for part in all {
+                    match self.predicate(part, scope)? {
+                        Some(false) => return Ok(Some(false)),
+                        None => result = None,
+                        Some(true) => (),
+                    }
+                }
+                result
+            }
+            Predicate::Any(any) => {
+                let mut result = Some(false);
+                for part in any {
+                    match self.predicate(part, scope)? {
+                        Some(true) => return Ok(Some(true)),
+                        None => result = None,
+                        Some(false) => (),
+                    }
+                }
+                result
+            }
+            Predicate::Not(inner) => self.predicate(inner, scope)?.map(|is| !is),
+            Predicate::Unknown(inner) => Some(self.predicate(inner, scope)?.is_none()),
+            Predicate::Exists(path) => {
+                known(self.node(path, scope))?.map(|items| !items.is_empty())
+            }
+            Predicate::StartsWith(whole, prefix) => {
+                let (Some(items), Some(prefix)) = (
+                    known(self.node(whole, scope))?,
+                    known(self.node(prefix, scope))?,
+                ) else {
+                    return Ok(None);
+                };
+                let [prefix] = prefix.as_slice() else {
+                    return Ok(None);
+                };
+                let Some(prefix) = prefix.text() else {
+                    return Ok(None);
+                };
+                let items = self.unwrapped(items)?;
+                let each = |item: &Item<'a>| Some(item.text()?.starts_with(prefix));
+                self.first_of(items.iter().map(each))?
+            }
+            Predicate::Compared(left, comparison, right) => {
+                let (Some(left), Some(right)) = (
+                    known(self.node(left, scope))?,
+                    known(self.node(right, scope))?,
+                ) else {
+                    return Ok(None);
+                };
+                let (left, right) = (self.unwrapped(left)?, self.unwrapped(right)?);
+                if left.is_empty() || right.is_empty() {
+                    return Ok(Some(false));
+                }
+                // Objects and arrays can be compared with null alone.
+                let has = |items: &[Item<'a>], scalar: bool| {
+                    let mut items = items.iter().filter(|item| !matches!(item, Item::Null));
+                    items.any(|item| item.is_scalar() == scalar)
+                };
+                let (left_holds, right_holds) = (has(&left, false), has(&right, false));
+                if left_holds && (right_holds || has(&right, true))
+                    || right_holds && has(&left, true)
+                {
+                    return Ok(None);
+                }
+                let pairs = left
+                    .iter()
+                    .flat_map(|left| right.iter().map(move |right| (left, right)));
+                // Comparisons with null cannot fail, and are first.
+                let with_null = |pair: &(&Item<'a>, &Item<'a>)| {
+                    matches!(pair, (Item::Null, _) | (_, Item::Null))
+                };
+                let compare =
+                    |(left, right): (&Item<'a>, &Item<'a>)| left.compare(*comparison, right);
+                let nulls = pairs.clone().filter(with_null).map(compare);
+                let others = pairs.filter(|pair| !with_null(pair)).map(compare);
+                self.first_of(nulls.chain(others))?
+            }
+        })
+    }
+
+    /// The result of several comparisons: in lax mode, the first that is true or unknown decides;
+    /// in strict mode, one that is unknown.
+    fn first_of(&self, results: impl Iterator<Item = Option<bool>>) -> Evaluated<Option<bool>> {
+        let mut found = false;
+        for result in results {
+            self.row.work.step()?;
+            match result {
+                None => return Ok(None),
+                Some(true) if self.lax => return Ok(Some(true)),
+                Some(is) => found |= is,
+            }
+        }
+        Ok(Some(found))
+    }
+}
+
+/// `None` for what a value does not fit.
+fn known<T>(evaluated: Evaluated<T>) -> Evaluated<Option<T>> {
+    match evaluated {
+        Ok(value) => Ok(Some(value)),
+        Err(Failure::Value(_)) => Ok(None),
+        Err(failure) => Err(failure),
+    }
+}
+
+fn wrong_type(expected: &str, item: &Item<'_>) -> Failure {
+    Failure::value(format!(
+        "{expected} is expected instead of {}",
+        item.type_name()
+    ))
+}

@@ -1,0 +1,395 @@
+//! The items that a path finds, their numbers, and how they are compared.
+
+use std::borrow::Cow;
+use std::cmp::Ordering;
+
+use super::eval::Failure;
+use super::{Comparison, Operator};
+use crate::json::numbers::{self, Decimal};
+use crate::json::scan::Number;
+
+/// Digits of a decimal.
+const MAX_DIGITS: u32 = 38;
+
+/// An item. Those of the input are slices of its text.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::json) enum Item<'a> {
+    Null,
+    Boolean(bool),
+    /// A number of the input.
+    Written(Number<'a>),
+    Number(Num),
+    Text(Cow<'a, str>),
+    Array(&'a str),
+    Object(&'a str),
+    /// What `keyvalue()` makes of a member.
+    Entry(Box<Entry<'a>>),
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::json) struct Entry<'a> {
+    pub name: Cow<'a, str>,
+    pub value: Item<'a>,
+    pub id: i64,
+}
+
+impl<'a> Entry<'a> {
+    /// The members of the entry as an object.
+    pub(super) fn members(&self) -> [(&'static str, Item<'a>); 3] {
+        [
+            ("name", Item::Text(self.name.clone())),
+            ("value", self.value.clone()),
+            ("id", Item::Number(Num::Whole(self.id, false))),
+        ]
+    }
+}
+
+/// A number of SQL.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(in crate::json) enum Num {
+    /// An integer, or a bigint if the flag is set.
+    Whole(i64, bool),
+    /// Without its point, and the digits after the point.
+    Decimal(i128, u32),
+    Double(f64),
+}
+
+fn out_of_range() -> Failure {
+    Failure::value("a number is out of range")
+}
+
+fn power(exponent: u32) -> Result<i128, Failure> {
+    10i128.checked_pow(exponent).ok_or_else(out_of_range)
+}
+
+impl Num {
+    pub(super) fn whole(text: &str) -> Option<Self> {
+        let number = text.parse().ok()?;
+        Some(Self::Whole(number, i32::try_from(number).is_err()))
+    }
+
+    pub(super) fn decimal(text: &str) -> Option<Self> {
+        let (_, part) = text.split_once('.')?;
+        let scale = u32::try_from(part.len()).ok()?;
+        match numbers::read_decimal(text, i8::try_from(scale).ok()?)? {
+            Decimal::Value(value) if scale <= MAX_DIGITS => Some(Self::Decimal(value, scale)),
+            _ => None,
+        }
+    }
+
+    pub(super) fn double(self) -> f64 {
+        match self {
+            Self::Whole(number, _) => number as f64,
+            Self::Decimal(value, scale) => {
+                let mut text = String::new();
+                numbers::push_decimal(value, i8::try_from(scale).unwrap_or(0), &mut text);
+                text.parse().unwrap_or(f64::NAN)
+            }
+            Self::Double(number) => number,
+        }
+    }
+
+    fn exact(self) -> Option<(i128, u32)> {
+        match self {
+            Self::Whole(number, _) => Some((number.into(), 0)),
+            Self::Decimal(value, scale) => Some((value, scale)),
+            Self::Double(_) => None,
+        }
+    }
+
+    pub(super) fn negated(self) -> Result<Self, Failure> {
+        match self {
+            Self::Whole(number, big) => checked(number.checked_neg(), big),
+            Self::Decimal(value, scale) => Ok(Self::Decimal(-value, scale)),
+            Self::Double(number) => Ok(Self::Double(-number)),
+        }
+    }
+
+    pub(super) fn abs(self) -> Result<Self, Failure> {
+        let negative = match self {
+            Self::Whole(number, _) => number < 0,
+            Self::Decimal(value, _) => value < 0,
+            Self::Double(number) => return Ok(Self::Double(number.abs())),
+        };
+        if negative { self.negated() } else { Ok(self) }
+    }
+
+    /// The next whole number, up or down.
+    pub(super) fn rounded(self, up: bool) -> Result<Self, Failure> {
+        Ok(match self {
+            Self::Whole(..) => self,
+            Self::Double(number) => Self::Double(if up { number.ceil() } else { number.floor() }),
+            Self::Decimal(value, scale) => {
+                let unit = power(scale)?;
+                let down = value.div_euclid(unit);
+                let more = up && value.rem_euclid(unit) != 0;
+                Self::Decimal(down + i128::from(more), 0)
+            }
+        })
+    }
+
+    /// The number as an index of an array.
+    pub(super) fn index(self) -> Result<i64, Failure> {
+        match self {
+            Self::Whole(number, _) => Ok(number),
+            Self::Double(number) => numbers::rounded(number).ok_or_else(out_of_range),
+            Self::Decimal(value, scale) => {
+                let rounded = divide(value, power(scale)?).ok_or_else(out_of_range)?;
+                i64::try_from(rounded).map_err(|_| out_of_range())
+            }
+        }
+    }
+
+    pub(super) fn apply(self, operator: Operator, other: Self) -> Result<Self, Failure> {
+        let by_zero = || Failure::value("division by zero");
+        let divides = matches!(operator, Operator::Divide | Operator::Modulo);
+        match (self, other) {
+            (Self::Whole(a, a_big), Self::Whole(b, b_big)) => {
+                if divides && b == 0 {
+                    return Err(by_zero());
+                }
+                let result = match operator {
+                    Operator::Add => a.checked_add(b),
+                    Operator::Subtract => a.checked_sub(b),
+                    Operator::Multiply => a.checked_mul(b),
+                    Operator::Divide => a.checked_div(b),
+                    // The smallest number modulo -1 is 0.
+                    Operator::Modulo => Some(a.wrapping_rem(b)),
+                };
+                checked(result, a_big || b_big)
+            }
+            (a, b) => match (a.exact(), b.exact()) {
+                (Some(_), Some((0, _))) if divides => Err(by_zero()),
+                (Some(a), Some(b)) => decimals(a, operator, b),
+                _ => {
+                    let (a, b) = (a.double(), b.double());
+                    Ok(Self::Double(match operator {
+                        Operator::Add => a + b,
+                        Operator::Subtract => a - b,
+                        Operator::Multiply => a * b,
+                        Operator::Divide => a / b,
+                        Operator::Modulo => a % b,
+                    }))
+                }
+            },
+        }
+    }
+
+    pub(super) fn compare(self, other: Self) -> Option<Ordering> {
+        if let (Some((a, a_scale)), Some((b, b_scale))) = (self.exact(), other.exact()) {
+            let scale = a_scale.max(b_scale);
+            let rescaled = |value: i128, from: u32| {
+                let factor = power(scale - from).ok()?;
+                value.checked_mul(factor)
+            };
+            if let (Some(a), Some(b)) = (rescaled(a, a_scale), rescaled(b, b_scale)) {
+                return Some(a.cmp(&b));
+            }
+        }
+        self.double().partial_cmp(&other.double())
+    }
+}
+
+/// The result of integers, or of bigints if `big`.
+fn checked(result: Option<i64>, big: bool) -> Result<Num, Failure> {
+    match result {
+        Some(number) if big || i32::try_from(number).is_ok() => Ok(Num::Whole(number, big)),
+        _ => Err(out_of_range()),
+    }
+}
+
+/// Divides, and rounds halves away from zero.
+fn divide(a: i128, b: i128) -> Option<i128> {
+    let (quotient, rest) = (a.checked_div(b)?, a.checked_rem(b)?);
+    let up = rest.unsigned_abs() >= b.unsigned_abs() - rest.unsigned_abs();
+    let step = if (a < 0) == (b < 0) { 1 } else { -1 };
+    quotient.checked_add(if up && rest != 0 { step } else { 0 })
+}
+
+fn decimals(
+    (a, a_scale): (i128, u32),
+    operator: Operator,
+    (b, b_scale): (i128, u32),
+) -> Result<Num, Failure> {
+    let scale = a_scale.max(b_scale);
+    let rescaled = |value: i128, by: u32| value.checked_mul(power(by).ok()?);
+    let aligned = || {
+        let a = rescaled(a, scale - a_scale)?;
+        Some((a, rescaled(b, scale - b_scale)?))
+    };
+    let (result, scale) = match operator {
+        Operator::Add => (aligned().and_then(|(a, b)| a.checked_add(b)), scale),
+        Operator::Subtract => (aligned().and_then(|(a, b)| a.checked_sub(b)), scale),
+        Operator::Modulo => (aligned().and_then(|(a, b)| a.checked_rem(b)), scale),
+        Operator::Multiply => (a.checked_mul(b), a_scale + b_scale),
+        Operator::Divide => {
+            let scaled = rescaled(a, scale + b_scale - a_scale);
+            (scaled.and_then(|a| divide(a, b)), scale)
+        }
+    };
+    let limit = power(MAX_DIGITS)?;
+    match result {
+        Some(value) if scale <= MAX_DIGITS && value.unsigned_abs() < limit.unsigned_abs() => {
+            Ok(Num::Decimal(value, scale))
+        }
+        _ => Err(out_of_range()),
+    }
+}
+
+impl<'a> Item<'a> {
+    /// The item as a number of SQL; `None` if it is none.
+    ///
+    /// # Errors
+    ///
+    /// It is larger than SQL's numbers.
+    pub(super) fn number(&self) -> Result<Option<Num>, Failure> {
+        match self {
+            Self::Number(number) => Ok(Some(*number)),
+            Self::Written(number) if number.whole => {
+                let number = Num::whole(number.text);
+                number.map(Some).ok_or_else(out_of_range)
+            }
+            Self::Written(number) => Ok(number.text.parse().ok().map(Num::Double)),
+            _ => Ok(None),
+        }
+    }
+
+    /// The item as a number.
+    ///
+    /// # Errors
+    ///
+    /// It is none, or too large.
+    pub(super) fn expect_number(&self) -> Result<Num, Failure> {
+        self.number()?.ok_or_else(|| {
+            Failure::value(format!(
+                "a number is expected instead of {}",
+                self.type_name()
+            ))
+        })
+    }
+
+    pub(super) fn text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    pub(super) fn is_scalar(&self) -> bool {
+        !matches!(
+            self,
+            Self::Null | Self::Array(_) | Self::Object(_) | Self::Entry(_)
+        )
+    }
+
+    pub(super) fn type_name(&self) -> &'static str {
+        match self {
+            Self::Null => "null",
+            Self::Boolean(_) => "boolean",
+            Self::Written(_) | Self::Number(_) => "number",
+            Self::Text(_) => "string",
+            Self::Array(_) => "array",
+            Self::Object(_) | Self::Entry(_) => "object",
+        }
+    }
+
+    /// Compares two items; `None` if they cannot be compared.
+    pub(super) fn compare(&self, comparison: Comparison, other: &Item<'_>) -> Option<bool> {
+        let order = match (self, other) {
+            // Null equals null, and is neither less nor greater than anything.
+            (Self::Null, Item::Null) => return Some(comparison == Comparison::Equal),
+            (Self::Null, _) | (_, Item::Null) => {
+                return Some(comparison == Comparison::NotEqual);
+            }
+            (Self::Boolean(a), Item::Boolean(b)) => Some(a.cmp(b)),
+            (Self::Text(a), Item::Text(b)) => Some(a.as_bytes().cmp(b.as_bytes())),
+            _ => {
+                let (a, b) = (self.number().ok()??, other.number().ok()??);
+                a.compare(b)
+            }
+        };
+        let is = |orders: &[Ordering]| order.is_some_and(|order| orders.contains(&order));
+        Some(match comparison {
+            Comparison::Equal => is(&[Ordering::Equal]),
+            Comparison::NotEqual => !is(&[Ordering::Equal]),
+            Comparison::Less => is(&[Ordering::Less]),
+            Comparison::LessOrEqual => is(&[Ordering::Less, Ordering::Equal]),
+            Comparison::Greater => is(&[Ordering::Greater]),
+            Comparison::GreaterOrEqual => is(&[Ordering::Greater, Ordering::Equal]),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn integers_do_not_overflow() {
+        let max = Num::Whole(i32::MAX.into(), false);
+        assert!(max.apply(Operator::Add, Num::Whole(1, false)).is_err());
+        let big = Num::Whole(1, true);
+        assert_eq!(
+            max.apply(Operator::Add, big).unwrap(),
+            Num::Whole(2147483648, true)
+        );
+        let min = Num::Whole(i64::MIN, true);
+        assert!(min.negated().is_err());
+        assert!(min.abs().is_err());
+        let minus = Num::Whole(-1, true);
+        assert!(min.apply(Operator::Divide, minus).is_err());
+        assert_eq!(
+            min.apply(Operator::Modulo, minus).unwrap(),
+            Num::Whole(0, true)
+        );
+        assert!(min.apply(Operator::Divide, Num::Whole(0, false)).is_err());
+    }
+
+    #[test]
+    fn decimals_are_those_of_sql() {
+        let a = Num::decimal("1.5").unwrap();
+        let b = Num::decimal("0.25").unwrap();
+        let apply = |operator| a.apply(operator, b).unwrap();
+        assert_eq!(apply(Operator::Add), Num::Decimal(175, 2));
+        assert_eq!(apply(Operator::Subtract), Num::Decimal(125, 2));
+        assert_eq!(apply(Operator::Multiply), Num::Decimal(375, 3));
+        assert_eq!(apply(Operator::Divide), Num::Decimal(600, 2));
+        assert_eq!(apply(Operator::Modulo), Num::Decimal(0, 2));
+        let third = Num::decimal("2.0").unwrap();
+        let third = third.apply(Operator::Divide, Num::Whole(3, false)).unwrap();
+        assert_eq!(third, Num::Decimal(7, 1));
+        assert!(
+            a.apply(Operator::Divide, Num::decimal("0.0").unwrap())
+                .is_err()
+        );
+        assert_eq!(
+            Num::Decimal(-15, 1).rounded(true).unwrap(),
+            Num::Decimal(-1, 0)
+        );
+        assert_eq!(
+            Num::Decimal(-15, 1).rounded(false).unwrap(),
+            Num::Decimal(-2, 0)
+        );
+        assert_eq!(Num::Decimal(15, 1).index().unwrap(), 2);
+        let large = Num::Decimal(10i128.pow(37), 0);
+        assert!(large.apply(Operator::Multiply, large).is_err());
+        assert_eq!(large.compare(Num::Decimal(1, 38)), Some(Ordering::Greater));
+    }
+
+    #[test]
+    fn items_of_other_types_cannot_be_compared() {
+        let one = Item::Number(Num::Whole(1, false));
+        let text = Item::Text("1".into());
+        assert_eq!(one.compare(Comparison::Equal, &text), None);
+        assert_eq!(one.compare(Comparison::Equal, &Item::Null), Some(false));
+        assert_eq!(one.compare(Comparison::NotEqual, &Item::Null), Some(true));
+        assert_eq!(
+            Item::Null.compare(Comparison::Equal, &Item::Null),
+            Some(true)
+        );
+        assert_eq!(Item::Array("[]").compare(Comparison::Equal, &one), None);
+        let double = Item::Number(Num::Double(1.0));
+        assert_eq!(one.compare(Comparison::GreaterOrEqual, &double), Some(true));
+    }
+}

@@ -1,0 +1,110 @@
+//! SQL/JSON paths such as `lax $.items[*]?(@.price > 10).name`.
+//!
+//! ```text
+//! parse.rs   a text to a Path
+//! items.rs   the items that a path finds; arithmetic and comparison
+//! eval.rs    finds the items of a value
+//! ```
+
+mod eval;
+mod items;
+mod parse;
+
+pub(super) use eval::{Failure, Row, evaluate};
+pub(super) use items::{Item, Num};
+
+/// A path.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::json) struct Path {
+    /// Whether arrays are unwrapped, values wrapped, and missing items left out.
+    lax: bool,
+    root: Node,
+}
+
+impl Path {
+    /// The path of a whole value.
+    pub(in crate::json) fn context() -> Self {
+        Self {
+            lax: false,
+            root: Node::Context,
+        }
+    }
+}
+
+/// What has a sequence of items as its value.
+#[derive(Debug, Clone, PartialEq)]
+enum Node {
+    Null,
+    Boolean(bool),
+    Number(Num),
+    Text(String),
+    /// `$`
+    Context,
+    /// `$name`
+    Variable(String),
+    /// `@`
+    Current,
+    /// `last`
+    Last,
+    /// Sums and products, from left to right.
+    Arithmetic(Box<Node>, Vec<(Operator, Node)>),
+    Negated(Box<Node>),
+    /// `+x`
+    Numeric(Box<Node>),
+    Accessed(Box<Node>, Vec<Accessor>),
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum Accessor {
+    Member(String),
+    AnyMember,
+    /// `..name`
+    Descendant(String),
+    /// Subscripts: one index, or the first and the last.
+    Elements(Vec<(Node, Option<Node>)>),
+    AnyElement,
+    Filter(Predicate),
+    Method(Method),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Method {
+    Type,
+    Size,
+    Double,
+    Ceiling,
+    Floor,
+    Abs,
+    KeyValue,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Operator {
+    Add,
+    Subtract,
+    Multiply,
+    Divide,
+    Modulo,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Comparison {
+    Equal,
+    NotEqual,
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+}
+
+/// What is true, false or unknown.
+#[derive(Debug, Clone, PartialEq)]
+enum Predicate {
+    All(Vec<Predicate>),
+    Any(Vec<Predicate>),
+    Not(Box<Predicate>),
+    Unknown(Box<Predicate>),
+    Exists(Box<Node>),
+    StartsWith(Box<Node>, Box<Node>),
+    Compared(Box<Node>, Comparison, Box<Node>),
+}

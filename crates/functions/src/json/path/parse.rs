@@ -1,0 +1,548 @@
+//! Parses paths.
+
+use datafusion::error::Result;
+use lakegate_error::{Code, Error};
+
+use super::{Accessor, Comparison, Method, Node, Num, Operator, Path, Predicate};
+
+/// Parentheses, brackets and filters that may be open at once. Evaluation nests as deeply.
+const MAX_DEPTH: usize = 32;
+
+impl Path {
+    /// # Errors
+    ///
+    /// The text is no path, or has what is not supported.
+    pub(in crate::json) fn parse(text: &str) -> Result<Self> {
+        let mut parser = Parser {
+            rest: text,
+            depth: 0,
+        };
+        let path = parser.path();
+        path.map_err(|what| {
+            let shown: String = text.chars().take(100).collect();
+            let at = text.len() - parser.rest.len();
+            let message = format!("invalid JSON path '{shown}': {what} at byte {}", at + 1);
+            Error::new(Code::InvalidParameter, message)
+                .with_hint("a path is like 'lax $.items[*]?(@.price > 10).name' or 'strict $.a[0]'")
+                .into()
+        })
+    }
+}
+
+/// What is wrong.
+type Parsed<T> = Result<T, &'static str>;
+
+#[derive(Debug)]
+struct Parser<'a> {
+    rest: &'a str,
+    depth: usize,
+}
+
+/// A path or a predicate: which of them a parenthesis has is known after it.
+#[derive(Debug)]
+enum Either {
+    Path(Node),
+    Predicate(Predicate),
+}
+
+impl Either {
+    fn path(self) -> Parsed<Node> {
+        match self {
+            Self::Path(path) => Ok(path),
+            Self::Predicate(_) => Err("a value is expected instead of a predicate"),
+        }
+    }
+
+    fn predicate(self) -> Parsed<Predicate> {
+        match self {
+            Self::Predicate(predicate) => Ok(predicate),
+            Self::Path(_) => Err("a predicate is expected instead of a value"),
+        }
+    }
+}
+
+fn is_identifier(char: char) -> bool {
+    char.is_ascii_alphanumeric() || char == '_'
+}
+
+impl<'a> Parser<'a> {
+    fn path(&mut self) -> Parsed<Path> {
+        let lax = if self.word("lax") {
+            true
+        } else if self.word("strict") {
+            false
+        } else {
+            return Err("the mode 'lax' or 'strict' is expected");
+        };
+        let root = self.any()?.path()?;
+        self.space();
+        match self.rest.is_empty() {
+            true => Ok(Path { lax, root }),
+            false => Err("the end is expected"),
+        }
+    }
+
+    fn space(&mut self) {
+        self.rest = self.rest.trim_start_matches([' ', '\t', '\r', '\n']);
+    }
+
+    /// Moves past a symbol if it is the next.
+    fn symbol(&mut self, symbol: &str) -> bool {
+        self.space();
+        match self.rest.strip_prefix(symbol) {
+            Some(rest) => {
+                self.rest = rest;
+                true
+            }
+            None => false,
+        }
+    }
+
+    fn expect(&mut self, symbol: &str, what: &'static str) -> Parsed<()> {
+        match self.symbol(symbol) {
+            true => Ok(()),
+            false => Err(what),
+        }
+    }
+
+    /// The identifier that is next, without moving past it.
+    fn next_identifier(&mut self) -> &'a str {
+        self.space();
+        let starts = |char: char| char.is_ascii_alphabetic() || char == '_';
+        if !self.rest.starts_with(starts) {
+            return "";
+        }
+        let end = self.rest.find(|char| !is_identifier(char));
+        let (name, _) = self.rest.split_at(end.unwrap_or(self.rest.len()));
+        name
+    }
+
+    /// Moves past a word if it is the next.
+    fn word(&mut self, word: &str) -> bool {
+        let next = self.next_identifier() == word;
+        if next {
+            self.skip(word.len());
+        }
+        next
+    }
+
+    fn skip(&mut self, bytes: usize) {
+        self.rest = self.rest.get(bytes..).unwrap_or_default();
+    }
+
+    fn nested<T>(&mut self, parse: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {
+        if self.depth >= MAX_DEPTH {
+            return Err("too deep nesting");
+        }
+        self.depth += 1;
+        let parsed = parse(self);
+        self.depth -= 1;
+        parsed
+    }
+
+    fn any(&mut self) -> Parsed<Either> {
+        self.nested(|parser| {
+            let first = parser.all()?;
+            if !parser.symbol("||") {
+                return Ok(first);
+            }
+            let mut any = vec![first.predicate()?];
+            loop {
+                any.push(parser.all()?.predicate()?);
+                if !parser.symbol("||") {
+                    return Ok(Either::Predicate(Predicate::Any(any)));
+                }
+            }
+        })
+    }
+
+    fn all(&mut self) -> Parsed<Either> {
+        let first = self.compared()?;
+        if !self.symbol("&&") {
+            return Ok(first);
+        }
+        let mut all = vec![first.predicate()?];
+        loop {
+            all.push(self.compared()?.predicate()?);
+            if !self.symbol("&&") {
+                return Ok(Either::Predicate(Predicate::All(all)));
+            }
+        }
+    }
+
+    fn compared(&mut self) -> Parsed<Either> {
+        if self.symbol("!") {
+            let negated = self.nested(Self::primary)?.predicate()?;
+            return Ok(Either::Predicate(Predicate::Not(Box::new(negated))));
+        }
+        let left = match self.sum()? {
+            Either::Path(left) => left,
+            predicate => return Ok(predicate),
+        };
+        let comparison = [
+            ("==", Comparison::Equal),
+            ("<>", Comparison::NotEqual),
+            ("!=", Comparison::NotEqual),
+            ("<=", Comparison::LessOrEqual),
+            (">=", Comparison::GreaterOrEqual),
+            ("<", Comparison::Less),
+            (">", Comparison::Greater),
+        ];
+        let comparison = comparison.iter().find(|(symbol, _)| self.symbol(symbol));
+        if let Some((_, comparison)) = comparison {
+            let right = self.sum()?.path()?;
+            let (left, right) = (Box::new(left), Box::new(right));
+            return Ok(Either::Predicate(Predicate::Compared(
+                left,
+                *comparison,
+                right,
+            )));
+        }
+        if self.word("like_regex") {
+            return Err("like_regex is not supported");
+        }
+        if self.word("starts") {
+            if !self.word("with") {
+                return Err("'with' is expected");
+            }
+            self.space();
+            let prefix = match self.rest.starts_with('"') {
+                true => Node::Text(self.string()?),
+                false => match self.nested(Self::primary)?.path()? {
+                    variable @ Node::Variable(_) => variable,
+                    _ => return Err("a text or a variable is expected"),
+                },
+            };
+            let (left, prefix) = (Box::new(left), Box::new(prefix));
+            return Ok(Either::Predicate(Predicate::StartsWith(left, prefix)));
+        }
+        Ok(Either::Path(left))
+    }
+
+    fn sum(&mut self) -> Parsed<Either> {
+        let operator = |parser: &mut Self| {
+            if parser.symbol("+") {
+                Some(Operator::Add)
+            } else if parser.symbol("-") {
+                Some(Operator::Subtract)
+            } else {
+                None
+            }
+        };
+        self.arithmetic(operator, Self::product)
+    }
+
+    fn product(&mut self) -> Parsed<Either> {
+        let operator = |parser: &mut Self| {
+            if parser.symbol("*") {
+                Some(Operator::Multiply)
+            } else if parser.symbol("/") {
+                Some(Operator::Divide)
+            } else if parser.symbol("%") {
+                Some(Operator::Modulo)
+            } else {
+                None
+            }
+        };
+        self.arithmetic(operator, Self::signed)
+    }
+
+    fn arithmetic(
+        &mut self,
+        operator: impl Fn(&mut Self) -> Option<Operator>,
+        operand: impl Fn(&mut Self) -> Parsed<Either>,
+    ) -> Parsed<Either> {
+        let first = operand(self)?;
+        let Some(mut next) = operator(self) else {
+            return Ok(first);
+        };
+        let first = Box::new(first.path()?);
+        let mut rest = Vec::new();
+        loop {
+            rest.push((next, operand(self)?.path()?));
+            match operator(self) {
+                Some(operator) => next = operator,
+                None => return Ok(Either::Path(Node::Arithmetic(first, rest))),
+            }
+        }
+    }
+
+    fn signed(&mut self) -> Parsed<Either> {
+        self.space();
+        let is_number =
+            |rest: &str| rest.starts_with(|char: char| char.is_ascii_digit() || char == '.');
+        if self.rest.strip_prefix('-').is_some_and(is_number) {
+            return self.accessed();
+        }
+        let sign = if self.symbol("-") {
+            Node::Negated
+        } else if self.symbol("+") {
+            Node::Numeric
+        } else {
+            return self.accessed();
+        };
+        let signed = self.nested(Self::signed)?.path()?;
+        Ok(Either::Path(sign(Box::new(signed))))
+    }
+
+    fn accessed(&mut self) -> Parsed<Either> {
+        let primary = match self.primary()? {
+            Either::Path(primary) => primary,
+            predicate => return Ok(predicate),
+        };
+        let mut accessors = Vec::new();
+        while let Some(accessor) = self.accessor()? {
+            accessors.push(accessor);
+        }
+        Ok(Either::Path(match accessors.is_empty() {
+            true => primary,
+            false => Node::Accessed(Box::new(primary), accessors),
+        }))
+    }
+
+    fn primary(&mut self) -> Parsed<Either> {
+        if self.symbol("(") {
+            let inner = self.any()?;
+            self.expect(")", "')' is expected")?;
+            if self.next_identifier() == "is" {
+                self.skip("is".len());
+                if !self.word("unknown") {
+                    return Err("'unknown' is expected");
+                }
+                let unknown = Predicate::Unknown(Box::new(inner.predicate()?));
+                return Ok(Either::Predicate(unknown));
+            }
+            return Ok(inner);
+        }
+        self.space();
+        if self.rest.starts_with('"') {
+            return Ok(Either::Path(Node::Text(self.string()?)));
+        }
+        // The sign of a literal belongs to it, so that the smallest number is in range.
+        let digits = self.rest.strip_prefix('-').unwrap_or(self.rest);
+        if digits.starts_with(|char: char| char.is_ascii_digit() || char == '.') {
+            return Ok(Either::Path(Node::Number(self.number()?)));
+        }
+        if self.symbol("@") {
+            return Ok(Either::Path(Node::Current));
+        }
+        if self.symbol("$") {
+            let is_variable = |char: char| char.is_ascii_alphabetic() || char == '_';
+            if !self.rest.starts_with(is_variable) {
+                return Ok(Either::Path(Node::Context));
+            }
+            let name = self.next_identifier();
+            self.skip(name.len());
+            return Ok(Either::Path(Node::Variable(name.to_owned())));
+        }
+        let name = self.next_identifier();
+        let path = match name {
+            "null" => Node::Null,
+            "true" => Node::Boolean(true),
+            "false" => Node::Boolean(false),
+            "last" => Node::Last,
+            "exists" => {
+                self.skip(name.len());
+                self.expect("(", "'(' is expected")?;
+                let path = self.any()?.path()?;
+                self.expect(")", "')' is expected")?;
+                return Ok(Either::Predicate(Predicate::Exists(Box::new(path))));
+            }
+            _ => return Err("a value is expected"),
+        };
+        self.skip(name.len());
+        Ok(Either::Path(path))
+    }
+
+    fn accessor(&mut self) -> Parsed<Option<Accessor>> {
+        if self.symbol("..") {
+            return Ok(Some(Accessor::Descendant(self.name()?)));
+        }
+        if self.symbol(".") {
+            if self.symbol("*") {
+                return Ok(Some(Accessor::AnyMember));
+            }
+            let quoted = {
+                self.space();
+                self.rest.starts_with('"')
+            };
+            let name = self.name()?;
+            if quoted || !self.symbol("(") {
+                return Ok(Some(Accessor::Member(name)));
+            }
+            let method = match name.as_str() {
+                "type" => Method::Type,
+                "size" => Method::Size,
+                "double" => Method::Double,
+                "ceiling" => Method::Ceiling,
+                "floor" => Method::Floor,
+                "abs" => Method::Abs,
+                "keyvalue" => Method::KeyValue,
+                "datetime" => return Err("datetime() is not supported"),
+                _ => return Err("a method is unknown"),
+            };
+            self.expect(")", "')' is expected")?;
+            return Ok(Some(Accessor::Method(method)));
+        }
+        if self.symbol("[") {
+            if self.symbol("*") {
+                self.expect("]", "']' is expected")?;
+                return Ok(Some(Accessor::AnyElement));
+            }
+            let mut subscripts = Vec::new();
+            loop {
+                let from = self.any()?.path()?;
+                let to = match self.word("to") {
+                    true => Some(self.any()?.path()?),
+                    false => None,
+                };
+                subscripts.push((from, to));
+                if !self.symbol(",") {
+                    break;
+                }
+            }
+            self.expect("]", "']' is expected")?;
+            return Ok(Some(Accessor::Elements(subscripts)));
+        }
+        if self.symbol("?") {
+            self.expect("(", "'(' is expected")?;
+            let predicate = self.any()?.predicate()?;
+            self.expect(")", "')' is expected")?;
+            return Ok(Some(Accessor::Filter(predicate)));
+        }
+        Ok(None)
+    }
+
+    /// A member's name, in quotes or not.
+    fn name(&mut self) -> Parsed<String> {
+        self.space();
+        if self.rest.starts_with('"') {
+            return self.string();
+        }
+        let name = self.next_identifier();
+        if name.is_empty() {
+            return Err("a name is expected");
+        }
+        self.skip(name.len());
+        Ok(name.to_owned())
+    }
+
+    /// A text in quotes, where two quotes are one.
+    fn string(&mut self) -> Parsed<String> {
+        let mut string = String::new();
+        self.skip(1);
+        loop {
+            let (part, rest) = self.rest.split_once('"').ok_or("a quote is missing")?;
+            string.push_str(part);
+            self.rest = rest;
+            match rest.strip_prefix('"') {
+                Some(rest) => {
+                    string.push('"');
+                    self.rest = rest;
+                }
+                None => return Ok(string),
+            }
+        }
+    }
+
+    fn number(&mut self) -> Parsed<Num> {
+        let digits = |text: &str| {
+            let end = text.find(|char: char| !char.is_ascii_digit());
+            end.unwrap_or(text.len())
+        };
+        let rest = self.rest;
+        let sign = usize::from(rest.starts_with('-'));
+        let mut end = sign + digits(rest.get(sign..).unwrap_or_default());
+        let mut exact = true;
+        let mut whole = true;
+        let tail = |end: usize| rest.get(end..).unwrap_or_default();
+        if tail(end).starts_with('.') && !tail(end).starts_with("..") {
+            whole = false;
+            end += 1 + digits(tail(end + 1));
+        }
+        if let Some(exponent) = tail(end).strip_prefix(['e', 'E']) {
+            let sign = usize::from(exponent.starts_with(['+', '-']));
+            let length = digits(exponent.get(sign..).unwrap_or_default());
+            if length > 0 {
+                exact = false;
+                end += 1 + sign + length;
+            }
+        }
+        let text = rest.get(..end).unwrap_or_default();
+        if matches!(text, "." | "-.") {
+            return Err("a value is expected");
+        }
+        let number = match (exact, whole) {
+            (true, true) => Num::whole(text),
+            (true, false) => Num::decimal(text),
+            (false, _) => text.parse().ok().map(Num::Double),
+        };
+        self.skip(end);
+        number.ok_or("a number is out of range")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn paths_of_the_grammar_are_parsed() {
+        for path in [
+            "lax $",
+            "strict $.a.\"b c\".*",
+            "lax $[*][0, 2 to last]",
+            "lax $.a?(@.x > 1 && (@.y == \"z\" || !exists(@.z)))",
+            "lax $?((@ > 1) is unknown)",
+            "lax $?((@.a + 1) * 2 > $b)",
+            "lax ($.a + $.b) / 2 - -1.5e3 % 3",
+            "lax -$.a.abs()",
+            "lax $.type().size().double().ceiling().floor().keyvalue()",
+            "lax $.type.last.exists.lax",
+            "lax $..name",
+            "lax $?(@ starts with \"a\"\"b\")",
+            "lax $?(@ starts with $prefix)",
+            "lax $?(((@ > 1)))",
+            "lax -9223372036854775808",
+            "lax $ . a [ last - 1 ]",
+        ] {
+            assert!(Path::parse(path).is_ok(), "{path}: {:?}", Path::parse(path));
+        }
+    }
+
+    #[test]
+    fn other_paths_are_invalid() {
+        for path in [
+            "",
+            "$",
+            "lax",
+            "lax $.",
+            "lax $.a b",
+            "lax $[",
+            "lax $[]",
+            "lax $?(@)",
+            "lax $?(1)",
+            "lax $ > 1",
+            "lax (1 > 2) + 1",
+            "lax $.foo()",
+            "lax $.datetime()",
+            "lax $?(@ like_regex \"a\")",
+            "lax \"a",
+            "lax 99999999999999999999",
+            "lax $..",
+        ] {
+            assert!(Path::parse(path).is_err(), "{path}");
+        }
+    }
+
+    #[test]
+    fn nesting_is_bounded() {
+        let nested = |depth| format!("lax {}1{}", "(".repeat(depth), ")".repeat(depth));
+        assert!(Path::parse(&nested(20)).is_ok());
+        assert!(Path::parse(&nested(10_000)).is_err());
+        assert!(Path::parse(&format!("lax {}1", "-".repeat(100_000))).is_err());
+        assert!(Path::parse(&format!("lax ${}", ".a".repeat(50_000))).is_ok());
+        assert!(Path::parse(&format!("lax 1{}", "+1".repeat(50_000))).is_ok());
+    }
+}

@@ -1,5 +1,0 @@
-use crate::entry::Entry;
-
-pub(crate) fn entries() -> Vec<Entry> {
-    Vec::new()
-}

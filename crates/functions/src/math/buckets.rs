@@ -1,0 +1,219 @@
+//! `width_bucket`, of equal buckets and of a list of bounds.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Builder};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Field, Float64Type, Int64Type};
+use datafusion::error::{DataFusionError, Result};
+use datafusion::logical_expr::TypeSignature;
+
+use super::SECTION;
+use super::numbers::{cast_column, number, out_of_range, wrong};
+use crate::docs::Page;
+use crate::entry::Entry;
+use crate::kernel::{Call, Kernel, Returns};
+
+static PAGE: Page = Page {
+    name: "width_bucket",
+    section: SECTION,
+    syntax: "width_bucket(x, bound1, bound2, n)",
+    sentence: "Returns the number of the bucket of x, from n equal ones or from a sorted array of bounds.",
+    example: "width_bucket(3.5e0, 0, 10, 5)",
+    result: "2",
+};
+
+pub(super) fn entries() -> Vec<Entry> {
+    let kernel = Kernel::new(
+        &PAGE,
+        vec![TypeSignature::Any(2), TypeSignature::Any(4)],
+        Returns::From(returns),
+        |call| match call.columns.len() {
+            2 => of_bounds(call),
+            _ => of_equal(call),
+        },
+    );
+    vec![Entry::scalar(kernel).in_trino()]
+}
+
+fn returns(types: &[DataType]) -> Result<DataType> {
+    let refused = |found: &DataType, wanted: &str| {
+        DataFusionError::Plan(format!("width_bucket takes {wanted}, not {found}"))
+    };
+    match types {
+        [x, bins] => {
+            number("width_bucket", x)?;
+            let item = match bins {
+                DataType::List(item)
+                | DataType::LargeList(item)
+                | DataType::FixedSizeList(item, _) => item.data_type(),
+                DataType::Null => &DataType::Null,
+                other => return Err(refused(other, "an array of numbers")),
+            };
+            number("width_bucket", item)?;
+        }
+        [x, low, high, count] => {
+            for of in [x, low, high] {
+                number("width_bucket", of)?;
+            }
+            if !count.is_integer() && !count.is_null() {
+                return Err(refused(count, "an integer as number of buckets"));
+            }
+        }
+        _ => {
+            return Err(DataFusionError::Plan(
+                "width_bucket takes 2 or 4 arguments".to_owned(),
+            ));
+        }
+    }
+    Ok(DataType::Int64)
+}
+
+fn of_equal(call: &Call<'_>) -> Result<ArrayRef> {
+    let double = |index: usize| cast_column(&call.columns[index], &DataType::Float64);
+    let (x, first, second) = (double(0)?, double(1)?, double(2)?);
+    let counts = cast_column(&call.columns[3], &DataType::Int64)?;
+    let x = x.primitives::<Float64Type>();
+    let first = first.primitives::<Float64Type>();
+    let second = second.primitives::<Float64Type>();
+    let counts = counts.primitives::<Int64Type>();
+    let mut buckets = Int64Builder::with_capacity(call.rows);
+    for row in 0..call.rows {
+        call.work.builds(8)?;
+        match (x.get(row), first.get(row), second.get(row), counts.get(row)) {
+            (Some(x), Some(first), Some(second), Some(count)) => {
+                buckets.append_value(equal_bucket(x, first, second, count)?);
+            }
+            _ => buckets.append_null(),
+        }
+    }
+    Ok(Arc::new(buckets.finish()))
+}
+
+fn equal_bucket(x: f64, first: f64, second: f64, count: i64) -> Result<i64> {
+    if count <= 0 {
+        return Err(wrong(format!(
+            "width_bucket needs at least one bucket, not {count}"
+        )));
+    }
+    if x.is_nan() {
+        return Err(wrong("width_bucket has no bucket for NaN"));
+    }
+    if !first.is_finite() || !second.is_finite() || first == second {
+        return Err(wrong(format!(
+            "the bounds of width_bucket must be two finite numbers, not {first} and {second}"
+        )));
+    }
+    let (low, high) = (first.min(second), first.max(second));
+    let bucket = if x < low {
+        0
+    } else if x >= high {
+        let after = count.checked_add(1);
+        after.ok_or_else(|| out_of_range(format!("the bucket of {x} is out of range")))?
+    } else {
+        // At most the number of buckets, and 1.
+        (count as f64 * (x - low) / (high - low) + 1.0) as i64
+    };
+    Ok(match first > second {
+        true => count.saturating_sub(bucket).saturating_add(1),
+        false => bucket,
+    })
+}
+
+fn of_bounds(call: &Call<'_>) -> Result<ArrayRef> {
+    let x = cast_column(&call.columns[0], &DataType::Float64)?;
+    let of = DataType::List(Arc::new(Field::new_list_field(DataType::Float64, true)));
+    let bins = cast_column(&call.columns[1], &of)?;
+    let (x, Some(bins)) = (x.primitives::<Float64Type>(), bins.lists()) else {
+        return Ok(cast(&call.columns[1].array, &DataType::Int64)?);
+    };
+    let mut buckets = Int64Builder::with_capacity(call.rows);
+    for row in 0..call.rows {
+        call.work.builds(8)?;
+        match (x.get(row), bins.get(row)) {
+            (Some(x), Some(bins)) => {
+                buckets.append_value(bucket(x, bins.as_primitive::<Float64Type>())?);
+            }
+            _ => buckets.append_null(),
+        }
+    }
+    Ok(Arc::new(buckets.finish()))
+}
+
+/// Finds how many bounds are at most `x`. Only the bounds that the search meets are checked, as in
+/// Trino.
+fn bucket(x: f64, bins: &Float64Array) -> Result<i64> {
+    if bins.is_empty() {
+        return Err(wrong("the array of width_bucket is empty"));
+    }
+    if x.is_nan() {
+        return Err(wrong("width_bucket has no bucket for NaN"));
+    }
+    let bound = |index: usize| match bins.is_valid(index) {
+        true => Ok(bins.value(index)),
+        false => Err(wrong("the array of width_bucket contains NULL")),
+    };
+    let (mut low, mut high) = (0, bins.len());
+    while low < high {
+        if bound(low)? > bound(high - 1)? {
+            return Err(wrong("the array of width_bucket is not sorted"));
+        }
+        let middle = low + (high - low) / 2;
+        let bin = bound(middle)?;
+        if !bin.is_finite() {
+            return Err(wrong(format!("the array of width_bucket contains {bin}")));
+        }
+        match x < bin {
+            true => high = middle,
+            false => low = middle + 1,
+        }
+    }
+    Ok(i64::try_from(low).unwrap_or(i64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use crate::testing::{error, rows, value};
+
+    #[tokio::test]
+    async fn buckets_are_equal_and_ordered_as_the_bounds() {
+        for (arguments, expected) in [
+            ("3.14e0, 0, 4, 3", "3"),
+            ("2, 0, 4, 3", "2"),
+            ("4, 0, 4, 3", "4"),
+            ("-1, 0, 4, 3", "0"),
+            ("3.14e0, 4, 0, 3", "1"),
+            ("infinity(), 0, 4, 3", "4"),
+            ("infinity(), 0, 4, NULL", "NULL"),
+            ("3.14e0, ARRAY[0e0]", "1"),
+            ("-1, ARRAY[0, 2]", "0"),
+            ("2, ARRAY[0, 2, 4]", "2"),
+            ("3, ARRAY[0, 2.5e0, 4]", "2"),
+            ("5, ARRAY[0, 2, 4]", "3"),
+            ("NULL, ARRAY[0]", "NULL"),
+            ("1, NULL", "NULL"),
+        ] {
+            let shown = value(&format!("width_bucket({arguments})")).await;
+            assert_eq!(shown.unwrap(), expected, "{arguments}");
+        }
+        let query = "SELECT width_bucket(x, 0, 10, 5) FROM (VALUES (1), (9), (NULL)) t(x)";
+        assert_eq!(rows(query).await.unwrap(), ["1", "5", "NULL"]);
+        for (arguments, why) in [
+            ("1, 0, 4, 0", "at least one"),
+            ("nan(), 0, 4, 1", "NaN"),
+            ("1, 4, 4, 1", "two finite"),
+            ("1, 0, infinity(), 1", "two finite"),
+            ("9, 0, 4, 9223372036854775807", "out of range"),
+            ("1, ARRAY[4, 0]", "not sorted"),
+            ("1, ARRAY[infinity()]", "contains inf"),
+            ("1, ARRAY[NULL, 1]", "contains NULL"),
+            ("nan(), ARRAY[1]", "NaN"),
+            ("'a', ARRAY[1]", "takes numbers"),
+            ("1, 2", "array of numbers"),
+        ] {
+            let shown = error(&format!("width_bucket({arguments})")).await;
+            assert!(shown.contains(why), "{arguments}: {shown}");
+        }
+    }
+}

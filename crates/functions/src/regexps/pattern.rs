@@ -1,0 +1,303 @@
+//! A compiled pattern, and the search for its matches.
+
+use std::cell::RefCell;
+use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use datafusion::error::Result;
+use fancy_regex::{CompileError, Regex, RegexBuilder, RegexInput, RuntimeError};
+use lakegate_engine::stop;
+use lakegate_error::{Code, Error};
+
+use super::syntax::{self, Spelling};
+
+/// Maximum bytes of a pattern's text.
+const MAX_TEXT: usize = 64 * 1024;
+/// Maximum bytes of a compiled pattern.
+const MAX_COMPILED: usize = 10 << 20;
+/// Bytes that every compiled pattern may take, so that texts of any length can be searched for
+/// single characters.
+const LEAST_COMPILED: usize = 2048;
+/// Bytes of a text times bytes of a compiled pattern: some seconds at worst, usually milliseconds.
+const MAX_WORK: usize = 200_000_000_000;
+/// Instructions of the part that backtracks.
+const MAX_INSTRUCTIONS: usize = 1 << 18;
+/// Steps back in one search, some tenths of a second.
+const MAX_STEPS_BACK: usize = 10_000_000;
+/// Bytes of a text from which each search is worth a look at the query's stop.
+const LONG: usize = 4096;
+/// Characters of a pattern in an error.
+const SHOWN: usize = 100;
+/// Patterns that a thread keeps for its next batches.
+const KEPT: usize = 4;
+
+/// A compiled pattern.
+#[derive(Debug)]
+pub(crate) struct Pattern {
+    text: String,
+    spelling: Spelling,
+    regex: Regex,
+    /// For texts that end with a newline, if that matters.
+    before_newline: OnceLock<Regex>,
+    /// Bytes of a text that may be searched.
+    within: AtomicUsize,
+}
+
+impl Pattern {
+    /// Compiles a pattern of Java's syntax.
+    ///
+    /// # Errors
+    ///
+    /// The pattern is not valid, or too large.
+    pub(crate) fn new(text: &str) -> Result<Self> {
+        if text.len() > MAX_TEXT {
+            return Err(Error::invalid(format!(
+                "a regular expression of {} bytes is too long; {MAX_TEXT} are the most",
+                text.len()
+            ))
+            .into());
+        }
+        let spelling = syntax::spell(text, false).map_err(|error| about(text, error.message()))?;
+        let regex = compiled(text, &spelling.text, MAX_COMPILED)?;
+        Ok(Self {
+            text: text.to_owned(),
+            spelling,
+            regex,
+            before_newline: OnceLock::new(),
+            within: AtomicUsize::new(MAX_WORK / MAX_COMPILED),
+        })
+    }
+
+    /// Returns the pattern as it was written.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Returns the number of groups, without the match.
+    pub(crate) fn groups(&self) -> usize {
+        self.spelling.groups
+    }
+
+    /// Returns the number of a named group.
+    pub(crate) fn group(&self, name: &str) -> Option<usize> {
+        let mut names = self.spelling.names.iter();
+        names
+            .find(|(known, _)| known == name)
+            .map(|(_, number)| *number)
+    }
+
+    /// Returns the pattern for a text.
+    ///
+    /// # Errors
+    ///
+    /// The search could take too long, or the query was stopped.
+    fn of(&self, text: &str) -> Result<&Regex> {
+        if self.spelling.backtracks || text.len() >= LONG {
+            stop::check()?;
+        }
+        self.check_length(text.len())?;
+        if !self.spelling.ends_matter || !text.ends_with('\n') {
+            return Ok(&self.regex);
+        }
+        if let Some(regex) = self.before_newline.get() {
+            return Ok(regex);
+        }
+        let spelling =
+            syntax::spell(&self.text, true).map_err(|error| about(&self.text, error.message()))?;
+        let regex = compiled(&self.text, &spelling.text, MAX_COMPILED)?;
+        Ok(self.before_newline.get_or_init(|| regex))
+    }
+
+    /// The time is at worst the product of the lengths. So for a long text, the pattern is compiled
+    /// within what the text leaves for it.
+    fn check_length(&self, length: usize) -> Result<()> {
+        if length <= self.within.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let length = length.checked_next_power_of_two().unwrap_or(usize::MAX);
+        let within = (MAX_WORK / length).max(LEAST_COMPILED);
+        compiled(&self.text, &self.spelling.text, within)?;
+        self.within.store(length, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// # Errors
+    ///
+    /// The search takes too long, or the query was stopped.
+    pub(crate) fn is_match(&self, text: &str) -> Result<bool> {
+        let regex = self.of(text)?;
+        Ok(regex
+            .is_match(text)
+            .map_err(|error| self.failed(text, &error))?)
+    }
+
+    /// Returns the first match at or after a byte.
+    ///
+    /// # Errors
+    ///
+    /// The search takes too long, or the query was stopped.
+    pub(crate) fn find(&self, text: &str, from: usize) -> Result<Option<Range<usize>>> {
+        if from > text.len() {
+            return Ok(None);
+        }
+        let found = self
+            .of(text)?
+            .find_input(RegexInput::new(text).from_pos(from));
+        let found = found.map_err(|error| self.failed(text, &error))?;
+        Ok(found.map(|found| found.range()))
+    }
+
+    /// Returns the groups of the first match at or after a byte; group 0 is the match.
+    ///
+    /// # Errors
+    ///
+    /// The search takes too long, or the query was stopped.
+    pub(crate) fn captures<'t>(&self, text: &'t str, from: usize) -> Result<Option<Groups<'t>>> {
+        if from > text.len() {
+            return Ok(None);
+        }
+        let found = self
+            .of(text)?
+            .captures_input(RegexInput::new(text).from_pos(from));
+        Ok(found
+            .map_err(|error| self.failed(text, &error))?
+            .map(Groups))
+    }
+
+    fn failed(&self, text: &str, error: &fancy_regex::Error) -> Error {
+        let bytes = text.len();
+        match error {
+            fancy_regex::Error::RuntimeError(
+                RuntimeError::BacktrackLimitExceeded | RuntimeError::StackOverflow,
+            ) => Error::new(
+                Code::TooComplex,
+                format!(
+                    "the regular expression '{}' takes too many steps in a text of {bytes} bytes",
+                    shortened(&self.text)
+                ),
+            )
+            .with_hint("repeat less within what is repeated, or do without look-around and \\1"),
+            other => about(&self.text, &other.to_string()),
+        }
+    }
+}
+
+/// The groups of a match.
+#[derive(Debug)]
+pub(crate) struct Groups<'t>(fancy_regex::Captures<'t, str>);
+
+impl Groups<'_> {
+    /// Returns the bytes of a group; `None` if it is not in the match.
+    pub(crate) fn get(&self, group: usize) -> Option<Range<usize>> {
+        self.0.get(group).map(|found| found.range())
+    }
+
+    /// Returns the bytes of the match.
+    pub(crate) fn whole(&self) -> Range<usize> {
+        self.get(0).unwrap_or(0..0)
+    }
+}
+
+/// Returns where the search goes on after a match.
+pub(crate) fn after(text: &str, found: &Range<usize>) -> usize {
+    if !found.is_empty() {
+        return found.end;
+    }
+    let next = text.get(found.end..).and_then(|rest| rest.chars().next());
+    found.end + next.map_or(1, char::len_utf8)
+}
+
+fn shortened(text: &str) -> String {
+    let mut shown: String = text.chars().take(SHOWN).collect();
+    if shown.len() < text.len() {
+        shown.push('…');
+    }
+    shown
+}
+
+fn about(pattern: &str, message: &str) -> Error {
+    Error::invalid(format!(
+        "the regular expression '{}' is not valid: {message}",
+        shortened(pattern)
+    ))
+}
+
+fn compiled(pattern: &str, spelled: &str, within: usize) -> Result<Regex> {
+    stop::check()?;
+    let built = RegexBuilder::new(spelled)
+        .backtrack_limit(MAX_STEPS_BACK)
+        .delegate_size_limit(within)
+        .max_prog_size(MAX_INSTRUCTIONS)
+        .build();
+    let error = match built {
+        Ok(regex) => return Ok(regex),
+        Err(error) => error,
+    };
+    let too_large = match &error {
+        fancy_regex::Error::CompileError(error) => match error.as_ref() {
+            CompileError::InnerError(error) => error.size_limit().is_some(),
+            CompileError::PatternTooComplex => true,
+            _ => false,
+        },
+        _ => false,
+    };
+    Err(match too_large {
+        true => Error::new(
+            Code::TooComplex,
+            format!(
+                "the regular expression '{}' is too large: compiled, it may take {within} bytes",
+                shortened(pattern)
+            ),
+        )
+        .with_hint("search shorter texts, or use fewer repetitions such as {1,100}"),
+        false => about(pattern, &error.to_string()),
+    }
+    .into())
+}
+
+thread_local! {
+    /// The patterns that the thread used last.
+    static RECENT: RefCell<Vec<Arc<Pattern>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The pattern of the last row, for the next one.
+#[derive(Debug, Default)]
+pub(crate) struct Patterns {
+    last: Option<Arc<Pattern>>,
+}
+
+impl Patterns {
+    /// Returns the compiled pattern.
+    ///
+    /// # Errors
+    ///
+    /// The pattern is not valid, or too large.
+    pub(crate) fn get(&mut self, text: &str) -> Result<&Pattern> {
+        let known = match self.last.take() {
+            Some(last) if last.text == text => last,
+            _ => recent(text)?,
+        };
+        Ok(self.last.insert(known))
+    }
+}
+
+fn recent(text: &str) -> Result<Arc<Pattern>> {
+    let found = RECENT.with_borrow_mut(|recent| {
+        let place = recent.iter().position(|pattern| pattern.text == text)?;
+        let pattern = recent.remove(place);
+        recent.push(Arc::clone(&pattern));
+        Some(pattern)
+    });
+    if let Some(pattern) = found {
+        return Ok(pattern);
+    }
+    let pattern = Arc::new(Pattern::new(text)?);
+    RECENT.with_borrow_mut(|recent| {
+        if recent.len() >= KEPT {
+            recent.remove(0);
+        }
+        recent.push(Arc::clone(&pattern));
+    });
+    Ok(pattern)
+}
