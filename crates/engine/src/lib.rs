@@ -68,7 +68,7 @@ use datafusion::execution::memory_pool::{
 use datafusion::execution::object_store::ObjectStoreRegistry;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::{FunctionRegistry, SessionState, SessionStateBuilder, TaskContext};
-use datafusion::logical_expr::LogicalPlan;
+use datafusion::logical_expr::{LogicalPlan, ScalarUDF};
 use datafusion::optimizer::{Analyzer, AnalyzerRule};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::prelude::SessionConfig;
@@ -143,6 +143,8 @@ pub struct Library {
     pub register: fn(&mut SessionState, Names) -> datafusion::error::Result<()>,
     /// Rules for their calls, which come before the engine's.
     pub rules: fn() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>>,
+    /// Whether a function is one of the library's, which check their results as they build them.
+    pub measures_itself: fn(&ScalarUDF) -> bool,
 }
 
 impl Library {
@@ -151,6 +153,7 @@ impl Library {
         Self {
             register: |_, _| Ok(()),
             rules: Vec::new,
+            measures_itself: |_| false,
         }
     }
 }
@@ -265,7 +268,7 @@ impl Engine {
         posix::register(&mut base).map_err(from_engine)?;
         stop::stoppable_functions(&mut base).map_err(from_engine)?;
         time::register_templates(&mut base).map_err(from_engine)?;
-        bounded::bound(&mut base).map_err(from_engine)?;
+        bounded::bound(&mut base, library.measures_itself).map_err(from_engine)?;
         floats::register(&mut base).map_err(from_engine)?;
         whole_decimals::register(&mut base).map_err(from_engine)?;
         frames::register(&mut base).map_err(from_engine)?;
@@ -301,17 +304,19 @@ impl Engine {
     ) -> Result<SessionState> {
         let key = (settings.time_zone.clone(), settings.names);
         let made = self.states.try_get_with(key, || {
+            let mut named = self.base.clone();
+            (self.library.register)(&mut named, settings.names).map_err(from_engine)?;
             let mut config = self.base.config().clone();
             config.options_mut().execution.time_zone = Some(settings.time_zone.clone());
-            let state = SessionStateBuilder::new_from_existing(self.base.clone());
+            // Building the state gives the functions its time zone.
+            let state = SessionStateBuilder::new_from_existing(named);
             let types = time::MicrosecondTypes {
                 time_zone: Some(settings.time_zone.clone()),
             };
-            let mut state = state
+            let state = state
                 .with_config(config)
                 .with_type_planner(Arc::new(types))
                 .build();
-            (self.library.register)(&mut state, settings.names).map_err(from_engine)?;
             Ok(Arc::new(state))
         });
         let made = made.map_err(|error: Arc<Error>| Error::clone(&error))?;

@@ -39,11 +39,13 @@ mod unnest;
 mod urls;
 mod work;
 
-use std::collections::HashSet;
+use std::any::{Any, TypeId};
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, LazyLock};
 
 use datafusion::error::Result;
 use datafusion::execution::{FunctionRegistry, SessionState};
+use datafusion::logical_expr::ScalarUDF;
 use datafusion::optimizer::AnalyzerRule;
 use entry::{Entry, Function, Known};
 use json_casts::JsonCasts;
@@ -76,7 +78,28 @@ fn entries() -> Vec<Entry> {
 
 /// Returns the library as the engine takes it.
 pub fn library() -> Library {
-    Library { register, rules }
+    Library {
+        register,
+        rules,
+        measures_itself,
+    }
+}
+
+/// Returns whether a function is one of the library's: another one may have its name.
+fn measures_itself(function: &ScalarUDF) -> bool {
+    static TYPES: LazyLock<HashMap<String, TypeId>> = LazyLock::new(|| {
+        let scalars = entries().into_iter().filter_map(|entry| match entry.function {
+            Function::Scalar(function) => Some((function.name().to_owned(), type_of(&function))),
+            _ => None,
+        });
+        scalars.collect()
+    });
+    TYPES.get(function.name()) == Some(&type_of(function))
+}
+
+fn type_of(function: &ScalarUDF) -> TypeId {
+    let function: &dyn Any = function.inner().as_ref();
+    function.type_id()
 }
 
 /// Returns the rules that come before the engine's own.

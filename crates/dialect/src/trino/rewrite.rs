@@ -4,6 +4,7 @@
 //! a[i]                    "$subscript"(a, i)       an error outside of the array
 //! a LIKE 'x\%'            a LIKE 'x\\%'            no escape character unless ESCAPE names one
 //! EXTRACT(DOW FROM x)     day_of_week(x)           1 for Monday to 7 for Sunday
+//! SUBSTRING(x FROM a)     substr(x, a)             a negative start counts from the end
 //! CAST(x AS JSON)         "$json_of"(x)            a JSON value of x, not a text in JSON
 //! ```
 
@@ -61,6 +62,19 @@ impl VisitorMut for Operators {
                 let text = Expr::Value(typed.value.clone());
                 *expr = call("json_parse", vec![text]);
             }
+            Expr::Substring { .. } => {
+                if let Expr::Substring {
+                    expr: of,
+                    substring_from,
+                    substring_for,
+                    ..
+                } = taken(expr)
+                {
+                    let from = substring_from.map_or_else(one, |from| *from);
+                    let arguments = [Some(*of), Some(from), substring_for.map(|length| *length)];
+                    *expr = call("substr", arguments.into_iter().flatten().collect());
+                }
+            }
             Expr::Extract { field, .. } => {
                 if let Some(function) = part(field)
                     && let Expr::Extract { expr: of, .. } = taken(expr)
@@ -72,6 +86,10 @@ impl VisitorMut for Operators {
         }
         ControlFlow::Continue(())
     }
+}
+
+fn one() -> Expr {
+    Expr::Value(Value::Number("1".to_owned(), false).with_empty_span())
 }
 
 fn taken(expr: &mut Expr) -> Expr {
@@ -169,6 +187,7 @@ mod tests {
     #[test]
     fn operators_become_those_of_trino() {
         for (sql, expected) in [
+            ("SELECT substring(a FROM 2 FOR 3)", "SELECT \"substr\"(a, 2, 3)"),
             ("SELECT JSON '[1]'", "SELECT \"json_parse\"('[1]')"),
             ("SELECT a[1]", "SELECT \"$subscript\"(a, 1)"),
             (

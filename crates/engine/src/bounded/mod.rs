@@ -55,17 +55,23 @@ const MAX_VALUE_BYTES: u64 = 64 * 1024 * 1024;
 
 /// Wraps a session's functions that grow, and adds the rule for those not looked up by name.
 ///
+/// `measures_itself`: whether a function checks its result as it builds it, so that it must not be
+/// measured as the engine's function of the same name is.
+///
 /// # Errors
 ///
 /// Returns an error if the session cannot register a function.
-pub fn bound(state: &mut SessionState) -> Result<()> {
+pub fn bound(
+    state: &mut SessionState,
+    measures_itself: fn(&ScalarUDF) -> bool,
+) -> Result<()> {
     let functions: Vec<Arc<ScalarUDF>> = state.scalar_functions().values().cloned().collect();
     for function in functions {
         if let Some(bounded) = bounded(&function) {
             state.register_udf(bounded)?;
         }
     }
-    state.add_analyzer_rule(Arc::new(BoundedResults));
+    state.add_analyzer_rule(Arc::new(BoundedResults { measures_itself }));
     Ok(())
 }
 
@@ -188,15 +194,21 @@ pub fn check_series(args: &ScalarFunctionArgs) -> Result<()> {
 
 /// Wraps functions that a plan does not get from the registry, and replaces `||` by functions.
 #[derive(Debug)]
-struct BoundedResults;
+struct BoundedResults {
+    measures_itself: fn(&ScalarUDF) -> bool,
+}
 
 impl AnalyzerRule for BoundedResults {
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
         let grows = |expr: &Expr| match expr {
             Expr::BinaryExpr(binary) => binary.op == Operator::StringConcat,
-            expr => matches!(expr, Expr::ScalarFunction(_)),
+            Expr::ScalarFunction(call) => !(self.measures_itself)(&call.func),
+            _ => false,
         };
-        expressions::rewritten(plan, grows, bounded_expr)
+        expressions::rewritten(plan, grows, |expr, schema| match grows(&expr) {
+            true => bounded_expr(expr, schema),
+            false => Transformed::no(expr),
+        })
     }
 
     fn name(&self) -> &str {

@@ -11,7 +11,7 @@ use crate::tests::small_engine;
 
 fn context() -> SessionContext {
     let mut state = SessionStateBuilder::new().with_default_features().build();
-    bound(&mut state).unwrap();
+    bound(&mut state, |_| false).unwrap();
     SessionContext::new_with_state(state)
 }
 

@@ -93,7 +93,19 @@ fn makes_zoned(expr: &Expr) -> bool {
         Expr::ScalarFunction(call) => {
             let name = call.func.name();
             name.starts_with("to_timestamp")
-                || matches!(name, "now" | "timezone" | "from_unixtime" | "arrow_cast")
+                || matches!(
+                    name,
+                    "now"
+                        | "timezone"
+                        | "from_unixtime"
+                        | "from_unixtime_nanos"
+                        | "from_iso8601_timestamp"
+                        | "from_iso8601_timestamp_nanos"
+                        | "parse_datetime"
+                        | "at_timezone"
+                        | "with_timezone"
+                        | "arrow_cast"
+                )
         }
         _ => false,
     }
