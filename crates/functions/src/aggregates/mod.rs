@@ -12,6 +12,8 @@
 //! ```
 
 mod best;
+#[cfg(test)]
+mod emitted;
 pub(crate) mod function;
 pub(crate) mod gathered;
 pub(crate) mod hashes;
@@ -57,13 +59,13 @@ pages! {
         "(SELECT count_if(x > 1) FROM (VALUES 1, 2, 3) t(x))", "2";
     CHECKSUM: "checksum", "checksum(x)",
         "Returns a checksum of all values, which does not depend on their order.",
-        "(SELECT checksum(x) FROM (VALUES 'a') t(x))", "3d ac a2 62 b9 d8 ef 36";
+        "(SELECT checksum(x) FROM (VALUES 'a') t(x))", "fd ff aa cc 62 74 ab df";
     GEOMETRIC_MEAN: "geometric_mean", "geometric_mean(x)",
         "Returns the geometric mean of numbers.",
         "(SELECT round(geometric_mean(x), 6) FROM (VALUES 2, 8) t(x))", "4.0";
     SKEWNESS: "skewness", "skewness(x)",
         "Returns the skewness of numbers, or NULL of fewer than three.",
-        "(SELECT round(skewness(x), 6) FROM (VALUES 1, 2, 6) t(x))", "0.595170";
+        "(SELECT round(skewness(x), 6) FROM (VALUES 1, 2, 6) t(x))", "0.59517";
     KURTOSIS: "kurtosis", "kurtosis(x)",
         "Returns the excess kurtosis of numbers, or NULL of fewer than four.",
         "(SELECT round(kurtosis(x), 6) FROM (VALUES 1, 2, 3, 4) t(x))", "-1.2";
@@ -92,8 +94,8 @@ pages! {
         "{a=[1, 3], b=[2]}";
     MAP_UNION: "map_union", "map_union(map)",
         "Returns the union of maps; a key that occurs more than once has any of its values.",
-        "(SELECT map_union(map_agg) FROM (SELECT map_agg(k, v) AS map_agg FROM (VALUES ('a', 1), ('b', 2)) t(k, v) GROUP BY k))",
-        "";
+        "(SELECT map_union(m) FROM (VALUES map(ARRAY['a'], ARRAY[1]), map(ARRAY['b'], ARRAY[2])) t(m))",
+        "{a=1, b=2}";
     MAP_UNION_SUM: "map_union_sum", "map_union_sum(map)",
         "Returns the union of maps, with the sum of the values of each key.",
         "(SELECT map_union_sum(m) FROM (SELECT histogram(x) AS m FROM (VALUES (1, 'a'), (2, 'a')) t(g, x) GROUP BY g))",

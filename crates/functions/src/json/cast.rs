@@ -97,7 +97,7 @@ fn from_json(call: &Call<'_>, attempt: bool) -> Result<ArrayRef> {
         writer: Writer::default(),
     };
     for row in 0..call.rows {
-        call.work.builds(8)?;
+        call.work.builds(sink.width)?;
         let Some(text) = texts.get(row) else {
             sink.append_null();
             continue;

@@ -37,6 +37,8 @@ pub(super) struct Context<'w> {
 pub(super) struct Sink {
     field: FieldRef,
     kind: Kind,
+    /// Bytes that each value takes, NULL too.
+    pub width: usize,
 }
 
 #[derive(Debug)]
@@ -139,9 +141,15 @@ impl Sink {
             other if types::is_text(other) => Kind::Text(StringBuilder::new()),
             _ => return Err(types::mismatch("json", &types::name(field), CASTABLE)),
         };
+        let width = match &kind {
+            Kind::Decimal(..) => 16,
+            Kind::Row(row) => row.sinks.iter().map(|sink| sink.width).sum(),
+            _ => 8,
+        };
         Ok(Self {
             field: Arc::clone(field),
             kind,
+            width,
         })
     }
 
@@ -255,7 +263,7 @@ impl Sink {
         }
         if scanner.peek() == Some(b'n') {
             scanner.scalar()?;
-            context.work.builds(4)?;
+            context.work.builds(self.width)?;
             self.append_null();
             return Ok(());
         }
@@ -502,6 +510,7 @@ impl Row {
                 }
                 for (sink, present) in self.sinks.iter_mut().zip(&self.present) {
                     if !present {
+                        context.work.builds(sink.width)?;
                         sink.append_null();
                     }
                 }

@@ -292,6 +292,33 @@ async fn json_is_cast_to_arrays_maps_and_rows() {
     }
 }
 
+#[test]
+fn rows_of_absent_fields_are_bounded() {
+    let fields = (0..2000).map(|index| Field::new(format!("f{index}"), DataType::Int64, true));
+    let row = DataType::Struct(fields.collect());
+    let list = DataType::List(Arc::new(Field::new("item", row, true)));
+    for item in ["{}", "null"] {
+        let mut sink = Sink::of(&Arc::new(Field::new("x", list.clone(), true))).unwrap();
+        let work = Work::new("test", true);
+        let mut context = Context {
+            work: &work,
+            scratch: String::new(),
+            writer: Writer::default(),
+        };
+        let text = format!("[{}]", vec![item; 10_000].join(","));
+        let cast = sink.append(&mut Scanner::new(&text), &mut context);
+        assert!(matches!(cast, Err(Failure::Fault(_))), "{cast:?}");
+    }
+}
+
+#[tokio::test]
+async fn items_of_a_path_are_bounded() {
+    let many = "[0,0,0,0,0,0,0,0,0,0]".repeat(7);
+    let query = format!("\"$json_exists\"('1', 'lax ${many}', 'ERROR')");
+    let message = error(&query).await;
+    assert!(message.contains("at most 1000000 items"), "{message}");
+}
+
 #[tokio::test]
 async fn json_is_cast_to_maps() {
     let cast =

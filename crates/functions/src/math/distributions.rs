@@ -194,7 +194,7 @@ fn wilson(successes: i64, trials: i64, z: f64, sign: f64) -> Result<f64> {
             "{successes} of {trials} trials cannot succeed; there must be at least one trial"
         )));
     }
-    if !(z >= 0.0) {
+    if z.is_nan() || z < 0.0 {
         return Err(wrong(format!(
             "the z-score must not be negative, but is {z}"
         )));

@@ -347,25 +347,3 @@ async fn places_are_counted_in_characters() {
             .contains("counts from 1")
     );
 }
-
-#[tokio::test]
-async fn zz_speed() {
-    let mut lines = Vec::new();
-    for call in [
-        r"sum(CASE WHEN regexp_like(x, '\d+b') THEN 1 ELSE 0 END)",
-        r"sum(CASE WHEN regexp_like(x, '(foo|bar)[0-9]{3}$') THEN 1 ELSE 0 END)",
-        r"sum(length(regexp_replace(x, '[aeiou]', 'X')))",
-        r"sum(length(regexp_replace(x, '(\w+) (\w+)', '$2 $1')))",
-        r"sum(length(regexp_extract(x, 'item (\d+)', 1)))",
-        r"sum(regexp_count(x, '\w+'))",
-        r"sum(length(x))",
-    ] {
-        let query = format!(
-            "SELECT {call} FROM (SELECT 'the quick brown item ' || CAST(i AS VARCHAR) || ' jumps over the lazy dog foo' || CAST(i % 1000 AS VARCHAR) AS x FROM generate_series(1, 1000000) t(i)) s"
-        );
-        let start = std::time::Instant::now();
-        let shown = rows(&query).await.unwrap();
-        lines.push(format!("SPEED {:?} {call} {shown:?}", start.elapsed()));
-    }
-    assert!(lines.is_empty(), "{}", lines.join("\n"));
-}

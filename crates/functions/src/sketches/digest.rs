@@ -182,9 +182,9 @@ impl Digest {
     /// Returns the part of the numbers, from 0 to 1, that are less than a number or at it.
     pub(crate) fn quantile_of(&mut self, value: f64) -> f64 {
         self.ready();
-        let (Some(first), Some(last)) = (self.centroids.first(), self.centroids.last()) else {
+        if self.centroids.is_empty() {
             return f64::NAN;
-        };
+        }
         if value < self.min {
             return 0.0;
         }
@@ -201,7 +201,6 @@ impl Digest {
             at += centroid.weight;
             left = right;
         }
-        let _ = (first, last);
         crossed(value, left, (self.weight, self.max)) / self.weight
     }
 
@@ -255,7 +254,7 @@ impl Sketch for Digest {
     }
 
     fn write(&mut self) -> Vec<u8> {
-        self.compress(self.compression);
+        self.ready();
         let mut bytes = Vec::with_capacity(37 + 16 * self.centroids.len());
         bytes.push(FORMAT);
         for number in [self.min, self.max, self.compression, self.weight] {

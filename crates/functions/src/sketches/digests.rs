@@ -163,8 +163,7 @@ impl Summary for Digests {
 
     fn results(&self, sketches: &mut [Option<Digest>]) -> Result<ArrayRef> {
         match &self.output {
-            // A copy, because the bytes have fewer centroids than a digest that grows.
-            Output::Bytes => written(self.name, &mut sketches.to_vec()),
+            Output::Bytes => written(self.name, sketches),
             Output::Value(quantile, data_type) => {
                 let values = sketches.iter_mut().map(|sketch| {
                     let sketch = sketch.as_mut();
@@ -205,10 +204,7 @@ pub(crate) struct Merged<T> {
 }
 
 impl<T: Sketch> Merged<T> {
-    pub(crate) fn make(call: &Call) -> Box<dyn State>
-    where
-        T: Clone,
-    {
+    pub(crate) fn make(call: &Call) -> Box<dyn State> {
         Sketches::boxed(Self {
             name: call.name,
             kind: std::marker::PhantomData,
@@ -216,7 +212,7 @@ impl<T: Sketch> Merged<T> {
     }
 }
 
-impl<T: Sketch + Clone> Summary for Merged<T> {
+impl<T: Sketch> Summary for Merged<T> {
     type Sketch = T;
     type Input = ArrayRef;
 
@@ -246,6 +242,6 @@ impl<T: Sketch + Clone> Summary for Merged<T> {
     }
 
     fn results(&self, sketches: &mut [Option<T>]) -> Result<ArrayRef> {
-        written(self.name, &mut sketches.to_vec())
+        written(self.name, sketches)
     }
 }

@@ -87,7 +87,10 @@ async fn sets_are_merged_and_counted() {
 
 #[tokio::test]
 async fn percentiles_have_the_type_of_the_numbers() {
-    assert_eq!(of("approx_percentile(x, 0.5)", MANY).await, "true");
+    assert_eq!(
+        of("abs(approx_percentile(x, 0.5) - 10000) < 100", MANY).await,
+        "true"
+    );
     assert_eq!(
         of("approx_percentile(x, ARRAY[0, 1.0])", MANY).await,
         "[1, 20000]"

@@ -8,6 +8,7 @@ mod format;
 mod joins;
 mod positions;
 mod splits;
+mod trims;
 mod type_names;
 mod words;
 
@@ -25,6 +26,7 @@ pub(crate) fn entries() -> Vec<Entry> {
         joins::entries,
         positions::entries,
         splits::entries,
+        trims::entries,
         type_names::entries,
         words::entries,
     ];

@@ -14,8 +14,11 @@ use crate::json::scan::{Fault, Raw, Scalar, Scanner};
 use crate::json::strings;
 use crate::work::Work;
 
-/// Items that the evaluation of a path for one row may make.
-const MAX_ITEMS: usize = 4_000_000;
+/// Items that the evaluation of a path for one row may keep.
+const MAX_ITEMS: usize = 1_000_000;
+
+/// Bytes of a text that count as another item.
+const ITEM_BYTES: usize = 64;
 
 /// Why a path has no items.
 #[derive(Debug)]
@@ -122,7 +125,11 @@ struct Evaluation<'a, 'r, 'w> {
 
 impl<'a> Evaluation<'a, '_, '_> {
     fn push(&self, item: Item<'a>, into: &mut Items<'a>) -> Evaluated<()> {
-        let items = self.items.get() + 1;
+        let held = match &item {
+            Item::Text(Cow::Owned(text)) => text.len() / ITEM_BYTES,
+            _ => 0,
+        };
+        let items = self.items.get() + 1 + held;
         self.items.set(items);
         if items > MAX_ITEMS {
             let message = format!("a JSON path may make at most {MAX_ITEMS} items of a value");
@@ -319,7 +326,10 @@ impl<'a> Evaluation<'a, '_, '_> {
                 let mut scope = scope.clone();
                 for item in self.unwrapped(items)? {
                     scope.current = Some(item);
+                    let items = self.items.get();
                     let is = self.predicate(predicate, &scope)?;
+                    // Those of the predicate are gone.
+                    self.items.set(items);
                     if let (Some(true), Some(item)) = (is, scope.current.take()) {
                         self.push(item, &mut found)?;
                     }

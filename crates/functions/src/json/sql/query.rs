@@ -156,7 +156,7 @@ fn write(item: &Item<'_>, writer: &mut Writer, out: &mut String, call: &Call<'_>
             out.push_str("{\"name\":");
             strings::encode(&entry.name, out);
             out.push_str(",\"value\":");
-            // An entry's value may be an entry: a path has few calls of keyvalue().
+            // It comes from the input, and is never an entry itself.
             write(&entry.value, writer, out, call)?;
             out.push_str(&format!(",\"id\":{}}}", entry.id));
         }
