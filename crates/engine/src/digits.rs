@@ -187,7 +187,7 @@ mod tests {
 
     async fn shown(sql: &str) -> Result<String> {
         let mut state = SessionContext::new().state();
-        super::super::bounded::bound(&mut state)?;
+        super::super::bounded::bound(&mut state, |_| false)?;
         state.add_analyzer_rule(Arc::new(BoundedDigits));
         let context = SessionContext::new_with_state(state);
         let batches = context.sql(sql).await?.collect().await?;

@@ -222,31 +222,9 @@ fn is_subnet_of(call: &Call<'_>) -> Result<ArrayRef> {
     Ok(Arc::new(within.finish()))
 }
 
-/// `contains(network, address)`: whether a network has an address of the same version. Bits below
-/// those of a network of version 4 must be 0.
-///
-/// # Errors
-///
-/// One of the texts is no network or no address.
-#[allow(dead_code)] // `contains` of arrays calls it.
-pub(crate) fn contains_network(network: &str, of: &str) -> Result<bool> {
-    let parsed = Network::parse(network)?;
-    let [start, _] = parsed.ends();
-    if parsed.address.is_ipv4() && parsed.address != start {
-        return Err(invalid(format!(
-            "{} is no network: the bits below its {} must be 0",
-            quoted(network),
-            parsed.bits
-        )));
-    }
-    let of = address(of)?;
-    Ok(of.is_ipv4() == parsed.address.is_ipv4() && parsed.contains(of))
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use super::contains_network;
     use crate::testing::{error, rows, value};
 
     #[tokio::test]
@@ -307,18 +285,5 @@ mod tests {
         let query = "SELECT is_subnet_of(x, y) FROM (VALUES ('1.2.3.128/26', '1.2.3.129'), ('1.2.3.128/26', '1.2.5.1'), ('192.168.3.131/26', '192.168.3.144/30'), ('192.168.3.131/26', '192.168.3.0/24'), ('::/0', '1.2.3.4'), ('1.2.3.0/24', '::1'), (NULL, '::1')) t(x, y)";
         let expected = ["true", "false", "true", "false", "true", "false", "NULL"];
         assert_eq!(rows(query).await.unwrap(), expected);
-    }
-
-    #[test]
-    fn a_network_contains_addresses_of_its_version() {
-        assert!(contains_network("10.0.0.0/8", "10.255.255.255").unwrap());
-        assert!(!contains_network("10.0.0.0/8", "11.0.0.0").unwrap());
-        assert!(contains_network("0.0.0.0/0", "1.2.3.4").unwrap());
-        assert!(!contains_network("::/0", "1.2.3.4").unwrap());
-        assert!(contains_network("2001:db8::1/32", "2001:db8::2").unwrap());
-        assert!(contains_network("10.0.0.1/8", "10.0.0.1").is_err());
-        assert!(contains_network("10.0.0.0", "10.0.0.1").is_err());
-        assert!(contains_network("10.0.0.0/33", "10.0.0.1").is_err());
-        assert!(contains_network("10.0.0.0/8", "x").is_err());
     }
 }

@@ -88,10 +88,14 @@ pub fn library() -> Library {
 /// Returns whether a function is one of the library's: another one may have its name.
 fn measures_itself(function: &ScalarUDF) -> bool {
     static TYPES: LazyLock<HashMap<String, TypeId>> = LazyLock::new(|| {
-        let scalars = entries().into_iter().filter_map(|entry| match entry.function {
-            Function::Scalar(function) => Some((function.name().to_owned(), type_of(&function))),
-            _ => None,
-        });
+        let scalars = entries()
+            .into_iter()
+            .filter_map(|entry| match entry.function {
+                Function::Scalar(function) => {
+                    Some((function.name().to_owned(), type_of(&function)))
+                }
+                _ => None,
+            });
         scalars.collect()
     });
     TYPES.get(function.name()) == Some(&type_of(function))

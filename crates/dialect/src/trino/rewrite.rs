@@ -187,7 +187,10 @@ mod tests {
     #[test]
     fn operators_become_those_of_trino() {
         for (sql, expected) in [
-            ("SELECT substring(a FROM 2 FOR 3)", "SELECT \"substr\"(a, 2, 3)"),
+            (
+                "SELECT substring(a FROM 2 FOR 3)",
+                "SELECT \"substr\"(a, 2, 3)",
+            ),
             ("SELECT JSON '[1]'", "SELECT \"json_parse\"('[1]')"),
             ("SELECT a[1]", "SELECT \"$subscript\"(a, 1)"),
             (

@@ -61,10 +61,7 @@ const MAX_VALUE_BYTES: u64 = 64 * 1024 * 1024;
 /// # Errors
 ///
 /// Returns an error if the session cannot register a function.
-pub fn bound(
-    state: &mut SessionState,
-    measures_itself: fn(&ScalarUDF) -> bool,
-) -> Result<()> {
+pub fn bound(state: &mut SessionState, measures_itself: fn(&ScalarUDF) -> bool) -> Result<()> {
     let functions: Vec<Arc<ScalarUDF>> = state.scalar_functions().values().cloned().collect();
     for function in functions {
         if let Some(bounded) = bounded(&function) {

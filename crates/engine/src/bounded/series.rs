@@ -124,7 +124,7 @@ mod tests {
 
     async fn run(sql: &str) -> Result<usize> {
         let mut state = SessionContext::new().state();
-        crate::bounded::bound(&mut state)?;
+        crate::bounded::bound(&mut state, |_| false)?;
         let context = SessionContext::new_with_state(state);
         let batches = context.sql(sql).await?.collect().await?;
         Ok(batches.iter().map(|batch| batch.num_rows()).sum())

@@ -341,7 +341,7 @@ async fn operators_that_are_not_known_here_stop_and_yield_too() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn quick_operators_are_not_given_more_rows_than_their_functions_may_make() {
     let mut state = SessionContext::new().state();
-    crate::bounded::bound(&mut state).unwrap();
+    crate::bounded::bound(&mut state, |_| false).unwrap();
     let context = SessionContext::new_with_state(state);
     let sql = "SELECT max(length(repeat('x', 60000 + CAST(value % 2 AS int)))) FROM generate_series(1, 40000)";
     let plan = stoppable(plan(&context, sql).await).unwrap();

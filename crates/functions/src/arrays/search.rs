@@ -22,7 +22,7 @@ static CONTAINS: Page = Page {
     name: "contains",
     section: SECTION,
     syntax: "contains(array, value)",
-    sentence: "Tells whether an array has an item, a text a part, or a network an address.",
+    sentence: "Tells whether an array has an item, or a text a part.",
     example: "contains(ARRAY[1, 2, 3], 2)",
     result: "true",
 };
