@@ -13,7 +13,7 @@ use datafusion::logical_expr::{
     HigherOrderSignature, HigherOrderUDF, HigherOrderUDFImpl, LambdaArgument,
     LambdaParametersProgress, ValueOrLambda, Volatility,
 };
-use lakegate_engine::stop;
+use lakegate_engine::{bounded, stop};
 use lakegate_error::Error;
 
 use crate::arrays::lists::{Spans, size};
@@ -24,7 +24,7 @@ use crate::entry::Entry;
 use crate::work::Work;
 
 /// Items for which a lambda is evaluated at once.
-const MAX_ITEMS: usize = 1 << 16;
+const MAX_ITEMS: usize = 1 << 13;
 /// Bytes of captured values and parameters that are copied for such an evaluation.
 const MAX_BYTES: usize = 32 * 1024 * 1024;
 /// More than any lambda's parameters.
@@ -237,6 +237,7 @@ impl Call<'_> {
         let argument =
             argument.ok_or_else(|| DataFusionError::Internal("a missing lambda".to_owned()))?;
         Ok(Lambda {
+            name: self.name,
             argument,
             captures: captures(argument),
             returns: returns.clone(),
@@ -339,6 +340,7 @@ fn varies(data_type: &DataType) -> bool {
 
 /// A lambda of a call.
 pub(super) struct Lambda<'a> {
+    name: &'static str,
     argument: &'a LambdaArgument,
     /// The values that the lambda takes from its rows.
     captures: Vec<ArrayRef>,
@@ -370,11 +372,14 @@ impl Lambda<'_> {
             return Ok(new_empty_array(&self.returns));
         }
         let mut parts = Vec::new();
-        let mut start = 0;
+        let (mut start, mut bytes) = (0, 0usize);
         while start < rows.len() {
             stop::check()?;
             let end = self.end(rows, parameters, start);
-            let part = self.part(rows.get(start..end).unwrap_or_default(), parameters, start)?;
+            let of = rows.get(start..end).unwrap_or_default();
+            let part = self.part(of, parameters, start, bytes)?;
+            bytes = bytes.saturating_add(size(&part, 0, part.len()));
+            bounded::check_batch(self.name, bytes)?;
             parts.push(part);
             start = end;
         }
@@ -415,7 +420,14 @@ impl Lambda<'_> {
         most
     }
 
-    fn part(&self, rows: &[u32], parameters: &[Parameter<'_>], start: usize) -> Result<ArrayRef> {
+    /// `built`: the bytes of the parts before.
+    fn part(
+        &self,
+        rows: &[u32],
+        parameters: &[Parameter<'_>],
+        start: usize,
+        built: usize,
+    ) -> Result<ArrayRef> {
         let slices: Vec<Box<dyn Fn() -> Result<ArrayRef> + '_>> = parameters
             .iter()
             .map(|parameter| {
@@ -429,6 +441,11 @@ impl Lambda<'_> {
             let rows = UInt32Array::from(rows.to_vec());
             Ok(take_arrays(captures, &rows, None)?)
         })?;
+        if let ColumnarValue::Scalar(constant) = &value {
+            let one = size(&constant.to_array_of_size(1)?, 0, 1);
+            let all = one.saturating_mul(rows.len()).saturating_add(built);
+            bounded::check_batch(self.name, all)?;
+        }
         conformed(&value.into_array(rows.len())?, &self.returns)
     }
 }

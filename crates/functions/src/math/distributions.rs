@@ -86,7 +86,7 @@ static UPPER: Page = Page {
     syntax: "wilson_interval_upper(successes, trials, z)",
     sentence: "Returns the upper bound of Wilson's score interval, of trials that succeed or fail.",
     example: "round(wilson_interval_upper(1250, 1310, 1.96), 10)",
-    result: "0.9642524718",
+    result: "0.9642524717",
 };
 
 pub(super) fn entries() -> Vec<Entry> {
