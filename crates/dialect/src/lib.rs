@@ -76,6 +76,7 @@ impl Dialect {
     /// A literal is not valid for its type.
     pub fn rewrite(self, statement: &mut ast::Statement) -> Result<CatalogReferences> {
         trino::widen(statement);
+        trino::rename(statement);
         if self != Self::Postgres {
             trino::rewrite(statement)?;
         }

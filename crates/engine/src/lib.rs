@@ -259,7 +259,9 @@ impl Engine {
             .with_analyzer_rule(Arc::new(guarded_cases::GuardedCases))
             .with_analyzer_rule(Arc::new(floats::CanonicalFloats))
             .with_analyzer_rule(Arc::new(window_inputs::WindowInputs))
-            .with_analyzer_rule(Arc::new(posix::PosixPatterns))
+            .with_analyzer_rule(Arc::new(posix::PosixPatterns {
+                of_library: library.measures_itself,
+            }))
             .build();
         for name in FUNCTIONS_OF_FILES {
             base.deregister_udf(name).map_err(from_engine)?;
@@ -306,6 +308,7 @@ impl Engine {
         let made = self.states.try_get_with(key, || {
             let mut named = self.base.clone();
             (self.library.register)(&mut named, settings.names).map_err(from_engine)?;
+            gathered::gather(&mut named).map_err(from_engine)?;
             let mut config = self.base.config().clone();
             config.options_mut().execution.time_zone = Some(settings.time_zone.clone());
             // Building the state gives the functions its time zone.

@@ -38,6 +38,17 @@ use super::expressions;
 ///
 /// Returns an error if a function cannot be registered.
 pub(crate) fn register(state: &mut SessionState) -> Result<()> {
+    gather(state)?;
+    state.add_analyzer_rule(Arc::new(FilteredWindows));
+    Ok(())
+}
+
+/// Wraps the functions that were registered after [`register`].
+///
+/// # Errors
+///
+/// Returns an error if a function cannot be registered.
+pub(crate) fn gather(state: &mut SessionState) -> Result<()> {
     let aggregates: Vec<_> = state.aggregate_functions().values().cloned().collect();
     for function in aggregates {
         state.register_udaf(aggregates::gathered(function))?;
@@ -46,7 +57,6 @@ pub(crate) fn register(state: &mut SessionState) -> Result<()> {
     for function in windows {
         state.register_udwf(windows::gathered(function))?;
     }
-    state.add_analyzer_rule(Arc::new(FilteredWindows));
     Ok(())
 }
 

@@ -14,7 +14,7 @@ use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::config::ConfigOptions;
 use datafusion::error::Result;
 use datafusion::logical_expr::expr::ScalarFunction;
-use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, LogicalPlan, lit, not};
+use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, LogicalPlan, ScalarUDF, lit, not};
 use datafusion::optimizer::AnalyzerRule;
 
 use super::functions::{Function, Kind};
@@ -24,16 +24,24 @@ use crate::expressions;
 
 /// Replaces PostgreSQL's patterns with those of the crate `regex`.
 #[derive(Debug)]
-pub(crate) struct PosixPatterns;
+pub(crate) struct PosixPatterns {
+    /// Whether a function is one of the library's, whose patterns are not PostgreSQL's.
+    pub of_library: fn(&ScalarUDF) -> bool,
+}
 
 impl AnalyzerRule for PosixPatterns {
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
         let concerns = |expr: &Expr| match expr {
             Expr::BinaryExpr(binary) => expressions::pattern_operator(binary.op).is_some(),
-            Expr::ScalarFunction(call) => call.func.name() == "regexp_like",
+            Expr::ScalarFunction(call) => {
+                call.func.name() == "regexp_like" && !(self.of_library)(&call.func)
+            }
             _ => false,
         };
-        expressions::rewritten(plan, concerns, rewritten)
+        expressions::rewritten(plan, concerns, |expr, schema| match concerns(&expr) {
+            true => rewritten(expr, schema),
+            false => Transformed::no(expr),
+        })
     }
 
     fn name(&self) -> &str {

@@ -5,6 +5,7 @@
 //! items.rs     transform, filter, any_match, all_match, none_match, zip_with
 //! reduce.rs    reduce: the lambda runs for all rows at once, place by place
 //! sorting.rs   array_sort with a comparison: a merge sort in rounds, one comparison a merge
+//! regexps.rs   regexp_replace
 //! maps.rs      map_filter, transform_keys, transform_values, map_zip_with
 //! ```
 //!
@@ -15,6 +16,7 @@ mod call;
 mod items;
 mod maps;
 mod reduce;
+mod regexps;
 mod sorting;
 #[cfg(test)]
 mod tests;
@@ -29,6 +31,7 @@ pub(crate) fn entries() -> Vec<Entry> {
         reduce::entries(),
         sorting::entries(),
         maps::entries(),
+        regexps::entries(),
     ];
     parts.into_iter().flatten().collect()
 }

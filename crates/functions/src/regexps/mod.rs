@@ -25,3 +25,4 @@ mod template;
 mod tests;
 
 pub(crate) use functions::entries;
+pub(crate) use pattern::{Patterns, after};

@@ -36,7 +36,7 @@ async fn functions_are_measured() {
         "quote_literal(CAST(v AS varchar) || repeat('x', 100000)) FROM generate_series(1, 8000) t(v)",
     ] {
         let mut state = SessionStateBuilder::new().with_default_features().build();
-        bound(&mut state).unwrap();
+        bound(&mut state, |_| false).unwrap();
         for function in functions(&info) {
             state.register_udf(function).unwrap();
         }

@@ -1,0 +1,164 @@
+//! Calls of Trino's functions that are other functions of the engine.
+//!
+//! ```text
+//! array_sort(a, (x, y) -> …)                  "$array_sort"(a, (x, y) -> …)        also regexp_replace
+//! max(x, 3), min_by(x, y, 3)                  "$max_n"(x, 3), min_by(x, y, 3)
+//! map(), map(keys, values)                    "$map"(), "$map"(keys, values)
+//! s -> ARRAY[s, s.f]                          s -> make_array(s, get_field(s, 'f'))
+//! listagg(x, ',') WITHIN GROUP (ORDER BY x)   listagg(x, ',' ORDER BY x)
+//! ```
+
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{
+    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArguments, Ident,
+    ObjectName, OneOrManyWithParens, Statement, Value, VisitorMut,
+};
+use lakegate_sql::trino::call;
+use lakegate_sql::walk::walk_mut;
+
+use crate::postgres::folded;
+
+/// Rewrites the calls of a statement in place.
+pub(crate) fn rename(statement: &mut Statement) {
+    let _: ControlFlow<()> = walk_mut(statement, &mut Calls);
+}
+
+struct Calls;
+
+impl VisitorMut for Calls {
+    type Break = ();
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        match expr {
+            Expr::Function(function) => rename_call(function),
+            Expr::Lambda(lambda) => {
+                let parameters = match &lambda.params {
+                    OneOrManyWithParens::One(parameter) => vec![parameter.name.value.clone()],
+                    OneOrManyWithParens::Many(parameters) => {
+                        let names = parameters.iter();
+                        names
+                            .map(|parameter| parameter.name.value.clone())
+                            .collect()
+                    }
+                };
+                let _: ControlFlow<()> = walk_mut(lambda.body.as_mut(), &mut Body { parameters });
+            }
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// The body of a lambda. The planner does not know the parameters within array literals, nor as the
+/// roots of compound names.
+struct Body {
+    parameters: Vec<String>,
+}
+
+impl VisitorMut for Body {
+    type Break = ();
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        let rewritten = match expr {
+            Expr::Array(array) => Some(call("make_array", std::mem::take(&mut array.elem))),
+            Expr::CompoundIdentifier(parts) => match parts.split_first() {
+                Some((root, fields)) if self.parameters.contains(&root.value) => {
+                    let root = Expr::Identifier(root.clone());
+                    Some(fields.iter().fold(root, |of, field| {
+                        let name = Value::SingleQuotedString(folded(field));
+                        call("get_field", vec![of, Expr::Value(name.with_empty_span())])
+                    }))
+                }
+                _ => None,
+            },
+            _ => None,
+        };
+        if let Some(rewritten) = rewritten {
+            *expr = rewritten;
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+fn rename_call(function: &mut Function) {
+    let [part] = function.name.0.as_slice() else {
+        return;
+    };
+    let Some(name) = part.as_ident().map(|name| name.value.to_lowercase()) else {
+        return;
+    };
+    let FunctionArguments::List(list) = &mut function.args else {
+        return;
+    };
+    let takes_lambda = list.args.iter().any(|argument| {
+        matches!(
+            argument,
+            FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Lambda(_)))
+        )
+    });
+    let renamed = match (name.as_str(), list.args.len()) {
+        ("array_sort", 2) if takes_lambda => "$array_sort",
+        ("regexp_replace", 3) if takes_lambda => "$regexp_replace",
+        ("map", 0 | 2) => "$map",
+        ("max", 2) => "$max_n",
+        ("min", 2) => "$min_n",
+        ("listagg", 1 | 2) if !function.within_group.is_empty() => {
+            if list.args.len() == 1 {
+                let empty = Value::SingleQuotedString(String::new());
+                let empty = Expr::Value(empty.with_empty_span());
+                list.args
+                    .push(FunctionArg::Unnamed(FunctionArgExpr::Expr(empty)));
+            }
+            let order = std::mem::take(&mut function.within_group);
+            list.clauses.push(FunctionArgumentClause::OrderBy(order));
+            return;
+        }
+        _ => return,
+    };
+    function.name = ObjectName::from(vec![Ident::with_quote('"', renamed)]);
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+    use super::*;
+
+    #[test]
+    fn calls_become_those_of_the_engine() {
+        for (sql, expected) in [
+            (
+                "SELECT array_sort(a, (x, y) -> x), array_sort(a)",
+                "SELECT \"$array_sort\"(a, (x, y) -> x), array_sort(a)",
+            ),
+            (
+                "SELECT regexp_replace(a, 'x', g -> g[1]), regexp_replace(a, 'x', 'y')",
+                "SELECT \"$regexp_replace\"(a, 'x', g -> g[1]), regexp_replace(a, 'x', 'y')",
+            ),
+            (
+                "SELECT max(x), MAX(x, 2)",
+                "SELECT max(x), \"$max_n\"(x, 2)",
+            ),
+            (
+                "SELECT transform(a, s -> ARRAY[s.f, t.f, s]), map(a, b)",
+                "SELECT transform(a, s -> \"make_array\"(\"get_field\"(s, 'f'), t.f, s)), \"$map\"(a, b)",
+            ),
+            (
+                "SELECT listagg(x, ',') WITHIN GROUP (ORDER BY y DESC)",
+                "SELECT listagg(x, ',' ORDER BY y DESC)",
+            ),
+            (
+                "SELECT LISTAGG(x) WITHIN GROUP (ORDER BY y)",
+                "SELECT LISTAGG(x, '' ORDER BY y)",
+            ),
+        ] {
+            let parsed = lakegate_sql::parse(sql).unwrap().remove(0);
+            let lakegate_sql::Statement::Query(query) = parsed.statement else {
+                panic!("no query: {sql}")
+            };
+            let mut statement = Statement::Query(query);
+            rename(&mut statement);
+            assert_eq!(statement.to_string(), expected);
+        }
+    }
+}
