@@ -306,20 +306,20 @@ impl Engine {
     ) -> Result<SessionState> {
         let key = (settings.time_zone.clone(), settings.names);
         let made = self.states.try_get_with(key, || {
-            let mut named = self.base.clone();
-            (self.library.register)(&mut named, settings.names).map_err(from_engine)?;
-            gathered::gather(&mut named).map_err(from_engine)?;
             let mut config = self.base.config().clone();
             config.options_mut().execution.time_zone = Some(settings.time_zone.clone());
-            // Building the state gives the functions its time zone.
-            let state = SessionStateBuilder::new_from_existing(named);
+            let state = SessionStateBuilder::new_from_existing(self.base.clone());
             let types = time::MicrosecondTypes {
                 time_zone: Some(settings.time_zone.clone()),
             };
-            let state = state
+            let mut state = state
                 .with_config(config)
                 .with_type_planner(Arc::new(types))
                 .build();
+            // After the state is built: building one registers functions again by all their names,
+            // and a replaced function that still has an alias would return.
+            (self.library.register)(&mut state, settings.names).map_err(from_engine)?;
+            gathered::gather(&mut state).map_err(from_engine)?;
             Ok(Arc::new(state))
         });
         let made = made.map_err(|error: Arc<Error>| Error::clone(&error))?;

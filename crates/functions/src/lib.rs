@@ -126,7 +126,9 @@ fn register(state: &mut SessionState, names: Names) -> Result<()> {
         }
         match entry.function {
             Function::Scalar(function) => {
-                state.register_udf(function)?;
+                // Some functions are made for a time zone.
+                let of_session = function.inner().with_updated_config(state.config_options());
+                state.register_udf(of_session.map_or(function, Arc::new))?;
             }
             Function::Aggregate(function) => {
                 state.register_udaf(function)?;

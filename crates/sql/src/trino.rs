@@ -94,7 +94,10 @@ pub fn call(name: &str, arguments: Vec<Expr>) -> Expr {
         .map(|argument| FunctionArg::Unnamed(FunctionArgExpr::Expr(argument)))
         .collect();
     Expr::Function(Function {
-        name: ObjectName::from(vec![Ident::with_quote('"', name)]),
+        name: ObjectName::from(vec![match name.starts_with('$') {
+            true => Ident::with_quote('"', name),
+            false => Ident::new(name),
+        }]),
         uses_odbc_syntax: false,
         parameters: FunctionArguments::None,
         args: FunctionArguments::List(FunctionArgumentList {

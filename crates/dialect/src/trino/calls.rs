@@ -141,7 +141,7 @@ mod tests {
             ),
             (
                 "SELECT transform(a, s -> ARRAY[s.f, t.f, s]), map(a, b)",
-                "SELECT transform(a, s -> \"make_array\"(\"get_field\"(s, 'f'), t.f, s)), \"$map\"(a, b)",
+                "SELECT transform(a, s -> make_array(get_field(s, 'f'), t.f, s)), \"$map\"(a, b)",
             ),
             (
                 "SELECT listagg(x, ',') WITHIN GROUP (ORDER BY y DESC)",

@@ -24,7 +24,7 @@ const STEPS: usize = 20_000;
 
 /// The query that extends to the end of the cursor, or the reason to refuse it.
 pub(super) fn statement(cursor: &Cursor<'_>) -> Result<Statement> {
-    if let Some(refused) = excluding_frame(cursor) {
+    if let Some(refused) = excluding_frame(cursor).or_else(|| row_patterns(cursor)) {
         return Ok(Statement::Unsupported(refused));
     }
     let mut query = parse(cursor, |parser| parser.parse_query())?;
@@ -54,6 +54,16 @@ fn excluding_frame(cursor: &Cursor<'_>) -> Option<Unsupported> {
             what: format!("EXCLUDE {said} in a window frame"),
             nearest: Some("frames that end before the row and begin behind it".to_owned()),
         })
+    })
+}
+
+/// MATCH_RECOGNIZE, in FROM.
+fn row_patterns(cursor: &Cursor<'_>) -> Option<Unsupported> {
+    let found = (0..cursor.rest().len())
+        .any(|at| cursor.is_word_at(at, "MATCH_RECOGNIZE") && cursor.is_sign_at(at + 1, '('));
+    found.then(|| Unsupported {
+        what: "MATCH_RECOGNIZE".to_owned(),
+        nearest: Some("window functions such as lag and lead".to_owned()),
     })
 }
 
