@@ -85,7 +85,8 @@ impl HigherOrderUDFImpl for Try {
         let data_type = args.return_field.data_type();
         let mut parts = Vec::new();
         // Ranges of rows to evaluate, the first one last.
-        let mut ranges = vec![0..args.number_rows];
+        let all = 0..args.number_rows;
+        let mut ranges = vec![all];
         while let Some(range) = ranges.pop() {
             stop::check()?;
             match evaluated(lambda, range.clone()) {

@@ -70,7 +70,22 @@ fn conditional(parser: &mut Parser<'_>) -> Result<Expr, ParserError> {
 fn attempt(parser: &mut Parser<'_>) -> Result<Expr, ParserError> {
     let tried = parser.parse_expr()?;
     parser.expect_token(&Token::RParen)?;
-    Ok(tried_call(tried))
+    Ok(match tried {
+        Expr::Cast {
+            kind: CastKind::Cast,
+            expr,
+            data_type,
+            array: false,
+            format: None,
+        } => Expr::Cast {
+            kind: CastKind::TryCast,
+            expr,
+            data_type,
+            array: false,
+            format: None,
+        },
+        tried => tried_call(tried),
+    })
 }
 
 /// Returns the call of [`TRY`] with an expression.

@@ -49,7 +49,11 @@ fn figured(expr: &Expr) -> Option<(String, bool)> {
     match expr {
         Expr::Identifier(ident) => good(&folded(ident)),
         Expr::CompoundIdentifier(parts) => good(&parts.last().map(folded)?),
-        Expr::Function(function) => good(&function.name.0.last()?.as_ident()?.value.to_lowercase()),
+        // Trino's syntax becomes calls of functions such as `$try`.
+        Expr::Function(function) => {
+            let name = &function.name.0.last()?.as_ident()?.value;
+            good(name.trim_start_matches('$').to_lowercase().as_str())
+        }
         Expr::CompoundFieldAccess { root, access_chain } => {
             let field = access_chain.iter().rev().find_map(|access| match access {
                 AccessExpr::Dot(Expr::Identifier(field)) => Some(folded(field)),

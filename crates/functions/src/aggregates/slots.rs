@@ -141,7 +141,7 @@ impl Slots for Encoded {
             let slot = &mut self.values[group];
             let before = slot.as_ref().map_or(0, |value| value.len());
             self.bytes -= before;
-            self.bytes += value.as_ref().map_or(0, |value: &Box<[u8]>| value.len());
+            self.bytes += value.as_deref().map_or(0, |value: &[u8]| value.len());
             *slot = value;
         }
         Ok(())

@@ -204,7 +204,7 @@ fn crc32(call: &Call<'_>) -> Result<ArrayRef> {
     let mut sums = Int64Builder::with_capacity(call.rows);
     for row in 0..call.rows {
         call.work.builds(8)?;
-        let sum = values.get(row).map(|value| crc32fast::hash(value));
+        let sum = values.get(row).map(crc32fast::hash);
         sums.append_option(sum.map(i64::from));
     }
     Ok(Arc::new(sums.finish()))

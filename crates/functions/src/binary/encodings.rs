@@ -204,7 +204,7 @@ fn add_hex(value: &[u8], out: &mut String) {
 }
 
 fn from_hex(digits: &[u8], out: &mut Vec<u8>) -> Result<()> {
-    if digits.len() % 2 != 0 {
+    if !digits.len().is_multiple_of(2) {
         return Err(invalid(format!(
             "from_hex takes an even number of digits, not {}",
             digits.len()
@@ -231,7 +231,7 @@ fn from_hex(digits: &[u8], out: &mut Vec<u8>) -> Result<()> {
 
 fn from_base64(engine: &GeneralPurpose, text: &[u8], out: &mut Vec<u8>) -> Result<()> {
     // Padding that is there is complete.
-    let is_cut = text.last() == Some(&b'=') && text.len() % 4 != 0;
+    let is_cut = text.last() == Some(&b'=') && !text.len().is_multiple_of(4);
     let reason = match is_cut {
         true => "the padding is not complete".to_owned(),
         false => match engine.decode_vec(text, out) {

@@ -101,7 +101,7 @@ impl Unit {
         ];
         let (kind, known) = match times {
             Times::Dates(_) => ("a date", UNITS.get(4..)),
-            Times::TimesOfDay(_) => ("a time", UNITS.get(..4)),
+            Times::Daytimes(_) => ("a time", UNITS.get(..4)),
             _ => ("a timestamp", UNITS.get(..)),
         };
         let known = known.unwrap_or_default();
@@ -209,7 +209,7 @@ fn truncated(call: &Call<'_>) -> Result<ArrayRef> {
                 _ => Ok(None),
             })
         }
-        Times::TimesOfDay(nanos) => numbers::<Time64NanosecondType>(call, |row| {
+        Times::Daytimes(nanos) => numbers::<Time64NanosecondType>(call, |row| {
             Ok(match (unit(row)?, nanos.get(row)) {
                 (Some(unit), Some(nanos)) => {
                     let length = match unit.length() {
@@ -261,7 +261,7 @@ fn added(call: &Call<'_>) -> Result<ArrayRef> {
                 _ => Ok(None),
             })
         }
-        Times::TimesOfDay(nanos) => numbers::<Time64NanosecondType>(call, |row| {
+        Times::Daytimes(nanos) => numbers::<Time64NanosecondType>(call, |row| {
             let (Some((unit, number)), Some(nanos)) = (many(row)?, nanos.get(row)) else {
                 return Ok(None);
             };

@@ -23,7 +23,7 @@ pub(super) enum Times<'a> {
     Timestamps(Values<'a, PrimitiveArray<TimestampMicrosecondType>>),
     /// Instants, with the clock of their zone.
     Zoned(Values<'a, PrimitiveArray<TimestampMicrosecondType>>, Clock),
-    TimesOfDay(Values<'a, PrimitiveArray<Time64NanosecondType>>),
+    Daytimes(Values<'a, PrimitiveArray<Time64NanosecondType>>),
 }
 
 impl<'a> Times<'a> {
@@ -37,7 +37,7 @@ impl<'a> Times<'a> {
             DataType::Timestamp(_, Some(zone)) => {
                 Self::Zoned(column.primitives(), zones::of_type(zone)?)
             }
-            DataType::Time64(_) => Self::TimesOfDay(column.primitives()),
+            DataType::Time64(_) => Self::Daytimes(column.primitives()),
             other => return Err(unexpected(other)),
         })
     }
@@ -61,7 +61,7 @@ impl<'a> Times<'a> {
             Self::Zoned(micros, clock) => {
                 micros.get(row).map(|instant| zones::shown(*clock, instant))
             }
-            Self::TimesOfDay(nanos) => nanos.get(row).map(|nanos| Local::of(nanos / 1000)),
+            Self::Daytimes(nanos) => nanos.get(row).map(|nanos| Local::of(nanos / 1000)),
         }
     }
 

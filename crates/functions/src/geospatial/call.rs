@@ -81,12 +81,15 @@ pub(super) fn geometry_item() -> FieldRef {
     Arc::new(geometry_field().as_ref().clone().with_name("item"))
 }
 
+/// A shape with its bounds; an empty one has none.
+type Measured = (Shape, Option<Rect<f64>>);
+
 /// An argument that is a column of geometries.
 pub(super) struct Shapes<'a> {
     values: Values<'a, BinaryArray>,
     call: &'a Call<'a>,
     /// The shape of the row that was read last, or of the constant.
-    read: Option<(Shape, Option<Rect<f64>>)>,
+    read: Option<Measured>,
 }
 
 impl<'a> Shapes<'a> {
@@ -107,7 +110,7 @@ impl<'a> Shapes<'a> {
     /// # Errors
     ///
     /// The value is not a geometry, or the query was stopped.
-    pub(super) fn get(&mut self, row: usize) -> Result<Option<&(Shape, Option<Rect<f64>>)>> {
+    pub(super) fn get(&mut self, row: usize) -> Result<Option<&Measured>> {
         let Some(bytes) = self.values.get(row) else {
             return Ok(None);
         };

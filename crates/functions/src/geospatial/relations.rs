@@ -84,14 +84,12 @@ pub(super) fn entries() -> Vec<Entry> {
     let two = || takes_geometries(2);
     let boolean = || Returns::Type(DataType::Boolean);
     [
-        Kernel::new(&CONTAINS, two(), boolean(), |call| {
-            compared(call, |call, a, b| contains(call, a, b))
-        }),
+        Kernel::new(&CONTAINS, two(), boolean(), |call| compared(call, contains)),
         Kernel::new(&WITHIN, two(), boolean(), |call| {
             compared(call, |call, a, b| contains(call, b, a))
         }),
         Kernel::new(&INTERSECTS, two(), boolean(), |call| {
-            compared(call, |call, a, b| intersects(call, a, b))
+            compared(call, intersects)
         }),
         Kernel::new(&DISJOINT, two(), boolean(), |call| {
             compared(call, |call, a, b| Ok(!intersects(call, a, b)?))

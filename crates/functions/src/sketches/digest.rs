@@ -283,7 +283,7 @@ impl Sketch for Digest {
             return Err(reader.wrong());
         }
         let sound = (10.0..=1_000_000.0).contains(&compression) && weight.is_finite();
-        if !sound || weight < 0.0 || (count > 0 && !(min <= max)) {
+        if !sound || weight < 0.0 || (count > 0 && (min > max || min.is_nan() || max.is_nan())) {
             return Err(reader.wrong());
         }
         let mut centroids = Vec::with_capacity(count);

@@ -132,7 +132,7 @@ fn strpos(call: &Call<'_>) -> Result<ArrayRef> {
             0 => return Err(invalid("the instance of strpos must not be 0")),
             _ if part.is_empty() => Some(0),
             1 => text.find(part),
-            1.. => nth(call, text, part, instance.unsigned_abs())?,
+            2.. => nth(call, text, part, instance.unsigned_abs())?,
             _ => nth_from_end(call, text, part, instance.unsigned_abs())?,
         };
         let place = found.and_then(|at| text.get(..at)).map_or(0, |before| {

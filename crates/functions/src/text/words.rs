@@ -417,7 +417,7 @@ fn luhn_check(digits: &str) -> Result<bool> {
             (_, digit) => 2 * digit - 9,
         };
     }
-    Ok(!digits.is_empty() && sum % 10 == 0)
+    Ok(!digits.is_empty() && sum.is_multiple_of(10))
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ fn conditions_attempts_and_nested_casts_become_what_the_planner_knows() {
             "SELECT if(a > 1, 'x', 'y'), IF(b, 1)",
             "SELECT CASE WHEN a > 1 THEN 'x' ELSE 'y' END, CASE WHEN b THEN 1 END",
         ),
+        ("SELECT try(CAST(a AS date))", "SELECT TRY_CAST(a AS DATE)"),
         ("SELECT try(1 / a)", "SELECT \"$try\"(\"$\" -> 1 / a)"),
         (
             "SELECT CAST(a AS ARRAY(BIGINT))",
