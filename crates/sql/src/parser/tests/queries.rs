@@ -226,7 +226,7 @@ fn what_datafusion_would_leave_out_in_silence_is_refused() {
     for sql in [
         "SELECT * FROM t TABLESAMPLE BERNOULLI (10) REPEATABLE (1)",
         "SELECT * FROM t AS x TABLESAMPLE SYSTEM (101)",
-        "SELECT 1 WHERE EXISTS (SELECT * FROM t TABLESAMPLE BUCKET 1 OUT OF 2)",
+        "SELECT 1 WHERE EXISTS (SELECT * FROM t TABLESAMPLE SYSTEM (1) REPEATABLE (1))",
     ] {
         assert!(refused(sql).contains(" is not supported; use "), "{sql}");
     }
