@@ -8,7 +8,7 @@
 //! ```
 //!
 //! What never happens: a function that a cancelled query waits for, or one that builds a value
-//! larger than the engine's bounds. Both are the task of [`work::Work`], which every loop calls.
+//! larger than the engine's bounds. Both are the task of `work::Work`, which every loop calls.
 
 mod aggregates;
 mod arrays;
