@@ -77,8 +77,13 @@ pub(super) fn entries() -> Vec<Entry> {
             })
         },
     );
-    let all = [from, from_nanos, to];
-    all.into_iter().map(Timed::entry).collect()
+    // In PostgreSQL's dialect these two keep DataFusion's types: a timestamp without time zone, and
+    // whole seconds.
+    vec![
+        from.entry().in_trino(),
+        from_nanos.entry(),
+        to.entry().in_trino(),
+    ]
 }
 
 fn takes(types: &[DataType]) -> Option<Vec<DataType>> {
