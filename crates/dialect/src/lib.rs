@@ -12,7 +12,7 @@ use datafusion::sql::sqlparser::ast;
 use lakegate_engine::Names;
 use lakegate_error::Result;
 
-use crate::postgres::{CatalogReferences, OutputNames, enclose_joins, output_names, pg_catalog};
+use crate::postgres::{CatalogReferences, OutputNames, output_names, pg_catalog};
 
 /// The dialect that a session speaks. All share one grammar and one set of functions; a dialect
 /// decides where they disagree.
@@ -59,15 +59,6 @@ impl Dialect {
         }
     }
 
-    /// Wraps named joins into subqueries. Call this before [`postgres::resolve_joins`].
-    ///
-    /// # Errors
-    ///
-    /// None that depend on the statement.
-    pub fn enclose_joins(self, statement: &mut ast::Statement) -> Result<()> {
-        enclose_joins(statement)
-    }
-
     /// Rewrites a statement for the engine's planner, and returns what it uses of the system
     /// catalogs.
     ///
@@ -78,7 +69,7 @@ impl Dialect {
         trino::widen(statement);
         trino::rename(statement);
         if self != Self::Postgres {
-            trino::rewrite(statement)?;
+            trino::rewrite(statement);
         }
         pg_catalog::rewrite(statement)
     }

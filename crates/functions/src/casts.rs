@@ -162,7 +162,7 @@ fn shown_items(lists: &ListArray) -> usize {
 }
 
 /// A field's column with NULL where its row is NULL.
-fn below(column: &ArrayRef, rows: &StructArray) -> Result<ArrayRef> {
+pub(crate) fn below(column: &ArrayRef, rows: &StructArray) -> Result<ArrayRef> {
     let Some(nulls) = rows.nulls() else {
         return Ok(Arc::clone(column));
     };

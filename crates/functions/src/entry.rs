@@ -36,6 +36,17 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
+    /// Returns all names of the function, its own first.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        let (name, aliases) = match &self.function {
+            Function::Scalar(function) => (function.name(), function.aliases()),
+            Function::Aggregate(function) => (function.name(), function.aliases()),
+            Function::HigherOrder(function) => (function.name(), function.aliases()),
+            Function::AggregateAlias { name, .. } => (*name, &[][..]),
+        };
+        std::iter::once(name).chain(aliases.iter().map(String::as_str))
+    }
+
     pub(crate) fn scalar(kernel: Kernel) -> Self {
         let page = Some(kernel.page());
         Self {

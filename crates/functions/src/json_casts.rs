@@ -20,8 +20,9 @@ use datafusion::optimizer::AnalyzerRule;
 use lakegate_engine::rewritten;
 
 use crate::casts;
+use crate::entries;
 use crate::entry::Function;
-use crate::json::{self, is_json};
+use crate::json::is_json;
 
 /// Runs before types are coerced, so that it sees the casts of the statement only.
 #[derive(Debug)]
@@ -33,9 +34,8 @@ pub(crate) struct JsonCasts {
 impl JsonCasts {
     /// Returns `None` if the library has no casts of JSON.
     pub(crate) fn new() -> Option<Self> {
-        let entries = json::entries();
         let named = |name: &str| {
-            entries.iter().find_map(|entry| match &entry.function {
+            entries().iter().find_map(|entry| match &entry.function {
                 Function::Scalar(function) if function.name() == name => Some(Arc::clone(function)),
                 _ => None,
             })

@@ -51,29 +51,32 @@ use entry::{Entry, Function, Known};
 use json_casts::JsonCasts;
 use lakegate_engine::{Library, Names};
 
-/// Returns every function.
-fn entries() -> Vec<Entry> {
-    let families: [fn() -> Vec<Entry>; 18] = [
-        unnest::entries,
-        attempt::entries,
-        casts::entries,
-        aggregates::entries,
-        arrays::entries,
-        binary::entries,
-        bitwise::entries,
-        dates::entries,
-        geospatial::entries,
-        ip::entries,
-        json::entries,
-        lambdas::entries,
-        maps::entries,
-        math::entries,
-        regexps::entries,
-        sketches::entries,
-        text::entries,
-        urls::entries,
-    ];
-    families.iter().flat_map(|family| family()).collect()
+/// Returns every function. Sessions share them.
+fn entries() -> &'static [Entry] {
+    static ENTRIES: LazyLock<Vec<Entry>> = LazyLock::new(|| {
+        let families: [fn() -> Vec<Entry>; 18] = [
+            unnest::entries,
+            attempt::entries,
+            casts::entries,
+            aggregates::entries,
+            arrays::entries,
+            binary::entries,
+            bitwise::entries,
+            dates::entries,
+            geospatial::entries,
+            ip::entries,
+            json::entries,
+            lambdas::entries,
+            maps::entries,
+            math::entries,
+            regexps::entries,
+            sketches::entries,
+            text::entries,
+            urls::entries,
+        ];
+        families.iter().flat_map(|family| family()).collect()
+    });
+    &ENTRIES
 }
 
 /// Returns the library as the engine takes it.
@@ -87,15 +90,11 @@ pub fn library() -> Library {
 
 /// Returns whether a function is one of the library's: another one may have its name.
 fn measures_itself(function: &ScalarUDF) -> bool {
-    static TYPES: LazyLock<HashMap<String, TypeId>> = LazyLock::new(|| {
-        let scalars = entries()
-            .into_iter()
-            .filter_map(|entry| match entry.function {
-                Function::Scalar(function) => {
-                    Some((function.name().to_owned(), type_of(&function)))
-                }
-                _ => None,
-            });
+    static TYPES: LazyLock<HashMap<&str, TypeId>> = LazyLock::new(|| {
+        let scalars = entries().iter().filter_map(|entry| match &entry.function {
+            Function::Scalar(function) => Some((function.name(), type_of(function))),
+            _ => None,
+        });
         scalars.collect()
     });
     TYPES.get(function.name()) == Some(&type_of(function))
@@ -124,20 +123,20 @@ fn register(state: &mut SessionState, names: Names) -> Result<()> {
         if entry.known == Known::Trino && names == Names::Postgres {
             continue;
         }
-        match entry.function {
+        match &entry.function {
             Function::Scalar(function) => {
                 // Some functions are made for a time zone.
                 let of_session = function.inner().with_updated_config(state.config_options());
-                state.register_udf(of_session.map_or(function, Arc::new))?;
+                state.register_udf(of_session.map_or_else(|| Arc::clone(function), Arc::new))?;
             }
             Function::Aggregate(function) => {
-                state.register_udaf(function)?;
+                state.register_udaf(Arc::clone(function))?;
             }
             Function::HigherOrder(function) => {
-                state.register_higher_order_function(function)?;
+                state.register_higher_order_function(Arc::clone(function))?;
             }
             Function::AggregateAlias { name, of } => {
-                let function = state.udaf(of)?.as_ref().clone().with_aliases([name]);
+                let function = state.udaf(of)?.as_ref().clone().with_aliases([*name]);
                 state.register_udaf(function.into())?;
             }
         }
@@ -147,20 +146,8 @@ fn register(state: &mut SessionState, names: Names) -> Result<()> {
 
 /// Returns whether the library has a function of this name, in lower case.
 pub fn is_function(name: &str) -> bool {
-    static NAMES: LazyLock<HashSet<String>> = LazyLock::new(|| {
-        let mut names = HashSet::new();
-        for entry in entries() {
-            let (name, aliases) = match &entry.function {
-                Function::Scalar(function) => (function.name(), function.aliases()),
-                Function::Aggregate(function) => (function.name(), function.aliases()),
-                Function::HigherOrder(function) => (function.name(), function.aliases()),
-                Function::AggregateAlias { name, .. } => (*name, &[][..]),
-            };
-            names.insert(name.to_owned());
-            names.extend(aliases.iter().cloned());
-        }
-        names
-    });
+    static NAMES: LazyLock<HashSet<&str>> =
+        LazyLock::new(|| entries().iter().flat_map(Entry::names).collect());
     NAMES.contains(name)
 }
 

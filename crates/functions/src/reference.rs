@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use crate::entries;
-use crate::entry::{Entry, Function, Known};
+use crate::entry::{Entry, Known};
 
 const HEAD: &str = "\
 # Functions
@@ -54,18 +54,6 @@ fn cell(text: &str) -> String {
     text.replace('|', "\\|")
 }
 
-fn names_of(entry: &Entry) -> Vec<String> {
-    let (name, aliases) = match &entry.function {
-        Function::Scalar(function) => (function.name(), function.aliases()),
-        Function::Aggregate(function) => (function.name(), function.aliases()),
-        Function::HigherOrder(function) => (function.name(), function.aliases()),
-        Function::AggregateAlias { name, .. } => (*name, &[][..]),
-    };
-    std::iter::once(name.to_owned())
-        .chain(aliases.iter().cloned())
-        .collect()
-}
-
 fn by_subject(out: &mut String, entries: &[Entry]) {
     let mut sections: BTreeMap<&str, Vec<&Entry>> = BTreeMap::new();
     for entry in entries {
@@ -99,9 +87,9 @@ fn by_subject(out: &mut String, entries: &[Entry]) {
 }
 
 fn against_athena(out: &mut String, entries: &[Entry], list: &[Listed<'_>]) {
-    let known: HashMap<String, Known> = entries
+    let known: HashMap<&str, Known> = entries
         .iter()
-        .flat_map(|entry| names_of(entry).into_iter().map(|name| (name, entry.known)))
+        .flat_map(|entry| entry.names().map(|name| (name, entry.known)))
         .collect();
     out.push_str(
         "\n## Athena's functions\n\n\
@@ -137,8 +125,8 @@ fn page_of_functions_is_up_to_date() {
     let list = std::fs::read_to_string(root.join("data/athena_functions.tsv")).unwrap();
     let entries = entries();
     let mut page = HEAD.to_owned();
-    by_subject(&mut page, &entries);
-    against_athena(&mut page, &entries, &listed(&list));
+    by_subject(&mut page, entries);
+    against_athena(&mut page, entries, &listed(&list));
     let path = root.join("../../docs/sql/functions.md");
     if std::env::var_os("LAKEGATE_UPDATE_GOLDEN").is_some() {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();

@@ -5,7 +5,6 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, ListArray};
-use arrow::compute::nullif;
 use arrow::datatypes::{DataType, Field, FieldRef, Int64Type};
 use datafusion::common::ScalarValue;
 use datafusion::error::{DataFusionError, Result};
@@ -16,6 +15,7 @@ use datafusion::logical_expr::{
 use lakegate_engine::bounded;
 use lakegate_error::{Code, Error};
 
+use crate::casts::below;
 use crate::entry::{Entry, Function, Known};
 
 const NAME: &str = "$unnested";
@@ -134,11 +134,7 @@ fn column(array: &ArrayRef, index: usize) -> Result<ArrayRef> {
         return Ok(Arc::clone(array));
     };
     let rows = lists.values().as_struct();
-    let mut items = Arc::clone(rows.column(index));
-    if let Some(nulls) = rows.nulls() {
-        let hidden = arrow::array::BooleanArray::new(!nulls.inner(), None);
-        items = nullif(&items, &hidden)?;
-    }
+    let items = below(rows.column(index), rows)?;
     let field = Arc::new(Field::new_list_field(items.data_type().clone(), true));
     let (offsets, nulls) = (lists.offsets().clone(), lists.nulls().cloned());
     Ok(Arc::new(ListArray::try_new(field, offsets, items, nulls)?))

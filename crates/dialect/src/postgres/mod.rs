@@ -25,8 +25,7 @@ pub use lakegate_engine::{OutputNames, apart, shown, write_interval};
 pub use lakegate_lake::float_text::{put_f32, put_f64};
 pub use names::ShownAsNames;
 pub use operators::planner;
-pub(crate) use output_names::items_of;
-pub use output_names::output_names;
+pub use output_names::{items_of, output_names};
 pub use rewrite::{
     CatalogReferences, JoinedColumns, Resolution, SystemRelations, Unknown, enclose_joins,
     everything, folded, name_casts, name_columns, name_outputs, resolve_joins, restore_outputs,

@@ -17,7 +17,7 @@ pub fn output_names(query: &Query) -> Option<OutputNames> {
 }
 
 /// Returns the list of the first SELECT, which also names the columns of a UNION.
-pub(crate) fn items_of(body: &SetExpr) -> Option<&[SelectItem]> {
+pub fn items_of(body: &SetExpr) -> Option<&[SelectItem]> {
     let mut body = body;
     loop {
         body = match body {

@@ -121,8 +121,8 @@ fn rename_call(function: &mut Function) {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::panic)]
     use super::*;
+    use crate::trino::testing::query;
 
     #[test]
     fn calls_become_those_of_the_engine() {
@@ -152,11 +152,7 @@ mod tests {
                 "SELECT LISTAGG(x, '' ORDER BY y)",
             ),
         ] {
-            let parsed = lakegate_sql::parse(sql).unwrap().remove(0);
-            let lakegate_sql::Statement::Query(query) = parsed.statement else {
-                panic!("no query: {sql}")
-            };
-            let mut statement = Statement::Query(query);
+            let mut statement = Statement::Query(query(sql));
             rename(&mut statement);
             assert_eq!(statement.to_string(), expected);
         }

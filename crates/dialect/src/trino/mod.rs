@@ -10,3 +10,17 @@ pub(crate) use calls::rename;
 pub(crate) use output_names::output_names;
 pub(crate) use rewrite::rewrite;
 pub(crate) use unnest::widen;
+
+#[cfg(test)]
+mod testing {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+    use datafusion::sql::sqlparser::ast::Query;
+
+    /// Parses one query.
+    pub(crate) fn query(sql: &str) -> Box<Query> {
+        match lakegate_sql::parse(sql).unwrap().remove(0).statement {
+            lakegate_sql::Statement::Query(query) => query,
+            other => panic!("no query: {sql}: {other:?}"),
+        }
+    }
+}

@@ -36,15 +36,12 @@ fn name_of(expr: &Expr) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::panic)]
+    #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::trino::testing::query;
 
     fn names(sql: &str) -> OutputNames {
-        let parsed = lakegate_sql::parse(sql).unwrap().remove(0);
-        let lakegate_sql::Statement::Query(query) = parsed.statement else {
-            panic!("no query: {sql}")
-        };
-        output_names(&query).unwrap()
+        output_names(&query(sql)).unwrap()
     }
 
     #[test]

@@ -14,7 +14,6 @@ use datafusion::sql::sqlparser::ast::{
     AccessExpr, CastKind, DataType, DateTimeField, Expr, Ident, Statement, Subscript, Value,
     ValueWithSpan, VisitorMut,
 };
-use lakegate_error::Result;
 use lakegate_sql::trino::{call, tried_call};
 use lakegate_sql::walk::walk_mut;
 
@@ -24,13 +23,8 @@ const JSON_OF: &str = "$json_of";
 const SUBSCRIPT: &str = "$subscript";
 
 /// Rewrites a statement in place.
-///
-/// # Errors
-///
-/// None that depend on the statement.
-pub(crate) fn rewrite(statement: &mut Statement) -> Result<()> {
+pub(crate) fn rewrite(statement: &mut Statement) {
     let _: ControlFlow<()> = walk_mut(statement, &mut Operators);
-    Ok(())
 }
 
 struct Operators;
@@ -171,16 +165,12 @@ fn part(field: &DateTimeField) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::panic)]
     use super::*;
+    use crate::trino::testing::query;
 
     fn rewritten(sql: &str) -> String {
-        let parsed = lakegate_sql::parse(sql).unwrap().remove(0);
-        let lakegate_sql::Statement::Query(query) = parsed.statement else {
-            panic!("no query: {sql}")
-        };
-        let mut statement = Statement::Query(query);
-        rewrite(&mut statement).unwrap();
+        let mut statement = Statement::Query(query(sql));
+        rewrite(&mut statement);
         statement.to_string()
     }
 

@@ -61,8 +61,8 @@ impl VisitorMut for Unnests {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::panic)]
     use super::*;
+    use crate::trino::testing::query;
 
     #[test]
     fn names_say_how_many_columns_an_argument_has() {
@@ -80,11 +80,7 @@ mod tests {
                 "SELECT * FROM UNNEST(a, b) AS u (x, y)",
             ),
         ] {
-            let parsed = lakegate_sql::parse(sql).unwrap().remove(0);
-            let lakegate_sql::Statement::Query(query) = parsed.statement else {
-                panic!("no query: {sql}")
-            };
-            let mut statement = Statement::Query(query);
+            let mut statement = Statement::Query(query(sql));
             widen(&mut statement);
             assert_eq!(statement.to_string(), expected);
         }

@@ -74,6 +74,7 @@ pub use meeting::MeetingZones;
 pub(crate) use output::{texts as texts_of_timestamps, write_date};
 pub use precision::PRECISION_FUNCTION;
 pub use rule::{Microseconds, WindowsByLength};
+pub use template::{DAYS, MONTHS};
 pub use to_char::register as register_templates;
 pub use types::MicrosecondTypes;
 pub(crate) use types::with_texts;

@@ -4,7 +4,8 @@
 use super::SECOND;
 use super::calendar::{date_of, days_of, iso_week, split, weekday};
 
-pub(super) const MONTHS: [&str; 12] = [
+/// The English names of the months.
+pub const MONTHS: [&str; 12] = [
     "January",
     "February",
     "March",
@@ -18,7 +19,8 @@ pub(super) const MONTHS: [&str; 12] = [
     "November",
     "December",
 ];
-const DAYS: [&str; 7] = [
+/// The English names of the days of a week, from Monday.
+pub const DAYS: [&str; 7] = [
     "Monday",
     "Tuesday",
     "Wednesday",

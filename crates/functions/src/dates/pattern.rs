@@ -2,7 +2,7 @@
 //! (`pattern_reading`). Names are English, as in a session of Athena.
 
 use datafusion::error::Result;
-use lakegate_engine::time::Clock;
+use lakegate_engine::time::{Clock, DAYS, MONTHS};
 use lakegate_error::{Code, Error};
 
 use super::calendar::{Local, MINUTE, out_of_range};
@@ -10,29 +10,6 @@ use super::fields::Field;
 use super::values::push_padded;
 use super::zones;
 
-pub(super) const MONTHS: [&str; 12] = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-];
-pub(super) const DAYS: [&str; 7] = [
-    "Monday",
-    "Tuesday",
-    "Wednesday",
-    "Thursday",
-    "Friday",
-    "Saturday",
-    "Sunday",
-];
 pub(super) const HALVES: [&str; 2] = ["AM", "PM"];
 pub(super) const ERAS: [&str; 2] = ["BC", "AD"];
 

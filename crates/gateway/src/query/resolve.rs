@@ -7,7 +7,7 @@ use std::sync::Arc;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use lakegate_dialect::postgres::pg_catalog::PgCatalog;
-use lakegate_dialect::postgres::{CatalogReferences, SessionInfo};
+use lakegate_dialect::postgres::{CatalogReferences, SessionInfo, enclose_joins};
 use lakegate_engine::{CATALOG, Names, PlanSettings};
 use lakegate_error::{Result, from_engine};
 use lakegate_lake::meter::QueryStores;
@@ -48,7 +48,7 @@ impl Session {
     ) -> Result<Planning> {
         let dialect = self.dialect();
         let names = ColumnNames::of(dialect, &statement);
-        dialect.enclose_joins(&mut statement)?;
+        enclose_joins(&mut statement)?;
         let relations = Relations {
             session: self,
             moment,

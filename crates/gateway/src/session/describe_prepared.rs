@@ -6,9 +6,10 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use lakegate_catalog::hive_type::HiveType;
+use lakegate_dialect::postgres::items_of;
 use lakegate_error::{Error, Result};
 use lakegate_sql::ast::{PreparedSide, Statement};
-use sqlparser::ast::{SelectItem, SetExpr};
+use sqlparser::ast::SelectItem;
 
 use crate::Execution;
 use crate::session::prepared::Prepared;
@@ -99,20 +100,15 @@ fn size(data_type: &DataType) -> i64 {
 
 /// Returns which columns have an alias, as far as the select list says.
 fn aliased(prepared: &Prepared, count: usize) -> Vec<bool> {
-    let mut body = match prepared.statement() {
-        Some(Statement::Query(query)) => query.body.as_ref(),
-        _ => return vec![false; count],
+    let items = match prepared.statement() {
+        Some(Statement::Query(query)) => items_of(&query.body),
+        _ => None,
     };
-    loop {
-        body = match body {
-            SetExpr::SetOperation { left, .. } => left,
-            SetExpr::Query(query) => query.body.as_ref(),
-            SetExpr::Select(select) if select.projection.len() == count => {
-                let has_alias =
-                    |item: &SelectItem| matches!(item, SelectItem::ExprWithAlias { .. });
-                return select.projection.iter().map(has_alias).collect();
-            }
-            _ => return vec![false; count],
-        };
+    match items {
+        Some(items) if items.len() == count => {
+            let has_alias = |item: &SelectItem| matches!(item, SelectItem::ExprWithAlias { .. });
+            items.iter().map(has_alias).collect()
+        }
+        _ => vec![false; count],
     }
 }
