@@ -5,6 +5,7 @@
 
 mod aggregates;
 pub mod arrays;
+pub mod barrier;
 pub mod bounded;
 mod checked;
 mod common_types;
@@ -239,6 +240,7 @@ impl Engine {
                 Arc::new(optimize::IndependentRelations),
                 Arc::new(relations::NamedRelations),
             ])
+            .with_query_planner(Arc::new(barrier::BarrierPlanner))
             .with_optimizer_rules(optimize::logical_rules())
             .with_physical_optimizer_rules(optimize::physical_rules())
             .with_analyzer_rule(Arc::new(set_operations::CountedSetOperations))

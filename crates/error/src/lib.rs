@@ -40,6 +40,7 @@ pub enum Code {
     InvalidParameter,
     InvalidName,
     InvalidTable,
+    InvalidView,
     NotSupported,
     PermissionDenied,
     InvalidPassword,
@@ -106,6 +107,7 @@ impl Code {
             Code::InvalidParameter => "22023",
             Code::InvalidName => "42602",
             Code::InvalidTable => "42P16",
+            Code::InvalidView => "42P17",
             Code::NotSupported => "0A000",
             Code::PermissionDenied => "42501",
             Code::InvalidPassword => "28P01",
@@ -170,6 +172,7 @@ impl Code {
             Code::InvalidParameter => "INVALID_PARAMETER_USAGE",
             Code::InvalidName => "INVALID_NAME",
             Code::InvalidTable => "INVALID_TABLE_PROPERTY",
+            Code::InvalidView => "INVALID_VIEW",
             Code::NotSupported => "NOT_SUPPORTED",
             Code::PermissionDenied => "PERMISSION_DENIED",
             Code::InvalidPassword => "INVALID_PASSWORD",
@@ -211,6 +214,26 @@ impl Code {
 }
 
 impl Code {
+    /// Whether the error concerns the limits or the end of the whole query, whatever it reads.
+    fn is_about_the_run(self) -> bool {
+        matches!(
+            self,
+            Code::BytesScannedCutoff
+                | Code::CpuTimeLimit
+                | Code::RunTimeLimit
+                | Code::RowsReturnedLimit
+                | Code::ClientStalled
+                | Code::TooManyQueries
+                | Code::OutOfMemory
+                | Code::OutOfSpillSpace
+                | Code::TooComplex
+                | Code::QueryCancelled
+                | Code::StatementTimeout
+                | Code::SessionEnded
+                | Code::ShuttingDown
+        )
+    }
+
     /// Whether the error concerns the query and its privileges, and never the contents of a file in
     /// the lake.
     fn is_about_the_query(self) -> bool {
@@ -383,6 +406,50 @@ impl Error {
             Code::FileChanged => "run the query again".into(),
             _ => "an administrator finds more in the server's log, by the query's id".into(),
         });
+        self
+    }
+
+    /// The error of a query that runs below a view, as a user may see it that cannot read what the
+    /// view reads: without names of hidden tables and columns, and without values. Errors about
+    /// limits and cancellation keep their message. `view`: `database.view`.
+    #[must_use]
+    pub fn of_view(mut self, view: &str) -> Self {
+        if self.0.code.is_about_the_run() {
+            return self;
+        }
+        let problem = match self.0.code {
+            Code::DivisionByZero => "division by zero",
+            Code::InvalidCast => "a value cannot be cast",
+            Code::NumericOutOfRange => "a number is out of range",
+            Code::SubqueryRows => "a subquery returns more than one row",
+            Code::FileChanged => "a file changed while it was read; run the query again",
+            Code::Storage => "a file cannot be fetched from its store",
+            Code::BadData => "a file cannot be read",
+            _ => "its query cannot be evaluated",
+        };
+        let full = self.0.full.take().unwrap_or_else(|| self.to_string());
+        self.0.full = Some(match self.0.detail.take() {
+            Some(detail) => format!("{full}; {detail}"),
+            None => full,
+        });
+        self.0.of_a_file = None;
+        self.0.position = None;
+        self.0.message = format!("view {view}: {problem}").into();
+        self.0.hint = Some(
+            "an administrator finds more in the server's log, by the query's id; the user that made the view can run its query"
+                .into(),
+        );
+        self
+    }
+
+    /// Keeps another error as what was withheld, for the server's log.
+    #[must_use]
+    pub fn caused_by(mut self, hidden: &Error) -> Self {
+        self.0.full = Some(
+            hidden
+                .full()
+                .map_or_else(|| hidden.to_string(), str::to_owned),
+        );
         self
     }
 

@@ -29,6 +29,7 @@ pub(super) fn code_of(code: Code) -> Grpc {
         | Code::UndefinedParameter
         | Code::InvalidName
         | Code::InvalidTable
+        | Code::InvalidView
         | Code::ProtocolViolation => Grpc::InvalidArgument,
         Code::TableNotFound
         | Code::ColumnNotFound

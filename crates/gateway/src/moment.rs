@@ -50,6 +50,7 @@ impl Gateway {
                 control: Arc::clone(&self.control),
                 tables: self.tables.clone(),
                 folders: self.folders.clone(),
+                sealed_by: None,
             },
             commits,
             control,
@@ -61,6 +62,20 @@ impl Gateway {
 impl Moment {
     pub(crate) fn access(&self) -> &Arc<Access> {
         &self.view.access
+    }
+
+    /// Returns the same moment for the query of a view that runs with other rights. `sealed_by`: the
+    /// view that hides from the session's principal what is read.
+    pub(crate) fn within_view(&self, access: Arc<Access>, sealed_by: Option<Arc<str>>) -> Self {
+        let view = View {
+            access,
+            sealed_by,
+            ..self.view.clone()
+        };
+        Self {
+            view,
+            ..self.clone()
+        }
     }
 
     pub(crate) fn control(&self) -> &ControlSnapshot {

@@ -12,7 +12,7 @@ use lakegate_catalog::access::Privilege;
 use lakegate_engine::CATALOG;
 use lakegate_error::UNQUALIFIED;
 
-use super::{PolicyTable, SearchPath, View};
+use super::{PolicyTable, PolicyView, SearchPath, View, ViewQueries};
 
 /// A schema of built-in tables, such as `system`, made for one session.
 pub type SystemTables = HashMap<String, Arc<dyn SchemaProvider>>;
@@ -26,10 +26,17 @@ pub struct PolicyCatalogs {
 impl PolicyCatalogs {
     /// Builds the catalog of a view. `path`: the databases in which unqualified names are looked
     /// up.
-    pub fn new(view: View, built_in: SystemTables, path: SearchPath) -> Self {
+    /// `queries`: plans the queries of views.
+    pub fn new(
+        view: View,
+        queries: Arc<dyn ViewQueries>,
+        built_in: SystemTables,
+        path: SearchPath,
+    ) -> Self {
         Self {
             catalog: Arc::new(ViewCatalog {
                 view,
+                queries,
                 built_in,
                 path,
             }),
@@ -59,6 +66,7 @@ impl CatalogProviderList for PolicyCatalogs {
 #[derive(Debug)]
 struct ViewCatalog {
     view: View,
+    queries: Arc<dyn ViewQueries>,
     built_in: SystemTables,
     path: SearchPath,
 }
@@ -90,6 +98,7 @@ impl ViewCatalog {
         }
         Arc::new(ViewSchema {
             view: self.view.clone(),
+            queries: Arc::clone(&self.queries),
             database: name.to_owned(),
         })
     }
@@ -125,6 +134,7 @@ impl SchemaProvider for PathSchema {
 #[derive(Debug)]
 struct ViewSchema {
     view: View,
+    queries: Arc<dyn ViewQueries>,
     database: String,
 }
 
@@ -146,6 +156,10 @@ impl SchemaProvider for ViewSchema {
         if visible.lacks(Privilege::Select) {
             return Err(super::limited(&visible.table, Privilege::Select).into());
         }
+        if visible.table.is_view() {
+            let plan = self.queries.plan(&visible).await?;
+            return Ok(Some(Arc::new(PolicyView::new(&visible, plan)?)));
+        }
         let load = self
             .view
             .tables
@@ -153,7 +167,11 @@ impl SchemaProvider for ViewSchema {
         let loaded = load
             .await
             .map_err(|error| visible.sight().of_table(error))?;
-        Ok(Some(Arc::new(PolicyTable::new(loaded, &visible.access)?)))
+        let table = PolicyTable::new(loaded, &visible.access)?;
+        Ok(Some(Arc::new(match &self.view.sealed_by {
+            Some(view) => table.sealed_by(Arc::clone(view)),
+            None => table,
+        })))
     }
 
     fn table_exist(&self, _: &str) -> bool {

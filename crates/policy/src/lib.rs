@@ -9,6 +9,7 @@ mod catalog;
 mod path;
 
 pub mod snapshots;
+mod sql_view;
 mod table;
 
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use lakegate_lake::sight::Sight;
 use lakegate_lake::table::LakeTables;
 use lakegate_lake::table::folders::Folders;
 pub use path::SearchPath;
+pub use sql_view::{PolicyView, ViewQueries};
 pub use table::PolicyTable;
 
 /// The catalog as one principal sees it at one moment.
@@ -33,6 +35,9 @@ pub struct View {
     pub control: Arc<dyn Control>,
     pub tables: LakeTables,
     pub folders: Folders,
+    /// The view whose query these tables are read for, if the principal of the session is not to
+    /// learn about them.
+    pub sealed_by: Option<Arc<str>>,
 }
 
 /// A table and what the principal may do with it.
@@ -65,6 +70,13 @@ impl Visible {
 }
 
 impl Visible {
+    /// Returns whether the principal may read the query of a view, which may name tables and
+    /// columns that are not granted to it: the privilege to change the view is needed.
+    pub fn shows_definition(&self) -> bool {
+        let mut columns = self.table.columns();
+        self.access.alter && columns.all(|column| self.access.is_visible(&column.name))
+    }
+
     /// Returns what the principal may learn about the table's files and partitions: everything if
     /// every column and partition key may be selected.
     pub fn sight(&self) -> Sight {
@@ -212,6 +224,15 @@ pub fn limited(table: &Table, privilege: Privilege) -> Error {
         ),
     )
     .with_hint("an administrator can grant it on all of that table, or give this one a folder of its own")
+}
+
+/// Builds the error for a table or view of which no column may be selected.
+fn no_column_is_granted(name: &str) -> Error {
+    Error::new(
+        Code::PermissionDenied,
+        format!("permission denied for table {name}"),
+    )
+    .with_hint("SELECT has to be granted on the table or on columns of it")
 }
 
 /// Builds the error for a database that is missing or not granted; the message is the same.

@@ -8,6 +8,7 @@ use datafusion::functions_table::generate_series::GenerateSeriesTable;
 use datafusion::logical_expr::{Expr, LogicalPlan, TableScan};
 use futures::{StreamExt, TryStreamExt};
 use lakegate_catalog::store::OpenWrites;
+use lakegate_engine::barrier;
 use lakegate_error::{Result, from_engine};
 use lakegate_lake::scan::QueryLake;
 use lakegate_lake::table::{Pruned, TableSnapshot};
@@ -99,6 +100,7 @@ pub fn prune(plan: LogicalPlan, lake: &QueryLake, writes: OpenWrites) -> Result<
                     system_only &= !makes_rows(scan);
                 }
             },
+            LogicalPlan::Extension(_) if barrier::view_of(node).is_some() => {}
             LogicalPlan::Extension(_) | LogicalPlan::Explain(_) | LogicalPlan::Analyze(_) => {
                 fully_snapshotted = false
             }

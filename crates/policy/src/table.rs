@@ -9,11 +9,14 @@ use datafusion::error::{DataFusionError, Result as EngineResult};
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use lakegate_catalog::access::TableAccess;
-use lakegate_error::{Code, Error, Result};
+use lakegate_error::{Error, Result};
 use lakegate_lake::roots::Roots;
 use lakegate_lake::scan::{self, QueryLake, Wanted};
+use lakegate_lake::sight::Sight;
 use lakegate_lake::table::prune;
 use lakegate_lake::table::{LakeTable, Pruned, TableSnapshot};
+
+use super::no_column_is_granted;
 
 /// A table as its principal may query it.
 ///
@@ -26,6 +29,7 @@ pub struct PolicyTable {
     /// The table with the granted columns only; it is pruned, planned and read.
     granted: Arc<LakeTable>,
     policy: [u8; 32],
+    sealed_by: Option<Arc<str>>,
     pinned: Option<(Arc<QueryLake>, Arc<TableSnapshot>)>,
 }
 
@@ -42,11 +46,7 @@ impl PolicyTable {
             .map(|(index, _)| index)
             .collect();
         if columns.is_empty() {
-            return Err(Error::new(
-                Code::PermissionDenied,
-                format!("permission denied for table {}", lake_table.name()),
-            )
-            .with_hint("SELECT has to be granted on the table or on columns of it"));
+            return Err(no_column_is_granted(&lake_table.name()));
         }
         let granted = if columns.len() == lake_table.schema.fields().len() {
             Arc::clone(&lake_table)
@@ -57,8 +57,26 @@ impl PolicyTable {
             lake_table,
             granted,
             policy: access.read_digest(),
+            sealed_by: None,
             pinned: None,
         })
+    }
+
+    /// Returns the table as the query of a view reads it, for a principal that is not to learn about
+    /// the table: its files and its name are not reported.
+    #[must_use]
+    pub fn sealed_by(self, view: Arc<str>) -> Self {
+        let granted = self.granted.with_sight(Sight::part(Arc::clone(&view)));
+        Self {
+            granted: Arc::new(granted),
+            sealed_by: Some(view),
+            ..self
+        }
+    }
+
+    /// Returns the view behind which the table is hidden from the principal.
+    pub fn sealed_view(&self) -> Option<&str> {
+        self.sealed_by.as_deref()
     }
 
     pub fn lake_table(&self) -> &Arc<LakeTable> {

@@ -17,7 +17,7 @@ pub(super) async fn show(
     let visible = context.table(&show.table).await?;
     if visible.table.is_view() {
         return Err(Error::not_supported(format!(
-            "{} is a view, which SHOW CREATE TABLE does not show; use DESCRIBE {}",
+            "{} is a view, which SHOW CREATE TABLE does not show; use SHOW CREATE VIEW {}",
             visible.table.full_name(),
             visible.table.full_name()
         )));

@@ -30,6 +30,7 @@ mod storage;
 mod tables;
 #[cfg(test)]
 mod testing;
+mod views;
 mod workgroups;
 mod write;
 
@@ -45,6 +46,7 @@ use lakegate_lake::roots::Roots;
 use lakegate_policy::{SearchPath, View};
 use lakegate_sql::Statement;
 pub use rows::columns;
+pub use views::create_view;
 pub use write::{IfExists, IfMissing, WritePlan, WriteRequest, clear_discarded};
 
 /// The principal, the moment and the services that a statement runs with.
@@ -123,6 +125,7 @@ pub fn execute<'a>(
             }
             Statement::CreateTable(create) => tables::create(context, create).await,
             Statement::DropTable(drop) => tables::drop(context, drop).await,
+            Statement::DropView(drop) => views::drop(context, drop).await,
             Statement::AlterTableRename(rename) => tables::rename(context, rename).await,
             Statement::MsckRepair(repair) => msck::repair(context, statement, repair).await,
             Statement::AlterTableAddPartitions(add) => partitions::add(context, add).await,
@@ -153,6 +156,7 @@ pub fn execute<'a>(
             Statement::ShowCreateTable(show) => {
                 create_table_text::show(context, statement, show).await
             }
+            Statement::ShowCreateView(show) => views::show_create(context, statement, show).await,
             Statement::ShowTblProperties(show) => {
                 show::table_properties(context, statement, show).await
             }

@@ -112,17 +112,8 @@ impl StatementContext {
     /// table would reveal them.
     pub(super) async fn table_to_alter(&self, name: &TableName) -> Result<Visible> {
         let visible = self.table(name).await?;
+        self.require_alter(&visible)?;
         let table = &visible.table;
-        if !visible.access.alter {
-            return Err(self.denied_on(&visible, Privilege::Alter));
-        }
-        if !sees_all_columns(&visible) {
-            return Err(Error::new(
-                Code::PermissionDenied,
-                format!("permission denied for {}: SELECT is granted on some of its columns only, and changing a table needs all of them", resource(table)),
-            )
-            .with_hint(self.who_can_grant(Privilege::Select, &resource(table))));
-        }
         if table.is_view() {
             return Err(Error::not_supported(format!(
                 "{} is a view; this statement changes tables only",
@@ -130,6 +121,25 @@ impl StatementContext {
             )));
         }
         Ok(visible)
+    }
+
+    /// # Errors
+    ///
+    /// The principal may not change the definition of the table or view, or does not see all of its
+    /// columns.
+    pub(super) fn require_alter(&self, visible: &Visible) -> Result<()> {
+        let table = &visible.table;
+        if !visible.access.alter {
+            return Err(self.denied_on(visible, Privilege::Alter));
+        }
+        if !sees_all_columns(visible) {
+            return Err(Error::new(
+                Code::PermissionDenied,
+                format!("permission denied for {}: SELECT is granted on some of its columns only, and changing a table needs all of them", resource(table)),
+            )
+            .with_hint(self.who_can_grant(Privilege::Select, &resource(table))));
+        }
+        Ok(())
     }
 
     /// # Errors

@@ -21,6 +21,7 @@ pub fn columns(statement: &Statement) -> Option<SchemaRef> {
         Statement::ShowColumns(_) => text(&["field"]),
         Statement::ShowPartitions(_) => text(&["partition"]),
         Statement::ShowCreateTable(_) => text(&["createtab_stmt"]),
+        Statement::ShowCreateView(_) => text(&["Create View"]),
         Statement::ShowTblProperties(_) => text(&["prpt_name", "prpt_value"]),
         Statement::ShowFunctions(_) => functions(),
         Statement::Describe(_) => text(&["col_name", "data_type", "comment"]),

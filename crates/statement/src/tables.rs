@@ -209,6 +209,13 @@ pub(super) async fn drop(context: &StatementContext, drop: &DropTable) -> Result
         return Err(context.denied(Privilege::Drop, &resource(&visible.table)));
     }
     let table = &visible.table;
+    if table.is_view() {
+        return Err(Error::new(
+            Code::InvalidParameter,
+            format!("\"{}\" is not a table", table.full_name()),
+        )
+        .with_hint("it is a view; use DROP VIEW"));
+    }
     context.leave(table, None).await?;
     context
         .coordinator

@@ -72,6 +72,7 @@ impl Lake {
             control: Arc::clone(&self.store) as _,
             tables: LakeTables::default(),
             folders: Folders::new(Arc::clone(&self.roots)),
+            sealed_by: None,
         };
         let names = path.map(str::to_owned);
         StatementContext {

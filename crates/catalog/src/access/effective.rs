@@ -56,6 +56,10 @@ impl Rights {
             self.grantable = self.grantable.union(set);
         }
     }
+
+    fn keep_grantable(&mut self) {
+        self.held = self.grantable;
+    }
 }
 
 impl Access {
@@ -124,6 +128,38 @@ impl Access {
         let id = ids.tables.get(&(database.to_owned(), table.to_owned()));
         rights.id = id.copied().unwrap_or_default();
         rights
+    }
+
+    /// The rights that the user may pass on: those held with grant option. An administrator may
+    /// pass on everything.
+    ///
+    /// A view that others query runs with these rights of its definer, so that a view reveals no
+    /// more than its definer could grant.
+    #[must_use]
+    pub fn delegable(&self) -> Access {
+        let mut access = self.clone();
+        if self.administrator {
+            return access;
+        }
+        access.catalog.keep_grantable();
+        access
+            .workgroups
+            .values_mut()
+            .for_each(Rights::keep_grantable);
+        access.locations.retain(|(_, grantable)| *grantable);
+        for database in access.databases.values_mut() {
+            database.own.keep_grantable();
+            for table in database.tables.values_mut() {
+                table.own.keep_grantable();
+                table.columns.retain(|_, grantable| *grantable);
+            }
+        }
+        access
+    }
+
+    /// The user's id; 0 for a user that does not exist.
+    pub fn user_id(&self) -> i64 {
+        self.user_id
     }
 
     /// The user's name.

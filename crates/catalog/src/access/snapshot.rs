@@ -50,13 +50,24 @@ impl ControlSnapshot {
         if self.users.get(user).is_none_or(|user| user.disabled) {
             return None;
         }
+        Some(self.computed(user))
+    }
+
+    fn computed(&self, user: &str) -> Arc<Access> {
         let mut computed = self.computed.lock();
         if let Some(access) = computed.get(user) {
-            return Some(Arc::clone(access));
+            return Arc::clone(access);
         }
         let access = Arc::new(Access::compute(self, user));
         computed.insert(user.to_owned(), Arc::clone(&access));
-        Some(access)
+        access
+    }
+
+    /// The rights of the definer of a view, by the user's id; `None` if the user does not exist any
+    /// more. A disabled user cannot log in, but the user's views go on working.
+    pub fn access_of_definer(&self, id: i64) -> Option<Arc<Access>> {
+        let user = self.users.values().find(|user| user.id == id)?;
+        Some(self.computed(&user.name))
     }
 
     /// All roles that a user or role is a member of, directly or through roles; without itself.

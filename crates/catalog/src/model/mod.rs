@@ -10,11 +10,13 @@ pub mod names;
 mod storage;
 mod table;
 mod time;
+mod view;
 
 pub use database::{Database, DatabaseInput};
 pub use storage::{Column, SerDeInfo, SortColumn, StorageDescriptor};
 pub use table::{Claim, EXTERNAL_TABLE, Table, TableInput, VIRTUAL_VIEW};
 pub use time::{epoch_seconds, now};
+pub use view::{ViewColumn, ViewDefinition, ViewSyntax};
 
 /// String properties of a database, table, partition, column or SerDe, in key order.
 pub type Parameters = std::collections::BTreeMap<String, String>;

@@ -34,6 +34,9 @@ pub struct TableInput {
     pub table_type: Option<String>,
     #[serde(skip_serializing_if = "Parameters::is_empty")]
     pub parameters: Parameters,
+    /// As [`Table::definer`]. Not serialised, so that no client can name another user.
+    #[serde(skip)]
+    pub definer: Option<i64>,
 }
 
 /// A table as the store holds it.
@@ -76,6 +79,10 @@ pub struct Table {
     /// their own). A string in Glue's JSON.
     #[serde(with = "version_text")]
     pub version_id: u64,
+    /// The id of the user with whose rights a view runs. `None`: it runs with those of the user that
+    /// queries it. Not part of Glue's model, and not serialised.
+    #[serde(skip)]
+    pub definer: Option<i64>,
     /// By what right the table has its folder. Not part of Glue's model, and kept by the embedded
     /// store alone. Not serialised.
     #[serde(skip)]
@@ -136,6 +143,7 @@ impl Table {
             table_type: input.table_type,
             parameters: input.parameters,
             version_id: 0,
+            definer: input.definer,
             claim: Claim::default(),
             outer_claim: None,
         }
@@ -179,6 +187,7 @@ impl Table {
             view_expanded_text: self.view_expanded_text.clone(),
             table_type: self.table_type.clone(),
             parameters: self.parameters.clone(),
+            definer: self.definer,
         }
     }
 

@@ -32,6 +32,7 @@ pub(crate) use dependencies::{IndependentRelations, PlainColumns, with_plain_col
 use self::rules::{
     GuardedLogical, GuardedPhysical, Logical, LogicalGuard, Physical, PhysicalGuard,
 };
+use super::barrier::SafeFilters;
 use super::floats::CanonicalJoinKeys;
 
 /// DataFusion's logical rules that are guarded, by name.
@@ -59,7 +60,7 @@ const PHYSICAL: &[(&str, PhysicalGuard)] = &[
     ("FilterPushdown(Post)", sieve::guard),
 ];
 
-/// Returns DataFusion's logical rules in their order, with guards.
+/// Returns DataFusion's logical rules in their order, with guards, and with the rule of barriers.
 pub(crate) fn logical_rules() -> Vec<Logical> {
     let mut rules = Optimizer::new().rules;
     for rule in &mut rules {
@@ -68,6 +69,9 @@ pub(crate) fn logical_rules() -> Vec<Logical> {
             *rule = Arc::new(GuardedLogical { inner, guard });
         }
     }
+    let mut names = rules.iter();
+    let place = names.position(|rule| rule.name() == "push_down_filter");
+    rules.insert(place.unwrap_or_default(), Arc::new(SafeFilters));
     rules
 }
 

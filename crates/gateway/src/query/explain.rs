@@ -9,7 +9,7 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::ExecutionPlan;
 use futures::{FutureExt, TryStreamExt};
 use lakegate_dialect::postgres::ResultReuse;
-use lakegate_engine::{CATALOG, PlanRun, StopOnDrop, metered};
+use lakegate_engine::{CATALOG, PlanRun, StopOnDrop, barrier, metered};
 use lakegate_error::{Error, Result};
 use lakegate_policy::snapshots::{SnapshotPlan, SnapshotTable};
 use lakegate_sql::ast::{self as sql, Statement};
@@ -111,7 +111,8 @@ async fn explain(
         verbose,
         metrics: analyze,
     };
-    let logical = || LogicalText(&snapshot.plan);
+    let sealed = barrier::sealed(&snapshot.plan);
+    let logical = || LogicalText(&sealed);
     match (plan_type, format) {
         (PlanType::Validate, _) => {
             let valid = Arc::new(BooleanArray::from(vec![true]));
@@ -172,9 +173,12 @@ impl LogicalText<'_> {
     }
 }
 
-/// Returns the tables that a query reads, in the shape of Trino's TYPE IO.
+/// Returns the tables that a query reads, in the shape of Trino's TYPE IO. Tables behind a view that
+/// the principal may not look into are left out.
 fn inputs(snapshot: &SnapshotPlan) -> serde_json::Value {
-    let tables = snapshot.tables.iter().map(|scanned| {
+    let shown = snapshot.tables.iter();
+    let shown = shown.filter(|scanned| scanned.table.sealed_view().is_none());
+    let tables = shown.map(|scanned| {
         let opened = scanned.snapshot.opened();
         let name = scanned.table.name();
         let (schema, table) = name.split_once('.').unwrap_or(("", name.as_str()));
@@ -245,6 +249,9 @@ fn scans(snapshot: &SnapshotPlan) -> Vec<String> {
 fn scan(scanned: &SnapshotTable) -> String {
     let snapshot = &scanned.snapshot;
     let opened = snapshot.opened();
+    if let Some(view) = scanned.table.sealed_view() {
+        return format!("  view {view}: bytes: {}", opened.bytes);
+    }
     format!(
         "  {}: partitions: {} of {}, files: {} of {}, bytes: {}, list requests: {}",
         scanned.table.name(),

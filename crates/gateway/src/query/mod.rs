@@ -22,5 +22,6 @@ pub(crate) mod stars;
 pub(crate) mod stream;
 pub(crate) mod submit;
 pub(crate) mod substrait;
+pub(crate) mod views;
 pub(crate) mod watch;
 pub(crate) mod watchdog;

@@ -3,7 +3,8 @@
 //!
 //! A path contains the values of all partition keys. For a table with hidden columns or keys,
 //! EXPLAIN prints how many files a scan has, but not which. Columns need no such care, because the
-//! plan contains only granted ones.
+//! plan contains only granted ones. Of a view that the principal may not look into, EXPLAIN prints
+//! the name.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,10 +13,19 @@ use datafusion::datasource::physical_plan::FileScanConfig;
 use datafusion::datasource::source::{DataSource, DataSourceExec};
 use datafusion::physical_plan::metrics::MetricType;
 use datafusion::physical_plan::{DisplayFormatType, ExecutionPlan};
+use lakegate_engine::barrier;
 use lakegate_lake::format::sight_of;
 use lakegate_lake::sight::Sight;
 
 use crate::query::explain_options::PlanNode;
+
+/// Returns the inputs of an operator that the principal may know.
+fn shown_inputs(plan: &Arc<dyn ExecutionPlan>) -> Vec<&Arc<dyn ExecutionPlan>> {
+    match barrier::view_of_operator(plan.as_ref()) {
+        Some(_) => Vec::new(),
+        None => plan.children(),
+    }
+}
 
 /// Prints a plan: the root first, each node indented by two more spaces than its parent.
 pub(crate) struct PlanText {
@@ -33,7 +43,7 @@ impl PlanText {
 
     /// Returns the plan as a tree.
     pub(crate) fn tree(&self, plan: &Arc<dyn ExecutionPlan>) -> PlanNode {
-        let inputs = plan.children().into_iter().map(|child| self.tree(child));
+        let inputs = shown_inputs(plan).into_iter().map(|child| self.tree(child));
         PlanNode::new(&self.text(plan), inputs.collect())
     }
 
@@ -42,7 +52,7 @@ impl PlanText {
         // A literal may contain line breaks.
         let indent = "  ".repeat(depth);
         lines.extend(text.lines().map(|line| format!("{indent}{line}")));
-        for child in plan.children() {
+        for child in shown_inputs(plan) {
             self.node(child, depth + 1, lines);
         }
     }

@@ -69,13 +69,7 @@ impl Planning {
     pub(crate) async fn plan(&self) -> Result<LogicalPlan> {
         match &self.source {
             QuerySource::Sql(statement) => {
-                let plan = Box::pin(rewording::planned(&self.state, statement)).await?;
-                check_names(&plan, sorts_by_number(statement))?;
-                let plan = match self.is_part {
-                    true => with_shown_names(plan).map_err(from_engine)?,
-                    false => plan,
-                };
-                self.system.finish(plan).map_err(from_engine)
+                plan_sql(&self.state, &self.system, statement, self.is_part).await
             }
             QuerySource::Substrait(plan) => self.plan_substrait(plan).await,
         }
@@ -95,9 +89,38 @@ impl Planning {
     /// # Errors
     /// Types do not match; a parameter has no type.
     pub(crate) fn analyzed(&self, plan: &LogicalPlan) -> Result<LogicalPlan> {
-        self.state
-            .analyzer()
-            .execute_and_check(plan.clone(), self.state.config_options(), |_, _| {})
-            .map_err(from_engine)
+        analyzed(&self.state, plan)
     }
+}
+
+/// Returns a plan with the final types of its columns.
+///
+/// # Errors
+/// Types do not match; a parameter has no type.
+pub(crate) fn analyzed(state: &SessionState, plan: &LogicalPlan) -> Result<LogicalPlan> {
+    state
+        .analyzer()
+        .execute_and_check(plan.clone(), state.config_options(), |_, _| {})
+        .map_err(from_engine)
+}
+
+/// Makes the logical plan of a statement whose names resolve in `state`.
+///
+/// `is_part`: the plan is part of another one, in which its columns are named.
+///
+/// # Errors
+/// Names do not resolve, types do not match, or the engine does not support the syntax.
+pub(crate) async fn plan_sql(
+    state: &SessionState,
+    system: &PgCatalog,
+    statement: &ast::Statement,
+    is_part: bool,
+) -> Result<LogicalPlan> {
+    let plan = Box::pin(rewording::planned(state, statement)).await?;
+    check_names(&plan, sorts_by_number(statement))?;
+    let plan = match is_part {
+        true => with_shown_names(plan).map_err(from_engine)?,
+        false => plan,
+    };
+    system.finish(plan).map_err(from_engine)
 }

@@ -3,9 +3,13 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
+use datafusion::execution::SessionState;
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use lakegate_catalog::model::Table;
+use lakegate_dialect::Dialect;
 use lakegate_dialect::postgres::pg_catalog::PgCatalog;
 use lakegate_dialect::postgres::{CatalogReferences, SessionInfo, enclose_joins};
 use lakegate_engine::{CATALOG, Names, PlanSettings};
@@ -21,11 +25,40 @@ use crate::query::joined_columns::{ColumnsOf, Lookups, resolve_joins};
 use crate::query::planners::PlannedText;
 use crate::query::planning::Planning;
 use crate::query::source::QuerySource;
+use crate::query::views::SessionViews;
 use crate::session::Session;
 use crate::session::catalog_source::SessionCatalog;
 use crate::telemetry::system::SystemSchema;
 
+/// Where and how the names of a statement are looked up.
+#[derive(Debug, Clone)]
+pub(crate) struct NameScope {
+    pub dialect: Dialect,
+    /// The databases in which unqualified names are looked up, as they are named.
+    pub path: Vec<String>,
+    /// The views whose queries the statement is part of, outermost first.
+    pub views: Vec<Arc<Table>>,
+}
+
+/// The state in which a statement is planned for a principal.
+pub(crate) struct NameState {
+    pub state: SessionState,
+    pub settings: PlanSettings,
+    /// The current database, for the history.
+    pub database: String,
+    pub system: PgCatalog,
+}
+
 impl Session {
+    /// Returns the scope of the session's statements.
+    pub(crate) fn scope(&self) -> NameScope {
+        NameScope {
+            dialect: self.dialect(),
+            path: self.named_path(),
+            views: Vec::new(),
+        }
+    }
+
     /// Resolves a statement: creates an engine session in which it can be planned for the
     /// principal.
     ///
@@ -36,28 +69,42 @@ impl Session {
         moment: &Moment,
         statement: ast::Statement,
     ) -> Result<Planning> {
+        self.resolve_in(moment, &self.scope(), statement).await
+    }
+
+    /// Resolves a statement in a scope of its own. As [`Self::resolve`].
+    ///
+    /// # Errors
+    /// As [`Self::resolve`].
+    pub(crate) async fn resolve_in(
+        &self,
+        moment: &Moment,
+        scope: &NameScope,
+        statement: ast::Statement,
+    ) -> Result<Planning> {
         let mut lookups = Lookups::default();
-        self.resolve_with(moment, statement, &mut lookups).await
+        self.resolve_with(moment, scope, statement, &mut lookups)
+            .await
     }
 
     async fn resolve_with(
         &self,
         moment: &Moment,
+        scope: &NameScope,
         mut statement: ast::Statement,
         lookups: &mut Lookups,
     ) -> Result<Planning> {
-        let dialect = self.dialect();
-        let names = ColumnNames::of(dialect, &statement);
-        enclose_joins(&mut statement)?;
+        let names = ColumnNames::of(scope.dialect, &statement);
         let relations = Relations {
             session: self,
             moment,
+            scope,
         };
         let limit = self.gateway.max_planning_time;
-        statement = resolve_joins(statement, &relations, lookups, limit).await?;
-        let references = dialect.rewrite(&mut statement)?;
+        let references =
+            rewritten(scope.dialect, &mut statement, &relations, lookups, limit).await?;
         let source = QuerySource::Sql(Box::new(statement));
-        self.resolve_source(moment, source, names, &references)
+        self.resolve_source(moment, scope, source, names, &references)
             .await
     }
 
@@ -71,19 +118,12 @@ impl Session {
     pub(crate) async fn resolve_source(
         &self,
         moment: &Moment,
+        scope: &NameScope,
         source: QuerySource<Box<ast::Statement>>,
         names: ColumnNames,
         references: &CatalogReferences,
     ) -> Result<Planning> {
-        let settings = self.settings();
-        let view = moment.view.clone();
-        let path = view.search_path(&self.named_path()).await?;
-        let plan_settings = PlanSettings {
-            time_zone: settings.time_zone(),
-            search_path: path.visible.clone(),
-            names: settings.dialect().names(),
-        };
-        let limits = moment.query_limits(&settings.workgroup())?;
+        let limits = moment.query_limits(&self.settings().workgroup())?;
         let meter = Arc::new(limits.meter());
         let lake = Arc::new(QueryLake {
             roots: Arc::clone(&self.gateway.roots),
@@ -92,7 +132,46 @@ impl Session {
             max_statistics_files: self.gateway.max_statistics_files,
             max_row_bytes: self.gateway.max_row_bytes,
         });
+        let stores = QueryStores::new(Arc::clone(&self.gateway.roots), meter);
+        let NameState {
+            state,
+            settings,
+            database,
+            system,
+        } = self.name_state(moment, scope, references).await?;
+        Ok(Planning {
+            source,
+            commits: moment.commits,
+            limits,
+            state,
+            stores: Arc::new(stores),
+            lake,
+            settings,
+            database,
+            system,
+            is_part: false,
+            names,
+        })
+    }
 
+    /// Creates the state in which names are those of the moment's principal.
+    ///
+    /// # Errors
+    /// The catalog cannot be read.
+    pub(crate) async fn name_state(
+        &self,
+        moment: &Moment,
+        scope: &NameScope,
+        references: &CatalogReferences,
+    ) -> Result<NameState> {
+        let settings = self.settings();
+        let view = moment.view.clone();
+        let path = view.search_path(&scope.path).await?;
+        let plan_settings = PlanSettings {
+            time_zone: settings.time_zone(),
+            search_path: path.visible.clone(),
+            names: scope.dialect.names(),
+        };
         let catalog = SessionCatalog {
             session: self.me.clone(),
             gateway: Arc::clone(&self.gateway),
@@ -119,36 +198,51 @@ impl Session {
         let mut built_in = HashMap::from([("system".to_owned(), Arc::new(own) as _)]);
         built_in.extend(system.schemas());
 
-        let stores = QueryStores::new(Arc::clone(&self.gateway.roots), meter);
         let database = path.shown();
-        let catalogs = Arc::new(PolicyCatalogs::new(view, built_in, path));
-        let mut state = self.gateway.engine.session(&plan_settings, catalogs)?;
+        let views = SessionViews {
+            session: self.me.clone(),
+            moment: moment.clone(),
+            views: scope.views.clone(),
+        };
+        let catalogs = PolicyCatalogs::new(view, Arc::new(views), built_in, path);
+        let engine = &self.gateway.engine;
+        let mut state = engine.session(&plan_settings, Arc::new(catalogs))?;
         let keeps = |name: &str| {
             plan_settings.names == Names::Trino && lakegate_functions::is_function(name)
         };
         system
             .install(&mut state, references, keeps)
             .map_err(from_engine)?;
-        Ok(Planning {
-            source,
-            commits: moment.commits,
-            limits,
+        Ok(NameState {
             state,
-            stores: Arc::new(stores),
-            lake,
             settings: plan_settings,
             database,
             system,
-            is_part: false,
-            names,
         })
     }
+}
+
+/// Rewrites a statement for the engine's planner, and returns what it uses of the system catalogs.
+///
+/// # Errors
+/// The rewrite rejects the statement; a relation whose columns are needed cannot be planned.
+pub(crate) async fn rewritten(
+    dialect: Dialect,
+    statement: &mut ast::Statement,
+    relations: &impl ColumnsOf,
+    lookups: &mut Lookups,
+    limit: Duration,
+) -> Result<CatalogReferences> {
+    enclose_joins(statement)?;
+    *statement = resolve_joins(statement.clone(), relations, lookups, limit).await?;
+    dialect.rewrite(statement)
 }
 
 /// Plans relations of a statement by themselves, for their column names.
 struct Relations<'a> {
     session: &'a Session,
     moment: &'a Moment,
+    scope: &'a NameScope,
 }
 
 impl ColumnsOf for Relations<'_> {
@@ -157,10 +251,12 @@ impl ColumnsOf for Relations<'_> {
         query: &'a ast::Query,
         lookups: &'a mut Lookups,
     ) -> BoxFuture<'a, Result<Vec<String>>> {
-        let (session, moment) = (self.session, self.moment);
+        let (session, moment, scope) = (self.session, self.moment, self.scope);
         let planned = async move {
             let statement = ast::Statement::Query(Box::new(query.clone()));
-            let mut planning = session.resolve_with(moment, statement, lookups).await?;
+            let mut planning = session
+                .resolve_with(moment, scope, statement, lookups)
+                .await?;
             planning.is_part = true;
             let text = PlannedText::Query(query, planning.database.clone());
             let planning = async move { planning.plan().await };

@@ -29,8 +29,14 @@ impl Session {
     pub(crate) async fn resolve_substrait(&self, moment: &Moment, plan: Bytes) -> Result<Planning> {
         let source = QuerySource::Substrait(plan);
         let names = ColumnNames::default();
-        self.resolve_source(moment, source, names, &CatalogReferences::default())
-            .await
+        self.resolve_source(
+            moment,
+            &self.scope(),
+            source,
+            names,
+            &CatalogReferences::default(),
+        )
+        .await
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::{Arc, Weak};
 use async_trait::async_trait;
 use datafusion::error::{DataFusionError, Result as EngineResult};
 use lakegate_catalog::access::{ADMINISTRATORS, ControlSnapshot};
+use lakegate_catalog::model::ViewDefinition;
 use lakegate_dialect::visible::{
     Backend, CatalogSource, Needs, TableKind, TablePrivileges, VisibleCatalog, VisibleColumn,
     VisibleDatabase, VisibleRole, VisibleTable,
@@ -204,12 +205,23 @@ fn describe(visible: &Visible, needs: &Needs) -> Result<VisibleTable> {
         .wants(&table.database_name, &table.name, table.id)
     {
         let schema = table_schema(table)?;
+        let view = match table.is_view() {
+            // A definition that cannot be read is reported where the view is queried.
+            true => ViewDefinition::of(table).ok(),
+            false => None,
+        };
+        let beyond_hive = |name: &str| {
+            let mut columns = view.iter().flat_map(|view| &view.columns);
+            let column = columns.find(|column| column.name.eq_ignore_ascii_case(name))?;
+            column.beyond_hive()
+        };
         let data_columns = table.storage_descriptor.columns.len();
         for (index, (column, field)) in table.columns().zip(schema.fields()).enumerate() {
             if access.is_visible(&column.name) {
                 described.columns.push(VisibleColumn {
                     name: column.name.clone(),
-                    data_type: field.data_type().clone(),
+                    data_type: beyond_hive(&column.name)
+                        .unwrap_or_else(|| field.data_type().clone()),
                     hive_type: column.data_type.clone(),
                     comment: column.comment.clone(),
                     partition_key: index >= data_columns,
@@ -217,7 +229,9 @@ fn describe(visible: &Visible, needs: &Needs) -> Result<VisibleTable> {
                 });
             }
         }
-        described.definition = table.view_original_text.clone();
+        described.definition = view
+            .filter(|_| visible.shows_definition())
+            .map(|view| view.sql);
     }
     Ok(described)
 }

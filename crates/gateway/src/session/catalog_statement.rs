@@ -2,16 +2,23 @@
 
 use std::sync::Arc;
 
+use arrow::datatypes::SchemaRef;
 use futures::FutureExt;
+use lakegate_catalog::model::ViewSyntax;
+use lakegate_dialect::Dialect;
 use lakegate_error::{Error, Result};
 use lakegate_lake::meter::QueryMeter;
 use lakegate_sql::Parsed;
-use lakegate_sql::ast::Statement;
+use lakegate_sql::ast::{CreateView, Statement};
 use lakegate_statement::{self, BeforeCommit, Output, StatementContext};
+use sqlparser::ast;
 
 use crate::Execution;
 use crate::moment::Moment;
 use crate::query::life::{CancelOnDrop, Phase, Unfinished};
+use crate::query::parameters::check_parameters;
+use crate::query::planners::PlannedText;
+use crate::query::resolve::NameScope;
 use crate::session::Session;
 use crate::session::results::{command, rows};
 
@@ -60,6 +67,18 @@ impl Session {
             )),
             _ => None,
         };
+        let view = match statement {
+            Statement::CreateView(create) => {
+                let planning = self.view_columns(moment, &context, create);
+                let planned = query.step(Phase::Planning, planning.boxed()).await;
+                Some(planned.inspect_err(|error| query.finish(0, Err(error)))?)
+            }
+            _ => None,
+        };
+        let syntax = match self.dialect() {
+            Dialect::Postgres => ViewSyntax::Session(self.dialect().name().to_owned()),
+            Dialect::Athena | Dialect::Trino => ViewSyntax::Trino,
+        };
         let (running, executed) = (Arc::clone(&query), statement.clone());
         let gateway = Arc::clone(&self.gateway);
         // Runs in its own task, so a commit that has begun completes even if the client
@@ -67,9 +86,12 @@ impl Session {
         let execution = tokio::spawn(async move {
             let _unfinished = Unfinished::guard(&running);
             let work = async {
-                match functions {
-                    Some(functions) => functions,
-                    None => lakegate_statement::execute(&context, &executed).await,
+                match (functions, &view, &executed) {
+                    (Some(functions), ..) => functions,
+                    (None, Some(columns), Statement::CreateView(create)) => {
+                        lakegate_statement::create_view(&context, create, columns, syntax).await
+                    }
+                    _ => lakegate_statement::execute(&context, &executed).await,
                 }
             };
             let outcome = running.step(Phase::Execution, work.boxed()).await;
@@ -95,5 +117,37 @@ impl Session {
             Output::Command => Ok(command(statement.tag())),
             Output::Rows { batch } => Ok(rows(statement.tag(), batch.schema(), vec![batch])),
         }
+    }
+
+    /// Plans the query of a new view and returns its columns.
+    ///
+    /// # Errors
+    /// The query cannot be planned, has parameters, or reads the view that it replaces.
+    async fn view_columns(
+        &self,
+        moment: &Moment,
+        context: &StatementContext,
+        create: &CreateView,
+    ) -> Result<SchemaRef> {
+        check_parameters(create.query.as_ref(), 0)?;
+        // The name may be of another database, or taken: creating the view reports it.
+        let database = create.name.database.as_deref();
+        let database = database.or_else(|| context.path.current().ok());
+        let replaced = match database {
+            Some(database) => context.view.table(database, &create.name.table).await?,
+            None => None,
+        };
+        let replaced = replaced.filter(|visible| visible.table.is_view());
+        let scope = NameScope {
+            views: replaced.map(|visible| visible.table).into_iter().collect(),
+            ..self.scope()
+        };
+        let query = ast::Statement::Query(create.query.clone());
+        let planning = Box::pin(self.resolve_in(moment, &scope, query)).await?;
+        let text = PlannedText::Query(&create.query, planning.database.clone());
+        let planned = self
+            .plan(moment, text, planning.described().boxed())
+            .await?;
+        Ok(planned.columns)
     }
 }

@@ -88,6 +88,27 @@ impl LakeTable {
         })
     }
 
+    /// The table, with another limit to what may be reported of its files.
+    #[must_use]
+    pub fn with_sight(&self, sight: Sight) -> Self {
+        Self {
+            table: Arc::clone(&self.table),
+            file_schema: Arc::clone(&self.file_schema),
+            keys: Arc::clone(&self.keys),
+            schema: Arc::clone(&self.schema),
+            partitions: match &self.partitions {
+                PartitionSource::Unpartitioned => PartitionSource::Unpartitioned,
+                PartitionSource::Registered { partitions, values } => PartitionSource::Registered {
+                    partitions: Arc::clone(partitions),
+                    values: values.clone(),
+                },
+            },
+            places: self.places.clone(),
+            index: Arc::clone(&self.index),
+            sight,
+        }
+    }
+
     /// Prunes the partitions by the query's filters.
     ///
     /// # Errors

@@ -189,3 +189,27 @@ pub struct AlterTableRename {
     pub table: TableName,
     pub new_name: TableName,
 }
+
+/// `CREATE [OR REPLACE] VIEW [IF NOT EXISTS] v [(column, ..)] [COMMENT 'c'] [SECURITY
+/// {DEFINER|INVOKER}] AS query`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CreateView {
+    pub or_replace: bool,
+    pub if_not_exists: bool,
+    pub name: TableName,
+    /// The names of its columns, lower case. Empty: those of the query.
+    pub columns: Vec<String>,
+    pub comment: Option<String>,
+    /// Whether it runs with the rights of the user that queries it, not with its definer's.
+    pub runs_as_invoker: bool,
+    pub query: Box<sqlparser::ast::Query>,
+    /// The query as it was written.
+    pub text: String,
+}
+
+/// `DROP VIEW [IF EXISTS] v`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DropView {
+    pub if_exists: bool,
+    pub name: TableName,
+}

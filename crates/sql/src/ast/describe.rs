@@ -45,6 +45,12 @@ pub struct ShowCreateTable {
     pub table: TableName,
 }
 
+/// `SHOW CREATE VIEW v`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShowCreateView {
+    pub view: TableName,
+}
+
 /// `SHOW TBLPROPERTIES t [('k')]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ShowTblProperties {

@@ -18,6 +18,8 @@ pub enum Statement {
     AlterDatabaseSetProperties(AlterDatabaseSetProperties),
     CreateTable(Box<CreateTable>),
     DropTable(DropTable),
+    CreateView(CreateView),
+    DropView(DropView),
     MsckRepair(MsckRepair),
     AlterTableAddPartitions(AlterTableAddPartitions),
     AlterTableDropPartitions(AlterTableDropPartitions),
@@ -36,6 +38,7 @@ pub enum Statement {
     ShowColumns(ShowColumns),
     ShowPartitions(ShowPartitions),
     ShowCreateTable(ShowCreateTable),
+    ShowCreateView(ShowCreateView),
     ShowTblProperties(ShowTblProperties),
     ShowFunctions(ShowFunctions),
     Describe(Describe),
@@ -143,6 +146,8 @@ impl Statement {
             Statement::AlterDatabaseSetProperties(_) => "ALTER DATABASE",
             Statement::CreateTable(_) => "CREATE TABLE",
             Statement::DropTable(_) => "DROP TABLE",
+            Statement::CreateView(_) => "CREATE VIEW",
+            Statement::DropView(_) => "DROP VIEW",
             Statement::MsckRepair(_) => "MSCK REPAIR TABLE",
             Statement::AlterTableAddPartitions(_)
             | Statement::AlterTableDropPartitions(_)
@@ -161,6 +166,7 @@ impl Statement {
             | Statement::ShowColumns(_)
             | Statement::ShowPartitions(_)
             | Statement::ShowCreateTable(_)
+            | Statement::ShowCreateView(_)
             | Statement::ShowTblProperties(_)
             | Statement::ShowFunctions(_)
             | Statement::ShowGrants(_)
@@ -219,6 +225,8 @@ impl Statement {
             | Statement::AlterDatabaseSetProperties(_)
             | Statement::CreateTable(_)
             | Statement::DropTable(_)
+            | Statement::CreateView(_)
+            | Statement::DropView(_)
             | Statement::MsckRepair(_)
             | Statement::AlterTableAddPartitions(_)
             | Statement::AlterTableDropPartitions(_)
@@ -240,6 +248,7 @@ impl Statement {
             | Statement::ShowColumns(_)
             | Statement::ShowPartitions(_)
             | Statement::ShowCreateTable(_)
+            | Statement::ShowCreateView(_)
             | Statement::ShowTblProperties(_)
             | Statement::ShowFunctions(_)
             | Statement::ShowGrants(_)

@@ -28,6 +28,7 @@ mod ties;
 mod transaction;
 mod types;
 mod unsupported;
+mod view;
 mod workgroup;
 
 #[cfg(test)]
@@ -154,6 +155,10 @@ fn create(cursor: &mut Cursor<'_>) -> Result<Statement> {
         database::create(cursor)
     } else if cursor.is_one_of(&["TABLE", "EXTERNAL"]) {
         table::create(cursor)
+    } else if cursor.eat("VIEW") {
+        view::create(cursor, false)
+    } else if cursor.eat_all("OR REPLACE VIEW") {
+        view::create(cursor, true)
     } else if cursor.eat("USER") {
         access::create_user(cursor)
     } else if cursor.eat("ROLE") {
@@ -161,8 +166,9 @@ fn create(cursor: &mut Cursor<'_>) -> Result<Statement> {
     } else if cursor.eat("WORKGROUP") {
         workgroup::create(cursor)
     } else {
-        Err(cursor
-            .expected("DATABASE, TABLE, EXTERNAL TABLE, USER, ROLE or WORKGROUP after CREATE"))
+        Err(cursor.expected(
+            "DATABASE, TABLE, EXTERNAL TABLE, VIEW, USER, ROLE or WORKGROUP after CREATE",
+        ))
     }
 }
 
@@ -187,6 +193,8 @@ fn drop(cursor: &mut Cursor<'_>) -> Result<Statement> {
         database::drop(cursor)
     } else if cursor.eat("TABLE") {
         table::drop(cursor)
+    } else if cursor.eat("VIEW") {
+        view::drop(cursor)
     } else if cursor.eat("USER") {
         access::drop_user(cursor)
     } else if cursor.eat("ROLE") {
@@ -194,7 +202,7 @@ fn drop(cursor: &mut Cursor<'_>) -> Result<Statement> {
     } else if cursor.eat("WORKGROUP") {
         workgroup::drop(cursor)
     } else {
-        Err(cursor.expected("DATABASE, TABLE, USER, ROLE or WORKGROUP after DROP"))
+        Err(cursor.expected("DATABASE, TABLE, VIEW, USER, ROLE or WORKGROUP after DROP"))
     }
 }
 

@@ -4,8 +4,8 @@ use super::cursor::{Cursor, Result};
 use super::{grants, names, partitions, session};
 use crate::ast::{
     DatabaseName, Describe, DescribeDetail, DescribePrepared, PreparedSide, ShowColumns,
-    ShowCreateTable, ShowDatabases, ShowFunctions, ShowPartitions, ShowTables, ShowTblProperties,
-    ShowViews, ShowWorkgroup, Statement, Unsupported,
+    ShowCreateTable, ShowCreateView, ShowDatabases, ShowFunctions, ShowPartitions, ShowTables,
+    ShowTblProperties, ShowViews, ShowWorkgroup, Statement, Unsupported,
 };
 
 pub(super) fn show(cursor: &mut Cursor<'_>) -> Result<Statement> {
@@ -168,14 +168,16 @@ fn show_create(cursor: &mut Cursor<'_>) -> Result<Statement> {
             create: true,
         }));
     }
-    let (what, nearest) = if cursor.is_word("VIEW") {
-        ("SHOW CREATE VIEW", "SHOW CREATE TABLE")
-    } else if cursor.is_one_of(&["DATABASE", "SCHEMA"]) {
+    if cursor.eat("VIEW") {
+        let view = names::table(cursor)?;
+        return Ok(Statement::ShowCreateView(ShowCreateView { view }));
+    }
+    let (what, nearest) = if cursor.is_one_of(&["DATABASE", "SCHEMA"]) {
         ("SHOW CREATE DATABASE", "SHOW DATABASES")
     } else if cursor.is_one_of(&["FUNCTION", "MATERIALIZED"]) {
         ("SHOW CREATE of this kind", "SHOW CREATE TABLE")
     } else {
-        return Err(cursor.expected("TABLE or WORKGROUP after SHOW CREATE"));
+        return Err(cursor.expected("TABLE, VIEW or WORKGROUP after SHOW CREATE"));
     };
     Ok(Statement::Unsupported(Unsupported {
         what: what.to_owned(),

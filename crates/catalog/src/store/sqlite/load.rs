@@ -39,7 +39,7 @@ pub(super) fn state(connection: &Connection) -> Result<State> {
             },
         );
     }
-    let sql = "SELECT id, database_id, json, claimed, by_administrator, outer_claimed, outer_by_administrator, partitions_version FROM tables";
+    let sql = "SELECT id, database_id, json, claimed, by_administrator, outer_claimed, outer_by_administrator, partitions_version, definer_id FROM tables";
     let mut statement = connection.prepare(sql)?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
@@ -52,6 +52,7 @@ pub(super) fn state(connection: &Connection) -> Result<State> {
         let database_id = row.get(1)?;
         let table = Table {
             database_id,
+            definer: row.get(8)?,
             claim,
             outer_claim: outer.map(|since| Claim {
                 since,

@@ -117,12 +117,19 @@ impl Write<'_> {
             ..Table::of_input(input, database, created)
         };
         let json = serde_json::to_string(&table)?;
-        let sql = "INSERT INTO tables (database_id, name, json, claimed, by_administrator) VALUES (?1, ?2, ?3, ?4, ?5)";
+        let sql = "INSERT INTO tables (database_id, name, json, claimed, by_administrator, definer_id) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
         let Claim {
             since,
             by_administrator,
         } = table.claim;
-        let values = params![table.database_id, table.name, json, since, by_administrator];
+        let values = params![
+            table.database_id,
+            table.name,
+            json,
+            since,
+            by_administrator,
+            table.definer
+        ];
         self.tx.execute(sql, values)?;
         table.id = self.tx.last_insert_rowid();
         let table = Arc::new(table);
@@ -283,8 +290,8 @@ impl Write<'_> {
         )?;
         let json = serde_json::to_string(&new)?;
         self.tx.execute(
-            "UPDATE tables SET name = ?1, json = ?2 WHERE id = ?3",
-            params![new.name, json, new.id],
+            "UPDATE tables SET name = ?1, json = ?2, definer_id = ?3 WHERE id = ?4",
+            params![new.name, json, new.definer, new.id],
         )?;
         Ok(())
     }

@@ -10,6 +10,7 @@ mod robustness;
 mod session;
 mod show;
 mod trino;
+mod views;
 
 use crate::ast::Statement;
 use crate::{ParseError, parse};

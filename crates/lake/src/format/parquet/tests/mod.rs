@@ -76,6 +76,7 @@ impl Lake {
         let table = Table {
             id: 1,
             database_id: 1,
+            definer: None,
             claim: Default::default(),
             outer_claim: None,
             database_name: "raw".to_owned(),

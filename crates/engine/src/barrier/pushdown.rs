@@ -1,0 +1,149 @@
+//! The reader's filters that may be evaluated below a barrier.
+//!
+//! Such a filter compares a column of a table with constants: it cannot fail, it takes the same
+//! time for each row, and partitions, row groups and pages can be pruned by it. Everything else
+//! stays above.
+
+use std::sync::Arc;
+
+use datafusion::common::tree_node::Transformed;
+use datafusion::error::Result;
+use datafusion::logical_expr::utils::{conjunction, split_conjunction_owned};
+use datafusion::logical_expr::{Expr, Extension, Filter, LogicalPlan, Operator};
+use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
+
+use super::Barrier;
+
+/// Moves such filters below the barrier. Comes before `push_down_filter`, which moves them on.
+#[derive(Debug)]
+pub(crate) struct SafeFilters;
+
+impl OptimizerRule for SafeFilters {
+    fn name(&self) -> &str {
+        "safe_filters_below_barriers"
+    }
+
+    fn apply_order(&self) -> Option<ApplyOrder> {
+        Some(ApplyOrder::TopDown)
+    }
+
+    fn rewrite(
+        &self,
+        plan: LogicalPlan,
+        _: &dyn OptimizerConfig,
+    ) -> Result<Transformed<LogicalPlan>> {
+        let LogicalPlan::Filter(filter) = plan else {
+            return Ok(Transformed::no(plan));
+        };
+        let Some(barrier) = Barrier::of(&filter.input) else {
+            return Ok(Transformed::no(LogicalPlan::Filter(filter)));
+        };
+        let conjuncts = split_conjunction_owned(filter.predicate.clone());
+        let (safe, rest): (Vec<Expr>, Vec<Expr>) = conjuncts
+            .into_iter()
+            .partition(|conjunct| is_safe(conjunct, &barrier.input));
+        let Some(safe) = conjunction(safe) else {
+            return Ok(Transformed::no(LogicalPlan::Filter(filter)));
+        };
+        let input = Filter::try_new(safe, Arc::new(barrier.input.clone()))?;
+        let below = LogicalPlan::Extension(Extension {
+            node: Arc::new(Barrier {
+                view: Arc::clone(&barrier.view),
+                input: LogicalPlan::Filter(input),
+            }),
+        });
+        Ok(Transformed::yes(match conjunction(rest) {
+            Some(rest) => LogicalPlan::Filter(Filter::try_new(rest, Arc::new(below))?),
+            None => below,
+        }))
+    }
+}
+
+/// Returns whether a condition of one column and constants can be evaluated below a barrier.
+fn is_safe(condition: &Expr, input: &LogicalPlan) -> bool {
+    let of_table = |expr: &Expr| is_column(expr, input);
+    match condition {
+        Expr::BinaryExpr(binary) => match binary.op {
+            Operator::And | Operator::Or => {
+                is_safe(&binary.left, input) && is_safe(&binary.right, input)
+            }
+            Operator::Eq
+            | Operator::NotEq
+            | Operator::Lt
+            | Operator::LtEq
+            | Operator::Gt
+            | Operator::GtEq
+            | Operator::IsDistinctFrom
+            | Operator::IsNotDistinctFrom => {
+                (of_table(&binary.left) && is_constant(&binary.right))
+                    || (is_constant(&binary.left) && of_table(&binary.right))
+            }
+            _ => false,
+        },
+        Expr::Not(negated) => is_safe(negated, input),
+        Expr::IsNull(of) | Expr::IsNotNull(of) => of_table(of),
+        Expr::InList(list) => of_table(&list.expr) && list.list.iter().all(is_constant),
+        Expr::Between(between) => {
+            of_table(&between.expr) && is_constant(&between.low) && is_constant(&between.high)
+        }
+        _ => false,
+    }
+}
+
+fn is_constant(expr: &Expr) -> bool {
+    matches!(expr, Expr::Literal(..))
+}
+
+/// Returns whether an expression is a column whose values the view does not compute from others
+/// row by row.
+fn is_column(expr: &Expr, input: &LogicalPlan) -> bool {
+    let Expr::Column(column) = expr else {
+        return false;
+    };
+    let Some(index) = input.schema().maybe_index_of_column(column) else {
+        return false;
+    };
+    let data_type = input.schema().field(index).data_type();
+    !data_type.is_nested() && passes_on(input, index)
+}
+
+fn passes_on(plan: &LogicalPlan, index: usize) -> bool {
+    match plan {
+        LogicalPlan::Projection(projection) => {
+            let mut expr = projection.expr.get(index);
+            while let Some(Expr::Alias(alias)) = expr {
+                expr = Some(&alias.expr);
+            }
+            let Some(Expr::Column(column)) = expr else {
+                return matches!(expr, Some(Expr::Literal(..)));
+            };
+            let inner = projection.input.schema().maybe_index_of_column(column);
+            inner.is_some_and(|index| passes_on(&projection.input, index))
+        }
+        LogicalPlan::SubqueryAlias(alias) => passes_on(&alias.input, index),
+        LogicalPlan::Filter(filter) => passes_on(&filter.input, index),
+        LogicalPlan::Sort(sort) => passes_on(&sort.input, index),
+        LogicalPlan::Limit(limit) => passes_on(&limit.input, index),
+        LogicalPlan::Union(union) => union.inputs.iter().all(|input| passes_on(input, index)),
+        // Filters end at these, or are about what these make.
+        LogicalPlan::TableScan(_)
+        | LogicalPlan::Aggregate(_)
+        | LogicalPlan::Window(_)
+        | LogicalPlan::Extension(_)
+        | LogicalPlan::Values(_)
+        | LogicalPlan::EmptyRelation(_) => true,
+        LogicalPlan::Distinct(distinct) => passes_on(distinct.input(), index),
+        LogicalPlan::Join(join) => {
+            // The columns of a semi join are those of one side.
+            let left = join.left.schema().fields().len();
+            if join.schema.fields().len() != left + join.right.schema().fields().len() {
+                return false;
+            }
+            match index.checked_sub(left) {
+                Some(right) => passes_on(&join.right, right),
+                None => passes_on(&join.left, index),
+            }
+        }
+        _ => false,
+    }
+}

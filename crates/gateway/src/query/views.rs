@@ -1,0 +1,369 @@
+//! The queries of views: planned with the rights of the view's definer, in the dialect and the
+//! database that the view was made in.
+//!
+//! ```text
+//! reader ── SELECT … FROM sales.v ─▶ the view is the reader's to see: grants on sales.v
+//! definer ─ the query of sales.v ──▶ tables are the definer's to see, and to pass on
+//! ```
+//!
+//! For a reader that is neither the definer nor an administrator, the plan of the view is behind a
+//! [`barrier`], and its tables are sealed: nothing of them is reported.
+
+use std::sync::{Arc, Weak};
+
+use arrow::datatypes::{DataType, Schema};
+use async_trait::async_trait;
+use datafusion::common::{Column as ColumnRef, TableReference};
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use lakegate_catalog::access::Access;
+use lakegate_catalog::hive_type::HiveType;
+use lakegate_catalog::model::{Column, Table, ViewColumn, ViewDefinition, ViewSyntax};
+use lakegate_dialect::Dialect;
+use lakegate_engine::barrier::barrier;
+use lakegate_error::{Code, Error, Result, from_engine};
+use lakegate_policy::{ViewQueries, Visible};
+use lakegate_sql::Statement;
+use sqlparser::ast;
+
+use crate::moment::Moment;
+use crate::query::column_names::ColumnNames;
+use crate::query::joined_columns::{ColumnsOf, Lookups};
+use crate::query::parameters::check_parameters;
+use crate::query::planning::{analyzed, plan_sql};
+use crate::query::resolve::{NameScope, NameState, rewritten};
+use crate::session::Session;
+
+/// How deeply views may be nested.
+const MAX_NESTED: usize = 16;
+
+/// Plans the views that a statement names.
+#[derive(Debug)]
+pub(crate) struct SessionViews {
+    pub session: Weak<Session>,
+    /// The rights with which the statement is planned: the session's, or those of the definer of
+    /// the view that it is the query of.
+    pub moment: Moment,
+    /// The views that the statement is the query of, outermost first.
+    pub views: Vec<Arc<Table>>,
+}
+
+#[async_trait]
+impl ViewQueries for SessionViews {
+    async fn plan(&self, view: &Visible) -> Result<LogicalPlan> {
+        let session = self.session.upgrade();
+        let session = session.ok_or_else(|| Error::internal("the session is over"))?;
+        let planning = session.plan_view(&self.moment, &view.table, &self.views);
+        planning.await
+    }
+}
+
+/// With whose rights the query of a view is planned.
+struct Rights {
+    access: Arc<Access>,
+    /// Whether the reader is not to learn what the view reads.
+    sealed: bool,
+}
+
+impl Session {
+    fn plan_view<'a>(
+        &'a self,
+        moment: &'a Moment,
+        view: &'a Arc<Table>,
+        within: &'a [Arc<Table>],
+    ) -> BoxFuture<'a, Result<LogicalPlan>> {
+        async move {
+            check_nesting(view, within)?;
+            let name = view.full_name();
+            let rights = self.rights(moment, view)?;
+            let hidden_by = moment.view.sealed_by.clone();
+            let sealed_by = match (&hidden_by, rights.sealed) {
+                (None, true) => Some(Arc::from(name.as_str())),
+                _ => hidden_by,
+            };
+            let definer = moment.within_view(rights.access, sealed_by);
+            let planned = self.plan_query_of(&definer, view, within).await;
+            let plan = planned.map_err(|error| stale(error, view, rights.sealed))?;
+            Ok(match rights.sealed {
+                true => barrier(&name, plan),
+                false => plan,
+            })
+        }
+        .boxed()
+    }
+
+    /// Returns the rights with which a view runs for the reader of this moment.
+    ///
+    /// A view shows others no more than its definer could grant to them: the definer's own rights
+    /// count for the definer alone.
+    ///
+    /// # Errors
+    /// The definer does not exist any more.
+    fn rights(&self, moment: &Moment, view: &Table) -> Result<Rights> {
+        let reader = moment.access();
+        let own = Rights {
+            access: Arc::clone(reader),
+            sealed: false,
+        };
+        let Some(definer) = view.definer else {
+            return Ok(own);
+        };
+        if definer == reader.user_id() {
+            return Ok(own);
+        }
+        let control = moment.control();
+        let access = control.access_of_definer(definer).ok_or_else(|| {
+            Error::new(
+                Code::InvalidView,
+                format!(
+                    "view {} runs with the rights of a user that does not exist any more",
+                    view.full_name()
+                ),
+            )
+            .with_hint("CREATE OR REPLACE VIEW makes it run with those of another user")
+        })?;
+        let principal = control.access(self.user());
+        let is_administrator = principal.is_some_and(|access| access.is_administrator());
+        Ok(Rights {
+            access: Arc::new(access.delegable()),
+            sealed: !is_administrator,
+        })
+    }
+
+    /// Plans the query of a view, whose columns it returns by name.
+    async fn plan_query_of(
+        &self,
+        moment: &Moment,
+        view: &Arc<Table>,
+        within: &[Arc<Table>],
+    ) -> Result<LogicalPlan> {
+        let definition = ViewDefinition::of(view)?;
+        let mut statement = query_of(&definition)?;
+        let dialect = match &definition.syntax {
+            ViewSyntax::Trino | ViewSyntax::Hive => Dialect::Athena,
+            ViewSyntax::Session(name) => Dialect::of_name(name),
+        };
+        let mut views = within.to_vec();
+        views.push(Arc::clone(view));
+        let scope = NameScope {
+            dialect,
+            path: definition.schema.iter().cloned().collect(),
+            views,
+        };
+        let names = ColumnNames::of(dialect, &statement);
+        let relations = Relations {
+            session: self,
+            moment,
+            scope: &scope,
+        };
+        let (plan, state) = relations.plan(&mut statement).await?;
+        let shown = names.schema(analyzed(&state.state, &plan)?.schema().inner());
+        let columns = columns_of(view, &definition, &plan, &shown)?;
+        LogicalPlanBuilder::from(plan)
+            .project(columns)
+            .and_then(LogicalPlanBuilder::build)
+            .map_err(from_engine)
+    }
+}
+
+/// Plans the query of a view and its parts. All of it is one planning of the statement that names
+/// the view, and is stopped with it.
+struct Relations<'a> {
+    session: &'a Session,
+    moment: &'a Moment,
+    scope: &'a NameScope,
+}
+
+impl Relations<'_> {
+    async fn plan(&self, statement: &mut ast::Statement) -> Result<(LogicalPlan, NameState)> {
+        self.plan_with(statement, &mut Lookups::default()).await
+    }
+
+    async fn plan_with(
+        &self,
+        statement: &mut ast::Statement,
+        lookups: &mut Lookups,
+    ) -> Result<(LogicalPlan, NameState)> {
+        let limit = self.session.gateway.max_planning_time;
+        let dialect = self.scope.dialect;
+        let references = rewritten(dialect, statement, self, lookups, limit).await?;
+        let named = self
+            .session
+            .name_state(self.moment, self.scope, &references)
+            .await?;
+        let plan = plan_sql(&named.state, &named.system, statement, true).await?;
+        Ok((plan, named))
+    }
+}
+
+impl ColumnsOf for Relations<'_> {
+    fn columns_of<'a>(
+        &'a self,
+        query: &'a ast::Query,
+        lookups: &'a mut Lookups,
+    ) -> BoxFuture<'a, Result<Vec<String>>> {
+        async move {
+            let mut statement = ast::Statement::Query(Box::new(query.clone()));
+            let (plan, _) = self.plan_with(&mut statement, lookups).await?;
+            let fields = plan.schema().fields().iter();
+            Ok(fields.map(|field| field.name().clone()).collect())
+        }
+        .boxed()
+    }
+}
+
+/// # Errors
+/// The view is read to plan itself; too many views are nested.
+fn check_nesting(view: &Arc<Table>, within: &[Arc<Table>]) -> Result<()> {
+    if let Some(start) = within.iter().position(|outer| outer.id == view.id) {
+        let circle = within.iter().skip(start).chain([view]);
+        let circle: Vec<String> = circle.map(|view| view.full_name()).collect();
+        return Err(Error::new(
+            Code::InvalidView,
+            format!("the view reads itself: {}", circle.join(" → ")),
+        ));
+    }
+    if within.len() >= MAX_NESTED {
+        return Err(Error::new(
+            Code::TooComplex,
+            format!("views are nested more than {MAX_NESTED} deep"),
+        )
+        .with_hint("let one of them read the tables"));
+    }
+    Ok(())
+}
+
+/// Returns the error to report for a view whose query cannot be planned.
+fn stale(error: Error, view: &Table, sealed: bool) -> Error {
+    let name = view.full_name();
+    match error.code() {
+        Code::TooComplex
+        | Code::QueryCancelled
+        | Code::StatementTimeout
+        | Code::SessionEnded
+        | Code::ShuttingDown
+        | Code::OutOfMemory => return error,
+        // Of this view, or of one within it.
+        Code::InvalidView if !sealed => return error,
+        _ => {}
+    }
+    let by_definer = "the query runs with what the user that made the view may grant to others (SELECT WITH GRANT OPTION)";
+    let stale = Error::new(
+        Code::InvalidView,
+        match sealed {
+            true => format!("view {name} cannot be read any more"),
+            false => format!("view {name} is stale: {}", error.message()),
+        },
+    );
+    match (sealed, view.definer) {
+        (true, _) => stale
+            .with_hint("an administrator that reads it is shown why")
+            .caused_by(&error),
+        (false, Some(_)) => stale.with_hint(format!(
+            "{by_definer}; CREATE OR REPLACE VIEW gives it another query"
+        )),
+        (false, None) => stale.with_hint("CREATE OR REPLACE VIEW gives it another query"),
+    }
+}
+
+/// # Errors
+/// The text is not one query.
+fn query_of(definition: &ViewDefinition) -> Result<ast::Statement> {
+    let invalid = |problem: String| {
+        Error::new(
+            Code::InvalidView,
+            format!("the text of the view is not a query that can be read here: {problem}"),
+        )
+    };
+    let parsed = lakegate_sql::parse(&definition.sql).map_err(|error| invalid(error.message))?;
+    let mut parsed = parsed.into_iter();
+    match (parsed.next().map(|one| one.statement), parsed.next()) {
+        (Some(Statement::Query(query)), None) => {
+            check_parameters(query.as_ref(), 0)?;
+            Ok(ast::Statement::Query(query))
+        }
+        (Some(Statement::Unsupported(refused)), None) => Err(invalid(refused.message())),
+        _ => Err(invalid("it is not one SELECT".to_owned())),
+    }
+}
+
+/// Returns the columns of a view as expressions over the plan of its query.
+///
+/// `shown`: the columns of the query, as it names them, with their types.
+///
+/// # Errors
+/// A column is gone, or has another type.
+fn columns_of(
+    view: &Table,
+    definition: &ViewDefinition,
+    plan: &LogicalPlan,
+    shown: &Schema,
+) -> Result<Vec<Expr>> {
+    let mut columns = Vec::with_capacity(shown.fields().len());
+    for stored in view.columns() {
+        let mut fields = shown.fields().iter().enumerate();
+        let found = fields.find(|(_, field)| field.name().to_lowercase() == stored.name);
+        let Some((index, field)) = found else {
+            let gone = format!("its query has no column \"{}\" any more", stored.name);
+            return Err(Error::new(Code::ColumnNotFound, gone));
+        };
+        let (qualifier, inner) = plan.schema().qualified_field(index);
+        let column = Expr::Column(ColumnRef::new(qualifier.cloned(), inner.name()));
+        let mut kept = definition.columns.iter();
+        let kept = kept.find(|column| column.name.to_lowercase() == stored.name);
+        let typed = match kept.and_then(ViewColumn::beyond_hive) {
+            Some(_) => column,
+            None => match conversion(stored, field.data_type())? {
+                Some(data_type) => cast(column, data_type),
+                None => column,
+            },
+        };
+        columns.push(typed.alias_qualified(None::<TableReference>, &stored.name));
+    }
+    Ok(columns)
+}
+
+/// Returns the type to which a column is cast, since tables have changed after the view was made;
+/// `None` if it has its type.
+///
+/// # Errors
+/// Not every value of the column fits the view's type.
+fn conversion(stored: &Column, found: &DataType) -> Result<Option<DataType>> {
+    let Ok(wanted) = stored.data_type.parse::<HiveType>() else {
+        return Ok(None);
+    };
+    let Ok((is, _)) = ViewColumn::types_of(found) else {
+        return Ok(None);
+    };
+    let rank = |hive: &HiveType| match hive {
+        HiveType::TinyInt => Some(1),
+        HiveType::SmallInt => Some(2),
+        HiveType::Int => Some(3),
+        HiveType::BigInt => Some(4),
+        _ => None,
+    };
+    let same = is == wanted
+        || (is.is_text() && wanted.is_text())
+        // Fields in them may differ in the lengths of texts.
+        || (is.is_nested() && wanted.is_nested());
+    if same {
+        return Ok(None);
+    }
+    let widens = match (rank(&is), rank(&wanted)) {
+        (Some(is), Some(wanted)) => is < wanted,
+        _ => matches!((&is, &wanted), (HiveType::Float, HiveType::Double)),
+    };
+    if !widens {
+        return Err(Error::new(
+            Code::TypeMismatch,
+            format!(
+                "column \"{}\" has the type {} now, and had {} when the view was made",
+                stored.name,
+                is.to_trino(),
+                wanted.to_trino()
+            ),
+        ));
+    }
+    Ok(Some(wanted.to_arrow()))
+}

@@ -1,0 +1,68 @@
+use super::*;
+
+#[test]
+fn view_is_parsed_with_its_text_as_written() {
+    let view_of = |sql: &str| match one(sql) {
+        Statement::CreateView(create) => create,
+        other => panic!("{sql}: {other:?}"),
+    };
+    let view = view_of("CREATE VIEW Sales.V AS\n  SELECT  a FROM \"T\" -- all\n  WHERE b = 1");
+    assert_eq!(view.name.to_string(), "sales.v");
+    assert_eq!(view.text, "SELECT  a FROM \"T\" -- all\n  WHERE b = 1");
+    assert!(!view.or_replace && !view.if_not_exists && !view.runs_as_invoker);
+    let view = view_of(
+        "create or replace view v (A, b) comment 'c' security invoker as with x as (select 1, 2) select * from x",
+    );
+    assert_eq!(view.columns, ["a", "b"]);
+    assert_eq!(view.comment.as_deref(), Some("c"));
+    assert!(view.or_replace && view.runs_as_invoker);
+    assert!(view_of("CREATE VIEW IF NOT EXISTS v AS VALUES 1").if_not_exists);
+    assert_eq!(view_of("CREATE VIEW v AS (SELECT 1)").text, "(SELECT 1)");
+}
+
+#[test]
+fn what_is_no_view_is_refused_by_name() {
+    for (sql, what) in [
+        (
+            "CREATE MATERIALIZED VIEW v AS SELECT 1",
+            "CREATE MATERIALIZED VIEW",
+        ),
+        (
+            "CREATE PROTECTED MULTI DIALECT VIEW v SECURITY DEFINER AS SELECT 1",
+            "CREATE PROTECTED MULTI DIALECT VIEW",
+        ),
+        (
+            "CREATE OR REPLACE TABLE t AS SELECT 1",
+            "CREATE OR REPLACE TABLE",
+        ),
+        ("CREATE TEMP VIEW v AS SELECT 1", "CREATE TEMP VIEW"),
+        ("ALTER VIEW v DROP DIALECT", "ALTER VIEW"),
+    ] {
+        match one(sql) {
+            Statement::Unsupported(refused) => assert_eq!(refused.what, what, "{sql}"),
+            other => panic!("{sql}: {other:?}"),
+        }
+    }
+    for sql in [
+        "CREATE VIEW v",
+        "CREATE VIEW v AS",
+        "CREATE VIEW v AS SHOW TABLES",
+        "CREATE VIEW v AS INSERT INTO t VALUES 1",
+        "CREATE VIEW v SECURITY AS SELECT 1",
+        "DROP VIEW",
+    ] {
+        assert!(crate::parse(sql).is_err(), "{sql}");
+    }
+}
+
+#[test]
+fn views_are_dropped_and_shown() {
+    match one("DROP VIEW IF EXISTS a.v") {
+        Statement::DropView(drop) => assert!(drop.if_exists && drop.name.to_string() == "a.v"),
+        other => panic!("{other:?}"),
+    }
+    match one("SHOW CREATE VIEW v") {
+        Statement::ShowCreateView(show) => assert_eq!(show.view.to_string(), "v"),
+        other => panic!("{other:?}"),
+    }
+}
