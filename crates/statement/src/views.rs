@@ -235,6 +235,7 @@ pub(super) async fn show_create(
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
     use arrow::datatypes::{Field, TimeUnit};
+    use lakegate_catalog::store::Control;
 
     use super::super::testing::Lake;
     use super::*;
